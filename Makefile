@@ -1,0 +1,167 @@
+# penrig: build, demo, check. `make help` lists the targets. One pattern rule, no recursion; see docs/building.md.
+
+VERSION  := 0.1.0
+prefix   ?= /usr/local
+BUILD    ?= build
+SANITIZE ?=
+CC       ?= cc
+PYTHON   ?= /usr/bin/python3
+DEPS     ?= install
+
+comma := ,
+empty :=
+space := $(empty) $(empty)
+variant := $(if $(SANITIZE),$(subst $(comma),-,$(SANITIZE)),dev)
+B := $(BUILD)/$(variant)
+
+# ---- what is needed -------------------------------------------------------------------------------------------------
+NEED_LIBS := libserialport libusb-1.0 libcjson gsl sqlite3 libzstd libsodium libudev
+APT_BUILD := gcc make pkg-config libserialport-dev libusb-1.0-0-dev libcjson-dev libgsl-dev libsqlite3-dev \
+	libzstd-dev libsodium-dev libudev-dev
+APT_DEMO  := $(APT_BUILD) umockdev
+APT_CHECK := $(APT_DEMO) libcmocka-dev scdoc python3 python3-jsonschema python3-pyvisa python3-pyvisa-py python3-usb \
+	python3-serial usbutils clang clang-format universal-ctags strace git
+
+# ---- flags ----------------------------------------------------------------------------------------------------------
+WARN := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wpointer-arith -Wwrite-strings -Wundef \
+	-Wvla -Wformat=2 -Wnull-dereference -Wimplicit-fallthrough
+TRY  := -fstack-protector-strong -fstack-clash-protection -fcf-protection -ftrivial-auto-var-init=zero \
+	-fstrict-flex-arrays=3 -fzero-call-used-regs=used-gpr -Wlogical-op -Wduplicated-cond
+CFLAGS   ?= -O2 -g
+ifneq ($(SANITIZE),)
+SAN := -fsanitize=$(SANITIZE) -fno-sanitize-recover=all -fno-omit-frame-pointer
+else
+FORTIFY := -U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=2
+endif
+
+# Goals that compile nothing themselves do not ask for a compiler and libraries.
+NO_BUILD := help clean lint demo check bench deps-demo deps-check
+ifneq ($(filter-out $(NO_BUILD),$(or $(MAKECMDGOALS),all)),)
+-include $(B)/flags.mk
+endif
+
+STD  := -std=gnu11 -D_GNU_SOURCE -ffp-contract=off -fno-math-errno -fvisibility=hidden -pthread -fPIE
+CPPFLAGS_ALL = -I. -I$(B) $(CPPFLAGS) $(LIB_CFLAGS) -DPENRIG_VERSION='"$(VERSION)"' -MMD -MP
+CFLAGS_ALL = $(STD) $(WARN) $(TRIED) $(FORTIFY) $(CFLAGS) $(SAN)
+LDFLAGS_ALL = -pie -Wl,-z,relro,-z,now -Wl,--as-needed $(LDFLAGS) $(SAN) -pthread
+LDLIBS_ALL = $(LIB_LIBS) -lm -ldl
+
+# ---- what is built --------------------------------------------------------------------------------------------------
+src = $(sort $(wildcard $(addsuffix /*.c,$(1))))
+obj = $(patsubst %.c,$(B)/%.o,$(1))
+
+SRC_base    := $(call src,rig/base)
+SRC_link    := $(call src,rig/link)
+SRC_measure := $(call src,rig/measure)
+SRC_run     := $(call src,rig/run)
+SRC_cli     := $(filter-out rig/cli/main.c,$(call src,rig/cli))
+SRC_drivers := $(call src,drivers drivers/*)
+SRC_reports := $(call src,reports)
+SRC_virtual := $(call src,fixtures/virtual)
+LAYERS := base link measure run cli drivers reports virtual
+lib = $(B)/lib$(1).a
+
+# Archives in link order for a test of each layer (a layer may use what stands right of it).
+ARCH_base    := base
+ARCH_link    := link base
+ARCH_measure := measure base
+ARCH_drivers := drivers link base
+ARCH_virtual := virtual drivers link measure base
+ARCH_run     := virtual run measure drivers link base
+ARCH_reports := virtual reports run measure drivers link base
+ARCH_cli     := virtual cli reports run measure drivers link base
+PRODUCT      := cli reports run measure drivers link base
+archives = $(foreach a,$(1),$(call lib,$(a)))
+
+# fixtures/virtual/main/: the penrig-virtual program; fixtures/virtual/shim/: the preload library.
+SRC_virtual_main := $(call src,fixtures/virtual/main)
+SRC_shim         := $(call src,fixtures/virtual/shim)
+
+PROGRAMS := $(B)/penrig $(B)/penrig-virtual $(B)/libpenrig-shim.so
+UNIT_SRC := $(sort $(wildcard tests/unit/*/test_*.c))
+UNIT     := $(patsubst %.c,$(B)/%,$(UNIT_SRC))
+INTEGRATION_SRC := $(sort $(wildcard tests/integration/test_*.c))
+INTEGRATION := $(patsubst %.c,$(B)/%,$(INTEGRATION_SRC))
+E2E := $(sort $(wildcard tests/e2e/test_*.sh tests/e2e/test_*.py))
+# penrig on the virtual clock with in-process devices: the same command line, for tests.
+PENRIG_A := $(B)/tests/penrig-a
+
+.PHONY: all help demo check lint install clean deps deps-demo deps-check tests FORCE
+.DELETE_ON_ERROR:
+.SECONDARY:
+all: $(PROGRAMS)
+tests: $(PROGRAMS) $(UNIT) $(INTEGRATION) $(PENRIG_A)
+
+$(B)/flags.mk: Makefile
+	@mkdir -p $(@D)
+	@tests/tools/configure.sh "$(CC)" "$(NEED_LIBS)" "$(TRY)" "$(APT_BUILD)" > $@.tmp || { rm -f $@.tmp; exit 1; }
+	@mv $@.tmp $@
+
+$(B)/%.o: %.c $(B)/flags.mk
+	@mkdir -p $(@D)
+	$(CC) $(CPPFLAGS_ALL) $(CFLAGS_ALL) -c $< -o $@
+
+# Sampling loops: vectorised; -O3 changes no result (no -ffast-math, no contraction).
+$(B)/rig/measure/%.o: CFLAGS_ALL += -O3
+
+define layer_rule
+$(call lib,$(1)): $(call obj,$(SRC_$(1)))
+	@rm -f $$@
+	$(AR) rcs $$@ $$^
+endef
+$(foreach l,$(LAYERS),$(eval $(call layer_rule,$(l))))
+
+$(B)/penrig: $(B)/rig/cli/main.o $(call archives,$(PRODUCT))
+	$(CC) $(LDFLAGS_ALL) $^ $(LDLIBS_ALL) -o $@
+
+$(B)/penrig-virtual: $(call obj,$(SRC_virtual_main)) $(call archives,$(ARCH_run))
+	$(CC) $(LDFLAGS_ALL) $(call obj,$(SRC_virtual_main)) -Wl,--start-group $(call archives,$(ARCH_run)) -Wl,--end-group $(LDLIBS_ALL) -o $@
+
+# The shim goes into other people's programs: no sanitizer, no PIE, libc alone.
+$(B)/libpenrig-shim.so: $(SRC_shim) $(B)/flags.mk
+	$(CC) -I. -std=gnu11 -D_GNU_SOURCE $(WARN) -O2 -g -fPIC -shared -fvisibility=hidden -MMD -MP $(SRC_shim) -ldl -o $@
+
+$(PENRIG_A): $(B)/tests/integration/penrig_a.o $(call archives,$(ARCH_cli))
+	@mkdir -p $(@D)
+	$(CC) $(LDFLAGS_ALL) $< -Wl,--start-group $(call archives,$(ARCH_cli)) -Wl,--end-group $(LDLIBS_ALL) -o $@
+
+define unit_rule
+$(B)/tests/unit/$(1)/%: $(B)/tests/unit/$(1)/%.o $(call archives,$(ARCH_$(1)))
+	$(CC) $(LDFLAGS_ALL) $$< -Wl,--start-group $(call archives,$(ARCH_$(1))) -Wl,--end-group $(LDLIBS_ALL) -lcmocka -o $$@
+endef
+$(foreach l,$(LAYERS),$(eval $(call unit_rule,$(l))))
+
+$(B)/tests/integration/%: $(B)/tests/integration/%.o $(call archives,$(ARCH_cli))
+	$(CC) $(LDFLAGS_ALL) $< -Wl,--start-group $(call archives,$(ARCH_cli)) -Wl,--end-group $(LDLIBS_ALL) -lcmocka -o $@
+
+# ---- what people do -------------------------------------------------------------------------------------------------
+help:
+	@echo "make                  build penrig and the virtual bench into $(BUILD)/"
+	@echo "make demo [DUT=SN]    install what is missing, build, run a conformance run on the virtual bench"
+	@echo "make check            install what is missing, build, run every test; SANITIZE=address,undefined for a checked build"
+	@echo "make lint             format, layers, function length, no printing outside rig/cli"
+	@echo "make install          DESTDIR= prefix=$(prefix)"
+	@echo "make clean"
+	@echo "DEPS=skip             never install anything"
+
+deps-demo:
+	@DEPS=$(DEPS) tests/tools/deps.sh $(APT_DEMO)
+deps-check:
+	@DEPS=$(DEPS) tests/tools/deps.sh $(APT_CHECK)
+
+DUT ?= PEN-GOOD-01
+demo: deps-demo
+	@$(MAKE) --no-print-directory -s all
+	@B=$(B) DUT=$(DUT) tests/tools/demo.sh
+
+check: deps-check
+	@$(MAKE) --no-print-directory tests
+	@B=$(B) PYTHON=$(PYTHON) tests/tools/run-tests.sh $(UNIT) $(INTEGRATION) $(E2E)
+
+lint:
+	@tests/tools/lint.sh
+
+clean:
+	rm -rf $(BUILD)
+
+-include $(shell find $(B) -name '*.d' 2>/dev/null)

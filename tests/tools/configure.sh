@@ -1,0 +1,24 @@
+#!/bin/sh
+# Prints flags.mk: which hardening flags this compiler takes, and where the libraries are. One apt line for all that is missing.
+# usage: configure.sh CC "pkg-config names" "flags to try" "apt packages"
+cc=$1 libs=$2 flags=$3 apt=$4
+fail() {
+	echo "penrig: cannot build: $1 is missing. On Debian or Ubuntu:" >&2
+	echo "  sudo apt-get install -y --no-install-recommends $apt" >&2
+	exit 1
+}
+command -v "${cc%% *}" >/dev/null || fail "the C compiler ($cc)"
+command -v pkg-config >/dev/null || fail pkg-config
+missing=
+for lib in $libs; do
+	pkg-config --exists "$lib" || missing="$missing $lib"
+done
+[ -z "$missing" ] || fail "$(echo $missing)"
+tried=
+for flag in $flags; do
+	echo 'int main(void){return 0;}' | $cc -Werror "$flag" -x c - -o /dev/null 2>/dev/null && tried="$tried $flag"
+done
+echo "TRIED :=$tried"
+# cJSON's own headers stand in a folder that its .pc file names wrongly on some releases.
+echo "LIB_CFLAGS := $(pkg-config --cflags $libs)"
+echo "LIB_LIBS := $(pkg-config --libs $libs)"
