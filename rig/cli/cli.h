@@ -1,0 +1,26 @@
+/* The command line: one option table that feeds getopt, help and man pages; one file per command. Only this folder prints. */
+#ifndef PENRIG_CLI_CLI_H
+#define PENRIG_CLI_CLI_H
+
+#include "reports/report.h"
+#include "rig/base/loop.h"
+#include "rig/driver.h"
+#include "rig/link/link.h"
+
+struct cli_tables {
+	const struct link_ops *const *links;
+	const struct driver *const *drivers;
+	const struct report_writer *const *reports;
+	const struct loop_clock *clock;
+	void *clock_ctx;
+	int (*on_loop)(struct loop *loop); /* called once the loop exists; may be NULL */
+};
+
+enum exit_code { /* the only exit codes; 128 + n for signals besides */
+	EXIT_PASS = 0, EXIT_FAIL = 1, EXIT_USAGE = 2, EXIT_INCONCLUSIVE = 3, EXIT_DEVICE_LOST = 4, EXIT_BUSY = 5, EXIT_STORAGE = 6,
+	EXIT_INTERNAL = 7, EXIT_REFUSED = 8,
+};
+
+int cli_main(int argc, char **argv, const struct cli_tables *tables);
+
+#endif

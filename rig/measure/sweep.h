@@ -1,0 +1,20 @@
+/* What a sweep of depth setpoints at one rate and phantom says beyond its points: linearity and hysteresis. */
+#ifndef PENRIG_MEASURE_SWEEP_H
+#define PENRIG_MEASURE_SWEEP_H
+
+#include <stdbool.h>
+
+#include "rig/measure/result.h"
+
+struct sweep_point {
+	double setpoint_mm, depth_mm, u_mm;
+	bool upward;  /* reached from a smaller setpoint */
+	bool trusted;
+};
+
+/* depth_linearity_mm: largest deviation from the least-squares line through (setpoint, depth), at least 3 setpoints.
+ * depth_hysteresis_mm: largest |mean up - mean down| over setpoints visited both ways.
+ * Not valid, with a reason, where the sweep has not what they need. Returns 2. */
+unsigned sweep_results(const struct sweep_point *points, unsigned count, struct result *results);
+
+#endif

@@ -1,0 +1,27 @@
+/* Temperatures of one run of the motor: maximum, rise, and the steady state it is heading for. */
+#ifndef PENRIG_MEASURE_TEMPERATURE_H
+#define PENRIG_MEASURE_TEMPERATURE_H
+
+#include "rig/measure/result.h"
+
+#define THERMAL_POINTS_MAX 1024 /* kept; when full, neighbours are averaged in pairs */
+
+struct thermal_config {
+	char site[16];          /* "handle", "tip" */
+	double u_sensor_k;      /* standard uncertainty of the channel's calibration */
+	double rated_ambient_c; /* IEC 60601-1 11.1.3: judged = rise + rated maximum ambient; NaN: none */
+};
+
+struct thermal;
+
+int thermal_new(const struct thermal_config *config, struct thermal **ret);
+void thermal_free(struct thermal *thermal);
+/* t_s from the start of the motor; ambient NaN where there is no ambient channel. Rising t. */
+void thermal_feed(struct thermal *thermal, double t_s, double temperature_c, double ambient_c);
+
+/* SITE_temperature_c (maximum; with a rated ambient: method "rise_plus_rated_ambient"), temperature_rise_k (method = site),
+ * steady_temperature_c (method = site; two-node exponential fit; not valid where the window is shorter than the slow time
+ * constant that it finds, with the reason). Returns the number, at most 4. */
+unsigned thermal_finish(struct thermal *thermal, struct result *results, unsigned cap);
+
+#endif

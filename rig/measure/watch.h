@@ -1,0 +1,52 @@
+/* Is the channel alive, and do the needles stand still? Fed with every block of a force channel for as long as it streams,
+ * it answers at any moment, independently of the estimators: what the start interlock and the verified stop rest on. */
+#ifndef PENRIG_MEASURE_WATCH_H
+#define PENRIG_MEASURE_WATCH_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "rig/base/samples.h"
+
+struct watch_config {
+	double fs_hz;
+	unsigned force_position;
+	double force_scale, force_offset;
+	int32_t count_lo, count_hi; /* a count at or beyond these is saturated */
+	double noise_n;             /* declared rms noise; 0 = unknown: then any changing count is alive */
+	double preload_lo_n, preload_hi_n;
+	double still_n;             /* a swing (max - min of 1 ms means over 20 ms) above this is a stroke */
+};
+
+/* All state over the last window of 50 ms, hum included. */
+struct watch {
+	struct watch_config config;
+	uint64_t next_index;     /* one past the last sample seen */
+	uint64_t last_host_ns;   /* arrival of the last block */
+	uint64_t last_motion;    /* index of the last sample of a millisecond that swung more than still_n; 0 before any */
+	uint64_t last_saturated; /* index of the last saturated sample + 1; 0 = none */
+	uint64_t gaps;           /* samples known to be missing since watch_init */
+	double force_n;          /* mean of the last 50 ms */
+	double noise_n;          /* rms of successive differences / sqrt 2 over the last 50 ms */
+	bool stuck;              /* not one count changed in the last 50 ms */
+	bool noise_dead;         /* noise below a tenth of the declared one */
+	struct {
+		double sum, diff_squares, bin_sum;
+		double bin_mean[64], bin_diff[64]; /* 1 ms bins, ring */
+		uint32_t bin_count, bin_len, bins, head, samples, changes, bin_changes[64];
+		int32_t last;
+	} state;
+};
+
+void watch_init(struct watch *watch, const struct watch_config *config);
+void watch_feed(struct watch *watch, const struct sample_block *block);
+
+enum watch_verdict { WATCH_OK, WATCH_NO_DATA, WATCH_STALE, WATCH_STUCK, WATCH_SATURATED, WATCH_PRELOAD, WATCH_MOVING };
+const char *watch_verdict_text(enum watch_verdict verdict);
+
+/* Fresh (a block within max_age_ns), alive, unsaturated in the last 50 ms, seating force in its window. */
+enum watch_verdict watch_alive(const struct watch *watch, uint64_t now_ns, uint64_t max_age_ns);
+/* The same, and no motion during the last quiet_s seconds of samples. */
+enum watch_verdict watch_still(const struct watch *watch, uint64_t now_ns, uint64_t max_age_ns, double quiet_s);
+
+#endif
