@@ -7,4 +7,7 @@
 
 uint32_t crc32c(uint32_t crc, const void *data, size_t len); /* start with 0; feed back to continue */
 
+/* The same without the CPU's CRC instruction: what crc32c() uses where there is none. Same results. */
+uint32_t crc32c_software(uint32_t crc, const void *data, size_t len);
+
 #endif

@@ -1,7 +1,7 @@
 /* Strict JSON with comments, around cJSON (included by json.c alone).
- * Reading: UTF-8, no duplicate key, no unknown key, no non-finite number, nothing after the end; // and block comments are
- * blanked in place so that every message names file:line:column as the editor shows it, and says what to write instead.
- * Writing: a tree that refuses NaN and Inf; 64-bit integers are written as strings. */
+ * Reading: UTF-8, no duplicate key, no unknown key, no non-finite number, nothing after the end; // and block comments
+ * are blanked in place so that every message names file:line:column as the editor shows it, and says what to write
+ * instead. Writing: a tree that refuses NaN and Inf; 64-bit integers are written as strings. */
 #ifndef PENRIG_BASE_JSON_H
 #define PENRIG_BASE_JSON_H
 
@@ -12,11 +12,11 @@
 
 #include "rig/base/error.h"
 
-#define JSON_FILE_MAX (4u << 20)
+#define JSON_FILE_MAX  (4u << 20)
 #define JSON_DEPTH_MAX 32
 
-struct json_doc;  /* owns text, tree and positions */
-struct json;      /* a node inside a document; borrowed from it */
+struct json_doc; /* owns text, tree and positions */
+struct json;     /* a node inside a document; borrowed from it */
 
 enum json_kind { JSON_NULL, JSON_BOOL, JSON_NUMBER, JSON_STRING, JSON_ARRAY, JSON_OBJECT };
 
@@ -40,12 +40,26 @@ const char *json_string(const struct json *node);   /* kind must be JSON_STRING 
 bool json_bool(const struct json *node);            /* kind must be JSON_BOOL */
 
 /* "FILE:LINE:COL: " + text; returns -EINVAL. For checks of meaning that only the caller can make. */
-__attribute__((format(printf, 4, 5)))
-int json_error(const struct json_doc *doc, const struct json *node, struct err *err, const char *fmt, ...);
+__attribute__((format(printf, 4, 5))) int json_error(const struct json_doc *doc, const struct json *node,
+						     struct err *err, const char *fmt, ...);
+
+/* The same at the key of an object's member. */
+__attribute__((format(printf, 4, 5))) int json_key_error(const struct json_doc *doc, const struct json *member,
+							 struct err *err, const char *fmt, ...);
+
+/* Where the value stands, from 1; columns count characters. */
+void json_position(const struct json *node, unsigned *ret_line, unsigned *ret_column);
+
+/* For "did you mean": the candidate (candidate(list, 0), (list, 1) ... until NULL) that is at most a third of its
+ * letters away from `word`; NULL if there is none. */
+const char *json_nearest(const char *word, const char *(*candidate)(const void *list, size_t i), const void *list);
+
+/* A date of the calendar, YYYY-MM-DD? Such dates compare with strcmp(). */
+bool json_date_valid(const char *text);
 
 /* Table-driven reading of one object into a struct: what stands in the table may stand in the file, nothing else. */
 enum json_field_kind {
-	FIELD_STRING, /* into a char[size]; longer is refused */
+	FIELD_STRING, /* into a char[size]; longer is refused, control characters too, and "" where lo is 1 */
 	FIELD_NUMBER, /* into a double, lo <= x <= hi */
 	FIELD_INT,    /* into an int64_t, lo <= x <= hi, no fraction */
 	FIELD_BOOL,   /* into a bool */
@@ -58,10 +72,10 @@ enum json_field_kind {
 struct json_field {
 	const char *key;
 	enum json_field_kind kind;
-	size_t offset, size;   /* offset in the destination struct; size for FIELD_STRING */
-	bool required;         /* absent and not required: the destination keeps what it had (the default) */
-	double lo, hi;         /* FIELD_NUMBER, FIELD_INT; both 0 = any finite number */
-	const char *unit;      /* said in messages; may be NULL */
+	size_t offset, size; /* offset in the destination struct; size for FIELD_STRING */
+	bool required;       /* absent and not required: the destination keeps what it had (the default) */
+	double lo, hi;       /* FIELD_NUMBER, FIELD_INT; both 0 = any finite number */
+	const char *unit;    /* said in messages; may be NULL */
 	const char *const *words;
 	int (*read)(const struct json_doc *, const struct json *, void *dst, struct err *);
 };
@@ -70,24 +84,26 @@ struct json_field {
 int json_read_object(const struct json_doc *doc, const struct json *node, const struct json_field *fields, void *dst,
 		     struct err *err);
 
-/* Writing. A json_out is a tree under construction; adding to it keeps the first error, which json_out_print reports, so
- * that callers need not check every call. Keys are not copied twice; strings are. */
+/* Writing. A json_out is a tree under construction; adding to it keeps the first error, which json_out_print reports,
+ * so that callers need not check every call. Keys are not copied twice; strings are. */
 struct json_out;
 
 struct json_out *json_out_object(void);
 struct json_out *json_out_array(void);
-struct json_out *json_out_add_object(struct json_out *parent, const char *key); /* key NULL in arrays; owned by parent */
+struct json_out *json_out_add_object(struct json_out *parent,
+				     const char *key); /* key NULL in arrays; owned by parent */
 struct json_out *json_out_add_array(struct json_out *parent, const char *key);
 void json_out_string(struct json_out *parent, const char *key, const char *value); /* NULL value writes null */
 void json_out_bool(struct json_out *parent, const char *key, bool value);
 void json_out_null(struct json_out *parent, const char *key);
-void json_out_int(struct json_out *parent, const char *key, int64_t value);        /* |value| < 2^53, else an error */
-void json_out_u64(struct json_out *parent, const char *key, uint64_t value);       /* as a decimal string */
+void json_out_int(struct json_out *parent, const char *key, int64_t value);  /* |value| < 2^53, else an error */
+void json_out_u64(struct json_out *parent, const char *key, uint64_t value); /* as a decimal string */
 /* Rounded to `digits` significant digits (1..17; 17 prints the shortest text that reads back the same). */
 void json_out_number(struct json_out *parent, const char *key, double value, int digits);
 /* Copies a node of a read document in (e.g. the plan into the report). */
 void json_out_copy(struct json_out *parent, const char *key, const struct json *node);
-/* malloc'd, NUL-terminated, for free(). indented: two spaces, else one line. -EINVAL names the key of the offending value. */
+/* malloc'd, NUL-terminated, for free(). indented: two spaces, else one line. -EINVAL names the key of the offending
+ * value. */
 int json_out_print(const struct json_out *root, bool indented, char **ret_text, struct err *err);
 void json_out_free(struct json_out *root); /* frees the whole tree; only on a root */
 
