@@ -1,5 +1,6 @@
-/* The one interface a device driver fills. A driver turns bytes of its link into samples and replies, and verbs into bytes.
- * It does no I/O except through its link, reads no clock (time comes with each call), never prints, blocks or exits. */
+/* The one interface a device driver fills. A driver turns bytes of its link into samples and replies, and verbs into
+ * bytes. It does no I/O except through its link, reads no clock (time comes with each call), never prints, blocks or
+ * exits. */
 #ifndef PENRIG_DRIVER_H
 #define PENRIG_DRIVER_H
 
@@ -10,7 +11,7 @@
 #include "rig/base/samples.h"
 #include "rig/link/link.h"
 
-#define DRIVER_TICK_NS (5 * NS_PER_MS)    /* on_tick is called at least this often while the device is open */
+#define DRIVER_TICK_NS  (5 * NS_PER_MS)   /* on_tick is called at least this often while the device is open */
 #define DRIVER_REPLY_NS (200 * NS_PER_MS) /* a device that has not answered by then is asked once more, then silent */
 
 enum driver_kind { DRIVER_PEN, DRIVER_LOAD_SENSOR, DRIVER_IO };
@@ -38,7 +39,8 @@ struct pen_telemetry {
 	bool running;
 };
 
-enum pen_condition { /* STATus:QUEStionable:CONDition bits */
+/* STATus:QUEStionable:CONDition bits */
+enum pen_condition {
 	PEN_OVER_TEMPERATURE = 1 << 4,
 	PEN_UNDERVOLTAGE = 1 << 0,
 	PEN_STALL = 1 << 9,
@@ -54,10 +56,13 @@ struct device_counters {
 
 /* What a device tells its host. Called from the loop, never from inside a verb. Every text is borrowed.
  * ready:     once, after open: identity, channels and (pens) limits are known; or status < 0 and err says why not.
- * block:     samples of a started sensor, in order of index within a stream.
- * telemetry: for every telemetry read, and for every heartbeat (then only condition and running are set, others NaN).
+ * block:     samples of a started sensor, in order of index within a stream. The first may come before start's
+ *            done(0), when the sensor's reply was lost and it is asked again.
+ * telemetry: for every telemetry read, and for every heartbeat (then only condition and running are set, others
+ *            NaN).
  * event:     something the record must have: condition bits that appeared (pens), overload, CRC errors, resync, ...
- * lost:      the link is gone (-ENODEV) or the device has fallen silent (-ETIMEDOUT). Once; nothing follows but close. */
+ * lost:      the link is gone (-ENODEV) or the device has fallen silent (-ETIMEDOUT). Once; nothing follows but
+ *            close. */
 struct driver_host {
 	void *ctx;
 	void (*ready)(void *ctx, int status, const struct err *err);
@@ -67,16 +72,17 @@ struct driver_host {
 	void (*lost)(void *ctx, int status, const struct err *err);
 };
 
-/* 0; -ETIMEDOUT no answer (asked twice); -EPROTO an answer that makes no sense (asked twice); -ERANGE the pen refused the
- * value; -EREMOTEIO the value read back is not the value set; -ECANCELED stop or close came first; -ENODEV lost. */
+/* 0; -ETIMEDOUT no answer (asked twice); -EPROTO an answer that makes no sense (asked twice); -ERANGE the pen refused
+ * the value; -EREMOTEIO the value read back is not the value set; -ECANCELED stop or close came first; -ENODEV lost;
+ * -ENOBUFS too many verbs wait. */
 typedef void (*device_done_fn)(void *ctx, int status, const struct err *err);
 
 struct device { /* every driver's struct starts with this */
 	const struct driver *driver;
 };
 
-/* All verbs return at once; `done` comes later from the loop, exactly once (may be NULL). Verbs queue in order; stop jumps
- * the queue: what waited is cancelled, and it is sent even while a reply is awaited.
+/* All verbs return at once; `done` comes later from the loop, exactly once (may be NULL). Verbs queue in order; stop
+ * jumps the queue: what waited is cancelled, and it is sent even while a reply is awaited.
  * set_rate, set_depth: set, read the error queue, read back, compare: done(0) only when the pen has the value.
  * run:       OUTP ON, then OUTP? says 1.         stop: OUTP OFF, then OUTP? says 0.
  * deadman:   arms the pen's own dead-man timer (ms), read back where the protocol can.
@@ -101,14 +107,15 @@ struct device_open {
 	const struct link_ops *const *links; /* which links exist */
 	struct loop *loop;                   /* for the link only */
 	const char *uri;
-	uint32_t baud;                       /* 0 = the driver's default */
-	double rate_hz;                      /* wanted sample rate; 0 = the device's default */
+	uint32_t baud;  /* 0 = the driver's default */
+	double rate_hz; /* wanted sample rate; 0 = the device's default */
 	struct driver_host host;
 };
 
 /* match: could a device with this link identity be ours? Reads class and ids only; 0 = no, 1 = by class, 2 = certainly.
  * open:  starts identification; host->ready follows within 2 s. Frees nothing of `open`.
- * close: stops streaming if it can, closes the link, frees. NULL is fine.
+ * close: stops streaming if it can, closes the link, frees. Done functions that are still due run with -ECANCELED
+ *        before it returns. Never from inside one of the device's own callbacks. NULL is fine.
  * channels: valid after ready; the table lives as long as the device. */
 struct driver {
 	const char *name;        /* in bench files: "scpi-pen", "load-stream" */

@@ -1,0 +1,742 @@
+/* A pen that speaks docs/protocols/scpi-pen.md, over a link that carries lines (serial) or makes them (USBTMC).
+ * One line is under way at a time and every line carries a tag, so an answer is never taken for another one's.
+ * Leaves out when to beat, what to set and what a condition means for the run. */
+#include "drivers/scpi-pen/device.h"
+
+#include <errno.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "drivers/scpi-pen/wire.h"
+
+#define REQUESTS_MAX 32 /* waiting; the run keeps fewer than ten, and a stop empties the queue */
+/* Lines per request: the first, one for silence or an odd answer, one to settle a changed state. */
+#define ASKED_MAX       3
+#define UPTIME_SLACK_MS 1000 /* the pen's clock against the host's: start of the exchange, and 2 % on top */
+
+_Static_assert((int)PEN_UNDERVOLTAGE == SCPI_UNDERVOLTAGE && (int)PEN_OVER_TEMPERATURE == SCPI_OVER_TEMPERATURE &&
+		       (int)PEN_STALL == SCPI_STALL && (int)PEN_DEADMAN_TRIPPED == SCPI_DEADMAN_TRIPPED &&
+		       (int)PEN_CARTRIDGE_MISSING == SCPI_CARTRIDGE_MISSING,
+	       "condition bits are passed on as they come");
+
+enum state {
+	OPENING,
+	READY,
+	LOST,
+};
+
+struct request {
+	enum scpi_line line;
+	double value;
+	device_done_fn done;
+	void *ctx;
+};
+
+struct finished {
+	struct request request;
+	int status;
+};
+
+struct pen_state {
+	uint32_t condition;
+	bool running;
+	bool rebooted;
+	bool uptime_odd;
+};
+
+struct pen {
+	struct device base;
+	struct driver_host host;
+	struct link *link;
+	uint64_t now_ns;
+	enum state state;
+
+	struct request waiting[REQUESTS_MAX];
+	unsigned waiting_count;
+	struct finished finished[2 * REQUESTS_MAX];
+	unsigned finished_count;
+
+	bool busy; /* `active` is under way */
+	struct request active;
+	uint16_t tag;
+	unsigned asked;
+	unsigned silent;
+	uint64_t deadline_ns;
+	bool candidate_valid;
+	struct pen_state candidate;
+
+	struct pen_state last;
+	uint64_t uptime_ms, uptime_host_ns;
+
+	struct scpi_reader reader;
+	struct device_identity identity;
+	struct pen_limits limits;
+	struct device_counters counters;
+};
+
+/* What a reader of an answer says. Negative errno: the answer counts against the pen, after asking again. */
+enum {
+	ANSWER_GOOD = 0,
+	ANSWER_CHANGED = 1, /* the pen's state is not what it was: ask again before it counts */
+};
+
+static struct pen *pen_of(struct device *device)
+{
+	return (struct pen *)device;
+}
+
+static const struct pen *pen_of_const(const struct device *device)
+{
+	return (const struct pen *)device;
+}
+
+/* ---- asking -------------------------------------------------------------------------------------------------------
+ */
+
+static void ask(struct pen *pen)
+{
+	char line[SCPI_LINE_MAX + 2];
+
+	pen->tag++;
+	pen->asked++;
+	pen->deadline_ns = pen->now_ns + DRIVER_REPLY_NS;
+	size_t len = scpi_encode(pen->active.line, pen->active.value, pen->tag, line, sizeof(line));
+	/* A write that fails leaves the request unanswered: the reply time decides, or the link says that it is gone.
+	 */
+	(void)pen->link->ops->write(pen->link, (const uint8_t *)line, len, pen->deadline_ns, NULL, NULL);
+}
+
+static void begin(struct pen *pen, const struct request *request)
+{
+	pen->busy = true;
+	pen->active = *request;
+	pen->asked = 0;
+	pen->silent = 0;
+	pen->candidate_valid = false;
+	ask(pen);
+}
+
+static void begin_next(struct pen *pen)
+{
+	if (pen->busy || pen->state != READY || pen->waiting_count == 0)
+		return;
+	struct request next = pen->waiting[0];
+	pen->waiting_count--;
+	memmove(pen->waiting, pen->waiting + 1, pen->waiting_count * sizeof(pen->waiting[0]));
+	begin(pen, &next);
+}
+
+static int finished_err(int status, struct err *err)
+{
+	switch (status) {
+	case -ENODEV: return err_set(err, status, "the pen is gone or silent");
+	case -ENOBUFS: return err_set(err, status, "%d requests wait for this pen already", REQUESTS_MAX);
+	default: return err_set(err, status, "cancelled: a stop or the end of the session came first");
+	}
+}
+
+/* Verbs never call back: what is settled inside one is told on the next tick. */
+static void finish_later(struct pen *pen, const struct request *request, int status)
+{
+	if (!request->done)
+		return;
+	if (pen->finished_count == 2 * REQUESTS_MAX) {
+		struct err err;
+		request->done(request->ctx, finished_err(-ENOBUFS, &err), &err);
+		return;
+	}
+	pen->finished[pen->finished_count++] = (struct finished){.request = *request, .status = status};
+}
+
+static void tell_finished(struct pen *pen)
+{
+	while (pen->finished_count > 0) {
+		struct finished first = pen->finished[0];
+		struct err err;
+
+		pen->finished_count--;
+		memmove(pen->finished, pen->finished + 1, pen->finished_count * sizeof(pen->finished[0]));
+		first.request.done(first.request.ctx, finished_err(first.status, &err), &err);
+	}
+}
+
+static void cancel_waiting(struct pen *pen, int status)
+{
+	for (unsigned i = 0; i < pen->waiting_count; i++)
+		finish_later(pen, &pen->waiting[i], status);
+	pen->waiting_count = 0;
+}
+
+static void submit(struct pen *pen, enum scpi_line line, double value, device_done_fn done, void *ctx)
+{
+	struct request request = {.line = line, .value = value, .done = done, .ctx = ctx};
+
+	if (pen->state == LOST)
+		finish_later(pen, &request, -ENODEV);
+	else if (pen->waiting_count == REQUESTS_MAX)
+		finish_later(pen, &request, -ENOBUFS);
+	else
+		pen->waiting[pen->waiting_count++] = request;
+	begin_next(pen);
+}
+
+/* ---- the end of a request, of opening, of the pen
+ * --------------------------------------------------------------------- */
+
+/* Only from the loop. The request under way learns why, those behind it that the pen is gone. */
+static void lose(struct pen *pen, int status, const struct err *err)
+{
+	enum state state = pen->state;
+	struct request request = pen->active;
+	bool busy = pen->busy;
+
+	if (state == LOST)
+		return;
+	pen->state = LOST;
+	pen->busy = false;
+	cancel_waiting(pen, -ENODEV);
+	if (busy && request.done)
+		request.done(request.ctx, status, err);
+	tell_finished(pen);
+	if (state == OPENING)
+		pen->host.ready(pen->host.ctx, status, err);
+	else
+		pen->host.lost(pen->host.ctx, status, err);
+}
+
+static void opened(struct pen *pen, int status, const struct err *err)
+{
+	const struct request next = {.line = pen->active.line + 1};
+
+	if (status) {
+		lose(pen, status, err);
+	} else if (pen->active.line < SCPI_CARTRIDGE) {
+		begin(pen, &next);
+	} else {
+		pen->busy = false;
+		pen->state = READY;
+		pen->host.ready(pen->host.ctx, 0, NULL);
+		begin_next(pen);
+	}
+}
+
+static void conclude(struct pen *pen, int status, const struct err *err)
+{
+	if (pen->state == OPENING) {
+		opened(pen, status, err);
+		return;
+	}
+	struct request request = pen->active;
+	pen->busy = false;
+	if (request.line == SCPI_DEADMAN && status == 0)
+		pen->last.rebooted = false;
+	if (request.done)
+		request.done(request.ctx, status, err);
+	begin_next(pen);
+}
+
+static void fall_silent(struct pen *pen)
+{
+	struct err err;
+
+	err_set(&err, -ETIMEDOUT,
+		"the pen has not answered within %u ms, twice: check its power, its cable and the baud rate in the "
+		"bench file",
+		(unsigned)(DRIVER_REPLY_NS / NS_PER_MS));
+	lose(pen, -ETIMEDOUT, &err);
+}
+
+/* ---- what the pen says of itself
+ * -------------------------------------------------------------------------------------- */
+
+static void tell_condition(struct pen *pen, uint32_t appeared)
+{
+	static const struct {
+		uint32_t bit;
+		const char *text;
+	} names[] = {
+		{PEN_UNDERVOLTAGE, "the pen reports undervoltage"},
+		{PEN_OVER_TEMPERATURE, "the pen reports over-temperature"},
+		{PEN_STALL, "the pen reports a stalled motor"},
+		{PEN_DEADMAN_TRIPPED, "the pen's dead-man has tripped"},
+		{PEN_CARTRIDGE_MISSING, "the pen reports that its cartridge is missing"},
+		{PEN_REBOOTED, "the pen has restarted by itself and lost its settings"},
+	};
+
+	for (unsigned i = 0; i < sizeof(names) / sizeof(names[0]); i++)
+		if (appeared & names[i].bit)
+			pen->host.event(pen->host.ctx, names[i].bit, names[i].text);
+}
+
+static uint32_t shown_condition(const struct pen_state *state)
+{
+	return state->condition | (state->rebooted ? (uint32_t)PEN_REBOOTED : 0);
+}
+
+static bool same_state(const struct pen_state *a, const struct pen_state *b)
+{
+	return a->condition == b->condition && a->running == b->running && a->rebooted == b->rebooted &&
+	       a->uptime_odd == b->uptime_odd;
+}
+
+static uint64_t uptime_bound_ms(const struct pen *pen, uint64_t host_ns)
+{
+	uint64_t elapsed_ms = host_ns > pen->uptime_host_ns ? (host_ns - pen->uptime_host_ns) / NS_PER_MS : 0;
+
+	return pen->uptime_ms + elapsed_ms + elapsed_ms / 50 + UPTIME_SLACK_MS;
+}
+
+static bool read_state(struct pen *pen, char **fields, uint64_t host_ns, struct pen_state *ret, uint64_t *ret_uptime_ms)
+{
+	uint64_t condition;
+
+	if (!scpi_read_bool(fields[0], &ret->running) || !scpi_read_uint(fields[1], &condition) || condition > 0x7fff ||
+	    !scpi_read_uint(fields[2], ret_uptime_ms))
+		return false;
+	ret->condition = (uint32_t)condition & SCPI_CONDITION_ALL;
+	ret->rebooted = pen->last.rebooted || *ret_uptime_ms < pen->uptime_ms;
+	ret->uptime_odd = *ret_uptime_ms > uptime_bound_ms(pen, host_ns);
+	return true;
+}
+
+/* A state that differs from the last one counts when two answers in a row say the same, or on the last answer. */
+static bool must_ask_again(struct pen *pen, const struct pen_state *state)
+{
+	if (same_state(state, &pen->last) || (pen->candidate_valid && same_state(state, &pen->candidate)) ||
+	    pen->asked >= ASKED_MAX)
+		return false;
+	pen->candidate = *state;
+	pen->candidate_valid = true;
+	return true;
+}
+
+static int take_state(struct pen *pen, char **fields, const struct scpi_readings *readings, uint64_t host_ns)
+{
+	struct pen_state state = {0};
+	uint64_t uptime_ms;
+
+	if (!read_state(pen, fields, host_ns, &state, &uptime_ms))
+		return -EPROTO;
+	if (must_ask_again(pen, &state))
+		return ANSWER_CHANGED;
+	uint32_t appeared = shown_condition(&state) & ~shown_condition(&pen->last);
+	state.uptime_odd = false;
+	pen->last = state;
+	pen->uptime_ms = uptime_ms;
+	pen->uptime_host_ns = host_ns;
+	struct pen_telemetry telemetry = {
+		.host_ns = host_ns,
+		.rate_hz = readings->rate_hz,
+		.motor_c = readings->motor_c,
+		.handle_c = readings->handle_c,
+		.battery_v = readings->volts_v,
+		.current_a = readings->current_a,
+		.condition = shown_condition(&state),
+		.running = state.running,
+	};
+	tell_condition(pen, appeared);
+	pen->host.telemetry(pen->host.ctx, &telemetry);
+	return ANSWER_GOOD;
+}
+
+/* ---- answers, one reader per kind of line
+ * ----------------------------------------------------------------------------- */
+
+static int read_identity(struct pen *pen, const char *field)
+{
+	struct scpi_identity said;
+	struct device_identity *identity = &pen->identity;
+
+	if (!scpi_read_identity(field, &said))
+		return -EPROTO;
+	memcpy(identity->maker, said.maker, sizeof(identity->maker));
+	memcpy(identity->model, said.model, sizeof(identity->model));
+	memcpy(identity->serial, said.serial, sizeof(identity->serial));
+	memcpy(identity->firmware, said.firmware, sizeof(identity->firmware));
+	identity->protocol_version = SCPI_PEN_VERSION;
+	return 0;
+}
+
+static int read_limits(struct pen *pen, char **fields)
+{
+	double value[4];
+
+	for (unsigned i = 0; i < 4; i++)
+		if (!scpi_read_number(fields[i], &value[i]) || isnan(value[i]))
+			return -EPROTO;
+	if (value[0] > value[1] || value[2] > value[3])
+		return -EPROTO;
+	pen->limits = (struct pen_limits){
+		.rate_min_hz = value[0], .rate_max_hz = value[1], .depth_min_mm = value[2], .depth_max_mm = value[3]};
+	return 0;
+}
+
+static int read_cartridge(struct pen *pen, char **fields, uint64_t host_ns)
+{
+	struct scpi_cartridge cartridge;
+	uint64_t uptime_ms;
+
+	if (!scpi_read_cartridge(fields[0], &cartridge) || !scpi_read_uint(fields[1], &uptime_ms))
+		return -EPROTO;
+	memcpy(pen->identity.cartridge, cartridge.id, sizeof(pen->identity.cartridge));
+	pen->identity.needles = cartridge.needles;
+	pen->identity.cartridge_strokes = cartridge.strokes;
+	pen->uptime_ms = uptime_ms;
+	pen->uptime_host_ns = host_ns;
+	return 0;
+}
+
+static int read_output(struct pen *pen, const char *field, bool wanted, struct err *err)
+{
+	bool on;
+
+	if (!scpi_read_bool(field, &on))
+		return -EPROTO;
+	if (on != wanted)
+		return err_set(err, -EREMOTEIO,
+			       "the pen was told OUTP %s and still says OUTP %d: its motor does not obey",
+			       wanted ? "ON" : "OFF", (int)on);
+	pen->last.running = on;
+	return 0;
+}
+
+static int read_refusal(const char *field, const char *what, struct err *err)
+{
+	struct scpi_error error;
+
+	if (!scpi_read_error(field, &error))
+		return -EPROTO;
+	if (error.code == SCPI_NO_ERROR)
+		return 0;
+	if (error.code == SCPI_OUT_OF_RANGE || error.code == SCPI_ILLEGAL_VALUE || error.code == SCPI_SETTINGS_CONFLICT)
+		return err_set(err, -ERANGE, "the pen refused %s: %d \"%s\"", what, error.code, error.text);
+	return err_set(err, -EPROTO, "the pen did not understand %s: %d \"%s\"; the line may be noisy", what,
+		       error.code, error.text);
+}
+
+static void name_setpoint(const struct pen *pen, char *text, size_t size)
+{
+	const char *name = "dead-man", *unit = "ms";
+
+	if (pen->active.line == SCPI_SET_RATE) {
+		name = "rate";
+		unit = "Hz";
+	} else if (pen->active.line == SCPI_SET_DEPTH) {
+		name = "depth";
+		unit = "mm";
+	}
+	snprintf(text, size, "%s %.6g %s", name, pen->active.value, unit);
+}
+
+static int read_setpoint(struct pen *pen, char **fields, struct err *err)
+{
+	char what[64];
+	double said, sent = scpi_as_sent(pen->active.value);
+
+	name_setpoint(pen, what, sizeof(what));
+	int status = read_refusal(fields[0], what, err);
+	if (status)
+		return status;
+	if (!scpi_read_number(fields[1], &said))
+		return -EPROTO;
+	if (!(fabs(said - sent) <= 1e-6 * fabs(sent)))
+		return err_set(err, -EREMOTEIO, "the pen was set to %s and reads back %.6g", what, said);
+	return 0;
+}
+
+static int read_answer(struct pen *pen, char **fields, uint64_t host_ns, struct err *err)
+{
+	struct scpi_readings readings = {NAN, NAN, NAN, NAN, NAN};
+
+	switch (pen->active.line) {
+	case SCPI_OPEN:
+	case SCPI_STOP: return read_output(pen, fields[0], false, err);
+	case SCPI_IDENTIFY: return read_identity(pen, fields[0]);
+	case SCPI_LIMITS: return read_limits(pen, fields);
+	case SCPI_CARTRIDGE: return read_cartridge(pen, fields, host_ns);
+	case SCPI_SET_RATE:
+	case SCPI_SET_DEPTH:
+	case SCPI_DEADMAN: return read_setpoint(pen, fields, err);
+	case SCPI_RUN: {
+		int status = read_refusal(fields[0], "to run", err);
+		return status ? status : read_output(pen, fields[1], true, err);
+	}
+	case SCPI_HEARTBEAT: return take_state(pen, fields, &readings, host_ns);
+	case SCPI_TELEMETRY:
+		if (!scpi_read_readings(fields[0], &readings))
+			return -EPROTO;
+		return take_state(pen, fields + 1, &readings, host_ns);
+	case SCPI_LINES: break;
+	}
+	return -EPROTO;
+}
+
+/* ---- lines
+ * ------------------------------------------------------------------------------------------------------------ */
+
+static void again_or_end(struct pen *pen, int status, const struct err *err)
+{
+	unsigned allowed = status == ANSWER_CHANGED || pen->candidate_valid ? ASKED_MAX : ASKED_MAX - 1;
+
+	if (status == -EPROTO || status == -EREMOTEIO)
+		pen->counters.odd_replies++;
+	if (pen->asked < allowed) {
+		pen->counters.repeated_requests++;
+		ask(pen);
+		return;
+	}
+	conclude(pen, status, err);
+}
+
+static void odd_line(struct pen *pen, const char *line)
+{
+	struct err err;
+
+	if (!pen->busy) {
+		pen->counters.odd_replies++;
+		return;
+	}
+	err_set(&err, -EPROTO,
+		"the pen's answer makes no sense: \"%.80s\"; check cable and baud rate, and that it speaks "
+		"scpi-pen",
+		line);
+	again_or_end(pen, -EPROTO, &err);
+}
+
+/* Splits line and its tag; false when it is not the answer that is awaited. */
+static bool is_answer(struct pen *pen, char **fields, int n, bool *ret_stale)
+{
+	uint64_t tag;
+
+	*ret_stale = false;
+	if (n < 1 || !scpi_read_uint(fields[n - 1], &tag) || tag > UINT16_MAX)
+		return false;
+	if (!pen->busy || (uint16_t)tag != pen->tag) {
+		/* The answer to a line that was given up: asked again, or overtaken by a stop. */
+		*ret_stale = (uint16_t)(pen->tag - (uint16_t)tag) < 2 * REQUESTS_MAX;
+		return false;
+	}
+	return (unsigned)n == scpi_answers(pen->active.line) + 1;
+}
+
+static void take_line(struct pen *pen, uint64_t host_ns)
+{
+	char line[SCPI_LINE_MAX + 1];
+	char *fields[SCPI_FIELDS_MAX];
+	bool stale;
+	struct err err = {""};
+
+	memcpy(line, pen->reader.line, sizeof(line));
+	int n = scpi_split(line, fields);
+	if (!is_answer(pen, fields, n, &stale)) {
+		if (!stale)
+			odd_line(pen, pen->reader.line);
+		return;
+	}
+	pen->counters.frames++;
+	int status = read_answer(pen, fields, host_ns, &err);
+	if (status == -EPROTO && !err.text[0])
+		odd_line(pen, pen->reader.line);
+	else if (status == ANSWER_GOOD)
+		conclude(pen, 0, NULL);
+	else
+		again_or_end(pen, status, &err);
+}
+
+static void on_bytes(void *ctx, const uint8_t *data, size_t len, bool end, uint64_t host_ns)
+{
+	struct pen *pen = ctx;
+
+	(void)end;
+	pen->now_ns = host_ns > pen->now_ns ? host_ns : pen->now_ns;
+	while (len > 0 && pen->state != LOST) {
+		size_t used = len;
+		enum scpi_fed fed = scpi_feed(&pen->reader, data, len, &used);
+
+		data += used;
+		len -= used;
+		if (fed == SCPI_LINE) {
+			take_line(pen, host_ns);
+		} else if (fed == SCPI_SPOILT) {
+			pen->counters.resyncs++;
+			odd_line(pen, "(unreadable bytes)");
+		}
+	}
+}
+
+static void on_gone(void *ctx, const struct err *why)
+{
+	lose(ctx, -ENODEV, why);
+}
+
+static void pen_on_tick(struct device *device, uint64_t now_ns)
+{
+	struct pen *pen = pen_of(device);
+
+	pen->now_ns = now_ns > pen->now_ns ? now_ns : pen->now_ns;
+	tell_finished(pen);
+	if (!pen->busy || pen->state == LOST || pen->now_ns < pen->deadline_ns)
+		return;
+	if (pen->silent++ == 0) {
+		pen->counters.repeated_requests++;
+		ask(pen);
+		return;
+	}
+	fall_silent(pen);
+}
+
+/* ---- verbs
+ * ------------------------------------------------------------------------------------------------------------ */
+
+static int pen_limits(const struct device *device, struct pen_limits *ret)
+{
+	const struct pen *pen = pen_of_const(device);
+
+	if (pen->state == OPENING)
+		return -EAGAIN;
+	*ret = pen->limits;
+	return 0;
+}
+
+static void pen_set_rate(struct device *device, double rate_hz, device_done_fn done, void *ctx)
+{
+	submit(pen_of(device), SCPI_SET_RATE, rate_hz, done, ctx);
+}
+
+static void pen_set_depth(struct device *device, double depth_mm, device_done_fn done, void *ctx)
+{
+	submit(pen_of(device), SCPI_SET_DEPTH, depth_mm, done, ctx);
+}
+
+static void pen_run(struct device *device, device_done_fn done, void *ctx)
+{
+	submit(pen_of(device), SCPI_RUN, 0, done, ctx);
+}
+
+static void pen_deadman(struct device *device, uint32_t timeout_ms, device_done_fn done, void *ctx)
+{
+	submit(pen_of(device), SCPI_DEADMAN, timeout_ms, done, ctx);
+}
+
+static void pen_heartbeat(struct device *device, device_done_fn done, void *ctx)
+{
+	submit(pen_of(device), SCPI_HEARTBEAT, 0, done, ctx);
+}
+
+static void pen_telemetry(struct device *device, device_done_fn done, void *ctx)
+{
+	submit(pen_of(device), SCPI_TELEMETRY, 0, done, ctx);
+}
+
+static void pen_stop(struct device *device, device_done_fn done, void *ctx)
+{
+	struct pen *pen = pen_of(device);
+
+	cancel_waiting(pen, -ECANCELED);
+	if (pen->state == READY && pen->busy) {
+		finish_later(pen, &pen->active, -ECANCELED);
+		pen->busy = false;
+	}
+	submit(pen, SCPI_STOP, 0, done, ctx);
+}
+
+static const struct pen_verbs verbs = {
+	.limits = pen_limits,
+	.set_rate = pen_set_rate,
+	.set_depth = pen_set_depth,
+	.run = pen_run,
+	.stop = pen_stop,
+	.deadman = pen_deadman,
+	.heartbeat = pen_heartbeat,
+	.telemetry = pen_telemetry,
+};
+
+/* ---- the driver
+ * ------------------------------------------------------------------------------------------------------- */
+
+static int pen_match(const struct link_identity *id)
+{
+	if (id->vid == SCPI_PEN_VID && (id->pid == SCPI_PEN_PID_USB || id->pid == SCPI_PEN_PID_SERIAL))
+		return 2;
+	return id->usb_class == SCPI_PEN_USB_CLASS && id->usb_subclass == SCPI_PEN_USB_SUBCLASS;
+}
+
+static int pen_open(const struct device_open *open, uint64_t now_ns, struct device **ret, struct err *err)
+{
+	struct pen *pen = calloc(1, sizeof(*pen));
+	struct link_wants wants = driver_scpi_pen.wants;
+
+	if (!pen)
+		return err_set(err, -ENOMEM, "no memory for a pen");
+	pen->base.driver = &driver_scpi_pen;
+	pen->host = open->host;
+	pen->now_ns = now_ns;
+	if (open->baud)
+		wants.baud = open->baud;
+	const struct link_sink sink = {.ctx = pen, .bytes = on_bytes, .gone = on_gone};
+	int status = link_open(open->links, open->loop, open->uri, &wants, &sink, &pen->link, err);
+	if (status) {
+		free(pen);
+		return status;
+	}
+	begin(pen, &(const struct request){.line = SCPI_OPEN});
+	*ret = &pen->base;
+	return 0;
+}
+
+static void pen_close(struct device *device)
+{
+	struct pen *pen = pen_of(device);
+
+	if (!pen)
+		return;
+	if (pen->busy)
+		finish_later(pen, &pen->active, -ECANCELED);
+	pen->busy = false;
+	pen->state = LOST;
+	cancel_waiting(pen, -ECANCELED);
+	tell_finished(pen);
+	link_close(pen->link);
+	free(pen);
+}
+
+static const struct device_identity *pen_identity(const struct device *device)
+{
+	return &pen_of_const(device)->identity;
+}
+
+static const struct channel *pen_channels(const struct device *device, unsigned *ret_count)
+{
+	(void)device;
+	*ret_count = 0;
+	return NULL;
+}
+
+static void pen_counters(const struct device *device, struct device_counters *ret)
+{
+	const struct pen *pen = pen_of_const(device);
+
+	*ret = pen->counters;
+	pen->link->ops->counters(pen->link, &ret->link);
+}
+
+const struct driver driver_scpi_pen = {
+	.name = "scpi-pen",
+	.description = "pen that speaks SCPI, over serial lines or USBTMC",
+	.kind = DRIVER_PEN,
+	.wants = {.usb_class = SCPI_PEN_USB_CLASS,
+		  .usb_subclass = SCPI_PEN_USB_SUBCLASS,
+		  .usb_protocol = -1,
+		  .usbtmc = true,
+		  .baud = SCPI_PEN_BAUD},
+	.match = pen_match,
+	.open = pen_open,
+	.close = pen_close,
+	.on_tick = pen_on_tick,
+	.identity = pen_identity,
+	.channels = pen_channels,
+	.counters = pen_counters,
+	.pen = &verbs,
+};

@@ -1,0 +1,286 @@
+/* The pen's text protocol, encoded and decoded. Every reader takes the whole field or nothing: half a number is no
+ * number. Leaves out what a line means for the device: that is device.c. */
+#include "drivers/scpi-pen/wire.h"
+
+#include <errno.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+struct line_form {
+	const char *before, *after; /* around the value; after NULL: the line has no value */
+	unsigned answers;
+	bool whole; /* the value is an integer */
+};
+
+static const struct line_form forms[SCPI_LINES] = {
+	[SCPI_OPEN] = {.before = "*CLS;:OUTP OFF;:OUTP?", .answers = 1},
+	[SCPI_IDENTIFY] = {.before = "*IDN?", .answers = 1},
+	[SCPI_LIMITS] = {.before = "SOUR:FREQ? MIN;:SOUR:FREQ? MAX;:SOUR:DEPT? MIN;:SOUR:DEPT? MAX", .answers = 4},
+	[SCPI_CARTRIDGE] = {.before = "SYST:CART?;:SYST:UPT?", .answers = 2},
+	[SCPI_SET_RATE] = {.before = "*CLS;:SOUR:FREQ ", .after = ";:SYST:ERR?;:SOUR:FREQ?", .answers = 2},
+	[SCPI_SET_DEPTH] = {.before = "*CLS;:SOUR:DEPT ", .after = ";:SYST:ERR?;:SOUR:DEPT?", .answers = 2},
+	[SCPI_DEADMAN] = {.before = "*CLS;:SYST:DEAD ",
+			  .after = ";:SYST:ERR?;:SYST:DEAD?",
+			  .answers = 2,
+			  .whole = true},
+	[SCPI_RUN] = {.before = "*CLS;:OUTP ON;:SYST:ERR?;:OUTP?", .answers = 2},
+	[SCPI_HEARTBEAT] = {.before = "SYST:HEAR;:OUTP?;:STAT:QUES:COND?;:SYST:UPT?", .answers = 3},
+	[SCPI_TELEMETRY] = {.before = "MEAS:ALL?;:OUTP?;:STAT:QUES:COND?;:SYST:UPT?", .answers = 4},
+	[SCPI_STOP] = {.before = "OUTP OFF;:OUTP?", .answers = 1},
+};
+
+size_t scpi_encode(enum scpi_line line, double value, uint16_t tag, char *buffer, size_t size)
+{
+	const struct line_form *form = &forms[line];
+	char number[32] = "";
+
+	if (form->after)
+		snprintf(number, sizeof(number), form->whole ? "%.0f" : "%.6g", value);
+	int n = snprintf(buffer, size, "%s%s%s;:SYST:TAG? %u\n", form->before, number, form->after ? form->after : "",
+			 (unsigned)tag);
+	return n > 0 && (size_t)n < size ? (size_t)n : 0;
+}
+
+unsigned scpi_answers(enum scpi_line line)
+{
+	return forms[line].answers;
+}
+
+double scpi_as_sent(double value)
+{
+	char number[32];
+
+	snprintf(number, sizeof(number), "%.6g", value);
+	return strtod(number, NULL);
+}
+
+static bool line_byte(uint8_t byte)
+{
+	return (byte >= 0x20 && byte <= 0x7e) || byte == '\t' || byte == '\r';
+}
+
+static void take_piece(struct scpi_reader *reader, const uint8_t *data, size_t len)
+{
+	for (size_t i = 0; i < len && !reader->spoilt; i++) {
+		if (!line_byte(data[i]) || (reader->len == SCPI_LINE_MAX && data[i] != '\r') ||
+		    (reader->len > 0 && reader->line[reader->len - 1] == '\r'))
+			reader->spoilt = true;
+		else if (reader->len < SCPI_LINE_MAX)
+			reader->line[reader->len++] = (char)data[i];
+	}
+}
+
+enum scpi_fed scpi_feed(struct scpi_reader *reader, const uint8_t *data, size_t len, size_t *ret_used)
+{
+	for (size_t used = 0; used < len;) {
+		const uint8_t *lf = memchr(data + used, '\n', len - used);
+		size_t piece = lf ? (size_t)(lf - data) - used : len - used;
+
+		take_piece(reader, data + used, piece);
+		used += piece + (lf ? 1 : 0);
+		if (!lf)
+			break;
+		bool spoilt = reader->spoilt;
+		unsigned line_len = reader->len;
+		reader->spoilt = false;
+		reader->len = 0;
+		if (line_len > 0 && reader->line[line_len - 1] == '\r')
+			line_len--;
+		reader->line[line_len] = '\0';
+		if (!spoilt && line_len == 0)
+			continue;
+		*ret_used = used;
+		return spoilt ? SCPI_SPOILT : SCPI_LINE;
+	}
+	*ret_used = len;
+	return SCPI_MORE;
+}
+
+int scpi_split(char *line, char *fields[SCPI_FIELDS_MAX])
+{
+	int n = 0;
+	bool quoted = false;
+
+	fields[n++] = line;
+	for (char *p = line; *p; p++) {
+		if (*p == '"')
+			quoted = !quoted;
+		if (*p != ';' || quoted)
+			continue;
+		if (n == SCPI_FIELDS_MAX)
+			return -1;
+		*p = '\0';
+		fields[n++] = p + 1;
+	}
+	return quoted ? -1 : n;
+}
+
+static bool digit(char c)
+{
+	return c >= '0' && c <= '9';
+}
+
+static const char *skip_digits(const char *p)
+{
+	while (digit(*p))
+		p++;
+	return p;
+}
+
+/* strtod() alone would take "inf", "0x10" and leading blanks. */
+static const char *number_end(const char *field)
+{
+	const char *p = field + (*field == '+' || *field == '-');
+	const char *whole = p;
+
+	p = skip_digits(p);
+	size_t digits = (size_t)(p - whole);
+	if (*p == '.') {
+		const char *fraction = ++p;
+		p = skip_digits(p);
+		digits += (size_t)(p - fraction);
+	}
+	if (digits == 0)
+		return NULL;
+	if (*p == 'e' || *p == 'E') {
+		p += 1 + (p[1] == '+' || p[1] == '-');
+		if (!digit(*p))
+			return NULL;
+		p = skip_digits(p);
+	}
+	return p;
+}
+
+static bool read_number_until(const char *field, char stop, const char **ret_end, double *ret)
+{
+	const char *end = number_end(field);
+
+	if (!end || *end != stop)
+		return false;
+	double value = strtod(field, NULL);
+	if (!isfinite(value))
+		return false;
+	*ret = fabs(value - SCPI_NOT_A_NUMBER) <= 1e-6 * SCPI_NOT_A_NUMBER ? NAN : value;
+	*ret_end = end;
+	return true;
+}
+
+bool scpi_read_number(const char *field, double *ret)
+{
+	const char *end;
+
+	return read_number_until(field, '\0', &end, ret);
+}
+
+static bool read_uint_until(const char *field, char stop, const char **ret_end, uint64_t *ret)
+{
+	const char *end = skip_digits(field);
+
+	if (end == field || *end != stop)
+		return false;
+	errno = 0;
+	unsigned long long value = strtoull(field, NULL, 10);
+	if (errno)
+		return false;
+	*ret = value;
+	*ret_end = end;
+	return true;
+}
+
+bool scpi_read_uint(const char *field, uint64_t *ret)
+{
+	const char *end;
+
+	return read_uint_until(field, '\0', &end, ret);
+}
+
+bool scpi_read_bool(const char *field, bool *ret)
+{
+	if ((field[0] != '0' && field[0] != '1') || field[1] != '\0')
+		return false;
+	*ret = field[0] == '1';
+	return true;
+}
+
+/* The text between the quotes at *p, and *p moved behind the second one. Longer text is cut where `cut` allows it. */
+static bool read_string(const char **p, char *text, size_t size, bool cut)
+{
+	const char *start = *p + 1;
+	const char *end = **p == '"' ? strchr(start, '"') : NULL;
+
+	if (!end)
+		return false;
+	size_t len = (size_t)(end - start);
+	if (len >= size && !cut)
+		return false;
+	len = len >= size ? size - 1 : len;
+	memcpy(text, start, len);
+	text[len] = '\0';
+	*p = end + 1;
+	return true;
+}
+
+bool scpi_read_error(const char *field, struct scpi_error *ret)
+{
+	struct scpi_error error = {0};
+	uint64_t magnitude;
+	const char *p = field + (*field == '-');
+
+	if (!read_uint_until(p, ',', &p, &magnitude) || magnitude > 32768)
+		return false;
+	p++;
+	if (!read_string(&p, error.text, sizeof(error.text), true) || *p)
+		return false;
+	error.code = *field == '-' ? -(int)magnitude : (int)magnitude;
+	*ret = error;
+	return true;
+}
+
+bool scpi_read_identity(const char *field, struct scpi_identity *ret)
+{
+	struct scpi_identity identity = {0};
+	char *const texts[] = {identity.maker, identity.model, identity.serial, identity.firmware};
+
+	for (unsigned i = 0; i < 4; i++) {
+		size_t len = strcspn(field, ",");
+		if (len >= SCPI_TEXT_MAX || (field[len] == ',') != (i < 3))
+			return false;
+		memcpy(texts[i], field, len);
+		field += len + (i < 3);
+	}
+	*ret = identity;
+	return true;
+}
+
+bool scpi_read_cartridge(const char *field, struct scpi_cartridge *ret)
+{
+	struct scpi_cartridge cartridge = {0};
+	uint64_t needles;
+
+	if (!read_string(&field, cartridge.id, sizeof(cartridge.id), false) || *field != ',')
+		return false;
+	if (!read_uint_until(field + 1, ',', &field, &needles) || needles > UINT32_MAX)
+		return false;
+	if (!read_uint_until(field + 1, '\0', &field, &cartridge.strokes))
+		return false;
+	cartridge.needles = (uint32_t)needles;
+	*ret = cartridge;
+	return true;
+}
+
+bool scpi_read_readings(const char *field, struct scpi_readings *ret)
+{
+	struct scpi_readings readings;
+	double *const values[] = {&readings.rate_hz, &readings.motor_c, &readings.handle_c, &readings.volts_v,
+				  &readings.current_a};
+
+	for (unsigned i = 0; i < 5; i++) {
+		if (!read_number_until(field, i < 4 ? ',' : '\0', &field, values[i]))
+			return false;
+		field++;
+	}
+	*ret = readings;
+	return true;
+}

@@ -1,0 +1,11 @@
+/* Every driver of the product, in the order in which `penrig list` asks them. A new driver is one line here. */
+#include <stddef.h>
+
+#include "drivers/load-stream/device.h"
+#include "drivers/scpi-pen/device.h"
+
+const struct driver *const driver_table[] = {
+	&driver_scpi_pen,
+	&driver_load_stream,
+	NULL,
+};

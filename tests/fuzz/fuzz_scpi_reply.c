@@ -1,0 +1,67 @@
+/* Bytes of a pen, whatever they are: no crash, no read beyond, lines and fields within their bounds, and the same lines
+ * whether the bytes come whole or in pieces. */
+#include <math.h>
+
+#include "drivers/scpi-pen/wire.h"
+#include "rig/base/crc32c.h"
+#include "tests/fuzz/standalone.h"
+
+static void read_field(const char *field)
+{
+	double number;
+	uint64_t uint;
+	bool on;
+	struct scpi_error error;
+	struct scpi_identity identity;
+	struct scpi_cartridge cartridge;
+	struct scpi_readings readings;
+
+	if (scpi_read_number(field, &number))
+		FUZZ_CHECK(isnan(number) || isfinite(number));
+	(void)scpi_read_uint(field, &uint);
+	(void)scpi_read_bool(field, &on);
+	if (scpi_read_error(field, &error))
+		FUZZ_CHECK(error.code >= -32768 && error.code <= 32768 && strlen(error.text) < SCPI_TEXT_MAX);
+	if (scpi_read_identity(field, &identity))
+		FUZZ_CHECK(strlen(identity.maker) < SCPI_TEXT_MAX && strlen(identity.firmware) < SCPI_TEXT_MAX);
+	if (scpi_read_cartridge(field, &cartridge))
+		FUZZ_CHECK(strlen(cartridge.id) < SCPI_TEXT_MAX);
+	(void)scpi_read_readings(field, &readings);
+}
+
+static uint32_t read_lines(const uint8_t *data, size_t size, size_t step)
+{
+	struct scpi_reader reader = {.len = 0};
+	uint32_t digest = 0;
+
+	for (size_t at = 0; at < size;) {
+		char *fields[SCPI_FIELDS_MAX];
+		size_t used = 0, piece = size - at < step ? size - at : step;
+		enum scpi_fed fed = scpi_feed(&reader, data + at, piece, &used);
+
+		FUZZ_CHECK(used > 0 && used <= piece);
+		at += used;
+		if (fed == SCPI_SPOILT)
+			digest = crc32c(digest, "spoilt", 6);
+		if (fed != SCPI_LINE)
+			continue;
+		size_t len = strlen(reader.line);
+		FUZZ_CHECK(len > 0 && len <= SCPI_LINE_MAX);
+		digest = crc32c(digest, reader.line, len);
+		int n = scpi_split(reader.line, fields);
+		FUZZ_CHECK(n == -1 || (n >= 1 && n <= SCPI_FIELDS_MAX));
+		for (int i = 0; i < n; i++)
+			read_field(fields[i]);
+	}
+	return digest;
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+	size_t step = size ? 1 + data[0] % 31 : 1;
+
+	FUZZ_CHECK(read_lines(data, size, size ? size : 1) == read_lines(data, size, step));
+	return 0;
+}
+
+FUZZ_MAIN("scpi-pen.txt")

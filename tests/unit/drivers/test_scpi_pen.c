@@ -1,0 +1,702 @@
+/* The pen driver over a link made of bytes: every verb, and every way in which a pen or its line can fail it. */
+#include "drivers/scpi-pen/wire.h"
+#include "fake_link.h"
+
+#define MS NS_PER_MS
+
+static struct device *pen;
+static uint64_t now;
+static unsigned tag;        /* of the line read last */
+static size_t piece = 1000; /* how answers arrive */
+
+static void tick(uint64_t ms)
+{
+	for (uint64_t end = now + ms * MS; now < end;) {
+		now += DRIVER_TICK_NS < end - now ? DRIVER_TICK_NS : end - now;
+		pen->driver->on_tick(pen, now);
+	}
+}
+
+static unsigned lines_unread(void)
+{
+	unsigned n = 0;
+
+	for (size_t i = fake.read_to; i < fake.written_len; i++)
+		n += fake.written[i] == '\n';
+	return n;
+}
+
+/* The next line the driver wrote is `line` and a tag that was not used just before. */
+static void expect(const char *line)
+{
+	char got[SCPI_LINE_MAX + 2];
+	unsigned new_tag;
+	const uint8_t *start = fake.written + fake.read_to;
+	const uint8_t *lf = memchr(start, '\n', fake.written_len - fake.read_to);
+
+	if (!lf)
+		fail_msg("nothing was sent where '%s' is due", line);
+	size_t len = (size_t)(lf - start);
+	assert_true(len <= SCPI_LINE_MAX);
+	memcpy(got, start, len);
+	got[len] = '\0';
+	fake.read_to += len + 1;
+	char *tag_at = strstr(got, ";:SYST:TAG? ");
+	assert_non_null(tag_at);
+	assert_int_equal(sscanf(tag_at, ";:SYST:TAG? %u", &new_tag), 1);
+	*tag_at = '\0';
+	assert_string_equal(got, line);
+	assert_int_not_equal(new_tag, tag);
+	tag = new_tag;
+}
+
+static void say(const char *bytes)
+{
+	now += MS;
+	arrive(bytes, strlen(bytes), piece, now);
+}
+
+static void answer(const char *fields)
+{
+	char line[600];
+
+	snprintf(line, sizeof(line), "%s;%u\n", fields, tag);
+	say(line);
+}
+
+#define OPEN    "*CLS;:OUTP OFF;:OUTP?"
+#define LIMITS  "SOUR:FREQ? MIN;:SOUR:FREQ? MAX;:SOUR:DEPT? MIN;:SOUR:DEPT? MAX"
+#define CART    "SYST:CART?;:SYST:UPT?"
+#define BEAT    "SYST:HEAR;:OUTP?;:STAT:QUES:COND?;:SYST:UPT?"
+#define TELE    "MEAS:ALL?;:OUTP?;:STAT:QUES:COND?;:SYST:UPT?"
+#define RATE120 "*CLS;:SOUR:FREQ 120;:SYST:ERR?;:SOUR:FREQ?"
+#define RUN     "*CLS;:OUTP ON;:SYST:ERR?;:OUTP?"
+#define STOP    "OUTP OFF;:OUTP?"
+#define DEAD    "*CLS;:SYST:DEAD 500;:SYST:ERR?;:SYST:DEAD?"
+#define NONE    "0,\"No error\""
+
+static uint64_t uptime(void)
+{
+	return now / MS + 1;
+}
+
+static void begin_open(uint32_t baud)
+{
+	const struct device_open open = {
+		.links = fake_table, .uri = "serial:by-id=TEST", .baud = baud, .host = test_host};
+	struct err err = {""};
+
+	memset(&heard, 0, sizeof(heard));
+	tag = 0;
+	now = 5000 * MS;
+	assert_int_equal(driver_scpi_pen.open(&open, now, &pen, &err), 0);
+}
+
+static void answer_state(const char *before, int on, unsigned condition, uint64_t uptime_ms)
+{
+	char fields[200];
+
+	snprintf(fields, sizeof(fields), "%s%d;%u;%llu", before, on, condition, (unsigned long long)uptime_ms);
+	answer(fields);
+}
+
+static void finish_open(void)
+{
+	expect(OPEN);
+	answer("0");
+	expect("*IDN?");
+	answer("penrig,Model P,PEN-1,1.0");
+	expect(LIMITS);
+	answer("30;150;0;2.5");
+	expect(CART);
+	answer_state("\"C-14\",14,1203;", 0, 0, 0); /* four fields where two are due: odd */
+	expect(CART);
+	char fields[80];
+	snprintf(fields, sizeof(fields), "\"C-14\",14,1203;%llu", (unsigned long long)uptime());
+	answer(fields);
+}
+
+static int setup(void **state)
+{
+	(void)state;
+	piece = 1000;
+	begin_open(0);
+	finish_open();
+	assert_int_equal(heard.ready, 1);
+	assert_int_equal(heard.ready_status, 0);
+	return 0;
+}
+
+static int teardown(void **state)
+{
+	(void)state;
+	inside_verb = false;
+	fake.refuse_writes = 0;
+	driver_scpi_pen.close(pen);
+	assert_false(fake.open);
+	return 0;
+}
+
+#define VERB(call)                                                                                                     \
+	do {                                                                                                           \
+		inside_verb = true;                                                                                    \
+		driver_scpi_pen.pen->call;                                                                             \
+		inside_verb = false;                                                                                   \
+	} while (0)
+
+static struct device_counters counters(void)
+{
+	struct device_counters ret;
+
+	driver_scpi_pen.counters(pen, &ret);
+	return ret;
+}
+
+static void test_open(void **state)
+{
+	struct pen_limits limits;
+	const struct device_identity *identity = driver_scpi_pen.identity(pen);
+	unsigned channels = 7;
+
+	(void)state;
+	assert_int_equal(fake.wants.baud, 115200);
+	assert_true(fake.wants.usbtmc);
+	assert_string_equal(identity->maker, "penrig");
+	assert_string_equal(identity->model, "Model P");
+	assert_string_equal(identity->serial, "PEN-1");
+	assert_string_equal(identity->firmware, "1.0");
+	assert_string_equal(identity->cartridge, "C-14");
+	assert_int_equal(identity->needles, 14);
+	assert_int_equal(identity->cartridge_strokes, 1203);
+	assert_int_equal(identity->protocol_version, 1);
+	assert_int_equal(driver_scpi_pen.pen->limits(pen, &limits), 0);
+	assert_true(limits.rate_min_hz == 30 && limits.rate_max_hz == 150 && limits.depth_min_mm == 0 &&
+		    limits.depth_max_mm == 2.5);
+	driver_scpi_pen.channels(pen, &channels);
+	assert_int_equal(channels, 0);
+	assert_int_equal(counters().link.bytes_out, fake.written_len);
+	assert_int_equal(lines_unread(), 0);
+}
+
+/* Half a line of an unclean client stands before the first answer; the first line of ours was swallowed by the pen's
+ * half. */
+static void test_open_after_garbage(void **state)
+{
+	struct pen_limits limits = {.rate_min_hz = -1};
+
+	(void)state;
+	begin_open(9600);
+	assert_int_equal(fake.wants.baud, 9600);
+	assert_int_equal(driver_scpi_pen.pen->limits(pen, &limits), -EAGAIN);
+	assert_true(limits.rate_min_hz == -1);
+	expect(OPEN);
+	say("-113,\"Undefined header\";\x01\xff\n"); /* unreadable: asked again */
+	expect(OPEN);
+	answer("0");
+	expect("*IDN?");
+	tick(200);
+	expect("*IDN?");
+	answer("penrig,Model P,PEN-1,1.0");
+	expect(LIMITS);
+	answer("30;150;2.5;0"); /* upside down */
+	expect(LIMITS);
+	answer("30;150;0;2.5");
+	expect(CART);
+	answer("\"C-14\",14,1203;77");
+	assert_int_equal(heard.ready, 1);
+	assert_int_equal(heard.ready_status, 0);
+	assert_int_equal(counters().repeated_requests, 3);
+}
+
+static void test_open_fails(void **state)
+{
+	struct outcome set = {0};
+
+	(void)state;
+	begin_open(0);
+	expect(OPEN);
+	VERB(set_rate(pen, 120, on_done, &set));
+	assert_int_equal(lines_unread(), 0);
+	tick(195);
+	assert_int_equal(lines_unread(), 0);
+	tick(5);
+	expect(OPEN);
+	tick(195);
+	assert_int_equal(heard.ready, 0);
+	tick(5);
+	assert_int_equal(heard.ready, 1);
+	assert_int_equal(heard.ready_status, -ETIMEDOUT);
+	assert_non_null(strstr(heard.err, "baud"));
+	assert_int_equal(heard.lost, 0);
+	assert_int_equal(set.calls, 1);
+	assert_int_equal(set.status, -ENODEV);
+	tick(1000);
+	assert_int_equal(heard.ready, 1);
+	driver_scpi_pen.close(pen);
+
+	begin_open(0);
+	expect(OPEN);
+	answer("0");
+	expect("*IDN?");
+	answer("no identity");
+	expect("*IDN?");
+	answer("no identity");
+	assert_int_equal(heard.ready_status, -EPROTO);
+	assert_non_null(strstr(heard.err, "no identity"));
+	driver_scpi_pen.close(pen);
+
+	begin_open(0);
+	struct err why = {"unplugged"};
+	fake.sink.gone(fake.sink.ctx, &why);
+	assert_int_equal(heard.ready_status, -ENODEV);
+	assert_int_equal(heard.ready, 1);
+	assert_int_equal(heard.lost, 0);
+}
+
+static void test_set(void **state)
+{
+	struct outcome rate = {0}, depth = {0}, dead = {0};
+
+	(void)state;
+	VERB(set_rate(pen, 120, on_done, &rate));
+	VERB(set_depth(pen, 1.25, on_done, &depth));
+	VERB(deadman(pen, 500, on_done, &dead));
+	expect(RATE120);
+	assert_int_equal(lines_unread(), 0);
+	answer(NONE ";120");
+	assert_int_equal(rate.calls, 1);
+	assert_int_equal(rate.status, 0);
+	expect("*CLS;:SOUR:DEPT 1.25;:SYST:ERR?;:SOUR:DEPT?");
+	answer(NONE ";1.25");
+	assert_int_equal(depth.calls, 1);
+	expect(DEAD);
+	assert_int_equal(dead.calls, 0);
+	answer(NONE ";500");
+	assert_int_equal(dead.calls, 1);
+	assert_int_equal(dead.status, 0);
+	assert_int_equal(counters().repeated_requests, 1); /* the cartridge of finish_open() */
+}
+
+static void test_refused(void **state)
+{
+	struct outcome rate = {0}, run = {0};
+
+	(void)state;
+	VERB(set_rate(pen, 400, on_done, &rate));
+	for (int i = 0; i < 2; i++) {
+		assert_int_equal(rate.calls, 0);
+		expect("*CLS;:SOUR:FREQ 400;:SYST:ERR?;:SOUR:FREQ?");
+		answer("-222,\"Data out of range\";30");
+	}
+	assert_int_equal(rate.calls, 1);
+	assert_int_equal(rate.status, -ERANGE);
+	assert_non_null(strstr(rate.err, "400 Hz"));
+	assert_non_null(strstr(rate.err, "-222"));
+	VERB(run(pen, on_done, &run));
+	expect(RUN);
+	answer("-221,\"Settings conflict\";0");
+	expect(RUN);
+	answer("-221,\"Settings conflict\";0");
+	assert_int_equal(run.status, -ERANGE);
+	assert_int_equal(heard.lost, 0);
+}
+
+static void test_readback(void **state)
+{
+	struct outcome rate = {0}, other = {0};
+
+	(void)state;
+	VERB(set_rate(pen, 120, on_done, &rate));
+	expect(RATE120);
+	answer(NONE ";121"); /* one flipped bit on the way there: the second try is right */
+	expect(RATE120);
+	answer(NONE ";120");
+	assert_int_equal(rate.status, 0);
+	assert_int_equal(rate.calls, 1);
+	VERB(set_rate(pen, 120, on_done, &other));
+	for (int i = 0; i < 2; i++) {
+		expect(RATE120);
+		answer(NONE ";120.001");
+	}
+	assert_int_equal(other.status, -EREMOTEIO);
+	assert_non_null(strstr(other.err, "120.001"));
+	assert_int_equal(lines_unread(), 0);
+}
+
+static void test_run_and_stop(void **state)
+{
+	struct outcome run = {0}, stop = {0}, deaf = {0};
+
+	(void)state;
+	VERB(run(pen, on_done, &run));
+	expect(RUN);
+	answer(NONE ";1");
+	assert_int_equal(run.calls, 1);
+	assert_int_equal(run.status, 0);
+	VERB(heartbeat(pen, NULL, NULL)); /* that it runs is no news */
+	expect(BEAT);
+	answer_state("", 1, 0, uptime());
+	assert_true(heard.telemetry.running);
+	assert_int_equal(heard.telemetries, 1);
+	VERB(stop(pen, on_done, &stop));
+	expect(STOP);
+	answer("0");
+	assert_int_equal(stop.calls, 1);
+	assert_int_equal(stop.status, 0);
+	VERB(stop(pen, on_done, &deaf));
+	expect(STOP);
+	answer("1");
+	expect(STOP);
+	answer("1");
+	assert_int_equal(deaf.status, -EREMOTEIO);
+}
+
+static void test_stop_jumps_the_queue(void **state)
+{
+	struct outcome beat = {0}, rate = {0}, depth = {0}, stop = {0};
+
+	(void)state;
+	VERB(heartbeat(pen, on_done, &beat));
+	expect(BEAT);
+	unsigned old_tag = tag;
+	VERB(set_rate(pen, 120, on_done, &rate));
+	VERB(set_depth(pen, 1, on_done, &depth));
+	VERB(stop(pen, on_done, &stop));
+	expect(STOP); /* at once, though the heartbeat is not answered */
+	assert_int_equal(beat.calls + rate.calls + depth.calls, 0);
+	tick(5);
+	assert_int_equal(beat.status, -ECANCELED);
+	assert_int_equal(rate.status, -ECANCELED);
+	assert_int_equal(depth.status, -ECANCELED);
+	char late[64];
+	snprintf(late, sizeof(late), "0;0;%llu;%u\n", (unsigned long long)uptime(), old_tag);
+	say(late);
+	assert_int_equal(stop.calls, 0); /* the late heartbeat is not taken for the stop's answer */
+	answer("0");
+	assert_int_equal(stop.calls, 1);
+	assert_int_equal(stop.status, 0);
+	assert_int_equal(beat.calls, 1);
+	assert_int_equal(heard.telemetries, 0);
+	assert_int_equal(lines_unread(), 0);
+	assert_int_equal(counters().odd_replies, 1); /* finish_open()'s */
+}
+
+static void test_late_answer_is_nobody_elses(void **state)
+{
+	struct outcome first = {0}, second = {0};
+
+	(void)state;
+	VERB(stop(pen, on_done, &first));
+	expect(STOP);
+	unsigned old_tag = tag;
+	tick(200);
+	expect(STOP);
+	answer("0");
+	assert_int_equal(first.status, 0);
+	VERB(stop(pen, on_done, &second));
+	expect(STOP);
+	char late[64];
+	snprintf(late, sizeof(late), "0;%u\n", old_tag);
+	say(late);
+	assert_int_equal(second.calls, 0);
+	answer("1");
+	expect(STOP);
+	answer("1");
+	assert_int_equal(second.status, -EREMOTEIO);
+}
+
+static void test_heartbeat_and_telemetry(void **state)
+{
+	struct outcome beat = {0}, tele = {0};
+
+	(void)state;
+	VERB(heartbeat(pen, on_done, &beat));
+	expect(BEAT);
+	answer_state("", 0, 0, uptime());
+	assert_int_equal(beat.status, 0);
+	assert_int_equal(beat.calls, 1);
+	assert_int_equal(heard.telemetries, 1);
+	assert_false(heard.telemetry.running);
+	assert_true(isnan(heard.telemetry.rate_hz) && isnan(heard.telemetry.battery_v));
+	assert_true(heard.telemetry.host_ns == now);
+	VERB(telemetry(pen, on_done, &tele));
+	expect(TELE);
+	answer_state("119.98,31.2,9.91e+37,3.91,0.42;", 0, 0, uptime());
+	assert_int_equal(tele.status, 0);
+	assert_int_equal(heard.telemetries, 2);
+	assert_true(heard.telemetry.rate_hz == 119.98 && heard.telemetry.motor_c == 31.2 &&
+		    isnan(heard.telemetry.handle_c) && heard.telemetry.battery_v == 3.91 &&
+		    heard.telemetry.current_a == 0.42);
+	assert_int_equal(heard.events, 0);
+}
+
+static void test_condition_is_asked_twice(void **state)
+{
+	struct outcome beat = {0};
+
+	(void)state;
+	VERB(heartbeat(pen, on_done, &beat));
+	expect(BEAT);
+	answer_state("", 0, 16, uptime()); /* a flipped bit: not confirmed */
+	assert_int_equal(heard.events + heard.telemetries, 0);
+	expect(BEAT);
+	answer_state("", 0, 0, uptime());
+	assert_int_equal(beat.calls, 1);
+	assert_int_equal(heard.events, 0);
+	assert_int_equal(heard.telemetry.condition, 0);
+
+	VERB(heartbeat(pen, on_done, &beat)); /* the same bit, an exchange later: not two in a row */
+	expect(BEAT);
+	answer_state("", 0, 16, uptime());
+	expect(BEAT);
+	answer_state("", 0, 0, uptime());
+	assert_int_equal(heard.events, 0);
+	beat.calls = 1;
+
+	VERB(heartbeat(pen, on_done, &beat));
+	for (int i = 0; i < 2; i++) {
+		assert_int_equal(beat.calls, 1);
+		expect(BEAT);
+		answer_state("", 0, 16 + 512, uptime());
+	}
+	assert_int_equal(beat.calls, 2);
+	assert_int_equal(heard.events, 2);
+	assert_int_equal(heard.conditions, PEN_OVER_TEMPERATURE | PEN_STALL);
+	assert_int_equal(heard.telemetry.condition, PEN_OVER_TEMPERATURE | PEN_STALL);
+
+	VERB(heartbeat(pen, on_done, &beat)); /* the same again is no news */
+	expect(BEAT);
+	answer_state("", 0, 16 + 512, uptime());
+	assert_int_equal(beat.calls, 3);
+	assert_int_equal(heard.events, 2);
+	assert_int_equal(lines_unread(), 0);
+}
+
+static void test_reboot(void **state)
+{
+	struct outcome beat = {0}, dead = {0};
+
+	(void)state;
+	VERB(heartbeat(pen, on_done, &beat));
+	expect(BEAT);
+	answer_state("", 0, 0, uptime());
+	VERB(heartbeat(pen, on_done, &beat));
+	expect(BEAT);
+	answer_state("", 0, 0, 40);
+	assert_int_equal(heard.events, 0);
+	expect(BEAT);
+	answer_state("", 0, 0, 42);
+	assert_int_equal(beat.calls, 2);
+	assert_int_equal(heard.events, 1);
+	assert_int_equal(heard.conditions, PEN_REBOOTED);
+	assert_int_equal(heard.telemetry.condition, PEN_REBOOTED);
+	tick(100);
+	VERB(heartbeat(pen, on_done, &beat)); /* it stays so until it is armed anew */
+	expect(BEAT);
+	answer_state("", 0, 0, 142);
+	assert_int_equal(heard.telemetry.condition, PEN_REBOOTED);
+	assert_int_equal(heard.events, 1);
+	VERB(deadman(pen, 500, on_done, &dead));
+	expect(DEAD);
+	answer(NONE ";500");
+	VERB(heartbeat(pen, on_done, &beat));
+	expect(BEAT);
+	answer_state("", 0, 0, 144);
+	assert_int_equal(heard.telemetry.condition, 0);
+	assert_int_equal(beat.calls, 4);
+}
+
+/* A flipped digit that makes the uptime large must not make the next, right one look like a restart. */
+static void test_uptime_flipped_upwards(void **state)
+{
+	struct outcome beat = {0};
+
+	(void)state;
+	VERB(heartbeat(pen, on_done, &beat));
+	expect(BEAT);
+	answer_state("", 0, 0, uptime() + 80000);
+	assert_int_equal(beat.calls, 0);
+	expect(BEAT);
+	answer_state("", 0, 0, uptime());
+	assert_int_equal(beat.calls, 1);
+	tick(100);
+	VERB(heartbeat(pen, on_done, &beat));
+	expect(BEAT);
+	answer_state("", 0, 0, uptime());
+	assert_int_equal(beat.calls, 2);
+	assert_int_equal(heard.events, 0);
+}
+
+static void test_silence(void **state)
+{
+	struct outcome beat = {0}, rate = {0}, late = {0};
+
+	(void)state;
+	VERB(heartbeat(pen, on_done, &beat));
+	VERB(set_rate(pen, 120, on_done, &rate));
+	expect(BEAT);
+	tick(199);
+	assert_int_equal(lines_unread(), 0);
+	tick(1);
+	expect(BEAT);
+	tick(199);
+	assert_int_equal(heard.lost, 0);
+	tick(1);
+	assert_int_equal(beat.status, -ETIMEDOUT);
+	assert_int_equal(rate.status, -ENODEV);
+	assert_int_equal(heard.lost, 1);
+	assert_int_equal(heard.lost_status, -ETIMEDOUT);
+	VERB(stop(pen, on_done, &late));
+	assert_int_equal(late.calls, 0);
+	tick(5);
+	assert_int_equal(late.status, -ENODEV);
+	answer_state("", 0, 0, uptime());
+	tick(1000);
+	assert_int_equal(heard.lost, 1);
+	assert_int_equal(beat.calls + rate.calls + late.calls, 3);
+	assert_int_equal(heard.telemetries, 0);
+}
+
+static void test_unplugged(void **state)
+{
+	struct outcome beat = {0}, rate = {0};
+	struct err why = {"unplugged"};
+
+	(void)state;
+	VERB(heartbeat(pen, on_done, &beat));
+	VERB(set_rate(pen, 120, on_done, &rate));
+	fake.sink.gone(fake.sink.ctx, &why);
+	assert_int_equal(beat.status, -ENODEV);
+	assert_int_equal(rate.status, -ENODEV);
+	assert_int_equal(heard.lost_status, -ENODEV);
+	assert_int_equal(heard.lost, 1);
+}
+
+static void test_write_refused(void **state)
+{
+	struct outcome stop = {0};
+
+	(void)state;
+	fake.refuse_writes = -ENOBUFS;
+	VERB(stop(pen, on_done, &stop));
+	tick(200);
+	fake.refuse_writes = 0;
+	tick(195);
+	assert_int_equal(stop.calls, 0);
+	tick(5);
+	assert_int_equal(stop.status, -ETIMEDOUT);
+	assert_int_equal(heard.lost, 1);
+}
+
+static void test_garbage_between(void **state)
+{
+	struct outcome rate = {0};
+
+	(void)state;
+	say("boot: hello\n");
+	assert_int_equal(lines_unread(), 0);
+	VERB(set_rate(pen, 120, on_done, &rate));
+	expect(RATE120);
+	say("\xf3\x80;;\n");
+	expect(RATE120);
+	say(NONE);
+	say(";12");
+	say("0;");
+	char rest[16];
+	snprintf(rest, sizeof(rest), "%u\r\n", tag);
+	say(rest);
+	assert_int_equal(rate.status, 0);
+	assert_int_equal(rate.calls, 1);
+}
+
+/* Every single-bit error in the answer to a read-back: never a wrong value taken for right. */
+static void test_bit_flips(void **state)
+{
+	(void)state;
+	for (size_t bit = 0; bit < 8 * strlen(NONE ";120"); bit++) {
+		struct outcome rate = {0};
+		char fields[] = NONE ";120";
+		fields[bit / 8] = (char)(fields[bit / 8] ^ (1 << bit % 8));
+		VERB(set_rate(pen, 120, on_done, &rate));
+		expect(RATE120);
+		answer(fields);
+		if (rate.calls == 0) {
+			if (lines_unread() == 0)
+				tick(200); /* the line end was made or broken */
+			expect(RATE120);
+			answer(NONE ";120");
+		}
+		assert_int_equal(rate.calls, 1);
+		assert_int_equal(rate.status, 0);
+		/* Only the wording of "No error" may be wrong and pass. */
+		if (bit / 8 >= strlen(NONE) || bit / 8 < 3)
+			assert_int_equal(lines_unread(), 0);
+	}
+	assert_true(counters().odd_replies > 30);
+	assert_int_equal(heard.lost, 0);
+}
+
+/* The whole opening and a set, the answers in pieces of every size. */
+static void test_pieces(void **state)
+{
+	(void)state;
+	for (piece = 1; piece < 40; piece++) {
+		struct outcome rate = {0};
+		driver_scpi_pen.close(pen);
+		begin_open(0);
+		finish_open();
+		assert_int_equal(heard.ready, 1);
+		VERB(set_rate(pen, 120, on_done, &rate));
+		expect(RATE120);
+		answer(NONE ";120");
+		assert_int_equal(rate.calls, 1);
+		assert_int_equal(rate.status, 0);
+	}
+}
+
+static void test_queue_is_bounded(void **state)
+{
+	static struct outcome many[100];
+	unsigned refused = 0;
+
+	(void)state;
+	memset(many, 0, sizeof(many));
+	for (unsigned i = 0; i < 50; i++)
+		VERB(heartbeat(pen, on_done, &many[i]));
+	tick(5);
+	for (unsigned i = 0; i < 50; i++)
+		refused += many[i].calls == 1 && many[i].status == -ENOBUFS;
+	assert_int_equal(refused, 50 - 33); /* one under way, 32 waiting */
+	driver_scpi_pen.close(pen);
+	for (unsigned i = 0; i < 50; i++)
+		assert_int_equal(many[i].calls, 1);
+	begin_open(0);
+}
+
+int main(void)
+{
+#define T(test) cmocka_unit_test_setup_teardown(test, setup, teardown)
+	const struct CMUnitTest tests[] = {
+		T(test_open),
+		cmocka_unit_test_teardown(test_open_after_garbage, teardown),
+		cmocka_unit_test_teardown(test_open_fails, teardown),
+		T(test_set),
+		T(test_refused),
+		T(test_readback),
+		T(test_run_and_stop),
+		T(test_stop_jumps_the_queue),
+		T(test_late_answer_is_nobody_elses),
+		T(test_heartbeat_and_telemetry),
+		T(test_condition_is_asked_twice),
+		T(test_reboot),
+		T(test_uptime_flipped_upwards),
+		T(test_silence),
+		T(test_unplugged),
+		T(test_write_refused),
+		T(test_garbage_between),
+		T(test_bit_flips),
+		T(test_pieces),
+		T(test_queue_is_bounded),
+	};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,80 @@
+/* The driver table: unique names, every slot that a kind needs is filled, link identities match what they should. */
+#include "fake_link.h"
+
+static void test_slots(void **state)
+{
+	unsigned n = 0;
+
+	(void)state;
+	for (; driver_table[n]; n++) {
+		const struct driver *driver = driver_table[n];
+		assert_true(driver->name && driver->name[0] && driver->description && driver->description[0]);
+		assert_null(strchr(driver->description, '\n'));
+		assert_true(driver->match && driver->open && driver->close && driver->on_tick && driver->identity &&
+			    driver->channels && driver->counters);
+		assert_true(driver->wants.usb_class || driver->wants.baud);
+		assert_int_equal(driver->kind == DRIVER_PEN, driver->pen != NULL);
+		assert_int_equal(driver->kind == DRIVER_LOAD_SENSOR, driver->sensor != NULL);
+		if (driver->pen)
+			assert_true(driver->pen->limits && driver->pen->set_rate && driver->pen->set_depth &&
+				    driver->pen->run && driver->pen->stop && driver->pen->deadman &&
+				    driver->pen->heartbeat && driver->pen->telemetry);
+		if (driver->sensor)
+			assert_true(driver->sensor->start && driver->sensor->stop);
+		for (unsigned i = 0; i < n; i++)
+			assert_string_not_equal(driver_table[i]->name, driver->name);
+		driver->close(NULL);
+	}
+	assert_int_equal(n, 2);
+}
+
+static void test_match(void **state)
+{
+	const struct {
+		struct link_identity id;
+		int pen, sensor;
+	} cases[] = {
+		{{.vid = 0x1209, .pid = 1, .usb_class = 0xFE, .usb_subclass = 3, .usb_protocol = 1}, 2, 0},
+		{{.vid = 0x1209, .pid = 2, .usb_class = 0xFF, .usb_subclass = 0x50, .usb_protocol = 1}, 0, 2},
+		{{.vid = 0x1209, .pid = 3}, 2, 0},
+		{{.vid = 0x1209, .pid = 4, .usb_class = 2}, 0, 2},
+		{{.vid = 0x0957, .pid = 0x1755, .usb_class = 0xFE, .usb_subclass = 3}, 1, 0},
+		{{.vid = 0x0957, .pid = 3, .usb_class = 0xFF, .usb_subclass = 0x50, .usb_protocol = 1}, 0, 1},
+		{{.vid = 0x0957, .pid = 3, .usb_class = 0xFF, .usb_subclass = 0x50, .usb_protocol = 2}, 0, 0},
+		{{.vid = 0x0403, .pid = 0x6001, .usb_class = 0xFF}, 0, 0},
+		{{.vid = 0x1209, .pid = 5}, 0, 0},
+	};
+
+	(void)state;
+	for (unsigned i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		assert_int_equal(driver_scpi_pen.match(&cases[i].id), cases[i].pen);
+		assert_int_equal(driver_load_stream.match(&cases[i].id), cases[i].sensor);
+	}
+}
+
+static void test_open_fails_cleanly(void **state)
+{
+	static const struct link_ops *const none[] = {NULL};
+
+	(void)state;
+	for (unsigned i = 0; driver_table[i]; i++) {
+		struct device *device = (struct device *)&heard;
+		struct err err = {""};
+		const struct device_open open = {.links = none, .uri = "serial:by-id=TEST", .host = test_host};
+		assert_true(driver_table[i]->open(&open, 1, &device, &err) < 0);
+		assert_ptr_equal(device, &heard);
+		assert_true(err.text[0] != '\0');
+	}
+	assert_int_equal(heard.ready + heard.lost, 0);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_slots),
+		cmocka_unit_test(test_match),
+		cmocka_unit_test(test_open_fails_cleanly),
+	};
+	(void)fake_table;
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
