@@ -862,6 +862,11 @@ static void sensor_counters(const struct device *device, struct device_counters 
 	sensor->link->ops->counters(sensor->link, &ret->link);
 }
 
+static const struct link *sensor_link(const struct device *device)
+{
+	return sensor_of_const(device)->link;
+}
+
 const struct driver driver_load_stream = {
 	.name = "load-stream",
 	.description = "load sensor that streams checked binary frames, over USB bulk or serial",
@@ -877,5 +882,6 @@ const struct driver driver_load_stream = {
 	.identity = sensor_identity,
 	.channels = sensor_channels,
 	.counters = sensor_counters,
+	.link = sensor_link,
 	.sensor = &verbs,
 };

@@ -722,6 +722,11 @@ static void pen_counters(const struct device *device, struct device_counters *re
 	pen->link->ops->counters(pen->link, &ret->link);
 }
 
+static const struct link *pen_link(const struct device *device)
+{
+	return pen_of_const(device)->link;
+}
+
 const struct driver driver_scpi_pen = {
 	.name = "scpi-pen",
 	.description = "pen that speaks SCPI, over serial lines or USBTMC",
@@ -738,5 +743,6 @@ const struct driver driver_scpi_pen = {
 	.identity = pen_identity,
 	.channels = pen_channels,
 	.counters = pen_counters,
+	.link = pen_link,
 	.pen = &verbs,
 };

@@ -11,7 +11,8 @@ static void test_slots(void **state)
 		assert_true(driver->name && driver->name[0] && driver->description && driver->description[0]);
 		assert_null(strchr(driver->description, '\n'));
 		assert_true(driver->match && driver->open && driver->close && driver->on_tick && driver->identity &&
-			    driver->channels && driver->counters);
+			    driver->channels && driver->counters && driver->link);
+		assert_non_null(driver->link);
 		assert_true(driver->wants.usb_class || driver->wants.baud);
 		assert_int_equal(driver->kind == DRIVER_PEN, driver->pen != NULL);
 		assert_int_equal(driver->kind == DRIVER_LOAD_SENSOR, driver->sensor != NULL);

@@ -1,0 +1,58 @@
+/* Which limit of a step meets which result of a point, and what the required ones come to together. */
+#include <string.h>
+
+#include "rig/run/state.h"
+
+/* Some measurands stand in a point under several methods; the plan says which one is judged. */
+static bool is_judged_method(const struct plan *plan, const struct result *result)
+{
+	const char *method = result->method;
+	if (strncmp(result->name, "stroke_rate", 11) == 0 && method[0])
+		return strcmp(method, plan->judge_nominal_rate ? "nominal" : "realised") == 0;
+	if (strncmp(result->name, "depth", 5) == 0 && method[0])
+		return strcmp(method, plan->judge_displacement ? "displacement" : "force_equivalent") == 0;
+	return true;
+}
+
+void judge_results(const struct plan *plan, unsigned step, struct record_result *results, unsigned count)
+{
+	const struct limit *limits[PLAN_LIMITS_MAX];
+	unsigned limit_count = plan_limits_at(plan, step, limits, PLAN_LIMITS_MAX);
+	for (unsigned i = 0; i < count; i++) {
+		for (unsigned j = 0; j < limit_count; j++) {
+			if (strcmp(results[i].result.name, limits[j]->measurand) != 0 ||
+			    !is_judged_method(plan, &results[i].result))
+				continue;
+			results[i].has_limit = true;
+			results[i].limit = *limits[j];
+			judge(&results[i].result, limits[j], &results[i].judgement);
+		}
+	}
+}
+
+static bool is_sweep_measurand(const char *name)
+{
+	return strcmp(name, "depth_linearity_mm") == 0 || strcmp(name, "depth_hysteresis_mm") == 0;
+}
+
+enum outcome judge_worst(const struct plan *plan, unsigned step, const struct record_result *results, unsigned count)
+{
+	const struct limit *limits[PLAN_LIMITS_MAX];
+	unsigned limit_count = plan_limits_at(plan, step, limits, PLAN_LIMITS_MAX);
+	enum outcome worst = OUTCOME_PASS;
+	for (unsigned j = 0; j < limit_count; j++) {
+		if (!limits[j]->required || is_sweep_measurand(limits[j]->measurand))
+			continue;
+		bool met = false;
+		for (unsigned i = 0; i < count; i++) {
+			if (!results[i].has_limit || strcmp(results[i].limit.measurand, limits[j]->measurand) != 0)
+				continue;
+			met = true;
+			if (results[i].judgement.outcome > worst)
+				worst = results[i].judgement.outcome;
+		}
+		if (!met && worst < OUTCOME_INCONCLUSIVE)
+			worst = OUTCOME_INCONCLUSIVE;
+	}
+	return worst;
+}

@@ -1,0 +1,102 @@
+/* The results of a point that has ended: the estimators', the thermal fits', what the pen said of itself, and what the
+ * sample clock's state does to them. */
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "rig/run/state.h"
+
+static struct result *add_result(struct record_point *point, const char *name, const char *unit, double value)
+{
+	if (point->results >= sizeof(point->result) / sizeof(point->result[0]))
+		return NULL;
+	struct result *r = &point->result[point->results++].result;
+	*r = (struct result){.valid = isfinite(value), .trusted = isfinite(value), .value = value};
+	snprintf(r->name, sizeof(r->name), "%s", name);
+	snprintf(r->unit, sizeof(r->unit), "%s", unit);
+	if (!r->valid)
+		snprintf(r->reason, sizeof(r->reason), "the pen does not say");
+	return r;
+}
+
+static double mean_of(double sum, unsigned n)
+{
+	return n ? sum / n : NAN;
+}
+
+/* What the pen says of itself stands beside the bench's own figures and is never judged. */
+static void add_pen_results(struct session *s, struct record_point *point)
+{
+	const struct pen_sums *sums = &s->at.pen;
+	struct result *rate = add_result(point, "pen.rate_hz", "Hz", mean_of(sums->rate_hz, sums->n));
+	for (unsigned i = 0; rate && i < point->results; i++) {
+		const struct result *bench = &point->result[i].result;
+		if (strcmp(bench->name, "stroke_rate_hz") == 0 && bench->valid && rate->valid && !rate->reason[0])
+			snprintf(rate->reason, sizeof(rate->reason), "%+.3f Hz against the bench",
+				 rate->value - bench->value);
+	}
+	add_result(point, "pen.motor_temperature_c", "degC", mean_of(sums->motor_c, sums->n));
+	add_result(point, "pen.handle_temperature_c", "degC", mean_of(sums->handle_c, sums->n));
+	add_result(point, "pen.battery_v", "V", mean_of(sums->battery_v, sums->n));
+	struct result *droop = add_result(point, "rate_droop_pct", "%", NAN);
+	if (droop)
+		snprintf(droop->reason, sizeof(droop->reason),
+			 "a free run makes no force pulse: this bench has no channel that could show the free rate");
+}
+
+static void take_thermal(struct record_point *point, struct thermal *thermal)
+{
+	struct result results[4];
+	unsigned count = thermal ? thermal_finish(thermal, results, 4) : 0;
+	for (unsigned i = 0; i < count && point->results < sizeof(point->result) / sizeof(point->result[0]); i++)
+		point->result[point->results++].result = results[i];
+}
+
+static void distrust(struct record_point *point, const char *prefix, const char *reason)
+{
+	for (unsigned i = 0; i < point->results; i++) {
+		struct result *r = &point->result[i].result;
+		if (strncmp(r->name, prefix, strlen(prefix)) != 0 || !r->trusted)
+			continue;
+		r->trusted = false;
+		snprintf(r->reason, sizeof(r->reason), "%s", reason);
+	}
+}
+
+/* A sample clock further off than its specification makes every time and rate doubtful. */
+static void check_clock(struct session *s, struct record_point *point)
+{
+	double rel, u_rel, spec_rel = s->bench->sensor.clock_ppm * 1e-6;
+	if (sample_clock_rate(&s->clock, &rel, &u_rel) || fabs(rel) <= spec_rel + 4 * u_rel)
+		return;
+	char text[160];
+	snprintf(text, sizeof(text),
+		 "the sensor's clock is %+.0f ppm off the host's (u %.0f ppm), its specification is +-%g ppm",
+		 rel * 1e6, u_rel * 1e6, s->bench->sensor.clock_ppm);
+	static const char *const timed[] = {"stroke_rate", "period_jitter", "spin_up", "coast_down"};
+	for (unsigned i = 0; i < sizeof(timed) / sizeof(timed[0]); i++)
+		distrust(point, timed[i], text);
+}
+
+void results_collect(struct session *s, struct record_point *point)
+{
+	struct result results[RESULTS_PER_POINT_MAX];
+	unsigned count = point_finish(s->at.point, results, RESULTS_PER_POINT_MAX);
+	for (unsigned i = 0; i < count; i++)
+		point->result[point->results++].result = results[i];
+	take_thermal(point, s->at.handle);
+	take_thermal(point, s->at.tip);
+	double ambient_c = s->ambient >= 0 ? s->ambient_c : NAN;
+	struct result *ambient = add_result(point, "ambient_temperature_c", "degC", ambient_c);
+	if (ambient && ambient->valid) {
+		ambient->budget_lines = 1;
+		ambient->budget[0] = (struct budget_line){
+			.name = "calibration", .u = s->bench->sensor.temperature_u_k, .dof = INFINITY};
+		ambient->n = 1;
+		result_combine(ambient);
+	}
+	add_pen_results(s, point);
+	check_clock(s, point);
+	if (s->at.fault[0])
+		distrust(point, "", s->at.fault);
+}

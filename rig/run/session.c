@@ -1,0 +1,508 @@
+/* The run from its first check to its last fsync. What happens to a point stands in measuring.c, what stops a pen in
+ * safety.c; this file decides what comes next and how it ends. */
+#include "rig/run/session.h"
+
+#include <errno.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "rig/base/digest.h"
+#include "rig/run/state.h"
+
+#define SENSOR_STOP_NS                                                                                                 \
+	(300 * NS_PER_MS)  /* how long the end waits for the sensor to confirm that it streams no more                 \
+			    */
+#define BYTES_PER_SAMPLE 8 /* int32 and its share of arrivals and headers, all streams */
+
+/* ---- small things ---------------------------------------------------------------------------------------------- */
+
+const char *session_stage_name(enum session_stage stage)
+{
+	static const char *const names[] = {"opening", "interlock", "tests",    "prompt", "tare", "setting",
+					    "spin_up", "measuring", "stopping", "saving", "done"};
+	return names[stage];
+}
+
+void verb_begin(struct verb *verb)
+{
+	*verb = (struct verb){.pending = true};
+}
+
+void verb_done(void *ctx, int status, const struct err *err)
+{
+	struct verb *verb = ctx;
+	verb->pending = false;
+	verb->status = status;
+	if (status && err)
+		verb->err = *err;
+}
+
+void session_go(struct session *s, enum session_stage stage, step_fn step)
+{
+	bool changed = s->stage != stage;
+	s->stage = stage;
+	s->step = step;
+	s->step_since_ns = loop_now_ns(s->loop);
+	if (!changed)
+		return;
+	journal_mark(s, "stage", session_stage_name(stage), s->watch.next_index);
+	session_report(s, NULL);
+}
+
+static void progress(struct session *s, const struct record_point *finished, const char *text, bool alarm)
+{
+	if (!s->config.observer.progress)
+		return;
+	struct point_live live = {.rate_hz = NAN, .depth_mm = NAN, .force_n = NAN};
+	if (s->at.open && s->at.point)
+		point_live(s->at.point, &live);
+	unsigned next = s->at.next < s->config.point_count ? s->at.next : s->config.point_count - 1;
+	const struct plan_point *points = s->config.points;
+	struct session_progress p = {
+		.stage = s->stage,
+		.point = next,
+		.points = s->config.point_count,
+		.depth_set_mm = points[next].depth_mm,
+		.rate_set_hz = points[next].rate_hz,
+		.elapsed_s = (double)(loop_now_ns(s->loop) - s->started_ns) * 1e-9,
+		.remaining_s = plan_duration_s(s->plan, points + next, s->config.point_count - next),
+		.rate_hz = live.rate_hz,
+		.depth_mm = live.depth_mm,
+		.force_n = s->streaming ? s->watch.force_n : NAN,
+		.handle_c = s->handle_c,
+		.strokes = live.strokes,
+		.finished = finished,
+		.text = text,
+		.alarm = alarm,
+	};
+	s->config.observer.progress(s->config.observer.ctx, &p);
+	s->next_progress_ns = loop_now_ns(s->loop) + PROGRESS_NS;
+}
+
+void session_report(struct session *s, const struct record_point *finished)
+{
+	progress(s, finished, NULL, false);
+}
+
+void session_say(struct session *s, const char *text, bool alarm)
+{
+	progress(s, NULL, text, alarm);
+}
+
+/* ---- the end --------------------------------------------------------------------------------------------------- */
+
+static void finish_record(struct session *s)
+{
+	struct record *r = s->record;
+	if (s->runfile)
+		runfile_status(s->runfile, &r->samples_lost, NULL);
+	if (s->streaming || s->fs_hz > 0)
+		devices_record(s);
+	sweeps_collect(s);
+	r->ended_host_ns = loop_now_ns(s->loop);
+	utc_text(loop_wall_ns(s->loop), r->ended_utc);
+	record_judge(r, s->plan);
+}
+
+static void storage_failed(struct session *s, const struct err *err)
+{
+	if (s->record->run_status != RUN_STORAGE_FAILED) {
+		s->record->run_status = RUN_STORAGE_FAILED;
+		snprintf(s->record->status_reason, sizeof(s->record->status_reason), "%s", err->text);
+	}
+	record_judge(s->record, s->plan);
+	session_say(s, err->text, true);
+}
+
+static void save(struct session *s)
+{
+	struct err err = {""};
+	finish_record(s);
+	journal_text(s, "end", "%s: %s", run_status_name(s->record->run_status), s->record->status_reason);
+	if (s->runfile && runfile_sync(s->runfile, s->record->journal_head, &err))
+		storage_failed(s, &err);
+	if (!s->skip_saving && s->config.finish && s->config.finish(s->config.finish_ctx, s->record, s->runfile, &err))
+		storage_failed(s, &err);
+	if (s->runfile && runfile_close(s->runfile, &err))
+		storage_failed(s, &err);
+	s->runfile = NULL;
+}
+
+static void conclude(struct session *s)
+{
+	s->streaming = false;
+	save(s);
+	devices_close(s);
+	bench_lock_release(s->lock);
+	s->lock = NULL;
+	loop_timer_cancel(s->loop, &s->tick);
+	s->ended = true;
+	session_go(s, STAGE_DONE, NULL);
+	s->config.ended(s->config.ended_ctx);
+}
+
+static void wait_for_sensor(struct session *s, uint64_t now_ns)
+{
+	if (s->verb.pending && now_ns - s->step_since_ns < SENSOR_STOP_NS && !s->sensor.lost)
+		return;
+	conclude(s);
+}
+
+static void end_stopped(struct session *s, bool verified)
+{
+	measuring_close(s, s->record->status_reason, verified);
+	s->armed = false;
+	if (s->streaming && !s->sensor.lost) {
+		devices_record(s);
+		verb_begin(&s->verb);
+		s->sensor.driver->sensor->stop(s->sensor.device, verb_done, &s->verb);
+	} else {
+		s->verb.pending = false;
+	}
+	session_go(s, STAGE_SAVING, wait_for_sensor);
+}
+
+void session_end(struct session *s, enum run_status status, const char *reason)
+{
+	if (s->ending)
+		return;
+	s->ending = true;
+	s->record->run_status = status;
+	snprintf(s->record->status_reason, sizeof(s->record->status_reason), "%s", reason);
+	safety_stop(s, reason[0] ? reason : "the run is complete", end_stopped);
+}
+
+static void refuse(struct session *s, enum refusal refusal, const char *reason)
+{
+	s->record->refusal = refusal;
+	session_end(s, RUN_REFUSED, reason);
+}
+
+void session_condition(struct session *s, uint32_t condition, const char *text)
+{
+	struct record *r = s->record;
+	const unsigned room = sizeof(r->condition) / sizeof(r->condition[0]);
+	if (s->ending && r->conditions)
+		return;
+	if (r->conditions < room) {
+		struct record_condition *c = &r->condition[r->conditions++];
+		*c = (struct record_condition){.condition = condition, .host_ns = loop_now_ns(s->loop)};
+		snprintf(c->text, sizeof(c->text), "%s", text);
+	}
+	journal_text(s, "condition", "%s", text);
+	if (s->runfile)
+		runfile_record(s->runfile, r);
+	session_end(s, RUN_COMPLETE, text);
+}
+
+void session_interrupt(struct session *s, int signal_number)
+{
+	if (s->interrupts++ > 0) {
+		s->skip_saving = true;
+		return;
+	}
+	char reason[64];
+	s->record->signal_number = signal_number;
+	snprintf(reason, sizeof(reason), "interrupted: %s", strsignal(signal_number));
+	session_end(s, RUN_INTERRUPTED, reason);
+}
+
+/* ---- the beginning --------------------------------------------------------------------------------------------- */
+
+static void begin_points(struct session *s)
+{
+	runfile_record(s->runfile, s->record);
+	measuring_next(s);
+}
+
+/* The bench as it was found: what an operator can put right is refused; a sensor that lies makes the run inconclusive.
+ */
+static void first_interlock(struct session *s, uint64_t now_ns)
+{
+	if (s->verb.pending)
+		return;
+	if (s->verb.status) {
+		session_end(s, RUN_DEVICE_LOST, "the load sensor did not start streaming");
+		return;
+	}
+	enum watch_verdict verdict = safety_still(s, VERIFY_MIN_S);
+	if (verdict == WATCH_OK) {
+		pen_tests_begin(s, begin_points);
+		return;
+	}
+	if (now_ns - s->step_since_ns < INTERLOCK_TIMEOUT_NS)
+		return;
+	char text[240];
+	snprintf(text, sizeof(text), "start interlock: %s (force %.3f N, preload window %.3f to %.3f N)",
+		 watch_verdict_text(verdict), s->watch.force_n, s->bench->sensor.preload_lo_n,
+		 s->bench->sensor.preload_hi_n);
+	if (verdict == WATCH_PRELOAD || verdict == WATCH_MOVING)
+		refuse(s, REFUSED_DEVICE, text);
+	else
+		session_end(s, RUN_COMPLETE, text);
+}
+
+static void start_sensor(struct session *s)
+{
+	const struct channel *force = &s->channels[s->force];
+	const struct bench_sensor *bench = &s->bench->sensor;
+	double lo = (bench->force_range_lo_n - force->offset) / force->scale;
+	double hi = (bench->force_range_hi_n - force->offset) / force->scale;
+	int32_t end = (int32_t)((1u << (force->bits - 1)) - 1);
+	s->fs_hz = force->rate_hz;
+	struct watch_config config = {
+		.fs_hz = s->fs_hz,
+		.force_position = force->position,
+		.force_scale = force->scale,
+		.force_offset = force->offset,
+		.count_lo = (int32_t)fmax(fmin(lo, hi), -end),
+		.count_hi = (int32_t)fmin(fmax(lo, hi), end),
+		.noise_n = force->noise_rms,
+		.preload_lo_n = bench->preload_lo_n,
+		.preload_hi_n = bench->preload_hi_n,
+		.still_n = bench->still_n,
+	};
+	watch_init(&s->watch, &config);
+	s->watch.last_host_ns = loop_now_ns(s->loop);
+	sample_clock_init(&s->clock, s->fs_hz);
+	s->streaming = true;
+	journal_text(s, "command", "start streaming at %g Hz", s->fs_hz);
+	verb_begin(&s->verb);
+	s->sensor.driver->sensor->start(s->sensor.device, verb_done, &s->verb);
+	session_go(s, STAGE_INTERLOCK, first_interlock);
+}
+
+static void armed(struct session *s, uint64_t now_ns)
+{
+	if (s->verb.pending)
+		return;
+	if (s->verb.status) {
+		refuse(s, REFUSED_DEVICE,
+		       "the pen's dead-man could not be armed: it runs attended or behind a relay only");
+		return;
+	}
+	s->armed = true;
+	s->next_heartbeat_ns = now_ns;
+	start_sensor(s);
+}
+
+static void arm(struct session *s, uint64_t now_ns)
+{
+	(void)now_ns;
+	if (s->verb.pending)
+		return;
+	if (s->verb.status) {
+		session_end(s, RUN_DEVICE_LOST, "the pen did not confirm that it is off");
+		return;
+	}
+	journal_text(s, "command", "arm dead-man %u ms", s->bench->pen.deadman_ms);
+	verb_begin(&s->verb);
+	s->pen.driver->pen->deadman(s->pen.device, s->bench->pen.deadman_ms, verb_done, &s->verb);
+	session_go(s, STAGE_OPENING, armed);
+}
+
+static void check_devices(struct session *s)
+{
+	struct err err = {""};
+	enum refusal refusal;
+	if (devices_check(s, &refusal, &err)) {
+		refuse(s, refusal, err.text);
+		return;
+	}
+	runfile_record(s->runfile, s->record);
+	verb_begin(&s->verb);
+	s->pen.driver->pen->stop(s->pen.device, verb_done, &s->verb);
+	session_go(s, STAGE_OPENING, arm);
+}
+
+static void opening(struct session *s, uint64_t now_ns)
+{
+	if (s->pen.ready && s->sensor.ready) {
+		check_devices(s);
+		return;
+	}
+	const struct attached *failed = s->pen.status ? &s->pen : s->sensor.status ? &s->sensor : NULL;
+	if (!failed && now_ns - s->step_since_ns < OPEN_TIMEOUT_NS)
+		return;
+	char reason[ERR_TEXT_MAX];
+	const char *who = failed == &s->sensor || s->pen.ready ? "load sensor" : "pen";
+	snprintf(reason, sizeof(reason), "the %s does not identify itself: %.500s", who,
+		 failed ? failed->err.text : "no answer in 3 s");
+	session_end(s, RUN_DEVICE_LOST, reason);
+}
+
+static void open_failed(struct session *s, int status, const char *reason)
+{
+	if (status == -ENODEV || status == -EIO)
+		session_end(s, RUN_DEVICE_LOST, reason);
+	else
+		refuse(s, status == -EBUSY ? REFUSED_BUSY : REFUSED_DEVICE, reason);
+}
+
+static bool needs_prompt(const struct session *s)
+{
+	for (unsigned i = 0; i < s->config.point_count; i++)
+		if (s->config.points[i].phantom_change)
+			return true;
+	return false;
+}
+
+/* Everything that can be known without a device. */
+static bool may_begin(struct session *s, struct err *err)
+{
+	char today[32];
+	utc_text(loop_wall_ns(s->loop), today);
+	today[10] = '\0';
+	if (needs_prompt(s) && !s->config.observer.prompt) {
+		refuse(s, REFUSED_PLAN,
+		       "the plan changes phantoms, which needs an operator: run it on a terminal without --no-input");
+		return false;
+	}
+	if (bench_check_due(s->bench, today, err)) {
+		refuse(s, REFUSED_BENCH, err->text);
+		return false;
+	}
+	int status = bench_lock_take(s->bench->path, &s->lock, err);
+	if (status) {
+		refuse(s, status == -EBUSY ? REFUSED_BUSY : REFUSED_BENCH, err->text);
+		return false;
+	}
+	double bytes_per_s = (s->bench->sensor.rate_hz + 100) * BYTES_PER_SAMPLE;
+	if (runfile_create(s->record, bytes_per_s, !loop_paced(s->loop), &s->runfile, err)) {
+		session_end(s, RUN_STORAGE_FAILED, err->text);
+		return false;
+	}
+	return true;
+}
+
+static void begin(struct session *s, uint64_t now_ns)
+{
+	(void)now_ns;
+	struct err err = {""};
+	if (!may_begin(s, &err))
+		return;
+	journal_text(s, "start", "plan %s on bench %s, DUT %s, %u points", s->plan->name, s->bench->name,
+		     s->record->dut, s->config.point_count);
+	session_go(s, STAGE_OPENING, opening);
+	int status = devices_open(s, &err);
+	if (status)
+		open_failed(s, status, err.text);
+}
+
+/* ---- the tick -------------------------------------------------------------------------------------------------- */
+
+static void tick_devices(struct session *s, uint64_t now_ns)
+{
+	if (s->pen.device)
+		s->pen.driver->on_tick(s->pen.device, now_ns);
+	if (s->sensor.device)
+		s->sensor.driver->on_tick(s->sensor.device, now_ns);
+}
+
+static void on_tick(void *ctx, uint64_t now_ns)
+{
+	struct session *s = ctx;
+	loop_timer_at(s->loop, &s->tick, now_ns + TICK_NS);
+	tick_devices(s, now_ns);
+	safety_tick(s, now_ns);
+	if (s->step)
+		s->step(s, now_ns);
+	if (!s->ended && now_ns >= s->next_progress_ns)
+		session_report(s, NULL);
+}
+
+/* ---- from outside ---------------------------------------------------------------------------------------------- */
+
+static void record_file(struct record *record, const char *kind, const char *path, const struct json_doc *doc)
+{
+	struct record_file *file = &record->file[record->files++];
+	snprintf(file->kind, sizeof(file->kind), "%s", kind);
+	snprintf(file->path, sizeof(file->path), "%s", path);
+	file->text = json_text(doc, &file->len);
+	digest_text(file->text, file->len, file->sha256);
+}
+
+static int record_steps(struct record *record, const struct plan *plan)
+{
+	record->step_name = calloc(plan->steps, sizeof(*record->step_name));
+	if (!record->step_name)
+		return -ENOMEM;
+	record->step_count = plan->steps;
+	for (unsigned i = 0; i < plan->steps; i++)
+		snprintf(record->step_name[i], sizeof(record->step_name[i]), "%s", plan->step[i].name);
+	return 0;
+}
+
+static int fill_record(struct session *s)
+{
+	struct record *r = s->record;
+	const struct plan *plan = s->plan;
+	const struct bench *bench = s->bench;
+	r->started_host_ns = loop_now_ns(s->loop);
+	utc_text(loop_wall_ns(s->loop), r->started_utc);
+	host_describe(r);
+	snprintf(r->plan_name, sizeof(r->plan_name), "%s", plan->name);
+	snprintf(r->plan_description, sizeof(r->plan_description), "%s", plan->description);
+	snprintf(r->bench_name, sizeof(r->bench_name), "%s", bench->name);
+	snprintf(r->bench_site, sizeof(r->bench_site), "%s", bench->site);
+	snprintf(r->thermal_basis, sizeof(r->thermal_basis), "%s", plan->thermal_basis);
+	r->judge_nominal_rate = plan->judge_nominal_rate;
+	r->judge_displacement = plan->judge_displacement;
+	r->points_planned = s->config.point_count;
+	record_file(r, "plan", plan->path, plan->doc);
+	record_file(r, "bench", bench->path, bench->doc);
+	for (unsigned i = 0; i < bench->phantoms; i++) {
+		record_file(r, "phantom", bench->phantom[i].path, bench->phantom[i].doc);
+		snprintf(r->phantom_serial[i], sizeof(r->phantom_serial[i]), "%s", bench->phantom[i].serial);
+	}
+	return record_steps(r, plan);
+}
+
+int session_start(const struct session_config *config, struct session **ret, struct err *err)
+{
+	struct session *s = calloc(1, sizeof(*s));
+	if (!s)
+		return err_set(err, -ENOMEM, "out of memory");
+	s->config = *config;
+	s->plan = config->plan;
+	s->bench = config->bench;
+	s->record = config->record;
+	s->loop = config->loop;
+	s->handle_c = s->tip_c = s->ambient_c = NAN;
+	s->started_ns = s->last_tick_ns = loop_now_ns(s->loop);
+	s->tick.fn = on_tick;
+	s->tick.ctx = s;
+	s->step = begin;
+	int status = fill_record(s);
+	if (!status)
+		status = loop_timer_at(s->loop, &s->tick, s->started_ns);
+	if (status) {
+		free(s);
+		return err_set(err, status, "cannot begin: %s", strerror(-status));
+	}
+	*ret = s;
+	return 0;
+}
+
+void session_free(struct session *s)
+{
+	if (!s)
+		return;
+	loop_timer_cancel(s->loop, &s->tick);
+	devices_close(s);
+	bench_lock_release(s->lock);
+	free(s);
+}
+
+void session_answer(struct session *s, bool go_on)
+{
+	s->answered = true;
+	s->answer = go_on;
+}
+
+bool session_moving(const struct session *s)
+{
+	return s->record->moved && !s->record->stop_verified;
+}

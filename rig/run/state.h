@@ -1,0 +1,171 @@
+/* The session's state, shared by the files that drive it (session.c, devices.c, safety.c, measuring.c, pen_tests.c) and
+ * by nobody else. One step function is current at a time; the tick calls it every few milliseconds, so that every wait
+ * has a bound beside its condition. */
+#ifndef PENRIG_RUN_STATE_H
+#define PENRIG_RUN_STATE_H
+
+#include "rig/measure/clock.h"
+#include "rig/measure/point.h"
+#include "rig/measure/temperature.h"
+#include "rig/measure/watch.h"
+#include "rig/run/lock.h"
+#include "rig/run/session.h"
+
+#define TICK_NS              DRIVER_TICK_NS
+#define FRESH_NS             (100 * NS_PER_MS) /* start interlock: the newest block is no older */
+#define SENSOR_SILENT_NS     (300 * NS_PER_MS) /* a streaming sensor sends every 5 ms; 60 missed blocks are silence */
+#define OPEN_TIMEOUT_NS      (3 * NS_PER_S)    /* a driver is ready within 2 s */
+#define INTERLOCK_TIMEOUT_NS (2 * NS_PER_S)
+#define VERIFY_STROKES       10  /* standing still = no stroke for so many periods of the setpoint ... */
+#define VERIFY_MIN_S         0.1 /* ... and never less than this */
+#define TELEMETRY_NS         (500 * NS_PER_MS)
+#define PROGRESS_NS          (250 * NS_PER_MS)
+#define REST_S               0.2 /* of stillness after a point, for the baseline behind it */
+
+struct session;
+typedef void (*step_fn)(struct session *s, uint64_t now_ns);
+
+struct attached { /* a device of the run */
+	struct session *session;
+	const struct driver *driver;
+	struct device *device;
+	struct record_device *record;
+	unsigned row; /* index in record->device */
+	bool ready, lost;
+	int status; /* why not ready, or why lost */
+	struct err err;
+};
+
+struct verb { /* a pending request to a device */
+	bool pending;
+	int status;
+	struct err err;
+};
+
+struct stopping { /* safety.c */
+	bool active;
+	void (*then)(struct session *s, bool verified);
+	struct verb verb;
+	uint64_t ordered_ns, deadline_ns, next_try_ns;
+	uint64_t first_index; /* motion before it does not count */
+	double quiet_s;
+};
+
+struct pen_sums { /* of what the pen says during one window */
+	unsigned n;
+	double rate_hz, motor_c, handle_c, battery_v;
+};
+
+struct measuring {     /* the point under way */
+	unsigned next; /* index in config.points */
+	unsigned attempt;
+	unsigned row;           /* index in record->point */
+	bool open;              /* point exists and its row is not finished */
+	enum point_phase phase; /* POINT_PHASES: none entered yet */
+	struct point *point;
+	struct curve *curve;
+	struct thermal *handle, *tip;
+	uint64_t phase_first, motor_start_ns, next_telemetry_ns;
+	struct pen_sums pen;
+	double fs_hz, u_clock_rel;
+	uint64_t sick_since_ns; /* the channel has not been alive since; 0 = it is */
+	char fault[200];        /* why the point cannot be trusted; empty = nothing known */
+};
+
+struct session {
+	struct session_config config;
+	const struct plan *plan;
+	const struct bench *bench;
+	struct record *record;
+	struct runfile *runfile;
+	struct bench_lock *lock;
+	struct loop *loop;
+	struct loop_timer tick;
+	uint64_t last_tick_ns, grace_until_ns, next_progress_ns, started_ns;
+	enum session_stage stage;
+	step_fn step;
+	uint64_t step_since_ns;
+
+	struct attached pen, sensor;
+	struct verb verb, heartbeat;
+	bool armed;          /* the pen's dead-man is set: heartbeats are due */
+	bool heartbeat_held; /* the dead-man test withholds them */
+	bool should_run;     /* the pen was told to run and not yet to stop */
+	uint64_t next_heartbeat_ns, last_heartbeat_ns;
+	unsigned odd_heartbeats; /* in a row: a condition, or off while it should run */
+	struct pen_telemetry telemetry;
+	bool deadman_expected;
+
+	bool streaming;
+	const struct channel *channels;
+	unsigned channel_count;
+	int force, displacement, handle, tip, ambient; /* channel indices or -1 */
+	double fs_hz, handle_c, tip_c, ambient_c;
+	uint64_t temperature_ns;
+	struct watch watch;
+	struct sample_clock clock;
+
+	struct stopping stop;
+	struct measuring at;
+	bool answered, answer;
+	void (*after_tests)(struct session *s);
+	bool ending, ended, skip_saving;
+	int interrupts;
+};
+
+/* session.c */
+void session_go(struct session *s, enum session_stage stage, step_fn step);
+/* The one way out: stop, verify, save. The first status and reason stay. */
+void session_end(struct session *s, enum run_status status, const char *reason);
+void session_say(struct session *s, const char *text, bool alarm);
+void session_report(struct session *s, const struct record_point *finished); /* progress */
+void session_condition(struct session *s, uint32_t condition, const char *text);
+void verb_done(void *ctx, int status, const struct err *err); /* ctx: struct verb */
+void verb_begin(struct verb *verb);
+
+/* devices.c */
+int devices_open(struct session *s, struct err *err);
+void devices_close(struct session *s);
+/* Identity, calibration, channels and ranges against the bench and the plan. Fills the refusal. */
+int devices_check(struct session *s, enum refusal *ret, struct err *err);
+void devices_record(struct session *s); /* counters and clock into the record */
+
+/* safety.c */
+void safety_tick(struct session *s, uint64_t now_ns);
+void safety_stop(struct session *s, const char *why, void (*then)(struct session *s, bool verified));
+enum watch_verdict safety_alive(const struct session *s);
+enum watch_verdict safety_still(const struct session *s, double quiet_s);
+
+/* measuring.c */
+void measuring_next(struct session *s); /* the next point, or the end */
+void measuring_block(struct session *s, const struct sample_block *block);
+void measuring_temperature(struct session *s, uint64_t now_ns);
+void measuring_telemetry(struct session *s, const struct pen_telemetry *telemetry);
+void measuring_fault(struct session *s, const char *reason); /* the point under way cannot be trusted: it ends early */
+/* The run ends: an open point that was measured to its end keeps its results, any other is closed for this reason. */
+void measuring_close(struct session *s, const char *reason, bool stop_verified);
+
+/* results.c, sweeps.c */
+void results_collect(struct session *s,
+		     struct record_point *point); /* takes the estimators' results; they are done then */
+void sweeps_collect(struct session *s);
+
+/* judging.c: which limit meets which result */
+void judge_results(const struct plan *plan, unsigned step, struct record_result *results, unsigned count);
+enum outcome judge_worst(const struct plan *plan, unsigned step, const struct record_result *results, unsigned count);
+
+/* pen_tests.c */
+void pen_tests_begin(struct session *s, void (*then)(struct session *s));
+
+/* journal.c: one line of JSON each */
+__attribute__((format(printf, 3, 4))) void journal_text(struct session *s, const char *kind, const char *fmt, ...);
+/* kind "stage" or "phase": tells how far a run got that was killed. */
+void journal_mark(struct session *s, const char *kind, const char *what, uint64_t first_index);
+void journal_device(struct session *s, const struct record_device *device);
+void journal_setpoint(struct session *s, double depth_mm, double rate_hz);
+
+/* host.c */
+void host_describe(struct record *record);
+void utc_text(uint64_t wall_ns, char ret[32]);
+
+#endif

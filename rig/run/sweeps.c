@@ -1,0 +1,68 @@
+/* What only a whole sweep shows, after the last point: linearity and hysteresis of the depth, at each rate and phantom.
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "rig/measure/sweep.h"
+#include "rig/run/state.h"
+
+static const struct result *depth_of(const struct session *s, const struct record_point *point)
+{
+	const char *method = s->plan->judge_displacement ? "displacement" : "force_equivalent";
+	for (unsigned i = 0; i < point->results; i++)
+		if (strcmp(point->result[i].result.name, "depth_mm") == 0 &&
+		    strcmp(point->result[i].result.method, method) == 0)
+			return &point->result[i].result;
+	return NULL;
+}
+
+static bool same_sweep(const struct plan_point *a, const struct plan_point *b)
+{
+	return a->step == b->step && a->phantom == b->phantom && a->rate_hz == b->rate_hz;
+}
+
+static bool sweep_stands(const struct session *s, const struct plan_point *plan)
+{
+	for (unsigned i = 0; i < s->record->sweeps; i++) {
+		const struct record_sweep *sweep = &s->record->sweep[i];
+		if (sweep->step == plan->step && sweep->phantom == plan->phantom && sweep->rate_hz == plan->rate_hz)
+			return true;
+	}
+	return false;
+}
+
+static void add_sweep(struct session *s, const struct plan_point *plan)
+{
+	struct sweep_point *points = calloc(s->record->points + 1, sizeof(*points));
+	struct record_sweep *sweep = points ? record_add_sweep(s->record) : NULL;
+	if (!sweep) {
+		free(points);
+		return;
+	}
+	unsigned count = 0;
+	for (unsigned i = 0; i < s->record->points; i++) {
+		const struct record_point *p = &s->record->point[i];
+		const struct result *depth = depth_of(s, p);
+		if (!p->counts || !same_sweep(&p->plan, plan) || !depth || !depth->valid)
+			continue;
+		points[count++] = (struct sweep_point){.setpoint_mm = p->plan.depth_mm,
+						       .depth_mm = depth->value,
+						       .u_mm = depth->u,
+						       .upward = p->plan.upward,
+						       .trusted = depth->trusted};
+	}
+	*sweep = (struct record_sweep){.step = plan->step, .phantom = plan->phantom, .rate_hz = plan->rate_hz};
+	struct result results[2];
+	sweep->results = sweep_results(points, count, results);
+	free(points);
+	for (unsigned i = 0; i < sweep->results; i++)
+		sweep->result[i].result = results[i];
+	judge_results(s->plan, sweep->step, sweep->result, sweep->results);
+}
+
+void sweeps_collect(struct session *s)
+{
+	for (unsigned i = 0; i < s->config.point_count; i++)
+		if (!sweep_stands(s, &s->config.points[i]))
+			add_sweep(s, &s->config.points[i]);
+}
