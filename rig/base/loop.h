@@ -9,10 +9,10 @@
 
 #include "rig/base/error.h"
 
-#define NS_PER_MS 1000000ULL
-#define NS_PER_S 1000000000ULL
-#define LOOP_NEVER UINT64_MAX
-#define LOOP_FDS_MAX 256 /* a bench has 3-4 devices of at most 4 descriptors each; the rest is reserve */
+#define NS_PER_MS       1000000ULL
+#define NS_PER_S        1000000000ULL
+#define LOOP_NEVER      UINT64_MAX
+#define LOOP_FDS_MAX    256 /* a bench has 3-4 devices of at most 4 descriptors each; the rest is reserve */
 #define LOOP_TIMERS_MAX 1024
 
 struct loop;
@@ -37,8 +37,8 @@ struct loop_timer {
 	void (*fn)(void *ctx, uint64_t now_ns);
 	void *ctx;
 	uint64_t deadline_ns;
-	uint64_t sequence;   /* set by the loop */
-	int slot;            /* set by the loop; 0 = not armed */
+	uint64_t sequence; /* set by the loop */
+	int slot;          /* set by the loop; 0 = not armed */
 };
 
 typedef void (*loop_fd_fn)(void *ctx, int fd, short revents);
@@ -57,14 +57,15 @@ int loop_fd_add(struct loop *loop, int fd, short events, loop_fd_fn fn, void *ct
 int loop_fd_events(struct loop *loop, int fd, short events);
 void loop_fd_remove(struct loop *loop, int fd);
 
-/* (Re)arms; a deadline in the past fires on the next turn, never from inside the call; LOOP_NEVER never fires. timer->fn
- * must be set. -ENOSPC at LOOP_TIMERS_MAX (the timer is then not armed). */
+/* (Re)arms; a deadline in the past fires on the next turn, never from inside the call; LOOP_NEVER never fires.
+ * timer->fn must be set. -ENOSPC at LOOP_TIMERS_MAX (the timer is then not armed). */
 int loop_timer_at(struct loop *loop, struct loop_timer *timer, uint64_t deadline_ns);
 void loop_timer_cancel(struct loop *loop, struct loop_timer *timer);
 
-/* loop_run() runs until loop_stop() (0; a stop from before the run ends it at once), until nothing is left that could wake
- * it (-EDEADLK) or until the clock's wait fails. loop_turn() does one wait and its callbacks, descriptors first, waiting no
- * longer than until max_deadline_ns; it does not look at loop_stop(). Neither may be called from a callback. */
+/* loop_run() runs until loop_stop() (0; a stop from before the run ends it at once), until nothing is left that could
+ * wake it (-EDEADLK) or until the clock's wait fails. loop_turn() does one wait and its callbacks, descriptors first,
+ * waiting no longer than until max_deadline_ns; it does not look at loop_stop(). Neither may be called from a callback.
+ */
 int loop_run(struct loop *loop);
 int loop_turn(struct loop *loop, uint64_t max_deadline_ns);
 void loop_stop(struct loop *loop);

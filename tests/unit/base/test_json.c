@@ -180,6 +180,53 @@ static void every_prefix_is_refused_or_parsed(void **state)
 	}
 }
 
+static uint64_t splitmix64(uint64_t *state)
+{
+	uint64_t z = *state += UINT64_C(0x9E3779B97F4A7C15);
+
+	z = (z ^ z >> 30) * UINT64_C(0xBF58476D1CE4E5B9);
+	z = (z ^ z >> 27) * UINT64_C(0x94D049BB133111EB);
+	return z ^ z >> 31;
+}
+
+/* What the scanner lets through, the parser underneath must take (else -ENOMEM), and it must survive writing and
+ * reading. */
+static void mutations_meet_one_judgement(void **state)
+{
+	static const char seed_text[] =
+		"{\"a\":[1.5e3,-0,\"\\u00e9\\ud83d\\ude00\\n\xC3\xA9\",{\"b\":null}],/*c*/\"d\":true,\"e\":[]}//f";
+	static const char bytes[] = "{}[]:,\"\\/*0123456789.eE+-tfnu \n\xC3\xA9\xED\xF4";
+	uint64_t random = 1;
+	unsigned accepted = 0;
+
+	(void)state;
+	for (unsigned i = 0; i < 30000; i++) {
+		char text[sizeof(seed_text)];
+		struct json_doc *doc = NULL, *again = NULL;
+		memcpy(text, seed_text, sizeof(text));
+		for (unsigned n = 1 + splitmix64(&random) % 3; n > 0; n--)
+			text[splitmix64(&random) % (sizeof(text) - 1)] =
+				bytes[splitmix64(&random) % (sizeof(bytes) - 1)];
+		int ret = json_parse("f.json", text, sizeof(text) - 1, &doc, NULL);
+		if (ret && ret != -EINVAL)
+			fail_msg("%s gave %d", text, ret);
+		if (ret)
+			continue;
+		struct json_out *root = json_out_object();
+		char *printed_text = NULL;
+		json_out_copy(root, "x", json_root(doc));
+		assert_int_equal(json_out_print(root, i % 2, &printed_text, NULL), 0);
+		assert_int_equal(json_parse("g.json", printed_text, strlen(printed_text), &again, NULL), 0);
+		assert_int_equal(json_size(json_get(json_root(again), "x")), json_size(json_root(doc)));
+		free(printed_text);
+		json_out_free(root);
+		json_doc_free(again);
+		json_doc_free(doc);
+		accepted++;
+	}
+	assert_true(accepted > 1000 && accepted < 29000);
+}
+
 static void depth_is_bounded(void **state)
 {
 	char text[2 * JSON_DEPTH_MAX + 3];
@@ -563,6 +610,7 @@ int main(void)
 		cmocka_unit_test(refuses),
 		cmocka_unit_test(refuses_nul_bytes),
 		cmocka_unit_test(every_prefix_is_refused_or_parsed),
+		cmocka_unit_test(mutations_meet_one_judgement),
 		cmocka_unit_test(depth_is_bounded),
 		cmocka_unit_test(size_is_bounded),
 		cmocka_unit_test(tree_access),

@@ -1,0 +1,245 @@
+/* Device names: what is accepted, what is refused and with which remedy; choice of the link by scheme. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+
+#include <cmocka.h>
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "rig/link/name.h"
+
+static const struct link_ops *opened;
+static char opened_uri[LINK_NAME_MAX];
+
+static int note_open(const struct link_ops *ops, const char *uri)
+{
+	opened = ops;
+	snprintf(opened_uri, sizeof(opened_uri), "%s", uri);
+	return -ENODEV;
+}
+
+static const struct link_ops fake_usb, fake_serial, fake_odd;
+
+#define FAKE_OPEN(name)                                                                                                \
+	static int open_##name(struct loop *loop, const char *uri, const struct link_wants *wants,                     \
+			       const struct link_sink *sink, struct link **ret, struct err *err)                       \
+	{                                                                                                              \
+		(void)loop, (void)wants, (void)sink, (void)ret, (void)err;                                             \
+		return note_open(&fake_##name, uri);                                                                   \
+	}
+FAKE_OPEN(usb)
+FAKE_OPEN(serial)
+FAKE_OPEN(odd)
+
+static const struct link_ops fake_usb = {.name = "u", .scheme = "usb", .open = open_usb};
+static const struct link_ops fake_serial = {.name = "s", .scheme = "serial", .open = open_serial};
+static const struct link_ops fake_odd = {.name = "o", .scheme = "odd", .open = open_odd};
+static const struct link_ops *const table[] = {&fake_usb, &fake_serial, &fake_odd, NULL};
+
+static void good_names(void **state)
+{
+	static const char *const good[] = {
+		"usb:1209:0001:PEN-GOOD-01",
+		"usb:1209:0001:with:colons",
+		"usb:port=1-2.3",
+		"usb:port=12-1",
+		"usb:ABCD:ef01:x",
+		"serial:1209:0001:SN 7",
+		"serial:port=1-2.3.4",
+		"serial:by-id=usb-Maker_Pen_7-if00",
+		"serial:/dev/serial/by-id/usb-x",
+		"odd:anything at all",
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(good) / sizeof(*good); i++) {
+		struct err err = {"untouched"};
+
+		assert_int_equal(link_uri_check(table, good[i], &err), 0);
+		assert_string_equal(err.text, "untouched");
+	}
+}
+
+static void bad_names_say_what_to_write(void **state)
+{
+	static const struct {
+		const char *uri, *says;
+	} bad[] = {
+		{"/dev/ttyACM0", "is not a stable name"},
+		{"/dev/bus/usb/001/004", "write usb:VID:PID:SERIAL"},
+		{"/dev/serial/by-id/usb-x", "write serial:/dev/serial/by-id/usb-x"},
+		{"serial:/dev/ttyUSB1", "write serial:VID:PID:SERIAL"},
+		{"serial:by-id=", "file's name alone"},
+		{"serial:by-id=../../ttyS0", "file's name alone"},
+		{"serial:by-id=..", "file's name alone"},
+		{"usb:by-id=x", "write usb:VID:PID:SERIAL or usb:port=1-2.3"},
+		{"usb:1209:0001", "lacks the serial number"},
+		{"usb:1209:0001:", "lacks the serial number"},
+		{"usb:1209:1:SN", "four hex digits"},
+		{"usb:12g9:0001:SN", "four hex digits"},
+		{"usb:1209:00012:SN", "four hex digits"},
+		{"usb:001:004", "four hex digits"},
+		{"usb:", "four hex digits"},
+		{"usb:port=", "is not a USB port path"},
+		{"usb:port=1", "is not a USB port path"},
+		{"usb:port=1-", "is not a USB port path"},
+		{"usb:port=1-2..3", "is not a USB port path"},
+		{"usb:port=1-2-3", "is not a USB port path"},
+		{"usb:port=1.2", "is not a USB port path"},
+		{"tcp:host:1", "`penrig list`"},
+		{"us", "`penrig list`"},
+		{"usb", "`penrig list`"},
+		{"", "`penrig list`"},
+		{"odd:", "nothing stands behind the colon"},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(bad) / sizeof(*bad); i++) {
+		struct err err = {""};
+
+		assert_int_equal(link_uri_check(table, bad[i].uri, &err), -EINVAL);
+		if (!strstr(err.text, bad[i].says))
+			fail_msg("%s: '%s' does not say '%s'", bad[i].uri, err.text, bad[i].says);
+	}
+}
+
+static void overlong_names_are_refused(void **state)
+{
+	char uri[LINK_NAME_MAX + 40] = "usb:1209:0001:";
+
+	(void)state;
+	memset(uri + 14, 'x', LINK_NAME_MAX);
+	assert_int_equal(link_uri_check(table, uri, NULL), -EINVAL);
+	uri[14 + LINK_NAME_MAX - 1] = '\0';
+	assert_int_equal(link_uri_check(table, uri, NULL), 0);
+	memset(uri, 0, sizeof(uri));
+	memcpy(uri, "usb:port=1-2", 12);
+	for (size_t i = 12; i < 60; i += 2)
+		memcpy(uri + i, ".1", 2);
+	assert_int_equal(link_uri_check(table, uri, NULL), -EINVAL);
+}
+
+static void names_match_identities(void **state)
+{
+	struct link_identity id = {.vid = 0x1209, .pid = 0xab01, .serial = "SN1", .port = "1-2.3"};
+	struct link_name name;
+
+	(void)state;
+	assert_int_equal(link_name_parse("usb", "1209:AB01:SN1", &name, NULL), 0);
+	assert_int_equal(name.vid, 0x1209);
+	assert_int_equal(name.pid, 0xab01);
+	assert_true(link_name_matches(&name, &id));
+	assert_int_equal(link_name_parse("usb", "1209:ab01:sn1", &name, NULL), 0);
+	assert_false(link_name_matches(&name, &id));
+	assert_int_equal(link_name_parse("usb", "1209:ab02:SN1", &name, NULL), 0);
+	assert_false(link_name_matches(&name, &id));
+	assert_int_equal(link_name_parse("usb", "port=1-2.3", &name, NULL), 0);
+	assert_true(link_name_matches(&name, &id));
+	assert_int_equal(link_name_parse("usb", "port=1-2", &name, NULL), 0);
+	assert_false(link_name_matches(&name, &id));
+}
+
+static void scheme_chooses_the_link(void **state)
+{
+	struct link_wants both = {.usb_class = 0xff, .baud = 115200}, usb = {.usb_class = 0xff}, serial = {.baud = 1};
+	struct link_wants usbtmc = {.usb_class = 0xfe, .usb_subclass = 3, .usbtmc = true};
+	struct link_sink sink = {0};
+	struct link *link = NULL;
+	struct err err;
+
+	(void)state;
+	assert_int_equal(link_open(table, NULL, "usb:1:2", &both, &sink, &link, &err), -ENODEV);
+	assert_ptr_equal(opened, &fake_usb);
+	assert_string_equal(opened_uri, "1:2");
+	assert_int_equal(link_open(table, NULL, "serial:x", &both, &sink, &link, &err), -ENODEV);
+	assert_ptr_equal(opened, &fake_serial);
+	opened = NULL;
+	assert_int_equal(link_open(table, NULL, "serial:x", &usb, &sink, &link, &err), -EINVAL);
+	assert_non_null(strstr(err.text, "no serial interface"));
+	assert_int_equal(link_open(table, NULL, "usb:x", &serial, &sink, &link, &err), -EINVAL);
+	assert_non_null(strstr(err.text, "no USB interface"));
+	assert_int_equal(link_open(table, NULL, "tcp:x", &both, &sink, &link, &err), -EINVAL);
+	assert_int_equal(link_open(table, NULL, "usb:x", &usbtmc, &sink, &link, &err), -ENOTSUP);
+	assert_null(opened);
+	assert_null(link);
+	link_close(NULL);
+}
+
+static void product_table_has_unique_schemes(void **state)
+{
+	(void)state;
+	for (int i = 0; link_table[i]; i++) {
+		assert_non_null(link_table[i]->open);
+		assert_non_null(link_table[i]->close);
+		assert_non_null(link_table[i]->write);
+		assert_non_null(link_table[i]->identity);
+		assert_non_null(link_table[i]->counters);
+		assert_non_null(link_table[i]->list);
+		for (int k = 0; k < i; k++)
+			assert_string_not_equal(link_table[i]->scheme, link_table[k]->scheme);
+	}
+	assert_ptr_equal(link_table[0], &link_serial);
+	assert_ptr_equal(link_table[1], &link_usb);
+	assert_null(link_table[2]);
+}
+
+/* A child locks a file; the holder is that child, named. */
+static void holder_is_found_by_its_lock(void **state)
+{
+	char path[] = "/tmp/penrig-holder-XXXXXX", holder[64], expected[64];
+	int fd = mkstemp(path), ready[2], done[2];
+	char byte;
+	pid_t pid;
+
+	(void)state;
+	assert_true(fd >= 0);
+	close(fd);
+	assert_int_equal(pipe(ready), 0);
+	assert_int_equal(pipe(done), 0);
+	link_holder(path, holder, sizeof(holder));
+	assert_string_equal(holder, "");
+	pid = fork();
+	if (pid == 0) {
+		fd = open(path, O_RDWR);
+		close(done[1]);
+		if (fd < 0 || flock(fd, LOCK_EX) || write(ready[1], "x", 1) != 1)
+			_exit(1);
+		_exit(read(done[0], &byte, 1) == 0 ? 0 : 1);
+	}
+	assert_int_equal(read(ready[0], &byte, 1), 1);
+	link_holder(path, holder, sizeof(holder));
+	snprintf(expected, sizeof(expected), "(pid %d)", pid);
+	assert_non_null(strstr(holder, expected));
+	assert_non_null(strstr(holder, "test_names"));
+	close(done[1]);
+	waitpid(pid, NULL, 0);
+	link_holder(path, holder, sizeof(holder));
+	assert_string_equal(holder, "");
+	unlink(path);
+	close(ready[0]);
+	close(ready[1]);
+	close(done[0]);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(good_names),
+		cmocka_unit_test(bad_names_say_what_to_write),
+		cmocka_unit_test(overlong_names_are_refused),
+		cmocka_unit_test(names_match_identities),
+		cmocka_unit_test(scheme_chooses_the_link),
+		cmocka_unit_test(product_table_has_unique_schemes),
+		cmocka_unit_test(holder_is_found_by_its_lock),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
