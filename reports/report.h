@@ -15,6 +15,7 @@ struct report_writer {
 	int (*write)(const struct record *record, FILE *out, struct err *err);
 };
 
+extern const struct report_writer report_json, report_junit;
 extern const struct report_writer *const report_table[]; /* NULL-terminated */
 const struct report_writer *report_find(const char *id); /* NULL if there is none */
 

@@ -6,8 +6,8 @@
 
 struct bench_lock;
 
-/* -EBUSY: err names who holds it since when. Locks stand in $XDG_RUNTIME_DIR/penrig, /run/lock or /tmp, per user-independent
- * bench path, mode 0666. The lock goes with the process. */
+/* -EBUSY: err names who holds it since when. Locks stand in /run/lock, else in /tmp, mode 0666: the same file for every user
+ * of the machine. The lock goes with the process; its file stays. -ENOENT: no such bench file. */
 int bench_lock_take(const char *bench_path, struct bench_lock **ret, struct err *err);
 void bench_lock_release(struct bench_lock *lock);
 

@@ -93,7 +93,8 @@ struct record_sweep {
 	struct record_result result[2];
 };
 
-struct record_condition { /* what the pen reported or did by itself */
+/* What the pen reported or did by itself, unasked: a dead-man trip that a test provoked does not stand here. */
+struct record_condition {
 	uint32_t condition;   /* enum pen_condition */
 	uint64_t host_ns;
 	char text[120];
@@ -139,16 +140,21 @@ struct record {
 	char stop_text[200];
 	int signal_number;           /* that interrupted it; 0 none */
 	bool accept_conditional;     /* the plan accepts every conditional_pass that occurred */
+	uint64_t samples_lost;       /* that the run file could not take: what they showed cannot be derived again */
 	char journal_head[SHA256_HEX]; /* before the report's own entry */
+	bool owns_texts;             /* file[].text were malloc'd for this record */
+	unsigned point_room, sweep_room; /* allocated */
 };
 
-struct record *record_new(void);
+struct record *record_new(void); /* NULL: no memory */
 void record_free(struct record *record); /* NULL is fine; frees owned texts of a loaded record */
-struct record_point *record_add_point(struct record *record); /* zeroed, phases not entered; NULL: no memory */
+/* Zeroed, phases not entered; NULL: no memory. Adding one moves the others: keep the index, not the pointer. */
+struct record_point *record_add_point(struct record *record);
 struct record_sweep *record_add_sweep(struct record *record);
 
 /* Worst of required results, tests and conditions of the points that count; then the rule that a pass needs a complete run
- * with every required measurement. Fills has_verdict, dut_verdict, verdict_reason, accept_conditional. Pure. */
+ * with every required measurement. Fills has_verdict, dut_verdict, verdict_reason, accept_conditional. Pure.
+ * plan NULL: what was required is not known, so the verdict is inconclusive or a proven fail. */
 void record_judge(struct record *record, const struct plan *plan);
 
 /* The exit code of the design's table. */

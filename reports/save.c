@@ -1,0 +1,82 @@
+/* Saves a report so that either the whole new file is there or the old state, after a power cut too. */
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "reports/report.h"
+
+static int failed(const char *path, const char *what, int code, struct err *err)
+{
+	return err_set(err, code,
+		       "the report %.300s cannot be saved: %s: %s; make room or write elsewhere with --output-dir",
+		       path, what, strerror(-code));
+}
+
+static int fsync_folder(const char *path)
+{
+	char folder[PATH_MAX];
+	const char *slash = strrchr(path, '/');
+	if (!slash)
+		snprintf(folder, sizeof(folder), ".");
+	else
+		snprintf(folder, sizeof(folder), "%.*s", slash == path ? 1 : (int)(slash - path), path);
+	int fd = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (fd < 0)
+		return -errno;
+	int rc = fsync(fd) == 0 ? 0 : -errno;
+	close(fd);
+	return rc;
+}
+
+/* Not mkstemp(): that makes files for their owner alone, and a report is as readable as any file its maker creates. The
+ * process id keeps two processes apart; a file of that name is a dead process's. */
+static int open_temporary(const char *path)
+{
+	const int flags = O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW;
+	int fd = open(path, flags, 0666);
+	if (fd < 0 && errno == EEXIST && unlink(path) == 0)
+		fd = open(path, flags, 0666);
+	return fd < 0 ? -errno : fd;
+}
+
+static int write_temporary(const struct report_writer *writer, const struct record *record, const char *path, int fd,
+			   struct err *err)
+{
+	FILE *out = fdopen(fd, "w");
+	if (!out) {
+		int rc = failed(path, "opening", -errno, err);
+		close(fd);
+		return rc;
+	}
+	int rc = writer->write(record, out, err);
+	errno = 0;
+	if (!rc && (fflush(out) != 0 || ferror(out)))
+		rc = failed(path, "writing", errno ? -errno : -EIO, err);
+	if (!rc && fsync(fd) != 0)
+		rc = failed(path, "fsync", -errno, err);
+	if (fclose(out) != 0 && !rc)
+		rc = failed(path, "closing", -errno, err);
+	return rc;
+}
+
+int report_save(const struct report_writer *writer, const struct record *record, const char *path, struct err *err)
+{
+	char temporary[PATH_MAX];
+	int n = snprintf(temporary, sizeof(temporary), "%s.%ld.tmp", path, (long)getpid());
+	if (n < 0 || (size_t)n >= sizeof(temporary))
+		return failed(path, "name", -ENAMETOOLONG, err);
+	int fd = open_temporary(temporary);
+	if (fd < 0)
+		return failed(path, "creating a file beside it", fd, err);
+	int rc = write_temporary(writer, record, path, fd, err);
+	if (!rc && rename(temporary, path) != 0)
+		rc = failed(path, "renaming", -errno, err);
+	if (rc) {
+		unlink(temporary);
+		return rc;
+	}
+	rc = fsync_folder(path);
+	return rc ? failed(path, "fsync of its folder", rc, err) : 0;
+}

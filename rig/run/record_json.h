@@ -1,0 +1,23 @@
+/* The record as JSON and back, without loss: how the run file keeps it. Not a report: reports/ writes those for people.
+ * Every number has 17 digits; NaN is null, infinities are "inf" and "-inf", 64-bit integers are strings. */
+#ifndef PENRIG_RUN_RECORD_JSON_H
+#define PENRIG_RUN_RECORD_JSON_H
+
+#include "rig/run/record.h"
+
+/* Copies text that JSON and XML can carry: every byte that is not part of valid UTF-8, and every control character but
+ * tab and line feed, becomes '?'. Same length, always terminated; truncates to size. Returns ret. */
+char *text_clean(const char *text, char *ret, size_t size);
+
+/* malloc'd, one line. record_to_json leaves out points, sweeps and the texts of files: they are kept on their own. */
+int record_to_json(const struct record *record, char **ret, struct err *err);
+int point_to_json(const struct record_point *point, char **ret, struct err *err);
+int sweep_to_json(const struct record_sweep *sweep, char **ret, struct err *err);
+int channels_to_json(const struct channel *channels, unsigned count, char **ret, struct err *err);
+
+/* -EBADMSG: not what the functions above write. Fills the struct; points and sweeps of `record` stay. */
+int record_from_json(const char *text, size_t len, struct record *record, struct err *err);
+int point_from_json(const char *text, size_t len, struct record_point *point, struct err *err);
+int sweep_from_json(const char *text, size_t len, struct record_sweep *sweep, struct err *err);
+
+#endif

@@ -1,0 +1,321 @@
+/* The report writers: the JSON one against its schema and against the verdict recomputed from its digits, the JUnit one
+ * against an XML parser, both against a record that went through a run file; and saving. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include <errno.h>
+#include <ftw.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "reports/report.h"
+#include "rig/run/runfile.h"
+#include "tests/unit/run/record_sample.h"
+
+#define SCHEMA "reports/schema/report.schema.json"
+#define PYTHON "/usr/bin/python3 "
+
+static char folder[64];
+
+static int remove_entry(const char *path, const struct stat *st, int type, struct FTW *ftw)
+{
+	(void)st;
+	(void)type;
+	(void)ftw;
+	return remove(path);
+}
+
+static int set_up(void **state)
+{
+	(void)state;
+	strcpy(folder, "/tmp/penrig-test-XXXXXX");
+	return mkdtemp(folder) ? 0 : -1;
+}
+
+static int tear_down(void **state)
+{
+	(void)state;
+	return nftw(folder, remove_entry, 8, FTW_DEPTH | FTW_PHYS);
+}
+
+static char *text_of(const struct report_writer *writer, const struct record *record)
+{
+	char *text;
+	size_t len;
+	struct err err = {""};
+	FILE *out = open_memstream(&text, &len);
+	int rc = writer->write(record, out, &err);
+	fclose(out);
+	if (rc)
+		fail_msg("%s", err.text);
+	return text;
+}
+
+/* Judged without a plan, a record is inconclusive at best: the sample's pass is set by hand. */
+static struct record *good_record(const char *name)
+{
+	struct record *record = sample_record(folder, name);
+	record->has_verdict = true;
+	record->dut_verdict = OUTCOME_PASS;
+	strcpy(record->verdict_reason, "all is well");
+	return record;
+}
+
+static void save(const struct report_writer *writer, const struct record *record, const char *name)
+{
+	char path[160];
+	struct err err = {""};
+	snprintf(path, sizeof(path), "%s/%s%s", folder, name, writer->extension);
+	int rc = report_save(writer, record, path, &err);
+	if (rc)
+		fail_msg("%s", err.text);
+}
+
+static void vary(struct record *record, unsigned i)
+{
+	switch (i) {
+	case 1:
+		record->run_status = RUN_INTERRUPTED;
+		record->signal_number = SIGINT;
+		record->dut_verdict = OUTCOME_INCONCLUSIVE;
+		record->stop_verified = false;
+		strcpy(record->stop_text, "the \"sensor\" is silent \xff");
+		break;
+	case 2:
+		record->run_status = RUN_REFUSED;
+		record->refusal = REFUSED_BENCH;
+		record->has_verdict = false;
+		record->points = record->sweeps = record->devices = record->files = record->tests = 0;
+		break;
+	case 3:
+		record->conditions = 1;
+		record->condition[0] =
+			(struct record_condition){PEN_STALL | PEN_OVER_TEMPERATURE, 5000000000, "stall & heat"};
+		record->dut_verdict = OUTCOME_FAIL;
+		break;
+	default: break;
+	}
+}
+
+static void check_with_python(const char *arguments)
+{
+	char command[600];
+	snprintf(command, sizeof(command), PYTHON "%s > %s/out 2>&1", arguments, folder);
+	if (system(command) != 0) {
+		snprintf(command, sizeof(command), "cat %s/out", folder);
+		fail_msg("%s: %d", arguments, system(command));
+	}
+}
+
+static void test_json_fits_its_schema(void **state)
+{
+	(void)state;
+	char arguments[400];
+	for (unsigned i = 0; i < 4; i++) {
+		char name[16];
+		snprintf(name, sizeof(name), "r%u", i);
+		struct record *record = good_record(name);
+		vary(record, i);
+		save(&report_json, record, name);
+		record_free(record);
+	}
+	snprintf(arguments, sizeof(arguments), "tests/unit/reports/check_json.py " SCHEMA " %s/r*.report.json", folder);
+	check_with_python(arguments);
+}
+
+static void put_near(struct record_result *r, unsigned i, double u)
+{
+	static const double distance[] = {1e-16, 1e-12, 1e-9, 1e-6, 1e-3, 0.3};
+	double edge = 1.15 + ((int)(i / 12 % 3) - 1) * u;
+	double off = distance[i % 6] * (i / 6 % 2 ? 1 : -1);
+	sample_result(r, "depth_mm", "force_equivalent", "mm", 0, 0.004);
+	r->result.expanded_u = u;
+	r->result.value = edge + off * u;
+	sample_limit(r, NAN, 1.15, true);
+}
+
+/* Values a hair beside the limit and beside both ends of the guard band, with awkward uncertainties. */
+static void test_outcome_stands_in_the_printed_digits(void **state)
+{
+	(void)state;
+	static const double u[] = {0.0123456789, 0.00999499, 1.0 / 3, 3.3333e-7, 0.0499999999};
+	char arguments[400];
+	unsigned conditional = 0;
+	struct record *record = good_record("near");
+	for (unsigned k = 0; k < 5; k++) {
+		sample_point(record, 2 + k, 1, 1);
+		struct record_point *point = &record->point[2 + k];
+		for (unsigned i = 0; i < 36; i++) {
+			put_near(&point->result[i], i, u[k]);
+			conditional += point->result[i].judgement.outcome == OUTCOME_CONDITIONAL_PASS;
+		}
+		point->results = 36;
+	}
+	assert_in_range(conditional, 40, 120);
+	save(&report_json, record, "near");
+	record_free(record);
+	snprintf(arguments, sizeof(arguments), "tests/unit/reports/check_json.py " SCHEMA " %s/near.report.json",
+		 folder);
+	check_with_python(arguments);
+}
+
+static void test_rounding_says_no_more_than_it_must(void **state)
+{
+	(void)state;
+	struct record *record = good_record("round");
+	sample_result(&record->point[0].result[0], "depth_mm", "", "mm", 0.512345678, 0.0041111);
+	record->point[0].results = 1;
+	char *text = text_of(&report_json, record);
+	assert_non_null(strstr(text, "0.51235,"));
+	assert_null(strstr(text, "0.512345678"));
+	free(text);
+	record_free(record);
+}
+
+static void test_what_is_not_there_is_null(void **state)
+{
+	(void)state;
+	struct record *record = good_record("null");
+	char *text = text_of(&report_json, record);
+	assert_null(strstr(text, "nan"));
+	assert_null(strstr(text, "inf\""));
+	assert_non_null(strstr(text, "no channel shows the free rate"));
+	assert_non_null(strstr(text, "\"18446744073709551614\"")); /* 64 bits keep their digits */
+	free(text);
+	record->stop_verified = false;
+	text = text_of(&report_json, record);
+	assert_non_null(strstr(text, "STOP UNVERIFIED: still for 0.1 s"));
+	free(text);
+	record_free(record);
+}
+
+static void test_restored_record_gives_the_same_bytes(void **state)
+{
+	(void)state;
+	struct record *record = good_record("same"), *restored;
+	struct runfile *rf;
+	struct runfile_reader *reader;
+	struct err err = {""};
+	char path[160];
+	snprintf(record->point[0].reason, sizeof(record->point[0].reason), "cut in a character \xc3");
+	assert_int_equal(runfile_create(record, 1000, true, &rf, &err), 0);
+	assert_int_equal(runfile_sync(rf, record->journal_head, &err), 0);
+	char *json = text_of(&report_json, record), *junit = text_of(&report_junit, record);
+	assert_int_equal(runfile_finish(rf, record, json, &err), 0);
+	assert_int_equal(runfile_close(rf, &err), 0);
+	snprintf(path, sizeof(path), "%s/same.penrig", folder);
+	assert_int_equal(runfile_open(path, &reader, &restored, &err), 0);
+	char *stored, *again = text_of(&report_json, restored), *junit_again = text_of(&report_junit, restored);
+	assert_int_equal(runfile_report(reader, &stored, &err), 0);
+	assert_string_equal(json, stored);
+	assert_string_equal(json, again);
+	assert_string_equal(junit, junit_again);
+	assert_int_equal(runfile_verify(reader, &err), 0);
+	free(json);
+	free(junit);
+	free(stored);
+	free(again);
+	free(junit_again);
+	runfile_reader_free(reader);
+	record_free(restored);
+	record_free(record);
+}
+
+static void test_junit_says_whose_fault(void **state)
+{
+	(void)state;
+	struct record *record = good_record("j");
+	struct record_result *near = &record->point[0].result[1];
+	strcpy(record->step_name[0], "fine <lines> & \"more\" \001");
+	record->points_planned = 4;
+	record->point[0].result[0].result.value = 2;
+	judge(&record->point[0].result[0].result, &record->point[0].result[0].limit,
+	      &record->point[0].result[0].judgement);
+	near->result.trusted = false;
+	judge(&near->result, &near->limit, &near->judgement);
+	record->point[0].result[4].result.value = 80; /* informative: no failure */
+	judge(&record->point[0].result[4].result, &record->point[0].result[4].limit,
+	      &record->point[0].result[4].judgement);
+	sample_point(record, 1, 1, 1);
+	record->point[1].counts = false;
+	record->point[2].attempt = 2;
+	sample_point(record, 2, 1.5, 1.5);
+	record->point[3].measured = false;
+	record->point[3].results = 0;
+	record->dut_verdict = OUTCOME_FAIL;
+	save(&report_junit, record, "j");
+	record_free(record);
+	char arguments[300];
+	snprintf(arguments, sizeof(arguments), "tests/unit/reports/check_junit.py %s/j.junit.xml", folder);
+	check_with_python(arguments);
+}
+
+static int fail_to_write(const struct record *record, FILE *out, struct err *err)
+{
+	(void)record;
+	fputs("half a ", out);
+	return err_set(err, -EIO, "the writer gave up");
+}
+
+static void test_saving_is_all_or_nothing(void **state)
+{
+	(void)state;
+	const struct report_writer broken = {.id = "broken", .extension = ".report.json", .write = fail_to_write};
+	struct record *record = good_record("s");
+	struct err err = {""};
+	struct stat before, after;
+	char path[160], command[200];
+	mode_t mask = umask(027);
+	save(&report_json, record, "s");
+	umask(mask);
+	snprintf(path, sizeof(path), "%s/s.report.json", folder);
+	assert_int_equal(stat(path, &before), 0);
+	assert_int_equal(before.st_mode & 0777, 0640);
+	assert_int_equal(report_save(&broken, record, path, &err), -EIO);
+	assert_string_equal(err.text, "the writer gave up");
+	assert_int_equal(stat(path, &after), 0);
+	assert_int_equal(before.st_ino, after.st_ino);
+	assert_int_equal(before.st_size, after.st_size);
+	snprintf(command, sizeof(command), "test \"$(ls -A %s)\" = s.report.json", folder); /* nothing left beside it */
+	assert_int_equal(system(command), 0);
+	assert_int_equal(report_save(&report_json, record, "/tmp/penrig/no/such/folder/x", &err), -ENOENT);
+	assert_non_null(strstr(err.text, "no/such/folder"));
+	record_free(record);
+}
+
+static void test_table(void **state)
+{
+	(void)state;
+	assert_ptr_equal(report_find("json"), &report_json);
+	assert_ptr_equal(report_find("junit"), &report_junit);
+	assert_null(report_find("JSON"));
+	for (unsigned i = 0; report_table[i]; i++) {
+		const struct report_writer *w = report_table[i];
+		assert_non_null(w->write);
+		assert_non_null(w->description);
+		assert_int_equal(w->extension[0], '.');
+		assert_ptr_equal(report_find(w->id), w);
+	}
+}
+
+int main(void)
+{
+#define T(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
+	const struct CMUnitTest tests[] = {
+		T(test_json_fits_its_schema),
+		T(test_outcome_stands_in_the_printed_digits),
+		T(test_rounding_says_no_more_than_it_must),
+		T(test_what_is_not_there_is_null),
+		T(test_restored_record_gives_the_same_bytes),
+		T(test_junit_says_whose_fault),
+		T(test_saving_is_all_or_nothing),
+		T(test_table),
+	};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
