@@ -14,6 +14,7 @@
 #define REQUESTS_MAX 32 /* waiting; the run keeps fewer than ten, and a stop empties the queue */
 /* Lines per request: the first, one for silence or an odd answer, one to settle a changed state. */
 #define ASKED_MAX       3
+#define UPTIME_GRAIN_MS 20   /* how much the pen's uptime may lag behind its own clock */
 #define UPTIME_SLACK_MS 1000 /* the pen's clock against the host's: start of the exchange, and 2 % on top */
 
 _Static_assert((int)PEN_UNDERVOLTAGE == SCPI_UNDERVOLTAGE && (int)PEN_OVER_TEMPERATURE == SCPI_OVER_TEMPERATURE &&
@@ -63,7 +64,7 @@ struct pen {
 	uint16_t tag;
 	unsigned asked;
 	unsigned silent;
-	uint64_t deadline_ns;
+	uint64_t asked_ns, deadline_ns;
 	bool candidate_valid;
 	struct pen_state candidate;
 
@@ -101,6 +102,7 @@ static void ask(struct pen *pen)
 
 	pen->tag++;
 	pen->asked++;
+	pen->asked_ns = pen->now_ns;
 	pen->deadline_ns = pen->now_ns + DRIVER_REPLY_NS;
 	size_t len = scpi_encode(pen->active.line, pen->active.value, pen->tag, line, sizeof(line));
 	/* A write that fails leaves the request unanswered: the reply time decides, or the link says that it is gone.
@@ -288,6 +290,16 @@ static uint64_t uptime_bound_ms(const struct pen *pen, uint64_t host_ns)
 	return pen->uptime_ms + elapsed_ms + elapsed_ms / 50 + UPTIME_SLACK_MS;
 }
 
+/* The uptime was read after the question was sent, and the last one before its answer came: at least the time between the two
+ * must have passed. A pen that restarted soon after its power-on is behind that, though not behind its last uptime. */
+static uint64_t uptime_least_ms(const struct pen *pen)
+{
+	uint64_t elapsed_ms = pen->asked_ns > pen->uptime_host_ns ? (pen->asked_ns - pen->uptime_host_ns) / NS_PER_MS : 0;
+	uint64_t drift_ms = elapsed_ms / 50 + UPTIME_GRAIN_MS;
+
+	return pen->uptime_ms + (elapsed_ms > drift_ms ? elapsed_ms - drift_ms : 0);
+}
+
 static bool read_state(struct pen *pen, char **fields, uint64_t host_ns, struct pen_state *ret, uint64_t *ret_uptime_ms)
 {
 	uint64_t condition;
@@ -296,7 +308,7 @@ static bool read_state(struct pen *pen, char **fields, uint64_t host_ns, struct 
 	    !scpi_read_uint(fields[2], ret_uptime_ms))
 		return false;
 	ret->condition = (uint32_t)condition & SCPI_CONDITION_ALL;
-	ret->rebooted = pen->last.rebooted || *ret_uptime_ms < pen->uptime_ms;
+	ret->rebooted = pen->last.rebooted || *ret_uptime_ms < uptime_least_ms(pen);
 	ret->uptime_odd = *ret_uptime_ms > uptime_bound_ms(pen, host_ns);
 	return true;
 }

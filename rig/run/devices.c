@@ -32,7 +32,7 @@ static void on_lost(void *ctx, int status, const struct err *err)
 	journal_text(s, "event", "%s", reason);
 	if (device == &s->sensor)
 		s->streaming = false;
-	session_end(s, RUN_DEVICE_LOST, reason);
+	session_lost(s, reason);
 }
 
 static void on_event(void *ctx, uint32_t condition, const char *text)

@@ -208,7 +208,7 @@ static void step_settle(struct session *s, uint64_t now_ns)
 static void start_pen(struct session *s, uint64_t now_ns)
 {
 	/* The start interlock's last look: what was true at the tare must be true now. */
-	enum watch_verdict verdict = safety_still(s, VERIFY_MIN_S);
+	enum watch_verdict verdict = safety_still(s, INTERLOCK_QUIET_S);
 	if (verdict != WATCH_OK) {
 		if (now_ns - s->step_since_ns > INTERLOCK_TIMEOUT_NS) {
 			char text[120];
@@ -266,7 +266,7 @@ static void step_tare(struct session *s, uint64_t now_ns)
  * time makes the point, and so the run, inconclusive. */
 static void step_interlock(struct session *s, uint64_t now_ns)
 {
-	enum watch_verdict verdict = safety_still(s, VERIFY_MIN_S);
+	enum watch_verdict verdict = safety_still(s, INTERLOCK_QUIET_S);
 	if (verdict == WATCH_OK) {
 		enter_phase(s, POINT_TARE, NAN);
 		session_go(s, STAGE_TARE, step_tare);

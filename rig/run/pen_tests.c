@@ -68,7 +68,7 @@ static void wait_for_trip(struct session *s, uint64_t now_ns)
 	double heartbeat_index = sample_clock_index_at(&s->clock, s->last_heartbeat_ns);
 	double ran_s = ((double)s->watch.last_motion - heartbeat_index) / s->fs_hz;
 	bool late = now_ns > s->last_heartbeat_ns + (uint64_t)(due_s * 1e9) + TRIP_MARGIN_NS;
-	enum watch_verdict verdict = safety_still(s, VERIFY_MIN_S);
+	enum watch_verdict verdict = safety_still(s, INTERLOCK_QUIET_S);
 	if (verdict != WATCH_OK && !late)
 		return;
 	char text[160];
@@ -90,7 +90,7 @@ static void run_a_while(struct session *s, uint64_t now_ns)
 {
 	if (s->verb.pending || now_ns - s->step_since_ns < RUN_BEFORE_NS)
 		return;
-	bool moving = safety_still(s, VERIFY_MIN_S) == WATCH_MOVING;
+	bool moving = safety_still(s, INTERLOCK_QUIET_S) == WATCH_MOVING;
 	if (s->verb.status || !moving) {
 		conclude(s, OUTCOME_INCONCLUSIVE,
 			 s->verb.status ? "cannot tell: the pen did not start"
@@ -109,7 +109,7 @@ static void start_for_deadman(struct session *s, uint64_t now_ns)
 {
 	if (s->verb.pending)
 		return;
-	enum watch_verdict verdict = safety_still(s, VERIFY_MIN_S);
+	enum watch_verdict verdict = safety_still(s, INTERLOCK_QUIET_S);
 	if (!s->verb.status && verdict != WATCH_OK && now_ns - s->step_since_ns < INTERLOCK_TIMEOUT_NS)
 		return;
 	if (s->verb.status || verdict != WATCH_OK) {

@@ -104,7 +104,7 @@ static void sensor_silent(struct session *s)
 	s->sensor.status = -ETIMEDOUT;
 	err_set(&s->sensor.err, -ETIMEDOUT, "no sample for %llu ms",
 		(unsigned long long)(SENSOR_SILENT_NS / NS_PER_MS));
-	session_end(s, RUN_DEVICE_LOST, "the load sensor is silent: no sample for 300 ms");
+	session_lost(s, "the load sensor is silent: no sample for 300 ms");
 }
 
 /* Under a running pen the channel must stay alive; its seating force cannot be seen then. */
@@ -224,7 +224,8 @@ static void verify_step(struct session *s, uint64_t now_ns)
 		stop_finished(s, true, text);
 		return;
 	}
-	if (now_ns >= stop->deadline_ns || (s->sensor.lost && told && !s->pen.lost))
+	bool blind = s->sensor.lost && told && !s->pen.lost && now_ns >= stop->coasted_ns;
+	if (now_ns >= stop->deadline_ns || blind)
 		give_up_verifying(s, verdict);
 }
 
@@ -249,6 +250,7 @@ void safety_stop(struct session *s, const char *why, void (*then)(struct session
 	s->stop.quiet_s = quiet_needed_s(s);
 	s->stop.first_index = s->watch.next_index;
 	s->stop.verb = (struct verb){.status = -EAGAIN};
+	s->stop.coasted_ns = now_ns + (uint64_t)(s->bench->pen.coast_down_max_s * 1e9);
 	/* Without its link the pen runs until its dead-man trips, counted from the last heartbeat. */
 	uint64_t alone_ns = s->armed ? s->bench->pen.deadman_ms * NS_PER_MS : 0;
 	s->stop.deadline_ns = now_ns + alone_ns + (uint64_t)((s->bench->pen.coast_down_max_s + s->stop.quiet_s) * 1e9) +

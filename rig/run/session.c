@@ -174,6 +174,15 @@ void session_end(struct session *s, enum run_status status, const char *reason)
 	safety_stop(s, reason[0] ? reason : "the run is complete", end_stopped);
 }
 
+void session_lost(struct session *s, const char *reason)
+{
+	if (s->ending && s->record->run_status == RUN_COMPLETE) {
+		s->record->run_status = RUN_DEVICE_LOST;
+		snprintf(s->record->status_reason, sizeof(s->record->status_reason), "%s", reason);
+	}
+	session_end(s, RUN_DEVICE_LOST, reason);
+}
+
 static void refuse(struct session *s, enum refusal refusal, const char *reason)
 {
 	s->record->refusal = refusal;
@@ -227,7 +236,7 @@ static void first_interlock(struct session *s, uint64_t now_ns)
 		session_end(s, RUN_DEVICE_LOST, "the load sensor did not start streaming");
 		return;
 	}
-	enum watch_verdict verdict = safety_still(s, VERIFY_MIN_S);
+	enum watch_verdict verdict = safety_still(s, INTERLOCK_QUIET_S);
 	if (verdict == WATCH_OK) {
 		pen_tests_begin(s, begin_points);
 		return;

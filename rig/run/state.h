@@ -17,7 +17,8 @@
 #define OPEN_TIMEOUT_NS      (3 * NS_PER_S)    /* a driver is ready within 2 s */
 #define INTERLOCK_TIMEOUT_NS (2 * NS_PER_S)
 #define VERIFY_STROKES       10  /* standing still = no stroke for so many periods of the setpoint ... */
-#define VERIFY_MIN_S         0.1 /* ... and never less than this */
+#define VERIFY_MIN_S         0.3 /* ... and never less: a motor that dies slowly makes a stroke every quarter of a second */
+#define INTERLOCK_QUIET_S    0.1 /* of stillness before a start */
 #define TELEMETRY_NS         (500 * NS_PER_MS)
 #define PROGRESS_NS          (250 * NS_PER_MS)
 #define REST_S               0.2 /* of stillness after a point, for the baseline behind it */
@@ -46,7 +47,7 @@ struct stopping { /* safety.c */
 	bool active;
 	void (*then)(struct session *s, bool verified);
 	struct verb verb;
-	uint64_t ordered_ns, deadline_ns, next_try_ns;
+	uint64_t ordered_ns, coasted_ns, deadline_ns, next_try_ns;
 	uint64_t first_index; /* motion before it does not count */
 	double quiet_s;
 };
@@ -117,6 +118,8 @@ struct session {
 void session_go(struct session *s, enum session_stage stage, step_fn step);
 /* The one way out: stop, verify, save. The first status and reason stay. */
 void session_end(struct session *s, enum run_status status, const char *reason);
+/* A device is gone or silent: ends the run, and a run that is ending already is not complete any more. */
+void session_lost(struct session *s, const char *reason);
 void session_say(struct session *s, const char *text, bool alarm);
 void session_report(struct session *s, const struct record_point *finished); /* progress */
 void session_condition(struct session *s, uint32_t condition, const char *text);

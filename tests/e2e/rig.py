@@ -1,0 +1,119 @@
+"""What the end-to-end tests share: running penrig on the virtual clock or in front of the simulator, and holding a report
+against the truth file. Needs only the standard library."""
+import json
+import os
+import re
+import subprocess
+import sys
+import tempfile
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+B = Path(os.environ.get("B", "build/dev"))
+B = B if B.is_absolute() else ROOT / B
+PENRIG = B / "penrig"
+PENRIG_A = B / "tests/penrig-a"
+VIRTUAL = B / "penrig-virtual"
+FIXTURES = ROOT / "fixtures"
+
+
+class Run:
+    """One run of penrig: exit status, report (or None), truth lines, texts."""
+
+    def __init__(self, status, out, err, folder):
+        self.status, self.out, self.err, self.folder = status, out, err, Path(folder)
+        reports = sorted(self.folder.glob("*.report.json"))
+        self.report = json.loads(reports[-1].read_text()) if reports else None
+        files = sorted(self.folder.glob("*.penrig"))
+        self.run_file = files[-1] if files else None
+        truth = self.folder / "truth.jsonl"
+        self.truth = [json.loads(line) for line in truth.read_text().splitlines()] if truth.exists() else []
+
+    def outcome(self):
+        r = self.report or {}
+        return r.get("dut_verdict"), r.get("run_status"), self.status
+
+
+def own_bench(name, folder):
+    """A copy of a shipped bench: one process drives one bench, and these tests run several at a time."""
+    text = (FIXTURES / "benches" / name).read_text().replace("../phantoms", str(FIXTURES / "phantoms"))
+    path = Path(folder) / name
+    path.write_text(text)
+    return path
+
+
+def run_plan(plan, bench="virtual-usb.json", dut="PEN-GOOD-01", faults=(), seed=1, depth="A", extra=(), folder=None,
+             timeout=300, clamp=None):
+    """A conformance run at depth A (virtual clock) or B (simulator, real time)."""
+    folder = Path(folder or tempfile.mkdtemp(prefix="pr"))
+    folder.mkdir(parents=True, exist_ok=True)
+    bench_path = Path(bench) if os.sep in str(bench) else own_bench(bench, folder)
+    plan_path = Path(plan) if os.sep in str(plan) else FIXTURES / "plans" / plan
+    world = ["--bench", bench_path, "--seed", seed, "--truth", folder / "truth.jsonl"]
+    for fault in faults:
+        world += ["--fault", fault]
+    command = ["run", plan_path, "--bench", bench_path, "--dut", dut, "--output-dir", folder, "--no-input", *extra]
+    if depth == "A":
+        argv = [PENRIG_A, *world, "--virtual-dut", clamp or dut, "--", *command]
+    else:
+        argv = [VIRTUAL, *world, "--dut", clamp or dut, "--", PENRIG, *command]
+    done = subprocess.run([str(a) for a in argv], stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=timeout,
+                          cwd=folder)
+    return Run(done.returncode, done.stdout, done.stderr, folder)
+
+
+def penrig_a(*args, **kw):
+    return subprocess.run([str(PENRIG_A), "--", *map(str, args)], stdin=subprocess.DEVNULL, capture_output=True, text=True, **kw)
+
+
+def strokes(run):
+    return [t for t in run.truth if "stroke" in t]
+
+
+def result(point, name, method=None):
+    for r in point["results"]:
+        if r["measurand"] == name and (method is None or r["method"] == method):
+            return r
+    return None
+
+
+def true_window(run, point):
+    """True strokes whose deepest moment lies in the point's measuring window, by the sensor's own sample index."""
+    lo, hi = int(point["window"]["first_index"]), int(point["window"]["coast_index"])
+    return [t for t in strokes(run) if lo <= t["index"] < hi]
+
+
+def true_rate_hz(window):
+    """Realised mean rate of the true instants, in true time."""
+    span_s = (window[-1]["t_ns"] - window[0]["t_ns"]) * 1e-9
+    return (len(window) - 1) / span_s
+
+
+def in_parallel(jobs, workers=2):
+    with ThreadPoolExecutor(workers) as pool:
+        return list(pool.map(lambda job: job(), jobs))
+
+
+class Checks:
+    """Counts, says what failed, and ends the program the way the runner counts."""
+
+    def __init__(self):
+        self.passed, self.failures = 0, []
+
+    def __call__(self, ok, text):
+        if ok:
+            self.passed += 1
+        else:
+            self.failures.append(text)
+            print("FAILED:", text, flush=True)
+        return ok
+
+    def end(self):
+        print(f"{self.passed} passed, {len(self.failures)} failed, 0 skipped")
+        sys.exit(1 if self.failures else 0)
+
+
+def number_of(text, pattern):
+    found = re.search(pattern, text)
+    return float(found.group(1)) if found else None

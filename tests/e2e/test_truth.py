@@ -1,0 +1,53 @@
+#!/usr/bin/python3
+"""penrig's figures against what really happened: mean rate, mean depth and stroke count of every point, on the demo plan in real
+time through the real USB and serial libraries, and on the whole conformance plan on the virtual clock."""
+import sys
+
+import rig
+
+RATE_REL = 5e-5   # mean rate within 0.005 %
+DEPTH_MM = 0.010  # mean depth within 10 um
+
+
+def examine(check, label, run):
+    if not check(run.report is not None, f"{label}: a report stands (exit {run.status}): {run.err[-500:]}"):
+        return
+    worst_rate = worst_depth = 0.0
+    strokes = missing = 0
+    for point in run.report["points"]:
+        name = f"{label}: point {point['number']} ({point['setpoint']['depth_mm']} mm, {point['setpoint']['rate_hz']} Hz)"
+        truth = rig.true_window(run, point)
+        if not check(len(truth) >= 3, f"{name}: strokes in truth"):
+            continue
+        rate = rig.result(point, "stroke_rate_hz", "realised")["value"]
+        depth = rig.result(point, "depth_mm", "force_equivalent")["value"]
+        if not check(rate is not None and depth is not None, f"{name}: rate and depth have values"):
+            continue
+        rate_error = rate / rig.true_rate_hz(truth) - 1
+        depth_error = depth - sum(t["depth_mm"] for t in truth) / len(truth)
+        found = rig.result(point, "depth_mm", "force_equivalent")["n"]
+        worst_rate, worst_depth = max(worst_rate, abs(rate_error)), max(worst_depth, abs(depth_error))
+        strokes += len(truth)
+        missing += abs(found - len(truth))
+        check(abs(rate_error) <= RATE_REL, f"{name}: rate off by {rate_error * 1e6:+.1f} ppm")
+        check(abs(depth_error) <= DEPTH_MM, f"{name}: depth off by {depth_error * 1e3:+.2f} um")
+        check(found == len(truth), f"{name}: {found:.0f} strokes found, {len(truth)} made")
+    print(f"{label}: {len(run.report['points'])} points, {strokes} strokes, {missing:.0f} missed or invented; worst rate error "
+          f"{worst_rate * 1e6:.1f} ppm, worst depth error {worst_depth * 1e3:.2f} um")
+
+
+def main():
+    check = rig.Checks()
+    jobs = [lambda: rig.run_plan("demo.json", depth="B"),
+            lambda: rig.run_plan("demo.json", bench="virtual-serial.json", depth="B"),
+            lambda: rig.run_plan("conformance.json", depth="A")]
+    usb, serial, conformance = rig.in_parallel(jobs, workers=3)
+    for label, run in (("demo over USB", usb), ("demo over serial", serial)):
+        check(run.outcome() == ("pass", "complete", 0), f"{label}: {run.outcome()}: {(run.report or {}).get('verdict_reason')}")
+        examine(check, label, run)
+    examine(check, "conformance", conformance)
+    check.end()
+
+
+if __name__ == "__main__":
+    sys.exit(main())
