@@ -1,0 +1,100 @@
+/* penrig with the same command line, on a virtual clock and with in-process devices, so that hours pass in seconds:
+ * penrig-a [--seed N] [--fault SPEC]... [--bench FILE] [--virtual-dut SERIAL] [--truth FILE] -- PENRIG-ARGUMENTS...
+ * --bench and --virtual-dut say what the virtual bench is; penrig's own --bench and --dut stand behind the "--". */
+#include <errno.h>
+#include <getopt.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "fixtures/virtual/inproc.h"
+#include "reports/report.h"
+#include "rig/cli/cli.h"
+
+#define WALL_ZERO_NS (1780304400ULL * NS_PER_S) /* 2026-06-01 09:00 UTC: the same day in every test */
+#define START_NS     (1000 * NS_PER_S)
+
+static struct world *world;
+
+static int on_loop(struct loop *loop)
+{
+	inproc_attach(world, loop);
+	return 0;
+}
+
+static int usage(const char *why)
+{
+	fprintf(stderr,
+		"penrig-a: %s\nusage: penrig-a [--seed N] [--fault SPEC]... [--bench FILE] [--virtual-dut SERIAL] "
+		"[--truth FILE] -- PENRIG-ARGUMENTS...\n",
+		why);
+	return EXIT_USAGE;
+}
+
+static bool parse_seed(const char *text, uint64_t *ret)
+{
+	char *end;
+
+	errno = 0;
+	*ret = strtoull(text, &end, 10);
+	return !errno && end != text && !*end;
+}
+
+/* 0, or an exit status with the message printed. *ret_first: index of penrig's first argument. */
+static int parse(int argc, char **argv, struct world_config *config, int *ret_first)
+{
+	static const struct option options[] = {
+		{"seed", required_argument, NULL, 's'},  {"fault", required_argument, NULL, 'f'},
+		{"bench", required_argument, NULL, 'b'}, {"virtual-dut", required_argument, NULL, 'd'},
+		{"truth", required_argument, NULL, 't'}, {NULL, 0, NULL, 0},
+	};
+	int c;
+
+	while ((c = getopt_long(argc, argv, "+", options, NULL)) != -1) {
+		if (c == 's' && !parse_seed(optarg, &config->seed))
+			return usage("--seed needs a number");
+		if (c == 'f' && config->fault_count == WORLD_FAULTS_MAX)
+			return usage("too many faults");
+		if (c == 'f')
+			config->faults[config->fault_count++] = optarg;
+		if (c == 'b')
+			config->bench_path = optarg;
+		if (c == 'd')
+			config->dut = optarg;
+		if (c == 't')
+			config->truth_path = optarg;
+		if (c == '?')
+			return usage("unknown option");
+	}
+	*ret_first = optind;
+	return optind < argc ? 0 : usage("nothing to run");
+}
+
+int main(int argc, char **argv)
+{
+	struct world_config config = {.seed = 1};
+	struct virtual_clock clock = {.now_ns = START_NS, .wall_zero_ns = WALL_ZERO_NS - START_NS};
+	const struct cli_tables tables = {
+		.links = inproc_link_table,
+		.drivers = driver_table,
+		.reports = report_table,
+		.clock = &virtual_clock_ops,
+		.clock_ctx = &clock,
+		.on_loop = on_loop,
+	};
+	struct err err;
+	int first, status = parse(argc, argv, &config, &first);
+
+	if (status)
+		return status;
+	if (world_new(&config, &world, &err)) {
+		fprintf(stderr, "penrig-a: %s\n", err.text);
+		return EXIT_USAGE;
+	}
+	/* getopt is about to read a second command line; its argv[0] takes the place of the last argument of ours. */
+	argv[first - 1] = (char *)"penrig";
+	optind = 0;
+	status = cli_main(argc - first + 1, argv + first - 1, &tables);
+	world_free(world);
+	return status;
+}
