@@ -1,4 +1,5 @@
-/* The sensor's sample clock against the host's: lower envelope of block arrival times (a block can be late, never early). */
+/* The sensor's sample clock against the host's: lower envelope of block arrival times (a block can be late, never
+ * early). */
 #ifndef PENRIG_MEASURE_CLOCK_H
 #define PENRIG_MEASURE_CLOCK_H
 
@@ -14,7 +15,7 @@ struct clock_point {
 struct sample_clock {
 	double nominal_hz;
 	unsigned points;
-	uint64_t bucket_len;      /* samples per envelope point; doubles when the table is full */
+	uint64_t bucket_len; /* samples per envelope point; doubles when the table is full */
 	uint64_t first_index, first_ns, last_index, last_ns;
 	struct clock_point envelope[CLOCK_ENVELOPE_MAX]; /* earliest arrival, relative to nominal, of each bucket */
 };
@@ -23,8 +24,8 @@ void sample_clock_init(struct sample_clock *clock, double nominal_hz);
 /* last_index: index of the last sample in the block that arrived at host_ns. */
 void sample_clock_feed(struct sample_clock *clock, uint64_t last_index, uint64_t host_ns);
 
-/* Rate of the sensor clock over the host's, minus 1 (ppm = 1e6 times), by the convex lower hull's robust slope, with its
- * standard uncertainty. -ENODATA under 3 s of data. */
+/* Rate of the sensor clock over the host's, minus 1 (ppm = 1e6 times), by the convex lower hull's robust slope, with
+ * its standard uncertainty. -ENODATA under 3 s of data. */
 int sample_clock_rate(const struct sample_clock *clock, double *ret_rel, double *ret_u_rel);
 /* Sample index (with fraction) that was being taken at host time t, and back; by nominal rate and envelope. */
 double sample_clock_index_at(const struct sample_clock *clock, uint64_t host_ns);

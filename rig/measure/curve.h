@@ -5,10 +5,10 @@
 #include <stdint.h>
 
 #define CURVE_POINTS_MAX 64
-#define CURVE_RATES_MAX 16
+#define CURVE_RATES_MAX  16
 
-/* force_n[i] at depth_mm[i], both strictly increasing, first point (0, 0) or above. u_*: standard uncertainties from the
- * certificate: relative of force (gain), absolute of depth (micrometer), rms residual of the fit. */
+/* force_n[i] at depth_mm[i], both strictly increasing, first point (0, 0) or above. u_*: standard uncertainties from
+ * the certificate: relative of force (gain), absolute of depth (micrometer), rms residual of the fit. */
 struct curve_table {
 	double rate_hz;
 	unsigned points;

@@ -1,8 +1,8 @@
-/* One point of a sweep, from tare to stand-still: takes the force stream (and, where there is one, the displacement channel
- * of the same stream) in order and yields strokes as they are found and results at the end.
+/* One point of a sweep, from tare to stand-still: takes the force stream (and, where there is one, the displacement
+ * channel of the same stream) in order and yields strokes as they are found and results at the end.
  *
- * Pure and streaming: no allocation after point_new(), memory independent of the length of the window, and results that do
- * not depend on how the samples were cut into blocks. The same calls live, in replay, in tests and in benchmarks. */
+ * Pure and streaming: no allocation after point_new(), memory independent of the length of the window, and results that
+ * do not depend on how the samples were cut into blocks. The same calls live, in replay, in tests and in benchmarks. */
 #ifndef PENRIG_MEASURE_POINT_H
 #define PENRIG_MEASURE_POINT_H
 
@@ -20,39 +20,39 @@ enum point_phase { POINT_TARE, POINT_SPIN_UP, POINT_MEASURE, POINT_COAST, POINT_
 
 struct point_config {
 	/* the channel */
-	double fs_hz;               /* true sample rate as far as known: nominal * (1 + clock correction) */
-	unsigned force_position;    /* of the force channel in a frame */
-	int displacement_position;  /* -1: none */
-	double force_scale, force_offset;               /* N = offset + scale * count */
+	double fs_hz;                     /* true sample rate as far as known: nominal * (1 + clock correction) */
+	unsigned force_position;          /* of the force channel in a frame */
+	int displacement_position;        /* -1: none */
+	double force_scale, force_offset; /* N = offset + scale * count */
 	double displacement_scale, displacement_offset; /* mm */
-	double force_noise_n;       /* declared rms noise; 0 = unknown */
-	int32_t count_lo, count_hi; /* a count at or beyond these is saturated */
-	double force_lo_n, force_hi_n; /* calibrated range of the sensor */
-	double bandwidth_hz;        /* 0 = unknown */
-	double cell_hz, cell_damping; /* resonance of the load cell; 0 = none to compensate */
+	double force_noise_n;                           /* declared rms noise; 0 = unknown */
+	int32_t count_lo, count_hi;                     /* a count at or beyond these is saturated */
+	double force_lo_n, force_hi_n;                  /* calibrated range of the sensor */
+	double bandwidth_hz;                            /* 0 = unknown */
+	double cell_hz, cell_damping;                   /* resonance of the load cell; 0 = none to compensate */
 	/* the setpoint */
 	double rate_set_hz, depth_set_mm;
-	double mains_hz;            /* 50 or 60 */
+	double mains_hz; /* 50 or 60 */
 	/* the bench */
-	const struct curve *curve;  /* at the set rate; borrowed; NULL: no force-equivalent depth, for curve_reason */
+	const struct curve *curve; /* at the set rate; borrowed; NULL: no force-equivalent depth, for curve_reason */
 	char curve_reason[96];
 	double preload_lo_n, preload_hi_n; /* window of the seating force */
 	/* standard uncertainties from certificates */
-	double u_gain_rel;          /* load-cell sensitivity, relative */
-	double u_clock_rel;         /* sample clock, relative */
+	double u_gain_rel;                                        /* load-cell sensitivity, relative */
+	double u_clock_rel;                                       /* sample clock, relative */
 	double u_depth_cal_mm, u_curve_force_rel, u_curve_fit_mm; /* see curve_set */
-	double u_temperature_rel;   /* temperature coefficient times the ambient excursion, relative to force */
+	double u_temperature_rel; /* temperature coefficient times the ambient excursion, relative to force */
 	double u_displacement_mm;
 };
 
 struct stroke {
-	uint64_t number;      /* from 0 within the point, spin-up and coast-down included */
+	uint64_t number;        /* from 0 within the point, spin-up and coast-down included */
 	enum point_phase phase; /* by its instant */
-	double instant;       /* of the deepest point, in samples (absolute sample index, with fraction) */
-	double height_n;      /* force pulse above the local baseline */
-	double depth_mm;      /* force-equivalent; NaN where it has none */
-	double protrusion_mm; /* displacement method; NaN where there is no channel */
-	double misfit_n;      /* rms residual of the pulse against the template; NaN before one is learned */
+	double instant;         /* of the deepest point, in samples (absolute sample index, with fraction) */
+	double height_n;        /* force pulse above the local baseline */
+	double depth_mm;        /* force-equivalent; NaN where it has none */
+	double protrusion_mm;   /* displacement method; NaN where there is no channel */
+	double misfit_n;        /* rms residual of the pulse against the template; NaN before one is learned */
 };
 
 /* Samples that point_new() wants of each phase: fewer of tare or measure makes the results untrusted. */
@@ -66,32 +66,33 @@ void point_free(struct point *point);
 /* Borrowed stroke, in order of instant. May be called from point_feed() and point_finish(). */
 void point_on_stroke(struct point *point, void (*fn)(void *ctx, const struct stroke *stroke), void *ctx);
 
-/* The next phase begins at first_index, which is not below the index that the next fed block may hold. In order; a phase may
- * be left out. command_index: where on the sample axis the command that opened the phase (start for spin_up, stop for coast)
- * left the host, with fraction; NaN where there is none. */
+/* The next phase begins at first_index, which is not below the index that the next fed block may hold. In order; a
+ * phase may be left out. command_index: where on the sample axis the command that opened the phase (start for spin_up,
+ * stop for coast) left the host, with fraction; NaN where there is none. */
 int point_phase(struct point *point, enum point_phase phase, uint64_t first_index, double command_index);
 
-/* Blocks of the force stream in order of index. A gap or saturation inside tare or measure makes what rests on it untrusted. */
+/* Blocks of the force stream in order of index. A gap or saturation inside tare or measure makes what rests on it
+ * untrusted. */
 void point_feed(struct point *point, const struct sample_block *block);
 
 /* Ends the point at the last sample fed. Results in a fixed order, each named measurand of a point once per method:
- * stroke_rate_hz (method realised, and nominal), stroke_rate_error_pct, period_jitter_pct, missed_strokes, double_strokes,
- * spin_up_s, coast_down_s, depth_mm (methods force_equivalent, displacement: realised mean; then method suffix _process),
- * depth_sd_mm, depth_error_mm, depth_tolerance_lo_mm, depth_tolerance_hi_mm (content 95 %, confidence 99 %), depth_max_mm
- * (noise-corrected bound), depth_max_raw_mm, peak_force_n, seating_force_n, strokes.
- * Returns their number, at most cap (RESULTS_PER_POINT_MAX is always enough). Call once. */
+ * stroke_rate_hz (method realised, and nominal), stroke_rate_error_pct, period_jitter_pct, missed_strokes,
+ * double_strokes, spin_up_s, coast_down_s, depth_mm (methods force_equivalent, displacement: realised mean; then method
+ * suffix _process), depth_sd_mm, depth_error_mm, depth_tolerance_lo_mm, depth_tolerance_hi_mm (content 95 %, confidence
+ * 99 %), depth_max_mm (noise-corrected bound), depth_max_raw_mm, peak_force_n, seating_force_n, strokes. Returns their
+ * number, at most cap (RESULTS_PER_POINT_MAX is always enough). Call once. */
 unsigned point_finish(struct point *point, struct result *results, unsigned cap);
 
 /* What the session needs to know live, cheap at any time. */
 struct point_live {
-	uint64_t next_index;       /* one past the last sample fed */
-	uint64_t strokes;          /* found so far in the point */
-	double last_stroke;        /* instant of the last one; NaN before the first */
-	double rate_hz;            /* over the last few strokes; NaN when unknown */
-	double depth_mm;           /* over the last few strokes; NaN when unknown */
-	double force_n;            /* mean of the last 20 ms: the seating force when still */
-	double noise_n;            /* rms about that mean */
-	bool saturated, gap;       /* seen in this phase */
+	uint64_t next_index; /* one past the last sample fed */
+	uint64_t strokes;    /* found so far in the point */
+	double last_stroke;  /* instant of the last one; NaN before the first */
+	double rate_hz;      /* over the last few strokes; NaN when unknown */
+	double depth_mm;     /* over the last few strokes; NaN when unknown */
+	double force_n;      /* mean of the last 20 ms: the seating force when still */
+	double noise_n;      /* rms about that mean */
+	bool saturated, gap; /* seen in this phase */
 };
 void point_live(const struct point *point, struct point_live *ret);
 

@@ -9,17 +9,19 @@
 struct moments { /* zero-initialise */
 	uint64_t n;
 	double mean, m2, min, max;
+	double offset; /* of the mean from the first value, where the digits are */
 	/* lagged products about the first value, for autocorrelation */
-	double first, history[AUTOCOVARIANCE_LAGS], head_sum[AUTOCOVARIANCE_LAGS], tail[AUTOCOVARIANCE_LAGS];
+	double first, history[AUTOCOVARIANCE_LAGS], head_sum[AUTOCOVARIANCE_LAGS];
 	double cross[AUTOCOVARIANCE_LAGS + 1];
 };
 
 void moments_add(struct moments *m, double x);
-double moments_sd(const struct moments *m);              /* n - 1; NaN for n < 2 */
-double moments_lag1(const struct moments *m);            /* sum of lagged products / sum of squares; NaN for n < 3 */
-double moments_effective_n(const struct moments *m);     /* n / (1 + 2 sum rho_k), first lags until rho_k <= 0; in [1, n] */
+double moments_sd(const struct moments *m);          /* n - 1; NaN for n < 2 */
+double moments_lag1(const struct moments *m);        /* sum of lagged products / sum of squares; NaN for n < 3 */
+double moments_effective_n(const struct moments *m); /* n / (1 + 2 sum rho_k), first lags until rho_k <= 0; in [1, n] */
 
-double student_k(double dof);  /* two-sided 95 % (GUM G.3), dof truncated, >= 1; INFINITY: 1.960 */
+double student_k(double dof);                     /* two-sided 95 % (GUM G.3), dof truncated, >= 1; INFINITY: 1.960 */
+double student_k_at(double dof, double coverage); /* the same for any two-sided coverage in (0, 1) */
 /* Two-sided normal tolerance factor k: content and confidence as fractions (Howe with the Guenther correction). */
 double tolerance_k(double n_effective, double content, double confidence);
 

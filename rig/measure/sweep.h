@@ -8,7 +8,7 @@
 
 struct sweep_point {
 	double setpoint_mm, depth_mm, u_mm;
-	bool upward;  /* reached from a smaller setpoint */
+	bool upward; /* reached from a smaller setpoint */
 	bool trusted;
 };
 

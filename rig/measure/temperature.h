@@ -19,9 +19,9 @@ void thermal_free(struct thermal *thermal);
 /* t_s from the start of the motor; ambient NaN where there is no ambient channel. Rising t. */
 void thermal_feed(struct thermal *thermal, double t_s, double temperature_c, double ambient_c);
 
-/* SITE_temperature_c (maximum; with a rated ambient: method "rise_plus_rated_ambient"), temperature_rise_k (method = site),
- * steady_temperature_c (method = site; two-node exponential fit; not valid where the window is shorter than the slow time
- * constant that it finds, with the reason). Returns the number, at most 4. */
+/* SITE_temperature_c (maximum; with a rated ambient: method "rise_plus_rated_ambient"), temperature_rise_k (method =
+ * site), steady_temperature_c (method = site; two-node exponential fit; not valid where the window is shorter than the
+ * slow time constant that it finds, with the reason). Returns the number, at most 4. */
 unsigned thermal_finish(struct thermal *thermal, struct result *results, unsigned cap);
 
 #endif

@@ -1,5 +1,6 @@
-/* Is the channel alive, and do the needles stand still? Fed with every block of a force channel for as long as it streams,
- * it answers at any moment, independently of the estimators: what the start interlock and the verified stop rest on. */
+/* Is the channel alive, and do the needles stand still? Fed with every block of a force channel for as long as it
+ * streams, it answers at any moment, independently of the estimators: what the start interlock and the verified stop
+ * rest on. */
 #ifndef PENRIG_MEASURE_WATCH_H
 #define PENRIG_MEASURE_WATCH_H
 
@@ -15,15 +16,15 @@ struct watch_config {
 	int32_t count_lo, count_hi; /* a count at or beyond these is saturated */
 	double noise_n;             /* declared rms noise; 0 = unknown: then any changing count is alive */
 	double preload_lo_n, preload_hi_n;
-	double still_n;             /* a swing (max - min of 1 ms means over 20 ms) above this is a stroke */
+	double still_n; /* a swing (max - min of 1 ms means over 20 ms) above this is a stroke */
 };
 
 /* All state over the last window of 50 ms, hum included. */
 struct watch {
 	struct watch_config config;
-	uint64_t next_index;     /* one past the last sample seen */
-	uint64_t last_host_ns;   /* arrival of the last block */
-	uint64_t last_motion;    /* index of the last sample of a millisecond that swung more than still_n; 0 before any */
+	uint64_t next_index;   /* one past the last sample seen */
+	uint64_t last_host_ns; /* arrival of the last block */
+	uint64_t last_motion; /* index of the last sample of a millisecond that swung more than still_n; 0 before any */
 	uint64_t last_saturated; /* index of the last saturated sample + 1; 0 = none */
 	uint64_t gaps;           /* samples known to be missing since watch_init */
 	double force_n;          /* mean of the last 50 ms */
@@ -35,6 +36,7 @@ struct watch {
 		double bin_mean[64], bin_diff[64]; /* 1 ms bins, ring */
 		uint32_t bin_count, bin_len, bins, head, samples, changes, bin_changes[64];
 		int32_t last;
+		uint64_t start; /* first sample after watch_init or after the last gap */
 	} state;
 };
 

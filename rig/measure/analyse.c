@@ -1,0 +1,558 @@
+/* From detected strokes to instants, heights and depths: per block, baseline and hum from what no needle touches,
+ * template from the strokes themselves, least squares per stroke. Holds no result: it fills the tally. */
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "rig/measure/point_state.h"
+
+#define LEARN_STROKES_MIN 16
+#define LEARN_REGULAR     0.05
+#define LEARN_PASSES      4
+#define LEARN_MAX         2048
+#define REBUILD_AT        64
+#define FOLD_MEMORY       20000.0
+#define REGULAR           0.35 /* an interval within 35 % of the period fits the template's time scale */
+#define STILL_SHARE       0.03 /* of a period, to both sides of the middle between strokes, before a template is known */
+
+struct span {
+	long start, end, limit; /* block, and the end of the samples at hand; local axis */
+};
+
+static const struct candidate *candidate(const struct point *p, unsigned i)
+{
+	return &p->candidates[p->candidate_head + i];
+}
+
+static unsigned waiting(const struct point *p)
+{
+	return p->candidate_count - p->candidate_head;
+}
+
+static void add_run(struct point *p, const struct span *span, double from, double to)
+{
+	long a = (long)ceil(fmax(from, (double)span->start)), b = (long)floor(fmin(to, (double)span->end - 1.0)) + 1;
+
+	if (b > a)
+		baseline_add(&p->baseline, p->force + (a - p->base), a - span->start, (unsigned)(b - a));
+}
+
+/* The stretch between two strokes that surely holds no contact. */
+static void add_gap(struct point *p, const struct span *span, double before, double after)
+{
+	double interval = after - before, period = p->pulse.ready ? p->pulse_period : interval,
+	       scale = interval / period;
+
+	if (p->pulse.ready && fabs(scale - 1.0) < REGULAR) {
+		add_run(p, span, before + scale * p->pulse.gap_lo, after - scale * p->pulse.gap_hi);
+	} else if (p->pulse.ready && scale > 1.0 && point_phase_at(p, before) == POINT_MEASURE) {
+		add_run(p, span, before + p->pulse.gap_lo, before + period - p->pulse.gap_hi); /* a stroke is missing */
+	} else if (!p->pulse.ready || point_phase_at(p, before) < POINT_COAST) {
+		double middle = 0.5 * (before + after), half = STILL_SHARE * interval;
+
+		add_run(p, span, middle - half, middle + half);
+	}
+}
+
+static void add_still(struct point *p, const struct span *span)
+{
+	double tare_end = INFINITY;
+
+	if (p->phase_start[POINT_TARE] == INT64_MAX)
+		return;
+	for (unsigned i = POINT_SPIN_UP; i < POINT_PHASES; i++) {
+		if (p->phase_start[i] != INT64_MAX)
+			tare_end = fmin(tare_end, ((double)(p->phase_start[i] - (int64_t)p->origin)) / p->decimation);
+	}
+	add_run(p, span, (double)(p->phase_start[POINT_TARE] - (int64_t)p->origin) / p->decimation, tare_end - 1.0);
+}
+
+static void add_quiet(struct point *p, const struct span *span)
+{
+	double before = p->previous_at;
+
+	add_still(p, span);
+	if (waiting(p) == 0 && !(before > (double)span->start) && point_phase_at(p, (double)span->start) == POINT_REST)
+		add_run(p, span, (double)span->start, (double)span->end);
+	for (unsigned i = 0; i < waiting(p); i++) {
+		double at = candidate(p, i)->at;
+
+		if (isfinite(before) && at > before)
+			add_gap(p, span, before, at);
+		else if (isnan(before) && p->pulse.ready && point_phase_at(p, at) == POINT_MEASURE)
+			add_run(p, span, at - p->pulse_period + p->pulse.gap_lo, at - p->pulse.gap_hi);
+		before = at;
+		if (at > (double)span->end + p->period)
+			break;
+	}
+}
+
+/* The level that stands when nothing of this block can be used: the last one, or the lowest bin. */
+static double level_guess(const struct point *p, const struct span *span)
+{
+	double low = INFINITY;
+
+	if (isfinite(p->baseline.level))
+		return p->baseline.level;
+	for (long i = span->start / p->bin; i < span->end / p->bin; i++)
+		low = fmin(low, (double)p->bins[i - p->base / p->bin]);
+	return low;
+}
+
+static void solve_baseline(struct point *p, const struct span *span, unsigned passes)
+{
+	double white = fmax(p->noise_n * p->noise_n, pow(p->config.force_scale, 2.0) / 12.0);
+	double sigma2 = p->baseline_known ? fmax(white, fmin(p->baseline.sigma2, 100.0 * white)) : white;
+
+	for (unsigned pass = 0; pass < passes; pass++) {
+		struct baseline kept = p->baseline;
+
+		baseline_begin(&p->baseline, (unsigned)(span->end - span->start), sigma2);
+		add_quiet(p, span);
+		if (p->baseline.observations < 4) {
+			p->baseline = kept;
+			baseline_predict(&p->baseline, (unsigned)(span->end - span->start), level_guess(p, span));
+			return;
+		}
+		baseline_solve(&p->baseline);
+		if (pass + 1 <
+		    passes) { /* the prior counts once; of this pass stay the point of linearisation and the noise */
+			sigma2 = fmax(white, fmin(p->baseline.sigma2, 100.0 * white));
+			memcpy(p->baseline.hum_cov, kept.hum_cov, sizeof(kept.hum_cov));
+			p->baseline.level = kept.level;
+		}
+	}
+	p->baseline_known = true;
+}
+
+static void flatten(struct point *p, const struct span *span)
+{
+	long end = span->end + p->pulse.half_max + 2;
+
+	end = end > span->limit ? span->limit : end;
+	baseline_flatten(&p->baseline, p->force + (span->start - p->base), p->flat + (span->start - p->base),
+			 (unsigned)(end - span->start));
+}
+
+static bool window_held(const struct point *p, double at, long limit)
+{
+	return at - p->pulse.half - 2.0 > (double)p->base && at + p->pulse.half + 2.0 < (double)limit;
+}
+
+static int by_value(const void *a, const void *b)
+{
+	double x = *(const double *)a, y = *(const double *)b;
+
+	return (x > y) - (x < y);
+}
+
+/* Strokes at hand whose intervals to both neighbours are regular; their median interval is the period. */
+static unsigned regular_strokes(const struct point *p, double *ret_period, unsigned *ret_first)
+{
+	double intervals[LEARN_MAX];
+	unsigned n = waiting(p) < LEARN_MAX ? waiting(p) : LEARN_MAX, regular = 0;
+
+	if (n < 3)
+		return 0;
+	for (unsigned i = 0; i + 1 < n; i++)
+		intervals[i] = candidate(p, i + 1)->at - candidate(p, i)->at;
+	qsort(intervals, n - 1, sizeof(intervals[0]), by_value);
+	*ret_period = intervals[(n - 1) / 2];
+	*ret_first = n;
+	for (unsigned i = n - 1; i-- > 0;) {
+		if (fabs((candidate(p, i + 1)->at - candidate(p, i)->at) / *ret_period - 1.0) > LEARN_REGULAR)
+			break;
+		*ret_first = i;
+		regular++;
+	}
+	return regular;
+}
+
+static bool learn_pass(struct point *p, const struct span *span, unsigned first, double period, unsigned pass)
+{
+	double shift;
+
+	bool fitted = p->pulse.ready;
+	struct pulse_fit fit;
+
+	pulse_start(&p->pulse, period);
+	for (unsigned i = first; i < waiting(p); i++) {
+		struct candidate *c = &p->candidates[p->candidate_head + i];
+		const float *flat = p->flat + (span->start - p->base);
+		double height = 1.0;
+
+		if (c->at - p->pulse.half - 2.0 < (double)span->start ||
+		    c->at + p->pulse.half + 2.0 > (double)span->end)
+			continue;
+		if (fitted && pulse_fit(&p->pulse, flat, (double)span->start, c->at, &fit)) {
+			c->at = fit.at;
+			height = fit.height2;
+		} else if (fitted) {
+			continue;
+		}
+		pulse_fold(&p->pulse, flat, (double)span->start, c->at, height);
+	}
+	if (p->pulse.folded < LEARN_STROKES_MIN / 2 ||
+	    !pulse_build(&p->pulse, period, p->noise_n, pass + 1 == LEARN_PASSES, &shift))
+		return false;
+	return true;
+}
+
+/* All that is known at the end: the template over this block and the one after it, whose baseline is this block's. */
+static void learn(struct point *p, const struct span *span)
+{
+	struct span wide = *span;
+	unsigned first;
+	double period;
+
+	if (regular_strokes(p, &period, &first) < LEARN_STROKES_MIN)
+		return;
+	if (period * 1.04 > 2.0 * p->pulse.half_max)
+		return;
+	wide.end = span->limit;
+	struct baseline before = p->baseline;
+
+	p->pulse_period = period;
+	baseline_set_strokes(&p->baseline, p->fs_hz / period, 0.1);
+	for (unsigned pass = 0; pass < LEARN_PASSES; pass++) {
+		struct baseline now = before;
+
+		memcpy(now.active, p->baseline.active, sizeof(now.active));
+		p->baseline = now;
+		solve_baseline(p, &wide, 2);
+		flatten(p, &wide);
+		if (!learn_pass(p, &wide, first, period, pass)) {
+			p->pulse.ready = false;
+			break;
+		}
+		baseline_set_strokes(&p->baseline, p->fs_hz / period, p->pulse.gap_share);
+	}
+	memcpy(before.active, p->baseline.active, sizeof(before.active));
+	p->baseline = before;
+	p->baseline_known = p->baseline_known && isfinite(before.level);
+	pulse_start(&p->pulse, period);
+}
+
+/* Before a template exists, and for strokes on another time scale: a parabola over the cap. */
+static bool cap_fit(const struct point *p, double start, double swing, long limit, double *ret_at, double *ret_height)
+{
+	long top = lround(start), lo, hi, reach = (long)p->period;
+	double s[5] = {0}, r[3] = {0};
+
+	if (top - 2 < p->base || top + 3 > limit)
+		return false;
+	double level = (double)p->flat[top - p->base] - 0.3 * swing;
+
+	for (lo = top; lo - 1 >= p->base && top - lo < reach && (double)p->flat[lo - 1 - p->base] > level;)
+		lo--;
+	for (hi = top; hi + 1 < limit && hi - top < reach && (double)p->flat[hi + 1 - p->base] > level;)
+		hi++;
+	double mid = 0.5 * (double)(lo + hi), scale = fmax(1.0, 0.5 * (double)(hi - lo));
+
+	for (long i = lo; i <= hi; i++) {
+		double v = ((double)i - mid) / scale, y = (double)p->flat[i - p->base], power = 1.0;
+
+		for (unsigned k = 0; k < 5; k++, power *= v) {
+			s[k] += power;
+			if (k < 3)
+				r[k] += power * y;
+		}
+	}
+	double det = s[0] * (s[2] * s[4] - s[3] * s[3]) - s[1] * (s[1] * s[4] - s[2] * s[3]) +
+		     s[2] * (s[1] * s[3] - s[2] * s[2]);
+
+	if (hi - lo < 2 || !(fabs(det) > 1e-12))
+		return false;
+	double a = (r[0] * (s[2] * s[4] - s[3] * s[3]) - s[1] * (r[1] * s[4] - r[2] * s[3]) +
+		    s[2] * (r[1] * s[3] - r[2] * s[2])) /
+		   det;
+	double b = (s[0] * (r[1] * s[4] - r[2] * s[3]) - r[0] * (s[1] * s[4] - s[2] * s[3]) +
+		    s[2] * (s[1] * r[2] - s[2] * r[1])) /
+		   det;
+	double c = (s[0] * (s[2] * r[2] - s[3] * r[1]) - s[1] * (s[1] * r[2] - s[2] * r[1]) +
+		    r[0] * (s[1] * s[3] - s[2] * s[2])) /
+		   det;
+	double v = -0.5 * b / c;
+
+	if (!(c < 0.0) || fabs(v) > 1.0)
+		return false;
+	*ret_at = mid + scale * v;
+	*ret_height = a - 0.25 * b * b / c;
+	return true;
+}
+
+/* Protrusion at its largest: parabola through 2/6 of a period about the stroke, corrected for the cosine by a quartic
+ * is not needed at 1/6: the fourth-order term is taken by fitting cos and sin at the stroke's own rate. */
+static double protrusion(const struct point *p, double at, double period, long limit)
+{
+	double s[3][3] = {{0}}, r[3] = {0}, w = 2.0 * M_PI / period;
+	long lo = (long)ceil(at - period / 6.0), hi = (long)floor(at + period / 6.0);
+
+	if (p->displacement == NULL || lo < p->base || hi >= limit || hi - lo < 4)
+		return NAN;
+	for (long i = lo; i <= hi; i++) {
+		double h[3] = {1.0, cos(w * ((double)i - at)), sin(w * ((double)i - at))};
+		double y = (double)p->displacement[i - p->base];
+
+		for (unsigned a = 0; a < 3; a++) {
+			r[a] += h[a] * y;
+			for (unsigned b = 0; b < 3; b++)
+				s[a][b] += h[a] * h[b];
+		}
+	}
+	for (unsigned c = 0; c < 3; c++) {
+		for (unsigned k = c + 1; k < 3; k++) {
+			double f = s[k][c] / s[c][c];
+
+			for (unsigned m = c; m < 3; m++)
+				s[k][m] -= f * s[c][m];
+			r[k] -= f * r[c];
+		}
+	}
+	double sine = r[2] / s[2][2], cosine = (r[1] - s[1][2] * sine) / s[1][1];
+	double mean = (r[0] - s[0][1] * cosine - s[0][2] * sine) / s[0][0];
+
+	return mean + hypot(cosine, sine);
+}
+
+static void count_interval(struct tally *t, double interval)
+{
+	double ratio = interval / t->local_period;
+
+	if (ratio > 1.5) {
+		t->missed += (uint64_t)(ratio + 0.5) - 1;
+		return;
+	}
+	if (ratio < 0.5) {
+		t->doubled++;
+		return;
+	}
+	moments_add(&t->interval, interval);
+	t->local_period += 0.1 * (interval - t->local_period);
+}
+
+static void tally_instant(struct point *p, double at)
+{
+	struct tally *t = &p->tally;
+
+	if (t->strokes == 0) {
+		t->first_at = at;
+		t->started_before = p->number > 1;
+		t->period0 = t->local_period = p->pulse.ready ? p->pulse_period : p->period;
+	} else {
+		count_interval(t, at - t->last_at);
+	}
+	double k = (double)(t->strokes + t->missed), rest = at - t->first_at - k * t->period0;
+
+	t->sum_k += k;
+	t->sum_kk += k * k;
+	t->sum_t += rest;
+	t->sum_kt += k * rest;
+	t->last_at = at;
+	t->strokes++;
+}
+
+static void tally_depth(struct point *p, const struct stroke *stroke, double slope, double noise_n)
+{
+	struct tally *t = &p->tally;
+	double k = (double)t->strokes;
+
+	moments_add(&t->depth, stroke->depth_mm);
+	t->trend_k += k;
+	t->trend_kk += k * k;
+	t->trend_d += stroke->depth_mm;
+	t->trend_kd += k * stroke->depth_mm;
+	t->gain_mm += stroke->height_n / slope;
+	t->slope += slope;
+	t->noise_mm2 += noise_n * noise_n / (slope * slope);
+}
+
+static void tally_stroke(struct point *p, const struct stroke *stroke, double local, const struct pulse_fit *fit,
+			 double slope)
+{
+	struct tally *t = &p->tally;
+	double sigma = p->noise_n, noise_n = fit ? sigma * fit->u_height_rel : sigma;
+
+	moments_add(&t->height, stroke->height_n);
+	t->peak_force_n = fmax(t->peak_force_n, stroke->height_n);
+	if (isfinite(stroke->protrusion_mm))
+		moments_add(&t->protrusion, stroke->protrusion_mm);
+	if (fit == NULL)
+		t->unfitted++;
+	else if (fit->rms > fmax(5.0 * sigma, 0.12 * fit->height))
+		t->misfits++;
+	if (p->force != p->raw && local - 1.0 > (double)p->base) {
+		long i = lround(local) - p->base;
+
+		t->cell_mm += (double)(p->force[i] - p->raw[i]);
+		t->cell_count++;
+	}
+	if (isfinite(stroke->depth_mm))
+		tally_depth(p, stroke, slope, noise_n);
+	else if (p->config.curve != NULL)
+		t->out_of_curve++;
+}
+
+static double nearby_period(const struct point *p, unsigned i)
+{
+	double at = candidate(p, i)->at, before = at - p->previous_at, after = INFINITY;
+
+	if (i + 1 < waiting(p))
+		after = candidate(p, i + 1)->at - at;
+	if (!isfinite(before))
+		return isfinite(after) ? after : p->period;
+	return fmin(before, after);
+}
+
+static bool fit_stroke(struct point *p, const struct candidate *c, double period, long limit, struct pulse_fit *ret)
+{
+	bool regular = p->pulse.ready && fabs(period / p->pulse_period - 1.0) < 0.25;
+
+	if (!regular || !window_held(p, c->at, limit))
+		return false;
+	if (!pulse_fit(&p->pulse, p->flat, (double)p->base, c->at, ret))
+		return false;
+	double noise = p->noise_n * ret->u_width_rel / ret->height;
+
+	if (point_phase_at(p, ret->at) == POINT_MEASURE) {
+		moments_add(&p->width_seen, ret->width);
+		p->width_noise2 += noise * noise;
+	}
+	if (p->width_weight > 0.0 && p->width_seen.n > REBUILD_AT) {
+		double variance =
+			p->width_seen.m2 / (double)p->width_seen.n - p->width_noise2 / (double)p->width_seen.n;
+		double width = p->width_weight * (ret->width - p->width_seen.mean);
+
+		ret->height *= 1.0 - p->pulse.width_bend * (width * width - fmax(0.0, variance));
+	}
+	ret->height = ret->height2 + p->width_weight * (ret->height - ret->height2);
+	return ret->height > 0.0;
+}
+
+static void emit(struct point *p, const struct candidate *c, double period, long limit)
+{
+	struct stroke stroke = {.number = p->number++, .depth_mm = NAN, .protrusion_mm = NAN, .misfit_n = NAN};
+	struct pulse_fit fit;
+	double at = c->at, slope = NAN;
+	bool fitted = fit_stroke(p, c, period, limit, &fit);
+
+	if (fitted) {
+		at = fit.at + p->pulse.peak_at;
+		stroke.height_n = fit.height;
+		stroke.misfit_n = fit.rms;
+		if (fabs(fit.width) < 0.2 && point_phase_at(p, at) == POINT_MEASURE)
+			pulse_fold(&p->pulse, p->flat, (double)p->base, fit.at, fit.height);
+	} else if (!cap_fit(p, c->at, c->swing_n, limit, &at, &stroke.height_n)) {
+		stroke.height_n = c->swing_n;
+	}
+	stroke.phase = point_phase_at(p, at);
+	stroke.instant = (double)p->origin + (at + 0.5) * p->decimation - 0.5;
+	stroke.protrusion_mm = protrusion(p, at, period, limit);
+	if (p->config.curve != NULL)
+		curve_depth(p->config.curve, stroke.height_n, &stroke.depth_mm, &slope);
+	if (stroke.phase == POINT_MEASURE) {
+		tally_stroke(p, &stroke, at, fitted ? &fit : NULL, slope);
+		tally_instant(p, at);
+		if (fitted)
+			p->tally.noise_at2 += pow(fit.rms / fit.height, 2.0) * p->pulse.gram_inv2[0][1][1];
+	}
+	if (stroke.phase <= POINT_MEASURE && p->spin_ups < SPIN_UP_KEPT)
+		p->spin_up[p->spin_ups++] = stroke.instant;
+	if (stroke.phase >= POINT_COAST)
+		p->coast_last = stroke.instant;
+	p->previous_at = fitted ? fit.at : at;
+	if (p->on_stroke)
+		p->on_stroke(p->on_stroke_ctx, &stroke);
+}
+
+/* Positions of the strokes against the predicted baseline, so that the gaps between them are known to a sample. */
+static void place(struct point *p, const struct span *span)
+{
+	struct pulse_fit fit;
+
+	if (!p->pulse.ready)
+		return;
+	baseline_predict(&p->baseline, (unsigned)(span->end - span->start), level_guess(p, span));
+	flatten(p, span);
+	for (unsigned i = 0; i < waiting(p); i++) {
+		struct candidate *c = &p->candidates[p->candidate_head + i];
+
+		if (c->at > (double)span->end)
+			break;
+		if (c->at >= (double)span->start && window_held(p, c->at, span->limit) &&
+		    pulse_fit(&p->pulse, p->flat, (double)p->base, c->at, &fit))
+			c->at = fit.at;
+	}
+}
+
+static void note_level(struct point *p, const struct span *span)
+{
+	enum point_phase phase = point_phase_at(p, (double)span->start);
+	enum point_phase last = point_phase_at(p, (double)span->end - 1.0);
+
+	if (p->baseline.observations == 0)
+		return;
+	if (phase == POINT_TARE && p->phase_start[POINT_TARE] != INT64_MAX)
+		moments_add(&p->tare_level, baseline_level(&p->baseline, last == POINT_TARE ? p->baseline.len / 2 : 0));
+	if (phase == POINT_REST && last == POINT_REST)
+		moments_add(&p->rest_level, p->baseline.poly[0]);
+	if (phase <= POINT_MEASURE && last >= POINT_MEASURE) {
+		double weight = 1.0 / (p->baseline.level_u * p->baseline.level_u);
+
+		p->tally.level_n += weight * p->baseline.poly[0];
+		p->tally.level_weight += weight;
+		p->tally.level_count++;
+	}
+	for (unsigned i = 0; i < p->baseline.lines; i++) {
+		if (!p->baseline.active[i])
+			p->hum_left_n = fmax(p->hum_left_n, baseline_amplitude(&p->baseline, i));
+	}
+}
+
+static void refresh_template(struct point *p)
+{
+	double shift;
+
+	if (p->pulse.folded < REBUILD_AT || (double)p->pulse.folded < 1.5 * (double)p->pulse.folded_at_build)
+		return;
+	double observed = moments_sd(&p->width_seen), noise2 = p->width_noise2 / (double)p->width_seen.n;
+
+	pulse_build(&p->pulse, p->pulse_period, p->noise_n, false, &shift);
+	if ((double)p->pulse.folded > FOLD_MEMORY)
+		pulse_forget_half(&p->pulse);
+	p->width_weight = fmax(0.0, 1.0 - noise2 / fmax(observed * observed, 1e-300));
+	if (p->width_weight * (double)p->width_seen.n < 6.0 * sqrt((double)p->width_seen.n))
+		p->width_weight = 0.0;
+}
+
+void analyse_block(struct point *p, long block, unsigned len, long limit)
+{
+	struct span span = {.start = block * (long)p->block, .limit = limit};
+	unsigned passes = block < 4 ? 2 : 1;
+
+	span.end = span.start + (long)len;
+	if (!p->pulse.ready && point_phase_at(p, (double)limit - 1.0) >= POINT_SPIN_UP)
+		learn(p, &span);
+	bool still = p->phase_start[POINT_TARE] != INT64_MAX && point_phase_at(p, (double)span.start) == POINT_TARE;
+
+	if (still) /* with no strokes about, every line can be told */
+		baseline_set_strokes(&p->baseline, p->fs_hz, 1.0);
+	place(p, &span);
+	solve_baseline(p, &span, passes);
+	flatten(p, &span);
+	if (p->pulse.ready)
+		baseline_set_strokes(&p->baseline, p->fs_hz / p->pulse_period, p->pulse.gap_share);
+	note_level(p, &span);
+	while (waiting(p) > 0 && candidate(p, 0)->at < (double)span.end) {
+		struct candidate c = *candidate(p, 0);
+		double period = nearby_period(p, 0);
+
+		p->candidate_head++;
+		emit(p, &c, period, limit);
+	}
+	memmove(p->candidates, p->candidates + p->candidate_head, waiting(p) * sizeof(p->candidates[0]));
+	p->candidate_count -= p->candidate_head;
+	p->candidate_head = 0;
+	refresh_template(p);
+	baseline_advance(&p->baseline);
+}

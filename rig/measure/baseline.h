@@ -1,0 +1,52 @@
+/* What the force channel reads when no needle is in contact: seating force with slow drift, and mains hum. An extended
+ * Kalman filter from block to block: polynomial of second degree per block, hum lines as continuing oscillators with a
+ * tracked frequency; fed with runs of samples that hold no pulse. Internal to measure/. */
+#ifndef PENRIG_MEASURE_BASELINE_H
+#define PENRIG_MEASURE_BASELINE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#define BASELINE_LINES  6                        /* five harmonics of the mains, and the other mains' fundamental */
+#define BASELINE_HUM    (2 * BASELINE_LINES + 1) /* cosine and sine of each, and the frequency */
+#define BASELINE_STATES (3 + BASELINE_HUM)
+
+struct baseline {
+	double fs_hz;
+	unsigned segment; /* samples averaged into one observation, at most */
+	unsigned lines;
+	double nominal_hz[BASELINE_LINES];
+	unsigned multiple[BASELINE_LINES]; /* of the mains fundamental; 0: not of its family, frequency not tracked */
+	bool active[BASELINE_LINES];       /* told apart from the strokes, hence estimated and removed */
+	double detune_hz;                  /* of the fundamental */
+	double phase[BASELINE_LINES];      /* at the start of the block */
+	double hum[BASELINE_HUM], hum_cov[BASELINE_HUM][BASELINE_HUM];
+	double poly[3]; /* in u = (k - len/2)/(len/2) */
+	double level;   /* at the end of the last solved block; NaN before any */
+	double level_u; /* standard uncertainty of poly[0] */
+	double sigma2;  /* variance of one sample */
+	unsigned len;   /* of the block at hand */
+	/* normal equations of the block at hand */
+	double a[BASELINE_STATES][BASELINE_STATES], b[BASELINE_STATES], yy;
+	uint64_t samples, observations;
+};
+
+void baseline_init(struct baseline *bl, double fs_hz, double mains_hz, unsigned segment);
+/* Lines at a multiple of rate_hz that the gaps (share of the period) cannot tell from the strokes become inactive. */
+void baseline_set_strokes(struct baseline *bl, double rate_hz, double gap_share);
+
+void baseline_begin(struct baseline *bl, unsigned len, double sigma2);
+/* n samples x, the first k0 samples after the start of the block; may lie before it or beyond its end by a little. */
+void baseline_add(struct baseline *bl, const float *x, long k0, unsigned n);
+/* Solves the block for its polynomial and the hum; call again from baseline_begin() to iterate on the frequency. */
+void baseline_solve(struct baseline *bl);
+/* out[k] = in[k] - baseline from the start of the block on; n may pass its end by a little. */
+void baseline_flatten(const struct baseline *bl, const float *in, float *out, unsigned n);
+/* Without samples: level held, hum as predicted. */
+void baseline_predict(struct baseline *bl, unsigned len, double level);
+double baseline_level(const struct baseline *bl, long k); /* polynomial alone */
+/* The next block begins where this one ended. */
+void baseline_advance(struct baseline *bl);
+double baseline_amplitude(const struct baseline *bl, unsigned line);
+
+#endif

@@ -1,0 +1,181 @@
+/* Sample clock against host clock by the lower envelope of arrival times; host time alone, no device time. */
+#include "rig/measure/clock.h"
+
+#include <errno.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define NS             1e9
+#define SPAN_MIN_S     3.0
+#define BUCKET_FIRST_S 0.02
+
+void sample_clock_init(struct sample_clock *clock, double nominal_hz)
+{
+	*clock = (struct sample_clock){.nominal_hz = nominal_hz};
+	clock->bucket_len = (uint64_t)fmax(1.0, nominal_hz * BUCKET_FIRST_S);
+}
+
+/* Lateness of an arrival against a nominal clock that started at the first block, in ns. */
+static double lateness(const struct sample_clock *clock, const struct clock_point *p)
+{
+	double elapsed_ns = (double)(int64_t)(p->host_ns - clock->first_ns);
+
+	return elapsed_ns - (double)(p->index - clock->first_index) * NS / clock->nominal_hz;
+}
+
+static uint64_t bucket_of(const struct sample_clock *clock, uint64_t index)
+{
+	return (index - clock->first_index) / clock->bucket_len;
+}
+
+static void merge_or_add(struct sample_clock *clock, struct clock_point p)
+{
+	if (clock->points > 0) {
+		struct clock_point *last = &clock->envelope[clock->points - 1];
+
+		if (bucket_of(clock, last->index) == bucket_of(clock, p.index)) {
+			if (lateness(clock, &p) < lateness(clock, last))
+				*last = p;
+			return;
+		}
+	}
+	clock->envelope[clock->points++] = p;
+}
+
+static void coarsen(struct sample_clock *clock)
+{
+	unsigned points = clock->points;
+
+	clock->bucket_len *= 2;
+	clock->points = 0;
+	for (unsigned i = 0; i < points; i++)
+		merge_or_add(clock, clock->envelope[i]);
+}
+
+void sample_clock_feed(struct sample_clock *clock, uint64_t last_index, uint64_t host_ns)
+{
+	if (clock->points == 0) {
+		clock->first_index = last_index;
+		clock->first_ns = host_ns;
+	} else if (last_index <= clock->last_index) {
+		return;
+	}
+	while (clock->points == CLOCK_ENVELOPE_MAX)
+		coarsen(clock);
+	merge_or_add(clock, (struct clock_point){.index = last_index, .host_ns = host_ns});
+	clock->last_index = last_index;
+	clock->last_ns = host_ns;
+}
+
+struct hull {
+	double x[CLOCK_ENVELOPE_MAX], y[CLOCK_ENVELOPE_MAX];
+	unsigned n;
+};
+
+static void hull_push(struct hull *h, double x, double y)
+{
+	while (h->n >= 2) {
+		double dx = h->x[h->n - 1] - h->x[h->n - 2], dy = h->y[h->n - 1] - h->y[h->n - 2];
+
+		if (dx * (y - h->y[h->n - 2]) > dy * (x - h->x[h->n - 2]))
+			break;
+		h->n--;
+	}
+	h->x[h->n] = x;
+	h->y[h->n++] = y;
+}
+
+static int by_value(const void *a, const void *b)
+{
+	double x = *(const double *)a, y = *(const double *)b;
+
+	return (x > y) - (x < y);
+}
+
+/* The line under all points with the least total distance to them: the edge of the lower hull over the mean of the
+ * abscissae (the dual of the linear programme). Seconds by seconds. */
+struct clock_line {
+	double slope, intercept_s, spread_s, span_s;
+};
+
+static struct clock_line envelope_line(const struct sample_clock *clock)
+{
+	struct hull hull = {.n = 0};
+	double mean = 0.0, excess[CLOCK_ENVELOPE_MAX];
+	struct clock_line line = {0};
+	unsigned edge = 0;
+
+	for (unsigned i = 0; i < clock->points; i++) {
+		const struct clock_point *p = &clock->envelope[i];
+		double x = (double)(p->index - clock->first_index) / clock->nominal_hz;
+
+		mean += x / clock->points;
+		hull_push(&hull, x, lateness(clock, p) / NS);
+	}
+	line.intercept_s = hull.y[0];
+	if (hull.n < 2)
+		return line;
+	while (edge + 2 < hull.n && hull.x[edge + 1] < mean)
+		edge++;
+	line.slope = (hull.y[edge + 1] - hull.y[edge]) / (hull.x[edge + 1] - hull.x[edge]);
+	line.intercept_s = hull.y[edge] - line.slope * hull.x[edge];
+	line.span_s = hull.x[hull.n - 1] - hull.x[0];
+	for (unsigned i = 0; i < clock->points; i++) {
+		const struct clock_point *p = &clock->envelope[i];
+		double x = (double)(p->index - clock->first_index) / clock->nominal_hz;
+
+		excess[i] = lateness(clock, p) / NS - line.intercept_s - line.slope * x;
+	}
+	qsort(excess, clock->points, sizeof(excess[0]), by_value);
+	line.spread_s = excess[clock->points / 2];
+	return line;
+}
+
+int sample_clock_rate(const struct sample_clock *clock, double *ret_rel, double *ret_u_rel)
+{
+	if (clock->points < 3 || (double)(clock->last_index - clock->first_index) < SPAN_MIN_S * clock->nominal_hz)
+		return -ENODATA;
+
+	struct clock_line line = envelope_line(clock);
+
+	/* Host time per nominal second is 1 + slope. Both ends of the edge may lie above the true envelope by about the
+	 * typical excess; 1 ns of timestamp resolution is the floor. */
+	*ret_rel = 1.0 / (1.0 + line.slope) - 1.0;
+	*ret_u_rel = (1.2 * line.spread_s + 1e-9) / line.span_s;
+	return 0;
+}
+
+static struct clock_line usable_line(const struct sample_clock *clock)
+{
+	struct clock_line line = envelope_line(clock);
+
+	if ((double)(clock->last_index - clock->first_index) >= SPAN_MIN_S * clock->nominal_hz)
+		return line;
+	line.slope = 0.0;
+	for (unsigned i = 0; i < clock->points; i++)
+		line.intercept_s = fmin(i ? line.intercept_s : INFINITY, lateness(clock, &clock->envelope[i]) / NS);
+	return line;
+}
+
+double sample_clock_index_at(const struct sample_clock *clock, uint64_t host_ns)
+{
+	if (clock->points == 0)
+		return NAN;
+
+	struct clock_line line = usable_line(clock);
+	double elapsed_s = (double)(int64_t)(host_ns - clock->first_ns) / NS;
+
+	return (double)clock->first_index + clock->nominal_hz * (elapsed_s - line.intercept_s) / (1.0 + line.slope);
+}
+
+uint64_t sample_clock_host_at(const struct sample_clock *clock, double index)
+{
+	if (clock->points == 0)
+		return 0;
+
+	struct clock_line line = usable_line(clock);
+	double x = (index - (double)clock->first_index) / clock->nominal_hz;
+
+	return clock->first_ns + (uint64_t)(int64_t)llround(NS * (line.intercept_s + (1.0 + line.slope) * x));
+}

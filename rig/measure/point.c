@@ -1,0 +1,367 @@
+/* A point's life: allocation, phases, intake of samples, and the fixed re-blocking that makes results independent of
+ * how the samples arrived. What is found in the blocks: detect.c, analyse.c; what is made of it: point_results.c. */
+#include "rig/measure/point.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "rig/measure/point_state.h"
+
+#define PERIOD_MAX     4096.0 /* samples; above, samples are averaged in groups */
+#define BLOCK_S        0.5
+#define BLOCK_PERIODS  36.0
+#define BINS_PER_CYCLE 24.0
+#define STUCK_S        0.05
+#define HOLD_MAX_S     10.0 /* a longer gap ends what can be said of the point */
+
+/* Local quadratic-quartic least squares: value, first and second derivative at the centre of 2 half + 1 samples,
+ * combined to y + 2 zeta / w y' + y'' / w^2. See docs/method.md, "Load cell". */
+static void design_inverse(struct point *p)
+{
+	double w = 2.0 * M_PI * p->config.cell_hz / p->fs_hz, c1 = 2.0 * p->config.cell_damping / w, c2 = 1.0 / (w * w);
+	double m[5] = {0};
+	int half = (int)fmax(2.0, fmin(INVERSE_HALF_MAX, round(0.33 * p->fs_hz / p->config.cell_hz)));
+
+	for (int i = -half; i <= half; i++) {
+		double x2 = (double)i * i;
+
+		m[0] += 1.0;
+		m[1] += x2;
+		m[2] += x2 * x2;
+		m[3] += x2 * x2 * x2;
+		m[4] += x2 * x2 * x2 * x2;
+	}
+	double det = m[0] * (m[2] * m[4] - m[3] * m[3]) - m[1] * (m[1] * m[4] - m[2] * m[3]) +
+		     m[2] * (m[1] * m[3] - m[2] * m[2]);
+	double odd = m[1] * m[3] - m[2] * m[2];
+
+	p->inverse_half = (unsigned)half;
+	for (int i = -half; i <= half; i++) {
+		double x = i, x2 = x * x, x4 = x2 * x2;
+		double value = ((m[2] * m[4] - m[3] * m[3]) - (m[1] * m[4] - m[2] * m[3]) * x2 +
+				(m[1] * m[3] - m[2] * m[2]) * x4) /
+			       det;
+		double slope = (m[3] * x - m[2] * x * x2) / odd;
+		double bend = 2.0 *
+			      (-(m[1] * m[4] - m[2] * m[3]) + (m[0] * m[4] - m[2] * m[2]) * x2 -
+			       (m[0] * m[3] - m[1] * m[2]) * x4) /
+			      det;
+
+		p->inverse[i + half] = value + c1 * slope + c2 * bend;
+	}
+}
+
+static int allocate(struct point *p)
+{
+	/* The look-ahead of the inverse filter stands above the blocks. */
+	size_t n = (size_t)BLOCKS_HELD * p->block + 2 * INVERSE_HALF_MAX;
+
+	p->raw = calloc(n, sizeof(float));
+	p->flat = calloc(n, sizeof(float));
+	p->force = p->inverse_half > 0 ? calloc(n, sizeof(float)) : p->raw;
+	p->bins = calloc(n / p->bin + 1, sizeof(float));
+	p->spin_up = calloc(SPIN_UP_KEPT, sizeof(double));
+	if (p->config.displacement_position >= 0)
+		p->displacement = calloc(n, sizeof(float));
+	if (!p->raw || !p->flat || !p->force || !p->bins || !p->spin_up ||
+	    (p->config.displacement_position >= 0 && !p->displacement))
+		return -ENOMEM;
+	return pulse_init(&p->pulse, 1.6 * p->period);
+}
+
+int point_new(const struct point_config *config, struct point **ret)
+{
+	struct point *p;
+	double slope;
+
+	if (!(config->fs_hz > 0.0) || !(config->rate_set_hz > 0.0) || !(config->force_scale != 0.0))
+		return -EINVAL;
+	p = calloc(1, sizeof(*p));
+	if (p == NULL)
+		return -ENOMEM;
+	p->config = *config;
+	p->decimation = (unsigned)fmax(1.0, ceil(config->fs_hz / config->rate_set_hz / PERIOD_MAX));
+	p->fs_hz = config->fs_hz / p->decimation;
+	p->period = p->fs_hz / config->rate_set_hz;
+	p->bin = (unsigned)fmax(1.0, fmin(64.0, floor(p->period / BINS_PER_CYCLE)));
+	p->block = (unsigned)ceil(fmax(BLOCK_S * p->fs_hz, BLOCK_PERIODS * p->period) / p->bin) * p->bin;
+	for (unsigned i = 0; i < POINT_PHASES; i++) {
+		p->phase_start[i] = INT64_MAX;
+		p->command[i] = NAN;
+	}
+	p->phase = POINT_TARE;
+	p->previous_at = p->detector.last_at = p->detector.before_at = p->coast_last = NAN;
+	p->width_weight = 1.0;
+	if (config->cell_hz > 0.0 && config->cell_hz < 0.75 * p->fs_hz)
+		design_inverse(p);
+	if (config->curve != NULL)
+		curve_force(config->curve, config->depth_set_mm, &p->detector.expected_n, &slope);
+	baseline_init(&p->baseline, p->fs_hz, config->mains_hz, p->bin);
+	if (allocate(p) != 0) {
+		point_free(p);
+		return -ENOMEM;
+	}
+	*ret = p;
+	return 0;
+}
+
+void point_free(struct point *point)
+{
+	if (point == NULL)
+		return;
+	pulse_release(&point->pulse);
+	if (point->force != point->raw)
+		free(point->force);
+	free(point->raw);
+	free(point->flat);
+	free(point->displacement);
+	free(point->bins);
+	free(point->spin_up);
+	free(point);
+}
+
+void point_on_stroke(struct point *point, void (*fn)(void *ctx, const struct stroke *stroke), void *ctx)
+{
+	point->on_stroke = fn;
+	point->on_stroke_ctx = ctx;
+}
+
+int point_phase(struct point *point, enum point_phase phase, uint64_t first_index, double command_index)
+{
+	if ((unsigned)phase >= POINT_PHASES || first_index > INT64_MAX - 1 ||
+	    (point->started && first_index < point->next_index))
+		return -EINVAL;
+	for (unsigned i = 0; i < POINT_PHASES; i++) {
+		if (point->phase_start[i] == INT64_MAX)
+			continue;
+		if (i >= (unsigned)phase || (uint64_t)point->phase_start[i] > first_index)
+			return -EINVAL;
+	}
+	point->phase_start[phase] = (int64_t)first_index;
+	point->command[phase] = command_index;
+	return 0;
+}
+
+static enum point_phase phase_of(const struct point *p, int64_t index)
+{
+	for (unsigned i = POINT_PHASES; i-- > 0;) {
+		if (index >= p->phase_start[i])
+			return (enum point_phase)i;
+	}
+	return POINT_TARE;
+}
+
+enum point_phase point_phase_at(const struct point *p, double local)
+{
+	return phase_of(p, point_absolute(p, local));
+}
+
+static void move_down(struct point *p)
+{
+	size_t shift = (size_t)(BLOCKS_HELD / 2) * p->block, keep = (size_t)(p->fed - p->base) - shift;
+
+	memmove(p->raw, p->raw + shift, keep * sizeof(float));
+	memmove(p->flat, p->flat + shift, keep * sizeof(float));
+	if (p->force != p->raw)
+		memmove(p->force, p->force + shift, keep * sizeof(float));
+	if (p->displacement)
+		memmove(p->displacement, p->displacement + shift, keep * sizeof(float));
+	memmove(p->bins, p->bins + shift / p->bin, keep / p->bin * sizeof(float));
+	p->base += (long)shift;
+}
+
+/* Beyond the ends the channel is taken to stand still. */
+static double raw_at(const struct point *p, long i)
+{
+	long last = p->fed - 1;
+
+	i = i > last ? last : i;
+	return p->raw[i < p->base ? 0 : i - p->base];
+}
+
+static void invert_cell(struct point *p, long end)
+{
+	long half = p->inverse_half;
+
+	if (half == 0) {
+		p->inverted = end;
+		return;
+	}
+	for (long i = p->inverted; i < end; i++) {
+		double sum = 0.0;
+
+		if (i - half >= p->base && i + half < p->fed) {
+			const float *x = p->raw + (i - half - p->base);
+
+			for (long k = 0; k <= 2 * half; k++)
+				sum += p->inverse[k] * x[k];
+		} else {
+			for (long k = 0; k <= 2 * half; k++)
+				sum += p->inverse[k] * raw_at(p, i - half + k);
+		}
+		p->force[i - p->base] = (float)sum;
+	}
+	p->inverted = end;
+}
+
+/* A block is looked at when the whole of it and of the inverse filter's reach has come; analysed when its follower has.
+ */
+static void advance(struct point *p)
+{
+	while (p->fed >= (p->detected + 1) * (long)p->block + (long)p->inverse_half) {
+		invert_cell(p, (p->detected + 1) * (long)p->block);
+		detect_block(p, p->detected, p->block);
+		p->detected++;
+		if (p->detected >= 2) {
+			analyse_block(p, p->analysed, p->block, p->detected * (long)p->block);
+			p->analysed++;
+		}
+	}
+	if (p->fed - p->base >= (long)BLOCKS_HELD * p->block)
+		move_down(p);
+}
+
+static void push(struct point *p, double force, double displacement)
+{
+	p->sum_force += force;
+	p->sum_displacement += displacement;
+	if (++p->summed < p->decimation)
+		return;
+	p->raw[p->fed - p->base] = (float)(p->sum_force / p->decimation);
+	if (p->displacement)
+		p->displacement[p->fed - p->base] = (float)(p->sum_displacement / p->decimation);
+	p->sum_force = p->sum_displacement = 0.0;
+	p->summed = 0;
+	p->fed++;
+	if (p->fed >= (p->detected + 1) * (long)p->block + (long)p->inverse_half)
+		advance(p);
+}
+
+static void take(struct point *p, uint64_t index, int32_t count, int32_t displacement)
+{
+	const struct point_config *c = &p->config;
+
+	while (p->phase < POINT_REST && phase_of(p, (int64_t)index) > p->phase)
+		p->phase = phase_of(p, (int64_t)index);
+
+	struct quality *q = &p->quality[p->phase];
+
+	q->samples++;
+	if (count <= c->count_lo || count >= c->count_hi)
+		q->saturated = true;
+	p->same_counts = count == p->last_count ? p->same_counts + 1 : 0;
+	if ((double)p->same_counts >= STUCK_S * c->fs_hz)
+		q->stuck = true;
+	p->last_count = count;
+	push(p, c->force_offset + c->force_scale * count,
+	     c->displacement_offset + c->displacement_scale * displacement);
+}
+
+static void mark(struct point *p, uint64_t first, uint64_t last, bool gap, bool saturated)
+{
+	unsigned from = phase_of(p, (int64_t)first), to = phase_of(p, (int64_t)last);
+
+	for (unsigned i = from; i <= to; i++) {
+		p->quality[i].gap = p->quality[i].gap || gap;
+		p->quality[i].saturated = p->quality[i].saturated || saturated;
+	}
+}
+
+/* Missing samples hold the last value, so that the axis stays true; what rests on them is not trusted. */
+static void bridge(struct point *p, uint64_t first_index)
+{
+	uint64_t missing = first_index - p->next_index, most = (uint64_t)(HOLD_MAX_S * p->config.fs_hz);
+	double force = p->config.force_offset + p->config.force_scale * p->last_count;
+
+	mark(p, p->next_index, first_index, true, false);
+	if (missing > most) {
+		for (unsigned i = 0; i < POINT_PHASES; i++)
+			p->quality[i].gap = true;
+		p->origin += missing - most / p->decimation * p->decimation;
+		missing = most / p->decimation * p->decimation;
+	}
+	for (uint64_t i = 0; i < missing; i++)
+		push(p, force, 0.0);
+	p->same_counts = 0;
+}
+
+void point_feed(struct point *point, const struct sample_block *block)
+{
+	const struct point_config *c = &point->config;
+	uint32_t skip = 0;
+
+	if (!point->started) {
+		point->started = true;
+		point->origin = point->next_index = block->first_index;
+	} else if (block->first_index > point->next_index) {
+		bridge(point, block->first_index);
+		point->next_index = block->first_index;
+	} else if (block->first_index < point->next_index) {
+		uint64_t old = point->next_index - block->first_index;
+
+		skip = old < block->frames ? (uint32_t)old : block->frames;
+	}
+	if (block->frames > skip)
+		mark(point, block->first_index, block->first_index + block->frames - 1, block->flags & SAMPLE_GAP,
+		     block->flags & (SAMPLE_SATURATED | SAMPLE_OVER_RANGE));
+	for (uint32_t i = skip; i < block->frames; i++) {
+		const int32_t *frame = block->counts + (size_t)i * block->channels;
+
+		take(point, block->first_index + i, frame[c->force_position],
+		     c->displacement_position >= 0 ? frame[c->displacement_position] : 0);
+	}
+	if (block->frames > skip)
+		point->next_index = block->first_index + block->frames;
+}
+
+void point_end_of_samples(struct point *p)
+{
+	long rest;
+
+	if (p->fed == 0)
+		return;
+	while (p->detected * (long)p->block < p->fed) {
+		long end = (p->detected + 1) * (long)p->block;
+
+		end = end > p->fed ? p->fed : end;
+		invert_cell(p, end);
+		detect_block(p, p->detected, (unsigned)(end - p->detected * (long)p->block));
+		p->detected++;
+		if (p->detected >= 2 && p->analysed < p->detected - 1) {
+			analyse_block(p, p->analysed, p->block, end);
+			p->analysed++;
+		}
+	}
+	rest = p->fed - p->analysed * (long)p->block;
+	if (rest > 0)
+		analyse_block(p, p->analysed, (unsigned)rest, p->fed);
+	p->analysed++;
+}
+
+void point_live(const struct point *point, struct point_live *ret)
+{
+	const struct detector *d = &point->detector;
+	long n = (long)(0.02 * point->fs_hz), held = point->fed - point->base;
+	double sum = 0.0, squares = 0.0;
+
+	n = n < 1 ? 1 : n;
+	n = n > held ? held : n;
+	for (long i = held - n; i < held; i++)
+		sum += point->raw[i];
+	for (long i = held - n; i < held; i++)
+		squares += pow(point->raw[i] - sum / (double)n, 2.0);
+	*ret = (struct point_live){
+		.next_index = point->next_index,
+		.strokes = d->found,
+		.last_stroke = (double)point->origin + d->last_at * point->decimation,
+		.rate_hz = point->fs_hz / (d->last_at - d->before_at),
+		.depth_mm = point->tally.depth.n > 0 ? point->tally.depth.mean : NAN,
+		.force_n = n > 0 ? sum / (double)n : NAN,
+		.noise_n = n > 0 ? sqrt(squares / (double)n) : NAN,
+		.saturated = point->quality[point->phase].saturated,
+		.gap = point->quality[point->phase].gap,
+	};
+}

@@ -1,0 +1,114 @@
+/* Inside of a point, shared by its files: intake (point.c), detection (detect.c), analysis (analyse.c), results
+ * (point_results.c). Local axis: samples after decimation, 0 = first sample fed. */
+#ifndef PENRIG_MEASURE_POINT_STATE_H
+#define PENRIG_MEASURE_POINT_STATE_H
+
+#include "rig/measure/baseline.h"
+#include "rig/measure/point.h"
+#include "rig/measure/pulse.h"
+#include "rig/measure/statistics.h"
+
+#define BLOCKS_HELD      6    /* in the buffers: one being analysed, its neighbours, and room so that moving is rare */
+#define CANDIDATES_MAX   8192 /* two blocks at 0.15 periods apart, three times over */
+#define INVERSE_HALF_MAX 24
+#define SPIN_UP_KEPT     8192
+#define FIRST_KEPT       64
+
+struct candidate {
+	double at;      /* instant */
+	double peak_n;  /* bin mean there, raw */
+	double swing_n; /* rise before it */
+};
+
+struct detector {
+	bool rising;
+	double extreme, low;
+	long extreme_bin;
+	double swing_n; /* running mean of the rises */
+	uint64_t found;
+	double tare_swing_n, expected_n;
+	double last_at, before_at;
+};
+
+struct quality {
+	bool saturated, gap, stuck;
+	uint64_t samples;
+};
+
+/* Of the strokes inside the measure window. */
+struct tally {
+	uint64_t strokes;
+	bool started_before; /* the pen made strokes before the window */
+	double first_at, last_at, local_period;
+	struct moments interval;
+	double sum_k, sum_kk, sum_t, sum_kt, period0; /* regression of instants (less k period0) on k */
+	uint64_t missed, doubled;
+	struct moments height, depth, protrusion;
+	double trend_k, trend_kk, trend_d, trend_kd;
+	double gain_mm, slope;                               /* sums: F / (dF/dd), dF/dd */
+	double noise_mm2, noise_at2;                         /* sums of per-stroke variances from noise */
+	double peak_force_n, cell_mm, level_n, level_weight; /* level: weighted sum */
+	uint64_t level_count, cell_count;
+	uint64_t misfits, unfitted, out_of_curve;
+};
+
+struct point {
+	struct point_config config;
+	void (*on_stroke)(void *ctx, const struct stroke *stroke);
+	void *on_stroke_ctx;
+
+	unsigned decimation;
+	double fs_hz, period; /* after decimation; commanded period in samples */
+	bool started;
+	uint64_t origin, next_index;
+	double sum_force, sum_displacement;
+	unsigned summed;
+	int32_t last_count;
+	uint64_t same_counts;
+
+	float *raw, *force, *flat, *displacement, *bins;
+	unsigned block, bin;     /* samples */
+	long base;               /* local index of buffer[0], a multiple of block */
+	long fed, inverted;      /* samples in raw, in force */
+	long detected, analysed; /* blocks */
+	unsigned inverse_half;
+	double inverse[2 * INVERSE_HALF_MAX + 1];
+
+	int64_t phase_start[POINT_PHASES]; /* absolute index; INT64_MAX until it begins */
+	double command[POINT_PHASES];
+	enum point_phase phase;
+	struct quality quality[POINT_PHASES];
+
+	struct detector detector;
+	struct candidate candidates[CANDIDATES_MAX];
+	unsigned candidate_count, candidate_head;
+	bool candidates_lost;
+	double previous_at; /* last stroke analysed */
+	struct baseline baseline;
+	bool baseline_known;
+	struct pulse pulse;
+	double pulse_period;
+	double width_weight;
+	struct moments width_seen;
+	double width_noise2;
+	double noise_n; /* rms of one raw sample's white noise, smoothed over blocks */
+	uint64_t number;
+	struct moments tare_level, rest_level;
+	double hum_left_n; /* largest amplitude of a line that the strokes hide */
+	struct tally tally;
+	double *spin_up;
+	unsigned spin_ups;
+	double coast_last;
+};
+
+static inline int64_t point_absolute(const struct point *p, double local)
+{
+	return (int64_t)p->origin + (int64_t)(local * p->decimation);
+}
+
+enum point_phase point_phase_at(const struct point *p, double local);
+void detect_block(struct point *p, long block, unsigned len);
+void point_end_of_samples(struct point *p);
+void analyse_block(struct point *p, long block, unsigned len, long end);
+
+#endif

@@ -1,0 +1,478 @@
+/* Template of the force pulse: folded strokes, least-squares B-spline, polyphase table, and the three-parameter stroke
+ * fit (height, instant, width). Derivation: docs/method.md, "Template". */
+#include "rig/measure/pulse.h"
+
+#include <errno.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define KNOTS_PER_PERIOD 96.0
+#define WINDOW_PERIODS   0.52
+#define GAP_SHARE_MIN    0.04
+#define FIT_STEPS        12
+
+int pulse_init(struct pulse *pulse, double period_max)
+{
+	size_t width;
+
+	*pulse = (struct pulse){.half_max = (unsigned)ceil(WINDOW_PERIODS * period_max) + 2};
+	width = 2 * (size_t)pulse->half_max + 1;
+	pulse->fold = calloc(PULSE_ROWS * width, sizeof(double));
+	for (unsigned i = 0; i < 3; i++)
+		pulse->shape[i] = calloc(PULSE_PHASES * width + 8, sizeof(float));
+	if (!pulse->fold || !pulse->shape[0] || !pulse->shape[1] || !pulse->shape[2]) {
+		pulse_release(pulse);
+		return -ENOMEM;
+	}
+	return 0;
+}
+
+void pulse_release(struct pulse *pulse)
+{
+	free(pulse->fold);
+	for (unsigned i = 0; i < 3; i++)
+		free(pulse->shape[i]);
+	pulse->fold = NULL;
+	pulse->shape[0] = pulse->shape[1] = pulse->shape[2] = NULL;
+}
+
+static size_t row_len(const struct pulse *pulse)
+{
+	return 2 * (size_t)pulse->half_max + 1;
+}
+
+void pulse_start(struct pulse *pulse, double period)
+{
+	double half = ceil(WINDOW_PERIODS * period);
+
+	pulse->half = half < pulse->half_max ? (unsigned)half : pulse->half_max;
+	pulse->knot = fmax(1.05, period / KNOTS_PER_PERIOD);
+	pulse->knot = fmax(pulse->knot, 2.0 * pulse->half / (PULSE_KNOTS - 1));
+	memset(pulse->fold, 0, PULSE_ROWS * row_len(pulse) * sizeof(double));
+	memset(pulse->fold_weight, 0, sizeof(pulse->fold_weight));
+	pulse->folded = pulse->folded_at_build = 0;
+}
+
+static void split(double at, unsigned phases, double *ret_base, unsigned *ret_phase)
+{
+	double base = floor(at);
+	unsigned phase = (unsigned)((at - base) * phases + 0.5);
+
+	if (phase == phases) {
+		base += 1.0;
+		phase = 0;
+	}
+	*ret_base = base;
+	*ret_phase = phase;
+}
+
+void pulse_fold(struct pulse *pulse, const float *x, double x0, double at, double height)
+{
+	unsigned row, n = 2 * pulse->half + 1;
+	double base;
+
+	split(at, PULSE_ROWS, &base, &row);
+	const float *from = x + (long)(base - x0) - pulse->half;
+	double *to = pulse->fold + row * row_len(pulse);
+
+	for (unsigned i = 0; i < n; i++)
+		to[i] += height * from[i];
+	pulse->fold_weight[row] += height * height;
+	pulse->folded++;
+}
+
+void pulse_forget_half(struct pulse *pulse)
+{
+	for (size_t i = 0; i < PULSE_ROWS * row_len(pulse); i++)
+		pulse->fold[i] *= 0.5;
+	for (unsigned row = 0; row < PULSE_ROWS; row++)
+		pulse->fold_weight[row] *= 0.5;
+	pulse->folded /= 2;
+	pulse->folded_at_build = pulse->folded;
+}
+
+/* Uniform cubic B-splines: the four that are not zero at u in [0, 1) of an interval, and their derivatives. */
+static void basis(double u, double *b, double *db)
+{
+	double v = 1.0 - u;
+
+	b[0] = v * v * v / 6.0;
+	b[1] = (3.0 * u * u * u - 6.0 * u * u + 4.0) / 6.0;
+	b[2] = (3.0 * v * v * v - 6.0 * v * v + 4.0) / 6.0;
+	b[3] = u * u * u / 6.0;
+	db[0] = -0.5 * v * v;
+	db[1] = 1.5 * u * u - 2.0 * u;
+	db[2] = -1.5 * v * v + 2.0 * v;
+	db[3] = 0.5 * u * u;
+}
+
+static unsigned locate(const struct pulse *pulse, double tau, double *ret_u)
+{
+	double p = fmax(0.0, (tau + pulse->half + 1.0) / pulse->knot);
+	unsigned j = (unsigned)p;
+
+	if (j > pulse->coefs - 4)
+		j = pulse->coefs - 4;
+	*ret_u = fmin(1.0, p - j);
+	return j;
+}
+
+static double shape_at(const struct pulse *pulse, double tau, double *ret_slope)
+{
+	double b[4], db[4], u, g = 0.0, slope = 0.0;
+	unsigned j = locate(pulse, tau, &u);
+
+	basis(u, b, db);
+	for (unsigned k = 0; k < 4; k++) {
+		g += b[k] * pulse->coef[j + k];
+		slope += db[k] * pulse->coef[j + k];
+	}
+	*ret_slope = slope / pulse->knot;
+	return g;
+}
+
+/* Banded Cholesky, band of 4: the normal equations of a cubic spline. */
+static void solve_band(double (*a)[4], double *x, unsigned n)
+{
+	for (unsigned i = 0; i < n; i++) {
+		for (unsigned k = i < 3 ? i : 3; k > 0; k--) {
+			double sum = a[i][k];
+
+			for (unsigned m = k + 1; m <= 3 && m <= i; m++)
+				sum -= a[i][m] * a[i - k][m - k];
+			a[i][k] = sum / a[i - k][0];
+		}
+		double d = a[i][0];
+
+		for (unsigned k = 1; k <= 3 && k <= i; k++)
+			d -= a[i][k] * a[i][k];
+		a[i][0] = sqrt(fmax(d, 1e-300));
+		for (unsigned k = 1; k <= 3 && k <= i; k++)
+			x[i] -= a[i][k] * x[i - k];
+		x[i] /= a[i][0];
+	}
+	for (unsigned i = n; i-- > 0;) {
+		x[i] /= a[i][0];
+		for (unsigned k = 1; k <= 3 && k <= i; k++)
+			x[i - k] -= a[i][k] * x[i];
+	}
+}
+
+static void fit_spline(struct pulse *pulse)
+{
+	double a[PULSE_KNOTS + 4][4], b[4], db[4], u, total = 0.0;
+	unsigned n = 2 * pulse->half + 1;
+
+	memset(a, 0, sizeof(a));
+	memset(pulse->coef, 0, sizeof(pulse->coef));
+	pulse->coefs = (unsigned)ceil((2.0 * pulse->half + 2.0) / pulse->knot) + 3;
+	if (pulse->coefs > PULSE_KNOTS + 4)
+		pulse->coefs = PULSE_KNOTS + 4;
+	for (unsigned row = 0; row < PULSE_ROWS; row++) {
+		const double *fold = pulse->fold + row * row_len(pulse);
+		double w = pulse->fold_weight[row];
+
+		total += w;
+		for (unsigned i = 0; w > 0.0 && i < n; i++) {
+			unsigned j = locate(pulse, (double)i - pulse->half - (double)row / PULSE_ROWS, &u);
+
+			basis(u, b, db);
+			for (unsigned k = 0; k < 4; k++) {
+				pulse->coef[j + k] += b[k] * fold[i];
+				for (unsigned m = 0; m <= k; m++)
+					a[j + k][k - m] += w * b[k] * b[m];
+			}
+		}
+	}
+	for (unsigned i = 0; i < pulse->coefs; i++)
+		a[i][0] += 1e-9 * total;
+	solve_band(a, pulse->coef, pulse->coefs);
+}
+
+/* Solves the n x n system in place by elimination with pivoting; false when singular. */
+static bool solve_small(double *a, double *b, unsigned n)
+{
+	for (unsigned c = 0; c < n; c++) {
+		unsigned p = c;
+
+		for (unsigned r = c + 1; r < n; r++)
+			p = fabs(a[r * n + c]) > fabs(a[p * n + c]) ? r : p;
+		if (fabs(a[p * n + c]) < 1e-14)
+			return false;
+		for (unsigned k = 0; k < n; k++) {
+			double t = a[c * n + k];
+
+			a[c * n + k] = a[p * n + k];
+			a[p * n + k] = t;
+		}
+		double t = b[c];
+
+		b[c] = b[p];
+		b[p] = t;
+		for (unsigned r = c + 1; r < n; r++) {
+			double f = a[r * n + c] / a[c * n + c];
+
+			for (unsigned k = c; k < n; k++)
+				a[r * n + k] -= f * a[c * n + k];
+			b[r] -= f * b[c];
+		}
+	}
+	for (unsigned c = n; c-- > 0;) {
+		for (unsigned k = c + 1; k < n; k++)
+			b[c] -= a[c * n + k] * b[k];
+		b[c] /= a[c * n + c];
+	}
+	return true;
+}
+
+/* The maximum by a polynomial of sixth degree over the part above 0.6 of it: a knot's noise does not pass into the
+ * height. */
+static bool peak_fit(const struct pulse *pulse, double rough, double top, double *ret_at, double *ret_value)
+{
+	enum { N = 7, STEPS = 128 };
+	double lo = rough, hi = rough, slope, a[N * N] = {0}, b[N] = {0};
+
+	while (lo > -(double)pulse->half && shape_at(pulse, lo, &slope) > 0.6 * top)
+		lo -= 0.25;
+	while (hi < (double)pulse->half && shape_at(pulse, hi, &slope) > 0.6 * top)
+		hi += 0.25;
+	double centre = 0.5 * (lo + hi), span = 0.5 * (hi - lo);
+
+	for (unsigned i = 0; i <= STEPS; i++) {
+		double v = 2.0 * i / STEPS - 1.0, power[N] = {1.0}, g = shape_at(pulse, centre + v * span, &slope);
+
+		for (unsigned k = 1; k < N; k++)
+			power[k] = power[k - 1] * v;
+		for (unsigned r = 0; r < N; r++) {
+			b[r] += power[r] * g;
+			for (unsigned c = 0; c < N; c++)
+				a[r * N + c] += power[r] * power[c];
+		}
+	}
+	if (!solve_small(a, b, N))
+		return false;
+
+	double best = -INFINITY, best_v = 0.0;
+
+	for (int i = -700; i <= 700; i++) {
+		double v = i / 1000.0, g = b[6];
+
+		for (unsigned k = 6; k-- > 0;)
+			g = g * v + b[k];
+		if (g > best) {
+			best = g;
+			best_v = v;
+		}
+	}
+	*ret_at = centre + best_v * span;
+	*ret_value = best;
+	return best > 0.0;
+}
+
+static void find_support(struct pulse *pulse, double period, double noise)
+{
+	double edge = fmax(0.003, 3.0 * noise), margin = 0.01 * period + 1.0, slope;
+	double lo = pulse->peak_at, hi = pulse->peak_at;
+
+	while (lo > -(double)pulse->half && shape_at(pulse, lo, &slope) > edge)
+		lo -= 0.25;
+	while (hi < (double)pulse->half && shape_at(pulse, hi, &slope) > edge)
+		hi += 0.25;
+	pulse->support_lo = lo;
+	pulse->support_hi = hi;
+	pulse->gap_lo = hi + margin;
+	pulse->gap_hi = margin - lo;
+	pulse->gap_share = (period - pulse->gap_lo - pulse->gap_hi) / period;
+	pulse->gap_natural = pulse->gap_share >= GAP_SHARE_MIN;
+	if (!pulse->gap_natural) {
+		double excess = 0.5 * (GAP_SHARE_MIN - pulse->gap_share) * period;
+
+		pulse->gap_lo -= excess;
+		pulse->gap_hi -= excess;
+		pulse->gap_share = GAP_SHARE_MIN;
+	}
+}
+
+static void invert3(const double m[3][3], double r[3][3])
+{
+	double c0 = m[1][1] * m[2][2] - m[1][2] * m[2][1], c1 = m[1][2] * m[2][0] - m[1][0] * m[2][2],
+	       c2 = m[1][0] * m[2][1] - m[1][1] * m[2][0];
+	double det = m[0][0] * c0 + m[0][1] * c1 + m[0][2] * c2;
+
+	r[0][0] = c0 / det;
+	r[1][0] = c1 / det;
+	r[2][0] = c2 / det;
+	r[0][1] = (m[0][2] * m[2][1] - m[0][1] * m[2][2]) / det;
+	r[1][1] = (m[0][0] * m[2][2] - m[0][2] * m[2][0]) / det;
+	r[2][1] = (m[0][1] * m[2][0] - m[0][0] * m[2][1]) / det;
+	r[0][2] = (m[0][1] * m[1][2] - m[0][2] * m[1][1]) / det;
+	r[1][2] = (m[0][2] * m[1][0] - m[0][0] * m[1][2]) / det;
+	r[2][2] = (m[0][0] * m[1][1] - m[0][1] * m[1][0]) / det;
+}
+
+/* A pulse wider by delta is g - delta tau g' + delta^2 (tau g' + tau^2 g'' / 2): what of the last term the fit takes
+ * for height. */
+static void fit_width_bend(struct pulse *pulse)
+{
+	const double step = 0.5 * pulse->knot;
+	double dot[3] = {0}, slope, before, after;
+
+	for (unsigned i = 0; i < pulse->count; i++) {
+		double tau = (double)(pulse->first + i) - pulse->half, t = tau - pulse->peak_at;
+
+		shape_at(pulse, tau - step, &before);
+		shape_at(pulse, tau + step, &after);
+		shape_at(pulse, tau, &slope);
+		double bend = t * slope + 0.5 * t * t * (after - before) / (2.0 * step);
+
+		for (unsigned k = 0; k < 3; k++)
+			dot[k] += bend * pulse->shape[k][i];
+	}
+	pulse->width_bend = 0.0;
+	for (unsigned k = 0; k < 3; k++)
+		pulse->width_bend += pulse->gram_inv3[0][0][k] * dot[k];
+}
+
+static void tabulate(struct pulse *pulse)
+{
+	double lo = fmax(-(double)pulse->half, floor(pulse->support_lo) - 1.0);
+	double hi = fmin((double)pulse->half, ceil(pulse->support_hi) + 1.0);
+
+	pulse->first = (unsigned)(lo + pulse->half);
+	pulse->count = (unsigned)(hi - lo) + 1;
+	for (unsigned phase = 0; phase < PULSE_PHASES; phase++) {
+		double gram[3][3] = {{0}}, s[3];
+
+		for (unsigned i = 0; i < pulse->count; i++) {
+			double tau = lo + i - (double)phase / PULSE_PHASES;
+			size_t at = phase * row_len(pulse) + i;
+
+			s[0] = shape_at(pulse, tau, &s[1]);
+			s[2] = (tau - pulse->peak_at) * s[1];
+			for (unsigned r = 0; r < 3; r++) {
+				pulse->shape[r][at] = (float)s[r];
+				for (unsigned c = 0; c < 3; c++)
+					gram[r][c] += s[r] * s[c];
+			}
+		}
+		double det = gram[0][0] * gram[1][1] - gram[0][1] * gram[0][1];
+
+		invert3((const double(*)[3])gram, pulse->gram_inv3[phase]);
+		pulse->gram_inv2[phase][0][0] = gram[1][1] / det;
+		pulse->gram_inv2[phase][1][1] = gram[0][0] / det;
+		pulse->gram_inv2[phase][0][1] = pulse->gram_inv2[phase][1][0] = -gram[0][1] / det;
+	}
+}
+
+bool pulse_build(struct pulse *pulse, double period, double sigma, bool recentre, double *ret_shift)
+{
+	double top = -INFINITY, rough = 0.0, weight = 0.0, value, slope;
+
+	fit_spline(pulse);
+	for (double tau = -(double)pulse->half; tau <= pulse->half; tau += 0.25) {
+		double g = shape_at(pulse, tau, &slope);
+
+		if (g > top) {
+			top = g;
+			rough = tau;
+		}
+	}
+	pulse->ready = false;
+	if (!(top > 0.0) || !peak_fit(pulse, rough, top, &pulse->peak_at, &value))
+		return false;
+	for (unsigned i = 0; i < pulse->coefs; i++)
+		pulse->coef[i] /= value;
+	for (unsigned row = 0; row < PULSE_ROWS; row++)
+		weight += pulse->fold_weight[row];
+	find_support(pulse, period, sigma / (value * sqrt(weight * pulse->knot)));
+	if (pulse->support_hi - pulse->support_lo < 3.0)
+		return false;
+	tabulate(pulse);
+	fit_width_bend(pulse);
+	pulse->ready = true;
+	pulse->folded_at_build = pulse->folded;
+	*ret_shift = recentre ? pulse->peak_at : 0.0;
+	return true;
+}
+
+#define LANES 8
+
+/* Four inner products with one pass over the samples; lanes are explicit so that every compiler adds in the same order.
+ */
+static void products(const struct pulse *pulse, const float *x, unsigned phase, double *ret)
+{
+	const float *g = pulse->shape[0] + phase * row_len(pulse), *d = pulse->shape[1] + phase * row_len(pulse),
+		    *w = pulse->shape[2] + phase * row_len(pulse);
+	double sg[LANES] = {0}, sd[LANES] = {0}, sw[LANES] = {0}, sx[LANES] = {0};
+	unsigned i = 0;
+
+	for (; i + LANES <= pulse->count; i += LANES) {
+		for (unsigned k = 0; k < LANES; k++) {
+			double v = x[i + k];
+
+			sg[k] += v * g[i + k];
+			sd[k] += v * d[i + k];
+			sw[k] += v * w[i + k];
+			sx[k] += v * v;
+		}
+	}
+	for (unsigned k = 0; i < pulse->count; i++, k++) {
+		double v = x[i];
+
+		sg[k] += v * g[i];
+		sd[k] += v * d[i];
+		sw[k] += v * w[i];
+		sx[k] += v * v;
+	}
+	memset(ret, 0, 4 * sizeof(*ret));
+	for (unsigned k = 0; k < LANES; k++) {
+		ret[0] += sg[k];
+		ret[1] += sd[k];
+		ret[2] += sw[k];
+		ret[3] += sx[k];
+	}
+}
+
+bool pulse_fit(const struct pulse *pulse, const float *x, double x0, double start, struct pulse_fit *ret)
+{
+	double at = start, base, dot[4], reach = 0.35 * (pulse->support_hi - pulse->support_lo);
+
+	for (unsigned step = 0; step < FIT_STEPS; step++) {
+		unsigned phase;
+
+		split(at, PULSE_PHASES, &base, &phase);
+		products(pulse, x + (long)(base - x0) - pulse->half + pulse->first, phase, dot);
+
+		const double(*m)[3] = (const double(*)[3])pulse->gram_inv3[phase];
+		const double(*m2)[2] = (const double(*)[2])pulse->gram_inv2[phase];
+		double height = m[0][0] * dot[0] + m[0][1] * dot[1] + m[0][2] * dot[2];
+		double shift = m[1][0] * dot[0] + m[1][1] * dot[1] + m[1][2] * dot[2];
+		double width = m[2][0] * dot[0] + m[2][1] * dot[1] + m[2][2] * dot[2];
+		double height2 = m2[0][0] * dot[0] + m2[0][1] * dot[1];
+		double grid = base + (double)phase / PULSE_PHASES;
+
+		if (!(height > 0.0) || !(height2 > 0.0))
+			return false;
+		double next = grid - fmax(-0.3 * reach, fmin(0.3 * reach, shift / height));
+
+		if (fabs(next - start) > reach)
+			return false;
+		bool same = fabs(next - grid) <= 0.75 / PULSE_PHASES;
+
+		at = next;
+		if (!same)
+			continue;
+		double rest = dot[3] - height * dot[0] - shift * dot[1] - width * dot[2];
+
+		*ret = (struct pulse_fit){.at = at,
+					  .height = height,
+					  .height2 = height2,
+					  .width = -width / height,
+					  .rms = sqrt(fmax(0.0, rest) / fmax(1.0, pulse->count - 3.0)),
+					  .u_height_rel = sqrt(m[0][0]),
+					  .u_width_rel = sqrt(m[2][2])};
+		return true;
+	}
+	return false;
+}

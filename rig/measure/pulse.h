@@ -1,0 +1,56 @@
+/* The force pulse of one pen, learned from its own strokes: fold, spline, table, and the fit of one stroke against it.
+ * Positions in samples, tau = 0 at the deepest point when learned. Internal to measure/. */
+#ifndef PENRIG_MEASURE_PULSE_H
+#define PENRIG_MEASURE_PULSE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#define PULSE_ROWS   8  /* fold: sub-sample phases */
+#define PULSE_PHASES 16 /* table: sub-sample phases */
+#define PULSE_KNOTS  160
+
+struct pulse {
+	unsigned half_max;              /* half window, allocated */
+	unsigned half;                  /* in use */
+	double knot;                    /* distance of spline knots, samples */
+	double *fold;                   /* PULSE_ROWS x (2 half_max + 1): sum of height * sample */
+	double fold_weight[PULSE_ROWS]; /* sum of height^2 */
+	uint64_t folded, folded_at_build;
+	double coef[PULSE_KNOTS + 4];
+	unsigned coefs;
+	bool ready;
+	double peak_at;                /* tau of the template's maximum */
+	double support_lo, support_hi; /* tau where the pulse rises above nothing */
+	double gap_lo, gap_hi; /* after one pulse from gap_lo to period - gap_hi before the next there is no contact */
+	double gap_share;      /* of the period */
+	bool gap_natural;      /* a stretch without contact was seen, not just a lowest point */
+	unsigned first, count; /* table: samples of the support */
+	float *shape[3];       /* PULSE_PHASES x (2 half_max + 1): g, g', tau g' */
+	double width_bend;     /* change of the fitted height per squared change of width, both relative */
+	double gram_inv3[PULSE_PHASES][3][3];
+	double gram_inv2[PULSE_PHASES][2][2];
+};
+
+struct pulse_fit {
+	double at;                        /* tau = 0, in samples of the same axis as x */
+	double height;                    /* with width left free */
+	double height2;                   /* with the template's width */
+	double width;                     /* relative change of width */
+	double rms;                       /* residual */
+	double u_height_rel, u_width_rel; /* for unit noise: sd of height, sd of width times height */
+};
+
+int pulse_init(struct pulse *pulse, double period_max);
+void pulse_release(struct pulse *pulse);
+void pulse_start(struct pulse *pulse, double period); /* forgets the fold; half window for this period */
+/* x: flattened samples, x[0] at axis position x0 (an integer); the window about `at` must lie inside. */
+void pulse_fold(struct pulse *pulse, const float *x, double x0, double at, double height);
+void pulse_forget_half(struct pulse *pulse); /* halves the weight of all strokes folded so far */
+/* Spline through the fold, normalised to peak 1; sigma: noise of one sample. recentre: tau = 0 moves to the peak, and
+ * the shift is returned (0 otherwise). False: the fold does not hold a pulse. */
+bool pulse_build(struct pulse *pulse, double period, double sigma, bool recentre, double *ret_shift);
+/* Least squares of one stroke from a start value; false when it does not converge near it. */
+bool pulse_fit(const struct pulse *pulse, const float *x, double x0, double start, struct pulse_fit *ret);
+
+#endif

@@ -1,0 +1,154 @@
+/* Liveness and stand-still of a force channel from 1 ms means; no estimator, no memory of strokes. */
+#include "rig/measure/watch.h"
+
+#include <math.h>
+#include <string.h>
+
+#define WINDOW_BINS 50 /* 1 ms each */
+#define SWING_BINS  20
+#define RING        64 /* >= WINDOW_BINS, the size of the arrays in the header */
+
+void watch_init(struct watch *watch, const struct watch_config *config)
+{
+	*watch = (struct watch){.config = *config};
+	watch->state.bin_len = (uint32_t)fmax(1.0, round(config->fs_hz / 1000.0));
+}
+
+/* After a gap nothing is known of what went before: the windows fill anew. */
+static void restart(struct watch *watch, uint64_t index)
+{
+	uint32_t bin_len = watch->state.bin_len;
+
+	memset(&watch->state, 0, sizeof(watch->state));
+	watch->state.bin_len = bin_len;
+	watch->state.start = index;
+}
+
+static double swing(const struct watch *watch)
+{
+	double lo = INFINITY, hi = -INFINITY;
+	uint32_t n = watch->state.bins < SWING_BINS ? watch->state.bins : SWING_BINS;
+
+	for (uint32_t i = 1; i <= n; i++) {
+		double mean = watch->state.bin_mean[(watch->state.head - i) % RING];
+
+		lo = fmin(lo, mean);
+		hi = fmax(hi, mean);
+	}
+	return n < 2 ? 0.0 : hi - lo;
+}
+
+static void window(struct watch *watch)
+{
+	double mean = 0.0, diff = 0.0;
+	uint32_t changes = 0, n = watch->state.bins < WINDOW_BINS ? watch->state.bins : WINDOW_BINS;
+
+	for (uint32_t i = 1; i <= n; i++) {
+		uint32_t at = (watch->state.head - i) % RING;
+
+		mean += watch->state.bin_mean[at];
+		diff += watch->state.bin_diff[at];
+		changes += watch->state.bin_changes[at];
+	}
+	watch->force_n = mean / n;
+	watch->noise_n = sqrt(diff / (2.0 * n * watch->state.bin_len));
+	watch->stuck = n == WINDOW_BINS && changes == 0;
+	watch->noise_dead = n == WINDOW_BINS && watch->noise_n < 0.1 * watch->config.noise_n;
+}
+
+static void close_bin(struct watch *watch, uint64_t last_index)
+{
+	uint32_t at = watch->state.head % RING;
+
+	watch->state.bin_mean[at] = watch->state.bin_sum / watch->state.bin_count;
+	watch->state.bin_diff[at] = watch->state.diff_squares;
+	watch->state.bin_changes[at] = watch->state.changes;
+	watch->state.head++;
+	watch->state.bins += watch->state.bins < RING;
+	watch->state.bin_sum = watch->state.diff_squares = 0.0;
+	watch->state.bin_count = watch->state.changes = 0;
+	window(watch);
+	if (swing(watch) > watch->config.still_n)
+		watch->last_motion = last_index;
+}
+
+static void feed_one(struct watch *watch, uint64_t index, int32_t count)
+{
+	const struct watch_config *config = &watch->config;
+
+	if (count <= config->count_lo || count >= config->count_hi)
+		watch->last_saturated = index + 1;
+	if (watch->state.samples > 0) {
+		double diff = config->force_scale * ((double)count - watch->state.last);
+
+		watch->state.diff_squares += diff * diff;
+		watch->state.changes += count != watch->state.last;
+	}
+	watch->state.last = count;
+	watch->state.samples = 1;
+	watch->state.bin_sum += config->force_offset + config->force_scale * count;
+	if (++watch->state.bin_count == watch->state.bin_len)
+		close_bin(watch, index);
+}
+
+void watch_feed(struct watch *watch, const struct sample_block *block)
+{
+	if (block->frames == 0)
+		return;
+	if (watch->last_host_ns == 0) {
+		restart(watch, block->first_index);
+	} else if (block->first_index > watch->next_index || (block->flags & SAMPLE_GAP)) {
+		if (block->first_index > watch->next_index)
+			watch->gaps += block->first_index - watch->next_index;
+		restart(watch, block->first_index);
+	}
+	for (uint32_t i = 0; i < block->frames; i++)
+		feed_one(watch, block->first_index + i,
+			 block->counts[(size_t)i * block->channels + watch->config.force_position]);
+	if (block->flags & (SAMPLE_SATURATED | SAMPLE_OVER_RANGE))
+		watch->last_saturated = block->first_index + block->frames;
+	watch->next_index = block->first_index + block->frames;
+	watch->last_host_ns = block->host_ns ? block->host_ns : 1;
+}
+
+const char *watch_verdict_text(enum watch_verdict verdict)
+{
+	switch (verdict) {
+	case WATCH_OK: return "alive";
+	case WATCH_NO_DATA: return "no data yet";
+	case WATCH_STALE: return "no fresh data";
+	case WATCH_STUCK: return "stuck: the counts do not change";
+	case WATCH_SATURATED: return "saturated";
+	case WATCH_PRELOAD: return "seating force outside its window";
+	case WATCH_MOVING: return "the needles still move";
+	}
+	return "unknown";
+}
+
+enum watch_verdict watch_alive(const struct watch *watch, uint64_t now_ns, uint64_t max_age_ns)
+{
+	double fs = watch->config.fs_hz;
+
+	if (watch->last_host_ns == 0 || watch->state.bins < WINDOW_BINS)
+		return watch->last_host_ns != 0 && now_ns > watch->last_host_ns + max_age_ns ? WATCH_STALE
+											     : WATCH_NO_DATA;
+	if (now_ns > watch->last_host_ns && now_ns - watch->last_host_ns > max_age_ns)
+		return WATCH_STALE;
+	if (watch->stuck || watch->noise_dead)
+		return WATCH_STUCK;
+	if (watch->last_saturated != 0 && (double)(watch->next_index - watch->last_saturated) < 0.05 * fs)
+		return WATCH_SATURATED;
+	if (watch->force_n < watch->config.preload_lo_n || watch->force_n > watch->config.preload_hi_n)
+		return WATCH_PRELOAD;
+	return WATCH_OK;
+}
+
+enum watch_verdict watch_still(const struct watch *watch, uint64_t now_ns, uint64_t max_age_ns, double quiet_s)
+{
+	enum watch_verdict verdict = watch_alive(watch, now_ns, max_age_ns);
+	uint64_t since = watch->last_motion > watch->state.start ? watch->last_motion : watch->state.start;
+
+	if (verdict != WATCH_OK)
+		return verdict;
+	return (double)(watch->next_index - since) < quiet_s * watch->config.fs_hz ? WATCH_MOVING : WATCH_OK;
+}

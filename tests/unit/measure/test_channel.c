@@ -1,0 +1,208 @@
+/* Curve, clock, watch and temperature: what surrounds the strokes. */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "tests/unit/measure/check.h"
+
+#include "rig/measure/clock.h"
+#include "rig/measure/curve.h"
+#include "rig/measure/temperature.h"
+#include "rig/measure/watch.h"
+#include "tests/bench/pw1.h"
+
+static struct curve_set two_rates(void)
+{
+	struct curve_set set = {.rates = 2};
+
+	for (unsigned r = 0; r < 2; r++) {
+		set.at[r].rate_hz = r ? 200.0 : 50.0;
+		set.at[r].points = 31;
+		for (unsigned i = 0; i < 31; i++) {
+			double d = 0.1 * i;
+
+			set.at[r].depth_mm[i] = d;
+			set.at[r].force_n[i] = (0.4 * d + 0.2 * d * d) * (r ? 1.2 : 1.0);
+		}
+	}
+	return set;
+}
+
+static void curve_inverts_itself(void **state)
+{
+	struct curve_set set = two_rates();
+	struct curve *curve = NULL;
+	double force, depth, slope, inverse_slope;
+
+	(void)state;
+	assert_int_equal(curve_new(&set, 100.0, &curve), 0); /* half way in log(rate): factor 1.1 */
+	for (unsigned i = 0; i <= 300; i++) {
+		double d = 0.01 * i;
+
+		assert_int_equal(curve_force(curve, d, &force, &slope), 0);
+		check_near(force, 1.1 * (0.4 * d + 0.2 * d * d), 4e-4); /* Steffen's end slope */
+		assert_int_equal(curve_depth(curve, force, &depth, &inverse_slope), 0);
+		check_near(depth, d, 1e-9);
+		check_near(inverse_slope, slope, 1e-6);
+	}
+	depth = 77.0;
+	assert_int_equal(curve_depth(curve, 4.0, &depth, &slope), -ERANGE);
+	assert_int_equal(curve_depth(curve, -0.01, &depth, &slope), -ERANGE);
+	assert_int_equal(curve_depth(curve, NAN, &depth, &slope), -ERANGE);
+	assert_int_equal(curve_force(curve, 3.01, &force, &slope), -ERANGE);
+	check_near(depth, 77.0, 0.0);
+	curve_free(curve);
+}
+
+static void curve_refuses(void **state)
+{
+	struct curve_set set = two_rates();
+	struct curve *curve = NULL;
+
+	(void)state;
+	assert_int_equal(curve_new(&set, 49.0, &curve), -ERANGE);
+	assert_int_equal(curve_new(&set, 202.0, &curve), -ERANGE);
+	assert_int_equal(curve_new(&set, NAN, &curve), -ERANGE);
+	assert_int_equal(curve_new(&set, 200.9, &curve), 0);
+	curve_free(curve);
+	set.at[1].force_n[7] = set.at[1].force_n[6];
+	assert_int_equal(curve_new(&set, 100.0, &curve), -EINVAL);
+	curve_free(NULL);
+}
+
+/* Full-speed USB: 1 ms frames. The figure to meet in 20 s is 30 ppm rms. */
+static void clock_by_the_envelope(void **state)
+{
+	struct pw1_random random = {.state = 3};
+	struct sample_clock clock;
+	double rel, u, nominal = 50000.0, truth = nominal * (1.0 + 150e-6), squares = 0.0;
+
+	(void)state;
+	for (unsigned trial = 0; trial < 20; trial++) {
+		sample_clock_init(&clock, nominal);
+		assert_int_equal(sample_clock_rate(&clock, &rel, &u), -ENODATA);
+		for (uint64_t index = 99; (double)index < 20.0 * nominal; index += 250) {
+			double sent = (double)index / truth, late = fabs(pw1_normal(&random)) * 100e-6;
+			uint64_t frame = (uint64_t)((sent + late) * 1000.0) + 1;
+
+			sample_clock_feed(&clock, index, 5000000000u + frame * 1000000u);
+		}
+		assert_int_equal(sample_clock_rate(&clock, &rel, &u), 0);
+		squares += pow(rel - 150e-6, 2.0);
+		check_less(fabs(rel - 150e-6), 4.0 * u);
+		check_near(sample_clock_index_at(&clock, 5000000000u + 10000000000u), 10.0 * truth, 0.003 * nominal);
+		check_near((double)sample_clock_host_at(&clock, 400000.0), 5e9 + 400000.0 / truth * 1e9, 3e6);
+	}
+	print_message("clock: %.1f ppm rms in 20 s of 1 ms frames\n", 1e6 * sqrt(squares / 20.0));
+	check_less(sqrt(squares / 20.0), 30e-6);
+}
+
+static void feed_watch(struct watch *watch, uint64_t from, unsigned n, double swing, int32_t level, int noise)
+{
+	int32_t counts[500];
+
+	for (unsigned at = 0; at < n; at += 500) {
+		struct sample_block block = {.channels = 1, .frames = 500, .first_index = from + at, .counts = counts};
+
+		for (unsigned i = 0; i < 500; i++)
+			counts[i] = level + (noise ? (int32_t)((i * 7919u) % 5) : 0) +
+				    (int32_t)(swing * sin(2.0 * M_PI * 100.0 * (double)(from + at + i) / 10000.0));
+		block.host_ns = (block.first_index + 500) * 100000u;
+		watch_feed(watch, &block);
+	}
+}
+
+static void watch_tells_what_is_wrong(void **state)
+{
+	const struct watch_config config = {.fs_hz = 10000.0,
+					    .force_scale = 0.001,
+					    .count_lo = -32768,
+					    .count_hi = 32767,
+					    .preload_lo_n = 0.1,
+					    .preload_hi_n = 0.5,
+					    .still_n = 0.05};
+	const uint64_t ms = 1000000;
+	struct watch watch;
+
+	(void)state;
+	watch_init(&watch, &config);
+	assert_int_equal(watch_alive(&watch, 0, 50 * ms), WATCH_NO_DATA);
+	feed_watch(&watch, 0, 5000, 0.0, 300, 1);
+	assert_int_equal(watch_alive(&watch, 501 * ms, 50 * ms), WATCH_OK);
+	assert_int_equal(watch_still(&watch, 501 * ms, 50 * ms, 0.2), WATCH_OK);
+	assert_int_equal(watch_still(&watch, 501 * ms, 50 * ms, 0.8), WATCH_MOVING);
+	assert_int_equal(watch_alive(&watch, 600 * ms, 50 * ms), WATCH_STALE);
+	feed_watch(&watch, 5000, 2000, 200.0, 300, 1);
+	assert_int_equal(watch_still(&watch, 701 * ms, 50 * ms, 0.2), WATCH_MOVING);
+	feed_watch(&watch, 7000, 1500, 0.0, 300, 1);
+	assert_int_equal(watch_still(&watch, 851 * ms, 50 * ms, 0.2), WATCH_MOVING);
+	feed_watch(&watch, 8500, 1500, 0.0, 300, 1);
+	assert_int_equal(watch_still(&watch, 1001 * ms, 50 * ms, 0.2), WATCH_OK);
+	feed_watch(&watch, 10000, 1000, 0.0, 300, 0);
+	assert_int_equal(watch_alive(&watch, 1101 * ms, 50 * ms), WATCH_STUCK);
+	feed_watch(&watch, 11000, 1000, 0.0, 700, 1);
+	assert_int_equal(watch_alive(&watch, 1201 * ms, 50 * ms), WATCH_PRELOAD);
+	feed_watch(&watch, 12000, 1000, 0.0, 32767, 1);
+	assert_int_equal(watch_alive(&watch, 1301 * ms, 50 * ms), WATCH_SATURATED);
+	feed_watch(&watch, 20000, 1000, 0.0, 300, 1);
+	assert_int_equal(watch.gaps, 7000);
+	assert_int_equal(watch_alive(&watch, 2101 * ms, 50 * ms), WATCH_OK);
+	assert_int_equal(watch_still(&watch, 2101 * ms, 50 * ms, 0.2), WATCH_MOVING);
+}
+
+static unsigned thermal_run(double seconds, uint64_t seed, double rated, struct result *results)
+{
+	const struct thermal_config config = {.site = "handle", .u_sensor_k = 0.1, .rated_ambient_c = rated};
+	struct pw1_random random = {.state = seed};
+	struct thermal *thermal = NULL;
+	unsigned n;
+
+	assert_int_equal(thermal_new(&config, &thermal), 0);
+	for (double t = 0.0; t <= seconds; t += 1.0) {
+		double rise = 12.0 - 9.0 * exp(-t / 242.0) - 3.0 * exp(-t / 4.2);
+
+		thermal_feed(thermal, t, 23.0 + rise + 0.05 * pw1_normal(&random), 23.0);
+	}
+	n = thermal_finish(thermal, results, 4);
+	thermal_free(thermal);
+	return n;
+}
+
+static void steady_temperature(void **state)
+{
+	struct result r[4];
+	double worst = 0.0;
+	unsigned inside = 0;
+
+	(void)state;
+	for (uint64_t seed = 1; seed <= 20; seed++) {
+		assert_int_equal(thermal_run(700.0, seed, NAN, r), 3);
+		assert_string_equal(r[2].name, "steady_temperature_c");
+		assert_true(r[2].valid && r[2].trusted);
+		worst = fmax(worst, fabs(r[2].value - 35.0));
+		inside += fabs(r[2].value - 35.0) <= r[2].expanded_u;
+	}
+	print_message("steady temperature: worst error %.3f K, U %.3f K\n", worst, r[2].expanded_u);
+	check_less(worst, 0.15);
+	assert_true(inside >= 18);
+	thermal_run(20.0, 1, NAN, r);
+	assert_true(!r[2].valid && !r[2].trusted);
+	assert_non_null(strstr(r[2].reason, "time constant"));
+	thermal_run(5000.0, 1, 40.0, r);
+	assert_string_equal(r[0].name, "handle_temperature_c");
+	assert_string_equal(r[0].method, "rise_plus_rated_ambient");
+	check_near(r[0].value, 52.15, 0.15); /* the maximum of 5000 noisy readings lies above 52 */
+	check_near(r[1].value, 12.15, 0.15);
+	check_near(r[2].value, 52.0, 0.05);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(curve_inverts_itself),  cmocka_unit_test(curve_refuses),
+		cmocka_unit_test(clock_by_the_envelope), cmocka_unit_test(watch_tells_what_is_wrong),
+		cmocka_unit_test(steady_temperature),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

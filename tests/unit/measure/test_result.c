@@ -1,0 +1,205 @@
+/* Budgets against GUM H.1; decisions and risks against JCGM 106 and ILAC-G8. */
+#include <string.h>
+
+#include "tests/unit/measure/check.h"
+
+#include "rig/measure/result.h"
+#include "rig/measure/statistics.h"
+#include "rig/measure/sweep.h"
+
+static struct result exact(double value, double u, double dof)
+{
+	struct result r = {.name = "depth_mm", .unit = "mm", .valid = true, .trusted = true, .value = value};
+
+	r.budget[0] = (struct budget_line){.name = "all", .u = u, .dof = dof};
+	r.budget_lines = u > 0.0;
+	result_combine(&r);
+	return r;
+}
+
+static struct limit upper(double limit, double r)
+{
+	return (struct limit){.measurand = "depth_mm", .unit = "mm", .has_upper = true, .upper = limit, .guard_r = r};
+}
+
+/* JCGM 100 H.1, in nm; table H.1. The expansion's second-order term (11.7 nm) belongs to it. */
+static void gum_h1_end_gauge(void **state)
+{
+	struct result r = {.value = 50.000838e6};
+	const struct budget_line lines[] = {{.name = "standard", .u = 25.0, .dof = 18.0},
+					    {.name = "difference", .u = 9.7, .dof = 25.6},
+					    {.name = "expansion", .u = 2.9, .dof = 50.0},
+					    {.name = "temperature", .u = 16.6, .dof = 2.0}};
+
+	(void)state;
+	memcpy(r.budget, lines, sizeof(lines));
+	r.budget_lines = 4;
+	result_combine(&r);
+	/* First-order sum 31.7 nm, which H.1.4 rounds to 32 nm. */
+	check_near(r.u, 31.7, 0.05);
+	check_near(r.dof, 16.0, 0.0);
+	check_near(student_k_at(r.dof, 0.99), 2.92, 0.005);
+	check_near(32.0 * student_k_at(r.dof, 0.99), 93.0, 0.6);
+	check_near(r.expanded_u, r.k * r.u, 0.0);
+}
+
+/* Ten resistors calibrated against one standard: JCGM 100, 5.2.2 example, u = 10 x 0.1 ohm when correlated, 0.32 if
+ * not. */
+static void correlated_inputs_add_linearly(void **state)
+{
+	struct result r = {.budget_lines = 10};
+
+	(void)state;
+	for (unsigned i = 0; i < 10; i++)
+		r.budget[i] = (struct budget_line){.u = 0.1, .dof = INFINITY, .correlation = 1};
+	result_combine(&r);
+	check_near(r.u, 1.0, 1e-12);
+	for (unsigned i = 0; i < 10; i++)
+		r.budget[i].correlation = 0;
+	result_combine(&r);
+	check_near(r.u, 0.316, 0.0005);
+	assert_true(isinf(r.dof));
+	for (unsigned i = 0; i < 10; i++)
+		r.budget[i].correlation = i < 5 ? 1 : 2;
+	result_combine(&r);
+	check_near(r.u, sqrt(0.5), 1e-12);
+}
+
+/* y on the acceptance limit, k = 2: specific risk 50 % at r = 0, 4.8 at 0.83, 2.3 at 1, 0.13 at 1.5. */
+static void specific_risk_on_the_acceptance_limit(void **state)
+{
+	const double r[] = {0.0, 0.83, 1.0, 1.5}, risk[] = {0.5, 0.0485, 0.0228, 0.00135};
+
+	(void)state;
+	for (unsigned i = 0; i < 4; i++) {
+		struct result y = exact(1.0 - r[i] * 0.02, 0.01, INFINITY);
+		struct limit limit = upper(1.0, r[i]);
+		struct judgement j;
+
+		y.k = 2.0;
+		y.expanded_u = 0.02;
+		judge(&y, &limit, &j);
+		check_near(j.false_accept_risk, risk[i], 0.02 * risk[i]);
+		check_near(j.guard_band, 0.02 * r[i], 1e-15);
+	}
+	struct result few = exact(1.0 - 2.776 * 0.01, 0.01, 4.0);
+	struct limit limit = upper(1.0, 1.0);
+	struct judgement j;
+
+	judge(&few, &limit, &j);
+	check_near(j.false_accept_risk, 0.025, 0.0001);
+}
+
+static enum outcome outcome_at(double value, double r)
+{
+	struct result y = exact(value, 0.01, INFINITY);
+	struct limit limit = upper(1.0, r);
+	struct judgement j;
+
+	judge(&y, &limit, &j);
+	assert_true(j.reason[0] != '\0');
+	assert_int_equal(value > 1.0, j.margin < 0.0);
+	return j.outcome;
+}
+
+static void four_outcomes(void **state)
+{
+	(void)state;
+	assert_int_equal(outcome_at(0.980, 1.0), OUTCOME_PASS);
+	assert_int_equal(outcome_at(0.981, 1.0), OUTCOME_CONDITIONAL_PASS);
+	assert_int_equal(outcome_at(1.000, 1.0), OUTCOME_CONDITIONAL_PASS);
+	assert_int_equal(outcome_at(1.019, 1.0), OUTCOME_CONDITIONAL_FAIL);
+	assert_int_equal(outcome_at(1.020, 1.0), OUTCOME_FAIL);
+	assert_int_equal(outcome_at(1.000, 0.0), OUTCOME_PASS);
+	assert_int_equal(outcome_at(1.0001, 0.0), OUTCOME_FAIL);
+	assert_string_equal(outcome_name(OUTCOME_CONDITIONAL_FAIL), "conditional_fail");
+	assert_true(OUTCOME_PASS < OUTCOME_CONDITIONAL_PASS && OUTCOME_INCONCLUSIVE < OUTCOME_CONDITIONAL_FAIL);
+}
+
+static void both_sides_and_counts(void **state)
+{
+	struct limit band = {.measurand = "depth_mm",
+			     .unit = "mm",
+			     .has_lower = true,
+			     .lower = 0.9,
+			     .has_upper = true,
+			     .upper = 1.1,
+			     .guard_r = 1.0};
+	struct result y = exact(0.88, 0.005, INFINITY), none = exact(0.0, 0.0, INFINITY);
+	struct limit zero = upper(0.0, 1.0);
+	struct judgement j;
+
+	(void)state;
+	judge(&y, &band, &j);
+	assert_int_equal(j.outcome, OUTCOME_FAIL);
+	check_near(j.margin, -0.02, 1e-12);
+	assert_non_null(strstr(j.reason, "below the lower limit"));
+	judge(&none, &zero, &j);
+	assert_int_equal(j.outcome, OUTCOME_PASS);
+	check_near(j.false_accept_risk, 0.0, 0.0);
+	none.value = 1.0;
+	judge(&none, &zero, &j);
+	assert_int_equal(j.outcome, OUTCOME_FAIL);
+	check_near(j.false_accept_risk, 1.0, 0.0);
+}
+
+static void nothing_doubtful_passes(void **state)
+{
+	struct limit limit = upper(1.0, 1.0);
+	struct judgement j;
+
+	(void)state;
+	for (unsigned i = 0; i < 5; i++) {
+		struct result y = exact(0.5, 0.01, INFINITY);
+
+		if (i == 0)
+			y.valid = false;
+		if (i == 1)
+			y.trusted = false;
+		if (i == 2)
+			y.value = NAN;
+		if (i == 3)
+			y.expanded_u = INFINITY;
+		if (i == 4)
+			y.expanded_u = NAN;
+		judge(&y, &limit, &j);
+		assert_int_equal(j.outcome, OUTCOME_INCONCLUSIVE);
+		assert_true(j.reason[0] != '\0');
+	}
+}
+
+static void linearity_and_hysteresis(void **state)
+{
+	const struct sweep_point sweep[] = {
+		{.setpoint_mm = 0.5, .depth_mm = 0.50, .u_mm = 0.01, .upward = true, .trusted = true},
+		{.setpoint_mm = 1.0, .depth_mm = 1.03, .u_mm = 0.01, .upward = true, .trusted = true},
+		{.setpoint_mm = 1.5, .depth_mm = 1.50, .u_mm = 0.01, .upward = true, .trusted = true},
+		{.setpoint_mm = 1.0, .depth_mm = 0.99, .u_mm = 0.01, .upward = false, .trusted = true}};
+	struct result r[2];
+
+	(void)state;
+	assert_int_equal(sweep_results(sweep, 4, r), 2);
+	check_near(r[0].value, 0.025, 1e-12);
+	check_near(r[1].value, 0.04, 1e-12);
+	check_near(r[1].u, 0.01 * sqrt(2.0), 1e-12);
+	assert_true(r[0].valid && r[0].trusted && r[1].valid && r[1].trusted);
+	sweep_results(sweep, 3, r);
+	assert_true(r[0].valid && !r[1].valid && r[1].reason[0] != '\0');
+	sweep_results(sweep, 2, r);
+	assert_true(!r[0].valid && !r[0].trusted);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(gum_h1_end_gauge),
+		cmocka_unit_test(correlated_inputs_add_linearly),
+		cmocka_unit_test(specific_risk_on_the_acceptance_limit),
+		cmocka_unit_test(four_outcomes),
+		cmocka_unit_test(both_sides_and_counts),
+		cmocka_unit_test(nothing_doubtful_passes),
+		cmocka_unit_test(linearity_and_hysteresis),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,123 @@
+/* Moments against the NIST StRD sets; factors against published tables. */
+#include "tests/unit/measure/check.h"
+
+#include "rig/measure/statistics.h"
+#include "tests/unit/measure/data/michelso.h"
+
+static void michelso_to_the_certified_digits(void **state)
+{
+	struct moments m = {0};
+
+	(void)state;
+	for (unsigned i = 0; i < 100; i++)
+		moments_add(&m, michelso[i]);
+	check_near(m.mean, MICHELSO_MEAN, 1e-12);
+	check_near(moments_sd(&m), MICHELSO_SD, 1e-14);
+	check_near(moments_lag1(&m), MICHELSO_LAG1, 1e-12);
+	check_near(m.min, 299.62, 0.0);
+	check_near(m.max, 300.07, 0.0);
+}
+
+/* NumAcc2..4: base, then alternately base - 0.1 and base + 0.1, 1001 values; mean base, sd 0.1, r(1) = -0.999. */
+static void alternating(double base, double sd_tolerance, double lag_tolerance)
+{
+	struct moments m = {0};
+
+	moments_add(&m, base);
+	for (unsigned i = 0; i < 500; i++) {
+		moments_add(&m, base - 0.1);
+		moments_add(&m, base + 0.1);
+	}
+	check_near(m.mean, base, base * 1e-15 * 4.0);
+	check_near(moments_sd(&m), 0.1, sd_tolerance);
+	check_near(moments_lag1(&m), -0.999, lag_tolerance);
+}
+
+static void numacc(void **state)
+{
+	struct moments m = {0};
+
+	(void)state;
+	moments_add(&m, 10000001);
+	moments_add(&m, 10000003);
+	moments_add(&m, 10000002);
+	check_near(m.mean, 10000002.0, 0.0);
+	check_near(moments_sd(&m), 1.0, 0.0);
+	check_near(moments_lag1(&m), -0.5, 1e-15);
+	alternating(1.2, 1e-14, 1e-12);
+	alternating(1000000.2, 1e-10, 1e-8);
+	alternating(10000000.2, 1e-8, 1e-7);
+}
+
+static void effective_n_of_a_correlated_series(void **state)
+{
+	struct moments white = {0}, red = {0}, constant = {0};
+	uint64_t s = 1;
+	double x = 0.0;
+
+	(void)state;
+	for (unsigned i = 0; i < 20000; i++) {
+		s = s * 6364136223846793005u + 1442695040888963407u;
+		double u = (double)(s >> 11) * 0x1p-53 - 0.5;
+
+		x = 0.5 * x + u;
+		moments_add(&white, u);
+		moments_add(&red, x);
+		moments_add(&constant, 3.0);
+	}
+	/* AR(1) with phi = 0.5: n (1 - phi) / (1 + phi) = n / 3 */
+	check_near(moments_effective_n(&red) / 20000.0, 1.0 / 3.0, 0.03);
+	check_near(moments_effective_n(&white) / 20000.0, 1.0, 0.06);
+	check_near(moments_effective_n(&constant), 20000.0, 0.0);
+	assert_true(isnan(moments_lag1(&constant)));
+}
+
+static void few_values(void **state)
+{
+	struct moments m = {0};
+
+	(void)state;
+	assert_true(isnan(moments_sd(&m)));
+	moments_add(&m, 5.0);
+	assert_true(isnan(moments_sd(&m)));
+	assert_true(isnan(moments_lag1(&m)));
+	check_near(moments_effective_n(&m), 1.0, 0.0);
+}
+
+/* JCGM 100, table G.2, and ISO 16269-6 style two-sided factors (exact ones, to which Howe's comes within 1 %). */
+static void factors(void **state)
+{
+	(void)state;
+	check_near(student_k(1.0), 12.71, 0.005);
+	check_near(student_k(4.0), 2.78, 0.005);
+	check_near(student_k(4.99), 2.78, 0.005);
+	check_near(student_k(10.0), 2.23, 0.005);
+	check_near(student_k(50.0), 2.01, 0.005);
+	check_near(student_k(INFINITY), 1.960, 0.0005);
+	check_near(student_k(0.2), 12.71, 0.005);
+	check_near(student_k_at(16.0, 0.99), 2.92, 0.005);
+	check_near(tolerance_k(43.0, 0.90, 0.99), 2.217, 0.01); /* NIST e-Handbook 7.2.6.3 (Howe: 2.217) */
+	check_near(tolerance_k(10.0, 0.95, 0.95), 3.379, 0.034);
+	check_near(tolerance_k(30.0, 0.95, 0.99), 2.841, 0.028);
+	check_near(tolerance_k(100.0, 0.95, 0.99), 2.355, 0.024);
+	check_near(tolerance_k(1e6, 0.95, 0.99), 1.963, 0.001);
+	for (double n = 500.0; n < 1e8; n *= 1.7) {
+		check_less(tolerance_k(1.7 * n, 0.95, 0.99), tolerance_k(n, 0.95, 0.99));
+		check_near(student_k(n), 1.96, 0.006);
+	}
+	check_near(tolerance_k(1001.01, 0.95, 0.99), tolerance_k(1000.99, 0.95, 0.99), 1e-4);
+	assert_true(isinf(tolerance_k(1.0, 0.95, 0.99)));
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(michelso_to_the_certified_digits),
+		cmocka_unit_test(numacc),
+		cmocka_unit_test(effective_n_of_a_correlated_series),
+		cmocka_unit_test(few_values),
+		cmocka_unit_test(factors),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
