@@ -281,7 +281,8 @@ void json_position(const struct json *node, unsigned *ret_line, unsigned *ret_co
 	json_line_column(node->doc->text, node->place.value, ret_line, ret_column);
 }
 
-static int error_at(const struct json *node, size_t offset, struct err *err, const char *fmt, va_list args)
+__attribute__((format(printf, 4, 0))) static int error_at(const struct json *node, size_t offset, struct err *err,
+							  const char *fmt, va_list args)
 {
 	unsigned line, column;
 	char text[ERR_TEXT_MAX];

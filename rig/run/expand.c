@@ -8,10 +8,10 @@
 
 /* What a point takes beside its own times: setting and reading back, stop, coast-down, and being shown to stand still.
  */
-#define POINT_OVERHEAD_S 0.75
-#define OPEN_S           1.2 /* opening, identifying, interlock */
-#define DEADMAN_TEST_S   2.5 /* run, fall silent, dead-man, coast-down */
-#define REFUSAL_TEST_S   0.5
+#define POINT_OVERHEAD_S 0.6
+#define OPEN_S           0.5 /* opening, identifying, interlock */
+#define DEADMAN_TEST_S   1.5 /* run, fall silent, dead-man, coast-down */
+#define REFUSAL_TEST_S   0.1
 #define OPERATOR_S       60.0  /* exchanging a phantom */
 #define COAST_S          0.5   /* strokes after the window, at most */
 #define RATE_MARGIN      0.005 /* curves hold this much beyond their first and last rate */
@@ -405,11 +405,13 @@ double plan_duration_s(const struct plan *plan, const struct plan_point *points,
 	return total;
 }
 
-#define CHANNELS         2.0   /* force and displacement */
-#define BYTES_PER_SAMPLE 2.6   /* a 24-bit count stored in 4 bytes, compressed: its noise does not compress */
-#define BYTES_PER_POINT  16384 /* results with their budgets, journal */
+/* Rounded up from run files of the load-stream driver: force and displacement of 24 bits, whose noise does not
+ * compress. */
+#define CHANNELS         2.0
+#define BYTES_PER_SAMPLE 3.2
+#define BYTES_PER_POINT  57344 /* results with their budgets, in tables and in the report; journal */
 #define BYTES_PER_STROKE 64
-#define BYTES_FIXED      524288 /* tables, plan, bench and phantoms, report */
+#define BYTES_FIXED      393216 /* tables, plan, bench and phantoms */
 
 uint64_t plan_runfile_bytes(const struct plan *plan, const struct bench *bench, const struct plan_point *points,
 			    unsigned count)

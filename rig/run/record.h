@@ -59,11 +59,24 @@ struct record_result {
 	struct judgement judgement; /* where has_limit */
 };
 
+/* Where every stream stood when something was done: what replay needs to see what the run saw. */
+enum point_mark { MARK_OPEN, MARK_FIRST_PHASE, MARK_CLOSE = MARK_FIRST_PHASE + POINT_PHASES, POINT_MARKS };
+#define MARK_PHASE(phase) (MARK_FIRST_PHASE + (phase))
+
+struct record_mark {
+	uint64_t host_ns;            /* UINT64_MAX: it was never done */
+	uint64_t index[STREAMS_MAX]; /* next sample of each of the sensor's streams */
+	uint64_t telemetry;          /* rows of telemetry so far */
+};
+
 struct record_point {
 	struct plan_point plan;     /* setpoint */
 	unsigned attempt;           /* from 1; every attempt is kept, the last one counts */
 	bool counts;                /* the attempt that the verdict uses */
 	bool measured;              /* reached its end */
+	bool collected;             /* the estimators gave results */
+	char fault[200];            /* why its results cannot be trusted, as the run saw it; empty: nothing known */
+	struct record_mark mark[POINT_MARKS];
 	char reason[200];           /* why not, or why inconclusive */
 	uint64_t start_wall_ns;
 	uint64_t phase_index[POINT_PHASES]; /* first sample of each phase; UINT64_MAX: never entered */

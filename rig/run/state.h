@@ -4,10 +4,8 @@
 #ifndef PENRIG_RUN_STATE_H
 #define PENRIG_RUN_STATE_H
 
-#include "rig/measure/clock.h"
-#include "rig/measure/point.h"
-#include "rig/measure/temperature.h"
 #include "rig/measure/watch.h"
+#include "rig/run/estimating.h"
 #include "rig/run/lock.h"
 #include "rig/run/session.h"
 
@@ -52,23 +50,12 @@ struct stopping { /* safety.c */
 	double quiet_s;
 };
 
-struct pen_sums { /* of what the pen says during one window */
-	unsigned n;
-	double rate_hz, motor_c, handle_c, battery_v;
-};
-
 struct measuring {     /* the point under way */
 	unsigned next; /* index in config.points */
 	unsigned attempt;
 	unsigned row;           /* index in record->point */
 	bool open;              /* point exists and its row is not finished */
-	enum point_phase phase; /* POINT_PHASES: none entered yet */
-	struct point *point;
-	struct curve *curve;
-	struct thermal *handle, *tip;
-	uint64_t phase_first, motor_start_ns, next_telemetry_ns;
-	struct pen_sums pen;
-	double fs_hz, u_clock_rel;
+	uint64_t phase_first, next_telemetry_ns;
 	uint64_t sick_since_ns; /* the channel has not been alive since; 0 = it is */
 	char fault[200];        /* why the point cannot be trusted; empty = nothing known */
 };
@@ -100,11 +87,9 @@ struct session {
 	bool streaming;
 	const struct channel *channels;
 	unsigned channel_count;
-	int force, displacement, handle, tip, ambient; /* channel indices or -1 */
-	double fs_hz, handle_c, tip_c, ambient_c;
-	uint64_t temperature_ns;
+	double fs_hz;
 	struct watch watch;
-	struct sample_clock clock;
+	struct estimating estimating;
 
 	struct stopping stop;
 	struct measuring at;
@@ -141,21 +126,9 @@ enum watch_verdict safety_still(const struct session *s, double quiet_s);
 
 /* measuring.c */
 void measuring_next(struct session *s); /* the next point, or the end */
-void measuring_block(struct session *s, const struct sample_block *block);
-void measuring_temperature(struct session *s, uint64_t now_ns);
-void measuring_telemetry(struct session *s, const struct pen_telemetry *telemetry);
 void measuring_fault(struct session *s, const char *reason); /* the point under way cannot be trusted: it ends early */
 /* The run ends: an open point that was measured to its end keeps its results, any other is closed for this reason. */
 void measuring_close(struct session *s, const char *reason, bool stop_verified);
-
-/* results.c, sweeps.c */
-void results_collect(struct session *s,
-		     struct record_point *point); /* takes the estimators' results; they are done then */
-void sweeps_collect(struct session *s);
-
-/* judging.c: which limit meets which result */
-void judge_results(const struct plan *plan, unsigned step, struct record_result *results, unsigned count);
-enum outcome judge_worst(const struct plan *plan, unsigned step, const struct record_result *results, unsigned count);
 
 /* pen_tests.c */
 void pen_tests_begin(struct session *s, void (*then)(struct session *s));

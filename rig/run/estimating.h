@@ -1,0 +1,80 @@
+/* From samples to a point's results, with no device, loop or session in it: the run drives it while it measures, replay
+ * drives it from the run file, import from a recording. All that goes in are the sensor's blocks, what the pen said,
+ * and the moments at which something was done, each as the place in the streams and the host's time; so the same road
+ * leads to the same results, bit for bit. */
+#ifndef PENRIG_RUN_ESTIMATING_H
+#define PENRIG_RUN_ESTIMATING_H
+
+#include "rig/driver.h"
+#include "rig/measure/clock.h"
+#include "rig/measure/point.h"
+#include "rig/measure/temperature.h"
+#include "rig/run/plan.h"
+#include "rig/run/record.h"
+
+/* A slow channel's value. Blocks of different streams that arrived at the same host time have no order, so a block sees
+ * of another stream only what arrived before that time. */
+struct held {
+	double now, before;
+	uint64_t host_ns; /* of `now` */
+	int channel;      /* index in the channel table; -1: none */
+};
+
+struct pen_sums { /* of what the pen says during one window */
+	unsigned n;
+	double rate_hz, motor_c, handle_c, battery_v;
+};
+
+struct estimating {
+	const struct plan *plan;
+	const struct bench *bench;
+	const struct channel *channels;
+	unsigned channel_count;
+	int force, displacement; /* channel indices or -1 */
+	struct held handle, tip, ambient;
+	bool host_clock_synchronised;
+	double fs_hz; /* nominal, of the force stream */
+	int32_t count_lo, count_hi;
+	struct sample_clock clock;
+	bool clock_applied; /* at least one point took the corrected rate */
+	uint64_t next_index[STREAMS_MAX];
+	uint64_t telemetry_rows;
+
+	/* the point under way */
+	bool open;
+	enum point_phase phase; /* POINT_PHASES: none entered yet */
+	struct point *point;
+	struct curve *curve;
+	struct thermal *handle_fit, *tip_fit;
+	uint64_t motor_start_ns;
+	struct pen_sums pen;
+	double point_fs_hz, u_clock_rel;
+};
+
+/* Finds the channels and begins with empty streams. Plan, bench and channels are borrowed for its life. -EINVAL: there
+ * is no force channel in newton. */
+int estimating_init(struct estimating *e, const struct plan *plan, const struct bench *bench,
+		    const struct channel *channels, unsigned channel_count, bool host_clock_synchronised,
+		    struct err *err);
+void estimating_release(struct estimating *e); /* an open point is dropped */
+
+/* Blocks of every stream, in order within each. */
+void estimating_block(struct estimating *e, const struct sample_block *block);
+/* What the pen said in answer to a question (not heartbeats). */
+void estimating_telemetry(struct estimating *e, const struct pen_telemetry *telemetry);
+
+/* Opens the estimators for point->plan and marks the place. fn gets every stroke, may be NULL. -ENOMEM, -EINVAL. */
+int estimating_begin(struct estimating *e, struct record_point *point, uint64_t host_ns,
+		     void (*fn)(void *ctx, const struct stroke *stroke), void *ctx);
+/* A phase begins at the next sample. host_ns: for spin_up and coast that of the command. */
+void estimating_phase(struct estimating *e, struct record_point *point, enum point_phase phase, uint64_t host_ns);
+/* Ends the point at the last sample: results where `collect`, judgements, outcome. point->fault is set by the caller.
+ */
+void estimating_end(struct estimating *e, struct record_point *point, uint64_t host_ns, bool collect);
+
+/* Counts at which a force channel is saturated: the ends of the calibrated range or of the converter. */
+void estimating_count_range(const struct channel *force, const struct bench *bench, int32_t *ret_lo, int32_t *ret_hi);
+/* Index of the first channel of this quantity (and name, where not NULL), or -1. */
+int estimating_find_channel(const struct channel *channels, unsigned count, enum quantity quantity, const char *name);
+
+#endif
