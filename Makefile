@@ -1,6 +1,7 @@
 # penrig: build, demo, check. `make help` lists the targets. One pattern rule, no recursion; see docs/building.md.
 
 VERSION  := 0.1.0
+BUILD_ID  = $(or $(shell git describe --always --dirty --abbrev=12 2>/dev/null),no-git)
 prefix   ?= /usr/local
 BUILD    ?= build
 SANITIZE ?=
@@ -34,13 +35,21 @@ else
 FORTIFY := -U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=2
 endif
 
+STD  := -std=gnu11 -D_GNU_SOURCE -ffp-contract=off -fno-math-errno -fvisibility=hidden -pthread -fPIE
+# What decides how an object comes out; when it changes, everything is compiled anew.
+KEY := $(CC) | $(STD) $(WARN) $(CPPFLAGS) $(CFLAGS) $(LDFLAGS) $(SAN) | $(NEED_LIBS) | $(TRY)
+
 # Goals that compile nothing themselves do not ask for a compiler and libraries.
 NO_BUILD := help clean lint demo check bench deps-demo deps-check
 ifneq ($(filter-out $(NO_BUILD),$(or $(MAKECMDGOALS),all)),)
 -include $(B)/flags.mk
+ifeq ($(MAKE_RESTARTS),)
+ifneq ($(strip $(FLAGS_KEY)),$(strip $(KEY)))
+$(B)/flags.mk: FORCE
+endif
+endif
 endif
 
-STD  := -std=gnu11 -D_GNU_SOURCE -ffp-contract=off -fno-math-errno -fvisibility=hidden -pthread -fPIE
 CPPFLAGS_ALL = -I. -I$(B) $(CPPFLAGS) $(LIB_CFLAGS) -DPENRIG_VERSION='"$(VERSION)"' -MMD -MP
 CFLAGS_ALL = $(STD) $(WARN) $(TRIED) $(FORTIFY) $(CFLAGS) $(SAN)
 LDFLAGS_ALL = -pie -Wl,-z,relro,-z,now -Wl,--as-needed $(LDFLAGS) $(SAN) -pthread
@@ -82,20 +91,31 @@ UNIT_SRC := $(sort $(wildcard tests/unit/*/test_*.c))
 UNIT     := $(patsubst %.c,$(B)/%,$(UNIT_SRC))
 INTEGRATION_SRC := $(sort $(wildcard tests/integration/test_*.c))
 INTEGRATION := $(patsubst %.c,$(B)/%,$(INTEGRATION_SRC))
+# Fuzz targets; without libFuzzer they run the protocols' vectors with seeded damage, so check runs them too.
+FUZZ_SRC := $(sort $(wildcard tests/fuzz/fuzz_*.c))
+FUZZ     := $(patsubst %.c,$(B)/%,$(FUZZ_SRC))
 E2E := $(sort $(wildcard tests/e2e/test_*.sh tests/e2e/test_*.py))
 # penrig on the virtual clock with in-process devices: the same command line, for tests.
 PENRIG_A := $(B)/tests/penrig-a
 
-.PHONY: all help demo check lint install clean deps deps-demo deps-check tests FORCE
+.PHONY: all help demo check lint man install clean deps-demo deps-check tests FORCE
 .DELETE_ON_ERROR:
 .SECONDARY:
 all: $(PROGRAMS)
-tests: $(PROGRAMS) $(UNIT) $(INTEGRATION) $(PENRIG_A)
+tests: $(PROGRAMS) $(UNIT) $(FUZZ) $(INTEGRATION) $(PENRIG_A)
 
-$(B)/flags.mk: Makefile
+$(B)/flags.mk: tests/tools/configure.sh
 	@mkdir -p $(@D)
-	@tests/tools/configure.sh "$(CC)" "$(NEED_LIBS)" "$(TRY)" "$(APT_BUILD)" > $@.tmp || { rm -f $@.tmp; exit 1; }
+	@tests/tools/configure.sh "$(CC)" "$(NEED_LIBS)" "$(TRY)" "$(APT_BUILD)" "$(KEY)" > $@.tmp || { rm -f $@.tmp; exit 1; }
 	@mv $@.tmp $@
+
+# Changes only when the checked-out version does.
+$(B)/build-id.h: FORCE
+	@mkdir -p $(@D)
+	@echo '#define PENRIG_BUILD "$(BUILD_ID)"' > $@.tmp
+	@cmp -s $@.tmp $@ && rm $@.tmp || mv $@.tmp $@
+$(B)/rig/cli/version.o: $(B)/build-id.h
+$(B)/rig/cli/version.o: CPPFLAGS_ALL += -DPENRIG_LIBS='"$(LIB_VERSIONS)"'
 
 $(B)/%.o: %.c $(B)/flags.mk
 	@mkdir -p $(@D)
@@ -125,11 +145,17 @@ $(PENRIG_A): $(B)/tests/integration/penrig_a.o $(call archives,$(ARCH_cli))
 	@mkdir -p $(@D)
 	$(CC) $(LDFLAGS_ALL) $< -Wl,--start-group $(call archives,$(ARCH_cli)) -Wl,--end-group $(LDLIBS_ALL) -o $@
 
+# The workload generator that tests of measure share with the benchmarks.
+EXTRA_measure := $(B)/tests/bench/pw1.o
+
 define unit_rule
-$(B)/tests/unit/$(1)/%: $(B)/tests/unit/$(1)/%.o $(call archives,$(ARCH_$(1)))
-	$(CC) $(LDFLAGS_ALL) $$< -Wl,--start-group $(call archives,$(ARCH_$(1))) -Wl,--end-group $(LDLIBS_ALL) -lcmocka -o $$@
+$(B)/tests/unit/$(1)/%: $(B)/tests/unit/$(1)/%.o $(EXTRA_$(1)) $(call archives,$(ARCH_$(1)))
+	$(CC) $(LDFLAGS_ALL) $$< $(EXTRA_$(1)) -Wl,--start-group $(call archives,$(ARCH_$(1))) -Wl,--end-group $(LDLIBS_ALL) -lcmocka -o $$@
 endef
 $(foreach l,$(LAYERS),$(eval $(call unit_rule,$(l))))
+
+$(B)/tests/fuzz/%: $(B)/tests/fuzz/%.o $(call archives,$(ARCH_drivers))
+	$(CC) $(LDFLAGS_ALL) $< -Wl,--start-group $(call archives,$(ARCH_drivers)) -Wl,--end-group $(LDLIBS_ALL) -o $@
 
 $(B)/tests/integration/%: $(B)/tests/integration/%.o $(call archives,$(ARCH_cli))
 	$(CC) $(LDFLAGS_ALL) $< -Wl,--start-group $(call archives,$(ARCH_cli)) -Wl,--end-group $(LDLIBS_ALL) -lcmocka -o $@
@@ -140,6 +166,7 @@ help:
 	@echo "make demo [DUT=SN]    install what is missing, build, run a conformance run on the virtual bench"
 	@echo "make check            install what is missing, build, run every test; SANITIZE=address,undefined for a checked build"
 	@echo "make lint             format, layers, function length, no printing outside rig/cli"
+	@echo "make man              manual pages into $(B)/man (needs scdoc)"
 	@echo "make install          DESTDIR= prefix=$(prefix)"
 	@echo "make clean"
 	@echo "DEPS=skip             never install anything"
@@ -156,10 +183,41 @@ demo: deps-demo
 
 check: deps-check
 	@$(MAKE) --no-print-directory tests
-	@B=$(B) PYTHON=$(PYTHON) tests/tools/run-tests.sh $(UNIT) $(INTEGRATION) $(E2E)
+	@B=$(B) PYTHON=$(PYTHON) SANITIZE=$(SANITIZE) tests/tools/run-tests.sh $(UNIT) $(FUZZ) $(INTEGRATION) $(E2E)
 
 lint:
 	@tests/tools/lint.sh
+
+# Manual pages: one per command, from the same table as --help.
+MAN_COMMANDS := run check list show version help
+MAN := $(B)/man/penrig.1 $(MAN_COMMANDS:%=$(B)/man/penrig-%.1) $(B)/man/penrig-virtual.1
+man: $(MAN)
+$(B)/man/penrig-virtual.1: docs/man/penrig-virtual.1.scd
+	@mkdir -p $(@D)
+	scdoc < $< > $@
+$(B)/man/penrig.1: $(B)/penrig
+	@mkdir -p $(@D)
+	$(B)/penrig help --man penrig > $@.scd
+	scdoc < $@.scd > $@
+$(MAN_COMMANDS:%=$(B)/man/penrig-%.1): $(B)/man/penrig-%.1: $(B)/penrig
+	@mkdir -p $(@D)
+	$(B)/penrig help --man $* > $@.scd
+	scdoc < $@.scd > $@
+
+# Man pages are installed where scdoc is there to make them.
+D = $(DESTDIR)$(prefix)
+install: all $(if $(shell command -v scdoc),man)
+	install -d $(D)/bin $(D)/lib/penrig $(D)/share/penrig/schema $(D)/share/man/man1 \
+		$(D)/share/bash-completion/completions $(D)/share/doc/penrig
+	install $(B)/penrig $(B)/penrig-virtual $(D)/bin
+	install -m 644 $(B)/libpenrig-shim.so $(D)/lib/penrig
+	for kind in benches phantoms plans profiles; do install -d $(D)/share/penrig/$$kind; \
+		for f in fixtures/$$kind/*.json; do [ ! -e $$f ] || install -m 644 $$f $(D)/share/penrig/$$kind || exit 1; done; done
+	for f in reports/schema/*.json; do [ ! -e $$f ] || install -m 644 $$f $(D)/share/penrig/schema || exit 1; done
+	install -m 644 docs/70-penrig.rules $(D)/share/penrig
+	install -m 644 README.md LICENSE $(wildcard docs/*.md) $(D)/share/doc/penrig
+	$(B)/penrig help --completion > $(D)/share/bash-completion/completions/penrig
+	$(if $(shell command -v scdoc),install -m 644 $(MAN) $(D)/share/man/man1,@echo "scdoc is not installed: no manual pages")
 
 clean:
 	rm -rf $(BUILD)

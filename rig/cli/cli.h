@@ -1,4 +1,5 @@
-/* The command line: one option table that feeds getopt, help and man pages; one file per command. Only this folder prints. */
+/* The command line: one option table that feeds getopt, help and man pages; one file per command. Only this folder
+ * prints. */
 #ifndef PENRIG_CLI_CLI_H
 #define PENRIG_CLI_CLI_H
 
@@ -17,8 +18,15 @@ struct cli_tables {
 };
 
 enum exit_code { /* the only exit codes; 128 + n for signals besides */
-	EXIT_PASS = 0, EXIT_FAIL = 1, EXIT_USAGE = 2, EXIT_INCONCLUSIVE = 3, EXIT_DEVICE_LOST = 4, EXIT_BUSY = 5, EXIT_STORAGE = 6,
-	EXIT_INTERNAL = 7, EXIT_REFUSED = 8,
+		 EXIT_PASS = 0,
+		 EXIT_FAIL = 1,
+		 EXIT_USAGE = 2,
+		 EXIT_INCONCLUSIVE = 3,
+		 EXIT_DEVICE_LOST = 4,
+		 EXIT_BUSY = 5,
+		 EXIT_STORAGE = 6,
+		 EXIT_INTERNAL = 7,
+		 EXIT_REFUSED = 8,
 };
 
 int cli_main(int argc, char **argv, const struct cli_tables *tables);

@@ -1,7 +1,7 @@
 #!/bin/sh
 # Prints flags.mk: which hardening flags this compiler takes, and where the libraries are. One apt line for all that is missing.
-# usage: configure.sh CC "pkg-config names" "flags to try" "apt packages"
-cc=$1 libs=$2 flags=$3 apt=$4
+# usage: configure.sh CC "pkg-config names" "flags to try" "apt packages" KEY; KEY is kept, so that make sees when it changes
+cc=$1 libs=$2 flags=$3 apt=$4 key=$5
 fail() {
 	echo "penrig: cannot build: $1 is missing. On Debian or Ubuntu:" >&2
 	echo "  sudo apt-get install -y --no-install-recommends $apt" >&2
@@ -22,3 +22,9 @@ echo "TRIED :=$tried"
 # cJSON's own headers stand in a folder that its .pc file names wrongly on some releases.
 echo "LIB_CFLAGS := $(pkg-config --cflags $libs)"
 echo "LIB_LIBS := $(pkg-config --libs $libs)"
+versions=
+for lib in $libs; do
+	versions="$versions $lib=$(pkg-config --modversion "$lib")"
+done
+echo "LIB_VERSIONS :=$versions"
+echo "FLAGS_KEY := $key"

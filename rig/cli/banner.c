@@ -1,0 +1,57 @@
+/* Letters of seven rows for what must be read from across the room. Only the letters that a verdict needs. */
+#include <string.h>
+
+#include "rig/cli/render.h"
+
+#define ROWS    7
+#define COLUMNS 5
+
+static const struct {
+	char letter;
+	unsigned char row[ROWS]; /* bit 4 is the leftmost column */
+} font[] = {
+	{'A', {0x0e, 0x11, 0x11, 0x1f, 0x11, 0x11, 0x11}}, {'C', {0x0f, 0x10, 0x10, 0x10, 0x10, 0x10, 0x0f}},
+	{'D', {0x1e, 0x11, 0x11, 0x11, 0x11, 0x11, 0x1e}}, {'E', {0x1f, 0x10, 0x10, 0x1e, 0x10, 0x10, 0x1f}},
+	{'F', {0x1f, 0x10, 0x10, 0x1e, 0x10, 0x10, 0x10}}, {'I', {0x0e, 0x04, 0x04, 0x04, 0x04, 0x04, 0x0e}},
+	{'L', {0x10, 0x10, 0x10, 0x10, 0x10, 0x10, 0x1f}}, {'N', {0x11, 0x19, 0x19, 0x15, 0x13, 0x13, 0x11}},
+	{'O', {0x0e, 0x11, 0x11, 0x11, 0x11, 0x11, 0x0e}}, {'P', {0x1e, 0x11, 0x11, 0x1e, 0x10, 0x10, 0x10}},
+	{'R', {0x1e, 0x11, 0x11, 0x1e, 0x14, 0x12, 0x11}}, {'S', {0x0f, 0x10, 0x10, 0x0e, 0x01, 0x01, 0x1e}},
+	{'T', {0x1f, 0x04, 0x04, 0x04, 0x04, 0x04, 0x04}}, {'U', {0x11, 0x11, 0x11, 0x11, 0x11, 0x11, 0x0e}},
+	{'V', {0x11, 0x11, 0x11, 0x11, 0x11, 0x0a, 0x04}},
+};
+
+static const unsigned char *glyph(char letter)
+{
+	for (size_t i = 0; i < sizeof(font) / sizeof(font[0]); i++)
+		if (font[i].letter == letter)
+			return font[i].row;
+	return NULL;
+}
+
+static void print_row(FILE *out, const struct style *style, const char *word, unsigned row, unsigned wide)
+{
+	const char *ink = style->utf8 ? "\xe2\x96\x88" : "#";
+
+	fputs("  ", out);
+	for (; *word; word++)
+		for (unsigned column = 0; column <= COLUMNS; column++)
+			for (unsigned i = 0; i < wide; i++)
+				fputs(column < COLUMNS && (glyph(*word)[row] >> (COLUMNS - 1 - column) & 1) ? ink : " ",
+				      out);
+	fputc('\n', out);
+}
+
+bool render_banner(FILE *out, const struct style *style, const char *word)
+{
+	size_t columns = 2 + strlen(word) * (COLUMNS + 1);
+	unsigned wide = columns * 2 <= style->width ? 2 : 1;
+
+	if (columns > style->width)
+		return false;
+	for (const char *c = word; *c; c++)
+		if (!glyph(*c))
+			return false;
+	for (unsigned row = 0; row < ROWS; row++)
+		print_row(out, style, word, row, wide);
+	return true;
+}

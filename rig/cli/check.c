@@ -1,0 +1,175 @@
+/* `penrig check`: what a run of this plan would do, how long it takes and what it costs on disk. Opens no device. */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "rig/cli/command.h"
+#include "rig/cli/render.h"
+
+struct check_options {
+	const char *bench;
+};
+
+static const struct cli_option check_table[] = {
+	{.name = "bench",
+	 .letter = 'b',
+	 .kind = OPTION_TEXT,
+	 .arg = "FILE",
+	 .offset = offsetof(struct check_options, bench),
+	 .help = "Check the plan against this bench too: ranges, phantoms, stroke budgets, due dates. Default: the "
+		 "environment's "
+		 "PENRIG_BENCH."},
+	{.name = NULL},
+};
+
+struct check {
+	struct plan *plan;
+	struct bench *bench;
+	struct plan_point *points;
+	unsigned count;
+};
+
+static void print_limits(const struct plan *plan, unsigned step)
+{
+	const struct limit *limits[PLAN_LIMITS_MAX * 2];
+	unsigned count = plan_limits_at(plan, step, limits, PLAN_LIMITS_MAX * 2);
+
+	for (unsigned i = 0; i < count; i++) {
+		const struct limit *l = limits[i];
+
+		printf("  limit %-24s", l->measurand);
+		if (l->has_lower)
+			printf(" >= %g", l->lower);
+		if (l->has_upper)
+			printf(" <= %g", l->upper);
+		printf(" %s, guard band %g U, %s%s\n", l->unit, l->guard_r, l->required ? "required" : "informative",
+		       l->accept_conditional ? ", conditional pass accepted" : "");
+	}
+}
+
+static void print_step(const struct plan *plan, unsigned step)
+{
+	const struct plan_step *s = &plan->step[step];
+
+	printf("\nstep %u: ", step + 1);
+	print_clean(stdout, s->name);
+	printf("\n  tare %g s, settle %g s, measure %g s, at most %u attempt%s\n", s->tare_s, s->settle_s, s->measure_s,
+	       s->attempts, s->attempts == 1 ? "" : "s");
+	print_limits(plan, step);
+	printf("     #  depth mm  rate Hz  repeat  phantom\n");
+}
+
+static void print_sequence(const struct check *check)
+{
+	int step = -1;
+
+	for (unsigned i = 0; i < check->count; i++) {
+		const struct plan_point *p = &check->points[i];
+
+		if ((int)p->step != step) {
+			step = (int)p->step;
+			print_step(check->plan, p->step);
+		}
+		printf("  %4u  %8.3f  %7.4g  %6u  ", p->number + 1, p->depth_mm, p->rate_hz, p->repeat + 1);
+		if (check->bench && p->phantom >= 0)
+			print_clean(stdout, check->bench->phantom[p->phantom].serial);
+		else
+			fputc('-', stdout);
+		fputs(p->phantom_change ? "  (the operator changes the phantom)\n" : "\n", stdout);
+	}
+}
+
+static void print_summary(const struct check *check)
+{
+	char duration[40], bytes[40];
+	unsigned prompts = 0;
+
+	for (unsigned i = 0; i < check->count; i++)
+		prompts += check->points[i].phantom_change;
+	format_duration(plan_duration_s(check->plan, check->points, check->count), duration, sizeof(duration));
+	printf("\npoints     %u\nduration   about %s\n", check->count, duration);
+	if (check->bench) {
+		format_bytes((double)plan_runfile_bytes(check->plan, check->bench, check->points, check->count), bytes,
+			     sizeof(bytes));
+		printf("run file   about %s\n", bytes);
+	}
+	if (prompts)
+		printf("operator   asked %u time%s: needs a terminal\n", prompts, prompts == 1 ? "" : "s");
+	else
+		printf("operator   not asked\n");
+	if (check->plan->test_deadman || check->plan->test_refusal)
+		printf("pen tests  %s%s%s\n", check->plan->test_deadman ? "dead-man" : "",
+		       check->plan->test_deadman && check->plan->test_refusal ? ", " : "",
+		       check->plan->test_refusal ? "refusal of a setpoint out of range" : "");
+}
+
+static int check_due(const struct check *check, const struct cli_tables *tables, struct err *err)
+{
+	char today[11];
+	time_t now = (time_t)(tables->clock->wall_ns(tables->clock_ctx) / NS_PER_S);
+	struct tm tm;
+
+	if (!check->bench)
+		return 0;
+	gmtime_r(&now, &tm);
+	strftime(today, sizeof(today), "%Y-%m-%d", &tm);
+	return bench_check_due(check->bench, today, err);
+}
+
+static int check_files(struct check *check, const struct cli_tables *tables, const char *plan, const char *bench,
+		       struct err *err)
+{
+	int rc = plan_read(plan, &check->plan, err);
+
+	if (rc == 0 && bench && *bench)
+		rc = bench_read(bench, &check->bench, err);
+	if (rc == 0 && check->bench)
+		rc = bench_check_drivers(check->bench, tables->drivers, err);
+	if (rc == 0)
+		rc = plan_expand(check->plan, check->bench, &check->points, &check->count, err);
+	return rc;
+}
+
+static int check_run(const struct cli_tables *tables, const void *options, const char *const *operands, unsigned count)
+{
+	const struct check_options *o = options;
+	struct check check = {.plan = NULL};
+	struct err err = {0};
+	int code = EXIT_PASS;
+
+	(void)count;
+	if (check_files(&check, tables, operands[0], o->bench ? o->bench : getenv("PENRIG_BENCH"), &err) < 0) {
+		code = cli_error(EXIT_USAGE, "%s", err.text);
+	} else {
+		fputs("plan ", stdout);
+		print_clean(stdout, check.plan->name);
+		fputc('\n', stdout);
+		print_sequence(&check);
+		print_summary(&check);
+		if (check_due(&check, tables, &err) < 0)
+			code = cli_error(EXIT_REFUSED, "%s", err.text);
+	}
+	free(check.points);
+	bench_free(check.bench);
+	plan_free(check.plan);
+	return code;
+}
+
+const struct command command_check = {
+	.name = "check",
+	.operands = "PLAN",
+	.operands_min = 1,
+	.operands_max = 1,
+	.summary = "Check a plan and print what a run of it would do",
+	.description =
+		"Reads PLAN, expands its sweeps and prints every point in the order of execution, the limits, the "
+		"duration, "
+		"the size of the run file and how often the operator is asked. Moves nothing and opens no device.\n\n"
+		"A mistake is told as FILE:LINE:COLUMN with what to write instead, exit code 2. With a bench whose "
+		"calibration is overdue the exit code is 8, as that of a run would be.",
+	.example = "  penrig check conformance.json --bench bench-3.json\n",
+	.options = check_table,
+	.options_size = sizeof(struct check_options),
+	.run = check_run,
+};

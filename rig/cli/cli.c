@@ -1,0 +1,126 @@
+/* Entry of the command line: finds the command, has its options parsed and runs it. Leaves every decision to the
+ * command; sees to it that output which did not arrive is not reported as success. */
+#include <errno.h>
+#include <fcntl.h>
+#include <locale.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "rig/cli/command.h"
+
+const struct command *const command_table[] = {
+	&command_run, &command_check, &command_list, &command_show, &command_version, &command_help, NULL,
+};
+
+const struct command *command_find(const char *name)
+{
+	for (unsigned i = 0; command_table[i]; i++)
+		if (strcmp(command_table[i]->name, name) == 0)
+			return command_table[i];
+	return NULL;
+}
+
+int cli_error(int code, const char *fmt, ...)
+{
+	char text[2 * ERR_TEXT_MAX], *rest = text, *line;
+	va_list ap;
+
+	va_start(ap, fmt);
+	vsnprintf(text, sizeof(text), fmt, ap);
+	va_end(ap);
+	fflush(stdout);
+	fputs("penrig: ", stderr);
+	while ((line = strsep(&rest, "\n"))) {
+		print_clean(stderr, line);
+		fputc('\n', stderr);
+	}
+	return code;
+}
+
+int cli_flush(int code)
+{
+	int failed = fflush(stdout) != 0 ? errno : ferror(stdout) ? EIO : 0;
+
+	if (!failed)
+		return code;
+	clearerr(stdout);
+	cli_error(0, "cannot write to standard output: %s", strerror(failed));
+	return code == EXIT_PASS ? EXIT_STORAGE : code;
+}
+
+/* A closed standard descriptor would be given to the next file opened. The stand-ins are opened the wrong way round, so
+ * that reading and writing still fail. */
+static void hold_standard_descriptors(void)
+{
+	static const int mode[] = {O_WRONLY, O_RDONLY, O_RDONLY};
+
+	for (int fd = 0; fd <= 2; fd++)
+		if (fcntl(fd, F_GETFD) < 0 && open("/dev/null", mode[fd]) != fd)
+			_exit(EXIT_INTERNAL);
+}
+
+static int unknown_command(const char *name)
+{
+	const char *names[OPTIONS_MAX] = {NULL};
+	const char *near;
+
+	for (unsigned i = 0; command_table[i]; i++)
+		names[i] = command_table[i]->name;
+	near = nearest_word(name, names);
+	if (near)
+		return cli_error(EXIT_USAGE, "unknown command \"%s\"; did you mean \"%s\"?", name, near);
+	return cli_error(EXIT_USAGE, "unknown command \"%s\"; \"penrig help\" lists the commands", name);
+}
+
+static int run_command(const struct command *command, const struct cli_tables *tables, int argc, char **argv)
+{
+	const char *operands[OPERANDS_MAX];
+	struct err err = {0};
+	unsigned count = 0;
+	void *options = calloc(1, command->options_size ? command->options_size : 1);
+	int rc;
+
+	if (!options)
+		return cli_error(EXIT_INTERNAL, "out of memory");
+	rc = options_parse(command, argc, argv, options, operands, &count, &err);
+	if (rc < 0) {
+		rc = cli_error(EXIT_USAGE, "%s\nTry \"penrig help %s\".", err.text, command->name);
+	} else if (rc > 0) {
+		help_command(stdout, command, 80);
+		rc = EXIT_PASS;
+	} else {
+		rc = command->run(tables, options, operands, count);
+	}
+	free(options);
+	return rc;
+}
+
+static int dispatch(const struct cli_tables *tables, int argc, char **argv)
+{
+	const struct command *command;
+
+	if (argc < 2) {
+		help_usage(stderr);
+		return EXIT_USAGE;
+	}
+	if (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0)
+		command = &command_help;
+	else if (strcmp(argv[1], "--version") == 0 || strcmp(argv[1], "-V") == 0)
+		command = &command_version;
+	else
+		command = command_find(argv[1]);
+	if (!command)
+		return unknown_command(argv[1]);
+	return run_command(command, tables, argc - 1, argv + 1);
+}
+
+int cli_main(int argc, char **argv, const struct cli_tables *tables)
+{
+	hold_standard_descriptors();
+	setlocale(LC_CTYPE, "");
+	signal(SIGPIPE, SIG_IGN);
+	return cli_flush(dispatch(tables, argc, argv));
+}

@@ -1,0 +1,85 @@
+/* Inside of the command line: what a command is, its option table, and the words that every command prints with.
+ * The option table is the one source: getopt, --help, man pages and shell completion are made from it. */
+#ifndef PENRIG_CLI_COMMAND_H
+#define PENRIG_CLI_COMMAND_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdio.h>
+
+#include "rig/cli/cli.h"
+
+#define OPTION_LIST_MAX 32
+#define OPTIONS_MAX     32 /* of one command, --help included */
+#define OPERANDS_MAX    4
+
+enum option_kind {
+	OPTION_FLAG, /* into a bool */
+	OPTION_TEXT, /* into a const char *; given twice: the last one counts */
+	OPTION_WORD, /* into an int: the index in `words` */
+	OPTION_LIST, /* into a struct option_list; may be repeated */
+};
+
+struct option_list {
+	unsigned count;
+	const char *item[OPTION_LIST_MAX];
+};
+
+struct cli_option {
+	const char *name;
+	char letter; /* 0: none */
+	enum option_kind kind;
+	const char *arg;          /* its argument's name in help; NULL for flags */
+	const char *help;         /* one or two sentences, no line breaks */
+	const char *group;        /* heading; NULL: the one above */
+	const char *const *words; /* OPTION_WORD, NULL-terminated */
+	size_t offset;            /* in the command's options */
+	bool hidden;
+};
+
+struct command {
+	const char *name;
+	const char *operands; /* as help writes them: "PLAN"; "" for none */
+	unsigned operands_min, operands_max;
+	const char *summary;     /* one line, no full stop */
+	const char *description; /* paragraphs between blank lines */
+	const char *example;     /* lines of a shell; NULL: none */
+	const struct cli_option *options;
+	size_t options_size; /* of the struct that the offsets point into; zeroed before parsing */
+	int (*run)(const struct cli_tables *tables, const void *options, const char *const *operands, unsigned count);
+};
+
+extern const struct command command_run, command_list, command_check, command_show, command_version, command_help;
+extern const struct command *const command_table[];   /* NULL-terminated, in the order of help */
+const struct command *command_find(const char *name); /* NULL if there is none */
+
+/* Parses argv[1..] (argv[0] is the command's name) into `options` and at most OPERANDS_MAX operands. 0; 1: help was
+ * asked for; -EINVAL with a text that names the option, and the one that may have been meant. */
+int options_parse(const struct command *command, int argc, char **argv, void *options,
+		  const char *operands[OPERANDS_MAX], unsigned *ret_count, struct err *err);
+
+/* The candidate nearest to `word` if near enough for a typing mistake, else NULL. Candidates end with NULL. */
+const char *nearest_word(const char *word, const char *const *candidates);
+
+/* Help as text, wrapped at `width`; the manual page's source for scdoc(1); a bash completion for everything. */
+void help_usage(FILE *out);
+void help_command(FILE *out, const struct command *command, unsigned width);
+void help_man(FILE *out, const struct command *command);
+void help_man_main(FILE *out);
+void help_completion(FILE *out);
+
+/* "penrig: ..." and a line break on standard error. Returns `code`. */
+__attribute__((format(printf, 2, 3))) int cli_error(int code, const char *fmt, ...);
+
+/* Prints bytes that a device, a file or a user handed in: control characters become '?', so that no text steers a
+ * terminal. */
+void print_clean(FILE *out, const char *text);
+
+/* Valid UTF-8 without control characters: what may enter a record. */
+bool text_is_clean(const char *text);
+
+/* Flushes standard output: `code`, or EXIT_STORAGE with a message where what was printed did not arrive and code was 0.
+ */
+int cli_flush(int code);
+
+#endif

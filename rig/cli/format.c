@@ -1,0 +1,104 @@
+/* Numbers and widths as a person wants them, and what the terminal at hand can show. */
+#include <langinfo.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <unistd.h>
+
+#include "rig/cli/command.h"
+#include "rig/cli/render.h"
+
+#define WIDTH_DEFAULT 100 /* not a terminal: a log */
+#define DECIMALS_MAX  7
+
+const char *const colour_words[] = {"auto", "always", "never", NULL};
+
+unsigned terminal_width(int fd)
+{
+	struct winsize size;
+
+	if (ioctl(fd, TIOCGWINSZ, &size) == 0 && size.ws_col > 0)
+		return size.ws_col;
+	return isatty(fd) ? 80 : WIDTH_DEFAULT;
+}
+
+struct style style_of(FILE *stream, enum colour_choice choice)
+{
+	const char *no_color = getenv("NO_COLOR"), *term = getenv("TERM");
+	bool terminal = isatty(fileno(stream)) == 1;
+	bool dumb = !term || strcmp(term, "dumb") == 0;
+	bool fits = terminal && !dumb && !(no_color && *no_color);
+
+	return (struct style){
+		.colour = choice == COLOUR_ALWAYS || (choice == COLOUR_AUTO && fits),
+		.utf8 = strcmp(nl_langinfo(CODESET), "UTF-8") == 0,
+		.big = terminal,
+		.width = terminal_width(fileno(stream)),
+	};
+}
+
+static unsigned columns_of(const char *text)
+{
+	unsigned columns = 0;
+
+	for (; *text; text++)
+		columns += (*text & 0xc0) != 0x80;
+	return columns;
+}
+
+void print_padded(FILE *out, const char *text, int columns)
+{
+	int pad = abs(columns) - (int)columns_of(text);
+
+	if (columns < 0 && pad > 0)
+		fprintf(out, "%*s", pad, "");
+	print_clean(out, text);
+	if (columns > 0 && pad > 0)
+		fprintf(out, "%*s", pad, "");
+}
+
+void format_value(const struct style *style, double value, double expanded_u, char *ret, size_t size)
+{
+	int decimals;
+
+	if (!isfinite(value)) {
+		snprintf(ret, size, "-");
+		return;
+	}
+	if (!isfinite(expanded_u) || expanded_u <= 0) {
+		snprintf(ret, size, "%.6g", value);
+		return;
+	}
+	decimals = 1 - (int)floor(log10(expanded_u));
+	decimals = decimals < 0 ? 0 : decimals > DECIMALS_MAX ? DECIMALS_MAX : decimals;
+	snprintf(ret, size, "%.*f %s %.*f", decimals, value, style->utf8 ? "\xc2\xb1" : "+-", decimals, expanded_u);
+}
+
+void format_duration(double seconds, char *ret, size_t size)
+{
+	long whole = isfinite(seconds) && seconds < 1e9 ? lround(seconds) : -1;
+
+	if (whole < 0)
+		snprintf(ret, size, "-");
+	else if (seconds < 10)
+		snprintf(ret, size, "%.1f s", seconds);
+	else if (whole < 60)
+		snprintf(ret, size, "%ld s", whole);
+	else if (whole < 3600)
+		snprintf(ret, size, "%ld min %02ld s", whole / 60, whole % 60);
+	else
+		snprintf(ret, size, "%ld h %02ld min", whole / 3600, whole % 3600 / 60);
+}
+
+void format_bytes(double bytes, char *ret, size_t size)
+{
+	static const char *const prefix[] = {"B", "kB", "MB", "GB", "TB"};
+	unsigned i = 0;
+
+	while (bytes >= 999.5 && i + 1 < sizeof(prefix) / sizeof(prefix[0])) {
+		bytes /= 1000;
+		i++;
+	}
+	snprintf(ret, size, i ? "%.3g %s" : "%.0f %s", bytes, prefix[i]);
+}

@@ -1,0 +1,24 @@
+/* Asks the operator in the loop: a line on standard input answers. */
+#ifndef PENRIG_CLI_PROMPT_H
+#define PENRIG_CLI_PROMPT_H
+
+#include <stdbool.h>
+
+#include "rig/base/loop.h"
+
+struct prompt {
+	struct loop *loop;
+	int fd;
+	bool waiting;
+	char line[64]; /* longer lines are cut: only the first word counts */
+	unsigned len;
+	void (*answer)(void *ctx, bool go_on);
+	void *ctx;
+};
+
+/* Waits for a line of `fd`: an empty one or "y" means go on; "q", "n" or the end of input give up; any other line is
+ * passed over. -errno of the loop; -EALREADY while a question is open. */
+int prompt_ask(struct prompt *prompt);
+void prompt_cancel(struct prompt *prompt);
+
+#endif

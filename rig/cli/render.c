@@ -1,0 +1,337 @@
+/* The record of a run on a terminal or in a log. Judges nothing: every outcome and reason is the record's own. */
+#include <math.h>
+#include <string.h>
+
+#include "rig/cli/command.h"
+#include "rig/cli/render.h"
+
+#define CELL 48
+
+enum tone { TONE_NONE, TONE_GOOD, TONE_WARN, TONE_BAD, TONE_DIM };
+
+static void tone_on(FILE *out, const struct style *style, enum tone tone)
+{
+	static const char *const code[] = {"", "\x1b[1;32m", "\x1b[1;33m", "\x1b[1;31m", "\x1b[2m"};
+
+	if (style->colour)
+		fputs(code[tone], out);
+}
+
+static void tone_off(FILE *out, const struct style *style, enum tone tone)
+{
+	if (style->colour && tone != TONE_NONE)
+		fputs("\x1b[0m", out);
+}
+
+static enum tone tone_of(enum outcome outcome)
+{
+	switch (outcome) {
+	case OUTCOME_PASS: return TONE_GOOD;
+	case OUTCOME_CONDITIONAL_PASS:
+	case OUTCOME_INCONCLUSIVE: return TONE_WARN;
+	case OUTCOME_CONDITIONAL_FAIL:
+	case OUTCOME_FAIL: return TONE_BAD;
+	}
+	return TONE_NONE;
+}
+
+const struct record_result *find_result(const struct record_point *point, const char *name, const char *method)
+{
+	for (unsigned i = 0; i < point->results; i++) {
+		const struct result *r = &point->result[i].result;
+
+		if (strcmp(r->name, name) == 0 && (!method || strcmp(r->method, method) == 0))
+			return &point->result[i];
+	}
+	return NULL;
+}
+
+static void field(FILE *out, const char *name, const char *value)
+{
+	if (!*value)
+		return;
+	fprintf(out, "%-11s", name);
+	print_clean(out, value);
+	fputc('\n', out);
+}
+
+static void render_device(FILE *out, const struct record_device *d)
+{
+	const struct device_identity *id = &d->identity;
+	const char *role = strcmp(d->role, "load_sensor") == 0 ? "sensor" : d->role;
+	char line[600];
+
+	if (!*id->maker && !*id->model && !*id->serial)
+		snprintf(line, sizeof(line), "not identified (%s)", d->link.uri);
+	else
+		snprintf(line, sizeof(line), "%s %s, serial number %s, firmware %s (%s)", id->maker, id->model,
+			 *id->serial ? id->serial : "not told", *id->firmware ? id->firmware : "not told", d->link.uri);
+	field(out, role, line);
+	if (!*d->calibration.certificate)
+		return;
+	snprintf(line, sizeof(line), "certificate %s of %s, valid through %s", d->calibration.certificate,
+		 d->calibration.laboratory, d->calibration.due);
+	field(out, "", line);
+}
+
+void render_header(FILE *out, const struct record *record)
+{
+	char line[400];
+
+	field(out, "DUT", record->dut);
+	snprintf(line, sizeof(line), "%s%s%s", record->plan_name, *record->plan_description ? ": " : "",
+		 record->plan_description);
+	field(out, "plan", line);
+	snprintf(line, sizeof(line), "%s%s%s", record->bench_name, *record->bench_site ? ", " : "", record->bench_site);
+	field(out, "bench", line);
+	for (unsigned i = 0; i < record->devices; i++)
+		render_device(out, &record->device[i]);
+	field(out, "operator", record->operator_name);
+	field(out, "lot", record->lot);
+	field(out, "cartridge", record->cartridge);
+	for (unsigned i = 0; i < record->attrs; i++)
+		field(out, record->attr[i].key, record->attr[i].value);
+	field(out, "started", record->started_utc);
+	field(out, "ended", record->ended_utc);
+}
+
+static void cell_value(const struct style *style, const struct record_result *r, char cell[CELL])
+{
+	if (r && r->result.valid)
+		format_value(style, r->result.value, r->result.expanded_u, cell, CELL);
+	else
+		snprintf(cell, CELL, "-");
+}
+
+static void cell_plain(int decimals, const struct record_result *r, double factor, char cell[CELL])
+{
+	if (r && r->result.valid && isfinite(r->result.value))
+		snprintf(cell, CELL, "%.*f", decimals, r->result.value * factor);
+	else
+		snprintf(cell, CELL, "-");
+}
+
+static const char *outcome_text(const struct record_point *point)
+{
+	bool limited = false;
+
+	for (unsigned i = 0; i < point->results; i++)
+		limited = limited || point->result[i].has_limit;
+	if (!point->measured)
+		return point->outcome >= OUTCOME_CONDITIONAL_FAIL ? outcome_name(point->outcome) : "not measured";
+	return limited ? outcome_name(point->outcome) : "measured";
+}
+
+static void point_row(FILE *out, const struct style *style, const struct record *record,
+		      const struct record_point *point)
+{
+	const char *rate_method = record->judge_nominal_rate ? "nominal" : "realised";
+	const char *depth_method = record->judge_displacement ? "displacement" : "force_equivalent";
+	enum tone tone = point->counts ? tone_of(point->outcome) : TONE_DIM;
+	char cell[CELL];
+
+	fprintf(out, "%4u %7.3f %7.4g ", point->plan.number + 1, point->plan.depth_mm, point->plan.rate_hz);
+	cell_value(style, find_result(point, "stroke_rate_hz", rate_method), cell);
+	print_padded(out, cell, -21);
+	cell_value(style, find_result(point, "depth_mm", depth_method), cell);
+	print_padded(out, cell, -19);
+	cell_plain(1, find_result(point, "depth_sd_mm", NULL), 1000, cell);
+	print_padded(out, cell, -7);
+	cell_plain(3, find_result(point, "period_jitter_pct", NULL), 1, cell);
+	print_padded(out, cell, -9);
+	cell_plain(1, find_result(point, "handle_temperature_c", NULL), 1, cell);
+	print_padded(out, cell, -7);
+	fputs("  ", out);
+	tone_on(out, style, tone);
+	fputs(outcome_text(point), out);
+	tone_off(out, style, tone);
+	if (!point->counts)
+		fprintf(out, " (attempt %u, does not count)", point->attempt);
+	else if (point->attempt > 1)
+		fprintf(out, " (attempt %u)", point->attempt);
+	fputc('\n', out);
+}
+
+static void result_reason(FILE *out, const struct style *style, const struct record_result *r)
+{
+	const char *why = *r->judgement.reason ? r->judgement.reason : r->result.reason;
+	enum tone tone = tone_of(r->judgement.outcome);
+
+	fprintf(out, "       %s%s%s%s: ", r->result.name, *r->result.method ? " (" : "", r->result.method,
+		*r->result.method ? ")" : "");
+	tone_on(out, style, tone);
+	fputs(outcome_name(r->judgement.outcome), out);
+	tone_off(out, style, tone);
+	fputs(r->limit.required ? ", " : " (informative), ", out);
+	print_clean(out, why);
+	fputc('\n', out);
+}
+
+static void reasons(FILE *out, const struct style *style, const struct record_result *results, unsigned count)
+{
+	for (unsigned i = 0; i < count; i++)
+		if (results[i].has_limit && results[i].judgement.outcome != OUTCOME_PASS)
+			result_reason(out, style, &results[i]);
+}
+
+void render_points(FILE *out, const struct style *style, const struct record *record)
+{
+	int step = -1;
+
+	for (unsigned i = 0; i < record->points; i++) {
+		const struct record_point *point = &record->point[i];
+
+		if ((int)point->plan.step != step) {
+			step = (int)point->plan.step;
+			fprintf(out, "\nstep %d", step + 1);
+			if (record->step_name && (unsigned)step < record->step_count) {
+				fputs(": ", out);
+				print_clean(out, record->step_name[step]);
+			}
+			fputs("\n   #  set mm  set Hz         rate Hz (95 %)      depth mm (95 %)  sd um  jitter %"
+			      "  handle C  outcome\n",
+			      out);
+		}
+		point_row(out, style, record, point);
+		if (*point->reason) {
+			fputs("       ", out);
+			print_clean(out, point->reason);
+			fputc('\n', out);
+		}
+		reasons(out, style, point->result, point->results);
+	}
+	if (record->points_planned > 0 && record->points == 0)
+		fprintf(out, "\nNone of the %u planned points was begun.\n", record->points_planned);
+}
+
+static void render_sweeps(FILE *out, const struct style *style, const struct record *record)
+{
+	for (unsigned i = 0; i < record->sweeps; i++) {
+		const struct record_sweep *sweep = &record->sweep[i];
+
+		fprintf(out, "step %u, %g Hz:", sweep->step + 1, sweep->rate_hz);
+		for (unsigned j = 0; j < sweep->results; j++) {
+			const struct result *result = &sweep->result[j].result;
+			char cell[CELL];
+
+			cell_value(style, &sweep->result[j], cell);
+			fprintf(out, "%s %s ", j ? "," : "", result->name);
+			fprintf(out, "%s%s%s", result->valid ? cell : "not known", result->valid ? " " : "",
+				result->valid ? result->unit : "");
+		}
+		fputc('\n', out);
+		reasons(out, style, sweep->result, sweep->results);
+	}
+}
+
+static void render_tests(FILE *out, const struct style *style, const struct record *record)
+{
+	for (unsigned i = 0; i < record->tests; i++) {
+		const struct record_test *test = &record->test[i];
+		enum tone tone = test->done ? tone_of(test->outcome) : TONE_WARN;
+
+		fprintf(out, "%s test: ", test->name);
+		tone_on(out, style, tone);
+		fputs(test->done ? outcome_name(test->outcome) : "not done", out);
+		tone_off(out, style, tone);
+		fputs(*test->text ? ", " : "", out);
+		print_clean(out, test->text);
+		fputc('\n', out);
+	}
+}
+
+void render_extras(FILE *out, const struct style *style, const struct record *record)
+{
+	if (record->sweeps + record->tests + record->conditions > 0)
+		fputc('\n', out);
+	if (record->points > 0)
+		render_sweeps(out, style, record);
+	render_tests(out, style, record);
+	for (unsigned i = 0; i < record->conditions; i++) {
+		fputs("the pen reported: ", out);
+		print_clean(out, record->condition[i].text);
+		fputc('\n', out);
+	}
+}
+
+void render_stop_unverified(FILE *out, const struct style *style, const char *why)
+{
+	tone_on(out, style, TONE_BAD);
+	fputc('\n', out);
+	render_banner(out, style, "STOP");
+	fputs("\n*** STOP UNVERIFIED: the needles may still be moving. Cut the pen's power; do not touch the tip. "
+	      "***\n*** ",
+	      out);
+	print_clean(out, why);
+	fputs(" ***\n", out);
+	tone_off(out, style, TONE_BAD);
+}
+
+static void print_upper(FILE *out, const char *name)
+{
+	for (; *name; name++)
+		fputc(*name == '_' ? ' ' : *name >= 'a' && *name <= 'z' ? *name - 'a' + 'A' : *name, out);
+}
+
+/* CONDITIONAL stands on a line of its own: with its second word it would fit no terminal. */
+static void print_big(FILE *out, const struct style *style, enum outcome outcome)
+{
+	bool passes = outcome <= OUTCOME_CONDITIONAL_PASS;
+	const char *word = outcome == OUTCOME_INCONCLUSIVE ? "INCONCLUSIVE" : passes ? "PASS" : "FAIL";
+
+	if (!style->big)
+		return;
+	tone_on(out, style, tone_of(outcome));
+	if (outcome == OUTCOME_CONDITIONAL_PASS || outcome == OUTCOME_CONDITIONAL_FAIL) {
+		render_banner(out, style, "CONDITIONAL");
+		fputc('\n', out);
+	}
+	render_banner(out, style, word);
+	tone_off(out, style, tone_of(outcome));
+	fputc('\n', out);
+}
+
+static void print_status(FILE *out, const struct style *style, const struct record *record)
+{
+	bool complete = record->run_status == RUN_COMPLETE;
+
+	fputs("run: ", out);
+	tone_on(out, style, complete ? TONE_NONE : TONE_WARN);
+	fputs(run_status_name(record->run_status), out);
+	tone_off(out, style, complete ? TONE_NONE : TONE_WARN);
+	if (*record->status_reason) {
+		fputs(", ", out);
+		print_clean(out, record->status_reason);
+	}
+	fputc('\n', out);
+	if (!record->moved)
+		return;
+	tone_on(out, style, record->stop_verified ? TONE_NONE : TONE_BAD);
+	fputs(record->stop_verified ? "pen: seen to stand still" : "pen: STOP UNVERIFIED", out);
+	tone_off(out, style, record->stop_verified ? TONE_NONE : TONE_BAD);
+	fputs(*record->stop_text ? ", " : "", out);
+	print_clean(out, record->stop_text);
+	fputc('\n', out);
+}
+
+void render_verdict(FILE *out, const struct style *style, const struct record *record)
+{
+	enum tone tone = record->has_verdict ? tone_of(record->dut_verdict) : TONE_WARN;
+
+	fputc('\n', out);
+	if (record->has_verdict)
+		print_big(out, style, record->dut_verdict);
+	fputs("verdict: ", out);
+	tone_on(out, style, tone);
+	if (record->has_verdict)
+		print_upper(out, outcome_name(record->dut_verdict));
+	else
+		fputs("none", out);
+	tone_off(out, style, tone);
+	if (*record->verdict_reason) {
+		fputs(", ", out);
+		print_clean(out, record->verdict_reason);
+	}
+	fputc('\n', out);
+	print_status(out, style, record);
+}

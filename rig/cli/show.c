@@ -1,0 +1,173 @@
+/* `penrig show`: what a run file holds. Opens it read-only and judges nothing anew. */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "rig/cli/command.h"
+#include "rig/cli/render.h"
+#include "rig/run/runfile.h"
+
+#define TAIL 12 /* journal entries at the end of the summary */
+
+struct show_options {
+	bool json, journal, verify;
+	int color;
+};
+
+static const struct cli_option show_table[] = {
+	{.name = "json",
+	 .kind = OPTION_FLAG,
+	 .offset = offsetof(struct show_options, json),
+	 .help = "Print the stored JSON report; for a run that ended before it had one, the report of what it "
+		 "recorded."},
+	{.name = "journal",
+	 .kind = OPTION_FLAG,
+	 .offset = offsetof(struct show_options, journal),
+	 .help = "Print the whole journal: seconds since the start, kind, entry."},
+	{.name = "verify",
+	 .kind = OPTION_FLAG,
+	 .offset = offsetof(struct show_options, verify),
+	 .help = "Recompute the journal's hash chain and the digest of every block of samples."},
+	{.name = "color",
+	 .kind = OPTION_WORD,
+	 .arg = "WHEN",
+	 .offset = offsetof(struct show_options, color),
+	 .words = colour_words,
+	 .help = "auto, always or never."},
+	{.name = NULL},
+};
+
+struct journal {
+	uint64_t start_ns;
+	unsigned long seen, skip; /* entries; how many of the first are not printed */
+};
+
+static int count_entry(void *ctx, uint64_t host_ns, const char *kind, const char *json)
+{
+	struct journal *journal = ctx;
+
+	(void)kind, (void)json;
+	if (journal->seen++ == 0)
+		journal->start_ns = host_ns;
+	return 0;
+}
+
+static int print_entry(void *ctx, uint64_t host_ns, const char *kind, const char *json)
+{
+	struct journal *journal = ctx;
+
+	if (journal->skip) {
+		journal->skip--;
+		return 0;
+	}
+	printf("%12.6f  %-10s ", (double)(int64_t)(host_ns - journal->start_ns) / (double)NS_PER_S, kind);
+	print_clean(stdout, json);
+	fputc('\n', stdout);
+	return 0;
+}
+
+static int print_journal(struct runfile_reader *reader, unsigned long tail, struct err *err)
+{
+	struct journal journal = {.seen = 0};
+	int rc = runfile_each_journal(reader, count_entry, &journal, err);
+
+	if (rc < 0)
+		return rc;
+	if (tail && journal.seen > tail)
+		journal.skip = journal.seen - tail;
+	if (tail)
+		printf("\njournal, %s%lu of %lu entries (--journal prints all)\n", journal.skip ? "last " : "",
+		       journal.seen - journal.skip, journal.seen);
+	return runfile_each_journal(reader, print_entry, &journal, err);
+}
+
+static int print_report(const struct cli_tables *tables, struct runfile_reader *reader, const struct record *record,
+			struct err *err)
+{
+	char *text = NULL;
+	int rc = runfile_report(reader, &text, err);
+
+	if (rc == 0)
+		fputs(text, stdout);
+	free(text);
+	for (unsigned i = 0; rc == -ENOENT && tables->reports[i]; i++)
+		if (strcmp(tables->reports[i]->id, "json") == 0)
+			return tables->reports[i]->write(record, stdout, err);
+	return rc;
+}
+
+static int print_summary(const char *path, struct runfile_reader *reader, const struct record *record, int color,
+			 struct err *err)
+{
+	struct style style = style_of(stdout, (enum colour_choice)color);
+
+	fputs("run file   ", stdout);
+	print_clean(stdout, path);
+	fputs("\npenrig     ", stdout);
+	print_clean(stdout, record->software_version);
+	fputs(*record->software_build ? " (" : "", stdout);
+	print_clean(stdout, record->software_build);
+	fputs(*record->software_build ? ")\n" : "\n", stdout);
+	render_header(stdout, record);
+	render_points(stdout, &style, record);
+	render_extras(stdout, &style, record);
+	render_verdict(stdout, &style, record);
+	if (record->moved && !record->stop_verified)
+		render_stop_unverified(stdout, &style, record->stop_text);
+	return print_journal(reader, TAIL, err);
+}
+
+static int show(const struct cli_tables *tables, const struct show_options *o, const char *path,
+		struct runfile_reader *reader, const struct record *record, struct err *err)
+{
+	int rc = 0;
+
+	if (o->verify) {
+		rc = runfile_verify(reader, err);
+		if (rc == 0 && !o->json)
+			printf("verified: the journal's chain and every block's digest are as they were written\n");
+	}
+	if (rc == 0 && o->json)
+		return print_report(tables, reader, record, err);
+	if (rc == 0 && o->journal)
+		return print_journal(reader, 0, err);
+	if (rc == 0 && !o->verify)
+		rc = print_summary(path, reader, record, o->color, err);
+	return rc;
+}
+
+static int show_run(const struct cli_tables *tables, const void *options, const char *const *operands, unsigned count)
+{
+	struct runfile_reader *reader = NULL;
+	struct record *record = NULL;
+	struct err err = {0};
+	int rc = runfile_open(operands[0], &reader, &record, &err);
+
+	(void)count;
+	if (rc < 0)
+		return cli_error(rc == -ENOENT || rc == -EACCES || rc == -EINVAL || rc == -EISDIR ? EXIT_USAGE
+												  : EXIT_STORAGE,
+				 "%s", err.text);
+	rc = show(tables, options, operands[0], reader, record, &err);
+	runfile_reader_free(reader);
+	record_free(record);
+	return rc < 0 ? cli_error(EXIT_STORAGE, "%s", err.text) : EXIT_PASS;
+}
+
+const struct command command_show = {
+	.name = "show",
+	.operands = "RUNFILE",
+	.operands_min = 1,
+	.operands_max = 1,
+	.summary = "Show what a run file holds",
+	.description = "Prints who, what and when, every point, the verdict and the end of the journal, as they were "
+		       "recorded. A file "
+		       "left by a run that was killed opens too and says where it ended.\n\n"
+		       "The exit code says whether the file could be shown, not what the verdict was: 0 shown, 2 not "
+		       "there or not "
+		       "readable, 6 not a run file, or damaged (with --verify: a digest or the chain does not fit).",
+	.example = "  penrig show SN-0417-conformance-20260301T091500Z.penrig\n  penrig show --verify RUNFILE\n",
+	.options = show_table,
+	.options_size = sizeof(struct show_options),
+	.run = show_run,
+};

@@ -1,0 +1,127 @@
+/* `penrig version`: what was compiled, with what, and what the machine loads now. Library versions are asked from the
+ * loaded libraries by name, so that this file needs none of their headers. */
+#include <dlfcn.h>
+#include <stdint.h>
+#include <string.h>
+
+#include "build-id.h"
+#include "rig/cli/command.h"
+#include "rig/cli/version.h"
+
+#ifdef __clang__
+#define COMPILER "clang " __clang_version__
+#else
+#define COMPILER "gcc " __VERSION__
+#endif
+
+typedef const char *(*version_fn)(void);
+
+struct usb_version { /* what libusb_get_version() points to begins so (libusb.h, struct libusb_version) */
+	uint16_t major, minor, micro, nano;
+};
+typedef const struct usb_version *(*usb_version_fn)(void);
+
+enum version_kind { VERSION_FUNCTION, VERSION_STRING, VERSION_USB, VERSION_NONE };
+
+static const struct {
+	const char *module; /* pkg-config's name */
+	const char *symbol;
+	enum version_kind kind;
+	const char *package, *use;
+} libraries[] = {
+	{"libserialport", "sp_get_package_version_string", VERSION_FUNCTION, "libserialport0", "serial links"},
+	{"libusb-1.0", "libusb_get_version", VERSION_USB, "libusb-1.0-0", "USB links"},
+	{"libudev", NULL, VERSION_NONE, "libudev1", "stable names"},
+	{"libcjson", "cJSON_Version", VERSION_FUNCTION, "libcjson1", "plans, benches, reports"},
+	{"gsl", "gsl_version", VERSION_STRING, "libgsl27", "statistics"},
+	{"sqlite3", "sqlite3_libversion", VERSION_FUNCTION, "libsqlite3-0", "run files"},
+	{"libzstd", "ZSTD_versionString", VERSION_FUNCTION, "libzstd1", "compression"},
+	{"libsodium", "sodium_version_string", VERSION_FUNCTION, "libsodium23", "hashes"},
+};
+
+void version_record(struct record *record)
+{
+	snprintf(record->software_version, sizeof(record->software_version), "%s", PENRIG_VERSION);
+	snprintf(record->software_build, sizeof(record->software_build), "%.30s, %.30s", PENRIG_BUILD, COMPILER);
+}
+
+/* dlsym() gives an object pointer also for functions; POSIX says that the bytes are the same. */
+static void loaded_version(enum version_kind kind, const char *symbol, char *ret, size_t size)
+{
+	void *address = symbol ? dlsym(RTLD_DEFAULT, symbol) : NULL;
+	usb_version_fn usb;
+	version_fn text;
+
+	ret[0] = '\0';
+	if (!address)
+		return;
+	memcpy(&usb, &address, sizeof(usb));
+	memcpy(&text, &address, sizeof(text));
+	if (kind == VERSION_FUNCTION)
+		snprintf(ret, size, "%s", text());
+	else if (kind == VERSION_STRING)
+		snprintf(ret, size, "%s", *(const char *const *)address);
+	else if (kind == VERSION_USB)
+		snprintf(ret, size, "%u.%u.%u", usb()->major, usb()->minor, usb()->micro);
+}
+
+/* PENRIG_LIBS is "name=version name=version ..." */
+static void compiled_version(const char *module, char *ret, size_t size)
+{
+	const char *at = PENRIG_LIBS;
+	size_t len = strlen(module);
+
+	snprintf(ret, size, "?");
+	for (; *at; at += strcspn(at, " "), at += *at == ' ')
+		if (strncmp(at, module, len) == 0 && at[len] == '=')
+			snprintf(ret, size, "%.*s", (int)strcspn(at + len + 1, " "), at + len + 1);
+}
+
+static void print_libraries(void)
+{
+	char compiled[40], loaded[40];
+
+	printf("\nlibraries\n");
+	for (size_t i = 0; i < sizeof(libraries) / sizeof(libraries[0]); i++) {
+		compiled_version(libraries[i].module, compiled, sizeof(compiled));
+		loaded_version(libraries[i].kind, libraries[i].symbol, loaded, sizeof(loaded));
+		printf("  %-15s%-10s", libraries[i].module, compiled);
+		if (*loaded)
+			printf("loaded %-10s", loaded);
+		else
+			printf("%-17s", libraries[i].symbol ? "not used yet" : "");
+		printf("%s (%s)\n", libraries[i].use, libraries[i].package);
+	}
+}
+
+static int version_run(const struct cli_tables *tables, const void *options, const char *const *operands,
+		       unsigned count)
+{
+	(void)options, (void)operands, (void)count;
+	printf("penrig %s (%s, %s)\n", PENRIG_VERSION, PENRIG_BUILD, COMPILER);
+	print_libraries();
+	printf("\nlinks\n");
+	for (unsigned i = 0; tables->links[i]; i++)
+		printf("  %-15s%s:\n", tables->links[i]->name, tables->links[i]->scheme);
+	printf("\ndrivers\n");
+	for (unsigned i = 0; tables->drivers[i]; i++)
+		printf("  %-15s%s\n", tables->drivers[i]->name, tables->drivers[i]->description);
+	printf("\nreports\n");
+	for (unsigned i = 0; tables->reports[i]; i++)
+		printf("  %-15s%s\n", tables->reports[i]->id, tables->reports[i]->description);
+	printf("\nmissing        nothing: every library of this version is required and present\n");
+	return EXIT_PASS;
+}
+
+static const struct cli_option no_options[] = {{.name = NULL}};
+
+const struct command command_version = {
+	.name = "version",
+	.operands = "",
+	.summary = "Print the version, the libraries, and what is built in",
+	.description = "The first line is \"penrig VERSION (BUILD, COMPILER)\". Libraries are listed with the version "
+		       "penrig was "
+		       "compiled against, the one that is loaded now and the package that holds it.",
+	.options = no_options,
+	.run = version_run,
+};

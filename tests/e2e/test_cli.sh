@@ -1,0 +1,144 @@
+#!/bin/bash
+# The command line from outside: exit codes, messages with their remedy, output that does not arrive, --json, show, signals.
+# Runs on the virtual clock (penrig-a) where a bench is needed. B and ROOT come from run-tests.sh.
+set -u
+penrig=$B/penrig
+a=$B/tests/penrig-a
+demo=$ROOT/fixtures/plans/demo.json
+passed=0 failed=0
+# a copy: a bench is locked while a run is on it, and other tests use the shipped one
+bench=$PWD/bench.json
+sed "s|\.\./phantoms|$ROOT/fixtures/phantoms|" "$ROOT/fixtures/benches/virtual-usb.json" >"$bench"
+unset PENRIG_BENCH NO_COLOR
+export LC_ALL=C.UTF-8
+
+ok() { passed=$((passed + 1)); }
+bad() {
+	failed=$((failed + 1))
+	echo "FAILED: $*"
+	sed 's/^/    out: /' out | head -n 15
+	sed 's/^/    err: /' err | head -n 15
+}
+# expect CODE TEXT COMMAND...: exit code, and TEXT (a fixed string) somewhere in what it printed
+expect() {
+	local code=$1 text=$2 got
+	shift 2
+	"$@" >out 2>err </dev/null
+	got=$?
+	if [ $got -ne "$code" ]; then
+		bad "exit $got instead of $code: $*"
+	elif ! grep -qF -- "$text" out err; then
+		bad "does not say \"$text\": $*"
+	else
+		ok
+	fi
+}
+truth() { if "${@:2}"; then ok; else bad "$1"; fi; }
+
+# ---- usage
+expect 2 "usage: penrig COMMAND" "$penrig"
+expect 0 "usage: penrig COMMAND" "$penrig" --help
+expect 0 "penrig 0" "$penrig" --version
+expect 2 'did you mean "list"?' "$penrig" lsit
+expect 2 'did you mean "--bench"?' "$penrig" run --bnech x plan.json
+expect 2 "PLAN is missing" "$penrig" run
+expect 2 "--bench is missing" "$penrig" run "$demo" --dut X
+expect 2 "--dut is missing" "$penrig" run "$demo" --bench "$bench"
+expect 2 "no such format" "$penrig" run "$demo" --bench "$bench" --dut X --report pdf
+expect 2 "must be KEY=VALUE" "$penrig" run "$demo" --bench "$bench" --dut X --attr novalue
+expect 2 "without control characters" "$penrig" run "$demo" --bench "$bench" --dut X --lot $'a\033b'
+expect 2 "--progress-fd 77: not open" "$penrig" run "$demo" --bench "$bench" --dut X --progress-fd 77
+expect 2 "must be the number of an open descriptor" "$penrig" run "$demo" --bench "$bench" --dut X --progress-fd three
+expect 2 "nosuch.json" "$penrig" run nosuch.json --bench "$bench" --dut X
+expect 2 "nosuch.json" "$penrig" check "$demo" --bench nosuch.json
+expect 2 "nosuch.penrig" "$penrig" show nosuch.penrig
+for command in run check list show version help; do
+	expect 0 "usage: penrig $command" "$penrig" "$command" --help
+	expect 0 "usage: penrig $command" "$penrig" help "$command"
+	"$penrig" help --man "$command" >page.scd
+	truth "the manual page of $command is not what scdoc takes" eval 'scdoc <page.scd >page.1 2>err && [ -s page.1 ]'
+done
+"$penrig" help --man penrig >page.scd
+truth "penrig(1) is not what scdoc takes" eval 'scdoc <page.scd >page.1 2>err && [ -s page.1 ]'
+"$penrig" help --completion >completion
+truth "the completion is not a bash script" bash -n completion
+truth "the completion offers run's options" bash -c '. ./completion; COMP_WORDS=(penrig run --du); COMP_CWORD=2; _penrig; [ "${COMPREPLY[*]}" = --dut ]'
+
+# ---- output that does not arrive is no success
+if [ -e /dev/full ]; then
+	expect 6 "cannot write to standard output" bash -c '"$0" version >/dev/full' "$penrig"
+fi
+expect 6 "cannot write to standard output" bash -c '"$0" version >&-' "$penrig"
+
+# ---- check
+expect 0 "duration   about" "$penrig" check "$demo" --bench "$bench"
+expect 0 "run file   about" env PENRIG_BENCH="$bench" "$penrig" check "$demo"
+sed 's/"depth_mm"/"dpeth_mm"/' "$demo" >wrong.json
+expect 2 'did you mean "depth_mm"' "$penrig" check wrong.json --bench "$bench"
+truth "the message names line and column" grep -qE 'wrong\.json:[0-9]+:[0-9]+: ' err
+sed 's/2026-01-15/2020-01-15/; s/2099-12-31/2020-12-31/' "$bench" >overdue.json
+expect 8 "overdue.json:" "$penrig" check "$demo" --bench overdue.json
+
+# ---- run, on the virtual clock
+run_a() { # world options, then --, then options of run
+	local world=()
+	while [ "$1" != -- ]; do world+=("$1"); shift; done
+	shift
+	"$a" --bench "$bench" "${world[@]}" -- run "$demo" --bench "$bench" --no-input "$@"
+}
+expect 0 "verdict: PASS" run_a -- --dut PEN-GOOD-01 --output-dir good --name good --operator "J. Doe" --lot L7 --attr shift=late --report junit
+truth "the files stand where they were said to be" test -s good/good.penrig -a -s good/good.report.json -a -s good/good.junit.xml
+truth "no journal file is left" test ! -e good/good.penrig-wal -a ! -e good/good.penrig-shm
+truth "who and what entered the report" "$PYTHON" -c '
+import json
+text = open("good/good.report.json").read()
+assert json.loads(text)["dut_verdict"] == "pass"
+for word in ("J. Doe", "L7", "shift", "late", "PEN-GOOD-01"):
+    assert word in text, word'
+expect 2 "choose another name" run_a -- --dut PEN-GOOD-01 --output-dir good --name good
+expect 1 "verdict: FAIL, depth" run_a --virtual-dut PEN-DEEP-01 -- --dut PEN-DEEP-01 --output-dir deep
+truth "the report says fail" grep -q '"dut_verdict": "fail"' deep/*.report.json
+expect 4 "is not there" run_a -- --dut PEN-OTHER --output-dir other
+sed 's/usb:1209:0001:{dut}/usb:port=1-1/' "$bench" >port.json
+expect 8 "PEN-GOOD-01" "$a" --bench "$bench" -- run "$demo" --bench port.json --no-input --dut PEN-OTHER --output-dir other
+expect 8 "overdue.json:" "$a" --bench "$bench" -- run "$demo" --bench overdue.json --no-input --dut PEN-GOOD-01 --output-dir overdue
+truth "a refused run has a report too" grep -q '"run_status": "refused"' overdue/*.report.json
+expect 6 "cannot make the output folder" run_a -- --dut PEN-GOOD-01 --output-dir /proc/nowhere
+
+run_a -- --dut PEN-GOOD-01 --output-dir json --json >out 2>err
+truth "--json prints the report and nothing else" "$PYTHON" -c 'import json; assert json.load(open("out"))["dut_verdict"] == "pass"'
+truth "--json prints what is in the file" "$PYTHON" -c '
+import glob, json
+assert json.load(open("out")) == json.load(open(glob.glob("json/*.report.json")[0]))'
+if [ -e /dev/full ]; then
+	run_a -- --dut PEN-GOOD-01 --output-dir full --json >/dev/full 2>err
+	truth "--json to a full device is no success" test $? -eq 6
+fi
+
+run_a -- --dut PEN-GOOD-01 --output-dir events --quiet --progress-fd 3 >out 2>err 3>events.jsonl
+truth "events are JSON lines that end in the end" "$PYTHON" -c '
+import json
+events = [json.loads(line) for line in open("events.jsonl")]
+assert events[-1]["event"] == "end" and events[-1]["exit_code"] == 0 and not events[-1]["stop_unverified"], events[-1]
+points = [e for e in events if e["event"] == "point"]
+assert points and len(points) == points[0]["points"] and all(e["outcome"] == "pass" for e in points)'
+truth "--quiet leaves the verdict and the files" eval 'grep -q "^verdict: PASS" out && ! grep -q "^step" out && grep -q "^run file: events/" out'
+truth "no escape sequences in a log" eval '! grep -q $'"'"'\033'"'"' out err'
+
+# ---- show
+expect 0 "verdict: PASS" "$penrig" show good/good.penrig
+expect 0 "verified" "$penrig" show --verify good/good.penrig
+expect 0 "begin" "$penrig" show --journal good/good.penrig
+"$penrig" show --json good/good.penrig >out 2>err
+truth "show --json gives the report as it was saved" "$PYTHON" -c '
+import json
+assert json.load(open("out")) == json.load(open("good/good.report.json"))'
+echo "not a run file" >text.penrig
+expect 6 "not a run file" "$penrig" show text.penrig
+mkdir locked && cp good/good.penrig locked/ && chmod 555 locked
+expect 0 "verdict: PASS" "$penrig" show locked/good.penrig
+chmod 755 locked
+truth "show leaves nothing behind" eval '[ "$(ls locked)" = good.penrig ]'
+
+echo "$passed passed, $failed failed, 0 skipped"
+[ $failed -eq 0 ]

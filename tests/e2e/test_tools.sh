@@ -1,0 +1,102 @@
+#!/bin/bash
+# The tools that guard the rest must themselves be able to fail: lint on a tree with one mistake each, the test runner on tests that
+# pass, fail, skip, hang and crash, the installer of packages with an apt that only writes down what it is told.
+set -u
+tools=$ROOT/tests/tools
+passed=0 failed=0
+check() { # TEXT CONDITION...
+	if "${@:2}"; then passed=$((passed + 1)); else failed=$((failed + 1)); echo "FAILED: $1"; cat out; fi
+}
+says() { grep -qF -- "$1" out; }
+
+# ---- lint
+mkdir -p tree && cd tree || exit 1
+mkdir -p rig/base rig/link rig/measure rig/run rig/cli drivers/x reports fixtures/virtual tests docs
+cp "$ROOT/.clang-format" .
+touch Makefile README.md LICENSE
+lint() { env -u CI "$tools/lint.sh" >out 2>&1; }
+mistake() { # FILE WHAT TEXT
+	printf '%b' "$3" >"$1"
+	lint
+	check "lint passes: $2" test $? -ne 0
+	check "lint does not name $1: $2" says "$1:"
+	rm "$1"
+}
+lint
+check "lint does not pass a clean tree" test $? -eq 0
+mistake rig/base/a.c "layout" 'int  a;\n'
+mistake rig/base/a.c "base includes run" '#include "rig/run/plan.h"\n'
+mistake rig/measure/a.c "measure includes the loop" '#include "rig/base/loop.h"\n'
+mistake rig/run/a.c "run includes a driver" '#include "drivers/x/wire.h"\n'
+mistake drivers/x/a.c "a driver includes run" '#include "rig/run/plan.h"\n'
+mistake fixtures/virtual/a.c "the virtual bench uses a driver's parser" '#include "drivers/x/device.h"\n'
+mistake rig/run/a.c "SQLite outside its file" '#include <sqlite3.h>\n'
+mistake rig/link/a.c "cJSON outside its file" '#include <cJSON.h>\n'
+mistake rig/run/a.c "the product knows of virtual devices" 'int is_virtual;\n'
+mistake rig/run/a.c "printing" '#include <stdio.h>\nvoid a(void)\n{\n        printf("a");\n}\n'
+mistake drivers/x/a.c "exiting" '#include <stdlib.h>\nvoid a(void)\n{\n        exit(1);\n}\n'
+mistake rig/base/a.c "a long function" "void a(void)\n{\n$(printf '        ;\\n%.0s' {1..70})}\n"
+mistake notes.txt "a stray file at the top" 'x'
+mistake docs/a.md "a link to nowhere" 'See [b](b.md).\n'
+mistake rig/base/a.c "unfinished work" "/* TO""DO */\n"
+cd ..
+
+# ---- the runner
+echo 'exit 0' >pass.sh
+echo 'exit 1' >fail.sh
+echo 'echo no device; exit 77' >skip.sh
+echo 'exec sleep 60' >hang.sh
+echo 'kill -SEGV $$' >crash.sh
+echo 'echo "5 passed, 0 failed, 0 skipped"' >count.sh
+echo 'echo "5 passed, 1 failed, 0 skipped"' >liar.sh
+cp "$(command -v true)" silent
+run() { TEST_TIMEOUT=1 "$tools/run-tests.sh" "$@" >out 2>&1; }
+run "$PWD/pass.sh" "$PWD/count.sh"
+check "the runner adds up" says "6 passed, 0 failed, 0 skipped"
+for bad in fail skip hang crash nothere; do
+	run "$PWD/pass.sh" "$PWD/$bad.sh"
+	check "the runner passes over $bad.sh" test $? -ne 0
+	check "the runner does not count $bad.sh" says "1 passed, 1 failed, 0 skipped"
+done
+run "$PWD/liar.sh"
+check "a test that counts a failure and exits with 0 passes" test $? -ne 0
+check "its failure is not counted" says "5 passed, 1 failed, 0 skipped"
+run "$PWD/silent"
+check "a test program that runs no test passes" test $? -ne 0
+ALLOWED_SKIPS=skip.sh run "$PWD/pass.sh" "$PWD/skip.sh"
+check "an allowed skip fails" test $? -eq 0
+check "an allowed skip is not counted" says "1 passed, 0 failed, 1 skipped"
+run
+check "no tests at all pass" test $? -ne 0
+
+# ---- packages
+mkdir bin
+cat >bin/dpkg-query <<'END'
+#!/bin/sh
+for last; do :; done
+[ "$last" = here ] && echo installed || exit 1
+END
+cat >bin/apt-get <<'END'
+#!/bin/sh
+echo "$*" >>apt.log
+[ -e apt-fails ] && exit 100
+exit 0
+END
+printf '#!/bin/sh\necho "sudo $1 $2" >>apt.log; exec "$@"\n' >bin/sudo
+chmod +x bin/*
+deps() { rm -f apt.log; PATH=$PWD/bin:$PATH "$tools/deps.sh" "$@" >out 2>&1; }
+deps here
+check "nothing is missing, yet apt is called" test $? -eq 0 -a ! -e apt.log
+deps here absent
+check "a missing package is not installed" eval '[ $? -eq 0 ] && grep -q "install .*absent" apt.log'
+check "the line is not printed" says "apt-get install -y --no-install-recommends absent"
+check "what is there is installed again" eval '! grep -q "install.* here" apt.log'
+touch apt-fails
+deps absent
+check "a failed installation is success" test $? -ne 0
+check "a failed installation does not try again with new lists" grep -q update apt.log
+DEPS=skip deps absent
+check "DEPS=skip calls apt" test $? -eq 0 -a ! -e apt.log
+
+echo "$passed passed, $failed failed, 0 skipped"
+[ $failed -eq 0 ]

@@ -1,0 +1,321 @@
+/* What a person reads: values with their uncertainty, the table, the verdict in block letters, nothing that steers a
+ * terminal. */
+#include <math.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "rig/cli/command.h"
+#include "rig/cli/render.h"
+
+static const struct style plain = {.width = 100};
+static FILE *stream;
+static char *text;
+static size_t text_len;
+
+static void end(void)
+{
+	if (stream)
+		fclose(stream);
+	free(text);
+	stream = NULL;
+	text = NULL;
+}
+
+static FILE *begin(void)
+{
+	end();
+	stream = open_memstream(&text, &text_len);
+	return stream;
+}
+
+static void says(const char *what)
+{
+	if (!strstr(text, what))
+		fail_msg("\"%s\" is not in:\n%s", what, text);
+}
+
+static void says_not(const char *what)
+{
+	if (strstr(text, what))
+		fail_msg("\"%s\" is in:\n%s", what, text);
+}
+
+static void test_value_is_rounded_to_its_uncertainty(void **state)
+{
+	static const struct {
+		double value, u;
+		const char *text;
+	} cases[] = {
+		{1.00347, 0.00512, "1.0035 +- 0.0051"},
+		{119.9981, 0.0024, "119.9981 +- 0.0024"},
+		{31.26, 0.52, "31.26 +- 0.52"},
+		{1234.5, 120, "1234 +- 120"},
+		{2400, 0, "2400"},
+		{-0.0021, 0.013, "-0.002 +- 0.013"},
+		{1, 1e-12, "1.0000000 +- 0.0000000"},
+		{NAN, 1, "-"},
+		{1, INFINITY, "1"},
+	};
+	char got[64];
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		format_value(&plain, cases[i].value, cases[i].u, got, sizeof(got));
+		assert_string_equal(got, cases[i].text);
+	}
+	format_value(&(struct style){.utf8 = true}, 1.5, 0.25, got, sizeof(got));
+	assert_string_equal(got, "1.50 \xc2\xb1 0.25");
+}
+
+static void test_durations_and_bytes(void **state)
+{
+	char got[40];
+
+	(void)state;
+	format_duration(4.24, got, sizeof(got));
+	assert_string_equal(got, "4.2 s");
+	format_duration(59.4, got, sizeof(got));
+	assert_string_equal(got, "59 s");
+	format_duration(59.6, got, sizeof(got));
+	assert_string_equal(got, "1 min 00 s");
+	format_duration(3723, got, sizeof(got));
+	assert_string_equal(got, "1 h 02 min");
+	format_duration(NAN, got, sizeof(got));
+	assert_string_equal(got, "-");
+	format_bytes(999, got, sizeof(got));
+	assert_string_equal(got, "999 B");
+	format_bytes(999.6e3, got, sizeof(got));
+	assert_string_equal(got, "1 MB");
+	format_bytes(12345678, got, sizeof(got));
+	assert_string_equal(got, "12.3 MB");
+}
+
+static void add_result(struct record_point *point, const char *name, const char *method, double value, double u)
+{
+	struct result *r = &point->result[point->results++].result;
+
+	snprintf(r->name, sizeof(r->name), "%s", name);
+	snprintf(r->method, sizeof(r->method), "%s", method);
+	r->valid = r->trusted = true;
+	r->value = value;
+	r->expanded_u = u;
+}
+
+static struct record_point *measured_point(struct record *record, unsigned number, enum outcome outcome)
+{
+	struct record_point *point = record_add_point(record);
+
+	assert_non_null(point);
+	point->plan = (struct plan_point){.number = number, .depth_mm = 1, .rate_hz = 120};
+	point->attempt = 1;
+	point->counts = point->measured = true;
+	point->outcome = outcome;
+	add_result(point, "stroke_rate_hz", "realised", 119.9981, 0.0024);
+	add_result(point, "stroke_rate_hz", "nominal", 119.91, 0.0024);
+	add_result(point, "depth_mm", "force_equivalent", 1.21347, 0.0051);
+	add_result(point, "depth_mm", "displacement", 1.5, 0.0051);
+	add_result(point, "depth_sd_mm", "", 0.0123, 0);
+	add_result(point, "handle_temperature_c", "", 31.24, 0.3);
+	return point;
+}
+
+static void limit_last(struct record_point *point, enum outcome outcome, const char *reason)
+{
+	struct record_result *r = &point->result[point->results - 1];
+
+	r->has_limit = true;
+	r->limit.required = true;
+	r->judgement.outcome = outcome;
+	snprintf(r->judgement.reason, sizeof(r->judgement.reason), "%s", reason);
+}
+
+static void test_table_shows_values_outcome_and_reason(void **state)
+{
+	struct record *record = record_new();
+	struct record_point *point = measured_point(record, 0, OUTCOME_FAIL);
+
+	(void)state;
+	limit_last(point, OUTCOME_FAIL, "31.2 degC is 1.2 degC above the upper limit of 30 degC");
+	render_points(begin(), &plain, record);
+	fflush(stream);
+	says("1.000     120    119.9981 +- 0.0024   1.2135 +- 0.0051   12.3        -   31.2  fail\n");
+	says("handle_temperature_c: fail, 31.2 degC is 1.2 degC above the upper limit of 30 degC");
+	says_not("\x1b");
+	record->judge_nominal_rate = record->judge_displacement = true;
+	render_points(begin(), &plain, record);
+	fflush(stream);
+	says("119.9100 +- 0.0024");
+	says("1.5000 +- 0.0051");
+	record_free(record);
+}
+
+static void test_table_says_what_was_not_measured(void **state)
+{
+	struct record *record = record_new();
+	struct record_point *point = measured_point(record, 0, OUTCOME_INCONCLUSIVE);
+
+	(void)state;
+	point->counts = false;
+	limit_last(point, OUTCOME_INCONCLUSIVE, "");
+	snprintf(point->result[point->results - 1].result.reason, 60, "the channel was saturated");
+	point = record_add_point(record);
+	point->plan.number = 1;
+	point->attempt = 2;
+	point->counts = true;
+	point->outcome = OUTCOME_INCONCLUSIVE;
+	snprintf(point->reason, sizeof(point->reason), "the load sensor was unplugged");
+	render_points(begin(), &plain, record);
+	fflush(stream);
+	says("inconclusive (attempt 1, does not count)");
+	says("the channel was saturated");
+	says("not measured (attempt 2)");
+	says("the load sensor was unplugged");
+	record->point[1].measured = true;
+	render_points(begin(), &plain, record);
+	fflush(stream);
+	says("  measured (attempt 2)"); /* no limit met it: nothing was judged */
+	record_free(record);
+}
+
+static void test_no_point_at_all(void **state)
+{
+	struct record *record = record_new();
+
+	(void)state;
+	record->points_planned = 9;
+	render_points(begin(), &plain, record);
+	fflush(stream);
+	says("None of the 9 planned points was begun.");
+	record_free(record);
+}
+
+static void verdict(struct record *record, const struct style *style)
+{
+	render_verdict(begin(), style, record);
+	fflush(stream);
+}
+
+static void test_verdict_and_status(void **state)
+{
+	struct record *record = record_new();
+
+	(void)state;
+	record->has_verdict = true;
+	record->dut_verdict = OUTCOME_CONDITIONAL_FAIL;
+	record->run_status = RUN_DEVICE_LOST;
+	record->moved = true;
+	snprintf(record->verdict_reason, sizeof(record->verdict_reason), "depth_mm by 0.063 mm");
+	snprintf(record->status_reason, sizeof(record->status_reason), "gone");
+	snprintf(record->stop_text, sizeof(record->stop_text), "no fresh frames");
+	verdict(record, &plain);
+	says("verdict: CONDITIONAL FAIL, depth_mm by 0.063 mm\n");
+	says("run: device_lost, gone\n");
+	says("pen: STOP UNVERIFIED, no fresh frames\n");
+	record->stop_verified = true;
+	record->has_verdict = false;
+	verdict(record, &plain);
+	says("verdict: none");
+	says("pen: seen to stand still, no fresh frames\n");
+	says_not("UNVERIFIED");
+	record_free(record);
+}
+
+static void test_colours_follow_the_outcome(void **state)
+{
+	const struct style colour = {.colour = true, .width = 100};
+	struct record *record = record_new();
+
+	(void)state;
+	record->has_verdict = true;
+	record->run_status = RUN_COMPLETE;
+	record->dut_verdict = OUTCOME_PASS;
+	verdict(record, &colour);
+	says("\x1b[1;32mPASS\x1b[0m");
+	record->dut_verdict = OUTCOME_INCONCLUSIVE;
+	verdict(record, &colour);
+	says("\x1b[1;33mINCONCLUSIVE\x1b[0m");
+	record->dut_verdict = OUTCOME_FAIL;
+	verdict(record, &colour);
+	says("\x1b[1;31mFAIL\x1b[0m");
+	record_free(record);
+}
+
+static size_t widest_line(const char *s)
+{
+	size_t widest = 0;
+
+	while (*s) {
+		size_t len = strcspn(s, "\n");
+
+		widest = len > widest ? len : widest;
+		s += len + (s[len] == '\n');
+	}
+	return widest;
+}
+
+static void test_banner_has_every_letter_and_fits(void **state)
+{
+	static const char *const words[] = {"PASS", "FAIL", "INCONCLUSIVE", "CONDITIONAL", "STOP", "UNVERIFIED"};
+	const struct style narrow = {.width = 80}, wide = {.width = 200}, tiny = {.width = 20};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++) {
+		assert_true(render_banner(begin(), &narrow, words[i]));
+		fflush(stream);
+		assert_in_range(widest_line(text), 1, 80);
+		says("#");
+		assert_true(render_banner(begin(), &wide, words[i]));
+		fflush(stream);
+		assert_int_equal(widest_line(text), 2 + 12 * strlen(words[i]));
+		assert_false(render_banner(begin(), &tiny, words[i]));
+		fflush(stream);
+		assert_int_equal(text_len, 0);
+	}
+	assert_false(render_banner(begin(), &wide, "QUIZ"));
+	fflush(stream);
+	assert_int_equal(text_len, 0);
+	assert_true(render_banner(begin(), &narrow, "L"));
+	fflush(stream);
+	assert_int_equal(strncmp(text, "  ##          \n  ##          \n", 30), 0);
+	says("  ##########  \n");
+}
+
+static void test_text_of_others_cannot_steer_the_terminal(void **state)
+{
+	(void)state;
+	print_clean(begin(), "a\x1b[31mb\nc\xc2\x9b"
+			     "d\xff"
+			     "e\xc3\xa9\xed\xa0\x80");
+	fflush(stream);
+	assert_string_equal(text, "a?[31mb?c?d?e\xc3\xa9???");
+	assert_true(text_is_clean("J\xc3\xb6rg 90 %"));
+	assert_false(text_is_clean("a\tb"));
+	assert_false(text_is_clean("\xc0\xaf"));
+	assert_false(text_is_clean("\xc3"));
+	assert_false(text_is_clean("\xf4\x90\x80\x80"));
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_value_is_rounded_to_its_uncertainty),
+		cmocka_unit_test(test_durations_and_bytes),
+		cmocka_unit_test(test_table_shows_values_outcome_and_reason),
+		cmocka_unit_test(test_table_says_what_was_not_measured),
+		cmocka_unit_test(test_no_point_at_all),
+		cmocka_unit_test(test_verdict_and_status),
+		cmocka_unit_test(test_colours_follow_the_outcome),
+		cmocka_unit_test(test_banner_has_every_letter_and_fits),
+		cmocka_unit_test(test_text_of_others_cannot_steer_the_terminal),
+	};
+	int failed = cmocka_run_group_tests(tests, NULL, NULL);
+
+	end();
+	return failed;
+}
