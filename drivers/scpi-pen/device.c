@@ -15,7 +15,7 @@
 /* Lines per request: the first, one for silence or an odd answer, one to settle a changed state. */
 #define ASKED_MAX       3
 #define UPTIME_GRAIN_MS 20   /* how much the pen's uptime may lag behind its own clock */
-#define UPTIME_SLACK_MS 1000 /* the pen's clock against the host's: start of the exchange, and 2 % on top */
+#define UPTIME_SLACK_MS 1000 /* ahead of the host's clock by more than this and 2 %: an odd answer */
 
 _Static_assert((int)PEN_UNDERVOLTAGE == SCPI_UNDERVOLTAGE && (int)PEN_OVER_TEMPERATURE == SCPI_OVER_TEMPERATURE &&
 		       (int)PEN_STALL == SCPI_STALL && (int)PEN_DEADMAN_TRIPPED == SCPI_DEADMAN_TRIPPED &&
@@ -47,6 +47,10 @@ struct pen_state {
 	bool uptime_odd;
 };
 
+struct uptime { /* read by the pen between question and answer */
+	uint64_t ms, asked_ns, heard_ns;
+};
+
 struct pen {
 	struct device base;
 	struct driver_host host;
@@ -67,9 +71,10 @@ struct pen {
 	uint64_t asked_ns, deadline_ns;
 	bool candidate_valid;
 	struct pen_state candidate;
+	struct uptime candidate_uptime;
 
 	struct pen_state last;
-	uint64_t uptime_ms, uptime_host_ns;
+	struct uptime uptime;
 
 	struct scpi_reader reader;
 	struct device_identity identity;
@@ -283,61 +288,97 @@ static bool same_state(const struct pen_state *a, const struct pen_state *b)
 	       a->uptime_odd == b->uptime_odd;
 }
 
-static uint64_t uptime_bound_ms(const struct pen *pen, uint64_t host_ns)
+static uint64_t elapsed_ms(uint64_t from_ns, uint64_t to_ns)
 {
-	uint64_t elapsed_ms = host_ns > pen->uptime_host_ns ? (host_ns - pen->uptime_host_ns) / NS_PER_MS : 0;
-
-	return pen->uptime_ms + elapsed_ms + elapsed_ms / 50 + UPTIME_SLACK_MS;
+	return to_ns > from_ns ? (to_ns - from_ns) / NS_PER_MS : 0;
 }
 
-/* The uptime was read after the question was sent, and the last one before its answer came: at least the time between the two
- * must have passed. A pen that restarted soon after its power-on is behind that, though not behind its last uptime. */
-static uint64_t uptime_least_ms(const struct pen *pen)
+static uint64_t drift_ms(uint64_t elapsed)
 {
-	uint64_t elapsed_ms = pen->asked_ns > pen->uptime_host_ns ? (pen->asked_ns - pen->uptime_host_ns) / NS_PER_MS : 0;
-	uint64_t drift_ms = elapsed_ms / 50 + UPTIME_GRAIN_MS;
-
-	return pen->uptime_ms + (elapsed_ms > drift_ms ? elapsed_ms - drift_ms : 0);
+	return elapsed / 50 + UPTIME_GRAIN_MS;
 }
 
-static bool read_state(struct pen *pen, char **fields, uint64_t host_ns, struct pen_state *ret, uint64_t *ret_uptime_ms)
+/* At least the time from the answer before to this question has passed between two readings. A pen that restarted soon
+ * after its power-on is behind that, though not behind its last uptime. */
+static uint64_t least_ms(const struct uptime *before, const struct uptime *now)
+{
+	uint64_t elapsed = elapsed_ms(before->heard_ns, now->asked_ns), drift = drift_ms(elapsed);
+
+	return before->ms + (elapsed > drift ? elapsed - drift : 0);
+}
+
+static uint64_t most_ms(const struct uptime *before, const struct uptime *now)
+{
+	uint64_t elapsed = elapsed_ms(before->asked_ns, now->heard_ns);
+
+	return before->ms + elapsed + drift_ms(elapsed);
+}
+
+static bool follows(const struct uptime *before, const struct uptime *now)
+{
+	return now->ms >= least_ms(before, now) && now->ms <= most_ms(before, now);
+}
+
+static bool read_state(struct pen *pen, char **fields, struct pen_state *ret, struct uptime *uptime)
 {
 	uint64_t condition;
 
 	if (!scpi_read_bool(fields[0], &ret->running) || !scpi_read_uint(fields[1], &condition) || condition > 0x7fff ||
-	    !scpi_read_uint(fields[2], ret_uptime_ms))
+	    !scpi_read_uint(fields[2], &uptime->ms))
 		return false;
 	ret->condition = (uint32_t)condition & SCPI_CONDITION_ALL;
-	ret->rebooted = pen->last.rebooted || *ret_uptime_ms < uptime_least_ms(pen);
-	ret->uptime_odd = *ret_uptime_ms > uptime_bound_ms(pen, host_ns);
+	ret->rebooted = pen->last.rebooted || uptime->ms < least_ms(&pen->uptime, uptime);
+	ret->uptime_odd = uptime->ms > most_ms(&pen->uptime, uptime) + UPTIME_SLACK_MS;
 	return true;
 }
 
-/* A state that differs from the last one counts when two answers in a row say the same, or on the last answer. */
-static bool must_ask_again(struct pen *pen, const struct pen_state *state)
+/* Text has no checksum. A restart is believed when two answers in a row tell uptimes of which one follows from the
+ * other: a digit that flipped does not. */
+static bool confirmed(const struct pen *pen, const struct pen_state *state, const struct uptime *uptime)
 {
-	if (same_state(state, &pen->last) || (pen->candidate_valid && same_state(state, &pen->candidate)) ||
-	    pen->asked >= ASKED_MAX)
+	if (!pen->candidate_valid || !same_state(state, &pen->candidate))
+		return false;
+	return !state->rebooted || pen->last.rebooted || follows(&pen->candidate_uptime, uptime);
+}
+
+/* A state that differs from the last one counts when two answers in a row confirm it, or on the last answer. */
+static bool must_ask_again(struct pen *pen, const struct pen_state *state, const struct uptime *uptime)
+{
+	if (same_state(state, &pen->last) || confirmed(pen, state, uptime) || pen->asked >= ASKED_MAX)
 		return false;
 	pen->candidate = *state;
+	pen->candidate_uptime = *uptime;
 	pen->candidate_valid = true;
 	return true;
+}
+
+/* An uptime ahead of the host's time is kept for no more than the host's time allows, else the next true one would look
+ * like a restart. */
+static void keep_uptime(struct pen *pen, const struct uptime *uptime, bool restarted)
+{
+	struct uptime kept = *uptime;
+
+	if (!restarted && kept.ms > most_ms(&pen->uptime, uptime))
+		kept.ms = most_ms(&pen->uptime, uptime);
+	pen->uptime = kept;
 }
 
 static int take_state(struct pen *pen, char **fields, const struct scpi_readings *readings, uint64_t host_ns)
 {
 	struct pen_state state = {0};
-	uint64_t uptime_ms;
+	struct uptime uptime = {.asked_ns = pen->asked_ns, .heard_ns = host_ns};
 
-	if (!read_state(pen, fields, host_ns, &state, &uptime_ms))
+	if (!read_state(pen, fields, &state, &uptime))
 		return -EPROTO;
-	if (must_ask_again(pen, &state))
+	if (must_ask_again(pen, &state, &uptime))
 		return ANSWER_CHANGED;
+	bool restarted = state.rebooted && !pen->last.rebooted;
+	if (restarted && !confirmed(pen, &state, &uptime))
+		return -EPROTO;
 	uint32_t appeared = shown_condition(&state) & ~shown_condition(&pen->last);
 	state.uptime_odd = false;
 	pen->last = state;
-	pen->uptime_ms = uptime_ms;
-	pen->uptime_host_ns = host_ns;
+	keep_uptime(pen, &uptime, restarted);
 	struct pen_telemetry telemetry = {
 		.host_ns = host_ns,
 		.rate_hz = readings->rate_hz,
@@ -388,15 +429,14 @@ static int read_limits(struct pen *pen, char **fields)
 static int read_cartridge(struct pen *pen, char **fields, uint64_t host_ns)
 {
 	struct scpi_cartridge cartridge;
-	uint64_t uptime_ms;
+	struct uptime uptime = {.asked_ns = pen->asked_ns, .heard_ns = host_ns};
 
-	if (!scpi_read_cartridge(fields[0], &cartridge) || !scpi_read_uint(fields[1], &uptime_ms))
+	if (!scpi_read_cartridge(fields[0], &cartridge) || !scpi_read_uint(fields[1], &uptime.ms))
 		return -EPROTO;
 	memcpy(pen->identity.cartridge, cartridge.id, sizeof(pen->identity.cartridge));
 	pen->identity.needles = cartridge.needles;
 	pen->identity.cartridge_strokes = cartridge.strokes;
-	pen->uptime_ms = uptime_ms;
-	pen->uptime_host_ns = host_ns;
+	pen->uptime = uptime;
 	return 0;
 }
 

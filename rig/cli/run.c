@@ -117,7 +117,7 @@ struct run {
 	struct session *session;
 	FILE *people; /* where tables and verdict go */
 	bool suspend;
-	bool reported; /* the reports were written while the record said `reported_status` */
+	bool reported; /* a report was written while the record said `reported_status` */
 	enum run_status reported_status;
 };
 
@@ -156,12 +156,31 @@ static int save_reports(struct run *run, struct err *err)
 			continue;
 		report_path(run->record, run->tables->reports[i], path, sizeof(path));
 		rc = report_save(run->tables->reports[i], run->record, path, err);
-	}
-	if (rc == 0) {
-		run->reported = true;
-		run->reported_status = run->record->run_status;
+		if (rc == 0) {
+			run->reported = true;
+			run->reported_status = run->record->run_status;
+		}
 	}
 	return rc;
+}
+
+/* What was written before the record's last word must not outlive it: a report that says more than was saved is worse
+ * than none. */
+static void correct_reports(struct run *run)
+{
+	char path[FILE_PATH_MAX + 160];
+	struct err err = {0};
+
+	for (unsigned i = 0; run->tables->reports[i]; i++) {
+		const struct report_writer *writer = run->tables->reports[i];
+
+		report_path(run->record, writer, path, sizeof(path));
+		if (!wanted(run, writer) || report_save(writer, run->record, path, &err) == 0)
+			continue;
+		cli_error(0, "%s", err.text);
+		if (unlink(path) < 0 && errno != ENOENT)
+			cli_error(0, "%s says what is no longer true and cannot be removed: %s", path, strerror(errno));
+	}
 }
 
 static int json_text_of(const struct run *run, char **ret, struct err *err)
@@ -443,10 +462,9 @@ static int conclude(struct run *run)
 	struct style style = style_of(run->people, (enum colour_choice)run->options->color);
 	struct style shout = run->progress.style;
 	int code = record_exit_code(r);
-	struct err err = {0};
 
-	if (run->reported && run->reported_status != r->run_status && save_reports(run, &err) < 0)
-		cli_error(0, "%s", err.text);
+	if (run->reported && run->reported_status != r->run_status)
+		correct_reports(run);
 	progress_end(&run->progress, r, code);
 	if (!run->options->quiet) {
 		fputc('\n', run->people);

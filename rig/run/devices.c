@@ -44,20 +44,6 @@ static void on_event(void *ctx, uint32_t condition, const char *text)
 		session_condition(s, condition, text);
 }
 
-static void take_temperatures(struct session *s, const struct sample_block *block)
-{
-	const int sites[] = {s->handle, s->tip, s->ambient};
-	double *values[] = {&s->handle_c, &s->tip_c, &s->ambient_c};
-	for (unsigned i = 0; i < 3; i++) {
-		if (sites[i] < 0 || s->channels[sites[i]].stream != block->stream || block->frames == 0)
-			continue;
-		const struct channel *c = &s->channels[sites[i]];
-		const int32_t *last = &block->counts[(size_t)(block->frames - 1) * block->channels];
-		*values[i] = c->offset + c->scale * last[c->position];
-		s->temperature_ns = block->host_ns;
-	}
-}
-
 static void on_block(void *ctx, const struct sample_block *block)
 {
 	struct attached *device = ctx;
@@ -66,14 +52,9 @@ static void on_block(void *ctx, const struct sample_block *block)
 		return;
 	if (s->runfile)
 		runfile_block(s->runfile, device->row, s->channels, s->channel_count, block);
-	if (block->stream == s->channels[s->force].stream) {
-		sample_clock_feed(&s->clock, block->first_index + block->frames - 1, block->host_ns);
-		measuring_block(s, block);
+	estimating_block(&s->estimating, block);
+	if (block->stream == s->channels[s->estimating.force].stream)
 		watch_feed(&s->watch, block);
-		return;
-	}
-	take_temperatures(s, block);
-	measuring_temperature(s, block->host_ns);
 }
 
 static void on_telemetry(void *ctx, const struct pen_telemetry *telemetry)
@@ -81,7 +62,7 @@ static void on_telemetry(void *ctx, const struct pen_telemetry *telemetry)
 	struct session *s = ((struct attached *)ctx)->session;
 	s->telemetry = *telemetry;
 	if (!isnan(telemetry->rate_hz)) {
-		measuring_telemetry(s, telemetry);
+		estimating_telemetry(&s->estimating, telemetry);
 		if (s->runfile)
 			runfile_telemetry(s->runfile, telemetry);
 	}
@@ -157,28 +138,15 @@ void devices_close(struct session *s)
 
 /* ---- checking -------------------------------------------------------------------------------------------------- */
 
-static int find_channel(const struct session *s, enum quantity quantity, const char *name)
-{
-	for (unsigned i = 0; i < s->channel_count; i++)
-		if (s->channels[i].quantity == quantity && (!name || strcmp(s->channels[i].name, name) == 0))
-			return (int)i;
-	return -1;
-}
-
 static int check_channels(struct session *s, struct err *err)
 {
 	const struct bench_sensor *bench = &s->bench->sensor;
 	s->channels = s->sensor.driver->channels(s->sensor.device, &s->channel_count);
-	s->force = find_channel(s, QUANTITY_FORCE, NULL);
-	s->displacement = find_channel(s, QUANTITY_DISPLACEMENT, NULL);
-	s->handle = find_channel(s, QUANTITY_TEMPERATURE, "handle");
-	s->tip = find_channel(s, QUANTITY_TEMPERATURE, "tip");
-	s->ambient = find_channel(s, QUANTITY_TEMPERATURE, "ambient");
-	if (s->force < 0)
-		return err_set(err, -EINVAL, "the load sensor has no force channel");
-	const struct channel *force = &s->channels[s->force];
-	if (strcmp(force->unit, "N") != 0)
-		return err_set(err, -EINVAL, "the force channel is in \"%s\"; newton (N) is needed", force->unit);
+	int status = estimating_init(&s->estimating, s->plan, s->bench, s->channels, s->channel_count,
+				     s->record->host_clock_synchronised, err);
+	if (status)
+		return status;
+	const struct channel *force = &s->channels[s->estimating.force];
 	if (fabs(force->rate_hz - bench->rate_hz) > 0.001 * bench->rate_hz)
 		return err_set(err, -EINVAL, "%s: the sensor streams force at %g Hz, the bench file says %g Hz",
 			       s->bench->path, force->rate_hz, bench->rate_hz);
@@ -187,8 +155,6 @@ static int check_channels(struct session *s, struct err *err)
 			       "%s: the calibrated range %g..%g N is wider than the sensor's own %g..%g N",
 			       s->bench->path, bench->force_range_lo_n, bench->force_range_hi_n, force->range_lo,
 			       force->range_hi);
-	if (s->displacement >= 0 && s->channels[s->displacement].stream != force->stream)
-		s->displacement = -1;
 	return 0;
 }
 
@@ -257,8 +223,9 @@ void devices_record(struct session *s)
 		if (devices[i]->device && devices[i]->record)
 			devices[i]->driver->counters(devices[i]->device, &devices[i]->record->counters);
 	double rel, u_rel;
-	if (s->sensor.record && s->fs_hz > 0 && sample_clock_rate(&s->clock, &rel, &u_rel) == 0) {
+	if (s->sensor.record && s->fs_hz > 0 && sample_clock_rate(&s->estimating.clock, &rel, &u_rel) == 0) {
 		s->sensor.record->clock_ppm = rel * 1e6;
 		s->sensor.record->clock_u_ppm = u_rel * 1e6;
+		s->sensor.record->clock_applied = s->estimating.clock_applied;
 	}
 }

@@ -1,7 +1,8 @@
 /* Which limit of a step meets which result of a point, and what the required ones come to together. */
-#include <string.h>
+#include "rig/run/judging.h"
 
-#include "rig/run/state.h"
+#include <stdio.h>
+#include <string.h>
 
 /* Some measurands stand in a point under several methods; the plan says which one is judged. */
 static bool is_judged_method(const struct plan *plan, const struct result *result)
@@ -19,6 +20,7 @@ void judge_results(const struct plan *plan, unsigned step, struct record_result 
 	const struct limit *limits[PLAN_LIMITS_MAX];
 	unsigned limit_count = plan_limits_at(plan, step, limits, PLAN_LIMITS_MAX);
 	for (unsigned i = 0; i < count; i++) {
+		results[i].has_limit = false;
 		for (unsigned j = 0; j < limit_count; j++) {
 			if (strcmp(results[i].result.name, limits[j]->measurand) != 0 ||
 			    !is_judged_method(plan, &results[i].result))
@@ -55,4 +57,34 @@ enum outcome judge_worst(const struct plan *plan, unsigned step, const struct re
 			worst = OUTCOME_INCONCLUSIVE;
 	}
 	return worst;
+}
+
+static void why_inconclusive(struct record_point *point)
+{
+	for (unsigned i = 0; i < point->results && !point->reason[0]; i++) {
+		const struct record_result *r = &point->result[i];
+		if (r->has_limit && r->limit.required && r->judgement.outcome == OUTCOME_INCONCLUSIVE)
+			snprintf(point->reason, sizeof(point->reason), "%s: %.150s", r->result.name,
+				 r->judgement.reason);
+	}
+}
+
+void judge_point(const struct plan *plan, struct record_point *point, bool collected)
+{
+	judge_results(plan, point->plan.step, point->result, point->results);
+	point->outcome = judge_worst(plan, point->plan.step, point->result, point->results);
+	point->measured = collected && !point->fault[0];
+	snprintf(point->reason, sizeof(point->reason), "%s", point->fault);
+	if (!point->measured && point->outcome < OUTCOME_INCONCLUSIVE)
+		point->outcome = OUTCOME_INCONCLUSIVE;
+	if (point->outcome == OUTCOME_INCONCLUSIVE)
+		why_inconclusive(point);
+}
+
+void judge_supersede(struct record *record, unsigned row)
+{
+	for (unsigned i = 0; i < row; i++)
+		if (record->point[i].plan.number == record->point[row].plan.number)
+			record->point[i].counts = false;
+	record->point[row].counts = true;
 }

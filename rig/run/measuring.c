@@ -4,10 +4,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "rig/run/judging.h"
 #include "rig/run/state.h"
-
-#define CALIBRATION_TEMPERATURE_C 23.0               /* load cells are calibrated at 23 degC (ISO 376) */
-#define SQRT3                     1.7320508075688772 /* half-width of a rectangle to its standard uncertainty (GUM 4.3.7) */
 
 static const struct plan_point *planned(const struct session *s)
 {
@@ -31,70 +29,6 @@ static bool samples_since_phase(const struct session *s, double seconds)
 
 /* ---- opening a point ------------------------------------------------------------------------------------------- */
 
-/* The sample clock is corrected only where the comparison with the host is surer than the sensor's own specification.
- */
-static void choose_clock(struct session *s)
-{
-	double spec_rel = s->bench->sensor.clock_ppm * 1e-6 / SQRT3;
-	double rel, u_rel;
-	s->at.fs_hz = s->fs_hz;
-	s->at.u_clock_rel = spec_rel;
-	if (sample_clock_rate(&s->clock, &rel, &u_rel) || u_rel >= spec_rel || !s->record->host_clock_synchronised)
-		return;
-	s->at.fs_hz = s->fs_hz * (1 + rel);
-	s->at.u_clock_rel = u_rel;
-	s->sensor.record->clock_applied = true;
-}
-
-static double temperature_u_rel(const struct session *s)
-{
-	double excursion = isnan(s->ambient_c) ? s->bench->ambient_hi_c - CALIBRATION_TEMPERATURE_C
-					       : s->ambient_c - CALIBRATION_TEMPERATURE_C;
-	return s->bench->sensor.temperature_coefficient_rel_per_k * fabs(excursion) / SQRT3;
-}
-
-static void configure_channel(const struct session *s, struct point_config *c)
-{
-	const struct channel *force = &s->channels[s->force];
-	const struct bench_sensor *bench = &s->bench->sensor;
-	c->force_position = force->position;
-	c->force_scale = force->scale;
-	c->force_offset = force->offset;
-	c->force_noise_n = force->noise_rms;
-	c->count_lo = s->watch.config.count_lo;
-	c->count_hi = s->watch.config.count_hi;
-	c->force_lo_n = bench->force_range_lo_n;
-	c->force_hi_n = bench->force_range_hi_n;
-	c->bandwidth_hz = force->bandwidth_hz;
-	c->cell_hz = bench->cell_hz;
-	c->cell_damping = bench->cell_damping;
-	c->displacement_position = -1;
-	if (s->displacement >= 0 && bench->displacement_u_mm > 0) {
-		const struct channel *d = &s->channels[s->displacement];
-		c->displacement_position = d->position;
-		c->displacement_scale = d->scale;
-		c->displacement_offset = d->offset;
-	}
-}
-
-static void configure_curve(struct session *s, struct point_config *c)
-{
-	const struct plan_point *p = planned(s);
-	const struct curve_set *set = &s->bench->phantom[p->phantom].curves;
-	curve_free(s->at.curve);
-	s->at.curve = NULL;
-	int status = curve_new(set, p->rate_hz, &s->at.curve);
-	if (status == -ERANGE)
-		snprintf(c->curve_reason, sizeof(c->curve_reason), "the phantom is not calibrated at %g Hz",
-			 p->rate_hz);
-	else if (status)
-		snprintf(c->curve_reason, sizeof(c->curve_reason), "the phantom's curve is not monotone");
-	c->curve = s->at.curve;
-	c->u_depth_cal_mm = set->u_depth_mm;
-	c->u_curve_force_rel = set->u_force_rel;
-	c->u_curve_fit_mm = set->u_fit_mm;
-}
-
 static void on_stroke(void *ctx, const struct stroke *stroke)
 {
 	struct session *s = ctx;
@@ -102,58 +36,10 @@ static void on_stroke(void *ctx, const struct stroke *stroke)
 		runfile_stroke(s->runfile, s->at.row, stroke);
 }
 
-static int open_estimators(struct session *s)
+static void enter_phase(struct session *s, enum point_phase phase, uint64_t now_ns)
 {
-	const struct plan_point *p = planned(s);
-	choose_clock(s);
-	struct point_config config = {
-		.fs_hz = s->at.fs_hz,
-		.rate_set_hz = p->rate_hz,
-		.depth_set_mm = p->depth_mm,
-		.mains_hz = s->bench->mains_hz,
-		.preload_lo_n = s->bench->sensor.preload_lo_n,
-		.preload_hi_n = s->bench->sensor.preload_hi_n,
-		.u_gain_rel = s->bench->sensor.force_u_rel,
-		.u_clock_rel = s->at.u_clock_rel,
-		.u_temperature_rel = temperature_u_rel(s),
-		.u_displacement_mm = s->bench->sensor.displacement_u_mm,
-	};
-	configure_channel(s, &config);
-	configure_curve(s, &config);
-	int status = point_new(&config, &s->at.point);
-	if (status)
-		return status;
-	point_on_stroke(s->at.point, on_stroke, s);
-	struct thermal_config thermal = {
-		.u_sensor_k = s->bench->sensor.temperature_u_k,
-		.rated_ambient_c = s->plan->rated_ambient_c,
-	};
-	snprintf(thermal.site, sizeof(thermal.site), "handle");
-	status = s->handle >= 0 ? thermal_new(&thermal, &s->at.handle) : 0;
-	if (status)
-		return status;
-	snprintf(thermal.site, sizeof(thermal.site), "tip");
-	return s->tip >= 0 ? thermal_new(&thermal, &s->at.tip) : 0;
-}
-
-static void close_estimators(struct session *s)
-{
-	point_free(s->at.point);
-	thermal_free(s->at.handle);
-	thermal_free(s->at.tip);
-	curve_free(s->at.curve);
-	s->at.point = NULL;
-	s->at.handle = s->at.tip = NULL;
-	s->at.curve = NULL;
-}
-
-static void enter_phase(struct session *s, enum point_phase phase, double command_index)
-{
-	s->at.phase = phase;
 	s->at.phase_first = s->watch.next_index;
-	row(s)->phase_index[phase] = s->at.phase_first;
-	row(s)->command_index[phase] = command_index;
-	point_phase(s->at.point, phase, s->at.phase_first, command_index);
+	estimating_phase(&s->estimating, row(s), phase, now_ns);
 	static const char *const names[POINT_PHASES] = {"tare", "spin_up", "measure", "coast", "rest"};
 	journal_mark(s, "phase", names[phase], s->at.phase_first);
 }
@@ -198,10 +84,9 @@ static void step_measure(struct session *s, uint64_t now_ns)
 
 static void step_settle(struct session *s, uint64_t now_ns)
 {
-	(void)now_ns;
 	if (gone_wrong(s, "starting the pen") || s->verb.pending || !samples_since_phase(s, plan_step_of(s)->settle_s))
 		return;
-	enter_phase(s, POINT_MEASURE, NAN);
+	enter_phase(s, POINT_MEASURE, now_ns);
 	session_go(s, STAGE_MEASURING, step_measure);
 }
 
@@ -218,8 +103,7 @@ static void start_pen(struct session *s, uint64_t now_ns)
 		}
 		return;
 	}
-	enter_phase(s, POINT_SPIN_UP, sample_clock_index_at(&s->clock, now_ns));
-	s->at.motor_start_ns = now_ns;
+	enter_phase(s, POINT_SPIN_UP, now_ns);
 	s->at.next_telemetry_ns = now_ns + TELEMETRY_NS;
 	s->record->moved = true;
 	s->record->stop_verified = false;
@@ -268,7 +152,7 @@ static void step_interlock(struct session *s, uint64_t now_ns)
 {
 	enum watch_verdict verdict = safety_still(s, INTERLOCK_QUIET_S);
 	if (verdict == WATCH_OK) {
-		enter_phase(s, POINT_TARE, NAN);
+		enter_phase(s, POINT_TARE, now_ns);
 		session_go(s, STAGE_TARE, step_tare);
 		return;
 	}
@@ -291,16 +175,14 @@ static void begin_point(struct session *s)
 	s->at.open = true;
 	s->at.fault[0] = '\0';
 	s->at.sick_since_ns = 0;
-	s->at.phase = POINT_PHASES;
-	s->at.pen = (struct pen_sums){0};
 	s->verb = (struct verb){0};
 	point->plan = *planned(s);
 	point->attempt = s->at.attempt;
 	point->start_wall_ns = loop_wall_ns(s->loop);
 	point->stop_latency_ms = NAN;
+	int status = estimating_begin(&s->estimating, point, loop_now_ns(s->loop), on_stroke, s);
 	if (s->runfile)
 		runfile_point_begin(s->runfile, s->at.row, point);
-	int status = open_estimators(s);
 	if (status) {
 		char text[120];
 		snprintf(text, sizeof(text), "cannot measure this point: %s", strerror(-status));
@@ -319,8 +201,8 @@ static void stopped(struct session *s, bool verified)
 		finish_point(s);
 		return;
 	}
-	if (s->at.phase == POINT_COAST) {
-		enter_phase(s, POINT_REST, NAN);
+	if (s->estimating.phase == POINT_COAST) {
+		enter_phase(s, POINT_REST, loop_now_ns(s->loop));
 		session_go(s, STAGE_STOPPING, step_rest);
 		return;
 	}
@@ -330,8 +212,9 @@ static void stopped(struct session *s, bool verified)
 static void step_stop(struct session *s, const char *why)
 {
 	uint64_t now_ns = loop_now_ns(s->loop);
-	if (s->at.phase == POINT_SPIN_UP || s->at.phase == POINT_MEASURE)
-		enter_phase(s, POINT_COAST, sample_clock_index_at(&s->clock, now_ns));
+	enum point_phase phase = s->estimating.phase;
+	if (phase == POINT_SPIN_UP || phase == POINT_MEASURE)
+		enter_phase(s, POINT_COAST, now_ns);
 	safety_stop(s, why, stopped);
 	row(s)->stop_latency_ms = (double)(loop_now_ns(s->loop) - s->watch.last_host_ns) * 1e-6;
 }
@@ -340,23 +223,6 @@ static void step_rest(struct session *s, uint64_t now_ns)
 {
 	if (samples_since_phase(s, REST_S) || now_ns - s->step_since_ns > INTERLOCK_TIMEOUT_NS)
 		finish_point(s);
-}
-
-static void why_inconclusive(struct record_point *point)
-{
-	for (unsigned i = 0; i < point->results && !point->reason[0]; i++) {
-		const struct record_result *r = &point->result[i];
-		if (r->has_limit && r->limit.required && r->judgement.outcome == OUTCOME_INCONCLUSIVE)
-			snprintf(point->reason, sizeof(point->reason), "%s: %.150s", r->result.name,
-				 r->judgement.reason);
-	}
-}
-
-static void supersede_earlier_attempts(struct session *s)
-{
-	for (unsigned i = 0; i + 1 < s->record->points; i++)
-		if (s->record->point[i].plan.number == planned(s)->number)
-			s->record->point[i].counts = false;
 }
 
 /* Again after an inconclusive attempt, as often as the plan allows; a failed one is never tried away. */
@@ -383,21 +249,9 @@ static void after_point(struct session *s)
 static void close_point(struct session *s, bool measured)
 {
 	struct record_point *point = row(s);
-	point->end_index = s->watch.next_index;
-	if (measured)
-		results_collect(s, point);
-	judge_results(s->plan, point->plan.step, point->result, point->results);
-	point->outcome = judge_worst(s->plan, point->plan.step, point->result, point->results);
-	point->measured = measured && !s->at.fault[0];
-	if (s->at.fault[0])
-		snprintf(point->reason, sizeof(point->reason), "%s", s->at.fault);
-	if (!point->measured && point->outcome < OUTCOME_INCONCLUSIVE)
-		point->outcome = OUTCOME_INCONCLUSIVE;
-	if (point->outcome == OUTCOME_INCONCLUSIVE)
-		why_inconclusive(point);
-	supersede_earlier_attempts(s);
-	point->counts = true;
-	close_estimators(s);
+	snprintf(point->fault, sizeof(point->fault), "%s", s->at.fault);
+	estimating_end(&s->estimating, point, loop_now_ns(s->loop), measured);
+	judge_supersede(s->record, s->at.row);
 	if (s->runfile)
 		runfile_point_end(s->runfile, s->at.row, point);
 	s->at.open = false;
@@ -414,7 +268,8 @@ void measuring_close(struct session *s, const char *reason, bool stop_verified)
 {
 	if (!s->at.open)
 		return;
-	bool measured = s->at.phase == POINT_COAST || s->at.phase == POINT_REST;
+	enum point_phase phase = s->estimating.phase;
+	bool measured = phase == POINT_COAST || phase == POINT_REST;
 	if (!measured || !stop_verified)
 		measuring_fault(s, reason);
 	close_point(s, measured);
@@ -457,36 +312,4 @@ void measuring_next(struct session *s)
 		ask_for_phantom(s);
 	else
 		begin_point(s);
-}
-
-/* ---- what arrives meanwhile ------------------------------------------------------------------------------------ */
-
-void measuring_block(struct session *s, const struct sample_block *block)
-{
-	if (s->at.open && s->at.point)
-		point_feed(s->at.point, block);
-}
-
-void measuring_temperature(struct session *s, uint64_t now_ns)
-{
-	if (!s->at.open || now_ns < s->at.motor_start_ns ||
-	    (s->at.phase != POINT_SPIN_UP && s->at.phase != POINT_MEASURE))
-		return;
-	double t_s = (double)(now_ns - s->at.motor_start_ns) * 1e-9;
-	if (s->at.handle)
-		thermal_feed(s->at.handle, t_s, s->handle_c, s->ambient_c);
-	if (s->at.tip)
-		thermal_feed(s->at.tip, t_s, s->tip_c, s->ambient_c);
-}
-
-void measuring_telemetry(struct session *s, const struct pen_telemetry *telemetry)
-{
-	if (!s->at.open || s->at.phase != POINT_MEASURE)
-		return;
-	struct pen_sums *sums = &s->at.pen;
-	sums->n++;
-	sums->rate_hz += telemetry->rate_hz;
-	sums->motor_c += telemetry->motor_c;
-	sums->handle_c += telemetry->handle_c;
-	sums->battery_v += telemetry->battery_v;
 }

@@ -65,7 +65,7 @@ static void wait_for_trip(struct session *s, uint64_t now_ns)
 {
 	const struct bench_pen *pen = &s->bench->pen;
 	double due_s = pen->deadman_ms * 1e-3 + pen->coast_down_max_s;
-	double heartbeat_index = sample_clock_index_at(&s->clock, s->last_heartbeat_ns);
+	double heartbeat_index = sample_clock_index_at(&s->estimating.clock, s->last_heartbeat_ns);
 	double ran_s = ((double)s->watch.last_motion - heartbeat_index) / s->fs_hz;
 	bool late = now_ns > s->last_heartbeat_ns + (uint64_t)(due_s * 1e9) + TRIP_MARGIN_NS;
 	enum watch_verdict verdict = safety_still(s, INTERLOCK_QUIET_S);

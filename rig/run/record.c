@@ -62,6 +62,8 @@ struct record_point *record_add_point(struct record *record)
 		point->phase_index[i] = UINT64_MAX;
 		point->command_index[i] = NAN;
 	}
+	for (unsigned i = 0; i < POINT_MARKS; i++)
+		point->mark[i].host_ns = UINT64_MAX;
 	point->stop_latency_ms = NAN;
 	return point;
 }

@@ -12,13 +12,18 @@
 #include "rig/run/bench.h"
 #include "rig/run/plan.h"
 
-#define RECORD_ATTRS_MAX 32
+#define RECORD_ATTRS_MAX   32
 #define RECORD_DEVICES_MAX 4
-#define SHA256_HEX 65
+#define SHA256_HEX         65
 
 /* What became of the run (the pen's verdict is enum outcome; RUN_* with none: has_verdict false). */
 enum run_status {
-	RUN_COMPLETE, RUN_INTERRUPTED, RUN_DEVICE_LOST, RUN_STORAGE_FAILED, RUN_REFUSED, RUN_INTERNAL_ERROR,
+	RUN_COMPLETE,
+	RUN_INTERRUPTED,
+	RUN_DEVICE_LOST,
+	RUN_STORAGE_FAILED,
+	RUN_REFUSED,
+	RUN_INTERNAL_ERROR,
 };
 const char *run_status_name(enum run_status status); /* "complete", "interrupted", ... */
 
@@ -29,8 +34,8 @@ struct record_attr {
 	char key[48], value[160];
 };
 
-struct record_file { /* a file as it was when the run began */
-	char kind[16];   /* "plan", "bench", "phantom" */
+struct record_file {   /* a file as it was when the run began */
+	char kind[16]; /* "plan", "bench", "phantom" */
 	char path[FILE_PATH_MAX];
 	char sha256[SHA256_HEX];
 	const char *text; /* borrowed from its json_doc, or owned by the loaded record */
@@ -38,7 +43,7 @@ struct record_file { /* a file as it was when the run began */
 };
 
 struct record_device {
-	char role[16];     /* "pen", "load_sensor" */
+	char role[16]; /* "pen", "load_sensor" */
 	char driver[32];
 	struct device_identity identity;
 	struct link_identity link;
@@ -46,8 +51,8 @@ struct record_device {
 	unsigned channels;
 	struct channel channel[CHANNELS_MAX];
 	struct device_counters counters;
-	struct pen_limits limits;       /* pen */
-	double clock_ppm, clock_u_ppm;  /* sensor clock against the host's; NaN = not known */
+	struct pen_limits limits;      /* pen */
+	double clock_ppm, clock_u_ppm; /* sensor clock against the host's; NaN = not known */
 	bool clock_applied;
 };
 
@@ -70,31 +75,31 @@ struct record_mark {
 };
 
 struct record_point {
-	struct plan_point plan;     /* setpoint */
-	unsigned attempt;           /* from 1; every attempt is kept, the last one counts */
-	bool counts;                /* the attempt that the verdict uses */
-	bool measured;              /* reached its end */
-	bool collected;             /* the estimators gave results */
-	char fault[200];            /* why its results cannot be trusted, as the run saw it; empty: nothing known */
+	struct plan_point plan; /* setpoint */
+	unsigned attempt;       /* from 1; every attempt is kept, the last one counts */
+	bool counts;            /* the attempt that the verdict uses */
+	bool measured;          /* reached its end */
+	bool collected;         /* the estimators gave results */
+	char fault[200];        /* why its results cannot be trusted, as the run saw it; empty: nothing known */
 	struct record_mark mark[POINT_MARKS];
-	char reason[200];           /* why not, or why inconclusive */
+	char reason[200]; /* why not, or why inconclusive */
 	uint64_t start_wall_ns;
 	uint64_t phase_index[POINT_PHASES]; /* first sample of each phase; UINT64_MAX: never entered */
 	double command_index[POINT_PHASES]; /* NaN: none */
 	uint64_t end_index;
-	double stop_latency_ms;     /* order to stop -> command written; NaN: none */
+	double stop_latency_ms; /* order to stop -> command written; NaN: none */
 	unsigned results;
 	struct record_result result[RESULTS_PER_POINT_MAX + 12]; /* point, temperatures, pen.* */
-	enum outcome outcome;       /* of the required ones */
+	enum outcome outcome;                                    /* of the required ones */
 };
 
 /* A check of the pen itself: dead-man, refusal of a setpoint out of range. */
 struct record_test {
-	char name[32];       /* "dead_man", "refusal" */
+	char name[32]; /* "dead_man", "refusal" */
 	bool done;
 	enum outcome outcome;
 	char text[200];
-	double value;        /* dead-man: seconds from the last heartbeat to the last stroke; NaN: none */
+	double value; /* dead-man: seconds from the last heartbeat to the last stroke; NaN: none */
 	char unit[8];
 };
 
@@ -108,13 +113,13 @@ struct record_sweep {
 
 /* What the pen reported or did by itself, unasked: a dead-man trip that a test provoked does not stand here. */
 struct record_condition {
-	uint32_t condition;   /* enum pen_condition */
+	uint32_t condition; /* enum pen_condition */
 	uint64_t host_ns;
 	char text[120];
 };
 
 struct record {
-	char name[128];             /* file stem: everything of this run is NAME.something */
+	char name[128]; /* file stem: everything of this run is NAME.something */
 	char folder[FILE_PATH_MAX];
 	char software_version[32], software_build[64];
 	char started_utc[32], ended_utc[32]; /* ISO 8601 with milliseconds, Z */
@@ -135,7 +140,7 @@ struct record {
 	unsigned devices;
 	struct record_device device[RECORD_DEVICES_MAX];
 	unsigned points, points_planned;
-	struct record_point *point;  /* grows; every attempt */
+	struct record_point *point; /* grows; every attempt */
 	unsigned sweeps;
 	struct record_sweep *sweep;
 	unsigned tests;
@@ -144,30 +149,30 @@ struct record {
 	struct record_condition condition[16];
 	bool has_verdict;
 	enum outcome dut_verdict;
-	char verdict_reason[240];    /* the measurand that decided, and by how much */
+	char verdict_reason[240]; /* the measurand that decided, and by how much */
 	enum run_status run_status;
 	enum refusal refusal;
 	char status_reason[ERR_TEXT_MAX];
-	bool moved;                  /* the pen was commanded to run at least once */
-	bool stop_verified;          /* the last stop was seen in the load signal; meaningful where moved */
+	bool moved;         /* the pen was commanded to run at least once */
+	bool stop_verified; /* the last stop was seen in the load signal; meaningful where moved */
 	char stop_text[200];
-	int signal_number;           /* that interrupted it; 0 none */
-	bool accept_conditional;     /* the plan accepts every conditional_pass that occurred */
-	uint64_t samples_lost;       /* that the run file could not take: what they showed cannot be derived again */
+	int signal_number;             /* that interrupted it; 0 none */
+	bool accept_conditional;       /* the plan accepts every conditional_pass that occurred */
+	uint64_t samples_lost;         /* that the run file could not take: what they showed cannot be derived again */
 	char journal_head[SHA256_HEX]; /* before the report's own entry */
-	bool owns_texts;             /* file[].text were malloc'd for this record */
+	bool owns_texts;               /* file[].text were malloc'd for this record */
 	unsigned point_room, sweep_room; /* allocated */
 };
 
-struct record *record_new(void); /* NULL: no memory */
+struct record *record_new(void);         /* NULL: no memory */
 void record_free(struct record *record); /* NULL is fine; frees owned texts of a loaded record */
 /* Zeroed, phases not entered; NULL: no memory. Adding one moves the others: keep the index, not the pointer. */
 struct record_point *record_add_point(struct record *record);
 struct record_sweep *record_add_sweep(struct record *record);
 
-/* Worst of required results, tests and conditions of the points that count; then the rule that a pass needs a complete run
- * with every required measurement. Fills has_verdict, dut_verdict, verdict_reason, accept_conditional. Pure.
- * plan NULL: what was required is not known, so the verdict is inconclusive or a proven fail. */
+/* Worst of required results, tests and conditions of the points that count; then the rule that a pass needs a complete
+ * run with every required measurement. Fills has_verdict, dut_verdict, verdict_reason, accept_conditional. Pure. plan
+ * NULL: what was required is not known, so the verdict is inconclusive or a proven fail. */
 void record_judge(struct record *record, const struct plan *plan);
 
 /* The exit code of the design's table. */

@@ -36,6 +36,11 @@ struct member {
 		.key = #name, .kind = kind_, .at = offsetof(type, name), .size = SIZE_OF(type, name[0]), .max = n,     \
 		.count_at = NO_COUNT                                                                                   \
 	}
+#define TABLE(type, name, table, n)                                                                                    \
+	{                                                                                                              \
+		.key = #name, .kind = OBJECT, .at = offsetof(type, name), .size = SIZE_OF(type, name[0]), .max = n,    \
+		.count_at = NO_COUNT, .object = table                                                                  \
+	}
 #define MANY(type, name, count, table)                                                                                 \
 	{                                                                                                              \
 		.key = #name, .kind = OBJECT, .at = offsetof(type, name), .size = SIZE_OF(type, name[0]),              \
@@ -111,11 +116,21 @@ static const struct member plan_point_members[] = {
 	END,
 };
 
+static const struct member mark_members[] = {
+	ONE(struct record_mark, host_ns, U64),
+	FIXED(struct record_mark, index, U64, STREAMS_MAX),
+	ONE(struct record_mark, telemetry, U64),
+	END,
+};
+
 static const struct member point_members[] = {
 	NESTED(struct record_point, plan, plan_point_members),
 	ONE(struct record_point, attempt, UINT),
 	ONE(struct record_point, counts, BOOL),
 	ONE(struct record_point, measured, BOOL),
+	ONE(struct record_point, collected, BOOL),
+	ONE(struct record_point, fault, TEXT),
+	TABLE(struct record_point, mark, mark_members, POINT_MARKS),
 	ONE(struct record_point, reason, TEXT),
 	ONE(struct record_point, start_wall_ns, U64),
 	FIXED(struct record_point, phase_index, U64, POINT_PHASES),

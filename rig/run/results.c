@@ -1,10 +1,10 @@
 /* The results of a point that has ended: the estimators', the thermal fits', what the pen said of itself, and what the
  * sample clock's state does to them. */
+#include "rig/run/results.h"
+
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
-
-#include "rig/run/state.h"
 
 static struct result *add_result(struct record_point *point, const char *name, const char *unit, double value)
 {
@@ -25,9 +25,9 @@ static double mean_of(double sum, unsigned n)
 }
 
 /* What the pen says of itself stands beside the bench's own figures and is never judged. */
-static void add_pen_results(struct session *s, struct record_point *point)
+static void add_pen_results(const struct estimating *e, struct record_point *point)
 {
-	const struct pen_sums *sums = &s->at.pen;
+	const struct pen_sums *sums = &e->pen;
 	struct result *rate = add_result(point, "pen.rate_hz", "Hz", mean_of(sums->rate_hz, sums->n));
 	for (unsigned i = 0; rate && i < point->results; i++) {
 		const struct result *bench = &point->result[i].result;
@@ -64,39 +64,38 @@ static void distrust(struct record_point *point, const char *prefix, const char 
 }
 
 /* A sample clock further off than its specification makes every time and rate doubtful. */
-static void check_clock(struct session *s, struct record_point *point)
+static void check_clock(const struct estimating *e, struct record_point *point)
 {
-	double rel, u_rel, spec_rel = s->bench->sensor.clock_ppm * 1e-6;
-	if (sample_clock_rate(&s->clock, &rel, &u_rel) || fabs(rel) <= spec_rel + 4 * u_rel)
+	double rel, u_rel, spec_rel = e->bench->sensor.clock_ppm * 1e-6;
+	if (sample_clock_rate(&e->clock, &rel, &u_rel) || fabs(rel) <= spec_rel + 4 * u_rel)
 		return;
 	char text[160];
 	snprintf(text, sizeof(text),
 		 "the sensor's clock is %+.0f ppm off the host's (u %.0f ppm), its specification is +-%g ppm",
-		 rel * 1e6, u_rel * 1e6, s->bench->sensor.clock_ppm);
+		 rel * 1e6, u_rel * 1e6, e->bench->sensor.clock_ppm);
 	static const char *const timed[] = {"stroke_rate", "period_jitter", "spin_up", "coast_down"};
 	for (unsigned i = 0; i < sizeof(timed) / sizeof(timed[0]); i++)
 		distrust(point, timed[i], text);
 }
 
-void results_collect(struct session *s, struct record_point *point)
+void results_collect(struct estimating *e, struct record_point *point)
 {
 	struct result results[RESULTS_PER_POINT_MAX];
-	unsigned count = point_finish(s->at.point, results, RESULTS_PER_POINT_MAX);
+	unsigned count = point_finish(e->point, results, RESULTS_PER_POINT_MAX);
 	for (unsigned i = 0; i < count; i++)
 		point->result[point->results++].result = results[i];
-	take_thermal(point, s->at.handle);
-	take_thermal(point, s->at.tip);
-	double ambient_c = s->ambient >= 0 ? s->ambient_c : NAN;
-	struct result *ambient = add_result(point, "ambient_temperature_c", "degC", ambient_c);
+	take_thermal(point, e->handle_fit);
+	take_thermal(point, e->tip_fit);
+	struct result *ambient = add_result(point, "ambient_temperature_c", "degC", e->ambient.now);
 	if (ambient && ambient->valid) {
 		ambient->budget_lines = 1;
 		ambient->budget[0] = (struct budget_line){
-			.name = "calibration", .u = s->bench->sensor.temperature_u_k, .dof = INFINITY};
+			.name = "calibration", .u = e->bench->sensor.temperature_u_k, .dof = INFINITY};
 		ambient->n = 1;
 		result_combine(ambient);
 	}
-	add_pen_results(s, point);
-	check_clock(s, point);
-	if (s->at.fault[0])
-		distrust(point, "", s->at.fault);
+	add_pen_results(e, point);
+	check_clock(e, point);
+	if (point->fault[0])
+		distrust(point, "", point->fault);
 }

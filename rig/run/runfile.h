@@ -13,21 +13,22 @@
 #include "rig/run/record.h"
 
 #define RUNFILE_APPLICATION_ID 0x50524947 /* "PRIG" */
-#define RUNFILE_RING_S 2.5                /* seconds of samples that a stalled disk may cost before one is lost */
+#define RUNFILE_RING_S         2.5        /* seconds of samples that a stalled disk may cost before one is lost */
 
 struct runfile;
 
 /* Creates folder/name.penrig (and the folder), writes the header (files, software, who) durably and starts the writer.
- * bytes_per_s: of all sample streams together, sizes the ring. may_wait: a full ring waits for the disk (time stands still
- * meanwhile) instead of losing samples. -EEXIST, -ENOSPC, -EACCES ... with text. */
-int runfile_create(const struct record *record, double bytes_per_s, bool may_wait, struct runfile **ret, struct err *err);
+ * bytes_per_s: of all sample streams together, sizes the ring. may_wait: a full ring waits for the disk (time stands
+ * still meanwhile) instead of losing samples. -EEXIST, -ENOSPC, -EACCES ... with text. */
+int runfile_create(const struct record *record, double bytes_per_s, bool may_wait, struct runfile **ret,
+		   struct err *err);
 
 /* All of these copy, return at once and are written in order. After the storage failed they do nothing. */
 void runfile_block(struct runfile *rf, unsigned device, const struct channel *channels, unsigned channel_count,
 		   const struct sample_block *block);
-/* Journal: kind is a short word ("command", "reply", "event", "phase", "verdict" ...), text one line of JSON. The last entry
- * of kind "stage" or "phase" with a member "stage" or "phase" tells how far a killed run got. "begin", "item" and "blocks"
- * are the file's own. */
+/* Journal: kind is a short word ("command", "reply", "event", "phase", "verdict" ...), text one line of JSON. The last
+ * entry of kind "stage" or "phase" with a member "stage" or "phase" tells how far a killed run got. "begin", "item" and
+ * "blocks" are the file's own. */
 void runfile_journal(struct runfile *rf, uint64_t host_ns, const char *kind, const char *json);
 void runfile_telemetry(struct runfile *rf, const struct pen_telemetry *telemetry);
 void runfile_stroke(struct runfile *rf, unsigned point_row, const struct stroke *stroke);
@@ -35,11 +36,12 @@ void runfile_stroke(struct runfile *rf, unsigned point_row, const struct stroke 
 void runfile_point_begin(struct runfile *rf, unsigned point_row, const struct record_point *point);
 void runfile_point_end(struct runfile *rf, unsigned point_row, const struct record_point *point);
 
-/* The record as it stands, without points and sweeps: after identification, tests and conditions. The last one is what a
- * killed run leaves. */
+/* The record as it stands, without points and sweeps: after identification, tests and conditions. The last one is what
+ * a killed run leaves. */
 void runfile_record(struct runfile *rf, const struct record *record);
 
-/* 0, or the first error of the writer (-ENOSPC, -EIO ...) with its text; lost: samples dropped by a full ring so far. */
+/* 0, or the first error of the writer (-ENOSPC, -EIO ...) with its text; lost: samples dropped by a full ring so far.
+ */
 int runfile_status(struct runfile *rf, uint64_t *ret_lost, struct err *err);
 
 /* Waits until everything so far is durable, and gives the head of the journal's chain. */
@@ -50,22 +52,23 @@ int runfile_finish(struct runfile *rf, const struct record *record, const char *
 int runfile_close(struct runfile *rf, struct err *err);
 const char *runfile_path(const struct runfile *rf);
 
-/* Reading. Opens read-only, also where the folder cannot be written; a file left by a killed run opens too (with its -wal)
- * and says at which step it ended. Restores the record (run_status of an unfinished file: interrupted). */
+/* Reading. Opens read-only, also where the folder cannot be written; a file left by a killed run opens too (with its
+ * -wal) and says at which step it ended. Restores the record (run_status of an unfinished file: interrupted). */
 struct runfile_reader;
 int runfile_open(const char *path, struct runfile_reader **ret, struct record **ret_record, struct err *err);
 /* Recomputes the journal's chain and every block's digest: 0, or -EBADMSG naming the first entry that does not fit. */
 int runfile_verify(struct runfile_reader *reader, struct err *err);
-/* Every block of one device and stream, in order, cut as it arrived: replaying them is the run again. fn returns 0 to go on;
- * anything else ends the walk and is returned (the other walks alike). */
+/* Every block of one device and stream, in order, cut as it arrived: replaying them is the run again. fn returns 0 to
+ * go on; anything else ends the walk and is returned (the other walks alike). */
 int runfile_each_block(struct runfile_reader *reader, unsigned device, unsigned stream,
 		       int (*fn)(void *ctx, const struct sample_block *block), void *ctx, struct err *err);
 int runfile_each_journal(struct runfile_reader *reader,
-			 int (*fn)(void *ctx, uint64_t host_ns, const char *kind, const char *json), void *ctx, struct err *err);
+			 int (*fn)(void *ctx, uint64_t host_ns, const char *kind, const char *json), void *ctx,
+			 struct err *err);
 int runfile_each_stroke(struct runfile_reader *reader, unsigned point_row,
 			int (*fn)(void *ctx, const struct stroke *stroke), void *ctx, struct err *err);
-int runfile_each_telemetry(struct runfile_reader *reader, int (*fn)(void *ctx, const struct pen_telemetry *telemetry), void *ctx,
-			   struct err *err);
+int runfile_each_telemetry(struct runfile_reader *reader, int (*fn)(void *ctx, const struct pen_telemetry *telemetry),
+			   void *ctx, struct err *err);
 /* malloc'd text of the stored report; -ENOENT if there is none. */
 int runfile_report(struct runfile_reader *reader, char **ret_text, struct err *err);
 void runfile_reader_free(struct runfile_reader *reader);

@@ -12,7 +12,9 @@
 #define SICK_NS        (100 * NS_PER_MS) /* a channel that is not alive for so long under a running pen ends the point */
 #define PENS_OWN                                                                                                       \
 	(PEN_OVER_TEMPERATURE | PEN_UNDERVOLTAGE | PEN_STALL | PEN_REBOOTED) /* the rest is the bench's doing */
-#define SLEPT_NS (50 * NS_PER_MS) /* the process itself did not run for so long: what it missed is still queued */
+#define NO_SENSE_NS (1000 * NS_PER_MS) /* without an answer to a heartbeat that makes sense a pen is as good as gone   \
+					*/
+#define SLEPT_NS (50 * NS_PER_MS)      /* the process itself did not run for so long: what it missed is still queued */
 
 enum watch_verdict safety_alive(const struct session *s)
 {
@@ -78,9 +80,10 @@ static void heartbeat_done(void *ctx, int status, const struct err *err)
 {
 	struct session *s = ctx;
 	s->heartbeat.pending = false;
-	if (status == 0)
+	if (status == 0) {
+		s->heard_ns = loop_now_ns(s->loop);
 		judge_heartbeat(s);
-	else if (status != -ECANCELED)
+	} else if (status != -ECANCELED)
 		journal_text(s, "event", "heartbeat: %s", err ? err->text : strerror(-status));
 }
 
@@ -96,6 +99,20 @@ static void heartbeat(struct session *s, uint64_t now_ns)
 }
 
 /* ---- watchdogs ------------------------------------------------------------------------------------------------- */
+
+/* A pen that answers, but never with sense, could report anything and nobody would know. */
+static void watch_pen(struct session *s, uint64_t now_ns)
+{
+	if (!s->armed || s->heartbeat_held || s->pen.lost)
+		s->heard_ns = now_ns;
+	if (now_ns - s->heard_ns <= NO_SENSE_NS)
+		return;
+	s->heard_ns = now_ns;
+	session_lost(
+		s,
+		"the pen's answers to the heartbeat have made no sense for 1 s: check its cable and the baud rate in "
+		"the bench file");
+}
 
 static void sensor_silent(struct session *s)
 {
@@ -157,6 +174,7 @@ void safety_tick(struct session *s, uint64_t now_ns)
 	watch_storage(s);
 	if (now_ns < s->grace_until_ns)
 		return;
+	watch_pen(s, now_ns);
 	if (s->streaming && now_ns - s->watch.last_host_ns > SENSOR_SILENT_NS)
 		sensor_silent(s);
 	else if (s->streaming)

@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "rig/base/digest.h"
+#include "rig/run/judging.h"
 #include "rig/run/state.h"
 
 #define SENSOR_STOP_NS                                                                                                 \
@@ -56,8 +57,8 @@ static void progress(struct session *s, const struct record_point *finished, con
 	if (!s->config.observer.progress)
 		return;
 	struct point_live live = {.rate_hz = NAN, .depth_mm = NAN, .force_n = NAN};
-	if (s->at.open && s->at.point)
-		point_live(s->at.point, &live);
+	if (s->estimating.open)
+		point_live(s->estimating.point, &live);
 	unsigned next = s->at.next < s->config.point_count ? s->at.next : s->config.point_count - 1;
 	const struct plan_point *points = s->config.points;
 	struct session_progress p = {
@@ -71,7 +72,7 @@ static void progress(struct session *s, const struct record_point *finished, con
 		.rate_hz = live.rate_hz,
 		.depth_mm = live.depth_mm,
 		.force_n = s->streaming ? s->watch.force_n : NAN,
-		.handle_c = s->handle_c,
+		.handle_c = s->estimating.handle.now,
 		.strokes = live.strokes,
 		.finished = finished,
 		.text = text,
@@ -100,7 +101,7 @@ static void finish_record(struct session *s)
 		runfile_status(s->runfile, &r->samples_lost, NULL);
 	if (s->streaming || s->fs_hz > 0)
 		devices_record(s);
-	sweeps_collect(s);
+	sweeps_collect(r, s->plan, s->config.points, s->config.point_count);
 	r->ended_host_ns = loop_now_ns(s->loop);
 	utc_text(loop_wall_ns(s->loop), r->ended_utc);
 	record_judge(r, s->plan);
@@ -116,9 +117,22 @@ static void storage_failed(struct session *s, const struct err *err)
 	session_say(s, err->text, true);
 }
 
+/* A run whose report was not to be written is no complete run, whatever its points say: nothing is left that proves it.
+ */
+static void saving_skipped(struct session *s)
+{
+	struct record *r = s->record;
+	if (r->run_status != RUN_COMPLETE)
+		return;
+	r->run_status = RUN_INTERRUPTED;
+	snprintf(r->status_reason, sizeof(r->status_reason), "interrupted twice: the reports were not saved");
+}
+
 static void save(struct session *s)
 {
 	struct err err = {""};
+	if (s->skip_saving)
+		saving_skipped(s);
 	finish_record(s);
 	journal_text(s, "end", "%s: %s", run_status_name(s->record->run_status), s->record->status_reason);
 	if (s->runfile && runfile_sync(s->runfile, s->record->journal_head, &err))
@@ -255,19 +269,16 @@ static void first_interlock(struct session *s, uint64_t now_ns)
 
 static void start_sensor(struct session *s)
 {
-	const struct channel *force = &s->channels[s->force];
+	const struct channel *force = &s->channels[s->estimating.force];
 	const struct bench_sensor *bench = &s->bench->sensor;
-	double lo = (bench->force_range_lo_n - force->offset) / force->scale;
-	double hi = (bench->force_range_hi_n - force->offset) / force->scale;
-	int32_t end = (int32_t)((1u << (force->bits - 1)) - 1);
 	s->fs_hz = force->rate_hz;
 	struct watch_config config = {
 		.fs_hz = s->fs_hz,
 		.force_position = force->position,
 		.force_scale = force->scale,
 		.force_offset = force->offset,
-		.count_lo = (int32_t)fmax(fmin(lo, hi), -end),
-		.count_hi = (int32_t)fmin(fmax(lo, hi), end),
+		.count_lo = s->estimating.count_lo,
+		.count_hi = s->estimating.count_hi,
 		.noise_n = force->noise_rms,
 		.preload_lo_n = bench->preload_lo_n,
 		.preload_hi_n = bench->preload_hi_n,
@@ -275,7 +286,6 @@ static void start_sensor(struct session *s)
 	};
 	watch_init(&s->watch, &config);
 	s->watch.last_host_ns = loop_now_ns(s->loop);
-	sample_clock_init(&s->clock, s->fs_hz);
 	s->streaming = true;
 	journal_text(s, "command", "start streaming at %g Hz", s->fs_hz);
 	verb_begin(&s->verb);
@@ -479,7 +489,7 @@ int session_start(const struct session_config *config, struct session **ret, str
 	s->bench = config->bench;
 	s->record = config->record;
 	s->loop = config->loop;
-	s->handle_c = s->tip_c = s->ambient_c = NAN;
+	s->estimating.handle.now = NAN;
 	s->started_ns = s->last_tick_ns = loop_now_ns(s->loop);
 	s->tick.fn = on_tick;
 	s->tick.ctx = s;
@@ -501,6 +511,7 @@ void session_free(struct session *s)
 		return;
 	loop_timer_cancel(s->loop, &s->tick);
 	devices_close(s);
+	estimating_release(&s->estimating);
 	bench_lock_release(s->lock);
 	free(s);
 }

@@ -1,5 +1,5 @@
-/* One conformance run as a state machine in the loop: refuse or lock, open, identify, interlock, points, stop, verify, record.
- * Every road out of a step leads through safety.c, which stops the pen and shows that it stands still. */
+/* One conformance run as a state machine in the loop: refuse or lock, open, identify, interlock, points, stop, verify,
+ * record. Every road out of a step leads through safety.c, which stops the pen and shows that it stands still. */
 #ifndef PENRIG_RUN_SESSION_H
 #define PENRIG_RUN_SESSION_H
 
@@ -12,23 +12,32 @@
 #include "rig/run/runfile.h"
 
 enum session_stage {
-	STAGE_OPENING, STAGE_INTERLOCK, STAGE_TESTS, STAGE_PROMPT, STAGE_TARE, STAGE_SETTING, STAGE_SPIN_UP, STAGE_MEASURING,
-	STAGE_STOPPING, STAGE_SAVING, STAGE_DONE,
+	STAGE_OPENING,
+	STAGE_INTERLOCK,
+	STAGE_TESTS,
+	STAGE_PROMPT,
+	STAGE_TARE,
+	STAGE_SETTING,
+	STAGE_SPIN_UP,
+	STAGE_MEASURING,
+	STAGE_STOPPING,
+	STAGE_SAVING,
+	STAGE_DONE,
 };
 const char *session_stage_name(enum session_stage stage);
 
-/* For a progress line or an event stream; borrowed, sent on every change of stage, about 4 times a second while measuring,
- * at the end of every point (`point` set) and whenever there is something to say (`text` set). */
+/* For a progress line or an event stream; borrowed, sent on every change of stage, about 4 times a second while
+ * measuring, at the end of every point (`point` set) and whenever there is something to say (`text` set). */
 struct session_progress {
 	enum session_stage stage;
-	unsigned point, points;       /* current (from 0) and planned */
+	unsigned point, points; /* current (from 0) and planned */
 	double depth_set_mm, rate_set_hz;
 	double elapsed_s, remaining_s;
 	double rate_hz, depth_mm, force_n, handle_c; /* live; NaN unknown */
 	uint64_t strokes;
 	const struct record_point *finished; /* a point whose results now stand; else NULL */
 	const char *text;
-	bool alarm;                    /* text must be shouted: stop_unverified */
+	bool alarm; /* text must be shouted: stop_unverified */
 };
 
 /* prompt: ask the operator (a phantom change); answered by session_answer(). NULL: nobody can be asked. */
@@ -46,10 +55,11 @@ struct session_config {
 	const struct bench *bench;
 	const struct plan_point *points;
 	unsigned point_count;
-	struct record *record;  /* name, folder, operator, lot, cartridge, dut, attrs are set; the session fills the rest */
+	struct record
+		*record; /* name, folder, operator, lot, cartridge, dut, attrs are set; the session fills the rest */
 	struct session_observer observer;
-	/* Called once the record is final and its journal head known, with the run file still open: writes reports, stores the
-	 * JSON one by runfile_finish(). A failure makes the run RUN_STORAGE_FAILED. */
+	/* Called once the record is final and its journal head known, with the run file still open: writes reports,
+	 * stores the JSON one by runfile_finish(). A failure makes the run RUN_STORAGE_FAILED. */
 	int (*finish)(void *ctx, struct record *record, struct runfile *rf, struct err *err);
 	void *finish_ctx;
 	/* Called at the very end; the caller stops its loop then. */
@@ -59,7 +69,8 @@ struct session_config {
 
 struct session;
 
-/* Checks what can be checked without a device and begins; everything else happens in the loop. Always ends by ended(). */
+/* Checks what can be checked without a device and begins; everything else happens in the loop. Always ends by ended().
+ */
 int session_start(const struct session_config *config, struct session **ret, struct err *err);
 void session_free(struct session *session);
 
@@ -68,7 +79,6 @@ void session_answer(struct session *session, bool go_on);
 
 /* A signal asks for the end: stop, verify, save, end as RUN_INTERRUPTED. A second one skips saving, never stopping. */
 void session_interrupt(struct session *session, int signal_number);
-
 
 /* The pen was commanded to run and has not yet been shown to stand still. */
 bool session_moving(const struct session *session);

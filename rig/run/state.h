@@ -14,7 +14,7 @@
 #define SENSOR_SILENT_NS     (300 * NS_PER_MS) /* a streaming sensor sends every 5 ms; 60 missed blocks are silence */
 #define OPEN_TIMEOUT_NS      (3 * NS_PER_S)    /* a driver is ready within 2 s */
 #define INTERLOCK_TIMEOUT_NS (2 * NS_PER_S)
-#define VERIFY_STROKES       10  /* standing still = no stroke for so many periods of the setpoint ... */
+#define VERIFY_STROKES       10 /* standing still = no stroke for so many periods of the setpoint ... */
 #define VERIFY_MIN_S         0.3 /* ... and never less: a motor that dies slowly makes a stroke every quarter of a second */
 #define INTERLOCK_QUIET_S    0.1 /* of stillness before a start */
 #define TELEMETRY_NS         (500 * NS_PER_MS)
@@ -53,8 +53,8 @@ struct stopping { /* safety.c */
 struct measuring {     /* the point under way */
 	unsigned next; /* index in config.points */
 	unsigned attempt;
-	unsigned row;           /* index in record->point */
-	bool open;              /* point exists and its row is not finished */
+	unsigned row; /* index in record->point */
+	bool open;    /* point exists and its row is not finished */
 	uint64_t phase_first, next_telemetry_ns;
 	uint64_t sick_since_ns; /* the channel has not been alive since; 0 = it is */
 	char fault[200];        /* why the point cannot be trusted; empty = nothing known */
@@ -80,6 +80,7 @@ struct session {
 	bool heartbeat_held; /* the dead-man test withholds them */
 	bool should_run;     /* the pen was told to run and not yet to stop */
 	uint64_t next_heartbeat_ns, last_heartbeat_ns;
+	uint64_t heard_ns; /* the last heartbeat that came back with sense in it */
 	unsigned odd_heartbeats; /* in a row: a condition, or off while it should run */
 	struct pen_telemetry telemetry;
 	bool deadman_expected;
@@ -125,7 +126,7 @@ enum watch_verdict safety_alive(const struct session *s);
 enum watch_verdict safety_still(const struct session *s, double quiet_s);
 
 /* measuring.c */
-void measuring_next(struct session *s); /* the next point, or the end */
+void measuring_next(struct session *s);                      /* the next point, or the end */
 void measuring_fault(struct session *s, const char *reason); /* the point under way cannot be trusted: it ends early */
 /* The run ends: an open point that was measured to its end keeps its results, any other is closed for this reason. */
 void measuring_close(struct session *s, const char *reason, bool stop_verified);

@@ -4,11 +4,11 @@
 #include <string.h>
 
 #include "rig/measure/sweep.h"
-#include "rig/run/state.h"
+#include "rig/run/judging.h"
 
-static const struct result *depth_of(const struct session *s, const struct record_point *point)
+static const struct result *depth_of(const struct plan *plan, const struct record_point *point)
 {
-	const char *method = s->plan->judge_displacement ? "displacement" : "force_equivalent";
+	const char *method = plan->judge_displacement ? "displacement" : "force_equivalent";
 	for (unsigned i = 0; i < point->results; i++)
 		if (strcmp(point->result[i].result.name, "depth_mm") == 0 &&
 		    strcmp(point->result[i].result.method, method) == 0)
@@ -21,29 +21,29 @@ static bool same_sweep(const struct plan_point *a, const struct plan_point *b)
 	return a->step == b->step && a->phantom == b->phantom && a->rate_hz == b->rate_hz;
 }
 
-static bool sweep_stands(const struct session *s, const struct plan_point *plan)
+static bool sweep_stands(const struct record *record, const struct plan_point *of)
 {
-	for (unsigned i = 0; i < s->record->sweeps; i++) {
-		const struct record_sweep *sweep = &s->record->sweep[i];
-		if (sweep->step == plan->step && sweep->phantom == plan->phantom && sweep->rate_hz == plan->rate_hz)
+	for (unsigned i = 0; i < record->sweeps; i++) {
+		const struct record_sweep *sweep = &record->sweep[i];
+		if (sweep->step == of->step && sweep->phantom == of->phantom && sweep->rate_hz == of->rate_hz)
 			return true;
 	}
 	return false;
 }
 
-static void add_sweep(struct session *s, const struct plan_point *plan)
+static void add_sweep(struct record *record, const struct plan *plan, const struct plan_point *of)
 {
-	struct sweep_point *points = calloc(s->record->points + 1, sizeof(*points));
-	struct record_sweep *sweep = points ? record_add_sweep(s->record) : NULL;
+	struct sweep_point *points = calloc(record->points + 1, sizeof(*points));
+	struct record_sweep *sweep = points ? record_add_sweep(record) : NULL;
 	if (!sweep) {
 		free(points);
 		return;
 	}
 	unsigned count = 0;
-	for (unsigned i = 0; i < s->record->points; i++) {
-		const struct record_point *p = &s->record->point[i];
-		const struct result *depth = depth_of(s, p);
-		if (!p->counts || !same_sweep(&p->plan, plan) || !depth || !depth->valid)
+	for (unsigned i = 0; i < record->points; i++) {
+		const struct record_point *p = &record->point[i];
+		const struct result *depth = depth_of(plan, p);
+		if (!p->counts || !same_sweep(&p->plan, of) || !depth || !depth->valid)
 			continue;
 		points[count++] = (struct sweep_point){.setpoint_mm = p->plan.depth_mm,
 						       .depth_mm = depth->value,
@@ -51,18 +51,18 @@ static void add_sweep(struct session *s, const struct plan_point *plan)
 						       .upward = p->plan.upward,
 						       .trusted = depth->trusted};
 	}
-	*sweep = (struct record_sweep){.step = plan->step, .phantom = plan->phantom, .rate_hz = plan->rate_hz};
+	*sweep = (struct record_sweep){.step = of->step, .phantom = of->phantom, .rate_hz = of->rate_hz};
 	struct result results[2];
 	sweep->results = sweep_results(points, count, results);
 	free(points);
 	for (unsigned i = 0; i < sweep->results; i++)
 		sweep->result[i].result = results[i];
-	judge_results(s->plan, sweep->step, sweep->result, sweep->results);
+	judge_results(plan, sweep->step, sweep->result, sweep->results);
 }
 
-void sweeps_collect(struct session *s)
+void sweeps_collect(struct record *record, const struct plan *plan, const struct plan_point *points, unsigned count)
 {
-	for (unsigned i = 0; i < s->config.point_count; i++)
-		if (!sweep_stands(s, &s->config.points[i]))
-			add_sweep(s, &s->config.points[i]);
+	for (unsigned i = 0; i < count; i++)
+		if (!sweep_stands(record, &points[i]))
+			add_sweep(record, plan, &points[i]);
 }

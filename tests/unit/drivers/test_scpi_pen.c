@@ -527,6 +527,49 @@ static void test_uptime_flipped_upwards(void **state)
 	assert_int_equal(heard.events, 0);
 }
 
+/* Ahead by less than what makes an answer odd: it is taken, and must not become the measure of the next one. */
+static void test_uptime_flipped_a_little_upwards(void **state)
+{
+	struct outcome beat = {0};
+
+	(void)state;
+	VERB(heartbeat(pen, on_done, &beat));
+	expect(BEAT);
+	answer_state("", 0, 0, uptime() + 800);
+	assert_int_equal(beat.calls, 1);
+	for (int calls = 2; calls < 5; calls++) {
+		tick(100);
+		VERB(heartbeat(pen, on_done, &beat));
+		expect(BEAT);
+		answer_state("", 0, 0, uptime());
+		assert_int_equal(beat.calls, calls);
+	}
+	assert_int_equal(heard.events, 0);
+}
+
+/* Two uptimes too small of which the second does not follow from the first are noise, and so is a third. */
+static void test_uptimes_that_contradict_each_other(void **state)
+{
+	struct outcome beat = {0};
+
+	(void)state;
+	VERB(heartbeat(pen, on_done, &beat));
+	expect(BEAT);
+	answer_state("", 0, 0, 400);
+	expect(BEAT);
+	answer_state("", 0, 0, 40);
+	expect(BEAT);
+	answer_state("", 0, 0, 1040);
+	assert_int_equal(beat.calls, 1);
+	assert_int_equal(beat.status, -EPROTO);
+	assert_int_equal(heard.telemetries, 0);
+	VERB(heartbeat(pen, on_done, &beat));
+	expect(BEAT);
+	answer_state("", 0, 0, uptime());
+	assert_int_equal(beat.status, 0);
+	assert_int_equal(heard.events, 0);
+}
+
 static void test_silence(void **state)
 {
 	struct outcome beat = {0}, rate = {0}, late = {0};
@@ -690,6 +733,8 @@ int main(void)
 		T(test_condition_is_asked_twice),
 		T(test_reboot),
 		T(test_uptime_flipped_upwards),
+		T(test_uptime_flipped_a_little_upwards),
+		T(test_uptimes_that_contradict_each_other),
 		T(test_silence),
 		T(test_unplugged),
 		T(test_write_refused),

@@ -1,0 +1,306 @@
+/* One point after the other, from samples to judged results. Leaves out what a result is made of (measure/), which
+ * limit it meets (judging.c), what is said of it beyond the estimators (results.c), and why a phase begins when it
+ * does. */
+#include "rig/run/estimating.h"
+
+#include <errno.h>
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "rig/run/judging.h"
+#include "rig/run/results.h"
+
+#define CALIBRATION_TEMPERATURE_C 23.0               /* load cells are calibrated at 23 degC (ISO 376) */
+#define SQRT3                     1.7320508075688772 /* half-width of a rectangle to its standard uncertainty (GUM 4.3.7) */
+
+/* ---- channels and streams ---- */
+
+int estimating_find_channel(const struct channel *channels, unsigned count, enum quantity quantity, const char *name)
+{
+	for (unsigned i = 0; i < count; i++)
+		if (channels[i].quantity == quantity && (!name || strcmp(channels[i].name, name) == 0))
+			return (int)i;
+	return -1;
+}
+
+void estimating_count_range(const struct channel *force, const struct bench *bench, int32_t *ret_lo, int32_t *ret_hi)
+{
+	double lo = (bench->sensor.force_range_lo_n - force->offset) / force->scale;
+	double hi = (bench->sensor.force_range_hi_n - force->offset) / force->scale;
+	int32_t end = (int32_t)((1u << (force->bits - 1)) - 1);
+	*ret_lo = (int32_t)fmax(fmin(lo, hi), -end);
+	*ret_hi = (int32_t)fmin(fmax(lo, hi), end);
+}
+
+static void find_channels(struct estimating *e)
+{
+	static const char *const names[] = {"handle", "tip", "ambient"};
+	struct held *const held[] = {&e->handle, &e->tip, &e->ambient};
+	e->force = estimating_find_channel(e->channels, e->channel_count, QUANTITY_FORCE, NULL);
+	e->displacement = estimating_find_channel(e->channels, e->channel_count, QUANTITY_DISPLACEMENT, NULL);
+	if (e->force >= 0 && e->displacement >= 0 &&
+	    e->channels[e->displacement].stream != e->channels[e->force].stream)
+		e->displacement = -1;
+	for (unsigned i = 0; i < 3; i++)
+		*held[i] = (struct held){
+			.now = NAN,
+			.before = NAN,
+			.channel =
+				estimating_find_channel(e->channels, e->channel_count, QUANTITY_TEMPERATURE, names[i]),
+		};
+}
+
+int estimating_init(struct estimating *e, const struct plan *plan, const struct bench *bench,
+		    const struct channel *channels, unsigned channel_count, bool host_clock_synchronised,
+		    struct err *err)
+{
+	*e = (struct estimating){.plan = plan,
+				 .bench = bench,
+				 .channels = channels,
+				 .channel_count = channel_count,
+				 .host_clock_synchronised = host_clock_synchronised,
+				 .phase = POINT_PHASES};
+	find_channels(e);
+	if (e->force < 0)
+		return err_set(err, -EINVAL, "the load sensor has no force channel");
+	const struct channel *force = &channels[e->force];
+	if (strcmp(force->unit, "N") != 0)
+		return err_set(err, -EINVAL, "the force channel is in \"%s\"; newton (N) is needed", force->unit);
+	e->fs_hz = force->rate_hz;
+	estimating_count_range(force, bench, &e->count_lo, &e->count_hi);
+	sample_clock_init(&e->clock, e->fs_hz);
+	return 0;
+}
+
+static void close_estimators(struct estimating *e)
+{
+	point_free(e->point);
+	thermal_free(e->handle_fit);
+	thermal_free(e->tip_fit);
+	curve_free(e->curve);
+	e->point = NULL;
+	e->handle_fit = e->tip_fit = NULL;
+	e->curve = NULL;
+	e->open = false;
+}
+
+void estimating_release(struct estimating *e)
+{
+	close_estimators(e);
+}
+
+static void take(struct held *held, const struct channel *c, const struct sample_block *block)
+{
+	const int32_t *last = &block->counts[(size_t)(block->frames - 1) * block->channels];
+	if (block->host_ns > held->host_ns) {
+		held->before = held->now;
+		held->host_ns = block->host_ns;
+	}
+	held->now = c->offset + c->scale * last[c->position];
+}
+
+static double seen_from(const struct estimating *e, const struct held *held, const struct sample_block *block)
+{
+	if (held->channel < 0)
+		return NAN;
+	bool own = e->channels[held->channel].stream == block->stream;
+	return own || held->host_ns < block->host_ns ? held->now : held->before;
+}
+
+static bool is_carried(const struct estimating *e, const struct held *held, const struct sample_block *block)
+{
+	return held->channel >= 0 && e->channels[held->channel].stream == block->stream;
+}
+
+static void take_temperatures(struct estimating *e, const struct sample_block *block)
+{
+	struct held *const held[] = {&e->handle, &e->tip, &e->ambient};
+	for (unsigned i = 0; i < 3; i++)
+		if (is_carried(e, held[i], block))
+			take(held[i], &e->channels[held[i]->channel], block);
+	if (!e->open || block->host_ns < e->motor_start_ns || (e->phase != POINT_SPIN_UP && e->phase != POINT_MEASURE))
+		return;
+	double t_s = (double)(block->host_ns - e->motor_start_ns) * 1e-9;
+	double ambient_c = seen_from(e, &e->ambient, block);
+	if (e->handle_fit && is_carried(e, &e->handle, block))
+		thermal_feed(e->handle_fit, t_s, e->handle.now, ambient_c);
+	if (e->tip_fit && is_carried(e, &e->tip, block))
+		thermal_feed(e->tip_fit, t_s, e->tip.now, ambient_c);
+}
+
+void estimating_block(struct estimating *e, const struct sample_block *block)
+{
+	if (!block->frames)
+		return;
+	e->next_index[block->stream] = block->first_index + block->frames;
+	if (block->stream != e->channels[e->force].stream) {
+		take_temperatures(e, block);
+		return;
+	}
+	sample_clock_feed(&e->clock, block->first_index + block->frames - 1, block->host_ns);
+	if (e->open)
+		point_feed(e->point, block);
+}
+
+void estimating_telemetry(struct estimating *e, const struct pen_telemetry *telemetry)
+{
+	e->telemetry_rows++;
+	if (!e->open || e->phase != POINT_MEASURE)
+		return;
+	e->pen.n++;
+	e->pen.rate_hz += telemetry->rate_hz;
+	e->pen.motor_c += telemetry->motor_c;
+	e->pen.handle_c += telemetry->handle_c;
+	e->pen.battery_v += telemetry->battery_v;
+}
+
+/* ---- opening a point ---- */
+
+/* The sample clock is corrected only where the comparison with the host is surer than the sensor's own specification.
+ */
+static void choose_clock(struct estimating *e)
+{
+	double spec_rel = e->bench->sensor.clock_ppm * 1e-6 / SQRT3;
+	double rel, u_rel;
+	e->point_fs_hz = e->fs_hz;
+	e->u_clock_rel = spec_rel;
+	if (sample_clock_rate(&e->clock, &rel, &u_rel) || u_rel >= spec_rel || !e->host_clock_synchronised)
+		return;
+	e->point_fs_hz = e->fs_hz * (1 + rel);
+	e->u_clock_rel = u_rel;
+	e->clock_applied = true;
+}
+
+static double temperature_u_rel(const struct estimating *e)
+{
+	double ambient_c = isnan(e->ambient.now) ? e->bench->ambient_hi_c : e->ambient.now;
+	return e->bench->sensor.temperature_coefficient_rel_per_k * fabs(ambient_c - CALIBRATION_TEMPERATURE_C) / SQRT3;
+}
+
+static void configure_channel(const struct estimating *e, struct point_config *c)
+{
+	const struct channel *force = &e->channels[e->force];
+	const struct bench_sensor *bench = &e->bench->sensor;
+	c->force_position = force->position;
+	c->force_scale = force->scale;
+	c->force_offset = force->offset;
+	c->force_noise_n = force->noise_rms;
+	c->count_lo = e->count_lo;
+	c->count_hi = e->count_hi;
+	c->force_lo_n = bench->force_range_lo_n;
+	c->force_hi_n = bench->force_range_hi_n;
+	c->bandwidth_hz = force->bandwidth_hz;
+	c->cell_hz = bench->cell_hz;
+	c->cell_damping = bench->cell_damping;
+	c->displacement_position = -1;
+	if (e->displacement >= 0 && bench->displacement_u_mm > 0) {
+		const struct channel *d = &e->channels[e->displacement];
+		c->displacement_position = d->position;
+		c->displacement_scale = d->scale;
+		c->displacement_offset = d->offset;
+	}
+}
+
+static void configure_curve(struct estimating *e, const struct plan_point *p, struct point_config *c)
+{
+	const struct curve_set *set = &e->bench->phantom[p->phantom].curves;
+	int status = curve_new(set, p->rate_hz, &e->curve);
+	if (status == -ERANGE)
+		snprintf(c->curve_reason, sizeof(c->curve_reason), "the phantom is not calibrated at %g Hz",
+			 p->rate_hz);
+	else if (status)
+		snprintf(c->curve_reason, sizeof(c->curve_reason), "the phantom's curve is not monotone");
+	c->curve = e->curve;
+	c->u_depth_cal_mm = set->u_depth_mm;
+	c->u_curve_force_rel = set->u_force_rel;
+	c->u_curve_fit_mm = set->u_fit_mm;
+}
+
+static int open_thermal(const struct estimating *e, const struct held *held, const char *site, struct thermal **ret)
+{
+	struct thermal_config config = {
+		.u_sensor_k = e->bench->sensor.temperature_u_k,
+		.rated_ambient_c = e->plan->rated_ambient_c,
+	};
+	snprintf(config.site, sizeof(config.site), "%s", site);
+	return held->channel >= 0 ? thermal_new(&config, ret) : 0;
+}
+
+static int open_estimators(struct estimating *e, const struct plan_point *p)
+{
+	choose_clock(e);
+	struct point_config config = {
+		.fs_hz = e->point_fs_hz,
+		.rate_set_hz = p->rate_hz,
+		.depth_set_mm = p->depth_mm,
+		.mains_hz = e->bench->mains_hz,
+		.preload_lo_n = e->bench->sensor.preload_lo_n,
+		.preload_hi_n = e->bench->sensor.preload_hi_n,
+		.u_gain_rel = e->bench->sensor.force_u_rel,
+		.u_clock_rel = e->u_clock_rel,
+		.u_temperature_rel = temperature_u_rel(e),
+		.u_displacement_mm = e->bench->sensor.displacement_u_mm,
+	};
+	configure_channel(e, &config);
+	configure_curve(e, p, &config);
+	int status = point_new(&config, &e->point);
+	if (!status)
+		status = open_thermal(e, &e->handle, "handle", &e->handle_fit);
+	if (!status)
+		status = open_thermal(e, &e->tip, "tip", &e->tip_fit);
+	return status;
+}
+
+static void set_mark(const struct estimating *e, struct record_point *point, unsigned mark, uint64_t host_ns)
+{
+	struct record_mark *m = &point->mark[mark];
+	m->host_ns = host_ns;
+	m->telemetry = e->telemetry_rows;
+	memcpy(m->index, e->next_index, sizeof(m->index));
+}
+
+int estimating_begin(struct estimating *e, struct record_point *point, uint64_t host_ns,
+		     void (*fn)(void *ctx, const struct stroke *stroke), void *ctx)
+{
+	set_mark(e, point, MARK_OPEN, host_ns);
+	e->phase = POINT_PHASES;
+	e->pen = (struct pen_sums){.n = 0};
+	e->motor_start_ns = 0;
+	int status = open_estimators(e, &point->plan);
+	if (status) {
+		close_estimators(e);
+		return status;
+	}
+	if (fn)
+		point_on_stroke(e->point, fn, ctx);
+	e->open = true;
+	return 0;
+}
+
+/* ---- phases and the end ---- */
+
+void estimating_phase(struct estimating *e, struct record_point *point, enum point_phase phase, uint64_t host_ns)
+{
+	bool commanded = phase == POINT_SPIN_UP || phase == POINT_COAST;
+	uint64_t next_index = e->next_index[e->channels[e->force].stream];
+	set_mark(e, point, MARK_PHASE(phase), host_ns);
+	if (phase == POINT_SPIN_UP)
+		e->motor_start_ns = host_ns;
+	e->phase = phase;
+	point->phase_index[phase] = next_index;
+	point->command_index[phase] = commanded ? sample_clock_index_at(&e->clock, host_ns) : NAN;
+	if (e->open)
+		point_phase(e->point, phase, next_index, point->command_index[phase]);
+}
+
+void estimating_end(struct estimating *e, struct record_point *point, uint64_t host_ns, bool collect)
+{
+	set_mark(e, point, MARK_CLOSE, host_ns);
+	point->end_index = e->next_index[e->channels[e->force].stream];
+	point->collected = collect && e->open;
+	if (point->collected)
+		results_collect(e, point);
+	judge_point(e->plan, point, point->collected);
+	close_estimators(e);
+}
