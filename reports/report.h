@@ -9,8 +9,8 @@
 
 /* write: whole file to `out`; -EIO or the writer's own -errno with text. Pure: the same record gives the same bytes. */
 struct report_writer {
-	const char *id;          /* "json", "junit" */
-	const char *extension;   /* ".report.json", ".junit.xml" */
+	const char *id;        /* "json", "junit" */
+	const char *extension; /* ".report.json", ".junit.xml" */
 	const char *description;
 	int (*write)(const struct record *record, FILE *out, struct err *err);
 };

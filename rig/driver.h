@@ -130,8 +130,8 @@ struct driver {
 	const struct channel *(*channels)(const struct device *device, unsigned *ret_count);
 	void (*counters)(const struct device *device, struct device_counters *ret);
 	const struct link *(*link)(const struct device *device); /* the one it holds, for the record of a run */
-	const struct pen_verbs *pen;       /* kind DRIVER_PEN */
-	const struct sensor_verbs *sensor; /* kind DRIVER_LOAD_SENSOR */
+	const struct pen_verbs *pen;                             /* kind DRIVER_PEN */
+	const struct sensor_verbs *sensor;                       /* kind DRIVER_LOAD_SENSOR */
 };
 
 extern const struct driver *const driver_table[]; /* drivers/table.c, NULL-terminated */

@@ -5,8 +5,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define CHANNELS_MAX 16
-#define STREAMS_MAX 4
+#define CHANNELS_MAX          16
+#define STREAMS_MAX           4
 #define SAMPLES_PER_BLOCK_MAX 16384 /* counts in one block, all channels together; 64 KiB of int32 */
 
 enum quantity {
@@ -18,8 +18,8 @@ enum quantity {
 
 /* One channel as its sensor describes it. Physical value = offset + scale * count, in `unit`. */
 struct channel {
-	char name[16];    /* "force", "displacement", "handle", "tip", "ambient" */
-	char unit[8];     /* "N", "mm", "degC" */
+	char name[16]; /* "force", "displacement", "handle", "tip", "ambient" */
+	char unit[8];  /* "N", "mm", "degC" */
 	enum quantity quantity;
 	uint8_t stream;   /* which stream carries it: channels of one stream share rate and index */
 	uint8_t position; /* place inside a frame of that stream, from 0 */
@@ -43,7 +43,8 @@ struct sample_block {
 	uint8_t channels;
 	uint32_t flags;       /* enum sample_flag */
 	uint32_t frames;      /* frames * channels <= SAMPLES_PER_BLOCK_MAX */
-	uint64_t first_index; /* of frame 0, counted by the sensor since it started streaming; never reused in a session */
+	uint64_t first_index; /* of frame 0, counted by the sensor since it started streaming; never reused in a session
+			       */
 	uint64_t host_ns;     /* monotonic arrival time of the last byte of the frame */
 	uint64_t device_ns;   /* the sensor's own clock at first_index; 0 = it sends none */
 	const int32_t *counts;
