@@ -429,8 +429,9 @@ static bool fit_stroke(struct point *p, const struct candidate *c, double period
 	return ret->height > 0.0;
 }
 
-static void emit(struct point *p, const struct candidate *c, double period, long limit)
+static void emit(struct point *p, const struct candidate *c, double period, const struct span *span)
 {
+	long limit = span->limit;
 	struct stroke stroke = {.number = p->number++, .depth_mm = NAN, .protrusion_mm = NAN, .misfit_n = NAN};
 	struct pulse_fit fit;
 	double at = c->at, slope = NAN;
@@ -453,6 +454,8 @@ static void emit(struct point *p, const struct candidate *c, double period, long
 	if (stroke.phase == POINT_MEASURE) {
 		tally_stroke(p, &stroke, at, fitted ? &fit : NULL, slope);
 		tally_instant(p, at);
+		if (isfinite(stroke.depth_mm))
+			baseline_row(&p->baseline, at - (double)span->start, p->offset_gain, p->line_gain, p->zero_row);
 		if (fitted)
 			p->tally.noise_at2 += pow(fit.rms / fit.height, 2.0) * p->pulse.gram_inv2[0][1][1];
 	}
@@ -525,6 +528,29 @@ static void refresh_template(struct point *p)
 		p->width_weight = 0.0;
 }
 
+static double blend_width(const struct point *p, double w)
+{
+	double height, height2;
+
+	pulse_response(&p->pulse, w, &height, &height2);
+	return height2 + p->width_weight * (height - height2);
+}
+
+/* How much of an error of the baseline and of each line a height takes in. */
+static void note_gains(struct point *p)
+{
+	bool fresh = p->pulse.ready && p->gains_of != p->pulse.folded_at_build;
+
+	if (p->offset_gain == 0.0)
+		p->offset_gain = 1.0;
+	if (!fresh)
+		return;
+	p->gains_of = p->pulse.folded_at_build;
+	p->offset_gain = blend_width(p, 0.0);
+	for (unsigned i = 0; i < p->baseline.lines; i++)
+		p->line_gain[i] = blend_width(p, 2.0 * M_PI * baseline_line_hz(&p->baseline, i) / p->fs_hz);
+}
+
 void analyse_block(struct point *p, long block, unsigned len, long limit)
 {
 	struct span span = {.start = block * (long)p->block, .limit = limit};
@@ -543,16 +569,19 @@ void analyse_block(struct point *p, long block, unsigned len, long limit)
 	if (p->pulse.ready)
 		baseline_set_strokes(&p->baseline, p->fs_hz / p->pulse_period, p->pulse.gap_share);
 	note_level(p, &span);
+	note_gains(p);
 	while (waiting(p) > 0 && candidate(p, 0)->at < (double)span.end) {
 		struct candidate c = *candidate(p, 0);
 		double period = nearby_period(p, 0);
 
 		p->candidate_head++;
-		emit(p, &c, period, limit);
+		emit(p, &c, period, &span);
 	}
 	memmove(p->candidates, p->candidates + p->candidate_head, waiting(p) * sizeof(p->candidates[0]));
 	p->candidate_count -= p->candidate_head;
 	p->candidate_head = 0;
+	p->tally.zero_n2 += baseline_row_variance(&p->baseline, p->zero_row);
+	memset(p->zero_row, 0, sizeof(p->zero_row));
 	refresh_template(p);
 	baseline_advance(&p->baseline);
 }

@@ -15,7 +15,7 @@
 #define LEVEL_WALK_N    0.05
 #define DETUNE          (BASELINE_HUM - 1)
 
-static double line_hz(const struct baseline *bl, unsigned i)
+double baseline_line_hz(const struct baseline *bl, unsigned i)
 {
 	return bl->nominal_hz[i] + bl->multiple[i] * bl->detune_hz;
 }
@@ -39,7 +39,7 @@ void baseline_init(struct baseline *bl, double fs_hz, double mains_hz, unsigned 
 void baseline_set_strokes(struct baseline *bl, double rate_hz, double gap_share)
 {
 	for (unsigned i = 0; i < bl->lines; i++) {
-		double order = line_hz(bl, i) / rate_hz, nearest = fmax(1.0, round(order));
+		double order = baseline_line_hz(bl, i) / rate_hz, nearest = fmax(1.0, round(order));
 		bool coincident = fabs(order - nearest) * rate_hz < COINCIDENT_HZ;
 
 		bl->active[i] = !coincident || nearest * gap_share >= 0.5;
@@ -126,7 +126,7 @@ struct lines {
 static void lines_at(const struct baseline *bl, double k, unsigned n, struct lines *ret)
 {
 	for (unsigned i = 0; i < bl->lines; i++) {
-		double w = 2.0 * M_PI * line_hz(bl, i) / bl->fs_hz, phase = bl->phase[i] + w * k;
+		double w = 2.0 * M_PI * baseline_line_hz(bl, i) / bl->fs_hz, phase = bl->phase[i] + w * k;
 		double mean = n > 1 ? sin(0.5 * n * w) / (n * sin(0.5 * w)) : 1.0;
 
 		mean = bl->active[i] ? mean : 0.0;
@@ -233,6 +233,7 @@ void baseline_solve(struct baseline *bl)
 	}
 	memcpy(bl->poly, x, sizeof(bl->poly));
 	bl->level_u = sqrt(bl->a[0][0]);
+	bl->solved = true;
 	for (unsigned i = 0; i < BASELINE_HUM; i++) {
 		if (i != DETUNE)
 			bl->hum[i] += x[3 + i];
@@ -247,6 +248,7 @@ void baseline_predict(struct baseline *bl, unsigned len, double level)
 	bl->len = len;
 	bl->poly[0] = level;
 	bl->poly[1] = bl->poly[2] = 0.0;
+	bl->solved = false;
 }
 
 double baseline_level(const struct baseline *bl, long k)
@@ -264,7 +266,7 @@ static void flatten_run(const struct baseline *bl, const float *in, float *out, 
 	double now[BASELINE_LINES] = {0}, past[BASELINE_LINES] = {0}, twice[BASELINE_LINES] = {0}, step = 2.0 / bl->len;
 
 	for (unsigned i = 0; i < bl->lines; i++) {
-		double w = 2.0 * M_PI * line_hz(bl, i) / bl->fs_hz, phase = bl->phase[i] + w * k0;
+		double w = 2.0 * M_PI * baseline_line_hz(bl, i) / bl->fs_hz, phase = bl->phase[i] + w * k0;
 
 		if (!bl->active[i])
 			continue;
@@ -298,7 +300,7 @@ void baseline_advance(struct baseline *bl)
 
 	bl->level = baseline_level(bl, bl->len);
 	for (unsigned i = 0; i < bl->lines; i++)
-		bl->phase[i] = fmod(bl->phase[i] + 2.0 * M_PI * line_hz(bl, i) / bl->fs_hz * bl->len, 2.0 * M_PI);
+		bl->phase[i] = fmod(bl->phase[i] + 2.0 * M_PI * baseline_line_hz(bl, i) / bl->fs_hz * bl->len, 2.0 * M_PI);
 	for (unsigned i = 0; i < DETUNE; i++) {
 		if (bl->hum_cov[i][i] * grow > HUM_PRIOR_N * HUM_PRIOR_N)
 			continue;
@@ -309,6 +311,34 @@ void baseline_advance(struct baseline *bl)
 	}
 	bl->hum_cov[DETUNE][DETUNE] = fmin(bl->hum_cov[DETUNE][DETUNE] + DETUNE_WALK_HZ * DETUNE_WALK_HZ * seconds,
 					   DETUNE_PRIOR_HZ * DETUNE_PRIOR_HZ);
+}
+
+void baseline_row(const struct baseline *bl, double k, double offset_gain, const double *gain, double *row)
+{
+	double u = 2.0 * k / bl->len - 1.0;
+
+	row[0] += offset_gain;
+	row[1] += offset_gain * u;
+	row[2] += offset_gain * u * u;
+	for (unsigned i = 0; i < bl->lines; i++) {
+		double phase = bl->phase[i] + 2.0 * M_PI * baseline_line_hz(bl, i) / bl->fs_hz * k;
+
+		row[3 + 2 * i] += gain[i] * cos(phase);
+		row[4 + 2 * i] += gain[i] * sin(phase);
+	}
+}
+
+double baseline_row_variance(const struct baseline *bl, const double *row)
+{
+	double sum = 0.0;
+
+	if (!bl->solved)
+		return row[0] * row[0] * LEVEL_WALK_N * LEVEL_WALK_N;
+	for (unsigned i = 0; i < BASELINE_STATES; i++) {
+		for (unsigned j = 0; j < BASELINE_STATES; j++)
+			sum += row[i] * bl->a[i][j] * row[j];
+	}
+	return fmax(0.0, sum);
 }
 
 double baseline_amplitude(const struct baseline *bl, unsigned line)

@@ -24,6 +24,7 @@ struct baseline {
 	double poly[3]; /* in u = (k - len/2)/(len/2) */
 	double level;   /* at the end of the last solved block; NaN before any */
 	double level_u; /* standard uncertainty of poly[0] */
+	bool solved;    /* the block at hand had observations of its own */
 	double sigma2;  /* variance of one sample */
 	unsigned len;   /* of the block at hand */
 	/* normal equations of the block at hand */
@@ -47,6 +48,11 @@ void baseline_predict(struct baseline *bl, unsigned len, double level);
 double baseline_level(const struct baseline *bl, long k); /* polynomial alone */
 /* The next block begins where this one ended. */
 void baseline_advance(struct baseline *bl);
+/* Error of a sum over samples of baseline and hum: add the row of each sample (its line terms times gain[line], its
+ * polynomial terms times offset_gain), then ask for the variance of the sum. Both between solve and advance. */
+void baseline_row(const struct baseline *bl, double k, double offset_gain, const double *gain, double *row);
+double baseline_row_variance(const struct baseline *bl, const double *row);
+double baseline_line_hz(const struct baseline *bl, unsigned line); /* with its detuning */
 double baseline_amplitude(const struct baseline *bl, unsigned line);
 
 #endif

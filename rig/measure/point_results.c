@@ -384,7 +384,7 @@ static void calibration_budget(struct result *r, const struct point *p)
 	budget(r, "curve fit", c->u_curve_fit_mm, INFINITY);
 	budget(r, "depth reference", c->u_depth_cal_mm, INFINITY);
 	budget(r, "temperature", c->u_temperature_rel * gain_mm, INFINITY);
-	zero = p->baseline.level_u;
+	zero = sqrt(t->zero_n2) / n;
 	if (!p->pulse.gap_natural && p->tare_level.n > 0 && t->level_count > 0)
 		zero = hypot(zero, (t->level_n / t->level_weight - p->tare_level.mean) / sqrt(3.0));
 	budget(r, "zero", zero / slope, INFINITY);
@@ -509,7 +509,7 @@ static void add_forces(struct list *list, const struct point *p, const struct re
 	if (t->level_count + p->tare_level.n == 0) {
 		none(r, "no stretch without contact");
 	} else {
-		budget(r, "zero", p->baseline.level_u, INFINITY);
+		budget(r, "zero", t->level_count ? sqrt(1.0 / t->level_weight) : moments_sd(&p->tare_level), INFINITY);
 		budget(r, "calibration", c->u_gain_rel * fabs(level), INFINITY);
 		if (p->rest_level.n > 0 && p->tare_level.n > 0)
 			budget(r, "drift", fabs(p->rest_level.mean - p->tare_level.mean) / sqrt(12.0), INFINITY);

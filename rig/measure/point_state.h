@@ -49,6 +49,7 @@ struct tally {
 	double noise_mm2, noise_at2;                         /* sums of per-stroke variances from noise */
 	double peak_force_n, cell_mm, level_n, level_weight; /* level: weighted sum */
 	uint64_t level_count, cell_count;
+	double zero_n2; /* sum over blocks of the variance that the baseline puts into the sum of heights */
 	uint64_t misfits, unfitted, out_of_curve;
 };
 
@@ -94,6 +95,9 @@ struct point {
 	double noise_n; /* rms of one raw sample's white noise, smoothed over blocks */
 	uint64_t number;
 	struct moments tare_level, rest_level;
+	double offset_gain, line_gain[BASELINE_LINES]; /* of the stroke fit: height per offset, per line */
+	double zero_row[BASELINE_STATES];
+	uint64_t gains_of; /* template that the gains belong to */
 	double hum_left_n; /* largest amplitude of a line that the strokes hide */
 	struct tally tally;
 	double *spin_up;

@@ -396,6 +396,23 @@ bool pulse_build(struct pulse *pulse, double period, double sigma, bool recentre
 	return true;
 }
 
+void pulse_response(const struct pulse *pulse, double w, double *ret_height, double *ret_height2)
+{
+	double dot[3] = {0};
+
+	for (unsigned i = 0; i < pulse->count; i++) {
+		double c = cos(w * ((double)(pulse->first + i) - pulse->half - pulse->peak_at));
+
+		for (unsigned k = 0; k < 3; k++)
+			dot[k] += c * (double)pulse->shape[k][i];
+	}
+	*ret_height = *ret_height2 = 0.0;
+	for (unsigned k = 0; k < 3; k++)
+		*ret_height += pulse->gram_inv3[0][0][k] * dot[k];
+	for (unsigned k = 0; k < 2; k++)
+		*ret_height2 += pulse->gram_inv2[0][0][k] * dot[k];
+}
+
 #define LANES 8
 
 /* Four inner products with one pass over the samples; lanes are explicit so that every compiler adds in the same order.

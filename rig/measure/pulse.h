@@ -50,6 +50,8 @@ void pulse_forget_half(struct pulse *pulse); /* halves the weight of all strokes
 /* Spline through the fold, normalised to peak 1; sigma: noise of one sample. recentre: tau = 0 moves to the peak, and
  * the shift is returned (0 otherwise). False: the fold does not hold a pulse. */
 bool pulse_build(struct pulse *pulse, double period, double sigma, bool recentre, double *ret_shift);
+/* What a disturbance cos(w (tau - peak_at)) adds to the heights of the fit, per its amplitude; w in rad per sample. */
+void pulse_response(const struct pulse *pulse, double w, double *ret_height, double *ret_height2);
 /* Least squares of one stroke from a start value; false when it does not converge near it. */
 bool pulse_fit(const struct pulse *pulse, const float *x, double x0, double start, struct pulse_fit *ret);
 
