@@ -39,7 +39,7 @@ def peak_kib(minutes):
     argv = [rig.PENRIG_A, "--bench", bench, "--virtual-dut", "PEN-GOOD-01", "--", "run", plan_of(minutes, folder), "--bench",
             bench, "--dut", "PEN-GOOD-01", "--output-dir", folder, "--no-input"]
     child = subprocess.Popen([str(a) for a in argv], stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE,
-                             text=True)
+                             text=True, env=dict(os.environ, ASAN_OPTIONS="quarantine_size_mb=1"))  # else it keeps what is freed
     err = child.stderr.read()
     _, status, usage = os.wait4(child.pid, 0)
     report = rig.Run(os.waitstatus_to_exitcode(status), "", err, folder)

@@ -1,4 +1,5 @@
 #!/usr/bin/python3
+# runs alone: two of its runs are in real time
 """penrig's figures against what really happened: mean rate, mean depth and stroke count of every point, on the demo plan in real
 time through the real USB and serial libraries, and on the whole conformance plan on the virtual clock."""
 import sys
@@ -32,6 +33,8 @@ def examine(check, label, run):
         check(abs(rate_error) <= RATE_REL, f"{name}: rate off by {rate_error * 1e6:+.1f} ppm")
         check(abs(depth_error) <= DEPTH_MM, f"{name}: depth off by {depth_error * 1e3:+.2f} um")
         check(found == len(truth), f"{name}: {found:.0f} strokes found, {len(truth)} made")
+        stated = rig.result(point, "strokes")["value"]
+        check(stated == len(truth), f"{name}: {stated:.0f} strokes stated, {len(truth)} made")
     print(f"{label}: {len(run.report['points'])} points, {strokes} strokes, {missing:.0f} missed or invented; worst rate error "
           f"{worst_rate * 1e6:.1f} ppm, worst depth error {worst_depth * 1e3:.2f} um")
 

@@ -686,6 +686,7 @@ static void test_killed_run(void **state)
 static void in_read_only_folder(void (*fn)(const char *path), const char *path)
 {
 	int status;
+	setenv("TMPDIR", "/tmp", 1); /* the caller's may be closed to nobody */
 	chmod(folder, 0555);
 	pid_t child = fork();
 	if (child == 0) {
