@@ -21,7 +21,7 @@ APT_BUILD := gcc make pkg-config libserialport-dev libusb-1.0-0-dev libcjson-dev
 	libzstd-dev libsodium-dev libudev-dev
 APT_DEMO  := $(APT_BUILD) umockdev
 APT_CHECK := $(APT_DEMO) libcmocka-dev scdoc python3 python3-jsonschema python3-pyvisa python3-pyvisa-py python3-usb \
-	python3-serial usbutils clang clang-format universal-ctags strace git
+	python3-serial python3-numpy python3-h5py libhdf5-dev usbutils clang clang-format universal-ctags strace git
 
 # ---- flags ----------------------------------------------------------------------------------------------------------
 WARN := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wpointer-arith -Wwrite-strings -Wundef \
@@ -53,7 +53,7 @@ endif
 CPPFLAGS_ALL = -I. -I$(B) $(CPPFLAGS) $(LIB_CFLAGS) -DPENRIG_VERSION='"$(VERSION)"' -MMD -MP
 CFLAGS_ALL = $(STD) $(WARN) $(TRIED) $(FORTIFY) $(CFLAGS) $(SAN)
 LDFLAGS_ALL = -pie -Wl,-z,relro,-z,now -Wl,--as-needed $(LDFLAGS) $(SAN) -pthread
-LDLIBS_ALL = $(LIB_LIBS) -lm -ldl
+LDLIBS_ALL = $(LIB_LIBS) $(HDF5_LIBS) -lm -ldl
 
 # ---- what is built --------------------------------------------------------------------------------------------------
 src = $(sort $(wildcard $(addsuffix /*.c,$(1))))
@@ -120,6 +120,9 @@ $(B)/rig/cli/version.o: CPPFLAGS_ALL += -DPENRIG_LIBS='"$(LIB_VERSIONS)"'
 $(B)/%.o: %.c $(B)/flags.mk
 	@mkdir -p $(@D)
 	$(CC) $(CPPFLAGS_ALL) $(CFLAGS_ALL) -c $< -o $@
+
+# Where the optional libhdf5 is there; the only object that sees its headers.
+$(B)/rig/run/export_hdf5.o: CPPFLAGS_ALL += $(HDF5_CFLAGS)
 
 # Sampling loops: vectorised; -O3 changes no result (no -ffast-math, no contraction).
 $(B)/rig/measure/%.o: CFLAGS_ALL += -O3
@@ -189,7 +192,7 @@ lint:
 	@tests/tools/lint.sh
 
 # Manual pages: one per command, from the same table as --help.
-MAN_COMMANDS := run check list show version help
+MAN_COMMANDS := run check list show analyze export import version help
 MAN := $(B)/man/penrig.1 $(MAN_COMMANDS:%=$(B)/man/penrig-%.1) $(B)/man/penrig-virtual.1
 man: $(MAN)
 $(B)/man/penrig-virtual.1: docs/man/penrig-virtual.1.scd

@@ -508,6 +508,36 @@ static void put_run_file(struct json_out *out, const struct record *record)
 	json_out_u64(file, "samples_lost", record->samples_lost);
 }
 
+/* null: penrig took the samples itself, and judged them by the plan's limits. */
+static void put_origin(struct json_out *out, const struct record *record)
+{
+	const struct record_origin *o = &record->origin;
+	const struct record_judged *j = &record->judged;
+	struct json_out *imported = o->path[0] ? json_out_add_object(out, "imported") : NULL;
+	if (imported) {
+		put_text(imported, "path", o->path);
+		put_text(imported, "sha256", o->sha256);
+		put_text(imported, "format", o->format);
+		put_real(imported, "rate_hz", o->rate_hz, EXACT);
+		put_real(imported, "scale_n", o->scale_n, EXACT);
+		put_real(imported, "offset_n", o->offset_n, EXACT);
+	} else {
+		json_out_null(out, "imported");
+	}
+	struct json_out *judged = j->number ? json_out_add_object(out, "judged_anew") : NULL;
+	if (judged) {
+		json_out_int(judged, "number", j->number);
+		put_text(judged, "limits", j->limits_name);
+		put_text(judged, "path", j->limits_path);
+		put_text(judged, "sha256", j->limits_sha256);
+		put_text(judged, "utc", j->utc);
+		put_text(judged, "software_version", j->software_version);
+		put_text(judged, "software_build", j->software_build);
+	} else {
+		json_out_null(out, "judged_anew");
+	}
+}
+
 static int write_json(const struct record *record, FILE *out, struct err *err)
 {
 	struct json_out *root = json_out_object();
@@ -524,6 +554,7 @@ static int write_json(const struct record *record, FILE *out, struct err *err)
 	put_points(root, record);
 	put_sweeps(root, record);
 	put_run_file(root, record);
+	put_origin(root, record);
 	int rc = json_out_print(root, true, &text, err);
 	json_out_free(root);
 	if (rc)

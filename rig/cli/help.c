@@ -185,7 +185,7 @@ static const struct {
 	{"4", "A device was lost: unplugged, silent, gone."},
 	{"5", "The bench, or a device on it, is in use by another process."},
 	{"6", "Storage: a file or the output could not be written or read, or is damaged."},
-	{"7", "Internal error of penrig."},
+	{"7", "Internal error of penrig; for penrig analyze: the stored results cannot be reproduced."},
 	{"8", "Refused before anything moved: overdue calibration, open interlock, another pen than the one named."},
 	{"128+n",
 	 "Ended by signal n: 129 SIGHUP, 130 SIGINT (Ctrl-C), 131 SIGQUIT, 143 SIGTERM, 148 SIGTSTP (Ctrl-Z)."},
@@ -214,6 +214,8 @@ void help_man_main(FILE *out)
 	      "not "
 	      "given.\n\n*NO\\_COLOR*\n\tNot empty: no colours, unless --color=always asks for them.\n\n"
 	      "# SEE ALSO\n\n*penrig-run*(1), *penrig-check*(1), *penrig-list*(1), *penrig-show*(1), "
+	      "*penrig-analyze*(1), "
+	      "*penrig-export*(1), *penrig-import*(1), "
 	      "*penrig-version*(1), *penrig-help*(1)\n",
 	      out);
 }

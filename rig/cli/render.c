@@ -91,6 +91,10 @@ void render_header(FILE *out, const struct record *record)
 	field(out, "cartridge", record->cartridge);
 	for (unsigned i = 0; i < record->attrs; i++)
 		field(out, record->attr[i].key, record->attr[i].value);
+	if (*record->origin.path) {
+		snprintf(line, sizeof(line), "%.300s: a recording, not a supervised run", record->origin.path);
+		field(out, "imported", line);
+	}
 	field(out, "started", record->started_utc);
 	field(out, "ended", record->ended_utc);
 }

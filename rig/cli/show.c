@@ -96,6 +96,20 @@ static int print_report(const struct cli_tables *tables, struct runfile_reader *
 	return rc;
 }
 
+static int print_judged(void *ctx, const struct record_judged *judged)
+{
+	unsigned *count = ctx;
+
+	if ((*count)++ == 0)
+		printf("\njudged anew\n");
+	printf("  %u  %s  by ", judged->number, judged->utc);
+	print_clean(stdout, judged->limits_name);
+	printf(": %s: ", outcome_name(judged->dut_verdict));
+	print_clean(stdout, judged->verdict_reason);
+	fputc('\n', stdout);
+	return 0;
+}
+
 static int print_summary(const char *path, struct runfile_reader *reader, const struct record *record, int color,
 			 struct err *err)
 {
@@ -114,7 +128,9 @@ static int print_summary(const char *path, struct runfile_reader *reader, const 
 	render_verdict(stdout, &style, record);
 	if (record->moved && !record->stop_verified)
 		render_stop_unverified(stdout, &style, record->stop_text);
-	return print_journal(reader, TAIL, err);
+	unsigned judged = 0;
+	int rc = runfile_each_judged(reader, print_judged, &judged, err);
+	return rc ? rc : print_journal(reader, TAIL, err);
 }
 
 static int show(const struct cli_tables *tables, const struct show_options *o, const char *path,

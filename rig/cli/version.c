@@ -7,6 +7,7 @@
 #include "build-id.h"
 #include "rig/cli/command.h"
 #include "rig/cli/version.h"
+#include "rig/run/export.h"
 
 #ifdef __clang__
 #define COMPILER "clang " __clang_version__
@@ -37,6 +38,7 @@ static const struct {
 	{"sqlite3", "sqlite3_libversion", VERSION_FUNCTION, "libsqlite3-0", "run files"},
 	{"libzstd", "ZSTD_versionString", VERSION_FUNCTION, "libzstd1", "compression"},
 	{"libsodium", "sodium_version_string", VERSION_FUNCTION, "libsodium23", "hashes"},
+	{"hdf5", NULL, VERSION_NONE, "libhdf5-103-1", "export"},
 };
 
 void version_record(struct record *record)
@@ -84,6 +86,8 @@ static void print_libraries(void)
 	printf("\nlibraries\n");
 	for (size_t i = 0; i < sizeof(libraries) / sizeof(libraries[0]); i++) {
 		compiled_version(libraries[i].module, compiled, sizeof(compiled));
+		if (strcmp(compiled, "?") == 0)
+			continue;
 		loaded_version(libraries[i].kind, libraries[i].symbol, loaded, sizeof(loaded));
 		printf("  %-15s%-10s", libraries[i].module, compiled);
 		if (*loaded)
@@ -92,6 +96,26 @@ static void print_libraries(void)
 			printf("%-17s", libraries[i].symbol ? "not used yet" : "");
 		printf("%s (%s)\n", libraries[i].use, libraries[i].package);
 	}
+}
+
+static void print_exports(void)
+{
+	bool missing = false;
+
+	printf("\nexports\n ");
+	for (unsigned i = 0; export_table_of_formats[i]; i++)
+		if (!export_table_of_formats[i]->missing)
+			printf(" %s", export_table_of_formats[i]->id);
+	for (unsigned i = 0; export_table_of_formats[i]; i++) {
+		const struct export_format *format = export_table_of_formats[i];
+
+		if (!format->missing)
+			continue;
+		missing = true;
+		printf("\n\nmissing        %s, for penrig export --format %s: install it and build again",
+		       format->missing, format->id);
+	}
+	printf("%s\n", missing ? "" : "\n\nmissing        nothing: every library of this version is present");
 }
 
 static int version_run(const struct cli_tables *tables, const void *options, const char *const *operands,
@@ -109,7 +133,7 @@ static int version_run(const struct cli_tables *tables, const void *options, con
 	printf("\nreports\n");
 	for (unsigned i = 0; tables->reports[i]; i++)
 		printf("  %-15s%s\n", tables->reports[i]->id, tables->reports[i]->description);
-	printf("\nmissing        nothing: every library of this version is required and present\n");
+	print_exports();
 	return EXIT_PASS;
 }
 

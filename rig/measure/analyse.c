@@ -168,6 +168,25 @@ static unsigned regular_strokes(const struct point *p, double *ret_period, unsig
 	return regular;
 }
 
+static void widths_add(struct widths *widths, const struct pulse_fit *fit, double noise_n)
+{
+	moments_add(&widths->seen, fit->width);
+	widths->noise2 += pow(noise_n * fit->u_width_rel / fit->height, 2.0);
+}
+
+static double widths_variance(const struct widths *widths)
+{
+	return fmax(0.0, (widths->seen.m2 - widths->noise2) / fmax(1.0, (double)widths->seen.n));
+}
+
+/* Share of the seen variance that is not noise; 0 where it may be chance. */
+static double widths_weight(const struct widths *widths)
+{
+	double n = (double)widths->seen.n, weight = widths_variance(widths) * n / fmax(widths->seen.m2, 1e-300);
+
+	return weight * n < 6.0 * sqrt(n) ? 0.0 : weight;
+}
+
 static bool learn_pass(struct point *p, const struct span *span, unsigned first, double period, unsigned pass)
 {
 	double shift;
@@ -176,6 +195,7 @@ static bool learn_pass(struct point *p, const struct span *span, unsigned first,
 	struct pulse_fit fit;
 
 	pulse_start(&p->pulse, period);
+	p->widths_learned = (struct widths){.noise2 = 0.0};
 	for (unsigned i = first; i < waiting(p); i++) {
 		struct candidate *c = &p->candidates[p->candidate_head + i];
 		const float *flat = p->flat + (span->start - p->base);
@@ -187,6 +207,7 @@ static bool learn_pass(struct point *p, const struct span *span, unsigned first,
 		if (fitted && pulse_fit(&p->pulse, flat, (double)span->start, c->at, &fit)) {
 			c->at = fit.at;
 			height = fit.height2;
+			widths_add(&p->widths_learned, &fit, p->noise_n);
 		} else if (fitted) {
 			continue;
 		}
@@ -230,6 +251,9 @@ static void learn(struct point *p, const struct span *span)
 	memcpy(before.active, p->baseline.active, sizeof(before.active));
 	p->baseline = before;
 	p->baseline_known = p->baseline_known && isfinite(before.level);
+	if (p->pulse.ready)
+		pulse_set_origin(&p->pulse);
+	p->peak_offset = pulse_origin(&p->pulse);
 	pulse_start(&p->pulse, period);
 }
 
@@ -281,52 +305,72 @@ static bool cap_fit(const struct point *p, double start, double swing, long limi
 	return true;
 }
 
-/* Protrusion at its largest: parabola through 2/6 of a period about the stroke, corrected for the cosine by a quartic
- * is not needed at 1/6: the fourth-order term is taken by fitting cos and sin at the stroke's own rate. */
-static double protrusion(const struct point *p, double at, double period, long limit)
+/* Solves the symmetric positive 3 x 3 system by elimination, both right-hand sides in place. */
+static void solve_three(double s[3][3], double r[2][3])
 {
-	double s[3][3] = {{0}}, r[3] = {0}, w = 2.0 * M_PI / period;
-	long lo = (long)ceil(at - period / 6.0), hi = (long)floor(at + period / 6.0);
-
-	if (p->displacement == NULL || lo < p->base || hi >= limit || hi - lo < 4)
-		return NAN;
-	for (long i = lo; i <= hi; i++) {
-		double h[3] = {1.0, cos(w * ((double)i - at)), sin(w * ((double)i - at))};
-		double y = (double)p->displacement[i - p->base];
-
-		for (unsigned a = 0; a < 3; a++) {
-			r[a] += h[a] * y;
-			for (unsigned b = 0; b < 3; b++)
-				s[a][b] += h[a] * h[b];
-		}
-	}
 	for (unsigned c = 0; c < 3; c++) {
 		for (unsigned k = c + 1; k < 3; k++) {
 			double f = s[k][c] / s[c][c];
 
 			for (unsigned m = c; m < 3; m++)
 				s[k][m] -= f * s[c][m];
-			r[k] -= f * r[c];
+			r[0][k] -= f * r[0][c];
+			r[1][k] -= f * r[1][c];
 		}
 	}
-	double sine = r[2] / s[2][2], cosine = (r[1] - s[1][2] * sine) / s[1][1];
-	double mean = (r[0] - s[0][1] * cosine - s[0][2] * sine) / s[0][0];
-
-	return mean + hypot(cosine, sine);
+	for (unsigned c = 3; c-- > 0;) {
+		for (unsigned i = 0; i < 2; i++) {
+			for (unsigned k = c + 1; k < 3; k++)
+				r[i][c] -= s[c][k] * r[i][k];
+			r[i][c] /= s[c][c];
+		}
+	}
 }
 
-static void count_interval(struct tally *t, double interval)
+/* Protrusion at its largest: the eccentric's sine at the stroke's own rate, fitted to a third of a period about it. The
+ * variance is that of the largest value, from the residuals. */
+static double protrusion(const struct point *p, double at, double period, long limit, double *ret_variance)
 {
-	double ratio = interval / t->local_period;
+	double s[3][3] = {{0}}, r[2][3] = {{0}, {1.0, 1.0, 0.0}}, moment[3], w = 2.0 * M_PI / period, squares = 0.0;
+	long lo = (long)ceil(at - period / 6.0), hi = (long)floor(at + period / 6.0);
+
+	if (p->displacement == NULL || lo < p->base || hi >= limit || hi - lo < 4)
+		return NAN;
+	double level = (double)p->displacement[lo - p->base];
+
+	for (long i = lo; i <= hi; i++) {
+		double h[3] = {1.0, cos(w * ((double)i - at)), sin(w * ((double)i - at))};
+		double y = (double)p->displacement[i - p->base] - level;
+
+		squares += y * y;
+		for (unsigned a = 0; a < 3; a++) {
+			r[0][a] += h[a] * y;
+			for (unsigned b = 0; b < 3; b++)
+				s[a][b] += h[a] * h[b];
+		}
+	}
+	memcpy(moment, r[0], sizeof(moment));
+	solve_three(s, r);
+	for (unsigned k = 0; k < 3; k++)
+		squares -= moment[k] * r[0][k];
+	*ret_variance = fmax(0.0, squares) / fmax(1.0, (double)(hi - lo) - 2.0) * (r[1][0] + r[1][1]);
+	return level + r[0][0] + hypot(r[0][1], r[0][2]);
+}
+
+static void count_interval(struct tally *t, double at)
+{
+	double interval = at - t->last_at, ratio = interval / t->local_period;
 
 	if (ratio > 1.5) {
 		t->missed += (uint64_t)(ratio + 0.5) - 1;
+		ticks_add(&t->ticks, at, (unsigned)fmin(ratio + 0.5, 1e6));
 		return;
 	}
 	if (ratio < 0.5) {
 		t->doubled++;
 		return;
 	}
+	ticks_add(&t->ticks, at, 1);
 	moments_add(&t->interval, interval);
 	t->local_period += 0.1 * (interval - t->local_period);
 }
@@ -338,16 +382,11 @@ static void tally_instant(struct point *p, double at)
 	if (t->strokes == 0) {
 		t->first_at = at;
 		t->started_before = p->number > 1;
-		t->period0 = t->local_period = p->pulse.ready ? p->pulse_period : p->period;
+		t->local_period = p->pulse.ready ? p->pulse_period : p->period;
+		ticks_add(&t->ticks, at, 1);
 	} else {
-		count_interval(t, at - t->last_at);
+		count_interval(t, at);
 	}
-	double k = (double)(t->strokes + t->missed), rest = at - t->first_at - k * t->period0;
-
-	t->sum_k += k;
-	t->sum_kk += k * k;
-	t->sum_t += rest;
-	t->sum_kt += k * rest;
 	t->last_at = at;
 	t->strokes++;
 }
@@ -364,11 +403,15 @@ static void tally_depth(struct point *p, const struct stroke *stroke, double slo
 	t->trend_kd += k * stroke->depth_mm;
 	t->gain_mm += stroke->height_n / slope;
 	t->slope += slope;
+	/* Of two templates the later holds the earlier's strokes: their covariance is the later's variance. */
+	if (p->pulse.ready)
+		t->template_n2 += pow(p->noise_n * p->pulse.peak_u_rel, 2.0) * stroke->height_n *
+				  (stroke->height_n + 2.0 * t->template_heights);
+	t->template_heights += stroke->height_n;
 	t->noise_mm2 += noise_n * noise_n / (slope * slope);
 }
 
-static void tally_stroke(struct point *p, const struct stroke *stroke, double local, const struct pulse_fit *fit,
-			 double slope)
+static void tally_stroke(struct point *p, const struct stroke *stroke, const struct pulse_fit *fit, double slope)
 {
 	struct tally *t = &p->tally;
 	double sigma = p->noise_n, noise_n = fit ? sigma * fit->u_height_rel : sigma;
@@ -381,10 +424,9 @@ static void tally_stroke(struct point *p, const struct stroke *stroke, double lo
 		t->unfitted++;
 	else if (fit->rms > fmax(5.0 * sigma, 0.12 * fit->height))
 		t->misfits++;
-	if (p->force != p->raw && local - 1.0 > (double)p->base) {
-		long i = lround(local) - p->base;
-
-		t->cell_mm += (double)(p->force[i] - p->raw[i]);
+	if (p->force != p->raw && fit != NULL) {
+		t->cell_n += pulse_cap(&p->pulse, p->force, (double)p->base, fit->at) -
+			     pulse_cap(&p->pulse, p->raw, (double)p->base, fit->at);
 		t->cell_count++;
 	}
 	if (isfinite(stroke->depth_mm))
@@ -412,19 +454,14 @@ static bool fit_stroke(struct point *p, const struct candidate *c, double period
 		return false;
 	if (!pulse_fit(&p->pulse, p->flat, (double)p->base, c->at, ret))
 		return false;
-	double noise = p->noise_n * ret->u_width_rel / ret->height;
+	if (point_phase_at(p, ret->at) == POINT_MEASURE)
+		widths_add(&p->widths, ret, p->noise_n);
+	const struct widths *known = p->widths.seen.n > REBUILD_AT ? &p->widths : &p->widths_learned;
+	double weight = known == &p->widths ? p->width_weight : widths_weight(known);
+	double width = weight * (ret->width - known->seen.mean);
 
-	if (point_phase_at(p, ret->at) == POINT_MEASURE) {
-		moments_add(&p->width_seen, ret->width);
-		p->width_noise2 += noise * noise;
-	}
-	if (p->width_weight > 0.0 && p->width_seen.n > REBUILD_AT) {
-		double variance =
-			p->width_seen.m2 / (double)p->width_seen.n - p->width_noise2 / (double)p->width_seen.n;
-		double width = p->width_weight * (ret->width - p->width_seen.mean);
-
-		ret->height *= 1.0 - p->pulse.width_bend * (width * width - fmax(0.0, variance));
-	}
+	if (weight > 0.0)
+		ret->height /= pulse_widened(&p->pulse, width, widths_variance(known));
 	ret->height = ret->height2 + p->width_weight * (ret->height - ret->height2);
 	return ret->height > 0.0;
 }
@@ -434,11 +471,11 @@ static void emit(struct point *p, const struct candidate *c, double period, cons
 	long limit = span->limit;
 	struct stroke stroke = {.number = p->number++, .depth_mm = NAN, .protrusion_mm = NAN, .misfit_n = NAN};
 	struct pulse_fit fit;
-	double at = c->at, slope = NAN;
+	double at = c->at, slope = NAN, protrusion_mm2 = 0.0;
 	bool fitted = fit_stroke(p, c, period, limit, &fit);
 
 	if (fitted) {
-		at = fit.at + p->pulse.peak_at;
+		at = fit.at + p->peak_offset;
 		stroke.height_n = fit.height;
 		stroke.misfit_n = fit.rms;
 		if (fabs(fit.width) < 0.2 && point_phase_at(p, at) == POINT_MEASURE)
@@ -448,12 +485,13 @@ static void emit(struct point *p, const struct candidate *c, double period, cons
 	}
 	stroke.phase = point_phase_at(p, at);
 	stroke.instant = (double)p->origin + (at + 0.5) * p->decimation - 0.5;
-	stroke.protrusion_mm = protrusion(p, at, period, limit);
+	stroke.protrusion_mm = protrusion(p, at, period, limit, &protrusion_mm2);
 	if (p->config.curve != NULL)
 		curve_depth(p->config.curve, stroke.height_n, &stroke.depth_mm, &slope);
 	if (stroke.phase == POINT_MEASURE) {
-		tally_stroke(p, &stroke, at, fitted ? &fit : NULL, slope);
+		tally_stroke(p, &stroke, fitted ? &fit : NULL, slope);
 		tally_instant(p, at);
+		p->tally.protrusion_mm2 += protrusion_mm2;
 		if (isfinite(stroke.depth_mm))
 			baseline_row(&p->baseline, at - (double)span->start, p->offset_gain, p->line_gain, p->zero_row);
 		if (fitted)
@@ -518,14 +556,14 @@ static void refresh_template(struct point *p)
 
 	if (p->pulse.folded < REBUILD_AT || (double)p->pulse.folded < 1.5 * (double)p->pulse.folded_at_build)
 		return;
-	double observed = moments_sd(&p->width_seen), noise2 = p->width_noise2 / (double)p->width_seen.n;
-
 	pulse_build(&p->pulse, p->pulse_period, p->noise_n, false, &shift);
+	p->peak_offset = pulse_origin(&p->pulse);
+	if (!p->template_renewed) /* the first one held other strokes: no covariance with what follows */
+		p->tally.template_heights = 0.0;
+	p->template_renewed = true;
 	if ((double)p->pulse.folded > FOLD_MEMORY)
 		pulse_forget_half(&p->pulse);
-	p->width_weight = fmax(0.0, 1.0 - noise2 / fmax(observed * observed, 1e-300));
-	if (p->width_weight * (double)p->width_seen.n < 6.0 * sqrt((double)p->width_seen.n))
-		p->width_weight = 0.0;
+	p->width_weight = widths_weight(&p->widths);
 }
 
 static double blend_width(const struct point *p, double w)

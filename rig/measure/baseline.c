@@ -9,7 +9,7 @@
 #define HUM_PRIOR_N     0.05
 #define DETUNE_PRIOR_HZ 0.12
 #define DETUNE_WALK_HZ  0.01 /* per square root of a second */
-#define HUM_MEMORY_S    8.0
+#define HUM_MEMORY_S    30.0
 #define SLOPE_PRIOR_N_S 0.2
 #define BEND_PRIOR_N    0.02
 #define LEVEL_WALK_N    0.05
@@ -300,7 +300,8 @@ void baseline_advance(struct baseline *bl)
 
 	bl->level = baseline_level(bl, bl->len);
 	for (unsigned i = 0; i < bl->lines; i++)
-		bl->phase[i] = fmod(bl->phase[i] + 2.0 * M_PI * baseline_line_hz(bl, i) / bl->fs_hz * bl->len, 2.0 * M_PI);
+		bl->phase[i] =
+			fmod(bl->phase[i] + 2.0 * M_PI * baseline_line_hz(bl, i) / bl->fs_hz * bl->len, 2.0 * M_PI);
 	for (unsigned i = 0; i < DETUNE; i++) {
 		if (bl->hum_cov[i][i] * grow > HUM_PRIOR_N * HUM_PRIOR_N)
 			continue;

@@ -9,6 +9,8 @@
 #define NS             1e9
 #define SPAN_MIN_S     3.0
 #define BUCKET_FIRST_S 0.02
+#define DRIFT_MIN      12
+#define FRAME_NS       410000.0 /* both ends fall anywhere in a 1 ms bus frame: 1 ms / sqrt 12 * sqrt 2 */
 
 void sample_clock_init(struct sample_clock *clock, double nominal_hz)
 {
@@ -143,6 +145,45 @@ int sample_clock_rate(const struct sample_clock *clock, double *ret_rel, double 
 	 * typical excess; 1 ns of timestamp resolution is the floor. */
 	*ret_rel = 1.0 / (1.0 + line.slope) - 1.0;
 	*ret_u_rel = (1.2 * line.spread_s + 1e-9) / line.span_s;
+	return 0;
+}
+
+static const struct clock_point *earliest(const struct sample_clock *clock, unsigned from, unsigned to)
+{
+	const struct clock_point *best = &clock->envelope[from];
+
+	for (unsigned i = from + 1; i < to; i++) {
+		if (lateness(clock, &clock->envelope[i]) < lateness(clock, best))
+			best = &clock->envelope[i];
+	}
+	return best;
+}
+
+/* Median second difference of the lateness: neither an offset nor a drift shows in it, only what arrivals scatter. */
+static double scatter_ns(const struct sample_clock *clock)
+{
+	double bends[CLOCK_ENVELOPE_MAX];
+	unsigned n = clock->points - 2;
+
+	for (unsigned i = 0; i < n; i++)
+		bends[i] = fabs(lateness(clock, &clock->envelope[i]) - 2.0 * lateness(clock, &clock->envelope[i + 1]) +
+				lateness(clock, &clock->envelope[i + 2]));
+	qsort(bends, n, sizeof(bends[0]), by_value);
+	return bends[n / 2];
+}
+
+int sample_clock_drift(const struct sample_clock *clock, double *ret_rel, double *ret_u_rel)
+{
+	if (clock->points < DRIFT_MIN)
+		return -ENODATA;
+
+	const struct clock_point *first = earliest(clock, 0, clock->points / 4);
+	const struct clock_point *last = earliest(clock, clock->points - clock->points / 4, clock->points);
+	double nominal_ns = (double)(last->index - first->index) * NS / clock->nominal_hz;
+	double later_ns = lateness(clock, last) - lateness(clock, first);
+
+	*ret_rel = 1.0 / (1.0 + later_ns / nominal_ns) - 1.0;
+	*ret_u_rel = (scatter_ns(clock) + FRAME_NS) / nominal_ns;
 	return 0;
 }
 

@@ -108,6 +108,9 @@ static int fill(struct curve *curve, const struct curve_set *set, double rate_hz
 
 	const struct curve_table *a = &set->at[above - 1], *b = &set->at[above];
 
+	if (a->rate_hz == rate_hz)
+		return blend(curve, a, a, 0.0);
+
 	return blend(curve, a, b, log(rate_hz / a->rate_hz) / log(b->rate_hz / a->rate_hz));
 }
 

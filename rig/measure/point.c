@@ -10,47 +10,74 @@
 
 #include "rig/measure/point_state.h"
 
-#define PERIOD_MAX     4096.0 /* samples; above, samples are averaged in groups */
-#define BLOCK_S        0.5
-#define BLOCK_PERIODS  36.0
-#define BINS_PER_CYCLE 24.0
-#define STUCK_S        0.05
-#define HOLD_MAX_S     10.0 /* a longer gap ends what can be said of the point */
+#define PERIOD_MAX       4096.0 /* samples; above, samples are averaged in groups */
+#define BLOCK_S          0.5
+#define BLOCK_PERIODS    36.0
+#define BINS_PER_CYCLE   24.0
+#define STUCK_S          0.05
+#define INVERSE_REACH    0.7 /* of a period of the cell, to both sides */
+#define INVERSE_TERMS    9
+#define INVERSE_LANES    8
+#define RING_SAMPLES_MIN 5.0  /* per period of the cell, to tell its ring from a polynomial */
+#define HOLD_MAX_S       10.0 /* a longer gap ends what can be said of the point */
 
-/* Local quadratic-quartic least squares: value, first and second derivative at the centre of 2 half + 1 samples,
- * combined to y + 2 zeta / w y' + y'' / w^2. See docs/method.md, "Load cell". */
+/* Local model of a cell's output: a polynomial and, where there are samples enough, the cell's own decaying ring. */
+static void inverse_basis(const struct point *p, int i, int half, double *ret)
+{
+	const struct point_config *c = &p->config;
+	double w = 2.0 * M_PI * c->cell_hz / p->fs_hz,
+	       ring = w * sqrt(fmax(0.0, 1.0 - c->cell_damping * c->cell_damping));
+	double v = (double)i / half, decay = exp(-c->cell_damping * w * i);
+
+	for (unsigned k = 0; k < INVERSE_TERMS; k++)
+		ret[k] = k == 0 ? 1.0 : ret[k - 1] * v;
+	if (p->fs_hz >= RING_SAMPLES_MIN * c->cell_hz) {
+		ret[INVERSE_TERMS - 2] = decay * cos(ring * i);
+		ret[INVERSE_TERMS - 1] = decay * sin(ring * i);
+	}
+}
+
+/* Elimination without pivoting: a is positive definite. */
+static void solve_normal(double a[INVERSE_TERMS][INVERSE_TERMS], double *b)
+{
+	for (unsigned c = 0; c < INVERSE_TERMS; c++) {
+		for (unsigned r = c + 1; r < INVERSE_TERMS; r++) {
+			double f = a[r][c] / a[c][c];
+
+			for (unsigned k = c; k < INVERSE_TERMS; k++)
+				a[r][k] -= f * a[c][k];
+			b[r] -= f * b[c];
+		}
+	}
+	for (unsigned c = INVERSE_TERMS; c-- > 0;) {
+		for (unsigned k = c + 1; k < INVERSE_TERMS; k++)
+			b[c] -= a[c][k] * b[k];
+		b[c] /= a[c][c];
+	}
+}
+
+/* Weights that turn 2 half + 1 samples into the force at their centre, y + 2 zeta / w y' + y'' / w^2 of the model
+ * fitted to them; of the ring that is zero. See docs/method.md, "Load cell". */
 static void design_inverse(struct point *p)
 {
-	double w = 2.0 * M_PI * p->config.cell_hz / p->fs_hz, c1 = 2.0 * p->config.cell_damping / w, c2 = 1.0 / (w * w);
-	double m[5] = {0};
-	int half = (int)fmax(2.0, fmin(INVERSE_HALF_MAX, round(0.33 * p->fs_hz / p->config.cell_hz)));
-
-	for (int i = -half; i <= half; i++) {
-		double x2 = (double)i * i;
-
-		m[0] += 1.0;
-		m[1] += x2;
-		m[2] += x2 * x2;
-		m[3] += x2 * x2 * x2;
-		m[4] += x2 * x2 * x2 * x2;
-	}
-	double det = m[0] * (m[2] * m[4] - m[3] * m[3]) - m[1] * (m[1] * m[4] - m[2] * m[3]) +
-		     m[2] * (m[1] * m[3] - m[2] * m[2]);
-	double odd = m[1] * m[3] - m[2] * m[2];
+	double a[INVERSE_TERMS][INVERSE_TERMS] = {{0}}, basis[INVERSE_TERMS];
+	double w = 2.0 * M_PI * p->config.cell_hz / p->fs_hz;
+	int half = (int)fmax(5.0, fmin(INVERSE_HALF_MAX, round(INVERSE_REACH * p->fs_hz / p->config.cell_hz)));
+	double want[INVERSE_TERMS] = {1.0, 2.0 * p->config.cell_damping / (w * half), 2.0 / (w * w * half * half)};
 
 	p->inverse_half = (unsigned)half;
 	for (int i = -half; i <= half; i++) {
-		double x = i, x2 = x * x, x4 = x2 * x2;
-		double value = ((m[2] * m[4] - m[3] * m[3]) - (m[1] * m[4] - m[2] * m[3]) * x2 +
-				(m[1] * m[3] - m[2] * m[2]) * x4) /
-			       det;
-		double slope = (m[3] * x - m[2] * x * x2) / odd;
-		double bend = 2.0 *
-			      (-(m[1] * m[4] - m[2] * m[3]) + (m[0] * m[4] - m[2] * m[2]) * x2 -
-			       (m[0] * m[3] - m[1] * m[2]) * x4) /
-			      det;
-
-		p->inverse[i + half] = value + c1 * slope + c2 * bend;
+		inverse_basis(p, i, half, basis);
+		for (unsigned r = 0; r < INVERSE_TERMS; r++) {
+			for (unsigned c = 0; c < INVERSE_TERMS; c++)
+				a[r][c] += basis[r] * basis[c];
+		}
+	}
+	solve_normal(a, want);
+	for (int i = -half; i <= half; i++) {
+		inverse_basis(p, i, half, basis);
+		for (unsigned r = 0; r < INVERSE_TERMS; r++)
+			p->inverse[i + half] += want[r] * basis[r];
 	}
 }
 
@@ -93,8 +120,8 @@ int point_new(const struct point_config *config, struct point **ret)
 		p->command[i] = NAN;
 	}
 	p->phase = POINT_TARE;
+	p->width_weight = 1.0; /* the template may come from strokes at another speed */
 	p->previous_at = p->detector.last_at = p->detector.before_at = p->coast_last = NAN;
-	p->width_weight = 1.0;
 	if (config->cell_hz > 0.0 && config->cell_hz < 0.75 * p->fs_hz)
 		design_inverse(p);
 	if (config->curve != NULL)
@@ -182,6 +209,28 @@ static double raw_at(const struct point *p, long i)
 	return p->raw[i < p->base ? 0 : i - p->base];
 }
 
+static double inverse_at_edge(const struct point *p, long i)
+{
+	long half = p->inverse_half;
+	double sum = 0.0;
+
+	for (long k = 0; k <= 2 * half; k++)
+		sum += p->inverse[k] * raw_at(p, i - half + k);
+	return sum;
+}
+
+static void inverse_lanes(const double *inverse, long taps, const float *x, float *out)
+{
+	double sum[INVERSE_LANES] = {0};
+
+	for (long k = 0; k < taps; k++) {
+		for (unsigned lane = 0; lane < INVERSE_LANES; lane++)
+			sum[lane] += inverse[k] * (double)x[k + lane];
+	}
+	for (unsigned lane = 0; lane < INVERSE_LANES; lane++)
+		out[lane] = (float)sum[lane];
+}
+
 static void invert_cell(struct point *p, long end)
 {
 	long half = p->inverse_half;
@@ -190,20 +239,14 @@ static void invert_cell(struct point *p, long end)
 		p->inverted = end;
 		return;
 	}
-	for (long i = p->inverted; i < end; i++) {
-		double sum = 0.0;
+	long i = p->inverted, inside = end < p->fed - half ? end : p->fed - half;
 
-		if (i - half >= p->base && i + half < p->fed) {
-			const float *x = p->raw + (i - half - p->base);
-
-			for (long k = 0; k <= 2 * half; k++)
-				sum += p->inverse[k] * x[k];
-		} else {
-			for (long k = 0; k <= 2 * half; k++)
-				sum += p->inverse[k] * raw_at(p, i - half + k);
-		}
-		p->force[i - p->base] = (float)sum;
-	}
+	for (; i < end && i - half < p->base; i++)
+		p->force[i - p->base] = (float)inverse_at_edge(p, i);
+	for (; i + INVERSE_LANES <= inside; i += INVERSE_LANES)
+		inverse_lanes(p->inverse, 2 * half + 1, p->raw + (i - half - p->base), p->force + (i - p->base));
+	for (; i < end; i++)
+		p->force[i - p->base] = (float)inverse_at_edge(p, i);
 	p->inverted = end;
 }
 
@@ -240,6 +283,15 @@ static void push(struct point *p, double force, double displacement)
 		advance(p);
 }
 
+/* A stretch of equal counts is known as stuck only at its end, and may have begun a phase earlier. */
+static void mark_stuck(struct point *p, uint64_t index)
+{
+	unsigned from = phase_of(p, (int64_t)(index - p->same_counts));
+
+	for (unsigned i = from; i <= (unsigned)p->phase; i++)
+		p->quality[i].stuck = true;
+}
+
 static void take(struct point *p, uint64_t index, int32_t count, int32_t displacement)
 {
 	const struct point_config *c = &p->config;
@@ -254,7 +306,7 @@ static void take(struct point *p, uint64_t index, int32_t count, int32_t displac
 		q->saturated = true;
 	p->same_counts = count == p->last_count ? p->same_counts + 1 : 0;
 	if ((double)p->same_counts >= STUCK_S * c->fs_hz)
-		q->stuck = true;
+		mark_stuck(p, index);
 	p->last_count = count;
 	push(p, c->force_offset + c->force_scale * count,
 	     c->displacement_offset + c->displacement_scale * displacement);

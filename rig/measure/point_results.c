@@ -42,7 +42,7 @@ static void budget(struct result *r, const char *name, double u, double dof)
 {
 	struct budget_line *line;
 
-	if (!(u > 0.0) || r->budget_lines == BUDGET_MAX)
+	if (u <= 0.0 || r->budget_lines == BUDGET_MAX) /* NaN stays: what is not known must not look like nothing */
 		return;
 	line = &r->budget[r->budget_lines++];
 	*line = (struct budget_line){.u = u, .dof = dof};
@@ -222,12 +222,17 @@ static void distrust_edges(const struct point *p, char *reason)
 			fmax(before, after) * p->tally.local_period / p->fs_hz);
 }
 
-/* Slope of the instants against their number; the jitter is independent from stroke to stroke. */
-static double regression_period(const struct tally *t)
+/* Where intervals resemble their neighbours (a speed that wanders slowly), there are fewer of them than it seems. */
+static double nominal_period(const struct tally *t, double timing, double *ret_u)
 {
-	double n = (double)t->strokes, skk = t->sum_kk - t->sum_k * t->sum_k / n;
+	double period = ticks_period(&t->ticks, ret_u);
 
-	return t->period0 + (t->sum_kt - t->sum_k * t->sum_t / n) / skk;
+	if (!isfinite(period)) {
+		*ret_u = timing;
+		return mean_period(t);
+	}
+	*ret_u *= sqrt((double)t->interval.n / moments_effective_n(&t->interval));
+	return period;
 }
 
 static void add_rates(struct list *list, const struct point *p, const struct reasons *why, double *ret_rate)
@@ -236,7 +241,7 @@ static void add_rates(struct list *list, const struct point *p, const struct rea
 	struct result *realised = add(list, "stroke_rate_hz", "realised", "Hz");
 	struct result *nominal = add(list, "stroke_rate_hz", "nominal", "Hz");
 	double seconds = (double)p->quality[POINT_MEASURE].samples / p->config.fs_hz;
-	double n = (double)t->strokes, rho = moments_lag1(&t->interval), sd = moments_sd(&t->interval);
+	double n = (double)t->strokes;
 
 	*ret_rate = NAN;
 	if (seconds <= 0.0) {
@@ -255,17 +260,13 @@ static void add_rates(struct list *list, const struct point *p, const struct rea
 	double period = mean_period(t), rate = p->fs_hz / period;
 	double sigma_t = sqrt(fmax(t->noise_at2 / n, 1e-8));
 	double timing = rate * sigma_t * M_SQRT2 / ((n - 1.0) * period);
-	bool independent = rho < -0.25 && n >= 16.0;
-	double nominal_period = independent ? regression_period(t) : (t->missed ? t->interval.mean : period);
-	double white = fmax(sd * M_SQRT1_2, sigma_t);
-	double scatter = independent ? sqrt(12.0 / (n * (n * n - 1.0))) * white
-				     : sqrt((sd * sd * fmax(0.0, 1.0 + 2.0 * fmin(0.0, rho)) + 1e-12) / (n - 1.0));
+	double u_nominal, nominal_at = nominal_period(t, M_SQRT2 * sigma_t, &u_nominal);
 
 	*ret_rate = rate;
 	timing_budget(realised, p, rate, timing);
 	value(realised, rate, t->strokes, why->rate);
-	timing_budget(nominal, p, rate, fmax(timing * 0.5, rate * scatter / nominal_period));
-	value(nominal, p->fs_hz / nominal_period, t->strokes, why->rate);
+	timing_budget(nominal, p, rate, rate * u_nominal / nominal_at);
+	value(nominal, p->fs_hz / nominal_at, t->strokes, why->rate);
 }
 
 static void add_rate_details(struct list *list, const struct point *p, const struct reasons *why, double rate)
@@ -377,6 +378,7 @@ static void calibration_budget(struct result *r, const struct point *p)
 	double n = (double)t->depth.n, gain_mm = t->gain_mm / n, slope = t->slope / n, zero;
 	double trend = t->trend_kk - t->trend_k * t->trend_k / n;
 	double per_stroke = trend > 0.0 ? (t->trend_kd - t->trend_k * t->trend_d / n) / trend : 0.0;
+	double u_cell = c->u_cell_rel > 0.0 ? c->u_cell_rel : U_CELL_REL;
 	double drift = per_stroke * n, drift_u = moments_sd(&t->depth) * sqrt(12.0 / n);
 
 	budget(r, "calibration", c->u_gain_rel * gain_mm, INFINITY);
@@ -387,13 +389,21 @@ static void calibration_budget(struct result *r, const struct point *p)
 	zero = sqrt(t->zero_n2) / n;
 	if (!p->pulse.gap_natural && p->tare_level.n > 0 && t->level_count > 0)
 		zero = hypot(zero, (t->level_n / t->level_weight - p->tare_level.mean) / sqrt(3.0));
+	budget(r, "template", sqrt(t->template_n2) / n / slope, INFINITY);
 	budget(r, "zero", zero / slope, INFINITY);
 	if (t->cell_count > 0)
-		budget(r, "cell", fabs(t->cell_mm / (double)t->cell_count) * 2.0 * U_CELL_REL / slope, INFINITY);
+		budget(r, "cell", fabs(t->cell_n / (double)t->cell_count) * 2.0 * u_cell / slope, INFINITY);
 	budget(r, "hum", hidden_hum(p) * M_SQRT1_2 / slope, INFINITY);
 	budget(r, "resolution", fabs(c->force_scale) / sqrt(12.0) / slope / sqrt(n), INFINITY);
 	if (fabs(drift) > 2.0 * drift_u)
 		budget(r, "wear", fabs(drift) / sqrt(12.0), INFINITY);
+}
+
+/* What of one stroke's depth is noise, rms. */
+static double stroke_noise(const struct tally *t, bool force)
+{
+	return force ? sqrt(t->noise_mm2 / fmax(1.0, (double)t->depth.n))
+		     : sqrt(t->protrusion_mm2 / fmax(1.0, (double)t->protrusion.n));
 }
 
 static void add_mean_depth(struct list *list, const struct point *p, const char *method, bool process, double offset,
@@ -402,7 +412,7 @@ static void add_mean_depth(struct list *list, const struct point *p, const char 
 	const struct tally *t = &p->tally;
 	bool force = strcmp(method, "force_equivalent") == 0;
 	const struct moments *m = force ? &t->depth : &t->protrusion;
-	double n = (double)m->n, sd = moments_sd(m), noise = force ? sqrt(t->noise_mm2 / fmax(1.0, n)) : sd;
+	double n = (double)m->n, sd = moments_sd(m), noise = stroke_noise(t, force);
 	char full[32];
 	struct result *r;
 
@@ -435,16 +445,15 @@ static double corrected_max(const struct moments *m, double noise)
 	return fmax(m->mean + share * excess, m->max - likely * noise);
 }
 
-static void add_depth_spread(struct list *list, const struct point *p, const char *why)
+static void add_depth_spread(struct list *list, const struct point *p, const char *method, const char *why)
 {
-	const struct tally *t = &p->tally;
-	const struct moments *m = t->depth.n > 0 ? &t->depth : &t->protrusion;
-	const char *method = t->depth.n > 0 ? "force_equivalent" : "displacement";
 	static const char *const names[] = {"depth_sd_mm", "depth_tolerance_lo_mm", "depth_tolerance_hi_mm",
 					    "depth_max_mm", "depth_max_raw_mm"};
-	double noise = t->depth.n > 1 ? sqrt(t->noise_mm2 / (double)t->depth.n) : 0.0;
-	double sd = moments_sd(m), own = sqrt(fmax(0.0, sd * sd - noise * noise)), n = moments_effective_n(m);
-	double k = tolerance_k(n, CONTENT, CONFIDENCE);
+	const struct tally *t = &p->tally;
+	bool force = strcmp(method, "force_equivalent") == 0;
+	const struct moments *m = force ? &t->depth : &t->protrusion;
+	double noise = stroke_noise(t, force), sd = moments_sd(m), n = moments_effective_n(m);
+	double own = sqrt(fmax(0.0, sd * sd - noise * noise)), k = tolerance_k(n, CONTENT, CONFIDENCE);
 	double values[] = {own, m->mean - k * own, m->mean + k * own, corrected_max(m, noise), m->max};
 
 	for (unsigned i = 0; i < 5; i++) {
@@ -459,7 +468,7 @@ static void add_depth_spread(struct list *list, const struct point *p, const cha
 		       : i < 3 ? sd / sqrt(n)
 			       : noise,
 		       fmax(1.0, n - 1.0));
-		if (i > 0 && t->depth.n > 0)
+		if (i > 0 && force)
 			calibration_budget(r, p);
 		else if (i > 0)
 			budget(r, "calibration", p->config.u_displacement_mm, INFINITY);
@@ -488,7 +497,8 @@ static void add_depths(struct list *list, const struct point *p, struct reasons 
 	add_mean_depth(list, p, "displacement", true, 0.0, "depth_mm", displacement);
 	add_mean_depth(list, p, "force_equivalent", false, c->depth_set_mm, "depth_error_mm", why->depth);
 	add_mean_depth(list, p, "displacement", false, c->depth_set_mm, "depth_error_mm", displacement);
-	add_depth_spread(list, p, p->tally.depth.n > 0 ? why->depth : displacement[0] ? displacement : why->depth);
+	add_depth_spread(list, p, "force_equivalent", why->depth);
+	add_depth_spread(list, p, "displacement", displacement);
 }
 
 static void add_forces(struct list *list, const struct point *p, const struct reasons *why)
@@ -515,7 +525,7 @@ static void add_forces(struct list *list, const struct point *p, const struct re
 			budget(r, "drift", fabs(p->rest_level.mean - p->tare_level.mean) / sqrt(12.0), INFINITY);
 		value(r, level, t->level_count + p->tare_level.n, why->event);
 	}
-	value(add(list, "strokes", "", "1"), (double)p->number, p->number, why->event);
+	value(add(list, "strokes", "", "1"), (double)t->strokes, t->strokes, why->count);
 }
 
 unsigned point_finish(struct point *point, struct result *results, unsigned cap)

@@ -7,10 +7,11 @@
 #include "rig/measure/point.h"
 #include "rig/measure/pulse.h"
 #include "rig/measure/statistics.h"
+#include "rig/measure/ticks.h"
 
 #define BLOCKS_HELD      6    /* in the buffers: one being analysed, its neighbours, and room so that moving is rare */
 #define CANDIDATES_MAX   8192 /* two blocks at 0.15 periods apart, three times over */
-#define INVERSE_HALF_MAX 24
+#define INVERSE_HALF_MAX 48
 #define SPIN_UP_KEPT     8192
 #define FIRST_KEPT       64
 
@@ -30,6 +31,12 @@ struct detector {
 	double last_at, before_at;
 };
 
+/* Relative widths as fitted, and the sum of their variances from noise. */
+struct widths {
+	struct moments seen;
+	double noise2;
+};
+
 struct quality {
 	bool saturated, gap, stuck;
 	uint64_t samples;
@@ -41,14 +48,16 @@ struct tally {
 	bool started_before; /* the pen made strokes before the window */
 	double first_at, last_at, local_period;
 	struct moments interval;
-	double sum_k, sum_kk, sum_t, sum_kt, period0; /* regression of instants (less k period0) on k */
+	struct ticks ticks;
 	uint64_t missed, doubled;
 	struct moments height, depth, protrusion;
 	double trend_k, trend_kk, trend_d, trend_kd;
-	double gain_mm, slope;                               /* sums: F / (dF/dd), dF/dd */
-	double noise_mm2, noise_at2;                         /* sums of per-stroke variances from noise */
-	double peak_force_n, cell_mm, level_n, level_weight; /* level: weighted sum */
+	double gain_mm, slope;                              /* sums: F / (dF/dd), dF/dd */
+	double noise_mm2, noise_at2;                        /* sums of per-stroke variances from noise */
+	double peak_force_n, cell_n, level_n, level_weight; /* level: weighted sum */
 	uint64_t level_count, cell_count;
+	double template_n2, template_heights; /* variance of the sum of heights from the template's own; that sum */
+	double protrusion_mm2; /* sum of per-stroke variances from noise, displacement method */
 	double zero_n2; /* sum over blocks of the variance that the baseline puts into the sum of heights */
 	uint64_t misfits, unfitted, out_of_curve;
 };
@@ -88,10 +97,10 @@ struct point {
 	struct baseline baseline;
 	bool baseline_known;
 	struct pulse pulse;
-	double pulse_period;
+	double pulse_period, peak_offset;
+	bool template_renewed; /* from strokes of the window */
 	double width_weight;
-	struct moments width_seen;
-	double width_noise2;
+	struct widths widths_learned, widths; /* of the strokes the template was learned from; of the window */
 	double noise_n; /* rms of one raw sample's white noise, smoothed over blocks */
 	uint64_t number;
 	struct moments tare_level, rest_level;

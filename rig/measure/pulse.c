@@ -11,6 +11,8 @@
 #define WINDOW_PERIODS   0.52
 #define GAP_SHARE_MIN    0.04
 #define FIT_STEPS        12
+/* Variance at the centre of n samples fitted by a polynomial of sixth degree, times n: sum of (2k + 1) P_k(0)^2. */
+#define SEXTIC_VARIANCE 4.785
 
 int pulse_init(struct pulse *pulse, double period_max)
 {
@@ -118,18 +120,23 @@ static unsigned locate(const struct pulse *pulse, double tau, double *ret_u)
 	return j;
 }
 
-static double shape_at(const struct pulse *pulse, double tau, double *ret_slope)
+static double spline_at(const struct pulse *pulse, const double *coef, double tau, double *ret_slope)
 {
 	double b[4], db[4], u, g = 0.0, slope = 0.0;
 	unsigned j = locate(pulse, tau, &u);
 
 	basis(u, b, db);
 	for (unsigned k = 0; k < 4; k++) {
-		g += b[k] * pulse->coef[j + k];
-		slope += db[k] * pulse->coef[j + k];
+		g += b[k] * coef[j + k];
+		slope += db[k] * coef[j + k];
 	}
 	*ret_slope = slope / pulse->knot;
 	return g;
+}
+
+static double shape_at(const struct pulse *pulse, double tau, double *ret_slope)
+{
+	return spline_at(pulse, pulse->coef, tau, ret_slope);
 }
 
 /* Banded Cholesky, band of 4: the normal equations of a cubic spline. */
@@ -228,7 +235,8 @@ static bool solve_small(double *a, double *b, unsigned n)
 
 /* The maximum by a polynomial of sixth degree over the part above 0.6 of it: a knot's noise does not pass into the
  * height. */
-static bool peak_fit(const struct pulse *pulse, double rough, double top, double *ret_at, double *ret_value)
+static bool peak_fit(const struct pulse *pulse, double rough, double top, double *ret_at, double *ret_value,
+		     double *ret_from, double *ret_width)
 {
 	enum { N = 7, STEPS = 128 };
 	double lo = rough, hi = rough, slope, a[N * N] = {0}, b[N] = {0};
@@ -267,7 +275,95 @@ static bool peak_fit(const struct pulse *pulse, double rough, double top, double
 	}
 	*ret_at = centre + best_v * span;
 	*ret_value = best;
+	*ret_from = lo;
+	*ret_width = hi - lo;
 	return best > 0.0;
+}
+
+static void invert3(const double m[3][3], double r[3][3])
+{
+	double c0 = m[1][1] * m[2][2] - m[1][2] * m[2][1], c1 = m[1][2] * m[2][0] - m[1][0] * m[2][2],
+	       c2 = m[1][0] * m[2][1] - m[1][1] * m[2][0];
+	double det = m[0][0] * c0 + m[0][1] * c1 + m[0][2] * c2;
+
+	r[0][0] = c0 / det;
+	r[1][0] = c1 / det;
+	r[2][0] = c2 / det;
+	r[0][1] = (m[0][2] * m[2][1] - m[0][1] * m[2][2]) / det;
+	r[1][1] = (m[0][0] * m[2][2] - m[0][2] * m[2][0]) / det;
+	r[2][1] = (m[0][1] * m[2][0] - m[0][0] * m[2][1]) / det;
+	r[0][2] = (m[0][1] * m[1][2] - m[0][2] * m[1][1]) / det;
+	r[1][2] = (m[0][2] * m[1][0] - m[0][0] * m[1][2]) / det;
+	r[2][2] = (m[0][0] * m[1][1] - m[0][1] * m[1][0]) / det;
+}
+
+/* Weights that give the polynomial's value at the maximum from samples at whole tau over the cap. */
+static void weigh_cap(struct pulse *pulse, double width)
+{
+	enum { N = 7 };
+	double a[N * N] = {0}, want[N], lo = pulse->cap_from, span = 0.5 * width;
+
+	pulse->cap_lo = (int)ceil(lo);
+	pulse->cap_count = (unsigned)fmax(0.0, fmin(PULSE_CAP, floor(lo + width) - ceil(lo) + 1.0));
+	for (unsigned i = 0; i < pulse->cap_count; i++) {
+		double v = (pulse->cap_lo + (double)i - lo) / span - 1.0;
+
+		for (unsigned r = 0; r < N * N; r++)
+			a[r] += pow(v, r / N + r % N);
+	}
+	for (unsigned r = 0; r < N; r++)
+		want[r] = pow((pulse->peak_at - lo) / span - 1.0, r);
+	if (pulse->cap_count < N || !solve_small(a, want, N))
+		pulse->cap_count = 0;
+	for (unsigned i = 0; i < pulse->cap_count; i++) {
+		double v = (pulse->cap_lo + (double)i - lo) / span - 1.0, sum = want[N - 1];
+
+		for (unsigned r = N - 1; r-- > 0;)
+			sum = sum * v + want[r];
+		pulse->cap[i] = (float)sum;
+	}
+}
+
+void pulse_set_origin(struct pulse *pulse)
+{
+	memcpy(pulse->origin, pulse->coef, sizeof(pulse->origin));
+	pulse->origin_peak = pulse->peak_at;
+	pulse->has_origin = true;
+}
+
+/* Where the first template's maximum lies on the axis of the one at hand: this one, fitted by the first. */
+double pulse_origin(const struct pulse *pulse)
+{
+	double gram[3][3] = {{0}}, inverse[3][3], dot[3] = {0}, out[2] = {0}, slope, unused;
+
+	if (!pulse->has_origin)
+		return pulse->peak_at;
+	for (unsigned i = 0; i < pulse->count; i++) {
+		double tau = (double)(pulse->first + i) - pulse->half, s[3];
+
+		s[0] = spline_at(pulse, pulse->origin, tau, &slope);
+		s[1] = slope;
+		s[2] = (tau - pulse->origin_peak) * slope;
+		for (unsigned r = 0; r < 3; r++) {
+			dot[r] += s[r] * shape_at(pulse, tau, &unused);
+			for (unsigned c = 0; c < 3; c++)
+				gram[r][c] += s[r] * s[c];
+		}
+	}
+	invert3((const double(*)[3])gram, inverse);
+	for (unsigned r = 0; r < 2; r++)
+		out[r] = inverse[r][0] * dot[0] + inverse[r][1] * dot[1] + inverse[r][2] * dot[2];
+	return pulse->origin_peak - out[1] / out[0];
+}
+
+double pulse_cap(const struct pulse *pulse, const float *x, double x0, double at)
+{
+	const float *from = x + lround(at - x0) + pulse->cap_lo;
+	double sum = 0.0;
+
+	for (unsigned i = 0; i < pulse->cap_count; i++)
+		sum += (double)(pulse->cap[i] * from[i]);
+	return sum;
 }
 
 static void find_support(struct pulse *pulse, double period, double noise)
@@ -294,44 +390,72 @@ static void find_support(struct pulse *pulse, double period, double noise)
 	}
 }
 
-static void invert3(const double m[3][3], double r[3][3])
-{
-	double c0 = m[1][1] * m[2][2] - m[1][2] * m[2][1], c1 = m[1][2] * m[2][0] - m[1][0] * m[2][2],
-	       c2 = m[1][0] * m[2][1] - m[1][1] * m[2][0];
-	double det = m[0][0] * c0 + m[0][1] * c1 + m[0][2] * c2;
+#define WIDTHS     5
+#define WIDTH_STEP 0.03
+#define WIDTH_MAX  0.12
 
-	r[0][0] = c0 / det;
-	r[1][0] = c1 / det;
-	r[2][0] = c2 / det;
-	r[0][1] = (m[0][2] * m[2][1] - m[0][1] * m[2][2]) / det;
-	r[1][1] = (m[0][0] * m[2][2] - m[0][2] * m[2][0]) / det;
-	r[2][1] = (m[0][1] * m[2][0] - m[0][0] * m[2][1]) / det;
-	r[0][2] = (m[0][1] * m[1][2] - m[0][2] * m[1][1]) / det;
-	r[1][2] = (m[0][2] * m[1][0] - m[0][0] * m[1][2]) / det;
-	r[2][2] = (m[0][0] * m[1][1] - m[0][1] * m[1][0]) / det;
+/* Polynomial of fourth degree through the values at -2, -1, 0, 1, 2 steps. */
+static void through_five(const double y[WIDTHS], double c[WIDTHS])
+{
+	const double h = WIDTH_STEP;
+
+	c[0] = y[2];
+	c[1] = (y[0] - 8.0 * y[1] + 8.0 * y[3] - y[4]) / (12.0 * h);
+	c[2] = (-y[0] + 16.0 * y[1] - 30.0 * y[2] + 16.0 * y[3] - y[4]) / (24.0 * h * h);
+	c[3] = (-y[0] + 2.0 * y[1] - 2.0 * y[3] + y[4]) / (12.0 * h * h * h);
+	c[4] = (y[0] - 4.0 * y[1] + 6.0 * y[2] - 4.0 * y[3] + y[4]) / (24.0 * h * h * h * h);
 }
 
-/* A pulse wider by delta is g - delta tau g' + delta^2 (tau g' + tau^2 g'' / 2): what of the last term the fit takes
- * for height. */
-static void fit_width_bend(struct pulse *pulse)
+/* The template is the mean of pulses whose widths scatter with this variance: powers of delta become Hermite's. */
+static double blurred_quartic(const double c[WIDTHS], double x, double variance, double *ret_slope)
 {
-	const double step = 0.5 * pulse->knot;
-	double dot[3] = {0}, slope, before, after;
+	double v = variance, x2 = x * x;
 
-	for (unsigned i = 0; i < pulse->count; i++) {
-		double tau = (double)(pulse->first + i) - pulse->half, t = tau - pulse->peak_at;
+	*ret_slope = c[1] + 2.0 * c[2] * x + 3.0 * c[3] * (x2 - v) + 4.0 * c[4] * x * (x2 - 3.0 * v);
+	return c[0] + c[1] * x + c[2] * (x2 - v) + c[3] * x * (x2 - 3.0 * v) +
+	       c[4] * (x2 * (x2 - 6.0 * v) + 3.0 * v * v);
+}
 
-		shape_at(pulse, tau - step, &before);
-		shape_at(pulse, tau + step, &after);
-		shape_at(pulse, tau, &slope);
-		double bend = t * slope + 0.5 * t * t * (after - before) / (2.0 * step);
+/* What the fit makes of the template itself, wider by delta: height and width as polynomials of delta, through the
+ * values at five widths. The fit is exact to first order, hence 1 + 0 delta + ... and delta + ... */
+static void fit_widths(struct pulse *pulse)
+{
+	double height[WIDTHS], width[WIDTHS], slope;
 
-		for (unsigned k = 0; k < 3; k++)
-			dot[k] += bend * pulse->shape[k][i];
+	for (int k = 0; k < WIDTHS; k++) {
+		double delta = (k - WIDTHS / 2) * WIDTH_STEP, dot[3] = {0}, out[3] = {0};
+
+		for (unsigned i = 0; i < pulse->count; i++) {
+			double tau = (double)(pulse->first + i) - pulse->half;
+			double g = shape_at(pulse, pulse->peak_at + (tau - pulse->peak_at) / (1.0 + delta), &slope);
+
+			for (unsigned r = 0; r < 3; r++)
+				dot[r] += g * (double)pulse->shape[r][i];
+		}
+		for (unsigned r = 0; r < 3; r++) {
+			for (unsigned c = 0; c < 3; c++)
+				out[r] += pulse->gram_inv3[0][r][c] * dot[c];
+		}
+		height[k] = out[0];
+		width[k] = -out[2] / out[0];
 	}
-	pulse->width_bend = 0.0;
-	for (unsigned k = 0; k < 3; k++)
-		pulse->width_bend += pulse->gram_inv3[0][0][k] * dot[k];
+	through_five(height, pulse->height_of);
+	through_five(width, pulse->width_of);
+}
+
+/* Widening that the fit shows as `width`, and what the fit's height is then too large by, as a factor. */
+double pulse_widened(const struct pulse *pulse, double width, double variance)
+{
+	double delta = fmax(-WIDTH_MAX, fmin(WIDTH_MAX, width)), slope;
+
+	for (unsigned i = 0; i < 4; i++) {
+		double off = blurred_quartic(pulse->width_of, delta, variance, &slope) - width;
+
+		if (!(slope > 0.3))
+			break;
+		delta = fmax(-WIDTH_MAX, fmin(WIDTH_MAX, delta - off / slope));
+	}
+	return blurred_quartic(pulse->height_of, delta, variance, &slope);
 }
 
 static void tabulate(struct pulse *pulse)
@@ -367,7 +491,7 @@ static void tabulate(struct pulse *pulse)
 
 bool pulse_build(struct pulse *pulse, double period, double sigma, bool recentre, double *ret_shift)
 {
-	double top = -INFINITY, rough = 0.0, weight = 0.0, value, slope;
+	double top = -INFINITY, rough = 0.0, weight = 0.0, value, slope, cap;
 
 	fit_spline(pulse);
 	for (double tau = -(double)pulse->half; tau <= pulse->half; tau += 0.25) {
@@ -379,7 +503,7 @@ bool pulse_build(struct pulse *pulse, double period, double sigma, bool recentre
 		}
 	}
 	pulse->ready = false;
-	if (!(top > 0.0) || !peak_fit(pulse, rough, top, &pulse->peak_at, &value))
+	if (!(top > 0.0) || !peak_fit(pulse, rough, top, &pulse->peak_at, &value, &pulse->cap_from, &cap))
 		return false;
 	for (unsigned i = 0; i < pulse->coefs; i++)
 		pulse->coef[i] /= value;
@@ -389,7 +513,10 @@ bool pulse_build(struct pulse *pulse, double period, double sigma, bool recentre
 	if (pulse->support_hi - pulse->support_lo < 3.0)
 		return false;
 	tabulate(pulse);
-	fit_width_bend(pulse);
+	/* The noise of the strokes folded is in their own fits, too; what is left stands in the template alone. */
+	pulse->peak_u_rel = sqrt(fmax(0.0, SEXTIC_VARIANCE / cap - pulse->gram_inv2[0][0][0]) / weight);
+	fit_widths(pulse);
+	weigh_cap(pulse, cap);
 	pulse->ready = true;
 	pulse->folded_at_build = pulse->folded;
 	*ret_shift = recentre ? pulse->peak_at : 0.0;

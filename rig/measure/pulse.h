@@ -9,6 +9,7 @@
 #define PULSE_ROWS   8  /* fold: sub-sample phases */
 #define PULSE_PHASES 16 /* table: sub-sample phases */
 #define PULSE_KNOTS  160
+#define PULSE_CAP    2048
 
 struct pulse {
 	unsigned half_max;              /* half window, allocated */
@@ -19,15 +20,22 @@ struct pulse {
 	uint64_t folded, folded_at_build;
 	double coef[PULSE_KNOTS + 4];
 	unsigned coefs;
+	bool has_origin;
+	double origin[PULSE_KNOTS + 4], origin_peak; /* of the first template: spline, and its maximum */
 	bool ready;
+	double cap_from; /* tau where the part above 0.6 begins */
+	int cap_lo;      /* its first sample, and the weights that make the template's height of it */
+	unsigned cap_count;
+	float cap[PULSE_CAP];
 	double peak_at;                /* tau of the template's maximum */
+	double peak_u_rel;             /* for unit noise of a sample: sd of the template's height, set to 1 */
 	double support_lo, support_hi; /* tau where the pulse rises above nothing */
 	double gap_lo, gap_hi; /* after one pulse from gap_lo to period - gap_hi before the next there is no contact */
 	double gap_share;      /* of the period */
 	bool gap_natural;      /* a stretch without contact was seen, not just a lowest point */
 	unsigned first, count; /* table: samples of the support */
 	float *shape[3];       /* PULSE_PHASES x (2 half_max + 1): g, g', tau g' */
-	double width_bend;     /* change of the fitted height per squared change of width, both relative */
+	double height_of[5], width_of[5]; /* polynomials: what the fit makes of a template wider by delta */
 	double gram_inv3[PULSE_PHASES][3][3];
 	double gram_inv2[PULSE_PHASES][2][2];
 };
@@ -52,6 +60,15 @@ void pulse_forget_half(struct pulse *pulse); /* halves the weight of all strokes
 bool pulse_build(struct pulse *pulse, double period, double sigma, bool recentre, double *ret_shift);
 /* What a disturbance cos(w (tau - peak_at)) adds to the heights of the fit, per its amplitude; w in rad per sample. */
 void pulse_response(const struct pulse *pulse, double w, double *ret_height, double *ret_height2);
+/* Height at the template's maximum of any signal x about `at`, as the template's own height is taken. */
+double pulse_cap(const struct pulse *pulse, const float *x, double x0, double at);
+/* The factor by which the fit of a stroke with this fitted width overstates its height, orders 2 to 4; variance: of the
+ * widths of the strokes that made the template. */
+double pulse_widened(const struct pulse *pulse, double width, double variance);
+/* The template at hand defines where in a pulse its instant is; later ones move by noise, and pulse_origin() says where
+ * on their axis that place lies. */
+void pulse_set_origin(struct pulse *pulse);
+double pulse_origin(const struct pulse *pulse);
 /* Least squares of one stroke from a start value; false when it does not converge near it. */
 bool pulse_fit(const struct pulse *pulse, const float *x, double x0, double start, struct pulse_fit *ret);
 

@@ -9,6 +9,9 @@
 
 #include "rig/measure/statistics.h"
 
+#define DECIMALS_MAX 9
+#define QUANTITY_MAX 48
+
 /* Adds to ret_u and ret_dof the lines fully correlated with `lead`; false when an earlier line already took them in. */
 static bool combine_group(const struct result *result, unsigned lead, double *ret_u, double *ret_dof)
 {
@@ -85,17 +88,63 @@ static double specific_risk(const struct result *result, const struct limit *lim
 	return fmin(1.0, above + below);
 }
 
+static int decimals_for(double x, int digits)
+{
+	int decimals = x > 0.0 ? digits - 1 - (int)floor(log10(x)) : 0;
+
+	return decimals < 0 ? 0 : decimals > DECIMALS_MAX ? DECIMALS_MAX : decimals;
+}
+
+/* "1.15 mm"; no "-0.00", no unit "1". */
+static void quantity(char ret[QUANTITY_MAX], double x, int decimals, const char *unit)
+{
+	const char *space = strcmp(unit, "1") == 0 ? "" : " ";
+
+	snprintf(ret, QUANTITY_MAX, "%.*f%s%.7s", decimals, fabs(x) * pow(10.0, decimals) < 0.5 ? 0.0 : x, space,
+		 space[0] ? unit : "");
+}
+
+static bool is_count(const struct result *result)
+{
+	return strcmp(result->unit, "1") == 0 && result->budget_lines == 0;
+}
+
+/* "3 missed, limit 0" */
+static void explain_count(const struct result *result, const struct limit *limit, bool upper, struct judgement *ret)
+{
+	const char *end = strstr(result->name, "_strokes");
+	int length = end ? (int)(end - result->name) : (int)strlen(result->name);
+
+	snprintf(ret->reason, sizeof(ret->reason), "%.0f %.*s, %slimit %.6g", result->value, length, result->name,
+		 upper ? "" : "lower ", upper ? limit->upper : limit->lower);
+}
+
+/* Digits: value to two digits of its uncertainty, or to where it parts from the limit. */
 static void explain(const struct result *result, const struct limit *limit, bool upper, struct judgement *ret)
 {
 	static const char *const where[2][2] = {{"above", "below"}, {"below", "above"}};
-	const char *unit = limit->unit;
-	int n = snprintf(ret->reason, sizeof(ret->reason), "%.6g %s is %.3g %s %s the %s limit of %.6g %s",
-			 result->value, unit, fabs(ret->margin), unit, where[ret->margin < 0.0][upper],
-			 upper ? "upper" : "lower", upper ? limit->upper : limit->lower, unit);
+	double margin = fabs(ret->margin), bound = upper ? limit->upper : limit->lower;
+	char value[QUANTITY_MAX], apart[QUANTITY_MAX], band[QUANTITY_MAX], end[QUANTITY_MAX];
+	int decimals = decimals_for(result->expanded_u > 0.0 ? result->expanded_u : margin, 2);
+	int least = decimals_for(margin, 1), fine = decimals_for(margin, 2), plain = 0;
 
-	if (n > 0 && (size_t)n < sizeof(ret->reason) && fabs(ret->margin) <= ret->guard_band)
-		snprintf(ret->reason + n, sizeof(ret->reason) - (size_t)n, ", within the guard band of %.3g %s",
-			 ret->guard_band, unit);
+	if (is_count(result)) {
+		explain_count(result, limit, upper, ret);
+		return;
+	}
+	while (plain < DECIMALS_MAX && fabs(bound * pow(10.0, plain) - nearbyint(bound * pow(10.0, plain))) > 1e-6)
+		plain++;
+	decimals = decimals < least ? least : decimals;
+	quantity(value, result->value, decimals, limit->unit);
+	quantity(apart, margin, fine < decimals ? fine : decimals, limit->unit);
+	quantity(band, ret->guard_band, decimals_for(ret->guard_band, 2), limit->unit);
+	quantity(end, bound, plain, limit->unit);
+	bool within = ret->outcome == OUTCOME_CONDITIONAL_PASS || ret->outcome == OUTCOME_CONDITIONAL_FAIL;
+	int n = snprintf(ret->reason, sizeof(ret->reason), "%s is %s %s the %s limit of %s", value, apart,
+			 where[ret->margin < 0.0][upper], upper ? "upper" : "lower", end);
+
+	if (within && n > 0 && (size_t)n < sizeof(ret->reason))
+		snprintf(ret->reason + n, sizeof(ret->reason) - (size_t)n, ", within the guard band of %s", band);
 }
 
 static enum outcome decide(double margin, double guard_band)

@@ -6,7 +6,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define BUDGET_MAX            12
+#define BUDGET_MAX            14
 #define RESULTS_PER_POINT_MAX 40
 
 /* One line of an uncertainty budget (GUM 4, 5.1): standard uncertainty of an input times its sensitivity = contribution

@@ -4,6 +4,8 @@
 #include <gsl/gsl_cdf.h>
 #include <math.h>
 
+#define CHANCE 1.645 /* a lag-1 correlation that one white series of 20 shows */
+
 void moments_add(struct moments *m, double x)
 {
 	if (m->n == 0)
@@ -60,7 +62,7 @@ double moments_effective_n(const struct moments *m)
 	for (unsigned k = 1; k <= AUTOCOVARIANCE_LAGS && k < m->n / 2; k++) {
 		double rho = lagged_sum(m, k) / m->m2;
 
-		if (rho <= 0.0)
+		if (rho <= (k == 1 ? CHANCE / sqrt(n) : 0.0))
 			break;
 		sum += (1.0 - k / n) * rho;
 	}

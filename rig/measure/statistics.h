@@ -18,7 +18,8 @@ struct moments { /* zero-initialise */
 void moments_add(struct moments *m, double x);
 double moments_sd(const struct moments *m);          /* n - 1; NaN for n < 2 */
 double moments_lag1(const struct moments *m);        /* sum of lagged products / sum of squares; NaN for n < 3 */
-double moments_effective_n(const struct moments *m); /* n / (1 + 2 sum rho_k), first lags until rho_k <= 0; in [1, n] */
+double moments_effective_n(const struct moments *m); /* n / (1 + 2 sum rho_k), first lags until rho_k <= 0; n where
+						      * rho_1 is no more than chance; in [1, n] */
 
 double student_k(double dof);                     /* two-sided 95 % (GUM G.3), dof truncated, >= 1; INFINITY: 1.960 */
 double student_k_at(double dof, double coverage); /* the same for any two-sided coverage in (0, 1) */

@@ -279,13 +279,17 @@ static void steady(const struct thermal *t, struct result *r)
 		refuse(r, "the readings do not determine a steady state");
 		return;
 	}
+	double u_sensor = t->config.u_sensor_k;
+
 	if (t->with_ambient == t->readings) {
 		for (unsigned i = 0; i < t->count; i++)
 			ambient += t->points[i].ambient_c / t->count;
-		if (isfinite(t->config.rated_ambient_c))
+		if (isfinite(t->config.rated_ambient_c)) { /* then the ambient sensor's error does not cancel */
 			ambient = t->config.rated_ambient_c;
+			u_sensor *= M_SQRT2;
+		}
 	}
-	end(r, fit.coef[0] + ambient, t->readings, t->config.u_sensor_k, u, t->count - 1.0 - 2.0 * fit.nodes);
+	end(r, fit.coef[0] + ambient, t->readings, u_sensor, u, t->count - 1.0 - 2.0 * fit.nodes);
 }
 
 unsigned thermal_finish(struct thermal *t, struct result *results, unsigned cap)

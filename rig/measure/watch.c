@@ -134,10 +134,10 @@ enum watch_verdict watch_alive(const struct watch *watch, uint64_t now_ns, uint6
 											     : WATCH_NO_DATA;
 	if (now_ns > watch->last_host_ns && now_ns - watch->last_host_ns > max_age_ns)
 		return WATCH_STALE;
-	if (watch->stuck || watch->noise_dead)
-		return WATCH_STUCK;
 	if (watch->last_saturated != 0 && (double)(watch->next_index - watch->last_saturated) < 0.05 * fs)
 		return WATCH_SATURATED;
+	if (watch->stuck || watch->noise_dead)
+		return WATCH_STUCK;
 	if (watch->force_n < watch->config.preload_lo_n || watch->force_n > watch->config.preload_hi_n)
 		return WATCH_PRELOAD;
 	return WATCH_OK;

@@ -384,7 +384,10 @@ static int read_phantom(const struct json_doc *doc, const struct json *node, str
 	if (resolve(bench->path, text.file, path))
 		return json_error(doc, json_get(node, "file"), err, "the path of this file has more than %d bytes",
 				  FILE_PATH_MAX - 1);
-	ret = phantom_read(path, phantom, err);
+	if (bench->given && bench->phantoms >= bench->given_count)
+		return json_error(doc, node, err, "the run file does not hold the text of this phantom");
+	ret = bench->given ? phantom_parse(&bench->given[bench->phantoms], phantom, err)
+			   : phantom_read(path, phantom, err);
 	if (ret == -EINVAL || ret == -ENOMEM || ret == -E2BIG)
 		return ret;
 	if (ret) {
@@ -456,10 +459,9 @@ static const struct json_field bench_fields[] = {
 	{.key = NULL},
 };
 
-int bench_read(const char *path, struct bench **ret, struct err *err)
+static int new_bench(const char *path, struct bench **ret, struct err *err)
 {
 	struct bench *bench;
-	int status;
 
 	if (strlen(path) >= sizeof(bench->path))
 		return err_set(err, -ENAMETOOLONG, "%.200s...: a path of more than %d bytes", path, FILE_PATH_MAX - 1);
@@ -467,17 +469,45 @@ int bench_read(const char *path, struct bench **ret, struct err *err)
 	if (!bench)
 		return err_set(err, -ENOMEM, "%s: no memory", path);
 	memcpy(bench->path, path, strlen(path) + 1);
-	status = json_read(path, &bench->doc, err);
+	*ret = bench;
+	return 0;
+}
+
+/* Takes the bench, with its document where `status` is 0: gives it out or frees it. */
+static int read_document(struct bench *bench, int status, struct bench **ret, struct err *err)
+{
 	if (status == 0)
 		status = file_kind_check(bench->doc, "bench", err);
 	if (status == 0)
 		status = json_read_object(bench->doc, json_root(bench->doc), bench_fields, bench, err);
+	bench->given = NULL;
 	if (status) {
 		bench_free(bench);
 		return status;
 	}
 	*ret = bench;
 	return 0;
+}
+
+int bench_read(const char *path, struct bench **ret, struct err *err)
+{
+	struct bench *bench;
+	int status = new_bench(path, &bench, err);
+
+	return status ? status : read_document(bench, json_read(path, &bench->doc, err), ret, err);
+}
+
+int bench_parse(const struct bench_text *own, const struct bench_text *phantoms, unsigned phantom_count,
+		struct bench **ret, struct err *err)
+{
+	struct bench *bench;
+	int status = new_bench(own->path, &bench, err);
+
+	if (status)
+		return status;
+	bench->given = phantoms;
+	bench->given_count = phantom_count;
+	return read_document(bench, json_parse(own->path, own->text, own->len, &bench->doc, err), ret, err);
 }
 
 void bench_free(struct bench *bench)

@@ -61,6 +61,12 @@ struct bench_sensor {
 	double displacement_u_mm; /* 0 = no calibrated displacement channel */
 };
 
+/* A file as it was read before. */
+struct bench_text {
+	const char *path, *text;
+	size_t len;
+};
+
 struct bench {
 	char path[FILE_PATH_MAX];
 	struct json_doc *doc;
@@ -71,12 +77,17 @@ struct bench {
 	struct bench_sensor sensor;
 	unsigned phantoms;
 	struct phantom phantom[BENCH_PHANTOMS_MAX];
+	const struct bench_text *given; /* while it is being read: the phantoms' texts */
+	unsigned given_count;
 	unsigned pen_line, sensor_line, calibration_line, calibration_column; /* for messages */
 };
 
 /* Reads the bench and the phantom files it names (relative to the bench file). -EINVAL with file:line:column; -errno of
  * files. */
 int bench_read(const char *path, struct bench **ret, struct err *err);
+/* The same from texts that were read before: the bench's, and those of its phantoms in its order. */
+int bench_parse(const struct bench_text *own, const struct bench_text *phantoms, unsigned phantom_count,
+		struct bench **ret, struct err *err);
 void bench_free(struct bench *bench);
 
 /* `today` as YYYY-MM-DD. -EKEYEXPIRED with file:line:column for the first calibration that is overdue. */

@@ -113,6 +113,14 @@ static bool is_carried(const struct estimating *e, const struct held *held, cons
 	return held->channel >= 0 && e->channels[held->channel].stream == block->stream;
 }
 
+/* While the motor runs. A stream that dies would leave a maximum that looks good. */
+static void note_slow_gap(struct estimating *e, uint64_t host_ns)
+{
+	uint64_t gap_ns = host_ns > e->slow_ns ? host_ns - e->slow_ns : 0;
+	e->slow_gap_ns = gap_ns > e->slow_gap_ns ? gap_ns : e->slow_gap_ns;
+	e->slow_ns = host_ns;
+}
+
 static void take_temperatures(struct estimating *e, const struct sample_block *block)
 {
 	struct held *const held[] = {&e->handle, &e->tip, &e->ambient};
@@ -121,6 +129,7 @@ static void take_temperatures(struct estimating *e, const struct sample_block *b
 			take(held[i], &e->channels[held[i]->channel], block);
 	if (!e->open || block->host_ns < e->motor_start_ns || (e->phase != POINT_SPIN_UP && e->phase != POINT_MEASURE))
 		return;
+	note_slow_gap(e, block->host_ns);
 	double t_s = (double)(block->host_ns - e->motor_start_ns) * 1e-9;
 	double ambient_c = seen_from(e, &e->ambient, block);
 	if (e->handle_fit && is_carried(e, &e->handle, block))
@@ -139,8 +148,11 @@ void estimating_block(struct estimating *e, const struct sample_block *block)
 		return;
 	}
 	sample_clock_feed(&e->clock, block->first_index + block->frames - 1, block->host_ns);
-	if (e->open)
-		point_feed(e->point, block);
+	if (!e->open)
+		return;
+	if (e->phase == POINT_SPIN_UP || e->phase == POINT_MEASURE || e->phase == POINT_COAST)
+		sample_clock_feed(&e->point_clock, block->first_index + block->frames - 1, block->host_ns);
+	point_feed(e->point, block);
 }
 
 void estimating_telemetry(struct estimating *e, const struct pen_telemetry *telemetry)
@@ -267,6 +279,7 @@ int estimating_begin(struct estimating *e, struct record_point *point, uint64_t 
 	e->phase = POINT_PHASES;
 	e->pen = (struct pen_sums){.n = 0};
 	e->motor_start_ns = 0;
+	sample_clock_init(&e->point_clock, e->fs_hz);
 	int status = open_estimators(e, &point->plan);
 	if (status) {
 		close_estimators(e);
@@ -285,8 +298,12 @@ void estimating_phase(struct estimating *e, struct record_point *point, enum poi
 	bool commanded = phase == POINT_SPIN_UP || phase == POINT_COAST;
 	uint64_t next_index = e->next_index[e->channels[e->force].stream];
 	set_mark(e, point, MARK_PHASE(phase), host_ns);
-	if (phase == POINT_SPIN_UP)
-		e->motor_start_ns = host_ns;
+	if (phase == POINT_SPIN_UP) {
+		e->motor_start_ns = e->slow_ns = host_ns;
+		e->slow_gap_ns = 0;
+	} else if (phase == POINT_COAST) {
+		note_slow_gap(e, host_ns);
+	}
 	e->phase = phase;
 	point->phase_index[phase] = next_index;
 	point->command_index[phase] = commanded ? sample_clock_index_at(&e->clock, host_ns) : NAN;

@@ -47,8 +47,10 @@ struct estimating {
 	struct curve *curve;
 	struct thermal *handle_fit, *tip_fit;
 	uint64_t motor_start_ns;
+	uint64_t slow_ns, slow_gap_ns; /* last reading of the slow channels, and the longest time without one */
 	struct pen_sums pen;
 	double point_fs_hz, u_clock_rel;
+	struct sample_clock point_clock; /* from the start of the motor to its stand-still */
 };
 
 /* Finds the channels and begins with empty streams. Plan, bench and channels are borrowed for its life. -EINVAL: there

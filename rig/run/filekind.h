@@ -30,6 +30,7 @@ int interval_read(const struct json_doc *doc, const struct json *node, const str
 
 /* Fills ret->doc and everything that the phantom's own file says; `path` as given. -EINVAL, -errno of the file. */
 int phantom_read(const char *path, struct phantom *ret, struct err *err);
+int phantom_parse(const struct bench_text *file, struct phantom *ret, struct err *err);
 void phantom_release(struct phantom *phantom);
 
 #endif

@@ -6,7 +6,8 @@
 #include <sys/utsname.h>
 #include <time.h>
 
-#include "rig/run/state.h"
+#include "rig/base/loop.h"
+#include "rig/run/host.h"
 
 void host_describe(struct record *record)
 {

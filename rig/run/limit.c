@@ -2,11 +2,12 @@
 #include "rig/run/limit.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "rig/base/units.h"
-#include "rig/run/plan.h"
+#include "rig/run/filekind.h"
 
 #define LIMIT_VALUE_MAX 1e9
 
@@ -157,5 +158,96 @@ int limits_read(const struct json_doc *doc, const struct json *node, struct limi
 		}
 	}
 	*ret_count = (unsigned)json_size(node);
+	return 0;
+}
+
+/* ---- a file of limits alone ---- */
+
+static int read_file_limits(const struct json_doc *doc, const struct json *node, void *dst, struct err *err)
+{
+	struct limits_file *file = dst;
+
+	return limits_read(doc, node, file->limit, PLAN_LIMITS_MAX, &file->limits, err);
+}
+
+static const struct json_field file_fields[] = {
+	FILE_KIND_FIELDS,
+	{.key = "name",
+	 .kind = FIELD_STRING,
+	 .offset = offsetof(struct limits_file, name),
+	 .size = sizeof(((struct limits_file *)0)->name),
+	 .required = true,
+	 .lo = 1},
+	{.key = "limits", .kind = FIELD_CUSTOM, .required = true, .read = read_file_limits},
+	{.key = NULL},
+};
+
+static int check_file(const struct limits_file *file, struct err *err)
+{
+	const char *allowed = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-";
+	const struct json *name = json_get(json_root(file->doc), "name");
+
+	if (file->name[strspn(file->name, allowed)] || file->name[0] == '.')
+		return json_error(file->doc, name, err,
+				  "\"name\" becomes part of the report's name: letters, digits, '.', '_' and '-' "
+				  "only, and no '.' at its start");
+	if (strcmp(file->name, "plan") == 0)
+		return json_error(file->doc, name, err, "\"plan\" means the plan's own limits: choose another name");
+	for (unsigned i = 0; i < file->limits; i++)
+		if (file->limit[i].required)
+			return 0;
+	return json_error(
+		file->doc, json_root(file->doc), err,
+		"no limit of this file is required, so a run could only ever pass: write at least one that is");
+}
+
+int limits_file_read(const char *path, struct limits_file **ret, struct err *err)
+{
+	struct limits_file *file = calloc(1, sizeof(*file));
+
+	if (!file)
+		return err_set(err, -ENOMEM, "%s: no memory", path);
+	snprintf(file->path, sizeof(file->path), "%s", path);
+	int status = json_read(path, &file->doc, err);
+	if (status == 0)
+		status = file_kind_check(file->doc, "limits", err);
+	if (status == 0)
+		status = json_read_object(file->doc, json_root(file->doc), file_fields, file, err);
+	if (status == 0)
+		status = check_file(file, err);
+	if (status) {
+		limits_file_free(file);
+		return status;
+	}
+	*ret = file;
+	return 0;
+}
+
+void limits_file_free(struct limits_file *file)
+{
+	if (!file)
+		return;
+	json_doc_free(file->doc);
+	free(file);
+}
+
+int limits_apply(const struct limits_file *file, struct plan *plan, struct err *err)
+{
+	const struct json *nodes = json_get(json_root(file->doc), "limits");
+
+	for (unsigned i = 0; i < file->limits; i++) {
+		const char *name = file->limit[i].measurand;
+		bool hot = strstr(name, "temperature") != NULL && strcmp(name, "ambient_temperature_c") != 0;
+		if (hot && !plan->thermal_basis[0])
+			return json_error(
+				file->doc, json_at(nodes, i), err,
+				"%s can be judged only where the plan of the run states its \"thermal\" basis, "
+				"and this run's does not",
+				name);
+	}
+	for (unsigned i = 0; i < plan->steps; i++)
+		plan->step[i].limits = 0;
+	plan->limits = file->limits;
+	memcpy(plan->limit, file->limit, sizeof(plan->limit));
 	return 0;
 }

@@ -95,7 +95,7 @@ static void start_pen(struct session *s, uint64_t now_ns)
 	/* The start interlock's last look: what was true at the tare must be true now. */
 	enum watch_verdict verdict = safety_still(s, INTERLOCK_QUIET_S);
 	if (verdict != WATCH_OK) {
-		if (now_ns - s->step_since_ns > INTERLOCK_TIMEOUT_NS) {
+		if (safety_hopeless(verdict, now_ns - s->step_since_ns)) {
 			char text[120];
 			snprintf(text, sizeof(text), "start interlock: %s", watch_verdict_text(verdict));
 			measuring_fault(s, text);
@@ -105,15 +105,7 @@ static void start_pen(struct session *s, uint64_t now_ns)
 	}
 	enter_phase(s, POINT_SPIN_UP, now_ns);
 	s->at.next_telemetry_ns = now_ns + TELEMETRY_NS;
-	s->record->moved = true;
-	s->record->stop_verified = false;
-	s->should_run = true;
-	s->odd_heartbeats = 0;
-	s->deadman_expected = false;
-	s->telemetry.running = true; /* until a reply says otherwise */
-	journal_text(s, "command", "run");
-	verb_begin(&s->verb);
-	s->pen.driver->pen->run(s->pen.device, verb_done, &s->verb);
+	safety_run(s, "run", false);
 	session_go(s, STAGE_SPIN_UP, step_settle);
 }
 
@@ -156,7 +148,7 @@ static void step_interlock(struct session *s, uint64_t now_ns)
 		session_go(s, STAGE_TARE, step_tare);
 		return;
 	}
-	if (now_ns - s->step_since_ns < INTERLOCK_TIMEOUT_NS)
+	if (!safety_hopeless(verdict, now_ns - s->step_since_ns))
 		return;
 	char text[120];
 	snprintf(text, sizeof(text), "start interlock: %s", watch_verdict_text(verdict));
@@ -196,12 +188,7 @@ static void begin_point(struct session *s)
 
 static void stopped(struct session *s, bool verified)
 {
-	if (!verified) {
-		measuring_fault(s, "the stop could not be verified");
-		finish_point(s);
-		return;
-	}
-	if (s->estimating.phase == POINT_COAST) {
+	if (verified && s->estimating.phase == POINT_COAST) {
 		enter_phase(s, POINT_REST, loop_now_ns(s->loop));
 		session_go(s, STAGE_STOPPING, step_rest);
 		return;
@@ -233,7 +220,8 @@ static void after_point(struct session *s)
 	bool dead_end = !s->record->stop_verified && s->record->moved;
 	bool interlock = !point->measured && point->phase_index[POINT_TARE] == UINT64_MAX;
 	if (dead_end || (interlock && !again)) {
-		session_end(s, RUN_COMPLETE, point->reason);
+		session_end(s, RUN_COMPLETE,
+			    point->reason[0] ? point->reason : "the pen could not be shown to stand still");
 		return;
 	}
 	if (again) {
@@ -264,13 +252,13 @@ static void finish_point(struct session *s)
 	after_point(s);
 }
 
-void measuring_close(struct session *s, const char *reason, bool stop_verified)
+void measuring_close(struct session *s, const char *reason)
 {
 	if (!s->at.open)
 		return;
 	enum point_phase phase = s->estimating.phase;
 	bool measured = phase == POINT_COAST || phase == POINT_REST;
-	if (!measured || !stop_verified)
+	if (!measured)
 		measuring_fault(s, reason);
 	close_point(s, measured);
 }

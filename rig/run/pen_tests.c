@@ -110,7 +110,7 @@ static void start_for_deadman(struct session *s, uint64_t now_ns)
 	if (s->verb.pending)
 		return;
 	enum watch_verdict verdict = safety_still(s, INTERLOCK_QUIET_S);
-	if (!s->verb.status && verdict != WATCH_OK && now_ns - s->step_since_ns < INTERLOCK_TIMEOUT_NS)
+	if (!s->verb.status && verdict != WATCH_OK && !safety_hopeless(verdict, now_ns - s->step_since_ns))
 		return;
 	if (s->verb.status || verdict != WATCH_OK) {
 		conclude(s, OUTCOME_INCONCLUSIVE,
@@ -119,15 +119,7 @@ static void start_for_deadman(struct session *s, uint64_t now_ns)
 		safety_stop(s, "the dead-man test cannot start", after_deadman);
 		return;
 	}
-	journal_text(s, "command", "run, for the dead-man test");
-	s->record->moved = true;
-	s->record->stop_verified = false;
-	s->should_run = true;
-	s->odd_heartbeats = 0;
-	s->deadman_expected = true;
-	s->telemetry.running = true;
-	verb_begin(&s->verb);
-	s->pen.driver->pen->run(s->pen.device, verb_done, &s->verb);
+	safety_run(s, "run, for the dead-man test", true);
 	session_go(s, STAGE_TESTS, run_a_while);
 }
 

@@ -159,16 +159,11 @@ static const struct json_field fields[] = {
 	{.key = NULL},
 };
 
-int phantom_read(const char *path, struct phantom *ret, struct err *err)
+/* Takes the document: gives it out in ret or frees it. */
+static int read_document(const char *path, struct json_doc *doc, struct phantom *ret, struct err *err)
 {
-	struct json_doc *doc = NULL;
+	int status = file_kind_check(doc, "phantom", err);
 
-	if (strlen(path) >= sizeof(ret->path))
-		return err_set(err, -ENAMETOOLONG, "%.200s...: a path of more than %d bytes", path, FILE_PATH_MAX - 1);
-	int status = json_read(path, &doc, err);
-	if (status)
-		return status;
-	status = file_kind_check(doc, "phantom", err);
 	if (status == 0)
 		status = json_read_object(doc, json_root(doc), fields, ret, err);
 	if (status) {
@@ -178,6 +173,33 @@ int phantom_read(const char *path, struct phantom *ret, struct err *err)
 	memcpy(ret->path, path, strlen(path) + 1);
 	ret->doc = doc;
 	return 0;
+}
+
+static int check_path(const char *path, struct err *err)
+{
+	if (strlen(path) < FILE_PATH_MAX)
+		return 0;
+	return err_set(err, -ENAMETOOLONG, "%.200s...: a path of more than %d bytes", path, FILE_PATH_MAX - 1);
+}
+
+int phantom_read(const char *path, struct phantom *ret, struct err *err)
+{
+	struct json_doc *doc = NULL;
+	int status = check_path(path, err);
+
+	if (status == 0)
+		status = json_read(path, &doc, err);
+	return status ? status : read_document(path, doc, ret, err);
+}
+
+int phantom_parse(const struct bench_text *file, struct phantom *ret, struct err *err)
+{
+	struct json_doc *doc = NULL;
+	int status = check_path(file->path, err);
+
+	if (status == 0)
+		status = json_parse(file->path, file->text, file->len, &doc, err);
+	return status ? status : read_document(file->path, doc, ret, err);
 }
 
 void phantom_release(struct phantom *phantom)

@@ -445,10 +445,9 @@ static int check_plan(const struct plan *plan, struct err *err)
 	return 0;
 }
 
-int plan_read(const char *path, struct plan **ret, struct err *err)
+static int new_plan(const char *path, struct plan **ret, struct err *err)
 {
 	struct plan *plan;
-	int status;
 
 	if (strlen(path) >= sizeof(plan->path))
 		return err_set(err, -ENAMETOOLONG, "%.200s...: a path of more than %d bytes", path, FILE_PATH_MAX - 1);
@@ -457,9 +456,15 @@ int plan_read(const char *path, struct plan **ret, struct err *err)
 		return err_set(err, -ENOMEM, "%s: no memory", path);
 	strcpy(plan->path, path);
 	plan->rated_ambient_c = NAN;
-	status = json_read(path, &plan->doc, err);
-	if (status == 0)
-		status = file_kind_check(plan->doc, "plan", err);
+	*ret = plan;
+	return 0;
+}
+
+/* Takes the plan: gives it out or frees it. */
+static int read_document(struct plan *plan, struct plan **ret, struct err *err)
+{
+	int status = file_kind_check(plan->doc, "plan", err);
+
 	if (status == 0)
 		status = json_read_object(plan->doc, json_root(plan->doc), plan_fields, plan, err);
 	if (status == 0)
@@ -470,6 +475,36 @@ int plan_read(const char *path, struct plan **ret, struct err *err)
 	}
 	*ret = plan;
 	return 0;
+}
+
+int plan_read(const char *path, struct plan **ret, struct err *err)
+{
+	struct plan *plan;
+	int status = new_plan(path, &plan, err);
+
+	if (status)
+		return status;
+	status = json_read(path, &plan->doc, err);
+	if (status) {
+		plan_free(plan);
+		return status;
+	}
+	return read_document(plan, ret, err);
+}
+
+int plan_parse(const char *path, const char *text, size_t len, struct plan **ret, struct err *err)
+{
+	struct plan *plan;
+	int status = new_plan(path, &plan, err);
+
+	if (status)
+		return status;
+	status = json_parse(path, text, len, &plan->doc, err);
+	if (status) {
+		plan_free(plan);
+		return status;
+	}
+	return read_document(plan, ret, err);
 }
 
 void plan_free(struct plan *plan)

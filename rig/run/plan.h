@@ -60,6 +60,8 @@ struct plan_point {
 };
 
 int plan_read(const char *path, struct plan **ret, struct err *err);
+/* The same from a text that was read before; `path` names it in messages. */
+int plan_parse(const char *path, const char *text, size_t len, struct plan **ret, struct err *err);
 void plan_free(struct plan *plan);
 
 /* Steps in order; in a step phantom by phantom, on each repeats around rates around depths (random: all of a phantom's

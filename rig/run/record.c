@@ -296,6 +296,16 @@ static void find_run(struct finding *f, const struct record *record)
 		     (unsigned long long)record->samples_lost);
 }
 
+/* Nobody watched over the pen here, so nothing that a recording shows can make it pass; what it fails, it fails. */
+static void find_origin(struct finding *f, const struct record *record)
+{
+	if (record->origin.path[0])
+		find(f, OUTCOME_INCONCLUSIVE, FIRST,
+		     "imported recording, %s: what was in the clamp and at which setpoint is the importer's word",
+		     f->outcome <= OUTCOME_CONDITIONAL_PASS && f->any ? "every required figure within its limits"
+								      : "not a supervised run");
+}
+
 static void write_reason(struct record *record, const struct finding *f)
 {
 	const char *nearest = f->outcome == OUTCOME_PASS ? "nearest to its limit: " : "";
@@ -321,6 +331,7 @@ void record_judge(struct record *record, const struct plan *plan)
 	find_tests(&f, record, plan);
 	find_points(&f, record, plan);
 	find_sweeps(&f, record);
+	find_origin(&f, record);
 	record->dut_verdict = f.any ? f.outcome : OUTCOME_INCONCLUSIVE;
 	record->accept_conditional = record->dut_verdict == OUTCOME_CONDITIONAL_PASS && f.conditional_accepted;
 	write_reason(record, &f);

@@ -118,6 +118,26 @@ struct record_condition {
 	char text[120];
 };
 
+/* A verdict formed after the run, from its results. name empty: the run's own. */
+struct record_judged {
+	unsigned number;      /* from 1 */
+	char limits_name[64]; /* of the limits file, or "plan" */
+	char limits_path[FILE_PATH_MAX];
+	char limits_sha256[SHA256_HEX]; /* of that file, or of the plan */
+	char utc[32];
+	char software_version[32], software_build[64];
+	enum outcome dut_verdict;
+	char verdict_reason[240];
+};
+
+/* Where the samples of an imported recording came from; path empty: penrig took them itself. */
+struct record_origin {
+	char path[FILE_PATH_MAX];
+	char sha256[SHA256_HEX];
+	char format[8];
+	double rate_hz, scale_n, offset_n;
+};
+
 struct record {
 	char name[128]; /* file stem: everything of this run is NAME.something */
 	char folder[FILE_PATH_MAX];
@@ -156,16 +176,20 @@ struct record {
 	bool moved;         /* the pen was commanded to run at least once */
 	bool stop_verified; /* the last stop was seen in the load signal; meaningful where moved */
 	char stop_text[200];
-	int signal_number;             /* that interrupted it; 0 none */
-	bool accept_conditional;       /* the plan accepts every conditional_pass that occurred */
-	uint64_t samples_lost;         /* that the run file could not take: what they showed cannot be derived again */
-	char journal_head[SHA256_HEX]; /* before the report's own entry */
-	bool owns_texts;               /* file[].text were malloc'd for this record */
+	int signal_number;       /* that interrupted it; 0 none */
+	bool accept_conditional; /* the plan accepts every conditional_pass that occurred */
+	uint64_t samples_lost;   /* that the run file could not take: what they showed cannot be derived again */
+	struct record_origin origin;
+	struct record_judged judged;     /* of a report that judges anew; not stored with the record */
+	char journal_head[SHA256_HEX];   /* before the report's own entry */
+	bool owns_texts;                 /* file[].text were malloc'd for this record */
 	unsigned point_room, sweep_room; /* allocated */
 };
 
 struct record *record_new(void);         /* NULL: no memory */
 void record_free(struct record *record); /* NULL is fine; frees owned texts of a loaded record */
+/* Names and texts of what the run was given; the texts stay borrowed from plan and bench. -ENOMEM. */
+int record_inputs(struct record *record, const struct plan *plan, const struct bench *bench);
 /* Zeroed, phases not entered; NULL: no memory. Adding one moves the others: keep the index, not the pointer. */
 struct record_point *record_add_point(struct record *record);
 struct record_sweep *record_add_sweep(struct record *record);

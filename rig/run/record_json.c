@@ -276,6 +276,29 @@ static const struct member condition_members[] = {
 	END,
 };
 
+static const struct member judged_members[] = {
+	ONE(struct record_judged, number, UINT),
+	ONE(struct record_judged, limits_name, TEXT),
+	ONE(struct record_judged, limits_path, TEXT),
+	ONE(struct record_judged, limits_sha256, TEXT),
+	ONE(struct record_judged, utc, TEXT),
+	ONE(struct record_judged, software_version, TEXT),
+	ONE(struct record_judged, software_build, TEXT),
+	ONE(struct record_judged, dut_verdict, INT),
+	ONE(struct record_judged, verdict_reason, TEXT),
+	END,
+};
+
+static const struct member origin_members[] = {
+	ONE(struct record_origin, path, TEXT),
+	ONE(struct record_origin, sha256, TEXT),
+	ONE(struct record_origin, format, TEXT),
+	ONE(struct record_origin, rate_hz, REAL),
+	ONE(struct record_origin, scale_n, REAL),
+	ONE(struct record_origin, offset_n, REAL),
+	END,
+};
+
 static const struct member record_members[] = {
 	ONE(struct record, name, TEXT),
 	ONE(struct record, folder, TEXT),
@@ -320,6 +343,7 @@ static const struct member record_members[] = {
 	ONE(struct record, signal_number, INT),
 	ONE(struct record, accept_conditional, BOOL),
 	ONE(struct record, samples_lost, U64),
+	NESTED(struct record, origin, origin_members),
 	ONE(struct record, journal_head, TEXT),
 	END,
 };
@@ -445,6 +469,11 @@ int point_to_json(const struct record_point *point, char **ret, struct err *err)
 int sweep_to_json(const struct record_sweep *sweep, char **ret, struct err *err)
 {
 	return print_object(sweep_members, sweep, ret, err);
+}
+
+int judged_to_json(const struct record_judged *judged, char **ret, struct err *err)
+{
+	return print_object(judged_members, judged, ret, err);
 }
 
 int channels_to_json(const struct channel *channels, unsigned count, char **ret, struct err *err)
@@ -638,5 +667,17 @@ int sweep_from_json(const char *text, size_t len, struct record_sweep *sweep, st
 	json_doc_free(doc);
 	if (!results_in_range(sweep->result, sweep->results))
 		return err_set(err, -EBADMSG, "a sweep in the run file has an outcome that does not exist");
+	return 0;
+}
+
+int judged_from_json(const char *text, size_t len, struct record_judged *judged, struct err *err)
+{
+	struct json_doc *doc;
+	int rc = parse("verdict", text, len, judged_members, judged, &doc, err);
+	if (rc)
+		return rc;
+	json_doc_free(doc);
+	if (judged->dut_verdict > OUTCOME_FAIL)
+		return err_set(err, -EBADMSG, "a verdict in the run file does not exist");
 	return 0;
 }

@@ -6,6 +6,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#define SLOW_GAP_MAX_NS 1000000000ull /* temperatures come ten times a second; they change in seconds */
+
 static struct result *add_result(struct record_point *point, const char *name, const char *unit, double value)
 {
 	if (point->results >= sizeof(point->result) / sizeof(point->result[0]))
@@ -41,7 +43,8 @@ static void add_pen_results(const struct estimating *e, struct record_point *poi
 	struct result *droop = add_result(point, "rate_droop_pct", "%", NAN);
 	if (droop)
 		snprintf(droop->reason, sizeof(droop->reason),
-			 "a free run makes no force pulse: this bench has no channel that could show the free rate");
+			 "not measured: a free run makes no force pulse; it takes a run without a phantom, seen by "
+			 "another channel");
 }
 
 static void take_thermal(struct record_point *point, struct thermal *thermal)
@@ -63,11 +66,22 @@ static void distrust(struct record_point *point, const char *prefix, const char 
 	}
 }
 
+/* Over the whole run the comparison with the host is sharper; over the point alone it shows a clock that has changed.
+ */
+static bool clock_is_off(const struct estimating *e, double *ret_rel, double *ret_u_rel)
+{
+	double spec_rel = e->bench->sensor.clock_ppm * 1e-6;
+	if (sample_clock_rate(&e->clock, ret_rel, ret_u_rel) == 0 && fabs(*ret_rel) > spec_rel + 4 * *ret_u_rel)
+		return true;
+	return sample_clock_drift(&e->point_clock, ret_rel, ret_u_rel) == 0 &&
+	       fabs(*ret_rel) > spec_rel + 4 * *ret_u_rel;
+}
+
 /* A sample clock further off than its specification makes every time and rate doubtful. */
 static void check_clock(const struct estimating *e, struct record_point *point)
 {
-	double rel, u_rel, spec_rel = e->bench->sensor.clock_ppm * 1e-6;
-	if (sample_clock_rate(&e->clock, &rel, &u_rel) || fabs(rel) <= spec_rel + 4 * u_rel)
+	double rel, u_rel;
+	if (!clock_is_off(e, &rel, &u_rel))
 		return;
 	char text[160];
 	snprintf(text, sizeof(text),
@@ -76,6 +90,31 @@ static void check_clock(const struct estimating *e, struct record_point *point)
 	static const char *const timed[] = {"stroke_rate", "period_jitter", "spin_up", "coast_down"};
 	for (unsigned i = 0; i < sizeof(timed) / sizeof(timed[0]); i++)
 		distrust(point, timed[i], text);
+}
+
+static void check_slow_stream(const struct estimating *e, struct record_point *point)
+{
+	if (e->slow_gap_ns <= SLOW_GAP_MAX_NS)
+		return;
+	char text[120];
+	snprintf(text, sizeof(text), "no temperature reading for %.1f s while the pen ran",
+		 (double)e->slow_gap_ns * 1e-9);
+	static const char *const slow[] = {"handle_", "tip_", "ambient_", "temperature_", "steady_"};
+	for (unsigned i = 0; i < sizeof(slow) / sizeof(slow[0]); i++)
+		distrust(point, slow[i], text);
+}
+
+/* The calibrations hold within the bench's range of ambient temperature and nowhere else. */
+static void check_ambient(const struct estimating *e, struct record_point *point)
+{
+	double lo_c = e->bench->ambient_lo_c, hi_c = e->bench->ambient_hi_c, u_k = e->bench->sensor.temperature_u_k;
+	if (isnan(e->ambient.now) || (e->ambient.now >= lo_c - 2 * u_k && e->ambient.now <= hi_c + 2 * u_k))
+		return;
+	char text[160];
+	snprintf(text, sizeof(text),
+		 "ambient of %.2f degC outside the %g to %g degC that the bench's calibrations hold for",
+		 e->ambient.now, lo_c, hi_c);
+	distrust(point, "", text);
 }
 
 void results_collect(struct estimating *e, struct record_point *point)
@@ -96,6 +135,8 @@ void results_collect(struct estimating *e, struct record_point *point)
 	}
 	add_pen_results(e, point);
 	check_clock(e, point);
+	check_ambient(e, point);
+	check_slow_stream(e, point);
 	if (point->fault[0])
 		distrust(point, "", point->fault);
 }

@@ -27,6 +27,7 @@
 #define FORMAT_VERSION 1
 #define COMMIT_BYTES   1000000u
 #define COMMIT_NS      1000000000ull
+#define JOURNAL_NS     50000000ull /* what was done is on the disk soon: a killed run must say how far it got */
 /* Somebody else's lock on the file counts as a stalled disk so long; at the end, where only the file's form is at
  * stake, not as long. */
 #define BUSY_MS            60000
@@ -540,7 +541,9 @@ static int take_piece(struct runfile *rf, const struct message *msg, const uint8
 
 static int take_item(struct runfile *rf, const struct message *msg, struct err *err)
 {
-	int rc = strcmp(msg->item.kind, "point") == 0 ? store_rows(rf, &rf->strokes, err) : 0;
+	/* Behind a point that ended stands all that it rests on, whatever becomes of the run. */
+	bool ended = strcmp(msg->item.kind, "point") == 0 && strcmp(msg->item.state, "end") == 0;
+	int rc = ended ? flush(rf, err) : 0;
 	if (rc)
 		return rc;
 	return store_item(rf,
@@ -552,13 +555,21 @@ static int take_item(struct runfile *rf, const struct message *msg, struct err *
 			  err);
 }
 
+static int take_journal(struct runfile *rf, const struct message *msg, const uint8_t *body, size_t len, struct err *err)
+{
+	rf->host_ns = msg->journal.host_ns;
+	int rc = store_journal(rf, msg->journal.host_ns, msg->journal.kind, (const char *)body, len, err);
+	uint64_t soon_ns = monotonic_ns() + JOURNAL_NS;
+	if (soon_ns < rf->commit_ns)
+		rf->commit_ns = soon_ns;
+	return rc;
+}
+
 static int take(struct runfile *rf, const struct message *msg, const uint8_t *body, size_t body_len, struct err *err)
 {
 	switch (msg->type) {
 	case MSG_BLOCK: return take_piece(rf, msg, body, err);
-	case MSG_JOURNAL:
-		rf->host_ns = msg->journal.host_ns;
-		return store_journal(rf, msg->journal.host_ns, msg->journal.kind, (const char *)body, body_len, err);
+	case MSG_JOURNAL: return take_journal(rf, msg, body, body_len, err);
 	case MSG_ITEM: return take_item(rf, msg, err);
 	case MSG_TELEMETRY: return add_telemetry(rf, &msg->telemetry, err);
 	case MSG_STROKE: return add_stroke(rf, msg->stroke.point_row, &msg->stroke.stroke, err);
@@ -959,6 +970,16 @@ static int prepare(struct runfile *rf, const char *sql, sqlite3_stmt **ret, stru
 	return sqlite3_prepare_v2(rf->db, sql, -1, ret, NULL) == SQLITE_OK ? 0 : write_failed(rf, err);
 }
 
+static int prepare_inserts(struct runfile *rf, struct err *err)
+{
+	int rc = prepare(rf, "INSERT INTO journal VALUES(?,?,?,?,?)", &rf->insert_journal, err);
+	if (!rc)
+		rc = prepare(rf, "INSERT INTO item VALUES(?,?,?,?,?,?,?)", &rf->insert_item, err);
+	if (!rc)
+		rc = prepare(rf, "INSERT INTO block VALUES(?,?,?,?,?,?,?,?,?,?,?,?,?)", &rf->insert_block, err);
+	return rc;
+}
+
 static int open_db(struct runfile *rf, struct err *err)
 {
 	if (sqlite3_open_v2(rf->path, &rf->db, SQLITE_OPEN_READWRITE, NULL) != SQLITE_OK)
@@ -968,13 +989,7 @@ static int open_db(struct runfile *rf, struct err *err)
 	int rc = set_pragmas(rf, err);
 	if (!rc)
 		rc = run_sql(rf->db, rf->path, schema_sql, err);
-	if (!rc)
-		rc = prepare(rf, "INSERT INTO journal VALUES(?,?,?,?,?)", &rf->insert_journal, err);
-	if (!rc)
-		rc = prepare(rf, "INSERT INTO item VALUES(?,?,?,?,?,?,?)", &rf->insert_item, err);
-	if (!rc)
-		rc = prepare(rf, "INSERT INTO block VALUES(?,?,?,?,?,?,?,?,?,?,?,?,?)", &rf->insert_block, err);
-	return rc;
+	return rc ? rc : prepare_inserts(rf, err);
 }
 
 static int store_files(struct runfile *rf, const struct record *record, struct err *err)
@@ -1140,14 +1155,25 @@ int runfile_close(struct runfile *rf, struct err *err)
 
 /* ---- reading ---- */
 
+struct buffer {
+	size_t size;
+	uint8_t *at;
+};
+
 struct runfile_reader {
 	char path[SIDE_PATH_MAX];
 	char copy[SIDE_PATH_MAX]; /* folder of the copy that is read instead; empty: none */
 	sqlite3 *db;
 	bool final;
 	struct unpacker unpacker;
-	size_t bytes_size;
-	uint8_t *bytes; /* decompressed */
+	struct buffer bytes; /* decompressed */
+};
+
+struct runfile_cursor {
+	struct runfile_reader *reader;
+	sqlite3_stmt *query;
+	struct unpacker unpacker;
+	struct buffer bytes;
 };
 
 static int read_failed(const struct runfile_reader *reader, struct err *err)
@@ -1173,6 +1199,9 @@ static int open_file(struct runfile_reader *reader, const char *path)
 	int rc = sqlite3_open_v2(path, &reader->db, SQLITE_OPEN_READONLY, NULL);
 	if (rc == SQLITE_OK)
 		sqlite3_busy_timeout(reader->db, BUSY_MS);
+	/* Walks read every page once: eight of them are enough. */
+	if (rc == SQLITE_OK)
+		sqlite3_exec(reader->db, "PRAGMA cache_size=-512", NULL, NULL, NULL);
 	if (rc == SQLITE_OK)
 		pragma_number(reader->db, "SELECT count(*) FROM sqlite_schema", &rc);
 	return rc;
@@ -1294,6 +1323,11 @@ static int check_format(struct runfile_reader *reader, struct err *err)
 	return records ? 0 : holds_nothing(reader, err);
 }
 
+bool runfile_is_final(const struct runfile_reader *reader)
+{
+	return reader->final;
+}
+
 /* Calls fn for every row of an SQL query; fn returns 0 to go on. */
 static int each_row(struct runfile_reader *reader, const char *sql, int64_t key, int64_t key2,
 		    int (*fn)(void *ctx, sqlite3_stmt *row, struct err *err), void *ctx, struct err *err)
@@ -1403,6 +1437,118 @@ static int restore(struct runfile_reader *reader, struct record *record, struct 
 			      on_number, &finals, err);
 	reader->final = finals > 0;
 	return rc;
+}
+
+/* ---- verdicts that were formed later ---- */
+
+static int load_number(sqlite3 *db, const char *sql, uint64_t *ret)
+{
+	int rc;
+	*ret = (uint64_t)pragma_number(db, sql, &rc);
+	return rc;
+}
+
+static int load_head(struct runfile *rf, struct err *err)
+{
+	sqlite3_stmt *query;
+	bool good = load_number(rf->db, "SELECT ifnull(max(seq),0) FROM item", &rf->item_seq) == SQLITE_OK &&
+		    load_number(rf->db, "SELECT ifnull(max(seq),0) FROM block", &rf->block_seq) == SQLITE_OK &&
+		    sqlite3_prepare_v2(rf->db, "SELECT seq, hash, host_ns FROM journal ORDER BY seq DESC LIMIT 1", -1,
+				       &query, NULL) == SQLITE_OK;
+	if (!good)
+		return write_failed(rf, err);
+	int rc = 0;
+	if (sqlite3_step(query) == SQLITE_ROW && sqlite3_column_bytes(query, 1) == DIGEST_BYTES) {
+		rf->journal_seq = (uint64_t)sqlite3_column_int64(query, 0);
+		memcpy(rf->head, sqlite3_column_blob(query, 1), DIGEST_BYTES);
+		rf->host_ns = (uint64_t)sqlite3_column_int64(query, 2);
+	} else {
+		rc = err_set(err, -EBADMSG, "%.300s: its journal has no head to append to", rf->path);
+	}
+	sqlite3_finalize(query);
+	return rc;
+}
+
+static int open_to_append(struct runfile *rf, struct err *err)
+{
+	if (sqlite3_open_v2(rf->path, &rf->db, SQLITE_OPEN_READWRITE, NULL) != SQLITE_OK)
+		return rf->db ? db_error(rf->db, rf->path, "opening for the new verdict", err)
+			      : err_set(err, -ENOMEM, "no memory for SQLite");
+	sqlite3_busy_timeout(rf->db, BUSY_AT_END_MS);
+	int rc = run_sql(rf->db, rf->path, "PRAGMA synchronous=FULL", err);
+	if (!rc)
+		rc = begin(rf, err);
+	if (!rc)
+		rc = load_head(rf, err);
+	return rc ? rc : prepare_inserts(rf, err);
+}
+
+static int append_judged(struct runfile *rf, const struct record_judged *judged, const void *limits, size_t limits_len,
+			 const char *report, struct err *err)
+{
+	char *json;
+	int rc = judged_to_json(judged, &json, err);
+	if (rc)
+		return rc;
+	struct item item = {
+		.kind = "limits", .state = "json", .key = judged->number, .data = limits, .len = limits_len};
+	rc = limits ? store_item(rf, item, err) : 0;
+	item = (struct item){
+		.kind = "judged", .state = "final", .key = judged->number, .data = json, .len = strlen(json)};
+	if (!rc)
+		rc = store_item(rf, item, err);
+	item = (struct item){
+		.kind = "report", .state = "json", .key = judged->number, .data = report, .len = strlen(report)};
+	if (!rc)
+		rc = store_item(rf, item, err);
+	if (!rc)
+		rc = store_journal(rf, rf->host_ns, "verdict", json, strlen(json), err);
+	free(json);
+	return rc ? rc : commit(rf, err);
+}
+
+int runfile_append_judged(const char *path, const struct record_judged *judged, const void *limits, size_t limits_len,
+			  const char *report, struct err *err)
+{
+	struct runfile *rf = calloc(1, sizeof(*rf));
+	if (!rf || sodium_init() < 0) {
+		free(rf);
+		return err_set(err, -ENOMEM, "no memory for the run file");
+	}
+	snprintf(rf->path, sizeof(rf->path), "%s", path);
+	int rc = open_to_append(rf, err);
+	if (!rc)
+		rc = append_judged(rf, judged, limits, limits_len, report, err);
+	sqlite3_finalize(rf->insert_journal);
+	sqlite3_finalize(rf->insert_item);
+	sqlite3_finalize(rf->insert_block);
+	sqlite3_close(rf->db);
+	if (!rc && (rc = fsync_path(path, 0)) != 0)
+		err_set(err, rc, "%.300s cannot be made durable: %s", path, strerror(-rc));
+	free(rf);
+	return rc;
+}
+
+struct judged_walk {
+	int (*fn)(void *ctx, const struct record_judged *judged);
+	void *ctx;
+};
+
+static int on_judged(void *ctx, sqlite3_stmt *row, struct err *err)
+{
+	const struct judged_walk *walk = ctx;
+	struct record_judged judged = {.number = 0};
+	size_t len;
+	const char *text = column_data(row, 0, &len);
+	int rc = judged_from_json(text, len, &judged, err);
+	return rc ? rc : walk->fn(walk->ctx, &judged);
+}
+
+int runfile_each_judged(struct runfile_reader *reader, int (*fn)(void *ctx, const struct record_judged *judged),
+			void *ctx, struct err *err)
+{
+	struct judged_walk walk = {.fn = fn, .ctx = ctx};
+	return each_row(reader, "SELECT data FROM item WHERE kind='judged' ORDER BY seq", 0, 0, on_judged, &walk, err);
 }
 
 /* ---- a run that did not come to its end ---- */
@@ -1533,38 +1679,41 @@ void runfile_reader_free(struct runfile_reader *reader)
 		return;
 	sqlite3_close(reader->db);
 	remove_copy(reader);
-	free(reader->bytes);
+	free(reader->bytes.at);
 	free(reader);
 }
 
 /* ---- walks ---- */
+
+#define TELEMETRY_SQL "SELECT state, count, data, seq FROM item WHERE kind='telemetry' ORDER BY seq"
 
 #define BLOCK_COLUMNS                                                                                                  \
 	"SELECT device, stream, channels, width, first_index, frames, first_host_ns, last_host_ns, zstd, arrivals, "   \
 	"samples,"                                                                                                     \
 	" digest, seq FROM block "
 
-/* Decompresses into the reader's buffer where needed. max: of the decompressed data. */
-static int unsqueeze(struct runfile_reader *reader, bool squeezed, const uint8_t **data, size_t *len, size_t max)
+/* Decompresses into the buffer where needed. max: of the decompressed data. */
+static int unsqueeze(struct buffer *buffer, bool squeezed, const uint8_t **data, size_t *len, size_t max)
 {
 	if (!squeezed)
 		return *len <= max ? 0 : -EBADMSG;
-	if (reader->bytes_size < max) {
-		uint8_t *moved = realloc(reader->bytes, max);
+	if (buffer->size < max) {
+		uint8_t *moved = realloc(buffer->at, max);
 		if (!moved)
 			return -ENOMEM;
-		reader->bytes = moved;
-		reader->bytes_size = max;
+		buffer->at = moved;
+		buffer->size = max;
 	}
-	size_t n = ZSTD_decompress(reader->bytes, max, *data, *len);
+	size_t n = ZSTD_decompress(buffer->at, max, *data, *len);
 	if (ZSTD_isError(n))
 		return -EBADMSG;
-	*data = reader->bytes;
+	*data = buffer->at;
 	*len = n;
 	return 0;
 }
 
-static int read_packed(struct runfile_reader *reader, sqlite3_stmt *row, struct packed *ret, struct err *err)
+static int read_packed(const struct runfile_reader *reader, struct buffer *buffer, sqlite3_stmt *row,
+		       struct packed *ret, struct err *err)
 {
 	*ret = (struct packed){
 		.device = (uint32_t)sqlite3_column_int(row, 0),
@@ -1579,7 +1728,7 @@ static int read_packed(struct runfile_reader *reader, sqlite3_stmt *row, struct 
 	ret->arrivals = column_data(row, 9, &ret->arrivals_len);
 	ret->raw = column_data(row, 10, &ret->raw_len);
 	bool sound = ret->channels <= CHANNELS_MAX && ret->width <= 4 && ret->frames <= PACK_RAW_MAX;
-	int rc = sound ? unsqueeze(reader, sqlite3_column_int(row, 8) != 0, &ret->raw, &ret->raw_len,
+	int rc = sound ? unsqueeze(buffer, sqlite3_column_int(row, 8) != 0, &ret->raw, &ret->raw_len,
 				   (size_t)ret->frames * ret->channels * ret->width)
 		       : -EBADMSG;
 	return rc ? err_set(err, rc, "%.300s: block %lld does not decode", reader->path,
@@ -1597,7 +1746,7 @@ static int on_block(void *ctx, sqlite3_stmt *row, struct err *err)
 {
 	struct block_walk *walk = ctx;
 	struct packed packed;
-	int rc = read_packed(walk->reader, row, &packed, err);
+	int rc = read_packed(walk->reader, &walk->reader->bytes, row, &packed, err);
 	if (rc)
 		return rc;
 	rc = unpacker_feed(&walk->reader->unpacker, &packed, walk->fn, walk->ctx);
@@ -1637,6 +1786,7 @@ int runfile_each_journal(struct runfile_reader *reader,
 
 struct rows_walk {
 	struct runfile_reader *reader;
+	struct buffer *buffer;
 	size_t row_bytes, rows_max;
 	int (*stroke)(void *ctx, const struct stroke *stroke);
 	int (*telemetry)(void *ctx, const struct pen_telemetry *telemetry);
@@ -1678,7 +1828,7 @@ static int on_rows(void *ctx, sqlite3_stmt *row, struct err *err)
 	uint64_t count = (uint64_t)sqlite3_column_int64(row, 1);
 	size_t len;
 	const uint8_t *data = column_data(row, 2, &len);
-	int rc = unsqueeze(walk->reader, strcmp(column_text(row, 0), "zstd") == 0, &data, &len,
+	int rc = unsqueeze(walk->buffer, strcmp(column_text(row, 0), "zstd") == 0, &data, &len,
 			   walk->rows_max * walk->row_bytes);
 	if (!rc && (count > walk->rows_max || len != count * walk->row_bytes))
 		rc = -EBADMSG;
@@ -1693,8 +1843,12 @@ static int on_rows(void *ctx, sqlite3_stmt *row, struct err *err)
 int runfile_each_stroke(struct runfile_reader *reader, unsigned point_row,
 			int (*fn)(void *ctx, const struct stroke *stroke), void *ctx, struct err *err)
 {
-	struct rows_walk walk = {
-		.reader = reader, .row_bytes = STROKE_BYTES, .rows_max = STROKES_PER_ITEM, .stroke = fn, .ctx = ctx};
+	struct rows_walk walk = {.reader = reader,
+				 .buffer = &reader->bytes,
+				 .row_bytes = STROKE_BYTES,
+				 .rows_max = STROKES_PER_ITEM,
+				 .stroke = fn,
+				 .ctx = ctx};
 	return each_row(reader, "SELECT state, count, data, seq FROM item WHERE kind='strokes' AND key=? ORDER BY seq",
 			point_row, 0, on_rows, &walk, err);
 }
@@ -1703,12 +1857,94 @@ int runfile_each_telemetry(struct runfile_reader *reader, int (*fn)(void *ctx, c
 			   void *ctx, struct err *err)
 {
 	struct rows_walk walk = {.reader = reader,
+				 .buffer = &reader->bytes,
 				 .row_bytes = TELEMETRY_BYTES,
 				 .rows_max = TELEMETRY_PER_ITEM,
 				 .telemetry = fn,
 				 .ctx = ctx};
-	return each_row(reader, "SELECT state, count, data, seq FROM item WHERE kind='telemetry' ORDER BY seq", 0, 0,
-			on_rows, &walk, err);
+	return each_row(reader, TELEMETRY_SQL, 0, 0, on_rows, &walk, err);
+}
+
+/* ---- cursors ---- */
+
+static int new_cursor(struct runfile_reader *reader, const char *sql, struct runfile_cursor **ret, struct err *err)
+{
+	struct runfile_cursor *cursor = calloc(1, sizeof(*cursor));
+	if (!cursor)
+		return err_set(err, -ENOMEM, "no memory for reading the run file");
+	cursor->reader = reader;
+	if (sqlite3_prepare_v2(reader->db, sql, -1, &cursor->query, NULL) != SQLITE_OK) {
+		free(cursor);
+		return read_failed(reader, err);
+	}
+	*ret = cursor;
+	return 0;
+}
+
+int runfile_blocks(struct runfile_reader *reader, unsigned device, unsigned stream, struct runfile_cursor **ret,
+		   struct err *err)
+{
+	int rc = new_cursor(reader, BLOCK_COLUMNS "WHERE device=? AND stream=? ORDER BY seq", ret, err);
+	if (rc)
+		return rc;
+	sqlite3_bind_int64((*ret)->query, 1, device);
+	sqlite3_bind_int64((*ret)->query, 2, stream);
+	return 0;
+}
+
+int runfile_telemetries(struct runfile_reader *reader, struct runfile_cursor **ret, struct err *err)
+{
+	return new_cursor(reader, TELEMETRY_SQL, ret, err);
+}
+
+static int cursor_step(struct runfile_cursor *cursor, struct err *err)
+{
+	int step = sqlite3_step(cursor->query);
+	if (step == SQLITE_ROW)
+		return 1;
+	return step == SQLITE_DONE ? 0 : read_failed(cursor->reader, err);
+}
+
+int runfile_next_blocks(struct runfile_cursor *cursor, int (*fn)(void *ctx, const struct sample_block *block),
+			void *ctx, struct err *err)
+{
+	struct packed packed;
+	int rc = cursor_step(cursor, err);
+	if (rc <= 0)
+		return rc;
+	rc = read_packed(cursor->reader, &cursor->bytes, cursor->query, &packed, err);
+	if (rc)
+		return rc;
+	rc = unpacker_feed(&cursor->unpacker, &packed, fn, ctx);
+	if (rc == -EBADMSG)
+		err_set(err, rc, "%.300s: block %lld does not decode", cursor->reader->path,
+			(long long)sqlite3_column_int64(cursor->query, 12));
+	return rc ? rc : 1;
+}
+
+int runfile_next_telemetry(struct runfile_cursor *cursor, int (*fn)(void *ctx, const struct pen_telemetry *telemetry),
+			   void *ctx, struct err *err)
+{
+	struct rows_walk walk = {.reader = cursor->reader,
+				 .buffer = &cursor->bytes,
+				 .row_bytes = TELEMETRY_BYTES,
+				 .rows_max = TELEMETRY_PER_ITEM,
+				 .telemetry = fn,
+				 .ctx = ctx};
+	int rc = cursor_step(cursor, err);
+	if (rc <= 0)
+		return rc;
+	rc = on_rows(&walk, cursor->query, err);
+	return rc ? rc : 1;
+}
+
+void runfile_cursor_free(struct runfile_cursor *cursor)
+{
+	if (!cursor)
+		return;
+	sqlite3_finalize(cursor->query);
+	free(cursor->bytes.at);
+	free(cursor);
 }
 
 static int on_report(void *ctx, sqlite3_stmt *row, struct err *err)
@@ -1789,7 +2025,7 @@ static int check_block(void *ctx, sqlite3_stmt *row, struct err *err)
 	struct packed packed;
 	uint8_t digest[DIGEST_BYTES];
 	uint64_t seq = (uint64_t)sqlite3_column_int64(row, 12);
-	if (read_packed(v->reader, row, &packed, err) != 0)
+	if (read_packed(v->reader, &v->reader->bytes, row, &packed, err) != 0)
 		return -EBADMSG;
 	block_digest(&packed, digest);
 	if (seq != v->blocks + 1 || !digest_is(row, 11, digest))

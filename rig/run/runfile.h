@@ -69,6 +69,27 @@ int runfile_each_stroke(struct runfile_reader *reader, unsigned point_row,
 			int (*fn)(void *ctx, const struct stroke *stroke), void *ctx, struct err *err);
 int runfile_each_telemetry(struct runfile_reader *reader, int (*fn)(void *ctx, const struct pen_telemetry *telemetry),
 			   void *ctx, struct err *err);
+/* The same a piece at a time, for reading several streams side by side: the next stored piece of a stream, or of the
+ * telemetry, goes to fn row by row. 1: there was one; 0: the end; or -errno, or what fn returned (negative). */
+struct runfile_cursor;
+int runfile_blocks(struct runfile_reader *reader, unsigned device, unsigned stream, struct runfile_cursor **ret,
+		   struct err *err);
+int runfile_telemetries(struct runfile_reader *reader, struct runfile_cursor **ret, struct err *err);
+int runfile_next_blocks(struct runfile_cursor *cursor, int (*fn)(void *ctx, const struct sample_block *block),
+			void *ctx, struct err *err);
+int runfile_next_telemetry(struct runfile_cursor *cursor, int (*fn)(void *ctx, const struct pen_telemetry *telemetry),
+			   void *ctx, struct err *err);
+void runfile_cursor_free(struct runfile_cursor *cursor); /* NULL is fine; before the reader */
+
+/* The run came to its end: its record is the final one. */
+bool runfile_is_final(const struct runfile_reader *reader);
+
+/* Verdicts that were formed later, by other limits: appended behind everything, with the limits file's bytes (NULL: the
+ * plan's own limits) and the report; what stands in the file stays. number from 1. -EACCES, -EROFS ... with text. */
+int runfile_append_judged(const char *path, const struct record_judged *judged, const void *limits, size_t limits_len,
+			  const char *report, struct err *err);
+int runfile_each_judged(struct runfile_reader *reader, int (*fn)(void *ctx, const struct record_judged *judged),
+			void *ctx, struct err *err);
 /* malloc'd text of the stored report; -ENOENT if there is none. */
 int runfile_report(struct runfile_reader *reader, char **ret_text, struct err *err);
 void runfile_reader_free(struct runfile_reader *reader);

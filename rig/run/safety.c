@@ -12,9 +12,8 @@
 #define SICK_NS        (100 * NS_PER_MS) /* a channel that is not alive for so long under a running pen ends the point */
 #define PENS_OWN                                                                                                       \
 	(PEN_OVER_TEMPERATURE | PEN_UNDERVOLTAGE | PEN_STALL | PEN_REBOOTED) /* the rest is the bench's doing */
-#define NO_SENSE_NS (1000 * NS_PER_MS) /* without an answer to a heartbeat that makes sense a pen is as good as gone   \
-					*/
-#define SLEPT_NS (50 * NS_PER_MS)      /* the process itself did not run for so long: what it missed is still queued */
+#define NO_SENSE_NS (500 * NS_PER_MS) /* without a sensible answer to a heartbeat a pen is as good as gone */
+#define SLEPT_NS    (50 * NS_PER_MS)  /* the process itself did not run for so long: what it missed is still queued */
 
 enum watch_verdict safety_alive(const struct session *s)
 {
@@ -28,6 +27,12 @@ enum watch_verdict safety_still(const struct session *s, double quiet_s)
 	if (!s->streaming)
 		return WATCH_NO_DATA;
 	return watch_still(&s->watch, loop_now_ns(s->loop), FRESH_NS, quiet_s);
+}
+
+bool safety_hopeless(enum watch_verdict verdict, uint64_t waited_ns)
+{
+	bool may_settle = verdict == WATCH_PRELOAD || verdict == WATCH_MOVING;
+	return waited_ns > (may_settle ? INTERLOCK_TIMEOUT_NS : INTERLOCK_SICK_NS);
 }
 
 /* ---- heartbeat ------------------------------------------------------------------------------------------------- */
@@ -55,7 +60,7 @@ static void condition_text(uint32_t condition, char *ret, size_t size)
 static void judge_heartbeat(struct session *s)
 {
 	uint32_t condition = s->telemetry.condition;
-	if (s->deadman_expected)
+	if (s->deadman_expected || !s->should_run) /* the trip stays latched until the next start */
 		condition &= ~(uint32_t)PEN_DEADMAN_TRIPPED;
 	bool dropped = s->should_run && !s->telemetry.running;
 	if (!condition && !dropped) {
@@ -87,6 +92,19 @@ static void heartbeat_done(void *ctx, int status, const struct err *err)
 		journal_text(s, "event", "heartbeat: %s", err ? err->text : strerror(-status));
 }
 
+/* This process did not run, or the line was blocked, for longer than the pen waits: it may have stopped, and for no
+ * fault of its own. What was measured meanwhile is still queued and would be taken for its doing. */
+static void watch_starvation(struct session *s, uint64_t now_ns)
+{
+	if (!s->armed || s->heartbeat_held || !s->should_run ||
+	    now_ns - s->last_heartbeat_ns < s->bench->pen.deadman_ms * NS_PER_MS)
+		return;
+	char text[120];
+	snprintf(text, sizeof(text), "no heartbeat left this computer for %.2f s, longer than the pen's dead-man waits",
+		 (double)(now_ns - s->last_heartbeat_ns) * 1e-9);
+	measuring_fault(s, text);
+}
+
 static void heartbeat(struct session *s, uint64_t now_ns)
 {
 	if (!s->armed || s->heartbeat_held || s->heartbeat.pending || s->pen.lost || now_ns < s->next_heartbeat_ns)
@@ -100,7 +118,8 @@ static void heartbeat(struct session *s, uint64_t now_ns)
 
 /* ---- watchdogs ------------------------------------------------------------------------------------------------- */
 
-/* A pen that answers, but never with sense, could report anything and nobody would know. */
+/* A pen that answers, but never with sense, could report anything and nobody would know; one that falls silent shows
+ * here or to its driver first. */
 static void watch_pen(struct session *s, uint64_t now_ns)
 {
 	if (!s->armed || s->heartbeat_held || s->pen.lost)
@@ -110,8 +129,8 @@ static void watch_pen(struct session *s, uint64_t now_ns)
 	s->heard_ns = now_ns;
 	session_lost(
 		s,
-		"the pen's answers to the heartbeat have made no sense for 1 s: check its cable and the baud rate in "
-		"the bench file");
+		"the pen has not answered its heartbeat with sense for 0.5 s: check its cable and the baud rate in the "
+		"bench file");
 }
 
 static void sensor_silent(struct session *s)
@@ -169,6 +188,7 @@ void safety_tick(struct session *s, uint64_t now_ns)
 	if (now_ns - s->last_tick_ns > SLEPT_NS)
 		s->grace_until_ns = now_ns + SENSOR_SILENT_NS;
 	s->last_tick_ns = now_ns;
+	watch_starvation(s, now_ns);
 	heartbeat(s, now_ns);
 	read_telemetry(s, now_ns);
 	watch_storage(s);
@@ -179,6 +199,22 @@ void safety_tick(struct session *s, uint64_t now_ns)
 		sensor_silent(s);
 	else if (s->streaming)
 		watch_channel(s, now_ns);
+}
+
+/* ---- run --------------------------------------------------------------------------------------------------------- */
+
+void safety_run(struct session *s, const char *what, bool deadman_expected)
+{
+	s->record->moved = true;
+	s->record->stop_verified = false;
+	s->stop.answered = false;
+	s->should_run = true;
+	s->odd_heartbeats = 0;
+	s->deadman_expected = deadman_expected;
+	s->telemetry.running = true; /* until a reply says otherwise */
+	journal_text(s, "command", "%s", what);
+	verb_begin(&s->verb);
+	s->pen.driver->pen->run(s->pen.device, verb_done, &s->verb);
 }
 
 /* ---- stop and verify ------------------------------------------------------------------------------------------- */
@@ -194,13 +230,18 @@ static void send_stop(struct session *s, uint64_t now_ns)
 
 static void stop_finished(struct session *s, bool verified, const char *text)
 {
+	bool news = text != s->record->stop_text;
 	s->stop.active = false;
+	s->stop.answered = true;
 	s->record->stop_verified = verified;
-	if (text != s->record->stop_text)
+	if (news)
 		snprintf(s->record->stop_text, sizeof(s->record->stop_text), "%s", text);
 	journal_text(s, "stop", "%s", text);
-	if (!verified)
-		session_say(s, text, true);
+	if (news && !verified) {
+		char shout[sizeof(s->record->stop_text) + 32];
+		snprintf(shout, sizeof(shout), "STOP UNVERIFIED: %s", text);
+		session_say(s, shout, true);
+	}
 	s->stop.then(s, verified);
 }
 
@@ -215,22 +256,27 @@ static void give_up_verifying(struct session *s, enum watch_verdict verdict)
 	const char *pen = s->pen.lost       ? "the pen does not answer"
 			  : pen_says_off(s) ? "the pen says that its motor is off"
 					    : "the pen has not confirmed the stop";
-	snprintf(text, sizeof(text), "STOP UNVERIFIED: %s; %s. Take the pen's power away before you touch it",
+	snprintf(text, sizeof(text), "%s; %s. Take the pen's power away before you touch it",
 		 s->sensor.lost ? "the load sensor is gone" : watch_verdict_text(verdict), pen);
 	stop_finished(s, false, text);
 }
 
-/* A pen that has not been told to run since its last proven stop needs no new proof; a sensor that is gone cannot give
- * one, so only the pen's word is waited for. */
+/* A pen that has not run since the last answer needs no new one; a sensor that is gone cannot give one, so only the
+ * pen's word is waited for, and the time that its needles may run on. */
 static void verify_step(struct session *s, uint64_t now_ns)
 {
 	struct stopping *stop = &s->stop;
 	if (now_ns >= stop->next_try_ns && !pen_says_off(s))
 		send_stop(s, now_ns);
 	bool told = pen_says_off(s) || s->pen.lost || !s->pen.ready;
-	bool proven = !s->record->moved || s->record->stop_verified;
-	if (told && proven) {
-		stop_finished(s, true, s->record->moved ? s->record->stop_text : "the pen was never told to run");
+	if (!s->record->moved && safety_still(s, INTERLOCK_QUIET_S) == WATCH_MOVING)
+		s->record->moved = true; /* whoever told it */
+	if (told && !s->record->moved) {
+		stop_finished(s, true, "the pen was never told to run");
+		return;
+	}
+	if (told && stop->answered) {
+		stop_finished(s, s->record->stop_verified, s->record->stop_text);
 		return;
 	}
 	enum watch_verdict verdict = safety_still(s, stop->quiet_s);
@@ -242,8 +288,9 @@ static void verify_step(struct session *s, uint64_t now_ns)
 		stop_finished(s, true, text);
 		return;
 	}
-	bool blind = s->sensor.lost && told && !s->pen.lost && now_ns >= stop->coasted_ns;
-	if (now_ns >= stop->deadline_ns || blind)
+	/* A pen that confirmed has only its coast-down to do; without its link it runs until its dead-man trips. */
+	uint64_t due_ns = stop->coasted_ns + (s->sensor.lost ? 0 : (uint64_t)(stop->quiet_s * 1e9) + STOP_MARGIN_NS);
+	if (now_ns >= (pen_says_off(s) ? due_ns : due_ns + stop->alone_ns))
 		give_up_verifying(s, verdict);
 }
 
@@ -264,15 +311,11 @@ void safety_stop(struct session *s, const char *why, void (*then)(struct session
 	journal_text(s, "command", "stop: %s", why);
 	s->should_run = false;
 	s->stop.active = true;
-	s->stop.ordered_ns = now_ns;
 	s->stop.quiet_s = quiet_needed_s(s);
 	s->stop.first_index = s->watch.next_index;
 	s->stop.verb = (struct verb){.status = -EAGAIN};
 	s->stop.coasted_ns = now_ns + (uint64_t)(s->bench->pen.coast_down_max_s * 1e9);
-	/* Without its link the pen runs until its dead-man trips, counted from the last heartbeat. */
-	uint64_t alone_ns = s->armed ? s->bench->pen.deadman_ms * NS_PER_MS : 0;
-	s->stop.deadline_ns = now_ns + alone_ns + (uint64_t)((s->bench->pen.coast_down_max_s + s->stop.quiet_s) * 1e9) +
-			      STOP_MARGIN_NS;
+	s->stop.alone_ns = s->armed ? s->bench->pen.deadman_ms * NS_PER_MS : 0;
 	send_stop(s, now_ns);
 	session_go(s, s->ending ? STAGE_SAVING : STAGE_STOPPING, verify_step);
 }

@@ -8,7 +8,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "rig/base/digest.h"
 #include "rig/run/judging.h"
 #include "rig/run/state.h"
 
@@ -166,7 +165,8 @@ static void wait_for_sensor(struct session *s, uint64_t now_ns)
 
 static void end_stopped(struct session *s, bool verified)
 {
-	measuring_close(s, s->record->status_reason, verified);
+	(void)verified; /* stands in the record */
+	measuring_close(s, s->record->status_reason);
 	s->armed = false;
 	if (s->streaming && !s->sensor.lost) {
 		devices_record(s);
@@ -255,7 +255,7 @@ static void first_interlock(struct session *s, uint64_t now_ns)
 		pen_tests_begin(s, begin_points);
 		return;
 	}
-	if (now_ns - s->step_since_ns < INTERLOCK_TIMEOUT_NS)
+	if (!safety_hopeless(verdict, now_ns - s->step_since_ns))
 		return;
 	char text[240];
 	snprintf(text, sizeof(text), "start interlock: %s (force %.3f N, preload window %.3f to %.3f N)",
@@ -434,49 +434,14 @@ static void on_tick(void *ctx, uint64_t now_ns)
 
 /* ---- from outside ---------------------------------------------------------------------------------------------- */
 
-static void record_file(struct record *record, const char *kind, const char *path, const struct json_doc *doc)
-{
-	struct record_file *file = &record->file[record->files++];
-	snprintf(file->kind, sizeof(file->kind), "%s", kind);
-	snprintf(file->path, sizeof(file->path), "%s", path);
-	file->text = json_text(doc, &file->len);
-	digest_text(file->text, file->len, file->sha256);
-}
-
-static int record_steps(struct record *record, const struct plan *plan)
-{
-	record->step_name = calloc(plan->steps, sizeof(*record->step_name));
-	if (!record->step_name)
-		return -ENOMEM;
-	record->step_count = plan->steps;
-	for (unsigned i = 0; i < plan->steps; i++)
-		snprintf(record->step_name[i], sizeof(record->step_name[i]), "%s", plan->step[i].name);
-	return 0;
-}
-
 static int fill_record(struct session *s)
 {
 	struct record *r = s->record;
-	const struct plan *plan = s->plan;
-	const struct bench *bench = s->bench;
 	r->started_host_ns = loop_now_ns(s->loop);
 	utc_text(loop_wall_ns(s->loop), r->started_utc);
 	host_describe(r);
-	snprintf(r->plan_name, sizeof(r->plan_name), "%s", plan->name);
-	snprintf(r->plan_description, sizeof(r->plan_description), "%s", plan->description);
-	snprintf(r->bench_name, sizeof(r->bench_name), "%s", bench->name);
-	snprintf(r->bench_site, sizeof(r->bench_site), "%s", bench->site);
-	snprintf(r->thermal_basis, sizeof(r->thermal_basis), "%s", plan->thermal_basis);
-	r->judge_nominal_rate = plan->judge_nominal_rate;
-	r->judge_displacement = plan->judge_displacement;
 	r->points_planned = s->config.point_count;
-	record_file(r, "plan", plan->path, plan->doc);
-	record_file(r, "bench", bench->path, bench->doc);
-	for (unsigned i = 0; i < bench->phantoms; i++) {
-		record_file(r, "phantom", bench->phantom[i].path, bench->phantom[i].doc);
-		snprintf(r->phantom_serial[i], sizeof(r->phantom_serial[i]), "%s", bench->phantom[i].serial);
-	}
-	return record_steps(r, plan);
+	return record_inputs(r, s->plan, s->bench);
 }
 
 int session_start(const struct session_config *config, struct session **ret, struct err *err)

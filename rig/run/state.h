@@ -6,6 +6,7 @@
 
 #include "rig/measure/watch.h"
 #include "rig/run/estimating.h"
+#include "rig/run/host.h"
 #include "rig/run/lock.h"
 #include "rig/run/session.h"
 
@@ -14,6 +15,7 @@
 #define SENSOR_SILENT_NS     (300 * NS_PER_MS) /* a streaming sensor sends every 5 ms; 60 missed blocks are silence */
 #define OPEN_TIMEOUT_NS      (3 * NS_PER_S)    /* a driver is ready within 2 s */
 #define INTERLOCK_TIMEOUT_NS (2 * NS_PER_S)
+#define INTERLOCK_SICK_NS    (500 * NS_PER_MS)
 #define VERIFY_STROKES       10 /* standing still = no stroke for so many periods of the setpoint ... */
 #define VERIFY_MIN_S         0.3 /* ... and never less: a motor that dies slowly makes a stroke every quarter of a second */
 #define INTERLOCK_QUIET_S    0.1 /* of stillness before a start */
@@ -44,8 +46,9 @@ struct verb { /* a pending request to a device */
 struct stopping { /* safety.c */
 	bool active;
 	void (*then)(struct session *s, bool verified);
+	bool answered; /* since the pen last ran: whether it stands still is known, or cannot be */
 	struct verb verb;
-	uint64_t ordered_ns, coasted_ns, deadline_ns, next_try_ns;
+	uint64_t coasted_ns, alone_ns, next_try_ns;
 	uint64_t first_index; /* motion before it does not count */
 	double quiet_s;
 };
@@ -80,7 +83,7 @@ struct session {
 	bool heartbeat_held; /* the dead-man test withholds them */
 	bool should_run;     /* the pen was told to run and not yet to stop */
 	uint64_t next_heartbeat_ns, last_heartbeat_ns;
-	uint64_t heard_ns; /* the last heartbeat that came back with sense in it */
+	uint64_t heard_ns;       /* the last heartbeat that came back with sense in it */
 	unsigned odd_heartbeats; /* in a row: a condition, or off while it should run */
 	struct pen_telemetry telemetry;
 	bool deadman_expected;
@@ -121,15 +124,20 @@ void devices_record(struct session *s); /* counters and clock into the record */
 
 /* safety.c */
 void safety_tick(struct session *s, uint64_t now_ns);
+/* Tells the pen to run, through s->verb: from here on the stop is to be proven. */
+void safety_run(struct session *s, const char *what, bool deadman_expected);
 void safety_stop(struct session *s, const char *why, void (*then)(struct session *s, bool verified));
 enum watch_verdict safety_alive(const struct session *s);
 enum watch_verdict safety_still(const struct session *s, double quiet_s);
+/* The start interlock has been waited for long enough: a signal that moves or lies outside its window may settle, one
+ * that is not alive will not come back. */
+bool safety_hopeless(enum watch_verdict verdict, uint64_t waited_ns);
 
 /* measuring.c */
 void measuring_next(struct session *s);                      /* the next point, or the end */
 void measuring_fault(struct session *s, const char *reason); /* the point under way cannot be trusted: it ends early */
 /* The run ends: an open point that was measured to its end keeps its results, any other is closed for this reason. */
-void measuring_close(struct session *s, const char *reason, bool stop_verified);
+void measuring_close(struct session *s, const char *reason);
 
 /* pen_tests.c */
 void pen_tests_begin(struct session *s, void (*then)(struct session *s));
@@ -140,9 +148,5 @@ __attribute__((format(printf, 3, 4))) void journal_text(struct session *s, const
 void journal_mark(struct session *s, const char *kind, const char *what, uint64_t first_index);
 void journal_device(struct session *s, const struct record_device *device);
 void journal_setpoint(struct session *s, double depth_mm, double rate_hz);
-
-/* host.c */
-void host_describe(struct record *record);
-void utc_text(uint64_t wall_ns, char ret[32]);
 
 #endif

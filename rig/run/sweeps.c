@@ -1,5 +1,6 @@
 /* What only a whole sweep shows, after the last point: linearity and hysteresis of the depth, at each rate and phantom.
  */
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -31,6 +32,15 @@ static bool sweep_stands(const struct record *record, const struct plan_point *o
 	return false;
 }
 
+/* What the other points show says nothing of a depth that could not be measured. */
+static void distrust_gaps(struct result *result, unsigned missing)
+{
+	if (!result->trusted)
+		return;
+	result->trusted = false;
+	snprintf(result->reason, sizeof(result->reason), "depths of the sweep that could not be measured: %u", missing);
+}
+
 static void add_sweep(struct record *record, const struct plan *plan, const struct plan_point *of)
 {
 	struct sweep_point *points = calloc(record->points + 1, sizeof(*points));
@@ -39,12 +49,16 @@ static void add_sweep(struct record *record, const struct plan *plan, const stru
 		free(points);
 		return;
 	}
-	unsigned count = 0;
+	unsigned count = 0, missing = 0;
 	for (unsigned i = 0; i < record->points; i++) {
 		const struct record_point *p = &record->point[i];
 		const struct result *depth = depth_of(plan, p);
-		if (!p->counts || !same_sweep(&p->plan, of) || !depth || !depth->valid)
+		if (!p->counts || !same_sweep(&p->plan, of))
 			continue;
+		if (!depth || !depth->valid) {
+			missing++;
+			continue;
+		}
 		points[count++] = (struct sweep_point){.setpoint_mm = p->plan.depth_mm,
 						       .depth_mm = depth->value,
 						       .u_mm = depth->u,
@@ -55,8 +69,11 @@ static void add_sweep(struct record *record, const struct plan *plan, const stru
 	struct result results[2];
 	sweep->results = sweep_results(points, count, results);
 	free(points);
-	for (unsigned i = 0; i < sweep->results; i++)
+	for (unsigned i = 0; i < sweep->results; i++) {
+		if (missing)
+			distrust_gaps(&results[i], missing);
 		sweep->result[i].result = results[i];
+	}
 	judge_results(plan, sweep->step, sweep->result, sweep->results);
 }
 

@@ -50,10 +50,13 @@ SHOWS_AFTER_S = 0.3  # of running, until the firmware notices
 ALWAYS = {"dead-man-dead": "@0", "slow-clock": "@0"}  # they are a state, not a moment
 
 
-def spec(name, seed):
+def spec(name, when):
     head, comma, options = name.partition(",")
-    when = ALWAYS.get(name, f"@{0.05 + (LAST_STRIKE_S - 0.05) * (seed - 1) / max(SEEDS - 1, 1):.3f}")
-    return head + when + comma + options
+    return head + ALWAYS.get(name, when) + comma + options
+
+
+def when(seed):
+    return f"@{0.05 + (LAST_STRIKE_S - 0.05) * (seed - 1) / max(SEEDS - 1, 1):.3f}"
 
 
 def fault_time_s(run):
@@ -135,7 +138,7 @@ def examine(check, name, seed, run):
 def main():
     check = rig.Checks()
     jobs = [(name, seed) for name in FAULTS for seed in range(1, SEEDS + 1)]
-    runs = rig.in_parallel([lambda n=n, s=s: rig.run_plan(PLAN.get(n, "ci-smoke.json"), faults=[spec(n, s)], seed=s) for n, s in jobs])
+    runs = rig.in_parallel([lambda n=n, s=s: rig.run_plan(PLAN.get(n, "ci-smoke.json"), faults=[spec(n, when(s))], seed=s) for n, s in jobs])
     for (name, seed), run in zip(jobs, runs):
         examine(check, name, seed, run)
     check.end()

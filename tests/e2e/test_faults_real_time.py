@@ -2,7 +2,13 @@
 # runs alone: real time is part of what it tests
 """Each named fault once in real time, through the real libusb and libserialport in front of the simulator, and the named bad
 pens. The many-seed version on the virtual clock is test_faults.py."""
+import json
+import os
+import signal
+import subprocess
 import sys
+import tempfile
+from pathlib import Path
 
 import rig
 import test_faults
@@ -12,13 +18,44 @@ STRIKE = {"unplug:pen": "@4", "unplug:sensor": "@4", "silent:pen": "@4", "silent
 BAD_PENS = ["PEN-SHALLOW-01", "PEN-DEEP-01", "PEN-SLOW-01", "PEN-JITTERY-01"]
 
 
+def children(pid):
+    return [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
+
+
+def kill_while_measuring(check):
+    """kill -9 with the needles in the phantom: the pen's own dead-man stops it, and the run file says how far it got."""
+    folder = Path(tempfile.mkdtemp(prefix="pr"))
+    bench = rig.own_bench("virtual-usb.json", folder)
+    read_end, write_end = os.pipe()
+    argv = [rig.VIRTUAL, "--bench", bench, "--truth", folder / "truth.jsonl", "--", rig.PENRIG, "run",
+            rig.FIXTURES / "plans/ci-smoke.json", "--bench", bench, "--dut", "PEN-GOOD-01", "--output-dir", folder, "--no-input",
+            "--progress-fd", write_end]
+    child = subprocess.Popen([str(a) for a in argv], stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+                             pass_fds=[write_end])
+    os.close(write_end)
+    with os.fdopen(read_end) as events:
+        for line in events:
+            if json.loads(line).get("stage") == "measuring":
+                break
+        os.kill(children(child.pid)[0], signal.SIGKILL)
+    status = child.wait()
+    run = rig.Run(status, "", "", folder)
+    check(status == 137, f"kill -9: penrig-virtual ends with {status}")
+    off = [t for t in run.truth if t.get("event") == "motor" and not t["on"]]
+    check(off and off[-1]["condition"] == 1024, f"kill -9: the dead-man switched the motor off: {off[-1:]}")
+    check(run.truth[-1]["moving"] is False, f"kill -9: the needles stand still in the end: {run.truth[-1]}")
+    shown = rig.penrig_a("show", run.run_file)
+    check(shown.returncode == 0 and "point 1 of 2" in shown.stdout, f"kill -9: the run file says where: {shown.stdout[-400:]}")
+
+
 def main():
     check = rig.Checks()
+    kill_while_measuring(check)
     names = list(test_faults.FAULTS)
     benches = ["virtual-usb.json", "virtual-serial.json"]
     jobs = []
     for i, name in enumerate(names):
-        spec = name + (test_faults.ALWAYS.get(name) or STRIKE.get(name, "@3"))
+        spec = test_faults.spec(name, STRIKE.get(name, "@3"))
         bench = "virtual-usb.json" if name.startswith("usb") else benches[i % 2]
         jobs.append(lambda name=name, spec=spec, bench=bench: 
                     rig.run_plan(test_faults.PLAN.get(name, "ci-smoke.json"), bench=bench, faults=[spec], depth="B"))

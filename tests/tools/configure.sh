@@ -22,9 +22,17 @@ echo "TRIED :=$tried"
 # cJSON's own headers stand in a folder that its .pc file names wrongly on some releases.
 echo "LIB_CFLAGS := $(pkg-config --cflags $libs)"
 echo "LIB_LIBS := $(pkg-config --libs $libs)"
+# Optional: libhdf5 for `penrig export --format hdf5`; Debian keeps it under its own name.
+hdf5=
+for lib in hdf5 hdf5-serial; do
+	[ -n "$hdf5" ] || ! pkg-config --exists "$lib" || hdf5=$lib
+done
+echo "HDF5_CFLAGS := ${hdf5:+-DPENRIG_HDF5 $(pkg-config --cflags "$hdf5")}"
+echo "HDF5_LIBS := ${hdf5:+$(pkg-config --libs "$hdf5")}"
 versions=
 for lib in $libs; do
 	versions="$versions $lib=$(pkg-config --modversion "$lib")"
 done
+[ -z "$hdf5" ] || versions="$versions hdf5=$(pkg-config --modversion "$hdf5")"
 echo "LIB_VERSIONS :=$versions"
 echo "FLAGS_KEY := $key"

@@ -56,6 +56,7 @@ library 'cjson/.*|cJSON.*' 'rig/base/json[a-z_]*\.c'
 library 'libserialport\.h' 'rig/link/serial[a-z_]*\.c'
 library 'libusb.*' 'rig/link/usb[a-z_]*\.c|fixtures/virtual/.*'
 library 'sqlite3\.h' 'rig/run/runfile[a-z_]*\.[ch]'
+library 'hdf5.*' 'rig/run/export_hdf5\.c'
 library 'gsl/.*' 'rig/measure/.*'
 
 # ---- nothing in the product knows that a device can be virtual

@@ -26,7 +26,7 @@ struct plant {
 	unsigned miss_from, miss_count; /* strokes that do not reach the phantom */
 	/* state */
 	struct pw1_random random;
-	double theta, omega, target, now_depth_mm, y, v, speed;
+	double theta, omega, target, now_depth_mm, protrusion_mm, y, v, speed;
 	unsigned turns;
 	/* truth */
 	double instant_s[PLANT_STROKES_MAX], depth[PLANT_STROKES_MAX], rate[PLANT_STROKES_MAX];
@@ -101,6 +101,8 @@ static inline void plant_step(struct plant *p, double t)
 		p->depth[p->strokes++] = p->now_depth_mm;
 	}
 	double protrusion = p->now_depth_mm - p->eccentric_mm * (1.0 - cos(p->theta));
+
+	p->protrusion_mm = protrusion;
 	double force = plant_force(p, protrusion, p->omega / (2.0 * M_PI));
 
 	if (p->cell_hz > 0.0) {

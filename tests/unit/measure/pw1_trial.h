@@ -9,7 +9,7 @@
 #include "rig/measure/point.h"
 #include "tests/bench/pw1.h"
 
-#define TRIAL_STROKES_MAX  40000
+#define TRIAL_STROKES_MAX  80000
 #define TRIAL_CURVE_POINTS 61
 
 struct trial {

@@ -112,6 +112,39 @@ static void feed_watch(struct watch *watch, uint64_t from, unsigned n, double sw
 	}
 }
 
+static double drift_of(double rel_before, double rel_after, double change_s, double seconds, double *ret_u)
+{
+	struct sample_clock clock;
+	struct pw1_random random = {.state = 11};
+	double rel = NAN;
+
+	sample_clock_init(&clock, 20000.0);
+	assert_int_equal(sample_clock_drift(&clock, &rel, ret_u), -ENODATA);
+	for (unsigned i = 1; i <= (unsigned)(seconds * 200.0);
+	     i++) { /* a block every 5 ms, some tenths of a millisecond late */
+		double t = i * 0.005, late = 3e5 * fabs(pw1_normal(&random));
+		double taken = t * (1.0 + rel_before) + fmax(0.0, t - change_s) * (rel_after - rel_before);
+
+		sample_clock_feed(&clock, (uint64_t)(taken * 20000.0), 5000000000u + (uint64_t)(t * 1e9 + late));
+	}
+	assert_int_equal(sample_clock_drift(&clock, &rel, ret_u), 0);
+	return rel;
+}
+
+/* A clock that goes wrong in the middle of a point shows, whichever way; a good one does not. */
+static void clock_that_changes_within_a_point(void **state)
+{
+	double u;
+
+	(void)state;
+	check_less(fabs(drift_of(0.0, 0.0, 0.0, 1.5, &u)), 4.0 * u);
+	check_less(u, 500e-6);
+	check_less(4.0 * u, drift_of(0.02, 0.02, 0.0, 0.5, &u));
+	check_less(4.0 * u, -drift_of(0.0, -0.02, 0.75, 1.5, &u));
+	check_less(4.0 * u, drift_of(0.0, 0.02, 0.75, 1.5, &u));
+	check_near(drift_of(0.003, 0.003, 0.0, 1.5, &u), 0.003, 4.0 * u);
+}
+
 static void watch_tells_what_is_wrong(void **state)
 {
 	const struct watch_config config = {.fs_hz = 10000.0,
@@ -199,8 +232,11 @@ static void steady_temperature(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(curve_inverts_itself),  cmocka_unit_test(curve_refuses),
-		cmocka_unit_test(clock_by_the_envelope), cmocka_unit_test(watch_tells_what_is_wrong),
+		cmocka_unit_test(curve_inverts_itself),
+		cmocka_unit_test(curve_refuses),
+		cmocka_unit_test(clock_that_changes_within_a_point),
+		cmocka_unit_test(clock_by_the_envelope),
+		cmocka_unit_test(watch_tells_what_is_wrong),
 		cmocka_unit_test(steady_temperature),
 	};
 

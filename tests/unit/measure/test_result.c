@@ -1,4 +1,5 @@
 /* Budgets against GUM H.1; decisions and risks against JCGM 106 and ILAC-G8. */
+#include <stdio.h>
 #include <string.h>
 
 #include "tests/unit/measure/check.h"
@@ -143,6 +144,46 @@ static void both_sides_and_counts(void **state)
 	check_near(j.false_accept_risk, 1.0, 0.0);
 }
 
+static const char *reason_of(double value, double u, double lower, double upper, const char *name, const char *unit,
+			     double guard_r)
+{
+	static struct judgement j;
+	struct limit limit = {.has_lower = isfinite(lower),
+			      .lower = lower,
+			      .has_upper = isfinite(upper),
+			      .upper = upper,
+			      .guard_r = guard_r};
+	struct result y = exact(value, u, INFINITY);
+
+	snprintf(limit.measurand, sizeof(limit.measurand), "%s", name);
+	snprintf(limit.unit, sizeof(limit.unit), "%s", unit);
+	snprintf(y.name, sizeof(y.name), "%s", name);
+	snprintf(y.unit, sizeof(y.unit), "%s", unit);
+	judge(&y, &limit, &j);
+	return j.reason;
+}
+
+static void reasons_in_words(void **state)
+{
+	(void)state;
+	assert_string_equal(reason_of(3.0, 0.0, NAN, 0.0, "missed_strokes", "1", 1.0), "3 missed, limit 0");
+	assert_string_equal(reason_of(0.0, 0.0, NAN, 0.0, "double_strokes", "1", 1.0), "0 double, limit 0");
+	assert_string_equal(reason_of(180.0, 0.0, 200.0, NAN, "strokes", "1", 1.0), "180 strokes, lower limit 200");
+	assert_string_equal(reason_of(1.21304, 0.0040, 0.85, 1.15, "depth_mm", "mm", 1.0),
+			    "1.2130 mm is 0.063 mm above the upper limit of 1.15 mm");
+	assert_string_equal(reason_of(-0.000312, 0.0004, -0.15, 0.15, "depth_error_mm", "mm", 1.0),
+			    "-0.00031 mm is 0.15 mm above the lower limit of -0.15 mm");
+	assert_string_equal(
+		reason_of(1.148, 0.002, NAN, 1.15, "depth_mm", "mm", 1.0),
+		"1.1480 mm is 0.0020 mm below the upper limit of 1.15 mm, within the guard band of 0.0039 mm");
+	assert_string_equal(reason_of(1.148, 0.002, NAN, 1.15, "depth_mm", "mm", 0.0),
+			    "1.1480 mm is 0.0020 mm below the upper limit of 1.15 mm");
+	assert_string_equal(reason_of(-1e-9, 0.1, NAN, 2.0, "stroke_rate_error_pct", "%", 1.0),
+			    "0.00 % is 2.0 % below the upper limit of 2 %");
+	assert_string_equal(reason_of(40.0, 0.0, NAN, 40.0, "temperature_rise_k", "K", 1.0),
+			    "40 K is 0 K below the upper limit of 40 K");
+}
+
 static void nothing_doubtful_passes(void **state)
 {
 	struct limit limit = upper(1.0, 1.0);
@@ -197,6 +238,7 @@ int main(void)
 		cmocka_unit_test(specific_risk_on_the_acceptance_limit),
 		cmocka_unit_test(four_outcomes),
 		cmocka_unit_test(both_sides_and_counts),
+		cmocka_unit_test(reasons_in_words),
 		cmocka_unit_test(nothing_doubtful_passes),
 		cmocka_unit_test(linearity_and_hysteresis),
 	};

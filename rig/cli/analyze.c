@@ -1,0 +1,323 @@
+/* `penrig analyze`: derives a run again from its raw samples and says whether every result comes out as it was stored;
+ * judges it by other limits. Writes into the run file only to append a verdict. */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "rig/base/digest.h"
+#include "rig/cli/analyze_light.h"
+#include "rig/cli/command.h"
+#include "rig/cli/render.h"
+#include "rig/cli/version.h"
+#include "rig/run/limit.h"
+#include "rig/run/replay.h"
+
+#define DIFFERENCES_SHOWN 50
+
+struct analyze_options {
+	const char *limits;
+	bool json, quiet, light;
+	int color;
+};
+
+#define AT(member) offsetof(struct analyze_options, member)
+static const struct cli_option analyze_table[] = {
+	{.name = "limits",
+	 .letter = 'l',
+	 .kind = OPTION_TEXT,
+	 .arg = "FILE",
+	 .offset = AT(limits),
+	 .help = "Judge the results by the limits of FILE (penrig/limits/1) instead of the plan's. The new verdict is "
+		 "appended to the run file, and its report saved beside it as NAME.limits-<name>.report.json; the old "
+		 "verdict stays."},
+	{.name = "light",
+	 .kind = OPTION_FLAG,
+	 .offset = AT(light),
+	 .help = "A quick look only: strokes, rate, mean force and depth of every point by a parabola on each stroke, "
+		 "without uncertainty, comparison or verdict; exit code 0. With --json one line per point."},
+	{.name = "json",
+	 .kind = OPTION_FLAG,
+	 .offset = AT(json),
+	 .help = "Print the JSON report of what was derived alone on standard output; the rest on standard error."},
+	{.name = "quiet",
+	 .letter = 'q',
+	 .kind = OPTION_FLAG,
+	 .offset = AT(quiet),
+	 .help = "No table of points: what was found, and the verdict."},
+	{.name = "color",
+	 .kind = OPTION_WORD,
+	 .arg = "WHEN",
+	 .offset = AT(color),
+	 .words = colour_words,
+	 .help = "auto, always or never."},
+	{.name = NULL},
+};
+
+struct analysis {
+	const struct cli_tables *tables;
+	const struct analyze_options *options;
+	const char *path;
+	struct runfile_reader *reader;
+	struct record *record;
+	struct replay_inputs inputs;
+	struct limits_file *limits;
+	struct replay_summary summary;
+	unsigned shown;
+	unsigned judged; /* verdicts that were appended so far */
+	struct record_judged last;
+	FILE *people;
+};
+
+static void on_difference(void *ctx, const char *text)
+{
+	struct analysis *a = ctx;
+
+	if (a->shown++ < DIFFERENCES_SHOWN) {
+		fputs("  ", a->people);
+		print_clean(a->people, text);
+		fputc('\n', a->people);
+	}
+}
+
+static int on_judged(void *ctx, const struct record_judged *judged)
+{
+	struct analysis *a = ctx;
+
+	a->judged = judged->number;
+	a->last = *judged;
+	return 0;
+}
+
+static int open_run(struct analysis *a, struct err *err)
+{
+	int rc = runfile_open(a->path, &a->reader, &a->record, err);
+
+	if (rc == 0)
+		rc = replay_inputs_read(a->record, &a->inputs, err);
+	if (rc == 0)
+		rc = runfile_each_judged(a->reader, on_judged, a, err);
+	return rc;
+}
+
+static void say_outcome(const struct analysis *a)
+{
+	const struct replay_summary *s = &a->summary;
+
+	if (a->shown > DIFFERENCES_SHOWN)
+		fprintf(a->people, "  ... and %u more\n", a->shown - DIFFERENCES_SHOWN);
+	if (s->differences)
+		fprintf(a->people, "NOT REPRODUCED: %u differences in %u points, derived again from %llu samples\n",
+			s->differences, s->points, (unsigned long long)s->frames);
+	else
+		fprintf(a->people,
+			"every result is the same, bit for bit: %u results and %llu strokes of %u points, derived "
+			"again "
+			"from %llu samples\n",
+			s->results, (unsigned long long)s->strokes, s->points, (unsigned long long)s->frames);
+	if (s->open)
+		fprintf(a->people, "%u point%s never ended and cannot be derived\n", s->open, s->open == 1 ? "" : "s");
+	if (s->differences && a->record->samples_lost)
+		fprintf(a->people, "the run file lacks %llu samples that the disk was too slow for\n",
+			(unsigned long long)a->record->samples_lost);
+}
+
+/* ---- judging anew ---------------------------------------------------------------------------------------------- */
+
+static void fill_judged(struct analysis *a)
+{
+	struct record_judged *j = &a->record->judged;
+	struct record now = {.name = ""};
+	time_t seconds = time(NULL);
+	struct tm tm;
+	size_t len = 0;
+	const char *text = json_text(a->limits->doc, &len);
+
+	version_record(&now);
+	*j = (struct record_judged){.number = a->judged + 1, .dut_verdict = a->record->dut_verdict};
+	snprintf(j->limits_name, sizeof(j->limits_name), "%s", a->limits->name);
+	snprintf(j->limits_path, sizeof(j->limits_path), "%s", a->limits->path);
+	digest_text(text, len, j->limits_sha256);
+	gmtime_r(&seconds, &tm);
+	strftime(j->utc, sizeof(j->utc), "%Y-%m-%dT%H:%M:%SZ", &tm);
+	memcpy(j->software_version, now.software_version, sizeof(j->software_version));
+	memcpy(j->software_build, now.software_build, sizeof(j->software_build));
+	memcpy(j->verdict_reason, a->record->verdict_reason, sizeof(j->verdict_reason));
+}
+
+static bool same_as_last(const struct analysis *a)
+{
+	const struct record_judged *j = &a->record->judged, *last = &a->last;
+
+	return a->judged && strcmp(j->limits_sha256, last->limits_sha256) == 0 &&
+	       strcmp(j->limits_name, last->limits_name) == 0 && j->dut_verdict == last->dut_verdict &&
+	       strcmp(j->software_build, last->software_build) == 0;
+}
+
+static int report_path(const struct analysis *a, char *ret, size_t size, struct err *err)
+{
+	const char *suffix = ".penrig";
+	size_t len = strlen(a->path), end = strlen(suffix);
+	bool named = len > end && strcmp(a->path + len - end, suffix) == 0;
+	int n = snprintf(ret, size, "%.*s.limits-%s.report.json", (int)(named ? len - end : len), a->path,
+			 a->record->judged.limits_name);
+
+	if (n < 0 || (size_t)n >= size)
+		return err_set(err, -ENAMETOOLONG, "the name of the report would be too long");
+	if (access(ret, F_OK) == 0)
+		return err_set(
+			err, -EEXIST,
+			"%.300s is there already: a report is never overwritten; give these limits another \"name\"",
+			ret);
+	return 0;
+}
+
+static int report_text(const struct analysis *a, char **ret, struct err *err)
+{
+	char *text = NULL;
+	size_t len = 0;
+	FILE *out = open_memstream(&text, &len);
+	int rc = out ? report_json.write(a->record, out, err) : err_set(err, -ENOMEM, "out of memory");
+
+	if (out && fclose(out) != 0 && rc == 0)
+		rc = err_set(err, -ENOMEM, "out of memory");
+	if (rc < 0)
+		free(text);
+	else
+		*ret = text;
+	return rc;
+}
+
+static int append(struct analysis *a, struct err *err)
+{
+	char path[FILE_PATH_MAX + 100], *text = NULL;
+	size_t len = 0;
+	const char *limits = json_text(a->limits->doc, &len);
+	int rc = report_path(a, path, sizeof(path), err);
+
+	if (rc == 0)
+		rc = report_text(a, &text, err);
+	runfile_reader_free(a->reader);
+	a->reader = NULL;
+	if (rc == 0)
+		rc = runfile_append_judged(a->path, &a->record->judged, limits, len, text, err);
+	if (rc == 0)
+		rc = report_save(&report_json, a->record, path, err);
+	if (rc == 0)
+		fprintf(a->people, "judged by %s: verdict %u appended to the run file\nreport:   %s\n",
+			a->record->judged.limits_name, a->record->judged.number, path);
+	free(text);
+	return rc;
+}
+
+static int judge_again(struct analysis *a, struct err *err)
+{
+	int rc = limits_apply(a->limits, a->inputs.plan, err);
+
+	if (rc < 0)
+		return rc;
+	replay_judge(a->record, a->inputs.plan);
+	fill_judged(a);
+	if (!same_as_last(a))
+		return append(a, err);
+	fprintf(a->people, "judged by these limits before: verdict %u of the run file, nothing is appended\n",
+		a->last.number);
+	a->record->judged = a->last;
+	return 0;
+}
+
+/* ---- the command ----------------------------------------------------------------------------------------------- */
+
+static int print_outcome(const struct analysis *a, struct err *err)
+{
+	struct style style = style_of(a->people, (enum colour_choice)a->options->color);
+	char *text = NULL;
+	int rc = 0;
+
+	if (!a->options->quiet)
+		render_points(a->people, &style, a->record);
+	render_verdict(a->people, &style, a->record);
+	if (a->options->json && (rc = report_text(a, &text, err)) == 0)
+		fputs(text, stdout);
+	free(text);
+	return rc;
+}
+
+static int failed(int rc, const struct err *err)
+{
+	bool usage = rc == -ENOENT || rc == -EISDIR || rc == -EINVAL || rc == -EEXIST;
+
+	return cli_error(usage ? EXIT_USAGE : rc == -ENOMEM ? EXIT_INTERNAL : EXIT_STORAGE, "%s", err->text);
+}
+
+static int execute(struct analysis *a)
+{
+	struct err err = {0};
+	int rc = a->options->limits ? limits_file_read(a->options->limits, &a->limits, &err) : 0;
+
+	if (rc == 0)
+		rc = open_run(a, &err);
+	if (rc == 0 && a->options->light) {
+		rc = analyze_light(a->reader, a->record, &a->inputs, stdout, a->options->json, &err);
+		return rc < 0 ? failed(rc, &err) : EXIT_PASS;
+	}
+	if (rc == 0)
+		rc = replay_run(a->reader, a->record, &a->inputs, on_difference, a, &a->summary, &err);
+	if (rc < 0)
+		return failed(rc, &err);
+	say_outcome(a);
+	if (a->summary.differences) {
+		fflush(a->people);
+		return cli_error(EXIT_INTERNAL, "the stored results cannot be reproduced; %s",
+				 a->limits ? "it is not judged anew" : "the first difference is listed above");
+	}
+	if (a->limits)
+		rc = judge_again(a, &err);
+	if (rc == 0)
+		rc = print_outcome(a, &err);
+	return rc < 0 ? failed(rc, &err) : record_exit_code(a->record);
+}
+
+static int analyze_run(const struct cli_tables *tables, const void *options, const char *const *operands,
+		       unsigned count)
+{
+	struct analysis a = {.tables = tables, .options = options, .path = operands[0]};
+	int code;
+
+	(void)count;
+	a.people = a.options->json ? stderr : stdout;
+	code = execute(&a);
+	runfile_reader_free(a.reader);
+	record_free(a.record);
+	replay_inputs_free(&a.inputs);
+	limits_file_free(a.limits);
+	return code;
+}
+
+const struct command command_analyze = {
+	.name = "analyze",
+	.operands = "RUNFILE",
+	.operands_min = 1,
+	.operands_max = 1,
+	.summary = "Derive a run again from its raw samples, and judge it anew",
+	.description =
+		"Derives every result of every point and attempt, the sweeps and the verdict again from the raw "
+		"samples, "
+		"plan, bench and phantoms that the run file holds, and compares them with what it stores, bit for bit. "
+		"What "
+		"the run knew from elsewhere is taken as stored: identities, the pen's own tests and conditions, how "
+		"the "
+		"run "
+		"ended, whether the stop was verified. A file that a killed run left is derived as far as points "
+		"ended.\n\n"
+		"Bit for bit holds for the same penrig on the same class of CPU; another version may differ, and says "
+		"where.\n\n"
+		"The exit code is that of the verdict, as for penrig run; 7 where the stored results cannot be "
+		"reproduced; 2 "
+		"no such file, or wrong limits; 6 not a run file, damaged, or the new verdict could not be saved.",
+	.example = "  penrig analyze RUN.penrig\n  penrig analyze RUN.penrig --limits limits-2027.json\n",
+	.options = analyze_table,
+	.options_size = sizeof(struct analyze_options),
+	.run = analyze_run,
+};

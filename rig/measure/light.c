@@ -1,0 +1,466 @@
+/* Alternating extremes of bin sums that differ by a hysteresis, then the vertex of a parabola. Samples and sums stay
+ * integers until the parabola is solved. Leaves out everything that needs a model of pulse or baseline. */
+#include "rig/measure/light.h"
+
+#include <errno.h>
+#include <math.h>
+#include <stdbool.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define PERIOD_MIN      10.0
+#define PERIOD_MAX      65536.0
+#define BINS_PER_CYCLE  24.0
+#define BIN_MAX         64u
+#define CAP_SHARE       0.08 /* half-width of the parabola, in periods */
+#define CAP_HALF_MAX    512u /* i^2 x summed over 2^10 samples: 18 + 23 + 10 bits, exact in a double too */
+#define COUNT_BITS      24u
+#define WARM_UP_PERIODS 4.0 /* whose swing is the first idea of a stroke's size */
+#define REACH_PERIODS   3.0 /* how far back a stroke is looked at when it is confirmed */
+#define HYSTERESIS      0.4
+#define NOISE_FACTOR    8.0
+#define SWING_WEIGHT    0.1
+
+/* One binary for every CPU: gcc picks the widest vectors at load time. Integers alone, so the clones cannot differ.
+ * Resolvers run before a sanitizer is ready. */
+#if defined(__x86_64__) && defined(__GLIBC__) && defined(__GNUC__) && !defined(__clang__) && __GNUC__ >= 11 &&         \
+	!defined(__SANITIZE_THREAD__) && !defined(__SANITIZE_ADDRESS__)
+#define LIGHT_CLONES __attribute__((target_clones("avx2", "default")))
+#else
+#define LIGHT_CLONES
+#endif
+
+struct light {
+	struct light_config config;
+	void (*on_stroke)(void *ctx, const struct light_stroke *stroke);
+	void *ctx;
+
+	unsigned bin, half, shift;
+	double scale;                /* N per held count, positive */
+	long period, reach, warm_up; /* samples, bins, bins */
+	size_t room;                 /* samples; a multiple of bin */
+	int32_t *samples;
+	int32_t *sums; /* of each bin that is held: 24 bits and 64 samples make 30 */
+
+	bool started;
+	uint64_t origin, next_index; /* absolute index of local sample 0; one past the last fed */
+	long base, fed, binned;      /* local: first bin held, samples, bins */
+
+	bool warm, rising;
+	int32_t extreme, low, hysteresis, floor;
+	long extreme_bin;
+	double swing;
+	double previous_at; /* local; NaN before the first */
+
+	struct light_summary summary;
+	uint64_t heights;
+	double height_mean, height_m2;  /* Welford */
+	double first_at, last_at, span; /* of the stretch at hand; of all stretches that ended, in samples */
+	uint64_t stretch, first_number, last_number, intervals; /* fitted so far; of the strokes */
+	double peak_sum;
+};
+
+static void add_bins(const int32_t *x, size_t bins, unsigned bin, int32_t *restrict out)
+{
+	for (size_t i = 0; i < bins; i++) {
+		int32_t sum = 0;
+
+		for (unsigned k = 0; k < bin; k++)
+			sum += x[i * bin + k];
+		out[i] = sum;
+	}
+}
+
+typedef int32_t four __attribute__((vector_size(16)));
+
+/* The 16 samples of a bin as four lanes. */
+static inline four lanes_of(const int32_t *x)
+{
+	four a, b, c, d;
+
+	memcpy(&a, x, sizeof(a));
+	memcpy(&b, x + 4, sizeof(b));
+	memcpy(&c, x + 8, sizeof(c));
+	memcpy(&d, x + 12, sizeof(d));
+	return (a + b) + (c + d);
+}
+
+/* The usual case, 384 to 767 samples per stroke: four bins at a time, their lanes added crosswise. */
+static void add_bins_16(const int32_t *x, size_t bins, int32_t *restrict out)
+{
+	size_t i = 0;
+
+	for (; i + 4 <= bins; i += 4, x += 64) {
+		four a = lanes_of(x), b = lanes_of(x + 16), c = lanes_of(x + 32), d = lanes_of(x + 48);
+		four ab = __builtin_shufflevector(a, b, 0, 4, 1, 5) + __builtin_shufflevector(a, b, 2, 6, 3, 7);
+		four cd = __builtin_shufflevector(c, d, 0, 4, 1, 5) + __builtin_shufflevector(c, d, 2, 6, 3, 7);
+		four sum = __builtin_shufflevector(ab, cd, 0, 1, 4, 5) + __builtin_shufflevector(ab, cd, 2, 3, 6, 7);
+
+		memcpy(out + i, &sum, sizeof(sum));
+	}
+	add_bins(x, bins - i, 16, out + i);
+}
+
+/* Sums of x, i x and i^2 x for i = -half..half. */
+LIGHT_CLONES
+static void add_cap(const int32_t *centre, int half, int64_t ret[3])
+{
+	int64_t s0 = 0, s1 = 0, s2 = 0;
+
+	for (int i = -half; i <= half; i++) {
+		int64_t x = centre[i];
+
+		s0 += x;
+		s1 += i * x;
+		s2 += (int64_t)i * i * x;
+	}
+	ret[0] = s0;
+	ret[1] = s1;
+	ret[2] = s2;
+}
+
+/* ---- life ---- */
+
+static int allocate(struct light *l)
+{
+	long hold = (l->reach > l->warm_up ? l->reach : l->warm_up) * (long)l->bin;
+
+	l->room = (size_t)(2 * hold + SAMPLES_PER_BLOCK_MAX + 2 * (long)l->half) / l->bin * l->bin + l->bin;
+	l->samples = malloc(l->room * sizeof(*l->samples));
+	l->sums = malloc(l->room / l->bin * sizeof(*l->sums));
+	return l->samples && l->sums ? 0 : -ENOMEM;
+}
+
+static void begin_stretch(struct light *l, uint64_t first_index)
+{
+	l->origin = l->next_index = first_index;
+	l->base = l->fed = l->binned = 0;
+	l->warm = l->rising = false;
+	l->previous_at = NAN;
+	l->stretch = 0;
+}
+
+int light_new(const struct light_config *config, struct light **ret)
+{
+	double period = config->fs_hz / config->rate_set_hz;
+	struct light *l;
+
+	if (!(config->fs_hz > 0.0) || !(period >= PERIOD_MIN && period <= PERIOD_MAX) || config->scale == 0.0 ||
+	    !isfinite(config->scale) || !isfinite(config->offset) || config->position >= CHANNELS_MAX ||
+	    config->bits < 1 || config->bits > 32)
+		return -EINVAL;
+	l = calloc(1, sizeof(*l));
+	if (!l)
+		return -ENOMEM;
+	l->config = *config;
+	for (l->bin = 1; l->bin < BIN_MAX && 2 * l->bin <= period / BINS_PER_CYCLE;)
+		l->bin *= 2;
+	l->shift = config->bits > COUNT_BITS ? config->bits - COUNT_BITS : 0;
+	l->scale = ldexp(fabs(config->scale), (int)l->shift);
+	l->period = lround(period);
+	l->half = (unsigned)fmin(CAP_HALF_MAX, fmax(2.0, round(CAP_SHARE * period)));
+	l->reach = (long)ceil(REACH_PERIODS * period / l->bin);
+	l->warm_up = (long)ceil(WARM_UP_PERIODS * period / l->bin);
+	l->floor = 1 + (int32_t)fmin(0x1p29, NOISE_FACTOR * fmax(0.0, config->noise_n / l->scale) * sqrt(l->bin));
+	if (allocate(l) != 0) {
+		light_free(l);
+		return -ENOMEM;
+	}
+	*ret = l;
+	return 0;
+}
+
+void light_free(struct light *light)
+{
+	if (!light)
+		return;
+	free(light->samples);
+	free(light->sums);
+	free(light);
+}
+
+void light_on_stroke(struct light *light, void (*fn)(void *ctx, const struct light_stroke *stroke), void *ctx)
+{
+	light->on_stroke = fn;
+	light->ctx = ctx;
+}
+
+/* ---- one stroke ---- */
+
+static int32_t sum_at(const struct light *l, long bin)
+{
+	return l->sums[bin - l->base];
+}
+
+static long oldest(const struct light *l, long now)
+{
+	return now + 1 > l->reach ? now + 1 - l->reach : 0;
+}
+
+/* Middle of the bins around the extreme that are above it less the hysteresis, weighted; local samples. */
+static double cap_centre(const struct light *l, long now)
+{
+	int32_t level = l->extreme - l->hysteresis;
+	long lo = l->extreme_bin, hi = lo, first = oldest(l, now);
+	double weight = 0.0, moment = 0.0;
+
+	while (lo > first && sum_at(l, lo - 1) > level)
+		lo--;
+	while (hi < now && sum_at(l, hi + 1) > level)
+		hi++;
+	for (long i = lo; i <= hi; i++) {
+		double w = (double)(sum_at(l, i) - level);
+
+		weight += w;
+		moment += w * (double)(i - l->extreme_bin);
+	}
+	return ((double)l->extreme_bin + moment / weight + 0.5) * l->bin - 0.5;
+}
+
+/* Least-squares parabola about `centre`; offset of its vertex and the value there, in counts. */
+static bool fit_cap(const struct light *l, long centre, double *ret_offset, double *ret_value)
+{
+	double h = l->half, n = 2.0 * h + 1.0, a2 = h * (h + 1.0) * n / 3.0;
+	double a4 = a2 * (3.0 * h * h + 3.0 * h - 1.0) / 5.0;
+	int64_t s[3];
+
+	add_cap(l->samples + (centre - l->base * (long)l->bin), (int)l->half, s);
+
+	double c1 = (double)s[1] / a2, c2 = (n * (double)s[2] - a2 * (double)s[0]) / (n * a4 - a2 * a2);
+
+	if (!(c2 < 0.0) || fabs(c1) > -2.0 * c2 * h)
+		return false;
+	*ret_offset = -c1 / (2.0 * c2);
+	*ret_value = ((double)s[0] - c2 * a2) / n - c1 * c1 / (4.0 * c2);
+	return true;
+}
+
+static bool find_vertex(const struct light *l, long now, double *ret_at, double *ret_value)
+{
+	long first = oldest(l, now) * (long)l->bin + (long)l->half, last = (now + 1) * (long)l->bin - 1 - (long)l->half;
+	long centre = lround(cap_centre(l, now));
+	double offset;
+
+	for (unsigned step = 0; step < 2; step++) {
+		if (centre < first || centre > last || !fit_cap(l, centre, &offset, ret_value))
+			return false;
+		*ret_at = (double)centre + offset;
+		if (fabs(offset) <= 0.25 * l->half)
+			break;
+		centre = lround(*ret_at);
+	}
+	return true;
+}
+
+/* Mean count midway between two strokes, over an eighth of a period. */
+static double base_before(const struct light *l, double at, long now)
+{
+	long middle = lround(0.5 * (l->previous_at + at) / l->bin - 0.5), around = l->period / 16 / (long)l->bin;
+	long lo = middle - around, hi = middle + around;
+	int64_t sum = 0;
+
+	if (lo < oldest(l, now) || hi > now)
+		return NAN;
+	for (long i = lo; i <= hi; i++)
+		sum += sum_at(l, i);
+	return (double)sum / (double)(l->bin * (unsigned)(hi - lo + 1));
+}
+
+static void add_height(struct light *l, double height_n)
+{
+	double delta = height_n - l->height_mean;
+
+	l->height_mean += delta / (double)++l->heights;
+	l->height_m2 += delta * (height_n - l->height_mean);
+	if (l->heights == 1 || height_n > l->summary.height_max_n)
+		l->summary.height_max_n = height_n;
+}
+
+static void tell(struct light *l, double at, double value, double base)
+{
+	struct light_stroke stroke = {.instant = (double)l->origin + at,
+				      .peak_n = l->config.offset + l->scale * value,
+				      .height_n = l->scale * (value - base)};
+
+	if (l->stretch++ == 0) {
+		l->first_at = at;
+		l->first_number = l->summary.strokes;
+	}
+	l->last_at = at;
+	l->last_number = l->summary.strokes;
+	l->peak_sum += stroke.peak_n;
+	if (isfinite(stroke.height_n))
+		add_height(l, stroke.height_n);
+	if (l->on_stroke)
+		l->on_stroke(l->ctx, &stroke);
+}
+
+static void size_hysteresis(struct light *l)
+{
+	int32_t h = (int32_t)(HYSTERESIS * l->swing);
+
+	l->hysteresis = h > l->floor ? h : l->floor;
+}
+
+static void confirm(struct light *l, long now)
+{
+	double at, value, base = NAN;
+
+	l->summary.strokes++;
+	l->swing += SWING_WEIGHT * (((double)l->extreme - (double)l->low) - l->swing);
+	if (l->extreme_bin >= oldest(l, now) && find_vertex(l, now, &at, &value)) {
+		if (!isnan(l->previous_at))
+			base = base_before(l, at, now);
+		tell(l, at, value, base);
+		l->previous_at = at;
+	} else {
+		l->summary.unfitted++;
+		l->previous_at = NAN;
+	}
+	size_hysteresis(l);
+}
+
+/* ---- detection ---- */
+
+static void step(struct light *l, long bin)
+{
+	int32_t v = sum_at(l, bin);
+
+	if (l->rising) {
+		if (v > l->extreme) {
+			l->extreme = v;
+			l->extreme_bin = bin;
+		} else if (v < l->extreme - l->hysteresis) {
+			confirm(l, bin);
+			l->rising = false;
+			l->extreme = v;
+		}
+	} else if (v < l->extreme) {
+		l->extreme = v;
+	} else if (v > l->extreme + l->hysteresis) {
+		l->low = l->extreme;
+		l->rising = true;
+		l->extreme = v;
+		l->extreme_bin = bin;
+	}
+}
+
+/* The swing of the first periods sizes the hysteresis; then they are gone through. */
+static void warm_up(struct light *l, long bins)
+{
+	int32_t lo = INT32_MAX, hi = INT32_MIN;
+
+	for (long i = 0; i < bins; i++) {
+		int32_t v = sum_at(l, i);
+
+		lo = v < lo ? v : lo;
+		hi = v > hi ? v : hi;
+	}
+	l->swing = (double)hi - (double)lo;
+	size_hysteresis(l);
+	l->extreme = sum_at(l, 0);
+	l->warm = true;
+}
+
+static void detect(struct light *l, long from)
+{
+	if (!l->warm) {
+		if (l->binned < l->warm_up)
+			return;
+		warm_up(l, l->warm_up);
+		from = 0;
+	}
+	for (long bin = from; bin < l->binned; bin++)
+		step(l, bin);
+}
+
+static void end_stretch(struct light *l)
+{
+	if (!l->warm && l->binned > 0) {
+		warm_up(l, l->binned);
+		for (long bin = 0; bin < l->binned; bin++)
+			step(l, bin);
+	}
+	l->span += l->stretch > 1 ? l->last_at - l->first_at : 0.0;
+	l->intervals += l->stretch > 1 ? l->last_number - l->first_number : 0;
+}
+
+/* ---- intake ---- */
+
+static void make_room(struct light *l, uint32_t frames)
+{
+	long keep = l->reach > l->warm_up ? l->reach : l->warm_up, first = l->binned - keep;
+
+	if ((size_t)(l->fed - l->base * (long)l->bin) + frames <= l->room || first <= l->base)
+		return;
+	size_t shift = (size_t)(first - l->base), samples = (size_t)(l->fed - first * (long)l->bin);
+
+	memmove(l->samples, l->samples + shift * l->bin, samples * sizeof(*l->samples));
+	memmove(l->sums, l->sums + shift, (size_t)keep * sizeof(*l->sums));
+	l->base = first;
+}
+
+static void copy(const struct light *l, const int32_t *from, uint32_t frames, unsigned channels, int32_t *restrict to)
+{
+	if (channels == 1 && l->config.scale > 0.0 && l->shift == 0) {
+		memcpy(to, from, frames * sizeof(*to));
+		return;
+	}
+	from += l->config.position;
+	for (uint32_t i = 0; i < frames; i++) {
+		int32_t x = from[(size_t)i * channels] >> l->shift;
+
+		to[i] = l->config.scale > 0.0 ? x : -x;
+	}
+}
+
+void light_feed(struct light *light, const struct sample_block *block)
+{
+	struct light *l = light;
+	uint32_t skip = 0;
+
+	if (!l->started) {
+		l->started = true;
+		begin_stretch(l, block->first_index);
+	} else if (block->first_index > l->next_index) {
+		l->summary.gaps++;
+		end_stretch(l);
+		begin_stretch(l, block->first_index);
+	} else if (block->first_index < l->next_index) {
+		uint64_t old = l->next_index - block->first_index;
+
+		skip = old < block->frames ? (uint32_t)old : block->frames;
+	}
+	uint32_t frames = block->frames - skip;
+	long from = l->binned;
+
+	make_room(l, frames);
+	copy(l, block->counts + (size_t)skip * block->channels, frames, block->channels,
+	     l->samples + (l->fed - l->base * (long)l->bin));
+	l->fed += frames;
+	l->next_index += frames;
+	l->summary.samples += frames;
+	l->binned = l->fed / (long)l->bin;
+	if (l->bin == 16)
+		add_bins_16(l->samples + (from - l->base) * 16, (size_t)(l->binned - from), l->sums + (from - l->base));
+	else
+		add_bins(l->samples + (from - l->base) * (long)l->bin, (size_t)(l->binned - from), l->bin,
+			 l->sums + (from - l->base));
+	detect(l, from);
+}
+
+void light_finish(struct light *light, struct light_summary *ret)
+{
+	struct light *l = light;
+	uint64_t fitted;
+
+	end_stretch(l);
+	*ret = l->summary;
+	fitted = ret->strokes - ret->unfitted;
+	ret->rate_hz = l->intervals ? (double)l->intervals / l->span * l->config.fs_hz : NAN;
+	ret->peak_n = fitted ? l->peak_sum / (double)fitted : NAN;
+	ret->height_n = l->heights ? l->height_mean : NAN;
+	ret->height_sd_n = l->heights > 1 ? sqrt(l->height_m2 / (double)(l->heights - 1)) : NAN;
+	if (!l->heights)
+		ret->height_max_n = NAN;
+}

@@ -1,0 +1,667 @@
+/* Replay: the blocks of the force stream drive, the slow streams and the telemetry follow to each mark of a point.
+ * Leaves out what a difference means for an exit code (cli) and every estimate (estimating.c). */
+#include "rig/run/replay.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <math.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "rig/run/chain.h"
+#include "rig/run/estimating.h"
+#include "rig/run/judging.h"
+#include "rig/run/record_json.h"
+
+/* ---- inputs ---- */
+
+static void text_of(const struct record_file *file, struct bench_text *ret)
+{
+	*ret = (struct bench_text){.path = file->path, .text = file->text ? file->text : "", .len = file->len};
+}
+
+int replay_inputs_read(const struct record *record, struct replay_inputs *ret, struct err *err)
+{
+	struct bench_text plan = {.path = NULL}, bench = {.path = NULL}, phantom[BENCH_PHANTOMS_MAX];
+	struct replay_inputs inputs = {.plan = NULL};
+	unsigned phantoms = 0;
+
+	for (unsigned i = 0; i < record->files; i++) {
+		const struct record_file *file = &record->file[i];
+		if (strcmp(file->kind, "plan") == 0)
+			text_of(file, &plan);
+		else if (strcmp(file->kind, "bench") == 0)
+			text_of(file, &bench);
+		else if (strcmp(file->kind, "phantom") == 0 && phantoms < BENCH_PHANTOMS_MAX)
+			text_of(file, &phantom[phantoms++]);
+	}
+	if (!plan.path || !bench.path)
+		return err_set(err, -EBADMSG, "the run file does not hold its plan and bench");
+	int rc = plan_parse(plan.path, plan.text, plan.len, &inputs.plan, err);
+	if (!rc)
+		rc = bench_parse(&bench, phantom, phantoms, &inputs.bench, err);
+	if (!rc)
+		rc = plan_expand(inputs.plan, inputs.bench, &inputs.points, &inputs.point_count, err);
+	if (rc) {
+		replay_inputs_free(&inputs);
+		return rc;
+	}
+	*ret = inputs;
+	return 0;
+}
+
+void replay_inputs_free(struct replay_inputs *inputs)
+{
+	free(inputs->points);
+	bench_free(inputs->bench);
+	plan_free(inputs->plan);
+	*inputs = (struct replay_inputs){.plan = NULL};
+}
+
+/* ---- what is read ahead ---- */
+
+struct piece { /* of a slow stream: only the last frame of what arrived together counts */
+	struct sample_block block;
+	int32_t counts[CHANNELS_MAX];
+};
+
+struct ahead { /* a queue of pieces or of telemetry */
+	struct runfile_cursor *cursor;
+	bool ended;
+	size_t first, count, room, size;
+	char *at;
+};
+
+struct stroke_sum {
+	uint64_t count;
+	uint8_t digest[DIGEST_BYTES];
+	bool counted; /* the stored point is the attempt that counts */
+};
+
+struct replay {
+	struct runfile_reader *reader;
+	struct record *record;
+	struct estimating estimating;
+	unsigned device, force_stream;
+	struct ahead slow[STREAMS_MAX], telemetry;
+	unsigned row, mark; /* the next thing that was done */
+	struct record_point *stored;
+	struct stroke_sum *strokes; /* of each point */
+	struct digest digest;
+	struct replay_summary *summary;
+	void (*difference)(void *ctx, const char *text);
+	void *ctx;
+	struct err *err;
+};
+
+static bool carries_its_channels(const struct replay *r, const struct sample_block *block)
+{
+	for (unsigned i = 0; i < r->estimating.channel_count; i++) {
+		const struct channel *c = &r->estimating.channels[i];
+		if (c->stream == block->stream && c->position >= block->channels)
+			return false;
+	}
+	return true;
+}
+
+static void *ahead_push(struct ahead *ahead)
+{
+	if (ahead->first + ahead->count == ahead->room) {
+		size_t room = ahead->count * 2 + 64;
+		char *moved = malloc(room * ahead->size);
+		if (!moved)
+			return NULL;
+		if (ahead->count)
+			memcpy(moved, ahead->at + ahead->first * ahead->size, ahead->count * ahead->size);
+		free(ahead->at);
+		ahead->at = moved;
+		ahead->room = room;
+		ahead->first = 0;
+	}
+	return ahead->at + (ahead->first + ahead->count++) * ahead->size;
+}
+
+static void *ahead_head(const struct ahead *ahead)
+{
+	return ahead->count ? ahead->at + ahead->first * ahead->size : NULL;
+}
+
+static void ahead_pop(struct ahead *ahead)
+{
+	ahead->count--;
+	ahead->first = ahead->count ? ahead->first + 1 : 0;
+}
+
+static int push_block(void *ctx, const struct sample_block *block)
+{
+	struct piece *piece = ahead_push(ctx);
+	if (!piece)
+		return -ENOMEM;
+	piece->block = *block;
+	piece->block.first_index = block->first_index + block->frames - 1;
+	piece->block.frames = 1;
+	memcpy(piece->counts, &block->counts[(size_t)(block->frames - 1) * block->channels],
+	       block->channels * sizeof(piece->counts[0]));
+	return 0;
+}
+
+static int push_telemetry(void *ctx, const struct pen_telemetry *telemetry)
+{
+	struct pen_telemetry *row = ahead_push(ctx);
+	if (!row)
+		return -ENOMEM;
+	*row = *telemetry;
+	return 0;
+}
+
+static int refill(struct replay *r, struct ahead *ahead)
+{
+	int rc = 0;
+	while (ahead->cursor && !ahead->count && !ahead->ended && rc >= 0) {
+		rc = ahead == &r->telemetry ? runfile_next_telemetry(ahead->cursor, push_telemetry, ahead, r->err)
+					    : runfile_next_blocks(ahead->cursor, push_block, ahead, r->err);
+		ahead->ended = rc == 0;
+	}
+	return rc < 0 ? rc : 0;
+}
+
+/* The earliest piece that arrived before the mark, over all slow streams. */
+static int next_slow(struct replay *r, const struct record_mark *mark, struct ahead **ret)
+{
+	uint64_t earliest_ns = UINT64_MAX;
+	*ret = NULL;
+	for (unsigned i = 0; i < STREAMS_MAX; i++) {
+		int rc = refill(r, &r->slow[i]);
+		if (rc)
+			return rc;
+		const struct piece *piece = ahead_head(&r->slow[i]);
+		if (!piece || piece->block.first_index >= mark->index[i] || piece->block.host_ns >= earliest_ns)
+			continue;
+		earliest_ns = piece->block.host_ns;
+		*ret = &r->slow[i];
+	}
+	return 0;
+}
+
+static int feed_up_to(struct replay *r, const struct record_mark *mark)
+{
+	for (;;) {
+		struct ahead *ahead;
+		int rc = next_slow(r, mark, &ahead);
+		if (rc)
+			return rc;
+		if (!ahead)
+			break;
+		struct piece *piece = ahead_head(ahead);
+		if (!piece)
+			break;
+		piece->block.counts = piece->counts;
+		if (!carries_its_channels(r, &piece->block))
+			return err_set(r->err, -EBADMSG,
+				       "the run file holds a block without the channels of its stream");
+		estimating_block(&r->estimating, &piece->block);
+		ahead_pop(ahead);
+	}
+	while (r->estimating.telemetry_rows < mark->telemetry) {
+		int rc = refill(r, &r->telemetry);
+		const struct pen_telemetry *row = ahead_head(&r->telemetry);
+		if (rc || !row)
+			return rc;
+		estimating_telemetry(&r->estimating, row);
+		ahead_pop(&r->telemetry);
+	}
+	return 0;
+}
+
+/* ---- differences ---- */
+
+__attribute__((format(printf, 2, 3))) static void differs(struct replay *r, const char *fmt, ...)
+{
+	char text[ERR_TEXT_MAX];
+	va_list args;
+	va_start(args, fmt);
+	vsnprintf(text, sizeof(text), fmt, args);
+	va_end(args);
+	if (!r->summary->differences++)
+		snprintf(r->summary->first, sizeof(r->summary->first), "%s", text);
+	if (r->difference)
+		r->difference(r->ctx, text);
+}
+
+static void compare_real(struct replay *r, const char *where, const char *what, double stored, double again)
+{
+	if (memcmp(&stored, &again, sizeof(stored)) != 0 && !(isnan(stored) && isnan(again)))
+		differs(r, "%s: %s is %.17g in the file and %.17g derived again", where, what, stored, again);
+}
+
+static void compare_whole(struct replay *r, const char *where, const char *what, uint64_t stored, uint64_t again)
+{
+	if (stored != again)
+		differs(r, "%s: %s is %" PRIu64 " in the file and %" PRIu64 " derived again", where, what, stored,
+			again);
+}
+
+static void compare_text(struct replay *r, const char *where, const char *what, const char *stored, const char *again)
+{
+	if (strcmp(stored, again) != 0)
+		differs(r, "%s: %s is \"%.200s\" in the file and \"%.200s\" derived again", where, what, stored, again);
+}
+
+static void compare_result(struct replay *r, const char *where, const struct record_result *stored,
+			   const struct record_result *again)
+{
+	const struct result *a = &stored->result, *b = &again->result;
+	char at[200], line[48];
+	snprintf(at, sizeof(at), "%.100s %s %s", where, a->name, a->method);
+	compare_text(r, where, "the name of a result", a->name, b->name);
+	compare_text(r, at, "method", a->method, b->method);
+	compare_real(r, at, "value", a->value, b->value);
+	compare_real(r, at, "standard uncertainty", a->u, b->u);
+	compare_real(r, at, "degrees of freedom", a->dof, b->dof);
+	compare_real(r, at, "coverage factor", a->k, b->k);
+	compare_real(r, at, "expanded uncertainty", a->expanded_u, b->expanded_u);
+	compare_whole(r, at, "n", a->n, b->n);
+	compare_whole(r, at, "valid", a->valid, b->valid);
+	compare_whole(r, at, "trusted", a->trusted, b->trusted);
+	compare_text(r, at, "reason", a->reason, b->reason);
+	compare_whole(r, at, "budget lines", a->budget_lines, b->budget_lines);
+	for (unsigned i = 0; i < a->budget_lines && i < b->budget_lines; i++) {
+		snprintf(line, sizeof(line), "budget: %s", a->budget[i].name);
+		compare_real(r, at, line, a->budget[i].u, b->budget[i].u);
+	}
+	compare_whole(r, at, "outcome", stored->judgement.outcome, again->judgement.outcome);
+	compare_real(r, at, "margin", stored->judgement.margin, again->judgement.margin);
+}
+
+static void compare_results(struct replay *r, const char *where, const struct record_result *stored, unsigned count,
+			    const struct record_result *again, unsigned count_again)
+{
+	compare_whole(r, where, "the number of results", count, count_again);
+	for (unsigned i = 0; i < count && i < count_again; i++)
+		compare_result(r, where, &stored[i], &again[i]);
+}
+
+static void compare_point_members(struct replay *r, const char *where, const struct record_point *a,
+				  const struct record_point *b)
+{
+	for (unsigned i = 0; i < POINT_PHASES; i++) {
+		compare_whole(r, where, "the first sample of a phase", a->phase_index[i], b->phase_index[i]);
+		compare_real(r, where, "the place of a command", a->command_index[i], b->command_index[i]);
+	}
+	compare_whole(r, where, "the last sample", a->end_index, b->end_index);
+	compare_whole(r, where, "measured", a->measured, b->measured);
+	compare_whole(r, where, "outcome", a->outcome, b->outcome);
+	compare_text(r, where, "reason", a->reason, b->reason);
+	compare_results(r, where, a->result, a->results, b->result, b->results);
+}
+
+static void point_name(const struct record_point *point, char *ret, size_t size)
+{
+	snprintf(ret, size, "point %u, attempt %u (%.6g mm, %.6g Hz)", point->plan.number + 1, point->attempt,
+		 point->plan.depth_mm, point->plan.rate_hz);
+}
+
+/* As text both have gone the road into the file; where that is the same, everything is. */
+static int compare_point(struct replay *r, const struct record_point *stored, struct record_point *again)
+{
+	char *before = NULL, *after = NULL, where[96];
+	int rc = point_to_json(stored, &before, r->err);
+	if (!rc)
+		rc = point_to_json(again, &after, r->err);
+	if (!rc)
+		rc = point_from_json(after, strlen(after), again, r->err);
+	if (!rc && strcmp(before, after) != 0) {
+		unsigned differences = r->summary->differences;
+		point_name(stored, where, sizeof(where));
+		compare_point_members(r, where, stored, again);
+		if (r->summary->differences == differences)
+			differs(r, "%s: not stored as it is derived again", where);
+	}
+	free(before);
+	free(after);
+	return rc;
+}
+
+/* ---- points ---- */
+
+static void digest_stroke(struct digest *digest, const struct stroke *stroke)
+{
+	const double reals[] = {stroke->instant, stroke->height_n, stroke->depth_mm, stroke->protrusion_mm,
+				stroke->misfit_n};
+	digest_number(digest, stroke->number);
+	digest_number(digest, stroke->phase);
+	for (unsigned i = 0; i < sizeof(reals) / sizeof(reals[0]); i++) {
+		double real = isnan(reals[i]) ? NAN : reals[i];
+		digest_raw(digest, &real, sizeof(real));
+	}
+}
+
+static void on_stroke(void *ctx, const struct stroke *stroke)
+{
+	struct replay *r = ctx;
+	r->strokes[r->row].count++;
+	digest_stroke(&r->digest, stroke);
+}
+
+static int begin_point(struct replay *r, struct record_point *point)
+{
+	*r->stored = *point;
+	point->measured = point->collected = false;
+	point->results = 0;
+	point->outcome = OUTCOME_PASS;
+	memset(point->result, 0, sizeof(point->result));
+	for (unsigned i = 0; i < POINT_PHASES; i++) {
+		point->phase_index[i] = UINT64_MAX;
+		point->command_index[i] = NAN;
+	}
+	digest_begin(&r->digest);
+	int rc = estimating_begin(&r->estimating, point, r->stored->mark[MARK_OPEN].host_ns, on_stroke, r);
+	return rc ? err_set(r->err, rc, "point %u cannot be measured again: %s", point->plan.number + 1, strerror(-rc))
+		  : 0;
+}
+
+static void end_point(struct replay *r, struct record_point *point)
+{
+	estimating_end(&r->estimating, point, r->stored->mark[MARK_CLOSE].host_ns, r->stored->collected);
+	digest_end(&r->digest, r->strokes[r->row].digest);
+	judge_supersede(r->record, r->row);
+	r->summary->points++;
+	r->summary->results += point->results;
+	r->summary->strokes += r->strokes[r->row].count;
+}
+
+static bool is_closed(const struct record_point *point)
+{
+	return point->mark[MARK_OPEN].host_ns != UINT64_MAX && point->mark[MARK_CLOSE].host_ns != UINT64_MAX;
+}
+
+/* The mark that comes next, of the point at hand or of the first one after it that ended. NULL: none is left. */
+static const struct record_mark *next_mark(struct replay *r)
+{
+	for (; r->row < r->record->points; r->row++, r->mark = MARK_OPEN) {
+		const struct record_point *point = r->mark == MARK_OPEN ? &r->record->point[r->row] : r->stored;
+		for (; is_closed(point) && r->mark < POINT_MARKS; r->mark++)
+			if (point->mark[r->mark].host_ns != UINT64_MAX)
+				return &point->mark[r->mark];
+	}
+	return NULL;
+}
+
+static int do_mark(struct replay *r, const struct record_mark *mark)
+{
+	struct record_point *point = &r->record->point[r->row];
+	int rc = feed_up_to(r, mark);
+	if (rc)
+		return rc;
+	if (r->mark == MARK_OPEN)
+		rc = begin_point(r, point);
+	else if (r->mark == MARK_CLOSE)
+		end_point(r, point);
+	else
+		estimating_phase(&r->estimating, point, (enum point_phase)(r->mark - MARK_FIRST_PHASE), mark->host_ns);
+	/* Which attempt counts is known after the last one: compare_counts(). */
+	r->stored->counts = point->counts;
+	if (!rc && r->mark == MARK_CLOSE)
+		rc = compare_point(r, r->stored, point);
+	r->mark++;
+	return rc;
+}
+
+static int on_force(void *ctx, const struct sample_block *block)
+{
+	struct replay *r = ctx;
+	for (const struct record_mark *mark;
+	     (mark = next_mark(r)) && mark->index[r->force_stream] <= block->first_index;) {
+		int rc = do_mark(r, mark);
+		if (rc)
+			return rc;
+	}
+	r->summary->frames += block->frames;
+	estimating_block(&r->estimating, block);
+	return 0;
+}
+
+/* ---- the whole run ---- */
+
+struct stroke_walk {
+	struct digest digest;
+	uint64_t count;
+};
+
+static int on_stored_stroke(void *ctx, const struct stroke *stroke)
+{
+	struct stroke_walk *walk = ctx;
+	walk->count++;
+	digest_stroke(&walk->digest, stroke);
+	return 0;
+}
+
+static int compare_strokes(struct replay *r)
+{
+	for (unsigned i = 0; i < r->record->points; i++) {
+		struct stroke_walk walk = {.count = 0};
+		uint8_t digest[DIGEST_BYTES];
+		char where[96];
+		if (!is_closed(&r->record->point[i]))
+			continue;
+		digest_begin(&walk.digest);
+		int rc = runfile_each_stroke(r->reader, i, on_stored_stroke, &walk, r->err);
+		if (rc)
+			return rc;
+		digest_end(&walk.digest, digest);
+		point_name(&r->record->point[i], where, sizeof(where));
+		compare_whole(r, where, "the number of strokes", walk.count, r->strokes[i].count);
+		if (walk.count == r->strokes[i].count && memcmp(digest, r->strokes[i].digest, sizeof(digest)) != 0)
+			differs(r, "%s: its strokes are others than those in the file", where);
+	}
+	return 0;
+}
+
+static void compare_counts(struct replay *r)
+{
+	for (unsigned i = 0; i < r->record->points; i++) {
+		char where[96];
+		point_name(&r->record->point[i], where, sizeof(where));
+		compare_whole(r, where, "whether it counts", r->strokes[i].counted, r->record->point[i].counts);
+	}
+}
+
+static int compare_sweep(struct replay *r, unsigned i, const struct record_sweep *stored, struct record_sweep *again)
+{
+	char *text, where[64];
+	int rc = sweep_to_json(again, &text, r->err);
+	if (rc)
+		return rc;
+	rc = sweep_from_json(text, strlen(text), again, r->err);
+	free(text);
+	snprintf(where, sizeof(where), "sweep %u", i + 1);
+	if (!rc)
+		compare_results(r, where, stored->result, stored->results, again->result, again->results);
+	r->summary->results += again->results;
+	return rc;
+}
+
+static int compare_sweeps(struct replay *r, const struct replay_inputs *inputs)
+{
+	struct record *record = r->record;
+	struct record_sweep *stored = record->sweep;
+	unsigned count = record->sweeps;
+	int rc = 0;
+
+	record->sweep = NULL;
+	record->sweeps = record->sweep_room = 0;
+	sweeps_collect(record, inputs->plan, inputs->points, inputs->point_count);
+	compare_whole(r, "the run", "the number of sweeps", count, record->sweeps);
+	for (unsigned i = 0; !rc && i < count && i < record->sweeps; i++)
+		rc = compare_sweep(r, i, &stored[i], &record->sweep[i]);
+	free(stored);
+	return rc;
+}
+
+static void compare_clock(struct replay *r)
+{
+	struct record_device *device = &r->record->device[r->device];
+	double rel, u_rel, ppm = NAN, u_ppm = NAN;
+	if (sample_clock_rate(&r->estimating.clock, &rel, &u_rel) == 0) {
+		ppm = rel * 1e6;
+		u_ppm = u_rel * 1e6;
+	}
+	compare_real(r, "the sample clock", "its deviation in ppm", device->clock_ppm, ppm);
+	compare_real(r, "the sample clock", "its uncertainty in ppm", device->clock_u_ppm, u_ppm);
+	compare_whole(r, "the sample clock", "\"applied\"", device->clock_applied, r->estimating.clock_applied);
+}
+
+static void compare_verdict(struct replay *r, const struct plan *plan)
+{
+	struct record *record = r->record;
+	enum outcome verdict = record->dut_verdict;
+	bool has_verdict = record->has_verdict;
+	char reason[sizeof(record->verdict_reason)], clean[sizeof(reason)];
+	snprintf(reason, sizeof(reason), "%s", record->verdict_reason);
+	record_judge(record, plan);
+	compare_whole(r, "the run", "whether there is a verdict", has_verdict, record->has_verdict);
+	compare_text(r, "the run", "the verdict", outcome_name(verdict), outcome_name(record->dut_verdict));
+	compare_text(r, "the run", "the verdict's reason", reason,
+		     text_clean(record->verdict_reason, clean, sizeof(clean)));
+}
+
+static int compare_rest(struct replay *r, const struct replay_inputs *inputs)
+{
+	bool final = runfile_is_final(r->reader);
+	compare_counts(r);
+	int rc = compare_strokes(r);
+	if (!rc && final)
+		rc = compare_sweeps(r, inputs);
+	if (!rc && final && r->stored)
+		compare_clock(r);
+	if (!rc)
+		compare_verdict(r, final ? inputs->plan : NULL);
+	return rc;
+}
+
+static int open_streams(struct replay *r)
+{
+	int rc = runfile_telemetries(r->reader, &r->telemetry.cursor, r->err);
+	r->telemetry.size = sizeof(struct pen_telemetry);
+	for (unsigned i = 0; !rc && i < STREAMS_MAX; i++) {
+		r->slow[i].size = sizeof(struct piece);
+		if (i != r->force_stream)
+			rc = runfile_blocks(r->reader, r->device, i, &r->slow[i].cursor, r->err);
+	}
+	return rc;
+}
+
+static void release(struct replay *r)
+{
+	estimating_release(&r->estimating);
+	for (unsigned i = 0; i <= STREAMS_MAX; i++) {
+		struct ahead *ahead = i < STREAMS_MAX ? &r->slow[i] : &r->telemetry;
+		runfile_cursor_free(ahead->cursor);
+		free(ahead->at);
+	}
+	free(r->strokes);
+	free(r->stored);
+}
+
+static int play(struct replay *r)
+{
+	int rc = open_streams(r);
+	if (!rc)
+		rc = runfile_each_block(r->reader, r->device, r->force_stream, on_force, r, r->err);
+	for (const struct record_mark *mark; !rc && (mark = next_mark(r));)
+		rc = do_mark(r, mark);
+	return rc;
+}
+
+static const struct record_device *find_sensor(const struct record *record)
+{
+	for (unsigned i = 0; i < record->devices; i++)
+		if (strcmp(record->device[i].role, "load_sensor") == 0)
+			return &record->device[i];
+	return NULL;
+}
+
+/* A damaged or forged file must not index past a table. */
+static bool is_sound(const struct record *record, const struct record_device *sensor,
+		     const struct replay_inputs *inputs)
+{
+	for (unsigned i = 0; i < sensor->channels; i++) {
+		const struct channel *c = &sensor->channel[i];
+		if (c->stream >= STREAMS_MAX || c->position >= CHANNELS_MAX || c->bits < 2 || c->bits > 32 ||
+		    !(c->rate_hz > 0) || c->scale == 0)
+			return false;
+	}
+	for (unsigned i = 0; i < record->points; i++) {
+		const struct plan_point *p = &record->point[i].plan;
+		if (p->step >= inputs->plan->steps || p->phantom < 0 || p->phantom >= (int)inputs->bench->phantoms)
+			return false;
+	}
+	return true;
+}
+
+static int begin(struct replay *r, const struct replay_inputs *inputs)
+{
+	const struct record_device *sensor = find_sensor(r->record);
+	unsigned points = r->record->points;
+	if (!sensor)
+		return err_set(r->err, -EBADMSG, "the run file names no load sensor");
+	if (!is_sound(r->record, sensor, inputs))
+		return err_set(
+			r->err, -EBADMSG,
+			"the run file names a channel, step or phantom that cannot be: it was changed or damaged");
+	int rc = estimating_init(&r->estimating, inputs->plan, inputs->bench, sensor->channel, sensor->channels,
+				 r->record->host_clock_synchronised, r->err);
+	if (rc)
+		return rc;
+	r->device = (unsigned)(sensor - r->record->device);
+	r->force_stream = sensor->channel[r->estimating.force].stream;
+	r->strokes = calloc(points + 1, sizeof(*r->strokes));
+	r->stored = calloc(1, sizeof(*r->stored));
+	if (!r->strokes || !r->stored)
+		return err_set(r->err, -ENOMEM, "out of memory");
+	for (unsigned i = 0; i < points; i++) {
+		r->strokes[i].counted = r->record->point[i].counts;
+		r->summary->open += !is_closed(&r->record->point[i]);
+		r->record->point[i].counts = false;
+	}
+	return 0;
+}
+
+int replay_run(struct runfile_reader *reader, struct record *record, const struct replay_inputs *inputs,
+	       void (*difference)(void *ctx, const char *text), void *ctx, struct replay_summary *ret, struct err *err)
+{
+	struct replay_summary summary = {.points = 0};
+	struct replay replay = {.reader = reader,
+				.record = record,
+				.summary = &summary,
+				.difference = difference,
+				.ctx = ctx,
+				.err = err};
+	int rc = 0;
+
+	/* A run that was refused before its sensor told its channels has nothing to derive. */
+	const struct record_device *sensor = find_sensor(record);
+	if (record->points || (sensor && sensor->channels)) {
+		rc = begin(&replay, inputs);
+		if (!rc)
+			rc = play(&replay);
+	}
+	if (!rc)
+		rc = compare_rest(&replay, inputs);
+	release(&replay);
+	if (!rc)
+		*ret = summary;
+	return rc;
+}
+
+void replay_judge(struct record *record, const struct plan *plan)
+{
+	for (unsigned i = 0; i < record->points; i++)
+		if (is_closed(&record->point[i]))
+			judge_point(plan, &record->point[i], record->point[i].collected);
+	for (unsigned i = 0; i < record->sweeps; i++)
+		judge_results(plan, record->sweep[i].step, record->sweep[i].result, record->sweep[i].results);
+	record_judge(record, plan);
+}

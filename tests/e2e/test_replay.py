@@ -1,0 +1,302 @@
+#!/usr/bin/python3
+"""A run derived again from its file is the same, bit for bit, whatever the bench, the seed, the faults, and as far as a killed
+run got; what was changed is found and named; other limits give another verdict beside the old; exports read back as what was
+stored, and a recording that was exported comes back by import with the same figures."""
+import json
+import math
+import os
+import re
+import shutil
+import signal
+import sqlite3
+import subprocess
+import sys
+import tempfile
+import wave
+from pathlib import Path
+
+import h5py
+import jsonschema
+import numpy as np
+
+import rig
+
+SAME = "every result is the same, bit for bit"
+REPORT_SCHEMA = json.loads((rig.ROOT / "reports/schema/report.schema.json").read_text())
+LIMITS_SCHEMA = json.loads((rig.ROOT / "reports/schema/limits.schema.json").read_text())
+
+
+def penrig(*args):
+    return subprocess.run([str(rig.PENRIG), *map(str, args)], stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=120)
+
+
+def counted(out):
+    found = re.search(r"bit for bit: (\d+) results and (\d+) strokes of (\d+) points?, derived again from (\d+) samples", out)
+    return tuple(map(int, found.groups())) if found else None
+
+
+def check_same(check, label, run):
+    done = penrig("analyze", run.run_file)
+    if not check(SAME in done.stdout, f"{label}: derived again: exit {done.returncode}: {done.stdout[-600:]}{done.stderr[-300:]}"):
+        return
+    points = run.report["points"]
+    results = sum(len(p["results"]) for p in points) + sum(len(s["results"]) for s in run.report["sweeps"])
+    check(done.returncode == run.status, f"{label}: analyze exits {done.returncode}, the run {run.status}")
+    check(counted(done.stdout)[0] == results, f"{label}: {counted(done.stdout)[0]} results derived, {results} in the report")
+    check(counted(done.stdout)[2] == len(points), f"{label}: {len(points)} points, said: {done.stdout[:200]}")
+
+
+# ---- bit for bit
+
+FAULTS = ["unplug:sensor@6.5", "unplug:pen@6.5", "silent:sensor@6.5", "garbage:sensor@6.5", "bit-flips:sensor@6.5", "stall@6.5",
+          "stuck@6.5", "saturated@6.5", "dropped-frames@6.5", "slow-clock@0", "missed-strokes@6.5"]
+
+def test_same(check):
+    # faults leave attempts, gaps, conditions and inconclusive points behind: every road out of a point is derived again
+    worlds = [(bench, seed, ()) for bench in ("virtual-usb.json", "virtual-serial.json", "virtual-mixed.json") for seed in (1, 2, 3)]
+    for seed, fault in enumerate(FAULTS, 1):
+        worlds += [("virtual-usb.json", seed, (fault,)), ("virtual-serial.json", seed, (fault,))]
+    jobs = [lambda w=w: rig.run_plan("demo.json", bench=w[0], seed=w[1], faults=w[2]) for w in worlds]
+    for world, run in zip(worlds, rig.in_parallel(jobs)):
+        label = f"demo on {world[0]}, seed {world[1]} {' '.join(world[2])}"
+        if check(run.run_file is not None and run.report is not None, f"{label}: a run file stands: {run.err[-300:]}"):
+            check_same(check, label, run)
+    check_same(check, "conformance", rig.run_plan("conformance.json"))
+    gone = rig.run_plan("demo.json", clamp="PEN-GOOD-02")
+    if check(gone.status == 4 and gone.run_file is not None, f"a pen that is not there, and a run file that says so: {gone.status}"):
+        check_same(check, "a run that measured nothing", gone)
+
+
+# ---- killed
+
+def test_killed(check):
+    folder = Path(tempfile.mkdtemp(prefix="pr"))
+    bench = rig.own_bench("virtual-usb.json", folder)
+    read_end, write_end = os.pipe()
+    child = subprocess.Popen([rig.PENRIG_A, "--bench", bench, "--seed", "4", "--truth", folder / "t", "--virtual-dut", "PEN-GOOD-01",
+                              "--", "run", rig.FIXTURES / "plans/conformance.json", "--bench", bench, "--dut", "PEN-GOOD-01",
+                              "--output-dir", folder, "--name", "killed", "--no-input", "--progress-fd", str(write_end)],
+                             stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, pass_fds=(write_end,))
+    os.close(write_end)
+    finished = 0
+    with os.fdopen(read_end) as events:
+        for line in events:
+            finished += json.loads(line).get("event") == "point"
+            if finished == 20:
+                break
+        child.kill()
+    check(child.wait() == -signal.SIGKILL, f"killed after {finished} points")
+    done = penrig("analyze", folder / "killed.penrig")
+    said = counted(done.stdout)
+    check(said is not None and said[2] >= 5, f"a killed file is derived as far as points ended: {done.stdout[:300]}{done.stderr[:300]}")
+    check(done.returncode == 130, f"its exit code is that of an interrupted run: {done.returncode}")
+
+
+# ---- changed
+
+def change_point(path, row, change):
+    db = sqlite3.connect(path)
+    seq, data = db.execute("SELECT seq, data FROM item WHERE kind='point' AND key=? ORDER BY seq DESC LIMIT 1", (row,)).fetchone()
+    point = json.loads(data)
+    change(point)
+    db.execute("UPDATE item SET data=? WHERE seq=?", (json.dumps(point).encode(), seq))
+    db.commit()
+    db.close()
+
+
+def test_changed(check, run):
+    folder = Path(tempfile.mkdtemp(prefix="pr"))
+    index = next(i for i, r in enumerate(run.report["points"][2]["results"])
+                 if r["measurand"] == "depth_mm" and r["method"] == "force_equivalent")
+
+    def nudge(point):
+        value = point["result"][index]["result"]["value"]
+        point["result"][index]["result"]["value"] = math.nextafter(value, 9) if hasattr(math, "nextafter") else value * (1 + 2e-16)
+
+    path = Path(shutil.copy(run.run_file, folder / "nudged.penrig"))
+    change_point(path, 2, nudge)
+    done = penrig("analyze", path)
+    check(done.returncode == 7, f"one bit of one result: exit {done.returncode}")
+    check(SAME not in done.stdout and "point 3, attempt 1" in done.stdout and "depth_mm force_equivalent: value is" in done.stdout,
+          f"one bit of one result is named: {done.stdout[:400]}")
+    check("1 differences" in done.stdout, f"and nothing else is: {done.stdout[-300:]}")
+    check(penrig("analyze", path, "--limits", tight(folder)).returncode == 7, "such a file is not judged anew")
+
+    def shift(point):
+        point["mark"][3]["index"][0] = str(int(point["mark"][3]["index"][0]) + 1)
+
+    path = Path(shutil.copy(run.run_file, folder / "shifted.penrig"))
+    change_point(path, 2, shift)
+    check(penrig("analyze", path).returncode == 7, "a window that begins one sample later is found")
+
+
+# ---- other limits
+
+def limits(folder, name, *entries):
+    path = Path(folder) / f"{name}.json"
+    document = {"kind": "penrig/limits/1", "name": name, "limits": list(entries)}
+    jsonschema.validate(document, LIMITS_SCHEMA)
+    path.write_text(json.dumps(document))
+    return path
+
+
+def tight(folder):
+    return limits(folder, "tight", {"measurand": "depth_error_mm", "unit": "mm", "lower": -0.0001, "upper": 0.0001})
+
+
+def test_limits(check, run):
+    folder = Path(tempfile.mkdtemp(prefix="pr"))
+    path = Path(shutil.copy(run.run_file, folder / "run.penrig"))
+    before = penrig("show", "--json", path).stdout
+    wide = limits(folder, "wide", {"measurand": "depth_error_mm", "unit": "mm", "lower": -1, "upper": 1})
+    done = penrig("analyze", path, "--limits", tight(folder))
+    check(done.returncode == 1, f"tight limits fail the pen: {done.returncode}: {done.stderr}")
+    check(penrig("analyze", path, "--limits", wide).returncode == 0, "wide ones pass it")
+    check("nothing is appended" in penrig("analyze", path, "--limits", wide).stdout, "the same again is not appended twice")
+    for name, verdict in (("tight", "fail"), ("wide", "pass")):
+        report = json.loads((folder / f"run.limits-{name}.report.json").read_text())
+        jsonschema.validate(report, REPORT_SCHEMA)
+        check(report["dut_verdict"] == verdict and report["judged_anew"]["limits"] == name, f"the report of {name} says {verdict}")
+        bounds = {(r["measurand"], r["limits"]["upper"]) for p in report["points"] for r in p["results"] if r["limits"]}
+        check(len(bounds) == 1, f"only the limits of the file are met: {bounds}")
+    shown = penrig("show", path).stdout
+    check(re.search(r"^  1 .* tight: fail", shown, re.M) and re.search(r"^  2 .* wide: pass", shown, re.M), f"show lists both: {shown[-900:]}")
+    check(penrig("show", "--json", path).stdout == before, "the run's own report is the same as before")
+    check(penrig("show", "--verify", path).returncode == 0, "the chain holds with the new entries")
+    check(penrig("analyze", path).returncode == run.status, "without --limits the run's own verdict holds")
+    other = limits(folder, "tight", {"measurand": "depth_error_mm", "unit": "mm", "lower": -2, "upper": 2})
+    done = penrig("analyze", path, "--limits", other)
+    check(done.returncode == 2 and "never overwritten" in done.stderr, f"another file of the same name: {done.returncode} {done.stderr}")
+    bad = folder / "bad.json"
+    for text, why in (('{"kind": "penrig/limits/1", "name": "x", "limits": [{"measurand": "depth_mm", "unit": "mm"}]}', "no bounds"),
+                      ('{"kind": "penrig/limits/1", "name": "a/b", "limits": [{"measurand": "depth_mm", "unit": "mm", "upper": 1}]}', "letters"),
+                      ('{"kind": "penrig/plan/1", "name": "x", "limits": []}', "limits file")):
+        bad.write_text(text)
+        done = penrig("analyze", path, "--limits", bad)
+        check(done.returncode == 2 and why in done.stderr and "bad.json:" in done.stderr, f"refused, {why}: {done.returncode} {done.stderr}")
+
+
+# ---- export
+
+def stored_frames(path, stream):
+    """How many frames the file's tables hold: by the documented form, without penrig."""
+    db = sqlite3.connect(path)
+    frames = db.execute("SELECT sum(frames) FROM block WHERE stream=?", (stream,)).fetchone()[0]
+    db.close()
+    return frames
+
+
+def test_export(check, run):
+    stem = Path(tempfile.mkdtemp(prefix="pr")) / "out"
+    for form in ("csv", "npy", "hdf5", "wav"):
+        done = penrig("export", run.run_file, "--format", form, "--output", stem)
+        check(done.returncode == 0, f"export {form}: {done.stderr}")
+    channels = next(d["channels"] for d in run.report["devices"] if d["channels"])
+    force = next(c for c in channels if c["name"] == "force")
+    samples = np.load(f"{stem}.stream0.npy")
+    check(samples.dtype.names[:3] == ("index", "time_s", "force"), f"npy columns {samples.dtype.names}")
+    check(len(samples) == stored_frames(run.run_file, 0), "npy has every stored frame")
+    check(np.array_equal(samples["index"], np.arange(len(samples))), "without a hole")
+    counts = (samples["force"] - force["offset"]) / force["scale"]
+    check(np.max(np.abs(counts - np.round(counts))) < 1e-3, "npy values are counts times the scale")
+    with h5py.File(f"{stem}.h5") as h5:
+        check(np.array_equal(h5["stream0/force"][:], samples["force"]), "hdf5 and npy hold the same force")
+        attrs = h5["stream0/force"].attrs
+        check(attrs["units"] == "N" and attrs["scale"] == force["scale"], f"hdf5 units {dict(attrs)}")
+        check(h5["strokes/depth_mm"].attrs["units"] == "mm" and h5["telemetry/rate_hz"].attrs["units"] == "Hz", "hdf5 units of tables")
+        check(h5.attrs["dut"] == run.report["dut"], "hdf5 names the pen")
+        strokes = h5["strokes/height_n"].shape[0]
+    text = np.genfromtxt(f"{stem}.stream0.csv", delimiter=",", skip_header=1, usecols=(0, 2))
+    check(np.allclose(text[:, 1], samples["force"], rtol=1e-9, atol=0) and len(text) == len(samples), "csv holds the same force")
+    rows = Path(f"{stem}.strokes.csv").read_text().splitlines()
+    check(len(rows) - 1 == strokes == len(np.load(f"{stem}.strokes.npy")), f"{strokes} strokes in each format")
+    with wave.open(f"{stem}.stream0.wav") as sound:
+        check((sound.getframerate(), sound.getnframes(), sound.getsampwidth()) == (force["rate_hz"], len(samples), force["bits"] // 8),
+              f"wav {sound.getparams()}")
+        frame = sound.readframes(1)
+    first = int.from_bytes(frame[:force["bits"] // 8], "little", signed=True)
+    sidecar = json.loads(Path(f"{stem}.stream0.wav.json").read_text())["channels"][0]
+    check(sidecar["offset"] + sidecar["scale"] * first == samples["force"][0], "the first wav sample by its scale is the first force")
+    done = penrig("export", run.run_file, "--output", "/nonexistent/x")
+    check(done.returncode == 6 and "/nonexistent/x" in done.stderr, f"a folder that is not there: {done.returncode} {done.stderr}")
+    return samples, force
+
+
+# ---- import
+
+ONE = {"kind": "penrig/plan/1", "name": "one", "steps": [{"name": "one", "depth_mm": [0], "rate_hz": [0], "tare_s": 0.25,
+                                                           "settle_s": 0.5, "measure_s": 1}],
+       "limits": [{"measurand": "depth_error_mm", "unit": "mm", "lower": -0.15, "upper": 0.15}]}
+
+
+def figure(report, name, method):
+    return rig.result(report["points"][0], name, method)
+
+
+def test_import(check, run, samples, force):
+    folder = Path(tempfile.mkdtemp(prefix="pr"))
+    bench = rig.own_bench("virtual-usb.json", folder)
+    point = run.report["points"][1]
+    window = {k: int(v) for k, v in point["window"].items() if isinstance(v, str)}
+    cut = samples[(samples["index"] >= window["tare_index"]) & (samples["index"] < window["end_index"])]
+    np.round((cut["force"] - force["offset"]) / force["scale"]).astype("<i4").tofile(folder / "point.i32")
+    np.savetxt(folder / "point.csv", np.column_stack((cut["time_s"], cut["force"])), delimiter=";", fmt="%.10g", header="t;N")
+    half = 10 / 32767
+    np.round(cut["force"] / half).astype("<i2").tofile(folder / "point.i16")
+    plan = folder / "one.json"
+    ONE["steps"][0].update(depth_mm=[point["setpoint"]["depth_mm"]], rate_hz=[point["setpoint"]["rate_hz"]])
+    plan.write_text(json.dumps(ONE))
+    at = lambda key: (window[key] - window["tare_index"]) / force["rate_hz"]
+    common = ["--rate", force["rate_hz"], "--tare-until", at("spin_up_index"), "--start", at("spin_up_index"), "--measure-from",
+              at("first_index"), "--measure-to", at("coast_index"), "--bench", bench, "--plan", plan, "--dut", "PEN-GOOD-01", "-o", folder]
+    forms = {"i32": ["--scale", force["scale"], "--offset", force["offset"]], "csv": ["--scale", 1, "--column", 2],
+             "i16": ["--scale", half]}
+    depth, rate = figure({"points": [point]}, "depth_mm", "force_equivalent"), figure({"points": [point]}, "stroke_rate_hz", "realised")
+    for form, scale in forms.items():
+        done = penrig("import", folder / f"point.{form}", "--format", form, *scale, *common, "--name", form)
+        if not check(done.returncode == 3, f"import {form}: exit {done.returncode}: {done.stderr}"):
+            continue
+        report = json.loads((folder / f"{form}.report.json").read_text())
+        jsonschema.validate(report, REPORT_SCHEMA)
+        check(report["dut_verdict"] == "inconclusive" and report["imported"]["format"] == form and not report["stop"]["moved"],
+              f"import {form}: never a pass, and it says where it came from: {report['verdict_reason']}")
+        check(report["points"][0]["outcome"] == "pass", f"import {form}: the point itself is within its limits")
+        d, r = figure(report, "depth_mm", "force_equivalent"), figure(report, "stroke_rate_hz", "realised")
+        # csv and i32 keep every digit; 16 bits quantise by a tenth of the noise
+        close = 2e-4 if form == "i16" else 2e-6
+        check(abs(d["value"] - depth["value"]) <= close and d["n"] == depth["n"], f"import {form}: depth {d['value']} against {depth['value']}")
+        check(abs(r["value"] / rate["value"] - 1) <= 2e-5, f"import {form}: rate {r['value']} against {rate['value']}")
+        done = penrig("analyze", folder / f"{form}.penrig")
+        check(SAME in done.stdout and done.returncode == 3, f"import {form}: derived again: {done.returncode} {done.stdout[:300]}{done.stderr}")
+        check("not a supervised run" in penrig("show", folder / f"{form}.penrig").stdout, f"import {form}: show says so")
+    done = penrig("analyze", folder / "i32.penrig", "--limits", limits(folder, "wide", ONE["limits"][0]))
+    check(done.returncode == 3, f"judged by wide limits an import still does not pass: {done.returncode}")
+    done = penrig("analyze", folder / "i32.penrig", "--limits", tight(folder))
+    check(done.returncode == 1, f"what it fails, it fails: {done.returncode}")
+    long = [*common]
+    long[long.index("--measure-to") + 1] = 1e6
+    refused = [(["--scale", 1, *long], "the window ends at"), (["--scale", 0, *common], "must mean some force"),
+               (["--scale", 1, *common, "--start", 0], "the times must rise"), (["--scale", "x", *common], "must be a number"),
+               (["--scale", 1, *common, "--plan", rig.FIXTURES / "plans/demo.json"], "a recording is one"),
+               (["--scale", 1, *common, "--recorded", "1990-02-30"], "must be a date")]
+    for i, (args, why) in enumerate(refused):
+        done = penrig("import", folder / "point.i32", "--format", "i32", *args, "--name", f"refused{i}")
+        check(done.returncode == 2 and why in done.stderr, f"refused, {why}: {done.returncode} {done.stderr}")
+    done = penrig("import", folder / "point.i32", "--format", "i32", "--scale", 1, *common, "--recorded", "2150-01-01", "--name", "late")
+    check(done.returncode == 8, f"a calibration that was overdue then: {done.returncode} {done.stderr}")
+
+
+def main():
+    check = rig.Checks()
+    run = rig.run_plan("demo.json", seed=2)
+    test_same(check)
+    test_killed(check)
+    test_changed(check, run)
+    test_limits(check, run)
+    samples, force = test_export(check, run)
+    test_import(check, run, samples, force)
+    check.end()
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,213 @@
+/* The road from samples to results: what must not matter (the order of streams that arrived together), what must be
+ * kept for replay (the marks), and limits that take the plan's place. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+
+#include <cmocka.h>
+
+#include <errno.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "rig/run/estimating.h"
+#include "rig/run/limit.h"
+
+static const struct channel channels[] = {
+	{.name = "force", .unit = "N", .quantity = QUANTITY_FORCE, .bits = 24, .rate_hz = 1000, .scale = 1e-4},
+	{.name = "handle",
+	 .unit = "degC",
+	 .quantity = QUANTITY_TEMPERATURE,
+	 .stream = 1,
+	 .bits = 16,
+	 .rate_hz = 10,
+	 .scale = 0.01},
+	{.name = "ambient",
+	 .unit = "degC",
+	 .quantity = QUANTITY_TEMPERATURE,
+	 .stream = 2,
+	 .bits = 16,
+	 .rate_hz = 10,
+	 .scale = 0.01},
+};
+
+struct stage {
+	struct plan plan;
+	struct plan_step step;
+	struct bench bench;
+	struct record *record;
+	struct estimating estimating;
+};
+
+static int begin_streams(struct stage *s)
+{
+	struct err err;
+	estimating_release(&s->estimating);
+	return estimating_init(&s->estimating, &s->plan, &s->bench, channels, 3, false, &err);
+}
+
+static int set_up(void **state)
+{
+	struct stage *s = calloc(1, sizeof(*s));
+	if (!s)
+		abort();
+	s->plan.rated_ambient_c = NAN;
+	s->plan.steps = 1;
+	s->plan.step = &s->step;
+	s->bench.mains_hz = 50;
+	s->bench.ambient_hi_c = 25;
+	s->bench.phantoms = 1;
+	s->bench.sensor.clock_ppm = 50;
+	s->bench.sensor.force_range_lo_n = -10;
+	s->bench.sensor.force_range_hi_n = 10;
+	s->bench.sensor.preload_hi_n = 1;
+	s->record = record_new();
+	*state = s;
+	return begin_streams(s);
+}
+
+static int tear_down(void **state)
+{
+	struct stage *s = *state;
+	estimating_release(&s->estimating);
+	record_free(s->record);
+	free(s);
+	return 0;
+}
+
+static void feed(struct stage *s, unsigned stream, uint64_t index, uint64_t host_ns, int32_t count)
+{
+	const struct sample_block block = {.stream = (uint8_t)stream,
+					   .channels = 1,
+					   .frames = 1,
+					   .first_index = index,
+					   .host_ns = host_ns,
+					   .counts = &count};
+	estimating_block(&s->estimating, &block);
+}
+
+static struct record_point *begin_point(struct stage *s)
+{
+	struct record_point *point = record_add_point(s->record);
+	if (!point)
+		abort();
+	point->plan = (struct plan_point){.depth_mm = 1, .rate_hz = 50};
+	assert_int_equal(estimating_begin(&s->estimating, point, 200, NULL, NULL), 0);
+	return point;
+}
+
+static double value_of(const struct record_point *point, const char *name)
+{
+	for (unsigned i = 0; i < point->results; i++)
+		if (strcmp(point->result[i].result.name, name) == 0)
+			return point->result[i].result.value;
+	return NAN;
+}
+
+/* 20 moments at which handle and ambient arrive together, in one order or the other. */
+static double rise_with(struct stage *s, bool ambient_first)
+{
+	const unsigned order[] = {ambient_first ? 2 : 1, ambient_first ? 1 : 2};
+	feed(s, 2, 0, 1, 2000);
+	struct record_point *point = begin_point(s);
+	estimating_phase(&s->estimating, point, POINT_SPIN_UP, 300);
+	for (unsigned i = 1; i <= 20; i++)
+		for (unsigned k = 0; k < 2; k++)
+			feed(s, order[k], i, 1000 + i * 100000000ull,
+			     order[k] == 1 ? 2500 + (int32_t)(30 * i) : 2000 + (int32_t)(7 * i));
+	estimating_phase(&s->estimating, point, POINT_COAST, 2100000000u);
+	estimating_end(&s->estimating, point, 2200000000u, true);
+	return value_of(point, "temperature_rise_k");
+}
+
+static void streams_that_arrived_together_have_no_order(void **state)
+{
+	struct stage *s = *state;
+	double one = rise_with(s, false);
+	assert_int_equal(begin_streams(s), 0);
+	double other = rise_with(s, true);
+	assert_true(isfinite(one));
+	assert_memory_equal(&one, &other, sizeof(one));
+}
+
+static void marks_say_where_every_stream_stood(void **state)
+{
+	struct stage *s = *state;
+	const struct pen_telemetry telemetry = {.host_ns = 5, .rate_hz = 50};
+	for (uint64_t i = 0; i < 7; i++)
+		feed(s, 0, i, 100 + i, 1000);
+	feed(s, 2, 0, 108, 2000);
+	struct record_point *point = begin_point(s);
+	const struct record_mark *open = &point->mark[MARK_OPEN], *tare = &point->mark[MARK_PHASE(POINT_TARE)];
+	assert_true(tare->host_ns == UINT64_MAX && point->mark[MARK_CLOSE].host_ns == UINT64_MAX);
+	estimating_telemetry(&s->estimating, &telemetry);
+	estimating_phase(&s->estimating, point, POINT_TARE, 300);
+	assert_int_equal(open->host_ns, 200);
+	assert_int_equal(open->index[0], 7);
+	assert_int_equal(open->index[1], 0);
+	assert_int_equal(open->index[2], 1);
+	assert_int_equal(open->telemetry, 0);
+	assert_int_equal(tare->telemetry, 1);
+	assert_int_equal(point->phase_index[POINT_TARE], 7);
+	assert_true(isnan(point->command_index[POINT_TARE]));
+}
+
+static void only_the_window_counts_for_the_pens_own_word(void **state)
+{
+	struct stage *s = *state;
+	const enum point_phase phases[] = {POINT_SPIN_UP, POINT_MEASURE, POINT_MEASURE, POINT_COAST};
+	const double rates_hz[] = {1, 50, 52, 1};
+	struct record_point *point = begin_point(s);
+	for (unsigned i = 0; i < 4; i++) {
+		struct pen_telemetry telemetry = {.rate_hz = rates_hz[i]};
+		if (s->estimating.phase != phases[i])
+			estimating_phase(&s->estimating, point, phases[i], 300 + i);
+		estimating_telemetry(&s->estimating, &telemetry);
+	}
+	estimating_end(&s->estimating, point, 500, true);
+	assert_true(value_of(point, "pen.rate_hz") == 51);
+}
+
+static void a_fault_takes_the_trust_from_every_result(void **state)
+{
+	struct stage *s = *state;
+	struct record_point *point = begin_point(s);
+	strcpy(point->fault, "the cable fell out");
+	estimating_end(&s->estimating, point, 500, true);
+	assert_true(point->collected && !point->measured && point->results > 0);
+	assert_string_equal(point->reason, "the cable fell out");
+	for (unsigned i = 0; i < point->results; i++)
+		assert_false(point->result[i].result.trusted);
+}
+
+static void limits_take_the_place_of_all_of_the_plans(void **state)
+{
+	struct stage *s = *state;
+	struct err err;
+	const char *text = "{\"limits\": [{}]}";
+	struct limits_file file = {.name = "x", .limits = 1, .limit = {{.measurand = "depth_mm", .unit = "mm"}}};
+	assert_int_equal(json_parse("x", text, strlen(text), &file.doc, &err), 0);
+	s->plan.limits = 5;
+	s->step.limits = 3;
+	assert_int_equal(limits_apply(&file, &s->plan, &err), 0);
+	assert_int_equal(s->plan.limits, 1);
+	assert_int_equal(s->step.limits, 0);
+	strcpy(file.limit[0].measurand, "handle_temperature_c");
+	assert_int_equal(limits_apply(&file, &s->plan, &err), -EINVAL);
+	assert_non_null(strstr(err.text, "basis"));
+	strcpy(s->plan.thermal_basis, "IEC 60601-1, table 24");
+	assert_int_equal(limits_apply(&file, &s->plan, &err), 0);
+	json_doc_free(file.doc);
+}
+
+int main(void)
+{
+#define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
+	const struct CMUnitTest tests[] = {
+		TEST(streams_that_arrived_together_have_no_order),  TEST(marks_say_where_every_stream_stood),
+		TEST(only_the_window_counts_for_the_pens_own_word), TEST(a_fault_takes_the_trust_from_every_result),
+		TEST(limits_take_the_place_of_all_of_the_plans),
+	};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
