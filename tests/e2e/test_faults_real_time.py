@@ -22,8 +22,8 @@ def children(pid):
     return [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
 
 
-def kill_while_measuring(check):
-    """kill -9 with the needles in the phantom: the pen's own dead-man stops it, and the run file says how far it got."""
+def signalled_while_measuring(*numbers):
+    """A run that gets these signals, one after the other, with the needles in the phantom."""
     folder = Path(tempfile.mkdtemp(prefix="pr"))
     bench = rig.own_bench("virtual-usb.json", folder)
     read_end, write_end = os.pipe()
@@ -37,20 +37,52 @@ def kill_while_measuring(check):
         for line in events:
             if json.loads(line).get("stage") == "measuring":
                 break
-        os.kill(children(child.pid)[0], signal.SIGKILL)
-    status = child.wait()
-    run = rig.Run(status, "", "", folder)
-    check(status == 137, f"kill -9: penrig-virtual ends with {status}")
+        penrig = children(child.pid)[0]
+        for number in numbers:
+            os.kill(penrig, number)
+        for line in events:
+            pass
+    return rig.Run(child.wait(), "", "", folder)
+
+
+def stands_still(run):
+    return run.truth[-1]["motor_on"] is False and run.truth[-1]["moving"] is False
+
+
+def examine_kill(check, run):
+    """kill -9: the pen's own dead-man stops it, and the run file says how far it got."""
+    check(run.status == 137, f"kill -9: penrig-virtual ends with {run.status}")
     off = [t for t in run.truth if t.get("event") == "motor" and not t["on"]]
     check(off and off[-1]["condition"] == 1024, f"kill -9: the dead-man switched the motor off: {off[-1:]}")
-    check(run.truth[-1]["moving"] is False, f"kill -9: the needles stand still in the end: {run.truth[-1]}")
+    check(stands_still(run), f"kill -9: the needles stand still in the end: {run.truth[-1]}")
     shown = rig.penrig_a("show", run.run_file)
     check(shown.returncode == 0 and "point 1 of 2" in shown.stdout, f"kill -9: the run file says where: {shown.stdout[-400:]}")
 
 
+def examine_signal(check, number, run):
+    name = signal.Signals(number).name
+    check(run.status == 128 + number, f"{name}: exit {run.status}")
+    check(run.report and run.report["run_status"] == "interrupted" and run.report["dut_verdict"] == "inconclusive",
+          f"{name}: {run.outcome()}")
+    check(run.report and run.report["stop"]["verified"], f"{name}: the stop is verified")
+    check(stands_still(run), f"{name}: the needles stand still: {run.truth[-1]}")
+
+
+def examine_signals(check):
+    numbers = [signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT]
+    jobs = [lambda n=n: signalled_while_measuring(n) for n in [signal.SIGKILL, *numbers]]
+    jobs.append(lambda: signalled_while_measuring(signal.SIGINT, signal.SIGTERM))
+    killed, *signalled, twice = rig.in_parallel(jobs, workers=6)
+    examine_kill(check, killed)
+    for number, run in zip(numbers, signalled):
+        examine_signal(check, number, run)
+    check(twice.status in (130, 143), f"two signals: exit {twice.status}")
+    check(stands_still(twice), f"two signals: saving is skipped, stopping is not: {twice.truth[-1]}")
+
+
 def main():
     check = rig.Checks()
-    kill_while_measuring(check)
+    examine_signals(check)
     names = list(test_faults.FAULTS)
     benches = ["virtual-usb.json", "virtual-serial.json"]
     jobs = []
