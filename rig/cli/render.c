@@ -178,6 +178,14 @@ static void reasons(FILE *out, const struct style *style, const struct record_re
 			result_reason(out, style, &results[i]);
 }
 
+/* The column does not show what a thermometer showed. */
+static bool over_rated_ambient(const struct record *record)
+{
+	const struct record_result *handle =
+		record->points ? find_result(&record->point[0], "handle_temperature_c", NULL) : NULL;
+	return handle && strcmp(handle->result.method, "rise_plus_rated_ambient") == 0;
+}
+
 void render_points(FILE *out, const struct style *style, const struct record *record)
 {
 	int step = -1;
@@ -204,6 +212,9 @@ void render_points(FILE *out, const struct style *style, const struct record *re
 		}
 		reasons(out, style, point->result, point->results);
 	}
+	if (over_rated_ambient(record))
+		fputs("handle C: the rise over ambient, added to the rated maximum ambient (IEC 60601-1 11.1.3)\n",
+		      out);
 	if (record->points_planned > 0 && record->points == 0)
 		fprintf(out, "\nNone of the %u planned points was begun.\n", record->points_planned);
 }

@@ -254,6 +254,7 @@ static void learn(struct point *p, const struct span *span)
 	if (p->pulse.ready)
 		pulse_set_origin(&p->pulse);
 	p->peak_offset = pulse_origin(&p->pulse);
+	p->learned = p->pulse.folded;
 	pulse_start(&p->pulse, period);
 }
 
@@ -466,6 +467,45 @@ static bool fit_stroke(struct point *p, const struct candidate *c, double period
 	return ret->height > 0.0;
 }
 
+/* From the middle of the stretch without contact before the stroke to that after it, as far as samples are flattened.
+ */
+static void tell_residual(const struct point *p, const struct pulse_fit *fit, uint64_t number, const struct span *span)
+{
+	double middle = 0.5 * (p->pulse.gap_lo + p->pulse_period - p->pulse.gap_hi), stretch;
+	long flat_end = span->end + p->pulse.half_max + 2, end = (long)ceil(fit->at + middle);
+	long i = (long)ceil(fit->at + middle - p->pulse_period);
+	float phase[RESIDUAL_CHUNK_MAX], pulse_n[RESIDUAL_CHUNK_MAX], residual_n[RESIDUAL_CHUNK_MAX];
+
+	i = i < p->base ? p->base : i;
+	end = end > flat_end ? flat_end : end;
+	end = end > span->limit ? span->limit : end;
+	while (i < end) {
+		long from = i;
+		unsigned n = 0;
+
+		for (; i < end && n < RESIDUAL_CHUNK_MAX; i++, n++) {
+			double tau = (double)i - fit->at, g = pulse_shape(&p->pulse, tau, &stretch);
+
+			phase[n] = (float)((tau - p->pulse.peak_at) / p->pulse_period);
+			pulse_n[n] = p->flat[i - p->base];
+			residual_n[n] = (float)((double)pulse_n[n] -
+						fit->height * (g - p->width_weight * fit->width * stretch));
+		}
+		p->on_residual(p->on_residual_ctx,
+			       &(struct residual_chunk){.stroke = number,
+							.first_index = (uint64_t)point_absolute(p, (double)from),
+							.stride = p->decimation,
+							.n = n,
+							.phase = phase,
+							.pulse_n = pulse_n,
+							.residual_n = residual_n,
+							.height_n = fit->height,
+							.templated = p->pulse.folded_at_build,
+							.learned = p->learned,
+							.noise_n = p->noise_n});
+	}
+}
+
 static void emit(struct point *p, const struct candidate *c, double period, const struct span *span)
 {
 	long limit = span->limit;
@@ -480,6 +520,8 @@ static void emit(struct point *p, const struct candidate *c, double period, cons
 		stroke.misfit_n = fit.rms;
 		if (fabs(fit.width) < 0.2 && point_phase_at(p, at) == POINT_MEASURE)
 			pulse_fold(&p->pulse, p->flat, (double)p->base, fit.at, fit.height);
+		if (p->on_residual && point_phase_at(p, at) == POINT_MEASURE)
+			tell_residual(p, &fit, stroke.number, span);
 	} else if (!cap_fit(p, c->at, c->swing_n, limit, &at, &stroke.height_n)) {
 		stroke.height_n = c->swing_n;
 	}

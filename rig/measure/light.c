@@ -18,11 +18,11 @@
 #define WARM_UP_PERIODS 4.0 /* whose swing is the first idea of a stroke's size */
 #define REACH_PERIODS   3.0 /* how far back a stroke is looked at when it is confirmed */
 #define HYSTERESIS      0.4
-#define NOISE_FACTOR    8.0
+#define NOISE_FACTOR    12.0 /* a hundred million bins of noise span 11.5 */
 #define SWING_WEIGHT    0.1
 
 /* One binary for every CPU: gcc picks the widest vectors at load time. Integers alone, so the clones cannot differ.
- * Resolvers run before a sanitizer is ready. */
+ * Not under sanitizers: resolvers run before those are ready. */
 #if defined(__x86_64__) && defined(__GLIBC__) && defined(__GNUC__) && !defined(__clang__) && __GNUC__ >= 11 &&         \
 	!defined(__SANITIZE_THREAD__) && !defined(__SANITIZE_ADDRESS__)
 #define LIGHT_CLONES __attribute__((target_clones("avx2", "default")))
@@ -73,6 +73,12 @@ static void add_bins(const int32_t *x, size_t bins, unsigned bin, int32_t *restr
 
 typedef int32_t four __attribute__((vector_size(16)));
 
+#if defined(__clang__) || __GNUC__ >= 12
+#define PICK(a, b, ...) __builtin_shufflevector(a, b, __VA_ARGS__)
+#else
+#define PICK(a, b, ...) __builtin_shuffle(a, b, (four){__VA_ARGS__})
+#endif
+
 /* The 16 samples of a bin as four lanes. */
 static inline four lanes_of(const int32_t *x)
 {
@@ -92,9 +98,9 @@ static void add_bins_16(const int32_t *x, size_t bins, int32_t *restrict out)
 
 	for (; i + 4 <= bins; i += 4, x += 64) {
 		four a = lanes_of(x), b = lanes_of(x + 16), c = lanes_of(x + 32), d = lanes_of(x + 48);
-		four ab = __builtin_shufflevector(a, b, 0, 4, 1, 5) + __builtin_shufflevector(a, b, 2, 6, 3, 7);
-		four cd = __builtin_shufflevector(c, d, 0, 4, 1, 5) + __builtin_shufflevector(c, d, 2, 6, 3, 7);
-		four sum = __builtin_shufflevector(ab, cd, 0, 1, 4, 5) + __builtin_shufflevector(ab, cd, 2, 3, 6, 7);
+		four ab = PICK(a, b, 0, 4, 1, 5) + PICK(a, b, 2, 6, 3, 7);
+		four cd = PICK(c, d, 0, 4, 1, 5) + PICK(c, d, 2, 6, 3, 7);
+		four sum = PICK(ab, cd, 0, 1, 4, 5) + PICK(ab, cd, 2, 3, 6, 7);
 
 		memcpy(out + i, &sum, sizeof(sum));
 	}

@@ -14,7 +14,8 @@ struct light_config {
 	unsigned position;    /* of the force channel in a frame, below CHANNELS_MAX */
 	double scale, offset; /* N = offset + scale * count; scale not 0 */
 	unsigned bits;        /* of a count, 1 to 32; what is finer than 24 bits is left out */
-	double noise_n; /* rms of one sample, as declared; 0 = unknown. Swings below 8 bins' worth are no strokes */
+	double noise_n;       /* rms of one sample, as declared; 0 = unknown. Swings below 12 times a bin's noise are no
+				 strokes */
 };
 
 struct light_stroke {

@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "rig/measure/clones.h"
 #include "rig/measure/point_state.h"
 
 #define PERIOD_MAX       4096.0 /* samples; above, samples are averaged in groups */
@@ -156,6 +157,12 @@ void point_on_stroke(struct point *point, void (*fn)(void *ctx, const struct str
 	point->on_stroke_ctx = ctx;
 }
 
+void point_on_residual(struct point *point, void (*fn)(void *ctx, const struct residual_chunk *chunk), void *ctx)
+{
+	point->on_residual = fn;
+	point->on_residual_ctx = ctx;
+}
+
 int point_phase(struct point *point, enum point_phase phase, uint64_t first_index, double command_index)
 {
 	if ((unsigned)phase >= POINT_PHASES || first_index > INT64_MAX - 1 ||
@@ -219,7 +226,7 @@ static double inverse_at_edge(const struct point *p, long i)
 	return sum;
 }
 
-static void inverse_lanes(const double *inverse, long taps, const float *x, float *out)
+VECTOR_CLONES static void inverse_lanes(const double *inverse, long taps, const float *x, float *out)
 {
 	double sum[INVERSE_LANES] = {0};
 

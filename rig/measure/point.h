@@ -67,6 +67,26 @@ void point_free(struct point *point);
 /* Borrowed stroke, in order of instant. May be called from point_feed() and point_finish(). */
 void point_on_stroke(struct point *point, void (*fn)(void *ctx, const struct stroke *stroke), void *ctx);
 
+/* What one stroke of the measure window leaves after hum, baseline and fitted template; one period, half before and
+ * half after, in pieces. A view: valid only during the call. */
+#define RESIDUAL_CHUNK_MAX 512
+struct residual_chunk {
+	uint64_t stroke;         /* its number */
+	uint64_t first_index;    /* absolute, of the first value */
+	unsigned stride;         /* samples from one value to the next: 1 but for very slow strokes */
+	unsigned n;              /* values, at most RESIDUAL_CHUNK_MAX */
+	const float *phase;      /* of a period, 0 at the deepest point; in about -0.7 to 0.7 */
+	const float *pulse_n;    /* force above baseline and hum */
+	const float *residual_n; /* the same less the fitted template */
+	double height_n;         /* as fitted */
+	uint64_t templated;      /* strokes of the window that the template was made of; 0: of `learned` earlier ones */
+	uint64_t learned;
+	double noise_n; /* rms of one sample, as the estimators know it */
+};
+/* Pieces in order of index within a stroke; a stroke's own come before point_on_stroke() tells it. Only strokes that
+ * were fitted. NULL: none (the default; costs nothing). */
+void point_on_residual(struct point *point, void (*fn)(void *ctx, const struct residual_chunk *chunk), void *ctx);
+
 /* The next phase begins at first_index, which is not below the index that the next fed block may hold. In order; a
  * phase may be left out. command_index: where on the sample axis the command that opened the phase (start for spin_up,
  * stop for coast) left the host, with fraction; NaN where there is none. */
@@ -79,10 +99,10 @@ void point_feed(struct point *point, const struct sample_block *block);
 /* Ends the point at the last sample fed. Results in a fixed order, each named measurand of a point once per method:
  * stroke_rate_hz (method realised, and nominal), stroke_rate_error_pct, period_jitter_pct, missed_strokes,
  * double_strokes, spin_up_s, coast_down_s, depth_mm (methods force_equivalent, displacement: realised mean; then method
- * suffix _process), depth_sd_mm (it and what follows of depth: both methods), depth_error_mm, depth_tolerance_lo_mm, depth_tolerance_hi_mm (content 95 %, confidence
- * 99 %), depth_max_mm (noise-corrected bound), depth_max_raw_mm, peak_force_n, seating_force_n, strokes (whose
- * instant lies in the measure window). Returns their
- * number, at most cap (RESULTS_PER_POINT_MAX is always enough). Call once. */
+ * suffix _process), depth_sd_mm (it and what follows of depth: both methods), depth_error_mm, depth_tolerance_lo_mm,
+ * depth_tolerance_hi_mm (content 95 %, confidence 99 %), depth_max_mm (noise-corrected bound), depth_max_raw_mm,
+ * peak_force_n, seating_force_n, strokes (whose instant lies in the measure window). Returns their number, at most cap
+ * (RESULTS_PER_POINT_MAX is always enough). Call once. */
 unsigned point_finish(struct point *point, struct result *results, unsigned cap);
 
 /* What the session needs to know live, cheap at any time. */

@@ -176,11 +176,11 @@ static void distrust_depth(const struct point *p, char *reason)
 			(unsigned long long)t->out_of_curve);
 }
 
-static void timing_budget(struct result *r, const struct point *p, double rate, double timing)
+static void timing_budget(struct result *r, const struct point *p, double rate, double timing, double dof)
 {
 	double clock = p->config.u_clock_rel * rate;
 
-	budget(r, "repeatability", timing, (double)(p->tally.strokes - 1));
+	budget(r, "repeatability", timing, dof);
 	budget(r, "clock", clock, INFINITY);
 }
 
@@ -263,9 +263,9 @@ static void add_rates(struct list *list, const struct point *p, const struct rea
 	double u_nominal, nominal_at = nominal_period(t, M_SQRT2 * sigma_t, &u_nominal);
 
 	*ret_rate = rate;
-	timing_budget(realised, p, rate, timing);
+	timing_budget(realised, p, rate, timing, n - 1.0);
 	value(realised, rate, t->strokes, why->rate);
-	timing_budget(nominal, p, rate, rate * u_nominal / nominal_at);
+	timing_budget(nominal, p, rate, rate * u_nominal / nominal_at, fmax(1.0, n - 2.0));
 	value(nominal, p->fs_hz / nominal_at, t->strokes, why->rate);
 }
 

@@ -57,7 +57,7 @@ struct tally {
 	double peak_force_n, cell_n, level_n, level_weight; /* level: weighted sum */
 	uint64_t level_count, cell_count;
 	double template_n2, template_heights; /* variance of the sum of heights from the template's own; that sum */
-	double protrusion_mm2; /* sum of per-stroke variances from noise, displacement method */
+	double protrusion_mm2;                /* sum of per-stroke variances from noise, displacement method */
 	double zero_n2; /* sum over blocks of the variance that the baseline puts into the sum of heights */
 	uint64_t misfits, unfitted, out_of_curve;
 };
@@ -66,6 +66,8 @@ struct point {
 	struct point_config config;
 	void (*on_stroke)(void *ctx, const struct stroke *stroke);
 	void *on_stroke_ctx;
+	void (*on_residual)(void *ctx, const struct residual_chunk *chunk);
+	void *on_residual_ctx;
 
 	unsigned decimation;
 	double fs_hz, period; /* after decimation; commanded period in samples */
@@ -99,9 +101,10 @@ struct point {
 	struct pulse pulse;
 	double pulse_period, peak_offset;
 	bool template_renewed; /* from strokes of the window */
+	uint64_t learned;      /* strokes of the first template */
 	double width_weight;
 	struct widths widths_learned, widths; /* of the strokes the template was learned from; of the window */
-	double noise_n; /* rms of one raw sample's white noise, smoothed over blocks */
+	double noise_n;                       /* rms of one raw sample's white noise, smoothed over blocks */
 	uint64_t number;
 	struct moments tare_level, rest_level;
 	double offset_gain, line_gain[BASELINE_LINES]; /* of the stroke fit: height per offset, per line */

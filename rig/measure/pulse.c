@@ -7,6 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "rig/measure/clones.h"
+
 #define KNOTS_PER_PERIOD 96.0
 #define WINDOW_PERIODS   0.52
 #define GAP_SHARE_MIN    0.04
@@ -489,6 +491,18 @@ static void tabulate(struct pulse *pulse)
 	}
 }
 
+double pulse_shape(const struct pulse *pulse, double tau, double *ret_stretch)
+{
+	double lo = (double)pulse->first - pulse->half, slope, g;
+
+	*ret_stretch = 0.0;
+	if (tau < lo || tau > lo + pulse->count - 1.0)
+		return 0.0;
+	g = shape_at(pulse, tau, &slope);
+	*ret_stretch = (tau - pulse->peak_at) * slope;
+	return g;
+}
+
 bool pulse_build(struct pulse *pulse, double period, double sigma, bool recentre, double *ret_shift)
 {
 	double top = -INFINITY, rough = 0.0, weight = 0.0, value, slope, cap;
@@ -544,7 +558,7 @@ void pulse_response(const struct pulse *pulse, double w, double *ret_height, dou
 
 /* Four inner products with one pass over the samples; lanes are explicit so that every compiler adds in the same order.
  */
-static void products(const struct pulse *pulse, const float *x, unsigned phase, double *ret)
+VECTOR_CLONES static void products(const struct pulse *pulse, const float *x, unsigned phase, double *ret)
 {
 	const float *g = pulse->shape[0] + phase * row_len(pulse), *d = pulse->shape[1] + phase * row_len(pulse),
 		    *w = pulse->shape[2] + phase * row_len(pulse);

@@ -65,6 +65,8 @@ double pulse_cap(const struct pulse *pulse, const float *x, double x0, double at
 /* The factor by which the fit of a stroke with this fitted width overstates its height, orders 2 to 4; variance: of the
  * widths of the strokes that made the template. */
 double pulse_widened(const struct pulse *pulse, double width, double variance);
+/* The template at tau, as the fit takes it (0 beyond its support), and what a relative stretch adds to it. */
+double pulse_shape(const struct pulse *pulse, double tau, double *ret_stretch);
 /* The template at hand defines where in a pulse its instant is; later ones move by noise, and pulse_origin() says where
  * on their axis that place lies. */
 void pulse_set_origin(struct pulse *pulse);

@@ -13,7 +13,8 @@
  * in the result's unit. Components with the same non-zero `correlation` number are fully correlated and add linearly.
  */
 struct budget_line {
-	char name[32]; /* "repeatability", "calibration", "curve", "wear", "resolution", "zero", "cell", "clock", "hum"
+	char name[32]; /* "repeatability", "calibration", "curve", "template", "wear", "resolution", "zero", "cell",
+			* "clock", "hum"
 			*/
 	double u;      /* contribution: standard uncertainty in the result's unit, >= 0 */
 	double dof;    /* degrees of freedom; INFINITY for a certificate with k = 2 and no dof stated */

@@ -3,6 +3,8 @@
 
 #include <math.h>
 
+#define CELL_STEPS 16
+
 static uint64_t splitmix64(struct pw1_random *random)
 {
 	uint64_t z = random->state += 0x9E3779B97F4A7C15u;
@@ -28,6 +30,15 @@ double pw1_normal(struct pw1_random *random)
 	random->spare = a * sin(b);
 	random->has_spare = 1;
 	return a * cos(b);
+}
+
+struct pw1_random pw1_seeded(uint64_t seed)
+{
+	struct pw1_random random = {.state = seed};
+
+	random.state = splitmix64(&random);
+	random.state ^= splitmix64(&random) << 1;
+	return random;
 }
 
 struct pw1_config pw1_default(double snr_db)
@@ -81,12 +92,14 @@ static double pulses(struct pw1 *pw1, double t)
 	return x >= 0.0 && x < 1.0 ? pw1->now.height_n * sin(M_PI * x) : 0.0;
 }
 
-/* The load cell as a second-order system, 16 semi-implicit steps per sample. */
-static double cell(struct pw1 *pw1, double force)
+/* The load cell as a second-order system, 16 semi-implicit steps per sample up to t. */
+static double cell(struct pw1 *pw1, double t)
 {
-	double w = 2.0 * M_PI * pw1->config.cell_hz, h = 1.0 / (16.0 * PW1_FS_HZ);
+	double w = 2.0 * M_PI * pw1->config.cell_hz, h = 1.0 / (CELL_STEPS * PW1_FS_HZ);
 
-	for (int i = 0; i < 16; i++) {
+	for (int i = 1; i <= CELL_STEPS; i++) {
+		double force = pulses(pw1, t + (i - CELL_STEPS) * h);
+
 		pw1->cell_v += h * (w * w * (force - pw1->cell_y) - 2.0 * pw1->config.cell_damping * w * pw1->cell_v);
 		pw1->cell_y += h * pw1->cell_v;
 	}
@@ -107,10 +120,8 @@ void pw1_fill(struct pw1 *pw1, int32_t *counts, size_t n)
 	double sigma = PW1_FORCE * pow(10.0, -pw1->config.snr_db / 20.0);
 
 	for (size_t i = 0; i < n; i++) {
-		double t = (double)pw1->index++ / PW1_FS_HZ, force = pulses(pw1, t);
-
-		if (pw1->config.cell_hz > 0.0)
-			force = cell(pw1, force);
+		double t = (double)pw1->index++ / PW1_FS_HZ;
+		double force = pw1->config.cell_hz > 0.0 ? cell(pw1, t) : pulses(pw1, t);
 		double x = 0.10 + 0.02 * t / 1000.0 + 0.05 * sin(2.0 * M_PI * 0.01 * t) + force + hum(pw1, t) +
 			   sigma * pw1_normal(&pw1->noise);
 

@@ -17,6 +17,8 @@ struct pw1_random {
 };
 
 double pw1_normal(struct pw1_random *random); /* SplitMix64 and Box-Muller, cosine first */
+/* A state far from those of other seeds: SplitMix64 streams whose states are near are one stream, shifted. */
+struct pw1_random pw1_seeded(uint64_t seed);
 
 struct pw1_config {
 	uint64_t seed;

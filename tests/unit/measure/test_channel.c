@@ -54,6 +54,30 @@ static void curve_inverts_itself(void **state)
 	curve_free(curve);
 }
 
+/* At a calibrated rate the neighbour has no say: neither its forces nor the shorter range that both share. */
+static void curve_at_a_calibrated_rate(void **state)
+{
+	struct curve_set set = two_rates();
+	struct curve *curve = NULL;
+	double force, slope;
+
+	(void)state;
+	set.at[1].points = 11;
+	assert_int_equal(curve_new(&set, 50.0, &curve), 0);
+	assert_int_equal(curve_force(curve, 2.9, &force, &slope), 0);
+	check_near(force, 0.4 * 2.9 + 0.2 * 2.9 * 2.9, 1e-12);
+	curve_free(curve);
+	set = two_rates();
+	set.at[0].points = 11;
+	assert_int_equal(curve_new(&set, 200.0, &curve), 0);
+	assert_int_equal(curve_force(curve, 2.9, &force, &slope), 0);
+	check_near(force, 1.2 * (0.4 * 2.9 + 0.2 * 2.9 * 2.9), 1e-12);
+	curve_free(curve);
+	assert_int_equal(curve_new(&set, 60.0, &curve), 0);
+	assert_int_equal(curve_force(curve, 2.9, &force, &slope), -ERANGE);
+	curve_free(curve);
+}
+
 static void curve_refuses(void **state)
 {
 	struct curve_set set = two_rates();
@@ -232,11 +256,9 @@ static void steady_temperature(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(curve_inverts_itself),
-		cmocka_unit_test(curve_refuses),
-		cmocka_unit_test(clock_that_changes_within_a_point),
-		cmocka_unit_test(clock_by_the_envelope),
-		cmocka_unit_test(watch_tells_what_is_wrong),
+		cmocka_unit_test(curve_inverts_itself),  cmocka_unit_test(curve_at_a_calibrated_rate),
+		cmocka_unit_test(curve_refuses),         cmocka_unit_test(clock_that_changes_within_a_point),
+		cmocka_unit_test(clock_by_the_envelope), cmocka_unit_test(watch_tells_what_is_wrong),
 		cmocka_unit_test(steady_temperature),
 	};
 
