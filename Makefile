@@ -22,6 +22,7 @@ APT_BUILD := gcc make pkg-config libserialport-dev libusb-1.0-0-dev libcjson-dev
 APT_DEMO  := $(APT_BUILD) umockdev
 APT_CHECK := $(APT_DEMO) libcmocka-dev scdoc python3 python3-jsonschema python3-pyvisa python3-pyvisa-py python3-usb \
 	python3-serial python3-numpy python3-h5py libhdf5-dev usbutils clang clang-format universal-ctags strace git
+APT_BENCH := $(APT_BUILD) python3 python3-numpy python3-scipy
 
 # ---- flags ----------------------------------------------------------------------------------------------------------
 WARN := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wpointer-arith -Wwrite-strings -Wundef \
@@ -40,7 +41,7 @@ STD  := -std=gnu11 -D_GNU_SOURCE -ffp-contract=off -fno-math-errno -fvisibility=
 KEY := $(CC) | $(STD) $(WARN) $(CPPFLAGS) $(CFLAGS) $(LDFLAGS) $(SAN) | $(NEED_LIBS) | $(TRY)
 
 # Goals that compile nothing themselves do not ask for a compiler and libraries.
-NO_BUILD := help clean lint demo check bench deps-demo deps-check
+NO_BUILD := help clean lint demo check bench deps-demo deps-check deps-bench
 ifneq ($(filter-out $(NO_BUILD),$(or $(MAKECMDGOALS),all)),)
 -include $(B)/flags.mk
 ifeq ($(MAKE_RESTARTS),)
@@ -98,7 +99,7 @@ E2E := $(sort $(wildcard tests/e2e/test_*.sh tests/e2e/test_*.py))
 # penrig on the virtual clock with in-process devices: the same command line, for tests.
 PENRIG_A := $(B)/tests/penrig-a
 
-.PHONY: all help demo check lint man install clean deps-demo deps-check tests FORCE
+.PHONY: all help demo check bench bench-programs lint man install clean deps-demo deps-check deps-bench tests FORCE
 .DELETE_ON_ERROR:
 .SECONDARY:
 all: $(PROGRAMS)
@@ -148,8 +149,9 @@ $(PENRIG_A): $(B)/tests/integration/penrig_a.o $(call archives,$(ARCH_cli))
 	@mkdir -p $(@D)
 	$(CC) $(LDFLAGS_ALL) $< -Wl,--start-group $(call archives,$(ARCH_cli)) -Wl,--end-group $(LDLIBS_ALL) -o $@
 
-# The workload generator that tests of measure share with the benchmarks.
-EXTRA_measure := $(B)/tests/bench/pw1.o
+# The workload generator that tests of measure and run share with the benchmarks.
+EXTRA_measure := $(B)/tests/bench/pw1.o $(B)/tests/bench/pw1_frame.o
+EXTRA_run := $(B)/tests/bench/pw1.o
 
 define unit_rule
 $(B)/tests/unit/$(1)/%: $(B)/tests/unit/$(1)/%.o $(EXTRA_$(1)) $(call archives,$(ARCH_$(1)))
@@ -163,11 +165,20 @@ $(B)/tests/fuzz/%: $(B)/tests/fuzz/%.o $(call archives,$(ARCH_drivers))
 $(B)/tests/integration/%: $(B)/tests/integration/%.o $(call archives,$(ARCH_cli))
 	$(CC) $(LDFLAGS_ALL) $< -Wl,--start-group $(call archives,$(ARCH_cli)) -Wl,--end-group $(LDLIBS_ALL) -lcmocka -o $@
 
+# Benchmarks: every .c of tests/bench is a program but for the workload's own.
+BENCH_SHARED := $(B)/tests/bench/pw1.o $(B)/tests/bench/pw1_frame.o
+BENCH := $(filter-out $(BENCH_SHARED:.o=),$(patsubst %.c,$(B)/%,$(call src,tests/bench)))
+$(B)/tests/bench/%.o: CFLAGS_ALL += -O3
+$(BENCH): %: %.o $(BENCH_SHARED) $(call archives,$(ARCH_run))
+	$(CC) $(LDFLAGS_ALL) $< $(BENCH_SHARED) -Wl,--start-group $(call archives,$(ARCH_run)) -Wl,--end-group $(LDLIBS_ALL) -o $@
+bench-programs: $(B)/penrig $(BENCH)
+
 # ---- what people do -------------------------------------------------------------------------------------------------
 help:
 	@echo "make                  build penrig and the virtual bench into $(BUILD)/"
 	@echo "make demo [DUT=SN]    install what is missing, build, run a conformance run on the virtual bench"
 	@echo "make check            install what is missing, build, run every test; SANITIZE=address,undefined for a checked build"
+	@echo "make bench            install what is missing, build, measure, write docs/performance.md; BENCH_SIZE=10M is quick"
 	@echo "make lint             format, layers, function length, no printing outside rig/cli"
 	@echo "make man              manual pages into $(B)/man (needs scdoc)"
 	@echo "make install          DESTDIR= prefix=$(prefix)"
@@ -178,6 +189,8 @@ deps-demo:
 	@DEPS=$(DEPS) tests/tools/deps.sh $(APT_DEMO)
 deps-check:
 	@DEPS=$(DEPS) tests/tools/deps.sh $(APT_CHECK)
+deps-bench:
+	@DEPS=$(DEPS) tests/tools/deps.sh $(APT_BENCH)
 
 DUT ?= PEN-GOOD-01
 demo: deps-demo
@@ -188,11 +201,15 @@ check: deps-check
 	@$(MAKE) --no-print-directory tests
 	@B=$(B) PYTHON=$(PYTHON) SANITIZE=$(SANITIZE) tests/tools/run-tests.sh $(UNIT) $(FUZZ) $(INTEGRATION) $(E2E)
 
+bench: deps-bench
+	@$(MAKE) --no-print-directory -s bench-programs
+	@CC="$(CC)" PYTHON=$(PYTHON) $(PYTHON) tests/bench/run_bench.py $(B)
+
 lint:
 	@tests/tools/lint.sh
 
 # Manual pages: one per command, from the same table as --help.
-MAN_COMMANDS := run check list show analyze export import version help
+MAN_COMMANDS := run check list show analyze plot export import calibrate version help
 MAN := $(B)/man/penrig.1 $(MAN_COMMANDS:%=$(B)/man/penrig-%.1) $(B)/man/penrig-virtual.1
 man: $(MAN)
 $(B)/man/penrig-virtual.1: docs/man/penrig-virtual.1.scd
