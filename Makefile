@@ -126,7 +126,7 @@ $(B)/%.o: %.c $(B)/flags.mk
 $(B)/rig/run/export_hdf5.o: CPPFLAGS_ALL += $(HDF5_CFLAGS)
 
 # Sampling loops: vectorised; -O3 changes no result (no -ffast-math, no contraction).
-$(B)/rig/measure/%.o: CFLAGS_ALL += -O3
+$(B)/rig/measure/%.o $(B)/rig/run/pack.o: CFLAGS_ALL += -O3
 
 define layer_rule
 $(call lib,$(1)): $(call obj,$(SRC_$(1)))

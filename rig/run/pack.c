@@ -52,8 +52,31 @@ bool pack_counts(const int32_t *counts, size_t n, uint32_t width, uint8_t *ret)
 	return fits;
 }
 
+/* Replay spends its time here. */
+static void unpack_16(const uint8_t *raw, size_t n, int32_t *ret)
+{
+	for (size_t i = 0; i < n; i++)
+		ret[i] = (int16_t)(raw[2 * i] | raw[2 * i + 1] << 8);
+}
+
+static void unpack_24(const uint8_t *raw, size_t n, int32_t *ret)
+{
+	for (size_t i = 0; i < n; i++) {
+		uint32_t bits = raw[3 * i] | (uint32_t)raw[3 * i + 1] << 8 | (uint32_t)raw[3 * i + 2] << 16;
+		ret[i] = (int32_t)((bits ^ 0x800000u) - 0x800000u);
+	}
+}
+
 void unpack_counts(const uint8_t *raw, size_t n, uint32_t width, int32_t *ret)
 {
+	if (width == 2) {
+		unpack_16(raw, n, ret);
+		return;
+	}
+	if (width == 3) {
+		unpack_24(raw, n, ret);
+		return;
+	}
 	const uint32_t sign = 1u << (8 * width - 1);
 	for (size_t i = 0; i < n; i++) {
 		uint32_t bits = 0;

@@ -394,7 +394,8 @@ static const uint8_t *squeeze(struct runfile *rf, const uint8_t *raw, size_t len
 	size_t n = rf->squeezed_size >= ZSTD_compressBound(len)
 			   ? ZSTD_compressCCtx(rf->zstd, rf->squeezed, rf->squeezed_size, raw, len, 1)
 			   : len;
-	*ret_squeezed = !ZSTD_isError(n) && n < len;
+	/* Noise hardly shrinks, and what is squeezed must be blown up again by every replay. */
+	*ret_squeezed = !ZSTD_isError(n) && n < len - len / 4;
 	*ret_len = *ret_squeezed ? n : len;
 	return *ret_squeezed ? rf->squeezed : raw;
 }

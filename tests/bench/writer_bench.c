@@ -75,6 +75,14 @@ static int die(const char *what, const char *why)
 	exit(1);
 }
 
+static void remove_file(const struct writing *w, const char *name)
+{
+	char path[FILE_PATH_MAX + 16];
+
+	snprintf(path, sizeof(path), "%s/%s", w->folder, name);
+	unlink(path);
+}
+
 static void open_run(struct writing *w)
 {
 	struct err err = {""};
@@ -90,7 +98,7 @@ static void open_run(struct writing *w)
 	w->record->device[0].channels = 1;
 	w->record->device[0].channel[0] = channel;
 	snprintf(path, sizeof(path), "%s/writer.penrig", w->folder);
-	unlink(path);
+	remove_file(w, "writer.penrig");
 	if (runfile_create(w->record, 2.0 * FS_HZ, false, &w->rf, &err) != 0)
 		die(path, err.text);
 }
@@ -196,6 +204,8 @@ int main(int argc, char **argv)
 
 	if (w.rf)
 		close_run(&w, &lost);
+	remove_file(&w, "writer.penrig");
+	remove_file(&w, "writer.raw");
 	printf("{\"cpu_share\": %.6f, \"lost\": %" PRIu64 ", \"stalls\": %u}\n", spent / (double)blocks * BLOCKS_PER_S,
 	       lost, atomic_load(&stalls));
 	return 0;
