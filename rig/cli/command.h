@@ -49,7 +49,7 @@ struct command {
 	int (*run)(const struct cli_tables *tables, const void *options, const char *const *operands, unsigned count);
 };
 
-extern const struct command command_analyze, command_export, command_import;
+extern const struct command command_analyze, command_calibrate, command_plot, command_export, command_import;
 extern const struct command command_run, command_list, command_check, command_show, command_version, command_help;
 extern const struct command *const command_table[];   /* NULL-terminated, in the order of help */
 const struct command *command_find(const char *name); /* NULL if there is none */

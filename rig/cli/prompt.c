@@ -22,12 +22,16 @@ static void answered(struct prompt *prompt, bool go_on)
 
 static void line_done(struct prompt *prompt)
 {
+	int other;
+
 	prompt->line[prompt->len] = '\0';
 	prompt->len = 0;
 	if (!*prompt->line || strcasecmp(prompt->line, "y") == 0 || strcasecmp(prompt->line, "yes") == 0)
 		answered(prompt, true);
 	else if (strcasecmp(prompt->line, "q") == 0 || strcasecmp(prompt->line, "n") == 0)
 		answered(prompt, false);
+	else if (prompt->other && (other = prompt->other(prompt->ctx, prompt->line)) != 0)
+		answered(prompt, other > 0);
 }
 
 /* A byte at a time: what stands behind the line belongs to whoever reads next. */

@@ -12,12 +12,15 @@ struct prompt {
 	bool waiting;
 	char line[64]; /* longer lines are cut: only the first word counts */
 	unsigned len;
+	/* What to make of a line that is none of the answers: 1 it is one, 0 pass it over, -1 give up. NULL: pass over.
+	 */
+	int (*other)(void *ctx, const char *line);
 	void (*answer)(void *ctx, bool go_on);
 	void *ctx;
 };
 
 /* Waits for a line of `fd`: an empty one or "y" means go on; "q", "n" or the end of input give up; any other line is
- * passed over. -errno of the loop; -EALREADY while a question is open. */
+ * `other`'s. -errno of the loop; -EALREADY while a question is open. */
 int prompt_ask(struct prompt *prompt);
 void prompt_cancel(struct prompt *prompt);
 

@@ -190,28 +190,23 @@ void phase_fold_add(struct phase_fold *fold, uint64_t stroke, uint64_t templated
 }
 
 /* Variance of the mean residual for unit variance of one stroke's. Residual s is e_s less the mean of the strokes in
- * the template that stood then, and those are strokes of the window from its first one on (or, at the beginning,
+ * the template that stood then, and those are the strokes of the window from its first one on (or, at the beginning,
  * earlier ones), so the mean is a weighted sum of e. */
 static double variance_of_mean(const struct phase_fold *fold)
 {
 	double n = (double)fold->strokes, variance = 0.0;
-	uint64_t from = 0;
 
 	for (unsigned i = 0; i < fold->templates; i++)
 		if (fold->template[i].made_of == 0)
 			variance += pow((double)fold->template[i].used / n, 2.0) /
 				    fmax(1.0, (double)fold->template[i].learned);
-	for (unsigned i = 0; i <= fold->templates; i++) {
-		uint64_t to = i < fold->templates ? fold->template[i].made_of : fold->strokes;
-		double weight = 1.0;
+	for (uint64_t s = 1; s <= fold->before + fold->strokes; s++) {
+		double weight = s > fold->before ? 1.0 : 0.0;
 
-		for (unsigned j = i; j < fold->templates; j++)
-			if (fold->template[j].made_of > 0)
-				weight -= (double)fold->template[j].used / (double)fold->template[j].made_of;
-		if (to > from) {
-			variance += (double)(to - from) * pow(weight / n, 2.0);
-			from = to;
-		}
+		for (unsigned i = 0; i < fold->templates; i++)
+			if (fold->template[i].made_of >= s)
+				weight -= (double)fold->template[i].used / (double)fold->template[i].made_of;
+		variance += pow(weight / n, 2.0);
 	}
 	return variance;
 }

@@ -26,6 +26,7 @@ double detrend(const double *x, unsigned n, double *ret);
 
 /* Values by phase. The strokes are the independent unit: a bin's value of one stroke is its mean there. */
 struct phase_fold {
+	uint64_t before; /* strokes of the window that stand in none of these values, but may in the template */
 	uint64_t stroke, strokes;
 	double sum[PHASE_BINS]; /* of the stroke at hand */
 	unsigned count[PHASE_BINS];

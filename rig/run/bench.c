@@ -520,7 +520,7 @@ void bench_free(struct bench *bench)
 	free(bench);
 }
 
-int bench_check_due(const struct bench *bench, const char *today, struct err *err)
+int bench_check_sensor_due(const struct bench *bench, const char *today, struct err *err)
 {
 	const struct calibration *sensor = &bench->sensor.calibration;
 
@@ -531,6 +531,15 @@ int bench_check_due(const struct bench *bench, const char *today, struct err *er
 			       "and write the new certificate here",
 			       bench->path, bench->calibration_line, bench->calibration_column, sensor->certificate,
 			       sensor->due, today);
+	return 0;
+}
+
+int bench_check_due(const struct bench *bench, const char *today, struct err *err)
+{
+	int ret = bench_check_sensor_due(bench, today, err);
+
+	if (ret)
+		return ret;
 	for (unsigned i = 0; i < bench->phantoms; i++) {
 		const struct phantom *phantom = &bench->phantom[i];
 		const struct calibration *calibration = &phantom->calibration;

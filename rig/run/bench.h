@@ -19,6 +19,13 @@ struct calibration {
 	char date[11], due[11]; /* YYYY-MM-DD; valid through the due date */
 };
 
+/* How a phantom was calibrated, where penrig did it; empty texts and 0: not said. */
+struct phantom_conditions {
+	char bench[64], sensor_certificate[64], pen[64], run[128], software[64];
+	double u_stage_mm; /* standard uncertainty of one reading of the stage */
+	int64_t repeats;
+};
+
 /* One phantom file. */
 struct phantom {
 	char path[FILE_PATH_MAX];
@@ -26,7 +33,8 @@ struct phantom {
 	char serial[48], material[96];
 	struct calibration calibration;
 	struct curve_set curves;
-	double temperature_c;   /* at which it was calibrated */
+	double temperature_c; /* at which it was calibrated */
+	struct phantom_conditions conditions;
 	uint64_t stroke_budget; /* per position; 0 is not allowed */
 	/* from the bench file: */
 	char position[32];     /* the position in use */
@@ -92,6 +100,7 @@ void bench_free(struct bench *bench);
 
 /* `today` as YYYY-MM-DD. -EKEYEXPIRED with file:line:column for the first calibration that is overdue. */
 int bench_check_due(const struct bench *bench, const char *today, struct err *err);
+int bench_check_sensor_due(const struct bench *bench, const char *today, struct err *err); /* the load sensor's alone */
 
 /* Both drivers are in the table and are of the right kind: else -EINVAL with file:line:column. */
 struct driver;

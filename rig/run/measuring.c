@@ -34,6 +34,8 @@ static void on_stroke(void *ctx, const struct stroke *stroke)
 	struct session *s = ctx;
 	if (s->runfile)
 		runfile_stroke(s->runfile, s->at.row, stroke);
+	if (s->config.stroke)
+		s->config.stroke(s->config.calibrating_ctx, s->at.row, stroke);
 }
 
 static void enter_phase(struct session *s, enum point_phase phase, uint64_t now_ns)
@@ -270,11 +272,22 @@ static void step_prompt(struct session *s, uint64_t now_ns)
 	(void)now_ns;
 	if (!s->answered)
 		return;
-	journal_text(s, "operator", s->answer ? "phantom changed" : "gave up at the change of the phantom");
+	const char *what = planned(s)->phantom_change ? "the change of the phantom" : "the setting of the stage";
+	char text[96];
+	snprintf(text, sizeof(text), "the operator gave up at %s", what);
+	journal_text(s, "operator", "%s %s", s->answer ? "done:" : "gave up at", what);
 	if (s->answer)
 		begin_point(s);
 	else
-		session_end(s, RUN_INTERRUPTED, "the operator gave up at the change of the phantom");
+		session_end(s, RUN_INTERRUPTED, text);
+}
+
+static void ask(struct session *s, const char *text)
+{
+	journal_text(s, "prompt", "%s", text);
+	s->answered = false;
+	session_go(s, STAGE_PROMPT, step_prompt);
+	s->config.observer.prompt(s->config.observer.ctx, text);
 }
 
 static void ask_for_phantom(struct session *s)
@@ -283,10 +296,7 @@ static void ask_for_phantom(struct session *s)
 	char text[240];
 	snprintf(text, sizeof(text), "Put phantom %s (%.80s) under the pen, position %s.", phantom->serial,
 		 phantom->material, phantom->position);
-	journal_text(s, "prompt", "%s", text);
-	s->answered = false;
-	session_go(s, STAGE_PROMPT, step_prompt);
-	s->config.observer.prompt(s->config.observer.ctx, text);
+	ask(s, text);
 }
 
 void measuring_next(struct session *s)
@@ -296,8 +306,11 @@ void measuring_next(struct session *s)
 		return;
 	}
 	s->at.attempt = 1;
+	char text[240];
 	if (planned(s)->phantom_change)
 		ask_for_phantom(s);
+	else if (s->config.ask && s->config.ask(s->config.calibrating_ctx, s->at.next, text, sizeof(text)))
+		ask(s, text);
 	else
 		begin_point(s);
 }

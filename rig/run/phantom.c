@@ -109,6 +109,37 @@ static int read_budget(const struct json_doc *doc, const struct json *node, void
 	return 0;
 }
 
+#define TEXT_OF(name)                                                                                                  \
+	{                                                                                                              \
+		.key = #name, .kind = FIELD_STRING, .offset = offsetof(struct phantom_conditions, name),               \
+		.size = sizeof(((struct phantom_conditions *)0)->name), .lo = 1                                        \
+	}
+
+static int read_conditions(const struct json_doc *doc, const struct json *node, void *dst, struct err *err)
+{
+	static const struct json_field texts[] = {
+		TEXT_OF(bench),
+		TEXT_OF(sensor_certificate),
+		TEXT_OF(pen),
+		TEXT_OF(run),
+		TEXT_OF(software),
+		{.key = "u_stage_mm",
+		 .kind = FIELD_NUMBER,
+		 .offset = offsetof(struct phantom_conditions, u_stage_mm),
+		 .lo = 1e-6,
+		 .hi = 1,
+		 .unit = "mm"},
+		{.key = "repeats",
+		 .kind = FIELD_INT,
+		 .offset = offsetof(struct phantom_conditions, repeats),
+		 .lo = 1,
+		 .hi = 1000},
+		{.key = NULL},
+	};
+
+	return json_read_object(doc, node, texts, &((struct phantom *)dst)->conditions, err);
+}
+
 #define IN(member)   offsetof(struct phantom, member)
 #define SIZE(member) sizeof(((struct phantom *)0)->member)
 
@@ -155,6 +186,7 @@ static const struct json_field fields[] = {
 	 .lo = 0,
 	 .hi = 1,
 	 .unit = "mm"},
+	{.key = "conditions", .kind = FIELD_CUSTOM, .read = read_conditions},
 	{.key = "curves", .kind = FIELD_CUSTOM, .required = true, .read = read_curves},
 	{.key = NULL},
 };

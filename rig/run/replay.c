@@ -93,6 +93,7 @@ struct replay {
 	struct replay_summary *summary;
 	void (*difference)(void *ctx, const char *text);
 	void *ctx;
+	const struct replay_observer *observer; /* NULL: nobody */
 	struct err *err;
 };
 
@@ -343,6 +344,8 @@ static void on_stroke(void *ctx, const struct stroke *stroke)
 	struct replay *r = ctx;
 	r->strokes[r->row].count++;
 	digest_stroke(&r->digest, stroke);
+	if (r->observer && r->observer->stroke)
+		r->observer->stroke(r->observer->ctx, stroke);
 }
 
 static int begin_point(struct replay *r, struct record_point *point)
@@ -358,8 +361,12 @@ static int begin_point(struct replay *r, struct record_point *point)
 	}
 	digest_begin(&r->digest);
 	int rc = estimating_begin(&r->estimating, point, r->stored->mark[MARK_OPEN].host_ns, on_stroke, r);
-	return rc ? err_set(r->err, rc, "point %u cannot be measured again: %s", point->plan.number + 1, strerror(-rc))
-		  : 0;
+	if (rc)
+		return err_set(r->err, rc, "point %u cannot be measured again: %s", point->plan.number + 1,
+			       strerror(-rc));
+	if (r->observer && r->observer->begin)
+		r->observer->begin(r->observer->ctx, point, r->estimating.point);
+	return 0;
 }
 
 static void end_point(struct replay *r, struct record_point *point)
@@ -405,6 +412,8 @@ static int do_mark(struct replay *r, const struct record_mark *mark)
 	r->stored->counts = point->counts;
 	if (!rc && r->mark == MARK_CLOSE)
 		rc = compare_point(r, r->stored, point);
+	if (!rc && r->mark == MARK_CLOSE && r->observer && r->observer->end)
+		rc = r->observer->end(r->observer->ctx, point);
 	r->mark++;
 	return rc;
 }
@@ -629,6 +638,24 @@ static int begin(struct replay *r, const struct replay_inputs *inputs)
 	return 0;
 }
 
+static int run_again(struct replay *replay, const struct replay_inputs *inputs)
+{
+	struct record *record = replay->record;
+	int rc = 0;
+
+	/* A run that was refused before its sensor told its channels has nothing to derive. */
+	const struct record_device *sensor = find_sensor(record);
+	if (record->points || (sensor && sensor->channels)) {
+		rc = begin(replay, inputs);
+		if (!rc)
+			rc = play(replay);
+	}
+	if (!rc)
+		rc = compare_rest(replay, inputs);
+	release(replay);
+	return rc;
+}
+
 int replay_run(struct runfile_reader *reader, struct record *record, const struct replay_inputs *inputs,
 	       void (*difference)(void *ctx, const char *text), void *ctx, struct replay_summary *ret, struct err *err)
 {
@@ -639,18 +666,21 @@ int replay_run(struct runfile_reader *reader, struct record *record, const struc
 				.difference = difference,
 				.ctx = ctx,
 				.err = err};
-	int rc = 0;
+	int rc = run_again(&replay, inputs);
 
-	/* A run that was refused before its sensor told its channels has nothing to derive. */
-	const struct record_device *sensor = find_sensor(record);
-	if (record->points || (sensor && sensor->channels)) {
-		rc = begin(&replay, inputs);
-		if (!rc)
-			rc = play(&replay);
-	}
 	if (!rc)
-		rc = compare_rest(&replay, inputs);
-	release(&replay);
+		*ret = summary;
+	return rc;
+}
+
+int replay_observed(struct runfile_reader *reader, struct record *record, const struct replay_inputs *inputs,
+		    const struct replay_observer *observer, struct replay_summary *ret, struct err *err)
+{
+	struct replay_summary summary = {.points = 0};
+	struct replay replay = {
+		.reader = reader, .record = record, .summary = &summary, .observer = observer, .err = err};
+	int rc = run_again(&replay, inputs);
+
 	if (!rc)
 		*ret = summary;
 	return rc;

@@ -31,6 +31,20 @@ struct replay_summary {
 int replay_run(struct runfile_reader *reader, struct record *record, const struct replay_inputs *inputs,
 	       void (*difference)(void *ctx, const char *text), void *ctx, struct replay_summary *ret, struct err *err);
 
+/* Who wants to see what passes while a run is derived again. Everything is borrowed for the call; NULL members are left
+ * out. */
+struct replay_observer {
+	void *ctx;
+	/* A point opens: `estimators` lives until `end`; point_on_residual() may be set on it. */
+	void (*begin)(void *ctx, const struct record_point *point, struct point *estimators);
+	void (*stroke)(void *ctx, const struct stroke *stroke);
+	/* Its results stand; other than 0 ends the replay and is returned. */
+	int (*end)(void *ctx, const struct record_point *point);
+};
+/* replay_run() with differences counted only. */
+int replay_observed(struct runfile_reader *reader, struct record *record, const struct replay_inputs *inputs,
+		    const struct replay_observer *observer, struct replay_summary *ret, struct err *err);
+
 /* Judges the results that stand by the limits of `plan`: points, sweeps, verdict. */
 void replay_judge(struct record *record, const struct plan *plan);
 

@@ -379,7 +379,8 @@ static bool may_begin(struct session *s, struct err *err)
 		       "the plan changes phantoms, which needs an operator: run it on a terminal without --no-input");
 		return false;
 	}
-	if (bench_check_due(s->bench, today, err)) {
+	if (s->config.calibrating ? bench_check_sensor_due(s->bench, today, err)
+				  : bench_check_due(s->bench, today, err)) {
 		refuse(s, REFUSED_BENCH, err->text);
 		return false;
 	}
@@ -485,6 +486,11 @@ void session_answer(struct session *s, bool go_on)
 {
 	s->answered = true;
 	s->answer = go_on;
+}
+
+void session_note(struct session *s, const char *text)
+{
+	journal_text(s, "operator", "%s", text);
 }
 
 bool session_moving(const struct session *s)

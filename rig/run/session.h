@@ -62,6 +62,14 @@ struct session_config {
 	 * stores the JSON one by runfile_finish(). A failure makes the run RUN_STORAGE_FAILED. */
 	int (*finish)(void *ctx, struct record *record, struct runfile *rf, struct err *err);
 	void *finish_ctx;
+	/* A calibration of the phantom that is struck (docs/calibration.md): its own certificate need not be valid, and
+	 * whoever calibrates is asked to set the reference before a point where `ask` fills a text, through
+	 * observer.prompt, which must then stand. `stroke` gets every stroke of every attempt; row: index in
+	 * record->point. NULL: none. */
+	bool calibrating;
+	bool (*ask)(void *ctx, unsigned point, char *text, size_t size);
+	void (*stroke)(void *ctx, unsigned row, const struct stroke *stroke);
+	void *calibrating_ctx;
 	/* Called at the very end; the caller stops its loop then. */
 	void (*ended)(void *ctx);
 	void *ended_ctx;
@@ -76,6 +84,8 @@ void session_free(struct session *session);
 
 /* The operator's answer to a prompt: true = done, go on; false = give up. */
 void session_answer(struct session *session, bool go_on);
+/* What the operator said, for the journal. */
+void session_note(struct session *session, const char *text);
 
 /* A signal asks for the end: stop, verify, save, end as RUN_INTERRUPTED. A second one skips saving, never stopping. */
 void session_interrupt(struct session *session, int signal_number);

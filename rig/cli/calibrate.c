@@ -1,0 +1,664 @@
+/* `penrig calibrate`: a session whose reference is a micrometer stage. Asks for the stage's settings, prints the
+ * residuals, writes the phantom's new file. What happens to the pen is the session's business alone. */
+#include <errno.h>
+#include <math.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "rig/cli/command.h"
+#include "rig/cli/naming.h"
+#include "rig/cli/progress.h"
+#include "rig/cli/prompt.h"
+#include "rig/cli/signals.h"
+#include "rig/cli/version.h"
+#include "rig/run/calibrating.h"
+
+#define READING_SLACK_MM 0.25 /* a reading further from the stated depth is a slip of the hand */
+#define REPEATS_MAX      16
+
+struct calibrate_options {
+	const char *bench, *dut, *rates, *depths, *repeats, *measure, *stage_u, *temperature, *certificate, *laboratory,
+		*due, *output, *operator_name, *output_dir, *name;
+	bool no_input, quiet;
+};
+
+#define AT(member) offsetof(struct calibrate_options, member)
+static const struct cli_option calibrate_table[] = {
+	{.name = "bench",
+	 .letter = 'b',
+	 .kind = OPTION_TEXT,
+	 .arg = "FILE",
+	 .offset = AT(bench),
+	 .group = "What is measured",
+	 .help = "The bench file; PHANTOM is one of its phantoms. Default: the environment's PENRIG_BENCH."},
+	{.name = "dut",
+	 .letter = 'd',
+	 .kind = OPTION_TEXT,
+	 .arg = "SERIAL",
+	 .offset = AT(dut),
+	 .help = "Serial number of the pen that drives the needles. It is not judged. Required."},
+	{.name = "rates",
+	 .kind = OPTION_TEXT,
+	 .arg = "HZ",
+	 .offset = AT(rates),
+	 .help = "Stroke rates in Hz, rising: 90,120,150 or FROM:TO:STEP; 1 to 16 of them. Required."},
+	{.name = "depths",
+	 .kind = OPTION_TEXT,
+	 .arg = "MM",
+	 .offset = AT(depths),
+	 .help = "Depths in mm that the stage is set to, rising: 0.2:3.0:0.2 or a list; 5 to 63 of them. Required."},
+	{.name = "repeats",
+	 .kind = OPTION_TEXT,
+	 .arg = "N",
+	 .offset = AT(repeats),
+	 .help = "How often all depths are gone through, 1 to 16. From 2 on the file states how well a setting comes "
+		 "back. Default: 1."},
+	{.name = "measure",
+	 .kind = OPTION_TEXT,
+	 .arg = "SECONDS",
+	 .offset = AT(measure),
+	 .help = "Window at each depth and rate, 0.5 to 600 s. Default: 2."},
+	{.name = "stage-u",
+	 .kind = OPTION_TEXT,
+	 .arg = "MM",
+	 .offset = AT(stage_u),
+	 .help = "Standard uncertainty (k = 1) of one reading of the stage, from its certificate. Default: 0.002."},
+	{.name = "temperature",
+	 .kind = OPTION_TEXT,
+	 .arg = "DEGC",
+	 .offset = AT(temperature),
+	 .help = "Temperature of the phantom. Default: the mean of the bench's own ambient channel."},
+	{.name = "certificate",
+	 .kind = OPTION_TEXT,
+	 .arg = "ID",
+	 .offset = AT(certificate),
+	 .group = "For the phantom's file",
+	 .help = "Number of the certificate that this calibration becomes. Required."},
+	{.name = "laboratory",
+	 .kind = OPTION_TEXT,
+	 .arg = "NAME",
+	 .offset = AT(laboratory),
+	 .help = "Who calibrates. Required."},
+	{.name = "due",
+	 .kind = OPTION_TEXT,
+	 .arg = "DATE",
+	 .offset = AT(due),
+	 .help = "YYYY-MM-DD: the last day on which the calibration is valid. Required."},
+	{.name = "output",
+	 .kind = OPTION_TEXT,
+	 .arg = "FILE",
+	 .offset = AT(output),
+	 .help = "Where it goes; a file that stands there is never overwritten. Default: PHANTOM-CERTIFICATE.json in "
+		 "--output-dir, other characters than letters, digits, '.', '_' and '-' made '-'."},
+	{.name = "operator",
+	 .kind = OPTION_TEXT,
+	 .arg = "NAME",
+	 .offset = AT(operator_name),
+	 .group = "For the record",
+	 .help = "Who sets the stage."},
+	{.name = "output-dir",
+	 .letter = 'o',
+	 .kind = OPTION_TEXT,
+	 .arg = "DIR",
+	 .offset = AT(output_dir),
+	 .help = "Where the run file and its report go. Default: the current folder."},
+	{.name = "name",
+	 .letter = 'n',
+	 .kind = OPTION_TEXT,
+	 .arg = "NAME",
+	 .offset = AT(name),
+	 .help = "Stem of their names. Default: DUT-calibrate-TIME in UTC."},
+	{.name = "quiet",
+	 .letter = 'q',
+	 .kind = OPTION_FLAG,
+	 .offset = AT(quiet),
+	 .group = "Behaviour",
+	 .help = "No progress and no residuals: questions and files only."},
+	{.name = "no-input",
+	 .kind = OPTION_FLAG,
+	 .offset = AT(no_input),
+	 .help = "Ask nobody: refused where standard input is a terminal. Readings still come from a pipe or a file."},
+	{.name = NULL},
+};
+
+struct calibrate {
+	const struct cli_tables *tables;
+	const struct calibrate_options *options;
+	struct calibrating_setup setup;
+	struct bench *bench;
+	struct calibrating state;
+	struct record *record;
+	char output[2 * FILE_PATH_MAX];
+	struct loop *loop;
+	struct signals signals;
+	struct progress progress;
+	struct prompt prompt;
+	struct session *session;
+	unsigned asked; /* the point that the open question is for */
+	bool terminal, suspend;
+};
+
+/* ---- options --------------------------------------------------------------------------------------------------- */
+
+static int number_of(const char *option, const char *text, double lo, double hi, double *ret, struct err *err)
+{
+	char *end;
+	double value = strtod(text, &end);
+
+	if (end == text || *end || !isfinite(value) || value < lo || value > hi)
+		return err_set(err, -EINVAL, "%s %s: must be a number from %g to %g", option, text, lo, hi);
+	*ret = value;
+	return 0;
+}
+
+struct list_rule {
+	const char *option, *example;
+	double lo, hi;
+	unsigned least, most;
+};
+
+static int list_error(const struct list_rule *rule, const char *text, struct err *err)
+{
+	return err_set(err, -EINVAL, "%s %s: must be %u to %u rising numbers from %g to %g, as %s", rule->option, text,
+		       rule->least, rule->most, rule->lo, rule->hi, rule->example);
+}
+
+/* "FROM:TO:STEP", the end included when it is hit. */
+static int range_of(const struct list_rule *rule, const char *text, double *values, unsigned *ret, struct err *err)
+{
+	double from, to, step;
+	int used = 0;
+
+	if (sscanf(text, "%lf:%lf:%lf%n", &from, &to, &step, &used) != 3 || text[used] || !(step > 0) || !(to >= from))
+		return list_error(rule, text, err);
+	double steps = floor((to - from) / step + 1e-6);
+	if (!(steps < rule->most))
+		return list_error(rule, text, err);
+	for (*ret = 0; *ret <= (unsigned)steps; (*ret)++)
+		values[*ret] = round((from + *ret * step) * 1e9) / 1e9;
+	return 0;
+}
+
+static int commas_of(const struct list_rule *rule, const char *text, double *values, unsigned *ret, struct err *err)
+{
+	const char *at = text;
+
+	for (*ret = 0; *ret < rule->most;) {
+		char *end;
+		values[(*ret)++] = strtod(at, &end);
+		if (end == at || (*end && *end != ','))
+			return list_error(rule, text, err);
+		if (!*end)
+			return 0;
+		at = end + 1;
+	}
+	return list_error(rule, text, err);
+}
+
+static int list_of(const struct list_rule *rule, const char *text, double *values, unsigned *ret, struct err *err)
+{
+	int rc;
+
+	if (!text)
+		return err_set(err, -EINVAL, "%s is missing, for example %s %s", rule->option, rule->option,
+			       rule->example);
+	rc = strchr(text, ':') ? range_of(rule, text, values, ret, err) : commas_of(rule, text, values, ret, err);
+	if (rc < 0)
+		return rc;
+	for (unsigned i = 0; i < *ret; i++)
+		if (!(values[i] >= rule->lo && values[i] <= rule->hi) || (i > 0 && values[i] <= values[i - 1]))
+			return list_error(rule, text, err);
+	return *ret < rule->least ? list_error(rule, text, err) : 0;
+}
+
+static int read_setup(const struct calibrate_options *o, struct calibrating_setup *s, struct err *err)
+{
+	static const struct list_rule rates = {"--rates", "90,120,150", 1, 1000, 1, CURVE_RATES_MAX};
+	static const struct list_rule depths = {"--depths", "0.2:3.0:0.2",        0.01,
+						10,         CALIBRATE_DEPTHS_MIN, CALIBRATING_DEPTHS_MAX};
+	double repeats = 1;
+	int rc;
+
+	s->temperature_c = NAN;
+	if ((rc = list_of(&rates, o->rates, s->rate_hz, &s->rates, err)) < 0 ||
+	    (rc = list_of(&depths, o->depths, s->depth_mm, &s->depths, err)) < 0 ||
+	    (rc = number_of("--repeats", o->repeats ? o->repeats : "1", 1, REPEATS_MAX, &repeats, err)) < 0 ||
+	    (rc = number_of("--measure", o->measure ? o->measure : "2", 0.5, 600, &s->measure_s, err)) < 0 ||
+	    (rc = number_of("--stage-u", o->stage_u ? o->stage_u : "0.002", 1e-6, 0.5, &s->u_stage_mm, err)) < 0)
+		return rc;
+	if (o->temperature && (rc = number_of("--temperature", o->temperature, -20, 60, &s->temperature_c, err)) < 0)
+		return rc;
+	if (repeats != floor(repeats))
+		return err_set(err, -EINVAL, "--repeats %s: must be a whole number", o->repeats);
+	s->repeats = (unsigned)repeats;
+	return 0;
+}
+
+static int read_certificate(const struct calibrate_options *o, struct calibration *ret, struct err *err)
+{
+	int rc;
+
+	if (!o->certificate || !o->laboratory || !o->due)
+		return err_set(err, -EINVAL, "%s is missing; \"penrig help calibrate\" explains it",
+			       !o->certificate  ? "--certificate"
+			       : !o->laboratory ? "--laboratory"
+						: "--due");
+	if ((rc = record_text("--certificate", o->certificate, ret->certificate, sizeof(ret->certificate), err)) < 0 ||
+	    (rc = record_text("--laboratory", o->laboratory, ret->laboratory, sizeof(ret->laboratory), err)) < 0)
+		return rc;
+	if (!json_date_valid(o->due))
+		return err_set(err, -EINVAL, "--due %s: must be a date, as 2027-11-30", o->due);
+	snprintf(ret->due, sizeof(ret->due), "%s", o->due);
+	return 0;
+}
+
+static int fill_record(struct calibrate *c, struct err *err)
+{
+	const struct calibrate_options *o = c->options;
+	struct record *r = c->record;
+	int rc;
+
+	version_record(r);
+	if (!o->dut)
+		return err_set(err, -EINVAL, "--dut is missing: --dut SERIAL names the pen that drives the needles");
+	if ((rc = record_text("--dut", o->dut, r->dut, sizeof(r->dut), err)) < 0 ||
+	    (rc = record_text("--operator", o->operator_name, r->operator_name, sizeof(r->operator_name), err)) < 0)
+		return rc;
+	return record_text("--output-dir", o->output_dir ? o->output_dir : ".", r->folder, sizeof(r->folder), err);
+}
+
+static int read_inputs(struct calibrate *c, const char *serial, struct err *err)
+{
+	const char *bench = c->options->bench ? c->options->bench : getenv("PENRIG_BENCH");
+	int rc;
+
+	if (!bench || !*bench)
+		return err_set(err, -EINVAL, "--bench is missing: --bench FILE, or PENRIG_BENCH in the environment");
+	if ((rc = fill_record(c, err)) < 0 || (rc = read_setup(c->options, &c->setup, err)) < 0 ||
+	    (rc = read_certificate(c->options, &c->setup.calibration, err)) < 0 ||
+	    (rc = bench_read(bench, &c->bench, err)) < 0 ||
+	    (rc = calibrating_init(&c->state, &c->setup, c->bench, serial, err)) < 0)
+		return rc;
+	if (isnan(c->setup.temperature_c) && c->bench->sensor.temperature_u_k == 0)
+		return err_set(err, -EINVAL,
+			       "bench \"%s\" has no calibrated temperature channel: write --temperature DEGC",
+			       c->bench->name);
+	if (c->terminal && c->options->no_input)
+		return err_set(err, -EINVAL,
+			       "a calibration asks for the stage's readings: leave --no-input away, or give them on "
+			       "standard input");
+	return 0;
+}
+
+static int choose_output(struct calibrate *c, const char *serial, struct err *err)
+{
+	const char *chosen = c->options->output;
+	char stem[160];
+
+	snprintf(stem, sizeof(stem), "%s-%s", serial, c->setup.calibration.certificate);
+	for (char *p = stem; *p; p++)
+		if (!strchr("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._-", *p))
+			*p = '-';
+	if (chosen && strlen(chosen) >= FILE_PATH_MAX)
+		return err_set(err, -EINVAL, "--output: a path of more than %d bytes", FILE_PATH_MAX - 1);
+	if (chosen)
+		snprintf(c->output, sizeof(c->output), "%s", chosen);
+	else
+		snprintf(c->output, sizeof(c->output), "%s/%s.json", c->record->folder, stem);
+	if (access(c->output, F_OK) == 0)
+		return err_set(err, -EINVAL, "%s stands already: name another file with --output", c->output);
+	return 0;
+}
+
+static int choose_name(struct calibrate *c, struct err *err)
+{
+	struct record *r = c->record;
+	int rc;
+
+	if (!c->options->name) {
+		name_default(r->dut, c->state.plan->name, loop_wall_ns(c->loop), r->folder, c->tables->reports,
+			     r->name);
+		return 0;
+	}
+	rc = name_check(c->options->name, r->folder, c->tables->reports, err);
+	if (rc == 0)
+		snprintf(r->name, sizeof(r->name), "%s", c->options->name);
+	return rc;
+}
+
+static int check_dates(struct calibrate *c, struct err *err)
+{
+	time_t seconds = (time_t)(loop_wall_ns(c->loop) / NS_PER_S);
+	struct calibration *own = &c->setup.calibration;
+	struct tm tm;
+
+	strftime(own->date, sizeof(own->date), "%Y-%m-%d", gmtime_r(&seconds, &tm));
+	if (strcmp(own->due, own->date) > 0)
+		return 0;
+	return err_set(err, -EINVAL, "--due %s: must lie after today, %s", own->due, own->date);
+}
+
+static int open_surroundings(struct calibrate *c, struct err *err)
+{
+	const char *folder = c->record->folder;
+	int rc;
+
+	if (mkdir(folder, 0777) < 0 && errno != EEXIST)
+		return err_set(err, -errno, "cannot make the output folder %s: %s", folder, strerror(errno));
+	if ((rc = progress_init(&c->progress, STDERR_FILENO, -1, c->options->quiet, style_of(stderr, COLOUR_AUTO),
+				err)) < 0 ||
+	    (rc = signals_block(err)) < 0 || (rc = loop_new(c->tables->clock, c->tables->clock_ctx, &c->loop, err)) < 0)
+		return rc;
+	if (c->tables->on_loop && (rc = c->tables->on_loop(c->loop)) < 0)
+		return err_set(err, rc, "cannot begin: %s", strerror(-rc));
+	if ((rc = check_dates(c, err)) < 0)
+		return rc;
+	return choose_name(c, err);
+}
+
+/* ---- what the session asks and tells --------------------------------------------------------------------------- */
+
+static double stated_mm(const struct calibrate *c)
+{
+	return c->state.points[c->asked].depth_mm;
+}
+
+static bool on_ask(void *ctx, unsigned point, char *text, size_t size)
+{
+	struct calibrate *c = ctx;
+	const struct phantom *phantom = &c->bench->phantom[c->state.phantom];
+	int used = 0;
+
+	if (!calibrating_sets(&c->state, point))
+		return false;
+	if (point == 0)
+		used = snprintf(text, size, "Phantom %s under the pen, position %s, the stage at zero on contact. ",
+				phantom->serial, phantom->position);
+	c->asked = point;
+	snprintf(text + used, size - (size_t)used, "Set the stage to %.3f mm, then Enter or type its reading.",
+		 stated_mm(c));
+	return true;
+}
+
+static void take_reading(struct calibrate *c, double reading_mm)
+{
+	char text[80];
+
+	calibrating_reading(&c->state, c->asked, reading_mm);
+	snprintf(text, sizeof(text), "the stage reads %.4f mm", reading_mm);
+	session_note(c->session, text);
+}
+
+/* Less than half way to the stated depths beside it, and to contact: so readings rise as the depths do. */
+static double slack_mm(const struct calibrate *c)
+{
+	const struct calibrating_setup *s = &c->setup;
+	double stated = stated_mm(c), slack = READING_SLACK_MM;
+
+	for (unsigned i = 0; i < s->depths; i++) {
+		double lo = i > 0 ? s->depth_mm[i - 1] : 0, hi = s->depth_mm[i];
+		if (fabs(lo - stated) < 1e-6 || fabs(hi - stated) < 1e-6)
+			slack = fmin(slack, (hi - lo) / 2);
+	}
+	return slack;
+}
+
+/* A line that is neither empty nor a word of assent or dissent. */
+static int on_reading(void *ctx, const char *line)
+{
+	struct calibrate *c = ctx;
+	char *end;
+	double mm = strtod(line, &end);
+
+	if (end != line && !*end && fabs(mm - stated_mm(c)) < slack_mm(c)) {
+		take_reading(c, mm);
+		return 1;
+	}
+	cli_error(0, "\"%s\" is no reading in mm near %.3f: set the stage within %.3f mm of it", line, stated_mm(c),
+		  slack_mm(c));
+	return c->terminal ? 0 : -1;
+}
+
+static void on_answer(void *ctx, bool go_on)
+{
+	struct calibrate *c = ctx;
+
+	if (go_on && isnan(c->state.measured[c->asked].reading_mm))
+		take_reading(c, stated_mm(c));
+	if (!go_on && !c->terminal)
+		cli_error(0, "no reading for %.3f mm: standard input holds one line for each setting of the stage",
+			  stated_mm(c));
+	session_answer(c->session, go_on);
+}
+
+static void on_prompt(void *ctx, const char *text)
+{
+	struct calibrate *c = ctx;
+
+	progress_prompt(&c->progress, text);
+	if (prompt_ask(&c->prompt) < 0)
+		session_answer(c->session, false);
+}
+
+static void on_stroke(void *ctx, unsigned row, const struct stroke *stroke)
+{
+	calibrating_stroke(&((struct calibrate *)ctx)->state, row, stroke);
+}
+
+static void on_progress(void *ctx, const struct session_progress *now)
+{
+	struct calibrate *c = ctx;
+
+	if (now->finished)
+		calibrating_point(&c->state, now->finished);
+	progress_show(&c->progress, now);
+}
+
+static void on_signal(void *ctx, int number)
+{
+	struct calibrate *c = ctx;
+
+	if (number == SIGTSTP && c->suspend)
+		return;
+	c->suspend = c->suspend || number == SIGTSTP;
+	session_interrupt(c->session, number);
+}
+
+static void on_ended(void *ctx)
+{
+	loop_stop(((struct calibrate *)ctx)->loop);
+}
+
+static int on_finish(void *ctx, struct record *record, struct runfile *rf, struct err *err)
+{
+	char path[FILE_PATH_MAX + 160], *text = NULL;
+	size_t len = 0;
+	FILE *out;
+	int rc;
+
+	(void)ctx;
+	if (!rf)
+		return 0;
+	out = open_memstream(&text, &len);
+	rc = out ? report_json.write(record, out, err) : err_set(err, -ENOMEM, "out of memory");
+	if (out && fclose(out) != 0 && rc == 0)
+		rc = err_set(err, -ENOMEM, "out of memory");
+	if (rc == 0)
+		rc = runfile_finish(rf, record, text, err);
+	snprintf(path, sizeof(path), "%s/%s%s", record->folder, record->name, report_json.extension);
+	if (rc == 0)
+		rc = report_save(&report_json, record, path, err);
+	free(text);
+	return rc;
+}
+
+/* ---- the run --------------------------------------------------------------------------------------------------- */
+
+static int drive(struct calibrate *c, struct err *err)
+{
+	struct session_config config = {
+		.loop = c->loop,
+		.links = c->tables->links,
+		.drivers = c->tables->drivers,
+		.plan = c->state.plan,
+		.bench = c->bench,
+		.points = c->state.points,
+		.point_count = c->state.point_count,
+		.record = c->record,
+		.observer = {.ctx = c, .progress = on_progress, .prompt = on_prompt},
+		.calibrating = true,
+		.ask = on_ask,
+		.stroke = on_stroke,
+		.calibrating_ctx = c,
+		.finish = on_finish,
+		.finish_ctx = c,
+		.ended = on_ended,
+		.ended_ctx = c,
+	};
+	int rc;
+
+	c->prompt = (struct prompt){
+		.loop = c->loop, .fd = STDIN_FILENO, .other = on_reading, .answer = on_answer, .ctx = c};
+	rc = session_start(&config, &c->session, err);
+	if (rc < 0)
+		return rc;
+	rc = signals_open(&c->signals, c->loop, on_signal, c, err);
+	if (rc < 0) {
+		session_free(c->session);
+		return rc;
+	}
+	rc = loop_run(c->loop);
+	if (rc < 0)
+		err_set(err, rc, "the event loop failed: %s", strerror(-rc));
+	prompt_cancel(&c->prompt);
+	signals_close(&c->signals);
+	session_free(c->session);
+	return rc;
+}
+
+/* ---- after ----------------------------------------------------------------------------------------------------- */
+
+static void print_rate(const struct calibrate *c, unsigned rate)
+{
+	const struct calibrate_fit *fit = &c->state.fit[rate];
+	unsigned n = c->setup.repeats * c->setup.depths;
+
+	printf("\n%g Hz: F = %.5g d %+.5g d^2 %+.5g d^3 (N, mm)\n", c->setup.rate_hz[rate], fit->coefficient[0],
+	       fit->coefficient[1], fit->coefficient[2]);
+	printf("  reading mm    force N  +-(k=1) N      fit N  residual um\n");
+	for (unsigned i = 0; i < n; i++) {
+		const struct calibrate_datum *d = &c->state.data[rate][i];
+		printf("  %10.4f %10.5f %10.5f %10.5f %12.2f\n", d->depth_mm, d->force_n, d->u_force_n, d->fit_n,
+		       1000 * d->residual_mm);
+	}
+	printf("  rms residual %.2f um", 1000 * fit->rms_mm);
+	if (fit->repeat_dof > 0)
+		printf(", settings come back within %.2f um (sd, %u degrees of freedom)", 1000 * fit->repeat_mm,
+		       fit->repeat_dof);
+	putchar('\n');
+}
+
+static void print_outcome(const struct calibrate *c)
+{
+	const struct record *r = c->record;
+
+	if (!c->options->quiet) {
+		for (unsigned i = 0; i < c->setup.rates; i++)
+			print_rate(c, i);
+		printf("\nstandard uncertainties: depth %.2f um, force %.3f %%, fit %.2f um; %.1f degC\n",
+		       1000 * c->state.u_depth_mm, 100 * c->state.u_force_rel, 1000 * c->state.u_fit_mm,
+		       c->state.temperature_c);
+	}
+	printf("phantom:  %s\nrun file: %s/%s.penrig\nreport:   %s/%s%s\n", c->output, r->folder, r->name, r->folder,
+	       r->name, report_json.extension);
+}
+
+static int conclude(struct calibrate *c)
+{
+	const struct record *r = c->record;
+	struct err err = {0};
+	int rc;
+
+	progress_end(&c->progress, r, 0);
+	if (r->moved && !r->stop_verified)
+		render_stop_unverified(stderr, &c->progress.style, r->stop_text);
+	if (r->run_status != RUN_COMPLETE)
+		return cli_error(record_exit_code(r), "no calibration: %s",
+				 *r->status_reason ? r->status_reason : run_status_name(r->run_status));
+	if (r->moved && !r->stop_verified)
+		return cli_error(EXIT_INCONCLUSIVE, "no calibration: the pen was not seen to stop");
+	rc = calibrating_fit(&c->state, &err);
+	if (rc < 0)
+		return cli_error(rc == -EDOM ? EXIT_INCONCLUSIVE : EXIT_INTERNAL, "%s", err.text);
+	if (calibrating_save(&c->state, r, c->output, &err) < 0)
+		return cli_error(EXIT_STORAGE, "%s", err.text);
+	print_outcome(c);
+	return EXIT_PASS;
+}
+
+static int execute(struct calibrate *c, const char *serial)
+{
+	struct err err = {0};
+
+	if (read_inputs(c, serial, &err) < 0 || choose_output(c, serial, &err) < 0 || open_surroundings(c, &err) < 0)
+		return cli_error(EXIT_USAGE, "%s", err.text);
+	if (drive(c, &err) < 0)
+		return cli_error(EXIT_INTERNAL, "%s", err.text);
+	if (c->suspend)
+		signals_suspend();
+	return conclude(c);
+}
+
+static int calibrate_command(const struct cli_tables *tables, const void *options, const char *const *operands,
+			     unsigned count)
+{
+	struct calibrate *c = calloc(1, sizeof(*c));
+	int code;
+
+	(void)count;
+	if (!c)
+		return cli_error(EXIT_INTERNAL, "out of memory");
+	*c = (struct calibrate){.tables = tables, .options = options, .record = record_new()};
+	c->terminal = isatty(STDIN_FILENO);
+	signal(SIGTTIN, SIG_IGN);
+	signal(SIGTTOU, SIG_IGN);
+	code = c->record ? execute(c, operands[0]) : cli_error(EXIT_INTERNAL, "out of memory");
+	loop_free(c->loop);
+	calibrating_release(&c->state);
+	record_free(c->record);
+	bench_free(c->bench);
+	free(c);
+	return code;
+}
+
+const struct command command_calibrate = {
+	.name = "calibrate",
+	.operands = "PHANTOM",
+	.operands_min = 1,
+	.operands_max = 1,
+	.summary = "Calibrate a phantom against a micrometer stage",
+	.description =
+		"Measures the force of PHANTOM (a serial number of the bench) over depth at stated rates, fits a "
+		"monotone curve for each, and writes the phantom's new file with certificate, conditions, "
+		"uncertainties and due date.\n\n"
+		"The depth is the stage's, never the pen's: at each depth, with the pen stopped and shown to stand "
+		"still, you are asked to set the stage and to type what it reads; Enter means that it reads the stated "
+		"depth, q gives up. The pen is set to the stated depth and only drives. Where standard input is no "
+		"terminal, each line of it is one answer. All rates are measured at one setting before the next.\n\n"
+		"It is a run like any other: same interlocks, same stop, a run file with every sample and reading. "
+		"Neither PHANTOM's old certificate nor that of the bench's other phantoms need be valid; the load "
+		"sensor's must.\n\n"
+		"The exit code is 0 the file is written, 2 wrong options or bench, 3 what was measured is no "
+		"calibration (forces that do not rise, a point that cannot be trusted), else as that of run. No file "
+		"is written then.",
+	.example =
+		"  penrig calibrate SIL-7 --bench bench-3.json --dut SN-0417 --rates 90,120,150 --depths 0.2:3.0:0.2 "
+		"\\\n    --certificate 2026-0816 --laboratory \"Example Ltd\" --due 2027-11-30 --repeats 2\n",
+	.options = calibrate_table,
+	.options_size = sizeof(struct calibrate_options),
+	.run = calibrate_command,
+};

@@ -1,0 +1,202 @@
+/* Writes the few elements that graphs need. Leaves out what they mean (plot_page.c). */
+#include "rig/cli/svg.h"
+
+#include <math.h>
+#include <string.h>
+
+#define TICKS_WANTED 5.0
+#define LABEL_PX     12
+
+void svg_begin(FILE *out, unsigned width, unsigned height)
+{
+	fprintf(out,
+		"<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"%u\" "
+		"height=\"%u\" viewBox=\"0 0 %u %u\" font-family=\"Helvetica, Arial, 'DejaVu Sans', sans-serif\" "
+		"fill=\"" SVG_INK "\">\n<rect width=\"%u\" height=\"%u\" fill=\"#ffffff\"/>\n",
+		width, height, width, height, width, height);
+}
+
+void svg_end(FILE *out)
+{
+	fputs("</svg>\n", out);
+}
+
+static void escaped(FILE *out, const char *text)
+{
+	for (; *text; text++) {
+		switch (*text) {
+		case '<': fputs("&lt;", out); break;
+		case '>': fputs("&gt;", out); break;
+		case '&': fputs("&amp;", out); break;
+		default: fputc((unsigned char)*text < 0x20 ? '?' : *text, out);
+		}
+	}
+}
+
+void svg_text(FILE *out, double x, double y, unsigned size, const char *anchor, const char *text)
+{
+	fprintf(out, "<text x=\"%.1f\" y=\"%.1f\" font-size=\"%u\" text-anchor=\"%s\">", x, y, size, anchor);
+	escaped(out, text);
+	fputs("</text>\n", out);
+}
+
+void svg_heading(FILE *out, double x, double y, unsigned size, const char *text)
+{
+	fprintf(out, "<text x=\"%.1f\" y=\"%.1f\" font-size=\"%u\" font-weight=\"bold\">", x, y, size);
+	escaped(out, text);
+	fputs("</text>\n", out);
+}
+
+void svg_range(double *lo, double *hi, double share)
+{
+	double span = *hi - *lo;
+
+	if (!(span > 0.0) || !isfinite(span)) {
+		double middle = isfinite(*lo) ? *lo : 0.0;
+
+		span = fmax(1e-6, 0.02 * fabs(middle));
+		*lo = *hi = middle;
+		share = 0.5;
+	}
+	*lo -= share * span;
+	*hi += share * span;
+}
+
+static double px(const struct svg_axes *a, double x)
+{
+	return a->left + (x - a->x0) / (a->x1 - a->x0) * a->width;
+}
+
+static double py(const struct svg_axes *a, double y)
+{
+	return a->top + a->height - (y - a->y0) / (a->y1 - a->y0) * a->height;
+}
+
+/* 1, 2 or 5 times a power of ten. */
+static double tick_step(double span)
+{
+	double rough = span / TICKS_WANTED, power = pow(10.0, floor(log10(rough))), lead = rough / power;
+
+	return power * (lead < 1.5 ? 1.0 : lead < 3.5 ? 2.0 : lead < 7.5 ? 5.0 : 10.0);
+}
+
+static void tick_text(double value, double step, char ret[32])
+{
+	int digits = (int)fmax(0.0, fmin(9.0, -floor(log10(step) + 1e-9)));
+
+	snprintf(ret, 32, "%.*f", digits, fabs(value) < 0.5e-6 * step ? 0.0 : value);
+}
+
+static void x_ticks(const struct svg_axes *a)
+{
+	double step = tick_step(a->x1 - a->x0), bottom = a->top + a->height;
+	char text[32];
+
+	for (double i = ceil(a->x0 / step - 1e-9); i * step <= a->x1 + 1e-9 * step; i++) {
+		double x = px(a, i * step);
+
+		fprintf(a->out, "<path d=\"M%.1f %.1fv5\" stroke=\"" SVG_INK "\"/>\n", x, bottom);
+		tick_text(i * step, step, text);
+		svg_text(a->out, x, bottom + 19, LABEL_PX, "middle", text);
+	}
+}
+
+static void y_ticks(const struct svg_axes *a)
+{
+	double step = tick_step(a->y1 - a->y0);
+	char text[32];
+
+	for (double i = ceil(a->y0 / step - 1e-9); i * step <= a->y1 + 1e-9 * step; i++) {
+		double y = py(a, i * step);
+
+		fprintf(a->out,
+			"<path d=\"M%.1f %.1fh-5\" stroke=\"" SVG_INK "\"/><path d=\"M%.1f %.1fh%.1f\" "
+			"stroke=\"#e4e9ef\"/>\n",
+			a->left, y, a->left, y, a->width);
+		tick_text(i * step, step, text);
+		svg_text(a->out, a->left - 8, y + 4, LABEL_PX, "end", text);
+	}
+}
+
+void svg_frame(const struct svg_axes *a, const char *x_label, const char *y_label)
+{
+	double y = a->top + a->height / 2, x = a->left - 62;
+
+	x_ticks(a);
+	y_ticks(a);
+	fprintf(a->out,
+		"<rect x=\"%.1f\" y=\"%.1f\" width=\"%.1f\" height=\"%.1f\" fill=\"none\" stroke=\"" SVG_INK "\"/>\n",
+		a->left, a->top, a->width, a->height);
+	svg_text(a->out, a->left + a->width / 2, a->top + a->height + 37, LABEL_PX, "middle", x_label);
+	fprintf(a->out,
+		"<text transform=\"translate(%.1f %.1f) rotate(-90)\" font-size=\"%d\" "
+		"text-anchor=\"middle\">",
+		x, y, LABEL_PX);
+	escaped(a->out, y_label);
+	fputs("</text>\n", a->out);
+}
+
+void svg_clip_begin(const struct svg_axes *a, const char *id)
+{
+	fprintf(a->out,
+		"<clipPath id=\"%s\"><rect x=\"%.1f\" y=\"%.1f\" width=\"%.1f\" height=\"%.1f\"/></clipPath>\n"
+		"<g clip-path=\"url(#%s)\">\n",
+		id, a->left, a->top, a->width, a->height, id);
+}
+
+void svg_clip_end(const struct svg_axes *a)
+{
+	fputs("</g>\n", a->out);
+}
+
+void svg_line(const struct svg_axes *a, const double *x, const double *y, unsigned n, const char *colour)
+{
+	char move = 'M';
+
+	fprintf(a->out, "<path fill=\"none\" stroke=\"%s\" stroke-width=\"%.1f\" d=\"", colour, SVG_LINE_PX);
+	for (unsigned i = 0; i < n; i++) {
+		if (!isfinite(x[i]) || !isfinite(y[i])) {
+			move = 'M';
+			continue;
+		}
+		fprintf(a->out, "%c%.1f %.1f", move, px(a, x[i]), py(a, y[i]));
+		move = 'L';
+	}
+	fputs("\"/>\n", a->out);
+}
+
+void svg_segment(const struct svg_axes *a, double x0, double y0, double x1, double y1, const char *colour,
+		 const char *dash)
+{
+	fprintf(a->out,
+		"<path stroke=\"%s\" stroke-width=\"%.1f\" stroke-dasharray=\"%s\" d=\"M%.1f %.1fL%.1f %.1f\"/>\n",
+		colour, SVG_LINE_PX, dash ? dash : "none", px(a, x0), py(a, y0), px(a, x1), py(a, y1));
+}
+
+void svg_dot(const struct svg_axes *a, double x, double y, double radius, const char *colour)
+{
+	if (isfinite(x) && isfinite(y))
+		fprintf(a->out, "<circle cx=\"%.1f\" cy=\"%.1f\" r=\"%.1f\" fill=\"%s\"/>\n", px(a, x), py(a, y),
+			radius, colour);
+}
+
+void svg_box(const struct svg_axes *a, double x0, double y0, double x1, double y1, const char *colour)
+{
+	if (isfinite(y0) && isfinite(y1))
+		fprintf(a->out, "<rect x=\"%.1f\" y=\"%.1f\" width=\"%.1f\" height=\"%.1f\" fill=\"%s\"/>\n", px(a, x0),
+			py(a, fmax(y0, y1)), px(a, x1) - px(a, x0), fabs(py(a, y0) - py(a, y1)), colour);
+}
+
+void svg_legend(const struct svg_axes *a, unsigned row, char kind, const char *colour, const char *text)
+{
+	double x = a->left + 10, y = a->top + 16 + 16.0 * row;
+
+	if (kind == 'l')
+		fprintf(a->out, "<path d=\"M%.1f %.1fh18\" stroke=\"%s\" stroke-width=\"2\"/>\n", x, y - 4, colour);
+	else if (kind == 'd')
+		fprintf(a->out, "<circle cx=\"%.1f\" cy=\"%.1f\" r=\"2.5\" fill=\"%s\"/>\n", x + 9, y - 4, colour);
+	else
+		fprintf(a->out, "<rect x=\"%.1f\" y=\"%.1f\" width=\"18\" height=\"9\" fill=\"%s\"/>\n", x, y - 9,
+			colour);
+	svg_text(a->out, x + 25, y, 11, "start", text);
+}

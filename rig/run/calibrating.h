@@ -1,0 +1,70 @@
+/* Calibration of a phantom: the plan of its points, the forces that its session measured, and the phantom's new file.
+ * Leaves out whoever sets the stage (rig/cli/calibrate.c) and the pen, which only drives the needles. */
+#ifndef PENRIG_RUN_CALIBRATING_H
+#define PENRIG_RUN_CALIBRATING_H
+
+#include "rig/measure/calibrate.h"
+#include "rig/measure/statistics.h"
+#include "rig/run/bench.h"
+#include "rig/run/plan.h"
+#include "rig/run/record.h"
+
+#define CALIBRATING_DEPTHS_MAX 63 /* settings of the stage; with the contact a curve's 64 points */
+#define CALIBRATING_RATE_PCT   5  /* a pen that is further off its setpoint does not drive at the stated rate */
+
+struct calibrating_setup {
+	unsigned rates, depths; /* both lists rising */
+	double rate_hz[CURVE_RATES_MAX];
+	double depth_mm[CALIBRATING_DEPTHS_MAX]; /* as the stage is to be set */
+	unsigned repeats;
+	double measure_s;
+	double u_stage_mm;    /* standard uncertainty of one reading */
+	double temperature_c; /* NaN: as the bench measures it */
+	struct calibration calibration;
+};
+
+struct calibrating_point { /* beside the plan's point of the same number */
+	double reading_mm; /* NaN: not set yet */
+	bool trusted;
+	char reason[200];
+	unsigned strokes;
+	double force_n, u_force_n; /* mean height of the strokes, and its standard uncertainty from their scatter */
+	double ambient_c;
+};
+
+struct calibrating {
+	const struct calibrating_setup *setup;
+	const struct bench *bench;
+	int phantom; /* in the bench */
+	struct plan *plan;
+	struct plan_point *points; /* repeat by repeat, depths rising, at each depth all rates */
+	unsigned point_count;
+	struct calibrating_point *measured; /* point_count of them */
+	unsigned row;                       /* of the strokes that are being collected */
+	struct moments heights;
+	unsigned misfits;
+	/* the outcome */
+	struct calibrate_fit fit[CURVE_RATES_MAX];
+	struct calibrate_datum *data[CURVE_RATES_MAX]; /* repeats * depths each, in order of the points */
+	double u_depth_mm, u_force_rel, u_fit_mm, temperature_c;
+};
+
+/* The points and their plan, checked against bench and phantom. Setup and bench are borrowed. -EINVAL, -ENOMEM. */
+int calibrating_init(struct calibrating *c, const struct calibrating_setup *setup, const struct bench *bench,
+		     const char *serial, struct err *err);
+void calibrating_release(struct calibrating *c);
+
+/* The stage is to be set before this point: its depth is not that of the point before. */
+bool calibrating_sets(const struct calibrating *c, unsigned point);
+/* The stage's reading, for this point and all that follow until it is set anew. */
+void calibrating_reading(struct calibrating *c, unsigned point, double reading_mm);
+/* Strokes as they come, and the end of an attempt; a later attempt takes the place of an earlier one. */
+void calibrating_stroke(struct calibrating *c, unsigned row, const struct stroke *stroke);
+void calibrating_point(struct calibrating *c, const struct record_point *finished);
+
+/* Curves, residuals and uncertainties. -EDOM: what was measured is no calibration, with the reason; -ENOMEM. */
+int calibrating_fit(struct calibrating *c, struct err *err);
+/* The phantom's new file, which must not exist yet. -errno with text. */
+int calibrating_save(const struct calibrating *c, const struct record *record, const char *path, struct err *err);
+
+#endif
