@@ -10,6 +10,8 @@
 #define LEARN_REGULAR     0.05
 #define LEARN_PASSES      4
 #define LEARN_MAX         2048
+#define WIDTH_STRANGE     0.2 /* relative: the template is of another pulse */
+#define RELEARN_MAX       4   /* templates given up in a point: a pen whose pulses are never alike is not learned */
 #define REBUILD_AT        64
 #define FOLD_MEMORY       20000.0
 #define REGULAR           0.35 /* an interval within 35 % of the period fits the template's time scale */
@@ -518,7 +520,11 @@ static void emit(struct point *p, const struct candidate *c, double period, cons
 		at = fit.at + p->peak_offset;
 		stroke.height_n = fit.height;
 		stroke.misfit_n = fit.rms;
-		if (fabs(fit.width) < 0.2 && point_phase_at(p, at) == POINT_MEASURE)
+		bool strange = fabs(fit.width) >= WIDTH_STRANGE;
+
+		p->block_fitted++;
+		p->block_strange += strange;
+		if (!strange && point_phase_at(p, at) == POINT_MEASURE)
 			pulse_fold(&p->pulse, p->flat, (double)p->base, fit.at, fit.height);
 		if (p->on_residual && point_phase_at(p, at) == POINT_MEASURE)
 			tell_residual(p, &fit, stroke.number, span);
@@ -608,6 +614,18 @@ static void refresh_template(struct point *p)
 	p->width_weight = widths_weight(&p->widths);
 }
 
+/* A template from strokes whose depth still moved fits none that follow: the next block learns anew. */
+static void give_up_strange(struct point *p)
+{
+	bool strange = p->block_fitted >= LEARN_STROKES_MIN && 2 * p->block_strange > p->block_fitted;
+
+	if (strange && p->relearned < RELEARN_MAX) {
+		p->pulse.ready = false;
+		p->relearned++;
+	}
+	p->block_fitted = p->block_strange = 0;
+}
+
 static double blend_width(const struct point *p, double w)
 {
 	double height, height2;
@@ -663,5 +681,6 @@ void analyse_block(struct point *p, long block, unsigned len, long limit)
 	p->tally.zero_n2 += baseline_row_variance(&p->baseline, p->zero_row);
 	memset(p->zero_row, 0, sizeof(p->zero_row));
 	refresh_template(p);
+	give_up_strange(p);
 	baseline_advance(&p->baseline);
 }

@@ -100,8 +100,10 @@ struct point {
 	bool baseline_known;
 	struct pulse pulse;
 	double pulse_period, peak_offset;
-	bool template_renewed; /* from strokes of the window */
-	uint64_t learned;      /* strokes of the first template */
+	bool template_renewed;                /* from strokes of the window */
+	uint64_t learned;                     /* strokes of the first template */
+	unsigned block_fitted, block_strange; /* of this block: fitted, and of another width than the template's */
+	unsigned relearned;
 	double width_weight;
 	struct widths widths_learned, widths; /* of the strokes the template was learned from; of the window */
 	double noise_n;                       /* rms of one raw sample's white noise, smoothed over blocks */

@@ -2,7 +2,10 @@
 # runs alone: two of its runs are in real time
 """penrig's figures against what really happened: mean rate, mean depth and stroke count of every point, on the demo plan in real
 time through the real USB and serial libraries, and on the whole conformance plan on the virtual clock."""
+import json
 import sys
+import tempfile
+from pathlib import Path
 
 import rig
 
@@ -39,8 +42,30 @@ def examine(check, label, run):
           f"{worst_rate * 1e6:.1f} ppm, worst depth error {worst_depth * 1e3:.2f} um")
 
 
+def jump(settle_s):
+    """From deep to shallow at once: the pen's depth still travels when it starts."""
+    folder = Path(tempfile.mkdtemp(prefix="pr"))
+    limit = {"measurand": "depth_error_mm", "unit": "mm", "lower": -0.15, "upper": 0.15, "required": True}
+    plan = {"kind": "penrig/plan/1", "name": f"jump-{settle_s:g}", "limits": [limit],
+            "steps": [{"name": "jump", "depth_mm": [2.7, 0.5], "rate_hz": [105, 150], "order": "as_written", "tare_s": 0.3,
+                       "settle_s": settle_s, "measure_s": 1.5}]}
+    (folder / "jump.json").write_text(json.dumps(plan))
+    return rig.run_plan(folder / "jump.json", folder=folder)
+
+
+def examine_jumps(check):
+    settled = jump(1.5)
+    check(settled.outcome() == ("pass", "complete", 0), f"jump, settled: {settled.outcome()}")
+    examine(check, "jump, settled", settled)
+    for point in jump(0.5).report["points"]:
+        depth = rig.result(point, "depth_error_mm", "force_equivalent")
+        error = depth["value"] or 0
+        check(abs(error) < 0.02 or depth["outcome"] == "inconclusive", f"jump, not settled: {error} mm is {depth['outcome']}")
+
+
 def main():
     check = rig.Checks()
+    examine_jumps(check)
     jobs = [lambda: rig.run_plan("demo.json", depth="B"),
             lambda: rig.run_plan("demo.json", bench="virtual-serial.json", depth="B"),
             lambda: rig.run_plan("conformance.json", depth="A")]
