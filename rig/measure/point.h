@@ -97,12 +97,12 @@ int point_phase(struct point *point, enum point_phase phase, uint64_t first_inde
 void point_feed(struct point *point, const struct sample_block *block);
 
 /* Ends the point at the last sample fed. Results in a fixed order, each named measurand of a point once per method:
- * stroke_rate_hz (method realised, and nominal), stroke_rate_error_pct, period_jitter_pct, missed_strokes,
- * double_strokes, spin_up_s, coast_down_s, depth_mm (methods force_equivalent, displacement: realised mean; then method
- * suffix _process), depth_sd_mm (it and what follows of depth: both methods), depth_error_mm, depth_tolerance_lo_mm,
- * depth_tolerance_hi_mm (content 95 %, confidence 99 %), depth_max_mm (noise-corrected bound), depth_max_raw_mm,
- * peak_force_n, seating_force_n, strokes (whose instant lies in the measure window). Returns their number, at most cap
- * (RESULTS_PER_POINT_MAX is always enough). Call once. */
+ * stroke_rate_hz and stroke_rate_error_pct (each by the methods realised and nominal), period_jitter_pct,
+ * missed_strokes, double_strokes, spin_up_s, coast_down_s, depth_mm (methods force_equivalent, displacement: realised
+ * mean; then method suffix _process), depth_sd_mm (it and what follows of depth: both methods), depth_error_mm,
+ * depth_tolerance_lo_mm, depth_tolerance_hi_mm (content 95 %, confidence 99 %), depth_max_mm (noise-corrected bound),
+ * depth_max_raw_mm, peak_force_n, seating_force_n, strokes (whose instant lies in the measure window). Returns their
+ * number, at most cap (RESULTS_PER_POINT_MAX is always enough). Call once. */
 unsigned point_finish(struct point *point, struct result *results, unsigned cap);
 
 /* What the session needs to know live, cheap at any time. */

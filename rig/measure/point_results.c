@@ -235,7 +235,7 @@ static double nominal_period(const struct tally *t, double timing, double *ret_u
 	return period;
 }
 
-static void add_rates(struct list *list, const struct point *p, const struct reasons *why, double *ret_rate)
+static void add_rates(struct list *list, const struct point *p, const struct reasons *why)
 {
 	const struct tally *t = &p->tally;
 	struct result *realised = add(list, "stroke_rate_hz", "realised", "Hz");
@@ -243,18 +243,16 @@ static void add_rates(struct list *list, const struct point *p, const struct rea
 	double seconds = (double)p->quality[POINT_MEASURE].samples / p->config.fs_hz;
 	double n = (double)t->strokes;
 
-	*ret_rate = NAN;
 	if (seconds <= 0.0) {
 		none(realised, why->rate);
 		none(nominal, why->rate);
 		return;
 	}
 	if (t->strokes < RATE_STROKES_MIN) {
-		*ret_rate = n / seconds;
 		budget(realised, "resolution", 1.0 / (seconds * sqrt(3.0)), INFINITY);
-		value(realised, *ret_rate, t->strokes, why->rate);
+		value(realised, n / seconds, t->strokes, why->rate);
 		budget(nominal, "resolution", 1.0 / (seconds * sqrt(3.0)), INFINITY);
-		value(nominal, *ret_rate, t->strokes, why->rate);
+		value(nominal, n / seconds, t->strokes, why->rate);
 		return;
 	}
 	double period = mean_period(t), rate = p->fs_hz / period;
@@ -262,26 +260,28 @@ static void add_rates(struct list *list, const struct point *p, const struct rea
 	double timing = rate * sigma_t * M_SQRT2 / ((n - 1.0) * period);
 	double u_nominal, nominal_at = nominal_period(t, M_SQRT2 * sigma_t, &u_nominal);
 
-	*ret_rate = rate;
 	timing_budget(realised, p, rate, timing, n - 1.0);
 	value(realised, rate, t->strokes, why->rate);
 	timing_budget(nominal, p, rate, rate * u_nominal / nominal_at, fmax(1.0, n - 2.0));
 	value(nominal, p->fs_hz / nominal_at, t->strokes, why->rate);
 }
 
-static void add_rate_details(struct list *list, const struct point *p, const struct reasons *why, double rate)
+static void add_rate_error(struct list *list, const struct point *p, const struct reasons *why, struct result rate)
+{
+	struct result *r = add(list, "stroke_rate_error_pct", rate.method, "%");
+	double scale = 100.0 / p->config.rate_set_hz;
+
+	for (unsigned i = 0; i < rate.budget_lines; i++)
+		budget(r, rate.budget[i].name, rate.budget[i].u * scale, rate.budget[i].dof);
+	value(r, scale * rate.value - 100.0, p->tally.strokes, why->rate);
+}
+
+static void add_rate_details(struct list *list, const struct point *p, const struct reasons *why)
 {
 	const struct tally *t = &p->tally;
-	const struct result *realised = &list->at[0];
-	struct result *r = add(list, "stroke_rate_error_pct", "realised", "%");
-	double scale = 100.0 / p->config.rate_set_hz, rho = moments_lag1(&t->interval);
+	double rho = moments_lag1(&t->interval);
 	double sd = moments_sd(&t->interval), jitter = 100.0 * sd / t->interval.mean;
-
-	for (unsigned i = 0; list->cap > 0 && i < realised->budget_lines; i++)
-		budget(r, realised->budget[i].name, realised->budget[i].u * scale, realised->budget[i].dof);
-	value(r, scale * rate - 100.0, t->strokes, why->rate);
-
-	r = add(list, "period_jitter_pct", rho < -0.25 ? "independent" : "random_walk", "%");
+	struct result *r = add(list, "period_jitter_pct", rho < -0.25 ? "independent" : "random_walk", "%");
 	if (t->interval.n >= 3) {
 		budget(r, "repeatability", jitter / sqrt(2.0 * (double)(t->interval.n - 1)),
 		       (double)(t->interval.n - 1));
@@ -532,15 +532,16 @@ unsigned point_finish(struct point *point, struct result *results, unsigned cap)
 {
 	struct list list = {.at = results, .cap = cap};
 	struct reasons why = {.count = ""};
-	double rate;
 
 	point_end_of_samples(point);
 	distrust_rate(point, why.count);
 	because(why.rate, "%s", why.count);
 	distrust_edges(point, why.rate);
 	distrust_tare(point, why.event);
-	add_rates(&list, point, &why, &rate);
-	add_rate_details(&list, point, &why, rate);
+	add_rates(&list, point, &why);
+	for (unsigned i = 0; i < 2 && i < cap; i++) /* realised and nominal stand first */
+		add_rate_error(&list, point, &why, results[i]);
+	add_rate_details(&list, point, &why);
 	add_events(&list, point, &why);
 	add_depths(&list, point, &why);
 	add_forces(&list, point, &why);

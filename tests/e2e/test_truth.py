@@ -63,9 +63,25 @@ def examine_jumps(check):
         check(abs(error) < 0.02 or depth["outcome"] == "inconclusive", f"jump, not settled: {error} mm is {depth['outcome']}")
 
 
+def examine_methods(check):
+    """Every measurand that a plan may judge by the nominal rate and the displacement stands there by that method."""
+    folder = Path(tempfile.mkdtemp(prefix="pr"))
+    limits = [("depth_mm", "mm", 0.85, 1.15), ("depth_error_mm", "mm", -0.15, 0.15), ("depth_sd_mm", "mm", None, 0.1),
+              ("depth_max_mm", "mm", None, 1.3), ("depth_tolerance_hi_mm", "mm", None, 1.3), ("stroke_rate_hz", "Hz", 100, 140),
+              ("stroke_rate_error_pct", "%", -10, 10)]
+    plan = {"kind": "penrig/plan/1", "name": "methods", "judge": {"rate": "nominal", "depth": "displacement"},
+            "limits": [{"measurand": m, "unit": u, "upper": hi, "required": True, **({} if lo is None else {"lower": lo})}
+                       for m, u, lo, hi in limits],
+            "steps": [{"name": "one", "depth_mm": [1.0], "rate_hz": [120], "measure_s": 1.5}]}
+    (folder / "methods.json").write_text(json.dumps(plan))
+    run = rig.run_plan(folder / "methods.json", folder=folder)
+    check(run.outcome() == ("pass", "complete", 0), f"other methods: {run.outcome()}: {run.report['verdict_reason']}")
+
+
 def main():
     check = rig.Checks()
     examine_jumps(check)
+    examine_methods(check)
     jobs = [lambda: rig.run_plan("demo.json", depth="B"),
             lambda: rig.run_plan("demo.json", bench="virtual-serial.json", depth="B"),
             lambda: rig.run_plan("conformance.json", depth="A")]
