@@ -136,8 +136,12 @@ static void save(struct session *s)
 	journal_text(s, "end", "%s: %s", run_status_name(s->record->run_status), s->record->status_reason);
 	if (s->runfile && runfile_sync(s->runfile, s->record->journal_head, &err))
 		storage_failed(s, &err);
-	if (!s->skip_saving && s->config.finish && s->config.finish(s->config.finish_ctx, s->record, s->runfile, &err))
+	if (!s->skip_saving && s->config.finish &&
+	    s->config.finish(s->config.finish_ctx, s->record, s->runfile, &err)) {
 		storage_failed(s, &err);
+		if (s->runfile) /* the last record counts: the run file must not go on saying that all was saved */
+			runfile_finish(s->runfile, s->record, NULL, NULL);
+	}
 	if (s->runfile && runfile_close(s->runfile, &err))
 		storage_failed(s, &err);
 	s->runfile = NULL;

@@ -22,14 +22,14 @@ def children(pid):
     return [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
 
 
-def signalled_while_measuring(*numbers):
-    """A run that gets these signals, one after the other, with the needles in the phantom."""
+def while_measuring(act, *options):
+    """A run in whose first measuring window act(its process id, its folder) happens, with the needles in the phantom."""
     folder = Path(tempfile.mkdtemp(prefix="pr"))
     bench = rig.own_bench("virtual-usb.json", folder)
     read_end, write_end = os.pipe()
     argv = [rig.VIRTUAL, "--bench", bench, "--truth", folder / "truth.jsonl", "--", rig.PENRIG, "run",
             rig.FIXTURES / "plans/ci-smoke.json", "--bench", bench, "--dut", "PEN-GOOD-01", "--output-dir", folder, "--no-input",
-            "--progress-fd", write_end]
+            "--progress-fd", write_end, *options]
     child = subprocess.Popen([str(a) for a in argv], stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
                              pass_fds=[write_end])
     os.close(write_end)
@@ -37,12 +37,22 @@ def signalled_while_measuring(*numbers):
         for line in events:
             if json.loads(line).get("stage") == "measuring":
                 break
-        penrig = children(child.pid)[0]
-        for number in numbers:
-            os.kill(penrig, number)
+        act(children(child.pid)[0], folder)
         for line in events:
             pass
     return rig.Run(child.wait(), "", "", folder)
+
+
+def signalled_while_measuring(*numbers):
+    return while_measuring(lambda pid, folder: [os.kill(pid, number) for number in numbers])
+
+
+def examine_unsaved_report(check):
+    """A report that cannot be saved: no PASS stays anywhere, not on the disk and not in the run file."""
+    run = while_measuring(lambda pid, folder: (folder / "X.junit.xml").mkdir(), "--report", "junit", "--name", "X")
+    check(run.outcome() == ("inconclusive", "storage_failed", 6), f"a report that cannot be saved: {run.outcome()}")
+    shown = rig.penrig_a("show", run.run_file)
+    check("run: storage_failed" in shown.stdout and "PASS" not in shown.stdout, f"its run file says: {shown.stdout[-300:]}")
 
 
 def stands_still(run):
@@ -83,6 +93,7 @@ def examine_signals(check):
 def main():
     check = rig.Checks()
     examine_signals(check)
+    examine_unsaved_report(check)
     names = list(test_faults.FAULTS)
     benches = ["virtual-usb.json", "virtual-serial.json"]
     jobs = []
