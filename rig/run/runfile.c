@@ -132,6 +132,7 @@ struct runfile {
 	struct err write_err;
 	bool write_failed;
 
+	unsigned sweeps_put;  /* the producer's: a second finish adds what changed */
 	pthread_mutex_t lock; /* of what follows */
 	pthread_cond_t synced;
 	int status;
@@ -873,7 +874,7 @@ int runfile_sync(struct runfile *rf, char ret_head[SHA256_HEX], struct err *err)
 
 static void put_sweeps(struct runfile *rf, const struct record *record)
 {
-	for (unsigned i = 0; i < record->sweeps; i++) {
+	for (unsigned i = rf->sweeps_put; i < record->sweeps; i++) {
 		char *json;
 		struct err err;
 		int rc = sweep_to_json(&record->sweep[i], &json, &err);
@@ -882,6 +883,7 @@ static void put_sweeps(struct runfile *rf, const struct record *record)
 		else
 			put_item(rf, "sweep", "end", i, json, strlen(json));
 	}
+	rf->sweeps_put = record->sweeps;
 }
 
 int runfile_finish(struct runfile *rf, const struct record *record, const char *report_json, struct err *err)
@@ -1964,8 +1966,8 @@ static int on_report(void *ctx, sqlite3_stmt *row, struct err *err)
 int runfile_report(struct runfile_reader *reader, char **ret_text, struct err *err)
 {
 	char *text = NULL;
-	int rc = each_row(reader, "SELECT data FROM item WHERE kind='report' ORDER BY seq LIMIT 1", 0, 0, on_report,
-			  &text, err);
+	int rc = each_row(reader, "SELECT data FROM item WHERE kind='report' AND key=0 ORDER BY seq DESC LIMIT 1", 0, 0,
+			  on_report, &text, err);
 	if (rc)
 		return rc;
 	if (!text)

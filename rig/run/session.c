@@ -139,8 +139,9 @@ static void save(struct session *s)
 	if (!s->skip_saving && s->config.finish &&
 	    s->config.finish(s->config.finish_ctx, s->record, s->runfile, &err)) {
 		storage_failed(s, &err);
-		if (s->runfile) /* the last record counts: the run file must not go on saying that all was saved */
-			runfile_finish(s->runfile, s->record, NULL, NULL);
+		if (s->runfile) /* once more: the run file, whose last record counts, must not go on saying that all was
+				   saved */
+			(void)s->config.finish(s->config.finish_ctx, s->record, s->runfile, &err);
 	}
 	if (s->runfile && runfile_close(s->runfile, &err))
 		storage_failed(s, &err);
