@@ -57,7 +57,7 @@ struct sensor {
 	uint8_t active_item; /* channel or stream that is asked for while opening */
 	uint16_t sequence;
 	unsigned asked;
-	uint64_t deadline_ns;
+	uint64_t deadline_ns, ticked_ns;
 
 	struct device_identity identity;
 	uint32_t line_baud;
@@ -737,6 +737,7 @@ static void sensor_on_tick(struct device *device, uint64_t now_ns)
 	struct sensor *sensor = sensor_of(device);
 
 	sensor->now_ns = now_ns > sensor->now_ns ? now_ns : sensor->now_ns;
+	sensor->deadline_ns += driver_held_up_ns(&sensor->ticked_ns, now_ns);
 	tell_finished(sensor);
 	if (sensor->state == LOST)
 		return;

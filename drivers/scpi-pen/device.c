@@ -68,7 +68,7 @@ struct pen {
 	uint16_t tag;
 	unsigned asked;
 	unsigned silent;
-	uint64_t asked_ns, deadline_ns;
+	uint64_t asked_ns, deadline_ns, ticked_ns;
 	bool candidate_valid;
 	struct pen_state candidate;
 	struct uptime candidate_uptime;
@@ -628,6 +628,7 @@ static void pen_on_tick(struct device *device, uint64_t now_ns)
 	struct pen *pen = pen_of(device);
 
 	pen->now_ns = now_ns > pen->now_ns ? now_ns : pen->now_ns;
+	pen->deadline_ns += driver_held_up_ns(&pen->ticked_ns, now_ns);
 	tell_finished(pen);
 	if (!pen->busy || pen->state == LOST || pen->now_ns < pen->deadline_ns)
 		return;

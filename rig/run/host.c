@@ -1,5 +1,7 @@
 /* What the record says of the computer: name, kernel, and how far its clock can be believed. */
+#include <errno.h>
 #include <math.h>
+#include <sched.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/timex.h>
@@ -24,6 +26,16 @@ void host_describe(struct record *record)
 	record->host_clock_synchronised = state != TIME_ERROR && !(clock.status & STA_UNSYNC);
 	record->host_clock_error_s = (double)clock.esterror * 1e-6;
 	record->host_clock_frequency_ppm = (double)clock.freq / 65536.0;
+}
+
+void host_take_priority(char *ret, size_t size)
+{
+	const struct sched_param param = {.sched_priority = sched_get_priority_min(SCHED_RR)};
+
+	if (sched_setscheduler(0, SCHED_RR | SCHED_RESET_ON_FORK, &param) == 0)
+		snprintf(ret, size, "real-time scheduling");
+	else
+		snprintf(ret, size, "ordinary scheduling, real-time refused: %s", strerror(errno));
 }
 
 void utc_text(uint64_t wall_ns, char ret[32])

@@ -95,6 +95,19 @@ def in_parallel(jobs, workers=2):
         return list(pool.map(lambda job: job(), jobs))
 
 
+HELD_UP_S = 0.15  # a computer that let the bench stand still for longer showed a silence that no device made
+
+
+def undisturbed(job, tries=4):
+    """A real-time run, again where the truth file says that this computer did not keep up with it."""
+    for _ in range(tries):
+        run = job()
+        if sum(t["seconds"] for t in run.truth if t.get("event") == "held_up") < HELD_UP_S:
+            break
+        print("again: this computer held the bench up", flush=True)
+    return run
+
+
 class Checks:
     """Counts, says what failed, and ends the program the way the runner counts."""
 

@@ -49,7 +49,7 @@ def signalled_while_measuring(*numbers):
 
 def examine_unsaved_report(check):
     """A report that cannot be saved: no PASS stays anywhere, not on the disk and not in the run file."""
-    run = while_measuring(lambda pid, folder: (folder / "X.junit.xml").mkdir(), "--report", "junit", "--name", "X")
+    run = rig.undisturbed(lambda: while_measuring(lambda pid, folder: (folder / "X.junit.xml").mkdir(), "--report", "junit", "--name", "X"))
     check(run.outcome() == ("inconclusive", "storage_failed", 6), f"a report that cannot be saved: {run.outcome()}")
     shown = rig.penrig_a("show", run.run_file)
     check("run: storage_failed" in shown.stdout and "PASS" not in shown.stdout, f"its run file says: {shown.stdout[-300:]}")
@@ -84,8 +84,8 @@ def examine_signal(check, number, run):
 
 def examine_signals(check):
     numbers = [signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT]
-    jobs = [lambda n=n: signalled_while_measuring(n) for n in [signal.SIGKILL, *numbers]]
-    jobs.append(lambda: signalled_while_measuring(signal.SIGINT, signal.SIGTERM))
+    jobs = [lambda n=n: rig.undisturbed(lambda: signalled_while_measuring(n)) for n in [signal.SIGKILL, *numbers]]
+    jobs.append(lambda: rig.undisturbed(lambda: signalled_while_measuring(signal.SIGINT, signal.SIGTERM)))
     killed, *signalled, twice = rig.in_parallel(jobs, workers=6)
     examine_kill(check, killed)
     for number, run in zip(numbers, signalled):
@@ -104,11 +104,11 @@ def main():
     for i, name in enumerate(names):
         spec = test_faults.spec(name, STRIKE.get(name, "@3"))
         bench = "virtual-usb.json" if name.startswith("usb") else benches[i % 2]
-        jobs.append(lambda name=name, spec=spec, bench=bench: 
+        jobs.append(lambda name=name, spec=spec, bench=bench:
                     rig.run_plan(test_faults.PLAN.get(name, "ci-smoke.json"), bench=bench, faults=[spec], depth="B"))
     for pen in BAD_PENS:
         jobs.append(lambda pen=pen: rig.run_plan("demo.json", dut=pen, depth="B"))
-    runs = rig.in_parallel(jobs, workers=6)
+    runs = rig.in_parallel([lambda job=job: rig.undisturbed(job) for job in jobs], workers=6)
     for name, run in zip(names, runs):
         test_faults.examine(check, name, "real time", run)
     for pen, run in zip(BAD_PENS, runs[len(names):]):

@@ -82,8 +82,8 @@ def main():
     check = rig.Checks()
     examine_jumps(check)
     examine_methods(check)
-    jobs = [lambda: rig.run_plan("demo.json", depth="B"),
-            lambda: rig.run_plan("demo.json", bench="virtual-serial.json", depth="B"),
+    jobs = [lambda: rig.undisturbed(lambda: rig.run_plan("demo.json", depth="B")),
+            lambda: rig.undisturbed(lambda: rig.run_plan("demo.json", bench="virtual-serial.json", depth="B")),
             lambda: rig.run_plan("conformance.json", depth="A")]
     usb, serial, conformance = rig.in_parallel(jobs, workers=3)
     for label, run in (("demo over USB", usb), ("demo over serial", serial)):

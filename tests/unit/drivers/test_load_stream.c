@@ -395,6 +395,22 @@ static void test_open_silent(void **state)
 	assert_int_equal(heard.lost, 0);
 }
 
+/* The process itself stood still: the time it did not listen is not the sensor's. */
+static void test_open_held_up(void **state)
+{
+	(void)state;
+	begin_open(0);
+	expect(LS_HELLO);
+	tick(100);
+	now += 5000 * MS;
+	sensor->driver->on_tick(sensor, now);
+	tick(95);
+	assert_false(next_request());
+	tick(10);
+	expect(LS_HELLO);
+	assert_int_equal(heard.ready, 0);
+}
+
 /* An unclean client left it streaming, and the first bytes are the tail of a frame. */
 static void test_open_while_streaming(void **state)
 {
@@ -852,6 +868,7 @@ int main(void)
 		cmocka_unit_test_teardown(test_rate_refused, teardown),
 		cmocka_unit_test_teardown(test_open_refuses_nonsense, teardown),
 		cmocka_unit_test_teardown(test_open_silent, teardown),
+		cmocka_unit_test_teardown(test_open_held_up, teardown),
 		cmocka_unit_test_teardown(test_open_while_streaming, teardown),
 		S(test_stream),
 		S(test_blocks_are_bounded),

@@ -430,6 +430,27 @@ static void test_heartbeat_and_telemetry(void **state)
 	assert_int_equal(heard.events, 0);
 }
 
+/* The process itself stood still: the time it did not listen is not the pen's. */
+static void test_held_up(void **state)
+{
+	struct outcome beat = {0};
+
+	(void)state;
+	VERB(heartbeat(pen, on_done, &beat));
+	expect(BEAT);
+	tick(100);
+	now += 5000 * MS;
+	pen->driver->on_tick(pen, now);
+	tick(95);
+	assert_int_equal(lines_unread(), 0);
+	tick(10);
+	expect(BEAT);
+	answer_state("", 0, 0, uptime());
+	assert_int_equal(beat.calls, 1);
+	assert_int_equal(beat.status, 0);
+	assert_int_equal(heard.lost, 0);
+}
+
 static void test_condition_is_asked_twice(void **state)
 {
 	struct outcome beat = {0};
@@ -730,6 +751,7 @@ int main(void)
 		T(test_stop_jumps_the_queue),
 		T(test_late_answer_is_nobody_elses),
 		T(test_heartbeat_and_telemetry),
+		T(test_held_up),
 		T(test_condition_is_asked_twice),
 		T(test_reboot),
 		T(test_uptime_flipped_upwards),
