@@ -1,7 +1,6 @@
 /* From detected strokes to instants, heights and depths: per block, baseline and hum from what no needle touches,
  * template from the strokes themselves, least squares per stroke. Holds no result: it fills the tally. */
 #include <math.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "rig/measure/point_state.h"
@@ -141,13 +140,6 @@ static bool window_held(const struct point *p, double at, long limit)
 	return at - p->pulse.half - 2.0 > (double)p->base && at + p->pulse.half + 2.0 < (double)limit;
 }
 
-static int by_value(const void *a, const void *b)
-{
-	double x = *(const double *)a, y = *(const double *)b;
-
-	return (x > y) - (x < y);
-}
-
 /* Strokes at hand whose intervals to both neighbours are regular; their median interval is the period. */
 static unsigned regular_strokes(const struct point *p, double *ret_period, unsigned *ret_first)
 {
@@ -158,8 +150,7 @@ static unsigned regular_strokes(const struct point *p, double *ret_period, unsig
 		return 0;
 	for (unsigned i = 0; i + 1 < n; i++)
 		intervals[i] = candidate(p, i + 1)->at - candidate(p, i)->at;
-	qsort(intervals, n - 1, sizeof(intervals[0]), by_value);
-	*ret_period = intervals[(n - 1) / 2];
+	*ret_period = select_kth(intervals, n - 1, (n - 1) / 2);
 	*ret_first = n;
 	for (unsigned i = n - 1; i-- > 0;) {
 		if (fabs((candidate(p, i + 1)->at - candidate(p, i)->at) / *ret_period - 1.0) > LEARN_REGULAR)

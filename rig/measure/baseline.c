@@ -2,6 +2,7 @@
 #include "rig/measure/baseline.h"
 
 #include <math.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "rig/measure/clones.h"
@@ -9,6 +10,8 @@
 #define COINCIDENT_HZ   0.5
 #define HARMONICS       5
 #define HUM_PRIOR_N     0.05
+#define RUNS_PER_CYCLE  6.0 /* of the highest harmonic, at least; twice as many where a stretch is short */
+#define RUNS_LONG       8
 #define DETUNE_PRIOR_HZ 0.12
 #define DETUNE_WALK_HZ  0.01 /* per square root of a second */
 #define HUM_MEMORY_S    30.0
@@ -22,9 +25,10 @@ double baseline_line_hz(const struct baseline *bl, unsigned i)
 	return bl->nominal_hz[i] + bl->multiple[i] * bl->detune_hz;
 }
 
-void baseline_init(struct baseline *bl, double fs_hz, double mains_hz, unsigned segment)
+void baseline_init(struct baseline *bl, double fs_hz, double mains_hz)
 {
-	*bl = (struct baseline){.fs_hz = fs_hz, .segment = segment, .level = NAN};
+	*bl = (struct baseline){.fs_hz = fs_hz, .level = NAN};
+	bl->segment = (unsigned)fmax(1.0, fs_hz / (RUNS_PER_CYCLE * HARMONICS * mains_hz));
 	for (unsigned m = 1; m <= HARMONICS && m * mains_hz < 0.4 * fs_hz; m++) {
 		bl->nominal_hz[bl->lines] = m * mains_hz;
 		bl->multiple[bl->lines++] = m;
@@ -105,6 +109,77 @@ static void add_priors(struct baseline *bl)
 	bl->a[2][2] = 1.0 / (BEND_PRIOR_N * BEND_PRIOR_N);
 }
 
+struct turned {
+	double c[BASELINE_LINES], s[BASELINE_LINES];
+};
+
+static void turn(struct turned *x, const double *c, const double *s)
+{
+	for (unsigned i = 0; i < BASELINE_LINES; i++) {
+		double turned = x->c[i] * c[i] - x->s[i] * s[i];
+
+		x->s[i] = x->s[i] * c[i] + x->c[i] * s[i];
+		x->c[i] = turned;
+	}
+}
+
+static void fill_digit(struct baseline_turns *t, unsigned digit, struct turned step, struct turned *ret_next)
+{
+	struct turned at = {.s = {0}};
+
+	for (unsigned i = 0; i < BASELINE_LINES; i++)
+		at.c[i] = 1.0;
+	for (unsigned d = 0; d < BASELINE_RADIX; d++) {
+		memcpy(t->c[digit][d], at.c, sizeof(at.c));
+		memcpy(t->s[digit][d], at.s, sizeof(at.s));
+		turn(&at, step.c, step.s);
+	}
+	*ret_next = at;
+}
+
+static void fill_turns(struct baseline *bl)
+{
+	struct baseline_turns *t = &bl->turns;
+	struct turned step = {.c = {0}};
+
+	for (unsigned i = 0; i < bl->lines; i++) {
+		double w = 2.0 * M_PI * baseline_line_hz(bl, i) / bl->fs_hz;
+
+		sincos(w, &step.s[i], &step.c[i]);
+		sincos(0.5 * w, &t->half_s[i], &t->half_c[i]);
+		sincos(bl->phase[i], &t->start_s[i], &t->start_c[i]);
+	}
+	for (unsigned digit = 0; digit < BASELINE_DIGITS; digit++)
+		fill_digit(t, digit, step, &step);
+}
+
+/* x turned by k samples, |k| < RADIX^3. */
+static void turn_by(const struct baseline *bl, struct turned *x, long k)
+{
+	unsigned long rest = (unsigned long)labs(k);
+
+	for (unsigned digit = 0; rest && digit < BASELINE_DIGITS; digit++, rest /= BASELINE_RADIX) {
+		const double *c = bl->turns.c[digit][rest % BASELINE_RADIX],
+			     *s = bl->turns.s[digit][rest % BASELINE_RADIX];
+		double back[BASELINE_LINES];
+
+		for (unsigned i = 0; i < BASELINE_LINES; i++)
+			back[i] = k < 0 ? -s[i] : s[i];
+		turn(x, c, back);
+	}
+}
+
+/* The lines at sample k of the block. */
+static struct turned lines_at(const struct baseline *bl, long k)
+{
+	struct turned x;
+
+	memcpy(x.c, bl->turns.start_c, sizeof(x.c));
+	memcpy(x.s, bl->turns.start_s, sizeof(x.s));
+	turn_by(bl, &x, k);
+	return x;
+}
+
 void baseline_begin(struct baseline *bl, unsigned len, double sigma2)
 {
 	memset(bl->a, 0, sizeof(bl->a));
@@ -116,95 +191,143 @@ void baseline_begin(struct baseline *bl, unsigned len, double sigma2)
 	add_priors(bl);
 	if (isfinite(bl->level))
 		bl->yy = bl->b[0] * bl->level;
+	fill_turns(bl);
 }
 
-struct lines {
-	double c[BASELINE_LINES], s[BASELINE_LINES]; /* means over one observation */
-	double turn_c[BASELINE_LINES], turn_s[BASELINE_LINES];
+/* Means of the lines over runs of one length: of the run at hand, and the turn from one run to the next. */
+struct runs {
+	struct turned at, step;
 };
 
-/* Cosine and sine of each line averaged over n samples centred k after the start, and the turn from one such run to the
- * next. */
-static void lines_at(const struct baseline *bl, double k, unsigned n, struct lines *ret)
+static struct runs runs_from(const struct baseline *bl, long k0, unsigned len)
 {
+	const struct baseline_turns *t = &bl->turns;
+	struct runs runs = {.at = lines_at(bl, k0 + (long)(len - 1) / 2)};
+	struct turned half = {.s = {0}};
+
+	for (unsigned i = 0; i < BASELINE_LINES; i++)
+		runs.step.c[i] = half.c[i] = 1.0;
+	memset(runs.step.s, 0, sizeof(runs.step.s));
+	turn_by(bl, &runs.step, len);
+	turn_by(bl, &half, len / 2);
+	if (len % 2)
+		turn(&half, t->half_c, t->half_s);
+	else
+		turn(&runs.at, t->half_c, t->half_s);
 	for (unsigned i = 0; i < bl->lines; i++) {
-		double w = 2.0 * M_PI * baseline_line_hz(bl, i) / bl->fs_hz, phase = bl->phase[i] + w * k;
-		double mean = n > 1 ? sin(0.5 * n * w) / (n * sin(0.5 * w)) : 1.0;
+		double mean = len > 1 ? half.s[i] / (len * t->half_s[i]) : 1.0;
 
 		mean = bl->active[i] ? mean : 0.0;
-		ret->c[i] = mean * cos(phase);
-		ret->s[i] = mean * sin(phase);
-		ret->turn_c[i] = cos(w * n);
-		ret->turn_s[i] = sin(w * n);
+		runs.at.c[i] *= mean;
+		runs.at.s[i] *= mean;
+	}
+	return runs;
+}
+
+#define BATCH 16
+#define TILE  4
+
+typedef double quad __attribute__((vector_size(TILE * sizeof(double)), aligned(sizeof(double))));
+
+/* Rows of the design matrix, the same times their weights, and what was observed. */
+struct batch {
+	double h[BATCH][BASELINE_STATES], hw[BATCH][BASELINE_STATES], y[BATCH];
+	unsigned n;
+};
+
+_Static_assert(BASELINE_STATES % TILE == 0, "the normal equations are added tile by tile");
+
+/* a += sum of hw h' (tiles on and below the diagonal), b += sum of hw y. */
+VECTOR_CLONES static void add_batch(struct baseline *bl, const struct batch *batch)
+{
+	for (unsigned r = 0; r < BASELINE_STATES; r += TILE) {
+		for (unsigned c = 0; c <= r; c += TILE) {
+			quad s0 = {0}, s1 = {0}, s2 = {0}, s3 = {0};
+
+			for (unsigned o = 0; o < batch->n; o++) {
+				const double *w = &batch->hw[o][r];
+				quad h = *(const quad *)&batch->h[o][c];
+
+				s0 += w[0] * h;
+				s1 += w[1] * h;
+				s2 += w[2] * h;
+				s3 += w[3] * h;
+			}
+			*(quad *)&bl->a[r][c] += s0;
+			*(quad *)&bl->a[r + 1][c] += s1;
+			*(quad *)&bl->a[r + 2][c] += s2;
+			*(quad *)&bl->a[r + 3][c] += s3;
+		}
+		for (unsigned o = 0; o < batch->n; o++)
+			*(quad *)&bl->b[r] += batch->y[o] * *(const quad *)&batch->hw[o][r];
 	}
 }
 
-static void lines_turn(const struct baseline *bl, struct lines *lines)
+static void flush_batch(struct baseline *bl, struct batch *batch)
 {
-	for (unsigned i = 0; i < bl->lines; i++) {
-		double c = lines->c[i] * lines->turn_c[i] - lines->s[i] * lines->turn_s[i];
-
-		lines->s[i] = lines->s[i] * lines->turn_c[i] + lines->c[i] * lines->turn_s[i];
-		lines->c[i] = c;
-	}
+	add_batch(bl, batch);
+	batch->n = 0;
 }
 
 /* One observation: the mean of n samples whose centre lies k samples after the start. The hum enters by its deviation
  * from the prior mean, so that the frequency column is linear about it. */
-static void observe(struct baseline *bl, double y, double k, unsigned n, const struct lines *lines)
+static void observe(struct baseline *bl, struct batch *batch, double y, double k, unsigned n,
+		    const struct turned *lines)
 {
-	double h[BASELINE_STATES] = {0}, u = 2.0 * k / bl->len - 1.0, weight = n / bl->sigma2;
+	double *h = batch->h[batch->n], *hw = batch->hw[batch->n];
+	double u = 2.0 * k / bl->len - 1.0, weight = n / bl->sigma2, turned = 0.0;
 
 	h[0] = 1.0;
 	h[1] = u;
 	h[2] = u * u;
-	for (unsigned i = 0; i < bl->lines; i++) {
+	for (unsigned i = 0; i < BASELINE_LINES; i++) {
 		double c = lines->c[i], s = lines->s[i];
 
 		h[3 + 2 * i] = c;
 		h[4 + 2 * i] = s;
 		y -= bl->hum[2 * i] * c + bl->hum[2 * i + 1] * s;
-		h[3 + DETUNE] +=
-			2.0 * M_PI * bl->multiple[i] * k / bl->fs_hz * (bl->hum[2 * i + 1] * c - bl->hum[2 * i] * s);
+		turned += bl->multiple[i] * (bl->hum[2 * i + 1] * c - bl->hum[2 * i] * s);
 	}
-	for (unsigned i = 0; i < BASELINE_STATES; i++) {
-		double hw = h[i] * weight;
-
-		bl->b[i] += hw * y;
-		for (unsigned j = 0; j <= i; j++)
-			bl->a[i][j] += hw * h[j];
-	}
+	h[3 + DETUNE] = 2.0 * M_PI * k / bl->fs_hz * turned;
+	for (unsigned i = 0; i < BASELINE_STATES; i++)
+		hw[i] = h[i] * weight;
+	batch->y[batch->n++] = y;
 	bl->yy += weight * y * y;
 	bl->samples += n;
 	bl->observations++;
+	if (batch->n == BATCH)
+		flush_batch(bl, batch);
 }
 
 static double mean_of(const float *x, unsigned n)
 {
-	double sum = 0.0;
+	double sum[TILE] = {0};
+	unsigned i = 0;
 
-	for (unsigned i = 0; i < n; i++)
-		sum += x[i];
-	return sum / n;
+	for (; i + TILE <= n; i += TILE) {
+		for (unsigned lane = 0; lane < TILE; lane++)
+			sum[lane] += (double)x[i + lane];
+	}
+	for (; i < n; i++)
+		sum[0] += (double)x[i];
+	return (sum[0] + sum[1] + (sum[2] + sum[3])) / n;
 }
 
+/* In runs of equal length; the few samples that do not fill one more are left out. */
 void baseline_add(struct baseline *bl, const float *x, long k0, unsigned n)
 {
-	unsigned run = bl->segment, at = 0;
-	struct lines lines;
+	unsigned fine = (2 * n + bl->segment - 1) / bl->segment, coarse = (n + bl->segment - 1) / bl->segment;
+	unsigned runs = fine < RUNS_LONG ? fine : coarse < RUNS_LONG ? RUNS_LONG : coarse, len = n / runs;
+	double centre = (double)k0 + 0.5 * (len - 1.0);
+	struct runs lines = runs_from(bl, k0, len);
+	struct batch batch;
 
-	if (n >= run)
-		lines_at(bl, (double)k0 + 0.5 * (run - 1), run, &lines);
-	for (; at + run <= n; at += run) {
-		observe(bl, mean_of(x + at, run), (double)k0 + at + 0.5 * (run - 1), run, &lines);
-		lines_turn(bl, &lines);
+	batch.n = 0;
+	for (unsigned i = 0; i < runs; i++) {
+		observe(bl, &batch, mean_of(x + (size_t)i * len, len), centre + (double)i * len, len, &lines.at);
+		turn(&lines.at, lines.step.c, lines.step.s);
 	}
-	if (at == n)
-		return;
-	double centre = (double)k0 + at + 0.5 * (n - at - 1);
-
-	lines_at(bl, centre, n - at, &lines);
-	observe(bl, mean_of(x + at, n - at), centre, n - at, &lines);
+	flush_batch(bl, &batch);
 }
 
 /* Weighted residual per observation replaces the assumed variance: it holds what is coloured in the noise, too. */
@@ -260,85 +383,125 @@ double baseline_level(const struct baseline *bl, long k)
 	return bl->poly[0] + u * (bl->poly[1] + u * bl->poly[2]);
 }
 
-#define LANES  8
-#define RESEED 512 /* the recurrence loses digits with the square of its length: 1e-13 of an amplitude here */
+#define SPAN  64 /* samples that share one set of coefficients */
+#define LANES 8
+#define ROWS  (2 * BASELINE_LINES + 2)
 
-/* Pairs as gcc and clang know them on every target; each lane computes for itself. */
-typedef double pair __attribute__((vector_size(2 * sizeof(double))));
+typedef float lanes __attribute__((vector_size(LANES * sizeof(float)), aligned(sizeof(float))));
 
-union run {
-	double at[RESEED];
-	pair lanes[RESEED / 2];
+/* Polynomial and lines over any span: a level, and coefficients of these rows. */
+struct rows {
+	unsigned count;
+	float at[ROWS][SPAN];
 };
 
-/* Adds a line to n sums: x(k + LANES) = 2 cos(LANES w) x(k) - x(k - LANES) in each lane. */
-static void add_line(union run *sum, unsigned n, double cosine, double sine, double w)
+_Static_assert(SPAN == 8 * LANES, "a span is eight vectors");
+
+VECTOR_CLONES static void subtract_rows(const struct rows *rows, const float *coef, float level, const float *in,
+					float *out)
 {
-	double turn_c = cos(w), turn_s = sin(w), back_c = cos(LANES * w), back_s = sin(LANES * w);
-	double first[LANES], before[LANES];
+	const lanes *x = (const lanes *)in;
+	lanes *to = (lanes *)out, a = x[0] - level, b = x[1] - level, c = x[2] - level, d = x[3] - level,
+	      e = x[4] - level, f = x[5] - level, g = x[6] - level, h = x[7] - level;
 
-	for (unsigned lane = 0; lane < LANES; lane++) {
-		double next = cosine * turn_c + sine * turn_s;
+	for (unsigned r = 0; r < rows->count; r++) {
+		const lanes *row = (const lanes *)rows->at[r];
 
-		first[lane] = cosine;
-		before[lane] = cosine * back_c - sine * back_s;
-		sine = sine * turn_c - cosine * turn_s;
-		cosine = next;
+		a -= coef[r] * row[0];
+		b -= coef[r] * row[1];
+		c -= coef[r] * row[2];
+		d -= coef[r] * row[3];
+		e -= coef[r] * row[4];
+		f -= coef[r] * row[5];
+		g -= coef[r] * row[6];
+		h -= coef[r] * row[7];
 	}
-	pair a = {first[0], first[1]}, b = {first[2], first[3]}, c = {first[4], first[5]}, d = {first[6], first[7]};
-	pair a0 = {before[0], before[1]}, b0 = {before[2], before[3]}, c0 = {before[4], before[5]},
-	     d0 = {before[6], before[7]}, twice = {2.0 * back_c, 2.0 * back_c};
-
-	for (unsigned k = 0; k < n; k += LANES) {
-		pair *to = &sum->lanes[k / 2], a1 = twice * a - a0, b1 = twice * b - b0, c1 = twice * c - c0,
-		     d1 = twice * d - d0;
-
-		to[0] += a;
-		to[1] += b;
-		to[2] += c;
-		to[3] += d;
-		a0 = a, b0 = b, c0 = c, d0 = d;
-		a = a1, b = b1, c = c1, d = d1;
-	}
+	to[0] = a;
+	to[1] = b;
+	to[2] = c;
+	to[3] = d;
+	to[4] = e;
+	to[5] = f;
+	to[6] = g;
+	to[7] = h;
 }
 
-VECTOR_CLONES static void set_polynomial(double *restrict sum, const double *poly, double from, double step)
+/* Fills the rows of one line and returns its turn over a span. */
+static void line_rows(double w, float *cosine, float *sine, double *ret_c, double *ret_s)
 {
-	for (unsigned k = 0; k < RESEED; k++) {
-		double u = from + step * k;
+	double c = 1.0, s = 0.0, turn_c = cos(w), turn_s = sin(w);
 
-		sum[k] = poly[0] + u * (poly[1] + u * poly[2]);
+	for (unsigned k = 0; k < SPAN; k++) {
+		double next = c * turn_c - s * turn_s;
+
+		cosine[k] = (float)c;
+		sine[k] = (float)s;
+		s = s * turn_c + c * turn_s;
+		c = next;
 	}
+	*ret_c = c;
+	*ret_s = s;
 }
 
-VECTOR_CLONES static void subtract(const float *in, const double *sum, float *out, unsigned n)
+/* c cos(phase + k w) + s sin(phase + k w) = C cos(k w) + S sin(k w), and so on from span to span, which turns C and S
+ * backwards. Lines that are not removed stand at the end, with no rows. */
+static void begin_rows(const struct baseline *bl, struct rows *rows, struct turned *at, struct turned *step)
 {
-	for (unsigned k = 0; k < n; k++)
-		out[k] = (float)((double)in[k] - sum[k]);
-}
+	unsigned n = 0;
 
-/* Subtracts n <= RESEED samples, the first k0 after the start. */
-static void flatten_run(const struct baseline *bl, const float *in, float *out, unsigned k0, unsigned n)
-{
-	union run sum;
-	double step = 2.0 / bl->len;
-
-	set_polynomial(sum.at, bl->poly, step * k0 - 1.0, step);
+	*at = *step = (struct turned){.c = {0}};
+	for (unsigned k = 0; k < SPAN; k++) {
+		rows->at[0][k] = (float)k / SPAN;
+		rows->at[1][k] = rows->at[0][k] * rows->at[0][k];
+	}
 	for (unsigned i = 0; i < bl->lines; i++) {
-		double w = 2.0 * M_PI * baseline_line_hz(bl, i) / bl->fs_hz, phase = bl->phase[i] + w * k0;
-		double c = bl->hum[2 * i], s = bl->hum[2 * i + 1], pc = cos(phase), ps = sin(phase);
+		double pc = cos(bl->phase[i]), ps = sin(bl->phase[i]), c = bl->hum[2 * i], s = bl->hum[2 * i + 1];
 
-		/* c cos(phase + j w) + s sin(phase + j w) = C cos(j w) + S sin(j w) */
-		if (bl->active[i])
-			add_line(&sum, n, c * pc + s * ps, s * pc - c * ps, w);
+		if (!bl->active[i])
+			continue;
+		line_rows(2.0 * M_PI * baseline_line_hz(bl, i) / bl->fs_hz, rows->at[2 + 2 * n], rows->at[3 + 2 * n],
+			  &step->c[n], &step->s[n]);
+		step->s[n] = -step->s[n];
+		at->c[n] = c * pc + s * ps;
+		at->s[n++] = s * pc - c * ps;
 	}
-	subtract(in, sum.at, out, n);
+	rows->count = 2 + 2 * n;
+}
+
+/* Coefficients for the span from k on; the lines turn to the next one. Returns the level. */
+static float next_coefficients(const struct baseline *bl, unsigned k, struct turned *lines, const struct turned *step,
+			       float *coef)
+{
+	double stride = 2.0 * SPAN / bl->len, u = 2.0 * k / bl->len - 1.0;
+
+	coef[0] = (float)(stride * (bl->poly[1] + 2.0 * u * bl->poly[2]));
+	coef[1] = (float)(stride * stride * bl->poly[2]);
+	for (unsigned i = 0; i < BASELINE_LINES; i++) {
+		coef[2 + 2 * i] = (float)lines->c[i];
+		coef[3 + 2 * i] = (float)lines->s[i];
+	}
+	turn(lines, step->c, step->s);
+	return (float)(bl->poly[0] + u * (bl->poly[1] + u * bl->poly[2]));
 }
 
 void baseline_flatten(const struct baseline *bl, const float *in, float *out, unsigned n)
 {
-	for (unsigned k = 0; k < n; k += RESEED)
-		flatten_run(bl, in + k, out + k, k, n - k < RESEED ? n - k : RESEED);
+	struct rows rows;
+	struct turned lines, step;
+	float coef[ROWS], rest[SPAN] = {0};
+	unsigned k = 0;
+
+	begin_rows(bl, &rows, &lines, &step);
+	for (; k + SPAN <= n; k += SPAN) {
+		float level = next_coefficients(bl, k, &lines, &step, coef);
+
+		subtract_rows(&rows, coef, level, in + k, out + k);
+	}
+	if (k == n)
+		return;
+	memcpy(rest, in + k, (n - k) * sizeof(float));
+	subtract_rows(&rows, coef, next_coefficients(bl, k, &lines, &step, coef), rest, rest);
+	memcpy(out + k, rest, (n - k) * sizeof(float));
 }
 
 void baseline_advance(struct baseline *bl)
@@ -364,15 +527,14 @@ void baseline_advance(struct baseline *bl)
 void baseline_row(const struct baseline *bl, double k, double offset_gain, const double *gain, double *row)
 {
 	double u = 2.0 * k / bl->len - 1.0;
+	struct turned lines = lines_at(bl, lround(k));
 
 	row[0] += offset_gain;
 	row[1] += offset_gain * u;
 	row[2] += offset_gain * u * u;
 	for (unsigned i = 0; i < bl->lines; i++) {
-		double phase = bl->phase[i] + 2.0 * M_PI * baseline_line_hz(bl, i) / bl->fs_hz * k;
-
-		row[3 + 2 * i] += gain[i] * cos(phase);
-		row[4 + 2 * i] += gain[i] * sin(phase);
+		row[3 + 2 * i] += gain[i] * lines.c[i];
+		row[4 + 2 * i] += gain[i] * lines.s[i];
 	}
 }
 

@@ -11,6 +11,16 @@
 #define BASELINE_HUM    (2 * BASELINE_LINES + 1) /* cosine and sine of each, and the frequency */
 #define BASELINE_STATES (3 + BASELINE_HUM)
 
+#define BASELINE_RADIX  64 /* three digits of it reach beyond any block */
+#define BASELINE_DIGITS 3
+
+/* Cosine and sine of each line's turn over d * RADIX^digit samples, so that none is computed per stroke. */
+struct baseline_turns {
+	double c[BASELINE_DIGITS][BASELINE_RADIX][BASELINE_LINES], s[BASELINE_DIGITS][BASELINE_RADIX][BASELINE_LINES];
+	double half_c[BASELINE_LINES], half_s[BASELINE_LINES];   /* over half a sample */
+	double start_c[BASELINE_LINES], start_s[BASELINE_LINES]; /* at the start of the block */
+};
+
 struct baseline {
 	double fs_hz;
 	unsigned segment; /* samples averaged into one observation, at most */
@@ -30,9 +40,10 @@ struct baseline {
 	/* normal equations of the block at hand */
 	double a[BASELINE_STATES][BASELINE_STATES], b[BASELINE_STATES], yy;
 	uint64_t samples, observations;
+	struct baseline_turns turns; /* as of baseline_begin() */
 };
 
-void baseline_init(struct baseline *bl, double fs_hz, double mains_hz, unsigned segment);
+void baseline_init(struct baseline *bl, double fs_hz, double mains_hz);
 /* Lines at a multiple of rate_hz that the gaps (share of the period) cannot tell from the strokes become inactive. */
 void baseline_set_strokes(struct baseline *bl, double rate_hz, double gap_share);
 

@@ -1,19 +1,12 @@
 /* Finds strokes: alternating extremes of bin means that differ by a hysteresis. Needs no baseline, hence works without
  * gaps, through drift and with a needle parked in the phantom. Precision is not its business. */
 #include <math.h>
-#include <stdlib.h>
-#include <string.h>
 
+#include "rig/measure/clones.h"
 #include "rig/measure/point_state.h"
 
 #define NOISE_PLACES 257
-
-static int by_value(const void *a, const void *b)
-{
-	double x = *(const double *)a, y = *(const double *)b;
-
-	return (x > y) - (x < y);
-}
+#define LANES        4
 
 /* Third differences know neither level nor slope nor bend; their median does not know the pulses' edges. */
 static double sample_noise(const float *x, unsigned len)
@@ -28,8 +21,7 @@ static double sample_noise(const float *x, unsigned len)
 
 		d[i] = fabs((double)at[3] - 3.0 * (double)at[2] + 3.0 * (double)at[1] - (double)at[0]);
 	}
-	qsort(d, n, sizeof(d[0]), by_value);
-	return d[n / 2] / (0.67449 * sqrt(20.0));
+	return select_kth(d, n, n / 2) / (0.67449 * sqrt(20.0));
 }
 
 static double bin_at(const struct point *p, long bin)
@@ -37,20 +29,45 @@ static double bin_at(const struct point *p, long bin)
 	return (double)p->bins[bin - p->base / p->bin];
 }
 
+static void extremes(const float *x, long n, double *lo, double *hi)
+{
+	float least = x[0], most = x[0];
+
+	for (long i = 1; i < n; i++) {
+		least = x[i] < least ? x[i] : least;
+		most = x[i] > most ? x[i] : most;
+	}
+	*lo = least;
+	*hi = most;
+}
+
+/* Bins from `first` on that lie in the tare. */
+static long tare_bins(const struct point *p, long first, long n)
+{
+	long count = 0;
+
+	if (p->phase_start[POINT_TARE] == INT64_MAX)
+		return 0;
+	while (count < n && point_phase_at(p, (double)(first + count) * p->bin) == POINT_TARE)
+		count++;
+	return count;
+}
+
 static void measure_swing(struct point *p, long first, long n, double *ret_swing)
 {
-	double lo[2] = {INFINITY, INFINITY}, hi[2] = {-INFINITY, -INFINITY};
+	const float *bins = p->bins + (first - p->base / p->bin);
+	long tare = tare_bins(p, first, n);
+	double lo, hi;
 
-	for (long i = first; i < first + n; i++) {
-		bool tare =
-			point_phase_at(p, (double)i * p->bin) == POINT_TARE && p->phase_start[POINT_TARE] != INT64_MAX;
-
-		lo[tare] = fmin(lo[tare], bin_at(p, i));
-		hi[tare] = fmax(hi[tare], bin_at(p, i));
+	*ret_swing = 0.0;
+	if (tare > 0) {
+		extremes(bins, tare, &lo, &hi);
+		p->detector.tare_swing_n = fmax(p->detector.tare_swing_n, hi - lo);
 	}
-	if (hi[1] > lo[1])
-		p->detector.tare_swing_n = fmax(p->detector.tare_swing_n, hi[1] - lo[1]);
-	*ret_swing = hi[0] > lo[0] ? hi[0] - lo[0] : 0.0;
+	if (tare < n) {
+		extremes(bins + tare, n - tare, &lo, &hi);
+		*ret_swing = hi - lo;
+	}
 }
 
 static double hysteresis(struct point *p, double swing, double noise)
@@ -101,10 +118,9 @@ static void confirm(struct point *p, double h, long now)
 	p->candidates[p->candidate_count++] = (struct candidate){.at = at, .peak_n = d->extreme, .swing_n = swing};
 }
 
-static void step(struct point *p, long bin, double h)
+static void step(struct point *p, long bin, double v, double h)
 {
 	struct detector *d = &p->detector;
-	double v = bin_at(p, bin);
 
 	if (d->rising) {
 		if (v > d->extreme) {
@@ -125,19 +141,29 @@ static void step(struct point *p, long bin, double h)
 	}
 }
 
+VECTOR_CLONES static void fill_bins(const float *x, long n, unsigned bin, float *bins)
+{
+	for (long i = 0; i < n; i++, x += bin) {
+		double sum[LANES] = {0};
+		unsigned k = 0;
+
+		for (; k + LANES <= bin; k += LANES) {
+			for (unsigned lane = 0; lane < LANES; lane++)
+				sum[lane] += (double)x[k + lane];
+		}
+		for (; k < bin; k++)
+			sum[0] += (double)x[k];
+		bins[i] = (float)((sum[0] + sum[1] + (sum[2] + sum[3])) / bin);
+	}
+}
+
 void detect_block(struct point *p, long block, unsigned len)
 {
 	long first = block * (p->block / p->bin), n = len / p->bin;
 	const float *x = p->force + (block * p->block - p->base);
 	double swing, noise;
 
-	for (long i = 0; i < n; i++) {
-		double sum = 0.0;
-
-		for (unsigned k = 0; k < p->bin; k++)
-			sum += x[i * p->bin + k];
-		p->bins[first + i - p->base / p->bin] = (float)(sum / p->bin);
-	}
+	fill_bins(x, n, p->bin, p->bins + (first - p->base / p->bin));
 	if (n == 0)
 		return;
 	if (block == 0)
@@ -149,6 +175,8 @@ void detect_block(struct point *p, long block, unsigned len)
 	p->noise_n = p->noise_n > 0.0 ? p->noise_n + 0.2 * (white - p->noise_n) : white;
 	double h = hysteresis(p, swing, noise);
 
-	for (long i = first; i < first + n; i++)
-		step(p, i, h);
+	const float *bins = p->bins + (first - p->base / p->bin);
+
+	for (long i = 0; i < n; i++)
+		step(p, first + i, (double)bins[i], h);
 }

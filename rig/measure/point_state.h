@@ -1,5 +1,5 @@
-/* Inside of a point, shared by its files: intake (point.c), detection (detect.c), analysis (analyse.c), results
- * (point_results.c). Local axis: samples after decimation, 0 = first sample fed. */
+/* Inside of a point, shared by its files: life (point.c), intake (intake.c), detection (detect.c), analysis
+ * (analyse.c), results (point_results.c). Local axis: samples after decimation, 0 = first sample fed. */
 #ifndef PENRIG_MEASURE_POINT_STATE_H
 #define PENRIG_MEASURE_POINT_STATE_H
 
@@ -124,6 +124,7 @@ static inline int64_t point_absolute(const struct point *p, double local)
 	return (int64_t)p->origin + (int64_t)(local * p->decimation);
 }
 
+enum point_phase point_phase_of(const struct point *p, int64_t absolute);
 enum point_phase point_phase_at(const struct point *p, double local);
 void detect_block(struct point *p, long block, unsigned len);
 void point_end_of_samples(struct point *p);

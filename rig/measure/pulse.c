@@ -71,6 +71,12 @@ static void split(double at, unsigned phases, double *ret_base, unsigned *ret_ph
 	*ret_phase = phase;
 }
 
+VECTOR_CLONES static void add_scaled(double *restrict to, const float *from, double factor, unsigned n)
+{
+	for (unsigned i = 0; i < n; i++)
+		to[i] += factor * (double)from[i];
+}
+
 void pulse_fold(struct pulse *pulse, const float *x, double x0, double at, double height)
 {
 	unsigned row, n = 2 * pulse->half + 1;
@@ -80,8 +86,7 @@ void pulse_fold(struct pulse *pulse, const float *x, double x0, double at, doubl
 	const float *from = x + (long)(base - x0) - pulse->half;
 	double *to = pulse->fold + row * row_len(pulse);
 
-	for (unsigned i = 0; i < n; i++)
-		to[i] += height * from[i];
+	add_scaled(to, from, height, n);
 	pulse->fold_weight[row] += height * height;
 	pulse->folded++;
 }

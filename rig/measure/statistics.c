@@ -69,6 +69,34 @@ double moments_effective_n(const struct moments *m)
 	return fmin(n, fmax(1.0, n / (1.0 + 2.0 * sum)));
 }
 
+double select_kth(double *x, unsigned n, unsigned k)
+{
+	unsigned lo = 0, hi = n - 1;
+
+	while (lo < hi) {
+		double pivot = x[lo + (hi - lo) / 2];
+		unsigned i = lo, j = hi;
+
+		for (;;) {
+			while (x[i] < pivot)
+				i++;
+			while (x[j] > pivot)
+				j--;
+			if (i >= j)
+				break;
+			double t = x[i];
+
+			x[i++] = x[j];
+			x[j--] = t;
+		}
+		if (k <= j)
+			hi = j;
+		else
+			lo = j + 1;
+	}
+	return x[k];
+}
+
 double student_k_at(double dof, double coverage)
 {
 	double tail = 0.5 * (1.0 + coverage);

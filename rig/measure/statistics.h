@@ -21,6 +21,9 @@ double moments_lag1(const struct moments *m);        /* sum of lagged products /
 double moments_effective_n(const struct moments *m); /* n / (1 + 2 sum rho_k), first lags until rho_k <= 0; n where
 						      * rho_1 is no more than chance; in [1, n] */
 
+/* The k-th smallest (from 0) of n values, which are put into another order. */
+double select_kth(double *x, unsigned n, unsigned k);
+
 double student_k(double dof);                     /* two-sided 95 % (GUM G.3), dof truncated, >= 1; INFINITY: 1.960 */
 double student_k_at(double dof, double coverage); /* the same for any two-sided coverage in (0, 1) */
 /* Two-sided normal tolerance factor k: content and confidence as fractions (Howe with the Guenther correction). */

@@ -90,7 +90,7 @@ static double summed_error(struct pw1_random *random, double fs_hz, double rate_
 	unsigned len = (unsigned)(0.5 * fs_hz);
 	struct baseline bl;
 
-	baseline_init(&bl, fs_hz, 50.0, 8);
+	baseline_init(&bl, fs_hz, 50.0);
 	for (unsigned i = 0; i < BASELINE_LINES; i++)
 		gains[i] = 1.0;
 	for (unsigned block = 0; block < 3; block++) {
