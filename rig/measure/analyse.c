@@ -12,6 +12,7 @@
 #define WIDTH_STRANGE     0.2 /* relative: the template is of another pulse */
 #define RELEARN_MAX       4   /* templates given up in a point: a pen whose pulses are never alike is not learned */
 #define REBUILD_AT        64
+#define HUM_SMALL         0.1 /* of a stroke */
 #define FOLD_MEMORY       20000.0
 #define REGULAR           0.35 /* an interval within 35 % of the period fits the template's time scale */
 #define STILL_SHARE       0.03 /* of a period, to both sides of the middle between strokes, before a template is known */
@@ -545,23 +546,37 @@ static void emit(struct point *p, const struct candidate *c, double period, cons
 		p->on_stroke(p->on_stroke_ctx, &stroke);
 }
 
-/* Positions of the strokes against the predicted baseline, so that the gaps between them are known to a sample. */
+/* Hum is a small thing beside the strokes: they can be placed as if it were not there. */
+static bool hum_is_small(const struct point *p)
+{
+	double sum = 0.0;
+
+	for (unsigned i = 0; i < p->baseline.lines; i++)
+		sum += baseline_amplitude(&p->baseline, i);
+	return sum < HUM_SMALL * p->detector.swing_n;
+}
+
+/* Positions of the strokes before the baseline is known, so that the gaps between them are known to a sample. */
 static void place(struct point *p, const struct span *span)
 {
-	struct pulse_fit fit;
+	double level = level_guess(p, span);
+	const float *x = p->force;
 
 	if (!p->pulse.ready)
 		return;
-	baseline_predict(&p->baseline, (unsigned)(span->end - span->start), level_guess(p, span));
-	flatten(p, span);
+	if (!hum_is_small(p)) {
+		baseline_predict(&p->baseline, (unsigned)(span->end - span->start), level);
+		flatten(p, span);
+		level = 0.0;
+		x = p->flat;
+	}
 	for (unsigned i = 0; i < waiting(p); i++) {
 		struct candidate *c = &p->candidates[p->candidate_head + i];
 
 		if (c->at > (double)span->end)
 			break;
-		if (c->at >= (double)span->start && window_held(p, c->at, span->limit) &&
-		    pulse_fit(&p->pulse, p->flat, (double)p->base, c->at, &fit))
-			c->at = fit.at;
+		if (c->at >= (double)span->start && window_held(p, c->at, span->limit))
+			pulse_place(&p->pulse, x, (double)p->base, c->at, level, &c->at);
 	}
 }
 

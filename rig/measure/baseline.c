@@ -188,6 +188,7 @@ void baseline_begin(struct baseline *bl, unsigned len, double sigma2)
 	bl->sigma2 = fmax(sigma2, 1e-14);
 	bl->yy = 0.0;
 	bl->samples = bl->observations = 0;
+	bl->batch.n = 0;
 	add_priors(bl);
 	if (isfinite(bl->level))
 		bl->yy = bl->b[0] * bl->level;
@@ -224,22 +225,17 @@ static struct runs runs_from(const struct baseline *bl, long k0, unsigned len)
 	return runs;
 }
 
-#define BATCH 16
-#define TILE  4
+#define TILE 4
 
 typedef double quad __attribute__((vector_size(TILE * sizeof(double)), aligned(sizeof(double))));
-
-/* Rows of the design matrix, the same times their weights, and what was observed. */
-struct batch {
-	double h[BATCH][BASELINE_STATES], hw[BATCH][BASELINE_STATES], y[BATCH];
-	unsigned n;
-};
 
 _Static_assert(BASELINE_STATES % TILE == 0, "the normal equations are added tile by tile");
 
 /* a += sum of hw h' (tiles on and below the diagonal), b += sum of hw y. */
-VECTOR_CLONES static void add_batch(struct baseline *bl, const struct batch *batch)
+VECTOR_CLONES static void flush_batch(struct baseline *bl)
 {
+	struct baseline_batch *batch = &bl->batch;
+
 	for (unsigned r = 0; r < BASELINE_STATES; r += TILE) {
 		for (unsigned c = 0; c <= r; c += TILE) {
 			quad s0 = {0}, s1 = {0}, s2 = {0}, s3 = {0};
@@ -261,19 +257,14 @@ VECTOR_CLONES static void add_batch(struct baseline *bl, const struct batch *bat
 		for (unsigned o = 0; o < batch->n; o++)
 			*(quad *)&bl->b[r] += batch->y[o] * *(const quad *)&batch->hw[o][r];
 	}
-}
-
-static void flush_batch(struct baseline *bl, struct batch *batch)
-{
-	add_batch(bl, batch);
 	batch->n = 0;
 }
 
 /* One observation: the mean of n samples whose centre lies k samples after the start. The hum enters by its deviation
  * from the prior mean, so that the frequency column is linear about it. */
-static void observe(struct baseline *bl, struct batch *batch, double y, double k, unsigned n,
-		    const struct turned *lines)
+static void observe(struct baseline *bl, double y, double k, unsigned n, const struct turned *lines)
 {
+	struct baseline_batch *batch = &bl->batch;
 	double *h = batch->h[batch->n], *hw = batch->hw[batch->n];
 	double u = 2.0 * k / bl->len - 1.0, weight = n / bl->sigma2, turned = 0.0;
 
@@ -295,8 +286,8 @@ static void observe(struct baseline *bl, struct batch *batch, double y, double k
 	bl->yy += weight * y * y;
 	bl->samples += n;
 	bl->observations++;
-	if (batch->n == BATCH)
-		flush_batch(bl, batch);
+	if (batch->n == BASELINE_BATCH)
+		flush_batch(bl);
 }
 
 static double mean_of(const float *x, unsigned n)
@@ -313,21 +304,25 @@ static double mean_of(const float *x, unsigned n)
 	return (sum[0] + sum[1] + (sum[2] + sum[3])) / n;
 }
 
+VECTOR_CLONES static void add_runs(struct baseline *bl, const float *x, long k0, unsigned runs, unsigned len)
+{
+	double centre = (double)k0 + 0.5 * (len - 1.0);
+	struct runs lines = runs_from(bl, k0, len);
+
+	for (unsigned i = 0; i < runs; i++) {
+		observe(bl, mean_of(x + (size_t)i * len, len), centre + (double)i * len, len, &lines.at);
+		turn(&lines.at, lines.step.c, lines.step.s);
+	}
+}
+
 /* In runs of equal length; the few samples that do not fill one more are left out. */
 void baseline_add(struct baseline *bl, const float *x, long k0, unsigned n)
 {
 	unsigned fine = (2 * n + bl->segment - 1) / bl->segment, coarse = (n + bl->segment - 1) / bl->segment;
-	unsigned runs = fine < RUNS_LONG ? fine : coarse < RUNS_LONG ? RUNS_LONG : coarse, len = n / runs;
-	double centre = (double)k0 + 0.5 * (len - 1.0);
-	struct runs lines = runs_from(bl, k0, len);
-	struct batch batch;
+	unsigned runs = fine < RUNS_LONG ? fine : coarse < RUNS_LONG ? RUNS_LONG : coarse;
 
-	batch.n = 0;
-	for (unsigned i = 0; i < runs; i++) {
-		observe(bl, &batch, mean_of(x + (size_t)i * len, len), centre + (double)i * len, len, &lines.at);
-		turn(&lines.at, lines.step.c, lines.step.s);
-	}
-	flush_batch(bl, &batch);
+	runs = runs < n ? runs : n;
+	add_runs(bl, x, k0, runs, n / runs);
 }
 
 /* Weighted residual per observation replaces the assumed variance: it holds what is coloured in the noise, too. */
@@ -347,6 +342,7 @@ void baseline_solve(struct baseline *bl)
 {
 	double x[BASELINE_STATES] = {0};
 
+	flush_batch(bl);
 	for (unsigned i = 0; i < BASELINE_STATES; i++) {
 		for (unsigned j = i + 1; j < BASELINE_STATES; j++)
 			bl->a[i][j] = bl->a[j][i];

@@ -21,6 +21,14 @@ struct baseline_turns {
 	double start_c[BASELINE_LINES], start_s[BASELINE_LINES]; /* at the start of the block */
 };
 
+#define BASELINE_BATCH 16
+
+/* Observations that wait for the normal equations: rows, the same times their weights, and what was seen. */
+struct baseline_batch {
+	double h[BASELINE_BATCH][BASELINE_STATES], hw[BASELINE_BATCH][BASELINE_STATES], y[BASELINE_BATCH];
+	unsigned n;
+};
+
 struct baseline {
 	double fs_hz;
 	unsigned segment; /* samples averaged into one observation, at most */
@@ -40,6 +48,7 @@ struct baseline {
 	/* normal equations of the block at hand */
 	double a[BASELINE_STATES][BASELINE_STATES], b[BASELINE_STATES], yy;
 	uint64_t samples, observations;
+	struct baseline_batch batch;
 	struct baseline_turns turns; /* as of baseline_begin() */
 };
 

@@ -6,7 +6,7 @@
 #include "rig/measure/point_state.h"
 
 #define NOISE_PLACES 257
-#define LANES        4
+#define LANES        8
 
 /* Third differences know neither level nor slope nor bend; their median does not know the pulses' edges. */
 static double sample_noise(const float *x, unsigned len)
@@ -143,17 +143,21 @@ static void step(struct point *p, long bin, double v, double h)
 
 VECTOR_CLONES static void fill_bins(const float *x, long n, unsigned bin, float *bins)
 {
+	const float scale = 1.0F / (float)bin;
+
 	for (long i = 0; i < n; i++, x += bin) {
-		double sum[LANES] = {0};
+		float sum[LANES] = {0}, total = 0.0F;
 		unsigned k = 0;
 
 		for (; k + LANES <= bin; k += LANES) {
 			for (unsigned lane = 0; lane < LANES; lane++)
-				sum[lane] += (double)x[k + lane];
+				sum[lane] += x[k + lane];
 		}
 		for (; k < bin; k++)
-			sum[0] += (double)x[k];
-		bins[i] = (float)((sum[0] + sum[1] + (sum[2] + sum[3])) / bin);
+			total += x[k];
+		for (unsigned lane = 0; lane < LANES; lane++)
+			total += sum[lane];
+		bins[i] = total * scale;
 	}
 }
 
@@ -169,8 +173,10 @@ void detect_block(struct point *p, long block, unsigned len)
 	if (block == 0)
 		p->detector.extreme = bin_at(p, 0);
 	measure_swing(p, first, n, &swing);
-	noise = sample_noise(x, len) / sqrt(p->bin);
-	double white = sample_noise(p->raw + (block * p->block - p->base), len);
+	double white_force = sample_noise(x, len);
+
+	noise = white_force / sqrt(p->bin);
+	double white = p->force == p->raw ? white_force : sample_noise(p->raw + (block * p->block - p->base), len);
 
 	p->noise_n = p->noise_n > 0.0 ? p->noise_n + 0.2 * (white - p->noise_n) : white;
 	double h = hysteresis(p, swing, noise);

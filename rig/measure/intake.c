@@ -18,7 +18,11 @@ static void move_down(struct point *p)
 	       keep = (size_t)(p->fed - p->base) - shift;
 
 	memmove(p->raw, p->raw + shift, keep * sizeof(float));
-	memmove(p->flat, p->flat + shift, keep * sizeof(float));
+	/* Of what was flattened only the last strokes' reach is looked at again. */
+	size_t next = p->block,
+	       reach = next < 2 * (size_t)p->pulse.half_max + 4 ? next : 2 * (size_t)p->pulse.half_max + 4;
+
+	memmove(p->flat + next - reach, p->flat + shift + next - reach, 2 * reach * sizeof(float));
 	if (p->force != p->raw)
 		memmove(p->force, p->force + shift, keep * sizeof(float));
 	if (p->displacement)
@@ -195,32 +199,30 @@ static void watch_stuck(struct point *p, uint64_t index, const int32_t *counts, 
 	p->last_count = counts[n - 1];
 }
 
-static const int32_t *column(const int32_t *frames, unsigned channels, unsigned position, unsigned n, int32_t *space)
-{
-	if (channels == 1)
-		return frames;
-	for (unsigned i = 0; i < n; i++)
-		space[i] = frames[(size_t)i * channels + position];
-	return space;
-}
-
-/* n <= PIECE frames of one phase. */
-static void take(struct point *p, uint64_t index, const int32_t *frames, unsigned channels, unsigned n)
+/* n <= PIECE samples of one phase. */
+static void take(struct point *p, uint64_t index, const int32_t *force, const int32_t *displacement, unsigned n)
 {
 	const struct point_config *c = &p->config;
 	struct quality *q = &p->quality[p->phase];
-	int32_t force_space[PIECE], displacement_space[PIECE];
-	const int32_t *force = column(frames, channels, (unsigned)c->force_position, n, force_space),
-		      *displacement = NULL;
 	unsigned changes, outside;
 
-	if (p->displacement)
-		displacement = column(frames, channels, (unsigned)c->displacement_position, n, displacement_space);
 	scan(force, n, c->count_lo, c->count_hi, &changes, &outside);
 	q->samples += n;
 	q->saturated = q->saturated || outside > 0;
 	watch_stuck(p, index, force, n, changes);
 	push(p, force, displacement, n);
+}
+
+/* The same out of frames of several channels. */
+static void take_columns(struct point *p, uint64_t index, const int32_t *frames, unsigned channels, unsigned n)
+{
+	int32_t force[PIECE], displacement[PIECE];
+
+	for (unsigned i = 0; i < n; i++)
+		force[i] = frames[(size_t)i * channels + (unsigned)p->config.force_position];
+	for (unsigned i = 0; p->displacement && i < n; i++)
+		displacement[i] = frames[(size_t)i * channels + (unsigned)p->config.displacement_position];
+	take(p, index, force, p->displacement ? displacement : NULL, n);
 }
 
 /* Frames from index on that belong to the phase at index; that phase becomes the present one. */
@@ -287,7 +289,12 @@ void point_feed(struct point *point, const struct sample_block *block)
 		     block->flags & (SAMPLE_SATURATED | SAMPLE_OVER_RANGE));
 	for (uint32_t i = skip, n; i < block->frames; i += n) {
 		n = of_one_phase(point, block->first_index + i, block->frames - i);
-		take(point, block->first_index + i, block->counts + (size_t)i * block->channels, block->channels, n);
+		const int32_t *frames = block->counts + (size_t)i * block->channels;
+
+		if (block->channels == 1)
+			take(point, block->first_index + i, frames, NULL, n);
+		else
+			take_columns(point, block->first_index + i, frames, block->channels, n);
 	}
 	if (block->frames > skip)
 		point->next_index = block->first_index + block->frames;

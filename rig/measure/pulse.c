@@ -13,6 +13,7 @@
 #define WINDOW_PERIODS   0.52
 #define GAP_SHARE_MIN    0.04
 #define FIT_STEPS        12
+#define PLACE_NEAR       1.0 /* sample: the step after it is far shorter */
 /* Variance at the centre of n samples fitted by a polynomial of sixth degree, times n: sum of (2k + 1) P_k(0)^2. */
 #define SEXTIC_VARIANCE 4.785
 
@@ -24,7 +25,7 @@ int pulse_init(struct pulse *pulse, double period_max)
 	width = 2 * (size_t)pulse->half_max + 1;
 	pulse->fold = calloc(PULSE_ROWS * width, sizeof(double));
 	for (unsigned i = 0; i < 3; i++)
-		pulse->shape[i] = calloc(PULSE_PHASES * width + 8, sizeof(float));
+		pulse->shape[i] = calloc(PULSE_PHASES * width + 8, sizeof(double));
 	if (!pulse->fold || !pulse->shape[0] || !pulse->shape[1] || !pulse->shape[2]) {
 		pulse_release(pulse);
 		return -ENOMEM;
@@ -437,7 +438,7 @@ static void fit_widths(struct pulse *pulse)
 			double g = shape_at(pulse, pulse->peak_at + (tau - pulse->peak_at) / (1.0 + delta), &slope);
 
 			for (unsigned r = 0; r < 3; r++)
-				dot[r] += g * (double)pulse->shape[r][i];
+				dot[r] += g * pulse->shape[r][i];
 		}
 		for (unsigned r = 0; r < 3; r++) {
 			for (unsigned c = 0; c < 3; c++)
@@ -475,6 +476,7 @@ static void tabulate(struct pulse *pulse)
 	for (unsigned phase = 0; phase < PULSE_PHASES; phase++) {
 		double gram[3][3] = {{0}}, s[3];
 
+		memset(pulse->shape_sum[phase], 0, sizeof(pulse->shape_sum[phase]));
 		for (unsigned i = 0; i < pulse->count; i++) {
 			double tau = lo + i - (double)phase / PULSE_PHASES;
 			size_t at = phase * row_len(pulse) + i;
@@ -482,7 +484,8 @@ static void tabulate(struct pulse *pulse)
 			s[0] = shape_at(pulse, tau, &s[1]);
 			s[2] = (tau - pulse->peak_at) * s[1];
 			for (unsigned r = 0; r < 3; r++) {
-				pulse->shape[r][at] = (float)s[r];
+				pulse->shape[r][at] = s[r];
+				pulse->shape_sum[phase][r] += s[r];
 				for (unsigned c = 0; c < 3; c++)
 					gram[r][c] += s[r] * s[c];
 			}
@@ -550,7 +553,7 @@ void pulse_response(const struct pulse *pulse, double w, double *ret_height, dou
 		double c = cos(w * ((double)(pulse->first + i) - pulse->half - pulse->peak_at));
 
 		for (unsigned k = 0; k < 3; k++)
-			dot[k] += c * (double)pulse->shape[k][i];
+			dot[k] += c * pulse->shape[k][i];
 	}
 	*ret_height = *ret_height2 = 0.0;
 	for (unsigned k = 0; k < 3; k++)
@@ -561,13 +564,13 @@ void pulse_response(const struct pulse *pulse, double w, double *ret_height, dou
 
 #define LANES 8
 
-/* Four inner products with one pass over the samples; lanes are explicit so that every compiler adds in the same order.
- */
+/* Inner products of samples with the template's shapes, one pass over the samples; lanes are explicit so that every
+ * compiler adds in the same order. */
 VECTOR_CLONES static void products(const struct pulse *pulse, const float *x, unsigned phase, double *ret)
 {
-	const float *g = pulse->shape[0] + phase * row_len(pulse), *d = pulse->shape[1] + phase * row_len(pulse),
-		    *w = pulse->shape[2] + phase * row_len(pulse);
-	double sg[LANES] = {0}, sd[LANES] = {0}, sw[LANES] = {0}, sx[LANES] = {0};
+	const double *g = pulse->shape[0] + phase * row_len(pulse), *d = pulse->shape[1] + phase * row_len(pulse),
+		     *w = pulse->shape[2] + phase * row_len(pulse);
+	double sg[LANES] = {0}, sd[LANES] = {0}, sw[LANES] = {0};
 	unsigned i = 0;
 
 	for (; i + LANES <= pulse->count; i += LANES) {
@@ -577,7 +580,6 @@ VECTOR_CLONES static void products(const struct pulse *pulse, const float *x, un
 			sg[k] += v * g[i + k];
 			sd[k] += v * d[i + k];
 			sw[k] += v * w[i + k];
-			sx[k] += v * v;
 		}
 	}
 	for (unsigned k = 0; i < pulse->count; i++, k++) {
@@ -586,56 +588,98 @@ VECTOR_CLONES static void products(const struct pulse *pulse, const float *x, un
 		sg[k] += v * g[i];
 		sd[k] += v * d[i];
 		sw[k] += v * w[i];
-		sx[k] += v * v;
 	}
-	memset(ret, 0, 4 * sizeof(*ret));
+	memset(ret, 0, 3 * sizeof(*ret));
 	for (unsigned k = 0; k < LANES; k++) {
 		ret[0] += sg[k];
 		ret[1] += sd[k];
 		ret[2] += sw[k];
-		ret[3] += sx[k];
 	}
+}
+
+VECTOR_CLONES static double squares(const float *x, unsigned n)
+{
+	double lane[LANES] = {0}, sum = 0.0;
+	unsigned i = 0;
+
+	for (; i + LANES <= n; i += LANES) {
+		for (unsigned k = 0; k < LANES; k++)
+			lane[k] += (double)x[i + k] * (double)x[i + k];
+	}
+	for (; i < n; i++)
+		lane[0] += (double)x[i] * (double)x[i];
+	for (unsigned k = 0; k < LANES; k++)
+		sum += lane[k];
+	return sum;
+}
+
+/* What one step finds: coefficients of the three shapes at a place on the table's grid, and the samples behind it. */
+struct found {
+	unsigned phase;
+	const float *x;
+	double dot[3], height, shift, width;
+};
+
+/* Gauss-Newton on the table's grid until a step is no longer than `near`; `level` is taken off every sample. */
+static bool search(const struct pulse *pulse, const float *x, double x0, double start, double level, double near,
+		   struct found *ret, double *ret_at)
+{
+	double at = start, base, reach = 0.35 * (pulse->support_hi - pulse->support_lo);
+
+	for (unsigned step = 0; step < FIT_STEPS; step++) {
+		split(at, PULSE_PHASES, &base, &ret->phase);
+		ret->x = x + (long)(base - x0) - pulse->half + pulse->first;
+		products(pulse, ret->x, ret->phase, ret->dot);
+		for (unsigned r = 0; r < 3; r++)
+			ret->dot[r] -= level * pulse->shape_sum[ret->phase][r];
+
+		const double(*m)[3] = (const double(*)[3])pulse->gram_inv3[ret->phase], *dot = ret->dot;
+
+		ret->height = m[0][0] * dot[0] + m[0][1] * dot[1] + m[0][2] * dot[2];
+		ret->shift = m[1][0] * dot[0] + m[1][1] * dot[1] + m[1][2] * dot[2];
+		ret->width = m[2][0] * dot[0] + m[2][1] * dot[1] + m[2][2] * dot[2];
+		if (!(ret->height > 0.0))
+			return false;
+		double grid = base + (double)ret->phase / PULSE_PHASES;
+
+		at = grid - fmax(-0.3 * reach, fmin(0.3 * reach, ret->shift / ret->height));
+		if (fabs(at - start) > reach)
+			return false;
+		if (fabs(at - grid) > near)
+			continue;
+		*ret_at = at;
+		return true;
+	}
+	return false;
+}
+
+bool pulse_place(const struct pulse *pulse, const float *x, double x0, double start, double level, double *ret_at)
+{
+	struct found found;
+
+	return search(pulse, x, x0, start, level, PLACE_NEAR, &found, ret_at);
 }
 
 bool pulse_fit(const struct pulse *pulse, const float *x, double x0, double start, struct pulse_fit *ret)
 {
-	double at = start, base, dot[4], reach = 0.35 * (pulse->support_hi - pulse->support_lo);
+	struct found f;
+	double at;
 
-	for (unsigned step = 0; step < FIT_STEPS; step++) {
-		unsigned phase;
+	if (!search(pulse, x, x0, start, 0.0, 0.75 / PULSE_PHASES, &f, &at))
+		return false;
+	const double(*m)[3] = (const double(*)[3])pulse->gram_inv3[f.phase];
+	const double(*m2)[2] = (const double(*)[2])pulse->gram_inv2[f.phase];
+	double height2 = m2[0][0] * f.dot[0] + m2[0][1] * f.dot[1];
+	double rest = squares(f.x, pulse->count) - f.height * f.dot[0] - f.shift * f.dot[1] - f.width * f.dot[2];
 
-		split(at, PULSE_PHASES, &base, &phase);
-		products(pulse, x + (long)(base - x0) - pulse->half + pulse->first, phase, dot);
-
-		const double(*m)[3] = (const double(*)[3])pulse->gram_inv3[phase];
-		const double(*m2)[2] = (const double(*)[2])pulse->gram_inv2[phase];
-		double height = m[0][0] * dot[0] + m[0][1] * dot[1] + m[0][2] * dot[2];
-		double shift = m[1][0] * dot[0] + m[1][1] * dot[1] + m[1][2] * dot[2];
-		double width = m[2][0] * dot[0] + m[2][1] * dot[1] + m[2][2] * dot[2];
-		double height2 = m2[0][0] * dot[0] + m2[0][1] * dot[1];
-		double grid = base + (double)phase / PULSE_PHASES;
-
-		if (!(height > 0.0) || !(height2 > 0.0))
-			return false;
-		double next = grid - fmax(-0.3 * reach, fmin(0.3 * reach, shift / height));
-
-		if (fabs(next - start) > reach)
-			return false;
-		bool same = fabs(next - grid) <= 0.75 / PULSE_PHASES;
-
-		at = next;
-		if (!same)
-			continue;
-		double rest = dot[3] - height * dot[0] - shift * dot[1] - width * dot[2];
-
-		*ret = (struct pulse_fit){.at = at,
-					  .height = height,
-					  .height2 = height2,
-					  .width = -width / height,
-					  .rms = sqrt(fmax(0.0, rest) / fmax(1.0, pulse->count - 3.0)),
-					  .u_height_rel = sqrt(m[0][0]),
-					  .u_width_rel = sqrt(m[2][2])};
-		return true;
-	}
-	return false;
+	if (!(height2 > 0.0))
+		return false;
+	*ret = (struct pulse_fit){.at = at,
+				  .height = f.height,
+				  .height2 = height2,
+				  .width = -f.width / f.height,
+				  .rms = sqrt(fmax(0.0, rest) / fmax(1.0, pulse->count - 3.0)),
+				  .u_height_rel = sqrt(m[0][0]),
+				  .u_width_rel = sqrt(m[2][2])};
+	return true;
 }

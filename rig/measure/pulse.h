@@ -34,8 +34,9 @@ struct pulse {
 	double gap_share;      /* of the period */
 	bool gap_natural;      /* a stretch without contact was seen, not just a lowest point */
 	unsigned first, count; /* table: samples of the support */
-	float *shape[3];       /* PULSE_PHASES x (2 half_max + 1): g, g', tau g' */
+	double *shape[3];      /* PULSE_PHASES x (2 half_max + 1): g, g', tau g' */
 	double height_of[5], width_of[5]; /* polynomials: what the fit makes of a template wider by delta */
+	double shape_sum[PULSE_PHASES][3];
 	double gram_inv3[PULSE_PHASES][3][3];
 	double gram_inv2[PULSE_PHASES][2][2];
 };
@@ -71,6 +72,9 @@ double pulse_shape(const struct pulse *pulse, double tau, double *ret_stretch);
  * on their axis that place lies. */
 void pulse_set_origin(struct pulse *pulse);
 double pulse_origin(const struct pulse *pulse);
+/* Where a stroke in samples that still hold their baseline is, to a few tenths of a sample, whose level about it is
+ * known roughly: its hum is taken for part of the pulse. False when none is near `start`. */
+bool pulse_place(const struct pulse *pulse, const float *x, double x0, double start, double level, double *ret_at);
 /* Least squares of one stroke from a start value; false when it does not converge near it. */
 bool pulse_fit(const struct pulse *pulse, const float *x, double x0, double start, struct pulse_fit *ret);
 
