@@ -262,7 +262,8 @@ VECTOR_CLONES static void flush_batch(struct baseline *bl)
 
 /* One observation: the mean of n samples whose centre lies k samples after the start. The hum enters by its deviation
  * from the prior mean, so that the frequency column is linear about it. */
-static void observe(struct baseline *bl, double y, double k, unsigned n, const struct turned *lines)
+static inline __attribute__((always_inline)) void observe(struct baseline *bl, double y, double k, unsigned n,
+							  const struct turned *lines)
 {
 	struct baseline_batch *batch = &bl->batch;
 	double *h = batch->h[batch->n], *hw = batch->hw[batch->n];
@@ -290,7 +291,7 @@ static void observe(struct baseline *bl, double y, double k, unsigned n, const s
 		flush_batch(bl);
 }
 
-static double mean_of(const float *x, unsigned n)
+static inline __attribute__((always_inline)) double mean_of(const float *x, unsigned n)
 {
 	double sum[TILE] = {0};
 	unsigned i = 0;
