@@ -400,16 +400,24 @@ static void tally_depth(struct point *p, const struct stroke *stroke, double slo
 	t->slope += slope;
 	/* Of two templates the later holds the earlier's strokes: their covariance is the later's variance. */
 	if (p->pulse.ready)
-		t->template_n2 += pow(p->noise_n * p->pulse.peak_u_rel, 2.0) * stroke->height_n *
-				  (stroke->height_n + 2.0 * t->template_heights);
+		t->template_n2 += p->noise_n * p->noise_n * pulse_peak_variance(&p->pulse, p->width_weight) *
+				  stroke->height_n * (stroke->height_n + 2.0 * t->template_heights);
 	t->template_heights += stroke->height_n;
 	t->noise_mm2 += noise_n * noise_n / (slope * slope);
+}
+
+/* Of the height as fit_stroke() blends it: what the free width adds is independent of the height without it. */
+static double height_noise(const struct point *p, const struct pulse_fit *fit)
+{
+	double fixed = p->pulse.gram_inv2[0][0][0], free = fit->u_height_rel * fit->u_height_rel;
+
+	return p->noise_n * sqrt(fixed + p->width_weight * p->width_weight * fmax(0.0, free - fixed));
 }
 
 static void tally_stroke(struct point *p, const struct stroke *stroke, const struct pulse_fit *fit, double slope)
 {
 	struct tally *t = &p->tally;
-	double sigma = p->noise_n, noise_n = fit ? sigma * fit->u_height_rel : sigma;
+	double sigma = p->noise_n, noise_n = fit ? height_noise(p, fit) : sigma;
 
 	moments_add(&t->height, stroke->height_n);
 	t->peak_force_n = fmax(t->peak_force_n, stroke->height_n);

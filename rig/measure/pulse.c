@@ -14,7 +14,8 @@
 #define GAP_SHARE_MIN    0.04
 #define FIT_STEPS        12
 #define PLACE_NEAR       1.0 /* sample: the step after it is far shorter */
-/* Variance at the centre of n samples fitted by a polynomial of sixth degree, times n: sum of (2k + 1) P_k(0)^2. */
+/* Variance at the centre of n samples fitted by a polynomial of sixth degree, times n: sum of (2k + 1) P_k(0)^2.
+ * Where there are too few samples for weights. */
 #define SEXTIC_VARIANCE 4.785
 
 int pulse_init(struct pulse *pulse, double period_max)
@@ -323,13 +324,24 @@ static void weigh_cap(struct pulse *pulse, double width)
 		want[r] = pow((pulse->peak_at - lo) / span - 1.0, r);
 	if (pulse->cap_count < N || !solve_small(a, want, N))
 		pulse->cap_count = 0;
+	pulse->cap_variance = pulse->cap_count ? 0.0 : SEXTIC_VARIANCE / width;
 	for (unsigned i = 0; i < pulse->cap_count; i++) {
 		double v = (pulse->cap_lo + (double)i - lo) / span - 1.0, sum = want[N - 1];
 
 		for (unsigned r = N - 1; r-- > 0;)
 			sum = sum * v + want[r];
 		pulse->cap[i] = (float)sum;
+		pulse->cap_variance += sum * sum;
 	}
+}
+
+/* The noise of the strokes folded is in their own fits, too; what is left stands in the template alone. */
+double pulse_peak_variance(const struct pulse *pulse, double width_weight)
+{
+	double fixed = pulse->gram_inv2[0][0][0], free = pulse->gram_inv3[0][0][0];
+	double own = fixed + width_weight * width_weight * (free - fixed);
+
+	return fmax(0.0, pulse->cap_variance - own) / pulse->weight;
 }
 
 void pulse_set_origin(struct pulse *pulse)
@@ -535,10 +547,9 @@ bool pulse_build(struct pulse *pulse, double period, double sigma, bool recentre
 	if (pulse->support_hi - pulse->support_lo < 3.0)
 		return false;
 	tabulate(pulse);
-	/* The noise of the strokes folded is in their own fits, too; what is left stands in the template alone. */
-	pulse->peak_u_rel = sqrt(fmax(0.0, SEXTIC_VARIANCE / cap - pulse->gram_inv2[0][0][0]) / weight);
 	fit_widths(pulse);
 	weigh_cap(pulse, cap);
+	pulse->weight = weight;
 	pulse->ready = true;
 	pulse->folded_at_build = pulse->folded;
 	*ret_shift = recentre ? pulse->peak_at : 0.0;

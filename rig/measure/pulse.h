@@ -27,8 +27,9 @@ struct pulse {
 	int cap_lo;      /* its first sample, and the weights that make the template's height of it */
 	unsigned cap_count;
 	float cap[PULSE_CAP];
+	double cap_variance;           /* for unit noise of a sample: of that height from one stroke's samples */
 	double peak_at;                /* tau of the template's maximum */
-	double peak_u_rel;             /* for unit noise of a sample: sd of the template's height, set to 1 */
+	double weight;                 /* sum of height^2 of the strokes it was built from */
 	double support_lo, support_hi; /* tau where the pulse rises above nothing */
 	double gap_lo, gap_hi; /* after one pulse from gap_lo to period - gap_hi before the next there is no contact */
 	double gap_share;      /* of the period */
@@ -63,6 +64,9 @@ bool pulse_build(struct pulse *pulse, double period, double sigma, bool recentre
 void pulse_response(const struct pulse *pulse, double w, double *ret_height, double *ret_height2);
 /* Height at the template's maximum of any signal x about `at`, as the template's own height is taken. */
 double pulse_cap(const struct pulse *pulse, const float *x, double x0, double at);
+/* For unit noise of a sample: variance of the template's height, set to 1, less what the fits of the same strokes share
+ * with it. width_weight: share of the free width in their heights, 0 to 1. */
+double pulse_peak_variance(const struct pulse *pulse, double width_weight);
 /* The factor by which the fit of a stroke with this fitted width overstates its height, orders 2 to 4; variance: of the
  * widths of the strokes that made the template. */
 double pulse_widened(const struct pulse *pulse, double width, double variance);
