@@ -438,6 +438,20 @@ static void tally_stroke(struct point *p, const struct stroke *stroke, const str
 		t->out_of_curve++;
 }
 
+static void tally_timing(struct point *p, const struct pulse_fit *fit)
+{
+	struct timing *t = &p->tally.timing;
+	double variance = pow(fit->rms / fit->height, 2.0) * p->pulse.gram_inv2[0][1][1], power = 1.0;
+
+	if (t->power[0] == 0.0)
+		t->first = fit->height;
+	for (unsigned k = 0; k < 5; k++, power *= fit->height / t->first - 1.0) {
+		t->power[k] += power;
+		if (k < 3)
+			t->variance[k] += variance * power;
+	}
+}
+
 static double nearby_period(const struct point *p, unsigned i)
 {
 	double at = candidate(p, i)->at, before = at - p->previous_at, after = INFINITY;
@@ -543,7 +557,7 @@ static void emit(struct point *p, const struct candidate *c, double period, cons
 		if (isfinite(stroke.depth_mm))
 			baseline_row(&p->baseline, at - (double)span->start, p->offset_gain, p->line_gain, p->zero_row);
 		if (fitted)
-			p->tally.noise_at2 += pow(fit.rms / fit.height, 2.0) * p->pulse.gram_inv2[0][1][1];
+			tally_timing(p, &fit);
 	}
 	if (stroke.phase <= POINT_MEASURE && p->spin_ups < SPIN_UP_KEPT)
 		p->spin_up[p->spin_ups++] = stroke.instant;

@@ -10,6 +10,7 @@
 #define SAMPLES_PER_PULSE_MIN  10.0
 #define BANDWIDTH_PER_RATE_MIN 10.0
 #define RATE_STROKES_MIN       3
+#define TIMING_STROKES_MIN     16
 #define DEPTH_STROKES_MIN      10
 #define DEPTH_RATE_SLACK       0.1
 #define BAD_SHARE_MAX          0.02
@@ -176,6 +177,21 @@ static void distrust_depth(const struct point *p, char *reason)
 			(unsigned long long)t->out_of_curve);
 }
 
+/* Variance of an instant from noise: of the residuals' squares what does not grow with the square of the distance from
+ * the mean height, for that is the shape of deeper and shallower pulses. By regression; with few strokes, all. */
+static double instant_variance(const struct timing *t)
+{
+	double n = t->power[0], mean = t->power[1] / n, v = t->variance[0] / n, m2 = t->power[2] / n - mean * mean;
+	double m4 =
+		(t->power[4] - 4.0 * mean * t->power[3] + 6.0 * mean * mean * t->power[2]) / n - 3.0 * pow(mean, 4.0);
+	double with_m2 = (t->variance[2] - 2.0 * mean * t->variance[1]) / n + mean * mean * v - v * m2;
+	double spread = m4 - m2 * m2;
+
+	if (n < TIMING_STROKES_MIN || !(spread > 0.0) || !(with_m2 > 0.0))
+		return n > 0.0 ? v : 0.0;
+	return fmax(0.0, v - with_m2 / spread * m2);
+}
+
 static void timing_budget(struct result *r, const struct point *p, double rate, double timing, double dof)
 {
 	double clock = p->config.u_clock_rel * rate;
@@ -256,7 +272,7 @@ static void add_rates(struct list *list, const struct point *p, const struct rea
 		return;
 	}
 	double period = mean_period(t), rate = p->fs_hz / period;
-	double sigma_t = sqrt(fmax(t->noise_at2 / n, 1e-8));
+	double sigma_t = sqrt(fmax(instant_variance(&t->timing), 1e-8));
 	double timing = rate * sigma_t * M_SQRT2 / ((n - 1.0) * period);
 	double u_nominal, nominal_at = nominal_period(t, M_SQRT2 * sigma_t, &u_nominal);
 
@@ -285,8 +301,7 @@ static void add_rate_details(struct list *list, const struct point *p, const str
 	if (t->interval.n >= 3) {
 		budget(r, "repeatability", jitter / sqrt(2.0 * (double)(t->interval.n - 1)),
 		       (double)(t->interval.n - 1));
-		budget(r, "noise", 100.0 * M_SQRT2 * sqrt(t->noise_at2 / (double)t->strokes) / t->interval.mean,
-		       INFINITY);
+		budget(r, "noise", 100.0 * M_SQRT2 * sqrt(instant_variance(&t->timing)) / t->interval.mean, INFINITY);
 		value(r, jitter, t->interval.n, why->rate);
 	} else {
 		none(r, why->rate[0] ? why->rate : "jitter needs at least 3 intervals");

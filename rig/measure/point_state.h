@@ -37,6 +37,12 @@ struct widths {
 	double noise2;
 };
 
+/* Sums over strokes of powers of the height, relative to the first one, and of each instant's variance from its
+ * residuals times them. */
+struct timing {
+	double first, power[5], variance[3];
+};
+
 struct quality {
 	bool saturated, gap, stuck;
 	uint64_t samples;
@@ -52,8 +58,9 @@ struct tally {
 	uint64_t missed, doubled;
 	struct moments height, depth, protrusion;
 	double trend_k, trend_kk, trend_d, trend_kd;
-	double gain_mm, slope;                              /* sums: F / (dF/dd), dF/dd */
-	double noise_mm2, noise_at2;                        /* sums of per-stroke variances from noise */
+	double gain_mm, slope; /* sums: F / (dF/dd), dF/dd */
+	double noise_mm2;      /* sum of per-stroke variances from noise */
+	struct timing timing;
 	double peak_force_n, cell_n, level_n, level_weight; /* level: weighted sum */
 	uint64_t level_count, cell_count;
 	double template_n2, template_heights; /* variance of the sum of heights from the template's own; that sum */
