@@ -17,6 +17,7 @@
 #define EDGE_SLACK             0.25 /* of a period: a stroke that is this late at an edge of the window is missing */
 #define EDGE_PERIODS_MAX       3.0  /* without a stroke at an edge; more, and the strokes do not speak for the window */
 #define U_CELL_REL             0.02 /* natural frequency, where the bench file gives no uncertainty */
+#define WEAR_CHANCE            2.576 /* sd of a trend that is noise: 1 window of 100 shows more */
 #define SPIN_UP_BAND           0.05
 #define SPIN_UP_STAYS          5
 #define CONTENT                0.95
@@ -410,7 +411,7 @@ static void calibration_budget(struct result *r, const struct point *p)
 		budget(r, "cell", fabs(t->cell_n / (double)t->cell_count) * 2.0 * u_cell / slope, INFINITY);
 	budget(r, "hum", hidden_hum(p) * M_SQRT1_2 / slope, INFINITY);
 	budget(r, "resolution", fabs(c->force_scale) / sqrt(12.0) / slope / sqrt(n), INFINITY);
-	if (fabs(drift) > 2.0 * drift_u)
+	if (fabs(drift) > WEAR_CHANCE * drift_u)
 		budget(r, "wear", fabs(drift) / sqrt(12.0), INFINITY);
 }
 
