@@ -9,6 +9,8 @@
 #include "rig/measure/temperature.h"
 #include "tests/bench/pw1.h"
 
+#define HEAT_EVERY_S 4.0
+
 struct heat_regime {
 	const char *name;
 	double noise_k, u_sensor_k;
@@ -23,19 +25,19 @@ struct heat_score {
 
 static const struct heat_regime heat_regimes[] = {
 	{.name = "channel rules",
-	 .noise_k = 0.05,
+	 .noise_k = 0.035,
 	 .u_sensor_k = 0.15,
 	 .window_lo = 2.0,
 	 .window_hi = 4.0,
 	 .fast_share = 0.3},
 	{.name = "fit rules",
-	 .noise_k = 0.05,
+	 .noise_k = 0.035,
 	 .u_sensor_k = 0.005,
 	 .window_lo = 1.5,
 	 .window_hi = 4.0,
 	 .fast_share = 0.3},
 	{.name = "one node",
-	 .noise_k = 0.05,
+	 .noise_k = 0.035,
 	 .u_sensor_k = 0.005,
 	 .window_lo = 1.5,
 	 .window_hi = 4.0,
@@ -56,7 +58,7 @@ static inline void heat_run(const struct heat_regime *g, uint64_t seed, struct h
 
 	if (thermal_new(&config, &thermal) != 0)
 		abort();
-	for (double t = 0.0; t < window; t += 2.0) {
+	for (double t = 0.0; t < window; t += HEAT_EVERY_S) {
 		double left = (1.0 - g->fast_share) * exp(-t / slow) + g->fast_share * exp(-t / fast);
 
 		thermal_feed(thermal, t, truth - rise * left + offset + g->noise_k * pw1_normal(&random), NAN);
@@ -71,6 +73,15 @@ static inline void heat_run(const struct heat_regime *g, uint64_t seed, struct h
 	score->covered += fabs(r[2].value - truth) <= r[2].expanded_u;
 	score->false_accepts += r[2].value + r[2].expanded_u < truth;
 	score->squares += pow((r[2].value - truth) / r[2].u, 2.0);
+}
+
+static inline void heat_join(struct heat_score *score, const struct heat_score *other)
+{
+	score->trials += other->trials;
+	score->refused += other->refused;
+	score->covered += other->covered;
+	score->false_accepts += other->false_accepts;
+	score->squares += other->squares;
 }
 
 #endif

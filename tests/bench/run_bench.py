@@ -140,29 +140,33 @@ def accuracy():
             report_rate("realised", float(m[5]), trials, 1.10)
 
 
-CLAIM = re.compile(r"^  (.+?) +coverage +([0-9.]+) % +false accepts +([0-9.]+) %")
+CLAIM = re.compile(r"^  (.+?) *(\*?) +coverage +([0-9.]+) % +false accepts +([0-9.]+) %")
 
 
 def coverage():
-    """By regime, the claims furthest from their targets; two standard errors of the count are allowed."""
-    text = run([tool("trials"), TRIALS])[3].rstrip()
+    """By regime, the claims furthest from their targets; two standard errors of the count are allowed. A claim with a
+    star is shown without a target."""
+    text = run([tool("trials"), TRIALS, 1, os.cpu_count()])[3].rstrip()
     error = 100 * 2 / TRIALS**0.5
     regimes = {}
     for line in text.splitlines():
         claim = CLAIM.match(line)
         if claim:
-            regimes[name].append((float(claim[2]), float(claim[3])))
+            regimes[name].append((claim[1], claim[2], float(claim[3]), float(claim[4])))
         else:
             name = re.split(r"\s{2,}|\s\d", line)[0]
             regimes[name] = []
     for name, claims in regimes.items():
-        covered, accepted = [c[0] for c in claims], max(c[1] for c in claims)
+        covered, accepted = [c[2] for c in claims if not c[1]], max(c[3] for c in claims if not c[1])
         low, high = 94 - error * 0.95**0.5 * 0.05**0.5, 96 + error * 0.95**0.5 * 0.05**0.5
         report(f"coverage of 95 % intervals, {name}", f"{min(covered):.2f} - {max(covered):.2f} %",
                f"{TRIALS} trials", "94-96 %", low <= min(covered) and max(covered) <= high)
         most = 2.5 + error * 0.025**0.5 * 0.975**0.5
         report(f"false accepts at r = 1, worst, {name}", f"{accepted:.2f} %", f"{TRIALS} trials",
                f"<= 2.5 % + {most - 2.5:.2f} %", accepted <= most)
+        for what, _, cover, accept in (c for c in claims if c[1]):
+            report(f"coverage, false accepts, {name}, {what}", f"{cover:.2f} %, {accept:.2f} %", f"{TRIALS} trials",
+                   "none is possible", None, "[why](method.md#rate)")
     notes.append("## Coverage and false accepts, claim by claim\n\n```\n" + text + "\n```")
 
 
@@ -232,7 +236,8 @@ TAIL = """
   own syncs that takes a second longer.
 - **64 streams**: encoded frames, 5 ms of each stream in turn, through the driver's parser and the full estimators; no links.
 - **Coverage**: each trial redraws gain, curve, clock, resonance, stroke scatter and noise within what the certificates say; the
-  allowance for sampling error is two standard errors of the count.
+  allowance for sampling error is two standard errors of the count. *Small walk* is there for its nominal rate (the star): a
+  walk that the window cannot tell from none, where no interval covers what it states.
 - **Bounds**: `docs/method.md`. A depth below its bound of 1 is no contradiction: the bound takes 400 samples of baseline a
   stroke, and the estimator's baseline rests on more.
 """
@@ -250,7 +255,8 @@ def main():
     text += "".join("| " + " | ".join(r) + " |\n" for r in rows)
     text += "".join(f"\n{n}\n" for n in notes) + TAIL
     missed = [r[0] for r in rows if r[5] == "**no**"]
-    print(f"bench: {len(rows) - len(missed)} of {len(rows)} targets met" + "".join(f"\n  not met: {m}" for m in missed))
+    aimed = [r for r in rows if r[5] != "-"]
+    print(f"bench: {len(aimed) - len(missed)} of {len(aimed)} targets met" + "".join(f"\n  not met: {m}" for m in missed))
     if not SHORT or os.environ.get("BENCH_WRITE"):
         Path("docs/performance.md").write_text(text)
         print("bench: docs/performance.md written")
