@@ -5,15 +5,19 @@
 
 #include "tests/unit/measure/check.h"
 
+#include "rig/measure/statistics.h"
 #include "rig/measure/ticks.h"
 #include "tests/bench/heat_trial.h"
 #include "tests/bench/pen_trial.h"
 
-#define PEN_TRIALS   120
-#define PEN_COVERED  103 /* of 120 at 95 %: 114 +- 2.4 */
-#define PEN_ACCEPTED 11  /* of 120 at 2.5 %: 3 +- 1.7 */
-#define HEAT_TRIALS  40
-#define TICK_TRIALS  400
+#define PEN_TRIALS      120
+#define PEN_COVERED     103 /* of 120 at 95 %: 114 +- 2.4 */
+#define PEN_ACCEPTED    11  /* of 120 at 2.5 %: 3 +- 1.7 */
+#define HIDDEN_COVERED  70  /* of 120 at 76 %: 91 +- 4.7 */
+#define HIDDEN_ACCEPTED 30  /* of 120 at 12 %: 14 +- 3.5 */
+#define HEAT_TRIALS     40
+#define TICK_TRIALS     400
+#define TICK_COVER      2000
 
 static void pens(void **state)
 {
@@ -35,8 +39,10 @@ static void pens(void **state)
 			print_message("%-18s claim %u: %u of %u covered, %u accepted, rms error / u %.2f\n",
 				      pen_regimes[g].name, i, score.covered[i], PEN_TRIALS, score.false_accepts[i],
 				      rms);
-			assert_true(score.covered[i] >= PEN_COVERED);
-			assert_true(score.false_accepts[i] <= PEN_ACCEPTED);
+			bool hidden = pen_regimes[g].walk_hidden && i == PEN_RATE_NOMINAL;
+
+			assert_true(score.covered[i] >= (hidden ? HIDDEN_COVERED : PEN_COVERED));
+			assert_true(score.false_accepts[i] <= (hidden ? HIDDEN_ACCEPTED : PEN_ACCEPTED));
 			check_less(0.7, rms);
 		}
 	}
@@ -104,6 +110,42 @@ static void nominal_period_against_its_bound(void **state)
 	}
 }
 
+/* q n^2 = 0, 60 (not to be told from 0), 4 140, infinity. Bounds: method.md's figures, and five standard deviations. */
+static void nominal_period_covers(void **state)
+{
+	const double walks[] = {0.0, 0.08, 0.66, 1.0}, scatters[] = {1.0, 1.0, 1.0, 0.0};
+	const double least[] = {93.3, 71.8, 92.2, 92.2}, most[] = {98.0, 81.2, 97.2, 97.2};
+	struct pw1_random random = {.state = 97};
+	const unsigned n = 97;
+	double u, k = student_k(n - 2.0);
+
+	(void)state;
+	for (unsigned kind = 0; kind < 4; kind++) {
+		unsigned covered = 0;
+
+		for (unsigned i = 0; i < TICK_COVER; i++)
+			covered += fabs(tick_trial(&random, n, 1e-3 * walks[kind], 1e-3 * scatters[kind], &u)) <= k * u;
+		print_message("walk %g, scatter %g: %.2f %% covered\n", walks[kind], scatters[kind],
+			      100.0 * covered / TICK_COVER);
+		check_less(least[kind], 100.0 * covered / TICK_COVER);
+		check_less(100.0 * covered / TICK_COVER, most[kind]);
+	}
+}
+
+/* Where many instants fix the ratio far better than the filters' distance, and it lies midway between two of them. */
+static void nominal_period_between_two_filters(void **state)
+{
+	const double scatter = 1e-3, walk = scatter * pow(10.0, -0.5 * (1.0 + 1.0 / 6.0));
+	struct pw1_random random = {.state = 31};
+	double scaled = 0.0, u;
+
+	(void)state;
+	for (unsigned i = 0; i < TICK_TRIALS; i++)
+		scaled += pow(tick_trial(&random, 3000, walk, scatter, &u) / u, 2.0) / TICK_TRIALS;
+	print_message("between two filters: rms error / u %.3f\n", sqrt(scaled));
+	check_less(fabs(sqrt(scaled) - 1.0), 0.18);
+}
+
 static void too_few_ticks(void **state)
 {
 	struct ticks ticks = {.n = 0};
@@ -124,6 +166,8 @@ int main(void)
 		cmocka_unit_test(pens),
 		cmocka_unit_test(heat),
 		cmocka_unit_test(nominal_period_against_its_bound),
+		cmocka_unit_test(nominal_period_covers),
+		cmocka_unit_test(nominal_period_between_two_filters),
 		cmocka_unit_test(too_few_ticks),
 	};
 
