@@ -129,6 +129,17 @@ def test_changed(check, run):
     change_point(path, 2, shift)
     check(penrig("analyze", path).returncode == 7, "a window that begins one sample later is found")
 
+    # What a replay takes as stored, it does not contradict: another pen's name, or a condition that the pen reported.
+    path = Path(shutil.copy(run.run_file, folder / "renamed.penrig"))
+    db = sqlite3.connect(path)
+    db.execute("UPDATE item SET data=replace(CAST(data AS TEXT), 'PEN-GOOD-01', 'PEN-GOOD-99') WHERE kind='record'")
+    db.commit()
+    db.close()
+    done = penrig("analyze", path)
+    check(done.returncode == 6 and "verdict:" not in done.stdout, f"a record that names another pen: exit {done.returncode}")
+    check(penrig("analyze", path, "--limits", tight(folder)).returncode == 6, "nor is such a file judged anew")
+    check(penrig("analyze", path, "--light", "--limits", tight(folder)).returncode == 2, "--light forms no verdict by --limits")
+
 
 # ---- other limits
 
