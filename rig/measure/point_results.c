@@ -193,6 +193,14 @@ static double instant_variance(const struct timing *t)
 	return fmax(0.0, v - with_m2 / spread * m2);
 }
 
+/* Where nothing strikes, nothing is missing, nothing comes twice and everything stands still at once. */
+static void distrust_few(const struct point *p, char *reason)
+{
+	if (p->tally.strokes < RATE_STROKES_MIN)
+		because(reason, "%llu strokes seen in the measure window, at least %d needed",
+			(unsigned long long)p->tally.strokes, RATE_STROKES_MIN);
+}
+
 static void timing_budget(struct result *r, const struct point *p, double rate, double timing, double dof)
 {
 	double clock = p->config.u_clock_rel * rate;
@@ -307,8 +315,12 @@ static void add_rate_details(struct list *list, const struct point *p, const str
 	} else {
 		none(r, why->rate[0] ? why->rate : "jitter needs at least 3 intervals");
 	}
-	value(add(list, "missed_strokes", "", "1"), (double)(t->missed + missed_at_edges(p)), t->strokes, why->count);
-	value(add(list, "double_strokes", "", "1"), (double)t->doubled, t->strokes, why->count);
+	char counting[160];
+
+	snprintf(counting, sizeof(counting), "%s", why->count);
+	distrust_few(p, counting);
+	value(add(list, "missed_strokes", "", "1"), (double)(t->missed + missed_at_edges(p)), t->strokes, counting);
+	value(add(list, "double_strokes", "", "1"), (double)t->doubled, t->strokes, counting);
 }
 
 /* First interval from which SPIN_UP_STAYS in a row run within the band; between it and the one before, the rate is
@@ -359,6 +371,7 @@ static void add_events(struct list *list, const struct point *p, const struct re
 	r = add(list, "coast_down_s", "", "s");
 	snprintf(reason, sizeof(reason), "%s", why->event);
 	distrust_channel(p, POINT_COAST, "coast-down", reason);
+	distrust_few(p, reason);
 	if (!isfinite(p->command[POINT_COAST])) {
 		none(r, "no stop command on the sample axis");
 	} else {

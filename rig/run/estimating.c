@@ -121,6 +121,22 @@ static void note_slow_gap(struct estimating *e, uint64_t host_ns)
 	e->slow_ns = host_ns;
 }
 
+static bool is_beyond(const struct channel *c, int32_t count, double value)
+{
+	int32_t end = (int32_t)((1u << (c->bits - 1)) - 1);
+	bool declared = c->range_hi > c->range_lo;
+	return count >= end || count <= -end || (declared && (value <= c->range_lo || value >= c->range_hi));
+}
+
+/* While the motor runs. An open thermocouple stands at an end of its range, and the cold end looks good. */
+static void note_beyond(struct estimating *e, const struct held *held, const struct sample_block *block)
+{
+	const struct channel *c = &e->channels[held->channel];
+	int32_t last = block->counts[(size_t)(block->frames - 1) * block->channels + c->position];
+	if ((block->flags & (SAMPLE_SATURATED | SAMPLE_OVER_RANGE)) || is_beyond(c, last, held->now))
+		e->slow_beyond = e->slow_beyond ? e->slow_beyond : c->name;
+}
+
 static void take_temperatures(struct estimating *e, const struct sample_block *block)
 {
 	struct held *const held[] = {&e->handle, &e->tip, &e->ambient};
@@ -130,6 +146,9 @@ static void take_temperatures(struct estimating *e, const struct sample_block *b
 	if (!e->open || block->host_ns < e->motor_start_ns || (e->phase != POINT_SPIN_UP && e->phase != POINT_MEASURE))
 		return;
 	note_slow_gap(e, block->host_ns);
+	for (unsigned i = 0; i < 3; i++)
+		if (is_carried(e, held[i], block))
+			note_beyond(e, held[i], block);
 	double t_s = (double)(block->host_ns - e->motor_start_ns) * 1e-9;
 	double ambient_c = seen_from(e, &e->ambient, block);
 	if (e->handle_fit && is_carried(e, &e->handle, block))
@@ -301,6 +320,7 @@ void estimating_phase(struct estimating *e, struct record_point *point, enum poi
 	if (phase == POINT_SPIN_UP) {
 		e->motor_start_ns = e->slow_ns = host_ns;
 		e->slow_gap_ns = 0;
+		e->slow_beyond = NULL;
 	} else if (phase == POINT_COAST) {
 		note_slow_gap(e, host_ns);
 	}

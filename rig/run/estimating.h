@@ -48,6 +48,7 @@ struct estimating {
 	struct thermal *handle_fit, *tip_fit;
 	uint64_t motor_start_ns;
 	uint64_t slow_ns, slow_gap_ns; /* last reading of the slow channels, and the longest time without one */
+	const char *slow_beyond;       /* the slow channel that left its range while the motor ran; NULL: none did */
 	struct pen_sums pen;
 	double point_fs_hz, u_clock_rel;
 	struct sample_clock point_clock; /* from the start of the motor to its stand-still */

@@ -7,6 +7,11 @@
 #include <string.h>
 
 #define SLOW_GAP_MAX_NS 1000000000ull /* temperatures come ten times a second; they change in seconds */
+#define STROKES_MIN     3
+
+/* Of the channels that carry temperatures: what begins so. */
+static const char *const slow[] = {"handle_", "tip_", "ambient_", "temperature_", "steady_"};
+static const char *const of_the_pen[] = {"handle_", "tip_", "temperature_", "steady_"};
 
 static struct result *add_result(struct record_point *point, const char *name, const char *unit, double value)
 {
@@ -94,14 +99,29 @@ static void check_clock(const struct estimating *e, struct record_point *point)
 
 static void check_slow_stream(const struct estimating *e, struct record_point *point)
 {
-	if (e->slow_gap_ns <= SLOW_GAP_MAX_NS)
-		return;
 	char text[120];
-	snprintf(text, sizeof(text), "no temperature reading for %.1f s while the pen ran",
-		 (double)e->slow_gap_ns * 1e-9);
-	static const char *const slow[] = {"handle_", "tip_", "ambient_", "temperature_", "steady_"};
+	if (e->slow_beyond)
+		snprintf(text, sizeof(text), "channel \"%.20s\" left its range or stood at its end while the pen ran",
+			 e->slow_beyond);
+	else if (e->slow_gap_ns > SLOW_GAP_MAX_NS)
+		snprintf(text, sizeof(text), "no temperature reading for %.1f s while the pen ran",
+			 (double)e->slow_gap_ns * 1e-9);
+	else
+		return;
 	for (unsigned i = 0; i < sizeof(slow) / sizeof(slow[0]); i++)
 		distrust(point, slow[i], text);
+}
+
+/* A pen that was not seen to work says nothing of how hot it gets at work. */
+static void check_strokes(struct record_point *point)
+{
+	for (unsigned i = 0; i < point->results; i++) {
+		const struct result *r = &point->result[i].result;
+		if (strcmp(r->name, "strokes") != 0 || r->value >= STROKES_MIN)
+			continue;
+		for (unsigned k = 0; k < sizeof(of_the_pen) / sizeof(of_the_pen[0]); k++)
+			distrust(point, of_the_pen[k], "the pen was not seen to run: no strokes in the measure window");
+	}
 }
 
 /* The calibrations hold within the bench's range of ambient temperature and nowhere else. */
@@ -137,6 +157,7 @@ void results_collect(struct estimating *e, struct record_point *point)
 	check_clock(e, point);
 	check_ambient(e, point);
 	check_slow_stream(e, point);
+	check_strokes(point);
 	if (point->fault[0])
 		distrust(point, "", point->fault);
 }
