@@ -60,6 +60,13 @@ enum pen_condition {
 	PEN_REBOOTED = 1 << 12, /* set by the driver: the pen lost its settings while we held it */
 };
 
+/* What a load sensor says of its own state, with its events. Where one is set, its samples are not to be trusted. */
+enum sensor_condition {
+	SENSOR_OVERLOADED = 1 << 0, /* it may be damaged: never taken back */
+	SENSOR_HOT = 1 << 1,        /* too hot for its calibration */
+	SENSOR_FAULTY = 1 << 2,     /* its hardware failed: never taken back */
+};
+
 struct device_counters {
 	uint64_t frames, crc_errors, resyncs, lost_samples, repeated_requests, odd_replies;
 	struct link_counters link;
@@ -71,7 +78,8 @@ struct device_counters {
  *            done(0), when the sensor's reply was lost and it is asked again.
  * telemetry: for every telemetry read, and for every heartbeat (then only condition and running are set, others
  *            NaN).
- * event:     something the record must have: condition bits that appeared (pens), overload, CRC errors, resync, ...
+ * event:     something the record must have: condition bits that appeared (pens), CRC errors, resync, ...; from a
+ *            sensor with all conditions that hold, each time.
  * lost:      the link is gone (-ENODEV) or the device has fallen silent (-ETIMEDOUT). Once; nothing follows but
  *            close. */
 struct driver_host {

@@ -68,6 +68,7 @@ struct sensor {
 	size_t sample_bytes[STREAMS_MAX];
 	uint8_t main_stream; /* the one that wanted_hz is for */
 
+	uint32_t condition; /* enum sensor_condition */
 	bool streaming;
 	uint64_t next_index[STREAMS_MAX];
 	uint64_t data_ns; /* when samples of the main stream last came */
@@ -294,6 +295,17 @@ static const char *event_name(uint8_t code)
 	}
 }
 
+static void note_condition(struct sensor *sensor, uint8_t code)
+{
+	switch (code) {
+	case LS_OVERLOAD: sensor->condition |= SENSOR_OVERLOADED; break;
+	case LS_OVER_TEMPERATURE: sensor->condition |= SENSOR_HOT; break;
+	case LS_OVER_TEMPERATURE_END: sensor->condition &= ~(uint32_t)SENSOR_HOT; break;
+	case LS_EVENT_FAULT: sensor->condition |= SENSOR_FAULTY; break;
+	default: break;
+	}
+}
+
 static void take_event(struct sensor *sensor, const struct ls_packet *packet)
 {
 	struct ls_event event;
@@ -312,10 +324,11 @@ static void take_event(struct sensor *sensor, const struct ls_packet *packet)
 		if (isfinite(event.value))
 			snprintf(value, sizeof(value), " at %.6g %s", event.value, of->unit);
 	}
+	note_condition(sensor, event.code);
 	flush(sensor);
 	snprintf(text, sizeof(text), "load sensor: %s (code %u)%s%s%s, index %" PRIu64, event_name(event.code),
 		 (unsigned)event.code, *channel ? ", channel " : "", channel, value, event.index);
-	sensor->host.event(sensor->host.ctx, 0, text);
+	sensor->host.event(sensor->host.ctx, sensor->condition, text);
 }
 
 static void add_loss(char *text, size_t size, uint64_t n, const char *what)
@@ -343,7 +356,7 @@ static void tell_losses(struct sensor *sensor)
 	add_loss(text, sizeof(text), seen->malformed - told->malformed, "malformed frames dropped");
 	*told = *seen;
 	sensor->told_ns = sensor->now_ns;
-	sensor->host.event(sensor->host.ctx, 0, text);
+	sensor->host.event(sensor->host.ctx, sensor->condition, text);
 }
 
 /* ---- the end of a request, of opening, of the sensor

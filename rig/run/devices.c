@@ -35,6 +35,17 @@ static void on_lost(void *ctx, int status, const struct err *err)
 	session_lost(s, reason);
 }
 
+/* What it says of itself holds for the point under way and for every one until it takes it back. */
+static void sensor_event(struct session *s, uint32_t condition, const char *text)
+{
+	bool news = condition & ~s->sensor_condition;
+	s->sensor_condition = condition;
+	if (!news)
+		return;
+	snprintf(s->sensor_trouble, sizeof(s->sensor_trouble), "%s", text);
+	measuring_fault(s, s->sensor_trouble);
+}
+
 static void on_event(void *ctx, uint32_t condition, const char *text)
 {
 	struct attached *device = ctx;
@@ -42,6 +53,8 @@ static void on_event(void *ctx, uint32_t condition, const char *text)
 	journal_text(s, "event", "%s: %s", device == &s->pen ? "pen" : "load sensor", text);
 	if (device == &s->pen && (condition & PEN_REBOOTED))
 		session_condition(s, condition, text);
+	if (device == &s->sensor)
+		sensor_event(s, condition, text);
 }
 
 static void on_block(void *ctx, const struct sample_block *block)

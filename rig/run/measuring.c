@@ -177,6 +177,8 @@ static void begin_point(struct session *s)
 	int status = estimating_begin(&s->estimating, point, loop_now_ns(s->loop), on_stroke, s);
 	if (s->runfile)
 		runfile_point_begin(s->runfile, s->at.row, point);
+	if (s->sensor_condition)
+		measuring_fault(s, s->sensor_trouble);
 	if (status) {
 		char text[120];
 		snprintf(text, sizeof(text), "cannot measure this point: %s", strerror(-status));

@@ -88,6 +88,8 @@ struct session {
 	struct pen_telemetry telemetry;
 	bool deadman_expected;
 
+	uint32_t sensor_condition; /* enum sensor_condition */
+	char sensor_trouble[160];  /* what it said when a condition came up */
 	bool streaming;
 	const struct channel *channels;
 	unsigned channel_count;

@@ -593,7 +593,7 @@ static void test_events(void **state)
 	put(LS_EVENT, own_sequence++, body, sizeof(body));
 	send_out();
 	assert_int_equal(heard.events, 1);
-	assert_int_equal(heard.conditions, 0);
+	assert_int_equal(heard.conditions, SENSOR_OVERLOADED);
 	assert_string_equal(heard.event, "load sensor: overload (code 1), channel force at 2.5 N, index 42");
 	body[0] = 77;
 	body[1] = 0xff;
