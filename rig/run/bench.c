@@ -520,6 +520,19 @@ void bench_free(struct bench *bench)
 	free(bench);
 }
 
+/* A computer whose clock has lost the date would find nothing overdue. */
+static int check_not_before(const char *path, unsigned line, unsigned column, const struct calibration *calibration,
+			    const char *today, struct err *err)
+{
+	if (strcmp(today, calibration->date) >= 0)
+		return 0;
+	return err_set(
+		err, -EKEYEXPIRED,
+		"%s:%u:%u: calibration %s is dated %s, after the run's own date of %s (UTC): set this computer's "
+		"clock, or correct the date",
+		path, line, column, calibration->certificate, calibration->date, today);
+}
+
 int bench_check_sensor_due(const struct bench *bench, const char *today, struct err *err)
 {
 	const struct calibration *sensor = &bench->sensor.calibration;
@@ -531,7 +544,7 @@ int bench_check_sensor_due(const struct bench *bench, const char *today, struct 
 			       "and write the new certificate here",
 			       bench->path, bench->calibration_line, bench->calibration_column, sensor->certificate,
 			       sensor->due, today);
-	return 0;
+	return check_not_before(bench->path, bench->calibration_line, bench->calibration_column, sensor, today, err);
 }
 
 int bench_check_due(const struct bench *bench, const char *today, struct err *err)
@@ -544,6 +557,10 @@ int bench_check_due(const struct bench *bench, const char *today, struct err *er
 		const struct phantom *phantom = &bench->phantom[i];
 		const struct calibration *calibration = &phantom->calibration;
 		unsigned line, column;
+		json_position(json_get(json_get(json_root(phantom->doc), "calibration"), "date"), &line, &column);
+		ret = check_not_before(phantom->path, line, column, calibration, today, err);
+		if (ret)
+			return ret;
 		if (strcmp(today, calibration->due) <= 0)
 			continue;
 		json_position(json_get(json_get(json_root(phantom->doc), "calibration"), "due"), &line, &column);

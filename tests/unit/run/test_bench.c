@@ -278,6 +278,10 @@ static void due_dates(void **state)
 	assert_string_equal(err.text,
 			    "phantom.json:5:89: calibration C-2 of phantom P-1 was due on 2026-07-02, and today is "
 			    "2026-07-03: have it calibrated, or take it off the bench at bench.json:26:5");
+	assert_int_equal(bench_check_due(b, "2026-01-01", &err), -EKEYEXPIRED); /* a clock that lost the date */
+	assert_non_null(strstr(
+		err.text,
+		"bench.json:18:20: calibration C-1 is dated 2026-01-02, after the run's own date of 2026-01-01"));
 	assert_int_equal(bench_check_due(b, "2027-01-03", &err), -EKEYEXPIRED);
 	assert_string_equal(err.text,
 			    "bench.json:18:20: calibration C-1 of the load sensor was due on 2027-01-02, and today is "
