@@ -199,6 +199,24 @@ static void watch_stuck(struct point *p, uint64_t index, const int32_t *counts, 
 	p->last_count = counts[n - 1];
 }
 
+/* Only the window counts: a needle bar that is off stands still, and may be parked at an end. */
+static void watch_displacement(struct point *p, const int32_t *counts, unsigned n)
+{
+	const struct point_config *c = &p->config;
+	struct quality *q = &p->quality[p->phase];
+	double stuck = STUCK_S * c->fs_hz;
+
+	for (unsigned i = 0; i < n; i++) {
+		if (c->displacement_hi > c->displacement_lo &&
+		    (counts[i] <= c->displacement_lo || counts[i] >= c->displacement_hi))
+			q->displacement_ended = true;
+		p->same_displacements = counts[i] == p->last_displacement ? p->same_displacements + 1 : 0;
+		if ((double)p->same_displacements >= stuck)
+			q->displacement_stuck = true;
+		p->last_displacement = counts[i];
+	}
+}
+
 /* n <= PIECE samples of one phase. */
 static void take(struct point *p, uint64_t index, const int32_t *force, const int32_t *displacement, unsigned n)
 {
@@ -210,6 +228,8 @@ static void take(struct point *p, uint64_t index, const int32_t *force, const in
 	q->samples += n;
 	q->saturated = q->saturated || outside > 0;
 	watch_stuck(p, index, force, n, changes);
+	if (displacement)
+		watch_displacement(p, displacement, n);
 	push(p, force, displacement, n);
 }
 

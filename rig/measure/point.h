@@ -27,6 +27,7 @@ struct point_config {
 	double displacement_scale, displacement_offset; /* mm */
 	double force_noise_n;                           /* declared rms noise; 0 = unknown */
 	int32_t count_lo, count_hi;                     /* a count at or beyond these is saturated */
+	int32_t displacement_lo, displacement_hi;       /* the same of the displacement; equal = unknown */
 	double force_lo_n, force_hi_n;                  /* calibrated range of the sensor */
 	double bandwidth_hz;                            /* 0 = unknown */
 	double cell_hz, cell_damping;                   /* resonance of the load cell; 0 = none to compensate */

@@ -519,6 +519,10 @@ static void add_depths(struct list *list, const struct point *p, struct reasons 
 		because(displacement, "no displacement channel");
 	else if (p->tally.protrusion.n < DEPTH_STROKES_MIN)
 		because(displacement, "too few strokes for a depth");
+	if (p->quality[POINT_MEASURE].displacement_ended)
+		because(displacement, "the displacement channel stood at an end of its range in the measure window");
+	if (p->quality[POINT_MEASURE].displacement_stuck)
+		because(displacement, "the displacement channel stood still (stuck) in the measure window");
 
 	add_mean_depth(list, p, "force_equivalent", false, 0.0, "depth_mm", why->depth);
 	add_mean_depth(list, p, "displacement", false, 0.0, "depth_mm", displacement);

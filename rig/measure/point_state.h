@@ -45,6 +45,7 @@ struct timing {
 
 struct quality {
 	bool saturated, gap, stuck;
+	bool displacement_ended, displacement_stuck;
 	uint64_t samples;
 };
 
@@ -82,8 +83,8 @@ struct point {
 	uint64_t origin, next_index;
 	double sum_force, sum_displacement;
 	unsigned summed;
-	int32_t last_count;
-	uint64_t same_counts;
+	int32_t last_count, last_displacement;
+	uint64_t same_counts, same_displacements;
 
 	float *raw, *force, *flat, *displacement, *bins;
 	unsigned block, bin;     /* samples */

@@ -209,6 +209,18 @@ static double temperature_u_rel(const struct estimating *e)
 	return e->bench->sensor.temperature_coefficient_rel_per_k * fabs(ambient_c - CALIBRATION_TEMPERATURE_C) / SQRT3;
 }
 
+/* Counts at the ends of what the channel declares, or of its converter. */
+static void displacement_ends(const struct channel *c, int32_t *ret_lo, int32_t *ret_hi)
+{
+	double end = (double)((1u << (c->bits - 1)) - 1), a = -end, b = end;
+	if (c->range_hi > c->range_lo) {
+		a = (c->range_lo - c->offset) / c->scale;
+		b = (c->range_hi - c->offset) / c->scale;
+	}
+	*ret_lo = (int32_t)fmax(fmin(a, b), -end);
+	*ret_hi = (int32_t)fmin(fmax(a, b), end);
+}
+
 static void configure_channel(const struct estimating *e, struct point_config *c)
 {
 	const struct channel *force = &e->channels[e->force];
@@ -230,6 +242,7 @@ static void configure_channel(const struct estimating *e, struct point_config *c
 		c->displacement_position = d->position;
 		c->displacement_scale = d->scale;
 		c->displacement_offset = d->offset;
+		displacement_ends(d, &c->displacement_lo, &c->displacement_hi);
 	}
 }
 

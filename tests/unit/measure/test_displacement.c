@@ -14,7 +14,7 @@ struct both {
 	double largest_mm, sd_mm;
 };
 
-static void measure(struct both *b, const struct plant *plant, bool with_curve)
+static void measure_ended(struct both *b, const struct plant *plant, bool with_curve, int32_t end, bool stuck)
 {
 	static int32_t frames[2 * PLANT_SAMPLES_MAX];
 	struct plant_trial *t = &b->trial;
@@ -31,6 +31,12 @@ static void measure(struct both *b, const struct plant *plant, bool with_curve)
 		frames[2 * i + 1] = plant_sample(&t->plant, i);
 		frames[2 * i] = (int32_t)nearbyint((t->plant.protrusion_mm + NOISE_MM * pw1_normal(&random)) / LSB_MM);
 	}
+	for (size_t i = 0; i < t->samples; i++) {
+		frames[2 * i] = end && frames[2 * i] > end ? end : frames[2 * i];
+		frames[2 * i] = stuck ? 4000 : frames[2 * i];
+	}
+	config.displacement_lo = -50000;
+	config.displacement_hi = end ? end : 50000;
 	config.force_position = 1;
 	config.displacement_position = 0;
 	config.displacement_scale = LSB_MM;
@@ -50,6 +56,11 @@ static void measure(struct both *b, const struct plant *plant, bool with_curve)
 	point_free(point);
 	curve_free(curve);
 	plant_score(t);
+}
+
+static void measure(struct both *b, const struct plant *plant, bool with_curve)
+{
+	measure_ended(b, plant, with_curve, 0, false);
 }
 
 static void true_spread(struct both *b)
@@ -158,12 +169,34 @@ static void largest_of_equal_strokes(void **state)
 	free(b.trial.found);
 }
 
+/* A pen that goes deeper than its displacement sensor sees, and a sensor that stands still: both look shallow. */
+static void a_channel_that_ends_or_is_stuck(void **state)
+{
+	static const char *const names[] = {"depth_mm", "depth_error_mm", "depth_max_mm"};
+	struct plant plant = plant_default(1.2, 120.0, 20000.0);
+	struct both b;
+
+	(void)state;
+	for (unsigned stuck = 0; stuck < 2; stuck++) {
+		measure_ended(&b, &plant, true, stuck ? 0 : (int32_t)(1.1 / LSB_MM), stuck);
+		for (unsigned i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+			const struct result *r = plant_result(&b.trial, names[i], "displacement");
+
+			assert_false(r->trusted);
+			assert_non_null(strstr(r->reason, stuck ? "stuck" : "an end of its range"));
+			assert_true(plant_result(&b.trial, names[i], "force_equivalent")->trusted);
+		}
+		free(b.trial.found);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(both_methods),
 		cmocka_unit_test(displacement_alone),
 		cmocka_unit_test(largest_of_equal_strokes),
+		cmocka_unit_test(a_channel_that_ends_or_is_stuck),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
