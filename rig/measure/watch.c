@@ -6,7 +6,11 @@
 
 #define WINDOW_BINS 50 /* 1 ms each */
 #define SWING_BINS  20
-#define RING        64 /* >= WINDOW_BINS, the size of the arrays in the header */
+#define RING        64    /* >= WINDOW_BINS, the size of the arrays in the header */
+#define SHORT_GAP_S 0.020 /* as SWING_BINS: on both sides of it a stroke still shows */
+#define UNSEEN_MAX                                                                                                     \
+	0.1 /* of a stand-still: needles touch for a fifth of a stroke or longer, so no gaps hide them all             \
+	     */
 
 void watch_init(struct watch *watch, const struct watch_config *config)
 {
@@ -14,14 +18,35 @@ void watch_init(struct watch *watch, const struct watch_config *config)
 	watch->state.bin_len = (uint32_t)fmax(1.0, round(config->fs_hz / 1000.0));
 }
 
-/* After a gap nothing is known of what went before: the windows fill anew. */
+/* After a long gap nothing is known of what went before: the windows fill anew. */
 static void restart(struct watch *watch, uint64_t index)
 {
 	uint32_t bin_len = watch->state.bin_len;
 
 	memset(&watch->state, 0, sizeof(watch->state));
 	watch->state.bin_len = bin_len;
-	watch->state.start = index;
+	watch->state.start = watch->state.closed = index;
+	watch->state.gaps_at_motion = watch->gaps;
+}
+
+/* The millisecond that was under way is lost; those before the gap still count. */
+static void skip(struct watch *watch)
+{
+	watch->state.bin_sum = watch->state.diff_squares = 0.0;
+	watch->state.bin_count = watch->state.changes = watch->state.samples = 0;
+}
+
+static void gap(struct watch *watch, const struct sample_block *block)
+{
+	uint64_t lost =
+		block->first_index - watch->next_index; /* 0: the sensor itself lost some, nobody knows how many */
+	uint64_t blind = block->first_index - watch->state.closed;
+
+	watch->gaps += lost;
+	if (lost > 0 && (double)blind <= SHORT_GAP_S * watch->config.fs_hz)
+		skip(watch);
+	else
+		restart(watch, block->first_index);
 }
 
 static double swing(const struct watch *watch)
@@ -67,9 +92,12 @@ static void close_bin(struct watch *watch, uint64_t last_index)
 	watch->state.bins += watch->state.bins < RING;
 	watch->state.bin_sum = watch->state.diff_squares = 0.0;
 	watch->state.bin_count = watch->state.changes = 0;
+	watch->state.closed = last_index + 1;
 	window(watch);
-	if (swing(watch) > watch->config.still_n)
-		watch->last_motion = last_index;
+	if (swing(watch) <= watch->config.still_n)
+		return;
+	watch->last_motion = last_index;
+	watch->state.gaps_at_motion = watch->gaps;
 }
 
 static void feed_one(struct watch *watch, uint64_t index, int32_t count)
@@ -98,9 +126,7 @@ void watch_feed(struct watch *watch, const struct sample_block *block)
 	if (watch->last_host_ns == 0) {
 		restart(watch, block->first_index);
 	} else if (block->first_index > watch->next_index || (block->flags & SAMPLE_GAP)) {
-		if (block->first_index > watch->next_index)
-			watch->gaps += block->first_index - watch->next_index;
-		restart(watch, block->first_index);
+		gap(watch, block);
 	}
 	for (uint32_t i = 0; i < block->frames; i++)
 		feed_one(watch, block->first_index + i,
@@ -150,5 +176,7 @@ enum watch_verdict watch_still(const struct watch *watch, uint64_t now_ns, uint6
 
 	if (verdict != WATCH_OK)
 		return verdict;
-	return (double)(watch->next_index - since) < quiet_s * watch->config.fs_hz ? WATCH_MOVING : WATCH_OK;
+	double seen = (double)(watch->next_index - since), unseen = (double)(watch->gaps - watch->state.gaps_at_motion);
+
+	return seen < quiet_s * watch->config.fs_hz || unseen > UNSEEN_MAX * seen ? WATCH_MOVING : WATCH_OK;
 }

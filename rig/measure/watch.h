@@ -36,7 +36,9 @@ struct watch {
 		double bin_mean[64], bin_diff[64]; /* 1 ms bins, ring */
 		uint32_t bin_count, bin_len, bins, head, samples, changes, bin_changes[64];
 		int32_t last;
-		uint64_t start; /* first sample after watch_init or after the last gap */
+		uint64_t start;          /* first sample after watch_init or after the last gap of more than 20 ms */
+		uint64_t closed;         /* one past the last sample of the last full bin */
+		uint64_t gaps_at_motion; /* watch.gaps when last_motion or start was set */
 	} state;
 };
 
@@ -48,7 +50,8 @@ const char *watch_verdict_text(enum watch_verdict verdict);
 
 /* Fresh (a block within max_age_ns), alive, unsaturated in the last 50 ms, seating force in its window. */
 enum watch_verdict watch_alive(const struct watch *watch, uint64_t now_ns, uint64_t max_age_ns);
-/* The same, and no motion during the last quiet_s seconds of samples. */
+/* The same, and no motion during the last quiet_s seconds of samples. Gaps of up to 20 ms are bridged as long as they
+ * are less than a tenth of the time since the last motion. */
 enum watch_verdict watch_still(const struct watch *watch, uint64_t now_ns, uint64_t max_age_ns, double quiet_s);
 
 #endif

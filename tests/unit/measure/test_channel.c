@@ -169,6 +169,71 @@ static void clock_that_changes_within_a_point(void **state)
 	check_near(drift_of(0.003, 0.003, 0.0, 1.5, &u), 0.003, 4.0 * u);
 }
 
+/* A lost frame now and then hides no stroke; many of them, or a long gap, might. */
+static void watch_bridges_short_gaps(void **state)
+{
+	const uint64_t ms = 1000000u;
+	const struct watch_config config = {.fs_hz = 10000.0,
+					    .force_scale = 0.001,
+					    .count_lo = -32767,
+					    .count_hi = 32767,
+					    .preload_lo_n = 0.1,
+					    .preload_hi_n = 0.5,
+					    .still_n = 0.02};
+	struct watch watch;
+
+	(void)state;
+	watch_init(&watch, &config);
+	feed_watch(&watch, 0, 1000, 200.0, 300, 1);
+	feed_watch(&watch, 1000, 2000, 0.0, 300, 1);
+	feed_watch(&watch, 3050, 1000, 0.0, 300, 1);
+	assert_int_equal(watch.gaps, 50);
+	assert_int_equal(watch_alive(&watch, 406 * ms, 50 * ms), WATCH_OK);
+	assert_int_equal(watch_still(&watch, 406 * ms, 50 * ms, 0.28), WATCH_OK);
+	assert_int_equal(watch_still(&watch, 406 * ms, 50 * ms, 0.4), WATCH_MOVING);
+	feed_watch(&watch, 4150, 500, 0.0, 300, 1);
+	assert_int_equal(watch_still(&watch, 466 * ms, 50 * ms, 0.28), WATCH_OK);
+	feed_watch(&watch, 4850, 500, 0.0, 300, 1);
+	assert_int_equal(watch_alive(&watch, 536 * ms, 50 * ms), WATCH_OK);
+	assert_int_equal(watch_still(&watch, 536 * ms, 50 * ms, 0.28), WATCH_OK);
+	feed_watch(&watch, 5550, 500, 0.0, 300, 1);
+	assert_int_equal(watch_still(&watch, 606 * ms, 50 * ms, 0.28), WATCH_MOVING);
+	feed_watch(&watch, 6050, 1500, 0.0, 300, 1);
+	assert_int_equal(watch_still(&watch, 756 * ms, 50 * ms, 0.28), WATCH_OK);
+	feed_watch(&watch, 7751, 500, 0.0, 300, 1);
+	assert_int_equal(watch_still(&watch, 826 * ms, 50 * ms, 0.28), WATCH_MOVING);
+}
+
+/* Motion on one side of a gap, or a level that is another one behind it, is motion. */
+static void watch_sees_motion_across_a_gap(void **state)
+{
+	const uint64_t ms = 1000000u;
+	const struct watch_config config = {.fs_hz = 10000.0,
+					    .force_scale = 0.001,
+					    .count_lo = -32767,
+					    .count_hi = 32767,
+					    .preload_lo_n = 0.1,
+					    .preload_hi_n = 0.5,
+					    .still_n = 0.02};
+	struct watch watch;
+
+	(void)state;
+	watch_init(&watch, &config);
+	feed_watch(&watch, 0, 3000, 0.0, 300, 1);
+	feed_watch(&watch, 3150, 500, 0.0, 340, 1);
+	assert_int_equal(watch_still(&watch, 366 * ms, 50 * ms, 0.1), WATCH_MOVING);
+	watch_init(&watch, &config);
+	for (unsigned i = 0; i < 20; i++) /* no millisecond is ever whole: nothing is known */
+		for (unsigned k = 0; k < 2; k++) {
+			int32_t counts[9] = {300, 301, 302, 303, 304, 300, 301, 302, 303};
+			struct sample_block block = {
+				.channels = 1, .frames = 9, .first_index = i * 20 + k * 10, .counts = counts};
+			block.host_ns = block.first_index * 100000u + 1;
+			watch_feed(&watch, &block);
+		}
+	assert_int_equal(watch_alive(&watch, 40 * ms, 50 * ms), WATCH_NO_DATA);
+}
+
 static void watch_tells_what_is_wrong(void **state)
 {
 	const struct watch_config config = {.fs_hz = 10000.0,
@@ -256,9 +321,14 @@ static void steady_temperature(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(curve_inverts_itself),  cmocka_unit_test(curve_at_a_calibrated_rate),
-		cmocka_unit_test(curve_refuses),         cmocka_unit_test(clock_that_changes_within_a_point),
-		cmocka_unit_test(clock_by_the_envelope), cmocka_unit_test(watch_tells_what_is_wrong),
+		cmocka_unit_test(curve_inverts_itself),
+		cmocka_unit_test(curve_at_a_calibrated_rate),
+		cmocka_unit_test(curve_refuses),
+		cmocka_unit_test(clock_that_changes_within_a_point),
+		cmocka_unit_test(clock_by_the_envelope),
+		cmocka_unit_test(watch_tells_what_is_wrong),
+		cmocka_unit_test(watch_bridges_short_gaps),
+		cmocka_unit_test(watch_sees_motion_across_a_gap),
 		cmocka_unit_test(steady_temperature),
 	};
 
