@@ -107,7 +107,8 @@ static void watch_starvation(struct session *s, uint64_t now_ns)
 
 static void heartbeat(struct session *s, uint64_t now_ns)
 {
-	if (!s->armed || s->heartbeat_held || s->heartbeat.pending || s->pen.lost || now_ns < s->next_heartbeat_ns)
+	if (!s->armed || s->heartbeat_held || s->heartbeat.pending || s->pen.lost || s->senseless ||
+	    now_ns < s->next_heartbeat_ns)
 		return;
 	uint64_t period_ns = s->bench->pen.heartbeat_ms * NS_PER_MS;
 	s->next_heartbeat_ns = now_ns + period_ns;
@@ -124,9 +125,9 @@ static void watch_pen(struct session *s, uint64_t now_ns)
 {
 	if (!s->armed || s->heartbeat_held || s->pen.lost)
 		s->heard_ns = now_ns;
-	if (now_ns - s->heard_ns <= NO_SENSE_NS)
+	if (s->senseless || now_ns - s->heard_ns <= NO_SENSE_NS)
 		return;
-	s->heard_ns = now_ns;
+	s->senseless = true; /* now its dead-man stops it, should it not hear the order */
 	session_lost(
 		s,
 		"the pen has not answered its heartbeat with sense for 0.5 s: check its cable and the baud rate in the "
@@ -268,7 +269,7 @@ static void verify_step(struct session *s, uint64_t now_ns)
 	struct stopping *stop = &s->stop;
 	if (now_ns >= stop->next_try_ns && !pen_says_off(s))
 		send_stop(s, now_ns);
-	bool told = pen_says_off(s) || s->pen.lost || !s->pen.ready;
+	bool told = pen_says_off(s) || s->pen.lost || s->senseless || !s->pen.ready;
 	if (!s->record->moved && safety_still(s, INTERLOCK_QUIET_S) == WATCH_MOVING)
 		s->record->moved = true; /* whoever told it */
 	if (told && !s->record->moved) {
@@ -284,7 +285,9 @@ static void verify_step(struct session *s, uint64_t now_ns)
 	if (told && verdict == WATCH_OK && seen_s >= stop->quiet_s) {
 		char text[160];
 		snprintf(text, sizeof(text), "stopped: no stroke for %.2f s with a live load signal%s", stop->quiet_s,
-			 s->pen.lost ? ", though the pen itself is gone" : "");
+			 s->pen.lost    ? ", though the pen itself is gone"
+			 : s->senseless ? ", though the pen itself makes no sense"
+					: "");
 		stop_finished(s, true, text);
 		return;
 	}

@@ -84,6 +84,7 @@ struct session {
 	bool should_run;     /* the pen was told to run and not yet to stop */
 	uint64_t next_heartbeat_ns, last_heartbeat_ns;
 	uint64_t heard_ns;       /* the last heartbeat that came back with sense in it */
+	bool senseless;          /* none came for too long: the pen is fed no more, and its word is not waited for */
 	unsigned odd_heartbeats; /* in a row: a condition, or off while it should run */
 	struct pen_telemetry telemetry;
 	bool deadman_expected;
