@@ -72,6 +72,7 @@ struct pen {
 	bool candidate_valid;
 	struct pen_state candidate;
 	struct uptime candidate_uptime;
+	struct scpi_cartridge candidate_cartridge;
 
 	struct pen_state last;
 	struct uptime uptime;
@@ -86,6 +87,7 @@ struct pen {
 enum {
 	ANSWER_GOOD = 0,
 	ANSWER_CHANGED = 1, /* the pen's state is not what it was: ask again before it counts */
+	ANSWER_FIRST = 2,   /* nothing is known yet that it could be held against: ask a second time */
 };
 
 static struct pen *pen_of(struct device *device)
@@ -426,6 +428,13 @@ static int read_limits(struct pen *pen, char **fields)
 	return 0;
 }
 
+static bool same_cartridge(const struct scpi_cartridge *a, const struct scpi_cartridge *b)
+{
+	return strcmp(a->id, b->id) == 0 && a->needles == b->needles && a->strokes == b->strokes;
+}
+
+/* Every later uptime is measured against this one, so it counts only when a second answer confirms it: a first digit
+ * that flipped would make a good pen look restarted. */
 static int read_cartridge(struct pen *pen, char **fields, uint64_t host_ns)
 {
 	struct scpi_cartridge cartridge;
@@ -433,6 +442,16 @@ static int read_cartridge(struct pen *pen, char **fields, uint64_t host_ns)
 
 	if (!scpi_read_cartridge(fields[0], &cartridge) || !scpi_read_uint(fields[1], &uptime.ms))
 		return -EPROTO;
+	bool first = !pen->candidate_valid;
+	bool agrees = !first && follows(&pen->candidate_uptime, &uptime) &&
+		      same_cartridge(&pen->candidate_cartridge, &cartridge);
+	pen->candidate_valid = true;
+	pen->candidate_uptime = uptime;
+	pen->candidate_cartridge = cartridge;
+	if (!agrees && pen->asked >= ASKED_MAX)
+		return -EPROTO;
+	if (!agrees)
+		return first ? ANSWER_FIRST : ANSWER_CHANGED;
 	memcpy(pen->identity.cartridge, cartridge.id, sizeof(pen->identity.cartridge));
 	pen->identity.needles = cartridge.needles;
 	pen->identity.cartridge_strokes = cartridge.strokes;
@@ -535,7 +554,7 @@ static void again_or_end(struct pen *pen, int status, const struct err *err)
 	if (status == -EPROTO || status == -EREMOTEIO)
 		pen->counters.odd_replies++;
 	if (pen->asked < allowed) {
-		pen->counters.repeated_requests++;
+		pen->counters.repeated_requests += status != ANSWER_FIRST;
 		ask(pen);
 		return;
 	}

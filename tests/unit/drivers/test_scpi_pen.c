@@ -100,6 +100,26 @@ static void answer_state(const char *before, int on, unsigned condition, uint64_
 	answer(fields);
 }
 
+static void answer_cartridge(uint64_t uptime_ms)
+{
+	char fields[80];
+
+	snprintf(fields, sizeof(fields), "\"C-14\",14,1203;%llu", (unsigned long long)uptime_ms);
+	answer(fields);
+}
+
+static void open_until_cartridge(void)
+{
+	begin_open(0);
+	expect(OPEN);
+	answer("0");
+	expect("*IDN?");
+	answer("penrig,Model P,PEN-1,1.0");
+	expect(LIMITS);
+	answer("30;150;0;2.5");
+	expect(CART);
+}
+
 static void finish_open(void)
 {
 	expect(OPEN);
@@ -111,9 +131,9 @@ static void finish_open(void)
 	expect(CART);
 	answer_state("\"C-14\",14,1203;", 0, 0, 0); /* four fields where two are due: odd */
 	expect(CART);
-	char fields[80];
-	snprintf(fields, sizeof(fields), "\"C-14\",14,1203;%llu", (unsigned long long)uptime());
-	answer(fields);
+	answer_cartridge(uptime());
+	expect(CART); /* every later uptime is held against this one */
+	answer_cartridge(uptime());
 }
 
 static int setup(void **state)
@@ -202,10 +222,55 @@ static void test_open_after_garbage(void **state)
 	expect(LIMITS);
 	answer("30;150;0;2.5");
 	expect(CART);
-	answer("\"C-14\",14,1203;77");
+	answer_cartridge(77);
+	expect(CART);
+	answer_cartridge(78);
 	assert_int_equal(heard.ready, 1);
 	assert_int_equal(heard.ready_status, 0);
 	assert_int_equal(counters().repeated_requests, 3);
+}
+
+/* Large or small, the first uptime is not believed alone; nor is a cartridge's number that reads otherwise. */
+static void test_open_with_a_flipped_uptime(void **state)
+{
+	const uint64_t flipped[] = {uptime() + 80000, 40};
+
+	(void)state;
+	for (unsigned i = 0; i < 2; i++) {
+		struct outcome beat = {0};
+		driver_scpi_pen.close(pen);
+		open_until_cartridge();
+		answer_cartridge(flipped[i]);
+		expect(CART);
+		answer_cartridge(uptime());
+		assert_int_equal(heard.ready, 0);
+		expect(CART);
+		answer_cartridge(uptime());
+		assert_int_equal(heard.ready, 1);
+		assert_int_equal(heard.ready_status, 0);
+		for (int calls = 1; calls < 4; calls++) {
+			tick(100);
+			VERB(heartbeat(pen, on_done, &beat));
+			expect(BEAT);
+			answer_state("", 0, 0, uptime());
+			assert_int_equal(beat.calls, calls);
+		}
+		assert_int_equal(heard.events, 0);
+	}
+}
+
+static void test_open_with_uptimes_that_contradict_each_other(void **state)
+{
+	(void)state;
+	driver_scpi_pen.close(pen);
+	open_until_cartridge();
+	answer_cartridge(uptime() + 80000);
+	expect(CART);
+	answer("\"C-15\",14,1203;77");
+	expect(CART);
+	answer_cartridge(78);
+	assert_int_equal(heard.ready, 1);
+	assert_int_equal(heard.ready_status, -EPROTO);
 }
 
 static void test_open_fails(void **state)
@@ -753,6 +818,8 @@ int main(void)
 		T(test_heartbeat_and_telemetry),
 		T(test_held_up),
 		T(test_condition_is_asked_twice),
+		T(test_open_with_a_flipped_uptime),
+		T(test_open_with_uptimes_that_contradict_each_other),
 		T(test_reboot),
 		T(test_uptime_flipped_upwards),
 		T(test_uptime_flipped_a_little_upwards),
