@@ -17,11 +17,14 @@ LIMIT_S = 60  # of any wait: a test that reaches it has failed
 PLAN = {
     "kind": "penrig/plan/1",
     "name": "two-phantoms",
-    # the virtual clamp keeps its phantom whatever the operator says, so depth is not judged here
+    # nobody's hands change the phantom in most of these runs, so depth is not judged
     "limits": [{"measurand": "stroke_rate_error_pct", "unit": "%", "lower": -10, "upper": 10}],
     "steps": [{"name": "both", "depth_mm": [1.0], "rate_hz": [120], "phantom": ["SIL-STD-01", "SIL-SOFT-01"], "tare_s": 0.25,
                "settle_s": 0.4, "measure_s": 1.5}],
 }
+
+
+JUDGED = dict(PLAN, limits=PLAN["limits"] + [{"measurand": "depth_error_mm", "unit": "mm", "lower": -0.15, "upper": 0.15}])
 
 
 def copy_of_bench(folder):
@@ -53,12 +56,15 @@ def be_a_shell(argv, folder):
 class Terminal:
     """penrig-a as the foreground job of a pty of its own."""
 
-    def __init__(self, folder, plan, *extra, env=None):
+    def __init__(self, folder, plan, *extra, env=None, faults=()):
         self.folder = Path(folder)
         path = self.folder / "plan.json"
         path.write_text(json.dumps(plan))
         bench = copy_of_bench(folder)
-        argv = [rig.PENRIG_A, "--bench", bench, "--", "run", path, "--bench", bench, "--dut", "PEN-GOOD-01", "--output-dir", folder,
+        world = ["--bench", bench, "--truth", self.folder / "truth.jsonl", "--clamp", self.folder / "clamp"]
+        for fault in faults:
+            world += ["--fault", fault]
+        argv = [rig.PENRIG_A, *world, "--", "run", path, "--bench", bench, "--dut", "PEN-GOOD-01", "--output-dir", folder,
                 *extra]
         self.pid, self.fd = pty.fork()
         if self.pid == 0:
@@ -82,6 +88,15 @@ class Terminal:
             if not self.read():
                 return False
         return True
+
+    def put(self, phantom):
+        """An operator's hands, and Enter."""
+        (self.folder / "clamp.new").write_text(phantom)
+        (self.folder / "clamp.new").rename(self.folder / "clamp")
+        self.write("\n")
+
+    def truth(self):
+        return [json.loads(line) for line in (self.folder / "truth.jsonl").read_text().splitlines()]
 
     def write(self, text):
         os.write(self.fd, text.encode())
@@ -120,6 +135,31 @@ def answers(check):
     check(t.report()["run_status"] == "interrupted", f"giving up interrupts: {t.report()['run_status']}")
 
 
+def phantom_changed(check):
+    """The whole of a plan with two phantoms, depth judged on both; then the same with an operator who only says that it is done."""
+    t = Terminal(folder(), JUDGED)
+    t.until("SIL-SOFT-01")
+    t.put("SIL-SOFT-01")
+    code = t.end()
+    check(code == 0, f"two phantoms: exit {code}: {t.text[-600:]}")
+    changes = [e for e in t.truth() if e.get("event") == "phantom"]
+    check([e["serial"] for e in changes] == ["SIL-SOFT-01"], f"the truth file tells the change: {changes}")
+    points = t.report()["points"]
+    check([p["setpoint"]["phantom"] for p in points] == ["SIL-STD-01", "SIL-SOFT-01"], "one point on each")
+    strokes = [e for e in t.truth() if "stroke" in e]
+    for p in points:
+        window = [e["depth_mm"] for e in strokes if int(p["window"]["first_index"]) <= e["index"] < int(p["window"]["coast_index"])]
+        depth, true = rig.result(p, "depth_mm", "force_equivalent"), sum(window) / len(window)
+        check(abs(depth["value"] - true) <= max(depth["expanded_uncertainty"], 0.01), f"{p['setpoint']['phantom']}: {depth['value']} mm, truly {true:.4f}")
+    forces = [rig.result(p, "peak_force_n")["value"] for p in points]
+    check(forces[1] < 0.8 * forces[0], f"the soft one is softer: {forces} N")
+    t = Terminal(folder(), JUDGED)
+    t.until("SIL-SOFT-01")
+    t.write("\n")
+    code = t.end()
+    check(code == 1, f"a change that was not made: exit {code}")
+
+
 def nobody_to_ask(check):
     for extra, stdin in (((), subprocess.DEVNULL), (("--no-input",), subprocess.DEVNULL)):
         where = Path(folder())
@@ -155,6 +195,7 @@ def signals(check):
 def main():
     check = rig.Checks()
     answers(check)
+    phantom_changed(check)
     nobody_to_ask(check)
     signals(check)
     check.end()

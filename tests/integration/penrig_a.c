@@ -1,5 +1,6 @@
 /* penrig with the same command line, on a virtual clock and with in-process devices, so that hours pass in seconds:
- * penrig-a [--seed N] [--fault SPEC]... [--bench FILE] [--virtual-dut SERIAL] [--truth FILE] -- PENRIG-ARGUMENTS...
+ * penrig-a [--seed N] [--fault SPEC]... [--bench FILE] [--virtual-dut SERIAL] [--truth FILE] [--clamp FILE] --
+ * PENRIG-ARGUMENTS...
  * --bench and --virtual-dut say what the virtual bench is; penrig's own --bench and --dut stand behind the "--". */
 #include <errno.h>
 #include <getopt.h>
@@ -26,7 +27,7 @@ static int usage(const char *why)
 {
 	fprintf(stderr,
 		"penrig-a: %s\nusage: penrig-a [--seed N] [--fault SPEC]... [--bench FILE] [--virtual-dut SERIAL] "
-		"[--truth FILE] -- PENRIG-ARGUMENTS...\n",
+		"[--truth FILE] [--clamp FILE] -- PENRIG-ARGUMENTS...\n",
 		why);
 	return EXIT_USAGE;
 }
@@ -44,9 +45,13 @@ static bool parse_seed(const char *text, uint64_t *ret)
 static int parse(int argc, char **argv, struct world_config *config, int *ret_first)
 {
 	static const struct option options[] = {
-		{"seed", required_argument, NULL, 's'},  {"fault", required_argument, NULL, 'f'},
-		{"bench", required_argument, NULL, 'b'}, {"virtual-dut", required_argument, NULL, 'd'},
-		{"truth", required_argument, NULL, 't'}, {NULL, 0, NULL, 0},
+		{"seed", required_argument, NULL, 's'},
+		{"fault", required_argument, NULL, 'f'},
+		{"bench", required_argument, NULL, 'b'},
+		{"virtual-dut", required_argument, NULL, 'd'},
+		{"truth", required_argument, NULL, 't'},
+		{"clamp", required_argument, NULL, 'c'},
+		{NULL, 0, NULL, 0},
 	};
 	int c;
 
@@ -63,6 +68,8 @@ static int parse(int argc, char **argv, struct world_config *config, int *ret_fi
 			config->dut = optarg;
 		if (c == 't')
 			config->truth_path = optarg;
+		if (c == 'c')
+			config->clamp_path = optarg;
 		if (c == '?')
 			return usage("unknown option");
 	}
