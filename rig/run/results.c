@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#define DISAGREE_U      2.0           /* of the expanded uncertainty of a difference: never by chance */
 #define SLOW_GAP_MAX_NS 1000000000ull /* temperatures come ten times a second; they change in seconds */
 #define STROKES_MIN     3
 
@@ -137,6 +138,40 @@ static void check_ambient(const struct estimating *e, struct record_point *point
 	distrust(point, "", text);
 }
 
+static struct result *depth_by(struct record_point *point, const char *method)
+{
+	for (unsigned i = 0; i < point->results; i++) {
+		struct result *r = &point->result[i].result;
+		if (strcmp(r->name, "depth_mm") == 0 && strcmp(r->method, method) == 0)
+			return r;
+	}
+	return NULL;
+}
+
+/* The force says what stands under the needles only together with a depth that does not come from the force. Where both
+ * are measured, another phantom than the plan names shows as two depths that cannot both be true. */
+static void check_phantom(struct record_point *point)
+{
+	const struct result *force = depth_by(point, "force_equivalent"), *bar = depth_by(point, "displacement");
+	if (!force || !bar || !force->trusted || !bar->trusted)
+		return;
+	double apart_mm = force->value - bar->value;
+	if (fabs(apart_mm) <= DISAGREE_U * hypot(force->expanded_u, bar->expanded_u))
+		return;
+	char text[160];
+	snprintf(text, sizeof(text),
+		 "%+.3f mm against the needle bar's displacement: another phantom in the clamp, or a calibration that "
+		 "does not hold",
+		 apart_mm);
+	for (unsigned i = 0; i < point->results; i++) {
+		struct result *r = &point->result[i].result;
+		if (strncmp(r->name, "depth", 5) != 0 || strncmp(r->method, "force_equivalent", 16) != 0 || !r->trusted)
+			continue;
+		r->trusted = false;
+		snprintf(r->reason, sizeof(r->reason), "%s", text);
+	}
+}
+
 void results_collect(struct estimating *e, struct record_point *point)
 {
 	struct result results[RESULTS_PER_POINT_MAX];
@@ -154,6 +189,7 @@ void results_collect(struct estimating *e, struct record_point *point)
 		result_combine(ambient);
 	}
 	add_pen_results(e, point);
+	check_phantom(point);
 	check_clock(e, point);
 	check_ambient(e, point);
 	check_slow_stream(e, point);

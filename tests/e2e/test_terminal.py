@@ -157,7 +157,8 @@ def phantom_changed(check):
     t.until("SIL-SOFT-01")
     t.write("\n")
     code = t.end()
-    check(code == 1, f"a change that was not made: exit {code}")
+    check(code == 3, f"a change that was not made: exit {code}: {t.text[-600:]}")
+    check("another phantom in the clamp" in t.report()["points"][1]["reason"], f"and is noticed: {t.report()['points'][1]['reason']}")
 
 
 def nobody_to_ask(check):
