@@ -273,8 +273,8 @@ def test_import(check, run, samples, force):
               f"import {form}: never a pass, and it says where it came from: {report['verdict_reason']}")
         check(report["points"][0]["outcome"] == "pass", f"import {form}: the point itself is within its limits")
         d, r = figure(report, "depth_mm", "force_equivalent"), figure(report, "stroke_rate_hz", "realised")
-        # csv and i32 keep every digit; 16 bits quantise by a tenth of the noise
-        close = 2e-4 if form == "i16" else 2e-6
+        # csv and i32 keep every digit, and the last printed one may round either way; 16 bits quantise by a tenth of the noise
+        close = 2e-4 if form == "i16" else 1.2e-5
         check(abs(d["value"] - depth["value"]) <= close and d["n"] == depth["n"], f"import {form}: depth {d['value']} against {depth['value']}")
         check(abs(r["value"] / rate["value"] - 1) <= 2e-5, f"import {form}: rate {r['value']} against {rate['value']}")
         done = penrig("analyze", folder / f"{form}.penrig")
