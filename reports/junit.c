@@ -155,6 +155,10 @@ static void put_attempt(struct suite *suite, const char *class_name, const struc
 		snprintf(name, sizeof(name), "measurement %s", where);
 		put_case(suite, class_name, name, MARK_ERROR, "not_measured",
 			 point->reason[0] ? point->reason : "it did not reach its end");
+	} else if (plan_point_is_free(&point->plan)) {
+		snprintf(name, sizeof(name), "free run %s", where);
+		put_case(suite, class_name, name, mark_of(point->outcome, false), outcome_name(point->outcome),
+			 point->reason);
 	}
 	for (unsigned i = 0; i < point->results; i++)
 		put_result(suite, class_name, where, &point->result[i]);

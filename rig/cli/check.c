@@ -75,8 +75,11 @@ static void print_sequence(const struct check *check)
 		if (check->bench && p->phantom >= 0)
 			print_clean(stdout, check->bench->phantom[p->phantom].serial);
 		else
-			fputc('-', stdout);
-		fputs(p->phantom_change ? "  (the operator changes the phantom)\n" : "\n", stdout);
+			fputs(plan_point_is_free(p) ? "none: free run" : "-", stdout);
+		fputs(!p->phantom_change      ? "\n"
+		      : plan_point_is_free(p) ? "  (the operator takes the phantom away)\n"
+					      : "  (the operator changes the phantom)\n",
+		      stdout);
 	}
 }
 

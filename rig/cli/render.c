@@ -123,7 +123,8 @@ static const char *outcome_text(const struct record_point *point)
 		limited = limited || point->result[i].has_limit;
 	if (!point->measured)
 		return point->outcome >= OUTCOME_CONDITIONAL_FAIL ? outcome_name(point->outcome) : "not measured";
-	return limited ? outcome_name(point->outcome) : "measured";
+	bool unsure = plan_point_is_free(&point->plan) && point->outcome != OUTCOME_PASS;
+	return limited || unsure ? outcome_name(point->outcome) : "measured";
 }
 
 static void point_row(FILE *out, const struct style *style, const struct record *record,
@@ -135,9 +136,15 @@ static void point_row(FILE *out, const struct style *style, const struct record 
 	char cell[CELL];
 
 	fprintf(out, "%4u %7.3f %7.4g ", point->plan.number + 1, point->plan.depth_mm, point->plan.rate_hz);
-	cell_value(style, find_result(point, "stroke_rate_hz", rate_method), cell);
+	bool free = plan_point_is_free(&point->plan);
+	cell_value(style,
+		   free ? find_result(point, "free_rate_hz", NULL) : find_result(point, "stroke_rate_hz", rate_method),
+		   cell);
 	print_padded(out, cell, -21);
-	cell_value(style, find_result(point, "depth_mm", depth_method), cell);
+	if (free)
+		snprintf(cell, CELL, "free run");
+	else
+		cell_value(style, find_result(point, "depth_mm", depth_method), cell);
 	print_padded(out, cell, -19);
 	cell_plain(1, find_result(point, "depth_sd_mm", NULL), 1000, cell);
 	print_padded(out, cell, -7);
@@ -186,6 +193,18 @@ static bool over_rated_ambient(const struct record *record)
 	return handle && strcmp(handle->result.method, "rise_plus_rated_ambient") == 0;
 }
 
+/* Only where a free run was there to compare with. */
+static void droop(FILE *out, const struct style *style, const struct record_point *point)
+{
+	const struct record_result *r = find_result(point, "rate_droop_pct", NULL);
+	char cell[CELL];
+
+	if (!r || !r->result.valid)
+		return;
+	cell_value(style, r, cell);
+	fprintf(out, "       slower under load by %s %%\n", cell);
+}
+
 void render_points(FILE *out, const struct style *style, const struct record *record)
 {
 	int step = -1;
@@ -210,6 +229,7 @@ void render_points(FILE *out, const struct style *style, const struct record *re
 			print_clean(out, point->reason);
 			fputc('\n', out);
 		}
+		droop(out, style, point);
 		reasons(out, style, point->result, point->results);
 	}
 	if (over_rated_ambient(record))

@@ -317,7 +317,8 @@ static int read_inputs(struct run *run, const char *plan_path, struct err *err)
 		return rc;
 	if (needs_operator(run) && !can_ask(run))
 		return err_set(err, -EINVAL,
-			       "%s changes phantoms during the run, which needs an operator: run it on a terminal%s",
+			       "%s changes phantoms or takes them away during the run, which needs an operator: run it "
+			       "on a terminal%s",
 			       plan_path, run->options->no_input ? " without --no-input" : "");
 	return 0;
 }
@@ -537,7 +538,8 @@ const struct command command_run = {
 		       "signal skips saving, never stopping. Ctrl-Z ends the run too, and suspends the process after "
 		       "that: a pen is "
 		       "not resumed unattended.\n\n"
-		       "A plan that changes phantoms asks on the terminal; Enter means done, q gives up.\n\n"
+		       "A plan that changes phantoms or takes them away asks on the terminal; Enter means done, q "
+		       "gives up.\n\n"
 		       "The exit code is 0 for a pass only: 1 the pen failed, 2 wrong usage, plan or bench file, 3 "
 		       "inconclusive or "
 		       "within a guard band, 4 device lost, 5 bench in use, 6 storage, 7 internal error, 8 refused, "

@@ -57,6 +57,13 @@ static void on_event(void *ctx, uint32_t condition, const char *text)
 		sensor_event(s, condition, text);
 }
 
+static void feed_watches(struct session *s, const struct sample_block *block)
+{
+	watch_feed(&s->watch, block);
+	if (s->has_bar)
+		watch_feed(&s->bar, block);
+}
+
 static void on_block(void *ctx, const struct sample_block *block)
 {
 	struct attached *device = ctx;
@@ -67,7 +74,7 @@ static void on_block(void *ctx, const struct sample_block *block)
 		runfile_block(s->runfile, device->row, s->channels, s->channel_count, block);
 	estimating_block(&s->estimating, block);
 	if (block->stream == s->channels[s->estimating.force].stream)
-		watch_feed(&s->watch, block);
+		feed_watches(s, block);
 }
 
 static void on_telemetry(void *ctx, const struct pen_telemetry *telemetry)
@@ -171,6 +178,20 @@ static int check_channels(struct session *s, struct err *err)
 	return 0;
 }
 
+/* Without a phantom nothing but the needle bar's displacement shows whether the pen stands still. */
+static int check_free_run(const struct session *s, struct err *err)
+{
+	bool wanted = false;
+	for (unsigned i = 0; i < s->config.point_count; i++)
+		wanted |= plan_point_is_free(&s->config.points[i]);
+	int bar = s->estimating.displacement;
+	if (!wanted || (bar >= 0 && strcmp(s->channels[bar].unit, "mm") == 0))
+		return 0;
+	return err_set(err, -EINVAL,
+		       "the plan asks for a free run, and this load sensor has no displacement channel in mm in its "
+		       "force stream to see the needles by");
+}
+
 static int check_serials(const struct session *s, struct err *err)
 {
 	const struct device_identity *pen = s->pen.driver->identity(s->pen.device);
@@ -219,6 +240,8 @@ int devices_check(struct session *s, enum refusal *ret, struct err *err)
 	int status = check_serials(s, err);
 	if (!status)
 		status = check_channels(s, err);
+	if (!status)
+		status = check_free_run(s, err);
 	if (!status)
 		status = s->pen.driver->pen->limits(s->pen.device, &s->pen.record->limits);
 	if (status)

@@ -171,7 +171,10 @@ void estimating_block(struct estimating *e, const struct sample_block *block)
 		return;
 	if (e->phase == POINT_SPIN_UP || e->phase == POINT_MEASURE || e->phase == POINT_COAST)
 		sample_clock_feed(&e->point_clock, block->first_index + block->frames - 1, block->host_ns);
-	point_feed(e->point, block);
+	if (e->point)
+		point_feed(e->point, block);
+	else
+		free_run_feed(&e->free_run, block);
 }
 
 void estimating_telemetry(struct estimating *e, const struct pen_telemetry *telemetry)
@@ -271,9 +274,36 @@ static int open_thermal(const struct estimating *e, const struct held *held, con
 	return held->channel >= 0 ? thermal_new(&config, ret) : 0;
 }
 
+static void open_free_run(struct estimating *e, const struct plan_point *p)
+{
+	const struct channel *force = &e->channels[e->force], *bar = &e->channels[e->displacement];
+	const struct free_run_config config = {
+		.fs_hz = e->point_fs_hz,
+		.rate_set_hz = p->rate_hz,
+		.position = bar->position,
+		.scale_mm = bar->scale,
+		.count_lo = -(int32_t)((1u << (bar->bits - 1)) - 1),
+		.count_hi = (int32_t)((1u << (bar->bits - 1)) - 1),
+		.noise_mm = bar->noise_rms,
+		.u_clock_rel = e->u_clock_rel,
+		.force = {.fs_hz = e->fs_hz,
+			  .force_position = force->position,
+			  .force_scale = force->scale,
+			  .force_offset = force->offset,
+			  .still_n = e->bench->sensor.still_n},
+	};
+	free_run_init(&e->free_run, &config);
+}
+
 static int open_estimators(struct estimating *e, const struct plan_point *p)
 {
 	choose_clock(e);
+	if (plan_point_is_free(p)) {
+		if (e->displacement < 0)
+			return -ENODEV;
+		open_free_run(e, p);
+		return 0;
+	}
 	struct point_config config = {
 		.fs_hz = e->point_fs_hz,
 		.rate_set_hz = p->rate_hz,
@@ -317,7 +347,7 @@ int estimating_begin(struct estimating *e, struct record_point *point, uint64_t 
 		close_estimators(e);
 		return status;
 	}
-	if (fn)
+	if (fn && e->point)
 		point_on_stroke(e->point, fn, ctx);
 	e->open = true;
 	return 0;
@@ -340,8 +370,10 @@ void estimating_phase(struct estimating *e, struct record_point *point, enum poi
 	e->phase = phase;
 	point->phase_index[phase] = next_index;
 	point->command_index[phase] = commanded ? sample_clock_index_at(&e->clock, host_ns) : NAN;
-	if (e->open)
+	if (e->open && e->point)
 		point_phase(e->point, phase, next_index, point->command_index[phase]);
+	else if (e->open)
+		free_run_phase(&e->free_run, phase, next_index);
 }
 
 void estimating_end(struct estimating *e, struct record_point *point, uint64_t host_ns, bool collect)

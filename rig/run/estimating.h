@@ -7,6 +7,7 @@
 
 #include "rig/driver.h"
 #include "rig/measure/clock.h"
+#include "rig/measure/freerun.h"
 #include "rig/measure/point.h"
 #include "rig/measure/temperature.h"
 #include "rig/run/plan.h"
@@ -25,6 +26,13 @@ struct pen_sums { /* of what the pen says during one window */
 	double rate_hz, motor_c, handle_c, battery_v;
 };
 
+struct free_rate { /* of the newest free run at this rate of this step */
+	unsigned step;
+	double rate_hz; /* setpoint */
+	bool valid, trusted;
+	double value_hz, u_hz;
+};
+
 struct estimating {
 	const struct plan *plan;
 	const struct bench *bench;
@@ -40,10 +48,14 @@ struct estimating {
 	uint64_t next_index[STREAMS_MAX];
 	uint64_t telemetry_rows;
 
+	unsigned free_rates; /* of the step at hand */
+	struct free_rate free_rate[STEP_VALUES_MAX];
+
 	/* the point under way */
 	bool open;
 	enum point_phase phase; /* POINT_PHASES: none entered yet */
-	struct point *point;
+	struct point *point;    /* NULL in a free run */
+	struct free_run free_run;
 	struct curve *curve;
 	struct thermal *handle_fit, *tip_fit;
 	uint64_t motor_start_ns;

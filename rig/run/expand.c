@@ -21,7 +21,7 @@ struct expansion {
 	const struct bench *bench; /* may be NULL */
 	struct plan_point *points;
 	unsigned count, room;
-	const char *mounted; /* serial number of the phantom in the clamp; NULL: unknown */
+	const char *mounted; /* serial number of the phantom in the clamp; NULL: unknown; "": none */
 	struct err *err;
 };
 
@@ -200,6 +200,20 @@ static int check_judged(const struct expansion *x, const struct limit *limit)
 	return 0;
 }
 
+static int check_free_run(const struct expansion *x, unsigned step)
+{
+	const struct bench_sensor *sensor = &x->bench->sensor;
+
+	if (!x->plan->step[step].free_run || sensor->displacement_u_mm > 0)
+		return 0;
+	return json_error(
+		x->plan->doc, json_get(step_node(x->plan, step), "free_run"), x->err,
+		"a free run makes no force pulse, and bench \"%s\" has no calibrated displacement channel to "
+		"see its strokes and its stop by: write \"displacement_u_mm\" at %s:%u, or leave \"free_run\" "
+		"out",
+		x->bench->name, x->bench->path, x->bench->sensor_line);
+}
+
 static int check_bench(const struct expansion *x)
 {
 	const struct bench_pen *pen = &x->bench->pen;
@@ -213,6 +227,8 @@ static int check_bench(const struct expansion *x)
 		unsigned count = plan_limits_at(x->plan, step, limits, PLAN_LIMITS_MAX);
 		for (unsigned i = 0; i < count && ret == 0; i++)
 			ret = check_judged(x, limits[i]);
+		if (ret == 0)
+			ret = check_free_run(x, step);
 		if (ret == 0)
 			ret = check_phantoms(x, step);
 	}
@@ -312,8 +328,30 @@ static int add_phantom(struct expansion *x, unsigned index, unsigned i, uint64_t
 	}
 	if (step->order == ORDER_RANDOM)
 		shuffle(x->points + first, x->count - first, random);
-	x->points[first].phantom_change = serial && x->mounted && strcmp(serial, x->mounted) != 0;
+	bool empty = x->mounted && !*x->mounted;
+	x->points[first].phantom_change = empty || (serial && x->mounted && strcmp(serial, x->mounted) != 0);
 	x->mounted = serial;
+	return 0;
+}
+
+/* Nothing loads the needles, so one depth stands for all: the one that comes next, to which the pen need not move. */
+static int add_free_runs(struct expansion *x, unsigned index)
+{
+	const struct plan_step *step = &x->plan->step[index];
+	double depths[2 * STEP_VALUES_MAX];
+
+	depth_sequence(step, depths);
+	for (unsigned rate = 0; rate < step->rates; rate++) {
+		const struct plan_point point = {.step = index,
+						 .phantom = PHANTOM_NONE,
+						 .depth_mm = depths[0],
+						 .rate_hz = step->rate_hz[rate],
+						 .phantom_change = rate == 0};
+		int ret = add_point(x, &point);
+		if (ret)
+			return ret;
+	}
+	x->mounted = "";
 	return 0;
 }
 
@@ -322,7 +360,8 @@ static void number_points(struct expansion *x)
 	for (unsigned i = 0; i < x->count; i++) {
 		struct plan_point *p = &x->points[i];
 		p->number = i;
-		p->upward = i == 0 || p[-1].step != p->step || p[-1].depth_mm < p->depth_mm;
+		p->upward =
+			i == 0 || p[-1].step != p->step || plan_point_is_free(&p[-1]) || p[-1].depth_mm < p->depth_mm;
 	}
 }
 
@@ -330,8 +369,11 @@ static int add_steps(struct expansion *x)
 {
 	for (unsigned step = 0; step < x->plan->steps; step++) {
 		uint64_t random = x->plan->step[step].seed;
+		int ret = x->plan->step[step].free_run ? add_free_runs(x, step) : 0;
+		if (ret)
+			return ret;
 		for (unsigned i = 0; i < phantom_count(&x->plan->step[step]); i++) {
-			int ret = add_phantom(x, step, i, &random);
+			ret = add_phantom(x, step, i, &random);
 			if (ret)
 				return ret;
 		}

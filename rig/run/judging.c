@@ -69,8 +69,24 @@ static void why_inconclusive(struct record_point *point)
 	}
 }
 
+/* Of a free run nothing is demanded but that it can be compared with: its limits are those of the points it serves. */
+static void judge_free_run(struct record_point *point, bool collected)
+{
+	const struct result *rate = point->results ? &point->result[0].result : NULL;
+	bool good = rate && rate->valid && rate->trusted;
+	point->measured = collected && !point->fault[0];
+	point->outcome = point->measured && good ? OUTCOME_PASS : OUTCOME_INCONCLUSIVE;
+	snprintf(point->reason, sizeof(point->reason), "%s", point->fault);
+	if (!point->reason[0] && !good && rate)
+		snprintf(point->reason, sizeof(point->reason), "free run: %.150s", rate->reason);
+}
+
 void judge_point(const struct plan *plan, struct record_point *point, bool collected)
 {
+	if (plan_point_is_free(&point->plan)) {
+		judge_free_run(point, collected);
+		return;
+	}
 	judge_results(plan, point->plan.step, point->result, point->results);
 	point->outcome = judge_worst(plan, point->plan.step, point->result, point->results);
 	point->measured = collected && !point->fault[0];

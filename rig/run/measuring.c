@@ -275,6 +275,8 @@ static void step_prompt(struct session *s, uint64_t now_ns)
 	if (!s->answered)
 		return;
 	const char *what = planned(s)->phantom_change ? "the change of the phantom" : "the setting of the stage";
+	if (planned(s)->phantom_change)
+		safety_free(s, plan_point_is_free(planned(s)));
 	char text[96];
 	snprintf(text, sizeof(text), "the operator gave up at %s", what);
 	journal_text(s, "operator", "%s %s", s->answer ? "done:" : "gave up at", what);
@@ -294,8 +296,12 @@ static void ask(struct session *s, const char *text)
 
 static void ask_for_phantom(struct session *s)
 {
-	const struct phantom *phantom = &s->bench->phantom[planned(s)->phantom];
 	char text[240];
+	if (plan_point_is_free(planned(s))) {
+		ask(s, "Take the phantom away: nothing may stand under the needles.");
+		return;
+	}
+	const struct phantom *phantom = &s->bench->phantom[planned(s)->phantom];
 	snprintf(text, sizeof(text), "Put phantom %s (%.80s) under the pen, position %s.", phantom->serial,
 		 phantom->material, phantom->position);
 	ask(s, text);

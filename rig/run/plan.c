@@ -208,6 +208,7 @@ static const struct json_field step_fields[] = {
 	 .hi = 86400,
 	 .unit = "s"},
 	{.key = "attempts", .kind = FIELD_INT, .offset = offsetof(struct step_text, attempts), .lo = 1, .hi = 10},
+	{.key = "free_run", .kind = FIELD_BOOL, .offset = IN_STEP(free_run)},
 	{.key = "limits", .kind = FIELD_CUSTOM, .read = read_step_limits},
 	{.key = NULL},
 };

@@ -13,6 +13,7 @@
 #define PLAN_LIMITS_MAX 32
 #define STEP_VALUES_MAX 256
 #define PLAN_POINTS_MAX 20000
+#define PHANTOM_NONE    (-2) /* nothing stands under the needles */
 
 enum plan_order { ORDER_AS_WRITTEN, ORDER_UP_DOWN, ORDER_RANDOM };
 
@@ -28,6 +29,7 @@ struct plan_step {
 	uint64_t seed;                        /* of ORDER_RANDOM */
 	double tare_s, settle_s, measure_s;
 	unsigned attempts; /* >= 1: an inconclusive point is measured again up to this often */
+	bool free_run;     /* before its other points: each rate once with nothing under the needles */
 	unsigned limits;   /* own limits; they replace plan limits of the same measurand */
 	struct limit limit[PLAN_LIMITS_MAX];
 	unsigned line, column, depth_line, depth_column, rate_line, rate_column; /* for messages */
@@ -53,22 +55,28 @@ struct plan_point {
 	unsigned number; /* from 0, in order of execution */
 	unsigned step;
 	unsigned repeat; /* from 0 */
-	int phantom;     /* index in the bench; -1 where there is none to expand against */
+	int phantom;     /* index in the bench; -1 where there is none to expand against; PHANTOM_NONE: a free run */
 	double depth_mm, rate_hz;
 	bool upward;         /* the depth before it in this step was smaller, or it is the first */
-	bool phantom_change; /* the operator must exchange the phantom before it */
+	bool phantom_change; /* the operator must exchange the phantom before it, put it in or take it away */
 };
+
+static inline bool plan_point_is_free(const struct plan_point *point)
+{
+	return point->phantom == PHANTOM_NONE;
+}
 
 int plan_read(const char *path, struct plan **ret, struct err *err);
 /* The same from a text that was read before; `path` names it in messages. */
 int plan_parse(const char *path, const char *text, size_t len, struct plan **ret, struct err *err);
 void plan_free(struct plan *plan);
 
-/* Steps in order; in a step phantom by phantom, on each repeats around rates around depths (random: all of a phantom's
- * points shuffled). The bench's first phantom is taken to be in the clamp. Expands against a bench: -EINVAL with the
- * plan's file:line:column for a setpoint outside the pen's range, a phantom the bench does not have, a rate or depth
- * outside a phantom's calibrated curve, more strokes than a position's budget, more than PLAN_POINTS_MAX points, a
- * judged temperature without a basis. bench NULL: only what the plan itself can tell. free() *ret. */
+/* Steps in order; in a step first its free runs (one for each rate, at the depth that comes next), then phantom by
+ * phantom, on each repeats around rates around depths (random: all of a phantom's points shuffled). The bench's first
+ * phantom is taken to be in the clamp. Expands against a bench: -EINVAL with the plan's file:line:column for a setpoint
+ * outside the pen's range, a phantom the bench does not have, a rate or depth outside a phantom's calibrated curve,
+ * more strokes than a position's budget, more than PLAN_POINTS_MAX points, a judged temperature without a basis. bench
+ * NULL: only what the plan itself can tell. free() *ret. */
 int plan_expand(const struct plan *plan, const struct bench *bench, struct plan_point **ret, unsigned *ret_count,
 		struct err *err);
 

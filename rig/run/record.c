@@ -158,6 +158,8 @@ static void find_point(struct finding *f, const struct record_point *point)
 	if (!point->measured)
 		find(f, OUTCOME_INCONCLUSIVE, FIRST, "nothing was measured %s: %s", where,
 		     point->reason[0] ? point->reason : "it did not reach its end");
+	else if (plan_point_is_free(&point->plan) && point->outcome != OUTCOME_PASS)
+		find(f, OUTCOME_INCONCLUSIVE, FIRST, "the free run %s: %s", where, point->reason);
 	for (unsigned i = 0; i < point->results; i++)
 		find_result(f, &point->result[i], where);
 }
@@ -225,7 +227,7 @@ static void find_points(struct finding *f, const struct record *record, const st
 		if (!point->counts)
 			continue;
 		find_point(f, point);
-		if (plan && point->measured)
+		if (plan && point->measured && !plan_point_is_free(&point->plan))
 			required += find_missing_results(f, record, plan, point);
 	}
 	find_missing_point(f, record);

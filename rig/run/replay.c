@@ -378,7 +378,7 @@ static int begin_point(struct replay *r, struct record_point *point)
 	if (rc)
 		return err_set(r->err, rc, "point %u cannot be measured again: %s", point->plan.number + 1,
 			       strerror(-rc));
-	if (r->observer && r->observer->begin)
+	if (r->observer && r->observer->begin && r->estimating.point)
 		r->observer->begin(r->observer->ctx, point, r->estimating.point);
 	return 0;
 }
@@ -425,7 +425,7 @@ static int do_mark(struct replay *r, const struct record_mark *mark)
 	r->stored->counts = point->counts;
 	if (!rc && r->mark == MARK_CLOSE)
 		rc = compare_point(r, r->stored, point);
-	if (!rc && r->mark == MARK_CLOSE && r->observer && r->observer->end)
+	if (!rc && r->mark == MARK_CLOSE && r->observer && r->observer->end && !plan_point_is_free(&point->plan))
 		rc = r->observer->end(r->observer->ctx, point);
 	r->mark++;
 	return rc;
@@ -620,7 +620,8 @@ static bool is_sound(const struct record *record, const struct record_device *se
 	}
 	for (unsigned i = 0; i < record->points; i++) {
 		const struct plan_point *p = &record->point[i].plan;
-		if (p->step >= inputs->plan->steps || p->phantom < 0 || p->phantom >= (int)inputs->bench->phantoms)
+		bool known = p->phantom >= 0 && p->phantom < (int)inputs->bench->phantoms;
+		if (p->step >= inputs->plan->steps || (!known && !plan_point_is_free(p)))
 			return false;
 	}
 	return true;

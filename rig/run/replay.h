@@ -35,7 +35,8 @@ int replay_run(struct runfile_reader *reader, struct record *record, const struc
  * out. */
 struct replay_observer {
 	void *ctx;
-	/* A point opens: `estimators` lives until `end`; point_on_residual() may be set on it. */
+	/* A point opens, and it is no free run: `estimators` lives until `end`; point_on_residual() may be set on it.
+	 */
 	void (*begin)(void *ctx, const struct record_point *point, struct point *estimators);
 	void (*stroke)(void *ctx, const struct stroke *stroke);
 	/* Its results stand; other than 0 ends the replay and is returned. */

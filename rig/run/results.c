@@ -46,11 +46,64 @@ static void add_pen_results(const struct estimating *e, struct record_point *poi
 	add_result(point, "pen.motor_temperature_c", "degC", mean_of(sums->motor_c, sums->n));
 	add_result(point, "pen.handle_temperature_c", "degC", mean_of(sums->handle_c, sums->n));
 	add_result(point, "pen.battery_v", "V", mean_of(sums->battery_v, sums->n));
+}
+
+static const struct free_rate *free_rate_of(const struct estimating *e, const struct record_point *point)
+{
+	for (unsigned i = 0; i < e->free_rates; i++)
+		if (e->free_rate[i].step == point->plan.step && e->free_rate[i].rate_hz == point->plan.rate_hz)
+			return &e->free_rate[i];
+	return NULL;
+}
+
+/* The last attempt counts, as everywhere. */
+static void keep_free_rate(struct estimating *e, const struct record_point *point, const struct result *rate)
+{
+	struct free_rate *kept = (struct free_rate *)free_rate_of(e, point);
+	if (!kept && e->free_rates && e->free_rate[0].step != point->plan.step)
+		e->free_rates = 0;
+	if (!kept && e->free_rates < STEP_VALUES_MAX)
+		kept = &e->free_rate[e->free_rates++];
+	if (kept)
+		*kept = (struct free_rate){.step = point->plan.step,
+					   .rate_hz = point->plan.rate_hz,
+					   .valid = rate->valid,
+					   .trusted = rate->trusted && !point->fault[0],
+					   .value_hz = rate->value,
+					   .u_hz = rate->u};
+}
+
+static const struct result *found(const struct record_point *point, const char *name, const char *method)
+{
+	for (unsigned i = 0; i < point->results; i++) {
+		const struct result *r = &point->result[i].result;
+		if (strcmp(r->name, name) == 0 && (!method || strcmp(r->method, method) == 0))
+			return r;
+	}
+	return NULL;
+}
+
+static void add_droop(const struct estimating *e, struct record_point *point)
+{
+	const struct free_rate *free = free_rate_of(e, point);
+	const struct result *loaded =
+		found(point, "stroke_rate_hz", e->plan->judge_nominal_rate ? "nominal" : "realised");
+	const struct result *jitter = found(point, "period_jitter_pct", NULL);
 	struct result *droop = add_result(point, "rate_droop_pct", "%", NAN);
-	if (droop)
-		snprintf(droop->reason, sizeof(droop->reason),
-			 "not measured: a free run makes no force pulse; it takes a run without a phantom, seen by "
-			 "another channel");
+	if (!droop)
+		return;
+	if (!free || !free->valid || !loaded || !jitter) {
+		snprintf(droop->reason, sizeof(droop->reason), "not measured: %s",
+			 free ? "the free run at this rate gave none"
+			      : "a free run makes no force pulse; it takes a step with \"free_run\" on a bench with a "
+				"displacement channel");
+		return;
+	}
+	free_run_droop(free->value_hz, free->u_hz, loaded, jitter, droop);
+	if (!free->trusted && droop->trusted) {
+		droop->trusted = false;
+		snprintf(droop->reason, sizeof(droop->reason), "the free run at this rate cannot be trusted");
+	}
 }
 
 static void take_thermal(struct record_point *point, struct thermal *thermal)
@@ -93,7 +146,8 @@ static void check_clock(const struct estimating *e, struct record_point *point)
 	snprintf(text, sizeof(text),
 		 "the sensor's clock is %+.0f ppm off the host's (u %.0f ppm), its specification is +-%g ppm",
 		 rel * 1e6, u_rel * 1e6, e->bench->sensor.clock_ppm);
-	static const char *const timed[] = {"stroke_rate", "period_jitter", "spin_up", "coast_down"};
+	static const char *const timed[] = {"stroke_rate",   "free_rate", "rate_droop",
+					    "period_jitter", "spin_up",   "coast_down"};
 	for (unsigned i = 0; i < sizeof(timed) / sizeof(timed[0]); i++)
 		distrust(point, timed[i], text);
 }
@@ -138,21 +192,24 @@ static void check_ambient(const struct estimating *e, struct record_point *point
 	distrust(point, "", text);
 }
 
-static struct result *depth_by(struct record_point *point, const char *method)
+static void add_ambient(const struct estimating *e, struct record_point *point)
 {
-	for (unsigned i = 0; i < point->results; i++) {
-		struct result *r = &point->result[i].result;
-		if (strcmp(r->name, "depth_mm") == 0 && strcmp(r->method, method) == 0)
-			return r;
-	}
-	return NULL;
+	struct result *ambient = add_result(point, "ambient_temperature_c", "degC", e->ambient.now);
+	if (!ambient || !ambient->valid)
+		return;
+	ambient->budget_lines = 1;
+	ambient->budget[0] =
+		(struct budget_line){.name = "calibration", .u = e->bench->sensor.temperature_u_k, .dof = INFINITY};
+	ambient->n = 1;
+	result_combine(ambient);
 }
 
 /* The force says what stands under the needles only together with a depth that does not come from the force. Where both
  * are measured, another phantom than the plan names shows as two depths that cannot both be true. */
 static void check_phantom(struct record_point *point)
 {
-	const struct result *force = depth_by(point, "force_equivalent"), *bar = depth_by(point, "displacement");
+	const struct result *force = found(point, "depth_mm", "force_equivalent");
+	const struct result *bar = found(point, "depth_mm", "displacement");
 	if (!force || !bar || !force->trusted || !bar->trusted)
 		return;
 	double apart_mm = force->value - bar->value;
@@ -172,23 +229,34 @@ static void check_phantom(struct record_point *point)
 	}
 }
 
+static void collect_free_run(struct estimating *e, struct record_point *point)
+{
+	struct result *rate = &point->result[point->results++].result;
+	free_run_finish(&e->free_run, rate);
+	add_ambient(e, point);
+	add_pen_results(e, point);
+	check_clock(e, point);
+	check_ambient(e, point);
+	if (point->fault[0])
+		distrust(point, "", point->fault);
+	keep_free_rate(e, point, rate);
+}
+
 void results_collect(struct estimating *e, struct record_point *point)
 {
+	if (!e->point) {
+		collect_free_run(e, point);
+		return;
+	}
 	struct result results[RESULTS_PER_POINT_MAX];
 	unsigned count = point_finish(e->point, results, RESULTS_PER_POINT_MAX);
 	for (unsigned i = 0; i < count; i++)
 		point->result[point->results++].result = results[i];
 	take_thermal(point, e->handle_fit);
 	take_thermal(point, e->tip_fit);
-	struct result *ambient = add_result(point, "ambient_temperature_c", "degC", e->ambient.now);
-	if (ambient && ambient->valid) {
-		ambient->budget_lines = 1;
-		ambient->budget[0] = (struct budget_line){
-			.name = "calibration", .u = e->bench->sensor.temperature_u_k, .dof = INFINITY};
-		ambient->n = 1;
-		result_combine(ambient);
-	}
+	add_ambient(e, point);
 	add_pen_results(e, point);
+	add_droop(e, point);
 	check_phantom(point);
 	check_clock(e, point);
 	check_ambient(e, point);

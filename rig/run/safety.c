@@ -19,14 +19,30 @@ enum watch_verdict safety_alive(const struct session *s)
 {
 	if (!s->streaming)
 		return WATCH_NO_DATA;
-	return watch_alive(&s->watch, loop_now_ns(s->loop), FRESH_NS);
+	uint64_t now_ns = loop_now_ns(s->loop);
+	enum watch_verdict verdict = watch_alive(&s->watch, now_ns, FRESH_NS);
+	return s->free && verdict == WATCH_OK ? watch_alive(&s->bar, now_ns, FRESH_NS) : verdict;
 }
 
+/* With a phantom the force proves it, and a needle bar that is seen to move disproves it; without one both must be
+ * alive and still. */
 enum watch_verdict safety_still(const struct session *s, double quiet_s)
 {
 	if (!s->streaming)
 		return WATCH_NO_DATA;
-	return watch_still(&s->watch, loop_now_ns(s->loop), FRESH_NS, quiet_s);
+	uint64_t now_ns = loop_now_ns(s->loop);
+	enum watch_verdict force = watch_still(&s->watch, now_ns, FRESH_NS, quiet_s);
+	if (!s->has_bar || force != WATCH_OK)
+		return force;
+	enum watch_verdict bar = watch_still(&s->bar, now_ns, FRESH_NS, quiet_s);
+	return s->free || bar == WATCH_MOVING ? bar : WATCH_OK;
+}
+
+void safety_free(struct session *s, bool free)
+{
+	s->free = free;
+	s->watch.config.preload_lo_n = free ? -INFINITY : s->bench->sensor.preload_lo_n;
+	s->watch.config.preload_hi_n = free ? INFINITY : s->bench->sensor.preload_hi_n;
 }
 
 bool safety_hopeless(enum watch_verdict verdict, uint64_t waited_ns)
@@ -284,7 +300,8 @@ static void verify_step(struct session *s, uint64_t now_ns)
 	double seen_s = s->streaming ? (double)(s->watch.next_index - stop->first_index) / s->fs_hz : 0;
 	if (told && verdict == WATCH_OK && seen_s >= stop->quiet_s) {
 		char text[160];
-		snprintf(text, sizeof(text), "stopped: no stroke for %.2f s with a live load signal%s", stop->quiet_s,
+		snprintf(text, sizeof(text), "stopped: no stroke for %.2f s with a live %s signal%s", stop->quiet_s,
+			 s->free ? "displacement" : "load",
 			 s->pen.lost    ? ", though the pen itself is gone"
 			 : s->senseless ? ", though the pen itself makes no sense"
 					: "");

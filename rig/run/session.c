@@ -12,9 +12,12 @@
 #include "rig/run/state.h"
 
 #define SENSOR_STOP_NS                                                                                                 \
-	(300 * NS_PER_MS)  /* how long the end waits for the sensor to confirm that it streams no more                 \
-			    */
-#define BYTES_PER_SAMPLE 8 /* int32 and its share of arrivals and headers, all streams */
+	(300 * NS_PER_MS)     /* how long the end waits for the sensor to confirm that it streams no more              \
+			       */
+#define BAR_STILL_MM     0.01 /* a swing of the needle bar above this is motion: 20 ms of one stroke in ten seconds */
+#define BAR_STILL_NOISE  10.0 /* and above so many times its noise */
+#define BAR_UNSURE_MM    0.1  /* where the sensor does not tell its noise */
+#define BYTES_PER_SAMPLE 8    /* int32 and its share of arrivals and headers, all streams */
 
 /* ---- small things ---------------------------------------------------------------------------------------------- */
 
@@ -56,7 +59,7 @@ static void progress(struct session *s, const struct record_point *finished, con
 	if (!s->config.observer.progress)
 		return;
 	struct point_live live = {.rate_hz = NAN, .depth_mm = NAN, .force_n = NAN};
-	if (s->estimating.open)
+	if (s->estimating.open && s->estimating.point)
 		point_live(s->estimating.point, &live);
 	unsigned next = s->at.next < s->config.point_count ? s->at.next : s->config.point_count - 1;
 	const struct plan_point *points = s->config.points;
@@ -272,6 +275,29 @@ static void first_interlock(struct session *s, uint64_t now_ns)
 		session_end(s, RUN_COMPLETE, text);
 }
 
+/* A bench need not have calibrated it to show that something moves. */
+static void watch_bar(struct session *s)
+{
+	const struct channel *bar = s->estimating.displacement >= 0 ? &s->channels[s->estimating.displacement] : NULL;
+	if (!bar || strcmp(bar->unit, "mm") != 0)
+		return;
+	int32_t end = (int32_t)((1u << (bar->bits - 1)) - 1);
+	struct watch_config config = {
+		.fs_hz = s->fs_hz,
+		.force_position = bar->position,
+		.force_scale = bar->scale,
+		.force_offset = bar->offset,
+		.count_lo = -end,
+		.count_hi = end,
+		.noise_n = bar->noise_rms,
+		.preload_lo_n = -INFINITY,
+		.preload_hi_n = INFINITY,
+		.still_n = bar->noise_rms > 0 ? fmax(BAR_STILL_MM, BAR_STILL_NOISE * bar->noise_rms) : BAR_UNSURE_MM,
+	};
+	watch_init(&s->bar, &config);
+	s->has_bar = true;
+}
+
 static void start_sensor(struct session *s)
 {
 	const struct channel *force = &s->channels[s->estimating.force];
@@ -290,7 +316,8 @@ static void start_sensor(struct session *s)
 		.still_n = bench->still_n,
 	};
 	watch_init(&s->watch, &config);
-	s->watch.last_host_ns = loop_now_ns(s->loop);
+	watch_bar(s);
+	s->watch.last_host_ns = s->bar.last_host_ns = loop_now_ns(s->loop);
 	s->streaming = true;
 	journal_text(s, "command", "start streaming at %g Hz", s->fs_hz);
 	verb_begin(&s->verb);
@@ -381,7 +408,8 @@ static bool may_begin(struct session *s, struct err *err)
 	today[10] = '\0';
 	if (needs_prompt(s) && !s->config.observer.prompt) {
 		refuse(s, REFUSED_PLAN,
-		       "the plan changes phantoms, which needs an operator: run it on a terminal without --no-input");
+		       "the plan changes phantoms or takes them away, which needs an operator: run it on a terminal "
+		       "without --no-input");
 		return false;
 	}
 	if (s->config.calibrating ? bench_check_sensor_due(s->bench, today, err)

@@ -96,6 +96,9 @@ struct session {
 	unsigned channel_count;
 	double fs_hz;
 	struct watch watch;
+	bool has_bar;     /* a displacement channel stands beside the force */
+	struct watch bar; /* of it, in mm: motion that no phantom need feel */
+	bool free;        /* nothing stands under the needles: only `bar` shows their motion */
 	struct estimating estimating;
 
 	struct stopping stop;
@@ -132,6 +135,9 @@ void safety_run(struct session *s, const char *what, bool deadman_expected);
 void safety_stop(struct session *s, const char *why, void (*then)(struct session *s, bool verified));
 enum watch_verdict safety_alive(const struct session *s);
 enum watch_verdict safety_still(const struct session *s, double quiet_s);
+/* The operator has taken the phantom away, or put one in: seating force is not demanded meanwhile, and the displacement
+ * channel must be alive and still. */
+void safety_free(struct session *s, bool free);
 /* The start interlock has been waited for long enough: a signal that moves or lies outside its window may settle, one
  * that is not alive will not come back. */
 bool safety_hopeless(enum watch_verdict verdict, uint64_t waited_ns);

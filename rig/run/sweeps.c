@@ -80,6 +80,6 @@ static void add_sweep(struct record *record, const struct plan *plan, const stru
 void sweeps_collect(struct record *record, const struct plan *plan, const struct plan_point *points, unsigned count)
 {
 	for (unsigned i = 0; i < count; i++)
-		if (!sweep_stands(record, &points[i]))
+		if (!plan_point_is_free(&points[i]) && !sweep_stands(record, &points[i]))
 			add_sweep(record, plan, &points[i]);
 }

@@ -535,6 +535,43 @@ static void accepts_the_edges(void **state)
 	bench_free(b);
 }
 
+/* Each rate once without a phantom, first of all, at the depth that comes next; then what the step had anyway. */
+static void free_runs_come_first(void **state)
+{
+	struct plan *p = read_with("\"measure_s\": 2", "\"measure_s\": 2, \"order\": \"up_down\", \"free_run\": true");
+	unsigned count;
+	struct plan_point *points = expand(p, NULL, &count);
+	static const double depths[] = {0.5, 0.5, 0.5, 1.0, 1.5, 1.5, 1.0, 0.5};
+	static const bool upward[] = {true, true, true, true, true, false, false, false};
+
+	(void)state;
+	assert_int_equal(count, 14);
+	assert_depths(points, depths, upward, 8);
+	for (unsigned i = 0; i < count; i++) {
+		assert_int_equal(points[i].number, i);
+		assert_int_equal(plan_point_is_free(&points[i]), i < 2);
+		assert_int_equal(points[i].phantom_change, i == 0 || i == 2);
+	}
+	assert_true(points[0].rate_hz == 90 && points[1].rate_hz == 120 && points[2].rate_hz == 90);
+	free(points);
+	plan_free(p);
+}
+
+static void free_run_needs_a_displacement(void **state)
+{
+	struct bench *b = bench_with("", "");
+	struct plan *p = read_with("\"measure_s\": 2", "\"measure_s\": 2, \"free_run\": true");
+	struct plan_point *points = NULL;
+	unsigned count;
+	struct err err = {""};
+
+	(void)state;
+	assert_int_equal(plan_expand(p, b, &points, &count, &err), -EINVAL);
+	assert_non_null(strstr(err.text, "displacement_u_mm"));
+	plan_free(p);
+	bench_free(b);
+}
+
 static void too_many_points(void **state)
 {
 	struct plan *p = read_with("[90, 120]", "{\"from\": 100, \"to\": 139, \"step\": 1}, \"repeats\": 167");
@@ -658,6 +695,8 @@ int main(void)
 		cmocka_unit_test(refuses_to_expand),
 		cmocka_unit_test(curves_must_overlap),
 		cmocka_unit_test(accepts_the_edges),
+		cmocka_unit_test(free_runs_come_first),
+		cmocka_unit_test(free_run_needs_a_displacement),
 		cmocka_unit_test(too_many_points),
 		cmocka_unit_test(range_of_the_pen),
 		cmocka_unit_test(estimates),
