@@ -81,6 +81,14 @@ static void window(struct watch *watch)
 	watch->noise_dead = n == WINDOW_BINS && watch->noise_n < 0.1 * watch->config.noise_n;
 }
 
+static void note_level(struct watch *watch, uint64_t last_index)
+{
+	if (watch->state.bins >= WINDOW_BINS && fabs(watch->force_n - watch->state.level_n) <= watch->config.still_n)
+		return;
+	watch->state.level_n = watch->force_n;
+	watch->last_shift = last_index;
+}
+
 static void close_bin(struct watch *watch, uint64_t last_index)
 {
 	uint32_t at = watch->state.head % RING;
@@ -94,6 +102,7 @@ static void close_bin(struct watch *watch, uint64_t last_index)
 	watch->state.bin_count = watch->state.changes = 0;
 	watch->state.closed = last_index + 1;
 	window(watch);
+	note_level(watch, last_index);
 	if (swing(watch) <= watch->config.still_n)
 		return;
 	watch->last_motion = last_index;
@@ -179,4 +188,14 @@ enum watch_verdict watch_still(const struct watch *watch, uint64_t now_ns, uint6
 	double seen = (double)(watch->next_index - since), unseen = (double)(watch->gaps - watch->state.gaps_at_motion);
 
 	return seen < quiet_s * watch->config.fs_hz || unseen > UNSEEN_MAX * seen ? WATCH_MOVING : WATCH_OK;
+}
+
+enum watch_verdict watch_steady(const struct watch *watch, uint64_t now_ns, uint64_t max_age_ns, double quiet_s)
+{
+	enum watch_verdict verdict = watch_still(watch, now_ns, max_age_ns, quiet_s);
+
+	if (verdict != WATCH_OK)
+		return verdict;
+	return (double)(watch->next_index - watch->last_shift) < quiet_s * watch->config.fs_hz ? WATCH_MOVING
+											       : WATCH_OK;
 }

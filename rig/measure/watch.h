@@ -25,6 +25,7 @@ struct watch {
 	uint64_t next_index;   /* one past the last sample seen */
 	uint64_t last_host_ns; /* arrival of the last block */
 	uint64_t last_motion; /* index of the last sample of a millisecond that swung more than still_n; 0 before any */
+	uint64_t last_shift;  /* index where the 50 ms mean was last seen further than still_n from where it then was */
 	uint64_t last_saturated; /* index of the last saturated sample + 1; 0 = none */
 	uint64_t gaps;           /* samples known to be missing since watch_init */
 	double force_n;          /* mean of the last 50 ms */
@@ -37,6 +38,7 @@ struct watch {
 		uint32_t bin_count, bin_len, bins, head, samples, changes, bin_changes[64];
 		int32_t last;
 		uint64_t start;          /* first sample after watch_init or after the last gap of more than 20 ms */
+		double level_n;          /* the 50 ms mean at last_shift */
 		uint64_t closed;         /* one past the last sample of the last full bin */
 		uint64_t gaps_at_motion; /* watch.gaps when last_motion or start was set */
 	} state;
@@ -53,5 +55,7 @@ enum watch_verdict watch_alive(const struct watch *watch, uint64_t now_ns, uint6
 /* The same, and no motion during the last quiet_s seconds of samples. Gaps of up to 20 ms are bridged as long as they
  * are less than a tenth of the time since the last motion. */
 enum watch_verdict watch_still(const struct watch *watch, uint64_t now_ns, uint64_t max_age_ns, double quiet_s);
+/* The same, and the level has not shifted by more than still_n either: what moves too slowly to swing within 20 ms. */
+enum watch_verdict watch_steady(const struct watch *watch, uint64_t now_ns, uint64_t max_age_ns, double quiet_s);
 
 #endif

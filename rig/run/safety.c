@@ -12,8 +12,9 @@
 #define SICK_NS        (100 * NS_PER_MS) /* a channel that is not alive for so long under a running pen ends the point */
 #define PENS_OWN                                                                                                       \
 	(PEN_OVER_TEMPERATURE | PEN_UNDERVOLTAGE | PEN_STALL | PEN_REBOOTED) /* the rest is the bench's doing */
-#define NO_SENSE_NS (500 * NS_PER_MS) /* without a sensible answer to a heartbeat a pen is as good as gone */
-#define SLEPT_NS    (50 * NS_PER_MS)  /* the process itself did not run for so long: what it missed is still queued */
+#define BAR_TELLS_MM 0.05 /* a stroke in two seconds moves the bar by more within 20 ms, but for its ends */
+#define NO_SENSE_NS  (500 * NS_PER_MS) /* without a sensible answer to a heartbeat a pen is as good as gone */
+#define SLEPT_NS     (50 * NS_PER_MS)  /* the process itself did not run for so long: what it missed is still queued */
 
 enum watch_verdict safety_alive(const struct session *s)
 {
@@ -225,6 +226,7 @@ void safety_run(struct session *s, const char *what, bool deadman_expected)
 	s->record->moved = true;
 	s->record->stop_verified = false;
 	s->stop.answered = false;
+	s->stop.proven_s = 0;
 	s->should_run = true;
 	s->odd_heartbeats = 0;
 	s->deadman_expected = deadman_expected;
@@ -251,6 +253,7 @@ static void stop_finished(struct session *s, bool verified, const char *text)
 	s->stop.active = false;
 	s->stop.answered = true;
 	s->record->stop_verified = verified;
+	s->stop.proven_s = verified ? fmax(s->stop.proven_s, s->stop.quiet_s) : 0;
 	if (news)
 		snprintf(s->record->stop_text, sizeof(s->record->stop_text), "%s", text);
 	journal_text(s, "stop", "%s", text);
@@ -278,6 +281,14 @@ static void give_up_verifying(struct session *s, enum watch_verdict verdict)
 	stop_finished(s, false, text);
 }
 
+static enum watch_verdict proven_still(const struct session *s, double quiet_s)
+{
+	enum watch_verdict verdict = safety_still(s, quiet_s);
+	if (verdict != WATCH_OK || quiet_s < VERIFY_END_S)
+		return verdict;
+	return watch_steady(&s->watch, loop_now_ns(s->loop), FRESH_NS, quiet_s);
+}
+
 /* A pen that has not run since the last answer needs no new one; a sensor that is gone cannot give one, so only the
  * pen's word is waited for, and the time that its needles may run on. */
 static void verify_step(struct session *s, uint64_t now_ns)
@@ -292,11 +303,11 @@ static void verify_step(struct session *s, uint64_t now_ns)
 		stop_finished(s, true, "the pen was never told to run");
 		return;
 	}
-	if (told && stop->answered) {
+	if (told && stop->answered && (!s->record->stop_verified || stop->proven_s >= stop->quiet_s)) {
 		stop_finished(s, s->record->stop_verified, s->record->stop_text);
 		return;
 	}
-	enum watch_verdict verdict = safety_still(s, stop->quiet_s);
+	enum watch_verdict verdict = proven_still(s, stop->quiet_s);
 	double seen_s = s->streaming ? (double)(s->watch.next_index - stop->first_index) / s->fs_hz : 0;
 	if (told && verdict == WATCH_OK && seen_s >= stop->quiet_s) {
 		char text[160];
@@ -314,8 +325,20 @@ static void verify_step(struct session *s, uint64_t now_ns)
 		give_up_verifying(s, verdict);
 }
 
+/* A bar that creeps is seen to do so at once, in any third of a second; strokes of force come when they come. A run
+ * that did not complete is no pass anyway, and ends soon. */
+static bool only_force_tells(const struct session *s)
+{
+	bool bar_tells = s->has_bar && s->bar.config.still_n <= BAR_TELLS_MM &&
+			 watch_alive(&s->bar, loop_now_ns(s->loop), FRESH_NS) == WATCH_OK;
+	return !bar_tells;
+}
+
 static double quiet_needed_s(const struct session *s)
 {
+	bool complete = s->ending && s->record->run_status == RUN_COMPLETE && !s->record->status_reason[0];
+	if (complete && only_force_tells(s))
+		return VERIFY_END_S;
 	bool done = s->at.next >= s->config.point_count;
 	double rate_hz = done ? 0 : s->config.points[s->at.next].rate_hz;
 	double quiet_s = rate_hz > 0 ? VERIFY_STROKES / rate_hz : VERIFY_MIN_S;
@@ -332,7 +355,8 @@ void safety_stop(struct session *s, const char *why, void (*then)(struct session
 	s->should_run = false;
 	s->stop.active = true;
 	s->stop.quiet_s = quiet_needed_s(s);
-	s->stop.first_index = s->watch.next_index;
+	if (!s->stop.answered) /* else nothing has run since the order that was given then */
+		s->stop.first_index = s->watch.next_index;
 	s->stop.verb = (struct verb){.status = -EAGAIN};
 	s->stop.coasted_ns = now_ns + (uint64_t)(s->bench->pen.coast_down_max_s * 1e9);
 	s->stop.alone_ns = s->armed ? s->bench->pen.deadman_ms * NS_PER_MS : 0;

@@ -18,10 +18,13 @@
 #define INTERLOCK_SICK_NS    (500 * NS_PER_MS)
 #define VERIFY_STROKES       10 /* standing still = no stroke for so many periods of the setpoint ... */
 #define VERIFY_MIN_S         0.3 /* ... and never less: a motor that dies slowly makes a stroke every quarter of a second */
-#define INTERLOCK_QUIET_S    0.1 /* of stillness before a start */
-#define TELEMETRY_NS         (500 * NS_PER_MS)
-#define PROGRESS_NS          (250 * NS_PER_MS)
-#define REST_S               0.2 /* of stillness after a point, for the baseline behind it */
+/* The last stop of a complete run, where only the force tells: a needle that creeps at a stroke in two seconds, the
+ * slowest that a motor turns on, has struck within this. */
+#define VERIFY_END_S      2.2
+#define INTERLOCK_QUIET_S 0.1 /* of stillness before a start */
+#define TELEMETRY_NS      (500 * NS_PER_MS)
+#define PROGRESS_NS       (250 * NS_PER_MS)
+#define REST_S            0.2 /* of stillness after a point, for the baseline behind it */
 
 struct session;
 typedef void (*step_fn)(struct session *s, uint64_t now_ns);
@@ -51,6 +54,7 @@ struct stopping { /* safety.c */
 	uint64_t coasted_ns, alone_ns, next_try_ns;
 	uint64_t first_index; /* motion before it does not count */
 	double quiet_s;
+	double proven_s; /* of stillness, since the pen last ran */
 };
 
 struct measuring {     /* the point under way */

@@ -204,6 +204,32 @@ static void watch_bridges_short_gaps(void **state)
 	assert_int_equal(watch_still(&watch, 826 * ms, 50 * ms, 0.28), WATCH_MOVING);
 }
 
+/* A level that shifts over a tenth of a second swings too little in 20 ms, and is no stand-still in the long run. */
+static void watch_sees_a_slow_shift(void **state)
+{
+	const uint64_t ms = 1000000u;
+	const struct watch_config config = {.fs_hz = 10000.0,
+					    .force_scale = 0.001,
+					    .count_lo = -32767,
+					    .count_hi = 32767,
+					    .preload_lo_n = 0.1,
+					    .preload_hi_n = 0.5,
+					    .still_n = 0.02};
+	struct watch watch;
+
+	(void)state;
+	watch_init(&watch, &config);
+	feed_watch(&watch, 0, 5000, 0.0, 300, 1);
+	assert_int_equal(watch_steady(&watch, 501 * ms, 50 * ms, 0.4), WATCH_OK);
+	for (unsigned i = 0; i < 4; i++)
+		feed_watch(&watch, 5000 + i * 500, 500, 0.0, 310 + 10 * (int32_t)i, 1);
+	assert_int_equal(watch_still(&watch, 701 * ms, 50 * ms, 0.4), WATCH_OK);
+	assert_int_equal(watch_steady(&watch, 701 * ms, 50 * ms, 0.4), WATCH_MOVING);
+	feed_watch(&watch, 7000, 5000, 0.0, 345, 1);
+	assert_int_equal(watch_steady(&watch, 1201 * ms, 50 * ms, 0.4), WATCH_OK);
+	assert_int_equal(watch_steady(&watch, 1201 * ms, 50 * ms, 0.8), WATCH_MOVING);
+}
+
 /* Motion on one side of a gap, or a level that is another one behind it, is motion. */
 static void watch_sees_motion_across_a_gap(void **state)
 {
@@ -329,6 +355,7 @@ int main(void)
 		cmocka_unit_test(watch_tells_what_is_wrong),
 		cmocka_unit_test(watch_bridges_short_gaps),
 		cmocka_unit_test(watch_sees_motion_across_a_gap),
+		cmocka_unit_test(watch_sees_a_slow_shift),
 		cmocka_unit_test(steady_temperature),
 	};
 
