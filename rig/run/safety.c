@@ -227,6 +227,9 @@ void safety_run(struct session *s, const char *what, bool deadman_expected)
 	s->record->stop_verified = false;
 	s->stop.answered = false;
 	s->stop.proven_s = 0;
+	s->stop.run_index = s->watch.next_index;
+	s->stop.bar_run_index = s->bar.next_index;
+	s->stop.run_ns = loop_now_ns(s->loop);
 	s->should_run = true;
 	s->odd_heartbeats = 0;
 	s->deadman_expected = deadman_expected;
@@ -270,14 +273,26 @@ static bool pen_says_off(const struct session *s)
 	return !s->stop.verb.pending && s->stop.verb.status == 0 && s->pen.ready && !s->pen.lost;
 }
 
+/* A signal that never showed the pen run cannot show that it stands still: the needles may strike the air. Too short a
+ * run shows no stroke; then the pen's own word must do. */
+static bool signal_proves(const struct session *s, uint64_t now_ns)
+{
+	if (s->watch.last_motion > s->stop.run_index || (s->has_bar && s->bar.last_motion > s->stop.bar_run_index))
+		return true;
+	return pen_says_off(s) && now_ns - s->stop.run_ns < (uint64_t)(2 * VERIFY_MIN_S * 1e9);
+}
+
 static void give_up_verifying(struct session *s, enum watch_verdict verdict)
 {
 	char text[sizeof(s->record->stop_text)];
 	const char *pen = s->pen.lost       ? "the pen does not answer"
 			  : pen_says_off(s) ? "the pen says that its motor is off"
 					    : "the pen has not confirmed the stop";
-	snprintf(text, sizeof(text), "%s; %s. Take the pen's power away before you touch it",
-		 s->sensor.lost ? "the load sensor is gone" : watch_verdict_text(verdict), pen);
+	const char *signal = s->sensor.lost ? "the load sensor is gone"
+			     : verdict == WATCH_OK
+				     ? "the load signal did not show the pen run, so it cannot show it stop"
+				     : watch_verdict_text(verdict);
+	snprintf(text, sizeof(text), "%s; %s. Take the pen's power away before you touch it", signal, pen);
 	stop_finished(s, false, text);
 }
 
@@ -309,7 +324,8 @@ static void verify_step(struct session *s, uint64_t now_ns)
 	}
 	enum watch_verdict verdict = proven_still(s, stop->quiet_s);
 	double seen_s = s->streaming ? (double)(s->watch.next_index - stop->first_index) / s->fs_hz : 0;
-	if (told && verdict == WATCH_OK && seen_s >= stop->quiet_s) {
+	bool quiet = told && verdict == WATCH_OK && seen_s >= stop->quiet_s, proven = signal_proves(s, now_ns);
+	if (quiet && proven) {
 		char text[160];
 		snprintf(text, sizeof(text), "stopped: no stroke for %.2f s with a live %s signal%s", stop->quiet_s,
 			 s->free ? "displacement" : "load",
@@ -321,7 +337,8 @@ static void verify_step(struct session *s, uint64_t now_ns)
 	}
 	/* A pen that confirmed has only its coast-down to do; without its link it runs until its dead-man trips. */
 	uint64_t due_ns = stop->coasted_ns + (s->sensor.lost ? 0 : (uint64_t)(stop->quiet_s * 1e9) + STOP_MARGIN_NS);
-	if (now_ns >= (pen_says_off(s) ? due_ns : due_ns + stop->alone_ns))
+	bool in_vain = quiet && pen_says_off(s) && now_ns >= stop->coasted_ns; /* nothing more will show */
+	if (in_vain || now_ns >= (pen_says_off(s) ? due_ns : due_ns + stop->alone_ns))
 		give_up_verifying(s, verdict);
 }
 

@@ -52,7 +52,8 @@ struct stopping { /* safety.c */
 	bool answered; /* since the pen last ran: whether it stands still is known, or cannot be */
 	struct verb verb;
 	uint64_t coasted_ns, alone_ns, next_try_ns;
-	uint64_t first_index; /* motion before it does not count */
+	uint64_t first_index;                      /* motion before it does not count */
+	uint64_t run_index, bar_run_index, run_ns; /* when the pen was last told to run; on each watch's axis */
 	double quiet_s;
 	double proven_s; /* of stillness, since the pen last ran */
 };

@@ -7,6 +7,7 @@ import os
 import re
 import sys
 import tempfile
+from pathlib import Path
 
 import rig
 
@@ -183,6 +184,25 @@ def on_force_alone(check):
         examine(check, name, f"{seed} {FORCE_ALONE}", ran)
 
 
+def nothing_under_the_needles(check):
+    # No needle bar is seen and the load signal shows no stroke: of a pen that runs, stops, or lies there unplugged it shows the same, and proves nothing.
+    folder = Path(tempfile.mkdtemp(prefix="pr"))
+    text = (rig.FIXTURES / "phantoms/SIL-STD-01.json").read_text()
+    (folder / "free.json").write_text(text.replace('"SIL-STD-01"', '"FREE"'))
+    bench = Path(force_alone(folder))
+    bench.write_text(bench.read_text().replace(str(rig.FIXTURES / "phantoms/SIL-STD-01.json"), "free.json"))
+    limits = [{"measurand": "missed_strokes", "unit": "1", "upper": 0}, {"measurand": "coast_down_s", "unit": "s", "upper": 0.5}]
+    step = {"depth_mm": 1.0, "rate_hz": 120, "measure_s": 1.0}
+    plan = folder / "plan.json"
+    plan.write_text(json.dumps({"kind": "penrig/plan/1", "name": "free", "limits": limits, "steps": [step]}))
+    for faults in [(), ("unplug:pen@1.5", "dead-man-dead@0")]:
+        run = rig.run_plan(plan, bench=bench, faults=faults)
+        label = f"nothing under the needles {' '.join(faults)}"
+        check(run.outcome() == (LOST if faults else UNSURE), f"{label}: {run.outcome()}")
+        check(run.report["stop"]["verified"] is False, f"{label}: {run.report['stop']}")
+        check("did not show the pen run" in run.err, f"{label}: it is shouted: {run.err[-300:]}")
+
+
 def main():
     check = rig.Checks()
     on_force_alone(check)
@@ -192,6 +212,7 @@ def main():
                             for n, s, b in jobs])
     for (name, seed, bench), run in zip(jobs, runs):
         examine(check, name, f"{seed} on {bench}", run)
+    nothing_under_the_needles(check)
     check.end()
 
 
