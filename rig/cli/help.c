@@ -83,7 +83,7 @@ void help_usage(FILE *out)
 	      "usage: penrig COMMAND [OPTION]... [ARGUMENT]...\n\n",
 	      out);
 	for (unsigned i = 0; command_table[i]; i++)
-		fprintf(out, "  %-9s%s\n", command_table[i]->name, command_table[i]->summary);
+		fprintf(out, "  %-11s%s\n", command_table[i]->name, command_table[i]->summary);
 	fputs("\n\"penrig help COMMAND\" explains one. Exit codes: penrig(1).\n", out);
 }
 
