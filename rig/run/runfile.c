@@ -4,7 +4,6 @@
 
 #include <assert.h>
 #include <errno.h>
-#include <fcntl.h>
 #include <inttypes.h>
 #include <math.h>
 #include <pthread.h>
@@ -20,6 +19,7 @@
 
 #include "rig/base/json.h"
 #include "rig/run/chain.h"
+#include "rig/run/disk.h"
 #include "rig/run/pack.h"
 #include "rig/run/record_json.h"
 #include "rig/run/ring.h"
@@ -185,21 +185,11 @@ static int errno_of(sqlite3 *db)
 	}
 }
 
-static const char *remedy(int code)
-{
-	switch (code) {
-	case -ENOSPC: return "; make room on that disk, or write elsewhere with --output-dir";
-	case -EACCES:
-	case -EROFS: return "; write elsewhere with --output-dir";
-	default: return "";
-	}
-}
-
 static int db_error(sqlite3 *db, const char *path, const char *what, struct err *err)
 {
 	int code = errno_of(db);
 	return err_set(err, code, "%.300s: %s failed: %s (%s)%s", path, what, strerror(-code), sqlite3_errmsg(db),
-		       remedy(code));
+		       disk_remedy(code));
 }
 
 static int run_sql(sqlite3 *db, const char *path, const char *sql, struct err *err)
@@ -907,34 +897,6 @@ const char *runfile_path(const struct runfile *rf)
 
 /* ---- creating and closing ---- */
 
-static int make_folder(const char *folder, struct err *err)
-{
-	char path[FILE_PATH_MAX];
-	snprintf(path, sizeof(path), "%s", folder);
-	for (char *c = path + 1;; c++) {
-		if (*c && *c != '/')
-			continue;
-		char kept = *c;
-		*c = '\0';
-		if (mkdir(path, 0777) != 0 && errno != EEXIST)
-			return err_set(err, -errno, "the folder %.300s cannot be made: %s%s", path, strerror(errno),
-				       remedy(-errno));
-		*c = kept;
-		if (!kept)
-			return 0;
-	}
-}
-
-static int fsync_path(const char *path, int flags)
-{
-	int fd = open(path, flags | O_RDONLY | O_CLOEXEC);
-	if (fd < 0)
-		return -errno;
-	int rc = fsync(fd) == 0 ? 0 : -errno;
-	close(fd);
-	return rc;
-}
-
 static int make_file(struct runfile *rf, struct err *err)
 {
 	char wal[SIDE_PATH_MAX];
@@ -942,17 +904,13 @@ static int make_file(struct runfile *rf, struct err *err)
 	if (access(wal, F_OK) == 0)
 		return err_set(err, -EEXIST,
 			       "%.300s is there already, left by an earlier run: choose another folder or name", wal);
-	int fd = open(rf->path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
-	if (fd >= 0) {
-		close(fd);
-		return 0;
-	}
-	if (errno == EEXIST)
+	int rc = disk_make_file(rf->path, err);
+	if (rc == -EEXIST)
 		return err_set(
-			err, -EEXIST,
+			err, rc,
 			"%.300s is there already: a run file is never overwritten; choose another folder or name",
 			rf->path);
-	return err_set(err, -errno, "%.300s cannot be made: %s%s", rf->path, strerror(errno), remedy(-errno));
+	return rc;
 }
 
 static int set_pragmas(struct runfile *rf, struct err *err)
@@ -1025,7 +983,7 @@ static int store_header(struct runfile *rf, const struct record *record, struct 
 	free(json);
 	if (!rc)
 		rc = commit(rf, err);
-	if (!rc && (rc = fsync_path(rf->folder, O_DIRECTORY)) != 0)
+	if (!rc && (rc = disk_sync_folder(rf->folder)) != 0)
 		err_set(err, rc, "the folder %.300s cannot be made durable: %s", rf->folder, strerror(-rc));
 	return rc;
 }
@@ -1093,7 +1051,8 @@ int runfile_create(const struct record *record, double bytes_per_s, bool may_wai
 	struct runfile *rf = sodium_init() < 0 ? NULL : allocate(record, bytes_per_s, may_wait);
 	if (!rf)
 		return err_set(err, -ENOMEM, "no memory for the run file");
-	int rc = rf->ring ? make_folder(rf->folder, err) : err_set(err, -ENOMEM, "no memory for the run file's ring");
+	int rc = rf->ring ? disk_make_folder(rf->folder, err)
+			  : err_set(err, -ENOMEM, "no memory for the run file's ring");
 	if (!rc)
 		rc = make_file(rf, err);
 	if (!rc)
@@ -1135,10 +1094,11 @@ static int settle(struct runfile *rf, struct err *err)
 		return rc;
 	sqlite3_close(rf->db);
 	rf->db = NULL;
-	rc = fsync_path(rf->path, 0);
+	rc = disk_sync_file(rf->path);
 	if (!rc)
-		rc = fsync_path(rf->folder, O_DIRECTORY);
-	return rc ? err_set(err, rc, "%.300s cannot be made durable: %s%s", rf->path, strerror(-rc), remedy(rc)) : 0;
+		rc = disk_sync_folder(rf->folder);
+	return rc ? err_set(err, rc, "%.300s cannot be made durable: %s%s", rf->path, strerror(-rc), disk_remedy(rc))
+		  : 0;
 }
 
 int runfile_close(struct runfile *rf, struct err *err)
@@ -1210,25 +1170,6 @@ static int open_file(struct runfile_reader *reader, const char *path)
 	return rc;
 }
 
-static int copy_file(const char *from, const char *to)
-{
-	int in = open(from, O_RDONLY | O_CLOEXEC), rc = 0;
-	if (in < 0)
-		return -errno;
-	int out = open(to, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
-	if (out < 0)
-		rc = -errno;
-	for (ssize_t n = 1; !rc && n > 0;) {
-		n = copy_file_range(in, NULL, out, NULL, 1 << 24, 0);
-		if (n < 0)
-			rc = -errno;
-	}
-	if (out >= 0 && close(out) != 0 && !rc)
-		rc = -errno;
-	close(in);
-	return rc;
-}
-
 static void remove_copy(struct runfile_reader *reader)
 {
 	static const char *const suffix[] = {"", "-wal", "-shm"};
@@ -1256,11 +1197,11 @@ static int open_copy(struct runfile_reader *reader, const char *path, struct err
 			       path, strerror(-rc));
 	}
 	snprintf(to, sizeof(to), "%s/run.penrig", reader->copy);
-	int rc = copy_file(path, to);
+	int rc = disk_copy(path, to);
 	snprintf(from, sizeof(from), "%s-wal", path);
 	snprintf(to, sizeof(to), "%s/run.penrig-wal", reader->copy);
 	if (!rc)
-		rc = copy_file(from, to);
+		rc = disk_copy(from, to);
 	if (rc)
 		return err_set(err, rc,
 			       "%.300s: its folder cannot be written, and copying it to %.200s failed: %s; copy the "
@@ -1526,7 +1467,7 @@ int runfile_append_judged(const char *path, const struct record_judged *judged, 
 	sqlite3_finalize(rf->insert_item);
 	sqlite3_finalize(rf->insert_block);
 	sqlite3_close(rf->db);
-	if (!rc && (rc = fsync_path(path, 0)) != 0)
+	if (!rc && (rc = disk_sync_file(path)) != 0)
 		err_set(err, rc, "%.300s cannot be made durable: %s", path, strerror(-rc));
 	free(rf);
 	return rc;
