@@ -1,5 +1,6 @@
-/* NAME.penrig through SQLite: the writer's thread behind its ring, and the reader. The only file that knows SQLite.
- * Leaves out the forms of what it stores: pack.c (samples), record_json.c (record), chain.c (digests). */
+/* NAME.penrig: the writer's thread behind its ring, and the reader.
+ * Leaves out the database itself (db.c) and the forms of what it stores: pack.c (samples), record_json.c (record),
+ * chain.c (digests). */
 #include "rig/run/runfile.h"
 
 #include <assert.h>
@@ -8,7 +9,6 @@
 #include <math.h>
 #include <pthread.h>
 #include <signal.h>
-#include <sqlite3.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -19,6 +19,7 @@
 
 #include "rig/base/json.h"
 #include "rig/run/chain.h"
+#include "rig/run/db.h"
 #include "rig/run/disk.h"
 #include "rig/run/pack.h"
 #include "rig/run/record_json.h"
@@ -116,8 +117,8 @@ struct runfile {
 	uint8_t counts[SAMPLES_PER_BLOCK_MAX * 4];
 
 	/* the writer's */
-	sqlite3 *db;
-	sqlite3_stmt *insert_journal, *insert_item, *insert_block;
+	struct db *db;
+	struct db_stmt *insert_journal, *insert_item, *insert_block;
 	bool in_transaction;
 	size_t transaction_bytes;
 	uint64_t commit_ns, host_ns;
@@ -140,66 +141,6 @@ struct runfile {
 	uint64_t lost, token_done;
 	uint8_t head_done[DIGEST_BYTES];
 };
-
-/* ---- SQLite's errors end here ---- */
-
-/* The system's error behind SQLITE_IOERR. sqlite3_system_errno() alone is not enough: by the time a COMMIT has failed
- * it tells of the clean-up, so the database's and the log's own last errors are asked too. */
-static bool system_error_is(sqlite3 *db, int a, int b, int c)
-{
-	int seen[3] = {sqlite3_system_errno(db), 0, 0};
-	sqlite3_file *log = NULL;
-	sqlite3_file_control(db, "main", SQLITE_FCNTL_LAST_ERRNO, &seen[1]);
-	sqlite3_file_control(db, "main", SQLITE_FCNTL_JOURNAL_POINTER, &log);
-	if (log && log->pMethods)
-		log->pMethods->xFileControl(log, SQLITE_FCNTL_LAST_ERRNO, &seen[2]);
-	for (unsigned i = 0; i < 3; i++) {
-		if (seen[i] == a || seen[i] == b || seen[i] == c)
-			return true;
-	}
-	return false;
-}
-
-static int errno_of_io(sqlite3 *db)
-{
-	if (system_error_is(db, ENOSPC, EDQUOT, EFBIG))
-		return -ENOSPC;
-	return system_error_is(db, EACCES, EROFS, EPERM) ? -EACCES : -EIO;
-}
-
-static int errno_of(sqlite3 *db)
-{
-	switch (sqlite3_errcode(db) & 0xff) {
-	case SQLITE_FULL: return -ENOSPC;
-	case SQLITE_READONLY: return -EROFS;
-	case SQLITE_CANTOPEN:
-	case SQLITE_PERM: return -EACCES;
-	case SQLITE_CORRUPT:
-	case SQLITE_NOTADB:
-	case SQLITE_ERROR: return -EBADMSG;
-	case SQLITE_NOMEM: return -ENOMEM;
-	case SQLITE_BUSY:
-	case SQLITE_LOCKED: return -EBUSY;
-	case SQLITE_IOERR: return errno_of_io(db);
-	default: return -EIO;
-	}
-}
-
-static int db_error(sqlite3 *db, const char *path, const char *what, struct err *err)
-{
-	int code = errno_of(db);
-	return err_set(err, code, "%.300s: %s failed: %s (%s)%s", path, what, strerror(-code), sqlite3_errmsg(db),
-		       disk_remedy(code));
-}
-
-static int run_sql(sqlite3 *db, const char *path, const char *sql, struct err *err)
-{
-	if (sqlite3_exec(db, sql, NULL, NULL, NULL) == SQLITE_OK)
-		return 0;
-	char what[48];
-	snprintf(what, sizeof(what), "\"%.40s\"", sql);
-	return db_error(db, path, what, err);
-}
 
 static uint64_t monotonic_ns(void)
 {
@@ -239,16 +180,11 @@ static double get_real(const uint8_t *at)
 
 /* ---- storing: in the writer's thread, and before it starts ---- */
 
-static int write_failed(struct runfile *rf, struct err *err)
-{
-	return db_error(rf->db, rf->path, "writing", err);
-}
-
 static int begin(struct runfile *rf, struct err *err)
 {
 	if (rf->in_transaction)
 		return 0;
-	int rc = run_sql(rf->db, rf->path, "BEGIN IMMEDIATE", err);
+	int rc = db_begin(rf->db, err);
 	if (rc)
 		return rc;
 	rf->in_transaction = true;
@@ -261,19 +197,16 @@ static int commit(struct runfile *rf, struct err *err)
 {
 	if (!rf->in_transaction)
 		return 0;
-	int rc = run_sql(rf->db, rf->path, "COMMIT", err);
+	int rc = db_commit(rf->db, err);
 	if (!rc)
 		rf->in_transaction = false;
 	return rc;
 }
 
-static int step_insert(struct runfile *rf, sqlite3_stmt *insert, size_t bytes, struct err *err)
+static int insert_row(struct runfile *rf, struct db_stmt *insert, size_t bytes, struct err *err)
 {
-	int rc = sqlite3_step(insert) == SQLITE_DONE ? 0 : write_failed(rf, err);
-	sqlite3_reset(insert);
-	sqlite3_clear_bindings(insert);
 	rf->transaction_bytes += bytes;
-	return rc;
+	return db_insert(insert, err);
 }
 
 static int store_journal(struct runfile *rf, uint64_t host_ns, const char *kind, const char *json, size_t len,
@@ -285,12 +218,12 @@ static int store_journal(struct runfile *rf, uint64_t host_ns, const char *kind,
 	uint8_t head[DIGEST_BYTES];
 	memcpy(head, rf->head, sizeof(head));
 	chain_append(head, rf->journal_seq + 1, host_ns, kind, json, len);
-	sqlite3_bind_int64(rf->insert_journal, 1, (sqlite3_int64)rf->journal_seq + 1);
-	sqlite3_bind_int64(rf->insert_journal, 2, (sqlite3_int64)host_ns);
-	sqlite3_bind_text(rf->insert_journal, 3, kind, -1, SQLITE_STATIC);
-	sqlite3_bind_text(rf->insert_journal, 4, json, (int)len, SQLITE_STATIC);
-	sqlite3_bind_blob(rf->insert_journal, 5, head, sizeof(head), SQLITE_STATIC);
-	rc = step_insert(rf, rf->insert_journal, len, err);
+	db_bind_int(rf->insert_journal, 1, (int64_t)rf->journal_seq + 1);
+	db_bind_int(rf->insert_journal, 2, (int64_t)host_ns);
+	db_bind_text(rf->insert_journal, 3, kind, strlen(kind));
+	db_bind_text(rf->insert_journal, 4, json, len);
+	db_bind_blob(rf->insert_journal, 5, head, sizeof(head));
+	rc = insert_row(rf, rf->insert_journal, len, err);
 	if (rc)
 		return rc;
 	rf->journal_seq++;
@@ -334,14 +267,14 @@ static void item_digest(const struct item *item, uint8_t ret[DIGEST_BYTES])
 
 static int insert_item(struct runfile *rf, const struct item *item, const uint8_t digest[DIGEST_BYTES], struct err *err)
 {
-	sqlite3_bind_int64(rf->insert_item, 1, (sqlite3_int64)item->seq);
-	sqlite3_bind_text(rf->insert_item, 2, item->kind, -1, SQLITE_STATIC);
-	sqlite3_bind_int64(rf->insert_item, 3, (sqlite3_int64)item->key);
-	sqlite3_bind_text(rf->insert_item, 4, item->state, -1, SQLITE_STATIC);
-	sqlite3_bind_int64(rf->insert_item, 5, (sqlite3_int64)item->count);
-	sqlite3_bind_blob(rf->insert_item, 6, digest, DIGEST_BYTES, SQLITE_STATIC);
-	sqlite3_bind_blob64(rf->insert_item, 7, item->data ? item->data : "", item->len, SQLITE_STATIC);
-	return step_insert(rf, rf->insert_item, item->len, err);
+	db_bind_int(rf->insert_item, 1, (int64_t)item->seq);
+	db_bind_text(rf->insert_item, 2, item->kind, strlen(item->kind));
+	db_bind_int(rf->insert_item, 3, (int64_t)item->key);
+	db_bind_text(rf->insert_item, 4, item->state, strlen(item->state));
+	db_bind_int(rf->insert_item, 5, (int64_t)item->count);
+	db_bind_blob(rf->insert_item, 6, digest, DIGEST_BYTES);
+	db_bind_blob(rf->insert_item, 7, item->data, item->len);
+	return insert_row(rf, rf->insert_item, item->len, err);
 }
 
 static int store_item(struct runfile *rf, struct item item, struct err *err)
@@ -402,11 +335,11 @@ static int insert_block(struct runfile *rf, const struct packed *packed, const u
 				    packed->last_host_ns, squeezed};
 	int column = 1;
 	for (unsigned i = 0; i < sizeof(numbers) / sizeof(numbers[0]); i++)
-		sqlite3_bind_int64(rf->insert_block, column++, (sqlite3_int64)numbers[i]);
-	sqlite3_bind_blob(rf->insert_block, column++, digest, DIGEST_BYTES, SQLITE_STATIC);
-	sqlite3_bind_blob64(rf->insert_block, column++, packed->arrivals, packed->arrivals_len, SQLITE_STATIC);
-	sqlite3_bind_blob64(rf->insert_block, column, samples, len, SQLITE_STATIC);
-	return step_insert(rf, rf->insert_block, len + packed->arrivals_len, err);
+		db_bind_int(rf->insert_block, column++, (int64_t)numbers[i]);
+	db_bind_blob(rf->insert_block, column++, digest, DIGEST_BYTES);
+	db_bind_blob(rf->insert_block, column++, packed->arrivals, packed->arrivals_len);
+	db_bind_blob(rf->insert_block, column, samples, len);
+	return insert_row(rf, rf->insert_block, len + packed->arrivals_len, err);
 }
 
 static int store_block(struct runfile *rf, const struct packed *packed, struct err *err)
@@ -614,7 +547,7 @@ static void *writer_main(void *arg)
 			rc = commit(rf, &rf->write_err);
 		if (rc) {
 			rf->write_failed = true;
-			sqlite3_exec(rf->db, "ROLLBACK", NULL, NULL, NULL);
+			db_rollback(rf->db);
 			rf->in_transaction = false;
 			fail(rf, rc, &rf->write_err);
 		}
@@ -918,38 +851,31 @@ static int set_pragmas(struct runfile *rf, struct err *err)
 	char header[128];
 	snprintf(header, sizeof(header), "PRAGMA page_size=65536; PRAGMA application_id=%d; PRAGMA user_version=%d",
 		 RUNFILE_APPLICATION_ID, FORMAT_VERSION);
-	int rc = run_sql(rf->db, rf->path, header, err);
+	int rc = db_exec(rf->db, header, err);
 	if (!rc)
-		rc = run_sql(rf->db, rf->path, "PRAGMA journal_mode=WAL", err);
+		rc = db_exec(rf->db, "PRAGMA journal_mode=WAL", err);
 	if (!rc)
-		rc = run_sql(rf->db, rf->path, "PRAGMA synchronous=FULL; PRAGMA wal_autocheckpoint=256", err);
+		rc = db_exec(rf->db, "PRAGMA synchronous=FULL; PRAGMA wal_autocheckpoint=256", err);
 	return rc;
-}
-
-static int prepare(struct runfile *rf, const char *sql, sqlite3_stmt **ret, struct err *err)
-{
-	return sqlite3_prepare_v2(rf->db, sql, -1, ret, NULL) == SQLITE_OK ? 0 : write_failed(rf, err);
 }
 
 static int prepare_inserts(struct runfile *rf, struct err *err)
 {
-	int rc = prepare(rf, "INSERT INTO journal VALUES(?,?,?,?,?)", &rf->insert_journal, err);
+	int rc = db_prepare(rf->db, "INSERT INTO journal VALUES(?,?,?,?,?)", &rf->insert_journal, err);
 	if (!rc)
-		rc = prepare(rf, "INSERT INTO item VALUES(?,?,?,?,?,?,?)", &rf->insert_item, err);
+		rc = db_prepare(rf->db, "INSERT INTO item VALUES(?,?,?,?,?,?,?)", &rf->insert_item, err);
 	if (!rc)
-		rc = prepare(rf, "INSERT INTO block VALUES(?,?,?,?,?,?,?,?,?,?,?,?,?)", &rf->insert_block, err);
+		rc = db_prepare(rf->db, "INSERT INTO block VALUES(?,?,?,?,?,?,?,?,?,?,?,?,?)", &rf->insert_block, err);
 	return rc;
 }
 
 static int open_db(struct runfile *rf, struct err *err)
 {
-	if (sqlite3_open_v2(rf->path, &rf->db, SQLITE_OPEN_READWRITE, NULL) != SQLITE_OK)
-		return rf->db ? db_error(rf->db, rf->path, "opening", err)
-			      : err_set(err, -ENOMEM, "no memory for SQLite");
-	sqlite3_busy_timeout(rf->db, BUSY_MS);
-	int rc = set_pragmas(rf, err);
+	int rc = db_open(rf->path, rf->path, DB_WRITE, BUSY_MS, &rf->db, err);
 	if (!rc)
-		rc = run_sql(rf->db, rf->path, schema_sql, err);
+		rc = set_pragmas(rf, err);
+	if (!rc)
+		rc = db_exec(rf->db, schema_sql, err);
 	return rc ? rc : prepare_inserts(rf, err);
 }
 
@@ -1030,10 +956,10 @@ static struct runfile *allocate(const struct record *record, double bytes_per_s,
 
 static void release(struct runfile *rf)
 {
-	sqlite3_finalize(rf->insert_journal);
-	sqlite3_finalize(rf->insert_item);
-	sqlite3_finalize(rf->insert_block);
-	sqlite3_close(rf->db);
+	db_finalize(rf->insert_journal);
+	db_finalize(rf->insert_item);
+	db_finalize(rf->insert_block);
+	db_close(rf->db);
 	for (unsigned i = 0; i < RECORD_DEVICES_MAX * STREAMS_MAX; i++)
 		packer_free(rf->packer[i / STREAMS_MAX][i % STREAMS_MAX]);
 	ring_free(rf->ring);
@@ -1075,16 +1001,16 @@ static int settle(struct runfile *rf, struct err *err)
 	int rc = flush(rf, err);
 	if (!rc)
 		rc = commit(rf, err);
-	sqlite3_busy_timeout(rf->db, BUSY_AT_END_MS);
+	db_set_busy(rf->db, BUSY_AT_END_MS);
 	if (!rc)
-		rc = run_sql(rf->db, rf->path, "PRAGMA wal_checkpoint(TRUNCATE)", err);
+		rc = db_checkpoint(rf->db, err);
 	if (rc)
 		return rc;
-	sqlite3_finalize(rf->insert_journal);
-	sqlite3_finalize(rf->insert_item);
-	sqlite3_finalize(rf->insert_block);
+	db_finalize(rf->insert_journal);
+	db_finalize(rf->insert_item);
+	db_finalize(rf->insert_block);
 	rf->insert_journal = rf->insert_item = rf->insert_block = NULL;
-	rc = run_sql(rf->db, rf->path, "PRAGMA journal_mode=DELETE", err);
+	rc = db_exec(rf->db, "PRAGMA journal_mode=DELETE", err);
 	if (rc == -EBUSY)
 		return err_set(
 			err, rc,
@@ -1092,7 +1018,7 @@ static int settle(struct runfile *rf, struct err *err)
 			rf->path);
 	if (rc)
 		return rc;
-	sqlite3_close(rf->db);
+	db_close(rf->db);
 	rf->db = NULL;
 	rc = disk_sync_file(rf->path);
 	if (!rc)
@@ -1126,7 +1052,7 @@ struct buffer {
 struct runfile_reader {
 	char path[SIDE_PATH_MAX];
 	char copy[SIDE_PATH_MAX]; /* folder of the copy that is read instead; empty: none */
-	sqlite3 *db;
+	struct db *db;
 	bool final;
 	struct unpacker unpacker;
 	struct buffer bytes; /* decompressed */
@@ -1134,39 +1060,17 @@ struct runfile_reader {
 
 struct runfile_cursor {
 	struct runfile_reader *reader;
-	sqlite3_stmt *query;
+	struct db_stmt *query;
 	struct unpacker unpacker;
 	struct buffer bytes;
 };
 
-static int read_failed(const struct runfile_reader *reader, struct err *err)
+static int open_file(struct runfile_reader *reader, const char *path, struct err *err)
 {
-	return db_error(reader->db, reader->path, "reading", err);
-}
-
-static int64_t pragma_number(sqlite3 *db, const char *sql, int *ret_rc)
-{
-	sqlite3_stmt *query;
-	int64_t value = 0;
-	int rc = sqlite3_prepare_v2(db, sql, -1, &query, NULL);
-	if (rc == SQLITE_OK && (rc = sqlite3_step(query)) == SQLITE_ROW)
-		value = sqlite3_column_int64(query, 0);
-	sqlite3_finalize(query);
-	*ret_rc = rc == SQLITE_ROW || rc == SQLITE_DONE ? SQLITE_OK : rc;
-	return value;
-}
-
-/* The first read of the tables is what fails where the log cannot be opened. */
-static int open_file(struct runfile_reader *reader, const char *path)
-{
-	int rc = sqlite3_open_v2(path, &reader->db, SQLITE_OPEN_READONLY, NULL);
-	if (rc == SQLITE_OK)
-		sqlite3_busy_timeout(reader->db, BUSY_MS);
+	int rc = db_open(path, reader->path, DB_READ, BUSY_MS, &reader->db, err);
 	/* Walks read every page once: eight of them are enough. */
-	if (rc == SQLITE_OK)
-		sqlite3_exec(reader->db, "PRAGMA cache_size=-512", NULL, NULL, NULL);
-	if (rc == SQLITE_OK)
-		pragma_number(reader->db, "SELECT count(*) FROM sqlite_schema", &rc);
+	if (!rc)
+		db_exec(reader->db, "PRAGMA cache_size=-512", NULL);
 	return rc;
 }
 
@@ -1209,29 +1113,24 @@ static int open_copy(struct runfile_reader *reader, const char *path, struct err
 			       "-wal to a folder that can be written",
 			       path, reader->copy, strerror(-rc));
 	snprintf(to, sizeof(to), "%s/run.penrig", reader->copy);
-	return open_file(reader, to) == SQLITE_OK ? 0 : read_failed(reader, err);
+	return open_file(reader, to, err);
 }
 
 static int open_reader(struct runfile_reader *reader, const char *path, struct err *err)
 {
 	char wal[SIDE_PATH_MAX];
 	struct stat st;
+	struct err why;
 
 	if (stat(path, &st) != 0)
 		return err_set(err, -errno, "%.300s cannot be opened: %s", path, strerror(errno));
 	snprintf(wal, sizeof(wal), "%s-wal", path);
-	int rc = open_file(reader, path);
-	if (rc == SQLITE_OK)
-		return 0;
-	if ((rc & 0xff) == SQLITE_NOTADB)
+	int rc = open_file(reader, path, &why);
+	if (rc == -EMEDIUMTYPE)
 		return err_set(err, -EBADMSG, "%.300s is not a run file: it is not an SQLite database", path);
-	bool log = stat(wal, &st) == 0;
-	if (log && ((rc & 0xff) == SQLITE_CANTOPEN || (rc & 0xff) == SQLITE_READONLY)) {
-		sqlite3_close(reader->db);
-		reader->db = NULL;
+	if ((rc == -EACCES || rc == -EROFS) && stat(wal, &st) == 0)
 		return open_copy(reader, path, err);
-	}
-	return reader->db ? read_failed(reader, err) : err_set(err, -ENOMEM, "no memory for SQLite");
+	return rc ? err_set(err, rc, "%s", why.text) : 0;
 }
 
 static int holds_nothing(const struct runfile_reader *reader, struct err *err)
@@ -1246,12 +1145,14 @@ static int check_format(struct runfile_reader *reader, struct err *err)
 {
 	static const char count_tables[] = "SELECT count(*) FROM sqlite_schema WHERE type='table'";
 	static const char count_records[] = "SELECT count(*) FROM item WHERE kind='record'";
-	int rc;
-	int64_t id = pragma_number(reader->db, "PRAGMA application_id", &rc);
-	int64_t version = pragma_number(reader->db, "PRAGMA user_version", &rc);
-	int64_t tables = pragma_number(reader->db, count_tables, &rc);
-	if (rc != SQLITE_OK)
-		return read_failed(reader, err);
+	int64_t id, version, tables, records = 0;
+	int rc = db_number(reader->db, "PRAGMA application_id", &id, err);
+	if (!rc)
+		rc = db_number(reader->db, "PRAGMA user_version", &version, err);
+	if (!rc)
+		rc = db_number(reader->db, count_tables, &tables, err);
+	if (rc)
+		return rc;
 	if (id == 0 && tables == 0)
 		return holds_nothing(reader, err);
 	if (id != RUNFILE_APPLICATION_ID)
@@ -1261,10 +1162,8 @@ static int check_format(struct runfile_reader *reader, struct err *err)
 		return err_set(err, -ENOTSUP,
 			       "%.300s has format %lld, and this penrig reads %d: use the version that wrote it",
 			       reader->path, (long long)version, FORMAT_VERSION);
-	int64_t records = tables ? pragma_number(reader->db, count_records, &rc) : 0;
-	if (rc != SQLITE_OK)
-		return read_failed(reader, err);
-	return records ? 0 : holds_nothing(reader, err);
+	rc = tables ? db_number(reader->db, count_records, &records, err) : 0;
+	return rc || records ? rc : holds_nothing(reader, err);
 }
 
 bool runfile_is_final(const struct runfile_reader *reader)
@@ -1272,52 +1171,19 @@ bool runfile_is_final(const struct runfile_reader *reader)
 	return reader->final;
 }
 
-/* Calls fn for every row of an SQL query; fn returns 0 to go on. */
-static int each_row(struct runfile_reader *reader, const char *sql, int64_t key, int64_t key2,
-		    int (*fn)(void *ctx, sqlite3_stmt *row, struct err *err), void *ctx, struct err *err)
-{
-	sqlite3_stmt *query;
-	if (sqlite3_prepare_v2(reader->db, sql, -1, &query, NULL) != SQLITE_OK)
-		return read_failed(reader, err);
-	if (sqlite3_bind_parameter_count(query) >= 1)
-		sqlite3_bind_int64(query, 1, key);
-	if (sqlite3_bind_parameter_count(query) >= 2)
-		sqlite3_bind_int64(query, 2, key2);
-	int step, rc = 0;
-	while (!rc && (step = sqlite3_step(query)) == SQLITE_ROW)
-		rc = fn(ctx, query, err);
-	if (!rc && step != SQLITE_DONE)
-		rc = read_failed(reader, err);
-	sqlite3_finalize(query);
-	return rc;
-}
-
-static const char *column_text(sqlite3_stmt *row, int column)
-{
-	const char *text = (const char *)sqlite3_column_text(row, column);
-	return text ? text : "";
-}
-
-static const void *column_data(sqlite3_stmt *row, int column, size_t *ret_len)
-{
-	const void *data = sqlite3_column_blob(row, column);
-	*ret_len = (size_t)sqlite3_column_bytes(row, column);
-	return data ? data : "";
-}
-
-static int on_record(void *ctx, sqlite3_stmt *row, struct err *err)
+static int on_record(void *ctx, struct db_stmt *row, struct err *err)
 {
 	size_t len;
-	const char *text = column_data(row, 0, &len);
+	const char *text = db_blob(row, 0, &len);
 	return record_from_json(text, len, ctx, err);
 }
 
-static int on_file(void *ctx, sqlite3_stmt *row, struct err *err)
+static int on_file(void *ctx, struct db_stmt *row, struct err *err)
 {
 	struct record *record = ctx;
-	int64_t i = sqlite3_column_int64(row, 0);
+	int64_t i = db_int(row, 0);
 	size_t len;
-	const void *data = column_data(row, 1, &len);
+	const void *data = db_blob(row, 1, &len);
 	if (i < 0 || i >= record->files)
 		return err_set(err, -EBADMSG, "the run file holds a file that its record does not name");
 	char *text = malloc(len + 1);
@@ -1331,12 +1197,12 @@ static int on_file(void *ctx, sqlite3_stmt *row, struct err *err)
 	return 0;
 }
 
-static int on_point(void *ctx, sqlite3_stmt *row, struct err *err)
+static int on_point(void *ctx, struct db_stmt *row, struct err *err)
 {
 	struct record *record = ctx;
-	int64_t key = sqlite3_column_int64(row, 0);
+	int64_t key = db_int(row, 0);
 	size_t len;
-	const char *text = column_data(row, 1, &len);
+	const char *text = db_blob(row, 1, &len);
 	if (key < 0 || key > record->points)
 		return err_set(err, -EBADMSG, "the run file lacks point row %u", record->points);
 	if (key == record->points && !record_add_point(record))
@@ -1344,20 +1210,20 @@ static int on_point(void *ctx, sqlite3_stmt *row, struct err *err)
 	return point_from_json(text, len, &record->point[key], err);
 }
 
-static int on_sweep(void *ctx, sqlite3_stmt *row, struct err *err)
+static int on_sweep(void *ctx, struct db_stmt *row, struct err *err)
 {
 	struct record *record = ctx;
 	size_t len;
-	const char *text = column_data(row, 1, &len);
+	const char *text = db_blob(row, 1, &len);
 	struct record_sweep *sweep = record_add_sweep(record);
 	return sweep ? sweep_from_json(text, len, sweep, err)
 		     : err_set(err, -ENOMEM, "no memory for the sweeps of the run");
 }
 
-static int on_number(void *ctx, sqlite3_stmt *row, struct err *err)
+static int on_number(void *ctx, struct db_stmt *row, struct err *err)
 {
 	(void)err;
-	*(uint64_t *)ctx = (uint64_t)sqlite3_column_int64(row, 0);
+	*(uint64_t *)ctx = (uint64_t)db_int(row, 0);
 	return 0;
 }
 
@@ -1365,61 +1231,67 @@ static int restore(struct runfile_reader *reader, struct record *record, struct 
 {
 	uint64_t finals = 0;
 	record->owns_texts = true;
-	int rc = each_row(reader, "SELECT data FROM item WHERE kind='record' ORDER BY seq DESC LIMIT 1", 0, 0,
-			  on_record, record, err);
+	int rc = db_each(reader->db, "SELECT data FROM item WHERE kind='record' ORDER BY seq DESC LIMIT 1", 0, 0,
+			 on_record, record, err);
 	if (!rc)
-		rc = each_row(reader, "SELECT key, data FROM item WHERE kind='file' ORDER BY seq", 0, 0, on_file,
-			      record, err);
+		rc = db_each(reader->db, "SELECT key, data FROM item WHERE kind='file' ORDER BY seq", 0, 0, on_file,
+			     record, err);
 	if (!rc)
-		rc = each_row(reader, "SELECT key, data FROM item WHERE kind='point' ORDER BY seq", 0, 0, on_point,
-			      record, err);
+		rc = db_each(reader->db, "SELECT key, data FROM item WHERE kind='point' ORDER BY seq", 0, 0, on_point,
+			     record, err);
 	if (!rc)
-		rc = each_row(reader, "SELECT key, data FROM item WHERE kind='sweep' ORDER BY seq", 0, 0, on_sweep,
-			      record, err);
+		rc = db_each(reader->db, "SELECT key, data FROM item WHERE kind='sweep' ORDER BY seq", 0, 0, on_sweep,
+			     record, err);
 	if (!rc)
-		rc = each_row(reader, "SELECT count(*) FROM item WHERE kind='record' AND state='final'", 0, 0,
-			      on_number, &finals, err);
+		rc = db_each(reader->db, "SELECT count(*) FROM item WHERE kind='record' AND state='final'", 0, 0,
+			     on_number, &finals, err);
 	reader->final = finals > 0;
 	return rc;
 }
 
 /* ---- verdicts that were formed later ---- */
 
-static int load_number(sqlite3 *db, const char *sql, uint64_t *ret)
+static int load_number(struct runfile *rf, const char *sql, uint64_t *ret, struct err *err)
 {
-	int rc;
-	*ret = (uint64_t)pragma_number(db, sql, &rc);
+	int64_t number;
+	int rc = db_number(rf->db, sql, &number, err);
+	if (!rc)
+		*ret = (uint64_t)number;
 	return rc;
+}
+
+static int on_head(void *ctx, struct db_stmt *row, struct err *err)
+{
+	struct runfile *rf = ctx;
+	size_t len;
+	const void *hash = db_blob(row, 1, &len);
+	(void)err;
+	if (len != DIGEST_BYTES)
+		return 0;
+	rf->journal_seq = (uint64_t)db_int(row, 0);
+	memcpy(rf->head, hash, DIGEST_BYTES);
+	rf->host_ns = (uint64_t)db_int(row, 2);
+	return 0;
 }
 
 static int load_head(struct runfile *rf, struct err *err)
 {
-	sqlite3_stmt *query;
-	bool good = load_number(rf->db, "SELECT ifnull(max(seq),0) FROM item", &rf->item_seq) == SQLITE_OK &&
-		    load_number(rf->db, "SELECT ifnull(max(seq),0) FROM block", &rf->block_seq) == SQLITE_OK &&
-		    sqlite3_prepare_v2(rf->db, "SELECT seq, hash, host_ns FROM journal ORDER BY seq DESC LIMIT 1", -1,
-				       &query, NULL) == SQLITE_OK;
-	if (!good)
-		return write_failed(rf, err);
-	int rc = 0;
-	if (sqlite3_step(query) == SQLITE_ROW && sqlite3_column_bytes(query, 1) == DIGEST_BYTES) {
-		rf->journal_seq = (uint64_t)sqlite3_column_int64(query, 0);
-		memcpy(rf->head, sqlite3_column_blob(query, 1), DIGEST_BYTES);
-		rf->host_ns = (uint64_t)sqlite3_column_int64(query, 2);
-	} else {
+	int rc = load_number(rf, "SELECT ifnull(max(seq),0) FROM item", &rf->item_seq, err);
+	if (!rc)
+		rc = load_number(rf, "SELECT ifnull(max(seq),0) FROM block", &rf->block_seq, err);
+	if (!rc)
+		rc = db_each(rf->db, "SELECT seq, hash, host_ns FROM journal ORDER BY seq DESC LIMIT 1", 0, 0, on_head,
+			     rf, err);
+	if (!rc && !rf->journal_seq)
 		rc = err_set(err, -EBADMSG, "%.300s: its journal has no head to append to", rf->path);
-	}
-	sqlite3_finalize(query);
 	return rc;
 }
 
 static int open_to_append(struct runfile *rf, struct err *err)
 {
-	if (sqlite3_open_v2(rf->path, &rf->db, SQLITE_OPEN_READWRITE, NULL) != SQLITE_OK)
-		return rf->db ? db_error(rf->db, rf->path, "opening for the new verdict", err)
-			      : err_set(err, -ENOMEM, "no memory for SQLite");
-	sqlite3_busy_timeout(rf->db, BUSY_AT_END_MS);
-	int rc = run_sql(rf->db, rf->path, "PRAGMA synchronous=FULL", err);
+	int rc = db_open(rf->path, rf->path, DB_WRITE, BUSY_AT_END_MS, &rf->db, err);
+	if (!rc)
+		rc = db_exec(rf->db, "PRAGMA synchronous=FULL", err);
 	if (!rc)
 		rc = begin(rf, err);
 	if (!rc)
@@ -1463,10 +1335,10 @@ int runfile_append_judged(const char *path, const struct record_judged *judged, 
 	int rc = open_to_append(rf, err);
 	if (!rc)
 		rc = append_judged(rf, judged, limits, limits_len, report, err);
-	sqlite3_finalize(rf->insert_journal);
-	sqlite3_finalize(rf->insert_item);
-	sqlite3_finalize(rf->insert_block);
-	sqlite3_close(rf->db);
+	db_finalize(rf->insert_journal);
+	db_finalize(rf->insert_item);
+	db_finalize(rf->insert_block);
+	db_close(rf->db);
 	if (!rc && (rc = disk_sync_file(path)) != 0)
 		err_set(err, rc, "%.300s cannot be made durable: %s", path, strerror(-rc));
 	free(rf);
@@ -1478,12 +1350,12 @@ struct judged_walk {
 	void *ctx;
 };
 
-static int on_judged(void *ctx, sqlite3_stmt *row, struct err *err)
+static int on_judged(void *ctx, struct db_stmt *row, struct err *err)
 {
 	const struct judged_walk *walk = ctx;
 	struct record_judged judged = {.number = 0};
 	size_t len;
-	const char *text = column_data(row, 0, &len);
+	const char *text = db_blob(row, 0, &len);
 	int rc = judged_from_json(text, len, &judged, err);
 	return rc ? rc : walk->fn(walk->ctx, &judged);
 }
@@ -1492,7 +1364,8 @@ int runfile_each_judged(struct runfile_reader *reader, int (*fn)(void *ctx, cons
 			void *ctx, struct err *err)
 {
 	struct judged_walk walk = {.fn = fn, .ctx = ctx};
-	return each_row(reader, "SELECT data FROM item WHERE kind='judged' ORDER BY seq", 0, 0, on_judged, &walk, err);
+	return db_each(reader->db, "SELECT data FROM item WHERE kind='judged' ORDER BY seq", 0, 0, on_judged, &walk,
+		       err);
 }
 
 /* ---- a run that did not come to its end ---- */
@@ -1501,12 +1374,12 @@ struct last_stage {
 	char name[48];
 };
 
-static int on_stage(void *ctx, sqlite3_stmt *row, struct err *err)
+static int on_stage(void *ctx, struct db_stmt *row, struct err *err)
 {
 	static const char *const member[] = {"stage", "phase", "text"};
 	struct last_stage *stage = ctx;
 	struct json_doc *doc;
-	const char *text = column_text(row, 0);
+	const char *text = db_text(row, 0, NULL);
 	(void)err;
 	if (json_parse("journal", text, strlen(text), &doc, NULL) != 0)
 		return 0;
@@ -1571,13 +1444,14 @@ static int settle_unfinished(struct runfile_reader *reader, struct record *recor
 {
 	struct last_stage stage = {.name = ""};
 	uint64_t end_ns = record->started_host_ns;
-	int rc = each_row(reader, "SELECT json FROM journal WHERE kind IN ('stage','phase') ORDER BY seq DESC LIMIT 1",
-			  0, 0, on_stage, &stage, err);
+	int rc = db_each(reader->db,
+			 "SELECT json FROM journal WHERE kind IN ('stage','phase') ORDER BY seq DESC LIMIT 1", 0, 0,
+			 on_stage, &stage, err);
 	if (!rc)
-		rc = each_row(reader,
-			      "SELECT max(ifnull((SELECT max(host_ns) FROM journal),0),"
-			      " ifnull((SELECT last_host_ns FROM block ORDER BY seq DESC LIMIT 1),0))",
-			      0, 0, on_number, &end_ns, err);
+		rc = db_each(reader->db,
+			     "SELECT max(ifnull((SELECT max(host_ns) FROM journal),0),"
+			     " ifnull((SELECT last_host_ns FROM block ORDER BY seq DESC LIMIT 1),0))",
+			     0, 0, on_number, &end_ns, err);
 	if (rc)
 		return rc;
 	say_where(record, settle_points(record), stage.name);
@@ -1621,7 +1495,7 @@ void runfile_reader_free(struct runfile_reader *reader)
 {
 	if (!reader)
 		return;
-	sqlite3_close(reader->db);
+	db_close(reader->db);
 	remove_copy(reader);
 	free(reader->bytes.at);
 	free(reader);
@@ -1656,27 +1530,26 @@ static int unsqueeze(struct buffer *buffer, bool squeezed, const uint8_t **data,
 	return 0;
 }
 
-static int read_packed(const struct runfile_reader *reader, struct buffer *buffer, sqlite3_stmt *row,
+static int read_packed(const struct runfile_reader *reader, struct buffer *buffer, struct db_stmt *row,
 		       struct packed *ret, struct err *err)
 {
 	*ret = (struct packed){
-		.device = (uint32_t)sqlite3_column_int(row, 0),
-		.stream = (uint32_t)sqlite3_column_int(row, 1),
-		.channels = (uint32_t)sqlite3_column_int(row, 2),
-		.width = (uint32_t)sqlite3_column_int(row, 3),
-		.first_index = (uint64_t)sqlite3_column_int64(row, 4),
-		.frames = (uint64_t)sqlite3_column_int64(row, 5),
-		.first_host_ns = (uint64_t)sqlite3_column_int64(row, 6),
-		.last_host_ns = (uint64_t)sqlite3_column_int64(row, 7),
+		.device = (uint32_t)db_int(row, 0),
+		.stream = (uint32_t)db_int(row, 1),
+		.channels = (uint32_t)db_int(row, 2),
+		.width = (uint32_t)db_int(row, 3),
+		.first_index = (uint64_t)db_int(row, 4),
+		.frames = (uint64_t)db_int(row, 5),
+		.first_host_ns = (uint64_t)db_int(row, 6),
+		.last_host_ns = (uint64_t)db_int(row, 7),
 	};
-	ret->arrivals = column_data(row, 9, &ret->arrivals_len);
-	ret->raw = column_data(row, 10, &ret->raw_len);
+	ret->arrivals = db_blob(row, 9, &ret->arrivals_len);
+	ret->raw = db_blob(row, 10, &ret->raw_len);
 	bool sound = ret->channels <= CHANNELS_MAX && ret->width <= 4 && ret->frames <= PACK_RAW_MAX;
-	int rc = sound ? unsqueeze(buffer, sqlite3_column_int(row, 8) != 0, &ret->raw, &ret->raw_len,
+	int rc = sound ? unsqueeze(buffer, db_int(row, 8) != 0, &ret->raw, &ret->raw_len,
 				   (size_t)ret->frames * ret->channels * ret->width)
 		       : -EBADMSG;
-	return rc ? err_set(err, rc, "%.300s: block %lld does not decode", reader->path,
-			    (long long)sqlite3_column_int64(row, 12))
+	return rc ? err_set(err, rc, "%.300s: block %lld does not decode", reader->path, (long long)db_int(row, 12))
 		  : 0;
 }
 
@@ -1686,7 +1559,7 @@ struct block_walk {
 	void *ctx;
 };
 
-static int on_block(void *ctx, sqlite3_stmt *row, struct err *err)
+static int on_block(void *ctx, struct db_stmt *row, struct err *err)
 {
 	struct block_walk *walk = ctx;
 	struct packed packed;
@@ -1695,7 +1568,7 @@ static int on_block(void *ctx, sqlite3_stmt *row, struct err *err)
 		return rc;
 	rc = unpacker_feed(&walk->reader->unpacker, &packed, walk->fn, walk->ctx);
 	return rc == -EBADMSG ? err_set(err, rc, "%.300s: block %lld does not decode", walk->reader->path,
-					(long long)sqlite3_column_int64(row, 12))
+					(long long)db_int(row, 12))
 			      : rc;
 }
 
@@ -1704,8 +1577,8 @@ int runfile_each_block(struct runfile_reader *reader, unsigned device, unsigned 
 {
 	struct block_walk walk = {.reader = reader, .fn = fn, .ctx = ctx};
 	reader->unpacker.frames = 0;
-	return each_row(reader, BLOCK_COLUMNS "WHERE device=? AND stream=? ORDER BY seq", device, stream, on_block,
-			&walk, err);
+	return db_each(reader->db, BLOCK_COLUMNS "WHERE device=? AND stream=? ORDER BY seq", device, stream, on_block,
+		       &walk, err);
 }
 
 struct journal_walk {
@@ -1713,11 +1586,11 @@ struct journal_walk {
 	void *ctx;
 };
 
-static int on_journal(void *ctx, sqlite3_stmt *row, struct err *err)
+static int on_journal(void *ctx, struct db_stmt *row, struct err *err)
 {
 	const struct journal_walk *walk = ctx;
 	(void)err;
-	return walk->fn(walk->ctx, (uint64_t)sqlite3_column_int64(row, 0), column_text(row, 1), column_text(row, 2));
+	return walk->fn(walk->ctx, (uint64_t)db_int(row, 0), db_text(row, 1, NULL), db_text(row, 2, NULL));
 }
 
 int runfile_each_journal(struct runfile_reader *reader,
@@ -1725,7 +1598,8 @@ int runfile_each_journal(struct runfile_reader *reader,
 			 struct err *err)
 {
 	struct journal_walk walk = {.fn = fn, .ctx = ctx};
-	return each_row(reader, "SELECT host_ns, kind, json FROM journal ORDER BY seq", 0, 0, on_journal, &walk, err);
+	return db_each(reader->db, "SELECT host_ns, kind, json FROM journal ORDER BY seq", 0, 0, on_journal, &walk,
+		       err);
 }
 
 struct rows_walk {
@@ -1766,13 +1640,13 @@ static int give_telemetry(const struct rows_walk *walk, const uint8_t *at)
 	return walk->telemetry(walk->ctx, &telemetry);
 }
 
-static int on_rows(void *ctx, sqlite3_stmt *row, struct err *err)
+static int on_rows(void *ctx, struct db_stmt *row, struct err *err)
 {
 	const struct rows_walk *walk = ctx;
-	uint64_t count = (uint64_t)sqlite3_column_int64(row, 1);
+	uint64_t count = (uint64_t)db_int(row, 1);
 	size_t len;
-	const uint8_t *data = column_data(row, 2, &len);
-	int rc = unsqueeze(walk->buffer, strcmp(column_text(row, 0), "zstd") == 0, &data, &len,
+	const uint8_t *data = db_blob(row, 2, &len);
+	int rc = unsqueeze(walk->buffer, strcmp(db_text(row, 0, NULL), "zstd") == 0, &data, &len,
 			   walk->rows_max * walk->row_bytes);
 	if (!rc && (count > walk->rows_max || len != count * walk->row_bytes))
 		rc = -EBADMSG;
@@ -1780,7 +1654,7 @@ static int on_rows(void *ctx, sqlite3_stmt *row, struct err *err)
 		rc = walk->stroke ? give_stroke(walk, data + i * walk->row_bytes)
 				  : give_telemetry(walk, data + i * walk->row_bytes);
 	return rc == -EBADMSG ? err_set(err, rc, "%.300s: item %lld does not decode", walk->reader->path,
-					(long long)sqlite3_column_int64(row, 3))
+					(long long)db_int(row, 3))
 			      : rc;
 }
 
@@ -1793,8 +1667,9 @@ int runfile_each_stroke(struct runfile_reader *reader, unsigned point_row,
 				 .rows_max = STROKES_PER_ITEM,
 				 .stroke = fn,
 				 .ctx = ctx};
-	return each_row(reader, "SELECT state, count, data, seq FROM item WHERE kind='strokes' AND key=? ORDER BY seq",
-			point_row, 0, on_rows, &walk, err);
+	return db_each(reader->db,
+		       "SELECT state, count, data, seq FROM item WHERE kind='strokes' AND key=? ORDER BY seq",
+		       point_row, 0, on_rows, &walk, err);
 }
 
 int runfile_each_telemetry(struct runfile_reader *reader, int (*fn)(void *ctx, const struct pen_telemetry *telemetry),
@@ -1806,7 +1681,7 @@ int runfile_each_telemetry(struct runfile_reader *reader, int (*fn)(void *ctx, c
 				 .rows_max = TELEMETRY_PER_ITEM,
 				 .telemetry = fn,
 				 .ctx = ctx};
-	return each_row(reader, TELEMETRY_SQL, 0, 0, on_rows, &walk, err);
+	return db_each(reader->db, TELEMETRY_SQL, 0, 0, on_rows, &walk, err);
 }
 
 /* ---- cursors ---- */
@@ -1817,9 +1692,10 @@ static int new_cursor(struct runfile_reader *reader, const char *sql, struct run
 	if (!cursor)
 		return err_set(err, -ENOMEM, "no memory for reading the run file");
 	cursor->reader = reader;
-	if (sqlite3_prepare_v2(reader->db, sql, -1, &cursor->query, NULL) != SQLITE_OK) {
+	int rc = db_prepare(reader->db, sql, &cursor->query, err);
+	if (rc) {
 		free(cursor);
-		return read_failed(reader, err);
+		return rc;
 	}
 	*ret = cursor;
 	return 0;
@@ -1831,8 +1707,8 @@ int runfile_blocks(struct runfile_reader *reader, unsigned device, unsigned stre
 	int rc = new_cursor(reader, BLOCK_COLUMNS "WHERE device=? AND stream=? ORDER BY seq", ret, err);
 	if (rc)
 		return rc;
-	sqlite3_bind_int64((*ret)->query, 1, device);
-	sqlite3_bind_int64((*ret)->query, 2, stream);
+	db_bind_int((*ret)->query, 1, device);
+	db_bind_int((*ret)->query, 2, stream);
 	return 0;
 }
 
@@ -1841,19 +1717,11 @@ int runfile_telemetries(struct runfile_reader *reader, struct runfile_cursor **r
 	return new_cursor(reader, TELEMETRY_SQL, ret, err);
 }
 
-static int cursor_step(struct runfile_cursor *cursor, struct err *err)
-{
-	int step = sqlite3_step(cursor->query);
-	if (step == SQLITE_ROW)
-		return 1;
-	return step == SQLITE_DONE ? 0 : read_failed(cursor->reader, err);
-}
-
 int runfile_next_blocks(struct runfile_cursor *cursor, int (*fn)(void *ctx, const struct sample_block *block),
 			void *ctx, struct err *err)
 {
 	struct packed packed;
-	int rc = cursor_step(cursor, err);
+	int rc = db_step(cursor->query, err);
 	if (rc <= 0)
 		return rc;
 	rc = read_packed(cursor->reader, &cursor->bytes, cursor->query, &packed, err);
@@ -1862,7 +1730,7 @@ int runfile_next_blocks(struct runfile_cursor *cursor, int (*fn)(void *ctx, cons
 	rc = unpacker_feed(&cursor->unpacker, &packed, fn, ctx);
 	if (rc == -EBADMSG)
 		err_set(err, rc, "%.300s: block %lld does not decode", cursor->reader->path,
-			(long long)sqlite3_column_int64(cursor->query, 12));
+			(long long)db_int(cursor->query, 12));
 	return rc ? rc : 1;
 }
 
@@ -1875,7 +1743,7 @@ int runfile_next_telemetry(struct runfile_cursor *cursor, int (*fn)(void *ctx, c
 				 .rows_max = TELEMETRY_PER_ITEM,
 				 .telemetry = fn,
 				 .ctx = ctx};
-	int rc = cursor_step(cursor, err);
+	int rc = db_step(cursor->query, err);
 	if (rc <= 0)
 		return rc;
 	rc = on_rows(&walk, cursor->query, err);
@@ -1886,15 +1754,15 @@ void runfile_cursor_free(struct runfile_cursor *cursor)
 {
 	if (!cursor)
 		return;
-	sqlite3_finalize(cursor->query);
+	db_finalize(cursor->query);
 	free(cursor->bytes.at);
 	free(cursor);
 }
 
-static int on_report(void *ctx, sqlite3_stmt *row, struct err *err)
+static int on_report(void *ctx, struct db_stmt *row, struct err *err)
 {
 	size_t len;
-	const void *data = column_data(row, 0, &len);
+	const void *data = db_blob(row, 0, &len);
 	char *text = malloc(len + 1);
 	if (!text)
 		return err_set(err, -ENOMEM, "no memory for the report");
@@ -1907,8 +1775,8 @@ static int on_report(void *ctx, sqlite3_stmt *row, struct err *err)
 int runfile_report(struct runfile_reader *reader, char **ret_text, struct err *err)
 {
 	char *text = NULL;
-	int rc = each_row(reader, "SELECT data FROM item WHERE kind='report' AND key=0 ORDER BY seq DESC LIMIT 1", 0, 0,
-			  on_report, &text, err);
+	int rc = db_each(reader->db, "SELECT data FROM item WHERE kind='report' AND key=0 ORDER BY seq DESC LIMIT 1", 0,
+			 0, on_report, &text, err);
 	if (rc)
 		return rc;
 	if (!text)
@@ -1936,25 +1804,25 @@ static int misfit(const struct verification *v, struct err *err, const char *wha
 		       v->reader->path, what, number);
 }
 
-static bool digest_is(sqlite3_stmt *row, int column, const uint8_t digest[DIGEST_BYTES])
+static bool digest_is(struct db_stmt *row, int column, const uint8_t digest[DIGEST_BYTES])
 {
 	size_t len;
-	const void *stored = column_data(row, column, &len);
+	const void *stored = db_blob(row, column, &len);
 	return len == DIGEST_BYTES && memcmp(stored, digest, len) == 0;
 }
 
-static int check_item(void *ctx, sqlite3_stmt *row, struct err *err)
+static int check_item(void *ctx, struct db_stmt *row, struct err *err)
 {
 	struct verification *v = ctx;
 	uint8_t digest[DIGEST_BYTES];
 	struct item item = {
-		.seq = (uint64_t)sqlite3_column_int64(row, 0),
-		.kind = column_text(row, 1),
-		.key = (uint64_t)sqlite3_column_int64(row, 2),
-		.state = column_text(row, 3),
-		.count = (uint64_t)sqlite3_column_int64(row, 4),
+		.seq = (uint64_t)db_int(row, 0),
+		.kind = db_text(row, 1, NULL),
+		.key = (uint64_t)db_int(row, 2),
+		.state = db_text(row, 3, NULL),
+		.count = (uint64_t)db_int(row, 4),
 	};
-	item.data = column_data(row, 6, &item.len);
+	item.data = db_blob(row, 6, &item.len);
 	item_digest(&item, digest);
 	if (item.seq != v->items + 1 || !digest_is(row, 5, digest))
 		return misfit(v, err, "item", item.seq);
@@ -1963,12 +1831,12 @@ static int check_item(void *ctx, sqlite3_stmt *row, struct err *err)
 	return 0;
 }
 
-static int check_block(void *ctx, sqlite3_stmt *row, struct err *err)
+static int check_block(void *ctx, struct db_stmt *row, struct err *err)
 {
 	struct verification *v = ctx;
 	struct packed packed;
 	uint8_t digest[DIGEST_BYTES];
-	uint64_t seq = (uint64_t)sqlite3_column_int64(row, 12);
+	uint64_t seq = (uint64_t)db_int(row, 12);
 	if (read_packed(v->reader, &v->reader->bytes, row, &packed, err) != 0)
 		return -EBADMSG;
 	block_digest(&packed, digest);
@@ -2002,8 +1870,8 @@ static bool cover_matches(struct verification *v, const struct json_doc *doc)
 static int check_item_entry(struct verification *v, const struct json_doc *doc, uint64_t seq, struct err *err)
 {
 	uint64_t before = v->items;
-	int rc = each_row(v->reader, "SELECT seq, kind, key, state, count, digest, data FROM item WHERE seq=?",
-			  (int64_t)before + 1, 0, check_item, v, err);
+	int rc = db_each(v->reader->db, "SELECT seq, kind, key, state, count, digest, data FROM item WHERE seq=?",
+			 (int64_t)before + 1, 0, check_item, v, err);
 	if (rc)
 		return rc;
 	const char *named;
@@ -2021,8 +1889,8 @@ static int check_blocks_entry(struct verification *v, const struct json_doc *doc
 		return misfit(v, err, "journal entry", seq);
 	uint64_t end = strtoull(last, NULL, 10);
 	digest_begin(&v->cover);
-	int rc = each_row(v->reader, BLOCK_COLUMNS "WHERE seq>=? AND seq<=? ORDER BY seq", (int64_t)v->blocks + 1,
-			  (int64_t)end, check_block, v, err);
+	int rc = db_each(v->reader->db, BLOCK_COLUMNS "WHERE seq>=? AND seq<=? ORDER BY seq", (int64_t)v->blocks + 1,
+			 (int64_t)end, check_block, v, err);
 	if (rc)
 		return rc;
 	return v->blocks == end && cover_matches(v, doc) ? 0 : misfit(v, err, "journal entry", seq);
@@ -2041,17 +1909,17 @@ static int check_own_entry(struct verification *v, const char *kind, const char 
 	return rc;
 }
 
-static int check_entry(void *ctx, sqlite3_stmt *row, struct err *err)
+static int check_entry(void *ctx, struct db_stmt *row, struct err *err)
 {
 	struct verification *v = ctx;
-	uint64_t seq = (uint64_t)sqlite3_column_int64(row, 0);
-	const char *kind = column_text(row, 2), *json = column_text(row, 3);
-	size_t len = (size_t)sqlite3_column_bytes(row, 3);
+	uint64_t seq = (uint64_t)db_int(row, 0);
+	size_t len;
+	const char *kind = db_text(row, 2, NULL), *json = db_text(row, 3, &len);
 	char hex[DIGEST_HEX];
 
 	if (seq != v->seq + 1)
 		return misfit(v, err, "journal entry", v->seq + 1);
-	chain_append(v->head, seq, (uint64_t)sqlite3_column_int64(row, 1), kind, json, len);
+	chain_append(v->head, seq, (uint64_t)db_int(row, 1), kind, json, len);
 	if (!digest_is(row, 4, v->head))
 		return misfit(v, err, "journal entry", seq);
 	v->seq = seq;
@@ -2061,7 +1929,7 @@ static int check_entry(void *ctx, sqlite3_stmt *row, struct err *err)
 	return check_own_entry(v, kind, json, seq, err);
 }
 
-static int on_record_head(void *ctx, sqlite3_stmt *row, struct err *err)
+static int on_record_head(void *ctx, struct db_stmt *row, struct err *err)
 {
 	struct record *record = record_new();
 	if (!record)
@@ -2077,9 +1945,9 @@ static int on_record_head(void *ctx, sqlite3_stmt *row, struct err *err)
 static int check_rest(struct verification *v, struct err *err)
 {
 	uint64_t items = 0, blocks = 0;
-	int rc = each_row(v->reader, "SELECT count(*) FROM item", 0, 0, on_number, &items, err);
+	int rc = db_each(v->reader->db, "SELECT count(*) FROM item", 0, 0, on_number, &items, err);
 	if (!rc)
-		rc = each_row(v->reader, "SELECT count(*) FROM block", 0, 0, on_number, &blocks, err);
+		rc = db_each(v->reader->db, "SELECT count(*) FROM block", 0, 0, on_number, &blocks, err);
 	if (!rc && v->seq == 0)
 		rc = misfit(v, err, "journal entry", 1);
 	if (!rc && items != v->items)
@@ -2087,8 +1955,8 @@ static int check_rest(struct verification *v, struct err *err)
 	if (!rc && v->reader->final && blocks != v->blocks)
 		rc = misfit(v, err, "block", v->blocks + 1);
 	if (!rc)
-		rc = each_row(v->reader, BLOCK_COLUMNS "WHERE seq>? ORDER BY seq", (int64_t)v->blocks, 0, check_block,
-			      v, err);
+		rc = db_each(v->reader->db, BLOCK_COLUMNS "WHERE seq>? ORDER BY seq", (int64_t)v->blocks, 0,
+			     check_block, v, err);
 	if (!rc && v->want_head[0])
 		rc = err_set(err, -EBADMSG,
 			     "%.300s: the journal's head that the report names, %s, is not in the journal",
@@ -2099,10 +1967,10 @@ static int check_rest(struct verification *v, struct err *err)
 int runfile_verify(struct runfile_reader *reader, struct err *err)
 {
 	struct verification v = {.reader = reader};
-	int rc = each_row(reader, "SELECT data FROM item WHERE kind='record' ORDER BY seq DESC LIMIT 1", 0, 0,
-			  on_record_head, v.want_head, err);
+	int rc = db_each(reader->db, "SELECT data FROM item WHERE kind='record' ORDER BY seq DESC LIMIT 1", 0, 0,
+			 on_record_head, v.want_head, err);
 	if (!rc)
-		rc = each_row(reader, "SELECT seq, host_ns, kind, json, hash FROM journal ORDER BY seq", 0, 0,
-			      check_entry, &v, err);
+		rc = db_each(reader->db, "SELECT seq, host_ns, kind, json, hash FROM journal ORDER BY seq", 0, 0,
+			     check_entry, &v, err);
 	return rc ? rc : check_rest(&v, err);
 }

@@ -1,5 +1,5 @@
 /* NAME.penrig: one SQLite database that holds everything a verdict rests on. Writing goes through a bounded ring to one
- * thread, because an fsync can stall; the only file that includes SQLite is runfile.c.
+ * thread, because an fsync can stall; the only file that includes SQLite is db.c.
  * Tables, hash chain and digests: docs/run-file.md. */
 #ifndef PENRIG_RUN_RUNFILE_H
 #define PENRIG_RUN_RUNFILE_H

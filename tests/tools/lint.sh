@@ -55,7 +55,7 @@ library() { # ERE of the header, ERE of the files that may
 library 'cjson/.*|cJSON.*' 'rig/base/json[a-z_]*\.c'
 library 'libserialport\.h' 'rig/link/serial[a-z_]*\.c'
 library 'libusb.*' 'rig/link/usb[a-z_]*\.c|fixtures/virtual/.*'
-library 'sqlite3\.h' 'rig/run/runfile[a-z_]*\.[ch]'
+library 'sqlite3\.h' 'rig/run/db\.c'
 library 'hdf5.*' 'rig/run/export_hdf5\.c'
 library 'gsl/.*' 'rig/measure/.*'
 
