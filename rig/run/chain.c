@@ -1,5 +1,5 @@
 /* Digests of the run file: SHA-256 over typed parts, and the hash chain of its journal.
- * Leaves out what is hashed and where it is kept: runfile.c. */
+ * Leaves out where they are kept. */
 #include "rig/run/chain.h"
 
 #include <string.h>
@@ -37,6 +37,34 @@ void digest_end(struct digest *digest, uint8_t ret[DIGEST_BYTES])
 void digest_hex(const uint8_t digest[DIGEST_BYTES], char ret[DIGEST_HEX])
 {
 	sodium_bin2hex(ret, DIGEST_HEX, digest, DIGEST_BYTES);
+}
+
+void item_digest(const struct item *item, uint8_t ret[DIGEST_BYTES])
+{
+	struct digest digest;
+	digest_begin(&digest);
+	digest_number(&digest, item->seq);
+	digest_bytes(&digest, item->kind, strlen(item->kind));
+	digest_number(&digest, item->key);
+	digest_bytes(&digest, item->state, strlen(item->state));
+	digest_number(&digest, item->count);
+	digest_bytes(&digest, item->data, item->len);
+	digest_end(&digest, ret);
+}
+
+void block_digest(const struct packed *packed, uint8_t ret[DIGEST_BYTES])
+{
+	struct digest digest;
+	digest_begin(&digest);
+	digest_number(&digest, packed->device);
+	digest_number(&digest, packed->stream);
+	digest_number(&digest, packed->first_index);
+	digest_number(&digest, packed->frames);
+	digest_number(&digest, packed->channels);
+	digest_number(&digest, packed->width);
+	digest_bytes(&digest, packed->arrivals, packed->arrivals_len);
+	digest_bytes(&digest, packed->raw, packed->raw_len);
+	digest_end(&digest, ret);
 }
 
 void chain_append(uint8_t head[DIGEST_BYTES], uint64_t seq, uint64_t host_ns, const char *kind, const char *json,

@@ -1,5 +1,5 @@
 /* Sample blocks as the run file keeps them: fixed re-blocking, narrow integers, arrivals.
- * Leaves out compression, digests and storage: runfile.c. */
+ * Leaves out compression (squeeze.c), digests (chain.c) and storage. */
 #include "rig/run/pack.h"
 
 #include <assert.h>

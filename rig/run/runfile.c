@@ -1,6 +1,6 @@
 /* NAME.penrig: the writer's thread behind its ring, and the reader.
- * Leaves out the database itself (db.c) and the forms of what it stores: pack.c (samples), record_json.c (record),
- * chain.c (digests). */
+ * Leaves out the database itself (db.c) and the forms of what it stores: pack.c (samples), runfile_rows.c (strokes,
+ * telemetry), record_json.c (record), squeeze.c (zstd), chain.c (digests). */
 #include "rig/run/runfile.h"
 
 #include <assert.h>
@@ -15,7 +15,6 @@
 #include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
-#include <zstd.h>
 
 #include "rig/base/json.h"
 #include "rig/run/chain.h"
@@ -24,6 +23,8 @@
 #include "rig/run/pack.h"
 #include "rig/run/record_json.h"
 #include "rig/run/ring.h"
+#include "rig/run/runfile_rows.h"
+#include "rig/run/squeeze.h"
 
 #define FORMAT_VERSION 1
 #define COMMIT_BYTES   1000000u
@@ -31,17 +32,13 @@
 #define JOURNAL_NS     50000000ull /* what was done is on the disk soon: a killed run must say how far it got */
 /* Somebody else's lock on the file counts as a stalled disk so long; at the end, where only the file's form is at
  * stake, not as long. */
-#define BUSY_MS            60000
-#define BUSY_AT_END_MS     5000
-#define COVER_BLOCKS       16           /* blocks under one entry of the journal */
-#define RING_RESERVE       (512u << 10) /* kept free of samples: what was done matters more than what was seen */
-#define RING_MIN           (2u << 20)
-#define STROKE_BYTES       49 /* number, phase, five doubles */
-#define STROKES_PER_ITEM   1024
-#define TELEMETRY_BYTES    53 /* host_ns, five doubles, condition, running */
-#define TELEMETRY_PER_ITEM 64
-#define KIND_MAX           16
-#define SIDE_PATH_MAX      (FILE_PATH_MAX + 160)
+#define BUSY_MS        60000
+#define BUSY_AT_END_MS 5000
+#define COVER_BLOCKS   16           /* blocks under one entry of the journal */
+#define RING_RESERVE   (512u << 10) /* kept free of samples: what was done matters more than what was seen */
+#define RING_MIN       (2u << 20)
+#define KIND_MAX       16
+#define SIDE_PATH_MAX  (FILE_PATH_MAX + 160)
 
 static const char schema_sql[] =
 	"CREATE TABLE journal(seq INTEGER PRIMARY KEY, host_ns INTEGER NOT NULL, kind TEXT NOT NULL, json TEXT NOT "
@@ -127,9 +124,7 @@ struct runfile {
 	struct cover cover;
 	struct packer *packer[RECORD_DEVICES_MAX][STREAMS_MAX];
 	struct rows strokes, telemetry;
-	ZSTD_CCtx *zstd;
-	size_t squeezed_size;
-	uint8_t *squeezed;
+	struct squeezer *squeezer;
 	struct err write_err;
 	bool write_failed;
 
@@ -147,35 +142,6 @@ static uint64_t monotonic_ns(void)
 	struct timespec ts;
 	clock_gettime(CLOCK_MONOTONIC, &ts);
 	return (uint64_t)ts.tv_sec * 1000000000u + (uint64_t)ts.tv_nsec;
-}
-
-static void put_u64(uint8_t *at, uint64_t value)
-{
-	for (unsigned i = 0; i < 8; i++)
-		at[i] = (uint8_t)(value >> (8 * i));
-}
-
-static uint64_t get_u64(const uint8_t *at)
-{
-	uint64_t value = 0;
-	for (unsigned i = 0; i < 8; i++)
-		value |= (uint64_t)at[i] << (8 * i);
-	return value;
-}
-
-static void put_real(uint8_t *at, double value)
-{
-	uint64_t bits;
-	memcpy(&bits, &value, sizeof(bits));
-	put_u64(at, bits);
-}
-
-static double get_real(const uint8_t *at)
-{
-	uint64_t bits = get_u64(at);
-	double value;
-	memcpy(&value, &bits, sizeof(value));
-	return value;
 }
 
 /* ---- storing: in the writer's thread, and before it starts ---- */
@@ -245,26 +211,6 @@ static int store_cover(struct runfile *rf, struct err *err)
 	return store_journal(rf, rf->host_ns, "blocks", json, (size_t)len, err);
 }
 
-struct item {
-	const char *kind, *state;
-	uint64_t seq, key, count;
-	const void *data;
-	size_t len;
-};
-
-static void item_digest(const struct item *item, uint8_t ret[DIGEST_BYTES])
-{
-	struct digest digest;
-	digest_begin(&digest);
-	digest_number(&digest, item->seq);
-	digest_bytes(&digest, item->kind, strlen(item->kind));
-	digest_number(&digest, item->key);
-	digest_bytes(&digest, item->state, strlen(item->state));
-	digest_number(&digest, item->count);
-	digest_bytes(&digest, item->data, item->len);
-	digest_end(&digest, ret);
-}
-
 static int insert_item(struct runfile *rf, const struct item *item, const uint8_t digest[DIGEST_BYTES], struct err *err)
 {
 	db_bind_int(rf->insert_item, 1, (int64_t)item->seq);
@@ -297,39 +243,12 @@ static int store_item(struct runfile *rf, struct item item, struct err *err)
 	return store_journal(rf, rf->host_ns, "item", json, (size_t)len, err);
 }
 
-static void block_digest(const struct packed *packed, uint8_t ret[DIGEST_BYTES])
-{
-	struct digest digest;
-	digest_begin(&digest);
-	digest_number(&digest, packed->device);
-	digest_number(&digest, packed->stream);
-	digest_number(&digest, packed->first_index);
-	digest_number(&digest, packed->frames);
-	digest_number(&digest, packed->channels);
-	digest_number(&digest, packed->width);
-	digest_bytes(&digest, packed->arrivals, packed->arrivals_len);
-	digest_bytes(&digest, packed->raw, packed->raw_len);
-	digest_end(&digest, ret);
-}
-
-/* Level 1; raw where that would not shrink. Returns what to store. */
-static const uint8_t *squeeze(struct runfile *rf, const uint8_t *raw, size_t len, size_t *ret_len, bool *ret_squeezed)
-{
-	size_t n = rf->squeezed_size >= ZSTD_compressBound(len)
-			   ? ZSTD_compressCCtx(rf->zstd, rf->squeezed, rf->squeezed_size, raw, len, 1)
-			   : len;
-	/* Noise hardly shrinks, and what is squeezed must be blown up again by every replay. */
-	*ret_squeezed = !ZSTD_isError(n) && n < len - len / 4;
-	*ret_len = *ret_squeezed ? n : len;
-	return *ret_squeezed ? rf->squeezed : raw;
-}
-
 static int insert_block(struct runfile *rf, const struct packed *packed, const uint8_t digest[DIGEST_BYTES],
 			struct err *err)
 {
 	size_t len;
 	bool squeezed;
-	const uint8_t *samples = squeeze(rf, packed->raw, packed->raw_len, &len, &squeezed);
+	const uint8_t *samples = squeeze(rf->squeezer, packed->raw, packed->raw_len, &len, &squeezed);
 	const uint64_t numbers[] = {rf->block_seq + 1,    packed->device,   packed->stream, packed->first_index,
 				    packed->frames,       packed->channels, packed->width,  packed->first_host_ns,
 				    packed->last_host_ns, squeezed};
@@ -374,7 +293,7 @@ static int store_rows(struct runfile *rf, struct rows *rows, struct err *err)
 		return 0;
 	size_t len;
 	bool squeezed;
-	const uint8_t *data = squeeze(rf, rows->bytes, rows->count * rows->row_bytes, &len, &squeezed);
+	const uint8_t *data = squeeze(rf->squeezer, rows->bytes, rows->count * rows->row_bytes, &len, &squeezed);
 	int rc = store_item(rf,
 			    (struct item){.kind = rows->kind,
 					  .state = squeezed ? "zstd" : "raw",
@@ -395,13 +314,7 @@ static int add_stroke(struct runfile *rf, uint64_t point_row, const struct strok
 		return rc;
 	uint8_t *at = rows->bytes + (size_t)rows->count++ * STROKE_BYTES;
 	rows->key = point_row;
-	put_u64(at, stroke->number);
-	at[8] = (uint8_t)stroke->phase;
-	put_real(at + 9, stroke->instant);
-	put_real(at + 17, stroke->height_n);
-	put_real(at + 25, stroke->depth_mm);
-	put_real(at + 33, stroke->protrusion_mm);
-	put_real(at + 41, stroke->misfit_n);
+	stroke_to_row(stroke, at);
 	return 0;
 }
 
@@ -412,15 +325,7 @@ static int add_telemetry(struct runfile *rf, const struct pen_telemetry *t, stru
 	if (rc)
 		return rc;
 	uint8_t *at = rows->bytes + (size_t)rows->count++ * TELEMETRY_BYTES;
-	put_u64(at, t->host_ns);
-	put_real(at + 8, t->rate_hz);
-	put_real(at + 16, t->motor_c);
-	put_real(at + 24, t->handle_c);
-	put_real(at + 32, t->battery_v);
-	put_real(at + 40, t->current_a);
-	for (unsigned i = 0; i < 4; i++)
-		at[48 + i] = (uint8_t)(t->condition >> (8 * i));
-	at[52] = t->running;
+	telemetry_to_row(t, at);
 	return 0;
 }
 
@@ -941,14 +846,12 @@ static struct runfile *allocate(const struct record *record, double bytes_per_s,
 	rf->may_wait = may_wait;
 	rf->strokes = (struct rows){.kind = "strokes", .row_bytes = STROKE_BYTES};
 	rf->telemetry = (struct rows){.kind = "telemetry", .row_bytes = TELEMETRY_BYTES};
-	rf->squeezed_size = ZSTD_compressBound(sizeof(rf->strokes.bytes));
-	rf->squeezed = malloc(rf->squeezed_size);
-	rf->zstd = ZSTD_createCCtx();
 	pthread_mutex_init(&rf->lock, NULL);
 	pthread_cond_init(&rf->synced, NULL);
 	snprintf(rf->folder, sizeof(rf->folder), "%s", record->folder[0] ? record->folder : ".");
 	snprintf(rf->path, sizeof(rf->path), "%s/%s.penrig", rf->folder, record->name);
-	if (rf->squeezed && rf->zstd && ring_new(ring_size(bytes_per_s), &rf->ring) == 0)
+	if (squeezer_new(sizeof(rf->strokes.bytes), &rf->squeezer) == 0 &&
+	    ring_new(ring_size(bytes_per_s), &rf->ring) == 0)
 		return rf;
 	rf->ring = NULL;
 	return rf;
@@ -963,10 +866,9 @@ static void release(struct runfile *rf)
 	for (unsigned i = 0; i < RECORD_DEVICES_MAX * STREAMS_MAX; i++)
 		packer_free(rf->packer[i / STREAMS_MAX][i % STREAMS_MAX]);
 	ring_free(rf->ring);
-	ZSTD_freeCCtx(rf->zstd);
+	squeezer_free(rf->squeezer);
 	pthread_cond_destroy(&rf->synced);
 	pthread_mutex_destroy(&rf->lock);
-	free(rf->squeezed);
 	free(rf->point_digest);
 	free(rf);
 }
@@ -1044,25 +946,20 @@ int runfile_close(struct runfile *rf, struct err *err)
 
 /* ---- reading ---- */
 
-struct buffer {
-	size_t size;
-	uint8_t *at;
-};
-
 struct runfile_reader {
 	char path[SIDE_PATH_MAX];
 	char copy[SIDE_PATH_MAX]; /* folder of the copy that is read instead; empty: none */
 	struct db *db;
 	bool final;
 	struct unpacker unpacker;
-	struct buffer bytes; /* decompressed */
+	struct squeeze_buffer bytes; /* decompressed */
 };
 
 struct runfile_cursor {
 	struct runfile_reader *reader;
 	struct db_stmt *query;
 	struct unpacker unpacker;
-	struct buffer bytes;
+	struct squeeze_buffer bytes;
 };
 
 static int open_file(struct runfile_reader *reader, const char *path, struct err *err)
@@ -1510,27 +1407,7 @@ void runfile_reader_free(struct runfile_reader *reader)
 	"samples,"                                                                                                     \
 	" digest, seq FROM block "
 
-/* Decompresses into the buffer where needed. max: of the decompressed data. */
-static int unsqueeze(struct buffer *buffer, bool squeezed, const uint8_t **data, size_t *len, size_t max)
-{
-	if (!squeezed)
-		return *len <= max ? 0 : -EBADMSG;
-	if (buffer->size < max) {
-		uint8_t *moved = realloc(buffer->at, max);
-		if (!moved)
-			return -ENOMEM;
-		buffer->at = moved;
-		buffer->size = max;
-	}
-	size_t n = ZSTD_decompress(buffer->at, max, *data, *len);
-	if (ZSTD_isError(n))
-		return -EBADMSG;
-	*data = buffer->at;
-	*len = n;
-	return 0;
-}
-
-static int read_packed(const struct runfile_reader *reader, struct buffer *buffer, struct db_stmt *row,
+static int read_packed(const struct runfile_reader *reader, struct squeeze_buffer *buffer, struct db_stmt *row,
 		       struct packed *ret, struct err *err)
 {
 	*ret = (struct packed){
@@ -1604,39 +1481,20 @@ int runfile_each_journal(struct runfile_reader *reader,
 
 struct rows_walk {
 	struct runfile_reader *reader;
-	struct buffer *buffer;
+	struct squeeze_buffer *buffer;
 	size_t row_bytes, rows_max;
 	int (*stroke)(void *ctx, const struct stroke *stroke);
 	int (*telemetry)(void *ctx, const struct pen_telemetry *telemetry);
 	void *ctx;
 };
 
-static int give_stroke(const struct rows_walk *walk, const uint8_t *at)
+static int give_row(const struct rows_walk *walk, const uint8_t *row)
 {
-	struct stroke stroke = {
-		.number = get_u64(at),
-		.phase = (enum point_phase)at[8],
-		.instant = get_real(at + 9),
-		.height_n = get_real(at + 17),
-		.depth_mm = get_real(at + 25),
-		.protrusion_mm = get_real(at + 33),
-		.misfit_n = get_real(at + 41),
-	};
-	return stroke.phase < POINT_PHASES ? walk->stroke(walk->ctx, &stroke) : -EBADMSG;
-}
-
-static int give_telemetry(const struct rows_walk *walk, const uint8_t *at)
-{
-	struct pen_telemetry telemetry = {
-		.host_ns = get_u64(at),
-		.rate_hz = get_real(at + 8),
-		.motor_c = get_real(at + 16),
-		.handle_c = get_real(at + 24),
-		.battery_v = get_real(at + 32),
-		.current_a = get_real(at + 40),
-		.condition = at[48] | (uint32_t)at[49] << 8 | (uint32_t)at[50] << 16 | (uint32_t)at[51] << 24,
-		.running = at[52] != 0,
-	};
+	struct stroke stroke;
+	struct pen_telemetry telemetry;
+	if (walk->stroke)
+		return stroke_from_row(row, &stroke) ? walk->stroke(walk->ctx, &stroke) : -EBADMSG;
+	telemetry_from_row(row, &telemetry);
 	return walk->telemetry(walk->ctx, &telemetry);
 }
 
@@ -1651,8 +1509,7 @@ static int on_rows(void *ctx, struct db_stmt *row, struct err *err)
 	if (!rc && (count > walk->rows_max || len != count * walk->row_bytes))
 		rc = -EBADMSG;
 	for (uint64_t i = 0; !rc && i < count; i++)
-		rc = walk->stroke ? give_stroke(walk, data + i * walk->row_bytes)
-				  : give_telemetry(walk, data + i * walk->row_bytes);
+		rc = give_row(walk, data + i * walk->row_bytes);
 	return rc == -EBADMSG ? err_set(err, rc, "%.300s: item %lld does not decode", walk->reader->path,
 					(long long)db_int(row, 3))
 			      : rc;

@@ -56,6 +56,7 @@ library 'cjson/.*|cJSON.*' 'rig/base/json[a-z_]*\.c'
 library 'libserialport\.h' 'rig/link/serial[a-z_]*\.c'
 library 'libusb.*' 'rig/link/usb[a-z_]*\.c|fixtures/virtual/.*'
 library 'sqlite3\.h' 'rig/run/db\.c'
+library 'zstd\.h' 'rig/run/squeeze\.c'
 library 'hdf5.*' 'rig/run/export_hdf5\.c'
 library 'gsl/.*' 'rig/measure/.*'
 
