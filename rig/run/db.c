@@ -1,5 +1,5 @@
 /* SQLite, and the only file that includes it: its error codes end here.
- * Leaves out what stands in the tables: runfile.c. */
+ * Leaves out the tables (runfile_schema.c) and what stands in them. */
 #include "rig/run/db.h"
 
 #include <errno.h>

@@ -1,4 +1,4 @@
-/* What the session writes into the run file's journal, as JSON. The chain and the storage are runfile.c's. */
+/* What the session writes into the run file's journal, as JSON. The chain and the storage are runfile_store.c's. */
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>

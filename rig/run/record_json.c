@@ -1,5 +1,5 @@
 /* The record as JSON and back, without loss. One table per struct serves both ways, so that what is written is read.
- * Leaves out the points' and sweeps' places in the record: runfile.c. */
+ * Leaves out the points' and sweeps' places in the record: runfile_open.c. */
 #include "rig/run/record_json.h"
 
 #include <errno.h>

@@ -1,6 +1,8 @@
 /* NAME.penrig: one SQLite database that holds everything a verdict rests on. Writing goes through a bounded ring to one
- * thread, because an fsync can stall; the only file that includes SQLite is db.c.
- * Tables, hash chain and digests: docs/run-file.md. */
+ * thread, because an fsync can stall. Tables, hash chain and digests: docs/run-file.md.
+ * Behind this header, each in its file: runfile.c (the run's side of the ring), runfile_writer.c (the thread),
+ * runfile_store.c (rows under the chain), runfile_judged.c (later verdicts); runfile_open.c, runfile_unfinished.c,
+ * runfile_walk.c, runfile_verify.c (reading). The only file that includes SQLite is db.c. */
 #ifndef PENRIG_RUN_RUNFILE_H
 #define PENRIG_RUN_RUNFILE_H
 
