@@ -1,56 +1,12 @@
-/* The record as JSON and back, without loss. One table per struct serves both ways, so that what is written is read.
+/* The record as JSON and back, without loss. Which members there are stands here, how they are written in members.c.
  * Leaves out the points' and sweeps' places in the record: runfile_open.c. */
 #include "rig/run/record_json.h"
 
 #include <errno.h>
-#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "rig/base/json.h"
-
-enum kind { TEXT, REAL, U64, UINT, INT, U16, U8, BOOL, OBJECT };
-
-/* One member. max 0: a single value; else an array, as long as the unsigned at count_at says, or always max. */
-struct member {
-	const char *key;
-	enum kind kind;
-	size_t at, size;
-	unsigned max;
-	size_t count_at;
-	const struct member *object;
-};
-
-#define NO_COUNT            SIZE_MAX
-#define SIZE_OF(type, name) sizeof(((type *)NULL)->name)
-#define ONE(type, name, kind_)                                                                                         \
-	{                                                                                                              \
-		.key = #name, .kind = kind_, .at = offsetof(type, name), .size = SIZE_OF(type, name)                   \
-	}
-#define NESTED(type, name, table)                                                                                      \
-	{                                                                                                              \
-		.key = #name, .kind = OBJECT, .at = offsetof(type, name), .size = SIZE_OF(type, name), .object = table \
-	}
-#define FIXED(type, name, kind_, n)                                                                                    \
-	{                                                                                                              \
-		.key = #name, .kind = kind_, .at = offsetof(type, name), .size = SIZE_OF(type, name[0]), .max = n,     \
-		.count_at = NO_COUNT                                                                                   \
-	}
-#define TABLE(type, name, table, n)                                                                                    \
-	{                                                                                                              \
-		.key = #name, .kind = OBJECT, .at = offsetof(type, name), .size = SIZE_OF(type, name[0]), .max = n,    \
-		.count_at = NO_COUNT, .object = table                                                                  \
-	}
-#define MANY(type, name, count, table)                                                                                 \
-	{                                                                                                              \
-		.key = #name, .kind = OBJECT, .at = offsetof(type, name), .size = SIZE_OF(type, name[0]),              \
-		.max = SIZE_OF(type, name) / SIZE_OF(type, name[0]), .count_at = offsetof(type, count),                \
-		.object = table                                                                                        \
-	}
-#define END                                                                                                            \
-	{                                                                                                              \
-		.key = NULL                                                                                            \
-	}
+#include "rig/run/members.h"
 
 static const struct member budget_members[] = {
 	ONE(struct budget_line, name, TEXT),
@@ -348,95 +304,6 @@ static const struct member record_members[] = {
 	END,
 };
 
-/* Bytes of the valid UTF-8 character at `s`, at most `left`; 0 where there is none. */
-static size_t character_len(const unsigned char *s, size_t left)
-{
-	static const uint32_t smallest[] = {0, 0, 0x80, 0x800, 0x10000};
-	size_t len = s[0] < 0x80 ? 1 : s[0] >> 5 == 6 ? 2 : s[0] >> 4 == 14 ? 3 : s[0] >> 3 == 30 ? 4 : 0;
-	if (!len || len > left)
-		return 0;
-	uint32_t code = len == 1 ? s[0] : s[0] & (0x7fu >> len);
-	for (size_t i = 1; i < len; i++) {
-		if (s[i] >> 6 != 2)
-			return 0;
-		code = code << 6 | (s[i] & 0x3f);
-	}
-	bool surrogate = code >= 0xd800 && code <= 0xdfff;
-	bool control =
-		(code < 0x20 && code != '\t' && code != '\n') || code == 0x7f || code == 0xfffe || code == 0xffff;
-	return code < smallest[len] || code > 0x10ffff || surrogate || control ? 0 : len;
-}
-
-char *text_clean(const char *text, char *ret, size_t size)
-{
-	size_t len = strnlen(text, size - 1);
-	for (size_t i = 0; i < len;) {
-		size_t n = character_len((const unsigned char *)text + i, len - i);
-		if (n)
-			memcpy(ret + i, text + i, n);
-		else
-			ret[i] = '?';
-		i += n ? n : 1;
-	}
-	ret[len] = '\0';
-	return ret;
-}
-
-static void write_object(struct json_out *out, const struct member *members, const void *base);
-
-static void write_real(struct json_out *out, const char *key, double value)
-{
-	if (isnan(value))
-		json_out_null(out, key);
-	else if (isinf(value))
-		json_out_string(out, key, value > 0 ? "inf" : "-inf");
-	else
-		json_out_number(out, key, value, 17);
-}
-
-static void write_text(struct json_out *out, const char *key, const char *text, size_t size)
-{
-	char clean[ERR_TEXT_MAX];
-	json_out_string(out, key, text_clean(text, clean, size < sizeof(clean) ? size : sizeof(clean)));
-}
-
-static void write_value(struct json_out *out, const char *key, const struct member *m, const void *at)
-{
-	switch (m->kind) {
-	case TEXT: write_text(out, key, at, m->size); break;
-	case REAL: write_real(out, key, *(const double *)at); break;
-	case U64: json_out_u64(out, key, *(const uint64_t *)at); break;
-	case UINT: json_out_int(out, key, *(const unsigned *)at); break;
-	case INT: json_out_int(out, key, *(const int *)at); break;
-	case U16: json_out_int(out, key, *(const uint16_t *)at); break;
-	case U8: json_out_int(out, key, *(const uint8_t *)at); break;
-	case BOOL: json_out_bool(out, key, *(const bool *)at); break;
-	case OBJECT: write_object(json_out_add_object(out, key), m->object, at); break;
-	}
-}
-
-static unsigned count_of(const struct member *m, const void *base)
-{
-	if (m->count_at == NO_COUNT)
-		return m->max;
-	unsigned count = *(const unsigned *)(const void *)((const char *)base + m->count_at);
-	return count < m->max ? count : m->max;
-}
-
-static void write_object(struct json_out *out, const struct member *members, const void *base)
-{
-	for (const struct member *m = members; m->key; m++) {
-		const char *at = (const char *)base + m->at;
-		if (!m->max) {
-			write_value(out, m->key, m, at);
-			continue;
-		}
-		struct json_out *array = json_out_add_array(out, m->key);
-		for (unsigned i = 0, n = count_of(m, base); i < n; i++)
-			write_value(array, NULL, m, at + i * m->size);
-	}
-}
-
 static int print(struct json_out *out, char **ret, struct err *err)
 {
 	int rc = json_out_print(out, false, ret, err);
@@ -447,17 +314,17 @@ static int print(struct json_out *out, char **ret, struct err *err)
 static int print_object(const struct member *members, const void *base, char **ret, struct err *err)
 {
 	struct json_out *out = json_out_object();
-	write_object(out, members, base);
+	members_write(out, members, base);
 	return print(out, ret, err);
 }
 
 int record_to_json(const struct record *record, char **ret, struct err *err)
 {
 	struct json_out *out = json_out_object();
-	write_object(out, record_members, record);
+	members_write(out, record_members, record);
 	struct json_out *names = json_out_add_array(out, "step_name");
 	for (unsigned i = 0; i < record->step_count; i++)
-		write_text(names, NULL, record->step_name[i], sizeof(record->step_name[i]));
+		member_write_text(names, NULL, record->step_name[i], sizeof(record->step_name[i]));
 	return print(out, ret, err);
 }
 
@@ -480,102 +347,8 @@ int channels_to_json(const struct channel *channels, unsigned count, char **ret,
 {
 	struct json_out *out = json_out_array();
 	for (unsigned i = 0; i < count; i++)
-		write_object(json_out_add_object(out, NULL), channel_members, &channels[i]);
+		members_write(json_out_add_object(out, NULL), channel_members, &channels[i]);
 	return print(out, ret, err);
-}
-
-static bool read_object(const struct json *node, const struct member *members, void *base);
-
-static bool read_real(const struct json *node, double *ret)
-{
-	switch (json_kind(node)) {
-	case JSON_NULL: *ret = NAN; return true;
-	case JSON_NUMBER: *ret = json_number(node); return true;
-	case JSON_STRING: *ret = json_string(node)[0] == '-' ? -INFINITY : INFINITY; return true;
-	default: return false;
-	}
-}
-
-static bool read_text(const struct json *node, char *ret, size_t size)
-{
-	if (json_kind(node) != JSON_STRING || strlen(json_string(node)) >= size)
-		return false;
-	memset(ret, 0, size);
-	memcpy(ret, json_string(node), strlen(json_string(node)));
-	return true;
-}
-
-static bool read_u64(const struct json *node, uint64_t *ret)
-{
-	if (json_kind(node) != JSON_STRING)
-		return false;
-	char *end;
-	errno = 0;
-	uint64_t value = strtoull(json_string(node), &end, 10);
-	if (errno || *end || end == json_string(node))
-		return false;
-	*ret = value;
-	return true;
-}
-
-static bool read_integer(const struct json *node, double lo, double hi, int64_t *ret)
-{
-	if (json_kind(node) != JSON_NUMBER || json_number(node) < lo || json_number(node) > hi)
-		return false;
-	*ret = (int64_t)json_number(node);
-	return true;
-}
-
-static bool read_whole(const struct json *node, enum kind kind, void *at)
-{
-	int64_t value;
-	switch (kind) {
-	case UINT: return read_integer(node, 0, UINT32_MAX, &value) && (*(unsigned *)at = (unsigned)value, true);
-	case INT: return read_integer(node, INT32_MIN, INT32_MAX, &value) && (*(int *)at = (int)value, true);
-	case U16: return read_integer(node, 0, UINT16_MAX, &value) && (*(uint16_t *)at = (uint16_t)value, true);
-	default: return read_integer(node, 0, UINT8_MAX, &value) && (*(uint8_t *)at = (uint8_t)value, true);
-	}
-}
-
-static bool read_value(const struct json *node, const struct member *m, void *at)
-{
-	if (!node)
-		return false;
-	switch (m->kind) {
-	case TEXT: return read_text(node, at, m->size);
-	case REAL: return read_real(node, at);
-	case U64: return read_u64(node, at);
-	case BOOL: return json_kind(node) == JSON_BOOL && (*(bool *)at = json_bool(node), true);
-	case OBJECT: return read_object(node, m->object, at);
-	default: return read_whole(node, m->kind, at);
-	}
-}
-
-static bool read_array(const struct json *array, const struct member *m, void *base)
-{
-	if (!array || json_kind(array) != JSON_ARRAY || json_size(array) > m->max ||
-	    (m->count_at == NO_COUNT && json_size(array) != m->max))
-		return false;
-	unsigned count = (unsigned)json_size(array);
-	for (unsigned i = 0; i < count; i++) {
-		if (!read_value(json_at(array, i), m, (char *)base + m->at + i * m->size))
-			return false;
-	}
-	if (m->count_at != NO_COUNT)
-		*(unsigned *)(void *)((char *)base + m->count_at) = count;
-	return true;
-}
-
-static bool read_object(const struct json *node, const struct member *members, void *base)
-{
-	if (json_kind(node) != JSON_OBJECT)
-		return false;
-	for (const struct member *m = members; m->key; m++) {
-		const struct json *member = json_get(node, m->key);
-		if (m->max ? !read_array(member, m, base) : !read_value(member, m, (char *)base + m->at))
-			return false;
-	}
-	return true;
 }
 
 static int parse(const char *what, const char *text, size_t len, const struct member *members, void *base,
@@ -585,7 +358,7 @@ static int parse(const char *what, const char *text, size_t len, const struct me
 	int rc = json_parse(what, text, len, &doc, err);
 	if (rc)
 		return -EBADMSG;
-	if (!read_object(json_root(doc), members, base)) {
+	if (!members_read(json_root(doc), members, base)) {
 		json_doc_free(doc);
 		return err_set(err, -EBADMSG, "the %s in the run file is not one that this version of penrig wrote",
 			       what);
@@ -603,7 +376,7 @@ static int read_step_names(const struct json *names, struct record *record)
 	if (!step_name)
 		return -ENOMEM;
 	for (unsigned i = 0; i < count; i++) {
-		if (!read_text(json_at(names, i), step_name[i], sizeof(step_name[i]))) {
+		if (!member_read_text(json_at(names, i), step_name[i], sizeof(step_name[i]))) {
 			free(step_name);
 			return -EBADMSG;
 		}

@@ -1,13 +1,10 @@
 /* The record as JSON and back, without loss: how the run file keeps it. Not a report: reports/ writes those for people.
- * Every number has 17 digits; NaN is null, infinities are "inf" and "-inf", 64-bit integers are strings. */
+ * What numbers look like: members.h. */
 #ifndef PENRIG_RUN_RECORD_JSON_H
 #define PENRIG_RUN_RECORD_JSON_H
 
 #include "rig/run/record.h"
-
-/* Copies text that JSON and XML can carry: every byte that is not part of valid UTF-8, and every control character but
- * tab and line feed, becomes '?'. Same length, always terminated; truncates to size. Returns ret. */
-char *text_clean(const char *text, char *ret, size_t size);
+#include "rig/run/text_clean.h"
 
 /* malloc'd, one line. record_to_json leaves out points, sweeps and the texts of files: they are kept on their own. */
 int record_to_json(const struct record *record, char **ret, struct err *err);
