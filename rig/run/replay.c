@@ -1,64 +1,18 @@
 /* Replay: the blocks of the force stream drive, the slow streams and the telemetry follow to each mark of a point.
- * Leaves out what a difference means for an exit code (cli) and every estimate (estimating.c). */
+ * Leaves out what a difference is (replay_compare.c), what it means for an exit code (cli) and every estimate
+ * (estimating.c). */
 #include "rig/run/replay.h"
 
 #include <errno.h>
-#include <inttypes.h>
 #include <math.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "rig/run/chain.h"
 #include "rig/run/estimating.h"
 #include "rig/run/judging.h"
-#include "rig/run/record_json.h"
-
-/* ---- inputs ---- */
-
-static void text_of(const struct record_file *file, struct bench_text *ret)
-{
-	*ret = (struct bench_text){.path = file->path, .text = file->text ? file->text : "", .len = file->len};
-}
-
-int replay_inputs_read(const struct record *record, struct replay_inputs *ret, struct err *err)
-{
-	struct bench_text plan = {.path = NULL}, bench = {.path = NULL}, phantom[BENCH_PHANTOMS_MAX];
-	struct replay_inputs inputs = {.plan = NULL};
-	unsigned phantoms = 0;
-
-	for (unsigned i = 0; i < record->files; i++) {
-		const struct record_file *file = &record->file[i];
-		if (strcmp(file->kind, "plan") == 0)
-			text_of(file, &plan);
-		else if (strcmp(file->kind, "bench") == 0)
-			text_of(file, &bench);
-		else if (strcmp(file->kind, "phantom") == 0 && phantoms < BENCH_PHANTOMS_MAX)
-			text_of(file, &phantom[phantoms++]);
-	}
-	if (!plan.path || !bench.path)
-		return err_set(err, -EBADMSG, "the run file does not hold its plan and bench");
-	int rc = plan_parse(plan.path, plan.text, plan.len, &inputs.plan, err);
-	if (!rc)
-		rc = bench_parse(&bench, phantom, phantoms, &inputs.bench, err);
-	if (!rc)
-		rc = plan_expand(inputs.plan, inputs.bench, &inputs.points, &inputs.point_count, err);
-	if (rc) {
-		replay_inputs_free(&inputs);
-		return rc;
-	}
-	*ret = inputs;
-	return 0;
-}
-
-void replay_inputs_free(struct replay_inputs *inputs)
-{
-	free(inputs->points);
-	bench_free(inputs->bench);
-	plan_free(inputs->plan);
-	*inputs = (struct replay_inputs){.plan = NULL};
-}
+#include "rig/run/replay_compare.h"
+#include "rig/run/text_clean.h"
 
 /* ---- what is read ahead ---- */
 
@@ -95,8 +49,7 @@ struct replay {
 	struct record_point *stored;
 	struct stroke_sum *strokes; /* of each point */
 	struct replay_summary *summary;
-	void (*difference)(void *ctx, const char *text);
-	void *ctx;
+	struct differences differences;
 	const struct replay_observer *observer; /* NULL: nobody */
 	struct err *err;
 };
@@ -220,115 +173,6 @@ static int feed_up_to(struct replay *r, const struct record_mark *mark)
 	return 0;
 }
 
-/* ---- differences ---- */
-
-__attribute__((format(printf, 2, 3))) static void differs(struct replay *r, const char *fmt, ...)
-{
-	char text[ERR_TEXT_MAX];
-	va_list args;
-	va_start(args, fmt);
-	vsnprintf(text, sizeof(text), fmt, args);
-	va_end(args);
-	if (!r->summary->differences++)
-		snprintf(r->summary->first, sizeof(r->summary->first), "%s", text);
-	if (r->difference)
-		r->difference(r->ctx, text);
-}
-
-static void compare_real(struct replay *r, const char *where, const char *what, double stored, double again)
-{
-	if (memcmp(&stored, &again, sizeof(stored)) != 0 && !(isnan(stored) && isnan(again)))
-		differs(r, "%s: %s is %.17g in the file and %.17g derived again", where, what, stored, again);
-}
-
-static void compare_whole(struct replay *r, const char *where, const char *what, uint64_t stored, uint64_t again)
-{
-	if (stored != again)
-		differs(r, "%s: %s is %" PRIu64 " in the file and %" PRIu64 " derived again", where, what, stored,
-			again);
-}
-
-static void compare_text(struct replay *r, const char *where, const char *what, const char *stored, const char *again)
-{
-	if (strcmp(stored, again) != 0)
-		differs(r, "%s: %s is \"%.200s\" in the file and \"%.200s\" derived again", where, what, stored, again);
-}
-
-static void compare_result(struct replay *r, const char *where, const struct record_result *stored,
-			   const struct record_result *again)
-{
-	const struct result *a = &stored->result, *b = &again->result;
-	char at[200], line[48];
-	snprintf(at, sizeof(at), "%.100s %s %s", where, a->name, a->method);
-	compare_text(r, where, "the name of a result", a->name, b->name);
-	compare_text(r, at, "method", a->method, b->method);
-	compare_real(r, at, "value", a->value, b->value);
-	compare_real(r, at, "standard uncertainty", a->u, b->u);
-	compare_real(r, at, "degrees of freedom", a->dof, b->dof);
-	compare_real(r, at, "coverage factor", a->k, b->k);
-	compare_real(r, at, "expanded uncertainty", a->expanded_u, b->expanded_u);
-	compare_whole(r, at, "n", a->n, b->n);
-	compare_whole(r, at, "valid", a->valid, b->valid);
-	compare_whole(r, at, "trusted", a->trusted, b->trusted);
-	compare_text(r, at, "reason", a->reason, b->reason);
-	compare_whole(r, at, "budget lines", a->budget_lines, b->budget_lines);
-	for (unsigned i = 0; i < a->budget_lines && i < b->budget_lines; i++) {
-		snprintf(line, sizeof(line), "budget: %s", a->budget[i].name);
-		compare_real(r, at, line, a->budget[i].u, b->budget[i].u);
-	}
-	compare_whole(r, at, "outcome", stored->judgement.outcome, again->judgement.outcome);
-	compare_real(r, at, "margin", stored->judgement.margin, again->judgement.margin);
-}
-
-static void compare_results(struct replay *r, const char *where, const struct record_result *stored, unsigned count,
-			    const struct record_result *again, unsigned count_again)
-{
-	compare_whole(r, where, "the number of results", count, count_again);
-	for (unsigned i = 0; i < count && i < count_again; i++)
-		compare_result(r, where, &stored[i], &again[i]);
-}
-
-static void compare_point_members(struct replay *r, const char *where, const struct record_point *a,
-				  const struct record_point *b)
-{
-	for (unsigned i = 0; i < POINT_PHASES; i++) {
-		compare_whole(r, where, "the first sample of a phase", a->phase_index[i], b->phase_index[i]);
-		compare_real(r, where, "the place of a command", a->command_index[i], b->command_index[i]);
-	}
-	compare_whole(r, where, "the last sample", a->end_index, b->end_index);
-	compare_whole(r, where, "measured", a->measured, b->measured);
-	compare_whole(r, where, "outcome", a->outcome, b->outcome);
-	compare_text(r, where, "reason", a->reason, b->reason);
-	compare_results(r, where, a->result, a->results, b->result, b->results);
-}
-
-static void point_name(const struct record_point *point, char *ret, size_t size)
-{
-	snprintf(ret, size, "point %u, attempt %u (%.6g mm, %.6g Hz)", point->plan.number + 1, point->attempt,
-		 point->plan.depth_mm, point->plan.rate_hz);
-}
-
-/* As text both have gone the road into the file; where that is the same, everything is. */
-static int compare_point(struct replay *r, const struct record_point *stored, struct record_point *again)
-{
-	char *before = NULL, *after = NULL, where[96];
-	int rc = point_to_json(stored, &before, r->err);
-	if (!rc)
-		rc = point_to_json(again, &after, r->err);
-	if (!rc)
-		rc = point_from_json(after, strlen(after), again, r->err);
-	if (!rc && strcmp(before, after) != 0) {
-		unsigned differences = r->summary->differences;
-		point_name(stored, where, sizeof(where));
-		compare_point_members(r, where, stored, again);
-		if (r->summary->differences == differences)
-			differs(r, "%s: not stored as it is derived again", where);
-	}
-	free(before);
-	free(after);
-	return rc;
-}
-
 /* ---- points ---- */
 
 static void mix(struct fingerprint *f, uint64_t value)
@@ -424,7 +268,7 @@ static int do_mark(struct replay *r, const struct record_mark *mark)
 	/* Which attempt counts is known after the last one: compare_counts(). */
 	r->stored->counts = point->counts;
 	if (!rc && r->mark == MARK_CLOSE)
-		rc = compare_point(r, r->stored, point);
+		rc = compare_point(&r->differences, r->stored, point, r->err);
 	if (!rc && r->mark == MARK_CLOSE && r->observer && r->observer->end && !plan_point_is_free(&point->plan))
 		rc = r->observer->end(r->observer->ctx, point);
 	r->mark++;
@@ -476,10 +320,10 @@ static int compare_strokes(struct replay *r)
 		if (rc)
 			return rc;
 		point_name(&r->record->point[i], where, sizeof(where));
-		compare_whole(r, where, "the number of strokes", walk.count, r->strokes[i].count);
+		compare_whole(&r->differences, where, "the number of strokes", walk.count, r->strokes[i].count);
 		if (walk.count == r->strokes[i].count &&
 		    !same_fingerprint(&walk.fingerprint, &r->strokes[i].fingerprint))
-			differs(r, "%s: its strokes are others than those in the file", where);
+			differs(&r->differences, "%s: its strokes are others than those in the file", where);
 	}
 	return 0;
 }
@@ -489,23 +333,9 @@ static void compare_counts(struct replay *r)
 	for (unsigned i = 0; i < r->record->points; i++) {
 		char where[96];
 		point_name(&r->record->point[i], where, sizeof(where));
-		compare_whole(r, where, "whether it counts", r->strokes[i].counted, r->record->point[i].counts);
+		compare_whole(&r->differences, where, "whether it counts", r->strokes[i].counted,
+			      r->record->point[i].counts);
 	}
-}
-
-static int compare_sweep(struct replay *r, unsigned i, const struct record_sweep *stored, struct record_sweep *again)
-{
-	char *text, where[64];
-	int rc = sweep_to_json(again, &text, r->err);
-	if (rc)
-		return rc;
-	rc = sweep_from_json(text, strlen(text), again, r->err);
-	free(text);
-	snprintf(where, sizeof(where), "sweep %u", i + 1);
-	if (!rc)
-		compare_results(r, where, stored->result, stored->results, again->result, again->results);
-	r->summary->results += again->results;
-	return rc;
 }
 
 static int compare_sweeps(struct replay *r, const struct replay_inputs *inputs)
@@ -518,9 +348,11 @@ static int compare_sweeps(struct replay *r, const struct replay_inputs *inputs)
 	record->sweep = NULL;
 	record->sweeps = record->sweep_room = 0;
 	sweeps_collect(record, inputs->plan, inputs->points, inputs->point_count);
-	compare_whole(r, "the run", "the number of sweeps", count, record->sweeps);
-	for (unsigned i = 0; !rc && i < count && i < record->sweeps; i++)
-		rc = compare_sweep(r, i, &stored[i], &record->sweep[i]);
+	compare_whole(&r->differences, "the run", "the number of sweeps", count, record->sweeps);
+	for (unsigned i = 0; !rc && i < count && i < record->sweeps; i++) {
+		rc = compare_sweep(&r->differences, i, &stored[i], &record->sweep[i], r->err);
+		r->summary->results += record->sweep[i].results;
+	}
 	free(stored);
 	return rc;
 }
@@ -533,9 +365,10 @@ static void compare_clock(struct replay *r)
 		ppm = rel * 1e6;
 		u_ppm = u_rel * 1e6;
 	}
-	compare_real(r, "the sample clock", "its deviation in ppm", device->clock_ppm, ppm);
-	compare_real(r, "the sample clock", "its uncertainty in ppm", device->clock_u_ppm, u_ppm);
-	compare_whole(r, "the sample clock", "\"applied\"", device->clock_applied, r->estimating.clock_applied);
+	compare_real(&r->differences, "the sample clock", "its deviation in ppm", device->clock_ppm, ppm);
+	compare_real(&r->differences, "the sample clock", "its uncertainty in ppm", device->clock_u_ppm, u_ppm);
+	compare_whole(&r->differences, "the sample clock", "\"applied\"", device->clock_applied,
+		      r->estimating.clock_applied);
 }
 
 static void compare_verdict(struct replay *r, const struct plan *plan)
@@ -546,9 +379,10 @@ static void compare_verdict(struct replay *r, const struct plan *plan)
 	char reason[sizeof(record->verdict_reason)], clean[sizeof(reason)];
 	snprintf(reason, sizeof(reason), "%s", record->verdict_reason);
 	record_judge(record, plan);
-	compare_whole(r, "the run", "whether there is a verdict", has_verdict, record->has_verdict);
-	compare_text(r, "the run", "the verdict", outcome_name(verdict), outcome_name(record->dut_verdict));
-	compare_text(r, "the run", "the verdict's reason", reason,
+	compare_whole(&r->differences, "the run", "whether there is a verdict", has_verdict, record->has_verdict);
+	compare_text(&r->differences, "the run", "the verdict", outcome_name(verdict),
+		     outcome_name(record->dut_verdict));
+	compare_text(&r->differences, "the run", "the verdict's reason", reason,
 		     text_clean(record->verdict_reason, clean, sizeof(clean)));
 }
 
@@ -680,8 +514,7 @@ int replay_run(struct runfile_reader *reader, struct record *record, const struc
 	struct replay replay = {.reader = reader,
 				.record = record,
 				.summary = &summary,
-				.difference = difference,
-				.ctx = ctx,
+				.differences = {.summary = &summary, .difference = difference, .ctx = ctx},
 				.err = err};
 	int rc = run_again(&replay, inputs);
 
@@ -694,8 +527,12 @@ int replay_observed(struct runfile_reader *reader, struct record *record, const 
 		    const struct replay_observer *observer, struct replay_summary *ret, struct err *err)
 {
 	struct replay_summary summary = {.points = 0};
-	struct replay replay = {
-		.reader = reader, .record = record, .summary = &summary, .observer = observer, .err = err};
+	struct replay replay = {.reader = reader,
+				.record = record,
+				.summary = &summary,
+				.differences = {.summary = &summary},
+				.observer = observer,
+				.err = err};
 	int rc = run_again(&replay, inputs);
 
 	if (!rc)
