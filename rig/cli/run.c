@@ -219,6 +219,8 @@ static int on_finish(void *ctx, struct record *record, struct runfile *rf, struc
 		rc = runfile_finish(rf, record, text, err);
 	if (rc == 0)
 		rc = save_reports(run, err);
+	else if (record->run_status == RUN_STORAGE_FAILED) /* what is known of the pen is told all the same */
+		(void)save_reports(run, &ignored);
 	free(text);
 	return rc;
 }

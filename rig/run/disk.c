@@ -67,6 +67,29 @@ int disk_sync_folder(const char *folder)
 	return sync_path(folder, O_DIRECTORY);
 }
 
+int disk_reserve(const char *path, size_t bytes, int *ret_fd, struct err *err)
+{
+	char name[FILE_PATH_MAX + 160];
+	snprintf(name, sizeof(name), "%s-reserve", path);
+	int fd = open(name, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+	int rc = fd < 0 ? errno : posix_fallocate(fd, 0, (off_t)bytes);
+	if (fd >= 0)
+		unlink(name);
+	if (rc == 0) {
+		*ret_fd = fd;
+		return 0;
+	}
+	disk_release(fd);
+	return err_set(err, -rc, "%.300s: no room for its end, %.1f MB: %s%s", path, (double)bytes * 1e-6, strerror(rc),
+		       disk_remedy(-rc));
+}
+
+void disk_release(int fd)
+{
+	if (fd >= 0)
+		close(fd);
+}
+
 int disk_copy(const char *from, const char *to)
 {
 	int in = open(from, O_RDONLY | O_CLOEXEC), rc = 0;

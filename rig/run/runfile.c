@@ -19,6 +19,12 @@ struct stream_in {              /* what came of one stream */
 	uint64_t lost, lost_first, lost_end;
 };
 
+/* What the end writes: the final record and the report, in the log and in the file, the report files, and all of it
+ * once more should it have to be corrected. A verdict that cannot be taken back must not be the last thing on a full
+ * disk. */
+#define RESERVE_BYTES       (2u << 20)
+#define RESERVE_POINT_BYTES (512u << 10)
+
 struct runfile {
 	char path[FILE_PATH_MAX + 136], folder[FILE_PATH_MAX];
 	struct store *store; /* the writer's alone while its thread runs */
@@ -28,6 +34,7 @@ struct runfile {
 	uint8_t (*point_digest)[DIGEST_BYTES]; /* of each point as last stored */
 	unsigned point_digests;
 	unsigned sweeps_put; /* a second finish adds what changed */
+	int reserve_fd;      /* room for the end, until it comes */
 	uint8_t counts[WRITER_SAMPLES_MAX];
 };
 
@@ -243,7 +250,7 @@ int runfile_status(struct runfile *rf, uint64_t *ret_lost, struct err *err)
 int runfile_sync(struct runfile *rf, char ret_head[SHA256_HEX], struct err *err)
 {
 	uint8_t head[DIGEST_BYTES];
-	int rc = writer_sync(rf->writer, head, err);
+	int rc = writer_sync(rf->writer, ret_head != NULL, head, err);
 	if (!rc && ret_head)
 		digest_hex(head, ret_head);
 	return rc;
@@ -251,6 +258,8 @@ int runfile_sync(struct runfile *rf, char ret_head[SHA256_HEX], struct err *err)
 
 int runfile_finish(struct runfile *rf, const struct record *record, const char *report_json, struct err *err)
 {
+	disk_release(rf->reserve_fd);
+	rf->reserve_fd = -1;
 	for (unsigned i = 0; i < record->points; i++)
 		put_point(rf, i, &record->point[i], "end", true);
 	put_sweeps(rf, record);
@@ -323,6 +332,7 @@ static int store_header(struct runfile *rf, const struct record *record, struct 
 
 static void release(struct runfile *rf)
 {
+	disk_release(rf->reserve_fd);
 	store_free(rf->store);
 	writer_free(rf->writer);
 	free(rf->point_digest);
@@ -334,6 +344,7 @@ static struct runfile *allocate(const struct record *record)
 	struct runfile *rf = calloc(1, sizeof(*rf));
 	if (!rf)
 		return NULL;
+	rf->reserve_fd = -1;
 	snprintf(rf->folder, sizeof(rf->folder), "%s", record->folder[0] ? record->folder : ".");
 	snprintf(rf->path, sizeof(rf->path), "%s/%s.penrig", rf->folder, record->name);
 	return rf;
@@ -350,6 +361,9 @@ static int begin(struct runfile *rf, const struct record *record, double bytes_p
 		rc = store_create(rf->path, WRITER_ITEM_MAX, &rf->store, err);
 	if (!rc)
 		rc = store_header(rf, record, err);
+	if (!rc)
+		rc = disk_reserve(rf->path, RESERVE_BYTES + record->points_planned * RESERVE_POINT_BYTES,
+				  &rf->reserve_fd, err);
 	return rc ? rc : writer_start(rf->writer, rf->store, err);
 }
 

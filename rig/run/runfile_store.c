@@ -353,6 +353,11 @@ int store_open(const char *path, struct store **ret, struct err *err)
 	return done(rc, store, ret);
 }
 
+int store_gather(struct store *store, struct err *err)
+{
+	return db_checkpoint(store->db, err);
+}
+
 int store_settle(struct store *store, struct err *err)
 {
 	int rc = store_commit(store, err);

@@ -47,6 +47,9 @@ void store_hurry(struct store *store, uint64_t within_ns);
 /* After a failure: drops what was not committed. */
 void store_abandon(struct store *store);
 
+/* Moves what was committed from the write-ahead log into the file; while another program reads it, later. */
+int store_gather(struct store *store, struct err *err);
+
 /* Commits, and leaves one file that can be copied and opened where nothing can be written. Nothing may be stored after
  * that. -EBUSY: another program has it open; all is saved, in two files. */
 int store_settle(struct store *store, struct err *err);

@@ -102,11 +102,13 @@ static int flush(struct writer *writer)
 
 /* ---- messages ---- */
 
-static int take_sync(struct writer *writer, uint64_t token)
+static int take_sync(struct writer *writer, uint64_t token, bool gather)
 {
 	int rc = flush(writer);
 	if (!rc)
 		rc = store_commit(writer->store, &writer->write_err);
+	if (!rc && gather)
+		rc = store_gather(writer->store, &writer->write_err);
 	if (rc)
 		return rc;
 	pthread_mutex_lock(&writer->lock);
@@ -161,7 +163,7 @@ static int take(struct writer *writer, const struct message *msg, const uint8_t 
 	case MSG_ITEM: return take_item(writer, msg);
 	case MSG_TELEMETRY: return add_telemetry(writer, &msg->telemetry);
 	case MSG_STROKE: return add_stroke(writer, msg->stroke.point_row, &msg->stroke.stroke);
-	case MSG_SYNC: return take_sync(writer, msg->token);
+	case MSG_SYNC: return take_sync(writer, msg->sync.token, msg->sync.gather);
 	}
 	return 0;
 }
@@ -289,11 +291,11 @@ static int wait_synced(struct writer *writer, uint64_t token, uint8_t ret_head[D
 	return status;
 }
 
-int writer_sync(struct writer *writer, uint8_t ret_head[DIGEST_BYTES], struct err *err)
+int writer_sync(struct writer *writer, bool gather, uint8_t ret_head[DIGEST_BYTES], struct err *err)
 {
-	struct message msg = {.type = MSG_SYNC, .token = ++writer->token};
+	struct message msg = {.type = MSG_SYNC, .sync = {.token = ++writer->token, .gather = gather}};
 	int rc = writer_put(writer, &msg, NULL, 0) == 0 ? 0 : writer_status(writer, err);
-	return rc ? rc : wait_synced(writer, msg.token, ret_head, err);
+	return rc ? rc : wait_synced(writer, msg.sync.token, ret_head, err);
 }
 
 /* ---- life ---- */

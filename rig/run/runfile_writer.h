@@ -34,7 +34,10 @@ struct message { /* in the ring, followed by its body: packed counts, or the tex
 			uint64_t point_row;
 			struct stroke stroke;
 		} stroke;
-		uint64_t token;
+		struct {
+			uint64_t token;
+			bool gather;
+		} sync;
 	};
 };
 
@@ -51,8 +54,9 @@ int writer_start(struct writer *writer, struct store *store, struct err *err);
 int writer_put(struct writer *writer, const struct message *msg, const void *body, size_t body_len);
 /* Samples, which leave WRITER_RESERVE free: -ENOBUFS, -EMSGSIZE: these are lost; -ESHUTDOWN. */
 int writer_put_samples(struct writer *writer, const struct message *msg, const void *body, size_t body_len);
-/* Waits until everything so far is durable; ret_head: of the journal's chain. */
-int writer_sync(struct writer *writer, uint8_t ret_head[DIGEST_BYTES], struct err *err);
+/* Waits until everything so far is durable; ret_head: of the journal's chain. gather: also moves it into the one file,
+ * so that what follows needs room for itself alone. */
+int writer_sync(struct writer *writer, bool gather, uint8_t ret_head[DIGEST_BYTES], struct err *err);
 
 /* 0, or the first thing that failed. */
 int writer_status(struct writer *writer, struct err *err);
