@@ -17,6 +17,7 @@
 #define EDGE_SLACK             0.25 /* of a period: a stroke that is this late at an edge of the window is missing */
 #define EDGE_PERIODS_MAX       3.0  /* without a stroke at an edge; more, and the strokes do not speak for the window */
 #define U_CELL_REL             0.02 /* natural frequency, where the bench file gives no uncertainty */
+#define DAMPING_MAX            0.4  /* of the cell; beyond it a correction of the peak has no first order */
 #define WEAR_CHANCE            2.576 /* sd of a trend that is noise: 1 window of 100 shows more */
 #define SPIN_UP_BAND           0.05
 #define SPIN_UP_STAYS          5
@@ -399,6 +400,16 @@ static double hidden_hum(const struct point *p)
 	return worst;
 }
 
+/* Relative change of the cell's correction per relative change of its natural frequency, times the uncertainty of that,
+ * with the next order (GUM 5.1.2, note). At the peak of the force the correction is (1 - 4 zeta^2) y'' / w^2. */
+static double cell_u_rel(const struct point_config *c)
+{
+	double u = c->u_cell_rel > 0.0 ? c->u_cell_rel : U_CELL_REL, damping = fmin(c->cell_damping, DAMPING_MAX);
+	double square = 4.0 * damping * damping;
+
+	return (2.0 - square) / (1.0 - square) * u * sqrt(1.0 + 16.5 * u * u);
+}
+
 /* Components that all strokes share. depth per force: mean F / F' for what scales with the force. */
 static void calibration_budget(struct result *r, const struct point *p)
 {
@@ -407,7 +418,6 @@ static void calibration_budget(struct result *r, const struct point *p)
 	double n = (double)t->depth.n, gain_mm = t->gain_mm / n, slope = t->slope / n, zero;
 	double trend = t->trend_kk - t->trend_k * t->trend_k / n;
 	double per_stroke = trend > 0.0 ? (t->trend_kd - t->trend_k * t->trend_d / n) / trend : 0.0;
-	double u_cell = c->u_cell_rel > 0.0 ? c->u_cell_rel : U_CELL_REL;
 	double drift = per_stroke * n, drift_u = moments_sd(&t->depth) * sqrt(12.0 / n);
 
 	budget(r, "calibration", c->u_gain_rel * gain_mm, INFINITY);
@@ -421,7 +431,7 @@ static void calibration_budget(struct result *r, const struct point *p)
 	budget(r, "template", sqrt(t->template_n2) / n / slope, INFINITY);
 	budget(r, "zero", zero / slope, INFINITY);
 	if (t->cell_count > 0)
-		budget(r, "cell", fabs(t->cell_n / (double)t->cell_count) * 2.0 * u_cell / slope, INFINITY);
+		budget(r, "cell", fabs(t->cell_n / (double)t->cell_count) * cell_u_rel(c) / slope, INFINITY);
 	budget(r, "hum", hidden_hum(p) * M_SQRT1_2 / slope, INFINITY);
 	budget(r, "resolution", fabs(c->force_scale) / sqrt(12.0) / slope / sqrt(n), INFINITY);
 	if (fabs(drift) > WEAR_CHANCE * drift_u)
