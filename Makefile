@@ -63,7 +63,7 @@ obj = $(patsubst %.c,$(B)/%.o,$(1))
 SRC_base    := $(call src,rig/base)
 SRC_link    := $(call src,rig/link)
 SRC_measure := $(call src,rig/measure)
-SRC_run     := $(call src,rig/run)
+SRC_run     := $(call src,rig/run rig/run/*)
 SRC_cli     := $(filter-out rig/cli/main.c,$(call src,rig/cli))
 SRC_drivers := $(call src,drivers drivers/*)
 SRC_reports := $(call src,reports)
@@ -123,10 +123,10 @@ $(B)/%.o: %.c $(B)/flags.mk
 	$(CC) $(CPPFLAGS_ALL) $(CFLAGS_ALL) -c $< -o $@
 
 # Where the optional libhdf5 is there; the only object that sees its headers.
-$(B)/rig/run/export_hdf5.o: CPPFLAGS_ALL += $(HDF5_CFLAGS)
+$(B)/rig/run/offline/export_hdf5.o: CPPFLAGS_ALL += $(HDF5_CFLAGS)
 
 # Sampling loops: vectorised; -O3 changes no result (no -ffast-math, no contraction).
-$(B)/rig/measure/%.o $(B)/rig/run/pack.o: CFLAGS_ALL += -O3
+$(B)/rig/measure/%.o $(B)/rig/run/file/pack.o: CFLAGS_ALL += -O3
 
 define layer_rule
 $(call lib,$(1)): $(call obj,$(SRC_$(1)))

@@ -11,8 +11,8 @@
 #include "rig/cli/command.h"
 #include "rig/cli/render.h"
 #include "rig/cli/version.h"
-#include "rig/run/limit.h"
-#include "rig/run/replay.h"
+#include "rig/run/config/limit.h"
+#include "rig/run/offline/replay.h"
 
 #define DIFFERENCES_SHOWN 50
 

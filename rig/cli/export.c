@@ -3,7 +3,7 @@
 #include <string.h>
 
 #include "rig/cli/command.h"
-#include "rig/run/export.h"
+#include "rig/run/offline/export.h"
 
 struct export_options {
 	int format;

@@ -10,7 +10,7 @@
 #include "rig/cli/naming.h"
 #include "rig/cli/render.h"
 #include "rig/cli/version.h"
-#include "rig/run/import.h"
+#include "rig/run/offline/import.h"
 
 struct import_options {
 	int format;

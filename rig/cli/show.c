@@ -5,7 +5,7 @@
 
 #include "rig/cli/command.h"
 #include "rig/cli/render.h"
-#include "rig/run/runfile.h"
+#include "rig/run/file/runfile.h"
 
 #define TAIL 12 /* journal entries at the end of the summary */
 

@@ -8,7 +8,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "rig/run/filekind.h"
+#include "rig/run/config/filekind.h"
 
 #define TARE_S       0.3
 #define SETTLE_S     0.5

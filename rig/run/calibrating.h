@@ -5,8 +5,8 @@
 
 #include "rig/measure/calibrate.h"
 #include "rig/measure/statistics.h"
-#include "rig/run/bench.h"
-#include "rig/run/plan.h"
+#include "rig/run/config/bench.h"
+#include "rig/run/config/plan.h"
 #include "rig/run/record.h"
 
 #define CALIBRATING_DEPTHS_MAX 63 /* settings of the stage; with the contact a curve's 64 points */

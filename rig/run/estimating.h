@@ -10,7 +10,7 @@
 #include "rig/measure/freerun.h"
 #include "rig/measure/point.h"
 #include "rig/measure/temperature.h"
-#include "rig/run/plan.h"
+#include "rig/run/config/plan.h"
 #include "rig/run/record.h"
 
 /* A slow channel's value. Blocks of different streams that arrived at the same host time have no order, so a block sees

@@ -3,7 +3,7 @@
 #ifndef PENRIG_RUN_JUDGING_H
 #define PENRIG_RUN_JUDGING_H
 
-#include "rig/run/plan.h"
+#include "rig/run/config/plan.h"
 #include "rig/run/record.h"
 
 /* Gives every result the limit of its step that it meets, and judges it; forgets what it met before. */

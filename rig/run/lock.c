@@ -14,7 +14,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "rig/run/chain.h"
+#include "rig/run/file/chain.h"
 
 #define HOLDER_MAX 160
 #define OPEN_TRIES 8 /* two processes creating the same file at once need two */

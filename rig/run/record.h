@@ -9,8 +9,8 @@
 #include "rig/driver.h"
 #include "rig/measure/point.h"
 #include "rig/measure/result.h"
-#include "rig/run/bench.h"
-#include "rig/run/plan.h"
+#include "rig/run/config/bench.h"
+#include "rig/run/config/plan.h"
 
 #define RECORD_ATTRS_MAX   32
 #define RECORD_DEVICES_MAX 4

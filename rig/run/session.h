@@ -8,8 +8,8 @@
 
 #include "rig/base/loop.h"
 #include "rig/driver.h"
+#include "rig/run/file/runfile.h"
 #include "rig/run/record.h"
-#include "rig/run/runfile.h"
 
 enum session_stage {
 	STAGE_OPENING,

@@ -6,7 +6,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "rig/run/import.h"
+#include "rig/run/offline/import.h"
 #include "tests/bench/pw1.h"
 #include "tests/bench/pw1_frame.h"
 #include "tests/bench/pw1_inputs.h"

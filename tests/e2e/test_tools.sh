@@ -25,10 +25,10 @@ mistake() { # FILE WHAT TEXT
 lint
 check "lint does not pass a clean tree" test $? -eq 0
 mistake rig/base/a.c "layout" 'int  a;\n'
-mistake rig/base/a.c "base includes run" '#include "rig/run/plan.h"\n'
+mistake rig/base/a.c "base includes run" '#include "rig/run/config/plan.h"\n'
 mistake rig/measure/a.c "measure includes the loop" '#include "rig/base/loop.h"\n'
 mistake rig/run/a.c "run includes a driver" '#include "drivers/x/wire.h"\n'
-mistake drivers/x/a.c "a driver includes run" '#include "rig/run/plan.h"\n'
+mistake drivers/x/a.c "a driver includes run" '#include "rig/run/config/plan.h"\n'
 mistake fixtures/virtual/a.c "the virtual bench uses a driver's parser" '#include "drivers/x/device.h"\n'
 mistake rig/run/a.c "SQLite outside its file" '#include <sqlite3.h>\n'
 mistake rig/link/a.c "cJSON outside its file" '#include <cJSON.h>\n'

@@ -55,9 +55,9 @@ library() { # ERE of the header, ERE of the files that may
 library 'cjson/.*|cJSON.*' 'rig/base/json[a-z_]*\.c'
 library 'libserialport\.h' 'rig/link/serial[a-z_]*\.c'
 library 'libusb.*' 'rig/link/usb[a-z_]*\.c|fixtures/virtual/.*'
-library 'sqlite3\.h' 'rig/run/db\.c'
-library 'zstd\.h' 'rig/run/squeeze\.c'
-library 'hdf5.*' 'rig/run/export_hdf5\.c'
+library 'sqlite3\.h' 'rig/run/file/db\.c'
+library 'zstd\.h' 'rig/run/file/squeeze\.c'
+library 'hdf5.*' 'rig/run/offline/export_hdf5\.c'
 library 'gsl/.*' 'rig/measure/.*'
 
 # ---- nothing in the product knows that a device can be virtual

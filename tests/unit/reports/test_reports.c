@@ -15,7 +15,7 @@
 #include <unistd.h>
 
 #include "reports/report.h"
-#include "rig/run/runfile.h"
+#include "rig/run/file/runfile.h"
 #include "tests/unit/run/record_sample.h"
 
 #define SCHEMA "reports/schema/report.schema.json"

@@ -9,7 +9,7 @@
 #include <stdbool.h>
 
 #include "rig/driver.h"
-#include "rig/run/bench.h"
+#include "rig/run/config/bench.h"
 #include "tests/unit/run/variant.h"
 
 #define COUNT(a) (sizeof(a) / sizeof((a)[0]))

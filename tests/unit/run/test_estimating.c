@@ -11,8 +11,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "rig/run/config/limit.h"
 #include "rig/run/estimating.h"
-#include "rig/run/limit.h"
 
 static const struct channel channels[] = {
 	{.name = "force", .unit = "N", .quantity = QUANTITY_FORCE, .bits = 24, .rate_hz = 1000, .scale = 1e-4},

@@ -10,7 +10,7 @@
 #include <stdbool.h>
 
 #include "rig/base/units.h"
-#include "rig/run/plan.h"
+#include "rig/run/config/plan.h"
 #include "tests/unit/run/variant.h"
 
 #define COUNT(a) (sizeof(a) / sizeof((a)[0]))

@@ -14,8 +14,8 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "rig/run/import.h"
-#include "rig/run/quick.h"
+#include "rig/run/offline/import.h"
+#include "rig/run/offline/quick.h"
 #include "tests/bench/pw1.h"
 #include "tests/bench/pw1_inputs.h"
 

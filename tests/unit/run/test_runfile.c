@@ -17,10 +17,10 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "rig/run/pack.h"
+#include "rig/run/file/pack.h"
+#include "rig/run/file/ring.h"
+#include "rig/run/file/runfile.h"
 #include "rig/run/record_json.h"
-#include "rig/run/ring.h"
-#include "rig/run/runfile.h"
 #include "tests/unit/run/record_sample.h"
 
 #define FS_HZ  50000

@@ -10,8 +10,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "rig/run/config/plan.h"
 #include "rig/run/estimating.h"
-#include "rig/run/plan.h"
 
 #define FS_HZ     20000.0
 #define BLOCK     100 /* 5 ms */

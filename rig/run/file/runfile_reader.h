@@ -1,0 +1,36 @@
+/* An open run file, for the files that read it: opening (runfile_open.c), walks and cursors (runfile_walk.c), verifying
+ * (runfile_verify.c). Everybody else has runfile.h. */
+#ifndef PENRIG_RUN_FILE_RUNFILE_READER_H
+#define PENRIG_RUN_FILE_RUNFILE_READER_H
+
+#include "rig/run/file/db.h"
+#include "rig/run/file/pack.h"
+#include "rig/run/file/runfile.h"
+#include "rig/run/file/squeeze.h"
+
+#define SIDE_PATH_MAX (FILE_PATH_MAX + 160) /* a path with what SQLite, or the copy, puts behind it */
+
+struct runfile_reader {
+	char path[SIDE_PATH_MAX];
+	char copy[SIDE_PATH_MAX]; /* folder of the copy that is read instead; empty: none */
+	struct db *db;
+	bool final;
+	struct unpacker unpacker;
+	struct squeeze_buffer bytes; /* decompressed */
+};
+
+/* For a query that begins with BLOCK_COLUMNS: the row's block, borrowed from the row and the buffer; -EBADMSG where its
+ * samples do not decode. */
+#define BLOCK_COLUMNS                                                                                                  \
+	"SELECT device, stream, channels, width, first_index, frames, first_host_ns, last_host_ns, zstd, arrivals, "   \
+	"samples,"                                                                                                     \
+	" digest, seq FROM block "
+#define BLOCK_DIGEST 11
+#define BLOCK_SEQ    12
+int read_packed(const struct runfile_reader *reader, struct squeeze_buffer *buffer, struct db_stmt *row,
+		struct packed *ret, struct err *err);
+
+/* Brings the record of a run that did not come to its end to what is known of it: interrupted, where, since when. */
+int settle_unfinished(struct runfile_reader *reader, struct record *record, struct err *err);
+
+#endif
