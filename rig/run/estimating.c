@@ -90,14 +90,14 @@ void estimating_release(struct estimating *e)
 	close_estimators(e);
 }
 
-static void take(struct held *held, const struct channel *c, const struct sample_block *block)
+static void take(struct held *held, const struct channel *c, int32_t count, uint64_t host_ns)
 {
-	const int32_t *last = &block->counts[(size_t)(block->frames - 1) * block->channels];
-	if (block->host_ns > held->host_ns) {
+	if (host_ns > held->host_ns) {
 		held->before = held->now;
-		held->host_ns = block->host_ns;
+		held->host_ns = host_ns;
 	}
-	held->now = c->offset + c->scale * last[c->position];
+	held->count = count;
+	held->now = c->offset + c->scale * count;
 }
 
 static double seen_from(const struct estimating *e, const struct held *held, const struct sample_block *block)
@@ -118,7 +118,7 @@ static void note_slow_gap(struct estimating *e, uint64_t host_ns)
 {
 	uint64_t gap_ns = host_ns > e->slow_ns ? host_ns - e->slow_ns : 0;
 	e->slow_gap_ns = gap_ns > e->slow_gap_ns ? gap_ns : e->slow_gap_ns;
-	e->slow_ns = host_ns;
+	e->slow_ns = host_ns > e->slow_ns ? host_ns : e->slow_ns;
 }
 
 static bool is_beyond(const struct channel *c, int32_t count, double value)
@@ -129,32 +129,66 @@ static bool is_beyond(const struct channel *c, int32_t count, double value)
 }
 
 /* While the motor runs. An open thermocouple stands at an end of its range, and the cold end looks good. */
-static void note_beyond(struct estimating *e, const struct held *held, const struct sample_block *block)
+static void note_beyond(struct estimating *e, const struct held *held, uint32_t flags)
 {
 	const struct channel *c = &e->channels[held->channel];
-	int32_t last = block->counts[(size_t)(block->frames - 1) * block->channels + c->position];
-	if ((block->flags & (SAMPLE_SATURATED | SAMPLE_OVER_RANGE)) || is_beyond(c, last, held->now))
+	if ((flags & (SAMPLE_SATURATED | SAMPLE_OVER_RANGE)) || is_beyond(c, held->count, held->now))
 		e->slow_beyond = e->slow_beyond ? e->slow_beyond : c->name;
 }
 
-static void take_temperatures(struct estimating *e, const struct sample_block *block)
+/* By their times, not by when they arrived: what came late may still be of the time in which the motor ran. */
+static bool motor_ran_at(const struct estimating *e, uint64_t at_ns)
 {
+	return e->open && e->motor_start_ns && at_ns >= e->motor_start_ns &&
+	       (!e->motor_stop_ns || at_ns <= e->motor_stop_ns);
+}
+
+/* A block arrives with its last frame; those before it were taken earlier, each by one period of the stream. */
+static uint64_t frame_ns(const struct sample_block *block, uint32_t frame, double rate_hz)
+{
+	double back_ns = (double)(block->frames - 1 - frame) / rate_hz * 1e9;
+	return back_ns < (double)block->host_ns ? block->host_ns - (uint64_t)back_ns : 0;
+}
+
+static void take_slow_frame(struct estimating *e, const struct sample_block *block, uint32_t frame, uint64_t at_ns)
+{
+	const int32_t *counts = &block->counts[(size_t)frame * block->channels];
 	struct held *const held[] = {&e->handle, &e->tip, &e->ambient};
-	for (unsigned i = 0; i < 3; i++)
-		if (is_carried(e, held[i], block))
-			take(held[i], &e->channels[held[i]->channel], block);
-	if (!e->open || block->host_ns < e->motor_start_ns || (e->phase != POINT_SPIN_UP && e->phase != POINT_MEASURE))
+	for (unsigned i = 0; i < 3; i++) {
+		if (!is_carried(e, held[i], block))
+			continue;
+		const struct channel *c = &e->channels[held[i]->channel];
+		take(held[i], c, counts[c->position], block->host_ns);
+	}
+	if (!motor_ran_at(e, at_ns))
 		return;
-	note_slow_gap(e, block->host_ns);
+	note_slow_gap(e, at_ns);
 	for (unsigned i = 0; i < 3; i++)
 		if (is_carried(e, held[i], block))
-			note_beyond(e, held[i], block);
-	double t_s = (double)(block->host_ns - e->motor_start_ns) * 1e-9;
+			note_beyond(e, held[i], block->flags);
+	double t_s = (double)(at_ns - e->motor_start_ns) * 1e-9;
 	double ambient_c = seen_from(e, &e->ambient, block);
 	if (e->handle_fit && is_carried(e, &e->handle, block))
 		thermal_feed(e->handle_fit, t_s, e->handle.now, ambient_c);
 	if (e->tip_fit && is_carried(e, &e->tip, block))
 		thermal_feed(e->tip_fit, t_s, e->tip.now, ambient_c);
+}
+
+static void take_temperatures(struct estimating *e, const struct sample_block *block)
+{
+	const struct held *const held[] = {&e->handle, &e->tip, &e->ambient};
+	const struct channel *carried = NULL;
+	for (unsigned i = 0; i < 3; i++)
+		if (is_carried(e, held[i], block))
+			carried = &e->channels[held[i]->channel];
+	if (!carried) /* a stream of something else must not pass for one that lives */
+		return;
+	uint64_t *const last_ns = &e->frame_ns[block->stream];
+	for (uint32_t frame = 0; frame < block->frames; frame++) {
+		uint64_t at_ns = frame_ns(block, frame, carried->rate_hz);
+		*last_ns = at_ns > *last_ns ? at_ns : *last_ns; /* a late block before this one: never backwards */
+		take_slow_frame(e, block, frame, *last_ns);
+	}
 }
 
 void estimating_block(struct estimating *e, const struct sample_block *block)
@@ -340,7 +374,7 @@ int estimating_begin(struct estimating *e, struct record_point *point, uint64_t 
 	set_mark(e, point, MARK_OPEN, host_ns);
 	e->phase = POINT_PHASES;
 	e->pen = (struct pen_sums){.n = 0};
-	e->motor_start_ns = 0;
+	e->motor_start_ns = e->motor_stop_ns = 0;
 	sample_clock_init(&e->point_clock, e->fs_hz);
 	int status = open_estimators(e, &point->plan);
 	if (status) {
@@ -362,10 +396,12 @@ void estimating_phase(struct estimating *e, struct record_point *point, enum poi
 	set_mark(e, point, MARK_PHASE(phase), host_ns);
 	if (phase == POINT_SPIN_UP) {
 		e->motor_start_ns = e->slow_ns = host_ns;
+		e->motor_stop_ns = 0;
 		e->slow_gap_ns = 0;
 		e->slow_beyond = NULL;
-	} else if (phase == POINT_COAST) {
+	} else if (phase > POINT_MEASURE && e->motor_start_ns && !e->motor_stop_ns) {
 		note_slow_gap(e, host_ns);
+		e->motor_stop_ns = host_ns;
 	}
 	e->phase = phase;
 	point->phase_index[phase] = next_index;

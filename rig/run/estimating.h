@@ -17,6 +17,7 @@
  * of another stream only what arrived before that time. */
 struct held {
 	double now, before;
+	int32_t count;    /* of `now` */
 	uint64_t host_ns; /* of `now` */
 	int channel;      /* index in the channel table; -1: none */
 };
@@ -46,6 +47,7 @@ struct estimating {
 	struct sample_clock clock;
 	bool clock_applied; /* at least one point took the corrected rate */
 	uint64_t next_index[STREAMS_MAX];
+	uint64_t frame_ns[STREAMS_MAX]; /* of the slow streams' newest frame */
 	uint64_t telemetry_rows;
 
 	unsigned free_rates; /* of the step at hand */
@@ -58,7 +60,7 @@ struct estimating {
 	struct free_run free_run;
 	struct curve *curve;
 	struct thermal *handle_fit, *tip_fit;
-	uint64_t motor_start_ns;
+	uint64_t motor_start_ns, motor_stop_ns; /* 0: not yet */
 	uint64_t slow_ns, slow_gap_ns; /* last reading of the slow channels, and the longest time without one */
 	const char *slow_beyond;       /* the slow channel that left its range while the motor ran; NULL: none did */
 	struct pen_sums pen;

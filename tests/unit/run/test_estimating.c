@@ -76,15 +76,21 @@ static int tear_down(void **state)
 	return 0;
 }
 
-static void feed(struct stage *s, unsigned stream, uint64_t index, uint64_t host_ns, int32_t count)
+static void feed_batch(struct stage *s, unsigned stream, uint64_t index, uint64_t host_ns, const int32_t *counts,
+		       unsigned frames)
 {
 	const struct sample_block block = {.stream = (uint8_t)stream,
 					   .channels = 1,
-					   .frames = 1,
+					   .frames = frames,
 					   .first_index = index,
 					   .host_ns = host_ns,
-					   .counts = &count};
+					   .counts = counts};
 	estimating_block(&s->estimating, &block);
+}
+
+static void feed(struct stage *s, unsigned stream, uint64_t index, uint64_t host_ns, int32_t count)
+{
+	feed_batch(s, stream, index, host_ns, &count, 1);
 }
 
 static struct record_point *begin_point(struct stage *s)
@@ -95,6 +101,15 @@ static struct record_point *begin_point(struct stage *s)
 	point->plan = (struct plan_point){.depth_mm = 1, .rate_hz = 50};
 	assert_int_equal(estimating_begin(&s->estimating, point, 200, NULL, NULL), 0);
 	return point;
+}
+
+static const struct result *result_of(const struct record_point *point, const char *name)
+{
+	for (unsigned i = 0; i < point->results; i++)
+		if (strcmp(point->result[i].result.name, name) == 0)
+			return &point->result[i].result;
+	fail_msg("no result %s", name);
+	abort();
 }
 
 static double value_of(const struct record_point *point, const char *name)
@@ -129,6 +144,51 @@ static void streams_that_arrived_together_have_no_order(void **state)
 	double other = rise_with(s, true);
 	assert_true(isfinite(one));
 	assert_memory_equal(&one, &other, sizeof(one));
+}
+
+#define MS 1000000ull
+
+/* A motor that runs from 1.0 to 2.0 s, and one batch of handle readings, 100 ms apart. */
+static struct record_point *run_with_batch(struct stage *s, uint64_t host_ns, const int32_t *counts, unsigned frames)
+{
+	struct record_point *point = begin_point(s);
+	estimating_phase(&s->estimating, point, POINT_SPIN_UP, 1000 * MS);
+	if (host_ns < 2000 * MS)
+		feed_batch(s, 1, 0, host_ns, counts, frames);
+	estimating_phase(&s->estimating, point, POINT_COAST, 2000 * MS);
+	if (host_ns >= 2000 * MS)
+		feed_batch(s, 1, 0, host_ns, counts, frames);
+	estimating_end(&s->estimating, point, 2500 * MS, true);
+	return point;
+}
+
+static void a_peak_in_the_middle_of_a_batch_counts(void **state)
+{
+	static const int32_t counts[] = {2500, 2600, 4800, 2600, 2500};
+	const struct record_point *point = run_with_batch(*state, 1600 * MS, counts, 5);
+	const struct result *handle = result_of(point, "handle_temperature_c");
+	assert_true(fabs(handle->value - 48) < 1e-9);
+	assert_true(handle->n == 5);
+}
+
+static void frames_count_by_their_own_times(void **state)
+{
+	struct stage *s = *state;
+	static const int32_t counts[] = {4900, 2500, 2600, 2700, 4700}; /* late by 400 ms at most */
+	const struct result *early = result_of(run_with_batch(s, 1350 * MS, counts, 5), "handle_temperature_c");
+	assert_true(early->n == 4 && fabs(early->value - 47) < 1e-9); /* the first was before the motor ran */
+	assert_int_equal(begin_streams(s), 0);
+	const struct result *late = result_of(run_with_batch(s, 2050 * MS, counts, 5), "handle_temperature_c");
+	assert_true(late->n == 4 && fabs(late->value - 49) < 1e-9); /* the last was after it */
+}
+
+static void a_batch_is_beyond_its_range_in_any_frame(void **state)
+{
+	static const int32_t counts[] = {2500, 32767, 2500};
+	const struct record_point *point = run_with_batch(*state, 1600 * MS, counts, 3);
+	const struct result *handle = result_of(point, "handle_temperature_c");
+	assert_false(handle->trusted);
+	assert_non_null(strstr(handle->reason, "left its range"));
 }
 
 static void marks_say_where_every_stream_stood(void **state)
@@ -205,9 +265,14 @@ int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 	const struct CMUnitTest tests[] = {
-		TEST(streams_that_arrived_together_have_no_order),  TEST(marks_say_where_every_stream_stood),
-		TEST(only_the_window_counts_for_the_pens_own_word), TEST(a_fault_takes_the_trust_from_every_result),
+		TEST(streams_that_arrived_together_have_no_order),
+		TEST(marks_say_where_every_stream_stood),
+		TEST(only_the_window_counts_for_the_pens_own_word),
+		TEST(a_fault_takes_the_trust_from_every_result),
 		TEST(limits_take_the_place_of_all_of_the_plans),
+		TEST(a_peak_in_the_middle_of_a_batch_counts),
+		TEST(frames_count_by_their_own_times),
+		TEST(a_batch_is_beyond_its_range_in_any_frame),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
