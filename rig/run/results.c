@@ -183,7 +183,15 @@ static void check_strokes(struct record_point *point)
 static void check_ambient(const struct estimating *e, struct record_point *point)
 {
 	double lo_c = e->bench->ambient_lo_c, hi_c = e->bench->ambient_hi_c, u_k = e->bench->sensor.temperature_u_k;
-	if (isnan(e->ambient.now) || (e->ambient.now >= lo_c - 2 * u_k && e->ambient.now <= hi_c + 2 * u_k))
+	if (e->ambient.channel < 0) /* the operator vouches for the room */
+		return;
+	if (!isfinite(e->ambient.now)) {
+		distrust(point, "",
+			 "the \"ambient\" channel delivered nothing: whether the bench's calibrations hold is not "
+			 "known");
+		return;
+	}
+	if (e->ambient.now >= lo_c - 2 * u_k && e->ambient.now <= hi_c + 2 * u_k)
 		return;
 	char text[160];
 	snprintf(text, sizeof(text),
@@ -195,8 +203,14 @@ static void check_ambient(const struct estimating *e, struct record_point *point
 static void add_ambient(const struct estimating *e, struct record_point *point)
 {
 	struct result *ambient = add_result(point, "ambient_temperature_c", "degC", e->ambient.now);
-	if (!ambient || !ambient->valid)
+	if (!ambient)
 		return;
+	if (!ambient->valid) {
+		snprintf(ambient->reason, sizeof(ambient->reason), "%s",
+			 e->ambient.channel < 0 ? "the sensor has no \"ambient\" channel"
+						: "the \"ambient\" channel delivered nothing");
+		return;
+	}
 	ambient->budget_lines = 1;
 	ambient->budget[0] =
 		(struct budget_line){.name = "calibration", .u = e->bench->sensor.temperature_u_k, .dof = INFINITY};

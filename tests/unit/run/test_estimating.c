@@ -40,11 +40,16 @@ struct stage {
 	struct estimating estimating;
 };
 
-static int begin_streams(struct stage *s)
+static int begin_with(struct stage *s, unsigned channel_count)
 {
 	struct err err;
 	estimating_release(&s->estimating);
-	return estimating_init(&s->estimating, &s->plan, &s->bench, channels, 3, false, &err);
+	return estimating_init(&s->estimating, &s->plan, &s->bench, channels, channel_count, false, &err);
+}
+
+static int begin_streams(struct stage *s)
+{
+	return begin_with(s, 3);
 }
 
 static int set_up(void **state)
@@ -162,6 +167,28 @@ static struct record_point *run_with_batch(struct stage *s, uint64_t host_ns, co
 	return point;
 }
 
+static void an_ambient_that_never_comes_leaves_nothing_to_trust(void **state)
+{
+	static const int32_t counts[] = {2500, 2600};
+	const struct record_point *point = run_with_batch(*state, 1600 * MS, counts, 2);
+	for (unsigned i = 0; i < point->results; i++)
+		assert_false(point->result[i].result.trusted);
+	assert_non_null(
+		strstr(result_of(point, "handle_temperature_c")->reason, "\"ambient\" channel delivered nothing"));
+	assert_non_null(strstr(result_of(point, "ambient_temperature_c")->reason, "delivered nothing"));
+}
+
+static void a_bench_without_ambient_is_taken_at_its_word(void **state)
+{
+	static const int32_t counts[] = {2500, 2600};
+	struct stage *s = *state;
+	assert_int_equal(begin_with(s, 2), 0);
+	const struct record_point *point = run_with_batch(s, 1600 * MS, counts, 2);
+	assert_non_null(strstr(result_of(point, "ambient_temperature_c")->reason, "no \"ambient\" channel"));
+	const struct result *handle = result_of(point, "handle_temperature_c");
+	assert_true(handle->valid && !strstr(handle->reason, "ambient"));
+}
+
 static void a_peak_in_the_middle_of_a_batch_counts(void **state)
 {
 	static const int32_t counts[] = {2500, 2600, 4800, 2600, 2500};
@@ -185,7 +212,9 @@ static void frames_count_by_their_own_times(void **state)
 static void a_batch_is_beyond_its_range_in_any_frame(void **state)
 {
 	static const int32_t counts[] = {2500, 32767, 2500};
-	const struct record_point *point = run_with_batch(*state, 1600 * MS, counts, 3);
+	struct stage *s = *state;
+	feed(s, 2, 0, 1, 2300);
+	const struct record_point *point = run_with_batch(s, 1600 * MS, counts, 3);
 	const struct result *handle = result_of(point, "handle_temperature_c");
 	assert_false(handle->trusted);
 	assert_non_null(strstr(handle->reason, "left its range"));
@@ -270,6 +299,8 @@ int main(void)
 		TEST(only_the_window_counts_for_the_pens_own_word),
 		TEST(a_fault_takes_the_trust_from_every_result),
 		TEST(limits_take_the_place_of_all_of_the_plans),
+		TEST(an_ambient_that_never_comes_leaves_nothing_to_trust),
+		TEST(a_bench_without_ambient_is_taken_at_its_word),
 		TEST(a_peak_in_the_middle_of_a_batch_counts),
 		TEST(frames_count_by_their_own_times),
 		TEST(a_batch_is_beyond_its_range_in_any_frame),
