@@ -298,14 +298,15 @@ static void configure_curve(struct estimating *e, const struct plan_point *p, st
 	c->u_curve_fit_mm = set->u_fit_mm;
 }
 
-static int open_thermal(const struct estimating *e, const struct held *held, const char *site, struct thermal **ret)
+/* Also without a channel: that a part was not measured is a result too, and what a limit on it then meets. */
+static int open_thermal(const struct estimating *e, const char *site, struct thermal **ret)
 {
 	struct thermal_config config = {
 		.u_sensor_k = e->bench->sensor.temperature_u_k,
 		.rated_ambient_c = e->plan->rated_ambient_c,
 	};
 	snprintf(config.site, sizeof(config.site), "%s", site);
-	return held->channel >= 0 ? thermal_new(&config, ret) : 0;
+	return thermal_new(&config, ret);
 }
 
 static void open_free_run(struct estimating *e, const struct plan_point *p)
@@ -354,9 +355,9 @@ static int open_estimators(struct estimating *e, const struct plan_point *p)
 	configure_curve(e, p, &config);
 	int status = point_new(&config, &e->point);
 	if (!status)
-		status = open_thermal(e, &e->handle, "handle", &e->handle_fit);
+		status = open_thermal(e, "handle", &e->handle_fit);
 	if (!status)
-		status = open_thermal(e, &e->tip, "tip", &e->tip_fit);
+		status = open_thermal(e, "tip", &e->tip_fit);
 	return status;
 }
 

@@ -32,6 +32,20 @@ void judge_results(const struct plan *plan, unsigned step, struct record_result 
 	}
 }
 
+/* These two stand in a point once for each part. */
+static bool is_of_a_part(const char *name)
+{
+	return strcmp(name, "temperature_rise_k") == 0 || strcmp(name, "steady_temperature_c") == 0;
+}
+
+void judge_label(const struct result *result, char *ret, size_t size)
+{
+	if (is_of_a_part(result->name) && result->method[0])
+		snprintf(ret, size, "%s (%s)", result->name, result->method);
+	else
+		snprintf(ret, size, "%s", result->name);
+}
+
 static bool is_sweep_measurand(const char *name)
 {
 	return strcmp(name, "depth_linearity_mm") == 0 || strcmp(name, "depth_hysteresis_mm") == 0;
@@ -63,9 +77,11 @@ static void why_inconclusive(struct record_point *point)
 {
 	for (unsigned i = 0; i < point->results && !point->reason[0]; i++) {
 		const struct record_result *r = &point->result[i];
-		if (r->has_limit && r->limit.required && r->judgement.outcome == OUTCOME_INCONCLUSIVE)
-			snprintf(point->reason, sizeof(point->reason), "%s: %.150s", r->result.name,
-				 r->judgement.reason);
+		char label[JUDGE_LABEL_MAX];
+		if (!r->has_limit || !r->limit.required || r->judgement.outcome != OUTCOME_INCONCLUSIVE)
+			continue;
+		judge_label(&r->result, label, sizeof(label));
+		snprintf(point->reason, sizeof(point->reason), "%.48s: %.148s", label, r->judgement.reason);
 	}
 }
 

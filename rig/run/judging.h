@@ -13,6 +13,9 @@ enum outcome judge_worst(const struct plan *plan, unsigned step, const struct re
 
 /* Results judged, outcome and reason formed. collected: results stand; point->fault as the run saw it. */
 void judge_point(const struct plan *plan, struct record_point *point, bool collected);
+#define JUDGE_LABEL_MAX 72
+/* The measurand as people read it in a reason: with the part that was judged where it stands for several. */
+void judge_label(const struct result *result, char *ret, size_t size);
 /* The attempt at `row` is the one that counts from now on. */
 void judge_supersede(struct record *record, unsigned row);
 

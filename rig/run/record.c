@@ -9,6 +9,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "rig/run/judging.h"
+
 const char *run_status_name(enum run_status status)
 {
 	static const char *const names[] = {"complete",       "interrupted", "device_lost",
@@ -142,7 +144,9 @@ static void find_result(struct finding *f, const struct record_result *r, const 
 		return;
 	if (r->judgement.outcome == OUTCOME_CONDITIONAL_PASS && !r->limit.accept_conditional)
 		f->conditional_accepted = false;
-	find(f, r->judgement.outcome, margin_in_u(r), "%s %s: %s", r->result.name, where, r->judgement.reason);
+	char label[JUDGE_LABEL_MAX];
+	judge_label(&r->result, label, sizeof(label));
+	find(f, r->judgement.outcome, margin_in_u(r), "%s %s: %s", label, where, r->judgement.reason);
 }
 
 static void point_text(const struct record_point *point, char *ret, size_t size)

@@ -106,12 +106,18 @@ static void add_droop(const struct estimating *e, struct record_point *point)
 	}
 }
 
-static void take_thermal(struct record_point *point, struct thermal *thermal)
+/* A part without a channel has the same results, none of them valid: a rise or a steady state that is judged is that of
+ * handle and tip, and one of them does not answer for the other. */
+static void take_thermal(struct record_point *point, struct thermal *thermal, const struct held *held, const char *site)
 {
 	struct result results[4];
 	unsigned count = thermal ? thermal_finish(thermal, results, 4) : 0;
-	for (unsigned i = 0; i < count && point->results < sizeof(point->result) / sizeof(point->result[0]); i++)
+	for (unsigned i = 0; i < count && point->results < sizeof(point->result) / sizeof(point->result[0]); i++) {
+		if (held->channel < 0)
+			snprintf(results[i].reason, sizeof(results[i].reason), "the sensor has no \"%s\" channel",
+				 site);
 		point->result[point->results++].result = results[i];
+	}
 }
 
 static void distrust(struct record_point *point, const char *prefix, const char *reason)
@@ -266,8 +272,8 @@ void results_collect(struct estimating *e, struct record_point *point)
 	unsigned count = point_finish(e->point, results, RESULTS_PER_POINT_MAX);
 	for (unsigned i = 0; i < count; i++)
 		point->result[point->results++].result = results[i];
-	take_thermal(point, e->handle_fit);
-	take_thermal(point, e->tip_fit);
+	take_thermal(point, e->handle_fit, &e->handle, "handle");
+	take_thermal(point, e->tip_fit, &e->tip, "tip");
 	add_ambient(e, point);
 	add_pen_results(e, point);
 	add_droop(e, point);

@@ -13,6 +13,7 @@
 
 #include "rig/run/config/limit.h"
 #include "rig/run/estimating.h"
+#include "rig/run/judging.h"
 
 static const struct channel channels[] = {
 	{.name = "force", .unit = "N", .quantity = QUANTITY_FORCE, .bits = 24, .rate_hz = 1000, .scale = 1e-4},
@@ -189,6 +190,42 @@ static void a_bench_without_ambient_is_taken_at_its_word(void **state)
 	assert_true(handle->valid && !strstr(handle->reason, "ambient"));
 }
 
+static const struct record_result *of_part(const struct record_point *point, const char *name, const char *part)
+{
+	for (unsigned i = 0; i < point->results; i++)
+		if (strcmp(point->result[i].result.name, name) == 0 &&
+		    strcmp(point->result[i].result.method, part) == 0)
+			return &point->result[i];
+	fail_msg("no result %s of the %s", name, part);
+	abort();
+}
+
+/* There is a handle and no tip. */
+static void a_part_without_a_channel_is_not_answered_for_by_the_other(void **state)
+{
+	static const char *const names[] = {"temperature_rise_k", "steady_temperature_c"};
+	static const int32_t counts[] = {2500, 2600};
+	for (unsigned i = 0; i < 2; i++) {
+		struct stage *s = *state;
+		assert_int_equal(begin_streams(s), 0);
+		s->plan.limits = 1;
+		s->plan.limit[0] = (struct limit){.has_upper = true, .upper = 60, .guard_r = 1, .required = true};
+		strcpy(s->plan.limit[0].measurand, names[i]);
+		strcpy(s->plan.limit[0].unit, measurand_unit(names[i]));
+		s->bench.sensor.temperature_u_k = 0.1;
+		feed(s, 2, 0, 1, 2300);
+		const struct record_point *point = run_with_batch(s, 1600 * MS, counts, 2);
+		const struct record_result *tip = of_part(point, names[i], "tip");
+		assert_true(tip->has_limit && tip->judgement.outcome == OUTCOME_INCONCLUSIVE);
+		assert_non_null(strstr(tip->result.reason, "no \"tip\" channel"));
+		assert_true(of_part(point, names[i], "handle")->has_limit);
+		assert_int_equal(point->outcome, OUTCOME_INCONCLUSIVE);
+		char label[JUDGE_LABEL_MAX];
+		judge_label(&tip->result, label, sizeof(label));
+		assert_non_null(strstr(label, "(tip)"));
+	}
+}
+
 static void a_peak_in_the_middle_of_a_batch_counts(void **state)
 {
 	static const int32_t counts[] = {2500, 2600, 4800, 2600, 2500};
@@ -301,6 +338,7 @@ int main(void)
 		TEST(limits_take_the_place_of_all_of_the_plans),
 		TEST(an_ambient_that_never_comes_leaves_nothing_to_trust),
 		TEST(a_bench_without_ambient_is_taken_at_its_word),
+		TEST(a_part_without_a_channel_is_not_answered_for_by_the_other),
 		TEST(a_peak_in_the_middle_of_a_batch_counts),
 		TEST(frames_count_by_their_own_times),
 		TEST(a_batch_is_beyond_its_range_in_any_frame),
