@@ -96,6 +96,8 @@ static void take(struct held *held, const struct channel *c, int32_t count, uint
 		held->before = held->now;
 		held->host_ns = host_ns;
 	}
+	held->same = held->same && count == held->count ? held->same + 1 : 1;
+	held->moved = held->moved || (!isnan(held->now) && count != held->count);
 	held->count = count;
 	held->now = c->offset + c->scale * count;
 }
@@ -136,6 +138,14 @@ static void note_beyond(struct estimating *e, const struct held *held, uint32_t 
 		e->slow_beyond = e->slow_beyond ? e->slow_beyond : c->name;
 }
 
+/* While the motor runs. A channel that stands still inside its range looks like a cool pen. */
+static void note_standing(struct held *held, uint64_t since_ns, uint64_t at_ns)
+{
+	held->stood = held->same > held->stood ? held->same : held->stood;
+	if (!held->moved)
+		held->still_ns += at_ns - since_ns;
+}
+
 /* By their times, not by when they arrived: what came late may still be of the time in which the motor ran. */
 static bool motor_ran_at(const struct estimating *e, uint64_t at_ns)
 {
@@ -150,7 +160,8 @@ static uint64_t frame_ns(const struct sample_block *block, uint32_t frame, doubl
 	return back_ns < (double)block->host_ns ? block->host_ns - (uint64_t)back_ns : 0;
 }
 
-static void take_slow_frame(struct estimating *e, const struct sample_block *block, uint32_t frame, uint64_t at_ns)
+static void take_slow_frame(struct estimating *e, const struct sample_block *block, uint32_t frame, uint64_t before_ns,
+			    uint64_t at_ns)
 {
 	const int32_t *counts = &block->counts[(size_t)frame * block->channels];
 	struct held *const held[] = {&e->handle, &e->tip, &e->ambient};
@@ -163,9 +174,13 @@ static void take_slow_frame(struct estimating *e, const struct sample_block *blo
 	if (!motor_ran_at(e, at_ns))
 		return;
 	note_slow_gap(e, at_ns);
-	for (unsigned i = 0; i < 3; i++)
-		if (is_carried(e, held[i], block))
-			note_beyond(e, held[i], block->flags);
+	uint64_t since_ns = before_ns > e->motor_start_ns ? before_ns : e->motor_start_ns;
+	for (unsigned i = 0; i < 3; i++) {
+		if (!is_carried(e, held[i], block))
+			continue;
+		note_beyond(e, held[i], block->flags);
+		note_standing(held[i], since_ns, at_ns);
+	}
 	double t_s = (double)(at_ns - e->motor_start_ns) * 1e-9;
 	double ambient_c = seen_from(e, &e->ambient, block);
 	if (e->handle_fit && is_carried(e, &e->handle, block))
@@ -186,8 +201,9 @@ static void take_temperatures(struct estimating *e, const struct sample_block *b
 	uint64_t *const last_ns = &e->frame_ns[block->stream];
 	for (uint32_t frame = 0; frame < block->frames; frame++) {
 		uint64_t at_ns = frame_ns(block, frame, carried->rate_hz);
-		*last_ns = at_ns > *last_ns ? at_ns : *last_ns; /* a late block before this one: never backwards */
-		take_slow_frame(e, block, frame, *last_ns);
+		uint64_t before_ns = *last_ns;
+		*last_ns = at_ns > before_ns ? at_ns : before_ns; /* a late block before this one: never backwards */
+		take_slow_frame(e, block, frame, before_ns, *last_ns);
 	}
 }
 
@@ -400,6 +416,7 @@ void estimating_phase(struct estimating *e, struct record_point *point, enum poi
 		e->motor_stop_ns = 0;
 		e->slow_gap_ns = 0;
 		e->slow_beyond = NULL;
+		e->handle.stood = e->tip.stood = e->ambient.stood = 0;
 	} else if (phase > POINT_MEASURE && e->motor_start_ns && !e->motor_stop_ns) {
 		note_slow_gap(e, host_ns);
 		e->motor_stop_ns = host_ns;

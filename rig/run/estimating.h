@@ -17,9 +17,13 @@
  * of another stream only what arrived before that time. */
 struct held {
 	double now, before;
-	int32_t count;    /* of `now` */
-	uint64_t host_ns; /* of `now` */
-	int channel;      /* index in the channel table; -1: none */
+	int32_t count;     /* of `now` */
+	bool moved;        /* two different counts were seen since the streams began */
+	uint64_t same;     /* frames in a row with this count, up to now */
+	uint64_t stood;    /* the longest such row of this point, among those that the motor's time saw */
+	uint64_t still_ns; /* the motor's time, over all points, before it moved */
+	uint64_t host_ns;  /* of `now` */
+	int channel;       /* index in the channel table; -1: none */
 };
 
 struct pen_sums { /* of what the pen says during one window */

@@ -9,6 +9,8 @@
 #define DISAGREE_U      2.0           /* of the expanded uncertainty of a difference: never by chance */
 #define SLOW_GAP_MAX_NS 1000000000ull /* temperatures come ten times a second; they change in seconds */
 #define STROKES_MIN     3
+#define STUCK_CHANCE    1e-12           /* of a row of equal counts from the declared noise alone: never by chance */
+#define STILL_MAX_NS    120000000000ull /* a motor at work warms handle and tip by then */
 
 /* Of the channels that carry temperatures: what begins so. */
 static const char *const slow[] = {"handle_", "tip_", "ambient_", "temperature_", "steady_"};
@@ -158,6 +160,41 @@ static void check_clock(const struct estimating *e, struct record_point *point)
 		distrust(point, timed[i], text);
 }
 
+/* White noise of s rms falls on one count of width q at most with erf(q / (2 sqrt 2 s)), each time. Below a count it
+ * may never show, so nothing follows. */
+static bool is_stuck(const struct estimating *e, const struct held *held)
+{
+	if (held->channel < 0 || held->stood < 2)
+		return false;
+	const struct channel *c = &e->channels[held->channel];
+	double step = fabs(c->scale), noise = c->noise_rms;
+	if (!(noise >= step))
+		return false;
+	return (double)(held->stood - 1) * log(erf(step / (2 * M_SQRT2 * noise))) < log(STUCK_CHANCE);
+}
+
+static void check_standing(const struct estimating *e, struct record_point *point)
+{
+	const struct held *const held[] = {&e->handle, &e->tip};
+	char text[160] = "";
+	for (unsigned i = 0; i < 2 && !text[0]; i++) {
+		const char *name = held[i]->channel < 0 ? "" : e->channels[held[i]->channel].name;
+		if (is_stuck(e, held[i]))
+			snprintf(text, sizeof(text),
+				 "channel \"%.20s\" stood at one count for %llu readings while the pen ran; its noise "
+				 "forbids that",
+				 name, (unsigned long long)held[i]->stood);
+		else if (held[i]->channel >= 0 && !held[i]->moved && held[i]->still_ns > STILL_MAX_NS)
+			snprintf(
+				text, sizeof(text),
+				"channel \"%.20s\" has not left its first count since the run began, and the motor ran "
+				"%.0f s of that",
+				name, (double)held[i]->still_ns * 1e-9);
+	}
+	for (unsigned i = 0; text[0] && i < sizeof(slow) / sizeof(slow[0]); i++)
+		distrust(point, slow[i], text);
+}
+
 static void check_slow_stream(const struct estimating *e, struct record_point *point)
 {
 	char text[120];
@@ -195,6 +232,12 @@ static void check_ambient(const struct estimating *e, struct record_point *point
 		distrust(point, "",
 			 "the \"ambient\" channel delivered nothing: whether the bench's calibrations hold is not "
 			 "known");
+		return;
+	}
+	if (is_stuck(e, &e->ambient)) {
+		distrust(point, "",
+			 "the \"ambient\" channel stood at one count, which its noise forbids: whether the bench's "
+			 "calibrations hold is not known");
 		return;
 	}
 	if (e->ambient.now >= lo_c - 2 * u_k && e->ambient.now <= hi_c + 2 * u_k)
@@ -281,6 +324,7 @@ void results_collect(struct estimating *e, struct record_point *point)
 	check_clock(e, point);
 	check_ambient(e, point);
 	check_slow_stream(e, point);
+	check_standing(e, point);
 	check_strokes(point);
 	if (point->fault[0])
 		distrust(point, "", point->fault);

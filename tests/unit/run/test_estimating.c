@@ -38,6 +38,7 @@ struct stage {
 	struct plan_step step;
 	struct bench bench;
 	struct record *record;
+	struct channel channels[3];
 	struct estimating estimating;
 };
 
@@ -45,7 +46,7 @@ static int begin_with(struct stage *s, unsigned channel_count)
 {
 	struct err err;
 	estimating_release(&s->estimating);
-	return estimating_init(&s->estimating, &s->plan, &s->bench, channels, channel_count, false, &err);
+	return estimating_init(&s->estimating, &s->plan, &s->bench, s->channels, channel_count, false, &err);
 }
 
 static int begin_streams(struct stage *s)
@@ -58,6 +59,7 @@ static int set_up(void **state)
 	struct stage *s = calloc(1, sizeof(*s));
 	if (!s)
 		abort();
+	memcpy(s->channels, channels, sizeof(channels));
 	s->plan.rated_ambient_c = NAN;
 	s->plan.steps = 1;
 	s->plan.step = &s->step;
@@ -226,6 +228,79 @@ static void a_part_without_a_channel_is_not_answered_for_by_the_other(void **sta
 	}
 }
 
+/* One point with the motor on for so many readings, ten a second; the handle dithers over `swing` counts. */
+static const struct record_point *run_for(struct stage *s, uint64_t *index, unsigned readings, int32_t swing)
+{
+	struct record_point *point = begin_point(s);
+	uint64_t start_ns = 1000 * MS + *index * 100 * MS;
+	estimating_phase(&s->estimating, point, POINT_SPIN_UP, start_ns);
+	for (unsigned i = 1; i <= readings; i++, (*index)++) {
+		feed(s, 1, *index, start_ns + i * 100 * MS, 2500 + (swing ? (int32_t)(i * 7 % 3) % (swing + 1) : 0));
+		feed(s, 2, *index, start_ns + i * 100 * MS, 2300 + (int32_t)(i % 2));
+	}
+	estimating_phase(&s->estimating, point, POINT_COAST, start_ns + (readings + 1) * 100 * MS);
+	estimating_end(&s->estimating, point, start_ns + (readings + 2) * 100 * MS, true);
+	return point;
+}
+
+static const char *why_handle(const struct record_point *point)
+{
+	return result_of(point, "handle_temperature_c")->reason;
+}
+
+static void a_channel_that_its_noise_forbids_to_stand(void **state)
+{
+	static const struct {
+		double noise_k; /* the resolution is 0.01 K */
+		unsigned readings;
+		int32_t swing;
+		bool stuck;
+	} trials[] = {
+		{0.02, 20, 0, true}, {0.02, 20, 1, false},   {0.02, 10, 0, false}, /* 0.1974^n < 1e-12: n > 17.03 */
+		{0.02, 19, 0, true}, {0.02, 18, 0, false},   {0.01, 29, 0, false},
+		{0.01, 31, 0, true}, {0.005, 500, 0, false}, {0, 500, 0, false},
+	};
+	struct stage *s = *state;
+	for (unsigned i = 0; i < sizeof(trials) / sizeof(trials[0]); i++) {
+		uint64_t index = 0;
+		s->channels[1].noise_rms = trials[i].noise_k;
+		assert_int_equal(begin_streams(s), 0);
+		const struct record_point *point = run_for(s, &index, trials[i].readings, trials[i].swing);
+		if ((strstr(why_handle(point), "its noise forbids") != NULL) != trials[i].stuck)
+			fail_msg("trial %u: \"%s\"", i, why_handle(point));
+	}
+}
+
+static void a_channel_that_a_long_run_does_not_move(void **state)
+{
+	struct stage *s = *state;
+	uint64_t index = 0;
+	assert_null(strstr(why_handle(run_for(s, &index, 700, 0)), "since the run began"));
+	assert_non_null(strstr(why_handle(run_for(s, &index, 700, 0)), "since the run began"));
+	index = 0;
+	assert_int_equal(begin_streams(s), 0);
+	run_for(s, &index, 10, 1);
+	assert_null(strstr(why_handle(run_for(s, &index, 1500, 0)), "since the run began"));
+}
+
+static void an_ambient_that_stands_proves_nothing(void **state)
+{
+	struct stage *s = *state;
+	static const int32_t counts[] = {2500, 2600};
+	s->channels[2].noise_rms = 0.05;
+	assert_int_equal(begin_streams(s), 0);
+	struct record_point *point = begin_point(s);
+	estimating_phase(&s->estimating, point, POINT_SPIN_UP, 1000 * MS);
+	for (unsigned i = 1; i <= 40; i++)
+		feed(s, 2, i, (1000 + 100 * i) * MS, 2300);
+	feed_batch(s, 1, 0, 2000 * MS, counts, 2);
+	estimating_phase(&s->estimating, point, POINT_COAST, 5100 * MS);
+	estimating_end(&s->estimating, point, 5200 * MS, true);
+	for (unsigned i = 0; i < point->results; i++)
+		assert_false(point->result[i].result.trusted);
+	assert_non_null(strstr(why_handle(point), "\"ambient\" channel stood"));
+}
+
 static void a_peak_in_the_middle_of_a_batch_counts(void **state)
 {
 	static const int32_t counts[] = {2500, 2600, 4800, 2600, 2500};
@@ -339,6 +414,9 @@ int main(void)
 		TEST(an_ambient_that_never_comes_leaves_nothing_to_trust),
 		TEST(a_bench_without_ambient_is_taken_at_its_word),
 		TEST(a_part_without_a_channel_is_not_answered_for_by_the_other),
+		TEST(a_channel_that_its_noise_forbids_to_stand),
+		TEST(a_channel_that_a_long_run_does_not_move),
+		TEST(an_ambient_that_stands_proves_nothing),
 		TEST(a_peak_in_the_middle_of_a_batch_counts),
 		TEST(frames_count_by_their_own_times),
 		TEST(a_batch_is_beyond_its_range_in_any_frame),
