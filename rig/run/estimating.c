@@ -115,12 +115,12 @@ static bool is_carried(const struct estimating *e, const struct held *held, cons
 	return held->channel >= 0 && e->channels[held->channel].stream == block->stream;
 }
 
-/* While the motor runs. A stream that dies would leave a maximum that looks good. */
-static void note_slow_gap(struct estimating *e, uint64_t host_ns)
+/* While the motor runs. A channel that dies would leave a maximum that looks good, and no other vouches for it. */
+static void note_gap(struct held *held, uint64_t at_ns)
 {
-	uint64_t gap_ns = host_ns > e->slow_ns ? host_ns - e->slow_ns : 0;
-	e->slow_gap_ns = gap_ns > e->slow_gap_ns ? gap_ns : e->slow_gap_ns;
-	e->slow_ns = host_ns > e->slow_ns ? host_ns : e->slow_ns;
+	uint64_t gap_ns = at_ns > held->seen_ns ? at_ns - held->seen_ns : 0;
+	held->gap_ns = gap_ns > held->gap_ns ? gap_ns : held->gap_ns;
+	held->seen_ns = at_ns > held->seen_ns ? at_ns : held->seen_ns;
 }
 
 static bool is_beyond(const struct channel *c, int32_t count, double value)
@@ -173,11 +173,11 @@ static void take_slow_frame(struct estimating *e, const struct sample_block *blo
 	}
 	if (!motor_ran_at(e, at_ns))
 		return;
-	note_slow_gap(e, at_ns);
 	uint64_t since_ns = before_ns > e->motor_start_ns ? before_ns : e->motor_start_ns;
 	for (unsigned i = 0; i < 3; i++) {
 		if (!is_carried(e, held[i], block))
 			continue;
+		note_gap(held[i], at_ns);
 		note_beyond(e, held[i], block->flags);
 		note_standing(held[i], since_ns, at_ns);
 	}
@@ -408,17 +408,21 @@ int estimating_begin(struct estimating *e, struct record_point *point, uint64_t 
 
 void estimating_phase(struct estimating *e, struct record_point *point, enum point_phase phase, uint64_t host_ns)
 {
+	struct held *const held[] = {&e->handle, &e->tip, &e->ambient};
 	bool commanded = phase == POINT_SPIN_UP || phase == POINT_COAST;
 	uint64_t next_index = e->next_index[e->channels[e->force].stream];
 	set_mark(e, point, MARK_PHASE(phase), host_ns);
 	if (phase == POINT_SPIN_UP) {
-		e->motor_start_ns = e->slow_ns = host_ns;
+		e->motor_start_ns = host_ns;
 		e->motor_stop_ns = 0;
-		e->slow_gap_ns = 0;
 		e->slow_beyond = NULL;
-		e->handle.stood = e->tip.stood = e->ambient.stood = 0;
+		for (unsigned i = 0; i < 3; i++) {
+			held[i]->seen_ns = host_ns;
+			held[i]->gap_ns = held[i]->stood = 0;
+		}
 	} else if (phase > POINT_MEASURE && e->motor_start_ns && !e->motor_stop_ns) {
-		note_slow_gap(e, host_ns);
+		for (unsigned i = 0; i < 3; i++)
+			note_gap(held[i], host_ns);
 		e->motor_stop_ns = host_ns;
 	}
 	e->phase = phase;

@@ -17,13 +17,14 @@
  * of another stream only what arrived before that time. */
 struct held {
 	double now, before;
-	int32_t count;     /* of `now` */
-	bool moved;        /* two different counts were seen since the streams began */
-	uint64_t same;     /* frames in a row with this count, up to now */
-	uint64_t stood;    /* the longest such row of this point, among those that the motor's time saw */
-	uint64_t still_ns; /* the motor's time, over all points, before it moved */
-	uint64_t host_ns;  /* of `now` */
-	int channel;       /* index in the channel table; -1: none */
+	int32_t count;            /* of `now` */
+	bool moved;               /* two different counts were seen since the streams began */
+	uint64_t same;            /* frames in a row with this count, up to now */
+	uint64_t stood;           /* the longest such row of this point, among those that the motor's time saw */
+	uint64_t still_ns;        /* the motor's time, over all points, before it moved */
+	uint64_t seen_ns, gap_ns; /* its last frame in the motor's time, and the longest time without one */
+	uint64_t host_ns;         /* of `now` */
+	int channel;              /* index in the channel table; -1: none */
 };
 
 struct pen_sums { /* of what the pen says during one window */
@@ -65,8 +66,7 @@ struct estimating {
 	struct curve *curve;
 	struct thermal *handle_fit, *tip_fit;
 	uint64_t motor_start_ns, motor_stop_ns; /* 0: not yet */
-	uint64_t slow_ns, slow_gap_ns; /* last reading of the slow channels, and the longest time without one */
-	const char *slow_beyond;       /* the slow channel that left its range while the motor ran; NULL: none did */
+	const char *slow_beyond; /* the slow channel that left its range while the motor ran; NULL: none did */
 	struct pen_sums pen;
 	double point_fs_hz, u_clock_rel;
 	struct sample_clock point_clock; /* from the start of the motor to its stand-still */

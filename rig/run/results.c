@@ -197,13 +197,17 @@ static void check_standing(const struct estimating *e, struct record_point *poin
 
 static void check_slow_stream(const struct estimating *e, struct record_point *point)
 {
+	const struct held *const held[] = {&e->handle, &e->tip, &e->ambient}, *silent = NULL;
 	char text[120];
+	for (unsigned i = 0; i < 3 && !silent; i++)
+		if (held[i]->channel >= 0 && held[i]->gap_ns > SLOW_GAP_MAX_NS)
+			silent = held[i];
 	if (e->slow_beyond)
 		snprintf(text, sizeof(text), "channel \"%.20s\" left its range or stood at its end while the pen ran",
 			 e->slow_beyond);
-	else if (e->slow_gap_ns > SLOW_GAP_MAX_NS)
-		snprintf(text, sizeof(text), "no temperature reading for %.1f s while the pen ran",
-			 (double)e->slow_gap_ns * 1e-9);
+	else if (silent)
+		snprintf(text, sizeof(text), "no temperature reading for %.1f s while the pen ran: channel \"%.20s\"",
+			 (double)silent->gap_ns * 1e-9, e->channels[silent->channel].name);
 	else
 		return;
 	for (unsigned i = 0; i < sizeof(slow) / sizeof(slow[0]); i++)

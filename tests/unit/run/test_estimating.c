@@ -301,6 +301,23 @@ static void an_ambient_that_stands_proves_nothing(void **state)
 	assert_non_null(strstr(why_handle(point), "\"ambient\" channel stood"));
 }
 
+/* Ambient goes on, on a stream of its own. */
+static void no_channel_vouches_for_another(void **state)
+{
+	struct stage *s = *state;
+	struct record_point *point = begin_point(s);
+	estimating_phase(&s->estimating, point, POINT_SPIN_UP, 1000 * MS);
+	for (unsigned i = 1; i <= 30; i++) {
+		feed(s, 2, i, (1000 + 100 * i) * MS, 2300);
+		if (i <= 15)
+			feed(s, 1, i, (1000 + 100 * i) * MS, 2500);
+	}
+	estimating_phase(&s->estimating, point, POINT_COAST, 4100 * MS);
+	estimating_end(&s->estimating, point, 4200 * MS, true);
+	assert_string_equal(why_handle(point),
+			    "no temperature reading for 1.6 s while the pen ran: channel \"handle\"");
+}
+
 static void a_peak_in_the_middle_of_a_batch_counts(void **state)
 {
 	static const int32_t counts[] = {2500, 2600, 4800, 2600, 2500};
@@ -417,6 +434,7 @@ int main(void)
 		TEST(a_channel_that_its_noise_forbids_to_stand),
 		TEST(a_channel_that_a_long_run_does_not_move),
 		TEST(an_ambient_that_stands_proves_nothing),
+		TEST(no_channel_vouches_for_another),
 		TEST(a_peak_in_the_middle_of_a_batch_counts),
 		TEST(frames_count_by_their_own_times),
 		TEST(a_batch_is_beyond_its_range_in_any_frame),
