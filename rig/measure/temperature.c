@@ -8,9 +8,12 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "rig/measure/statistics.h"
+
 #define TAU_GRID     24
 #define REFINE_STEPS 40
 #define POINTS_MIN   20
+#define TAU_STEP     0.01
 
 struct thermal_point {
 	double t_s, temperature_c, ambient_c, weight;
@@ -230,6 +233,21 @@ static double asymptote_u(const struct thermal *t, const struct thermal_fit *fit
 	return sqrt(b[0] / scale[0] * fit->chi2 / (t->count - n));
 }
 
+/* u grows with the asymptote (a slower node), so a low estimate states too little. The interval's upper end T + U is
+ * where T is just explained by the u that stands there: U = k u (1 + k du/dT), du/dT along the slow time constant. */
+static double asymptote_u_above(const struct thermal *t, const struct thermal_fit *fit)
+{
+	double u = asymptote_u(t, fit), k = student_k(t->count - 1.0 - 2.0 * fit->nodes);
+	struct thermal_fit slower = *fit;
+
+	slower.tau[0] *= 1.0 + TAU_STEP;
+	fit_linear(t, &slower);
+	slower.chi2 = fit->chi2;
+	double rise = (asymptote_u(t, &slower) - u) / (slower.coef[0] - fit->coef[0]);
+
+	return isfinite(rise) && rise > 0.0 ? u * (1.0 + k * rise) : u;
+}
+
 static void begin(struct result *r, const char *name, const char *method, const char *unit)
 {
 	*r = (struct result){.value = NAN, .dof = INFINITY};
@@ -273,7 +291,7 @@ static void steady(const struct thermal *t, struct result *r)
 			 isfinite(fit.chi2) ? fit.tau[0] : INFINITY);
 		return;
 	}
-	double u = asymptote_u(t, &fit);
+	double u = asymptote_u_above(t, &fit);
 
 	if (!isfinite(u)) {
 		refuse(r, "the readings do not determine a steady state");
