@@ -38,6 +38,12 @@ static void print_heat(const struct heat_regime *regime, const struct heat_score
 	       100.0 * s->covered / n, 100.0 * s->false_accepts / n, sqrt(s->squares / n));
 }
 
+/* Regimes share no draws: their figures are independent. */
+static uint64_t seed_of(uint64_t seed, unsigned regime, unsigned trial)
+{
+	return seed + 1000000u * (uint64_t)regime + trial;
+}
+
 /* Every `step`-th trial of each regime. */
 static void run(struct scores *scores, uint64_t seed, unsigned first, unsigned trials, unsigned step)
 {
@@ -45,11 +51,11 @@ static void run(struct scores *scores, uint64_t seed, unsigned first, unsigned t
 
 	for (unsigned k = first; k < trials; k += step) {
 		for (unsigned g = 0; g < PEN_REGIMES; g++) {
-			pen_run(&trial, &pen_regimes[g], seed + k);
+			pen_run(&trial, &pen_regimes[g], seed_of(seed, g, k));
 			pen_add(&scores->pens[g], &trial);
 		}
 		for (unsigned g = 0; g < HEAT_REGIMES; g++)
-			heat_run(&heat_regimes[g], seed + k, &scores->heats[g]);
+			heat_run(&heat_regimes[g], seed_of(seed, PEN_REGIMES + g, k), &scores->heats[g]);
 	}
 }
 
