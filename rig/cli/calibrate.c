@@ -531,13 +531,11 @@ static int drive(struct calibrate *c, struct err *err)
 		session_free(c->session);
 		return rc;
 	}
-	rc = loop_run(c->loop);
-	if (rc < 0)
-		err_set(err, rc, "the event loop failed: %s", strerror(-rc));
+	session_run(c->session);
 	prompt_cancel(&c->prompt);
 	signals_close(&c->signals);
 	session_free(c->session);
-	return rc;
+	return 0;
 }
 
 /* ---- after ----------------------------------------------------------------------------------------------------- */

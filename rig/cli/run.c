@@ -421,13 +421,11 @@ static int drive(struct run *run, struct err *err)
 		session_free(run->session);
 		return rc;
 	}
-	rc = loop_run(run->loop);
-	if (rc < 0)
-		err_set(err, rc, "the event loop failed: %s", strerror(-rc));
+	session_run(run->session);
 	prompt_cancel(&run->prompt);
 	signals_close(&run->signals);
 	session_free(run->session);
-	return rc;
+	return 0;
 }
 
 /* ---- after ----------------------------------------------------------------------------------------------------- */

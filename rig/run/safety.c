@@ -380,3 +380,21 @@ void safety_stop(struct session *s, const char *why, void (*then)(struct session
 	send_stop(s, now_ns);
 	session_go(s, s->ending ? STAGE_SAVING : STAGE_STOPPING, verify_step);
 }
+
+void safety_abandon(struct session *s, const char *why)
+{
+	char text[sizeof(s->record->stop_text)];
+	if (!s->stop.active)
+		return;
+	if (!s->record->moved) {
+		stop_finished(s, true, "the pen was never told to run");
+	} else if (s->stop.answered) {
+		stop_finished(s, s->record->stop_verified, s->record->stop_text);
+	} else {
+		snprintf(text, sizeof(text),
+			 "%.80s; the pen was ordered to stop and nothing shows that it did. Take the pen's power away "
+			 "before you touch it",
+			 why);
+		stop_finished(s, false, text);
+	}
+}

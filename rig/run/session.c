@@ -14,6 +14,7 @@
 #define SENSOR_STOP_NS                                                                                                 \
 	(300 * NS_PER_MS)     /* how long the end waits for the sensor to confirm that it streams no more              \
 			       */
+#define LOOP_TRIES       3    /* with a loop that fails: the run, and what it takes to stop the pen */
 #define BAR_STILL_MM     0.01 /* a swing of the needle bar above this is motion: 20 ms of one stroke in ten seconds */
 #define BAR_STILL_NOISE  10.0 /* and above so many times its noise */
 #define BAR_UNSURE_MM    0.1  /* where the sensor does not tell its noise */
@@ -513,6 +514,34 @@ int session_start(const struct session_config *config, struct session **ret, str
 	}
 	*ret = s;
 	return 0;
+}
+
+static void loop_failed(struct session *s, const char *reason)
+{
+	if (s->ending && s->record->run_status == RUN_COMPLETE) {
+		s->record->run_status = RUN_INTERNAL_ERROR;
+		snprintf(s->record->status_reason, sizeof(s->record->status_reason), "%s", reason);
+	}
+	session_end(s, RUN_INTERNAL_ERROR, reason);
+	loop_timer_at(s->loop, &s->tick, loop_now_ns(s->loop));
+}
+
+void session_run(struct session *s)
+{
+	char reason[160];
+	for (int tries = 0; tries < LOOP_TRIES && !s->ended; tries++) {
+		int status = loop_run(s->loop);
+		if (!status)
+			return;
+		snprintf(reason, sizeof(reason), "the event loop failed: %s", strerror(-status));
+		loop_failed(s, reason);
+	}
+	if (s->ended)
+		return;
+	s->record->run_status = RUN_INTERNAL_ERROR;
+	snprintf(s->record->status_reason, sizeof(s->record->status_reason), "%s", reason);
+	safety_abandon(s, reason);
+	conclude(s);
 }
 
 void session_free(struct session *s)

@@ -80,6 +80,9 @@ struct session;
 /* Checks what can be checked without a device and begins; everything else happens in the loop. Always ends by ended().
  */
 int session_start(const struct session_config *config, struct session **ret, struct err *err);
+/* Turns the loop until the session has ended. A loop that fails does not end it: the pen is ordered to stop, and the
+ * run ends as RUN_INTERNAL_ERROR, its stop unverified where the loop cannot be turned any more. */
+void session_run(struct session *session);
 void session_free(struct session *session);
 
 /* The operator's answer to a prompt: true = done, go on; false = give up. */

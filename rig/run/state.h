@@ -138,6 +138,8 @@ void safety_tick(struct session *s, uint64_t now_ns);
 /* Tells the pen to run, through s->verb: from here on the stop is to be proven. */
 void safety_run(struct session *s, const char *what, bool deadman_expected);
 void safety_stop(struct session *s, const char *why, void (*then)(struct session *s, bool verified));
+/* Nothing more will be heard: the stop under way ends with what is known. */
+void safety_abandon(struct session *s, const char *why);
 enum watch_verdict safety_alive(const struct session *s);
 enum watch_verdict safety_still(const struct session *s, double quiet_s);
 /* The operator has taken the phantom away, or put one in: seating force is not demanded meanwhile, and the displacement

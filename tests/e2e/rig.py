@@ -44,13 +44,13 @@ def own_bench(name, folder):
 
 
 def run_plan(plan, bench="virtual-usb.json", dut="PEN-GOOD-01", faults=(), seed=1, depth="A", extra=(), folder=None,
-             timeout=300, clamp=None):
+             timeout=300, clamp=None, world_extra=()):
     """A conformance run at depth A (virtual clock) or B (simulator, real time)."""
     folder = Path(folder or tempfile.mkdtemp(prefix="pr"))
     folder.mkdir(parents=True, exist_ok=True)
     bench_path = Path(bench) if os.sep in str(bench) else own_bench(bench, folder)
     plan_path = Path(plan) if os.sep in str(plan) else FIXTURES / "plans" / plan
-    world = ["--bench", bench_path, "--seed", seed, "--truth", folder / "truth.jsonl"]
+    world = ["--bench", bench_path, "--seed", seed, "--truth", folder / "truth.jsonl", *world_extra]
     for fault in faults:
         world += ["--fault", fault]
     command = ["run", plan_path, "--bench", bench_path, "--dut", dut, "--output-dir", folder, "--no-input", *extra]

@@ -203,6 +203,21 @@ def nothing_under_the_needles(check):
         check("did not show the pen run" in run.err, f"{label}: it is shouted: {run.err[-300:]}")
 
 
+def loop_that_fails(check):
+    """Once it recovers, the stop is shown as ever; else the pen was ordered to stop, and it is shouted that nobody saw it do so."""
+    for fails, verified in [("3.0,1", True), ("3.0", False)]:
+        run = rig.run_plan("ci-smoke.json", world_extra=["--wait-fails", fails])
+        label = f"a loop that fails from {fails}"
+        check(run.outcome() == ("inconclusive", "internal_error", 7), f"{label}: {run.outcome()} {run.err[-300:]}")
+        stop = (run.report or {}).get("stop", {})
+        check(stop.get("verified") is verified, f"{label}: {stop}")
+        check(("STOP UNVERIFIED" in run.err) is not verified, f"{label}: shouted or not: {run.err[-300:]}")
+        orders = [t["line"] for t in run.truth if t.get("event") == "command"]
+        check(run.truth[-1].get("motor_on") is False or not verified, f"{label}: {orders[-3:]} {run.truth[-1]}")
+        shown = rig.penrig_a("show", "--verify", run.run_file)
+        check(shown.returncode == 0, f"{label}: the run file reads and verifies: {shown.stderr.strip()}")
+
+
 def main():
     check = rig.Checks()
     on_force_alone(check)
@@ -213,6 +228,7 @@ def main():
     for (name, seed, bench), run in zip(jobs, runs):
         examine(check, name, f"{seed} on {bench}", run)
     nothing_under_the_needles(check)
+    loop_that_fails(check)
     check.end()
 
 

@@ -1,9 +1,11 @@
 /* penrig with the same command line, on a virtual clock and with in-process devices, so that hours pass in seconds:
- * penrig-a [--seed N] [--fault SPEC]... [--bench FILE] [--virtual-dut SERIAL] [--truth FILE] [--clamp FILE] --
- * PENRIG-ARGUMENTS...
+ * penrig-a [--seed N] [--fault SPEC]... [--bench FILE] [--virtual-dut SERIAL] [--truth FILE] [--clamp FILE]
+ * [--wait-fails SECONDS[,TIMES]] -- PENRIG-ARGUMENTS...
+ * --wait-fails SECONDS[,TIMES]: from then on the loop cannot wait, TIMES times or for ever.
  * --bench and --virtual-dut say what the virtual bench is; penrig's own --bench and --dut stand behind the "--". */
 #include <errno.h>
 #include <getopt.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -23,11 +25,37 @@ static int on_loop(struct loop *loop)
 	return 0;
 }
 
+static struct {
+	uint64_t from_ns;
+	unsigned long times;
+} wait_fails = {.from_ns = UINT64_MAX, .times = ULONG_MAX};
+
+static int wait_or_fail(void *ctx, struct pollfd *fds, unsigned nfds, uint64_t deadline_ns)
+{
+	if (virtual_clock_ops.now_ns(ctx) < wait_fails.from_ns || wait_fails.times == 0)
+		return virtual_clock_ops.wait(ctx, fds, nfds, deadline_ns);
+	wait_fails.times--;
+	return -ENOMEM;
+}
+
+static bool parse_wait_fails(const char *text)
+{
+	char *end;
+	double seconds = strtod(text, &end);
+
+	if (end == text || !(seconds >= 0))
+		return false;
+	wait_fails.from_ns = START_NS + (uint64_t)(seconds * 1e9);
+	if (*end == ',')
+		wait_fails.times = strtoul(end + 1, &end, 10);
+	return !*end;
+}
+
 static int usage(const char *why)
 {
 	fprintf(stderr,
 		"penrig-a: %s\nusage: penrig-a [--seed N] [--fault SPEC]... [--bench FILE] [--virtual-dut SERIAL] "
-		"[--truth FILE] [--clamp FILE] -- PENRIG-ARGUMENTS...\n",
+		"[--truth FILE] [--clamp FILE] [--wait-fails SECONDS[,TIMES]] -- PENRIG-ARGUMENTS...\n",
 		why);
 	return EXIT_USAGE;
 }
@@ -45,13 +73,10 @@ static bool parse_seed(const char *text, uint64_t *ret)
 static int parse(int argc, char **argv, struct world_config *config, int *ret_first)
 {
 	static const struct option options[] = {
-		{"seed", required_argument, NULL, 's'},
-		{"fault", required_argument, NULL, 'f'},
-		{"bench", required_argument, NULL, 'b'},
-		{"virtual-dut", required_argument, NULL, 'd'},
-		{"truth", required_argument, NULL, 't'},
-		{"clamp", required_argument, NULL, 'c'},
-		{NULL, 0, NULL, 0},
+		{"seed", required_argument, NULL, 's'},       {"fault", required_argument, NULL, 'f'},
+		{"bench", required_argument, NULL, 'b'},      {"virtual-dut", required_argument, NULL, 'd'},
+		{"truth", required_argument, NULL, 't'},      {"clamp", required_argument, NULL, 'c'},
+		{"wait-fails", required_argument, NULL, 'w'}, {NULL, 0, NULL, 0},
 	};
 	int c;
 
@@ -70,6 +95,8 @@ static int parse(int argc, char **argv, struct world_config *config, int *ret_fi
 			config->truth_path = optarg;
 		if (c == 'c')
 			config->clamp_path = optarg;
+		if (c == 'w' && !parse_wait_fails(optarg))
+			return usage("--wait-fails needs seconds");
 		if (c == '?')
 			return usage("unknown option");
 	}
@@ -81,17 +108,19 @@ int main(int argc, char **argv)
 {
 	struct world_config config = {.seed = 1};
 	struct virtual_clock clock = {.now_ns = START_NS, .wall_zero_ns = WALL_ZERO_NS - START_NS};
+	struct loop_clock failing = virtual_clock_ops;
 	const struct cli_tables tables = {
 		.links = inproc_link_table,
 		.drivers = driver_table,
 		.reports = report_table,
-		.clock = &virtual_clock_ops,
+		.clock = &failing,
 		.clock_ctx = &clock,
 		.on_loop = on_loop,
 	};
 	struct err err;
 	int first, status = parse(argc, argv, &config, &first);
 
+	failing.wait = wait_or_fail;
 	if (status)
 		return status;
 	if (world_new(&config, &world, &err)) {
