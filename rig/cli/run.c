@@ -540,9 +540,9 @@ const struct command command_run = {
 		       "not resumed unattended.\n\n"
 		       "A plan that changes phantoms or takes them away asks on the terminal; Enter means done, q "
 		       "gives up.\n\n"
-		       "The exit code is 0 for a pass only: 1 the pen failed, 2 wrong usage, plan or bench file, 3 "
-		       "inconclusive or "
-		       "within a guard band, 4 device lost, 5 bench in use, 6 storage, 7 internal error, 8 refused, "
+		       "The exit code is 0 for a pass, or a conditional pass that the plan accepts, only: 1 the pen "
+		       "failed, 2 wrong usage, plan or bench file, 3 inconclusive or within a guard band, 4 device "
+		       "lost, 5 bench in use, 6 storage, 7 internal error, 8 refused, "
 		       "128+n signal n.",
 	.example = "  penrig run conformance.json --bench bench-3.json --dut SN-0417 --operator \"A. Meier\" --report "
 		   "junit\n",
