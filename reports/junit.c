@@ -112,11 +112,12 @@ static int suite_end(struct suite *suite, const char *name, const struct record 
 static void result_text(const struct record_result *r, char *ret, size_t size)
 {
 	const char *reason = r->judgement.reason[0] ? r->judgement.reason : r->result.reason;
+	bool count = strcmp(r->result.unit, "1") == 0;
 	if (!r->result.valid)
 		snprintf(ret, size, "%s: no value: %s", outcome_name(r->judgement.outcome), reason);
 	else
-		snprintf(ret, size, "%s: %.9g %s, U = %.3g: %s", outcome_name(r->judgement.outcome), r->result.value,
-			 r->result.unit, r->result.expanded_u, reason);
+		snprintf(ret, size, "%s: %.9g%s%s, U = %.3g: %s", outcome_name(r->judgement.outcome), r->result.value,
+			 count ? "" : " ", count ? "" : r->result.unit, r->result.expanded_u, reason);
 }
 
 static void put_result(struct suite *suite, const char *class_name, const char *where, const struct record_result *r)

@@ -43,7 +43,9 @@ static void print_limits(const struct plan *plan, unsigned step)
 			printf(" >= %g", l->lower);
 		if (l->has_upper)
 			printf(" <= %g", l->upper);
-		printf(" %s, guard band %g U, %s%s\n", l->unit, l->guard_r, l->required ? "required" : "informative",
+		if (strcmp(l->unit, "1") != 0) /* a count */
+			printf(" %s", l->unit);
+		printf(", guard band %g U, %s%s\n", l->guard_r, l->required ? "required" : "informative",
 		       l->accept_conditional ? ", conditional pass accepted" : "");
 	}
 }

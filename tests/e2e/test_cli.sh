@@ -72,6 +72,7 @@ expect 6 "cannot write to standard output" bash -c '"$0" version >&-' "$penrig"
 
 # ---- check
 expect 0 "duration   about" "$penrig" check "$demo" --bench "$bench"
+expect 0 " <= 0, guard band" "$penrig" check "$demo" --bench "$bench"
 expect 0 "run file   about" env PENRIG_BENCH="$bench" "$penrig" check "$demo"
 sed 's/"depth_mm"/"dpeth_mm"/' "$demo" >wrong.json
 expect 2 'did you mean "depth_mm"' "$penrig" check wrong.json --bench "$bench"
