@@ -224,18 +224,27 @@ $(MAN_COMMANDS:%=$(B)/man/penrig-%.1): $(B)/man/penrig-%.1: $(B)/penrig
 	$(B)/penrig help --man $* > $@.scd
 	scdoc < $@.scd > $@
 
-# Man pages are installed where scdoc is there to make them.
+# Man pages are installed where scdoc is there to make them. The documents keep their places, so that their links lead
+# where they do here.
 D = $(DESTDIR)$(prefix)
+DOC = $(D)/share/doc/penrig
 install: all $(if $(shell command -v scdoc),man)
 	install -d $(D)/bin $(D)/lib/penrig $(D)/share/penrig/schema $(D)/share/man/man1 \
-		$(D)/share/bash-completion/completions $(D)/share/doc/penrig
+		$(D)/share/bash-completion/completions $(DOC)/docs/protocols/vectors \
+		$(DOC)/reports $(DOC)/tests/bench
 	install $(B)/penrig $(B)/penrig-virtual $(D)/bin
 	install -m 644 $(B)/libpenrig-shim.so $(D)/lib/penrig
-	for kind in benches phantoms plans profiles; do install -d $(D)/share/penrig/$$kind; \
+	for kind in benches phantoms plans; do install -d $(D)/share/penrig/$$kind; \
 		for f in fixtures/$$kind/*.json; do [ ! -e $$f ] || install -m 644 $$f $(D)/share/penrig/$$kind || exit 1; done; done
 	for f in reports/schema/*.json; do [ ! -e $$f ] || install -m 644 $$f $(D)/share/penrig/schema || exit 1; done
 	install -m 644 docs/70-penrig.rules $(D)/share/penrig
-	install -m 644 README.md LICENSE $(wildcard docs/*.md) $(D)/share/doc/penrig
+	install -m 644 README.md LICENSE $(DOC)
+	install -m 644 docs/*.md docs/70-penrig.rules $(DOC)/docs
+	install -m 644 docs/protocols/*.md $(DOC)/docs/protocols
+	install -m 644 docs/protocols/vectors/*.* $(DOC)/docs/protocols/vectors
+	install -m 644 tests/bench/pw1.h $(DOC)/tests/bench
+	ln -sfn ../../penrig $(DOC)/fixtures
+	ln -sfn ../../../penrig/schema $(DOC)/reports/schema
 	$(B)/penrig help --completion > $(D)/share/bash-completion/completions/penrig
 	$(if $(shell command -v scdoc),install -m 644 $(MAN) $(D)/share/man/man1,@echo "scdoc is not installed: no manual pages")
 
