@@ -233,7 +233,6 @@ static void test_junit_says_whose_fault(void **state)
 	struct record *record = good_record("j");
 	struct record_result *near = &record->point[0].result[1];
 	strcpy(record->step_name[0], "fine <lines> & \"more\" \001");
-	record->points_planned = 4;
 	record->point[0].result[0].result.value = 2;
 	judge(&record->point[0].result[0].result, &record->point[0].result[0].limit,
 	      &record->point[0].result[0].judgement);
@@ -248,6 +247,11 @@ static void test_junit_says_whose_fault(void **state)
 	sample_point(record, 2, 1.5, 1.5);
 	record->point[3].measured = false;
 	record->point[3].results = 0;
+	sample_point(record, 3, 1.5, 1.5);
+	record->point[4].result[1].has_limit = false; /* a limit of the step that met no result here */
+	sample_point(record, 4, 1.5, 1.5);
+	record->point[5].outcome = OUTCOME_INCONCLUSIVE; /* one that met none anywhere */
+	record->points_planned = 6;
 	record->dut_verdict = OUTCOME_FAIL;
 	save(&report_junit, record, "j");
 	record_free(record);
