@@ -14,6 +14,7 @@
 #define REFUSAL_TEST_S   0.1
 #define OPERATOR_S       60.0  /* exchanging a phantom */
 #define COAST_S          0.5   /* strokes after the window, at most */
+#define STILL_OF_PULSE   0.5   /* of the weakest pulse: what may still be taken for standing still */
 #define RATE_MARGIN      0.005 /* curves hold this much beyond their first and last rate */
 
 struct expansion {
@@ -431,6 +432,62 @@ int plan_expand(const struct plan *plan, const struct bench *bench, struct plan_
 	*ret = x.points;
 	*ret_count = x.count;
 	return 0;
+}
+
+/* ---- what the bench can see move -------------------------------------------------------------------------------- */
+
+struct pulse_at {
+	double force_n, depth_mm, rate_hz;
+	const struct phantom *phantom;
+	unsigned step;
+};
+
+static void weaker_pulse(const struct plan *plan, unsigned index, const struct phantom *phantom, struct pulse_at *ret)
+{
+	const struct plan_step *step = &plan->step[index];
+	double shallow = step->depth_mm[0], force, slope;
+
+	for (unsigned i = 1; i < step->depths; i++)
+		shallow = fmin(shallow, step->depth_mm[i]);
+	for (unsigned i = 0; i < step->rates; i++) {
+		struct curve *curve = NULL;
+		if (curve_new(&phantom->curves, step->rate_hz[i], &curve))
+			continue;
+		if (curve_force(curve, shallow, &force, &slope) == 0 && force < ret->force_n)
+			*ret = (struct pulse_at){.force_n = force,
+						 .depth_mm = shallow,
+						 .rate_hz = step->rate_hz[i],
+						 .phantom = phantom,
+						 .step = index};
+		curve_free(curve);
+	}
+}
+
+int plan_check_still(const struct plan *plan, const struct bench *bench, struct err *err)
+{
+	const struct expansion x = {.plan = plan, .bench = bench};
+	struct pulse_at weakest = {.force_n = INFINITY};
+
+	for (unsigned step = 0; step < plan->steps; step++) {
+		for (unsigned i = 0; i < phantom_count(&plan->step[step]); i++) {
+			int index = phantom_index(&x, step, i);
+			if (index >= 0)
+				weaker_pulse(plan, step, &bench->phantom[index], &weakest);
+		}
+	}
+	double most = STILL_OF_PULSE * weakest.force_n;
+	if (!weakest.phantom || bench->sensor.still_n <= most)
+		return 0;
+	const struct json *sensor = json_get(json_root(bench->doc), "sensor");
+	const struct json *still = json_get(sensor, "still_n");
+	double digit = most > 0 ? pow(10, floor(log10(most)) - 1) : 1;
+	return json_error(bench->doc, still ? still : sensor, err,
+			  "swings of up to %.4g N are taken for standing still, more than half of the %.2g N that "
+			  "phantom %s gives at %.10g mm and %.10g Hz (%s:%u): a needle that moves would not be seen; "
+			  "write \"still_n\": %.2g or less, or leave that depth out",
+			  bench->sensor.still_n, weakest.force_n, weakest.phantom->serial, weakest.depth_mm,
+			  weakest.rate_hz, plan->path, plan->step[weakest.step].depth_line,
+			  floor(most / digit * (1 + 1e-12)) * digit);
 }
 
 /* ---- estimates -------------------------------------------------------------------------------------------------- */

@@ -80,6 +80,10 @@ void plan_free(struct plan *plan);
 int plan_expand(const struct plan *plan, const struct bench *bench, struct plan_point **ret, unsigned *ret_count,
 		struct err *err);
 
+/* What the bench takes for standing still must be well below the weakest pulse that the phantoms' curves predict for a
+ * plan that expands against it: else -EINVAL with the bench's file:line:column, as motion would not be seen. */
+int plan_check_still(const struct plan *plan, const struct bench *bench, struct err *err);
+
 /* The same check against the MIN and MAX that the pen itself tells: -EINVAL names the plan's line. */
 int plan_check_range(const struct plan *plan, double rate_lo_hz, double rate_hi_hz, double depth_lo_mm,
 		     double depth_hi_mm, const char *whose, struct err *err);

@@ -497,6 +497,51 @@ static void refuses_to_expand(void **state)
 	bench_free(b);
 }
 
+static void motion_must_be_seen(void **state)
+{
+	static const struct {
+		const char *still, *message;
+	} cases[] = {
+		{"", NULL},
+		{"\"still_n\": 0.25, ", NULL}, /* half of 0.5 N, to the last digit */
+		{"\"still_n\": 0.26, ",
+		 "bench.json:3:264: swings of up to 0.26 N are taken for standing still, more than half of the 0.5 N "
+		 "that phantom P-1 gives at 0.5 mm and 90 Hz (plan.json:11): a needle that moves would not be seen; "
+		 "write \"still_n\": 0.25 or less, or leave that depth out"},
+	};
+	struct plan *p = read_with("[90, 120]", "90");
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(cases); i++) {
+		char replace[64];
+		struct err err = {""};
+		snprintf(replace, sizeof(replace), "%s\"clock_ppm\"", cases[i].still);
+		struct bench *b = bench_with("\"clock_ppm\"", replace);
+		int ret = plan_check_still(p, b, &err);
+		assert_string_equal(err.text, cases[i].message ? cases[i].message : "");
+		assert_int_equal(ret, cases[i].message ? -EINVAL : 0);
+		bench_free(b);
+	}
+	plan_free(p);
+}
+
+/* Where the bench does not say what it takes for still, the sensor is named. */
+static void the_usual_threshold_counts_too(void **state)
+{
+	struct bench *b = bench_with("[0.2, 2.8]", "[0.01, 2.8]");
+	struct plan *p =
+		read_with("[0.5, 1.5, 1.0],\n      \"rate_hz\": [90, 120]", "[0.03, 1],\n      \"rate_hz\": 90");
+	struct err err = {""};
+
+	(void)state;
+	assert_int_equal(plan_check_still(p, b, &err), -EINVAL);
+	if (strncmp(err.text, "bench.json:3:11: swings of up to 0.02 N", 39) != 0 ||
+	    !strstr(err.text, "write \"still_n\": 0.015 or less"))
+		fail_msg("%s", err.text);
+	plan_free(p);
+	bench_free(b);
+}
+
 static void curves_must_overlap(void **state)
 {
 	struct bench *b = bench_with("6000", "0");
@@ -693,6 +738,8 @@ int main(void)
 		cmocka_unit_test(order_random),
 		cmocka_unit_test(phantom_changes),
 		cmocka_unit_test(refuses_to_expand),
+		cmocka_unit_test(motion_must_be_seen),
+		cmocka_unit_test(the_usual_threshold_counts_too),
 		cmocka_unit_test(curves_must_overlap),
 		cmocka_unit_test(accepts_the_edges),
 		cmocka_unit_test(free_runs_come_first),
