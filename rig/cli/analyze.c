@@ -251,10 +251,24 @@ static int failed(int rc, const struct err *err)
 	return cli_error(usage ? EXIT_USAGE : rc == -ENOMEM ? EXIT_INTERNAL : EXIT_STORAGE, "%s", err->text);
 }
 
+/* What is taken as stored (identities, conditions, how the run ended) no replay contradicts: only the chain shows that
+ * it was changed. It is computed again at the same time; ret_sound: what came of that. */
+static int derive(struct analysis *a, int *ret_sound, struct err *ret_unsound, struct err *err)
+{
+	struct runfile_verifying *verifying;
+	int rc = runfile_verify_start(a->path, &verifying, err);
+
+	if (rc < 0)
+		return rc;
+	rc = replay_run(a->reader, a->record, &a->inputs, on_difference, a, &a->summary, err);
+	*ret_sound = runfile_verify_end(verifying, ret_unsound);
+	return rc;
+}
+
 static int execute(struct analysis *a)
 {
-	struct err err = {0};
-	int rc;
+	struct err err = {0}, unsound = {0};
+	int rc, sound = 0;
 
 	if (a->options->light && a->options->limits)
 		return cli_error(EXIT_USAGE, "--light forms no verdict: leave out --limits, or --light");
@@ -267,7 +281,7 @@ static int execute(struct analysis *a)
 		return rc < 0 ? failed(rc, &err) : EXIT_PASS;
 	}
 	if (rc == 0)
-		rc = replay_run(a->reader, a->record, &a->inputs, on_difference, a, &a->summary, &err);
+		rc = derive(a, &sound, &unsound, &err);
 	if (rc < 0)
 		return failed(rc, &err);
 	say_outcome(a);
@@ -276,9 +290,8 @@ static int execute(struct analysis *a)
 		return cli_error(EXIT_INTERNAL, "the stored results cannot be reproduced; %s",
 				 a->limits ? "it is not judged anew" : "the first difference is listed above");
 	}
-	/* What is taken as stored (identities, conditions, how the run ended) no replay contradicts: only the chain
-	 * shows that it was changed. */
-	rc = runfile_verify(a->reader, &err);
+	if (sound < 0)
+		return failed(sound, &unsound);
 	if (rc == 0 && a->limits)
 		rc = judge_again(a, &err);
 	if (rc == 0)

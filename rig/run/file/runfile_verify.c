@@ -1,6 +1,7 @@
 /* Whether a run file is as it was written: the journal's chain, and every digest under it, computed again. */
 #include <errno.h>
 #include <inttypes.h>
+#include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -196,4 +197,48 @@ int runfile_verify(struct runfile_reader *reader, struct err *err)
 		rc = db_each(reader->db, "SELECT seq, host_ns, kind, json, hash FROM journal ORDER BY seq", 0, 0,
 			     check_entry, &v, err);
 	return rc ? rc : check_rest(&v, err);
+}
+
+struct runfile_verifying {
+	pthread_t thread;
+	struct runfile_reader *reader;
+	int rc;
+	struct err err;
+};
+
+static void *verify_all(void *ctx)
+{
+	struct runfile_verifying *verifying = ctx;
+	verifying->rc = runfile_verify(verifying->reader, &verifying->err);
+	return NULL;
+}
+
+int runfile_verify_start(const char *path, struct runfile_verifying **ret, struct err *err)
+{
+	struct runfile_verifying *verifying = calloc(1, sizeof(*verifying));
+	struct record *record = NULL;
+	if (!verifying)
+		return err_set(err, -ENOMEM, "out of memory");
+	int rc = runfile_open(path, &verifying->reader, &record, err);
+	record_free(record);
+	if (!rc && (rc = -pthread_create(&verifying->thread, NULL, verify_all, verifying)) != 0)
+		err_set(err, rc, "%.300s cannot be verified: %s", path, strerror(-rc));
+	if (rc) {
+		runfile_reader_free(verifying->reader);
+		free(verifying);
+		return rc;
+	}
+	*ret = verifying;
+	return 0;
+}
+
+int runfile_verify_end(struct runfile_verifying *verifying, struct err *err)
+{
+	pthread_join(verifying->thread, NULL);
+	int rc = verifying->rc;
+	if (rc)
+		*err = verifying->err;
+	runfile_reader_free(verifying->reader);
+	free(verifying);
+	return rc;
 }
