@@ -4,6 +4,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#define STROKES_MIN 3 /* in a window, to be told from a knock */
+
 /* Some measurands stand in a point under several methods; the plan says which one is judged. */
 static bool is_judged_method(const struct plan *plan, const struct result *result)
 {
@@ -13,6 +15,17 @@ static bool is_judged_method(const struct plan *plan, const struct result *resul
 	if (strncmp(result->name, "depth", 5) == 0 && method[0])
 		return strcmp(method, plan->judge_displacement ? "displacement" : "force_equivalent") == 0;
 	return true;
+}
+
+/* Hardly a stroke is a rate that may fail a lower limit, but no pen that does not strike is slow enough to pass. */
+static void distrust_standstill(const struct result *result, struct judgement *judgement)
+{
+	bool passes = judgement->outcome == OUTCOME_PASS || judgement->outcome == OUTCOME_CONDITIONAL_PASS;
+	if (!passes || strncmp(result->name, "stroke_rate", 11) != 0 || result->n >= STROKES_MIN)
+		return;
+	judgement->outcome = OUTCOME_INCONCLUSIVE;
+	snprintf(judgement->reason, sizeof(judgement->reason),
+		 "%llu strokes seen: a pen that does not strike passes no limit", (unsigned long long)result->n);
 }
 
 void judge_results(const struct plan *plan, unsigned step, struct record_result *results, unsigned count)
@@ -28,6 +41,7 @@ void judge_results(const struct plan *plan, unsigned step, struct record_result 
 			results[i].has_limit = true;
 			results[i].limit = *limits[j];
 			judge(&results[i].result, limits[j], &results[i].judgement);
+			distrust_standstill(&results[i].result, &results[i].judgement);
 		}
 	}
 }

@@ -204,6 +204,11 @@ def nothing_under_the_needles(check):
         check(run.outcome() == (LOST if faults else UNSURE), f"{label}: {run.outcome()}")
         check(run.report["stop"]["verified"] is False, f"{label}: {run.report['stop']}")
         check("did not show the pen run" in run.err, f"{label}: it is shouted: {run.err[-300:]}")
+    slow_enough = [{"measurand": "stroke_rate_hz", "unit": "Hz", "upper": 150}]
+    plan.write_text(json.dumps({"kind": "penrig/plan/1", "name": "free", "limits": slow_enough, "steps": [step]}))
+    run = rig.run_plan(plan, bench=bench)
+    rate = rig.result(run.report["points"][0], "stroke_rate_hz", "realised")
+    check(run.outcome() == UNSURE and "does not strike" in json.dumps(rate), f"no strokes are slow enough for an upper limit: {run.outcome()} {rate}")
 
 
 def loop_that_fails(check):
@@ -219,6 +224,7 @@ def loop_that_fails(check):
         check(run.truth[-1].get("motor_on") is False or not verified, f"{label}: {orders[-3:]} {run.truth[-1]}")
         shown = rig.penrig_a("show", "--verify", run.run_file)
         check(shown.returncode == 0, f"{label}: the run file reads and verifies: {shown.stderr.strip()}")
+
 
 
 def main():
