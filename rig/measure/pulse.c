@@ -9,7 +9,7 @@
 
 #include "rig/measure/clones.h"
 
-#define KNOTS_PER_PERIOD 192.0
+#define KNOTS_PER_PERIOD 96.0
 #define WINDOW_PERIODS   0.52
 #define GAP_SHARE_MIN    0.04
 #define FIT_STEPS        12

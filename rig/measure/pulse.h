@@ -8,7 +8,7 @@
 
 #define PULSE_ROWS   8  /* fold: sub-sample phases */
 #define PULSE_PHASES 16 /* table: sub-sample phases */
-#define PULSE_KNOTS  320
+#define PULSE_KNOTS  160
 #define PULSE_CAP    2048
 
 struct pulse {
