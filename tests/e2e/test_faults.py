@@ -55,7 +55,6 @@ FAULTS = {
     "garbage:pen,every=0.01": {PASS, UNSURE, LOST},
 }
 ON_SERIAL_LINES_TOO = ["garbage:pen,every=0.01", "bit-flips:pen,rate=0.002", "silent:pen"]  # a line carries noise that a packet does not
-FORCE_ALONE = "on force alone"  # a look between two points may miss a stroke of one or two seconds; the last one does not, whenever it comes
 CREEPS_ON_FORCE_ALONE = ["creep", "creep,rate=0.7", "creep,rate=0.5"]  # nothing but a stroke now and then shows it
 OF_THE_MOTOR = {"stall", "missed-strokes", "missed-strokes,p=1"}
 SHOWS_AFTER_S = 0.3  # of running, until the firmware notices
@@ -139,7 +138,9 @@ def truth_contradicts(run):
     return None
 
 
-def examine(check, name, seed, run):
+def examine(check, name, seed, run, within_s=ENDS_WITHIN_S):
+    """Holds one run against the truth; within_s is the time from strike to end that it may take, None where none is promised:
+    on a computer that runs other things too, the wall clock is no measure of penrig."""
     label = f"{name} seed {seed}"
     if not check(run.report is not None, f"{label}: a report stands (exit {run.status}: {run.err.strip()[-300:]})"):
         return
@@ -162,9 +163,9 @@ def examine(check, name, seed, run):
     if run.report["dut_verdict"] in ("pass", "conditional_pass"):
         why = truth_contradicts(run)
         check(why is None, f"{label}: FALSE PASS: {why}")
-    if run.report["status_reason"] and struck is not None and not FORCE_ALONE in label:
+    if run.report["status_reason"] and struck is not None and within_s is not None:
         late = end_time_s(run) - struck_at_last_s(run, struck)
-        check(late <= ENDS_WITHIN_S, f"{label}: ended {late:.2f} s after the fault: {run.report['status_reason']}")
+        check(late <= within_s, f"{label}: ended {late:.2f} s after the fault: {run.report['status_reason']}")
 
 
 def force_alone(folder):
@@ -176,6 +177,7 @@ def force_alone(folder):
 
 
 def on_force_alone(check):
+    """A look between two points may miss a stroke of one or two seconds; the last one does not, whenever it comes."""
     def run(name, seed, faults):
         folder = tempfile.mkdtemp(prefix="pr")
         return rig.run_plan("ci-smoke.json", bench=force_alone(folder), faults=faults, seed=seed, folder=folder)
@@ -184,7 +186,7 @@ def on_force_alone(check):
     jobs = [(name, seed) for name in CREEPS_ON_FORCE_ALONE for seed in range(1, SEEDS + 1)]
     runs = rig.in_parallel([lambda n=n, s=s: run(n, s, [spec(n, when(s))]) for n, s in jobs])
     for (name, seed), ran in zip(jobs, runs):
-        examine(check, name, f"{seed} {FORCE_ALONE}", ran)
+        examine(check, name, f"{seed} on force alone", ran, within_s=None)
 
 
 def nothing_under_the_needles(check):
