@@ -54,7 +54,7 @@ endif
 CPPFLAGS_ALL = -I. -I$(B) $(CPPFLAGS) $(LIB_CFLAGS) -DPENRIG_VERSION='"$(VERSION)"' -MMD -MP
 CFLAGS_ALL = $(STD) $(WARN) $(TRIED) $(FORTIFY) $(CFLAGS) $(SAN)
 LDFLAGS_ALL = -pie -Wl,-z,relro,-z,now -Wl,--as-needed $(LDFLAGS) $(SAN) -pthread
-LDLIBS_ALL = $(LIB_LIBS) $(HDF5_LIBS) -lm -ldl
+LDLIBS_ALL = $(LIB_LIBS) -lm -ldl
 
 # ---- what is built --------------------------------------------------------------------------------------------------
 src = $(sort $(wildcard $(addsuffix /*.c,$(1))))
@@ -122,7 +122,7 @@ $(B)/%.o: %.c $(B)/flags.mk
 	@mkdir -p $(@D)
 	$(CC) $(CPPFLAGS_ALL) $(CFLAGS_ALL) -c $< -o $@
 
-# Where the optional libhdf5 is there; the only object that sees its headers.
+# Where the optional libhdf5 is there; the only object that sees its headers. It is loaded when an export asks for it.
 $(B)/rig/run/offline/export_hdf5.o: CPPFLAGS_ALL += $(HDF5_CFLAGS)
 
 # Sampling loops: vectorised; -O3 changes no result (no -ffast-math, no contraction).

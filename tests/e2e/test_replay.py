@@ -197,6 +197,16 @@ def stored_frames(path, stream):
     return frames
 
 
+def test_export_without_hdf5(check, run):
+    """libhdf5 is loaded when asked for: a computer without it, here one with a broken one, is told so, and nothing is left."""
+    folder = Path(tempfile.mkdtemp(prefix="pr"))
+    soname = re.search(rb"libhdf5[A-Za-z0-9_.-]*\.so\.\d+", rig.PENRIG_A.read_bytes())[0].decode()
+    (folder / soname).write_text("no library")
+    done = rig.penrig_a("export", run.run_file, "--format", "hdf5", "--output", folder / "out", env={**os.environ, "LD_LIBRARY_PATH": str(folder)})
+    check(done.returncode != 0 and soname in done.stderr and "install it" in done.stderr, f"without libhdf5: {done.returncode} {done.stderr}")
+    check(not list(folder.glob("out*")), f"without libhdf5, nothing is written: {list(folder.iterdir())}")
+
+
 def test_export(check, run):
     stem = Path(tempfile.mkdtemp(prefix="pr")) / "out"
     for form in ("csv", "npy", "hdf5", "wav"):
@@ -305,6 +315,7 @@ def main():
     test_changed(check, run)
     test_limits(check, run)
     samples, force = test_export(check, run)
+    test_export_without_hdf5(check, run)
     test_import(check, run, samples, force)
     check.end()
 

@@ -27,8 +27,17 @@ hdf5=
 for lib in hdf5 hdf5-serial; do
 	[ -n "$hdf5" ] || ! pkg-config --exists "$lib" || hdf5=$lib
 done
-echo "HDF5_CFLAGS := ${hdf5:+-DPENRIG_HDF5 $(pkg-config --cflags "$hdf5")}"
-echo "HDF5_LIBS := ${hdf5:+$(pkg-config --libs "$hdf5")}"
+# Its name at run time, for it is loaded when asked for: what a program linked with it would need.
+hdf5_soname() {
+	out=$(mktemp) && echo 'int main(void){return 0;}' |
+		$cc -x c - -Wl,--no-as-needed $(pkg-config --libs-only-L --libs-only-l "$hdf5") -o "$out" 2>/dev/null &&
+		LC_ALL=C readelf -d "$out" | sed -nE 's/.*\(NEEDED\).*\[(libhdf5[^]]*)\].*/\1/p' | head -n 1
+	rm -f "$out"
+}
+soname=
+[ -z "$hdf5" ] || soname=$(hdf5_soname)
+[ -n "$soname" ] || hdf5=
+echo "HDF5_CFLAGS := ${hdf5:+-DPENRIG_HDF5='\"$soname\"' $(pkg-config --cflags "$hdf5")}"
 versions=
 for lib in $libs; do
 	versions="$versions $lib=$(pkg-config --modversion "$lib")"
