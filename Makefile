@@ -16,9 +16,9 @@ variant := $(if $(SANITIZE),$(subst $(comma),-,$(SANITIZE)),dev)
 B := $(BUILD)/$(variant)
 
 # ---- what is needed -------------------------------------------------------------------------------------------------
-NEED_LIBS := libserialport libusb-1.0 libcjson gsl sqlite3 libzstd libsodium libudev
+NEED_LIBS := libserialport libusb-1.0 libcjson gsl sqlite3 libzstd nettle libudev
 APT_BUILD := gcc make pkg-config libserialport-dev libusb-1.0-0-dev libcjson-dev libgsl-dev libsqlite3-dev \
-	libzstd-dev libsodium-dev libudev-dev
+	libzstd-dev nettle-dev libudev-dev
 APT_DEMO  := $(APT_BUILD) umockdev
 APT_CHECK := $(APT_DEMO) libcmocka-dev scdoc python3 python3-jsonschema python3-pyvisa python3-pyvisa-py python3-usb \
 	python3-serial python3-numpy python3-h5py libhdf5-dev usbutils clang clang-format universal-ctags strace git

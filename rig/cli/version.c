@@ -37,7 +37,7 @@ static const struct {
 	{"gsl", "gsl_version", VERSION_STRING, "libgsl27", "statistics"},
 	{"sqlite3", "sqlite3_libversion", VERSION_FUNCTION, "libsqlite3-0", "run files"},
 	{"libzstd", "ZSTD_versionString", VERSION_FUNCTION, "libzstd1", "compression"},
-	{"libsodium", "sodium_version_string", VERSION_FUNCTION, "libsodium23", "hashes"},
+	{"nettle", NULL, VERSION_NONE, "libnettle8", "hashes"},
 	{"hdf5", NULL, VERSION_NONE, "libhdf5-103-1", "export"},
 };
 

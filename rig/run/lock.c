@@ -14,7 +14,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "rig/run/file/chain.h"
+#include "rig/base/digest.h"
 
 #define HOLDER_MAX 160
 #define OPEN_TRIES 8 /* two processes creating the same file at once need two */
@@ -29,7 +29,7 @@ static void lock_name(const char *real_path, const char *folder, char *ret, size
 {
 	uint8_t hash[DIGEST_BYTES];
 	char hex[DIGEST_HEX];
-	crypto_hash_sha256(hash, (const unsigned char *)real_path, strlen(real_path));
+	digest_of(real_path, strlen(real_path), hash);
 	digest_hex(hash, hex);
 	snprintf(ret, size, "%s/penrig-%.24s.lock", folder, hex);
 }

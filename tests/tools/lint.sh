@@ -57,6 +57,7 @@ library 'libserialport\.h' 'rig/link/serial[a-z_]*\.c'
 library 'libusb.*' 'rig/link/usb[a-z_]*\.c|fixtures/virtual/.*'
 library 'sqlite3\.h' 'rig/run/file/db\.c'
 library 'zstd\.h' 'rig/run/file/squeeze\.c'
+library 'nettle/.*' 'rig/base/digest\.h'
 library 'hdf5.*' 'rig/run/offline/export_hdf5\.c'
 library 'gsl/.*' 'rig/measure/.*'
 

@@ -4,16 +4,6 @@
 
 #include <string.h>
 
-void digest_begin(struct digest *digest)
-{
-	crypto_hash_sha256_init(&digest->state);
-}
-
-void digest_raw(struct digest *digest, const void *data, size_t len)
-{
-	crypto_hash_sha256_update(&digest->state, data, len);
-}
-
 void digest_number(struct digest *digest, uint64_t number)
 {
 	uint8_t bytes[8];
@@ -27,16 +17,6 @@ void digest_bytes(struct digest *digest, const void *data, size_t len)
 	digest_number(digest, len);
 	if (len)
 		digest_raw(digest, data, len);
-}
-
-void digest_end(struct digest *digest, uint8_t ret[DIGEST_BYTES])
-{
-	crypto_hash_sha256_final(&digest->state, ret);
-}
-
-void digest_hex(const uint8_t digest[DIGEST_BYTES], char ret[DIGEST_HEX])
-{
-	sodium_bin2hex(ret, DIGEST_HEX, digest, DIGEST_BYTES);
 }
 
 void item_digest(const struct item *item, uint8_t ret[DIGEST_BYTES])

@@ -2,28 +2,16 @@
 #ifndef PENRIG_RUN_FILE_CHAIN_H
 #define PENRIG_RUN_FILE_CHAIN_H
 
-#include <sodium.h>
 #include <stddef.h>
 #include <stdint.h>
 
+#include "rig/base/digest.h"
 #include "rig/run/file/pack.h"
-
-#define DIGEST_BYTES crypto_hash_sha256_BYTES
-#define DIGEST_HEX   (2 * DIGEST_BYTES + 1)
 
 /* Numbers enter as 8 bytes little-endian; bytes enter behind their length, so that no two sequences of parts are alike.
  */
-struct digest {
-	crypto_hash_sha256_state state;
-};
-
-void digest_begin(struct digest *digest);
 void digest_number(struct digest *digest, uint64_t number);
 void digest_bytes(struct digest *digest, const void *data, size_t len);
-void digest_raw(struct digest *digest, const void *data, size_t len); /* without a length: for fixed sizes */
-void digest_end(struct digest *digest, uint8_t ret[DIGEST_BYTES]);
-
-void digest_hex(const uint8_t digest[DIGEST_BYTES], char ret[DIGEST_HEX]);
 
 /* A row of the table `item`. Borrowed. */
 struct item {

@@ -168,7 +168,7 @@ void runfile_stroke(struct runfile *rf, unsigned point_row, const struct stroke 
 static bool point_changed(struct runfile *rf, unsigned row, const char *json)
 {
 	uint8_t digest[DIGEST_BYTES];
-	crypto_hash_sha256(digest, (const unsigned char *)json, strlen(json));
+	digest_of(json, strlen(json), digest);
 	if (row >= rf->point_digests) {
 		unsigned more = 2 * row + 16;
 		void *moved = reallocarray(rf->point_digest, more, sizeof(rf->point_digest[0]));
@@ -370,7 +370,7 @@ static int begin(struct runfile *rf, const struct record *record, double bytes_p
 int runfile_create(const struct record *record, double bytes_per_s, bool may_wait, struct runfile **ret,
 		   struct err *err)
 {
-	struct runfile *rf = sodium_init() < 0 ? NULL : allocate(record);
+	struct runfile *rf = allocate(record);
 	if (!rf)
 		return err_set(err, -ENOMEM, "no memory for the run file");
 	int rc = begin(rf, record, bytes_per_s, may_wait, err);

@@ -36,8 +36,6 @@ int runfile_append_judged(const char *path, const struct record_judged *judged, 
 			  const char *report, struct err *err)
 {
 	struct store *store = NULL;
-	if (sodium_init() < 0)
-		return err_set(err, -ENOMEM, "no memory for the run file");
 	int rc = store_open(path, &store, err);
 	if (!rc)
 		rc = append(store, judged, limits, limits_len, report, err);

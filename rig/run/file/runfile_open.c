@@ -161,7 +161,7 @@ int runfile_open(const char *path, struct runfile_reader **ret, struct record **
 {
 	struct runfile_reader *reader = calloc(1, sizeof(*reader));
 	struct record *record = record_new();
-	int rc = reader && record && sodium_init() >= 0 ? 0 : err_set(err, -ENOMEM, "no memory for the run file");
+	int rc = reader && record ? 0 : err_set(err, -ENOMEM, "no memory for the run file");
 	if (!rc) {
 		snprintf(reader->path, sizeof(reader->path), "%s", path);
 		rc = open_reader(reader, path, err);
