@@ -575,7 +575,7 @@ static bool hum_is_small(const struct point *p)
 
 	for (unsigned i = 0; i < p->baseline.lines; i++)
 		sum += baseline_amplitude(&p->baseline, i);
-	return sum < HUM_SMALL * p->detector.swing_n;
+	return sum < HUM_SMALL * p->swing_n;
 }
 
 /* Positions of the strokes before the baseline is known, so that the gaps between them are known to a sample. */
@@ -677,13 +677,29 @@ static void note_gains(struct point *p)
 		p->line_gain[i] = blend_width(p, 2.0 * M_PI * baseline_line_hz(&p->baseline, i) / p->fs_hz);
 }
 
-void analyse_block(struct point *p, long block, unsigned len, long limit)
+static void take_over(struct point *p, const struct handed *handed)
 {
-	struct span span = {.start = block * (long)p->block, .limit = limit};
-	unsigned passes = block < 4 ? 2 : 1;
+	const struct detector *d = &p->detector;
 
-	span.end = span.start + (long)len;
-	if (!p->pulse.ready && point_phase_at(p, (double)limit - 1.0) >= POINT_SPIN_UP)
+	for (; p->taken < handed->put; p->taken++) {
+		if (p->candidate_count == CANDIDATES_MAX)
+			p->candidates_lost = true;
+		else
+			p->candidates[p->candidate_count++] = d->ring[p->taken % FOUND_RING];
+	}
+	p->candidates_lost = p->candidates_lost || handed->lost;
+	p->noise_n = handed->noise_n;
+	p->swing_n = handed->swing_n;
+}
+
+void analyse_block(struct point *p, const struct handed *handed)
+{
+	struct span span = {.start = handed->block * (long)p->block, .limit = handed->limit};
+	unsigned passes = handed->block < 4 ? 2 : 1;
+
+	take_over(p, handed);
+	span.end = span.start + (long)handed->len;
+	if (!p->pulse.ready && point_phase_at(p, (double)span.limit - 1.0) >= POINT_SPIN_UP)
 		learn(p, &span);
 	bool still = p->phase_start[POINT_TARE] != INT64_MAX && point_phase_at(p, (double)span.start) == POINT_TARE;
 

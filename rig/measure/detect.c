@@ -111,11 +111,12 @@ static void confirm(struct point *p, double h, long now)
 	d->found++;
 	d->before_at = d->last_at;
 	d->last_at = at;
-	if (p->candidate_count == CANDIDATES_MAX) {
-		p->candidates_lost = true;
+	if (d->put_here == FOUND_MAX) {
+		d->lost = true;
 		return;
 	}
-	p->candidates[p->candidate_count++] = (struct candidate){.at = at, .peak_n = d->extreme, .swing_n = swing};
+	d->put_here++;
+	d->ring[d->put++ % FOUND_RING] = (struct candidate){.at = at, .peak_n = d->extreme, .swing_n = swing};
 }
 
 static void step(struct point *p, long bin, double v, double h)
@@ -167,6 +168,7 @@ void detect_block(struct point *p, long block, unsigned len)
 	const float *x = p->force + (block * p->block - p->base);
 	double swing, noise;
 
+	p->detector.put_here = 0;
 	fill_bins(x, n, p->bin, p->bins + (first - p->base / p->bin));
 	if (n == 0)
 		return;
@@ -178,7 +180,8 @@ void detect_block(struct point *p, long block, unsigned len)
 	noise = white_force / sqrt(p->bin);
 	double white = p->force == p->raw ? white_force : sample_noise(p->raw + (block * p->block - p->base), len);
 
-	p->noise_n = p->noise_n > 0.0 ? p->noise_n + 0.2 * (white - p->noise_n) : white;
+	p->detector.noise_n =
+		p->detector.noise_n > 0.0 ? p->detector.noise_n + 0.2 * (white - p->detector.noise_n) : white;
 	double h = hysteresis(p, swing, noise);
 
 	const float *bins = p->bins + (first - p->base / p->bin);

@@ -81,6 +81,39 @@ static void invert_cell(struct point *p, long end)
 	p->inverted = end;
 }
 
+static void analyse_handed(void *ctx, const void *job)
+{
+	analyse_block(ctx, job);
+}
+
+int point_start_worker(struct point *p)
+{
+	return worker_new(sizeof(struct handed), HANDED_MAX, analyse_handed, p, &p->worker);
+}
+
+void point_settle(const struct point *p)
+{
+	if (p->worker)
+		worker_drain(p->worker);
+}
+
+static void hand_over(struct point *p, unsigned len, long limit)
+{
+	const struct detector *d = &p->detector;
+	const struct handed handed = {.block = p->analysed++,
+				      .len = len,
+				      .limit = limit,
+				      .put = d->put,
+				      .lost = d->lost,
+				      .noise_n = d->noise_n,
+				      .swing_n = d->swing_n};
+
+	if (p->worker)
+		worker_post(p->worker, &handed);
+	else
+		analyse_block(p, &handed);
+}
+
 /* A block is looked at when the whole of it and of the inverse filter's reach has come; analysed when its follower has.
  */
 static void advance(struct point *p)
@@ -89,13 +122,13 @@ static void advance(struct point *p)
 		invert_cell(p, (p->detected + 1) * (long)p->block);
 		detect_block(p, p->detected, p->block);
 		p->detected++;
-		if (p->detected >= 2) {
-			analyse_block(p, p->analysed, p->block, p->detected * (long)p->block);
-			p->analysed++;
-		}
+		if (p->detected >= 2)
+			hand_over(p, p->block, p->detected * (long)p->block);
 	}
-	if (p->fed - p->base >= (long)BLOCKS_HELD * p->block)
+	if (p->fed - p->base >= (long)p->blocks_held * p->block) {
+		point_settle(p);
 		move_down(p);
+	}
 }
 
 /* Samples that still fit before the next block has to be looked at. */
@@ -281,6 +314,7 @@ static void bridge(struct point *p, uint64_t first_index)
 	if (missing > most) {
 		for (unsigned i = 0; i < POINT_PHASES; i++)
 			p->quality[i].gap = true;
+		point_settle(p);
 		p->origin += missing - most / p->decimation * p->decimation;
 		missing = most / p->decimation * p->decimation;
 	}
@@ -333,13 +367,11 @@ void point_end_of_samples(struct point *p)
 		invert_cell(p, end);
 		detect_block(p, p->detected, (unsigned)(end - p->detected * (long)p->block));
 		p->detected++;
-		if (p->detected >= 2 && p->analysed < p->detected - 1) {
-			analyse_block(p, p->analysed, p->block, end);
-			p->analysed++;
-		}
+		if (p->detected >= 2 && p->analysed < p->detected - 1)
+			hand_over(p, p->block, end);
 	}
 	rest = p->fed - p->analysed * (long)p->block;
 	if (rest > 0)
-		analyse_block(p, p->analysed, (unsigned)rest, p->fed);
-	p->analysed++;
+		hand_over(p, (unsigned)rest, p->fed);
+	point_settle(p);
 }

@@ -81,7 +81,7 @@ static void design_inverse(struct point *p)
 static int allocate(struct point *p)
 {
 	/* The look-ahead of the inverse filter stands above the blocks. */
-	size_t n = (size_t)BLOCKS_HELD * p->block + 2 * INVERSE_HALF_MAX;
+	size_t n = (size_t)p->blocks_held * p->block + 2 * INVERSE_HALF_MAX;
 
 	p->raw = calloc(n, sizeof(float));
 	p->flat = calloc(n, sizeof(float));
@@ -124,9 +124,13 @@ int point_new(const struct point_config *config, struct point **ret)
 	if (config->curve != NULL)
 		curve_force(config->curve, config->depth_set_mm, &p->detector.expected_n, &slope);
 	baseline_init(&p->baseline, p->fs_hz, config->mains_hz);
-	if (allocate(p) != 0) {
+	p->blocks_held = BLOCKS_HELD + (config->second_thread ? BLOCKS_AHEAD : 0);
+	int rc = allocate(p);
+	if (!rc && config->second_thread)
+		rc = point_start_worker(p);
+	if (rc) {
 		point_free(p);
-		return -ENOMEM;
+		return rc;
 	}
 	*ret = p;
 	return 0;
@@ -136,6 +140,7 @@ void point_free(struct point *point)
 {
 	if (point == NULL)
 		return;
+	worker_free(point->worker);
 	pulse_release(&point->pulse);
 	if (point->force != point->raw)
 		free(point->force);
@@ -170,6 +175,7 @@ int point_phase(struct point *point, enum point_phase phase, uint64_t first_inde
 		if (i >= (unsigned)phase || (uint64_t)point->phase_start[i] > first_index)
 			return -EINVAL;
 	}
+	point_settle(point);
 	point->phase_start[phase] = (int64_t)first_index;
 	point->command[phase] = command_index;
 	return 0;
@@ -195,6 +201,7 @@ void point_live(const struct point *point, struct point_live *ret)
 	long n = (long)(0.02 * point->fs_hz), held = point->fed - point->base;
 	double sum = 0.0, squares = 0.0;
 
+	point_settle(point);
 	n = n < 1 ? 1 : n;
 	n = n > held ? held : n;
 	for (long i = held - n; i < held; i++)

@@ -45,6 +45,10 @@ struct point_config {
 	double u_depth_cal_mm, u_curve_force_rel, u_curve_fit_mm; /* see curve_set */
 	double u_temperature_rel; /* temperature coefficient times the ambient excursion, relative to force */
 	double u_displacement_mm;
+	/* Analysis on a thread of its own, for samples that come faster than in real time. Changes no result; on_stroke
+	 * and on_residual are called there, while point_feed() may be running, but not after point_phase() or
+	 * point_finish(). */
+	bool second_thread;
 };
 
 struct stroke {
@@ -65,7 +69,7 @@ struct point;
 int point_new(const struct point_config *config, struct point **ret);
 void point_free(struct point *point);
 
-/* Borrowed stroke, in order of instant. May be called from point_feed() and point_finish(). */
+/* Borrowed stroke, in order of instant. May be called from point_feed(), point_phase() and point_finish(). */
 void point_on_stroke(struct point *point, void (*fn)(void *ctx, const struct stroke *stroke), void *ctx);
 
 /* What one stroke of the measure window leaves after hum, baseline and fitted template; one period, half before and

@@ -3,6 +3,7 @@
 #ifndef PENRIG_MEASURE_POINT_STATE_H
 #define PENRIG_MEASURE_POINT_STATE_H
 
+#include "rig/base/worker.h"
 #include "rig/measure/baseline.h"
 #include "rig/measure/point.h"
 #include "rig/measure/pulse.h"
@@ -10,7 +11,11 @@
 #include "rig/measure/ticks.h"
 
 #define BLOCKS_HELD      6    /* in the buffers: one being analysed, its neighbours, and room so that moving is rare */
+#define BLOCKS_AHEAD     10   /* more of them where analysis has its own thread: it rests while they are moved */
 #define CANDIDATES_MAX   8192 /* two blocks at 0.15 periods apart, three times over */
+#define FOUND_MAX        2048 /* of them in one block */
+#define FOUND_RING       (FOUND_MAX * (HANDED_MAX + 2))
+#define HANDED_MAX       6 /* blocks that wait for analysis */
 #define INVERSE_HALF_MAX 48
 #define SPIN_UP_KEPT     8192
 #define FIRST_KEPT       64
@@ -29,6 +34,20 @@ struct detector {
 	uint64_t found;
 	double tare_swing_n, expected_n;
 	double last_at, before_at;
+	double noise_n;                    /* rms of one raw sample's white noise, smoothed over blocks */
+	struct candidate ring[FOUND_RING]; /* of the block at hand, and of those not yet analysed */
+	uint64_t put;                      /* candidates ever put into the ring */
+	unsigned put_here;                 /* of this block */
+	bool lost;
+};
+
+/* What analysis learns of a block from detection, as it stood when the next block had been looked at. */
+struct handed {
+	long block, limit; /* limit: the samples at hand end there, local axis */
+	unsigned len;
+	uint64_t put;
+	double noise_n, swing_n;
+	bool lost;
 };
 
 /* Relative widths as fitted, and the sum of their variances from noise. */
@@ -87,7 +106,8 @@ struct point {
 	uint64_t same_counts, same_displacements;
 
 	float *raw, *force, *flat, *displacement, *bins;
-	unsigned block, bin;     /* samples */
+	unsigned block, bin; /* samples */
+	unsigned blocks_held;
 	long base;               /* local index of buffer[0], a multiple of block */
 	long fed, inverted;      /* samples in raw, in force */
 	long detected, analysed; /* blocks */
@@ -100,10 +120,14 @@ struct point {
 	struct quality quality[POINT_PHASES];
 
 	struct detector detector;
+	struct worker *worker; /* NULL: analysis runs where samples are fed. What follows is analysis' own. */
+
 	struct candidate candidates[CANDIDATES_MAX];
 	unsigned candidate_count, candidate_head;
+	uint64_t taken; /* from the detector's ring */
 	bool candidates_lost;
-	double previous_at; /* last stroke analysed */
+	double noise_n, swing_n; /* the detector's, as handed over */
+	double previous_at;      /* last stroke analysed */
 	struct baseline baseline;
 	bool baseline_known;
 	struct pulse pulse;
@@ -114,7 +138,6 @@ struct point {
 	unsigned relearned;
 	double width_weight;
 	struct widths widths_learned, widths; /* of the strokes the template was learned from; of the window */
-	double noise_n;                       /* rms of one raw sample's white noise, smoothed over blocks */
 	uint64_t number;
 	struct moments tare_level, rest_level;
 	double offset_gain, line_gain[BASELINE_LINES]; /* of the stroke fit: height per offset, per line */
@@ -136,6 +159,9 @@ enum point_phase point_phase_of(const struct point *p, int64_t absolute);
 enum point_phase point_phase_at(const struct point *p, double local);
 void detect_block(struct point *p, long block, unsigned len);
 void point_end_of_samples(struct point *p);
-void analyse_block(struct point *p, long block, unsigned len, long end);
+/* Waits until analysis has done with every block handed over: before anything that it reads is changed. */
+int point_start_worker(struct point *p);
+void point_settle(const struct point *p);
+void analyse_block(struct point *p, const struct handed *handed);
 
 #endif

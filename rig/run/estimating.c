@@ -366,6 +366,7 @@ static int open_estimators(struct estimating *e, const struct plan_point *p)
 		.u_clock_rel = e->u_clock_rel,
 		.u_temperature_rel = temperature_u_rel(e),
 		.u_displacement_mm = e->bench->sensor.displacement_u_mm,
+		.second_thread = e->second_thread,
 	};
 	configure_channel(e, &config);
 	configure_curve(e, p, &config);

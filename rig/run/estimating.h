@@ -47,7 +47,8 @@ struct estimating {
 	int force, displacement; /* channel indices or -1 */
 	struct held handle, tip, ambient;
 	bool host_clock_synchronised;
-	double fs_hz; /* nominal, of the force stream */
+	bool second_thread; /* see struct point_config; set behind estimating_init() */
+	double fs_hz;       /* nominal, of the force stream */
 	int32_t count_lo, count_hi;
 	struct sample_clock clock;
 	bool clock_applied; /* at least one point took the corrected rate */

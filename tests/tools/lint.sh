@@ -38,7 +38,7 @@ layer() {
 }
 layer rig/base 'rig/base/'
 layer rig/link 'rig/base/|rig/link/'
-layer rig/measure 'rig/base/samples\.h|rig/measure/'
+layer rig/measure 'rig/base/(samples|worker)\.h|rig/measure/'
 layer rig/run 'rig/base/|rig/link/link\.h|rig/driver\.h|rig/measure/|rig/run/'
 layer reports 'rig/base/|rig/measure/|rig/run/|rig/driver\.h|rig/link/link\.h|reports/'
 layer rig/cli 'rig/|reports/report\.h|build-id\.h'

@@ -4,11 +4,15 @@
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
+#include <unistd.h>
 
 #include "rig/base/json.h"
 #include "rig/run/file/chain.h"
 #include "rig/run/file/runfile_reader.h"
 #include "rig/run/record_json.h"
+
+#define VERIFY_NICE 10 /* of the verifying thread */
 
 struct verification {
 	struct runfile_reader *reader;
@@ -206,9 +210,12 @@ struct runfile_verifying {
 	struct err err;
 };
 
+/* The verdict waits for the results, too: these come first where there are too few processors for both. */
 static void *verify_all(void *ctx)
 {
 	struct runfile_verifying *verifying = ctx;
+
+	(void)setpriority(PRIO_PROCESS, (id_t)gettid(), VERIFY_NICE);
 	verifying->rc = runfile_verify(verifying->reader, &verifying->err);
 	return NULL;
 }

@@ -475,6 +475,7 @@ static int begin(struct replay *r, const struct replay_inputs *inputs)
 				 r->record->host_clock_synchronised, r->err);
 	if (rc)
 		return rc;
+	r->estimating.second_thread = true;
 	r->device = (unsigned)(sensor - r->record->device);
 	r->force_stream = sensor->channel[r->estimating.force].stream;
 	r->strokes = calloc(points + 1, sizeof(*r->strokes));

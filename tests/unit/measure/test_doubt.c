@@ -89,7 +89,7 @@ static void feed_cut(struct setting *s, uint64_t seed)
 	point_free(point);
 }
 
-static void cutting_changes_nothing(void **state)
+static void cutting_and_threads_change_nothing(void **state)
 {
 	struct setting s;
 	struct result first[RESULTS_PER_POINT_MAX];
@@ -103,6 +103,7 @@ static void cutting_changes_nothing(void **state)
 	unsigned count = s.trial.result_count;
 
 	for (uint64_t seed = 1; seed <= 6; seed++) {
+		s.config.second_thread = seed % 2;
 		feed_cut(&s, seed);
 		same(&s, first, count);
 	}
@@ -360,7 +361,7 @@ static void phases_out_of_order(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(cutting_changes_nothing),
+		cmocka_unit_test(cutting_and_threads_change_nothing),
 		cmocka_unit_test(saturation_gap_stuck),
 		cmocka_unit_test(gap),
 		cmocka_unit_test(under_sampled_and_narrow),
