@@ -16,7 +16,7 @@
 #define BINS_PER_CYCLE   24.0
 #define INVERSE_REACH    0.7 /* of a period of the cell, to both sides */
 #define INVERSE_TERMS    9
-#define RING_SAMPLES_MIN 5.0 /* per period of the cell, to tell its ring from a polynomial */
+#define RING_SAMPLES_MIN 3.0 /* per period of the cell, to tell its ring from a polynomial */
 
 /* Local model of a cell's output: a polynomial and, where there are samples enough, the cell's own decaying ring. */
 static void inverse_basis(const struct point *p, int i, int half, double *ret)
