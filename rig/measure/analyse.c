@@ -232,7 +232,7 @@ static void learn(struct point *p, const struct span *span)
 	for (unsigned pass = 0; pass < LEARN_PASSES; pass++) {
 		struct baseline now = before;
 
-		memcpy(now.active, p->baseline.active, sizeof(now.active));
+		memcpy(now.use, p->baseline.use, sizeof(now.use));
 		p->baseline = now;
 		solve_baseline(p, &wide, 2);
 		flatten(p, &wide);
@@ -242,7 +242,7 @@ static void learn(struct point *p, const struct span *span)
 		}
 		baseline_set_strokes(&p->baseline, p->fs_hz / period, p->pulse.gap_share);
 	}
-	memcpy(before.active, p->baseline.active, sizeof(before.active));
+	memcpy(before.use, p->baseline.use, sizeof(before.use));
 	p->baseline = before;
 	p->baseline_known = p->baseline_known && isfinite(before.level);
 	if (p->pulse.ready)
@@ -621,7 +621,7 @@ static void note_level(struct point *p, const struct span *span)
 		p->tally.level_count++;
 	}
 	for (unsigned i = 0; i < p->baseline.lines; i++) {
-		if (!p->baseline.active[i])
+		if (p->baseline.use[i] != LINE_ESTIMATED)
 			p->hum_left_n = fmax(p->hum_left_n, baseline_amplitude(&p->baseline, i));
 	}
 }

@@ -36,10 +36,23 @@ void baseline_init(struct baseline *bl, double fs_hz, double mains_hz)
 	if (mains_hz == 50.0 || mains_hz == 60.0)
 		bl->nominal_hz[bl->lines++] = 110.0 - mains_hz;
 	for (unsigned i = 0; i < bl->lines; i++) {
-		bl->active[i] = true;
+		bl->use[i] = LINE_ESTIMATED;
 		bl->hum_cov[2 * i][2 * i] = bl->hum_cov[2 * i + 1][2 * i + 1] = HUM_PRIOR_N * HUM_PRIOR_N;
 	}
 	bl->hum_cov[DETUNE][DETUNE] = DETUNE_PRIOR_HZ * DETUNE_PRIOR_HZ;
+}
+
+double baseline_amplitude(const struct baseline *bl, unsigned line)
+{
+	return hypot(bl->hum[2 * line], bl->hum[2 * line + 1]);
+}
+
+/* Removing it as predicted leaves less than it is. */
+static bool known(const struct baseline *bl, unsigned line)
+{
+	unsigned i = 2 * line;
+
+	return sqrt(bl->hum_cov[i][i] + bl->hum_cov[i + 1][i + 1]) < baseline_amplitude(bl, line);
 }
 
 void baseline_set_strokes(struct baseline *bl, double rate_hz, double gap_share)
@@ -48,7 +61,9 @@ void baseline_set_strokes(struct baseline *bl, double rate_hz, double gap_share)
 		double order = baseline_line_hz(bl, i) / rate_hz, nearest = fmax(1.0, round(order));
 		bool coincident = fabs(order - nearest) * rate_hz < COINCIDENT_HZ;
 
-		bl->active[i] = !coincident || nearest * gap_share >= 0.5;
+		bl->use[i] = !coincident || nearest * gap_share >= 0.5 ? LINE_ESTIMATED
+			     : known(bl, i)                            ? LINE_HELD
+								       : LINE_LEFT;
 	}
 }
 
@@ -218,7 +233,7 @@ static struct runs runs_from(const struct baseline *bl, long k0, unsigned len)
 	for (unsigned i = 0; i < bl->lines; i++) {
 		double mean = len > 1 ? half.s[i] / (len * t->half_s[i]) : 1.0;
 
-		mean = bl->active[i] ? mean : 0.0;
+		mean = bl->use[i] == LINE_LEFT ? 0.0 : mean;
 		runs.at.c[i] *= mean;
 		runs.at.s[i] *= mean;
 	}
@@ -275,9 +290,11 @@ static inline __attribute__((always_inline)) void observe(struct baseline *bl, d
 	for (unsigned i = 0; i < BASELINE_LINES; i++) {
 		double c = lines->c[i], s = lines->s[i];
 
+		y -= bl->hum[2 * i] * c + bl->hum[2 * i + 1] * s;
+		c = bl->use[i] == LINE_ESTIMATED ? c : 0.0;
+		s = bl->use[i] == LINE_ESTIMATED ? s : 0.0;
 		h[3 + 2 * i] = c;
 		h[4 + 2 * i] = s;
-		y -= bl->hum[2 * i] * c + bl->hum[2 * i + 1] * s;
 		turned += bl->multiple[i] * (bl->hum[2 * i + 1] * c - bl->hum[2 * i] * s);
 	}
 	h[3 + DETUNE] = 2.0 * M_PI * k / bl->fs_hz * turned;
@@ -454,7 +471,7 @@ static void begin_rows(const struct baseline *bl, struct rows *rows, struct turn
 	for (unsigned i = 0; i < bl->lines; i++) {
 		double pc = cos(bl->phase[i]), ps = sin(bl->phase[i]), c = bl->hum[2 * i], s = bl->hum[2 * i + 1];
 
-		if (!bl->active[i])
+		if (bl->use[i] == LINE_LEFT)
 			continue;
 		line_rows(2.0 * M_PI * baseline_line_hz(bl, i) / bl->fs_hz, rows->at[2 + 2 * n], rows->at[3 + 2 * n],
 			  &step->c[n], &step->s[n]);
@@ -501,6 +518,16 @@ void baseline_flatten(const struct baseline *bl, const float *in, float *out, un
 	memcpy(out + k, rest, (n - k) * sizeof(float));
 }
 
+/* Of a line that is not estimated nothing corrects the phase: it drifts by what the frequency is off. */
+static void lose_phase(struct baseline *bl, unsigned line, double seconds)
+{
+	double off_hz = bl->multiple[line] ? bl->multiple[line] * sqrt(bl->hum_cov[DETUNE][DETUNE]) : DETUNE_PRIOR_HZ;
+	double lost = 2.0 * M_PI * off_hz * seconds * baseline_amplitude(bl, line);
+
+	for (unsigned i = 2 * line; bl->use[line] == LINE_HELD && i < 2 * line + 2; i++)
+		bl->hum_cov[i][i] += 0.5 * lost * lost;
+}
+
 void baseline_advance(struct baseline *bl)
 {
 	double seconds = bl->len / bl->fs_hz, grow = exp(seconds / HUM_MEMORY_S);
@@ -517,6 +544,8 @@ void baseline_advance(struct baseline *bl)
 			bl->hum_cov[j][i] *= sqrt(grow);
 		}
 	}
+	for (unsigned i = 0; i < bl->lines; i++)
+		lose_phase(bl, i, seconds);
 	bl->hum_cov[DETUNE][DETUNE] = fmin(bl->hum_cov[DETUNE][DETUNE] + DETUNE_WALK_HZ * DETUNE_WALK_HZ * seconds,
 					   DETUNE_PRIOR_HZ * DETUNE_PRIOR_HZ);
 }
@@ -546,9 +575,4 @@ double baseline_row_variance(const struct baseline *bl, const double *row)
 			sum += row[i] * bl->a[i][j] * row[j];
 	}
 	return fmax(0.0, sum);
-}
-
-double baseline_amplitude(const struct baseline *bl, unsigned line)
-{
-	return hypot(bl->hum[2 * line], bl->hum[2 * line + 1]);
 }

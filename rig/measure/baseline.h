@@ -29,15 +29,19 @@ struct baseline_batch {
 	unsigned n;
 };
 
+/* Told apart from the strokes, hence estimated and removed; not told apart, but known from before: removed as
+ * predicted; left in. */
+enum line_use { LINE_ESTIMATED, LINE_HELD, LINE_LEFT };
+
 struct baseline {
 	double fs_hz;
 	unsigned segment; /* samples averaged into one observation, at most */
 	unsigned lines;
 	double nominal_hz[BASELINE_LINES];
 	unsigned multiple[BASELINE_LINES]; /* of the mains fundamental; 0: not of its family, frequency not tracked */
-	bool active[BASELINE_LINES];       /* told apart from the strokes, hence estimated and removed */
-	double detune_hz;                  /* of the fundamental */
-	double phase[BASELINE_LINES];      /* at the start of the block */
+	enum line_use use[BASELINE_LINES];
+	double detune_hz;             /* of the fundamental */
+	double phase[BASELINE_LINES]; /* at the start of the block */
 	double hum[BASELINE_HUM], hum_cov[BASELINE_HUM][BASELINE_HUM];
 	double poly[3]; /* in u = (k - len/2)/(len/2) */
 	double level;   /* at the end of the last solved block; NaN before any */
@@ -53,7 +57,8 @@ struct baseline {
 };
 
 void baseline_init(struct baseline *bl, double fs_hz, double mains_hz);
-/* Lines at a multiple of rate_hz that the gaps (share of the period) cannot tell from the strokes become inactive. */
+/* Lines at a multiple of rate_hz that the gaps (share of the period) cannot tell from the strokes are held, or left in.
+ */
 void baseline_set_strokes(struct baseline *bl, double rate_hz, double gap_share);
 
 void baseline_begin(struct baseline *bl, unsigned len, double sigma2);
