@@ -7,6 +7,7 @@
 
 #define LEARN_STROKES_MIN 16
 #define LEARN_REGULAR     0.05
+#define LEARN_ALIKE       4.0 /* standard deviations of a height: within these the depth has come to rest */
 #define LEARN_PASSES      4
 #define LEARN_MAX         2048
 #define WIDTH_STRANGE     0.2 /* relative: the template is of another pulse */
@@ -141,19 +142,44 @@ static bool window_held(const struct point *p, double at, long limit)
 	return at - p->pulse.half - 2.0 > (double)p->base && at + p->pulse.half + 2.0 < (double)limit;
 }
 
-/* Strokes at hand whose intervals to both neighbours are regular; their median interval is the period. */
-static unsigned regular_strokes(const struct point *p, double *ret_period, unsigned *ret_first)
+/* Of n strokes at hand, how many at the end are alike in height, by how the last few scatter from one to the next. */
+static unsigned alike_strokes(const struct point *p, unsigned n)
+{
+	double steps[LEARN_STROKES_MIN], sum = 0.0, most;
+	unsigned alike = 0;
+
+	if (n <= LEARN_STROKES_MIN)
+		return n;
+	for (unsigned i = 0; i < LEARN_STROKES_MIN; i++)
+		steps[i] = fabs(candidate(p, n - 1 - i)->swing_n - candidate(p, n - 2 - i)->swing_n);
+	most = LEARN_ALIKE / (0.6745 * M_SQRT2) * select_kth(steps, LEARN_STROKES_MIN, LEARN_STROKES_MIN / 2);
+	for (; alike < n; alike++) {
+		double swing_n = candidate(p, n - 1 - alike)->swing_n;
+
+		if (alike >= LEARN_STROKES_MIN && fabs(swing_n - sum / alike) > most)
+			break;
+		sum += swing_n;
+	}
+	return alike;
+}
+
+/* Strokes at hand before `until` whose intervals to both neighbours are regular; their median interval is the period.
+ */
+static unsigned regular_strokes(const struct point *p, double until, double *ret_period, unsigned *ret_first,
+				unsigned *ret_end)
 {
 	double intervals[LEARN_MAX];
 	unsigned n = waiting(p) < LEARN_MAX ? waiting(p) : LEARN_MAX, regular = 0;
 
+	while (n > 0 && candidate(p, n - 1)->at >= until)
+		n--;
 	if (n < 3)
 		return 0;
 	for (unsigned i = 0; i + 1 < n; i++)
 		intervals[i] = candidate(p, i + 1)->at - candidate(p, i)->at;
 	*ret_period = select_kth(intervals, n - 1, (n - 1) / 2);
-	*ret_first = n;
-	for (unsigned i = n - 1; i-- > 0;) {
+	*ret_first = *ret_end = n;
+	for (unsigned i = n - 1, last = isfinite(until) ? n - alike_strokes(p, n) : 0; i-- > last;) {
 		if (fabs((candidate(p, i + 1)->at - candidate(p, i)->at) / *ret_period - 1.0) > LEARN_REGULAR)
 			break;
 		*ret_first = i;
@@ -181,7 +207,8 @@ static double widths_weight(const struct widths *widths)
 	return weight * n < 6.0 * sqrt(n) ? 0.0 : weight;
 }
 
-static bool learn_pass(struct point *p, const struct span *span, unsigned first, double period, unsigned pass)
+static bool learn_pass(struct point *p, const struct span *span, unsigned first, unsigned end, double period,
+		       unsigned pass)
 {
 	double shift;
 
@@ -190,7 +217,7 @@ static bool learn_pass(struct point *p, const struct span *span, unsigned first,
 
 	pulse_start(&p->pulse, period);
 	p->widths_learned = (struct widths){.noise2 = 0.0};
-	for (unsigned i = first; i < waiting(p); i++) {
+	for (unsigned i = first; i < end; i++) {
 		struct candidate *c = &p->candidates[p->candidate_head + i];
 		const float *flat = p->flat + (span->start - p->base);
 		double height = 1.0;
@@ -214,13 +241,13 @@ static bool learn_pass(struct point *p, const struct span *span, unsigned first,
 }
 
 /* All that is known at the end: the template over this block and the one after it, whose baseline is this block's. */
-static void learn(struct point *p, const struct span *span)
+static void learn(struct point *p, const struct span *span, double until)
 {
 	struct span wide = *span;
-	unsigned first;
+	unsigned first, end;
 	double period;
 
-	if (regular_strokes(p, &period, &first) < LEARN_STROKES_MIN)
+	if (regular_strokes(p, until, &period, &first, &end) < LEARN_STROKES_MIN)
 		return;
 	if (period * 1.04 > 2.0 * p->pulse.half_max)
 		return;
@@ -236,7 +263,7 @@ static void learn(struct point *p, const struct span *span)
 		p->baseline = now;
 		solve_baseline(p, &wide, 2);
 		flatten(p, &wide);
-		if (!learn_pass(p, &wide, first, period, pass)) {
+		if (!learn_pass(p, &wide, first, end, period, pass)) {
 			p->pulse.ready = false;
 			break;
 		}
@@ -677,6 +704,19 @@ static void note_gains(struct point *p)
 		p->line_gain[i] = blend_width(p, 2.0 * M_PI * baseline_line_hz(&p->baseline, i) / p->fs_hz);
 }
 
+/* While the pen spins up its depth may still travel: what serves the first strokes of the window is learned anew from
+ * the last strokes before it. */
+static void learn_block(struct point *p, const struct span *span)
+{
+	enum point_phase first = point_phase_at(p, (double)span->start),
+			 last = point_phase_at(p, (double)span->limit - 1.0);
+
+	if (first < POINT_MEASURE && last >= POINT_MEASURE)
+		learn(p, span, (double)(p->phase_start[POINT_MEASURE] - (int64_t)p->origin) / p->decimation);
+	if (!p->pulse.ready && last >= POINT_SPIN_UP)
+		learn(p, span, INFINITY);
+}
+
 static void take_over(struct point *p, const struct handed *handed)
 {
 	const struct detector *d = &p->detector;
@@ -699,8 +739,7 @@ void analyse_block(struct point *p, const struct handed *handed)
 
 	take_over(p, handed);
 	span.end = span.start + (long)handed->len;
-	if (!p->pulse.ready && point_phase_at(p, (double)span.limit - 1.0) >= POINT_SPIN_UP)
-		learn(p, &span);
+	learn_block(p, &span);
 	bool still = p->phase_start[POINT_TARE] != INT64_MAX && point_phase_at(p, (double)span.start) == POINT_TARE;
 
 	if (still) /* with no strokes about, every line can be told */
