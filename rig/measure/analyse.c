@@ -234,6 +234,7 @@ static bool learn_pass(struct point *p, const struct span *span, unsigned first,
 		}
 		pulse_fold(&p->pulse, flat, (double)span->start, c->at, height);
 	}
+	p->pulse.width_sd = sqrt(widths_variance(&p->widths_learned));
 	if (p->pulse.folded < LEARN_STROKES_MIN / 2 ||
 	    !pulse_build(&p->pulse, period, p->noise_n, pass + 1 == LEARN_PASSES, &shift))
 		return false;
@@ -659,6 +660,7 @@ static void refresh_template(struct point *p)
 
 	if (p->pulse.folded < REBUILD_AT || (double)p->pulse.folded < 1.5 * (double)p->pulse.folded_at_build)
 		return;
+	p->pulse.width_sd = sqrt(widths_variance(&p->widths));
 	pulse_build(&p->pulse, p->pulse_period, p->noise_n, false, &shift);
 	p->peak_offset = pulse_origin(&p->pulse);
 	if (!p->template_renewed) /* the first one held other strokes: no covariance with what follows */

@@ -10,6 +10,8 @@
 #include "rig/measure/clones.h"
 
 #define KNOTS_PER_PERIOD 96.0
+#define KNOT_MIN         1.05  /* samples: below one, strokes of different sub-sample phases do not share a template */
+#define SLOPE_NOISE      0.003 /* of the sum of g'^2: what the noise of the strokes folded may add to it */
 #define WINDOW_PERIODS   0.52
 #define GAP_SHARE_MIN    0.04
 #define FIT_STEPS        12
@@ -53,8 +55,7 @@ void pulse_start(struct pulse *pulse, double period)
 	double half = ceil(WINDOW_PERIODS * period);
 
 	pulse->half = half < pulse->half_max ? (unsigned)half : pulse->half_max;
-	pulse->knot = fmax(1.05, period / KNOTS_PER_PERIOD);
-	pulse->knot = fmax(pulse->knot, 2.0 * pulse->half / (PULSE_KNOTS - 1));
+	pulse->coarse = fmax(KNOT_MIN, period / KNOTS_PER_PERIOD);
 	memset(pulse->fold, 0, PULSE_ROWS * row_len(pulse) * sizeof(double));
 	memset(pulse->fold_weight, 0, sizeof(pulse->fold_weight));
 	pulse->folded = pulse->folded_at_build = 0;
@@ -118,34 +119,34 @@ static void basis(double u, double *b, double *db)
 	db[3] = 0.5 * u * u;
 }
 
-static unsigned locate(const struct pulse *pulse, double tau, double *ret_u)
+static unsigned locate(const struct spline *spline, double tau, double *ret_u)
 {
-	double p = fmax(0.0, (tau + pulse->half + 1.0) / pulse->knot);
+	double p = fmax(0.0, tau / spline->knot);
 	unsigned j = (unsigned)p;
 
-	if (j > pulse->coefs - 4)
-		j = pulse->coefs - 4;
+	if (j > spline->coefs - 4)
+		j = spline->coefs - 4;
 	*ret_u = fmin(1.0, p - j);
 	return j;
 }
 
-static double spline_at(const struct pulse *pulse, const double *coef, double tau, double *ret_slope)
+static double spline_at(const struct spline *spline, double tau, double *ret_slope)
 {
 	double b[4], db[4], u, g = 0.0, slope = 0.0;
-	unsigned j = locate(pulse, tau, &u);
+	unsigned j = locate(spline, tau, &u);
 
 	basis(u, b, db);
 	for (unsigned k = 0; k < 4; k++) {
-		g += b[k] * coef[j + k];
-		slope += db[k] * coef[j + k];
+		g += b[k] * spline->coef[j + k];
+		slope += db[k] * spline->coef[j + k];
 	}
-	*ret_slope = slope / pulse->knot;
+	*ret_slope = slope / spline->knot;
 	return g;
 }
 
 static double shape_at(const struct pulse *pulse, double tau, double *ret_slope)
 {
-	return spline_at(pulse, pulse->coef, tau, ret_slope);
+	return spline_at(&pulse->spline, tau + pulse->half + 1.0, ret_slope);
 }
 
 /* Banded Cholesky, band of 4: the normal equations of a cubic spline. */
@@ -175,35 +176,51 @@ static void solve_band(double (*a)[4], double *x, unsigned n)
 	}
 }
 
-static void fit_spline(struct pulse *pulse)
+/* As near as noise and scatter allow: noise adds count pi^2 sigma^2 / (3 weight knot^3) to the sum of g'^2, and widths
+ * that scatter blur the feet anyway. */
+static double choose_knot(const struct pulse *pulse, double weight, double sigma)
 {
-	double a[PULSE_KNOTS + 4][4], b[4], db[4], u, total = 0.0;
+	double knot = pulse->coarse;
+
+	if (pulse->ready) {
+		double cube =
+			M_PI * M_PI / 3.0 * pulse->count * sigma * sigma / (weight * SLOPE_NOISE * pulse->slope_energy);
+
+		knot = fmin(knot, fmax(KNOT_MIN, fmax(cbrt(cube), pulse->count * pulse->width_sd)));
+	}
+	return fmax(knot, (2.0 * pulse->half + 2.0) / PULSE_KNOTS);
+}
+
+static void fit_spline(struct pulse *pulse, double weight, double sigma)
+{
+	double a[PULSE_KNOTS + 4][4], b[4], db[4], u;
+	struct spline *s = &pulse->spline;
 	unsigned n = 2 * pulse->half + 1;
 
 	memset(a, 0, sizeof(a));
-	memset(pulse->coef, 0, sizeof(pulse->coef));
-	pulse->coefs = (unsigned)ceil((2.0 * pulse->half + 2.0) / pulse->knot) + 3;
-	if (pulse->coefs > PULSE_KNOTS + 4)
-		pulse->coefs = PULSE_KNOTS + 4;
+	memset(s->coef, 0, sizeof(s->coef));
+	s->knot = choose_knot(pulse, weight, sigma);
+	s->coefs = (unsigned)ceil((2.0 * pulse->half + 2.0) / s->knot) + 3;
+	if (s->coefs > PULSE_KNOTS + 4)
+		s->coefs = PULSE_KNOTS + 4;
 	for (unsigned row = 0; row < PULSE_ROWS; row++) {
 		const double *fold = pulse->fold + row * row_len(pulse);
 		double w = pulse->fold_weight[row];
 
-		total += w;
 		for (unsigned i = 0; w > 0.0 && i < n; i++) {
-			unsigned j = locate(pulse, (double)i - pulse->half - (double)row / PULSE_ROWS, &u);
+			unsigned j = locate(s, (double)i + 1.0 - (double)row / PULSE_ROWS, &u);
 
 			basis(u, b, db);
 			for (unsigned k = 0; k < 4; k++) {
-				pulse->coef[j + k] += b[k] * fold[i];
+				s->coef[j + k] += b[k] * fold[i];
 				for (unsigned m = 0; m <= k; m++)
 					a[j + k][k - m] += w * b[k] * b[m];
 			}
 		}
 	}
-	for (unsigned i = 0; i < pulse->coefs; i++)
-		a[i][0] += 1e-9 * total;
-	solve_band(a, pulse->coef, pulse->coefs);
+	for (unsigned i = 0; i < s->coefs; i++)
+		a[i][0] += 1e-9 * weight;
+	solve_band(a, s->coef, s->coefs);
 }
 
 /* Solves the n x n system in place by elimination with pivoting; false when singular. */
@@ -346,7 +363,7 @@ double pulse_peak_variance(const struct pulse *pulse, double width_weight)
 
 void pulse_set_origin(struct pulse *pulse)
 {
-	memcpy(pulse->origin, pulse->coef, sizeof(pulse->origin));
+	pulse->origin = pulse->spline;
 	pulse->origin_peak = pulse->peak_at;
 	pulse->has_origin = true;
 }
@@ -361,7 +378,7 @@ double pulse_origin(const struct pulse *pulse)
 	for (unsigned i = 0; i < pulse->count; i++) {
 		double tau = (double)(pulse->first + i) - pulse->half, s[3];
 
-		s[0] = spline_at(pulse, pulse->origin, tau, &slope);
+		s[0] = spline_at(&pulse->origin, tau + pulse->half + 1.0, &slope);
 		s[1] = slope;
 		s[2] = (tau - pulse->origin_peak) * slope;
 		for (unsigned r = 0; r < 3; r++) {
@@ -504,6 +521,7 @@ static void tabulate(struct pulse *pulse)
 		}
 		double det = gram[0][0] * gram[1][1] - gram[0][1] * gram[0][1];
 
+		pulse->slope_energy = gram[1][1];
 		invert3((const double(*)[3])gram, pulse->gram_inv3[phase]);
 		pulse->gram_inv2[phase][0][0] = gram[1][1] / det;
 		pulse->gram_inv2[phase][1][1] = gram[0][0] / det;
@@ -513,10 +531,10 @@ static void tabulate(struct pulse *pulse)
 
 double pulse_shape(const struct pulse *pulse, double tau, double *ret_stretch)
 {
-	double lo = (double)pulse->first - pulse->half, slope, g;
+	double lo = (double)pulse->first - pulse->half, hi = lo + pulse->count - 1.0, slope, g;
 
 	*ret_stretch = 0.0;
-	if (tau < lo || tau > lo + pulse->count - 1.0)
+	if (tau < fmin(lo, -pulse->gap_hi) || tau > fmax(hi, pulse->gap_lo))
 		return 0.0;
 	g = shape_at(pulse, tau, &slope);
 	*ret_stretch = (tau - pulse->peak_at) * slope;
@@ -527,7 +545,9 @@ bool pulse_build(struct pulse *pulse, double period, double sigma, bool recentre
 {
 	double top = -INFINITY, rough = 0.0, weight = 0.0, value, slope, cap;
 
-	fit_spline(pulse);
+	for (unsigned row = 0; row < PULSE_ROWS; row++)
+		weight += pulse->fold_weight[row];
+	fit_spline(pulse, weight, sigma);
 	for (double tau = -(double)pulse->half; tau <= pulse->half; tau += 0.25) {
 		double g = shape_at(pulse, tau, &slope);
 
@@ -539,11 +559,9 @@ bool pulse_build(struct pulse *pulse, double period, double sigma, bool recentre
 	pulse->ready = false;
 	if (!(top > 0.0) || !peak_fit(pulse, rough, top, &pulse->peak_at, &value, &pulse->cap_from, &cap))
 		return false;
-	for (unsigned i = 0; i < pulse->coefs; i++)
-		pulse->coef[i] /= value;
-	for (unsigned row = 0; row < PULSE_ROWS; row++)
-		weight += pulse->fold_weight[row];
-	find_support(pulse, period, sigma / (value * sqrt(weight * pulse->knot)));
+	for (unsigned i = 0; i < pulse->spline.coefs; i++)
+		pulse->spline.coef[i] /= value;
+	find_support(pulse, period, sigma / (value * sqrt(weight * pulse->spline.knot)));
 	if (pulse->support_hi - pulse->support_lo < 3.0)
 		return false;
 	tabulate(pulse);

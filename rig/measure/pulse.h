@@ -8,20 +8,27 @@
 
 #define PULSE_ROWS   8  /* fold: sub-sample phases */
 #define PULSE_PHASES 16 /* table: sub-sample phases */
-#define PULSE_KNOTS  160
+#define PULSE_KNOTS  512
 #define PULSE_CAP    2048
+
+struct spline {
+	double knot; /* distance of the knots, samples */
+	unsigned coefs;
+	double coef[PULSE_KNOTS + 4];
+};
 
 struct pulse {
 	unsigned half_max;              /* half window, allocated */
 	unsigned half;                  /* in use */
-	double knot;                    /* distance of spline knots, samples */
+	double coarse;                  /* distance of the spline's knots while no template is known, samples */
 	double *fold;                   /* PULSE_ROWS x (2 half_max + 1): sum of height * sample */
 	double fold_weight[PULSE_ROWS]; /* sum of height^2 */
 	uint64_t folded, folded_at_build;
-	double coef[PULSE_KNOTS + 4];
-	unsigned coefs;
+	double width_sd; /* scatter of the relative widths folded, as far as known: set before pulse_build() */
+	struct spline spline;
 	bool has_origin;
-	double origin[PULSE_KNOTS + 4], origin_peak; /* of the first template: spline, and its maximum */
+	struct spline origin; /* of the first template, and its maximum */
+	double origin_peak;
 	bool ready;
 	double cap_from; /* tau where the part above 0.6 begins */
 	int cap_lo;      /* its first sample, and the weights that make the template's height of it */
@@ -37,6 +44,7 @@ struct pulse {
 	unsigned first, count; /* table: samples of the support */
 	double *shape[3];      /* PULSE_PHASES x (2 half_max + 1): g, g', tau g' */
 	double height_of[5], width_of[5]; /* polynomials: what the fit makes of a template wider by delta */
+	double slope_energy;              /* sum of g'^2 */
 	double shape_sum[PULSE_PHASES][3];
 	double gram_inv3[PULSE_PHASES][3][3];
 	double gram_inv2[PULSE_PHASES][2][2];
