@@ -14,6 +14,7 @@
 #define BIN_MAX         64u
 #define CAP_SHARE       0.08 /* half-width of the parabola, in periods */
 #define CAP_HALF_MAX    512u /* i^2 x summed over 2^10 samples: 18 + 23 + 10 bits, exact in a double too */
+#define CAP_LANES       8
 #define COUNT_BITS      24u
 #define WARM_UP_PERIODS 4.0 /* whose swing is the first idea of a stroke's size */
 #define REACH_PERIODS   3.0 /* how far back a stroke is looked at when it is confirmed */
@@ -36,9 +37,11 @@ struct light {
 	void *ctx;
 
 	unsigned bin, half, shift;
-	double scale;                /* N per held count, positive */
-	long period, reach, warm_up; /* samples, bins, bins */
-	size_t room;                 /* samples; a multiple of bin */
+	double scale;                         /* N per held count, positive */
+	double cap_a2;                        /* sum of i^2 over -half..half */
+	double cap_mean, cap_slope, cap_bend; /* of a parabola, per sum of x, of i x, and of both of even order */
+	long period, reach, warm_up;          /* samples, bins, bins */
+	size_t room;                          /* samples; a multiple of bin */
 	int32_t *samples;
 	int32_t *sums; /* of each bin that is held: 24 bits and 64 samples make 30 */
 
@@ -107,22 +110,35 @@ static void add_bins_16(const int32_t *x, size_t bins, int32_t *restrict out)
 	add_bins(x, bins - i, 16, out + i);
 }
 
-/* Sums of x, i x and i^2 x for i = -half..half. */
+/* Sums of x, i x and i^2 x for i = -half..half. Whole numbers below 2^51 all along, so exact whatever the order. */
 LIGHT_CLONES
-static void add_cap(const int32_t *centre, int half, int64_t ret[3])
+static void add_cap(const int32_t *centre, int half, double ret[3])
 {
-	int64_t s0 = 0, s1 = 0, s2 = 0;
+	double s0[CAP_LANES] = {0}, s1[CAP_LANES] = {0}, s2[CAP_LANES] = {0};
+	int i = -half;
 
-	for (int i = -half; i <= half; i++) {
-		int64_t x = centre[i];
+	for (; i + CAP_LANES - 1 <= half; i += CAP_LANES) {
+		for (int lane = 0; lane < CAP_LANES; lane++) {
+			double at = i + lane, x = centre[i + lane];
 
-		s0 += x;
-		s1 += i * x;
-		s2 += (int64_t)i * i * x;
+			s0[lane] += x;
+			s1[lane] += at * x;
+			s2[lane] += at * at * x;
+		}
 	}
-	ret[0] = s0;
-	ret[1] = s1;
-	ret[2] = s2;
+	for (int lane = 0; i <= half; i++, lane++) {
+		double at = i, x = centre[i];
+
+		s0[lane] += x;
+		s1[lane] += at * x;
+		s2[lane] += at * at * x;
+	}
+	ret[0] = ret[1] = ret[2] = 0.0;
+	for (int lane = 0; lane < CAP_LANES; lane++) {
+		ret[0] += s0[lane];
+		ret[1] += s1[lane];
+		ret[2] += s2[lane];
+	}
 }
 
 /* ---- life ---- */
@@ -144,6 +160,18 @@ static void begin_stretch(struct light *l, uint64_t first_index)
 	l->warm = l->rising = false;
 	l->previous_at = NAN;
 	l->stretch = 0;
+}
+
+/* The normal equations of a parabola over i = -half..half, solved once. */
+static void weigh_cap(struct light *l)
+{
+	double h = l->half, n = 2.0 * h + 1.0, a2 = h * (h + 1.0) * n / 3.0;
+	double a4 = a2 * (3.0 * h * h + 3.0 * h - 1.0) / 5.0;
+
+	l->cap_a2 = a2;
+	l->cap_mean = 1.0 / n;
+	l->cap_slope = 1.0 / a2;
+	l->cap_bend = 1.0 / (n * a4 - a2 * a2);
 }
 
 int light_new(const struct light_config *config, struct light **ret)
@@ -168,6 +196,7 @@ int light_new(const struct light_config *config, struct light **ret)
 	l->reach = (long)ceil(REACH_PERIODS * period / l->bin);
 	l->warm_up = (long)ceil(WARM_UP_PERIODS * period / l->bin);
 	l->floor = 1 + (int32_t)fmin(0x1p29, NOISE_FACTOR * fmax(0.0, config->noise_n / l->scale) * sqrt(l->bin));
+	weigh_cap(l);
 	if (allocate(l) != 0) {
 		light_free(l);
 		return -ENOMEM;
@@ -226,18 +255,16 @@ static double cap_centre(const struct light *l, long now)
 /* Least-squares parabola about `centre`; offset of its vertex and the value there, in counts. */
 static bool fit_cap(const struct light *l, long centre, double *ret_offset, double *ret_value)
 {
-	double h = l->half, n = 2.0 * h + 1.0, a2 = h * (h + 1.0) * n / 3.0;
-	double a4 = a2 * (3.0 * h * h + 3.0 * h - 1.0) / 5.0;
-	int64_t s[3];
+	double h = l->half, n = 2.0 * h + 1.0, a2 = l->cap_a2, s[3];
 
 	add_cap(l->samples + (centre - l->base * (long)l->bin), (int)l->half, s);
 
-	double c1 = (double)s[1] / a2, c2 = (n * (double)s[2] - a2 * (double)s[0]) / (n * a4 - a2 * a2);
+	double c1 = s[1] * l->cap_slope, c2 = (n * s[2] - a2 * s[0]) * l->cap_bend;
 
 	if (!(c2 < 0.0) || fabs(c1) > -2.0 * c2 * h)
 		return false;
-	*ret_offset = -c1 / (2.0 * c2);
-	*ret_value = ((double)s[0] - c2 * a2) / n - c1 * c1 / (4.0 * c2);
+	*ret_offset = -0.5 * c1 / c2;
+	*ret_value = (s[0] - c2 * a2) * l->cap_mean + 0.5 * c1 * *ret_offset;
 	return true;
 }
 

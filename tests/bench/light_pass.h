@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "rig/measure/clones.h"
 #include "rig/measure/light.h"
 #include "tests/bench/pw1.h"
 
@@ -21,7 +22,7 @@ static inline struct light *light_pass_new(double rate_hz)
 }
 
 /* Little-endian i16 at any address. */
-static inline void light_pass_widen(const uint8_t *from, size_t n, int32_t *to)
+VECTOR_CLONES static void light_pass_widen(const uint8_t *from, size_t n, int32_t *to)
 {
 	for (size_t i = 0; i < n; i++) {
 		int16_t x;
