@@ -7,8 +7,8 @@
 #include <pthread.h>
 #include <signal.h>
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdlib.h>
-#include <string.h>
 
 struct worker {
 	pthread_t thread;
@@ -20,7 +20,7 @@ struct worker {
 	unsigned depth, first, count; /* count: posted and not yet done */
 	unsigned wait_for;            /* the poster sleeps until so few are left; UINT_MAX: it does not sleep */
 	bool idle, ends;
-	char jobs[];
+	_Alignas(max_align_t) char jobs[];
 };
 
 static void *work(void *arg)
@@ -62,6 +62,9 @@ static int start(struct worker *w)
 
 int worker_new(size_t job_size, unsigned depth, void (*fn)(void *ctx, const void *job), void *ctx, struct worker **ret)
 {
+	size_t align = _Alignof(max_align_t);
+
+	job_size = (job_size + align - 1) / align * align;
 	struct worker *w = calloc(1, sizeof(*w) + depth * job_size);
 
 	if (!w)
@@ -92,12 +95,19 @@ static void wait_until(struct worker *w, unsigned left)
 	w->wait_for = UINT_MAX;
 }
 
-void worker_post(struct worker *w, const void *job)
+void *worker_slot(struct worker *w)
 {
 	pthread_mutex_lock(&w->lock);
 	if (w->count == w->depth)
 		wait_until(w, w->depth / 2);
-	memcpy(w->jobs + (w->first + w->count) % w->depth * w->job_size, job, w->job_size);
+	char *slot = w->jobs + (w->first + w->count) % w->depth * w->job_size;
+	pthread_mutex_unlock(&w->lock);
+	return slot;
+}
+
+void worker_post(struct worker *w)
+{
+	pthread_mutex_lock(&w->lock);
 	w->count++;
 	if (w->idle)
 		pthread_cond_signal(&w->work);

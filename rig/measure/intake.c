@@ -108,10 +108,12 @@ static void hand_over(struct point *p, unsigned len, long limit)
 				      .noise_n = d->noise_n,
 				      .swing_n = d->swing_n};
 
-	if (p->worker)
-		worker_post(p->worker, &handed);
-	else
+	if (!p->worker) {
 		analyse_block(p, &handed);
+		return;
+	}
+	*(struct handed *)worker_slot(p->worker) = handed;
+	worker_post(p->worker);
 }
 
 /* A block is looked at when the whole of it and of the inverse filter's reach has come; analysed when its follower has.

@@ -69,6 +69,9 @@ int runfile_verify_end(struct runfile_verifying *verifying, struct err *err);
  * go on; anything else ends the walk and is returned (the other walks alike). */
 int runfile_each_block(struct runfile_reader *reader, unsigned device, unsigned stream,
 		       int (*fn)(void *ctx, const struct sample_block *block), void *ctx, struct err *err);
+/* The same with fn on a second thread while this one reads on; fn must not touch the reader. */
+int runfile_each_block_aside(struct runfile_reader *reader, unsigned device, unsigned stream,
+			     int (*fn)(void *ctx, const struct sample_block *block), void *ctx, struct err *err);
 int runfile_each_journal(struct runfile_reader *reader,
 			 int (*fn)(void *ctx, uint64_t host_ns, const char *kind, const char *json), void *ctx,
 			 struct err *err);

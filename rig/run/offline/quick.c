@@ -13,7 +13,8 @@ struct quick {
 	struct light *light;
 	void (*fn)(void *ctx, const struct quick_point *point);
 	void *ctx;
-	struct err *err;
+	int rc; /* of begin_point() */
+	struct err err;
 };
 
 /* Where the window ends: at the stop, or where the point was closed before one. */
@@ -37,7 +38,8 @@ static int begin_point(struct quick *q, const struct record_point *point)
 					    .noise_n = q->force->noise_rms};
 	int rc = light_new(&config, &q->light);
 
-	return rc ? err_set(q->err, rc, "point %u cannot be looked at: %s", point->plan.number + 1,
+	q->rc = rc;
+	return rc ? err_set(&q->err, rc, "point %u cannot be looked at: %s", point->plan.number + 1,
 			    rc == -ENOMEM ? "out of memory" : "too few or too many samples per stroke")
 		  : 0;
 }
@@ -127,13 +129,15 @@ static bool find_force(struct quick *q, unsigned *ret_device)
 int quick_look(struct runfile_reader *reader, const struct record *record, const struct replay_inputs *inputs,
 	       void (*fn)(void *ctx, const struct quick_point *point), void *ctx, struct err *err)
 {
-	struct quick q = {.record = record, .inputs = inputs, .fn = fn, .ctx = ctx, .err = err};
+	struct quick q = {.record = record, .inputs = inputs, .fn = fn, .ctx = ctx};
 	unsigned device;
 	int rc;
 
 	if (!find_force(&q, &device))
 		return record->points ? err_set(err, -EBADMSG, "the run file names no force channel") : 0;
-	rc = runfile_each_block(reader, device, q.force->stream, on_block, &q, err);
+	rc = runfile_each_block_aside(reader, device, q.force->stream, on_block, &q, err);
+	if (q.rc)
+		*err = q.err;
 	if (rc == 0 && q.light)
 		end_point(&q);
 	light_free(q.light);

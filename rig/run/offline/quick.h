@@ -12,7 +12,8 @@ struct quick_point {
 	double depth_mm; /* of the mean height by the phantom's curve; NaN: outside it */
 };
 
-/* Calls fn for each point in order. 0; -EBADMSG, -ENOMEM ... with text. Memory does not grow with the run. */
+/* Calls fn for each point in order, on a thread of its own. 0; -EBADMSG, -ENOMEM ... with text. Memory does not grow
+ * with the run. */
 int quick_look(struct runfile_reader *reader, const struct record *record, const struct replay_inputs *inputs,
 	       void (*fn)(void *ctx, const struct quick_point *point), void *ctx, struct err *err);
 

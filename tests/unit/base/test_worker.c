@@ -35,7 +35,8 @@ static void test_order(void **state)
 		assert_int_equal(worker_new(sizeof(unsigned), depth, do_job, &done, &worker), 0);
 		worker_drain(worker); /* nothing to wait for */
 		for (unsigned i = 0; i < JOBS; i++) {
-			worker_post(worker, &i);
+			*(unsigned *)worker_slot(worker) = i;
+			worker_post(worker);
 			if (i % 97 == 0) {
 				worker_drain(worker);
 				assert_int_equal(done.count, i + 1);
