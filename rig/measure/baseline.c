@@ -18,6 +18,7 @@
 #define SLOPE_PRIOR_N_S 0.2
 #define BEND_PRIOR_N    0.02
 #define LEVEL_WALK_N    0.05
+#define INSIGNIFICANT   4.0
 #define DETUNE          (BASELINE_HUM - 1)
 
 double baseline_line_hz(const struct baseline *bl, unsigned i)
@@ -53,6 +54,15 @@ static bool known(const struct baseline *bl, unsigned line)
 	unsigned i = 2 * line;
 
 	return sqrt(bl->hum_cov[i][i] + bl->hum_cov[i + 1][i + 1]) < baseline_amplitude(bl, line);
+}
+
+/* What stands within two standard deviations of nothing is left in: taken off, it would leave as much behind. */
+static bool insignificant(const struct baseline *bl, unsigned line)
+{
+	unsigned i = 2 * line;
+	double c = bl->hum[i], s = bl->hum[i + 1];
+
+	return c * c + s * s < INSIGNIFICANT * (bl->hum_cov[i][i] + bl->hum_cov[i + 1][i + 1]);
 }
 
 void baseline_set_strokes(struct baseline *bl, double rate_hz, double gap_share)
@@ -471,7 +481,7 @@ static void begin_rows(const struct baseline *bl, struct rows *rows, struct turn
 	for (unsigned i = 0; i < bl->lines; i++) {
 		double pc = cos(bl->phase[i]), ps = sin(bl->phase[i]), c = bl->hum[2 * i], s = bl->hum[2 * i + 1];
 
-		if (bl->use[i] == LINE_LEFT)
+		if (bl->use[i] == LINE_LEFT || insignificant(bl, i))
 			continue;
 		line_rows(2.0 * M_PI * baseline_line_hz(bl, i) / bl->fs_hz, rows->at[2 + 2 * n], rows->at[3 + 2 * n],
 			  &step->c[n], &step->s[n]);
