@@ -252,16 +252,15 @@ static int failed(int rc, const struct err *err)
 }
 
 /* What is taken as stored (identities, conditions, how the run ended) no replay contradicts: only the chain shows that
- * it was changed. It is computed again at the same time; ret_sound: what came of that. */
+ * it was changed. It is computed again on the way; ret_sound: what came of that. */
 static int derive(struct analysis *a, int *ret_sound, struct err *ret_unsound, struct err *err)
 {
-	struct runfile_verifying *verifying;
-	int rc = runfile_verify_start(a->path, &verifying, err);
+	int rc = runfile_verify_begin(a->reader, err);
 
-	if (rc < 0)
-		return rc;
-	rc = replay_run(a->reader, a->record, &a->inputs, on_difference, a, &a->summary, err);
-	*ret_sound = runfile_verify_end(verifying, ret_unsound);
+	if (rc == 0)
+		rc = replay_run(a->reader, a->record, &a->inputs, on_difference, a, &a->summary, err);
+	if (rc >= 0)
+		*ret_sound = runfile_verify_end(a->reader, ret_unsound);
 	return rc;
 }
 

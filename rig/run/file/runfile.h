@@ -60,11 +60,10 @@ struct runfile_reader;
 int runfile_open(const char *path, struct runfile_reader **ret, struct record **ret_record, struct err *err);
 /* Recomputes the journal's chain and every block's digest: 0, or -EBADMSG naming the first entry that does not fit. */
 int runfile_verify(struct runfile_reader *reader, struct err *err);
-/* The same on a thread of its own, with a view of the file of its own, while the file is read for something else. end:
- * waits, frees, and returns what runfile_verify() would. */
-struct runfile_verifying;
-int runfile_verify_start(const char *path, struct runfile_verifying **ret, struct err *err);
-int runfile_verify_end(struct runfile_verifying *verifying, struct err *err);
+/* The same beside another reading: from begin on, runfile_each_block() verifies what it reads, and goes on whatever
+ * comes of that; end verifies the rest and returns what runfile_verify() would. */
+int runfile_verify_begin(struct runfile_reader *reader, struct err *err);
+int runfile_verify_end(struct runfile_reader *reader, struct err *err);
 /* Every block of one device and stream, in order, cut as it arrived: replaying them is the run again. fn returns 0 to
  * go on; anything else ends the walk and is returned (the other walks alike). */
 int runfile_each_block(struct runfile_reader *reader, unsigned device, unsigned stream,

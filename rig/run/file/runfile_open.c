@@ -186,6 +186,7 @@ void runfile_reader_free(struct runfile_reader *reader)
 {
 	if (!reader)
 		return;
+	verification_free(reader->verification);
 	db_close(reader->db);
 	remove_copy(reader);
 	free(reader->bytes.at);

@@ -10,13 +10,16 @@
 
 #define SIDE_PATH_MAX (FILE_PATH_MAX + 160) /* a path with what SQLite, or the copy, puts behind it */
 
+struct verification; /* runfile_verify.c */
+
 struct runfile_reader {
 	char path[SIDE_PATH_MAX];
 	char copy[SIDE_PATH_MAX]; /* folder of the copy that is read instead; empty: none */
 	struct db *db;
 	bool final;
 	struct unpacker unpacker;
-	struct squeeze_buffer bytes; /* decompressed */
+	struct squeeze_buffer bytes;       /* decompressed */
+	struct verification *verification; /* under way; NULL: none */
 };
 
 /* For a query that begins with BLOCK_COLUMNS: the row's block, borrowed from the row and the buffer; -EBADMSG where its
@@ -29,6 +32,10 @@ struct runfile_reader {
 #define BLOCK_SEQ    12
 int read_packed(const struct runfile_reader *reader, struct squeeze_buffer *buffer, struct db_stmt *row,
 		struct packed *ret, struct err *err);
+
+/* A block that was just read: row and what it holds. Remembers what does not fit. */
+void verify_block(struct verification *verification, struct db_stmt *row, const struct packed *packed);
+void verification_free(struct verification *verification); /* NULL is allowed */
 
 /* Brings the record of a run that did not come to its end to what is known of it: interrupted, where, since when. */
 int settle_unfinished(struct runfile_reader *reader, struct record *record, struct err *err);

@@ -1,26 +1,30 @@
-/* Whether a run file is as it was written: the journal's chain, and every digest under it, computed again. */
+/* Whether a run file is as it was written: the journal's chain, and every digest under it, computed again. Entries are
+ * gone through in their order; the blocks that one of them covers are read here, or were just read for something else
+ * (runfile_walk.c), which spares a second reading of a long file. */
 #include <errno.h>
 #include <inttypes.h>
-#include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/resource.h>
-#include <unistd.h>
 
 #include "rig/base/json.h"
 #include "rig/run/file/chain.h"
 #include "rig/run/file/runfile_reader.h"
 #include "rig/run/record_json.h"
 
-#define VERIFY_NICE 10 /* of the verifying thread */
-
 struct verification {
 	struct runfile_reader *reader;
+	struct squeeze_buffer bytes; /* not the reader's: that one may hold the block that is being looked at */
+	struct db_stmt *journal;
+	bool ended;                  /* no further entry */
 	uint64_t seq, items, blocks; /* last ones that fit */
+	uint64_t covered;            /* last block of the entry at hand */
+	char cover_hex[DIGEST_HEX];  /* the digest that it names */
 	uint8_t head[DIGEST_BYTES];
 	char want_head[SHA256_HEX]; /* the one the record names; empty: none, or met */
 	struct digest cover;        /* of the blocks under the entry at hand */
 	char item_hex[DIGEST_HEX];  /* of the item at hand */
+	int rc;                     /* the first thing that did not fit: nothing is looked at any more */
+	struct err err;
 };
 
 static int misfit(const struct verification *v, struct err *err, const char *what, uint64_t number)
@@ -57,20 +61,32 @@ static int check_item(void *ctx, struct db_stmt *row, struct err *err)
 	return 0;
 }
 
-static int check_block(void *ctx, struct db_stmt *row, struct err *err)
+/* The block behind the last one that fitted; the last one of an entry closes it. */
+static int check_block(struct verification *v, struct db_stmt *row, const struct packed *packed, struct err *err)
 {
-	struct verification *v = ctx;
-	struct packed packed;
 	uint8_t digest[DIGEST_BYTES];
+	char hex[DIGEST_HEX];
 	uint64_t seq = (uint64_t)db_int(row, BLOCK_SEQ);
-	if (read_packed(v->reader, &v->reader->bytes, row, &packed, err) != 0)
-		return -EBADMSG;
-	block_digest(&packed, digest);
+
+	block_digest(packed, digest);
 	if (seq != v->blocks + 1 || !digest_is(row, BLOCK_DIGEST, digest))
 		return misfit(v, err, "block", seq);
 	v->blocks = seq;
 	digest_raw(&v->cover, digest, sizeof(digest));
-	return 0;
+	if (seq != v->covered)
+		return 0;
+	digest_end(&v->cover, digest);
+	digest_hex(digest, hex);
+	return strcmp(hex, v->cover_hex) == 0 ? 0 : misfit(v, err, "journal entry", v->seq);
+}
+
+static int on_block(void *ctx, struct db_stmt *row, struct err *err)
+{
+	struct verification *v = ctx;
+	struct packed packed;
+	int rc = read_packed(v->reader, &v->bytes, row, &packed, err);
+
+	return rc ? rc : check_block(v, row, &packed, err);
 }
 
 static bool member_text(const struct json_doc *doc, const char *key, const char **ret)
@@ -80,17 +96,6 @@ static bool member_text(const struct json_doc *doc, const char *key, const char 
 		return false;
 	*ret = json_string(value);
 	return true;
-}
-
-/* The digest of what stands in v->cover against the one that the journal's entry names. */
-static bool cover_matches(struct verification *v, const struct json_doc *doc)
-{
-	uint8_t digest[DIGEST_BYTES];
-	char hex[DIGEST_HEX];
-	const char *named;
-	digest_end(&v->cover, digest);
-	digest_hex(digest, hex);
-	return member_text(doc, "sha256", &named) && strcmp(named, hex) == 0;
 }
 
 static int check_item_entry(struct verification *v, const struct json_doc *doc, uint64_t seq, struct err *err)
@@ -107,19 +112,19 @@ static int check_item_entry(struct verification *v, const struct json_doc *doc, 
 	return 0;
 }
 
-static int check_blocks_entry(struct verification *v, const struct json_doc *doc, uint64_t seq, struct err *err)
+static int open_blocks_entry(struct verification *v, const struct json_doc *doc, uint64_t seq, struct err *err)
 {
-	const char *first, *last;
+	const char *first, *last, *named;
+
 	if (!member_text(doc, "first", &first) || !member_text(doc, "last", &last) ||
-	    strtoull(first, NULL, 10) != v->blocks + 1)
+	    !member_text(doc, "sha256", &named) || strtoull(first, NULL, 10) != v->blocks + 1)
 		return misfit(v, err, "journal entry", seq);
-	uint64_t end = strtoull(last, NULL, 10);
+	v->covered = strtoull(last, NULL, 10);
+	if (v->covered <= v->blocks)
+		return misfit(v, err, "journal entry", seq);
+	snprintf(v->cover_hex, sizeof(v->cover_hex), "%s", named);
 	digest_begin(&v->cover);
-	int rc = db_each(v->reader->db, BLOCK_COLUMNS "WHERE seq>=? AND seq<=? ORDER BY seq", (int64_t)v->blocks + 1,
-			 (int64_t)end, check_block, v, err);
-	if (rc)
-		return rc;
-	return v->blocks == end && cover_matches(v, doc) ? 0 : misfit(v, err, "journal entry", seq);
+	return 0;
 }
 
 static int check_own_entry(struct verification *v, const char *kind, const char *json, uint64_t seq, struct err *err)
@@ -130,14 +135,13 @@ static int check_own_entry(struct verification *v, const char *kind, const char 
 		return 0;
 	if (json_parse("journal", json, strlen(json), &doc, NULL) != 0)
 		return misfit(v, err, "journal entry", seq);
-	int rc = item ? check_item_entry(v, doc, seq, err) : check_blocks_entry(v, doc, seq, err);
+	int rc = item ? check_item_entry(v, doc, seq, err) : open_blocks_entry(v, doc, seq, err);
 	json_doc_free(doc);
 	return rc;
 }
 
-static int check_entry(void *ctx, struct db_stmt *row, struct err *err)
+static int check_entry(struct verification *v, struct db_stmt *row, struct err *err)
 {
-	struct verification *v = ctx;
 	uint64_t seq = (uint64_t)db_int(row, 0);
 	size_t len;
 	const char *kind = db_text(row, 2, NULL), *json = db_text(row, 3, &len);
@@ -183,8 +187,8 @@ static int check_rest(struct verification *v, struct err *err)
 	if (!rc && v->reader->final && (uint64_t)blocks != v->blocks)
 		rc = misfit(v, err, "block", v->blocks + 1);
 	if (!rc)
-		rc = db_each(v->reader->db, BLOCK_COLUMNS "WHERE seq>? ORDER BY seq", (int64_t)v->blocks, 0,
-			     check_block, v, err);
+		rc = db_each(v->reader->db, BLOCK_COLUMNS "WHERE seq>? ORDER BY seq", (int64_t)v->blocks, 0, on_block,
+			     v, err);
 	if (!rc && v->want_head[0])
 		rc = err_set(err, -EBADMSG,
 			     "%.300s: the journal's head that the report names, %s, is not in the journal",
@@ -192,60 +196,86 @@ static int check_rest(struct verification *v, struct err *err)
 	return rc;
 }
 
+/* Through the entries, and the blocks under them, until block `until` is the next one of an open entry; to the end
+ * where it never is. */
+static int advance(struct verification *v, uint64_t until, struct err *err)
+{
+	int rc = 0;
+
+	while (!rc && !v->ended) {
+		uint64_t next = v->blocks + 1, last = v->covered < until ? v->covered : until - 1;
+
+		if (next <= last) {
+			rc = db_each(v->reader->db, BLOCK_COLUMNS "WHERE seq>=? AND seq<=? ORDER BY seq", (int64_t)next,
+				     (int64_t)last, on_block, v, err);
+			if (!rc && v->blocks != last)
+				rc = misfit(v, err, "journal entry", v->seq);
+		} else if (next == until && next <= v->covered) {
+			break;
+		} else {
+			rc = db_step(v->journal, err);
+			v->ended = rc == 0;
+			rc = rc > 0 ? check_entry(v, v->journal, err) : rc;
+		}
+	}
+	return rc;
+}
+
+void verify_block(struct verification *v, struct db_stmt *row, const struct packed *packed)
+{
+	uint64_t seq = (uint64_t)db_int(row, BLOCK_SEQ);
+
+	if (v->rc || v->ended || seq <= v->blocks)
+		return;
+	v->rc = advance(v, seq, &v->err);
+	if (!v->rc && !v->ended)
+		v->rc = check_block(v, row, packed, &v->err);
+}
+
+void verification_free(struct verification *v)
+{
+	if (!v)
+		return;
+	db_finalize(v->journal);
+	free(v->bytes.at);
+	free(v);
+}
+
+int runfile_verify_begin(struct runfile_reader *reader, struct err *err)
+{
+	struct verification *v = calloc(1, sizeof(*v));
+
+	if (!v)
+		return err_set(err, -ENOMEM, "out of memory");
+	v->reader = reader;
+	verification_free(reader->verification);
+	reader->verification = v;
+	int rc = db_each(reader->db, "SELECT data FROM item WHERE kind='record' ORDER BY seq DESC LIMIT 1", 0, 0,
+			 on_record_head, v->want_head, err);
+	return rc ? rc
+		  : db_prepare(reader->db, "SELECT seq, host_ns, kind, json, hash FROM journal ORDER BY seq",
+			       &v->journal, err);
+}
+
+int runfile_verify_end(struct runfile_reader *reader, struct err *err)
+{
+	struct verification *v = reader->verification;
+	int rc = v->rc;
+
+	if (!rc)
+		rc = advance(v, UINT64_MAX, &v->err);
+	if (!rc)
+		rc = check_rest(v, &v->err);
+	if (rc)
+		*err = v->err;
+	verification_free(v);
+	reader->verification = NULL;
+	return rc;
+}
+
 int runfile_verify(struct runfile_reader *reader, struct err *err)
 {
-	struct verification v = {.reader = reader};
-	int rc = db_each(reader->db, "SELECT data FROM item WHERE kind='record' ORDER BY seq DESC LIMIT 1", 0, 0,
-			 on_record_head, v.want_head, err);
-	if (!rc)
-		rc = db_each(reader->db, "SELECT seq, host_ns, kind, json, hash FROM journal ORDER BY seq", 0, 0,
-			     check_entry, &v, err);
-	return rc ? rc : check_rest(&v, err);
-}
+	int rc = runfile_verify_begin(reader, err);
 
-struct runfile_verifying {
-	pthread_t thread;
-	struct runfile_reader *reader;
-	int rc;
-	struct err err;
-};
-
-/* The verdict waits for the results, too: these come first where there are too few processors for both. */
-static void *verify_all(void *ctx)
-{
-	struct runfile_verifying *verifying = ctx;
-
-	(void)setpriority(PRIO_PROCESS, (id_t)gettid(), VERIFY_NICE);
-	verifying->rc = runfile_verify(verifying->reader, &verifying->err);
-	return NULL;
-}
-
-int runfile_verify_start(const char *path, struct runfile_verifying **ret, struct err *err)
-{
-	struct runfile_verifying *verifying = calloc(1, sizeof(*verifying));
-	struct record *record = NULL;
-	if (!verifying)
-		return err_set(err, -ENOMEM, "out of memory");
-	int rc = runfile_open(path, &verifying->reader, &record, err);
-	record_free(record);
-	if (!rc && (rc = -pthread_create(&verifying->thread, NULL, verify_all, verifying)) != 0)
-		err_set(err, rc, "%.300s cannot be verified: %s", path, strerror(-rc));
-	if (rc) {
-		runfile_reader_free(verifying->reader);
-		free(verifying);
-		return rc;
-	}
-	*ret = verifying;
-	return 0;
-}
-
-int runfile_verify_end(struct runfile_verifying *verifying, struct err *err)
-{
-	pthread_join(verifying->thread, NULL);
-	int rc = verifying->rc;
-	if (rc)
-		*err = verifying->err;
-	runfile_reader_free(verifying->reader);
-	free(verifying);
-	return rc;
+	return rc ? rc : runfile_verify_end(reader, err);
 }

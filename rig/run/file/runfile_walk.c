@@ -46,6 +46,8 @@ static int on_block(void *ctx, struct db_stmt *row, struct err *err)
 	int rc = read_packed(walk->reader, &walk->reader->bytes, row, &packed, err);
 	if (rc)
 		return rc;
+	if (walk->reader->verification)
+		verify_block(walk->reader->verification, row, &packed);
 	rc = unpacker_feed(&walk->reader->unpacker, &packed, walk->fn, walk->ctx);
 	return rc == -EBADMSG ? err_set(err, rc, "%.300s: block %lld does not decode", walk->reader->path,
 					(long long)db_int(row, BLOCK_SEQ))
