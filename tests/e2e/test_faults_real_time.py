@@ -82,16 +82,28 @@ def examine_signal(check, number, run):
     check(stands_still(run), f"{name}: the needles stand still: {run.truth[-1]}")
 
 
+def examine_two_signals(check, run):
+    check(run.status in (130, 143), f"two signals: exit {run.status}")
+    check(stands_still(run), f"two signals: saving is skipped, stopping is not: {run.truth[-1]}")
+
+
+def all_examined(check, jobs, examines):
+    runs = rig.in_parallel([lambda job=job: rig.undisturbed(job) for job in jobs], workers=6)
+    for job, run, examine in zip(jobs, runs, examines):
+        rig.examined(check, job, run, examine)
+
+
+def examine_bad_pen(check, pen, run):
+    check(run.outcome() in ({test_faults.FAIL} | test_faults.CONDITIONAL), f"{pen}: {run.outcome()}")
+    check(run.report["verdict_reason"] != "", f"{pen}: the report names what failed")
+
+
 def examine_signals(check):
     numbers = [signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT]
-    jobs = [lambda n=n: rig.undisturbed(lambda: signalled_while_measuring(n)) for n in [signal.SIGKILL, *numbers]]
-    jobs.append(lambda: rig.undisturbed(lambda: signalled_while_measuring(signal.SIGINT, signal.SIGTERM)))
-    killed, *signalled, twice = rig.in_parallel(jobs, workers=6)
-    examine_kill(check, killed)
-    for number, run in zip(numbers, signalled):
-        examine_signal(check, number, run)
-    check(twice.status in (130, 143), f"two signals: exit {twice.status}")
-    check(stands_still(twice), f"two signals: saving is skipped, stopping is not: {twice.truth[-1]}")
+    jobs = [lambda n=n: signalled_while_measuring(n) for n in [signal.SIGKILL, *numbers]]
+    jobs.append(lambda: signalled_while_measuring(signal.SIGINT, signal.SIGTERM))
+    examines = [examine_kill, *(lambda c, run, n=n: examine_signal(c, n, run) for n in numbers), examine_two_signals]
+    all_examined(check, jobs, examines)
 
 
 def main():
@@ -108,12 +120,9 @@ def main():
                     rig.run_plan(test_faults.PLAN.get(name, "ci-smoke.json"), bench=bench, faults=[spec], depth="B"))
     for pen in BAD_PENS:
         jobs.append(lambda pen=pen: rig.run_plan("demo.json", dut=pen, depth="B"))
-    runs = rig.in_parallel([lambda job=job: rig.undisturbed(job) for job in jobs], workers=6)
-    for name, run in zip(names, runs):
-        test_faults.examine(check, name, "real time", run, within_s=None)
-    for pen, run in zip(BAD_PENS, runs[len(names):]):
-        check(run.outcome() in ({test_faults.FAIL} | test_faults.CONDITIONAL), f"{pen}: {run.outcome()}")
-        check(pen == "" or run.report["verdict_reason"] != "", f"{pen}: the report names what failed")
+    examines = [lambda c, run, n=n: test_faults.examine(c, n, "real time", run, within_s=None) for n in names]
+    examines += [lambda c, run, p=p: examine_bad_pen(c, p, run) for p in BAD_PENS]
+    all_examined(check, jobs, examines)
     check.end()
 
 
