@@ -1,5 +1,6 @@
 /* From detected strokes to instants, heights and depths: per block, baseline and hum from what no needle touches,
  * template from the strokes themselves, least squares per stroke. Holds no result: it fills the tally. */
+#include <assert.h>
 #include <math.h>
 #include <string.h>
 
@@ -139,7 +140,7 @@ static void flatten(struct point *p, const struct span *span)
 
 static bool window_held(const struct point *p, double at, long limit)
 {
-	return at - p->pulse.half - 2.0 > (double)p->base && at + p->pulse.half + 2.0 < (double)limit;
+	return at - p->pulse.half - 2.0 > (double)p->from && at + p->pulse.half + 2.0 < (double)limit;
 }
 
 /* Of n strokes at hand, how many at the end are alike in height, by how the last few scatter from one to the next. */
@@ -286,11 +287,11 @@ static bool cap_fit(const struct point *p, double start, double swing, long limi
 	long top = lround(start), lo, hi, reach = (long)p->period;
 	double s[5] = {0}, r[3] = {0};
 
-	if (top - 2 < p->base || top + 3 > limit)
+	if (top - 2 < p->from || top + 3 > limit)
 		return false;
 	double level = (double)p->flat[top - p->base] - 0.3 * swing;
 
-	for (lo = top; lo - 1 >= p->base && top - lo < reach && (double)p->flat[lo - 1 - p->base] > level;)
+	for (lo = top; lo - 1 >= p->from && top - lo < reach && (double)p->flat[lo - 1 - p->base] > level;)
 		lo--;
 	for (hi = top; hi + 1 < limit && hi - top < reach && (double)p->flat[hi + 1 - p->base] > level;)
 		hi++;
@@ -357,7 +358,7 @@ static double protrusion(const struct point *p, double at, double period, long l
 	double s[3][3] = {{0}}, r[2][3] = {{0}, {1.0, 1.0, 0.0}}, moment[3], w = 2.0 * M_PI / period, squares = 0.0;
 	long lo = (long)ceil(at - period / 6.0), hi = (long)floor(at + period / 6.0);
 
-	if (p->displacement == NULL || lo < p->base || hi >= limit || hi - lo < 4)
+	if (p->displacement == NULL || lo < p->from || hi >= limit || hi - lo < 4)
 		return NAN;
 	double level = (double)p->displacement[lo - p->base];
 
@@ -520,7 +521,7 @@ static void tell_residual(const struct point *p, const struct pulse_fit *fit, ui
 	long i = (long)ceil(fit->at + middle - p->pulse_period);
 	float phase[RESIDUAL_CHUNK_MAX], pulse_n[RESIDUAL_CHUNK_MAX], residual_n[RESIDUAL_CHUNK_MAX];
 
-	i = i < p->base ? p->base : i;
+	i = i < p->from ? p->from : i;
 	end = end > flat_end ? flat_end : end;
 	end = end > span->limit ? span->limit : end;
 	while (i < end) {
@@ -724,10 +725,8 @@ static void take_over(struct point *p, const struct handed *handed)
 	const struct detector *d = &p->detector;
 
 	for (; p->taken < handed->put; p->taken++) {
-		if (p->candidate_count == CANDIDATES_MAX)
-			p->candidates_lost = true;
-		else
-			p->candidates[p->candidate_count++] = d->ring[p->taken % FOUND_RING];
+		assert(p->candidate_count < CANDIDATES_MAX);
+		p->candidates[p->candidate_count++] = d->ring[p->taken % FOUND_RING];
 	}
 	p->candidates_lost = p->candidates_lost || handed->lost;
 	p->noise_n = handed->noise_n;
@@ -741,6 +740,7 @@ void analyse_block(struct point *p, const struct handed *handed)
 
 	take_over(p, handed);
 	span.end = span.start + (long)handed->len;
+	p->from = span.start - point_look_back(p) > 0 ? span.start - point_look_back(p) : 0;
 	learn_block(p, &span);
 	bool still = p->phase_start[POINT_TARE] != INT64_MAX && point_phase_at(p, (double)span.start) == POINT_TARE;
 

@@ -83,7 +83,7 @@ static double hysteresis(struct point *p, double swing, double noise)
 static double cap_centre(const struct point *p, long peak, double cap, long end)
 {
 	double level = bin_at(p, peak) - cap, weight = 0.0, moment = 0.0;
-	long lo = peak, hi = peak, first = p->base / p->bin, reach = (long)(p->period / p->bin) + 1;
+	long lo = peak, hi = peak, first = p->detector.from_bin, reach = (long)(p->period / p->bin) + 1;
 
 	while (lo - 1 >= first && peak - lo < reach && bin_at(p, lo - 1) > level)
 		lo--;
@@ -104,7 +104,7 @@ static void confirm(struct point *p, double h, long now)
 	double swing = d->extreme - d->low;
 	double at = ((double)d->extreme_bin + 0.5) * p->bin - 0.5;
 
-	if (d->extreme_bin >= p->base / p->bin)
+	if (d->extreme_bin >= d->from_bin)
 		at = cap_centre(p, d->extreme_bin, 0.9 * h, now + 1);
 	d->swing_n = d->found < 8 ? (d->swing_n * (double)d->found + swing) / (double)(d->found + 1)
 				  : d->swing_n + 0.1 * (swing - d->swing_n);
@@ -169,6 +169,7 @@ void detect_block(struct point *p, long block, unsigned len)
 	double swing, noise;
 
 	p->detector.put_here = 0;
+	p->detector.from_bin = block > 2 ? (block - 2) * (p->block / p->bin) : 0;
 	fill_bins(x, n, p->bin, p->bins + (first - p->base / p->bin));
 	if (n == 0)
 		return;

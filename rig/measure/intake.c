@@ -19,8 +19,7 @@ static void move_down(struct point *p)
 
 	memmove(p->raw, p->raw + shift, keep * sizeof(float));
 	/* Of what was flattened only the last strokes' reach is looked at again. */
-	size_t next = p->block,
-	       reach = next < 2 * (size_t)p->pulse.half_max + 4 ? next : 2 * (size_t)p->pulse.half_max + 4;
+	size_t next = p->block, reach = (size_t)point_look_back(p);
 
 	memmove(p->flat + next - reach, p->flat + shift + next - reach, 2 * reach * sizeof(float));
 	if (p->force != p->raw)

@@ -12,8 +12,8 @@
 
 #define BLOCKS_HELD      6    /* in the buffers: one being analysed, its neighbours, and room so that moving is rare */
 #define BLOCKS_AHEAD     10   /* more of them where analysis has its own thread: it rests while they are moved */
-#define CANDIDATES_MAX   8192 /* two blocks at 0.15 periods apart, three times over */
-#define FOUND_MAX        2048 /* of them in one block */
+#define FOUND_MAX        2048 /* candidates in one block: seven times as many as at 0.15 periods apart */
+#define CANDIDATES_MAX   (2 * FOUND_MAX) /* of the block being analysed and of the next one */
 #define FOUND_RING       (FOUND_MAX * (HANDED_MAX + 2))
 #define HANDED_MAX       6 /* blocks that wait for analysis */
 #define INVERSE_HALF_MAX 48
@@ -30,6 +30,7 @@ struct detector {
 	bool rising;
 	double extreme, low;
 	long extreme_bin;
+	long from_bin;  /* bins before it are not looked at: those of the two blocks before this one are always held */
 	double swing_n; /* running mean of the rises */
 	uint64_t found;
 	double tare_swing_n, expected_n;
@@ -127,6 +128,7 @@ struct point {
 	uint64_t taken; /* from the detector's ring */
 	bool candidates_lost;
 	double noise_n, swing_n; /* the detector's, as handed over */
+	long from;               /* samples before it are not looked at, whether or not they are still held */
 	double previous_at;      /* last stroke analysed */
 	struct baseline baseline;
 	bool baseline_known;
@@ -153,6 +155,15 @@ struct point {
 static inline int64_t point_absolute(const struct point *p, double local)
 {
 	return (int64_t)p->origin + (int64_t)(local * p->decimation);
+}
+
+/* How far before a block its analysis looks: strokes of its start reach so far, and what is flattened is kept so far.
+ */
+static inline long point_look_back(const struct point *p)
+{
+	long reach = 2 * (long)p->pulse.half_max + 4;
+
+	return reach < (long)p->block ? reach : (long)p->block;
 }
 
 enum point_phase point_phase_of(const struct point *p, int64_t absolute);

@@ -110,6 +110,66 @@ static void cutting_and_threads_change_nothing(void **state)
 	finish(&s);
 }
 
+/* The needle stays in the phantom at the deepest point for so long, one second into the window, and comes up slowly. */
+static void stall(struct setting *s, double seconds)
+{
+	struct plant_trial *t = &s->trial;
+	size_t at = plant_index(&t->plant, t->plant.measure_from_s + 1.0), top = at;
+	size_t n = (size_t)(seconds * t->plant.fs_hz), period = (size_t)(t->plant.fs_hz / t->plant.rate_hz);
+	struct pw1_random noise = {.state = 3};
+
+	for (size_t i = at; i < at + period; i++)
+		top = t->counts[i] > t->counts[top] ? i : top;
+	if (t->samples + n > PLANT_SAMPLES_MAX)
+		abort();
+	memmove(t->counts + top + n, t->counts + top, (t->samples - top) * sizeof(t->counts[0]));
+	for (size_t i = 1; i < n; i++)
+		t->counts[top + i] = (int32_t)nearbyint(t->counts[top] * (1.0 - 0.1 * (double)i / (double)n) +
+							3.0 * pw1_normal(&noise));
+	t->counts[top] += 20;
+	t->samples += n;
+	t->plant.stop_s += seconds;
+	t->plant.end_s += seconds;
+}
+
+static void assert_same_strokes(const struct plant_trial *t, const struct stroke *first, unsigned count)
+{
+	assert_int_equal(t->founds, count);
+	for (unsigned i = 0; i < count; i++) {
+		assert_memory_equal(&t->found[i].instant, &first[i].instant, sizeof(double));
+		assert_memory_equal(&t->found[i].height_n, &first[i].height_n, sizeof(double));
+		assert_memory_equal(&t->found[i].misfit_n, &first[i].misfit_n, sizeof(double));
+	}
+}
+
+/* How far back is looked is a matter of blocks, not of what happens to be held still. */
+static void stalls_are_the_same_on_two_threads(void **state)
+{
+	(void)state;
+	for (double seconds = 1.0; seconds < 5.0; seconds += 1.0) {
+		struct setting s;
+		struct result first[RESULTS_PER_POINT_MAX];
+
+		prepare(&s, 1.0, 120.0, 20000.0);
+		s.plant.measure_s = 3.0;
+		generate(&s);
+		stall(&s, seconds);
+		plant_measure(&s.trial, &s.config);
+		memcpy(first, s.trial.results, sizeof(first));
+		unsigned count = s.trial.result_count, founds = s.trial.founds;
+		struct stroke *strokes = calloc(founds, sizeof(*strokes));
+
+		assert_non_null(strokes);
+		memcpy(strokes, s.trial.found, founds * sizeof(*strokes));
+		s.config.second_thread = true;
+		plant_measure(&s.trial, &s.config);
+		same(&s, first, count);
+		assert_same_strokes(&s.trial, strokes, founds);
+		free(strokes);
+		finish(&s);
+	}
+}
+
 static void saturation_gap_stuck(void **state)
 {
 	struct setting s;
@@ -362,6 +422,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(cutting_and_threads_change_nothing),
+		cmocka_unit_test(stalls_are_the_same_on_two_threads),
 		cmocka_unit_test(saturation_gap_stuck),
 		cmocka_unit_test(gap),
 		cmocka_unit_test(under_sampled_and_narrow),
