@@ -157,7 +157,7 @@ static unsigned alike_strokes(const struct point *p, unsigned n)
 	for (; alike < n; alike++) {
 		double swing_n = candidate(p, n - 1 - alike)->swing_n;
 
-		if (alike >= LEARN_STROKES_MIN && fabs(swing_n - sum / alike) > most)
+		if (alike > LEARN_STROKES_MIN && fabs(swing_n - sum / alike) > most)
 			break;
 		sum += swing_n;
 	}
@@ -256,6 +256,7 @@ static void learn(struct point *p, const struct span *span, double until)
 	wide.end = span->limit;
 	struct baseline before = p->baseline;
 
+	p->pulse.ready = false; /* another one's tables do not stand on this one's window */
 	p->pulse_period = period;
 	baseline_set_strokes(&p->baseline, p->fs_hz / period, 0.1);
 	for (unsigned pass = 0; pass < LEARN_PASSES; pass++) {
@@ -695,13 +696,13 @@ static double blend_width(const struct point *p, double w)
 /* How much of an error of the baseline and of each line a height takes in. */
 static void note_gains(struct point *p)
 {
-	bool fresh = p->pulse.ready && p->gains_of != p->pulse.folded_at_build;
+	bool fresh = p->pulse.ready && p->gains_of != p->pulse.builds;
 
 	if (p->offset_gain == 0.0)
 		p->offset_gain = 1.0;
 	if (!fresh)
 		return;
-	p->gains_of = p->pulse.folded_at_build;
+	p->gains_of = p->pulse.builds;
 	p->offset_gain = blend_width(p, 0.0);
 	for (unsigned i = 0; i < p->baseline.lines; i++)
 		p->line_gain[i] = blend_width(p, 2.0 * M_PI * baseline_line_hz(&p->baseline, i) / p->fs_hz);
@@ -739,8 +740,8 @@ void analyse_block(struct point *p, const struct handed *handed)
 	unsigned passes = handed->block < 4 ? 2 : 1;
 
 	take_over(p, handed);
-	span.end = span.start + (long)handed->len;
 	p->from = span.start - point_look_back(p) > 0 ? span.start - point_look_back(p) : 0;
+	span.end = span.start + (long)handed->len;
 	learn_block(p, &span);
 	bool still = p->phase_start[POINT_TARE] != INT64_MAX && point_phase_at(p, (double)span.start) == POINT_TARE;
 

@@ -48,12 +48,12 @@ double baseline_amplitude(const struct baseline *bl, unsigned line)
 	return hypot(bl->hum[2 * line], bl->hum[2 * line + 1]);
 }
 
-/* Removing it as predicted leaves less than it is. */
+/* Removing it as predicted leaves less than it is. Never of the other mains' line: nobody tracks its frequency. */
 static bool known(const struct baseline *bl, unsigned line)
 {
 	unsigned i = 2 * line;
 
-	return sqrt(bl->hum_cov[i][i] + bl->hum_cov[i + 1][i + 1]) < baseline_amplitude(bl, line);
+	return bl->multiple[line] && sqrt(bl->hum_cov[i][i] + bl->hum_cov[i + 1][i + 1]) < baseline_amplitude(bl, line);
 }
 
 /* What stands within two standard deviations of nothing is left in: taken off, it would leave as much behind. */
@@ -528,10 +528,11 @@ void baseline_flatten(const struct baseline *bl, const float *in, float *out, un
 	memcpy(out + k, rest, (n - k) * sizeof(float));
 }
 
-/* Of a line that is not estimated nothing corrects the phase: it drifts by what the frequency is off. */
+/* Of a line that is not estimated nothing corrects the phase: it drifts by what the frequency is off, and the other
+ * lines tell that frequency anew in every block. */
 static void lose_phase(struct baseline *bl, unsigned line, double seconds)
 {
-	double off_hz = bl->multiple[line] ? bl->multiple[line] * sqrt(bl->hum_cov[DETUNE][DETUNE]) : DETUNE_PRIOR_HZ;
+	double off_hz = bl->multiple[line] * sqrt(bl->hum_cov[DETUNE][DETUNE]);
 	double lost = 2.0 * M_PI * off_hz * seconds * baseline_amplitude(bl, line);
 
 	for (unsigned i = 2 * line; bl->use[line] == LINE_HELD && i < 2 * line + 2; i++)

@@ -144,7 +144,7 @@ struct point {
 	struct moments tare_level, rest_level;
 	double offset_gain, line_gain[BASELINE_LINES]; /* of the stroke fit: height per offset, per line */
 	double zero_row[BASELINE_STATES];
-	uint64_t gains_of; /* template that the gains belong to */
+	unsigned gains_of; /* template that the gains belong to */
 	double hum_left_n; /* largest amplitude of a line that the strokes hide */
 	struct tally tally;
 	double *spin_up;
@@ -170,8 +170,8 @@ enum point_phase point_phase_of(const struct point *p, int64_t absolute);
 enum point_phase point_phase_at(const struct point *p, double local);
 void detect_block(struct point *p, long block, unsigned len);
 void point_end_of_samples(struct point *p);
-/* Waits until analysis has done with every block handed over: before anything that it reads is changed. */
 int point_start_worker(struct point *p);
+/* Waits until analysis has done with every block handed over: before anything that it reads is changed. */
 void point_settle(const struct point *p);
 void analyse_block(struct point *p, const struct handed *handed);
 

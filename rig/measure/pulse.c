@@ -570,6 +570,7 @@ bool pulse_build(struct pulse *pulse, double period, double sigma, bool recentre
 	pulse->weight = weight;
 	pulse->ready = true;
 	pulse->folded_at_build = pulse->folded;
+	pulse->builds++;
 	*ret_shift = recentre ? pulse->peak_at : 0.0;
 	return true;
 }

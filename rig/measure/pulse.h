@@ -24,6 +24,7 @@ struct pulse {
 	double *fold;                   /* PULSE_ROWS x (2 half_max + 1): sum of height * sample */
 	double fold_weight[PULSE_ROWS]; /* sum of height^2 */
 	uint64_t folded, folded_at_build;
+	unsigned builds; /* templates ever made: tells them apart */
 	double width_sd; /* scatter of the relative widths folded, as far as known: set before pulse_build() */
 	struct spline spline;
 	bool has_origin;
@@ -78,7 +79,8 @@ double pulse_peak_variance(const struct pulse *pulse, double width_weight);
 /* The factor by which the fit of a stroke with this fitted width overstates its height, orders 2 to 4; variance: of the
  * widths of the strokes that made the template. */
 double pulse_widened(const struct pulse *pulse, double width, double variance);
-/* The template at tau, as the fit takes it (0 beyond its support), and what a relative stretch adds to it. */
+/* The template at tau, out to where the gaps begin (the fit itself weighs only its support), and what a relative
+ * stretch adds to it. 0 beyond. */
 double pulse_shape(const struct pulse *pulse, double tau, double *ret_stretch);
 /* The template at hand defines where in a pulse its instant is; later ones move by noise, and pulse_origin() says where
  * on their axis that place lies. */
