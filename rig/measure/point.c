@@ -17,6 +17,7 @@
 #define INVERSE_REACH    0.7 /* of a period of the cell, to both sides */
 #define INVERSE_TERMS    9
 #define RING_SAMPLES_MIN 3.0 /* per period of the cell, to tell its ring from a polynomial */
+#define RING_DAMPING_MAX 0.9 /* above, there is none to tell */
 
 /* Local model of a cell's output: a polynomial and, where there are samples enough, the cell's own decaying ring. */
 static void inverse_basis(const struct point *p, int i, int half, double *ret)
@@ -28,7 +29,7 @@ static void inverse_basis(const struct point *p, int i, int half, double *ret)
 
 	for (unsigned k = 0; k < INVERSE_TERMS; k++)
 		ret[k] = k == 0 ? 1.0 : ret[k - 1] * v;
-	if (p->fs_hz >= RING_SAMPLES_MIN * c->cell_hz) {
+	if (p->fs_hz >= RING_SAMPLES_MIN * c->cell_hz && c->cell_damping < RING_DAMPING_MAX) {
 		ret[INVERSE_TERMS - 2] = decay * cos(ring * i);
 		ret[INVERSE_TERMS - 1] = decay * sin(ring * i);
 	}

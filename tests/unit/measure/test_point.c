@@ -222,6 +222,20 @@ static void plant_other_pens(void **state)
 	print_message("plant, 15 other pens: worst mean depth error %.2f um\n", 1e3 * worst);
 }
 
+/* A cell at critical damping has no ring to model; at 20 kS/s it is resolved well enough for one. */
+static void plant_on_a_damped_cell(void **state)
+{
+	double worst = 0.0;
+
+	(void)state;
+	for (unsigned k = 0; k < 3; k++) {
+		struct plant plant = plant_default(1.0, 120.0, 20000.0);
+
+		plant.cell_damping = k == 0 ? 1.0 : k == 1 ? 0.92 : 0.88;
+		plant_case(&plant, &worst);
+	}
+}
+
 /* The pen dwells at another rate and comes to the set one well before the window: the template learned in between fits
  * another time scale, and the one that counts must not inherit from it. */
 static void plant_at_two_speeds(void **state)
@@ -301,15 +315,11 @@ static void plant_under_the_other_mains(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(pw1_at_three_noise_levels),
-		cmocka_unit_test(pw1_variants),
-		cmocka_unit_test(pw1_hard_variants),
-		cmocka_unit_test(rate_kinds),
-		cmocka_unit_test(plant_over_depth_and_rate),
-		cmocka_unit_test(plant_at_10_ks),
-		cmocka_unit_test(plant_other_pens),
-		cmocka_unit_test(plant_at_two_speeds),
-		cmocka_unit_test(plant_under_the_other_mains),
+		cmocka_unit_test(pw1_at_three_noise_levels), cmocka_unit_test(pw1_variants),
+		cmocka_unit_test(pw1_hard_variants),         cmocka_unit_test(rate_kinds),
+		cmocka_unit_test(plant_over_depth_and_rate), cmocka_unit_test(plant_at_10_ks),
+		cmocka_unit_test(plant_other_pens),          cmocka_unit_test(plant_on_a_damped_cell),
+		cmocka_unit_test(plant_at_two_speeds),       cmocka_unit_test(plant_under_the_other_mains),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
