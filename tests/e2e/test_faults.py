@@ -139,8 +139,7 @@ def truth_contradicts(run):
 
 
 def examine(check, name, seed, run, within_s=ENDS_WITHIN_S):
-    """Holds one run against the truth; within_s is the time from strike to end that it may take, None where none is promised:
-    on a computer that runs other things too, the wall clock is no measure of penrig."""
+    """Holds one run against the truth; within_s is the time from strike to end that it may take, None where none is promised."""
     label = f"{name} seed {seed}"
     if not check(run.report is not None, f"{label}: a report stands (exit {run.status}: {run.err.strip()[-300:]})"):
         return
