@@ -1,5 +1,5 @@
 /* Alternating extremes of bin sums that differ by a hysteresis, then the vertex of a parabola. Samples and sums stay
- * integers until the parabola is solved. Leaves out everything that needs a model of pulse or baseline. */
+ * whole numbers until the parabola is solved. Leaves out everything that needs a model of pulse or baseline. */
 #include "rig/measure/light.h"
 
 #include <errno.h>
@@ -22,8 +22,8 @@
 #define NOISE_FACTOR    12.0 /* a hundred million bins of noise span 11.5 */
 #define SWING_WEIGHT    0.1
 
-/* One binary for every CPU: gcc picks the widest vectors at load time. Integers alone, so the clones cannot differ.
- * Not under sanitizers: resolvers run before those are ready. */
+/* One binary for every CPU: gcc picks the widest vectors at load time. Whole numbers alone, so the clones cannot
+ * differ. Not under sanitizers: resolvers run before those are ready. */
 #if defined(__x86_64__) && defined(__GLIBC__) && defined(__GNUC__) && !defined(__clang__) && __GNUC__ >= 11 &&         \
 	!defined(__SANITIZE_THREAD__) && !defined(__SANITIZE_ADDRESS__)
 #define LIGHT_CLONES __attribute__((target_clones("avx2", "default")))

@@ -46,8 +46,8 @@ struct point_config {
 	double u_temperature_rel; /* temperature coefficient times the ambient excursion, relative to force */
 	double u_displacement_mm;
 	/* Analysis on a thread of its own, for samples that come faster than in real time. Changes no result; on_stroke
-	 * and on_residual are called there, while point_feed() may be running, but not after point_phase() or
-	 * point_finish(). */
+	 * and on_residual are called there: while point_feed() runs, or until point_phase(), point_live(),
+	 * point_finish() or point_free() return. */
 	bool second_thread;
 };
 
@@ -69,7 +69,7 @@ struct point;
 int point_new(const struct point_config *config, struct point **ret);
 void point_free(struct point *point);
 
-/* Borrowed stroke, in order of instant. May be called from point_feed(), point_phase() and point_finish(). */
+/* Borrowed stroke, in order of instant. May be called from point_feed() and point_finish(); see second_thread. */
 void point_on_stroke(struct point *point, void (*fn)(void *ctx, const struct stroke *stroke), void *ctx);
 
 /* What one stroke of the measure window leaves after hum, baseline and fitted template; one period, half before and
@@ -110,7 +110,7 @@ void point_feed(struct point *point, const struct sample_block *block);
  * number, at most cap (RESULTS_PER_POINT_MAX is always enough). Call once. */
 unsigned point_finish(struct point *point, struct result *results, unsigned cap);
 
-/* What the session needs to know live, cheap at any time. */
+/* What the session needs to know live, cheap at any time but with a second thread, for which it waits. */
 struct point_live {
 	uint64_t next_index; /* one past the last sample fed */
 	uint64_t strokes;    /* found so far in the point */
