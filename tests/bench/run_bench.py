@@ -222,6 +222,17 @@ Machine: {machine}. Workload PW1 with {size} samples at 40 dB ([definition](../t
 """
 
 TAIL = """
+## Where a target is missed, and what was tried
+
+- **Full pass against SciPy**: what is left is flat. Baseline and hum take a quarter of the time, the fits of the strokes a fifth,
+  taking the samples in a sixth, the digests that prove the file an eighth (by the processor's SHA instructions). A second
+  thread for analysis and one reading for replay and verification brought 1.12 s to 0.85 s; two processors that share a core
+  give no more. Sums of the stroke fit in single precision: no gain. Half the observations of the baseline: 4 %, for a bias beyond
+  its target with the 1.5 kHz cell at 60 dB. Fused multiply-add: results would depend on the processor.
+- **Light pass against NumPy**: both are bound by getting at 200 MB; widening the integers and the page faults are half of the
+  light pass. Other sizes of piece, read() for mmap() and wider vectors change nothing. From the run file a quarter is the kernel's
+  copy of every page; mapping the file would avoid it, but counts as memory, and a damaged disk would kill the process.
+
 ## What was run
 
 - **From the run file**: `penrig analyze` as a whole process, start to exit. The full pass derives everything again and compares
