@@ -110,7 +110,12 @@ static void say_outcome(const struct analysis *a)
 	if (s->differences)
 		fprintf(a->people, "NOT REPRODUCED: %u differences in %u points, derived again from %llu samples\n",
 			s->differences, s->points, (unsigned long long)s->frames);
-	else
+	if (s->differences && !s->beyond)
+		fprintf(a->people,
+			"no result differs by more than %g of itself (or of its unit, %g): so rounds another class of "
+			"processor, or another C library\n",
+			REPLAY_RELATIVE, REPLAY_ABSOLUTE);
+	if (!s->differences)
 		fprintf(a->people,
 			"every result is the same, bit for bit: %u results and %llu strokes of %u points, derived "
 			"again "
@@ -331,8 +336,11 @@ const struct command command_analyze = {
 		"ended, whether the stop was verified. A file that a killed run left is derived as far as points "
 		"ended. A verdict is given only where the file's chain and every digest fit, as for penrig show "
 		"--verify.\n\n"
-		"Bit for bit holds for the same penrig on the same class of CPU; another version may differ, and says "
-		"where.\n\n"
+		"Bit for bit holds for the same penrig and C library on the same class of CPU. Another class rounds "
+		"the "
+		"last bits of mathematical functions differently: results then agree to 1e-9 of themselves, which is "
+		"said, and the file still counts as not reproduced. Another version of penrig may differ by more, and "
+		"says where.\n\n"
 		"The exit code is that of the verdict, as for penrig run; 7 where the stored results cannot be "
 		"reproduced; 2 "
 		"no such file, or wrong limits; 6 not a run file, damaged, or the new verdict could not be saved.",

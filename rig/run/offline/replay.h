@@ -16,11 +16,17 @@ struct replay_inputs {
 int replay_inputs_read(const struct record *record, struct replay_inputs *ret, struct err *err);
 void replay_inputs_free(struct replay_inputs *inputs);
 
+/* Another class of processor, or another C library, rounds mathematical functions differently in the last bit. What
+ * that makes of a result is smaller than this share of it, or than this many of its unit. */
+#define REPLAY_RELATIVE 1e-9
+#define REPLAY_ABSOLUTE 1e-12
+
 struct replay_summary {
 	unsigned points, open; /* derived again; never ended, so that there is nothing to derive */
 	unsigned results;      /* of points and sweeps */
 	uint64_t frames, strokes;
 	unsigned differences;
+	unsigned beyond;          /* of them, those that no other rounding explains: see REPLAY_RELATIVE */
 	char first[ERR_TEXT_MAX]; /* the first one */
 };
 

@@ -23,23 +23,33 @@ void differs(struct differences *d, const char *fmt, ...)
 		d->difference(d->ctx, text);
 }
 
+static bool rounded(double x, double y)
+{
+	return fabs(x - y) <= REPLAY_RELATIVE * fmax(fabs(x), fabs(y)) + REPLAY_ABSOLUTE;
+}
+
 void compare_real(struct differences *d, const char *where, const char *what, double stored, double again)
 {
-	if (memcmp(&stored, &again, sizeof(stored)) != 0 && !(isnan(stored) && isnan(again)))
-		differs(d, "%s: %s is %.17g in the file and %.17g derived again", where, what, stored, again);
+	if (memcmp(&stored, &again, sizeof(stored)) == 0 || (isnan(stored) && isnan(again)))
+		return;
+	d->summary->beyond += !rounded(stored, again);
+	differs(d, "%s: %s is %.17g in the file and %.17g derived again", where, what, stored, again);
 }
 
 void compare_whole(struct differences *d, const char *where, const char *what, uint64_t stored, uint64_t again)
 {
-	if (stored != again)
-		differs(d, "%s: %s is %" PRIu64 " in the file and %" PRIu64 " derived again", where, what, stored,
-			again);
+	if (stored == again)
+		return;
+	d->summary->beyond++;
+	differs(d, "%s: %s is %" PRIu64 " in the file and %" PRIu64 " derived again", where, what, stored, again);
 }
 
 void compare_text(struct differences *d, const char *where, const char *what, const char *stored, const char *again)
 {
-	if (strcmp(stored, again) != 0)
-		differs(d, "%s: %s is \"%.200s\" in the file and \"%.200s\" derived again", where, what, stored, again);
+	if (strcmp(stored, again) == 0)
+		return;
+	d->summary->beyond++;
+	differs(d, "%s: %s is \"%.200s\" in the file and \"%.200s\" derived again", where, what, stored, again);
 }
 
 static void compare_result(struct differences *d, const char *where, const struct record_result *stored,
@@ -109,8 +119,10 @@ int compare_point(struct differences *d, const struct record_point *stored, stru
 		unsigned differences = d->summary->differences;
 		point_name(stored, where, sizeof(where));
 		compare_point_members(d, where, stored, again);
-		if (d->summary->differences == differences)
+		if (d->summary->differences == differences) {
+			d->summary->beyond++;
 			differs(d, "%s: not stored as it is derived again", where);
+		}
 	}
 	free(before);
 	free(after);
