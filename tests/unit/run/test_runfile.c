@@ -361,6 +361,62 @@ static void test_blocks_do_not_depend_on_arrival(void **state)
 	}
 }
 
+struct digest_of_blocks { /* asserts nothing: it is called on another thread, too */
+	uint64_t blocks, sum;
+	uint64_t stop_at; /* block that ends the walk; 0: none */
+};
+
+static int sum_block(void *ctx, const struct sample_block *block)
+{
+	struct digest_of_blocks *d = ctx;
+	d->sum = d->sum * 31 + block->first_index + block->frames + block->host_ns + block->flags;
+	for (uint32_t i = 0; i < block->frames * block->channels; i++)
+		d->sum = d->sum * 31 + (uint32_t)block->counts[i];
+	return ++d->blocks == d->stop_at ? 7 : 0;
+}
+
+/* Pieces of one sample have more arrivals to a stored block than are passed on to the other thread. */
+static void test_walks_aside_are_the_same(void **state)
+{
+	(void)state;
+	struct record *record = sample_record(folder, "aside"), *restored;
+	struct runfile *rf = create(record, true);
+	uint64_t next = feed_span(rf, record, 0, 60000, 1);
+	for (uint64_t end = next + 12000; next < end; next++)
+		feed(rf, record, next, 1, 0);
+	feed_span(rf, record, next, 60000, 2);
+	close_file(rf);
+	struct runfile_reader *reader = open_file(path_of("aside.penrig"), &restored);
+	for (uint64_t stop_at = 0; stop_at < 8000; stop_at = 3 * stop_at + 1) {
+		struct digest_of_blocks here = {.stop_at = stop_at}, aside = {.stop_at = stop_at};
+		struct err err = {""};
+		int rc = runfile_each_block(reader, 1, 0, sum_block, &here, &err);
+		assert_int_equal(rc, stop_at ? 7 : 0);
+		assert_int_equal(runfile_each_block_aside(reader, 1, 0, sum_block, &aside, &err), rc);
+		assert_int_equal(aside.blocks, here.blocks);
+		assert_int_equal(aside.sum, here.sum);
+		assert_true(here.blocks > 12000 || stop_at);
+	}
+	runfile_reader_free(reader);
+	record_free(restored);
+	record_free(record);
+}
+
+/* The walk finds what runfile_verify() finds, and says the same. */
+static void assert_found_on_the_way(const char *path, const char *text)
+{
+	struct record *restored;
+	struct runfile_reader *reader = open_file(path, &restored);
+	struct digest_of_blocks blocks = {0};
+	struct err err = {""}, walked = {""};
+	assert_int_equal(runfile_verify_begin(reader, &err), 0);
+	(void)runfile_each_block(reader, 1, 0, sum_block, &blocks, &walked);
+	assert_int_equal(runfile_verify_end(reader, &err), *text ? -EBADMSG : 0);
+	assert_string_equal(err.text, text);
+	runfile_reader_free(reader);
+	record_free(restored);
+}
+
 static void test_flags_and_gaps_come_back(void **state)
 {
 	(void)state;
@@ -778,7 +834,9 @@ static void test_every_change_is_found(void **state)
 			fail_msg("%s: %s", changes[i].sql, err.text);
 		runfile_reader_free(reader);
 		record_free(restored);
+		assert_found_on_the_way(path_of("changed.penrig"), err.text);
 	}
+	assert_found_on_the_way(path_of("sound.penrig"), "");
 	record_free(record);
 }
 
@@ -886,6 +944,7 @@ int main(void)
 		T(test_round_trip),
 		T(test_one_file_of_the_stated_form),
 		T(test_blocks_do_not_depend_on_arrival),
+		T(test_walks_aside_are_the_same),
 		T(test_flags_and_gaps_come_back),
 		T(test_widths),
 		T(test_stalled_disk_loses_nothing_within_the_ring),
