@@ -226,8 +226,8 @@ TAIL = """
 
 - **Full pass against SciPy**: what is left is flat. Baseline and hum take a quarter of the time, the fits of the strokes a fifth,
   taking the samples in a sixth, the digests that prove the file an eighth (by the processor's SHA instructions). A second
-  thread for analysis and one reading for replay and verification brought 1.12 s to 0.85 s; two processors that share a core
-  give no more. Sums of the stroke fit in single precision: no gain. Half the observations of the baseline: 4 %, for a bias beyond
+  thread for analysis and one reading for replay and verification brought 1.12 s to 0.85 s; this machine's two processors
+  slow each other down by about a fifth. Sums of the stroke fit in single precision: no gain. Half the observations of the baseline: 4 %, for a bias beyond
   its target with the 1.5 kHz cell at 60 dB. Fused multiply-add: results would depend on the processor.
 - **Light pass against NumPy**: both are bound by getting at 200 MB; widening the integers and the page faults are half of the
   light pass. Other sizes of piece, read() for mmap() and wider vectors change nothing. From the run file a quarter is the kernel's
