@@ -59,29 +59,22 @@ LDLIBS_ALL = $(LIB_LIBS) -lm -ldl
 # ---- what is built --------------------------------------------------------------------------------------------------
 src = $(sort $(wildcard $(addsuffix /*.c,$(1))))
 obj = $(patsubst %.c,$(B)/%.o,$(1))
-
-SRC_base    := $(call src,rig/base)
-SRC_link    := $(call src,rig/link)
-SRC_measure := $(call src,rig/measure)
-SRC_run     := $(call src,rig/run rig/run/*)
-SRC_cli     := $(filter-out rig/cli/main.c,$(call src,rig/cli))
-SRC_drivers := $(call src,drivers drivers/*)
-SRC_reports := $(call src,reports)
-SRC_virtual := $(call src,fixtures/virtual)
-LAYERS := base link measure run cli drivers reports virtual
 lib = $(B)/lib$(1).a
-
-# Archives in link order for a test of each layer (a layer may use what stands right of it).
-ARCH_base    := base
-ARCH_link    := link base
-ARCH_measure := measure base
-ARCH_drivers := drivers link base
-ARCH_virtual := virtual drivers link measure base
-ARCH_run     := virtual run measure drivers link base
-ARCH_reports := virtual reports run measure drivers link base
-ARCH_cli     := virtual cli reports run measure drivers link base
-PRODUCT      := cli reports run measure drivers link base
 archives = $(foreach a,$(1),$(call lib,$(a)))
+
+include tests/tools/rooms.mk
+ROOMS := $(foreach n,0 1 2 3 4 5 6,$(FLOOR_$(n)))
+folder = $(or $(FOLDER_$(1)),rig/$(1))
+$(foreach r,$(ROOMS),$(eval SRC_$(r) := $(call src,$(call folder,$(r)) $(call folder,$(r))/*)))
+SRC_cli     := $(filter-out rig/cli/main.c,$(SRC_cli))
+SRC_virtual := $(call src,fixtures/virtual)
+
+# Archives for a test of each room: the room with all that it may know, and what it knows of that.
+room_of = $(sort $(foreach e,$(1),$(firstword $(subst /, ,$(e)))))
+$(foreach r,$(ROOMS) virtual,$(eval ARCH_$(r) := $(sort $(r) $(foreach m,$(call room_of,$(MAY_$(r))),$(m) $(ARCH_$(m))))))
+# Tables of drivers and report formats are handed in by main(): tests hand in theirs.
+ARCH_all     := $(sort $(ARCH_cli) $(ARCH_virtual))
+PRODUCT      := $(sort $(ARCH_cli) drivers)
 
 # fixtures/virtual/main/: the penrig-virtual program; fixtures/virtual/shim/: the preload library.
 SRC_virtual_main := $(call src,fixtures/virtual/main)
@@ -123,54 +116,59 @@ $(B)/%.o: %.c $(B)/flags.mk
 	$(CC) $(CPPFLAGS_ALL) $(CFLAGS_ALL) -c $< -o $@
 
 # Where the optional libhdf5 is there; the only object that sees its headers. It is loaded when an export asks for it.
-$(B)/rig/run/offline/export_hdf5.o: CPPFLAGS_ALL += $(HDF5_CFLAGS)
+$(B)/rig/offline/export_hdf5.o: CPPFLAGS_ALL += $(HDF5_CFLAGS)
 
 # Sampling loops: vectorised; -O3 changes no result (no -ffast-math, no contraction).
-$(B)/rig/measure/%.o $(B)/rig/run/file/pack.o: CFLAGS_ALL += -O3
+$(B)/rig/measure/%.o $(B)/rig/runfile/pack.o: CFLAGS_ALL += -O3
 
-define layer_rule
+define room_rule
 $(call lib,$(1)): $(call obj,$(SRC_$(1)))
 	@rm -f $$@
 	$(AR) rcs $$@ $$^
 endef
-$(foreach l,$(LAYERS),$(eval $(call layer_rule,$(l))))
+$(foreach l,$(ROOMS) virtual,$(eval $(call room_rule,$(l))))
+
+link_with = $(CC) $(LDFLAGS_ALL) $(1) -Wl,--start-group $(call archives,$(2)) -Wl,--end-group $(LDLIBS_ALL) -o $@
 
 $(B)/penrig: $(B)/rig/cli/main.o $(call archives,$(PRODUCT))
-	$(CC) $(LDFLAGS_ALL) $^ $(LDLIBS_ALL) -o $@
+	$(call link_with,$<,$(PRODUCT))
 
-$(B)/penrig-virtual: $(call obj,$(SRC_virtual_main)) $(call archives,$(ARCH_run))
-	$(CC) $(LDFLAGS_ALL) $(call obj,$(SRC_virtual_main)) -Wl,--start-group $(call archives,$(ARCH_run)) -Wl,--end-group $(LDLIBS_ALL) -o $@
+$(B)/penrig-virtual: $(call obj,$(SRC_virtual_main)) $(call archives,$(ARCH_virtual))
+	$(call link_with,$(call obj,$(SRC_virtual_main)),$(ARCH_virtual))
 
 # The shim goes into other people's programs: no sanitizer, no PIE, libc alone.
 $(B)/libpenrig-shim.so: $(SRC_shim) $(B)/flags.mk
 	$(CC) -I. -std=gnu11 -D_GNU_SOURCE $(WARN) -O2 -g -fPIC -shared -fvisibility=hidden -MMD -MP $(SRC_shim) -ldl -o $@
 
-$(PENRIG_A): $(B)/tests/integration/penrig_a.o $(call archives,$(ARCH_cli))
+$(PENRIG_A): $(B)/tests/integration/penrig_a.o $(call archives,$(ARCH_all))
 	@mkdir -p $(@D)
-	$(CC) $(LDFLAGS_ALL) $< -Wl,--start-group $(call archives,$(ARCH_cli)) -Wl,--end-group $(LDLIBS_ALL) -o $@
+	$(call link_with,$<,$(ARCH_all))
 
-# The workload generator that tests of measure and run share with the benchmarks.
-EXTRA_measure := $(B)/tests/bench/pw1.o $(B)/tests/bench/pw1_frame.o
-EXTRA_run := $(B)/tests/bench/pw1.o
+# What tests of a room need beside what it may know: the workload generator that they share with the benchmarks, and devices.
+EXTRA_measure  := $(B)/tests/bench/pw1.o $(B)/tests/bench/pw1_frame.o
+EXTRA_offline  := $(B)/tests/bench/pw1.o
+ALSO_session   := virtual drivers
+ALSO_reports   := $(ARCH_runfile)
+ALSO_cli       := virtual drivers
 
 define unit_rule
-$(B)/tests/unit/$(1)/%: $(B)/tests/unit/$(1)/%.o $(EXTRA_$(1)) $(call archives,$(ARCH_$(1)))
-	$(CC) $(LDFLAGS_ALL) $$< $(EXTRA_$(1)) -Wl,--start-group $(call archives,$(ARCH_$(1))) -Wl,--end-group $(LDLIBS_ALL) -lcmocka -o $$@
+$(B)/tests/unit/$(1)/%: $(B)/tests/unit/$(1)/%.o $(EXTRA_$(1)) $(call archives,$(sort $(ARCH_$(1)) $(ALSO_$(1))))
+	$$(call link_with,$$< $(EXTRA_$(1)),$(sort $(ARCH_$(1)) $(ALSO_$(1)))) -lcmocka
 endef
-$(foreach l,$(LAYERS),$(eval $(call unit_rule,$(l))))
+$(foreach l,$(ROOMS) virtual,$(eval $(call unit_rule,$(l))))
 
 $(B)/tests/fuzz/%: $(B)/tests/fuzz/%.o $(call archives,$(ARCH_drivers))
-	$(CC) $(LDFLAGS_ALL) $< -Wl,--start-group $(call archives,$(ARCH_drivers)) -Wl,--end-group $(LDLIBS_ALL) -o $@
+	$(call link_with,$<,$(ARCH_drivers))
 
-$(B)/tests/integration/%: $(B)/tests/integration/%.o $(call archives,$(ARCH_cli))
-	$(CC) $(LDFLAGS_ALL) $< -Wl,--start-group $(call archives,$(ARCH_cli)) -Wl,--end-group $(LDLIBS_ALL) -lcmocka -o $@
+$(B)/tests/integration/%: $(B)/tests/integration/%.o $(call archives,$(ARCH_all))
+	$(call link_with,$<,$(ARCH_all)) -lcmocka
 
 # Benchmarks: every .c of tests/bench is a program but for the workload's own.
 BENCH_SHARED := $(B)/tests/bench/pw1.o $(B)/tests/bench/pw1_frame.o
 BENCH := $(filter-out $(BENCH_SHARED:.o=),$(patsubst %.c,$(B)/%,$(call src,tests/bench)))
 $(B)/tests/bench/%.o: CFLAGS_ALL += -O3
-$(BENCH): %: %.o $(BENCH_SHARED) $(call archives,$(ARCH_run))
-	$(CC) $(LDFLAGS_ALL) $< $(BENCH_SHARED) -Wl,--start-group $(call archives,$(ARCH_run)) -Wl,--end-group $(LDLIBS_ALL) -o $@
+$(BENCH): %: %.o $(BENCH_SHARED) $(call archives,$(ARCH_all))
+	$(call link_with,$< $(BENCH_SHARED),$(ARCH_all))
 bench-programs: $(B)/penrig $(BENCH)
 
 # ---- what people do -------------------------------------------------------------------------------------------------

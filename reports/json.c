@@ -8,7 +8,8 @@
 
 #include "reports/report.h"
 #include "rig/base/json.h"
-#include "rig/run/record_json.h"
+#include "rig/judge/verdict.h"
+#include "rig/record/record_json.h"
 
 #define EXACT       17 /* digits: the shortest text that reads back the same */
 #define U_DIGITS    3  /* of an expanded uncertainty; its value ends at the same decimal place */
@@ -69,19 +70,19 @@ static int clamp_digits(int digits)
 	return digits < 1 ? 1 : digits > EXACT ? EXACT : digits;
 }
 
-static enum outcome outcome_of(const struct record_result *r, struct digits digits)
+static enum outcome outcome_of(const struct finding *r, struct digits digits)
 {
 	struct result printed = r->result;
 	struct judgement judgement;
 	printed.value = rounded(printed.value, digits.value);
 	printed.u = rounded(printed.u, digits.u);
 	printed.expanded_u = rounded(printed.expanded_u, digits.u);
-	judge(&printed, &r->limit, &judgement);
+	decide(&printed, &r->limit, &judgement);
 	return judgement.outcome;
 }
 
 /* Three digits of U and the value to the same place; more where the printed digits would be judged otherwise. */
-static struct digits choose_digits(const struct record_result *r)
+static struct digits choose_digits(const struct finding *r)
 {
 	const struct result *result = &r->result;
 	struct digits exact = {EXACT, EXACT};
@@ -109,7 +110,7 @@ static void put_budget(struct json_out *out, const struct result *result)
 	}
 }
 
-static void put_limits(struct json_out *out, const struct record_result *r)
+static void put_limits(struct json_out *out, const struct finding *r)
 {
 	if (!r->has_limit) {
 		json_out_null(out, "limits");
@@ -125,7 +126,7 @@ static void put_limits(struct json_out *out, const struct record_result *r)
 	json_out_bool(limits, "conditional_pass_accepted", r->limit.accept_conditional);
 }
 
-static void put_judgement(struct json_out *out, const struct record_result *r)
+static void put_judgement(struct json_out *out, const struct finding *r)
 {
 	json_out_bool(out, "required", r->has_limit && r->limit.required);
 	if (!r->has_limit) {
@@ -139,14 +140,14 @@ static void put_judgement(struct json_out *out, const struct record_result *r)
 	put_real(out, "false_accept_risk", r->judgement.false_accept_risk, 3);
 }
 
-static const char *reason_of(const struct record_result *r)
+static const char *reason_of(const struct finding *r)
 {
 	if (r->has_limit && r->judgement.reason[0])
 		return r->judgement.reason;
 	return r->result.reason;
 }
 
-static void put_result(struct json_out *results, const struct record_result *r)
+static void put_result(struct json_out *results, const struct finding *r)
 {
 	const struct result *result = &r->result;
 	struct digits digits = choose_digits(r);
@@ -167,7 +168,7 @@ static void put_result(struct json_out *results, const struct record_result *r)
 	put_budget(out, result);
 }
 
-static void put_results(struct json_out *out, const struct record_result *results, unsigned count)
+static void put_results(struct json_out *out, const struct finding *results, unsigned count)
 {
 	struct json_out *array = json_out_add_array(out, "results");
 	for (unsigned i = 0; i < count; i++)
@@ -267,7 +268,7 @@ static void put_verdict(struct json_out *out, const struct record *record)
 	json_out_bool(out, "conditional_pass_accepted", record->accept_conditional);
 	json_out_string(out, "run_status", run_status_name(record->run_status));
 	put_text(out, "status_reason", record->status_reason);
-	json_out_int(out, "exit_code", record_exit_code(record));
+	json_out_int(out, "exit_code", verdict_exit_code(record));
 }
 
 static void put_stop(struct json_out *out, const struct record *record)

@@ -6,7 +6,7 @@
 #include <string.h>
 
 #include "reports/report.h"
-#include "rig/run/record_json.h"
+#include "rig/record/record_json.h"
 
 #define TEXT_MAX 900 /* the longest line of a case: a reason of 600 and what stands around it */
 
@@ -109,7 +109,7 @@ static int suite_end(struct suite *suite, const char *name, const struct record 
 	return 0;
 }
 
-static void result_text(const struct record_result *r, char *ret, size_t size)
+static void result_text(const struct finding *r, char *ret, size_t size)
 {
 	const char *reason = r->judgement.reason[0] ? r->judgement.reason : r->result.reason;
 	bool count = strcmp(r->result.unit, "1") == 0;
@@ -120,7 +120,7 @@ static void result_text(const struct record_result *r, char *ret, size_t size)
 			 count ? "" : " ", count ? "" : r->result.unit, r->result.expanded_u, reason);
 }
 
-static void put_result(struct suite *suite, const char *class_name, const char *where, const struct record_result *r)
+static void put_result(struct suite *suite, const char *class_name, const char *where, const struct finding *r)
 {
 	char name[256], text[TEXT_MAX];
 	if (!r->has_limit)
@@ -160,7 +160,7 @@ static bool is_among(const struct required *required, const char *measurand)
 static void collect_required(struct required *ret, const struct record_point *point)
 {
 	for (unsigned i = 0; i < point->results; i++) {
-		const struct record_result *r = &point->result[i];
+		const struct finding *r = &point->result[i];
 		if (r->has_limit && r->limit.required && ret->limits < 2 * PLAN_LIMITS_MAX &&
 		    !is_among(ret, r->limit.measurand))
 			ret->limit[ret->limits++] = &r->limit;
@@ -177,7 +177,7 @@ static void put_unmet(struct suite *suite, const char *class_name, const char *w
 	char name[256];
 	collect_required(&here, point);
 	for (unsigned i = 0; i < point->results; i++) {
-		const struct record_result *r = &point->result[i];
+		const struct finding *r = &point->result[i];
 		if (r->has_limit && r->limit.required && r->judgement.outcome > worst)
 			worst = r->judgement.outcome;
 	}

@@ -5,7 +5,7 @@
 #include <stdio.h>
 
 #include "rig/base/error.h"
-#include "rig/run/record.h"
+#include "rig/record/record.h"
 
 /* write: whole file to `out`; -EIO or the writer's own -errno with text. Pure: the same record gives the same bytes. */
 struct report_writer {

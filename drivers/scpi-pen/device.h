@@ -2,7 +2,7 @@
 #ifndef PENRIG_DRIVERS_SCPI_PEN_DEVICE_H
 #define PENRIG_DRIVERS_SCPI_PEN_DEVICE_H
 
-#include "rig/driver.h"
+#include "rig/driver/driver.h"
 
 extern const struct driver driver_scpi_pen;
 

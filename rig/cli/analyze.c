@@ -11,8 +11,10 @@
 #include "rig/cli/command.h"
 #include "rig/cli/render.h"
 #include "rig/cli/version.h"
-#include "rig/run/config/limit.h"
-#include "rig/run/offline/replay.h"
+#include "rig/config/limit.h"
+#include "rig/judge/verdict.h"
+#include "rig/offline/reopen.h"
+#include "rig/offline/replay.h"
 
 #define DIFFERENCES_SHOWN 50
 
@@ -92,7 +94,7 @@ static int on_judged(void *ctx, const struct record_judged *judged)
 
 static int open_run(struct analysis *a, struct err *err)
 {
-	int rc = runfile_open(a->path, &a->reader, &a->record, err);
+	int rc = reopen(a->path, &a->reader, &a->record, err);
 
 	if (rc == 0)
 		rc = replay_inputs_read(a->record, &a->inputs, err);
@@ -300,7 +302,7 @@ static int execute(struct analysis *a)
 		rc = judge_again(a, &err);
 	if (rc == 0)
 		rc = print_outcome(a, &err);
-	return rc < 0 ? failed(rc, &err) : record_exit_code(a->record);
+	return rc < 0 ? failed(rc, &err) : verdict_exit_code(a->record);
 }
 
 static int analyze_run(const struct cli_tables *tables, const void *options, const char *const *operands,

@@ -4,7 +4,7 @@
 #include <inttypes.h>
 #include <math.h>
 
-#include "rig/run/offline/quick.h"
+#include "rig/offline/quick.h"
 
 struct sheet {
 	FILE *out;

@@ -4,7 +4,7 @@
 
 #include <stdio.h>
 
-#include "rig/run/offline/replay.h"
+#include "rig/offline/replay.h"
 
 int analyze_light(struct runfile_reader *reader, const struct record *record, const struct replay_inputs *inputs,
 		  FILE *out, bool json, struct err *err);

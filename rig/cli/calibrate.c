@@ -9,13 +9,14 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "rig/calibrate/phantom_calibration.h"
 #include "rig/cli/command.h"
 #include "rig/cli/naming.h"
 #include "rig/cli/progress.h"
 #include "rig/cli/prompt.h"
 #include "rig/cli/signals.h"
 #include "rig/cli/version.h"
-#include "rig/run/calibrating.h"
+#include "rig/judge/verdict.h"
 
 #define READING_SLACK_MM 0.25 /* a reading further from the stated depth is a slip of the hand */
 #define REPEATS_MAX      16
@@ -128,9 +129,9 @@ static const struct cli_option calibrate_table[] = {
 struct calibrate {
 	const struct cli_tables *tables;
 	const struct calibrate_options *options;
-	struct calibrating_setup setup;
+	struct phantom_calibration_setup setup;
 	struct bench *bench;
-	struct calibrating state;
+	struct phantom_calibration state;
 	struct record *record;
 	char output[2 * FILE_PATH_MAX];
 	struct loop *loop;
@@ -215,11 +216,11 @@ static int list_of(const struct list_rule *rule, const char *text, double *value
 	return *ret < rule->least ? list_error(rule, text, err) : 0;
 }
 
-static int read_setup(const struct calibrate_options *o, struct calibrating_setup *s, struct err *err)
+static int read_setup(const struct calibrate_options *o, struct phantom_calibration_setup *s, struct err *err)
 {
 	static const struct list_rule rates = {"--rates", "90,120,150", 1, 1000, 1, CURVE_RATES_MAX};
 	static const struct list_rule depths = {"--depths", "0.2:3.0:0.2",        0.01,
-						10,         CALIBRATE_DEPTHS_MIN, CALIBRATING_DEPTHS_MAX};
+						10,         CALIBRATE_DEPTHS_MIN, CALIBRATION_DEPTHS_MAX};
 	double repeats = 1;
 	int rc;
 
@@ -281,7 +282,7 @@ static int read_inputs(struct calibrate *c, const char *serial, struct err *err)
 	if ((rc = fill_record(c, err)) < 0 || (rc = read_setup(c->options, &c->setup, err)) < 0 ||
 	    (rc = read_certificate(c->options, &c->setup.calibration, err)) < 0 ||
 	    (rc = bench_read(bench, &c->bench, err)) < 0 ||
-	    (rc = calibrating_init(&c->state, &c->setup, c->bench, serial, err)) < 0)
+	    (rc = phantom_calibration_init(&c->state, &c->setup, c->bench, serial, err)) < 0)
 		return rc;
 	if (isnan(c->setup.temperature_c) && c->bench->sensor.temperature_u_k == 0)
 		return err_set(err, -EINVAL,
@@ -373,7 +374,7 @@ static bool on_ask(void *ctx, unsigned point, char *text, size_t size)
 	const struct phantom *phantom = &c->bench->phantom[c->state.phantom];
 	int used = 0;
 
-	if (!calibrating_sets(&c->state, point))
+	if (!phantom_calibration_sets(&c->state, point))
 		return false;
 	if (point == 0)
 		used = snprintf(text, size, "Phantom %s under the pen, position %s, the stage at zero on contact. ",
@@ -388,7 +389,7 @@ static void take_reading(struct calibrate *c, double reading_mm)
 {
 	char text[80];
 
-	calibrating_reading(&c->state, c->asked, reading_mm);
+	phantom_calibration_reading(&c->state, c->asked, reading_mm);
 	snprintf(text, sizeof(text), "the stage reads %.4f mm", reading_mm);
 	session_note(c->session, text);
 }
@@ -396,7 +397,7 @@ static void take_reading(struct calibrate *c, double reading_mm)
 /* Less than half way to the stated depths beside it, and to contact: so readings rise as the depths do. */
 static double slack_mm(const struct calibrate *c)
 {
-	const struct calibrating_setup *s = &c->setup;
+	const struct phantom_calibration_setup *s = &c->setup;
 	double stated = stated_mm(c), slack = READING_SLACK_MM;
 
 	for (unsigned i = 0; i < s->depths; i++) {
@@ -446,7 +447,7 @@ static void on_prompt(void *ctx, const char *text)
 
 static void on_stroke(void *ctx, unsigned row, const struct stroke *stroke)
 {
-	calibrating_stroke(&((struct calibrate *)ctx)->state, row, stroke);
+	phantom_calibration_stroke(&((struct calibrate *)ctx)->state, row, stroke);
 }
 
 static void on_progress(void *ctx, const struct session_progress *now)
@@ -454,7 +455,7 @@ static void on_progress(void *ctx, const struct session_progress *now)
 	struct calibrate *c = ctx;
 
 	if (now->finished)
-		calibrating_point(&c->state, now->finished);
+		phantom_calibration_point(&c->state, now->finished);
 	progress_show(&c->progress, now);
 }
 
@@ -585,14 +586,14 @@ static int conclude(struct calibrate *c)
 	if (r->moved && !r->stop_verified)
 		render_stop_unverified(stderr, &c->progress.style, r->stop_text);
 	if (r->run_status != RUN_COMPLETE)
-		return cli_error(record_exit_code(r), "no calibration: %s",
+		return cli_error(verdict_exit_code(r), "no calibration: %s",
 				 *r->status_reason ? r->status_reason : run_status_name(r->run_status));
 	if (r->moved && !r->stop_verified)
 		return cli_error(EXIT_INCONCLUSIVE, "no calibration: the pen was not seen to stop");
-	rc = calibrating_fit(&c->state, &err);
+	rc = phantom_calibration_fit(&c->state, &err);
 	if (rc < 0)
 		return cli_error(rc == -EDOM ? EXIT_INCONCLUSIVE : EXIT_INTERNAL, "%s", err.text);
-	if (calibrating_save(&c->state, r, c->output, &err) < 0)
+	if (phantom_calibration_save(&c->state, r, c->output, &err) < 0)
 		return cli_error(EXIT_STORAGE, "%s", err.text);
 	print_outcome(c);
 	return EXIT_PASS;
@@ -626,7 +627,7 @@ static int calibrate_command(const struct cli_tables *tables, const void *option
 	signal(SIGTTOU, SIG_IGN);
 	code = c->record ? execute(c, operands[0]) : cli_error(EXIT_INTERNAL, "out of memory");
 	loop_free(c->loop);
-	calibrating_release(&c->state);
+	phantom_calibration_release(&c->state);
 	record_free(c->record);
 	bench_free(c->bench);
 	free(c);

@@ -5,7 +5,7 @@
 
 #include "reports/report.h"
 #include "rig/base/loop.h"
-#include "rig/driver.h"
+#include "rig/driver/driver.h"
 #include "rig/link/link.h"
 
 struct cli_tables {

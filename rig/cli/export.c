@@ -3,7 +3,8 @@
 #include <string.h>
 
 #include "rig/cli/command.h"
-#include "rig/run/offline/export.h"
+#include "rig/offline/export.h"
+#include "rig/offline/reopen.h"
 
 struct export_options {
 	int format;
@@ -66,7 +67,7 @@ static int export_command(const struct cli_tables *tables, const void *options, 
 			format_words[o->format], format ? format->missing : "it");
 	if (choose_stem(o, operands[0], stem, sizeof(stem)) < 0)
 		return cli_error(EXIT_USAGE, "the name of the output is too long: give --output");
-	rc = runfile_open(operands[0], &reader, &record, &err);
+	rc = reopen(operands[0], &reader, &record, &err);
 	if (rc < 0)
 		return cli_error(rc == -ENOENT || rc == -EACCES || rc == -EISDIR ? EXIT_USAGE : EXIT_STORAGE, "%s",
 				 err.text);

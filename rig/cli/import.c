@@ -10,7 +10,8 @@
 #include "rig/cli/naming.h"
 #include "rig/cli/render.h"
 #include "rig/cli/version.h"
-#include "rig/run/offline/import.h"
+#include "rig/judge/verdict.h"
+#include "rig/offline/import.h"
 
 struct import_options {
 	int format;
@@ -289,7 +290,7 @@ static int execute(struct import *im, const char *path)
 	render_verdict(stdout, &style, im->record);
 	printf("imported, not a supervised run: it cannot pass\nrun file: %s/%s.penrig\nreport:   %s/%s%s\n",
 	       im->record->folder, im->record->name, im->record->folder, im->record->name, report_json.extension);
-	return record_exit_code(im->record);
+	return verdict_exit_code(im->record);
 }
 
 static int import_command(const struct cli_tables *tables, const void *options, const char *const *operands,

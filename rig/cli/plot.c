@@ -1,6 +1,7 @@
 /* `penrig plot`: derives a run again and draws, for each point, the template, what the fit leaves by phase, the depths
  * and the intervals. Changes nothing in the run file. */
 #include "rig/cli/plot.h"
+#include "rig/offline/reopen.h"
 
 #include <errno.h>
 #include <limits.h>
@@ -9,7 +10,7 @@
 #include <string.h>
 
 #include "rig/cli/command.h"
-#include "rig/run/estimating.h"
+#include "rig/estimate/estimator.h"
 
 struct plot_options {
 	const char *point, *output;
@@ -95,7 +96,7 @@ static int find_rate(struct plotting *p)
 {
 	for (unsigned i = 0; i < p->record->devices; i++) {
 		const struct record_device *device = &p->record->device[i];
-		int force = estimating_find_channel(device->channel, device->channels, QUANTITY_FORCE, NULL);
+		int force = estimator_find_channel(device->channel, device->channels, QUANTITY_FORCE, NULL);
 
 		if (force < 0 || !(device->channel[force].rate_hz > 0.0))
 			continue;
@@ -218,7 +219,7 @@ static int execute(struct plotting *p)
 
 	if (p->options->point && point_number(p->options->point, &only) < 0)
 		return err_set(p->err, -EINVAL, "--point %s: must be the number of a point, from 1", p->options->point);
-	rc = runfile_open(p->path, &p->reader, &p->record, p->err);
+	rc = reopen(p->path, &p->reader, &p->record, p->err);
 	if (rc == 0)
 		rc = choose(p, only);
 	if (rc == 0)

@@ -6,7 +6,7 @@
 
 #include "rig/measure/statistics.h"
 #include "rig/measure/whiteness.h"
-#include "rig/run/offline/replay.h"
+#include "rig/offline/replay.h"
 
 #define PLOT_DOTS_MAX    6000  /* of the folded data, evenly thinned */
 #define PLOT_STRUCTURE_P 0.001 /* a p value below this is called structure */

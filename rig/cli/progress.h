@@ -4,7 +4,7 @@
 #define PENRIG_CLI_PROGRESS_H
 
 #include "rig/cli/render.h"
-#include "rig/run/session.h"
+#include "rig/session/session.h"
 
 struct progress {
 	int fd;       /* where people read: standard error */

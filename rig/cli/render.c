@@ -35,7 +35,7 @@ static enum tone tone_of(enum outcome outcome)
 	return TONE_NONE;
 }
 
-const struct record_result *find_result(const struct record_point *point, const char *name, const char *method)
+const struct finding *find_result(const struct record_point *point, const char *name, const char *method)
 {
 	for (unsigned i = 0; i < point->results; i++) {
 		const struct result *r = &point->result[i].result;
@@ -99,7 +99,7 @@ void render_header(FILE *out, const struct record *record)
 	field(out, "ended", record->ended_utc);
 }
 
-static void cell_value(const struct style *style, const struct record_result *r, char cell[CELL])
+static void cell_value(const struct style *style, const struct finding *r, char cell[CELL])
 {
 	if (r && r->result.valid)
 		format_value(style, r->result.value, r->result.expanded_u, cell, CELL);
@@ -107,7 +107,7 @@ static void cell_value(const struct style *style, const struct record_result *r,
 		snprintf(cell, CELL, "-");
 }
 
-static void cell_plain(int decimals, const struct record_result *r, double factor, char cell[CELL])
+static void cell_plain(int decimals, const struct finding *r, double factor, char cell[CELL])
 {
 	if (r && r->result.valid && isfinite(r->result.value))
 		snprintf(cell, CELL, "%.*f", decimals, r->result.value * factor);
@@ -163,7 +163,7 @@ static void point_row(FILE *out, const struct style *style, const struct record 
 	fputc('\n', out);
 }
 
-static void result_reason(FILE *out, const struct style *style, const struct record_result *r)
+static void result_reason(FILE *out, const struct style *style, const struct finding *r)
 {
 	const char *why = *r->judgement.reason ? r->judgement.reason : r->result.reason;
 	enum tone tone = tone_of(r->judgement.outcome);
@@ -178,7 +178,7 @@ static void result_reason(FILE *out, const struct style *style, const struct rec
 	fputc('\n', out);
 }
 
-static void reasons(FILE *out, const struct style *style, const struct record_result *results, unsigned count)
+static void reasons(FILE *out, const struct style *style, const struct finding *results, unsigned count)
 {
 	for (unsigned i = 0; i < count; i++)
 		if (results[i].has_limit && results[i].judgement.outcome != OUTCOME_PASS)
@@ -188,7 +188,7 @@ static void reasons(FILE *out, const struct style *style, const struct record_re
 /* The column does not show what a thermometer showed. */
 static bool over_rated_ambient(const struct record *record)
 {
-	const struct record_result *handle =
+	const struct finding *handle =
 		record->points ? find_result(&record->point[0], "handle_temperature_c", NULL) : NULL;
 	return handle && strcmp(handle->result.method, "rise_plus_rated_ambient") == 0;
 }
@@ -196,7 +196,7 @@ static bool over_rated_ambient(const struct record *record)
 /* Only where a free run was there to compare with. */
 static void droop(FILE *out, const struct style *style, const struct record_point *point)
 {
-	const struct record_result *r = find_result(point, "rate_droop_pct", NULL);
+	const struct finding *r = find_result(point, "rate_droop_pct", NULL);
 	char cell[CELL];
 
 	if (!r || !r->result.valid)

@@ -14,6 +14,7 @@
 #include "rig/cli/render.h"
 #include "rig/cli/signals.h"
 #include "rig/cli/version.h"
+#include "rig/judge/verdict.h"
 
 struct run_options {
 	const char *bench, *dut, *operator_name, *lot, *cartridge, *output_dir, *name, *progress_fd;
@@ -463,7 +464,7 @@ static int conclude(struct run *run)
 	const struct record *r = run->record;
 	struct style style = style_of(run->people, (enum colour_choice)run->options->color);
 	struct style shout = run->progress.style;
-	int code = record_exit_code(r);
+	int code = verdict_exit_code(r);
 
 	if (run->reported && run->reported_status != r->run_status)
 		correct_reports(run);

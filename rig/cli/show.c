@@ -5,7 +5,8 @@
 
 #include "rig/cli/command.h"
 #include "rig/cli/render.h"
-#include "rig/run/file/runfile.h"
+#include "rig/offline/reopen.h"
+#include "rig/runfile/runfile.h"
 
 #define TAIL 12 /* journal entries at the end of the summary */
 
@@ -157,7 +158,7 @@ static int show_run(const struct cli_tables *tables, const void *options, const 
 	struct runfile_reader *reader = NULL;
 	struct record *record = NULL;
 	struct err err = {0};
-	int rc = runfile_open(operands[0], &reader, &record, &err);
+	int rc = reopen(operands[0], &reader, &record, &err);
 
 	(void)count;
 	if (rc < 0)

@@ -7,7 +7,7 @@
 #include "build-id.h"
 #include "rig/cli/command.h"
 #include "rig/cli/version.h"
-#include "rig/run/offline/export.h"
+#include "rig/offline/export.h"
 
 #ifdef __clang__
 #define COMPILER "clang " __clang_version__

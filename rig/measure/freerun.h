@@ -8,7 +8,7 @@
 #include <stdint.h>
 
 #include "rig/base/samples.h"
-#include "rig/measure/point.h"
+#include "rig/measure/point/point.h"
 #include "rig/measure/result.h"
 #include "rig/measure/statistics.h"
 #include "rig/measure/watch.h"

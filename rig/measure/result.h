@@ -1,9 +1,8 @@
-/* What measure/ yields: a named value with its uncertainty, and what a limit makes of it. */
+/* What measure/ yields: a named value with its uncertainty. */
 #ifndef PENRIG_MEASURE_RESULT_H
 #define PENRIG_MEASURE_RESULT_H
 
 #include <stdbool.h>
-#include <stddef.h>
 #include <stdint.h>
 
 #define BUDGET_MAX            14
@@ -40,35 +39,5 @@ struct result {
 
 /* Combines the budget lines into u, dof, k, expanded_u (GUM eq. 10 and 16 for r = 1 groups, G.2b). */
 void result_combine(struct result *result);
-
-/* A limit as the plan states it. */
-struct limit {
-	char measurand[32];
-	char unit[8];
-	bool has_lower, has_upper;
-	double lower, upper;     /* in `unit`, the measurand's own */
-	double guard_r;          /* guard band w = guard_r * expanded_u (ILAC-G8); default 1 */
-	bool required;           /* else informative: judged and shown, without weight in the verdict */
-	bool accept_conditional; /* the plan accepts conditional_pass */
-};
-
-/* Order is severity: verdicts combine by maximum. */
-enum outcome { OUTCOME_PASS, OUTCOME_CONDITIONAL_PASS, OUTCOME_INCONCLUSIVE, OUTCOME_CONDITIONAL_FAIL, OUTCOME_FAIL };
-
-const char *outcome_name(enum outcome outcome); /* "pass", "conditional_pass", ... */
-
-struct judgement {
-	enum outcome outcome;
-	double margin;            /* distance to the nearest limit in the result's unit; negative = beyond it */
-	double guard_band;        /* w */
-	double false_accept_risk; /* 1 - P(lower <= Y <= upper) under the t distribution that gave U (JCGM 106 9.3);
-				     specific risk */
-	char reason[160];         /* for people: "1.213 mm is 0.063 mm above the upper limit of 1.150 mm" */
-};
-
-/* Pass: inside by more than w. Conditional: within w of the limit, inside or outside. Never a pass for a result that is
- * not valid and trusted, or whose value or U is not finite: inconclusive. A limit without bounds, or of another
- * measurand or unit, is the caller's mistake (assert). */
-void judge(const struct result *result, const struct limit *limit, struct judgement *ret);
 
 #endif

@@ -6,7 +6,8 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "rig/run/offline/import.h"
+#include "rig/judge/verdict.h"
+#include "rig/offline/import.h"
 #include "tests/bench/pw1.h"
 #include "tests/bench/pw1_frame.h"
 #include "tests/bench/pw1_inputs.h"
@@ -73,7 +74,7 @@ static int generate(const struct generated *g, struct err *err)
 static int finish(void *ctx, struct record *record, struct runfile *rf, struct err *err)
 {
 	record->origin.path[0] = '\0';
-	record_judge(record, ctx);
+	verdict_form(record, ctx);
 	return runfile_finish(rf, record, NULL, err);
 }
 

@@ -8,7 +8,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "rig/measure/point.h"
+#include "rig/measure/decision.h"
+#include "rig/measure/point/point.h"
 #include "tests/bench/pw1.h"
 
 #define PEN_STROKES_MAX 1024
@@ -234,7 +235,7 @@ static inline void pen_add(struct pen_score *score, const struct pen_trial *t)
 		}
 		strcpy(limit.measurand, r->name);
 		strcpy(limit.unit, r->unit);
-		judge(r, &limit, &j);
+		decide(r, &limit, &j);
 		score->covered[i] += fabs(error) <= r->expanded_u;
 		score->false_accepts[i] += j.outcome == OUTCOME_PASS;
 		score->squares[i] += error * error / (r->u * r->u);

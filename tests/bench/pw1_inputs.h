@@ -8,7 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "rig/run/config/plan.h"
+#include "rig/config/plan.h"
 
 #define PW1_CURVE_STEP 0.025 /* mm */
 

@@ -9,7 +9,7 @@
 #include <time.h>
 
 #include "drivers/load-stream/wire.h"
-#include "rig/measure/point.h"
+#include "rig/measure/point/point.h"
 #include "tests/bench/pw1.h"
 
 #define STREAMS_MAX_HERE 64u

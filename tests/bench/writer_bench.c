@@ -14,7 +14,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "rig/run/file/runfile.h"
+#include "rig/runfile/runfile.h"
 #include "tests/bench/pw1.h"
 
 #define FS_HZ         200000.0

@@ -150,7 +150,7 @@ def check_bad(validators):
 
 def check_measurands(validators):
     """The schema's list of measurands and units is the C reader's."""
-    with open("rig/run/config/measurand.c", encoding="utf-8") as f:
+    with open("rig/measure/measurand.c", encoding="utf-8") as f:
         table = dict(re.findall(r'\{"(\w+)", "([^"]+)"\}', f.read()))
     limit = validators["plan"].schema["$defs"]["limit"]
     listed = {n: g["properties"]["unit"]["const"] for g in limit["oneOf"] for n in g["properties"]["measurand"]["enum"]}

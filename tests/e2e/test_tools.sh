@@ -11,8 +11,9 @@ says() { grep -qF -- "$1" out; }
 
 # ---- lint
 mkdir -p tree && cd tree || exit 1
-mkdir -p rig/base rig/link rig/measure rig/run rig/cli drivers/x reports fixtures/virtual tests docs
+mkdir -p rig/{base,link,driver,measure,config,record,judge,runfile,session,cli,attic} drivers/x reports fixtures/virtual tests/tools docs
 cp "$ROOT/.clang-format" .
+cp "$tools/rooms.mk" tests/tools
 touch Makefile README.md LICENSE
 lint() { env -u CI "$tools/lint.sh" >out 2>&1; }
 mistake() { # FILE WHAT TEXT
@@ -25,20 +26,36 @@ mistake() { # FILE WHAT TEXT
 lint
 check "lint does not pass a clean tree" test $? -eq 0
 mistake rig/base/a.c "layout" 'int  a;\n'
-mistake rig/base/a.c "base includes run" '#include "rig/run/config/plan.h"\n'
+mistake rig/base/a.c "base includes config" '#include "rig/config/plan.h"\n'
 mistake rig/measure/a.c "measure includes the loop" '#include "rig/base/loop.h"\n'
-mistake rig/run/a.c "run includes a driver" '#include "drivers/x/wire.h"\n'
-mistake drivers/x/a.c "a driver includes run" '#include "rig/run/config/plan.h"\n'
+mistake rig/session/a.c "the session includes a driver" '#include "drivers/x/wire.h"\n'
+mistake drivers/x/a.c "a driver includes config" '#include "rig/config/plan.h"\n'
 mistake fixtures/virtual/a.c "the virtual bench uses a driver's parser" '#include "drivers/x/device.h"\n'
-mistake rig/run/a.c "SQLite outside its file" '#include <sqlite3.h>\n'
+mistake rig/session/a.c "SQLite outside its file" '#include <sqlite3.h>\n'
 mistake rig/link/a.c "cJSON outside its file" '#include <cJSON.h>\n'
-mistake rig/run/a.c "the product knows of virtual devices" 'int is_virtual;\n'
-mistake rig/run/a.c "printing" '#include <stdio.h>\nvoid a(void)\n{\n        printf("a");\n}\n'
+mistake rig/session/a.c "the product knows of virtual devices" 'int is_virtual;\n'
+mistake rig/session/a.c "printing" '#include <stdio.h>\nvoid a(void)\n{\n        printf("a");\n}\n'
 mistake drivers/x/a.c "exiting" '#include <stdlib.h>\nvoid a(void)\n{\n        exit(1);\n}\n'
 mistake rig/base/a.c "a long function" "void a(void)\n{\n$(printf '        ;\\n%.0s' {1..70})}\n"
+mistake rig/runfile/a.c "along a floor" '#include "rig/judge/verdict.h"\n'
+mistake rig/record/a.c "up" '#include "rig/session/session.h"\n'
+mistake rig/driver/a.c "a header that the line does not name" '#include "rig/link/name.h"\n'
+mistake drivers/x/a.c "a driver includes another" '#include "drivers/y/wire.h"\n'
+mistake rig/attic/a.c "a room that the table does not know" 'int a;\n'
 mistake notes.txt "a stray file at the top" 'x'
 mistake docs/a.md "a link to nowhere" 'See [b](b.md).\n'
 mistake rig/base/a.c "unfinished work" "/* TO""DO */\n"
+table() { # WHAT SED-SCRIPT: a table with this mistake
+	sed -i "$2" tests/tools/rooms.mk
+	lint
+	check "lint passes a table that $1" says "tests/tools/rooms.mk:"
+	cp "$tools/rooms.mk" tests/tools
+}
+table "climbs" 's/^MAY_base .*/MAY_base := session/'
+table "goes along a floor" 's/^MAY_judge .*/MAY_judge := base runfile/'
+table "closes a circle" 's/^MAY_config .*/MAY_config := base record/'
+table "names no room" 's/^MAY_judge .*/MAY_judge := base cellar/'
+table "forgets a room" '/^MAY_judge /d'
 cd ..
 
 # ---- the runner

@@ -127,7 +127,7 @@ static struct record_point *measured_point(struct record *record, unsigned numbe
 
 static void limit_last(struct record_point *point, enum outcome outcome, const char *reason)
 {
-	struct record_result *r = &point->result[point->results - 1];
+	struct finding *r = &point->result[point->results - 1];
 
 	r->has_limit = true;
 	r->limit.required = true;

@@ -8,7 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "rig/measure/point.h"
+#include "rig/measure/point/point.h"
 #include "tests/bench/pw1.h"
 
 #define PLANT_STROKES_MAX 8192

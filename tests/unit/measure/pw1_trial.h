@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "rig/measure/point.h"
+#include "rig/measure/point/point.h"
 #include "tests/bench/pw1.h"
 
 #define TRIAL_STROKES_MAX  80000

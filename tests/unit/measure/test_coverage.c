@@ -5,8 +5,8 @@
 
 #include "tests/unit/measure/check.h"
 
+#include "rig/measure/point/ticks.h"
 #include "rig/measure/statistics.h"
-#include "rig/measure/ticks.h"
 #include "tests/bench/heat_trial.h"
 #include "tests/bench/pen_trial.h"
 

@@ -2,6 +2,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "rig/measure/decision.h"
 #include "tests/unit/measure/check.h"
 
 #include "rig/measure/result.h"
@@ -79,7 +80,7 @@ static void specific_risk_on_the_acceptance_limit(void **state)
 
 		y.k = 2.0;
 		y.expanded_u = 0.02;
-		judge(&y, &limit, &j);
+		decide(&y, &limit, &j);
 		check_near(j.false_accept_risk, risk[i], 0.02 * risk[i]);
 		check_near(j.guard_band, 0.02 * r[i], 1e-15);
 	}
@@ -87,7 +88,7 @@ static void specific_risk_on_the_acceptance_limit(void **state)
 	struct limit limit = upper(1.0, 1.0);
 	struct judgement j;
 
-	judge(&few, &limit, &j);
+	decide(&few, &limit, &j);
 	check_near(j.false_accept_risk, 0.025, 0.0001);
 }
 
@@ -97,7 +98,7 @@ static enum outcome outcome_at(double value, double r)
 	struct limit limit = upper(1.0, r);
 	struct judgement j;
 
-	judge(&y, &limit, &j);
+	decide(&y, &limit, &j);
 	assert_true(j.reason[0] != '\0');
 	assert_int_equal(value > 1.0, j.margin < 0.0);
 	return j.outcome;
@@ -131,15 +132,15 @@ static void both_sides_and_counts(void **state)
 	struct judgement j;
 
 	(void)state;
-	judge(&y, &band, &j);
+	decide(&y, &band, &j);
 	assert_int_equal(j.outcome, OUTCOME_FAIL);
 	check_near(j.margin, -0.02, 1e-12);
 	assert_non_null(strstr(j.reason, "below the lower limit"));
-	judge(&none, &zero, &j);
+	decide(&none, &zero, &j);
 	assert_int_equal(j.outcome, OUTCOME_PASS);
 	check_near(j.false_accept_risk, 0.0, 0.0);
 	none.value = 1.0;
-	judge(&none, &zero, &j);
+	decide(&none, &zero, &j);
 	assert_int_equal(j.outcome, OUTCOME_FAIL);
 	check_near(j.false_accept_risk, 1.0, 0.0);
 }
@@ -159,7 +160,7 @@ static const char *reason_of(double value, double u, double lower, double upper,
 	snprintf(limit.unit, sizeof(limit.unit), "%s", unit);
 	snprintf(y.name, sizeof(y.name), "%s", name);
 	snprintf(y.unit, sizeof(y.unit), "%s", unit);
-	judge(&y, &limit, &j);
+	decide(&y, &limit, &j);
 	return j.reason;
 }
 
@@ -203,7 +204,7 @@ static void nothing_doubtful_passes(void **state)
 			y.expanded_u = INFINITY;
 		if (i == 4)
 			y.expanded_u = NAN;
-		judge(&y, &limit, &j);
+		decide(&y, &limit, &j);
 		assert_int_equal(j.outcome, OUTCOME_INCONCLUSIVE);
 		assert_true(j.reason[0] != '\0');
 	}

@@ -4,7 +4,7 @@
 
 #include "tests/unit/measure/check.h"
 
-#include "rig/measure/baseline.h"
+#include "rig/measure/point/baseline.h"
 #include "tests/unit/measure/plant_trial.h"
 
 #define TRIALS 160

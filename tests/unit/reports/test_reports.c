@@ -15,8 +15,8 @@
 #include <unistd.h>
 
 #include "reports/report.h"
-#include "rig/run/file/runfile.h"
-#include "tests/unit/run/record_sample.h"
+#include "rig/runfile/runfile.h"
+#include "tests/unit/record/record_sample.h"
 
 #define SCHEMA "reports/schema/report.schema.json"
 #define PYTHON "/usr/bin/python3 "
@@ -129,7 +129,7 @@ static void test_json_fits_its_schema(void **state)
 	check_with_python(arguments);
 }
 
-static void put_near(struct record_result *r, unsigned i, double u)
+static void put_near(struct finding *r, unsigned i, double u)
 {
 	static const double distance[] = {1e-16, 1e-12, 1e-9, 1e-6, 1e-3, 0.3};
 	double edge = 1.15 + ((int)(i / 12 % 3) - 1) * u;
@@ -231,16 +231,16 @@ static void test_junit_says_whose_fault(void **state)
 {
 	(void)state;
 	struct record *record = good_record("j");
-	struct record_result *near = &record->point[0].result[1];
+	struct finding *near = &record->point[0].result[1];
 	strcpy(record->step_name[0], "fine <lines> & \"more\" \001");
 	record->point[0].result[0].result.value = 2;
-	judge(&record->point[0].result[0].result, &record->point[0].result[0].limit,
-	      &record->point[0].result[0].judgement);
+	decide(&record->point[0].result[0].result, &record->point[0].result[0].limit,
+	       &record->point[0].result[0].judgement);
 	near->result.trusted = false;
-	judge(&near->result, &near->limit, &near->judgement);
+	decide(&near->result, &near->limit, &near->judgement);
 	record->point[0].result[4].result.value = 80; /* informative: no failure */
-	judge(&record->point[0].result[4].result, &record->point[0].result[4].limit,
-	      &record->point[0].result[4].judgement);
+	decide(&record->point[0].result[4].result, &record->point[0].result[4].limit,
+	       &record->point[0].result[4].judgement);
 	sample_point(record, 1, 1, 1);
 	record->point[1].counts = false;
 	record->point[2].attempt = 2;

@@ -1,0 +1,71 @@
+/* Calibration of a phantom: the plan of its points, the forces that its session measured, and the phantom's new file.
+ * Leaves out whoever sets the stage (rig/cli/calibrate.c) and the pen, which only drives the needles. */
+#ifndef PENRIG_CALIBRATE_PHANTOM_CALIBRATION_H
+#define PENRIG_CALIBRATE_PHANTOM_CALIBRATION_H
+
+#include "rig/config/bench.h"
+#include "rig/config/plan.h"
+#include "rig/measure/curve_fit.h"
+#include "rig/measure/statistics.h"
+#include "rig/record/record.h"
+
+#define CALIBRATION_DEPTHS_MAX 63 /* settings of the stage; with the contact a curve's 64 points */
+#define CALIBRATION_RATE_PCT   5  /* a pen that is further off its setpoint does not drive at the stated rate */
+
+struct phantom_calibration_setup {
+	unsigned rates, depths; /* both lists rising */
+	double rate_hz[CURVE_RATES_MAX];
+	double depth_mm[CALIBRATION_DEPTHS_MAX]; /* as the stage is to be set */
+	unsigned repeats;
+	double measure_s;
+	double u_stage_mm;    /* standard uncertainty of one reading */
+	double temperature_c; /* NaN: as the bench measures it */
+	struct calibration calibration;
+};
+
+struct phantom_calibration_point { /* beside the plan's point of the same number */
+	double reading_mm;         /* NaN: not set yet */
+	bool trusted;
+	char reason[200];
+	unsigned strokes;
+	double force_n, u_force_n; /* mean height of the strokes, and its standard uncertainty from their scatter */
+	double ambient_c;
+};
+
+struct phantom_calibration {
+	const struct phantom_calibration_setup *setup;
+	const struct bench *bench;
+	int phantom; /* in the bench */
+	struct plan *plan;
+	struct plan_point *points; /* repeat by repeat, depths rising, at each depth all rates */
+	unsigned point_count;
+	struct phantom_calibration_point *measured; /* point_count of them */
+	unsigned row;                               /* of the strokes that are being collected */
+	struct moments heights;
+	unsigned misfits;
+	/* the outcome */
+	struct calibrate_fit fit[CURVE_RATES_MAX];
+	struct calibrate_datum *data[CURVE_RATES_MAX]; /* repeats * depths each, in order of the points */
+	double u_depth_mm, u_force_rel, u_fit_mm, temperature_c;
+};
+
+/* The points and their plan, checked against bench and phantom. Setup and bench are borrowed. -EINVAL, -ENOMEM. */
+int phantom_calibration_init(struct phantom_calibration *c, const struct phantom_calibration_setup *setup,
+			     const struct bench *bench, const char *serial, struct err *err);
+void phantom_calibration_release(struct phantom_calibration *c);
+
+/* The stage is to be set before this point: its depth is not that of the point before. */
+bool phantom_calibration_sets(const struct phantom_calibration *c, unsigned point);
+/* The stage's reading, for this point and all that follow until it is set anew. */
+void phantom_calibration_reading(struct phantom_calibration *c, unsigned point, double reading_mm);
+/* Strokes as they come, and the end of an attempt; a later attempt takes the place of an earlier one. */
+void phantom_calibration_stroke(struct phantom_calibration *c, unsigned row, const struct stroke *stroke);
+void phantom_calibration_point(struct phantom_calibration *c, const struct record_point *finished);
+
+/* Curves, residuals and uncertainties. -EDOM: what was measured is no calibration, with the reason; -ENOMEM. */
+int phantom_calibration_fit(struct phantom_calibration *c, struct err *err);
+/* The phantom's new file, which must not exist yet. -errno with text. */
+int phantom_calibration_save(const struct phantom_calibration *c, const struct record *record, const char *path,
+			     struct err *err);
+
+#endif

@@ -1,0 +1,335 @@
+/* The results of a point that has ended: the estimators', the thermal fits', what the pen said of itself, and what the
+ * sample clock's state does to them. */
+#include "rig/estimate/estimator.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+#define DISAGREE_U      2.0           /* of the expanded uncertainty of a difference: never by chance */
+#define SLOW_GAP_MAX_NS 1000000000ull /* temperatures come ten times a second; they change in seconds */
+#define STROKES_MIN     3
+#define STUCK_CHANCE    1e-12           /* of a row of equal counts from the declared noise alone: never by chance */
+#define STILL_MAX_NS    120000000000ull /* a motor at work warms handle and tip by then */
+
+/* Of the channels that carry temperatures: what begins so. */
+static const char *const slow[] = {"handle_", "tip_", "ambient_", "temperature_", "steady_"};
+static const char *const of_the_pen[] = {"handle_", "tip_", "temperature_", "steady_"};
+
+static struct result *add_result(struct record_point *point, const char *name, const char *unit, double value)
+{
+	if (point->results >= sizeof(point->result) / sizeof(point->result[0]))
+		return NULL;
+	struct result *r = &point->result[point->results++].result;
+	*r = (struct result){.valid = isfinite(value), .trusted = isfinite(value), .value = value};
+	snprintf(r->name, sizeof(r->name), "%s", name);
+	snprintf(r->unit, sizeof(r->unit), "%s", unit);
+	if (!r->valid)
+		snprintf(r->reason, sizeof(r->reason), "the pen does not say");
+	return r;
+}
+
+static double mean_of(double sum, unsigned n)
+{
+	return n ? sum / n : NAN;
+}
+
+/* What the pen says of itself stands beside the bench's own figures and is never judged. */
+static void add_pen_results(const struct estimator *e, struct record_point *point)
+{
+	const struct pen_sums *sums = &e->pen;
+	struct result *rate = add_result(point, "pen.rate_hz", "Hz", mean_of(sums->rate_hz, sums->n));
+	for (unsigned i = 0; rate && i < point->results; i++) {
+		const struct result *bench = &point->result[i].result;
+		if (strcmp(bench->name, "stroke_rate_hz") == 0 && bench->valid && rate->valid && !rate->reason[0])
+			snprintf(rate->reason, sizeof(rate->reason), "%+.3f Hz against the bench",
+				 rate->value - bench->value);
+	}
+	add_result(point, "pen.motor_temperature_c", "degC", mean_of(sums->motor_c, sums->n));
+	add_result(point, "pen.handle_temperature_c", "degC", mean_of(sums->handle_c, sums->n));
+	add_result(point, "pen.battery_v", "V", mean_of(sums->battery_v, sums->n));
+}
+
+static const struct free_rate *free_rate_of(const struct estimator *e, const struct record_point *point)
+{
+	for (unsigned i = 0; i < e->free_rates; i++)
+		if (e->free_rate[i].step == point->plan.step && e->free_rate[i].rate_hz == point->plan.rate_hz)
+			return &e->free_rate[i];
+	return NULL;
+}
+
+/* The last attempt counts, as everywhere. */
+static void keep_free_rate(struct estimator *e, const struct record_point *point, const struct result *rate)
+{
+	struct free_rate *kept = (struct free_rate *)free_rate_of(e, point);
+	if (!kept && e->free_rates && e->free_rate[0].step != point->plan.step)
+		e->free_rates = 0;
+	if (!kept && e->free_rates < STEP_VALUES_MAX)
+		kept = &e->free_rate[e->free_rates++];
+	if (kept)
+		*kept = (struct free_rate){.step = point->plan.step,
+					   .rate_hz = point->plan.rate_hz,
+					   .valid = rate->valid,
+					   .trusted = rate->trusted && !point->fault[0],
+					   .value_hz = rate->value,
+					   .u_hz = rate->u};
+}
+
+static const struct result *found(const struct record_point *point, const char *name, const char *method)
+{
+	for (unsigned i = 0; i < point->results; i++) {
+		const struct result *r = &point->result[i].result;
+		if (strcmp(r->name, name) == 0 && (!method || strcmp(r->method, method) == 0))
+			return r;
+	}
+	return NULL;
+}
+
+static void add_droop(const struct estimator *e, struct record_point *point)
+{
+	const struct free_rate *free = free_rate_of(e, point);
+	const struct result *loaded =
+		found(point, "stroke_rate_hz", e->plan->judge_nominal_rate ? "nominal" : "realised");
+	const struct result *jitter = found(point, "period_jitter_pct", NULL);
+	struct result *droop = add_result(point, "rate_droop_pct", "%", NAN);
+	if (!droop)
+		return;
+	if (!free || !free->valid || !loaded || !jitter) {
+		snprintf(droop->reason, sizeof(droop->reason), "not measured: %s",
+			 free ? "the free run at this rate gave none"
+			      : "a free run makes no force pulse; it takes a step with \"free_run\" on a bench with a "
+				"displacement channel");
+		return;
+	}
+	free_run_droop(free->value_hz, free->u_hz, loaded, jitter, droop);
+	if (!free->trusted && droop->trusted) {
+		droop->trusted = false;
+		snprintf(droop->reason, sizeof(droop->reason), "the free run at this rate cannot be trusted");
+	}
+}
+
+/* A part without a channel has the same results, none of them valid: a rise or a steady state that is judged is that of
+ * handle and tip, and one of them does not answer for the other. */
+static void take_thermal(struct record_point *point, struct thermal *thermal, const struct held *held, const char *site)
+{
+	struct result results[4];
+	unsigned count = thermal ? thermal_finish(thermal, results, 4) : 0;
+	for (unsigned i = 0; i < count && point->results < sizeof(point->result) / sizeof(point->result[0]); i++) {
+		if (held->channel < 0)
+			snprintf(results[i].reason, sizeof(results[i].reason), "the sensor has no \"%s\" channel",
+				 site);
+		point->result[point->results++].result = results[i];
+	}
+}
+
+static void distrust(struct record_point *point, const char *prefix, const char *reason)
+{
+	for (unsigned i = 0; i < point->results; i++) {
+		struct result *r = &point->result[i].result;
+		if (strncmp(r->name, prefix, strlen(prefix)) != 0 || !r->trusted)
+			continue;
+		r->trusted = false;
+		snprintf(r->reason, sizeof(r->reason), "%s", reason);
+	}
+}
+
+/* Over the whole run the comparison with the host is sharper; over the point alone it shows a clock that has changed.
+ */
+static bool clock_is_off(const struct estimator *e, double *ret_rel, double *ret_u_rel)
+{
+	double spec_rel = e->bench->sensor.clock_ppm * 1e-6;
+	if (sample_clock_rate(&e->clock, ret_rel, ret_u_rel) == 0 && fabs(*ret_rel) > spec_rel + 4 * *ret_u_rel)
+		return true;
+	return sample_clock_drift(&e->point_clock, ret_rel, ret_u_rel) == 0 &&
+	       fabs(*ret_rel) > spec_rel + 4 * *ret_u_rel;
+}
+
+/* A sample clock further off than its specification makes every time and rate doubtful. */
+static void check_clock(const struct estimator *e, struct record_point *point)
+{
+	double rel, u_rel;
+	if (!clock_is_off(e, &rel, &u_rel))
+		return;
+	char text[160];
+	snprintf(text, sizeof(text),
+		 "the sensor's clock is %+.0f ppm off the host's (u %.0f ppm), its specification is +-%g ppm",
+		 rel * 1e6, u_rel * 1e6, e->bench->sensor.clock_ppm);
+	static const char *const timed[] = {"stroke_rate",   "free_rate", "rate_droop",
+					    "period_jitter", "spin_up",   "coast_down"};
+	for (unsigned i = 0; i < sizeof(timed) / sizeof(timed[0]); i++)
+		distrust(point, timed[i], text);
+}
+
+/* White noise of s rms falls on one count of width q at most with erf(q / (2 sqrt 2 s)), each time. Below a count it
+ * may never show, so nothing follows. */
+static bool is_stuck(const struct estimator *e, const struct held *held)
+{
+	if (held->channel < 0 || held->stood < 2)
+		return false;
+	const struct channel *c = &e->channels[held->channel];
+	double step = fabs(c->scale), noise = c->noise_rms;
+	if (!(noise >= step))
+		return false;
+	return (double)(held->stood - 1) * log(erf(step / (2 * M_SQRT2 * noise))) < log(STUCK_CHANCE);
+}
+
+static void check_standing(const struct estimator *e, struct record_point *point)
+{
+	const struct held *const held[] = {&e->handle, &e->tip};
+	char text[160] = "";
+	for (unsigned i = 0; i < 2 && !text[0]; i++) {
+		const char *name = held[i]->channel < 0 ? "" : e->channels[held[i]->channel].name;
+		if (is_stuck(e, held[i]))
+			snprintf(text, sizeof(text),
+				 "channel \"%.20s\" stood at one count for %llu readings while the pen ran; its noise "
+				 "forbids that",
+				 name, (unsigned long long)held[i]->stood);
+		else if (held[i]->channel >= 0 && !held[i]->moved && held[i]->still_ns > STILL_MAX_NS)
+			snprintf(
+				text, sizeof(text),
+				"channel \"%.20s\" has not left its first count since the run began, and the motor ran "
+				"%.0f s of that",
+				name, (double)held[i]->still_ns * 1e-9);
+	}
+	for (unsigned i = 0; text[0] && i < sizeof(slow) / sizeof(slow[0]); i++)
+		distrust(point, slow[i], text);
+}
+
+static void check_slow_stream(const struct estimator *e, struct record_point *point)
+{
+	const struct held *const held[] = {&e->handle, &e->tip, &e->ambient}, *silent = NULL;
+	char text[120];
+	for (unsigned i = 0; i < 3 && !silent; i++)
+		if (held[i]->channel >= 0 && held[i]->gap_ns > SLOW_GAP_MAX_NS)
+			silent = held[i];
+	if (e->slow_beyond)
+		snprintf(text, sizeof(text), "channel \"%.20s\" left its range or stood at its end while the pen ran",
+			 e->slow_beyond);
+	else if (silent)
+		snprintf(text, sizeof(text), "no temperature reading for %.1f s while the pen ran: channel \"%.20s\"",
+			 (double)silent->gap_ns * 1e-9, e->channels[silent->channel].name);
+	else
+		return;
+	for (unsigned i = 0; i < sizeof(slow) / sizeof(slow[0]); i++)
+		distrust(point, slow[i], text);
+}
+
+/* A pen that was not seen to work says nothing of how hot it gets at work. */
+static void check_strokes(struct record_point *point)
+{
+	for (unsigned i = 0; i < point->results; i++) {
+		const struct result *r = &point->result[i].result;
+		if (strcmp(r->name, "strokes") != 0 || r->value >= STROKES_MIN)
+			continue;
+		for (unsigned k = 0; k < sizeof(of_the_pen) / sizeof(of_the_pen[0]); k++)
+			distrust(point, of_the_pen[k], "the pen was not seen to run: no strokes in the measure window");
+	}
+}
+
+/* The calibrations hold within the bench's range of ambient temperature and nowhere else. */
+static void check_ambient(const struct estimator *e, struct record_point *point)
+{
+	double lo_c = e->bench->ambient_lo_c, hi_c = e->bench->ambient_hi_c, u_k = e->bench->sensor.temperature_u_k;
+	if (e->ambient.channel < 0) /* the operator vouches for the room */
+		return;
+	if (!isfinite(e->ambient.now)) {
+		distrust(point, "",
+			 "the \"ambient\" channel delivered nothing: whether the bench's calibrations hold is not "
+			 "known");
+		return;
+	}
+	if (is_stuck(e, &e->ambient)) {
+		distrust(point, "",
+			 "the \"ambient\" channel stood at one count, which its noise forbids: whether the bench's "
+			 "calibrations hold is not known");
+		return;
+	}
+	if (e->ambient.now >= lo_c - 2 * u_k && e->ambient.now <= hi_c + 2 * u_k)
+		return;
+	char text[160];
+	snprintf(text, sizeof(text),
+		 "ambient of %.2f degC outside the %g to %g degC that the bench's calibrations hold for",
+		 e->ambient.now, lo_c, hi_c);
+	distrust(point, "", text);
+}
+
+static void add_ambient(const struct estimator *e, struct record_point *point)
+{
+	struct result *ambient = add_result(point, "ambient_temperature_c", "degC", e->ambient.now);
+	if (!ambient)
+		return;
+	if (!ambient->valid) {
+		snprintf(ambient->reason, sizeof(ambient->reason), "%s",
+			 e->ambient.channel < 0 ? "the sensor has no \"ambient\" channel"
+						: "the \"ambient\" channel delivered nothing");
+		return;
+	}
+	ambient->budget_lines = 1;
+	ambient->budget[0] =
+		(struct budget_line){.name = "calibration", .u = e->bench->sensor.temperature_u_k, .dof = INFINITY};
+	ambient->n = 1;
+	result_combine(ambient);
+}
+
+/* The force says what stands under the needles only together with a depth that does not come from the force. Where both
+ * are measured, another phantom than the plan names shows as two depths that cannot both be true. */
+static void check_phantom(struct record_point *point)
+{
+	const struct result *force = found(point, "depth_mm", "force_equivalent");
+	const struct result *bar = found(point, "depth_mm", "displacement");
+	if (!force || !bar || !force->trusted || !bar->trusted)
+		return;
+	double apart_mm = force->value - bar->value;
+	if (fabs(apart_mm) <= DISAGREE_U * hypot(force->expanded_u, bar->expanded_u))
+		return;
+	char text[160];
+	snprintf(text, sizeof(text),
+		 "%+.3f mm against the needle bar's displacement: another phantom in the clamp, or a calibration that "
+		 "does not hold",
+		 apart_mm);
+	for (unsigned i = 0; i < point->results; i++) {
+		struct result *r = &point->result[i].result;
+		if (strncmp(r->name, "depth", 5) != 0 || strncmp(r->method, "force_equivalent", 16) != 0 || !r->trusted)
+			continue;
+		r->trusted = false;
+		snprintf(r->reason, sizeof(r->reason), "%s", text);
+	}
+}
+
+static void collect_free_run(struct estimator *e, struct record_point *point)
+{
+	struct result *rate = &point->result[point->results++].result;
+	free_run_finish(&e->free_run, rate);
+	add_ambient(e, point);
+	add_pen_results(e, point);
+	check_clock(e, point);
+	check_ambient(e, point);
+	if (point->fault[0])
+		distrust(point, "", point->fault);
+	keep_free_rate(e, point, rate);
+}
+
+void estimator_collect(struct estimator *e, struct record_point *point)
+{
+	if (!e->point) {
+		collect_free_run(e, point);
+		return;
+	}
+	struct result results[RESULTS_PER_POINT_MAX];
+	unsigned count = point_finish(e->point, results, RESULTS_PER_POINT_MAX);
+	for (unsigned i = 0; i < count; i++)
+		point->result[point->results++].result = results[i];
+	take_thermal(point, e->handle_fit, &e->handle, "handle");
+	take_thermal(point, e->tip_fit, &e->tip, "tip");
+	add_ambient(e, point);
+	add_pen_results(e, point);
+	add_droop(e, point);
+	check_phantom(point);
+	check_clock(e, point);
+	check_ambient(e, point);
+	check_slow_stream(e, point);
+	check_standing(e, point);
+	check_strokes(point);
+	if (point->fault[0])
+		distrust(point, "", point->fault);
+}

@@ -1,0 +1,447 @@
+/* One point after the other, from samples to judged results. Leaves out what a result is made of (measure/), which
+ * limit it meets (judge.c), what is said of it beyond the estimators (results.c), and why a phase begins when it
+ * does. */
+#include "rig/estimate/estimator.h"
+
+#include <errno.h>
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "rig/estimate/estimator.h"
+#include "rig/judge/judge.h"
+
+#define CALIBRATION_TEMPERATURE_C 23.0               /* load cells are calibrated at 23 degC (ISO 376) */
+#define SQRT3                     1.7320508075688772 /* half-width of a rectangle to its standard uncertainty (GUM 4.3.7) */
+
+/* ---- channels and streams ---- */
+
+int estimator_find_channel(const struct channel *channels, unsigned count, enum quantity quantity, const char *name)
+{
+	for (unsigned i = 0; i < count; i++)
+		if (channels[i].quantity == quantity && (!name || strcmp(channels[i].name, name) == 0))
+			return (int)i;
+	return -1;
+}
+
+void estimator_count_range(const struct channel *force, const struct bench *bench, int32_t *ret_lo, int32_t *ret_hi)
+{
+	double lo = (bench->sensor.force_range_lo_n - force->offset) / force->scale;
+	double hi = (bench->sensor.force_range_hi_n - force->offset) / force->scale;
+	int32_t end = (int32_t)((1u << (force->bits - 1)) - 1);
+	*ret_lo = (int32_t)fmax(fmin(lo, hi), -end);
+	*ret_hi = (int32_t)fmin(fmax(lo, hi), end);
+}
+
+static void find_channels(struct estimator *e)
+{
+	static const char *const names[] = {"handle", "tip", "ambient"};
+	struct held *const held[] = {&e->handle, &e->tip, &e->ambient};
+	e->force = estimator_find_channel(e->channels, e->channel_count, QUANTITY_FORCE, NULL);
+	e->displacement = estimator_find_channel(e->channels, e->channel_count, QUANTITY_DISPLACEMENT, NULL);
+	if (e->force >= 0 && e->displacement >= 0 &&
+	    e->channels[e->displacement].stream != e->channels[e->force].stream)
+		e->displacement = -1;
+	for (unsigned i = 0; i < 3; i++)
+		*held[i] = (struct held){
+			.now = NAN,
+			.before = NAN,
+			.channel =
+				estimator_find_channel(e->channels, e->channel_count, QUANTITY_TEMPERATURE, names[i]),
+		};
+}
+
+int estimator_init(struct estimator *e, const struct plan *plan, const struct bench *bench,
+		   const struct channel *channels, unsigned channel_count, bool host_clock_synchronised,
+		   struct err *err)
+{
+	*e = (struct estimator){.plan = plan,
+				.bench = bench,
+				.channels = channels,
+				.channel_count = channel_count,
+				.host_clock_synchronised = host_clock_synchronised,
+				.phase = POINT_PHASES};
+	find_channels(e);
+	if (e->force < 0)
+		return err_set(err, -EINVAL, "the load sensor has no force channel");
+	const struct channel *force = &channels[e->force];
+	if (strcmp(force->unit, "N") != 0)
+		return err_set(err, -EINVAL, "the force channel is in \"%s\"; newton (N) is needed", force->unit);
+	e->fs_hz = force->rate_hz;
+	estimator_count_range(force, bench, &e->count_lo, &e->count_hi);
+	sample_clock_init(&e->clock, e->fs_hz);
+	return 0;
+}
+
+static void close_estimators(struct estimator *e)
+{
+	point_free(e->point);
+	thermal_free(e->handle_fit);
+	thermal_free(e->tip_fit);
+	curve_free(e->curve);
+	e->point = NULL;
+	e->handle_fit = e->tip_fit = NULL;
+	e->curve = NULL;
+	e->open = false;
+}
+
+void estimator_release(struct estimator *e)
+{
+	close_estimators(e);
+}
+
+static void take(struct held *held, const struct channel *c, int32_t count, uint64_t host_ns)
+{
+	if (host_ns > held->host_ns) {
+		held->before = held->now;
+		held->host_ns = host_ns;
+	}
+	held->same = held->same && count == held->count ? held->same + 1 : 1;
+	held->moved = held->moved || (!isnan(held->now) && count != held->count);
+	held->count = count;
+	held->now = c->offset + c->scale * count;
+}
+
+static double seen_from(const struct estimator *e, const struct held *held, const struct sample_block *block)
+{
+	if (held->channel < 0)
+		return NAN;
+	bool own = e->channels[held->channel].stream == block->stream;
+	return own || held->host_ns < block->host_ns ? held->now : held->before;
+}
+
+static bool is_carried(const struct estimator *e, const struct held *held, const struct sample_block *block)
+{
+	return held->channel >= 0 && e->channels[held->channel].stream == block->stream;
+}
+
+/* While the motor runs. A channel that dies would leave a maximum that looks good, and no other vouches for it. */
+static void note_gap(struct held *held, uint64_t at_ns)
+{
+	uint64_t gap_ns = at_ns > held->seen_ns ? at_ns - held->seen_ns : 0;
+	held->gap_ns = gap_ns > held->gap_ns ? gap_ns : held->gap_ns;
+	held->seen_ns = at_ns > held->seen_ns ? at_ns : held->seen_ns;
+}
+
+static bool is_beyond(const struct channel *c, int32_t count, double value)
+{
+	int32_t end = (int32_t)((1u << (c->bits - 1)) - 1);
+	bool declared = c->range_hi > c->range_lo;
+	return count >= end || count <= -end || (declared && (value <= c->range_lo || value >= c->range_hi));
+}
+
+/* While the motor runs. An open thermocouple stands at an end of its range, and the cold end looks good. */
+static void note_beyond(struct estimator *e, const struct held *held, uint32_t flags)
+{
+	const struct channel *c = &e->channels[held->channel];
+	if ((flags & (SAMPLE_SATURATED | SAMPLE_OVER_RANGE)) || is_beyond(c, held->count, held->now))
+		e->slow_beyond = e->slow_beyond ? e->slow_beyond : c->name;
+}
+
+/* While the motor runs. A channel that stands still inside its range looks like a cool pen. */
+static void note_standing(struct held *held, uint64_t since_ns, uint64_t at_ns)
+{
+	held->stood = held->same > held->stood ? held->same : held->stood;
+	if (!held->moved)
+		held->still_ns += at_ns - since_ns;
+}
+
+/* By their times, not by when they arrived: what came late may still be of the time in which the motor ran. */
+static bool motor_ran_at(const struct estimator *e, uint64_t at_ns)
+{
+	return e->open && e->motor_start_ns && at_ns >= e->motor_start_ns &&
+	       (!e->motor_stop_ns || at_ns <= e->motor_stop_ns);
+}
+
+/* A block arrives with its last frame; those before it were taken earlier, each by one period of the stream. */
+static uint64_t frame_ns(const struct sample_block *block, uint32_t frame, double rate_hz)
+{
+	double back_ns = (double)(block->frames - 1 - frame) / rate_hz * 1e9;
+	return back_ns < (double)block->host_ns ? block->host_ns - (uint64_t)back_ns : 0;
+}
+
+static void take_slow_frame(struct estimator *e, const struct sample_block *block, uint32_t frame, uint64_t before_ns,
+			    uint64_t at_ns)
+{
+	const int32_t *counts = &block->counts[(size_t)frame * block->channels];
+	struct held *const held[] = {&e->handle, &e->tip, &e->ambient};
+	for (unsigned i = 0; i < 3; i++) {
+		if (!is_carried(e, held[i], block))
+			continue;
+		const struct channel *c = &e->channels[held[i]->channel];
+		take(held[i], c, counts[c->position], block->host_ns);
+	}
+	if (!motor_ran_at(e, at_ns))
+		return;
+	uint64_t since_ns = before_ns > e->motor_start_ns ? before_ns : e->motor_start_ns;
+	for (unsigned i = 0; i < 3; i++) {
+		if (!is_carried(e, held[i], block))
+			continue;
+		note_gap(held[i], at_ns);
+		note_beyond(e, held[i], block->flags);
+		note_standing(held[i], since_ns, at_ns);
+	}
+	double t_s = (double)(at_ns - e->motor_start_ns) * 1e-9;
+	double ambient_c = seen_from(e, &e->ambient, block);
+	if (e->handle_fit && is_carried(e, &e->handle, block))
+		thermal_feed(e->handle_fit, t_s, e->handle.now, ambient_c);
+	if (e->tip_fit && is_carried(e, &e->tip, block))
+		thermal_feed(e->tip_fit, t_s, e->tip.now, ambient_c);
+}
+
+static void take_temperatures(struct estimator *e, const struct sample_block *block)
+{
+	const struct held *const held[] = {&e->handle, &e->tip, &e->ambient};
+	const struct channel *carried = NULL;
+	for (unsigned i = 0; i < 3; i++)
+		if (is_carried(e, held[i], block))
+			carried = &e->channels[held[i]->channel];
+	if (!carried) /* a stream of something else must not pass for one that lives */
+		return;
+	uint64_t *const last_ns = &e->frame_ns[block->stream];
+	for (uint32_t frame = 0; frame < block->frames; frame++) {
+		uint64_t at_ns = frame_ns(block, frame, carried->rate_hz);
+		uint64_t before_ns = *last_ns;
+		*last_ns = at_ns > before_ns ? at_ns : before_ns; /* a late block before this one: never backwards */
+		take_slow_frame(e, block, frame, before_ns, *last_ns);
+	}
+}
+
+void estimator_block(struct estimator *e, const struct sample_block *block)
+{
+	if (!block->frames)
+		return;
+	e->next_index[block->stream] = block->first_index + block->frames;
+	if (block->stream != e->channels[e->force].stream) {
+		take_temperatures(e, block);
+		return;
+	}
+	sample_clock_feed(&e->clock, block->first_index + block->frames - 1, block->host_ns);
+	if (!e->open)
+		return;
+	if (e->phase == POINT_SPIN_UP || e->phase == POINT_MEASURE || e->phase == POINT_COAST)
+		sample_clock_feed(&e->point_clock, block->first_index + block->frames - 1, block->host_ns);
+	if (e->point)
+		point_feed(e->point, block);
+	else
+		free_run_feed(&e->free_run, block);
+}
+
+void estimator_telemetry(struct estimator *e, const struct pen_telemetry *telemetry)
+{
+	e->telemetry_rows++;
+	if (!e->open || e->phase != POINT_MEASURE)
+		return;
+	e->pen.n++;
+	e->pen.rate_hz += telemetry->rate_hz;
+	e->pen.motor_c += telemetry->motor_c;
+	e->pen.handle_c += telemetry->handle_c;
+	e->pen.battery_v += telemetry->battery_v;
+}
+
+/* ---- opening a point ---- */
+
+/* The sample clock is corrected only where the comparison with the host is surer than the sensor's own specification.
+ */
+static void choose_clock(struct estimator *e)
+{
+	double spec_rel = e->bench->sensor.clock_ppm * 1e-6 / SQRT3;
+	double rel, u_rel;
+	e->point_fs_hz = e->fs_hz;
+	e->u_clock_rel = spec_rel;
+	if (sample_clock_rate(&e->clock, &rel, &u_rel) || u_rel >= spec_rel || !e->host_clock_synchronised)
+		return;
+	e->point_fs_hz = e->fs_hz * (1 + rel);
+	e->u_clock_rel = u_rel;
+	e->clock_applied = true;
+}
+
+static double temperature_u_rel(const struct estimator *e)
+{
+	double ambient_c = isnan(e->ambient.now) ? e->bench->ambient_hi_c : e->ambient.now;
+	return e->bench->sensor.temperature_coefficient_rel_per_k * fabs(ambient_c - CALIBRATION_TEMPERATURE_C) / SQRT3;
+}
+
+/* Counts at the ends of what the channel declares, or of its converter. */
+static void displacement_ends(const struct channel *c, int32_t *ret_lo, int32_t *ret_hi)
+{
+	double end = (double)((1u << (c->bits - 1)) - 1), a = -end, b = end;
+	if (c->range_hi > c->range_lo) {
+		a = (c->range_lo - c->offset) / c->scale;
+		b = (c->range_hi - c->offset) / c->scale;
+	}
+	*ret_lo = (int32_t)fmax(fmin(a, b), -end);
+	*ret_hi = (int32_t)fmin(fmax(a, b), end);
+}
+
+static void configure_channel(const struct estimator *e, struct point_config *c)
+{
+	const struct channel *force = &e->channels[e->force];
+	const struct bench_sensor *bench = &e->bench->sensor;
+	c->force_position = force->position;
+	c->force_scale = force->scale;
+	c->force_offset = force->offset;
+	c->force_noise_n = force->noise_rms;
+	c->count_lo = e->count_lo;
+	c->count_hi = e->count_hi;
+	c->force_lo_n = bench->force_range_lo_n;
+	c->force_hi_n = bench->force_range_hi_n;
+	c->bandwidth_hz = force->bandwidth_hz;
+	c->cell_hz = bench->cell_hz;
+	c->cell_damping = bench->cell_damping;
+	c->displacement_position = -1;
+	if (e->displacement >= 0 && bench->displacement_u_mm > 0) {
+		const struct channel *d = &e->channels[e->displacement];
+		c->displacement_position = d->position;
+		c->displacement_scale = d->scale;
+		c->displacement_offset = d->offset;
+		displacement_ends(d, &c->displacement_lo, &c->displacement_hi);
+	}
+}
+
+static void configure_curve(struct estimator *e, const struct plan_point *p, struct point_config *c)
+{
+	const struct curve_set *set = &e->bench->phantom[p->phantom].curves;
+	int status = curve_new(set, p->rate_hz, &e->curve);
+	if (status == -ERANGE)
+		snprintf(c->curve_reason, sizeof(c->curve_reason), "the phantom is not calibrated at %g Hz",
+			 p->rate_hz);
+	else if (status)
+		snprintf(c->curve_reason, sizeof(c->curve_reason), "the phantom's curve is not monotone");
+	c->curve = e->curve;
+	c->u_depth_cal_mm = set->u_depth_mm;
+	c->u_curve_force_rel = set->u_force_rel;
+	c->u_curve_fit_mm = set->u_fit_mm;
+}
+
+/* Also without a channel: that a part was not measured is a result too, and what a limit on it then meets. */
+static int open_thermal(const struct estimator *e, const char *site, struct thermal **ret)
+{
+	struct thermal_config config = {
+		.u_sensor_k = e->bench->sensor.temperature_u_k,
+		.rated_ambient_c = e->plan->rated_ambient_c,
+	};
+	snprintf(config.site, sizeof(config.site), "%s", site);
+	return thermal_new(&config, ret);
+}
+
+static void open_free_run(struct estimator *e, const struct plan_point *p)
+{
+	const struct channel *force = &e->channels[e->force], *bar = &e->channels[e->displacement];
+	const struct free_run_config config = {
+		.fs_hz = e->point_fs_hz,
+		.rate_set_hz = p->rate_hz,
+		.position = bar->position,
+		.scale_mm = bar->scale,
+		.count_lo = -(int32_t)((1u << (bar->bits - 1)) - 1),
+		.count_hi = (int32_t)((1u << (bar->bits - 1)) - 1),
+		.noise_mm = bar->noise_rms,
+		.u_clock_rel = e->u_clock_rel,
+		.force = {.fs_hz = e->fs_hz,
+			  .force_position = force->position,
+			  .force_scale = force->scale,
+			  .force_offset = force->offset,
+			  .still_n = e->bench->sensor.still_n},
+	};
+	free_run_init(&e->free_run, &config);
+}
+
+static int open_estimators(struct estimator *e, const struct plan_point *p)
+{
+	choose_clock(e);
+	if (plan_point_is_free(p)) {
+		if (e->displacement < 0)
+			return -ENODEV;
+		open_free_run(e, p);
+		return 0;
+	}
+	struct point_config config = {
+		.fs_hz = e->point_fs_hz,
+		.rate_set_hz = p->rate_hz,
+		.depth_set_mm = p->depth_mm,
+		.mains_hz = e->bench->mains_hz,
+		.preload_lo_n = e->bench->sensor.preload_lo_n,
+		.preload_hi_n = e->bench->sensor.preload_hi_n,
+		.u_gain_rel = e->bench->sensor.force_u_rel,
+		.u_clock_rel = e->u_clock_rel,
+		.u_temperature_rel = temperature_u_rel(e),
+		.u_displacement_mm = e->bench->sensor.displacement_u_mm,
+		.second_thread = e->second_thread,
+	};
+	configure_channel(e, &config);
+	configure_curve(e, p, &config);
+	int status = point_new(&config, &e->point);
+	if (!status)
+		status = open_thermal(e, "handle", &e->handle_fit);
+	if (!status)
+		status = open_thermal(e, "tip", &e->tip_fit);
+	return status;
+}
+
+static void set_mark(const struct estimator *e, struct record_point *point, unsigned mark, uint64_t host_ns)
+{
+	struct record_mark *m = &point->mark[mark];
+	m->host_ns = host_ns;
+	m->telemetry = e->telemetry_rows;
+	memcpy(m->index, e->next_index, sizeof(m->index));
+}
+
+int estimator_begin(struct estimator *e, struct record_point *point, uint64_t host_ns,
+		    void (*fn)(void *ctx, const struct stroke *stroke), void *ctx)
+{
+	set_mark(e, point, MARK_OPEN, host_ns);
+	e->phase = POINT_PHASES;
+	e->pen = (struct pen_sums){.n = 0};
+	e->motor_start_ns = e->motor_stop_ns = 0;
+	sample_clock_init(&e->point_clock, e->fs_hz);
+	int status = open_estimators(e, &point->plan);
+	if (status) {
+		close_estimators(e);
+		return status;
+	}
+	if (fn && e->point)
+		point_on_stroke(e->point, fn, ctx);
+	e->open = true;
+	return 0;
+}
+
+/* ---- phases and the end ---- */
+
+void estimator_phase(struct estimator *e, struct record_point *point, enum point_phase phase, uint64_t host_ns)
+{
+	struct held *const held[] = {&e->handle, &e->tip, &e->ambient};
+	bool commanded = phase == POINT_SPIN_UP || phase == POINT_COAST;
+	uint64_t next_index = e->next_index[e->channels[e->force].stream];
+	set_mark(e, point, MARK_PHASE(phase), host_ns);
+	if (phase == POINT_SPIN_UP) {
+		e->motor_start_ns = host_ns;
+		e->motor_stop_ns = 0;
+		e->slow_beyond = NULL;
+		for (unsigned i = 0; i < 3; i++) {
+			held[i]->seen_ns = host_ns;
+			held[i]->gap_ns = held[i]->stood = 0;
+		}
+	} else if (phase > POINT_MEASURE && e->motor_start_ns && !e->motor_stop_ns) {
+		for (unsigned i = 0; i < 3; i++)
+			note_gap(held[i], host_ns);
+		e->motor_stop_ns = host_ns;
+	}
+	e->phase = phase;
+	point->phase_index[phase] = next_index;
+	point->command_index[phase] = commanded ? sample_clock_index_at(&e->clock, host_ns) : NAN;
+	if (e->open && e->point)
+		point_phase(e->point, phase, next_index, point->command_index[phase]);
+	else if (e->open)
+		free_run_phase(&e->free_run, phase, next_index);
+}
+
+void estimator_end(struct estimator *e, struct record_point *point, uint64_t host_ns, bool collect)
+{
+	set_mark(e, point, MARK_CLOSE, host_ns);
+	point->end_index = e->next_index[e->channels[e->force].stream];
+	point->collected = collect && e->open;
+	if (point->collected)
+		estimator_collect(e, point);
+	judge_point(e->plan, point, point->collected);
+	close_estimators(e);
+}

@@ -1,0 +1,106 @@
+/* From samples to a point's results, with no device, loop or session in it: the run drives it while it measures, replay
+ * drives it from the run file, import from a recording. All that goes in are the sensor's blocks, what the pen said,
+ * and the moments at which something was done, each as the place in the streams and the host's time; so the same road
+ * leads to the same results, bit for bit. */
+#ifndef PENRIG_ESTIMATE_ESTIMATOR_H
+#define PENRIG_ESTIMATE_ESTIMATOR_H
+
+#include "rig/config/plan.h"
+#include "rig/driver/driver.h"
+#include "rig/measure/clock.h"
+#include "rig/measure/freerun.h"
+#include "rig/measure/point/point.h"
+#include "rig/measure/temperature.h"
+#include "rig/record/record.h"
+
+/* A slow channel's value. Blocks of different streams that arrived at the same host time have no order, so a block sees
+ * of another stream only what arrived before that time. */
+struct held {
+	double now, before;
+	int32_t count;            /* of `now` */
+	bool moved;               /* two different counts were seen since the streams began */
+	uint64_t same;            /* frames in a row with this count, up to now */
+	uint64_t stood;           /* the longest such row of this point, among those that the motor's time saw */
+	uint64_t still_ns;        /* the motor's time, over all points, before it moved */
+	uint64_t seen_ns, gap_ns; /* its last frame in the motor's time, and the longest time without one */
+	uint64_t host_ns;         /* of `now` */
+	int channel;              /* index in the channel table; -1: none */
+};
+
+struct pen_sums { /* of what the pen says during one window */
+	unsigned n;
+	double rate_hz, motor_c, handle_c, battery_v;
+};
+
+struct free_rate { /* of the newest free run at this rate of this step */
+	unsigned step;
+	double rate_hz; /* setpoint */
+	bool valid, trusted;
+	double value_hz, u_hz;
+};
+
+struct estimator {
+	const struct plan *plan;
+	const struct bench *bench;
+	const struct channel *channels;
+	unsigned channel_count;
+	int force, displacement; /* channel indices or -1 */
+	struct held handle, tip, ambient;
+	bool host_clock_synchronised;
+	bool second_thread; /* see struct point_config; set behind estimator_init() */
+	double fs_hz;       /* nominal, of the force stream */
+	int32_t count_lo, count_hi;
+	struct sample_clock clock;
+	bool clock_applied; /* at least one point took the corrected rate */
+	uint64_t next_index[STREAMS_MAX];
+	uint64_t frame_ns[STREAMS_MAX]; /* of the slow streams' newest frame */
+	uint64_t telemetry_rows;
+
+	unsigned free_rates; /* of the step at hand */
+	struct free_rate free_rate[STEP_VALUES_MAX];
+
+	/* the point under way */
+	bool open;
+	enum point_phase phase; /* POINT_PHASES: none entered yet */
+	struct point *point;    /* NULL in a free run */
+	struct free_run free_run;
+	struct curve *curve;
+	struct thermal *handle_fit, *tip_fit;
+	uint64_t motor_start_ns, motor_stop_ns; /* 0: not yet */
+	const char *slow_beyond; /* the slow channel that left its range while the motor ran; NULL: none did */
+	struct pen_sums pen;
+	double point_fs_hz, u_clock_rel;
+	struct sample_clock point_clock; /* from the start of the motor to its stand-still */
+};
+
+/* Finds the channels and begins with empty streams. Plan, bench and channels are borrowed for its life. -EINVAL: there
+ * is no force channel in newton. */
+int estimator_init(struct estimator *e, const struct plan *plan, const struct bench *bench,
+		   const struct channel *channels, unsigned channel_count, bool host_clock_synchronised,
+		   struct err *err);
+void estimator_release(struct estimator *e); /* an open point is dropped */
+
+/* Blocks of every stream, in order within each. */
+void estimator_block(struct estimator *e, const struct sample_block *block);
+/* What the pen said in answer to a question (not heartbeats). */
+void estimator_telemetry(struct estimator *e, const struct pen_telemetry *telemetry);
+
+/* Opens the estimators for point->plan and marks the place. fn gets every stroke, may be NULL. -ENOMEM, -EINVAL. */
+int estimator_begin(struct estimator *e, struct record_point *point, uint64_t host_ns,
+		    void (*fn)(void *ctx, const struct stroke *stroke), void *ctx);
+/* A phase begins at the next sample. host_ns: for spin_up and coast that of the command. */
+void estimator_phase(struct estimator *e, struct record_point *point, enum point_phase phase, uint64_t host_ns);
+/* Ends the point at the last sample: results where `collect`, judgements, outcome. point->fault is set by the caller.
+ */
+void estimator_end(struct estimator *e, struct record_point *point, uint64_t host_ns, bool collect);
+
+/* Counts at which a force channel is saturated: the ends of the calibrated range or of the converter. */
+void estimator_count_range(const struct channel *force, const struct bench *bench, int32_t *ret_lo, int32_t *ret_hi);
+/* Index of the first channel of this quantity (and name, where not NULL), or -1. */
+int estimator_find_channel(const struct channel *channels, unsigned count, enum quantity quantity, const char *name);
+
+/* Takes the estimators' results; they are done then. Distrusts all of them for point->fault, where there is one.
+ * In collect.c. */
+void estimator_collect(struct estimator *e, struct record_point *point);
+
+#endif

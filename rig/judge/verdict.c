@@ -1,0 +1,328 @@
+/* The verdict on a run, and the exit code that follows from it and from what became of the run.
+ * Leaves out which limit meets which result: that is decided before (judge.c), and stands in the results. */
+#include "rig/judge/verdict.h"
+
+#include <math.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "rig/judge/judge.h"
+
+/* The verdict under construction: the worst so far, and the one among equals that decides its reason. */
+struct weighing {
+	enum outcome outcome;
+	double weight;   /* among equals the smallest decides */
+	unsigned equals; /* others as bad */
+	bool any;
+	bool conditional_accepted;
+	char reason[240];
+};
+
+__attribute__((format(printf, 4, 5))) static void weigh(struct weighing *w, enum outcome outcome, double weight,
+							const char *fmt, ...)
+{
+	bool worse = !w->any || outcome > w->outcome;
+	if (!worse && outcome < w->outcome)
+		return;
+	w->equals = worse ? 0 : w->equals + 1;
+	if (!worse && !(weight < w->weight))
+		return;
+	w->any = true;
+	w->outcome = outcome;
+	w->weight = weight;
+	va_list args;
+	va_start(args, fmt);
+	vsnprintf(w->reason, sizeof(w->reason), fmt, args);
+	va_end(args);
+}
+
+#define FIRST (-INFINITY) /* weight of what decides before any measured figure */
+
+static bool is_sweep_measurand(const char *name)
+{
+	return strcmp(name, "depth_linearity_mm") == 0 || strcmp(name, "depth_hysteresis_mm") == 0;
+}
+
+/* What the pen says of itself is never judged. */
+static bool is_from_pen(const char *name)
+{
+	return strncmp(name, "pen.", 4) == 0;
+}
+
+/* How near to its limit in terms of its uncertainty; an exact count that passes says nothing of nearness. */
+static double margin_in_u(const struct finding *r)
+{
+	double margin = r->judgement.margin, u = r->result.expanded_u;
+	if (isnan(margin))
+		return FIRST;
+	if (u > 0 && isfinite(u))
+		return margin / u;
+	return r->judgement.outcome == OUTCOME_PASS ? INFINITY : margin;
+}
+
+static bool counts_in_verdict(const struct finding *r)
+{
+	return r->has_limit && r->limit.required && !is_from_pen(r->result.name);
+}
+
+static void weigh_result(struct weighing *w, const struct finding *r, const char *where)
+{
+	if (!counts_in_verdict(r))
+		return;
+	if (r->judgement.outcome == OUTCOME_CONDITIONAL_PASS && !r->limit.accept_conditional)
+		w->conditional_accepted = false;
+	char label[JUDGE_LABEL_MAX];
+	judge_label(&r->result, label, sizeof(label));
+	weigh(w, r->judgement.outcome, margin_in_u(r), "%s %s: %s", label, where, r->judgement.reason);
+}
+
+static void point_text(const struct record_point *point, char *ret, size_t size)
+{
+	snprintf(ret, size, "at point %u (%.4g mm, %.6g Hz)", point->plan.number + 1, point->plan.depth_mm,
+		 point->plan.rate_hz);
+}
+
+static void weigh_point(struct weighing *w, const struct record_point *point)
+{
+	char where[64];
+	point_text(point, where, sizeof(where));
+	if (!point->measured)
+		weigh(w, OUTCOME_INCONCLUSIVE, FIRST, "nothing was measured %s: %s", where,
+		      point->reason[0] ? point->reason : "it did not reach its end");
+	else if (plan_point_is_free(&point->plan) && point->outcome != OUTCOME_PASS)
+		weigh(w, OUTCOME_INCONCLUSIVE, FIRST, "the free run %s: %s", where, point->reason);
+	for (unsigned i = 0; i < point->results; i++)
+		weigh_result(w, &point->result[i], where);
+}
+
+static bool has_judged(const struct finding *results, unsigned count, const char *measurand)
+{
+	for (unsigned i = 0; i < count; i++) {
+		if (counts_in_verdict(&results[i]) && strcmp(results[i].limit.measurand, measurand) == 0)
+			return true;
+	}
+	return false;
+}
+
+static bool sweep_has_judged(const struct record *record, const struct record_point *point, const char *measurand)
+{
+	for (unsigned i = 0; i < record->sweeps; i++) {
+		const struct record_sweep *sweep = &record->sweep[i];
+		if (sweep->step == point->plan.step && sweep->phantom == point->plan.phantom &&
+		    sweep->rate_hz == point->plan.rate_hz && has_judged(sweep->result, sweep->results, measurand))
+			return true;
+	}
+	return false;
+}
+
+/* Every required limit that holds at a point must have met a result. Returns how many there are. */
+static unsigned weigh_missing_results(struct weighing *w, const struct record *record, const struct plan *plan,
+				      const struct record_point *point)
+{
+	const struct limit *limit[2 * PLAN_LIMITS_MAX];
+	unsigned required = 0, limits = plan_limits_at(plan, point->plan.step, limit, 2 * PLAN_LIMITS_MAX);
+	char where[64];
+
+	point_text(point, where, sizeof(where));
+	for (unsigned i = 0; i < limits; i++) {
+		const char *name = limit[i]->measurand;
+		if (!limit[i]->required)
+			continue;
+		required++;
+		bool met = is_sweep_measurand(name) ? sweep_has_judged(record, point, name)
+						    : has_judged(point->result, point->results, name);
+		if (!met)
+			weigh(w, OUTCOME_INCONCLUSIVE, FIRST, "%s is required %s and was not measured", name, where);
+	}
+	return required;
+}
+
+/* Attempts stand in the order of their points, so the first number without one that counts shows itself in one pass. */
+static void weigh_missing_point(struct weighing *w, const struct record *record)
+{
+	unsigned next = 0;
+	for (unsigned i = 0; i < record->points; i++) {
+		if (record->point[i].counts && record->point[i].plan.number == next)
+			next++;
+	}
+	if (next < record->points_planned)
+		weigh(w, OUTCOME_INCONCLUSIVE, FIRST, "point %u of %u was not measured", next + 1,
+		      record->points_planned);
+}
+
+static void weigh_points(struct weighing *w, const struct record *record, const struct plan *plan)
+{
+	unsigned required = 0;
+	for (unsigned i = 0; i < record->points; i++) {
+		const struct record_point *point = &record->point[i];
+		if (!point->counts)
+			continue;
+		weigh_point(w, point);
+		if (plan && point->measured && !plan_point_is_free(&point->plan))
+			required += weigh_missing_results(w, record, plan, point);
+	}
+	weigh_missing_point(w, record);
+	if (!plan)
+		weigh(w, OUTCOME_INCONCLUSIVE, FIRST, "the run did not come to its verdict");
+	else if (!required && record->run_status == RUN_COMPLETE)
+		weigh(w, OUTCOME_INCONCLUSIVE, FIRST,
+		      "no required limit met a measurement: nothing was shown of the pen");
+}
+
+static void weigh_sweeps(struct weighing *w, const struct record *record)
+{
+	for (unsigned i = 0; i < record->sweeps; i++) {
+		const struct record_sweep *sweep = &record->sweep[i];
+		char where[64];
+		snprintf(where, sizeof(where), "in the sweep at %.6g Hz of step %u", sweep->rate_hz, sweep->step + 1);
+		for (unsigned j = 0; j < sweep->results; j++)
+			weigh_result(w, &sweep->result[j], where);
+	}
+}
+
+static void weigh_test_missing(struct weighing *w, const struct record *record, bool wanted, const char *name)
+{
+	for (unsigned i = 0; i < record->tests; i++) {
+		if (strcmp(record->test[i].name, name) == 0 && record->test[i].done)
+			return;
+	}
+	if (wanted)
+		weigh(w, OUTCOME_INCONCLUSIVE, FIRST, "the %s test that the plan asks for was not done", name);
+}
+
+static void weigh_tests(struct weighing *w, const struct record *record, const struct plan *plan)
+{
+	for (unsigned i = 0; i < record->tests; i++) {
+		const struct record_test *test = &record->test[i];
+		if (test->done && test->outcome == OUTCOME_CONDITIONAL_PASS)
+			w->conditional_accepted = false;
+		if (test->done)
+			weigh(w, test->outcome, test->outcome == OUTCOME_PASS ? INFINITY : FIRST, "%s test: %s",
+			      test->name, test->text);
+	}
+	weigh_test_missing(w, record, plan && plan->test_deadman, "dead_man");
+	weigh_test_missing(w, record, plan && plan->test_refusal, "refusal");
+}
+
+static void weigh_conditions(struct weighing *w, const struct record *record)
+{
+	const uint32_t failing =
+		PEN_OVER_TEMPERATURE | PEN_STALL | PEN_UNDERVOLTAGE | PEN_REBOOTED | PEN_DEADMAN_TRIPPED;
+	for (unsigned i = 0; i < record->conditions; i++) {
+		const struct record_condition *c = &record->condition[i];
+		if (c->condition & failing)
+			weigh(w, OUTCOME_FAIL, FIRST, "the pen itself reported: %s", c->text);
+		else if (c->condition & PEN_CARTRIDGE_MISSING)
+			weigh(w, OUTCOME_INCONCLUSIVE, FIRST, "the pen itself reported: %s", c->text);
+	}
+}
+
+static void weigh_run(struct weighing *w, const struct record *record)
+{
+	if (record->run_status != RUN_COMPLETE)
+		weigh(w, OUTCOME_INCONCLUSIVE, FIRST, "%s: %s", run_status_name(record->run_status),
+		      record->status_reason);
+	if (record->moved && !record->stop_verified)
+		weigh(w, OUTCOME_INCONCLUSIVE, FIRST, "STOP UNVERIFIED: %s", record->stop_text);
+	if (record->samples_lost)
+		weigh(w, OUTCOME_INCONCLUSIVE, FIRST, "%llu samples did not reach the run file",
+		      (unsigned long long)record->samples_lost);
+}
+
+/* Nobody watched over the pen here, so nothing that a recording shows can make it pass; what it fails, it fails. */
+static void weigh_origin(struct weighing *w, const struct record *record)
+{
+	if (record->origin.path[0])
+		weigh(w, OUTCOME_INCONCLUSIVE, FIRST,
+		      "imported recording, %s: what was in the clamp and at which setpoint is the importer's word",
+		      w->outcome <= OUTCOME_CONDITIONAL_PASS && w->any ? "every required figure within its limits"
+								       : "not a supervised run");
+}
+
+static void write_reason(struct record *record, const struct weighing *w)
+{
+	const char *nearest = w->outcome == OUTCOME_PASS ? "nearest to its limit: " : "";
+	char more[48] = "";
+	if (w->equals && w->outcome != OUTCOME_PASS)
+		snprintf(more, sizeof(more), " (and %u more)", w->equals);
+	snprintf(record->verdict_reason, sizeof(record->verdict_reason), "%s%.*s%s", nearest,
+		 (int)(sizeof(record->verdict_reason) - strlen(nearest) - strlen(more) - 1), w->reason, more);
+}
+
+void verdict_form(struct record *record, const struct plan *plan)
+{
+	struct weighing w = {.conditional_accepted = true};
+
+	record->has_verdict = record->run_status != RUN_REFUSED;
+	record->dut_verdict = OUTCOME_INCONCLUSIVE;
+	record->accept_conditional = false;
+	record->verdict_reason[0] = '\0';
+	if (!record->has_verdict)
+		return;
+	weigh_run(&w, record);
+	weigh_conditions(&w, record);
+	weigh_tests(&w, record, plan);
+	weigh_points(&w, record, plan);
+	weigh_sweeps(&w, record);
+	weigh_origin(&w, record);
+	record->dut_verdict = w.any ? w.outcome : OUTCOME_INCONCLUSIVE;
+	record->accept_conditional = record->dut_verdict == OUTCOME_CONDITIONAL_PASS && w.conditional_accepted;
+	write_reason(record, &w);
+}
+
+/* docs/exit-codes.md; a signal's code is 128 + its number. */
+enum {
+	CODE_PASS = 0,
+	CODE_FAIL = 1,
+	CODE_USAGE = 2,
+	CODE_INCONCLUSIVE = 3,
+	CODE_DEVICE_LOST = 4,
+	CODE_BUSY = 5,
+	CODE_STORAGE = 6,
+	CODE_INTERNAL = 7,
+	CODE_REFUSED = 8,
+	CODE_SIGNAL = 128,
+	CODE_INTERRUPT = 2
+};
+
+static int refused_code(enum refusal refusal)
+{
+	switch (refusal) {
+	case REFUSED_PLAN: return CODE_USAGE;
+	case REFUSED_BUSY: return CODE_BUSY;
+	case REFUSED_BENCH:
+	case REFUSED_DEVICE:
+	case REFUSED_NOT: break;
+	}
+	return CODE_REFUSED;
+}
+
+static int verdict_code(const struct record *record)
+{
+	if (!record->has_verdict)
+		return CODE_INCONCLUSIVE;
+	switch (record->dut_verdict) {
+	case OUTCOME_PASS: return CODE_PASS;
+	case OUTCOME_CONDITIONAL_PASS: return record->accept_conditional ? CODE_PASS : CODE_INCONCLUSIVE;
+	case OUTCOME_INCONCLUSIVE: return CODE_INCONCLUSIVE;
+	case OUTCOME_CONDITIONAL_FAIL:
+	case OUTCOME_FAIL: break;
+	}
+	return CODE_FAIL;
+}
+
+int verdict_exit_code(const struct record *record)
+{
+	bool failed = verdict_code(record) == CODE_FAIL;
+
+	switch (record->run_status) {
+	case RUN_COMPLETE: return verdict_code(record);
+	case RUN_INTERRUPTED: return CODE_SIGNAL + (record->signal_number ? record->signal_number : CODE_INTERRUPT);
+	case RUN_DEVICE_LOST: return failed ? CODE_FAIL : CODE_DEVICE_LOST;
+	case RUN_STORAGE_FAILED: return CODE_STORAGE;
+	case RUN_REFUSED: return refused_code(record->refusal);
+	case RUN_INTERNAL_ERROR: break;
+	}
+	return CODE_INTERNAL;
+}

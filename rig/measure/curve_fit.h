@@ -1,0 +1,38 @@
+/* Forces measured at known depths become a phantom's curve at one rate: F = c1 d + c2 d^2 + c3 d^3, by least squares
+ * through the contact (no force at depth 0). Method and uncertainties: docs/calibration.md. */
+#ifndef PENRIG_MEASURE_CURVE_FIT_H
+#define PENRIG_MEASURE_CURVE_FIT_H
+
+#include <stddef.h>
+
+#define CALIBRATE_TERMS      3
+#define CALIBRATE_DEPTHS_MIN 5 /* settings of the stage: two degrees of freedom for the residuals */
+#define CALIBRATE_DATA_MAX   1024
+
+struct calibrate_datum {
+	unsigned setting; /* which depth of the plan, from 0, rising */
+	double depth_mm;  /* the stage's reading */
+	double force_n;   /* mean height of the strokes */
+	double u_force_n; /* of that mean, from the scatter of the strokes */
+	/* filled by calibrate_fit(): */
+	double fit_n, residual_mm; /* residual: (force - fit) / slope, what the curve would misread this point by */
+};
+
+struct calibrate_fit {
+	double coefficient[CALIBRATE_TERMS]; /* N/mm, N/mm^2, N/mm^3 */
+	double depth_max_mm;                 /* the deepest reading */
+	double rms_mm;                       /* of the residuals, for n - 3 degrees of freedom */
+	double repeat_mm;    /* pooled sd of residuals at one setting; NaN where none was visited twice */
+	unsigned repeat_dof; /* 0: none */
+};
+
+/* u_depth_mm: standard uncertainty of one reading; it and u_force_n weigh the data. -EDOM with `reason`: too few
+ * settings, a force that does not rise with the depth, a curve
+ * that does not. n: at most CALIBRATE_DATA_MAX. */
+int calibrate_fit(struct calibrate_datum *data, unsigned n, double u_depth_mm, struct calibrate_fit *ret, char *reason,
+		  size_t size);
+
+double calibrate_force(const struct calibrate_fit *fit, double depth_mm);
+double calibrate_slope(const struct calibrate_fit *fit, double depth_mm);
+
+#endif

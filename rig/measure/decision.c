@@ -1,0 +1,151 @@
+/* Decisions by limit, guard band and specific risk (JCGM 106, ILAC-G8). */
+#include "rig/measure/decision.h"
+
+#include <assert.h>
+#include <gsl/gsl_cdf.h>
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+#define DECIMALS_MAX 9
+#define QUANTITY_MAX 48
+
+const char *outcome_name(enum outcome outcome)
+{
+	static const char *const names[] = {
+		[OUTCOME_PASS] = "pass",
+		[OUTCOME_CONDITIONAL_PASS] = "conditional_pass",
+		[OUTCOME_INCONCLUSIVE] = "inconclusive",
+		[OUTCOME_CONDITIONAL_FAIL] = "conditional_fail",
+		[OUTCOME_FAIL] = "fail",
+	};
+
+	assert((unsigned)outcome < sizeof(names) / sizeof(names[0]));
+	return names[outcome];
+}
+
+static double cdf(const struct result *result, double x)
+{
+	double t;
+
+	if (result->u == 0.0)
+		return x >= result->value ? 1.0 : 0.0;
+	t = (x - result->value) / result->u;
+	if (!isfinite(result->dof) || result->dof > 1e7)
+		return gsl_cdf_ugaussian_P(t);
+	return gsl_cdf_tdist_P(t, fmax(1.0, floor(result->dof)));
+}
+
+static double specific_risk(const struct result *result, const struct limit *limit)
+{
+	double above = 0.0, below = 0.0;
+
+	if (limit->has_upper)
+		above = result->u == 0.0 ? result->value > limit->upper : 1.0 - cdf(result, limit->upper);
+	if (limit->has_lower)
+		below = result->u == 0.0 ? result->value < limit->lower : cdf(result, limit->lower);
+	return fmin(1.0, above + below);
+}
+
+static int decimals_for(double x, int digits)
+{
+	int decimals = x > 0.0 ? digits - 1 - (int)floor(log10(x)) : 0;
+
+	return decimals < 0 ? 0 : decimals > DECIMALS_MAX ? DECIMALS_MAX : decimals;
+}
+
+/* "1.15 mm"; no "-0.00", no unit "1". */
+static void quantity(char ret[QUANTITY_MAX], double x, int decimals, const char *unit)
+{
+	const char *space = strcmp(unit, "1") == 0 ? "" : " ";
+
+	snprintf(ret, QUANTITY_MAX, "%.*f%s%.7s", decimals, fabs(x) * pow(10.0, decimals) < 0.5 ? 0.0 : x, space,
+		 space[0] ? unit : "");
+}
+
+static bool is_count(const struct result *result)
+{
+	return strcmp(result->unit, "1") == 0 && result->budget_lines == 0;
+}
+
+/* "3 missed, limit 0" */
+static void explain_count(const struct result *result, const struct limit *limit, bool upper, struct judgement *ret)
+{
+	const char *end = strstr(result->name, "_strokes");
+	int length = end ? (int)(end - result->name) : (int)strlen(result->name);
+
+	snprintf(ret->reason, sizeof(ret->reason), "%.0f %.*s, %slimit %.6g", result->value, length, result->name,
+		 upper ? "" : "lower ", upper ? limit->upper : limit->lower);
+}
+
+/* Digits: value to two digits of its uncertainty, or to where it parts from the limit. */
+static void explain(const struct result *result, const struct limit *limit, bool upper, struct judgement *ret)
+{
+	static const char *const where[2][2] = {{"above", "below"}, {"below", "above"}};
+	double margin = fabs(ret->margin), bound = upper ? limit->upper : limit->lower;
+	char value[QUANTITY_MAX], apart[QUANTITY_MAX], band[QUANTITY_MAX], end[QUANTITY_MAX];
+	int decimals = decimals_for(result->expanded_u > 0.0 ? result->expanded_u : margin, 2);
+	int least = decimals_for(margin, 1), fine = decimals_for(margin, 2), plain = 0;
+
+	if (is_count(result)) {
+		explain_count(result, limit, upper, ret);
+		return;
+	}
+	while (plain < DECIMALS_MAX && fabs(bound * pow(10.0, plain) - nearbyint(bound * pow(10.0, plain))) > 1e-6)
+		plain++;
+	decimals = decimals < least ? least : decimals;
+	quantity(value, result->value, decimals, limit->unit);
+	quantity(apart, margin, fine < decimals ? fine : decimals, limit->unit);
+	quantity(band, ret->guard_band, decimals_for(ret->guard_band, 2), limit->unit);
+	quantity(end, bound, plain, limit->unit);
+	bool within = ret->outcome == OUTCOME_CONDITIONAL_PASS || ret->outcome == OUTCOME_CONDITIONAL_FAIL;
+	int n = snprintf(ret->reason, sizeof(ret->reason), "%s is %s %s the %s limit of %s", value, apart,
+			 where[ret->margin < 0.0][upper], upper ? "upper" : "lower", end);
+
+	if (within && n > 0 && (size_t)n < sizeof(ret->reason))
+		snprintf(ret->reason + n, sizeof(ret->reason) - (size_t)n, ", within the guard band of %s", band);
+}
+
+static enum outcome outcome_of(double margin, double guard_band)
+{
+	if (margin > guard_band || (guard_band == 0.0 && margin >= 0.0))
+		return OUTCOME_PASS;
+	if (margin >= 0.0)
+		return OUTCOME_CONDITIONAL_PASS;
+	return -margin > guard_band ? OUTCOME_FAIL : OUTCOME_CONDITIONAL_FAIL;
+}
+
+static void decide_inconclusive(const char *reason, struct judgement *ret)
+{
+	*ret = (struct judgement){
+		.outcome = OUTCOME_INCONCLUSIVE, .margin = NAN, .guard_band = NAN, .false_accept_risk = NAN};
+	snprintf(ret->reason, sizeof(ret->reason), "%s", reason);
+}
+
+void decide(const struct result *result, const struct limit *limit, struct judgement *ret)
+{
+	assert(limit->has_lower || limit->has_upper);
+	assert(strcmp(result->name, limit->measurand) == 0);
+	assert(strcmp(result->unit, limit->unit) == 0);
+	assert(limit->guard_r >= 0.0);
+
+	if (!result->valid || !result->trusted) {
+		decide_inconclusive(result->reason[0] ? result->reason : "no trusted value", ret);
+		return;
+	}
+	if (!isfinite(result->value) || !isfinite(result->expanded_u) || !isfinite(result->u) || result->u < 0.0 ||
+	    result->expanded_u < 0.0) {
+		decide_inconclusive("value or uncertainty is not finite", ret);
+		return;
+	}
+
+	double to_upper = limit->has_upper ? limit->upper - result->value : INFINITY;
+	double to_lower = limit->has_lower ? result->value - limit->lower : INFINITY;
+	bool upper = to_upper <= to_lower;
+
+	*ret = (struct judgement){.margin = upper ? to_upper : to_lower,
+				  .guard_band = limit->guard_r * result->expanded_u,
+				  .false_accept_risk = specific_risk(result, limit)};
+	ret->outcome = outcome_of(ret->margin, ret->guard_band);
+	explain(result, limit, upper, ret);
+}

@@ -1,0 +1,126 @@
+/* One point of a sweep, from tare to stand-still: takes the force stream (and, where there is one, the displacement
+ * channel of the same stream) in order and yields strokes as they are found and results at the end.
+ *
+ * Pure and streaming: no allocation after point_new(), memory independent of the length of the window, and results that
+ * do not depend on how the samples were cut into blocks. The same calls live, in replay, in tests and in benchmarks. */
+#ifndef PENRIG_MEASURE_POINT_POINT_H
+#define PENRIG_MEASURE_POINT_POINT_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "rig/base/samples.h"
+#include "rig/measure/curve.h"
+#include "rig/measure/result.h"
+
+/* Phases begin at a sample index and last until the next one begins.
+ * tare: pen off, quiet. spin_up: start was commanded. measure: the window that is judged. coast: stop was commanded.
+ * rest: pen off again; the end of the point closes it. Settling belongs to spin_up. */
+enum point_phase { POINT_TARE, POINT_SPIN_UP, POINT_MEASURE, POINT_COAST, POINT_REST, POINT_PHASES };
+
+struct point_config {
+	/* the channel */
+	double fs_hz;                     /* true sample rate as far as known: nominal * (1 + clock correction) */
+	unsigned force_position;          /* of the force channel in a frame */
+	int displacement_position;        /* -1: none */
+	double force_scale, force_offset; /* N = offset + scale * count */
+	double displacement_scale, displacement_offset; /* mm */
+	double force_noise_n;                           /* declared rms noise; 0 = unknown */
+	int32_t count_lo, count_hi;                     /* a count at or beyond these is saturated */
+	int32_t displacement_lo, displacement_hi;       /* the same of the displacement; equal = unknown */
+	double force_lo_n, force_hi_n;                  /* calibrated range of the sensor */
+	double bandwidth_hz;                            /* 0 = unknown */
+	double cell_hz, cell_damping;                   /* resonance of the load cell; 0 = none to compensate */
+	double u_cell_rel;                              /* standard uncertainty of cell_hz, relative; 0: 2 % */
+	/* the setpoint */
+	double rate_set_hz, depth_set_mm;
+	double mains_hz; /* 50 or 60 */
+	/* the bench */
+	const struct curve *curve; /* at the set rate; borrowed; NULL: no force-equivalent depth, for curve_reason */
+	char curve_reason[96];
+	double preload_lo_n, preload_hi_n; /* window of the seating force */
+	/* standard uncertainties from certificates */
+	double u_gain_rel;                                        /* load-cell sensitivity, relative */
+	double u_clock_rel;                                       /* sample clock, relative */
+	double u_depth_cal_mm, u_curve_force_rel, u_curve_fit_mm; /* see curve_set */
+	double u_temperature_rel; /* temperature coefficient times the ambient excursion, relative to force */
+	double u_displacement_mm;
+	/* Analysis on a thread of its own, for samples that come faster than in real time. Changes no result; on_stroke
+	 * and on_residual are called there: while point_feed() runs, or until point_phase(), point_live(),
+	 * point_finish() or point_free() return. */
+	bool second_thread;
+};
+
+struct stroke {
+	uint64_t number;        /* from 0 within the point, spin-up and coast-down included */
+	enum point_phase phase; /* by its instant */
+	double instant;         /* of the deepest point, in samples (absolute sample index, with fraction) */
+	double height_n;        /* force pulse above the local baseline */
+	double depth_mm;        /* force-equivalent; NaN where it has none */
+	double protrusion_mm;   /* displacement method; NaN where there is no channel */
+	double misfit_n;        /* rms residual of the pulse against the template; NaN before one is learned */
+};
+
+/* Samples that point_new() wants of each phase: fewer of tare or measure makes the results untrusted. */
+#define POINT_TARE_MIN_S 0.2
+
+struct point;
+
+int point_new(const struct point_config *config, struct point **ret);
+void point_free(struct point *point);
+
+/* Borrowed stroke, in order of instant. May be called from point_feed() and point_finish(); see second_thread. */
+void point_on_stroke(struct point *point, void (*fn)(void *ctx, const struct stroke *stroke), void *ctx);
+
+/* What one stroke of the measure window leaves after hum, baseline and fitted template; one period, half before and
+ * half after, in pieces. A view: valid only during the call. */
+#define RESIDUAL_CHUNK_MAX 512
+struct residual_chunk {
+	uint64_t stroke;         /* its number */
+	uint64_t first_index;    /* absolute, of the first value */
+	unsigned stride;         /* samples from one value to the next: 1 but for very slow strokes */
+	unsigned n;              /* values, at most RESIDUAL_CHUNK_MAX */
+	const float *phase;      /* of a period, 0 at the deepest point; in about -0.7 to 0.7 */
+	const float *pulse_n;    /* force above baseline and hum */
+	const float *residual_n; /* the same less the fitted template */
+	double height_n;         /* as fitted */
+	uint64_t templated;      /* strokes of the window that the template was made of; 0: of `learned` earlier ones */
+	uint64_t learned;
+	double noise_n; /* rms of one sample, as the estimators know it */
+};
+/* Pieces in order of index within a stroke; a stroke's own come before point_on_stroke() tells it. Only strokes that
+ * were fitted. NULL: none (the default; costs nothing). */
+void point_on_residual(struct point *point, void (*fn)(void *ctx, const struct residual_chunk *chunk), void *ctx);
+
+/* The next phase begins at first_index, which is not below the index that the next fed block may hold. In order; a
+ * phase may be left out. command_index: where on the sample axis the command that opened the phase (start for spin_up,
+ * stop for coast) left the host, with fraction; NaN where there is none. */
+int point_phase(struct point *point, enum point_phase phase, uint64_t first_index, double command_index);
+
+/* Blocks of the force stream in order of index. A gap or saturation inside tare or measure makes what rests on it
+ * untrusted. */
+void point_feed(struct point *point, const struct sample_block *block);
+
+/* Ends the point at the last sample fed. Results in a fixed order, each named measurand of a point once per method:
+ * stroke_rate_hz and stroke_rate_error_pct (each by the methods realised and nominal), period_jitter_pct,
+ * missed_strokes, double_strokes, spin_up_s, coast_down_s, depth_mm (methods force_equivalent, displacement: realised
+ * mean; then method suffix _process), depth_sd_mm (it and what follows of depth: both methods), depth_error_mm,
+ * depth_tolerance_lo_mm, depth_tolerance_hi_mm (content 95 %, confidence 99 %), depth_max_mm (noise-corrected bound),
+ * depth_max_raw_mm, peak_force_n, seating_force_n, strokes (whose instant lies in the measure window). Returns their
+ * number, at most cap (RESULTS_PER_POINT_MAX is always enough). Call once. */
+unsigned point_finish(struct point *point, struct result *results, unsigned cap);
+
+/* What the session needs to know live, cheap at any time but with a second thread, for which it waits. */
+struct point_live {
+	uint64_t next_index; /* one past the last sample fed */
+	uint64_t strokes;    /* found so far in the point */
+	double last_stroke;  /* instant of the last one; NaN before the first */
+	double rate_hz;      /* over the last few strokes; NaN when unknown */
+	double depth_mm;     /* over the last few strokes; NaN when unknown */
+	double force_n;      /* mean of the last 20 ms: the seating force when still */
+	double noise_n;      /* rms about that mean */
+	bool saturated, gap; /* seen in this phase */
+};
+void point_live(const struct point *point, struct point_live *ret);
+
+#endif

@@ -1,0 +1,29 @@
+/* What the formats share that write one file per table: opening, failing, closing. */
+#ifndef PENRIG_OFFLINE_EXPORT_FILE_H
+#define PENRIG_OFFLINE_EXPORT_FILE_H
+
+#include <stdio.h>
+
+#include "rig/offline/export.h"
+
+struct export_file {
+	char stem[FILE_PATH_MAX], path[FILE_PATH_MAX + 32];
+	struct export_table table;
+	FILE *out;
+	uint64_t rows;
+	uint64_t bytes;              /* wav: of samples */
+	uint64_t next_index, filled; /* wav: gaps */
+	int32_t last[CHANNELS_MAX];
+	const struct export_format *beside; /* wav: for tables that are no samples */
+	void *beside_file;
+	bool beside_open;
+};
+
+int export_file_begin(const char *stem, const struct record *record, void **ret, struct err *err);
+int export_file_open(struct export_file *file, const struct export_table *table, const char *extension,
+		     struct err *err);
+int export_file_failed(const struct export_file *file, struct err *err);
+int export_file_close(void *file, struct err *err); /* of the table's */
+int export_file_end(void *file, struct err *err);   /* frees */
+
+#endif

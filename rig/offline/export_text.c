@@ -1,0 +1,92 @@
+/* CSV (RFC 4180, with a header line "name [unit]"), and what formats of one file per table share. */
+#include <errno.h>
+#include <inttypes.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "rig/offline/export_file.h"
+
+int export_file_begin(const char *stem, const struct record *record, void **ret, struct err *err)
+{
+	(void)record;
+	struct export_file *file = calloc(1, sizeof(*file));
+	if (!file)
+		return err_set(err, -ENOMEM, "out of memory");
+	snprintf(file->stem, sizeof(file->stem), "%s", stem);
+	*ret = file;
+	return 0;
+}
+
+int export_file_failed(const struct export_file *file, struct err *err)
+{
+	int code = errno ? -errno : -EIO;
+	return err_set(err, code, "%.400s cannot be written: %s", file->path, strerror(-code));
+}
+
+int export_file_open(struct export_file *file, const struct export_table *table, const char *extension, struct err *err)
+{
+	snprintf(file->path, sizeof(file->path), "%s.%s%s", file->stem, table->name, extension);
+	file->table = *table;
+	file->rows = file->bytes = file->filled = 0;
+	errno = 0;
+	file->out = fopen(file->path, "we");
+	return file->out ? 0 : export_file_failed(file, err);
+}
+
+int export_file_close(void *ctx, struct err *err)
+{
+	struct export_file *file = ctx;
+	FILE *out = file->out;
+	file->out = NULL;
+	errno = 0;
+	bool bad = ferror(out) != 0;
+	if (fclose(out) != 0 || bad)
+		return export_file_failed(file, err);
+	return 0;
+}
+
+int export_file_end(void *ctx, struct err *err)
+{
+	struct export_file *file = ctx;
+	(void)err;
+	if (file->out)
+		fclose(file->out);
+	free(file);
+	return 0;
+}
+
+static int csv_open(void *ctx, const struct export_table *table, struct err *err)
+{
+	struct export_file *file = ctx;
+	int rc = export_file_open(file, table, ".csv", err);
+	for (unsigned i = 0; !rc && i < table->columns; i++)
+		fprintf(file->out, "%s%s [%s]", i ? "," : "", table->column[i].name, table->column[i].unit);
+	if (!rc && fputs("\r\n", file->out) < 0)
+		rc = export_file_failed(file, err);
+	return rc;
+}
+
+static int csv_row(void *ctx, const struct export_value *values, struct err *err)
+{
+	struct export_file *file = ctx;
+	for (unsigned i = 0; i < file->table.columns; i++) {
+		const struct export_column *c = &file->table.column[i];
+		if (i)
+			putc(',', file->out);
+		if (c->whole)
+			fprintf(file->out, "%" PRIu64, values[i].whole);
+		else if (!isnan(values[i].real))
+			fprintf(file->out, "%.*g", c->digits, values[i].real);
+	}
+	return fputs("\r\n", file->out) < 0 ? export_file_failed(file, err) : 0;
+}
+
+const struct export_format export_csv = {
+	.id = "csv",
+	.begin = export_file_begin,
+	.open = csv_open,
+	.row = csv_row,
+	.close = export_file_close,
+	.end = export_file_end,
+};

@@ -1,0 +1,11 @@
+/* A run file opened again, with a verdict whatever became of its run. */
+#ifndef PENRIG_OFFLINE_REOPEN_H
+#define PENRIG_OFFLINE_REOPEN_H
+
+#include "rig/runfile/runfile.h"
+
+/* As runfile_open(). A file whose run did not come to its end is judged by what it holds: inconclusive, or a fail that
+ * was proven before. */
+int reopen(const char *path, struct runfile_reader **ret, struct record **ret_record, struct err *err);
+
+#endif

@@ -1,0 +1,145 @@
+/* What a run stored against what was derived again. Leaves out what is compared when: replay.c. */
+#include "rig/offline/replay_compare.h"
+
+#include <inttypes.h>
+#include <math.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "rig/record/record_json.h"
+
+void differs(struct differences *d, const char *fmt, ...)
+{
+	char text[ERR_TEXT_MAX];
+	va_list args;
+	va_start(args, fmt);
+	vsnprintf(text, sizeof(text), fmt, args);
+	va_end(args);
+	if (!d->summary->differences++)
+		snprintf(d->summary->first, sizeof(d->summary->first), "%s", text);
+	if (d->difference)
+		d->difference(d->ctx, text);
+}
+
+static bool rounded(double x, double y)
+{
+	return fabs(x - y) <= REPLAY_RELATIVE * fmax(fabs(x), fabs(y)) + REPLAY_ABSOLUTE;
+}
+
+void compare_real(struct differences *d, const char *where, const char *what, double stored, double again)
+{
+	if (memcmp(&stored, &again, sizeof(stored)) == 0 || (isnan(stored) && isnan(again)))
+		return;
+	d->summary->beyond += !rounded(stored, again);
+	differs(d, "%s: %s is %.17g in the file and %.17g derived again", where, what, stored, again);
+}
+
+void compare_whole(struct differences *d, const char *where, const char *what, uint64_t stored, uint64_t again)
+{
+	if (stored == again)
+		return;
+	d->summary->beyond++;
+	differs(d, "%s: %s is %" PRIu64 " in the file and %" PRIu64 " derived again", where, what, stored, again);
+}
+
+void compare_text(struct differences *d, const char *where, const char *what, const char *stored, const char *again)
+{
+	if (strcmp(stored, again) == 0)
+		return;
+	d->summary->beyond++;
+	differs(d, "%s: %s is \"%.200s\" in the file and \"%.200s\" derived again", where, what, stored, again);
+}
+
+static void compare_result(struct differences *d, const char *where, const struct finding *stored,
+			   const struct finding *again)
+{
+	const struct result *a = &stored->result, *b = &again->result;
+	char at[200], line[48];
+	snprintf(at, sizeof(at), "%.100s %s %s", where, a->name, a->method);
+	compare_text(d, where, "the name of a result", a->name, b->name);
+	compare_text(d, at, "method", a->method, b->method);
+	compare_real(d, at, "value", a->value, b->value);
+	compare_real(d, at, "standard uncertainty", a->u, b->u);
+	compare_real(d, at, "degrees of freedom", a->dof, b->dof);
+	compare_real(d, at, "coverage factor", a->k, b->k);
+	compare_real(d, at, "expanded uncertainty", a->expanded_u, b->expanded_u);
+	compare_whole(d, at, "n", a->n, b->n);
+	compare_whole(d, at, "valid", a->valid, b->valid);
+	compare_whole(d, at, "trusted", a->trusted, b->trusted);
+	compare_text(d, at, "reason", a->reason, b->reason);
+	compare_whole(d, at, "budget lines", a->budget_lines, b->budget_lines);
+	for (unsigned i = 0; i < a->budget_lines && i < b->budget_lines; i++) {
+		snprintf(line, sizeof(line), "budget: %s", a->budget[i].name);
+		compare_real(d, at, line, a->budget[i].u, b->budget[i].u);
+	}
+	compare_whole(d, at, "outcome", stored->judgement.outcome, again->judgement.outcome);
+	compare_real(d, at, "margin", stored->judgement.margin, again->judgement.margin);
+}
+
+void compare_results(struct differences *d, const char *where, const struct finding *stored, unsigned count,
+		     const struct finding *again, unsigned count_again)
+{
+	compare_whole(d, where, "the number of results", count, count_again);
+	for (unsigned i = 0; i < count && i < count_again; i++)
+		compare_result(d, where, &stored[i], &again[i]);
+}
+
+static void compare_point_members(struct differences *d, const char *where, const struct record_point *a,
+				  const struct record_point *b)
+{
+	for (unsigned i = 0; i < POINT_PHASES; i++) {
+		compare_whole(d, where, "the first sample of a phase", a->phase_index[i], b->phase_index[i]);
+		compare_real(d, where, "the place of a command", a->command_index[i], b->command_index[i]);
+	}
+	compare_whole(d, where, "the last sample", a->end_index, b->end_index);
+	compare_whole(d, where, "measured", a->measured, b->measured);
+	compare_whole(d, where, "outcome", a->outcome, b->outcome);
+	compare_text(d, where, "reason", a->reason, b->reason);
+	compare_results(d, where, a->result, a->results, b->result, b->results);
+}
+
+void point_name(const struct record_point *point, char *ret, size_t size)
+{
+	snprintf(ret, size, "point %u, attempt %u (%.6g mm, %.6g Hz)", point->plan.number + 1, point->attempt,
+		 point->plan.depth_mm, point->plan.rate_hz);
+}
+
+/* As text both have gone the road into the file; where that is the same, everything is. */
+int compare_point(struct differences *d, const struct record_point *stored, struct record_point *again, struct err *err)
+{
+	char *before = NULL, *after = NULL, where[96];
+	int rc = point_to_json(stored, &before, err);
+	if (!rc)
+		rc = point_to_json(again, &after, err);
+	if (!rc)
+		rc = point_from_json(after, strlen(after), again, err);
+	if (!rc && strcmp(before, after) != 0) {
+		unsigned differences = d->summary->differences;
+		point_name(stored, where, sizeof(where));
+		compare_point_members(d, where, stored, again);
+		if (d->summary->differences == differences) {
+			d->summary->beyond++;
+			differs(d, "%s: not stored as it is derived again", where);
+		}
+	}
+	free(before);
+	free(after);
+	return rc;
+}
+
+int compare_sweep(struct differences *d, unsigned sweep, const struct record_sweep *stored, struct record_sweep *again,
+		  struct err *err)
+{
+	char *text, where[64];
+	int rc = sweep_to_json(again, &text, err);
+	if (rc)
+		return rc;
+	rc = sweep_from_json(text, strlen(text), again, err);
+	free(text);
+	snprintf(where, sizeof(where), "sweep %u", sweep + 1);
+	if (!rc)
+		compare_results(d, where, stored->result, stored->results, again->result, again->results);
+	return rc;
+}

@@ -1,0 +1,197 @@
+/* The record of one run: everything a report says, in memory. The session fills it, the run file keeps and restores it,
+ * report writers read it. It grows with the number of points, never with the length of a run. */
+#ifndef PENRIG_RECORD_RECORD_H
+#define PENRIG_RECORD_RECORD_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "rig/config/bench.h"
+#include "rig/config/plan.h"
+#include "rig/driver/driver.h"
+#include "rig/measure/decision.h"
+#include "rig/measure/point/point.h"
+
+#define RECORD_ATTRS_MAX   32
+#define RECORD_DEVICES_MAX 4
+#define SHA256_HEX         65
+
+/* What became of the run (the pen's verdict is enum outcome; RUN_* with none: has_verdict false). */
+enum run_status {
+	RUN_COMPLETE,
+	RUN_INTERRUPTED,
+	RUN_DEVICE_LOST,
+	RUN_STORAGE_FAILED,
+	RUN_REFUSED,
+	RUN_INTERNAL_ERROR,
+};
+const char *run_status_name(enum run_status status); /* "complete", "interrupted", ... */
+
+/* Why a run was refused: decides its exit code. */
+enum refusal { REFUSED_NOT, REFUSED_PLAN, REFUSED_BUSY, REFUSED_BENCH, REFUSED_DEVICE };
+
+struct record_attr {
+	char key[48], value[160];
+};
+
+struct record_file {   /* a file as it was when the run began */
+	char kind[16]; /* "plan", "bench", "phantom" */
+	char path[FILE_PATH_MAX];
+	char sha256[SHA256_HEX];
+	const char *text; /* borrowed from its json_doc, or owned by the loaded record */
+	size_t len;
+};
+
+struct record_device {
+	char role[16]; /* "pen", "load_sensor" */
+	char driver[32];
+	struct device_identity identity;
+	struct link_identity link;
+	struct calibration calibration; /* sensor: the bench's own */
+	unsigned channels;
+	struct channel channel[CHANNELS_MAX];
+	struct device_counters counters;
+	struct pen_limits limits;      /* pen */
+	double clock_ppm, clock_u_ppm; /* sensor clock against the host's; NaN = not known */
+	bool clock_applied;
+};
+
+/* A judged or informative result with the limit it met. */
+struct finding {
+	struct result result;
+	bool has_limit;
+	struct limit limit;
+	struct judgement judgement; /* where has_limit */
+};
+
+/* Where every stream stood when something was done: what replay needs to see what the run saw. */
+enum point_mark { MARK_OPEN, MARK_FIRST_PHASE, MARK_CLOSE = MARK_FIRST_PHASE + POINT_PHASES, POINT_MARKS };
+#define MARK_PHASE(phase) (MARK_FIRST_PHASE + (phase))
+
+struct record_mark {
+	uint64_t host_ns;            /* UINT64_MAX: it was never done */
+	uint64_t index[STREAMS_MAX]; /* next sample of each of the sensor's streams */
+	uint64_t telemetry;          /* rows of telemetry so far */
+};
+
+struct record_point {
+	struct plan_point plan; /* setpoint */
+	unsigned attempt;       /* from 1; every attempt is kept, the last one counts */
+	bool counts;            /* the attempt that the verdict uses */
+	bool measured;          /* reached its end */
+	bool collected;         /* the estimators gave results */
+	char fault[200];        /* why its results cannot be trusted, as the run saw it; empty: nothing known */
+	struct record_mark mark[POINT_MARKS];
+	char reason[200]; /* why not, or why inconclusive */
+	uint64_t start_wall_ns;
+	uint64_t phase_index[POINT_PHASES]; /* first sample of each phase; UINT64_MAX: never entered */
+	double command_index[POINT_PHASES]; /* NaN: none */
+	uint64_t end_index;
+	double stop_latency_ms; /* order to stop -> command written; NaN: none */
+	unsigned results;
+	struct finding result[RESULTS_PER_POINT_MAX + 12]; /* point, temperatures, pen.* */
+	enum outcome outcome;                              /* of the required ones */
+};
+
+/* A check of the pen itself: dead-man, refusal of a setpoint out of range. */
+struct record_test {
+	char name[32]; /* "dead_man", "refusal" */
+	bool done;
+	enum outcome outcome;
+	char text[200];
+	double value; /* dead-man: seconds from the last heartbeat to the last stroke; NaN: none */
+	char unit[8];
+};
+
+struct record_sweep {
+	unsigned step;
+	int phantom;
+	double rate_hz;
+	unsigned results;
+	struct finding result[2];
+};
+
+/* What the pen reported or did by itself, unasked: a dead-man trip that a test provoked does not stand here. */
+struct record_condition {
+	uint32_t condition; /* enum pen_condition */
+	uint64_t host_ns;
+	char text[120];
+};
+
+/* A verdict formed after the run, from its results. name empty: the run's own. */
+struct record_judged {
+	unsigned number;      /* from 1 */
+	char limits_name[64]; /* of the limits file, or "plan" */
+	char limits_path[FILE_PATH_MAX];
+	char limits_sha256[SHA256_HEX]; /* of that file, or of the plan */
+	char utc[32];
+	char software_version[32], software_build[64];
+	enum outcome dut_verdict;
+	char verdict_reason[240];
+};
+
+/* Where the samples of an imported recording came from; path empty: penrig took them itself. */
+struct record_origin {
+	char path[FILE_PATH_MAX];
+	char sha256[SHA256_HEX];
+	char format[8];
+	double rate_hz, scale_n, offset_n;
+};
+
+struct record {
+	char name[128]; /* file stem: everything of this run is NAME.something */
+	char folder[FILE_PATH_MAX];
+	char software_version[32], software_build[64];
+	char started_utc[32], ended_utc[32]; /* ISO 8601 with milliseconds, Z */
+	uint64_t started_host_ns, ended_host_ns;
+	char host[64], host_kernel[96];
+	bool host_clock_synchronised;
+	double host_clock_error_s, host_clock_frequency_ppm; /* adjtimex; NaN unknown */
+	char operator_name[96], lot[64], cartridge[64], dut[64];
+	unsigned attrs;
+	struct record_attr attr[RECORD_ATTRS_MAX];
+	char plan_name[64], plan_description[256], bench_name[64], bench_site[96], thermal_basis[160];
+	bool judge_nominal_rate, judge_displacement;
+	unsigned files;
+	struct record_file file[2 + BENCH_PHANTOMS_MAX];
+	char phantom_serial[BENCH_PHANTOMS_MAX][48];
+	unsigned step_count;
+	char (*step_name)[64];
+	unsigned devices;
+	struct record_device device[RECORD_DEVICES_MAX];
+	unsigned points, points_planned;
+	struct record_point *point; /* grows; every attempt */
+	unsigned sweeps;
+	struct record_sweep *sweep;
+	unsigned tests;
+	struct record_test test[4];
+	unsigned conditions;
+	struct record_condition condition[16];
+	bool has_verdict;
+	enum outcome dut_verdict;
+	char verdict_reason[240]; /* the measurand that decided, and by how much */
+	enum run_status run_status;
+	enum refusal refusal;
+	char status_reason[ERR_TEXT_MAX];
+	bool moved;         /* the pen was commanded to run at least once */
+	bool stop_verified; /* the last stop was seen in the load signal; meaningful where moved */
+	char stop_text[200];
+	int signal_number;       /* that interrupted it; 0 none */
+	bool accept_conditional; /* the plan accepts every conditional_pass that occurred */
+	uint64_t samples_lost;   /* that the run file could not take: what they showed cannot be derived again */
+	struct record_origin origin;
+	struct record_judged judged;     /* of a report that judges anew; not stored with the record */
+	char journal_head[SHA256_HEX];   /* before the report's own entry */
+	bool owns_texts;                 /* file[].text were malloc'd for this record */
+	unsigned point_room, sweep_room; /* allocated */
+};
+
+struct record *record_new(void);         /* NULL: no memory */
+void record_free(struct record *record); /* NULL is fine; frees owned texts of a loaded record */
+/* Names and texts of what the run was given; the texts stay borrowed from plan and bench. -ENOMEM. */
+int record_inputs(struct record *record, const struct plan *plan, const struct bench *bench);
+/* Zeroed, phases not entered; NULL: no memory. Adding one moves the others: keep the index, not the pointer. */
+struct record_point *record_add_point(struct record *record);
+struct record_sweep *record_add_sweep(struct record *record);
+
+#endif

@@ -1,0 +1,46 @@
+/* What a run was given, into its record: the texts of plan, bench and phantoms with their digests, and their names. */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "rig/base/digest.h"
+#include "rig/record/record.h"
+
+static void record_file(struct record *record, const char *kind, const char *path, const struct json_doc *doc)
+{
+	struct record_file *file = &record->file[record->files++];
+	snprintf(file->kind, sizeof(file->kind), "%s", kind);
+	snprintf(file->path, sizeof(file->path), "%s", path);
+	file->text = json_text(doc, &file->len);
+	digest_text(file->text, file->len, file->sha256);
+}
+
+static int record_steps(struct record *record, const struct plan *plan)
+{
+	record->step_name = calloc(plan->steps, sizeof(*record->step_name));
+	if (!record->step_name)
+		return -ENOMEM;
+	record->step_count = plan->steps;
+	for (unsigned i = 0; i < plan->steps; i++)
+		snprintf(record->step_name[i], sizeof(record->step_name[i]), "%s", plan->step[i].name);
+	return 0;
+}
+
+int record_inputs(struct record *r, const struct plan *plan, const struct bench *bench)
+{
+	snprintf(r->plan_name, sizeof(r->plan_name), "%s", plan->name);
+	snprintf(r->plan_description, sizeof(r->plan_description), "%s", plan->description);
+	snprintf(r->bench_name, sizeof(r->bench_name), "%s", bench->name);
+	snprintf(r->bench_site, sizeof(r->bench_site), "%s", bench->site);
+	snprintf(r->thermal_basis, sizeof(r->thermal_basis), "%s", plan->thermal_basis);
+	r->judge_nominal_rate = plan->judge_nominal_rate;
+	r->judge_displacement = plan->judge_displacement;
+	record_file(r, "plan", plan->path, plan->doc);
+	record_file(r, "bench", bench->path, bench->doc);
+	for (unsigned i = 0; i < bench->phantoms; i++) {
+		record_file(r, "phantom", bench->phantom[i].path, bench->phantom[i].doc);
+		snprintf(r->phantom_serial[i], sizeof(r->phantom_serial[i]), "%s", bench->phantom[i].serial);
+	}
+	return record_steps(r, plan);
+}

@@ -1,0 +1,107 @@
+/* NAME.penrig: one SQLite database that holds everything a verdict rests on. Writing goes through a bounded ring to one
+ * thread, because an fsync can stall. Tables, hash chain and digests: docs/run-file.md.
+ * Behind this header, each in its file: runfile.c (the run's side of the ring), writer.c (the thread),
+ * store.c (rows under the chain), judged.c (later verdicts); open.c, unfinished.c,
+ * walk.c, verify.c (reading). The only file that includes SQLite is db.c. */
+#ifndef PENRIG_RUNFILE_RUNFILE_H
+#define PENRIG_RUNFILE_RUNFILE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "rig/base/samples.h"
+#include "rig/driver/driver.h"
+#include "rig/measure/point/point.h"
+#include "rig/record/record.h"
+
+#define RUNFILE_APPLICATION_ID 0x50524947 /* "PRIG" */
+#define RUNFILE_RING_S         2.5        /* seconds of samples that a stalled disk may cost before one is lost */
+
+struct runfile;
+
+/* Creates folder/name.penrig (and the folder), writes the header (files, software, who) durably and starts the writer.
+ * bytes_per_s: of all sample streams together, sizes the ring. may_wait: a full ring waits for the disk (time stands
+ * still meanwhile) instead of losing samples. -EEXIST, -ENOSPC, -EACCES ... with text. */
+int runfile_create(const struct record *record, double bytes_per_s, bool may_wait, struct runfile **ret,
+		   struct err *err);
+
+/* All of these copy, return at once and are written in order. After the storage failed they do nothing. */
+void runfile_block(struct runfile *rf, unsigned device, const struct channel *channels, unsigned channel_count,
+		   const struct sample_block *block);
+/* Journal: kind is a short word ("command", "reply", "event", "phase", "verdict" ...), text one line of JSON. The last
+ * entry of kind "stage" or "phase" with a member "stage" or "phase" tells how far a killed run got. "begin", "item" and
+ * "blocks" are the file's own. */
+void runfile_journal(struct runfile *rf, uint64_t host_ns, const char *kind, const char *json);
+void runfile_telemetry(struct runfile *rf, const struct pen_telemetry *telemetry);
+void runfile_stroke(struct runfile *rf, unsigned point_row, const struct stroke *stroke);
+/* point_row: index in record->point. Begin when its tare begins; end when its results stand. */
+void runfile_point_begin(struct runfile *rf, unsigned point_row, const struct record_point *point);
+void runfile_point_end(struct runfile *rf, unsigned point_row, const struct record_point *point);
+
+/* The record as it stands, without points and sweeps: after identification, tests and conditions. The last one is what
+ * a killed run leaves. */
+void runfile_record(struct runfile *rf, const struct record *record);
+
+/* 0, or the first error of the writer (-ENOSPC, -EIO ...) with its text; lost: samples dropped by a full ring so far.
+ */
+int runfile_status(struct runfile *rf, uint64_t *ret_lost, struct err *err);
+
+/* Waits until everything so far is durable, and gives the head of the journal's chain. */
+int runfile_sync(struct runfile *rf, char ret_head[SHA256_HEX], struct err *err);
+/* The final record and the report text (may be NULL), as entries of the journal too. */
+int runfile_finish(struct runfile *rf, const struct record *record, const char *report_json, struct err *err);
+/* Checkpoints, leaves journal mode DELETE, one file; fsyncs file and folder. Frees always. */
+int runfile_close(struct runfile *rf, struct err *err);
+const char *runfile_path(const struct runfile *rf);
+
+/* Reading. Opens read-only, also where the folder cannot be written; a file left by a killed run opens too (with its
+ * -wal) and says at which step it ended. Restores the record (run_status of an unfinished file: interrupted, without a
+ * verdict; rig/offline/reopen.h forms it). */
+struct runfile_reader;
+int runfile_open(const char *path, struct runfile_reader **ret, struct record **ret_record, struct err *err);
+/* Recomputes the journal's chain and every block's digest: 0, or -EBADMSG naming the first entry that does not fit. */
+int runfile_verify(struct runfile_reader *reader, struct err *err);
+/* The same beside another reading: from begin on, runfile_each_block() verifies what it reads, and goes on whatever
+ * comes of that; end verifies the rest and returns what runfile_verify() would. */
+int runfile_verify_begin(struct runfile_reader *reader, struct err *err);
+int runfile_verify_end(struct runfile_reader *reader, struct err *err);
+/* Every block of one device and stream, in order, cut as it arrived: replaying them is the run again. fn returns 0 to
+ * go on; anything else ends the walk and is returned (the other walks alike). */
+int runfile_each_block(struct runfile_reader *reader, unsigned device, unsigned stream,
+		       int (*fn)(void *ctx, const struct sample_block *block), void *ctx, struct err *err);
+/* The same with fn on a second thread while this one reads on; fn must not touch the reader. */
+int runfile_each_block_aside(struct runfile_reader *reader, unsigned device, unsigned stream,
+			     int (*fn)(void *ctx, const struct sample_block *block), void *ctx, struct err *err);
+int runfile_each_journal(struct runfile_reader *reader,
+			 int (*fn)(void *ctx, uint64_t host_ns, const char *kind, const char *json), void *ctx,
+			 struct err *err);
+int runfile_each_stroke(struct runfile_reader *reader, unsigned point_row,
+			int (*fn)(void *ctx, const struct stroke *stroke), void *ctx, struct err *err);
+int runfile_each_telemetry(struct runfile_reader *reader, int (*fn)(void *ctx, const struct pen_telemetry *telemetry),
+			   void *ctx, struct err *err);
+/* The same a piece at a time, for reading several streams side by side: the next stored piece of a stream, or of the
+ * telemetry, goes to fn row by row. 1: there was one; 0: the end; or -errno, or what fn returned (negative). */
+struct runfile_cursor;
+int runfile_blocks(struct runfile_reader *reader, unsigned device, unsigned stream, struct runfile_cursor **ret,
+		   struct err *err);
+int runfile_telemetries(struct runfile_reader *reader, struct runfile_cursor **ret, struct err *err);
+int runfile_next_blocks(struct runfile_cursor *cursor, int (*fn)(void *ctx, const struct sample_block *block),
+			void *ctx, struct err *err);
+int runfile_next_telemetry(struct runfile_cursor *cursor, int (*fn)(void *ctx, const struct pen_telemetry *telemetry),
+			   void *ctx, struct err *err);
+void runfile_cursor_free(struct runfile_cursor *cursor); /* NULL is fine; before the reader */
+
+/* The run came to its end: its record is the final one. */
+bool runfile_is_final(const struct runfile_reader *reader);
+
+/* Verdicts that were formed later, by other limits: appended behind everything, with the limits file's bytes (NULL: the
+ * plan's own limits) and the report; what stands in the file stays. number from 1. -EACCES, -EROFS ... with text. */
+int runfile_append_judged(const char *path, const struct record_judged *judged, const void *limits, size_t limits_len,
+			  const char *report, struct err *err);
+int runfile_each_judged(struct runfile_reader *reader, int (*fn)(void *ctx, const struct record_judged *judged),
+			void *ctx, struct err *err);
+/* malloc'd text of the stored report; -ENOENT if there is none. */
+int runfile_report(struct runfile_reader *reader, char **ret_text, struct err *err);
+void runfile_reader_free(struct runfile_reader *reader);
+
+#endif

@@ -1,0 +1,76 @@
+/* The run file's tables and format version. */
+#include "rig/runfile/schema.h"
+
+#include <errno.h>
+#include <stdio.h>
+
+#include "rig/runfile/runfile.h"
+
+#define FORMAT_VERSION 1
+
+static const char schema_sql[] =
+	"CREATE TABLE journal(seq INTEGER PRIMARY KEY, host_ns INTEGER NOT NULL, kind TEXT NOT NULL, json TEXT NOT "
+	"NULL,"
+	" hash BLOB NOT NULL);"
+	"CREATE TABLE item(seq INTEGER PRIMARY KEY, kind TEXT NOT NULL, key INTEGER NOT NULL, state TEXT NOT NULL,"
+	" count INTEGER NOT NULL, digest BLOB NOT NULL, data BLOB NOT NULL);"
+	"CREATE INDEX item_by_kind ON item(kind, key);"
+	"CREATE TABLE block(seq INTEGER PRIMARY KEY, device INTEGER NOT NULL, stream INTEGER NOT NULL,"
+	" first_index INTEGER NOT NULL, frames INTEGER NOT NULL, channels INTEGER NOT NULL, width INTEGER NOT NULL,"
+	" first_host_ns INTEGER NOT NULL, last_host_ns INTEGER NOT NULL, zstd INTEGER NOT NULL, digest BLOB NOT NULL,"
+	" arrivals BLOB NOT NULL, samples BLOB NOT NULL);"
+	"CREATE INDEX block_by_stream ON block(device, stream);"
+	"CREATE VIEW record AS SELECT seq, state, CAST(data AS TEXT) AS json FROM item WHERE kind = 'record';"
+	"CREATE VIEW point AS SELECT seq, key AS row, state, CAST(data AS TEXT) AS json FROM item WHERE kind = 'point';"
+	"CREATE VIEW file AS SELECT seq, state AS kind, CAST(data AS TEXT) AS text FROM item WHERE kind = 'file';";
+
+static int set_pragmas(struct db *db, struct err *err)
+{
+	char header[128];
+	snprintf(header, sizeof(header), "PRAGMA page_size=65536; PRAGMA application_id=%d; PRAGMA user_version=%d",
+		 RUNFILE_APPLICATION_ID, FORMAT_VERSION);
+	int rc = db_exec(db, header, err);
+	if (!rc)
+		rc = db_exec(db, "PRAGMA journal_mode=WAL", err);
+	if (!rc)
+		rc = db_exec(db, "PRAGMA synchronous=FULL; PRAGMA wal_autocheckpoint=256", err);
+	return rc;
+}
+
+int schema_create(struct db *db, struct err *err)
+{
+	int rc = set_pragmas(db, err);
+	return rc ? rc : db_exec(db, schema_sql, err);
+}
+
+static int holds_nothing(const char *path, struct err *err)
+{
+	return err_set(
+		err, -EBADMSG,
+		"%.300s holds nothing: the run was killed as it began, or the -wal file beside it was left behind",
+		path);
+}
+
+int schema_check(struct db *db, const char *path, struct err *err)
+{
+	static const char count_tables[] = "SELECT count(*) FROM sqlite_schema WHERE type='table'";
+	static const char count_records[] = "SELECT count(*) FROM item WHERE kind='record'";
+	int64_t id, version, tables, records = 0;
+	int rc = db_number(db, "PRAGMA application_id", &id, err);
+	if (!rc)
+		rc = db_number(db, "PRAGMA user_version", &version, err);
+	if (!rc)
+		rc = db_number(db, count_tables, &tables, err);
+	if (rc)
+		return rc;
+	if (id == 0 && tables == 0)
+		return holds_nothing(path, err);
+	if (id != RUNFILE_APPLICATION_ID)
+		return err_set(err, -EBADMSG, "%.300s is an SQLite database, but not a run file of penrig", path);
+	if (version != FORMAT_VERSION)
+		return err_set(err, -ENOTSUP,
+			       "%.300s has format %lld, and this penrig reads %d: use the version that wrote it", path,
+			       (long long)version, FORMAT_VERSION);
+	rc = tables ? db_number(db, count_records, &records, err) : 0;
+	return rc || records ? rc : holds_nothing(path, err);
+}

@@ -1,0 +1,141 @@
+/* One process drives one bench. flock() ends with its holder, whatever ended it, so a lock is never stale.
+ * Leaves out the devices' own locks: rig/link. */
+#include "rig/session/lock.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <pwd.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "rig/base/digest.h"
+
+#define HOLDER_MAX 160
+#define OPEN_TRIES 8 /* two processes creating the same file at once need two */
+
+static const char *const lock_folder[] = {"/run/lock", "/tmp"};
+
+struct bench_lock {
+	int fd;
+};
+
+static void lock_name(const char *real_path, const char *folder, char *ret, size_t size)
+{
+	uint8_t hash[DIGEST_BYTES];
+	char hex[DIGEST_HEX];
+	digest_of(real_path, strlen(real_path), hash);
+	digest_hex(hash, hex);
+	snprintf(ret, size, "%s/penrig-%.24s.lock", folder, hex);
+}
+
+/* O_CREAT on a file that exists and belongs to somebody else fails in a sticky folder (fs.protected_regular): so it is
+ * opened without, and created only where there is none. */
+static int open_lock_file(const char *path)
+{
+	const int flags = O_RDWR | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK;
+	for (unsigned i = 0; i < OPEN_TRIES; i++) {
+		int fd = open(path, flags);
+		if (fd >= 0 || errno != ENOENT)
+			return fd >= 0 ? fd : -errno;
+		fd = open(path, flags | O_CREAT | O_EXCL, 0666);
+		if (fd >= 0) {
+			/* Past the umask. Where it fails, other users are told EACCES. */
+			(void)!fchmod(fd, 0666);
+			return fd;
+		}
+		if (errno != EEXIST)
+			return -errno;
+	}
+	return -EEXIST;
+}
+
+static int open_in_first_folder(const char *real_path, char *ret_path, size_t size)
+{
+	int fd = -ENOENT;
+	for (unsigned i = 0; i < sizeof(lock_folder) / sizeof(lock_folder[0]); i++) {
+		lock_name(real_path, lock_folder[i], ret_path, size);
+		fd = open_lock_file(ret_path);
+		if (fd >= 0)
+			break;
+	}
+	return fd;
+}
+
+static void write_holder(int fd)
+{
+	char text[HOLDER_MAX], when[32];
+	time_t now = time(NULL);
+	struct tm tm;
+	struct passwd entry, *user = NULL;
+	char names[1024];
+	getpwuid_r(getuid(), &entry, names, sizeof(names), &user);
+	strftime(when, sizeof(when), "%Y-%m-%dT%H:%M:%SZ", gmtime_r(&now, &tm));
+	int n = snprintf(text, sizeof(text), "%.40s (pid %ld, user %.40s) since %s", program_invocation_short_name,
+			 (long)getpid(), user ? user->pw_name : "unknown", when);
+	/* The name is for people; the lock holds without it. */
+	if (ftruncate(fd, 0) == 0)
+		(void)!pwrite(fd, text, (size_t)n, 0);
+}
+
+static void read_holder(int fd, char ret[HOLDER_MAX])
+{
+	ssize_t n = pread(fd, ret, HOLDER_MAX - 1, 0);
+	ret[n > 0 ? n : 0] = '\0';
+	for (char *c = ret; *c; c++) {
+		if (*c < ' ' || *c > '~')
+			*c = '?';
+	}
+	if (!ret[0])
+		snprintf(ret, HOLDER_MAX, "another process");
+}
+
+static int busy(int fd, const char *bench_path, struct err *err)
+{
+	char holder[HOLDER_MAX];
+	read_holder(fd, holder);
+	return err_set(err, -EBUSY, "the bench %.200s is in use by %s; wait until that run has ended, or end it",
+		       bench_path, holder);
+}
+
+int bench_lock_take(const char *bench_path, struct bench_lock **ret, struct err *err)
+{
+	char real_path[PATH_MAX], path[64];
+
+	if (!realpath(bench_path, real_path))
+		return err_set(err, -errno, "the bench file %.200s cannot be found: %s", bench_path, strerror(errno));
+	int fd = open_in_first_folder(real_path, path, sizeof(path));
+	if (fd < 0)
+		return err_set(err, fd, "the lock file %s cannot be opened: %s; remove it, or make /run/lock writable",
+			       path, strerror(-fd));
+	if (flock(fd, LOCK_EX | LOCK_NB) != 0) {
+		int rc = errno == EWOULDBLOCK ? busy(fd, bench_path, err)
+					      : err_set(err, -errno, "%s cannot be locked: %s", path, strerror(errno));
+		close(fd);
+		return rc;
+	}
+	struct bench_lock *lock = malloc(sizeof(*lock));
+	if (!lock) {
+		close(fd);
+		return err_set(err, -ENOMEM, "no memory for the bench lock");
+	}
+	write_holder(fd);
+	lock->fd = fd;
+	*ret = lock;
+	return 0;
+}
+
+void bench_lock_release(struct bench_lock *lock)
+{
+	if (!lock)
+		return;
+	/* A stale name does no harm: only the lock itself is believed. */
+	(void)!ftruncate(lock->fd, 0);
+	close(lock->fd);
+	free(lock);
+}

@@ -1,0 +1,575 @@
+/* The run from its first check to its last fsync. What happens to a point stands in attempt.c, what stops a pen in
+ * safety.c; this file decides what comes next and how it ends. */
+#include "rig/session/session.h"
+#include "rig/judge/sweeps.h"
+#include "rig/judge/verdict.h"
+#include "rig/session/priority.h"
+
+#include <errno.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "rig/judge/judge.h"
+#include "rig/session/state.h"
+
+#define SENSOR_STOP_NS                                                                                                 \
+	(300 * NS_PER_MS)     /* how long the end waits for the sensor to confirm that it streams no more              \
+			       */
+#define LOOP_TRIES       3    /* with a loop that fails: the run, and what it takes to stop the pen */
+#define BAR_STILL_MM     0.01 /* a swing of the needle bar above this is motion: 20 ms of one stroke in ten seconds */
+#define BAR_STILL_NOISE  10.0 /* and above so many times its noise */
+#define BAR_UNSURE_MM    0.1  /* where the sensor does not tell its noise */
+#define BYTES_PER_SAMPLE 8    /* int32 and its share of arrivals and headers, all streams */
+
+/* ---- small things ---------------------------------------------------------------------------------------------- */
+
+const char *session_stage_name(enum session_stage stage)
+{
+	static const char *const names[] = {"opening", "interlock", "tests",    "prompt", "tare", "setting",
+					    "spin_up", "measuring", "stopping", "saving", "done"};
+	return names[stage];
+}
+
+void verb_begin(struct verb *verb)
+{
+	*verb = (struct verb){.pending = true};
+}
+
+void verb_done(void *ctx, int status, const struct err *err)
+{
+	struct verb *verb = ctx;
+	verb->pending = false;
+	verb->status = status;
+	if (status && err)
+		verb->err = *err;
+}
+
+void session_go(struct session *s, enum session_stage stage, step_fn step)
+{
+	bool changed = s->stage != stage;
+	s->stage = stage;
+	s->step = step;
+	s->step_since_ns = loop_now_ns(s->loop);
+	if (!changed)
+		return;
+	journal_mark(s, "stage", session_stage_name(stage), s->watch.next_index);
+	session_report(s, NULL);
+}
+
+static void progress(struct session *s, const struct record_point *finished, const char *text, bool alarm)
+{
+	if (!s->config.observer.progress)
+		return;
+	struct point_live live = {.rate_hz = NAN, .depth_mm = NAN, .force_n = NAN};
+	if (s->estimator.open && s->estimator.point)
+		point_live(s->estimator.point, &live);
+	unsigned next = s->at.next < s->config.point_count ? s->at.next : s->config.point_count - 1;
+	const struct plan_point *points = s->config.points;
+	struct session_progress p = {
+		.stage = s->stage,
+		.point = next,
+		.points = s->config.point_count,
+		.depth_set_mm = points[next].depth_mm,
+		.rate_set_hz = points[next].rate_hz,
+		.elapsed_s = (double)(loop_now_ns(s->loop) - s->started_ns) * 1e-9,
+		.remaining_s = plan_duration_s(s->plan, points + next, s->config.point_count - next),
+		.rate_hz = live.rate_hz,
+		.depth_mm = live.depth_mm,
+		.force_n = s->streaming ? s->watch.force_n : NAN,
+		.handle_c = s->estimator.handle.now,
+		.strokes = live.strokes,
+		.finished = finished,
+		.text = text,
+		.alarm = alarm,
+	};
+	s->config.observer.progress(s->config.observer.ctx, &p);
+	s->next_progress_ns = loop_now_ns(s->loop) + PROGRESS_NS;
+}
+
+void session_report(struct session *s, const struct record_point *finished)
+{
+	progress(s, finished, NULL, false);
+}
+
+void session_say(struct session *s, const char *text, bool alarm)
+{
+	progress(s, NULL, text, alarm);
+}
+
+/* ---- the end --------------------------------------------------------------------------------------------------- */
+
+static void finish_record(struct session *s)
+{
+	struct record *r = s->record;
+	if (s->runfile)
+		runfile_status(s->runfile, &r->samples_lost, NULL);
+	if (s->streaming || s->fs_hz > 0)
+		devices_record(s);
+	sweeps_collect(r, s->plan, s->config.points, s->config.point_count);
+	r->ended_host_ns = loop_now_ns(s->loop);
+	utc_text(loop_wall_ns(s->loop), r->ended_utc);
+	verdict_form(r, s->plan);
+}
+
+static void storage_failed(struct session *s, const struct err *err)
+{
+	if (s->record->run_status != RUN_STORAGE_FAILED) {
+		s->record->run_status = RUN_STORAGE_FAILED;
+		snprintf(s->record->status_reason, sizeof(s->record->status_reason), "%s", err->text);
+	}
+	verdict_form(s->record, s->plan);
+	session_say(s, err->text, true);
+}
+
+/* A run whose report was not to be written is no complete run, whatever its points say: nothing is left that proves it.
+ */
+static void saving_skipped(struct session *s)
+{
+	struct record *r = s->record;
+	if (r->run_status != RUN_COMPLETE)
+		return;
+	r->run_status = RUN_INTERRUPTED;
+	snprintf(r->status_reason, sizeof(r->status_reason), "interrupted twice: the reports were not saved");
+}
+
+static void save(struct session *s)
+{
+	struct err err = {""};
+	if (s->skip_saving)
+		saving_skipped(s);
+	finish_record(s);
+	journal_text(s, "end", "%s: %s", run_status_name(s->record->run_status), s->record->status_reason);
+	if (s->runfile && runfile_sync(s->runfile, s->record->journal_head, &err))
+		storage_failed(s, &err);
+	if (!s->skip_saving && s->config.finish &&
+	    s->config.finish(s->config.finish_ctx, s->record, s->runfile, &err)) {
+		storage_failed(s, &err);
+		if (s->runfile) /* once more: the run file, whose last record counts, must not go on saying that all was
+				   saved */
+			(void)s->config.finish(s->config.finish_ctx, s->record, s->runfile, &err);
+	}
+	if (s->runfile && runfile_close(s->runfile, &err))
+		storage_failed(s, &err);
+	s->runfile = NULL;
+}
+
+static void conclude(struct session *s)
+{
+	s->streaming = false;
+	save(s);
+	devices_close(s);
+	bench_lock_release(s->lock);
+	s->lock = NULL;
+	loop_timer_cancel(s->loop, &s->tick);
+	s->ended = true;
+	session_go(s, STAGE_DONE, NULL);
+	s->config.ended(s->config.ended_ctx);
+}
+
+static void wait_for_sensor(struct session *s, uint64_t now_ns)
+{
+	if (s->verb.pending && now_ns - s->step_since_ns < SENSOR_STOP_NS && !s->sensor.lost)
+		return;
+	conclude(s);
+}
+
+static void end_stopped(struct session *s, bool verified)
+{
+	(void)verified; /* stands in the record */
+	attempt_close(s, s->record->status_reason);
+	s->armed = false;
+	if (s->streaming && !s->sensor.lost) {
+		devices_record(s);
+		verb_begin(&s->verb);
+		s->sensor.driver->sensor->stop(s->sensor.device, verb_done, &s->verb);
+	} else {
+		s->verb.pending = false;
+	}
+	session_go(s, STAGE_SAVING, wait_for_sensor);
+}
+
+void session_end(struct session *s, enum run_status status, const char *reason)
+{
+	if (s->ending)
+		return;
+	s->ending = true;
+	s->record->run_status = status;
+	snprintf(s->record->status_reason, sizeof(s->record->status_reason), "%s", reason);
+	safety_stop(s, reason[0] ? reason : "the run is complete", end_stopped);
+}
+
+void session_lost(struct session *s, const char *reason)
+{
+	if (s->ending && s->record->run_status == RUN_COMPLETE) {
+		s->record->run_status = RUN_DEVICE_LOST;
+		snprintf(s->record->status_reason, sizeof(s->record->status_reason), "%s", reason);
+	}
+	session_end(s, RUN_DEVICE_LOST, reason);
+}
+
+static void refuse(struct session *s, enum refusal refusal, const char *reason)
+{
+	s->record->refusal = refusal;
+	session_end(s, RUN_REFUSED, reason);
+}
+
+void session_condition(struct session *s, uint32_t condition, const char *text)
+{
+	struct record *r = s->record;
+	const unsigned room = sizeof(r->condition) / sizeof(r->condition[0]);
+	if (s->ending && r->conditions)
+		return;
+	if (r->conditions < room) {
+		struct record_condition *c = &r->condition[r->conditions++];
+		*c = (struct record_condition){.condition = condition, .host_ns = loop_now_ns(s->loop)};
+		snprintf(c->text, sizeof(c->text), "%s", text);
+	}
+	journal_text(s, "condition", "%s", text);
+	if (s->runfile)
+		runfile_record(s->runfile, r);
+	session_end(s, RUN_COMPLETE, text);
+}
+
+void session_interrupt(struct session *s, int signal_number)
+{
+	if (s->interrupts++ > 0) {
+		s->skip_saving = true;
+		return;
+	}
+	char reason[64];
+	s->record->signal_number = signal_number;
+	snprintf(reason, sizeof(reason), "interrupted: %s", strsignal(signal_number));
+	session_end(s, RUN_INTERRUPTED, reason);
+}
+
+/* ---- the beginning --------------------------------------------------------------------------------------------- */
+
+static void begin_points(struct session *s)
+{
+	runfile_record(s->runfile, s->record);
+	attempt_next(s);
+}
+
+/* The bench as it was found: what an operator can put right is refused; a sensor that lies makes the run inconclusive.
+ */
+static void first_interlock(struct session *s, uint64_t now_ns)
+{
+	if (s->verb.pending)
+		return;
+	if (s->verb.status) {
+		session_end(s, RUN_DEVICE_LOST, "the load sensor did not start streaming");
+		return;
+	}
+	enum watch_verdict verdict = safety_still(s, INTERLOCK_QUIET_S);
+	if (verdict == WATCH_OK) {
+		pen_tests_begin(s, begin_points);
+		return;
+	}
+	if (!safety_hopeless(verdict, now_ns - s->step_since_ns))
+		return;
+	char text[240];
+	snprintf(text, sizeof(text), "start interlock: %s (force %.3f N, preload window %.3f to %.3f N)",
+		 watch_verdict_text(verdict), s->watch.force_n, s->bench->sensor.preload_lo_n,
+		 s->bench->sensor.preload_hi_n);
+	if (verdict == WATCH_PRELOAD || verdict == WATCH_MOVING)
+		refuse(s, REFUSED_DEVICE, text);
+	else
+		session_end(s, RUN_COMPLETE, text);
+}
+
+/* A bench need not have calibrated it to show that something moves. */
+static void watch_bar(struct session *s)
+{
+	const struct channel *bar = s->estimator.displacement >= 0 ? &s->channels[s->estimator.displacement] : NULL;
+	if (!bar || strcmp(bar->unit, "mm") != 0)
+		return;
+	int32_t end = (int32_t)((1u << (bar->bits - 1)) - 1);
+	struct watch_config config = {
+		.fs_hz = s->fs_hz,
+		.force_position = bar->position,
+		.force_scale = bar->scale,
+		.force_offset = bar->offset,
+		.count_lo = -end,
+		.count_hi = end,
+		.noise_n = bar->noise_rms,
+		.preload_lo_n = -INFINITY,
+		.preload_hi_n = INFINITY,
+		.still_n = bar->noise_rms > 0 ? fmax(BAR_STILL_MM, BAR_STILL_NOISE * bar->noise_rms) : BAR_UNSURE_MM,
+	};
+	watch_init(&s->bar, &config);
+	s->has_bar = true;
+}
+
+static void start_sensor(struct session *s)
+{
+	const struct channel *force = &s->channels[s->estimator.force];
+	const struct bench_sensor *bench = &s->bench->sensor;
+	s->fs_hz = force->rate_hz;
+	struct watch_config config = {
+		.fs_hz = s->fs_hz,
+		.force_position = force->position,
+		.force_scale = force->scale,
+		.force_offset = force->offset,
+		.count_lo = s->estimator.count_lo,
+		.count_hi = s->estimator.count_hi,
+		.noise_n = force->noise_rms,
+		.preload_lo_n = bench->preload_lo_n,
+		.preload_hi_n = bench->preload_hi_n,
+		.still_n = bench->still_n,
+	};
+	watch_init(&s->watch, &config);
+	watch_bar(s);
+	s->watch.last_host_ns = s->bar.last_host_ns = loop_now_ns(s->loop);
+	s->streaming = true;
+	journal_text(s, "command", "start streaming at %g Hz", s->fs_hz);
+	verb_begin(&s->verb);
+	s->sensor.driver->sensor->start(s->sensor.device, verb_done, &s->verb);
+	session_go(s, STAGE_INTERLOCK, first_interlock);
+}
+
+static void armed(struct session *s, uint64_t now_ns)
+{
+	if (s->verb.pending)
+		return;
+	if (s->verb.status) {
+		refuse(s, REFUSED_DEVICE,
+		       "the pen's dead-man could not be armed: it runs attended or behind a relay only");
+		return;
+	}
+	s->armed = true;
+	s->next_heartbeat_ns = now_ns;
+	start_sensor(s);
+}
+
+static void arm(struct session *s, uint64_t now_ns)
+{
+	(void)now_ns;
+	if (s->verb.pending)
+		return;
+	if (s->verb.status) {
+		session_end(s, RUN_DEVICE_LOST, "the pen did not confirm that it is off");
+		return;
+	}
+	journal_text(s, "command", "arm dead-man %u ms", s->bench->pen.deadman_ms);
+	verb_begin(&s->verb);
+	s->pen.driver->pen->deadman(s->pen.device, s->bench->pen.deadman_ms, verb_done, &s->verb);
+	session_go(s, STAGE_OPENING, armed);
+}
+
+static void check_devices(struct session *s)
+{
+	struct err err = {""};
+	enum refusal refusal;
+	if (devices_check(s, &refusal, &err)) {
+		refuse(s, refusal, err.text);
+		return;
+	}
+	runfile_record(s->runfile, s->record);
+	verb_begin(&s->verb);
+	s->pen.driver->pen->stop(s->pen.device, verb_done, &s->verb);
+	session_go(s, STAGE_OPENING, arm);
+}
+
+static void opening(struct session *s, uint64_t now_ns)
+{
+	if (s->pen.ready && s->sensor.ready) {
+		check_devices(s);
+		return;
+	}
+	const struct attached *failed = s->pen.status ? &s->pen : s->sensor.status ? &s->sensor : NULL;
+	if (!failed && now_ns - s->step_since_ns < OPEN_TIMEOUT_NS)
+		return;
+	char reason[ERR_TEXT_MAX];
+	const char *who = failed == &s->sensor || s->pen.ready ? "load sensor" : "pen";
+	snprintf(reason, sizeof(reason), "the %s does not identify itself: %.500s", who,
+		 failed ? failed->err.text : "no answer in 3 s");
+	session_end(s, RUN_DEVICE_LOST, reason);
+}
+
+static void open_failed(struct session *s, int status, const char *reason)
+{
+	if (status == -ENODEV || status == -EIO)
+		session_end(s, RUN_DEVICE_LOST, reason);
+	else
+		refuse(s, status == -EBUSY ? REFUSED_BUSY : REFUSED_DEVICE, reason);
+}
+
+static bool needs_prompt(const struct session *s)
+{
+	for (unsigned i = 0; i < s->config.point_count; i++)
+		if (s->config.points[i].phantom_change)
+			return true;
+	return false;
+}
+
+/* Everything that can be known without a device. */
+static bool may_begin(struct session *s, struct err *err)
+{
+	char today[32];
+	utc_text(loop_wall_ns(s->loop), today);
+	today[10] = '\0';
+	if (needs_prompt(s) && !s->config.observer.prompt) {
+		refuse(s, REFUSED_PLAN,
+		       "the plan changes phantoms or takes them away, which needs an operator: run it on a terminal "
+		       "without --no-input");
+		return false;
+	}
+	if (s->config.calibrating ? bench_check_sensor_due(s->bench, today, err)
+				  : bench_check_due(s->bench, today, err)) {
+		refuse(s, REFUSED_BENCH, err->text);
+		return false;
+	}
+	int status = bench_lock_take(s->bench->path, &s->lock, err);
+	if (status) {
+		refuse(s, status == -EBUSY ? REFUSED_BUSY : REFUSED_BENCH, err->text);
+		return false;
+	}
+	double bytes_per_s = (s->bench->sensor.rate_hz + 100) * BYTES_PER_SAMPLE;
+	if (runfile_create(s->record, bytes_per_s, !loop_paced(s->loop), &s->runfile, err)) {
+		session_end(s, RUN_STORAGE_FAILED, err->text);
+		return false;
+	}
+	return true;
+}
+
+/* A heartbeat that waits behind other programs may come too late; on a clock of its own nothing can. */
+static void take_priority(struct session *s)
+{
+	char got[96];
+	if (!loop_paced(s->loop))
+		return;
+	priority_take(got, sizeof(got));
+	journal_text(s, "event", "this computer: %s", got);
+}
+
+static void begin(struct session *s, uint64_t now_ns)
+{
+	(void)now_ns;
+	struct err err = {""};
+	if (!may_begin(s, &err))
+		return;
+	take_priority(s);
+	journal_text(s, "start", "plan %s on bench %s, DUT %s, %u points", s->plan->name, s->bench->name,
+		     s->record->dut, s->config.point_count);
+	session_go(s, STAGE_OPENING, opening);
+	int status = devices_open(s, &err);
+	if (status)
+		open_failed(s, status, err.text);
+}
+
+/* ---- the tick -------------------------------------------------------------------------------------------------- */
+
+static void tick_devices(struct session *s, uint64_t now_ns)
+{
+	if (s->pen.device)
+		s->pen.driver->on_tick(s->pen.device, now_ns);
+	if (s->sensor.device)
+		s->sensor.driver->on_tick(s->sensor.device, now_ns);
+}
+
+static void on_tick(void *ctx, uint64_t now_ns)
+{
+	struct session *s = ctx;
+	loop_timer_at(s->loop, &s->tick, now_ns + TICK_NS);
+	tick_devices(s, now_ns);
+	safety_tick(s, now_ns);
+	if (s->step)
+		s->step(s, now_ns);
+	if (!s->ended && now_ns >= s->next_progress_ns)
+		session_report(s, NULL);
+}
+
+/* ---- from outside ---------------------------------------------------------------------------------------------- */
+
+static int fill_record(struct session *s)
+{
+	struct record *r = s->record;
+	r->started_host_ns = loop_now_ns(s->loop);
+	utc_text(loop_wall_ns(s->loop), r->started_utc);
+	host_describe(r);
+	r->points_planned = s->config.point_count;
+	return record_inputs(r, s->plan, s->bench);
+}
+
+int session_start(const struct session_config *config, struct session **ret, struct err *err)
+{
+	struct session *s = calloc(1, sizeof(*s));
+	if (!s)
+		return err_set(err, -ENOMEM, "out of memory");
+	s->config = *config;
+	s->plan = config->plan;
+	s->bench = config->bench;
+	s->record = config->record;
+	s->loop = config->loop;
+	s->estimator.handle.now = NAN;
+	s->started_ns = s->last_tick_ns = loop_now_ns(s->loop);
+	s->tick.fn = on_tick;
+	s->tick.ctx = s;
+	s->step = begin;
+	int status = fill_record(s);
+	if (!status)
+		status = loop_timer_at(s->loop, &s->tick, s->started_ns);
+	if (status) {
+		free(s);
+		return err_set(err, status, "cannot begin: %s", strerror(-status));
+	}
+	*ret = s;
+	return 0;
+}
+
+static void loop_failed(struct session *s, const char *reason)
+{
+	if (s->ending && s->record->run_status == RUN_COMPLETE) {
+		s->record->run_status = RUN_INTERNAL_ERROR;
+		snprintf(s->record->status_reason, sizeof(s->record->status_reason), "%s", reason);
+	}
+	session_end(s, RUN_INTERNAL_ERROR, reason);
+	loop_timer_at(s->loop, &s->tick, loop_now_ns(s->loop));
+}
+
+void session_run(struct session *s)
+{
+	char reason[160];
+	for (int tries = 0; tries < LOOP_TRIES && !s->ended; tries++) {
+		int status = loop_run(s->loop);
+		if (!status)
+			return;
+		snprintf(reason, sizeof(reason), "the event loop failed: %s", strerror(-status));
+		loop_failed(s, reason);
+	}
+	if (s->ended)
+		return;
+	s->record->run_status = RUN_INTERNAL_ERROR;
+	snprintf(s->record->status_reason, sizeof(s->record->status_reason), "%s", reason);
+	safety_abandon(s, reason);
+	conclude(s);
+}
+
+void session_free(struct session *s)
+{
+	if (!s)
+		return;
+	loop_timer_cancel(s->loop, &s->tick);
+	devices_close(s);
+	estimator_release(&s->estimator);
+	bench_lock_release(s->lock);
+	free(s);
+}
+
+void session_answer(struct session *s, bool go_on)
+{
+	s->answered = true;
+	s->answer = go_on;
+}
+
+void session_note(struct session *s, const char *text)
+{
+	journal_text(s, "operator", "%s", text);
+}
+
+bool session_moving(const struct session *s)
+{
+	return s->record->moved && !s->record->stop_verified;
+}

@@ -1,0 +1,99 @@
+/* One conformance run as a state machine in the loop: refuse or lock, open, identify, interlock, points, stop, verify,
+ * record. Every road out of a step leads through safety.c, which stops the pen and shows that it stands still. */
+#ifndef PENRIG_SESSION_SESSION_H
+#define PENRIG_SESSION_SESSION_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "rig/base/loop.h"
+#include "rig/driver/driver.h"
+#include "rig/record/record.h"
+#include "rig/runfile/runfile.h"
+
+enum session_stage {
+	STAGE_OPENING,
+	STAGE_INTERLOCK,
+	STAGE_TESTS,
+	STAGE_PROMPT,
+	STAGE_TARE,
+	STAGE_SETTING,
+	STAGE_SPIN_UP,
+	STAGE_MEASURING,
+	STAGE_STOPPING,
+	STAGE_SAVING,
+	STAGE_DONE,
+};
+const char *session_stage_name(enum session_stage stage);
+
+/* For a progress line or an event stream; borrowed, sent on every change of stage, about 4 times a second while
+ * measuring, at the end of every point (`point` set) and whenever there is something to say (`text` set). */
+struct session_progress {
+	enum session_stage stage;
+	unsigned point, points; /* current (from 0) and planned */
+	double depth_set_mm, rate_set_hz;
+	double elapsed_s, remaining_s;
+	double rate_hz, depth_mm, force_n, handle_c; /* live; NaN unknown */
+	uint64_t strokes;
+	const struct record_point *finished; /* a point whose results now stand; else NULL */
+	const char *text;
+	bool alarm; /* text must be shouted: stop_unverified */
+};
+
+/* prompt: ask the operator (a phantom change); answered by session_answer(). NULL: nobody can be asked. */
+struct session_observer {
+	void *ctx;
+	void (*progress)(void *ctx, const struct session_progress *progress);
+	void (*prompt)(void *ctx, const char *text);
+};
+
+struct session_config {
+	struct loop *loop;
+	const struct link_ops *const *links;
+	const struct driver *const *drivers;
+	const struct plan *plan;
+	const struct bench *bench;
+	const struct plan_point *points;
+	unsigned point_count;
+	struct record
+		*record; /* name, folder, operator, lot, cartridge, dut, attrs are set; the session fills the rest */
+	struct session_observer observer;
+	/* Called once the record is final and its journal head known, with the run file still open: writes reports,
+	 * stores the JSON one by runfile_finish(). A failure makes the run RUN_STORAGE_FAILED. */
+	int (*finish)(void *ctx, struct record *record, struct runfile *rf, struct err *err);
+	void *finish_ctx;
+	/* A calibration of the phantom that is struck (docs/calibration.md): its own certificate need not be valid, and
+	 * whoever calibrates is asked to set the reference before a point where `ask` fills a text, through
+	 * observer.prompt, which must then stand. `stroke` gets every stroke of every attempt; row: index in
+	 * record->point. NULL: none. */
+	bool calibrating;
+	bool (*ask)(void *ctx, unsigned point, char *text, size_t size);
+	void (*stroke)(void *ctx, unsigned row, const struct stroke *stroke);
+	void *calibrating_ctx;
+	/* Called at the very end; the caller stops its loop then. */
+	void (*ended)(void *ctx);
+	void *ended_ctx;
+};
+
+struct session;
+
+/* Checks what can be checked without a device and begins; everything else happens in the loop. Always ends by ended().
+ */
+int session_start(const struct session_config *config, struct session **ret, struct err *err);
+/* Turns the loop until the session has ended. A loop that fails does not end it: the pen is ordered to stop, and the
+ * run ends as RUN_INTERNAL_ERROR, its stop unverified where the loop cannot be turned any more. */
+void session_run(struct session *session);
+void session_free(struct session *session);
+
+/* The operator's answer to a prompt: true = done, go on; false = give up. */
+void session_answer(struct session *session, bool go_on);
+/* What the operator said, for the journal. */
+void session_note(struct session *session, const char *text);
+
+/* A signal asks for the end: stop, verify, save, end as RUN_INTERRUPTED. A second one skips saving, never stopping. */
+void session_interrupt(struct session *session, int signal_number);
+
+/* The pen was commanded to run and has not yet been shown to stand still. */
+bool session_moving(const struct session *session);
+
+#endif

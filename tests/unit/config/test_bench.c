@@ -1,0 +1,377 @@
+/* Bench and phantom files: what is read, and what each wrong key, value, date, link and curve is answered with. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+
+#include <cmocka.h>
+
+#include <errno.h>
+#include <stdbool.h>
+
+#include "rig/config/bench.h"
+#include "rig/driver/driver.h"
+#include "tests/unit/config/variant.h"
+
+#define COUNT(a) (sizeof(a) / sizeof((a)[0]))
+
+static const char bench_text[] = "{ // a bench\n"
+				 "  \"kind\": \"penrig/bench/1\",\n"
+				 "  \"name\": \"b1\",\n"
+				 "  \"site\": \"room 1\",\n"
+				 "  \"mains_hz\": 50,\n"
+				 "  \"ambient_c\": [18, 28],\n"
+				 "  \"pen\": {\n"
+				 "    \"driver\": \"scpi-pen\",\n"
+				 "    \"link\": \"serial:1209:0003:{dut}\",\n"
+				 "    \"baud\": 115200,\n"
+				 "    \"rate_hz\": [30, 150],\n"
+				 "    \"depth_mm\": [0, 2.5]\n"
+				 "  },\n"
+				 "  \"sensor\": {\n"
+				 "    \"driver\": \"load-stream\",\n"
+				 "    \"link\": \"usb:1209:0002:LC-1\",\n"
+				 "    \"serial\": \"LC-1\",\n"
+				 "    \"calibration\": {\"certificate\": \"C-1\", \"laboratory\": \"L\", \"date\": "
+				 "\"2026-01-02\", \"due\": \"2027-01-02\"},\n"
+				 "    \"sample_rate_hz\": 20000,\n"
+				 "    \"force\": {\"u_rel\": 0.002, \"range_n\": [-10, 10]},\n"
+				 "    \"cell\": {\"natural_frequency_hz\": 5000, \"damping\": 0.05},\n"
+				 "    \"preload_n\": [0.1, 0.5],\n"
+				 "    \"clock_ppm\": 25\n"
+				 "  },\n"
+				 "  \"phantoms\": [\n"
+				 "    {\"file\": \"phantom.json\", \"position\": \"A1\", \"strokes_used\": 12}\n"
+				 "  ]\n"
+				 "}\n";
+
+static const char phantom_text[] = "{\n"
+				   "  \"kind\": \"penrig/phantom/1\",\n"
+				   "  \"serial\": \"P-1\",\n"
+				   "  \"material\": \"silicone\",\n"
+				   "  \"calibration\": {\"certificate\": \"C-2\", \"laboratory\": \"L\", \"date\": "
+				   "\"2026-01-02\", \"due\": \"2026-07-02\"},\n"
+				   "  \"temperature_c\": 23,\n"
+				   "  \"stroke_budget\": 1000,\n"
+				   "  \"u_depth_mm\": 0.003, \"u_force_rel\": 0.004, \"u_fit_mm\": 0,\n"
+				   "  \"curves\": [\n"
+				   "    {\"rate_hz\": 90, \"depth_mm\": [0, 1, 2, 3], \"force_n\": [0, 0.6, 1.6, 3]},\n"
+				   "    {\"rate_hz\": 150, \"depth_mm\": [0.5, 1, 2], \"force_n\": [0.2, 0.5, 1.5]}\n"
+				   "  ]\n"
+				   "}\n";
+
+static int read_with(const char *find, const char *replace, struct bench **ret, struct err *err)
+{
+	assert_true(variant_write("phantom.json", phantom_text, "", ""));
+	assert_true(variant_write("bench.json", bench_text, find, replace));
+	return bench_read("bench.json", ret, err);
+}
+
+static struct bench *read_right(void)
+{
+	struct bench *bench = NULL;
+	struct err err = {""};
+
+	if (read_with("", "", &bench, &err))
+		fail_msg("%s", err.text);
+	return bench;
+}
+
+static void reads_every_value(void **state)
+{
+	struct bench *b = read_right();
+	const struct bench_sensor *s = &b->sensor;
+	const struct phantom *p = &b->phantom[0];
+
+	(void)state;
+	assert_string_equal(b->name, "b1");
+	assert_string_equal(b->site, "room 1");
+	assert_true(b->mains_hz == 50 && b->ambient_lo_c == 18 && b->ambient_hi_c == 28);
+	assert_string_equal(b->pen.driver, "scpi-pen");
+	assert_string_equal(b->pen.link, "serial:1209:0003:{dut}");
+	assert_int_equal(b->pen.baud, 115200);
+	assert_true(b->pen.rate_lo_hz == 30 && b->pen.rate_hi_hz == 150);
+	assert_true(b->pen.depth_lo_mm == 0 && b->pen.depth_hi_mm == 2.5);
+	assert_string_equal(s->driver, "load-stream");
+	assert_string_equal(s->link, "usb:1209:0002:LC-1");
+	assert_string_equal(s->serial, "LC-1");
+	assert_string_equal(s->calibration.certificate, "C-1");
+	assert_string_equal(s->calibration.due, "2027-01-02");
+	assert_true(s->rate_hz == 20000 && s->force_u_rel == 0.002);
+	assert_true(s->force_range_lo_n == -10 && s->force_range_hi_n == 10);
+	assert_true(s->cell_hz == 5000 && s->cell_damping == 0.05);
+	assert_true(s->preload_lo_n == 0.1 && s->preload_hi_n == 0.5 && s->clock_ppm == 25);
+	assert_int_equal(b->phantoms, 1);
+	assert_string_equal(p->serial, "P-1");
+	assert_string_equal(p->path, "phantom.json");
+	assert_string_equal(p->position, "A1");
+	assert_int_equal(p->strokes_used, 12);
+	assert_int_equal(p->stroke_budget, 1000);
+	assert_true(p->curves.u_depth_mm == 0.003 && p->curves.u_force_rel == 0.004 && p->curves.u_fit_mm == 0);
+	assert_int_equal(p->curves.rates, 2);
+	assert_int_equal(p->curves.at[1].points, 3);
+	assert_true(p->curves.at[1].rate_hz == 150 && p->curves.at[1].depth_mm[0] == 0.5 &&
+		    p->curves.at[0].force_n[3] == 3);
+	assert_int_equal(b->pen_line, 7);
+	assert_int_equal(b->sensor_line, 14);
+	assert_int_equal(b->calibration_line, 18);
+	assert_int_equal(b->calibration_column, 20);
+	assert_int_equal(p->line, 26);
+	assert_int_equal(p->column, 5);
+	bench_free(b);
+}
+
+static void defaults(void **state)
+{
+	struct bench *b = NULL;
+
+	(void)state;
+	assert_int_equal(read_with("    \"baud\": 115200,\n", "", &b, NULL), 0);
+	assert_int_equal(b->pen.baud, 0);
+	assert_true(b->pen.carries_serial);
+	assert_int_equal(b->pen.heartbeat_ms, 100);
+	assert_int_equal(b->pen.deadman_ms, 500);
+	assert_true(b->pen.coast_down_max_s == 0.5 && b->sensor.still_n == 0.02);
+	assert_true(b->sensor.temperature_u_k == 0 && b->sensor.displacement_u_mm == 0);
+	assert_true(b->sensor.temperature_coefficient_rel_per_k == 0);
+	bench_free(b);
+	assert_int_equal(
+		read_with("    \"cell\": {\"natural_frequency_hz\": 5000, \"damping\": 0.05},\n", "", &b, NULL), 0);
+	assert_true(b->sensor.cell_hz == 0);
+	bench_free(b);
+	assert_int_equal(read_with("    \"serial\": \"LC-1\",\n", "", &b, NULL), 0);
+	assert_string_equal(b->sensor.serial, "");
+	bench_free(b);
+}
+
+static const struct variant bench_variants[] = {
+	{"penrig/bench/1", "penrig/plan/1",
+	 "bench.json:2:11: this is a plan file; a bench file (\"penrig/bench/1\") is wanted here"},
+	{"penrig/bench/1", "penrig/bench/2",
+	 "bench.json:2:11: \"penrig/bench/2\": this program reads \"penrig/bench/1\""},
+	{"penrig/bench/1", "bench", "bench.json:2:11: \"kind\" is \"bench\"; a bench file says \"penrig/bench/1\""},
+	{"  \"kind\": \"penrig/bench/1\",\n", "",
+	 "bench.json:1:1: \"kind\" is missing: a bench file says \"kind\": \"penrig/bench/1\""},
+	{"\"mains_hz\": 50", "\"mains_hz\": 55", "bench.json:5:15: \"mains_hz\" must be 50 or 60"},
+	{"\"mains_hz\"", "\"main_hz\"", "bench.json:5:3: unknown key \"main_hz\"; did you mean \"mains_hz\"?"},
+	{"  \"mains_hz\": 50,\n", "", "bench.json:1:1: \"mains_hz\" is missing here"},
+	{"[18, 28]", "[28, 18]", "bench.json:6:16: \"ambient_c\" goes from 28 to 18: write the lower one first"},
+	{"[18, 28]", "[18]", "bench.json:6:16: \"ambient_c\" must be two numbers in degC: [lower, upper]"},
+	{"[18, 28]", "[18, 82]", "bench.json:6:21: \"ambient_c\" holds 82 degC; allowed is -20 to 60 degC"},
+	{"serial:1209:0003:{dut}", "serial:1209:0003:{sn}",
+	 "bench.json:9:13: \"serial:1209:0003:{sn}\": only {dut}, once, may stand in braces"},
+	{"serial:1209:0003:{dut}", "serial:1209:{dut}:{dut}",
+	 "bench.json:9:13: \"serial:1209:{dut}:{dut}\": only {dut}, once, may stand in braces"},
+	{"usb:1209:0002:LC-1", "usb:1209:0002:{dut}",
+	 "bench.json:16:13: \"usb:1209:0002:{dut}\": {dut} belongs in the pen's link only"},
+	{"115200", "100", "bench.json:10:13: \"baud\" is 100; allowed is 1200 to 20000000"},
+	{"serial:1209:0003:{dut}", "usb:1209:0001:{dut}",
+	 "bench.json:10:13: \"baud\" is for serial: links, and this one is \"usb:1209:0001:{dut}\"; leave it out"},
+	{"[30, 150]", "[30, 1500]", "bench.json:11:21: \"rate_hz\" holds 1500 Hz; allowed is 1 to 1000 Hz"},
+	{"[0, 2.5]", "2.5", "bench.json:12:17: \"depth_mm\" must be two numbers in mm: [lower, upper]"},
+	{"[0, 2.5]", "[0, 2.5], \"dead_man_ms\": 299",
+	 "bench.json:12:42: a dead-man of 299 ms must outlast three heartbeats of 100 ms: at least 300 ms"},
+	{"[0, 2.5]", "[0, 2.5], \"heartbeat_ms\": 200",
+	 "bench.json:12:43: a dead-man of 500 ms must outlast three heartbeats of 200 ms: at least 600 ms"},
+	{"2026-01-02", "2026-02-30",
+	 "bench.json:18:70: \"date\" is \"2026-02-30\", no date of the calendar; write YYYY-MM-DD, as in 2026-03-31"},
+	{"2027-01-02", "2025-01-02", "bench.json:18:91: due on 2025-01-02, before it was done on 2026-01-02"},
+	{"\"u_rel\": 0.002", "\"u_rel\": 0", "bench.json:20:24: \"u_rel\" is 0; allowed is 1e-06 to 0.2"},
+	{"[-10, 10]", "[10, -10]", "bench.json:20:42: \"range_n\" goes from 10 to -10: write the lower one first"},
+	{"\"damping\": 0.05", "\"damping\": 5", "bench.json:21:55: \"damping\" is 5; allowed is 0.0001 to 1"},
+	{"[0.1, 0.5]", "[0.1, 15]",
+	 "bench.json:22:18: a preload of 0.1 to 15 N leaves the calibrated range of -10 to 10 N"},
+	{"\"clock_ppm\": 25", "\"clock_ppm\": \"25\"",
+	 "bench.json:23:18: \"clock_ppm\" must be a number in ppm: write 25 without quotes"},
+	{",\n    \"clock_ppm\": 25", "", "bench.json:14:13: \"clock_ppm\" is missing here: a number in ppm"},
+	{"\"phantom.json\"", "\"gone.json\"",
+	 "bench.json:26:14: cannot read gone.json: No such file or directory; the name counts from the bench file's "
+	 "folder"},
+	{"\"strokes_used\": 12", "\"strokes_used\": -1",
+	 "bench.json:26:64: \"strokes_used\" is -1 strokes; allowed is 0 to 9.007199255e+15 strokes"},
+	{"12}", "12}, {\"file\": \"phantom.json\", \"position\": \"A2\", \"strokes_used\": 0}",
+	 "bench.json:26:69: phantom P-1 is named twice: keep the entry of the position in use"},
+	{"    {\"file\": \"phantom.json\", \"position\": \"A1\", \"strokes_used\": 12}\n", "",
+	 "bench.json:25:15: \"phantoms\" must be a list of 1 to 16 objects {\"file\": ..., \"position\": ..., "
+	 "\"strokes_used\": "
+	 "...}; the first one is in the clamp"},
+	{"\"name\": \"b1\"", "\"name\": \"\"",
+	 "bench.json:3:11: \"name\" is empty; write something between the quotes"},
+};
+
+static void refuses_wrong_benches(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < COUNT(bench_variants); i++) {
+		const struct variant *v = &bench_variants[i];
+		struct bench *bench = (struct bench *)&bench;
+		struct err err = {""};
+		int ret = read_with(v->find, v->replace, &bench, &err);
+		assert_string_equal(err.text, v->message);
+		assert_int_equal(ret, strstr(v->message, "cannot read") ? -ENOENT : -EINVAL);
+		assert_ptr_equal(bench, &bench);
+	}
+}
+
+static void link_names_are_checked(void **state)
+{
+	static const char *const wrong[] = {"1209:0003:{dut}", "/dev/ttyACM0", "serial:", "usb:12:0001:{dut}"};
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(wrong); i++) {
+		struct bench *bench = NULL;
+		struct err err = {""};
+		assert_int_equal(read_with("serial:1209:0003:{dut}", wrong[i], &bench, &err), -EINVAL);
+		assert_memory_equal(err.text, "bench.json:9:13: ", 17);
+		assert_true(strlen(err.text) > 40); /* says what to write */
+	}
+}
+
+static const struct variant phantom_variants[] = {
+	{"penrig/phantom/1", "penrig/bench/1",
+	 "phantom.json:2:11: this is a bench file; a phantom file (\"penrig/phantom/1\") is wanted here"},
+	{"\"serial\"", "\"seriel\"", "phantom.json:3:3: unknown key \"seriel\"; did you mean \"serial\"?"},
+	{"1000", "0", "phantom.json:7:20: \"stroke_budget\" must be a whole number of strokes, at least 1"},
+	{"1000", "1e300", "phantom.json:7:20: \"stroke_budget\" must be a whole number of strokes, at least 1"},
+	{"1000", "10.5", "phantom.json:7:20: \"stroke_budget\" must be a whole number of strokes, at least 1"},
+	{"0.003", "0", "phantom.json:8:17: \"u_depth_mm\" is 0 mm; allowed is 1e-06 to 1 mm"},
+	{"[0, 1, 2, 3]", "[0, 1, 1, 3]",
+	 "phantom.json:10:40: \"depth_mm\" must rise: 1 mm follows 1; sort the points by depth, and take out what the "
+	 "phantom did "
+	 "not resist"},
+	{"[0, 0.6, 1.6, 3]", "[0, 0.6, 0.5, 3]",
+	 "phantom.json:10:67: \"force_n\" must rise: 0.5 N follows 0.6; sort the points by depth, and take out what "
+	 "the phantom "
+	 "did not resist"},
+	{"[0, 0.6, 1.6, 3]", "[0, 0.6, 1.6]", "phantom.json:10:58: 3 forces for 4 depths: each depth has one force"},
+	{"[0, 1, 2, 3]", "[0, 1]", "phantom.json:10:33: \"depth_mm\" must be a list of 3 to 64 numbers in mm"},
+	{"[0, 1, 2, 3]", "[-1, 1, 2, 3]", "phantom.json:10:34: \"depth_mm\" holds -1 mm; allowed is 0 to 20 mm"},
+	{"[0, 1, 2, 3]", "[0, \"1\", 2, 3]", "phantom.json:10:37: \"depth_mm\" holds numbers in mm only"},
+	{"\"rate_hz\": 150", "\"rate_hz\": 90",
+	 "phantom.json:11:17: 90 Hz follows 90 Hz: order the curves by rising rate"},
+	{"\"curves\": [\n", "\"curves\": [], \"x\": [\n",
+	 "phantom.json:9:13: \"curves\" must be a list of 1 to 16 curves, one for each calibrated rate"},
+	{"}\n  ]", "},\n  ]", "phantom.json:11:74: the comma before ] is one too many: take it away"},
+};
+
+static void refuses_wrong_phantoms(void **state)
+{
+	(void)state;
+	assert_true(variant_write("bench.json", bench_text, "", ""));
+	for (size_t i = 0; i < COUNT(phantom_variants); i++) {
+		const struct variant *v = &phantom_variants[i];
+		struct bench *bench = NULL;
+		struct err err = {""};
+		assert_true(variant_write("phantom.json", phantom_text, v->find, v->replace));
+		assert_int_equal(bench_read("bench.json", &bench, &err), -EINVAL);
+		assert_string_equal(err.text, v->message);
+	}
+}
+
+static void due_dates(void **state)
+{
+	struct bench *b = read_right();
+	struct err err = {""};
+
+	(void)state;
+	assert_int_equal(bench_check_due(b, "2026-07-02", &err), 0); /* valid through the day */
+	assert_int_equal(bench_check_due(b, "2026-07-03", &err), -EKEYEXPIRED);
+	assert_string_equal(err.text,
+			    "phantom.json:5:89: calibration C-2 of phantom P-1 was due on 2026-07-02, and today is "
+			    "2026-07-03: have it calibrated, or take it off the bench at bench.json:26:5");
+	assert_int_equal(bench_check_due(b, "2026-01-01", &err), -EKEYEXPIRED); /* a clock that lost the date */
+	assert_non_null(strstr(
+		err.text,
+		"bench.json:18:20: calibration C-1 is dated 2026-01-02, after the run's own date of 2026-01-01"));
+	assert_int_equal(bench_check_due(b, "2027-01-03", &err), -EKEYEXPIRED);
+	assert_string_equal(err.text,
+			    "bench.json:18:20: calibration C-1 of the load sensor was due on 2027-01-02, and today is "
+			    "2027-01-03: have it calibrated and write the new certificate here");
+	bench_free(b);
+}
+
+static void drivers_are_checked(void **state)
+{
+	static const struct driver pen = {.name = "scpi-pen", .kind = DRIVER_PEN};
+	static const struct driver sensor = {.name = "load-stream", .kind = DRIVER_LOAD_SENSOR};
+	static const struct driver *const table[] = {&pen, &sensor, NULL};
+	static const struct variant variants[] = {
+		{"\"scpi-pen\"", "\"spci-pen\"",
+		 "bench.json:8:15: unknown driver \"spci-pen\"; did you mean \"scpi-pen\"?"},
+		{"\"scpi-pen\"", "\"load-stream\"", "bench.json:8:15: driver \"load-stream\" drives no pen"},
+		{"\"load-stream\"", "\"x\"",
+		 "bench.json:15:15: unknown driver \"x\"; `penrig version` lists those there are"},
+	};
+	struct bench *b = read_right();
+
+	(void)state;
+	assert_int_equal(bench_check_drivers(b, table, NULL), 0);
+	bench_free(b);
+	for (size_t i = 0; i < COUNT(variants); i++) {
+		struct err err = {""};
+		assert_int_equal(read_with(variants[i].find, variants[i].replace, &b, &err), 0);
+		assert_int_equal(bench_check_drivers(b, table, &err), -EINVAL);
+		assert_string_equal(err.text, variants[i].message);
+		bench_free(b);
+	}
+}
+
+static void pen_link(void **state)
+{
+	struct bench *b = read_right();
+	char uri[64], small[8];
+	struct err err = {""};
+
+	(void)state;
+	assert_int_equal(bench_pen_link(b, "PEN-GOOD-01", uri, sizeof(uri), &err), 0);
+	assert_string_equal(uri, "serial:1209:0003:PEN-GOOD-01");
+	assert_int_equal(bench_pen_link(b, "A/B", uri, sizeof(uri), &err), -EINVAL);
+	assert_string_equal(err.text,
+			    "serial number \"A/B\" cannot stand in a link name: it holds '/'; give the pen's link in "
+			    "bench.json by its port, as usb:port=1-2.3");
+	assert_int_equal(bench_pen_link(b, "A:B", uri, sizeof(uri), &err), -EINVAL);
+	assert_int_equal(bench_pen_link(b, "{dut}", uri, sizeof(uri), &err), -EINVAL);
+	assert_int_equal(bench_pen_link(b, "A\xC3\xA9", uri, sizeof(uri), &err), -EINVAL);
+	assert_int_equal(bench_pen_link(b, "", uri, sizeof(uri), &err), -EINVAL);
+	assert_string_equal(err.text, "the pen's link in bench.json needs its serial number: give --dut SERIAL");
+	assert_int_equal(bench_pen_link(b, "PEN-1", small, sizeof(small), &err), -EINVAL);
+	bench_free(b);
+	assert_int_equal(read_with("serial:1209:0003:{dut}", "serial:port=1-2.3", &b, &err), 0);
+	assert_int_equal(bench_pen_link(b, "A/B", uri, sizeof(uri), &err), 0); /* not needed for this name */
+	assert_string_equal(uri, "serial:port=1-2.3");
+	assert_int_equal(bench_phantom(b, "P-1"), 0);
+	assert_int_equal(bench_phantom(b, "P-2"), -1);
+	bench_free(b);
+}
+
+static void shipped_benches(void **state)
+{
+	static const char *const names[] = {"virtual-usb",  "virtual-serial", "virtual-mixed",
+					    "virtual-bone", "virtual-soft",   "my-bench.example"};
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(names); i++) {
+		struct bench *bench = NULL;
+		struct err err = {""};
+		char path[8192];
+		snprintf(path, sizeof(path), "fixtures/benches/%s.json", names[i]);
+		assert_int_equal(chdir(variant_home), 0);
+		if (bench_read(path, &bench, &err))
+			fail_msg("%s", err.text);
+		assert_int_equal(chdir(variant_folder), 0);
+		assert_int_equal(bench_check_due(bench, bench->sensor.calibration.date, &err), 0);
+		bench_free(bench);
+	}
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(reads_every_value),      cmocka_unit_test(defaults),
+		cmocka_unit_test(refuses_wrong_benches),  cmocka_unit_test(link_names_are_checked),
+		cmocka_unit_test(refuses_wrong_phantoms), cmocka_unit_test(due_dates),
+		cmocka_unit_test(drivers_are_checked),    cmocka_unit_test(pen_link),
+		cmocka_unit_test(shipped_benches),
+	};
+
+	return cmocka_run_group_tests(tests, variant_enter, variant_leave);
+}

@@ -1,0 +1,307 @@
+/* The verdict and the exit code, row by row of the design's table. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include <signal.h>
+#include <stdlib.h>
+
+#include "rig/judge/verdict.h"
+#include "tests/unit/record/record_sample.h"
+
+static struct plan_step step = {.name = "fine lines"};
+static struct plan plan = {.steps = 1, .step = &step};
+
+static void require(const char *measurand, const char *unit, bool required)
+{
+	struct limit *limit = &plan.limit[plan.limits++];
+	*limit = (struct limit){.has_upper = true, .upper = 1, .guard_r = 1, .required = required};
+	snprintf(limit->measurand, sizeof(limit->measurand), "%s", measurand);
+	snprintf(limit->unit, sizeof(limit->unit), "%s", unit);
+}
+
+static int set_up(void **state)
+{
+	plan.limits = 0;
+	plan.test_deadman = true;
+	plan.test_refusal = false;
+	require("depth_mm", "mm", true);
+	require("stroke_rate_hz", "Hz", true);
+	require("depth_linearity_mm", "mm", true);
+	require("handle_temperature_c", "degC", false);
+	*state = sample_record("/tmp", "r");
+	return 0;
+}
+
+static int tear_down(void **state)
+{
+	record_free(*state);
+	return 0;
+}
+
+static struct finding *depth(struct record *record, unsigned row)
+{
+	return &record->point[row].result[0];
+}
+
+static void measured(struct record *record, unsigned row, double value)
+{
+	depth(record, row)->result.value = value;
+	decide(&depth(record, row)->result, &depth(record, row)->limit, &depth(record, row)->judgement);
+}
+
+static void assert_verdict(struct record *record, enum outcome verdict, int code, const char *reason)
+{
+	verdict_form(record, &plan);
+	assert_true(record->has_verdict);
+	if (record->dut_verdict != verdict)
+		fail_msg("verdict %s, not %s: %s", outcome_name(record->dut_verdict), outcome_name(verdict),
+			 record->verdict_reason);
+	assert_int_equal(verdict_exit_code(record), code);
+	if (!strstr(record->verdict_reason, reason))
+		fail_msg("\"%s\" lacks \"%s\"", record->verdict_reason, reason);
+}
+
+static void test_all_within(void **state)
+{
+	assert_verdict(*state, OUTCOME_PASS, 0, "nearest to its limit: depth_mm at point 2");
+}
+
+static void test_beyond(void **state)
+{
+	struct record *record = *state;
+	measured(record, 0, 0.7); /* upper 0.65 */
+	assert_verdict(record, OUTCOME_FAIL, 1, "depth_mm at point 1 (0.5 mm, 116.667 Hz): ");
+	measured(record, 1, 1.4); /* upper 1.15, farther beyond */
+	assert_verdict(record, OUTCOME_FAIL, 1, "depth_mm at point 2");
+	assert_non_null(strstr(record->verdict_reason, "(and 1 more)"));
+}
+
+static void test_guard_band(void **state)
+{
+	struct record *record = *state;
+	double u = depth(record, 0)->result.expanded_u;
+	measured(record, 0, 0.65 - 0.5 * u);
+	assert_verdict(record, OUTCOME_CONDITIONAL_PASS, 3, "depth_mm at point 1");
+	depth(record, 0)->limit.accept_conditional = true;
+	assert_verdict(record, OUTCOME_CONDITIONAL_PASS, 0, "depth_mm at point 1");
+	measured(record, 1, 1.15 - 0.5 * u); /* one that the plan does not accept */
+	assert_verdict(record, OUTCOME_CONDITIONAL_PASS, 3, "depth_mm");
+	measured(record, 0, 0.65 + 0.5 * u);
+	assert_verdict(record, OUTCOME_CONDITIONAL_FAIL, 1, "depth_mm at point 1");
+}
+
+static void test_untrusted_is_inconclusive(void **state)
+{
+	struct record *record = *state;
+	depth(record, 0)->result.trusted = false;
+	measured(record, 0, 0.5);
+	assert_verdict(record, OUTCOME_INCONCLUSIVE, 3, "depth_mm at point 1");
+	measured(record, 1, 2); /* proven in spite of that */
+	assert_verdict(record, OUTCOME_FAIL, 1, "depth_mm at point 2");
+}
+
+static void test_informative_has_no_weight(void **state)
+{
+	struct record *record = *state;
+	struct finding *r = &record->point[0].result[4];
+	r->result.value = 60;
+	decide(&r->result, &r->limit, &r->judgement);
+	assert_int_equal(r->judgement.outcome, OUTCOME_FAIL);
+	assert_verdict(record, OUTCOME_PASS, 0, "nearest");
+}
+
+static void test_the_pen_does_not_judge_itself(void **state)
+{
+	struct record *record = *state;
+	struct finding *r = &record->point[0].result[5];
+	sample_result(r, "pen.handle_c", "", "degC", 30, 1);
+	sample_limit(r, NAN, 10, true);
+	record->point[0].results = 6;
+	assert_verdict(record, OUTCOME_PASS, 0, "nearest");
+	require("pen.handle_c", "degC", true);
+	assert_verdict(record, OUTCOME_INCONCLUSIVE, 3, "pen.handle_c is required at point 1");
+}
+
+static void test_what_is_missing_is_never_a_pass(void **state)
+{
+	struct record *record = *state;
+	record->point[0].results = 0;
+	assert_verdict(record, OUTCOME_INCONCLUSIVE, 3, "depth_mm is required at point 1");
+	record->point[0].results = 5;
+	record->points_planned = 3;
+	assert_verdict(record, OUTCOME_INCONCLUSIVE, 3, "point 3 of 3 was not measured");
+	record->points_planned = 2;
+	record->point[1].counts = false;
+	assert_verdict(record, OUTCOME_INCONCLUSIVE, 3, "point 2 of 2 was not measured");
+	record->point[1].counts = true;
+	record->point[1].measured = false;
+	strcpy(record->point[1].reason, "the sensor was silent");
+	assert_verdict(record, OUTCOME_INCONCLUSIVE, 3, "the sensor was silent");
+	record->point[1].measured = true;
+	record->sweeps = 0;
+	assert_verdict(record, OUTCOME_INCONCLUSIVE, 3, "depth_linearity_mm is required");
+	record->sweeps = 1;
+	record->test[0].done = false;
+	assert_verdict(record, OUTCOME_INCONCLUSIVE, 3, "dead_man");
+	record->test[0].done = true;
+	plan.test_refusal = true;
+	assert_verdict(record, OUTCOME_INCONCLUSIVE, 3, "refusal");
+	plan.test_refusal = false;
+	record->samples_lost = 4;
+	assert_verdict(record, OUTCOME_INCONCLUSIVE, 3, "4 samples");
+	record->samples_lost = 0;
+	assert_verdict(record, OUTCOME_PASS, 0, "nearest");
+}
+
+static void test_nothing_required_shows_nothing(void **state)
+{
+	plan.limits = 0;
+	assert_verdict(*state, OUTCOME_INCONCLUSIVE, 3, "");
+	struct record *empty = record_new();
+	plan.test_deadman = false;
+	assert_verdict(empty, OUTCOME_INCONCLUSIVE, 3, "nothing was shown");
+	record_free(empty);
+}
+
+static void test_only_the_counting_attempt(void **state)
+{
+	struct record *record = *state;
+	sample_point(record, 1, 1.0, 1.01);
+	record->point[1].counts = false;
+	record->point[2].attempt = 2;
+	depth(record, 1)->result.trusted = false;
+	measured(record, 1, 1);
+	assert_verdict(record, OUTCOME_PASS, 0, "nearest");
+}
+
+static void test_the_pen_s_own_troubles(void **state)
+{
+	static const uint32_t failing[] = {PEN_OVER_TEMPERATURE, PEN_STALL, PEN_UNDERVOLTAGE, PEN_REBOOTED,
+					   PEN_DEADMAN_TRIPPED};
+	struct record *record = *state;
+	record->conditions = 1;
+	strcpy(record->condition[0].text, "what it said");
+	for (unsigned i = 0; i < sizeof(failing) / sizeof(failing[0]); i++) {
+		record->condition[0].condition = failing[i];
+		assert_verdict(record, OUTCOME_FAIL, 1, "what it said");
+	}
+	record->condition[0].condition = PEN_CARTRIDGE_MISSING;
+	assert_verdict(record, OUTCOME_INCONCLUSIVE, 3, "what it said");
+	record->conditions = 0;
+	record->test[0].outcome = OUTCOME_FAIL;
+	strcpy(record->test[0].text, "it ran on for 3 s");
+	assert_verdict(record, OUTCOME_FAIL, 1, "dead_man test: it ran on for 3 s");
+}
+
+static void test_unverified_stop_is_no_pass(void **state)
+{
+	struct record *record = *state;
+	record->stop_verified = false;
+	strcpy(record->stop_text, "the sensor is silent");
+	assert_verdict(record, OUTCOME_INCONCLUSIVE, 3, "STOP UNVERIFIED: the sensor is silent");
+	measured(record, 0, 2);
+	assert_verdict(record, OUTCOME_FAIL, 1, "depth_mm");
+	measured(record, 0, 0.5);
+	record->moved = false;
+	assert_verdict(record, OUTCOME_PASS, 0, "nearest");
+}
+
+static const struct row {
+	enum run_status status;
+	enum refusal refusal;
+	int signal_number;
+	int good, failed; /* exit codes: nothing proven against the pen, and a proven fail */
+} rows[] = {
+	{RUN_DEVICE_LOST, REFUSED_NOT, 0, 4, 1},           {RUN_INTERRUPTED, REFUSED_NOT, SIGINT, 130, 130},
+	{RUN_INTERRUPTED, REFUSED_NOT, SIGTERM, 143, 143}, {RUN_INTERRUPTED, REFUSED_NOT, SIGHUP, 129, 129},
+	{RUN_INTERRUPTED, REFUSED_NOT, SIGQUIT, 131, 131}, {RUN_INTERRUPTED, REFUSED_NOT, 0, 130, 130},
+	{RUN_STORAGE_FAILED, REFUSED_NOT, 0, 6, 6},        {RUN_INTERNAL_ERROR, REFUSED_NOT, 0, 7, 7},
+};
+
+static void test_incomplete_runs(void **state)
+{
+	struct record *record = *state;
+	strcpy(record->status_reason, "because");
+	for (unsigned i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		record->run_status = rows[i].status;
+		record->signal_number = rows[i].signal_number;
+		measured(record, 0, 0.5);
+		assert_verdict(record, OUTCOME_INCONCLUSIVE, rows[i].good, "because");
+		measured(record, 0, 2); /* a proven fail survives */
+		assert_verdict(record, OUTCOME_FAIL, rows[i].failed, "depth_mm at point 1");
+	}
+}
+
+static void test_refused_runs(void **state)
+{
+	static const struct {
+		enum refusal refusal;
+		int code;
+	} codes[] = {{REFUSED_PLAN, 2}, {REFUSED_BUSY, 5}, {REFUSED_BENCH, 8}, {REFUSED_DEVICE, 8}};
+	struct record *record = *state;
+	record->run_status = RUN_REFUSED;
+	for (unsigned i = 0; i < 4; i++) {
+		record->refusal = codes[i].refusal;
+		record->has_verdict = true;
+		verdict_form(record, &plan);
+		assert_false(record->has_verdict);
+		assert_int_equal(verdict_exit_code(record), codes[i].code);
+	}
+}
+
+/* Every verdict with every status: the code is that of the table, and 0 only for a complete run. */
+static void test_every_pair(void **state)
+{
+	static const int complete[] = {0, 3, 3, 1, 1};
+	struct record *record = *state;
+	record->has_verdict = true;
+	for (unsigned status = RUN_COMPLETE; status <= RUN_INTERNAL_ERROR; status++) {
+		for (unsigned verdict = OUTCOME_PASS; verdict <= OUTCOME_FAIL; verdict++) {
+			record->run_status = (enum run_status)status;
+			record->dut_verdict = (enum outcome)verdict;
+			int code = verdict_exit_code(record);
+			assert_true(code != 0 || status == RUN_COMPLETE);
+			if (status == RUN_COMPLETE)
+				assert_int_equal(code, complete[verdict]);
+			if (status == RUN_DEVICE_LOST)
+				assert_int_equal(code, verdict >= OUTCOME_CONDITIONAL_FAIL ? 1 : 4);
+		}
+	}
+}
+
+static void test_without_a_plan_nothing_passes(void **state)
+{
+	struct record *record = *state;
+	verdict_form(record, NULL);
+	assert_int_equal(record->dut_verdict, OUTCOME_INCONCLUSIVE);
+	measured(record, 0, 2);
+	verdict_form(record, NULL);
+	assert_int_equal(record->dut_verdict, OUTCOME_FAIL);
+}
+
+int main(void)
+{
+#define T(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
+	const struct CMUnitTest tests[] = {
+		T(test_all_within),
+		T(test_beyond),
+		T(test_guard_band),
+		T(test_untrusted_is_inconclusive),
+		T(test_informative_has_no_weight),
+		T(test_the_pen_does_not_judge_itself),
+		T(test_what_is_missing_is_never_a_pass),
+		T(test_nothing_required_shows_nothing),
+		T(test_only_the_counting_attempt),
+		T(test_the_pen_s_own_troubles),
+		T(test_unverified_stop_is_no_pass),
+		T(test_incomplete_runs),
+		T(test_refused_runs),
+		T(test_every_pair),
+		T(test_without_a_plan_nothing_passes),
+	};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

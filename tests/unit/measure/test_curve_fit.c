@@ -1,0 +1,138 @@
+/* The curve of a phantom from forces at known depths: coefficients, residuals, and data that are no curve. */
+#include "rig/measure/curve_fit.h"
+
+#include <errno.h>
+#include <math.h>
+#include <string.h>
+
+#include "tests/unit/measure/check.h"
+
+#define SETTINGS 15
+#define U_MM     0.002
+
+static double truth(double d)
+{
+	return d * (0.4 + d * (0.2 + 0.01 * d));
+}
+
+/* Settings of 0.2 mm and more; the reading is off by the same `off_mm`, alternating in sign, in every repeat. */
+static unsigned exact(struct calibrate_datum *data, unsigned repeats, double off_mm)
+{
+	unsigned n = 0;
+
+	for (unsigned r = 0; r < repeats; r++)
+		for (unsigned i = 0; i < SETTINGS; i++, n++) {
+			double d = 0.2 * (i + 1);
+			data[n] = (struct calibrate_datum){.setting = i,
+							   .depth_mm = d + (n % 2 ? off_mm : -off_mm),
+							   .force_n = truth(d),
+							   .u_force_n = 2e-4};
+		}
+	return n;
+}
+
+static void a_cubic_is_found(void **state)
+{
+	struct calibrate_datum data[SETTINGS];
+	struct calibrate_fit fit;
+	char reason[160];
+
+	(void)state;
+	assert_int_equal(calibrate_fit(data, exact(data, 1, 0), U_MM, &fit, reason, sizeof(reason)), 0);
+	assert_true(fabs(fit.coefficient[0] - 0.4) < 1e-9);
+	assert_true(fabs(fit.coefficient[1] - 0.2) < 1e-9);
+	assert_true(fabs(fit.coefficient[2] - 0.01) < 1e-9);
+	assert_true(fit.rms_mm < 1e-9);
+	assert_int_equal(fit.repeat_dof, 0);
+	assert_true(isnan(fit.repeat_mm));
+	assert_true(fabs(fit.depth_max_mm - 3.0) < 1e-12);
+	assert_true(fabs(calibrate_force(&fit, 1.5) - truth(1.5)) < 1e-9);
+	assert_true(fabs(calibrate_slope(&fit, 1.5) - (0.4 + 0.4 * 1.5 + 0.03 * 2.25)) < 1e-9);
+}
+
+/* Readings 3 um off, the other way in the other repeat: sd of a pair is 3 um * sqrt 2. */
+static void residuals_tell_the_readings_errors(void **state)
+{
+	struct calibrate_datum data[2 * SETTINGS];
+	struct calibrate_fit fit;
+	char reason[160];
+
+	(void)state;
+	assert_int_equal(calibrate_fit(data, exact(data, 2, 0.003), U_MM, &fit, reason, sizeof(reason)), 0);
+	assert_int_equal(fit.repeat_dof, SETTINGS);
+	assert_true(fabs(fit.repeat_mm - 0.003 * sqrt(2)) < 0.0001);
+	assert_true(fit.rms_mm > 0.0029 && fit.rms_mm < 0.0034);
+	assert_true(fabs(data[7].residual_mm + 0.003) < 0.0005 || fabs(data[7].residual_mm - 0.003) < 0.0005);
+	assert_true(data[0].residual_mm * data[SETTINGS].residual_mm < 0);
+}
+
+/* One wrong reading of 50 um shows at its own place. */
+static void a_wrong_reading_stands_out(void **state)
+{
+	struct calibrate_datum data[SETTINGS];
+	struct calibrate_fit fit;
+	char reason[160];
+	unsigned n = exact(data, 1, 0), worst = 0;
+
+	(void)state;
+	data[6].depth_mm += 0.05;
+	assert_int_equal(calibrate_fit(data, n, U_MM, &fit, reason, sizeof(reason)), 0);
+	for (unsigned i = 1; i < n; i++)
+		worst = fabs(data[i].residual_mm) > fabs(data[worst].residual_mm) ? i : worst;
+	assert_int_equal(worst, 6);
+	assert_true(data[6].residual_mm < -0.03);
+	assert_true(fit.rms_mm > 0.01);
+}
+
+static void refused(struct calibrate_datum *data, unsigned n, const char *because)
+{
+	struct calibrate_fit fit = {.rms_mm = -1};
+	char reason[160] = "";
+
+	assert_int_equal(calibrate_fit(data, n, U_MM, &fit, reason, sizeof(reason)), -EDOM);
+	assert_non_null(strstr(reason, because));
+	assert_true(fit.rms_mm == -1);
+}
+
+static void what_is_no_curve_is_refused(void **state)
+{
+	struct calibrate_datum data[SETTINGS];
+	unsigned n = exact(data, 1, 0);
+
+	(void)state;
+	refused(data, CALIBRATE_DEPTHS_MIN - 1, "4 depths");
+	data[5].force_n = data[4].force_n;
+	refused(data, n, "both must rise");
+	exact(data, 1, 0);
+	data[5].depth_mm = data[4].depth_mm;
+	refused(data, n, "both must rise");
+	exact(data, 1, 0);
+	data[0].force_n = 0;
+	refused(data, n, "both must rise");
+	/* a force that all but stops: each step rises, a cubic through them cannot */
+	for (unsigned i = 0; i < n; i++)
+		data[i].force_n = i < 3 ? 0.3 * (i + 1) : 0.9 + 1e-4 * i;
+	refused(data, n, "does not rise");
+}
+
+static void five_depths_are_enough(void **state)
+{
+	struct calibrate_datum data[SETTINGS];
+	struct calibrate_fit fit;
+	char reason[160];
+
+	(void)state;
+	exact(data, 1, 0);
+	assert_int_equal(calibrate_fit(data, CALIBRATE_DEPTHS_MIN, U_MM, &fit, reason, sizeof(reason)), 0);
+	assert_true(fabs(fit.depth_max_mm - 1.0) < 1e-12);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(a_cubic_is_found),           cmocka_unit_test(residuals_tell_the_readings_errors),
+		cmocka_unit_test(a_wrong_reading_stands_out), cmocka_unit_test(what_is_no_curve_is_refused),
+		cmocka_unit_test(five_depths_are_enough),
+	};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
