@@ -713,8 +713,7 @@ static void check_killed(const char *path)
 	assert_true(restored->point[0].measured);
 	assert_true(restored->point[0].result[0].result.value == 0.51);
 	assert_false(restored->point[1].measured);
-	assert_true(restored->has_verdict);
-	assert_int_equal(restored->dut_verdict, OUTCOME_INCONCLUSIVE);
+	assert_false(restored->has_verdict); /* whoever reopens it forms one */
 	assert_false(restored->stop_verified);
 	assert_memory_equal(restored->ended_utc, "2026-09-21T14:1", 15);
 	struct seen seen = walk(reader);
