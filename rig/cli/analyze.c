@@ -8,8 +8,8 @@
 
 #include "rig/base/digest.h"
 #include "rig/cli/analyze_light.h"
-#include "rig/cli/command.h"
-#include "rig/cli/render.h"
+#include "rig/cli/kit/command.h"
+#include "rig/cli/kit/render.h"
 #include "rig/cli/version.h"
 #include "rig/config/limit.h"
 #include "rig/judge/verdict.h"

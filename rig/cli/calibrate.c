@@ -10,11 +10,11 @@
 #include <unistd.h>
 
 #include "rig/calibrate/phantom_calibration.h"
-#include "rig/cli/command.h"
-#include "rig/cli/naming.h"
-#include "rig/cli/progress.h"
-#include "rig/cli/prompt.h"
-#include "rig/cli/signals.h"
+#include "rig/cli/kit/command.h"
+#include "rig/cli/kit/naming.h"
+#include "rig/cli/kit/progress.h"
+#include "rig/cli/kit/prompt.h"
+#include "rig/cli/kit/signals.h"
 #include "rig/cli/version.h"
 #include "rig/judge/verdict.h"
 

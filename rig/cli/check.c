@@ -4,8 +4,8 @@
 #include <string.h>
 #include <time.h>
 
-#include "rig/cli/command.h"
-#include "rig/cli/render.h"
+#include "rig/cli/kit/command.h"
+#include "rig/cli/kit/render.h"
 
 struct check_options {
 	const char *bench;

@@ -9,7 +9,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "rig/cli/command.h"
+#include "rig/cli/kit/command.h"
 
 const struct command *const command_table[] = {
 	&command_run,    &command_check,  &command_list,      &command_show,    &command_analyze, &command_plot,

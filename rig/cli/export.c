@@ -2,7 +2,7 @@
 #include <errno.h>
 #include <string.h>
 
-#include "rig/cli/command.h"
+#include "rig/cli/kit/command.h"
 #include "rig/offline/export.h"
 #include "rig/offline/reopen.h"
 

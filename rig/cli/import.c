@@ -6,9 +6,9 @@
 #include <sys/stat.h>
 #include <time.h>
 
-#include "rig/cli/command.h"
-#include "rig/cli/naming.h"
-#include "rig/cli/render.h"
+#include "rig/cli/kit/command.h"
+#include "rig/cli/kit/naming.h"
+#include "rig/cli/kit/render.h"
 #include "rig/cli/version.h"
 #include "rig/judge/verdict.h"
 #include "rig/offline/import.h"

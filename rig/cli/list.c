@@ -4,7 +4,7 @@
 #include <string.h>
 
 #include "rig/base/json.h"
-#include "rig/cli/command.h"
+#include "rig/cli/kit/command.h"
 
 #define FOUND_MAX 256 /* two buses of 127 addresses; what is beyond is told */
 

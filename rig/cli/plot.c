@@ -9,7 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "rig/cli/command.h"
+#include "rig/cli/kit/command.h"
 #include "rig/estimate/estimator.h"
 
 struct plot_options {

@@ -7,12 +7,12 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "rig/cli/command.h"
-#include "rig/cli/naming.h"
-#include "rig/cli/progress.h"
-#include "rig/cli/prompt.h"
-#include "rig/cli/render.h"
-#include "rig/cli/signals.h"
+#include "rig/cli/kit/command.h"
+#include "rig/cli/kit/naming.h"
+#include "rig/cli/kit/progress.h"
+#include "rig/cli/kit/prompt.h"
+#include "rig/cli/kit/render.h"
+#include "rig/cli/kit/signals.h"
 #include "rig/cli/version.h"
 #include "rig/judge/verdict.h"
 

@@ -3,8 +3,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "rig/cli/command.h"
-#include "rig/cli/render.h"
+#include "rig/cli/kit/command.h"
+#include "rig/cli/kit/render.h"
 #include "rig/offline/reopen.h"
 #include "rig/runfile/runfile.h"
 

@@ -5,7 +5,7 @@
 #include <string.h>
 
 #include "build-id.h"
-#include "rig/cli/command.h"
+#include "rig/cli/kit/command.h"
 #include "rig/cli/version.h"
 #include "rig/offline/export.h"
 

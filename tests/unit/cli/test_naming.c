@@ -12,7 +12,7 @@
 #include <cmocka.h>
 
 #include "rig/base/loop.h"
-#include "rig/cli/naming.h"
+#include "rig/cli/kit/naming.h"
 
 static const struct report_writer json = {.id = "json", .extension = ".report.json"};
 static const struct report_writer junit = {.id = "junit", .extension = ".junit.xml"};

@@ -8,7 +8,7 @@
 
 #include <cmocka.h>
 
-#include "rig/cli/command.h"
+#include "rig/cli/kit/command.h"
 
 struct options {
 	const char *bench;

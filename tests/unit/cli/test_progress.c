@@ -13,8 +13,8 @@
 #include <cmocka.h>
 
 #include "rig/base/json.h"
-#include "rig/cli/progress.h"
-#include "rig/cli/prompt.h"
+#include "rig/cli/kit/progress.h"
+#include "rig/cli/kit/prompt.h"
 
 struct pipes {
 	int people[2], events[2];

@@ -10,8 +10,8 @@
 
 #include <cmocka.h>
 
-#include "rig/cli/command.h"
-#include "rig/cli/render.h"
+#include "rig/cli/kit/command.h"
+#include "rig/cli/kit/render.h"
 
 static const struct style plain = {.width = 100};
 static FILE *stream;

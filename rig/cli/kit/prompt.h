@@ -1,6 +1,6 @@
 /* Asks the operator in the loop: a line on standard input answers. */
-#ifndef PENRIG_CLI_PROMPT_H
-#define PENRIG_CLI_PROMPT_H
+#ifndef PENRIG_CLI_KIT_PROMPT_H
+#define PENRIG_CLI_KIT_PROMPT_H
 
 #include <stdbool.h>
 

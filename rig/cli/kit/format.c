@@ -6,8 +6,8 @@
 #include <sys/ioctl.h>
 #include <unistd.h>
 
-#include "rig/cli/command.h"
-#include "rig/cli/render.h"
+#include "rig/cli/kit/command.h"
+#include "rig/cli/kit/render.h"
 
 #define WIDTH_DEFAULT 100 /* not a terminal: a log */
 #define DECIMALS_MAX  7

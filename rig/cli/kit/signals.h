@@ -1,6 +1,6 @@
 /* Signals as descriptors of the poll loop: nothing runs in a handler, so a signal cannot cut a step in two. */
-#ifndef PENRIG_CLI_SIGNALS_H
-#define PENRIG_CLI_SIGNALS_H
+#ifndef PENRIG_CLI_KIT_SIGNALS_H
+#define PENRIG_CLI_KIT_SIGNALS_H
 
 #include "rig/base/loop.h"
 

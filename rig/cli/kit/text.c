@@ -2,7 +2,7 @@
 #include <stdint.h>
 #include <string.h>
 
-#include "rig/cli/command.h"
+#include "rig/cli/kit/command.h"
 
 /* Length of the UTF-8 sequence at s, with its code point; 0 where there is none (overlong and surrogates included). */
 static unsigned utf8_at(const unsigned char *s, uint32_t *ret_code)

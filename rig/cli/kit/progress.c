@@ -9,8 +9,8 @@
 #include <unistd.h>
 
 #include "rig/base/json.h"
-#include "rig/cli/command.h"
-#include "rig/cli/progress.h"
+#include "rig/cli/kit/command.h"
+#include "rig/cli/kit/progress.h"
 
 #define LINE_MAX_BYTES 4096 /* PIPE_BUF: a pipe that polls writable takes so much at once, whole */
 

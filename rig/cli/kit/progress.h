@@ -1,9 +1,9 @@
 /* What is said while a run runs: a status line on a terminal, one line per point in a log, one JSON line per event on a
  * descriptor for programs (docs/guide.md). Never waits for a reader: heartbeats to the pen go through the same loop. */
-#ifndef PENRIG_CLI_PROGRESS_H
-#define PENRIG_CLI_PROGRESS_H
+#ifndef PENRIG_CLI_KIT_PROGRESS_H
+#define PENRIG_CLI_KIT_PROGRESS_H
 
-#include "rig/cli/render.h"
+#include "rig/cli/kit/render.h"
 #include "rig/session/session.h"
 
 struct progress {

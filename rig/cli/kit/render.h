@@ -1,8 +1,8 @@
 /* What a person reads at the end of a run and in `penrig show`: points as a table, the verdict, the files.
  * Everything here writes to a stream and asks nothing of the machine: how wide, how coloured is said by struct style.
  */
-#ifndef PENRIG_CLI_RENDER_H
-#define PENRIG_CLI_RENDER_H
+#ifndef PENRIG_CLI_KIT_RENDER_H
+#define PENRIG_CLI_KIT_RENDER_H
 
 #include <stdbool.h>
 #include <stdio.h>

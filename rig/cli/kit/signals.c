@@ -6,7 +6,7 @@
 #include <sys/signalfd.h>
 #include <unistd.h>
 
-#include "rig/cli/signals.h"
+#include "rig/cli/kit/signals.h"
 
 static void ours(sigset_t *ret)
 {

@@ -5,8 +5,8 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "rig/cli/command.h"
-#include "rig/cli/naming.h"
+#include "rig/cli/kit/command.h"
+#include "rig/cli/kit/naming.h"
 
 #define PART_MAX   40 /* of DUT and plan each: 2 * 40 + 2 + 16 (time) + 4 ("-999") = 102 < 128 */
 #define CHOSEN_MAX 100

@@ -2,8 +2,8 @@
 #include <math.h>
 #include <string.h>
 
-#include "rig/cli/command.h"
-#include "rig/cli/render.h"
+#include "rig/cli/kit/command.h"
+#include "rig/cli/kit/render.h"
 
 #define CELL 48
 

@@ -6,7 +6,7 @@
 #include <stdint.h>
 #include <string.h>
 
-#include "rig/cli/command.h"
+#include "rig/cli/kit/command.h"
 
 #define LONG_BASE 256 /* values of getopt's long options start above every letter */
 #define WORD_MAX  32  /* longer words are not typing mistakes of ours */

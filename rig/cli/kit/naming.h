@@ -1,6 +1,6 @@
 /* Names of a run's files, and what a user's words must be to enter the record. */
-#ifndef PENRIG_CLI_NAMING_H
-#define PENRIG_CLI_NAMING_H
+#ifndef PENRIG_CLI_KIT_NAMING_H
+#define PENRIG_CLI_KIT_NAMING_H
 
 #include "reports/report.h"
 #include "rig/base/error.h"

@@ -1,7 +1,7 @@
 /* Inside of the command line: what a command is, its option table, and the words that every command prints with.
  * The option table is the one source: getopt, --help, man pages and shell completion are made from it. */
-#ifndef PENRIG_CLI_COMMAND_H
-#define PENRIG_CLI_COMMAND_H
+#ifndef PENRIG_CLI_KIT_COMMAND_H
+#define PENRIG_CLI_KIT_COMMAND_H
 
 #include <stdbool.h>
 #include <stddef.h>

@@ -4,7 +4,7 @@
 #include <strings.h>
 #include <unistd.h>
 
-#include "rig/cli/prompt.h"
+#include "rig/cli/kit/prompt.h"
 
 void prompt_cancel(struct prompt *prompt)
 {
