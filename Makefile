@@ -17,6 +17,8 @@ B := $(BUILD)/$(variant)
 
 # ---- what is needed -------------------------------------------------------------------------------------------------
 NEED_LIBS := libserialport libusb-1.0 libcjson gsl sqlite3 libzstd nettle libudev
+# Any of the names of a library that may be there: hdf5 for `penrig export --format hdf5`; Debian has it under its own name.
+MAY_LIBS  := hdf5 hdf5-serial
 APT_BUILD := gcc make pkg-config libserialport-dev libusb-1.0-0-dev libcjson-dev libgsl-dev libsqlite3-dev \
 	libzstd-dev nettle-dev libudev-dev
 APT_DEMO  := $(APT_BUILD) umockdev
@@ -37,12 +39,15 @@ FORTIFY := -U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=2
 endif
 
 STD  := -std=gnu11 -D_GNU_SOURCE -ffp-contract=off -fno-math-errno -fvisibility=hidden -pthread -fPIE
-# What decides how an object comes out; when it changes, everything is compiled anew.
-KEY := $(CC) | $(STD) $(WARN) $(CPPFLAGS) $(CFLAGS) $(LDFLAGS) $(SAN) | $(NEED_LIBS) | $(TRY)
+# What decides how an object comes out; when it changes, a library that comes, goes or changes its version included,
+# everything is configured and compiled anew.
+LIBS_HERE = $(shell for lib in $(NEED_LIBS) $(MAY_LIBS); do echo "$$lib=$$(pkg-config --modversion $$lib 2>/dev/null)"; done)
+KEY = $(CC) | $(STD) $(WARN) $(CPPFLAGS) $(CFLAGS) $(LDFLAGS) $(SAN) | $(LIBS_HERE) | $(TRY)
 
 # Goals that compile nothing themselves do not ask for a compiler and libraries.
 NO_BUILD := help clean lint demo check bench deps-demo deps-check deps-bench
 ifneq ($(filter-out $(NO_BUILD),$(or $(MAKECMDGOALS),all)),)
+KEY := $(KEY)
 -include $(B)/flags.mk
 ifeq ($(MAKE_RESTARTS),)
 ifneq ($(strip $(FLAGS_KEY)),$(strip $(KEY)))
@@ -96,11 +101,10 @@ PENRIG_A := $(B)/tests/penrig-a
 .DELETE_ON_ERROR:
 .SECONDARY:
 all: $(PROGRAMS)
-tests: $(PROGRAMS) $(UNIT) $(FUZZ) $(INTEGRATION) $(PENRIG_A)
 
 $(B)/flags.mk: tests/tools/configure.sh
 	@mkdir -p $(@D)
-	@tests/tools/configure.sh "$(CC)" "$(NEED_LIBS)" "$(TRY)" "$(APT_BUILD)" "$(KEY)" > $@.tmp || { rm -f $@.tmp; exit 1; }
+	@tests/tools/configure.sh "$(CC)" "$(NEED_LIBS)" "$(MAY_LIBS)" "$(TRY)" "$(APT_BUILD)" "$(KEY)" > $@.tmp || { rm -f $@.tmp; exit 1; }
 	@mv $@.tmp $@
 
 # Changes only when the checked-out version does.
@@ -176,28 +180,41 @@ help:
 	@echo "make                  build penrig and the virtual bench into $(BUILD)/"
 	@echo "make demo [DUT=SN]    install what is missing, build, run a conformance run on the virtual bench"
 	@echo "make check            install what is missing, build, run every test; SANITIZE=address,undefined for a checked build"
+	@echo "make check TEST=plan  only the tests with this in their path (several: TEST='plan limit'); LIST=1 names them"
 	@echo "make bench            install what is missing, build, measure, write docs/performance.md; BENCH_SIZE=10M is quick"
-	@echo "make lint             format, layers, function length, no printing outside rig/cli"
+	@echo "make lint             format, rooms, function length, no printing outside rig/cli"
 	@echo "make man              manual pages into $(B)/man (needs scdoc)"
 	@echo "make install          DESTDIR= prefix=$(prefix)"
 	@echo "make clean"
-	@echo "DEPS=skip             never install anything"
+	@echo "DEPS=skip             never install anything: what is missing is named"
+	@echo "Where a thing goes, and how to find a fault: docs/contributing.md"
 
 deps-demo:
-	@DEPS=$(DEPS) tests/tools/deps.sh $(APT_DEMO)
+	@DEPS=$(DEPS) PYTHON=$(PYTHON) tests/tools/deps.sh $(APT_DEMO)
 deps-check:
-	@DEPS=$(DEPS) tests/tools/deps.sh $(APT_CHECK)
+	@DEPS=$(DEPS) PYTHON=$(PYTHON) tests/tools/deps.sh $(APT_CHECK)
 deps-bench:
-	@DEPS=$(DEPS) tests/tools/deps.sh $(APT_BENCH)
+	@DEPS=$(DEPS) PYTHON=$(PYTHON) tests/tools/deps.sh $(APT_BENCH)
 
 DUT ?= PEN-GOOD-01
 demo: deps-demo
 	@$(MAKE) --no-print-directory -s all
 	@B=$(B) DUT=$(DUT) tests/tools/demo.sh
 
+# TEST= keeps the tests that have one of its words in their path. Scripts need the programs, whichever they are.
+ALL_TESTS := $(UNIT) $(FUZZ) $(INTEGRATION) $(E2E)
+TESTS := $(if $(TEST),$(strip $(foreach t,$(ALL_TESTS),$(if $(strip $(foreach w,$(TEST),$(findstring $(w),$(t:$(B)/%=%)))),$(t)))),$(ALL_TESTS))
+SCRIPTS := $(filter %.sh %.py,$(TESTS))
+tests: $(filter-out $(SCRIPTS),$(TESTS)) $(if $(TEST),$(if $(SCRIPTS),$(PROGRAMS) $(PENRIG_A)),$(PROGRAMS) $(PENRIG_A))
+
 check: deps-check
+ifneq ($(LIST),)
+	@printf '%s\n' $(TESTS:$(B)/%=%)
+else
+	$(if $(TESTS),,@echo "penrig: no test has '$(TEST)' in its path; make check LIST=1 names them all" >&2; exit 2)
 	@$(MAKE) --no-print-directory tests
-	@B=$(B) PYTHON=$(PYTHON) SANITIZE=$(SANITIZE) ALLOWED_SKIPS=test_full_disk.py tests/tools/run-tests.sh $(UNIT) $(FUZZ) $(INTEGRATION) $(E2E)
+	@B=$(B) PYTHON=$(PYTHON) SANITIZE=$(SANITIZE) ALLOWED_SKIPS=test_full_disk.py tests/tools/run-tests.sh $(TESTS)
+endif
 
 bench: deps-bench
 	@$(MAKE) --no-print-directory -s bench-programs

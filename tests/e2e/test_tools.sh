@@ -114,7 +114,39 @@ deps absent
 check "a failed installation is success" test $? -ne 0
 check "a failed installation does not try again with new lists" grep -q update apt.log
 DEPS=skip deps absent
-check "DEPS=skip calls apt" test $? -eq 0 -a ! -e apt.log
+check "DEPS=skip with something missing is success" test $? -ne 0
+check "DEPS=skip calls apt" test ! -e apt.log
+check "DEPS=skip does not print the line to copy" says "sudo apt-get install -y --no-install-recommends absent"
+DEPS=skip deps gcc libnosuch-dev python3-nosuch universal-ctags
+check "DEPS=skip names what is there, or not what is missing" says "recommends libnosuch-dev python3-nosuch"
+DEPS=skip deps gcc make
+check "what is there without a package is missing" test $? -eq 0 -a ! -s out
+
+# ---- a library that comes, goes or changes its version renews the configuration
+mkdir tests && cp -r "$tools" tests && cp "$ROOT/Makefile" .
+cat >bin/pkg-config <<'END'
+#!/bin/sh
+# hdf5 is there in the version that a file says; everything else as it is
+case "$*" in
+*hdf5*) [ -e hdf5-version ] || exit 1 ;;
+*) exec "$REAL" "$@" ;;
+esac
+case "$1" in --modversion) cat hdf5-version ;; *) echo ;; esac
+END
+chmod +x bin/pkg-config
+REAL=$(command -v pkg-config)
+export REAL
+configured() { PATH=$PWD/bin:$PATH make -s build/dev/flags.mk 2>/dev/null; stat -c %i build/dev/flags.mk; }
+first=$(configured)
+check "a configuration that nothing changed is renewed" test "$first" = "$(configured)"
+echo 1.10.8 >hdf5-version
+came=$(configured)
+check "a library that comes does not renew the configuration" test "$came" != "$first"
+echo 1.14.0 >hdf5-version
+other=$(configured)
+check "another version does not renew the configuration" test "$other" != "$came"
+rm hdf5-version
+check "a library that goes does not renew the configuration" test "$(configured)" != "$other"
 
 echo "$passed passed, $failed failed, 0 skipped"
 [ $failed -eq 0 ]

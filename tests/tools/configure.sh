@@ -1,7 +1,8 @@
 #!/bin/sh
 # Prints flags.mk: which hardening flags this compiler takes, and where the libraries are. One apt line for all that is missing.
-# usage: configure.sh CC "pkg-config names" "flags to try" "apt packages" KEY; KEY is kept, so that make sees when it changes
-cc=$1 libs=$2 flags=$3 apt=$4 key=$5
+# usage: configure.sh CC "pkg-config names" "names of optional libraries" "flags to try" "apt packages" KEY
+# KEY is kept, so that make sees when it changes.
+cc=$1 libs=$2 optional=$3 flags=$4 apt=$5 key=$6
 fail() {
 	echo "penrig: cannot build: $1 is missing. On Debian or Ubuntu:" >&2
 	echo "  sudo apt-get install -y --no-install-recommends $apt" >&2
@@ -22,9 +23,8 @@ echo "TRIED :=$tried"
 # cJSON's own headers stand in a folder that its .pc file names wrongly on some releases.
 echo "LIB_CFLAGS := $(pkg-config --cflags $libs)"
 echo "LIB_LIBS := $(pkg-config --libs $libs)"
-# Optional: libhdf5 for `penrig export --format hdf5`; Debian keeps it under its own name.
 hdf5=
-for lib in hdf5 hdf5-serial; do
+for lib in $optional; do
 	[ -n "$hdf5" ] || ! pkg-config --exists "$lib" || hdf5=$lib
 done
 # Its name at run time, for it is loaded when asked for: what a program linked with it would need.

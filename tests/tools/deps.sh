@@ -1,16 +1,48 @@
 #!/bin/sh
-# Installs the Debian or Ubuntu packages that are missing: prints the apt line, then runs it. DEPS=skip does nothing.
-# usage: deps.sh PACKAGE...
-[ "${DEPS:-install}" = skip ] && exit 0
+# Installs the Debian or Ubuntu packages that are missing: prints the apt line, then runs it.
+# DEPS=skip installs nothing: what is needed may come from elsewhere, so it is looked for itself, and what lacks is named.
+# usage: deps.sh PACKAGE...      PYTHON: the interpreter whose modules count
+python=${PYTHON:-/usr/bin/python3}
+line="apt-get install -y --no-install-recommends"
+
+# Is there what the package is wanted for?
+there() {
+	case $1 in
+	universal-ctags) command -v ctags ;;
+	umockdev) command -v umockdev-run ;;
+	usbutils) command -v lsusb ;;
+	libhdf5-dev) pkg-config --exists hdf5 || pkg-config --exists hdf5-serial ;;
+	libusb-1.0-0-dev) pkg-config --exists libusb-1.0 ;;
+	libgsl-dev) pkg-config --exists gsl ;;
+	libsqlite3-dev) pkg-config --exists sqlite3 ;;
+	libcmocka-dev) pkg-config --exists cmocka ;;
+	lib*-dev | nettle-dev) pkg-config --exists "${1%-dev}" ;;
+	python3-pyvisa-py) "$python" -c 'import pyvisa_py' ;;
+	python3-*) "$python" -c "import ${1#python3-}" ;;
+	*) command -v "$1" ;;
+	esac >/dev/null 2>&1
+}
+installed() {
+	[ "$(dpkg-query -W -f '${db:Status-Status}' "$1" 2>/dev/null)" = installed ]
+}
+
+missing=
+if [ "${DEPS:-install}" = skip ]; then
+	for package; do
+		there "$package" || missing="$missing $package"
+	done
+	[ -z "$missing" ] && exit 0
+	echo "penrig: missing, and DEPS=skip installs nothing. On Debian or Ubuntu:" >&2
+	echo "  sudo $line$missing" >&2
+	exit 1
+fi
 if ! command -v dpkg-query >/dev/null || ! command -v apt-get >/dev/null; then
 	echo "penrig: this system has no apt. Install what these Debian packages hold, then go on with DEPS=skip:" >&2
 	echo "  $*" >&2
 	exit 1
 fi
-missing=
 for package; do
-	state=$(dpkg-query -W -f '${db:Status-Status}' "$package" 2>/dev/null)
-	[ "$state" = installed ] || missing="$missing $package"
+	installed "$package" || missing="$missing $package"
 done
 [ -z "$missing" ] && exit 0
 sudo=
@@ -18,13 +50,13 @@ if [ "$(id -u)" -ne 0 ]; then
 	sudo=sudo
 	if ! command -v sudo >/dev/null; then
 		echo "penrig: packages are missing, and this is neither root nor is there sudo. As root:" >&2
-		echo "  apt-get install -y --no-install-recommends$missing" >&2
+		echo "  $line$missing" >&2
 		exit 1
 	fi
 fi
 apt="env DEBIAN_FRONTEND=noninteractive apt-get"
 install() {
-	echo "${sudo:+$sudo }apt-get install -y --no-install-recommends$missing"
+	echo "${sudo:+$sudo }$line$missing"
 	# shellcheck disable=SC2086
 	$sudo $apt install -y -qq --no-install-recommends -o Dpkg::Use-Pty=0 $missing >/dev/null </dev/null
 }
@@ -37,5 +69,5 @@ if [ -n "$lists" ] && install; then
 	exit 0
 fi
 update && install && exit 0
-echo "penrig: the packages could not be installed (see above). DEPS=skip goes on without." >&2
+echo "penrig: the packages could not be installed (see above). DEPS=skip goes on without apt." >&2
 exit 1
