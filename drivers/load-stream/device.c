@@ -789,7 +789,7 @@ static void sensor_stop(struct device *device, device_done_fn done, void *ctx)
 	submit(sensor, LS_STOP, done, ctx);
 }
 
-static const struct sensor_verbs verbs = {
+static const struct stream_verbs verbs = {
 	.start = sensor_start,
 	.stop = sensor_stop,
 };
@@ -884,7 +884,7 @@ static const struct link *sensor_link(const struct device *device)
 const struct driver driver_load_stream = {
 	.name = "load-stream",
 	.description = "load sensor that streams checked binary frames, over USB bulk or serial",
-	.kind = DRIVER_LOAD_SENSOR,
+	.roles = ROLE_BIT(ROLE_LOAD_SENSOR),
 	.wants = {.usb_class = LS_USB_CLASS,
 		  .usb_subclass = LS_USB_SUBCLASS,
 		  .usb_protocol = LS_USB_PROTOCOL,
@@ -897,5 +897,5 @@ const struct driver driver_load_stream = {
 	.channels = sensor_channels,
 	.counters = sensor_counters,
 	.link = sensor_link,
-	.sensor = &verbs,
+	.stream = &verbs,
 };

@@ -802,7 +802,7 @@ static const struct link *pen_link(const struct device *device)
 const struct driver driver_scpi_pen = {
 	.name = "scpi-pen",
 	.description = "pen that speaks SCPI, over serial lines or USBTMC",
-	.kind = DRIVER_PEN,
+	.roles = ROLE_BIT(ROLE_PEN),
 	.wants = {.usb_class = SCPI_PEN_USB_CLASS,
 		  .usb_subclass = SCPI_PEN_USB_SUBCLASS,
 		  .usb_protocol = -1,

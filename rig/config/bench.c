@@ -582,7 +582,7 @@ static const char *driver_at(const void *table, size_t i)
 }
 
 static int check_driver(const struct bench *bench, const struct driver *const *table, const char *owner,
-			enum driver_kind kind, struct err *err)
+			enum device_role role, struct err *err)
 {
 	const struct json *node = json_get(json_get(json_root(bench->doc), owner), "driver");
 	const char *name = json_string(node), *near = json_nearest(name, driver_at, table);
@@ -590,10 +590,9 @@ static int check_driver(const struct bench *bench, const struct driver *const *t
 	for (size_t i = 0; table[i]; i++) {
 		if (strcmp(table[i]->name, name) != 0)
 			continue;
-		if (table[i]->kind == kind)
+		if (driver_serves(table[i], role))
 			return 0;
-		return json_error(bench->doc, node, err, "driver \"%s\" drives no %s", name,
-				  kind == DRIVER_PEN ? "pen" : "load sensor");
+		return json_error(bench->doc, node, err, "driver \"%s\" drives no %s", name, role_row(role)->label);
 	}
 	if (near)
 		return json_error(bench->doc, node, err, "unknown driver \"%s\"; did you mean \"%s\"?", name, near);
@@ -602,9 +601,9 @@ static int check_driver(const struct bench *bench, const struct driver *const *t
 
 int bench_check_drivers(const struct bench *bench, const struct driver *const *table, struct err *err)
 {
-	int ret = check_driver(bench, table, "pen", DRIVER_PEN, err);
+	int ret = check_driver(bench, table, "pen", ROLE_PEN, err);
 
-	return ret ? ret : check_driver(bench, table, "sensor", DRIVER_LOAD_SENSOR, err);
+	return ret ? ret : check_driver(bench, table, "sensor", ROLE_LOAD_SENSOR, err);
 }
 
 int bench_phantom(const struct bench *bench, const char *serial)

@@ -9,6 +9,7 @@
 
 #include "rig/base/error.h"
 #include "rig/base/samples.h"
+#include "rig/driver/role.h"
 #include "rig/link/link.h"
 
 #define DRIVER_TICK_NS  (5 * NS_PER_MS)   /* on_tick is called at least this often while the device is open */
@@ -24,8 +25,6 @@ static inline uint64_t driver_held_up_ns(uint64_t *ticked_ns, uint64_t now_ns)
 	*ticked_ns = now_ns;
 	return gap_ns > DRIVER_HELD_UP_NS ? gap_ns : 0;
 }
-
-enum driver_kind { DRIVER_PEN, DRIVER_LOAD_SENSOR, DRIVER_IO };
 
 /* What the device says it is. Empty strings where it says nothing. */
 struct device_identity {
@@ -117,8 +116,11 @@ struct pen_verbs {
 	void (*telemetry)(struct device *device, device_done_fn done, void *ctx);
 };
 
-struct sensor_verbs {
-	void (*start)(struct device *device, device_done_fn done, void *ctx); /* begin streaming; index starts at 0 */
+/* Of every device that delivers channels, whatever they measure.
+ * start: begins streaming; the sample index starts at 0.
+ * stop:  ends it; jumps the queue as a pen's stop does. */
+struct stream_verbs {
+	void (*start)(struct device *device, device_done_fn done, void *ctx);
 	void (*stop)(struct device *device, device_done_fn done, void *ctx);
 };
 
@@ -139,7 +141,7 @@ struct device_open {
 struct driver {
 	const char *name;        /* in bench files: "scpi-pen", "load-stream" */
 	const char *description; /* one line for `penrig list` and `penrig version` */
-	enum driver_kind kind;
+	uint32_t roles;          /* set of ROLE_BITs: all that its devices can be on a bench */
 	struct link_wants wants;
 	int (*match)(const struct link_identity *id);
 	int (*open)(const struct device_open *open, uint64_t now_ns, struct device **ret, struct err *err);
@@ -149,9 +151,14 @@ struct driver {
 	const struct channel *(*channels)(const struct device *device, unsigned *ret_count);
 	void (*counters)(const struct device *device, struct device_counters *ret);
 	const struct link *(*link)(const struct device *device); /* the one it holds, for the record of a run */
-	const struct pen_verbs *pen;                             /* kind DRIVER_PEN */
-	const struct sensor_verbs *sensor;                       /* kind DRIVER_LOAD_SENSOR */
+	const struct pen_verbs *pen;                             /* ROLE_PEN, else NULL */
+	const struct stream_verbs *stream;                       /* roles that deliver channels, else NULL */
 };
+
+static inline bool driver_serves(const struct driver *driver, enum device_role role)
+{
+	return (driver->roles & ROLE_BIT(role)) != 0;
+}
 
 extern const struct driver *const driver_table[]; /* drivers/table.c, NULL-terminated */
 

@@ -90,28 +90,28 @@ static void on_telemetry(void *ctx, const struct pen_telemetry *telemetry)
 
 /* ---- opening --------------------------------------------------------------------------------------------------- */
 
-static const struct driver *find_driver(const struct session *s, const char *name, enum driver_kind kind)
+static const struct driver *find_driver(const struct session *s, const char *name, enum device_role role)
 {
 	for (const struct driver *const *d = s->config.drivers; *d; d++)
-		if (strcmp((*d)->name, name) == 0 && (*d)->kind == kind)
+		if (strcmp((*d)->name, name) == 0 && driver_serves(*d, role))
 			return *d;
 	return NULL;
 }
 
-static int attach(struct session *s, struct attached *device, const char *role, const char *driver,
-		  enum driver_kind kind, const char *uri, uint32_t baud, double rate_hz, struct err *err)
+static int attach(struct session *s, struct attached *device, enum device_role role, const char *driver,
+		  const char *uri, uint32_t baud, double rate_hz, struct err *err)
 {
 	device->session = s;
 	device->row = s->record->devices++;
 	device->record = &s->record->device[device->row];
 	device->record->clock_ppm = device->record->clock_u_ppm = NAN;
-	snprintf(device->record->role, sizeof(device->record->role), "%s", role);
+	snprintf(device->record->role, sizeof(device->record->role), "%s", role_row(role)->name);
 	snprintf(device->record->driver, sizeof(device->record->driver), "%s", driver);
 	snprintf(device->record->link.uri, sizeof(device->record->link.uri), "%s", uri);
-	device->driver = find_driver(s, driver, kind);
+	device->driver = find_driver(s, driver, role);
 	if (!device->driver)
 		return err_set(err, -EINVAL, "%s: there is no %s driver named \"%s\"; `penrig version` lists them",
-			       s->bench->path, kind == DRIVER_PEN ? "pen" : "load sensor", driver);
+			       s->bench->path, role_row(role)->label, driver);
 	const struct device_open open = {
 		.links = s->config.links,
 		.loop = s->loop,
@@ -127,7 +127,7 @@ static int attach(struct session *s, struct attached *device, const char *role, 
 	};
 	int status = device->driver->open(&open, loop_now_ns(s->loop), &device->device, err);
 	if (status)
-		err_prefix(err, "%s %s", kind == DRIVER_PEN ? "pen" : "load sensor", uri);
+		err_prefix(err, "%s %s", role_row(role)->label, uri);
 	return status;
 }
 
@@ -139,11 +139,11 @@ int devices_open(struct session *s, struct err *err)
 	int status = bench_pen_link(s->bench, s->record->dut, uri, sizeof(uri), err);
 	if (status)
 		return status;
-	status = attach(s, &s->sensor, "load_sensor", sensor->driver, DRIVER_LOAD_SENSOR, sensor->link, sensor->baud,
-			sensor->rate_hz, err);
+	status = attach(s, &s->sensor, ROLE_LOAD_SENSOR, sensor->driver, sensor->link, sensor->baud, sensor->rate_hz,
+			err);
 	if (status)
 		return status;
-	return attach(s, &s->pen, "pen", pen->driver, DRIVER_PEN, uri, pen->baud, 0, err);
+	return attach(s, &s->pen, ROLE_PEN, pen->driver, uri, pen->baud, 0, err);
 }
 
 void devices_close(struct session *s)

@@ -183,7 +183,7 @@ static void end_stopped(struct session *s, bool verified)
 	if (s->streaming && !s->sensor.lost) {
 		devices_record(s);
 		verb_begin(&s->verb);
-		s->sensor.driver->sensor->stop(s->sensor.device, verb_done, &s->verb);
+		s->sensor.driver->stream->stop(s->sensor.device, verb_done, &s->verb);
 	} else {
 		s->verb.pending = false;
 	}
@@ -325,7 +325,7 @@ static void start_sensor(struct session *s)
 	s->streaming = true;
 	journal_text(s, "command", "start streaming at %g Hz", s->fs_hz);
 	verb_begin(&s->verb);
-	s->sensor.driver->sensor->start(s->sensor.device, verb_done, &s->verb);
+	s->sensor.driver->stream->start(s->sensor.device, verb_done, &s->verb);
 	session_go(s, STAGE_INTERLOCK, first_interlock);
 }
 

@@ -291,8 +291,8 @@ static void due_dates(void **state)
 
 static void drivers_are_checked(void **state)
 {
-	static const struct driver pen = {.name = "scpi-pen", .kind = DRIVER_PEN};
-	static const struct driver sensor = {.name = "load-stream", .kind = DRIVER_LOAD_SENSOR};
+	static const struct driver pen = {.name = "scpi-pen", .roles = ROLE_BIT(ROLE_PEN)};
+	static const struct driver sensor = {.name = "load-stream", .roles = ROLE_BIT(ROLE_LOAD_SENSOR)};
 	static const struct driver *const table[] = {&pen, &sensor, NULL};
 	static const struct variant variants[] = {
 		{"\"scpi-pen\"", "\"spci-pen\"",

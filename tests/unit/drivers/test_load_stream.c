@@ -193,7 +193,7 @@ static void describe(void)
 #define VERB(call)                                                                                                     \
 	do {                                                                                                           \
 		inside_verb = true;                                                                                    \
-		driver_load_stream.sensor->call;                                                                       \
+		driver_load_stream.stream->call;                                                                       \
 		inside_verb = false;                                                                                   \
 	} while (0)
 

@@ -1,6 +1,14 @@
 /* The driver table: unique names, every slot that a kind needs is filled, link identities match what they should. */
 #include "fake_link.h"
 
+static bool delivers_channels(const struct driver *driver)
+{
+	for (unsigned role = 0; role < ROLES_COUNT; role++)
+		if (driver_serves(driver, role) && role_row(role)->channels)
+			return true;
+	return false;
+}
+
 static void test_slots(void **state)
 {
 	unsigned n = 0;
@@ -14,19 +22,44 @@ static void test_slots(void **state)
 			    driver->channels && driver->counters && driver->link);
 		assert_non_null(driver->link);
 		assert_true(driver->wants.usb_class || driver->wants.baud);
-		assert_int_equal(driver->kind == DRIVER_PEN, driver->pen != NULL);
-		assert_int_equal(driver->kind == DRIVER_LOAD_SENSOR, driver->sensor != NULL);
+		assert_true(driver->roles != 0 && driver->roles < ROLE_BIT(ROLES_COUNT));
+		assert_int_equal(driver_serves(driver, ROLE_PEN), driver->pen != NULL);
+		assert_int_equal(delivers_channels(driver), driver->stream != NULL);
 		if (driver->pen)
 			assert_true(driver->pen->limits && driver->pen->set_rate && driver->pen->set_depth &&
 				    driver->pen->run && driver->pen->stop && driver->pen->deadman &&
 				    driver->pen->heartbeat && driver->pen->telemetry);
-		if (driver->sensor)
-			assert_true(driver->sensor->start && driver->sensor->stop);
+		if (driver->stream)
+			assert_true(driver->stream->start && driver->stream->stop);
 		for (unsigned i = 0; i < n; i++)
 			assert_string_not_equal(driver_table[i]->name, driver->name);
 		driver->close(NULL);
 	}
 	assert_int_equal(n, 2);
+}
+
+/* Every role has a name of its own that leads back to it. */
+static void test_roles(void **state)
+{
+	enum device_role found = ROLE_IO;
+
+	(void)state;
+	for (unsigned role = 0; role < ROLES_COUNT; role++) {
+		const struct role_row *row = role_row(role);
+		assert_true(row->name && row->name[0] && row->label && row->label[0]);
+		assert_true(row->at_most > 0 && row->at_least <= row->at_most);
+		assert_true(row->channels != row->verbs);
+		assert_int_equal(role_find(row->name, &found), 0);
+		assert_int_equal(found, role);
+	}
+	assert_string_equal(role_row(ROLE_LOAD_SENSOR)->name, "load_sensor");
+	assert_int_equal(role_row(ROLE_LOAD_SENSOR)->at_least, 1);
+	assert_int_equal(role_row(ROLE_PEN)->at_least, 1);
+	assert_int_equal(role_row(ROLE_DISPLACEMENT)->at_least, 0);
+	found = ROLE_STAGE;
+	assert_int_equal(role_find("load sensor", &found), -ENOENT);
+	assert_int_equal(role_find("", &found), -ENOENT);
+	assert_int_equal(found, ROLE_STAGE);
 }
 
 static void test_match(void **state)
@@ -73,6 +106,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_slots),
+		cmocka_unit_test(test_roles),
 		cmocka_unit_test(test_match),
 		cmocka_unit_test(test_open_fails_cleanly),
 	};
