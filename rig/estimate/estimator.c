@@ -68,7 +68,8 @@ int estimator_init(struct estimator *e, const struct plan *plan, const struct be
 	if (strcmp(force->unit, "N") != 0)
 		return err_set(err, -EINVAL, "the force channel is in \"%s\"; newton (N) is needed", force->unit);
 	e->fs_hz = force->rate_hz;
-	estimator_count_range(force, bench, &e->count_lo, &e->count_hi);
+	e->force_scale = channel_scale_of(force);
+	estimator_count_range(force, bench, &e->force_scale.count_lo, &e->force_scale.count_hi);
 	sample_clock_init(&e->clock, e->fs_hz);
 	return 0;
 }
@@ -278,24 +279,16 @@ static void configure_channel(const struct estimator *e, struct point_config *c)
 {
 	const struct channel *force = &e->channels[e->force];
 	const struct bench_sensor *bench = &e->bench->sensor;
-	c->force_position = force->position;
-	c->force_scale = force->scale;
-	c->force_offset = force->offset;
-	c->force_noise_n = force->noise_rms;
-	c->count_lo = e->count_lo;
-	c->count_hi = e->count_hi;
+	c->force = e->force_scale;
 	c->force_lo_n = bench->force_range_lo_n;
 	c->force_hi_n = bench->force_range_hi_n;
 	c->bandwidth_hz = force->bandwidth_hz;
-	c->cell_hz = bench->cell_hz;
-	c->cell_damping = bench->cell_damping;
-	c->displacement_position = -1;
+	c->cell = (struct load_cell){.hz = bench->cell_hz, .damping = bench->cell_damping};
+	c->displacement.position = -1;
 	if (e->displacement >= 0 && bench->displacement_u_mm > 0) {
 		const struct channel *d = &e->channels[e->displacement];
-		c->displacement_position = d->position;
-		c->displacement_scale = d->scale;
-		c->displacement_offset = d->offset;
-		displacement_ends(d, &c->displacement_lo, &c->displacement_hi);
+		c->displacement = channel_scale_of(d);
+		displacement_ends(d, &c->displacement.count_lo, &c->displacement.count_hi);
 	}
 }
 
@@ -309,9 +302,9 @@ static void configure_curve(struct estimator *e, const struct plan_point *p, str
 	else if (status)
 		snprintf(c->curve_reason, sizeof(c->curve_reason), "the phantom's curve is not monotone");
 	c->curve = e->curve;
-	c->u_depth_cal_mm = set->u_depth_mm;
-	c->u_curve_force_rel = set->u_force_rel;
-	c->u_curve_fit_mm = set->u_fit_mm;
+	c->u.depth_cal_mm = set->u_depth_mm;
+	c->u.curve_force_rel = set->u_force_rel;
+	c->u.curve_fit_mm = set->u_fit_mm;
 }
 
 /* Also without a channel: that a part was not measured is a result too, and what a limit on it then meets. */
@@ -327,21 +320,13 @@ static int open_thermal(const struct estimator *e, const char *site, struct ther
 
 static void open_free_run(struct estimator *e, const struct plan_point *p)
 {
-	const struct channel *force = &e->channels[e->force], *bar = &e->channels[e->displacement];
+	const struct channel *bar = &e->channels[e->displacement];
 	const struct free_run_config config = {
 		.fs_hz = e->point_fs_hz,
 		.rate_set_hz = p->rate_hz,
-		.position = bar->position,
-		.scale_mm = bar->scale,
-		.count_lo = -(int32_t)((1u << (bar->bits - 1)) - 1),
-		.count_hi = (int32_t)((1u << (bar->bits - 1)) - 1),
-		.noise_mm = bar->noise_rms,
+		.bar = channel_scale_of(bar),
 		.u_clock_rel = e->u_clock_rel,
-		.force = {.fs_hz = e->fs_hz,
-			  .force_position = force->position,
-			  .force_scale = force->scale,
-			  .force_offset = force->offset,
-			  .still_n = e->bench->sensor.still_n},
+		.force = {.fs_hz = e->fs_hz, .channel = e->force_scale, .still_n = e->bench->sensor.still_n},
 	};
 	free_run_init(&e->free_run, &config);
 }
@@ -362,10 +347,10 @@ static int open_estimators(struct estimator *e, const struct plan_point *p)
 		.mains_hz = e->bench->mains_hz,
 		.preload_lo_n = e->bench->sensor.preload_lo_n,
 		.preload_hi_n = e->bench->sensor.preload_hi_n,
-		.u_gain_rel = e->bench->sensor.force_u_rel,
-		.u_clock_rel = e->u_clock_rel,
-		.u_temperature_rel = temperature_u_rel(e),
-		.u_displacement_mm = e->bench->sensor.displacement_u_mm,
+		.u = {.gain_rel = e->bench->sensor.force_u_rel,
+		      .clock_rel = e->u_clock_rel,
+		      .temperature_rel = temperature_u_rel(e),
+		      .displacement_mm = e->bench->sensor.displacement_u_mm},
 		.second_thread = e->second_thread,
 	};
 	configure_channel(e, &config);

@@ -7,6 +7,7 @@
 
 #include "rig/config/plan.h"
 #include "rig/driver/driver.h"
+#include "rig/measure/channel_scale.h"
 #include "rig/measure/clock.h"
 #include "rig/measure/freerun.h"
 #include "rig/measure/point/point.h"
@@ -47,9 +48,9 @@ struct estimator {
 	int force, displacement; /* channel indices or -1 */
 	struct held handle, tip, ambient;
 	bool host_clock_synchronised;
-	bool second_thread; /* see struct point_config; set behind estimator_init() */
-	double fs_hz;       /* nominal, of the force stream */
-	int32_t count_lo, count_hi;
+	bool second_thread;               /* see struct point_config; set behind estimator_init() */
+	double fs_hz;                     /* nominal, of the force stream */
+	struct channel_scale force_scale; /* with the limits of estimator_count_range() */
 	struct sample_clock clock;
 	bool clock_applied; /* at least one point took the corrected rate */
 	uint64_t next_index[STREAMS_MAX];

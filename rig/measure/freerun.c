@@ -96,14 +96,14 @@ static void look_for_passage(struct free_run *run, uint64_t index, double mm)
 static void take(struct free_run *run, uint64_t index, int32_t count)
 {
 	const struct free_run_config *c = &run->config;
-	double mm = c->scale_mm * count;
+	double mm = c->bar.scale * count;
 
 	run->same_counts = count == run->last_count ? run->same_counts + 1 : 0;
 	run->last_count = count;
 	if (spinning_up(run, index))
 		learn_travel(run, mm);
 	if (in_window(run, index)) {
-		run->saturated |= count <= c->count_lo || count >= c->count_hi;
+		run->saturated |= count <= c->bar.count_lo || count >= c->bar.count_hi;
 		run->stuck |= (double)run->same_counts >= STUCK_S * c->fs_hz;
 		look_for_passage(run, index, mm);
 	}
@@ -121,7 +121,8 @@ void free_run_feed(struct free_run *run, const struct sample_block *block)
 	if (gap && end > run->phase_start[POINT_MEASURE] && run->next_index < run->phase_start[POINT_COAST])
 		run->gap = true;
 	for (uint32_t i = 0; i < block->frames; i++)
-		take(run, block->first_index + i, block->counts[(size_t)i * block->channels + run->config.position]);
+		take(run, block->first_index + i,
+		     block->counts[(size_t)i * block->channels + (unsigned)run->config.bar.position]);
 	run->started = true;
 	run->next_index = end;
 }
@@ -184,7 +185,7 @@ void free_run_finish(const struct free_run *run, struct result *ret)
 	ret->trusted = !why;
 	ret->n = run->passages;
 	ret->value = n / span * run->config.fs_hz;
-	double instant = run->config.noise_mm / (run->slope_sum / (double)run->passages);
+	double instant = run->config.bar.noise / (run->slope_sum / (double)run->passages);
 	line(ret, "instants", M_SQRT2 * instant / span * ret->value, INFINITY);
 	line(ret, "scatter", moments_sd(&run->interval) * sqrt(n) / span * ret->value, n - 1);
 	line(ret, "clock", run->config.u_clock_rel * ret->value, INFINITY);

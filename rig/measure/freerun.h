@@ -15,12 +15,9 @@
 
 struct free_run_config {
 	double fs_hz, rate_set_hz;
-	unsigned position;          /* of the displacement in a frame */
-	double scale_mm;            /* mm per count */
-	int32_t count_lo, count_hi; /* a count at or beyond these is saturated */
-	double noise_mm;            /* declared, rms; 0 = unknown */
-	double u_clock_rel;         /* standard uncertainty of the sample clock */
-	struct watch_config force;  /* of the same stream: what swings there has touched something */
+	struct channel_scale bar;  /* the needle bar's displacement; its offset does not matter */
+	double u_clock_rel;        /* standard uncertainty of the sample clock */
+	struct watch_config force; /* of the same stream: what swings there has touched something */
 };
 
 struct free_run {

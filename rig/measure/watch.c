@@ -78,7 +78,7 @@ static void window(struct watch *watch)
 	watch->force_n = mean / n;
 	watch->noise_n = sqrt(diff / (2.0 * n * watch->state.bin_len));
 	watch->stuck = n == WINDOW_BINS && changes == 0;
-	watch->noise_dead = n == WINDOW_BINS && watch->noise_n < 0.1 * watch->config.noise_n;
+	watch->noise_dead = n == WINDOW_BINS && watch->noise_n < 0.1 * watch->config.channel.noise;
 }
 
 static void note_level(struct watch *watch, uint64_t last_index)
@@ -111,19 +111,19 @@ static void close_bin(struct watch *watch, uint64_t last_index)
 
 static void feed_one(struct watch *watch, uint64_t index, int32_t count)
 {
-	const struct watch_config *config = &watch->config;
+	const struct channel_scale *channel = &watch->config.channel;
 
-	if (count <= config->count_lo || count >= config->count_hi)
+	if (count <= channel->count_lo || count >= channel->count_hi)
 		watch->last_saturated = index + 1;
 	if (watch->state.samples > 0) {
-		double diff = config->force_scale * ((double)count - watch->state.last);
+		double diff = channel->scale * ((double)count - watch->state.last);
 
 		watch->state.diff_squares += diff * diff;
 		watch->state.changes += count != watch->state.last;
 	}
 	watch->state.last = count;
 	watch->state.samples = 1;
-	watch->state.bin_sum += config->force_offset + config->force_scale * count;
+	watch->state.bin_sum += channel->offset + channel->scale * count;
 	if (++watch->state.bin_count == watch->state.bin_len)
 		close_bin(watch, index);
 }
@@ -139,7 +139,7 @@ void watch_feed(struct watch *watch, const struct sample_block *block)
 	}
 	for (uint32_t i = 0; i < block->frames; i++)
 		feed_one(watch, block->first_index + i,
-			 block->counts[(size_t)i * block->channels + watch->config.force_position]);
+			 block->counts[(size_t)i * block->channels + (unsigned)watch->config.channel.position]);
 	if (block->flags & (SAMPLE_SATURATED | SAMPLE_OVER_RANGE))
 		watch->last_saturated = block->first_index + block->frames;
 	watch->next_index = block->first_index + block->frames;

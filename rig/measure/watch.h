@@ -8,13 +8,11 @@
 #include <stdint.h>
 
 #include "rig/base/samples.h"
+#include "rig/measure/channel_scale.h"
 
 struct watch_config {
 	double fs_hz;
-	unsigned force_position;
-	double force_scale, force_offset;
-	int32_t count_lo, count_hi; /* a count at or beyond these is saturated */
-	double noise_n;             /* declared rms noise; 0 = unknown: then any changing count is alive */
+	struct channel_scale channel; /* noise 0: any changing count is alive */
 	double preload_lo_n, preload_hi_n;
 	double still_n; /* a swing (max - min of 1 ms means over 20 ms) above this is a stroke */
 };

@@ -285,15 +285,9 @@ static void watch_bar(struct session *s)
 	const struct channel *bar = s->estimator.displacement >= 0 ? &s->channels[s->estimator.displacement] : NULL;
 	if (!bar || strcmp(bar->unit, "mm") != 0)
 		return;
-	int32_t end = (int32_t)((1u << (bar->bits - 1)) - 1);
 	struct watch_config config = {
 		.fs_hz = s->fs_hz,
-		.force_position = bar->position,
-		.force_scale = bar->scale,
-		.force_offset = bar->offset,
-		.count_lo = -end,
-		.count_hi = end,
-		.noise_n = bar->noise_rms,
+		.channel = channel_scale_of(bar),
 		.preload_lo_n = -INFINITY,
 		.preload_hi_n = INFINITY,
 		.still_n = bar->noise_rms > 0 ? fmax(BAR_STILL_MM, BAR_STILL_NOISE * bar->noise_rms) : BAR_UNSURE_MM,
@@ -309,12 +303,7 @@ static void start_sensor(struct session *s)
 	s->fs_hz = force->rate_hz;
 	struct watch_config config = {
 		.fs_hz = s->fs_hz,
-		.force_position = force->position,
-		.force_scale = force->scale,
-		.force_offset = force->offset,
-		.count_lo = s->estimator.count_lo,
-		.count_hi = s->estimator.count_hi,
-		.noise_n = force->noise_rms,
+		.channel = s->estimator.force_scale,
 		.preload_lo_n = bench->preload_lo_n,
 		.preload_hi_n = bench->preload_hi_n,
 		.still_n = bench->still_n,

@@ -59,7 +59,7 @@ static void rate_once(const struct pw1_config *pw1, struct rate_score *score)
 	struct pw1 generator;
 	size_t first = 0, k = 0;
 
-	config.u_clock_rel = 0.0;
+	config.u.clock_rel = 0.0;
 	if (t.truth == NULL || t.found == NULL || point_new(&config, &point) != 0)
 		abort();
 	pw1_init(&generator, pw1, trial_truth, &t);

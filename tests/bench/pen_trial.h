@@ -144,23 +144,18 @@ static inline void pen_measure(struct pen_trial *t, const struct pen_regime *g, 
 	struct sample_block block = {.channels = 1, .frames = t->samples, .counts = t->counts};
 	struct point *point = NULL;
 	struct point_config config = {.fs_hz = g->fs_hz,
-				      .displacement_position = -1,
-				      .force_scale = PEN_LSB_N,
-				      .force_noise_n = g->noise_n,
-				      .count_lo = -32768,
-				      .count_hi = 32767,
-				      .cell_hz = g->cell_hz,
-				      .cell_damping = g->cell_damping,
-				      .u_cell_rel = g->u_cell_rel,
+				      .force = {.scale = PEN_LSB_N, .count_lo = -32768, .count_hi = 32767},
+				      .displacement.position = -1,
+				      .cell = {.hz = g->cell_hz, .damping = g->cell_damping, .u_rel = g->u_cell_rel},
 				      .rate_set_hz = t->rate_hz,
 				      .depth_set_mm = t->depth_mm,
 				      .mains_hz = 50.0,
 				      .curve = curve,
-				      .u_gain_rel = g->u_gain_rel,
-				      .u_curve_force_rel = g->u_curve_rel,
-				      .u_curve_fit_mm = g->u_fit_mm,
-				      .u_depth_cal_mm = g->u_depth_mm,
-				      .u_clock_rel = g->u_clock_rel};
+				      .u = {.gain_rel = g->u_gain_rel,
+					    .curve_force_rel = g->u_curve_rel,
+					    .curve_fit_mm = g->u_fit_mm,
+					    .depth_cal_mm = g->u_depth_mm,
+					    .clock_rel = g->u_clock_rel}};
 
 	if (point_new(&config, &point) != 0)
 		abort();

@@ -104,10 +104,8 @@ static void on_stroke(void *ctx, const struct stroke *stroke)
 static void open_point(struct sensor *s, const struct curve *curve)
 {
 	const struct point_config config = {.fs_hz = PW1_FS_HZ,
-					    .displacement_position = -1,
-					    .force_scale = PW1_SCALE,
-					    .count_lo = -32768,
-					    .count_hi = 32767,
+					    .force = {.scale = PW1_SCALE, .count_lo = -32768, .count_hi = 32767},
+					    .displacement.position = -1,
 					    .force_lo_n = -2.0,
 					    .force_hi_n = 2.0,
 					    .rate_set_hz = 120.0,
@@ -115,8 +113,7 @@ static void open_point(struct sensor *s, const struct curve *curve)
 					    .mains_hz = 50.0,
 					    .curve = curve,
 					    .preload_hi_n = 0.5,
-					    .u_gain_rel = 0.001,
-					    .u_clock_rel = 1e-5};
+					    .u = {.gain_rel = 0.001, .clock_rel = 1e-5}};
 
 	memset(&s->decoder, 0, sizeof(s->decoder));
 	if (point_new(&config, &s->point) != 0)

@@ -105,7 +105,7 @@ static double level_guess(const struct point *p, const struct span *span)
 
 static void solve_baseline(struct point *p, const struct span *span, unsigned passes)
 {
-	double white = fmax(p->noise_n * p->noise_n, pow(p->config.force_scale, 2.0) / 12.0);
+	double white = fmax(p->noise_n * p->noise_n, pow(p->config.force.scale, 2.0) / 12.0);
 	double sigma2 = p->baseline_known ? fmax(white, fmin(p->baseline.sigma2, 100.0 * white)) : white;
 
 	for (unsigned pass = 0; pass < passes; pass++) {

@@ -166,13 +166,13 @@ static void push(struct point *p, const int32_t *force, const int32_t *displacem
 	unsigned i = 0, m;
 
 	for (; p->decimation > 1 && i < n; i++)
-		push_one(p, c->force_offset + c->force_scale * force[i],
-			 displacement ? c->displacement_offset + c->displacement_scale * displacement[i] : 0.0);
+		push_one(p, c->force.offset + c->force.scale * force[i],
+			 displacement ? c->displacement.offset + c->displacement.scale * displacement[i] : 0.0);
 	for (; i < n; i += m) {
 		m = room(p) < (long)(n - i) ? (unsigned)room(p) : n - i;
-		convert(force + i, m, c->force_offset, c->force_scale, p->raw + (p->fed - p->base));
+		convert(force + i, m, c->force.offset, c->force.scale, p->raw + (p->fed - p->base));
 		if (displacement)
-			convert(displacement + i, m, c->displacement_offset, c->displacement_scale,
+			convert(displacement + i, m, c->displacement.offset, c->displacement.scale,
 				p->displacement + (p->fed - p->base));
 		p->fed += m;
 		if (room(p) <= 0)
@@ -241,8 +241,8 @@ static void watch_displacement(struct point *p, const int32_t *counts, unsigned 
 	double stuck = STUCK_S * c->fs_hz;
 
 	for (unsigned i = 0; i < n; i++) {
-		if (c->displacement_hi > c->displacement_lo &&
-		    (counts[i] <= c->displacement_lo || counts[i] >= c->displacement_hi))
+		if (c->displacement.count_hi > c->displacement.count_lo &&
+		    (counts[i] <= c->displacement.count_lo || counts[i] >= c->displacement.count_hi))
 			q->displacement_ended = true;
 		p->same_displacements = counts[i] == p->last_displacement ? p->same_displacements + 1 : 0;
 		if ((double)p->same_displacements >= stuck)
@@ -258,7 +258,7 @@ static void take(struct point *p, uint64_t index, const int32_t *force, const in
 	struct quality *q = &p->quality[p->phase];
 	unsigned changes, outside;
 
-	scan(force, n, c->count_lo, c->count_hi, &changes, &outside);
+	scan(force, n, c->force.count_lo, c->force.count_hi, &changes, &outside);
 	q->samples += n;
 	q->saturated = q->saturated || outside > 0;
 	watch_stuck(p, index, force, n, changes);
@@ -273,9 +273,9 @@ static void take_columns(struct point *p, uint64_t index, const int32_t *frames,
 	int32_t force[PIECE], displacement[PIECE];
 
 	for (unsigned i = 0; i < n; i++)
-		force[i] = frames[(size_t)i * channels + (unsigned)p->config.force_position];
+		force[i] = frames[(size_t)i * channels + (unsigned)p->config.force.position];
 	for (unsigned i = 0; p->displacement && i < n; i++)
-		displacement[i] = frames[(size_t)i * channels + (unsigned)p->config.displacement_position];
+		displacement[i] = frames[(size_t)i * channels + (unsigned)p->config.displacement.position];
 	take(p, index, force, p->displacement ? displacement : NULL, n);
 }
 
@@ -309,7 +309,7 @@ static void mark(struct point *p, uint64_t first, uint64_t last, bool gap, bool 
 static void bridge(struct point *p, uint64_t first_index)
 {
 	uint64_t missing = first_index - p->next_index, most = (uint64_t)(HOLD_MAX_S * p->config.fs_hz);
-	double force = p->config.force_offset + p->config.force_scale * p->last_count;
+	double force = p->config.force.offset + p->config.force.scale * p->last_count;
 
 	mark(p, p->next_index, first_index, true, false);
 	if (missing > most) {

@@ -23,13 +23,13 @@
 static void inverse_basis(const struct point *p, int i, int half, double *ret)
 {
 	const struct point_config *c = &p->config;
-	double w = 2.0 * M_PI * c->cell_hz / p->fs_hz,
-	       ring = w * sqrt(fmax(0.0, 1.0 - c->cell_damping * c->cell_damping));
-	double v = (double)i / half, decay = exp(-c->cell_damping * w * i);
+	double w = 2.0 * M_PI * c->cell.hz / p->fs_hz,
+	       ring = w * sqrt(fmax(0.0, 1.0 - c->cell.damping * c->cell.damping));
+	double v = (double)i / half, decay = exp(-c->cell.damping * w * i);
 
 	for (unsigned k = 0; k < INVERSE_TERMS; k++)
 		ret[k] = k == 0 ? 1.0 : ret[k - 1] * v;
-	if (p->fs_hz >= RING_SAMPLES_MIN * c->cell_hz && c->cell_damping < RING_DAMPING_MAX) {
+	if (p->fs_hz >= RING_SAMPLES_MIN * c->cell.hz && c->cell.damping < RING_DAMPING_MAX) {
 		ret[INVERSE_TERMS - 2] = decay * cos(ring * i);
 		ret[INVERSE_TERMS - 1] = decay * sin(ring * i);
 	}
@@ -59,9 +59,9 @@ static void solve_normal(double a[INVERSE_TERMS][INVERSE_TERMS], double *b)
 static void design_inverse(struct point *p)
 {
 	double a[INVERSE_TERMS][INVERSE_TERMS] = {{0}}, basis[INVERSE_TERMS];
-	double w = 2.0 * M_PI * p->config.cell_hz / p->fs_hz;
-	int half = (int)fmax(5.0, fmin(INVERSE_HALF_MAX, round(INVERSE_REACH * p->fs_hz / p->config.cell_hz)));
-	double want[INVERSE_TERMS] = {1.0, 2.0 * p->config.cell_damping / (w * half), 2.0 / (w * w * half * half)};
+	double w = 2.0 * M_PI * p->config.cell.hz / p->fs_hz;
+	int half = (int)fmax(5.0, fmin(INVERSE_HALF_MAX, round(INVERSE_REACH * p->fs_hz / p->config.cell.hz)));
+	double want[INVERSE_TERMS] = {1.0, 2.0 * p->config.cell.damping / (w * half), 2.0 / (w * w * half * half)};
 
 	p->inverse_half = (unsigned)half;
 	for (int i = -half; i <= half; i++) {
@@ -89,10 +89,10 @@ static int allocate(struct point *p)
 	p->force = p->inverse_half > 0 ? calloc(n, sizeof(float)) : p->raw;
 	p->bins = calloc(n / p->bin + 1, sizeof(float));
 	p->spin_up = calloc(SPIN_UP_KEPT, sizeof(double));
-	if (p->config.displacement_position >= 0)
+	if (p->config.displacement.position >= 0)
 		p->displacement = calloc(n, sizeof(float));
 	if (!p->raw || !p->flat || !p->force || !p->bins || !p->spin_up ||
-	    (p->config.displacement_position >= 0 && !p->displacement))
+	    (p->config.displacement.position >= 0 && !p->displacement))
 		return -ENOMEM;
 	return pulse_init(&p->pulse, 1.6 * p->period);
 }
@@ -102,7 +102,7 @@ int point_new(const struct point_config *config, struct point **ret)
 	struct point *p;
 	double slope;
 
-	if (!(config->fs_hz > 0.0) || !(config->rate_set_hz > 0.0) || !(config->force_scale != 0.0))
+	if (!(config->fs_hz > 0.0) || !(config->rate_set_hz > 0.0) || !(config->force.scale != 0.0))
 		return -EINVAL;
 	p = calloc(1, sizeof(*p));
 	if (p == NULL)
@@ -120,7 +120,7 @@ int point_new(const struct point_config *config, struct point **ret)
 	p->phase = POINT_TARE;
 	p->width_weight = 1.0; /* the template may come from strokes at another speed */
 	p->previous_at = p->detector.last_at = p->detector.before_at = p->coast_last = NAN;
-	if (config->cell_hz > 0.0 && config->cell_hz < 0.75 * p->fs_hz)
+	if (config->cell.hz > 0.0 && config->cell.hz < 0.75 * p->fs_hz)
 		design_inverse(p);
 	if (config->curve != NULL)
 		curve_force(config->curve, config->depth_set_mm, &p->detector.expected_n, &slope);

@@ -10,6 +10,7 @@
 #include <stdint.h>
 
 #include "rig/base/samples.h"
+#include "rig/measure/channel_scale.h"
 #include "rig/measure/curve.h"
 #include "rig/measure/result.h"
 
@@ -18,33 +19,41 @@
  * rest: pen off again; the end of the point closes it. Settling belongs to spin_up. */
 enum point_phase { POINT_TARE, POINT_SPIN_UP, POINT_MEASURE, POINT_COAST, POINT_REST, POINT_PHASES };
 
+/* The resonance of the load cell that the force channel is compensated for. */
+struct load_cell {
+	double hz; /* natural frequency; 0 = none to compensate */
+	double damping;
+	double u_rel; /* standard uncertainty of hz, relative; 0: 2 % */
+};
+
+/* Standard uncertainties that all strokes of a point share, from certificates. */
+struct point_uncertainties {
+	double gain_rel;        /* load-cell sensitivity, relative */
+	double clock_rel;       /* sample clock, relative */
+	double temperature_rel; /* temperature coefficient times the ambient excursion, relative to force */
+	double depth_cal_mm, curve_force_rel, curve_fit_mm; /* of the curve: see curve_set */
+	double displacement_mm;
+};
+
 struct point_config {
-	/* the channel */
-	double fs_hz;                     /* true sample rate as far as known: nominal * (1 + clock correction) */
-	unsigned force_position;          /* of the force channel in a frame */
-	int displacement_position;        /* -1: none */
-	double force_scale, force_offset; /* N = offset + scale * count */
-	double displacement_scale, displacement_offset; /* mm */
-	double force_noise_n;                           /* declared rms noise; 0 = unknown */
-	int32_t count_lo, count_hi;                     /* a count at or beyond these is saturated */
-	int32_t displacement_lo, displacement_hi;       /* the same of the displacement; equal = unknown */
-	double force_lo_n, force_hi_n;                  /* calibrated range of the sensor */
-	double bandwidth_hz;                            /* 0 = unknown */
-	double cell_hz, cell_damping;                   /* resonance of the load cell; 0 = none to compensate */
-	double u_cell_rel;                              /* standard uncertainty of cell_hz, relative; 0: 2 % */
+	/* the channels */
+	double fs_hz; /* true sample rate as far as known: nominal * (1 + clock correction) */
+	struct channel_scale force;
+	struct channel_scale displacement; /* count_lo and count_hi equal: its ends are unknown */
+	double force_lo_n, force_hi_n;     /* calibrated range of the sensor; equal = unknown */
+	double bandwidth_hz;               /* 0 = unknown */
+	struct load_cell cell;
+
 	/* the setpoint */
 	double rate_set_hz, depth_set_mm;
 	double mains_hz; /* 50 or 60 */
+
 	/* the bench */
 	const struct curve *curve; /* at the set rate; borrowed; NULL: no force-equivalent depth, for curve_reason */
 	char curve_reason[96];
-	double preload_lo_n, preload_hi_n; /* window of the seating force */
-	/* standard uncertainties from certificates */
-	double u_gain_rel;                                        /* load-cell sensitivity, relative */
-	double u_clock_rel;                                       /* sample clock, relative */
-	double u_depth_cal_mm, u_curve_force_rel, u_curve_fit_mm; /* see curve_set */
-	double u_temperature_rel; /* temperature coefficient times the ambient excursion, relative to force */
-	double u_displacement_mm;
+	double preload_lo_n, preload_hi_n; /* window of the seating force; equal: any */
+	struct point_uncertainties u;
+
 	/* Analysis on a thread of its own, for samples that come faster than in real time. Changes no result; on_stroke
 	 * and on_residual are called there: while point_feed() runs, or until point_phase(), point_live(),
 	 * point_finish() or point_free() return. */

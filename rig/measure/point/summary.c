@@ -204,7 +204,7 @@ static void distrust_few(const struct point *p, char *reason)
 
 static void timing_budget(struct result *r, const struct point *p, double rate, double timing, double dof)
 {
-	double clock = p->config.u_clock_rel * rate;
+	double clock = p->config.u.clock_rel * rate;
 
 	budget(r, "repeatability", timing, dof);
 	budget(r, "clock", clock, INFINITY);
@@ -404,7 +404,7 @@ static double hidden_hum(const struct point *p)
  * with the next order (GUM 5.1.2, note). At the peak of the force the correction is (1 - 4 zeta^2) y'' / w^2. */
 static double cell_u_rel(const struct point_config *c)
 {
-	double u = c->u_cell_rel > 0.0 ? c->u_cell_rel : U_CELL_REL, damping = fmin(c->cell_damping, DAMPING_MAX);
+	double u = c->cell.u_rel > 0.0 ? c->cell.u_rel : U_CELL_REL, damping = fmin(c->cell.damping, DAMPING_MAX);
 	double square = 4.0 * damping * damping;
 
 	return (2.0 - square) / (1.0 - square) * u * sqrt(1.0 + 16.5 * u * u);
@@ -420,11 +420,11 @@ static void calibration_budget(struct result *r, const struct point *p)
 	double per_stroke = trend > 0.0 ? (t->trend_kd - t->trend_k * t->trend_d / n) / trend : 0.0;
 	double drift = per_stroke * n, drift_u = moments_sd(&t->depth) * sqrt(12.0 / n);
 
-	budget(r, "calibration", c->u_gain_rel * gain_mm, INFINITY);
-	budget(r, "curve", c->u_curve_force_rel * gain_mm, INFINITY);
-	budget(r, "curve fit", c->u_curve_fit_mm, INFINITY);
-	budget(r, "depth reference", c->u_depth_cal_mm, INFINITY);
-	budget(r, "temperature", c->u_temperature_rel * gain_mm, INFINITY);
+	budget(r, "calibration", c->u.gain_rel * gain_mm, INFINITY);
+	budget(r, "curve", c->u.curve_force_rel * gain_mm, INFINITY);
+	budget(r, "curve fit", c->u.curve_fit_mm, INFINITY);
+	budget(r, "depth reference", c->u.depth_cal_mm, INFINITY);
+	budget(r, "temperature", c->u.temperature_rel * gain_mm, INFINITY);
 	zero = sqrt(t->zero_n2) / n;
 	if (!p->pulse.gap_natural && p->tare_level.n > 0 && t->level_count > 0)
 		zero = hypot(zero, (t->level_n / t->level_weight - p->tare_level.mean) / sqrt(3.0));
@@ -433,7 +433,7 @@ static void calibration_budget(struct result *r, const struct point *p)
 	if (t->cell_count > 0)
 		budget(r, "cell", fabs(t->cell_n / (double)t->cell_count) * cell_u_rel(c) / slope, INFINITY);
 	budget(r, "hum", hidden_hum(p) * M_SQRT1_2 / slope, INFINITY);
-	budget(r, "resolution", fabs(c->force_scale) / sqrt(12.0) / slope / sqrt(n), INFINITY);
+	budget(r, "resolution", fabs(c->force.scale) / sqrt(12.0) / slope / sqrt(n), INFINITY);
 	if (fabs(drift) > WEAR_CHANCE * drift_u)
 		budget(r, "wear", fabs(drift) / sqrt(12.0), INFINITY);
 }
@@ -467,7 +467,7 @@ static void add_mean_depth(struct list *list, const struct point *p, const char 
 	if (force)
 		calibration_budget(r, p);
 	else
-		budget(r, "calibration", p->config.u_displacement_mm, INFINITY);
+		budget(r, "calibration", p->config.u.displacement_mm, INFINITY);
 	value(r, m->mean - offset, m->n, why);
 }
 
@@ -510,7 +510,7 @@ static void add_depth_spread(struct list *list, const struct point *p, const cha
 		if (i > 0 && force)
 			calibration_budget(r, p);
 		else if (i > 0)
-			budget(r, "calibration", p->config.u_displacement_mm, INFINITY);
+			budget(r, "calibration", p->config.u.displacement_mm, INFINITY);
 		value(r, values[i], m->n, why);
 	}
 }
@@ -525,7 +525,7 @@ static void add_depths(struct list *list, const struct point *p, struct reasons 
 	because(why->depth, "%s", why->rate);
 	distrust_depth(p, why->depth);
 	because(displacement, "%s", why->rate);
-	if (c->displacement_position < 0)
+	if (c->displacement.position < 0)
 		because(displacement, "no displacement channel");
 	else if (p->tally.protrusion.n < DEPTH_STROKES_MIN)
 		because(displacement, "too few strokes for a depth");
@@ -553,7 +553,7 @@ static void add_forces(struct list *list, const struct point *p, const struct re
 
 	if (t->height.n > 0) {
 		budget(r, "repeatability", sqrt(p->baseline.sigma2), INFINITY);
-		budget(r, "calibration", c->u_gain_rel * t->peak_force_n, INFINITY);
+		budget(r, "calibration", c->u.gain_rel * t->peak_force_n, INFINITY);
 		value(r, t->peak_force_n, t->height.n, why->rate);
 	} else {
 		none(r, why->rate[0] ? why->rate : "no strokes");
@@ -563,7 +563,7 @@ static void add_forces(struct list *list, const struct point *p, const struct re
 		none(r, "no stretch without contact");
 	} else {
 		budget(r, "zero", t->level_count ? sqrt(1.0 / t->level_weight) : moments_sd(&p->tare_level), INFINITY);
-		budget(r, "calibration", c->u_gain_rel * fabs(level), INFINITY);
+		budget(r, "calibration", c->u.gain_rel * fabs(level), INFINITY);
 		if (p->rest_level.n > 0 && p->tare_level.n > 0)
 			budget(r, "drift", fabs(p->rest_level.mean - p->tare_level.mean) / sqrt(12.0), INFINITY);
 		value(r, level, t->level_count + p->tare_level.n, why->event);

@@ -158,26 +158,20 @@ static inline struct curve *plant_curve(const struct plant *p)
 
 static inline struct point_config plant_config(const struct plant *p, const struct curve *curve)
 {
-	return (struct point_config){.fs_hz = p->fs_hz,
-				     .displacement_position = -1,
-				     .force_scale = p->lsb_n,
-				     .force_noise_n = p->noise_n,
-				     .count_lo = -32768,
-				     .count_hi = 32767,
-				     .force_lo_n = -9.0,
-				     .force_hi_n = 9.0,
-				     .cell_hz = p->cell_hz,
-				     .cell_damping = p->cell_damping,
-				     .rate_set_hz = p->rate_hz,
-				     .depth_set_mm = p->depth_mm,
-				     .mains_hz = 50.0,
-				     .curve = curve,
-				     .preload_lo_n = 0.05,
-				     .preload_hi_n = 0.8,
-				     .u_gain_rel = 0.002,
-				     .u_clock_rel = 1e-5,
-				     .u_curve_force_rel = 0.003,
-				     .u_curve_fit_mm = 0.002};
+	return (struct point_config){
+		.fs_hz = p->fs_hz,
+		.force = {.scale = p->lsb_n, .count_lo = -32768, .count_hi = 32767},
+		.displacement.position = -1,
+		.force_lo_n = -9.0,
+		.force_hi_n = 9.0,
+		.cell = {.hz = p->cell_hz, .damping = p->cell_damping},
+		.rate_set_hz = p->rate_hz,
+		.depth_set_mm = p->depth_mm,
+		.mains_hz = 50.0,
+		.curve = curve,
+		.preload_lo_n = 0.05,
+		.preload_hi_n = 0.8,
+		.u = {.gain_rel = 0.002, .clock_rel = 1e-5, .curve_force_rel = 0.003, .curve_fit_mm = 0.002}};
 }
 
 #endif

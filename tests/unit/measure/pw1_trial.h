@@ -63,22 +63,18 @@ static inline struct curve *trial_curve(void)
 static inline struct point_config trial_config(const struct pw1_config *pw1, const struct curve *curve)
 {
 	return (struct point_config){.fs_hz = PW1_FS_HZ,
-				     .displacement_position = -1,
-				     .force_scale = PW1_SCALE,
-				     .count_lo = -32768,
-				     .count_hi = 32767,
+				     .force = {.scale = PW1_SCALE, .count_lo = -32768, .count_hi = 32767},
+				     .displacement.position = -1,
 				     .force_lo_n = -2.0,
 				     .force_hi_n = 2.0,
-				     .cell_hz = pw1->cell_hz,
-				     .cell_damping = pw1->cell_damping,
+				     .cell = {.hz = pw1->cell_hz, .damping = pw1->cell_damping},
 				     .rate_set_hz = pw1->rate_hz,
 				     .depth_set_mm = 1.0,
 				     .mains_hz = 50.0,
 				     .curve = curve,
 				     .preload_lo_n = 0.0,
 				     .preload_hi_n = 0.5,
-				     .u_gain_rel = 0.001,
-				     .u_clock_rel = 1e-5};
+				     .u = {.gain_rel = 0.001, .clock_rel = 1e-5}};
 }
 
 /* Depth bound per stroke (known shape, M = 400 baseline samples) and instant bound, measurement.md. */

@@ -5,11 +5,31 @@
 
 #include "tests/unit/measure/check.h"
 
+#include "rig/measure/channel_scale.h"
 #include "rig/measure/clock.h"
 #include "rig/measure/curve.h"
 #include "rig/measure/temperature.h"
 #include "rig/measure/watch.h"
 #include "tests/bench/pw1.h"
+
+static void scale_of_a_channel(void **state)
+{
+	const struct channel channel = {
+		.position = 3, .bits = 16, .scale = 0.25, .offset = -4.0, .noise_rms = 0.125, .range_lo = -1.0};
+	struct channel_scale scale = channel_scale_of(&channel);
+	struct channel wide = channel;
+
+	(void)state;
+	assert_int_equal(scale.position, 3);
+	check_near(scale.scale, 0.25, 0.0);
+	check_near(scale.offset, -4.0, 0.0);
+	check_near(scale.noise, 0.125, 0.0);
+	assert_int_equal(scale.count_lo, -32767);
+	assert_int_equal(scale.count_hi, 32767);
+	wide.bits = 32;
+	assert_int_equal(channel_scale_of(&wide).count_lo, -2147483647);
+	assert_int_equal(channel_scale_of(&wide).count_hi, 2147483647);
+}
 
 static struct curve_set two_rates(void)
 {
@@ -174,9 +194,7 @@ static void watch_bridges_short_gaps(void **state)
 {
 	const uint64_t ms = 1000000u;
 	const struct watch_config config = {.fs_hz = 10000.0,
-					    .force_scale = 0.001,
-					    .count_lo = -32767,
-					    .count_hi = 32767,
+					    .channel = {.scale = 0.001, .count_lo = -32767, .count_hi = 32767},
 					    .preload_lo_n = 0.1,
 					    .preload_hi_n = 0.5,
 					    .still_n = 0.02};
@@ -209,9 +227,7 @@ static void watch_sees_a_slow_shift(void **state)
 {
 	const uint64_t ms = 1000000u;
 	const struct watch_config config = {.fs_hz = 10000.0,
-					    .force_scale = 0.001,
-					    .count_lo = -32767,
-					    .count_hi = 32767,
+					    .channel = {.scale = 0.001, .count_lo = -32767, .count_hi = 32767},
 					    .preload_lo_n = 0.1,
 					    .preload_hi_n = 0.5,
 					    .still_n = 0.02};
@@ -235,9 +251,7 @@ static void watch_sees_motion_across_a_gap(void **state)
 {
 	const uint64_t ms = 1000000u;
 	const struct watch_config config = {.fs_hz = 10000.0,
-					    .force_scale = 0.001,
-					    .count_lo = -32767,
-					    .count_hi = 32767,
+					    .channel = {.scale = 0.001, .count_lo = -32767, .count_hi = 32767},
 					    .preload_lo_n = 0.1,
 					    .preload_hi_n = 0.5,
 					    .still_n = 0.02};
@@ -263,9 +277,7 @@ static void watch_sees_motion_across_a_gap(void **state)
 static void watch_tells_what_is_wrong(void **state)
 {
 	const struct watch_config config = {.fs_hz = 10000.0,
-					    .force_scale = 0.001,
-					    .count_lo = -32768,
-					    .count_hi = 32767,
+					    .channel = {.scale = 0.001, .count_lo = -32768, .count_hi = 32767},
 					    .preload_lo_n = 0.1,
 					    .preload_hi_n = 0.5,
 					    .still_n = 0.05};
@@ -347,6 +359,7 @@ static void steady_temperature(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(scale_of_a_channel),
 		cmocka_unit_test(curve_inverts_itself),
 		cmocka_unit_test(curve_at_a_calibrated_rate),
 		cmocka_unit_test(curve_refuses),

@@ -35,12 +35,12 @@ static void measure_ended(struct both *b, const struct plant *plant, bool with_c
 		frames[2 * i] = end && frames[2 * i] > end ? end : frames[2 * i];
 		frames[2 * i] = stuck ? 4000 : frames[2 * i];
 	}
-	config.displacement_lo = -50000;
-	config.displacement_hi = end ? end : 50000;
-	config.force_position = 1;
-	config.displacement_position = 0;
-	config.displacement_scale = LSB_MM;
-	config.u_displacement_mm = 0.0005;
+	config.displacement.count_lo = -50000;
+	config.displacement.count_hi = end ? end : 50000;
+	config.force.position = 1;
+	config.displacement.position = 0;
+	config.displacement.scale = LSB_MM;
+	config.u.displacement_mm = 0.0005;
 	if (!with_curve)
 		strcpy(config.curve_reason, "no phantom");
 	assert_int_equal(point_new(&config, &point), 0);

@@ -43,15 +43,12 @@ static void feed(struct free_run *run, const struct bar *bar, uint64_t from, uin
 
 static void measure(const struct bar *bar, struct result *ret)
 {
-	const struct free_run_config config = {.fs_hz = FS,
-					       .rate_set_hz = 120,
-					       .position = 1,
-					       .scale_mm = 1e-6,
-					       .count_lo = -8388607,
-					       .count_hi = 8388607,
-					       .noise_mm = 0.001,
-					       .u_clock_rel = 1e-5,
-					       .force = {.fs_hz = FS, .force_scale = 1e-6, .still_n = 0.02}};
+	const struct free_run_config config = {
+		.fs_hz = FS,
+		.rate_set_hz = 120,
+		.bar = {.position = 1, .scale = 1e-6, .count_lo = -8388607, .count_hi = 8388607, .noise = 0.001},
+		.u_clock_rel = 1e-5,
+		.force = {.fs_hz = FS, .channel.scale = 1e-6, .still_n = 0.02}};
 	struct free_run run;
 
 	free_run_init(&run, &config);
