@@ -1,16 +1,16 @@
 /* `penrig plot`: derives a run again and draws, for each point, the template, what the fit leaves by phase, the depths
  * and the intervals. Changes nothing in the run file. */
-#include "rig/cli/plot.h"
-#include "rig/offline/reopen.h"
-
 #include <errno.h>
 #include <limits.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "reports/draw/plot.h"
 #include "rig/cli/kit/command.h"
 #include "rig/estimate/estimator.h"
+#include "rig/offline/reopen.h"
+#include "rig/offline/replay.h"
 
 struct plot_options {
 	const char *point, *output;

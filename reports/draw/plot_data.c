@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "rig/cli/plot.h"
+#include "reports/draw/plot.h"
 
 #define CONTACT_SHARE 0.01 /* of the height: above, a sample belongs to the contact */
 #define ODD_LO        0.5  /* of the median interval: a double stroke; the same bounds as in the results */

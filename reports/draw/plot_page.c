@@ -3,8 +3,8 @@
 #include <math.h>
 #include <string.h>
 
-#include "rig/cli/plot.h"
-#include "rig/cli/svg.h"
+#include "reports/draw/plot.h"
+#include "reports/draw/svg.h"
 
 #define PAGE_WIDTH     1200
 #define PAGE_HEIGHT    960

@@ -1,6 +1,6 @@
 /* A graph in SVG: a frame with ticks, and marks in the units of its axes. Text, no library, no script. */
-#ifndef PENRIG_CLI_SVG_H
-#define PENRIG_CLI_SVG_H
+#ifndef PENRIG_REPORTS_DRAW_SVG_H
+#define PENRIG_REPORTS_DRAW_SVG_H
 
 #include <stdio.h>
 

@@ -1,12 +1,12 @@
-/* `penrig plot`: what a point leaves behind, gathered (plot_data.c) and drawn (plot_page.c). */
-#ifndef PENRIG_CLI_PLOT_H
-#define PENRIG_CLI_PLOT_H
+/* The page of a point: what the estimators leave of it, gathered and tested (plot_data.c) and drawn (plot_page.c). */
+#ifndef PENRIG_REPORTS_DRAW_PLOT_H
+#define PENRIG_REPORTS_DRAW_PLOT_H
 
 #include <stdio.h>
 
+#include "rig/measure/point/point.h"
 #include "rig/measure/statistics.h"
 #include "rig/measure/whiteness.h"
-#include "rig/offline/replay.h"
 
 #define PLOT_DOTS_MAX    6000  /* of the folded data, evenly thinned */
 #define PLOT_STRUCTURE_P 0.001 /* a p value below this is called structure */

@@ -1,5 +1,5 @@
 /* Writes the few elements that graphs need. Leaves out what they mean (plot_page.c). */
-#include "rig/cli/svg.h"
+#include "reports/draw/svg.h"
 
 #include <math.h>
 #include <string.h>
