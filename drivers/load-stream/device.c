@@ -115,7 +115,7 @@ static void ask(struct sensor *sensor)
 	size_t len = ls_encode(sensor->active.type, sensor->sequence, body, body_len, frame, sizeof(frame));
 
 	sensor->asked++;
-	sensor->deadline_ns = sensor->now_ns + DRIVER_REPLY_NS;
+	sensor->deadline_ns = driver_reply_ns(sensor->link, sensor->now_ns);
 	/* A write that fails leaves the request unanswered: the reply time decides, or the link says that it is gone.
 	 */
 	(void)sensor->link->ops->write(sensor->link, frame, len, sensor->deadline_ns, NULL, NULL);
@@ -807,7 +807,6 @@ static int sensor_match(const struct link_identity *id)
 
 static int sensor_open(const struct device_open *open, uint64_t now_ns, struct device **ret, struct err *err)
 {
-	struct link_wants wants = driver_load_stream.wants;
 
 	if (!(open->rate_hz >= 0) || !isfinite(open->rate_hz))
 		return err_set(err, -EINVAL, "the sample rate of a load sensor is a number from 0 (its default) up");
@@ -818,10 +817,15 @@ static int sensor_open(const struct device_open *open, uint64_t now_ns, struct d
 	sensor->host = open->host;
 	sensor->now_ns = now_ns;
 	sensor->wanted_hz = open->rate_hz;
-	if (open->baud)
-		wants.baud = open->baud;
-	const struct link_sink sink = {.ctx = sensor, .bytes = on_bytes, .gone = on_gone};
-	int status = link_open(open->links, open->loop, open->uri, &wants, &sink, &sensor->link, err);
+	const struct link_opening opening = {
+		.table = open->links,
+		.loop = open->loop,
+		.uri = open->uri,
+		.wants = driver_load_stream.wants,
+		.settings = open->settings,
+		.sink = {.ctx = sensor, .bytes = on_bytes, .gone = on_gone},
+	};
+	int status = link_open(&opening, &sensor->link, err);
 	if (status) {
 		free(sensor);
 		return status;
@@ -888,7 +892,8 @@ const struct driver driver_load_stream = {
 	.wants = {.usb_class = LS_USB_CLASS,
 		  .usb_subclass = LS_USB_SUBCLASS,
 		  .usb_protocol = LS_USB_PROTOCOL,
-		  .baud = LS_BAUD},
+		  .binary = true,
+		  .serial = {.baud = LS_BAUD}},
 	.match = sensor_match,
 	.open = sensor_open,
 	.close = sensor_close,

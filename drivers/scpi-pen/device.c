@@ -110,7 +110,7 @@ static void ask(struct pen *pen)
 	pen->tag++;
 	pen->asked++;
 	pen->asked_ns = pen->now_ns;
-	pen->deadline_ns = pen->now_ns + DRIVER_REPLY_NS;
+	pen->deadline_ns = driver_reply_ns(pen->link, pen->now_ns);
 	size_t len = scpi_encode(pen->active.line, pen->active.value, pen->tag, line, sizeof(line));
 	/* A write that fails leaves the request unanswered: the reply time decides, or the link says that it is gone.
 	 */
@@ -738,17 +738,21 @@ static int pen_match(const struct link_identity *id)
 static int pen_open(const struct device_open *open, uint64_t now_ns, struct device **ret, struct err *err)
 {
 	struct pen *pen = calloc(1, sizeof(*pen));
-	struct link_wants wants = driver_scpi_pen.wants;
 
 	if (!pen)
 		return err_set(err, -ENOMEM, "no memory for a pen");
 	pen->base.driver = &driver_scpi_pen;
 	pen->host = open->host;
 	pen->now_ns = now_ns;
-	if (open->baud)
-		wants.baud = open->baud;
-	const struct link_sink sink = {.ctx = pen, .bytes = on_bytes, .gone = on_gone};
-	int status = link_open(open->links, open->loop, open->uri, &wants, &sink, &pen->link, err);
+	const struct link_opening opening = {
+		.table = open->links,
+		.loop = open->loop,
+		.uri = open->uri,
+		.wants = driver_scpi_pen.wants,
+		.settings = open->settings,
+		.sink = {.ctx = pen, .bytes = on_bytes, .gone = on_gone},
+	};
+	int status = link_open(&opening, &pen->link, err);
 	if (status) {
 		free(pen);
 		return status;
@@ -807,7 +811,7 @@ const struct driver driver_scpi_pen = {
 		  .usb_subclass = SCPI_PEN_USB_SUBCLASS,
 		  .usb_protocol = -1,
 		  .usbtmc = true,
-		  .baud = SCPI_PEN_BAUD},
+		  .serial = {.baud = SCPI_PEN_BAUD}},
 	.match = pen_match,
 	.open = pen_open,
 	.close = pen_close,

@@ -15,6 +15,12 @@
 #define DRIVER_TICK_NS  (5 * NS_PER_MS)   /* on_tick is called at least this often while the device is open */
 #define DRIVER_REPLY_NS (200 * NS_PER_MS) /* a device that has not answered by then is asked once more, then silent */
 
+/* When an answer is due to what is written at now_ns. */
+static inline uint64_t driver_reply_ns(const struct link *link, uint64_t now_ns)
+{
+	return (now_ns > link->held_until_ns ? now_ns : link->held_until_ns) + DRIVER_REPLY_NS;
+}
+
 /* How long the host itself stood still between two ticks, over what is usual: while the process did not run, no answer
  * could be read, and that time is not the device's. *ticked_ns: the tick before (0: none), set to now. */
 #define DRIVER_HELD_UP_NS (50 * NS_PER_MS)
@@ -128,13 +134,14 @@ struct device_open {
 	const struct link_ops *const *links; /* which links exist */
 	struct loop *loop;                   /* for the link only */
 	const char *uri;
-	uint32_t baud;  /* 0 = the driver's default */
-	double rate_hz; /* wanted sample rate; 0 = the device's default */
+	struct link_settings
+		settings; /* what the bench says of a serial port; unset = the driver's; refused for usb: */
+	double rate_hz;   /* wanted sample rate; 0 = the device's default */
 	struct driver_host host;
 };
 
 /* match: could a device with this link identity be ours? Reads class and ids only; 0 = no, 1 = by class, 2 = certainly.
- * open:  starts identification; host->ready follows within 2 s. Frees nothing of `open`.
+ * open:  starts identification; host->ready follows within 2 s, on top of the wait after opening. Frees nothing of `open`.
  * close: stops streaming if it can, closes the link, frees. Done functions that are still due run with -ECANCELED
  *        before it returns. Never from inside one of the device's own callbacks. NULL is fine.
  * channels: valid after ready; the table lives as long as the device. */

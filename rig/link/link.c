@@ -51,29 +51,60 @@ int link_uri_check(const struct link_ops *const *table, const char *uri, struct 
 	return *rest ? 0 : err_set(err, -EINVAL, "'%s' names no device: nothing stands behind the colon", uri);
 }
 
-static int check_wants(const struct link_ops *ops, const struct link_wants *wants, const char *uri, struct err *err)
+static bool given(const struct link_settings *settings)
 {
-	if (strcmp(ops->scheme, "usb") == 0 && !wants->usb_class)
-		return err_set(err, -EINVAL, "%s: this driver has no USB interface; name the device as serial:…", uri);
-	if (strcmp(ops->scheme, "serial") == 0 && !wants->baud)
-		return err_set(err, -EINVAL, "%s: this driver has no serial interface; name the device as usb:…", uri);
+	return settings->baud || settings->data_bits || settings->stop_bits || settings->parity || settings->flow ||
+	       settings->wait_ns;
+}
+
+static int check_usb(const struct link_opening *opening, struct err *err)
+{
+	if (!opening->wants.usb_class)
+		return err_set(err, -EINVAL, "%s: this driver has no USB interface; name the device as serial:…",
+			       opening->uri);
+	if (given(&opening->settings))
+		return err_set(err, -EINVAL,
+			       "%s: baud rate, data bits, parity, stop bits, flow control and a wait after opening are "
+			       "for serial: links; leave them out",
+			       opening->uri);
 	return 0;
 }
 
-int link_open(const struct link_ops *const *table, struct loop *loop, const char *uri, const struct link_wants *wants,
-	      const struct link_sink *sink, struct link **ret, struct err *err)
+/* Fills what the bench and the driver leave unset. */
+static int settle_serial(const struct link_opening *opening, struct link_settings *settings, struct err *err)
 {
+	if (!opening->wants.serial.baud)
+		return err_set(err, -EINVAL, "%s: this driver has no serial interface; name the device as usb:…",
+			       opening->uri);
+	int status = link_settings_check(&opening->settings, err);
+	if (status) {
+		err_prefix(err, "%s", opening->uri);
+		return status;
+	}
+	*settings = link_settings_over(&opening->settings, &opening->wants.serial);
+	if (opening->wants.binary && (settings->data_bits != 8 || settings->flow == LINK_FLOW_XON_XOFF))
+		return err_set(err, -EINVAL,
+			       "%s: this driver's protocol uses every byte value: leave out \"data_bits\" and XON/XOFF",
+			       opening->uri);
+	return 0;
+}
+
+int link_open(const struct link_opening *opening, struct link **ret, struct err *err)
+{
+	struct link_wants wants = opening->wants;
 	const struct link_ops *ops;
 	const char *rest;
-	int status = find_ops(table, uri, &ops, &rest, err);
+	int status = find_ops(opening->table, opening->uri, &ops, &rest, err);
 
-	if (!status)
-		status = check_wants(ops, wants, uri, err);
+	if (!status && strcmp(ops->scheme, "usb") == 0)
+		status = check_usb(opening, err);
+	else if (!status && strcmp(ops->scheme, "serial") == 0)
+		status = settle_serial(opening, &wants.serial, err);
 	if (status)
 		return status;
-	if (wants->usbtmc && strcmp(ops->scheme, "usb") == 0)
-		return link_usbtmc_open(loop, ops, rest, wants, sink, ret, err);
-	return ops->open(loop, rest, wants, sink, ret, err);
+	if (wants.usbtmc && strcmp(ops->scheme, "usb") == 0)
+		return link_usbtmc_open(ops, rest, opening, ret, err);
+	return ops->open(opening->loop, rest, &wants, &opening->sink, ret, err);
 }
 
 void link_close(struct link *link)

@@ -30,13 +30,53 @@ struct link_sink {
 	void (*gone)(void *ctx, const struct err *why);
 };
 
+enum link_parity {
+	LINK_PARITY_UNSET,
+	LINK_PARITY_NONE,
+	LINK_PARITY_ODD,
+	LINK_PARITY_EVEN,
+	LINK_PARITY_MARK,
+	LINK_PARITY_SPACE,
+};
+
+enum link_flow {
+	LINK_FLOW_UNSET,
+	LINK_FLOW_NONE,
+	LINK_FLOW_RTS_CTS,
+	LINK_FLOW_XON_XOFF, /* takes two byte values out of the line: for text protocols only */
+};
+
+/* How a serial port is set. A member that is 0 says nothing: the driver's counts in its place, and behind that
+ * 8 data bits, no parity, 1 stop bit, no flow control, no wait. */
+struct link_settings {
+	uint32_t baud;     /* LINK_BAUD_MIN to LINK_BAUD_MAX */
+	uint8_t data_bits; /* 5 to 8 */
+	uint8_t stop_bits; /* 1 or 2 */
+	enum link_parity parity;
+	enum link_flow flow;
+	uint64_t wait_ns; /* after opening, up to LINK_WAIT_MAX_NS: boards that restart when their port is opened */
+};
+
+#define LINK_BAUD_MIN    300u
+#define LINK_BAUD_MAX    20000000u
+#define LINK_WAIT_MAX_NS (10 * NS_PER_S)
+
+/* The words of files and messages, NULL-terminated: word i stands for the enumerator i + 1. */
+extern const char *const link_parity_words[], *const link_flow_words[];
+
+/* 0, or -EINVAL with the member that is out of its range. */
+int link_settings_check(const struct link_settings *settings, struct err *err);
+
+/* `given`, and for what it leaves unset `own`, and for what that leaves unset 8N1. The baud rate may stay 0. */
+struct link_settings link_settings_over(const struct link_settings *given, const struct link_settings *own);
+
 /* What a driver needs of its link. usb_class 0 = the driver has no USB face. usb_protocol -1 = any. */
 struct link_wants {
 	uint8_t usb_class, usb_subclass;
 	int usb_protocol;
-	bool usbtmc;   /* wrap the USB link: whole text lines in and out instead of USBTMC messages */
-	uint32_t baud; /* serial; 0 = the driver has no serial face */
-	bool rts_cts;
+	bool usbtmc;                 /* wrap the USB link: whole text lines in and out instead of USBTMC messages */
+	bool binary;                 /* every byte value may come: fewer than 8 data bits and XON/XOFF are refused */
+	struct link_settings serial; /* baud 0 = the driver has no serial face */
 };
 
 /* For the record and for `penrig list`. Empty where it has no meaning. */
@@ -75,38 +115,79 @@ struct link_setup {
 /* Every link starts with this; each implementation has its own struct behind it. */
 struct link {
 	const struct link_ops *ops;
+	/* No byte leaves before this time, and what arrives before it is dropped: the wait after opening. 0 = no wait.
+	 * Who waits for an answer counts from here. */
+	uint64_t held_until_ns;
 };
 
-/* open:     non-blocking but for the OS's own open. uri is without the scheme. 0 or: -ENODEV not present, -EBUSY held
- * (text names the holder), -EACCES (text names the udev rule or group), -EINVAL bad name, -EIO. close:    cancels what
- * is queued (their done functions run with -ECANCELED before it returns), gives a detached kernel driver back, frees.
- * Bounded: 1 s. Safe after gone, and from inside the link's own callbacks: the device is then given back when the
- * callback returns. No callback follows. write:    copies data, queues it whole; done may be NULL. -ENODEV after gone,
- * -ENOBUFS queue full, -EINVAL empty, -ENOTSUP the device has no way in. control:  USB control transfer on endpoint 0;
- * NULL slot where the wire has none. OUT data is copied. A standard CLEAR_FEATURE(ENDPOINT_HALT) also resets the host's
- * side of that endpoint. -ENODEV, -ENOBUFS, -ENOMEM. identity, counters: always succeed. list:     reports every device
- * of this scheme that is present. */
+/* What implements a scheme. Nothing here blocks but where it says so; an error's text names the remedy. */
 struct link_ops {
 	const char *name;
-	const char *scheme;
+	const char *scheme; /* of the URIs that it opens */
+
+	/* Opens a device and begins to listen. Blocks no longer than the operating system's own open. uri: without its
+	 * scheme. wants: borrowed for the call, its settings complete.
+	 * 0 and *ret, or
+	 * -ENODEV  no such device is plugged in
+	 * -EBUSY   somebody holds it; the text names who
+	 * -EACCES  no permission; the text names the udev rule or the group
+	 * -EINVAL  a bad or ambiguous name, a device without the wanted interface, or a setting that the port does not
+	 *          take; the text names the setting and the port
+	 * -ENOTSUP the wanted wrapping cannot be had on this wire
+	 * -EIO, -ENOMEM, -ENOSPC (no room in the loop). */
 	int (*open)(struct loop *loop, const char *uri, const struct link_wants *wants, const struct link_sink *sink,
 		    struct link **ret, struct err *err);
+
+	/* Cancels what is queued (its done functions run with -ECANCELED before this returns), gives a detached kernel
+	 * driver back, frees. Blocks for at most 1 s, for what must still leave. Safe after gone, and from inside the
+	 * link's own callbacks: the device is then given back when the callback returns. No callback follows. */
 	void (*close)(struct link *link);
+
+	/* Copies `data` and queues it whole; what has not left at deadline_ns is dropped. done may be NULL.
+	 * 0, or
+	 * -ENODEV  the device is gone
+	 * -ENOBUFS LINK_QUEUE_BYTES would be passed: the other side is stuck
+	 * -EINVAL  len is 0, or not one whole message on a wire of messages
+	 * -EMSGSIZE longer than a message may be
+	 * -ENOTSUP the device has no way in
+	 * -ENOMEM. */
 	int (*write)(struct link *link, const uint8_t *data, size_t len, uint64_t deadline_ns, link_done_fn done,
 		     void *ctx);
+
+	/* A USB control transfer on endpoint 0; OUT data is copied. A standard CLEAR_FEATURE(ENDPOINT_HALT) also resets
+	 * the host's side of that endpoint. Optional: NULL where the wire has none.
+	 * 0, or -ENODEV, -ENOBUFS (too many under way), -ENOMEM. */
 	int (*control)(struct link *link, const struct link_setup *setup, const uint8_t *data, uint64_t deadline_ns,
 		       link_control_fn done, void *ctx);
+
+	/* What the device is, as read when it was opened; its holder is empty. Always succeeds, also after gone. */
 	void (*identity)(const struct link *link, struct link_identity *ret);
+
+	/* Since opening. Always succeeds, also after gone. */
 	void (*counters)(const struct link *link, struct link_counters *ret);
+
+	/* Calls `each` for every device of the scheme that is present, held or not, before it returns. Reads the
+	 * operating system's lists; opens nothing. Optional: NULL for links that wrap another.
+	 * 0, or -EIO and the like where the lists cannot be read. */
 	int (*list)(void (*each)(void *ctx, const struct link_identity *id), void *ctx, struct err *err);
 };
 
 extern const struct link_ops link_serial, link_usb;
 extern const struct link_ops *const link_table[]; /* NULL-terminated: every scheme of the product */
 
-/* Opens by scheme from the given table (tests hand in their own) and wraps a USB link for USBTMC where wanted. */
-int link_open(const struct link_ops *const *table, struct loop *loop, const char *uri, const struct link_wants *wants,
-	      const struct link_sink *sink, struct link **ret, struct err *err);
+/* All that is said of a link to be opened. Borrowed for the call, but for what it points to of the loop and the table. */
+struct link_opening {
+	const struct link_ops *const *table; /* the schemes there are: tests hand in their own */
+	struct loop *loop;
+	const char *uri;
+	struct link_wants wants;       /* the driver's */
+	struct link_settings settings; /* the bench's: they count before the driver's */
+	struct link_sink sink;
+};
+
+/* Opens by scheme and wraps a USB link for USBTMC where wanted. Errors: those of link_ops.open; -EINVAL too for an
+ * unknown scheme, a driver without this face, settings out of range, and any setting given for a usb: link. */
+int link_open(const struct link_opening *opening, struct link **ret, struct err *err);
 void link_close(struct link *link); /* NULL is fine */
 
 /* Splits "usb:1209:0001:SN" and checks it without opening anything: -EINVAL with a remedy. */
@@ -116,8 +197,8 @@ int link_uri_check(const struct link_ops *const *table, const char *uri, struct 
  * written line, and for each line holding '?' a REQUEST_DEV_DEP_MSG_IN; replies reach the sink as lines ending in '\n'.
  * Each write is one line of at most 4096 bytes (-EINVAL, -EMSGSIZE). One question at a time: a new one abandons the one
  * before it, whose answer is then discarded. There is no time limit for an answer here. Opens and owns the link below.
- */
-int link_usbtmc_open(struct loop *loop, const struct link_ops *usb, const char *uri, const struct link_wants *wants,
-		     const struct link_sink *sink, struct link **ret, struct err *err);
+ * usb: the link below; uri: without its scheme. */
+int link_usbtmc_open(const struct link_ops *usb, const char *uri, const struct link_opening *opening, struct link **ret,
+		     struct err *err);
 
 #endif

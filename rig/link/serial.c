@@ -37,6 +37,7 @@ struct serial_link {
 	struct loop_timer timer; /* deadlines, and reports that link_write() may not make itself */
 	bool busy, closed;       /* inside one of our callbacks; closed there */
 	bool gone;
+	bool held;       /* the wait after opening is not over */
 	bool exclusive;  /* the mark on the port is ours to take away */
 	int fatal_errno; /* a write failed with this; the loop reports it */
 	uint8_t buffer[READ_BYTES];
@@ -199,58 +200,126 @@ static int take_exclusively(struct serial_link *self, struct err *err)
 	return 0;
 }
 
-static int apply_config(struct serial_link *self, const struct link_wants *wants, struct sp_port_config *config)
-{
-	struct sp_port *port = self->port;
+static const enum sp_parity parities[] = {
+	[LINK_PARITY_NONE] = SP_PARITY_NONE, [LINK_PARITY_ODD] = SP_PARITY_ODD,     [LINK_PARITY_EVEN] = SP_PARITY_EVEN,
+	[LINK_PARITY_MARK] = SP_PARITY_MARK, [LINK_PARITY_SPACE] = SP_PARITY_SPACE,
+};
 
+static const enum sp_flowcontrol flows[] = {
+	[LINK_FLOW_NONE] = SP_FLOWCONTROL_NONE,
+	[LINK_FLOW_RTS_CTS] = SP_FLOWCONTROL_RTSCTS,
+	[LINK_FLOW_XON_XOFF] = SP_FLOWCONTROL_XONXOFF,
+};
+
+static void ask_for(struct sp_port_config *config, const struct link_settings *settings)
+{
+	sp_set_config_baudrate(config, (int)settings->baud);
+	sp_set_config_bits(config, settings->data_bits);
+	sp_set_config_parity(config, parities[settings->parity]);
+	sp_set_config_stopbits(config, settings->stop_bits);
+	sp_set_config_xon_xoff(config, SP_XONXOFF_DISABLED);
+}
+
+/* Leaves in `config` what the port says that it runs with. */
+static int apply(struct sp_port *port, const struct link_settings *settings, struct sp_port_config *config)
+{
 	if (sp_set_config(port, config) != SP_OK)
 		return sp_errno();
-	if (sp_set_flowcontrol(port, wants->rts_cts ? SP_FLOWCONTROL_RTSCTS : SP_FLOWCONTROL_NONE) != SP_OK &&
-	    wants->rts_cts)
-		return sp_errno();
-	/* Gadgets and some adapters have no modem lines; a device that needs none works without. */
-	if (!wants->rts_cts)
+	/* Gadgets and some adapters have no modem lines; a device that needs none works without, and whether flow
+	 * control is there is read back. */
+	sp_set_flowcontrol(port, flows[settings->flow]);
+	if (settings->flow != LINK_FLOW_RTS_CTS)
 		sp_set_rts(port, SP_RTS_ON);
 	sp_set_dtr(port, SP_DTR_ON);
 	return sp_get_config(port, config) == SP_OK ? 0 : sp_errno();
 }
 
-static int check_config(const struct serial_link *self, const struct link_wants *wants, struct sp_port_config *config,
+static const char *parity_of(const struct sp_port_config *config)
+{
+	enum sp_parity parity = SP_PARITY_INVALID;
+
+	sp_get_config_parity(config, &parity);
+	for (unsigned i = LINK_PARITY_NONE; i < sizeof(parities) / sizeof(parities[0]); i++)
+		if (parities[i] == parity)
+			return link_parity_words[i - 1];
+	return "something else"; /* also when the port has dropped the parity bit alone */
+}
+
+static const char *flow_of(const struct sp_port_config *config)
+{
+	enum sp_xonxoff xon_xoff = SP_XONXOFF_INVALID;
+	enum sp_rts rts = SP_RTS_INVALID;
+	enum sp_cts cts = SP_CTS_INVALID;
+
+	sp_get_config_xon_xoff(config, &xon_xoff);
+	sp_get_config_rts(config, &rts);
+	sp_get_config_cts(config, &cts);
+	bool lines = rts == SP_RTS_FLOW_CONTROL || cts == SP_CTS_FLOW_CONTROL;
+	if (lines && xon_xoff == SP_XONXOFF_DISABLED)
+		return link_flow_words[LINK_FLOW_RTS_CTS - 1];
+	if (!lines && xon_xoff == SP_XONXOFF_INOUT)
+		return link_flow_words[LINK_FLOW_XON_XOFF - 1];
+	return lines || xon_xoff != SP_XONXOFF_DISABLED ? "mixed" : link_flow_words[LINK_FLOW_NONE - 1];
+}
+
+/* Text for text: what was asked for, and what the port says. */
+static int compare(const char *node, const char *what, const char *asked, const char *got, struct err *err)
+{
+	if (strcmp(asked, got) == 0)
+		return 0;
+	return err_set(err, -EINVAL,
+		       "%s was asked for %s %s and runs with %s: write what this adapter can do, or use another one",
+		       node, what, asked, got);
+}
+
+static int compare_number(const char *node, const char *what, int asked, int got, struct err *err)
+{
+	char asked_text[16], got_text[16];
+
+	snprintf(asked_text, sizeof(asked_text), "%d", asked);
+	snprintf(got_text, sizeof(got_text), "%d", got);
+	return compare(node, what, asked_text, got_text, err);
+}
+
+static int check_config(const char *node, const struct link_settings *settings, const struct sp_port_config *config,
 			struct err *err)
 {
-	long want = (long)wants->baud;
-	int baud = 0, bits = 0;
+	long want = (long)settings->baud;
+	int baud = 0, bits = 0, stop_bits = 0;
 
 	sp_get_config_baudrate(config, &baud);
 	sp_get_config_bits(config, &bits);
+	sp_get_config_stopbits(config, &stop_bits);
 	if (labs(baud - want) * 100 > want * BAUD_TOLERANCE_PERCENT)
 		return err_set(err, -EINVAL,
 			       "%s was asked for %ld baud and runs at %d: write a baud rate that this adapter can do",
-			       self->id.node, want, baud);
-	if (bits != 8)
-		return err_set(err, -EINVAL, "%s was asked for 8 data bits and runs with %d: use another adapter",
-			       self->id.node, bits);
-	return 0;
+			       node, want, baud);
+	int status = compare_number(node, "data bits", settings->data_bits, bits, err);
+	if (!status)
+		status = compare(node, "parity", link_parity_words[settings->parity - 1], parity_of(config), err);
+	if (!status)
+		status = compare_number(node, "stop bits", settings->stop_bits, stop_bits, err);
+	if (!status)
+		status = compare(node, "flow control", link_flow_words[settings->flow - 1], flow_of(config), err);
+	return status;
 }
 
-static int configure(struct serial_link *self, const struct link_wants *wants, struct err *err)
+static int configure(struct serial_link *self, const struct link_settings *settings, struct err *err)
 {
 	struct sp_port_config *config;
 	int status;
 
 	if (sp_new_config(&config) != SP_OK)
 		return err_set(err, -ENOMEM, "out of memory for %s", self->id.node);
-	sp_set_config_baudrate(config, (int)wants->baud);
-	sp_set_config_bits(config, 8);
-	sp_set_config_parity(config, SP_PARITY_NONE);
-	sp_set_config_stopbits(config, 1);
-	sp_set_config_xon_xoff(config, SP_XONXOFF_DISABLED);
-	status = apply_config(self, wants, config);
+	ask_for(config, settings);
+	status = apply(self->port, settings, config);
 	if (status)
-		err_set(err, status, "cannot set %s to %u baud, 8N1%s: %s", self->id.node, wants->baud,
-			wants->rts_cts ? " with RTS/CTS" : "", strerror(-status));
+		err_set(err, status,
+			"cannot set %s to %u baud, %u data bits, parity %s, %u stop bits, flow control %s: %s",
+			self->id.node, settings->baud, settings->data_bits, link_parity_words[settings->parity - 1],
+			settings->stop_bits, link_flow_words[settings->flow - 1], strerror(-status));
 	else
-		status = check_config(self, wants, config, err);
+		status = check_config(self->id.node, settings, config, err);
 	sp_free_config(config);
 	return status;
 }
@@ -278,7 +347,7 @@ static void shorten_latency(struct serial_link *self)
 	self->id.latency_timer_ms = atoi(text);
 }
 
-static int open_port(struct serial_link *self, const char *node, const struct link_wants *wants, struct err *err)
+static int open_port(struct serial_link *self, const char *node, const struct link_settings *settings, struct err *err)
 {
 	char holder[sizeof(self->id.holder)];
 	int status;
@@ -297,7 +366,7 @@ static int open_port(struct serial_link *self, const char *node, const struct li
 		return err_set(err, -EIO, "%s has no descriptor", node);
 	status = take_exclusively(self, err);
 	if (!status)
-		status = configure(self, wants, err);
+		status = configure(self, settings, err);
 	if (status)
 		return status;
 	shorten_latency(self);
@@ -328,16 +397,20 @@ static bool means_gone(int code)
 static void rearm(struct serial_link *self)
 {
 	bool report = self->finished.head || self->fatal_errno;
+	bool writing = self->queue.head && !self->fatal_errno && !self->held;
+	uint64_t next_ns = link_queue_deadline(&self->queue);
 
 	if (self->gone || self->closed)
 		return;
-	loop_timer_at(self->loop, &self->timer, report ? 0 : link_queue_deadline(&self->queue));
-	loop_fd_events(self->loop, self->fd, self->queue.head && !self->fatal_errno ? POLLIN | POLLOUT : POLLIN);
+	if (self->held && self->link.held_until_ns < next_ns)
+		next_ns = self->link.held_until_ns;
+	loop_timer_at(self->loop, &self->timer, report ? 0 : next_ns);
+	loop_fd_events(self->loop, self->fd, writing ? POLLIN | POLLOUT : POLLIN);
 }
 
 static void write_some(struct serial_link *self)
 {
-	while (self->queue.head && !self->fatal_errno) {
+	while (self->queue.head && !self->fatal_errno && !self->held) {
 		struct link_write *head = self->queue.head;
 		ssize_t n = write(self->fd, head->data + head->sent, head->len - head->sent);
 
@@ -385,7 +458,8 @@ static int read_some(struct serial_link *self, short revents)
 		return -EIO;
 	self->counters.bytes_in += (uint64_t)n;
 	self->counters.transfers_in++;
-	self->sink.bytes(self->sink.ctx, self->buffer, (size_t)n, false, host_ns);
+	if (!self->held)
+		self->sink.bytes(self->sink.ctx, self->buffer, (size_t)n, false, host_ns);
 	return 0;
 }
 
@@ -415,11 +489,21 @@ static void on_fd(void *ctx, int fd, short revents)
 	leave(self);
 }
 
+/* What a board says while it restarts is nobody's answer. */
+static void let_go(struct serial_link *self)
+{
+	self->held = false;
+	tcflush(self->fd, TCIFLUSH);
+	write_some(self);
+}
+
 static void on_timer(void *ctx, uint64_t now_ns)
 {
 	struct serial_link *self = ctx;
 
 	self->busy = true;
+	if (self->held && now_ns >= self->link.held_until_ns)
+		let_go(self);
 	link_queue_expire(&self->queue, now_ns, &self->finished);
 	link_queue_report(&self->finished);
 	if (!self->closed && self->fatal_errno)
@@ -443,7 +527,7 @@ static int serial_open(struct loop *loop, const char *uri, const struct link_wan
 		return err_set(err, -ENOMEM, "out of memory for %s", node);
 	*self = (struct serial_link){
 		.link = {&link_serial}, .loop = loop, .sink = *sink, .fd = -1, .timer = {.fn = on_timer, .ctx = self}};
-	status = open_port(self, node, wants, err);
+	status = open_port(self, node, &wants->serial, err);
 	if (!status && loop_fd_add(loop, self->fd, POLLIN, on_fd, self))
 		status = err_set(err, -ENOSPC, "no room for %s in the event loop", node);
 	if (status) {
@@ -451,6 +535,11 @@ static int serial_open(struct loop *loop, const char *uri, const struct link_wan
 		return status;
 	}
 	snprintf(self->id.uri, sizeof(self->id.uri), "serial:%.140s", uri);
+	if (wants->serial.wait_ns) {
+		self->held = true;
+		self->link.held_until_ns = loop_now_ns(loop) + wants->serial.wait_ns;
+		rearm(self);
+	}
 	*ret = &self->link;
 	return 0;
 }

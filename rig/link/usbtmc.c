@@ -502,8 +502,8 @@ static const struct link_ops link_usbtmc = {
 	.counters = tmc_counters,
 };
 
-int link_usbtmc_open(struct loop *loop, const struct link_ops *usb, const char *uri, const struct link_wants *wants,
-		     const struct link_sink *sink, struct link **ret, struct err *err)
+int link_usbtmc_open(const struct link_ops *usb, const char *uri, const struct link_opening *opening, struct link **ret,
+		     struct err *err)
 {
 	struct tmc_link *self = calloc(1, sizeof(*self));
 	struct link_sink own = {.ctx = self, .bytes = on_bytes, .gone = on_gone};
@@ -516,11 +516,11 @@ int link_usbtmc_open(struct loop *loop, const struct link_ops *usb, const char *
 		return err_set(err, -ENOTSUP, "usb:%s: USBTMC needs control transfers, which this link has not", uri);
 	}
 	self->link.ops = &link_usbtmc;
-	self->loop = loop;
-	self->sink = *sink;
+	self->loop = opening->loop;
+	self->sink = opening->sink;
 	self->poll_timer = (struct loop_timer){.fn = on_poll, .ctx = self};
 	self->queue_timer = (struct loop_timer){.fn = on_queue_timer, .ctx = self};
-	status = usb->open(loop, uri, wants, &own, &self->below, err);
+	status = usb->open(opening->loop, uri, &opening->wants, &own, &self->below, err);
 	if (status) {
 		free(self);
 		return status;

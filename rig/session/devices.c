@@ -116,7 +116,7 @@ static int attach(struct session *s, struct attached *device, enum device_role r
 		.links = s->config.links,
 		.loop = s->loop,
 		.uri = uri,
-		.baud = baud,
+		.settings = {.baud = baud},
 		.rate_hz = rate_hz,
 		.host = {.ctx = device,
 			 .ready = on_ready,

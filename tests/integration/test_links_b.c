@@ -26,7 +26,7 @@
 #define LIMIT_NS   (20 * NS_PER_S) /* a case that takes longer has failed */
 
 static const struct link_wants pen_wants = {
-	.usb_class = 0xfe, .usb_subclass = 3, .usb_protocol = -1, .usbtmc = true, .baud = 115200};
+	.usb_class = 0xfe, .usb_subclass = 3, .usb_protocol = -1, .usbtmc = true, .serial = {.baud = 115200}};
 static const struct link_wants raw_wants = {
 	.usb_class = LS_USB_CLASS, .usb_subclass = LS_USB_SUBCLASS, .usb_protocol = LS_USB_PROTOCOL};
 
@@ -69,6 +69,7 @@ static void on_done(void *ctx, int status)
 	*(ctx ? (int *)ctx : &done_status) = status;
 }
 
+static const struct link_settings unset;
 static const struct link_sink sink = {.bytes = on_bytes, .gone = on_gone};
 
 #define TURN_UNTIL(condition)                                                                                          \
@@ -77,11 +78,20 @@ static const struct link_sink sink = {.bytes = on_bytes, .gone = on_gone};
 		CHECK(loop_now_ns(loop) < limit_ns);                                                                   \
 	}
 
+static int try_open(const char *uri, const struct link_wants *wants, const struct link_settings *settings,
+		    struct link **ret)
+{
+	const struct link_opening opening = {
+		.table = link_table, .loop = loop, .uri = uri, .wants = *wants, .settings = *settings, .sink = sink};
+
+	return link_open(&opening, ret, &err);
+}
+
 static struct link *open_link(const char *uri, const struct link_wants *wants)
 {
 	struct link *link = NULL;
 
-	CHECK(link_open(link_table, loop, uri, wants, &sink, &link, &err) == 0);
+	CHECK(try_open(uri, wants, &unset, &link) == 0);
 	return link;
 }
 
@@ -130,13 +140,13 @@ static void refusals(const char *pen)
 {
 	struct link *link = NULL;
 
-	CHECK(link_open(link_table, loop, pen, &pen_wants, &sink, &link, &err) == -EBUSY);
+	CHECK(try_open(pen, &pen_wants, &unset, &link) == -EBUSY);
 	CHECK(strstr(err.text, "held by"));
-	CHECK(link_open(link_table, loop, "usb:1209:0001:NOBODY", &pen_wants, &sink, &link, &err) == -ENODEV);
+	CHECK(try_open("usb:1209:0001:NOBODY", &pen_wants, &unset, &link) == -ENODEV);
 	CHECK(strstr(err.text, "penrig list"));
-	CHECK(link_open(link_table, loop, "serial:1209:0003:NOBODY", &pen_wants, &sink, &link, &err) == -ENODEV);
-	CHECK(link_open(link_table, loop, "serial:by-id=nobody", &pen_wants, &sink, &link, &err) == -ENODEV);
-	CHECK(link_open(link_table, loop, SENSOR_USB, &pen_wants, &sink, &link, &err) == -EINVAL);
+	CHECK(try_open("serial:1209:0003:NOBODY", &pen_wants, &unset, &link) == -ENODEV);
+	CHECK(try_open("serial:by-id=nobody", &pen_wants, &unset, &link) == -ENODEV);
+	CHECK(try_open(SENSOR_USB, &pen_wants, &unset, &link) == -EINVAL);
 	CHECK(!link);
 }
 
@@ -185,7 +195,7 @@ static void case_holder(const char *self, const char *uri)
 	}
 	close(out[1]);
 	CHECK(read(out[0], &byte, 1) == 1 && byte == 'h');
-	CHECK(link_open(link_table, loop, uri, &pen_wants, &sink, &link, &err) == -EBUSY);
+	CHECK(try_open(uri, &pen_wants, &unset, &link) == -EBUSY);
 	snprintf(pid_text, sizeof(pid_text), "(pid %d)", pid);
 	CHECK(strstr(err.text, "held by"));
 	CHECK(uri[0] == 'u' || strstr(err.text, pid_text));
@@ -311,14 +321,14 @@ static void case_replug(const char *uri)
 
 	TURN_UNTIL(gone);
 	link_close(link);
-	CHECK(link_open(link_table, loop, uri, &pen_wants, &sink, &link, &err) == -ENODEV);
+	CHECK(try_open(uri, &pen_wants, &unset, &link) == -ENODEV);
 	gone = 0;
 	for (uint64_t limit_ns = loop_now_ns(loop) + LIMIT_NS; status;) {
 		uint64_t pause_ns = loop_now_ns(loop) + 20 * NS_PER_MS;
 
 		loop_turn(loop, pause_ns);
 		CHECK(pause_ns < limit_ns);
-		status = link_open(link_table, loop, uri, &pen_wants, &sink, &link, &err);
+		status = try_open(uri, &pen_wants, &unset, &link);
 		CHECK(status == 0 || status == -ENODEV);
 	}
 	expect_identity(link);
@@ -342,6 +352,35 @@ static void case_close(const char *uri)
 	link_close(open_link(uri, &raw_wants));
 }
 
+/* A pty has eight bits and no parity whatever it is told: the read-back sees it. What it does take, it runs with. */
+static void case_settings(const char *uri)
+{
+	const struct link_settings seven = {.data_bits = 7}, even = {.parity = LINK_PARITY_EVEN};
+	const struct link_settings taken = {.baud = 115200, .stop_bits = 2, .flow = LINK_FLOW_XON_XOFF};
+	const struct link_settings waiting = {.wait_ns = 50 * NS_PER_MS};
+	struct link_counters counters;
+	struct link *link = NULL;
+
+	CHECK(try_open(uri, &pen_wants, &seven, &link) == -EINVAL);
+	CHECK(strstr(err.text, "data bits 7 and runs with 8") && strncmp(err.text, "/dev/", 5) == 0);
+	CHECK(try_open(uri, &pen_wants, &even, &link) == -EINVAL);
+	CHECK(strstr(err.text, "parity even and runs with something else"));
+	CHECK(!link);
+	CHECK(try_open(uri, &pen_wants, &taken, &link) == 0);
+	CHECK(link->held_until_ns == 0);
+	expect_identity(link);
+	link_close(link);
+	uint64_t opened_ns = loop_now_ns(loop);
+	CHECK(try_open(uri, &pen_wants, &waiting, &link) == 0);
+	CHECK(link->held_until_ns >= opened_ns + waiting.wait_ns);
+	CHECK(link->ops->write(link, (const uint8_t *)"\n", 1, LOOP_NEVER, on_done, NULL) == 0);
+	link->ops->counters(link, &counters);
+	CHECK(counters.bytes_out == 0);
+	expect_identity(link);
+	CHECK(loop_now_ns(loop) >= link->held_until_ns);
+	link_close(link);
+}
+
 static void client(char **argv)
 {
 	CHECK(loop_new(&loop_clock_monotonic, NULL, &loop, &err) == 0);
@@ -359,6 +398,8 @@ static void client(char **argv)
 		case_deadline(argv[2]);
 	else if (strcmp(argv[1], "replug") == 0)
 		case_replug(argv[2]);
+	else if (strcmp(argv[1], "settings") == 0)
+		case_settings(argv[2]);
 	else if (strcmp(argv[1], "close") == 0)
 		case_close(argv[2]);
 	else
@@ -410,6 +451,12 @@ static void serial_talks(void **state)
 {
 	(void)state;
 	run(MIXED, NULL, "talk", PEN_SERIAL);
+}
+
+static void serial_settings_are_read_back(void **state)
+{
+	(void)state;
+	run(MIXED, NULL, "settings", PEN_SERIAL);
 }
 
 static void usb_is_held(void **state)
@@ -477,6 +524,7 @@ int main(int argc, char **argv)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(usb_talks),
 		cmocka_unit_test(serial_talks),
+		cmocka_unit_test(serial_settings_are_read_back),
 		cmocka_unit_test(usb_is_held),
 		cmocka_unit_test(serial_is_held_by_a_named_process),
 		cmocka_unit_test(usb_halts_are_cleared),

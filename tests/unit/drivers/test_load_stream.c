@@ -271,7 +271,7 @@ static void test_open(void **state)
 	const struct channel *channels = driver_load_stream.channels(sensor, &n);
 
 	(void)state;
-	assert_int_equal(fake.wants.baud, 3000000);
+	assert_int_equal(fake.wants.serial.baud, 3000000);
 	assert_false(fake.wants.usbtmc);
 	assert_string_equal(identity->maker, "penrig");
 	assert_int_equal(strlen(identity->serial), 32);

@@ -83,7 +83,7 @@ static uint64_t uptime(void)
 static void begin_open(uint32_t baud)
 {
 	const struct device_open open = {
-		.links = fake_table, .uri = "serial:by-id=TEST", .baud = baud, .host = test_host};
+		.links = fake_table, .uri = "serial:by-id=TEST", .settings = {.baud = baud}, .host = test_host};
 	struct err err = {""};
 
 	memset(&heard, 0, sizeof(heard));
@@ -179,7 +179,7 @@ static void test_open(void **state)
 	unsigned channels = 7;
 
 	(void)state;
-	assert_int_equal(fake.wants.baud, 115200);
+	assert_int_equal(fake.wants.serial.baud, 115200);
 	assert_true(fake.wants.usbtmc);
 	assert_string_equal(identity->maker, "penrig");
 	assert_string_equal(identity->model, "Model P");
@@ -206,7 +206,7 @@ static void test_open_after_garbage(void **state)
 
 	(void)state;
 	begin_open(9600);
-	assert_int_equal(fake.wants.baud, 9600);
+	assert_int_equal(fake.wants.serial.baud, 9600);
 	assert_int_equal(driver_scpi_pen.pen->limits(pen, &limits), -EAGAIN);
 	assert_true(limits.rate_min_hz == -1);
 	expect(OPEN);

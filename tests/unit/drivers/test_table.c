@@ -21,7 +21,7 @@ static void test_slots(void **state)
 		assert_true(driver->match && driver->open && driver->close && driver->on_tick && driver->identity &&
 			    driver->channels && driver->counters && driver->link);
 		assert_non_null(driver->link);
-		assert_true(driver->wants.usb_class || driver->wants.baud);
+		assert_true(driver->wants.usb_class || driver->wants.serial.baud);
 		assert_true(driver->roles != 0 && driver->roles < ROLE_BIT(ROLES_COUNT));
 		assert_int_equal(driver_serves(driver, ROLE_PEN), driver->pen != NULL);
 		assert_int_equal(delivers_channels(driver), driver->stream != NULL);

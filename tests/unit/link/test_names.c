@@ -18,10 +18,12 @@
 
 static const struct link_ops *opened;
 static char opened_uri[LINK_NAME_MAX];
+static struct link_settings opened_with;
 
-static int note_open(const struct link_ops *ops, const char *uri)
+static int note_open(const struct link_ops *ops, const char *uri, const struct link_wants *wants)
 {
 	opened = ops;
+	opened_with = wants->serial;
 	snprintf(opened_uri, sizeof(opened_uri), "%s", uri);
 	return -ENODEV;
 }
@@ -32,8 +34,8 @@ static const struct link_ops fake_usb, fake_serial, fake_odd;
 	static int open_##name(struct loop *loop, const char *uri, const struct link_wants *wants,                     \
 			       const struct link_sink *sink, struct link **ret, struct err *err)                       \
 	{                                                                                                              \
-		(void)loop, (void)wants, (void)sink, (void)ret, (void)err;                                             \
-		return note_open(&fake_##name, uri);                                                                   \
+		(void)loop, (void)sink, (void)ret, (void)err;                                                          \
+		return note_open(&fake_##name, uri, wants);                                                            \
 	}
 FAKE_OPEN(usb)
 FAKE_OPEN(serial)
@@ -147,30 +149,138 @@ static void names_match_identities(void **state)
 	assert_false(link_name_matches(&name, &id));
 }
 
+static int try_open(const char *uri, struct link_wants wants, struct link_settings settings, struct link **ret,
+		    struct err *err)
+{
+	const struct link_opening opening = {.table = table, .uri = uri, .wants = wants, .settings = settings};
+
+	return link_open(&opening, ret, err);
+}
+
+static const struct link_settings unset;
+
 static void scheme_chooses_the_link(void **state)
 {
-	struct link_wants both = {.usb_class = 0xff, .baud = 115200}, usb = {.usb_class = 0xff}, serial = {.baud = 1};
+	struct link_wants both = {.usb_class = 0xff, .serial = {.baud = 115200}}, usb = {.usb_class = 0xff};
+	struct link_wants serial = {.serial = {.baud = 9600}};
 	struct link_wants usbtmc = {.usb_class = 0xfe, .usb_subclass = 3, .usbtmc = true};
-	struct link_sink sink = {0};
 	struct link *link = NULL;
 	struct err err;
 
 	(void)state;
-	assert_int_equal(link_open(table, NULL, "usb:1:2", &both, &sink, &link, &err), -ENODEV);
+	assert_int_equal(try_open("usb:1:2", both, unset, &link, &err), -ENODEV);
 	assert_ptr_equal(opened, &fake_usb);
 	assert_string_equal(opened_uri, "1:2");
-	assert_int_equal(link_open(table, NULL, "serial:x", &both, &sink, &link, &err), -ENODEV);
+	assert_int_equal(try_open("serial:x", both, unset, &link, &err), -ENODEV);
 	assert_ptr_equal(opened, &fake_serial);
 	opened = NULL;
-	assert_int_equal(link_open(table, NULL, "serial:x", &usb, &sink, &link, &err), -EINVAL);
+	assert_int_equal(try_open("serial:x", usb, unset, &link, &err), -EINVAL);
 	assert_non_null(strstr(err.text, "no serial interface"));
-	assert_int_equal(link_open(table, NULL, "usb:x", &serial, &sink, &link, &err), -EINVAL);
+	assert_int_equal(try_open("usb:x", serial, unset, &link, &err), -EINVAL);
 	assert_non_null(strstr(err.text, "no USB interface"));
-	assert_int_equal(link_open(table, NULL, "tcp:x", &both, &sink, &link, &err), -EINVAL);
-	assert_int_equal(link_open(table, NULL, "usb:x", &usbtmc, &sink, &link, &err), -ENOTSUP);
+	assert_int_equal(try_open("tcp:x", both, unset, &link, &err), -EINVAL);
+	assert_int_equal(try_open("usb:x", usbtmc, unset, &link, &err), -ENOTSUP);
 	assert_null(opened);
 	assert_null(link);
 	link_close(NULL);
+}
+
+/* What the bench says counts before what the driver says, and that before 8N1. */
+static void settings_are_completed(void **state)
+{
+	const struct link_wants plain = {.serial = {.baud = 9600}};
+	const struct link_wants scale = {.serial = {.baud = 1200,
+						    .data_bits = 7,
+						    .stop_bits = 2,
+						    .parity = LINK_PARITY_ODD,
+						    .flow = LINK_FLOW_XON_XOFF,
+						    .wait_ns = 5}};
+	const struct link_settings given = {.baud = 4800,
+					    .data_bits = 6,
+					    .stop_bits = 1,
+					    .parity = LINK_PARITY_NONE,
+					    .flow = LINK_FLOW_RTS_CTS,
+					    .wait_ns = LINK_WAIT_MAX_NS};
+	struct link *link = NULL;
+	struct err err;
+
+	(void)state;
+	assert_int_equal(try_open("serial:x", plain, unset, &link, &err), -ENODEV);
+	assert_true(opened_with.baud == 9600 && opened_with.data_bits == 8 && opened_with.stop_bits == 1 &&
+		    opened_with.parity == LINK_PARITY_NONE && opened_with.flow == LINK_FLOW_NONE &&
+		    opened_with.wait_ns == 0);
+	assert_int_equal(try_open("serial:x", scale, unset, &link, &err), -ENODEV);
+	assert_memory_equal(&opened_with, &scale.serial, sizeof(opened_with));
+	assert_int_equal(try_open("serial:x", scale, given, &link, &err), -ENODEV);
+	assert_memory_equal(&opened_with, &given, sizeof(opened_with));
+}
+
+static void settings_are_checked(void **state)
+{
+	static const struct {
+		struct link_settings settings;
+		const char *text; /* NULL: it is right */
+	} cases[] = {
+		{{.baud = LINK_BAUD_MIN}, NULL},
+		{{.baud = LINK_BAUD_MAX}, NULL},
+		{{.data_bits = 5}, NULL},
+		{{.data_bits = 8, .stop_bits = 2}, NULL},
+		{{.wait_ns = LINK_WAIT_MAX_NS}, NULL},
+		{{.baud = LINK_BAUD_MIN - 1}, "serial:x: a baud rate of 299: write one from 300 to 20000000"},
+		{{.baud = LINK_BAUD_MAX + 1}, "serial:x: a baud rate of 20000001: write one from 300 to 20000000"},
+		{{.data_bits = 4}, "serial:x: 4 data bits: write 5 to 8"},
+		{{.data_bits = 9}, "serial:x: 9 data bits: write 5 to 8"},
+		{{.stop_bits = 3}, "serial:x: 3 stop bits: write 1 or 2"},
+		{{.wait_ns = LINK_WAIT_MAX_NS + NS_PER_MS},
+		 "serial:x: a wait of 10.001 s after opening: write at most 10 s"},
+	};
+	const struct link_wants wants = {.serial = {.baud = 9600}};
+	struct link *link = NULL;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		struct err err = {""};
+		opened = NULL;
+		assert_int_equal(try_open("serial:x", wants, cases[i].settings, &link, &err),
+				 cases[i].text ? -EINVAL : -ENODEV);
+		assert_string_equal(err.text, cases[i].text ? cases[i].text : "");
+		assert_int_equal(opened == NULL, cases[i].text != NULL);
+	}
+}
+
+static void usb_has_no_settings(void **state)
+{
+	static const struct link_settings given[] = {{.baud = 9600},           {.data_bits = 8},
+						     {.stop_bits = 1},         {.parity = LINK_PARITY_NONE},
+						     {.flow = LINK_FLOW_NONE}, {.wait_ns = 1}};
+	const struct link_wants both = {.usb_class = 0xff, .serial = {.baud = 115200}};
+	struct link *link = NULL;
+	struct err err;
+
+	(void)state;
+	opened = NULL;
+	for (size_t i = 0; i < sizeof(given) / sizeof(given[0]); i++) {
+		assert_int_equal(try_open("usb:1:2", both, given[i], &link, &err), -EINVAL);
+		assert_non_null(strstr(err.text, "usb:1:2: baud rate, data bits, parity"));
+		assert_null(opened);
+		assert_int_equal(try_open("serial:x", both, given[i], &link, &err), -ENODEV);
+		opened = NULL;
+	}
+}
+
+static void binary_protocols_need_eight_bits(void **state)
+{
+	const struct link_wants binary = {.binary = true, .serial = {.baud = 9600}};
+	const struct link_settings seven = {.data_bits = 7}, xon = {.flow = LINK_FLOW_XON_XOFF},
+				   right = {.data_bits = 8, .flow = LINK_FLOW_RTS_CTS};
+	struct link *link = NULL;
+	struct err err;
+
+	(void)state;
+	assert_int_equal(try_open("serial:x", binary, seven, &link, &err), -EINVAL);
+	assert_non_null(strstr(err.text, "every byte value"));
+	assert_int_equal(try_open("serial:x", binary, xon, &link, &err), -EINVAL);
+	assert_int_equal(try_open("serial:x", binary, right, &link, &err), -ENODEV);
 }
 
 static void product_table_has_unique_schemes(void **state)
@@ -237,6 +347,10 @@ int main(void)
 		cmocka_unit_test(overlong_names_are_refused),
 		cmocka_unit_test(names_match_identities),
 		cmocka_unit_test(scheme_chooses_the_link),
+		cmocka_unit_test(settings_are_completed),
+		cmocka_unit_test(settings_are_checked),
+		cmocka_unit_test(usb_has_no_settings),
+		cmocka_unit_test(binary_protocols_need_eight_bits),
 		cmocka_unit_test(product_table_has_unique_schemes),
 		cmocka_unit_test(holder_is_found_by_its_lock),
 	};

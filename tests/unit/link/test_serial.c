@@ -1,5 +1,6 @@
 /* The serial link's own I/O on a pty. libserialport cannot open one (a pty has no sysfs entry), so the link is put
- * together here around the descriptor; finding, locking and configuring are tested end to end instead. */
+ * together here around the descriptor; finding, locking and configuring are tested end to end instead. What a port says
+ * of its settings is compared here: libserialport's configurations need no port. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -234,6 +235,161 @@ static void close_from_inside_gone(void **state)
 	assert_int_equal(loop_turn(loop, LOOP_NEVER), -EDEADLK);
 }
 
+/* ---- the wait after opening ---- */
+
+static void hold(uint64_t ns)
+{
+	serial->held = true;
+	serial->link.held_until_ns = loop_now_ns(loop) + ns;
+	rearm(serial);
+}
+
+static void no_byte_leaves_before_the_wait_is_over(void **state)
+{
+	struct link_counters counters;
+	uint64_t written_ns = 0;
+	char back[16] = {0};
+
+	(void)state;
+	hold(20 * NS_PER_MS);
+	assert_int_equal(say("*IDN?\n", serial->link.held_until_ns + NS_PER_S), 0);
+	assert_int_equal(write(master, "boot: ", 6), 6);
+	while (!*told) {
+		assert_int_equal(loop_turn(loop, loop_now_ns(loop) + NS_PER_S), 0);
+		serial->link.ops->counters(&serial->link, &counters);
+		if (counters.bytes_out > 0 && !written_ns)
+			written_ns = loop_now_ns(loop);
+		assert_true(turns++ < 10); /* no spinning on POLLOUT meanwhile */
+	}
+	assert_string_equal(told, "*IDN?\n:0 ");
+	assert_true(written_ns >= serial->link.held_until_ns);
+	assert_int_equal(read(master, back, sizeof(back)), 6);
+	assert_string_equal(back, "*IDN?\n");
+	assert_int_equal(got_len, 0); /* what it said while it restarted */
+	assert_int_equal(write(master, "PEN\n", 4), 4);
+	TURN_UNTIL(got_len == 4);
+	assert_memory_equal(got, "PEN\n", 4);
+}
+
+/* Nothing was asked, and the loop did not turn: what lies in the port when the wait ends is dropped all the same. */
+static void what_arrived_during_the_wait_is_dropped(void **state)
+{
+	(void)state;
+	hold(0);
+	assert_int_equal(write(master, "boot", 4), 4);
+	TURN_UNTIL(!serial->held);
+	assert_int_equal(write(master, "x", 1), 1);
+	TURN_UNTIL(got_len == 1);
+	assert_memory_equal(got, "x", 1);
+}
+
+static void deadline_passes_during_the_wait(void **state)
+{
+	char back[16];
+
+	(void)state;
+	hold(NS_PER_S);
+	assert_int_equal(say("late", loop_now_ns(loop) + NS_PER_MS), 0);
+	TURN_UNTIL(*told);
+	assert_string_equal(told, "late:-110 ");
+	assert_true(read(master, back, sizeof(back)) < 0);
+	assert_true(serial->held);
+}
+
+/* ---- what a port says of its settings ---- */
+
+static const struct link_settings usual = {
+	.baud = 9600, .data_bits = 8, .stop_bits = 1, .parity = LINK_PARITY_NONE, .flow = LINK_FLOW_NONE};
+
+/* A port that runs with exactly `settings`. */
+static struct sp_port_config *config_of(const struct link_settings *settings)
+{
+	struct sp_port_config *config;
+
+	assert_int_equal(sp_new_config(&config), SP_OK);
+	ask_for(config, settings);
+	sp_set_config_flowcontrol(config, flows[settings->flow]);
+	return config;
+}
+
+static void settings_that_were_taken(void **state)
+{
+	(void)state;
+	for (enum link_parity parity = LINK_PARITY_NONE; parity <= LINK_PARITY_SPACE; parity++) {
+		for (enum link_flow flow = LINK_FLOW_NONE; flow <= LINK_FLOW_XON_XOFF; flow++) {
+			struct link_settings settings = usual;
+			struct err err = {""};
+			settings.data_bits = (uint8_t)(5 + (unsigned)parity % 4);
+			settings.stop_bits = (uint8_t)(1 + (unsigned)flow % 2);
+			settings.parity = parity;
+			settings.flow = flow;
+			struct sp_port_config *config = config_of(&settings);
+			assert_int_equal(check_config("/dev/x", &settings, config, &err), 0);
+			assert_string_equal(err.text, "");
+			sp_free_config(config);
+		}
+	}
+}
+
+/* Adapters say OK and do something else: the error names the port, the setting, and both values. */
+static void settings_that_were_not_taken(void **state)
+{
+	static const struct {
+		struct link_settings asked;
+		const char *text;
+	} cases[] = {
+		{{.baud = 12345678}, "/dev/x was asked for 12345678 baud and runs at 9600"},
+		{{.baud = 9408}, "/dev/x was asked for 9408 baud and runs at 9600"},
+		{{.data_bits = 7}, "/dev/x was asked for data bits 7 and runs with 8"},
+		{{.stop_bits = 2}, "/dev/x was asked for stop bits 2 and runs with 1"},
+		{{.parity = LINK_PARITY_EVEN}, "/dev/x was asked for parity even and runs with none"},
+		{{.parity = LINK_PARITY_ODD}, "/dev/x was asked for parity odd and runs with none"},
+		{{.flow = LINK_FLOW_RTS_CTS}, "/dev/x was asked for flow control rts-cts and runs with none"},
+		{{.flow = LINK_FLOW_XON_XOFF}, "/dev/x was asked for flow control xon-xoff and runs with none"},
+	};
+	struct sp_port_config *config = config_of(&usual);
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		struct link_settings asked = link_settings_over(&cases[i].asked, &usual);
+		struct err err = {""};
+		assert_int_equal(check_config("/dev/x", &asked, config, &err), -EINVAL);
+		assert_non_null(strstr(err.text, cases[i].text));
+	}
+	struct link_settings close_enough = usual;
+	close_enough.baud = 9412; /* 9600 is within 2 % of it */
+	assert_int_equal(check_config("/dev/x", &close_enough, config, NULL), 0);
+	sp_free_config(config);
+}
+
+/* Flow control that is half on, or on where none was asked for, and a parity that libserialport cannot tell. */
+static void settings_that_nobody_asked_for(void **state)
+{
+	struct link_settings flowing = usual;
+	struct err err = {""};
+
+	(void)state;
+	flowing.flow = LINK_FLOW_RTS_CTS;
+	struct sp_port_config *config = config_of(&flowing);
+	assert_int_equal(check_config("/dev/x", &usual, config, &err), -EINVAL);
+	assert_non_null(strstr(err.text, "flow control none and runs with rts-cts"));
+	sp_set_config_xon_xoff(config, SP_XONXOFF_INOUT);
+	assert_int_equal(check_config("/dev/x", &flowing, config, &err), -EINVAL);
+	assert_non_null(strstr(err.text, "flow control rts-cts and runs with mixed"));
+	sp_free_config(config);
+	config = config_of(&usual);
+	sp_set_config_xon_xoff(config, SP_XONXOFF_IN);
+	assert_int_equal(check_config("/dev/x", &usual, config, &err), -EINVAL);
+	assert_non_null(strstr(err.text, "flow control none and runs with mixed"));
+	sp_free_config(config);
+	assert_int_equal(sp_new_config(&config), SP_OK); /* nothing is known of it */
+	sp_set_config_baudrate(config, 9600);
+	sp_set_config_bits(config, 8);
+	assert_int_equal(check_config("/dev/x", &usual, config, &err), -EINVAL);
+	assert_non_null(strstr(err.text, "parity none and runs with something else"));
+	sp_free_config(config);
+}
+
 #define T(fn) cmocka_unit_test_setup_teardown(fn, setup, teardown)
 
 int main(void)
@@ -248,6 +404,12 @@ int main(void)
 		T(close_cancels_and_may_come_from_anywhere),
 		T(close_from_inside_bytes),
 		T(close_from_inside_gone),
+		T(no_byte_leaves_before_the_wait_is_over),
+		T(what_arrived_during_the_wait_is_dropped),
+		T(deadline_passes_during_the_wait),
+		cmocka_unit_test(settings_that_were_taken),
+		cmocka_unit_test(settings_that_were_not_taken),
+		cmocka_unit_test(settings_that_nobody_asked_for),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -300,8 +300,12 @@ static void run_timers(void)
 
 static int setup_raw(void **state)
 {
-	const struct link_wants wants = {.usb_class = 0xfe, .usb_subclass = 3, .usb_protocol = -1, .usbtmc = true};
-	const struct link_sink sink = {.bytes = on_bytes, .gone = on_gone};
+	struct link_opening opening = {
+		.table = table,
+		.uri = "usb:port=1-1",
+		.wants = {.usb_class = 0xfe, .usb_subclass = 3, .usb_protocol = -1, .usbtmc = true},
+		.sink = {.bytes = on_bytes, .gone = on_gone},
+	};
 
 	(void)state;
 	now_ns = 1000;
@@ -311,7 +315,8 @@ static int setup_raw(void **state)
 	memset(told, 0, sizeof(told));
 	if (loop_new(&jump, NULL, &loop, NULL))
 		return -1;
-	return link_open(table, loop, "usb:port=1-1", &wants, &sink, &tmc, NULL);
+	opening.loop = loop;
+	return link_open(&opening, &tmc, NULL);
 }
 
 static int setup(void **state)
