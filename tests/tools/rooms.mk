@@ -5,7 +5,7 @@
 FLOOR_0 := base link
 FLOOR_1 := driver drivers measure
 FLOOR_2 := config record
-FLOOR_3 := judge runfile
+FLOOR_3 := judge runfile state
 FLOOR_4 := estimate
 FLOOR_5 := session offline calibrate reports
 FLOOR_6 := cli
@@ -19,6 +19,7 @@ MAY_config    := base link/link.h driver/driver.h measure
 MAY_record    := base driver/driver.h measure config
 MAY_judge     := base measure config record
 MAY_runfile   := base driver/driver.h measure record
+MAY_state     := base
 MAY_estimate  := base driver/driver.h measure config record judge
 MAY_session   := base link/link.h driver/driver.h measure config record judge runfile estimate
 MAY_offline   := base measure config record judge runfile estimate

@@ -1,0 +1,58 @@
+/* What outlives a run: the clock as a bench last saw it, and the strokes that each position of a phantom has taken. One
+ * SQLite file for each bench in one folder, opened by several processes and users at once; docs/state.md says what is
+ * in it. Everything here may block for as long as another process writes (STATE_BUSY_MS at most). */
+#ifndef PENRIG_STATE_STATE_H
+#define PENRIG_STATE_STATE_H
+
+#include <stdint.h>
+
+#include "rig/base/disk.h"
+#include "rig/base/error.h"
+
+#define STATE_APPLICATION_ID 0x50525354 /* "PRST" */
+#define STATE_BUSY_MS        5000
+#define STATE_SYSTEM_FOLDER  "/var/lib/penrig" /* made by an installation, with a group of its own */
+
+struct state;
+
+/* Where state is kept: `wanted` if it is not NULL; else `system` (STATE_SYSTEM_FOLDER; a test hands in its own) where
+ * that folder stands; else $XDG_STATE_HOME/penrig; else $HOME/.local/state/penrig. -ENOENT: none of them is known, and
+ * err says what to give. -ENAMETOOLONG. Makes nothing. */
+int state_folder(const char *wanted, const char *system, char ret[FILE_PATH_MAX], struct err *err);
+
+/* The state of the bench that this file describes, by its real path, as the bench's lock is; made where there is none,
+ * the folder too. A new file gets the folder's own permissions, so that whoever may write there shares it. -ENOENT: no
+ * such bench file; -EACCES, -EROFS, -ENOSPC; -EBADMSG: not a state file, or a damaged one; -ENOTSUP: of a newer format;
+ * -EBUSY. */
+int state_open(const char *folder, const char *bench_path, struct state **ret, struct err *err);
+void state_close(struct state *state);             /* NULL is fine */
+const char *state_path(const struct state *state); /* of its file; lives as long as the state */
+
+/* A run as state knows it. Its key is its name and the moment it started: telling it again changes, never adds. */
+struct state_run {
+	char name[128], host[64], dut[64];
+	uint64_t started_wall_ns, seen_wall_ns; /* seen: the last moment at which it wrote here */
+};
+
+/* The run was alive at seen_wall_ns. Durable when it returns 0. */
+int state_saw(struct state *state, const struct state_run *run, struct err *err);
+/* The run has struck a phantom's position this often so far, all its attempts and tests together; for each run its last
+ * figure counts, whichever way the run ended. Durable when it returns 0. */
+int state_strokes(struct state *state, const struct state_run *run, const char *phantom, const char *position,
+		  uint64_t strokes, struct err *err);
+
+/* The run whose clock stood furthest ahead; 1: there is one, 0: none yet. */
+int state_last_run(struct state *state, struct state_run *ret, struct err *err);
+
+struct state_use { /* of one position of a phantom */
+	char phantom[48], position[32];
+	uint64_t strokes, runs;
+	uint64_t last_wall_ns; /* of the last run that struck it */
+};
+/* 0 with zero strokes where it was never struck. */
+int state_use(struct state *state, const char *phantom, const char *position, struct state_use *ret, struct err *err);
+/* Every position that was struck, in order of phantom and position. fn returns 0 to go on; anything else ends the walk
+ * and is returned. */
+int state_each_use(struct state *state, int (*fn)(void *ctx, const struct state_use *use), void *ctx, struct err *err);
+
+#endif
