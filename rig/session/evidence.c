@@ -1,0 +1,149 @@
+/* See evidence.h. */
+#include "rig/session/evidence.h"
+
+#include <math.h>
+
+#include "rig/base/loop.h"
+
+#define FRESH_NS       (100 * NS_PER_MS)
+#define SILENT_NS      (300 * NS_PER_MS)
+#define FRESH_PERIODS  3
+#define SILENT_PERIODS 6
+#define VERIFY_STROKES 10  /* standing still = no stroke for so many periods of the setpoint ... */
+#define VERIFY_MIN_S   0.3 /* ... and never less: a motor that dies slowly makes a stroke every quarter of a second */
+/* The last stop of a complete run, where only the force tells: a needle that creeps at a stroke in two seconds, the
+ * slowest that a motor turns on, has struck within this. */
+#define VERIFY_END_S   2.2
+#define STOP_MARGIN_NS (200 * NS_PER_MS) /* of the verification's deadline, for transport and re-tries */
+#define BAR_TELLS_MM   0.05 /* a stroke in two seconds moves the bar by more within 20 ms, but for its ends */
+
+struct patience patience_of(double rate_hz)
+{
+	double period_ns = fmax((double)DRIVER_TICK_NS, 1e9 / rate_hz);
+	return (struct patience){
+		.fresh_ns = (uint64_t)fmax((double)FRESH_NS, FRESH_PERIODS * period_ns),
+		.silent_ns = (uint64_t)fmax((double)SILENT_NS, SILENT_PERIODS * period_ns),
+	};
+}
+
+/* ---- signals --------------------------------------------------------------------------------------------------- */
+
+static enum watch_verdict alive(const struct watched *channel, uint64_t now_ns)
+{
+	return watch_alive(&channel->watch, now_ns, channel->patience.fresh_ns);
+}
+
+static enum watch_verdict still(const struct watched *channel, uint64_t now_ns, double quiet_s)
+{
+	return watch_still(&channel->watch, now_ns, channel->patience.fresh_ns, quiet_s);
+}
+
+enum watch_verdict signals_alive(const struct signals *signals, uint64_t now_ns)
+{
+	if (!signals->streaming)
+		return WATCH_NO_DATA;
+	enum watch_verdict verdict = alive(&signals->force, now_ns);
+	return signals->free_run && verdict == WATCH_OK ? alive(&signals->bar, now_ns) : verdict;
+}
+
+enum watch_verdict signals_still(const struct signals *signals, uint64_t now_ns, double quiet_s)
+{
+	if (!signals->streaming)
+		return WATCH_NO_DATA;
+	enum watch_verdict force = still(&signals->force, now_ns, quiet_s);
+	if (!signals->has_bar || force != WATCH_OK)
+		return force;
+	enum watch_verdict bar = still(&signals->bar, now_ns, quiet_s);
+	return signals->free_run || bar == WATCH_MOVING ? bar : WATCH_OK;
+}
+
+static enum watch_verdict proven_still(const struct signals *signals, uint64_t now_ns, double quiet_s)
+{
+	enum watch_verdict verdict = signals_still(signals, now_ns, quiet_s);
+	if (verdict != WATCH_OK || quiet_s < VERIFY_END_S)
+		return verdict;
+	return watch_steady(&signals->force.watch, now_ns, signals->force.patience.fresh_ns, quiet_s);
+}
+
+/* A bar that creeps is seen to do so at once, in any third of a second; strokes of force come when they come. */
+static bool only_force_tells(const struct signals *signals, uint64_t now_ns)
+{
+	return !signals->has_bar || signals->bar.watch.config.still_n > BAR_TELLS_MM ||
+	       alive(&signals->bar, now_ns) != WATCH_OK;
+}
+
+double quiet_needed_s(const struct signals *signals, double rate_hz, bool last, uint64_t now_ns)
+{
+	if (last && only_force_tells(signals, now_ns))
+		return VERIFY_END_S;
+	return rate_hz > 0 ? fmax(VERIFY_STROKES / rate_hz, VERIFY_MIN_S) : VERIFY_MIN_S;
+}
+
+/* ---- the pen and its stop -------------------------------------------------------------------------------------- */
+
+enum pen_word pen_word(const struct pen_known *pen)
+{
+	if (pen->lost)
+		return PEN_IS_GONE;
+	if (!pen->ready)
+		return PEN_NEVER_CAME;
+	if (pen->off)
+		return pen->senseless ? PEN_IS_OFF_OR_SO : PEN_IS_OFF;
+	return pen->senseless ? PEN_MAKES_NO_SENSE : PEN_OWES_AN_ANSWER;
+}
+
+static bool is_off(enum pen_word word)
+{
+	return word == PEN_IS_OFF || word == PEN_IS_OFF_OR_SO;
+}
+
+/* A signal that never showed the pen run cannot show that it stands still: the needles may strike the air. Too short a
+ * run shows no stroke; then the pen's own word must do. */
+static bool signal_showed_it(const struct known *known, bool off, uint64_t now_ns)
+{
+	const struct signals *signals = &known->signals;
+	if (signals->force.watch.last_motion > known->run.index ||
+	    (signals->has_bar && signals->bar.watch.last_motion > known->run.bar_index))
+		return true;
+	return off && now_ns - known->run.ns < (uint64_t)(2 * VERIFY_MIN_S * 1e9);
+}
+
+static bool seen_long_enough(const struct known *known)
+{
+	const struct watch *force = &known->signals.force.watch;
+	double seen_s = (double)(force->next_index - known->order.first_index) / force->config.fs_hz;
+	return known->signals.streaming && seen_s >= known->order.quiet_s;
+}
+
+/* A pen that confirmed has only its coast-down to do; one that does not hear runs until its dead-man trips. A sensor that
+ * is gone shows nothing, so its time is not waited for. */
+static bool is_overdue(const struct known *known, bool off, uint64_t now_ns)
+{
+	const struct stop_order *order = &known->order;
+	uint64_t due_ns = order->coasted_ns + (off ? 0 : order->alone_ns);
+	if (!known->signals.lost)
+		due_ns += (uint64_t)(order->quiet_s * 1e9) + STOP_MARGIN_NS;
+	return now_ns >= due_ns;
+}
+
+static uint32_t fact(bool holds, enum fact fact)
+{
+	return holds ? fact : 0;
+}
+
+struct evidence evidence_of(const struct known *known, uint64_t now_ns)
+{
+	const struct stop_answer *answer = &known->answer;
+	double quiet_s = known->order.quiet_s;
+	struct evidence e = {.pen = pen_word(&known->pen), .signal = proven_still(&known->signals, now_ns, quiet_s)};
+	bool off = is_off(e.pen);
+	bool moves = signals_still(&known->signals, now_ns, INTERLOCK_QUIET_S) == WATCH_MOVING;
+	e.facts = fact(e.pen != PEN_OWES_AN_ANSWER, FACT_TOLD) | fact(off, FACT_OFF) |
+		  fact(known->run.moved || moves, FACT_MOVED) | fact(answer->given, FACT_ANSWERED) |
+		  fact(!answer->verified || answer->proven_s >= quiet_s, FACT_LASTS) |
+		  fact(e.signal == WATCH_OK, FACT_STILL) | fact(seen_long_enough(known), FACT_SEEN) |
+		  fact(signal_showed_it(known, off, now_ns), FACT_SHOWN) |
+		  fact(now_ns >= known->order.coasted_ns, FACT_COASTED) |
+		  fact(is_overdue(known, off, now_ns), FACT_OVERDUE) | fact(known->signals.lost, FACT_SENSOR_LOST);
+	return e;
+}

@@ -1,0 +1,107 @@
+/* See rules.h. */
+#include "rig/session/rules.h"
+
+#include <stdio.h>
+
+#define COUNT(table) (sizeof(table) / sizeof((table)[0]))
+#define NOT_SHOWN    "the load signal did not show the pen run, so it cannot show it stop"
+
+/* ---- does it stand still? -------------------------------------------------------------------------------------- */
+
+/* clang-format off */
+static const struct stop_rule stop_rules[] = {
+	/* what holds                                              what does not  ruling             text */
+	{FACT_TOLD,                                                FACT_MOVED,    RULING_PROVEN,     "the pen was never told to run", NULL},
+	{FACT_TOLD | FACT_ANSWERED | FACT_LASTS,                   0,             RULING_AS_BEFORE,  NULL, NULL},
+	{FACT_ABANDONED | FACT_ANSWERED,                           0,             RULING_AS_BEFORE,  NULL, NULL},
+	{FACT_ABANDONED,                                           0,             RULING_UNVERIFIED, NULL,
+		"the pen was ordered to stop and nothing shows that it did"},
+	{FACT_TOLD | FACT_STILL | FACT_SEEN | FACT_SHOWN,          0,             RULING_PROVEN,     NULL, NULL},
+	{FACT_OFF | FACT_STILL | FACT_SEEN | FACT_COASTED,         FACT_SHOWN,    RULING_UNVERIFIED, NOT_SHOWN, NULL},
+	{FACT_OVERDUE | FACT_SENSOR_LOST,                          0,             RULING_UNVERIFIED, "the load sensor is gone", NULL},
+	{FACT_OVERDUE | FACT_STILL,                                0,             RULING_UNVERIFIED, NOT_SHOWN, NULL},
+	{FACT_OVERDUE,                                             0,             RULING_UNVERIFIED, NULL, NULL},
+	{0,                                                        0,             RULING_WAIT,       NULL, NULL},
+};
+/* clang-format on */
+
+/* What the pen's word adds, to a stop that is shown and to one that is not. */
+static const struct {
+	const char *proven, *unverified;
+} words[] = {
+	[PEN_OWES_AN_ANSWER] = {"", "the pen has not confirmed the stop"},
+	[PEN_IS_OFF] = {"", "the pen says that its motor is off"},
+	[PEN_IS_OFF_OR_SO] = {", though the pen itself makes no sense", "the pen says that its motor is off"},
+	[PEN_MAKES_NO_SENSE] = {", though the pen itself makes no sense", "the pen has not confirmed the stop"},
+	[PEN_IS_GONE] = {", though the pen itself is gone", "the pen does not answer"},
+	[PEN_NEVER_CAME] = {"", "the pen has not confirmed the stop"},
+};
+
+const struct stop_rule *stop_rule_for(const struct evidence *evidence)
+{
+	const struct stop_rule *rule = stop_rules;
+	while ((evidence->facts & rule->holds) != rule->holds || (evidence->facts & rule->lacks))
+		rule++;
+	return rule;
+}
+
+void stop_text(const struct stop_rule *rule, const struct evidence *evidence, const struct known *known,
+	       const char *why, char *ret, size_t size)
+{
+	const char *signal = why ? why : rule->text ? rule->text : watch_verdict_text(evidence->signal);
+	if (rule->ruling == RULING_UNVERIFIED)
+		snprintf(ret, size, "%.80s; %s. Take the pen's power away before you touch it", signal,
+			 rule->pen ? rule->pen : words[evidence->pen].unverified);
+	else if (rule->text)
+		snprintf(ret, size, "%s", rule->text);
+	else
+		snprintf(ret, size, "stopped: no stroke for %.2f s with a live %s signal%s", known->order.quiet_s,
+			 known->signals.free_run ? "displacement" : "load", words[evidence->pen].proven);
+}
+
+/* ---- whose doing is it? ---------------------------------------------------------------------------------------- */
+
+static const struct {
+	uint32_t bit;
+	enum blame blame;
+	const char *text;
+} conditions[] = {
+	{PEN_OVER_TEMPERATURE, BLAME_PEN, "over-temperature"},
+	{PEN_UNDERVOLTAGE, BLAME_PEN, "undervoltage"},
+	{PEN_STALL, BLAME_PEN, "motor stall"},
+	{PEN_DEADMAN_TRIPPED, BLAME_BENCH, "dead-man tripped"},
+	{PEN_CARTRIDGE_MISSING, BLAME_BENCH, "cartridge missing"},
+	{PEN_REBOOTED, BLAME_PEN, "restarted by itself"},
+};
+
+/* The heaviest blame of all that is reported; a bit that is in no row is the bench's doing, as nobody knows it. */
+static enum blame blame_of(uint32_t condition, char *text, size_t size)
+{
+	enum blame blame = BLAME_BENCH;
+	size_t n = (size_t)snprintf(text, size, "the pen reports");
+	for (unsigned i = 0; i < COUNT(conditions); i++) {
+		if (!(condition & conditions[i].bit))
+			continue;
+		if (n < size)
+			n += (size_t)snprintf(text + n, size - n, " %s", conditions[i].text);
+		if (conditions[i].blame > blame)
+			blame = conditions[i].blame;
+	}
+	return blame;
+}
+
+enum blame report_blame(const struct report *report, uint32_t *ret_condition, char *text, size_t size)
+{
+	uint32_t condition = report->condition;
+	if (report->deadman_expected || !report->should_run) /* the trip stays latched until the next start */
+		condition &= ~(uint32_t)PEN_DEADMAN_TRIPPED;
+	if (condition) {
+		*ret_condition = condition;
+		return blame_of(condition, text, size);
+	}
+	if (!report->should_run || report->running)
+		return BLAME_NOBODY;
+	*ret_condition = PEN_STALL;
+	snprintf(text, size, "the pen switched its motor off by itself");
+	return BLAME_PEN;
+}
