@@ -1,0 +1,468 @@
+/* See guard.h. Numbers here are moments and periods; what they mean for a stop stands in evidence.c and rules.c. */
+#include "rig/session/guard.h"
+
+#include <errno.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "rig/base/loop.h"
+#include "rig/session/rules.h"
+
+#define STOP_RETRY_NS        (250 * NS_PER_MS) /* a stop that was not confirmed is sent again */
+#define SICK_NS              (100 * NS_PER_MS) /* a channel not alive for so long under a running pen ends the point */
+#define NO_SENSE_NS          (500 * NS_PER_MS) /* without a sensible answer to a heartbeat a pen is as good as gone */
+#define SLEPT_NS             (50 * NS_PER_MS)  /* the process itself did not run: what it missed is still queued */
+#define GRACE_NS             (300 * NS_PER_MS)
+#define TELEMETRY_NS         (500 * NS_PER_MS)
+#define ODD_HEARTBEATS       2 /* in a row, before they count: text has no checksum */
+#define INTERLOCK_TIMEOUT_NS (2 * NS_PER_S)
+#define INTERLOCK_SICK_NS    (500 * NS_PER_MS)
+
+struct heartbeats {
+	bool armed;    /* the pen's dead-man is set: they are due */
+	bool withheld; /* by the dead-man test */
+	bool pending;
+	unsigned odd; /* in a row: a condition, or off while it should run */
+	uint64_t next_ns, last_ns;
+	uint64_t heard_ns; /* the last that came back with sense in it */
+};
+
+struct running {
+	bool wanted; /* told to run and not yet to stop */
+	bool deadman_expected;
+	uint64_t next_telemetry_ns;
+	uint64_t sick_since_ns; /* the channel has not been alive since; 0 = it is */
+};
+
+struct stopping {
+	bool active;
+	bool pending; /* an order is under way */
+	uint64_t next_try_ns;
+};
+
+struct guard {
+	struct guard_config config;
+	struct known known;
+	struct heartbeats beats;
+	struct running running;
+	struct stopping stopping;
+	struct pen_telemetry telemetry;
+	uint64_t last_tick_ns, grace_until_ns;
+};
+
+int guard_new(const struct guard_config *config, struct guard **ret)
+{
+	struct guard *g = calloc(1, sizeof(*g));
+	if (!g)
+		return -ENOMEM;
+	g->config = *config;
+	g->last_tick_ns = config->host->now_ns(config->ctx);
+	*ret = g;
+	return 0;
+}
+
+void guard_free(struct guard *g)
+{
+	free(g);
+}
+
+static uint64_t now(const struct guard *g)
+{
+	return g->config.host->now_ns(g->config.ctx);
+}
+
+static void tell(struct guard *g, enum guard_event_kind kind, const char *text)
+{
+	g->config.host->event(g->config.ctx, &(struct guard_event){.kind = kind, .text = text});
+}
+
+/* ---- heartbeat ------------------------------------------------------------------------------------------------- */
+
+static void judge_heartbeat(struct guard *g)
+{
+	const struct report report = {
+		.condition = g->telemetry.condition,
+		.running = g->telemetry.running,
+		.should_run = g->running.wanted,
+		.deadman_expected = g->running.deadman_expected,
+	};
+	char text[120];
+	struct guard_event event = {.kind = GUARD_CONDITION, .text = text};
+	enum blame blame = report_blame(&report, &event.condition, text, sizeof(text));
+	if (blame == BLAME_NOBODY) {
+		g->beats.odd = 0;
+		return;
+	}
+	if (++g->beats.odd < ODD_HEARTBEATS) {
+		g->beats.next_ns = now(g);
+		return;
+	}
+	if (blame == BLAME_BENCH)
+		event.kind = GUARD_FAULT;
+	g->config.host->event(g->config.ctx, &event);
+}
+
+static void heartbeat_done(void *ctx, int status, const struct err *err)
+{
+	struct guard *g = ctx;
+	g->beats.pending = false;
+	if (status == 0) {
+		g->beats.heard_ns = now(g);
+		judge_heartbeat(g);
+	} else if (status != -ECANCELED) {
+		char text[ERR_TEXT_MAX];
+		snprintf(text, sizeof(text), "heartbeat: %.500s", err ? err->text : strerror(-status));
+		tell(g, GUARD_NOTED, text);
+	}
+}
+
+static void beat(struct guard *g, uint64_t now_ns)
+{
+	struct heartbeats *beats = &g->beats;
+	const struct pen_known *pen = &g->known.pen;
+	if (!beats->armed || beats->withheld || beats->pending || pen->lost || pen->senseless ||
+	    now_ns < beats->next_ns)
+		return;
+	beats->next_ns = now_ns + g->config.heartbeat_ms * NS_PER_MS;
+	beats->last_ns = now_ns;
+	beats->pending = true;
+	g->config.host->heartbeat(g->config.ctx, heartbeat_done, g);
+}
+
+/* ---- watchdogs ------------------------------------------------------------------------------------------------- */
+
+/* This process did not run, or the line was blocked, for longer than the pen waits: it may have stopped, and for no
+ * fault of its own. What was measured meanwhile is still queued and would be taken for its doing. */
+static void watch_starvation(struct guard *g, uint64_t now_ns)
+{
+	if (!g->beats.armed || !g->running.wanted || now_ns - g->beats.last_ns < g->config.deadman_ms * NS_PER_MS)
+		return;
+	char text[120];
+	snprintf(text, sizeof(text), "no heartbeat left this computer for %.2f s, longer than the pen's dead-man waits",
+		 (double)(now_ns - g->beats.last_ns) * 1e-9);
+	tell(g, GUARD_FAULT, text);
+}
+
+/* A pen that answers, but never with sense, could report anything and nobody would know; one that falls silent shows
+ * here or to its driver first. */
+static void watch_pen(struct guard *g, uint64_t now_ns)
+{
+	struct pen_known *pen = &g->known.pen;
+	if (!g->beats.armed || g->beats.withheld || pen->lost)
+		g->beats.heard_ns = now_ns;
+	if (pen->senseless || now_ns - g->beats.heard_ns <= NO_SENSE_NS)
+		return;
+	pen->senseless = true; /* now its dead-man stops it, should it not hear the order */
+	tell(g, GUARD_LOST,
+	     "the pen has not answered its heartbeat with sense for 0.5 s: check its cable and the baud rate in the "
+	     "bench file");
+}
+
+static void sensor_silent(struct guard *g, uint64_t silent_ns)
+{
+	char text[96];
+	guard_sensor_lost(g);
+	snprintf(text, sizeof(text), "the load sensor is silent: no sample for %llu ms",
+		 (unsigned long long)(silent_ns / NS_PER_MS));
+	g->config.host->event(g->config.ctx, &(struct guard_event){.kind = GUARD_LOST, .text = text, .sensor = true});
+}
+
+/* Under a running pen the channel must stay alive; its seating force cannot be seen then. */
+static void watch_health(struct guard *g, uint64_t now_ns)
+{
+	uint64_t *since_ns = &g->running.sick_since_ns;
+	enum watch_verdict verdict = g->running.wanted ? guard_alive(g) : WATCH_OK;
+	if (verdict == WATCH_OK || verdict == WATCH_PRELOAD) {
+		*since_ns = 0;
+		return;
+	}
+	if (!*since_ns)
+		*since_ns = now_ns;
+	if (now_ns - *since_ns < SICK_NS)
+		return;
+	char text[160];
+	snprintf(text, sizeof(text), "load sensor while the pen ran: %s", watch_verdict_text(verdict));
+	tell(g, GUARD_FAULT, text);
+}
+
+static void watch_sensor(struct guard *g, uint64_t now_ns)
+{
+	const struct watched *force = &g->known.signals.force;
+	if (!g->known.signals.streaming)
+		return;
+	if (now_ns - force->watch.last_host_ns > force->patience.silent_ns)
+		sensor_silent(g, force->patience.silent_ns);
+	else
+		watch_health(g, now_ns);
+}
+
+static void watch_storage(struct guard *g)
+{
+	struct err err = {""};
+	if (g->config.host->storage(g->config.ctx, &err))
+		tell(g, GUARD_STORAGE, err.text);
+}
+
+static void read_telemetry(struct guard *g, uint64_t now_ns)
+{
+	if (!g->running.wanted || now_ns < g->running.next_telemetry_ns)
+		return;
+	g->running.next_telemetry_ns = now_ns + TELEMETRY_NS;
+	g->config.host->telemetry(g->config.ctx);
+}
+
+/* Time in which the process did not run is nobody's silence. */
+static bool in_grace(struct guard *g, uint64_t now_ns)
+{
+	if (now_ns - g->last_tick_ns > SLEPT_NS) {
+		uint64_t silent_ns = g->known.signals.force.patience.silent_ns;
+		g->grace_until_ns = now_ns + (silent_ns > GRACE_NS ? silent_ns : GRACE_NS);
+	}
+	g->last_tick_ns = now_ns;
+	return now_ns < g->grace_until_ns;
+}
+
+/* ---- stop and proof -------------------------------------------------------------------------------------------- */
+
+static void stop_done(void *ctx, int status, const struct err *err)
+{
+	struct guard *g = ctx;
+	(void)err;
+	g->stopping.pending = false;
+	g->known.pen.off = status == 0;
+}
+
+static void send_stop(struct guard *g, uint64_t now_ns)
+{
+	const struct pen_known *pen = &g->known.pen;
+	g->stopping.next_try_ns = now_ns + STOP_RETRY_NS;
+	if (g->stopping.pending || pen->lost || !pen->ready)
+		return;
+	g->stopping.pending = true;
+	g->config.host->stop(g->config.ctx, stop_done, g);
+}
+
+static void answer(struct guard *g, const struct evidence *evidence, const char *why)
+{
+	struct stop_answer *a = &g->known.answer;
+	const struct stop_rule *rule = stop_rule_for(evidence);
+	if (rule->ruling == RULING_WAIT)
+		return;
+	bool news = rule->ruling != RULING_AS_BEFORE;
+	if (news) {
+		a->verified = rule->ruling == RULING_PROVEN;
+		stop_text(rule, evidence, &g->known, why, a->text, sizeof(a->text));
+	}
+	a->given = true;
+	a->proven_s = a->verified ? fmax(a->proven_s, g->known.order.quiet_s) : 0;
+	g->stopping.active = false;
+	g->config.host->event(g->config.ctx,
+			      &(struct guard_event){.kind = GUARD_STOPPED, .text = a->text, .news = news});
+}
+
+static void prove(struct guard *g, uint64_t now_ns)
+{
+	if (!g->known.pen.off && now_ns >= g->stopping.next_try_ns)
+		send_stop(g, now_ns);
+	struct evidence evidence = evidence_of(&g->known, now_ns);
+	g->known.run.moved = evidence.facts & FACT_MOVED;
+	answer(g, &evidence, NULL);
+}
+
+bool guard_stop(struct guard *g, const char *why, double rate_hz, bool last)
+{
+	if (g->stopping.active)
+		return false;
+	char text[ERR_TEXT_MAX];
+	uint64_t now_ns = now(g);
+	snprintf(text, sizeof(text), "stop: %.500s", why);
+	tell(g, GUARD_ORDERED, text);
+	struct stop_order *order = &g->known.order;
+	g->running.wanted = false;
+	order->quiet_s = quiet_needed_s(&g->known.signals, rate_hz, last, now_ns);
+	if (!g->known.answer.given) /* else nothing has run since the order that was given then */
+		order->first_index = g->known.signals.force.watch.next_index;
+	order->coasted_ns = now_ns + (uint64_t)(g->config.coast_down_max_s * 1e9);
+	order->alone_ns = g->beats.armed ? g->config.deadman_ms * NS_PER_MS : 0;
+	g->known.pen.off = false;
+	g->stopping = (struct stopping){.active = true};
+	send_stop(g, now_ns);
+	return true;
+}
+
+void guard_abandon(struct guard *g, const char *why)
+{
+	if (!g->stopping.active)
+		return;
+	struct evidence evidence = evidence_of(&g->known, now(g));
+	evidence.facts |= FACT_TOLD | FACT_ABANDONED;
+	answer(g, &evidence, why);
+}
+
+/* ---- run ------------------------------------------------------------------------------------------------------- */
+
+void guard_run(struct guard *g, const char *what, bool deadman_expected, device_done_fn done, void *ctx)
+{
+	uint64_t now_ns = now(g);
+	g->known.run = (struct last_run){
+		.moved = true,
+		.ns = now_ns,
+		.index = g->known.signals.force.watch.next_index,
+		.bar_index = g->known.signals.bar.watch.next_index,
+	};
+	g->known.answer = (struct stop_answer){.given = false};
+	/* The dead-man test runs shortly: what the pen says of itself is wanted from its beginning. */
+	uint64_t telemetry_ns = deadman_expected ? now_ns : now_ns + TELEMETRY_NS;
+	g->running = (struct running){
+		.wanted = true,
+		.deadman_expected = deadman_expected,
+		.next_telemetry_ns = telemetry_ns,
+	};
+	g->beats.odd = 0;
+	g->telemetry.running = true; /* until a reply says otherwise */
+	tell(g, GUARD_ORDERED, what);
+	g->config.host->run(g->config.ctx, done, ctx);
+}
+
+bool guard_withhold(struct guard *g)
+{
+	if (g->beats.pending)
+		return false;
+	g->beats.withheld = true;
+	g->running.wanted = false;
+	return true;
+}
+
+void guard_resume(struct guard *g)
+{
+	g->beats.withheld = false;
+}
+
+/* ---- what it is told ------------------------------------------------------------------------------------------- */
+
+bool guard_tick(struct guard *g, uint64_t now_ns)
+{
+	bool grace = in_grace(g, now_ns);
+	watch_starvation(g, now_ns);
+	beat(g, now_ns);
+	read_telemetry(g, now_ns);
+	watch_storage(g);
+	if (!grace) {
+		watch_pen(g, now_ns);
+		watch_sensor(g, now_ns);
+	}
+	bool proving = g->stopping.active;
+	if (proving)
+		prove(g, now_ns);
+	return proving;
+}
+
+void guard_pen_ready(struct guard *g)
+{
+	g->known.pen.ready = true;
+}
+
+void guard_pen_lost(struct guard *g)
+{
+	g->known.pen.lost = true;
+}
+
+void guard_arm(struct guard *g)
+{
+	g->beats.armed = true;
+	g->beats.next_ns = now(g);
+}
+
+void guard_disarm(struct guard *g)
+{
+	g->beats.armed = false;
+}
+
+void guard_telemetry(struct guard *g, const struct pen_telemetry *telemetry)
+{
+	g->telemetry = *telemetry;
+}
+
+static void watch_begin(struct watched *watched, const struct guard_channel *channel, uint64_t now_ns)
+{
+	watch_init(&watched->watch, &channel->watch);
+	watched->patience = channel->patience;
+	watched->watch.last_host_ns = now_ns;
+}
+
+void guard_watch(struct guard *g, const struct guard_channel *force, const struct guard_channel *bar)
+{
+	struct signals *signals = &g->known.signals;
+	watch_begin(&signals->force, force, now(g));
+	if (bar)
+		watch_begin(&signals->bar, bar, now(g));
+	signals->has_bar = bar;
+	signals->streaming = true;
+}
+
+void guard_block(struct guard *g, const struct sample_block *block)
+{
+	struct signals *signals = &g->known.signals;
+	watch_feed(&signals->force.watch, block);
+	if (signals->has_bar)
+		watch_feed(&signals->bar.watch, block);
+}
+
+void guard_sensor_lost(struct guard *g)
+{
+	g->known.signals.lost = true;
+	g->known.signals.streaming = false;
+}
+
+void guard_unwatch(struct guard *g)
+{
+	g->known.signals.streaming = false;
+}
+
+void guard_free_run(struct guard *g, bool free_run)
+{
+	struct watch_config *force = &g->known.signals.force.watch.config;
+	g->known.signals.free_run = free_run;
+	force->preload_lo_n = free_run ? -INFINITY : g->config.preload_lo_n;
+	force->preload_hi_n = free_run ? INFINITY : g->config.preload_hi_n;
+}
+
+/* ---- what it knows --------------------------------------------------------------------------------------------- */
+
+enum watch_verdict guard_alive(const struct guard *g)
+{
+	return signals_alive(&g->known.signals, now(g));
+}
+
+enum watch_verdict guard_still(const struct guard *g, double quiet_s)
+{
+	return signals_still(&g->known.signals, now(g), quiet_s);
+}
+
+bool guard_hopeless(enum watch_verdict verdict, uint64_t waited_ns)
+{
+	bool may_settle = verdict == WATCH_PRELOAD || verdict == WATCH_MOVING;
+	return waited_ns > (may_settle ? INTERLOCK_TIMEOUT_NS : INTERLOCK_SICK_NS);
+}
+
+const struct watch *guard_force(const struct guard *g)
+{
+	return &g->known.signals.force.watch;
+}
+
+bool guard_moved(const struct guard *g)
+{
+	return g->known.run.moved;
+}
+
+const struct stop_answer *guard_answer(const struct guard *g)
+{
+	return &g->known.answer;
+}
+
+uint64_t guard_last_heartbeat_ns(const struct guard *g)
+{
+	return g->beats.last_ns;
+}
