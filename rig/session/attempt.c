@@ -9,7 +9,7 @@
 
 static const struct plan_point *planned(const struct session *s)
 {
-	return &s->config.points[s->at.next];
+	return &s->config.points[s->at.point];
 }
 
 static const struct plan_step *plan_step_of(const struct session *s)
@@ -17,14 +17,14 @@ static const struct plan_step *plan_step_of(const struct session *s)
 	return &s->plan->step[planned(s)->step];
 }
 
-static struct record_point *row(const struct session *s)
+static struct record_point *recorded(const struct session *s)
 {
-	return &s->record->point[s->at.row];
+	return &s->record->point[s->at.index];
 }
 
 static bool samples_since_phase(const struct session *s, double seconds)
 {
-	return (double)(s->watch.next_index - s->at.phase_first) >= seconds * s->fs_hz;
+	return (double)(guard_force(s->guard)->next_index - s->at.phase_first) >= seconds * s->sensing.fs_hz;
 }
 
 /* ---- opening a point ------------------------------------------------------------------------------------------- */
@@ -33,23 +33,23 @@ static void on_stroke(void *ctx, const struct stroke *stroke)
 {
 	struct session *s = ctx;
 	if (s->runfile)
-		runfile_stroke(s->runfile, s->at.row, stroke);
+		runfile_stroke(s->runfile, s->at.index, stroke);
 	if (s->config.stroke)
-		s->config.stroke(s->config.calibrating_ctx, s->at.row, stroke);
+		s->config.stroke(s->config.calibrating_ctx, s->at.index, stroke);
 }
 
 static void enter_phase(struct session *s, enum point_phase phase, uint64_t now_ns)
 {
-	s->at.phase_first = s->watch.next_index;
-	estimator_phase(&s->estimator, row(s), phase, now_ns);
+	s->at.phase_first = guard_force(s->guard)->next_index;
+	estimator_phase(&s->estimator, recorded(s), phase, now_ns);
 	static const char *const names[POINT_PHASES] = {"tare", "spin_up", "measure", "coast", "rest"};
 	journal_mark(s, "phase", names[phase], s->at.phase_first);
 }
 
-/* ---- the steps ------------------------------------------------------------------------------------------------- */
+/* ---- its states ----------------------------------------------------------------------------------------------- */
 
-static void step_stop(struct session *s, const char *why);
-static void step_rest(struct session *s, uint64_t now_ns);
+static void stop_pen(struct session *s, const char *why);
+static void resting(struct session *s, uint64_t now_ns);
 static void finish_point(struct session *s);
 
 void attempt_fault(struct session *s, const char *reason)
@@ -71,64 +71,64 @@ static bool gone_wrong(struct session *s, const char *what)
 	}
 	if (!s->at.fault[0])
 		return false;
-	step_stop(s, s->at.fault);
+	stop_pen(s, s->at.fault);
 	return true;
 }
 
-static void step_measure(struct session *s, uint64_t now_ns)
+static void measuring(struct session *s, uint64_t now_ns)
 {
 	(void)now_ns;
 	if (gone_wrong(s, "measuring"))
 		return;
 	if (samples_since_phase(s, plan_step_of(s)->measure_s))
-		step_stop(s, "the point is measured");
+		stop_pen(s, "the point is measured");
 }
 
-static void step_settle(struct session *s, uint64_t now_ns)
+static void settling(struct session *s, uint64_t now_ns)
 {
 	if (gone_wrong(s, "starting the pen") || s->verb.pending || !samples_since_phase(s, plan_step_of(s)->settle_s))
 		return;
 	enter_phase(s, POINT_MEASURE, now_ns);
-	session_go(s, STAGE_MEASURING, step_measure);
+	session_go(s, STAGE_MEASURING, measuring);
 }
 
 static void start_pen(struct session *s, uint64_t now_ns)
 {
 	/* The start interlock's last look: what was true at the tare must be true now. */
-	enum watch_verdict verdict = safety_still(s, INTERLOCK_QUIET_S);
+	enum watch_verdict verdict = guard_still(s->guard, INTERLOCK_QUIET_S);
 	if (verdict != WATCH_OK) {
-		if (safety_hopeless(verdict, now_ns - s->step_since_ns)) {
+		if (guard_hopeless(verdict, now_ns - s->state_since_ns)) {
 			char text[120];
 			snprintf(text, sizeof(text), "start interlock: %s", watch_verdict_text(verdict));
 			attempt_fault(s, text);
-			step_stop(s, text);
+			stop_pen(s, text);
 		}
 		return;
 	}
 	enter_phase(s, POINT_SPIN_UP, now_ns);
-	s->at.next_telemetry_ns = now_ns + TELEMETRY_NS;
-	safety_run(s, "run", false);
-	session_go(s, STAGE_SPIN_UP, step_settle);
+	verb_begin(&s->verb);
+	guard_run(s->guard, "run", false, verb_done, &s->verb);
+	session_go(s, STAGE_SPIN_UP, settling);
 }
 
-static void step_start(struct session *s, uint64_t now_ns)
+static void setting_depth(struct session *s, uint64_t now_ns)
 {
 	if (s->verb.pending || gone_wrong(s, "setting the depth"))
 		return;
 	start_pen(s, now_ns);
 }
 
-static void step_set_depth(struct session *s, uint64_t now_ns)
+static void setting_rate(struct session *s, uint64_t now_ns)
 {
 	(void)now_ns;
 	if (s->verb.pending || gone_wrong(s, "setting the rate"))
 		return;
 	verb_begin(&s->verb);
 	s->pen.driver->pen->set_depth(s->pen.device, planned(s)->depth_mm, verb_done, &s->verb);
-	session_go(s, STAGE_SETTING, step_start);
+	session_go(s, STAGE_SETTING, setting_depth);
 }
 
-static void step_tare(struct session *s, uint64_t now_ns)
+static void taring(struct session *s, uint64_t now_ns)
 {
 	(void)now_ns;
 	double tare_s = fmax(plan_step_of(s)->tare_s, POINT_TARE_MIN_S);
@@ -137,25 +137,25 @@ static void step_tare(struct session *s, uint64_t now_ns)
 	journal_setpoint(s, planned(s)->depth_mm, planned(s)->rate_hz);
 	verb_begin(&s->verb);
 	s->pen.driver->pen->set_rate(s->pen.device, planned(s)->rate_hz, verb_done, &s->verb);
-	session_go(s, STAGE_SETTING, step_set_depth);
+	session_go(s, STAGE_SETTING, setting_rate);
 }
 
 /* Before a tare: fresh, alive, unsaturated, preload in its window, nothing moves. A bench that does not get there in
  * time makes the point, and so the run, inconclusive. */
-static void step_interlock(struct session *s, uint64_t now_ns)
+static void interlocking(struct session *s, uint64_t now_ns)
 {
-	enum watch_verdict verdict = safety_still(s, INTERLOCK_QUIET_S);
+	enum watch_verdict verdict = guard_still(s->guard, INTERLOCK_QUIET_S);
 	if (verdict == WATCH_OK) {
 		enter_phase(s, POINT_TARE, now_ns);
-		session_go(s, STAGE_TARE, step_tare);
+		session_go(s, STAGE_TARE, taring);
 		return;
 	}
-	if (!safety_hopeless(verdict, now_ns - s->step_since_ns))
+	if (!guard_hopeless(verdict, now_ns - s->state_since_ns))
 		return;
 	char text[120];
 	snprintf(text, sizeof(text), "start interlock: %s", watch_verdict_text(verdict));
 	attempt_fault(s, text);
-	step_stop(s, text);
+	stop_pen(s, text);
 }
 
 static void begin_point(struct session *s)
@@ -165,27 +165,26 @@ static void begin_point(struct session *s)
 		session_end(s, RUN_INTERNAL_ERROR, "out of memory");
 		return;
 	}
-	s->at.row = s->record->points - 1;
+	s->at.index = s->record->points - 1;
 	s->at.open = true;
 	s->at.fault[0] = '\0';
-	s->at.sick_since_ns = 0;
 	s->verb = (struct verb){0};
 	point->plan = *planned(s);
-	point->attempt = s->at.attempt;
+	point->attempt = s->at.number;
 	point->start_wall_ns = loop_wall_ns(s->loop);
 	point->stop_latency_ms = NAN;
 	int status = estimator_begin(&s->estimator, point, loop_now_ns(s->loop), on_stroke, s);
 	if (s->runfile)
-		runfile_point_begin(s->runfile, s->at.row, point);
-	if (s->sensor_condition)
-		attempt_fault(s, s->sensor_trouble);
+		runfile_point_begin(s->runfile, s->at.index, point);
+	if (s->sensing.condition)
+		attempt_fault(s, s->sensing.trouble);
 	if (status) {
 		char text[120];
 		snprintf(text, sizeof(text), "cannot measure this point: %s", strerror(-status));
 		session_end(s, RUN_INTERNAL_ERROR, text);
 		return;
 	}
-	session_go(s, STAGE_INTERLOCK, step_interlock);
+	session_go(s, STAGE_INTERLOCK, interlocking);
 }
 
 /* ---- the end of a point ---------------------------------------------------------------------------------------- */
@@ -194,34 +193,34 @@ static void stopped(struct session *s, bool verified)
 {
 	if (verified && s->estimator.phase == POINT_COAST) {
 		enter_phase(s, POINT_REST, loop_now_ns(s->loop));
-		session_go(s, STAGE_STOPPING, step_rest);
+		session_go(s, STAGE_STOPPING, resting);
 		return;
 	}
 	finish_point(s);
 }
 
-static void step_stop(struct session *s, const char *why)
+static void stop_pen(struct session *s, const char *why)
 {
 	uint64_t now_ns = loop_now_ns(s->loop);
 	enum point_phase phase = s->estimator.phase;
 	if (phase == POINT_SPIN_UP || phase == POINT_MEASURE)
 		enter_phase(s, POINT_COAST, now_ns);
-	safety_stop(s, why, stopped);
-	row(s)->stop_latency_ms = (double)(loop_now_ns(s->loop) - s->watch.last_host_ns) * 1e-6;
+	session_stop(s, why, stopped);
+	recorded(s)->stop_latency_ms = (double)(loop_now_ns(s->loop) - guard_force(s->guard)->last_host_ns) * 1e-6;
 }
 
-static void step_rest(struct session *s, uint64_t now_ns)
+static void resting(struct session *s, uint64_t now_ns)
 {
-	if (samples_since_phase(s, REST_S) || now_ns - s->step_since_ns > INTERLOCK_TIMEOUT_NS)
+	if (samples_since_phase(s, REST_S) || now_ns - s->state_since_ns > REST_TIMEOUT_NS)
 		finish_point(s);
 }
 
 /* Again after an inconclusive attempt, as often as the plan allows; a failed one is never tried away. */
 static void after_point(struct session *s)
 {
-	const struct record_point *point = row(s);
-	bool again = point->outcome == OUTCOME_INCONCLUSIVE && s->at.attempt < plan_step_of(s)->attempts;
-	bool dead_end = !s->record->stop_verified && s->record->moved;
+	const struct record_point *point = recorded(s);
+	bool again = point->outcome == OUTCOME_INCONCLUSIVE && s->at.number < plan_step_of(s)->attempts;
+	bool dead_end = session_moving(s);
 	bool interlock = !point->measured && point->phase_index[POINT_TARE] == UINT64_MAX;
 	if (dead_end || (interlock && !again)) {
 		session_end(s, RUN_COMPLETE,
@@ -229,23 +228,23 @@ static void after_point(struct session *s)
 		return;
 	}
 	if (again) {
-		s->at.attempt++;
+		s->at.number++;
 		begin_point(s);
 		return;
 	}
-	s->at.next++;
+	s->at.point++;
 	attempt_next(s);
 }
 
 /* With the results of what was measured, or without any where `measured` is false. */
 static void close_point(struct session *s, bool measured)
 {
-	struct record_point *point = row(s);
+	struct record_point *point = recorded(s);
 	snprintf(point->fault, sizeof(point->fault), "%s", s->at.fault);
 	estimator_end(&s->estimator, point, loop_now_ns(s->loop), measured);
-	judge_supersede(s->record, s->at.row);
+	judge_supersede(s->record, s->at.index);
 	if (s->runfile)
-		runfile_point_end(s->runfile, s->at.row, point);
+		runfile_point_end(s->runfile, s->at.index, point);
 	s->at.open = false;
 	session_report(s, point);
 }
@@ -269,18 +268,18 @@ void attempt_close(struct session *s, const char *reason)
 
 /* ---- the next point -------------------------------------------------------------------------------------------- */
 
-static void step_prompt(struct session *s, uint64_t now_ns)
+static void prompting(struct session *s, uint64_t now_ns)
 {
 	(void)now_ns;
-	if (!s->answered)
+	if (!s->prompt.answered)
 		return;
 	const char *what = planned(s)->phantom_change ? "the change of the phantom" : "the setting of the stage";
 	if (planned(s)->phantom_change)
-		safety_free(s, plan_point_is_free(planned(s)));
+		guard_free_run(s->guard, plan_point_is_free(planned(s)));
 	char text[96];
 	snprintf(text, sizeof(text), "the operator gave up at %s", what);
-	journal_text(s, "operator", "%s %s", s->answer ? "done:" : "gave up at", what);
-	if (s->answer)
+	journal_text(s, "operator", "%s %s", s->prompt.go_on ? "done:" : "gave up at", what);
+	if (s->prompt.go_on)
 		begin_point(s);
 	else
 		session_end(s, RUN_INTERRUPTED, text);
@@ -289,8 +288,8 @@ static void step_prompt(struct session *s, uint64_t now_ns)
 static void ask(struct session *s, const char *text)
 {
 	journal_text(s, "prompt", "%s", text);
-	s->answered = false;
-	session_go(s, STAGE_PROMPT, step_prompt);
+	s->prompt.answered = false;
+	session_go(s, STAGE_PROMPT, prompting);
 	s->config.observer.prompt(s->config.observer.ctx, text);
 }
 
@@ -309,15 +308,15 @@ static void ask_for_phantom(struct session *s)
 
 void attempt_next(struct session *s)
 {
-	if (s->at.next >= s->config.point_count) {
+	if (s->at.point >= s->config.point_count) {
 		session_end(s, RUN_COMPLETE, "");
 		return;
 	}
-	s->at.attempt = 1;
+	s->at.number = 1;
 	char text[240];
 	if (planned(s)->phantom_change)
 		ask_for_phantom(s);
-	else if (s->config.ask && s->config.ask(s->config.calibrating_ctx, s->at.next, text, sizeof(text)))
+	else if (s->config.ask && s->config.ask(s->config.calibrating_ctx, s->at.point, text, sizeof(text)))
 		ask(s, text);
 	else
 		begin_point(s);

@@ -16,6 +16,8 @@ static void on_ready(void *ctx, int status, const struct err *err)
 	device->ready = status == 0;
 	if (status && err)
 		device->err = *err;
+	if (device->ready && device == &device->session->pen)
+		guard_pen_ready(device->session->guard);
 }
 
 static void on_lost(void *ctx, int status, const struct err *err)
@@ -30,20 +32,31 @@ static void on_lost(void *ctx, int status, const struct err *err)
 	snprintf(reason, sizeof(reason), "the %s is lost: %s", device == &s->pen ? "pen" : "load sensor",
 		 device->err.text);
 	journal_text(s, "event", "%s", reason);
-	if (device == &s->sensor)
-		s->streaming = false;
+	if (device == &s->pen) {
+		guard_pen_lost(s->guard);
+	} else {
+		s->sensing.streaming = false;
+		guard_sensor_lost(s->guard);
+	}
 	session_lost(s, reason);
+}
+
+void devices_silent(struct session *s, const char *text)
+{
+	s->sensing.streaming = false;
+	s->sensor.lost = true;
+	s->sensor.status = err_set(&s->sensor.err, -ETIMEDOUT, "%s", text);
 }
 
 /* What it says of itself holds for the point under way and for every one until it takes it back. */
 static void sensor_event(struct session *s, uint32_t condition, const char *text)
 {
-	bool news = condition & ~s->sensor_condition;
-	s->sensor_condition = condition;
+	bool news = condition & ~s->sensing.condition;
+	s->sensing.condition = condition;
 	if (!news)
 		return;
-	snprintf(s->sensor_trouble, sizeof(s->sensor_trouble), "%s", text);
-	attempt_fault(s, s->sensor_trouble);
+	snprintf(s->sensing.trouble, sizeof(s->sensing.trouble), "%s", text);
+	attempt_fault(s, s->sensing.trouble);
 }
 
 static void on_event(void *ctx, uint32_t condition, const char *text)
@@ -57,30 +70,23 @@ static void on_event(void *ctx, uint32_t condition, const char *text)
 		sensor_event(s, condition, text);
 }
 
-static void feed_watches(struct session *s, const struct sample_block *block)
-{
-	watch_feed(&s->watch, block);
-	if (s->has_bar)
-		watch_feed(&s->bar, block);
-}
-
 static void on_block(void *ctx, const struct sample_block *block)
 {
 	struct attached *device = ctx;
 	struct session *s = device->session;
-	if (!s->streaming)
+	if (!s->sensing.streaming)
 		return;
 	if (s->runfile)
-		runfile_block(s->runfile, device->row, s->channels, s->channel_count, block);
+		runfile_block(s->runfile, device->index, s->sensing.channels, s->sensing.channel_count, block);
 	estimator_block(&s->estimator, block);
-	if (block->stream == s->channels[s->estimator.force].stream)
-		feed_watches(s, block);
+	if (block->stream == s->sensing.channels[s->estimator.force].stream)
+		guard_block(s->guard, block);
 }
 
 static void on_telemetry(void *ctx, const struct pen_telemetry *telemetry)
 {
 	struct session *s = ((struct attached *)ctx)->session;
-	s->telemetry = *telemetry;
+	guard_telemetry(s->guard, telemetry);
 	if (!isnan(telemetry->rate_hz)) {
 		estimator_telemetry(&s->estimator, telemetry);
 		if (s->runfile)
@@ -102,8 +108,8 @@ static int attach(struct session *s, struct attached *device, enum device_role r
 		  const char *uri, uint32_t baud, double rate_hz, struct err *err)
 {
 	device->session = s;
-	device->row = s->record->devices++;
-	device->record = &s->record->device[device->row];
+	device->index = s->record->devices++;
+	device->record = &s->record->device[device->index];
 	device->record->clock_ppm = device->record->clock_u_ppm = NAN;
 	snprintf(device->record->role, sizeof(device->record->role), "%s", role_row(role)->name);
 	snprintf(device->record->driver, sizeof(device->record->driver), "%s", driver);
@@ -161,12 +167,12 @@ void devices_close(struct session *s)
 static int check_channels(struct session *s, struct err *err)
 {
 	const struct bench_sensor *bench = &s->bench->sensor;
-	s->channels = s->sensor.driver->channels(s->sensor.device, &s->channel_count);
-	int status = estimator_init(&s->estimator, s->plan, s->bench, s->channels, s->channel_count,
+	s->sensing.channels = s->sensor.driver->channels(s->sensor.device, &s->sensing.channel_count);
+	int status = estimator_init(&s->estimator, s->plan, s->bench, s->sensing.channels, s->sensing.channel_count,
 				    s->record->host_clock_synchronised, err);
 	if (status)
 		return status;
-	const struct channel *force = &s->channels[s->estimator.force];
+	const struct channel *force = &s->sensing.channels[s->estimator.force];
 	if (fabs(force->rate_hz - bench->rate_hz) > 0.001 * bench->rate_hz)
 		return err_set(err, -EINVAL, "%s: the sensor streams force at %g Hz, the bench file says %g Hz",
 			       s->bench->path, force->rate_hz, bench->rate_hz);
@@ -185,7 +191,7 @@ static int check_free_run(const struct session *s, struct err *err)
 	for (unsigned i = 0; i < s->config.point_count; i++)
 		wanted |= plan_point_is_free(&s->config.points[i]);
 	int bar = s->estimator.displacement;
-	if (!wanted || (bar >= 0 && strcmp(s->channels[bar].unit, "mm") == 0))
+	if (!wanted || (bar >= 0 && strcmp(s->sensing.channels[bar].unit, "mm") == 0))
 		return 0;
 	return err_set(err, -EINVAL,
 		       "the plan asks for a free run, and this load sensor has no displacement channel in mm in its "
@@ -259,7 +265,7 @@ void devices_record(struct session *s)
 		if (devices[i]->device && devices[i]->record)
 			devices[i]->driver->counters(devices[i]->device, &devices[i]->record->counters);
 	double rel, u_rel;
-	if (s->sensor.record && s->fs_hz > 0 && sample_clock_rate(&s->estimator.clock, &rel, &u_rel) == 0) {
+	if (s->sensor.record && s->sensing.fs_hz > 0 && sample_clock_rate(&s->estimator.clock, &rel, &u_rel) == 0) {
 		s->sensor.record->clock_ppm = rel * 1e6;
 		s->sensor.record->clock_u_ppm = u_rel * 1e6;
 		s->sensor.record->clock_applied = s->estimator.clock_applied;

@@ -51,7 +51,7 @@ static void rearmed(struct session *s, uint64_t now_ns)
 
 static void after_deadman(struct session *s, bool verified)
 {
-	s->heartbeat_held = false;
+	guard_resume(s->guard);
 	if (!verified) {
 		session_end(s, RUN_COMPLETE, "the pen could not be shown to stand still after the dead-man test");
 		return;
@@ -65,10 +65,10 @@ static void wait_for_trip(struct session *s, uint64_t now_ns)
 {
 	const struct bench_pen *pen = &s->bench->pen;
 	double due_s = pen->deadman_ms * 1e-3 + pen->coast_down_max_s;
-	double heartbeat_index = sample_clock_index_at(&s->estimator.clock, s->last_heartbeat_ns);
-	double ran_s = ((double)s->watch.last_motion - heartbeat_index) / s->fs_hz;
-	bool late = now_ns > s->last_heartbeat_ns + (uint64_t)(due_s * 1e9) + TRIP_MARGIN_NS;
-	enum watch_verdict verdict = safety_still(s, INTERLOCK_QUIET_S);
+	double heartbeat_index = sample_clock_index_at(&s->estimator.clock, guard_last_heartbeat_ns(s->guard));
+	double ran_s = ((double)guard_force(s->guard)->last_motion - heartbeat_index) / s->sensing.fs_hz;
+	bool late = now_ns > guard_last_heartbeat_ns(s->guard) + (uint64_t)(due_s * 1e9) + TRIP_MARGIN_NS;
+	enum watch_verdict verdict = guard_still(s->guard, INTERLOCK_QUIET_S);
 	if (verdict != WATCH_OK && !late)
 		return;
 	char text[160];
@@ -83,25 +83,23 @@ static void wait_for_trip(struct session *s, uint64_t now_ns)
 			 verdict == WATCH_OK ? "stood still" : "still running", ran_s, pen->deadman_ms * 1e-3, due_s);
 		conclude(s, good ? OUTCOME_PASS : OUTCOME_FAIL, text);
 	}
-	safety_stop(s, "end of the dead-man test", after_deadman);
+	session_stop(s, "end of the dead-man test", after_deadman);
 }
 
 static void run_a_while(struct session *s, uint64_t now_ns)
 {
-	if (s->verb.pending || now_ns - s->step_since_ns < RUN_BEFORE_NS)
+	if (s->verb.pending || now_ns - s->state_since_ns < RUN_BEFORE_NS)
 		return;
-	bool moving = safety_still(s, INTERLOCK_QUIET_S) == WATCH_MOVING;
+	bool moving = guard_still(s->guard, INTERLOCK_QUIET_S) == WATCH_MOVING;
 	if (s->verb.status || !moving) {
 		conclude(s, OUTCOME_INCONCLUSIVE,
 			 s->verb.status ? "cannot tell: the pen did not start"
 					: "cannot tell: no stroke was seen after the start");
-		safety_stop(s, "the dead-man test cannot go on", after_deadman);
+		session_stop(s, "the dead-man test cannot go on", after_deadman);
 		return;
 	}
-	if (s->heartbeat.pending)
+	if (!guard_withhold(s->guard))
 		return;
-	s->heartbeat_held = true;
-	s->should_run = false; /* that it stops by itself is what is wanted now */
 	session_go(s, STAGE_TESTS, wait_for_trip);
 }
 
@@ -109,17 +107,18 @@ static void start_for_deadman(struct session *s, uint64_t now_ns)
 {
 	if (s->verb.pending)
 		return;
-	enum watch_verdict verdict = safety_still(s, INTERLOCK_QUIET_S);
-	if (!s->verb.status && verdict != WATCH_OK && !safety_hopeless(verdict, now_ns - s->step_since_ns))
+	enum watch_verdict verdict = guard_still(s->guard, INTERLOCK_QUIET_S);
+	if (!s->verb.status && verdict != WATCH_OK && !guard_hopeless(verdict, now_ns - s->state_since_ns))
 		return;
 	if (s->verb.status || verdict != WATCH_OK) {
 		conclude(s, OUTCOME_INCONCLUSIVE,
 			 s->verb.status ? "cannot tell: the setpoint was not accepted"
 					: "cannot tell: start interlock");
-		safety_stop(s, "the dead-man test cannot start", after_deadman);
+		session_stop(s, "the dead-man test cannot start", after_deadman);
 		return;
 	}
-	safety_run(s, "run, for the dead-man test", true);
+	verb_begin(&s->verb);
+	guard_run(s->guard, "run, for the dead-man test", true, verb_done, &s->verb);
 	session_go(s, STAGE_TESTS, run_a_while);
 }
 

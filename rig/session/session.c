@@ -1,5 +1,5 @@
 /* The run from its first check to its last fsync. What happens to a point stands in attempt.c, what stops a pen in
- * safety.c; this file decides what comes next and how it ends. */
+ * guard.c; this file decides what comes next and how it ends. */
 #include "rig/session/session.h"
 #include "rig/judge/sweeps.h"
 #include "rig/judge/verdict.h"
@@ -14,14 +14,9 @@
 #include "rig/judge/judge.h"
 #include "rig/session/state.h"
 
-#define SENSOR_STOP_NS                                                                                                 \
-	(300 * NS_PER_MS)     /* how long the end waits for the sensor to confirm that it streams no more              \
-			       */
-#define LOOP_TRIES       3    /* with a loop that fails: the run, and what it takes to stop the pen */
-#define BAR_STILL_MM     0.01 /* a swing of the needle bar above this is motion: 20 ms of one stroke in ten seconds */
-#define BAR_STILL_NOISE  10.0 /* and above so many times its noise */
-#define BAR_UNSURE_MM    0.1  /* where the sensor does not tell its noise */
-#define BYTES_PER_SAMPLE 8    /* int32 and its share of arrivals and headers, all streams */
+#define SENSOR_STOP_NS   (300 * NS_PER_MS) /* how long the end waits for the sensor to confirm that it streams no more */
+#define LOOP_TRIES       3                 /* with a loop that fails: the run, and what it takes to stop the pen */
+#define BYTES_PER_SAMPLE 8                 /* int32 and its share of arrivals and headers, all streams */
 
 /* ---- small things ---------------------------------------------------------------------------------------------- */
 
@@ -46,15 +41,15 @@ void verb_done(void *ctx, int status, const struct err *err)
 		verb->err = *err;
 }
 
-void session_go(struct session *s, enum session_stage stage, step_fn step)
+void session_go(struct session *s, enum session_stage stage, state_fn state)
 {
 	bool changed = s->stage != stage;
 	s->stage = stage;
-	s->step = step;
-	s->step_since_ns = loop_now_ns(s->loop);
+	s->state = state;
+	s->state_since_ns = loop_now_ns(s->loop);
 	if (!changed)
 		return;
-	journal_mark(s, "stage", session_stage_name(stage), s->watch.next_index);
+	journal_mark(s, "stage", session_stage_name(stage), guard_force(s->guard)->next_index);
 	session_report(s, NULL);
 }
 
@@ -65,7 +60,7 @@ static void progress(struct session *s, const struct record_point *finished, con
 	struct point_live live = {.rate_hz = NAN, .depth_mm = NAN, .force_n = NAN};
 	if (s->estimator.open && s->estimator.point)
 		point_live(s->estimator.point, &live);
-	unsigned next = s->at.next < s->config.point_count ? s->at.next : s->config.point_count - 1;
+	unsigned next = s->at.point < s->config.point_count ? s->at.point : s->config.point_count - 1;
 	const struct plan_point *points = s->config.points;
 	struct session_progress p = {
 		.stage = s->stage,
@@ -77,7 +72,7 @@ static void progress(struct session *s, const struct record_point *finished, con
 		.remaining_s = plan_duration_s(s->plan, points + next, s->config.point_count - next),
 		.rate_hz = live.rate_hz,
 		.depth_mm = live.depth_mm,
-		.force_n = s->streaming ? s->watch.force_n : NAN,
+		.force_n = s->sensing.streaming ? guard_force(s->guard)->force_n : NAN,
 		.handle_c = s->estimator.handle.now,
 		.strokes = live.strokes,
 		.finished = finished,
@@ -105,7 +100,7 @@ static void finish_record(struct session *s)
 	struct record *r = s->record;
 	if (s->runfile)
 		runfile_status(s->runfile, &r->samples_lost, NULL);
-	if (s->streaming || s->fs_hz > 0)
+	if (s->sensing.streaming || s->sensing.fs_hz > 0)
 		devices_record(s);
 	sweeps_collect(r, s->plan, s->config.points, s->config.point_count);
 	r->ended_host_ns = loop_now_ns(s->loop);
@@ -137,13 +132,13 @@ static void saving_skipped(struct session *s)
 static void save(struct session *s)
 {
 	struct err err = {""};
-	if (s->skip_saving)
+	if (s->ending.skip_saving)
 		saving_skipped(s);
 	finish_record(s);
 	journal_text(s, "end", "%s: %s", run_status_name(s->record->run_status), s->record->status_reason);
 	if (s->runfile && runfile_sync(s->runfile, s->record->journal_head, &err))
 		storage_failed(s, &err);
-	if (!s->skip_saving && s->config.finish &&
+	if (!s->ending.skip_saving && s->config.finish &&
 	    s->config.finish(s->config.finish_ctx, s->record, s->runfile, &err)) {
 		storage_failed(s, &err);
 		if (s->runfile) /* once more: the run file, whose last record counts, must not go on saying that all was
@@ -157,20 +152,21 @@ static void save(struct session *s)
 
 static void conclude(struct session *s)
 {
-	s->streaming = false;
+	s->sensing.streaming = false;
+	guard_unwatch(s->guard);
 	save(s);
 	devices_close(s);
 	bench_lock_release(s->lock);
 	s->lock = NULL;
 	loop_timer_cancel(s->loop, &s->tick);
-	s->ended = true;
+	s->ending.done = true;
 	session_go(s, STAGE_DONE, NULL);
 	s->config.ended(s->config.ended_ctx);
 }
 
 static void wait_for_sensor(struct session *s, uint64_t now_ns)
 {
-	if (s->verb.pending && now_ns - s->step_since_ns < SENSOR_STOP_NS && !s->sensor.lost)
+	if (s->verb.pending && now_ns - s->state_since_ns < SENSOR_STOP_NS && !s->sensor.lost)
 		return;
 	conclude(s);
 }
@@ -179,8 +175,8 @@ static void end_stopped(struct session *s, bool verified)
 {
 	(void)verified; /* stands in the record */
 	attempt_close(s, s->record->status_reason);
-	s->armed = false;
-	if (s->streaming && !s->sensor.lost) {
+	guard_disarm(s->guard);
+	if (s->sensing.streaming && !s->sensor.lost) {
 		devices_record(s);
 		verb_begin(&s->verb);
 		s->sensor.driver->stream->stop(s->sensor.device, verb_done, &s->verb);
@@ -192,17 +188,17 @@ static void end_stopped(struct session *s, bool verified)
 
 void session_end(struct session *s, enum run_status status, const char *reason)
 {
-	if (s->ending)
+	if (s->ending.begun)
 		return;
-	s->ending = true;
+	s->ending.begun = true;
 	s->record->run_status = status;
 	snprintf(s->record->status_reason, sizeof(s->record->status_reason), "%s", reason);
-	safety_stop(s, reason[0] ? reason : "the run is complete", end_stopped);
+	session_stop(s, reason[0] ? reason : "the run is complete", end_stopped);
 }
 
 void session_lost(struct session *s, const char *reason)
 {
-	if (s->ending && s->record->run_status == RUN_COMPLETE) {
+	if (s->ending.begun && s->record->run_status == RUN_COMPLETE) {
 		s->record->run_status = RUN_DEVICE_LOST;
 		snprintf(s->record->status_reason, sizeof(s->record->status_reason), "%s", reason);
 	}
@@ -219,7 +215,7 @@ void session_condition(struct session *s, uint32_t condition, const char *text)
 {
 	struct record *r = s->record;
 	const unsigned room = sizeof(r->condition) / sizeof(r->condition[0]);
-	if (s->ending && r->conditions)
+	if (s->ending.begun && r->conditions)
 		return;
 	if (r->conditions < room) {
 		struct record_condition *c = &r->condition[r->conditions++];
@@ -234,8 +230,8 @@ void session_condition(struct session *s, uint32_t condition, const char *text)
 
 void session_interrupt(struct session *s, int signal_number)
 {
-	if (s->interrupts++ > 0) {
-		s->skip_saving = true;
+	if (s->ending.interrupts++ > 0) {
+		s->ending.skip_saving = true;
 		return;
 	}
 	char reason[64];
@@ -262,16 +258,16 @@ static void first_interlock(struct session *s, uint64_t now_ns)
 		session_end(s, RUN_DEVICE_LOST, "the load sensor did not start streaming");
 		return;
 	}
-	enum watch_verdict verdict = safety_still(s, INTERLOCK_QUIET_S);
+	enum watch_verdict verdict = guard_still(s->guard, INTERLOCK_QUIET_S);
 	if (verdict == WATCH_OK) {
 		pen_tests_begin(s, begin_points);
 		return;
 	}
-	if (!safety_hopeless(verdict, now_ns - s->step_since_ns))
+	if (!guard_hopeless(verdict, now_ns - s->state_since_ns))
 		return;
 	char text[240];
 	snprintf(text, sizeof(text), "start interlock: %s (force %.3f N, preload window %.3f to %.3f N)",
-		 watch_verdict_text(verdict), s->watch.force_n, s->bench->sensor.preload_lo_n,
+		 watch_verdict_text(verdict), guard_force(s->guard)->force_n, s->bench->sensor.preload_lo_n,
 		 s->bench->sensor.preload_hi_n);
 	if (verdict == WATCH_PRELOAD || verdict == WATCH_MOVING)
 		refuse(s, REFUSED_DEVICE, text);
@@ -279,40 +275,12 @@ static void first_interlock(struct session *s, uint64_t now_ns)
 		session_end(s, RUN_COMPLETE, text);
 }
 
-/* A bench need not have calibrated it to show that something moves. */
-static void watch_bar(struct session *s)
-{
-	const struct channel *bar = s->estimator.displacement >= 0 ? &s->channels[s->estimator.displacement] : NULL;
-	if (!bar || strcmp(bar->unit, "mm") != 0)
-		return;
-	struct watch_config config = {
-		.fs_hz = s->fs_hz,
-		.channel = channel_scale_of(bar),
-		.preload_lo_n = -INFINITY,
-		.preload_hi_n = INFINITY,
-		.still_n = bar->noise_rms > 0 ? fmax(BAR_STILL_MM, BAR_STILL_NOISE * bar->noise_rms) : BAR_UNSURE_MM,
-	};
-	watch_init(&s->bar, &config);
-	s->has_bar = true;
-}
-
 static void start_sensor(struct session *s)
 {
-	const struct channel *force = &s->channels[s->estimator.force];
-	const struct bench_sensor *bench = &s->bench->sensor;
-	s->fs_hz = force->rate_hz;
-	struct watch_config config = {
-		.fs_hz = s->fs_hz,
-		.channel = s->estimator.force_scale,
-		.preload_lo_n = bench->preload_lo_n,
-		.preload_hi_n = bench->preload_hi_n,
-		.still_n = bench->still_n,
-	};
-	watch_init(&s->watch, &config);
-	watch_bar(s);
-	s->watch.last_host_ns = s->bar.last_host_ns = loop_now_ns(s->loop);
-	s->streaming = true;
-	journal_text(s, "command", "start streaming at %g Hz", s->fs_hz);
+	s->sensing.fs_hz = s->sensing.channels[s->estimator.force].rate_hz;
+	safety_watch(s);
+	s->sensing.streaming = true;
+	journal_text(s, "command", "start streaming at %g Hz", s->sensing.fs_hz);
 	verb_begin(&s->verb);
 	s->sensor.driver->stream->start(s->sensor.device, verb_done, &s->verb);
 	session_go(s, STAGE_INTERLOCK, first_interlock);
@@ -320,6 +288,7 @@ static void start_sensor(struct session *s)
 
 static void armed(struct session *s, uint64_t now_ns)
 {
+	(void)now_ns;
 	if (s->verb.pending)
 		return;
 	if (s->verb.status) {
@@ -327,8 +296,7 @@ static void armed(struct session *s, uint64_t now_ns)
 		       "the pen's dead-man could not be armed: it runs attended or behind a relay only");
 		return;
 	}
-	s->armed = true;
-	s->next_heartbeat_ns = now_ns;
+	guard_arm(s->guard);
 	start_sensor(s);
 }
 
@@ -368,7 +336,7 @@ static void opening(struct session *s, uint64_t now_ns)
 		return;
 	}
 	const struct attached *failed = s->pen.status ? &s->pen : s->sensor.status ? &s->sensor : NULL;
-	if (!failed && now_ns - s->step_since_ns < OPEN_TIMEOUT_NS)
+	if (!failed && now_ns - s->state_since_ns < OPEN_TIMEOUT_NS)
 		return;
 	char reason[ERR_TEXT_MAX];
 	const char *who = failed == &s->sensor || s->pen.ready ? "load sensor" : "pen";
@@ -463,10 +431,10 @@ static void on_tick(void *ctx, uint64_t now_ns)
 	struct session *s = ctx;
 	loop_timer_at(s->loop, &s->tick, now_ns + TICK_NS);
 	tick_devices(s, now_ns);
-	safety_tick(s, now_ns);
-	if (s->step)
-		s->step(s, now_ns);
-	if (!s->ended && now_ns >= s->next_progress_ns)
+	bool proving = guard_tick(s->guard, now_ns);
+	if (!proving && s->state)
+		s->state(s, now_ns);
+	if (!s->ending.done && now_ns >= s->next_progress_ns)
 		session_report(s, NULL);
 }
 
@@ -493,14 +461,17 @@ int session_start(const struct session_config *config, struct session **ret, str
 	s->record = config->record;
 	s->loop = config->loop;
 	s->estimator.handle.now = NAN;
-	s->started_ns = s->last_tick_ns = loop_now_ns(s->loop);
+	s->started_ns = loop_now_ns(s->loop);
 	s->tick.fn = on_tick;
 	s->tick.ctx = s;
-	s->step = begin;
+	s->state = begin;
 	int status = fill_record(s);
+	if (!status)
+		status = safety_new(s);
 	if (!status)
 		status = loop_timer_at(s->loop, &s->tick, s->started_ns);
 	if (status) {
+		guard_free(s->guard);
 		free(s);
 		return err_set(err, status, "cannot begin: %s", strerror(-status));
 	}
@@ -510,7 +481,7 @@ int session_start(const struct session_config *config, struct session **ret, str
 
 static void loop_failed(struct session *s, const char *reason)
 {
-	if (s->ending && s->record->run_status == RUN_COMPLETE) {
+	if (s->ending.begun && s->record->run_status == RUN_COMPLETE) {
 		s->record->run_status = RUN_INTERNAL_ERROR;
 		snprintf(s->record->status_reason, sizeof(s->record->status_reason), "%s", reason);
 	}
@@ -521,18 +492,18 @@ static void loop_failed(struct session *s, const char *reason)
 void session_run(struct session *s)
 {
 	char reason[160];
-	for (int tries = 0; tries < LOOP_TRIES && !s->ended; tries++) {
+	for (int tries = 0; tries < LOOP_TRIES && !s->ending.done; tries++) {
 		int status = loop_run(s->loop);
 		if (!status)
 			return;
 		snprintf(reason, sizeof(reason), "the event loop failed: %s", strerror(-status));
 		loop_failed(s, reason);
 	}
-	if (s->ended)
+	if (s->ending.done)
 		return;
 	s->record->run_status = RUN_INTERNAL_ERROR;
 	snprintf(s->record->status_reason, sizeof(s->record->status_reason), "%s", reason);
-	safety_abandon(s, reason);
+	guard_abandon(s->guard, reason);
 	conclude(s);
 }
 
@@ -544,13 +515,13 @@ void session_free(struct session *s)
 	devices_close(s);
 	estimator_release(&s->estimator);
 	bench_lock_release(s->lock);
+	guard_free(s->guard);
 	free(s);
 }
 
 void session_answer(struct session *s, bool go_on)
 {
-	s->answered = true;
-	s->answer = go_on;
+	s->prompt = (struct prompt){.answered = true, .go_on = go_on};
 }
 
 void session_note(struct session *s, const char *text)
@@ -560,5 +531,5 @@ void session_note(struct session *s, const char *text)
 
 bool session_moving(const struct session *s)
 {
-	return s->record->moved && !s->record->stop_verified;
+	return guard_moved(s->guard) && !guard_answer(s->guard)->verified;
 }

@@ -1,5 +1,5 @@
 /* One conformance run as a state machine in the loop: refuse or lock, open, identify, interlock, points, stop, verify,
- * record. Every road out of a step leads through safety.c, which stops the pen and shows that it stands still. */
+ * record. Every road out leads through the guard (guard.h), which stops the pen and shows that it stands still. */
 #ifndef PENRIG_SESSION_SESSION_H
 #define PENRIG_SESSION_SESSION_H
 
@@ -64,11 +64,11 @@ struct session_config {
 	void *finish_ctx;
 	/* A calibration of the phantom that is struck (docs/calibration.md): its own certificate need not be valid, and
 	 * whoever calibrates is asked to set the reference before a point where `ask` fills a text, through
-	 * observer.prompt, which must then stand. `stroke` gets every stroke of every attempt; row: index in
+	 * observer.prompt, which must then stand. `stroke` gets every stroke of every attempt; attempt: index in
 	 * record->point. NULL: none. */
 	bool calibrating;
 	bool (*ask)(void *ctx, unsigned point, char *text, size_t size);
-	void (*stroke)(void *ctx, unsigned row, const struct stroke *stroke);
+	void (*stroke)(void *ctx, unsigned attempt, const struct stroke *stroke);
 	void *calibrating_ctx;
 	/* Called at the very end; the caller stops its loop then. */
 	void (*ended)(void *ctx);
