@@ -888,7 +888,7 @@ static const struct link *sensor_link(const struct device *device)
 const struct driver driver_load_stream = {
 	.name = "load-stream",
 	.description = "load sensor that streams checked binary frames, over USB bulk or serial",
-	.roles = ROLE_BIT(ROLE_LOAD_SENSOR),
+	.roles = ROLE_BIT(ROLE_LOAD_SENSOR) | ROLE_BIT(ROLE_DISPLACEMENT) | ROLE_BIT(ROLE_THERMOMETER),
 	.wants = {.usb_class = LS_USB_CLASS,
 		  .usb_subclass = LS_USB_SUBCLASS,
 		  .usb_protocol = LS_USB_PROTOCOL,

@@ -343,7 +343,7 @@ static void add_conditions(struct json_out *root, const struct phantom_calibrati
 	struct json_out *node = json_out_add_object(root, "conditions");
 
 	json_out_string(node, "bench", c->bench->name);
-	json_out_string(node, "sensor_certificate", c->bench->sensor.calibration.certificate);
+	json_out_string(node, "sensor_certificate", bench_device(c->bench, ROLE_LOAD_SENSOR)->calibration.certificate);
 	json_out_string(node, "pen", record->dut);
 	json_out_string(node, "run", record->name);
 	json_out_string(node, "software", record->software_version);

@@ -284,7 +284,7 @@ static int read_inputs(struct calibrate *c, const char *serial, struct err *err)
 	    (rc = bench_read(bench, &c->bench, err)) < 0 ||
 	    (rc = phantom_calibration_init(&c->state, &c->setup, c->bench, serial, err)) < 0)
 		return rc;
-	if (isnan(c->setup.temperature_c) && c->bench->sensor.temperature_u_k == 0)
+	if (isnan(c->setup.temperature_c) && bench_temperature_u_k(c->bench) == 0)
 		return err_set(err, -EINVAL,
 			       "bench \"%s\" has no calibrated temperature channel: write --temperature DEGC",
 			       c->bench->name);

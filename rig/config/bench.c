@@ -7,328 +7,43 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "rig/config/bench_device.h"
 #include "rig/config/filekind.h"
 #include "rig/driver/driver.h"
 #include "rig/link/link.h"
 
-#define DUT_WORD   "{dut}"
-#define DUT_SAMPLE "DUT-1" /* stands for {dut} where only the form of a link name is checked */
-
-/* ---- pen -------------------------------------------------------------------------------------------------------- */
-
-struct pen_text {
-	struct bench_pen pen;
-	int64_t baud, heartbeat_ms, deadman_ms;
-};
-
-static_assert(offsetof(struct bench_pen, rate_hi_hz) == offsetof(struct bench_pen, rate_lo_hz) + sizeof(double),
-	      "a pair");
-static_assert(offsetof(struct bench_pen, depth_hi_mm) == offsetof(struct bench_pen, depth_lo_mm) + sizeof(double),
-	      "a pair");
-
-static int read_pen_rate(const struct json_doc *doc, const struct json *node, void *dst, struct err *err)
-{
-	static const struct interval_rule rule = {.key = "rate_hz", .unit = "Hz", .lo = 1, .hi = 1000};
-
-	return interval_read(doc, node, &rule, dst, err);
-}
-
-static int read_pen_depth(const struct json_doc *doc, const struct json *node, void *dst, struct err *err)
-{
-	static const struct interval_rule rule = {.key = "depth_mm", .unit = "mm", .lo = 0, .hi = 10};
-
-	return interval_read(doc, node, &rule, dst, err);
-}
-
-/* Puts `dut` in the place of {dut}. */
-static int fill_link(const char *link, const char *dut, char *ret, size_t size)
-{
-	const char *word = strstr(link, DUT_WORD);
-	int head = word ? (int)(word - link) : (int)strlen(link);
-	int n = snprintf(ret, size, "%.*s%s%s", head, link, word ? dut : "", word ? word + strlen(DUT_WORD) : "");
-
-	return n < 0 || (size_t)n >= size ? -ENAMETOOLONG : 0;
-}
-
-static int check_link(const struct json_doc *doc, const struct json *node, const char *link, bool pen, struct err *err)
-{
-	char filled[LINK_NAME_MAX];
-	struct err why = {""};
-	const char *brace = strchr(link, '{');
-
-	if (brace && (!pen || strncmp(brace, DUT_WORD, strlen(DUT_WORD)) != 0 || strchr(brace + 1, '{')))
-		return json_error(doc, node, err, "\"%s\": %s", link,
-				  pen ? "only {dut}, once, may stand in braces"
-				      : "{dut} belongs in the pen's link only");
-	if (fill_link(link, DUT_SAMPLE, filled, sizeof(filled)))
-		return json_error(doc, node, err, "this link is longer than %d bytes", LINK_NAME_MAX - 1);
-	if (link_uri_check(link_table, filled, &why))
-		return json_error(doc, node, err, "%s", why.text);
-	return 0;
-}
-
-/* 0 = the driver's own. A USB link has no baud rate: one that is written there was meant for something else. */
-static int check_baud(const struct json_doc *doc, const struct json *owner, const char *link, struct err *err)
-{
-	const struct json *baud = json_get(owner, "baud");
-
-	if (baud && strncmp(link, "serial:", 7) != 0)
-		return json_error(doc, baud, err, "\"baud\" is for serial: links, and this one is \"%s\"; leave it out",
-				  link);
-	return 0;
-}
-
-#define IN_PEN(member)     offsetof(struct pen_text, pen.member)
 #define SIZE(type, member) sizeof(((struct type *)0)->member)
-#define BAUD_LO            1200
-#define BAUD_HI            20000000
 
-static const struct json_field pen_fields[] = {
-	{.key = "driver",
-	 .kind = FIELD_STRING,
-	 .offset = IN_PEN(driver),
-	 .size = SIZE(bench_pen, driver),
-	 .required = true,
-	 .lo = 1},
-	{.key = "link",
-	 .kind = FIELD_STRING,
-	 .offset = IN_PEN(link),
-	 .size = SIZE(bench_pen, link),
-	 .required = true,
-	 .lo = 1},
-	{.key = "baud", .kind = FIELD_INT, .offset = offsetof(struct pen_text, baud), .lo = BAUD_LO, .hi = BAUD_HI},
-	{.key = "carries_serial", .kind = FIELD_BOOL, .offset = IN_PEN(carries_serial)},
-	{.key = "rate_hz", .kind = FIELD_CUSTOM, .offset = IN_PEN(rate_lo_hz), .required = true, .read = read_pen_rate},
-	{.key = "depth_mm",
-	 .kind = FIELD_CUSTOM,
-	 .offset = IN_PEN(depth_lo_mm),
-	 .required = true,
-	 .read = read_pen_depth},
-	{.key = "heartbeat_ms",
-	 .kind = FIELD_INT,
-	 .offset = offsetof(struct pen_text, heartbeat_ms),
-	 .lo = 10,
-	 .hi = 3000,
-	 .unit = "ms"},
-	{.key = "dead_man_ms",
-	 .kind = FIELD_INT,
-	 .offset = offsetof(struct pen_text, deadman_ms),
-	 .lo = 50,
-	 .hi = 10000,
-	 .unit = "ms"},
-	{.key = "coast_down_max_s",
-	 .kind = FIELD_NUMBER,
-	 .offset = IN_PEN(coast_down_max_s),
-	 .lo = 0.01,
-	 .hi = 30,
-	 .unit = "s"},
-	{.key = NULL},
-};
+/* ---- pen and sensor: the old form of a list of devices ------------------------------------------------------------ */
 
 static int read_pen(const struct json_doc *doc, const struct json *node, void *dst, struct err *err)
 {
-	struct pen_text text = {
-		.pen = {.carries_serial = true, .coast_down_max_s = 0.5},
-		.heartbeat_ms = 100,
-		.deadman_ms = 500,
-	};
-	struct bench *bench = dst;
-	int ret = json_read_object(doc, node, pen_fields, &text, err);
-
-	if (ret == 0)
-		ret = check_link(doc, json_get(node, "link"), text.pen.link, true, err);
-	if (ret == 0)
-		ret = check_baud(doc, node, text.pen.link, err);
-	if (ret)
-		return ret;
-	if (3 * text.heartbeat_ms > text.deadman_ms) {
-		const struct json *named = json_get(node, "dead_man_ms");
-		return json_error(doc, named ? named : json_get(node, "heartbeat_ms"), err,
-				  "a dead-man of %lld ms must outlast three heartbeats of %lld ms: at least %lld ms",
-				  (long long)text.deadman_ms, (long long)text.heartbeat_ms,
-				  (long long)(3 * text.heartbeat_ms));
-	}
-	bench->pen = text.pen;
-	bench->pen.baud = (uint32_t)text.baud;
-	bench->pen.heartbeat_ms = (uint32_t)text.heartbeat_ms;
-	bench->pen.deadman_ms = (uint32_t)text.deadman_ms;
-	unsigned column;
-	json_position(node, &bench->pen_line, &column);
-	return 0;
+	return bench_device_read(doc, node, "pen", ROLE_BIT(ROLE_PEN), dst, err);
 }
 
-/* ---- sensor ----------------------------------------------------------------------------------------------------- */
-
-struct sensor_text {
-	struct bench_sensor sensor;
-	int64_t baud;
-};
-
-static_assert(offsetof(struct bench_sensor, force_range_hi_n) ==
-		      offsetof(struct bench_sensor, force_range_lo_n) + sizeof(double),
-	      "a pair");
-static_assert(offsetof(struct bench_sensor, preload_hi_n) ==
-		      offsetof(struct bench_sensor, preload_lo_n) + sizeof(double),
-	      "a pair");
-
-static int read_force_range(const struct json_doc *doc, const struct json *node, void *dst, struct err *err)
-{
-	static const struct interval_rule rule = {.key = "range_n", .unit = "N", .lo = -1000, .hi = 1000};
-
-	return interval_read(doc, node, &rule, dst, err);
-}
-
-static int read_preload(const struct json_doc *doc, const struct json *node, void *dst, struct err *err)
-{
-	static const struct interval_rule rule = {.key = "preload_n", .unit = "N", .lo = -1000, .hi = 1000};
-
-	return interval_read(doc, node, &rule, dst, err);
-}
-
-static int read_force(const struct json_doc *doc, const struct json *node, void *dst, struct err *err)
-{
-	static const struct json_field fields[] = {
-		{.key = "u_rel",
-		 .kind = FIELD_NUMBER,
-		 .offset = offsetof(struct bench_sensor, force_u_rel),
-		 .required = true,
-		 .lo = 1e-6,
-		 .hi = 0.2,
-		 .unit = "1"},
-		{.key = "range_n",
-		 .kind = FIELD_CUSTOM,
-		 .offset = offsetof(struct bench_sensor, force_range_lo_n),
-		 .required = true,
-		 .read = read_force_range},
-		{.key = NULL},
-	};
-
-	return json_read_object(doc, node, fields, dst, err);
-}
-
-static int read_cell(const struct json_doc *doc, const struct json *node, void *dst, struct err *err)
-{
-	static const struct json_field fields[] = {
-		{.key = "natural_frequency_hz",
-		 .kind = FIELD_NUMBER,
-		 .offset = offsetof(struct bench_sensor, cell_hz),
-		 .required = true,
-		 .lo = 100,
-		 .hi = 1e6,
-		 .unit = "Hz"},
-		{.key = "damping",
-		 .kind = FIELD_NUMBER,
-		 .offset = offsetof(struct bench_sensor, cell_damping),
-		 .required = true,
-		 .lo = 1e-4,
-		 .hi = 1,
-		 .unit = "1"},
-		{.key = NULL},
-	};
-
-	return json_read_object(doc, node, fields, dst, err);
-}
-
-#define IN_SENSOR(member) offsetof(struct sensor_text, sensor.member)
-
-static const struct json_field sensor_fields[] = {
-	{.key = "driver",
-	 .kind = FIELD_STRING,
-	 .offset = IN_SENSOR(driver),
-	 .size = SIZE(bench_sensor, driver),
-	 .required = true,
-	 .lo = 1},
-	{.key = "link",
-	 .kind = FIELD_STRING,
-	 .offset = IN_SENSOR(link),
-	 .size = SIZE(bench_sensor, link),
-	 .required = true,
-	 .lo = 1},
-	{.key = "baud", .kind = FIELD_INT, .offset = offsetof(struct sensor_text, baud), .lo = BAUD_LO, .hi = BAUD_HI},
-	{.key = "serial",
-	 .kind = FIELD_STRING,
-	 .offset = IN_SENSOR(serial),
-	 .size = SIZE(bench_sensor, serial),
-	 .lo = 1},
-	{.key = "calibration",
-	 .kind = FIELD_CUSTOM,
-	 .offset = IN_SENSOR(calibration),
-	 .required = true,
-	 .read = calibration_read},
-	{.key = "sample_rate_hz",
-	 .kind = FIELD_NUMBER,
-	 .offset = IN_SENSOR(rate_hz),
-	 .required = true,
-	 .lo = 1,
-	 .hi = 1e6,
-	 .unit = "Hz"},
-	{.key = "force", .kind = FIELD_CUSTOM, .required = true, .read = read_force},
-	{.key = "cell", .kind = FIELD_CUSTOM, .read = read_cell},
-	{.key = "preload_n",
-	 .kind = FIELD_CUSTOM,
-	 .offset = IN_SENSOR(preload_lo_n),
-	 .required = true,
-	 .read = read_preload},
-	{.key = "still_n", .kind = FIELD_NUMBER, .offset = IN_SENSOR(still_n), .lo = 1e-6, .hi = 10, .unit = "N"},
-	{.key = "clock_ppm",
-	 .kind = FIELD_NUMBER,
-	 .offset = IN_SENSOR(clock_ppm),
-	 .required = true,
-	 .lo = 1e-3,
-	 .hi = 1e4,
-	 .unit = "ppm"},
-	{.key = "temperature_coefficient_rel_per_k",
-	 .kind = FIELD_NUMBER,
-	 .offset = IN_SENSOR(temperature_coefficient_rel_per_k),
-	 .lo = 0,
-	 .hi = 0.1,
-	 .unit = "1"},
-	{.key = "temperature_u_k",
-	 .kind = FIELD_NUMBER,
-	 .offset = IN_SENSOR(temperature_u_k),
-	 .lo = 0,
-	 .hi = 20,
-	 .unit = "K"},
-	{.key = "displacement_u_mm",
-	 .kind = FIELD_NUMBER,
-	 .offset = IN_SENSOR(displacement_u_mm),
-	 .lo = 0,
-	 .hi = 1,
-	 .unit = "mm"},
-	{.key = NULL},
-};
-
-static int check_sensor(const struct json_doc *doc, const struct json *node, const struct bench_sensor *s,
-			struct err *err)
-{
-	int ret = check_link(doc, json_get(node, "link"), s->link, false, err);
-
-	if (ret == 0)
-		ret = check_baud(doc, node, s->link, err);
-	if (ret)
-		return ret;
-	if (s->preload_lo_n < s->force_range_lo_n || s->preload_hi_n > s->force_range_hi_n)
-		return json_error(doc, json_get(node, "preload_n"), err,
-				  "a preload of %.10g to %.10g N leaves the calibrated range of %.10g to %.10g N",
-				  s->preload_lo_n, s->preload_hi_n, s->force_range_lo_n, s->force_range_hi_n);
-	return 0;
-}
-
+/* The sensor of that form carries whatever its channels are. */
 static int read_sensor(const struct json_doc *doc, const struct json *node, void *dst, struct err *err)
 {
-	struct sensor_text text = {.sensor.still_n = 0.02};
-	struct bench *bench = dst;
-	unsigned column;
-	int ret = json_read_object(doc, node, sensor_fields, &text, err);
+	const uint32_t roles = ROLE_BIT(ROLE_LOAD_SENSOR) | ROLE_BIT(ROLE_DISPLACEMENT) | ROLE_BIT(ROLE_THERMOMETER);
 
-	if (ret == 0)
-		ret = check_sensor(doc, node, &text.sensor, err);
-	if (ret)
-		return ret;
-	bench->sensor = text.sensor;
-	bench->sensor.baud = (uint32_t)text.baud;
-	json_position(node, &bench->sensor_line, &column);
-	json_position(json_get(node, "calibration"), &bench->calibration_line, &bench->calibration_column);
+	return bench_device_read(doc, node, "sensor", roles, dst, err);
+}
+
+/* One form or the other. */
+static int check_form(const struct json_doc *doc, struct err *err)
+{
+	static const char *const old[] = {"pen", "sensor"};
+	const struct json *root = json_root(doc), *list = json_get(root, "devices");
+
+	for (unsigned i = 0; i < 2; i++) {
+		const struct json *node = json_get(root, old[i]);
+		if (list && node)
+			return json_key_error(doc, node, err,
+					      "\"%s\" stands beside \"devices\": write it as an entry of that list",
+					      old[i]);
+		if (!list && !node)
+			return json_error(doc, root, err, "\"%s\" is missing here", old[i]);
+	}
 	return 0;
 }
 
@@ -453,8 +168,9 @@ static const struct json_field bench_fields[] = {
 	{.key = "site", .kind = FIELD_STRING, .offset = IN(site), .size = SIZE(bench, site)},
 	{.key = "mains_hz", .kind = FIELD_CUSTOM, .offset = IN(mains_hz), .required = true, .read = read_mains},
 	{.key = "ambient_c", .kind = FIELD_CUSTOM, .offset = IN(ambient_lo_c), .required = true, .read = read_ambient},
-	{.key = "pen", .kind = FIELD_CUSTOM, .required = true, .read = read_pen},
-	{.key = "sensor", .kind = FIELD_CUSTOM, .required = true, .read = read_sensor},
+	{.key = "pen", .kind = FIELD_CUSTOM, .read = read_pen},
+	{.key = "sensor", .kind = FIELD_CUSTOM, .read = read_sensor},
+	{.key = "devices", .kind = FIELD_CUSTOM, .read = bench_devices_read},
 	{.key = "phantoms", .kind = FIELD_CUSTOM, .required = true, .read = read_phantoms},
 	{.key = NULL},
 };
@@ -479,7 +195,11 @@ static int read_document(struct bench *bench, int status, struct bench **ret, st
 	if (status == 0)
 		status = file_kind_check(bench->doc, "bench", err);
 	if (status == 0)
+		status = check_form(bench->doc, err);
+	if (status == 0)
 		status = json_read_object(bench->doc, json_root(bench->doc), bench_fields, bench, err);
+	if (status == 0)
+		status = bench_devices_check(bench, err);
 	bench->given = NULL;
 	if (status) {
 		bench_free(bench);
@@ -533,23 +253,46 @@ static int check_not_before(const char *path, unsigned line, unsigned column, co
 		path, line, column, calibration->certificate, calibration->date, today);
 }
 
-int bench_check_sensor_due(const struct bench *bench, const char *today, struct err *err)
+/* What a message calls a device by: its first role. */
+static const char *label_of(const struct bench_device *device)
 {
-	const struct calibration *sensor = &bench->sensor.calibration;
+	for (unsigned i = 0; i < ROLES_COUNT; i++)
+		if (device->roles & ROLE_BIT(i))
+			return role_row((enum device_role)i)->label;
+	return device->name;
+}
 
-	if (strcmp(today, sensor->due) > 0)
+static int check_device_due(const struct bench *bench, const struct bench_device *device, const char *today,
+			    struct err *err)
+{
+	const struct calibration *calibration = &device->calibration;
+	unsigned line = 1, column = 1;
+
+	if (!calibration->certificate[0])
+		return 0;
+	if (device->node)
+		json_position(json_get(device->node, "calibration"), &line, &column);
+	if (strcmp(today, calibration->due) > 0)
 		return err_set(err, -EKEYEXPIRED,
-			       "%s:%u:%u: calibration %s of the load sensor was due on %s, and today is %s: have it "
-			       "calibrated "
+			       "%s:%u:%u: calibration %s of the %s was due on %s, and today is %s: have it calibrated "
 			       "and write the new certificate here",
-			       bench->path, bench->calibration_line, bench->calibration_column, sensor->certificate,
-			       sensor->due, today);
-	return check_not_before(bench->path, bench->calibration_line, bench->calibration_column, sensor, today, err);
+			       bench->path, line, column, calibration->certificate, label_of(device), calibration->due,
+			       today);
+	return check_not_before(bench->path, line, column, calibration, today, err);
+}
+
+int bench_check_devices_due(const struct bench *bench, const char *today, struct err *err)
+{
+	int ret = 0;
+
+	for (unsigned i = 0; i < bench->devices && ret == 0; i++)
+		ret = check_device_due(bench, &bench->device[i], today, err);
+	return ret;
 }
 
 int bench_check_due(const struct bench *bench, const char *today, struct err *err)
 {
-	int ret = bench_check_sensor_due(bench, today, err);
+	int ret = bench_check_devices_due(bench, today, err);
 
 	if (ret)
 		return ret;
@@ -581,19 +324,27 @@ static const char *driver_at(const void *table, size_t i)
 	return driver ? driver->name : NULL;
 }
 
-static int check_driver(const struct bench *bench, const struct driver *const *table, const char *owner,
-			enum device_role role, struct err *err)
+static int check_roles(const struct bench *bench, const struct bench_device *device, const struct driver *driver,
+		       struct err *err)
 {
-	const struct json *node = json_get(json_get(json_root(bench->doc), owner), "driver");
-	const char *name = json_string(node), *near = json_nearest(name, driver_at, table);
+	const struct json *node = json_get(device->node, "driver");
 
-	for (size_t i = 0; table[i]; i++) {
-		if (strcmp(table[i]->name, name) != 0)
-			continue;
-		if (driver_serves(table[i], role))
-			return 0;
-		return json_error(bench->doc, node, err, "driver \"%s\" drives no %s", name, role_row(role)->label);
-	}
+	for (unsigned i = 0; i < ROLES_COUNT; i++)
+		if ((device->roles & ROLE_BIT(i)) && !driver_serves(driver, (enum device_role)i))
+			return json_error(bench->doc, node, err, "driver \"%s\" drives no %s", driver->name,
+					  role_row((enum device_role)i)->label);
+	return 0;
+}
+
+static int check_driver(const struct bench *bench, const struct bench_device *device, const struct driver *const *table,
+			struct err *err)
+{
+	const struct json *node = json_get(device->node, "driver");
+	const char *name = device->driver, *near = json_nearest(name, driver_at, table);
+
+	for (size_t i = 0; table[i]; i++)
+		if (strcmp(table[i]->name, name) == 0)
+			return check_roles(bench, device, table[i], err);
 	if (near)
 		return json_error(bench->doc, node, err, "unknown driver \"%s\"; did you mean \"%s\"?", name, near);
 	return json_error(bench->doc, node, err, "unknown driver \"%s\"; `penrig version` lists those there are", name);
@@ -601,9 +352,51 @@ static int check_driver(const struct bench *bench, const struct driver *const *t
 
 int bench_check_drivers(const struct bench *bench, const struct driver *const *table, struct err *err)
 {
-	int ret = check_driver(bench, table, "pen", ROLE_PEN, err);
+	int ret = 0;
 
-	return ret ? ret : check_driver(bench, table, "sensor", ROLE_LOAD_SENSOR, err);
+	for (unsigned i = 0; i < bench->devices && ret == 0; i++)
+		ret = check_driver(bench, &bench->device[i], table, err);
+	return ret;
+}
+
+const struct bench_device *bench_device(const struct bench *bench, enum device_role role)
+{
+	for (unsigned i = 0; i < bench->devices; i++)
+		if (bench->device[i].roles & ROLE_BIT(role))
+			return &bench->device[i];
+	return NULL;
+}
+
+double bench_displacement_u_mm(const struct bench *bench)
+{
+	const struct bench_device *device = bench_device(bench, ROLE_DISPLACEMENT);
+
+	return device ? device->displacement_u_mm : 0;
+}
+
+double bench_temperature_u_k(const struct bench *bench)
+{
+	const struct bench_device *device = bench_device(bench, ROLE_THERMOMETER);
+
+	return device ? device->temperature_u_k : 0;
+}
+
+double bench_sample_rate_hz(const struct bench *bench)
+{
+	double sum = 0;
+
+	for (unsigned i = 0; i < bench->devices; i++)
+		sum += bench->device[i].rate_hz;
+	return sum;
+}
+
+unsigned bench_device_line(const struct bench_device *device)
+{
+	unsigned line = 1, column = 1;
+
+	if (device && device->node)
+		json_position(device->node, &line, &column);
+	return line;
 }
 
 int bench_phantom(const struct bench *bench, const char *serial)
@@ -617,7 +410,8 @@ int bench_phantom(const struct bench *bench, const char *serial)
 int bench_pen_link(const struct bench *bench, const char *dut, char *ret, size_t size, struct err *err)
 {
 	char filled[LINK_NAME_MAX];
-	bool named = strstr(bench->pen.link, DUT_WORD) != NULL;
+	const char *link = bench_device(bench, ROLE_PEN)->link;
+	bool named = bench_link_waits(link);
 
 	for (const char *p = dut; named && *p; p++)
 		if (*p <= ' ' || *p > '~' || strchr(":/{}\"\\", *p))
@@ -629,7 +423,7 @@ int bench_pen_link(const struct bench *bench, const char *dut, char *ret, size_t
 	if (named && !*dut)
 		return err_set(err, -EINVAL, "the pen's link in %s needs its serial number: give --dut SERIAL",
 			       bench->path);
-	if (fill_link(bench->pen.link, dut, filled, sizeof(filled)) || strlen(filled) >= size)
+	if (bench_link_fill(link, dut, filled, sizeof(filled)) || strlen(filled) >= size)
 		return err_set(err, -EINVAL, "serial number \"%.48s...\" makes the pen's link too long", dut);
 	int status = link_uri_check(link_table, filled, err);
 	if (status)

@@ -8,9 +8,11 @@
 
 #include "rig/base/disk.h"
 #include "rig/base/json.h"
+#include "rig/driver/role.h"
 #include "rig/measure/curve.h"
 
 #define BENCH_PHANTOMS_MAX 16
+#define BENCH_DEVICES_MAX  8
 
 struct calibration {
 	char certificate[64]; /* number of the certificate; equals the id that the device declares, where it declares
@@ -42,31 +44,50 @@ struct phantom {
 	unsigned line, column; /* of its entry in the bench file, for messages */
 };
 
+enum bench_parity { PARITY_DEFAULT, PARITY_NONE, PARITY_ODD, PARITY_EVEN, PARITY_MARK, PARITY_SPACE };
+enum bench_flow { FLOW_DEFAULT, FLOW_NONE, FLOW_RTS_CTS, FLOW_XON_XOFF };
+
+/* How a serial line is set; 0 in every member: as the driver has it. */
+struct bench_line {
+	uint32_t baud;
+	uint8_t data_bits, stop_bits;
+	enum bench_parity parity;
+	enum bench_flow flow;
+	uint32_t open_wait_ms; /* after opening, before the first byte: what restarts when its port is opened */
+};
+
+/* What every device of a bench has, and what its roles add to that. */
+struct bench_device {
+	char name[32];
+	unsigned roles;             /* ROLE_BIT() of each */
+	char driver[32], link[160]; /* the pen's link may hold "{dut}": the DUT's serial number takes its place */
+	char serial[48];            /* must be the device's own; "" = not checked */
+	struct bench_line line;
+	struct calibration calibration;      /* certificate "": it needs none */
+	double rate_hz;                      /* of its fastest stream; 0 = the device's own */
+	double clock_ppm;                    /* specification of its sample clock, +- (rectangular); 0 = not said */
+	double latency_lo_ms, latency_hi_ms; /* from a sample to its earliest arrival in this computer (rectangular) */
+	double temperature_u_k;              /* standard uncertainty of its temperatures; 0 = not calibrated */
+	double displacement_u_mm;            /* the same of its displacement */
+	const struct json *node;             /* its entry in the file, for messages */
+};
+
+/* The pens of this bench; the pen's own MIN and MAX count too. */
 struct bench_pen {
-	char driver[32], link[160];        /* link may hold "{dut}": replaced by the DUT's serial number */
-	uint32_t baud;                     /* 0: the driver's default */
 	bool carries_serial;               /* *IDN? names the serial number; default true */
 	uint32_t heartbeat_ms, deadman_ms; /* defaults 100, 500; 3 * heartbeat <= deadman */
-	double rate_lo_hz, rate_hi_hz, depth_lo_mm,
-		depth_hi_mm;     /* the pens of this bench; the pen's own MIN/MAX count too */
+	double rate_lo_hz, rate_hi_hz, depth_lo_mm, depth_hi_mm;
 	double coast_down_max_s; /* how long the needles may run on after stop; default 0.5 */
 };
 
+/* The force that the load sensor measures. */
 struct bench_sensor {
-	char driver[32], link[160];
-	uint32_t baud;
-	char serial[48]; /* must be the sensor's own; "" = not checked */
-	struct calibration calibration;
-	double rate_hz;                            /* of the force stream */
 	double force_u_rel;                        /* standard uncertainty of the sensitivity, relative (certificate) */
 	double force_range_lo_n, force_range_hi_n; /* calibrated range */
 	double cell_hz, cell_damping;              /* natural frequency and damping ratio, mounted; 0 = none */
 	double preload_lo_n, preload_hi_n;
-	double still_n;   /* a swing above this is a stroke; default 0.02 */
-	double clock_ppm; /* specification of the sample clock, +- (rectangular) */
+	double still_n; /* a swing above this is a stroke; default 0.02 */
 	double temperature_coefficient_rel_per_k;
-	double temperature_u_k;   /* standard uncertainty of the temperature channels */
-	double displacement_u_mm; /* 0 = no calibrated displacement channel */
 };
 
 /* A file as it was read before. */
@@ -81,13 +102,14 @@ struct bench {
 	char name[64], site[96];
 	double mains_hz;                   /* 50 or 60 */
 	double ambient_lo_c, ambient_hi_c; /* where its calibrations hold */
+	unsigned devices;
+	struct bench_device device[BENCH_DEVICES_MAX];
 	struct bench_pen pen;
 	struct bench_sensor sensor;
 	unsigned phantoms;
 	struct phantom phantom[BENCH_PHANTOMS_MAX];
 	const struct bench_text *given; /* while it is being read: the phantoms' texts */
 	unsigned given_count;
-	unsigned pen_line, sensor_line, calibration_line, calibration_column; /* for messages */
 };
 
 /* Reads the bench and the phantom files it names (relative to the bench file). -EINVAL with file:line:column; -errno of
@@ -100,9 +122,19 @@ void bench_free(struct bench *bench);
 
 /* `today` as YYYY-MM-DD. -EKEYEXPIRED with file:line:column for the first calibration that is overdue. */
 int bench_check_due(const struct bench *bench, const char *today, struct err *err);
-int bench_check_sensor_due(const struct bench *bench, const char *today, struct err *err); /* the load sensor's alone */
+int bench_check_devices_due(const struct bench *bench, const char *today, struct err *err); /* without the phantoms */
 
-/* Both drivers are in the table and are of the right kind: else -EINVAL with file:line:column. */
+/* The first device with this role, or NULL. A bench that was read has one pen and one load sensor. */
+const struct bench_device *bench_device(const struct bench *bench, enum device_role role);
+/* Standard uncertainties of the channels that are judged; 0: the bench has no calibrated one. */
+double bench_displacement_u_mm(const struct bench *bench);
+double bench_temperature_u_k(const struct bench *bench);
+/* Samples per second of all its devices, as far as the file says them. */
+double bench_sample_rate_hz(const struct bench *bench);
+/* Line of a device's entry in the bench file, for messages; of NULL and of a bench that was not read from a text: 1. */
+unsigned bench_device_line(const struct bench_device *device);
+
+/* Every driver is in the table and serves the roles that the file gives it: else -EINVAL with file:line:column. */
 struct driver;
 int bench_check_drivers(const struct bench *bench, const struct driver *const *table, struct err *err);
 

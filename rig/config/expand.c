@@ -180,39 +180,46 @@ static bool is_temperature(const char *measurand)
 	return strstr(measurand, "temperature") != NULL;
 }
 
+/* Where a device with this role is described, or else the load sensor, which could have it. */
+static unsigned line_of(const struct bench *bench, enum device_role role)
+{
+	const struct bench_device *device = bench_device(bench, role);
+
+	return bench_device_line(device ? device : bench_device(bench, ROLE_LOAD_SENSOR));
+}
+
 static int check_judged(const struct expansion *x, const struct limit *limit)
 {
-	const struct bench_sensor *sensor = &x->bench->sensor;
 	const struct json *root = json_root(x->plan->doc), *judge = json_get(root, "judge");
 
 	if (!limit->required)
 		return 0;
-	if (is_temperature(limit->measurand) && sensor->temperature_u_k == 0)
+	if (is_temperature(limit->measurand) && bench_temperature_u_k(x->bench) == 0)
 		return json_error(x->plan->doc, root, x->err,
 				  "the plan judges %s, and bench \"%s\" has no calibrated temperature channel: write "
 				  "\"temperature_u_k\" at %s:%u, or \"required\": false in the limit",
-				  limit->measurand, x->bench->name, x->bench->path, x->bench->sensor_line);
-	if (x->plan->judge_displacement && strncmp(limit->measurand, "depth", 5) == 0 && sensor->displacement_u_mm == 0)
+				  limit->measurand, x->bench->name, x->bench->path,
+				  line_of(x->bench, ROLE_THERMOMETER));
+	if (x->plan->judge_displacement && strncmp(limit->measurand, "depth", 5) == 0 &&
+	    bench_displacement_u_mm(x->bench) == 0)
 		return json_error(x->plan->doc, judge, x->err,
 				  "depth is judged by displacement, and bench \"%s\" has no calibrated displacement "
 				  "channel: write "
 				  "\"displacement_u_mm\" at %s:%u, or judge \"force_equivalent\"",
-				  x->bench->name, x->bench->path, x->bench->sensor_line);
+				  x->bench->name, x->bench->path, line_of(x->bench, ROLE_DISPLACEMENT));
 	return 0;
 }
 
 static int check_free_run(const struct expansion *x, unsigned step)
 {
-	const struct bench_sensor *sensor = &x->bench->sensor;
-
-	if (!x->plan->step[step].free_run || sensor->displacement_u_mm > 0)
+	if (!x->plan->step[step].free_run || bench_displacement_u_mm(x->bench) > 0)
 		return 0;
 	return json_error(
 		x->plan->doc, json_get(step_node(x->plan, step), "free_run"), x->err,
 		"a free run makes no force pulse, and bench \"%s\" has no calibrated displacement channel to "
 		"see its strokes and its stop by: write \"displacement_u_mm\" at %s:%u, or leave \"free_run\" "
 		"out",
-		x->bench->name, x->bench->path, x->bench->sensor_line);
+		x->bench->name, x->bench->path, line_of(x->bench, ROLE_DISPLACEMENT));
 }
 
 static int check_bench(const struct expansion *x)
@@ -478,7 +485,7 @@ int plan_check_still(const struct plan *plan, const struct bench *bench, struct 
 	double most = STILL_OF_PULSE * weakest.force_n;
 	if (!weakest.phantom || bench->sensor.still_n <= most)
 		return 0;
-	const struct json *sensor = json_get(json_root(bench->doc), "sensor");
+	const struct json *sensor = bench_device(bench, ROLE_LOAD_SENSOR)->node;
 	const struct json *still = json_get(sensor, "still_n");
 	double digit = most > 0 ? pow(10, floor(log10(most)) - 1) : 1;
 	return json_error(bench->doc, still ? still : sensor, err,
@@ -517,7 +524,7 @@ uint64_t plan_runfile_bytes(const struct plan *plan, const struct bench *bench, 
 {
 	double bytes = BYTES_FIXED;
 
-	bytes += plan_duration_s(plan, points, count) * bench->sensor.rate_hz * CHANNELS * BYTES_PER_SAMPLE;
+	bytes += plan_duration_s(plan, points, count) * bench_sample_rate_hz(bench) * CHANNELS * BYTES_PER_SAMPLE;
 	for (unsigned i = 0; i < count; i++)
 		bytes += BYTES_PER_POINT +
 			 BYTES_PER_STROKE * strokes_of(plan, &points[i]) / plan->step[points[i].step].attempts;

@@ -137,7 +137,7 @@ static void distrust(struct record_point *point, const char *prefix, const char 
  */
 static bool clock_is_off(const struct estimator *e, double *ret_rel, double *ret_u_rel)
 {
-	double spec_rel = e->bench->sensor.clock_ppm * 1e-6;
+	double spec_rel = bench_device(e->bench, ROLE_LOAD_SENSOR)->clock_ppm * 1e-6;
 	if (sample_clock_rate(&e->clock, ret_rel, ret_u_rel) == 0 && fabs(*ret_rel) > spec_rel + 4 * *ret_u_rel)
 		return true;
 	return sample_clock_drift(&e->point_clock, ret_rel, ret_u_rel) == 0 &&
@@ -153,7 +153,7 @@ static void check_clock(const struct estimator *e, struct record_point *point)
 	char text[160];
 	snprintf(text, sizeof(text),
 		 "the sensor's clock is %+.0f ppm off the host's (u %.0f ppm), its specification is +-%g ppm",
-		 rel * 1e6, u_rel * 1e6, e->bench->sensor.clock_ppm);
+		 rel * 1e6, u_rel * 1e6, bench_device(e->bench, ROLE_LOAD_SENSOR)->clock_ppm);
 	static const char *const timed[] = {"stroke_rate",   "free_rate", "rate_droop",
 					    "period_jitter", "spin_up",   "coast_down"};
 	for (unsigned i = 0; i < sizeof(timed) / sizeof(timed[0]); i++)
@@ -229,7 +229,7 @@ static void check_strokes(struct record_point *point)
 /* The calibrations hold within the bench's range of ambient temperature and nowhere else. */
 static void check_ambient(const struct estimator *e, struct record_point *point)
 {
-	double lo_c = e->bench->ambient_lo_c, hi_c = e->bench->ambient_hi_c, u_k = e->bench->sensor.temperature_u_k;
+	double lo_c = e->bench->ambient_lo_c, hi_c = e->bench->ambient_hi_c, u_k = bench_temperature_u_k(e->bench);
 	if (e->ambient.channel < 0) /* the operator vouches for the room */
 		return;
 	if (!isfinite(e->ambient.now)) {
@@ -266,7 +266,7 @@ static void add_ambient(const struct estimator *e, struct record_point *point)
 	}
 	ambient->budget_lines = 1;
 	ambient->budget[0] =
-		(struct budget_line){.name = "calibration", .u = e->bench->sensor.temperature_u_k, .dof = INFINITY};
+		(struct budget_line){.name = "calibration", .u = bench_temperature_u_k(e->bench), .dof = INFINITY};
 	ambient->n = 1;
 	result_combine(ambient);
 }

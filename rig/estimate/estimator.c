@@ -246,7 +246,7 @@ void estimator_telemetry(struct estimator *e, const struct pen_telemetry *teleme
  */
 static void choose_clock(struct estimator *e)
 {
-	double spec_rel = e->bench->sensor.clock_ppm * 1e-6 / SQRT3;
+	double spec_rel = bench_device(e->bench, ROLE_LOAD_SENSOR)->clock_ppm * 1e-6 / SQRT3;
 	double rel, u_rel;
 	e->point_fs_hz = e->fs_hz;
 	e->u_clock_rel = spec_rel;
@@ -285,7 +285,7 @@ static void configure_channel(const struct estimator *e, struct point_config *c)
 	c->bandwidth_hz = force->bandwidth_hz;
 	c->cell = (struct load_cell){.hz = bench->cell_hz, .damping = bench->cell_damping};
 	c->displacement.position = -1;
-	if (e->displacement >= 0 && bench->displacement_u_mm > 0) {
+	if (e->displacement >= 0 && bench_device(e->bench, ROLE_LOAD_SENSOR)->displacement_u_mm > 0) {
 		const struct channel *d = &e->channels[e->displacement];
 		c->displacement = channel_scale_of(d);
 		displacement_ends(d, &c->displacement.count_lo, &c->displacement.count_hi);
@@ -311,7 +311,7 @@ static void configure_curve(struct estimator *e, const struct plan_point *p, str
 static int open_thermal(const struct estimator *e, const char *site, struct thermal **ret)
 {
 	struct thermal_config config = {
-		.u_sensor_k = e->bench->sensor.temperature_u_k,
+		.u_sensor_k = bench_temperature_u_k(e->bench),
 		.rated_ambient_c = e->plan->rated_ambient_c,
 	};
 	snprintf(config.site, sizeof(config.site), "%s", site);
@@ -350,7 +350,7 @@ static int open_estimators(struct estimator *e, const struct plan_point *p)
 		.u = {.gain_rel = e->bench->sensor.force_u_rel,
 		      .clock_rel = e->u_clock_rel,
 		      .temperature_rel = temperature_u_rel(e),
-		      .displacement_mm = e->bench->sensor.displacement_u_mm},
+		      .displacement_mm = bench_device(e->bench, ROLE_LOAD_SENSOR)->displacement_u_mm},
 		.second_thread = e->second_thread,
 	};
 	configure_channel(e, &config);

@@ -209,7 +209,7 @@ static void describe_record(struct importing *im, uint64_t wall_ns)
 	snprintf(device->role, sizeof(device->role), "load_sensor");
 	snprintf(device->driver, sizeof(device->driver), "import");
 	device->clock_ppm = device->clock_u_ppm = NAN;
-	device->calibration = im->config->bench->sensor.calibration;
+	device->calibration = bench_device(im->config->bench, ROLE_LOAD_SENSOR)->calibration;
 	device->channels = 1;
 	device->channel[0] = im->channel;
 	r->started_host_ns = BASE_NS;

@@ -139,17 +139,17 @@ static int attach(struct session *s, struct attached *device, enum device_role r
 
 int devices_open(struct session *s, struct err *err)
 {
-	const struct bench_pen *pen = &s->bench->pen;
-	const struct bench_sensor *sensor = &s->bench->sensor;
+	const struct bench_device *pen = bench_device(s->bench, ROLE_PEN);
+	const struct bench_device *sensor = bench_device(s->bench, ROLE_LOAD_SENSOR);
 	char uri[LINK_NAME_MAX];
 	int status = bench_pen_link(s->bench, s->record->dut, uri, sizeof(uri), err);
 	if (status)
 		return status;
-	status = attach(s, &s->sensor, ROLE_LOAD_SENSOR, sensor->driver, sensor->link, sensor->baud, sensor->rate_hz,
-			err);
+	status = attach(s, &s->sensor, ROLE_LOAD_SENSOR, sensor->driver, sensor->link, sensor->line.baud,
+			sensor->rate_hz, err);
 	if (status)
 		return status;
-	return attach(s, &s->pen, ROLE_PEN, pen->driver, uri, pen->baud, 0, err);
+	return attach(s, &s->pen, ROLE_PEN, pen->driver, uri, pen->line.baud, 0, err);
 }
 
 void devices_close(struct session *s)
@@ -167,15 +167,16 @@ void devices_close(struct session *s)
 static int check_channels(struct session *s, struct err *err)
 {
 	const struct bench_sensor *bench = &s->bench->sensor;
+	const struct bench_device *device = bench_device(s->bench, ROLE_LOAD_SENSOR);
 	s->sensing.channels = s->sensor.driver->channels(s->sensor.device, &s->sensing.channel_count);
 	int status = estimator_init(&s->estimator, s->plan, s->bench, s->sensing.channels, s->sensing.channel_count,
 				    s->record->host_clock_synchronised, err);
 	if (status)
 		return status;
 	const struct channel *force = &s->sensing.channels[s->estimator.force];
-	if (fabs(force->rate_hz - bench->rate_hz) > 0.001 * bench->rate_hz)
+	if (fabs(force->rate_hz - device->rate_hz) > 0.001 * device->rate_hz)
 		return err_set(err, -EINVAL, "%s: the sensor streams force at %g Hz, the bench file says %g Hz",
-			       s->bench->path, force->rate_hz, bench->rate_hz);
+			       s->bench->path, force->rate_hz, device->rate_hz);
 	if (bench->force_range_hi_n > force->range_hi * 1.0001 || bench->force_range_lo_n < force->range_lo * 1.0001)
 		return err_set(err, -EINVAL,
 			       "%s: the calibrated range %g..%g N is wider than the sensor's own %g..%g N",
@@ -202,21 +203,22 @@ static int check_serials(const struct session *s, struct err *err)
 {
 	const struct device_identity *pen = s->pen.driver->identity(s->pen.device);
 	const struct device_identity *sensor = s->sensor.driver->identity(s->sensor.device);
-	const struct bench_sensor *bench = &s->bench->sensor;
+	const struct bench_device *bench = bench_device(s->bench, ROLE_LOAD_SENSOR);
+	unsigned line = 1, column = 1;
 	if (s->bench->pen.carries_serial && strcmp(pen->serial, s->record->dut) != 0)
 		return err_set(err, -EINVAL,
 			       "the pen says it is \"%s\", the run is for \"%s\": check which pen is in the clamp",
 			       pen->serial, s->record->dut);
 	if (bench->serial[0] && strcmp(sensor->serial, bench->serial) != 0)
 		return err_set(err, -EINVAL, "%s:%u: the load sensor says it is \"%s\", the bench names \"%s\"",
-			       s->bench->path, s->bench->sensor_line, sensor->serial, bench->serial);
+			       s->bench->path, bench_device_line(bench), sensor->serial, bench->serial);
+	json_position(json_get(bench->node, "calibration"), &line, &column);
 	if (sensor->calibration_id[0] && strcmp(sensor->calibration_id, bench->calibration.certificate) != 0)
 		return err_set(err, -EINVAL,
 			       "%s:%u:%u: the load sensor declares calibration \"%s\", the bench's certificate is "
 			       "\"%s\": one of them is "
 			       "out of date",
-			       s->bench->path, s->bench->calibration_line, s->bench->calibration_column,
-			       sensor->calibration_id, bench->calibration.certificate);
+			       s->bench->path, line, column, sensor->calibration_id, bench->calibration.certificate);
 	return 0;
 }
 
@@ -241,7 +243,7 @@ int devices_check(struct session *s, enum refusal *ret, struct err *err)
 {
 	record_identity(&s->pen);
 	record_identity(&s->sensor);
-	s->sensor.record->calibration = s->bench->sensor.calibration;
+	s->sensor.record->calibration = bench_device(s->bench, ROLE_LOAD_SENSOR)->calibration;
 	*ret = REFUSED_DEVICE;
 	int status = check_serials(s, err);
 	if (!status)

@@ -373,7 +373,7 @@ static bool may_begin(struct session *s, struct err *err)
 		       "without --no-input");
 		return false;
 	}
-	if (s->config.calibrating ? bench_check_sensor_due(s->bench, today, err)
+	if (s->config.calibrating ? bench_check_devices_due(s->bench, today, err)
 				  : bench_check_due(s->bench, today, err)) {
 		refuse(s, REFUSED_BENCH, err->text);
 		return false;
@@ -383,7 +383,7 @@ static bool may_begin(struct session *s, struct err *err)
 		refuse(s, status == -EBUSY ? REFUSED_BUSY : REFUSED_BENCH, err->text);
 		return false;
 	}
-	double bytes_per_s = (s->bench->sensor.rate_hz + 100) * BYTES_PER_SAMPLE;
+	double bytes_per_s = (bench_sample_rate_hz(s->bench) + 100) * BYTES_PER_SAMPLE;
 	if (runfile_create(s->record, bytes_per_s, !loop_paced(s->loop), &s->runfile, err)) {
 		session_end(s, RUN_STORAGE_FAILED, err->text);
 		return false;

@@ -30,7 +30,9 @@ ONLY_C = {
     "plan-limit-twice", "plan-none-required", "plan-no-limits", "plan-temperature-no-thermal", "plan-hysteresis-one-way",
     "plan-linearity-two-depths",
     # the form of a device's name, the drivers there are
-    "bench-link-address", "bench-driver-unknown",
+    "bench-link-address", "bench-driver-unknown", "bench-devices-role-not-served",
+    # one device of the list against another
+    "bench-devices-name-twice", "bench-devices-link-twice", "bench-devices-latency-crossed",
     # another file
     "bench-phantom-gone", "bench-phantom-twice", "bench-phantom-worn", "plan-rate-outside-phantom",
     "plan-depth-outside-pen", "plan-phantom-not-there", "plan-judge-displacement",

@@ -12,7 +12,8 @@
 #include "rig/driver/driver.h"
 #include "tests/unit/config/variant.h"
 
-#define COUNT(a) (sizeof(a) / sizeof((a)[0]))
+#define SENSOR_ROLES (ROLE_BIT(ROLE_LOAD_SENSOR) | ROLE_BIT(ROLE_DISPLACEMENT) | ROLE_BIT(ROLE_THERMOMETER))
+#define COUNT(a)     (sizeof(a) / sizeof((a)[0]))
 
 static const char bench_text[] = "{ // a bench\n"
 				 "  \"kind\": \"penrig/bench/1\",\n"
@@ -80,26 +81,28 @@ static void reads_every_value(void **state)
 {
 	struct bench *b = read_right();
 	const struct bench_sensor *s = &b->sensor;
+	const struct bench_device *pen = bench_device(b, ROLE_PEN), *d = bench_device(b, ROLE_LOAD_SENSOR);
+	unsigned line, column;
 	const struct phantom *p = &b->phantom[0];
 
 	(void)state;
 	assert_string_equal(b->name, "b1");
 	assert_string_equal(b->site, "room 1");
 	assert_true(b->mains_hz == 50 && b->ambient_lo_c == 18 && b->ambient_hi_c == 28);
-	assert_string_equal(b->pen.driver, "scpi-pen");
-	assert_string_equal(b->pen.link, "serial:1209:0003:{dut}");
-	assert_int_equal(b->pen.baud, 115200);
+	assert_string_equal(pen->driver, "scpi-pen");
+	assert_string_equal(pen->link, "serial:1209:0003:{dut}");
+	assert_int_equal(pen->line.baud, 115200);
 	assert_true(b->pen.rate_lo_hz == 30 && b->pen.rate_hi_hz == 150);
 	assert_true(b->pen.depth_lo_mm == 0 && b->pen.depth_hi_mm == 2.5);
-	assert_string_equal(s->driver, "load-stream");
-	assert_string_equal(s->link, "usb:1209:0002:LC-1");
-	assert_string_equal(s->serial, "LC-1");
-	assert_string_equal(s->calibration.certificate, "C-1");
-	assert_string_equal(s->calibration.due, "2027-01-02");
-	assert_true(s->rate_hz == 20000 && s->force_u_rel == 0.002);
+	assert_string_equal(d->driver, "load-stream");
+	assert_string_equal(d->link, "usb:1209:0002:LC-1");
+	assert_string_equal(d->serial, "LC-1");
+	assert_string_equal(d->calibration.certificate, "C-1");
+	assert_string_equal(d->calibration.due, "2027-01-02");
+	assert_true(d->rate_hz == 20000 && s->force_u_rel == 0.002);
 	assert_true(s->force_range_lo_n == -10 && s->force_range_hi_n == 10);
 	assert_true(s->cell_hz == 5000 && s->cell_damping == 0.05);
-	assert_true(s->preload_lo_n == 0.1 && s->preload_hi_n == 0.5 && s->clock_ppm == 25);
+	assert_true(s->preload_lo_n == 0.1 && s->preload_hi_n == 0.5 && d->clock_ppm == 25);
 	assert_int_equal(b->phantoms, 1);
 	assert_string_equal(p->serial, "P-1");
 	assert_string_equal(p->path, "phantom.json");
@@ -111,10 +114,11 @@ static void reads_every_value(void **state)
 	assert_int_equal(p->curves.at[1].points, 3);
 	assert_true(p->curves.at[1].rate_hz == 150 && p->curves.at[1].depth_mm[0] == 0.5 &&
 		    p->curves.at[0].force_n[3] == 3);
-	assert_int_equal(b->pen_line, 7);
-	assert_int_equal(b->sensor_line, 14);
-	assert_int_equal(b->calibration_line, 18);
-	assert_int_equal(b->calibration_column, 20);
+	assert_int_equal(bench_device_line(pen), 7);
+	assert_int_equal(bench_device_line(d), 14);
+	json_position(json_get(d->node, "calibration"), &line, &column);
+	assert_int_equal(line, 18);
+	assert_int_equal(column, 20);
 	assert_int_equal(p->line, 26);
 	assert_int_equal(p->column, 5);
 	bench_free(b);
@@ -126,12 +130,12 @@ static void defaults(void **state)
 
 	(void)state;
 	assert_int_equal(read_with("    \"baud\": 115200,\n", "", &b, NULL), 0);
-	assert_int_equal(b->pen.baud, 0);
+	assert_int_equal(bench_device(b, ROLE_PEN)->line.baud, 0);
 	assert_true(b->pen.carries_serial);
 	assert_int_equal(b->pen.heartbeat_ms, 100);
 	assert_int_equal(b->pen.deadman_ms, 500);
 	assert_true(b->pen.coast_down_max_s == 0.5 && b->sensor.still_n == 0.02);
-	assert_true(b->sensor.temperature_u_k == 0 && b->sensor.displacement_u_mm == 0);
+	assert_true(bench_temperature_u_k(b) == 0 && bench_displacement_u_mm(b) == 0);
 	assert_true(b->sensor.temperature_coefficient_rel_per_k == 0);
 	bench_free(b);
 	assert_int_equal(
@@ -139,7 +143,7 @@ static void defaults(void **state)
 	assert_true(b->sensor.cell_hz == 0);
 	bench_free(b);
 	assert_int_equal(read_with("    \"serial\": \"LC-1\",\n", "", &b, NULL), 0);
-	assert_string_equal(b->sensor.serial, "");
+	assert_string_equal(bench_device(b, ROLE_LOAD_SENSOR)->serial, "");
 	bench_free(b);
 }
 
@@ -226,6 +230,141 @@ static void link_names_are_checked(void **state)
 	}
 }
 
+/* The right bench with a list of devices in the place of pen and sensor. */
+#define BOX                                                                                                            \
+	"{\"name\": \"box\", \"roles\": [\"displacement\"], \"driver\": \"load-stream\",\n"                            \
+	"\"link\": \"serial:1209:0004:DB-1\", \"baud\": 230400, \"data_bits\": 7, \"parity\": \"even\", "              \
+	"\"stop_bits\": 2,\n"                                                                                          \
+	"\"flow_control\": \"rts_cts\", \"open_wait_ms\": 1500, \"calibration\": {\"certificate\": \"C-3\",\n"         \
+	"\"laboratory\": \"L\", \"date\": \"2026-01-02\", \"due\": \"2026-12-02\"},\n"                                 \
+	"\"sample_rate_hz\": 5000, \"clock_ppm\": 60, \"latency_ms\": [0.5, 2.5], \"displacement_u_mm\": 0.003}"
+
+static const char list_text[] =
+	"{\"kind\": \"penrig/bench/1\", \"name\": \"b1\", \"mains_hz\": 50, \"ambient_c\": [18, 28], \"devices\": [\n"
+	"{\"name\": \"pen\", \"roles\": [\"pen\"], \"driver\": \"scpi-pen\",\n"
+	"\"link\": \"serial:1209:0003:{dut}\", \"rate_hz\": [30, 150], \"depth_mm\": [0, 2.5]},\n"
+	"{\"name\": \"cell\", \"roles\": [\"load_sensor\", \"thermometer\"], \"driver\": \"load-stream\",\n"
+	"\"link\": \"usb:1209:0002:LC-1\", \"calibration\": {\"certificate\": \"C-1\", \"laboratory\": \"L\",\n"
+	"\"date\": \"2026-01-02\", \"due\": \"2027-01-02\"}, \"sample_rate_hz\": 20000, \"clock_ppm\": 25,\n"
+	"\"force\": {\"u_rel\": 0.002, \"range_n\": [-10, 10]}, \"preload_n\": [0.1, 0.5], \"temperature_u_k\": "
+	"0.1},\n" BOX "],\n"
+	"\"phantoms\": [{\"file\": \"phantom.json\", \"position\": \"A1\", \"strokes_used\": 12}]}\n";
+
+static int read_list_with(const char *find, const char *replace, struct bench **ret, struct err *err)
+{
+	assert_true(variant_write("phantom.json", phantom_text, "", ""));
+	assert_true(variant_write("bench.json", list_text, find, replace));
+	return bench_read("bench.json", ret, err);
+}
+
+static void reads_a_list_of_devices(void **state)
+{
+	struct bench *b = NULL;
+	struct err err = {""};
+
+	(void)state;
+	if (read_list_with("", "", &b, &err))
+		fail_msg("%s", err.text);
+	assert_int_equal(b->devices, 3);
+	const struct bench_device *pen = bench_device(b, ROLE_PEN), *cell = bench_device(b, ROLE_LOAD_SENSOR);
+	const struct bench_device *box = bench_device(b, ROLE_DISPLACEMENT);
+	assert_ptr_equal(pen, &b->device[0]);
+	assert_ptr_equal(cell, &b->device[1]);
+	assert_ptr_equal(cell, bench_device(b, ROLE_THERMOMETER));
+	assert_ptr_equal(box, &b->device[2]);
+	assert_null(bench_device(b, ROLE_TACHOMETER));
+	assert_int_equal(cell->roles, ROLE_BIT(ROLE_LOAD_SENSOR) | ROLE_BIT(ROLE_THERMOMETER));
+	assert_string_equal(box->name, "box");
+	assert_string_equal(box->calibration.certificate, "C-3");
+	assert_true(b->pen.rate_hi_hz == 150 && b->pen.deadman_ms == 500 && b->pen.carries_serial);
+	assert_true(b->sensor.force_u_rel == 0.002 && b->sensor.still_n == 0.02);
+	assert_int_equal(box->line.baud, 230400);
+	assert_int_equal(box->line.data_bits, 7);
+	assert_int_equal(box->line.stop_bits, 2);
+	assert_int_equal(box->line.parity, PARITY_EVEN);
+	assert_int_equal(box->line.flow, FLOW_RTS_CTS);
+	assert_int_equal(box->line.open_wait_ms, 1500);
+	assert_int_equal(pen->line.parity, PARITY_DEFAULT);
+	assert_int_equal(pen->line.flow, FLOW_DEFAULT);
+	assert_int_equal(pen->line.stop_bits, 0);
+	assert_true(box->clock_ppm == 60 && box->rate_hz == 5000);
+	assert_true(box->latency_lo_ms == 0.5 && box->latency_hi_ms == 2.5);
+	assert_true(cell->latency_lo_ms == 0 && cell->latency_hi_ms == 1);
+	assert_true(pen->latency_hi_ms == 5);
+	assert_true(bench_displacement_u_mm(b) == 0.003 && bench_temperature_u_k(b) == 0.1);
+	assert_true(bench_sample_rate_hz(b) == 25000);
+	assert_int_equal(bench_device_line(box), 8);
+	bench_free(b);
+}
+
+static const struct variant list_variants[] = {
+	{"\"roles\": [\"pen\"]", "\"roles\": [\"pin\"]",
+	 "bench.json:2:27: unknown role \"pin\"; did you mean \"pen\"?"},
+	{"\"roles\": [\"pen\"]", "\"roles\": [\"laser\"]",
+	 "bench.json:2:27: unknown role \"laser\": a device is one of pen, power, stage, load_sensor, displacement, "
+	 "thermometer, tachometer, current, reference, io"},
+	{"\"roles\": [\"pen\"]", "\"roles\": \"pen\"",
+	 "bench.json:2:26: each device says what it is in \"roles\", a list such as [\"pen\"] or [\"load_sensor\", "
+	 "\"thermometer\"]"},
+	{"\"roles\": [\"displacement\"]", "\"roles\": [\"displacement\", \"displacement\"]",
+	 "bench.json:8:43: the role \"displacement\" stands here twice: leave one out"},
+	{"\"roles\": [\"displacement\"]", "\"roles\": [\"displacement\", \"load_sensor\"]",
+	 "bench.json:8:1: \"force\" is missing here"},
+	{"\"name\": \"box\"", "\"name\": \"cell\"",
+	 "bench.json:8:10: a device named \"cell\" stands at line 4 already: give each a name of its own"},
+	{"serial:1209:0004:DB-1", "usb:1209:0002:DB-1",
+	 "bench.json:9:39: \"baud\" is for serial: links, and this one is \"usb:1209:0002:DB-1\"; leave it out"},
+	{"\"data_bits\": 7", "\"data_bits\": 9", "bench.json:9:63: \"data_bits\" is 9; allowed is 5 to 8"},
+	{"\"stop_bits\": 2", "\"stop_bits\": 3", "bench.json:9:97: \"stop_bits\" is 3; allowed is 1 to 2"},
+	{"\"clock_ppm\": 60, ", "", "bench.json:8:1: \"clock_ppm\" is missing here: a number in ppm"},
+	{"\"temperature_u_k\": 0.1", "\"displacement_u_mm\": 0.1",
+	 "bench.json:7:75: \"displacement_u_mm\" belongs to a device with the role displacement, and this one is "
+	 "load_sensor, thermometer: leave it out, or add the role"},
+	{"\"link\": \"usb:1209:0002:LC-1\"", "\"link\": \"serial:1209:0003:{dut}\"",
+	 "bench.json:5:9: \"serial:1209:0003:{dut}\": {dut} belongs in the pen's link only"},
+	{"\"devices\": [\n", "\"pen\": {}, \"devices\": [\n",
+	 "bench.json:1:81: \"pen\" stands beside \"devices\": write it as an entry of that list"},
+	{",\n" BOX "]", ", []]", "bench.json:7:100: each device is an object, { ... }"},
+};
+
+static void refuses_wrong_lists(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < COUNT(list_variants); i++) {
+		const struct variant *v = &list_variants[i];
+		struct bench *bench = NULL;
+		struct err err = {""};
+		assert_int_equal(read_list_with(v->find, v->replace, &bench, &err), -EINVAL);
+		assert_string_equal(err.text, v->message);
+	}
+}
+
+/* The short form is the list of two devices, and every device's certificate ages. */
+static void both_forms_mean_the_same(void **state)
+{
+	struct bench *b = read_right();
+	struct err err = {""};
+
+	(void)state;
+	assert_int_equal(b->devices, 2);
+	assert_int_equal(bench_device(b, ROLE_LOAD_SENSOR)->roles, SENSOR_ROLES);
+	assert_int_equal(bench_device(b, ROLE_PEN)->roles, ROLE_BIT(ROLE_PEN));
+	bench_free(b);
+	assert_int_equal(read_list_with("", "", &b, &err), 0);
+	assert_int_equal(bench_check_devices_due(b, "2026-12-02", &err), 0);
+	assert_int_equal(bench_check_devices_due(b, "2026-12-03", &err), -EKEYEXPIRED);
+	assert_string_equal(err.text,
+			    "bench.json:10:65: calibration C-3 of the displacement sensor was due on 2026-12-02, "
+			    "and today is 2026-12-03: have it calibrated and write the new certificate here");
+	bench_free(b);
+	assert_int_equal(read_list_with("\"calibration\": {\"certificate\": \"C-3\",\n"
+					"\"laboratory\": \"L\", \"date\": \"2026-01-02\", \"due\": \"2026-12-02\"},\n",
+					"", &b, &err),
+			 -EINVAL);
+	assert_string_equal(err.text, "bench.json:10:138: \"displacement_u_mm\" comes from a certificate: write it in "
+				      "\"calibration\", or 0 where there is none");
+}
+
 static const struct variant phantom_variants[] = {
 	{"penrig/phantom/1", "penrig/bench/1",
 	 "phantom.json:2:11: this is a bench file; a phantom file (\"penrig/phantom/1\") is wanted here"},
@@ -292,12 +431,13 @@ static void due_dates(void **state)
 static void drivers_are_checked(void **state)
 {
 	static const struct driver pen = {.name = "scpi-pen", .roles = ROLE_BIT(ROLE_PEN)};
-	static const struct driver sensor = {.name = "load-stream", .roles = ROLE_BIT(ROLE_LOAD_SENSOR)};
+	static const struct driver sensor = {.name = "load-stream", .roles = SENSOR_ROLES};
 	static const struct driver *const table[] = {&pen, &sensor, NULL};
 	static const struct variant variants[] = {
 		{"\"scpi-pen\"", "\"spci-pen\"",
 		 "bench.json:8:15: unknown driver \"spci-pen\"; did you mean \"scpi-pen\"?"},
 		{"\"scpi-pen\"", "\"load-stream\"", "bench.json:8:15: driver \"load-stream\" drives no pen"},
+		{"\"load-stream\"", "\"scpi-pen\"", "bench.json:15:15: driver \"scpi-pen\" drives no load sensor"},
 		{"\"load-stream\"", "\"x\"",
 		 "bench.json:15:15: unknown driver \"x\"; `penrig version` lists those there are"},
 	};
@@ -345,8 +485,8 @@ static void pen_link(void **state)
 
 static void shipped_benches(void **state)
 {
-	static const char *const names[] = {"virtual-usb",  "virtual-serial", "virtual-mixed",
-					    "virtual-bone", "virtual-soft",   "my-bench.example"};
+	static const char *const names[] = {"virtual-usb",  "virtual-serial", "virtual-mixed",   "virtual-bone",
+					    "virtual-soft", "virtual-boxes",  "my-bench.example"};
 
 	(void)state;
 	for (size_t i = 0; i < COUNT(names); i++) {
@@ -358,7 +498,8 @@ static void shipped_benches(void **state)
 		if (bench_read(path, &bench, &err))
 			fail_msg("%s", err.text);
 		assert_int_equal(chdir(variant_folder), 0);
-		assert_int_equal(bench_check_due(bench, bench->sensor.calibration.date, &err), 0);
+		assert_int_equal(bench_check_due(bench, bench_device(bench, ROLE_LOAD_SENSOR)->calibration.date, &err),
+				 0);
 		bench_free(bench);
 	}
 }
@@ -370,7 +511,8 @@ int main(void)
 		cmocka_unit_test(refuses_wrong_benches),  cmocka_unit_test(link_names_are_checked),
 		cmocka_unit_test(refuses_wrong_phantoms), cmocka_unit_test(due_dates),
 		cmocka_unit_test(drivers_are_checked),    cmocka_unit_test(pen_link),
-		cmocka_unit_test(shipped_benches),
+		cmocka_unit_test(shipped_benches),        cmocka_unit_test(reads_a_list_of_devices),
+		cmocka_unit_test(refuses_wrong_lists),    cmocka_unit_test(both_forms_mean_the_same),
 	};
 
 	return cmocka_run_group_tests(tests, variant_enter, variant_leave);

@@ -67,7 +67,9 @@ static int set_up(void **state)
 	s->bench.mains_hz = 50;
 	s->bench.ambient_hi_c = 25;
 	s->bench.phantoms = 1;
-	s->bench.sensor.clock_ppm = 50;
+	s->bench.devices = 1;
+	s->bench.device[0] = (struct bench_device){.roles = ROLE_BIT(ROLE_LOAD_SENSOR) | ROLE_BIT(ROLE_THERMOMETER),
+						   .clock_ppm = 50};
 	s->bench.sensor.force_range_lo_n = -10;
 	s->bench.sensor.force_range_hi_n = 10;
 	s->bench.sensor.preload_hi_n = 1;
@@ -215,7 +217,7 @@ static void a_part_without_a_channel_is_not_answered_for_by_the_other(void **sta
 		s->plan.limit[0] = (struct limit){.has_upper = true, .upper = 60, .guard_r = 1, .required = true};
 		strcpy(s->plan.limit[0].measurand, names[i]);
 		strcpy(s->plan.limit[0].unit, measurand_unit(names[i]));
-		s->bench.sensor.temperature_u_k = 0.1;
+		s->bench.device[0].temperature_u_k = 0.1;
 		feed(s, 2, 0, 1, 2300);
 		const struct record_point *point = run_with_batch(s, 1600 * MS, counts, 2);
 		const struct finding *tip = of_part(point, names[i], "tip");

@@ -1,0 +1,593 @@
+/* Reads one device of a bench. A key that belongs to another role is refused, so that nothing is written in vain. */
+#include "rig/config/bench_device.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "rig/config/filekind.h"
+#include "rig/link/link.h"
+
+#define DUT_WORD   "{dut}"
+#define DUT_SAMPLE "DUT-1" /* stands for {dut} where only the form of a link name is checked */
+#define LIST_MAX   160
+#define BAUD_LO    1200
+#define BAUD_HI    20000000
+
+/* An entry as it is read; numbers that JSON knows as whole ones are narrowed when it is taken. */
+struct device_text {
+	struct bench_device device;
+	struct bench_pen pen;
+	struct bench_sensor sensor;
+	const struct json *roles;
+	int64_t baud, data_bits, stop_bits, open_wait_ms, heartbeat_ms, deadman_ms;
+	int parity, flow;
+};
+
+/* ---- values of two numbers -------------------------------------------------------------------------------------- */
+
+#define PAIR(type, lo, hi)                                                                                             \
+	static_assert(offsetof(struct type, hi) == offsetof(struct type, lo) + sizeof(double), "a pair")
+PAIR(bench_pen, rate_lo_hz, rate_hi_hz);
+PAIR(bench_pen, depth_lo_mm, depth_hi_mm);
+PAIR(bench_sensor, force_range_lo_n, force_range_hi_n);
+PAIR(bench_sensor, preload_lo_n, preload_hi_n);
+PAIR(bench_device, latency_lo_ms, latency_hi_ms);
+
+static int read_pen_rate(const struct json_doc *doc, const struct json *node, void *dst, struct err *err)
+{
+	static const struct interval_rule rule = {.key = "rate_hz", .unit = "Hz", .lo = 1, .hi = 1000};
+
+	return interval_read(doc, node, &rule, dst, err);
+}
+
+static int read_pen_depth(const struct json_doc *doc, const struct json *node, void *dst, struct err *err)
+{
+	static const struct interval_rule rule = {.key = "depth_mm", .unit = "mm", .lo = 0, .hi = 10};
+
+	return interval_read(doc, node, &rule, dst, err);
+}
+
+static int read_force_range(const struct json_doc *doc, const struct json *node, void *dst, struct err *err)
+{
+	static const struct interval_rule rule = {.key = "range_n", .unit = "N", .lo = -1000, .hi = 1000};
+
+	return interval_read(doc, node, &rule, dst, err);
+}
+
+static int read_preload(const struct json_doc *doc, const struct json *node, void *dst, struct err *err)
+{
+	static const struct interval_rule rule = {.key = "preload_n", .unit = "N", .lo = -1000, .hi = 1000};
+
+	return interval_read(doc, node, &rule, dst, err);
+}
+
+static int read_latency(const struct json_doc *doc, const struct json *node, void *dst, struct err *err)
+{
+	static const struct interval_rule rule = {.key = "latency_ms", .unit = "ms", .lo = 0, .hi = 1000};
+
+	return interval_read(doc, node, &rule, dst, err);
+}
+
+static int read_force(const struct json_doc *doc, const struct json *node, void *dst, struct err *err)
+{
+	static const struct json_field fields[] = {
+		{.key = "u_rel",
+		 .kind = FIELD_NUMBER,
+		 .offset = offsetof(struct bench_sensor, force_u_rel),
+		 .required = true,
+		 .lo = 1e-6,
+		 .hi = 0.2,
+		 .unit = "1"},
+		{.key = "range_n",
+		 .kind = FIELD_CUSTOM,
+		 .offset = offsetof(struct bench_sensor, force_range_lo_n),
+		 .required = true,
+		 .read = read_force_range},
+		{.key = NULL},
+	};
+
+	return json_read_object(doc, node, fields, dst, err);
+}
+
+static int read_cell(const struct json_doc *doc, const struct json *node, void *dst, struct err *err)
+{
+	static const struct json_field fields[] = {
+		{.key = "natural_frequency_hz",
+		 .kind = FIELD_NUMBER,
+		 .offset = offsetof(struct bench_sensor, cell_hz),
+		 .required = true,
+		 .lo = 100,
+		 .hi = 1e6,
+		 .unit = "Hz"},
+		{.key = "damping",
+		 .kind = FIELD_NUMBER,
+		 .offset = offsetof(struct bench_sensor, cell_damping),
+		 .required = true,
+		 .lo = 1e-4,
+		 .hi = 1,
+		 .unit = "1"},
+		{.key = NULL},
+	};
+
+	return json_read_object(doc, node, fields, dst, err);
+}
+
+/* ---- the keys --------------------------------------------------------------------------------------------------- */
+
+#define PEN                ROLE_BIT(ROLE_PEN)
+#define FORCE              ROLE_BIT(ROLE_LOAD_SENSOR)
+#define TRAVEL             ROLE_BIT(ROLE_DISPLACEMENT)
+#define HEAT               ROLE_BIT(ROLE_THERMOMETER)
+#define OTHERS             (ROLE_BIT(ROLE_TACHOMETER) | ROLE_BIT(ROLE_CURRENT) | ROLE_BIT(ROLE_REFERENCE))
+#define MEASURE            (FORCE | TRAVEL | HEAT | OTHERS)
+#define EVERY              (ROLE_BIT(ROLES_COUNT) - 1)
+
+#define IN(member)         offsetof(struct device_text, member)
+#define SIZE(type, member) sizeof(((struct type *)0)->member)
+
+static const char *const parity_words[] = {"none", "odd", "even", "mark", "space", NULL};
+static const char *const flow_words[] = {"none", "rts_cts", "xon_xoff", NULL};
+
+/* A key, the roles that may have it, those that must, and whether it sets a serial line. */
+static const struct device_key {
+	struct json_field field;
+	uint32_t roles, needed;
+	bool serial_line;
+} keys[] = {
+	{{.key = "name", .kind = FIELD_STRING, .offset = IN(device.name), .size = SIZE(bench_device, name), .lo = 1},
+	 EVERY,
+	 EVERY,
+	 false},
+	{{.key = "roles", .kind = FIELD_NODE, .offset = IN(roles)}, EVERY, EVERY, false},
+	{{.key = "driver",
+	  .kind = FIELD_STRING,
+	  .offset = IN(device.driver),
+	  .size = SIZE(bench_device, driver),
+	  .lo = 1},
+	 EVERY,
+	 EVERY,
+	 false},
+	{{.key = "link", .kind = FIELD_STRING, .offset = IN(device.link), .size = SIZE(bench_device, link), .lo = 1},
+	 EVERY,
+	 EVERY,
+	 false},
+	{{.key = "baud", .kind = FIELD_INT, .offset = IN(baud), .lo = BAUD_LO, .hi = BAUD_HI}, EVERY, 0, true},
+	{{.key = "data_bits", .kind = FIELD_INT, .offset = IN(data_bits), .lo = 5, .hi = 8}, EVERY, 0, true},
+	{{.key = "parity", .kind = FIELD_WORD, .offset = IN(parity), .words = parity_words}, EVERY, 0, true},
+	{{.key = "stop_bits", .kind = FIELD_INT, .offset = IN(stop_bits), .lo = 1, .hi = 2}, EVERY, 0, true},
+	{{.key = "flow_control", .kind = FIELD_WORD, .offset = IN(flow), .words = flow_words}, EVERY, 0, true},
+	{{.key = "open_wait_ms", .kind = FIELD_INT, .offset = IN(open_wait_ms), .lo = 0, .hi = 10000, .unit = "ms"},
+	 EVERY,
+	 0,
+	 true},
+	{{.key = "serial",
+	  .kind = FIELD_STRING,
+	  .offset = IN(device.serial),
+	  .size = SIZE(bench_device, serial),
+	  .lo = 1},
+	 EVERY & ~PEN,
+	 0,
+	 false},
+	{{.key = "calibration", .kind = FIELD_CUSTOM, .offset = IN(device.calibration), .read = calibration_read},
+	 MEASURE,
+	 FORCE,
+	 false},
+	{{.key = "sample_rate_hz",
+	  .kind = FIELD_NUMBER,
+	  .offset = IN(device.rate_hz),
+	  .lo = 1,
+	  .hi = 1e6,
+	  .unit = "Hz"},
+	 MEASURE,
+	 FORCE,
+	 false},
+	{{.key = "clock_ppm",
+	  .kind = FIELD_NUMBER,
+	  .offset = IN(device.clock_ppm),
+	  .lo = 1e-3,
+	  .hi = 1e4,
+	  .unit = "ppm"},
+	 MEASURE,
+	 FORCE | TRAVEL,
+	 false},
+	{{.key = "latency_ms", .kind = FIELD_CUSTOM, .offset = IN(device.latency_lo_ms), .read = read_latency},
+	 MEASURE,
+	 0,
+	 false},
+
+	{{.key = "carries_serial", .kind = FIELD_BOOL, .offset = IN(pen.carries_serial)}, PEN, 0, false},
+	{{.key = "rate_hz", .kind = FIELD_CUSTOM, .offset = IN(pen.rate_lo_hz), .read = read_pen_rate},
+	 PEN,
+	 PEN,
+	 false},
+	{{.key = "depth_mm", .kind = FIELD_CUSTOM, .offset = IN(pen.depth_lo_mm), .read = read_pen_depth},
+	 PEN,
+	 PEN,
+	 false},
+	{{.key = "heartbeat_ms", .kind = FIELD_INT, .offset = IN(heartbeat_ms), .lo = 10, .hi = 3000, .unit = "ms"},
+	 PEN,
+	 0,
+	 false},
+	{{.key = "dead_man_ms", .kind = FIELD_INT, .offset = IN(deadman_ms), .lo = 50, .hi = 10000, .unit = "ms"},
+	 PEN,
+	 0,
+	 false},
+	{{.key = "coast_down_max_s",
+	  .kind = FIELD_NUMBER,
+	  .offset = IN(pen.coast_down_max_s),
+	  .lo = 0.01,
+	  .hi = 30,
+	  .unit = "s"},
+	 PEN,
+	 0,
+	 false},
+
+	{{.key = "force", .kind = FIELD_CUSTOM, .offset = IN(sensor), .read = read_force}, FORCE, FORCE, false},
+	{{.key = "cell", .kind = FIELD_CUSTOM, .offset = IN(sensor), .read = read_cell}, FORCE, 0, false},
+	{{.key = "preload_n", .kind = FIELD_CUSTOM, .offset = IN(sensor.preload_lo_n), .read = read_preload},
+	 FORCE,
+	 FORCE,
+	 false},
+	{{.key = "still_n", .kind = FIELD_NUMBER, .offset = IN(sensor.still_n), .lo = 1e-6, .hi = 10, .unit = "N"},
+	 FORCE,
+	 0,
+	 false},
+	{{.key = "temperature_coefficient_rel_per_k",
+	  .kind = FIELD_NUMBER,
+	  .offset = IN(sensor.temperature_coefficient_rel_per_k),
+	  .lo = 0,
+	  .hi = 0.1,
+	  .unit = "1"},
+	 FORCE,
+	 0,
+	 false},
+	{{.key = "temperature_u_k",
+	  .kind = FIELD_NUMBER,
+	  .offset = IN(device.temperature_u_k),
+	  .lo = 0,
+	  .hi = 20,
+	  .unit = "K"},
+	 HEAT,
+	 0,
+	 false},
+	{{.key = "displacement_u_mm",
+	  .kind = FIELD_NUMBER,
+	  .offset = IN(device.displacement_u_mm),
+	  .lo = 0,
+	  .hi = 1,
+	  .unit = "mm"},
+	 TRAVEL,
+	 0,
+	 false},
+};
+
+#define KEYS (sizeof(keys) / sizeof(keys[0]))
+
+/* ---- the link --------------------------------------------------------------------------------------------------- */
+
+int bench_link_fill(const char *link, const char *dut, char *ret, size_t size)
+{
+	const char *word = strstr(link, DUT_WORD);
+	int head = word ? (int)(word - link) : (int)strlen(link);
+	int n = snprintf(ret, size, "%.*s%s%s", head, link, word ? dut : "", word ? word + strlen(DUT_WORD) : "");
+
+	return n < 0 || (size_t)n >= size ? -ENAMETOOLONG : 0;
+}
+
+bool bench_link_waits(const char *link)
+{
+	return strstr(link, DUT_WORD) != NULL;
+}
+
+static int check_link(const struct json_doc *doc, const struct json *node, const char *link, bool pen, struct err *err)
+{
+	char filled[LINK_NAME_MAX];
+	struct err why = {""};
+	const char *brace = strchr(link, '{');
+
+	if (brace && (!pen || strncmp(brace, DUT_WORD, strlen(DUT_WORD)) != 0 || strchr(brace + 1, '{')))
+		return json_error(doc, node, err, "\"%s\": %s", link,
+				  pen ? "only {dut}, once, may stand in braces"
+				      : "{dut} belongs in the pen's link only");
+	if (bench_link_fill(link, DUT_SAMPLE, filled, sizeof(filled)))
+		return json_error(doc, node, err, "this link is longer than %d bytes", LINK_NAME_MAX - 1);
+	if (link_uri_check(link_table, filled, &why))
+		return json_error(doc, node, err, "%s", why.text);
+	return 0;
+}
+
+/* A USB link has no baud rate: one that is written there was meant for something else. */
+static int check_line(const struct json_doc *doc, const struct json *node, const char *link, struct err *err)
+{
+	if (strncmp(link, "serial:", 7) == 0)
+		return 0;
+	for (size_t i = 0; i < KEYS; i++) {
+		const struct json *value = json_get(node, keys[i].field.key);
+		if (value && keys[i].serial_line)
+			return json_error(doc, value, err,
+					  "\"%s\" is for serial: links, and this one is \"%s\"; leave it out",
+					  keys[i].field.key, link);
+	}
+	return 0;
+}
+
+/* ---- one entry -------------------------------------------------------------------------------------------------- */
+
+static void list_roles(uint32_t roles, char ret[LIST_MAX])
+{
+	size_t n = 0;
+
+	ret[0] = '\0';
+	for (unsigned i = 0; i < ROLES_COUNT && n < LIST_MAX; i++)
+		if (roles & ROLE_BIT(i))
+			n += (size_t)snprintf(ret + n, LIST_MAX - n, "%s%s", n ? ", " : "", role_row(i)->name);
+}
+
+static int check_keys(const struct json_doc *doc, const struct json *node, uint32_t roles, struct err *err)
+{
+	char wanted[LIST_MAX], own[LIST_MAX];
+
+	for (size_t i = 0; i < KEYS; i++) {
+		const struct json *member = json_get(node, keys[i].field.key);
+		if (!member || (keys[i].roles & roles))
+			continue;
+		list_roles(keys[i].roles, wanted);
+		list_roles(roles, own);
+		return json_key_error(doc, member, err,
+				      "\"%s\" belongs to a device with the role %s, and this one is %s: leave it out, "
+				      "or add the role",
+				      keys[i].field.key, wanted, own);
+	}
+	return 0;
+}
+
+/* The fields of these roles; the old form has neither name nor roles. */
+static void fields_of(uint32_t roles, bool listed, struct json_field ret[KEYS + 1])
+{
+	size_t n = 0;
+
+	for (size_t i = listed ? 0 : 2; i < KEYS; i++) {
+		if (!(keys[i].roles & roles))
+			continue;
+		ret[n] = keys[i].field;
+		ret[n++].required = (keys[i].needed & roles) != 0;
+	}
+	ret[n] = (struct json_field){.key = NULL};
+}
+
+static int check_deadman(const struct json_doc *doc, const struct json *node, const struct device_text *text,
+			 struct err *err)
+{
+	if (3 * text->heartbeat_ms <= text->deadman_ms)
+		return 0;
+	const struct json *named = json_get(node, "dead_man_ms");
+	return json_error(doc, named ? named : json_get(node, "heartbeat_ms"), err,
+			  "a dead-man of %lld ms must outlast three heartbeats of %lld ms: at least %lld ms",
+			  (long long)text->deadman_ms, (long long)text->heartbeat_ms,
+			  (long long)(3 * text->heartbeat_ms));
+}
+
+static int check_preload(const struct json_doc *doc, const struct json *node, const struct bench_sensor *s,
+			 struct err *err)
+{
+	if (s->preload_lo_n >= s->force_range_lo_n && s->preload_hi_n <= s->force_range_hi_n)
+		return 0;
+	return json_error(doc, json_get(node, "preload_n"), err,
+			  "a preload of %.10g to %.10g N leaves the calibrated range of %.10g to %.10g N",
+			  s->preload_lo_n, s->preload_hi_n, s->force_range_lo_n, s->force_range_hi_n);
+}
+
+/* An uncertainty comes from a certificate. */
+static int check_certificate(const struct json_doc *doc, const struct json *node, const struct bench_device *device,
+			     struct err *err)
+{
+	const char *key = device->displacement_u_mm > 0 ? "displacement_u_mm"
+			  : device->temperature_u_k > 0 ? "temperature_u_k"
+							: NULL;
+
+	if (!key || device->calibration.certificate[0])
+		return 0;
+	return json_error(doc, json_get(node, key), err,
+			  "\"%s\" comes from a certificate: write it in \"calibration\", or 0 where there is none",
+			  key);
+}
+
+/* Within these a sample reaches this computer, where the bench file does not say: a frame of 1 ms on USB, a block of
+ * 5 ms on a line that is just fast enough. */
+static void default_latency(struct bench_device *device)
+{
+	if (device->latency_hi_ms == 0)
+		device->latency_hi_ms = strncmp(device->link, "serial:", 7) == 0 ? 5.0 : 1.0;
+}
+
+static void take(const struct json *node, uint32_t roles, const struct device_text *text, struct bench *bench)
+{
+	struct bench_device *device = &bench->device[bench->devices++];
+
+	*device = text->device;
+	device->node = node;
+	device->roles = roles;
+	device->line = (struct bench_line){.baud = (uint32_t)text->baud,
+					   .data_bits = (uint8_t)text->data_bits,
+					   .stop_bits = (uint8_t)text->stop_bits,
+					   .parity = (enum bench_parity)(text->parity + 1),
+					   .flow = (enum bench_flow)(text->flow + 1),
+					   .open_wait_ms = (uint32_t)text->open_wait_ms};
+	default_latency(device);
+	if (roles & PEN) {
+		bench->pen = text->pen;
+		bench->pen.heartbeat_ms = (uint32_t)text->heartbeat_ms;
+		bench->pen.deadman_ms = (uint32_t)text->deadman_ms;
+	}
+	if (roles & FORCE)
+		bench->sensor = text->sensor;
+}
+
+static int read_device(const struct json_doc *doc, const struct json *node, const char *name, uint32_t roles,
+		       struct bench *bench, struct err *err)
+{
+	struct json_field fields[KEYS + 1];
+	struct device_text text = {
+		.pen = {.carries_serial = true, .coast_down_max_s = 0.5},
+		.sensor = {.still_n = 0.02},
+		.heartbeat_ms = 100,
+		.deadman_ms = 500,
+		.parity = -1,
+		.flow = -1,
+	};
+	fields_of(roles, name == NULL, fields);
+	int ret = json_read_object(doc, node, fields, &text, err);
+
+	if (ret == 0)
+		ret = check_link(doc, json_get(node, "link"), text.device.link, (roles & PEN) != 0, err);
+	if (ret == 0)
+		ret = check_line(doc, node, text.device.link, err);
+	if (ret == 0 && (roles & PEN))
+		ret = check_deadman(doc, node, &text, err);
+	if (ret == 0 && (roles & FORCE))
+		ret = check_preload(doc, node, &text.sensor, err);
+	if (ret == 0)
+		ret = check_certificate(doc, node, &text.device, err);
+	if (ret)
+		return ret;
+	if (name)
+		snprintf(text.device.name, sizeof(text.device.name), "%s", name);
+	take(node, roles, &text, bench);
+	return 0;
+}
+
+int bench_device_read(const struct json_doc *doc, const struct json *node, const char *name, uint32_t roles,
+		      struct bench *bench, struct err *err)
+{
+	return read_device(doc, node, name, roles, bench, err);
+}
+
+/* ---- the list --------------------------------------------------------------------------------------------------- */
+
+static const char *role_at(const void *list, size_t i)
+{
+	(void)list;
+	return i < ROLES_COUNT ? role_row((enum device_role)i)->name : NULL;
+}
+
+static int read_role(const struct json_doc *doc, const struct json *node, uint32_t *roles, struct err *err)
+{
+	enum device_role role;
+	char list[LIST_MAX];
+
+	if (json_kind(node) != JSON_STRING)
+		return json_error(doc, node, err, "\"roles\" holds names of roles: write \"load_sensor\" in quotes");
+	if (role_find(json_string(node), &role)) {
+		const char *near = json_nearest(json_string(node), role_at, NULL);
+		list_roles(EVERY, list);
+		return near ? json_error(doc, node, err, "unknown role \"%.32s\"; did you mean \"%s\"?",
+					 json_string(node), near)
+			    : json_error(doc, node, err, "unknown role \"%.32s\": a device is one of %s",
+					 json_string(node), list);
+	}
+	if (*roles & ROLE_BIT(role))
+		return json_error(doc, node, err, "the role \"%s\" stands here twice: leave one out",
+				  json_string(node));
+	*roles |= ROLE_BIT(role);
+	return 0;
+}
+
+static int read_roles(const struct json_doc *doc, const struct json *entry, uint32_t *ret, struct err *err)
+{
+	const struct json *node = json_get(entry, "roles");
+	uint32_t roles = 0;
+
+	if (!node || json_kind(node) != JSON_ARRAY || json_size(node) == 0)
+		return json_error(doc, node ? node : entry, err,
+				  "each device says what it is in \"roles\", a list such as [\"pen\"] or "
+				  "[\"load_sensor\", \"thermometer\"]");
+	for (size_t i = 0; i < json_size(node); i++) {
+		int status = read_role(doc, json_at(node, i), &roles, err);
+		if (status)
+			return status;
+	}
+	*ret = roles;
+	return 0;
+}
+
+static int check_name(const struct json_doc *doc, const struct json *entry, const struct bench *bench, struct err *err)
+{
+	const struct bench_device *last = &bench->device[bench->devices - 1];
+
+	for (unsigned i = 0; i + 1 < bench->devices; i++) {
+		if (strcmp(bench->device[i].name, last->name) == 0)
+			return json_error(
+				doc, json_get(entry, "name"), err,
+				"a device named \"%s\" stands at line %u already: give each a name of its own",
+				last->name, bench_device_line(&bench->device[i]));
+		if (strcmp(bench->device[i].link, last->link) == 0)
+			return json_error(doc, json_get(entry, "link"), err,
+					  "\"%s\" is the link of device \"%s\" already: write one entry with the roles "
+					  "of both",
+					  last->link, bench->device[i].name);
+	}
+	return 0;
+}
+
+int bench_devices_read(const struct json_doc *doc, const struct json *node, void *dst, struct err *err)
+{
+	struct bench *bench = dst;
+
+	if (json_kind(node) != JSON_ARRAY || json_size(node) == 0 || json_size(node) > BENCH_DEVICES_MAX)
+		return json_error(doc, node, err,
+				  "\"devices\" must be a list of 1 to %d objects {\"name\": ..., \"roles\": [...], "
+				  "\"driver\": ..., \"link\": ..., ...}",
+				  BENCH_DEVICES_MAX);
+	for (size_t i = 0; i < json_size(node); i++) {
+		const struct json *entry = json_at(node, i);
+		uint32_t roles = 0;
+		int ret = json_kind(entry) == JSON_OBJECT
+				  ? read_roles(doc, entry, &roles, err)
+				  : json_error(doc, entry, err, "each device is an object, { ... }");
+
+		if (ret == 0)
+			ret = check_keys(doc, entry, roles, err);
+		if (ret == 0)
+			ret = read_device(doc, entry, NULL, roles, bench, err);
+		if (ret == 0)
+			ret = check_name(doc, entry, bench, err);
+		if (ret)
+			return ret;
+	}
+	return 0;
+}
+
+static int check_role(const struct bench *bench, enum device_role role, struct err *err)
+{
+	const struct role_row *row = role_row(role);
+	const struct bench_device *first = bench_device(bench, role), *last = NULL;
+	uint32_t count = 0;
+
+	for (unsigned i = 0; i < bench->devices; i++) {
+		if (!(bench->device[i].roles & ROLE_BIT(role)))
+			continue;
+		last = &bench->device[i];
+		count++;
+	}
+	if (count > row->at_most)
+		return json_error(
+			bench->doc, json_get(last->node, "roles"), err,
+			"a bench has one %s, and device \"%s\" at line %u has the role \"%s\" already: take it "
+			"away from one of them",
+			row->label, first->name, bench_device_line(first), row->name);
+	if (count < row->at_least)
+		return json_error(bench->doc, json_get(json_root(bench->doc), "devices"), err,
+				  "no device has the role \"%s\": a bench has one %s", row->name, row->label);
+	return 0;
+}
+
+int bench_devices_check(const struct bench *bench, struct err *err)
+{
+	int ret = 0;
+
+	for (unsigned role = 0; role < ROLES_COUNT && ret == 0; role++)
+		ret = check_role(bench, (enum device_role)role, err);
+	return ret;
+}
