@@ -328,8 +328,9 @@ static void put_sources(struct json_out *out, const struct record *record)
 	put_text(plan, "description", record->plan_description);
 	put_file(plan, file_of(record, "plan"));
 	json_out_int(plan, "points", record->points_planned);
-	json_out_string(plan, "judged_rate", record->judge_nominal_rate ? "nominal" : "realised");
-	json_out_string(plan, "judged_depth", record->judge_displacement ? "displacement" : "force_equivalent");
+	bool nominal = record->judge_nominal_rate, displacement = record->judge_displacement;
+	json_out_string(plan, "judged_rate", measurand_method(JUDGED_BY_RATE, nominal, displacement));
+	json_out_string(plan, "judged_depth", measurand_method(JUDGED_BY_DEPTH, nominal, displacement));
 	put_text(plan, "thermal_basis", record->thermal_basis);
 	struct json_out *bench = json_out_add_object(out, "bench");
 	put_text(bench, "name", record->bench_name);

@@ -33,10 +33,11 @@ static void add_numbers(struct json_out *parent, const char *key, const double *
 
 static void add_limit(struct json_out *root)
 {
+	const struct measurand_row *judged = measurand_row(MEASURAND_STROKE_RATE_ERROR);
 	struct json_out *limit = json_out_add_object(json_out_add_array(root, "limits"), NULL);
 
-	json_out_string(limit, "measurand", "stroke_rate_error_pct");
-	json_out_string(limit, "unit", "%");
+	json_out_string(limit, "measurand", judged->name);
+	json_out_string(limit, "unit", judged->unit);
 	json_out_number(limit, "lower", -CALIBRATION_RATE_PCT, 3);
 	json_out_number(limit, "upper", CALIBRATION_RATE_PCT, 3);
 }
@@ -186,10 +187,10 @@ void phantom_calibration_stroke(struct phantom_calibration *c, unsigned row, con
 	c->misfits += !(stroke->misfit_n <= MISFIT_REL * stroke->height_n);
 }
 
-static const struct finding *result_of(const struct record_point *point, const char *name)
+static const struct finding *result_of(const struct record_point *point, enum measurand id)
 {
 	for (unsigned i = 0; i < point->results; i++)
-		if (strcmp(point->result[i].result.name, name) == 0)
+		if (point->result[i].result.id == id)
 			return &point->result[i];
 	return NULL;
 }
@@ -197,8 +198,8 @@ static const struct finding *result_of(const struct record_point *point, const c
 /* Empty: its strokes are a force at the stated rate. */
 static void doubt(const struct record_point *point, char *reason, size_t size)
 {
-	const struct finding *force = result_of(point, "peak_force_n");
-	const struct finding *rate = result_of(point, "stroke_rate_error_pct");
+	const struct finding *force = result_of(point, MEASURAND_PEAK_FORCE);
+	const struct finding *rate = result_of(point, MEASURAND_STROKE_RATE_ERROR);
 
 	reason[0] = '\0';
 	if (!point->measured || !force || !rate)
@@ -215,7 +216,7 @@ static void doubt(const struct record_point *point, char *reason, size_t size)
 void phantom_calibration_point(struct phantom_calibration *c, const struct record_point *finished)
 {
 	struct phantom_calibration_point *p = &c->measured[finished->plan.number];
-	const struct finding *ambient = result_of(finished, "ambient_temperature_c");
+	const struct finding *ambient = result_of(finished, MEASURAND_AMBIENT_TEMPERATURE);
 
 	doubt(finished, p->reason, sizeof(p->reason));
 	if (!p->reason[0] && (double)c->misfits > MISFIT_SHARE * (double)c->heights.n)

@@ -32,8 +32,8 @@ struct check {
 
 static void print_limits(const struct plan *plan, unsigned step)
 {
-	const struct limit *limits[PLAN_LIMITS_MAX * 2];
-	unsigned count = plan_limits_at(plan, step, limits, PLAN_LIMITS_MAX * 2);
+	const struct limit *limits[STEP_LIMITS_MAX];
+	unsigned count = plan_limits_at(plan, step, limits);
 
 	for (unsigned i = 0; i < count; i++) {
 		const struct limit *l = limits[i];

@@ -175,11 +175,6 @@ static int check_phantoms(const struct expansion *x, unsigned step)
 
 /* ---- what the bench can judge ----------------------------------------------------------------------------------- */
 
-static bool is_temperature(const char *measurand)
-{
-	return strstr(measurand, "temperature") != NULL;
-}
-
 /* Where a device with this role is described, or else the load sensor, which could have it. */
 static unsigned line_of(const struct bench *bench, enum device_role role)
 {
@@ -191,17 +186,17 @@ static unsigned line_of(const struct bench *bench, enum device_role role)
 static int check_judged(const struct expansion *x, const struct limit *limit)
 {
 	const struct json *root = json_root(x->plan->doc), *judge = json_get(root, "judge");
+	const struct measurand_row *row = measurand_row(limit->id);
 
 	if (!limit->required)
 		return 0;
-	if (is_temperature(limit->measurand) && bench_temperature_u_k(x->bench) == 0)
+	if ((row->needs & NEEDS_HEAT) && bench_temperature_u_k(x->bench) == 0)
 		return json_error(x->plan->doc, root, x->err,
 				  "the plan judges %s, and bench \"%s\" has no calibrated temperature channel: write "
 				  "\"temperature_u_k\" at %s:%u, or \"required\": false in the limit",
 				  limit->measurand, x->bench->name, x->bench->path,
 				  line_of(x->bench, ROLE_THERMOMETER));
-	if (x->plan->judge_displacement && strncmp(limit->measurand, "depth", 5) == 0 &&
-	    bench_displacement_u_mm(x->bench) == 0)
+	if (x->plan->judge_displacement && row->judged_by == JUDGED_BY_DEPTH && bench_displacement_u_mm(x->bench) == 0)
 		return json_error(x->plan->doc, judge, x->err,
 				  "depth is judged by displacement, and bench \"%s\" has no calibrated displacement "
 				  "channel: write "
@@ -231,8 +226,8 @@ static int check_bench(const struct expansion *x)
 	int ret = plan_check_range(x->plan, pen->rate_lo_hz, pen->rate_hi_hz, pen->depth_lo_mm, pen->depth_hi_mm, whose,
 				   x->err);
 	for (unsigned step = 0; step < x->plan->steps && ret == 0; step++) {
-		const struct limit *limits[PLAN_LIMITS_MAX];
-		unsigned count = plan_limits_at(x->plan, step, limits, PLAN_LIMITS_MAX);
+		const struct limit *limits[STEP_LIMITS_MAX];
+		unsigned count = plan_limits_at(x->plan, step, limits);
 		for (unsigned i = 0; i < count && ret == 0; i++)
 			ret = check_judged(x, limits[i]);
 		if (ret == 0)

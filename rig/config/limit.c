@@ -53,10 +53,14 @@ static const struct json_field limit_fields[] = {
 	{.key = NULL},
 };
 
+/* The i-th that a limit may name. */
 static const char *name_at(const void *unused, size_t i)
 {
 	(void)unused;
-	return measurand_name((unsigned)i);
+	for (unsigned id = 0; id < MEASURANDS; id++)
+		if (measurand_is_judged((enum measurand)id) && i-- == 0)
+			return measurand_row((enum measurand)id)->name;
+	return NULL;
 }
 
 static int check_measurand(const struct json_doc *doc, const struct json *node, const struct limit *limit,
@@ -65,19 +69,25 @@ static int check_measurand(const struct json_doc *doc, const struct json *node, 
 	const struct json *at = json_get(node, "measurand");
 	const char *name = limit->measurand, *near;
 
-	if (measurand_unit(name))
+	if (measurand_is_judged(limit->id))
 		return 0;
-	if (strncmp(name, "pen.", 4) == 0)
+	if (measurand_row(limit->id)->scope == SCOPE_PEN)
 		return json_error(doc, at, err,
 				  "\"%s\" is what the pen says of itself and cannot be judged; judge what the bench "
 				  "measures, such "
 				  "as \"stroke_rate_hz\" or \"handle_temperature_c\"",
 				  name);
+	if (limit->id != MEASURAND_NONE)
+		return json_error(doc, at, err,
+				  "\"%s\" stands in reports for information and cannot be judged; \"penrig help "
+				  "measurands\" lists what can be",
+				  name);
 	near = json_nearest(name, name_at, NULL);
 	if (near)
 		return json_error(doc, at, err, "unknown measurand \"%s\"; did you mean \"%s\"?", name, near);
-	return json_error(doc, at, err,
-			  "unknown measurand \"%s\"; docs/files.md lists them: stroke_rate_hz, depth_mm, ...", name);
+	return json_error(
+		doc, at, err,
+		"unknown measurand \"%s\"; \"penrig help measurands\" lists them: stroke_rate_hz, depth_mm, ...", name);
 }
 
 static int missing_unit(const struct json_doc *doc, const struct json *node, const char *unit, struct err *err)
@@ -90,7 +100,7 @@ static int missing_unit(const struct json_doc *doc, const struct json *node, con
  * is no matter of a factor. */
 static int check_unit(const struct json_doc *doc, const struct json *node, const struct limit *limit, struct err *err)
 {
-	const char *unit = measurand_unit(limit->measurand);
+	const char *unit = measurand_row(limit->id)->unit;
 	char lower[40] = "", upper[40] = "";
 	double factor;
 
@@ -131,6 +141,7 @@ static int read_limit(const struct json_doc *doc, const struct json *node, struc
 		return status;
 	limit.has_lower = json_get(node, "lower") != NULL;
 	limit.has_upper = json_get(node, "upper") != NULL;
+	limit.id = measurand_find(limit.measurand);
 	status = check_measurand(doc, node, &limit, err);
 	if (status == 0)
 		status = check_bounds(doc, node, &limit, err);
@@ -152,7 +163,7 @@ int limits_read(const struct json_doc *doc, const struct json *node, struct limi
 		if (ret)
 			return ret;
 		for (unsigned j = 0; j < i; j++) {
-			if (strcmp(limits[j].measurand, limits[i].measurand) == 0)
+			if (limits[j].id == limits[i].id)
 				return json_error(doc, at, err,
 						  "a second limit on %s in this list: write lower and upper into one",
 						  limits[i].measurand);
@@ -237,14 +248,13 @@ int limits_apply(const struct limits_file *file, struct plan *plan, struct err *
 	const struct json *nodes = json_get(json_root(file->doc), "limits");
 
 	for (unsigned i = 0; i < file->limits; i++) {
-		const char *name = file->limit[i].measurand;
-		bool hot = strstr(name, "temperature") != NULL && strcmp(name, "ambient_temperature_c") != 0;
-		if (hot && !plan->thermal_basis[0])
+		const struct measurand_row *row = measurand_row(file->limit[i].id);
+		if (row->thermal_basis && !plan->thermal_basis[0])
 			return json_error(
 				file->doc, json_at(nodes, i), err,
 				"%s can be judged only where the plan of the run states its \"thermal\" basis, "
 				"and this run's does not",
-				name);
+				row->name);
 	}
 	for (unsigned i = 0; i < plan->steps; i++)
 		plan->step[i].limits = 0;

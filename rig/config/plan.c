@@ -385,14 +385,15 @@ static int check_sweep_limit(const struct plan *plan, unsigned index, const stru
 {
 	const struct plan_step *step = &plan->step[index];
 	const struct json *at = limit_node(plan, index, limit);
+	const struct measurand_row *row = measurand_row(limit->id);
 
-	if (strcmp(limit->measurand, "depth_hysteresis_mm") == 0 && !both_ways(step))
+	if (row->sweep == SWEEP_BOTH_WAYS && !both_ways(step))
 		return json_error(
 			plan->doc, at, err,
 			"%s cannot be met in step \"%s\", which does not visit its depths both ways: write \"order\": "
 			"\"up_down\" with two depths or more there, or move this limit into the step that does",
 			limit->measurand, step->name);
-	if (strcmp(limit->measurand, "depth_linearity_mm") == 0 && different(step->depth_mm, step->depths) < 3)
+	if (row->sweep == SWEEP_THREE_DEPTHS && different(step->depth_mm, step->depths) < 3)
 		return json_error(plan->doc, at, err,
 				  "%s cannot be met in step \"%s\", which has %u depths: a straight line is judged "
 				  "from 3 depths on; "
@@ -401,20 +402,9 @@ static int check_sweep_limit(const struct plan *plan, unsigned index, const stru
 	return 0;
 }
 
-static bool needs_thermal_basis(const char *measurand)
-{
-	static const char *const judged[] = {"handle_temperature_c", "tip_temperature_c", "temperature_rise_k",
-					     "steady_temperature_c"};
-
-	for (size_t i = 0; i < sizeof(judged) / sizeof(judged[0]); i++)
-		if (strcmp(judged[i], measurand) == 0)
-			return true;
-	return false;
-}
-
 static int check_limit(const struct plan *plan, unsigned step, const struct limit *limit, struct err *err)
 {
-	if (needs_thermal_basis(limit->measurand) && !plan->thermal_basis[0])
+	if (measurand_row(limit->id)->thermal_basis && !plan->thermal_basis[0])
 		return json_error(plan->doc, limit_node(plan, step, limit), err,
 				  "%s is judged, so the plan must say on what basis: write \"thermal\": {\"basis\": "
 				  "\"table, contact "
@@ -429,8 +419,8 @@ static int check_plan(const struct plan *plan, struct err *err)
 	bool can_fail = false;
 
 	for (unsigned i = 0; i < plan->steps; i++) {
-		const struct limit *limits[PLAN_LIMITS_MAX];
-		unsigned count = plan_limits_at(plan, i, limits, PLAN_LIMITS_MAX);
+		const struct limit *limits[STEP_LIMITS_MAX];
+		unsigned count = plan_limits_at(plan, i, limits);
 		for (unsigned j = 0; j < count; j++) {
 			int ret = check_limit(plan, i, limits[j], err);
 			if (ret)
@@ -517,25 +507,28 @@ void plan_free(struct plan *plan)
 	free(plan);
 }
 
-static bool replaced(const struct plan_step *step, const char *measurand)
+static bool replaced(const struct plan_step *step, enum measurand id)
 {
 	for (unsigned i = 0; i < step->limits; i++)
-		if (strcmp(step->limit[i].measurand, measurand) == 0)
+		if (step->limit[i].id == id)
 			return true;
 	return false;
 }
 
-/* No measurand stands in one list twice, so the merged list is never longer than there are measurands: fewer than cap.
- */
-unsigned plan_limits_at(const struct plan *plan, unsigned step, const struct limit **ret, unsigned cap)
+unsigned plan_limits_at(const struct plan *plan, unsigned step, const struct limit *ret[STEP_LIMITS_MAX])
 {
 	const struct plan_step *s = &plan->step[step];
 	unsigned n = 0;
 
-	for (unsigned i = 0; i < plan->limits && n < cap; i++)
-		if (!replaced(s, plan->limit[i].measurand))
+	for (unsigned i = 0; i < plan->limits; i++)
+		if (!replaced(s, plan->limit[i].id))
 			ret[n++] = &plan->limit[i];
-	for (unsigned i = 0; i < s->limits && n < cap; i++)
+	for (unsigned i = 0; i < s->limits; i++)
 		ret[n++] = &s->limit[i];
 	return n;
+}
+
+const char *plan_judged_method(const struct plan *plan, enum measurand id)
+{
+	return measurand_method(measurand_row(id)->judged_by, plan->judge_nominal_rate, plan->judge_displacement);
 }

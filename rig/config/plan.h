@@ -11,6 +11,7 @@
 
 #define PLAN_STEPS_MAX  64
 #define PLAN_LIMITS_MAX 32
+#define STEP_LIMITS_MAX (2 * PLAN_LIMITS_MAX) /* the plan's and the step's own */
 #define STEP_VALUES_MAX 256
 #define PLAN_POINTS_MAX 20000
 #define PHANTOM_NONE    (-2) /* nothing stands under the needles */
@@ -89,7 +90,10 @@ int plan_check_range(const struct plan *plan, double rate_lo_hz, double rate_hi_
 		     double depth_hi_mm, const char *whose, struct err *err);
 
 /* The limits that hold at a step: plan's and step's merged. Returns their number; pointers into the plan. */
-unsigned plan_limits_at(const struct plan *plan, unsigned step, const struct limit **ret, unsigned cap);
+unsigned plan_limits_at(const struct plan *plan, unsigned step, const struct limit *ret[STEP_LIMITS_MAX]);
+
+/* The method whose result is judged by this plan, where a measurand stands under several; NULL: any. */
+const char *plan_judged_method(const struct plan *plan, enum measurand id);
 
 /* Estimates for `penrig check`: seconds of bench time with the given constants, and bytes of the run file. */
 double plan_duration_s(const struct plan *plan, const struct plan_point *points, unsigned count);

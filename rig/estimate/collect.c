@@ -9,21 +9,17 @@
 #define DISAGREE_U      2.0           /* of the expanded uncertainty of a difference: never by chance */
 #define SLOW_GAP_MAX_NS 1000000000ull /* temperatures come ten times a second; they change in seconds */
 #define STROKES_MIN     3
+#define EVERY_RESULT    0u
 #define STUCK_CHANCE    1e-12           /* of a row of equal counts from the declared noise alone: never by chance */
 #define STILL_MAX_NS    120000000000ull /* a motor at work warms handle and tip by then */
 
-/* Of the channels that carry temperatures: what begins so. */
-static const char *const slow[] = {"handle_", "tip_", "ambient_", "temperature_", "steady_"};
-static const char *const of_the_pen[] = {"handle_", "tip_", "temperature_", "steady_"};
-
-static struct result *add_result(struct record_point *point, const char *name, const char *unit, double value)
+static struct result *add_result(struct record_point *point, enum measurand id, double value)
 {
 	if (point->results >= sizeof(point->result) / sizeof(point->result[0]))
 		return NULL;
 	struct result *r = &point->result[point->results++].result;
 	*r = (struct result){.valid = isfinite(value), .trusted = isfinite(value), .value = value};
-	snprintf(r->name, sizeof(r->name), "%s", name);
-	snprintf(r->unit, sizeof(r->unit), "%s", unit);
+	result_name(r, id, "");
 	if (!r->valid)
 		snprintf(r->reason, sizeof(r->reason), "the pen does not say");
 	return r;
@@ -38,16 +34,16 @@ static double mean_of(double sum, unsigned n)
 static void add_pen_results(const struct estimator *e, struct record_point *point)
 {
 	const struct pen_sums *sums = &e->pen;
-	struct result *rate = add_result(point, "pen.rate_hz", "Hz", mean_of(sums->rate_hz, sums->n));
+	struct result *rate = add_result(point, MEASURAND_PEN_RATE, mean_of(sums->rate_hz, sums->n));
 	for (unsigned i = 0; rate && i < point->results; i++) {
 		const struct result *bench = &point->result[i].result;
-		if (strcmp(bench->name, "stroke_rate_hz") == 0 && bench->valid && rate->valid && !rate->reason[0])
+		if (bench->id == MEASURAND_STROKE_RATE && bench->valid && rate->valid && !rate->reason[0])
 			snprintf(rate->reason, sizeof(rate->reason), "%+.3f Hz against the bench",
 				 rate->value - bench->value);
 	}
-	add_result(point, "pen.motor_temperature_c", "degC", mean_of(sums->motor_c, sums->n));
-	add_result(point, "pen.handle_temperature_c", "degC", mean_of(sums->handle_c, sums->n));
-	add_result(point, "pen.battery_v", "V", mean_of(sums->battery_v, sums->n));
+	add_result(point, MEASURAND_PEN_MOTOR_TEMPERATURE, mean_of(sums->motor_c, sums->n));
+	add_result(point, MEASURAND_PEN_HANDLE_TEMPERATURE, mean_of(sums->handle_c, sums->n));
+	add_result(point, MEASURAND_PEN_BATTERY, mean_of(sums->battery_v, sums->n));
 }
 
 static const struct free_rate *free_rate_of(const struct estimator *e, const struct record_point *point)
@@ -75,11 +71,11 @@ static void keep_free_rate(struct estimator *e, const struct record_point *point
 					   .u_hz = rate->u};
 }
 
-static const struct result *found(const struct record_point *point, const char *name, const char *method)
+static const struct result *found(const struct record_point *point, enum measurand id, const char *method)
 {
 	for (unsigned i = 0; i < point->results; i++) {
 		const struct result *r = &point->result[i].result;
-		if (strcmp(r->name, name) == 0 && (!method || strcmp(r->method, method) == 0))
+		if (r->id == id && (!method || strcmp(r->method, method) == 0))
 			return r;
 	}
 	return NULL;
@@ -89,9 +85,9 @@ static void add_droop(const struct estimator *e, struct record_point *point)
 {
 	const struct free_rate *free = free_rate_of(e, point);
 	const struct result *loaded =
-		found(point, "stroke_rate_hz", e->plan->judge_nominal_rate ? "nominal" : "realised");
-	const struct result *jitter = found(point, "period_jitter_pct", NULL);
-	struct result *droop = add_result(point, "rate_droop_pct", "%", NAN);
+		found(point, MEASURAND_STROKE_RATE, plan_judged_method(e->plan, MEASURAND_STROKE_RATE));
+	const struct result *jitter = found(point, MEASURAND_PERIOD_JITTER, NULL);
+	struct result *droop = add_result(point, MEASURAND_RATE_DROOP, NAN);
 	if (!droop)
 		return;
 	if (!free || !free->valid || !loaded || !jitter) {
@@ -122,11 +118,13 @@ static void take_thermal(struct record_point *point, struct thermal *thermal, co
 	}
 }
 
-static void distrust(struct record_point *point, const char *prefix, const char *reason)
+/* needs: what is not sound, NEEDS_...; EVERY_RESULT: nothing is. */
+static void distrust(struct record_point *point, unsigned needs, const char *reason)
 {
 	for (unsigned i = 0; i < point->results; i++) {
 		struct result *r = &point->result[i].result;
-		if (strncmp(r->name, prefix, strlen(prefix)) != 0 || !r->trusted)
+		bool concerned = needs == EVERY_RESULT || (measurand_row(r->id)->needs & needs);
+		if (!concerned || !r->trusted)
 			continue;
 		r->trusted = false;
 		snprintf(r->reason, sizeof(r->reason), "%s", reason);
@@ -154,10 +152,7 @@ static void check_clock(const struct estimator *e, struct record_point *point)
 	snprintf(text, sizeof(text),
 		 "the sensor's clock is %+.0f ppm off the host's (u %.0f ppm), its specification is +-%g ppm",
 		 rel * 1e6, u_rel * 1e6, bench_device(e->bench, ROLE_LOAD_SENSOR)->clock_ppm);
-	static const char *const timed[] = {"stroke_rate",   "free_rate", "rate_droop",
-					    "period_jitter", "spin_up",   "coast_down"};
-	for (unsigned i = 0; i < sizeof(timed) / sizeof(timed[0]); i++)
-		distrust(point, timed[i], text);
+	distrust(point, NEEDS_CLOCK, text);
 }
 
 /* White noise of s rms falls on one count of width q at most with erf(q / (2 sqrt 2 s)), each time. Below a count it
@@ -191,8 +186,8 @@ static void check_standing(const struct estimator *e, struct record_point *point
 				"%.0f s of that",
 				name, (double)held[i]->still_ns * 1e-9);
 	}
-	for (unsigned i = 0; text[0] && i < sizeof(slow) / sizeof(slow[0]); i++)
-		distrust(point, slow[i], text);
+	if (text[0])
+		distrust(point, NEEDS_HEAT, text);
 }
 
 static void check_slow_stream(const struct estimator *e, struct record_point *point)
@@ -210,20 +205,15 @@ static void check_slow_stream(const struct estimator *e, struct record_point *po
 			 (double)silent->gap_ns * 1e-9, e->channels[silent->channel].name);
 	else
 		return;
-	for (unsigned i = 0; i < sizeof(slow) / sizeof(slow[0]); i++)
-		distrust(point, slow[i], text);
+	distrust(point, NEEDS_HEAT, text);
 }
 
 /* A pen that was not seen to work says nothing of how hot it gets at work. */
 static void check_strokes(struct record_point *point)
 {
-	for (unsigned i = 0; i < point->results; i++) {
-		const struct result *r = &point->result[i].result;
-		if (strcmp(r->name, "strokes") != 0 || r->value >= STROKES_MIN)
-			continue;
-		for (unsigned k = 0; k < sizeof(of_the_pen) / sizeof(of_the_pen[0]); k++)
-			distrust(point, of_the_pen[k], "the pen was not seen to run: no strokes in the measure window");
-	}
+	const struct result *strokes = found(point, MEASURAND_STROKES, NULL);
+	if (strokes && !(strokes->value >= STROKES_MIN))
+		distrust(point, NEEDS_STROKES, "the pen was not seen to run: no strokes in the measure window");
 }
 
 /* The calibrations hold within the bench's range of ambient temperature and nowhere else. */
@@ -233,13 +223,13 @@ static void check_ambient(const struct estimator *e, struct record_point *point)
 	if (e->ambient.channel < 0) /* the operator vouches for the room */
 		return;
 	if (!isfinite(e->ambient.now)) {
-		distrust(point, "",
+		distrust(point, EVERY_RESULT,
 			 "the \"ambient\" channel delivered nothing: whether the bench's calibrations hold is not "
 			 "known");
 		return;
 	}
 	if (is_stuck(e, &e->ambient)) {
-		distrust(point, "",
+		distrust(point, EVERY_RESULT,
 			 "the \"ambient\" channel stood at one count, which its noise forbids: whether the bench's "
 			 "calibrations hold is not known");
 		return;
@@ -250,12 +240,12 @@ static void check_ambient(const struct estimator *e, struct record_point *point)
 	snprintf(text, sizeof(text),
 		 "ambient of %.2f degC outside the %g to %g degC that the bench's calibrations hold for",
 		 e->ambient.now, lo_c, hi_c);
-	distrust(point, "", text);
+	distrust(point, EVERY_RESULT, text);
 }
 
 static void add_ambient(const struct estimator *e, struct record_point *point)
 {
-	struct result *ambient = add_result(point, "ambient_temperature_c", "degC", e->ambient.now);
+	struct result *ambient = add_result(point, MEASURAND_AMBIENT_TEMPERATURE, e->ambient.now);
 	if (!ambient)
 		return;
 	if (!ambient->valid) {
@@ -275,8 +265,10 @@ static void add_ambient(const struct estimator *e, struct record_point *point)
  * are measured, another phantom than the plan names shows as two depths that cannot both be true. */
 static void check_phantom(struct record_point *point)
 {
-	const struct result *force = found(point, "depth_mm", "force_equivalent");
-	const struct result *bar = found(point, "depth_mm", "displacement");
+	const char *by_force = measurand_method(JUDGED_BY_DEPTH, false, false);
+	const char *by_bar = measurand_method(JUDGED_BY_DEPTH, false, true);
+	const struct result *force = found(point, MEASURAND_DEPTH, by_force);
+	const struct result *bar = found(point, MEASURAND_DEPTH, by_bar);
 	if (!force || !bar || !force->trusted || !bar->trusted)
 		return;
 	double apart_mm = force->value - bar->value;
@@ -289,7 +281,8 @@ static void check_phantom(struct record_point *point)
 		 apart_mm);
 	for (unsigned i = 0; i < point->results; i++) {
 		struct result *r = &point->result[i].result;
-		if (strncmp(r->name, "depth", 5) != 0 || strncmp(r->method, "force_equivalent", 16) != 0 || !r->trusted)
+		bool depth = measurand_row(r->id)->judged_by == JUDGED_BY_DEPTH;
+		if (!depth || strncmp(r->method, by_force, strlen(by_force)) != 0 || !r->trusted)
 			continue;
 		r->trusted = false;
 		snprintf(r->reason, sizeof(r->reason), "%s", text);
@@ -305,7 +298,7 @@ static void collect_free_run(struct estimator *e, struct record_point *point)
 	check_clock(e, point);
 	check_ambient(e, point);
 	if (point->fault[0])
-		distrust(point, "", point->fault);
+		distrust(point, EVERY_RESULT, point->fault);
 	keep_free_rate(e, point, rate);
 }
 
@@ -331,5 +324,5 @@ void estimator_collect(struct estimator *e, struct record_point *point)
 	check_standing(e, point);
 	check_strokes(point);
 	if (point->fault[0])
-		distrust(point, "", point->fault);
+		distrust(point, EVERY_RESULT, point->fault);
 }

@@ -308,9 +308,10 @@ static void configure_curve(struct estimator *e, const struct plan_point *p, str
 }
 
 /* Also without a channel: that a part was not measured is a result too, and what a limit on it then meets. */
-static int open_thermal(const struct estimator *e, const char *site, struct thermal **ret)
+static int open_thermal(const struct estimator *e, const char *site, enum measurand id, struct thermal **ret)
 {
 	struct thermal_config config = {
+		.id = id,
 		.u_sensor_k = bench_temperature_u_k(e->bench),
 		.rated_ambient_c = e->plan->rated_ambient_c,
 	};
@@ -357,9 +358,9 @@ static int open_estimators(struct estimator *e, const struct plan_point *p)
 	configure_curve(e, p, &config);
 	int status = point_new(&config, &e->point);
 	if (!status)
-		status = open_thermal(e, "handle", &e->handle_fit);
+		status = open_thermal(e, "handle", MEASURAND_HANDLE_TEMPERATURE, &e->handle_fit);
 	if (!status)
-		status = open_thermal(e, "tip", &e->tip_fit);
+		status = open_thermal(e, "tip", MEASURAND_TIP_TEMPERATURE, &e->tip_fit);
 	return status;
 }
 

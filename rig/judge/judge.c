@@ -30,8 +30,8 @@ static void distrust_standstill(const struct result *result, struct judgement *j
 
 void judge_results(const struct plan *plan, unsigned step, struct finding *results, unsigned count)
 {
-	const struct limit *limits[PLAN_LIMITS_MAX];
-	unsigned limit_count = plan_limits_at(plan, step, limits, PLAN_LIMITS_MAX);
+	const struct limit *limits[STEP_LIMITS_MAX];
+	unsigned limit_count = plan_limits_at(plan, step, limits);
 	for (unsigned i = 0; i < count; i++) {
 		results[i].has_limit = false;
 		for (unsigned j = 0; j < limit_count; j++) {
@@ -67,8 +67,8 @@ static bool is_sweep_measurand(const char *name)
 
 enum outcome judge_worst(const struct plan *plan, unsigned step, const struct finding *results, unsigned count)
 {
-	const struct limit *limits[PLAN_LIMITS_MAX];
-	unsigned limit_count = plan_limits_at(plan, step, limits, PLAN_LIMITS_MAX);
+	const struct limit *limits[STEP_LIMITS_MAX];
+	unsigned limit_count = plan_limits_at(plan, step, limits);
 	enum outcome worst = OUTCOME_PASS;
 	for (unsigned j = 0; j < limit_count; j++) {
 		if (!limits[j]->required || is_sweep_measurand(limits[j]->measurand))

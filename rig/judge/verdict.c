@@ -120,8 +120,8 @@ static bool sweep_has_judged(const struct record *record, const struct record_po
 static unsigned weigh_missing_results(struct weighing *w, const struct record *record, const struct plan *plan,
 				      const struct record_point *point)
 {
-	const struct limit *limit[2 * PLAN_LIMITS_MAX];
-	unsigned required = 0, limits = plan_limits_at(plan, point->plan.step, limit, 2 * PLAN_LIMITS_MAX);
+	const struct limit *limit[STEP_LIMITS_MAX];
+	unsigned required = 0, limits = plan_limits_at(plan, point->plan.step, limit);
 	char where[64];
 
 	point_text(point, where, sizeof(where));

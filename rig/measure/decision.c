@@ -63,19 +63,11 @@ static void quantity(char ret[QUANTITY_MAX], double x, int decimals, const char 
 		 space[0] ? unit : "");
 }
 
-static bool is_count(const struct result *result)
-{
-	return strcmp(result->unit, "1") == 0 && result->budget_lines == 0;
-}
-
 /* "3 missed, limit 0" */
 static void explain_count(const struct result *result, const struct limit *limit, bool upper, struct judgement *ret)
 {
-	const char *end = strstr(result->name, "_strokes");
-	int length = end ? (int)(end - result->name) : (int)strlen(result->name);
-
-	snprintf(ret->reason, sizeof(ret->reason), "%.0f %.*s, %slimit %.6g", result->value, length, result->name,
-		 upper ? "" : "lower ", upper ? limit->upper : limit->lower);
+	snprintf(ret->reason, sizeof(ret->reason), "%.0f %s, %slimit %.6g", result->value,
+		 measurand_row(result->id)->counted, upper ? "" : "lower ", upper ? limit->upper : limit->lower);
 }
 
 /* Digits: value to two digits of its uncertainty, or to where it parts from the limit. */
@@ -87,7 +79,7 @@ static void explain(const struct result *result, const struct limit *limit, bool
 	int decimals = decimals_for(result->expanded_u > 0.0 ? result->expanded_u : margin, 2);
 	int least = decimals_for(margin, 1), fine = decimals_for(margin, 2), plain = 0;
 
-	if (is_count(result)) {
+	if (measurand_row(result->id)->counted) {
 		explain_count(result, limit, upper, ret);
 		return;
 	}
@@ -125,7 +117,7 @@ static void decide_inconclusive(const char *reason, struct judgement *ret)
 void decide(const struct result *result, const struct limit *limit, struct judgement *ret)
 {
 	assert(limit->has_lower || limit->has_upper);
-	assert(strcmp(result->name, limit->measurand) == 0);
+	assert(result->id != MEASURAND_NONE && result->id == limit->id);
 	assert(strcmp(result->unit, limit->unit) == 0);
 	assert(limit->guard_r >= 0.0);
 

@@ -8,7 +8,8 @@
 
 /* A limit as the plan states it. */
 struct limit {
-	char measurand[32];
+	enum measurand id;
+	char measurand[32]; /* its name, as the plan has it */
 	char unit[8];
 	bool has_lower, has_upper;
 	double lower, upper;     /* in `unit`, the measurand's own */

@@ -163,12 +163,10 @@ static void line(struct result *r, const char *name, double u, double dof)
 	snprintf(b->name, sizeof(b->name), "%s", name);
 }
 
-static void name_result(struct result *r, const char *name, const char *unit)
+static void begin(struct result *r, enum measurand id)
 {
 	*r = (struct result){.value = NAN};
-	snprintf(r->name, sizeof(r->name), "%s", name);
-	snprintf(r->method, sizeof(r->method), "displacement");
-	snprintf(r->unit, sizeof(r->unit), "%s", unit);
+	result_name(r, id, "displacement");
 }
 
 void free_run_finish(const struct free_run *run, struct result *ret)
@@ -176,7 +174,7 @@ void free_run_finish(const struct free_run *run, struct result *ret)
 	const char *why = why_not(run);
 	double n = (double)run->interval.n, span = run->last_at - run->first_at;
 
-	name_result(ret, "free_rate_hz", "Hz");
+	begin(ret, MEASURAND_FREE_RATE);
 	if (why)
 		snprintf(ret->reason, sizeof(ret->reason), "%s", why);
 	if (run->interval.n < 2)
@@ -195,7 +193,7 @@ void free_run_finish(const struct free_run *run, struct result *ret)
 void free_run_droop(double free_hz, double u_free_hz, const struct result *loaded, const struct result *jitter,
 		    struct result *ret)
 {
-	name_result(ret, "rate_droop_pct", "%");
+	begin(ret, MEASURAND_RATE_DROOP);
 	if (!loaded->valid || !jitter->valid || !(free_hz > 0) || jitter->n < 2) {
 		snprintf(ret->reason, sizeof(ret->reason), "not measured: no rate under load: %.100s", loaded->reason);
 		return;

@@ -1,9 +1,94 @@
-/* What a limit may name. */
+/* What is measured: one row for each measurand, with every rule that hangs on which one it is. */
 #ifndef PENRIG_MEASURE_MEASURAND_H
 #define PENRIG_MEASURE_MEASURAND_H
 
-/* Measurands that a limit may name, with their fixed unit: NULL for an unknown name. */
-const char *measurand_unit(const char *name);
-const char *measurand_name(unsigned i); /* NULL past the end: for messages and the schema test */
+#include <stdbool.h>
+
+enum measurand {
+	MEASURAND_NONE, /* a name without a row, as a file of another version may hold: shown, never judged */
+	MEASURAND_STROKE_RATE,
+	MEASURAND_STROKE_RATE_ERROR,
+	MEASURAND_PERIOD_JITTER,
+	MEASURAND_MISSED_STROKES,
+	MEASURAND_DOUBLE_STROKES,
+	MEASURAND_STROKES,
+	MEASURAND_DEPTH,
+	MEASURAND_DEPTH_SD,
+	MEASURAND_DEPTH_ERROR,
+	MEASURAND_DEPTH_TOLERANCE_LO,
+	MEASURAND_DEPTH_TOLERANCE_HI,
+	MEASURAND_DEPTH_MAX,
+	MEASURAND_DEPTH_MAX_RAW,
+	MEASURAND_DEPTH_LINEARITY,
+	MEASURAND_DEPTH_HYSTERESIS,
+	MEASURAND_SPIN_UP,
+	MEASURAND_COAST_DOWN,
+	MEASURAND_RATE_DROOP,
+	MEASURAND_FREE_RATE,
+	MEASURAND_HANDLE_TEMPERATURE,
+	MEASURAND_TIP_TEMPERATURE,
+	MEASURAND_AMBIENT_TEMPERATURE,
+	MEASURAND_TEMPERATURE_RISE,
+	MEASURAND_STEADY_TEMPERATURE,
+	MEASURAND_PEAK_FORCE,
+	MEASURAND_SEATING_FORCE,
+	MEASURAND_PEN_RATE,
+	MEASURAND_PEN_MOTOR_TEMPERATURE,
+	MEASURAND_PEN_HANDLE_TEMPERATURE,
+	MEASURAND_PEN_BATTERY,
+	MEASURANDS
+};
+
+/* What it is a property of. Only what the bench measures of a point or a sweep can have a limit. */
+enum measurand_scope {
+	SCOPE_INFORMATIVE, /* shown beside what is judged */
+	SCOPE_POINT,
+	SCOPE_SWEEP, /* of all depths at one rate on one phantom */
+	SCOPE_PEN    /* the pen's own word: the pen does not judge itself */
+};
+
+/* What must be there, or be sound, for it to be trusted. Flags. */
+enum measurand_need {
+	NEEDS_FORCE = 1,
+	NEEDS_BAR = 2,   /* displacement of the needle bar */
+	NEEDS_HEAT = 4,  /* a temperature channel */
+	NEEDS_CLOCK = 8, /* the sample clock within its specification: a time or a rate */
+	NEEDS_FREE_RUN = 16,
+	NEEDS_STROKES = 32 /* a pen that was seen to strike: one that stands says nothing of itself at work */
+};
+
+/* Where it stands under several methods, the plan says which of them is judged. */
+enum judged_by {
+	JUDGED_BY_ANY,
+	JUDGED_BY_RATE, /* "judge": {"rate": ...}: realised or nominal */
+	JUDGED_BY_DEPTH /* "judge": {"depth": ...}: force_equivalent or displacement */
+};
+
+/* What a sweep must visit for it. */
+enum sweep_shape { SWEEP_ANY, SWEEP_BOTH_WAYS, SWEEP_THREE_DEPTHS };
+
+struct measurand_row {
+	const char *name;  /* in plans, run files and reports */
+	const char *unit;  /* its only one */
+	const char *about; /* for people: half a line, no full stop */
+	enum measurand_scope scope;
+	unsigned needs; /* NEEDS_... */
+	enum judged_by judged_by;
+	enum sweep_shape sweep;
+	bool parts;         /* stands once for each part, the method names it: "handle", "tip" */
+	bool thermal_basis; /* judged only where the plan says by which table of temperatures */
+	bool moving; /* passes no limit where hardly a stroke was seen: a pen that does not strike is no slow pen */
+	const char *counted; /* an exact count, and of what, as in "3 missed, limit 0"; else NULL */
+};
+
+/* id below MEASURANDS. MEASURAND_NONE has a row too: empty name and unit, informative. Never NULL. */
+const struct measurand_row *measurand_row(enum measurand id);
+/* MEASURAND_NONE for a name that no row has. */
+enum measurand measurand_find(const char *name);
+/* May a limit name it? */
+bool measurand_is_judged(enum measurand id);
+
+/* The method whose result is judged: "realised", "displacement", ...; NULL for JUDGED_BY_ANY. */
+const char *measurand_method(enum judged_by by, bool nominal_rate, bool displacement);
 
 #endif

@@ -3,8 +3,19 @@
 
 #include <assert.h>
 #include <math.h>
+#include <stdio.h>
 
 #include "rig/measure/statistics.h"
+
+void result_name(struct result *ret, enum measurand id, const char *method)
+{
+	const struct measurand_row *row = measurand_row(id);
+
+	ret->id = id;
+	snprintf(ret->name, sizeof(ret->name), "%s", row->name);
+	snprintf(ret->method, sizeof(ret->method), "%s", method);
+	snprintf(ret->unit, sizeof(ret->unit), "%s", row->unit);
+}
 
 /* Adds to ret_u and ret_dof the lines fully correlated with `lead`; false when an earlier line already took them in. */
 static bool combine_group(const struct result *result, unsigned lead, double *ret_u, double *ret_dof)

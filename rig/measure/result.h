@@ -5,6 +5,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "rig/measure/measurand.h"
+
 #define BUDGET_MAX            14
 #define RESULTS_PER_POINT_MAX 40
 
@@ -21,8 +23,9 @@ struct budget_line {
 };
 
 struct result {
-	char name[32];   /* measurand, as in reports: "depth_mm" */
-	char method[32]; /* "force_equivalent", "displacement", "matched_filter", ...; "" where there is only one */
+	enum measurand id; /* what every rule goes by; the name and unit of its row stand here for people and files */
+	char name[32];     /* "depth_mm" */
+	char method[32];   /* "force_equivalent", "displacement", "matched_filter", ...; "" where there is only one */
 	char unit[8];
 	bool valid;   /* a value stands; else `reason` says why none does */
 	bool trusted; /* may be judged; false: value is shown, but a judgement on it is inconclusive, for `reason` */
@@ -36,6 +39,9 @@ struct result {
 	unsigned budget_lines;
 	struct budget_line budget[BUDGET_MAX];
 };
+
+/* Sets what the result is of: id, name and unit from the row; method "" where there is only one. The rest stays. */
+void result_name(struct result *ret, enum measurand id, const char *method);
 
 /* Combines the budget lines into u, dof, k, expanded_u (GUM eq. 10 and 16 for r = 1 groups, G.2b). */
 void result_combine(struct result *result);

@@ -7,11 +7,10 @@
 
 #define SETPOINT_SAME_MM 1e-6
 
-static void begin(struct result *r, const char *name)
+static void begin(struct result *r, enum measurand id)
 {
 	*r = (struct result){.trusted = true, .value = NAN};
-	snprintf(r->name, sizeof(r->name), "%s", name);
-	snprintf(r->unit, sizeof(r->unit), "mm");
+	result_name(r, id, "");
 }
 
 static void refuse(struct result *r, const char *reason)
@@ -68,7 +67,7 @@ static struct line fit_line(const struct sweep_point *points, unsigned count)
  * (taken in full, on the safe side) reduced by the leverage of the point. */
 static void linearity(const struct sweep_point *points, unsigned count, struct result *r)
 {
-	begin(r, "depth_linearity_mm");
+	begin(r, MEASURAND_DEPTH_LINEARITY);
 	if (distinct_setpoints(points, count) < 3) {
 		refuse(r, "linearity needs at least 3 different depth setpoints");
 		return;
@@ -124,7 +123,7 @@ static void hysteresis(const struct sweep_point *points, unsigned count, struct 
 {
 	double worst = -1.0, u = 0.0;
 
-	begin(r, "depth_hysteresis_mm");
+	begin(r, MEASURAND_DEPTH_HYSTERESIS);
 	for (unsigned i = 0; i < count; i++) {
 		struct both_ways v = visits(points, count, points[i].setpoint_mm);
 

@@ -248,12 +248,10 @@ static double asymptote_u_above(const struct thermal *t, const struct thermal_fi
 	return isfinite(rise) && rise > 0.0 ? u * (1.0 + k * rise) : u;
 }
 
-static void begin(struct result *r, const char *name, const char *method, const char *unit)
+static void begin(struct result *r, enum measurand id, const char *method)
 {
 	*r = (struct result){.value = NAN, .dof = INFINITY};
-	snprintf(r->name, sizeof(r->name), "%s", name);
-	snprintf(r->method, sizeof(r->method), "%s", method);
-	snprintf(r->unit, sizeof(r->unit), "%s", unit);
+	result_name(r, id, method);
 }
 
 static void end(struct result *r, double value, uint64_t n, double u_sensor, double u_fit, double dof)
@@ -312,15 +310,13 @@ static void steady(const struct thermal *t, struct result *r)
 
 unsigned thermal_finish(struct thermal *t, struct result *results, unsigned cap)
 {
-	char name[32];
 	struct result local[3];
 	bool rated = isfinite(t->config.rated_ambient_c), ambient = t->readings > 0 && t->with_ambient == t->readings;
 	unsigned n = cap < 3 ? cap : 3;
 
-	snprintf(name, sizeof(name), "%s_temperature_c", t->config.site);
-	begin(&local[0], name, rated ? "rise_plus_rated_ambient" : "maximum", "degC");
-	begin(&local[1], "temperature_rise_k", t->config.site, "K");
-	begin(&local[2], "steady_temperature_c", t->config.site, "degC");
+	begin(&local[0], t->config.id, rated ? "rise_plus_rated_ambient" : "maximum");
+	begin(&local[1], MEASURAND_TEMPERATURE_RISE, t->config.site);
+	begin(&local[2], MEASURAND_STEADY_TEMPERATURE, t->config.site);
 	if (t->pending.weight > 0.0 && t->count < THERMAL_POINTS_MAX) {
 		t->points[t->count++] = t->pending;
 		t->pending.weight = 0.0;

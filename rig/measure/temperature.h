@@ -8,6 +8,7 @@
 
 struct thermal_config {
 	char site[16];          /* "handle", "tip" */
+	enum measurand id;      /* of its maximum: MEASURAND_HANDLE_TEMPERATURE, ... */
 	double u_sensor_k;      /* standard uncertainty of the channel's calibration */
 	double rated_ambient_c; /* IEC 60601-1 11.1.3: judged = rise + rated maximum ambient; NaN: none */
 };

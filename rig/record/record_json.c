@@ -397,11 +397,15 @@ static bool record_in_range(const struct record *record)
 	return good;
 }
 
-static bool results_in_range(const struct finding *results, unsigned count)
+/* What a file knows by its name alone; a name without a row stays MEASURAND_NONE. */
+static bool restore_findings(struct finding *findings, unsigned count)
 {
 	for (unsigned i = 0; i < count; i++) {
-		if (results[i].judgement.outcome > OUTCOME_FAIL)
+		struct finding *f = &findings[i];
+		if (f->judgement.outcome > OUTCOME_FAIL)
 			return false;
+		f->result.id = measurand_find(f->result.name);
+		f->limit.id = measurand_find(f->limit.measurand);
 	}
 	return true;
 }
@@ -426,7 +430,7 @@ int point_from_json(const char *text, size_t len, struct record_point *point, st
 	if (rc)
 		return rc;
 	json_doc_free(doc);
-	if (point->outcome > OUTCOME_FAIL || !results_in_range(point->result, point->results))
+	if (point->outcome > OUTCOME_FAIL || !restore_findings(point->result, point->results))
 		return err_set(err, -EBADMSG, "a point in the run file has an outcome that does not exist");
 	return 0;
 }
@@ -438,7 +442,7 @@ int sweep_from_json(const char *text, size_t len, struct record_sweep *sweep, st
 	if (rc)
 		return rc;
 	json_doc_free(doc);
-	if (!results_in_range(sweep->result, sweep->results))
+	if (!restore_findings(sweep->result, sweep->results))
 		return err_set(err, -EBADMSG, "a sweep in the run file has an outcome that does not exist");
 	return 0;
 }

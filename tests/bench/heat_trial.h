@@ -48,7 +48,10 @@ static const struct heat_regime heat_regimes[] = {
 static inline void heat_run(const struct heat_regime *g, uint64_t seed, struct heat_score *score)
 {
 	struct pw1_random random = pw1_seeded(seed);
-	struct thermal_config config = {.site = "handle", .u_sensor_k = g->u_sensor_k, .rated_ambient_c = NAN};
+	struct thermal_config config = {.site = "handle",
+					.id = MEASURAND_HANDLE_TEMPERATURE,
+					.u_sensor_k = g->u_sensor_k,
+					.rated_ambient_c = NAN};
 	double slow = 200.0 + 20.0 * pw1_normal(&random), fast = 20.0 + 2.0 * pw1_normal(&random);
 	double rise = 12.0 + pw1_normal(&random), offset = g->u_sensor_k * pw1_normal(&random);
 	double share = 0.5 * erfc(-pw1_normal(&random) * M_SQRT1_2), truth = 23.0 + rise;

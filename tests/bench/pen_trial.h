@@ -221,7 +221,7 @@ static inline void pen_add(struct pen_score *score, const struct pen_trial *t)
 	for (unsigned i = 0; i < PEN_CLAIMS; i++) {
 		const struct result *r = pen_result(t, names[i], methods[i]);
 		double truth = pen_truth(t, (enum pen_claim)i), error = r->value - truth;
-		struct limit limit = {.has_upper = true, .upper = truth, .guard_r = 1.0};
+		struct limit limit = {.id = r->id, .has_upper = true, .upper = truth, .guard_r = 1.0};
 		struct judgement j;
 
 		if (!r->trusted) {

@@ -35,12 +35,12 @@ static enum tone tone_of(enum outcome outcome)
 	return TONE_NONE;
 }
 
-const struct finding *find_result(const struct record_point *point, const char *name, const char *method)
+const struct finding *find_result(const struct record_point *point, enum measurand id, const char *method)
 {
 	for (unsigned i = 0; i < point->results; i++) {
 		const struct result *r = &point->result[i].result;
 
-		if (strcmp(r->name, name) == 0 && (!method || strcmp(r->method, method) == 0))
+		if (r->id == id && (!method || strcmp(r->method, method) == 0))
 			return &point->result[i];
 	}
 	return NULL;
@@ -130,27 +130,29 @@ static const char *outcome_text(const struct record_point *point)
 static void point_row(FILE *out, const struct style *style, const struct record *record,
 		      const struct record_point *point)
 {
-	const char *rate_method = record->judge_nominal_rate ? "nominal" : "realised";
-	const char *depth_method = record->judge_displacement ? "displacement" : "force_equivalent";
+	bool nominal = record->judge_nominal_rate, displacement = record->judge_displacement;
+	const char *rate_method = measurand_method(JUDGED_BY_RATE, nominal, displacement);
+	const char *depth_method = measurand_method(JUDGED_BY_DEPTH, nominal, displacement);
 	enum tone tone = point->counts ? tone_of(point->outcome) : TONE_DIM;
 	char cell[CELL];
 
 	fprintf(out, "%4u %7.3f %7.4g ", point->plan.number + 1, point->plan.depth_mm, point->plan.rate_hz);
 	bool free = plan_point_is_free(&point->plan);
 	cell_value(style,
-		   free ? find_result(point, "free_rate_hz", NULL) : find_result(point, "stroke_rate_hz", rate_method),
+		   free ? find_result(point, MEASURAND_FREE_RATE, NULL)
+			: find_result(point, MEASURAND_STROKE_RATE, rate_method),
 		   cell);
 	print_padded(out, cell, -21);
 	if (free)
 		snprintf(cell, CELL, "free run");
 	else
-		cell_value(style, find_result(point, "depth_mm", depth_method), cell);
+		cell_value(style, find_result(point, MEASURAND_DEPTH, depth_method), cell);
 	print_padded(out, cell, -19);
-	cell_plain(1, find_result(point, "depth_sd_mm", NULL), 1000, cell);
+	cell_plain(1, find_result(point, MEASURAND_DEPTH_SD, NULL), 1000, cell);
 	print_padded(out, cell, -7);
-	cell_plain(3, find_result(point, "period_jitter_pct", NULL), 1, cell);
+	cell_plain(3, find_result(point, MEASURAND_PERIOD_JITTER, NULL), 1, cell);
 	print_padded(out, cell, -9);
-	cell_plain(1, find_result(point, "handle_temperature_c", NULL), 1, cell);
+	cell_plain(1, find_result(point, MEASURAND_HANDLE_TEMPERATURE, NULL), 1, cell);
 	print_padded(out, cell, -7);
 	fputs("  ", out);
 	tone_on(out, style, tone);
@@ -189,14 +191,14 @@ static void reasons(FILE *out, const struct style *style, const struct finding *
 static bool over_rated_ambient(const struct record *record)
 {
 	const struct finding *handle =
-		record->points ? find_result(&record->point[0], "handle_temperature_c", NULL) : NULL;
+		record->points ? find_result(&record->point[0], MEASURAND_HANDLE_TEMPERATURE, NULL) : NULL;
 	return handle && strcmp(handle->result.method, "rise_plus_rated_ambient") == 0;
 }
 
 /* Only where a free run was there to compare with. */
 static void droop(FILE *out, const struct style *style, const struct record_point *point)
 {
-	const struct finding *r = find_result(point, "rate_droop_pct", NULL);
+	const struct finding *r = find_result(point, MEASURAND_RATE_DROOP, NULL);
 	char cell[CELL];
 
 	if (!r || !r->result.valid)

@@ -30,7 +30,7 @@ void format_duration(double seconds, char *ret, size_t size); /* "1 h 02 min", "
 void format_bytes(double bytes, char *ret, size_t size);      /* "12.3 MB", decimal prefixes */
 
 /* The result of this measurand at a point; `method` NULL: the first. NULL if there is none. */
-const struct finding *find_result(const struct record_point *point, const char *name, const char *method);
+const struct finding *find_result(const struct record_point *point, enum measurand id, const char *method);
 
 void render_header(FILE *out, const struct record *record);
 void render_points(FILE *out, const struct style *style, const struct record *record);

@@ -35,6 +35,7 @@ static struct result *add(struct list *list, const char *name, const char *metho
 	struct result *r = list->n < list->cap ? &list->at[list->n++] : &list->spare;
 
 	*r = (struct result){.value = NAN, .k = NAN, .dof = INFINITY};
+	r->id = measurand_find(name);
 	snprintf(r->name, sizeof(r->name), "%s", name);
 	snprintf(r->method, sizeof(r->method), "%s", method);
 	snprintf(r->unit, sizeof(r->unit), "%s", unit);

@@ -100,8 +100,7 @@ static void add_result(struct record_point *point, const char *name, const char 
 {
 	struct result *r = &point->result[point->results++].result;
 
-	snprintf(r->name, sizeof(r->name), "%s", name);
-	snprintf(r->method, sizeof(r->method), "%s", method);
+	result_name(r, measurand_find(name), method);
 	r->valid = r->trusted = true;
 	r->value = value;
 	r->expanded_u = u;

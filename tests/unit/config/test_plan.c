@@ -11,7 +11,6 @@
 
 #include "rig/base/units.h"
 #include "rig/config/plan.h"
-#include "rig/measure/measurand.h"
 #include "tests/unit/config/variant.h"
 
 #define COUNT(a) (sizeof(a) / sizeof((a)[0]))
@@ -100,7 +99,7 @@ static void reads_every_value(void **state)
 		      "\"order\": \"random\", \"seed\": 7, \"phantom\": [\"A\", \"B\"], \"limits\": ["
 		      "{\"measurand\": \"missed_strokes\", \"unit\": \"1\", \"upper\": 2}]");
 	const struct plan_step *s = &p->step[0];
-	const struct limit *limits[PLAN_LIMITS_MAX];
+	const struct limit *limits[STEP_LIMITS_MAX];
 	assert_true(s->tare_s == 0.2 && s->settle_s == 0 && s->measure_s == 7);
 	assert_int_equal(s->repeats, 3);
 	assert_int_equal(s->attempts, 2);
@@ -108,7 +107,7 @@ static void reads_every_value(void **state)
 	assert_int_equal(s->seed, 7);
 	assert_int_equal(s->phantoms, 2);
 	assert_string_equal(s->phantom[1], "B");
-	assert_int_equal(plan_limits_at(p, 0, limits, PLAN_LIMITS_MAX), 2); /* the step's own replaces the plan's */
+	assert_int_equal(plan_limits_at(p, 0, limits), 2); /* the step's own replaces the plan's */
 	assert_ptr_equal(limits[0], &p->limit[0]);
 	assert_ptr_equal(limits[1], &s->limit[0]);
 	plan_free(p);
@@ -179,7 +178,11 @@ static const struct variant variants[] = {
 	{"\"depth_error_mm\"", "\"depth_eror_mm\"",
 	 "plan.json:5:19: unknown measurand \"depth_eror_mm\"; did you mean \"depth_error_mm\"?"},
 	{"\"depth_error_mm\"", "\"loudness_db\"",
-	 "plan.json:5:19: unknown measurand \"loudness_db\"; docs/files.md lists them: stroke_rate_hz, depth_mm, ..."},
+	 "plan.json:5:19: unknown measurand \"loudness_db\"; \"penrig help measurands\" lists them: stroke_rate_hz, "
+	 "depth_mm, ..."},
+	{"\"depth_error_mm\"", "\"depth_max_raw_mm\"",
+	 "plan.json:5:19: \"depth_max_raw_mm\" stands in reports for information and cannot be judged; \"penrig help "
+	 "measurands\" lists what can be"},
 	{"\"depth_error_mm\"", "\"pen.rate_hz\"",
 	 "plan.json:5:19: \"pen.rate_hz\" is what the pen says of itself and cannot be judged; judge what the bench "
 	 "measures, such as "
@@ -248,26 +251,6 @@ static void informative_limits_need_no_sweep(void **state)
 {
 	(void)state;
 	plan_free(read_with("\"missed_strokes\", \"unit\": \"1\"", "\"depth_hysteresis_mm\", \"unit\": \"mm\""));
-}
-
-static void measurands(void **state)
-{
-	unsigned n = 0;
-	double factor;
-
-	(void)state;
-	for (; measurand_name(n); n++) {
-		const char *name = measurand_name(n);
-		assert_true(unit_known(measurand_unit(name)));
-		assert_true(strlen(name) < sizeof(((struct limit *)0)->measurand));
-		for (unsigned i = 0; i < n; i++)
-			assert_string_not_equal(measurand_name(i), name);
-	}
-	assert_true(n > 20 && n < PLAN_LIMITS_MAX); /* a merged list of limits always fits */
-	assert_string_equal(measurand_unit("depth_mm"), "mm");
-	assert_null(measurand_unit("depth"));
-	assert_null(measurand_unit("pen.rate_hz"));
-	assert_int_equal(unit_factor("1/min", measurand_unit("stroke_rate_hz"), &factor), 0);
 }
 
 /* ---- expansion -------------------------------------------------------------------------------------------------- */
@@ -733,7 +716,6 @@ int main(void)
 		cmocka_unit_test(expands_ranges),
 		cmocka_unit_test(refuses_wrong_plans),
 		cmocka_unit_test(informative_limits_need_no_sweep),
-		cmocka_unit_test(measurands),
 		cmocka_unit_test(order_as_written),
 		cmocka_unit_test(order_up_down),
 		cmocka_unit_test(order_random),

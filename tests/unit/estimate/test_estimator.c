@@ -215,8 +215,9 @@ static void a_part_without_a_channel_is_not_answered_for_by_the_other(void **sta
 		assert_int_equal(begin_streams(s), 0);
 		s->plan.limits = 1;
 		s->plan.limit[0] = (struct limit){.has_upper = true, .upper = 60, .guard_r = 1, .required = true};
+		s->plan.limit[0].id = measurand_find(names[i]);
 		strcpy(s->plan.limit[0].measurand, names[i]);
-		strcpy(s->plan.limit[0].unit, measurand_unit(names[i]));
+		strcpy(s->plan.limit[0].unit, measurand_row(s->plan.limit[0].id)->unit);
 		s->bench.device[0].temperature_u_k = 0.1;
 		feed(s, 2, 0, 1, 2300);
 		const struct record_point *point = run_with_batch(s, 1600 * MS, counts, 2);
@@ -407,14 +408,15 @@ static void limits_take_the_place_of_all_of_the_plans(void **state)
 	struct stage *s = *state;
 	struct err err;
 	const char *text = "{\"limits\": [{}]}";
-	struct limits_file file = {.name = "x", .limits = 1, .limit = {{.measurand = "depth_mm", .unit = "mm"}}};
+	struct limits_file file = {
+		.name = "x", .limits = 1, .limit = {{.id = MEASURAND_DEPTH, .measurand = "depth_mm", .unit = "mm"}}};
 	assert_int_equal(json_parse("x", text, strlen(text), &file.doc, &err), 0);
 	s->plan.limits = 5;
 	s->step.limits = 3;
 	assert_int_equal(limits_apply(&file, &s->plan, &err), 0);
 	assert_int_equal(s->plan.limits, 1);
 	assert_int_equal(s->step.limits, 0);
-	strcpy(file.limit[0].measurand, "handle_temperature_c");
+	file.limit[0].id = MEASURAND_HANDLE_TEMPERATURE;
 	assert_int_equal(limits_apply(&file, &s->plan, &err), -EINVAL);
 	assert_non_null(strstr(err.text, "basis"));
 	strcpy(s->plan.thermal_basis, "IEC 60601-1, table 24");

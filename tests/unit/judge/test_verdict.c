@@ -19,6 +19,7 @@ static void require(const char *measurand, const char *unit, bool required)
 {
 	struct limit *limit = &plan.limit[plan.limits++];
 	*limit = (struct limit){.has_upper = true, .upper = 1, .guard_r = 1, .required = required};
+	limit->id = measurand_find(measurand);
 	snprintf(limit->measurand, sizeof(limit->measurand), "%s", measurand);
 	snprintf(limit->unit, sizeof(limit->unit), "%s", unit);
 }
@@ -118,12 +119,12 @@ static void test_the_pen_does_not_judge_itself(void **state)
 {
 	struct record *record = *state;
 	struct finding *r = &record->point[0].result[5];
-	sample_result(r, "pen.handle_c", "", "degC", 30, 1);
+	sample_result(r, "pen.handle_temperature_c", "", "degC", 30, 1);
 	sample_limit(r, NAN, 10, true);
 	record->point[0].results = 6;
 	assert_verdict(record, OUTCOME_PASS, 0, "nearest");
-	require("pen.handle_c", "degC", true);
-	assert_verdict(record, OUTCOME_INCONCLUSIVE, 3, "pen.handle_c is required at point 1");
+	require("pen.handle_temperature_c", "degC", true);
+	assert_verdict(record, OUTCOME_INCONCLUSIVE, 3, "pen.handle_temperature_c is required at point 1");
 }
 
 static void test_what_is_missing_is_never_a_pass(void **state)

@@ -312,7 +312,8 @@ static void watch_tells_what_is_wrong(void **state)
 
 static unsigned thermal_run(double seconds, uint64_t seed, double rated, struct result *results)
 {
-	const struct thermal_config config = {.site = "handle", .u_sensor_k = 0.1, .rated_ambient_c = rated};
+	const struct thermal_config config = {
+		.site = "handle", .id = MEASURAND_HANDLE_TEMPERATURE, .u_sensor_k = 0.1, .rated_ambient_c = rated};
 	struct pw1_random random = {.state = seed};
 	struct thermal *thermal = NULL;
 	unsigned n;

@@ -11,8 +11,9 @@
 
 static struct result exact(double value, double u, double dof)
 {
-	struct result r = {.name = "depth_mm", .unit = "mm", .valid = true, .trusted = true, .value = value};
+	struct result r = {.valid = true, .trusted = true, .value = value};
 
+	result_name(&r, MEASURAND_DEPTH, "");
 	r.budget[0] = (struct budget_line){.name = "all", .u = u, .dof = dof};
 	r.budget_lines = u > 0.0;
 	result_combine(&r);
@@ -21,7 +22,12 @@ static struct result exact(double value, double u, double dof)
 
 static struct limit upper(double limit, double r)
 {
-	return (struct limit){.measurand = "depth_mm", .unit = "mm", .has_upper = true, .upper = limit, .guard_r = r};
+	return (struct limit){.id = MEASURAND_DEPTH,
+			      .measurand = "depth_mm",
+			      .unit = "mm",
+			      .has_upper = true,
+			      .upper = limit,
+			      .guard_r = r};
 }
 
 /* JCGM 100 H.1, in nm; table H.1. The expansion's second-order term (11.7 nm) belongs to it. */
@@ -120,7 +126,8 @@ static void four_outcomes(void **state)
 
 static void both_sides_and_counts(void **state)
 {
-	struct limit band = {.measurand = "depth_mm",
+	struct limit band = {.id = MEASURAND_DEPTH,
+			     .measurand = "depth_mm",
 			     .unit = "mm",
 			     .has_lower = true,
 			     .lower = 0.9,
@@ -145,8 +152,7 @@ static void both_sides_and_counts(void **state)
 	check_near(j.false_accept_risk, 1.0, 0.0);
 }
 
-static const char *reason_of(double value, double u, double lower, double upper, const char *name, const char *unit,
-			     double guard_r)
+static const char *reason_of(double value, double u, double lower, double upper, enum measurand id, double guard_r)
 {
 	static struct judgement j;
 	struct limit limit = {.has_lower = isfinite(lower),
@@ -156,10 +162,10 @@ static const char *reason_of(double value, double u, double lower, double upper,
 			      .guard_r = guard_r};
 	struct result y = exact(value, u, INFINITY);
 
-	snprintf(limit.measurand, sizeof(limit.measurand), "%s", name);
-	snprintf(limit.unit, sizeof(limit.unit), "%s", unit);
-	snprintf(y.name, sizeof(y.name), "%s", name);
-	snprintf(y.unit, sizeof(y.unit), "%s", unit);
+	result_name(&y, id, "");
+	limit.id = id;
+	memcpy(limit.measurand, y.name, sizeof(limit.measurand));
+	memcpy(limit.unit, y.unit, sizeof(limit.unit));
 	decide(&y, &limit, &j);
 	return j.reason;
 }
@@ -167,21 +173,21 @@ static const char *reason_of(double value, double u, double lower, double upper,
 static void reasons_in_words(void **state)
 {
 	(void)state;
-	assert_string_equal(reason_of(3.0, 0.0, NAN, 0.0, "missed_strokes", "1", 1.0), "3 missed, limit 0");
-	assert_string_equal(reason_of(0.0, 0.0, NAN, 0.0, "double_strokes", "1", 1.0), "0 double, limit 0");
-	assert_string_equal(reason_of(180.0, 0.0, 200.0, NAN, "strokes", "1", 1.0), "180 strokes, lower limit 200");
-	assert_string_equal(reason_of(1.21304, 0.0040, 0.85, 1.15, "depth_mm", "mm", 1.0),
+	assert_string_equal(reason_of(3.0, 0.0, NAN, 0.0, MEASURAND_MISSED_STROKES, 1.0), "3 missed, limit 0");
+	assert_string_equal(reason_of(0.0, 0.0, NAN, 0.0, MEASURAND_DOUBLE_STROKES, 1.0), "0 double, limit 0");
+	assert_string_equal(reason_of(180.0, 0.0, 200.0, NAN, MEASURAND_STROKES, 1.0), "180 strokes, lower limit 200");
+	assert_string_equal(reason_of(1.21304, 0.0040, 0.85, 1.15, MEASURAND_DEPTH, 1.0),
 			    "1.2130 mm is 0.063 mm above the upper limit of 1.15 mm");
-	assert_string_equal(reason_of(-0.000312, 0.0004, -0.15, 0.15, "depth_error_mm", "mm", 1.0),
+	assert_string_equal(reason_of(-0.000312, 0.0004, -0.15, 0.15, MEASURAND_DEPTH_ERROR, 1.0),
 			    "-0.00031 mm is 0.15 mm above the lower limit of -0.15 mm");
 	assert_string_equal(
-		reason_of(1.148, 0.002, NAN, 1.15, "depth_mm", "mm", 1.0),
+		reason_of(1.148, 0.002, NAN, 1.15, MEASURAND_DEPTH, 1.0),
 		"1.1480 mm is 0.0020 mm below the upper limit of 1.15 mm, within the guard band of 0.0039 mm");
-	assert_string_equal(reason_of(1.148, 0.002, NAN, 1.15, "depth_mm", "mm", 0.0),
+	assert_string_equal(reason_of(1.148, 0.002, NAN, 1.15, MEASURAND_DEPTH, 0.0),
 			    "1.1480 mm is 0.0020 mm below the upper limit of 1.15 mm");
-	assert_string_equal(reason_of(-1e-9, 0.1, NAN, 2.0, "stroke_rate_error_pct", "%", 1.0),
+	assert_string_equal(reason_of(-1e-9, 0.1, NAN, 2.0, MEASURAND_STROKE_RATE_ERROR, 1.0),
 			    "0.00 % is 2.0 % below the upper limit of 2 %");
-	assert_string_equal(reason_of(40.0, 0.0, NAN, 40.0, "temperature_rise_k", "K", 1.0),
+	assert_string_equal(reason_of(40.0, 0.0, NAN, 40.0, MEASURAND_TEMPERATURE_RISE, 1.0),
 			    "40 K is 0 K below the upper limit of 40 K");
 }
 

@@ -12,6 +12,7 @@ static inline void sample_result(struct finding *r, const char *name, const char
 				 double value, double u)
 {
 	memset(r, 0, sizeof(*r));
+	r->result.id = measurand_find(name);
 	snprintf(r->result.name, sizeof(r->result.name), "%s", name);
 	snprintf(r->result.method, sizeof(r->result.method), "%s", method);
 	snprintf(r->result.unit, sizeof(r->result.unit), "%s", unit);
@@ -29,6 +30,7 @@ static inline void sample_result(struct finding *r, const char *name, const char
 static inline void sample_limit(struct finding *r, double lower, double upper, bool required)
 {
 	r->has_limit = true;
+	r->limit.id = r->result.id;
 	memcpy(r->limit.measurand, r->result.name, sizeof(r->limit.measurand));
 	memcpy(r->limit.unit, r->result.unit, sizeof(r->limit.unit));
 	r->limit.has_lower = !isnan(lower);
