@@ -142,51 +142,16 @@ static void point_name(const struct record_point *point, char *ret, size_t size)
 	}
 }
 
-/* The required limits of a step, as far as a result of any of its points met them. */
-struct required {
-	const struct limit *limit[2 * PLAN_LIMITS_MAX];
-	unsigned limits;
-};
-
-static bool is_among(const struct required *required, const char *measurand)
+/* An outcome that no result explains is told by itself. */
+static void put_unexplained(struct suite *suite, const char *class_name, const char *where,
+			    const struct record_point *point)
 {
-	for (unsigned i = 0; i < required->limits; i++) {
-		if (strcmp(required->limit[i]->measurand, measurand) == 0)
-			return true;
-	}
-	return false;
-}
-
-static void collect_required(struct required *ret, const struct record_point *point)
-{
-	for (unsigned i = 0; i < point->results; i++) {
-		const struct finding *r = &point->result[i];
-		if (r->has_limit && r->limit.required && ret->limits < 2 * PLAN_LIMITS_MAX &&
-		    !is_among(ret, r->limit.measurand))
-			ret->limit[ret->limits++] = &r->limit;
-	}
-}
-
-/* A required limit that met no result here shows as one that others of the step met; one that nothing met in the whole
- * step, as an outcome that no result explains. */
-static void put_unmet(struct suite *suite, const char *class_name, const char *where, const struct record_point *point,
-		      const struct required *step)
-{
-	struct required here = {.limits = 0};
 	enum outcome worst = OUTCOME_PASS;
 	char name[256];
-	collect_required(&here, point);
 	for (unsigned i = 0; i < point->results; i++) {
 		const struct finding *r = &point->result[i];
 		if (r->has_limit && r->limit.required && r->judgement.outcome > worst)
 			worst = r->judgement.outcome;
-	}
-	for (unsigned i = 0; i < step->limits; i++) {
-		if (is_among(&here, step->limit[i]->measurand))
-			continue;
-		snprintf(name, sizeof(name), "%s %s", step->limit[i]->measurand, where);
-		put_case(suite, class_name, name, MARK_ERROR, "not_measured", "it is required and was not measured");
-		worst = worst > OUTCOME_INCONCLUSIVE ? worst : OUTCOME_INCONCLUSIVE;
 	}
 	if (point->outcome <= worst)
 		return;
@@ -195,8 +160,7 @@ static void put_unmet(struct suite *suite, const char *class_name, const char *w
 		 point->reason[0] ? point->reason : "a required limit met no result");
 }
 
-static void put_attempt(struct suite *suite, const char *class_name, const struct record_point *point,
-			const struct required *required)
+static void put_attempt(struct suite *suite, const char *class_name, const struct record_point *point)
 {
 	char where[128], name[192];
 	point_name(point, where, sizeof(where));
@@ -218,7 +182,7 @@ static void put_attempt(struct suite *suite, const char *class_name, const struc
 	for (unsigned i = 0; i < point->results; i++)
 		put_result(suite, class_name, where, &point->result[i]);
 	if (point->measured && !plan_point_is_free(&point->plan))
-		put_unmet(suite, class_name, where, point, required);
+		put_unexplained(suite, class_name, where, point);
 }
 
 static void put_sweeps(struct suite *suite, const char *class_name, const struct record *record, unsigned step)
@@ -242,16 +206,11 @@ static int put_step(const struct record *record, unsigned step, FILE *out)
 {
 	struct suite suite;
 	const char *name = step < record->step_count && record->step_name[step][0] ? record->step_name[step] : "step";
-	struct required required = {.limits = 0};
 	if (suite_begin(&suite) != 0)
 		return -ENOMEM;
 	for (unsigned i = 0; i < record->points; i++) {
 		if (record->point[i].plan.step == step)
-			collect_required(&required, &record->point[i]);
-	}
-	for (unsigned i = 0; i < record->points; i++) {
-		if (record->point[i].plan.step == step)
-			put_attempt(&suite, name, &record->point[i], &required);
+			put_attempt(&suite, name, &record->point[i]);
 	}
 	put_sweeps(&suite, name, record, step);
 	return suite_end(&suite, name, record, out);

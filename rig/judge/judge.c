@@ -1,90 +1,117 @@
 /* Which limit of a step meets which result of a point, and what the required ones come to together. */
 #include "rig/judge/judge.h"
 
+#include <math.h>
 #include <stdio.h>
 #include <string.h>
 
 #define STROKES_MIN 3 /* in a window, to be told from a knock */
 
-/* Some measurands stand in a point under several methods; the plan says which one is judged. */
 static bool is_judged_method(const struct plan *plan, const struct result *result)
 {
-	const char *method = result->method;
-	if (strncmp(result->name, "stroke_rate", 11) == 0 && method[0])
-		return strcmp(method, plan->judge_nominal_rate ? "nominal" : "realised") == 0;
-	if (strncmp(result->name, "depth", 5) == 0 && method[0])
-		return strcmp(method, plan->judge_displacement ? "displacement" : "force_equivalent") == 0;
-	return true;
+	const char *judged = plan_judged_method(plan, result->id);
+	return !judged || !result->method[0] || strcmp(result->method, judged) == 0;
 }
 
 /* Hardly a stroke is a rate that may fail a lower limit, but no pen that does not strike is slow enough to pass. */
 static void distrust_standstill(const struct result *result, struct judgement *judgement)
 {
 	bool passes = judgement->outcome == OUTCOME_PASS || judgement->outcome == OUTCOME_CONDITIONAL_PASS;
-	if (!passes || strncmp(result->name, "stroke_rate", 11) != 0 || result->n >= STROKES_MIN)
+	if (!passes || !measurand_row(result->id)->moving || result->n >= STROKES_MIN)
 		return;
 	judgement->outcome = OUTCOME_INCONCLUSIVE;
 	snprintf(judgement->reason, sizeof(judgement->reason),
 		 "%llu strokes seen: a pen that does not strike passes no limit", (unsigned long long)result->n);
 }
 
-void judge_results(const struct plan *plan, unsigned step, struct finding *results, unsigned count)
+/* The results of a point or of a sweep, and what the limits make of them. */
+struct judging {
+	const struct plan *plan;
+	const struct limit *limit[STEP_LIMITS_MAX];
+	unsigned limits;
+	struct finding *at;
+	unsigned count, room;
+};
+
+static void judge_finding(const struct judging *j, struct finding *f)
 {
-	const struct limit *limits[STEP_LIMITS_MAX];
-	unsigned limit_count = plan_limits_at(plan, step, limits);
-	for (unsigned i = 0; i < count; i++) {
-		results[i].has_limit = false;
-		for (unsigned j = 0; j < limit_count; j++) {
-			if (strcmp(results[i].result.name, limits[j]->measurand) != 0 ||
-			    !is_judged_method(plan, &results[i].result))
-				continue;
-			results[i].has_limit = true;
-			results[i].limit = *limits[j];
-			decide(&results[i].result, limits[j], &results[i].judgement);
-			distrust_standstill(&results[i].result, &results[i].judgement);
-		}
+	f->has_limit = false;
+	for (unsigned i = 0; i < j->limits; i++) {
+		const struct limit *limit = j->limit[i];
+		if (f->result.id != limit->id || !measurand_is_judged(limit->id) ||
+		    !is_judged_method(j->plan, &f->result))
+			continue;
+		f->has_limit = true;
+		f->limit = *limit;
+		decide(&f->result, limit, &f->judgement);
+		distrust_standstill(&f->result, &f->judgement);
 	}
 }
 
-/* These two stand in a point once for each part. */
-static bool is_of_a_part(const char *name)
+bool judge_is_of_sweep(const struct limit *limit)
 {
-	return strcmp(name, "temperature_rise_k") == 0 || strcmp(name, "steady_temperature_c") == 0;
+	return measurand_row(limit->id)->scope == SCOPE_SWEEP;
+}
+
+bool judge_is_unmet(const struct finding *finding)
+{
+	return finding->has_limit && !finding->result.valid && !finding->result.reason[0];
+}
+
+bool judge_counts(const struct finding *finding)
+{
+	return finding->has_limit && finding->limit.required && measurand_is_judged(finding->result.id);
+}
+
+bool judge_met(const struct limit *limit, const struct finding *findings, unsigned count)
+{
+	for (unsigned i = 0; i < count; i++)
+		if (judge_counts(&findings[i]) && findings[i].result.id == limit->id)
+			return true;
+	return false;
+}
+
+static void add_unmet(struct judging *j, const struct limit *limit)
+{
+	struct finding *f = &j->at[j->count++];
+	*f = (struct finding){.has_limit = true, .limit = *limit};
+	f->result = (struct result){.id = limit->id, .value = NAN, .dof = INFINITY, .k = NAN};
+	memcpy(f->result.name, limit->measurand, sizeof(f->result.name));
+	memcpy(f->result.unit, limit->unit, sizeof(f->result.unit));
+	f->judgement = (struct judgement){
+		.outcome = OUTCOME_INCONCLUSIVE, .margin = NAN, .guard_band = NAN, .false_accept_risk = NAN};
+	snprintf(f->judgement.reason, sizeof(f->judgement.reason), "it is required and was not measured");
+}
+
+/* Returns the worst of what is required. Where there is no room to say that something is missing, that weighs no less.
+ */
+static enum outcome judge_all(struct judging *j, bool sweep)
+{
+	enum outcome worst = OUTCOME_PASS;
+	while (j->count && judge_is_unmet(&j->at[j->count - 1])) /* by the limits before these */
+		j->count--;
+	for (unsigned i = 0; i < j->count; i++)
+		judge_finding(j, &j->at[i]);
+	for (unsigned i = 0; i < j->limits; i++) {
+		const struct limit *limit = j->limit[i];
+		if (!limit->required || judge_is_of_sweep(limit) != sweep || judge_met(limit, j->at, j->count))
+			continue;
+		worst = OUTCOME_INCONCLUSIVE;
+		if (j->count < j->room)
+			add_unmet(j, limit);
+	}
+	for (unsigned i = 0; i < j->count; i++)
+		if (judge_counts(&j->at[i]) && j->at[i].judgement.outcome > worst)
+			worst = j->at[i].judgement.outcome;
+	return worst;
 }
 
 void judge_label(const struct result *result, char *ret, size_t size)
 {
-	if (is_of_a_part(result->name) && result->method[0])
+	if (measurand_row(result->id)->parts && result->method[0])
 		snprintf(ret, size, "%s (%s)", result->name, result->method);
 	else
 		snprintf(ret, size, "%s", result->name);
-}
-
-static bool is_sweep_measurand(const char *name)
-{
-	return strcmp(name, "depth_linearity_mm") == 0 || strcmp(name, "depth_hysteresis_mm") == 0;
-}
-
-enum outcome judge_worst(const struct plan *plan, unsigned step, const struct finding *results, unsigned count)
-{
-	const struct limit *limits[STEP_LIMITS_MAX];
-	unsigned limit_count = plan_limits_at(plan, step, limits);
-	enum outcome worst = OUTCOME_PASS;
-	for (unsigned j = 0; j < limit_count; j++) {
-		if (!limits[j]->required || is_sweep_measurand(limits[j]->measurand))
-			continue;
-		bool met = false;
-		for (unsigned i = 0; i < count; i++) {
-			if (!results[i].has_limit || strcmp(results[i].limit.measurand, limits[j]->measurand) != 0)
-				continue;
-			met = true;
-			if (results[i].judgement.outcome > worst)
-				worst = results[i].judgement.outcome;
-		}
-		if (!met && worst < OUTCOME_INCONCLUSIVE)
-			worst = OUTCOME_INCONCLUSIVE;
-	}
-	return worst;
 }
 
 static void why_inconclusive(struct record_point *point)
@@ -92,7 +119,7 @@ static void why_inconclusive(struct record_point *point)
 	for (unsigned i = 0; i < point->results && !point->reason[0]; i++) {
 		const struct finding *r = &point->result[i];
 		char label[JUDGE_LABEL_MAX];
-		if (!r->has_limit || !r->limit.required || r->judgement.outcome != OUTCOME_INCONCLUSIVE)
+		if (!judge_counts(r) || r->judgement.outcome != OUTCOME_INCONCLUSIVE)
 			continue;
 		judge_label(&r->result, label, sizeof(label));
 		snprintf(point->reason, sizeof(point->reason), "%.48s: %.148s", label, r->judgement.reason);
@@ -117,14 +144,26 @@ void judge_point(const struct plan *plan, struct record_point *point, bool colle
 		judge_free_run(point, collected);
 		return;
 	}
-	judge_results(plan, point->plan.step, point->result, point->results);
-	point->outcome = judge_worst(plan, point->plan.step, point->result, point->results);
+	unsigned room = collected ? sizeof(point->result) / sizeof(point->result[0]) : point->results;
+	struct judging j = {.plan = plan, .at = point->result, .count = point->results, .room = room};
+	j.limits = plan_limits_at(plan, point->plan.step, j.limit);
+	point->outcome = judge_all(&j, false);
+	point->results = j.count;
 	point->measured = collected && !point->fault[0];
 	snprintf(point->reason, sizeof(point->reason), "%s", point->fault);
 	if (!point->measured && point->outcome < OUTCOME_INCONCLUSIVE)
 		point->outcome = OUTCOME_INCONCLUSIVE;
 	if (point->outcome == OUTCOME_INCONCLUSIVE)
 		why_inconclusive(point);
+}
+
+void judge_sweep(const struct plan *plan, struct record_sweep *sweep)
+{
+	unsigned room = sizeof(sweep->result) / sizeof(sweep->result[0]);
+	struct judging j = {.plan = plan, .at = sweep->result, .count = sweep->results, .room = room};
+	j.limits = plan_limits_at(plan, sweep->step, j.limit);
+	judge_all(&j, true);
+	sweep->results = j.count;
 }
 
 void judge_supersede(struct record *record, unsigned row)

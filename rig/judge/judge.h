@@ -5,13 +5,22 @@
 #include "rig/config/plan.h"
 #include "rig/record/record.h"
 
-/* Gives every result the limit of its step that it meets, and judges it; forgets what it met before. */
-void judge_results(const struct plan *plan, unsigned step, struct finding *results, unsigned count);
-/* The worst of the required ones; inconclusive where a required limit met no result. */
-enum outcome judge_worst(const struct plan *plan, unsigned step, const struct finding *results, unsigned count);
-
-/* Results judged, outcome and reason formed. collected: results stand; point->fault as the run saw it. */
+/* Gives every result the limit of its step that it meets and judges it, forgetting what it met before; then outcome and
+ * reason. A required limit that met no result of a point that came to its results (collected) becomes one of its own,
+ * behind the others: no value, inconclusive, "not measured". point->fault as the run saw it. */
 void judge_point(const struct plan *plan, struct record_point *point, bool collected);
+/* The same for the results of a sweep, which have no outcome together. */
+void judge_sweep(const struct plan *plan, struct record_sweep *sweep);
+
+/* Has it weight in the verdict: a limit, a required one, and nothing that the pen says of itself? */
+bool judge_counts(const struct finding *finding);
+/* Is there nothing behind it but a limit that met no result? */
+bool judge_is_unmet(const struct finding *finding);
+/* Did one of the findings meet this limit, were it only by saying that nothing was measured? */
+bool judge_met(const struct limit *limit, const struct finding *findings, unsigned count);
+/* Does a sweep's result meet it, not a point's? */
+bool judge_is_of_sweep(const struct limit *limit);
+
 #define JUDGE_LABEL_MAX 72
 /* The measurand as people read it in a reason: with the part that was judged where it stands for several. */
 void judge_label(const struct result *result, char *ret, size_t size);

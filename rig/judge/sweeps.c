@@ -11,9 +11,9 @@
 
 static const struct result *depth_of(const struct plan *plan, const struct record_point *point)
 {
-	const char *method = plan->judge_displacement ? "displacement" : "force_equivalent";
+	const char *method = plan_judged_method(plan, MEASURAND_DEPTH);
 	for (unsigned i = 0; i < point->results; i++)
-		if (strcmp(point->result[i].result.name, "depth_mm") == 0 &&
+		if (point->result[i].result.id == MEASURAND_DEPTH &&
 		    strcmp(point->result[i].result.method, method) == 0)
 			return &point->result[i].result;
 	return NULL;
@@ -76,7 +76,7 @@ static void add_sweep(struct record *record, const struct plan *plan, const stru
 			distrust_gaps(&results[i], missing);
 		sweep->result[i].result = results[i];
 	}
-	judge_results(plan, sweep->step, sweep->result, sweep->results);
+	judge_sweep(plan, sweep);
 }
 
 void sweeps_collect(struct record *record, const struct plan *plan, const struct plan_point *points, unsigned count)

@@ -39,17 +39,6 @@ __attribute__((format(printf, 4, 5))) static void weigh(struct weighing *w, enum
 
 #define FIRST (-INFINITY) /* weight of what decides before any measured figure */
 
-static bool is_sweep_measurand(const char *name)
-{
-	return strcmp(name, "depth_linearity_mm") == 0 || strcmp(name, "depth_hysteresis_mm") == 0;
-}
-
-/* What the pen says of itself is never judged. */
-static bool is_from_pen(const char *name)
-{
-	return strncmp(name, "pen.", 4) == 0;
-}
-
 /* How near to its limit in terms of its uncertainty; an exact count that passes says nothing of nearness. */
 static double margin_in_u(const struct finding *r)
 {
@@ -61,15 +50,19 @@ static double margin_in_u(const struct finding *r)
 	return r->judgement.outcome == OUTCOME_PASS ? INFINITY : margin;
 }
 
-static bool counts_in_verdict(const struct finding *r)
+static void weigh_unmet(struct weighing *w, const char *measurand, const char *where)
 {
-	return r->has_limit && r->limit.required && !is_from_pen(r->result.name);
+	weigh(w, OUTCOME_INCONCLUSIVE, FIRST, "%s is required %s and was not measured", measurand, where);
 }
 
 static void weigh_result(struct weighing *w, const struct finding *r, const char *where)
 {
-	if (!counts_in_verdict(r))
+	if (!judge_counts(r))
 		return;
+	if (judge_is_unmet(r)) {
+		weigh_unmet(w, r->result.name, where);
+		return;
+	}
 	if (r->judgement.outcome == OUTCOME_CONDITIONAL_PASS && !r->limit.accept_conditional)
 		w->conditional_accepted = false;
 	char label[JUDGE_LABEL_MAX];
@@ -96,44 +89,35 @@ static void weigh_point(struct weighing *w, const struct record_point *point)
 		weigh_result(w, &point->result[i], where);
 }
 
-static bool has_judged(const struct finding *results, unsigned count, const char *measurand)
-{
-	for (unsigned i = 0; i < count; i++) {
-		if (counts_in_verdict(&results[i]) && strcmp(results[i].limit.measurand, measurand) == 0)
-			return true;
-	}
-	return false;
-}
-
-static bool sweep_has_judged(const struct record *record, const struct record_point *point, const char *measurand)
+static const struct record_sweep *sweep_of(const struct record *record, const struct plan_point *point)
 {
 	for (unsigned i = 0; i < record->sweeps; i++) {
 		const struct record_sweep *sweep = &record->sweep[i];
-		if (sweep->step == point->plan.step && sweep->phantom == point->plan.phantom &&
-		    sweep->rate_hz == point->plan.rate_hz && has_judged(sweep->result, sweep->results, measurand))
-			return true;
+		if (sweep->step == point->step && sweep->phantom == point->phantom && sweep->rate_hz == point->rate_hz)
+			return sweep;
 	}
-	return false;
+	return NULL;
 }
 
-/* Every required limit that holds at a point must have met a result. Returns how many there are. */
-static unsigned weigh_missing_results(struct weighing *w, const struct record *record, const struct plan *plan,
-				      const struct record_point *point)
+/* Every required limit that holds at a point must have met a result there or in the point's sweep, whoever judged them.
+ * Returns how many there are. */
+static unsigned weigh_required(struct weighing *w, const struct record *record, const struct plan *plan,
+			       const struct record_point *point)
 {
 	const struct limit *limit[STEP_LIMITS_MAX];
+	const struct record_sweep *sweep = sweep_of(record, &point->plan);
 	unsigned required = 0, limits = plan_limits_at(plan, point->plan.step, limit);
 	char where[64];
 
 	point_text(point, where, sizeof(where));
 	for (unsigned i = 0; i < limits; i++) {
-		const char *name = limit[i]->measurand;
 		if (!limit[i]->required)
 			continue;
 		required++;
-		bool met = is_sweep_measurand(name) ? sweep_has_judged(record, point, name)
-						    : has_judged(point->result, point->results, name);
+		bool met = !judge_is_of_sweep(limit[i]) ? judge_met(limit[i], point->result, point->results)
+							: sweep && judge_met(limit[i], sweep->result, sweep->results);
 		if (!met)
-			weigh(w, OUTCOME_INCONCLUSIVE, FIRST, "%s is required %s and was not measured", name, where);
+			weigh_unmet(w, limit[i]->measurand, where);
 	}
 	return required;
 }
@@ -160,7 +144,7 @@ static void weigh_points(struct weighing *w, const struct record *record, const 
 			continue;
 		weigh_point(w, point);
 		if (plan && point->measured && !plan_point_is_free(&point->plan))
-			required += weigh_missing_results(w, record, plan, point);
+			required += weigh_required(w, record, plan, point);
 	}
 	weigh_missing_point(w, record);
 	if (!plan)

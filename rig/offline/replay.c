@@ -549,6 +549,6 @@ void replay_judge(struct record *record, const struct plan *plan)
 		if (is_closed(&record->point[i]))
 			judge_point(plan, &record->point[i], record->point[i].collected);
 	for (unsigned i = 0; i < record->sweeps; i++)
-		judge_results(plan, record->sweep[i].step, record->sweep[i].result, record->sweep[i].results);
+		judge_sweep(plan, &record->sweep[i]);
 	verdict_form(record, plan);
 }

@@ -15,6 +15,7 @@
 #include <unistd.h>
 
 #include "reports/report.h"
+#include "rig/judge/judge.h"
 #include "rig/runfile/runfile.h"
 #include "tests/unit/record/record_sample.h"
 
@@ -227,6 +228,18 @@ static void test_restored_record_gives_the_same_bytes(void **state)
 	record_free(record);
 }
 
+/* The point as a judge leaves it who finds no rate for the limit on it. */
+static void lose_rate(struct record_point *point)
+{
+	struct plan_step step = {.limits = 2, .limit = {point->result[0].limit, point->result[1].limit}};
+	const struct plan plan = {.steps = 1, .step = &step};
+	point->result[1] = point->result[2];
+	point->results = 2;
+	judge_point(&plan, point, true);
+	assert_int_equal(point->results, 3);
+	assert_int_equal(point->outcome, OUTCOME_INCONCLUSIVE);
+}
+
 static void test_junit_says_whose_fault(void **state)
 {
 	(void)state;
@@ -248,7 +261,7 @@ static void test_junit_says_whose_fault(void **state)
 	record->point[3].measured = false;
 	record->point[3].results = 0;
 	sample_point(record, 3, 1.5, 1.5);
-	record->point[4].result[1].has_limit = false; /* a limit of the step that met no result here */
+	lose_rate(&record->point[4]);
 	sample_point(record, 4, 1.5, 1.5);
 	record->point[5].outcome = OUTCOME_INCONCLUSIVE; /* one that met none anywhere */
 	record->points_planned = 6;

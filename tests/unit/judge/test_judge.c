@@ -1,0 +1,509 @@
+/* Which limit meets which result, what has met none, and what a point and a sweep come to. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include <stdlib.h>
+
+#include "rig/judge/judge.h"
+#include "rig/judge/sweeps.h"
+#include "rig/judge/verdict.h"
+#include "tests/unit/record/record_sample.h"
+
+#define ROOM (sizeof(((struct record_point *)NULL)->result) / sizeof(struct finding))
+
+struct desk {
+	struct plan_step step;
+	struct plan plan;
+	struct record *record;
+	struct record_point *point;
+};
+
+static int set_up(void **state)
+{
+	struct desk *d = calloc(1, sizeof(*d));
+	if (!d || !(d->record = record_new()) || !(d->point = record_add_point(d->record)))
+		abort();
+	d->plan.steps = 1;
+	d->plan.step = &d->step;
+	d->point->plan = (struct plan_point){.depth_mm = 1, .rate_hz = 100};
+	*state = d;
+	return 0;
+}
+
+static int tear_down(void **state)
+{
+	struct desk *d = *state;
+	record_free(d->record);
+	free(d);
+	return 0;
+}
+
+static struct limit limit_on(enum measurand id, double upper, bool required)
+{
+	const struct measurand_row *row = measurand_row(id);
+	struct limit limit = {.id = id, .has_upper = true, .upper = upper, .guard_r = 1, .required = required};
+	snprintf(limit.measurand, sizeof(limit.measurand), "%s", row->name);
+	snprintf(limit.unit, sizeof(limit.unit), "%s", row->unit);
+	return limit;
+}
+
+static void demand(struct desk *d, enum measurand id, double upper, bool required)
+{
+	d->plan.limit[d->plan.limits++] = limit_on(id, upper, required);
+}
+
+static struct finding *measure(struct desk *d, enum measurand id, const char *method, double value)
+{
+	struct finding *f = &d->point->result[d->point->results++];
+	const struct measurand_row *row = measurand_row(id);
+	sample_result(f, row->name, method, row->unit, value, 0.001);
+	return f;
+}
+
+static void assert_point(struct desk *d, enum outcome outcome, const char *reason)
+{
+	judge_point(&d->plan, d->point, true);
+	assert_string_equal(outcome_name(d->point->outcome), outcome_name(outcome));
+	assert_string_equal(d->point->reason, reason);
+}
+
+/* ---- which limit meets which result ---- */
+
+static void the_plan_s_method_is_judged_and_no_other(void **state)
+{
+	static const struct {
+		enum measurand id;
+		const char *method;
+		bool nominal, displacement, judged;
+	} trials[] = {
+		{MEASURAND_STROKE_RATE, "realised", false, false, true},
+		{MEASURAND_STROKE_RATE, "nominal", false, false, false},
+		{MEASURAND_STROKE_RATE, "nominal", true, false, true},
+		{MEASURAND_STROKE_RATE, "realised", true, false, false},
+		{MEASURAND_DEPTH, "force_equivalent", false, false, true},
+		{MEASURAND_DEPTH, "force_equivalent", false, true, false},
+		{MEASURAND_DEPTH, "displacement", false, true, true},
+		{MEASURAND_DEPTH, "force_equivalent_process", false, false, false},
+		{MEASURAND_DEPTH, "", false, true, true},
+		{MEASURAND_PERIOD_JITTER, "random_walk", true, true, true},
+	};
+	struct desk *d = *state;
+	for (unsigned i = 0; i < sizeof(trials) / sizeof(trials[0]); i++) {
+		d->plan.limits = d->point->results = 0;
+		d->plan.judge_nominal_rate = trials[i].nominal;
+		d->plan.judge_displacement = trials[i].displacement;
+		demand(d, trials[i].id, 200, false);
+		const struct finding *f = measure(d, trials[i].id, trials[i].method, 1);
+		judge_point(&d->plan, d->point, true);
+		if (f->has_limit != trials[i].judged)
+			fail_msg("trial %u", i);
+	}
+}
+
+static void another_measurand_s_limit_meets_nothing(void **state)
+{
+	struct desk *d = *state;
+	demand(d, MEASURAND_DEPTH, 2, true);
+	const struct finding *depth = measure(d, MEASURAND_DEPTH, "force_equivalent", 1);
+	const struct finding *rate = measure(d, MEASURAND_STROKE_RATE, "realised", 100);
+	assert_point(d, OUTCOME_PASS, "");
+	assert_true(depth->has_limit && depth->judgement.outcome == OUTCOME_PASS);
+	assert_false(rate->has_limit);
+	assert_int_equal(d->point->results, 2);
+}
+
+/* As a file of another version may leave it. */
+static void a_name_without_a_row_is_never_judged(void **state)
+{
+	struct desk *d = *state;
+	struct finding *f = measure(d, MEASURAND_NONE, "", 5);
+	d->plan.limit[d->plan.limits++] = limit_on(MEASURAND_NONE, 1, true);
+	strcpy(f->result.name, "loudness_db");
+	judge_point(&d->plan, d->point, true);
+	assert_false(f->has_limit);
+	assert_int_equal(d->point->outcome, OUTCOME_INCONCLUSIVE);
+}
+
+static void what_was_met_before_is_forgotten(void **state)
+{
+	struct desk *d = *state;
+	demand(d, MEASURAND_DEPTH, 0.5, true);
+	const struct finding *depth = measure(d, MEASURAND_DEPTH, "force_equivalent", 1);
+	judge_point(&d->plan, d->point, true);
+	assert_int_equal(d->point->outcome, OUTCOME_FAIL);
+	d->plan.limits = 0;
+	demand(d, MEASURAND_STROKES, 0.5, false);
+	assert_point(d, OUTCOME_PASS, "");
+	assert_false(depth->has_limit);
+}
+
+/* ---- no pen that does not strike passes ---- */
+
+static void hardly_a_stroke_passes_no_rate(void **state)
+{
+	static const struct {
+		enum measurand id;
+		uint64_t n;
+		double upper;
+		enum outcome outcome;
+	} trials[] = {
+		{MEASURAND_STROKE_RATE, 2, 200, OUTCOME_INCONCLUSIVE},
+		{MEASURAND_STROKE_RATE, 2, 1.001, OUTCOME_INCONCLUSIVE}, /* by itself a conditional pass */
+		{MEASURAND_STROKE_RATE, 3, 200, OUTCOME_PASS},
+		{MEASURAND_STROKE_RATE, 2, 0.5, OUTCOME_FAIL},
+		{MEASURAND_STROKE_RATE_ERROR, 2, 200, OUTCOME_INCONCLUSIVE},
+		{MEASURAND_PERIOD_JITTER, 2, 200, OUTCOME_PASS},
+	};
+	struct desk *d = *state;
+	for (unsigned i = 0; i < sizeof(trials) / sizeof(trials[0]); i++) {
+		d->plan.limits = d->point->results = 0;
+		demand(d, trials[i].id, trials[i].upper, true);
+		struct finding *f = measure(d, trials[i].id, "", 1);
+		f->result.n = trials[i].n;
+		judge_point(&d->plan, d->point, true);
+		if (f->judgement.outcome != trials[i].outcome || d->point->outcome != trials[i].outcome)
+			fail_msg("trial %u: %s", i, outcome_name(f->judgement.outcome));
+		bool said = strstr(f->judgement.reason, "2 strokes seen: a pen that does not strike") != NULL;
+		assert_true(said == (trials[i].outcome == OUTCOME_INCONCLUSIVE));
+	}
+}
+
+/* ---- what met nothing ---- */
+
+static void a_required_limit_that_met_nothing_is_a_result(void **state)
+{
+	struct desk *d = *state;
+	demand(d, MEASURAND_DEPTH, 2, true);
+	demand(d, MEASURAND_PEAK_FORCE, 2, true);
+	demand(d, MEASURAND_STROKES, 2, false);         /* not required */
+	demand(d, MEASURAND_DEPTH_HYSTERESIS, 2, true); /* of a sweep */
+	measure(d, MEASURAND_DEPTH, "force_equivalent", 1);
+	assert_point(d, OUTCOME_INCONCLUSIVE, "peak_force_n: it is required and was not measured");
+	assert_int_equal(d->point->results, 2);
+	const struct finding *f = &d->point->result[1];
+	assert_int_equal(f->result.id, MEASURAND_PEAK_FORCE);
+	assert_string_equal(f->result.name, "peak_force_n");
+	assert_string_equal(f->result.unit, "N");
+	assert_true(f->has_limit && f->limit.required && f->limit.id == MEASURAND_PEAK_FORCE);
+	assert_true(!f->result.valid && !f->result.trusted && isnan(f->result.value) && f->result.n == 0);
+	assert_int_equal(f->judgement.outcome, OUTCOME_INCONCLUSIVE);
+	assert_true(isnan(f->judgement.margin) && isnan(f->judgement.guard_band));
+	assert_true(judge_is_unmet(f) && !judge_is_unmet(&d->point->result[0]));
+}
+
+/* Of two judged anew, one is met in the other's place. */
+static void it_goes_with_the_limits_that_it_came_from(void **state)
+{
+	struct desk *d = *state;
+	demand(d, MEASURAND_PEAK_FORCE, 2, true);
+	demand(d, MEASURAND_SPIN_UP, 2, true);
+	measure(d, MEASURAND_DEPTH, "force_equivalent", 1);
+	judge_point(&d->plan, d->point, true);
+	assert_int_equal(d->point->results, 3);
+	judge_point(&d->plan, d->point, true);
+	assert_int_equal(d->point->results, 3);
+	d->plan.limits = 0;
+	demand(d, MEASURAND_DEPTH, 2, true);
+	assert_point(d, OUTCOME_PASS, "");
+	assert_int_equal(d->point->results, 1);
+}
+
+static void a_point_without_results_says_so_as_a_whole(void **state)
+{
+	struct desk *d = *state;
+	demand(d, MEASURAND_DEPTH, 2, true);
+	strcpy(d->point->fault, "the cable fell out");
+	judge_point(&d->plan, d->point, false);
+	assert_int_equal(d->point->results, 0);
+	assert_int_equal(d->point->outcome, OUTCOME_INCONCLUSIVE);
+	assert_string_equal(d->point->reason, "the cable fell out");
+	assert_false(d->point->measured);
+	d->plan.limit[0].required = false; /* nothing required: still no pass */
+	judge_point(&d->plan, d->point, false);
+	assert_int_equal(d->point->outcome, OUTCOME_INCONCLUSIVE);
+}
+
+/* Where not one more finds room, what is missing weighs all the same, in the point and in the verdict. */
+static void no_room_is_no_pass(void **state)
+{
+	struct desk *d = *state;
+	demand(d, MEASURAND_PEAK_FORCE, 2, true);
+	demand(d, MEASURAND_SPIN_UP, 2, true);
+	while (d->point->results < ROOM - 1)
+		measure(d, MEASURAND_STROKES, "", 3);
+	judge_point(&d->plan, d->point, true);
+	assert_int_equal(d->point->results, ROOM);
+	assert_string_equal(d->point->result[ROOM - 1].result.name, "peak_force_n");
+	d->point->results = 0;
+	while (d->point->results < ROOM)
+		measure(d, MEASURAND_STROKES, "", 3);
+	assert_point(d, OUTCOME_INCONCLUSIVE, "");
+	assert_int_equal(d->point->results, ROOM);
+	d->point->counts = true;
+	d->record->points_planned = 1;
+	verdict_form(d->record, &d->plan);
+	assert_int_equal(d->record->dut_verdict, OUTCOME_INCONCLUSIVE);
+	assert_non_null(strstr(d->record->verdict_reason, "peak_force_n is required at point 1"));
+	assert_non_null(strstr(d->record->verdict_reason, "(and 1 more)"));
+}
+
+static void the_verdict_names_it_as_it_names_any(void **state)
+{
+	struct desk *d = *state;
+	demand(d, MEASURAND_PEAK_FORCE, 2, true);
+	judge_point(&d->plan, d->point, true);
+	d->point->counts = true;
+	d->record->points_planned = 1;
+	verdict_form(d->record, &d->plan);
+	assert_string_equal(d->record->verdict_reason,
+			    "peak_force_n is required at point 1 (1 mm, 100 Hz) and was not measured");
+}
+
+/* ---- the point ---- */
+
+static void the_worst_required_one_decides(void **state)
+{
+	struct desk *d = *state;
+	demand(d, MEASURAND_DEPTH, 2, true);
+	demand(d, MEASURAND_SPIN_UP, 0.5, false);
+	measure(d, MEASURAND_DEPTH, "force_equivalent", 1);
+	measure(d, MEASURAND_SPIN_UP, "", 1);
+	assert_point(d, OUTCOME_PASS, "");
+	d->plan.limit[1].required = true;
+	assert_point(d, OUTCOME_FAIL, "");
+	d->point->result[0].result.trusted = false;
+	strcpy(d->point->result[0].result.reason, "the sensor dozed");
+	assert_point(d, OUTCOME_FAIL, "");
+	d->plan.limit[1].upper = 2;
+	assert_point(d, OUTCOME_INCONCLUSIVE, "depth_mm: the sensor dozed");
+	strcpy(d->point->fault, "the cable fell out");
+	assert_point(d, OUTCOME_INCONCLUSIVE, "the cable fell out");
+}
+
+/* The first that has weight, not one that is for information. */
+static void the_reason_is_of_one_that_counts(void **state)
+{
+	struct desk *d = *state;
+	demand(d, MEASURAND_SPIN_UP, 2, false);
+	demand(d, MEASURAND_DEPTH, 2, true);
+	demand(d, MEASURAND_STEADY_TEMPERATURE, 50, true);
+	static const char *const why[] = {"of no weight", "first", "second"};
+	measure(d, MEASURAND_SPIN_UP, "", 1);
+	measure(d, MEASURAND_DEPTH, "force_equivalent", 1);
+	measure(d, MEASURAND_STEADY_TEMPERATURE, "tip", 40);
+	for (unsigned i = 0; i < 3; i++) {
+		d->point->result[i].result.trusted = false;
+		strcpy(d->point->result[i].result.reason, why[i]);
+	}
+	assert_point(d, OUTCOME_INCONCLUSIVE, "depth_mm: first");
+	d->point->result[1].result.trusted = true;
+	assert_point(d, OUTCOME_INCONCLUSIVE, "steady_temperature_c (tip): second");
+}
+
+static void a_fault_leaves_no_pass(void **state)
+{
+	struct desk *d = *state;
+	demand(d, MEASURAND_DEPTH, 2, true);
+	measure(d, MEASURAND_DEPTH, "force_equivalent", 1);
+	strcpy(d->point->fault, "the cable fell out");
+	assert_point(d, OUTCOME_INCONCLUSIVE, "the cable fell out");
+	assert_false(d->point->measured);
+	d->plan.limit[0].upper = 0.5; /* what is proven stays */
+	assert_point(d, OUTCOME_FAIL, "the cable fell out");
+}
+
+static void a_free_run_is_only_to_be_trusted(void **state)
+{
+	struct desk *d = *state;
+	demand(d, MEASURAND_DEPTH, 2, true);
+	d->point->plan.phantom = PHANTOM_NONE;
+	struct finding *rate = measure(d, MEASURAND_FREE_RATE, "displacement", 120);
+	assert_point(d, OUTCOME_PASS, "");
+	assert_true(d->point->measured && d->point->results == 1);
+	rate->result.trusted = false;
+	strcpy(rate->result.reason, "the needles touched something");
+	assert_point(d, OUTCOME_INCONCLUSIVE, "free run: the needles touched something");
+	rate->result.trusted = true;
+	rate->result.valid = false;
+	assert_point(d, OUTCOME_INCONCLUSIVE, "free run: the needles touched something");
+	rate->result.valid = true;
+	strcpy(d->point->fault, "the cable fell out");
+	assert_point(d, OUTCOME_INCONCLUSIVE, "the cable fell out");
+	d->point->fault[0] = '\0';
+	judge_point(&d->plan, d->point, false);
+	assert_int_equal(d->point->outcome, OUTCOME_INCONCLUSIVE);
+	assert_false(d->point->measured);
+	d->point->results = 0;
+	assert_point(d, OUTCOME_INCONCLUSIVE, "");
+}
+
+static void labels_name_the_part_where_there_are_several(void **state)
+{
+	static const struct {
+		enum measurand id;
+		const char *method, *label;
+	} trials[] = {
+		{MEASURAND_TEMPERATURE_RISE, "tip", "temperature_rise_k (tip)"},
+		{MEASURAND_TEMPERATURE_RISE, "", "temperature_rise_k"},
+		{MEASURAND_DEPTH, "displacement", "depth_mm"},
+	};
+	(void)state;
+	for (unsigned i = 0; i < 3; i++) {
+		struct result r = {.value = 1};
+		char label[JUDGE_LABEL_MAX];
+		result_name(&r, trials[i].id, trials[i].method);
+		judge_label(&r, label, sizeof(label));
+		assert_string_equal(label, trials[i].label);
+	}
+}
+
+static void the_last_attempt_is_the_one_that_counts(void **state)
+{
+	static const unsigned numbers[] = {0, 1, 1, 1};
+	struct desk *d = *state;
+	for (unsigned i = 1; i < 4; i++)
+		d->point = record_add_point(d->record);
+	for (unsigned i = 0; i < 4; i++) {
+		d->record->point[i].plan.number = numbers[i];
+		d->record->point[i].counts = i != 2;
+	}
+	judge_supersede(d->record, 2);
+	assert_true(d->record->point[0].counts && d->record->point[2].counts);
+	assert_false(d->record->point[1].counts);
+	assert_true(d->record->point[3].counts); /* what comes later is none of its business */
+}
+
+/* ---- sweeps ---- */
+
+#define DEPTHS 4
+
+/* Up over 0.5, 1, 1.5, 2 mm, then down. */
+static void visit(struct desk *d, struct plan_point points[2 * DEPTHS])
+{
+	d->record->points = 0;
+	for (unsigned i = 0; i < 2 * DEPTHS; i++) {
+		bool up = i < DEPTHS;
+		double depth_mm = 0.5 * (up ? i + 1 : 2 * DEPTHS - i);
+		points[i] = (struct plan_point){.number = i, .depth_mm = depth_mm, .rate_hz = 100, .upward = up};
+		d->point = record_add_point(d->record);
+		d->point->plan = points[i];
+		d->point->counts = d->point->measured = true;
+		measure(d, MEASURAND_DEPTH, "displacement", depth_mm + 0.2);
+		measure(d, MEASURAND_DEPTH, "force_equivalent", depth_mm + (up ? 0.01 : 0));
+	}
+}
+
+static const struct record_sweep *collect(struct desk *d, const struct plan_point *points, unsigned count)
+{
+	d->record->sweeps = 0;
+	sweeps_collect(d->record, &d->plan, points, count);
+	return d->record->sweep;
+}
+
+static void assert_sweep(struct desk *d, const struct plan_point *points, bool trusted, const char *reason)
+{
+	const struct record_sweep *sweep = collect(d, points, 2 * DEPTHS);
+	assert_int_equal(d->record->sweeps, 1);
+	assert_int_equal(sweep->results, 2);
+	for (unsigned i = 0; i < 2; i++) {
+		const struct finding *f = &sweep->result[i];
+		assert_true(f->result.trusted == trusted && f->has_limit);
+		assert_string_equal(f->result.reason, reason);
+		assert_int_equal(f->judgement.outcome, trusted ? OUTCOME_PASS : OUTCOME_INCONCLUSIVE);
+	}
+}
+
+static void a_sweep_with_gaps_is_not_trusted(void **state)
+{
+	struct desk *d = *state;
+	struct plan_point points[2 * DEPTHS];
+	demand(d, MEASURAND_DEPTH_LINEARITY, 1, true);
+	demand(d, MEASURAND_DEPTH_HYSTERESIS, 1, true);
+	visit(d, points);
+	assert_sweep(d, points, true, "");
+	assert_true(fabs(d->record->sweep[0].result[1].result.value - 0.01) < 1e-9);
+	d->record->point[2].result[1].result.valid = false;
+	assert_sweep(d, points, false, "depths of the sweep that could not be measured: 1");
+	d->record->point[5].results = 1; /* without a depth by the method that is judged */
+	assert_sweep(d, points, false, "depths of the sweep that could not be measured: 2");
+	visit(d, points);
+	d->record->point[2].result[1].result.trusted = false;
+	assert_sweep(d, points, false, "a depth of the sweep is not trusted");
+	d->record->point[3].result[1].result.valid = false; /* the first reason stays */
+	assert_sweep(d, points, false, "a depth of the sweep is not trusted");
+	visit(d, points);
+	d->record->point[2].result[1].result.valid = false;
+	d->record->point[2].counts = false; /* an attempt that was superseded leaves no gap */
+	assert_sweep(d, points, true, "");
+}
+
+static void sweeps_go_by_step_phantom_and_rate(void **state)
+{
+	struct desk *d = *state;
+	struct plan_point points[2 * DEPTHS];
+	visit(d, points);
+	d->record->point[1].plan.rate_hz = points[1].rate_hz = 120;
+	d->record->point[2].plan.phantom = points[2].phantom = 1;
+	points[3].phantom = PHANTOM_NONE;
+	const struct record_sweep *sweep = collect(d, points, 2 * DEPTHS);
+	assert_int_equal(d->record->sweeps, 3);
+	assert_true(sweep[0].rate_hz == 100 && sweep[0].phantom == 0 && sweep[0].result[0].result.n == 6);
+	assert_true(sweep[1].rate_hz == 120 && sweep[1].phantom == 0 && !sweep[1].result[0].result.valid);
+	assert_true(sweep[2].rate_hz == 100 && sweep[2].phantom == 1);
+	sweeps_collect(d->record, &d->plan, points, 2 * DEPTHS); /* those that it has stay */
+	assert_int_equal(d->record->sweeps, 3);
+	d->plan.judge_displacement = true;
+	sweep = collect(d, points, 1);
+	assert_int_equal(d->record->sweeps, 1);
+	assert_true(sweep->result[1].result.value < 1e-9);
+}
+
+/* The limit of a sweep meets a sweep's result: one that does not stand is missing at each of its points. */
+static void a_sweep_that_does_not_stand_is_missed(void **state)
+{
+	struct desk *d = *state;
+	struct plan_point points[2 * DEPTHS];
+	demand(d, MEASURAND_DEPTH_HYSTERESIS, 1, true);
+	visit(d, points);
+	d->record->points_planned = 2 * DEPTHS;
+	d->record->moved = d->record->stop_verified = true;
+	collect(d, points, 2 * DEPTHS);
+	verdict_form(d->record, &d->plan);
+	assert_int_equal(d->record->dut_verdict, OUTCOME_PASS);
+	d->record->sweep[0].rate_hz = 120;
+	verdict_form(d->record, &d->plan);
+	assert_int_equal(d->record->dut_verdict, OUTCOME_INCONCLUSIVE);
+	assert_string_equal(d->record->verdict_reason, "depth_hysteresis_mm is required at point 1 (0.5 mm, 100 Hz) "
+						       "and was not measured (and 7 more)");
+}
+
+int main(void)
+{
+#define T(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
+	const struct CMUnitTest tests[] = {
+		T(the_plan_s_method_is_judged_and_no_other),
+		T(another_measurand_s_limit_meets_nothing),
+		T(a_name_without_a_row_is_never_judged),
+		T(what_was_met_before_is_forgotten),
+		T(hardly_a_stroke_passes_no_rate),
+		T(a_required_limit_that_met_nothing_is_a_result),
+		T(it_goes_with_the_limits_that_it_came_from),
+		T(a_point_without_results_says_so_as_a_whole),
+		T(no_room_is_no_pass),
+		T(the_verdict_names_it_as_it_names_any),
+		T(the_worst_required_one_decides),
+		T(the_reason_is_of_one_that_counts),
+		T(a_fault_leaves_no_pass),
+		T(a_free_run_is_only_to_be_trusted),
+		T(labels_name_the_part_where_there_are_several),
+		T(the_last_attempt_is_the_one_that_counts),
+		T(a_sweep_with_gaps_is_not_trusted),
+		T(sweeps_go_by_step_phantom_and_rate),
+		T(a_sweep_that_does_not_stand_is_missed),
+	};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
