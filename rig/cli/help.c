@@ -2,9 +2,10 @@
 #include <string.h>
 
 #include "rig/cli/kit/command.h"
+#include "rig/cli/measurands.h"
 
 struct help_options {
-	bool man, completion;
+	bool man, completion, json;
 };
 
 static const struct cli_option help_table[] = {
@@ -17,6 +18,10 @@ static const struct cli_option help_table[] = {
 	 .kind = OPTION_FLAG,
 	 .help = "Print a completion for bash; source it, or save it in /usr/share/bash-completion/completions/penrig.",
 	 .offset = offsetof(struct help_options, completion)},
+	{.name = "json",
+	 .kind = OPTION_FLAG,
+	 .help = "With measurands: one JSON array on standard output.",
+	 .offset = offsetof(struct help_options, json)},
 	{.name = NULL},
 };
 
@@ -25,9 +30,16 @@ static int help_run(const struct cli_tables *tables, const void *options, const 
 	const struct help_options *o = options;
 	const struct command *command = count ? command_find(operands[0]) : NULL;
 	bool main_page = o->man && count && strcmp(operands[0], "penrig") == 0;
+	bool measurands = count && strcmp(operands[0], help_topics[0]) == 0;
 
 	(void)tables;
-	if (o->completion)
+	if (o->json && !measurands)
+		return cli_error(EXIT_USAGE, "--json is for \"penrig help measurands\" alone");
+	if (measurands && o->json)
+		return measurands_print_json(stdout);
+	if (measurands)
+		measurands_print(stdout);
+	else if (o->completion)
 		help_completion(stdout);
 	else if (main_page)
 		help_man_main(stdout);
@@ -44,10 +56,15 @@ static int help_run(const struct cli_tables *tables, const void *options, const 
 
 const struct command command_help = {
 	.name = "help",
-	.operands = "[COMMAND]",
+	.operands = "[COMMAND|measurands]",
 	.operands_max = 1,
 	.summary = "Explain penrig or one of its commands",
-	.description = "Without COMMAND, lists the commands. The same text is printed by penrig COMMAND --help.",
+	.description =
+		"Without COMMAND, lists the commands. The same text is printed by penrig COMMAND --help.\n\n"
+		"measurands: lists all that is measured, each with its unit, what it is a property of (a point, a "
+		"sweep, the pen's own word, or for information only), what it needs to be trusted, and what of it is "
+		"judged. What is of a point or a sweep can have a limit in a plan.",
+	.example = "  penrig help run\n  penrig help measurands\n",
 	.options = help_table,
 	.options_size = sizeof(struct help_options),
 	.run = help_run,

@@ -58,10 +58,15 @@ for command in run check list show version help; do
 	"$penrig" help --man "$command" >page.scd
 	truth "the manual page of $command is not what scdoc takes" eval 'scdoc <page.scd >page.1 2>err && [ -s page.1 ]'
 done
+expect 0 "depth_hysteresis_mm       mm    sweep        force" "$penrig" help measurands
+expect 0 "strokes per second; judged: realised or nominal, as the plan says" "$penrig" help measurands
+expect 0 "highest temperature over the room's; of handle and tip; judged on a thermal basis" "$penrig" help measurands
+expect 2 "help measurands" "$penrig" help run --json
 "$penrig" help --man penrig >page.scd
 truth "penrig(1) is not what scdoc takes" eval 'scdoc <page.scd >page.1 2>err && [ -s page.1 ]'
 "$penrig" help --completion >completion
 truth "the completion is not a bash script" bash -n completion
+truth "the completion offers help's topic" bash -c '. ./completion; COMP_WORDS=(penrig help meas); COMP_CWORD=2; _penrig; [ "${COMPREPLY[*]}" = measurands ]'
 truth "the completion offers run's options" bash -c '. ./completion; COMP_WORDS=(penrig run --du); COMP_CWORD=2; _penrig; [ "${COMPREPLY[*]}" = --dut ]'
 
 # ---- output that does not arrive is no success

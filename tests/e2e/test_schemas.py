@@ -150,15 +150,23 @@ def check_bad(validators):
     return len(names)
 
 
-def check_measurands(validators):
-    """The schema's list of measurands and units is the C reader's."""
-    with open("rig/measure/measurand.c", encoding="utf-8") as f:
-        table = dict(re.findall(r'\{"(\w+)", "([^"]+)"\}', f.read()))
-    limit = validators["plan"].schema["$defs"]["limit"]
-    listed = {n: g["properties"]["unit"]["const"] for g in limit["oneOf"] for n in g["properties"]["measurand"]["enum"]}
+def check_measurands():
+    """The lists of measurands and units in the schemas and in docs/ are those of the table that the program prints."""
+    out = subprocess.run([PENRIG, "help", "measurands", "--json"], capture_output=True, text=True, check=True).stdout
+    rows = json.loads(out)
+    table = {row["name"]: row["unit"] for row in rows if row["judged"]}
     check(len(table) > 20, "the table of measurands cannot be read")
-    check(listed == table, f"schema and table differ: {set(listed.items()) ^ set(table.items())}")
-    check(set(limit["properties"]["measurand"]["enum"]) == set(table), "the schema's enum of measurands differs")
+    for kind in ("plan", "limits"):
+        limit = load(f"reports/schema/{kind}.schema.json")["$defs"]["limit"]
+        listed = {n: g["properties"]["unit"]["const"] for g in limit["oneOf"] for n in g["properties"]["measurand"]["enum"]}
+        check(listed == table, f"{kind} schema and table differ: {set(listed.items()) ^ set(table.items())}")
+        check(set(limit["properties"]["measurand"]["enum"]) == set(table), f"{kind} schema: the enum of measurands differs")
+    with open("docs/files.md", encoding="utf-8") as f:
+        section = f.read().split("### Measurands", 1)[1].split("\n#", 1)[0]
+    told = {name: unit for names, unit in re.findall(r"^\| (`.*?) \| (\S+) \|$", section, flags=re.M) for name in re.findall(r"`(\w+)`", names)}
+    check(told == table, f"docs/files.md and table differ: {set(told.items()) ^ set(table.items())}")
+    for row in rows:
+        check(row["judged"] or f"`{row['name']}`" in section, f"docs/files.md does not say that {row['name']} has no limit")
 
 
 def check_docs(validators):
@@ -185,7 +193,7 @@ def check_docs(validators):
 def main():
     os.chdir(ROOT)
     validators = {kind: schema_of(kind) for kind in KINDS}
-    check_measurands(validators)
+    check_measurands()
     check_docs(validators)
     check_shipped(validators)
     count = check_bad(validators)

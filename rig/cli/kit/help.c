@@ -7,6 +7,8 @@
 #define TEXT_COLUMN 28 /* where an option's explanation begins */
 #define MARGIN      2
 
+const char *const help_topics[] = {"measurands", NULL};
+
 static const struct cli_option help_itself = {
 	.name = "help", .letter = 'h', .kind = OPTION_FLAG, .help = "Print this help and exit."};
 
@@ -209,9 +211,10 @@ static void completion_words(FILE *out, const struct command *command)
 	for (const struct cli_option *o = command->options; o && o->name; o++)
 		if (!o->hidden)
 			fprintf(out, " --%s", o->name);
-	if (command == &command_help)
-		for (unsigned i = 0; command_table[i]; i++)
-			fprintf(out, " %s", command_table[i]->name);
+	for (unsigned i = 0; command == &command_help && command_table[i]; i++)
+		fprintf(out, " %s", command_table[i]->name);
+	for (unsigned i = 0; command == &command_help && help_topics[i]; i++)
+		fprintf(out, " %s", help_topics[i]);
 	fputs("\" ;;\n", out);
 }
 

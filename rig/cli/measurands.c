@@ -1,0 +1,98 @@
+/* The table of measurands as it stands in the program: what documents and schemas are checked against. */
+#include "rig/cli/measurands.h"
+
+#include <stdlib.h>
+
+#include "rig/base/json.h"
+#include "rig/cli/kit/command.h"
+#include "rig/measure/measurand.h"
+
+static const char *const scopes[] = {
+	[SCOPE_INFORMATIVE] = "informative",
+	[SCOPE_POINT] = "point",
+	[SCOPE_SWEEP] = "sweep",
+	[SCOPE_PEN] = "pen",
+};
+
+static const struct {
+	enum measurand_need need;
+	const char *word;
+} needs[] = {
+	{NEEDS_FORCE, "force"}, {NEEDS_BAR, "displacement"},  {NEEDS_HEAT, "temperature"},
+	{NEEDS_CLOCK, "clock"}, {NEEDS_FREE_RUN, "free run"}, {NEEDS_STROKES, "strokes"},
+};
+#define NEEDS (sizeof(needs) / sizeof(needs[0]))
+
+static void print_judged(FILE *out, enum measurand id)
+{
+	const struct measurand_row *row = measurand_row(id);
+
+	if (!measurand_is_judged(id))
+		fputs("; has no limit", out);
+	else if (row->judged_by != JUDGED_BY_ANY)
+		fprintf(out, "; judged: %s or %s, as the plan says", measurand_method(row->judged_by, false, false),
+			measurand_method(row->judged_by, true, true));
+	fputs(row->parts ? "; of handle and tip" : "", out);
+	fputs(row->thermal_basis ? "; judged on a thermal basis" : "", out);
+}
+
+static void print_row(FILE *out, enum measurand id)
+{
+	const struct measurand_row *row = measurand_row(id);
+	const char *comma = "";
+
+	fprintf(out, "%-26s%-6s%-13s", row->name, row->unit, scopes[row->scope]);
+	for (unsigned i = 0; i < NEEDS; i++) {
+		if (!(row->needs & needs[i].need))
+			continue;
+		fprintf(out, "%s%s", comma, needs[i].word);
+		comma = ", ";
+	}
+	fprintf(out, "%s\n    %s", row->needs ? "" : "-", row->about);
+	print_judged(out, id);
+	fputc('\n', out);
+}
+
+void measurands_print(FILE *out)
+{
+	fprintf(out, "%-26s%-6s%-13s%s\n", "name", "unit", "of", "needs");
+	for (unsigned id = MEASURAND_NONE + 1; id < MEASURANDS; id++)
+		print_row(out, (enum measurand)id);
+}
+
+static void add_row(struct json_out *root, enum measurand id)
+{
+	const struct measurand_row *row = measurand_row(id);
+	struct json_out *o = json_out_add_object(root, NULL), *list;
+
+	json_out_string(o, "name", row->name);
+	json_out_string(o, "unit", row->unit);
+	json_out_string(o, "about", row->about);
+	json_out_string(o, "scope", scopes[row->scope]);
+	list = json_out_add_array(o, "needs");
+	for (unsigned i = 0; i < NEEDS; i++)
+		if (row->needs & needs[i].need)
+			json_out_string(list, NULL, needs[i].word);
+	json_out_bool(o, "judged", measurand_is_judged(id));
+	list = json_out_add_array(o, "judged_methods");
+	for (int last = 0; last < 2 && row->judged_by != JUDGED_BY_ANY; last++)
+		json_out_string(list, NULL, measurand_method(row->judged_by, last, last));
+	json_out_bool(o, "parts", row->parts);
+	json_out_bool(o, "thermal_basis", row->thermal_basis);
+}
+
+int measurands_print_json(FILE *out)
+{
+	struct json_out *root = json_out_array();
+	struct err err = {0};
+	char *text = NULL;
+
+	for (unsigned id = MEASURAND_NONE + 1; id < MEASURANDS; id++)
+		add_row(root, (enum measurand)id);
+	int rc = json_out_print(root, true, &text, &err);
+	json_out_free(root);
+	if (rc == 0)
+		fprintf(out, "%s\n", text);
+	free(text);
+	return rc == 0 ? EXIT_PASS : cli_error(EXIT_INTERNAL, "%s", err.text);
+}
