@@ -20,6 +20,7 @@
 #define CURVE_GRID   40 /* steps of the written curve: Steffen through them follows the cubic */
 #define CURVE_DIGITS 6
 #define U_FORCE_MIN  1e-6 /* least that a phantom file takes */
+#define SEEN_U       0.94 /* of an effect that is seen and not corrected: covers 95 % beside other lines of any size */
 
 /* ---- the plan -------------------------------------------------------------------------------------------------- */
 
@@ -287,21 +288,30 @@ static int settle_temperature(struct phantom_calibration *c, struct err *err)
 	return 0;
 }
 
-/* The stage's own uncertainty and how well a setting came back; the load cell's certificate and the strokes' scatter.
- */
+/* Of a curve that does not describe its settings, its largest miss: no scatter averages that out. */
+static double fit_u_mm(const struct calibrate_fit *fit)
+{
+	return fit->lack.seen ? fmax(fit->rms_mm, SEEN_U * fit->lack.largest_mm) : fit->rms_mm;
+}
+
+/* The stage's own uncertainty, how well a setting came back, and a zero beside the contact; the load cell's certificate
+ * and the strokes' scatter. */
 static void settle_uncertainty(struct phantom_calibration *c)
 {
-	double u_force_rel = 0, repeat_mm = 0;
+	double u_force_rel = 0, repeat_mm = 0, contact_mm = 0;
 
 	c->u_fit_mm = 0;
 	for (unsigned i = 0; i < c->setup->rates; i++) {
-		c->u_fit_mm = fmax(c->u_fit_mm, c->fit[i].rms_mm);
-		if (c->fit[i].repeat_dof > 0)
-			repeat_mm = fmax(repeat_mm, c->fit[i].repeat_mm);
+		const struct calibrate_fit *fit = &c->fit[i];
+		c->u_fit_mm = fmax(c->u_fit_mm, fit_u_mm(fit));
+		if (fit->repeat_dof > 0)
+			repeat_mm = fmax(repeat_mm, fit->repeat_mm);
+		if (fit->contact_seen)
+			contact_mm = fmax(contact_mm, SEEN_U * fabs(fit->contact_mm));
 	}
 	for (unsigned i = 0; i < c->point_count; i++)
 		u_force_rel = fmax(u_force_rel, c->measured[i].u_force_n / c->measured[i].force_n);
-	c->u_depth_mm = sqrt(pow(c->setup->u_stage_mm, 2) + pow(repeat_mm, 2) / c->setup->repeats);
+	c->u_depth_mm = sqrt(pow(c->setup->u_stage_mm, 2) + pow(repeat_mm, 2) / c->setup->repeats + pow(contact_mm, 2));
 	c->u_force_rel = fmax(U_FORCE_MIN, hypot(c->bench->sensor.force_u_rel, u_force_rel));
 }
 
@@ -339,6 +349,28 @@ static void add_certificate(struct json_out *root, const struct calibration *own
 	json_out_string(node, "due", own->due);
 }
 
+static double lack_of(const struct calibrate_fit *fit)
+{
+	return -fit->lack.p;
+}
+
+static double contact_of(const struct calibrate_fit *fit)
+{
+	return fabs(fit->contact_mm);
+}
+
+/* Of all rates, the one of which `of` is largest. */
+static const struct calibrate_fit *worst_fit(const struct phantom_calibration *c,
+					     double (*of)(const struct calibrate_fit *fit))
+{
+	const struct calibrate_fit *worst = &c->fit[0];
+
+	for (unsigned i = 1; i < c->setup->rates; i++)
+		if (of(&c->fit[i]) > of(worst))
+			worst = &c->fit[i];
+	return worst;
+}
+
 static void add_conditions(struct json_out *root, const struct phantom_calibration *c, const struct record *record)
 {
 	struct json_out *node = json_out_add_object(root, "conditions");
@@ -350,6 +382,11 @@ static void add_conditions(struct json_out *root, const struct phantom_calibrati
 	json_out_string(node, "software", record->software_version);
 	json_out_number(node, "u_stage_mm", c->setup->u_stage_mm, 6);
 	json_out_int(node, "repeats", c->setup->repeats);
+	const struct calibrate_fit *bent = worst_fit(c, lack_of), *off = worst_fit(c, contact_of);
+	json_out_number(node, "lack_of_fit_mm", bent->lack.rms_mm, 3);
+	json_out_number(node, "lack_of_fit_p", bent->lack.p, 3);
+	json_out_number(node, "contact_mm", off->contact_mm, 3);
+	json_out_number(node, "u_contact_mm", off->u_contact_mm, 3);
 }
 
 static void add_curve(struct json_out *curves, double rate_hz, const struct calibrate_fit *fit)

@@ -558,7 +558,12 @@ static void print_rate(const struct calibrate *c, unsigned rate)
 	if (fit->repeat_dof > 0)
 		printf(", settings come back within %.2f um (sd, %u degrees of freedom)", 1000 * fit->repeat_mm,
 		       fit->repeat_dof);
-	putchar('\n');
+	printf("\n  settings beside the curve %.2f um rms, %.2f um at most: %s (F %.3g, p %.2g)\n",
+	       1000 * fit->lack.rms_mm, 1000 * fit->lack.largest_mm,
+	       fit->lack.seen ? "MORE THAN CHANCE, a cubic does not describe them" : "no more than chance", fit->lack.f,
+	       fit->lack.p);
+	printf("  the forces begin at %+.2f +- %.2f um of the stage%s\n", 1000 * fit->contact_mm,
+	       1000 * 2 * fit->u_contact_mm, fit->contact_seen ? ": ITS ZERO IS NOT THE CONTACT" : "");
 }
 
 static void print_outcome(const struct calibrate *c)

@@ -26,6 +26,9 @@ struct phantom_conditions {
 	char bench[64], sensor_certificate[64], pen[64], run[128], software[64];
 	double u_stage_mm; /* standard uncertainty of one reading of the stage */
 	int64_t repeats;
+	double lack_of_fit_mm,
+		lack_of_fit_p; /* how far the settings lie beside the curve, and by what chance; NaN: not said */
+	double contact_mm, u_contact_mm; /* where the forces begin on the stage's scale; NaN: not said */
 };
 
 /* One phantom file. */

@@ -1,6 +1,7 @@
 /* Reads a phantom's file: its calibration curves at stated rates and how much it may still be used.
  * Which position is in use and how often it was struck stands in the bench file. */
 #include <errno.h>
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -115,6 +116,12 @@ static int read_budget(const struct json_doc *doc, const struct json *node, void
 		.size = sizeof(((struct phantom_conditions *)0)->name), .lo = 1                                        \
 	}
 
+#define CONDITION(name, lo_, hi_, unit_)                                                                               \
+	{                                                                                                              \
+		.key = #name, .kind = FIELD_NUMBER, .offset = offsetof(struct phantom_conditions, name), .lo = lo_,    \
+		.hi = hi_, .unit = unit_                                                                               \
+	}
+
 static int read_conditions(const struct json_doc *doc, const struct json *node, void *dst, struct err *err)
 {
 	static const struct json_field texts[] = {
@@ -134,6 +141,10 @@ static int read_conditions(const struct json_doc *doc, const struct json *node, 
 		 .offset = offsetof(struct phantom_conditions, repeats),
 		 .lo = 1,
 		 .hi = 1000},
+		CONDITION(lack_of_fit_mm, 0, 1, "mm"),
+		CONDITION(lack_of_fit_p, 0, 1, ""),
+		CONDITION(contact_mm, -1, 1, "mm"),
+		CONDITION(u_contact_mm, 0, 1, "mm"),
 		{.key = NULL},
 	};
 
@@ -194,8 +205,10 @@ static const struct json_field fields[] = {
 /* Takes the document: gives it out in ret or frees it. */
 static int read_document(const char *path, struct json_doc *doc, struct phantom *ret, struct err *err)
 {
+	struct phantom_conditions *said = &ret->conditions;
 	int status = file_kind_check(doc, "phantom", err);
 
+	said->lack_of_fit_mm = said->lack_of_fit_p = said->contact_mm = said->u_contact_mm = NAN;
 	if (status == 0)
 		status = json_read_object(doc, json_root(doc), fields, ret, err);
 	if (status) {

@@ -3,11 +3,14 @@
 #ifndef PENRIG_MEASURE_CURVE_FIT_H
 #define PENRIG_MEASURE_CURVE_FIT_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 #define CALIBRATE_TERMS      3
 #define CALIBRATE_DEPTHS_MIN 5 /* settings of the stage: two degrees of freedom for the residuals */
 #define CALIBRATE_DATA_MAX   1024
+#define CALIBRATE_CONTACT_MAX_MM                                                                                       \
+	0.03 /* a zero further off is set anew; a nearer one is an uncertainty of every depth */
 
 struct calibrate_datum {
 	unsigned setting; /* which depth of the plan, from 0, rising */
@@ -18,17 +21,32 @@ struct calibrate_datum {
 	double fit_n, residual_mm; /* residual: (force - fit) / slope, what the curve would misread this point by */
 };
 
+/* Does a cubic describe the settings? One-way analysis of variance of the residuals by setting: the settings' means about
+ * the curve against the scatter within a setting (the lack-of-fit test of a
+ * regression with repeated observations). */
+struct calibrate_lack {
+	double rms_mm;     /* of the settings' mean residuals, for settings - 3 degrees of freedom */
+	double largest_mm; /* the largest of them, without sign */
+	double f;  /* against the scatter within a setting; where none was visited twice, against the stated u */
+	double p;  /* that a true cubic gives as much by chance */
+	bool seen; /* more than chance, and more than the stated uncertainties explain (both at 1 %) */
+};
+
 struct calibrate_fit {
 	double coefficient[CALIBRATE_TERMS]; /* N/mm, N/mm^2, N/mm^3 */
 	double depth_max_mm;                 /* the deepest reading */
 	double rms_mm;                       /* of the residuals, for n - 3 degrees of freedom */
 	double repeat_mm;    /* pooled sd of residuals at one setting; NaN where none was visited twice */
 	unsigned repeat_dof; /* 0: none */
+	struct calibrate_lack lack;
+	double contact_mm;   /* where a cubic with a free zero has no force: 0 where the stage's zero is the contact */
+	double u_contact_mm; /* standard uncertainty, by the larger of stated and seen scatter */
+	bool contact_seen;   /* elsewhere than at zero by more than chance (three standard uncertainties) */
 };
 
-/* u_depth_mm: standard uncertainty of one reading; it and u_force_n weigh the data. -EDOM with `reason`: too few
- * settings, a force that does not rise with the depth, a curve
- * that does not. n: at most CALIBRATE_DATA_MAX. */
+/* u_depth_mm: standard uncertainty of one reading; it and u_force_n weigh the data. n: at most CALIBRATE_DATA_MAX.
+ * -EDOM with `reason`: too few settings, a force that does not rise with the depth, a curve that does not, or a stage
+ * whose zero is not the contact by more than CALIBRATE_CONTACT_MAX_MM. */
 int calibrate_fit(struct calibrate_datum *data, unsigned n, double u_depth_mm, struct calibrate_fit *ret, char *reason,
 		  size_t size);
 

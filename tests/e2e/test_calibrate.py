@@ -97,7 +97,8 @@ def check_file(check, label, run, repeats):
     check(p["u_depth_mm"] >= STAGE_U_MM and p["u_force_rel"] >= FORCE_U_REL, f"{label}: no uncertainty below that of its sources")
     done = rig.penrig_a("check", rig.FIXTURES / "plans/demo.json", "--bench", bench_with(run.phantom_path, run.folder))
     check(done.returncode == 0, f"{label}: penrig check takes it: {done.stdout[-200:]}{done.stderr[-300:]}")
-    for change in ({"repeats": 0}, {"repeats": 1.5}, {"u_stage_mm": 0}, {"bench": ""}, {"weather": "fine"}, {"pen": 7}):
+    for change in ({"repeats": 0}, {"repeats": 1.5}, {"u_stage_mm": 0}, {"bench": ""}, {"weather": "fine"}, {"pen": 7},
+                   {"lack_of_fit_p": 1.1}, {"contact_mm": "0"}, {"u_contact_mm": -1}, {"lack_of_fit_mm": -1e-9}):
         check_spoiled(check, f"{label}: conditions with {change}", run, dict(p, conditions=dict(p["conditions"], **change)))
     return True
 
@@ -207,6 +208,26 @@ def no_file(check, label, run, status, said):
     check(said in run.err, f"{label}: says \"{said}\": {run.err[-300:]}")
 
 
+def test_zero_and_bend(check):
+    """A stage whose zero is not the contact, and one whose scale is bent: what neither the readings nor their scatter tell."""
+    readings = true_depths(calibrate(enters(15)))
+    off = calibrate("".join(f"{r + 0.09:.4f}\n" for r in readings))
+    no_file(check, "a zero 0.09 mm beside the contact", off, (3,), "not at its zero")
+    near = calibrate("".join(f"{r + 0.02:.4f}\n" for r in readings))
+    good = calibrate("".join(f"{r:.4f}\n" for r in readings))
+    check(abs(good.phantom["conditions"]["contact_mm"]) <= 3 * good.phantom["conditions"]["u_contact_mm"] and
+          "ITS ZERO IS NOT" not in good.out, f"a zero at the contact: {good.phantom['conditions']}")
+    check(near.status == 0 and abs(near.phantom["conditions"]["contact_mm"] - 0.02) < 0.006 and
+          near.out.count("ITS ZERO IS NOT THE CONTACT") == 3, f"one 20 um beside it is said: {near.out[-600:]}")
+    check(near.phantom["u_depth_mm"] > 0.94 * 0.014, f"and is an uncertainty of every depth: {near.phantom['u_depth_mm']}")
+    bent = calibrate("".join(f"{r + 0.02 * math.sin(9.42 * r):.4f}\n" for r in readings * 2), extra=["--repeats", "2"])
+    if check(bent.status == 0 and bent.phantom is not None, f"a bent scale: {bent.status} {bent.err[-300:]}"):
+        said = bent.phantom["conditions"]
+        check(said["lack_of_fit_p"] < 1e-3 and 0.01 < said["lack_of_fit_mm"] < 0.025, f"the lack of fit stands in the file: {said}")
+        check(bent.out.count("MORE THAN CHANCE") == 3, "and is said for each rate")
+        check(bent.phantom["u_fit_mm"] > 0.94 * 0.017, f"no scatter averages it out: {bent.phantom['u_fit_mm']}")
+
+
 def test_refused(check):
     no_file(check, "seven readings", calibrate(enters(7)), (130,), "no reading for 1.600 mm")
     no_file(check, "a word", calibrate("\nabc\n"), (130,), "\"abc\" is no reading")
@@ -261,6 +282,7 @@ def main():
     test_perfect_stage(check)
     test_repeats(check)
     test_terminal(check)
+    test_zero_and_bend(check)
     test_refused(check)
     test_usage(check)
     test_overdue(check)

@@ -5,6 +5,7 @@
 #include <math.h>
 #include <string.h>
 
+#include "tests/bench/pw1.h"
 #include "tests/unit/measure/check.h"
 
 #define SETTINGS 15
@@ -127,12 +128,124 @@ static void five_depths_are_enough(void **state)
 	assert_true(fabs(fit.depth_max_mm - 1.0) < 1e-12);
 }
 
+/* ---- does a cubic describe them, and is the zero the contact? --------------------------------------------------------- */
+
+/* Settings whose readings scatter by sd_mm in each repeat, with the stage's own zero and a bend that no cubic follows. */
+static unsigned drawn(struct calibrate_datum *data, unsigned repeats, double sd_mm, double zero_mm, double bend_mm,
+		      struct pw1_random *random)
+{
+	unsigned n = 0;
+
+	for (unsigned r = 0; r < repeats; r++)
+		for (unsigned i = 0; i < SETTINGS; i++, n++) {
+			double d = 0.2 * (i + 1), off = bend_mm * sin(2 * M_PI * 1.5 * d) + sd_mm * pw1_normal(random);
+			data[n] = (struct calibrate_datum){
+				.setting = i, .depth_mm = d + zero_mm, .force_n = truth(d + off), .u_force_n = 1e-5};
+		}
+	return n;
+}
+
+static struct calibrate_fit fitted(struct calibrate_datum *data, unsigned n)
+{
+	struct calibrate_fit fit;
+	char reason[160] = "";
+
+	if (calibrate_fit(data, n, U_MM, &fit, reason, sizeof(reason)))
+		fail_msg("%s", reason);
+	return fit;
+}
+
+static void a_bend_beyond_the_repeats_is_seen(void **state)
+{
+	struct calibrate_datum data[3 * SETTINGS];
+	struct pw1_random random = pw1_seeded(1);
+
+	(void)state;
+	struct calibrate_fit fit = fitted(data, drawn(data, 2, U_MM, 0, 0.020, &random));
+	assert_true(fit.lack.seen);
+	check_less(fit.lack.p, 1e-6);
+	check_near(fit.lack.rms_mm, 0.020 / sqrt(2) * sqrt(SETTINGS / (SETTINGS - 3.0)), 0.004);
+	check_near(fit.lack.largest_mm, 0.020, 0.006);
+	check_near(fit.repeat_mm, U_MM, 0.001);
+	/* seen without repeats, too, against what the stage is stated to do */
+	fit = fitted(data, drawn(data, 1, U_MM, 0, 0.020, &random));
+	assert_true(fit.lack.seen);
+	/* one that the stage's own uncertainty explains is none, however well it repeats */
+	fit = fitted(data, drawn(data, 2, 0.1 * U_MM, 0, 0.5 * U_MM, &random));
+	check_less(fit.lack.p, 0.01);
+	assert_false(fit.lack.seen);
+}
+
+/* F = (SS between / dof) / (SS within / dof), by hand for settings 0 +- 1 and a mean residual of each: here of exact data
+ * with one setting moved in both repeats. */
+static void the_ratio_is_that_of_the_analysis_of_variance(void **state)
+{
+	struct calibrate_datum data[2 * SETTINGS];
+	double between = 0, within = 0;
+
+	(void)state;
+	struct pw1_random random = pw1_seeded(5);
+	struct calibrate_fit fit = fitted(data, drawn(data, 2, U_MM, 0, 0, &random));
+	for (unsigned i = 0; i < SETTINGS; i++) {
+		double a = data[i].residual_mm, b = data[SETTINGS + i].residual_mm, mean = (a + b) / 2;
+		between += 2 * mean * mean;
+		within += (a - mean) * (a - mean) + (b - mean) * (b - mean);
+	}
+	check_near(fit.lack.f, between / (SETTINGS - 3) / (within / SETTINGS), 1e-9);
+	check_near(fit.lack.rms_mm, sqrt(between / 2 / (SETTINGS - 3)), 1e-12);
+}
+
+/* Good calibrations: neither alarm more often than it says. */
+static void good_ones_are_left_alone(void **state)
+{
+	struct calibrate_datum data[2 * SETTINGS];
+	struct pw1_random random = pw1_seeded(2);
+	unsigned lacks = 0, contacts = 0, inside = 0, small = 0;
+	const unsigned trials = 2000;
+
+	(void)state;
+	for (unsigned t = 0; t < trials; t++) {
+		struct calibrate_fit fit = fitted(data, drawn(data, 2, U_MM, 0, 0, &random));
+		lacks += fit.lack.seen;
+		small += fit.lack.p < 0.1;
+		contacts += fit.contact_seen;
+		inside += fabs(fit.contact_mm) < 2 * fit.u_contact_mm;
+	}
+	check_less(lacks, 0.015 * trials);                        /* 1 % at most by either test, less by both */
+	check_near(small, 0.1 * trials, 4 * sqrt(0.09 * trials)); /* p is one */
+	check_less(contacts, 0.01 * trials);
+	check_near(inside, 0.9545 * trials, 0.015 * trials + 20); /* u is one, or larger where the scatter was */
+}
+
+static void a_zero_that_is_not_the_contact(void **state)
+{
+	struct calibrate_datum data[2 * SETTINGS];
+	struct pw1_random random = pw1_seeded(3);
+
+	(void)state;
+	refused(data, drawn(data, 2, U_MM, 0.1, 0, &random), "the forces begin at 0.1");
+	refused(data, drawn(data, 1, U_MM, -0.1, 0, &random), "the forces begin at -0.1");
+	struct calibrate_fit fit = fitted(data, drawn(data, 2, U_MM / 4, 0.015, 0, &random));
+	assert_true(fit.contact_seen);
+	check_near(fit.contact_mm, 0.015, 3 * fit.u_contact_mm);
+	check_less(fit.u_contact_mm, 0.005);
+	/* where the data do not show it that well, nothing is claimed */
+	fit = fitted(data, drawn(data, 1, 4 * U_MM, 0.005, 0, &random));
+	assert_false(fit.contact_seen);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(a_cubic_is_found),           cmocka_unit_test(residuals_tell_the_readings_errors),
-		cmocka_unit_test(a_wrong_reading_stands_out), cmocka_unit_test(what_is_no_curve_is_refused),
+		cmocka_unit_test(a_cubic_is_found),
+		cmocka_unit_test(residuals_tell_the_readings_errors),
+		cmocka_unit_test(a_wrong_reading_stands_out),
+		cmocka_unit_test(what_is_no_curve_is_refused),
 		cmocka_unit_test(five_depths_are_enough),
+		cmocka_unit_test(a_bend_beyond_the_repeats_is_seen),
+		cmocka_unit_test(the_ratio_is_that_of_the_analysis_of_variance),
+		cmocka_unit_test(good_ones_are_left_alone),
+		cmocka_unit_test(a_zero_that_is_not_the_contact),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
