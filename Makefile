@@ -152,7 +152,6 @@ $(PENRIG_A): $(B)/tests/integration/penrig_a.o $(call archives,$(ARCH_all))
 EXTRA_measure  := $(B)/tests/bench/pw1.o $(B)/tests/bench/pw1_frame.o
 EXTRA_offline  := $(B)/tests/bench/pw1.o
 ALSO_session   := virtual drivers
-ALSO_reports   := $(ARCH_runfile)
 ALSO_cli       := virtual drivers
 
 define unit_rule

@@ -572,5 +572,6 @@ const struct report_writer report_json = {
 	.id = "json",
 	.extension = ".report.json",
 	.description = "conformance report, schema penrig/report/1",
+	.kept = true,
 	.write = write_json,
 };

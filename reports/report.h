@@ -2,24 +2,35 @@
 #ifndef PENRIG_REPORTS_REPORT_H
 #define PENRIG_REPORTS_REPORT_H
 
+#include <stdbool.h>
 #include <stdio.h>
 
 #include "rig/base/error.h"
 #include "rig/record/record.h"
 
-/* write: whole file to `out`; -EIO or the writer's own -errno with text. Pure: the same record gives the same bytes. */
 struct report_writer {
-	const char *id;        /* "json", "junit" */
+	const char *id;        /* "json", "junit": what a user writes */
 	const char *extension; /* ".report.json", ".junit.xml" */
 	const char *description;
+	/* Every run writes it, and the run file keeps its text. True in exactly one row of a table. */
+	bool kept;
+	/* The whole report into `out`; -EIO, -ENOMEM or the writer's own -errno with text. Pure: the same record gives
+	 * the same bytes. */
 	int (*write)(const struct record *record, FILE *out, struct err *err);
 };
 
 extern const struct report_writer report_json, report_junit;
-extern const struct report_writer *const report_table[]; /* NULL-terminated */
-const struct report_writer *report_find(const char *id); /* NULL if there is none */
 
-/* Writes beside the target, fsyncs file and folder, renames: either the whole new file is there or the old state. */
+/* Tables of writers end with NULL. */
+extern const struct report_writer *const report_table[];
+const struct report_writer *report_find(const struct report_writer *const *table, const char *id); /* NULL: none */
+const struct report_writer *report_kept(const struct report_writer *const *table); /* NULL in a table without one */
+
+/* The report as text, malloc'd. -errno of the writer, or -ENOMEM. */
+int report_text(const struct report_writer *writer, const struct record *record, char **ret, struct err *err);
+
+/* Writes beside the target, fsyncs file and folder, renames: either the whole new file is there or the old state. Where
+ * only the fsync of the folder failed, the new file is there and an error is returned. */
 int report_save(const struct report_writer *writer, const struct record *record, const char *path, struct err *err);
 
 #endif

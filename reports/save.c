@@ -2,10 +2,12 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "reports/report.h"
+#include "rig/base/disk.h"
 
 static int failed(const char *path, const char *what, int code, struct err *err)
 {
@@ -14,20 +16,14 @@ static int failed(const char *path, const char *what, int code, struct err *err)
 		       path, what, strerror(-code));
 }
 
-static int fsync_folder(const char *path)
+static int sync_folder_of(const char *path)
 {
 	char folder[PATH_MAX];
 	const char *slash = strrchr(path, '/');
 	if (!slash)
-		snprintf(folder, sizeof(folder), ".");
-	else
-		snprintf(folder, sizeof(folder), "%.*s", slash == path ? 1 : (int)(slash - path), path);
-	int fd = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	if (fd < 0)
-		return -errno;
-	int rc = fsync(fd) == 0 ? 0 : -errno;
-	close(fd);
-	return rc;
+		return disk_sync_folder(".");
+	snprintf(folder, sizeof(folder), "%.*s", slash == path ? 1 : (int)(slash - path), path);
+	return disk_sync_folder(folder);
 }
 
 /* Not mkstemp(): that makes files for their owner alone, and a report is as readable as any file its maker creates. The
@@ -77,6 +73,21 @@ int report_save(const struct report_writer *writer, const struct record *record,
 		unlink(temporary);
 		return rc;
 	}
-	rc = fsync_folder(path);
+	rc = sync_folder_of(path);
 	return rc ? failed(path, "fsync of its folder", rc, err) : 0;
+}
+
+int report_text(const struct report_writer *writer, const struct record *record, char **ret, struct err *err)
+{
+	char *text = NULL;
+	size_t len = 0;
+	FILE *out = open_memstream(&text, &len);
+	int rc = out ? writer->write(record, out, err) : err_set(err, -ENOMEM, "out of memory");
+	if (out && fclose(out) != 0 && rc == 0)
+		rc = err_set(err, -ENOMEM, "out of memory");
+	if (rc < 0)
+		free(text);
+	else
+		*ret = text;
+	return rc;
 }

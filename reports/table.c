@@ -6,11 +6,17 @@
 
 const struct report_writer *const report_table[] = {&report_json, &report_junit, NULL};
 
-const struct report_writer *report_find(const char *id)
+const struct report_writer *report_find(const struct report_writer *const *table, const char *id)
 {
-	for (unsigned i = 0; report_table[i]; i++) {
-		if (strcmp(report_table[i]->id, id) == 0)
-			return report_table[i];
-	}
+	for (; *table; table++)
+		if (strcmp((*table)->id, id) == 0)
+			return *table;
 	return NULL;
+}
+
+const struct report_writer *report_kept(const struct report_writer *const *table)
+{
+	while (*table && !(*table)->kept)
+		table++;
+	return *table;
 }

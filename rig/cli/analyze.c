@@ -7,8 +7,10 @@
 #include <unistd.h>
 
 #include "rig/base/digest.h"
+#include "rig/base/disk.h"
 #include "rig/cli/analyze_light.h"
 #include "rig/cli/kit/command.h"
+#include "rig/cli/kit/naming.h"
 #include "rig/cli/kit/render.h"
 #include "rig/cli/version.h"
 #include "rig/config/limit.h"
@@ -60,6 +62,7 @@ static const struct cli_option analyze_table[] = {
 struct analysis {
 	const struct cli_tables *tables;
 	const struct analyze_options *options;
+	const struct report_writer *kept;
 	const char *path;
 	struct runfile_reader *reader;
 	struct record *record;
@@ -162,59 +165,53 @@ static bool same_as_last(const struct analysis *a)
 	       strcmp(j->software_build, last->software_build) == 0;
 }
 
-static int report_path(const struct analysis *a, char *ret, size_t size, struct err *err)
+/* Takes the report's name: no other process writes it then. */
+static int take_report_name(const struct analysis *a, char *ret, size_t size, struct err *err)
 {
-	const char *suffix = ".penrig";
-	size_t len = strlen(a->path), end = strlen(suffix);
-	bool named = len > end && strcmp(a->path + len - end, suffix) == 0;
-	int n = snprintf(ret, size, "%.*s.limits-%s.report.json", (int)(named ? len - end : len), a->path,
-			 a->record->judged.limits_name);
+	char rest[100];
+	int rc;
 
-	if (n < 0 || (size_t)n >= size)
+	snprintf(rest, sizeof(rest), ".limits-%s%s", a->record->judged.limits_name, a->kept->extension);
+	if (name_beside(a->path, rest, ret, size) < 0)
 		return err_set(err, -ENAMETOOLONG, "the name of the report would be too long");
-	if (access(ret, F_OK) == 0)
-		return err_set(
-			err, -EEXIST,
-			"%.300s is there already: a report is never overwritten; give these limits another \"name\"",
-			ret);
-	return 0;
+	rc = disk_make_file(ret, err);
+	if (rc != -EEXIST)
+		return rc;
+	return err_set(err, rc,
+		       "%.300s is there already: a report is never overwritten; give these limits another \"name\"",
+		       ret);
 }
 
-static int report_text(const struct analysis *a, char **ret, struct err *err)
+static int append_verdict(struct analysis *a, struct err *err)
 {
-	char *text = NULL;
 	size_t len = 0;
-	FILE *out = open_memstream(&text, &len);
-	int rc = out ? report_json.write(a->record, out, err) : err_set(err, -ENOMEM, "out of memory");
+	const char *limits = json_text(a->limits->doc, &len);
+	char *text = NULL;
+	int rc = report_text(a->kept, a->record, &text, err);
 
-	if (out && fclose(out) != 0 && rc == 0)
-		rc = err_set(err, -ENOMEM, "out of memory");
-	if (rc < 0)
-		free(text);
-	else
-		*ret = text;
+	runfile_reader_free(a->reader);
+	a->reader = NULL;
+	if (rc == 0)
+		rc = runfile_append_judged(a->path, &a->record->judged, limits, len, text, err);
+	free(text);
 	return rc;
 }
 
 static int append(struct analysis *a, struct err *err)
 {
-	char path[FILE_PATH_MAX + 100], *text = NULL;
-	size_t len = 0;
-	const char *limits = json_text(a->limits->doc, &len);
-	int rc = report_path(a, path, sizeof(path), err);
+	char path[FILE_PATH_MAX + 100];
+	int rc = take_report_name(a, path, sizeof(path), err);
 
+	if (rc < 0)
+		return rc;
+	rc = append_verdict(a, err);
 	if (rc == 0)
-		rc = report_text(a, &text, err);
-	runfile_reader_free(a->reader);
-	a->reader = NULL;
-	if (rc == 0)
-		rc = runfile_append_judged(a->path, &a->record->judged, limits, len, text, err);
-	if (rc == 0)
-		rc = report_save(&report_json, a->record, path, err);
+		rc = report_save(a->kept, a->record, path, err);
 	if (rc == 0)
 		fprintf(a->people, "judged by %s: verdict %u appended to the run file\nreport:   %s\n",
 			a->record->judged.limits_name, a->record->judged.number, path);
-	free(text);
+	else
+		unlink(path);
 	return rc;
 }
 
@@ -245,7 +242,7 @@ static int print_outcome(const struct analysis *a, struct err *err)
 	if (!a->options->quiet)
 		render_points(a->people, &style, a->record);
 	render_verdict(a->people, &style, a->record);
-	if (a->options->json && (rc = report_text(a, &text, err)) == 0)
+	if (a->options->json && (rc = report_text(a->kept, a->record, &text, err)) == 0)
 		fputs(text, stdout);
 	free(text);
 	return rc;
@@ -312,6 +309,7 @@ static int analyze_run(const struct cli_tables *tables, const void *options, con
 	int code;
 
 	(void)count;
+	a.kept = report_kept(tables->reports);
 	a.people = a.options->json ? stderr : stdout;
 	code = execute(&a);
 	runfile_reader_free(a.reader);

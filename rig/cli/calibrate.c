@@ -5,7 +5,6 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -141,6 +140,7 @@ struct calibrate {
 	struct session *session;
 	unsigned asked; /* the point that the open question is for */
 	bool terminal, suspend;
+	struct delivery delivery;
 };
 
 /* ---- options --------------------------------------------------------------------------------------------------- */
@@ -317,18 +317,9 @@ static int choose_output(struct calibrate *c, const char *serial, struct err *er
 
 static int choose_name(struct calibrate *c, struct err *err)
 {
-	struct record *r = c->record;
-	int rc;
-
-	if (!c->options->name) {
-		name_default(r->dut, c->state.plan->name, loop_wall_ns(c->loop), r->folder, c->tables->reports,
-			     r->name);
-		return 0;
-	}
-	rc = name_check(c->options->name, r->folder, c->tables->reports, err);
-	if (rc == 0)
-		snprintf(r->name, sizeof(r->name), "%s", c->options->name);
-	return rc;
+	if (c->options->name)
+		return name_chosen(&c->delivery, c->record, c->options->name, err);
+	return name_default(&c->delivery, c->record, c->state.plan->name, loop_wall_ns(c->loop), err);
 }
 
 static int check_dates(struct calibrate *c, struct err *err)
@@ -345,20 +336,15 @@ static int check_dates(struct calibrate *c, struct err *err)
 
 static int open_surroundings(struct calibrate *c, struct err *err)
 {
-	const char *folder = c->record->folder;
 	int rc;
 
-	if (mkdir(folder, 0777) < 0 && errno != EEXIST)
-		return err_set(err, -errno, "cannot make the output folder %s: %s", folder, strerror(errno));
 	if ((rc = progress_init(&c->progress, STDERR_FILENO, -1, c->options->quiet, style_of(stderr, COLOUR_AUTO),
 				err)) < 0 ||
 	    (rc = signals_block(err)) < 0 || (rc = loop_new(c->tables->clock, c->tables->clock_ctx, &c->loop, err)) < 0)
 		return rc;
 	if (c->tables->on_loop && (rc = c->tables->on_loop(c->loop)) < 0)
 		return err_set(err, rc, "cannot begin: %s", strerror(-rc));
-	if ((rc = check_dates(c, err)) < 0)
-		return rc;
-	return choose_name(c, err);
+	return check_dates(c, err);
 }
 
 /* ---- what the session asks and tells --------------------------------------------------------------------------- */
@@ -476,25 +462,7 @@ static void on_ended(void *ctx)
 
 static int on_finish(void *ctx, struct record *record, struct runfile *rf, struct err *err)
 {
-	char path[FILE_PATH_MAX + 160], *text = NULL;
-	size_t len = 0;
-	FILE *out;
-	int rc;
-
-	(void)ctx;
-	if (!rf)
-		return 0;
-	out = open_memstream(&text, &len);
-	rc = out ? report_json.write(record, out, err) : err_set(err, -ENOMEM, "out of memory");
-	if (out && fclose(out) != 0 && rc == 0)
-		rc = err_set(err, -ENOMEM, "out of memory");
-	if (rc == 0)
-		rc = runfile_finish(rf, record, text, err);
-	snprintf(path, sizeof(path), "%s/%s%s", record->folder, record->name, report_json.extension);
-	if (rc == 0)
-		rc = report_save(&report_json, record, path, err);
-	free(text);
-	return rc;
+	return deliver(&((struct calibrate *)ctx)->delivery, record, rf, err);
 }
 
 /* ---- the run --------------------------------------------------------------------------------------------------- */
@@ -577,8 +545,9 @@ static void print_outcome(const struct calibrate *c)
 		       1000 * c->state.u_depth_mm, 100 * c->state.u_force_rel, 1000 * c->state.u_fit_mm,
 		       c->state.temperature_c);
 	}
-	printf("phantom:  %s\nrun file: %s/%s.penrig\nreport:   %s/%s%s\n", c->output, r->folder, r->name, r->folder,
-	       r->name, report_json.extension);
+	printf("phantom:  %s\nrun file: %s/%s" RUNFILE_EXTENSION "\n", c->output, r->folder, r->name);
+	for (unsigned i = 0; i < c->delivery.writers; i++)
+		printf("report:   %s/%s%s\n", r->folder, r->name, c->delivery.writer[i]->extension);
 }
 
 static int conclude(struct calibrate *c)
@@ -587,6 +556,7 @@ static int conclude(struct calibrate *c)
 	struct err err = {0};
 	int rc;
 
+	(void)deliver_last_word(&c->delivery, r);
 	progress_end(&c->progress, r, 0);
 	if (r->moved && !r->stop_verified)
 		render_stop_unverified(stderr, &c->progress.style, r->stop_text);
@@ -607,10 +577,20 @@ static int conclude(struct calibrate *c)
 static int execute(struct calibrate *c, const char *serial)
 {
 	struct err err = {0};
+	int rc;
 
-	if (read_inputs(c, serial, &err) < 0 || choose_output(c, serial, &err) < 0 || open_surroundings(c, &err) < 0)
+	if (read_inputs(c, serial, &err) < 0 || choose_output(c, serial, &err) < 0)
 		return cli_error(EXIT_USAGE, "%s", err.text);
-	if (drive(c, &err) < 0)
+	if (name_folder(c->record->folder, &err) < 0)
+		return cli_error(EXIT_STORAGE, "%s", err.text);
+	if (open_surroundings(c, &err) < 0)
+		return cli_error(EXIT_USAGE, "%s", err.text);
+	rc = choose_name(c, &err);
+	if (rc < 0)
+		return cli_error(cli_exit_code(rc), "%s", err.text);
+	rc = drive(c, &err);
+	delivery_give_name_back(c->record);
+	if (rc < 0)
 		return cli_error(EXIT_INTERNAL, "%s", err.text);
 	if (c->suspend)
 		signals_suspend();
@@ -627,6 +607,8 @@ static int calibrate_command(const struct cli_tables *tables, const void *option
 	if (!c)
 		return cli_error(EXIT_INTERNAL, "out of memory");
 	*c = (struct calibrate){.tables = tables, .options = options, .record = record_new()};
+	(void)delivery_init(&c->delivery, tables->reports, NULL, 0, NULL);
+	c->delivery.complain = cli_complain;
 	c->terminal = isatty(STDIN_FILENO);
 	signal(SIGTTIN, SIG_IGN);
 	signal(SIGTTOU, SIG_IGN);

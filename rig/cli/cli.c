@@ -41,6 +41,26 @@ int cli_error(int code, const char *fmt, ...)
 	return code;
 }
 
+void cli_complain(void *ctx, const char *text)
+{
+	(void)ctx;
+	cli_error(0, "%s", text);
+}
+
+int cli_exit_code(int rc)
+{
+	switch (-rc) {
+	case ENOENT:
+	case EACCES:
+	case EISDIR:
+	case EINVAL:
+	case EEXIST:
+	case ENAMETOOLONG: return EXIT_USAGE;
+	case ENOMEM: return EXIT_INTERNAL;
+	default: return EXIT_STORAGE;
+	}
+}
+
 int cli_flush(int code)
 {
 	int failed = fflush(stdout) != 0 ? errno : ferror(stdout) ? EIO : 0;

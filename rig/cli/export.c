@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "rig/cli/kit/command.h"
+#include "rig/cli/kit/naming.h"
 #include "rig/offline/export.h"
 #include "rig/offline/reopen.h"
 
@@ -38,16 +39,6 @@ static const struct export_format *find_format(const char *id)
 	return NULL;
 }
 
-static int choose_stem(const struct export_options *o, const char *path, char *ret, size_t size)
-{
-	const char *from = o->output ? o->output : path;
-	size_t len = strlen(from), end = strlen(".penrig");
-	bool named = !o->output && len > end && strcmp(from + len - end, ".penrig") == 0;
-	int n = snprintf(ret, size, "%.*s", (int)(named ? len - end : len), from);
-
-	return n < 0 || (size_t)n >= size ? -ENAMETOOLONG : 0;
-}
-
 static int export_command(const struct cli_tables *tables, const void *options, const char *const *operands,
 			  unsigned count)
 {
@@ -65,12 +56,15 @@ static int export_command(const struct cli_tables *tables, const void *options, 
 			EXIT_USAGE,
 			"--format %s: this penrig was built without it; install %s and build again, or use npy",
 			format_words[o->format], format ? format->missing : "it");
-	if (choose_stem(o, operands[0], stem, sizeof(stem)) < 0)
+	if (o->output)
+		rc = snprintf(stem, sizeof(stem), "%s", o->output) < (int)sizeof(stem) ? 0 : -ENAMETOOLONG;
+	else
+		rc = name_beside(operands[0], "", stem, sizeof(stem));
+	if (rc < 0)
 		return cli_error(EXIT_USAGE, "the name of the output is too long: give --output");
 	rc = reopen(operands[0], &reader, &record, &err);
 	if (rc < 0)
-		return cli_error(rc == -ENOENT || rc == -EACCES || rc == -EISDIR ? EXIT_USAGE : EXIT_STORAGE, "%s",
-				 err.text);
+		return cli_error(cli_exit_code(rc), "%s", err.text);
 	rc = export_run(reader, record, format, stem, &err);
 	runfile_reader_free(reader);
 	record_free(record);

@@ -3,7 +3,6 @@
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <time.h>
 
 #include "rig/cli/kit/command.h"
@@ -133,6 +132,7 @@ struct import {
 	struct bench *bench;
 	struct plan_point *points;
 	struct record *record;
+	struct delivery delivery;
 };
 
 static int number_of(const char *option, const char *text, double lo, double hi, double *ret, struct err *err)
@@ -196,7 +196,7 @@ static int read_files(struct import *im, struct err *err)
 	return 0;
 }
 
-static int fill_record(struct import *im, uint64_t wall_ns, struct err *err)
+static int fill_record(struct import *im, struct err *err)
 {
 	const struct import_options *o = im->options;
 	struct record *r = im->record;
@@ -215,16 +215,14 @@ static int fill_record(struct import *im, uint64_t wall_ns, struct err *err)
 		rc = record_attribute(o->attr.item[i], r, err);
 	if (rc == 0)
 		rc = record_inputs(r, im->plan, im->bench);
-	if (rc < 0)
-		return rc;
-	if (!o->name) {
-		name_default(r->dut, im->plan->name, wall_ns, r->folder, im->tables->reports, r->name);
-		return 0;
-	}
-	rc = name_check(o->name, r->folder, im->tables->reports, err);
-	if (rc == 0)
-		snprintf(r->name, sizeof(r->name), "%s", o->name);
 	return rc;
+}
+
+static int choose_name(struct import *im, uint64_t wall_ns, struct err *err)
+{
+	if (im->options->name)
+		return name_chosen(&im->delivery, im->record, im->options->name, err);
+	return name_default(&im->delivery, im->record, im->plan->name, wall_ns, err);
 }
 
 static int check_due(const struct import *im, uint64_t wall_ns, struct err *err)
@@ -242,21 +240,7 @@ static int check_due(const struct import *im, uint64_t wall_ns, struct err *err)
 
 static int on_finish(void *ctx, struct record *record, struct runfile *rf, struct err *err)
 {
-	char path[FILE_PATH_MAX + 160], *text = NULL;
-	size_t len = 0;
-	FILE *out = open_memstream(&text, &len);
-	int rc = out ? report_json.write(record, out, err) : err_set(err, -ENOMEM, "out of memory");
-
-	(void)ctx;
-	if (out && fclose(out) != 0 && rc == 0)
-		rc = err_set(err, -ENOMEM, "out of memory");
-	if (rc == 0)
-		rc = runfile_finish(rf, record, text, err);
-	snprintf(path, sizeof(path), "%s/%s%s", record->folder, record->name, report_json.extension);
-	if (rc == 0)
-		rc = report_save(&report_json, record, path, err);
-	free(text);
-	return rc;
+	return deliver(&((struct import *)ctx)->delivery, record, rf, err);
 }
 
 static uint64_t wall_now_ns(void)
@@ -267,6 +251,45 @@ static uint64_t wall_now_ns(void)
 	return (uint64_t)now.tv_sec * NS_PER_S + (uint64_t)now.tv_nsec;
 }
 
+/* A run file that could not be closed is no evidence: a report of it must not say that all is saved. */
+static void storage_failed(struct import *im, const struct err *err)
+{
+	struct record *r = im->record;
+
+	r->run_status = RUN_STORAGE_FAILED;
+	snprintf(r->status_reason, sizeof(r->status_reason), "%s", err->text);
+	verdict_form(r, im->plan);
+	(void)deliver_last_word(&im->delivery, r);
+}
+
+static int make(struct import *im, uint64_t wall_ns)
+{
+	struct err err = {0};
+	int rc = choose_name(im, wall_ns, &err);
+
+	if (rc < 0)
+		return cli_error(cli_exit_code(rc), "%s", err.text);
+	rc = import_run(&im->config, im->record, wall_ns, on_finish, im, &err);
+	delivery_give_name_back(im->record);
+	if (rc == 0)
+		return EXIT_PASS;
+	storage_failed(im, &err);
+	return cli_error(cli_exit_code(rc), "%s", err.text);
+}
+
+static void print_outcome(const struct import *im)
+{
+	struct style style = style_of(stdout, COLOUR_AUTO);
+	const struct record *r = im->record;
+
+	render_points(stdout, &style, r);
+	render_verdict(stdout, &style, r);
+	printf("imported, not a supervised run: it cannot pass\nrun file: %s/%s" RUNFILE_EXTENSION "\n", r->folder,
+	       r->name);
+	for (unsigned i = 0; i < im->delivery.writers; i++)
+		printf("report:   %s/%s%s\n", r->folder, r->name, im->delivery.writer[i]->extension);
+}
+
 static int execute(struct import *im, const char *path)
 {
 	struct err err = {0};
@@ -275,21 +298,17 @@ static int execute(struct import *im, const char *path)
 
 	im->config.path = path;
 	im->config.format = (enum import_format)im->options->format;
-	if (read_numbers(im->options, &im->config, &err) < 0 || read_files(im, &err) < 0 ||
-	    fill_record(im, wall_ns, &err) < 0)
+	if (read_numbers(im->options, &im->config, &err) < 0 || read_files(im, &err) < 0 || fill_record(im, &err) < 0)
 		return cli_error(EXIT_USAGE, "%s", err.text);
 	rc = check_due(im, wall_ns, &err);
 	if (rc < 0)
 		return cli_error(rc == -EKEYEXPIRED ? EXIT_REFUSED : EXIT_USAGE, "%s", err.text);
-	rc = import_run(&im->config, im->record, wall_ns, on_finish, im, &err);
-	if (rc < 0)
-		return cli_error(rc == -EINVAL || rc == -ENOENT || rc == -EEXIST ? EXIT_USAGE : EXIT_STORAGE, "%s",
-				 err.text);
-	struct style style = style_of(stdout, COLOUR_AUTO);
-	render_points(stdout, &style, im->record);
-	render_verdict(stdout, &style, im->record);
-	printf("imported, not a supervised run: it cannot pass\nrun file: %s/%s.penrig\nreport:   %s/%s%s\n",
-	       im->record->folder, im->record->name, im->record->folder, im->record->name, report_json.extension);
+	if (name_folder(im->record->folder, &err) < 0)
+		return cli_error(EXIT_STORAGE, "%s", err.text);
+	rc = make(im, wall_ns);
+	if (rc != EXIT_PASS)
+		return rc;
+	print_outcome(im);
 	return verdict_exit_code(im->record);
 }
 
@@ -302,6 +321,8 @@ static int import_command(const struct cli_tables *tables, const void *options, 
 	(void)count;
 	if (!im.record)
 		return cli_error(EXIT_INTERNAL, "out of memory");
+	(void)delivery_init(&im.delivery, tables->reports, NULL, 0, NULL);
+	im.delivery.complain = cli_complain;
 	code = execute(&im, operands[0]);
 	free(im.points);
 	record_free(im.record);

@@ -255,9 +255,7 @@ static int plot_command(const struct cli_tables *tables, const void *options, co
 	replay_inputs_free(&p.inputs);
 	if (rc == 0)
 		return EXIT_PASS;
-	bool usage = rc == -ENOENT || rc == -EISDIR || rc == -EINVAL || rc == -EACCES || rc == -ENAMETOOLONG;
-
-	return cli_error(usage ? EXIT_USAGE : rc == -ENOMEM ? EXIT_INTERNAL : EXIT_STORAGE, "%s", err.text);
+	return cli_error(cli_exit_code(rc), "%s", err.text);
 }
 
 const struct command command_plot = {

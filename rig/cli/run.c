@@ -4,7 +4,6 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include "rig/cli/kit/command.h"
@@ -118,113 +117,8 @@ struct run {
 	struct session *session;
 	FILE *people; /* where tables and verdict go */
 	bool suspend;
-	bool reported; /* a report was written while the record said `reported_status` */
-	enum run_status reported_status;
+	struct delivery delivery;
 };
-
-/* ---- reports --------------------------------------------------------------------------------------------------- */
-
-static bool wanted(const struct run *run, const struct report_writer *writer)
-{
-	if (strcmp(writer->id, "json") == 0)
-		return true;
-	for (unsigned i = 0; i < run->options->report.count; i++)
-		if (strcmp(run->options->report.item[i], writer->id) == 0)
-			return true;
-	return false;
-}
-
-static const struct report_writer *find_writer(const struct cli_tables *tables, const char *id)
-{
-	for (unsigned i = 0; tables->reports[i]; i++)
-		if (strcmp(tables->reports[i]->id, id) == 0)
-			return tables->reports[i];
-	return NULL;
-}
-
-static void report_path(const struct record *record, const struct report_writer *writer, char *ret, size_t size)
-{
-	snprintf(ret, size, "%s/%s%s", record->folder, record->name, writer->extension);
-}
-
-static int save_reports(struct run *run, struct err *err)
-{
-	char path[FILE_PATH_MAX + 160];
-	int rc = 0;
-
-	for (unsigned i = 0; run->tables->reports[i] && rc == 0; i++) {
-		if (!wanted(run, run->tables->reports[i]))
-			continue;
-		report_path(run->record, run->tables->reports[i], path, sizeof(path));
-		rc = report_save(run->tables->reports[i], run->record, path, err);
-		if (rc == 0) {
-			run->reported = true;
-			run->reported_status = run->record->run_status;
-		}
-	}
-	return rc;
-}
-
-/* What was written before the record's last word must not outlive it: a report that says more than was saved is worse
- * than none. */
-static void correct_reports(struct run *run)
-{
-	char path[FILE_PATH_MAX + 160];
-	struct err err = {0};
-
-	for (unsigned i = 0; run->tables->reports[i]; i++) {
-		const struct report_writer *writer = run->tables->reports[i];
-
-		report_path(run->record, writer, path, sizeof(path));
-		if (!wanted(run, writer) || report_save(writer, run->record, path, &err) == 0)
-			continue;
-		cli_error(0, "%s", err.text);
-		if (unlink(path) < 0 && errno != ENOENT)
-			cli_error(0, "%s says what is no longer true and cannot be removed: %s", path, strerror(errno));
-	}
-}
-
-static int json_text_of(const struct run *run, char **ret, struct err *err)
-{
-	const struct report_writer *writer = find_writer(run->tables, "json");
-	char *text = NULL;
-	size_t len = 0;
-	FILE *out = open_memstream(&text, &len);
-	int rc = out ? writer->write(run->record, out, err) : err_set(err, -ENOMEM, "out of memory");
-
-	if (out && fclose(out) != 0 && rc == 0)
-		rc = err_set(err, -ENOMEM, "out of memory");
-	if (rc < 0)
-		free(text);
-	else
-		*ret = text;
-	return rc;
-}
-
-/* Without a run file (refused before there was one) the reports are a courtesy: their failure must not hide the
- * refusal. */
-static int on_finish(void *ctx, struct record *record, struct runfile *rf, struct err *err)
-{
-	struct run *run = ctx;
-	struct err ignored = {0};
-	char *text = NULL;
-	int rc;
-
-	if (!rf) {
-		if (save_reports(run, &ignored) < 0)
-			cli_error(0, "%s", ignored.text);
-		return 0;
-	}
-	rc = json_text_of(run, &text, err);
-	if (rc == 0)
-		rc = runfile_finish(rf, record, text, err);
-	if (rc == 0)
-		rc = save_reports(run, err);
-	else if (record->run_status == RUN_STORAGE_FAILED) /* what is known of the pen is told all the same */
-		(void)save_reports(run, &ignored);
-	free(text);
-	return rc;
-}
 
 /* ---- what the session tells and asks --------------------------------------------------------------------------- */
 
@@ -257,6 +151,11 @@ static void on_signal(void *ctx, int number)
 	session_interrupt(run->session, number);
 }
 
+static int on_finish(void *ctx, struct record *record, struct runfile *rf, struct err *err)
+{
+	return deliver(&((struct run *)ctx)->delivery, record, rf, err);
+}
+
 static void on_ended(void *ctx)
 {
 	loop_stop(((struct run *)ctx)->loop);
@@ -285,13 +184,15 @@ static int fill_record(struct run *run, struct err *err)
 	return rc;
 }
 
-static int check_reports(const struct run *run, struct err *err)
+static int want_reports(struct run *run, struct err *err)
 {
-	for (unsigned i = 0; i < run->options->report.count; i++)
-		if (!find_writer(run->tables, run->options->report.item[i]))
-			return err_set(err, -EINVAL, "--report %s: no such format; \"penrig version\" lists them",
-				       run->options->report.item[i]);
-	return 0;
+	const struct option_list *wanted = &run->options->report;
+	int rc = delivery_init(&run->delivery, run->tables->reports, wanted->item, wanted->count, err);
+
+	run->delivery.complain = cli_complain;
+	if (rc < 0)
+		err_prefix(err, "--report");
+	return rc;
 }
 
 static bool needs_operator(const struct run *run)
@@ -314,7 +215,7 @@ static int read_inputs(struct run *run, const char *plan_path, struct err *err)
 
 	if (!bench || !*bench)
 		return err_set(err, -EINVAL, "--bench is missing: --bench FILE, or PENRIG_BENCH in the environment");
-	if ((rc = fill_record(run, err)) < 0 || (rc = check_reports(run, err)) < 0 ||
+	if ((rc = fill_record(run, err)) < 0 || (rc = want_reports(run, err)) < 0 ||
 	    (rc = plan_read(plan_path, &run->plan, err)) < 0 || (rc = bench_read(bench, &run->bench, err)) < 0 ||
 	    (rc = plan_expand(run->plan, run->bench, &run->points, &run->point_count, err)) < 0 ||
 	    (rc = plan_check_still(run->plan, run->bench, err)) < 0)
@@ -327,39 +228,11 @@ static int read_inputs(struct run *run, const char *plan_path, struct err *err)
 	return 0;
 }
 
-/* The folder and the parents it lacks. */
-static int make_folder(const char *folder, struct err *err)
-{
-	char path[FILE_PATH_MAX];
-
-	snprintf(path, sizeof(path), "%s", folder);
-	for (char *slash = path + 1; (slash = strchr(slash, '/')); slash++) {
-		*slash = '\0';
-		mkdir(path, 0777);
-		*slash = '/';
-	}
-	if (mkdir(path, 0777) < 0 && errno != EEXIST)
-		return err_set(err, -errno, "cannot make the output folder %s: %s", folder, strerror(errno));
-	if (access(path, W_OK | X_OK) < 0)
-		return err_set(err, -errno, "cannot write into the output folder %s: %s", folder, strerror(errno));
-	return 0;
-}
-
 static int choose_name(struct run *run, struct err *err)
 {
-	const char *chosen = run->options->name;
-	struct record *r = run->record;
-	int rc;
-
-	if (!chosen) {
-		name_default(r->dut, run->plan->name, loop_wall_ns(run->loop), r->folder, run->tables->reports,
-			     r->name);
-		return 0;
-	}
-	rc = name_check(chosen, r->folder, run->tables->reports, err);
-	if (rc == 0)
-		snprintf(r->name, sizeof(r->name), "%s", chosen);
-	return rc;
+	if (run->options->name)
+		return name_chosen(&run->delivery, run->record, run->options->name, err);
+	return name_default(&run->delivery, run->record, run->plan->name, loop_wall_ns(run->loop), err);
 }
 
 static int descriptor_of(const char *text, int *ret, struct err *err)
@@ -435,14 +308,15 @@ static int drive(struct run *run, struct err *err)
 static void print_files(const struct run *run)
 {
 	const struct record *r = run->record;
-	char path[FILE_PATH_MAX + 160];
+	const struct delivery *d = &run->delivery;
+	char path[DELIVERY_PATH_MAX];
 
-	snprintf(path, sizeof(path), "%s/%s.penrig", r->folder, r->name);
+	snprintf(path, sizeof(path), "%s/%s" RUNFILE_EXTENSION, r->folder, r->name);
 	if (access(path, F_OK) == 0)
 		fprintf(run->people, "run file: %s\n", path);
-	for (unsigned i = 0; run->tables->reports[i]; i++) {
-		report_path(r, run->tables->reports[i], path, sizeof(path));
-		if (wanted(run, run->tables->reports[i]) && access(path, F_OK) == 0)
+	for (unsigned i = 0; i < d->writers; i++) {
+		delivery_path(r, d->writer[i], path);
+		if (delivery_stands(r, d->writer[i]))
 			fprintf(run->people, "report:   %s\n", path);
 	}
 }
@@ -452,7 +326,7 @@ static int print_json(const struct run *run, int code)
 	struct err err = {0};
 	char *text = NULL;
 
-	if (json_text_of(run, &text, &err) < 0)
+	if (report_text(report_kept(run->tables->reports), run->record, &text, &err) < 0)
 		return cli_error(code ? code : EXIT_INTERNAL, "%s", err.text);
 	fputs(text, stdout);
 	free(text);
@@ -466,8 +340,7 @@ static int conclude(struct run *run)
 	struct style shout = run->progress.style;
 	int code = verdict_exit_code(r);
 
-	if (run->reported && run->reported_status != r->run_status)
-		correct_reports(run);
+	(void)deliver_last_word(&run->delivery, r);
 	progress_end(&run->progress, r, code);
 	if (!run->options->quiet) {
 		fputc('\n', run->people);
@@ -490,14 +363,20 @@ static int conclude(struct run *run)
 static int execute(struct run *run, const char *plan_path)
 {
 	struct err err = {0};
+	int rc;
 
 	if (read_inputs(run, plan_path, &err) < 0)
 		return cli_error(EXIT_USAGE, "%s", err.text);
-	if (make_folder(run->record->folder, &err) < 0)
+	if (name_folder(run->record->folder, &err) < 0)
 		return cli_error(EXIT_STORAGE, "%s", err.text);
-	if (open_surroundings(run, &err) < 0 || choose_name(run, &err) < 0)
+	if (open_surroundings(run, &err) < 0)
 		return cli_error(EXIT_USAGE, "%s", err.text);
-	if (drive(run, &err) < 0)
+	rc = choose_name(run, &err);
+	if (rc < 0)
+		return cli_error(cli_exit_code(rc), "%s", err.text);
+	rc = drive(run, &err);
+	delivery_give_name_back(run->record);
+	if (rc < 0)
 		return cli_error(EXIT_INTERNAL, "%s", err.text);
 	if (run->suspend)
 		signals_suspend();

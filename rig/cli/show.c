@@ -91,9 +91,8 @@ static int print_report(const struct cli_tables *tables, struct runfile_reader *
 	if (rc == 0)
 		fputs(text, stdout);
 	free(text);
-	for (unsigned i = 0; rc == -ENOENT && tables->reports[i]; i++)
-		if (strcmp(tables->reports[i]->id, "json") == 0)
-			return tables->reports[i]->write(record, stdout, err);
+	if (rc == -ENOENT)
+		return report_kept(tables->reports)->write(record, stdout, err);
 	return rc;
 }
 
@@ -162,9 +161,7 @@ static int show_run(const struct cli_tables *tables, const void *options, const 
 
 	(void)count;
 	if (rc < 0)
-		return cli_error(rc == -ENOENT || rc == -EACCES || rc == -EINVAL || rc == -EISDIR ? EXIT_USAGE
-												  : EXIT_STORAGE,
-				 "%s", err.text);
+		return cli_error(cli_exit_code(rc), "%s", err.text);
 	rc = show(tables, options, operands[0], reader, record, &err);
 	runfile_reader_free(reader);
 	record_free(record);

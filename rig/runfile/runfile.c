@@ -8,11 +8,14 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "rig/base/disk.h"
 #include "rig/record/record_json.h"
 #include "rig/runfile/writer.h"
+
+#define RUNFILE_PATH_MAX (FILE_PATH_MAX + 136) /* folder, '/', a name of 127 bytes and its extension */
 
 struct stream_in {              /* what came of one stream */
 	uint32_t width, frames; /* 0: not seen yet */
@@ -26,7 +29,7 @@ struct stream_in {              /* what came of one stream */
 #define RESERVE_POINT_BYTES (512u << 10)
 
 struct runfile {
-	char path[FILE_PATH_MAX + 136], folder[FILE_PATH_MAX];
+	char path[RUNFILE_PATH_MAX], folder[FILE_PATH_MAX];
 	struct store *store; /* the writer's alone while its thread runs */
 	struct writer *writer;
 	struct stream_in stream[RECORD_DEVICES_MAX][STREAMS_MAX];
@@ -279,20 +282,54 @@ const char *runfile_path(const struct runfile *rf)
 
 /* ---- creating and closing ---- */
 
-static int make_file(struct runfile *rf, struct err *err)
+static void path_of(const struct record *record, char ret[RUNFILE_PATH_MAX])
 {
-	char wal[sizeof(rf->path) + sizeof("-wal")];
-	snprintf(wal, sizeof(wal), "%s-wal", rf->path);
-	if (access(wal, F_OK) == 0)
+	snprintf(ret, RUNFILE_PATH_MAX, "%s/%s" RUNFILE_EXTENSION, record->folder[0] ? record->folder : ".",
+		 record->name);
+}
+
+/* What SQLite leaves beside a file that was not closed: the newest part of its content. */
+static bool has_wal(const char *path)
+{
+	char wal[RUNFILE_PATH_MAX + sizeof("-wal")];
+	snprintf(wal, sizeof(wal), "%s-wal", path);
+	return access(wal, F_OK) == 0;
+}
+
+static bool is_empty(const char *path)
+{
+	struct stat st;
+	return lstat(path, &st) == 0 && S_ISREG(st.st_mode) && st.st_size == 0;
+}
+
+static int make_file(const char *path, struct err *err)
+{
+	if (has_wal(path))
 		return err_set(err, -EEXIST,
-			       "%.300s is there already, left by an earlier run: choose another folder or name", wal);
-	int rc = disk_make_file(rf->path, err);
+			       "%.300s-wal is there already, left by an earlier run: choose another folder or name",
+			       path);
+	int rc = disk_make_file(path, err);
 	if (rc == -EEXIST)
 		return err_set(
 			err, rc,
 			"%.300s is there already: a run file is never overwritten; choose another folder or name",
-			rf->path);
+			path);
 	return rc;
+}
+
+int runfile_take_name(const struct record *record, struct err *err)
+{
+	char path[RUNFILE_PATH_MAX];
+	path_of(record, path);
+	return make_file(path, err);
+}
+
+void runfile_give_name_back(const struct record *record)
+{
+	char path[RUNFILE_PATH_MAX];
+	path_of(record, path);
+	if (is_empty(path) && !has_wal(path))
+		unlink(path);
 }
 
 static int store_files(struct runfile *rf, const struct record *record, struct err *err)
@@ -346,7 +383,7 @@ static struct runfile *allocate(const struct record *record)
 		return NULL;
 	rf->reserve_fd = -1;
 	snprintf(rf->folder, sizeof(rf->folder), "%s", record->folder[0] ? record->folder : ".");
-	snprintf(rf->path, sizeof(rf->path), "%s/%s.penrig", rf->folder, record->name);
+	path_of(record, rf->path);
 	return rf;
 }
 
@@ -356,7 +393,7 @@ static int begin(struct runfile *rf, const struct record *record, double bytes_p
 		return err_set(err, -ENOMEM, "no memory for the run file's ring");
 	int rc = disk_make_folder(rf->folder, err);
 	if (!rc)
-		rc = make_file(rf, err);
+		rc = is_empty(rf->path) && !has_wal(rf->path) ? 0 : make_file(rf->path, err);
 	if (!rc)
 		rc = store_create(rf->path, WRITER_ITEM_MAX, &rf->store, err);
 	if (!rc)

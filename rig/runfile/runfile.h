@@ -14,12 +14,19 @@
 #include "rig/measure/point/point.h"
 #include "rig/record/record.h"
 
+#define RUNFILE_EXTENSION      ".penrig"
 #define RUNFILE_APPLICATION_ID 0x50524947 /* "PRIG" */
 #define RUNFILE_RING_S         2.5        /* seconds of samples that a stalled disk may cost before one is lost */
 
 struct runfile;
 
-/* Creates folder/name.penrig (and the folder), writes the header (files, software, who) durably and starts the writer.
+/* Takes the name before there is anything to write: makes folder/name.penrig, empty, which runfile_create() takes over.
+ * -EEXIST where it is there already, also as somebody else's empty file; -errno of the disk, with text. */
+int runfile_take_name(const struct record *record, struct err *err);
+/* Removes the file where nothing was written into it. */
+void runfile_give_name_back(const struct record *record);
+
+/* Creates folder/name.penrig (and the folder) or takes over the empty file of that name, writes the header (files, software, who) durably and starts the writer.
  * bytes_per_s: of all sample streams together, sizes the ring. may_wait: a full ring waits for the disk (time stands
  * still meanwhile) instead of losing samples. -EEXIST, -ENOSPC, -EACCES ... with text. */
 int runfile_create(const struct record *record, double bytes_per_s, bool may_wait, struct runfile **ret,

@@ -111,6 +111,29 @@ expect 8 "overdue.json:" "$a" --bench "$bench" -- run "$demo" --bench overdue.js
 truth "a refused run has a report too" grep -q '"run_status": "refused"' overdue/*.report.json
 expect 6 "cannot make the output folder" run_a -- --dut PEN-GOOD-01 --output-dir /proc/nowhere
 
+# ---- runs that begin in the same second: each has a name of its own, one that finds the bench in use too
+for i in 1 2 3; do
+	sed 's/"name": "[^"]*"/"name": "bench '$i'"/' "$bench" >"crowd$i.json"
+	"$a" --bench "crowd$i.json" -- run "$demo" --bench "crowd$i.json" --no-input --dut PEN-GOOD-01 --output-dir crowd >"crowd$i.out" 2>&1 &
+done
+"$a" --bench crowd1.json -- run "$demo" --bench crowd1.json --no-input --dut PEN-GOOD-01 --output-dir crowd >crowd4.out 2>&1
+wait
+truth "no run wrote another's files" "$PYTHON" -c '
+import glob, json, os, subprocess
+reports = sorted(glob.glob("crowd/*.report.json"))
+assert len(reports) == 4, reports
+for path in reports:
+    stem = path[: -len(".report.json")]
+    report = json.load(open(path))
+    assert report["name"] == os.path.basename(stem), path
+    stored = subprocess.run([os.environ["B"] + "/penrig", "show", "--json", stem + ".penrig"], capture_output=True, text=True)
+    if report["run_status"] != "refused":
+        assert json.loads(stored.stdout) == report, path
+    else:
+        assert not os.path.exists(stem + ".penrig"), path
+said = sorted(line.split()[1] for i in "1234" for line in open("crowd%s.out" % i) if line.startswith("report: "))
+assert said == reports, said'
+
 run_a -- --dut PEN-GOOD-01 --output-dir json --json >out 2>err
 truth "--json prints the report and nothing else" "$PYTHON" -c 'import json; assert json.load(open("out"))["dut_verdict"] == "pass"'
 truth "--json prints what is in the file" "$PYTHON" -c '

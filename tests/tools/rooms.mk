@@ -24,7 +24,7 @@ MAY_estimate  := base driver/driver.h measure config record judge
 MAY_session   := base link/link.h driver/driver.h measure config record judge runfile estimate
 MAY_offline   := base measure config record judge runfile estimate
 MAY_calibrate := base measure config record
-MAY_reports   := base measure config record judge
+MAY_reports   := base measure config record judge runfile
 MAY_cli       := base link/link.h driver/driver.h measure config record judge runfile estimate session offline calibrate reports
 
 # link -> base, driver -> drivers, config -> record and so on: the only arrows along a floor.

@@ -73,6 +73,13 @@ void help_completion(FILE *out);
 /* "penrig: ..." and a line break on standard error. Returns `code`. */
 __attribute__((format(printf, 2, 3))) int cli_error(int code, const char *fmt, ...);
 
+/* The same as what a delivery calls (reports/deliver.h). */
+void cli_complain(void *ctx, const char *text);
+
+/* The exit code where a file that the command line names cannot be opened, or where its words do not fit: wrong usage,
+ * out of memory, or storage for whatever else -errno says. */
+int cli_exit_code(int rc);
+
 /* Prints bytes that a device, a file or a user handed in: control characters become '?', so that no text steers a
  * terminal. */
 void print_clean(FILE *out, const char *text);

@@ -5,10 +5,12 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "rig/base/disk.h"
 #include "rig/cli/kit/command.h"
 #include "rig/cli/kit/naming.h"
 
-#define PART_MAX   40 /* of DUT and plan each: 2 * 40 + 2 + 16 (time) + 4 ("-999") = 102 < 128 */
+#define PART_MAX   40  /* of DUT and plan each */
+#define STEM_MAX   102 /* 2 * PART_MAX + 2 + 19 (time) and its end; with "-999" 106 < 128, a record's name */
 #define CHOSEN_MAX 100
 #define SAME_MAX   999
 
@@ -26,26 +28,7 @@ static void sanitise(const char *text, char ret[PART_MAX + 1])
 	ret[n] = '\0';
 }
 
-static bool exists(const char *folder, const char *name, const char *extension)
-{
-	char path[FILE_PATH_MAX + 160];
-
-	snprintf(path, sizeof(path), "%s/%s%s", folder, name, extension);
-	return access(path, F_OK) == 0;
-}
-
-static bool taken(const char *folder, const char *name, const struct report_writer *const *reports)
-{
-	if (exists(folder, name, ".penrig"))
-		return true;
-	for (; *reports; reports++)
-		if (exists(folder, name, (*reports)->extension))
-			return true;
-	return false;
-}
-
-void name_default(const char *dut, const char *plan, uint64_t wall_ns, const char *folder,
-		  const struct report_writer *const *reports, char ret[128])
+static void compose(const struct record *record, const char *plan, uint64_t wall_ns, char ret[STEM_MAX])
 {
 	char dut_part[PART_MAX + 1], plan_part[PART_MAX + 1], stamp[20];
 	time_t seconds = (time_t)(wall_ns / NS_PER_S);
@@ -53,16 +36,29 @@ void name_default(const char *dut, const char *plan, uint64_t wall_ns, const cha
 
 	gmtime_r(&seconds, &tm);
 	strftime(stamp, sizeof(stamp), "%Y%m%dT%H%M%SZ", &tm);
-	sanitise(dut, dut_part);
+	sanitise(record->dut, dut_part);
 	sanitise(plan, plan_part);
-	snprintf(ret, 128, "%s-%s-%s", dut_part, plan_part, stamp);
-	for (unsigned i = 2; i <= SAME_MAX && taken(folder, ret, reports); i++)
-		snprintf(ret, 128, "%s-%s-%s-%u", dut_part, plan_part, stamp, i);
+	snprintf(ret, STEM_MAX, "%s-%s-%s", dut_part, plan_part, stamp);
 }
 
-int name_check(const char *name, const char *folder, const struct report_writer *const *reports, struct err *err)
+int name_default(const struct delivery *delivery, struct record *record, const char *plan, uint64_t wall_ns,
+		 struct err *err)
+{
+	char stem[STEM_MAX];
+	int rc = -EEXIST;
+
+	compose(record, plan, wall_ns, stem);
+	for (unsigned i = 1; i <= SAME_MAX && rc == -EEXIST; i++) {
+		snprintf(record->name, sizeof(record->name), i > 1 ? "%s-%u" : "%s", stem, i);
+		rc = delivery_take_name(delivery, record, err);
+	}
+	return rc;
+}
+
+int name_chosen(const struct delivery *delivery, struct record *record, const char *name, struct err *err)
 {
 	bool good = *name && *name != '.' && *name != '-' && strlen(name) <= CHOSEN_MAX;
+	int rc;
 
 	for (const char *c = name; *c; c++)
 		good = good && is_stem_char(*c);
@@ -71,10 +67,32 @@ int name_check(const char *name, const char *folder, const struct report_writer 
 			err, -EINVAL,
 			"--name %s: must be 1 to %d letters, digits, '.', '_' or '-', and not begin with '.' or '-'",
 			name, CHOSEN_MAX);
-	if (taken(folder, name, reports))
-		return err_set(err, -EEXIST, "--name %s: a run of that name is already in %s; choose another name",
-			       name, folder);
+	snprintf(record->name, sizeof(record->name), "%s", name);
+	rc = delivery_take_name(delivery, record, err);
+	if (rc == -EEXIST)
+		return err_set(err, rc, "--name %s: a run of that name is already in %s; choose another name", name,
+			       record->folder);
+	return rc;
+}
+
+int name_folder(const char *folder, struct err *err)
+{
+	int rc = disk_make_folder(folder, NULL);
+
+	if (rc < 0)
+		return err_set(err, rc, "cannot make the output folder %s: %s", folder, strerror(-rc));
+	if (access(folder, W_OK | X_OK) < 0)
+		return err_set(err, -errno, "cannot write into the output folder %s: %s", folder, strerror(errno));
 	return 0;
+}
+
+int name_beside(const char *runfile, const char *rest, char *ret, size_t size)
+{
+	size_t len = strlen(runfile), end = strlen(RUNFILE_EXTENSION);
+	bool named = len > end && strcmp(runfile + len - end, RUNFILE_EXTENSION) == 0;
+	int n = snprintf(ret, size, "%.*s%s", (int)(named ? len - end : len), runfile, rest);
+
+	return n < 0 || (size_t)n >= size ? -ENAMETOOLONG : 0;
 }
 
 int record_text(const char *option, const char *value, char *ret, size_t size, struct err *err)

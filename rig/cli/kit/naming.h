@@ -2,16 +2,22 @@
 #ifndef PENRIG_CLI_KIT_NAMING_H
 #define PENRIG_CLI_KIT_NAMING_H
 
-#include "reports/report.h"
+#include "reports/deliver.h"
 #include "rig/base/error.h"
 
-/* DUT-PLAN-YYYYMMDDTHHMMSSZ with characters other than letters, digits, '.', '_' and '-' made '-'; "-2", "-3" ...
- * behind it where a file of that name stands in `folder`. Fits record.name (128). */
-void name_default(const char *dut, const char *plan, uint64_t wall_ns, const char *folder,
-		  const struct report_writer *const *reports, char ret[128]);
+/* The folder of a run's files, with the parents it lacks, writable. -errno with text. */
+int name_folder(const char *folder, struct err *err);
 
-/* A name that the user chose: -EINVAL for one that is no file stem, -EEXIST where it is taken in `folder`. */
-int name_check(const char *name, const char *folder, const struct report_writer *const *reports, struct err *err);
+/* Names the run and takes the name (delivery_take_name) in record->folder, so that no other process writes files of that
+ * name. The record has its DUT and folder. Its name becomes DUT-PLAN-YYYYMMDDTHHMMSSZ with characters other than
+ * letters, digits, '.', '_' and '-' made '-', and "-2", "-3" ... behind it where the name is taken. -errno of the disk. */
+int name_default(const struct delivery *delivery, struct record *record, const char *plan, uint64_t wall_ns,
+		 struct err *err);
+/* The same with a name that the user chose: -EINVAL for one that is no file stem, -EEXIST where it is taken. */
+int name_chosen(const struct delivery *delivery, struct record *record, const char *name, struct err *err);
+
+/* The run file's path with `rest` in the place of its extension. -ENAMETOOLONG. */
+int name_beside(const char *runfile, const char *rest, char *ret, size_t size);
 
 /* Copies an option's text into the record: -EINVAL where it is too long, empty or holds control characters or no UTF-8.
  */

@@ -309,16 +309,20 @@ static void test_saving_is_all_or_nothing(void **state)
 static void test_table(void **state)
 {
 	(void)state;
-	assert_ptr_equal(report_find("json"), &report_json);
-	assert_ptr_equal(report_find("junit"), &report_junit);
-	assert_null(report_find("JSON"));
+	assert_ptr_equal(report_find(report_table, "json"), &report_json);
+	assert_ptr_equal(report_find(report_table, "junit"), &report_junit);
+	assert_null(report_find(report_table, "JSON"));
+	assert_ptr_equal(report_kept(report_table), &report_json);
+	unsigned kept = 0;
 	for (unsigned i = 0; report_table[i]; i++) {
 		const struct report_writer *w = report_table[i];
+		kept += w->kept;
 		assert_non_null(w->write);
 		assert_non_null(w->description);
 		assert_int_equal(w->extension[0], '.');
-		assert_ptr_equal(report_find(w->id), w);
+		assert_ptr_equal(report_find(report_table, w->id), w);
 	}
+	assert_int_equal(kept, 1);
 }
 
 int main(void)

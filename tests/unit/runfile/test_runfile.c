@@ -839,6 +839,34 @@ static void test_every_change_is_found(void **state)
 	record_free(record);
 }
 
+static void test_a_name_is_taken_before_there_is_a_run(void **state)
+{
+	(void)state;
+	struct record *record = sample_record(folder, "taken");
+	struct err err;
+	struct stat st;
+	assert_int_equal(runfile_take_name(record, &err), 0);
+	assert_int_equal(runfile_take_name(record, &err), -EEXIST);
+	assert_non_null(strstr(err.text, "never overwritten"));
+	runfile_give_name_back(record);
+	assert_int_not_equal(access(path_of("taken.penrig"), F_OK), 0);
+	runfile_give_name_back(record); /* nothing there: nothing happens */
+	assert_int_equal(runfile_take_name(record, &err), 0);
+	write_run(record, 100); /* takes the empty file over */
+	assert_int_equal(runfile_take_name(record, &err), -EEXIST);
+	runfile_give_name_back(record);
+	assert_int_equal(stat(path_of("taken.penrig"), &st), 0);
+	assert_true(st.st_size > 0);
+	record_free(record);
+
+	record = sample_record(folder, "torn"); /* all that was written may stand in the -wal */
+	assert_int_equal(runfile_take_name(record, &err), 0);
+	assert_int_equal(creat(path_of("torn.penrig-wal"), 0600) >= 0, 1);
+	runfile_give_name_back(record);
+	assert_int_equal(access(path_of("torn.penrig"), F_OK), 0);
+	record_free(record);
+}
+
 static void test_refusals_when_opening(void **state)
 {
 	(void)state;
@@ -955,6 +983,7 @@ int main(void)
 		T(test_killed_run),
 		T(test_read_only_folder),
 		T(test_every_change_is_found),
+		T(test_a_name_is_taken_before_there_is_a_run),
 		T(test_refusals_when_opening),
 		T(test_text_is_cleaned),
 		T(test_ring_bounds),
