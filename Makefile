@@ -148,8 +148,10 @@ $(PENRIG_A): $(B)/tests/integration/penrig_a.o $(call archives,$(ARCH_all))
 	@mkdir -p $(@D)
 	$(call link_with,$<,$(ARCH_all))
 
-# What tests of a room need beside what it may know: the workload generator that they share with the benchmarks, and devices.
+# What tests of a room need beside what it may know: the workload generator that they share with the benchmarks, a host for
+# the virtual bench, and devices.
 EXTRA_measure  := $(B)/tests/bench/pw1.o $(B)/tests/bench/pw1_frame.o
+EXTRA_virtual  := $(B)/tests/unit/virtual/host.o
 EXTRA_offline  := $(B)/tests/bench/pw1.o
 ALSO_session   := virtual drivers
 ALSO_cli       := virtual drivers

@@ -42,6 +42,8 @@ void host_until(struct host *host, double t_s, bool heartbeat);
 int host_ask(struct host *host, const char *line, char *answer, size_t size);
 /* A request of the load-stream protocol; true when it was answered within 20 ms. */
 bool host_request(struct host *host, uint8_t type, const uint8_t *body, size_t len);
+/* HELLO, RATE, START. */
+void host_start_sensor(struct host *host, double rate_hz);
 void host_run_pen(struct host *host, double rate_hz, double depth_mm);
 
 #endif
