@@ -6,10 +6,9 @@
 #include "rig/measure/clones.h"
 #include "rig/measure/point/state.h"
 
-#define STUCK_S       0.05
-#define PIECE         256  /* frames looked at together */
-#define HOLD_MAX_S    10.0 /* a longer gap ends what can be said of the point */
-#define INVERSE_LANES 8
+#define STUCK_S    0.05
+#define PIECE      256  /* frames looked at together */
+#define HOLD_MAX_S 10.0 /* a longer gap ends what can be said of the point */
 
 /* What stays: the block before the one to be analysed next, into which its first strokes reach, and what follows. */
 static void move_down(struct point *p)
@@ -30,53 +29,10 @@ static void move_down(struct point *p)
 	p->base += (long)shift;
 }
 
-/* Beyond the ends the channel is taken to stand still. */
-static double raw_at(const struct point *p, long i)
-{
-	long last = p->fed - 1;
-
-	i = i > last ? last : i;
-	return p->raw[i < p->base ? 0 : i - p->base];
-}
-
-static double inverse_at_edge(const struct point *p, long i)
-{
-	long half = p->inverse_half;
-	double sum = 0.0;
-
-	for (long k = 0; k <= 2 * half; k++)
-		sum += p->inverse[k] * raw_at(p, i - half + k);
-	return sum;
-}
-
-VECTOR_CLONES static void inverse_lanes(const double *inverse, long taps, const float *x, float *out)
-{
-	double sum[INVERSE_LANES] = {0};
-
-	for (long k = 0; k < taps; k++) {
-		for (unsigned lane = 0; lane < INVERSE_LANES; lane++)
-			sum[lane] += inverse[k] * (double)x[k + lane];
-	}
-	for (unsigned lane = 0; lane < INVERSE_LANES; lane++)
-		out[lane] = (float)sum[lane];
-}
-
 static void invert_cell(struct point *p, long end)
 {
-	long half = p->inverse_half;
-
-	if (half == 0) {
-		p->inverted = end;
-		return;
-	}
-	long i = p->inverted, inside = end < p->fed - half ? end : p->fed - half;
-
-	for (; i < end && i - half < p->base; i++)
-		p->force[i - p->base] = (float)inverse_at_edge(p, i);
-	for (; i + INVERSE_LANES <= inside; i += INVERSE_LANES)
-		inverse_lanes(p->inverse, 2 * half + 1, p->raw + (i - half - p->base), p->force + (i - p->base));
-	for (; i < end; i++)
-		p->force[i - p->base] = (float)inverse_at_edge(p, i);
+	if (p->inverse.reach > 0)
+		cell_inverse_run(&p->inverse, p->raw, p->fed - p->base, p->inverted - p->base, end - p->base, p->force);
 	p->inverted = end;
 }
 
@@ -119,7 +75,7 @@ static void hand_over(struct point *p, unsigned len, long limit)
  */
 static void advance(struct point *p)
 {
-	while (p->fed >= (p->detected + 1) * (long)p->block + (long)p->inverse_half) {
+	while (p->fed >= (p->detected + 1) * (long)p->block + (long)p->inverse.reach) {
 		invert_cell(p, (p->detected + 1) * (long)p->block);
 		detect_block(p, p->detected, p->block);
 		p->detected++;
@@ -135,7 +91,7 @@ static void advance(struct point *p)
 /* Samples that still fit before the next block has to be looked at. */
 static long room(const struct point *p)
 {
-	return (p->detected + 1) * (long)p->block + (long)p->inverse_half - p->fed;
+	return (p->detected + 1) * (long)p->block + (long)p->inverse.reach - p->fed;
 }
 
 static void push_one(struct point *p, double force, double displacement)

@@ -10,83 +10,19 @@
 
 #include "rig/measure/point/state.h"
 
-#define PERIOD_MAX       4096.0 /* samples; above, samples are averaged in groups */
-#define BLOCK_S          0.5
-#define BLOCK_PERIODS    36.0
-#define BINS_PER_CYCLE   24.0
-#define INVERSE_REACH    0.7 /* of a period of the cell, to both sides */
-#define INVERSE_TERMS    9
-#define RING_SAMPLES_MIN 3.0 /* per period of the cell, to tell its ring from a polynomial */
-#define RING_DAMPING_MAX 0.9 /* above, there is none to tell */
-
-/* Local model of a cell's output: a polynomial and, where there are samples enough, the cell's own decaying ring. */
-static void inverse_basis(const struct point *p, int i, int half, double *ret)
-{
-	const struct point_config *c = &p->config;
-	double w = 2.0 * M_PI * c->cell.hz / p->fs_hz,
-	       ring = w * sqrt(fmax(0.0, 1.0 - c->cell.damping * c->cell.damping));
-	double v = (double)i / half, decay = exp(-c->cell.damping * w * i);
-
-	for (unsigned k = 0; k < INVERSE_TERMS; k++)
-		ret[k] = k == 0 ? 1.0 : ret[k - 1] * v;
-	if (p->fs_hz >= RING_SAMPLES_MIN * c->cell.hz && c->cell.damping < RING_DAMPING_MAX) {
-		ret[INVERSE_TERMS - 2] = decay * cos(ring * i);
-		ret[INVERSE_TERMS - 1] = decay * sin(ring * i);
-	}
-}
-
-/* Elimination without pivoting: a is positive definite. */
-static void solve_normal(double a[INVERSE_TERMS][INVERSE_TERMS], double *b)
-{
-	for (unsigned c = 0; c < INVERSE_TERMS; c++) {
-		for (unsigned r = c + 1; r < INVERSE_TERMS; r++) {
-			double f = a[r][c] / a[c][c];
-
-			for (unsigned k = c; k < INVERSE_TERMS; k++)
-				a[r][k] -= f * a[c][k];
-			b[r] -= f * b[c];
-		}
-	}
-	for (unsigned c = INVERSE_TERMS; c-- > 0;) {
-		for (unsigned k = c + 1; k < INVERSE_TERMS; k++)
-			b[c] -= a[c][k] * b[k];
-		b[c] /= a[c][c];
-	}
-}
-
-/* Weights that turn 2 half + 1 samples into the force at their centre, y + 2 zeta / w y' + y'' / w^2 of the model
- * fitted to them; of the ring that is zero. See docs/method.md, "Load cell". */
-static void design_inverse(struct point *p)
-{
-	double a[INVERSE_TERMS][INVERSE_TERMS] = {{0}}, basis[INVERSE_TERMS];
-	double w = 2.0 * M_PI * p->config.cell.hz / p->fs_hz;
-	int half = (int)fmax(5.0, fmin(INVERSE_HALF_MAX, round(INVERSE_REACH * p->fs_hz / p->config.cell.hz)));
-	double want[INVERSE_TERMS] = {1.0, 2.0 * p->config.cell.damping / (w * half), 2.0 / (w * w * half * half)};
-
-	p->inverse_half = (unsigned)half;
-	for (int i = -half; i <= half; i++) {
-		inverse_basis(p, i, half, basis);
-		for (unsigned r = 0; r < INVERSE_TERMS; r++) {
-			for (unsigned c = 0; c < INVERSE_TERMS; c++)
-				a[r][c] += basis[r] * basis[c];
-		}
-	}
-	solve_normal(a, want);
-	for (int i = -half; i <= half; i++) {
-		inverse_basis(p, i, half, basis);
-		for (unsigned r = 0; r < INVERSE_TERMS; r++)
-			p->inverse[i + half] += want[r] * basis[r];
-	}
-}
+#define PERIOD_MAX     4096.0 /* samples; above, samples are averaged in groups */
+#define BLOCK_S        0.5
+#define BLOCK_PERIODS  36.0
+#define BINS_PER_CYCLE 24.0
 
 static int allocate(struct point *p)
 {
 	/* The look-ahead of the inverse filter stands above the blocks. */
-	size_t n = (size_t)p->blocks_held * p->block + 2 * INVERSE_HALF_MAX;
+	size_t n = (size_t)p->blocks_held * p->block + 2 * CELL_REACH_MAX;
 
 	p->raw = calloc(n, sizeof(float));
 	p->flat = calloc(n, sizeof(float));
-	p->force = p->inverse_half > 0 ? calloc(n, sizeof(float)) : p->raw;
+	p->force = p->inverse.reach > 0 ? calloc(n, sizeof(float)) : p->raw;
 	p->bins = calloc(n / p->bin + 1, sizeof(float));
 	p->spin_up = calloc(SPIN_UP_KEPT, sizeof(double));
 	if (p->config.displacement.position >= 0)
@@ -120,8 +56,7 @@ int point_new(const struct point_config *config, struct point **ret)
 	p->phase = POINT_TARE;
 	p->width_weight = 1.0; /* the template may come from strokes at another speed */
 	p->previous_at = p->detector.last_at = p->detector.before_at = p->coast_last = NAN;
-	if (config->cell.hz > 0.0 && config->cell.hz < 0.75 * p->fs_hz)
-		design_inverse(p);
+	cell_inverse_design(&config->cell, p->fs_hz, &p->inverse);
 	if (config->curve != NULL)
 		curve_force(config->curve, config->depth_set_mm, &p->detector.expected_n, &slope);
 	baseline_init(&p->baseline, p->fs_hz, config->mains_hz);

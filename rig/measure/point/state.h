@@ -5,20 +5,20 @@
 
 #include "rig/base/worker.h"
 #include "rig/measure/point/baseline.h"
+#include "rig/measure/point/cell.h"
 #include "rig/measure/point/point.h"
 #include "rig/measure/point/pulse.h"
 #include "rig/measure/point/ticks.h"
 #include "rig/measure/statistics.h"
 
-#define BLOCKS_HELD      6    /* in the buffers: one being analysed, its neighbours, and room so that moving is rare */
-#define BLOCKS_AHEAD     10   /* more of them where analysis has its own thread: it rests while they are moved */
-#define FOUND_MAX        2048 /* candidates in one block: seven times as many as at 0.15 periods apart */
-#define CANDIDATES_MAX   (2 * FOUND_MAX) /* of the block being analysed and of the next one */
-#define FOUND_RING       (FOUND_MAX * (HANDED_MAX + 2))
-#define HANDED_MAX       6 /* blocks that wait for analysis */
-#define INVERSE_HALF_MAX 48
-#define SPIN_UP_KEPT     8192
-#define FIRST_KEPT       64
+#define BLOCKS_HELD    6    /* in the buffers: one being analysed, its neighbours, and room so that moving is rare */
+#define BLOCKS_AHEAD   10   /* more of them where analysis has its own thread: it rests while they are moved */
+#define FOUND_MAX      2048 /* candidates in one block: seven times as many as at 0.15 periods apart */
+#define CANDIDATES_MAX (2 * FOUND_MAX) /* of the block being analysed and of the next one */
+#define FOUND_RING     (FOUND_MAX * (HANDED_MAX + 2))
+#define HANDED_MAX     6 /* blocks that wait for analysis */
+#define SPIN_UP_KEPT   8192
+#define FIRST_KEPT     64
 
 struct candidate {
 	double at;      /* instant */
@@ -112,8 +112,7 @@ struct point {
 	long base;               /* local index of buffer[0], a multiple of block */
 	long fed, inverted;      /* samples in raw, in force */
 	long detected, analysed; /* blocks */
-	unsigned inverse_half;
-	double inverse[2 * INVERSE_HALF_MAX + 1];
+	struct cell_inverse inverse;
 
 	int64_t phase_start[POINT_PHASES]; /* absolute index; INT64_MAX until it begins */
 	double command[POINT_PHASES];
