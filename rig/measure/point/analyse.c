@@ -49,9 +49,9 @@ static void add_gap(struct point *p, const struct span *span, double before, dou
 
 	if (p->pulse.ready && fabs(scale - 1.0) < REGULAR) {
 		add_run(p, span, before + scale * p->pulse.gap_lo, after - scale * p->pulse.gap_hi);
-	} else if (p->pulse.ready && scale > 1.0 && point_phase_at(p, before) == POINT_MEASURE) {
+	} else if (p->pulse.ready && scale > 1.0 && axis_phase_at(&p->axis, before) == POINT_MEASURE) {
 		add_run(p, span, before + p->pulse.gap_lo, before + period - p->pulse.gap_hi); /* a stroke is missing */
-	} else if (!p->pulse.ready || point_phase_at(p, before) < POINT_COAST) {
+	} else if (!p->pulse.ready || axis_phase_at(&p->axis, before) < POINT_COAST) {
 		double middle = 0.5 * (before + after), half = STILL_SHARE * interval;
 
 		add_run(p, span, middle - half, middle + half);
@@ -62,13 +62,13 @@ static void add_still(struct point *p, const struct span *span)
 {
 	double tare_end = INFINITY;
 
-	if (p->phase_start[POINT_TARE] == INT64_MAX)
+	if (p->axis.phase_start[POINT_TARE] == INT64_MAX)
 		return;
 	for (unsigned i = POINT_SPIN_UP; i < POINT_PHASES; i++) {
-		if (p->phase_start[i] != INT64_MAX)
-			tare_end = fmin(tare_end, ((double)(p->phase_start[i] - (int64_t)p->origin)) / p->decimation);
+		if (p->axis.phase_start[i] != INT64_MAX)
+			tare_end = fmin(tare_end, axis_local(&p->axis, p->axis.phase_start[i]));
 	}
-	add_run(p, span, (double)(p->phase_start[POINT_TARE] - (int64_t)p->origin) / p->decimation, tare_end - 1.0);
+	add_run(p, span, axis_local(&p->axis, p->axis.phase_start[POINT_TARE]), tare_end - 1.0);
 }
 
 static void add_quiet(struct point *p, const struct span *span)
@@ -76,17 +76,18 @@ static void add_quiet(struct point *p, const struct span *span)
 	double before = p->previous_at;
 
 	add_still(p, span);
-	if (waiting(p) == 0 && !(before > (double)span->start) && point_phase_at(p, (double)span->start) == POINT_REST)
+	if (waiting(p) == 0 && !(before > (double)span->start) &&
+	    axis_phase_at(&p->axis, (double)span->start) == POINT_REST)
 		add_run(p, span, (double)span->start, (double)span->end);
 	for (unsigned i = 0; i < waiting(p); i++) {
 		double at = candidate(p, i)->at;
 
 		if (isfinite(before) && at > before)
 			add_gap(p, span, before, at);
-		else if (isnan(before) && p->pulse.ready && point_phase_at(p, at) == POINT_MEASURE)
+		else if (isnan(before) && p->pulse.ready && axis_phase_at(&p->axis, at) == POINT_MEASURE)
 			add_run(p, span, at - p->pulse_period + p->pulse.gap_lo, at - p->pulse.gap_hi);
 		before = at;
-		if (at > (double)span->end + p->period)
+		if (at > (double)span->end + p->grid.period)
 			break;
 	}
 }
@@ -98,8 +99,8 @@ static double level_guess(const struct point *p, const struct span *span)
 
 	if (isfinite(p->baseline.level))
 		return p->baseline.level;
-	for (long i = span->start / p->bin; i < span->end / p->bin; i++)
-		low = fmin(low, (double)p->bins[i - p->base / p->bin]);
+	for (long i = span->start / p->grid.bin; i < span->end / p->grid.bin; i++)
+		low = fmin(low, (double)p->bins[i - p->base / p->grid.bin]);
 	return low;
 }
 
@@ -258,7 +259,7 @@ static void learn(struct point *p, const struct span *span, double until)
 
 	p->pulse.ready = false; /* another one's tables do not stand on this one's window */
 	p->pulse_period = period;
-	baseline_set_strokes(&p->baseline, p->fs_hz / period, 0.1);
+	baseline_set_strokes(&p->baseline, p->grid.fs_hz / period, 0.1);
 	for (unsigned pass = 0; pass < LEARN_PASSES; pass++) {
 		struct baseline now = before;
 
@@ -270,7 +271,7 @@ static void learn(struct point *p, const struct span *span, double until)
 			p->pulse.ready = false;
 			break;
 		}
-		baseline_set_strokes(&p->baseline, p->fs_hz / period, p->pulse.gap_share);
+		baseline_set_strokes(&p->baseline, p->grid.fs_hz / period, p->pulse.gap_share);
 	}
 	memcpy(before.use, p->baseline.use, sizeof(before.use));
 	p->baseline = before;
@@ -285,7 +286,7 @@ static void learn(struct point *p, const struct span *span, double until)
 /* Before a template exists, and for strokes on another time scale: a parabola over the cap. */
 static bool cap_fit(const struct point *p, double start, double swing, long limit, double *ret_at, double *ret_height)
 {
-	long top = lround(start), lo, hi, reach = (long)p->period;
+	long top = lround(start), lo, hi, reach = (long)p->grid.period;
 	double s[5] = {0}, r[3] = {0};
 
 	if (top - 2 < p->from || top + 3 > limit)
@@ -407,7 +408,7 @@ static void tally_instant(struct point *p, double at)
 	if (t->strokes == 0) {
 		t->first_at = at;
 		t->started_before = p->number > 1;
-		t->local_period = p->pulse.ready ? p->pulse_period : p->period;
+		t->local_period = p->pulse.ready ? p->pulse_period : p->grid.period;
 		ticks_add(&t->ticks, at, 1);
 	} else {
 		count_interval(t, at);
@@ -489,7 +490,7 @@ static double nearby_period(const struct point *p, unsigned i)
 	if (i + 1 < waiting(p))
 		after = candidate(p, i + 1)->at - at;
 	if (!isfinite(before))
-		return isfinite(after) ? after : p->period;
+		return isfinite(after) ? after : p->grid.period;
 	return fmin(before, after);
 }
 
@@ -501,7 +502,7 @@ static bool fit_stroke(struct point *p, const struct candidate *c, double period
 		return false;
 	if (!pulse_fit(&p->pulse, p->flat, (double)p->base, c->at, ret))
 		return false;
-	if (point_phase_at(p, ret->at) == POINT_MEASURE)
+	if (axis_phase_at(&p->axis, ret->at) == POINT_MEASURE)
 		widths_add(&p->widths, ret, p->noise_n);
 	const struct widths *known = p->widths.seen.n > REBUILD_AT ? &p->widths : &p->widths_learned;
 	double weight = known == &p->widths ? p->width_weight : widths_weight(known);
@@ -539,8 +540,8 @@ static void tell_residual(const struct point *p, const struct pulse_fit *fit, ui
 		}
 		p->on_residual(p->on_residual_ctx,
 			       &(struct residual_chunk){.stroke = number,
-							.first_index = (uint64_t)point_absolute(p, (double)from),
-							.stride = p->decimation,
+							.first_index = (uint64_t)axis_absolute(&p->axis, (double)from),
+							.stride = p->axis.decimation,
 							.n = n,
 							.phase = phase,
 							.pulse_n = pulse_n,
@@ -568,15 +569,15 @@ static void emit(struct point *p, const struct candidate *c, double period, cons
 
 		p->block_fitted++;
 		p->block_strange += strange;
-		if (!strange && point_phase_at(p, at) == POINT_MEASURE)
+		if (!strange && axis_phase_at(&p->axis, at) == POINT_MEASURE)
 			pulse_fold(&p->pulse, p->flat, (double)p->base, fit.at, fit.height);
-		if (p->on_residual && point_phase_at(p, at) == POINT_MEASURE)
+		if (p->on_residual && axis_phase_at(&p->axis, at) == POINT_MEASURE)
 			tell_residual(p, &fit, stroke.number, span);
 	} else if (!cap_fit(p, c->at, c->swing_n, limit, &at, &stroke.height_n)) {
 		stroke.height_n = c->swing_n;
 	}
-	stroke.phase = point_phase_at(p, at);
-	stroke.instant = (double)p->origin + (at + 0.5) * p->decimation - 0.5;
+	stroke.phase = axis_phase_at(&p->axis, at);
+	stroke.instant = axis_instant(&p->axis, at);
 	stroke.protrusion_mm = protrusion(p, at, period, limit, &protrusion_mm2);
 	if (p->config.curve != NULL)
 		curve_depth(p->config.curve, stroke.height_n, &stroke.depth_mm, &slope);
@@ -634,12 +635,12 @@ static void place(struct point *p, const struct span *span)
 
 static void note_level(struct point *p, const struct span *span)
 {
-	enum point_phase phase = point_phase_at(p, (double)span->start);
-	enum point_phase last = point_phase_at(p, (double)span->end - 1.0);
+	enum point_phase phase = axis_phase_at(&p->axis, (double)span->start);
+	enum point_phase last = axis_phase_at(&p->axis, (double)span->end - 1.0);
 
 	if (p->baseline.observations == 0)
 		return;
-	if (phase == POINT_TARE && p->phase_start[POINT_TARE] != INT64_MAX)
+	if (phase == POINT_TARE && p->axis.phase_start[POINT_TARE] != INT64_MAX)
 		moments_add(&p->tare_level, baseline_level(&p->baseline, last == POINT_TARE ? p->baseline.len / 2 : 0));
 	if (phase == POINT_REST && last == POINT_REST)
 		moments_add(&p->rest_level, p->baseline.poly[0]);
@@ -705,18 +706,18 @@ static void note_gains(struct point *p)
 	p->gains_of = p->pulse.builds;
 	p->offset_gain = blend_width(p, 0.0);
 	for (unsigned i = 0; i < p->baseline.lines; i++)
-		p->line_gain[i] = blend_width(p, 2.0 * M_PI * baseline_line_hz(&p->baseline, i) / p->fs_hz);
+		p->line_gain[i] = blend_width(p, 2.0 * M_PI * baseline_line_hz(&p->baseline, i) / p->grid.fs_hz);
 }
 
 /* While the pen spins up its depth may still travel: what serves the first strokes of the window is learned anew from
  * the last strokes before it. */
 static void learn_block(struct point *p, const struct span *span)
 {
-	enum point_phase first = point_phase_at(p, (double)span->start),
-			 last = point_phase_at(p, (double)span->limit - 1.0);
+	enum point_phase first = axis_phase_at(&p->axis, (double)span->start),
+			 last = axis_phase_at(&p->axis, (double)span->limit - 1.0);
 
 	if (first < POINT_MEASURE && last >= POINT_MEASURE)
-		learn(p, span, (double)(p->phase_start[POINT_MEASURE] - (int64_t)p->origin) / p->decimation);
+		learn(p, span, axis_local(&p->axis, p->axis.phase_start[POINT_MEASURE]));
 	if (!p->pulse.ready && last >= POINT_SPIN_UP)
 		learn(p, span, INFINITY);
 }
@@ -736,22 +737,23 @@ static void take_over(struct point *p, const struct handed *handed)
 
 void analyse_block(struct point *p, const struct handed *handed)
 {
-	struct span span = {.start = handed->block * (long)p->block, .limit = handed->limit};
+	struct span span = {.start = handed->block * (long)p->grid.block, .limit = handed->limit};
 	unsigned passes = handed->block < 4 ? 2 : 1;
 
 	take_over(p, handed);
 	p->from = span.start - point_look_back(p) > 0 ? span.start - point_look_back(p) : 0;
 	span.end = span.start + (long)handed->len;
 	learn_block(p, &span);
-	bool still = p->phase_start[POINT_TARE] != INT64_MAX && point_phase_at(p, (double)span.start) == POINT_TARE;
+	bool still = p->axis.phase_start[POINT_TARE] != INT64_MAX &&
+		     axis_phase_at(&p->axis, (double)span.start) == POINT_TARE;
 
 	if (still) /* with no strokes about, every line can be told */
-		baseline_set_strokes(&p->baseline, p->fs_hz, 1.0);
+		baseline_set_strokes(&p->baseline, p->grid.fs_hz, 1.0);
 	place(p, &span);
 	solve_baseline(p, &span, passes);
 	flatten(p, &span);
 	if (p->pulse.ready)
-		baseline_set_strokes(&p->baseline, p->fs_hz / p->pulse_period, p->pulse.gap_share);
+		baseline_set_strokes(&p->baseline, p->grid.fs_hz / p->pulse_period, p->pulse.gap_share);
 	note_level(p, &span);
 	note_gains(p);
 	while (waiting(p) > 0 && candidate(p, 0)->at < (double)span.end) {

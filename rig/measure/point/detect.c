@@ -26,7 +26,7 @@ static double sample_noise(const float *x, unsigned len)
 
 static double bin_at(const struct point *p, long bin)
 {
-	return (double)p->bins[bin - p->base / p->bin];
+	return (double)p->bins[bin - p->base / p->grid.bin];
 }
 
 static void extremes(const float *x, long n, double *lo, double *hi)
@@ -46,16 +46,16 @@ static long tare_bins(const struct point *p, long first, long n)
 {
 	long count = 0;
 
-	if (p->phase_start[POINT_TARE] == INT64_MAX)
+	if (p->axis.phase_start[POINT_TARE] == INT64_MAX)
 		return 0;
-	while (count < n && point_phase_at(p, (double)(first + count) * p->bin) == POINT_TARE)
+	while (count < n && axis_phase_at(&p->axis, (double)(first + count) * p->grid.bin) == POINT_TARE)
 		count++;
 	return count;
 }
 
 static void measure_swing(struct point *p, long first, long n, double *ret_swing)
 {
-	const float *bins = p->bins + (first - p->base / p->bin);
+	const float *bins = p->bins + (first - p->base / p->grid.bin);
 	long tare = tare_bins(p, first, n);
 	double lo, hi;
 
@@ -83,7 +83,7 @@ static double hysteresis(struct point *p, double swing, double noise)
 static double cap_centre(const struct point *p, long peak, double cap, long end)
 {
 	double level = bin_at(p, peak) - cap, weight = 0.0, moment = 0.0;
-	long lo = peak, hi = peak, first = p->detector.from_bin, reach = (long)(p->period / p->bin) + 1;
+	long lo = peak, hi = peak, first = p->detector.from_bin, reach = (long)(p->grid.period / p->grid.bin) + 1;
 
 	while (lo - 1 >= first && peak - lo < reach && bin_at(p, lo - 1) > level)
 		lo--;
@@ -95,14 +95,14 @@ static double cap_centre(const struct point *p, long peak, double cap, long end)
 		weight += w;
 		moment += w * (double)(i - peak);
 	}
-	return ((double)peak + moment / weight + 0.5) * p->bin - 0.5;
+	return ((double)peak + moment / weight + 0.5) * p->grid.bin - 0.5;
 }
 
 static void confirm(struct point *p, double h, long now)
 {
 	struct detector *d = &p->detector;
 	double swing = d->extreme - d->low;
-	double at = ((double)d->extreme_bin + 0.5) * p->bin - 0.5;
+	double at = ((double)d->extreme_bin + 0.5) * p->grid.bin - 0.5;
 
 	if (d->extreme_bin >= d->from_bin)
 		at = cap_centre(p, d->extreme_bin, 0.9 * h, now + 1);
@@ -164,13 +164,13 @@ VECTOR_CLONES static void fill_bins(const float *x, long n, unsigned bin, float 
 
 void detect_block(struct point *p, long block, unsigned len)
 {
-	long first = block * (p->block / p->bin), n = len / p->bin;
-	const float *x = p->force + (block * p->block - p->base);
+	long first = block * (p->grid.block / p->grid.bin), n = len / p->grid.bin;
+	const float *x = p->force + (block * p->grid.block - p->base);
 	double swing, noise;
 
 	p->detector.put_here = 0;
-	p->detector.from_bin = block > 2 ? (block - 2) * (p->block / p->bin) : 0;
-	fill_bins(x, n, p->bin, p->bins + (first - p->base / p->bin));
+	p->detector.from_bin = block > 2 ? (block - 2) * (p->grid.block / p->grid.bin) : 0;
+	fill_bins(x, n, p->grid.bin, p->bins + (first - p->base / p->grid.bin));
 	if (n == 0)
 		return;
 	if (block == 0)
@@ -178,14 +178,14 @@ void detect_block(struct point *p, long block, unsigned len)
 	measure_swing(p, first, n, &swing);
 	double white_force = sample_noise(x, len);
 
-	noise = white_force / sqrt(p->bin);
-	double white = p->force == p->raw ? white_force : sample_noise(p->raw + (block * p->block - p->base), len);
+	noise = white_force / sqrt(p->grid.bin);
+	double white = p->force == p->raw ? white_force : sample_noise(p->raw + (block * p->grid.block - p->base), len);
 
 	p->detector.noise_n =
 		p->detector.noise_n > 0.0 ? p->detector.noise_n + 0.2 * (white - p->detector.noise_n) : white;
 	double h = hysteresis(p, swing, noise);
 
-	const float *bins = p->bins + (first - p->base / p->bin);
+	const float *bins = p->bins + (first - p->base / p->grid.bin);
 
 	for (long i = 0; i < n; i++)
 		step(p, first + i, (double)bins[i], h);

@@ -13,19 +13,19 @@
 /* What stays: the block before the one to be analysed next, into which its first strokes reach, and what follows. */
 static void move_down(struct point *p)
 {
-	size_t shift = (size_t)((p->analysed - 1) * (long)p->block - p->base),
+	size_t shift = (size_t)((p->analysed - 1) * (long)p->grid.block - p->base),
 	       keep = (size_t)(p->fed - p->base) - shift;
 
 	memmove(p->raw, p->raw + shift, keep * sizeof(float));
 	/* Of what was flattened only the last strokes' reach is looked at again. */
-	size_t next = p->block, reach = (size_t)point_look_back(p);
+	size_t next = p->grid.block, reach = (size_t)point_look_back(p);
 
 	memmove(p->flat + next - reach, p->flat + shift + next - reach, 2 * reach * sizeof(float));
 	if (p->force != p->raw)
 		memmove(p->force, p->force + shift, keep * sizeof(float));
 	if (p->displacement)
 		memmove(p->displacement, p->displacement + shift, keep * sizeof(float));
-	memmove(p->bins, p->bins + shift / p->bin, keep / p->bin * sizeof(float));
+	memmove(p->bins, p->bins + shift / p->grid.bin, keep / p->grid.bin * sizeof(float));
 	p->base += (long)shift;
 }
 
@@ -75,14 +75,14 @@ static void hand_over(struct point *p, unsigned len, long limit)
  */
 static void advance(struct point *p)
 {
-	while (p->fed >= (p->detected + 1) * (long)p->block + (long)p->inverse.reach) {
-		invert_cell(p, (p->detected + 1) * (long)p->block);
-		detect_block(p, p->detected, p->block);
+	while (p->fed >= (p->detected + 1) * (long)p->grid.block + (long)p->inverse.reach) {
+		invert_cell(p, (p->detected + 1) * (long)p->grid.block);
+		detect_block(p, p->detected, p->grid.block);
 		p->detected++;
 		if (p->detected >= 2)
-			hand_over(p, p->block, p->detected * (long)p->block);
+			hand_over(p, p->grid.block, p->detected * (long)p->grid.block);
 	}
-	if (p->fed - p->base >= (long)p->blocks_held * p->block) {
+	if (p->fed - p->base >= (long)p->blocks_held * p->grid.block) {
 		point_settle(p);
 		move_down(p);
 	}
@@ -91,18 +91,18 @@ static void advance(struct point *p)
 /* Samples that still fit before the next block has to be looked at. */
 static long room(const struct point *p)
 {
-	return (p->detected + 1) * (long)p->block + (long)p->inverse.reach - p->fed;
+	return (p->detected + 1) * (long)p->grid.block + (long)p->inverse.reach - p->fed;
 }
 
 static void push_one(struct point *p, double force, double displacement)
 {
 	p->sum_force += force;
 	p->sum_displacement += displacement;
-	if (++p->summed < p->decimation)
+	if (++p->summed < p->axis.decimation)
 		return;
-	p->raw[p->fed - p->base] = (float)(p->sum_force / p->decimation);
+	p->raw[p->fed - p->base] = (float)(p->sum_force / p->axis.decimation);
 	if (p->displacement)
-		p->displacement[p->fed - p->base] = (float)(p->sum_displacement / p->decimation);
+		p->displacement[p->fed - p->base] = (float)(p->sum_displacement / p->axis.decimation);
 	p->sum_force = p->sum_displacement = 0.0;
 	p->summed = 0;
 	p->fed++;
@@ -121,7 +121,7 @@ static void push(struct point *p, const int32_t *force, const int32_t *displacem
 	const struct point_config *c = &p->config;
 	unsigned i = 0, m;
 
-	for (; p->decimation > 1 && i < n; i++)
+	for (; p->axis.decimation > 1 && i < n; i++)
 		push_one(p, c->force.offset + c->force.scale * force[i],
 			 displacement ? c->displacement.offset + c->displacement.scale * displacement[i] : 0.0);
 	for (; i < n; i += m) {
@@ -139,7 +139,7 @@ static void push(struct point *p, const int32_t *force, const int32_t *displacem
 /* A stretch of equal counts is known as stuck only at its end, and may have begun a phase earlier. */
 static void mark_stuck(struct point *p, uint64_t index)
 {
-	unsigned from = point_phase_of(p, (int64_t)(index - p->same_counts));
+	unsigned from = axis_phase_of(&p->axis, (int64_t)(index - p->same_counts));
 
 	for (unsigned i = from; i <= (unsigned)p->phase; i++)
 		p->quality[i].stuck = true;
@@ -240,10 +240,10 @@ static unsigned of_one_phase(struct point *p, uint64_t index, uint32_t most)
 {
 	uint64_t n = most < PIECE ? most : PIECE;
 
-	while (p->phase < POINT_REST && point_phase_of(p, (int64_t)index) > p->phase)
-		p->phase = point_phase_of(p, (int64_t)index);
+	while (p->phase < POINT_REST && axis_phase_of(&p->axis, (int64_t)index) > p->phase)
+		p->phase = axis_phase_of(&p->axis, (int64_t)index);
 	for (unsigned i = 0; i < POINT_PHASES; i++) {
-		int64_t start = p->phase_start[i];
+		int64_t start = p->axis.phase_start[i];
 
 		if (start > (int64_t)index && (uint64_t)start - index < n)
 			n = (uint64_t)start - index;
@@ -253,7 +253,7 @@ static unsigned of_one_phase(struct point *p, uint64_t index, uint32_t most)
 
 static void mark(struct point *p, uint64_t first, uint64_t last, bool gap, bool saturated)
 {
-	unsigned from = point_phase_of(p, (int64_t)first), to = point_phase_of(p, (int64_t)last);
+	unsigned from = axis_phase_of(&p->axis, (int64_t)first), to = axis_phase_of(&p->axis, (int64_t)last);
 
 	for (unsigned i = from; i <= to; i++) {
 		p->quality[i].gap = p->quality[i].gap || gap;
@@ -272,8 +272,8 @@ static void bridge(struct point *p, uint64_t first_index)
 		for (unsigned i = 0; i < POINT_PHASES; i++)
 			p->quality[i].gap = true;
 		point_settle(p);
-		p->origin += missing - most / p->decimation * p->decimation;
-		missing = most / p->decimation * p->decimation;
+		p->axis.origin += missing - most / p->axis.decimation * p->axis.decimation;
+		missing = most / p->axis.decimation * p->axis.decimation;
 	}
 	for (uint64_t i = 0; i < missing; i++)
 		push_one(p, force, 0.0);
@@ -286,7 +286,7 @@ void point_feed(struct point *point, const struct sample_block *block)
 
 	if (!point->started) {
 		point->started = true;
-		point->origin = point->next_index = block->first_index;
+		point->axis.origin = point->next_index = block->first_index;
 	} else if (block->first_index > point->next_index) {
 		bridge(point, block->first_index);
 		point->next_index = block->first_index;
@@ -317,17 +317,17 @@ void point_end_of_samples(struct point *p)
 
 	if (p->fed == 0)
 		return;
-	while (p->detected * (long)p->block < p->fed) {
-		long end = (p->detected + 1) * (long)p->block;
+	while (p->detected * (long)p->grid.block < p->fed) {
+		long end = (p->detected + 1) * (long)p->grid.block;
 
 		end = end > p->fed ? p->fed : end;
 		invert_cell(p, end);
-		detect_block(p, p->detected, (unsigned)(end - p->detected * (long)p->block));
+		detect_block(p, p->detected, (unsigned)(end - p->detected * (long)p->grid.block));
 		p->detected++;
 		if (p->detected >= 2 && p->analysed < p->detected - 1)
-			hand_over(p, p->block, end);
+			hand_over(p, p->grid.block, end);
 	}
-	rest = p->fed - p->analysed * (long)p->block;
+	rest = p->fed - p->analysed * (long)p->grid.block;
 	if (rest > 0)
 		hand_over(p, (unsigned)rest, p->fed);
 	point_settle(p);

@@ -10,27 +10,22 @@
 
 #include "rig/measure/point/state.h"
 
-#define PERIOD_MAX     4096.0 /* samples; above, samples are averaged in groups */
-#define BLOCK_S        0.5
-#define BLOCK_PERIODS  36.0
-#define BINS_PER_CYCLE 24.0
-
 static int allocate(struct point *p)
 {
 	/* The look-ahead of the inverse filter stands above the blocks. */
-	size_t n = (size_t)p->blocks_held * p->block + 2 * CELL_REACH_MAX;
+	size_t n = (size_t)p->blocks_held * p->grid.block + 2 * CELL_REACH_MAX;
 
 	p->raw = calloc(n, sizeof(float));
 	p->flat = calloc(n, sizeof(float));
 	p->force = p->inverse.reach > 0 ? calloc(n, sizeof(float)) : p->raw;
-	p->bins = calloc(n / p->bin + 1, sizeof(float));
+	p->bins = calloc(n / p->grid.bin + 1, sizeof(float));
 	p->spin_up = calloc(SPIN_UP_KEPT, sizeof(double));
 	if (p->config.displacement.position >= 0)
 		p->displacement = calloc(n, sizeof(float));
 	if (!p->raw || !p->flat || !p->force || !p->bins || !p->spin_up ||
 	    (p->config.displacement.position >= 0 && !p->displacement))
 		return -ENOMEM;
-	return pulse_init(&p->pulse, 1.6 * p->period);
+	return pulse_init(&p->pulse, 1.6 * p->grid.period);
 }
 
 int point_new(const struct point_config *config, struct point **ret)
@@ -44,22 +39,17 @@ int point_new(const struct point_config *config, struct point **ret)
 	if (p == NULL)
 		return -ENOMEM;
 	p->config = *config;
-	p->decimation = (unsigned)fmax(1.0, ceil(config->fs_hz / config->rate_set_hz / PERIOD_MAX));
-	p->fs_hz = config->fs_hz / p->decimation;
-	p->period = p->fs_hz / config->rate_set_hz;
-	p->bin = (unsigned)fmax(1.0, fmin(64.0, floor(p->period / BINS_PER_CYCLE)));
-	p->block = (unsigned)ceil(fmax(BLOCK_S * p->fs_hz, BLOCK_PERIODS * p->period) / p->bin) * p->bin;
-	for (unsigned i = 0; i < POINT_PHASES; i++) {
-		p->phase_start[i] = INT64_MAX;
+	p->grid = grid_of(config);
+	axis_init(&p->axis, p->grid.decimation);
+	for (unsigned i = 0; i < POINT_PHASES; i++)
 		p->command[i] = NAN;
-	}
 	p->phase = POINT_TARE;
 	p->width_weight = 1.0; /* the template may come from strokes at another speed */
 	p->previous_at = p->detector.last_at = p->detector.before_at = p->coast_last = NAN;
-	cell_inverse_design(&config->cell, p->fs_hz, &p->inverse);
+	cell_inverse_design(&config->cell, p->grid.fs_hz, &p->inverse);
 	if (config->curve != NULL)
 		curve_force(config->curve, config->depth_set_mm, &p->detector.expected_n, &slope);
-	baseline_init(&p->baseline, p->fs_hz, config->mains_hz);
+	baseline_init(&p->baseline, p->grid.fs_hz, config->mains_hz);
 	p->blocks_held = BLOCKS_HELD + (config->second_thread ? BLOCKS_AHEAD : 0);
 	int rc = allocate(p);
 	if (!rc && config->second_thread)
@@ -102,39 +92,20 @@ void point_on_residual(struct point *point, void (*fn)(void *ctx, const struct r
 
 int point_phase(struct point *point, enum point_phase phase, uint64_t first_index, double command_index)
 {
-	if ((unsigned)phase >= POINT_PHASES || first_index > INT64_MAX - 1 ||
-	    (point->started && first_index < point->next_index))
+	struct axis axis = point->axis;
+
+	if ((point->started && first_index < point->next_index) || axis_begin(&axis, phase, first_index))
 		return -EINVAL;
-	for (unsigned i = 0; i < POINT_PHASES; i++) {
-		if (point->phase_start[i] == INT64_MAX)
-			continue;
-		if (i >= (unsigned)phase || (uint64_t)point->phase_start[i] > first_index)
-			return -EINVAL;
-	}
 	point_settle(point);
-	point->phase_start[phase] = (int64_t)first_index;
+	point->axis = axis;
 	point->command[phase] = command_index;
 	return 0;
-}
-
-enum point_phase point_phase_of(const struct point *p, int64_t index)
-{
-	for (unsigned i = POINT_PHASES; i-- > 0;) {
-		if (index >= p->phase_start[i])
-			return (enum point_phase)i;
-	}
-	return POINT_TARE;
-}
-
-enum point_phase point_phase_at(const struct point *p, double local)
-{
-	return point_phase_of(p, point_absolute(p, local));
 }
 
 void point_live(const struct point *point, struct point_live *ret)
 {
 	const struct detector *d = &point->detector;
-	long n = (long)(0.02 * point->fs_hz), held = point->fed - point->base;
+	long n = (long)(0.02 * point->grid.fs_hz), held = point->fed - point->base;
 	double sum = 0.0, squares = 0.0;
 
 	point_settle(point);
@@ -147,8 +118,8 @@ void point_live(const struct point *point, struct point_live *ret)
 	*ret = (struct point_live){
 		.next_index = point->next_index,
 		.strokes = d->found,
-		.last_stroke = (double)point->origin + d->last_at * point->decimation,
-		.rate_hz = point->fs_hz / (d->last_at - d->before_at),
+		.last_stroke = (double)point->axis.origin + d->last_at * point->axis.decimation,
+		.rate_hz = point->grid.fs_hz / (d->last_at - d->before_at),
 		.depth_mm = point->tally.depth.n > 0 ? point->tally.depth.mean : NAN,
 		.force_n = n > 0 ? sum / (double)n : NAN,
 		.noise_n = n > 0 ? sqrt(squares / (double)n) : NAN,

@@ -4,6 +4,7 @@
 #define PENRIG_MEASURE_POINT_STATE_H
 
 #include "rig/base/worker.h"
+#include "rig/measure/point/axis.h"
 #include "rig/measure/point/baseline.h"
 #include "rig/measure/point/cell.h"
 #include "rig/measure/point/point.h"
@@ -97,24 +98,22 @@ struct point {
 	void (*on_residual)(void *ctx, const struct residual_chunk *chunk);
 	void *on_residual_ctx;
 
-	unsigned decimation;
-	double fs_hz, period; /* after decimation; commanded period in samples */
+	struct grid grid;
+	struct axis axis;
 	bool started;
-	uint64_t origin, next_index;
+	uint64_t next_index;
 	double sum_force, sum_displacement;
 	unsigned summed;
 	int32_t last_count, last_displacement;
 	uint64_t same_counts, same_displacements;
 
 	float *raw, *force, *flat, *displacement, *bins;
-	unsigned block, bin; /* samples */
 	unsigned blocks_held;
 	long base;               /* local index of buffer[0], a multiple of block */
 	long fed, inverted;      /* samples in raw, in force */
 	long detected, analysed; /* blocks */
 	struct cell_inverse inverse;
 
-	int64_t phase_start[POINT_PHASES]; /* absolute index; INT64_MAX until it begins */
 	double command[POINT_PHASES];
 	enum point_phase phase;
 	struct quality quality[POINT_PHASES];
@@ -151,22 +150,15 @@ struct point {
 	double coast_last;
 };
 
-static inline int64_t point_absolute(const struct point *p, double local)
-{
-	return (int64_t)p->origin + (int64_t)(local * p->decimation);
-}
-
 /* How far before a block its analysis looks: strokes of its start reach so far, and what is flattened is kept so far.
  */
 static inline long point_look_back(const struct point *p)
 {
 	long reach = 2 * (long)p->pulse.half_max + 4;
 
-	return reach < (long)p->block ? reach : (long)p->block;
+	return reach < (long)p->grid.block ? reach : (long)p->grid.block;
 }
 
-enum point_phase point_phase_of(const struct point *p, int64_t absolute);
-enum point_phase point_phase_at(const struct point *p, double local);
 void detect_block(struct point *p, long block, unsigned len);
 void point_end_of_samples(struct point *p);
 int point_start_worker(struct point *p);

@@ -101,7 +101,7 @@ static void distrust_tare(const struct point *p, char *reason)
 	const struct point_config *c = &p->config;
 
 	distrust_channel(p, POINT_TARE, "tare", reason);
-	if (p->phase_start[POINT_TARE] == INT64_MAX ||
+	if (p->axis.phase_start[POINT_TARE] == INT64_MAX ||
 	    (double)p->quality[POINT_TARE].samples < 0.999 * POINT_TARE_MIN_S * c->fs_hz)
 		because(reason, "tare too short: %.3f s of at least %.1f s",
 			(double)p->quality[POINT_TARE].samples / c->fs_hz, POINT_TARE_MIN_S);
@@ -119,7 +119,7 @@ static double mean_period(const struct tally *t)
 static void distrust_rate(const struct point *p, char *reason)
 {
 	const struct point_config *c = &p->config;
-	double per_stroke = c->fs_hz / c->rate_set_hz, seen = mean_period(&p->tally) * p->decimation;
+	double per_stroke = c->fs_hz / c->rate_set_hz, seen = mean_period(&p->tally) * p->axis.decimation;
 
 	if (p->quality[POINT_MEASURE].samples == 0)
 		because(reason, "no samples in the measure window");
@@ -141,8 +141,8 @@ static void distrust_rate(const struct point *p, char *reason)
 static void distrust_pulses(const struct point *p, char *reason)
 {
 	const struct tally *t = &p->tally;
-	double width = (p->pulse.support_hi - p->pulse.support_lo) * p->decimation;
-	double scale = p->fs_hz / p->config.rate_set_hz / p->pulse_period;
+	double width = (p->pulse.support_hi - p->pulse.support_lo) * p->axis.decimation;
+	double scale = p->grid.fs_hz / p->config.rate_set_hz / p->pulse_period;
 	uint64_t bad = t->misfits + t->unfitted;
 
 	if (!p->pulse.ready) {
@@ -160,7 +160,7 @@ static void distrust_depth(const struct point *p, char *reason)
 {
 	const struct point_config *c = &p->config;
 	const struct tally *t = &p->tally;
-	double rate = p->fs_hz / mean_period(t);
+	double rate = p->grid.fs_hz / mean_period(t);
 	double top = t->peak_force_n + (t->level_count ? t->level_n / t->level_weight : 0.0);
 
 	if (t->height.n < DEPTH_STROKES_MIN)
@@ -215,17 +215,17 @@ static void timing_budget(struct result *r, const struct point *p, double rate, 
 static void edges(const struct point *p, double *ret_before, double *ret_after)
 {
 	const struct tally *t = &p->tally;
-	int64_t first = p->phase_start[POINT_MEASURE], end = (int64_t)p->next_index;
+	int64_t first = p->axis.phase_start[POINT_MEASURE], end = (int64_t)p->next_index;
 
 	*ret_before = *ret_after = 0.0;
 	if (first == INT64_MAX || t->strokes < RATE_STROKES_MIN)
 		return;
 	for (unsigned i = POINT_COAST; i < POINT_PHASES; i++)
-		end = p->phase_start[i] < end ? p->phase_start[i] : end;
+		end = p->axis.phase_start[i] < end ? p->axis.phase_start[i] : end;
 	double period = t->interval.n > 0 ? t->interval.mean : t->local_period;
 
-	*ret_before = (t->first_at - (double)(first - (int64_t)p->origin) / p->decimation) / period;
-	*ret_after = ((double)(end - (int64_t)p->origin) / p->decimation - t->last_at) / t->local_period;
+	*ret_before = (t->first_at - (double)(first - (int64_t)p->axis.origin) / p->axis.decimation) / period;
+	*ret_after = ((double)(end - (int64_t)p->axis.origin) / p->axis.decimation - t->last_at) / t->local_period;
 }
 
 /* Strokes that were due inside the window, before its first and after its last one: no interval shows them. A pen that
@@ -246,7 +246,7 @@ static void distrust_edges(const struct point *p, char *reason)
 	edges(p, &before, &after);
 	if (fmax(before, after) > EDGE_PERIODS_MAX)
 		because(reason, "no strokes in the %s %.3g s of the measure window", before > after ? "first" : "last",
-			fmax(before, after) * p->tally.local_period / p->fs_hz);
+			fmax(before, after) * p->tally.local_period / p->grid.fs_hz);
 }
 
 /* Where intervals resemble their neighbours (a speed that wanders slowly), there are fewer of them than it seems. */
@@ -282,7 +282,7 @@ static void add_rates(struct list *list, const struct point *p, const struct rea
 		value(nominal, n / seconds, t->strokes, why->rate);
 		return;
 	}
-	double period = mean_period(t), rate = p->fs_hz / period;
+	double period = mean_period(t), rate = p->grid.fs_hz / period;
 	double sigma_t = sqrt(fmax(instant_variance(&t->timing), 1e-8));
 	double timing = rate * sigma_t * M_SQRT2 / ((n - 1.0) * period);
 	double u_nominal, nominal_at = nominal_period(t, M_SQRT2 * sigma_t, &u_nominal);
@@ -290,7 +290,7 @@ static void add_rates(struct list *list, const struct point *p, const struct rea
 	timing_budget(realised, p, rate, timing, n - 1.0);
 	value(realised, rate, t->strokes, why->rate);
 	timing_budget(nominal, p, rate, rate * u_nominal / nominal_at, fmax(1.0, n - 2.0));
-	value(nominal, p->fs_hz / nominal_at, t->strokes, why->rate);
+	value(nominal, p->grid.fs_hz / nominal_at, t->strokes, why->rate);
 }
 
 static void add_rate_error(struct list *list, const struct point *p, const struct reasons *why, struct result rate)
@@ -354,7 +354,7 @@ static double spin_up_at(const struct point *p, double period)
 
 static void add_events(struct list *list, const struct point *p, const struct reasons *why)
 {
-	double fs = p->config.fs_hz, period = mean_period(&p->tally) * p->decimation;
+	double fs = p->config.fs_hz, period = mean_period(&p->tally) * p->axis.decimation;
 	struct result *r = add(list, "spin_up_s", "", "s");
 	char reason[160] = "";
 
@@ -388,8 +388,8 @@ static void add_events(struct list *list, const struct point *p, const struct re
 /* Amplitude of the hum that cannot be told from the strokes within the window: |line - m rate| T < 1. */
 static double hidden_hum(const struct point *p)
 {
-	double period = mean_period(&p->tally), rate = p->fs_hz / period, worst = p->hum_left_n;
-	double seconds = period * (double)p->tally.strokes / p->fs_hz;
+	double period = mean_period(&p->tally), rate = p->grid.fs_hz / period, worst = p->hum_left_n;
+	double seconds = period * (double)p->tally.strokes / p->grid.fs_hz;
 
 	for (unsigned i = 0; i < p->baseline.lines; i++) {
 		double line = p->baseline.nominal_hz[i] + p->baseline.multiple[i] * p->baseline.detune_hz;
