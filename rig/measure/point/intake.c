@@ -1,113 +1,62 @@
-/* Samples into a point: quality, conversion, the compensation of the load cell, and the fixed re-blocking that makes
- * results independent of how the samples arrived. */
+/* Quality, conversion and decimation of samples, piece by piece. */
+#include "rig/measure/point/intake.h"
+
+#include <errno.h>
 #include <math.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "rig/measure/clones.h"
-#include "rig/measure/point/state.h"
 
 #define STUCK_S    0.05
-#define PIECE      256  /* frames looked at together */
 #define HOLD_MAX_S 10.0 /* a longer gap ends what can be said of the point */
 
-/* What stays: the block before the one to be analysed next, into which its first strokes reach, and what follows. */
-static void move_down(struct point *p)
+_Static_assert(INTAKE_AHEAD >= 2 * CELL_REACH_MAX + INTAKE_PIECE,
+	       "the inverse's look-ahead, and what a piece brings too much");
+
+int intake_init(struct intake *in, const struct point_config *config, const struct grid *grid, unsigned blocks)
 {
-	size_t shift = (size_t)((p->analysed - 1) * (long)p->grid.block - p->base),
-	       keep = (size_t)(p->fed - p->base) - shift;
+	*in = (struct intake){.config = config, .grid = *grid, .phase = POINT_TARE};
+	axis_init(&in->axis, grid->decimation);
+	cell_inverse_design(&config->cell, grid->fs_hz, &in->inverse);
 
-	memmove(p->raw, p->raw + shift, keep * sizeof(float));
-	/* Of what was flattened only the last strokes' reach is looked at again. */
-	size_t next = p->grid.block, reach = (size_t)point_look_back(p);
+	size_t n = (size_t)blocks * grid->block + INTAKE_AHEAD;
+	bool displaced = config->displacement.position >= 0;
 
-	memmove(p->flat + next - reach, p->flat + shift + next - reach, 2 * reach * sizeof(float));
-	if (p->force != p->raw)
-		memmove(p->force, p->force + shift, keep * sizeof(float));
-	if (p->displacement)
-		memmove(p->displacement, p->displacement + shift, keep * sizeof(float));
-	memmove(p->bins, p->bins + shift / p->grid.bin, keep / p->grid.bin * sizeof(float));
-	p->base += (long)shift;
+	in->raw = calloc(n, sizeof(float));
+	in->force = in->inverse.reach > 0 ? calloc(n, sizeof(float)) : in->raw;
+	in->displacement = displaced ? calloc(n, sizeof(float)) : NULL;
+	return !in->raw || !in->force || (displaced && !in->displacement) ? -ENOMEM : 0;
 }
 
-static void invert_cell(struct point *p, long end)
+void intake_release(struct intake *in)
 {
-	if (p->inverse.reach > 0)
-		cell_inverse_run(&p->inverse, p->raw, p->fed - p->base, p->inverted - p->base, end - p->base, p->force);
-	p->inverted = end;
+	if (in->force != in->raw)
+		free(in->force);
+	free(in->raw);
+	free(in->displacement);
+	in->raw = in->force = in->displacement = NULL;
 }
 
-static void analyse_handed(void *ctx, const void *job)
+int intake_phase(struct intake *in, enum point_phase phase, uint64_t first_index)
 {
-	analyse_block(ctx, job);
+	if (in->started && first_index < in->next_index)
+		return -EINVAL;
+	return axis_begin(&in->axis, phase, first_index);
 }
 
-int point_start_worker(struct point *p)
+static void push_one(struct intake *in, double force, double displacement)
 {
-	return worker_new(sizeof(struct handed), HANDED_MAX, analyse_handed, p, &p->worker);
-}
-
-void point_settle(const struct point *p)
-{
-	if (p->worker)
-		worker_drain(p->worker);
-}
-
-static void hand_over(struct point *p, unsigned len, long limit)
-{
-	const struct detector *d = &p->detector;
-	const struct handed handed = {.block = p->analysed++,
-				      .len = len,
-				      .limit = limit,
-				      .put = d->put,
-				      .lost = d->lost,
-				      .noise_n = d->noise_n,
-				      .swing_n = d->swing_n};
-
-	if (!p->worker) {
-		analyse_block(p, &handed);
+	in->sum_force += force;
+	in->sum_displacement += displacement;
+	if (++in->summed < in->grid.decimation)
 		return;
-	}
-	*(struct handed *)worker_slot(p->worker) = handed;
-	worker_post(p->worker);
-}
-
-/* A block is looked at when the whole of it and of the inverse filter's reach has come; analysed when its follower has.
- */
-static void advance(struct point *p)
-{
-	while (p->fed >= (p->detected + 1) * (long)p->grid.block + (long)p->inverse.reach) {
-		invert_cell(p, (p->detected + 1) * (long)p->grid.block);
-		detect_block(p, p->detected, p->grid.block);
-		p->detected++;
-		if (p->detected >= 2)
-			hand_over(p, p->grid.block, p->detected * (long)p->grid.block);
-	}
-	if (p->fed - p->base >= (long)p->blocks_held * p->grid.block) {
-		point_settle(p);
-		move_down(p);
-	}
-}
-
-/* Samples that still fit before the next block has to be looked at. */
-static long room(const struct point *p)
-{
-	return (p->detected + 1) * (long)p->grid.block + (long)p->inverse.reach - p->fed;
-}
-
-static void push_one(struct point *p, double force, double displacement)
-{
-	p->sum_force += force;
-	p->sum_displacement += displacement;
-	if (++p->summed < p->axis.decimation)
-		return;
-	p->raw[p->fed - p->base] = (float)(p->sum_force / p->axis.decimation);
-	if (p->displacement)
-		p->displacement[p->fed - p->base] = (float)(p->sum_displacement / p->axis.decimation);
-	p->sum_force = p->sum_displacement = 0.0;
-	p->summed = 0;
-	p->fed++;
-	if (room(p) <= 0)
-		advance(p);
+	in->raw[in->end - in->base] = (float)(in->sum_force / in->grid.decimation);
+	if (in->displacement)
+		in->displacement[in->end - in->base] = (float)(in->sum_displacement / in->grid.decimation);
+	in->sum_force = in->sum_displacement = 0.0;
+	in->summed = 0;
+	in->end++;
 }
 
 VECTOR_CLONES static void convert(const int32_t *counts, unsigned n, double offset, double scale, float *to)
@@ -116,33 +65,28 @@ VECTOR_CLONES static void convert(const int32_t *counts, unsigned n, double offs
 		to[i] = (float)(offset + scale * counts[i]);
 }
 
-static void push(struct point *p, const int32_t *force, const int32_t *displacement, unsigned n)
+static void push(struct intake *in, const int32_t *force, const int32_t *displacement, unsigned n)
 {
-	const struct point_config *c = &p->config;
-	unsigned i = 0, m;
+	const struct channel_scale *f = &in->config->force, *d = &in->config->displacement;
 
-	for (; p->axis.decimation > 1 && i < n; i++)
-		push_one(p, c->force.offset + c->force.scale * force[i],
-			 displacement ? c->displacement.offset + c->displacement.scale * displacement[i] : 0.0);
-	for (; i < n; i += m) {
-		m = room(p) < (long)(n - i) ? (unsigned)room(p) : n - i;
-		convert(force + i, m, c->force.offset, c->force.scale, p->raw + (p->fed - p->base));
-		if (displacement)
-			convert(displacement + i, m, c->displacement.offset, c->displacement.scale,
-				p->displacement + (p->fed - p->base));
-		p->fed += m;
-		if (room(p) <= 0)
-			advance(p);
-	}
+	for (unsigned i = 0; in->grid.decimation > 1 && i < n; i++)
+		push_one(in, f->offset + f->scale * force[i],
+			 displacement ? d->offset + d->scale * displacement[i] : 0.0);
+	if (in->grid.decimation > 1)
+		return;
+	convert(force, n, f->offset, f->scale, in->raw + (in->end - in->base));
+	if (displacement)
+		convert(displacement, n, d->offset, d->scale, in->displacement + (in->end - in->base));
+	in->end += n;
 }
 
 /* A stretch of equal counts is known as stuck only at its end, and may have begun a phase earlier. */
-static void mark_stuck(struct point *p, uint64_t index)
+static void mark_stuck(struct intake *in, uint64_t index)
 {
-	unsigned from = axis_phase_of(&p->axis, (int64_t)(index - p->same_counts));
+	unsigned from = axis_phase_of(&in->axis, (int64_t)(index - in->force_count.same));
 
-	for (unsigned i = from; i <= (unsigned)p->phase; i++)
-		p->quality[i].stuck = true;
+	for (unsigned i = from; i <= (unsigned)in->phase; i++)
+		in->quality[i].stuck = true;
 }
 
 /* How many counts differ from the one before them, and how many stand at or beyond the converter's ends. */
@@ -159,91 +103,95 @@ VECTOR_CLONES static void scan(const int32_t *counts, unsigned n, int32_t lo, in
 	*ret_outside = outside;
 }
 
-static void count_equal(struct point *p, uint64_t index, const int32_t *counts, unsigned n, double stuck)
+static void count_equal(struct intake *in, uint64_t index, const int32_t *counts, unsigned n)
 {
+	struct last_count *last = &in->force_count;
+	double stuck = STUCK_S * in->config->fs_hz;
+
 	for (unsigned i = 0; i < n; i++) {
-		p->same_counts = counts[i] == p->last_count ? p->same_counts + 1 : 0;
-		if ((double)p->same_counts >= stuck)
-			mark_stuck(p, index + i);
-		p->last_count = counts[i];
+		last->same = counts[i] == last->count ? last->same + 1 : 0;
+		if ((double)last->same >= stuck)
+			mark_stuck(in, index + i);
+		last->count = counts[i];
 	}
 }
 
 /* A piece that changes somewhere and is shorter than what counts as stuck can only end one stretch of equal counts and
  * begin another. */
-static void watch_stuck(struct point *p, uint64_t index, const int32_t *counts, unsigned n, unsigned changes)
+static void watch_stuck(struct intake *in, uint64_t index, const int32_t *counts, unsigned n, unsigned changes)
 {
-	double stuck = STUCK_S * p->config.fs_hz;
-	unsigned lead = 0, tail = 1;
-
-	if (changes == 0 || stuck <= PIECE) {
-		count_equal(p, index, counts, n, stuck);
+	if (changes == 0 || STUCK_S * in->config->fs_hz <= INTAKE_PIECE) {
+		count_equal(in, index, counts, n);
 		return;
 	}
-	while (counts[lead] == p->last_count)
+
+	unsigned lead = 0, tail = 1;
+
+	while (counts[lead] == in->force_count.count)
 		lead++;
-	count_equal(p, index, counts, lead, stuck);
+	count_equal(in, index, counts, lead);
 	while (counts[n - 1 - tail] == counts[n - 1])
 		tail++;
-	p->same_counts = tail - 1;
-	p->last_count = counts[n - 1];
+	in->force_count = (struct last_count){.count = counts[n - 1], .same = tail - 1};
 }
 
 /* Only the window counts: a needle bar that is off stands still, and may be parked at an end. */
-static void watch_displacement(struct point *p, const int32_t *counts, unsigned n)
+static void watch_displacement(struct intake *in, const int32_t *counts, unsigned n)
 {
-	const struct point_config *c = &p->config;
-	struct quality *q = &p->quality[p->phase];
-	double stuck = STUCK_S * c->fs_hz;
+	const struct channel_scale *d = &in->config->displacement;
+	struct last_count *last = &in->displacement_count;
+	struct quality *q = &in->quality[in->phase];
+	double stuck = STUCK_S * in->config->fs_hz;
 
 	for (unsigned i = 0; i < n; i++) {
-		if (c->displacement.count_hi > c->displacement.count_lo &&
-		    (counts[i] <= c->displacement.count_lo || counts[i] >= c->displacement.count_hi))
+		if (d->count_hi > d->count_lo && (counts[i] <= d->count_lo || counts[i] >= d->count_hi))
 			q->displacement_ended = true;
-		p->same_displacements = counts[i] == p->last_displacement ? p->same_displacements + 1 : 0;
-		if ((double)p->same_displacements >= stuck)
+		last->same = counts[i] == last->count ? last->same + 1 : 0;
+		if ((double)last->same >= stuck)
 			q->displacement_stuck = true;
-		p->last_displacement = counts[i];
+		last->count = counts[i];
 	}
 }
 
-/* n <= PIECE samples of one phase. */
-static void take(struct point *p, uint64_t index, const int32_t *force, const int32_t *displacement, unsigned n)
+/* n <= INTAKE_PIECE samples of one phase. */
+static void take(struct intake *in, uint64_t index, const int32_t *force, const int32_t *displacement, unsigned n)
 {
-	const struct point_config *c = &p->config;
-	struct quality *q = &p->quality[p->phase];
+	struct quality *q = &in->quality[in->phase];
 	unsigned changes, outside;
 
-	scan(force, n, c->force.count_lo, c->force.count_hi, &changes, &outside);
+	scan(force, n, in->config->force.count_lo, in->config->force.count_hi, &changes, &outside);
 	q->samples += n;
 	q->saturated = q->saturated || outside > 0;
-	watch_stuck(p, index, force, n, changes);
+	watch_stuck(in, index, force, n, changes);
 	if (displacement)
-		watch_displacement(p, displacement, n);
-	push(p, force, displacement, n);
+		watch_displacement(in, displacement, n);
+	push(in, force, displacement, n);
 }
 
 /* The same out of frames of several channels. */
-static void take_columns(struct point *p, uint64_t index, const int32_t *frames, unsigned channels, unsigned n)
+static void take_columns(struct intake *in, uint64_t index, const int32_t *frames, unsigned channels, unsigned n)
 {
-	int32_t force[PIECE], displacement[PIECE];
+	unsigned force_at = (unsigned)in->config->force.position;
+	unsigned displacement_at = (unsigned)in->config->displacement.position;
+	int32_t force[INTAKE_PIECE], displacement[INTAKE_PIECE];
 
 	for (unsigned i = 0; i < n; i++)
-		force[i] = frames[(size_t)i * channels + (unsigned)p->config.force.position];
-	for (unsigned i = 0; p->displacement && i < n; i++)
-		displacement[i] = frames[(size_t)i * channels + (unsigned)p->config.displacement.position];
-	take(p, index, force, p->displacement ? displacement : NULL, n);
+		force[i] = frames[(size_t)i * channels + force_at];
+	for (unsigned i = 0; in->displacement && i < n; i++)
+		displacement[i] = frames[(size_t)i * channels + displacement_at];
+	take(in, index, force, in->displacement ? displacement : NULL, n);
 }
 
 /* Frames from index on that belong to the phase at index; that phase becomes the present one. */
-static unsigned of_one_phase(struct point *p, uint64_t index, uint32_t most)
+static unsigned of_one_phase(struct intake *in, uint64_t index, uint32_t most)
 {
-	uint64_t n = most < PIECE ? most : PIECE;
+	uint64_t n = most < INTAKE_PIECE ? most : INTAKE_PIECE;
+	enum point_phase phase = axis_phase_of(&in->axis, (int64_t)index);
 
-	while (p->phase < POINT_REST && axis_phase_of(&p->axis, (int64_t)index) > p->phase)
-		p->phase = axis_phase_of(&p->axis, (int64_t)index);
+	if (phase > in->phase)
+		in->phase = phase;
 	for (unsigned i = 0; i < POINT_PHASES; i++) {
-		int64_t start = p->axis.phase_start[i];
+		int64_t start = in->axis.phase_start[i];
 
 		if (start > (int64_t)index && (uint64_t)start - index < n)
 			n = (uint64_t)start - index;
@@ -251,84 +199,129 @@ static unsigned of_one_phase(struct point *p, uint64_t index, uint32_t most)
 	return (unsigned)n;
 }
 
-static void mark(struct point *p, uint64_t first, uint64_t last, bool gap, bool saturated)
+static void mark(struct intake *in, uint64_t first, uint64_t last, bool gap, bool saturated)
 {
-	unsigned from = axis_phase_of(&p->axis, (int64_t)first), to = axis_phase_of(&p->axis, (int64_t)last);
+	unsigned from = axis_phase_of(&in->axis, (int64_t)first), to = axis_phase_of(&in->axis, (int64_t)last);
 
 	for (unsigned i = from; i <= to; i++) {
-		p->quality[i].gap = p->quality[i].gap || gap;
-		p->quality[i].saturated = p->quality[i].saturated || saturated;
+		in->quality[i].gap = in->quality[i].gap || gap;
+		in->quality[i].saturated = in->quality[i].saturated || saturated;
 	}
 }
 
-/* Missing samples hold the last value, so that the axis stays true; what rests on them is not trusted. */
-static void bridge(struct point *p, uint64_t first_index)
+/* Samples to be held before first_index. Of a gap that is too long the axis skips the rest, and nothing is trusted. */
+static uint64_t bridge(struct intake *in, uint64_t first_index)
 {
-	uint64_t missing = first_index - p->next_index, most = (uint64_t)(HOLD_MAX_S * p->config.fs_hz);
-	double force = p->config.force.offset + p->config.force.scale * p->last_count;
+	uint64_t missing = first_index - in->next_index, most = (uint64_t)(HOLD_MAX_S * in->config->fs_hz);
 
-	mark(p, p->next_index, first_index, true, false);
+	mark(in, in->next_index, first_index, true, false);
 	if (missing > most) {
 		for (unsigned i = 0; i < POINT_PHASES; i++)
-			p->quality[i].gap = true;
-		point_settle(p);
-		p->axis.origin += missing - most / p->axis.decimation * p->axis.decimation;
-		missing = most / p->axis.decimation * p->axis.decimation;
+			in->quality[i].gap = true;
+		most = most / in->grid.decimation * in->grid.decimation;
+		in->axis.origin += missing - most;
+		missing = most;
 	}
-	for (uint64_t i = 0; i < missing; i++)
-		push_one(p, force, 0.0);
-	p->same_counts = 0;
+	return missing;
 }
 
-void point_feed(struct point *point, const struct sample_block *block)
+struct piecewise intake_begin(struct intake *in, const struct sample_block *block)
 {
-	uint32_t skip = 0;
+	struct piecewise p = {.block = block};
 
-	if (!point->started) {
-		point->started = true;
-		point->axis.origin = point->next_index = block->first_index;
-	} else if (block->first_index > point->next_index) {
-		bridge(point, block->first_index);
-		point->next_index = block->first_index;
-	} else if (block->first_index < point->next_index) {
-		uint64_t old = point->next_index - block->first_index;
+	if (!in->started) {
+		in->started = true;
+		in->axis.origin = in->next_index = block->first_index;
+	} else if (block->first_index > in->next_index) {
+		p.missing = bridge(in, block->first_index);
+		in->next_index = block->first_index;
+	} else if (block->first_index < in->next_index) {
+		uint64_t old = in->next_index - block->first_index;
 
-		skip = old < block->frames ? (uint32_t)old : block->frames;
+		p.next = old < block->frames ? (uint32_t)old : block->frames;
 	}
-	if (block->frames > skip)
-		mark(point, block->first_index, block->first_index + block->frames - 1, block->flags & SAMPLE_GAP,
+	if (block->frames > p.next)
+		mark(in, block->first_index, block->first_index + block->frames - 1, block->flags & SAMPLE_GAP,
 		     block->flags & (SAMPLE_SATURATED | SAMPLE_OVER_RANGE));
-	for (uint32_t i = skip, n; i < block->frames; i += n) {
-		n = of_one_phase(point, block->first_index + i, block->frames - i);
-		const int32_t *frames = block->counts + (size_t)i * block->channels;
-
-		if (block->channels == 1)
-			take(point, block->first_index + i, frames, NULL, n);
-		else
-			take_columns(point, block->first_index + i, frames, block->channels, n);
-	}
-	if (block->frames > skip)
-		point->next_index = block->first_index + block->frames;
+	return p;
 }
 
-void point_end_of_samples(struct point *p)
+/* The last value again, up to a piece of it. */
+static void hold(struct intake *in, struct piecewise *p)
 {
-	long rest;
+	double force = in->config->force.offset + in->config->force.scale * in->force_count.count;
 
-	if (p->fed == 0)
-		return;
-	while (p->detected * (long)p->grid.block < p->fed) {
-		long end = (p->detected + 1) * (long)p->grid.block;
+	for (unsigned i = 0; i < INTAKE_PIECE && p->missing > 0; i++, p->missing--)
+		push_one(in, force, 0.0);
+	if (p->missing == 0)
+		in->force_count.same = 0;
+}
 
-		end = end > p->fed ? p->fed : end;
-		invert_cell(p, end);
-		detect_block(p, p->detected, (unsigned)(end - p->detected * (long)p->grid.block));
-		p->detected++;
-		if (p->detected >= 2 && p->analysed < p->detected - 1)
-			hand_over(p, p->grid.block, end);
+bool intake_take(struct intake *in, struct piecewise *p)
+{
+	const struct sample_block *block = p->block;
+
+	if (p->missing > 0) {
+		hold(in, p);
+		return true;
 	}
-	rest = p->fed - p->analysed * (long)p->grid.block;
-	if (rest > 0)
-		hand_over(p, (unsigned)rest, p->fed);
-	point_settle(p);
+	if (p->next >= block->frames)
+		return false;
+
+	uint64_t index = block->first_index + p->next;
+	const int32_t *frames = block->counts + (size_t)p->next * block->channels;
+	unsigned n = of_one_phase(in, index, block->frames - p->next);
+
+	if (block->channels == 1)
+		take(in, index, frames, NULL, n);
+	else
+		take_columns(in, index, frames, block->channels, n);
+	p->next += n;
+	in->next_index = index + n;
+	return true;
+}
+
+bool intake_reaches(const struct intake *in, long end)
+{
+	return in->end >= end + (long)in->inverse.reach;
+}
+
+void intake_compensate(struct intake *in, long end)
+{
+	if (in->inverse.reach > 0)
+		cell_inverse_run(&in->inverse, in->raw, in->end - in->base, in->compensated - in->base, end - in->base,
+				 in->force);
+	in->compensated = end;
+}
+
+void intake_drop(struct intake *in, long base)
+{
+	size_t shift = (size_t)(base - in->base), keep = (size_t)(in->end - base);
+
+	memmove(in->raw, in->raw + shift, keep * sizeof(float));
+	if (in->force != in->raw)
+		memmove(in->force, in->force + shift, keep * sizeof(float));
+	if (in->displacement)
+		memmove(in->displacement, in->displacement + shift, keep * sizeof(float));
+	in->base = base;
+}
+
+struct stretch intake_stretch(const struct intake *in)
+{
+	return (struct stretch){.base = in->base, .raw = in->raw, .force = in->force, .displacement = in->displacement};
+}
+
+void intake_newest(const struct intake *in, long n, double *ret_mean, double *ret_rms)
+{
+	long held = in->end - in->base;
+	double sum = 0.0, squares = 0.0;
+
+	n = n < 1 ? 1 : n;
+	n = n > held ? held : n;
+	for (long i = held - n; i < held; i++)
+		sum += in->raw[i];
+	for (long i = held - n; i < held; i++)
+		squares += pow(in->raw[i] - sum / (double)n, 2.0);
+	*ret_mean = n > 0 ? sum / (double)n : NAN;
+	*ret_rms = n > 0 ? sqrt(squares / (double)n) : NAN;
 }

@@ -1,59 +1,83 @@
-/* A point's life: allocation, phases, a look at it while it lives. What becomes of its samples: intake.c, detect.c,
- * analyse.c; what is made of them: summary.c. */
+/* A point's life: samples go in, blocks are detected and handed over to analysis, here or on a thread of its own, and
+ * at the end the tally is summed up. Each part has a file of its own and knows itself alone. */
 #include "rig/measure/point/point.h"
 
-#include <assert.h>
 #include <errno.h>
 #include <math.h>
 #include <stdlib.h>
-#include <string.h>
 
-#include "rig/measure/point/state.h"
+#include "rig/base/worker.h"
+#include "rig/measure/point/analysis.h"
+#include "rig/measure/point/detector.h"
+#include "rig/measure/point/intake.h"
+#include "rig/measure/point/summary.h"
 
-static int allocate(struct point *p)
+#define BLOCKS_HELD  6  /* in the buffers: one being analysed, its neighbours, and room so that moving is rare */
+#define BLOCKS_AHEAD 10 /* more of them where analysis has its own thread: it rests while they are moved */
+#define LIVE_S       0.02
+
+struct point {
+	struct point_config config; /* const once the point is made */
+	struct grid grid;           /* the same */
+	double command[POINT_PHASES];
+
+	struct intake intake;
+	struct detector detector;
+	unsigned blocks_held;
+	long handed; /* blocks handed over */
+
+	struct worker *worker;    /* NULL: analysis runs where samples are fed */
+	struct analysis analysis; /* the worker's: read here after settle() alone */
+};
+
+/* Until analysis has done with every block handed over. */
+static void settle(const struct point *p)
 {
-	/* The look-ahead of the inverse filter stands above the blocks. */
-	size_t n = (size_t)p->blocks_held * p->grid.block + 2 * CELL_REACH_MAX;
+	if (p->worker)
+		worker_drain(p->worker);
+}
 
-	p->raw = calloc(n, sizeof(float));
-	p->flat = calloc(n, sizeof(float));
-	p->force = p->inverse.reach > 0 ? calloc(n, sizeof(float)) : p->raw;
-	p->bins = calloc(n / p->grid.bin + 1, sizeof(float));
-	p->spin_up = calloc(SPIN_UP_KEPT, sizeof(double));
-	if (p->config.displacement.position >= 0)
-		p->displacement = calloc(n, sizeof(float));
-	if (!p->raw || !p->flat || !p->force || !p->bins || !p->spin_up ||
-	    (p->config.displacement.position >= 0 && !p->displacement))
-		return -ENOMEM;
-	return pulse_init(&p->pulse, 1.6 * p->grid.period);
+static void analyse(void *analysis, const void *handover)
+{
+	analysis_block(analysis, handover);
+}
+
+static int open_parts(struct point *p)
+{
+	const struct point_config *c = &p->config;
+	size_t samples = (size_t)p->blocks_held * p->grid.block + INTAKE_AHEAD;
+	double expected_n = 0.0, slope;
+
+	if (c->curve != NULL)
+		curve_force(c->curve, c->depth_set_mm, &expected_n, &slope);
+
+	int rc = intake_init(&p->intake, c, &p->grid, p->blocks_held);
+	int detector_rc = detector_init(&p->detector, &p->grid, expected_n, samples);
+	int analysis_rc = analysis_init(&p->analysis, c, &p->grid, samples);
+
+	rc = rc ? rc : detector_rc ? detector_rc : analysis_rc;
+	if (!rc && c->second_thread)
+		rc = worker_new(sizeof(struct handover), HANDED_MAX, analyse, &p->analysis, &p->worker);
+	return rc;
 }
 
 int point_new(const struct point_config *config, struct point **ret)
 {
-	struct point *p;
-	double slope;
-
 	if (!(config->fs_hz > 0.0) || !(config->rate_set_hz > 0.0) || !(config->force.scale != 0.0))
 		return -EINVAL;
-	p = calloc(1, sizeof(*p));
+
+	struct point *p = calloc(1, sizeof(*p));
+
 	if (p == NULL)
 		return -ENOMEM;
 	p->config = *config;
 	p->grid = grid_of(config);
-	axis_init(&p->axis, p->grid.decimation);
+	p->blocks_held = BLOCKS_HELD + (config->second_thread ? BLOCKS_AHEAD : 0);
 	for (unsigned i = 0; i < POINT_PHASES; i++)
 		p->command[i] = NAN;
-	p->phase = POINT_TARE;
-	p->width_weight = 1.0; /* the template may come from strokes at another speed */
-	p->previous_at = p->detector.last_at = p->detector.before_at = p->coast_last = NAN;
-	cell_inverse_design(&config->cell, p->grid.fs_hz, &p->inverse);
-	if (config->curve != NULL)
-		curve_force(config->curve, config->depth_set_mm, &p->detector.expected_n, &slope);
-	baseline_init(&p->baseline, p->grid.fs_hz, config->mains_hz);
-	p->blocks_held = BLOCKS_HELD + (config->second_thread ? BLOCKS_AHEAD : 0);
-	int rc = allocate(p);
-	if (!rc && config->second_thread)
-		rc = point_start_worker(p);
+
+	int rc = open_parts(p);
+
 	if (rc) {
 		point_free(p);
 		return rc;
@@ -67,63 +91,162 @@ void point_free(struct point *point)
 	if (point == NULL)
 		return;
 	worker_free(point->worker);
-	pulse_release(&point->pulse);
-	if (point->force != point->raw)
-		free(point->force);
-	free(point->raw);
-	free(point->flat);
-	free(point->displacement);
-	free(point->bins);
-	free(point->spin_up);
+	analysis_release(&point->analysis);
+	detector_release(&point->detector);
+	intake_release(&point->intake);
 	free(point);
 }
 
 void point_on_stroke(struct point *point, void (*fn)(void *ctx, const struct stroke *stroke), void *ctx)
 {
-	point->on_stroke = fn;
-	point->on_stroke_ctx = ctx;
+	settle(point);
+	point->analysis.listeners.on_stroke = fn;
+	point->analysis.listeners.on_stroke_ctx = ctx;
 }
 
 void point_on_residual(struct point *point, void (*fn)(void *ctx, const struct residual_chunk *chunk), void *ctx)
 {
-	point->on_residual = fn;
-	point->on_residual_ctx = ctx;
+	settle(point);
+	point->analysis.listeners.on_residual = fn;
+	point->analysis.listeners.on_residual_ctx = ctx;
 }
 
 int point_phase(struct point *point, enum point_phase phase, uint64_t first_index, double command_index)
 {
-	struct axis axis = point->axis;
+	int rc = intake_phase(&point->intake, phase, first_index);
 
-	if ((point->started && first_index < point->next_index) || axis_begin(&axis, phase, first_index))
-		return -EINVAL;
-	point_settle(point);
-	point->axis = axis;
+	if (rc)
+		return rc;
 	point->command[phase] = command_index;
+	settle(point);
 	return 0;
+}
+
+/* Of the next block that has not been, the first len samples. */
+static void hand_over(struct point *p, unsigned len, long limit)
+{
+	const struct detector *d = &p->detector;
+	struct handover handover = {.block = p->handed++,
+				    .len = len,
+				    .limit = limit,
+				    .axis = p->intake.axis,
+				    .samples = intake_stretch(&p->intake),
+				    .ring = d->ring,
+				    .put = d->put,
+				    .lost = d->lost,
+				    .noise_n = d->noise_n,
+				    .swing_n = d->swing_n};
+
+	handover.samples.bins = d->bins;
+	if (!p->worker) {
+		analysis_block(&p->analysis, &handover);
+		return;
+	}
+	*(struct handover *)worker_slot(p->worker) = handover;
+	worker_post(p->worker);
+}
+
+/* The next block, up to local index end. */
+static void detect(struct point *p, long end)
+{
+	long start = p->detector.blocks * (long)p->grid.block;
+
+	intake_compensate(&p->intake, end);
+
+	struct stretch samples = intake_stretch(&p->intake);
+
+	detector_look(&p->detector, &p->intake.axis, samples.force + (start - samples.base),
+		      samples.raw + (start - samples.base), (unsigned)(end - start));
+}
+
+/* What stays: the block before the one to be analysed next, into which its first strokes reach, and what follows. */
+static void move_down(struct point *p)
+{
+	long base = (p->handed - 1) * (long)p->grid.block;
+
+	settle(p);
+	intake_drop(&p->intake, base);
+	detector_drop(&p->detector, base);
+}
+
+/* A block is looked at when the whole of it and of the inverse filter's reach has come; analysed when its follower has.
+ * When blocks are moved hangs on their number alone: what analysis sees must not hang on how samples came. */
+static void advance(struct point *p)
+{
+	long block = p->grid.block;
+
+	for (long end; end = (p->detector.blocks + 1) * block, intake_reaches(&p->intake, end);) {
+		detect(p, end);
+		if (p->detector.blocks >= 2)
+			hand_over(p, p->grid.block, end);
+		if (end + (long)p->intake.inverse.reach - p->intake.base >= (long)p->blocks_held * block)
+			move_down(p);
+	}
+}
+
+void point_feed(struct point *point, const struct sample_block *block)
+{
+	struct piecewise piecewise = intake_begin(&point->intake, block);
+
+	while (intake_take(&point->intake, &piecewise))
+		advance(point);
+}
+
+/* What has no follower, and is shorter than a block. */
+static void end_of_samples(struct point *p)
+{
+	long block = p->grid.block, fed = p->intake.end;
+
+	while (p->detector.blocks * block < fed) {
+		long end = (p->detector.blocks + 1) * block;
+
+		end = end > fed ? fed : end;
+		detect(p, end);
+		if (p->detector.blocks >= 2 && p->handed < p->detector.blocks - 1)
+			hand_over(p, p->grid.block, end);
+	}
+	if (fed > p->handed * block)
+		hand_over(p, (unsigned)(fed - p->handed * block), fed);
+	settle(p);
+}
+
+unsigned point_finish(struct point *point, struct result *results, unsigned cap)
+{
+	end_of_samples(point);
+
+	const struct account account = {.config = &point->config,
+					.grid = &point->grid,
+					.axis = &point->intake.axis,
+					.command = point->command,
+					.end_index = point->intake.next_index,
+					.quality = point->intake.quality,
+					.tally = &point->analysis.tally,
+					.baseline = &point->analysis.baseline,
+					.template = &point->analysis.template};
+
+	return summarise(&account, results, cap);
 }
 
 void point_live(const struct point *point, struct point_live *ret)
 {
+	const struct intake *in = &point->intake;
 	const struct detector *d = &point->detector;
-	long n = (long)(0.02 * point->grid.fs_hz), held = point->fed - point->base;
-	double sum = 0.0, squares = 0.0;
+	double force_n, noise_n;
 
-	point_settle(point);
-	n = n < 1 ? 1 : n;
-	n = n > held ? held : n;
-	for (long i = held - n; i < held; i++)
-		sum += point->raw[i];
-	for (long i = held - n; i < held; i++)
-		squares += pow(point->raw[i] - sum / (double)n, 2.0);
+	intake_newest(in, (long)(LIVE_S * point->grid.fs_hz), &force_n, &noise_n);
+	settle(point);
+
+	const struct moments *depth = &point->analysis.tally.depth.seen;
+
 	*ret = (struct point_live){
-		.next_index = point->next_index,
+		.next_index = in->next_index,
 		.strokes = d->found,
-		.last_stroke = (double)point->axis.origin + d->last_at * point->axis.decimation,
+		.last_stroke = (double)in->axis.origin + d->last_at * in->axis.decimation,
 		.rate_hz = point->grid.fs_hz / (d->last_at - d->before_at),
-		.depth_mm = point->tally.depth.n > 0 ? point->tally.depth.mean : NAN,
-		.force_n = n > 0 ? sum / (double)n : NAN,
-		.noise_n = n > 0 ? sqrt(squares / (double)n) : NAN,
-		.saturated = point->quality[point->phase].saturated,
-		.gap = point->quality[point->phase].gap,
+		.depth_mm = depth->n > 0 ? depth->mean : NAN,
+		.force_n = force_n,
+		.noise_n = noise_n,
+		.saturated = in->quality[in->phase].saturated,
+		.gap = in->quality[in->phase].gap,
 	};
 }

@@ -1,0 +1,331 @@
+/* Fits of single strokes: by the template, or of the cap alone; what is told of them, and what is tallied. */
+#include "rig/measure/point/strokes.h"
+
+#include <math.h>
+#include <string.h>
+
+#include "rig/measure/point/quiet.h"
+
+#define WIDTH_STRANGE 0.2  /* relative: the template is of another pulse */
+#define HUM_SMALL     0.1  /* of a stroke */
+#define SAME_SCALE    0.25 /* an interval's deviation from the template's period, relative */
+#define CAP_SHARE     0.3  /* of the rise before it, from the top down */
+#define MISFIT_NOISE  5.0  /* rms of the residuals, of the noise's */
+#define MISFIT_SHARE  0.12 /* the same, of the height */
+
+static double flat_at(const struct analysis *a, long i)
+{
+	return (double)a->flat[i - a->flat_base];
+}
+
+static bool window_held(const struct analysis *a, double at, long limit)
+{
+	const struct pulse *pulse = &a->template.pulse;
+
+	return at - pulse->half - 2.0 > (double)a->from && at + pulse->half + 2.0 < (double)limit;
+}
+
+/* Hum is a small thing beside the strokes: they can be placed as if it were not there. */
+static bool hum_is_small(const struct analysis *a)
+{
+	double sum = 0.0;
+
+	for (unsigned i = 0; i < a->baseline.lines; i++)
+		sum += baseline_amplitude(&a->baseline, i);
+	return sum < HUM_SMALL * a->now.swing_n;
+}
+
+void strokes_place(struct analysis *a, const struct span *span)
+{
+	const struct stretch *samples = &a->now.samples;
+	const float *x = samples->force;
+	double level = quiet_level(a, span);
+
+	if (!a->template.pulse.ready)
+		return;
+	if (!hum_is_small(a)) {
+		baseline_predict(&a->baseline, (unsigned)(span->end - span->start), level);
+		quiet_flatten(a, span);
+		level = 0.0;
+		x = a->flat;
+	}
+	for (unsigned i = 0; i < analysis_waiting(a); i++) {
+		struct candidate *c = analysis_candidate(a, i);
+
+		if (c->at > (double)span->end)
+			break;
+		if (c->at >= (double)span->start && window_held(a, c->at, span->limit))
+			pulse_place(&a->template.pulse, x, (double)samples->base, c->at, level, &c->at);
+	}
+}
+
+struct parabola { /* c0 + c1 v + c2 v^2 */
+	double c0, c1, c2;
+};
+
+/* Least squares from the sums of v^k, and of v^k y; false where the places do not tell. */
+static bool solve_parabola(const double s[5], const double r[3], struct parabola *ret)
+{
+	double det = s[0] * (s[2] * s[4] - s[3] * s[3]) - s[1] * (s[1] * s[4] - s[2] * s[3]) +
+		     s[2] * (s[1] * s[3] - s[2] * s[2]);
+
+	if (!(fabs(det) > 1e-12))
+		return false;
+	ret->c0 = (r[0] * (s[2] * s[4] - s[3] * s[3]) - s[1] * (r[1] * s[4] - r[2] * s[3]) +
+		   s[2] * (r[1] * s[3] - r[2] * s[2])) /
+		  det;
+	ret->c1 = (s[0] * (r[1] * s[4] - r[2] * s[3]) - r[0] * (s[1] * s[4] - s[2] * s[3]) +
+		   s[2] * (s[1] * r[2] - s[2] * r[1])) /
+		  det;
+	ret->c2 = (s[0] * (s[2] * r[2] - s[3] * r[1]) - s[1] * (s[1] * r[2] - s[2] * r[1]) +
+		   r[0] * (s[1] * s[3] - s[2] * s[2])) /
+		  det;
+	return true;
+}
+
+/* Before a template exists, and for strokes on another time scale: a parabola over the cap. */
+static bool cap_fit(const struct analysis *a, const struct candidate *c, long limit, double *ret_at, double *ret_height)
+{
+	long top = lround(c->at), lo = top, hi = top, reach = (long)a->grid.period;
+
+	if (top - 2 < a->from || top + 3 > limit)
+		return false;
+
+	double level = flat_at(a, top) - CAP_SHARE * c->swing_n;
+
+	while (lo - 1 >= a->from && top - lo < reach && flat_at(a, lo - 1) > level)
+		lo--;
+	while (hi + 1 < limit && hi - top < reach && flat_at(a, hi + 1) > level)
+		hi++;
+
+	double mid = 0.5 * (double)(lo + hi), scale = fmax(1.0, 0.5 * (double)(hi - lo)), s[5] = {0}, r[3] = {0};
+
+	for (long i = lo; i <= hi; i++) {
+		double v = ((double)i - mid) / scale, y = flat_at(a, i), power = 1.0;
+
+		for (unsigned k = 0; k < 5; k++, power *= v) {
+			s[k] += power;
+			if (k < 3)
+				r[k] += power * y;
+		}
+	}
+
+	struct parabola cap;
+
+	if (hi - lo < 2 || !solve_parabola(s, r, &cap))
+		return false;
+
+	double v = -0.5 * cap.c1 / cap.c2;
+
+	if (!(cap.c2 < 0.0) || fabs(v) > 1.0)
+		return false;
+	*ret_at = mid + scale * v;
+	*ret_height = cap.c0 - 0.25 * cap.c1 * cap.c1 / cap.c2;
+	return true;
+}
+
+/* Solves the symmetric positive 3 x 3 system by elimination, both right-hand sides in place. */
+static void solve_three(double s[3][3], double r[2][3])
+{
+	for (unsigned c = 0; c < 3; c++) {
+		for (unsigned k = c + 1; k < 3; k++) {
+			double f = s[k][c] / s[c][c];
+
+			for (unsigned m = c; m < 3; m++)
+				s[k][m] -= f * s[c][m];
+			r[0][k] -= f * r[0][c];
+			r[1][k] -= f * r[1][c];
+		}
+	}
+	for (unsigned c = 3; c-- > 0;) {
+		for (unsigned i = 0; i < 2; i++) {
+			for (unsigned k = c + 1; k < 3; k++)
+				r[i][c] -= s[c][k] * r[i][k];
+			r[i][c] /= s[c][c];
+		}
+	}
+}
+
+/* Protrusion at its largest: the eccentric's sine at the stroke's own rate, fitted to a third of a period about it. The
+ * variance is that of the largest value, from the residuals. */
+static double protrusion(const struct analysis *a, double at, double period, long limit, double *ret_variance)
+{
+	const struct stretch *samples = &a->now.samples;
+	long lo = (long)ceil(at - period / 6.0), hi = (long)floor(at + period / 6.0);
+
+	if (samples->displacement == NULL || lo < a->from || hi >= limit || hi - lo < 4)
+		return NAN;
+
+	double s[3][3] = {{0}}, r[2][3] = {{0}, {1.0, 1.0, 0.0}}, moment[3], squares = 0.0;
+	double w = 2.0 * M_PI / period, level = (double)samples->displacement[lo - samples->base];
+
+	for (long i = lo; i <= hi; i++) {
+		double h[3] = {1.0, cos(w * ((double)i - at)), sin(w * ((double)i - at))};
+		double y = (double)samples->displacement[i - samples->base] - level;
+
+		squares += y * y;
+		for (unsigned row = 0; row < 3; row++) {
+			r[0][row] += h[row] * y;
+			for (unsigned column = 0; column < 3; column++)
+				s[row][column] += h[row] * h[column];
+		}
+	}
+	memcpy(moment, r[0], sizeof(moment));
+	solve_three(s, r);
+	for (unsigned k = 0; k < 3; k++)
+		squares -= moment[k] * r[0][k];
+	*ret_variance = fmax(0.0, squares) / fmax(1.0, (double)(hi - lo) - 2.0) * (r[1][0] + r[1][1]);
+	return level + r[0][0] + hypot(r[0][1], r[0][2]);
+}
+
+/* From the middle of the stretch without contact before the stroke to that after it, as far as samples are flattened.
+ */
+static void tell_residual(const struct analysis *a, const struct pulse_fit *fit, uint64_t number,
+			  const struct span *span)
+{
+	const struct template *t = &a->template;
+	double middle = 0.5 * (t->pulse.gap_lo + t->period - t->pulse.gap_hi), stretch;
+	long flat_end = span->end + t->pulse.half_max + 2, end = (long)ceil(fit->at + middle);
+	long i = (long)ceil(fit->at + middle - t->period);
+	float phase[RESIDUAL_CHUNK_MAX], pulse_n[RESIDUAL_CHUNK_MAX], residual_n[RESIDUAL_CHUNK_MAX];
+	struct residual_chunk chunk = {.stroke = number,
+				       .stride = a->grid.decimation,
+				       .phase = phase,
+				       .pulse_n = pulse_n,
+				       .residual_n = residual_n,
+				       .height_n = fit->height,
+				       .templated = t->pulse.folded_at_build,
+				       .learned = t->learned,
+				       .noise_n = a->now.noise_n};
+
+	i = i < a->from ? a->from : i;
+	end = end > flat_end ? flat_end : end;
+	end = end > span->limit ? span->limit : end;
+	while (i < end) {
+		chunk.first_index = (uint64_t)axis_absolute(&a->now.axis, (double)i);
+		for (chunk.n = 0; i < end && chunk.n < RESIDUAL_CHUNK_MAX; i++, chunk.n++) {
+			double tau = (double)i - fit->at, g = pulse_shape(&t->pulse, tau, &stretch);
+
+			phase[chunk.n] = (float)((tau - t->pulse.peak_at) / t->period);
+			pulse_n[chunk.n] = (float)flat_at(a, i);
+			residual_n[chunk.n] =
+				(float)(flat_at(a, i) - fit->height * (g - t->width_weight * fit->width * stretch));
+		}
+		a->listeners.on_residual(a->listeners.on_residual_ctx, &chunk);
+	}
+}
+
+/* To the nearer neighbour; where there is none, as commanded. */
+static double nearby_period(struct analysis *a)
+{
+	double at = analysis_candidate(a, 0)->at, before = at - a->previous_at, after = INFINITY;
+
+	if (analysis_waiting(a) > 1)
+		after = analysis_candidate(a, 1)->at - at;
+	if (!isfinite(before))
+		return isfinite(after) ? after : a->grid.period;
+	return fmin(before, after);
+}
+
+static bool fit_stroke(struct analysis *a, const struct candidate *c, double period, long limit, struct pulse_fit *ret)
+{
+	struct template *t = &a->template;
+	bool regular = t->pulse.ready && fabs(period / t->period - 1.0) < SAME_SCALE;
+
+	if (!regular || !window_held(a, c->at, limit))
+		return false;
+	if (!pulse_fit(&t->pulse, a->flat, (double)a->flat_base, c->at, ret))
+		return false;
+	if (axis_phase_at(&a->now.axis, ret->at) == POINT_MEASURE)
+		widths_add(&t->widths, ret, a->now.noise_n);
+	return template_blend(t, ret);
+}
+
+/* What a fitted stroke leaves in the template, and tells. */
+static void note_fit(struct analysis *a, const struct pulse_fit *fit, uint64_t number, const struct span *span)
+{
+	struct template *t = &a->template;
+	bool strange = fabs(fit->width) >= WIDTH_STRANGE;
+
+	t->fitted++;
+	t->strange += strange;
+	if (axis_phase_at(&a->now.axis, fit->at + t->peak_offset) != POINT_MEASURE)
+		return;
+	if (!strange)
+		pulse_fold(&t->pulse, a->flat, (double)a->flat_base, fit->at, fit->height);
+	if (a->listeners.on_residual)
+		tell_residual(a, fit, number, span);
+}
+
+static void add_fit(const struct analysis *a, const struct pulse_fit *fit, struct tallied *ret)
+{
+	const struct template *t = &a->template;
+	const struct stretch *samples = &a->now.samples;
+	double base = (double)samples->base;
+
+	ret->fitted = true;
+	ret->misfits = fit->rms > fmax(MISFIT_NOISE * a->now.noise_n, MISFIT_SHARE * fit->height);
+	ret->instant_s2 = pow(fit->rms / fit->height, 2.0) * t->pulse.gram_inv2[0][1][1];
+	ret->noise_n = template_height_noise(t, fit, a->now.noise_n);
+	ret->has_cell = samples->force != samples->raw;
+	if (ret->has_cell)
+		ret->cell_n = pulse_cap(&t->pulse, samples->force, base, fit->at) -
+			      pulse_cap(&t->pulse, samples->raw, base, fit->at);
+}
+
+/* fit: NULL where there is none. */
+static void tally(struct analysis *a, const struct stroke *stroke, const struct pulse_fit *fit, struct tallied *s)
+{
+	const struct template *t = &a->template;
+	double noise_n = a->now.noise_n;
+
+	s->period = t->pulse.ready ? t->period : a->grid.period;
+	s->first_ever = stroke->number == 0;
+	s->height_n = stroke->height_n;
+	s->depth_mm = stroke->depth_mm;
+	s->protrusion_mm = stroke->protrusion_mm;
+	s->out_of_curve = a->config->curve != NULL && !isfinite(stroke->depth_mm);
+	s->noise_n = noise_n;
+	if (t->pulse.ready)
+		s->template_n2 = noise_n * noise_n * pulse_peak_variance(&t->pulse, t->width_weight);
+	if (fit)
+		add_fit(a, fit, s);
+	tally_stroke(&a->tally, s);
+}
+
+void strokes_next(struct analysis *a, const struct span *span)
+{
+	double period = nearby_period(a);
+	const struct candidate c = a->waiting.at[a->waiting.head++];
+	struct stroke stroke = {.number = a->number++, .depth_mm = NAN, .protrusion_mm = NAN, .misfit_n = NAN};
+	struct tallied seen = {.at = c.at, .slope = NAN};
+	struct pulse_fit fit;
+	bool fitted = fit_stroke(a, &c, period, span->limit, &fit);
+
+	if (fitted) {
+		seen.at = fit.at + a->template.peak_offset;
+		stroke.height_n = fit.height;
+		stroke.misfit_n = fit.rms;
+		note_fit(a, &fit, stroke.number, span);
+	} else if (!cap_fit(a, &c, span->limit, &seen.at, &stroke.height_n)) {
+		stroke.height_n = c.swing_n;
+	}
+	stroke.phase = axis_phase_at(&a->now.axis, seen.at);
+	stroke.instant = axis_instant(&a->now.axis, seen.at);
+	stroke.protrusion_mm = protrusion(a, seen.at, period, span->limit, &seen.protrusion_mm2);
+	if (a->config->curve != NULL)
+		curve_depth(a->config->curve, stroke.height_n, &stroke.depth_mm, &seen.slope);
+	if (stroke.phase == POINT_MEASURE) {
+		tally(a, &stroke, fitted ? &fit : NULL, &seen);
+		if (isfinite(stroke.depth_mm))
+			baseline_row(&a->baseline, seen.at - (double)span->start, a->gains.offset, a->gains.line,
+				     a->gains.row);
+	}
+	if (stroke.phase <= POINT_MEASURE)
+		tally_spin_up(&a->tally, stroke.instant);
+	else
+		tally_coast(&a->tally, stroke.instant);
+	a->previous_at = fitted ? fit.at : seen.at;
+	if (a->listeners.on_stroke)
+		a->listeners.on_stroke(a->listeners.on_stroke_ctx, &stroke);
+}

@@ -1,0 +1,27 @@
+/* What a point's tally amounts to: values, budgets, and the reasons why a value may not be judged. */
+#ifndef PENRIG_MEASURE_POINT_SUMMARY_H
+#define PENRIG_MEASURE_POINT_SUMMARY_H
+
+#include "rig/measure/point/axis.h"
+#include "rig/measure/point/baseline.h"
+#include "rig/measure/point/intake.h"
+#include "rig/measure/point/tally.h"
+#include "rig/measure/point/template.h"
+
+/* All that results rest on, when the last block has been analysed. Borrowed. */
+struct account {
+	const struct point_config *config;
+	const struct grid *grid;
+	const struct axis *axis;
+	const double *command;         /* POINT_PHASES of them: absolute index with fraction; NaN: none */
+	uint64_t end_index;            /* absolute, one past the last sample */
+	const struct quality *quality; /* POINT_PHASES of them */
+	const struct tally *tally;
+	const struct baseline *baseline; /* of the last block */
+	const struct template *template; /* the last one */
+};
+
+/* As point_finish(). */
+unsigned summarise(const struct account *account, struct result *results, unsigned cap);
+
+#endif

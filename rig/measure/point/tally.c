@@ -1,0 +1,156 @@
+/* Sums over strokes, and what follows of them alone. */
+#include "rig/measure/point/tally.h"
+
+#include <math.h>
+#include <string.h>
+
+#define TIMING_STROKES_MIN 16
+#define MISSED_RATIO       1.5 /* of the usual interval */
+#define DOUBLED_RATIO      0.5
+#define STEPS_MAX          1e6
+
+void tally_init(struct tally *t)
+{
+	memset(t, 0, sizeof(*t)); /* too large for a literal on the stack */
+	t->coast_last = NAN;
+}
+
+static void add_interval(struct rhythm *r, double at)
+{
+	double interval = at - r->last_at, ratio = interval / r->local_period;
+
+	if (ratio > MISSED_RATIO) {
+		r->missed += (uint64_t)(ratio + 0.5) - 1;
+		ticks_add(&r->ticks, at, (unsigned)fmin(ratio + 0.5, STEPS_MAX));
+		return;
+	}
+	if (ratio < DOUBLED_RATIO) {
+		r->doubled++;
+		return;
+	}
+	ticks_add(&r->ticks, at, 1);
+	moments_add(&r->interval, interval);
+	r->local_period += 0.1 * (interval - r->local_period);
+}
+
+static void add_instant(struct rhythm *r, const struct tallied *s)
+{
+	if (r->strokes == 0) {
+		r->first_at = s->at;
+		r->started_before = !s->first_ever;
+		r->local_period = s->period;
+		ticks_add(&r->ticks, s->at, 1);
+	} else {
+		add_interval(r, s->at);
+	}
+	r->last_at = s->at;
+	r->strokes++;
+}
+
+static void add_height(struct heights *h, const struct tallied *s)
+{
+	moments_add(&h->seen, s->height_n);
+	h->largest_n = fmax(h->largest_n, s->height_n);
+	h->unfitted += !s->fitted;
+	h->misfits += s->fitted && s->misfits;
+	if (s->fitted && s->has_cell) {
+		h->cell_n += s->cell_n;
+		h->cell_count++;
+	}
+}
+
+static void add_depth(struct depths *d, const struct tallied *s, double k)
+{
+	moments_add(&d->seen, s->depth_mm);
+	d->trend_k += k;
+	d->trend_kk += k * k;
+	d->trend_d += s->depth_mm;
+	d->trend_kd += k * s->depth_mm;
+	d->gain_mm += s->height_n / s->slope;
+	d->slope += s->slope;
+	/* Of two templates the later holds the earlier's strokes: their covariance is the later's variance. */
+	d->template_n2 += s->template_n2 * s->height_n * (s->height_n + 2.0 * d->template_heights);
+	d->template_heights += s->height_n;
+	d->noise_mm2 += s->noise_n * s->noise_n / (s->slope * s->slope);
+}
+
+static void add_timing(struct timing *t, double height_n, double variance)
+{
+	double power = 1.0;
+
+	if (t->power[0] == 0.0)
+		t->first = height_n;
+	for (unsigned k = 0; k < 5; k++, power *= height_n / t->first - 1.0) {
+		t->power[k] += power;
+		if (k < 3)
+			t->variance[k] += variance * power;
+	}
+}
+
+void tally_stroke(struct tally *t, const struct tallied *s)
+{
+	add_height(&t->height, s);
+	if (isfinite(s->protrusion_mm)) {
+		moments_add(&t->protrusion.seen, s->protrusion_mm);
+		t->protrusion.noise_mm2 += s->protrusion_mm2;
+	}
+	if (isfinite(s->depth_mm))
+		add_depth(&t->depth, s, (double)t->rhythm.strokes);
+	t->depth.out_of_curve += s->out_of_curve;
+	add_instant(&t->rhythm, s);
+	if (s->fitted)
+		add_timing(&t->rhythm.timing, s->height_n, s->instant_s2);
+}
+
+void tally_spin_up(struct tally *t, double instant)
+{
+	if (t->spin_ups < SPIN_UP_KEPT)
+		t->spin_up[t->spin_ups++] = instant;
+}
+
+void tally_coast(struct tally *t, double instant)
+{
+	t->coast_last = instant;
+}
+
+void tally_new_template(struct tally *t)
+{
+	t->depth.template_heights = 0.0;
+}
+
+void tally_level(struct tally *t, double level_n, double u_n)
+{
+	double weight = 1.0 / (u_n * u_n);
+
+	t->level.window_n += weight * level_n;
+	t->level.window_weight += weight;
+	t->level.window_count++;
+}
+
+double tally_period(const struct tally *t)
+{
+	const struct rhythm *r = &t->rhythm;
+
+	return r->strokes < 2 ? NAN : (r->last_at - r->first_at) / (double)(r->strokes - 1);
+}
+
+double tally_window_level(const struct tally *t)
+{
+	return t->level.window_count ? t->level.window_n / t->level.window_weight : NAN;
+}
+
+/* Of the residuals' squares what does not grow with the square of the distance from the mean height, for that is the
+ * shape of deeper and shallower pulses. By regression; with few strokes, all. */
+double tally_instant_variance(const struct tally *tally)
+{
+	const struct timing *t = &tally->rhythm.timing;
+	double n = t->power[0], mean = t->power[1] / n, v = t->variance[0] / n, m2 = t->power[2] / n - mean * mean;
+	double m4 =
+		(t->power[4] - 4.0 * mean * t->power[3] + 6.0 * mean * mean * t->power[2]) / n - 3.0 * pow(mean, 4.0);
+	double with_m2 = (t->variance[2] - 2.0 * mean * t->variance[1]) / n + mean * mean * v - v * m2;
+	double spread = m4 - m2 * m2;
+
+	if (n < TIMING_STROKES_MIN || !(spread > 0.0) || !(with_m2 > 0.0))
+		return n > 0.0 ? v : 0.0;
+	return fmax(0.0, v - with_m2 / spread * m2);
+}

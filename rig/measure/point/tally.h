@@ -1,0 +1,113 @@
+/* What is counted and summed of a point while its strokes are analysed: all that results are made of, in constant
+ * memory. Knows no sample and no template: it is told of each stroke what it needs. */
+#ifndef PENRIG_MEASURE_POINT_TALLY_H
+#define PENRIG_MEASURE_POINT_TALLY_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "rig/measure/point/ticks.h"
+#include "rig/measure/statistics.h"
+
+#define SPIN_UP_KEPT 8192
+
+/* Sums over strokes of powers of the height, relative to the first one, and of each instant's variance from its
+ * residuals times them. */
+struct timing {
+	double first, power[5], variance[3];
+};
+
+/* Strokes of the measure window in time. Places on the local axis. */
+struct rhythm {
+	uint64_t strokes;
+	bool started_before; /* the pen made strokes before the window */
+	double first_at, last_at, local_period;
+	struct moments interval; /* of strokes that follow each other: neither missed nor doubled between */
+	struct ticks ticks;
+	uint64_t missed, doubled;
+	struct timing timing;
+};
+
+/* Force-equivalent depths of the window, and the sums that turn what all strokes share into depth. */
+struct depths {
+	struct moments seen;
+	double trend_k, trend_kk, trend_d, trend_kd; /* sums for a straight line over the stroke's number k */
+	double gain_mm, slope;                       /* sums: F / (dF/dd), dF/dd */
+	double noise_mm2;                            /* sum of per-stroke variances from noise */
+	double template_n2, template_heights; /* variance of the sum of heights from the template's own; that sum */
+	double zero_n2;        /* sum over blocks of the variance that the baseline puts into the sum of heights */
+	uint64_t out_of_curve; /* strokes of the window whose force the curve does not cover */
+};
+
+/* Depths of the window by the displacement method. */
+struct protrusions {
+	struct moments seen;
+	double noise_mm2; /* sum of per-stroke variances from noise */
+};
+
+/* Forces of the window's strokes. */
+struct heights {
+	struct moments seen;
+	double largest_n;
+	double cell_n; /* sum of what undoing the load cell changed, over cell_count strokes */
+	uint64_t cell_count;
+	uint64_t misfits, unfitted; /* fitted badly; not at all */
+};
+
+/* What the force channel reads with no needle in contact. */
+struct levels {
+	struct moments tare, rest;
+	double window_n, window_weight; /* sums over window_count blocks of the window, by 1 / u^2 */
+	uint64_t window_count;
+	double hum_left_n; /* largest amplitude of a line that the strokes hide */
+};
+
+struct tally { /* tally_init() */
+	struct rhythm rhythm;
+	struct heights height;
+	struct depths depth;
+	struct protrusions protrusion;
+	struct levels level;
+	bool candidates_lost; /* more pulses than any stroke rate explains */
+	double spin_up[SPIN_UP_KEPT];
+	unsigned spin_ups; /* absolute instants of the first strokes, up to the window's end */
+	double coast_last; /* absolute instant of the last stroke after the stop; NaN: none */
+};
+
+/* One stroke of the measure window. */
+struct tallied {
+	double at;       /* local axis */
+	double period;   /* samples: where it is the first one, what the next interval is held against */
+	bool first_ever; /* the pen made none before it in this point */
+
+	double height_n;
+	double noise_n;    /* sd that noise puts into it */
+	bool fitted;       /* against the template; else the members up to cell_n mean nothing */
+	bool misfits;      /* the residuals say that it is of another shape */
+	double instant_s2; /* variance of its instant from its residuals, samples^2 */
+	bool has_cell;
+	double cell_n; /* what undoing the load cell changed at its peak */
+
+	double depth_mm;    /* NaN: it has none */
+	bool out_of_curve;  /* there is a curve, and it does not reach so far */
+	double slope;       /* of the curve there, N / mm */
+	double template_n2; /* variance, for a height of 1 N, that it shares through the template with all others */
+
+	double protrusion_mm, protrusion_mm2; /* NaN: it has none; and its variance from noise */
+};
+
+void tally_init(struct tally *tally);
+void tally_stroke(struct tally *tally, const struct tallied *stroke);
+/* Any stroke's absolute instant, in order: up to the window's end, and after it. */
+void tally_spin_up(struct tally *tally, double instant);
+void tally_coast(struct tally *tally, double instant);
+/* Strokes from here on share another template, made of none of those before. */
+void tally_new_template(struct tally *tally);
+/* A level of the window, of one block, with its standard uncertainty. */
+void tally_level(struct tally *tally, double level_n, double u_n);
+
+double tally_period(const struct tally *tally);           /* mean, samples; NaN: fewer than two strokes */
+double tally_window_level(const struct tally *tally);     /* N; NaN where no block of the window had one */
+double tally_instant_variance(const struct tally *tally); /* from noise, samples^2; 0: no stroke was fitted */
+
+#endif
