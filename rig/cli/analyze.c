@@ -106,6 +106,19 @@ static int open_run(struct analysis *a, struct err *err)
 	return rc;
 }
 
+static void say_new(const struct analysis *a)
+{
+	const char *before = "new in this version of penrig, so not in the file and not compared: ";
+
+	for (unsigned id = 0; id < MEASURANDS; id++) {
+		if (!a->summary.added[id])
+			continue;
+		fprintf(a->people, "%s%s", before, measurand_row((enum measurand)id)->name);
+		before = ", ";
+	}
+	fputs(*before == ',' ? "\n" : "", a->people);
+}
+
 static void say_outcome(const struct analysis *a)
 {
 	const struct replay_summary *s = &a->summary;
@@ -126,6 +139,7 @@ static void say_outcome(const struct analysis *a)
 			"again "
 			"from %llu samples\n",
 			s->results, (unsigned long long)s->strokes, s->points, (unsigned long long)s->frames);
+	say_new(a);
 	if (s->open)
 		fprintf(a->people, "%u point%s never ended and cannot be derived\n", s->open, s->open == 1 ? "" : "s");
 	if (s->differences && a->record->samples_lost)
@@ -340,7 +354,7 @@ const struct command command_analyze = {
 		"the "
 		"last bits of mathematical functions differently: results then agree to 1e-9 of themselves, which is "
 		"said, and the file still counts as not reproduced. Another version of penrig may differ by more, and "
-		"says where.\n\n"
+		"says where. Measurands that the run's own version did not know are named as new and not compared.\n\n"
 		"The exit code is that of the verdict, as for penrig run; 7 where the stored results cannot be "
 		"reproduced; 2 "
 		"no such file, or wrong limits; 6 not a run file, damaged, or the new verdict could not be saved.",

@@ -234,7 +234,6 @@ static void end_point(struct replay *r, struct record_point *point)
 	estimator_end(&r->estimator, point, r->stored->mark[MARK_CLOSE].host_ns, r->stored->collected);
 	judge_supersede(r->record, r->row);
 	r->summary->points++;
-	r->summary->results += point->results;
 	r->summary->strokes += r->strokes[r->row].count;
 }
 
@@ -351,10 +350,8 @@ static int compare_sweeps(struct replay *r, const struct replay_inputs *inputs)
 	record->sweeps = record->sweep_room = 0;
 	sweeps_collect(record, inputs->plan, inputs->points, inputs->point_count);
 	compare_whole(&r->differences, "the run", "the number of sweeps", count, record->sweeps);
-	for (unsigned i = 0; !rc && i < count && i < record->sweeps; i++) {
+	for (unsigned i = 0; !rc && i < count && i < record->sweeps; i++)
 		rc = compare_sweep(&r->differences, i, &stored[i], &record->sweep[i], r->err);
-		r->summary->results += record->sweep[i].results;
-	}
 	free(stored);
 	return rc;
 }
@@ -497,6 +494,7 @@ static int run_again(struct replay *replay, const struct replay_inputs *inputs)
 	struct record *record = replay->record;
 	int rc = 0;
 
+	differences_know(&replay->differences, record);
 	/* A run that was refused before its sensor told its channels has nothing to derive. */
 	const struct record_device *sensor = find_sensor(record);
 	if (record->points || (sensor && sensor->channels)) {

@@ -23,11 +23,13 @@ void replay_inputs_free(struct replay_inputs *inputs);
 
 struct replay_summary {
 	unsigned points, open; /* derived again; never ended, so that there is nothing to derive */
-	unsigned results;      /* of points and sweeps */
+	unsigned results;      /* of points and sweeps, without those that are new */
 	uint64_t frames, strokes;
 	unsigned differences;
 	unsigned beyond;          /* of them, those that no other rounding explains: see REPLAY_RELATIVE */
 	char first[ERR_TEXT_MAX]; /* the first one */
+	bool added
+		[MEASURANDS]; /* derived again, and nowhere in the file: its program did not know them. No difference */
 };
 
 /* Derives everything again into `record` (as runfile_open() gave it; what the run knew from elsewhere stays:

@@ -1,6 +1,7 @@
 /* What a run stored against what was derived again. Leaves out what is compared when: replay.c. */
 #include "rig/offline/replay_compare.h"
 
+#include <errno.h>
 #include <inttypes.h>
 #include <math.h>
 #include <stdarg.h>
@@ -52,6 +53,34 @@ void compare_text(struct differences *d, const char *where, const char *what, co
 	differs(d, "%s: %s is \"%.200s\" in the file and \"%.200s\" derived again", where, what, stored, again);
 }
 
+static void know(struct differences *d, const struct finding *results, unsigned count)
+{
+	for (unsigned i = 0; i < count; i++)
+		d->known[results[i].result.id] = d->any_known = true;
+}
+
+void differences_know(struct differences *d, const struct record *stored)
+{
+	for (unsigned i = 0; i < stored->points; i++)
+		know(d, stored->point[i].result, stored->point[i].results);
+	for (unsigned i = 0; i < stored->sweeps; i++)
+		know(d, stored->sweep[i].result, stored->sweep[i].results);
+}
+
+/* Takes out of `results` what is new, and returns how many are left. */
+static unsigned take_out_new(struct differences *d, struct finding *results, unsigned count)
+{
+	unsigned left = 0;
+	for (unsigned i = 0; i < count; i++) {
+		enum measurand id = results[i].result.id;
+		if (d->any_known && !d->known[id])
+			d->summary->added[id] = true;
+		else
+			results[left++] = results[i];
+	}
+	return left;
+}
+
 static void compare_result(struct differences *d, const char *where, const struct finding *stored,
 			   const struct finding *again)
 {
@@ -78,8 +107,8 @@ static void compare_result(struct differences *d, const char *where, const struc
 	compare_real(d, at, "margin", stored->judgement.margin, again->judgement.margin);
 }
 
-void compare_results(struct differences *d, const char *where, const struct finding *stored, unsigned count,
-		     const struct finding *again, unsigned count_again)
+static void compare_results(struct differences *d, const char *where, const struct finding *stored, unsigned count,
+			    const struct finding *again, unsigned count_again)
 {
 	compare_whole(d, where, "the number of results", count, count_again);
 	for (unsigned i = 0; i < count && i < count_again; i++)
@@ -107,14 +136,13 @@ void point_name(const struct record_point *point, char *ret, size_t size)
 }
 
 /* As text both have gone the road into the file; where that is the same, everything is. */
-int compare_point(struct differences *d, const struct record_point *stored, struct record_point *again, struct err *err)
+static int compare_old(struct differences *d, const struct record_point *stored, const struct record_point *again,
+		       struct err *err)
 {
 	char *before = NULL, *after = NULL, where[96];
 	int rc = point_to_json(stored, &before, err);
 	if (!rc)
 		rc = point_to_json(again, &after, err);
-	if (!rc)
-		rc = point_from_json(after, strlen(after), again, err);
 	if (!rc && strcmp(before, after) != 0) {
 		unsigned differences = d->summary->differences;
 		point_name(stored, where, sizeof(where));
@@ -129,6 +157,30 @@ int compare_point(struct differences *d, const struct record_point *stored, stru
 	return rc;
 }
 
+static int there_and_back(struct record_point *point, struct err *err)
+{
+	char *text = NULL;
+	int rc = point_to_json(point, &text, err);
+	if (!rc)
+		rc = point_from_json(text, strlen(text), point, err);
+	free(text);
+	return rc;
+}
+
+int compare_point(struct differences *d, const struct record_point *stored, struct record_point *again, struct err *err)
+{
+	int rc = there_and_back(again, err);
+	struct record_point *old = rc ? NULL : malloc(sizeof(*old));
+	if (!old)
+		return rc ? rc : err_set(err, -ENOMEM, "out of memory");
+	*old = *again;
+	old->results = take_out_new(d, old->result, old->results);
+	d->summary->results += old->results;
+	rc = compare_old(d, stored, old, err);
+	free(old);
+	return rc;
+}
+
 int compare_sweep(struct differences *d, unsigned sweep, const struct record_sweep *stored, struct record_sweep *again,
 		  struct err *err)
 {
@@ -138,8 +190,12 @@ int compare_sweep(struct differences *d, unsigned sweep, const struct record_swe
 		return rc;
 	rc = sweep_from_json(text, strlen(text), again, err);
 	free(text);
+	if (rc)
+		return rc;
+	struct record_sweep old = *again;
+	old.results = take_out_new(d, old.result, old.results);
+	d->summary->results += old.results;
 	snprintf(where, sizeof(where), "sweep %u", sweep + 1);
-	if (!rc)
-		compare_results(d, where, stored->result, stored->results, again->result, again->results);
-	return rc;
+	compare_results(d, where, stored->result, stored->results, old.result, old.results);
+	return 0;
 }

@@ -8,7 +8,12 @@ struct differences {
 	struct replay_summary *summary;                  /* counts them and keeps the first */
 	void (*difference)(void *ctx, const char *text); /* NULL: nobody wants to hear them */
 	void *ctx;
+	bool known[MEASURANDS]; /* those of which the file has a result somewhere */
+	bool any_known;         /* a file without results makes none of them new */
 };
+
+/* Notes what the file holds; before any of it is derived again. */
+void differences_know(struct differences *d, const struct record *stored);
 
 __attribute__((format(printf, 2, 3))) void differs(struct differences *d, const char *fmt, ...);
 
@@ -16,10 +21,8 @@ __attribute__((format(printf, 2, 3))) void differs(struct differences *d, const 
 void compare_real(struct differences *d, const char *where, const char *what, double stored, double again);
 void compare_whole(struct differences *d, const char *where, const char *what, uint64_t stored, uint64_t again);
 void compare_text(struct differences *d, const char *where, const char *what, const char *stored, const char *again);
-void compare_results(struct differences *d, const char *where, const struct finding *stored, unsigned count,
-		     const struct finding *again, unsigned count_again);
-
-/* `again` goes the road into the file and back first, as `stored` did: what is equal as text is equal. */
+/* `again` goes the road into the file and back first, as `stored` did: what is equal as text is equal. Its results of
+ * measurands that the file does not know are noted as new in the summary, counted in neither, and not compared. */
 int compare_point(struct differences *d, const struct record_point *stored, struct record_point *again,
 		  struct err *err);
 /* Results alone; sweep: its number, from 0. The same road. */

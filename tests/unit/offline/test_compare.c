@@ -1,0 +1,172 @@
+/* What a run stored against what is derived again: new results are none of its differences, everything else is one. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include <stdlib.h>
+
+#include "rig/offline/replay_compare.h"
+#include "tests/unit/record/record_sample.h"
+
+struct pair {
+	struct record *record; /* as stored */
+	struct record_point again;
+	struct record_sweep sweep_again;
+	struct replay_summary summary;
+	char said[600];
+};
+
+static void hear(void *ctx, const char *text)
+{
+	struct pair *pair = ctx;
+	snprintf(pair->said, sizeof(pair->said), "%s", text);
+}
+
+static int set_up(void **state)
+{
+	struct pair *pair = calloc(1, sizeof(*pair));
+	if (!pair)
+		abort();
+	pair->record = sample_record("/tmp", "r");
+	pair->again = pair->record->point[0];
+	pair->sweep_again = pair->record->sweep[0];
+	*state = pair;
+	return 0;
+}
+
+static int tear_down(void **state)
+{
+	struct pair *pair = *state;
+	record_free(pair->record);
+	free(pair);
+	return 0;
+}
+
+static void compare(struct pair *pair)
+{
+	struct differences d = {.summary = &pair->summary, .difference = hear, .ctx = pair};
+	struct err err = {0};
+	pair->summary = (struct replay_summary){.points = 0};
+	pair->said[0] = '\0';
+	differences_know(&d, pair->record);
+	assert_int_equal(compare_point(&d, &pair->record->point[0], &pair->again, &err), 0);
+	assert_int_equal(compare_sweep(&d, 0, &pair->record->sweep[0], &pair->sweep_again, &err), 0);
+}
+
+/* Something in front of the second result, as a newer program may put it. */
+static struct finding *insert(struct record_point *point, const char *name, const char *unit)
+{
+	memmove(&point->result[2], &point->result[1], (point->results - 1) * sizeof(point->result[0]));
+	point->results++;
+	sample_result(&point->result[1], name, "", unit, 0.75, 0.01);
+	return &point->result[1];
+}
+
+static void assert_differs(struct pair *pair, unsigned differences, const char *said)
+{
+	compare(pair);
+	assert_int_equal(pair->summary.differences, differences);
+	assert_int_equal(pair->summary.beyond, differences);
+	if (!strstr(pair->said, said))
+		fail_msg("\"%s\" is not \"%s\"", pair->said, said);
+}
+
+static void the_same_is_the_same(void **state)
+{
+	struct pair *pair = *state;
+	assert_differs(pair, 0, "");
+	assert_int_equal(pair->summary.results, 6);
+	for (unsigned i = 0; i < MEASURANDS; i++)
+		assert_false(pair->summary.added[i]);
+}
+
+static void what_the_file_does_not_know_is_new(void **state)
+{
+	struct pair *pair = *state;
+	insert(&pair->again, "peak_force_n", "N");
+	sample_result(&pair->sweep_again.result[1], "depth_hysteresis_mm", "", "mm", 0.003, 0.001);
+	pair->sweep_again.results = 2;
+	assert_differs(pair, 0, "");
+	assert_int_equal(pair->summary.results, 6);
+	for (unsigned i = 0; i < MEASURANDS; i++)
+		assert_true(pair->summary.added[i] == (i == MEASURAND_PEAK_FORCE || i == MEASURAND_DEPTH_HYSTERESIS));
+	assert_int_equal(pair->again.results, 6); /* it stands, to be judged by other limits */
+	assert_int_equal(pair->again.result[1].result.id, MEASURAND_PEAK_FORCE);
+}
+
+static void what_the_file_knows_elsewhere_is_missing_here(void **state)
+{
+	struct pair *pair = *state;
+	insert(&pair->record->point[1], "peak_force_n", "N");
+	insert(&pair->again, "peak_force_n", "N");
+	compare(pair);
+	assert_true(pair->summary.differences > 0 && !pair->summary.added[MEASURAND_PEAK_FORCE]);
+	assert_non_null(strstr(pair->summary.first, "the number of results"));
+}
+
+static void a_result_that_is_not_derived_again_is_missed(void **state)
+{
+	struct pair *pair = *state;
+	pair->again.results--;
+	assert_differs(pair, 1, "the number of results is 5 in the file and 4 derived again");
+	insert(&pair->again, "peak_force_n", "N"); /* no number makes up for it */
+	assert_differs(pair, 1, "the number of results is 5 in the file and 4 derived again");
+}
+
+static void a_name_of_another_version_is_missed(void **state)
+{
+	struct pair *pair = *state;
+	sample_result(&pair->record->point[0].result[5], "loudness_db", "", "dB", 70, 1);
+	pair->record->point[0].results = 6;
+	assert_differs(pair, 1, "the number of results is 6 in the file and 5 derived again");
+}
+
+static void what_differs_beside_a_new_one_differs(void **state)
+{
+	struct pair *pair = *state;
+	insert(&pair->again, "peak_force_n", "N");
+	pair->again.result[2].result.value = nextafter(pair->again.result[2].result.value, 0);
+	compare(pair);
+	assert_int_equal(pair->summary.differences, 1);
+	assert_int_equal(pair->summary.beyond, 0); /* a rounding */
+	assert_non_null(strstr(pair->said, "stroke_rate_hz realised: value"));
+	pair->again.result[2].result.value = pair->record->point[0].result[1].result.value;
+	pair->again.result[2].result.budget[1].correlation = 2; /* nobody looks at it by itself */
+	assert_differs(pair, 1, "not stored as it is derived again");
+}
+
+static void a_sweep_that_differs_is_told(void **state)
+{
+	struct pair *pair = *state;
+	pair->sweep_again.result[0].result.value = 0.004;
+	assert_differs(pair, 1, "sweep 1 depth_linearity_mm : value");
+}
+
+static void nothing_is_new_to_a_file_without_results(void **state)
+{
+	struct pair *pair = *state;
+	pair->record->point[0].results = pair->record->point[1].results = pair->record->sweep[0].results = 0;
+	assert_differs(pair, 2, "sweep 1: the number of results is 0 in the file and 1 derived again");
+	assert_non_null(strstr(pair->summary.first, "the number of results is 0 in the file and 5 derived again"));
+	for (unsigned i = 0; i < MEASURANDS; i++)
+		assert_false(pair->summary.added[i]);
+}
+
+int main(void)
+{
+#define T(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
+	const struct CMUnitTest tests[] = {
+		T(the_same_is_the_same),
+		T(what_the_file_does_not_know_is_new),
+		T(what_the_file_knows_elsewhere_is_missing_here),
+		T(a_result_that_is_not_derived_again_is_missed),
+		T(a_name_of_another_version_is_missed),
+		T(what_differs_beside_a_new_one_differs),
+		T(a_sweep_that_differs_is_told),
+		T(nothing_is_new_to_a_file_without_results),
+	};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
