@@ -35,10 +35,13 @@ enum sample_flag {
 	SAMPLE_SATURATED = 1 << 0,  /* a count in this block stands at the converter's end */
 	SAMPLE_GAP = 1 << 1,        /* samples are missing just before first_index */
 	SAMPLE_OVER_RANGE = 1 << 2, /* the sensor says that its range was left */
+	SAMPLE_UNPAIRED = 1 << 3,   /* of two devices on one axis: the second channel has no value here; never of a
+				       device's own block */
 };
 
 /* counts[frame * channels + position]; borrowed: valid only inside the callback that hands the block over. */
 struct sample_block {
+	uint8_t device; /* which of the run's devices, as the record numbers them; a driver leaves it 0 */
 	uint8_t stream;
 	uint8_t channels;
 	uint32_t flags;       /* enum sample_flag */

@@ -10,6 +10,9 @@
 #define SPAN_MIN_S     3.0
 #define BUCKET_FIRST_S 0.02
 #define DRIFT_MIN      12
+#define EDGE_SPREADS   1.2 /* both ends of the hull's edge may lie above the true envelope by about the typical excess */
+#define STAMP_S        1e-9 /* resolution of a time stamp */
+#define SQRT3          1.7320508075688772
 #define FRAME_NS       410000.0 /* both ends fall anywhere in a 1 ms bus frame: 1 ms / sqrt 12 * sqrt 2 */
 
 void sample_clock_init(struct sample_clock *clock, double nominal_hz)
@@ -97,15 +100,15 @@ static int by_value(const void *a, const void *b)
 
 /* The line under all points with the least total distance to them: the edge of the lower hull over the mean of the
  * abscissae (the dual of the linear programme). Seconds by seconds. */
-struct clock_line {
+struct envelope_line {
 	double slope, intercept_s, spread_s, span_s;
 };
 
-static struct clock_line envelope_line(const struct sample_clock *clock)
+static struct envelope_line envelope_line(const struct sample_clock *clock)
 {
 	struct hull hull = {.n = 0};
 	double mean = 0.0, excess[CLOCK_ENVELOPE_MAX];
-	struct clock_line line = {0};
+	struct envelope_line line = {0};
 	unsigned edge = 0;
 
 	for (unsigned i = 0; i < clock->points; i++) {
@@ -139,12 +142,11 @@ int sample_clock_rate(const struct sample_clock *clock, double *ret_rel, double 
 	if (clock->points < 3 || (double)(clock->last_index - clock->first_index) < SPAN_MIN_S * clock->nominal_hz)
 		return -ENODATA;
 
-	struct clock_line line = envelope_line(clock);
+	struct envelope_line line = envelope_line(clock);
 
-	/* Host time per nominal second is 1 + slope. Both ends of the edge may lie above the true envelope by about the
-	 * typical excess; 1 ns of timestamp resolution is the floor. */
+	/* Host time per nominal second is 1 + slope. */
 	*ret_rel = 1.0 / (1.0 + line.slope) - 1.0;
-	*ret_u_rel = (1.2 * line.spread_s + 1e-9) / line.span_s;
+	*ret_u_rel = (EDGE_SPREADS * line.spread_s + STAMP_S) / line.span_s;
 	return 0;
 }
 
@@ -187,9 +189,9 @@ int sample_clock_drift(const struct sample_clock *clock, double *ret_rel, double
 	return 0;
 }
 
-static struct clock_line usable_line(const struct sample_clock *clock)
+static struct envelope_line usable_line(const struct sample_clock *clock)
 {
-	struct clock_line line = envelope_line(clock);
+	struct envelope_line line = envelope_line(clock);
 
 	if ((double)(clock->last_index - clock->first_index) >= SPAN_MIN_S * clock->nominal_hz)
 		return line;
@@ -199,12 +201,29 @@ static struct clock_line usable_line(const struct sample_clock *clock)
 	return line;
 }
 
+void sample_clock_line(const struct sample_clock *clock, double spec_rel, struct clock_line *ret)
+{
+	struct clock_line line = {.u_s = INFINITY};
+
+	if (clock->points > 0) {
+		struct envelope_line edge = usable_line(clock);
+		double span_s = (double)(clock->last_index - clock->first_index) / clock->nominal_hz;
+
+		line.slope = edge.slope;
+		line.intercept_s = edge.intercept_s;
+		line.u_s = EDGE_SPREADS * edge.spread_s + STAMP_S;
+		if (span_s < SPAN_MIN_S)
+			line.u_s = hypot(line.u_s, spec_rel / SQRT3 * span_s);
+	}
+	*ret = line;
+}
+
 double sample_clock_index_at(const struct sample_clock *clock, uint64_t host_ns)
 {
 	if (clock->points == 0)
 		return NAN;
 
-	struct clock_line line = usable_line(clock);
+	struct envelope_line line = usable_line(clock);
 	double elapsed_s = (double)(int64_t)(host_ns - clock->first_ns) / NS;
 
 	return (double)clock->first_index + clock->nominal_hz * (elapsed_s - line.intercept_s) / (1.0 + line.slope);
@@ -215,7 +234,7 @@ uint64_t sample_clock_host_at(const struct sample_clock *clock, double index)
 	if (clock->points == 0)
 		return 0;
 
-	struct clock_line line = usable_line(clock);
+	struct envelope_line line = usable_line(clock);
 	double x = (index - (double)clock->first_index) / clock->nominal_hz;
 
 	return clock->first_ns + (uint64_t)(int64_t)llround(NS * (line.intercept_s + (1.0 + line.slope) * x));

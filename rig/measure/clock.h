@@ -30,6 +30,15 @@ int sample_clock_rate(const struct sample_clock *clock, double *ret_rel, double 
 /* The same between the first and the last quarter of a short stretch, for which `clock` was begun anew: coarser, and
  * not deceived by a clock that changed its rate on the way. -ENODATA under 12 envelope points (0.24 s). */
 int sample_clock_drift(const struct sample_clock *clock, double *ret_rel, double *ret_u_rel);
+/* The line by which index and host time belong together, in seconds: from first_ns on the host's side, from first_index
+ * on the device's. host = intercept + (1 + slope) * index / nominal_hz. */
+struct clock_line {
+	double slope, intercept_s;
+	double u_s; /* standard uncertainty of a sample's host time at either end of what was fed; INFINITY: nothing was */
+};
+/* Under 3 s of data the nominal rate is taken, with spec_rel (+-, rectangular) for its uncertainty. */
+void sample_clock_line(const struct sample_clock *clock, double spec_rel, struct clock_line *ret);
+
 /* Sample index (with fraction) that was being taken at host time t, and back; by nominal rate and envelope. */
 double sample_clock_index_at(const struct sample_clock *clock, uint64_t host_ns);
 uint64_t sample_clock_host_at(const struct sample_clock *clock, double index);
