@@ -1,0 +1,45 @@
+/* One byte after the other; a line's end decides what became of it. */
+#include "rig/driver/lines.h"
+
+static bool text_byte(uint8_t byte)
+{
+	return (byte >= 0x20 && byte <= 0x7e) || byte == '\t';
+}
+
+static void take_byte(struct lines *lines, uint8_t byte)
+{
+	if (byte == '\r' && !lines->cr)
+		lines->cr = true;
+	else if (lines->cr || lines->len == LINES_MAX || !text_byte(byte))
+		lines->spoilt = true;
+	else
+		lines->text[lines->len++] = (char)byte;
+}
+
+static enum lines_fed end_line(struct lines *lines)
+{
+	enum lines_fed fed = lines->spoilt ? LINES_DROPPED : lines->len > 0 ? LINES_LINE : LINES_MORE;
+
+	lines->text[lines->len] = '\0';
+	lines->len = 0;
+	lines->cr = lines->spoilt = false;
+	lines->dropped += fed == LINES_DROPPED;
+	return fed;
+}
+
+enum lines_fed lines_feed(struct lines *lines, const uint8_t *data, size_t len, size_t *ret_used)
+{
+	enum lines_fed fed = LINES_MORE;
+	size_t used = 0;
+
+	while (used < len && fed == LINES_MORE) {
+		uint8_t byte = data[used++];
+
+		if (byte == '\n')
+			fed = end_line(lines);
+		else
+			take_byte(lines, byte);
+	}
+	*ret_used = used;
+	return fed;
+}
