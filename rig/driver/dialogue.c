@@ -1,0 +1,375 @@
+/* The queue, the request under way, and when a device counts as silent. */
+#include "rig/driver/dialogue.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <stdbool.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* Done, and not told yet. As many as there are verbs between two ticks: not bounded by what may wait. */
+struct settled {
+	struct settled *next;
+	struct dialogue_request request;
+	int status;
+};
+
+struct dialogue {
+	const struct dialogue_ops *ops;
+	void *device;
+	struct driver_host host;
+	struct link *link;
+	uint64_t now_ns, ticked_ns;
+	enum dialogue_state state;
+
+	struct dialogue_request waiting[DIALOGUE_WAITING_MAX];
+	unsigned waiting_count;
+	struct settled *settled, **settled_tail;
+
+	bool busy; /* `active` is under way */
+	struct dialogue_request active;
+	unsigned asked, silent;
+	uint64_t asked_ns, deadline_ns;
+
+	uint64_t repeated, odd;
+};
+
+/* ---- asking ---------------------------------------------------------------------------------------------------- */
+
+static void write_request(struct dialogue *d, const struct dialogue_request *request, unsigned asked,
+			  uint64_t deadline_ns)
+{
+	uint8_t message[DIALOGUE_MESSAGE_MAX];
+	size_t len = d->ops->encode(d->device, request, asked, message, sizeof(message));
+
+	assert(len > 0 && len <= sizeof(message));
+	/* A write that fails leaves the request unanswered: the reply time decides, or the link says that it is gone. */
+	(void)d->link->ops->write(d->link, message, len, deadline_ns, NULL, NULL);
+}
+
+static uint64_t reply_due_ns(const struct dialogue *d)
+{
+	uint64_t held_ns = d->link->held_until_ns;
+
+	return (d->now_ns > held_ns ? d->now_ns : held_ns) + DRIVER_REPLY_NS;
+}
+
+static void ask(struct dialogue *d)
+{
+	d->asked_ns = d->now_ns;
+	d->deadline_ns = reply_due_ns(d);
+	write_request(d, &d->active, d->asked, d->deadline_ns);
+	d->asked++;
+}
+
+static void begin(struct dialogue *d, const struct dialogue_request *request)
+{
+	d->busy = true;
+	d->active = *request;
+	d->asked = d->silent = 0;
+	ask(d);
+}
+
+static void begin_next(struct dialogue *d)
+{
+	if (d->busy || d->state != DIALOGUE_READY || d->waiting_count == 0)
+		return;
+	struct dialogue_request next = d->waiting[0];
+	d->waiting_count--;
+	memmove(d->waiting, d->waiting + 1, d->waiting_count * sizeof(d->waiting[0]));
+	begin(d, &next);
+}
+
+void dialogue_ask(struct dialogue *d, int what, double value)
+{
+	assert(d->state == DIALOGUE_OPENING);
+	begin(d, &(const struct dialogue_request){.what = what, .value = value});
+}
+
+void dialogue_ready(struct dialogue *d)
+{
+	assert(d->state == DIALOGUE_OPENING);
+	d->busy = false;
+	d->state = DIALOGUE_READY;
+	d->host.ready(d->host.ctx, 0, NULL);
+	begin_next(d);
+}
+
+/* ---- what is done ---------------------------------------------------------------------------------------------- */
+
+/* Verbs never call back: what is settled inside one is told on the next tick. */
+static void settle(struct dialogue *d, const struct dialogue_request *request, int status)
+{
+	if (!request->done)
+		return;
+	struct settled *settled = malloc(sizeof(*settled));
+	assert(settled); /* a done that is lost is worse: somebody would wait for it for ever */
+	*settled = (struct settled){.request = *request, .status = status};
+	*d->settled_tail = settled;
+	d->settled_tail = &settled->next;
+}
+
+static int settled_err(const struct dialogue *d, int status, struct err *err)
+{
+	const char *name = d->ops->name;
+
+	switch (status) {
+	case -ENODEV: return err_set(err, status, "the %s is gone or silent", name);
+	case -ENOBUFS: return err_set(err, status, "%u requests wait for this %s already", d->ops->waiting_max, name);
+	default: return err_set(err, status, "cancelled: a stop or the end of the session came first");
+	}
+}
+
+/* Those that are settled meanwhile stay for the next time: a done that tries again at once would go on for ever. */
+static void tell_settled(struct dialogue *d)
+{
+	struct settled *settled = d->settled;
+
+	d->settled = NULL;
+	d->settled_tail = &d->settled;
+	while (settled) {
+		struct settled *next = settled->next;
+		struct err err;
+
+		settled->request.done(settled->request.ctx, settled_err(d, settled->status, &err), &err);
+		free(settled);
+		settled = next;
+	}
+}
+
+static void settle_waiting(struct dialogue *d, int status)
+{
+	for (unsigned i = 0; i < d->waiting_count; i++)
+		settle(d, &d->waiting[i], status);
+	d->waiting_count = 0;
+}
+
+static void settle_active(struct dialogue *d)
+{
+	if (d->busy)
+		settle(d, &d->active, -ECANCELED);
+	d->busy = false;
+}
+
+/* ---- verbs ----------------------------------------------------------------------------------------------------- */
+
+void dialogue_submit(struct dialogue *d, const struct dialogue_request *request)
+{
+	if (d->state == DIALOGUE_LOST)
+		settle(d, request, -ENODEV);
+	else if (d->waiting_count == d->ops->waiting_max)
+		settle(d, request, -ENOBUFS);
+	else
+		d->waiting[d->waiting_count++] = *request;
+	begin_next(d);
+}
+
+void dialogue_stop(struct dialogue *d, const struct dialogue_request *request)
+{
+	settle_waiting(d, -ECANCELED);
+	if (d->state == DIALOGUE_READY)
+		settle_active(d);
+	dialogue_submit(d, request);
+}
+
+/* ---- answers --------------------------------------------------------------------------------------------------- */
+
+const struct dialogue_request *dialogue_awaits(const struct dialogue *d)
+{
+	return d->busy ? &d->active : NULL;
+}
+
+unsigned dialogue_asked(const struct dialogue *d)
+{
+	return d->asked;
+}
+
+uint64_t dialogue_asked_ns(const struct dialogue *d)
+{
+	return d->asked_ns;
+}
+
+static void conclude(struct dialogue *d, int status, const struct err *err)
+{
+	struct dialogue_request request = d->active;
+
+	d->busy = false;
+	if (request.done)
+		request.done(request.ctx, status, err);
+	begin_next(d);
+}
+
+void dialogue_answered(struct dialogue *d)
+{
+	assert(d->busy && d->state == DIALOGUE_READY);
+	conclude(d, 0, NULL);
+}
+
+void dialogue_reject(struct dialogue *d, unsigned asked_max, int status, const struct err *err)
+{
+	assert(status < 0);
+	d->odd += status == -EPROTO || status == -EREMOTEIO;
+	if (!d->busy)
+		return;
+	if (d->asked < asked_max) {
+		d->repeated++;
+		ask(d);
+	} else if (d->state == DIALOGUE_OPENING) {
+		dialogue_lose(d, status, err);
+	} else {
+		conclude(d, status, err);
+	}
+}
+
+void dialogue_confirm(struct dialogue *d)
+{
+	assert(d->busy);
+	ask(d);
+}
+
+/* ---- the loop -------------------------------------------------------------------------------------------------- */
+
+/* The request under way learns why, those behind it that the device is gone. */
+void dialogue_lose(struct dialogue *d, int status, const struct err *err)
+{
+	enum dialogue_state state = d->state;
+	struct dialogue_request request = d->active;
+	bool busy = d->busy;
+
+	if (state == DIALOGUE_LOST)
+		return;
+	d->state = DIALOGUE_LOST;
+	d->busy = false;
+	settle_waiting(d, -ENODEV);
+	if (busy && request.done)
+		request.done(request.ctx, status, err);
+	tell_settled(d);
+	if (state == DIALOGUE_OPENING)
+		d->host.ready(d->host.ctx, status, err);
+	else
+		d->host.lost(d->host.ctx, status, err);
+}
+
+static void fall_silent(struct dialogue *d)
+{
+	struct err err;
+
+	err_set(&err, -ETIMEDOUT,
+		"the %s has not answered within %u ms, twice: check its power, its cable and the baud rate in the "
+		"bench "
+		"file",
+		d->ops->name, (unsigned)(DRIVER_REPLY_NS / NS_PER_MS));
+	dialogue_lose(d, -ETIMEDOUT, &err);
+}
+
+static void advance(struct dialogue *d, uint64_t now_ns)
+{
+	d->now_ns = now_ns > d->now_ns ? now_ns : d->now_ns;
+}
+
+/* While the process did not run, no answer could be read: that time is not the device's. */
+static uint64_t held_up_ns(struct dialogue *d, uint64_t now_ns)
+{
+	uint64_t gap_ns = d->ticked_ns && now_ns > d->ticked_ns ? now_ns - d->ticked_ns : 0;
+
+	d->ticked_ns = now_ns;
+	return gap_ns > DIALOGUE_HELD_UP_NS ? gap_ns : 0;
+}
+
+void dialogue_tick(struct dialogue *d, uint64_t now_ns)
+{
+	advance(d, now_ns);
+	d->deadline_ns += held_up_ns(d, now_ns);
+	tell_settled(d);
+	if (!d->busy || d->now_ns < d->deadline_ns)
+		return;
+	if (d->silent++ > 0) {
+		fall_silent(d);
+		return;
+	}
+	d->repeated++;
+	ask(d);
+}
+
+static void on_bytes(void *ctx, const uint8_t *data, size_t len, bool end, uint64_t host_ns)
+{
+	struct dialogue *d = ctx;
+
+	(void)end;
+	advance(d, host_ns);
+	if (d->state != DIALOGUE_LOST)
+		d->ops->bytes(d->device, data, len, host_ns);
+}
+
+static void on_gone(void *ctx, const struct err *why)
+{
+	dialogue_lose(ctx, -ENODEV, why);
+}
+
+enum dialogue_state dialogue_state(const struct dialogue *d)
+{
+	return d->state;
+}
+
+uint64_t dialogue_now_ns(const struct dialogue *d)
+{
+	return d->now_ns;
+}
+
+const struct link *dialogue_link(const struct dialogue *d)
+{
+	return d->link;
+}
+
+void dialogue_counters(const struct dialogue *d, struct device_counters *ret)
+{
+	ret->repeated_requests = d->repeated;
+	ret->odd_replies = d->odd;
+	d->link->ops->counters(d->link, &ret->link);
+}
+
+/* ---- open and close -------------------------------------------------------------------------------------------- */
+
+int dialogue_open(const struct dialogue_ops *ops, void *device, const struct device_open *open, uint64_t now_ns,
+		  struct dialogue **ret, struct err *err)
+{
+	assert(ops->waiting_max > 0 && ops->waiting_max <= DIALOGUE_WAITING_MAX);
+	struct dialogue *d = calloc(1, sizeof(*d));
+	if (!d)
+		return err_set(err, -ENOMEM, "no memory for a %s", ops->name);
+	d->ops = ops;
+	d->device = device;
+	d->host = open->host;
+	d->now_ns = now_ns;
+	d->settled_tail = &d->settled;
+	const struct link_opening opening = {
+		.table = open->links,
+		.loop = open->loop,
+		.uri = open->uri,
+		.wants = ops->driver->wants,
+		.settings = open->settings,
+		.sink = {.ctx = d, .bytes = on_bytes, .gone = on_gone},
+	};
+	int status = link_open(&opening, &d->link, err);
+	if (status) {
+		free(d);
+		return status;
+	}
+	*ret = d;
+	return 0;
+}
+
+void dialogue_close(struct dialogue *d, const struct dialogue_request *last)
+{
+	if (!d)
+		return;
+	settle_active(d);
+	if (last)
+		write_request(d, last, 0, reply_due_ns(d));
+	d->state = DIALOGUE_LOST;
+	settle_waiting(d, -ECANCELED);
+	while (d->settled)
+		tell_settled(d);
+	link_close(d->link);
+	free(d);
+}

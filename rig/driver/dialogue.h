@@ -1,0 +1,129 @@
+/* The conversation of a driver with its device: one request under way at a time, asked once more when no answer comes,
+ * and then the device is silent; verbs that wait in a bounded queue, which a stop jumps; done functions that run from
+ * the loop and never from inside a verb. It opens and owns the link.
+ *
+ * It knows no protocol: the driver makes a request's bytes and reads the answers, be they lines of text or binary frames,
+ * and may receive what nobody asked for (samples, events) besides. Requests and answers are matched by the driver, with
+ * a tag or a sequence number where the protocol has one.
+ *
+ * The course of things: dialogue_open(); the driver asks what it must know, one dialogue_ask() after the other;
+ * dialogue_ready(); from then on verbs: dialogue_submit(), dialogue_stop(). host->ready and host->lost are called here
+ * and nowhere else. Nothing here reads a clock, blocks or prints. */
+#ifndef PENRIG_DRIVER_DIALOGUE_H
+#define PENRIG_DRIVER_DIALOGUE_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "rig/driver/driver.h"
+
+#define DIALOGUE_MESSAGE_MAX 512              /* bytes of a request; the longest there is, a line of text, has 257 */
+#define DIALOGUE_WAITING_MAX 32               /* the run keeps fewer than ten waiting, and a stop empties the queue */
+#define DIALOGUE_HELD_UP_NS  (50 * NS_PER_MS) /* between two ticks: the host itself stood still */
+#define DIALOGUE_ASKED_MAX   2                /* how often a request is asked before an odd answer is final */
+
+struct dialogue;
+
+struct dialogue_request {
+	int what;            /* the driver's: which line, which frame */
+	double value;        /* the driver's: what it sets or asks for, in its own unit */
+	device_done_fn done; /* NULL: nobody wants to know */
+	void *ctx;
+};
+
+/* What a driver brings. One constant for all its devices. */
+struct dialogue_ops {
+	const struct driver *driver;
+	const char *name;     /* in sentences: "load sensor" */
+	unsigned waiting_max; /* requests that may wait, 1 to DIALOGUE_WAITING_MAX; more are refused with -ENOBUFS */
+
+	/* Writes the bytes of a request and returns how many, 1 to `size` (DIALOGUE_MESSAGE_MAX). asked: how often this
+	 * request was asked before, 0 for a new one; asking again may keep its number or take a new one. Called from
+	 * inside verbs: no callback may come of it. */
+	size_t (*encode)(void *device, const struct dialogue_request *request, unsigned asked, uint8_t *buffer,
+			 size_t size);
+
+	/* Bytes came. Called from the loop, never after the device was lost; when the driver itself loses it on the
+	 * way, it drops the rest. */
+	void (*bytes)(void *device, const uint8_t *data, size_t len, uint64_t host_ns);
+};
+
+enum dialogue_state {
+	DIALOGUE_OPENING, /* verbs wait until it is ready */
+	DIALOGUE_READY,
+	DIALOGUE_LOST, /* gone, silent or closed: verbs are done with -ENODEV */
+};
+
+/* Opens the link that `open` names, with the driver's wants. ops and the loop must live until dialogue_close(); `device`
+ * is what ops get. Nothing is asked yet.
+ * 0 and *ret, -ENOMEM, or an error of link_open(). */
+int dialogue_open(const struct dialogue_ops *ops, void *device, const struct device_open *open, uint64_t now_ns,
+		  struct dialogue **ret, struct err *err);
+
+/* Every done that is due runs with -ECANCELED (with -ENODEV where a done calls a verb) before it returns; then the link
+ * is closed and all is freed. `last`, where it is not NULL, is written first and not waited for: what a device must not
+ * be left without. Not from inside one of the dialogue's callbacks. NULL is fine. */
+void dialogue_close(struct dialogue *dialogue, const struct dialogue_request *last);
+
+/* ---- opening --------------------------------------------------------------------------------------------------- */
+
+/* Asks at once; the answer to what was asked before it, if anything was, is taken for right. Only while opening. Where
+ * the device does not answer, or its answer is final and wrong, opening has failed: host->ready gets the status, and
+ * nothing more comes. */
+void dialogue_ask(struct dialogue *dialogue, int what, double value);
+
+/* Opening is over, the last answer was right: host->ready(0), then the first verb that waits. Only while opening. */
+void dialogue_ready(struct dialogue *dialogue);
+
+/* ---- verbs: each request's done runs exactly once, from the loop ----------------------------------------------- */
+
+/* Asked when it is its turn; while opening, after dialogue_ready(). Done with what dialogue_answered() or
+ * dialogue_reject() conclude, or
+ * -ENOBUFS   waiting_max requests wait already
+ * -ENODEV    the device is lost, or was lost while the request waited; the request under way gets the reason itself
+ * -ETIMEDOUT no answer, asked twice: the device is lost with it
+ * -ECANCELED a stop or the end of the session came first. */
+void dialogue_submit(struct dialogue *dialogue, const struct dialogue_request *request);
+
+/* Jumps the queue: what waits is cancelled, what is under way is given up (its answer, should it come late, is the
+ * driver's to recognise), and the stop is written before this returns. While opening it comes first after that. */
+void dialogue_stop(struct dialogue *dialogue, const struct dialogue_request *request);
+
+/* ---- answers, from ops->bytes ---------------------------------------------------------------------------------- */
+
+/* The request that is under way, NULL for none. Borrowed until the next call. */
+const struct dialogue_request *dialogue_awaits(const struct dialogue *dialogue);
+
+unsigned dialogue_asked(const struct dialogue *dialogue);    /* how often it was asked, 1 and up */
+uint64_t dialogue_asked_ns(const struct dialogue *dialogue); /* when it was asked last */
+
+/* The answer is right: done(0), then the next request. Not while opening: there the next dialogue_ask() says so. */
+void dialogue_answered(struct dialogue *dialogue);
+
+/* The answer counts against the device: status is -EPROTO (it makes no sense), -EREMOTEIO (not what was set) or another
+ * (it refuses). Asked again while it was asked fewer than asked_max times; then done(status, err). With nothing under
+ * way an odd answer is counted, and that is all. */
+void dialogue_reject(struct dialogue *dialogue, unsigned asked_max, int status, const struct err *err);
+
+/* Asks once more because one answer is not enough. The caller bounds it by dialogue_asked(). */
+void dialogue_confirm(struct dialogue *dialogue);
+
+/* ---- the loop -------------------------------------------------------------------------------------------------- */
+
+/* Runs what is done, and asks again or gives the device up where an answer is overdue: at DRIVER_REPLY_NS after asking
+ * (and after the link's wait), not counting time in which the host itself stood still. A done that calls a verb which
+ * fails at once hears of it on the next tick. */
+void dialogue_tick(struct dialogue *dialogue, uint64_t now_ns);
+
+/* The driver itself has seen that the device is of no use. Status and err go to the request under way and to
+ * host->lost (host->ready while opening). Only from the loop; the second time nothing happens. */
+void dialogue_lose(struct dialogue *dialogue, int status, const struct err *err);
+
+enum dialogue_state dialogue_state(const struct dialogue *dialogue);
+uint64_t dialogue_now_ns(const struct dialogue *dialogue); /* the latest time it was given, by a tick or by bytes */
+const struct link *dialogue_link(const struct dialogue *dialogue);
+
+/* Sets repeated_requests, odd_replies and link; leaves the others as they are. */
+void dialogue_counters(const struct dialogue *dialogue, struct device_counters *ret);
+
+#endif

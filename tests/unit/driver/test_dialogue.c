@@ -1,0 +1,894 @@
+/* The dialogue of a driver that knows no protocol, with a device made of bytes: a request is written as "WHAT.ASKED ".
+ * Compiled in, so that memory can run out and a programmer's mistake can be made. Time is the test's. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+
+#include <cmocka.h>
+
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+static bool no_memory;
+
+static void *scarce(void *memory)
+{
+	if (!no_memory)
+		return memory;
+	free(memory);
+	return NULL;
+}
+
+#define malloc(size)        scarce(malloc(size))
+#define calloc(count, size) scarce(calloc(count, size))
+#include "rig/driver/dialogue.c"
+#undef malloc
+#undef calloc
+
+/* A failed assert() of the dialogue is caught by expect_assert_failure(). */
+void __assert_fail(const char *expression, const char *file, unsigned line, const char *function)
+{
+	(void)function;
+	mock_assert(0, expression, file, (int)line);
+	__builtin_unreachable();
+}
+
+#define MS    NS_PER_MS
+#define REPLY DRIVER_REPLY_NS
+#define TOO   ((DRIVER_REPLY_NS) / NS_PER_MS)
+
+/* ---- the link -------------------------------------------------------------------------------------------------- */
+
+static struct link fake;
+static struct link_sink sink;
+static struct link_wants wants;
+static char written[1024];
+static uint64_t write_deadline_ns;
+static int write_status, open_status;
+static bool is_open;
+
+static int fake_open(struct loop *loop, const char *uri, const struct link_wants *link_wants,
+		     const struct link_sink *link_sink, struct link **ret, struct err *err)
+{
+	(void)loop;
+	assert_string_equal(uri, "x");
+	if (open_status)
+		return err_set(err, open_status, "it is not there");
+	sink = *link_sink;
+	wants = *link_wants;
+	is_open = true;
+	*ret = &fake;
+	return 0;
+}
+
+static void fake_close(struct link *link)
+{
+	assert_ptr_equal(link, &fake);
+	assert_true(is_open);
+	is_open = false;
+}
+
+static int fake_write(struct link *link, const uint8_t *data, size_t len, uint64_t deadline_ns, link_done_fn done,
+		      void *ctx)
+{
+	size_t used = strlen(written);
+
+	(void)ctx;
+	assert_ptr_equal(link, &fake);
+	assert_true(is_open);
+	assert_null(done);
+	assert_true(used + len < sizeof(written));
+	write_deadline_ns = deadline_ns;
+	if (write_status)
+		return write_status;
+	memcpy(written + used, data, len);
+	written[used + len] = '\0';
+	return 0;
+}
+
+static void fake_counters(const struct link *link, struct link_counters *ret)
+{
+	assert_ptr_equal(link, &fake);
+	*ret = (struct link_counters){.bytes_out = strlen(written)};
+}
+
+static const struct link_ops fake_ops = {
+	.name = "fake",
+	.scheme = "serial",
+	.open = fake_open,
+	.close = fake_close,
+	.write = fake_write,
+	.counters = fake_counters,
+};
+static const struct link_ops *const table[] = {&fake_ops, NULL};
+
+/* ---- the driver ------------------------------------------------------------------------------------------------ */
+
+static struct dialogue *d;
+static int device; /* its address is what ops get */
+static char heard[64];
+static int encoded_len; /* -1: as long as it is */
+
+static size_t encode(void *ctx, const struct dialogue_request *request, unsigned asked, uint8_t *buffer, size_t size)
+{
+	char text[32];
+	int len = snprintf(text, sizeof(text), "%d.%u ", request->what, asked);
+
+	assert_ptr_equal(ctx, &device);
+	assert_int_equal(size, DIALOGUE_MESSAGE_MAX);
+	memcpy(buffer, text, (size_t)len);
+	return encoded_len < 0 ? (size_t)len : (size_t)encoded_len;
+}
+
+static void bytes(void *ctx, const uint8_t *data, size_t len, uint64_t host_ns)
+{
+	assert_ptr_equal(ctx, &device);
+	assert_int_equal(dialogue_now_ns(d), host_ns);
+	snprintf(heard, sizeof(heard), "%.*s", (int)len, (const char *)data);
+}
+
+static const struct driver driver = {.name = "test", .wants = {.serial = {.baud = 4800}}};
+static const struct dialogue_ops ops = {
+	.driver = &driver, .name = "gauge", .waiting_max = 4, .encode = encode, .bytes = bytes};
+
+/* ---- the host -------------------------------------------------------------------------------------------------- */
+
+static unsigned readies, losses;
+static int ready_status, lost_status;
+static char told[ERR_TEXT_MAX]; /* the last error text */
+static char order[1024];        /* of all that the host was told */
+static bool inside_verb;        /* callbacks must not come then */
+static uint64_t now;
+
+static void note(const char *what, int status, const struct err *err)
+{
+	size_t used = strlen(order);
+
+	assert_false(inside_verb);
+	assert_true(used + 32 < sizeof(order));
+	snprintf(order + used, sizeof(order) - used, "%s:%d ", what, status);
+	assert_int_equal(status == 0, err == NULL);
+	if (err)
+		snprintf(told, sizeof(told), "%s", err->text);
+}
+
+static void on_ready(void *ctx, int status, const struct err *err)
+{
+	assert_null(ctx);
+	note("ready", status, err);
+	ready_status = status;
+	readies++;
+}
+
+static void on_lost(void *ctx, int status, const struct err *err)
+{
+	assert_null(ctx);
+	note("lost", status, err);
+	lost_status = status;
+	losses++;
+}
+
+static void on_done(void *ctx, int status, const struct err *err)
+{
+	note(ctx, status, err);
+}
+
+static struct dialogue_request request(int what, const char *name)
+{
+	return (struct dialogue_request){.what = what, .done = name ? on_done : NULL, .ctx = (void *)name};
+}
+
+static void submit(int what, const char *name)
+{
+	const struct dialogue_request made = request(what, name);
+
+	inside_verb = true;
+	dialogue_submit(d, &made);
+	inside_verb = false;
+}
+
+static void stop(int what, const char *name)
+{
+	const struct dialogue_request made = request(what, name);
+
+	inside_verb = true;
+	dialogue_stop(d, &made);
+	inside_verb = false;
+}
+
+static void tick(uint64_t ms)
+{
+	for (uint64_t end = now + ms * MS; now < end;) {
+		now += DRIVER_TICK_NS < end - now ? DRIVER_TICK_NS : end - now;
+		dialogue_tick(d, now);
+	}
+}
+
+static void expect_written(const char *text)
+{
+	assert_string_equal(written, text);
+	written[0] = '\0';
+}
+
+static void expect_told(const char *text)
+{
+	assert_string_equal(order, text);
+	order[0] = '\0';
+}
+
+static struct dialogue_request awaited(void)
+{
+	const struct dialogue_request *awaits = dialogue_awaits(d);
+
+	if (!awaits)
+		fail_msg("no request is under way");
+	return awaits ? *awaits : (struct dialogue_request){.what = -1};
+}
+
+static struct device_counters counters(void)
+{
+	struct device_counters ret = {.frames = 7};
+
+	dialogue_counters(d, &ret);
+	assert_int_equal(ret.frames, 7);
+	return ret;
+}
+
+static const struct device_open opening = {.links = table,
+					   .uri = "serial:x",
+					   .settings = {.parity = LINK_PARITY_ODD},
+					   .host = {.ready = on_ready, .lost = on_lost}};
+
+static int setup_opening(void **state)
+{
+	(void)state;
+	fake = (struct link){.ops = &fake_ops};
+	written[0] = order[0] = told[0] = heard[0] = '\0';
+	readies = losses = 0;
+	write_status = open_status = 0;
+	no_memory = false;
+	encoded_len = -1;
+	now = 1000 * MS;
+	return dialogue_open(&ops, &device, &opening, now, &d, NULL);
+}
+
+static int setup(void **state)
+{
+	if (setup_opening(state))
+		return -1;
+	dialogue_ready(d);
+	order[0] = '\0';
+	return 0;
+}
+
+static int teardown(void **state)
+{
+	(void)state;
+	inside_verb = no_memory = false;
+	dialogue_close(d, NULL);
+	d = NULL;
+	assert_false(is_open);
+	return 0;
+}
+
+static const struct err odd = {"that makes no sense"};
+
+/* ---- opening --------------------------------------------------------------------------------------------------- */
+
+static void verbs_wait_until_it_is_ready(void **state)
+{
+	(void)state;
+	assert_int_equal(wants.serial.baud, 4800);
+	assert_int_equal(wants.serial.parity, LINK_PARITY_ODD);
+	assert_ptr_equal(dialogue_link(d), &fake);
+	assert_int_equal(dialogue_state(d), DIALOGUE_OPENING);
+	assert_null(dialogue_awaits(d));
+	expect_written("");
+	dialogue_ask(d, 1, 2.5);
+	expect_written("1.0 ");
+	assert_int_equal(awaited().what, 1);
+	assert_true(awaited().value == 2.5);
+	assert_null(awaited().done);
+	submit(7, "seven");
+	submit(8, "eight");
+	dialogue_ask(d, 2, 0);
+	expect_written("2.0 ");
+	tick(100);
+	expect_told("");
+	dialogue_ready(d);
+	assert_int_equal(dialogue_state(d), DIALOGUE_READY);
+	expect_told("ready:0 ");
+	expect_written("7.0 ");
+	dialogue_answered(d);
+	expect_told("seven:0 ");
+	expect_written("8.0 ");
+	dialogue_answered(d);
+	expect_told("eight:0 ");
+	assert_null(dialogue_awaits(d));
+	assert_int_equal(readies, 1);
+}
+
+static void opening_fails_in_silence(void **state)
+{
+	(void)state;
+	dialogue_ask(d, 1, 0);
+	submit(7, "seven");
+	tick(2 * TOO - 1);
+	expect_written("1.0 1.1 ");
+	expect_told("");
+	tick(1);
+	expect_told("seven:-19 ready:-110 ");
+	assert_int_equal(dialogue_state(d), DIALOGUE_LOST);
+	tick(1000);
+	expect_written("");
+	assert_int_equal(losses, 0);
+}
+
+static void opening_fails_with_nonsense(void **state)
+{
+	(void)state;
+	dialogue_ask(d, 1, 0);
+	dialogue_reject(d, 2, -EPROTO, &odd);
+	expect_told("");
+	expect_written("1.0 1.1 ");
+	dialogue_reject(d, 2, -EPROTO, &odd);
+	expect_told("ready:-71 ");
+	assert_string_equal(told, odd.text);
+	assert_int_equal(losses, 0);
+}
+
+static void a_stop_while_opening_comes_first_after_it(void **state)
+{
+	(void)state;
+	dialogue_ask(d, 1, 0);
+	submit(7, "seven");
+	stop(9, "stop");
+	expect_written("1.0 ");
+	assert_int_equal(awaited().what, 1); /* the opening goes on */
+	tick(5);
+	expect_told("seven:-125 ");
+	submit(8, "eight");
+	dialogue_ready(d);
+	expect_written("9.0 ");
+	dialogue_answered(d);
+	expect_written("8.0 ");
+	expect_told("ready:0 stop:0 ");
+}
+
+static void a_link_that_does_not_open(void **state)
+{
+	struct dialogue *none = (struct dialogue *)&device;
+	struct err err = {""};
+
+	(void)state;
+	setup_opening(state);
+	dialogue_close(d, NULL);
+	open_status = -EBUSY;
+	assert_int_equal(dialogue_open(&ops, &device, &opening, now, &none, &err), -EBUSY);
+	assert_string_equal(err.text, "it is not there");
+	no_memory = true;
+	assert_int_equal(dialogue_open(&ops, &device, &opening, now, &none, &err), -ENOMEM);
+	assert_string_equal(err.text, "no memory for a gauge");
+	assert_ptr_equal(none, &device);
+	assert_false(is_open);
+	d = NULL;
+}
+
+/* ---- one request under way, asked twice ------------------------------------------------------------------------ */
+
+static void silence(void **state)
+{
+	(void)state;
+	submit(1, "one");
+	submit(2, "two");
+	expect_written("1.0 ");
+	assert_int_equal(write_deadline_ns, now + REPLY);
+	assert_int_equal(dialogue_asked(d), 1);
+	assert_int_equal(dialogue_asked_ns(d), now);
+	tick(TOO - 1);
+	expect_written("");
+	tick(1);
+	expect_written("1.1 ");
+	assert_int_equal(dialogue_asked(d), 2);
+	assert_int_equal(dialogue_asked_ns(d), now);
+	assert_int_equal(write_deadline_ns, now + REPLY);
+	tick(TOO - 1);
+	expect_told("");
+	tick(1);
+	expect_told("one:-110 two:-19 lost:-110 ");
+	assert_string_equal(told, "the gauge has not answered within 200 ms, twice: check its power, its cable and the "
+				  "baud rate in the bench file");
+	assert_int_equal(counters().repeated_requests, 1);
+	submit(3, "three");
+	expect_told("");
+	tick(5);
+	expect_told("three:-19 ");
+	assert_string_equal(told, "the gauge is gone or silent");
+	tick(1000);
+	expect_written("");
+	assert_int_equal(losses, 1);
+	assert_int_equal(readies, 1);
+}
+
+/* Each request has two silences of its own, also where nobody wants to know. */
+static void an_answer_ends_the_silence(void **state)
+{
+	(void)state;
+	for (int i = 0; i < 3; i++) {
+		submit(1, NULL);
+		tick(TOO + 100);
+		expect_written("1.0 1.1 ");
+		dialogue_answered(d);
+	}
+	submit(1, NULL);
+	tick(2 * TOO);
+	expect_told("lost:-110 ");
+}
+
+static void odd_answers(void **state)
+{
+	(void)state;
+	submit(1, "one");
+	submit(2, "two");
+	dialogue_reject(d, 2, -EPROTO, &odd);
+	expect_written("1.0 1.1 ");
+	assert_int_equal(dialogue_asked(d), 2);
+	expect_told("");
+	dialogue_reject(d, 2, -EREMOTEIO, &odd);
+	expect_told("one:-121 ");
+	assert_string_equal(told, odd.text);
+	expect_written("2.0 ");
+	assert_int_equal(counters().odd_replies, 2);
+	assert_int_equal(counters().repeated_requests, 1);
+	dialogue_reject(d, 3, -ERANGE, &odd); /* a refusal is no odd answer */
+	dialogue_reject(d, 3, -ERANGE, &odd);
+	expect_written("2.1 2.2 ");
+	dialogue_reject(d, 3, -ERANGE, &odd);
+	expect_told("two:-34 ");
+	assert_int_equal(counters().odd_replies, 2);
+	assert_int_equal(counters().repeated_requests, 3);
+	dialogue_reject(d, 2, -EPROTO, &odd); /* nobody asked */
+	expect_told("");
+	expect_written("");
+	assert_int_equal(counters().odd_replies, 3);
+	assert_int_equal(counters().repeated_requests, 3);
+	submit(3, NULL);
+	dialogue_reject(d, 1, -EPROTO, &odd);
+	expect_told("");
+	assert_null(dialogue_awaits(d));
+	assert_int_equal(losses, 0);
+}
+
+/* "Twice" in the text is true: an odd answer is no silence. */
+static void an_odd_answer_and_then_silence(void **state)
+{
+	(void)state;
+	submit(1, "one");
+	dialogue_reject(d, 2, -EPROTO, &odd);
+	tick(TOO);
+	expect_written("1.0 1.1 1.2 ");
+	expect_told("");
+	tick(TOO);
+	expect_told("one:-110 lost:-110 ");
+}
+
+static void one_answer_is_not_enough(void **state)
+{
+	(void)state;
+	submit(1, "one");
+	tick(TOO - 1);
+	dialogue_confirm(d);
+	expect_written("1.0 1.1 ");
+	assert_int_equal(dialogue_asked(d), 2);
+	assert_int_equal(counters().repeated_requests, 0);
+	tick(TOO - 1);
+	expect_written("");
+	dialogue_answered(d);
+	expect_told("one:0 ");
+	assert_int_equal(counters().link.bytes_out, 0);
+}
+
+/* ---- time ------------------------------------------------------------------------------------------------------ */
+
+/* What is more than 50 ms between two ticks was the host's own pause. */
+static void time_in_which_the_host_stood_still(void **state)
+{
+	static const uint64_t pauses_ms[] = {50, 51, 5000};
+
+	(void)state;
+	dialogue_tick(d, now);
+	for (size_t i = 0; i < 3; i++) {
+		bool counts = pauses_ms[i] <= 50;
+		written[0] = '\0';
+		submit(1, NULL);
+		tick(100);
+		now += pauses_ms[i] * MS;
+		dialogue_tick(d, now);
+		tick(TOO - 100 - (counts ? pauses_ms[i] : 0) - 1);
+		expect_written("1.0 ");
+		tick(1);
+		expect_written("1.1 ");
+		dialogue_answered(d);
+	}
+}
+
+/* The time before the first tick is nobody's pause, and time that runs back is none either. */
+static void first_tick(void **state)
+{
+	(void)state;
+	submit(1, NULL);
+	now += REPLY - 1;
+	dialogue_tick(d, now);
+	expect_written("1.0 ");
+	dialogue_tick(d, now - 500 * MS);
+	assert_int_equal(dialogue_now_ns(d), now);
+	dialogue_tick(d, now - 500 * MS + 1);
+	now += 1;
+	for (uint64_t at = now - 500 * MS; at < now; at += 5 * MS)
+		dialogue_tick(d, at);
+	expect_written("");
+	dialogue_tick(d, now);
+	expect_written("1.1 ");
+}
+
+static void the_wait_of_the_link_is_not_the_devices(void **state)
+{
+	(void)state;
+	fake.held_until_ns = now + 2000 * MS;
+	submit(1, NULL);
+	expect_written("1.0 ");
+	assert_int_equal(write_deadline_ns, fake.held_until_ns + REPLY);
+	tick(2000 + TOO - 1);
+	expect_written("");
+	tick(1);
+	expect_written("1.1 ");
+	assert_int_equal(write_deadline_ns, now + REPLY);
+}
+
+static void bytes_bring_the_time_with_them(void **state)
+{
+	const uint8_t data[] = {'a', 'b'};
+
+	(void)state;
+	sink.bytes(sink.ctx, data, 2, true, now + 3 * MS);
+	assert_string_equal(heard, "ab");
+	assert_int_equal(dialogue_now_ns(d), now + 3 * MS);
+	submit(1, NULL);
+	assert_int_equal(dialogue_asked_ns(d), now + 3 * MS);
+	dialogue_lose(d, -ETIMEDOUT, &odd);
+	heard[0] = '\0';
+	sink.bytes(sink.ctx, data, 2, true, now + 4 * MS);
+	assert_string_equal(heard, "");
+}
+
+/* ---- stop ------------------------------------------------------------------------------------------------------ */
+
+static void stop_jumps_the_queue(void **state)
+{
+	(void)state;
+	submit(1, "one");
+	submit(2, "two");
+	submit(3, NULL);
+	submit(4, "four");
+	expect_written("1.0 ");
+	stop(9, "stop");
+	expect_written("9.0 "); /* at once, though the first is not answered */
+	expect_told("");
+	tick(5);
+	expect_told("two:-125 four:-125 one:-125 ");
+	assert_string_equal(told, "cancelled: a stop or the end of the session came first");
+	dialogue_answered(d);
+	expect_told("stop:0 ");
+	tick(1000);
+	expect_written("");
+	expect_told("");
+}
+
+static void stop_is_sent_again(void **state)
+{
+	(void)state;
+	stop(9, "stop");
+	expect_written("9.0 ");
+	tick(TOO);
+	expect_written("9.1 ");
+	dialogue_answered(d);
+	expect_told("stop:0 ");
+	stop(9, "stop");
+	dialogue_reject(d, 2, -EREMOTEIO, &odd);
+	expect_written("9.0 9.1 ");
+	dialogue_reject(d, 2, -EREMOTEIO, &odd);
+	expect_told("stop:-121 ");
+	stop(9, "first");
+	stop(9, "second"); /* nobody knows whether the first arrived */
+	expect_written("9.0 9.0 ");
+	tick(5);
+	expect_told("first:-125 ");
+	dialogue_answered(d);
+	expect_told("second:0 ");
+}
+
+/* ---- done later, exactly once ---------------------------------------------------------------------------------- */
+
+static void queue_is_bounded(void **state)
+{
+	(void)state;
+	submit(1, "a");
+	submit(1, "b");
+	submit(1, "c");
+	submit(1, "d");
+	submit(1, "e");
+	submit(1, "f");
+	submit(1, "g");
+	expect_told("");
+	tick(5);
+	expect_told("f:-105 g:-105 ");
+	assert_string_equal(told, "4 requests wait for this gauge already");
+	for (int i = 0; i < 5; i++)
+		dialogue_answered(d);
+	expect_told("a:0 b:0 c:0 d:0 e:0 ");
+	expect_written("1.0 1.0 1.0 1.0 1.0 ");
+}
+
+#define MANY 1000
+static unsigned outcomes[MANY];
+static int statuses[MANY];
+
+static void count(void *ctx, int status, const struct err *err)
+{
+	unsigned *outcome = ctx;
+
+	assert_false(inside_verb);
+	assert_non_null(err);
+	++*outcome;
+	statuses[outcome - outcomes] = status;
+}
+
+/* However many verbs fail at once within one turn of the loop: no done from inside any, each exactly once, also when
+ * the device is closed before the next turn. */
+static void verbs_that_fail_at_once(void **state)
+{
+	static const int expected[] = {-ENOBUFS, -ECANCELED, -ENODEV};
+
+	for (unsigned kind = 0; kind < 3; kind++) {
+		for (int closed = 0; closed < 2; closed++) {
+			memset(outcomes, 0, sizeof(outcomes));
+			if (kind == 2)
+				sink.gone(sink.ctx, &odd);
+			for (unsigned i = 0; i < MANY; i++) {
+				struct dialogue_request made = {.what = 1, .done = count, .ctx = &outcomes[i]};
+				inside_verb = true;
+				if (kind == 1)
+					dialogue_stop(d, &made);
+				else
+					dialogue_submit(d, &made);
+				inside_verb = false;
+				written[0] = '\0';
+			}
+			if (!closed)
+				tick(5);
+			if (kind == 2 && !closed)
+				assert_int_equal(outcomes[0], 1);
+			dialogue_close(d, NULL);
+			for (unsigned i = 0; i < MANY; i++)
+				assert_int_equal(outcomes[i], 1);
+			assert_int_equal(statuses[MANY / 2], closed && kind == 0 ? -ENOBUFS : expected[kind]);
+			assert_int_equal(setup(state), 0);
+		}
+	}
+}
+
+static void a_write_that_fails_is_not_told_inside_the_verb(void **state)
+{
+	(void)state;
+	write_status = -ENOBUFS;
+	submit(1, "one");
+	stop(9, "stop");
+	expect_told("");
+	tick(5);
+	expect_told("one:-125 ");
+	tick(TOO - 5);
+	expect_told("");
+	tick(TOO);
+	expect_told("stop:-110 lost:-110 ");
+}
+
+static unsigned tries;
+
+static void try_again(void *ctx, int status, const struct err *err)
+{
+	const struct dialogue_request again = {.what = 1, .done = try_again};
+
+	(void)ctx;
+	(void)err;
+	assert_int_equal(status, -ENODEV);
+	tries++;
+	if (tries < 50)
+		dialogue_submit(d, &again);
+}
+
+static void a_done_that_tries_again_at_once(void **state)
+{
+	const struct dialogue_request first = {.what = 1, .done = try_again};
+
+	(void)state;
+	tries = 0;
+	dialogue_lose(d, -ETIMEDOUT, &odd);
+	dialogue_submit(d, &first);
+	for (unsigned i = 1; i <= 3; i++) {
+		tick(5);
+		assert_int_equal(tries, i);
+	}
+	dialogue_close(d, NULL); /* all that is due is told before it returns */
+	assert_int_equal(tries, 50);
+	assert_int_equal(setup(state), 0);
+}
+
+static void submit_another(void *ctx, int status, const struct err *err)
+{
+	const struct dialogue_request another = request(2, "another");
+
+	note(ctx, status, err);
+	dialogue_submit(d, &another);
+}
+
+/* In the order in which they were called, before the next one that waits. */
+static void a_done_that_calls_a_verb(void **state)
+{
+	const struct dialogue_request first = {.what = 1, .done = submit_another, .ctx = (void *)"first"};
+
+	(void)state;
+	dialogue_submit(d, &first);
+	submit(3, "three");
+	dialogue_answered(d);
+	expect_told("first:0 ");
+	expect_written("1.0 3.0 ");
+	dialogue_answered(d);
+	expect_written("2.0 ");
+	dialogue_answered(d);
+	expect_told("three:0 another:0 ");
+	dialogue_submit(d, &first);
+	dialogue_answered(d); /* nothing waited: it is asked at once, and only once */
+	expect_written("1.0 2.0 ");
+}
+
+/* ---- the end --------------------------------------------------------------------------------------------------- */
+
+static void gone(void **state)
+{
+	const struct err why = {"unplugged"};
+
+	(void)state;
+	submit(1, "one");
+	submit(2, NULL);
+	submit(3, "three");
+	sink.gone(sink.ctx, &why);
+	expect_told("one:-19 three:-19 lost:-19 ");
+	assert_string_equal(told, "unplugged");
+	assert_null(dialogue_awaits(d));
+	dialogue_lose(d, -ETIMEDOUT, &odd);
+	tick(1000);
+	expect_told("");
+	stop(9, "stop");
+	expect_written("1.0 ");
+	tick(5);
+	expect_told("stop:-19 ");
+	assert_int_equal(counters().repeated_requests, 0);
+}
+
+static void close_cancels(void **state)
+{
+	const struct dialogue_request last = {.what = 9};
+	const struct dialogue_request first = {.what = 1, .done = submit_another, .ctx = (void *)"first"};
+
+	dialogue_submit(d, &first);
+	submit(3, "three");
+	submit(4, NULL);
+	expect_written("1.0 ");
+	tick(1);
+	dialogue_close(d, &last);
+	expect_written("9.0 ");
+	assert_int_equal(write_deadline_ns, now + REPLY);
+	expect_told("first:-125 three:-125 another:-19 ");
+	assert_false(is_open);
+	assert_int_equal(losses, 0);
+	dialogue_close(NULL, NULL);
+	setup_opening(state);
+	dialogue_ask(d, 1, 0);
+	submit(3, "three");
+	dialogue_close(d, NULL);
+	expect_told("three:-125 ");
+	expect_written("1.0 ");
+	setup(state);
+}
+
+static void mistakes_of_a_programmer(void **state)
+{
+	const struct dialogue_request asked = request(1, "one");
+	struct dialogue_ops wrong = ops;
+	struct dialogue *none = NULL;
+
+	(void)state;
+	expect_assert_failure(dialogue_ask(d, 1, 0));
+	expect_assert_failure(dialogue_ready(d));
+	expect_assert_failure(dialogue_answered(d));
+	expect_assert_failure(dialogue_confirm(d));
+	expect_assert_failure(dialogue_reject(d, 2, 0, &odd));
+	wrong.waiting_max = 0;
+	expect_assert_failure(dialogue_open(&wrong, &device, &opening, now, &none, NULL));
+	wrong.waiting_max = DIALOGUE_WAITING_MAX + 1;
+	expect_assert_failure(dialogue_open(&wrong, &device, &opening, now, &none, NULL));
+	encoded_len = 0;
+	expect_assert_failure(dialogue_stop(d, &asked));
+	encoded_len = DIALOGUE_MESSAGE_MAX + 1;
+	expect_assert_failure(dialogue_stop(d, &asked));
+	encoded_len = -1;
+	dialogue_close(d, NULL);
+	setup_opening(state);
+	dialogue_ask(d, 1, 0);
+	expect_assert_failure(dialogue_answered(d));
+	dialogue_lose(d, -EIO, &odd);
+	no_memory = true;
+	expect_assert_failure(dialogue_submit(d, &asked));
+}
+
+static void widest_bounds(void **state)
+{
+	struct dialogue_ops wide = ops;
+
+	(void)state;
+	dialogue_close(d, NULL);
+	wide.waiting_max = DIALOGUE_WAITING_MAX;
+	assert_int_equal(dialogue_open(&wide, &device, &opening, now, &d, NULL), 0);
+	for (unsigned i = 0; i < DIALOGUE_WAITING_MAX; i++)
+		submit(1, NULL);
+	submit(1, "refused");
+	order[0] = '\0';
+	tick(5);
+	expect_told("refused:-105 ");
+	wide.waiting_max = 1;
+	memset(written, 0, sizeof(written));
+	encoded_len = DIALOGUE_MESSAGE_MAX;
+	dialogue_ask(d, 1, 0);
+	assert_int_equal(memcmp(written, "1.0 ", 4), 0);
+	encoded_len = 1;
+	written[0] = '\0';
+	dialogue_ask(d, 1, 0);
+	expect_written("1");
+}
+
+#define T(fn) cmocka_unit_test_setup_teardown(fn, setup, teardown)
+#define O(fn) cmocka_unit_test_setup_teardown(fn, setup_opening, teardown)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		O(verbs_wait_until_it_is_ready),
+		O(opening_fails_in_silence),
+		O(opening_fails_with_nonsense),
+		O(a_stop_while_opening_comes_first_after_it),
+		cmocka_unit_test(a_link_that_does_not_open),
+		T(silence),
+		T(an_answer_ends_the_silence),
+		T(odd_answers),
+		T(an_odd_answer_and_then_silence),
+		T(one_answer_is_not_enough),
+		T(time_in_which_the_host_stood_still),
+		T(first_tick),
+		T(the_wait_of_the_link_is_not_the_devices),
+		T(bytes_bring_the_time_with_them),
+		T(stop_jumps_the_queue),
+		T(stop_is_sent_again),
+		T(queue_is_bounded),
+		T(verbs_that_fail_at_once),
+		T(a_write_that_fails_is_not_told_inside_the_verb),
+		T(a_done_that_tries_again_at_once),
+		T(a_done_that_calls_a_verb),
+		T(gone),
+		T(close_cancels),
+		T(mistakes_of_a_programmer),
+		T(widest_bounds),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
