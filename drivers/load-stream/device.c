@@ -11,29 +11,13 @@
 #include <string.h>
 
 #include "drivers/load-stream/wire.h"
+#include "rig/driver/dialogue.h"
 
-#define REQUESTS_MAX   8
+#define WAITING_MAX    8
 #define REPORT_NS      (100 * NS_PER_MS)  /* losses are told at most this often, summed */
 #define SILENCE_NS     (200 * NS_PER_MS)  /* without data: ask whether it lives */
 #define NO_DATA_NS     (1000 * NS_PER_MS) /* alive and still without data: of no use */
 #define SILENT_SAMPLES 3                  /* a slow stream is silent after this many sample times, if that is longer */
-
-enum state {
-	OPENING,
-	READY,
-	LOST,
-};
-
-struct request {
-	uint8_t type;
-	device_done_fn done;
-	void *ctx;
-};
-
-struct finished {
-	struct request request;
-	int status;
-};
 
 struct losses {
 	uint64_t samples, gaps, backwards, malformed, crc_errors, resyncs;
@@ -42,22 +26,10 @@ struct losses {
 struct sensor {
 	struct device base;
 	struct driver_host host;
-	struct link *link;
-	uint64_t now_ns;
-	enum state state;
+	struct dialogue *dialogue;
+	uint16_t sequence; /* of the request asked last */
+	uint8_t open_item; /* channel or stream that is asked for while opening */
 	double wanted_hz;
-
-	struct request waiting[REQUESTS_MAX];
-	unsigned waiting_count;
-	struct finished finished[2 * REQUESTS_MAX];
-	unsigned finished_count;
-
-	bool busy; /* `active` is under way */
-	struct request active;
-	uint8_t active_item; /* channel or stream that is asked for while opening */
-	uint16_t sequence;
-	unsigned asked;
-	uint64_t deadline_ns, ticked_ns;
 
 	struct device_identity identity;
 	uint32_t line_baud;
@@ -79,7 +51,6 @@ struct sensor {
 	int32_t counts[SAMPLES_PER_BLOCK_MAX];
 
 	struct ls_decoder decoder;
-	struct device_counters counters;
 	struct losses told, seen;
 	uint64_t told_ns;
 };
@@ -94,111 +65,40 @@ static const struct sensor *sensor_of_const(const struct device *device)
 	return (const struct sensor *)device;
 }
 
-/* ---- asking
- * ----------------------------------------------------------------------------------------------------------- */
-
-static size_t request_body(const struct sensor *sensor, uint8_t *body)
+static bool awaits(const struct sensor *sensor, uint8_t type)
 {
-	switch (sensor->active.type) {
+	const struct dialogue_request *request = dialogue_awaits(sensor->dialogue);
+
+	return request && request->what == type;
+}
+
+/* ---- asking ---------------------------------------------------------------------------------------------------- */
+
+static size_t request_body(const struct sensor *sensor, int type, uint8_t *body)
+{
+	switch (type) {
 	case LS_CHANNEL:
-	case LS_STREAM: body[0] = sensor->active_item; return 1;
+	case LS_STREAM: body[0] = sensor->open_item; return 1;
 	case LS_RATE: ls_put_rate(sensor->main_stream, sensor->wanted_hz, body); return LS_RATE_BODY_BYTES;
 	default: return 0;
 	}
 }
 
 /* Asking again keeps the sequence: the sensor must not execute twice. */
-static void ask(struct sensor *sensor)
+static size_t encode(void *device, const struct dialogue_request *request, unsigned asked, uint8_t *buffer, size_t size)
 {
-	uint8_t body[LS_RATE_BODY_BYTES], frame[LS_REQUEST_MAX];
-	size_t body_len = request_body(sensor, body);
-	size_t len = ls_encode(sensor->active.type, sensor->sequence, body, body_len, frame, sizeof(frame));
+	struct sensor *sensor = device;
+	uint8_t body[LS_RATE_BODY_BYTES];
+	size_t body_len = request_body(sensor, request->what, body);
 
-	sensor->asked++;
-	sensor->deadline_ns = driver_reply_ns(sensor->link, sensor->now_ns);
-	/* A write that fails leaves the request unanswered: the reply time decides, or the link says that it is gone.
-	 */
-	(void)sensor->link->ops->write(sensor->link, frame, len, sensor->deadline_ns, NULL, NULL);
-}
-
-static void begin(struct sensor *sensor, const struct request *request, uint8_t item)
-{
-	sensor->busy = true;
-	sensor->active = *request;
-	sensor->active_item = item;
-	sensor->sequence++;
-	sensor->asked = 0;
-	if (request->type == LS_START)
+	if (asked == 0)
+		sensor->sequence++;
+	if (asked == 0 && request->what == LS_START)
 		memset(sensor->next_index, 0, sizeof(sensor->next_index));
-	ask(sensor);
+	return ls_encode((uint8_t)request->what, sensor->sequence, body, body_len, buffer, size);
 }
 
-static void begin_next(struct sensor *sensor)
-{
-	if (sensor->busy || sensor->state != READY || sensor->waiting_count == 0)
-		return;
-	struct request next = sensor->waiting[0];
-	sensor->waiting_count--;
-	memmove(sensor->waiting, sensor->waiting + 1, sensor->waiting_count * sizeof(sensor->waiting[0]));
-	begin(sensor, &next, 0);
-}
-
-static int finished_err(int status, struct err *err)
-{
-	switch (status) {
-	case -ENODEV: return err_set(err, status, "the load sensor is gone or silent");
-	case -ENOBUFS: return err_set(err, status, "%d requests wait for this load sensor already", REQUESTS_MAX);
-	default: return err_set(err, status, "cancelled: a stop or the end of the session came first");
-	}
-}
-
-/* Verbs never call back: what is settled inside one is told on the next tick. */
-static void finish_later(struct sensor *sensor, const struct request *request, int status)
-{
-	struct err err;
-
-	if (!request->done)
-		return;
-	if (sensor->finished_count == 2 * REQUESTS_MAX)
-		request->done(request->ctx, finished_err(-ENOBUFS, &err), &err);
-	else
-		sensor->finished[sensor->finished_count++] = (struct finished){.request = *request, .status = status};
-}
-
-static void tell_finished(struct sensor *sensor)
-{
-	while (sensor->finished_count > 0) {
-		struct finished first = sensor->finished[0];
-		struct err err;
-
-		sensor->finished_count--;
-		memmove(sensor->finished, sensor->finished + 1, sensor->finished_count * sizeof(sensor->finished[0]));
-		first.request.done(first.request.ctx, finished_err(first.status, &err), &err);
-	}
-}
-
-static void cancel_waiting(struct sensor *sensor, int status)
-{
-	for (unsigned i = 0; i < sensor->waiting_count; i++)
-		finish_later(sensor, &sensor->waiting[i], status);
-	sensor->waiting_count = 0;
-}
-
-static void submit(struct sensor *sensor, uint8_t type, device_done_fn done, void *ctx)
-{
-	struct request request = {.type = type, .done = done, .ctx = ctx};
-
-	if (sensor->state == LOST)
-		finish_later(sensor, &request, -ENODEV);
-	else if (sensor->waiting_count == REQUESTS_MAX)
-		finish_later(sensor, &request, -ENOBUFS);
-	else
-		sensor->waiting[sensor->waiting_count++] = request;
-	begin_next(sensor);
-}
-
-/* ---- blocks
- * ----------------------------------------------------------------------------------------------------------- */
+/* ---- blocks ---------------------------------------------------------------------------------------------------- */
 
 static void flush(struct sensor *sensor)
 {
@@ -250,7 +150,7 @@ static uint32_t block_flags(uint8_t flags)
 static void take_data(struct sensor *sensor, const struct ls_packet *packet, uint64_t host_ns)
 {
 	struct ls_data data;
-	bool started = sensor->streaming || (sensor->busy && sensor->active.type == LS_START);
+	bool started = sensor->streaming || awaits(sensor, LS_START);
 
 	if (!started)
 		return;
@@ -279,8 +179,7 @@ static void take_data(struct sensor *sensor, const struct ls_packet *packet, uin
 	add_samples(sensor, &data, flags, host_ns);
 }
 
-/* ---- events
- * ----------------------------------------------------------------------------------------------------------- */
+/* ---- events ---------------------------------------------------------------------------------------------------- */
 
 static const char *event_name(uint8_t code)
 {
@@ -312,7 +211,7 @@ static void take_event(struct sensor *sensor, const struct ls_packet *packet)
 	char text[160], value[48] = "";
 	const char *channel = "";
 
-	if (sensor->state != READY)
+	if (dialogue_state(sensor->dialogue) != DIALOGUE_READY)
 		return;
 	if (!ls_read_event(packet, &event)) {
 		sensor->seen.malformed++;
@@ -339,14 +238,14 @@ static void add_loss(char *text, size_t size, uint64_t n, const char *what)
 		snprintf(text + len, size - len, "%s%" PRIu64 " %s", len ? ", " : "load sensor: ", n, what);
 }
 
-static void tell_losses(struct sensor *sensor)
+static void tell_losses(struct sensor *sensor, uint64_t now_ns)
 {
 	struct losses *seen = &sensor->seen, *told = &sensor->told;
 	char text[240] = "";
 
 	seen->crc_errors = sensor->decoder.crc_errors;
 	seen->resyncs = sensor->decoder.resyncs;
-	if (memcmp(seen, told, sizeof(*seen)) == 0 || (sensor->told_ns && sensor->now_ns < sensor->told_ns + REPORT_NS))
+	if (memcmp(seen, told, sizeof(*seen)) == 0 || (sensor->told_ns && now_ns < sensor->told_ns + REPORT_NS))
 		return;
 	add_loss(text, sizeof(text), seen->samples - told->samples, "samples lost");
 	add_loss(text, sizeof(text), seen->gaps - told->gaps, "gaps");
@@ -355,59 +254,15 @@ static void tell_losses(struct sensor *sensor)
 	add_loss(text, sizeof(text), seen->backwards - told->backwards, "frames with samples sent before, dropped");
 	add_loss(text, sizeof(text), seen->malformed - told->malformed, "malformed frames dropped");
 	*told = *seen;
-	sensor->told_ns = sensor->now_ns;
+	sensor->told_ns = now_ns;
 	sensor->host.event(sensor->host.ctx, sensor->condition, text);
 }
 
-/* ---- the end of a request, of opening, of the sensor
- * ------------------------------------------------------------------ */
+/* ---- answers that count against the sensor --------------------------------------------------------------------- */
 
-/* Only from the loop. The request under way learns why, those behind it that the sensor is gone. */
-static void lose(struct sensor *sensor, int status, const struct err *err)
+static void reject(struct sensor *sensor, int status, const struct err *err)
 {
-	enum state state = sensor->state;
-	struct request request = sensor->active;
-	bool busy = sensor->busy;
-
-	if (state == LOST)
-		return;
-	flush(sensor);
-	sensor->state = LOST;
-	sensor->busy = false;
-	sensor->streaming = false;
-	cancel_waiting(sensor, -ENODEV);
-	if (busy && request.done)
-		request.done(request.ctx, status, err);
-	tell_finished(sensor);
-	if (state == OPENING)
-		sensor->host.ready(sensor->host.ctx, status, err);
-	else
-		sensor->host.lost(sensor->host.ctx, status, err);
-}
-
-static void conclude(struct sensor *sensor, int status, const struct err *err)
-{
-	struct request request = sensor->active;
-
-	sensor->busy = false;
-	if (request.done)
-		request.done(request.ctx, status, err);
-	begin_next(sensor);
-}
-
-/* An answer that counts against the sensor: asked again once, then final. */
-static void again_or_end(struct sensor *sensor, int status, const struct err *err)
-{
-	if (status == -EPROTO || status == -EREMOTEIO)
-		sensor->counters.odd_replies++;
-	if (sensor->asked < 2) {
-		sensor->counters.repeated_requests++;
-		ask(sensor);
-	} else if (sensor->state == OPENING) {
-		lose(sensor, status, err);
-	} else {
-		conclude(sensor, status, err);
-	}
+	dialogue_reject(sensor->dialogue, DIALOGUE_ASKED_MAX, status, err);
 }
 
 static void odd_reply(struct sensor *sensor, const char *what)
@@ -416,7 +271,7 @@ static void odd_reply(struct sensor *sensor, const char *what)
 
 	err_set(&err, -EPROTO, "the load sensor's answer to %s makes no sense: does it speak load-stream version %d?",
 		what, LS_VERSION);
-	again_or_end(sensor, -EPROTO, &err);
+	reject(sensor, -EPROTO, &err);
 }
 
 static const char *status_text(uint8_t status)
@@ -427,12 +282,12 @@ static const char *status_text(uint8_t status)
 	return status < sizeof(texts) / sizeof(texts[0]) ? texts[status] : "unknown status";
 }
 
-/* ---- opening: HELLO, each channel, each stream, the rate
- * ---------------------------------------------------------------- */
+/* ---- opening: HELLO, each channel, each stream, the rate ------------------------------------------------------- */
 
 static void open_step(struct sensor *sensor, uint8_t type, uint8_t item)
 {
-	begin(sensor, &(const struct request){.type = type}, item);
+	sensor->open_item = item;
+	dialogue_ask(sensor->dialogue, type, 0);
 }
 
 static bool take_hello(struct sensor *sensor, const struct ls_packet *packet)
@@ -458,7 +313,7 @@ static bool take_hello(struct sensor *sensor, const struct ls_packet *packet)
 /* Channels come in order of stream, then position: anything else would make counts somebody else's. */
 static bool take_channel(struct sensor *sensor, const struct ls_packet *packet)
 {
-	unsigned item = sensor->active_item;
+	unsigned item = sensor->open_item;
 	struct channel channel;
 
 	if (!ls_read_channel(packet, &channel) || channel.stream >= sensor->streams_count)
@@ -483,7 +338,7 @@ static void set_rate(struct sensor *sensor, uint8_t stream, double rate_hz)
 
 static bool take_stream(struct sensor *sensor, const struct ls_packet *packet)
 {
-	uint8_t item = sensor->active_item;
+	uint8_t item = sensor->open_item;
 	struct ls_stream stream;
 	unsigned channels = 0;
 	size_t bytes = 0;
@@ -524,7 +379,7 @@ static void refuse_rate(struct sensor *sensor, uint8_t status)
 	else
 		err_set(&err, -ERANGE, "the load sensor refused %.6g S/s (%s); it offers: %s", sensor->wanted_hz,
 			status_text(status), rates);
-	again_or_end(sensor, -ERANGE, &err);
+	reject(sensor, -ERANGE, &err);
 }
 
 static void become_ready(struct sensor *sensor)
@@ -532,10 +387,7 @@ static void become_ready(struct sensor *sensor)
 	double silent_ns = SILENT_SAMPLES * 1e9 / sensor->streams[sensor->main_stream].rate_hz;
 
 	sensor->silence_ns = silent_ns > SILENCE_NS ? (uint64_t)fmin(silent_ns, 3600e9) : SILENCE_NS;
-	sensor->busy = false;
-	sensor->state = READY;
-	sensor->host.ready(sensor->host.ctx, 0, NULL);
-	begin_next(sensor);
+	dialogue_ready(sensor->dialogue);
 }
 
 static uint8_t find_main_stream(const struct sensor *sensor)
@@ -567,7 +419,7 @@ static void take_rate(struct sensor *sensor, const struct ls_packet *packet)
 		struct err err;
 		err_set(&err, -EREMOTEIO, "the load sensor was set to %.6g S/s and says %.6g", sensor->wanted_hz,
 			rate.rate_hz);
-		again_or_end(sensor, -EREMOTEIO, &err);
+		reject(sensor, -EREMOTEIO, &err);
 	} else {
 		set_rate(sensor, sensor->main_stream, rate.rate_hz);
 		become_ready(sensor);
@@ -576,9 +428,9 @@ static void take_rate(struct sensor *sensor, const struct ls_packet *packet)
 
 static void take_opening_reply(struct sensor *sensor, const struct ls_packet *packet)
 {
-	uint8_t next = (uint8_t)(sensor->active_item + 1);
+	uint8_t next = (uint8_t)(sensor->open_item + 1);
 
-	switch (sensor->active.type) {
+	switch (dialogue_awaits(sensor->dialogue)->what) {
 	case LS_HELLO:
 		if (!take_hello(sensor, packet))
 			odd_reply(sensor, "HELLO");
@@ -605,8 +457,7 @@ static void take_opening_reply(struct sensor *sensor, const struct ls_packet *pa
 	}
 }
 
-/* ---- replies
- * ---------------------------------------------------------------------------------------------------------- */
+/* ---- replies --------------------------------------------------------------------------------------------------- */
 
 static void take_start(struct sensor *sensor, const struct ls_packet *packet)
 {
@@ -620,12 +471,12 @@ static void take_start(struct sensor *sensor, const struct ls_packet *packet)
 			status_text(status),
 			status == LS_LINE_TOO_SLOW ? "; raise its baud rate or lower the sample rate in the bench file"
 						   : "");
-		again_or_end(sensor, status == LS_LINE_TOO_SLOW ? -ERANGE : -EREMOTEIO, &err);
+		reject(sensor, status == LS_LINE_TOO_SLOW ? -ERANGE : -EREMOTEIO, &err);
 	} else {
 		sensor->streaming = true;
-		sensor->data_ns = sensor->now_ns;
+		sensor->data_ns = dialogue_now_ns(sensor->dialogue);
 		sensor->pinged_ns = 0;
-		conclude(sensor, 0, NULL);
+		dialogue_answered(sensor->dialogue);
 	}
 }
 
@@ -639,7 +490,7 @@ static void take_stop(struct sensor *sensor, const struct ls_packet *packet)
 	}
 	flush(sensor);
 	sensor->streaming = false;
-	conclude(sensor, 0, NULL);
+	dialogue_answered(sensor->dialogue);
 }
 
 static void take_ping(struct sensor *sensor, const struct ls_packet *packet)
@@ -652,24 +503,25 @@ static void take_ping(struct sensor *sensor, const struct ls_packet *packet)
 		return;
 	}
 	if (!sensor->streaming || ping.streaming) {
-		conclude(sensor, 0, NULL);
+		dialogue_answered(sensor->dialogue);
 		return;
 	}
 	err_set(&err, -ETIMEDOUT,
 		"the load sensor has stopped streaming by itself (it is up since %" PRIu64 " ms): check its supply",
 		ping.uptime_ms);
-	lose(sensor, -ETIMEDOUT, &err);
+	flush(sensor);
+	dialogue_lose(sensor->dialogue, -ETIMEDOUT, &err);
 }
 
 static void take_reply(struct sensor *sensor, const struct ls_packet *packet)
 {
-	if (!sensor->busy || packet->sequence != sensor->sequence || packet->type != (sensor->active.type | LS_REPLY))
+	if (packet->sequence != sensor->sequence || !awaits(sensor, packet->type & (uint8_t)~LS_REPLY))
 		return; /* of a request given up, or answered twice because it was asked twice */
-	if (sensor->state == OPENING)
+	if (dialogue_state(sensor->dialogue) == DIALOGUE_OPENING)
 		take_opening_reply(sensor, packet);
-	else if (sensor->active.type == LS_START)
+	else if (awaits(sensor, LS_START))
 		take_start(sensor, packet);
-	else if (sensor->active.type == LS_STOP)
+	else if (awaits(sensor, LS_STOP))
 		take_stop(sensor, packet);
 	else
 		take_ping(sensor, packet);
@@ -685,14 +537,12 @@ static void take_packet(struct sensor *sensor, const struct ls_packet *packet, u
 		take_reply(sensor, packet);
 }
 
-static void on_bytes(void *ctx, const uint8_t *data, size_t len, bool end, uint64_t host_ns)
+static void on_bytes(void *device, const uint8_t *data, size_t len, uint64_t host_ns)
 {
-	struct sensor *sensor = ctx;
+	struct sensor *sensor = device;
 	struct ls_packet packet;
 
-	(void)end;
-	sensor->now_ns = host_ns > sensor->now_ns ? host_ns : sensor->now_ns;
-	while (len > 0 && sensor->state != LOST) {
+	while (len > 0 && dialogue_state(sensor->dialogue) != DIALOGUE_LOST) {
 		size_t used = len;
 		bool found = ls_decode(&sensor->decoder, data, len, &used, &packet);
 
@@ -701,47 +551,38 @@ static void on_bytes(void *ctx, const uint8_t *data, size_t len, bool end, uint6
 		if (found)
 			take_packet(sensor, &packet, host_ns);
 	}
-	if (sensor->state != LOST)
+	if (dialogue_state(sensor->dialogue) != DIALOGUE_LOST)
 		flush(sensor);
 }
 
-static void on_gone(void *ctx, const struct err *why)
-{
-	lose(ctx, -ENODEV, why);
-}
+static const struct dialogue_ops speech = {
+	.driver = &driver_load_stream,
+	.name = "load sensor",
+	.waiting_max = WAITING_MAX,
+	.encode = encode,
+	.bytes = on_bytes,
+};
 
-/* ---- time
- * ------------------------------------------------------------------------------------------------------------- */
-
-static void fall_silent(struct sensor *sensor)
-{
-	struct err err;
-
-	err_set(&err, -ETIMEDOUT,
-		"the load sensor has not answered within %u ms, twice: check its power, its cable and the baud rate in "
-		"the "
-		"bench file",
-		(unsigned)(DRIVER_REPLY_NS / NS_PER_MS));
-	lose(sensor, -ETIMEDOUT, &err);
-}
+/* ---- time ------------------------------------------------------------------------------------------------------ */
 
 /* Counted from the first PING, not from the last sample: a process that was stopped for a while comes back to a full
  * line. */
 static void watch_data(struct sensor *sensor)
 {
+	uint64_t now_ns = dialogue_now_ns(sensor->dialogue);
 	struct err err;
 
-	if (!sensor->streaming || sensor->state != READY || sensor->now_ns < sensor->data_ns + sensor->silence_ns)
+	if (!sensor->streaming || now_ns < sensor->data_ns + sensor->silence_ns)
 		return;
-	if (sensor->pinged_ns && sensor->now_ns >= sensor->pinged_ns + NO_DATA_NS) {
+	if (sensor->pinged_ns && now_ns >= sensor->pinged_ns + NO_DATA_NS) {
 		err_set(&err, -ETIMEDOUT,
 			"the load sensor answers but has sent no usable samples for %.1f s: switch it off and on",
-			(double)(sensor->now_ns - sensor->data_ns) / 1e9);
-		lose(sensor, -ETIMEDOUT, &err);
-	} else if (!sensor->busy && sensor->waiting_count == 0) {
+			(double)(now_ns - sensor->data_ns) / 1e9);
+		dialogue_lose(sensor->dialogue, -ETIMEDOUT, &err);
+	} else if (!dialogue_awaits(sensor->dialogue)) {
 		if (!sensor->pinged_ns)
-			sensor->pinged_ns = sensor->now_ns;
-		submit(sensor, LS_PING, NULL, NULL);
+			sensor->pinged_ns = now_ns;
+		dialogue_submit(sensor->dialogue, &(const struct dialogue_request){.what = LS_PING});
 	}
 }
 
@@ -749,44 +590,25 @@ static void sensor_on_tick(struct device *device, uint64_t now_ns)
 {
 	struct sensor *sensor = sensor_of(device);
 
-	sensor->now_ns = now_ns > sensor->now_ns ? now_ns : sensor->now_ns;
-	sensor->deadline_ns += driver_held_up_ns(&sensor->ticked_ns, now_ns);
-	tell_finished(sensor);
-	if (sensor->state == LOST)
-		return;
-	if (sensor->state == READY)
-		tell_losses(sensor);
-	if (sensor->busy && sensor->now_ns >= sensor->deadline_ns) {
-		if (sensor->asked >= 2) {
-			fall_silent(sensor);
-			return;
-		}
-		sensor->counters.repeated_requests++;
-		ask(sensor);
-	}
-	watch_data(sensor);
+	if (dialogue_state(sensor->dialogue) == DIALOGUE_READY)
+		tell_losses(sensor, now_ns);
+	dialogue_tick(sensor->dialogue, now_ns);
+	if (dialogue_state(sensor->dialogue) == DIALOGUE_READY)
+		watch_data(sensor);
 }
 
-/* ---- verbs
- * ------------------------------------------------------------------------------------------------------------ */
+/* ---- verbs ----------------------------------------------------------------------------------------------------- */
 
 static void sensor_start(struct device *device, device_done_fn done, void *ctx)
 {
-	struct sensor *sensor = sensor_of(device);
-
-	submit(sensor, LS_START, done, ctx);
+	dialogue_submit(sensor_of(device)->dialogue,
+			&(const struct dialogue_request){.what = LS_START, .done = done, .ctx = ctx});
 }
 
 static void sensor_stop(struct device *device, device_done_fn done, void *ctx)
 {
-	struct sensor *sensor = sensor_of(device);
-
-	cancel_waiting(sensor, -ECANCELED);
-	if (sensor->state == READY && sensor->busy) {
-		finish_later(sensor, &sensor->active, -ECANCELED);
-		sensor->busy = false;
-	}
-	submit(sensor, LS_STOP, done, ctx);
+	dialogue_stop(sensor_of(device)->dialogue,
+		      &(const struct dialogue_request){.what = LS_STOP, .done = done, .ctx = ctx});
 }
 
 static const struct stream_verbs verbs = {
@@ -794,8 +616,7 @@ static const struct stream_verbs verbs = {
 	.stop = sensor_stop,
 };
 
-/* ---- the driver
- * ------------------------------------------------------------------------------------------------------- */
+/* ---- the driver ------------------------------------------------------------------------------------------------ */
 
 static int sensor_match(const struct link_identity *id)
 {
@@ -807,7 +628,6 @@ static int sensor_match(const struct link_identity *id)
 
 static int sensor_open(const struct device_open *open, uint64_t now_ns, struct device **ret, struct err *err)
 {
-
 	if (!(open->rate_hz >= 0) || !isfinite(open->rate_hz))
 		return err_set(err, -EINVAL, "the sample rate of a load sensor is a number from 0 (its default) up");
 	struct sensor *sensor = calloc(1, sizeof(*sensor));
@@ -815,17 +635,8 @@ static int sensor_open(const struct device_open *open, uint64_t now_ns, struct d
 		return err_set(err, -ENOMEM, "no memory for a load sensor");
 	sensor->base.driver = &driver_load_stream;
 	sensor->host = open->host;
-	sensor->now_ns = now_ns;
 	sensor->wanted_hz = open->rate_hz;
-	const struct link_opening opening = {
-		.table = open->links,
-		.loop = open->loop,
-		.uri = open->uri,
-		.wants = driver_load_stream.wants,
-		.settings = open->settings,
-		.sink = {.ctx = sensor, .bytes = on_bytes, .gone = on_gone},
-	};
-	int status = link_open(&opening, &sensor->link, err);
+	int status = dialogue_open(&speech, sensor, open, now_ns, &sensor->dialogue, err);
 	if (status) {
 		free(sensor);
 		return status;
@@ -837,20 +648,14 @@ static int sensor_open(const struct device_open *open, uint64_t now_ns, struct d
 
 static void sensor_close(struct device *device)
 {
+	static const struct dialogue_request stop = {.what = LS_STOP};
 	struct sensor *sensor = sensor_of(device);
 
 	if (!sensor)
 		return;
-	bool starting = sensor->busy && sensor->active.type == LS_START;
-	if (sensor->busy)
-		finish_later(sensor, &sensor->active, -ECANCELED);
-	if (sensor->state == READY && (sensor->streaming || starting))
-		open_step(sensor, LS_STOP, 0);
-	sensor->busy = false;
-	sensor->state = LOST;
-	cancel_waiting(sensor, -ECANCELED);
-	tell_finished(sensor);
-	link_close(sensor->link);
+	bool streams =
+		dialogue_state(sensor->dialogue) == DIALOGUE_READY && (sensor->streaming || awaits(sensor, LS_START));
+	dialogue_close(sensor->dialogue, streams ? &stop : NULL);
 	free(sensor);
 }
 
@@ -871,18 +676,19 @@ static void sensor_counters(const struct device *device, struct device_counters 
 {
 	const struct sensor *sensor = sensor_of_const(device);
 
-	*ret = sensor->counters;
-	ret->frames = sensor->decoder.frames;
-	ret->crc_errors = sensor->decoder.crc_errors;
-	ret->resyncs = sensor->decoder.resyncs;
-	ret->lost_samples = sensor->seen.samples;
+	*ret = (struct device_counters){
+		.frames = sensor->decoder.frames,
+		.crc_errors = sensor->decoder.crc_errors,
+		.resyncs = sensor->decoder.resyncs,
+		.lost_samples = sensor->seen.samples,
+	};
+	dialogue_counters(sensor->dialogue, ret);
 	ret->odd_replies += sensor->seen.backwards + sensor->seen.malformed;
-	sensor->link->ops->counters(sensor->link, &ret->link);
 }
 
 static const struct link *sensor_link(const struct device *device)
 {
-	return sensor_of_const(device)->link;
+	return dialogue_link(sensor_of_const(device)->dialogue);
 }
 
 const struct driver driver_load_stream = {

@@ -37,8 +37,7 @@ static void put_le32(uint8_t *p, uint32_t value)
 		p[i] = (uint8_t)(value >> 8 * i);
 }
 
-/* ---- frames
- * ----------------------------------------------------------------------------------------------------------- */
+/* ---- frames ---------------------------------------------------------------------------------------------------- */
 
 /* Length of the decoded packet, or -1. The packet is never longer than the frame, so LS_ENCODED_MAX bytes hold it. */
 static int cobs_decode(const uint8_t *frame, size_t len, uint8_t *packet)
@@ -183,8 +182,7 @@ void ls_put_rate(uint8_t stream, double rate_hz, uint8_t body[LS_RATE_BODY_BYTES
 	put_le32(body + 8, (uint32_t)(bits >> 32));
 }
 
-/* ---- bodies
- * ----------------------------------------------------------------------------------------------------------- */
+/* ---- bodies ---------------------------------------------------------------------------------------------------- */
 
 static bool good_reply(const struct ls_packet *packet, size_t body_len)
 {
@@ -376,8 +374,7 @@ bool ls_read_data(const struct ls_packet *packet, struct ls_data *ret)
 	return true;
 }
 
-/* ---- counts
- * ----------------------------------------------------------------------------------------------------------- */
+/* ---- counts ---------------------------------------------------------------------------------------------------- */
 
 static int32_t get_count(const uint8_t *p, uint8_t bits)
 {

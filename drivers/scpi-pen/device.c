@@ -1,5 +1,5 @@
 /* A pen that speaks docs/protocols/scpi-pen.md, over a link that carries lines (serial) or makes them (USBTMC).
- * One line is under way at a time and every line carries a tag, so an answer is never taken for another one's.
+ * Every line carries a tag, so an answer is never taken for another one's.
  * Leaves out when to beat, what to set and what a condition means for the run. */
 #include "drivers/scpi-pen/device.h"
 
@@ -10,10 +10,12 @@
 #include <string.h>
 
 #include "drivers/scpi-pen/wire.h"
+#include "rig/driver/dialogue.h"
+#include "rig/driver/lines.h"
 
-#define REQUESTS_MAX 32 /* waiting; the run keeps fewer than ten, and a stop empties the queue */
 /* Lines per request: the first, one for silence or an odd answer, one to settle a changed state. */
 #define ASKED_MAX       3
+#define STALE_TAGS      64   /* how far back an answer is known as one that was given up: more than ever queue */
 #define UPTIME_GRAIN_MS 20   /* how much the pen's uptime may lag behind its own clock */
 #define UPTIME_SLACK_MS 1000 /* ahead of the host's clock by more than this and 2 %: an odd answer */
 
@@ -21,24 +23,7 @@ _Static_assert((int)PEN_UNDERVOLTAGE == SCPI_UNDERVOLTAGE && (int)PEN_OVER_TEMPE
 		       (int)PEN_STALL == SCPI_STALL && (int)PEN_DEADMAN_TRIPPED == SCPI_DEADMAN_TRIPPED &&
 		       (int)PEN_CARTRIDGE_MISSING == SCPI_CARTRIDGE_MISSING,
 	       "condition bits are passed on as they come");
-
-enum state {
-	OPENING,
-	READY,
-	LOST,
-};
-
-struct request {
-	enum scpi_line line;
-	double value;
-	device_done_fn done;
-	void *ctx;
-};
-
-struct finished {
-	struct request request;
-	int status;
-};
+_Static_assert(SCPI_LINE_MAX <= LINES_MAX && SCPI_LINE_MAX + 2 <= DIALOGUE_MESSAGE_MAX, "a pen's lines fit");
 
 struct pen_state {
 	uint32_t condition;
@@ -54,21 +39,11 @@ struct uptime { /* read by the pen between question and answer */
 struct pen {
 	struct device base;
 	struct driver_host host;
-	struct link *link;
-	uint64_t now_ns;
-	enum state state;
+	struct dialogue *dialogue;
+	struct lines lines;
+	uint16_t tag; /* of the line written last */
 
-	struct request waiting[REQUESTS_MAX];
-	unsigned waiting_count;
-	struct finished finished[2 * REQUESTS_MAX];
-	unsigned finished_count;
-
-	bool busy; /* `active` is under way */
-	struct request active;
-	uint16_t tag;
-	unsigned asked;
-	unsigned silent;
-	uint64_t asked_ns, deadline_ns, ticked_ns;
+	/* What the request under way has been told so far, and believes when it is told so again. */
 	bool candidate_valid;
 	struct pen_state candidate;
 	struct uptime candidate_uptime;
@@ -77,10 +52,9 @@ struct pen {
 	struct pen_state last;
 	struct uptime uptime;
 
-	struct scpi_reader reader;
 	struct device_identity identity;
 	struct pen_limits limits;
-	struct device_counters counters;
+	uint64_t answers, doubted;
 };
 
 /* What a reader of an answer says. Negative errno: the answer counts against the pen, after asking again. */
@@ -100,165 +74,22 @@ static const struct pen *pen_of_const(const struct device *device)
 	return (const struct pen *)device;
 }
 
-/* ---- asking -------------------------------------------------------------------------------------------------------
- */
-
-static void ask(struct pen *pen)
+static enum scpi_line active_line(const struct pen *pen)
 {
-	char line[SCPI_LINE_MAX + 2];
+	return (enum scpi_line)dialogue_awaits(pen->dialogue)->what;
+}
 
+static size_t encode(void *device, const struct dialogue_request *request, unsigned asked, uint8_t *buffer, size_t size)
+{
+	struct pen *pen = device;
+
+	if (asked == 0)
+		pen->candidate_valid = false;
 	pen->tag++;
-	pen->asked++;
-	pen->asked_ns = pen->now_ns;
-	pen->deadline_ns = driver_reply_ns(pen->link, pen->now_ns);
-	size_t len = scpi_encode(pen->active.line, pen->active.value, pen->tag, line, sizeof(line));
-	/* A write that fails leaves the request unanswered: the reply time decides, or the link says that it is gone.
-	 */
-	(void)pen->link->ops->write(pen->link, (const uint8_t *)line, len, pen->deadline_ns, NULL, NULL);
+	return scpi_encode((enum scpi_line)request->what, request->value, pen->tag, (char *)buffer, size);
 }
 
-static void begin(struct pen *pen, const struct request *request)
-{
-	pen->busy = true;
-	pen->active = *request;
-	pen->asked = 0;
-	pen->silent = 0;
-	pen->candidate_valid = false;
-	ask(pen);
-}
-
-static void begin_next(struct pen *pen)
-{
-	if (pen->busy || pen->state != READY || pen->waiting_count == 0)
-		return;
-	struct request next = pen->waiting[0];
-	pen->waiting_count--;
-	memmove(pen->waiting, pen->waiting + 1, pen->waiting_count * sizeof(pen->waiting[0]));
-	begin(pen, &next);
-}
-
-static int finished_err(int status, struct err *err)
-{
-	switch (status) {
-	case -ENODEV: return err_set(err, status, "the pen is gone or silent");
-	case -ENOBUFS: return err_set(err, status, "%d requests wait for this pen already", REQUESTS_MAX);
-	default: return err_set(err, status, "cancelled: a stop or the end of the session came first");
-	}
-}
-
-/* Verbs never call back: what is settled inside one is told on the next tick. */
-static void finish_later(struct pen *pen, const struct request *request, int status)
-{
-	if (!request->done)
-		return;
-	if (pen->finished_count == 2 * REQUESTS_MAX) {
-		struct err err;
-		request->done(request->ctx, finished_err(-ENOBUFS, &err), &err);
-		return;
-	}
-	pen->finished[pen->finished_count++] = (struct finished){.request = *request, .status = status};
-}
-
-static void tell_finished(struct pen *pen)
-{
-	while (pen->finished_count > 0) {
-		struct finished first = pen->finished[0];
-		struct err err;
-
-		pen->finished_count--;
-		memmove(pen->finished, pen->finished + 1, pen->finished_count * sizeof(pen->finished[0]));
-		first.request.done(first.request.ctx, finished_err(first.status, &err), &err);
-	}
-}
-
-static void cancel_waiting(struct pen *pen, int status)
-{
-	for (unsigned i = 0; i < pen->waiting_count; i++)
-		finish_later(pen, &pen->waiting[i], status);
-	pen->waiting_count = 0;
-}
-
-static void submit(struct pen *pen, enum scpi_line line, double value, device_done_fn done, void *ctx)
-{
-	struct request request = {.line = line, .value = value, .done = done, .ctx = ctx};
-
-	if (pen->state == LOST)
-		finish_later(pen, &request, -ENODEV);
-	else if (pen->waiting_count == REQUESTS_MAX)
-		finish_later(pen, &request, -ENOBUFS);
-	else
-		pen->waiting[pen->waiting_count++] = request;
-	begin_next(pen);
-}
-
-/* ---- the end of a request, of opening, of the pen
- * --------------------------------------------------------------------- */
-
-/* Only from the loop. The request under way learns why, those behind it that the pen is gone. */
-static void lose(struct pen *pen, int status, const struct err *err)
-{
-	enum state state = pen->state;
-	struct request request = pen->active;
-	bool busy = pen->busy;
-
-	if (state == LOST)
-		return;
-	pen->state = LOST;
-	pen->busy = false;
-	cancel_waiting(pen, -ENODEV);
-	if (busy && request.done)
-		request.done(request.ctx, status, err);
-	tell_finished(pen);
-	if (state == OPENING)
-		pen->host.ready(pen->host.ctx, status, err);
-	else
-		pen->host.lost(pen->host.ctx, status, err);
-}
-
-static void opened(struct pen *pen, int status, const struct err *err)
-{
-	const struct request next = {.line = pen->active.line + 1};
-
-	if (status) {
-		lose(pen, status, err);
-	} else if (pen->active.line < SCPI_CARTRIDGE) {
-		begin(pen, &next);
-	} else {
-		pen->busy = false;
-		pen->state = READY;
-		pen->host.ready(pen->host.ctx, 0, NULL);
-		begin_next(pen);
-	}
-}
-
-static void conclude(struct pen *pen, int status, const struct err *err)
-{
-	if (pen->state == OPENING) {
-		opened(pen, status, err);
-		return;
-	}
-	struct request request = pen->active;
-	pen->busy = false;
-	if (request.line == SCPI_DEADMAN && status == 0)
-		pen->last.rebooted = false;
-	if (request.done)
-		request.done(request.ctx, status, err);
-	begin_next(pen);
-}
-
-static void fall_silent(struct pen *pen)
-{
-	struct err err;
-
-	err_set(&err, -ETIMEDOUT,
-		"the pen has not answered within %u ms, twice: check its power, its cable and the baud rate in the "
-		"bench file",
-		(unsigned)(DRIVER_REPLY_NS / NS_PER_MS));
-	lose(pen, -ETIMEDOUT, &err);
-}
-
-/* ---- what the pen says of itself
- * -------------------------------------------------------------------------------------- */
+/* ---- what the pen says of itself ------------------------------------------------------------------------------- */
 
 static void tell_condition(struct pen *pen, uint32_t appeared)
 {
@@ -346,7 +177,8 @@ static bool confirmed(const struct pen *pen, const struct pen_state *state, cons
 /* A state that differs from the last one counts when two answers in a row confirm it, or on the last answer. */
 static bool must_ask_again(struct pen *pen, const struct pen_state *state, const struct uptime *uptime)
 {
-	if (same_state(state, &pen->last) || confirmed(pen, state, uptime) || pen->asked >= ASKED_MAX)
+	if (same_state(state, &pen->last) || confirmed(pen, state, uptime) ||
+	    dialogue_asked(pen->dialogue) >= ASKED_MAX)
 		return false;
 	pen->candidate = *state;
 	pen->candidate_uptime = *uptime;
@@ -368,7 +200,7 @@ static void keep_uptime(struct pen *pen, const struct uptime *uptime, bool resta
 static int take_state(struct pen *pen, char **fields, const struct scpi_readings *readings, uint64_t host_ns)
 {
 	struct pen_state state = {0};
-	struct uptime uptime = {.asked_ns = pen->asked_ns, .heard_ns = host_ns};
+	struct uptime uptime = {.asked_ns = dialogue_asked_ns(pen->dialogue), .heard_ns = host_ns};
 
 	if (!read_state(pen, fields, &state, &uptime))
 		return -EPROTO;
@@ -396,8 +228,7 @@ static int take_state(struct pen *pen, char **fields, const struct scpi_readings
 	return ANSWER_GOOD;
 }
 
-/* ---- answers, one reader per kind of line
- * ----------------------------------------------------------------------------- */
+/* ---- answers, one reader per kind of line ---------------------------------------------------------------------- */
 
 static int read_identity(struct pen *pen, const char *field)
 {
@@ -438,7 +269,7 @@ static bool same_cartridge(const struct scpi_cartridge *a, const struct scpi_car
 static int read_cartridge(struct pen *pen, char **fields, uint64_t host_ns)
 {
 	struct scpi_cartridge cartridge;
-	struct uptime uptime = {.asked_ns = pen->asked_ns, .heard_ns = host_ns};
+	struct uptime uptime = {.asked_ns = dialogue_asked_ns(pen->dialogue), .heard_ns = host_ns};
 
 	if (!scpi_read_cartridge(fields[0], &cartridge) || !scpi_read_uint(fields[1], &uptime.ms))
 		return -EPROTO;
@@ -448,7 +279,7 @@ static int read_cartridge(struct pen *pen, char **fields, uint64_t host_ns)
 	pen->candidate_valid = true;
 	pen->candidate_uptime = uptime;
 	pen->candidate_cartridge = cartridge;
-	if (!agrees && pen->asked >= ASKED_MAX)
+	if (!agrees && dialogue_asked(pen->dialogue) >= ASKED_MAX)
 		return -EPROTO;
 	if (!agrees)
 		return first ? ANSWER_FIRST : ANSWER_CHANGED;
@@ -487,26 +318,27 @@ static int read_refusal(const char *field, const char *what, struct err *err)
 		       error.code, error.text);
 }
 
-static void name_setpoint(const struct pen *pen, char *text, size_t size)
+static void name_setpoint(const struct dialogue_request *request, char *text, size_t size)
 {
 	const char *name = "dead-man", *unit = "ms";
 
-	if (pen->active.line == SCPI_SET_RATE) {
+	if (request->what == SCPI_SET_RATE) {
 		name = "rate";
 		unit = "Hz";
-	} else if (pen->active.line == SCPI_SET_DEPTH) {
+	} else if (request->what == SCPI_SET_DEPTH) {
 		name = "depth";
 		unit = "mm";
 	}
-	snprintf(text, size, "%s %.6g %s", name, pen->active.value, unit);
+	snprintf(text, size, "%s %.6g %s", name, request->value, unit);
 }
 
 static int read_setpoint(struct pen *pen, char **fields, struct err *err)
 {
+	const struct dialogue_request *request = dialogue_awaits(pen->dialogue);
+	double said, sent = scpi_as_sent(request->value);
 	char what[64];
-	double said, sent = scpi_as_sent(pen->active.value);
 
-	name_setpoint(pen, what, sizeof(what));
+	name_setpoint(request, what, sizeof(what));
 	int status = read_refusal(fields[0], what, err);
 	if (status)
 		return status;
@@ -521,7 +353,7 @@ static int read_answer(struct pen *pen, char **fields, uint64_t host_ns, struct 
 {
 	struct scpi_readings readings = {NAN, NAN, NAN, NAN, NAN};
 
-	switch (pen->active.line) {
+	switch (active_line(pen)) {
 	case SCPI_OPEN:
 	case SCPI_STOP: return read_output(pen, fields[0], false, err);
 	case SCPI_IDENTIFY: return read_identity(pen, fields[0]);
@@ -544,36 +376,37 @@ static int read_answer(struct pen *pen, char **fields, uint64_t host_ns, struct 
 	return -EPROTO;
 }
 
-/* ---- lines
- * ------------------------------------------------------------------------------------------------------------ */
+/* ---- lines ----------------------------------------------------------------------------------------------------- */
 
-static void again_or_end(struct pen *pen, int status, const struct err *err)
+/* A good answer; while opening, the next line is the pen's to be asked. */
+static void settle(struct pen *pen)
 {
-	unsigned allowed = status == ANSWER_CHANGED || pen->candidate_valid ? ASKED_MAX : ASKED_MAX - 1;
+	enum scpi_line line = active_line(pen);
 
-	if (status == -EPROTO || status == -EREMOTEIO)
-		pen->counters.odd_replies++;
-	if (pen->asked < allowed) {
-		pen->counters.repeated_requests += status != ANSWER_FIRST;
-		ask(pen);
-		return;
-	}
-	conclude(pen, status, err);
+	if (line == SCPI_DEADMAN)
+		pen->last.rebooted = false;
+	if (dialogue_state(pen->dialogue) != DIALOGUE_OPENING)
+		dialogue_answered(pen->dialogue);
+	else if (line < SCPI_CARTRIDGE)
+		dialogue_ask(pen->dialogue, line + 1, 0);
+	else
+		dialogue_ready(pen->dialogue);
+}
+
+static void reject(struct pen *pen, int status, const struct err *err)
+{
+	dialogue_reject(pen->dialogue, pen->candidate_valid ? ASKED_MAX : DIALOGUE_ASKED_MAX, status, err);
 }
 
 static void odd_line(struct pen *pen, const char *line)
 {
 	struct err err;
 
-	if (!pen->busy) {
-		pen->counters.odd_replies++;
-		return;
-	}
 	err_set(&err, -EPROTO,
 		"the pen's answer makes no sense: \"%.80s\"; check cable and baud rate, and that it speaks "
 		"scpi-pen",
 		line);
-	again_or_end(pen, -EPROTO, &err);
+	reject(pen, -EPROTO, &err);
 }
 
 /* Splits line and its tag; false when it is not the answer that is awaited. */
@@ -584,134 +417,124 @@ static bool is_answer(struct pen *pen, char **fields, int n, bool *ret_stale)
 	*ret_stale = false;
 	if (n < 1 || !scpi_read_uint(fields[n - 1], &tag) || tag > UINT16_MAX)
 		return false;
-	if (!pen->busy || (uint16_t)tag != pen->tag) {
+	if (!dialogue_awaits(pen->dialogue) || (uint16_t)tag != pen->tag) {
 		/* The answer to a line that was given up: asked again, or overtaken by a stop. */
-		*ret_stale = (uint16_t)(pen->tag - (uint16_t)tag) < 2 * REQUESTS_MAX;
+		*ret_stale = (uint16_t)(pen->tag - (uint16_t)tag) < STALE_TAGS;
 		return false;
 	}
-	return (unsigned)n == scpi_answers(pen->active.line) + 1;
+	return (unsigned)n == scpi_answers(active_line(pen)) + 1;
 }
 
 static void take_line(struct pen *pen, uint64_t host_ns)
 {
-	char line[SCPI_LINE_MAX + 1];
+	char line[LINES_MAX + 1];
 	char *fields[SCPI_FIELDS_MAX];
 	bool stale;
 	struct err err = {""};
 
-	memcpy(line, pen->reader.line, sizeof(line));
+	memcpy(line, pen->lines.text, sizeof(line));
 	int n = scpi_split(line, fields);
 	if (!is_answer(pen, fields, n, &stale)) {
 		if (!stale)
-			odd_line(pen, pen->reader.line);
+			odd_line(pen, pen->lines.text);
 		return;
 	}
-	pen->counters.frames++;
+	pen->answers++;
 	int status = read_answer(pen, fields, host_ns, &err);
-	if (status == -EPROTO && !err.text[0])
-		odd_line(pen, pen->reader.line);
-	else if (status == ANSWER_GOOD)
-		conclude(pen, 0, NULL);
-	else
-		again_or_end(pen, status, &err);
+	if (status == ANSWER_GOOD) {
+		settle(pen);
+	} else if (status == ANSWER_CHANGED || status == ANSWER_FIRST) {
+		pen->doubted += status == ANSWER_CHANGED;
+		dialogue_confirm(pen->dialogue);
+	} else if (err.text[0]) {
+		reject(pen, status, &err);
+	} else {
+		odd_line(pen, pen->lines.text);
+	}
 }
 
-static void on_bytes(void *ctx, const uint8_t *data, size_t len, bool end, uint64_t host_ns)
+static void on_bytes(void *device, const uint8_t *data, size_t len, uint64_t host_ns)
 {
-	struct pen *pen = ctx;
+	struct pen *pen = device;
 
-	(void)end;
-	pen->now_ns = host_ns > pen->now_ns ? host_ns : pen->now_ns;
-	while (len > 0 && pen->state != LOST) {
+	while (len > 0 && dialogue_state(pen->dialogue) != DIALOGUE_LOST) {
 		size_t used = len;
-		enum scpi_fed fed = scpi_feed(&pen->reader, data, len, &used);
+		enum lines_fed fed = lines_feed(&pen->lines, data, len, &used);
 
 		data += used;
 		len -= used;
-		if (fed == SCPI_LINE) {
+		if (fed == LINES_LINE)
 			take_line(pen, host_ns);
-		} else if (fed == SCPI_SPOILT) {
-			pen->counters.resyncs++;
+		else if (fed == LINES_DROPPED)
 			odd_line(pen, "(unreadable bytes)");
-		}
 	}
 }
 
-static void on_gone(void *ctx, const struct err *why)
-{
-	lose(ctx, -ENODEV, why);
-}
+static const struct dialogue_ops speech = {
+	.driver = &driver_scpi_pen,
+	.name = "pen",
+	.waiting_max = DIALOGUE_WAITING_MAX,
+	.encode = encode,
+	.bytes = on_bytes,
+};
 
 static void pen_on_tick(struct device *device, uint64_t now_ns)
 {
-	struct pen *pen = pen_of(device);
-
-	pen->now_ns = now_ns > pen->now_ns ? now_ns : pen->now_ns;
-	pen->deadline_ns += driver_held_up_ns(&pen->ticked_ns, now_ns);
-	tell_finished(pen);
-	if (!pen->busy || pen->state == LOST || pen->now_ns < pen->deadline_ns)
-		return;
-	if (pen->silent++ == 0) {
-		pen->counters.repeated_requests++;
-		ask(pen);
-		return;
-	}
-	fall_silent(pen);
+	dialogue_tick(pen_of(device)->dialogue, now_ns);
 }
 
-/* ---- verbs
- * ------------------------------------------------------------------------------------------------------------ */
+/* ---- verbs ----------------------------------------------------------------------------------------------------- */
 
 static int pen_limits(const struct device *device, struct pen_limits *ret)
 {
 	const struct pen *pen = pen_of_const(device);
 
-	if (pen->state == OPENING)
+	if (dialogue_state(pen->dialogue) == DIALOGUE_OPENING)
 		return -EAGAIN;
 	*ret = pen->limits;
 	return 0;
 }
 
+static void submit(struct device *device, enum scpi_line line, double value, device_done_fn done, void *ctx)
+{
+	dialogue_submit(pen_of(device)->dialogue,
+			&(const struct dialogue_request){.what = line, .value = value, .done = done, .ctx = ctx});
+}
+
 static void pen_set_rate(struct device *device, double rate_hz, device_done_fn done, void *ctx)
 {
-	submit(pen_of(device), SCPI_SET_RATE, rate_hz, done, ctx);
+	submit(device, SCPI_SET_RATE, rate_hz, done, ctx);
 }
 
 static void pen_set_depth(struct device *device, double depth_mm, device_done_fn done, void *ctx)
 {
-	submit(pen_of(device), SCPI_SET_DEPTH, depth_mm, done, ctx);
+	submit(device, SCPI_SET_DEPTH, depth_mm, done, ctx);
 }
 
 static void pen_run(struct device *device, device_done_fn done, void *ctx)
 {
-	submit(pen_of(device), SCPI_RUN, 0, done, ctx);
+	submit(device, SCPI_RUN, 0, done, ctx);
 }
 
 static void pen_deadman(struct device *device, uint32_t timeout_ms, device_done_fn done, void *ctx)
 {
-	submit(pen_of(device), SCPI_DEADMAN, timeout_ms, done, ctx);
+	submit(device, SCPI_DEADMAN, timeout_ms, done, ctx);
 }
 
 static void pen_heartbeat(struct device *device, device_done_fn done, void *ctx)
 {
-	submit(pen_of(device), SCPI_HEARTBEAT, 0, done, ctx);
+	submit(device, SCPI_HEARTBEAT, 0, done, ctx);
 }
 
 static void pen_telemetry(struct device *device, device_done_fn done, void *ctx)
 {
-	submit(pen_of(device), SCPI_TELEMETRY, 0, done, ctx);
+	submit(device, SCPI_TELEMETRY, 0, done, ctx);
 }
 
 static void pen_stop(struct device *device, device_done_fn done, void *ctx)
 {
-	struct pen *pen = pen_of(device);
-
-	cancel_waiting(pen, -ECANCELED);
-	if (pen->state == READY && pen->busy) {
-		finish_later(pen, &pen->active, -ECANCELED);
-		pen->busy = false;
-	}
-	submit(pen, SCPI_STOP, 0, done, ctx);
+	dialogue_stop(pen_of(device)->dialogue,
+		      &(const struct dialogue_request){.what = SCPI_STOP, .done = done, .ctx = ctx});
 }
 
 static const struct pen_verbs verbs = {
@@ -725,8 +548,7 @@ static const struct pen_verbs verbs = {
 	.telemetry = pen_telemetry,
 };
 
-/* ---- the driver
- * ------------------------------------------------------------------------------------------------------- */
+/* ---- the driver ------------------------------------------------------------------------------------------------ */
 
 static int pen_match(const struct link_identity *id)
 {
@@ -743,21 +565,12 @@ static int pen_open(const struct device_open *open, uint64_t now_ns, struct devi
 		return err_set(err, -ENOMEM, "no memory for a pen");
 	pen->base.driver = &driver_scpi_pen;
 	pen->host = open->host;
-	pen->now_ns = now_ns;
-	const struct link_opening opening = {
-		.table = open->links,
-		.loop = open->loop,
-		.uri = open->uri,
-		.wants = driver_scpi_pen.wants,
-		.settings = open->settings,
-		.sink = {.ctx = pen, .bytes = on_bytes, .gone = on_gone},
-	};
-	int status = link_open(&opening, &pen->link, err);
+	int status = dialogue_open(&speech, pen, open, now_ns, &pen->dialogue, err);
 	if (status) {
 		free(pen);
 		return status;
 	}
-	begin(pen, &(const struct request){.line = SCPI_OPEN});
+	dialogue_ask(pen->dialogue, SCPI_OPEN, 0);
 	*ret = &pen->base;
 	return 0;
 }
@@ -768,13 +581,7 @@ static void pen_close(struct device *device)
 
 	if (!pen)
 		return;
-	if (pen->busy)
-		finish_later(pen, &pen->active, -ECANCELED);
-	pen->busy = false;
-	pen->state = LOST;
-	cancel_waiting(pen, -ECANCELED);
-	tell_finished(pen);
-	link_close(pen->link);
+	dialogue_close(pen->dialogue, NULL);
 	free(pen);
 }
 
@@ -794,13 +601,14 @@ static void pen_counters(const struct device *device, struct device_counters *re
 {
 	const struct pen *pen = pen_of_const(device);
 
-	*ret = pen->counters;
-	pen->link->ops->counters(pen->link, &ret->link);
+	*ret = (struct device_counters){.frames = pen->answers, .resyncs = pen->lines.dropped};
+	dialogue_counters(pen->dialogue, ret);
+	ret->repeated_requests += pen->doubted;
 }
 
 static const struct link *pen_link(const struct device *device)
 {
-	return pen_of_const(device)->link;
+	return dialogue_link(pen_of_const(device)->dialogue);
 }
 
 const struct driver driver_scpi_pen = {

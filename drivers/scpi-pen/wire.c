@@ -56,48 +56,6 @@ double scpi_as_sent(double value)
 	return strtod(number, NULL);
 }
 
-static bool line_byte(uint8_t byte)
-{
-	return (byte >= 0x20 && byte <= 0x7e) || byte == '\t' || byte == '\r';
-}
-
-static void take_piece(struct scpi_reader *reader, const uint8_t *data, size_t len)
-{
-	for (size_t i = 0; i < len && !reader->spoilt; i++) {
-		if (!line_byte(data[i]) || (reader->len == SCPI_LINE_MAX && data[i] != '\r') ||
-		    (reader->len > 0 && reader->line[reader->len - 1] == '\r'))
-			reader->spoilt = true;
-		else if (reader->len < SCPI_LINE_MAX)
-			reader->line[reader->len++] = (char)data[i];
-	}
-}
-
-enum scpi_fed scpi_feed(struct scpi_reader *reader, const uint8_t *data, size_t len, size_t *ret_used)
-{
-	for (size_t used = 0; used < len;) {
-		const uint8_t *lf = memchr(data + used, '\n', len - used);
-		size_t piece = lf ? (size_t)(lf - data) - used : len - used;
-
-		take_piece(reader, data + used, piece);
-		used += piece + (lf ? 1 : 0);
-		if (!lf)
-			break;
-		bool spoilt = reader->spoilt;
-		unsigned line_len = reader->len;
-		reader->spoilt = false;
-		reader->len = 0;
-		if (line_len > 0 && reader->line[line_len - 1] == '\r')
-			line_len--;
-		reader->line[line_len] = '\0';
-		if (!spoilt && line_len == 0)
-			continue;
-		*ret_used = used;
-		return spoilt ? SCPI_SPOILT : SCPI_LINE;
-	}
-	*ret_used = len;
-	return SCPI_MORE;
-}
-
 int scpi_split(char *line, char *fields[SCPI_FIELDS_MAX])
 {
 	int n = 0;

@@ -1,5 +1,5 @@
-/* The text protocol of docs/protocols/scpi-pen.md as pure functions: bytes to lines, lines to fields, fields to values,
- * verbs to lines. No state but the reader's, no I/O, no clock. */
+/* The text protocol of docs/protocols/scpi-pen.md as pure functions: lines to fields, fields to values, verbs to
+ * lines. No state, no I/O, no clock. */
 #ifndef PENRIG_DRIVERS_SCPI_PEN_WIRE_H
 #define PENRIG_DRIVERS_SCPI_PEN_WIRE_H
 
@@ -61,21 +61,6 @@ unsigned scpi_answers(enum scpi_line line);
 
 /* The value as it stands in the line: what the pen must read back. */
 double scpi_as_sent(double value);
-
-struct scpi_reader {
-	char line[SCPI_LINE_MAX + 1];
-	unsigned len;
-	bool spoilt; /* too long, or a byte that no line may hold: thrown away at its LF */
-};
-
-enum scpi_fed {
-	SCPI_MORE,   /* all bytes used, no line yet */
-	SCPI_LINE,   /* reader->line holds a line, NUL-terminated, until the next call */
-	SCPI_SPOILT, /* a line ended that cannot be right */
-};
-
-/* Takes bytes up to and with the next LF; *ret_used says how many. CR before LF and empty lines are dropped. */
-enum scpi_fed scpi_feed(struct scpi_reader *reader, const uint8_t *data, size_t len, size_t *ret_used);
 
 /* Cuts a line at each ';' outside quotes, in place. Returns the number of fields, or -1 when there are more than
  * SCPI_FIELDS_MAX or a quote is left open. */

@@ -15,23 +15,6 @@
 #define DRIVER_TICK_NS  (5 * NS_PER_MS)   /* on_tick is called at least this often while the device is open */
 #define DRIVER_REPLY_NS (200 * NS_PER_MS) /* a device that has not answered by then is asked once more, then silent */
 
-/* When an answer is due to what is written at now_ns. */
-static inline uint64_t driver_reply_ns(const struct link *link, uint64_t now_ns)
-{
-	return (now_ns > link->held_until_ns ? now_ns : link->held_until_ns) + DRIVER_REPLY_NS;
-}
-
-/* How long the host itself stood still between two ticks, over what is usual: while the process did not run, no answer
- * could be read, and that time is not the device's. *ticked_ns: the tick before (0: none), set to now. */
-#define DRIVER_HELD_UP_NS (50 * NS_PER_MS)
-static inline uint64_t driver_held_up_ns(uint64_t *ticked_ns, uint64_t now_ns)
-{
-	uint64_t gap_ns = *ticked_ns && now_ns > *ticked_ns ? now_ns - *ticked_ns : 0;
-
-	*ticked_ns = now_ns;
-	return gap_ns > DRIVER_HELD_UP_NS ? gap_ns : 0;
-}
-
 /* What the device says it is. Empty strings where it says nothing. */
 struct device_identity {
 	char maker[48], model[48], serial[48], firmware[48];

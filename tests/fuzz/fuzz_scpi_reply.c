@@ -4,6 +4,7 @@
 
 #include "drivers/scpi-pen/wire.h"
 #include "rig/base/crc32c.h"
+#include "rig/driver/lines.h"
 #include "tests/fuzz/standalone.h"
 
 static void read_field(const char *field)
@@ -31,24 +32,24 @@ static void read_field(const char *field)
 
 static uint32_t read_lines(const uint8_t *data, size_t size, size_t step)
 {
-	struct scpi_reader reader = {.len = 0};
+	struct lines lines = {.len = 0};
 	uint32_t digest = 0;
 
 	for (size_t at = 0; at < size;) {
 		char *fields[SCPI_FIELDS_MAX];
 		size_t used = 0, piece = size - at < step ? size - at : step;
-		enum scpi_fed fed = scpi_feed(&reader, data + at, piece, &used);
+		enum lines_fed fed = lines_feed(&lines, data + at, piece, &used);
 
 		FUZZ_CHECK(used > 0 && used <= piece);
 		at += used;
-		if (fed == SCPI_SPOILT)
+		if (fed == LINES_DROPPED)
 			digest = crc32c(digest, "spoilt", 6);
-		if (fed != SCPI_LINE)
+		if (fed != LINES_LINE)
 			continue;
-		size_t len = strlen(reader.line);
-		FUZZ_CHECK(len > 0 && len <= SCPI_LINE_MAX);
-		digest = crc32c(digest, reader.line, len);
-		int n = scpi_split(reader.line, fields);
+		size_t len = strlen(lines.text);
+		FUZZ_CHECK(len > 0 && len <= LINES_MAX);
+		digest = crc32c(digest, lines.text, len);
+		int n = scpi_split(lines.text, fields);
 		FUZZ_CHECK(n == -1 || (n >= 1 && n <= SCPI_FIELDS_MAX));
 		for (int i = 0; i < n; i++)
 			read_field(fields[i]);

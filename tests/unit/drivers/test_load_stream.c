@@ -724,6 +724,28 @@ static void reply_ping(bool streaming)
 	reply(body, sizeof(body));
 }
 
+/* More verbs at once than there is room for their refusals in any queue: none is told from inside a verb. */
+static void test_queue_is_bounded(void **state)
+{
+	static struct outcome many[200];
+	unsigned refused = 0;
+
+	(void)state;
+	memset(many, 0, sizeof(many));
+	for (unsigned i = 0; i < 200; i++)
+		VERB(start(sensor, on_done, &many[i]));
+	tick(5);
+	for (unsigned i = 0; i < 200; i++)
+		refused += many[i].calls == 1 && many[i].status == -ENOBUFS;
+	assert_int_equal(refused, 200 - 9); /* one under way, 8 waiting */
+	for (unsigned i = 0; i < 200; i++)
+		VERB(stop(sensor, on_done, &many[i]));
+	driver_load_stream.close(sensor);
+	for (unsigned i = 0; i < 200; i++)
+		assert_int_equal(many[i].calls, 2);
+	begin_open(0);
+}
+
 static void test_data_stops(void **state)
 {
 	(void)state;
@@ -879,6 +901,7 @@ int main(void)
 		S(test_malformed_data),
 		S(test_events),
 		T(test_start_refused),
+		T(test_queue_is_bounded),
 		T(test_start_reply_lost),
 		T(test_wrong_sequence),
 		S(test_stop),

@@ -153,59 +153,6 @@ static void test_encode_fits(void **state)
 	assert_true(scpi_as_sent(116.66666) == 116.667);
 }
 
-static unsigned feed(struct scpi_reader *reader, const char *bytes, size_t len, size_t step, char lines[][64],
-		     unsigned *spoilt)
-{
-	unsigned n = 0;
-
-	for (size_t at = 0; at < len;) {
-		size_t used = 0, piece = len - at < step ? len - at : step;
-		enum scpi_fed fed = scpi_feed(reader, (const uint8_t *)bytes + at, piece, &used);
-		assert_true(used > 0 && used <= piece);
-		at += used;
-		if (fed == SCPI_LINE)
-			snprintf(lines[n++], 64, "%.63s", reader->line);
-		*spoilt += fed == SCPI_SPOILT;
-	}
-	return n;
-}
-
-static void test_lines_in_pieces(void **state)
-{
-	static const char bytes[] = "0;1\r\n\n\r\n  \n12\x80;3\nab\rc\n\"x;y\";4\n";
-
-	(void)state;
-	for (size_t step = 1; step <= sizeof(bytes); step++) {
-		struct scpi_reader reader = {.len = 0};
-		char lines[8][64];
-		unsigned spoilt = 0;
-		assert_int_equal(feed(&reader, bytes, sizeof(bytes) - 1, step, lines, &spoilt), 3);
-		assert_int_equal(spoilt, 2);
-		assert_string_equal(lines[0], "0;1");
-		assert_string_equal(lines[1], "  ");
-		assert_string_equal(lines[2], "\"x;y\";4");
-	}
-}
-
-static void test_longest_line(void **state)
-{
-	char bytes[SCPI_LINE_MAX + 16];
-	size_t used;
-
-	(void)state;
-	for (size_t len = SCPI_LINE_MAX - 1; len <= SCPI_LINE_MAX + 2; len++) {
-		for (int cr = 0; cr < 2; cr++) {
-			struct scpi_reader reader = {.len = 0};
-			memset(bytes, 'a', len);
-			strcpy(bytes + len, cr ? "\r\n" : "\n");
-			enum scpi_fed fed = scpi_feed(&reader, (const uint8_t *)bytes, len + 1 + (size_t)cr, &used);
-			assert_int_equal(fed, len <= SCPI_LINE_MAX ? SCPI_LINE : SCPI_SPOILT);
-			assert_int_equal(scpi_feed(&reader, (const uint8_t *)"1\n", 2, &used), SCPI_LINE);
-			assert_string_equal(reader.line, "1");
-		}
-	}
-}
-
 static void test_split(void **state)
 {
 	char *fields[SCPI_FIELDS_MAX];
@@ -227,9 +174,10 @@ static void test_split(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_reading_vectors), cmocka_unit_test(test_conversation_vector),
-		cmocka_unit_test(test_encode_fits),     cmocka_unit_test(test_lines_in_pieces),
-		cmocka_unit_test(test_longest_line),    cmocka_unit_test(test_split),
+		cmocka_unit_test(test_reading_vectors),
+		cmocka_unit_test(test_conversation_vector),
+		cmocka_unit_test(test_encode_fits),
+		cmocka_unit_test(test_split),
 	};
 	(void)fake_table;
 	return cmocka_run_group_tests(tests, NULL, NULL);
