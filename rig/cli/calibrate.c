@@ -452,6 +452,7 @@ static void on_signal(void *ctx, int number)
 	if (number == SIGTSTP && c->suspend)
 		return;
 	c->suspend = c->suspend || number == SIGTSTP;
+	prompt_cancel(&c->prompt); /* what is typed from now on belongs to whoever reads next */
 	session_interrupt(c->session, number);
 }
 

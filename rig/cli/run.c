@@ -148,6 +148,7 @@ static void on_signal(void *ctx, int number)
 	if (number == SIGTSTP && run->suspend)
 		return;
 	run->suspend = run->suspend || number == SIGTSTP;
+	prompt_cancel(&run->prompt); /* what is typed from now on belongs to whoever reads next */
 	session_interrupt(run->session, number);
 }
 
