@@ -1,5 +1,5 @@
 """penrig on a terminal (a pty): the status line, the question at a change of phantom and its answers, Ctrl-C, Ctrl-Z, the verdict in
-block letters. On the virtual clock, except that a person's answer takes as long as it takes."""
+block letters. On the virtual clock, which stands still until a person's answer is there."""
 import json
 import os
 import pty
@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 import tempfile
+import time
 from pathlib import Path
 
 import rig
@@ -104,8 +105,8 @@ class Terminal:
     def end(self):
         while self.read():
             pass
+        os.close(self.fd)  # hangs up a job that is still there
         _, status = os.waitpid(self.pid, 0)
-        os.close(self.fd)
         return os.waitstatus_to_exitcode(status)
 
     def report(self):
@@ -161,6 +162,18 @@ def phantom_changed(check):
     check("another phantom in the clamp" in t.report()["points"][1]["reason"], f"and is noticed: {t.report()['points'][1]['reason']}")
 
 
+def patience(check):
+    """How long a person takes, or a busy host lets them wait, shows nowhere in the run: the truth is the same, byte for byte."""
+    runs = []
+    for seconds in (0, 0.5):
+        t = Terminal(folder(), JUDGED)
+        check(t.until("SIL-SOFT-01"), f"the change of phantom is asked for: {t.text[-500:]}")
+        time.sleep(seconds)
+        t.put("SIL-SOFT-01")
+        runs.append((t.end(), (t.folder / "truth.jsonl").read_bytes(), t.report()["points"]))
+    check(runs[0][0] == 0 and runs[0] == runs[1], f"answered at once, and later: exits {runs[0][0]}, {runs[1][0]}; {len(runs[0][1])}, {len(runs[1][1])} bytes of truth")
+
+
 def nobody_to_ask(check):
     for extra, stdin in (((), subprocess.DEVNULL), (("--no-input",), subprocess.DEVNULL)):
         where = Path(folder())
@@ -197,6 +210,7 @@ def main():
     check = rig.Checks()
     answers(check)
     phantom_changed(check)
+    patience(check)
     nobody_to_ask(check)
     signals(check)
     check.end()
