@@ -86,10 +86,26 @@ def forgotten(check):
     check(ran.status == 3 and droop["value"] is None and "free_run" in droop["reason"], f"without a free run: {ran.status} {droop['reason']}")
 
 
+def struck(t):
+    """Where the fault struck: how often the motor had been switched on by then, and whether it was on."""
+    before = []
+    for e in t.truth():
+        if e.get("event") == "fault":
+            break
+        before += [e["on"]] if e.get("event") == "motor" else []
+    return sum(before), bool(before and before[-1])
+
+
+BEFORE, DURING, AFTER, UNDER_LOAD = (0, False), (1, True), (1, False), (2, True)
+
+
 def broken(check):
-    for fault in [f"stuck@{at},channel=1" for at in (0.5, 1.5, 2.5)] + ["unplug:sensor@2", "silent:pen@2", "stall@1", "missed-strokes@0.5,p=0.1"]:
+    stuck = [("stuck@0.5,channel=1", BEFORE), ("stuck@1.5,channel=1", DURING), ("stuck@2.5,channel=1", DURING)]
+    for fault, where in stuck + [("unplug:sensor@2", DURING), ("silent:pen@2", DURING), ("stall@2", DURING), ("stall@7", UNDER_LOAD),
+                                 ("missed-strokes@0.5,p=0.1", BEFORE)]:
         t = run(faults=[fault])
         report, last = t.report(), t.truth()[-1]
+        check(struck(t) == where, f"{fault} strikes where it is meant to: {struck(t)}")
         check(t.code != 0 and report["dut_verdict"] not in ("pass", "conditional_pass"), f"{fault}: exit {t.code}, {report['dut_verdict']}")
         check(not last["moving"] and not last["motor_on"], f"{fault}: the pen stands still")
     t = run(faults=["stuck@0.5,channel=1"])
@@ -98,6 +114,9 @@ def broken(check):
     t = run(faults=["stuck@2.5,channel=1"])
     check("STOP UNVERIFIED" in t.report()["stop"]["text"] and t.report()["stop"]["verified"] is False,
           f"a stop that nothing shows is not verified, though the force stands still: {t.report()['stop']}")
+    t = run(faults=["stuck@4.5,channel=1"])  # the free run is measured, and from here on the force shows strokes and stop
+    check(struck(t) == AFTER and t.code == 0 and "live load signal" in t.report()["stop"]["text"], f"under load the force is enough: {t.code} {t.report()['stop']}")
+    against_truth(check, t, "the displacement stuck behind the free run")
 
 
 def refused(check):
