@@ -1,0 +1,93 @@
+#!/usr/bin/python3
+"""Run files that earlier versions made (tests/data/runs-*/) open, verify, are derived again bit for bit and are judged as they were:
+same verdict, same reasons, every figure of the report as it was printed then. Another class of processor, or another C library, than
+a set was made on may round differently; penrig then says that nothing differs by more than 1e-9, and that alone is let pass."""
+import hashlib
+import json
+import shutil
+import sys
+import tempfile
+from pathlib import Path
+
+import jsonschema
+
+import old_runs
+import rig
+
+SCHEMA = json.loads((rig.ROOT / "reports/schema/report.schema.json").read_text())
+
+
+def check_report(check, label, then, now):
+    lost = old_runs.changed(old_runs.said(then), old_runs.said(now))
+    check(not lost, f"{label}: {len(lost)} changes: " + "; ".join(lost[:5]))
+    jsonschema.validate(now, SCHEMA)
+
+
+def check_derived(check, label, then, path, expected, strict):
+    """True where it was derived bit for bit, so that a report could be written anew."""
+    look = old_runs.Look(path)
+    if look.rounded and not strict:
+        check(True, f"{label}: rounded differently")
+        return False
+    check(look.code == expected["analyze"], f"{label}: analyze exits {look.code}, then {expected['analyze']}: {look.text[-800:]}")
+    check(look.derived == expected["derived"], f"{label}: derived {look.derived}, then {expected['derived']}")
+    if check(look.anew is not None, f"{label}: no report anew: {look.text[-800:]}"):
+        check_report(check, f"{label}, report anew", then, look.anew)
+    return True
+
+
+def check_judged(check, label, path, folder):
+    """Limits that the run was judged by afterwards: their report is the same when they are applied to the file again."""
+    for number, text in old_runs.limits_of(path):
+        limits = json.loads(text)
+        then = json.loads((folder / f"{path.stem}.limits-{limits['name']}.report.json").read_text())
+        where = Path(tempfile.mkdtemp(prefix="pr"))
+        (where / "limits.json").write_text(text)
+        copy = Path(shutil.copy(path, where))
+        look = old_runs.Look(copy, "--limits", where / "limits.json")
+        check(look.code == then["exit_code"], f"{label}, judged by {limits['name']}: exit {look.code}, then {then['exit_code']}: {look.text[-500:]}")
+        if check(look.anew is not None, f"{label}, judged by {limits['name']}: no report"):
+            check_report(check, f"{label}, judged by {limits['name']}", then, look.anew)
+        check(old_runs.penrig("show", "--verify", copy).returncode == 0, f"{label}: the chain holds behind a verdict of today")
+        shown = old_runs.penrig("show", path).stdout
+        check(f"by {limits['name']}: {then['dut_verdict']}: {then['verdict_reason']}" in shown, f"{label}: show tells verdict {number}: {shown[-900:]}")
+
+
+def check_run(check, kept, name, expected, strict):
+    folder = Path(tempfile.mkdtemp(prefix="pr"))
+    path, label = old_runs.unpack(kept, name, folder), f"{kept.name}/{name}"
+    for file, digest in expected["sha256"].items():
+        check(hashlib.sha256((folder / file).read_bytes()).hexdigest() == digest, f"{label}: {file} is as it was made")
+    then = json.loads((folder / f"{name}.report.json").read_text())
+    for what, options in (("show", []), ("verify", ["--verify"])):
+        done = old_runs.penrig("show", *options, path)
+        check(done.returncode == expected[what], f"{label}: {what} exits {done.returncode}, then {expected[what]}: {done.stderr}")
+        if what == "show" and then["verdict_reason"]:
+            check(then["verdict_reason"] in done.stdout, f"{label}: show gives the reason: {done.stdout[-900:]}")
+    shown = json.loads(old_runs.penrig("show", "--json", path).stdout)
+    check_report(check, f"{label}, report in the file", then, shown)
+    check({key: shown[key] for key in ("dut_verdict", "run_status", "exit_code", "verdict_reason")} ==
+          {key: expected[key] for key in ("dut_verdict", "run_status", "exit_code", "verdict_reason")}, f"{label}: what became of it")
+    exact = check_derived(check, label, then, path, expected, strict)
+    if exact:
+        check_judged(check, label, path, folder)
+    return exact
+
+
+def main():
+    check, here = rig.Checks(), old_runs.processor()
+    sets = sorted(path.parent for path in old_runs.DATA.glob("runs-*/expected.json"))
+    check(sets, "there are kept runs")
+    for kept in sets:
+        expected = json.loads((kept / "expected.json").read_text())
+        strict = expected["made_on"] == here
+        names = sorted(path.name[:-len(".penrig.xz")] for path in kept.glob("*.penrig.xz"))
+        check(names == sorted(expected["runs"]), f"{kept.name}: a row for each file: {set(names) ^ set(expected['runs'])}")
+        exact = [check_run(check, kept, name, expected["runs"][name], strict) for name in names]
+        print(f"{kept.name}: {len(names)} run files, {sum(exact)} derived again bit for bit" +
+              ("" if strict else f"; made on {expected['made_on']}, this is {here}: where that rounds differently, nothing differs by more than 1e-9"))
+    check.end()
+
+
+if __name__ == "__main__":
+    sys.exit(main())
