@@ -372,7 +372,7 @@ void guard_pen_lost(struct guard *g)
 void guard_arm(struct guard *g)
 {
 	g->beats.armed = true;
-	g->beats.next_ns = now(g);
+	g->beats.next_ns = g->beats.heard_ns = now(g);
 }
 
 void guard_disarm(struct guard *g)
