@@ -7,6 +7,7 @@
 #include <stddef.h>
 #include <stdio.h>
 
+#include "rig/base/text_clean.h"
 #include "rig/cli/cli.h"
 
 #define OPTION_LIST_MAX 32
@@ -79,13 +80,6 @@ void cli_complain(void *ctx, const char *text);
 /* The exit code where a file that the command line names cannot be opened, or where its words do not fit: wrong usage,
  * out of memory, or storage for whatever else -errno says. */
 int cli_exit_code(int rc);
-
-/* Prints bytes that a device, a file or a user handed in: control characters become '?', so that no text steers a
- * terminal. */
-void print_clean(FILE *out, const char *text);
-
-/* Valid UTF-8 without control characters: what may enter a record. */
-bool text_is_clean(const char *text);
 
 /* Flushes standard output: `code`, or EXIT_STORAGE with a message where what was printed did not arrive and code was 0.
  */

@@ -908,21 +908,6 @@ static void test_refusals_when_opening(void **state)
 	record_free(record);
 }
 
-static void test_text_is_cleaned(void **state)
-{
-	(void)state;
-	char out[32];
-	assert_string_equal(text_clean("20 °C", out, sizeof(out)), "20 °C");
-	assert_string_equal(text_clean("20 \xc2", out, sizeof(out)), "20 ?"); /* cut in the middle */
-	assert_string_equal(text_clean("a\xc0\x80"
-				       "b\xed\xa0\x80",
-				       out, sizeof(out)),
-			    "a??b???"); /* overlong, surrogate */
-	assert_string_equal(text_clean("a\001b\tc\x7f", out, sizeof(out)), "a?b\tc?");
-	assert_string_equal(text_clean("\xf0\x9f\x98\x80!", out, sizeof(out)), "\xf0\x9f\x98\x80!");
-	assert_string_equal(text_clean("0123456789", out, 5), "0123");
-}
-
 static void test_ring_bounds(void **state)
 {
 	(void)state;
@@ -985,7 +970,6 @@ int main(void)
 		T(test_every_change_is_found),
 		T(test_a_name_is_taken_before_there_is_a_run),
 		T(test_refusals_when_opening),
-		T(test_text_is_cleaned),
 		T(test_ring_bounds),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,0 +1,71 @@
+/* Text of others: what a document carries, and what no terminal may be told. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "rig/base/text_clean.h"
+
+static void test_a_document_carries_it(void **state)
+{
+	(void)state;
+	char out[32];
+	assert_string_equal(text_clean("20 °C", out, sizeof(out)), "20 °C");
+	assert_string_equal(text_clean("20 \xc2", out, sizeof(out)), "20 ?"); /* cut in the middle */
+	assert_string_equal(text_clean("a\xc0\x80"
+				       "b\xed\xa0\x80",
+				       out, sizeof(out)),
+			    "a??b???"); /* overlong, surrogate */
+	assert_string_equal(text_clean("a\001b\tc\x7f", out, sizeof(out)), "a?b\tc?");
+	assert_string_equal(text_clean("\xf0\x9f\x98\x80!", out, sizeof(out)), "\xf0\x9f\x98\x80!");
+	assert_string_equal(text_clean("0123456789", out, 5), "0123");
+}
+
+static void printed(const char *text, const char *expected)
+{
+	char *got = NULL;
+	size_t len = 0;
+	FILE *out = open_memstream(&got, &len);
+
+	assert_non_null(out);
+	print_clean(out, text);
+	assert_int_equal(fclose(out), 0);
+	assert_string_equal(got, expected);
+	free(got);
+}
+
+static void test_it_cannot_steer_a_terminal(void **state)
+{
+	(void)state;
+	printed("a\x1b[31mb\nc\xc2\x9b"
+		"d\xff"
+		"e\xc3\xa9\xed\xa0\x80",
+		"a?[31mb?c?d?e\xc3\xa9???");
+	printed("cut \xe2\x82", "cut ??");
+	printed("", "");
+	assert_true(text_is_clean("J\xc3\xb6rg 90 %"));
+	assert_true(text_is_clean(""));
+	assert_false(text_is_clean("a\tb"));
+	assert_false(text_is_clean("a\x7f"));
+	assert_false(text_is_clean("\xc2\x85"));
+	assert_false(text_is_clean("\xc2\x9f"));
+	assert_true(text_is_clean("\xc2\xa0"));
+	assert_false(text_is_clean("\xc0\xaf"));
+	assert_false(text_is_clean("\xc3"));
+	assert_false(text_is_clean("\xf4\x90\x80\x80"));
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_a_document_carries_it),
+		cmocka_unit_test(test_it_cannot_steer_a_terminal),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
