@@ -6,13 +6,13 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "reports/digits.h"
 #include "reports/report.h"
 #include "rig/base/json.h"
 #include "rig/judge/verdict.h"
 #include "rig/record/record_json.h"
 
-#define EXACT       17 /* digits: the shortest text that reads back the same */
-#define U_DIGITS    3  /* of an expanded uncertainty; its value ends at the same decimal place */
+#define EXACT       DIGITS_EXACT
 #define INTEGER_MAX (1ull << 53)
 #define CLEAN_MAX   600 /* the longest text of a record */
 
@@ -45,56 +45,6 @@ static void put_index(struct json_out *out, const char *key, uint64_t index)
 		json_out_null(out, key);
 	else
 		json_out_u64(out, key, index);
-}
-
-static double rounded(double value, int digits)
-{
-	char text[48];
-	if (digits >= EXACT || !isfinite(value))
-		return value;
-	snprintf(text, sizeof(text), "%.*e", digits - 1, value);
-	return strtod(text, NULL);
-}
-
-static int exponent(double value)
-{
-	return value == 0 || !isfinite(value) ? 0 : (int)floor(log10(fabs(value)));
-}
-
-struct digits {
-	int value, u;
-};
-
-static int clamp_digits(int digits)
-{
-	return digits < 1 ? 1 : digits > EXACT ? EXACT : digits;
-}
-
-static enum outcome outcome_of(const struct finding *r, struct digits digits)
-{
-	struct result printed = r->result;
-	struct judgement judgement;
-	printed.value = rounded(printed.value, digits.value);
-	printed.u = rounded(printed.u, digits.u);
-	printed.expanded_u = rounded(printed.expanded_u, digits.u);
-	decide(&printed, &r->limit, &judgement);
-	return judgement.outcome;
-}
-
-/* Three digits of U and the value to the same place; more where the printed digits would be judged otherwise. */
-static struct digits choose_digits(const struct finding *r)
-{
-	const struct result *result = &r->result;
-	struct digits exact = {EXACT, EXACT};
-	if (!result->valid || !isfinite(result->expanded_u) || !(result->expanded_u > 0))
-		return exact;
-	int places = exponent(result->value) - exponent(result->expanded_u) + U_DIGITS;
-	for (int extra = 0; extra < EXACT; extra++) {
-		struct digits d = {clamp_digits(places + extra), clamp_digits(U_DIGITS + extra)};
-		if (!r->has_limit || outcome_of(r, d) == outcome_of(r, exact))
-			return d;
-	}
-	return exact;
 }
 
 static void put_budget(struct json_out *out, const struct result *result)
@@ -150,7 +100,7 @@ static const char *reason_of(const struct finding *r)
 static void put_result(struct json_out *results, const struct finding *r)
 {
 	const struct result *result = &r->result;
-	struct digits digits = choose_digits(r);
+	struct digits digits = digits_of(r);
 	struct json_out *out = json_out_add_object(results, NULL);
 	put_text(out, "measurand", result->name);
 	put_text(out, "method", result->method);

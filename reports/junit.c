@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "reports/digits.h"
 #include "reports/report.h"
 #include "rig/record/record_json.h"
 
@@ -113,11 +114,16 @@ static void result_text(const struct finding *r, char *ret, size_t size)
 {
 	const char *reason = r->judgement.reason[0] ? r->judgement.reason : r->result.reason;
 	bool count = strcmp(r->result.unit, "1") == 0;
-	if (!r->result.valid)
+	struct digits digits = digits_of(r);
+	char value[DIGITS_TEXT_MAX], u[DIGITS_TEXT_MAX];
+	if (!r->result.valid) {
 		snprintf(ret, size, "%s: no value: %s", outcome_name(r->judgement.outcome), reason);
-	else
-		snprintf(ret, size, "%s: %.9g%s%s, U = %.3g: %s", outcome_name(r->judgement.outcome), r->result.value,
-			 count ? "" : " ", count ? "" : r->result.unit, r->result.expanded_u, reason);
+		return;
+	}
+	digits_text(r->result.value, digits.value, value);
+	digits_text(r->result.expanded_u, digits.u, u);
+	snprintf(ret, size, "%s: %s%s%s, U = %s: %s", outcome_name(r->judgement.outcome), value, count ? "" : " ",
+		 count ? "" : r->result.unit, u, reason);
 }
 
 static void put_result(struct suite *suite, const char *class_name, const char *where, const struct finding *r)

@@ -1,14 +1,12 @@
 /* Decisions by limit, guard band and specific risk (JCGM 106, ILAC-G8). */
 #include "rig/measure/decision.h"
+#include "rig/measure/digits.h"
 
 #include <assert.h>
 #include <gsl/gsl_cdf.h>
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
-
-#define DECIMALS_MAX 9
-#define QUANTITY_MAX 48
 
 const char *outcome_name(enum outcome outcome)
 {
@@ -47,22 +45,6 @@ static double specific_risk(const struct result *result, const struct limit *lim
 	return fmin(1.0, above + below);
 }
 
-static int decimals_for(double x, int digits)
-{
-	int decimals = x > 0.0 ? digits - 1 - (int)floor(log10(x)) : 0;
-
-	return decimals < 0 ? 0 : decimals > DECIMALS_MAX ? DECIMALS_MAX : decimals;
-}
-
-/* "1.15 mm"; no "-0.00", no unit "1". */
-static void quantity(char ret[QUANTITY_MAX], double x, int decimals, const char *unit)
-{
-	const char *space = strcmp(unit, "1") == 0 ? "" : " ";
-
-	snprintf(ret, QUANTITY_MAX, "%.*f%s%.7s", decimals, fabs(x) * pow(10.0, decimals) < 0.5 ? 0.0 : x, space,
-		 space[0] ? unit : "");
-}
-
 /* "3 missed, limit 0" */
 static void explain_count(const struct result *result, const struct limit *limit, bool upper, struct judgement *ret)
 {
@@ -75,21 +57,20 @@ static void explain(const struct result *result, const struct limit *limit, bool
 {
 	static const char *const where[2][2] = {{"above", "below"}, {"below", "above"}};
 	double margin = fabs(ret->margin), bound = upper ? limit->upper : limit->lower;
-	char value[QUANTITY_MAX], apart[QUANTITY_MAX], band[QUANTITY_MAX], end[QUANTITY_MAX];
-	int decimals = decimals_for(result->expanded_u > 0.0 ? result->expanded_u : margin, 2);
-	int least = decimals_for(margin, 1), fine = decimals_for(margin, 2), plain = 0;
+	char value[DIGITS_QUANTITY_MAX], apart[DIGITS_QUANTITY_MAX], band[DIGITS_QUANTITY_MAX],
+		end[DIGITS_QUANTITY_MAX];
+	int decimals = digits_decimals(result->expanded_u > 0.0 ? result->expanded_u : margin, DIGITS_PEOPLE);
+	int least = digits_decimals(margin, 1), fine = digits_decimals(margin, DIGITS_PEOPLE);
 
 	if (measurand_row(result->id)->counted) {
 		explain_count(result, limit, upper, ret);
 		return;
 	}
-	while (plain < DECIMALS_MAX && fabs(bound * pow(10.0, plain) - nearbyint(bound * pow(10.0, plain))) > 1e-6)
-		plain++;
 	decimals = decimals < least ? least : decimals;
-	quantity(value, result->value, decimals, limit->unit);
-	quantity(apart, margin, fine < decimals ? fine : decimals, limit->unit);
-	quantity(band, ret->guard_band, decimals_for(ret->guard_band, 2), limit->unit);
-	quantity(end, bound, plain, limit->unit);
+	digits_quantity(result->value, decimals, limit->unit, value);
+	digits_quantity(margin, fine < decimals ? fine : decimals, limit->unit, apart);
+	digits_quantity(ret->guard_band, digits_decimals(ret->guard_band, DIGITS_PEOPLE), limit->unit, band);
+	digits_quantity(bound, digits_of_typed(bound), limit->unit, end);
 	bool within = ret->outcome == OUTCOME_CONDITIONAL_PASS || ret->outcome == OUTCOME_CONDITIONAL_FAIL;
 	int n = snprintf(ret->reason, sizeof(ret->reason), "%s is %s %s the %s limit of %s", value, apart,
 			 where[ret->margin < 0.0][upper], upper ? "upper" : "lower", end);
