@@ -130,7 +130,7 @@ int deliver(struct delivery *d, const struct record *record, struct runfile *rf,
 			complain(d, own.text);
 		return 0;
 	}
-	rc = report_text(report_kept(d->table), record, &text, err);
+	rc = report_string(report_kept(d->table), record, &text, err);
 	if (rc == 0)
 		rc = runfile_finish(rf, record, text, err);
 	free(text);

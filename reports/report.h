@@ -19,7 +19,7 @@ struct report_writer {
 	int (*write)(const struct record *record, FILE *out, struct err *err);
 };
 
-extern const struct report_writer report_json, report_junit;
+extern const struct report_writer report_json, report_junit, report_text;
 
 /* Tables of writers end with NULL. */
 extern const struct report_writer *const report_table[];
@@ -27,7 +27,7 @@ const struct report_writer *report_find(const struct report_writer *const *table
 const struct report_writer *report_kept(const struct report_writer *const *table); /* NULL in a table without one */
 
 /* The report as text, malloc'd. -errno of the writer, or -ENOMEM. */
-int report_text(const struct report_writer *writer, const struct record *record, char **ret, struct err *err);
+int report_string(const struct report_writer *writer, const struct record *record, char **ret, struct err *err);
 
 /* Writes beside the target, fsyncs file and folder, renames: either the whole new file is there or the old state. Where
  * only the fsync of the folder failed, the new file is there and an error is returned. */

@@ -77,7 +77,7 @@ int report_save(const struct report_writer *writer, const struct record *record,
 	return rc ? failed(path, "fsync of its folder", rc, err) : 0;
 }
 
-int report_text(const struct report_writer *writer, const struct record *record, char **ret, struct err *err)
+int report_string(const struct report_writer *writer, const struct record *record, char **ret, struct err *err)
 {
 	char *text = NULL;
 	size_t len = 0;

@@ -10,8 +10,8 @@
 #include "rig/base/disk.h"
 #include "rig/cli/analyze_light.h"
 #include "rig/cli/kit/command.h"
+#include "rig/cli/kit/format.h"
 #include "rig/cli/kit/naming.h"
-#include "rig/cli/kit/render.h"
 #include "rig/cli/version.h"
 #include "rig/config/limit.h"
 #include "rig/judge/verdict.h"
@@ -201,7 +201,7 @@ static int append_verdict(struct analysis *a, struct err *err)
 	size_t len = 0;
 	const char *limits = json_text(a->limits->doc, &len);
 	char *text = NULL;
-	int rc = report_text(a->kept, a->record, &text, err);
+	int rc = report_string(a->kept, a->record, &text, err);
 
 	runfile_reader_free(a->reader);
 	a->reader = NULL;
@@ -256,7 +256,7 @@ static int print_outcome(const struct analysis *a, struct err *err)
 	if (!a->options->quiet)
 		render_points(a->people, &style, a->record);
 	render_verdict(a->people, &style, a->record);
-	if (a->options->json && (rc = report_text(a->kept, a->record, &text, err)) == 0)
+	if (a->options->json && (rc = report_string(a->kept, a->record, &text, err)) == 0)
 		fputs(text, stdout);
 	free(text);
 	return rc;

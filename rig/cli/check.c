@@ -5,7 +5,7 @@
 #include <time.h>
 
 #include "rig/cli/kit/command.h"
-#include "rig/cli/kit/render.h"
+#include "rig/cli/kit/format.h"
 
 struct check_options {
 	const char *bench;

@@ -6,8 +6,8 @@
 #include <time.h>
 
 #include "rig/cli/kit/command.h"
+#include "rig/cli/kit/format.h"
 #include "rig/cli/kit/naming.h"
-#include "rig/cli/kit/render.h"
 #include "rig/cli/version.h"
 #include "rig/judge/verdict.h"
 #include "rig/offline/import.h"

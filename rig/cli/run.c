@@ -7,10 +7,10 @@
 #include <unistd.h>
 
 #include "rig/cli/kit/command.h"
+#include "rig/cli/kit/format.h"
 #include "rig/cli/kit/naming.h"
 #include "rig/cli/kit/progress.h"
 #include "rig/cli/kit/prompt.h"
-#include "rig/cli/kit/render.h"
 #include "rig/cli/kit/signals.h"
 #include "rig/cli/version.h"
 #include "rig/judge/verdict.h"
@@ -73,7 +73,7 @@ static const struct cli_option run_table[] = {
 	 .kind = OPTION_LIST,
 	 .arg = "FORMAT",
 	 .offset = AT(report),
-	 .help = "One more report beside the JSON one, which is always written: junit. May be repeated."},
+	 .help = "One more report beside the JSON one, which is always written: junit, text. May be repeated."},
 	{.name = "json",
 	 .kind = OPTION_FLAG,
 	 .offset = AT(json),
@@ -327,7 +327,7 @@ static int print_json(const struct run *run, int code)
 	struct err err = {0};
 	char *text = NULL;
 
-	if (report_text(report_kept(run->tables->reports), run->record, &text, &err) < 0)
+	if (report_string(report_kept(run->tables->reports), run->record, &text, &err) < 0)
 		return cli_error(code ? code : EXIT_INTERNAL, "%s", err.text);
 	fputs(text, stdout);
 	free(text);

@@ -4,7 +4,7 @@
 #include <string.h>
 
 #include "rig/cli/kit/command.h"
-#include "rig/cli/kit/render.h"
+#include "rig/cli/kit/format.h"
 #include "rig/offline/reopen.h"
 #include "rig/runfile/runfile.h"
 
@@ -117,17 +117,8 @@ static int print_summary(const char *path, struct runfile_reader *reader, const 
 
 	fputs("run file   ", stdout);
 	print_clean(stdout, path);
-	fputs("\npenrig     ", stdout);
-	print_clean(stdout, record->software_version);
-	fputs(*record->software_build ? " (" : "", stdout);
-	print_clean(stdout, record->software_build);
-	fputs(*record->software_build ? ")\n" : "\n", stdout);
-	render_header(stdout, record);
-	render_points(stdout, &style, record);
-	render_extras(stdout, &style, record);
-	render_verdict(stdout, &style, record);
-	if (record->moved && !record->stop_verified)
-		render_stop_unverified(stdout, &style, record->stop_text);
+	fputc('\n', stdout);
+	render_record(stdout, &style, record);
 	unsigned judged = 0;
 	int rc = runfile_each_judged(reader, print_judged, &judged, err);
 	return rc ? rc : print_journal(reader, TAIL, err);

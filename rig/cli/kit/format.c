@@ -1,4 +1,4 @@
-/* Numbers and widths as a person wants them, and what the terminal at hand can show. */
+/* What the terminal at hand can show; durations and sizes. */
 #include <langinfo.h>
 #include <math.h>
 #include <stdlib.h>
@@ -6,11 +6,9 @@
 #include <sys/ioctl.h>
 #include <unistd.h>
 
-#include "rig/cli/kit/command.h"
-#include "rig/cli/kit/render.h"
+#include "rig/cli/kit/format.h"
 
 #define WIDTH_DEFAULT 100 /* not a terminal: a log */
-#define DECIMALS_MAX  7
 
 const char *const colour_words[] = {"auto", "always", "never", NULL};
 
@@ -36,43 +34,6 @@ struct style style_of(FILE *stream, enum colour_choice choice)
 		.big = terminal,
 		.width = terminal_width(fileno(stream)),
 	};
-}
-
-static unsigned columns_of(const char *text)
-{
-	unsigned columns = 0;
-
-	for (; *text; text++)
-		columns += (*text & 0xc0) != 0x80;
-	return columns;
-}
-
-void print_padded(FILE *out, const char *text, int columns)
-{
-	int pad = abs(columns) - (int)columns_of(text);
-
-	if (columns < 0 && pad > 0)
-		fprintf(out, "%*s", pad, "");
-	print_clean(out, text);
-	if (columns > 0 && pad > 0)
-		fprintf(out, "%*s", pad, "");
-}
-
-void format_value(const struct style *style, double value, double expanded_u, char *ret, size_t size)
-{
-	int decimals;
-
-	if (!isfinite(value)) {
-		snprintf(ret, size, "-");
-		return;
-	}
-	if (!isfinite(expanded_u) || expanded_u <= 0) {
-		snprintf(ret, size, "%.6g", value);
-		return;
-	}
-	decimals = 1 - (int)floor(log10(expanded_u));
-	decimals = decimals < 0 ? 0 : decimals > DECIMALS_MAX ? DECIMALS_MAX : decimals;
-	snprintf(ret, size, "%.*f %s %.*f", decimals, value, style->utf8 ? "\xc2\xb1" : "+-", decimals, expanded_u);
 }
 
 void format_duration(double seconds, char *ret, size_t size)

@@ -3,7 +3,7 @@
 #ifndef PENRIG_CLI_KIT_PROGRESS_H
 #define PENRIG_CLI_KIT_PROGRESS_H
 
-#include "rig/cli/kit/render.h"
+#include "rig/cli/kit/format.h"
 #include "rig/session/session.h"
 
 struct progress {

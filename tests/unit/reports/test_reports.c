@@ -208,11 +208,16 @@ static void test_restored_record_gives_the_same_bytes(void **state)
 	assert_int_equal(runfile_create(record, 1000, true, &rf, &err), 0);
 	assert_int_equal(runfile_sync(rf, record->journal_head, &err), 0);
 	char *json = text_of(&report_json, record), *junit = text_of(&report_junit, record);
+	char *plain = text_of(&report_text, record);
 	assert_int_equal(runfile_finish(rf, record, json, &err), 0);
 	assert_int_equal(runfile_close(rf, &err), 0);
 	snprintf(path, sizeof(path), "%s/same.penrig", folder);
 	assert_int_equal(runfile_open(path, &reader, &restored, &err), 0);
 	char *stored, *again = text_of(&report_json, restored), *junit_again = text_of(&report_junit, restored);
+	char *plain_again = text_of(&report_text, restored);
+	assert_string_equal(plain, plain_again);
+	free(plain);
+	free(plain_again);
 	assert_int_equal(runfile_report(reader, &stored, &err), 0);
 	assert_string_equal(json, stored);
 	assert_string_equal(json, again);
@@ -273,6 +278,46 @@ static void test_junit_says_whose_fault(void **state)
 	check_with_python(arguments);
 }
 
+static void test_junit_writes_no_digit_that_means_nothing(void **state)
+{
+	(void)state;
+	struct record *record = good_record("j");
+	sample_result(&record->point[0].result[0], "depth_mm", "", "mm", 0.512345678, 0.0041111);
+	sample_limit(&record->point[0].result[0], 0.4, 0.6, true);
+	char *text = text_of(&report_junit, record);
+	assert_non_null(strstr(text, "pass: 0.51235 mm, U = 0.00"));
+	assert_null(strstr(text, "0.512345"));
+	assert_non_null(strstr(text, "116.6712"));
+	free(text);
+	record_free(record);
+}
+
+static void test_text_is_what_show_prints(void **state)
+{
+	(void)state;
+	struct record *record = good_record("t");
+	char *text = text_of(&report_text, record);
+	assert_ptr_equal(strstr(text, "run        t\n"), text);
+	assert_non_null(strstr(text, "\nDUT        "));
+	assert_non_null(strstr(text, "verdict: PASS, all is well\n"));
+	assert_non_null(strstr(text, " \xc2\xb1 "));
+	assert_null(strchr(text, '\x1b'));
+	assert_null(strstr(text, "judged anew"));
+	assert_null(strstr(text, "STOP"));
+	free(text);
+	vary(record, 1);
+	record->judged.number = 2;
+	strcpy(record->judged.limits_name, "tight");
+	strcpy(record->journal_head, "abc");
+	text = text_of(&report_text, record);
+	assert_non_null(strstr(text, "*** STOP UNVERIFIED"));
+	assert_non_null(strstr(text, "*** the \"sensor\" is silent ? ***\n"));
+	assert_non_null(strstr(text, "judged anew, number 2, "));
+	assert_non_null(strstr(text, "run file: t.penrig, journal head abc\n"));
+	free(text);
+	record_free(record);
+}
+
 static int fail_to_write(const struct record *record, FILE *out, struct err *err)
 {
 	(void)record;
@@ -311,6 +356,7 @@ static void test_table(void **state)
 	(void)state;
 	assert_ptr_equal(report_find(report_table, "json"), &report_json);
 	assert_ptr_equal(report_find(report_table, "junit"), &report_junit);
+	assert_ptr_equal(report_find(report_table, "text"), &report_text);
 	assert_null(report_find(report_table, "JSON"));
 	assert_ptr_equal(report_kept(report_table), &report_json);
 	unsigned kept = 0;
@@ -335,6 +381,8 @@ int main(void)
 		T(test_what_is_not_there_is_null),
 		T(test_restored_record_gives_the_same_bytes),
 		T(test_junit_says_whose_fault),
+		T(test_junit_writes_no_digit_that_means_nothing),
+		T(test_text_is_what_show_prints),
 		T(test_saving_is_all_or_nothing),
 		T(test_table),
 	};

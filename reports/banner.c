@@ -1,7 +1,7 @@
 /* Letters of seven rows for what must be read from across the room. Only the letters that a verdict needs. */
 #include <string.h>
 
-#include "rig/cli/kit/render.h"
+#include "reports/render.h"
 
 #define ROWS    7
 #define COLUMNS 5

@@ -1,5 +1,4 @@
-/* What a person reads: values with their uncertainty, the table, the verdict in block letters, nothing that steers a
- * terminal. */
+/* What a person reads: the table, the verdict, block letters. */
 #include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -10,8 +9,7 @@
 
 #include <cmocka.h>
 
-#include "rig/cli/kit/command.h"
-#include "rig/cli/kit/render.h"
+#include "reports/render.h"
 
 static const struct style plain = {.width = 100};
 static FILE *stream;
@@ -44,56 +42,6 @@ static void says_not(const char *what)
 {
 	if (strstr(text, what))
 		fail_msg("\"%s\" is in:\n%s", what, text);
-}
-
-static void test_value_is_rounded_to_its_uncertainty(void **state)
-{
-	static const struct {
-		double value, u;
-		const char *text;
-	} cases[] = {
-		{1.00347, 0.00512, "1.0035 +- 0.0051"},
-		{119.9981, 0.0024, "119.9981 +- 0.0024"},
-		{31.26, 0.52, "31.26 +- 0.52"},
-		{1234.5, 120, "1234 +- 120"},
-		{2400, 0, "2400"},
-		{-0.0021, 0.013, "-0.002 +- 0.013"},
-		{1, 1e-12, "1.0000000 +- 0.0000000"},
-		{NAN, 1, "-"},
-		{1, INFINITY, "1"},
-	};
-	char got[64];
-
-	(void)state;
-	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
-		format_value(&plain, cases[i].value, cases[i].u, got, sizeof(got));
-		assert_string_equal(got, cases[i].text);
-	}
-	format_value(&(struct style){.utf8 = true}, 1.5, 0.25, got, sizeof(got));
-	assert_string_equal(got, "1.50 \xc2\xb1 0.25");
-}
-
-static void test_durations_and_bytes(void **state)
-{
-	char got[40];
-
-	(void)state;
-	format_duration(4.24, got, sizeof(got));
-	assert_string_equal(got, "4.2 s");
-	format_duration(59.4, got, sizeof(got));
-	assert_string_equal(got, "59 s");
-	format_duration(59.6, got, sizeof(got));
-	assert_string_equal(got, "1 min 00 s");
-	format_duration(3723, got, sizeof(got));
-	assert_string_equal(got, "1 h 02 min");
-	format_duration(NAN, got, sizeof(got));
-	assert_string_equal(got, "-");
-	format_bytes(999, got, sizeof(got));
-	assert_string_equal(got, "999 B");
-	format_bytes(999.6e3, got, sizeof(got));
-	assert_string_equal(got, "1 MB");
-	format_bytes(12345678, got, sizeof(got));
-	assert_string_equal(got, "12.3 MB");
 }
 
 static void add_result(struct record_point *point, const char *name, const char *method, double value, double u)
@@ -285,33 +233,15 @@ static void test_banner_has_every_letter_and_fits(void **state)
 	says("  ##########  \n");
 }
 
-static void test_text_of_others_cannot_steer_the_terminal(void **state)
-{
-	(void)state;
-	print_clean(begin(), "a\x1b[31mb\nc\xc2\x9b"
-			     "d\xff"
-			     "e\xc3\xa9\xed\xa0\x80");
-	fflush(stream);
-	assert_string_equal(text, "a?[31mb?c?d?e\xc3\xa9???");
-	assert_true(text_is_clean("J\xc3\xb6rg 90 %"));
-	assert_false(text_is_clean("a\tb"));
-	assert_false(text_is_clean("\xc0\xaf"));
-	assert_false(text_is_clean("\xc3"));
-	assert_false(text_is_clean("\xf4\x90\x80\x80"));
-}
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_value_is_rounded_to_its_uncertainty),
-		cmocka_unit_test(test_durations_and_bytes),
 		cmocka_unit_test(test_table_shows_values_outcome_and_reason),
 		cmocka_unit_test(test_table_says_what_was_not_measured),
 		cmocka_unit_test(test_no_point_at_all),
 		cmocka_unit_test(test_verdict_and_status),
 		cmocka_unit_test(test_colours_follow_the_outcome),
 		cmocka_unit_test(test_banner_has_every_letter_and_fits),
-		cmocka_unit_test(test_text_of_others_cannot_steer_the_terminal),
 	};
 	int failed = cmocka_run_group_tests(tests, NULL, NULL);
 

@@ -1,9 +1,11 @@
 /* The record of a run on a terminal or in a log. Judges nothing: every outcome and reason is the record's own. */
 #include <math.h>
+#include <stdlib.h>
 #include <string.h>
 
-#include "rig/cli/kit/command.h"
-#include "rig/cli/kit/render.h"
+#include "reports/digits.h"
+#include "reports/render.h"
+#include "rig/base/text_clean.h"
 
 #define CELL 48
 
@@ -35,7 +37,8 @@ static enum tone tone_of(enum outcome outcome)
 	return TONE_NONE;
 }
 
-const struct finding *find_result(const struct record_point *point, enum measurand id, const char *method)
+/* The finding on this measurand; `method` NULL: the first one. NULL: there is none. */
+static const struct finding *finding_on(const struct record_point *point, enum measurand id, const char *method)
 {
 	for (unsigned i = 0; i < point->results; i++) {
 		const struct result *r = &point->result[i].result;
@@ -44,6 +47,27 @@ const struct finding *find_result(const struct record_point *point, enum measura
 			return &point->result[i];
 	}
 	return NULL;
+}
+
+/* Padded (never cut) to `columns` as displayed; negative: flush right. */
+static unsigned columns_of(const char *text)
+{
+	unsigned columns = 0;
+
+	for (; *text; text++)
+		columns += (*text & 0xc0) != 0x80;
+	return columns;
+}
+
+static void print_padded(FILE *out, const char *text, int columns)
+{
+	int pad = abs(columns) - (int)columns_of(text);
+
+	if (columns < 0 && pad > 0)
+		fprintf(out, "%*s", pad, "");
+	print_clean(out, text);
+	if (columns > 0 && pad > 0)
+		fprintf(out, "%*s", pad, "");
 }
 
 static void field(FILE *out, const char *name, const char *value)
@@ -102,7 +126,7 @@ void render_header(FILE *out, const struct record *record)
 static void cell_value(const struct style *style, const struct finding *r, char cell[CELL])
 {
 	if (r && r->result.valid)
-		format_value(style, r->result.value, r->result.expanded_u, cell, CELL);
+		digits_pair(r->result.value, r->result.expanded_u, style->utf8 ? "\xc2\xb1" : "+-", cell, CELL);
 	else
 		snprintf(cell, CELL, "-");
 }
@@ -139,20 +163,20 @@ static void point_row(FILE *out, const struct style *style, const struct record 
 	fprintf(out, "%4u %7.3f %7.4g ", point->plan.number + 1, point->plan.depth_mm, point->plan.rate_hz);
 	bool free = plan_point_is_free(&point->plan);
 	cell_value(style,
-		   free ? find_result(point, MEASURAND_FREE_RATE, NULL)
-			: find_result(point, MEASURAND_STROKE_RATE, rate_method),
+		   free ? finding_on(point, MEASURAND_FREE_RATE, NULL)
+			: finding_on(point, MEASURAND_STROKE_RATE, rate_method),
 		   cell);
 	print_padded(out, cell, -21);
 	if (free)
 		snprintf(cell, CELL, "free run");
 	else
-		cell_value(style, find_result(point, MEASURAND_DEPTH, depth_method), cell);
+		cell_value(style, finding_on(point, MEASURAND_DEPTH, depth_method), cell);
 	print_padded(out, cell, -19);
-	cell_plain(1, find_result(point, MEASURAND_DEPTH_SD, NULL), 1000, cell);
+	cell_plain(1, finding_on(point, MEASURAND_DEPTH_SD, NULL), 1000, cell);
 	print_padded(out, cell, -7);
-	cell_plain(3, find_result(point, MEASURAND_PERIOD_JITTER, NULL), 1, cell);
+	cell_plain(3, finding_on(point, MEASURAND_PERIOD_JITTER, NULL), 1, cell);
 	print_padded(out, cell, -9);
-	cell_plain(1, find_result(point, MEASURAND_HANDLE_TEMPERATURE, NULL), 1, cell);
+	cell_plain(1, finding_on(point, MEASURAND_HANDLE_TEMPERATURE, NULL), 1, cell);
 	print_padded(out, cell, -7);
 	fputs("  ", out);
 	tone_on(out, style, tone);
@@ -191,14 +215,14 @@ static void reasons(FILE *out, const struct style *style, const struct finding *
 static bool over_rated_ambient(const struct record *record)
 {
 	const struct finding *handle =
-		record->points ? find_result(&record->point[0], MEASURAND_HANDLE_TEMPERATURE, NULL) : NULL;
+		record->points ? finding_on(&record->point[0], MEASURAND_HANDLE_TEMPERATURE, NULL) : NULL;
 	return handle && strcmp(handle->result.method, "rise_plus_rated_ambient") == 0;
 }
 
 /* Only where a free run was there to compare with. */
 static void droop(FILE *out, const struct style *style, const struct record_point *point)
 {
-	const struct finding *r = find_result(point, MEASURAND_RATE_DROOP, NULL);
+	const struct finding *r = finding_on(point, MEASURAND_RATE_DROOP, NULL);
 	char cell[CELL];
 
 	if (!r || !r->result.valid)
@@ -371,4 +395,26 @@ void render_verdict(FILE *out, const struct style *style, const struct record *r
 	}
 	fputc('\n', out);
 	print_status(out, style, record);
+}
+
+static void render_software(FILE *out, const struct record *record)
+{
+	bool built = record->software_build[0] != '\0';
+
+	fputs("penrig     ", out);
+	print_clean(out, record->software_version);
+	fputs(built ? " (" : "", out);
+	print_clean(out, record->software_build);
+	fputs(built ? ")\n" : "\n", out);
+}
+
+void render_record(FILE *out, const struct style *style, const struct record *record)
+{
+	render_software(out, record);
+	render_header(out, record);
+	render_points(out, style, record);
+	render_extras(out, style, record);
+	render_verdict(out, style, record);
+	if (record->moved && !record->stop_verified)
+		render_stop_unverified(out, style, record->stop_text);
 }

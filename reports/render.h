@@ -1,0 +1,35 @@
+/* The record of a run as a person reads it: on a terminal, in a log, in a text report. Writes to a stream and asks
+ * nothing of the machine: how wide and how coloured is said by struct style. Judges nothing: every outcome and reason is
+ * the record's own. */
+#ifndef PENRIG_REPORTS_RENDER_H
+#define PENRIG_REPORTS_RENDER_H
+
+#include <stdbool.h>
+#include <stdio.h>
+
+#include "rig/record/record.h"
+
+struct style {
+	bool colour, utf8, big; /* big: block letters for the verdict */
+	unsigned width;         /* columns */
+};
+
+/* All of the following, as `penrig show` prints it. */
+void render_record(FILE *out, const struct style *style, const struct record *record);
+
+/* Who, what and when. */
+void render_header(FILE *out, const struct record *record);
+/* A table of every attempt, by step, with the reason of each outcome that is no pass. */
+void render_points(FILE *out, const struct style *style, const struct record *record);
+/* Sweeps, tests of the pen, what the pen reported. */
+void render_extras(FILE *out, const struct style *style, const struct record *record);
+/* The verdict, what became of the run, and whether the pen was seen to stand still. */
+void render_verdict(FILE *out, const struct style *style, const struct record *record);
+/* What must be read from across the room. */
+void render_stop_unverified(FILE *out, const struct style *style, const char *why);
+
+/* "word" in letters of seven rows, as wide as fits; false and nothing printed where it does not fit or holds a letter
+ * that there is none for. */
+bool render_banner(FILE *out, const struct style *style, const char *word);
+
+#endif

@@ -1,0 +1,19 @@
+/* What the terminal at hand can show, and the numbers that only a person at a terminal asks for. */
+#ifndef PENRIG_CLI_KIT_FORMAT_H
+#define PENRIG_CLI_KIT_FORMAT_H
+
+#include "reports/render.h"
+
+enum colour_choice { COLOUR_AUTO, COLOUR_ALWAYS, COLOUR_NEVER };
+extern const char *const colour_words[];
+
+/* As it fits the stream's terminal; NO_COLOR, TERM=dumb and the locale are heeded. */
+struct style style_of(FILE *stream, enum colour_choice choice);
+
+/* Columns of the terminal behind a descriptor, as it is now; 100 where it is none. */
+unsigned terminal_width(int fd);
+
+void format_duration(double seconds, char *ret, size_t size); /* "1 h 02 min", "3 min 20 s", "4.2 s" */
+void format_bytes(double bytes, char *ret, size_t size);      /* "12.3 MB", decimal prefixes */
+
+#endif
