@@ -74,12 +74,13 @@ void plot_data_residual(void *ctx, const struct residual_chunk *chunk)
 		}
 	}
 	struct phase_fold *fold = chunk->templated ? &d->own_n : &d->early_n;
+	const struct phase_origin origin = {
+		.stroke = chunk->stroke, .templated = chunk->templated, .learned = chunk->learned};
 
 	if (fold->strokes == 0)
 		d->own_n.before = d->early_n.strokes;
-	phase_fold_add(fold, chunk->stroke, chunk->templated, chunk->learned, chunk->phase, chunk->residual_n,
-		       chunk->n);
-	phase_fold_add(&d->pulse_n, chunk->stroke, chunk->templated, chunk->learned, chunk->phase, model, chunk->n);
+	phase_fold_add(fold, &origin, chunk->phase, chunk->residual_n, chunk->n);
+	phase_fold_add(&d->pulse_n, &origin, chunk->phase, model, chunk->n);
 	d->noise_n = chunk->noise_n;
 }
 

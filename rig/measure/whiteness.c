@@ -160,25 +160,26 @@ void phase_fold_end(struct phase_fold *fold)
 	memset(fold->count, 0, sizeof(fold->count));
 }
 
-static void count_template(struct phase_fold *fold, uint64_t templated, uint64_t learned)
+static void count_template(struct phase_fold *fold, const struct phase_origin *origin)
 {
 	unsigned last = fold->templates - 1;
 
-	if ((fold->templates == 0 || fold->template[last].made_of != templated) && fold->templates < TEMPLATES_MAX) {
+	if ((fold->templates == 0 || fold->template[last].made_of != origin->templated) &&
+	    fold->templates < TEMPLATES_MAX) {
 		last = fold->templates++;
-		fold->template[last].made_of = templated;
-		fold->template[last].learned = learned;
+		fold->template[last].made_of = origin->templated;
+		fold->template[last].learned = origin->learned;
 	}
 	fold->template[last].used++;
 }
 
-void phase_fold_add(struct phase_fold *fold, uint64_t stroke, uint64_t templated, uint64_t learned, const float *phase,
-		    const float *value, unsigned n)
+void phase_fold_add(struct phase_fold *fold, const struct phase_origin *origin, const float *phase, const float *value,
+		    unsigned n)
 {
-	if (fold->strokes == 0 || stroke != fold->stroke) {
+	if (fold->strokes == 0 || origin->stroke != fold->stroke) {
 		phase_fold_end(fold);
-		count_template(fold, templated, learned);
-		fold->stroke = stroke;
+		count_template(fold, origin);
+		fold->stroke = origin->stroke;
 		fold->strokes++;
 	}
 	for (unsigned i = 0; i < n; i++) {

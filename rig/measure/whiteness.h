@@ -40,9 +40,15 @@ struct phase_fold {
 };
 
 unsigned phase_bin(double phase); /* of a period, any; 0 stands at the edge of bins 47 and 48 */
-/* Zero-initialise. Values of one stroke follow each other; the template's origin as in struct residual_chunk. */
-void phase_fold_add(struct phase_fold *fold, uint64_t stroke, uint64_t templated, uint64_t learned, const float *phase,
-		    const float *value, unsigned n);
+
+/* The stroke that values are of, and what its template was made of: as in struct residual_chunk. */
+struct phase_origin {
+	uint64_t stroke, templated, learned;
+};
+
+/* n values and their phases, of a period. Zero-initialise the fold; values of one stroke follow each other. */
+void phase_fold_add(struct phase_fold *fold, const struct phase_origin *origin, const float *phase, const float *value,
+		    unsigned n);
 void phase_fold_end(struct phase_fold *fold); /* after the last value */
 
 struct phase_test {

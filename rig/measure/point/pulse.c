@@ -259,10 +259,14 @@ static bool solve_small(double *a, double *b, unsigned n)
 	return true;
 }
 
+/* A maximum, and the part about it that it was taken from. */
+struct peak {
+	double at, value, from, width;
+};
+
 /* The maximum by a polynomial of sixth degree over the part above 0.6 of it: a knot's noise does not pass into the
  * height. */
-static bool peak_fit(const struct pulse *pulse, double rough, double top, double *ret_at, double *ret_value,
-		     double *ret_from, double *ret_width)
+static bool peak_fit(const struct pulse *pulse, double rough, double top, struct peak *ret)
 {
 	enum { N = 7, STEPS = 128 };
 	double lo = rough, hi = rough, slope, a[N * N] = {0}, b[N] = {0};
@@ -299,10 +303,7 @@ static bool peak_fit(const struct pulse *pulse, double rough, double top, double
 			best_v = v;
 		}
 	}
-	*ret_at = centre + best_v * span;
-	*ret_value = best;
-	*ret_from = lo;
-	*ret_width = hi - lo;
+	*ret = (struct peak){.at = centre + best_v * span, .value = best, .from = lo, .width = hi - lo};
 	return best > 0.0;
 }
 
@@ -543,7 +544,8 @@ double pulse_shape(const struct pulse *pulse, double tau, double *ret_stretch)
 
 bool pulse_build(struct pulse *pulse, double period, double sigma, bool recentre, double *ret_shift)
 {
-	double top = -INFINITY, rough = 0.0, weight = 0.0, value, slope, cap;
+	double top = -INFINITY, rough = 0.0, weight = 0.0, slope;
+	struct peak peak;
 
 	for (unsigned row = 0; row < PULSE_ROWS; row++)
 		weight += pulse->fold_weight[row];
@@ -557,16 +559,18 @@ bool pulse_build(struct pulse *pulse, double period, double sigma, bool recentre
 		}
 	}
 	pulse->ready = false;
-	if (!(top > 0.0) || !peak_fit(pulse, rough, top, &pulse->peak_at, &value, &pulse->cap_from, &cap))
+	if (!(top > 0.0) || !peak_fit(pulse, rough, top, &peak))
 		return false;
+	pulse->peak_at = peak.at;
+	pulse->cap_from = peak.from;
 	for (unsigned i = 0; i < pulse->spline.coefs; i++)
-		pulse->spline.coef[i] /= value;
-	find_support(pulse, period, sigma / (value * sqrt(weight * pulse->spline.knot)));
+		pulse->spline.coef[i] /= peak.value;
+	find_support(pulse, period, sigma / (peak.value * sqrt(weight * pulse->spline.knot)));
 	if (pulse->support_hi - pulse->support_lo < 3.0)
 		return false;
 	tabulate(pulse);
 	fit_widths(pulse);
-	weigh_cap(pulse, cap);
+	weigh_cap(pulse, peak.width);
 	pulse->weight = weight;
 	pulse->ready = true;
 	pulse->folded_at_build = pulse->folded;
@@ -643,25 +647,32 @@ VECTOR_CLONES static double squares(const float *x, unsigned n)
 	return sum;
 }
 
-/* What one step finds: coefficients of the three shapes at a place on the table's grid, and the samples behind it. */
+/* Samples to search in: x[0] stands at axis position x0, and `level` is taken off each. */
+struct field {
+	const float *x;
+	double x0, level;
+};
+
+/* What one step finds: coefficients of the three shapes at a place on the table's grid, and the samples behind it; and
+ * where the next step would look, which is the place found. */
 struct found {
 	unsigned phase;
 	const float *x;
 	double dot[3], height, shift, width;
+	double at;
 };
 
-/* Gauss-Newton on the table's grid until a step is no longer than `near`; `level` is taken off every sample. */
-static bool search(const struct pulse *pulse, const float *x, double x0, double start, double level, double near,
-		   struct found *ret, double *ret_at)
+/* Gauss-Newton on the table's grid until a step is no longer than `near`. */
+static bool search(const struct pulse *pulse, const struct field *field, double start, double near, struct found *ret)
 {
 	double at = start, base, reach = 0.35 * (pulse->support_hi - pulse->support_lo);
 
 	for (unsigned step = 0; step < FIT_STEPS; step++) {
 		split(at, PULSE_PHASES, &base, &ret->phase);
-		ret->x = x + (long)(base - x0) - pulse->half + pulse->first;
+		ret->x = field->x + (long)(base - field->x0) - pulse->half + pulse->first;
 		products(pulse, ret->x, ret->phase, ret->dot);
 		for (unsigned r = 0; r < 3; r++)
-			ret->dot[r] -= level * pulse->shape_sum[ret->phase][r];
+			ret->dot[r] -= field->level * pulse->shape_sum[ret->phase][r];
 
 		const double(*m)[3] = (const double(*)[3])pulse->gram_inv3[ret->phase], *dot = ret->dot;
 
@@ -677,7 +688,7 @@ static bool search(const struct pulse *pulse, const float *x, double x0, double 
 			return false;
 		if (fabs(at - grid) > near)
 			continue;
-		*ret_at = at;
+		ret->at = at;
 		return true;
 	}
 	return false;
@@ -685,17 +696,21 @@ static bool search(const struct pulse *pulse, const float *x, double x0, double 
 
 bool pulse_place(const struct pulse *pulse, const float *x, double x0, double start, double level, double *ret_at)
 {
+	const struct field field = {.x = x, .x0 = x0, .level = level};
 	struct found found;
 
-	return search(pulse, x, x0, start, level, PLACE_NEAR, &found, ret_at);
+	if (!search(pulse, &field, start, PLACE_NEAR, &found))
+		return false;
+	*ret_at = found.at;
+	return true;
 }
 
 bool pulse_fit(const struct pulse *pulse, const float *x, double x0, double start, struct pulse_fit *ret)
 {
+	const struct field field = {.x = x, .x0 = x0};
 	struct found f;
-	double at;
 
-	if (!search(pulse, x, x0, start, 0.0, 0.75 / PULSE_PHASES, &f, &at))
+	if (!search(pulse, &field, start, 0.75 / PULSE_PHASES, &f))
 		return false;
 	const double(*m)[3] = (const double(*)[3])pulse->gram_inv3[f.phase];
 	const double(*m2)[2] = (const double(*)[2])pulse->gram_inv2[f.phase];
@@ -704,7 +719,7 @@ bool pulse_fit(const struct pulse *pulse, const float *x, double x0, double star
 
 	if (!(height2 > 0.0))
 		return false;
-	*ret = (struct pulse_fit){.at = at,
+	*ret = (struct pulse_fit){.at = f.at,
 				  .height = f.height,
 				  .height2 = height2,
 				  .width = -f.width / f.height,

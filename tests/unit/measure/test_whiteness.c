@@ -170,8 +170,10 @@ static void fold_trial(struct random *r, double bump, unsigned learned, struct p
 			value[i] = (float)(noise - template[bin] + (bin == 60 ? bump : 0.0));
 			sum[bin] += 0.5 * noise;
 		}
-		phase_fold_add(&fold, s, made_of, learned, phase, value, SAMPLES / 2);
-		phase_fold_add(&fold, s, made_of, learned, phase + SAMPLES / 2, value + SAMPLES / 2, SAMPLES / 2);
+		const struct phase_origin origin = {.stroke = s, .templated = made_of, .learned = learned};
+
+		phase_fold_add(&fold, &origin, phase, value, SAMPLES / 2);
+		phase_fold_add(&fold, &origin, phase + SAMPLES / 2, value + SAMPLES / 2, SAMPLES / 2);
 	}
 	phase_fold_end(&fold);
 	assert_int_equal(fold.strokes, STROKES);
@@ -216,7 +218,7 @@ static void few_strokes_say_nothing(void **state)
 
 	(void)state;
 	for (unsigned s = 0; s < 5; s++)
-		phase_fold_add(&fold, s, 0, 20, &phase, &value, 1);
+		phase_fold_add(&fold, &(struct phase_origin){.stroke = s, .learned = 20}, &phase, &value, 1);
 	phase_fold_end(&fold);
 	phase_fold_test(&fold, &test);
 	assert_true(isnan(test.p) && isnan(test.se[phase_bin(0.1)]) && isnan(test.se[0]));
