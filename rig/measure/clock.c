@@ -228,14 +228,3 @@ double sample_clock_index_at(const struct sample_clock *clock, uint64_t host_ns)
 
 	return (double)clock->first_index + clock->nominal_hz * (elapsed_s - line.intercept_s) / (1.0 + line.slope);
 }
-
-uint64_t sample_clock_host_at(const struct sample_clock *clock, double index)
-{
-	if (clock->points == 0)
-		return 0;
-
-	struct envelope_line line = usable_line(clock);
-	double x = (index - (double)clock->first_index) / clock->nominal_hz;
-
-	return clock->first_ns + (uint64_t)(int64_t)llround(NS * (line.intercept_s + (1.0 + line.slope) * x));
-}

@@ -39,8 +39,8 @@ struct clock_line {
 /* Under 3 s of data the nominal rate is taken, with spec_rel (+-, rectangular) for its uncertainty. */
 void sample_clock_line(const struct sample_clock *clock, double spec_rel, struct clock_line *ret);
 
-/* Sample index (with fraction) that was being taken at host time t, and back; by nominal rate and envelope. */
+/* Sample index (with fraction) that was being taken at host time t; by nominal rate and envelope. NaN before the first
+ * block. */
 double sample_clock_index_at(const struct sample_clock *clock, uint64_t host_ns);
-uint64_t sample_clock_host_at(const struct sample_clock *clock, double index);
 
 #endif

@@ -23,7 +23,7 @@ double calibrate_force(const struct calibrate_fit *fit, double depth_mm)
 	return depth_mm * (c[0] + depth_mm * (c[1] + depth_mm * c[2]));
 }
 
-double calibrate_slope(const struct calibrate_fit *fit, double depth_mm)
+static double calibrate_slope(const struct calibrate_fit *fit, double depth_mm)
 {
 	const double *c = fit->coefficient;
 

@@ -51,6 +51,5 @@ int calibrate_fit(struct calibrate_datum *data, unsigned n, double u_depth_mm, s
 		  size_t size);
 
 double calibrate_force(const struct calibrate_fit *fit, double depth_mm);
-double calibrate_slope(const struct calibrate_fit *fit, double depth_mm);
 
 #endif

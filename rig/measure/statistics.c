@@ -4,7 +4,8 @@
 #include <gsl/gsl_cdf.h>
 #include <math.h>
 
-#define CHANCE 1.645 /* a lag-1 correlation that one white series of 20 shows */
+#define COVERAGE 0.95
+#define CHANCE   1.645 /* a lag-1 correlation that one white series of 20 shows */
 
 void moments_add(struct moments *m, double x)
 {
@@ -97,18 +98,13 @@ double select_kth(double *x, unsigned n, unsigned k)
 	return x[k];
 }
 
-double student_k_at(double dof, double coverage)
+double student_k(double dof)
 {
-	double tail = 0.5 * (1.0 + coverage);
+	const double tail = 0.5 * (1.0 + COVERAGE);
 
 	if (!isfinite(dof) || dof > 1e7)
 		return gsl_cdf_ugaussian_Pinv(tail);
 	return gsl_cdf_tdist_Pinv(tail, fmax(1.0, floor(dof)));
-}
-
-double student_k(double dof)
-{
-	return student_k_at(dof, 0.95);
 }
 
 /* GSL's inversion does not converge for many degrees of freedom; there Wilson and Hilferty's cube is exact to 1e-6. */

@@ -24,8 +24,7 @@ double moments_effective_n(const struct moments *m); /* n / (1 + 2 sum rho_k), f
 /* The k-th smallest (from 0) of n values, which are put into another order. */
 double select_kth(double *x, unsigned n, unsigned k);
 
-double student_k(double dof);                     /* two-sided 95 % (GUM G.3), dof truncated, >= 1; INFINITY: 1.960 */
-double student_k_at(double dof, double coverage); /* the same for any two-sided coverage in (0, 1) */
+double student_k(double dof); /* two-sided 95 % (GUM G.3), dof truncated, >= 1; INFINITY: 1.960 */
 /* Two-sided normal tolerance factor k: content and confidence as fractions (Howe with the Guenther correction). */
 double tolerance_k(double n_effective, double content, double confidence);
 

@@ -20,7 +20,8 @@ double widths_variance(const struct widths *widths)
 	return fmax(0.0, (widths->seen.m2 - widths->noise2) / fmax(1.0, (double)widths->seen.n));
 }
 
-double widths_weight(const struct widths *widths)
+/* Share of the seen variance that is not noise; 0 where it may be chance. */
+static double widths_weight(const struct widths *widths)
 {
 	double n = (double)widths->seen.n, weight = widths_variance(widths) * n / fmax(widths->seen.m2, 1e-300);
 

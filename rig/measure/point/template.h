@@ -17,8 +17,6 @@ struct widths {
 void widths_add(struct widths *widths, const struct pulse_fit *fit, double noise_n);
 /* Of the widths themselves: without the noise. */
 double widths_variance(const struct widths *widths);
-/* Share of the seen variance that is not noise; 0 where it may be chance. */
-double widths_weight(const struct widths *widths);
 
 struct template
 {
