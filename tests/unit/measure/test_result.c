@@ -97,6 +97,33 @@ static void specific_risk_on_the_acceptance_limit(void **state)
 	check_near(j.false_accept_risk, 0.025, 0.0001);
 }
 
+/* Far wider than the band between the limits: both tails lie outside, and the risk is their sum. From tables: of the
+ * normal distribution 0.3085375 above 0.5 sd and 0.1586553 above 1 sd, of Student's with 4 degrees of freedom 0.3216649
+ * above 0.5 and 0.1869505 above 1. */
+static void specific_risk_on_both_sides(void **state)
+{
+	const struct {
+		double dof, lower, upper, risk;
+	} rows[] = {
+		{INFINITY, 0.9, 1.1, 0.6170750},     {INFINITY, 0.8, 1.1, 0.4671928}, {INFINITY, 0.9, 1.2, 0.4671928},
+		{4.0, 0.9, 1.1, 0.6433298},          {4.0, 0.8, 1.1, 0.5086154},      {4.0, 0.9, 1.2, 0.5086154},
+		{INFINITY, 0.999999, 1.000001, 1.0},
+	};
+
+	(void)state;
+	for (unsigned i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		struct result y = exact(1.0, 0.2, rows[i].dof);
+		struct limit band = upper(rows[i].upper, 1.0);
+		struct judgement j;
+
+		band.has_lower = true;
+		band.lower = rows[i].lower;
+		decide(&y, &band, &j);
+		check_near(j.false_accept_risk, rows[i].risk, 5e-6);
+		assert_int_equal(j.outcome, OUTCOME_CONDITIONAL_PASS);
+	}
+}
+
 static enum outcome outcome_at(double value, double r)
 {
 	struct result y = exact(value, 0.01, INFINITY);
@@ -242,6 +269,7 @@ int main(void)
 		cmocka_unit_test(gum_h1_end_gauge),
 		cmocka_unit_test(correlated_inputs_add_linearly),
 		cmocka_unit_test(specific_risk_on_the_acceptance_limit),
+		cmocka_unit_test(specific_risk_on_both_sides),
 		cmocka_unit_test(four_outcomes),
 		cmocka_unit_test(both_sides_and_counts),
 		cmocka_unit_test(reasons_in_words),
