@@ -43,7 +43,8 @@ static void power_on(struct firmware *fw)
 {
 	const struct firmware_sink sink = {.respond = on_answer};
 
-	fw->deadman_broken = false;
+	fw->faults = (struct firmware_faults){0};
+	fw->on = fw->runs_on = false;
 	firmware_power_on(fw, &vector_pen, &sink, 0);
 	answered_len = 0;
 }
