@@ -29,15 +29,12 @@ struct list {
 	struct result spare;
 };
 
-static struct result *add(struct list *list, const char *name, const char *method, const char *unit)
+static struct result *add(struct list *list, enum measurand id, const char *method)
 {
 	struct result *r = list->n < list->cap ? &list->at[list->n++] : &list->spare;
 
 	*r = (struct result){.value = NAN, .k = NAN, .dof = INFINITY};
-	r->id = measurand_find(name);
-	snprintf(r->name, sizeof(r->name), "%s", name);
-	snprintf(r->method, sizeof(r->method), "%s", method);
-	snprintf(r->unit, sizeof(r->unit), "%s", unit);
+	result_name(r, id, method);
 	return r;
 }
 
@@ -246,8 +243,8 @@ static double nominal_period(const struct tally *t, double timing, double *ret_u
 static void add_rates(struct list *list, const struct account *a, const struct reasons *why)
 {
 	const struct tally *t = a->tally;
-	struct result *realised = add(list, "stroke_rate_hz", "realised", "Hz");
-	struct result *nominal = add(list, "stroke_rate_hz", "nominal", "Hz");
+	struct result *realised = add(list, MEASURAND_STROKE_RATE, measurand_method(JUDGED_BY_RATE, false, false));
+	struct result *nominal = add(list, MEASURAND_STROKE_RATE, measurand_method(JUDGED_BY_RATE, true, false));
 	double seconds = (double)a->quality[POINT_MEASURE].samples / a->config->fs_hz;
 	double n = (double)t->rhythm.strokes;
 
@@ -276,7 +273,7 @@ static void add_rates(struct list *list, const struct account *a, const struct r
 
 static void add_rate_error(struct list *list, const struct account *a, const struct reasons *why, struct result rate)
 {
-	struct result *r = add(list, "stroke_rate_error_pct", rate.method, "%");
+	struct result *r = add(list, MEASURAND_STROKE_RATE_ERROR, rate.method);
 	double scale = 100.0 / a->config->rate_set_hz;
 
 	for (unsigned i = 0; i < rate.budget_lines; i++)
@@ -289,7 +286,7 @@ static void add_rate_details(struct list *list, const struct account *a, const s
 	const struct tally *t = a->tally;
 	double rho = moments_lag1(&t->rhythm.interval);
 	double sd = moments_sd(&t->rhythm.interval), jitter = 100.0 * sd / t->rhythm.interval.mean;
-	struct result *r = add(list, "period_jitter_pct", rho < -0.25 ? "independent" : "random_walk", "%");
+	struct result *r = add(list, MEASURAND_PERIOD_JITTER, rho < -0.25 ? "independent" : "random_walk");
 	if (t->rhythm.interval.n >= 3) {
 		budget(r, "repeatability", jitter / sqrt(2.0 * (double)(t->rhythm.interval.n - 1)),
 		       (double)(t->rhythm.interval.n - 1));
@@ -303,9 +300,9 @@ static void add_rate_details(struct list *list, const struct account *a, const s
 
 	snprintf(counting, sizeof(counting), "%s", why->count);
 	distrust_few(a, counting);
-	value(add(list, "missed_strokes", "", "1"), (double)(t->rhythm.missed + missed_at_edges(a)), t->rhythm.strokes,
-	      counting);
-	value(add(list, "double_strokes", "", "1"), (double)t->rhythm.doubled, t->rhythm.strokes, counting);
+	value(add(list, MEASURAND_MISSED_STROKES, ""), (double)(t->rhythm.missed + missed_at_edges(a)),
+	      t->rhythm.strokes, counting);
+	value(add(list, MEASURAND_DOUBLE_STROKES, ""), (double)t->rhythm.doubled, t->rhythm.strokes, counting);
 }
 
 /* First interval from which SPIN_UP_STAYS in a row run within the band; between it and the one before, the rate is
@@ -338,7 +335,7 @@ static double spin_up_at(const struct account *a, double period)
 static void add_events(struct list *list, const struct account *a, const struct reasons *why)
 {
 	double fs = a->config->fs_hz, period = tally_period(a->tally) * a->axis->decimation;
-	struct result *r = add(list, "spin_up_s", "", "s");
+	struct result *r = add(list, MEASURAND_SPIN_UP, "");
 	char reason[160] = "";
 
 	snprintf(reason, sizeof(reason), "%s", why->event);
@@ -353,7 +350,7 @@ static void add_events(struct list *list, const struct account *a, const struct 
 		value(r, (spin_up_at(a, period) - a->command[POINT_SPIN_UP]) / fs, a->tally->spin_ups, reason);
 	}
 
-	r = add(list, "coast_down_s", "", "s");
+	r = add(list, MEASURAND_COAST_DOWN, "");
 	snprintf(reason, sizeof(reason), "%s", why->event);
 	distrust_channel(a, POINT_COAST, "coast-down", reason);
 	distrust_few(a, reason);
@@ -447,7 +444,7 @@ static double noise_of_one(double sum_mm2, uint64_t n)
 enum mean_kind { MEAN_REALISED, MEAN_PROCESS };
 
 static void add_mean_depth(struct list *list, const struct account *a, const struct depth_method *method,
-			   enum mean_kind kind, const char *name, double offset)
+			   enum mean_kind kind, enum measurand id, double offset)
 {
 	const struct moments *m = method->seen;
 	bool process = kind == MEAN_PROCESS;
@@ -455,7 +452,7 @@ static void add_mean_depth(struct list *list, const struct account *a, const str
 
 	snprintf(full, sizeof(full), "%s%s", method->name, process ? "_process" : "");
 
-	struct result *r = add(list, name, full, "mm");
+	struct result *r = add(list, id, full);
 
 	if (m->n < 2) {
 		none(r, method->why);
@@ -489,19 +486,19 @@ static void add_depth_spread(struct list *list, const struct account *a, const s
 	double noise = method->noise_mm, sd = moments_sd(m), n = moments_effective_n(m);
 	double own = sqrt(fmax(0.0, sd * sd - noise * noise)), k = tolerance_k(n, CONTENT, CONFIDENCE);
 	const struct {
-		const char *name;
+		enum measurand id;
 		double value, u;
 		bool shared; /* the strokes' common errors move it */
 	} rows[] = {
-		{"depth_sd_mm", own, sd / sqrt(2.0 * (n - 1.0)), false},
-		{"depth_tolerance_lo_mm", m->mean - k * own, sd / sqrt(n), true},
-		{"depth_tolerance_hi_mm", m->mean + k * own, sd / sqrt(n), true},
-		{"depth_max_mm", corrected_max(m, noise), noise, true},
-		{"depth_max_raw_mm", m->max, noise, true},
+		{MEASURAND_DEPTH_SD, own, sd / sqrt(2.0 * (n - 1.0)), false},
+		{MEASURAND_DEPTH_TOLERANCE_LO, m->mean - k * own, sd / sqrt(n), true},
+		{MEASURAND_DEPTH_TOLERANCE_HI, m->mean + k * own, sd / sqrt(n), true},
+		{MEASURAND_DEPTH_MAX, corrected_max(m, noise), noise, true},
+		{MEASURAND_DEPTH_MAX_RAW, m->max, noise, true},
 	};
 
 	for (unsigned i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
-		struct result *r = add(list, rows[i].name, method->name, "mm");
+		struct result *r = add(list, rows[i].id, method->name);
 
 		if (m->n < 3) {
 			none(r, method->why);
@@ -543,22 +540,24 @@ static void add_depths(struct list *list, const struct account *a, struct reason
 	distrust_displacement(a, displacement);
 
 	const struct depth_method methods[] = {
-		{"force_equivalent", &d->seen, noise_of_one(d->noise_mm2, d->seen.n), calibration_budget, why->depth},
-		{"displacement", &p->seen, noise_of_one(p->noise_mm2, p->seen.n), displacement_budget, displacement},
+		{measurand_method(JUDGED_BY_DEPTH, false, false), &d->seen, noise_of_one(d->noise_mm2, d->seen.n),
+		 calibration_budget, why->depth},
+		{measurand_method(JUDGED_BY_DEPTH, false, true), &p->seen, noise_of_one(p->noise_mm2, p->seen.n),
+		 displacement_budget, displacement},
 	};
 	const struct {
-		const char *name;
+		enum measurand id;
 		enum mean_kind kind;
 		double offset;
 	} means[] = {
-		{"depth_mm", MEAN_REALISED, 0.0},
-		{"depth_mm", MEAN_PROCESS, 0.0},
-		{"depth_error_mm", MEAN_REALISED, c->depth_set_mm},
+		{MEASURAND_DEPTH, MEAN_REALISED, 0.0},
+		{MEASURAND_DEPTH, MEAN_PROCESS, 0.0},
+		{MEASURAND_DEPTH_ERROR, MEAN_REALISED, c->depth_set_mm},
 	};
 
 	for (unsigned i = 0; i < sizeof(means) / sizeof(means[0]); i++) {
 		for (unsigned k = 0; k < 2; k++)
-			add_mean_depth(list, a, &methods[k], means[i].kind, means[i].name, means[i].offset);
+			add_mean_depth(list, a, &methods[k], means[i].kind, means[i].id, means[i].offset);
 	}
 	for (unsigned k = 0; k < 2; k++)
 		add_depth_spread(list, a, &methods[k]);
@@ -569,7 +568,7 @@ static void add_forces(struct list *list, const struct account *a, const struct 
 	const struct point_config *c = a->config;
 	const struct tally *t = a->tally;
 	const struct levels *l = &t->level;
-	struct result *r = add(list, "peak_force_n", "", "N");
+	struct result *r = add(list, MEASURAND_PEAK_FORCE, "");
 
 	if (t->height.seen.n > 0) {
 		budget(r, "repeatability", sqrt(a->baseline->sigma2), INFINITY);
@@ -578,7 +577,7 @@ static void add_forces(struct list *list, const struct account *a, const struct 
 	} else {
 		none(r, why->rate[0] ? why->rate : "no strokes");
 	}
-	r = add(list, "seating_force_n", "", "N");
+	r = add(list, MEASURAND_SEATING_FORCE, "");
 	if (l->window_count + l->tare.n == 0) {
 		none(r, "no stretch without contact");
 	} else {
@@ -590,7 +589,7 @@ static void add_forces(struct list *list, const struct account *a, const struct 
 			budget(r, "drift", fabs(l->rest.mean - l->tare.mean) / sqrt(12.0), INFINITY);
 		value(r, level, l->window_count + l->tare.n, why->event);
 	}
-	value(add(list, "strokes", "", "1"), (double)t->rhythm.strokes, t->rhythm.strokes, why->count);
+	value(add(list, MEASURAND_STROKES, ""), (double)t->rhythm.strokes, t->rhythm.strokes, why->count);
 }
 
 unsigned summarise(const struct account *a, struct result *results, unsigned cap)
