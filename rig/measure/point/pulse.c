@@ -542,6 +542,20 @@ double pulse_shape(const struct pulse *pulse, double tau, double *ret_stretch)
 	return g;
 }
 
+void pulse_integrals(const struct pulse *pulse, double *ret_area, double *ret_energy)
+{
+	double area = 0.0, energy = 0.0, stretch;
+
+	for (long i = -(long)pulse->half * PULSE_PHASES; i <= (long)pulse->half * PULSE_PHASES; i++) {
+		double g = pulse_shape(pulse, (double)i / PULSE_PHASES, &stretch);
+
+		area += g;
+		energy += g * g;
+	}
+	*ret_area = area / PULSE_PHASES;
+	*ret_energy = energy / PULSE_PHASES;
+}
+
 bool pulse_build(struct pulse *pulse, double period, double sigma, bool recentre, double *ret_shift)
 {
 	double top = -INFINITY, rough = 0.0, weight = 0.0, slope;

@@ -82,6 +82,9 @@ double pulse_widened(const struct pulse *pulse, double width, double variance);
 /* The template at tau, out to where the gaps begin (the fit itself weighs only its support), and what a relative
  * stretch adds to it. 0 beyond. */
 double pulse_shape(const struct pulse *pulse, double tau, double *ret_stretch);
+/* Integrals of the template and of its square over one contact, in samples: of a stroke, times its height and times the
+ * square of it. Samples that still hold noise are not summed; the template's own noise is all that is in them. */
+void pulse_integrals(const struct pulse *pulse, double *ret_area, double *ret_energy);
 /* The template at hand defines where in a pulse its instant is; later ones move by noise, and pulse_origin() says where
  * on their axis that place lies. */
 void pulse_set_origin(struct pulse *pulse);
