@@ -47,8 +47,22 @@ def said(report):
     return {key: report.get(key) for key in SAID}
 
 
+def measurands(report):
+    """The names of all results of a report."""
+    return {r["measurand"] for part in (*report["points"], *report["sweeps"]) for r in part["results"]}
+
+
+def known(then, now):
+    """Results of now, without those of measurands that then has none of."""
+    if then and all(isinstance(r, dict) and "measurand" in r for r in (*then, *now)):
+        return [r for r in now if r["measurand"] in {old["measurand"] for old in then}]
+    return now
+
+
 def changed(then, now, where=""):
     """Every place, as text, where what was said then is not said now. Members that only stand there now are new."""
+    if isinstance(then, list) and isinstance(now, list):
+        now = known(then, now)
     if isinstance(then, dict) and isinstance(now, dict):
         return [text for key, value in then.items() for text in
                 (changed(value, now[key], f"{where}.{key}") if key in now else [f"{where}.{key}: was {value!r}, is gone"])]

@@ -4,6 +4,7 @@ same verdict, same reasons, every figure of the report as it was printed then. A
 a set was made on may round differently; penrig then says that nothing differs by more than 1e-9, and that alone is let pass."""
 import hashlib
 import json
+import re
 import shutil
 import sys
 import tempfile
@@ -33,6 +34,9 @@ def check_derived(check, label, then, path, expected, strict):
     check(look.derived == expected["derived"], f"{label}: derived {look.derived}, then {expected['derived']}")
     if check(look.anew is not None, f"{label}: no report anew: {look.text[-800:]}"):
         check_report(check, f"{label}, report anew", then, look.anew)
+        new = old_runs.measurands(look.anew) - old_runs.measurands(then)
+        named = re.search(r"^new in this version of penrig, so not in the file and not compared: (.*)$", look.text, re.M)
+        check(set(named[1].split(", ") if named else []) == new, f"{label}: {new} are named as new: {look.text[-800:]}")
     return True
 
 
