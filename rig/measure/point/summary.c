@@ -148,25 +148,38 @@ static void distrust_pulses(const struct account *a, char *reason)
 			(unsigned long long)t->rhythm.strokes);
 }
 
+static void distrust_bandwidth(const struct point_config *c, char *reason)
+{
+	if (c->bandwidth_hz > 0.0 && c->bandwidth_hz < BANDWIDTH_PER_RATE_MIN * c->rate_set_hz)
+		because(reason, "channel bandwidth of %.4g Hz is below 10 times the commanded rate of %.4g Hz",
+			c->bandwidth_hz, c->rate_set_hz);
+}
+
+static void distrust_range(const struct account *a, char *reason)
+{
+	const struct point_config *c = a->config;
+	const struct tally *t = a->tally;
+	double top = t->height.largest_n + (t->level.window_count ? tally_window_level(t) : 0.0);
+
+	if (c->force_hi_n > c->force_lo_n && top > c->force_hi_n)
+		because(reason, "peak force %.4g N above the sensor's calibrated %.4g N", top, c->force_hi_n);
+}
+
 static void distrust_depth(const struct account *a, char *reason)
 {
 	const struct point_config *c = a->config;
 	const struct tally *t = a->tally;
 	double rate = a->grid->fs_hz / tally_period(t);
-	double top = t->height.largest_n + (t->level.window_count ? tally_window_level(t) : 0.0);
 
 	if (t->height.seen.n < DEPTH_STROKES_MIN)
 		because(reason, "too few strokes for a depth: %llu of at least %d",
 			(unsigned long long)t->height.seen.n, DEPTH_STROKES_MIN);
 	distrust_pulses(a, reason);
-	if (c->bandwidth_hz > 0.0 && c->bandwidth_hz < BANDWIDTH_PER_RATE_MIN * c->rate_set_hz)
-		because(reason, "channel bandwidth of %.4g Hz is below 10 times the commanded rate of %.4g Hz",
-			c->bandwidth_hz, c->rate_set_hz);
+	distrust_bandwidth(c, reason);
 	if (fabs(rate / c->rate_set_hz - 1.0) > DEPTH_RATE_SLACK)
 		because(reason, "stroke rate %.4g Hz is too far from the %.4g Hz that the curve is for", rate,
 			c->rate_set_hz);
-	if (c->force_hi_n > c->force_lo_n && top > c->force_hi_n)
-		because(reason, "peak force %.4g N above the sensor's calibrated %.4g N", top, c->force_hi_n);
+	distrust_range(a, reason);
 	if (t->depth.out_of_curve > 0)
 		because(reason, "%llu strokes outside the calibrated range of the curve",
 			(unsigned long long)t->depth.out_of_curve);
@@ -592,6 +605,64 @@ static void add_forces(struct list *list, const struct account *a, const struct 
 	value(add(list, MEASURAND_STROKES, ""), (double)t->rhythm.strokes, t->rhythm.strokes, why->count);
 }
 
+/* Of the pulse as a whole, not of its peak alone. */
+static void distrust_shape(const struct account *a, const char *rate, char *reason)
+{
+	because(reason, "%s", rate);
+	distrust_few(a, reason);
+	distrust_pulses(a, reason);
+	distrust_bandwidth(a->config, reason);
+	distrust_range(a, reason);
+}
+
+/* Standard uncertainty of the level that forces count from. */
+static double zero_u_n(const struct account *a)
+{
+	const struct levels *l = &a->tally->level;
+	double u = l->window_count ? sqrt(1.0 / l->window_weight) : moments_sd(&l->tare);
+
+	if (!a->template->pulse.gap_natural && l->tare.n > 0 && l->window_count > 0)
+		u = hypot(u, (tally_window_level(a->tally) - l->tare.mean) / sqrt(3.0));
+	return u;
+}
+
+static double mean_square(const struct moments *m)
+{
+	return m->mean * m->mean + m->m2 / (double)m->n;
+}
+
+/* (73), (74). What scales the force scales peak and rms alike. */
+static void add_crest_factor(struct list *list, const struct account *a, const char *rate)
+{
+	const struct heights *h = &a->tally->height;
+	const struct pulse *pulse = &a->template->pulse;
+	struct result *r = add(list, MEASURAND_CREST_FACTOR, "");
+	double area, energy, peak = h->largest_n, period = tally_period(a->tally);
+	char reason[160] = "";
+
+	distrust_shape(a, rate, reason);
+	if (!pulse->ready || h->seen.n < RATE_STROKES_MIN) {
+		none(r, reason);
+		return;
+	}
+	pulse_integrals(pulse, &area, &energy);
+
+	double square = mean_square(&h->seen) * energy / period, crest = peak / sqrt(square);
+	double mean = h->seen.mean * area / period, sigma2 = a->baseline->sigma2;
+	double per_n = fmax(1.0 / peak, mean / square); /* of a force that is not the needles' */
+
+	budget(r, "repeatability", crest * sqrt(sigma2) / peak, INFINITY);
+	budget(r, "noise", crest * sqrt(sigma2 / (period * square * (double)h->seen.n)), INFINITY);
+	budget(r, "template", crest * sqrt(sigma2 * pulse_peak_variance(pulse, a->template->width_weight)), INFINITY);
+	budget(r, "zero", crest * zero_u_n(a) * fabs(1.0 / peak - mean / square), INFINITY);
+	if (h->cell_count > 0)
+		budget(r, "cell",
+		       crest * fabs(h->cell_n / (double)h->cell_count) * cell_u_rel(a->config) / h->seen.mean,
+		       INFINITY);
+	budget(r, "hum", crest * hidden_hum(a) * M_SQRT1_2 * per_n, INFINITY);
+	value(r, crest, h->seen.n, reason);
+}
+
 unsigned summarise(const struct account *a, struct result *results, unsigned cap)
 {
 	struct list list = {.at = results, .cap = cap};
@@ -608,5 +679,6 @@ unsigned summarise(const struct account *a, struct result *results, unsigned cap
 	add_events(&list, a, &why);
 	add_depths(&list, a, &why);
 	add_forces(&list, a, &why);
+	add_crest_factor(&list, a, why.rate);
 	return list.n;
 }

@@ -104,6 +104,20 @@ static void the_plan_s_method_is_judged_and_no_other(void **state)
 	}
 }
 
+/* Unit 1 makes no count of it. */
+static void a_ratio_is_judged_with_its_guard_band(void **state)
+{
+	struct desk *d = *state;
+	demand(d, MEASURAND_CREST_FACTOR, 3, true);
+	struct finding *f = measure(d, MEASURAND_CREST_FACTOR, "", 2.6);
+	assert_point(d, OUTCOME_PASS, "");
+	assert_string_equal(f->judgement.reason, "2.6000 is 0.40 below the upper limit of 3");
+	f->result.value = 2.9985;
+	assert_point(d, OUTCOME_CONDITIONAL_PASS, "");
+	f->result.value = 3.1;
+	assert_point(d, OUTCOME_FAIL, "");
+}
+
 static void another_measurand_s_limit_meets_nothing(void **state)
 {
 	struct desk *d = *state;
@@ -486,6 +500,7 @@ int main(void)
 #define T(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
 	const struct CMUnitTest tests[] = {
 		T(the_plan_s_method_is_judged_and_no_other),
+		T(a_ratio_is_judged_with_its_guard_band),
 		T(another_measurand_s_limit_meets_nothing),
 		T(a_name_without_a_row_is_never_judged),
 		T(what_was_met_before_is_forgotten),

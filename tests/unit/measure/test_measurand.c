@@ -85,6 +85,7 @@ static const struct rules {
 	{"steady_temperature_c", true, true, true, false, NEEDS_HEAT | NEEDS_STROKES, JUDGED_BY_ANY},
 	{"peak_force_n", true, false, false, false, NEEDS_FORCE, JUDGED_BY_ANY},
 	{"seating_force_n", true, false, false, false, NEEDS_FORCE, JUDGED_BY_ANY},
+	{"crest_factor", true, false, false, false, NEEDS_FORCE, JUDGED_BY_ANY},
 	{"pen.rate_hz", false, false, false, false, 0, JUDGED_BY_ANY},
 	{"pen.motor_temperature_c", false, false, false, false, 0, JUDGED_BY_ANY},
 	{"pen.handle_temperature_c", false, false, false, false, 0, JUDGED_BY_ANY},

@@ -1,0 +1,235 @@
+/* Crest factor against its closed form: half-sine pulses of a known height and duty, whose crest factor is
+ * sqrt(2 / duty). */
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "rig/measure/point/point.h"
+#include "tests/bench/pw1.h"
+#include "tests/unit/measure/check.h"
+
+#define FS_HZ   20000.0
+#define SCALE_N 1e-5
+#define TARE_S  0.3
+#define RUN_S   0.5 /* strokes before the window */
+#define COAST_S 0.3
+
+struct train {
+	double height_n, duty, rate_hz, level_n, noise_n, height_sd; /* sd relative to the height */
+	double window_s, hum_n;                                      /* hum at 100 Hz */
+	/* truth of the window */
+	unsigned strokes;
+	double sum_n, squares_n2, largest_n;
+};
+
+static struct train train_of(double height_n, double duty)
+{
+	return (struct train){
+		.height_n = height_n, .duty = duty, .rate_hz = 100, .level_n = 0.2, .noise_n = 5e-4, .window_s = 2};
+}
+
+/* Heights of the strokes in order; one stroke is in the middle of each period. */
+static double *draw_heights(struct train *t, struct pw1_random *random)
+{
+	double from = RUN_S * t->rate_hz;
+	unsigned count = (unsigned)((RUN_S + t->window_s) * t->rate_hz + 0.5);
+	double *heights = calloc(count + 1, sizeof(*heights));
+
+	if (!heights)
+		abort();
+	for (unsigned i = 0; i < count; i++) {
+		heights[i] = t->height_n * (1.0 + t->height_sd * pw1_normal(random));
+		if (i + 0.5 < from)
+			continue;
+		t->strokes++;
+		t->sum_n += heights[i];
+		t->squares_n2 += heights[i] * heights[i];
+		t->largest_n = fmax(t->largest_n, heights[i]);
+	}
+	return heights;
+}
+
+static double force_at(const struct train *t, const double *heights, double run_s)
+{
+	double turn = run_s * t->rate_hz, k = floor(turn), from_middle = (turn - k - 0.5) / t->duty;
+
+	if (run_s < 0 || run_s >= RUN_S + t->window_s || fabs(from_middle) >= 0.5)
+		return 0;
+	return heights[(unsigned)k] * cos(M_PI * from_middle);
+}
+
+static void measure(struct train *t, const struct point_config *config, struct result results[RESULTS_PER_POINT_MAX],
+		    unsigned *ret_count)
+{
+	struct pw1_random random = {.state = 11};
+	double *heights = draw_heights(t, &random), end_s = TARE_S + RUN_S + t->window_s + COAST_S;
+	struct point *point = NULL;
+	int32_t counts[500];
+
+	assert_int_equal(point_new(config, &point), 0);
+	point_phase(point, POINT_TARE, 0, NAN);
+	point_phase(point, POINT_SPIN_UP, (uint64_t)(TARE_S * FS_HZ), TARE_S * FS_HZ);
+	point_phase(point, POINT_MEASURE, (uint64_t)((TARE_S + RUN_S) * FS_HZ), NAN);
+	point_phase(point, POINT_COAST, (uint64_t)((TARE_S + RUN_S + t->window_s) * FS_HZ), NAN);
+	for (uint64_t i = 0; i < (uint64_t)(end_s * FS_HZ); i += 500) {
+		for (unsigned k = 0; k < 500; k++)
+			counts[k] =
+				(int32_t)lround((t->level_n + force_at(t, heights, (double)(i + k) / FS_HZ - TARE_S) +
+						 t->hum_n * sin(2 * M_PI * 100 * (double)(i + k) / FS_HZ) +
+						 t->noise_n * pw1_normal(&random)) /
+						SCALE_N);
+		struct sample_block block = {.channels = 1, .frames = 500, .first_index = i, .counts = counts};
+		point_feed(point, &block);
+	}
+	*ret_count = point_finish(point, results, RESULTS_PER_POINT_MAX);
+	point_free(point);
+	free(heights);
+}
+
+static struct point_config config_of(const struct train *t)
+{
+	return (struct point_config){
+		.fs_hz = FS_HZ,
+		.force = {.position = 0, .scale = SCALE_N, .count_lo = -8000000, .count_hi = 8000000},
+		.displacement = {.position = -1},
+		.rate_set_hz = t->rate_hz,
+		.depth_set_mm = 1,
+		.mains_hz = 50,
+		.preload_hi_n = 1,
+		.u = {.gain_rel = 0.005, .clock_rel = 5e-5, .temperature_rel = 0.001},
+	};
+}
+
+static struct result result_of(struct train *t, const struct point_config *config, enum measurand id)
+{
+	struct result results[RESULTS_PER_POINT_MAX];
+	unsigned count;
+
+	measure(t, config, results, &count);
+	for (unsigned i = 0; i < count; i++) {
+		if (results[i].id == id)
+			return results[i];
+	}
+	fail_msg("no result of %s", measurand_row(id)->name);
+	abort();
+}
+
+/* NaN: there is no such line. */
+static double line_u(const struct result *r, const char *name)
+{
+	for (unsigned i = 0; i < r->budget_lines; i++)
+		if (strcmp(r->budget[i].name, name) == 0)
+			return r->budget[i].u;
+	return NAN;
+}
+
+static void crest_factor_of_half_sines(void **state)
+{
+	static const struct {
+		double height_n, duty, rate_hz;
+	} trials[] = {{0.5, 0.3, 100}, {0.5, 0.5, 100}, {2, 0.3, 100}, {0.5, 0.3, 40}, {0.5, 0.6, 150}};
+
+	(void)state;
+	for (unsigned i = 0; i < sizeof(trials) / sizeof(trials[0]); i++) {
+		struct train t = train_of(trials[i].height_n, trials[i].duty);
+
+		t.rate_hz = trials[i].rate_hz;
+		struct point_config config = config_of(&t);
+		struct result r = result_of(&t, &config, MEASURAND_CREST_FACTOR);
+
+		assert_true(r.trusted && r.reason[0] == '\0');
+		assert_int_equal(r.n, t.strokes);
+		check_near(r.value, sqrt(2 / t.duty), fmin(r.expanded_u, 0.001 * r.value));
+		/* The largest height is known as well as a sample, of which the noise is known. */
+		check_near(line_u(&r, "repeatability"), r.value * t.noise_n / t.height_n,
+			   0.15 * r.value * t.noise_n / t.height_n);
+		check_less(line_u(&r, "noise"), line_u(&r, "template"));
+		check_less(line_u(&r, "zero"), 1e-4 * r.value);
+		assert_true(isnan(line_u(&r, "cell")));
+		assert_true(isnan(line_u(&r, "calibration"))); /* what scales the force scales both */
+	}
+}
+
+static void the_largest_of_unequal_strokes_is_its_peak(void **state)
+{
+	struct train t = train_of(0.5, 0.4);
+	struct point_config config = config_of(&t);
+
+	(void)state;
+	t.height_sd = 0.05;
+	struct result r = result_of(&t, &config, MEASURAND_CREST_FACTOR);
+	assert_true(r.trusted);
+	check_near(r.value, t.largest_n / sqrt(t.squares_n2 / t.strokes * t.duty / 2), r.expanded_u);
+	check_less(1.08 * sqrt(2 / t.duty), r.value);
+}
+
+/* The peak of a half sine is moved by what undoes the cell: by its second derivative over the square of the cell's
+ * frequency. The signal has no ring, so here that is all error. */
+static void the_load_cell_is_in_the_budget(void **state)
+{
+	struct train t = train_of(0.5, 0.3);
+	struct point_config config = config_of(&t);
+
+	(void)state;
+	config.cell = (struct load_cell){.hz = 2000, .damping = 0.05, .u_rel = 0.03};
+	struct result r = result_of(&t, &config, MEASURAND_CREST_FACTOR);
+	double moved = pow(M_PI * t.rate_hz / t.duty / (2 * M_PI * config.cell.hz), 2);
+	check_near(line_u(&r, "cell"), r.value * moved * 2 * config.cell.u_rel, 0.1 * r.value * moved * 0.06);
+}
+
+/* The mains' second harmonic comes with every stroke, as if it were part of the pulse. */
+static void hum_that_hides_behind_the_strokes_is_in_the_budget(void **state)
+{
+	struct train t = train_of(0.5, 0.3);
+	struct point_config config = config_of(&t);
+
+	(void)state;
+	t.hum_n = 0.01;
+	struct result r = result_of(&t, &config, MEASURAND_CREST_FACTOR);
+	check_near(r.value, sqrt(2 / t.duty), r.expanded_u);
+	check_near(line_u(&r, "hum"), r.value * t.hum_n * M_SQRT1_2 / t.height_n, 0.3 * line_u(&r, "hum"));
+}
+
+static void assert_doubted(struct train t, const struct point_config *config, enum measurand id, const char *why)
+{
+	struct result r = result_of(&t, config, id);
+
+	if (r.trusted || !strstr(r.reason, why))
+		fail_msg("%s: %s, \"%s\" is not \"%s\"", r.name, r.trusted ? "trusted" : "not trusted", r.reason, why);
+}
+
+static void doubtful_pulses_are_not_trusted(void **state)
+{
+	static const enum measurand ids[] = {MEASURAND_CREST_FACTOR};
+
+	(void)state;
+	for (unsigned i = 0; i < sizeof(ids) / sizeof(ids[0]); i++) {
+		struct train t = train_of(0.5, 0.3), few = t;
+		struct point_config config = config_of(&t), narrow = config, low = config, tight = config;
+
+		narrow.bandwidth_hz = 900;
+		assert_doubted(t, &narrow, ids[i], "bandwidth");
+		low.force_hi_n = 0.6; /* 0.2 N of seating and 0.5 N */
+		assert_doubted(t, &low, ids[i], "above the sensor's calibrated");
+		tight.preload_lo_n = 0.5;
+		assert_doubted(t, &tight, ids[i], "seating force");
+		few.window_s = 0.02;
+		assert_doubted(few, &config, ids[i], "2 strokes seen");
+		few.height_n = 0; /* nothing strikes: no value either */
+		few.window_s = 1;
+		assert_false(result_of(&few, &config, ids[i]).valid);
+	}
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(crest_factor_of_half_sines),
+		cmocka_unit_test(the_largest_of_unequal_strokes_is_its_peak),
+		cmocka_unit_test(the_load_cell_is_in_the_budget),
+		cmocka_unit_test(hum_that_hides_behind_the_strokes_is_in_the_budget),
+		cmocka_unit_test(doubtful_pulses_are_not_trusted),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
