@@ -5,7 +5,7 @@
 #include <stddef.h>
 #include <string.h>
 
-enum dimension { FREQUENCY, LENGTH, TIME, FORCE, TEMPERATURE, RATIO, VOLTAGE, CURRENT };
+enum dimension { FREQUENCY, LENGTH, TIME, FORCE, TEMPERATURE, RATIO, VOLTAGE, CURRENT, IMPULSE };
 
 static const struct unit {
 	const char *name;
@@ -16,7 +16,8 @@ static const struct unit {
 	{"Hz", FREQUENCY, 1, 1},     {"1/min", FREQUENCY, 1, 60}, {"mm", LENGTH, 1, 1}, {"um", LENGTH, 1, 1000},
 	{"s", TIME, 1, 1},           {"ms", TIME, 1, 1000},       {"N", FORCE, 1, 1},   {"mN", FORCE, 1, 1000},
 	{"degC", TEMPERATURE, 1, 1}, {"K", TEMPERATURE, 1, 1},    {"1", RATIO, 1, 1},   {"%", RATIO, 1, 100},
-	{"ppm", RATIO, 1, 1e6},      {"V", VOLTAGE, 1, 1},        {"A", CURRENT, 1, 1},
+	{"ppm", RATIO, 1, 1e6},      {"V", VOLTAGE, 1, 1},        {"A", CURRENT, 1, 1}, {"N s", IMPULSE, 1, 1},
+	{"mN s", IMPULSE, 1, 1000},
 };
 
 static const struct unit *find(const char *name)

@@ -4,7 +4,7 @@
 
 #include <stdbool.h>
 
-/* "Hz", "mm", "um", "s", "ms", "N", "mN", "degC", "K", "%", "ppm", "V", "A", "1", "1/min". Case counts. */
+/* "Hz", "mm", "um", "s", "ms", "N", "mN", "degC", "K", "%", "ppm", "V", "A", "1", "1/min", "N s", "mN s". Case counts. */
 bool unit_known(const char *unit);
 
 /* Factor from `from` to `to` for units of one dimension (um -> mm: 1e-3). Temperatures convert as differences only.

@@ -11,8 +11,8 @@
 
 static void names(void **state)
 {
-	static const char *const known[] = {"Hz", "mm", "um",  "s", "ms", "N", "mN",   "degC",
-					    "K",  "%",  "ppm", "V", "A",  "1", "1/min"};
+	static const char *const known[] = {"Hz", "mm",  "um", "s", "ms", "N",     "mN",  "degC", "K",
+					    "%",  "ppm", "V",  "A", "1",  "1/min", "N s", "mN s"};
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(known) / sizeof(known[0]); i++)
@@ -29,9 +29,9 @@ static void factors(void **state)
 		const char *from, *to;
 		double factor;
 	} pairs[] = {
-		{"um", "mm", 1e-3}, {"mm", "um", 1e3},   {"ms", "s", 1e-3},         {"mN", "N", 1e-3},
-		{"%", "1", 0.01},   {"ppm", "%", 1e-4},  {"degC", "K", 1},          {"K", "degC", 1},
-		{"mm", "mm", 1},    {"Hz", "1/min", 60}, {"1/min", "Hz", 1.0 / 60},
+		{"um", "mm", 1e-3},    {"mm", "um", 1e3},  {"ms", "s", 1e-3},   {"mN", "N", 1e-3},
+		{"%", "1", 0.01},      {"ppm", "%", 1e-4}, {"degC", "K", 1},    {"K", "degC", 1},
+		{"mN s", "N s", 1e-3}, {"mm", "mm", 1},    {"Hz", "1/min", 60}, {"1/min", "Hz", 1.0 / 60},
 	};
 
 	(void)state;
@@ -49,6 +49,7 @@ static void refusals(void **state)
 	(void)state;
 	assert_int_equal(unit_factor("mm", "N", &factor), -EDOM);
 	assert_int_equal(unit_factor("V", "A", &factor), -EDOM);
+	assert_int_equal(unit_factor("N", "N s", &factor), -EDOM);
 	assert_int_equal(unit_factor("inch", "mm", &factor), -EINVAL);
 	assert_int_equal(unit_factor("mm", "inch", &factor), -EINVAL);
 	assert_true(factor == 7);
