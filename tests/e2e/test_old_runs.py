@@ -40,6 +40,19 @@ def check_derived(check, label, then, path, expected, strict):
     return True
 
 
+def check_new_measurands(check, label, path):
+    """A run can be judged by what its version did not know, for better and for worse."""
+    results = [r for point in old_runs.Look(path).anew["points"] for r in point["results"] if r["measurand"] in ("crest_factor", "impulse_n_s")]
+    for factor, code in ((1.2, 0), (0.8, 1)):
+        where = Path(tempfile.mkdtemp(prefix="pr"))
+        largest = {r["measurand"]: {"measurand": r["measurand"], "unit": r["unit"], "upper": r["value"] * factor}
+                   for r in sorted(results, key=lambda r: r["value"])}
+        check(len(largest) == 2, f"{label}: crest factor and impulse are measured")
+        (where / "limits.json").write_text(json.dumps({"kind": "penrig/limits/1", "name": "new", "limits": list(largest.values())}))
+        look = old_runs.Look(shutil.copy(path, where), "--limits", where / "limits.json")
+        check(look.code == code, f"{label}, judged by new measurands: exit {look.code}, not {code}: {look.text[-800:]}")
+
+
 def check_judged(check, label, path, folder):
     """Limits that the run was judged by afterwards: their report is the same when they are applied to the file again."""
     for number, text in old_runs.limits_of(path):
@@ -75,6 +88,8 @@ def check_run(check, kept, name, expected, strict):
     exact = check_derived(check, label, then, path, expected, strict)
     if exact:
         check_judged(check, label, path, folder)
+    if exact and name == "pass":
+        check_new_measurands(check, label, path)
     return exact
 
 

@@ -163,7 +163,7 @@ def check_measurands():
         check(set(limit["properties"]["measurand"]["enum"]) == set(table), f"{kind} schema: the enum of measurands differs")
     with open("docs/files.md", encoding="utf-8") as f:
         section = f.read().split("### Measurands", 1)[1].split("\n#", 1)[0]
-    told = {name: unit for names, unit in re.findall(r"^\| (`.*?) \| (\S+) \|$", section, flags=re.M) for name in re.findall(r"`(\w+)`", names)}
+    told = {name: unit for names, unit in re.findall(r"^\| (`.*?) \| ([^|]+) \|$", section, flags=re.M) for name in re.findall(r"`(\w+)`", names)}
     check(told == table, f"docs/files.md and table differ: {set(told.items()) ^ set(table.items())}")
     for row in rows:
         check(row["judged"] or f"`{row['name']}`" in section, f"docs/files.md does not say that {row['name']} has no limit")

@@ -663,6 +663,36 @@ static void add_crest_factor(struct list *list, const struct account *a, const c
 	value(r, crest, h->seen.n, reason);
 }
 
+/* (75), (76). */
+static void add_impulse(struct list *list, const struct account *a, const char *rate)
+{
+	const struct point_uncertainties *u = &a->config->u;
+	const struct moments *heights = &a->tally->height.seen;
+	const struct pulse *pulse = &a->template->pulse;
+	struct result *r = add(list, MEASURAND_IMPULSE, "");
+	double area, energy, fs = a->grid->fs_hz, n = (double)heights->n;
+	char reason[160] = "";
+
+	distrust_shape(a, rate, reason);
+	if (!pulse->ready || heights->n < RATE_STROKES_MIN) {
+		none(r, reason);
+		return;
+	}
+	pulse_integrals(pulse, &area, &energy);
+
+	double impulse = heights->mean * area / fs, contact = pulse->gap_lo + pulse->gap_hi;
+	uint64_t made_of = pulse->folded_at_build ? pulse->folded_at_build : a->template->learned;
+
+	budget(r, "repeatability", moments_sd(heights) * area / fs / sqrt(n), n - 1.0);
+	budget(r, "calibration", u->gain_rel * impulse, INFINITY);
+	budget(r, "temperature", u->temperature_rel * impulse, INFINITY);
+	budget(r, "clock", u->clock_rel * impulse, INFINITY);
+	budget(r, "template", sqrt(a->baseline->sigma2 * contact / fmax(1.0, (double)made_of)) / fs, INFINITY);
+	budget(r, "zero", zero_u_n(a) * contact / fs, INFINITY);
+	budget(r, "hum", hidden_hum(a) * M_SQRT1_2 * contact / fs, INFINITY);
+	value(r, impulse, heights->n, reason);
+}
+
 unsigned summarise(const struct account *a, struct result *results, unsigned cap)
 {
 	struct list list = {.at = results, .cap = cap};
@@ -680,5 +710,6 @@ unsigned summarise(const struct account *a, struct result *results, unsigned cap
 	add_depths(&list, a, &why);
 	add_forces(&list, a, &why);
 	add_crest_factor(&list, a, why.rate);
+	add_impulse(&list, a, why.rate);
 	return list.n;
 }

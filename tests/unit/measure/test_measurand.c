@@ -9,7 +9,7 @@
 
 static void every_row_is_filled(void **state)
 {
-	static const char *const units[] = {"Hz", "%", "1", "mm", "s", "degC", "K", "N", "V"};
+	static const char *const units[] = {"Hz", "%", "1", "mm", "s", "degC", "K", "N", "N s", "V"};
 
 	(void)state;
 	for
@@ -86,6 +86,7 @@ static const struct rules {
 	{"peak_force_n", true, false, false, false, NEEDS_FORCE, JUDGED_BY_ANY},
 	{"seating_force_n", true, false, false, false, NEEDS_FORCE, JUDGED_BY_ANY},
 	{"crest_factor", true, false, false, false, NEEDS_FORCE, JUDGED_BY_ANY},
+	{"impulse_n_s", true, false, false, false, NEEDS_FORCE | NEEDS_CLOCK, JUDGED_BY_ANY},
 	{"pen.rate_hz", false, false, false, false, 0, JUDGED_BY_ANY},
 	{"pen.motor_temperature_c", false, false, false, false, 0, JUDGED_BY_ANY},
 	{"pen.handle_temperature_c", false, false, false, false, 0, JUDGED_BY_ANY},

@@ -1,5 +1,5 @@
-/* Crest factor against its closed form: half-sine pulses of a known height and duty, whose crest factor is
- * sqrt(2 / duty). */
+/* Crest factor and impulse against their closed forms: half-sine pulses of a known height and duty, whose crest factor
+ * is sqrt(2 / duty) and whose impulse is 2 height duty / (pi rate). */
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -123,12 +123,13 @@ static double line_u(const struct result *r, const char *name)
 	return NAN;
 }
 
+/* Rates that no sample is in step with. */
+static const struct {
+	double height_n, duty, rate_hz;
+} trials[] = {{0.5, 0.3, 101.3}, {0.5, 0.5, 101.3}, {2, 0.3, 101.3}, {0.5, 0.3, 41.7}, {0.5, 0.6, 151.9}};
+
 static void crest_factor_of_half_sines(void **state)
 {
-	static const struct {
-		double height_n, duty, rate_hz;
-	} trials[] = {{0.5, 0.3, 100}, {0.5, 0.5, 100}, {2, 0.3, 100}, {0.5, 0.3, 40}, {0.5, 0.6, 150}};
-
 	(void)state;
 	for (unsigned i = 0; i < sizeof(trials) / sizeof(trials[0]); i++) {
 		struct train t = train_of(trials[i].height_n, trials[i].duty);
@@ -190,6 +191,74 @@ static void hum_that_hides_behind_the_strokes_is_in_the_budget(void **state)
 	check_near(line_u(&r, "hum"), r.value * t.hum_n * M_SQRT1_2 / t.height_n, 0.3 * line_u(&r, "hum"));
 }
 
+static double impulse_of(const struct train *t)
+{
+	return 2 * t->sum_n / t->strokes * t->duty / (M_PI * t->rate_hz);
+}
+
+static void impulse_of_half_sines(void **state)
+{
+	(void)state;
+	for (unsigned i = 0; i < sizeof(trials) / sizeof(trials[0]); i++) {
+		struct train t = train_of(trials[i].height_n, trials[i].duty);
+
+		t.rate_hz = trials[i].rate_hz;
+		struct point_config config = config_of(&t);
+		config.u.gain_rel = config.u.temperature_rel = 0; /* the rest must hold by itself */
+		struct result r = result_of(&t, &config, MEASURAND_IMPULSE);
+
+		assert_true(r.trusted && r.reason[0] == '\0');
+		assert_int_equal(r.n, t.strokes);
+		check_near(r.value, impulse_of(&t), r.expanded_u);
+		check_less(r.expanded_u, 2e-4 * r.value);
+		check_near(line_u(&r, "clock"), config.u.clock_rel * r.value, 1e-12);
+		assert_true(isnan(line_u(&r, "calibration")));
+	}
+}
+
+/* Where the strokes differ, or something sits under all of them, the budget says so. */
+static void the_budget_of_an_impulse(void **state)
+{
+	struct train t = train_of(0.5, 0.4), shifted = t;
+	struct point_config config = config_of(&t);
+
+	(void)state;
+	t.height_sd = 0.05;
+	struct result r = result_of(&t, &config, MEASURAND_IMPULSE);
+	double n = t.strokes, scatter = sqrt(t.squares_n2 / n - pow(t.sum_n / n, 2)) / (t.sum_n / n);
+	check_near(r.value, impulse_of(&t), 1e-3 * r.value);
+	check_near(line_u(&r, "repeatability"), r.value * scatter / sqrt(n), 0.02 * r.value * scatter / sqrt(n));
+	check_near(r.budget[0].dof, n - 1, 0);
+	check_near(line_u(&r, "calibration"), 0.005 * r.value, 1e-12);
+	check_near(line_u(&r, "temperature"), 0.001 * r.value, 1e-12);
+
+	/* Hum of 100 Hz comes with every stroke of 100 Hz: over a contact it adds at most its amplitude. */
+	shifted.rate_hz = 100;
+	shifted.hum_n = 0.01;
+	config.u.gain_rel = 0;
+	r = result_of(&shifted, &config, MEASURAND_IMPULSE);
+	check_near(r.value, impulse_of(&shifted), r.expanded_u);
+	check_near(line_u(&r, "hum"), shifted.hum_n * M_SQRT1_2 * shifted.duty / shifted.rate_hz,
+		   0.3 * line_u(&r, "hum"));
+}
+
+/* sigma sqrt(D / n): of n strokes the sum over D samples of contact each; and the level's own, over the contact. */
+static void noise_in_an_impulse(void **state)
+{
+	struct train t = train_of(0.5, 0.4);
+	struct point_config config = config_of(&t);
+
+	(void)state;
+	t.noise_n = 5e-3;
+	struct result r = result_of(&t, &config, MEASURAND_IMPULSE);
+	double contact = t.duty * FS_HZ / t.rate_hz, n = t.strokes;
+	double least = t.noise_n * sqrt(contact / n) / FS_HZ, level = t.noise_n / sqrt((1 - t.duty) * FS_HZ * 2);
+	check_less(0.9 * least, line_u(&r, "template"));
+	check_less(line_u(&r, "template"), 1.6 * least);
+	check_less(0.9 * level * contact / FS_HZ, line_u(&r, "zero"));
+	check_less(line_u(&r, "zero"), 3 * level * contact / FS_HZ);
+}
+
 static void assert_doubted(struct train t, const struct point_config *config, enum measurand id, const char *why)
 {
 	struct result r = result_of(&t, config, id);
@@ -200,7 +269,7 @@ static void assert_doubted(struct train t, const struct point_config *config, en
 
 static void doubtful_pulses_are_not_trusted(void **state)
 {
-	static const enum measurand ids[] = {MEASURAND_CREST_FACTOR};
+	static const enum measurand ids[] = {MEASURAND_CREST_FACTOR, MEASURAND_IMPULSE};
 
 	(void)state;
 	for (unsigned i = 0; i < sizeof(ids) / sizeof(ids[0]); i++) {
@@ -228,6 +297,9 @@ int main(void)
 		cmocka_unit_test(the_largest_of_unequal_strokes_is_its_peak),
 		cmocka_unit_test(the_load_cell_is_in_the_budget),
 		cmocka_unit_test(hum_that_hides_behind_the_strokes_is_in_the_budget),
+		cmocka_unit_test(impulse_of_half_sines),
+		cmocka_unit_test(the_budget_of_an_impulse),
+		cmocka_unit_test(noise_in_an_impulse),
 		cmocka_unit_test(doubtful_pulses_are_not_trusted),
 	};
 
