@@ -113,7 +113,8 @@ static void take(struct free_run *run, uint64_t index, int32_t count)
 void free_run_feed(struct free_run *run, const struct sample_block *block)
 {
 	uint64_t end = block->first_index + block->frames;
-	bool gap = (block->flags & SAMPLE_GAP) || (run->started && block->first_index > run->next_index);
+	bool gap = (block->flags & (SAMPLE_GAP | SAMPLE_UNPAIRED)) ||
+		   (run->started && block->first_index > run->next_index);
 
 	if (block->frames == 0 || (run->started && end <= run->next_index))
 		return;

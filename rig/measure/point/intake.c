@@ -225,6 +225,14 @@ static uint64_t bridge(struct intake *in, uint64_t first_index)
 	return missing;
 }
 
+static void mark_unpaired(struct intake *in, uint64_t first, uint64_t last)
+{
+	unsigned from = axis_phase_of(&in->axis, (int64_t)first), to = axis_phase_of(&in->axis, (int64_t)last);
+
+	for (unsigned i = from; i <= to; i++)
+		in->quality[i].displacement_missing = true;
+}
+
 struct piecewise intake_begin(struct intake *in, const struct sample_block *block)
 {
 	struct piecewise p = {.block = block};
@@ -243,6 +251,8 @@ struct piecewise intake_begin(struct intake *in, const struct sample_block *bloc
 	if (block->frames > p.next)
 		mark(in, block->first_index, block->first_index + block->frames - 1, block->flags & SAMPLE_GAP,
 		     block->flags & (SAMPLE_SATURATED | SAMPLE_OVER_RANGE));
+	if (block->frames > p.next && (block->flags & SAMPLE_UNPAIRED))
+		mark_unpaired(in, block->first_index, block->first_index + block->frames - 1);
 	return p;
 }
 

@@ -15,7 +15,8 @@
 struct quality {
 	bool saturated, gap, stuck; /* of the force; saturated also: the sensor says that its range was left */
 	bool displacement_ended, displacement_stuck;
-	uint64_t samples; /* before decimation */
+	bool displacement_missing; /* samples of the other device that has it */
+	uint64_t samples;          /* before decimation */
 };
 
 /* The newest count of a channel, and how many before it in a row were the same. */

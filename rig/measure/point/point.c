@@ -122,6 +122,12 @@ int point_phase(struct point *point, enum point_phase phase, uint64_t first_inde
 	return 0;
 }
 
+void point_aligned(struct point *point, double u_s)
+{
+	settle(point);
+	point->config.u.alignment_s = u_s;
+}
+
 /* Of the next block that has not been, the first len samples. */
 static void hand_over(struct point *p, unsigned len, long limit)
 {

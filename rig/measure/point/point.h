@@ -33,6 +33,7 @@ struct point_uncertainties {
 	double temperature_rel; /* temperature coefficient times the ambient excursion, relative to force */
 	double depth_cal_mm, curve_force_rel, curve_fit_mm; /* of the curve: see curve_set */
 	double displacement_mm;
+	double alignment_s; /* of the displacement's place on the force's axis; 0: both are of one stream */
 };
 
 struct point_config {
@@ -40,8 +41,9 @@ struct point_config {
 	double fs_hz; /* true sample rate as far as known: nominal * (1 + clock correction) */
 	struct channel_scale force;
 	struct channel_scale displacement; /* count_lo and count_hi equal: its ends are unknown */
-	double force_lo_n, force_hi_n;     /* calibrated range of the sensor; equal = unknown */
-	double bandwidth_hz;               /* 0 = unknown */
+	double bar_rate_hz; /* of the device whose displacement was put beside the force (align.h); 0: of this stream */
+	double force_lo_n, force_hi_n; /* calibrated range of the sensor; equal = unknown */
+	double bandwidth_hz;           /* 0 = unknown */
 	struct load_cell cell;
 
 	/* the setpoint */
@@ -105,6 +107,9 @@ void point_on_residual(struct point *point, void (*fn)(void *ctx, const struct r
  * phase may be left out. command_index: where on the sample axis the command that opened the phase (start for spin_up,
  * stop for coast) left the host, with fraction; NaN where there is none. */
 int point_phase(struct point *point, enum point_phase phase, uint64_t first_index, double command_index);
+
+/* What is known of the alignment at the end of the window takes the place of config's u.alignment_s. */
+void point_aligned(struct point *point, double u_s);
 
 /* Blocks of the force stream in order of index. A gap or saturation inside tare or measure makes what rests on it
  * untrusted. */

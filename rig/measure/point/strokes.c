@@ -146,15 +146,20 @@ static void solve_three(double s[3][3], double r[2][3])
 	}
 }
 
-/* Protrusion at its largest: the eccentric's sine at the stroke's own rate, fitted to a third of a period about it. The
- * variance is that of the largest value, from the residuals. */
-static double protrusion(const struct analysis *a, double at, double period, long limit, double *ret_variance)
+struct sine {
+	double largest_mm, variance_mm2; /* of that value, from the residuals */
+	double amplitude_mm;
+};
+
+/* Protrusion at its largest: the eccentric's sine at the stroke's own rate, fitted to a third of a period about it.
+ * False where there is none. */
+static bool fit_sine(const struct analysis *a, double at, double period, long limit, struct sine *ret)
 {
 	const struct stretch *samples = &a->now.samples;
 	long lo = (long)ceil(at - period / 6.0), hi = (long)floor(at + period / 6.0);
 
 	if (samples->displacement == NULL || lo < a->from || hi >= limit || hi - lo < 4)
-		return NAN;
+		return false;
 
 	double s[3][3] = {{0}}, r[2][3] = {{0}, {1.0, 1.0, 0.0}}, moment[3], squares = 0.0;
 	double w = 2.0 * M_PI / period, level = (double)samples->displacement[lo - samples->base];
@@ -174,8 +179,30 @@ static double protrusion(const struct analysis *a, double at, double period, lon
 	solve_three(s, r);
 	for (unsigned k = 0; k < 3; k++)
 		squares -= moment[k] * r[0][k];
-	*ret_variance = fmax(0.0, squares) / fmax(1.0, (double)(hi - lo) - 2.0) * (r[1][0] + r[1][1]);
-	return level + r[0][0] + hypot(r[0][1], r[0][2]);
+	ret->variance_mm2 = fmax(0.0, squares) / fmax(1.0, (double)(hi - lo) - 2.0) * (r[1][0] + r[1][1]);
+	ret->amplitude_mm = hypot(r[0][1], r[0][2]);
+	ret->largest_mm = level + r[0][0] + ret->amplitude_mm;
+	return true;
+}
+
+/* The protrusion of the stroke at s->at. Where another device has the displacement, also what it would be were that
+ * device's clock mapped a little earlier or later. */
+static void add_protrusion(const struct analysis *a, double period, long limit, struct tallied *s)
+{
+	struct sine sine;
+
+	s->protrusion_mm = s->earlier_mm = s->later_mm = NAN;
+	if (!fit_sine(a, s->at, period, limit, &sine))
+		return;
+	s->protrusion_mm = sine.largest_mm;
+	s->protrusion_mm2 = sine.variance_mm2;
+	s->travel_mm = sine.amplitude_mm;
+	if (!(a->config->bar_rate_hz > 0.0))
+		return;
+	if (fit_sine(a, s->at + BAR_SHIFT * period, period, limit, &sine))
+		s->earlier_mm = sine.largest_mm;
+	if (fit_sine(a, s->at - BAR_SHIFT * period, period, limit, &sine))
+		s->later_mm = sine.largest_mm;
 }
 
 /* From the middle of the stretch without contact before the stroke to that after it, as far as samples are flattened.
@@ -283,7 +310,6 @@ static void tally(struct analysis *a, const struct stroke *stroke, const struct 
 	s->first_ever = stroke->number == 0;
 	s->height_n = stroke->height_n;
 	s->depth_mm = stroke->depth_mm;
-	s->protrusion_mm = stroke->protrusion_mm;
 	s->out_of_curve = a->config->curve != NULL && !isfinite(stroke->depth_mm);
 	s->noise_n = noise_n;
 	if (t->pulse.ready)
@@ -312,7 +338,8 @@ void strokes_next(struct analysis *a, const struct span *span)
 	}
 	stroke.phase = axis_phase_at(&a->now.axis, seen.at);
 	stroke.instant = axis_instant(&a->now.axis, seen.at);
-	stroke.protrusion_mm = protrusion(a, seen.at, period, span->limit, &seen.protrusion_mm2);
+	add_protrusion(a, period, span->limit, &seen);
+	stroke.protrusion_mm = seen.protrusion_mm;
 	if (a->config->curve != NULL)
 		curve_depth(a->config->curve, stroke.height_n, &stroke.depth_mm, &seen.slope);
 	if (stroke.phase == POINT_MEASURE) {

@@ -6,6 +6,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "rig/measure/align.h"
+
 #define SAMPLES_PER_STROKE_MIN 10.0
 #define SAMPLES_PER_PULSE_MIN  10.0
 #define BANDWIDTH_PER_RATE_MIN 10.0
@@ -20,6 +22,7 @@
 #define WEAR_CHANCE            2.576 /* sd of a trend that is noise: 1 window of 100 shows more */
 #define SPIN_UP_BAND           0.05
 #define SPIN_UP_STAYS          5
+#define ALIGNED_SHARE          (1.0 / 12.0) /* of a stroke: further away the fitted third of it may miss the deepest point */
 #define CONTENT                0.95
 #define CONFIDENCE             0.99
 
@@ -433,9 +436,29 @@ static void calibration_budget(struct result *r, const struct account *a)
 		budget(r, "wear", fabs(drift) / sqrt(12.0), INFINITY);
 }
 
+/* How the depth would move with the displacement's place on the force's axis, measured on the strokes themselves by
+ * shifting it: the first order, and the second with its bias (GUM 5.1.2, note). At the deepest point, which the fit finds
+ * by its own phase, both are small. */
+static double alignment_mm(const struct account *a)
+{
+	const struct protrusions *p = &a->tally->protrusion;
+	double shift = BAR_SHIFT * tally_period(a->tally), n = (double)p->shifted;
+	double r = a->config->u.alignment_s * a->grid->fs_hz / shift;
+
+	return hypot(p->first_mm / n * r, sqrt(0.75) * p->second_mm / n * r * r);
+}
+
 static void displacement_budget(struct result *r, const struct account *a)
 {
-	budget(r, "calibration", a->config->u.displacement_mm, INFINITY);
+	const struct point_config *c = a->config;
+	const struct protrusions *p = &a->tally->protrusion;
+
+	budget(r, "calibration", c->u.displacement_mm, INFINITY);
+	if (!(c->bar_rate_hz > 0.0) || p->shifted == 0)
+		return;
+	double rate_hz = a->grid->fs_hz / tally_period(a->tally), travel_mm = p->travel_mm / (double)p->seen.n;
+	budget(r, "alignment", alignment_mm(a), INFINITY);
+	budget(r, "interpolation", align_interpolation_rel(c->bar_rate_hz, rate_hz) * travel_mm / sqrt(3.0), INFINITY);
 }
 
 /* One way to the depth of strokes, and why its values may not be judged. */
@@ -524,6 +547,25 @@ static void add_depth_spread(struct list *list, const struct account *a, const s
 	}
 }
 
+static void distrust_other_bar(const struct account *a, char *reason)
+{
+	const struct point_config *c = a->config;
+	double u_s = c->u.alignment_s;
+
+	if (!(c->bar_rate_hz > 0.0))
+		return;
+	if (a->quality[POINT_MEASURE].displacement_missing)
+		because(reason, "samples of the displacement device are missing in the measure window");
+	if (c->bar_rate_hz < SAMPLES_PER_STROKE_MIN * c->rate_set_hz)
+		because(reason,
+			"under-sampled: %.2g displacement samples per stroke at the commanded rate, at least 10 needed",
+			c->bar_rate_hz / c->rate_set_hz);
+	if (!(u_s * c->rate_set_hz <= ALIGNED_SHARE))
+		because(reason,
+			"force and displacement are aligned to %.2g ms only, a %.2g of a stroke: see \"latency_ms\"",
+			1e3 * u_s, u_s * c->rate_set_hz);
+}
+
 static void distrust_displacement(const struct account *a, char *reason)
 {
 	const struct quality *q = &a->quality[POINT_MEASURE];
@@ -532,6 +574,7 @@ static void distrust_displacement(const struct account *a, char *reason)
 		because(reason, "no displacement channel");
 	else if (a->tally->protrusion.seen.n < DEPTH_STROKES_MIN)
 		because(reason, "too few strokes for a depth");
+	distrust_other_bar(a, reason);
 	if (q->displacement_ended)
 		because(reason, "the displacement channel stood at an end of its range in the measure window");
 	if (q->displacement_stuck)

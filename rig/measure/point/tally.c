@@ -74,6 +74,18 @@ static void add_depth(struct depths *d, const struct tallied *s, double k)
 	d->noise_mm2 += s->noise_n * s->noise_n / (s->slope * s->slope);
 }
 
+static void add_protrusion(struct protrusions *p, const struct tallied *s)
+{
+	moments_add(&p->seen, s->protrusion_mm);
+	p->noise_mm2 += s->protrusion_mm2;
+	p->travel_mm += s->travel_mm;
+	if (!isfinite(s->earlier_mm) || !isfinite(s->later_mm))
+		return;
+	p->shifted++;
+	p->first_mm += 0.5 * (s->later_mm - s->earlier_mm);
+	p->second_mm += s->later_mm + s->earlier_mm - 2.0 * s->protrusion_mm;
+}
+
 static void add_timing(struct timing *t, double height_n, double variance)
 {
 	double power = 1.0;
@@ -90,10 +102,8 @@ static void add_timing(struct timing *t, double height_n, double variance)
 void tally_stroke(struct tally *t, const struct tallied *s)
 {
 	add_height(&t->height, s);
-	if (isfinite(s->protrusion_mm)) {
-		moments_add(&t->protrusion.seen, s->protrusion_mm);
-		t->protrusion.noise_mm2 += s->protrusion_mm2;
-	}
+	if (isfinite(s->protrusion_mm))
+		add_protrusion(&t->protrusion, s);
 	if (isfinite(s->depth_mm))
 		add_depth(&t->depth, s, (double)t->rhythm.strokes);
 	t->depth.out_of_curve += s->out_of_curve;

@@ -43,7 +43,15 @@ struct depths {
 struct protrusions {
 	struct moments seen;
 	double noise_mm2; /* sum of per-stroke variances from noise */
+	double travel_mm; /* sum of the amplitudes of the fitted sines */
+	/* Where another device has the displacement, over `shifted` strokes: the depth as it would be were the
+	 * displacement a share of BAR_SHIFT of a period earlier and later. Sums of half the difference of the two, and of
+	 * what both have more than the depth itself. */
+	uint64_t shifted;
+	double first_mm, second_mm;
 };
+
+#define BAR_SHIFT (1.0 / 36.0)
 
 /* Forces of the window's strokes. */
 struct heights {
@@ -94,6 +102,8 @@ struct tallied {
 	double template_n2; /* variance, for a height of 1 N, that it shares through the template with all others */
 
 	double protrusion_mm, protrusion_mm2; /* NaN: it has none; and its variance from noise */
+	double travel_mm;                     /* with it: amplitude of the fitted sine */
+	double earlier_mm, later_mm;          /* the protrusion with a shifted displacement; NaN: not asked for */
 };
 
 void tally_init(struct tally *tally);
