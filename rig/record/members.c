@@ -48,10 +48,17 @@ static unsigned count_of(const struct member *m, const void *base)
 	return count < m->max ? count : m->max;
 }
 
+static bool is_empty(const struct member *m, const void *base)
+{
+	return m->max ? count_of(m, base) == 0 : ((const char *)base)[m->at] == '\0';
+}
+
 void members_write(struct json_out *out, const struct member *members, const void *base)
 {
 	for (const struct member *m = members; m->key; m++) {
 		const char *at = (const char *)base + m->at;
+		if (m->optional && is_empty(m, base))
+			continue;
 		if (!m->max) {
 			write_value(out, m->key, m, at);
 			continue;
@@ -142,12 +149,24 @@ static bool read_array(const struct json *array, const struct member *m, void *b
 	return true;
 }
 
+static void make_empty(const struct member *m, void *base)
+{
+	if (m->max)
+		*(unsigned *)(void *)((char *)base + m->count_at) = 0;
+	else
+		((char *)base)[m->at] = '\0';
+}
+
 bool members_read(const struct json *node, const struct member *members, void *base)
 {
 	if (json_kind(node) != JSON_OBJECT)
 		return false;
 	for (const struct member *m = members; m->key; m++) {
 		const struct json *member = json_get(node, m->key);
+		if (!member && m->optional) {
+			make_empty(m, base);
+			continue;
+		}
 		if (m->max ? !read_array(member, m, base) : !read_value(member, m, (char *)base + m->at))
 			return false;
 	}

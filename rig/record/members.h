@@ -21,6 +21,7 @@ struct member {
 	unsigned max;
 	size_t count_at;
 	const struct member *object;
+	bool optional; /* an empty text or array is left out, and what is left out is empty */
 };
 
 #define NO_COUNT            SIZE_MAX
@@ -48,6 +49,16 @@ struct member {
 		.key = #name, .kind = OBJECT, .at = offsetof(type, name), .size = SIZE_OF(type, name[0]),              \
 		.max = SIZE_OF(type, name) / SIZE_OF(type, name[0]), .count_at = offsetof(type, count),                \
 		.object = table                                                                                        \
+	}
+#define SOME(type, name, count, table)                                                                                 \
+	{                                                                                                              \
+		.key = #name, .kind = OBJECT, .at = offsetof(type, name), .size = SIZE_OF(type, name[0]),              \
+		.max = SIZE_OF(type, name) / SIZE_OF(type, name[0]), .count_at = offsetof(type, count),                \
+		.object = table, .optional = true                                                                      \
+	}
+#define MAYBE(type, name)                                                                                              \
+	{                                                                                                              \
+		.key = #name, .kind = TEXT, .at = offsetof(type, name), .size = SIZE_OF(type, name), .optional = true  \
 	}
 #define END                                                                                                            \
 	{                                                                                                              \

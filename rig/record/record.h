@@ -13,7 +13,7 @@
 #include "rig/measure/point/point.h"
 
 #define RECORD_ATTRS_MAX   32
-#define RECORD_DEVICES_MAX 4
+#define RECORD_DEVICES_MAX 8
 #define SHA256_HEX         65
 
 /* What became of the run (the pen's verdict is enum outcome; RUN_* with none: has_verdict false). */
@@ -43,7 +43,8 @@ struct record_file {   /* a file as it was when the run began */
 };
 
 struct record_device {
-	char role[16]; /* "pen", "load_sensor" */
+	char name[32]; /* in the bench file's list of devices; empty: it has none */
+	char role[16]; /* "pen", "load_sensor"; of several the first */
 	char driver[32];
 	struct device_identity identity;
 	struct link_identity link;
@@ -68,10 +69,17 @@ struct finding {
 enum point_mark { MARK_OPEN, MARK_FIRST_PHASE, MARK_CLOSE = MARK_FIRST_PHASE + POINT_PHASES, POINT_MARKS };
 #define MARK_PHASE(phase) (MARK_FIRST_PHASE + (phase))
 
+struct record_place {    /* next sample of each stream of one more device */
+	unsigned device; /* in record.device */
+	uint64_t index[STREAMS_MAX];
+};
+
 struct record_mark {
 	uint64_t host_ns;            /* UINT64_MAX: it was never done */
-	uint64_t index[STREAMS_MAX]; /* next sample of each of the sensor's streams */
+	uint64_t index[STREAMS_MAX]; /* next sample of each of the load sensor's streams */
 	uint64_t telemetry;          /* rows of telemetry so far */
+	unsigned others;
+	struct record_place other[RECORD_DEVICES_MAX - 1];
 };
 
 struct record_point {

@@ -72,10 +72,17 @@ static const struct member plan_point_members[] = {
 	END,
 };
 
+static const struct member place_members[] = {
+	ONE(struct record_place, device, UINT),
+	FIXED(struct record_place, index, U64, STREAMS_MAX),
+	END,
+};
+
 static const struct member mark_members[] = {
 	ONE(struct record_mark, host_ns, U64),
 	FIXED(struct record_mark, index, U64, STREAMS_MAX),
 	ONE(struct record_mark, telemetry, U64),
+	SOME(struct record_mark, other, others, place_members),
 	END,
 };
 
@@ -188,6 +195,7 @@ static const struct member pen_limit_members[] = {
 };
 
 static const struct member device_members[] = {
+	MAYBE(struct record_device, name),
 	ONE(struct record_device, role, TEXT),
 	ONE(struct record_device, driver, TEXT),
 	NESTED(struct record_device, identity, identity_members),
