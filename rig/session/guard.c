@@ -49,6 +49,7 @@ struct guard {
 	struct running running;
 	struct stopping stopping;
 	struct pen_telemetry telemetry;
+	bool bar_apart; /* its blocks come by themselves */
 	uint64_t last_tick_ns, grace_until_ns;
 };
 
@@ -399,6 +400,7 @@ void guard_watch(struct guard *g, const struct guard_channel *force, const struc
 	if (bar)
 		watch_begin(&signals->bar, bar, now(g));
 	signals->has_bar = bar;
+	g->bar_apart = bar && bar->apart;
 	signals->streaming = true;
 }
 
@@ -406,8 +408,14 @@ void guard_block(struct guard *g, const struct sample_block *block)
 {
 	struct signals *signals = &g->known.signals;
 	watch_feed(&signals->force.watch, block);
-	if (signals->has_bar)
+	if (signals->has_bar && !g->bar_apart)
 		watch_feed(&signals->bar.watch, block);
+}
+
+void guard_bar_block(struct guard *g, const struct sample_block *block)
+{
+	if (g->bar_apart)
+		watch_feed(&g->known.signals.bar.watch, block);
 }
 
 void guard_sensor_lost(struct guard *g)

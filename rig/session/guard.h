@@ -61,6 +61,7 @@ struct guard_config {
 struct guard_channel {
 	struct watch_config watch;
 	struct patience patience;
+	bool apart; /* a bar whose blocks are of another stream than the force's */
 };
 
 int guard_new(const struct guard_config *config, struct guard **ret); /* -ENOMEM */
@@ -79,9 +80,10 @@ void guard_arm(struct guard *guard);
 void guard_disarm(struct guard *guard);
 void guard_telemetry(struct guard *guard, const struct pen_telemetry *telemetry);
 
-/* Blocks are due from now on. bar: a displacement channel in mm of the same stream; NULL: there is none. */
+/* Blocks are due from now on. bar: a displacement channel in mm; NULL: there is none. */
 void guard_watch(struct guard *guard, const struct guard_channel *force, const struct guard_channel *bar);
-void guard_block(struct guard *guard, const struct sample_block *block); /* of the force's stream */
+void guard_block(struct guard *guard, const struct sample_block *block);     /* of the force's stream */
+void guard_bar_block(struct guard *guard, const struct sample_block *block); /* of the bar's, where it is apart */
 void guard_sensor_lost(struct guard *guard);
 /* No block is due any more, and that is as it should be. */
 void guard_unwatch(struct guard *guard);
