@@ -18,7 +18,7 @@
 
 static int read_pen(const struct json_doc *doc, const struct json *node, void *dst, struct err *err)
 {
-	return bench_device_read(doc, node, "pen", ROLE_BIT(ROLE_PEN), dst, err);
+	return bench_device_read(doc, node, ROLE_BIT(ROLE_PEN), dst, err);
 }
 
 /* The sensor of that form carries whatever its channels are. */
@@ -26,7 +26,7 @@ static int read_sensor(const struct json_doc *doc, const struct json *node, void
 {
 	const uint32_t roles = ROLE_BIT(ROLE_LOAD_SENSOR) | ROLE_BIT(ROLE_DISPLACEMENT) | ROLE_BIT(ROLE_THERMOMETER);
 
-	return bench_device_read(doc, node, "sensor", roles, dst, err);
+	return bench_device_read(doc, node, roles, dst, err);
 }
 
 /* One form or the other. */

@@ -9,6 +9,7 @@
 #include "rig/base/disk.h"
 #include "rig/base/json.h"
 #include "rig/driver/role.h"
+#include "rig/link/link.h"
 #include "rig/measure/curve.h"
 
 #define BENCH_PHANTOMS_MAX 16
@@ -47,25 +48,13 @@ struct phantom {
 	unsigned line, column; /* of its entry in the bench file, for messages */
 };
 
-enum bench_parity { PARITY_DEFAULT, PARITY_NONE, PARITY_ODD, PARITY_EVEN, PARITY_MARK, PARITY_SPACE };
-enum bench_flow { FLOW_DEFAULT, FLOW_NONE, FLOW_RTS_CTS, FLOW_XON_XOFF };
-
-/* How a serial line is set; 0 in every member: as the driver has it. */
-struct bench_line {
-	uint32_t baud;
-	uint8_t data_bits, stop_bits;
-	enum bench_parity parity;
-	enum bench_flow flow;
-	uint32_t open_wait_ms; /* after opening, before the first byte: what restarts when its port is opened */
-};
-
 /* What every device of a bench has, and what its roles add to that. */
 struct bench_device {
-	char name[32];
+	char name[32];              /* empty in the short form, "pen" and "sensor" */
 	unsigned roles;             /* ROLE_BIT() of each */
 	char driver[32], link[160]; /* the pen's link may hold "{dut}": the DUT's serial number takes its place */
 	char serial[48];            /* must be the device's own; "" = not checked */
-	struct bench_line line;
+	struct link_settings line;
 	struct calibration calibration;      /* certificate "": it needs none */
 	double rate_hz;                      /* of its fastest stream; 0 = the device's own */
 	double clock_ppm;                    /* specification of its sample clock, +- (rectangular); 0 = not said */

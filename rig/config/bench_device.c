@@ -12,8 +12,6 @@
 #define DUT_WORD   "{dut}"
 #define DUT_SAMPLE "DUT-1" /* stands for {dut} where only the form of a link name is checked */
 #define LIST_MAX   160
-#define BAUD_LO    1200
-#define BAUD_HI    20000000
 
 /* An entry as it is read; numbers that JSON knows as whole ones are narrowed when it is taken. */
 struct device_text {
@@ -153,12 +151,20 @@ static const struct device_key {
 	 EVERY,
 	 EVERY,
 	 false},
-	{{.key = "baud", .kind = FIELD_INT, .offset = IN(baud), .lo = BAUD_LO, .hi = BAUD_HI}, EVERY, 0, true},
+	{{.key = "baud", .kind = FIELD_INT, .offset = IN(baud), .lo = LINK_BAUD_MIN, .hi = LINK_BAUD_MAX},
+	 EVERY,
+	 0,
+	 true},
 	{{.key = "data_bits", .kind = FIELD_INT, .offset = IN(data_bits), .lo = 5, .hi = 8}, EVERY, 0, true},
 	{{.key = "parity", .kind = FIELD_WORD, .offset = IN(parity), .words = parity_words}, EVERY, 0, true},
 	{{.key = "stop_bits", .kind = FIELD_INT, .offset = IN(stop_bits), .lo = 1, .hi = 2}, EVERY, 0, true},
 	{{.key = "flow_control", .kind = FIELD_WORD, .offset = IN(flow), .words = flow_words}, EVERY, 0, true},
-	{{.key = "open_wait_ms", .kind = FIELD_INT, .offset = IN(open_wait_ms), .lo = 0, .hi = 10000, .unit = "ms"},
+	{{.key = "open_wait_ms",
+	  .kind = FIELD_INT,
+	  .offset = IN(open_wait_ms),
+	  .lo = 0,
+	  .hi = (double)(LINK_WAIT_MAX_NS / NS_PER_MS),
+	  .unit = "ms"},
 	 EVERY,
 	 0,
 	 true},
@@ -409,12 +415,12 @@ static void take(const struct json *node, uint32_t roles, const struct device_te
 	*device = text->device;
 	device->node = node;
 	device->roles = roles;
-	device->line = (struct bench_line){.baud = (uint32_t)text->baud,
-					   .data_bits = (uint8_t)text->data_bits,
-					   .stop_bits = (uint8_t)text->stop_bits,
-					   .parity = (enum bench_parity)(text->parity + 1),
-					   .flow = (enum bench_flow)(text->flow + 1),
-					   .open_wait_ms = (uint32_t)text->open_wait_ms};
+	device->line = (struct link_settings){.baud = (uint32_t)text->baud,
+					      .data_bits = (uint8_t)text->data_bits,
+					      .stop_bits = (uint8_t)text->stop_bits,
+					      .parity = (enum link_parity)(text->parity + LINK_PARITY_NONE),
+					      .flow = (enum link_flow)(text->flow + LINK_FLOW_NONE),
+					      .wait_ns = (uint64_t)text->open_wait_ms * NS_PER_MS};
 	default_latency(device);
 	if (roles & PEN) {
 		bench->pen = text->pen;
@@ -425,7 +431,7 @@ static void take(const struct json *node, uint32_t roles, const struct device_te
 		bench->sensor = text->sensor;
 }
 
-static int read_device(const struct json_doc *doc, const struct json *node, const char *name, uint32_t roles,
+static int read_device(const struct json_doc *doc, const struct json *node, bool listed, uint32_t roles,
 		       struct bench *bench, struct err *err)
 {
 	struct json_field fields[KEYS + 1];
@@ -434,10 +440,10 @@ static int read_device(const struct json_doc *doc, const struct json *node, cons
 		.sensor = {.still_n = 0.02},
 		.heartbeat_ms = 100,
 		.deadman_ms = 500,
-		.parity = -1,
-		.flow = -1,
+		.parity = LINK_PARITY_UNSET - LINK_PARITY_NONE,
+		.flow = LINK_FLOW_UNSET - LINK_FLOW_NONE,
 	};
-	fields_of(roles, name == NULL, fields);
+	fields_of(roles, listed, fields);
 	int ret = json_read_object(doc, node, fields, &text, err);
 
 	if (ret == 0)
@@ -452,16 +458,14 @@ static int read_device(const struct json_doc *doc, const struct json *node, cons
 		ret = check_certificate(doc, node, &text.device, err);
 	if (ret)
 		return ret;
-	if (name)
-		snprintf(text.device.name, sizeof(text.device.name), "%s", name);
 	take(node, roles, &text, bench);
 	return 0;
 }
 
-int bench_device_read(const struct json_doc *doc, const struct json *node, const char *name, uint32_t roles,
-		      struct bench *bench, struct err *err)
+int bench_device_read(const struct json_doc *doc, const struct json *node, uint32_t roles, struct bench *bench,
+		      struct err *err)
 {
-	return read_device(doc, node, name, roles, bench, err);
+	return read_device(doc, node, false, roles, bench, err);
 }
 
 /* ---- the list --------------------------------------------------------------------------------------------------- */
@@ -550,7 +554,7 @@ int bench_devices_read(const struct json_doc *doc, const struct json *node, void
 		if (ret == 0)
 			ret = check_keys(doc, entry, roles, err);
 		if (ret == 0)
-			ret = read_device(doc, entry, NULL, roles, bench, err);
+			ret = read_device(doc, entry, true, roles, bench, err);
 		if (ret == 0)
 			ret = check_name(doc, entry, bench, err);
 		if (ret)

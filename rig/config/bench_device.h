@@ -9,10 +9,10 @@ int bench_link_fill(const char *link, const char *dut, char *ret, size_t size);
 /* Does the pen's link wait for a serial number? */
 bool bench_link_waits(const char *link);
 
-/* The old form: "pen" or "sensor" with roles that are known beforehand. Adds the device to `bench`, and what its roles
+/* The short form: "pen" or "sensor", without a name, with roles that are known beforehand. Adds the device to `bench`, and what its roles
  * say of pen and force. -EINVAL with file:line:column. */
-int bench_device_read(const struct json_doc *doc, const struct json *node, const char *name, uint32_t roles,
-		      struct bench *bench, struct err *err);
+int bench_device_read(const struct json_doc *doc, const struct json *node, uint32_t roles, struct bench *bench,
+		      struct err *err);
 /* The list "devices": FIELD_CUSTOM into a struct bench. */
 int bench_devices_read(const struct json_doc *doc, const struct json *node, void *dst, struct err *err);
 

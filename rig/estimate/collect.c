@@ -7,7 +7,8 @@
 #include <string.h>
 
 #define DISAGREE_U      2.0           /* of the expanded uncertainty of a difference: never by chance */
-#define SLOW_GAP_MAX_NS 1000000000ull /* temperatures come ten times a second; they change in seconds */
+#define SLOW_GAP_MAX_NS 1000000000ull /* temperatures change in seconds */
+#define SLOW_GAP_FRAMES 3.5           /* of a channel slower than that; one that is lost leaves a gap of two */
 #define STROKES_MIN     3
 #define EVERY_RESULT    0u
 #define STUCK_CHANCE    1e-12           /* of a row of equal counts from the declared noise alone: never by chance */
@@ -131,28 +132,50 @@ static void distrust(struct record_point *point, unsigned needs, const char *rea
 	}
 }
 
-/* Over the whole run the comparison with the host is sharper; over the point alone it shows a clock that has changed.
- */
-static bool clock_is_off(const struct estimator *e, double *ret_rel, double *ret_u_rel)
+/* Depths by this method, and what follows of them. */
+static void distrust_method(struct record_point *point, const char *method, const char *reason)
 {
-	double spec_rel = bench_device(e->bench, ROLE_LOAD_SENSOR)->clock_ppm * 1e-6;
-	if (sample_clock_rate(&e->clock, ret_rel, ret_u_rel) == 0 && fabs(*ret_rel) > spec_rel + 4 * *ret_u_rel)
-		return true;
-	return sample_clock_drift(&e->point_clock, ret_rel, ret_u_rel) == 0 &&
-	       fabs(*ret_rel) > spec_rel + 4 * *ret_u_rel;
+	for (unsigned i = 0; i < point->results; i++) {
+		struct result *r = &point->result[i].result;
+		bool depth = measurand_row(r->id)->judged_by == JUDGED_BY_DEPTH;
+		if (!depth || strncmp(r->method, method, strlen(method)) != 0 || !r->trusted)
+			continue;
+		r->trusted = false;
+		snprintf(r->reason, sizeof(r->reason), "%s", reason);
+	}
 }
 
-/* A sample clock further off than its specification makes every time and rate doubtful. */
+/* Over the whole run the comparison with the host is sharper; over the point alone it shows a clock that has changed.
+ */
+static bool clock_is_off(const struct sample_clock *run, const struct sample_clock *point, double spec_ppm,
+			 char text[160])
+{
+	double rel, u_rel, spec_rel = spec_ppm * 1e-6;
+	bool off = sample_clock_rate(run, &rel, &u_rel) == 0 && fabs(rel) > spec_rel + 4 * u_rel;
+	if (!off)
+		off = sample_clock_drift(point, &rel, &u_rel) == 0 && fabs(rel) > spec_rel + 4 * u_rel;
+	if (off)
+		snprintf(text, 160, "clock is %+.0f ppm off the host's (u %.0f ppm), its specification is +-%g ppm",
+			 rel * 1e6, u_rel * 1e6, spec_ppm);
+	return off;
+}
+
+/* A sample clock further off than its specification makes every time and rate doubtful; of a displacement from another
+ * device, where it belongs among the strokes. */
 static void check_clock(const struct estimator *e, struct record_point *point)
 {
-	double rel, u_rel;
-	if (!clock_is_off(e, &rel, &u_rel))
+	char text[160], whole[200];
+	if (clock_is_off(&e->clock, &e->point_clock, e->source[0].of.bench->clock_ppm, text)) {
+		snprintf(whole, sizeof(whole), "the sensor's %s", text);
+		distrust(point, NEEDS_CLOCK, whole);
+	}
+	if (!e->bar.align)
 		return;
-	char text[160];
-	snprintf(text, sizeof(text),
-		 "the sensor's clock is %+.0f ppm off the host's (u %.0f ppm), its specification is +-%g ppm",
-		 rel * 1e6, u_rel * 1e6, bench_device(e->bench, ROLE_LOAD_SENSOR)->clock_ppm);
-	distrust(point, NEEDS_CLOCK, text);
+	const struct bench_device *bar = e->source[e->bar.source].of.bench;
+	if (!clock_is_off(align_bar_clock(e->bar.align), &e->bar.point_clock, bar->clock_ppm, text))
+		return;
+	snprintf(whole, sizeof(whole), "the displacement device's %s", text);
+	distrust_method(point, measurand_method(JUDGED_BY_DEPTH, false, true), whole);
 }
 
 /* White noise of s rms falls on one count of width q at most with erf(q / (2 sqrt 2 s)), each time. Below a count it
@@ -161,7 +184,7 @@ static bool is_stuck(const struct estimator *e, const struct held *held)
 {
 	if (held->channel < 0 || held->stood < 2)
 		return false;
-	const struct channel *c = &e->channels[held->channel];
+	const struct channel *c = estimator_held_channel(e, held);
 	double step = fabs(c->scale), noise = c->noise_rms;
 	if (!(noise >= step))
 		return false;
@@ -173,7 +196,7 @@ static void check_standing(const struct estimator *e, struct record_point *point
 	const struct held *const held[] = {&e->handle, &e->tip};
 	char text[160] = "";
 	for (unsigned i = 0; i < 2 && !text[0]; i++) {
-		const char *name = held[i]->channel < 0 ? "" : e->channels[held[i]->channel].name;
+		const char *name = held[i]->channel < 0 ? "" : estimator_held_channel(e, held[i])->name;
 		if (is_stuck(e, held[i]))
 			snprintf(text, sizeof(text),
 				 "channel \"%.20s\" stood at one count for %llu readings while the pen ran; its noise "
@@ -190,19 +213,26 @@ static void check_standing(const struct estimator *e, struct record_point *point
 		distrust(point, NEEDS_HEAT, text);
 }
 
+static uint64_t slow_gap_max_ns(const struct estimator *e, const struct held *held)
+{
+	uint64_t frames_ns = (uint64_t)(SLOW_GAP_FRAMES * 1e9 / estimator_held_channel(e, held)->rate_hz);
+
+	return frames_ns > SLOW_GAP_MAX_NS ? frames_ns : SLOW_GAP_MAX_NS;
+}
+
 static void check_slow_stream(const struct estimator *e, struct record_point *point)
 {
 	const struct held *const held[] = {&e->handle, &e->tip, &e->ambient}, *silent = NULL;
 	char text[120];
 	for (unsigned i = 0; i < 3 && !silent; i++)
-		if (held[i]->channel >= 0 && held[i]->gap_ns > SLOW_GAP_MAX_NS)
+		if (held[i]->channel >= 0 && held[i]->gap_ns > slow_gap_max_ns(e, held[i]))
 			silent = held[i];
 	if (e->slow_beyond)
 		snprintf(text, sizeof(text), "channel \"%.20s\" left its range or stood at its end while the pen ran",
 			 e->slow_beyond);
 	else if (silent)
 		snprintf(text, sizeof(text), "no temperature reading for %.1f s while the pen ran: channel \"%.20s\"",
-			 (double)silent->gap_ns * 1e-9, e->channels[silent->channel].name);
+			 (double)silent->gap_ns * 1e-9, estimator_held_channel(e, silent)->name);
 	else
 		return;
 	distrust(point, NEEDS_HEAT, text);
@@ -219,9 +249,9 @@ static void check_strokes(struct record_point *point)
 /* The calibrations hold within the bench's range of ambient temperature and nowhere else. */
 static void check_ambient(const struct estimator *e, struct record_point *point)
 {
-	double lo_c = e->bench->ambient_lo_c, hi_c = e->bench->ambient_hi_c, u_k = bench_temperature_u_k(e->bench);
 	if (e->ambient.channel < 0) /* the operator vouches for the room */
 		return;
+	double lo_c = e->bench->ambient_lo_c, hi_c = e->bench->ambient_hi_c, u_k = estimator_held_u_k(e, &e->ambient);
 	if (!isfinite(e->ambient.now)) {
 		distrust(point, EVERY_RESULT,
 			 "the \"ambient\" channel delivered nothing: whether the bench's calibrations hold is not "
@@ -256,7 +286,7 @@ static void add_ambient(const struct estimator *e, struct record_point *point)
 	}
 	ambient->budget_lines = 1;
 	ambient->budget[0] =
-		(struct budget_line){.name = "calibration", .u = bench_temperature_u_k(e->bench), .dof = INFINITY};
+		(struct budget_line){.name = "calibration", .u = estimator_held_u_k(e, &e->ambient), .dof = INFINITY};
 	ambient->n = 1;
 	result_combine(ambient);
 }
@@ -279,14 +309,7 @@ static void check_phantom(struct record_point *point)
 		 "%+.3f mm against the needle bar's displacement: another phantom in the clamp, or a calibration that "
 		 "does not hold",
 		 apart_mm);
-	for (unsigned i = 0; i < point->results; i++) {
-		struct result *r = &point->result[i].result;
-		bool depth = measurand_row(r->id)->judged_by == JUDGED_BY_DEPTH;
-		if (!depth || strncmp(r->method, by_force, strlen(by_force)) != 0 || !r->trusted)
-			continue;
-		r->trusted = false;
-		snprintf(r->reason, sizeof(r->reason), "%s", text);
-	}
+	distrust_method(point, by_force, text);
 }
 
 static void collect_free_run(struct estimator *e, struct record_point *point)

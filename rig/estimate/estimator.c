@@ -3,6 +3,7 @@
  * does. */
 #include "rig/estimate/estimator.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <math.h>
 #include <stdio.h>
@@ -33,38 +34,66 @@ void estimator_count_range(const struct channel *force, const struct bench *benc
 	*ret_hi = (int32_t)fmin(fmax(lo, hi), end);
 }
 
-static void find_channels(struct estimator *e)
+static bool has_role(const struct estimator_device *d, enum device_role role)
+{
+	return d->bench && (d->bench->roles & ROLE_BIT(role));
+}
+
+static const struct channel *channel_of(const struct estimator *e, unsigned source, int channel)
+{
+	return &e->source[source].of.channels[channel];
+}
+
+static const struct channel *force_channel(const struct estimator *e)
+{
+	return channel_of(e, 0, e->force);
+}
+
+/* The first thermometer that has a site answers for it. */
+static void find_temperatures(struct estimator *e, unsigned source)
 {
 	static const char *const names[] = {"handle", "tip", "ambient"};
 	struct held *const held[] = {&e->handle, &e->tip, &e->ambient};
-	e->force = estimator_find_channel(e->channels, e->channel_count, QUANTITY_FORCE, NULL);
-	e->displacement = estimator_find_channel(e->channels, e->channel_count, QUANTITY_DISPLACEMENT, NULL);
+	const struct estimator_device *d = &e->source[source].of;
+
+	for (unsigned i = 0; i < 3 && has_role(d, ROLE_THERMOMETER); i++) {
+		int channel = estimator_find_channel(d->channels, d->channel_count, QUANTITY_TEMPERATURE, names[i]);
+		if (held[i]->channel >= 0 || channel < 0)
+			continue;
+		held[i]->channel = channel;
+		held[i]->source = source;
+	}
+}
+
+static void find_channels(struct estimator *e)
+{
+	const struct estimator_device *d = &e->source[0].of;
+	const struct held none = {.now = NAN, .before = NAN, .channel = -1};
+
+	e->handle = e->tip = e->ambient = none;
+	e->force = estimator_find_channel(d->channels, d->channel_count, QUANTITY_FORCE, NULL);
+	e->displacement = has_role(d, ROLE_DISPLACEMENT)
+				  ? estimator_find_channel(d->channels, d->channel_count, QUANTITY_DISPLACEMENT, NULL)
+				  : -1;
 	if (e->force >= 0 && e->displacement >= 0 &&
-	    e->channels[e->displacement].stream != e->channels[e->force].stream)
+	    d->channels[e->displacement].stream != d->channels[e->force].stream)
 		e->displacement = -1;
-	for (unsigned i = 0; i < 3; i++)
-		*held[i] = (struct held){
-			.now = NAN,
-			.before = NAN,
-			.channel =
-				estimator_find_channel(e->channels, e->channel_count, QUANTITY_TEMPERATURE, names[i]),
-		};
+	find_temperatures(e, 0);
 }
 
 int estimator_init(struct estimator *e, const struct plan *plan, const struct bench *bench,
-		   const struct channel *channels, unsigned channel_count, bool host_clock_synchronised,
-		   struct err *err)
+		   const struct estimator_device *load_sensor, bool host_clock_synchronised, struct err *err)
 {
 	*e = (struct estimator){.plan = plan,
 				.bench = bench,
-				.channels = channels,
-				.channel_count = channel_count,
+				.sources = 1,
 				.host_clock_synchronised = host_clock_synchronised,
 				.phase = POINT_PHASES};
+	e->source[0].of = *load_sensor;
 	find_channels(e);
 	if (e->force < 0)
 		return err_set(err, -EINVAL, "the load sensor has no force channel");
-	const struct channel *force = &channels[e->force];
+	const struct channel *force = force_channel(e);
 	if (strcmp(force->unit, "N") != 0)
 		return err_set(err, -EINVAL, "the force channel is in \"%s\"; newton (N) is needed", force->unit);
 	e->fs_hz = force->rate_hz;
@@ -72,6 +101,154 @@ int estimator_init(struct estimator *e, const struct plan *plan, const struct be
 	estimator_count_range(force, bench, &e->force_scale.count_lo, &e->force_scale.count_hi);
 	sample_clock_init(&e->clock, e->fs_hz);
 	return 0;
+}
+
+/* Counts at the ends of what the channel declares, or of its converter. */
+static void displacement_ends(const struct channel *c, int32_t *ret_lo, int32_t *ret_hi)
+{
+	double end = (double)((1u << (c->bits - 1)) - 1), a = -end, b = end;
+	if (c->range_hi > c->range_lo) {
+		a = (c->range_lo - c->offset) / c->scale;
+		b = (c->range_hi - c->offset) / c->scale;
+	}
+	*ret_lo = (int32_t)fmax(fmin(a, b), -end);
+	*ret_hi = (int32_t)fmin(fmax(a, b), end);
+}
+
+static void feed_point(struct estimator *e, const struct sample_block *block)
+{
+	if (!e->open)
+		return;
+	if (e->point)
+		point_feed(e->point, block);
+	else
+		free_run_feed(&e->free_run, block);
+}
+
+static void on_aligned(void *ctx, const struct sample_block *block)
+{
+	feed_point(ctx, block);
+}
+
+static struct align_side side_of(const struct bench_device *bench, double rate_hz)
+{
+	return (struct align_side){.rate_hz = rate_hz,
+				   .latency_lo_s = bench->latency_lo_ms * 1e-3,
+				   .latency_hi_s = bench->latency_hi_ms * 1e-3,
+				   .clock_rel = bench->clock_ppm * 1e-6};
+}
+
+static int add_bar(struct estimator *e, unsigned source, int channel, struct err *err)
+{
+	const struct channel *bar = channel_of(e, source, channel);
+	struct align_config config = {
+		.force = side_of(e->source[0].of.bench, e->fs_hz),
+		.bar = side_of(e->source[source].of.bench, bar->rate_hz),
+		.force_position = force_channel(e)->position,
+		.scale = channel_scale_of(bar),
+		.emit = on_aligned,
+		.ctx = e,
+	};
+
+	if (strcmp(bar->unit, "mm") != 0)
+		return err_set(err, -EINVAL,
+			       "the displacement of device \"%s\" is in \"%s\"; millimetres (mm) are needed",
+			       e->source[source].of.bench->name, bar->unit);
+	displacement_ends(bar, &config.scale.count_lo, &config.scale.count_hi);
+	int status = align_new(&config, &e->bar.align);
+	if (status)
+		return err_set(err, status, "force and displacement cannot be put on one axis: %s", strerror(-status));
+	e->bar.source = source;
+	e->bar.channel = channel;
+	align_scale(e->bar.align, &e->bar.scale);
+	return 0;
+}
+
+int estimator_add(struct estimator *e, const struct estimator_device *other, struct err *err)
+{
+	unsigned source = e->sources;
+
+	assert(source < RECORD_DEVICES_MAX);
+	e->source[source] = (struct source){.of = *other};
+	e->sources++;
+	find_temperatures(e, source);
+	int bar = estimator_find_channel(other->channels, other->channel_count, QUANTITY_DISPLACEMENT, NULL);
+	if (!has_role(other, ROLE_DISPLACEMENT) || bar < 0 || e->displacement >= 0 || e->bar.align)
+		return 0;
+	return add_bar(e, source, bar, err);
+}
+
+static const struct bench_device *bench_entry(const struct bench *bench, const struct record_device *device)
+{
+	enum device_role role;
+
+	for (unsigned i = 0; device->name[0] && i < bench->devices; i++)
+		if (strcmp(bench->device[i].name, device->name) == 0)
+			return &bench->device[i];
+	return !device->name[0] && role_find(device->role, &role) == 0 ? bench_device(bench, role) : NULL;
+}
+
+/* In the order of the record; the load sensor at once, the others behind it. */
+static int add_devices(struct estimator *e, const struct record *record, bool load_sensor, struct err *err)
+{
+	int status = 0;
+
+	for (unsigned i = 0; i < record->devices && !status; i++) {
+		const struct record_device *d = &record->device[i];
+		const struct estimator_device device = {.device = i,
+							.channels = d->channel,
+							.channel_count = d->channels,
+							.bench = bench_entry(e->bench, d)};
+		bool wanted = (strcmp(d->role, role_row(ROLE_LOAD_SENSOR)->name) == 0) == load_sensor;
+		if (!wanted || (load_sensor && e->sources) || (!load_sensor && !d->channels))
+			continue;
+		if (!device.bench)
+			return err_set(err, -EBADMSG, "the bench file has no device \"%s\" (%s)", d->name, d->role);
+		status = load_sensor
+				 ? estimator_init(e, e->plan, e->bench, &device, record->host_clock_synchronised, err)
+				 : estimator_add(e, &device, err);
+	}
+	return status;
+}
+
+int estimator_init_devices(struct estimator *e, const struct plan *plan, const struct bench *bench,
+			   const struct record *record, struct err *err)
+{
+	*e = (struct estimator){.plan = plan, .bench = bench};
+	int status = add_devices(e, record, true, err);
+
+	if (!status && !e->sources)
+		return err_set(err, -EBADMSG, "no device of the run is a load sensor");
+	return status ? status : add_devices(e, record, false, err);
+}
+
+const struct channel *estimator_held_channel(const struct estimator *e, const struct held *held)
+{
+	return channel_of(e, held->source, held->channel);
+}
+
+double estimator_held_u_k(const struct estimator *e, const struct held *held)
+{
+	return e->source[held->source].of.bench->temperature_u_k;
+}
+
+const struct channel *estimator_bar(const struct estimator *e, unsigned *ret_device)
+{
+	unsigned source = e->bar.align ? e->bar.source : 0;
+	int channel = e->bar.align ? e->bar.channel : e->displacement;
+
+	if (channel < 0)
+		return NULL;
+	*ret_device = e->source[source].of.device;
+	return channel_of(e, source, channel);
+}
+
+const struct sample_clock *estimator_clock(const struct estimator *e, unsigned device)
+{
+	if (e->sources && e->source[0].of.device == device)
+		return &e->clock;
+	bool aligned = e->bar.align && e->source[e->bar.source].of.device == device;
+	return aligned ? align_bar_clock(e->bar.align) : NULL;
 }
 
 static void close_estimators(struct estimator *e)
@@ -89,6 +266,8 @@ static void close_estimators(struct estimator *e)
 void estimator_release(struct estimator *e)
 {
 	close_estimators(e);
+	align_free(e->bar.align);
+	e->bar.align = NULL;
 }
 
 static void take(struct held *held, const struct channel *c, int32_t count, uint64_t host_ns)
@@ -103,17 +282,17 @@ static void take(struct held *held, const struct channel *c, int32_t count, uint
 	held->now = c->offset + c->scale * count;
 }
 
+static bool is_carried(const struct estimator *e, const struct held *held, const struct sample_block *block)
+{
+	return held->channel >= 0 && e->source[held->source].of.device == block->device &&
+	       estimator_held_channel(e, held)->stream == block->stream;
+}
+
 static double seen_from(const struct estimator *e, const struct held *held, const struct sample_block *block)
 {
 	if (held->channel < 0)
 		return NAN;
-	bool own = e->channels[held->channel].stream == block->stream;
-	return own || held->host_ns < block->host_ns ? held->now : held->before;
-}
-
-static bool is_carried(const struct estimator *e, const struct held *held, const struct sample_block *block)
-{
-	return held->channel >= 0 && e->channels[held->channel].stream == block->stream;
+	return is_carried(e, held, block) || held->host_ns < block->host_ns ? held->now : held->before;
 }
 
 /* While the motor runs. A channel that dies would leave a maximum that looks good, and no other vouches for it. */
@@ -134,7 +313,7 @@ static bool is_beyond(const struct channel *c, int32_t count, double value)
 /* While the motor runs. An open thermocouple stands at an end of its range, and the cold end looks good. */
 static void note_beyond(struct estimator *e, const struct held *held, uint32_t flags)
 {
-	const struct channel *c = &e->channels[held->channel];
+	const struct channel *c = estimator_held_channel(e, held);
 	if ((flags & (SAMPLE_SATURATED | SAMPLE_OVER_RANGE)) || is_beyond(c, held->count, held->now))
 		e->slow_beyond = e->slow_beyond ? e->slow_beyond : c->name;
 }
@@ -169,7 +348,7 @@ static void take_slow_frame(struct estimator *e, const struct sample_block *bloc
 	for (unsigned i = 0; i < 3; i++) {
 		if (!is_carried(e, held[i], block))
 			continue;
-		const struct channel *c = &e->channels[held[i]->channel];
+		const struct channel *c = estimator_held_channel(e, held[i]);
 		take(held[i], c, counts[c->position], block->host_ns);
 	}
 	if (!motor_ran_at(e, at_ns))
@@ -190,16 +369,16 @@ static void take_slow_frame(struct estimator *e, const struct sample_block *bloc
 		thermal_feed(e->tip_fit, t_s, e->tip.now, ambient_c);
 }
 
-static void take_temperatures(struct estimator *e, const struct sample_block *block)
+static void take_temperatures(struct estimator *e, struct source *source, const struct sample_block *block)
 {
 	const struct held *const held[] = {&e->handle, &e->tip, &e->ambient};
 	const struct channel *carried = NULL;
 	for (unsigned i = 0; i < 3; i++)
 		if (is_carried(e, held[i], block))
-			carried = &e->channels[held[i]->channel];
+			carried = estimator_held_channel(e, held[i]);
 	if (!carried) /* a stream of something else must not pass for one that lives */
 		return;
-	uint64_t *const last_ns = &e->frame_ns[block->stream];
+	uint64_t *const last_ns = &source->frame_ns[block->stream];
 	for (uint32_t frame = 0; frame < block->frames; frame++) {
 		uint64_t at_ns = frame_ns(block, frame, carried->rate_hz);
 		uint64_t before_ns = *last_ns;
@@ -208,24 +387,58 @@ static void take_temperatures(struct estimator *e, const struct sample_block *bl
 	}
 }
 
-void estimator_block(struct estimator *e, const struct sample_block *block)
+static bool motor_may_turn(const struct estimator *e)
 {
-	if (!block->frames)
-		return;
-	e->next_index[block->stream] = block->first_index + block->frames;
-	if (block->stream != e->channels[e->force].stream) {
-		take_temperatures(e, block);
+	return e->open && (e->phase == POINT_SPIN_UP || e->phase == POINT_MEASURE || e->phase == POINT_COAST);
+}
+
+static void take_force(struct estimator *e, const struct sample_block *block)
+{
+	uint64_t last = block->first_index + block->frames - 1;
+
+	sample_clock_feed(&e->clock, last, block->host_ns);
+	if (motor_may_turn(e))
+		sample_clock_feed(&e->point_clock, last, block->host_ns);
+	if (!e->bar.align) {
+		feed_point(e, block);
 		return;
 	}
-	sample_clock_feed(&e->clock, block->first_index + block->frames - 1, block->host_ns);
-	if (!e->open)
+	align_advance(e->bar.align, block->host_ns);
+	align_force(e->bar.align, block);
+}
+
+static void take_bar(struct estimator *e, const struct sample_block *block)
+{
+	if (motor_may_turn(e))
+		sample_clock_feed(&e->bar.point_clock, block->first_index + block->frames - 1, block->host_ns);
+	align_advance(e->bar.align, block->host_ns);
+	align_bar(e->bar.align, block);
+}
+
+static struct source *source_of(struct estimator *e, unsigned device)
+{
+	for (unsigned i = 0; i < e->sources; i++)
+		if (e->source[i].of.device == device)
+			return &e->source[i];
+	return NULL;
+}
+
+void estimator_block(struct estimator *e, const struct sample_block *block)
+{
+	struct source *source = source_of(e, block->device);
+
+	if (!block->frames || !source)
 		return;
-	if (e->phase == POINT_SPIN_UP || e->phase == POINT_MEASURE || e->phase == POINT_COAST)
-		sample_clock_feed(&e->point_clock, block->first_index + block->frames - 1, block->host_ns);
-	if (e->point)
-		point_feed(e->point, block);
-	else
-		free_run_feed(&e->free_run, block);
+	source->next_index[block->stream] = block->first_index + block->frames;
+	if (source == &e->source[0] && block->stream == force_channel(e)->stream) {
+		take_force(e, block);
+		return;
+	}
+	bool bar = e->bar.align && source == &e->source[e->bar.source] &&
+		   block->stream == channel_of(e, e->bar.source, e->bar.channel)->stream;
+	if (bar)
+		take_bar(e, block);
+	take_temperatures(e, source, block);
 }
 
 void estimator_telemetry(struct estimator *e, const struct pen_telemetry *telemetry)
@@ -263,21 +476,9 @@ static double temperature_u_rel(const struct estimator *e)
 	return e->bench->sensor.temperature_coefficient_rel_per_k * fabs(ambient_c - CALIBRATION_TEMPERATURE_C) / SQRT3;
 }
 
-/* Counts at the ends of what the channel declares, or of its converter. */
-static void displacement_ends(const struct channel *c, int32_t *ret_lo, int32_t *ret_hi)
-{
-	double end = (double)((1u << (c->bits - 1)) - 1), a = -end, b = end;
-	if (c->range_hi > c->range_lo) {
-		a = (c->range_lo - c->offset) / c->scale;
-		b = (c->range_hi - c->offset) / c->scale;
-	}
-	*ret_lo = (int32_t)fmax(fmin(a, b), -end);
-	*ret_hi = (int32_t)fmin(fmax(a, b), end);
-}
-
 static void configure_channel(const struct estimator *e, struct point_config *c)
 {
-	const struct channel *force = &e->channels[e->force];
+	const struct channel *force = force_channel(e);
 	const struct bench_sensor *bench = &e->bench->sensor;
 	c->force = e->force_scale;
 	c->force_lo_n = bench->force_range_lo_n;
@@ -285,11 +486,27 @@ static void configure_channel(const struct estimator *e, struct point_config *c)
 	c->bandwidth_hz = force->bandwidth_hz;
 	c->cell = (struct load_cell){.hz = bench->cell_hz, .damping = bench->cell_damping};
 	c->displacement.position = -1;
-	if (e->displacement >= 0 && bench_device(e->bench, ROLE_LOAD_SENSOR)->displacement_u_mm > 0) {
-		const struct channel *d = &e->channels[e->displacement];
+	if (e->displacement >= 0 && e->source[0].of.bench->displacement_u_mm > 0) {
+		const struct channel *d = channel_of(e, 0, e->displacement);
 		c->displacement = channel_scale_of(d);
+		c->u.displacement_mm = e->source[0].of.bench->displacement_u_mm;
 		displacement_ends(d, &c->displacement.count_lo, &c->displacement.count_hi);
 	}
+}
+
+/* What align emits: force first, the bar behind it. */
+static void configure_other_bar(const struct estimator *e, struct point_config *c)
+{
+	if (!e->bar.align)
+		return;
+	const struct estimator_device *device = &e->source[e->bar.source].of;
+	c->force.position = 0;
+	if (!(device->bench->displacement_u_mm > 0))
+		return;
+	c->displacement = e->bar.scale;
+	c->bar_rate_hz = channel_of(e, e->bar.source, e->bar.channel)->rate_hz;
+	c->u.displacement_mm = device->bench->displacement_u_mm;
+	c->u.alignment_s = align_u_s(e->bar.align);
 }
 
 static void configure_curve(struct estimator *e, const struct plan_point *p, struct point_config *c)
@@ -307,12 +524,21 @@ static void configure_curve(struct estimator *e, const struct plan_point *p, str
 	c->u.curve_fit_mm = set->u_fit_mm;
 }
 
+/* Of the thermometers that the rise of a part comes from, the less sure one. */
+static double temperature_u_k(const struct estimator *e, const struct held *part)
+{
+	double u_k = part->channel < 0 ? bench_temperature_u_k(e->bench) : estimator_held_u_k(e, part);
+
+	return e->ambient.channel < 0 ? u_k : fmax(u_k, estimator_held_u_k(e, &e->ambient));
+}
+
 /* Also without a channel: that a part was not measured is a result too, and what a limit on it then meets. */
-static int open_thermal(const struct estimator *e, const char *site, enum measurand id, struct thermal **ret)
+static int open_thermal(const struct estimator *e, const struct held *part, enum measurand id, const char *site,
+			struct thermal **ret)
 {
 	struct thermal_config config = {
 		.id = id,
-		.u_sensor_k = bench_temperature_u_k(e->bench),
+		.u_sensor_k = temperature_u_k(e, part),
 		.rated_ambient_c = e->plan->rated_ambient_c,
 	};
 	snprintf(config.site, sizeof(config.site), "%s", site);
@@ -321,14 +547,18 @@ static int open_thermal(const struct estimator *e, const char *site, enum measur
 
 static void open_free_run(struct estimator *e, const struct plan_point *p)
 {
-	const struct channel *bar = &e->channels[e->displacement];
-	const struct free_run_config config = {
+	struct free_run_config config = {
 		.fs_hz = e->point_fs_hz,
 		.rate_set_hz = p->rate_hz,
-		.bar = channel_scale_of(bar),
 		.u_clock_rel = e->u_clock_rel,
 		.force = {.fs_hz = e->fs_hz, .channel = e->force_scale, .still_n = e->bench->sensor.still_n},
 	};
+	if (e->bar.align) {
+		config.bar = e->bar.scale;
+		config.force.channel.position = 0;
+	} else {
+		config.bar = channel_scale_of(channel_of(e, 0, e->displacement));
+	}
 	free_run_init(&e->free_run, &config);
 }
 
@@ -336,7 +566,7 @@ static int open_estimators(struct estimator *e, const struct plan_point *p)
 {
 	choose_clock(e);
 	if (plan_point_is_free(p)) {
-		if (e->displacement < 0)
+		if (e->displacement < 0 && !e->bar.align)
 			return -ENODEV;
 		open_free_run(e, p);
 		return 0;
@@ -350,17 +580,17 @@ static int open_estimators(struct estimator *e, const struct plan_point *p)
 		.preload_hi_n = e->bench->sensor.preload_hi_n,
 		.u = {.gain_rel = e->bench->sensor.force_u_rel,
 		      .clock_rel = e->u_clock_rel,
-		      .temperature_rel = temperature_u_rel(e),
-		      .displacement_mm = bench_device(e->bench, ROLE_LOAD_SENSOR)->displacement_u_mm},
+		      .temperature_rel = temperature_u_rel(e)},
 		.second_thread = e->second_thread,
 	};
 	configure_channel(e, &config);
+	configure_other_bar(e, &config);
 	configure_curve(e, p, &config);
 	int status = point_new(&config, &e->point);
 	if (!status)
-		status = open_thermal(e, "handle", MEASURAND_HANDLE_TEMPERATURE, &e->handle_fit);
+		status = open_thermal(e, &e->handle, MEASURAND_HANDLE_TEMPERATURE, "handle", &e->handle_fit);
 	if (!status)
-		status = open_thermal(e, "tip", MEASURAND_TIP_TEMPERATURE, &e->tip_fit);
+		status = open_thermal(e, &e->tip, MEASURAND_TIP_TEMPERATURE, "tip", &e->tip_fit);
 	return status;
 }
 
@@ -369,7 +599,13 @@ static void set_mark(const struct estimator *e, struct record_point *point, unsi
 	struct record_mark *m = &point->mark[mark];
 	m->host_ns = host_ns;
 	m->telemetry = e->telemetry_rows;
-	memcpy(m->index, e->next_index, sizeof(m->index));
+	memcpy(m->index, e->source[0].next_index, sizeof(m->index));
+	m->others = e->sources - 1;
+	for (unsigned i = 0; i < m->others; i++) {
+		const struct source *source = &e->source[i + 1];
+		m->other[i].device = source->of.device;
+		memcpy(m->other[i].index, source->next_index, sizeof(m->other[i].index));
+	}
 }
 
 int estimator_begin(struct estimator *e, struct record_point *point, uint64_t host_ns,
@@ -380,6 +616,11 @@ int estimator_begin(struct estimator *e, struct record_point *point, uint64_t ho
 	e->pen = (struct pen_sums){.n = 0};
 	e->motor_start_ns = e->motor_stop_ns = 0;
 	sample_clock_init(&e->point_clock, e->fs_hz);
+	if (e->bar.align) { /* what was before belongs to nothing */
+		align_flush(e->bar.align);
+		sample_clock_init(&e->bar.point_clock, align_bar_clock(e->bar.align)->nominal_hz);
+		e->bar.u_s = 0;
+	}
 	int status = open_estimators(e, &point->plan);
 	if (status) {
 		close_estimators(e);
@@ -393,11 +634,16 @@ int estimator_begin(struct estimator *e, struct record_point *point, uint64_t ho
 
 /* ---- phases and the end ---- */
 
+static uint64_t next_force(const struct estimator *e)
+{
+	return e->source[0].next_index[force_channel(e)->stream];
+}
+
 void estimator_phase(struct estimator *e, struct record_point *point, enum point_phase phase, uint64_t host_ns)
 {
 	struct held *const held[] = {&e->handle, &e->tip, &e->ambient};
 	bool commanded = phase == POINT_SPIN_UP || phase == POINT_COAST;
-	uint64_t next_index = e->next_index[e->channels[e->force].stream];
+	uint64_t next_index = next_force(e);
 	set_mark(e, point, MARK_PHASE(phase), host_ns);
 	if (phase == POINT_SPIN_UP) {
 		e->motor_start_ns = host_ns;
@@ -412,6 +658,8 @@ void estimator_phase(struct estimator *e, struct record_point *point, enum point
 			note_gap(held[i], host_ns);
 		e->motor_stop_ns = host_ns;
 	}
+	if (e->bar.align && (phase == POINT_MEASURE || phase == POINT_COAST))
+		e->bar.u_s = fmax(e->bar.u_s, align_u_s(e->bar.align));
 	e->phase = phase;
 	point->phase_index[phase] = next_index;
 	point->command_index[phase] = commanded ? sample_clock_index_at(&e->clock, host_ns) : NAN;
@@ -424,7 +672,11 @@ void estimator_phase(struct estimator *e, struct record_point *point, enum point
 void estimator_end(struct estimator *e, struct record_point *point, uint64_t host_ns, bool collect)
 {
 	set_mark(e, point, MARK_CLOSE, host_ns);
-	point->end_index = e->next_index[e->channels[e->force].stream];
+	point->end_index = next_force(e);
+	if (e->bar.align)
+		align_flush(e->bar.align);
+	if (e->bar.align && e->point)
+		point_aligned(e->point, e->bar.u_s);
 	point->collected = collect && e->open;
 	if (point->collected)
 		estimator_collect(e, point);

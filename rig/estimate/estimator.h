@@ -7,6 +7,7 @@
 
 #include "rig/config/plan.h"
 #include "rig/driver/driver.h"
+#include "rig/measure/align.h"
 #include "rig/measure/channel_scale.h"
 #include "rig/measure/clock.h"
 #include "rig/measure/freerun.h"
@@ -25,7 +26,32 @@ struct held {
 	uint64_t still_ns;        /* the motor's time, over all points, before it moved */
 	uint64_t seen_ns, gap_ns; /* its last frame in the motor's time, and the longest time without one */
 	uint64_t host_ns;         /* of `now` */
-	int channel;              /* index in the channel table; -1: none */
+	unsigned source;          /* index in estimator.source */
+	int channel;              /* index in its channel table; -1: none */
+};
+
+/* A device whose samples feed the estimators. Channels and bench entry are borrowed for the estimator's life. */
+struct estimator_device {
+	unsigned device; /* as blocks carry it */
+	const struct channel *channels;
+	unsigned channel_count;
+	const struct bench_device *bench;
+};
+
+struct source {
+	struct estimator_device of;
+	uint64_t next_index[STREAMS_MAX];
+	uint64_t frame_ns[STREAMS_MAX]; /* of the slow streams' newest frame */
+};
+
+/* The needle bar's displacement from another device than the force, put beside it. */
+struct other_bar {
+	struct align *align; /* NULL: there is none */
+	unsigned source;
+	int channel;
+	struct channel_scale scale;      /* as it stands in what align emits */
+	struct sample_clock point_clock; /* as estimator.point_clock */
+	double u_s;                      /* of the alignment: the largest of this point's window */
 };
 
 struct pen_sums { /* of what the pen says during one window */
@@ -43,9 +69,10 @@ struct free_rate { /* of the newest free run at this rate of this step */
 struct estimator {
 	const struct plan *plan;
 	const struct bench *bench;
-	const struct channel *channels;
-	unsigned channel_count;
-	int force, displacement; /* channel indices or -1 */
+	unsigned sources;
+	struct source source[RECORD_DEVICES_MAX]; /* the load sensor is the first */
+	int force, displacement;                  /* channel indices of the load sensor, or -1 */
+	struct other_bar bar;
 	struct held handle, tip, ambient;
 	bool host_clock_synchronised;
 	bool second_thread;               /* see struct point_config; set behind estimator_init() */
@@ -53,8 +80,6 @@ struct estimator {
 	struct channel_scale force_scale; /* with the limits of estimator_count_range() */
 	struct sample_clock clock;
 	bool clock_applied; /* at least one point took the corrected rate */
-	uint64_t next_index[STREAMS_MAX];
-	uint64_t frame_ns[STREAMS_MAX]; /* of the slow streams' newest frame */
 	uint64_t telemetry_rows;
 
 	unsigned free_rates; /* of the step at hand */
@@ -74,14 +99,22 @@ struct estimator {
 	struct sample_clock point_clock; /* from the start of the motor to its stand-still */
 };
 
-/* Finds the channels and begins with empty streams. Plan, bench and channels are borrowed for its life. -EINVAL: there
- * is no force channel in newton. */
+/* Finds the channels and begins with empty streams. Plan and bench are borrowed for its life. -EINVAL: there is no force
+ * channel in newton. */
 int estimator_init(struct estimator *e, const struct plan *plan, const struct bench *bench,
-		   const struct channel *channels, unsigned channel_count, bool host_clock_synchronised,
-		   struct err *err);
+		   const struct estimator_device *load_sensor, bool host_clock_synchronised, struct err *err);
+/* One more device, before the first block: what the load sensor has not by its roles is taken from it. -EINVAL: its
+ * displacement is not in mm; -ENOMEM. */
+int estimator_add(struct estimator *e, const struct estimator_device *other, struct err *err);
+/* Both, from what a record says of a run's devices: its load sensor, and every other device that has channels. A record
+ * without names of devices has them by their role. The record's channels are borrowed, too. -EBADMSG: it names no load
+ * sensor, or a device that the bench has not. */
+int estimator_init_devices(struct estimator *e, const struct plan *plan, const struct bench *bench,
+			   const struct record *record, struct err *err);
 void estimator_release(struct estimator *e); /* an open point is dropped */
 
-/* Blocks of every stream, in order within each. */
+/* Blocks of every stream of every device, in order within each; blocks of different devices in order of their arrival,
+ * those of the same moment as they come. */
 void estimator_block(struct estimator *e, const struct sample_block *block);
 /* What the pen said in answer to a question (not heartbeats). */
 void estimator_telemetry(struct estimator *e, const struct pen_telemetry *telemetry);
@@ -94,6 +127,14 @@ void estimator_phase(struct estimator *e, struct record_point *point, enum point
 /* Ends the point at the last sample: results where `collect`, judgements, outcome. point->fault is set by the caller.
  */
 void estimator_end(struct estimator *e, struct record_point *point, uint64_t host_ns, bool collect);
+
+/* The channel that shows the needle bar, NULL where there is none, and whose it is. */
+const struct channel *estimator_bar(const struct estimator *e, unsigned *ret_device);
+/* Of a held temperature that has a channel: its device's standard uncertainty, and its row in the channel table. */
+double estimator_held_u_k(const struct estimator *e, const struct held *held);
+const struct channel *estimator_held_channel(const struct estimator *e, const struct held *held);
+/* The comparison of a device's sample clock with the host's; NULL where none is made. */
+const struct sample_clock *estimator_clock(const struct estimator *e, unsigned device);
 
 /* Counts at which a force channel is saturated: the ends of the calibrated range or of the converter. */
 void estimator_count_range(const struct channel *force, const struct bench *bench, int32_t *ret_lo, int32_t *ret_hi);

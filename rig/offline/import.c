@@ -304,7 +304,9 @@ int import_run(const struct import_config *config, struct record *record, uint64
 	describe_channel(&im);
 	describe_record(&im, wall_ns);
 	plan_phases(&im);
-	rc = estimator_init(&im.estimator, config->plan, config->bench, &im.channel, 1, false, err);
+	const struct estimator_device sensor = {
+		.channels = &im.channel, .channel_count = 1, .bench = bench_device(config->bench, ROLE_LOAD_SENSOR)};
+	rc = estimator_init(&im.estimator, config->plan, config->bench, &sensor, false, err);
 	if (rc)
 		return rc;
 	recording.in = fopen(config->path, "re");

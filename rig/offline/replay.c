@@ -18,9 +18,9 @@
 
 /* ---- what is read ahead ---- */
 
-struct piece { /* of a slow stream: only the last frame of what arrived together counts */
+struct piece { /* what arrived together */
 	struct sample_block block;
-	int32_t counts[CHANNELS_MAX];
+	int32_t *counts; /* owned */
 };
 
 struct ahead { /* a queue of pieces or of telemetry */
@@ -28,6 +28,13 @@ struct ahead { /* a queue of pieces or of telemetry */
 	bool ended;
 	size_t first, count, room, size;
 	char *at;
+};
+
+/* A stream beside the force's, read ahead. */
+struct lane {
+	unsigned device;
+	uint8_t stream;
+	struct ahead ahead; /* pieces */
 };
 
 /* Tells two sequences of strokes apart; what is in the file is proven by the journal's chain, not by this. */
@@ -46,7 +53,9 @@ struct replay {
 	struct record *record;
 	struct estimator estimator;
 	unsigned device, force_stream;
-	struct ahead slow[STREAMS_MAX], telemetry;
+	unsigned lanes;
+	struct lane lane[RECORD_DEVICES_MAX * STREAMS_MAX];
+	struct ahead telemetry;
 	unsigned row, mark; /* the next thing that was done */
 	struct record_point *stored;
 	struct stroke_sum *strokes; /* of each point */
@@ -58,8 +67,9 @@ struct replay {
 
 static bool carries_its_channels(const struct replay *r, const struct sample_block *block)
 {
-	for (unsigned i = 0; i < r->estimator.channel_count; i++) {
-		const struct channel *c = &r->estimator.channels[i];
+	const struct record_device *device = &r->record->device[block->device];
+	for (unsigned i = 0; i < device->channels; i++) {
+		const struct channel *c = &device->channel[i];
 		if (c->stream == block->stream && c->position >= block->channels)
 			return false;
 	}
@@ -96,14 +106,14 @@ static void ahead_pop(struct ahead *ahead)
 
 static int push_block(void *ctx, const struct sample_block *block)
 {
-	struct piece *piece = ahead_push(ctx);
-	if (!piece)
+	size_t bytes = (size_t)block->frames * block->channels * sizeof(int32_t);
+	int32_t *counts = malloc(bytes ? bytes : 1);
+	struct piece *piece = counts ? ahead_push(ctx) : NULL;
+	if (!piece) {
+		free(counts);
 		return -ENOMEM;
-	piece->block = *block;
-	piece->block.first_index = block->first_index + block->frames - 1;
-	piece->block.frames = 1;
-	memcpy(piece->counts, &block->counts[(size_t)(block->frames - 1) * block->channels],
-	       block->channels * sizeof(piece->counts[0]));
+	}
+	*piece = (struct piece){.block = *block, .counts = memcpy(counts, block->counts, bytes)};
 	return 0;
 }
 
@@ -127,45 +137,62 @@ static int refill(struct replay *r, struct ahead *ahead)
 	return rc < 0 ? rc : 0;
 }
 
-/* The earliest piece that arrived before the mark, over all slow streams. */
-static int next_slow(struct replay *r, const struct record_mark *mark, struct ahead **ret)
+static uint64_t place_of(const struct replay *r, const struct record_mark *mark, const struct lane *lane)
+{
+	if (lane->device == r->device)
+		return mark->index[lane->stream];
+	for (unsigned i = 0; i < mark->others; i++)
+		if (mark->other[i].device == lane->device)
+			return mark->other[i].index[lane->stream];
+	return 0;
+}
+
+/* The earliest piece that had arrived at the mark (NULL: there is none to come) and by that time, over all lanes. */
+static int next_piece(struct replay *r, const struct record_mark *mark, uint64_t by_ns, struct lane **ret)
 {
 	uint64_t earliest_ns = UINT64_MAX;
 	*ret = NULL;
-	for (unsigned i = 0; i < STREAMS_MAX; i++) {
-		int rc = refill(r, &r->slow[i]);
+	for (unsigned i = 0; i < r->lanes; i++) {
+		struct lane *lane = &r->lane[i];
+		int rc = refill(r, &lane->ahead);
 		if (rc)
 			return rc;
-		const struct piece *piece = ahead_head(&r->slow[i]);
-		if (!piece || piece->block.first_index >= mark->index[i] || piece->block.host_ns >= earliest_ns)
+		const struct piece *piece = ahead_head(&lane->ahead);
+		if (!piece || piece->block.host_ns > by_ns || piece->block.host_ns >= earliest_ns ||
+		    (mark && piece->block.first_index >= place_of(r, mark, lane)))
 			continue;
 		earliest_ns = piece->block.host_ns;
-		*ret = &r->slow[i];
+		*ret = lane;
 	}
 	return 0;
 }
 
-static int feed_up_to(struct replay *r, const struct record_mark *mark)
+static int feed_pieces(struct replay *r, const struct record_mark *mark, uint64_t by_ns)
 {
 	for (;;) {
-		struct ahead *ahead;
-		int rc = next_slow(r, mark, &ahead);
-		if (rc)
+		struct lane *lane;
+		int rc = next_piece(r, mark, by_ns, &lane);
+		struct piece *piece = lane ? ahead_head(&lane->ahead) : NULL;
+		if (rc || !piece)
 			return rc;
-		if (!ahead)
-			break;
-		struct piece *piece = ahead_head(ahead);
-		if (!piece)
-			break;
+		piece->block.device = (uint8_t)lane->device;
 		piece->block.counts = piece->counts;
 		if (!carries_its_channels(r, &piece->block))
 			return err_set(r->err, -EBADMSG,
 				       "the run file holds a block without the channels of its stream");
 		estimator_block(&r->estimator, &piece->block);
-		ahead_pop(ahead);
+		free(piece->counts);
+		ahead_pop(&lane->ahead);
 	}
+}
+
+static int feed_up_to(struct replay *r, const struct record_mark *mark)
+{
+	int rc = feed_pieces(r, mark, UINT64_MAX);
+	if (rc)
+		return rc;
 	while (r->estimator.telemetry_rows < mark->telemetry) {
-		int rc = refill(r, &r->telemetry);
+		rc = refill(r, &r->telemetry);
 		const struct pen_telemetry *row = ahead_head(&r->telemetry);
 		if (rc || !row)
 			return rc;
@@ -286,7 +313,13 @@ static int on_force(void *ctx, const struct sample_block *block)
 			return rc;
 	}
 	r->summary->frames += block->frames;
-	estimator_block(&r->estimator, block);
+	/* What several devices sent meets in the order in which it arrived; of one, the slow streams follow to each mark. */
+	int rc = r->estimator.sources > 1 ? feed_pieces(r, next_mark(r), block->host_ns) : 0;
+	if (rc)
+		return rc;
+	struct sample_block force = *block;
+	force.device = (uint8_t)r->device;
+	estimator_block(&r->estimator, &force);
 	return 0;
 }
 
@@ -356,18 +389,26 @@ static int compare_sweeps(struct replay *r, const struct replay_inputs *inputs)
 	return rc;
 }
 
-static void compare_clock(struct replay *r)
+static void compare_clock(struct replay *r, unsigned device)
 {
-	struct record_device *device = &r->record->device[r->device];
+	const struct record_device *stored = &r->record->device[device];
+	const struct sample_clock *clock = estimator_clock(&r->estimator, device);
 	double rel, u_rel, ppm = NAN, u_ppm = NAN;
-	if (sample_clock_rate(&r->estimator.clock, &rel, &u_rel) == 0) {
+	if (clock && sample_clock_rate(clock, &rel, &u_rel) == 0) {
 		ppm = rel * 1e6;
 		u_ppm = u_rel * 1e6;
 	}
-	compare_real(&r->differences, "the sample clock", "its deviation in ppm", device->clock_ppm, ppm);
-	compare_real(&r->differences, "the sample clock", "its uncertainty in ppm", device->clock_u_ppm, u_ppm);
-	compare_whole(&r->differences, "the sample clock", "\"applied\"", device->clock_applied,
-		      r->estimator.clock_applied);
+	compare_real(&r->differences, "the sample clock", "its deviation in ppm", stored->clock_ppm, ppm);
+	compare_real(&r->differences, "the sample clock", "its uncertainty in ppm", stored->clock_u_ppm, u_ppm);
+	compare_whole(&r->differences, "the sample clock", "\"applied\"", stored->clock_applied,
+		      device == r->device && r->estimator.clock_applied);
+}
+
+static void compare_clocks(struct replay *r)
+{
+	for (unsigned i = 0; i < r->record->devices; i++)
+		if (estimator_clock(&r->estimator, i))
+			compare_clock(r, i);
 }
 
 static void compare_verdict(struct replay *r, const struct plan *plan)
@@ -393,9 +434,31 @@ static int compare_rest(struct replay *r, const struct replay_inputs *inputs)
 	if (!rc && final)
 		rc = compare_sweeps(r, inputs);
 	if (!rc && final && r->stored)
-		compare_clock(r);
+		compare_clocks(r);
 	if (!rc)
 		compare_verdict(r, final ? inputs->plan : NULL);
+	return rc;
+}
+
+static bool has_stream(const struct record_device *device, unsigned stream)
+{
+	for (unsigned i = 0; i < device->channels; i++)
+		if (device->channel[i].stream == stream)
+			return true;
+	return false;
+}
+
+static int open_lanes(struct replay *r, unsigned device)
+{
+	int rc = 0;
+	for (unsigned i = 0; !rc && i < STREAMS_MAX; i++) {
+		bool force = device == r->device && i == r->force_stream;
+		if (force || !has_stream(&r->record->device[device], i))
+			continue;
+		struct lane *lane = &r->lane[r->lanes++];
+		*lane = (struct lane){.device = device, .stream = (uint8_t)i, .ahead = {.size = sizeof(struct piece)}};
+		rc = runfile_blocks(r->reader, device, i, &lane->ahead.cursor, r->err);
+	}
 	return rc;
 }
 
@@ -403,22 +466,23 @@ static int open_streams(struct replay *r)
 {
 	int rc = runfile_telemetries(r->reader, &r->telemetry.cursor, r->err);
 	r->telemetry.size = sizeof(struct pen_telemetry);
-	for (unsigned i = 0; !rc && i < STREAMS_MAX; i++) {
-		r->slow[i].size = sizeof(struct piece);
-		if (i != r->force_stream)
-			rc = runfile_blocks(r->reader, r->device, i, &r->slow[i].cursor, r->err);
-	}
+	for (unsigned i = 0; !rc && i < r->record->devices; i++)
+		rc = open_lanes(r, i);
 	return rc;
 }
 
 static void release(struct replay *r)
 {
 	estimator_release(&r->estimator);
-	for (unsigned i = 0; i <= STREAMS_MAX; i++) {
-		struct ahead *ahead = i < STREAMS_MAX ? &r->slow[i] : &r->telemetry;
+	for (unsigned i = 0; i < r->lanes; i++) {
+		struct ahead *ahead = &r->lane[i].ahead;
+		for (const struct piece *piece; (piece = ahead_head(ahead)); ahead_pop(ahead))
+			free(piece->counts);
 		runfile_cursor_free(ahead->cursor);
 		free(ahead->at);
 	}
+	runfile_cursor_free(r->telemetry.cursor);
+	free(r->telemetry.at);
 	free(r->strokes);
 	free(r->stored);
 }
@@ -441,16 +505,23 @@ static const struct record_device *find_sensor(const struct record *record)
 	return NULL;
 }
 
-/* A damaged or forged file must not index past a table. */
-static bool is_sound(const struct record *record, const struct record_device *sensor,
-		     const struct replay_inputs *inputs)
+static bool has_sound_channels(const struct record_device *device)
 {
-	for (unsigned i = 0; i < sensor->channels; i++) {
-		const struct channel *c = &sensor->channel[i];
+	for (unsigned i = 0; i < device->channels; i++) {
+		const struct channel *c = &device->channel[i];
 		if (c->stream >= STREAMS_MAX || c->position >= CHANNELS_MAX || c->bits < 2 || c->bits > 32 ||
 		    !(c->rate_hz > 0) || c->scale == 0)
 			return false;
 	}
+	return true;
+}
+
+/* A damaged or forged file must not index past a table. */
+static bool is_sound(const struct record *record, const struct replay_inputs *inputs)
+{
+	for (unsigned i = 0; i < record->devices; i++)
+		if (!has_sound_channels(&record->device[i]))
+			return false;
 	for (unsigned i = 0; i < record->points; i++) {
 		const struct plan_point *p = &record->point[i].plan;
 		bool known = p->phantom >= 0 && p->phantom < (int)inputs->bench->phantoms;
@@ -466,12 +537,11 @@ static int begin(struct replay *r, const struct replay_inputs *inputs)
 	unsigned points = r->record->points;
 	if (!sensor)
 		return err_set(r->err, -EBADMSG, "the run file names no load sensor");
-	if (!is_sound(r->record, sensor, inputs))
+	if (!is_sound(r->record, inputs))
 		return err_set(
 			r->err, -EBADMSG,
 			"the run file names a channel, step or phantom that cannot be: it was changed or damaged");
-	int rc = estimator_init(&r->estimator, inputs->plan, inputs->bench, sensor->channel, sensor->channels,
-				r->record->host_clock_synchronised, r->err);
+	int rc = estimator_init_devices(&r->estimator, inputs->plan, inputs->bench, r->record, r->err);
 	if (rc)
 		return rc;
 	r->estimator.second_thread = true;

@@ -124,7 +124,7 @@ static void setting_rate(struct session *s, uint64_t now_ns)
 	if (s->verb.pending || gone_wrong(s, "setting the rate"))
 		return;
 	verb_begin(&s->verb);
-	s->pen.driver->pen->set_depth(s->pen.device, planned(s)->depth_mm, verb_done, &s->verb);
+	s->pen->driver->pen->set_depth(s->pen->device, planned(s)->depth_mm, verb_done, &s->verb);
 	session_go(s, STAGE_SETTING, setting_depth);
 }
 
@@ -136,7 +136,7 @@ static void taring(struct session *s, uint64_t now_ns)
 		return;
 	journal_setpoint(s, planned(s)->depth_mm, planned(s)->rate_hz);
 	verb_begin(&s->verb);
-	s->pen.driver->pen->set_rate(s->pen.device, planned(s)->rate_hz, verb_done, &s->verb);
+	s->pen->driver->pen->set_rate(s->pen->device, planned(s)->rate_hz, verb_done, &s->verb);
 	session_go(s, STAGE_SETTING, setting_rate);
 }
 
@@ -176,8 +176,9 @@ static void begin_point(struct session *s)
 	int status = estimator_begin(&s->estimator, point, loop_now_ns(s->loop), on_stroke, s);
 	if (s->runfile)
 		runfile_point_begin(s->runfile, s->at.index, point);
-	if (s->sensing.condition)
-		attempt_fault(s, s->sensing.trouble);
+	const char *trouble = devices_trouble(s);
+	if (trouble)
+		attempt_fault(s, trouble);
 	if (status) {
 		char text[120];
 		snprintf(text, sizeof(text), "cannot measure this point: %s", strerror(-status));

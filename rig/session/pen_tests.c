@@ -57,7 +57,7 @@ static void after_deadman(struct session *s, bool verified)
 		return;
 	}
 	verb_begin(&s->verb);
-	s->pen.driver->pen->deadman(s->pen.device, s->bench->pen.deadman_ms, verb_done, &s->verb);
+	s->pen->driver->pen->deadman(s->pen->device, s->bench->pen.deadman_ms, verb_done, &s->verb);
 	session_go(s, STAGE_TESTS, rearmed);
 }
 
@@ -129,7 +129,7 @@ static void set_depth_for_deadman(struct session *s, uint64_t now_ns)
 		return;
 	if (!s->verb.status) {
 		verb_begin(&s->verb);
-		s->pen.driver->pen->set_depth(s->pen.device, s->config.points[0].depth_mm, verb_done, &s->verb);
+		s->pen->driver->pen->set_depth(s->pen->device, s->config.points[0].depth_mm, verb_done, &s->verb);
 	}
 	session_go(s, STAGE_TESTS, start_for_deadman);
 }
@@ -142,7 +142,7 @@ static void begin_deadman(struct session *s)
 	}
 	add_test(s, "dead_man", "s");
 	verb_begin(&s->verb);
-	s->pen.driver->pen->set_rate(s->pen.device, s->config.points[0].rate_hz, verb_done, &s->verb);
+	s->pen->driver->pen->set_rate(s->pen->device, s->config.points[0].rate_hz, verb_done, &s->verb);
 	session_go(s, STAGE_TESTS, set_depth_for_deadman);
 }
 
@@ -153,7 +153,7 @@ static void judge_refusal(struct session *s, uint64_t now_ns)
 	(void)now_ns;
 	if (s->verb.pending)
 		return;
-	double asked_mm = s->pen.record->limits.depth_max_mm + BEYOND_MM;
+	double asked_mm = s->pen->record->limits.depth_max_mm + BEYOND_MM;
 	char text[160];
 	switch (s->verb.status) {
 	case -ERANGE:
@@ -182,7 +182,7 @@ void pen_tests_begin(struct session *s, void (*then)(struct session *s))
 	}
 	add_test(s, "refusal", "");
 	verb_begin(&s->verb);
-	double beyond_mm = s->pen.record->limits.depth_max_mm + BEYOND_MM;
-	s->pen.driver->pen->set_depth(s->pen.device, beyond_mm, verb_done, &s->verb);
+	double beyond_mm = s->pen->record->limits.depth_max_mm + BEYOND_MM;
+	s->pen->driver->pen->set_depth(s->pen->device, beyond_mm, verb_done, &s->verb);
 	session_go(s, STAGE_TESTS, judge_refusal);
 }

@@ -22,25 +22,25 @@ static uint64_t host_now_ns(void *ctx)
 static void host_heartbeat(void *ctx, device_done_fn done, void *done_ctx)
 {
 	const struct session *s = ctx;
-	s->pen.driver->pen->heartbeat(s->pen.device, done, done_ctx);
+	s->pen->driver->pen->heartbeat(s->pen->device, done, done_ctx);
 }
 
 static void host_run(void *ctx, device_done_fn done, void *done_ctx)
 {
 	const struct session *s = ctx;
-	s->pen.driver->pen->run(s->pen.device, done, done_ctx);
+	s->pen->driver->pen->run(s->pen->device, done, done_ctx);
 }
 
 static void host_stop(void *ctx, device_done_fn done, void *done_ctx)
 {
 	const struct session *s = ctx;
-	s->pen.driver->pen->stop(s->pen.device, done, done_ctx);
+	s->pen->driver->pen->stop(s->pen->device, done, done_ctx);
 }
 
 static void host_telemetry(void *ctx)
 {
 	const struct session *s = ctx;
-	s->pen.driver->pen->telemetry(s->pen.device, NULL, NULL);
+	s->pen->driver->pen->telemetry(s->pen->device, NULL, NULL);
 }
 
 static int host_storage(void *ctx, struct err *err)
@@ -162,12 +162,14 @@ static struct guard_channel bar_channel(const struct channel *bar)
 
 void safety_watch(struct session *s)
 {
-	const struct channel *channels = s->sensing.channels;
-	int displacement = s->estimator.displacement;
-	struct guard_channel force = force_channel(s, &channels[s->estimator.force]), bar;
-	bool has_bar = displacement >= 0 && strcmp(channels[displacement].unit, "mm") == 0;
-	if (has_bar)
-		bar = bar_channel(&channels[displacement]);
+	unsigned device = 0;
+	const struct channel *channel = estimator_bar(&s->estimator, &device);
+	struct guard_channel force = force_channel(s, &s->sensor->channels[s->estimator.force]), bar;
+	bool has_bar = channel && strcmp(channel->unit, "mm") == 0;
+	if (has_bar) {
+		bar = bar_channel(channel);
+		bar.apart = device != s->sensor->index;
+	}
 	guard_watch(s->guard, &force, has_bar ? &bar : NULL);
 }
 

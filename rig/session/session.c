@@ -166,7 +166,7 @@ static void conclude(struct session *s)
 
 static void wait_for_sensor(struct session *s, uint64_t now_ns)
 {
-	if (s->verb.pending && now_ns - s->state_since_ns < SENSOR_STOP_NS && !s->sensor.lost)
+	if (devices_pending(s) && now_ns - s->state_since_ns < SENSOR_STOP_NS)
 		return;
 	conclude(s);
 }
@@ -176,13 +176,9 @@ static void end_stopped(struct session *s, bool verified)
 	(void)verified; /* stands in the record */
 	attempt_close(s, s->record->status_reason);
 	guard_disarm(s->guard);
-	if (s->sensing.streaming && !s->sensor.lost) {
+	if (s->sensing.streaming && !s->sensor->lost)
 		devices_record(s);
-		verb_begin(&s->verb);
-		s->sensor.driver->stream->stop(s->sensor.device, verb_done, &s->verb);
-	} else {
-		s->verb.pending = false;
-	}
+	devices_stop(s);
 	session_go(s, STAGE_SAVING, wait_for_sensor);
 }
 
@@ -252,12 +248,15 @@ static void begin_points(struct session *s)
  */
 static void first_interlock(struct session *s, uint64_t now_ns)
 {
-	if (s->verb.pending)
+	if (devices_pending(s))
 		return;
-	if (s->verb.status) {
+	if (s->sensor->verb.status) {
 		session_end(s, RUN_DEVICE_LOST, "the load sensor did not start streaming");
 		return;
 	}
+	devices_started(s);
+	if (s->ending.begun)
+		return;
 	enum watch_verdict verdict = guard_still(s->guard, INTERLOCK_QUIET_S);
 	if (verdict == WATCH_OK) {
 		pen_tests_begin(s, begin_points);
@@ -277,12 +276,11 @@ static void first_interlock(struct session *s, uint64_t now_ns)
 
 static void start_sensor(struct session *s)
 {
-	s->sensing.fs_hz = s->sensing.channels[s->estimator.force].rate_hz;
+	s->sensing.fs_hz = s->sensor->channels[s->estimator.force].rate_hz;
 	safety_watch(s);
 	s->sensing.streaming = true;
 	journal_text(s, "command", "start streaming at %g Hz", s->sensing.fs_hz);
-	verb_begin(&s->verb);
-	s->sensor.driver->stream->start(s->sensor.device, verb_done, &s->verb);
+	devices_start(s);
 	session_go(s, STAGE_INTERLOCK, first_interlock);
 }
 
@@ -311,7 +309,7 @@ static void arm(struct session *s, uint64_t now_ns)
 	}
 	journal_text(s, "command", "arm dead-man %u ms", s->bench->pen.deadman_ms);
 	verb_begin(&s->verb);
-	s->pen.driver->pen->deadman(s->pen.device, s->bench->pen.deadman_ms, verb_done, &s->verb);
+	s->pen->driver->pen->deadman(s->pen->device, s->bench->pen.deadman_ms, verb_done, &s->verb);
 	session_go(s, STAGE_OPENING, armed);
 }
 
@@ -325,22 +323,33 @@ static void check_devices(struct session *s)
 	}
 	runfile_record(s->runfile, s->record);
 	verb_begin(&s->verb);
-	s->pen.driver->pen->stop(s->pen.device, verb_done, &s->verb);
+	s->pen->driver->pen->stop(s->pen->device, verb_done, &s->verb);
 	session_go(s, STAGE_OPENING, arm);
+}
+
+/* The one to name: a pen that failed, any other that failed, a pen that says nothing, any other. */
+static const struct attached *not_ready(const struct session *s, bool failed)
+{
+	if (failed ? s->pen->status : !s->pen->ready)
+		return s->pen;
+	for (unsigned i = 0; i < s->devices; i++)
+		if (failed ? s->device[i].status : !s->device[i].ready)
+			return &s->device[i];
+	return NULL;
 }
 
 static void opening(struct session *s, uint64_t now_ns)
 {
-	if (s->pen.ready && s->sensor.ready) {
+	const struct attached *failed = not_ready(s, true), *silent = not_ready(s, false);
+	if (!silent) {
 		check_devices(s);
 		return;
 	}
-	const struct attached *failed = s->pen.status ? &s->pen : s->sensor.status ? &s->sensor : NULL;
 	if (!failed && now_ns - s->state_since_ns < OPEN_TIMEOUT_NS)
 		return;
-	char reason[ERR_TEXT_MAX];
-	const char *who = failed == &s->sensor || s->pen.ready ? "load sensor" : "pen";
-	snprintf(reason, sizeof(reason), "the %s does not identify itself: %.500s", who,
+	char reason[ERR_TEXT_MAX], who[96];
+	attached_label(failed ? failed : silent, who, sizeof(who));
+	snprintf(reason, sizeof(reason), "the %s does not identify itself: %.400s", who,
 		 failed ? failed->err.text : "no answer in 3 s");
 	session_end(s, RUN_DEVICE_LOST, reason);
 }
@@ -418,19 +427,11 @@ static void begin(struct session *s, uint64_t now_ns)
 
 /* ---- the tick -------------------------------------------------------------------------------------------------- */
 
-static void tick_devices(struct session *s, uint64_t now_ns)
-{
-	if (s->pen.device)
-		s->pen.driver->on_tick(s->pen.device, now_ns);
-	if (s->sensor.device)
-		s->sensor.driver->on_tick(s->sensor.device, now_ns);
-}
-
 static void on_tick(void *ctx, uint64_t now_ns)
 {
 	struct session *s = ctx;
 	loop_timer_at(s->loop, &s->tick, now_ns + TICK_NS);
-	tick_devices(s, now_ns);
+	devices_tick(s, now_ns);
 	bool proving = guard_tick(s->guard, now_ns);
 	if (!proving && s->state)
 		s->state(s, now_ns);
@@ -461,6 +462,8 @@ int session_start(const struct session_config *config, struct session **ret, str
 	s->record = config->record;
 	s->loop = config->loop;
 	s->estimator.handle.now = NAN;
+	s->sensor = &s->device[0];
+	s->pen = &s->device[1];
 	s->started_ns = loop_now_ns(s->loop);
 	s->tick.fn = on_tick;
 	s->tick.ctx = s;

@@ -19,30 +19,37 @@
 struct session;
 typedef void (*state_fn)(struct session *s, uint64_t now_ns);
 
-struct attached { /* a device of the run */
-	struct session *session;
-	const struct driver *driver;
-	struct device *device;
-	struct record_device *record;
-	unsigned index; /* in record->device */
-	bool ready, lost;
-	int status; /* why not ready, or why lost */
-	struct err err;
-};
-
 struct verb { /* a pending request to a device */
 	bool pending;
 	int status;
 	struct err err;
 };
 
-struct sensing { /* what the load sensor sends, and says of itself */
+struct attached { /* a device of the run */
+	struct session *session;
+	const struct bench_device *bench;
+	const struct driver *driver;
+	struct device *device;
+	struct record_device *record;
+	unsigned index; /* in record->device, and in session.device */
+	bool ready, lost;
+	int status; /* why not ready, or why lost */
+	struct err err;
+	/* of one whose samples feed the run */
 	const struct channel *channels;
 	unsigned channel_count;
+	struct patience patience; /* of its fastest stream */
+	uint64_t heard_ns;        /* its newest block */
+	uint32_t condition;       /* enum sensor_condition */
+	char trouble[160];        /* what it said when a condition came up */
+	struct verb verb;         /* start and stop of its streams */
+};
+
+struct sensing {            /* of the load sensor */
 	double fs_hz;       /* of the force stream; 0 before it was started */
-	bool streaming;     /* its blocks are taken */
-	uint32_t condition; /* enum sensor_condition */
-	char trouble[160];  /* what it said when a condition came up */
+	bool streaming;     /* blocks are taken, its own and those of every other device */
+	uint64_t newest_ns; /* arrival of the newest block of any device */
+	uint64_t ticked_ns;
 };
 
 struct attempt {         /* one try at a point: the one under way, or the next */
@@ -78,7 +85,9 @@ struct session {
 	state_fn state; /* NULL: nothing is waited for but the guard's word */
 	uint64_t state_since_ns;
 
-	struct attached pen, sensor;
+	unsigned devices; /* attached: the load sensor, the pen, then the others as the bench lists them */
+	struct attached device[BENCH_DEVICES_MAX];
+	struct attached *sensor, *pen; /* the first two, also before they are attached */
 	struct verb verb;
 	struct sensing sensing;
 	struct guard *guard;
@@ -107,8 +116,19 @@ int devices_open(struct session *s, struct err *err);
 void devices_close(struct session *s);
 /* Identity, calibration, channels and ranges against the bench and the plan. Fills the refusal. */
 int devices_check(struct session *s, enum refusal *ret, struct err *err);
+/* For messages: "load sensor"; of a device that the bench names "thermometer \"room\"". */
+void attached_label(const struct attached *device, char *ret, size_t size);
 void devices_record(struct session *s);                   /* counters and clock into the record */
 void devices_silent(struct session *s, const char *text); /* the load sensor is as good as gone */
+/* The streams of all devices begin or end; done when none is pending any more. */
+void devices_start(struct session *s);
+void devices_stop(struct session *s);
+void devices_started(struct session *s); /* what became of it, beside the load sensor's */
+bool devices_pending(const struct session *s);
+/* Every tick: drivers', and the silence of devices that the guard does not watch. */
+void devices_tick(struct session *s, uint64_t now_ns);
+/* Why nothing that is measured now can be trusted, as a device says of itself; NULL: none does. */
+const char *devices_trouble(const struct session *s);
 
 /* safety.c */
 int safety_new(struct session *s);    /* the guard; -ENOMEM */

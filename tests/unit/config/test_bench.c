@@ -167,7 +167,7 @@ static const struct variant bench_variants[] = {
 	 "bench.json:9:13: \"serial:1209:{dut}:{dut}\": only {dut}, once, may stand in braces"},
 	{"usb:1209:0002:LC-1", "usb:1209:0002:{dut}",
 	 "bench.json:16:13: \"usb:1209:0002:{dut}\": {dut} belongs in the pen's link only"},
-	{"115200", "100", "bench.json:10:13: \"baud\" is 100; allowed is 1200 to 20000000"},
+	{"115200", "100", "bench.json:10:13: \"baud\" is 100; allowed is 300 to 20000000"},
 	{"serial:1209:0003:{dut}", "usb:1209:0001:{dut}",
 	 "bench.json:10:13: \"baud\" is for serial: links, and this one is \"usb:1209:0001:{dut}\"; leave it out"},
 	{"[30, 150]", "[30, 1500]", "bench.json:11:21: \"rate_hz\" holds 1500 Hz; allowed is 1 to 1000 Hz"},
@@ -281,11 +281,11 @@ static void reads_a_list_of_devices(void **state)
 	assert_int_equal(box->line.baud, 230400);
 	assert_int_equal(box->line.data_bits, 7);
 	assert_int_equal(box->line.stop_bits, 2);
-	assert_int_equal(box->line.parity, PARITY_EVEN);
-	assert_int_equal(box->line.flow, FLOW_RTS_CTS);
-	assert_int_equal(box->line.open_wait_ms, 1500);
-	assert_int_equal(pen->line.parity, PARITY_DEFAULT);
-	assert_int_equal(pen->line.flow, FLOW_DEFAULT);
+	assert_int_equal(box->line.parity, LINK_PARITY_EVEN);
+	assert_int_equal(box->line.flow, LINK_FLOW_RTS_CTS);
+	assert_int_equal(box->line.wait_ns / NS_PER_MS, 1500);
+	assert_int_equal(pen->line.parity, LINK_PARITY_UNSET);
+	assert_int_equal(pen->line.flow, LINK_FLOW_UNSET);
 	assert_int_equal(pen->line.stop_bits, 0);
 	assert_true(box->clock_ppm == 60 && box->rate_hz == 5000);
 	assert_true(box->latency_lo_ms == 0.5 && box->latency_hi_ms == 2.5);

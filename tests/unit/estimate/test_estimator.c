@@ -47,7 +47,9 @@ static int begin_with(struct stage *s, unsigned channel_count)
 {
 	struct err err;
 	estimator_release(&s->estimator);
-	return estimator_init(&s->estimator, &s->plan, &s->bench, s->channels, channel_count, false, &err);
+	const struct estimator_device sensor = {
+		.channels = s->channels, .channel_count = channel_count, .bench = &s->bench.device[0]};
+	return estimator_init(&s->estimator, &s->plan, &s->bench, &sensor, false, &err);
 }
 
 static int begin_streams(struct stage *s)
@@ -68,7 +70,8 @@ static int set_up(void **state)
 	s->bench.ambient_hi_c = 25;
 	s->bench.phantoms = 1;
 	s->bench.devices = 1;
-	s->bench.device[0] = (struct bench_device){.roles = ROLE_BIT(ROLE_LOAD_SENSOR) | ROLE_BIT(ROLE_THERMOMETER),
+	s->bench.device[0] = (struct bench_device){.roles = ROLE_BIT(ROLE_LOAD_SENSOR) | ROLE_BIT(ROLE_DISPLACEMENT) |
+							    ROLE_BIT(ROLE_THERMOMETER),
 						   .clock_ppm = 50};
 	s->bench.sensor.force_range_lo_n = -10;
 	s->bench.sensor.force_range_hi_n = 10;

@@ -100,7 +100,9 @@ static struct record_point *point_after(struct trial trial, struct record *recor
 	assert_int_equal(plan_read("fixtures/plans/ci-smoke.json", &plan, &err), 0);
 	assert_int_equal(bench_read("fixtures/benches/virtual-usb.json", &bench, &err), 0);
 	assert_int_equal(plan_expand(plan, bench, &points, &count, &err), 0);
-	assert_int_equal(estimator_init(&f.e, plan, bench, channels, 2, false, &err), 0);
+	const struct estimator_device sensor = {
+		.channels = channels, .channel_count = 2, .bench = bench_device(bench, ROLE_LOAD_SENSOR)};
+	assert_int_equal(estimator_init(&f.e, plan, bench, &sensor, false, &err), 0);
 	feed(&f, 40);
 	struct record_point *point = record_add_point(record);
 	point->plan = points[0];
