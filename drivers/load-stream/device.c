@@ -3,6 +3,7 @@
  * as one block. Leaves out ZERO (tare is the run's, on raw samples) and what an overload means for the verdict. */
 #include "drivers/load-stream/device.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <inttypes.h>
 #include <math.h>
@@ -274,12 +275,20 @@ static void odd_reply(struct sensor *sensor, const char *what)
 	reject(sensor, -EPROTO, &err);
 }
 
+/* Of a status that a reader of wire.h has let through. */
 static const char *status_text(uint8_t status)
 {
-	static const char *const texts[] = {"OK",   "bad request",   "out of range", "the line is too slow",
-					    "busy", "hardware fault"};
+	static const char *const texts[LS_FAULT + 1] = {
+		[LS_OK] = "OK",
+		[LS_BAD_REQUEST] = "bad request",
+		[LS_OUT_OF_RANGE] = "out of range",
+		[LS_LINE_TOO_SLOW] = "the line is too slow",
+		[LS_BUSY] = "busy",
+		[LS_FAULT] = "hardware fault",
+	};
 
-	return status < sizeof(texts) / sizeof(texts[0]) ? texts[status] : "unknown status";
+	assert(status <= LS_FAULT);
+	return texts[status];
 }
 
 /* ---- opening: HELLO, each channel, each stream, the rate ------------------------------------------------------- */

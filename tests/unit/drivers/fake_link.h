@@ -107,7 +107,7 @@ struct heard {
 	struct pen_telemetry telemetry;
 	struct sample_block block; /* counts point nowhere */
 	int32_t counts[SAMPLES_PER_BLOCK_MAX];
-	uint64_t samples;
+	uint64_t samples, samples_before_event;
 };
 
 static struct heard heard;
@@ -147,6 +147,7 @@ static MAYBE_UNUSED void on_event(void *ctx, uint32_t condition, const char *tex
 	assert_ptr_equal(ctx, &heard);
 	assert_false(inside_verb);
 	heard.events++;
+	heard.samples_before_event = heard.samples;
 	heard.conditions |= condition;
 	snprintf(heard.event, sizeof(heard.event), "%s", text);
 }

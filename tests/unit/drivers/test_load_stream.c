@@ -274,6 +274,8 @@ static void test_open(void **state)
 	assert_int_equal(fake.wants.serial.baud, 3000000);
 	assert_false(fake.wants.usbtmc);
 	assert_string_equal(identity->maker, "penrig");
+	assert_string_equal(identity->model, "Model S");
+	assert_string_equal(identity->firmware, "1.0");
 	assert_int_equal(strlen(identity->serial), 32);
 	assert_string_equal(identity->calibration_id, "CAL-1");
 	assert_string_equal(identity->calibration_due, "2027-01-17");
@@ -326,16 +328,28 @@ static void test_rate_refused(void **state)
 		reply_rate(LS_OK, 10001);
 	}
 	assert_int_equal(heard.ready_status, -EREMOTEIO);
+	driver_load_stream.close(sensor);
+	begin_open(10000);
+	describe();
+	for (int i = 0; i < 2; i++) {
+		expect(LS_RATE);
+		reply_status(LS_OK);
+	}
+	assert_int_equal(heard.ready_status, -EPROTO);
+	assert_non_null(strstr(heard.err, "RATE"));
 }
 
 static void test_open_refuses_nonsense(void **state)
 {
-	const struct device_open open = {
-		.links = fake_table, .uri = "serial:by-id=TEST", .rate_hz = NAN, .host = test_host};
+	struct device_open open = {.links = fake_table, .uri = "serial:by-id=TEST", .rate_hz = NAN, .host = test_host};
 	struct err err = {""};
 	uint8_t body[180] = {0};
 
 	(void)state;
+	assert_int_equal(driver_load_stream.open(&open, 1, &sensor, &err), -EINVAL);
+	open.rate_hz = INFINITY;
+	assert_int_equal(driver_load_stream.open(&open, 1, &sensor, &err), -EINVAL);
+	open.rate_hz = -1;
 	assert_int_equal(driver_load_stream.open(&open, 1, &sensor, &err), -EINVAL);
 	begin_open(0);
 	expect(LS_HELLO);
@@ -358,6 +372,25 @@ static void test_open_refuses_nonsense(void **state)
 		reply(channel, sizeof(channel));
 	}
 	assert_int_equal(heard.ready_status, -EPROTO);
+	driver_load_stream.close(sensor);
+
+	begin_open(0); /* a channel of a third stream, of which there is none */
+	expect(LS_HELLO);
+	reply_hello();
+	for (int i = 0; i < 2; i++) {
+		expect(LS_CHANNEL);
+		reply_channel();
+	}
+	for (int i = 0; i < 2; i++) {
+		uint8_t channel[80];
+		expect(LS_CHANNEL);
+		channel_body(channel, 2);
+		channel[2] = 2;
+		channel[3] = 0;
+		reply(channel, sizeof(channel));
+	}
+	assert_int_equal(heard.ready_status, -EPROTO);
+	assert_non_null(strstr(heard.err, "CHANNEL"));
 	driver_load_stream.close(sensor);
 
 	begin_open(0); /* a stream with more channels than were described */
@@ -477,6 +510,16 @@ static void test_blocks_are_bounded(void **state)
 	send_out();
 	assert_int_equal(heard.samples, 60 * 498);
 	assert_int_equal(heard.blocks, 2);
+	uint64_t next = 60 * 498;
+	for (unsigned left = SAMPLES_PER_BLOCK_MAX; left > 0;) { /* one block to the last sample */
+		uint16_t n = left < 498 ? (uint16_t)left : 498;
+		put_force(next, n, 0);
+		next += n;
+		left -= n;
+	}
+	send_out();
+	assert_int_equal(heard.blocks, 3);
+	assert_int_equal(heard.block.frames, SAMPLES_PER_BLOCK_MAX);
 }
 
 static void test_flags_stay_with_their_samples(void **state)
@@ -580,6 +623,32 @@ static void test_malformed_data(void **state)
 	send_out();
 	assert_int_equal(heard.samples, 10);
 	assert_int_equal(heard.block.flags, 0);
+	tick(5);
+	assert_non_null(strstr(heard.event, "5 malformed frames dropped"));
+}
+
+/* Each report tells what came after the one before it, of every kind of loss. */
+static void test_losses_are_told_once(void **state)
+{
+	(void)state;
+	for (int i = 0; i < 3; i++) {
+		uint8_t body[4] = {0};
+		size_t start = out_len;
+		put_force(1000, 10, 0);
+		out[start + 20] ^= 0x10;
+		memcpy(out + out_len, "\0\x01\0", 3);
+		out_len += 3;
+		put(LS_DATA, 0, body, sizeof(body));
+		if (i == 0)
+			put_force(0, 10, 0);
+		put_force(0, 10, 0);
+		send_out();
+		tick(100);
+		assert_int_equal(heard.events, i + 1);
+		assert_string_equal(heard.event, "load sensor: 1 frames with a wrong checksum, 1 resynchronisations, "
+						 "1 frames with samples sent before, dropped, 1 malformed frames "
+						 "dropped");
+	}
 }
 
 static void test_events(void **state)
@@ -594,6 +663,7 @@ static void test_events(void **state)
 	send_out();
 	assert_int_equal(heard.events, 1);
 	assert_int_equal(heard.conditions, SENSOR_OVERLOADED);
+	assert_int_equal(heard.samples_before_event, 10); /* in the order in which they came */
 	assert_string_equal(heard.event, "load sensor: overload (code 1), channel force at 2.5 N, index 42");
 	body[0] = 77;
 	body[1] = 0xff;
@@ -604,6 +674,37 @@ static void test_events(void **state)
 	assert_int_equal(heard.events, 2);
 	assert_non_null(strstr(heard.event, "(code 77), index 42"));
 	assert_int_equal(counters().odd_replies, 1);
+}
+
+static void test_start_nonsense(void **state)
+{
+	struct outcome start = {0};
+
+	(void)state;
+	VERB(start(sensor, on_done, &start));
+	for (int i = 0; i < 2; i++) {
+		assert_int_equal(start.calls, 0);
+		expect(LS_START);
+		reply("", 0);
+	}
+	assert_int_equal(start.status, -EPROTO);
+	assert_non_null(strstr(start.err, "START"));
+	VERB(start(sensor, on_done, &start));
+	for (int i = 0; i < 2; i++) {
+		expect(LS_START);
+		reply_status(LS_FAULT + 1);
+	}
+	assert_int_equal(start.calls, 2);
+	assert_int_equal(start.status, -EPROTO);
+	VERB(start(sensor, on_done, &start));
+	for (int i = 0; i < 2; i++) {
+		expect(LS_START);
+		reply_status(LS_FAULT);
+	}
+	assert_int_equal(start.calls, 3);
+	assert_int_equal(start.status, -EREMOTEIO);
+	assert_non_null(strstr(start.err, "does not start: hardware fault"));
+	assert_int_equal(counters().odd_replies, 6);
 }
 
 static void test_start_refused(void **state)
@@ -694,6 +795,53 @@ static void test_stop(void **state)
 	send_out();
 	assert_int_equal(heard.samples, 210);
 	assert_int_equal(heard.block.flags, 0);
+}
+
+static void done_after_samples(void *ctx, int status, const struct err *err)
+{
+	assert_int_equal(heard.samples, 100);
+	on_done(ctx, status, err);
+}
+
+static void test_stop_nonsense(void **state)
+{
+	struct outcome stop = {0};
+
+	(void)state;
+	VERB(stop(sensor, on_done, &stop));
+	expect(LS_STOP);
+	reply_status(LS_BUSY); /* there is no reason not to stop */
+	expect(LS_STOP);
+	reply("", 0);
+	assert_int_equal(stop.calls, 1);
+	assert_int_equal(stop.status, -EPROTO);
+	assert_non_null(strstr(stop.err, "STOP"));
+	tick(200);
+	expect(LS_PING);
+	reply("", 0);
+	expect(LS_PING);
+	assert_int_equal(counters().odd_replies, 3);
+}
+
+/* What came before an answer in the same piece of bytes is delivered before what the answer brings about. */
+static void test_samples_before_what_follows(void **state)
+{
+	struct outcome stop = {0};
+
+	VERB(stop(sensor, done_after_samples, &stop));
+	expect(LS_STOP);
+	put_force(0, 100, 0);
+	reply_status(LS_OK);
+	assert_int_equal(stop.calls, 1);
+	driver_load_stream.close(sensor);
+	assert_int_equal(setup_started(state), 0);
+	tick(200);
+	expect(LS_PING);
+	put_temperatures(0, 1, 2); /* not the stream that is missed */
+	put(LS_PING | LS_REPLY, request.sequence, "\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0", 20);
+	send_out();
+	assert_int_equal(heard.lost, 1);
+	assert_int_equal(heard.samples, 1);
 }
 
 static void test_stop_jumps_the_queue(void **state)
@@ -900,7 +1048,11 @@ int main(void)
 		S(test_backwards),
 		S(test_malformed_data),
 		S(test_events),
+		T(test_start_nonsense),
 		T(test_start_refused),
+		S(test_losses_are_told_once),
+		S(test_stop_nonsense),
+		S(test_samples_before_what_follows),
 		T(test_queue_is_bounded),
 		T(test_start_reply_lost),
 		T(test_wrong_sequence),

@@ -339,6 +339,7 @@ static void test_set(void **state)
 	answer(NONE ";500");
 	assert_int_equal(dead.calls, 1);
 	assert_int_equal(dead.status, 0);
+	assert_int_equal(counters().frames, 3 + 3 + 2);    /* opening, its cartridge twice more, and these */
 	assert_int_equal(counters().repeated_requests, 1); /* the cartridge of finish_open() */
 }
 
@@ -357,6 +358,20 @@ static void test_refused(void **state)
 	assert_int_equal(rate.status, -ERANGE);
 	assert_non_null(strstr(rate.err, "400 Hz"));
 	assert_non_null(strstr(rate.err, "-222"));
+	for (int i = 0; i < 2; i++) {
+		struct outcome set = {0};
+		if (i == 0)
+			VERB(set_depth(pen, 3, on_done, &set));
+		else
+			VERB(deadman(pen, 20, on_done, &set));
+		for (int asked = 0; asked < 2; asked++) {
+			expect(i == 0 ? "*CLS;:SOUR:DEPT 3;:SYST:ERR?;:SOUR:DEPT?"
+				      : "*CLS;:SYST:DEAD 20;:SYST:ERR?;:SYST:DEAD?");
+			answer("-222,\"Data out of range\";30");
+		}
+		assert_non_null(
+			strstr(set.err, i == 0 ? "the pen refused depth 3 mm" : "the pen refused dead-man 20 ms"));
+	}
 	VERB(run(pen, on_done, &run));
 	expect(RUN);
 	answer("-221,\"Settings conflict\";0");
@@ -530,6 +545,7 @@ static void test_condition_is_asked_twice(void **state)
 	assert_int_equal(beat.calls, 1);
 	assert_int_equal(heard.events, 0);
 	assert_int_equal(heard.telemetry.condition, 0);
+	assert_int_equal(counters().repeated_requests, 1 + 1); /* finish_open()'s cartridge, and this */
 
 	VERB(heartbeat(pen, on_done, &beat)); /* the same bit, an exchange later: not two in a row */
 	expect(BEAT);
@@ -654,6 +670,52 @@ static void test_uptimes_that_contradict_each_other(void **state)
 	answer_state("", 0, 0, uptime());
 	assert_int_equal(beat.status, 0);
 	assert_int_equal(heard.events, 0);
+}
+
+/* A pen of one rate and one depth, whose uptime has not moved between two answers. */
+static void test_bounds_are_inside(void **state)
+{
+	struct pen_limits limits;
+	struct outcome beat = {0};
+
+	(void)state;
+	driver_scpi_pen.close(pen);
+	begin_open(0);
+	expect(OPEN);
+	answer("0");
+	expect("*IDN?");
+	answer("penrig,Model P,PEN-1,1.0");
+	expect(LIMITS);
+	answer("120;120;1;1");
+	expect(CART);
+	answer_cartridge(500);
+	expect(CART);
+	answer_cartridge(500);
+	assert_int_equal(heard.ready, 1);
+	assert_int_equal(driver_scpi_pen.pen->limits(pen, &limits), 0);
+	assert_true(limits.rate_min_hz == 120 && limits.depth_max_mm == 1);
+	VERB(heartbeat(pen, on_done, &beat));
+	expect(BEAT);
+	answer_state("", 0, 0, 500);
+	assert_int_equal(beat.calls, 1);
+	assert_int_equal(heard.events, 0);
+}
+
+/* Noise and the answer, or the answer twice, in one piece of bytes. */
+static void test_lines_together(void **state)
+{
+	struct outcome stop = {0};
+	char lines[80];
+
+	(void)state;
+	VERB(stop(pen, on_done, &stop));
+	expect(STOP);
+	snprintf(lines, sizeof(lines), "boot\n0;%u\n0;%u\n", tag + 1, tag + 1);
+	say(lines);
+	expect(STOP);
+	assert_int_equal(stop.calls, 1);
+	assert_int_equal(stop.status, 0);
+	assert_int_equal(counters().odd_replies, 2); /* finish_open()'s, and the first */
 }
 
 static void test_silence(void **state)
@@ -827,6 +889,8 @@ int main(void)
 		T(test_uptime_flipped_upwards),
 		T(test_uptime_flipped_a_little_upwards),
 		T(test_uptimes_that_contradict_each_other),
+		T(test_bounds_are_inside),
+		T(test_lines_together),
 		T(test_silence),
 		T(test_unplugged),
 		T(test_write_refused),
