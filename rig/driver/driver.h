@@ -60,56 +60,77 @@ struct device_counters {
 	struct link_counters link;
 };
 
-/* What a device tells its host. Called from the loop, never from inside a verb. Every text is borrowed.
- * ready:     once, after open: identity, channels and (pens) limits are known; or status < 0 and err says why not.
- * block:     samples of a started sensor, in order of index within a stream. The first may come before start's
- *            done(0), when the sensor's reply was lost and it is asked again.
- * telemetry: for every telemetry read, and for every heartbeat (then only condition and running are set, others
- *            NaN).
- * event:     something the record must have: condition bits that appeared (pens), CRC errors, resync, ...; from a
- *            sensor with all conditions that hold, each time.
- * lost:      the link is gone (-ENODEV) or the device has fallen silent (-ETIMEDOUT). Once; nothing follows but
- *            close. */
+/* What a device tells its host. Called from the loop, never from inside a verb. Every text is borrowed. */
 struct driver_host {
 	void *ctx;
+
+	/* Once, after open: identity, channels and (pens) limits are known; or status < 0, and err says why not. */
 	void (*ready)(void *ctx, int status, const struct err *err);
+
+	/* Samples of a started stream, in order of index within it. The first may come before start's done(0), when the
+	 * device's reply was lost and it is asked again. NULL is fine where the driver has no stream verbs. */
 	void (*block)(void *ctx, const struct sample_block *block);
+
+	/* For every telemetry read, and for every heartbeat (then only condition and running are set, others NaN). NULL
+	 * is fine where the driver has no pen verbs. */
 	void (*telemetry)(void *ctx, const struct pen_telemetry *telemetry);
+
+	/* Something the record must have. condition: from a pen the bits that appeared; from a sensor all that hold,
+	 * each time; 0 for what is no condition (CRC errors, a resynchronisation). */
 	void (*event)(void *ctx, uint32_t condition, const char *text);
+
+	/* The link is gone (-ENODEV) or the device has fallen silent (-ETIMEDOUT). Once; nothing follows but close. */
 	void (*lost)(void *ctx, int status, const struct err *err);
 };
 
-/* 0; -ETIMEDOUT no answer (asked twice); -EPROTO an answer that makes no sense (asked twice); -ERANGE the pen refused
- * the value; -EREMOTEIO the value read back is not the value set; -ECANCELED stop or close came first; -ENODEV lost;
- * -ENOBUFS too many verbs wait. */
+/* How a verb ended. err is NULL with 0.
+ * 0           it is done, and the device has said so
+ * -ETIMEDOUT  no answer, asked twice; the device is lost
+ * -EPROTO     an answer that makes no sense, asked twice
+ * -ERANGE     the device refused the value
+ * -EREMOTEIO  the value read back is not the value set, or the device does not obey
+ * -ECANCELED  stop or close came first
+ * -ENODEV     lost
+ * -ENOBUFS    too many verbs wait */
 typedef void (*device_done_fn)(void *ctx, int status, const struct err *err);
 
 struct device { /* every driver's struct starts with this */
 	const struct driver *driver;
 };
 
-/* All verbs return at once; `done` comes later from the loop, exactly once (may be NULL). Verbs queue in order; stop
- * jumps the queue: what waited is cancelled, and it is sent even while a reply is awaited.
- * set_rate, set_depth: set, read the error queue, read back, compare: done(0) only when the pen has the value.
- * run:       OUTP ON, then OUTP? says 1.         stop: OUTP OFF, then OUTP? says 0.
- * deadman:   arms the pen's own dead-man timer (ms), read back where the protocol can.
- * heartbeat: feeds it; the reply carries condition and running, delivered through host->telemetry. */
+/* Verbs, of every role: they return at once and block for nothing; `done` comes later from the loop, never from inside a
+ * verb, exactly once. It may be NULL. Verbs queue in the order in which they are called; a stop jumps the queue: what
+ * waited is cancelled, and it is sent even while a reply is awaited. All slots are there but where it says so. */
 struct pen_verbs {
-	int (*limits)(const struct device *device, struct pen_limits *ret); /* -EAGAIN before ready */
+	/* 0, or -EAGAIN before ready. Calls nothing back. */
+	int (*limits)(const struct device *device, struct pen_limits *ret);
+
+	/* Sets, reads the error queue, reads back, compares: done(0) only when the pen has the value. */
 	void (*set_rate)(struct device *device, double rate_hz, device_done_fn done, void *ctx);
 	void (*set_depth)(struct device *device, double depth_mm, device_done_fn done, void *ctx);
+
+	/* OUTP ON, then OUTP? says 1. */
 	void (*run)(struct device *device, device_done_fn done, void *ctx);
+
+	/* OUTP OFF, then OUTP? says 0. */
 	void (*stop)(struct device *device, device_done_fn done, void *ctx);
+
+	/* Arms the pen's own dead-man timer; read back where the protocol can. */
 	void (*deadman)(struct device *device, uint32_t timeout_ms, device_done_fn done, void *ctx);
+
+	/* Feeds it. The reply carries condition and running, delivered through host->telemetry before done. */
 	void (*heartbeat)(struct device *device, device_done_fn done, void *ctx);
+
+	/* Reads all that the pen says of itself: host->telemetry, then done. */
 	void (*telemetry)(struct device *device, device_done_fn done, void *ctx);
 };
 
-/* Of every device that delivers channels, whatever they measure.
- * start: begins streaming; the sample index starts at 0.
- * stop:  ends it; jumps the queue as a pen's stop does. */
+/* Of every device that delivers channels, whatever they measure. */
 struct stream_verbs {
+	/* Begins to stream; the sample index of every stream starts at 0. */
 	void (*start)(struct device *device, device_done_fn done, void *ctx);
+
+	/* Ends it: no block comes after done(0). */
 	void (*stop)(struct device *device, device_done_fn done, void *ctx);
 };
 
@@ -123,26 +144,42 @@ struct device_open {
 	struct driver_host host;
 };
 
-/* match: could a device with this link identity be ours? Reads class and ids only; 0 = no, 1 = by class, 2 = certainly.
- * open:  starts identification; host->ready follows within 2 s, on top of the wait after opening. Frees nothing of `open`.
- * close: stops streaming if it can, closes the link, frees. Done functions that are still due run with -ECANCELED
- *        before it returns. Never from inside one of the device's own callbacks. NULL is fine.
- * channels: valid after ready; the table lives as long as the device. */
+/* What a driver is: one constant, and one line in drivers/table.c. No slot is optional but the two tables of verbs. */
 struct driver {
 	const char *name;        /* in bench files: "scpi-pen", "load-stream" */
 	const char *description; /* one line for `penrig list` and `penrig version` */
 	uint32_t roles;          /* set of ROLE_BITs: all that its devices can be on a bench */
 	struct link_wants wants;
+
+	/* Could a device with this link identity be ours? 0 = no, 1 = by class, 2 = certainly. Reads class and ids only. */
 	int (*match)(const struct link_identity *id);
+
+	/* Opens the link and starts identification; host->ready follows within 2 s, on top of the wait after opening.
+	 * Copies what it keeps of `open`.
+	 * 0 and *ret, -EINVAL (a rate that is no rate), -ENOMEM, or an error of link_open(). */
 	int (*open)(const struct device_open *open, uint64_t now_ns, struct device **ret, struct err *err);
+
+	/* Stops streaming if it can, closes the link (which may take 1 s), frees. Done functions that are still due run
+	 * with -ECANCELED before it returns. Never from inside one of the device's own callbacks. NULL is fine. */
 	void (*close)(struct device *device);
+
+	/* At least every DRIVER_TICK_NS while the device is open, with the loop's time. */
 	void (*on_tick)(struct device *device, uint64_t now_ns);
+
+	/* Valid after ready; lives as long as the device. */
 	const struct device_identity *(*identity)(const struct device *device);
+
+	/* Valid after ready; the table lives as long as the device. *ret_count 0: no channels, and NULL may come. */
 	const struct channel *(*channels)(const struct device *device, unsigned *ret_count);
+
+	/* Since opening; also after the device was lost. */
 	void (*counters)(const struct device *device, struct device_counters *ret);
-	const struct link *(*link)(const struct device *device); /* the one it holds, for the record of a run */
-	const struct pen_verbs *pen;                             /* ROLE_PEN, else NULL */
-	const struct stream_verbs *stream;                       /* roles that deliver channels, else NULL */
+
+	/* The link it holds, for the record of a run. The device's. */
+	const struct link *(*link)(const struct device *device);
+
+	const struct pen_verbs *pen;       /* ROLE_PEN, else NULL */
+	const struct stream_verbs *stream; /* roles that deliver channels, else NULL */
 };
 
 static inline bool driver_serves(const struct driver *driver, enum device_role role)

@@ -176,7 +176,7 @@ bool link_name_matches(const struct link_name *name, const struct link_identity 
 	       strcmp(name->text, id->serial) == 0;
 }
 
-/* ---- who holds a node ---- */
+/* ---- who holds a node ------------------------------------------------------------------------------------------ */
 
 static void holder_text(long pid, char *ret, size_t size)
 {

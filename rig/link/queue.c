@@ -5,19 +5,19 @@
 #include <stdlib.h>
 #include <string.h>
 
-struct link_write *link_write_new(const uint8_t *data, size_t len, uint64_t deadline_ns, link_done_fn done, void *ctx)
+static struct link_write *copy_write(const uint8_t *data, size_t len, uint64_t deadline_ns, link_done_fn done,
+				     void *ctx)
 {
 	struct link_write *write = malloc(sizeof(*write) + len);
 
 	if (!write)
 		return NULL;
 	*write = (struct link_write){.done = done, .ctx = ctx, .deadline_ns = deadline_ns, .len = len};
-	if (len)
-		memcpy(write->data, data, len);
+	memcpy(write->data, data, len);
 	return write;
 }
 
-void link_queue_put(struct link_queue *queue, struct link_write *write)
+static void put(struct link_queue *queue, struct link_write *write)
 {
 	if (!queue->head)
 		queue->tail = &queue->head;
@@ -36,10 +36,10 @@ int link_queue_add(struct link_queue *queue, const uint8_t *data, size_t len, ui
 		return -EINVAL;
 	if (len > LINK_QUEUE_BYTES || queue->bytes > LINK_QUEUE_BYTES - len)
 		return -ENOBUFS;
-	write = link_write_new(data, len, deadline_ns, done, ctx);
+	write = copy_write(data, len, deadline_ns, done, ctx);
 	if (!write)
 		return -ENOMEM;
-	link_queue_put(queue, write);
+	put(queue, write);
 	return 0;
 }
 
@@ -73,7 +73,7 @@ uint64_t link_queue_deadline(const struct link_queue *queue)
 void link_queue_finish(struct link_write *write, int status, struct link_queue *finished)
 {
 	write->status = status;
-	link_queue_put(finished, write);
+	put(finished, write);
 }
 
 void link_queue_expire(struct link_queue *queue, uint64_t now_ns, struct link_queue *finished)

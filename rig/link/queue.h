@@ -20,14 +20,10 @@ struct link_queue { /* zero-initialised = empty */
 	size_t bytes;
 };
 
-/* A write with its own copy of the data; NULL when out of memory. The caller's until it is put somewhere. */
-struct link_write *link_write_new(const uint8_t *data, size_t len, uint64_t deadline_ns, link_done_fn done, void *ctx);
-
 /* 0; -EINVAL empty; -ENOBUFS when the queue would hold more than LINK_QUEUE_BYTES; -ENOMEM. */
 int link_queue_add(struct link_queue *queue, const uint8_t *data, size_t len, uint64_t deadline_ns, link_done_fn done,
 		   void *ctx);
-void link_queue_put(struct link_queue *queue, struct link_write *write); /* takes ownership; no bound */
-struct link_write *link_queue_take(struct link_queue *queue);            /* the head, or NULL; the caller's */
+struct link_write *link_queue_take(struct link_queue *queue); /* the head, or NULL; the caller's */
 
 uint64_t link_queue_deadline(const struct link_queue *queue); /* the earliest, LOOP_NEVER when empty */
 

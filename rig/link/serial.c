@@ -43,7 +43,7 @@ struct serial_link {
 	uint8_t buffer[READ_BYTES];
 };
 
-/* ---- finding ---- */
+/* ---- finding --------------------------------------------------------------------------------------------------- */
 
 static int sp_errno(void)
 {
@@ -153,7 +153,7 @@ static int resolve(const char *uri, char *ret_node, size_t size, struct err *err
 	return resolve_by_search(&name, uri, ret_node, size, err);
 }
 
-/* ---- opening ---- */
+/* ---- opening --------------------------------------------------------------------------------------------------- */
 
 static int held(const char *node, const char *holder, struct err *err)
 {
@@ -387,7 +387,7 @@ static void release_port(struct serial_link *self)
 	free(self);
 }
 
-/* ---- reading and writing ---- */
+/* ---- reading and writing --------------------------------------------------------------------------------------- */
 
 static bool means_gone(int code)
 {
@@ -511,7 +511,7 @@ static void on_timer(void *ctx, uint64_t now_ns)
 	leave(self);
 }
 
-/* ---- the operations ---- */
+/* ---- the operations -------------------------------------------------------------------------------------------- */
 
 static int serial_open(struct loop *loop, const char *uri, const struct link_wants *wants, const struct link_sink *sink,
 		       struct link **ret, struct err *err)

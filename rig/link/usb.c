@@ -46,6 +46,31 @@ struct usb_in {
 	bool active;
 };
 
+struct usb_pipe { /* an endpoint in use */
+	uint8_t type;
+	uint16_t packet;
+	bool halted;
+};
+
+struct usb_out {
+	struct libusb_transfer *transfer;
+	struct link_write *write; /* what the transfer carries; stays after a failure until the cause is known */
+	bool active, failed, told;
+};
+
+struct usb_presence { /* is the device still there? */
+	bool left;    /* the hotplug event, or a call that said NO_DEVICE */
+	bool suspect; /* until suspect_until_ns: something failed that an unplug makes fail */
+	bool probed;
+	uint64_t suspect_until_ns;
+	unsigned errors_in_row;
+};
+
+struct usb_recovery { /* a live device that stalls or overflows is read again, at intervals and not for ever */
+	uint64_t resume_ns;
+	unsigned stalls_in_row, overflows_in_row;
+};
+
 struct usb_link {
 	struct link link;
 	struct loop *loop;
@@ -56,28 +81,23 @@ struct usb_link {
 	libusb_hotplug_callback_handle hotplug;
 	struct link_identity id;
 	struct link_counters counters;
-	uint8_t alternate, type_in, type_out;
-	uint16_t packet_in, packet_out;
+	uint8_t alternate;
 	bool claimed;
 
+	struct usb_pipe pipe_in, pipe_out;
 	struct usb_in in[IN_TRANSFERS];
 	size_t in_bytes;
-	struct libusb_transfer *out;
-	struct link_write *out_write; /* what `out` carries; stays after a failure until the cause is known */
-	bool out_active, out_failed, out_told;
+	bool message_open;
+	struct usb_out out;
 	struct usb_control *controls;
 	unsigned active; /* transfers that libusb has */
 	struct link_queue queue, finished;
 	struct loop_timer timer;
 
 	bool busy, closed, gone;
-	bool left; /* the hotplug event, or a call that said NO_DEVICE */
-	bool suspect, probed;
-	uint64_t suspect_until_ns;
-	bool in_halted, out_halted, message_open;
-	uint64_t resume_ns;
-	unsigned stalls_in_row, overflows_in_row, errors_in_row;
 	bool fd_failed;
+	struct usb_presence presence;
+	struct usb_recovery recovery;
 };
 
 static void service(struct usb_link *self);
@@ -113,7 +133,7 @@ static int transfer_errno(enum libusb_transfer_status status)
 	}
 }
 
-/* ---- finding ---- */
+/* ---- finding --------------------------------------------------------------------------------------------------- */
 
 static void read_string(const char *port, const char *what, char *ret, size_t size)
 {
@@ -156,7 +176,7 @@ static void use_endpoint(struct usb_link *self, const struct libusb_endpoint_des
 	uint8_t type = endpoint->bmAttributes & LIBUSB_TRANSFER_TYPE_MASK;
 	bool in = endpoint->bEndpointAddress & LIBUSB_ENDPOINT_IN;
 	uint8_t *address = in ? &self->id.usb_ep_in : &self->id.usb_ep_out,
-		*have = in ? &self->type_in : &self->type_out;
+		*have = in ? &self->pipe_in.type : &self->pipe_out.type;
 	uint16_t packet = endpoint->wMaxPacketSize & 0x7ff;
 
 	if ((type != LIBUSB_TRANSFER_TYPE_BULK && type != LIBUSB_TRANSFER_TYPE_INTERRUPT) || !packet)
@@ -165,7 +185,7 @@ static void use_endpoint(struct usb_link *self, const struct libusb_endpoint_des
 		return;
 	*address = endpoint->bEndpointAddress;
 	*have = type;
-	*(in ? &self->packet_in : &self->packet_out) = packet;
+	*(in ? &self->pipe_in.packet : &self->pipe_out.packet) = packet;
 }
 
 static bool interface_fits(const struct libusb_interface_descriptor *face, const struct link_wants *wants)
@@ -250,17 +270,17 @@ static int find(struct usb_link *self, const char *uri, struct err *err)
 	return status;
 }
 
-/* ---- transfers ---- */
+/* ---- transfers ------------------------------------------------------------------------------------------------- */
 
 static void note_failure(struct usb_link *self, int code)
 {
 	if (code == LIBUSB_ERROR_NO_DEVICE)
-		self->left = true;
-	if (self->suspect)
+		self->presence.left = true;
+	if (self->presence.suspect)
 		return;
-	self->suspect = true;
-	self->probed = false;
-	self->suspect_until_ns = loop_now_ns(self->loop) + SUSPECT_NS;
+	self->presence.suspect = true;
+	self->presence.probed = false;
+	self->presence.suspect_until_ns = loop_now_ns(self->loop) + SUSPECT_NS;
 }
 
 static void cancel_in(struct usb_link *self)
@@ -273,13 +293,13 @@ static void cancel_in(struct usb_link *self)
 static void cancel_data(struct usb_link *self)
 {
 	cancel_in(self);
-	if (self->out_active)
-		libusb_cancel_transfer(self->out);
+	if (self->out.active)
+		libusb_cancel_transfer(self->out.transfer);
 }
 
 static bool running(const struct usb_link *self)
 {
-	return !self->suspect && !self->left && !self->gone && !self->closed;
+	return !self->presence.suspect && !self->presence.left && !self->gone && !self->closed;
 }
 
 static void submit_in(struct usb_in *in)
@@ -287,7 +307,7 @@ static void submit_in(struct usb_in *in)
 	struct usb_link *self = in->owner;
 	int code;
 
-	if (in->active || self->in_halted || !running(self))
+	if (in->active || self->pipe_in.halted || !running(self))
 		return;
 	code = libusb_submit_transfer(in->transfer);
 	if (code) {
@@ -310,7 +330,7 @@ static void deliver(struct usb_link *self, const struct libusb_transfer *transfe
 	self->counters.short_transfers += end && len;
 	self->counters.zero_length += completed && !len;
 	if (len) {
-		self->stalls_in_row = self->overflows_in_row = self->errors_in_row = 0;
+		self->recovery.stalls_in_row = self->recovery.overflows_in_row = self->presence.errors_in_row = 0;
 	}
 	if (!tell || self->closed || self->gone)
 		return;
@@ -320,15 +340,15 @@ static void deliver(struct usb_link *self, const struct libusb_transfer *transfe
 
 static void in_stalled(struct usb_link *self)
 {
-	bool again = self->stalls_in_row > 0;
+	bool again = self->recovery.stalls_in_row > 0;
 
-	if (self->in_halted) /* the transfers queued behind the one that met the halt */
+	if (self->pipe_in.halted) /* the transfers queued behind the one that met the halt */
 		return;
 	self->counters.stalls++;
-	self->stalls_in_row++;
-	self->in_halted = true;
+	self->recovery.stalls_in_row++;
+	self->pipe_in.halted = true;
 	self->message_open = false;
-	self->resume_ns = loop_now_ns(self->loop) + (again ? STALL_RETRY_NS : 0);
+	self->recovery.resume_ns = loop_now_ns(self->loop) + (again ? STALL_RETRY_NS : 0);
 	cancel_in(self);
 }
 
@@ -345,7 +365,7 @@ static void LIBUSB_CALL on_in(struct libusb_transfer *transfer)
 	case LIBUSB_TRANSFER_STALL: in_stalled(self); break;
 	case LIBUSB_TRANSFER_OVERFLOW:
 		self->counters.overruns++;
-		if (++self->overflows_in_row > OVERFLOWS_MAX)
+		if (++self->recovery.overflows_in_row > OVERFLOWS_MAX)
 			note_failure(self, LIBUSB_ERROR_OVERFLOW);
 		break;
 	case LIBUSB_TRANSFER_NO_DEVICE: note_failure(self, LIBUSB_ERROR_NO_DEVICE); break;
@@ -369,23 +389,23 @@ static unsigned timeout_ms(const struct usb_link *self, uint64_t deadline_ns)
 
 static void finish_out(struct usb_link *self, int status)
 {
-	link_queue_finish(self->out_write, status, &self->finished);
-	self->out_write = NULL;
-	self->out_failed = false;
+	link_queue_finish(self->out.write, status, &self->finished);
+	self->out.write = NULL;
+	self->out.failed = false;
 }
 
 /* Tells how the write ended without waiting for its transfer, which may still read the data. */
 static void abandon_out(struct usb_link *self, int status)
 {
-	struct link_write *write = self->out_write;
+	struct link_write *write = self->out.write;
 
-	if (!write || self->out_told)
+	if (!write || self->out.told)
 		return;
-	if (!self->out_active) {
+	if (!self->out.active) {
 		finish_out(self, status);
 		return;
 	}
-	self->out_told = true;
+	self->out.told = true;
 	if (write->done)
 		write->done(write->ctx, status);
 }
@@ -395,25 +415,25 @@ static void LIBUSB_CALL on_out(struct libusb_transfer *transfer)
 	struct usb_link *self = transfer->user_data;
 	int status = transfer_errno(transfer->status);
 
-	self->out_active = false;
+	self->out.active = false;
 	self->active--;
 	self->counters.bytes_out += (uint64_t)transfer->actual_length;
-	if (self->out_told)
+	if (self->out.told)
 		return;
 	switch (status) {
 	case 0:
 		self->counters.transfers_out++;
-		self->errors_in_row = 0;
+		self->presence.errors_in_row = 0;
 		finish_out(self, 0);
 		break;
 	case -EPIPE:
 		self->counters.stalls++;
-		self->out_halted = true;
+		self->pipe_out.halted = true;
 		finish_out(self, -EPIPE);
 		break;
 	case -ETIMEDOUT: finish_out(self, -ETIMEDOUT); break;
 	default: /* cancelled by a suspicion, or its cause */
-		self->out_failed = true;
+		self->out.failed = true;
 		note_failure(self, status == -ENODEV ? LIBUSB_ERROR_NO_DEVICE : LIBUSB_ERROR_IO);
 		break;
 	}
@@ -424,27 +444,27 @@ static void pump_out(struct usb_link *self)
 	struct link_write *write;
 	int code;
 
-	if (self->out_write || self->out_halted || !running(self))
+	if (self->out.write || self->pipe_out.halted || !running(self))
 		return;
 	write = link_queue_take(&self->queue);
 	if (!write)
 		return;
-	self->out_write = write;
-	libusb_fill_bulk_transfer(self->out, self->handle, self->id.usb_ep_out, write->data, (int)write->len, on_out,
-				  self, timeout_ms(self, write->deadline_ns));
-	self->out->type = self->type_out;
-	self->out->flags = write->len % self->packet_out == 0 ? LIBUSB_TRANSFER_ADD_ZERO_PACKET : 0;
-	code = libusb_submit_transfer(self->out);
+	self->out.write = write;
+	libusb_fill_bulk_transfer(self->out.transfer, self->handle, self->id.usb_ep_out, write->data, (int)write->len,
+				  on_out, self, timeout_ms(self, write->deadline_ns));
+	self->out.transfer->type = self->pipe_out.type;
+	self->out.transfer->flags = write->len % self->pipe_out.packet == 0 ? LIBUSB_TRANSFER_ADD_ZERO_PACKET : 0;
+	code = libusb_submit_transfer(self->out.transfer);
 	if (code) {
-		self->out_failed = true;
+		self->out.failed = true;
 		note_failure(self, code);
 		return;
 	}
-	self->out_active = true;
+	self->out.active = true;
 	self->active++;
 }
 
-/* ---- control transfers ---- */
+/* ---- control transfers ----------------------------------------------------------------------------------------- */
 
 static void LIBUSB_CALL on_control(struct libusb_transfer *transfer)
 {
@@ -562,7 +582,7 @@ static int control_begin(struct usb_link *self, const struct link_setup *setup, 
 	return 0;
 }
 
-/* ---- is it still there? ---- */
+/* ---- is it still there? ---------------------------------------------------------------------------------------- */
 
 /* On some controllers the transfers of an unplugged device end in ERROR, milliseconds before anybody says that it left.
  * A device that answers GET_STATUS is there; one that does not has until suspect_until_ns for its LEFT event. */
@@ -573,11 +593,11 @@ static void on_probe(void *ctx, int status, const uint8_t *data, size_t len)
 	(void)data;
 	(void)len;
 	if (status == -ENODEV)
-		self->left = true;
-	if (status || self->left || ++self->errors_in_row > ERRORS_MAX)
+		self->presence.left = true;
+	if (status || self->presence.left || ++self->presence.errors_in_row > ERRORS_MAX)
 		return;
-	self->suspect = false;
-	if (self->out_failed)
+	self->presence.suspect = false;
+	if (self->out.failed)
 		finish_out(self, -EIO);
 }
 
@@ -587,15 +607,15 @@ static void probe(struct usb_link *self)
 	int status;
 
 	cancel_data(self);
-	self->probed = true;
+	self->presence.probed = true;
 	status = control_begin(self, &get_status, NULL, loop_now_ns(self->loop) + PROBE_NS, on_probe, self);
 	if (status == -ENODEV)
-		self->left = true;
+		self->presence.left = true;
 }
 
 static void go(struct usb_link *self)
 {
-	bool unplugged = self->left;
+	bool unplugged = self->presence.left;
 	struct err why;
 
 	self->gone = true;
@@ -625,13 +645,13 @@ static void clear_halts(struct usb_link *self, uint64_t now_ns)
 {
 	int code = 0;
 
-	if (self->in_halted && in_idle(self) && now_ns >= self->resume_ns) {
+	if (self->pipe_in.halted && in_idle(self) && now_ns >= self->recovery.resume_ns) {
 		code = libusb_clear_halt(self->handle, self->id.usb_ep_in);
-		self->in_halted = false;
+		self->pipe_in.halted = false;
 	}
-	if (!code && self->out_halted) {
+	if (!code && self->pipe_out.halted) {
 		code = libusb_clear_halt(self->handle, self->id.usb_ep_out);
-		self->out_halted = false;
+		self->pipe_out.halted = false;
 	}
 	if (code)
 		note_failure(self, code);
@@ -646,12 +666,12 @@ static void rearm(struct usb_link *self)
 	for (const struct usb_control *control = self->controls; control; control = control->next)
 		if (control->finished)
 			deadline_ns = 0;
-	if (self->finished.head || self->left || (self->suspect && !self->probed))
+	if (self->finished.head || self->presence.left || (self->presence.suspect && !self->presence.probed))
 		deadline_ns = 0;
-	if (self->suspect && self->suspect_until_ns < deadline_ns)
-		deadline_ns = self->suspect_until_ns;
-	if (self->in_halted && in_idle(self) && self->resume_ns < deadline_ns)
-		deadline_ns = self->resume_ns;
+	if (self->presence.suspect && self->presence.suspect_until_ns < deadline_ns)
+		deadline_ns = self->presence.suspect_until_ns;
+	if (self->pipe_in.halted && in_idle(self) && self->recovery.resume_ns < deadline_ns)
+		deadline_ns = self->recovery.resume_ns;
 	loop_timer_at(self->loop, &self->timer, deadline_ns);
 }
 
@@ -665,9 +685,9 @@ static void service(struct usb_link *self)
 	report_controls(self);
 	if (self->closed || self->gone)
 		return;
-	if (self->suspect && !self->probed && !self->left)
+	if (self->presence.suspect && !self->presence.probed && !self->presence.left)
 		probe(self);
-	if (self->left || (self->suspect && now_ns >= self->suspect_until_ns)) {
+	if (self->presence.left || (self->presence.suspect && now_ns >= self->presence.suspect_until_ns)) {
 		go(self);
 		return;
 	}
@@ -679,7 +699,7 @@ static void service(struct usb_link *self)
 	pump_out(self);
 }
 
-/* ---- in the loop ---- */
+/* ---- in the loop ----------------------------------------------------------------------------------------------- */
 
 static void release(struct usb_link *self);
 
@@ -737,11 +757,11 @@ static int LIBUSB_CALL on_left(libusb_context *context, libusb_device *device, l
 	(void)context;
 	(void)event;
 	if (device == self->device)
-		self->left = true;
+		self->presence.left = true;
 	return 0;
 }
 
-/* ---- opening ---- */
+/* ---- opening --------------------------------------------------------------------------------------------------- */
 
 static int watch_context(struct usb_link *self, struct err *err)
 {
@@ -817,9 +837,9 @@ static int claim(struct usb_link *self, struct err *err)
 
 static int make_transfers(struct usb_link *self, struct err *err)
 {
-	self->in_bytes = (IN_BYTES + self->packet_in - 1U) / self->packet_in * self->packet_in;
-	self->out = libusb_alloc_transfer(0);
-	if (!self->out)
+	self->in_bytes = (IN_BYTES + self->pipe_in.packet - 1U) / self->pipe_in.packet * self->pipe_in.packet;
+	self->out.transfer = libusb_alloc_transfer(0);
+	if (!self->out.transfer)
 		return err_set(err, -ENOMEM, "out of memory for %s", self->id.uri);
 	for (int i = 0; i < IN_TRANSFERS; i++) {
 		struct usb_in *in = &self->in[i];
@@ -831,7 +851,7 @@ static int make_transfers(struct usb_link *self, struct err *err)
 			return err_set(err, -ENOMEM, "out of memory for %s", self->id.uri);
 		libusb_fill_bulk_transfer(in->transfer, self->handle, self->id.usb_ep_in, in->buffer,
 					  (int)self->in_bytes, on_in, in, 0);
-		in->transfer->type = self->type_in;
+		in->transfer->type = self->pipe_in.type;
 	}
 	return 0;
 }
@@ -851,7 +871,7 @@ static int start(struct usb_link *self, struct err *err)
 		return err_set(err, -ENOSPC, "no room for %s in the event loop", self->id.uri);
 	for (int i = 0; i < IN_TRANSFERS; i++)
 		submit_in(&self->in[i]);
-	if (self->left || self->suspect)
+	if (self->presence.left || self->presence.suspect)
 		return open_failed(self, LIBUSB_ERROR_NO_DEVICE, err);
 	return 0;
 }
@@ -907,7 +927,7 @@ static int usb_open(struct loop *loop, const char *uri, const struct link_wants 
 	return 0;
 }
 
-/* ---- closing ---- */
+/* ---- closing --------------------------------------------------------------------------------------------------- */
 
 /* Cancelled transfers come back through their callbacks; memory that the kernel may still write to is not freed. */
 static bool reap(struct usb_link *self)
@@ -935,7 +955,7 @@ static void free_transfers(struct usb_link *self)
 		libusb_free_transfer(self->in[i].transfer);
 		free(self->in[i].buffer);
 	}
-	libusb_free_transfer(self->out);
+	libusb_free_transfer(self->out.transfer);
 }
 
 static void release(struct usb_link *self)
@@ -957,7 +977,7 @@ static void release(struct usb_link *self)
 		libusb_unref_device(self->device);
 	if (self->context)
 		libusb_exit(self->context);
-	free(self->out_write);
+	free(self->out.write);
 	free(self);
 }
 
@@ -977,7 +997,7 @@ static void usb_close(struct link *link)
 		release(self);
 }
 
-/* ---- the other operations ---- */
+/* ---- the other operations -------------------------------------------------------------------------------------- */
 
 static int usb_write(struct link *link, const uint8_t *data, size_t len, uint64_t deadline_ns, link_done_fn done,
 		     void *ctx)
@@ -985,7 +1005,7 @@ static int usb_write(struct link *link, const uint8_t *data, size_t len, uint64_
 	struct usb_link *self = (struct usb_link *)link;
 	int status;
 
-	if (self->gone || self->closed || self->left)
+	if (self->gone || self->closed || self->presence.left)
 		return -ENODEV;
 	if (!self->id.usb_ep_out)
 		return -ENOTSUP;
@@ -1003,7 +1023,7 @@ static int usb_control(struct link *link, const struct link_setup *setup, const 
 	struct usb_link *self = (struct usb_link *)link;
 	int status;
 
-	if (self->gone || self->closed || self->left)
+	if (self->gone || self->closed || self->presence.left)
 		return -ENODEV;
 	status = control_begin(self, setup, data, deadline_ns, done, ctx);
 	rearm(self);

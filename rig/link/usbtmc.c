@@ -69,7 +69,7 @@ static void rearm(struct tmc_link *self)
 			      self->finished.head ? 0 : link_queue_deadline(&self->queue));
 }
 
-/* ---- clear and abort ---- */
+/* ---- clear and abort ------------------------------------------------------------------------------------------- */
 
 static void forget_reply(struct tmc_link *self)
 {
@@ -204,7 +204,7 @@ static void on_poll(void *ctx, uint64_t now_ns)
 	leave(self);
 }
 
-/* ---- lines out ---- */
+/* ---- lines out ------------------------------------------------------------------------------------------------- */
 
 static void finish_line(struct tmc_link *self, int status)
 {
@@ -325,7 +325,7 @@ static void on_queue_timer(void *ctx, uint64_t now_ns)
 	leave(self);
 }
 
-/* ---- replies in ---- */
+/* ---- replies in ------------------------------------------------------------------------------------------------ */
 
 static void bad_reply(struct tmc_link *self)
 {
@@ -434,7 +434,7 @@ static void on_gone(void *ctx, const struct err *why)
 	leave(self);
 }
 
-/* ---- the operations ---- */
+/* ---- the operations -------------------------------------------------------------------------------------------- */
 
 static void tmc_close(struct link *link)
 {

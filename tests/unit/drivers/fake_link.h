@@ -96,8 +96,7 @@ static void fake_counters(const struct link *link, struct link_counters *ret)
 	*ret = (struct link_counters){.bytes_out = fake.written_len, .counters_known = true};
 }
 
-/* ---- what the driver tells its host
- * ----------------------------------------------------------------------------------- */
+/* ---- what the driver tells its host ---------------------------------------------------------------------------- */
 
 struct heard {
 	unsigned ready, lost, events, telemetries, blocks;
@@ -208,8 +207,7 @@ static MAYBE_UNUSED void arrive(const void *data, size_t len, size_t step, uint6
 	}
 }
 
-/* ---- vectors
- * ---------------------------------------------------------------------------------------------------------- */
+/* ---- vectors --------------------------------------------------------------------------------------------------- */
 
 static MAYBE_UNUSED size_t from_hex(const char *hex, uint8_t *out, size_t room)
 {

@@ -374,25 +374,6 @@ static void test_open_refuses_nonsense(void **state)
 	assert_int_equal(heard.ready_status, -EPROTO);
 	driver_load_stream.close(sensor);
 
-	begin_open(0); /* a channel of a third stream, of which there is none */
-	expect(LS_HELLO);
-	reply_hello();
-	for (int i = 0; i < 2; i++) {
-		expect(LS_CHANNEL);
-		reply_channel();
-	}
-	for (int i = 0; i < 2; i++) {
-		uint8_t channel[80];
-		expect(LS_CHANNEL);
-		channel_body(channel, 2);
-		channel[2] = 2;
-		channel[3] = 0;
-		reply(channel, sizeof(channel));
-	}
-	assert_int_equal(heard.ready_status, -EPROTO);
-	assert_non_null(strstr(heard.err, "CHANNEL"));
-	driver_load_stream.close(sensor);
-
 	begin_open(0); /* a stream with more channels than were described */
 	expect(LS_HELLO);
 	reply_hello();
@@ -409,6 +390,29 @@ static void test_open_refuses_nonsense(void **state)
 	}
 	assert_int_equal(heard.ready_status, -EPROTO);
 	assert_non_null(strstr(heard.err, "STREAM"));
+}
+
+/* There are two. */
+static void test_open_refuses_a_third_stream(void **state)
+{
+	(void)state;
+	begin_open(0);
+	expect(LS_HELLO);
+	reply_hello();
+	for (int i = 0; i < 2; i++) {
+		expect(LS_CHANNEL);
+		reply_channel();
+	}
+	for (int i = 0; i < 2; i++) {
+		uint8_t channel[80];
+		expect(LS_CHANNEL);
+		channel_body(channel, 2);
+		channel[2] = 2;
+		channel[3] = 0;
+		reply(channel, sizeof(channel));
+	}
+	assert_int_equal(heard.ready_status, -EPROTO);
+	assert_non_null(strstr(heard.err, "CHANNEL"));
 }
 
 static void test_open_silent(void **state)
@@ -1037,6 +1041,7 @@ int main(void)
 		cmocka_unit_test_teardown(test_open_with_rate, teardown),
 		cmocka_unit_test_teardown(test_rate_refused, teardown),
 		cmocka_unit_test_teardown(test_open_refuses_nonsense, teardown),
+		cmocka_unit_test_teardown(test_open_refuses_a_third_stream, teardown),
 		cmocka_unit_test_teardown(test_open_silent, teardown),
 		cmocka_unit_test_teardown(test_open_held_up, teardown),
 		cmocka_unit_test_teardown(test_open_while_streaming, teardown),

@@ -235,7 +235,7 @@ static void close_from_inside_gone(void **state)
 	assert_int_equal(loop_turn(loop, LOOP_NEVER), -EDEADLK);
 }
 
-/* ---- the wait after opening ---- */
+/* ---- the wait after opening ------------------------------------------------------------------------------------ */
 
 static void hold(uint64_t ns)
 {
@@ -296,7 +296,7 @@ static void deadline_passes_during_the_wait(void **state)
 	assert_true(serial->held);
 }
 
-/* ---- what a port says of its settings ---- */
+/* ---- what a port says of its settings -------------------------------------------------------------------------- */
 
 static const struct link_settings usual = {
 	.baud = 9600, .data_bits = 8, .stop_bits = 1, .parity = LINK_PARITY_NONE, .flow = LINK_FLOW_NONE};

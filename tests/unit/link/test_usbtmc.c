@@ -18,7 +18,7 @@
 #define EP_OUT 0x02
 #define FACE   3
 
-/* ---- a clock that jumps, and a wire that notes everything ---- */
+/* ---- a clock that jumps, and a wire that notes everything ------------------------------------------------------ */
 
 static uint64_t now_ns;
 
@@ -166,7 +166,7 @@ static void on_told(void *ctx, int status)
 	snprintf(told + len, sizeof(told) - len, "%s:%d ", (const char *)ctx, status);
 }
 
-/* ---- what a device would do ---- */
+/* ---- what a device would do ------------------------------------------------------------------------------------ */
 
 static void answer_write(int status)
 {
@@ -337,7 +337,7 @@ static int teardown(void **state)
 	return wire.open ? -1 : 0;
 }
 
-/* ---- opening ---- */
+/* ---- opening --------------------------------------------------------------------------------------------------- */
 
 static void clears_before_the_first_line(void **state)
 {
@@ -406,7 +406,7 @@ static void clear_that_cannot_be_sent_is_tried_again(void **state)
 	expect_setup(0x02, 1, 0, EP_OUT, 0);
 }
 
-/* ---- lines out ---- */
+/* ---- lines out ------------------------------------------------------------------------------------------------- */
 
 static void lines_go_one_by_one(void **state)
 {
@@ -478,7 +478,7 @@ static void refused_write_is_told_from_the_loop(void **state)
 	assert_string_equal(told, "A\n:-105 ");
 }
 
-/* ---- replies in ---- */
+/* ---- replies in ------------------------------------------------------------------------------------------------ */
 
 static void question_is_answered(void **state)
 {
@@ -676,7 +676,7 @@ static void garbage_then_answers(void **state)
 	}
 }
 
-/* ---- ends ---- */
+/* ---- ends ------------------------------------------------------------------------------------------------------ */
 
 static void gone_tells_everybody_once(void **state)
 {
