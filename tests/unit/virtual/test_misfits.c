@@ -271,9 +271,25 @@ static void test_inertia_goes_with_the_square_of_the_rate(void **state)
 	assert_true(fabs(inertia_n(240, "inertia@0,force=0.02", &phase) / 0.08 - 1) < 0.02);
 }
 
+/* Above the seating force, mean over the strokes. */
+static void highest_n(const struct recorded *r, double *ret)
+{
+	unsigned n = 0;
+
+	*ret = 0;
+	for (unsigned k = first_steady(r); k < last_steady(r); k++, n++) {
+		double most = 0;
+
+		for (double i = -20; i < 20; i++)
+			most = fmax(most, force(r, r->strokes[k].index + i));
+		*ret += most - 0.3;
+	}
+	*ret /= n;
+}
+
 static void test_relaxation_leaves_an_exponential_tail(void **state)
 {
-	double early = 0, late = 0;
+	double early = 0, late = 0, with, without;
 
 	(void)state;
 	record(&faulty, "relaxation@0,share=0.3,tau=1");
@@ -283,6 +299,13 @@ static void test_relaxation_leaves_an_exponential_tail(void **state)
 	}
 	assert_true(early / (last_steady(&faulty) - first_steady(&faulty)) > 0.02);
 	assert_true(fabs(late / early / exp(-1) - 1) < 0.03);
+	highest_n(&faulty, &with);
+	highest_n(&clean, &without);
+	assert_true(fabs(with / without - 1) < 0.01);
+	forget(&faulty);
+	record(&faulty, "relaxation@0,share=0.3,tau=1,known=0");
+	highest_n(&faulty, &with);
+	assert_true(with < 0.97 * without);
 }
 
 static void test_tremor_is_slow_and_may_move_the_needles(void **state)
