@@ -1,0 +1,204 @@
+/* The checks of the pen itself: does it refuse, and does its dead-man stop it? */
+#include "tests/unit/session/tapped_bench.h"
+
+static const char refusal_test[] =
+	PLAN_HEAD "\"tests\": {\"refusal\": true}, \"limits\": [" EASY_LIMIT "], \"steps\": [{" PLAN_STEP "}]}";
+static const char deadman_test[] =
+	PLAN_HEAD "\"tests\": {\"dead_man\": true}, \"limits\": [" EASY_LIMIT "], \"steps\": [{" PLAN_STEP "}]}";
+
+static const struct record_test *only_test(const struct record *r, const char *name)
+{
+	assert_int_equal(r->tests, 1);
+	assert_string_equal(r->test[0].name, name);
+	return &r->test[0];
+}
+
+static void a_pen_that_refuses_passes(void **state)
+{
+	(void)state;
+	tapped.plan = refusal_test;
+	const struct record_test *test = only_test(run_session(), "refusal");
+	assert_true(test->done);
+	assert_int_equal(test->outcome, OUTCOME_PASS);
+	assert_string_equal(test->text, "a depth of 4 mm was refused");
+	assert_int_equal(tapped.record->dut_verdict, OUTCOME_PASS);
+}
+
+static void in_the_tests_depth_is_accepted(enum tap tap)
+{
+	/* what the refusal test asks is answered as if it were accepted; the points' own depths are left alone */
+	tapped.from_order[TAP_SET_DEPTH] = 0;
+	if (tap == TAP_SET_DEPTH && tapped.sent[TAP_SET_DEPTH] > 1)
+		tapped.status[TAP_SET_DEPTH] = 0;
+}
+
+static void assert_refusal(int status, enum outcome outcome, const char *text)
+{
+	tapped.plan = refusal_test;
+	tapped.status[TAP_SET_DEPTH] = status;
+	tapped.on_order = in_the_tests_depth_is_accepted;
+	const struct record_test *test = only_test(run_session(), "refusal");
+	assert_true(test->done);
+	assert_int_equal(test->outcome, outcome);
+	assert_string_equal(test->text, text);
+}
+
+static void a_pen_that_changes_it_in_silence_fails(void **state)
+{
+	(void)state;
+	assert_refusal(-EREMOTEIO, OUTCOME_FAIL,
+		       "a depth of 4 mm, beyond the pen's own maximum, was changed in silence instead of refused");
+	assert_int_equal(tapped.record->dut_verdict, OUTCOME_FAIL);
+}
+
+static void a_pen_that_does_not_answer_leaves_it_open(void **state)
+{
+	(void)state;
+	assert_refusal(-ETIMEDOUT, OUTCOME_INCONCLUSIVE, "cannot tell: bent by the test");
+	assert_int_equal(tapped.record->dut_verdict, OUTCOME_INCONCLUSIVE);
+}
+
+static void a_deadman_that_trips_passes(void **state)
+{
+	(void)state;
+	tapped.plan = deadman_test;
+	const struct record *r = run_session();
+	const struct record_test *test = only_test(r, "dead_man");
+	assert_int_equal(test->outcome, OUTCOME_PASS);
+	assert_true(test->value > 0.4 && test->value < 1.0);
+	assert_int_equal(r->dut_verdict, OUTCOME_PASS);
+	assert_int_equal(r->conditions, 0);
+	assert_int_equal(tapped.sent[TAP_RUN], 2);
+	assert_int_equal(tapped.sent[TAP_DEADMAN], 2);
+	assert_stopped(r);
+}
+
+static void a_deadman_that_is_dead_fails(void **state)
+{
+	(void)state;
+	tapped.plan = deadman_test;
+	tapped.faults[0] = "dead-man-dead@0";
+	const struct record *r = run_session();
+	const struct record_test *test = only_test(r, "dead_man");
+	assert_int_equal(test->outcome, OUTCOME_FAIL);
+	assert_non_null(strstr(test->text, "still running"));
+	assert_int_equal(r->dut_verdict, OUTCOME_FAIL);
+	assert_stopped(r);
+}
+
+static void short_coast_down(struct bench *bench)
+{
+	bench->pen.coast_down_max_s = 0.01;
+}
+
+static void a_deadman_that_trips_late_fails(void **state)
+{
+	(void)state;
+	tapped.plan = deadman_test;
+	tapped.prepare = short_coast_down;
+	const struct record_test *test = only_test(run_session(), "dead_man");
+	assert_int_equal(test->outcome, OUTCOME_FAIL);
+	assert_non_null(strstr(test->text, "stood still"));
+}
+
+static void assert_deadman_open(const char *text)
+{
+	tapped.plan = deadman_test;
+	const struct record_test *test = only_test(run_session(), "dead_man");
+	assert_true(test->done);
+	assert_int_equal(test->outcome, OUTCOME_INCONCLUSIVE);
+	assert_string_equal(test->text, text);
+	assert_int_not_equal(tapped.record->dut_verdict, OUTCOME_PASS);
+	assert_false(needles_move());
+}
+
+static void a_rate_not_taken_leaves_the_deadman_open(void **state)
+{
+	(void)state;
+	tapped.status[TAP_SET_RATE] = -ERANGE;
+	assert_deadman_open("cannot tell: the setpoint was not accepted");
+	assert_int_equal(tapped.sent[TAP_RUN], 0);
+}
+
+static void a_depth_not_taken_leaves_the_deadman_open(void **state)
+{
+	(void)state;
+	tapped.status[TAP_SET_DEPTH] = -ERANGE;
+	assert_deadman_open("cannot tell: the setpoint was not accepted");
+	assert_int_equal(tapped.sent[TAP_RUN], 0);
+}
+
+static void an_interlock_leaves_the_deadman_open(void **state)
+{
+	(void)state;
+	tapped.on_order = saturate_when_the_depth_is_set;
+	assert_deadman_open("cannot tell: start interlock");
+	assert_int_equal(tapped.sent[TAP_RUN], 0);
+}
+
+static void a_start_not_confirmed_leaves_the_deadman_open(void **state)
+{
+	(void)state;
+	tapped.status[TAP_RUN] = -ETIMEDOUT;
+	assert_deadman_open("cannot tell: the pen did not start");
+}
+
+static void nothing_moves_once_it_runs(enum tap tap)
+{
+	tapped.replay = tapped.replay || tap == TAP_RUN;
+}
+
+static void no_stroke_leaves_the_deadman_open(void **state)
+{
+	(void)state;
+	tapped.on_order = nothing_moves_once_it_runs;
+	assert_deadman_open("cannot tell: no stroke was seen after the start");
+}
+
+static void saturate_when_it_runs(enum tap tap)
+{
+	tapped.saturate = tapped.saturate || (tap == TAP_TELEMETRY && tapped.sent[TAP_TELEMETRY] == 2);
+}
+
+static void a_signal_that_lies_leaves_the_deadman_open(void **state)
+{
+	(void)state;
+	tapped.on_order = saturate_when_it_runs;
+	tapped.plan = deadman_test;
+	const struct record *r = run_session();
+	assert_int_equal(only_test(r, "dead_man")->outcome, OUTCOME_INCONCLUSIVE);
+	assert_int_not_equal(r->dut_verdict, OUTCOME_PASS);
+	assert_false(needles_move());
+}
+
+static void a_deadman_that_cannot_be_armed_again_ends_the_run(void **state)
+{
+	(void)state;
+	tapped.plan = deadman_test;
+	tapped.status[TAP_DEADMAN] = -ETIMEDOUT;
+	tapped.from_order[TAP_DEADMAN] = 1;
+	const struct record *r = run_session();
+	assert_ended(r, RUN_DEVICE_LOST, "the pen's dead-man could not be armed again after its test");
+	assert_int_equal(r->points, 0);
+	assert_stopped(r);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		TEST(a_pen_that_refuses_passes),
+		TEST(a_pen_that_changes_it_in_silence_fails),
+		TEST(a_pen_that_does_not_answer_leaves_it_open),
+		TEST(a_deadman_that_trips_passes),
+		TEST(a_deadman_that_is_dead_fails),
+		TEST(a_deadman_that_trips_late_fails),
+		TEST(a_rate_not_taken_leaves_the_deadman_open),
+		TEST(a_depth_not_taken_leaves_the_deadman_open),
+		TEST(an_interlock_leaves_the_deadman_open),
+		TEST(a_start_not_confirmed_leaves_the_deadman_open),
+		TEST(no_stroke_leaves_the_deadman_open),
+		TEST(a_signal_that_lies_leaves_the_deadman_open),
+		TEST(a_deadman_that_cannot_be_armed_again_ends_the_run),
+	};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
