@@ -32,5 +32,7 @@ int report_string(const struct report_writer *writer, const struct record *recor
 /* Writes beside the target, fsyncs file and folder, renames: either the whole new file is there or the old state. Where
  * only the fsync of the folder failed, the new file is there and an error is returned. */
 int report_save(const struct report_writer *writer, const struct record *record, const char *path, struct err *err);
+/* The same with a text that is there already. */
+int report_save_text(const char *text, const char *path, struct err *err);
 
 #endif

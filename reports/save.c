@@ -37,8 +37,22 @@ static int open_temporary(const char *path)
 	return fd < 0 ? -errno : fd;
 }
 
-static int write_temporary(const struct report_writer *writer, const struct record *record, const char *path, int fd,
-			   struct err *err)
+/* What is to be written: a record by its writer, or a text as it is. */
+struct content {
+	const struct report_writer *writer; /* NULL: `text` */
+	const struct record *record;
+	const char *text;
+};
+
+static int write_content(const struct content *content, FILE *out, struct err *err)
+{
+	if (content->writer)
+		return content->writer->write(content->record, out, err);
+	fputs(content->text, out); /* what fails is seen when the stream is flushed */
+	return 0;
+}
+
+static int write_temporary(const struct content *content, const char *path, int fd, struct err *err)
 {
 	FILE *out = fdopen(fd, "w");
 	if (!out) {
@@ -46,7 +60,7 @@ static int write_temporary(const struct report_writer *writer, const struct reco
 		close(fd);
 		return rc;
 	}
-	int rc = writer->write(record, out, err);
+	int rc = write_content(content, out, err);
 	errno = 0;
 	if (!rc && (fflush(out) != 0 || ferror(out)))
 		rc = failed(path, "writing", errno ? -errno : -EIO, err);
@@ -57,7 +71,7 @@ static int write_temporary(const struct report_writer *writer, const struct reco
 	return rc;
 }
 
-int report_save(const struct report_writer *writer, const struct record *record, const char *path, struct err *err)
+static int save(const struct content *content, const char *path, struct err *err)
 {
 	char temporary[PATH_MAX];
 	int n = snprintf(temporary, sizeof(temporary), "%s.%ld.tmp", path, (long)getpid());
@@ -66,7 +80,7 @@ int report_save(const struct report_writer *writer, const struct record *record,
 	int fd = open_temporary(temporary);
 	if (fd < 0)
 		return failed(path, "creating a file beside it", fd, err);
-	int rc = write_temporary(writer, record, path, fd, err);
+	int rc = write_temporary(content, path, fd, err);
 	if (!rc && rename(temporary, path) != 0)
 		rc = failed(path, "renaming", -errno, err);
 	if (rc) {
@@ -75,6 +89,16 @@ int report_save(const struct report_writer *writer, const struct record *record,
 	}
 	rc = sync_folder_of(path);
 	return rc ? failed(path, "fsync of its folder", rc, err) : 0;
+}
+
+int report_save(const struct report_writer *writer, const struct record *record, const char *path, struct err *err)
+{
+	return save(&(struct content){.writer = writer, .record = record}, path, err);
+}
+
+int report_save_text(const char *text, const char *path, struct err *err)
+{
+	return save(&(struct content){.text = text}, path, err);
 }
 
 int report_string(const struct report_writer *writer, const struct record *record, char **ret, struct err *err)

@@ -86,7 +86,7 @@ static int print_report(const struct cli_tables *tables, struct runfile_reader *
 			struct err *err)
 {
 	char *text = NULL;
-	int rc = runfile_report(reader, &text, err);
+	int rc = runfile_report(reader, 0, &text, err);
 
 	if (rc == 0)
 		fputs(text, stdout);

@@ -213,16 +213,18 @@ static int check_file(const struct limits_file *file, struct err *err)
 		"no limit of this file is required, so a run could only ever pass: write at least one that is");
 }
 
-int limits_file_read(const char *path, struct limits_file **ret, struct err *err)
+/* Takes the document. */
+static int from_doc(const char *path, struct json_doc *doc, struct limits_file **ret, struct err *err)
 {
 	struct limits_file *file = calloc(1, sizeof(*file));
 
-	if (!file)
+	if (!file) {
+		json_doc_free(doc);
 		return err_set(err, -ENOMEM, "%s: no memory", path);
+	}
 	snprintf(file->path, sizeof(file->path), "%s", path);
-	int status = json_read(path, &file->doc, err);
-	if (status == 0)
-		status = file_kind_check(file->doc, "limits", err);
+	file->doc = doc;
+	int status = file_kind_check(file->doc, "limits", err);
 	if (status == 0)
 		status = json_read_object(file->doc, json_root(file->doc), file_fields, file, err);
 	if (status == 0)
@@ -233,6 +235,22 @@ int limits_file_read(const char *path, struct limits_file **ret, struct err *err
 	}
 	*ret = file;
 	return 0;
+}
+
+int limits_file_read(const char *path, struct limits_file **ret, struct err *err)
+{
+	struct json_doc *doc;
+	int status = json_read(path, &doc, err);
+
+	return status ? status : from_doc(path, doc, ret, err);
+}
+
+int limits_file_parse(const char *path, const char *text, size_t len, struct limits_file **ret, struct err *err)
+{
+	struct json_doc *doc;
+	int status = json_parse(path, text, len, &doc, err);
+
+	return status ? status : from_doc(path, doc, ret, err);
 }
 
 void limits_file_free(struct limits_file *file)

@@ -20,6 +20,8 @@ struct limits_file {
 };
 /* -EINVAL with file:line:column; -errno of the file. free: NULL is fine. */
 int limits_file_read(const char *path, struct limits_file **ret, struct err *err);
+/* The same from a text that was once read from `path`. */
+int limits_file_parse(const char *path, const char *text, size_t len, struct limits_file **ret, struct err *err);
 void limits_file_free(struct limits_file *file);
 
 /* Puts the file's limits in the place of all limits of the plan, its steps' too. -EINVAL: a limit that this plan gives

@@ -8,4 +8,9 @@
  * was proven before. */
 int reopen(const char *path, struct runfile_reader **ret, struct record **ret_record, struct err *err);
 
+/* Brings the record, as reopen() gave it, to a later verdict of its file: judged by the limits that the file keeps.
+ * -ENOENT: there is no such verdict; -ESTALE where this penrig judges otherwise than the one that formed it: the record
+ * is of no use then. */
+int reopen_judged(struct runfile_reader *reader, struct record *record, unsigned number, struct err *err);
+
 #endif

@@ -107,8 +107,10 @@ int runfile_append_judged(const char *path, const struct record_judged *judged, 
 			  const char *report, struct err *err);
 int runfile_each_judged(struct runfile_reader *reader, int (*fn)(void *ctx, const struct record_judged *judged),
 			void *ctx, struct err *err);
-/* malloc'd text of the stored report; -ENOENT if there is none. */
-int runfile_report(struct runfile_reader *reader, char **ret_text, struct err *err);
+/* malloc'd text of the stored report of the run (judged 0), or of a later verdict; -ENOENT if there is none. */
+int runfile_report(struct runfile_reader *reader, unsigned judged, char **ret_text, struct err *err);
+/* malloc'd text of the limits file of a later verdict; -ENOENT if there is none. */
+int runfile_judged_limits(struct runfile_reader *reader, unsigned judged, char **ret_text, struct err *err);
 void runfile_reader_free(struct runfile_reader *reader);
 
 #endif

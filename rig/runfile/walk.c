@@ -169,29 +169,43 @@ int runfile_each_judged(struct runfile_reader *reader, int (*fn)(void *ctx, cons
 		       err);
 }
 
-static int on_report(void *ctx, struct db_stmt *row, struct err *err)
+static int on_text(void *ctx, struct db_stmt *row, struct err *err)
 {
 	size_t len;
 	const void *data = db_blob(row, 0, &len);
 	char *text = malloc(len + 1);
 	if (!text)
-		return err_set(err, -ENOMEM, "no memory for the report");
+		return err_set(err, -ENOMEM, "no memory for a text of the run file");
 	memcpy(text, data, len);
 	text[len] = '\0';
+	free(*(char **)ctx);
 	*(char **)ctx = text;
 	return 0;
 }
 
-int runfile_report(struct runfile_reader *reader, char **ret_text, struct err *err)
+int runfile_report(struct runfile_reader *reader, unsigned judged, char **ret_text, struct err *err)
 {
 	char *text = NULL;
-	int rc = db_each(reader->db, "SELECT data FROM item WHERE kind='report' AND key=0 ORDER BY seq DESC LIMIT 1", 0,
-			 0, on_report, &text, err);
+	int rc = db_each(reader->db, "SELECT data FROM item WHERE kind='report' AND key=?1 ORDER BY seq DESC LIMIT 1",
+			 judged, 0, on_text, &text, err);
 	if (rc)
 		return rc;
 	if (!text)
 		return err_set(err, -ENOENT, "%.300s holds no report: the run ended before one was written",
 			       reader->path);
+	*ret_text = text;
+	return 0;
+}
+
+int runfile_judged_limits(struct runfile_reader *reader, unsigned judged, char **ret_text, struct err *err)
+{
+	char *text = NULL;
+	int rc = db_each(reader->db, "SELECT data FROM item WHERE kind='limits' AND key=?1 ORDER BY seq DESC LIMIT 1",
+			 judged, 0, on_text, &text, err);
+	if (rc)
+		return rc;
+	if (!text)
+		return err_set(err, -ENOENT, "%.300s holds no limits of a verdict number %u", reader->path, judged);
 	*ret_text = text;
 	return 0;
 }

@@ -107,6 +107,87 @@ static void test_nothing_there(void **state)
 	assert_int_equal(reopen("/nowhere/at-all.penrig", &reader, &record, &err), -ENOENT);
 }
 
+/* ---- later verdicts, of a kept run file that was judged by four limits files ---- */
+
+#define KEPT "tests/data/runs-0.1.0/judged-anew.penrig.xz"
+
+static void unpack_judged(void)
+{
+	char command[400];
+
+	snprintf(path, sizeof(path), "%s/judged.penrig", folder);
+	snprintf(command, sizeof(command),
+		 "/usr/bin/python3 -c \"import lzma; open('%s', 'wb').write(lzma.open('" KEPT "').read())\"", path);
+	assert_int_equal(system(command), 0);
+}
+
+static int judged(unsigned number, struct record **ret, struct err *err)
+{
+	struct runfile_reader *reader;
+	int rc;
+
+	assert_int_equal(reopen(path, &reader, ret, err), 0);
+	rc = reopen_judged(reader, *ret, number, err);
+	runfile_reader_free(reader);
+	return rc;
+}
+
+static void test_a_later_verdict_comes_again(void **state)
+{
+	static const struct {
+		const char *limits;
+		enum outcome verdict;
+	} then[] = {{"wide", OUTCOME_PASS},
+		    {"tight", OUTCOME_FAIL},
+		    {"just-pass", OUTCOME_PASS},
+		    {"just-fail", OUTCOME_FAIL}};
+	struct record *record;
+	struct err err = {""};
+
+	(void)state;
+	unpack_judged();
+	for (unsigned i = 0; i < 4; i++) {
+		if (judged(i + 1, &record, &err) != 0)
+			fail_msg("%s", err.text);
+		assert_int_equal(record->judged.number, i + 1);
+		assert_string_equal(record->judged.limits_name, then[i].limits);
+		assert_int_equal(record->dut_verdict, then[i].verdict);
+		record_free(record);
+	}
+	assert_int_equal(judged(5, &record, &err), -ENOENT);
+	assert_non_null(strstr(err.text, "no verdict number 5"));
+	assert_int_equal(record->judged.number, 0);
+	record_free(record);
+}
+
+static void test_a_verdict_that_would_be_another_today_is_refused(void **state)
+{
+	struct runfile_reader *reader;
+	struct record_judged other;
+	struct record *record;
+	struct err err = {""};
+	char *limits = NULL;
+
+	(void)state;
+	unpack_judged();
+	assert_int_equal(judged(1, &record, &err), 0);
+	other = record->judged;
+	record_free(record);
+	other.number = 5;
+	other.dut_verdict = OUTCOME_FAIL;
+	strcpy(other.software_version, "9.9");
+	assert_int_equal(reopen(path, &reader, &record, &err), 0);
+	assert_int_equal(runfile_judged_limits(reader, 1, &limits, &err), 0);
+	assert_int_equal(runfile_judged_limits(reader, 9, &limits, &err), -ENOENT);
+	runfile_reader_free(reader);
+	record_free(record);
+	assert_int_equal(runfile_append_judged(path, &other, limits, strlen(limits), "{}", &err), 0);
+	free(limits);
+	assert_int_equal(judged(5, &record, &err), -ESTALE);
+	assert_non_null(strstr(err.text, "penrig 9.9 judged this run fail by wide, this penrig pass"));
+	record_free(record);
+}
+
 static int make_folder(void **state)
 {
 	(void)state;
@@ -115,7 +196,7 @@ static int make_folder(void **state)
 
 static int remove_folder(void **state)
 {
-	static const char *const names[] = {"unfinished", "failed", "finished"};
+	static const char *const names[] = {"unfinished", "failed", "finished", "judged"};
 
 	(void)state;
 	for (unsigned i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
@@ -132,6 +213,8 @@ int main(void)
 		cmocka_unit_test(test_unfinished_keeps_a_proven_fail),
 		cmocka_unit_test(test_finished_keeps_its_own),
 		cmocka_unit_test(test_nothing_there),
+		cmocka_unit_test(test_a_later_verdict_comes_again),
+		cmocka_unit_test(test_a_verdict_that_would_be_another_today_is_refused),
 	};
 
 	return cmocka_run_group_tests(tests, make_folder, remove_folder);

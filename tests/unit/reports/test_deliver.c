@@ -201,7 +201,7 @@ static void test_all_is_written_and_the_run_file_keeps_one(void **state)
 	assert_false(delivery_stands(record, &unwanted));
 	assert_int_equal(files(), 4);
 	assert_int_equal(runfile_open(path_of(".penrig"), &reader, &again, &err), 0);
-	assert_int_equal(runfile_report(reader, &text, &err), 0);
+	assert_int_equal(runfile_report(reader, 0, &text, &err), 0);
 	assert_string_equal(text, "complete pass\n");
 	free(text);
 	runfile_reader_free(reader);

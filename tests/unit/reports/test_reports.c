@@ -218,7 +218,7 @@ static void test_restored_record_gives_the_same_bytes(void **state)
 	assert_string_equal(plain, plain_again);
 	free(plain);
 	free(plain_again);
-	assert_int_equal(runfile_report(reader, &stored, &err), 0);
+	assert_int_equal(runfile_report(reader, 0, &stored, &err), 0);
 	assert_string_equal(json, stored);
 	assert_string_equal(json, again);
 	assert_string_equal(junit, junit_again);

@@ -273,7 +273,7 @@ static void test_round_trip(void **state)
 	assert_int_equal(runfile_each_telemetry(reader, count_telemetry, &n, &err), 0);
 	assert_int_equal(n, 150);
 	char *text;
-	assert_int_equal(runfile_report(reader, &text, &err), 0);
+	assert_int_equal(runfile_report(reader, 0, &text, &err), 0);
 	assert_string_equal(text, "{\"report\": \"ü\"}");
 	free(text);
 	int rc = runfile_verify(reader, &err);
@@ -720,7 +720,7 @@ static void check_killed(const char *path)
 	assert_true(seen.frames >= 30000);
 	assert_int_equal(seen.gaps, 0);
 	char *text;
-	assert_int_equal(runfile_report(reader, &text, &err), -ENOENT);
+	assert_int_equal(runfile_report(reader, 0, &text, &err), -ENOENT);
 	int rc = runfile_verify(reader, &err);
 	if (rc)
 		fail_msg("%s", err.text);
