@@ -22,6 +22,8 @@ struct run_options {
 	int color;
 };
 
+static const char *const report_words[] = {"json", "junit", "text", NULL};
+
 #define AT(member) offsetof(struct run_options, member)
 static const struct cli_option run_table[] = {
 	{.name = "bench",
@@ -73,6 +75,7 @@ static const struct cli_option run_table[] = {
 	 .kind = OPTION_LIST,
 	 .arg = "FORMAT",
 	 .offset = AT(report),
+	 .words = report_words,
 	 .help = "One more report beside the JSON one, which is always written: junit, text. May be repeated."},
 	{.name = "json",
 	 .kind = OPTION_FLAG,

@@ -52,7 +52,8 @@ expect 2 "must be the number of an open descriptor" "$penrig" run "$demo" --benc
 expect 2 "nosuch.json" "$penrig" run nosuch.json --bench "$bench" --dut X
 expect 2 "nosuch.json" "$penrig" check "$demo" --bench nosuch.json
 expect 2 "nosuch.penrig" "$penrig" show nosuch.penrig
-for command in run check list show version help; do
+expect 2 "RUNFILE is missing" "$penrig" report
+for command in run check list show report analyze plot export import calibrate version help; do
 	expect 0 "usage: penrig $command" "$penrig" "$command" --help
 	expect 0 "usage: penrig $command" "$penrig" help "$command"
 	"$penrig" help --man "$command" >page.scd
@@ -67,6 +68,12 @@ truth "penrig(1) is not what scdoc takes" eval 'scdoc <page.scd >page.1 2>err &&
 "$penrig" help --completion >completion
 truth "the completion is not a bash script" bash -n completion
 truth "the completion offers help's topic" bash -c '. ./completion; COMP_WORDS=(penrig help meas); COMP_CWORD=2; _penrig; [ "${COMPREPLY[*]}" = measurands ]'
+completes() { # WORDS... OFFERED: what stands behind the last word of the line
+	WORDS="${*:1:$#-1}" OFFERED=${*: -1} bash -c '. ./completion; COMP_WORDS=($WORDS ""); COMP_CWORD=$((${#COMP_WORDS[@]} - 1)); _penrig; [ "${COMPREPLY[*]}" = "$OFFERED" ]'
+}
+truth "the completion offers the formats of a report" completes penrig report --format "json junit text"
+truth "the completion offers the formats of an export" completes penrig export --format "csv npy hdf5 wav"
+truth "the completion offers the formats of a recording" completes penrig import -f "i16 i32 csv"
 truth "the completion offers run's options" bash -c '. ./completion; COMP_WORDS=(penrig run --du); COMP_CWORD=2; _penrig; [ "${COMPREPLY[*]}" = --dut ]'
 
 # ---- output that does not arrive is no success

@@ -33,7 +33,7 @@ struct cli_option {
 	const char *arg;          /* its argument's name in help; NULL for flags */
 	const char *help;         /* one or two sentences, no line breaks */
 	const char *group;        /* heading; NULL: the one above */
-	const char *const *words; /* OPTION_WORD, NULL-terminated */
+	const char *const *words; /* OPTION_WORD, and what completion offers; NULL-terminated */
 	size_t offset;            /* in the command's options */
 	bool hidden;
 };
@@ -51,7 +51,8 @@ struct command {
 };
 
 extern const struct command command_analyze, command_calibrate, command_plot, command_export, command_import;
-extern const struct command command_run, command_list, command_check, command_show, command_version, command_help;
+extern const struct command command_run, command_list, command_check, command_show, command_report, command_version,
+	command_help;
 extern const struct command *const command_table[];   /* NULL-terminated, in the order of help */
 const struct command *command_find(const char *name); /* NULL if there is none */
 extern const char *const help_topics[];               /* what help explains besides; NULL-terminated: "measurands" */

@@ -198,11 +198,11 @@ void help_man_main(FILE *out)
 	fputs("# ENVIRONMENT\n\n*PENRIG\\_BENCH*\n\tBench file for *penrig run* and *penrig check* where --bench is "
 	      "not "
 	      "given.\n\n*NO\\_COLOR*\n\tNot empty: no colours, unless --color=always asks for them.\n\n"
-	      "# SEE ALSO\n\n*penrig-run*(1), *penrig-check*(1), *penrig-list*(1), *penrig-show*(1), "
-	      "*penrig-analyze*(1), "
-	      "*penrig-export*(1), *penrig-import*(1), "
-	      "*penrig-version*(1), *penrig-help*(1)\n",
+	      "# SEE ALSO\n\n",
 	      out);
+	for (unsigned i = 0; command_table[i]; i++)
+		fprintf(out, "%s*penrig-%s*(1)", i ? ", " : "", command_table[i]->name);
+	fputc('\n', out);
 }
 
 static void completion_words(FILE *out, const struct command *command)
@@ -218,11 +218,15 @@ static void completion_words(FILE *out, const struct command *command)
 	fputs("\" ;;\n", out);
 }
 
-static void completion_values(FILE *out, const struct cli_option *o)
+/* Of this command alone: --format means other words elsewhere. */
+static void completion_values(FILE *out, const struct command *command, const struct cli_option *o)
 {
 	if (!o->words)
 		return;
-	fprintf(out, "\t--%s) COMPREPLY=($(compgen -W \"", o->name);
+	fprintf(out, "\t\"%s --%s\"", command->name, o->name);
+	if (o->letter)
+		fprintf(out, "|\"%s -%c\"", command->name, o->letter);
+	fputs(") COMPREPLY=($(compgen -W \"", out);
 	for (unsigned i = 0; o->words[i]; i++)
 		fprintf(out, "%s%s", i ? " " : "", o->words[i]);
 	fputs("\" -- \"$cur\")); return ;;\n", out);
@@ -236,11 +240,12 @@ void help_completion(FILE *out)
 	      out);
 	for (unsigned i = 0; command_table[i]; i++)
 		fprintf(out, "%s%s", i ? " " : "", command_table[i]->name);
-	fputs("\" -- \"$cur\"))\n\t\treturn\n\tfi\n\tcase $prev in\n", out);
+	fputs("\" -- \"$cur\"))\n\t\treturn\n\tfi\n\tcase \"${COMP_WORDS[1]} $prev\" in\n", out);
 	for (unsigned i = 0; command_table[i]; i++)
 		for (const struct cli_option *o = command_table[i]->options; o && o->name; o++)
-			completion_values(out, o);
-	fputs("\t--output-dir) COMPREPLY=($(compgen -d -- \"$cur\")); return ;;\n\tesac\n\tcase ${COMP_WORDS[1]} in\n",
+			completion_values(out, command_table[i], o);
+	fputs("\t*\" --output-dir\") COMPREPLY=($(compgen -d -- \"$cur\")); return ;;\n\tesac\n\tcase ${COMP_WORDS[1]} "
+	      "in\n",
 	      out);
 	for (unsigned i = 0; command_table[i]; i++)
 		completion_words(out, command_table[i]);

@@ -146,12 +146,37 @@ static void test_nearest_word(void **state)
 	assert_null(nearest_word("a-word-that-is-longer-than-thirty-two-characters", names));
 }
 
+/* What help and completion offer as formats is what there is. */
+static void formats_are_the_tables(const struct command *of, const char *name)
+{
+	const struct cli_option *o = of->options;
+	unsigned n = 0;
+
+	while (o->name && strcmp(o->name, name) != 0)
+		o++;
+	assert_non_null(o->words);
+	for (; report_table[n]; n++)
+		assert_string_equal(o->words[n], report_table[n]->id);
+	assert_null(o->words[n]);
+}
+
+static void test_every_report_format_is_offered(void **state)
+{
+	(void)state;
+	formats_are_the_tables(&command_report, "format");
+	formats_are_the_tables(&command_run, "report");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_takes_every_kind), cmocka_unit_test(test_last_text_counts_and_dashes_end_options),
-		cmocka_unit_test(test_help_wins),        cmocka_unit_test(test_refusals_name_a_remedy),
-		cmocka_unit_test(test_list_is_bounded),  cmocka_unit_test(test_nearest_word),
+		cmocka_unit_test(test_takes_every_kind),
+		cmocka_unit_test(test_last_text_counts_and_dashes_end_options),
+		cmocka_unit_test(test_help_wins),
+		cmocka_unit_test(test_refusals_name_a_remedy),
+		cmocka_unit_test(test_list_is_bounded),
+		cmocka_unit_test(test_nearest_word),
+		cmocka_unit_test(test_every_report_format_is_offered),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

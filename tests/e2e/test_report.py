@@ -1,0 +1,215 @@
+#!/usr/bin/python3
+"""penrig report: every format of every kind of run, kept from earlier versions or made now: the bytes that the run wrote; later
+verdicts; nothing overwritten, half done or made of a damaged file; exit codes and remedies."""
+import json
+import shutil
+import subprocess
+import tempfile
+import xml.etree.ElementTree as ET
+from pathlib import Path
+
+import jsonschema
+
+import old_runs
+import rig
+
+SCHEMA = json.loads((rig.ROOT / "reports/schema/report.schema.json").read_text())
+ALL = ("-f", "json", "-f", "junit", "-f", "text")
+EXTENSIONS = (".junit.xml", ".report.json", ".report.txt")
+
+
+def folder():
+    return Path(tempfile.mkdtemp(prefix="pr"))
+
+
+def report(*args, **kw):
+    return subprocess.run([str(rig.PENRIG), "report", *map(str, args)], stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=120, **kw)
+
+
+def names(where):
+    """All files but the index that SQLite makes beside a file with a -wal."""
+    return sorted(p.name for p in Path(where).iterdir() if not p.name.endswith("-shm"))
+
+
+def refused(check, label, done, code, said, where=None, before=None):
+    check(done.returncode == code, f"{label}: exit {done.returncode}, not {code}: {done.stderr[-300:]}")
+    check(said in done.stderr, f"{label}: says \"{said}\": {done.stderr[-300:]}")
+    check(done.stdout == "", f"{label}: nothing on standard output: {done.stdout[:200]}")
+    if where:
+        check(names(where) == before, f"{label}: leaves {sorted(set(names(where)) ^ set(before))}")
+
+
+# ---- what is in them
+
+def check_junit(check, label, text, said):
+    suites = list(ET.fromstring(text).iter("testsuite"))
+    failures, errors = (sum(int(s.get(key)) for s in suites) for key in ("failures", "errors"))
+    cases = {c.get("name"): c for c in ET.fromstring(text).iter("testcase")}
+    verdict = cases["verdict on the pen"]
+    check((verdict.find("failure") is not None) == ((said["dut_verdict"] or "").endswith("fail")), f"{label}: a failure where the pen failed")
+    check((failures + errors > 0) == (said["exit_code"] != 0), f"{label}: {failures} failures, {errors} errors, exit code {said['exit_code']}")
+    check((cases["run status"].find("error") is None) == (said["run_status"] == "complete"), f"{label}: the run's status")
+
+
+def check_text(check, label, text, said):
+    verdict = (said["dut_verdict"] or "none").replace("_", " ").upper() if said["dut_verdict"] else "none"
+    check(f"\nverdict: {verdict}" in text and f"\nrun: {said['run_status']}" in text, f"{label}: verdict and status: {text[-600:]}")
+    check(said["verdict_reason"] is None or said["verdict_reason"] in text, f"{label}: the reason")
+    check(f"\nDUT        {said['dut']}\n" in text and "\x1b" not in text, f"{label}: the pen; no colours")
+    moved = said["stop"]["moved"] and not said["stop"]["verified"]
+    check(("*** STOP UNVERIFIED" in text) == moved, f"{label}: an unverified stop is shouted")
+
+
+def check_formats(check, label, where, stem, then):
+    said = json.loads(then)
+    jsonschema.validate(said, SCHEMA)
+    check((where / f"{stem}.report.json").read_text() == then, f"{label}: json is what the run wrote")
+    check_junit(check, label, (where / f"{stem}.junit.xml").read_text(), said)
+    check_text(check, label, (where / f"{stem}.report.txt").read_text(), said)
+
+
+def check_kept(check, kept, name):
+    where, label = folder(), f"{kept.name}/{name}"
+    path = old_runs.unpack(kept, name, where)
+    then, out = (where / f"{name}.report.json").read_text(), where / "out" / "deep"
+    before = sorted([*names(where), "out"])
+    done = report(path, *ALL, "--output-dir", out)
+    check(done.returncode == 0 and done.stderr == "", f"{label}: exit {done.returncode}: {done.stderr[-300:]}")
+    check(done.stdout == "".join(f"report:   {out}/{name}{e}\n" for e in (".report.json", ".junit.xml", ".report.txt")), f"{label}: says where: {done.stdout}")
+    check(names(out) == sorted(name + e for e in EXTENSIONS) and names(where) == before, f"{label}: nothing else is left: {names(out)}, {names(where)}")
+    check_formats(check, label, out, name, then)
+    for number, text in old_runs.limits_of(path):
+        check_judged(check, label, path, where, number, json.loads(text)["name"])
+
+
+def check_judged(check, label, path, where, number, limits):
+    out, stem = folder(), f"{path.stem}.limits-{limits}"
+    done = report(path, *ALL, "--judged", number, "--output-dir", out)
+    check(done.returncode == 0, f"{label}, verdict {number}: exit {done.returncode}: {done.stderr[-300:]}")
+    check_formats(check, f"{label}, verdict {number}", out, stem, (where / f"{stem}.report.json").read_text())
+    text = (out / f"{stem}.report.txt").read_text()
+    check(f"judged anew, number {number}, " in text and f"by {limits} (SHA-256 " in text, f"{label}: the text says by what it was judged")
+
+
+# ---- what the run wrote comes out again
+
+def test_again(check):
+    run = rig.run_plan("ci-smoke.json", extra=["--report", "junit", "--report", "text", "--name", "r"])
+    written = {e: (run.folder / f"r{e}").read_bytes() for e in EXTENSIONS}
+    check(f"report:   {run.folder}/r.report.txt\n" in run.out, f"--report text: {run.out[-400:]}")
+    refused(check, "all are there", report(run.run_file, *ALL), 2, "r.report.json is there already: --force replaces it")
+    for extension in EXTENSIONS:
+        (run.folder / f"r{extension}").unlink()
+    done = report(run.run_file, *ALL)
+    check(done.returncode == 0, f"all again: {done.stderr}")
+    for extension, then in written.items():
+        check((run.folder / f"r{extension}").read_bytes() == then, f"r{extension} is what the run wrote")
+    return run
+
+
+# ---- where they go
+
+def test_places(check, run):
+    where = folder()
+    path = Path(shutil.copy(run.run_file, where / "renamed.penrig"))
+    done = report(path)
+    check(done.returncode == 0 and names(where) == ["renamed.penrig", "renamed.report.json"], f"the default: json, beside the run file: {names(where)}")
+    before = names(where)
+    refused(check, "one of three is there", report(path, *ALL), 2, "renamed.report.json is there already", where, before)
+    refused(check, "the last of three is there", report(path, "-f", "text", "-f", "junit", "-f", "json"), 2, "is there already", where, before)
+    (where / "renamed.report.json").write_text("old")
+    done = report(path, "--force")
+    check(done.returncode == 0 and (where / "renamed.report.json").read_text() == (run.folder / "r.report.json").read_text(), "--force replaces")
+    done = report("renamed.penrig", "-f", "text", "-f", "text", "-o", "a.txt", cwd=where)
+    check(done.returncode == 0 and done.stdout == "report:   a.txt\n" and (where / "a.txt").exists(), f"--output FILE: {done.stdout}{done.stderr}")
+    for form, extension in (("json", ".report.json"), ("junit", ".junit.xml"), ("text", ".report.txt")):
+        before = names(where)
+        done = report(path, "-f", form, "--output", "-")
+        check(done.returncode == 0 and done.stdout == (run.folder / f"r{extension}").read_text(), f"{form} on standard output, nothing beside it")
+        check(names(where) == before, f"{form} on standard output makes no file")
+    if Path("/dev/full").exists():
+        with open("/dev/full", "w") as full:
+            done = subprocess.run([str(rig.PENRIG), "report", str(path), "-o", "-"], stdout=full, stderr=subprocess.PIPE, text=True)
+        check(done.returncode == 6 and "standard output" in done.stderr, f"a full device: exit {done.returncode}")
+
+
+def test_disk(check, run):
+    where = folder()
+    path = Path(shutil.copy(run.run_file, where / "a.penrig"))
+    limit = ["bash", "-c", 'trap "" XFSZ; ulimit -f "$1"; shift; exec "$@"', "sh"]  # no file beyond so many kB
+    done = subprocess.run([*limit, "1", str(rig.PENRIG), "report", str(path), *ALL], capture_output=True, text=True)
+    check(done.returncode == 6 and "a.report.json cannot be saved: writing" in done.stderr, f"no room: {done.returncode} {done.stderr}")
+    check(names(where) == ["a.penrig"], f"no room: nothing is left: {names(where)}")
+    done = subprocess.run([*limit, "16", str(rig.PENRIG), "report", str(path), "-f", "text", "-f", "json"], capture_output=True, text=True)
+    check(done.returncode == 6 and done.stdout == f"report:   {where}/a.report.txt\n", f"room for one: {done.returncode} {done.stdout}")
+    check(names(where) == ["a.penrig", "a.report.txt"], f"room for one: what was said to be written stays: {names(where)}")
+    done = report(path, "-o", where / "no/such/x.json")
+    refused(check, "no such folder", done, 6, "no/such/x.json cannot be made: No such file or directory")
+    refused(check, "a folder that cannot be made", report(path, "--output-dir", path / "x"), 6, "cannot make the output folder")
+
+
+# ---- what gets no report
+
+def test_refused(check, run):
+    where = folder()
+    path = Path(shutil.copy(run.run_file, where / "a.penrig"))
+    for label, args, said in (
+            ("no such format", ["-f", "json", "-f", "pdf"], "--format pdf: no such format"),
+            ("two into one file", ["-f", "json", "-f", "text", "-o", "x"], "--output names one file"),
+            ("two on standard output", ["-f", "json", "-f", "text", "-o", "-"], "--output names one file"),
+            ("file and folder", ["-o", "x", "--output-dir", "y"], "leave out --output-dir"),
+            ("a verdict that is not there", ["--judged", "1"], "--judged 1: the run file has no verdict number 1"),
+            ("no number of a verdict", ["--judged", "0"], "must be own, latest or the number"),
+            ("no word of ours", ["--judged", "newest"], "must be own, latest or the number"),
+            ("itself", ["-o", path], "a.penrig is the run file"),
+            ("itself by force", ["-o", path, "--force"], "a.penrig is the run file")):
+        refused(check, label, report(path, *args), 2, said, where, ["a.penrig"])
+    check(path.read_bytes() == run.run_file.read_bytes(), "the run file stays as it was")
+    refused(check, "no such run file", report(where / "b.penrig"), 2, "b.penrig cannot be opened")
+    (where / "text.penrig").write_text("not a run file, by far")
+    refused(check, "no run file", report(where / "text.penrig", *ALL), 6, "not a run file", where, ["a.penrig", "text.penrig"])
+
+
+def test_damaged(check, run):
+    """Samples that were changed behind the record's back: the record reads well, and gets no report all the same."""
+    import sqlite3
+    where = folder()
+    path = Path(shutil.copy(run.run_file, where / "a.penrig"))
+    with sqlite3.connect(path) as db:
+        db.execute("UPDATE block SET digest = zeroblob(32) WHERE seq = (SELECT max(seq) FROM block)")
+    db.close()
+    check(old_runs.penrig("show", path).returncode == 0, "show reads it")
+    for args in (ALL, ("-f", "text", "-o", "-"), ("--force",)):
+        refused(check, f"damaged, {args}", report(path, *args), 6, "no report is written of a file that is damaged or was changed", where, ["a.penrig"])
+
+
+def test_latest(check, run):
+    where = folder()
+    path = Path(shutil.copy(run.run_file, where / "a.penrig"))
+    own = report(path, "--judged", "own", "-o", "-").stdout
+    check(report(path, "--judged", "latest", "-o", "-").stdout == own, "latest, where nothing was judged anew: the run's own")
+    (where / "l.json").write_text(json.dumps({"kind": "penrig/limits/1", "name": "never", "limits": [
+        {"measurand": "depth_error_mm", "unit": "mm", "upper": -0.5}]}))
+    done = old_runs.penrig("analyze", path, "--limits", where / "l.json")
+    check(done.returncode == 1, f"judged anew: exit {done.returncode}: {done.stderr[-300:]}")
+    kept = (where / "a.limits-never.report.json").read_text()
+    check(report(path, "--judged", "latest", "-o", "-").stdout == kept and report(path, "-o", "-").stdout == own, "latest and the default")
+    done = report(path, "--judged", "latest", "-f", "junit")
+    said = ET.parse(where / "a.limits-never.junit.xml").getroot()
+    check(done.returncode == 0 and sum(int(s.get("failures")) for s in said.iter("testsuite")) > 1, "its JUnit has the failures of those limits")
+
+
+def main():
+    check = rig.Checks()
+    kept = [(k, f.name[:-len(".penrig.xz")]) for k in sorted(old_runs.DATA.glob("runs-*")) for f in sorted(k.glob("*.penrig.xz"))]
+    check(len(kept) >= 29, f"kept runs: {len(kept)}")
+    for each in kept:
+        check_kept(check, *each)
+    run = test_again(check)
+    for test in (test_places, test_disk, test_refused, test_damaged, test_latest):
+        test(check, run)
+    check.end()
+
+
+if __name__ == "__main__":
+    main()
