@@ -10,6 +10,7 @@
 
 #include "rig/calibrate/phantom_calibration.h"
 #include "rig/cli/kit/command.h"
+#include "rig/cli/kit/keeping.h"
 #include "rig/cli/kit/naming.h"
 #include "rig/cli/kit/progress.h"
 #include "rig/cli/kit/prompt.h"
@@ -22,7 +23,7 @@
 
 struct calibrate_options {
 	const char *bench, *dut, *rates, *depths, *repeats, *measure, *stage_u, *temperature, *certificate, *laboratory,
-		*due, *output, *operator_name, *output_dir, *name;
+		*due, *output, *operator_name, *output_dir, *name, *state;
 	bool no_input, quiet;
 };
 
@@ -106,6 +107,12 @@ static const struct cli_option calibrate_table[] = {
 	 .arg = "DIR",
 	 .offset = AT(output_dir),
 	 .help = "Where the run file and its report go. Default: the current folder."},
+	{.name = "state",
+	 .kind = OPTION_TEXT,
+	 .arg = "DIR",
+	 .offset = AT(state),
+	 .help = "Where is kept what outlives a run. Default: /var/lib/penrig where it stands, else the user's own "
+		 "state folder."},
 	{.name = "name",
 	 .letter = 'n',
 	 .kind = OPTION_TEXT,
@@ -138,6 +145,7 @@ struct calibrate {
 	struct progress progress;
 	struct prompt prompt;
 	struct session *session;
+	struct keeping keeping;
 	unsigned asked; /* the point that the open question is for */
 	bool terminal, suspend;
 	struct delivery delivery;
@@ -497,14 +505,11 @@ static int drive(struct calibrate *c, struct err *err)
 	if (rc < 0)
 		return rc;
 	rc = signals_open(&c->signals, c->loop, on_signal, c, err);
-	if (rc < 0) {
-		session_free(c->session);
+	if (rc < 0)
 		return rc;
-	}
 	session_run(c->session);
 	prompt_cancel(&c->prompt);
 	signals_close(&c->signals);
-	session_free(c->session);
 	return 0;
 }
 
@@ -589,8 +594,14 @@ static int execute(struct calibrate *c, const char *serial)
 	rc = choose_name(c, &err);
 	if (rc < 0)
 		return cli_error(cli_exit_code(rc), "%s", err.text);
+	if (keeping_begin(&c->keeping, c->options->state, c->bench, c->record, loop_wall_ns(c->loop), &err) < 0) {
+		delivery_give_name_back(c->record);
+		return cli_error(EXIT_STORAGE, "%s", err.text);
+	}
 	rc = drive(c, &err);
 	delivery_give_name_back(c->record);
+	keeping_end(&c->keeping, c->bench, c->session, loop_wall_ns(c->loop));
+	session_free(c->session);
 	if (rc < 0)
 		return cli_error(EXIT_INTERNAL, "%s", err.text);
 	if (c->suspend)

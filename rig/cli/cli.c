@@ -12,9 +12,13 @@
 #include "rig/cli/kit/command.h"
 
 const struct command *const command_table[] = {
-	&command_run,  &command_check,  &command_list,   &command_show,      &command_report,  &command_analyze,
-	&command_plot, &command_export, &command_import, &command_calibrate, &command_version, &command_help,
-	NULL,
+	&command_run,    &command_check,
+	&command_list,   &command_show,
+	&command_report, &command_analyze,
+	&command_plot,   &command_export,
+	&command_import, &command_calibrate,
+	&command_state,  &command_version,
+	&command_help,   NULL,
 };
 
 const struct command *command_find(const char *name)

@@ -8,6 +8,7 @@
 
 #include "rig/cli/kit/command.h"
 #include "rig/cli/kit/format.h"
+#include "rig/cli/kit/keeping.h"
 #include "rig/cli/kit/naming.h"
 #include "rig/cli/kit/progress.h"
 #include "rig/cli/kit/prompt.h"
@@ -16,7 +17,7 @@
 #include "rig/judge/verdict.h"
 
 struct run_options {
-	const char *bench, *dut, *operator_name, *lot, *cartridge, *output_dir, *name, *progress_fd;
+	const char *bench, *dut, *operator_name, *lot, *cartridge, *output_dir, *name, *state, *progress_fd;
 	struct option_list attr, report;
 	bool json, no_input, quiet;
 	int color;
@@ -70,6 +71,12 @@ static const struct cli_option run_table[] = {
 	 .arg = "NAME",
 	 .offset = AT(name),
 	 .help = "Stem of their names. Default: DUT-PLAN-TIME in UTC."},
+	{.name = "state",
+	 .kind = OPTION_TEXT,
+	 .arg = "DIR",
+	 .offset = AT(state),
+	 .help = "Where is kept what outlives a run. Default: /var/lib/penrig where it stands, else the user's own "
+		 "state folder."},
 	{.name = "report",
 	 .letter = 'r',
 	 .kind = OPTION_LIST,
@@ -118,6 +125,7 @@ struct run {
 	struct progress progress;
 	struct prompt prompt;
 	struct session *session;
+	struct keeping keeping;
 	FILE *people; /* where tables and verdict go */
 	bool suspend;
 	struct delivery delivery;
@@ -296,14 +304,11 @@ static int drive(struct run *run, struct err *err)
 	if (rc < 0)
 		return rc;
 	rc = signals_open(&run->signals, run->loop, on_signal, run, err);
-	if (rc < 0) {
-		session_free(run->session);
+	if (rc < 0)
 		return rc;
-	}
 	session_run(run->session);
 	prompt_cancel(&run->prompt);
 	signals_close(&run->signals);
-	session_free(run->session);
 	return 0;
 }
 
@@ -378,8 +383,15 @@ static int execute(struct run *run, const char *plan_path)
 	rc = choose_name(run, &err);
 	if (rc < 0)
 		return cli_error(cli_exit_code(rc), "%s", err.text);
+	if (keeping_begin(&run->keeping, run->options->state, run->bench, run->record, loop_wall_ns(run->loop), &err) <
+	    0) {
+		delivery_give_name_back(run->record);
+		return cli_error(EXIT_STORAGE, "%s", err.text);
+	}
 	rc = drive(run, &err);
 	delivery_give_name_back(run->record);
+	keeping_end(&run->keeping, run->bench, run->session, loop_wall_ns(run->loop));
+	session_free(run->session);
 	if (rc < 0)
 		return cli_error(EXIT_INTERNAL, "%s", err.text);
 	if (run->suspend)

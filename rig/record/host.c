@@ -9,13 +9,18 @@
 
 #include "rig/base/loop.h"
 
+void host_name(char *ret, size_t size)
+{
+	struct utsname name;
+	snprintf(ret, size, "%.63s", uname(&name) == 0 ? name.nodename : "");
+}
+
 void host_describe(struct record *record)
 {
 	struct utsname name;
-	if (uname(&name) == 0) {
-		snprintf(record->host, sizeof(record->host), "%.63s", name.nodename);
+	host_name(record->host, sizeof(record->host));
+	if (uname(&name) == 0)
 		snprintf(record->host_kernel, sizeof(record->host_kernel), "%.30s %.60s", name.sysname, name.release);
-	}
 	record->host_clock_error_s = record->host_clock_frequency_ppm = NAN;
 	struct timex clock = {.modes = 0};
 	int state = adjtimex(&clock);

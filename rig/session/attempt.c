@@ -32,6 +32,7 @@ static bool samples_since_phase(const struct session *s, double seconds)
 static void on_stroke(void *ctx, const struct stroke *stroke)
 {
 	struct session *s = ctx;
+	session_strikes(s, planned(s), 1);
 	if (s->runfile)
 		runfile_stroke(s->runfile, s->at.index, stroke);
 	if (s->config.stroke)

@@ -103,6 +103,12 @@ static void run_a_while(struct session *s, uint64_t now_ns)
 	session_go(s, STAGE_TESTS, wait_for_trip);
 }
 
+/* Until the dead-man trips and the needles have come to rest. */
+static double longest_run_s(const struct bench_pen *pen)
+{
+	return RUN_BEFORE_NS * 1e-9 + pen->deadman_ms * 1e-3 + pen->coast_down_max_s;
+}
+
 static void start_for_deadman(struct session *s, uint64_t now_ns)
 {
 	if (s->verb.pending)
@@ -117,6 +123,8 @@ static void start_for_deadman(struct session *s, uint64_t now_ns)
 		session_stop(s, "the dead-man test cannot start", after_deadman);
 		return;
 	}
+	const struct plan_point *point = &s->config.points[0];
+	session_strikes(s, point, (uint64_t)(point->rate_hz * longest_run_s(&s->bench->pen)));
 	verb_begin(&s->verb);
 	guard_run(s->guard, "run, for the dead-man test", true, verb_done, &s->verb);
 	session_go(s, STAGE_TESTS, run_a_while);

@@ -83,6 +83,17 @@ static void progress(struct session *s, const struct record_point *finished, con
 	s->next_progress_ns = loop_now_ns(s->loop) + PROGRESS_NS;
 }
 
+void session_strikes(struct session *s, const struct plan_point *point, uint64_t strokes)
+{
+	if (point->phantom >= 0)
+		s->struck[point->phantom] += strokes;
+}
+
+uint64_t session_struck(const struct session *s, unsigned phantom)
+{
+	return phantom < BENCH_PHANTOMS_MAX ? s->struck[phantom] : 0;
+}
+
 void session_report(struct session *s, const struct record_point *finished)
 {
 	progress(s, finished, NULL, false);

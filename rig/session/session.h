@@ -93,6 +93,10 @@ void session_note(struct session *session, const char *text);
 /* A signal asks for the end: stop, verify, save, end as RUN_INTERRUPTED. A second one skips saving, never stopping. */
 void session_interrupt(struct session *session, int signal_number);
 
+/* Strokes made on a phantom of the bench: of attempts as the load signal showed them; of pen tests at most as many as the
+ * pen can have made. phantom: index in the bench. */
+uint64_t session_struck(const struct session *session, unsigned phantom);
+
 /* The pen was commanded to run and has not yet been shown to stand still. */
 bool session_moving(const struct session *session);
 

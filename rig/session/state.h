@@ -96,6 +96,7 @@ struct session {
 	struct attempt at;
 	struct prompt prompt;
 	void (*after_tests)(struct session *s);
+	uint64_t struck[BENCH_PHANTOMS_MAX]; /* strokes on each phantom of the bench */
 	struct ending ending;
 };
 
@@ -106,6 +107,7 @@ void session_end(struct session *s, enum run_status status, const char *reason);
 /* A device is gone or silent: ends the run, and a run that is ending already is not complete any more. */
 void session_lost(struct session *s, const char *reason);
 void session_say(struct session *s, const char *text, bool alarm);
+void session_strikes(struct session *s, const struct plan_point *point, uint64_t strokes);
 void session_report(struct session *s, const struct record_point *finished); /* progress */
 void session_condition(struct session *s, uint32_t condition, const char *text);
 void verb_done(void *ctx, int status, const struct err *err); /* ctx: struct verb */

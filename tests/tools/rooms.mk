@@ -25,7 +25,7 @@ MAY_session   := base link/link.h driver/driver.h measure config record judge ru
 MAY_offline   := base measure config record judge runfile estimate
 MAY_calibrate := base measure config record
 MAY_reports   := base measure config record judge runfile
-MAY_cli       := base link/link.h driver/driver.h measure config record judge runfile estimate session offline calibrate reports
+MAY_cli       := base link/link.h driver/driver.h measure config record judge runfile state estimate session offline calibrate reports
 
 # link -> base, driver -> drivers, config -> record and so on: the only arrows along a floor.
 SIDEWAYS := link:base drivers:driver record:config

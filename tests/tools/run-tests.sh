@@ -40,7 +40,7 @@ run_one() {
 	*) set -- "$path" ;;
 	esac
 	case $test in
-	*.py | *.sh) (cd "$dir" && TMPDIR=$dir exec timeout -k 10 "$timeout_s" "$@") ;;
+	*.py | *.sh) (cd "$dir" && XDG_STATE_HOME=$dir TMPDIR=$dir exec timeout -k 10 "$timeout_s" "$@") ;;
 	*) TMPDIR=$dir timeout -k 10 "$timeout_s" "$@" ;; # test programs read fixtures by their path from the root
 	esac >"$log" 2>&1 </dev/null
 	status=$?
