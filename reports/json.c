@@ -302,6 +302,7 @@ static void put_machine(struct json_out *out, const struct record *record)
 	json_out_string(software, "name", "penrig");
 	put_text(software, "version", record->software_version);
 	put_text(software, "build", record->software_build);
+	json_out_int(software, "method", record->method);
 	struct json_out *host = json_out_add_object(out, "host");
 	put_text(host, "name", record->host);
 	put_text(host, "kernel", record->host_kernel);
@@ -485,6 +486,7 @@ static void put_origin(struct json_out *out, const struct record *record)
 		put_text(judged, "utc", j->utc);
 		put_text(judged, "software_version", j->software_version);
 		put_text(judged, "software_build", j->software_build);
+		json_out_int(judged, "method", j->method);
 	} else {
 		json_out_null(out, "judged_anew");
 	}

@@ -405,7 +405,7 @@ static void render_software(FILE *out, const struct record *record)
 	print_clean(out, record->software_version);
 	fputs(built ? " (" : "", out);
 	print_clean(out, record->software_build);
-	fputs(built ? ")\n" : "\n", out);
+	fprintf(out, "%s, method %u\n", built ? ")" : "", record->method);
 }
 
 void render_record(FILE *out, const struct style *style, const struct record *record)

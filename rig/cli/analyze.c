@@ -9,6 +9,7 @@
 #include "rig/base/digest.h"
 #include "rig/base/disk.h"
 #include "rig/cli/analyze_light.h"
+#include "rig/cli/analyze_method.h"
 #include "rig/cli/kit/command.h"
 #include "rig/cli/kit/format.h"
 #include "rig/cli/kit/naming.h"
@@ -69,6 +70,7 @@ struct analysis {
 	struct replay_inputs inputs;
 	struct limits_file *limits;
 	struct replay_summary summary;
+	struct method_table *method; /* of differences, where the file was judged by another one */
 	unsigned shown;
 	unsigned judged; /* verdicts that were appended so far */
 	struct record_judged last;
@@ -79,11 +81,19 @@ static void on_difference(void *ctx, const char *text)
 {
 	struct analysis *a = ctx;
 
-	if (a->shown++ < DIFFERENCES_SHOWN) {
+	if (!a->method && a->shown++ < DIFFERENCES_SHOWN) {
 		fputs("  ", a->people);
 		print_clean(a->people, text);
 		fputc('\n', a->people);
 	}
+}
+
+static void on_changed(void *ctx, const struct replay_change *change)
+{
+	struct analysis *a = ctx;
+
+	if (a->method)
+		method_table_add(a->method, change);
 }
 
 static int on_judged(void *ctx, const struct record_judged *judged)
@@ -103,6 +113,8 @@ static int open_run(struct analysis *a, struct err *err)
 		rc = replay_inputs_read(a->record, &a->inputs, err);
 	if (rc == 0)
 		rc = runfile_each_judged(a->reader, on_judged, a, err);
+	if (rc == 0 && a->record->method != METHOD_VERSION && !(a->method = method_table_new(a->record)))
+		rc = err_set(err, -ENOMEM, "out of memory");
 	return rc;
 }
 
@@ -125,10 +137,12 @@ static void say_outcome(const struct analysis *a)
 
 	if (a->shown > DIFFERENCES_SHOWN)
 		fprintf(a->people, "  ... and %u more\n", a->shown - DIFFERENCES_SHOWN);
-	if (s->differences)
+	if (s->differences && a->method)
+		method_table_print(a->method, s, a->record, a->people);
+	else if (s->differences)
 		fprintf(a->people, "NOT REPRODUCED: %u differences in %u points, derived again from %llu samples\n",
 			s->differences, s->points, (unsigned long long)s->frames);
-	if (s->differences && !s->beyond)
+	if (s->differences && !s->beyond && !a->method)
 		fprintf(a->people,
 			"no result differs by more than %g of itself (or of its unit, %g): so rounds another class of "
 			"processor, or another C library\n",
@@ -167,6 +181,7 @@ static void fill_judged(struct analysis *a)
 	strftime(j->utc, sizeof(j->utc), "%Y-%m-%dT%H:%M:%SZ", &tm);
 	memcpy(j->software_version, now.software_version, sizeof(j->software_version));
 	memcpy(j->software_build, now.software_build, sizeof(j->software_build));
+	j->method = METHOD_VERSION;
 	memcpy(j->verdict_reason, a->record->verdict_reason, sizeof(j->verdict_reason));
 }
 
@@ -176,7 +191,7 @@ static bool same_as_last(const struct analysis *a)
 
 	return a->judged && strcmp(j->limits_sha256, last->limits_sha256) == 0 &&
 	       strcmp(j->limits_name, last->limits_name) == 0 && j->dut_verdict == last->dut_verdict &&
-	       strcmp(j->software_build, last->software_build) == 0;
+	       strcmp(j->software_build, last->software_build) == 0 && j->method == last->method;
 }
 
 /* Takes the report's name: no other process writes it then. */
@@ -273,10 +288,11 @@ static int failed(int rc, const struct err *err)
  * it was changed. It is computed again on the way; ret_sound: what came of that. */
 static int derive(struct analysis *a, int *ret_sound, struct err *ret_unsound, struct err *err)
 {
+	const struct replay_listener listener = {.ctx = a, .difference = on_difference, .changed = on_changed};
 	int rc = runfile_verify_begin(a->reader, err);
 
 	if (rc == 0)
-		rc = replay_run(a->reader, a->record, &a->inputs, on_difference, a, &a->summary, err);
+		rc = replay_run(a->reader, a->record, &a->inputs, &listener, &a->summary, err);
 	if (rc >= 0)
 		*ret_sound = runfile_verify_end(a->reader, ret_unsound);
 	return rc;
@@ -302,7 +318,7 @@ static int execute(struct analysis *a)
 	if (rc < 0)
 		return failed(rc, &err);
 	say_outcome(a);
-	if (a->summary.differences) {
+	if (a->summary.differences && !a->method) {
 		fflush(a->people);
 		return cli_error(EXIT_INTERNAL, "the stored results cannot be reproduced; %s",
 				 a->limits ? "it is not judged anew" : "the first difference is listed above");
@@ -326,6 +342,7 @@ static int analyze_run(const struct cli_tables *tables, const void *options, con
 	a.kept = report_kept(tables->reports);
 	a.people = a.options->json ? stderr : stdout;
 	code = execute(&a);
+	method_table_free(a.method);
 	runfile_reader_free(a.reader);
 	record_free(a.record);
 	replay_inputs_free(&a.inputs);
@@ -353,10 +370,17 @@ const struct command command_analyze = {
 		"Bit for bit holds for the same penrig and C library on the same class of CPU. Another class rounds "
 		"the "
 		"last bits of mathematical functions differently: results then agree to 1e-9 of themselves, which is "
-		"said, and the file still counts as not reproduced. Another version of penrig may differ by more, and "
-		"says where. Measurands that the run's own version did not know are named as new and not compared.\n\n"
-		"The exit code is that of the verdict, as for penrig run; 7 where the stored results cannot be "
-		"reproduced; 2 "
+		"said, and the file still counts as not reproduced. Measurands that the run's own version did not know "
+		"are "
+		"named as new and not compared.\n\n"
+		"A file that was judged by another version of the method (penrig show and the report name it) may "
+		"differ: "
+		"its results stand then in a table beside those of this version, with the difference as a share of U "
+		"and "
+		"the verdicts that differ. Nothing in the file is wrong for that.\n\n"
+		"The exit code is that of the verdict derived again, as for penrig run; 7 where the stored results "
+		"were "
+		"obtained by the same method and cannot be reproduced; 2 "
 		"no such file, or wrong limits; 6 not a run file, damaged, or the new verdict could not be saved.",
 	.example = "  penrig analyze RUN.penrig\n  penrig analyze RUN.penrig --limits limits-2027.json\n",
 	.options = analyze_table,

@@ -565,6 +565,8 @@ static int run_again(struct replay *replay, const struct replay_inputs *inputs)
 	int rc = 0;
 
 	differences_know(&replay->differences, record);
+	replay->summary->method = record->method;
+	record->method = METHOD_VERSION;
 	/* A run that was refused before its sensor told its channels has nothing to derive. */
 	const struct record_device *sensor = find_sensor(record);
 	if (record->points || (sensor && sensor->channels)) {
@@ -579,13 +581,13 @@ static int run_again(struct replay *replay, const struct replay_inputs *inputs)
 }
 
 int replay_run(struct runfile_reader *reader, struct record *record, const struct replay_inputs *inputs,
-	       void (*difference)(void *ctx, const char *text), void *ctx, struct replay_summary *ret, struct err *err)
+	       const struct replay_listener *listener, struct replay_summary *ret, struct err *err)
 {
 	struct replay_summary summary = {.points = 0};
 	struct replay replay = {.reader = reader,
 				.record = record,
 				.summary = &summary,
-				.differences = {.summary = &summary, .difference = difference, .ctx = ctx},
+				.differences = {.summary = &summary, .listener = *listener},
 				.err = err};
 	int rc = run_again(&replay, inputs);
 

@@ -21,11 +21,29 @@ void replay_inputs_free(struct replay_inputs *inputs);
 #define REPLAY_RELATIVE 1e-9
 #define REPLAY_ABSOLUTE 1e-12
 
+/* A result that the file and the new derivation do not share bit for bit; NULL where only the other has it. Of one point
+ * or sweep results are matched by measurand and method. */
+struct replay_change {
+	const struct record_point *point; /* NULL: of a sweep */
+	unsigned sweep;                   /* its number, from 0, where there is no point */
+	const struct finding *stored, *again;
+};
+
+/* Who wants to hear of differences; NULL members are left out. What they are given is theirs for the call. */
+struct replay_listener {
+	void *ctx;
+	void (*difference)(void *ctx, const char *text);                /* one line for each */
+	void (*changed)(void *ctx, const struct replay_change *change); /* where the file's method is another one */
+};
+
 struct replay_summary {
+	unsigned method;       /* of the program that judged the file; this one's is METHOD_VERSION */
 	unsigned points, open; /* derived again; never ended, so that there is nothing to derive */
 	unsigned results;      /* of points and sweeps, without those that are new */
 	uint64_t frames, strokes;
 	unsigned differences;
+	unsigned in_results;      /* of the differences, those in results, by another method */
+	unsigned changed;         /* results that are not the same, by another method; 0 where it is this one's */
 	unsigned beyond;          /* of them, those that no other rounding explains: see REPLAY_RELATIVE */
 	char first[ERR_TEXT_MAX]; /* the first one */
 	bool added
@@ -35,9 +53,9 @@ struct replay_summary {
 /* Derives everything again into `record` (as runfile_open() gave it; what the run knew from elsewhere stays:
  * identities, tests of the pen, conditions, stop), and tells every difference from what was stored, one line each. 0
  * also where there are differences; -EBADMSG, -ENOMEM ... where the file cannot be read. Memory does not grow with the
- * length of the run. */
+ * length of the run. The record's method is then this program's. */
 int replay_run(struct runfile_reader *reader, struct record *record, const struct replay_inputs *inputs,
-	       void (*difference)(void *ctx, const char *text), void *ctx, struct replay_summary *ret, struct err *err);
+	       const struct replay_listener *listener, struct replay_summary *ret, struct err *err);
 
 /* Who wants to see what passes while a run is derived again. Everything is borrowed for the call; NULL members are left
  * out. */

@@ -20,8 +20,8 @@ void differs(struct differences *d, const char *fmt, ...)
 	va_end(args);
 	if (!d->summary->differences++)
 		snprintf(d->summary->first, sizeof(d->summary->first), "%s", text);
-	if (d->difference)
-		d->difference(d->ctx, text);
+	if (d->listener.difference)
+		d->listener.difference(d->listener.ctx, text);
 }
 
 static bool rounded(double x, double y)
@@ -61,6 +61,7 @@ static void know(struct differences *d, const struct finding *results, unsigned 
 
 void differences_know(struct differences *d, const struct record *stored)
 {
+	d->other_method = stored->method != METHOD_VERSION;
 	for (unsigned i = 0; i < stored->points; i++)
 		know(d, stored->point[i].result, stored->point[i].results);
 	for (unsigned i = 0; i < stored->sweeps; i++)
@@ -107,12 +108,79 @@ static void compare_result(struct differences *d, const char *where, const struc
 	compare_real(d, at, "margin", stored->judgement.margin, again->judgement.margin);
 }
 
-static void compare_results(struct differences *d, const char *where, const struct finding *stored, unsigned count,
-			    const struct finding *again, unsigned count_again)
+/* The results of one point or sweep. */
+struct side {
+	const struct finding *at;
+	unsigned count;
+};
+
+static void compare_in_order(struct differences *d, const char *where, struct side stored, struct side again)
 {
-	compare_whole(d, where, "the number of results", count, count_again);
-	for (unsigned i = 0; i < count && i < count_again; i++)
-		compare_result(d, where, &stored[i], &again[i]);
+	compare_whole(d, where, "the number of results", stored.count, again.count);
+	for (unsigned i = 0; i < stored.count && i < again.count; i++)
+		compare_result(d, where, &stored.at[i], &again.at[i]);
+}
+
+/* What stands once at a point is the same result by whatever name its method goes. */
+static bool stands_once(enum measurand id)
+{
+	const struct measurand_row *row = measurand_row(id);
+	return id != MEASURAND_NONE && row->judged_by == JUDGED_BY_ANY && !row->parts;
+}
+
+static const struct finding *same_result(struct side side, const struct finding *wanted)
+{
+	for (unsigned i = 0; i < side.count; i++) {
+		const struct result *r = &side.at[i].result;
+		if (strcmp(r->name, wanted->result.name) == 0 &&
+		    (stands_once(r->id) || strcmp(r->method, wanted->result.method) == 0))
+			return &side.at[i];
+	}
+	return NULL;
+}
+
+static void tell_change(struct differences *d, struct replay_change *change, const struct finding *stored,
+			const struct finding *again)
+{
+	change->stored = stored;
+	change->again = again;
+	d->summary->changed++;
+	if (d->listener.changed)
+		d->listener.changed(d->listener.ctx, change);
+}
+
+/* Another method may give more results, fewer, or in another order. */
+static void match_results(struct differences *d, const char *where, struct side stored, struct side again,
+			  struct replay_change *change)
+{
+	for (unsigned i = 0; i < stored.count; i++) {
+		const struct finding *match = same_result(again, &stored.at[i]);
+		unsigned differences = d->summary->differences;
+		if (match)
+			compare_result(d, where, &stored.at[i], match);
+		else
+			differs(d, "%s: %s %s is in the file alone", where, stored.at[i].result.name,
+				stored.at[i].result.method);
+		d->summary->in_results += d->summary->differences - differences;
+		if (d->summary->differences > differences)
+			tell_change(d, change, &stored.at[i], match);
+	}
+	for (unsigned i = 0; i < again.count; i++) {
+		if (same_result(stored, &again.at[i]))
+			continue;
+		differs(d, "%s: %s %s is not in the file", where, again.at[i].result.name, again.at[i].result.method);
+		d->summary->in_results++;
+		tell_change(d, change, NULL, &again.at[i]);
+	}
+}
+
+static void compare_results(struct differences *d, const char *where, struct side stored, struct side again,
+			    struct replay_change change)
+{
+	if (d->other_method)
+		match_results(d, where, stored, again, &change);
+	else
+		compare_in_order(d, where, stored, again);
 }
 
 static void compare_point_members(struct differences *d, const char *where, const struct record_point *a,
@@ -126,7 +194,8 @@ static void compare_point_members(struct differences *d, const char *where, cons
 	compare_whole(d, where, "measured", a->measured, b->measured);
 	compare_whole(d, where, "outcome", a->outcome, b->outcome);
 	compare_text(d, where, "reason", a->reason, b->reason);
-	compare_results(d, where, a->result, a->results, b->result, b->results);
+	compare_results(d, where, (struct side){a->result, a->results}, (struct side){b->result, b->results},
+			(struct replay_change){.point = a});
 }
 
 void point_name(const struct record_point *point, char *ret, size_t size)
@@ -196,6 +265,7 @@ int compare_sweep(struct differences *d, unsigned sweep, const struct record_swe
 	old.results = take_out_new(d, old.result, old.results);
 	d->summary->results += old.results;
 	snprintf(where, sizeof(where), "sweep %u", sweep + 1);
-	compare_results(d, where, stored->result, stored->results, old.result, old.results);
+	compare_results(d, where, (struct side){stored->result, stored->results},
+			(struct side){old.result, old.results}, (struct replay_change){.sweep = sweep});
 	return 0;
 }

@@ -5,11 +5,11 @@
 #include "rig/offline/replay.h"
 
 struct differences {
-	struct replay_summary *summary;                  /* counts them and keeps the first */
-	void (*difference)(void *ctx, const char *text); /* NULL: nobody wants to hear them */
-	void *ctx;
-	bool known[MEASURANDS]; /* those of which the file has a result somewhere */
-	bool any_known;         /* a file without results makes none of them new */
+	struct replay_summary *summary;  /* counts them and keeps the first */
+	struct replay_listener listener; /* zeroed: nobody wants to hear them */
+	bool other_method;               /* the file was judged by another one */
+	bool known[MEASURANDS];          /* those of which the file has a result somewhere */
+	bool any_known;                  /* a file without results makes none of them new */
 };
 
 /* Notes what the file holds; before any of it is derived again. */

@@ -50,7 +50,14 @@ static unsigned count_of(const struct member *m, const void *base)
 
 static bool is_empty(const struct member *m, const void *base)
 {
-	return m->max ? count_of(m, base) == 0 : ((const char *)base)[m->at] == '\0';
+	const char *at = (const char *)base + m->at;
+	if (m->max)
+		return count_of(m, base) == 0;
+	switch (m->kind) {
+	case OBJECT: return !*(const bool *)(const void *)((const char *)base + m->given_at);
+	case UINT: return *(const unsigned *)(const void *)at == 0;
+	default: return *at == '\0';
+	}
 }
 
 void members_write(struct json_out *out, const struct member *members, const void *base)
@@ -153,8 +160,10 @@ static void make_empty(const struct member *m, void *base)
 {
 	if (m->max)
 		*(unsigned *)(void *)((char *)base + m->count_at) = 0;
+	else if (m->kind == OBJECT)
+		*(bool *)(void *)((char *)base + m->given_at) = false;
 	else
-		((char *)base)[m->at] = '\0';
+		memset((char *)base + m->at, 0, m->size);
 }
 
 bool members_read(const struct json *node, const struct member *members, void *base)
@@ -167,6 +176,8 @@ bool members_read(const struct json *node, const struct member *members, void *b
 			make_empty(m, base);
 			continue;
 		}
+		if (m->optional && m->kind == OBJECT && !m->max)
+			*(bool *)(void *)((char *)base + m->given_at) = true;
 		if (m->max ? !read_array(member, m, base) : !read_value(member, m, (char *)base + m->at))
 			return false;
 	}

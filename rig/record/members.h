@@ -21,7 +21,8 @@ struct member {
 	unsigned max;
 	size_t count_at;
 	const struct member *object;
-	bool optional; /* an empty text or array is left out, and what is left out is empty */
+	bool optional;   /* what is empty is left out, and what is left out is empty: a text, an array, the number 0 */
+	size_t given_at; /* of an optional object: the bool that says whether it is there */
 };
 
 #define NO_COUNT            SIZE_MAX
@@ -59,6 +60,15 @@ struct member {
 #define MAYBE(type, name)                                                                                              \
 	{                                                                                                              \
 		.key = #name, .kind = TEXT, .at = offsetof(type, name), .size = SIZE_OF(type, name), .optional = true  \
+	}
+#define MAYBE_UINT(type, name)                                                                                         \
+	{                                                                                                              \
+		.key = #name, .kind = UINT, .at = offsetof(type, name), .size = SIZE_OF(type, name), .optional = true  \
+	}
+#define MAYBE_NESTED(type, name, given, table)                                                                         \
+	{                                                                                                              \
+		.key = #name, .kind = OBJECT, .at = offsetof(type, name), .size = SIZE_OF(type, name),                 \
+		.object = table, .optional = true, .given_at = offsetof(type, given)                                   \
 	}
 #define END                                                                                                            \
 	{                                                                                                              \

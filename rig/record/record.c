@@ -17,6 +17,7 @@ struct record *record_new(void)
 	struct record *record = calloc(1, sizeof(*record));
 	if (!record)
 		return NULL;
+	record->method = METHOD_VERSION;
 	record->host_clock_error_s = NAN;
 	record->host_clock_frequency_ppm = NAN;
 	return record;

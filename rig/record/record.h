@@ -10,6 +10,7 @@
 #include "rig/config/plan.h"
 #include "rig/driver/driver.h"
 #include "rig/measure/decision.h"
+#include "rig/measure/method.h"
 #include "rig/measure/point/point.h"
 
 #define RECORD_ATTRS_MAX   32
@@ -134,6 +135,7 @@ struct record_judged {
 	char limits_sha256[SHA256_HEX]; /* of that file, or of the plan */
 	char utc[32];
 	char software_version[32], software_build[64];
+	unsigned method; /* METHOD_VERSION of the program that judged */
 	enum outcome dut_verdict;
 	char verdict_reason[240];
 };
@@ -150,6 +152,8 @@ struct record {
 	char name[128]; /* file stem: everything of this run is NAME.something */
 	char folder[FILE_PATH_MAX];
 	char software_version[32], software_build[64];
+	unsigned
+		method; /* by which its results stand: METHOD_VERSION, or what the file says of the program that judged it */
 	char started_utc[32], ended_utc[32]; /* ISO 8601 with milliseconds, Z */
 	uint64_t started_host_ns, ended_host_ns;
 	char host[64], host_kernel[96];

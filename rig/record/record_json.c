@@ -248,6 +248,7 @@ static const struct member judged_members[] = {
 	ONE(struct record_judged, utc, TEXT),
 	ONE(struct record_judged, software_version, TEXT),
 	ONE(struct record_judged, software_build, TEXT),
+	MAYBE_UINT(struct record_judged, method),
 	ONE(struct record_judged, dut_verdict, INT),
 	ONE(struct record_judged, verdict_reason, TEXT),
 	END,
@@ -268,6 +269,7 @@ static const struct member record_members[] = {
 	ONE(struct record, folder, TEXT),
 	ONE(struct record, software_version, TEXT),
 	ONE(struct record, software_build, TEXT),
+	MAYBE_UINT(struct record, method),
 	ONE(struct record, started_utc, TEXT),
 	ONE(struct record, ended_utc, TEXT),
 	ONE(struct record, started_host_ns, U64),
@@ -426,6 +428,7 @@ int record_from_json(const char *text, size_t len, struct record *record, struct
 		return rc;
 	rc = read_step_names(json_get(json_root(doc), "step_name"), record);
 	json_doc_free(doc);
+	record->method = record->method ? record->method : METHOD_UNNAMED;
 	if (!rc && !record_in_range(record))
 		rc = -EBADMSG;
 	return rc ? err_set(err, rc, "the record in the run file cannot be restored: %s", strerror(-rc)) : 0;
@@ -462,6 +465,7 @@ int judged_from_json(const char *text, size_t len, struct record_judged *judged,
 	if (rc)
 		return rc;
 	json_doc_free(doc);
+	judged->method = judged->method ? judged->method : METHOD_UNNAMED;
 	if (judged->dut_verdict > OUTCOME_FAIL)
 		return err_set(err, -EBADMSG, "a verdict in the run file does not exist");
 	return 0;

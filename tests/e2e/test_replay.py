@@ -2,6 +2,7 @@
 """A run derived again from its file is the same, bit for bit, whatever the bench, the seed, the faults, and as far as a killed
 run got; what was changed is found and named; other limits give another verdict beside the old; exports read back as what was
 stored, and a recording that was exported comes back by import with the same figures."""
+import hashlib
 import json
 import math
 import os
@@ -139,6 +140,110 @@ def test_changed(check, run):
     check(done.returncode == 6 and "verdict:" not in done.stdout, f"a record that names another pen: exit {done.returncode}")
     check(penrig("analyze", path, "--limits", tight(folder)).returncode == 6, "nor is such a file judged anew")
     check(penrig("analyze", path, "--light", "--limits", tight(folder)).returncode == 2, "--light forms no verdict by --limits")
+
+
+# ---- judged by another method
+
+def with_length(data):
+    return len(data).to_bytes(8, "little") + data
+
+
+def rechain(path, change):
+    """The file as it would be had it been written so: items changed by change(kind, key, document), all digests, the chain and the
+    heads that name it as docs/run-file.md gives them."""
+    db = sqlite3.connect(path)
+    n = lambda x: x.to_bytes(8, "little")
+    head, heads = bytes(32), {}
+    for seq, host_ns, kind, text, before in db.execute("SELECT seq, host_ns, kind, json, hash FROM journal ORDER BY seq").fetchall():
+        if kind == "item":
+            entry = json.loads(text)
+            number, what, key, state, count, data = db.execute("SELECT seq, kind, key, state, count, data FROM item WHERE seq=?", (int(entry["item"]),)).fetchone()
+            if what in ("record", "point") and (document := change(what, key, json.loads(data))) is not None:
+                data = json.dumps(document, separators=(",", ":")).encode()
+            if what in ("record", "report"):
+                data = re.sub(rb"[0-9a-f]{64}", lambda m: heads.get(m[0].decode(), m[0].decode()).encode(), data)
+            parts = (n(number), with_length(what.encode()), n(key), with_length(state.encode()), n(count), with_length(data))
+            digest = hashlib.sha256(b"".join(parts)).digest()
+            db.execute("UPDATE item SET data=?, digest=? WHERE seq=?", (data, digest, number))
+            text = json.dumps(entry | {"sha256": digest.hex()}, separators=(",", ":"))
+        head = hashlib.sha256(head + n(seq) + n(host_ns) + with_length(kind.encode()) + with_length(text.encode())).digest()
+        heads[before.hex()] = head.hex()
+        db.execute("UPDATE journal SET json=?, hash=? WHERE seq=?", (text, head, seq))
+    db.commit()
+    db.close()
+
+
+def of_method(method, wrong=None):
+    """A change for rechain(): the method that judged, and what it made of each point."""
+    def change(kind, key, document):
+        if kind == "record":
+            return document | {"method": method} if method else {k: v for k, v in document.items() if k != "method"}
+        if wrong and document["result"]:
+            wrong(key, document)
+            return document
+        return None
+    return change
+
+
+def shallow(key, point):
+    """Another method found point 3 shallower by half a U, doubted its depth error, and knew a measurand that we do not."""
+    if key != 2:
+        return
+    for finding in point["result"]:
+        result = finding["result"]
+        if result["name"] == "depth_mm" and result["method"] == "force_equivalent":
+            result["value"] -= result["expanded_u"] / 2
+        if result["name"] == "depth_error_mm" and finding["has_limit"]:
+            finding["judgement"]["outcome"] = 2
+        if result["name"] == "period_jitter_pct":
+            result["method"] = "by another name"
+        if result["name"] == "strokes":
+            result["name"] = "strikes"
+
+
+def test_other_method(check, run):
+    folder = Path(tempfile.mkdtemp(prefix="pr"))
+    ours = run.report["software"]["method"]
+    check(f", method {ours}\n" in penrig("show", run.run_file).stdout, "show names the method")
+
+    path = Path(shutil.copy(run.run_file, folder / "unnamed.penrig"))
+    rechain(path, of_method(None))
+    done = penrig("analyze", path)
+    check(penrig("show", "--verify", path).returncode == 0 and ", method 1\n" in penrig("show", path).stdout, "a file that names no method is of the first")
+    check(done.returncode == run.status and SAME in done.stdout, f"and derived again: {done.returncode} {done.stdout[:300]}")
+
+    path = Path(shutil.copy(run.run_file, folder / "same.penrig"))
+    rechain(path, of_method(ours, shallow))
+    done = penrig("analyze", path)
+    check(done.returncode == 7 and "NOT REPRODUCED" in done.stdout and "other method" not in done.stdout, f"other results by the same method: {done.returncode} {done.stdout[:300]}")
+
+    path = Path(shutil.copy(run.run_file, folder / "other.penrig"))
+    rechain(path, of_method(ours + 1, shallow))
+    done = penrig("analyze", path)
+    out = done.stdout
+    check(done.returncode == run.status, f"by another method: the code is that of the verdict derived again: {done.returncode} {out[-600:]}{done.stderr}")
+    check(f"other method (file: {ours + 1}, this program: {ours}): 5 results differ, largest by 0.5 of its U" in out, f"how many, and by how much: {out[:200]}")
+    check(re.search(r"^ +3 depth_mm force_equivalent +1\.\d+ +1\.\d+ +0\.\d+ +0\.50$", out, re.M), f"the table has the depth: {out[:900]}")
+    check(re.search(r"^ +3 strikes +\S+ +none +- +-$", out, re.M) and re.search(r"^ +3 strokes +none +\S+ +- +-$", out, re.M), f"what only one has: {out[:900]}")
+    check(re.search(r"^ +3 depth_error_mm force_equivalent: inconclusive -> pass$", out, re.M), f"the verdict that differs: {out[:1200]}")
+    check("NOT REPRODUCED" not in out and SAME not in out, "nothing in the file is said to be wrong")
+    wide = [line for line in out.split("these verdicts")[0].splitlines()[1:] if len(line) > 80]
+    check(not wide, f"80 columns: {wide}")
+    done = penrig("analyze", path, "--limits", tight(folder))
+    check(done.returncode == 1, f"it can be judged anew: {done.returncode} {done.stderr}")
+    report = json.loads((folder / "other.limits-tight.report.json").read_text())
+    jsonschema.validate(report, REPORT_SCHEMA)
+    check(report["judged_anew"]["method"] == ours == report["software"]["method"], "and the report names the method of the new verdict")
+    check(penrig("show", "--verify", path).returncode == 0, "the chain holds behind it")
+
+    path = Path(shutil.copy(run.run_file, folder / "forged.penrig"))
+    change_point(path, 2, lambda point: shallow(2, point))
+    db = sqlite3.connect(path)
+    db.execute("UPDATE item SET data=replace(CAST(data AS TEXT), ?, ?) WHERE kind='record'", (f'"method":{ours}', f'"method":{ours + 1}'))
+    db.commit()
+    db.close()
+    done = penrig("analyze", path)
+    check(done.returncode == 6 and "verdict:" not in done.stdout, f"no other method excuses a broken chain: {done.returncode} {done.stdout[-300:]}")
 
 
 # ---- other limits
@@ -320,6 +425,7 @@ def main():
     test_same(check)
     test_killed(check)
     test_changed(check, run)
+    test_other_method(check, run)
     test_limits(check, run)
     samples, force = test_export(check, run)
     test_export_without_hdf5(check, run)

@@ -17,7 +17,21 @@ struct pair {
 	struct record_sweep sweep_again;
 	struct replay_summary summary;
 	char said[600];
+	unsigned changes;
+	char changed[1000]; /* "stored|again of point or sweep N", one behind the other */
 };
+
+static void hear_change(void *ctx, const struct replay_change *change)
+{
+	struct pair *pair = ctx;
+	size_t at = strlen(pair->changed);
+	pair->changes++;
+	snprintf(pair->changed + at, sizeof(pair->changed) - at, "%s %s|%s %s of %s %u; ",
+		 change->stored ? change->stored->result.name : "none",
+		 change->stored ? change->stored->result.method : "",
+		 change->again ? change->again->result.name : "none", change->again ? change->again->result.method : "",
+		 change->point ? "point" : "sweep", change->point ? change->point->plan.number : change->sweep);
+}
 
 static void hear(void *ctx, const char *text)
 {
@@ -47,10 +61,12 @@ static int tear_down(void **state)
 
 static void compare(struct pair *pair)
 {
-	struct differences d = {.summary = &pair->summary, .difference = hear, .ctx = pair};
+	struct differences d = {.summary = &pair->summary,
+				.listener = {.difference = hear, .changed = hear_change, .ctx = pair}};
 	struct err err = {0};
 	pair->summary = (struct replay_summary){.points = 0};
-	pair->said[0] = '\0';
+	pair->said[0] = pair->changed[0] = '\0';
+	pair->changes = 0;
 	differences_know(&d, pair->record);
 	assert_int_equal(compare_point(&d, &pair->record->point[0], &pair->again, &err), 0);
 	assert_int_equal(compare_sweep(&d, 0, &pair->record->sweep[0], &pair->sweep_again, &err), 0);
@@ -155,6 +171,50 @@ static void nothing_is_new_to_a_file_without_results(void **state)
 		assert_false(pair->summary.added[i]);
 }
 
+static void by_this_method_no_result_is_matched(void **state)
+{
+	struct pair *pair = *state;
+	pair->again.result[0].result.value += 1e-3;
+	compare(pair);
+	assert_true(pair->summary.differences > 0);
+	assert_int_equal(pair->changes + pair->summary.changed + pair->summary.in_results, 0);
+}
+
+static void another_method_has_its_own_results(void **state)
+{
+	struct pair *pair = *state;
+	pair->record->method = METHOD_VERSION + 1;
+	compare(pair);
+	assert_int_equal(pair->summary.differences + pair->changes, 0);
+
+	pair->again.result[1].result.value += 1e-3; /* same place, other value */
+	memmove(&pair->again.result[0], &pair->again.result[1], 4 * sizeof(pair->again.result[0]));
+	pair->again.results = 4; /* the first one is gone, all others stand elsewhere */
+	sample_result(&pair->again.result[4], "depth_mm", "displacement", "mm", 0.5, 0.004);
+	pair->again.results = 5;
+	pair->sweep_again.result[0].result.u *= 2;
+	compare(pair);
+	assert_string_equal(pair->changed, "depth_mm force_equivalent|none  of point 0; "
+					   "stroke_rate_hz realised|stroke_rate_hz realised of point 0; "
+					   "none |depth_mm displacement of point 0; "
+					   "depth_linearity_mm |depth_linearity_mm  of sweep 0; ");
+	assert_int_equal(pair->summary.changed, 4);
+	assert_int_equal(pair->summary.in_results, pair->summary.differences);
+	pair->again.end_index++;
+	compare(pair);
+	assert_int_equal(pair->summary.in_results + 1, pair->summary.differences);
+}
+
+static void what_stands_once_goes_by_any_method(void **state)
+{
+	struct pair *pair = *state;
+	pair->record->method = METHOD_VERSION + 1;
+	strcpy(pair->again.result[4].result.method, "rise_plus_rated_ambient");
+	compare(pair);
+	assert_string_equal(pair->changed,
+			    "handle_temperature_c |handle_temperature_c rise_plus_rated_ambient of point 0; ");
+}
+
 int main(void)
 {
 #define T(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
@@ -167,6 +227,9 @@ int main(void)
 		T(what_differs_beside_a_new_one_differs),
 		T(a_sweep_that_differs_is_told),
 		T(nothing_is_new_to_a_file_without_results),
+		T(by_this_method_no_result_is_matched),
+		T(another_method_has_its_own_results),
+		T(what_stands_once_goes_by_any_method),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
