@@ -42,7 +42,7 @@ bool delivery_stands(const struct record *record, const struct report_writer *wr
 	return access(path, F_OK) == 0;
 }
 
-/* ---- names ---- */
+/* ---- names ----------------------------------------------------------------------------------------------------- */
 
 /* The run file's name is taken before the others are looked at: whoever has it writes the reports too, so between this
  * look and the writing nobody else does. */
@@ -65,7 +65,7 @@ void delivery_give_name_back(const struct record *record)
 	runfile_give_name_back(record);
 }
 
-/* ---- saving ---- */
+/* ---- saving ---------------------------------------------------------------------------------------------------- */
 
 static void complain(const struct delivery *d, const char *text)
 {

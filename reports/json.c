@@ -20,6 +20,7 @@
 static void put_text(struct json_out *out, const char *key, const char *text)
 {
 	char clean[CLEAN_MAX];
+
 	json_out_string(out, key, text && text[0] ? text_clean(text, clean, sizeof(clean)) : NULL);
 }
 
@@ -50,6 +51,7 @@ static void put_index(struct json_out *out, const char *key, uint64_t index)
 static void put_budget(struct json_out *out, const struct result *result)
 {
 	struct json_out *budget = json_out_add_array(out, "budget");
+
 	for (unsigned i = 0; i < result->budget_lines && i < BUDGET_MAX; i++) {
 		const struct budget_line *line = &result->budget[i];
 		struct json_out *entry = json_out_add_object(budget, NULL);
@@ -102,6 +104,7 @@ static void put_result(struct json_out *results, const struct finding *r)
 	const struct result *result = &r->result;
 	struct digits digits = digits_of(r);
 	struct json_out *out = json_out_add_object(results, NULL);
+
 	put_text(out, "measurand", result->name);
 	put_text(out, "method", result->method);
 	put_real(out, "value", result->valid ? result->value : NAN, digits.value);
@@ -121,6 +124,7 @@ static void put_result(struct json_out *results, const struct finding *r)
 static void put_results(struct json_out *out, const struct finding *results, unsigned count)
 {
 	struct json_out *array = json_out_add_array(out, "results");
+
 	for (unsigned i = 0; i < count; i++)
 		put_result(array, &results[i]);
 }
@@ -133,6 +137,7 @@ static const char *phantom_name(const struct record *record, int phantom)
 static void put_step(struct json_out *out, const struct record *record, unsigned step)
 {
 	struct json_out *object = json_out_add_object(out, "step");
+
 	json_out_int(object, "number", step + 1);
 	put_text(object, "name", step < record->step_count ? record->step_name[step] : "");
 }
@@ -140,6 +145,7 @@ static void put_step(struct json_out *out, const struct record *record, unsigned
 static void put_setpoint(struct json_out *out, const struct record *record, const struct plan_point *plan)
 {
 	struct json_out *setpoint = json_out_add_object(out, "setpoint");
+
 	put_real(setpoint, "depth_mm", plan->depth_mm, EXACT);
 	put_real(setpoint, "rate_hz", plan->rate_hz, EXACT);
 	put_text(setpoint, "phantom", phantom_name(record, plan->phantom));
@@ -150,6 +156,7 @@ static void put_setpoint(struct json_out *out, const struct record *record, cons
 static void put_window(struct json_out *out, const struct record_point *point)
 {
 	struct json_out *window = json_out_add_object(out, "window");
+
 	put_index(window, "tare_index", point->phase_index[POINT_TARE]);
 	put_index(window, "spin_up_index", point->phase_index[POINT_SPIN_UP]);
 	put_index(window, "first_index", point->phase_index[POINT_MEASURE]);
@@ -163,6 +170,7 @@ static void put_window(struct json_out *out, const struct record_point *point)
 static void put_points(struct json_out *out, const struct record *record)
 {
 	struct json_out *points = json_out_add_array(out, "points");
+
 	for (unsigned i = 0; i < record->points; i++) {
 		const struct record_point *point = &record->point[i];
 		struct json_out *entry = json_out_add_object(points, NULL);
@@ -184,6 +192,7 @@ static void put_points(struct json_out *out, const struct record *record)
 static void put_sweeps(struct json_out *out, const struct record *record)
 {
 	struct json_out *sweeps = json_out_add_array(out, "sweeps");
+
 	for (unsigned i = 0; i < record->sweeps; i++) {
 		const struct record_sweep *sweep = &record->sweep[i];
 		struct json_out *entry = json_out_add_object(sweeps, NULL);
@@ -197,6 +206,7 @@ static void put_sweeps(struct json_out *out, const struct record *record)
 static void put_tests(struct json_out *out, const struct record *record)
 {
 	struct json_out *tests = json_out_add_array(out, "tests");
+
 	for (unsigned i = 0; i < record->tests; i++) {
 		const struct record_test *test = &record->test[i];
 		struct json_out *entry = json_out_add_object(tests, NULL);
@@ -224,6 +234,7 @@ static void put_verdict(struct json_out *out, const struct record *record)
 static void put_stop(struct json_out *out, const struct record *record)
 {
 	struct json_out *stop = json_out_add_object(out, "stop");
+
 	json_out_bool(stop, "moved", record->moved);
 	json_out_bool(stop, "verified", record->moved && record->stop_verified);
 	if (record->moved && !record->stop_verified) {
@@ -238,6 +249,7 @@ static void put_stop(struct json_out *out, const struct record *record)
 static void put_attributes(struct json_out *out, const struct record *record)
 {
 	struct json_out *attributes = json_out_add_array(out, "attributes");
+
 	for (unsigned i = 0; i < record->attrs; i++) {
 		struct json_out *entry = json_out_add_object(attributes, NULL);
 		put_text(entry, "key", record->attr[i].key);
@@ -274,6 +286,7 @@ static const struct record_file *file_of(const struct record *record, const char
 static void put_sources(struct json_out *out, const struct record *record)
 {
 	struct json_out *plan = json_out_add_object(out, "plan");
+
 	put_text(plan, "name", record->plan_name);
 	put_text(plan, "description", record->plan_description);
 	put_file(plan, file_of(record, "plan"));
@@ -299,6 +312,7 @@ static void put_sources(struct json_out *out, const struct record *record)
 static void put_machine(struct json_out *out, const struct record *record)
 {
 	struct json_out *software = json_out_add_object(out, "software");
+
 	json_out_string(software, "name", "penrig");
 	put_text(software, "version", record->software_version);
 	put_text(software, "build", record->software_build);
@@ -315,6 +329,7 @@ static void put_machine(struct json_out *out, const struct record *record)
 static void put_identity(struct json_out *out, const struct record_device *device)
 {
 	const struct device_identity *id = &device->identity;
+
 	put_text(out, "maker", id->maker);
 	put_text(out, "model", id->model);
 	put_text(out, "serial", id->serial);
@@ -330,6 +345,7 @@ static void put_calibration(struct json_out *out, const struct record_device *de
 {
 	const struct calibration *c = &device->calibration;
 	struct json_out *calibration = json_out_add_object(out, "calibration");
+
 	put_text(calibration, "certificate", c->certificate);
 	put_text(calibration, "laboratory", c->laboratory);
 	put_text(calibration, "date", c->date);
@@ -342,6 +358,7 @@ static void put_link(struct json_out *out, const struct link_identity *link)
 {
 	char id[16];
 	struct json_out *object = json_out_add_object(out, "link");
+
 	snprintf(id, sizeof(id), "%04x:%04x", link->vid, link->pid);
 	put_text(object, "uri", link->uri);
 	put_text(object, "node", link->node);
@@ -354,6 +371,7 @@ static void put_link(struct json_out *out, const struct link_identity *link)
 static void put_counters(struct json_out *out, const struct device_counters *c)
 {
 	struct json_out *counters = json_out_add_object(out, "counters");
+
 	json_out_u64(counters, "frames", c->frames);
 	json_out_u64(counters, "crc_errors", c->crc_errors);
 	json_out_u64(counters, "resyncs", c->resyncs);
@@ -371,6 +389,7 @@ static void put_counters(struct json_out *out, const struct device_counters *c)
 static void put_channels(struct json_out *out, const struct record_device *device)
 {
 	struct json_out *channels = json_out_add_array(out, "channels");
+
 	for (unsigned i = 0; i < device->channels && i < CHANNELS_MAX; i++) {
 		const struct channel *channel = &device->channel[i];
 		struct json_out *entry = json_out_add_object(channels, NULL);
@@ -405,6 +424,7 @@ static void put_pen_limits(struct json_out *out, const struct record_device *dev
 static void put_devices(struct json_out *out, const struct record *record)
 {
 	struct json_out *devices = json_out_add_array(out, "devices");
+
 	for (unsigned i = 0; i < record->devices && i < RECORD_DEVICES_MAX; i++) {
 		const struct record_device *device = &record->device[i];
 		struct json_out *entry = json_out_add_object(devices, NULL);
@@ -426,6 +446,7 @@ static void put_conditions(struct json_out *out, const struct record *record)
 {
 	static const struct {
 		uint32_t bit;
+
 		const char *name;
 	} names[] = {
 		{PEN_UNDERVOLTAGE, "undervoltage"},
@@ -454,6 +475,7 @@ static void put_run_file(struct json_out *out, const struct record *record)
 {
 	char name[sizeof(record->name) + 8];
 	struct json_out *file = json_out_add_object(out, "run_file");
+
 	snprintf(name, sizeof(name), "%s.penrig", record->name);
 	bool exists = record->journal_head[0] != '\0';
 	put_text(file, "name", exists ? name : "");
@@ -467,6 +489,7 @@ static void put_origin(struct json_out *out, const struct record *record)
 	const struct record_origin *o = &record->origin;
 	const struct record_judged *j = &record->judged;
 	struct json_out *imported = o->path[0] ? json_out_add_object(out, "imported") : NULL;
+
 	if (imported) {
 		put_text(imported, "path", o->path);
 		put_text(imported, "sha256", o->sha256);

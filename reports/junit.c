@@ -23,6 +23,7 @@ struct suite {
 static void put_escaped(FILE *out, const char *text)
 {
 	char clean[TEXT_MAX];
+
 	for (const char *c = text_clean(text, clean, sizeof(clean)); *c; c++) {
 		switch (*c) {
 		case '&': fputs("&amp;", out); break;
@@ -89,6 +90,7 @@ static int suite_begin(struct suite *suite)
 static int suite_end(struct suite *suite, const char *name, const struct record *record, FILE *out)
 {
 	bool broken = ferror(suite->cases) != 0;
+
 	if (fclose(suite->cases) != 0 || broken) {
 		free(suite->text);
 		return -ENOMEM;
@@ -116,6 +118,7 @@ static void result_text(const struct finding *r, char *ret, size_t size)
 	bool count = strcmp(r->result.unit, "1") == 0;
 	struct digits digits = digits_of(r);
 	char value[DIGITS_TEXT_MAX], u[DIGITS_TEXT_MAX];
+
 	if (!r->result.valid) {
 		snprintf(ret, size, "%s: no value: %s", outcome_name(r->judgement.outcome), reason);
 		return;
@@ -129,6 +132,7 @@ static void result_text(const struct finding *r, char *ret, size_t size)
 static void put_result(struct suite *suite, const char *class_name, const char *where, const struct finding *r)
 {
 	char name[256], text[TEXT_MAX];
+
 	if (!r->has_limit)
 		return;
 	snprintf(name, sizeof(name), "%s%s%s%s %s%s", r->result.name, r->result.method[0] ? " (" : "", r->result.method,
@@ -154,6 +158,7 @@ static void put_unexplained(struct suite *suite, const char *class_name, const c
 {
 	enum outcome worst = OUTCOME_PASS;
 	char name[256];
+
 	for (unsigned i = 0; i < point->results; i++) {
 		const struct finding *r = &point->result[i];
 		if (r->has_limit && r->limit.required && r->judgement.outcome > worst)
@@ -169,6 +174,7 @@ static void put_unexplained(struct suite *suite, const char *class_name, const c
 static void put_attempt(struct suite *suite, const char *class_name, const struct record_point *point)
 {
 	char where[128], name[192];
+
 	point_name(point, where, sizeof(where));
 	if (!point->counts) {
 		snprintf(name, sizeof(name), "attempt %u %s", point->attempt, where);
@@ -212,6 +218,7 @@ static int put_step(const struct record *record, unsigned step, FILE *out)
 {
 	struct suite suite;
 	const char *name = step < record->step_count && record->step_name[step][0] ? record->step_name[step] : "step";
+
 	if (suite_begin(&suite) != 0)
 		return -ENOMEM;
 	for (unsigned i = 0; i < record->points; i++) {
@@ -226,6 +233,7 @@ static int put_step(const struct record *record, unsigned step, FILE *out)
 static void put_missing_points(struct suite *suite, const struct record *record)
 {
 	bool *begun = calloc(record->points_planned + 1u, sizeof(*begun));
+
 	for (unsigned i = 0; begun && i < record->points; i++) {
 		if (record->point[i].counts && record->point[i].plan.number < record->points_planned)
 			begun[record->point[i].plan.number] = true;
@@ -263,6 +271,7 @@ static void put_verdict(struct suite *suite, const struct record *record)
 {
 	const char *status = run_status_name(record->run_status);
 	bool complete = record->run_status == RUN_COMPLETE;
+
 	put_case(suite, "run", "run status", complete ? MARK_OK : MARK_ERROR, status,
 		 record->status_reason[0] ? record->status_reason : status);
 	if (record->moved) {
@@ -282,6 +291,7 @@ static void put_verdict(struct suite *suite, const struct record *record)
 static int put_run(const struct record *record, FILE *out)
 {
 	struct suite suite;
+
 	if (suite_begin(&suite) != 0)
 		return -ENOMEM;
 	put_verdict(&suite, record);
@@ -323,6 +333,7 @@ static void put_properties(const struct record *record, FILE *out)
 static unsigned steps_of(const struct record *record)
 {
 	unsigned steps = record->step_count;
+
 	for (unsigned i = 0; i < record->points; i++) {
 		if (record->point[i].plan.step >= steps)
 			steps = record->point[i].plan.step + 1;

@@ -20,6 +20,7 @@ static int sync_folder_of(const char *path)
 {
 	char folder[PATH_MAX];
 	const char *slash = strrchr(path, '/');
+
 	if (!slash)
 		return disk_sync_folder(".");
 	snprintf(folder, sizeof(folder), "%.*s", slash == path ? 1 : (int)(slash - path), path);
@@ -32,6 +33,7 @@ static int open_temporary(const char *path)
 {
 	const int flags = O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW;
 	int fd = open(path, flags, 0666);
+
 	if (fd < 0 && errno == EEXIST && unlink(path) == 0)
 		fd = open(path, flags, 0666);
 	return fd < 0 ? -errno : fd;
@@ -55,6 +57,7 @@ static int write_content(const struct content *content, FILE *out, struct err *e
 static int write_temporary(const struct content *content, const char *path, int fd, struct err *err)
 {
 	FILE *out = fdopen(fd, "w");
+
 	if (!out) {
 		int rc = failed(path, "opening", -errno, err);
 		close(fd);
@@ -75,6 +78,7 @@ static int save(const struct content *content, const char *path, struct err *err
 {
 	char temporary[PATH_MAX];
 	int n = snprintf(temporary, sizeof(temporary), "%s.%ld.tmp", path, (long)getpid());
+
 	if (n < 0 || (size_t)n >= sizeof(temporary))
 		return failed(path, "name", -ENAMETOOLONG, err);
 	int fd = open_temporary(temporary);
@@ -107,6 +111,7 @@ int report_string(const struct report_writer *writer, const struct record *recor
 	size_t len = 0;
 	FILE *out = open_memstream(&text, &len);
 	int rc = out ? writer->write(record, out, err) : err_set(err, -ENOMEM, "out of memory");
+
 	if (out && fclose(out) != 0 && rc == 0)
 		rc = err_set(err, -ENOMEM, "out of memory");
 	if (rc < 0)

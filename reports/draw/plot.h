@@ -62,6 +62,5 @@ void plot_say_own(const struct plot_data *d, char ret[PLOT_TEXT_MAX]);
 void plot_say_early(const struct plot_data *d, char ret[PLOT_TEXT_MAX]); /* empty: there is none */
 void plot_say_depth(const struct plot_data *d, char ret[PLOT_TEXT_MAX]);
 void plot_say_interval(const struct plot_data *d, char ret[PLOT_TEXT_MAX]);
-bool plot_shows_structure(double p);
 
 #endif

@@ -112,7 +112,7 @@ void plot_data_stroke(struct plot_data *d, const struct stroke *stroke)
 	d->height_each_n[d->strokes++] = stroke->height_n;
 }
 
-/* ---- tests ---- */
+/* ---- tests ----------------------------------------------------------------------------------------------------- */
 
 static double sd_of(const double *x, unsigned n)
 {
@@ -241,16 +241,16 @@ int plot_data_prepare(struct plot_data *d)
 	return rc;
 }
 
-/* ---- words ---- */
+/* ---- words ----------------------------------------------------------------------------------------------------- */
 
-bool plot_shows_structure(double p)
+static bool shows_structure(double p)
 {
 	return p < PLOT_STRUCTURE_P;
 }
 
 static const char *finding(double p)
 {
-	return isnan(p) ? "too few strokes to tell" : plot_shows_structure(p) ? "STRUCTURE" : "no structure";
+	return isnan(p) ? "too few strokes to tell" : shows_structure(p) ? "STRUCTURE" : "no structure";
 }
 
 void plot_say_template(const struct plot_data *d, char ret[PLOT_TEXT_MAX])
@@ -318,8 +318,8 @@ void plot_say_interval(const struct plot_data *d, char ret[PLOT_TEXT_MAX])
 	snprintf(ret, PLOT_TEXT_MAX,
 		 "sd %.2f us, theta %.2f; innovations: Ljung-Box p = %.3g: %s; Anderson-Darling p = %.3g: %s%s",
 		 d->interval_sd_us, d->theta, d->interval.p, finding(d->interval.p), d->normal_p,
-		 isnan(d->normal_p)                  ? "too few strokes to tell"
-		 : plot_shows_structure(d->normal_p) ? "NOT NORMAL"
-						     : "normal",
+		 isnan(d->normal_p)             ? "too few strokes to tell"
+		 : shows_structure(d->normal_p) ? "NOT NORMAL"
+						: "normal",
 		 odd);
 }

@@ -123,7 +123,7 @@ static void draw_residual(const struct svg_axes *a, const struct plot_data *d, c
 	svg_clip_begin(a, "clip2");
 	for (unsigned b = 0; b < PHASE_BINS; b++)
 		svg_box(a, phase[b] - half, -2e3 * band->se[b], phase[b] + half, 2e3 * band->se[b], SVG_BAND);
-	svg_segment(a, -0.5, 0.0, 0.5, 0.0, SVG_FAINT, NULL);
+	svg_segment(a, -0.5, 0.0, 0.5, 0.0, SVG_FAINT);
 	svg_line(a, phase, early_mn, PHASE_BINS, SVG_FAINT);
 	svg_line(a, phase, own_mn, PHASE_BINS, SVG_MODEL);
 	for (unsigned b = 0; b < PHASE_BINS; b++)
@@ -208,9 +208,9 @@ static void correlogram(FILE *out, double left, const struct plot_series *s)
 	if (!s->has_rho)
 		return;
 	svg_box(&a, 0.0, -band, WHITENESS_LAGS + 1.0, band, SVG_BAND);
-	svg_segment(&a, 0.0, 0.0, a.x1, 0.0, SVG_FAINT, NULL);
+	svg_segment(&a, 0.0, 0.0, a.x1, 0.0, SVG_FAINT);
 	for (unsigned lag = 1; lag <= WHITENESS_LAGS; lag++) {
-		svg_segment(&a, lag, 0.0, lag, s->rho[lag - 1], SVG_MODEL, NULL);
+		svg_segment(&a, lag, 0.0, lag, s->rho[lag - 1], SVG_MODEL);
 		svg_dot(&a, lag, s->rho[lag - 1], 2.0, SVG_MODEL);
 	}
 	svg_legend(&a, 0, 'b', SVG_BAND, "95 % of white noise");
@@ -227,7 +227,7 @@ static void panel_depth(FILE *out, const struct plot_data *d)
 	svg_frame(&a, "time in the window / s", d->has_depth ? "depth / mm" : "force / N");
 	svg_clip_begin(&a, "clip3");
 	series_dots(&a, &d->depth);
-	svg_segment(&a, 0.0, d->depth_mean - rise, last, d->depth_mean + rise, SVG_MODEL, NULL);
+	svg_segment(&a, 0.0, d->depth_mean - rise, last, d->depth_mean + rise, SVG_MODEL);
 	svg_clip_end(&a);
 	correlogram(out, COLUMN_1, &d->depth);
 	plot_say_depth(d, text);
@@ -271,7 +271,7 @@ static void panel_interval(FILE *out, const struct plot_data *d)
 	svg_heading(out, a.left, a.top - 12, 15, "4  Intervals between strokes, less their mean");
 	svg_frame(&a, "time in the window / s", "interval residual / \302\265s");
 	svg_clip_begin(&a, "clip4");
-	svg_segment(&a, a.x0, 0.0, a.x1, 0.0, SVG_FAINT, NULL);
+	svg_segment(&a, a.x0, 0.0, a.x1, 0.0, SVG_FAINT);
 	series_dots(&a, &d->interval);
 	svg_clip_end(&a);
 	histogram(out, COLUMN_2, d);

@@ -165,12 +165,11 @@ void svg_line(const struct svg_axes *a, const double *x, const double *y, unsign
 	fputs("\"/>\n", a->out);
 }
 
-void svg_segment(const struct svg_axes *a, double x0, double y0, double x1, double y1, const char *colour,
-		 const char *dash)
+void svg_segment(const struct svg_axes *a, double x0, double y0, double x1, double y1, const char *colour)
 {
 	fprintf(a->out,
-		"<path stroke=\"%s\" stroke-width=\"%.1f\" stroke-dasharray=\"%s\" d=\"M%.1f %.1fL%.1f %.1f\"/>\n",
-		colour, SVG_LINE_PX, dash ? dash : "none", px(a, x0), py(a, y0), px(a, x1), py(a, y1));
+		"<path stroke=\"%s\" stroke-width=\"%.1f\" stroke-dasharray=\"none\" d=\"M%.1f %.1fL%.1f %.1f\"/>\n",
+		colour, SVG_LINE_PX, px(a, x0), py(a, y0), px(a, x1), py(a, y1));
 }
 
 void svg_dot(const struct svg_axes *a, double x, double y, double radius, const char *colour)

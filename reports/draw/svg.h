@@ -32,8 +32,7 @@ void svg_frame(const struct svg_axes *a, const char *x_label, const char *y_labe
 void svg_clip_begin(const struct svg_axes *a, const char *id);
 void svg_clip_end(const struct svg_axes *a);
 void svg_line(const struct svg_axes *a, const double *x, const double *y, unsigned n, const char *colour);
-void svg_segment(const struct svg_axes *a, double x0, double y0, double x1, double y1, const char *colour,
-		 const char *dash);
+void svg_segment(const struct svg_axes *a, double x0, double y0, double x1, double y1, const char *colour);
 void svg_dot(const struct svg_axes *a, double x, double y, double radius, const char *colour);
 void svg_box(const struct svg_axes *a, double x0, double y0, double x1, double y1, const char *colour);
 /* Sample of a mark and its words, inside the frame at the top; `row` from 0; kind 'l' line, 'd' dot, 'b' box. */

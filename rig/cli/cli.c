@@ -66,7 +66,8 @@ int cli_exit_code(int rc)
 	}
 }
 
-int cli_flush(int code)
+/* `code`, or EXIT_STORAGE with a message where what was printed did not arrive and code was 0. */
+static int flush(int code)
 {
 	int failed = fflush(stdout) != 0 ? errno : ferror(stdout) ? EIO : 0;
 
@@ -103,22 +104,21 @@ static int unknown_command(const char *name)
 
 static int run_command(const struct command *command, const struct cli_tables *tables, int argc, char **argv)
 {
-	const char *operands[OPERANDS_MAX];
+	struct operand_list operands = {.count = 0};
 	struct err err = {0};
-	unsigned count = 0;
 	void *options = calloc(1, command->options_size ? command->options_size : 1);
 	int rc;
 
 	if (!options)
 		return cli_error(EXIT_INTERNAL, "out of memory");
-	rc = options_parse(command, argc, argv, options, operands, &count, &err);
+	rc = options_parse(command, argc, argv, options, &operands, &err);
 	if (rc < 0) {
 		rc = cli_error(EXIT_USAGE, "%s\nTry \"penrig help %s\".", err.text, command->name);
 	} else if (rc > 0) {
 		help_command(stdout, command, 80);
 		rc = EXIT_PASS;
 	} else {
-		rc = command->run(tables, options, operands, count);
+		rc = command->run(tables, options, operands.item, operands.count);
 	}
 	free(options);
 	return rc;
@@ -148,5 +148,5 @@ int cli_main(int argc, char **argv, const struct cli_tables *tables)
 	hold_standard_descriptors();
 	setlocale(LC_CTYPE, "");
 	signal(SIGPIPE, SIG_IGN);
-	return cli_flush(dispatch(tables, argc, argv));
+	return flush(dispatch(tables, argc, argv));
 }

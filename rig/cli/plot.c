@@ -45,7 +45,7 @@ struct plotting {
 	struct err *err;
 };
 
-/* ---- which ---- */
+/* ---- which ----------------------------------------------------------------------------------------------------- */
 
 static int point_number(const char *text, unsigned *ret)
 {
@@ -106,7 +106,7 @@ static int find_rate(struct plotting *p)
 	return err_set(p->err, -EBADMSG, "the run file names no force channel");
 }
 
-/* ---- one page ---- */
+/* ---- one page -------------------------------------------------------------------------------------------------- */
 
 static int page_path(const struct plotting *p, const struct record_point *point, char *ret, size_t size)
 {
@@ -208,7 +208,7 @@ static int on_end(void *ctx, const struct record_point *point)
 	return rc;
 }
 
-/* ---- the command ---- */
+/* ---- the command ----------------------------------------------------------------------------------------------- */
 
 static int execute(struct plotting *p)
 {

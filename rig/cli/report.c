@@ -67,7 +67,7 @@ struct reporting {
 	char *stored; /* the kept report's text as the run file has it; NULL: it has none */
 };
 
-/* ---- what is wanted ---- */
+/* ---- what is wanted -------------------------------------------------------------------------------------------- */
 
 static void want(struct reporting *r, const struct report_writer *writer)
 {
@@ -123,7 +123,7 @@ static int choose_verdict(const struct reporting *r, unsigned *ret, struct err *
 	return 0;
 }
 
-/* ---- the run file ---- */
+/* ---- the run file ---------------------------------------------------------------------------------------------- */
 
 static int judge(struct reporting *r, struct err *err)
 {
@@ -139,7 +139,7 @@ static int judge(struct reporting *r, struct err *err)
 	return rc == -ENOENT && r->record->judged.number == judged ? 0 : rc;
 }
 
-/* ---- where to ---- */
+/* ---- where to -------------------------------------------------------------------------------------------------- */
 
 static int name_target(struct reporting *r, unsigned i, struct err *err)
 {
@@ -203,7 +203,7 @@ static int take_targets(struct reporting *r, struct err *err)
 	return rc;
 }
 
-/* ---- writing ---- */
+/* ---- writing --------------------------------------------------------------------------------------------------- */
 
 static int print(const struct reporting *r, struct err *err)
 {
@@ -249,7 +249,7 @@ static int deliver_files(struct reporting *r)
 	return cli_error(rc == -ENOMEM ? EXIT_INTERNAL : EXIT_STORAGE, "%s", err.text);
 }
 
-/* ---- the command ---- */
+/* ---- the command ----------------------------------------------------------------------------------------------- */
 
 static int execute(struct reporting *r)
 {

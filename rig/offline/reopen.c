@@ -18,7 +18,7 @@ int reopen(const char *path, struct runfile_reader **ret, struct record **ret_re
 	return rc;
 }
 
-/* ---- later verdicts ---- */
+/* ---- later verdicts -------------------------------------------------------------------------------------------- */
 
 struct wanted {
 	unsigned number;

@@ -26,6 +26,11 @@ struct option_list {
 	const char *item[OPTION_LIST_MAX];
 };
 
+struct operand_list {
+	unsigned count;
+	const char *item[OPERANDS_MAX];
+};
+
 struct cli_option {
 	const char *name;
 	char letter; /* 0: none */
@@ -60,8 +65,8 @@ extern const char *const help_topics[];               /* what help explains besi
 
 /* Parses argv[1..] (argv[0] is the command's name) into `options` and at most OPERANDS_MAX operands. 0; 1: help was
  * asked for; -EINVAL with a text that names the option, and the one that may have been meant. */
-int options_parse(const struct command *command, int argc, char **argv, void *options,
-		  const char *operands[OPERANDS_MAX], unsigned *ret_count, struct err *err);
+int options_parse(const struct command *command, int argc, char **argv, void *options, struct operand_list *ret,
+		  struct err *err);
 
 /* The candidate nearest to `word` if near enough for a typing mistake, else NULL. Candidates end with NULL. */
 const char *nearest_word(const char *word, const char *const *candidates);
@@ -82,9 +87,5 @@ void cli_complain(void *ctx, const char *text);
 /* The exit code where a file that the command line names cannot be opened, or where its words do not fit: wrong usage,
  * out of memory, or storage for whatever else -errno says. */
 int cli_exit_code(int rc);
-
-/* Flushes standard output: `code`, or EXIT_STORAGE with a message where what was printed did not arrive and code was 0.
- */
-int cli_flush(int code);
 
 #endif

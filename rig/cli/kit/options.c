@@ -158,8 +158,8 @@ static int take(const struct cli_option *o, const char *value, void *options, st
 	return 0;
 }
 
-static int take_operands(const struct command *command, int argc, char **argv, const char *operands[OPERANDS_MAX],
-			 unsigned *ret_count, struct err *err)
+static int take_operands(const struct command *command, int argc, char **argv, struct operand_list *ret,
+			 struct err *err)
 {
 	unsigned count = (unsigned)(argc - optind);
 
@@ -170,13 +170,13 @@ static int take_operands(const struct command *command, int argc, char **argv, c
 		return err_set(err, -EINVAL, "\"%s\" is one argument too many",
 			       argv[optind + (int)command->operands_max]);
 	for (unsigned i = 0; i < count; i++)
-		operands[i] = argv[optind + (int)i];
-	*ret_count = count;
+		ret->item[i] = argv[optind + (int)i];
+	ret->count = count;
 	return 0;
 }
 
-int options_parse(const struct command *command, int argc, char **argv, void *options,
-		  const char *operands[OPERANDS_MAX], unsigned *ret_count, struct err *err)
+int options_parse(const struct command *command, int argc, char **argv, void *options, struct operand_list *ret,
+		  struct err *err)
 {
 	struct getopt_tables tables;
 
@@ -200,5 +200,5 @@ int options_parse(const struct command *command, int argc, char **argv, void *op
 		if (rc < 0)
 			return rc;
 	}
-	return take_operands(command, argc, argv, operands, ret_count, err);
+	return take_operands(command, argc, argv, ret, err);
 }

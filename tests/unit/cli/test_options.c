@@ -47,8 +47,7 @@ static const struct command command = {
 
 static struct options options;
 static struct err err;
-static const char *operands[OPERANDS_MAX];
-static unsigned count;
+static struct operand_list operands;
 
 static int parse(const char *line)
 {
@@ -62,8 +61,8 @@ static int parse(const char *line)
 	argv[argc] = NULL;
 	memset(&options, 0, sizeof(options));
 	memset(&err, 0, sizeof(err));
-	count = 99;
-	return options_parse(&command, argc, argv, &options, operands, &count, &err);
+	operands.count = 99;
+	return options_parse(&command, argc, argv, &options, &operands, &err);
 }
 
 static void test_takes_every_kind(void **state)
@@ -76,8 +75,8 @@ static void test_takes_every_kind(void **state)
 	assert_string_equal(options.attr.item[1], "y=2");
 	assert_true(options.quiet);
 	assert_int_equal(options.color, 2);
-	assert_int_equal(count, 1);
-	assert_string_equal(operands[0], "plan.json");
+	assert_int_equal(operands.count, 1);
+	assert_string_equal(operands.item[0], "plan.json");
 }
 
 static void test_last_text_counts_and_dashes_end_options(void **state)
@@ -86,7 +85,7 @@ static void test_last_text_counts_and_dashes_end_options(void **state)
 	assert_int_equal(parse("try -b one -b two -- --quiet"), 0);
 	assert_string_equal(options.bench, "two");
 	assert_false(options.quiet);
-	assert_string_equal(operands[0], "--quiet");
+	assert_string_equal(operands.item[0], "--quiet");
 }
 
 static void test_help_wins(void **state)
@@ -101,7 +100,7 @@ static void refused(const char *line, const char *text)
 	assert_int_equal(parse(line), -EINVAL);
 	if (!strstr(err.text, text))
 		fail_msg("\"%s\" does not say \"%s\"", err.text, text);
-	assert_int_equal(count, 99);
+	assert_int_equal(operands.count, 99);
 }
 
 static void test_refusals_name_a_remedy(void **state)

@@ -107,7 +107,7 @@ static void test_nothing_there(void **state)
 	assert_int_equal(reopen("/nowhere/at-all.penrig", &reader, &record, &err), -ENOENT);
 }
 
-/* ---- later verdicts, of a kept run file that was judged by four limits files ---- */
+/* ---- later verdicts, of a kept run file that was judged by four limits files ----------------------------------- */
 
 #define KEPT "tests/data/runs-0.1.0/judged-anew.penrig.xz"
 

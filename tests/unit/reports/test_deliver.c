@@ -23,7 +23,7 @@ static char folder[64];
 static bool broken; /* the writer of the second report gives up */
 static char complaints[2000];
 
-/* ---- writers that say what the record says ---- */
+/* ---- writers that say what the record says --------------------------------------------------------------------- */
 
 static int say(const struct record *record, FILE *out, struct err *err)
 {
@@ -64,7 +64,7 @@ static struct delivery delivery_of_three(void)
 	return d;
 }
 
-/* ---- the disk ---- */
+/* ---- the disk -------------------------------------------------------------------------------------------------- */
 
 static int remove_entry(const char *path, const struct stat *st, int type, struct FTW *ftw)
 {
@@ -161,7 +161,7 @@ static struct runfile *begin_run_file(struct record *record)
 	return rf;
 }
 
-/* ---- what is wanted ---- */
+/* ---- what is wanted -------------------------------------------------------------------------------------------- */
 
 static void test_the_kept_report_is_always_wanted(void **state)
 {
@@ -210,7 +210,7 @@ static void test_all_is_written_and_the_run_file_keeps_one(void **state)
 	assert_string_equal(complaints, "");
 }
 
-/* ---- what fails ---- */
+/* ---- what fails ------------------------------------------------------------------------------------------------ */
 
 static void test_one_that_cannot_be_written_keeps_none_of_the_others(void **state)
 {
@@ -275,7 +275,7 @@ static void test_no_report_of_a_run_file_that_cannot_be_finished(void **state)
 	record_free(record);
 }
 
-/* ---- a word after the last ---- */
+/* ---- a word after the last ------------------------------------------------------------------------------------- */
 
 static void test_a_late_change_is_written_into_every_report(void **state)
 {
@@ -347,7 +347,7 @@ static void test_what_can_neither_be_rewritten_nor_removed_is_said(void **state)
 	record_free(record);
 }
 
-/* ---- names ---- */
+/* ---- names ----------------------------------------------------------------------------------------------------- */
 
 static void test_a_name_belongs_to_one_process(void **state)
 {

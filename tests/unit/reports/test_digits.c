@@ -13,7 +13,7 @@
 #include "rig/measure/digits.h"
 #include "tests/unit/record/record_sample.h"
 
-/* ---- decimals ---- */
+/* ---- decimals -------------------------------------------------------------------------------------------------- */
 
 static void test_decimals(void **state)
 {
@@ -55,7 +55,7 @@ static void test_quantities(void **state)
 	assert_string_equal(got, "3");
 }
 
-/* ---- for people ---- */
+/* ---- for people ------------------------------------------------------------------------------------------------ */
 
 static void test_a_value_ends_where_its_uncertainty_does(void **state)
 {
@@ -85,7 +85,7 @@ static void test_a_value_ends_where_its_uncertainty_does(void **state)
 	assert_string_equal(got, "1.50 \xc2\xb1 0.25");
 }
 
-/* ---- for programs ---- */
+/* ---- for programs ---------------------------------------------------------------------------------------------- */
 
 static struct finding finding(double value, double u)
 {
