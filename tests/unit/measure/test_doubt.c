@@ -412,8 +412,15 @@ static void phases_out_of_order(void **state)
 	point_free(point);
 	for (unsigned i = 0; i < s.trial.result_count; i++)
 		assert_false(s.trial.results[i].trusted);
-	s.config.fs_hz = NAN;
-	assert_int_equal(point_new(&s.config, &point), -EINVAL);
+
+	struct point_config refused[] = {s.config, s.config, s.config, s.config};
+
+	refused[0].fs_hz = NAN;
+	refused[1].fs_hz = 0.0;
+	refused[2].rate_set_hz = 0.0;
+	refused[3].force.scale = 0.0;
+	for (unsigned i = 0; i < 4; i++)
+		assert_int_equal(point_new(&refused[i], &point), -EINVAL);
 	point_free(NULL);
 	finish(&s);
 }

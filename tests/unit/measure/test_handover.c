@@ -27,7 +27,8 @@ struct setup {
 	struct candidate ring[FOUND_RING];
 	struct stroke told[STROKES + 8];
 	unsigned count;
-	uint64_t chunks;
+	uint64_t chunks, templated;
+	double squares, values, largest_n, earliest, latest;
 };
 
 static void on_stroke(void *ctx, const struct stroke *stroke)
@@ -42,8 +43,19 @@ static void on_residual(void *ctx, const struct residual_chunk *chunk)
 {
 	struct setup *s = ctx;
 
-	assert_true(chunk->templated > 0 || chunk->learned >= 16);
+	/* At first the template is of strokes before the window, then of more and more of its own. */
+	assert_true(s->chunks == 0 ? chunk->templated == 0 : chunk->templated >= s->templated);
+	assert_in_range(chunk->learned, 16, 150);
+	assert_int_equal(chunk->stride, 1);
 	check_near(chunk->noise_n, SIGMA_N, 0.0);
+	for (unsigned i = 0; i < chunk->n; i++) {
+		s->squares += pow((double)chunk->residual_n[i], 2.0);
+		s->largest_n = fmax(s->largest_n, (double)chunk->pulse_n[i] / chunk->height_n);
+		s->earliest = fmin(s->earliest, (double)chunk->phase[i]);
+		s->latest = fmax(s->latest, (double)chunk->phase[i]);
+	}
+	s->values += chunk->n;
+	s->templated = chunk->templated;
 	s->chunks++;
 }
 
@@ -252,6 +264,54 @@ static void residuals_of_the_window(void **state)
 	s->analysis.listeners.on_residual_ctx = s;
 	analyse(s, false);
 	assert_int_equal(s->chunks, s->analysis.tally.rhythm.strokes);
+	assert_int_equal(s->templated > 150, 1);
+	check_near(s->values / (double)s->chunks, PERIOD, 0.1);
+	check_near(sqrt(s->squares / s->values), SIGMA_N, 0.1 * SIGMA_N);
+	check_near(s->largest_n, 1.0, 0.01);
+	check_near(s->latest - s->earliest, 1.0, 0.02);
+	finish(s);
+}
+
+static double uniform(uint64_t *seed)
+{
+	*seed = *seed * 6364136223846793005u + 1442695040888963407u;
+	return (double)(*seed >> 11) / 9007199254740992.0;
+}
+
+/* Strokes that keep no beat teach no template: each is measured by the parabola over its cap, and a parabola exactly. */
+static void caps_before_a_template(void **state)
+{
+	struct setup *s = start();
+	uint64_t seed = 33;
+	double at = FIRST, height[STROKES], instant[STROKES];
+	unsigned n = 0;
+
+	(void)state;
+	for (unsigned i = 0; i < SAMPLES; i++)
+		s->force[i] = 0.3F;
+	for (; at < SAMPLES - 400.0; n++) {
+		height[n] = 1.0 + 0.3 * uniform(&seed);
+		instant[n] = at;
+		s->ring[n] = (struct candidate){.at = at + 1.3, .peak_n = 1.3, .swing_n = height[n]};
+		for (long i = (long)ceil(at - 20.0); i <= (long)floor(at + 20.0); i++)
+			s->force[i] += (float)(height[n] * (1.0 - pow(((double)i - at) / 20.0, 2.0)));
+		at += 120.0 + 150.0 * uniform(&seed);
+	}
+	for (long block = 0; block < BLOCKS; block++) {
+		struct handover h = handover(s, block, 0);
+
+		for (h.put = 0; h.put < n && s->ring[h.put].at < (double)h.limit;)
+			h.put++;
+		h.noise_n = 1e-5;
+		analysis_block(&s->analysis, &h);
+	}
+	assert_int_equal(s->count, n);
+	for (unsigned k = 0; k < n; k++) {
+		check_near(s->told[k].instant, 70000.0 + instant[k], 0.01);
+		check_near(s->told[k].height_n, height[k], 0.002);
+		assert_true(isnan(s->told[k].misfit_n));
+	}
+	assert_int_equal(s->analysis.tally.height.unfitted, s->analysis.tally.rhythm.strokes);
 	finish(s);
 }
 
@@ -274,7 +334,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(strokes_of_a_block_by_hand), cmocka_unit_test(samples_that_moved),
 		cmocka_unit_test(the_axis_is_a_copy),         cmocka_unit_test(candidates_of_the_ring),
-		cmocka_unit_test(residuals_of_the_window),    cmocka_unit_test(a_stroke_of_another_shape),
+		cmocka_unit_test(residuals_of_the_window),    cmocka_unit_test(caps_before_a_template),
+		cmocka_unit_test(a_stroke_of_another_shape),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
