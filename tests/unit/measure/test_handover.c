@@ -182,6 +182,64 @@ static void strokes_of_a_block_by_hand(void **state)
 	finish(s);
 }
 
+/* A curve of 1 N / mm, so that what is said of depths is said of heights. */
+static struct curve *straight(void)
+{
+	struct curve_set set = {.rates = 1, .at[0] = {.rate_hz = RATE_HZ, .points = 20}};
+	struct curve *curve = NULL;
+
+	for (unsigned i = 0; i < 20; i++)
+		set.at[0].depth_mm[i] = set.at[0].force_n[i] = 0.1 * i;
+	assert_int_equal(curve_new(&set, RATE_HZ, &curve), 0);
+	return curve;
+}
+
+/* What the tally says of its own errors, against the errors. */
+static void errors_that_are_told(void **state)
+{
+	struct setup *s = start();
+	struct curve *curve = straight();
+	double mean = 0.0, scatter = 0.0, late = 0.0, late2 = 0.0, sum = 0.0;
+	unsigned n = 0;
+
+	(void)state;
+	s->config.curve = curve;
+	analyse(s, false);
+	for (unsigned k = 0; k < STROKES; k++) {
+		double off = s->told[k].depth_mm - s->height_n[k],
+		       delay = s->told[k].instant - 70000.0 - FIRST - PERIOD * k;
+
+		if (s->told[k].phase != POINT_MEASURE)
+			continue;
+		mean += off;
+		scatter += off * off;
+		late += delay;
+		late2 += delay * delay;
+		sum += s->height_n[k];
+		n++;
+	}
+	const struct tally *t = &s->analysis.tally;
+
+	assert_int_equal(t->depth.seen.n, n);
+	check_near(t->depth.slope, n, 1e-6);
+	check_near(t->depth.gain_mm, sum, 0.1);
+	scatter = scatter / n - pow(mean / n, 2.0);
+	check_near(sqrt(t->depth.noise_mm2 / n) / sqrt(scatter), 1.0, 0.15);
+	late2 = late2 / n - pow(late / n, 2.0);
+	check_near(sqrt(tally_instant_variance(t) / late2), 1.0, 0.15);
+	/* Shared by all: far less than one stroke's, and not nothing. */
+	check_less(sqrt(t->depth.template_n2) / n, 0.3 * sqrt(scatter));
+	check_less(0.005 * sqrt(scatter), sqrt(t->depth.template_n2) / n);
+	check_less(sqrt(t->depth.zero_n2) / n, 0.3 * sqrt(scatter));
+	check_less(0.005 * sqrt(scatter), sqrt(t->depth.zero_n2) / n);
+	check_less(fabs(mean / n), 3.0 * sqrt(t->depth.template_n2 + t->depth.zero_n2) / n + 3.0 * sqrt(scatter / n));
+	print_message("errors: heights %.3g, told %.3g; instants %.3g, told %.3g; template %.2g, zero %.2g\n",
+		      sqrt(scatter), sqrt(t->depth.noise_mm2 / n), sqrt(late2), sqrt(tally_instant_variance(t)),
+		      sqrt(t->depth.template_n2) / n, sqrt(t->depth.zero_n2) / n);
+	finish(s);
+	curve_free(curve);
+}
+
 /* Where samples are held is nobody's result. */
 static void samples_that_moved(void **state)
 {
@@ -307,8 +365,8 @@ static void caps_before_a_template(void **state)
 	}
 	assert_int_equal(s->count, n);
 	for (unsigned k = 0; k < n; k++) {
-		check_near(s->told[k].instant, 70000.0 + instant[k], 0.01);
-		check_near(s->told[k].height_n, height[k], 0.002);
+		check_near(s->told[k].instant, 70000.0 + instant[k], 0.001);
+		check_near(s->told[k].height_n, height[k], 0.0003);
 		assert_true(isnan(s->told[k].misfit_n));
 	}
 	assert_int_equal(s->analysis.tally.height.unfitted, s->analysis.tally.rhythm.strokes);
@@ -332,10 +390,10 @@ static void a_stroke_of_another_shape(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(strokes_of_a_block_by_hand), cmocka_unit_test(samples_that_moved),
-		cmocka_unit_test(the_axis_is_a_copy),         cmocka_unit_test(candidates_of_the_ring),
-		cmocka_unit_test(residuals_of_the_window),    cmocka_unit_test(caps_before_a_template),
-		cmocka_unit_test(a_stroke_of_another_shape),
+		cmocka_unit_test(strokes_of_a_block_by_hand), cmocka_unit_test(errors_that_are_told),
+		cmocka_unit_test(samples_that_moved),         cmocka_unit_test(the_axis_is_a_copy),
+		cmocka_unit_test(candidates_of_the_ring),     cmocka_unit_test(residuals_of_the_window),
+		cmocka_unit_test(caps_before_a_template),     cmocka_unit_test(a_stroke_of_another_shape),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
