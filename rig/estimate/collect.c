@@ -178,6 +178,19 @@ static void check_clock(const struct estimator *e, struct record_point *point)
 	distrust_method(point, measurand_method(JUDGED_BY_DEPTH, false, true), whole);
 }
 
+static uint64_t slow_gap_max_ns(const struct estimator *e, const struct held *held)
+{
+	uint64_t frames_ns = (uint64_t)(SLOW_GAP_FRAMES * 1e9 / estimator_held_channel(e, held)->rate_hz);
+
+	return frames_ns > SLOW_GAP_MAX_NS ? frames_ns : SLOW_GAP_MAX_NS;
+}
+
+/* It left the motor's time without a reading for too long. */
+static bool is_silent(const struct estimator *e, const struct held *held)
+{
+	return held->channel >= 0 && held->gap_ns > slow_gap_max_ns(e, held);
+}
+
 /* White noise of s rms falls on one count of width q at most with erf(q / (2 sqrt 2 s)), each time. Below a count it
  * may never show, so nothing follows. */
 static bool is_stuck(const struct estimator *e, const struct held *held)
@@ -213,19 +226,12 @@ static void check_standing(const struct estimator *e, struct record_point *point
 		distrust(point, NEEDS_HEAT, text);
 }
 
-static uint64_t slow_gap_max_ns(const struct estimator *e, const struct held *held)
-{
-	uint64_t frames_ns = (uint64_t)(SLOW_GAP_FRAMES * 1e9 / estimator_held_channel(e, held)->rate_hz);
-
-	return frames_ns > SLOW_GAP_MAX_NS ? frames_ns : SLOW_GAP_MAX_NS;
-}
-
 static void check_slow_stream(const struct estimator *e, struct record_point *point)
 {
 	const struct held *const held[] = {&e->handle, &e->tip, &e->ambient}, *silent = NULL;
 	char text[120];
 	for (unsigned i = 0; i < 3 && !silent; i++)
-		if (held[i]->channel >= 0 && held[i]->gap_ns > slow_gap_max_ns(e, held[i]))
+		if (is_silent(e, held[i]))
 			silent = held[i];
 	if (e->slow_beyond)
 		snprintf(text, sizeof(text), "channel \"%.20s\" left its range or stood at its end while the pen ran",
@@ -256,6 +262,13 @@ static void check_ambient(const struct estimator *e, struct record_point *point)
 		distrust(point, EVERY_RESULT,
 			 "the \"ambient\" channel delivered nothing: whether the bench's calibrations hold is not "
 			 "known");
+		return;
+	}
+	if (is_silent(e, &e->ambient)) {
+		distrust(point, EVERY_RESULT,
+			 "the \"ambient\" channel fell silent while the pen ran: whether the bench's calibrations hold "
+			 "is "
+			 "not known");
 		return;
 	}
 	if (is_stuck(e, &e->ambient)) {
@@ -292,24 +305,28 @@ static void add_ambient(const struct estimator *e, struct record_point *point)
 }
 
 /* The force says what stands under the needles only together with a depth that does not come from the force. Where both
- * are measured, another phantom than the plan names shows as two depths that cannot both be true. */
-static void check_phantom(struct record_point *point)
+ * are measured, another phantom than the plan names shows as two depths that cannot both be true. A bench that declares
+ * no calibrated displacement has not got this check; one that declares it and does not get it has not made it. */
+static void check_phantom(const struct estimator *e, struct record_point *point)
 {
-	const char *by_force = measurand_method(JUDGED_BY_DEPTH, false, false);
-	const char *by_bar = measurand_method(JUDGED_BY_DEPTH, false, true);
-	const struct result *force = found(point, MEASURAND_DEPTH, by_force);
-	const struct result *bar = found(point, MEASURAND_DEPTH, by_bar);
-	if (!force || !bar || !force->trusted || !bar->trusted)
-		return;
-	double apart_mm = force->value - bar->value;
-	if (fabs(apart_mm) <= DISAGREE_U * hypot(force->expanded_u, bar->expanded_u))
-		return;
+	const struct result *force = found(point, MEASURAND_DEPTH, measurand_method(JUDGED_BY_DEPTH, false, false));
+	const struct result *bar = found(point, MEASURAND_DEPTH, measurand_method(JUDGED_BY_DEPTH, false, true));
 	char text[160];
-	snprintf(text, sizeof(text),
-		 "%+.3f mm against the needle bar's displacement: another phantom in the clamp, or a calibration that "
-		 "does not hold",
-		 apart_mm);
-	distrust_method(point, by_force, text);
+
+	if (!force || !force->trusted || !(bench_displacement_u_mm(e->bench) > 0))
+		return;
+	double apart_mm = force->value - (bar ? bar->value : NAN);
+	if (!bar || !bar->trusted)
+		snprintf(text, sizeof(text), "whether this is the phantom could not be checked: %.100s",
+			 bar ? bar->reason : "no depth by displacement");
+	else if (fabs(apart_mm) > DISAGREE_U * hypot(force->expanded_u, bar->expanded_u))
+		snprintf(text, sizeof(text),
+			 "%+.3f mm against the needle bar's displacement: another phantom in the clamp, or a "
+			 "calibration that does not hold",
+			 apart_mm);
+	else
+		return;
+	distrust_method(point, force->method, text);
 }
 
 static void collect_free_run(struct estimator *e, struct record_point *point)
@@ -340,7 +357,7 @@ void estimator_collect(struct estimator *e, struct record_point *point)
 	add_ambient(e, point);
 	add_pen_results(e, point);
 	add_droop(e, point);
-	check_phantom(point);
+	check_phantom(e, point);
 	check_clock(e, point);
 	check_ambient(e, point);
 	check_slow_stream(e, point);

@@ -110,6 +110,14 @@ static void take(struct free_run *run, uint64_t index, int32_t count)
 	run->last_mm = mm;
 }
 
+/* A force that stands, or is at an end of its range, does not show what the needles touch. */
+static bool sees_no_contact(const struct watch *force)
+{
+	double saturated_s = (double)(force->next_index - force->last_saturated) / force->config.fs_hz;
+
+	return force->stuck || force->noise_dead || (force->last_saturated && saturated_s < STUCK_S);
+}
+
 void free_run_feed(struct free_run *run, const struct sample_block *block)
 {
 	uint64_t end = block->first_index + block->frames;
@@ -119,6 +127,8 @@ void free_run_feed(struct free_run *run, const struct sample_block *block)
 	if (block->frames == 0 || (run->started && end <= run->next_index))
 		return;
 	watch_feed(&run->force, block);
+	if (block->first_index >= run->phase_start[POINT_SPIN_UP] && block->first_index < run->phase_start[POINT_COAST])
+		run->blind |= sees_no_contact(&run->force);
 	if (gap && end > run->phase_start[POINT_MEASURE] && run->next_index < run->phase_start[POINT_COAST])
 		run->gap = true;
 	for (uint32_t i = 0; i < block->frames; i++)
@@ -145,6 +155,10 @@ static const char *why_not(const struct free_run *run)
 		return "the displacement channel was saturated";
 	if (run->stuck)
 		return "the displacement channel was stuck";
+	if (run->blind)
+		return "whether the needles touched something could not be checked: the force channel stood still or "
+		       "at an end "
+		       "of its range";
 	if (run->contact)
 		return "the needles touched something: the force channel saw strokes";
 	if (run->config.fs_hz < SAMPLES_PER_STROKE * run->config.rate_set_hz)

@@ -26,6 +26,7 @@ struct free_run {
 	uint64_t phase_start[POINT_PHASES]; /* UINT64_MAX until it begins */
 	uint64_t next_index;
 	bool started, contact, gap, saturated, stuck;
+	bool blind; /* to contact: at some time of the motor the force showed nothing */
 
 	/* travel, from the spin-up's last periods; fixed when the window begins */
 	double lo_mm, hi_mm, seen_lo_mm, seen_hi_mm;

@@ -308,6 +308,27 @@ static void an_ambient_that_stands_proves_nothing(void **state)
 	assert_non_null(strstr(why_handle(point), "\"ambient\" channel stood"));
 }
 
+/* What it said before says nothing of the room since. */
+static void an_ambient_that_falls_silent_proves_nothing(void **state)
+{
+	for (unsigned last = 30; last >= 15; last -= 15) {
+		struct stage *s = *state;
+		assert_int_equal(begin_streams(s), 0);
+		struct record_point *point = begin_point(s);
+		estimator_phase(&s->estimator, point, POINT_SPIN_UP, 1000 * MS);
+		for (unsigned i = 1; i <= 30; i++) {
+			feed(s, 1, i, (1000 + 100 * i) * MS, 2500);
+			if (i <= last)
+				feed(s, 2, i, (1000 + 100 * i) * MS, 2300 + (int32_t)(i % 2));
+		}
+		estimator_phase(&s->estimator, point, POINT_COAST, 4100 * MS);
+		estimator_end(&s->estimator, point, 4200 * MS, true);
+		const struct result *ambient = result_of(point, "ambient_temperature_c");
+		assert_true(ambient->trusted == (last == 30));
+		assert_true((strstr(ambient->reason, "\"ambient\" channel fell silent") != NULL) == (last == 15));
+	}
+}
+
 /* Ambient goes on, on a stream of its own. */
 static void no_channel_vouches_for_another(void **state)
 {
@@ -442,6 +463,7 @@ int main(void)
 		TEST(a_channel_that_its_noise_forbids_to_stand),
 		TEST(a_channel_that_a_long_run_does_not_move),
 		TEST(an_ambient_that_stands_proves_nothing),
+		TEST(an_ambient_that_falls_silent_proves_nothing),
 		TEST(no_channel_vouches_for_another),
 		TEST(a_peak_in_the_middle_of_a_batch_counts),
 		TEST(frames_count_by_their_own_times),

@@ -15,6 +15,8 @@
 struct bar {
 	double rate_hz, travel_mm, force_n, step_at; /* step_at: sample from which the bar stands still */
 	uint64_t lost_from, lost_to;                 /* samples that never arrive */
+	uint64_t blind_from, blind_to;               /* where the force says nothing: */
+	int32_t blind_count;                         /* it stands there */
 };
 
 static double bar_at(const struct bar *bar, double sample)
@@ -34,6 +36,8 @@ static void feed(struct free_run *run, const struct bar *bar, uint64_t from, uin
 		for (unsigned i = 0; i < BLOCK; i++) {
 			double mm = bar_at(bar, (double)(at + i));
 			counts[2 * i] = (int32_t)lrint((0.3 + bar->force_n * (mm > -0.2)) * 1e6) + (int32_t)(i % 3);
+			if (at + i >= bar->blind_from && at + i < bar->blind_to)
+				counts[2 * i] = bar->blind_count;
 			counts[2 * i + 1] = (int32_t)lrint(mm * 1e6);
 		}
 		if (at < bar->lost_from || at >= bar->lost_to)
@@ -48,7 +52,9 @@ static void measure(const struct bar *bar, struct result *ret)
 		.rate_set_hz = 120,
 		.bar = {.position = 1, .scale = 1e-6, .count_lo = -8388607, .count_hi = 8388607, .noise = 0.001},
 		.u_clock_rel = 1e-5,
-		.force = {.fs_hz = FS, .channel.scale = 1e-6, .still_n = 0.02}};
+		.force = {.fs_hz = FS,
+			  .channel = {.scale = 1e-6, .count_lo = -8388607, .count_hi = 8388607},
+			  .still_n = 0.02}};
 	struct free_run run;
 
 	free_run_init(&run, &config);
@@ -119,6 +125,33 @@ static void test_what_is_not_trusted(void **state)
 	assert_true(r.trusted);
 }
 
+/* It is by the force that touching would show. */
+static void test_a_force_that_shows_nothing(void **state)
+{
+	static const struct {
+		uint64_t from, to;
+		int32_t count;
+		bool doubt;
+	} trials[] = {
+		{20000, 21100, 300000, true},  {20000, 20900, 300000, false}, /* 50 ms are 1000 samples */
+		{20000, 20001, 8388607, true}, {5000, 6100, 300000, true},
+		{1000, 2900, 300000, false},   {44000, 46000, 300000, false},
+	};
+	struct result r;
+
+	(void)state;
+	for (unsigned i = 0; i < sizeof(trials) / sizeof(trials[0]); i++) {
+		struct bar bar = good;
+		bar.blind_from = trials[i].from;
+		bar.blind_to = trials[i].to;
+		bar.blind_count = trials[i].count;
+		measure(&bar, &r);
+		if (r.trusted == trials[i].doubt ||
+		    (strstr(r.reason, "could not be checked") != NULL) != trials[i].doubt)
+			fail_msg("trial %u: \"%s\"", i, r.reason);
+	}
+}
+
 static void test_droop(void **state)
 {
 	struct result loaded = {.valid = true, .trusted = true, .value = 114, .u = 0.01, .dof = 100, .n = 200}, r;
@@ -144,6 +177,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_rate),
 		cmocka_unit_test(test_what_is_not_trusted),
+		cmocka_unit_test(test_a_force_that_shows_nothing),
 		cmocka_unit_test(test_droop),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
