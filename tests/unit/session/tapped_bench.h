@@ -40,8 +40,11 @@ enum tap {
 
 struct tapped_order {
 	enum tap tap;
-	device_done_fn done;
+	device_done_fn done; /* NULL: the slot is free */
 	void *ctx;
+	bool bent;
+	int status; /* the device's own */
+	struct loop_timer timer;
 };
 
 /* What a test bends, and what it sees; zeroed before each. Hooks may be NULL. */
@@ -54,6 +57,7 @@ struct tapped {
 	void (*prepare_config)(struct session_config *config);
 	/* while it runs */
 	int status[TAPS];          /* not 0: the answer to this order, whatever the device says */
+	unsigned slow_ms;          /* all answers but those to heartbeats come so much later */
 	unsigned from_order[TAPS]; /* from which order of its kind on, from 0 */
 	int finish_status;
 	double wait_fails_at_s; /* 0: never */
@@ -66,7 +70,8 @@ struct tapped {
 	void (*on_order)(enum tap tap);
 	void (*on_prompt)(void);
 	/* what was seen */
-	unsigned sent[TAPS], finishes, stages[STAGE_DONE + 1], prompts, shouts;
+	unsigned sent[TAPS], finishes, stages[STAGE_DONE + 1], prompts, shouts, reports;
+	bool ended;
 	enum session_stage stage;
 	uint64_t stop_sent_ns;
 	/* kept for the hooks */
@@ -98,18 +103,34 @@ static const struct driver *product_driver(const char *name)
 
 /* ---- orders ---------------------------------------------------------------------------------------------------- */
 
-static void bent_done(void *ctx, int status, const struct err *err)
+static void answer(void *ctx, uint64_t now_ns)
 {
-	struct tapped_order order = *(struct tapped_order *)ctx;
-	struct err bent;
-	((struct tapped_order *)ctx)->done = NULL;
-	(void)status;
-	(void)err;
-	err_set(&bent, tapped.status[order.tap], "bent by the test");
-	order.done(order.ctx, tapped.status[order.tap], &bent);
+	struct tapped_order *slot = ctx;
+	struct tapped_order order = *slot;
+	int status = order.bent ? tapped.status[order.tap] : order.status;
+	struct err err = {""};
+	(void)now_ns;
+	slot->done = NULL;
+	if (status)
+		err_set(&err, status, "bent by the test");
+	order.done(order.ctx, status, status ? &err : NULL);
 }
 
-/* Counts; where its answer is to be bent, takes the place of done and ctx. */
+static void tapped_done(void *ctx, int status, const struct err *err)
+{
+	struct tapped_order *slot = ctx;
+	uint64_t now_ns = loop_now_ns(tapped.loop);
+	(void)err;
+	slot->status = status;
+	slot->timer.fn = answer;
+	slot->timer.ctx = slot;
+	if (status != -ECANCELED && tapped.slow_ms && slot->tap != TAP_HEARTBEAT)
+		loop_timer_at(tapped.loop, &slot->timer, now_ns + tapped.slow_ms * NS_PER_MS);
+	else
+		answer(slot, now_ns);
+}
+
+/* Counts; where its answer is to be bent or held back, takes the place of done and ctx. */
 static void tap_order(enum tap tap, device_done_fn *done, void **ctx)
 {
 	unsigned number = tapped.sent[tap]++;
@@ -117,13 +138,14 @@ static void tap_order(enum tap tap, device_done_fn *done, void **ctx)
 		tapped.stop_sent_ns = loop_now_ns(tapped.loop);
 	if (tapped.on_order)
 		tapped.on_order(tap);
-	if (!tapped.status[tap] || number < tapped.from_order[tap] || !*done)
+	bool bent = tapped.status[tap] && number >= tapped.from_order[tap];
+	if (!*done || (!bent && !tapped.slow_ms))
 		return;
 	unsigned i = 0;
 	while (slots[i].done)
 		assert_true(++i < ORDERS_MAX);
-	slots[i] = (struct tapped_order){.tap = tap, .done = *done, .ctx = *ctx};
-	*done = bent_done;
+	slots[i] = (struct tapped_order){.tap = tap, .bent = bent, .done = *done, .ctx = *ctx};
+	*done = tapped_done;
 	*ctx = &slots[i];
 }
 
@@ -267,6 +289,8 @@ static void make_drivers(void)
 static void on_progress(void *ctx, const struct session_progress *progress)
 {
 	(void)ctx;
+	assert_false(tapped.ended);
+	tapped.reports++;
 	tapped.shouts += progress->alarm && strncmp(progress->text, "STOP UNVERIFIED", 15) == 0;
 	if (progress->stage == tapped.stage)
 		return;
@@ -297,6 +321,7 @@ static int on_finish(void *ctx, struct record *record, struct runfile *rf, struc
 static void on_ended(void *ctx)
 {
 	(void)ctx;
+	tapped.ended = true;
 	loop_stop(tapped.loop);
 }
 

@@ -252,6 +252,30 @@ static void every_stroke_is_handed_on(void **state)
 	assert_in_range(strokes, 95, 130); /* 120 Hz for 0.9 s, less what spins up */
 }
 
+static void slow_answers_are_waited_for(void **state)
+{
+	(void)state;
+	tapped.slow_ms = 60;
+	assert_fault(TAP_SET_RATE, -ERANGE, "setting the rate: bent by the test");
+	assert_int_equal(tapped.sent[TAP_SET_DEPTH], 0);
+}
+
+static void a_slow_depth_is_waited_for(void **state)
+{
+	(void)state;
+	tapped.slow_ms = 60;
+	assert_fault(TAP_SET_DEPTH, -EREMOTEIO, "setting the depth: bent by the test");
+	assert_int_equal(tapped.sent[TAP_RUN], 0);
+}
+
+static void a_slow_start_is_waited_for(void **state)
+{
+	(void)state;
+	tapped.slow_ms = 400; /* longer than it settles */
+	assert_fault(TAP_RUN, -ETIMEDOUT, "starting the pen: bent by the test");
+	assert_int_equal(tapped.stages[STAGE_MEASURING], 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -269,6 +293,9 @@ int main(void)
 		TEST(a_condition_at_the_end_counts),
 		TEST(a_condition_is_told_once),
 		TEST(every_stroke_is_handed_on),
+		TEST(slow_answers_are_waited_for),
+		TEST(a_slow_depth_is_waited_for),
+		TEST(a_slow_start_is_waited_for),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -294,6 +294,43 @@ static void a_loop_that_fails_for_ever_leaves_the_stop_unverified(void **state)
 	assert_int_equal(tapped.finishes, 1);
 }
 
+static void two_failures_of_the_loop_leave_time_to_stop(void **state)
+{
+	(void)state;
+	tapped.wait_fails_at_s = 1.5;
+	tapped.wait_fails = 2;
+	const struct record *r = run_session();
+	assert_int_equal(r->run_status, RUN_INTERNAL_ERROR);
+	assert_stopped(r);
+}
+
+static void a_third_one_does_not(void **state)
+{
+	(void)state;
+	tapped.wait_fails_at_s = 1.5;
+	tapped.wait_fails = 3;
+	assert_unverified(run_session(), "nothing shows that it did");
+}
+
+static void progress_is_told_four_times_a_second(void **state)
+{
+	(void)state;
+	const struct record *r = run_session();
+	double seconds = (double)(r->ended_host_ns - r->started_host_ns) * 1e-9;
+	assert_in_range(tapped.reports, (unsigned)(3 * seconds),
+			(unsigned)(4 * seconds) + 12); /* and every stage, and the point */
+}
+
+static void slow_answers_change_nothing(void **state)
+{
+	(void)state;
+	tapped.slow_ms = 60;
+	const struct record *r = run_session();
+	assert_int_equal(r->run_status, RUN_COMPLETE);
+	assert_int_equal(r->dut_verdict, OUTCOME_PASS);
+	assert_stopped(r);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -313,6 +350,10 @@ int main(void)
 		TEST(a_loop_that_fails_once_is_an_internal_error),
 		TEST(a_loop_that_fails_at_the_end_is_no_complete_run),
 		TEST(a_loop_that_fails_for_ever_leaves_the_stop_unverified),
+		TEST(two_failures_of_the_loop_leave_time_to_stop),
+		TEST(a_third_one_does_not),
+		TEST(progress_is_told_four_times_a_second),
+		TEST(slow_answers_change_nothing),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -183,6 +183,50 @@ static void a_deadman_that_cannot_be_armed_again_ends_the_run(void **state)
 	assert_stopped(r);
 }
 
+static void a_slow_refusal_is_waited_for(void **state)
+{
+	(void)state;
+	tapped.slow_ms = 60;
+	assert_refusal(-EREMOTEIO, OUTCOME_FAIL,
+		       "a depth of 4 mm, beyond the pen's own maximum, was changed in silence instead of refused");
+}
+
+static void a_slow_rate_is_waited_for(void **state)
+{
+	(void)state;
+	tapped.slow_ms = 60;
+	tapped.status[TAP_SET_RATE] = -ERANGE;
+	assert_deadman_open("cannot tell: the setpoint was not accepted");
+	assert_int_equal(tapped.sent[TAP_SET_DEPTH], 0); /* nothing is set behind it, and the point is not begun */
+}
+
+static void a_slow_depth_is_waited_for(void **state)
+{
+	(void)state;
+	tapped.slow_ms = 60;
+	tapped.status[TAP_SET_DEPTH] = -ERANGE;
+	assert_deadman_open("cannot tell: the setpoint was not accepted");
+}
+
+static void a_slow_start_is_waited_for(void **state)
+{
+	(void)state;
+	tapped.slow_ms = 700; /* longer than it runs before its dead-man is tested */
+	tapped.status[TAP_RUN] = -ETIMEDOUT;
+	assert_deadman_open("cannot tell: the pen did not start");
+}
+
+static void a_slow_arming_is_waited_for(void **state)
+{
+	(void)state;
+	tapped.slow_ms = 60;
+	tapped.plan = deadman_test;
+	tapped.status[TAP_DEADMAN] = -ETIMEDOUT;
+	tapped.from_order[TAP_DEADMAN] = 1;
+	assert_ended(run_session(), RUN_DEVICE_LOST, "could not be armed again after its test");
+	assert_int_equal(tapped.record->points, 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -199,6 +243,11 @@ int main(void)
 		TEST(no_stroke_leaves_the_deadman_open),
 		TEST(a_signal_that_lies_leaves_the_deadman_open),
 		TEST(a_deadman_that_cannot_be_armed_again_ends_the_run),
+		TEST(a_slow_refusal_is_waited_for),
+		TEST(a_slow_rate_is_waited_for),
+		TEST(a_slow_depth_is_waited_for),
+		TEST(a_slow_start_is_waited_for),
+		TEST(a_slow_arming_is_waited_for),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

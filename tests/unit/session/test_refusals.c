@@ -317,6 +317,37 @@ static void the_stage_is_asked_for(void **state)
 	assert_int_equal(tapped.sent[TAP_RUN], 0);
 }
 
+/* No answer is taken for granted: what follows waits for it, however slowly it comes. */
+static void slow_no(enum tap tap, int status)
+{
+	tapped.slow_ms = 60;
+	tapped.status[tap] = status;
+}
+
+static void a_slow_deadman_is_waited_for(void **state)
+{
+	(void)state;
+	slow_no(TAP_DEADMAN, -EREMOTEIO);
+	assert_refused(run_session(), REFUSED_DEVICE, "the pen's dead-man could not be armed");
+	assert_int_equal(tapped.sent[TAP_STREAM_START], 0);
+}
+
+static void a_slow_first_stop_is_waited_for(void **state)
+{
+	(void)state;
+	slow_no(TAP_STOP, -ETIMEDOUT);
+	assert_ended(run_session(), RUN_DEVICE_LOST, "the pen did not confirm that it is off");
+	assert_int_equal(tapped.sent[TAP_DEADMAN], 0);
+}
+
+static void a_slow_start_of_the_streams_is_waited_for(void **state)
+{
+	(void)state;
+	slow_no(TAP_STREAM_START, -ETIMEDOUT);
+	assert_ended(run_session(), RUN_DEVICE_LOST, "did not start streaming");
+	assert_int_equal(tapped.sent[TAP_SET_RATE], 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -346,6 +377,9 @@ int main(void)
 		TEST(an_operator_may_give_up),
 		TEST(an_operator_may_go_on),
 		TEST(the_stage_is_asked_for),
+		TEST(a_slow_deadman_is_waited_for),
+		TEST(a_slow_first_stop_is_waited_for),
+		TEST(a_slow_start_of_the_streams_is_waited_for),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
