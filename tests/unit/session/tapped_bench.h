@@ -20,6 +20,7 @@
 #include <unistd.h>
 
 #include "fixtures/virtual/inproc.h"
+#include "rig/base/db.h"
 #include "rig/session/session.h"
 
 #define MAYBE_UNUSED __attribute__((unused))
@@ -64,13 +65,17 @@ struct tapped {
 	unsigned wait_fails;    /* so many times */
 	bool drop_blocks, saturate, press;
 	bool replay;        /* the block before comes again and again: alive, and nothing moves in it */
+	bool bar_untold;    /* the displacement channel says no mm: only force tells */
+	bool pen_mute;      /* it never says that it is ready */
+	int pen_status;     /* not 0: it says so in place of being ready */
+	int open_status;    /* not 0: opening the pen gives this */
 	double rate_factor; /* not 0: channels say so many times their rate */
 	const char *calibration_id, *sensor_serial, *pen_serial;
 	void (*on_stage)(enum session_stage stage);
 	void (*on_order)(enum tap tap);
 	void (*on_prompt)(void);
 	/* what was seen */
-	unsigned sent[TAPS], finishes, stages[STAGE_DONE + 1], prompts, shouts, reports;
+	unsigned sent[TAPS], finishes, stages[STAGE_DONE + 1], prompts, shouts, pace, point;
 	bool ended;
 	enum session_stage stage;
 	uint64_t stop_sent_ns;
@@ -211,10 +216,23 @@ static void tap_block(void *ctx, const struct sample_block *block)
 	tapped.sensor_host.block(tapped.sensor_host.ctx, &bent);
 }
 
+static void tap_ready(void *ctx, int status, const struct err *err)
+{
+	const struct err bent = {"bent by the test"};
+	(void)ctx;
+	if (!tapped.pen_mute)
+		tapped.pen_host.ready(tapped.pen_host.ctx, tapped.pen_status ? tapped.pen_status : status,
+				      tapped.pen_status ? &bent : err);
+}
+
 static int tap_open_pen(const struct device_open *open, uint64_t now_ns, struct device **ret, struct err *err)
 {
+	struct device_open bent = *open;
 	tapped.pen_host = open->host;
-	return product_driver("scpi-pen")->open(open, now_ns, ret, err);
+	bent.host.ready = tap_ready;
+	if (tapped.open_status)
+		return err_set(err, tapped.open_status, "bent by the test");
+	return product_driver("scpi-pen")->open(&bent, now_ns, ret, err);
 }
 
 static int tap_open_sensor(const struct device_open *open, uint64_t now_ns, struct device **ret, struct err *err)
@@ -250,6 +268,8 @@ static const struct channel *tap_channels(const struct device *device, unsigned 
 	const struct channel *channels = product_driver("load-stream")->channels(device, ret_count);
 	for (unsigned i = 0; i < *ret_count; i++) {
 		bent[i] = channels[i];
+		if (tapped.bar_untold && bent[i].quantity == QUANTITY_DISPLACEMENT)
+			snprintf(bent[i].unit, sizeof(bent[i].unit), "um");
 		bent[i].rate_hz *= tapped.rate_factor ? tapped.rate_factor : 1;
 	}
 	return bent;
@@ -290,7 +310,8 @@ static void on_progress(void *ctx, const struct session_progress *progress)
 {
 	(void)ctx;
 	assert_false(tapped.ended);
-	tapped.reports++;
+	tapped.point = progress->point;
+	tapped.pace += progress->stage == tapped.stage && !progress->text && !progress->finished;
 	tapped.shouts += progress->alarm && strncmp(progress->text, "STOP UNVERIFIED", 15) == 0;
 	if (progress->stage == tapped.stage)
 		return;
@@ -518,6 +539,21 @@ static inline void saturate_when_the_depth_is_set(enum tap tap)
 {
 	if (tap == TAP_SET_DEPTH)
 		tapped.saturate = true;
+}
+
+/* How many rows of its run file this condition meets. */
+static inline int rows_where(const char *table_and_condition)
+{
+	char path[240], sql[320];
+	struct db *db;
+	struct err err;
+	int64_t rows = 0;
+	snprintf(path, sizeof(path), "%s/run.penrig", tapped.folder);
+	snprintf(sql, sizeof(sql), "SELECT COUNT(*) FROM %s", table_and_condition);
+	if (db_open(path, path, DB_READ, 0, &db, &err) || db_number(db, sql, &rows, &err))
+		fail_msg("%s", err.text);
+	db_close(db);
+	return (int)rows;
 }
 
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, clean_up)

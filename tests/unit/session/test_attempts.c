@@ -128,6 +128,7 @@ static void assert_fault(enum tap tap, int status, const char *fault)
 	const struct record *r = run_session();
 	assert_int_equal(r->run_status, RUN_COMPLETE);
 	assert_string_equal(point(r, 0)->fault, fault);
+	assert_int_equal(rows_where("journal WHERE kind = 'event' AND json LIKE '%bent by the test%'"), 1);
 	assert_int_equal(r->dut_verdict, OUTCOME_INCONCLUSIVE);
 	assert_false(needles_move());
 }
@@ -276,6 +277,25 @@ static void a_slow_start_is_waited_for(void **state)
 	assert_int_equal(tapped.stages[STAGE_MEASURING], 0);
 }
 
+static unsigned told_at[2];
+
+static void note_the_point(enum session_stage stage)
+{
+	if (stage == STAGE_MEASURING)
+		told_at[tapped.sent[TAP_RUN] - 1] = tapped.point;
+}
+
+static void progress_names_the_point(void **state)
+{
+	(void)state;
+	tapped.plan = two_depths;
+	tapped.on_stage = note_the_point;
+	run_session();
+	assert_int_equal(told_at[0], 0);
+	assert_int_equal(told_at[1], 1);
+	assert_int_equal(tapped.point, 1); /* and stays at the last one */
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -296,6 +316,7 @@ int main(void)
 		TEST(slow_answers_are_waited_for),
 		TEST(a_slow_depth_is_waited_for),
 		TEST(a_slow_start_is_waited_for),
+		TEST(progress_names_the_point),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -731,6 +731,38 @@ static void the_bar_proves_what_force_cannot(void **state)
 	assert_int_equal(guard_still(h->guard, INTERLOCK_QUIET_S), WATCH_PRELOAD);
 }
 
+static void a_bar_apart_is_fed_by_itself(void **state)
+{
+	struct host *h = *state;
+	struct guard_channel force = force_watched(), bar = bar_watched();
+	bar.apart = true;
+	guard_watch(h->guard, &force, &bar);
+	guard_free_run(h->guard, true);
+	h->sends = true;
+	turn(h, 200);
+	assert_int_equal(guard_alive(h->guard), WATCH_STALE); /* the force's blocks are none of the bar's */
+	for (unsigned i = 0; i < 40; i++) {
+		tick_after(h, 5);
+		struct sample_block block = next_block(&h->signal, h->now_ns);
+		guard_bar_block(h->guard, &block);
+	}
+	assert_int_equal(guard_alive(h->guard), WATCH_OK);
+}
+
+static void a_bar_in_the_forces_stream_is_not(void **state)
+{
+	struct host *h = *state;
+	begin_streams(h, true);
+	turn(h, 200);
+	struct signal apart = h->signal;
+	apart.bar_hz = 30;
+	for (unsigned i = 0; i < 4; i++) {
+		struct sample_block block = next_block(&apart, h->now_ns);
+		guard_bar_block(h->guard, &block);
+	}
+	assert_int_equal(guard_still(h->guard, INTERLOCK_QUIET_S), WATCH_OK);
+}
+
 static void a_bars_motion_before_the_run_shows_no_run(void **state)
 {
 	struct host *h = *state;
@@ -911,6 +943,8 @@ int main(void)
 		TEST(a_sensor_that_is_gone_proves_nothing),
 		TEST(needles_in_the_air_are_not_proven),
 		TEST(the_bar_proves_what_force_cannot),
+		TEST(a_bar_apart_is_fed_by_itself),
+		TEST(a_bar_in_the_forces_stream_is_not),
 		TEST(a_bars_motion_before_the_run_shows_no_run),
 		TEST(a_stop_under_way_is_the_answer_to_the_next_one_too),
 		TEST(a_confirmation_of_the_last_stop_does_not_count),

@@ -348,6 +348,62 @@ static void a_slow_start_of_the_streams_is_waited_for(void **state)
 	assert_int_equal(tapped.sent[TAP_SET_RATE], 0);
 }
 
+static void a_pen_that_says_nothing_is_waited_for(void **state)
+{
+	(void)state;
+	tapped.pen_mute = true;
+	const struct record *r = run_session();
+	assert_ended(r, RUN_DEVICE_LOST, "the pen does not identify itself: no answer in 3 s");
+	assert_true(r->ended_host_ns - r->started_host_ns >= 3 * NS_PER_S);
+	assert_int_equal(tapped.sent[TAP_STOP], 0);
+}
+
+static void a_pen_that_says_why_is_not(void **state)
+{
+	(void)state;
+	tapped.pen_status = -EPROTO;
+	const struct record *r = run_session();
+	assert_ended(r, RUN_DEVICE_LOST, "the pen does not identify itself: bent by the test");
+	assert_true(r->ended_host_ns - r->started_host_ns < 3 * NS_PER_S);
+}
+
+static void a_pen_in_use_is_refused(void **state)
+{
+	(void)state;
+	tapped.open_status = -EBUSY;
+	assert_refused(run_session(), REFUSED_BUSY, "bent by the test");
+}
+
+static void a_pen_that_cannot_be_opened_is_lost(void **state)
+{
+	(void)state;
+	tapped.open_status = -EIO;
+	assert_int_equal(run_session()->run_status, RUN_DEVICE_LOST);
+}
+
+static void due_today(struct bench *bench)
+{
+	strcpy(bench_device_of(bench, ROLE_LOAD_SENSOR)->calibration.due, "2026-06-01");
+}
+
+static void a_calibration_holds_on_its_last_day(void **state)
+{
+	(void)state;
+	tapped.prepare = due_today;
+	assert_int_equal(run_session()->run_status, RUN_COMPLETE);
+}
+
+static void what_an_operator_says_stands_in_the_journal(void **state)
+{
+	(void)state;
+	tapped.plan = two_phantoms;
+	tapped.on_prompt = gives_up_later;
+	run_session();
+	assert_int_equal(rows_where("journal WHERE kind = 'prompt'"), 1);
+	assert_int_equal(rows_where("journal WHERE kind = 'operator' AND json LIKE '%no more%'"), 1);
+	assert_int_equal(rows_where("journal WHERE kind = 'operator' AND json LIKE '%gave up at%'"), 1);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -380,6 +436,12 @@ int main(void)
 		TEST(a_slow_deadman_is_waited_for),
 		TEST(a_slow_first_stop_is_waited_for),
 		TEST(a_slow_start_of_the_streams_is_waited_for),
+		TEST(a_pen_that_says_nothing_is_waited_for),
+		TEST(a_pen_that_says_why_is_not),
+		TEST(a_pen_in_use_is_refused),
+		TEST(a_pen_that_cannot_be_opened_is_lost),
+		TEST(a_calibration_holds_on_its_last_day),
+		TEST(what_an_operator_says_stands_in_the_journal),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
