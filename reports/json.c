@@ -428,6 +428,8 @@ static void put_devices(struct json_out *out, const struct record *record)
 	for (unsigned i = 0; i < record->devices && i < RECORD_DEVICES_MAX; i++) {
 		const struct record_device *device = &record->device[i];
 		struct json_out *entry = json_out_add_object(devices, NULL);
+		if (device->name[0])
+			put_text(entry, "name", device->name);
 		put_text(entry, "role", device->role);
 		put_text(entry, "driver", device->driver);
 		put_identity(entry, device);

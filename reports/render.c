@@ -7,7 +7,8 @@
 #include "reports/render.h"
 #include "rig/base/text_clean.h"
 
-#define CELL 48
+#define NAME_WIDTH 11 /* of a header line, with its space */
+#define CELL       48
 
 enum tone { TONE_NONE, TONE_GOOD, TONE_WARN, TONE_BAD, TONE_DIM };
 
@@ -74,7 +75,8 @@ static void field(FILE *out, const char *name, const char *value)
 {
 	if (!*value)
 		return;
-	fprintf(out, "%-11s", name);
+	fprintf(out, "%-*s", NAME_WIDTH - 1, name);
+	fputc(' ', out);
 	print_clean(out, value);
 	fputc('\n', out);
 }
