@@ -428,12 +428,11 @@ static int check_free_run(const struct session *s, struct err *err)
 	for (unsigned i = 0; i < s->config.point_count; i++)
 		wanted |= plan_point_is_free(&s->config.points[i]);
 	unsigned device;
-	const struct channel *bar = estimator_bar(&s->estimator, &device);
-	if (!wanted || (bar && strcmp(bar->unit, "mm") == 0))
+	if (!wanted || safety_bar(s, &device))
 		return 0;
 	return err_set(err, -EINVAL,
-		       "the plan asks for a free run, and this load sensor has no displacement channel in mm in its "
-		       "force stream to see the needles by");
+		       "the plan asks for a free run, and no displacement channel in mm sees the needles: it takes one "
+		       "in the force stream, or in a device of its own at 500 S/s or more");
 }
 
 static int check_identity(const struct attached *device, struct err *err)

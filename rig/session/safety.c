@@ -10,6 +10,7 @@
 #define BAR_STILL_MM    0.01 /* a swing of the needle bar above this is motion: 20 ms of one stroke in ten seconds */
 #define BAR_STILL_NOISE 10.0 /* and above so many times its noise */
 #define BAR_UNSURE_MM   0.1  /* where the sensor does not tell its noise */
+#define BAR_MIN_HZ      500  /* of a box: a slower one shows motion long after it ended, and aliases strokes */
 
 /* ---- what the guard asks for ----------------------------------------------------------------------------------- */
 
@@ -160,17 +161,24 @@ static struct guard_channel bar_channel(const struct channel *bar)
 	};
 }
 
+const struct channel *safety_bar(const struct session *s, unsigned *ret_device)
+{
+	const struct channel *bar = estimator_bar(&s->estimator, ret_device);
+	if (!bar || strcmp(bar->unit, "mm") != 0)
+		return NULL;
+	return *ret_device == s->sensor->index || bar->rate_hz >= BAR_MIN_HZ ? bar : NULL;
+}
+
 void safety_watch(struct session *s)
 {
 	unsigned device = 0;
-	const struct channel *channel = estimator_bar(&s->estimator, &device);
+	const struct channel *channel = safety_bar(s, &device);
 	struct guard_channel force = force_channel(s, &s->sensor->channels[s->estimator.force]), bar;
-	bool has_bar = channel && strcmp(channel->unit, "mm") == 0;
-	if (has_bar) {
+	if (channel) {
 		bar = bar_channel(channel);
 		bar.apart = device != s->sensor->index;
 	}
-	guard_watch(s->guard, &force, has_bar ? &bar : NULL);
+	guard_watch(s->guard, &force, channel ? &bar : NULL);
 }
 
 /* ---- the one stop ---------------------------------------------------------------------------------------------- */

@@ -135,6 +135,8 @@ const char *devices_trouble(const struct session *s);
 /* safety.c */
 int safety_new(struct session *s);    /* the guard; -ENOMEM */
 void safety_watch(struct session *s); /* the streams begin */
+/* The channel that shows the needle bar move, and whose it is: in mm, and not too slow for it. NULL: there is none. */
+const struct channel *safety_bar(const struct session *s, unsigned *ret_device);
 /* The one way to stop the pen: ordered, proven, then then(). Where a stop is under way, only `then` is another. */
 void session_stop(struct session *s, const char *why, void (*then)(struct session *s, bool verified));
 
