@@ -555,6 +555,7 @@ static void open_free_run(struct estimator *e, const struct plan_point *p)
 	};
 	if (e->bar.align) {
 		config.bar = e->bar.scale;
+		config.bar_rate_hz = channel_of(e, e->bar.source, e->bar.channel)->rate_hz;
 		config.force.channel.position = 0;
 	} else {
 		config.bar = channel_scale_of(channel_of(e, 0, e->displacement));
@@ -619,7 +620,7 @@ int estimator_begin(struct estimator *e, struct record_point *point, uint64_t ho
 	if (e->bar.align) { /* what was before belongs to nothing */
 		align_flush(e->bar.align);
 		sample_clock_init(&e->bar.point_clock, align_bar_clock(e->bar.align)->nominal_hz);
-		e->bar.u_s = 0;
+		e->bar.u_s = e->bar.wander_s = 0;
 	}
 	int status = open_estimators(e, &point->plan);
 	if (status) {
@@ -658,8 +659,10 @@ void estimator_phase(struct estimator *e, struct record_point *point, enum point
 			note_gap(held[i], host_ns);
 		e->motor_stop_ns = host_ns;
 	}
-	if (e->bar.align && (phase == POINT_MEASURE || phase == POINT_COAST))
+	if (e->bar.align && (phase == POINT_MEASURE || phase == POINT_COAST)) {
 		e->bar.u_s = fmax(e->bar.u_s, align_u_s(e->bar.align));
+		e->bar.wander_s = fmax(e->bar.wander_s, align_wander_s(e->bar.align));
+	}
 	e->phase = phase;
 	point->phase_index[phase] = next_index;
 	point->command_index[phase] = commanded ? sample_clock_index_at(&e->clock, host_ns) : NAN;
@@ -677,6 +680,8 @@ void estimator_end(struct estimator *e, struct record_point *point, uint64_t hos
 		align_flush(e->bar.align);
 	if (e->bar.align && e->point)
 		point_aligned(e->point, e->bar.u_s);
+	else if (e->bar.align)
+		free_run_aligned(&e->free_run, e->bar.wander_s);
 	point->collected = collect && e->open;
 	if (point->collected)
 		estimator_collect(e, point);

@@ -51,7 +51,7 @@ struct other_bar {
 	int channel;
 	struct channel_scale scale;      /* as it stands in what align emits */
 	struct sample_clock point_clock; /* as estimator.point_clock */
-	double u_s;                      /* of the alignment: the largest of this point's window */
+	double u_s, wander_s;            /* of the alignment: the largest of this point's window */
 };
 
 struct pen_sums { /* of what the pen says during one window */

@@ -123,14 +123,20 @@ static double bar_index_of(const struct align *a, uint64_t index)
 	       b->nominal_hz * (host_s + between_s + later_s - a->bar_line.intercept_s) / (1.0 + a->bar_line.slope);
 }
 
+double align_wander_s(const struct align *a)
+{
+	struct clock_line force, bar;
+
+	sample_clock_line(&a->force_clock, a->config.force.clock_rel, &force);
+	sample_clock_line(&a->bar_clock, a->config.bar.clock_rel, &bar);
+	return hypot(force.u_s, bar.u_s);
+}
+
 double align_u_s(const struct align *a)
 {
 	const struct align_side *f = &a->config.force, *b = &a->config.bar;
-	struct clock_line force, bar;
 
-	sample_clock_line(&a->force_clock, f->clock_rel, &force);
-	sample_clock_line(&a->bar_clock, b->clock_rel, &bar);
-	return hypot(hypot(force.u_s, bar.u_s),
+	return hypot(align_wander_s(a),
 		     hypot(f->latency_hi_s - f->latency_lo_s, b->latency_hi_s - b->latency_lo_s) / SQRT12);
 }
 

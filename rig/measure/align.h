@@ -48,6 +48,9 @@ void align_scale(const struct align *align, struct channel_scale *ret);
 /* Standard uncertainty (s) of where a force sample lies among the bar's: the scatter of both envelopes, the latencies, and
  * before the clocks can be fitted their specifications. INFINITY where one of them has sent nothing. */
 double align_u_s(const struct align *align);
+/* The part of it that does not stay the same from one end of a window to the other: what a time between two of the bar's
+ * moments is unsure by, at each end. */
+double align_wander_s(const struct align *align);
 const struct sample_clock *align_bar_clock(const struct align *align);
 
 /* Largest error of the interpolation, relative to the amplitude of a sine of signal_hz: four-point Lagrange between

@@ -138,6 +138,11 @@ void free_run_feed(struct free_run *run, const struct sample_block *block)
 	run->next_index = end;
 }
 
+void free_run_aligned(struct free_run *run, double wander_s)
+{
+	run->wander_s = wander_s;
+}
+
 static bool covers_window(const struct free_run *run)
 {
 	double edge = EDGE_PERIODS * run->interval.mean, first = (double)run->phase_start[POINT_MEASURE];
@@ -163,6 +168,8 @@ static const char *why_not(const struct free_run *run)
 		return "the needles touched something: the force channel saw strokes";
 	if (run->config.fs_hz < SAMPLES_PER_STROKE * run->config.rate_set_hz)
 		return "fewer than 10 samples per stroke";
+	if (run->config.bar_rate_hz > 0 && run->config.bar_rate_hz < SAMPLES_PER_STROKE * run->config.rate_set_hz)
+		return "fewer than 10 displacement samples per stroke";
 	if (run->passages < PASSAGES_MIN)
 		return "too few strokes for a rate";
 	if (run->missed || run->doubled)
@@ -202,6 +209,8 @@ void free_run_finish(const struct free_run *run, struct result *ret)
 	line(ret, "instants", M_SQRT2 * instant / span * ret->value, INFINITY);
 	line(ret, "scatter", moments_sd(&run->interval) * sqrt(n) / span * ret->value, n - 1);
 	line(ret, "clock", run->config.u_clock_rel * ret->value, INFINITY);
+	if (run->wander_s > 0)
+		line(ret, "alignment", M_SQRT2 * run->wander_s * run->config.fs_hz / span * ret->value, INFINITY);
 	result_combine(ret);
 }
 

@@ -15,8 +15,9 @@
 
 struct free_run_config {
 	double fs_hz, rate_set_hz;
-	struct channel_scale bar;  /* the needle bar's displacement; its offset does not matter */
-	double u_clock_rel;        /* standard uncertainty of the sample clock */
+	struct channel_scale bar; /* the needle bar's displacement; its offset does not matter */
+	double bar_rate_hz; /* of the device whose displacement was put beside the force (align.h); 0: of this stream */
+	double u_clock_rel; /* standard uncertainty of the sample clock */
 	struct watch_config force; /* of the same stream: what swings there has touched something */
 };
 
@@ -40,11 +41,14 @@ struct free_run {
 	uint64_t passages, missed, doubled;
 	double first_at, last_at, slope_sum; /* samples; mm per sample */
 	struct moments interval;
+	double wander_s; /* of the alignment; 0: there is none */
 };
 
 void free_run_init(struct free_run *run, const struct free_run_config *config);
 /* As point_phase(): the next phase begins at first_index. */
 void free_run_phase(struct free_run *run, enum point_phase phase, uint64_t first_index);
+/* How far an alignment may have wandered in the window, s: before free_run_finish(). */
+void free_run_aligned(struct free_run *run, double wander_s);
 void free_run_feed(struct free_run *run, const struct sample_block *block);
 /* free_rate_hz, realised mean over the window. u: instants, clock, and the scatter of the periods as if they were a
  * random walk, because another run's rate is compared with it. Untrusted where a passage is missing, the bar did not

@@ -9,6 +9,7 @@ import tempfile
 from pathlib import Path
 
 import rig
+import test_terminal as tty
 
 RATE = {"measurand": "stroke_rate_error_pct", "unit": "%", "lower": -10, "upper": 10}
 DEPTH = {"measurand": "depth_error_mm", "unit": "mm", "lower": -0.15, "upper": 0.15}
@@ -219,6 +220,39 @@ def thermometer(check):
     derived_again(check, "thermometer lost", r)
 
 
+def free_run(check):
+    """Without a phantom the box alone shows the needles: their rate, and that they stand."""
+    text = {"kind": "penrig/plan/1", "name": "droop", "limits": [{"measurand": "rate_droop_pct", "unit": "%", "lower": -1, "upper": 5}],
+            "steps": [{"depth_mm": 1.0, "rate_hz": 120, "free_run": True, "settle_s": 1, "measure_s": 1.5}]}
+
+    def on_terminal(faults=(), change=None):
+        folder = tty.folder()
+        t = tty.Terminal(folder, text, faults=faults, bench=bench(folder, change))
+        for asked, phantom in (("Take the phantom away", "FREE"), ("Put phantom SIL-STD-01", "SIL-STD-01")):
+            if t.until(asked):
+                t.put(phantom)
+        t.code = t.end()
+        return t
+
+    t = on_terminal()
+    check(t.code == 0, f"a free run with a box: exit {t.code}: {t.text[-500:]}")
+    point = [p for p in t.report()["points"] if p["setpoint"]["phantom"] is None][0]
+    window = [e for e in t.truth() if e.get("index") is not None and "stroke" in e and
+              int(point["window"]["first_index"]) <= e["index"] < int(point["window"]["coast_index"])]
+    rate = rig.result(point, "free_rate_hz", "displacement")
+    check(abs(rate["value"] - rig.true_rate_hz(window)) <= rate["expanded_uncertainty"] < 0.0006 * rate["value"] and rate["trusted"],
+          f"free rate {rate['value']} +- {rate['expanded_uncertainty']}, truly {rig.true_rate_hz(window)}")
+    check(0 < budget(rate)["alignment"] < 0.03, f"its budget: {budget(rate)}")
+    check(t.report()["stop"]["verified"], f"the box shows the stop: {t.report()['stop']}")
+    derived = rig.penrig_a("analyze", sorted(t.folder.glob("*.penrig"))[-1])
+    check("bit for bit" in derived.stdout, f"free run: analyze: {derived.stdout[:200]}")
+
+    def slow(b):
+        b["devices"][2]["sample_rate_hz"] = 100
+    t = on_terminal(change=slow)
+    check(t.code == 8 and "500 S/s" in t.text, f"a box too slow to see the needles by: exit {t.code}: {t.text[-400:]}")
+
+
 def main():
     check = rig.Checks()
     r = against_truth(check)
@@ -229,6 +263,7 @@ def main():
     wrong(check)
     gauge(check)
     thermometer(check)
+    free_run(check)
     return check.end()
 
 

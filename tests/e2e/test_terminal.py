@@ -57,11 +57,11 @@ def be_a_shell(argv, folder):
 class Terminal:
     """penrig-a as the foreground job of a pty of its own."""
 
-    def __init__(self, folder, plan, *extra, env=None, faults=()):
+    def __init__(self, folder, plan, *extra, env=None, faults=(), bench=None):
         self.folder = Path(folder)
         path = self.folder / "plan.json"
         path.write_text(json.dumps(plan))
-        bench = copy_of_bench(folder)
+        bench = bench or copy_of_bench(folder)
         world = ["--bench", bench, "--truth", self.folder / "truth.jsonl", "--clamp", self.folder / "clamp"]
         for fault in faults:
             world += ["--fault", fault]
