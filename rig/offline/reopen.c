@@ -59,6 +59,11 @@ int reopen_judged(struct runfile_reader *reader, struct record *record, unsigned
 
 	if (!rc && wanted.judged.number == 0)
 		rc = err_set(err, -ENOENT, "the run file has no verdict number %u", number);
+	if (!rc && wanted.judged.method != record->method)
+		rc = err_set(err, -ESTALE,
+			     "verdict %u was formed on results of method %u, and the run file holds those of method "
+			     "%u: penrig analyze --limits forms it again",
+			     number, wanted.judged.method, record->method);
 	if (!rc)
 		rc = runfile_judged_limits(reader, number, &limits, err);
 	if (!rc)

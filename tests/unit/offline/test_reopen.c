@@ -132,6 +132,22 @@ static int judged(unsigned number, struct record **ret, struct err *err)
 	return rc;
 }
 
+static void test_a_verdict_of_another_method_is_not_formed(void **state)
+{
+	(void)state;
+	struct runfile_reader *reader;
+	struct record *record;
+	struct err err = {""};
+
+	unpack_judged();
+	assert_int_equal(reopen(path, &reader, &record, &err), 0);
+	record->method++;
+	assert_int_equal(reopen_judged(reader, record, 1, &err), -ESTALE);
+	assert_non_null(strstr(err.text, "of method 1, and the run file holds those of method 2"));
+	runfile_reader_free(reader);
+	record_free(record);
+}
+
 static void test_a_later_verdict_comes_again(void **state)
 {
 	static const struct {
@@ -213,6 +229,7 @@ int main(void)
 		cmocka_unit_test(test_unfinished_keeps_a_proven_fail),
 		cmocka_unit_test(test_finished_keeps_its_own),
 		cmocka_unit_test(test_nothing_there),
+		cmocka_unit_test(test_a_verdict_of_another_method_is_not_formed),
 		cmocka_unit_test(test_a_later_verdict_comes_again),
 		cmocka_unit_test(test_a_verdict_that_would_be_another_today_is_refused),
 	};
