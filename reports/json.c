@@ -62,6 +62,20 @@ static void put_budget(struct json_out *out, const struct result *result)
 	}
 }
 
+/* Coefficients that the lines' numbers do not say; the key stands only where there are some. */
+static void put_correlations(struct json_out *out, const struct result *result)
+{
+	if (!result->pairs)
+		return;
+	struct json_out *array = json_out_add_array(out, "correlations");
+	for (unsigned p = 0; p < result->pairs; p++) {
+		struct json_out *entry = json_out_add_object(array, NULL);
+		put_text(entry, "line", result->budget[result->pair[p].i].name);
+		put_text(entry, "other_line", result->budget[result->pair[p].j].name);
+		put_real(entry, "coefficient", result->pair[p].r, DIGITS_EXACT);
+	}
+}
+
 static void put_limits(struct json_out *out, const struct finding *r)
 {
 	if (!r->has_limit) {
@@ -119,6 +133,7 @@ static void put_result(struct json_out *results, const struct finding *r)
 	put_judgement(out, r);
 	put_text(out, "reason", reason_of(r));
 	put_budget(out, result);
+	put_correlations(out, result);
 }
 
 static void put_results(struct json_out *out, const struct finding *results, unsigned count)

@@ -38,18 +38,115 @@ static bool combine_group(const struct result *result, unsigned lead, double *re
 	return true;
 }
 
-void result_combine(struct result *result)
-{
-	double variance = 0.0, welch = 0.0, u, dof;
+/* Variance, and the sum of Welch and Satterthwaite's formula. */
+struct combined {
+	double variance, welch;
+};
 
-	assert(result->budget_lines <= BUDGET_MAX);
+static struct combined combine_groups(const struct result *result)
+{
+	struct combined sum = {.variance = 0.0};
+	double u, dof;
+
 	for (unsigned i = 0; i < result->budget_lines; i++) {
 		if (!combine_group(result, i, &u, &dof))
 			continue;
-		variance += u * u;
+		sum.variance += u * u;
 		if (isfinite(dof))
-			welch += u * u * u * u / dof;
+			sum.welch += u * u * u * u / dof;
 	}
+	return sum;
+}
+
+double result_correlation(const struct result *result, unsigned i, unsigned j)
+{
+	for (unsigned p = 0; p < result->pairs; p++) {
+		const struct budget_pair *pair = &result->pair[p];
+
+		if ((pair->i == i && pair->j == j) || (pair->i == j && pair->j == i))
+			return pair->r;
+	}
+	if (i == j)
+		return 1.0;
+	int group = result->budget[i].correlation;
+
+	return group != 0 && group == result->budget[j].correlation ? 1.0 : 0.0;
+}
+
+/* Gives each line the number of the bundle of lines that are tied together: the least place among them. */
+static void bundle(const struct result *result, unsigned ret[BUDGET_MAX])
+{
+	unsigned n = result->budget_lines;
+
+	for (unsigned i = 0; i < n; i++)
+		ret[i] = i;
+	for (bool changed = true; changed;) {
+		changed = false;
+		for (unsigned i = 0; i < n; i++)
+			for (unsigned j = 0; j < n; j++) {
+				if (ret[j] >= ret[i] || result_correlation(result, i, j) == 0.0)
+					continue;
+				ret[i] = ret[j];
+				changed = true;
+			}
+	}
+}
+
+static double covariance(const struct result *result, unsigned i, unsigned j)
+{
+	return result_correlation(result, i, j) * result->budget[i].u * result->budget[j].u;
+}
+
+/* What rounding leaves of a variance that is 0 is none below it. */
+static double no_less_than_zero(double variance, double scale)
+{
+	return variance >= 0.0 ? variance : variance > -1e-12 * scale ? 0.0 : NAN;
+}
+
+static struct combined combine_bundles(const struct result *result)
+{
+	struct combined sum = {.variance = 0.0};
+	unsigned of[BUDGET_MAX], n = result->budget_lines;
+
+	bundle(result, of);
+	for (unsigned b = 0; b < n; b++) {
+		double variance = 0.0, scale = 0.0, dof = INFINITY;
+
+		for (unsigned i = 0; i < n; i++) {
+			if (of[i] != b)
+				continue;
+			for (unsigned j = 0; j < n; j++)
+				variance += of[j] == b ? covariance(result, i, j) : 0.0;
+			scale += result->budget[i].u * result->budget[i].u;
+			dof = fmin(dof, result->budget[i].dof);
+		}
+		variance = no_less_than_zero(variance, scale);
+		sum.variance += variance;
+		if (isfinite(dof))
+			sum.welch += variance * variance / dof;
+	}
+	return sum;
+}
+
+static void check_pairs(const struct result *result)
+{
+	assert(result->pairs <= BUDGET_PAIRS_MAX);
+	for (unsigned p = 0; p < result->pairs; p++) {
+		const struct budget_pair *pair = &result->pair[p];
+
+		assert(pair->i != pair->j && pair->i < result->budget_lines && pair->j < result->budget_lines);
+		assert(fabs(pair->r) <= 1.0);
+	}
+}
+
+void result_combine(struct result *result)
+{
+	assert(result->budget_lines <= BUDGET_MAX);
+	check_pairs(result);
+	/* Two roads, because the sums of old results must come out in their last bit. */
+	struct combined sum = result->pairs ? combine_bundles(result) : combine_groups(result);
+	double variance = sum.variance, welch = sum.welch;
+
 	result->u = sqrt(variance);
 	result->dof = welch > 0.0 ? fmax(1.0, floor(variance * variance / welch * (1.0 + 1e-12))) : INFINITY;
 	result->k = student_k(result->dof);

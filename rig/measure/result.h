@@ -8,6 +8,7 @@
 #include "rig/measure/measurand.h"
 
 #define BUDGET_MAX            14
+#define BUDGET_PAIRS_MAX      8
 #define RESULTS_PER_POINT_MAX 40
 
 /* One line of an uncertainty budget (GUM 4, 5.1): standard uncertainty of an input times its sensitivity = contribution
@@ -20,6 +21,13 @@ struct budget_line {
 	double u;      /* contribution: standard uncertainty in the result's unit, >= 0 */
 	double dof;    /* degrees of freedom; INFINITY for a certificate with k = 2 and no dof stated */
 	int correlation;
+};
+
+/* Two lines whose errors are partly common. r: the correlation coefficient of their contributions, -1 to 1: that of the
+ * inputs, with its sign turned where the two sensitivities have opposite signs. */
+struct budget_pair {
+	unsigned i, j; /* places in the budget, from 0; i != j, and no pair twice */
+	double r;
 };
 
 struct result {
@@ -38,12 +46,20 @@ struct result {
 	char reason[160];
 	unsigned budget_lines;
 	struct budget_line budget[BUDGET_MAX];
+	unsigned pairs; /* other correlations than those of the lines' own numbers */
+	struct budget_pair pair[BUDGET_PAIRS_MAX];
 };
 
 /* Sets what the result is of: id, name and unit from the row; method "" where there is only one. The rest stays. */
 void result_name(struct result *ret, enum measurand id, const char *method);
 
-/* Combines the budget lines into u, dof, k, expanded_u (GUM eq. 10 and 16 for r = 1 groups, G.2b). */
+/* Combines the budget lines into u, dof, k, expanded_u (GUM eq. 10, 16 and G.2b). Where a pair names two lines of one
+ * group, its r stands in the place of the group's 1. G.2b holds for independent lines alone (GUM G.4.1): lines that a
+ * group or a chain of pairs ties together enter it as one line, with the least dof among them. Coefficients that no
+ * joint distribution has, so that the variance would be below 0: u is NaN. */
 void result_combine(struct result *result);
+
+/* The correlation coefficient of two lines' contributions: 1 for a line and itself. */
+double result_correlation(const struct result *result, unsigned i, unsigned j);
 
 #endif

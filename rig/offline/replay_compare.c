@@ -104,6 +104,9 @@ static void compare_result(struct differences *d, const char *where, const struc
 		snprintf(line, sizeof(line), "budget: %s", a->budget[i].name);
 		compare_real(d, at, line, a->budget[i].u, b->budget[i].u);
 	}
+	compare_whole(d, at, "correlation coefficients", a->pairs, b->pairs);
+	for (unsigned i = 0; i < a->pairs && i < b->pairs; i++)
+		compare_real(d, at, "a correlation coefficient", a->pair[i].r, b->pair[i].r);
 	compare_whole(d, at, "outcome", stored->judgement.outcome, again->judgement.outcome);
 	compare_real(d, at, "margin", stored->judgement.margin, again->judgement.margin);
 }

@@ -3,6 +3,7 @@
 #include "rig/record/record_json.h"
 
 #include <errno.h>
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -13,6 +14,13 @@ static const struct member budget_members[] = {
 	ONE(struct budget_line, u, REAL),
 	ONE(struct budget_line, dof, REAL),
 	ONE(struct budget_line, correlation, INT),
+	END,
+};
+
+static const struct member pair_members[] = {
+	ONE(struct budget_pair, i, UINT),
+	ONE(struct budget_pair, j, UINT),
+	ONE(struct budget_pair, r, REAL),
 	END,
 };
 
@@ -30,6 +38,7 @@ static const struct member result_members[] = {
 	ONE(struct result, expanded_u, REAL),
 	ONE(struct result, reason, TEXT),
 	MANY(struct result, budget, budget_lines, budget_members),
+	SOME(struct result, pair, pairs, pair_members),
 	END,
 };
 
@@ -407,12 +416,23 @@ static bool record_in_range(const struct record *record)
 	return good;
 }
 
+static bool pairs_in_range(const struct result *result)
+{
+	for (unsigned p = 0; p < result->pairs; p++) {
+		const struct budget_pair *pair = &result->pair[p];
+		if (pair->i == pair->j || pair->i >= result->budget_lines || pair->j >= result->budget_lines ||
+		    !(fabs(pair->r) <= 1))
+			return false;
+	}
+	return true;
+}
+
 /* What a file knows by its name alone; a name without a row stays MEASURAND_NONE. */
 static bool restore_findings(struct finding *findings, unsigned count)
 {
 	for (unsigned i = 0; i < count; i++) {
 		struct finding *f = &findings[i];
-		if (f->judgement.outcome > OUTCOME_FAIL)
+		if (f->judgement.outcome > OUTCOME_FAIL || !pairs_in_range(&f->result))
 			return false;
 		f->result.id = measurand_find(f->result.name);
 		f->limit.id = measurand_find(f->limit.measurand);

@@ -1,4 +1,4 @@
-/* Budgets against GUM H.1; decisions and risks against JCGM 106 and ILAC-G8. */
+/* Budgets against GUM H.1 and H.2; decisions and risks against JCGM 106 and ILAC-G8. */
 #include <stdio.h>
 #include <string.h>
 
@@ -70,6 +70,171 @@ static void correlated_inputs_add_linearly(void **state)
 		r.budget[i].correlation = i < 5 ? 1 : 2;
 	result_combine(&r);
 	check_near(r.u, sqrt(0.5), 1e-12);
+}
+
+/* JCGM 100 H.2: five observations each of a voltage, a current and a phase, tables H.2 and H.4. */
+struct impedance {
+	double v[5], i[5], phi[5];
+};
+
+static double mean_of(const double x[5])
+{
+	return (x[0] + x[1] + x[2] + x[3] + x[4]) / 5.0;
+}
+
+/* Of the means: eq. (17). */
+static double mean_covariance(const double x[5], const double y[5])
+{
+	double sum = 0.0;
+
+	for (unsigned k = 0; k < 5; k++)
+		sum += (x[k] - mean_of(x)) * (y[k] - mean_of(y));
+	return sum / (5.0 * 4.0);
+}
+
+static double mean_correlation(const double x[5], const double y[5])
+{
+	return mean_covariance(x, y) / sqrt(mean_covariance(x, x) * mean_covariance(y, y));
+}
+
+/* slopes: of the result by V, I and phi. */
+static struct result impedance_result(const struct impedance *o, double value, const double slopes[3])
+{
+	struct result r = {.value = value, .budget_lines = 3, .pairs = 3};
+	const double *x[3] = {o->v, o->i, o->phi};
+
+	for (unsigned i = 0; i < 3; i++)
+		r.budget[i] =
+			(struct budget_line){.u = fabs(slopes[i]) * sqrt(mean_covariance(x[i], x[i])), .dof = 4.0};
+	for (unsigned p = 0; p < 3; p++) {
+		unsigned i = p == 2, j = p == 0 ? 1 : 2;
+
+		r.pair[p] =
+			(struct budget_pair){i, j, copysign(1.0, slopes[i] * slopes[j]) * mean_correlation(x[i], x[j])};
+	}
+	result_combine(&r);
+	return r;
+}
+
+static void gum_h2_resistance_and_reactance(void **state)
+{
+	const struct impedance o = {{5.007, 4.994, 5.005, 4.990, 4.999},
+				    {19.663e-3, 19.639e-3, 19.640e-3, 19.685e-3, 19.678e-3},
+				    {1.0456, 1.0438, 1.0468, 1.0428, 1.0433}};
+	double v = mean_of(o.v), i = mean_of(o.i), phi = mean_of(o.phi), z = v / i;
+	double resistance = z * cos(phi), reactance = z * sin(phi);
+	const double of_r[3] = {cos(phi) / i, -resistance / i, -reactance};
+	const double of_x[3] = {sin(phi) / i, -reactance / i, resistance};
+	const double of_z[3] = {1.0 / i, -z / i, 0.0};
+	struct result r = impedance_result(&o, resistance, of_r), x = impedance_result(&o, reactance, of_x);
+
+	(void)state;
+	check_near(mean_correlation(o.v, o.i), -0.36, 0.005);
+	check_near(mean_correlation(o.v, o.phi), 0.86, 0.005);
+	check_near(mean_correlation(o.i, o.phi), -0.65, 0.005);
+	check_near(r.value, 127.732, 0.0005);
+	check_near(r.u, 0.071, 0.0005);
+	check_near(x.value, 219.847, 0.0005);
+	check_near(x.u, 0.2956, 0.00005); /* printed as 0.295, of table H.4: the second approach, below */
+	check_near(z, 254.260, 0.0005);
+	check_near(impedance_result(&o, z, of_z).u, 0.236, 0.0005);
+	double x_k[5];
+
+	for (unsigned k = 0; k < 5; k++)
+		x_k[k] = o.v[k] / o.i[k] * sin(o.phi[k]);
+	check_near(sqrt(mean_covariance(x_k, x_k)), 0.295, 0.0005);
+	check_near(x.u / sqrt(mean_covariance(x_k, x_k)), 1.0, 5e-4);
+	check_near(r.dof, 4.0, 0.0); /* tied lines count as one, G.4.1 */
+	check_near(r.expanded_u, student_k(4.0) * r.u, 1e-12);
+}
+
+static struct result two_lines(double r, double dof)
+{
+	struct result y = {.budget_lines = 2, .pairs = 1, .pair = {{1, 0, r}}};
+
+	y.budget[0] = (struct budget_line){.u = 3.0, .dof = INFINITY};
+	y.budget[1] = (struct budget_line){.u = 3.0, .dof = dof};
+	return y;
+}
+
+static void coefficients_at_their_ends(void **state)
+{
+	struct result y = two_lines(1.0, 7.0), group = y;
+
+	(void)state;
+	result_combine(&y);
+	check_near(y.u, 6.0, 1e-12);
+	check_near(y.dof, 7.0, 0.0);
+	group.pairs = 0;
+	group.budget[0].correlation = group.budget[1].correlation = 5;
+	result_combine(&group);
+	check_near(y.u, group.u, 1e-12);
+	check_near(y.dof, group.dof, 0.0);
+	y = two_lines(-1.0, 7.0);
+	result_combine(&y);
+	check_near(y.u, 0.0, 0.0);
+	y = two_lines(0.0, 7.0); /* stated as none: as if not stated */
+	result_combine(&y);
+	check_near(y.u, sqrt(18.0), 1e-12);
+	check_near(y.dof, floor(4.0 * 7.0), 0.0);
+}
+
+/* A pair stands in the place of its group's 1; a third line that only the group ties belongs to the bundle. */
+static void pairs_beside_groups(void **state)
+{
+	struct result y = two_lines(0.5, 9.0);
+
+	(void)state;
+	y.budget[y.budget_lines++] = (struct budget_line){.u = 4.0, .dof = 3.0};
+	for (unsigned i = 0; i < 3; i++)
+		y.budget[i].correlation = 1;
+	result_combine(&y);
+	check_near(y.u, sqrt(9.0 + 9.0 + 16.0 + 2.0 * (0.5 * 9.0 + 12.0 + 12.0)), 1e-12);
+	check_near(y.dof, 3.0, 0.0);
+	check_near(result_correlation(&y, 0, 1), 0.5, 0.0);
+	check_near(result_correlation(&y, 2, 1), 1.0, 0.0);
+	y.budget[2].correlation = 0; /* by itself: Welch and Satterthwaite over two */
+	result_combine(&y);
+	check_near(y.u, sqrt(27.0 + 16.0), 1e-12);
+	check_near(y.dof, floor(43.0 * 43.0 / (27.0 * 27.0 / 9.0 + 256.0 / 3.0)), 0.0);
+	check_near(result_correlation(&y, 2, 2), 1.0, 0.0);
+	check_near(result_correlation(&y, 2, 1), 0.0, 0.0);
+}
+
+static void impossible_coefficients_give_no_uncertainty(void **state)
+{
+	struct result y = two_lines(-0.9, 5.0);
+	struct limit limit = upper(1.0, 1.0);
+	struct judgement j;
+
+	(void)state;
+	result_name(&y, MEASURAND_DEPTH, "");
+	y.valid = y.trusted = true;
+	y.budget[y.budget_lines++] = (struct budget_line){.u = 3.0, .dof = INFINITY};
+	y.pair[y.pairs++] = (struct budget_pair){0, 2, -0.9};
+	y.pair[y.pairs++] = (struct budget_pair){1, 2, -0.9}; /* of three, none can be the opposite of both others */
+	result_combine(&y);
+	assert_true(isnan(y.u) && isnan(y.expanded_u));
+	decide(&y, &limit, &j);
+	assert_int_equal(j.outcome, OUTCOME_INCONCLUSIVE);
+	y.pair[2].r = 0.9;
+	y.budget[2].u = 1.0;
+	result_combine(&y);
+	check_near(y.u, sqrt(9 + 9 + 1 + 2 * (-0.9 * 9 - 0.9 * 3 + 0.9 * 3)), 1e-12);
+	check_near(y.dof, 5.0, 0.0);
+}
+
+/* Line 1 is tied to 2 and 2 to 0, in whatever order they are looked at: one bundle, with the least dof. */
+static void a_chain_is_one_bundle(void **state)
+{
+	struct result y = {.budget_lines = 4, .pairs = 3, .pair = {{3, 1, 0.1}, {1, 2, 0.1}, {2, 0, 0.1}}};
+
+	(void)state;
+	for (unsigned i = 0; i < 4; i++)
+		y.budget[i] = (struct budget_line){.u = 1.0, .dof = 10.0 + i};
+	result_combine(&y);
+	check_near(y.u, sqrt(4.6), 1e-12);
+	check_near(y.dof, 10.0, 0.0);
 }
 
 /* y on the acceptance limit, k = 2: specific risk 50 % at r = 0, 4.8 at 0.83, 2.3 at 1, 0.13 at 1.5. */
@@ -268,6 +433,11 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(gum_h1_end_gauge),
 		cmocka_unit_test(correlated_inputs_add_linearly),
+		cmocka_unit_test(gum_h2_resistance_and_reactance),
+		cmocka_unit_test(coefficients_at_their_ends),
+		cmocka_unit_test(pairs_beside_groups),
+		cmocka_unit_test(impossible_coefficients_give_no_uncertainty),
+		cmocka_unit_test(a_chain_is_one_bundle),
 		cmocka_unit_test(specific_risk_on_the_acceptance_limit),
 		cmocka_unit_test(specific_risk_on_both_sides),
 		cmocka_unit_test(four_outcomes),

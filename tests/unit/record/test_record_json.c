@@ -1,0 +1,116 @@
+/* What a later version adds to a record: missing in what earlier ones wrote, left out where there is nothing of it. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include <stdlib.h>
+
+#include "rig/record/record_json.h"
+#include "tests/unit/record/record_sample.h"
+
+static char *without(const char *text, const char *member)
+{
+	char *copy = strdup(text), *at = copy ? strstr(copy, member) : NULL;
+	if (!at)
+		abort();
+	memmove(at, at + strlen(member), strlen(at + strlen(member)) + 1);
+	return copy;
+}
+
+static void a_record_without_a_method_is_of_the_first(void **state)
+{
+	struct record *record = sample_record("/tmp", "r"), *again = record_new();
+	struct err err = {0};
+	char *text, *older;
+
+	(void)state;
+	assert_int_equal(record->method, METHOD_VERSION);
+	record->method = 7;
+	assert_int_equal(record_to_json(record, &text, &err), 0);
+	assert_int_equal(record_from_json(text, strlen(text), again, &err), 0);
+	assert_int_equal(again->method, 7);
+	older = without(text, "\"method\":7,");
+	assert_int_equal(record_from_json(older, strlen(older), again, &err), 0);
+	assert_int_equal(again->method, METHOD_UNNAMED);
+	free(older);
+	free(text);
+	record_free(record);
+	record_free(again);
+}
+
+static void a_verdict_without_a_method_is_of_the_first(void **state)
+{
+	struct record_judged judged = {.number = 1, .limits_name = "x", .method = 3}, again = {.method = 9};
+	struct err err = {0};
+	char *text, *older;
+
+	(void)state;
+	assert_int_equal(judged_to_json(&judged, &text, &err), 0);
+	assert_int_equal(judged_from_json(text, strlen(text), &again, &err), 0);
+	assert_int_equal(again.method, 3);
+	older = without(text, "\"method\":3,");
+	assert_int_equal(judged_from_json(older, strlen(older), &again, &err), 0);
+	assert_int_equal(again.method, METHOD_UNNAMED);
+	free(older);
+	free(text);
+}
+
+static void correlations_come_back(void **state)
+{
+	struct record *record = sample_record("/tmp", "r");
+	struct record_point *point = &record->point[0], again;
+	struct err err = {0};
+	char *text;
+
+	(void)state;
+	assert_int_equal(point_to_json(point, &text, &err), 0);
+	assert_null(strstr(text, "\"pair\"")); /* not written where there are none */
+	again = *point;
+	again.result[0].result.pairs = 2;
+	assert_int_equal(point_from_json(text, strlen(text), &again, &err), 0);
+	assert_int_equal(again.result[0].result.pairs, 0);
+	free(text);
+	point->result[0].result.pairs = 1;
+	point->result[0].result.pair[0] = (struct budget_pair){1, 0, -0.36};
+	assert_int_equal(point_to_json(point, &text, &err), 0);
+	assert_int_equal(point_from_json(text, strlen(text), &again, &err), 0);
+	assert_int_equal(again.result[0].result.pairs, 1);
+	assert_int_equal(again.result[0].result.pair[0].i, 1);
+	assert_int_equal(again.result[0].result.pair[0].j, 0);
+	assert_true(again.result[0].result.pair[0].r == -0.36);
+	free(text);
+	record_free(record);
+}
+
+static void correlations_that_cannot_be_are_refused(void **state)
+{
+	const struct budget_pair wrong[] = {{0, 0, 0.5}, {2, 0, 0.5}, {0, 2, 0.5}, {0, 1, 1.5}, {0, 1, NAN}};
+	struct record *record = sample_record("/tmp", "r");
+	struct record_point *point = &record->point[0], again = *point;
+	struct err err = {0};
+
+	(void)state;
+	for (unsigned i = 0; i < sizeof(wrong) / sizeof(wrong[0]); i++) {
+		char *text;
+		point->result[0].result.pairs = 1;
+		point->result[0].result.pair[0] = wrong[i];
+		assert_int_equal(point_to_json(point, &text, &err), 0);
+		assert_true(point_from_json(text, strlen(text), &again, &err) < 0);
+		free(text);
+	}
+	record_free(record);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(a_record_without_a_method_is_of_the_first),
+		cmocka_unit_test(a_verdict_without_a_method_is_of_the_first),
+		cmocka_unit_test(correlations_come_back),
+		cmocka_unit_test(correlations_that_cannot_be_are_refused),
+	};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
