@@ -89,6 +89,7 @@ static void the_plan_s_method_is_judged_and_no_other(void **state)
 		{MEASURAND_DEPTH, "displacement", false, true, true},
 		{MEASURAND_DEPTH, "force_equivalent_process", false, false, false},
 		{MEASURAND_DEPTH, "", false, true, true},
+		{MEASURAND_DEPTH, "x", false, false, false},
 		{MEASURAND_PERIOD_JITTER, "random_walk", true, true, true},
 	};
 	struct desk *d = *state;
@@ -124,7 +125,9 @@ static void another_measurand_s_limit_meets_nothing(void **state)
 	demand(d, MEASURAND_DEPTH, 2, true);
 	const struct finding *depth = measure(d, MEASURAND_DEPTH, "force_equivalent", 1);
 	const struct finding *rate = measure(d, MEASURAND_STROKE_RATE, "realised", 100);
+	d->point->result[2].has_limit = true; /* no result of this point */
 	assert_point(d, OUTCOME_PASS, "");
+	assert_true(d->point->result[2].has_limit);
 	assert_true(depth->has_limit && depth->judgement.outcome == OUTCOME_PASS);
 	assert_false(rate->has_limit);
 	assert_int_equal(d->point->results, 2);
@@ -207,6 +210,9 @@ static void a_required_limit_that_met_nothing_is_a_result(void **state)
 	assert_int_equal(f->judgement.outcome, OUTCOME_INCONCLUSIVE);
 	assert_true(isnan(f->judgement.margin) && isnan(f->judgement.guard_band));
 	assert_true(judge_is_unmet(f) && !judge_is_unmet(&d->point->result[0]));
+	d->point->result[0].result.valid = false;
+	strcpy(d->point->result[0].result.reason, "x"); /* that it could not be measured was found out */
+	assert_false(judge_is_unmet(&d->point->result[0]));
 }
 
 /* Of two judged anew, one is met in the other's place. */
@@ -239,6 +245,13 @@ static void a_point_without_results_says_so_as_a_whole(void **state)
 	d->plan.limit[0].required = false; /* nothing required: still no pass */
 	judge_point(&d->plan, d->point, false);
 	assert_int_equal(d->point->outcome, OUTCOME_INCONCLUSIVE);
+	d->point->fault[0] = '\0';
+	measure(d, MEASURAND_DEPTH, "", 1)->limit.required = true;
+	d->point->result[0].has_limit = true;
+	d->point->result[0].judgement.outcome = OUTCOME_INCONCLUSIVE;
+	d->point->results = 0; /* what stands behind its results is not its reason */
+	judge_point(&d->plan, d->point, false);
+	assert_string_equal(d->point->reason, "");
 }
 
 /* Where not one more finds room, what is missing weighs all the same, in the point and in the verdict. */
@@ -345,8 +358,9 @@ static void a_free_run_is_only_to_be_trusted(void **state)
 	rate->result.valid = false;
 	assert_point(d, OUTCOME_INCONCLUSIVE, "free run: the needles touched something");
 	rate->result.valid = true;
-	strcpy(d->point->fault, "the cable fell out");
-	assert_point(d, OUTCOME_INCONCLUSIVE, "the cable fell out");
+	strcpy(d->point->fault, "x");
+	assert_point(d, OUTCOME_INCONCLUSIVE, "x");
+	assert_false(d->point->measured);
 	d->point->fault[0] = '\0';
 	judge_point(&d->plan, d->point, false);
 	assert_int_equal(d->point->outcome, OUTCOME_INCONCLUSIVE);
@@ -362,11 +376,12 @@ static void labels_name_the_part_where_there_are_several(void **state)
 		const char *method, *label;
 	} trials[] = {
 		{MEASURAND_TEMPERATURE_RISE, "tip", "temperature_rise_k (tip)"},
+		{MEASURAND_TEMPERATURE_RISE, "x", "temperature_rise_k (x)"},
 		{MEASURAND_TEMPERATURE_RISE, "", "temperature_rise_k"},
 		{MEASURAND_DEPTH, "displacement", "depth_mm"},
 	};
 	(void)state;
-	for (unsigned i = 0; i < 3; i++) {
+	for (unsigned i = 0; i < sizeof(trials) / sizeof(trials[0]); i++) {
 		struct result r = {.value = 1};
 		char label[JUDGE_LABEL_MAX];
 		result_name(&r, trials[i].id, trials[i].method);
@@ -476,6 +491,27 @@ static void sweeps_go_by_step_phantom_and_rate(void **state)
 	assert_true(sweep->result[1].result.value < 1e-9);
 }
 
+/* Of a sweep's own limits, as far as there is room. */
+static void what_a_sweep_does_not_show_is_a_result_of_it(void **state)
+{
+	struct desk *d = *state;
+	struct record_sweep *sweep = record_add_sweep(d->record);
+	demand(d, MEASURAND_DEPTH, 1, true);
+	demand(d, MEASURAND_DEPTH_LINEARITY, 1, true);
+	demand(d, MEASURAND_DEPTH_HYSTERESIS, 1, true);
+	sample_result(&sweep->result[0], "depth_linearity_mm", "", "mm", 0.1, 0.001);
+	sweep->results = 1;
+	judge_sweep(&d->plan, sweep);
+	assert_int_equal(sweep->results, 2);
+	assert_int_equal(sweep->result[0].judgement.outcome, OUTCOME_PASS);
+	assert_int_equal(sweep->result[1].result.id, MEASURAND_DEPTH_HYSTERESIS);
+	assert_true(judge_is_unmet(&sweep->result[1]));
+	sample_result(&sweep->result[1], "depth_linearity_mm", "", "mm", 0.1, 0.001);
+	judge_sweep(&d->plan, sweep);
+	assert_int_equal(sweep->results, 2);
+	assert_int_equal(sweep->result[1].result.id, MEASURAND_DEPTH_LINEARITY);
+}
+
 /* The limit of a sweep meets a sweep's result: one that does not stand is missing at each of its points. */
 static void a_sweep_that_does_not_stand_is_missed(void **state)
 {
@@ -518,6 +554,7 @@ int main(void)
 		T(the_last_attempt_is_the_one_that_counts),
 		T(a_sweep_with_gaps_is_not_trusted),
 		T(sweeps_go_by_step_phantom_and_rate),
+		T(what_a_sweep_does_not_show_is_a_result_of_it),
 		T(a_sweep_that_does_not_stand_is_missed),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -382,13 +382,38 @@ static void reasons_in_words(void **state)
 			    "40 K is 0 K below the upper limit of 40 K");
 }
 
+/* Numbers that a computer holds exactly. */
+static void on_the_edge_of_the_guard_band(void **state)
+{
+	struct limit limit = upper(1.0, 1.0);
+	struct result y = exact(0.75, 0.1, INFINITY);
+	struct judgement j;
+
+	(void)state;
+	y.expanded_u = 0.25;
+	decide(&y, &limit, &j);
+	assert_int_equal(j.outcome, OUTCOME_CONDITIONAL_PASS);
+	y.value = 1.25;
+	decide(&y, &limit, &j);
+	assert_int_equal(j.outcome, OUTCOME_CONDITIONAL_FAIL);
+	limit.has_lower = true; /* in the middle the upper one is told */
+	limit.lower = 0.5;
+	y.value = 0.75;
+	decide(&y, &limit, &j);
+	assert_non_null(strstr(j.reason, "below the upper limit"));
+	y.trusted = false;
+	strcpy(y.reason, "x");
+	decide(&y, &limit, &j);
+	assert_string_equal(j.reason, "x");
+}
+
 static void nothing_doubtful_passes(void **state)
 {
 	struct limit limit = upper(1.0, 1.0);
 	struct judgement j;
 
 	(void)state;
-	for (unsigned i = 0; i < 5; i++) {
+	for (unsigned i = 0; i < 9; i++) {
 		struct result y = exact(0.5, 0.01, INFINITY);
 
 		if (i == 0)
@@ -401,6 +426,15 @@ static void nothing_doubtful_passes(void **state)
 			y.expanded_u = INFINITY;
 		if (i == 4)
 			y.expanded_u = NAN;
+		if (i == 5)
+			y.expanded_u = -1;
+		if (i == 6)
+			y.u = NAN;
+		if (i == 7)
+			y.u = -1;
+		if (i == 8)
+			y.u = INFINITY;
+		j = (struct judgement){.outcome = OUTCOME_PASS};
 		decide(&y, &limit, &j);
 		assert_int_equal(j.outcome, OUTCOME_INCONCLUSIVE);
 		assert_true(j.reason[0] != '\0');
@@ -443,6 +477,7 @@ int main(void)
 		cmocka_unit_test(four_outcomes),
 		cmocka_unit_test(both_sides_and_counts),
 		cmocka_unit_test(reasons_in_words),
+		cmocka_unit_test(on_the_edge_of_the_guard_band),
 		cmocka_unit_test(nothing_doubtful_passes),
 		cmocka_unit_test(linearity_and_hysteresis),
 	};
