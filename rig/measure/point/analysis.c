@@ -124,7 +124,7 @@ static void solve_block(struct analysis *a, const struct span *span)
 	quiet_solve(a, span, a->now.block < EARLY_BLOCKS ? PASSES_EARLY : 1);
 	quiet_flatten(a, span);
 	if (t->pulse.ready)
-		baseline_set_strokes(&a->baseline, a->grid.fs_hz / t->period, t->pulse.gap_share);
+		baseline_set_strokes(&a->baseline, a->grid.fs_hz / t->period, t->pulse.gap.share);
 	note_level(a, span);
 	note_gains(a);
 }

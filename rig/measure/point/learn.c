@@ -96,7 +96,7 @@ static bool learn_pass(struct analysis *a, const struct span *span, const struct
 		pulse_fold(&t->pulse, flat, (double)span->start, c->at, height);
 	}
 	t->pulse.width_sd = sqrt(widths_variance(&t->widths_learned));
-	return t->pulse.folded >= LEARN_STROKES_MIN / 2 &&
+	return t->pulse.fold.strokes >= LEARN_STROKES_MIN / 2 &&
 	       pulse_build(&t->pulse, strokes->period, a->now.noise_n, recentre, &shift);
 }
 
@@ -117,7 +117,7 @@ static void learn_passes(struct analysis *a, const struct span *wide, const stru
 			a->template.pulse.ready = false;
 			break;
 		}
-		baseline_set_strokes(&a->baseline, rate_hz, a->template.pulse.gap_share);
+		baseline_set_strokes(&a->baseline, rate_hz, a->template.pulse.gap.share);
 	}
 	memcpy(before.use, a->baseline.use, sizeof(before.use));
 	a->baseline = before;
@@ -139,7 +139,7 @@ static void learn(struct analysis *a, const struct span *span, double until)
 	if (t->pulse.ready)
 		pulse_set_origin(&t->pulse);
 	t->peak_offset = pulse_origin(&t->pulse);
-	t->learned = t->pulse.folded;
+	t->learned = t->pulse.fold.strokes;
 	pulse_start(&t->pulse, strokes.period);
 }
 

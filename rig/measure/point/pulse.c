@@ -26,10 +26,10 @@ int pulse_init(struct pulse *pulse, double period_max)
 
 	*pulse = (struct pulse){.half_max = (unsigned)ceil(WINDOW_PERIODS * period_max) + 2};
 	width = 2 * (size_t)pulse->half_max + 1;
-	pulse->fold = calloc(PULSE_ROWS * width, sizeof(double));
+	pulse->fold.sum = calloc(PULSE_ROWS * width, sizeof(double));
 	for (unsigned i = 0; i < 3; i++)
-		pulse->shape[i] = calloc(PULSE_PHASES * width + 8, sizeof(double));
-	if (!pulse->fold || !pulse->shape[0] || !pulse->shape[1] || !pulse->shape[2]) {
+		pulse->table.shape[i] = calloc(PULSE_PHASES * width + 8, sizeof(double));
+	if (!pulse->fold.sum || !pulse->table.shape[0] || !pulse->table.shape[1] || !pulse->table.shape[2]) {
 		pulse_release(pulse);
 		return -ENOMEM;
 	}
@@ -38,11 +38,11 @@ int pulse_init(struct pulse *pulse, double period_max)
 
 void pulse_release(struct pulse *pulse)
 {
-	free(pulse->fold);
+	free(pulse->fold.sum);
 	for (unsigned i = 0; i < 3; i++)
-		free(pulse->shape[i]);
-	pulse->fold = NULL;
-	pulse->shape[0] = pulse->shape[1] = pulse->shape[2] = NULL;
+		free(pulse->table.shape[i]);
+	pulse->fold.sum = NULL;
+	pulse->table.shape[0] = pulse->table.shape[1] = pulse->table.shape[2] = NULL;
 }
 
 static size_t row_len(const struct pulse *pulse)
@@ -56,9 +56,9 @@ void pulse_start(struct pulse *pulse, double period)
 
 	pulse->half = half < pulse->half_max ? (unsigned)half : pulse->half_max;
 	pulse->coarse = fmax(KNOT_MIN, period / KNOTS_PER_PERIOD);
-	memset(pulse->fold, 0, PULSE_ROWS * row_len(pulse) * sizeof(double));
-	memset(pulse->fold_weight, 0, sizeof(pulse->fold_weight));
-	pulse->folded = pulse->folded_at_build = 0;
+	memset(pulse->fold.sum, 0, PULSE_ROWS * row_len(pulse) * sizeof(double));
+	memset(pulse->fold.weight, 0, sizeof(pulse->fold.weight));
+	pulse->fold.strokes = pulse->fold.built_from = 0;
 }
 
 static void split(double at, unsigned phases, double *ret_base, unsigned *ret_phase)
@@ -87,21 +87,21 @@ void pulse_fold(struct pulse *pulse, const float *x, double x0, double at, doubl
 
 	split(at, PULSE_ROWS, &base, &row);
 	const float *from = x + (long)(base - x0) - pulse->half;
-	double *to = pulse->fold + row * row_len(pulse);
+	double *to = pulse->fold.sum + row * row_len(pulse);
 
 	add_scaled(to, from, height, n);
-	pulse->fold_weight[row] += height * height;
-	pulse->folded++;
+	pulse->fold.weight[row] += height * height;
+	pulse->fold.strokes++;
 }
 
 void pulse_forget_half(struct pulse *pulse)
 {
 	for (size_t i = 0; i < PULSE_ROWS * row_len(pulse); i++)
-		pulse->fold[i] *= 0.5;
+		pulse->fold.sum[i] *= 0.5;
 	for (unsigned row = 0; row < PULSE_ROWS; row++)
-		pulse->fold_weight[row] *= 0.5;
-	pulse->folded /= 2;
-	pulse->folded_at_build = pulse->folded;
+		pulse->fold.weight[row] *= 0.5;
+	pulse->fold.strokes /= 2;
+	pulse->fold.built_from = pulse->fold.strokes;
 }
 
 /* Uniform cubic B-splines: the four that are not zero at u in [0, 1) of an interval, and their derivatives. */
@@ -183,10 +183,10 @@ static double choose_knot(const struct pulse *pulse, double weight, double sigma
 	double knot = pulse->coarse;
 
 	if (pulse->ready) {
-		double cube =
-			M_PI * M_PI / 3.0 * pulse->count * sigma * sigma / (weight * SLOPE_NOISE * pulse->slope_energy);
+		double cube = M_PI * M_PI / 3.0 * pulse->table.count * sigma * sigma /
+			      (weight * SLOPE_NOISE * pulse->slope_energy);
 
-		knot = fmin(knot, fmax(KNOT_MIN, fmax(cbrt(cube), pulse->count * pulse->width_sd)));
+		knot = fmin(knot, fmax(KNOT_MIN, fmax(cbrt(cube), pulse->table.count * pulse->width_sd)));
 	}
 	return fmax(knot, (2.0 * pulse->half + 2.0) / PULSE_KNOTS);
 }
@@ -204,8 +204,8 @@ static void fit_spline(struct pulse *pulse, double weight, double sigma)
 	if (s->coefs > PULSE_KNOTS + 4)
 		s->coefs = PULSE_KNOTS + 4;
 	for (unsigned row = 0; row < PULSE_ROWS; row++) {
-		const double *fold = pulse->fold + row * row_len(pulse);
-		double w = pulse->fold_weight[row];
+		const double *fold = pulse->fold.sum + row * row_len(pulse);
+		double w = pulse->fold.weight[row];
 
 		for (unsigned i = 0; w > 0.0 && i < n; i++) {
 			unsigned j = locate(s, (double)i + 1.0 - (double)row / PULSE_ROWS, &u);
@@ -328,45 +328,45 @@ static void invert3(const double m[3][3], double r[3][3])
 static void weigh_cap(struct pulse *pulse, double width)
 {
 	enum { N = 7 };
-	double a[N * N] = {0}, want[N], lo = pulse->cap_from, span = 0.5 * width;
+	double a[N * N] = {0}, want[N], lo = pulse->cap.from, span = 0.5 * width;
 
-	pulse->cap_lo = (int)ceil(lo);
-	pulse->cap_count = (unsigned)fmax(0.0, fmin(PULSE_CAP, floor(lo + width) - ceil(lo) + 1.0));
-	for (unsigned i = 0; i < pulse->cap_count; i++) {
-		double v = (pulse->cap_lo + (double)i - lo) / span - 1.0;
+	pulse->cap.lo = (int)ceil(lo);
+	pulse->cap.count = (unsigned)fmax(0.0, fmin(PULSE_CAP, floor(lo + width) - ceil(lo) + 1.0));
+	for (unsigned i = 0; i < pulse->cap.count; i++) {
+		double v = (pulse->cap.lo + (double)i - lo) / span - 1.0;
 
 		for (unsigned r = 0; r < N * N; r++)
 			a[r] += pow(v, r / N + r % N);
 	}
 	for (unsigned r = 0; r < N; r++)
 		want[r] = pow((pulse->peak_at - lo) / span - 1.0, r);
-	if (pulse->cap_count < N || !solve_small(a, want, N))
-		pulse->cap_count = 0;
-	pulse->cap_variance = pulse->cap_count ? 0.0 : SEXTIC_VARIANCE / width;
-	for (unsigned i = 0; i < pulse->cap_count; i++) {
-		double v = (pulse->cap_lo + (double)i - lo) / span - 1.0, sum = want[N - 1];
+	if (pulse->cap.count < N || !solve_small(a, want, N))
+		pulse->cap.count = 0;
+	pulse->cap.variance = pulse->cap.count ? 0.0 : SEXTIC_VARIANCE / width;
+	for (unsigned i = 0; i < pulse->cap.count; i++) {
+		double v = (pulse->cap.lo + (double)i - lo) / span - 1.0, sum = want[N - 1];
 
 		for (unsigned r = N - 1; r-- > 0;)
 			sum = sum * v + want[r];
-		pulse->cap[i] = (float)sum;
-		pulse->cap_variance += sum * sum;
+		pulse->cap.weight[i] = (float)sum;
+		pulse->cap.variance += sum * sum;
 	}
 }
 
 /* The noise of the strokes folded is in their own fits, too; what is left stands in the template alone. */
 double pulse_peak_variance(const struct pulse *pulse, double width_weight)
 {
-	double fixed = pulse->gram_inv2[0][0][0], free = pulse->gram_inv3[0][0][0];
+	double fixed = pulse->table.gram_inv2[0][0][0], free = pulse->table.gram_inv3[0][0][0];
 	double own = fixed + width_weight * width_weight * (free - fixed);
 
-	return fmax(0.0, pulse->cap_variance - own) / pulse->weight;
+	return fmax(0.0, pulse->cap.variance - own) / pulse->weight;
 }
 
 void pulse_set_origin(struct pulse *pulse)
 {
-	pulse->origin = pulse->spline;
-	pulse->origin_peak = pulse->peak_at;
-	pulse->has_origin = true;
+	pulse->origin.spline = pulse->spline;
+	pulse->origin.peak = pulse->peak_at;
+	pulse->origin.known = true;
 }
 
 /* Where the first template's maximum lies on the axis of the one at hand: this one, fitted by the first. */
@@ -374,14 +374,14 @@ double pulse_origin(const struct pulse *pulse)
 {
 	double gram[3][3] = {{0}}, inverse[3][3], dot[3] = {0}, out[2] = {0}, slope, unused;
 
-	if (!pulse->has_origin)
+	if (!pulse->origin.known)
 		return pulse->peak_at;
-	for (unsigned i = 0; i < pulse->count; i++) {
-		double tau = (double)(pulse->first + i) - pulse->half, s[3];
+	for (unsigned i = 0; i < pulse->table.count; i++) {
+		double tau = (double)(pulse->table.first + i) - pulse->half, s[3];
 
-		s[0] = spline_at(&pulse->origin, tau + pulse->half + 1.0, &slope);
+		s[0] = spline_at(&pulse->origin.spline, tau + pulse->half + 1.0, &slope);
 		s[1] = slope;
-		s[2] = (tau - pulse->origin_peak) * slope;
+		s[2] = (tau - pulse->origin.peak) * slope;
 		for (unsigned r = 0; r < 3; r++) {
 			dot[r] += s[r] * shape_at(pulse, tau, &unused);
 			for (unsigned c = 0; c < 3; c++)
@@ -391,16 +391,16 @@ double pulse_origin(const struct pulse *pulse)
 	invert3((const double(*)[3])gram, inverse);
 	for (unsigned r = 0; r < 2; r++)
 		out[r] = inverse[r][0] * dot[0] + inverse[r][1] * dot[1] + inverse[r][2] * dot[2];
-	return pulse->origin_peak - out[1] / out[0];
+	return pulse->origin.peak - out[1] / out[0];
 }
 
 double pulse_cap(const struct pulse *pulse, const float *x, double x0, double at)
 {
-	const float *from = x + lround(at - x0) + pulse->cap_lo;
+	const float *from = x + lround(at - x0) + pulse->cap.lo;
 	double sum = 0.0;
 
-	for (unsigned i = 0; i < pulse->cap_count; i++)
-		sum += (double)(pulse->cap[i] * from[i]);
+	for (unsigned i = 0; i < pulse->cap.count; i++)
+		sum += (double)(pulse->cap.weight[i] * from[i]);
 	return sum;
 }
 
@@ -415,16 +415,16 @@ static void find_support(struct pulse *pulse, double period, double noise)
 		hi += 0.25;
 	pulse->support_lo = lo;
 	pulse->support_hi = hi;
-	pulse->gap_lo = hi + margin;
-	pulse->gap_hi = margin - lo;
-	pulse->gap_share = (period - pulse->gap_lo - pulse->gap_hi) / period;
-	pulse->gap_natural = pulse->gap_share >= GAP_SHARE_MIN;
-	if (!pulse->gap_natural) {
-		double excess = 0.5 * (GAP_SHARE_MIN - pulse->gap_share) * period;
+	pulse->gap.lo = hi + margin;
+	pulse->gap.hi = margin - lo;
+	pulse->gap.share = (period - pulse->gap.lo - pulse->gap.hi) / period;
+	pulse->gap.natural = pulse->gap.share >= GAP_SHARE_MIN;
+	if (!pulse->gap.natural) {
+		double excess = 0.5 * (GAP_SHARE_MIN - pulse->gap.share) * period;
 
-		pulse->gap_lo -= excess;
-		pulse->gap_hi -= excess;
-		pulse->gap_share = GAP_SHARE_MIN;
+		pulse->gap.lo -= excess;
+		pulse->gap.hi -= excess;
+		pulse->gap.share = GAP_SHARE_MIN;
 	}
 }
 
@@ -463,16 +463,16 @@ static void fit_widths(struct pulse *pulse)
 	for (int k = 0; k < WIDTHS; k++) {
 		double delta = (k - WIDTHS / 2) * WIDTH_STEP, dot[3] = {0}, out[3] = {0};
 
-		for (unsigned i = 0; i < pulse->count; i++) {
-			double tau = (double)(pulse->first + i) - pulse->half;
+		for (unsigned i = 0; i < pulse->table.count; i++) {
+			double tau = (double)(pulse->table.first + i) - pulse->half;
 			double g = shape_at(pulse, pulse->peak_at + (tau - pulse->peak_at) / (1.0 + delta), &slope);
 
 			for (unsigned r = 0; r < 3; r++)
-				dot[r] += g * pulse->shape[r][i];
+				dot[r] += g * pulse->table.shape[r][i];
 		}
 		for (unsigned r = 0; r < 3; r++) {
 			for (unsigned c = 0; c < 3; c++)
-				out[r] += pulse->gram_inv3[0][r][c] * dot[c];
+				out[r] += pulse->table.gram_inv3[0][r][c] * dot[c];
 		}
 		height[k] = out[0];
 		width[k] = -out[2] / out[0];
@@ -501,21 +501,21 @@ static void tabulate(struct pulse *pulse)
 	double lo = fmax(-(double)pulse->half, floor(pulse->support_lo) - 1.0);
 	double hi = fmin((double)pulse->half, ceil(pulse->support_hi) + 1.0);
 
-	pulse->first = (unsigned)(lo + pulse->half);
-	pulse->count = (unsigned)(hi - lo) + 1;
+	pulse->table.first = (unsigned)(lo + pulse->half);
+	pulse->table.count = (unsigned)(hi - lo) + 1;
 	for (unsigned phase = 0; phase < PULSE_PHASES; phase++) {
 		double gram[3][3] = {{0}}, s[3];
 
-		memset(pulse->shape_sum[phase], 0, sizeof(pulse->shape_sum[phase]));
-		for (unsigned i = 0; i < pulse->count; i++) {
+		memset(pulse->table.shape_sum[phase], 0, sizeof(pulse->table.shape_sum[phase]));
+		for (unsigned i = 0; i < pulse->table.count; i++) {
 			double tau = lo + i - (double)phase / PULSE_PHASES;
 			size_t at = phase * row_len(pulse) + i;
 
 			s[0] = shape_at(pulse, tau, &s[1]);
 			s[2] = (tau - pulse->peak_at) * s[1];
 			for (unsigned r = 0; r < 3; r++) {
-				pulse->shape[r][at] = s[r];
-				pulse->shape_sum[phase][r] += s[r];
+				pulse->table.shape[r][at] = s[r];
+				pulse->table.shape_sum[phase][r] += s[r];
 				for (unsigned c = 0; c < 3; c++)
 					gram[r][c] += s[r] * s[c];
 			}
@@ -523,19 +523,19 @@ static void tabulate(struct pulse *pulse)
 		double det = gram[0][0] * gram[1][1] - gram[0][1] * gram[0][1];
 
 		pulse->slope_energy = gram[1][1];
-		invert3((const double(*)[3])gram, pulse->gram_inv3[phase]);
-		pulse->gram_inv2[phase][0][0] = gram[1][1] / det;
-		pulse->gram_inv2[phase][1][1] = gram[0][0] / det;
-		pulse->gram_inv2[phase][0][1] = pulse->gram_inv2[phase][1][0] = -gram[0][1] / det;
+		invert3((const double(*)[3])gram, pulse->table.gram_inv3[phase]);
+		pulse->table.gram_inv2[phase][0][0] = gram[1][1] / det;
+		pulse->table.gram_inv2[phase][1][1] = gram[0][0] / det;
+		pulse->table.gram_inv2[phase][0][1] = pulse->table.gram_inv2[phase][1][0] = -gram[0][1] / det;
 	}
 }
 
 double pulse_shape(const struct pulse *pulse, double tau, double *ret_stretch)
 {
-	double lo = (double)pulse->first - pulse->half, hi = lo + pulse->count - 1.0, slope, g;
+	double lo = (double)pulse->table.first - pulse->half, hi = lo + pulse->table.count - 1.0, slope, g;
 
 	*ret_stretch = 0.0;
-	if (tau < fmin(lo, -pulse->gap_hi) || tau > fmax(hi, pulse->gap_lo))
+	if (tau < fmin(lo, -pulse->gap.hi) || tau > fmax(hi, pulse->gap.lo))
 		return 0.0;
 	g = shape_at(pulse, tau, &slope);
 	*ret_stretch = (tau - pulse->peak_at) * slope;
@@ -562,7 +562,7 @@ bool pulse_build(struct pulse *pulse, double period, double sigma, bool recentre
 	struct peak peak;
 
 	for (unsigned row = 0; row < PULSE_ROWS; row++)
-		weight += pulse->fold_weight[row];
+		weight += pulse->fold.weight[row];
 	fit_spline(pulse, weight, sigma);
 	for (double tau = -(double)pulse->half; tau <= pulse->half; tau += 0.25) {
 		double g = shape_at(pulse, tau, &slope);
@@ -576,7 +576,7 @@ bool pulse_build(struct pulse *pulse, double period, double sigma, bool recentre
 	if (!(top > 0.0) || !peak_fit(pulse, rough, top, &peak))
 		return false;
 	pulse->peak_at = peak.at;
-	pulse->cap_from = peak.from;
+	pulse->cap.from = peak.from;
 	for (unsigned i = 0; i < pulse->spline.coefs; i++)
 		pulse->spline.coef[i] /= peak.value;
 	find_support(pulse, period, sigma / (peak.value * sqrt(weight * pulse->spline.knot)));
@@ -587,7 +587,7 @@ bool pulse_build(struct pulse *pulse, double period, double sigma, bool recentre
 	weigh_cap(pulse, peak.width);
 	pulse->weight = weight;
 	pulse->ready = true;
-	pulse->folded_at_build = pulse->folded;
+	pulse->fold.built_from = pulse->fold.strokes;
 	pulse->builds++;
 	*ret_shift = recentre ? pulse->peak_at : 0.0;
 	return true;
@@ -597,17 +597,17 @@ void pulse_response(const struct pulse *pulse, double w, double *ret_height, dou
 {
 	double dot[3] = {0};
 
-	for (unsigned i = 0; i < pulse->count; i++) {
-		double c = cos(w * ((double)(pulse->first + i) - pulse->half - pulse->peak_at));
+	for (unsigned i = 0; i < pulse->table.count; i++) {
+		double c = cos(w * ((double)(pulse->table.first + i) - pulse->half - pulse->peak_at));
 
 		for (unsigned k = 0; k < 3; k++)
-			dot[k] += c * pulse->shape[k][i];
+			dot[k] += c * pulse->table.shape[k][i];
 	}
 	*ret_height = *ret_height2 = 0.0;
 	for (unsigned k = 0; k < 3; k++)
-		*ret_height += pulse->gram_inv3[0][0][k] * dot[k];
+		*ret_height += pulse->table.gram_inv3[0][0][k] * dot[k];
 	for (unsigned k = 0; k < 2; k++)
-		*ret_height2 += pulse->gram_inv2[0][0][k] * dot[k];
+		*ret_height2 += pulse->table.gram_inv2[0][0][k] * dot[k];
 }
 
 #define LANES 8
@@ -616,12 +616,13 @@ void pulse_response(const struct pulse *pulse, double w, double *ret_height, dou
  * compiler adds in the same order. */
 VECTOR_CLONES static void products(const struct pulse *pulse, const float *x, unsigned phase, double *ret)
 {
-	const double *g = pulse->shape[0] + phase * row_len(pulse), *d = pulse->shape[1] + phase * row_len(pulse),
-		     *w = pulse->shape[2] + phase * row_len(pulse);
+	const double *g = pulse->table.shape[0] + phase * row_len(pulse),
+		     *d = pulse->table.shape[1] + phase * row_len(pulse),
+		     *w = pulse->table.shape[2] + phase * row_len(pulse);
 	double sg[LANES] = {0}, sd[LANES] = {0}, sw[LANES] = {0};
 	unsigned i = 0;
 
-	for (; i + LANES <= pulse->count; i += LANES) {
+	for (; i + LANES <= pulse->table.count; i += LANES) {
 		for (unsigned k = 0; k < LANES; k++) {
 			double v = x[i + k];
 
@@ -630,7 +631,7 @@ VECTOR_CLONES static void products(const struct pulse *pulse, const float *x, un
 			sw[k] += v * w[i + k];
 		}
 	}
-	for (unsigned k = 0; i < pulse->count; i++, k++) {
+	for (unsigned k = 0; i < pulse->table.count; i++, k++) {
 		double v = x[i];
 
 		sg[k] += v * g[i];
@@ -683,12 +684,12 @@ static bool search(const struct pulse *pulse, const struct field *field, double 
 
 	for (unsigned step = 0; step < FIT_STEPS; step++) {
 		split(at, PULSE_PHASES, &base, &ret->phase);
-		ret->x = field->x + (long)(base - field->x0) - pulse->half + pulse->first;
+		ret->x = field->x + (long)(base - field->x0) - pulse->half + pulse->table.first;
 		products(pulse, ret->x, ret->phase, ret->dot);
 		for (unsigned r = 0; r < 3; r++)
-			ret->dot[r] -= field->level * pulse->shape_sum[ret->phase][r];
+			ret->dot[r] -= field->level * pulse->table.shape_sum[ret->phase][r];
 
-		const double(*m)[3] = (const double(*)[3])pulse->gram_inv3[ret->phase], *dot = ret->dot;
+		const double(*m)[3] = (const double(*)[3])pulse->table.gram_inv3[ret->phase], *dot = ret->dot;
 
 		ret->height = m[0][0] * dot[0] + m[0][1] * dot[1] + m[0][2] * dot[2];
 		ret->shift = m[1][0] * dot[0] + m[1][1] * dot[1] + m[1][2] * dot[2];
@@ -726,10 +727,10 @@ bool pulse_fit(const struct pulse *pulse, const float *x, double x0, double star
 
 	if (!search(pulse, &field, start, 0.75 / PULSE_PHASES, &f))
 		return false;
-	const double(*m)[3] = (const double(*)[3])pulse->gram_inv3[f.phase];
-	const double(*m2)[2] = (const double(*)[2])pulse->gram_inv2[f.phase];
+	const double(*m)[3] = (const double(*)[3])pulse->table.gram_inv3[f.phase];
+	const double(*m2)[2] = (const double(*)[2])pulse->table.gram_inv2[f.phase];
 	double height2 = m2[0][0] * f.dot[0] + m2[0][1] * f.dot[1];
-	double rest = squares(f.x, pulse->count) - f.height * f.dot[0] - f.shift * f.dot[1] - f.width * f.dot[2];
+	double rest = squares(f.x, pulse->table.count) - f.height * f.dot[0] - f.shift * f.dot[1] - f.width * f.dot[2];
 
 	if (!(height2 > 0.0))
 		return false;
@@ -737,7 +738,7 @@ bool pulse_fit(const struct pulse *pulse, const float *x, double x0, double star
 				  .height = f.height,
 				  .height2 = height2,
 				  .width = -f.width / f.height,
-				  .rms = sqrt(fmax(0.0, rest) / fmax(1.0, pulse->count - 3.0)),
+				  .rms = sqrt(fmax(0.0, rest) / fmax(1.0, pulse->table.count - 3.0)),
 				  .u_height_rel = sqrt(m[0][0]),
 				  .u_width_rel = sqrt(m[2][2])};
 	return true;

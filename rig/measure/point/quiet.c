@@ -27,9 +27,9 @@ static void add_gap(struct analysis *a, const struct span *span, double before, 
 	       scale = interval / period;
 
 	if (pulse->ready && fabs(scale - 1.0) < REGULAR) {
-		add_run(a, span, before + scale * pulse->gap_lo, after - scale * pulse->gap_hi);
+		add_run(a, span, before + scale * pulse->gap.lo, after - scale * pulse->gap.hi);
 	} else if (pulse->ready && scale > 1.0 && axis_phase_at(&a->now.axis, before) == POINT_MEASURE) {
-		add_run(a, span, before + pulse->gap_lo, before + period - pulse->gap_hi); /* a stroke is missing */
+		add_run(a, span, before + pulse->gap.lo, before + period - pulse->gap.hi); /* a stroke is missing */
 	} else if (!pulse->ready || axis_phase_at(&a->now.axis, before) < POINT_COAST) {
 		double middle = 0.5 * (before + after), half = STILL_SHARE * interval;
 
@@ -67,7 +67,7 @@ static void add_quiet(struct analysis *a, const struct span *span)
 		if (isfinite(before) && at > before)
 			add_gap(a, span, before, at);
 		else if (isnan(before) && pulse->ready && axis_phase_at(axis, at) == POINT_MEASURE)
-			add_run(a, span, at - a->template.period + pulse->gap_lo, at - pulse->gap_hi);
+			add_run(a, span, at - a->template.period + pulse->gap.lo, at - pulse->gap.hi);
 		before = at;
 		if (at > (double)span->end + a->grid.period)
 			break;

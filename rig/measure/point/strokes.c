@@ -211,7 +211,7 @@ static void tell_residual(const struct analysis *a, const struct pulse_fit *fit,
 			  const struct span *span)
 {
 	const struct template *t = &a->template;
-	double middle = 0.5 * (t->pulse.gap_lo + t->period - t->pulse.gap_hi), stretch;
+	double middle = 0.5 * (t->pulse.gap.lo + t->period - t->pulse.gap.hi), stretch;
 	long flat_end = span->end + t->pulse.half_max + 2, end = (long)ceil(fit->at + middle);
 	long i = (long)ceil(fit->at + middle - t->period);
 	float phase[RESIDUAL_CHUNK_MAX], pulse_n[RESIDUAL_CHUNK_MAX], residual_n[RESIDUAL_CHUNK_MAX];
@@ -221,7 +221,7 @@ static void tell_residual(const struct analysis *a, const struct pulse_fit *fit,
 				       .pulse_n = pulse_n,
 				       .residual_n = residual_n,
 				       .height_n = fit->height,
-				       .templated = t->pulse.folded_at_build,
+				       .templated = t->pulse.fold.built_from,
 				       .learned = t->learned,
 				       .noise_n = a->now.noise_n};
 
@@ -292,7 +292,7 @@ static void add_fit(const struct analysis *a, const struct pulse_fit *fit, struc
 
 	ret->fitted = true;
 	ret->misfits = fit->rms > fmax(MISFIT_NOISE * a->now.noise_n, MISFIT_SHARE * fit->height);
-	ret->instant_s2 = pow(fit->rms / fit->height, 2.0) * t->pulse.gram_inv2[0][1][1];
+	ret->instant_s2 = pow(fit->rms / fit->height, 2.0) * t->pulse.table.gram_inv2[0][1][1];
 	ret->noise_n = template_height_noise(t, fit, a->now.noise_n);
 	ret->has_cell = samples->force != samples->raw;
 	if (ret->has_cell)

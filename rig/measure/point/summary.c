@@ -423,7 +423,7 @@ static void calibration_budget(struct result *r, const struct account *a)
 	budget(r, "depth reference", c->u.depth_cal_mm, INFINITY);
 	budget(r, "temperature", c->u.temperature_rel * gain_mm, INFINITY);
 	zero = sqrt(t->depth.zero_n2) / n;
-	if (!a->template->pulse.gap_natural && a->tally->level.tare.n > 0 && t->level.window_count > 0)
+	if (!a->template->pulse.gap.natural && a->tally->level.tare.n > 0 && t->level.window_count > 0)
 		zero = hypot(zero, (tally_window_level(t) - t->level.tare.mean) / sqrt(3.0));
 	budget(r, "template", sqrt(t->depth.template_n2) / n / slope, INFINITY);
 	budget(r, "zero", zero / slope, INFINITY);
@@ -664,7 +664,7 @@ static double zero_u_n(const struct account *a)
 	const struct levels *l = &a->tally->level;
 	double u = l->window_count ? sqrt(1.0 / l->window_weight) : moments_sd(&l->tare);
 
-	if (!a->template->pulse.gap_natural && l->tare.n > 0 && l->window_count > 0)
+	if (!a->template->pulse.gap.natural && l->tare.n > 0 && l->window_count > 0)
 		u = hypot(u, (tally_window_level(a->tally) - l->tare.mean) / sqrt(3.0));
 	return u;
 }
@@ -723,8 +723,8 @@ static void add_impulse(struct list *list, const struct account *a, const char *
 	}
 	pulse_integrals(pulse, &area, &energy);
 
-	double impulse = heights->mean * area / fs, contact = pulse->gap_lo + pulse->gap_hi;
-	uint64_t made_of = pulse->folded_at_build ? pulse->folded_at_build : a->template->learned;
+	double impulse = heights->mean * area / fs, contact = pulse->gap.lo + pulse->gap.hi;
+	uint64_t made_of = pulse->fold.built_from ? pulse->fold.built_from : a->template->learned;
 
 	budget(r, "repeatability", moments_sd(heights) * area / fs / sqrt(n), n - 1.0);
 	budget(r, "calibration", u->gain_rel * impulse, INFINITY);

@@ -54,7 +54,7 @@ bool template_blend(const struct template *t, struct pulse_fit *fit)
 /* What the free width adds is independent of the height without it. */
 double template_height_noise(const struct template *t, const struct pulse_fit *fit, double noise_n)
 {
-	double fixed = t->pulse.gram_inv2[0][0][0], free = fit->u_height_rel * fit->u_height_rel;
+	double fixed = t->pulse.table.gram_inv2[0][0][0], free = fit->u_height_rel * fit->u_height_rel;
 
 	return noise_n * sqrt(fixed + t->width_weight * t->width_weight * fmax(0.0, free - fixed));
 }
@@ -72,13 +72,14 @@ bool template_refresh(struct template *t, double noise_n)
 	bool first = !t->renewed;
 	double shift;
 
-	if (t->pulse.folded < REBUILD_AT || (double)t->pulse.folded < REBUILD_RATIO * (double)t->pulse.folded_at_build)
+	if (t->pulse.fold.strokes < REBUILD_AT ||
+	    (double)t->pulse.fold.strokes < REBUILD_RATIO * (double)t->pulse.fold.built_from)
 		return false;
 	t->pulse.width_sd = sqrt(widths_variance(&t->widths));
 	pulse_build(&t->pulse, t->period, noise_n, false, &shift);
 	t->peak_offset = pulse_origin(&t->pulse);
 	t->renewed = true;
-	if ((double)t->pulse.folded > FOLD_MEMORY)
+	if ((double)t->pulse.fold.strokes > FOLD_MEMORY)
 		pulse_forget_half(&t->pulse);
 	t->width_weight = widths_weight(&t->widths);
 	return first;
