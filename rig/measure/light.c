@@ -8,6 +8,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "rig/measure/clones.h"
+
 #define PERIOD_MIN      10.0
 #define PERIOD_MAX      65536.0
 #define BINS_PER_CYCLE  24.0
@@ -22,44 +24,64 @@
 #define NOISE_FACTOR    12.0 /* a hundred million bins of noise span 11.5 */
 #define SWING_WEIGHT    0.1
 
-/* One binary for every CPU: gcc picks the widest vectors at load time. Whole numbers alone, so the clones cannot
- * differ. Not under sanitizers: resolvers run before those are ready. */
-#if defined(__x86_64__) && defined(__GLIBC__) && defined(__GNUC__) && !defined(__clang__) && __GNUC__ >= 11 &&         \
-	!defined(__SANITIZE_THREAD__) && !defined(__SANITIZE_ADDRESS__)
-#define LIGHT_CLONES __attribute__((target_clones("avx2", "default")))
-#else
-#define LIGHT_CLONES
-#endif
+/* How samples are cut and scaled, from the configuration. */
+struct cut {
+	unsigned bin, half, shift;
+	double scale;                /* N per held count, positive */
+	long period, reach, warm_up; /* samples, bins, bins */
+};
+
+/* A parabola by least squares over -half..half. */
+struct parabola {
+	double a2;                /* sum of i^2 */
+	double mean, slope, bend; /* of it, per sum of x, of i x, and of both of even order */
+};
+
+/* The newest samples and bins. */
+struct held {
+	size_t room; /* samples; a multiple of bin */
+	int32_t *samples;
+	int32_t *sums;          /* of each bin that is held: 24 bits and 64 samples make 30 */
+	long base, fed, binned; /* local: first bin held, samples, bins */
+};
+
+struct detection {
+	bool warm, rising;
+	int32_t extreme, low, hysteresis, floor;
+	long extreme_bin;
+	double swing;
+	double previous_at; /* local; NaN before the first */
+};
+
+/* Heights by Welford. */
+struct heights {
+	uint64_t n;
+	double mean, m2;
+};
+
+/* Fitted strokes of the stretch at hand, from one gap to the next. */
+struct stretch {
+	uint64_t fitted, first_number, last_number;
+	double first_at, last_at;
+};
 
 struct light {
 	struct light_config config;
 	void (*on_stroke)(void *ctx, const struct light_stroke *stroke);
 	void *ctx;
 
-	unsigned bin, half, shift;
-	double scale;                         /* N per held count, positive */
-	double cap_a2;                        /* sum of i^2 over -half..half */
-	double cap_mean, cap_slope, cap_bend; /* of a parabola, per sum of x, of i x, and of both of even order */
-	long period, reach, warm_up;          /* samples, bins, bins */
-	size_t room;                          /* samples; a multiple of bin */
-	int32_t *samples;
-	int32_t *sums; /* of each bin that is held: 24 bits and 64 samples make 30 */
-
+	struct cut cut;
+	struct parabola cap;
 	bool started;
 	uint64_t origin, next_index; /* absolute index of local sample 0; one past the last fed */
-	long base, fed, binned;      /* local: first bin held, samples, bins */
-
-	bool warm, rising;
-	int32_t extreme, low, hysteresis, floor;
-	long extreme_bin;
-	double swing;
-	double previous_at; /* local; NaN before the first */
+	struct held held;
+	struct detection detection;
 
 	struct light_summary summary;
-	uint64_t heights;
-	double height_mean, height_m2;  /* Welford */
-	double first_at, last_at, span; /* of the stretch at hand; of all stretches that ended, in samples */
-	uint64_t stretch, first_number, last_number, intervals; /* fitted so far; of the strokes */
+	struct heights heights;
+	struct stretch stretch;
+	double span;        /* of all stretches that ended, in samples */
+	uint64_t intervals; /* in them */
 	double peak_sum;
 };
 
@@ -111,8 +133,7 @@ static void add_bins_16(const int32_t *x, size_t bins, int32_t *restrict out)
 }
 
 /* Sums of x, i x and i^2 x for i = -half..half. Whole numbers below 2^51 all along, so exact whatever the order. */
-LIGHT_CLONES
-static void add_cap(const int32_t *centre, int half, double ret[3])
+VECTOR_CLONES static void add_cap(const int32_t *centre, int half, double ret[3])
 {
 	double s0[CAP_LANES] = {0}, s1[CAP_LANES] = {0}, s2[CAP_LANES] = {0};
 	int i = -half;
@@ -145,33 +166,34 @@ static void add_cap(const int32_t *centre, int half, double ret[3])
 
 static int allocate(struct light *l)
 {
-	long hold = (l->reach > l->warm_up ? l->reach : l->warm_up) * (long)l->bin;
+	long hold = (l->cut.reach > l->cut.warm_up ? l->cut.reach : l->cut.warm_up) * (long)l->cut.bin;
 
-	l->room = (size_t)(2 * hold + SAMPLES_PER_BLOCK_MAX + 2 * (long)l->half) / l->bin * l->bin + l->bin;
-	l->samples = malloc(l->room * sizeof(*l->samples));
-	l->sums = malloc(l->room / l->bin * sizeof(*l->sums));
-	return l->samples && l->sums ? 0 : -ENOMEM;
+	l->held.room = (size_t)(2 * hold + SAMPLES_PER_BLOCK_MAX + 2 * (long)l->cut.half) / l->cut.bin * l->cut.bin +
+		       l->cut.bin;
+	l->held.samples = malloc(l->held.room * sizeof(*l->held.samples));
+	l->held.sums = malloc(l->held.room / l->cut.bin * sizeof(*l->held.sums));
+	return l->held.samples && l->held.sums ? 0 : -ENOMEM;
 }
 
 static void begin_stretch(struct light *l, uint64_t first_index)
 {
 	l->origin = l->next_index = first_index;
-	l->base = l->fed = l->binned = 0;
-	l->warm = l->rising = false;
-	l->previous_at = NAN;
-	l->stretch = 0;
+	l->held.base = l->held.fed = l->held.binned = 0;
+	l->detection.warm = l->detection.rising = false;
+	l->detection.previous_at = NAN;
+	l->stretch.fitted = 0;
 }
 
 /* The normal equations of a parabola over i = -half..half, solved once. */
 static void weigh_cap(struct light *l)
 {
-	double h = l->half, n = 2.0 * h + 1.0, a2 = h * (h + 1.0) * n / 3.0;
+	double h = l->cut.half, n = 2.0 * h + 1.0, a2 = h * (h + 1.0) * n / 3.0;
 	double a4 = a2 * (3.0 * h * h + 3.0 * h - 1.0) / 5.0;
 
-	l->cap_a2 = a2;
-	l->cap_mean = 1.0 / n;
-	l->cap_slope = 1.0 / a2;
-	l->cap_bend = 1.0 / (n * a4 - a2 * a2);
+	l->cap.a2 = a2;
+	l->cap.mean = 1.0 / n;
+	l->cap.slope = 1.0 / a2;
+	l->cap.bend = 1.0 / (n * a4 - a2 * a2);
 }
 
 int light_new(const struct light_config *config, struct light **ret)
@@ -187,15 +209,16 @@ int light_new(const struct light_config *config, struct light **ret)
 	if (!l)
 		return -ENOMEM;
 	l->config = *config;
-	for (l->bin = 1; l->bin < BIN_MAX && 2 * l->bin <= period / BINS_PER_CYCLE;)
-		l->bin *= 2;
-	l->shift = config->bits > COUNT_BITS ? config->bits - COUNT_BITS : 0;
-	l->scale = ldexp(fabs(config->scale), (int)l->shift);
-	l->period = lround(period);
-	l->half = (unsigned)fmin(CAP_HALF_MAX, fmax(2.0, round(CAP_SHARE * period)));
-	l->reach = (long)ceil(REACH_PERIODS * period / l->bin);
-	l->warm_up = (long)ceil(WARM_UP_PERIODS * period / l->bin);
-	l->floor = 1 + (int32_t)fmin(0x1p29, NOISE_FACTOR * fmax(0.0, config->noise_n / l->scale) * sqrt(l->bin));
+	for (l->cut.bin = 1; l->cut.bin < BIN_MAX && 2 * l->cut.bin <= period / BINS_PER_CYCLE;)
+		l->cut.bin *= 2;
+	l->cut.shift = config->bits > COUNT_BITS ? config->bits - COUNT_BITS : 0;
+	l->cut.scale = ldexp(fabs(config->scale), (int)l->cut.shift);
+	l->cut.period = lround(period);
+	l->cut.half = (unsigned)fmin(CAP_HALF_MAX, fmax(2.0, round(CAP_SHARE * period)));
+	l->cut.reach = (long)ceil(REACH_PERIODS * period / l->cut.bin);
+	l->cut.warm_up = (long)ceil(WARM_UP_PERIODS * period / l->cut.bin);
+	l->detection.floor =
+		1 + (int32_t)fmin(0x1p29, NOISE_FACTOR * fmax(0.0, config->noise_n / l->cut.scale) * sqrt(l->cut.bin));
 	weigh_cap(l);
 	if (allocate(l) != 0) {
 		light_free(l);
@@ -209,8 +232,8 @@ void light_free(struct light *light)
 {
 	if (!light)
 		return;
-	free(light->samples);
-	free(light->sums);
+	free(light->held.samples);
+	free(light->held.sums);
 	free(light);
 }
 
@@ -224,19 +247,19 @@ void light_on_stroke(struct light *light, void (*fn)(void *ctx, const struct lig
 
 static int32_t sum_at(const struct light *l, long bin)
 {
-	return l->sums[bin - l->base];
+	return l->held.sums[bin - l->held.base];
 }
 
 static long oldest(const struct light *l, long now)
 {
-	return now + 1 > l->reach ? now + 1 - l->reach : 0;
+	return now + 1 > l->cut.reach ? now + 1 - l->cut.reach : 0;
 }
 
 /* Middle of the bins around the extreme that are above it less the hysteresis, weighted; local samples. */
 static double cap_centre(const struct light *l, long now)
 {
-	int32_t level = l->extreme - l->hysteresis;
-	long lo = l->extreme_bin, hi = lo, first = oldest(l, now);
+	int32_t level = l->detection.extreme - l->detection.hysteresis;
+	long lo = l->detection.extreme_bin, hi = lo, first = oldest(l, now);
 	double weight = 0.0, moment = 0.0;
 
 	while (lo > first && sum_at(l, lo - 1) > level)
@@ -247,30 +270,31 @@ static double cap_centre(const struct light *l, long now)
 		double w = (double)(sum_at(l, i) - level);
 
 		weight += w;
-		moment += w * (double)(i - l->extreme_bin);
+		moment += w * (double)(i - l->detection.extreme_bin);
 	}
-	return ((double)l->extreme_bin + moment / weight + 0.5) * l->bin - 0.5;
+	return ((double)l->detection.extreme_bin + moment / weight + 0.5) * l->cut.bin - 0.5;
 }
 
 /* Least-squares parabola about `centre`; offset of its vertex and the value there, in counts. */
 static bool fit_cap(const struct light *l, long centre, double *ret_offset, double *ret_value)
 {
-	double h = l->half, n = 2.0 * h + 1.0, a2 = l->cap_a2, s[3];
+	double h = l->cut.half, n = 2.0 * h + 1.0, a2 = l->cap.a2, s[3];
 
-	add_cap(l->samples + (centre - l->base * (long)l->bin), (int)l->half, s);
+	add_cap(l->held.samples + (centre - l->held.base * (long)l->cut.bin), (int)l->cut.half, s);
 
-	double c1 = s[1] * l->cap_slope, c2 = (n * s[2] - a2 * s[0]) * l->cap_bend;
+	double c1 = s[1] * l->cap.slope, c2 = (n * s[2] - a2 * s[0]) * l->cap.bend;
 
 	if (!(c2 < 0.0) || fabs(c1) > -2.0 * c2 * h)
 		return false;
 	*ret_offset = -0.5 * c1 / c2;
-	*ret_value = (s[0] - c2 * a2) * l->cap_mean + 0.5 * c1 * *ret_offset;
+	*ret_value = (s[0] - c2 * a2) * l->cap.mean + 0.5 * c1 * *ret_offset;
 	return true;
 }
 
 static bool find_vertex(const struct light *l, long now, double *ret_at, double *ret_value)
 {
-	long first = oldest(l, now) * (long)l->bin + (long)l->half, last = (now + 1) * (long)l->bin - 1 - (long)l->half;
+	long first = oldest(l, now) * (long)l->cut.bin + (long)l->cut.half,
+	     last = (now + 1) * (long)l->cut.bin - 1 - (long)l->cut.half;
 	long centre = lround(cap_centre(l, now));
 	double offset;
 
@@ -278,7 +302,7 @@ static bool find_vertex(const struct light *l, long now, double *ret_at, double 
 		if (centre < first || centre > last || !fit_cap(l, centre, &offset, ret_value))
 			return false;
 		*ret_at = (double)centre + offset;
-		if (fabs(offset) <= 0.25 * l->half)
+		if (fabs(offset) <= 0.25 * l->cut.half)
 			break;
 		centre = lround(*ret_at);
 	}
@@ -288,7 +312,8 @@ static bool find_vertex(const struct light *l, long now, double *ret_at, double 
 /* Mean count midway between two strokes, over an eighth of a period. */
 static double base_before(const struct light *l, double at, long now)
 {
-	long middle = lround(0.5 * (l->previous_at + at) / l->bin - 0.5), around = l->period / 16 / (long)l->bin;
+	long middle = lround(0.5 * (l->detection.previous_at + at) / l->cut.bin - 0.5),
+	     around = l->cut.period / 16 / (long)l->cut.bin;
 	long lo = middle - around, hi = middle + around;
 	int64_t sum = 0;
 
@@ -296,31 +321,31 @@ static double base_before(const struct light *l, double at, long now)
 		return NAN;
 	for (long i = lo; i <= hi; i++)
 		sum += sum_at(l, i);
-	return (double)sum / (double)(l->bin * (unsigned)(hi - lo + 1));
+	return (double)sum / (double)(l->cut.bin * (unsigned)(hi - lo + 1));
 }
 
 static void add_height(struct light *l, double height_n)
 {
-	double delta = height_n - l->height_mean;
+	double delta = height_n - l->heights.mean;
 
-	l->height_mean += delta / (double)++l->heights;
-	l->height_m2 += delta * (height_n - l->height_mean);
-	if (l->heights == 1 || height_n > l->summary.height_max_n)
+	l->heights.mean += delta / (double)++l->heights.n;
+	l->heights.m2 += delta * (height_n - l->heights.mean);
+	if (l->heights.n == 1 || height_n > l->summary.height_max_n)
 		l->summary.height_max_n = height_n;
 }
 
 static void tell(struct light *l, double at, double value, double base)
 {
 	struct light_stroke stroke = {.instant = (double)l->origin + at,
-				      .peak_n = l->config.offset + l->scale * value,
-				      .height_n = l->scale * (value - base)};
+				      .peak_n = l->config.offset + l->cut.scale * value,
+				      .height_n = l->cut.scale * (value - base)};
 
-	if (l->stretch++ == 0) {
-		l->first_at = at;
-		l->first_number = l->summary.strokes;
+	if (l->stretch.fitted++ == 0) {
+		l->stretch.first_at = at;
+		l->stretch.first_number = l->summary.strokes;
 	}
-	l->last_at = at;
-	l->last_number = l->summary.strokes;
+	l->stretch.last_at = at;
+	l->stretch.last_number = l->summary.strokes;
 	l->peak_sum += stroke.peak_n;
 	if (isfinite(stroke.height_n))
 		add_height(l, stroke.height_n);
@@ -330,9 +355,9 @@ static void tell(struct light *l, double at, double value, double base)
 
 static void size_hysteresis(struct light *l)
 {
-	int32_t h = (int32_t)(HYSTERESIS * l->swing);
+	int32_t h = (int32_t)(HYSTERESIS * l->detection.swing);
 
-	l->hysteresis = h > l->floor ? h : l->floor;
+	l->detection.hysteresis = h > l->detection.floor ? h : l->detection.floor;
 }
 
 static void confirm(struct light *l, long now)
@@ -340,15 +365,16 @@ static void confirm(struct light *l, long now)
 	double at, value, base = NAN;
 
 	l->summary.strokes++;
-	l->swing += SWING_WEIGHT * (((double)l->extreme - (double)l->low) - l->swing);
-	if (l->extreme_bin >= oldest(l, now) && find_vertex(l, now, &at, &value)) {
-		if (!isnan(l->previous_at))
+	l->detection.swing +=
+		SWING_WEIGHT * (((double)l->detection.extreme - (double)l->detection.low) - l->detection.swing);
+	if (l->detection.extreme_bin >= oldest(l, now) && find_vertex(l, now, &at, &value)) {
+		if (!isnan(l->detection.previous_at))
 			base = base_before(l, at, now);
 		tell(l, at, value, base);
-		l->previous_at = at;
+		l->detection.previous_at = at;
 	} else {
 		l->summary.unfitted++;
-		l->previous_at = NAN;
+		l->detection.previous_at = NAN;
 	}
 	size_hysteresis(l);
 }
@@ -359,22 +385,22 @@ static void step(struct light *l, long bin)
 {
 	int32_t v = sum_at(l, bin);
 
-	if (l->rising) {
-		if (v > l->extreme) {
-			l->extreme = v;
-			l->extreme_bin = bin;
-		} else if (v < l->extreme - l->hysteresis) {
+	if (l->detection.rising) {
+		if (v > l->detection.extreme) {
+			l->detection.extreme = v;
+			l->detection.extreme_bin = bin;
+		} else if (v < l->detection.extreme - l->detection.hysteresis) {
 			confirm(l, bin);
-			l->rising = false;
-			l->extreme = v;
+			l->detection.rising = false;
+			l->detection.extreme = v;
 		}
-	} else if (v < l->extreme) {
-		l->extreme = v;
-	} else if (v > l->extreme + l->hysteresis) {
-		l->low = l->extreme;
-		l->rising = true;
-		l->extreme = v;
-		l->extreme_bin = bin;
+	} else if (v < l->detection.extreme) {
+		l->detection.extreme = v;
+	} else if (v > l->detection.extreme + l->detection.hysteresis) {
+		l->detection.low = l->detection.extreme;
+		l->detection.rising = true;
+		l->detection.extreme = v;
+		l->detection.extreme_bin = bin;
 	}
 }
 
@@ -389,59 +415,59 @@ static void warm_up(struct light *l, long bins)
 		lo = v < lo ? v : lo;
 		hi = v > hi ? v : hi;
 	}
-	l->swing = (double)hi - (double)lo;
+	l->detection.swing = (double)hi - (double)lo;
 	size_hysteresis(l);
-	l->extreme = sum_at(l, 0);
-	l->warm = true;
+	l->detection.extreme = sum_at(l, 0);
+	l->detection.warm = true;
 }
 
 static void detect(struct light *l, long from)
 {
-	if (!l->warm) {
-		if (l->binned < l->warm_up)
+	if (!l->detection.warm) {
+		if (l->held.binned < l->cut.warm_up)
 			return;
-		warm_up(l, l->warm_up);
+		warm_up(l, l->cut.warm_up);
 		from = 0;
 	}
-	for (long bin = from; bin < l->binned; bin++)
+	for (long bin = from; bin < l->held.binned; bin++)
 		step(l, bin);
 }
 
 static void end_stretch(struct light *l)
 {
-	if (!l->warm && l->binned > 0) {
-		warm_up(l, l->binned);
-		for (long bin = 0; bin < l->binned; bin++)
+	if (!l->detection.warm && l->held.binned > 0) {
+		warm_up(l, l->held.binned);
+		for (long bin = 0; bin < l->held.binned; bin++)
 			step(l, bin);
 	}
-	l->span += l->stretch > 1 ? l->last_at - l->first_at : 0.0;
-	l->intervals += l->stretch > 1 ? l->last_number - l->first_number : 0;
+	l->span += l->stretch.fitted > 1 ? l->stretch.last_at - l->stretch.first_at : 0.0;
+	l->intervals += l->stretch.fitted > 1 ? l->stretch.last_number - l->stretch.first_number : 0;
 }
 
 /* ---- intake ---- */
 
 static void make_room(struct light *l, uint32_t frames)
 {
-	long keep = l->reach > l->warm_up ? l->reach : l->warm_up, first = l->binned - keep;
+	long keep = l->cut.reach > l->cut.warm_up ? l->cut.reach : l->cut.warm_up, first = l->held.binned - keep;
 
-	if ((size_t)(l->fed - l->base * (long)l->bin) + frames <= l->room || first <= l->base)
+	if ((size_t)(l->held.fed - l->held.base * (long)l->cut.bin) + frames <= l->held.room || first <= l->held.base)
 		return;
-	size_t shift = (size_t)(first - l->base), samples = (size_t)(l->fed - first * (long)l->bin);
+	size_t shift = (size_t)(first - l->held.base), samples = (size_t)(l->held.fed - first * (long)l->cut.bin);
 
-	memmove(l->samples, l->samples + shift * l->bin, samples * sizeof(*l->samples));
-	memmove(l->sums, l->sums + shift, (size_t)keep * sizeof(*l->sums));
-	l->base = first;
+	memmove(l->held.samples, l->held.samples + shift * l->cut.bin, samples * sizeof(*l->held.samples));
+	memmove(l->held.sums, l->held.sums + shift, (size_t)keep * sizeof(*l->held.sums));
+	l->held.base = first;
 }
 
 static void copy(const struct light *l, const int32_t *from, uint32_t frames, unsigned channels, int32_t *restrict to)
 {
-	if (channels == 1 && l->config.scale > 0.0 && l->shift == 0) {
+	if (channels == 1 && l->config.scale > 0.0 && l->cut.shift == 0) {
 		memcpy(to, from, frames * sizeof(*to));
 		return;
 	}
 	from += l->config.position;
 	for (uint32_t i = 0; i < frames; i++) {
-		int32_t x = from[(size_t)i * channels] >> l->shift;
+		int32_t x = from[(size_t)i * channels] >> l->cut.shift;
 
 		to[i] = l->config.scale > 0.0 ? x : -x;
 	}
@@ -465,20 +491,21 @@ void light_feed(struct light *light, const struct sample_block *block)
 		skip = old < block->frames ? (uint32_t)old : block->frames;
 	}
 	uint32_t frames = block->frames - skip;
-	long from = l->binned;
+	long from = l->held.binned;
 
 	make_room(l, frames);
 	copy(l, block->counts + (size_t)skip * block->channels, frames, block->channels,
-	     l->samples + (l->fed - l->base * (long)l->bin));
-	l->fed += frames;
+	     l->held.samples + (l->held.fed - l->held.base * (long)l->cut.bin));
+	l->held.fed += frames;
 	l->next_index += frames;
 	l->summary.samples += frames;
-	l->binned = l->fed / (long)l->bin;
-	if (l->bin == 16)
-		add_bins_16(l->samples + (from - l->base) * 16, (size_t)(l->binned - from), l->sums + (from - l->base));
+	l->held.binned = l->held.fed / (long)l->cut.bin;
+	if (l->cut.bin == 16)
+		add_bins_16(l->held.samples + (from - l->held.base) * 16, (size_t)(l->held.binned - from),
+			    l->held.sums + (from - l->held.base));
 	else
-		add_bins(l->samples + (from - l->base) * (long)l->bin, (size_t)(l->binned - from), l->bin,
-			 l->sums + (from - l->base));
+		add_bins(l->held.samples + (from - l->held.base) * (long)l->cut.bin, (size_t)(l->held.binned - from),
+			 l->cut.bin, l->held.sums + (from - l->held.base));
 	detect(l, from);
 }
 
@@ -492,8 +519,8 @@ void light_finish(struct light *light, struct light_summary *ret)
 	fitted = ret->strokes - ret->unfitted;
 	ret->rate_hz = l->intervals ? (double)l->intervals / l->span * l->config.fs_hz : NAN;
 	ret->peak_n = fitted ? l->peak_sum / (double)fitted : NAN;
-	ret->height_n = l->heights ? l->height_mean : NAN;
-	ret->height_sd_n = l->heights > 1 ? sqrt(l->height_m2 / (double)(l->heights - 1)) : NAN;
-	if (!l->heights)
+	ret->height_n = l->heights.n ? l->heights.mean : NAN;
+	ret->height_sd_n = l->heights.n > 1 ? sqrt(l->heights.m2 / (double)(l->heights.n - 1)) : NAN;
+	if (!l->heights.n)
 		ret->height_max_n = NAN;
 }
