@@ -45,8 +45,8 @@ void align_flush(struct align *align);
 
 /* Of the bar's counts in the emitted blocks: finer than its own, so that interpolation rounds nothing. */
 void align_scale(const struct align *align, struct channel_scale *ret);
-/* Standard uncertainty (s) of where a force sample lies among the bar's: the scatter of both envelopes, the latencies, and
- * before the clocks can be fitted their specifications. INFINITY where one of them has sent nothing. */
+/* Standard uncertainty (s) of where a force sample lies among the bar's: the scatter of both envelopes, the latencies,
+ * and before the clocks can be fitted their specifications. INFINITY where one of them has sent nothing. */
 double align_u_s(const struct align *align);
 /* The part of it that does not stay the same from one end of a window to the other: what a time between two of the bar's
  * moments is unsure by, at each end. */

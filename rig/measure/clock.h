@@ -1,5 +1,5 @@
-/* The sensor's sample clock against the host's: lower envelope of block arrival times (a block can be late, never
- * early). */
+/* The sensor's sample clock against the host's, by the lower envelope of arrival times: a block can be late, but never
+ * early. */
 #ifndef PENRIG_MEASURE_CLOCK_H
 #define PENRIG_MEASURE_CLOCK_H
 

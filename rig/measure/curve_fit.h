@@ -21,9 +21,9 @@ struct calibrate_datum {
 	double fit_n, residual_mm; /* residual: (force - fit) / slope, what the curve would misread this point by */
 };
 
-/* Does a cubic describe the settings? One-way analysis of variance of the residuals by setting: the settings' means about
- * the curve against the scatter within a setting (the lack-of-fit test of a
- * regression with repeated observations). */
+/* Does a cubic describe the settings? One-way analysis of variance of the residuals by setting: the settings' means
+ * about the curve against the scatter within a setting (the lack-of-fit test of a regression with repeated
+ * observations). */
 struct calibrate_lack {
 	double rms_mm;     /* of the settings' mean residuals, for settings - 3 degrees of freedom */
 	double largest_mm; /* the largest of them, without sign */

@@ -21,20 +21,23 @@ struct limit {
 /* Order is severity: verdicts combine by maximum. */
 enum outcome { OUTCOME_PASS, OUTCOME_CONDITIONAL_PASS, OUTCOME_INCONCLUSIVE, OUTCOME_CONDITIONAL_FAIL, OUTCOME_FAIL };
 
-const char *outcome_name(enum outcome outcome); /* "pass", "conditional_pass", ... */
+/* "pass", "conditional_pass" and so on. */
+const char *outcome_name(enum outcome outcome);
 
 struct judgement {
 	enum outcome outcome;
 	double margin;            /* distance to the nearest limit in the result's unit; negative = beyond it */
 	double guard_band;        /* w */
-	double false_accept_risk; /* 1 - P(lower <= Y <= upper) under the t distribution that gave U (JCGM 106 9.3);
-				     specific risk */
+	double false_accept_risk; /* specific risk: 1 - P(lower <= Y <= upper), by the t distribution that gave U
+				   * (JCGM 106, 9.3) */
 	char reason[160];         /* for people: "1.213 mm is 0.063 mm above the upper limit of 1.150 mm" */
 };
 
-/* Pass: inside by more than w. Conditional: within w of the limit, inside or outside. Never a pass for a result that is
- * not valid and trusted, or whose value or U is not finite: inconclusive. A limit without bounds, or of another
- * measurand or unit, is the caller's mistake (assert). */
+/* Pass: inside by more than w. Conditional: within w of the limit, inside or outside.
+ *
+ * A result that is not valid and trusted, or whose value or U is not finite, is inconclusive: never a pass.
+ *
+ * A limit without bounds, or of another measurand or unit, is the caller's mistake (assert). */
 void decide(const struct result *result, const struct limit *limit, struct judgement *ret);
 
 #endif

@@ -1,6 +1,5 @@
-/* The stroke rate of a pen whose needles touch nothing: no force pulse tells it, so it is taken from the needle bar's
- * displacement. Rising passages through half of its travel are counted and timed. Constant memory; fed with whole
- * blocks. */
+/* The stroke rate of a pen whose needles touch nothing. No force pulse tells it, so it is taken from the needle bar's
+ * displacement: rising passages through half of its travel are counted and timed. Constant memory. */
 #ifndef PENRIG_MEASURE_FREERUN_H
 #define PENRIG_MEASURE_FREERUN_H
 

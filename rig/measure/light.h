@@ -28,8 +28,7 @@ struct light_stroke {
 /* Means are over what has been fitted. A fit fails where the cap is not an arch: counted as a stroke all the same. */
 struct light_summary {
 	uint64_t samples, strokes, unfitted, gaps;
-	double rate_hz; /* strokes from the first to the last fitted one over the time between, gaps left out; NaN: none
-			 */
+	double rate_hz; /* strokes from the first to the last fitted one, over the time between without gaps; NaN: none */
 	double peak_n, height_n, height_sd_n, height_max_n; /* NaN where there is none */
 };
 
@@ -37,11 +36,16 @@ struct light;
 
 /* -EINVAL: a value out of its range; -ENOMEM. */
 int light_new(const struct light_config *config, struct light **ret);
-void light_free(struct light *light); /* NULL is fine */
+
+/* NULL is fine. */
+void light_free(struct light *light);
+
 /* Borrowed stroke, fitted ones only, in order; called from light_feed() and light_finish(). */
 void light_on_stroke(struct light *light, void (*fn)(void *ctx, const struct light_stroke *stroke), void *ctx);
+
 /* Blocks of the force stream in order of index; samples fed before are passed over, after a gap it begins anew. */
 void light_feed(struct light *light, const struct sample_block *block);
+
 /* Once, at the end. */
 void light_finish(struct light *light, struct light_summary *ret);
 

@@ -11,16 +11,12 @@
 #define BUDGET_PAIRS_MAX      8
 #define RESULTS_PER_POINT_MAX 40
 
-/* One line of an uncertainty budget (GUM 4, 5.1): standard uncertainty of an input times its sensitivity = contribution
- * in the result's unit. Components with the same non-zero `correlation` number are fully correlated and add linearly.
- */
+/* One line of an uncertainty budget (GUM 4, 5.1): what one input contributes. */
 struct budget_line {
-	char name[32]; /* "repeatability", "calibration", "curve", "template", "wear", "resolution", "zero", "cell",
-			* "clock", "hum"
-			*/
-	double u;      /* contribution: standard uncertainty in the result's unit, >= 0 */
-	double dof;    /* degrees of freedom; INFINITY for a certificate with k = 2 and no dof stated */
-	int correlation;
+	char name[32];   /* "repeatability", "calibration", "curve", "template", "zero", "hum" and so on */
+	double u;        /* standard uncertainty of the input times its sensitivity, in the result's unit, >= 0 */
+	double dof;      /* degrees of freedom; INFINITY for a certificate with k = 2 and no dof stated */
+	int correlation; /* lines with the same number, other than 0, are fully correlated: they add linearly */
 };
 
 /* Two lines whose errors are partly common. r: the correlation coefficient of their contributions, -1 to 1: that of the

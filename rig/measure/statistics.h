@@ -16,15 +16,23 @@ struct moments { /* zero-initialise */
 };
 
 void moments_add(struct moments *m, double x);
-double moments_sd(const struct moments *m);          /* n - 1; NaN for n < 2 */
-double moments_lag1(const struct moments *m);        /* sum of lagged products / sum of squares; NaN for n < 3 */
-double moments_effective_n(const struct moments *m); /* n / (1 + 2 sum rho_k), first lags until rho_k <= 0; n where
-						      * rho_1 is no more than chance; in [1, n] */
+
+/* With n - 1; NaN for n < 2. */
+double moments_sd(const struct moments *m);
+
+/* Autocorrelation at lag 1: sum of lagged products over sum of squares; NaN for n < 3. */
+double moments_lag1(const struct moments *m);
+
+/* How many independent values tell as much about the mean: n / (1 + 2 sum rho_k), over the first lags until rho_k <= 0;
+ * n where rho_1 is no more than chance. In [1, n]. */
+double moments_effective_n(const struct moments *m);
 
 /* The k-th smallest (from 0) of n values, which are put into another order. */
 double select_kth(double *x, unsigned n, unsigned k);
 
-double student_k(double dof); /* two-sided 95 % (GUM G.3), dof truncated, >= 1; INFINITY: 1.960 */
+/* Student's factor for two-sided 95 % (GUM G.3); dof is truncated, at least 1; INFINITY: 1.960. */
+double student_k(double dof);
+
 /* Two-sided normal tolerance factor k: content and confidence as fractions (Howe with the Guenther correction). */
 double tolerance_k(double n_effective, double content, double confidence);
 

@@ -8,9 +8,8 @@
 #define SWING_BINS  20
 #define RING        64    /* >= WINDOW_BINS, the size of the arrays in the header */
 #define SHORT_GAP_S 0.020 /* as SWING_BINS: on both sides of it a stroke still shows */
-#define UNSEEN_MAX                                                                                                     \
-	0.1 /* of a stand-still: needles touch for a fifth of a stroke or longer, so no gaps hide them all             \
-	     */
+/* Of a stand-still: needles touch for a fifth of a stroke or longer, so no gaps hide them all. */
+#define UNSEEN_MAX 0.1
 
 void watch_init(struct watch *watch, const struct watch_config *config)
 {

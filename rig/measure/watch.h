@@ -1,6 +1,5 @@
-/* Is the channel alive, and do the needles stand still? Fed with every block of a force channel for as long as it
- * streams, it answers at any moment, independently of the estimators: what the start interlock and the verified stop
- * rest on. */
+/* Is the channel alive, and do the needles stand still? The start interlock and the verified stop rest on this. Fed
+ * with every block of a force channel for as long as it streams, it answers at any moment, without any estimator. */
 #ifndef PENRIG_MEASURE_WATCH_H
 #define PENRIG_MEASURE_WATCH_H
 
@@ -50,9 +49,11 @@ const char *watch_verdict_text(enum watch_verdict verdict);
 
 /* Fresh (a block within max_age_ns), alive, unsaturated in the last 50 ms, seating force in its window. */
 enum watch_verdict watch_alive(const struct watch *watch, uint64_t now_ns, uint64_t max_age_ns);
+
 /* The same, and no motion during the last quiet_s seconds of samples. Gaps of up to 20 ms are bridged as long as they
  * are less than a tenth of the time since the last motion. */
 enum watch_verdict watch_still(const struct watch *watch, uint64_t now_ns, uint64_t max_age_ns, double quiet_s);
+
 /* The same, and the level has not shifted by more than still_n either: what moves too slowly to swing within 20 ms. */
 enum watch_verdict watch_steady(const struct watch *watch, uint64_t now_ns, uint64_t max_age_ns, double quiet_s);
 

@@ -1,6 +1,5 @@
 /* Do residuals show structure? Tests of series against white noise and the normal distribution, and of residuals folded
- * by phase against nothing. Pure; each gives a p value: the chance of at least this much structure where there is none.
- */
+ * by phase against nothing. Each gives a p value: the chance of at least this much structure where there is none. */
 #ifndef PENRIG_MEASURE_WHITENESS_H
 #define PENRIG_MEASURE_WHITENESS_H
 
@@ -10,17 +9,21 @@
 #define PHASE_BINS     96 /* of a period: as many as the template has knots */
 #define TEMPLATES_MAX  64 /* each is made of 1.5 times the strokes of the one before */
 
-/* Autocorrelation of x about its mean at lags 1 to WHITENESS_LAGS into ret_rho. -EDOM: fewer than 3 lags of values, or
- * all the same. */
+/* Autocorrelation of x about its mean, at lags 1 to WHITENESS_LAGS. -EDOM: the values are fewer than three times the
+ * lags, or all the same. */
 int autocorrelation(const double *x, unsigned n, double ret_rho[WHITENESS_LAGS]);
+
 /* Ljung and Box 1978 over these lags; fitted: parameters of the model whose innovations x are. */
 double ljung_box_p(const double rho[WHITENESS_LAGS], unsigned n, unsigned fitted);
+
 /* Anderson-Darling against a normal distribution of estimated mean and variance (Stephens 1974; p after D'Agostino and
  * Stephens 1986). `x` is sorted in place. NaN for n < 8 or values all the same. */
 double normality_p(double *x, unsigned n);
+
 /* x[i] = e[i] - theta e[i-1] about its mean: what independent errors of instants (theta = 1) make of intervals. theta
  * in [0, 1] by least squares; the innovations e into ret. */
 double moving_average_fit(const double *x, unsigned n, double *ret);
+
 /* x less its straight line over index, into ret; returns the slope per index. */
 double detrend(const double *x, unsigned n, double *ret);
 
@@ -39,7 +42,8 @@ struct phase_fold {
 	} template[TEMPLATES_MAX];
 };
 
-unsigned phase_bin(double phase); /* of a period, any; 0 stands at the edge of bins 47 and 48 */
+/* The bin of any phase, of a period; 0 stands at the edge of bins 47 and 48. */
+unsigned phase_bin(double phase);
 
 /* The stroke that values are of, and what its template was made of: as in struct residual_chunk. */
 struct phase_origin {
@@ -49,7 +53,9 @@ struct phase_origin {
 /* n values and their phases, of a period. Zero-initialise the fold; values of one stroke follow each other. */
 void phase_fold_add(struct phase_fold *fold, const struct phase_origin *origin, const float *phase, const float *value,
 		    unsigned n);
-void phase_fold_end(struct phase_fold *fold); /* after the last value */
+
+/* After the last value. */
+void phase_fold_end(struct phase_fold *fold);
 
 struct phase_test {
 	double se[PHASE_BINS];    /* standard error of each mean, the template's own error included; NaN: too few */

@@ -29,9 +29,12 @@ struct baseline_batch {
 	unsigned n;
 };
 
-/* Told apart from the strokes, hence estimated and removed; not told apart, but known from before: removed as
- * predicted; left in. */
-enum line_use { LINE_ESTIMATED, LINE_HELD, LINE_LEFT };
+/* What becomes of a line of the hum. */
+enum line_use {
+	LINE_ESTIMATED, /* told apart from the strokes: estimated and removed */
+	LINE_HELD,      /* not told apart, but known from before: removed as predicted */
+	LINE_LEFT,      /* left in */
+};
 
 struct baseline {
 	double fs_hz;
@@ -56,28 +59,42 @@ struct baseline {
 	struct baseline_turns turns; /* as of baseline_begin() */
 };
 
+/* mains_hz: 50 or 60. */
 void baseline_init(struct baseline *bl, double fs_hz, double mains_hz);
-/* Lines at a multiple of rate_hz that the gaps (share of the period) cannot tell from the strokes are held, or left in.
- */
+
+/* Which lines can be told from strokes of this rate: one at a multiple of it is held, or left in, where the gaps
+ * between the strokes (share of the period) are too short. */
 void baseline_set_strokes(struct baseline *bl, double rate_hz, double gap_share);
 
+/* A block of len samples; sigma2: variance of one sample, as far as known. */
 void baseline_begin(struct baseline *bl, unsigned len, double sigma2);
-/* n samples x, the first k0 samples after the start of the block; may lie before it or beyond its end by a little. */
+
+/* n samples x without contact, the first k0 samples after the start of the block; they may lie before it or beyond its
+ * end by a little. */
 void baseline_add(struct baseline *bl, const float *x, long k0, unsigned n);
+
 /* Solves the block for its polynomial and the hum; call again from baseline_begin() to iterate on the frequency. */
 void baseline_solve(struct baseline *bl);
+
+/* Instead of all that, without samples: level held, hum as predicted. */
+void baseline_predict(struct baseline *bl, unsigned len, double level);
+
 /* out[k] = in[k] - baseline from the start of the block on; n may pass its end by a little. */
 void baseline_flatten(const struct baseline *bl, const float *in, float *out, unsigned n);
-/* Without samples: level held, hum as predicted. */
-void baseline_predict(struct baseline *bl, unsigned len, double level);
-double baseline_level(const struct baseline *bl, long k); /* polynomial alone */
+
+/* The polynomial alone, k samples after the start of the block. N. */
+double baseline_level(const struct baseline *bl, long k);
+
 /* The next block begins where this one ended. */
 void baseline_advance(struct baseline *bl);
+
 /* Error of a sum over samples of baseline and hum: add the row of each sample (its line terms times gain[line], its
  * polynomial terms times offset_gain), then ask for the variance of the sum. Both between solve and advance. */
 void baseline_row(const struct baseline *bl, double k, double offset_gain, const double *gain, double *row);
 double baseline_row_variance(const struct baseline *bl, const double *row);
-double baseline_line_hz(const struct baseline *bl, unsigned line); /* with its detuning */
+
+/* A line's frequency, with its detuning, and its amplitude in N. */
+double baseline_line_hz(const struct baseline *bl, unsigned line);
 double baseline_amplitude(const struct baseline *bl, unsigned line);
 
 #endif

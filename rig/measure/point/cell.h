@@ -14,7 +14,8 @@ struct cell_inverse {
 
 /* Reach 0 where there is no resonance, or none that fs_hz could show. */
 void cell_inverse_design(const struct load_cell *cell, double fs_hz, struct cell_inverse *ret);
-/* out[from] to out[end - 1] of the n samples x, n > 0; beyond its ends the channel is taken to stand still. reach > 0. */
+/* out[from] to out[end - 1] of the n samples x, n > 0, with a reach that is not 0; beyond its ends the channel is taken
+ * to stand still. */
 void cell_inverse_run(const struct cell_inverse *inverse, const float *x, long n, long from, long end, float *out);
 
 #endif

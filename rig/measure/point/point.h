@@ -111,8 +111,8 @@ int point_phase(struct point *point, enum point_phase phase, uint64_t first_inde
 /* What is known of the alignment at the end of the window takes the place of config's u.alignment_s. */
 void point_aligned(struct point *point, double u_s);
 
-/* Blocks of the force stream in order of index. A gap or saturation inside tare or measure makes what rests on it
- * untrusted. */
+/* Blocks of the force stream in order of index. What rests on a gap or saturation inside tare or measure is not
+ * trusted. */
 void point_feed(struct point *point, const struct sample_block *block);
 
 /* Ends the point at the last sample fed. Results in a fixed order, each named measurand of a point once per method:

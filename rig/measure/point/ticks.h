@@ -22,8 +22,9 @@ struct ticks { /* zero-initialise */
 
 /* An instant, `steps` >= 1 nominal periods after the one before (more than 1 where strokes are missing). */
 void ticks_add(struct ticks *ticks, double instant, unsigned steps);
-/* Period, and the standard uncertainty that makes, with n - 2 degrees of freedom, the 95 % interval. At least 4
- * instants, else NaN. */
+
+/* Period, and the standard uncertainty that makes, with n - 2 degrees of freedom, the 95 % interval. NaN: fewer than 4
+ * instants. */
 double ticks_period(const struct ticks *ticks, double *ret_u);
 
 #endif
