@@ -98,7 +98,7 @@ void align_free(struct align *a)
 	free(a);
 }
 
-/* ---- the mapping ------------------------------------------------------------------------------------------------- */
+/* ---- the mapping ---- */
 
 static void fit(struct align *a, bool now)
 {
@@ -145,7 +145,7 @@ const struct sample_clock *align_bar_clock(const struct align *a)
 	return &a->bar_clock;
 }
 
-/* ---- the bar ------------------------------------------------------------------------------------------------------ */
+/* ---- the bar ---- */
 
 void align_scale(const struct align *a, struct channel_scale *ret)
 {
@@ -225,7 +225,7 @@ static bool interpolate(const struct align *a, uint64_t first, double s, int32_t
 	return true;
 }
 
-/* ---- out --------------------------------------------------------------------------------------------------------- */
+/* ---- out ---- */
 
 enum pairing { PAIRED, UNPAIRED, NOT_YET };
 

@@ -116,7 +116,6 @@ static int fill(struct curve *curve, const struct curve_set *set, double rate_hz
 
 int curve_new(const struct curve_set *set, double rate_hz, struct curve **ret)
 {
-	struct curve *curve;
 	int r = set_check(set);
 
 	if (r != 0)
@@ -124,7 +123,9 @@ int curve_new(const struct curve_set *set, double rate_hz, struct curve **ret)
 	if (!(rate_hz >= set->at[0].rate_hz * (1.0 - RATE_SLACK)) ||
 	    !(rate_hz <= set->at[set->rates - 1].rate_hz * (1.0 + RATE_SLACK)))
 		return -ERANGE;
-	curve = calloc(1, sizeof(*curve));
+
+	struct curve *curve = calloc(1, sizeof(*curve));
+
 	if (curve == NULL)
 		return -ENOMEM;
 	r = fill(curve, set, rate_hz);

@@ -30,7 +30,7 @@ static double calibrate_slope(const struct calibrate_fit *fit, double depth_mm)
 	return c[0] + depth_mm * (2.0 * c[1] + depth_mm * 3.0 * c[2]);
 }
 
-/* ---- what must hold before a fit ------------------------------------------------------------------------------- */
+/* ---- what must hold before a fit ---- */
 
 struct mean {
 	unsigned n;
@@ -80,7 +80,7 @@ static int check_rising(const struct calibrate_datum *data, unsigned n, char *re
 	return -EDOM;
 }
 
-/* ---- the fit --------------------------------------------------------------------------------------------------- */
+/* ---- the fit ---- */
 
 /* An error of the reading counts as slope times it; the first pass has no slope yet and takes the chord. */
 static double weight_of(const struct calibrate_datum *d, double u_depth_mm, const struct calibrate_fit *fit,
@@ -158,7 +158,7 @@ static bool rises(const struct calibrate_fit *fit)
 	return true;
 }
 
-/* ---- residuals ------------------------------------------------------------------------------------------------- */
+/* ---- residuals ---- */
 
 static void residuals(struct calibrate_datum *data, unsigned n, struct calibrate_fit *fit)
 {
@@ -196,7 +196,7 @@ static void repeatability(const struct calibrate_datum *data, unsigned n, struct
 	fit->repeat_mm = fit->repeat_dof > 0 ? sqrt(sum2 / fit->repeat_dof) : NAN;
 }
 
-/* ---- does the curve describe them? ----------------------------------------------------------------------------- */
+/* ---- does the curve describe them? ---- */
 
 /* One setting's residuals. false: not this datum's turn, an earlier one stands for the setting. */
 static bool mean_residual(const struct calibrate_datum *data, unsigned n, unsigned first, double *ret, unsigned *ret_m)

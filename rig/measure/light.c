@@ -199,13 +199,14 @@ static void weigh_cap(struct light *l)
 int light_new(const struct light_config *config, struct light **ret)
 {
 	double period = config->fs_hz / config->rate_set_hz;
-	struct light *l;
 
 	if (!(config->fs_hz > 0.0) || !(period >= PERIOD_MIN && period <= PERIOD_MAX) || config->scale == 0.0 ||
 	    !isfinite(config->scale) || !isfinite(config->offset) || config->position >= CHANNELS_MAX ||
 	    config->bits < 1 || config->bits > 32)
 		return -EINVAL;
-	l = calloc(1, sizeof(*l));
+
+	struct light *l = calloc(1, sizeof(*l));
+
 	if (!l)
 		return -ENOMEM;
 	l->config = *config;
@@ -512,11 +513,12 @@ void light_feed(struct light *light, const struct sample_block *block)
 void light_finish(struct light *light, struct light_summary *ret)
 {
 	struct light *l = light;
-	uint64_t fitted;
 
 	end_stretch(l);
 	*ret = l->summary;
-	fitted = ret->strokes - ret->unfitted;
+
+	uint64_t fitted = ret->strokes - ret->unfitted;
+
 	ret->rate_hz = l->intervals ? (double)l->intervals / l->span * l->config.fs_hz : NAN;
 	ret->peak_n = fitted ? l->peak_sum / (double)fitted : NAN;
 	ret->height_n = l->heights.n ? l->heights.mean : NAN;

@@ -110,11 +110,11 @@ double student_k(double dof)
 /* GSL's inversion does not converge for many degrees of freedom; there Wilson and Hilferty's cube is exact to 1e-6. */
 static double chi2_quantile(double p, double nu)
 {
-	double cube;
-
 	if (nu < 1000.0)
 		return gsl_cdf_chisq_Pinv(p, nu);
-	cube = 1.0 - 2.0 / (9.0 * nu) + gsl_cdf_ugaussian_Pinv(p) * sqrt(2.0 / (9.0 * nu));
+
+	double cube = 1.0 - 2.0 / (9.0 * nu) + gsl_cdf_ugaussian_Pinv(p) * sqrt(2.0 / (9.0 * nu));
+
 	return nu * cube * cube * cube;
 }
 

@@ -37,8 +37,7 @@ void analysis_release(struct analysis *a)
 	a->flat = NULL;
 }
 
-/* How far before a block its analysis looks: strokes of its start reach so far, and what is flattened is kept so far.
- */
+/* How far before a block its analysis looks: strokes of its start reach so far, and what is flattened stays so far. */
 static long look_back(const struct analysis *a)
 {
 	long reach = 2 * (long)a->template.pulse.half_max + 4;

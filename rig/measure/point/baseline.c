@@ -77,8 +77,7 @@ void baseline_set_strokes(struct baseline *bl, double rate_hz, double gap_share)
 	}
 }
 
-/* In-place Cholesky solution of a x = b and inverse of a; n <= BASELINE_STATES. a is positive definite by its priors.
- */
+/* In-place inverse by Cholesky; n <= BASELINE_STATES. a is positive definite by its priors. */
 static void invert(double a[BASELINE_STATES][BASELINE_STATES], unsigned n)
 {
 	double l[BASELINE_STATES][BASELINE_STATES] = {{0}}, inv[BASELINE_STATES][BASELINE_STATES] = {{0}};

@@ -42,8 +42,7 @@ static unsigned alike_strokes(struct analysis *a, unsigned n)
 	return alike;
 }
 
-/* Strokes at hand before `until` whose intervals to both neighbours are regular; their median interval is the period.
- */
+/* Strokes at hand before `until` with regular intervals to both neighbours; the period is their median interval. */
 static struct regular regular_strokes(struct analysis *a, double until)
 {
 	double intervals[STROKES_MAX];

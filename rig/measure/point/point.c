@@ -128,7 +128,7 @@ void point_aligned(struct point *point, double u_s)
 	point->config.u.alignment_s = u_s;
 }
 
-/* Of the next block that has not been, the first len samples. */
+/* The next block, len samples of it, with all samples at hand before local index limit. */
 static void hand_over(struct point *p, unsigned len, long limit)
 {
 	const struct detector *d = &p->detector;

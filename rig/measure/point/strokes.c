@@ -205,8 +205,7 @@ static void add_protrusion(const struct analysis *a, double period, long limit, 
 		s->later_mm = sine.largest_mm;
 }
 
-/* From the middle of the stretch without contact before the stroke to that after it, as far as samples are flattened.
- */
+/* From the middle of the stretch without contact before the stroke to that after it, as far as it is flattened. */
 static void tell_residual(const struct analysis *a, const struct pulse_fit *fit, uint64_t number,
 			  const struct span *span)
 {

@@ -43,11 +43,11 @@ static struct result *add(struct list *list, enum measurand id, const char *meth
 
 static void budget(struct result *r, const char *name, double u, double dof)
 {
-	struct budget_line *line;
-
 	if (u <= 0.0 || r->budget_lines == BUDGET_MAX) /* NaN stays: what is not known must not look like nothing */
 		return;
-	line = &r->budget[r->budget_lines++];
+
+	struct budget_line *line = &r->budget[r->budget_lines++];
+
 	*line = (struct budget_line){.u = u, .dof = dof};
 	snprintf(line->name, sizeof(line->name), "%s", name);
 }

@@ -219,7 +219,6 @@ double ticks_period(const struct ticks *ticks, double *ret_u)
 {
 	struct blend blend;
 	struct ends ends;
-	double mean;
 
 	if (ticks->n < 4) {
 		*ret_u = NAN;
@@ -232,7 +231,9 @@ double ticks_period(const struct ticks *ticks, double *ret_u)
 	}
 	blend_walks(ticks, &ends, &blend);
 	normalise(&blend);
-	mean = blend.still * ticks->period[STILL];
+
+	double mean = blend.still * ticks->period[STILL];
+
 	for (unsigned i = 0; i < blend.points; i++)
 		mean += blend.weight[i] * blend.period[i];
 	mean /= 1.0 + blend.still;
