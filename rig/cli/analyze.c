@@ -61,7 +61,6 @@ static const struct cli_option analyze_table[] = {
 };
 
 struct analysis {
-	const struct cli_tables *tables;
 	const struct analyze_options *options;
 	const struct report_writer *kept;
 	const char *path;
@@ -335,7 +334,7 @@ static int execute(struct analysis *a)
 static int analyze_run(const struct cli_tables *tables, const void *options, const char *const *operands,
 		       unsigned count)
 {
-	struct analysis a = {.tables = tables, .options = options, .path = operands[0]};
+	struct analysis a = {.options = options, .path = operands[0]};
 	int code;
 
 	(void)count;

@@ -125,7 +125,6 @@ static const struct cli_option import_table[] = {
 };
 
 struct import {
-	const struct cli_tables *tables;
 	const struct import_options *options;
 	struct import_config config;
 	struct plan *plan;
@@ -315,7 +314,7 @@ static int execute(struct import *im, const char *path)
 static int import_command(const struct cli_tables *tables, const void *options, const char *const *operands,
 			  unsigned count)
 {
-	struct import im = {.tables = tables, .options = options, .record = record_new()};
+	struct import im = {.options = options, .record = record_new()};
 	int code;
 
 	(void)count;

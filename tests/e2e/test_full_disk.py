@@ -1,6 +1,7 @@
 #!/usr/bin/python3
 """A disk that fills up at any moment of a run: exit 6, and no PASS stays anywhere, not in the run file, not in a report and not
-in what is derived again. Disks of many sizes, each a tmpfs; where none may be mounted, the test is skipped."""
+in what is derived again; nor, of an import, a report that says complete. Disks of many sizes, each a tmpfs; where none may be mounted, the test is skipped."""
+import json
 import os
 import subprocess
 import sys
@@ -9,7 +10,7 @@ from pathlib import Path
 
 import rig
 
-SIZES_KB = [*range(2600, 8000, 200), 16000]
+SIZES_KB = {"run": [*range(2600, 8000, 200), 16000], "import": [*range(40, 640, 40), *range(2600, 3600, 100), 16000]}
 SHELL = 'mount -t tmpfs -o size=$1k none "$2" && shift 2 && exec "$@"'  # gone with the namespace
 
 
@@ -39,20 +40,46 @@ def examine(size_kb):
     check.end()
 
 
+PLAN = {"kind": "penrig/plan/1", "name": "one", "limits": [{"measurand": "depth_error_mm", "unit": "mm", "lower": -0.15, "upper": 0.15}],
+        "steps": [{"name": "one", "depth_mm": [1], "rate_hz": [120], "tare_s": 0.25, "settle_s": 0.5, "measure_s": 1}]}
+
+
+def examine_import(size_kb):
+    """A recording of nothing at all: what is known of the pen is the same, whether it is saved or not."""
+    check, out, elsewhere = rig.Checks(), Path(os.environ["DISK"]) / "out", Path(tempfile.mkdtemp(prefix="pr"))
+    (elsewhere / "force.i16").write_bytes(bytes(2 * 100000))
+    (elsewhere / "plan.json").write_text(json.dumps(PLAN))
+    bench = rig.own_bench("virtual-usb.json", elsewhere)
+    done = rig.penrig_a("import", elsewhere / "force.i16", "--rate", 50000, "--scale", 0.0003, "--tare-until", 0.4, "--start", 0.4, "--measure-from",
+                        0.9, "--measure-to", 1.9, "--bench", bench, "--plan", elsewhere / "plan.json", "--dut", "X", "--name", "i", "-o", out)
+    report, label = out / "i.report.json", f"an import on a disk of {size_kb} kB"
+    said = json.loads(report.read_text())["run_status"] if report.exists() else None
+    if done.returncode == 3:
+        check(said == "complete" and rig.penrig_a("show", "--verify", out / "i.penrig").returncode == 0, f"{label}: saved, and the report says {said}")
+    else:
+        check(done.returncode == 6, f"{label}: exit {done.returncode}: {done.stderr[-300:]}")
+        check(said in (None, "storage_failed"), f"{label}: exit 6, and the report says {said}")
+    check(not list(out.glob("*.tmp")), f"{label}: no half file is left")
+    print("full" if done.returncode == 6 else "fits")
+    check.end()
+
+
 def main():
     if len(sys.argv) > 1:
-        examine(int(sys.argv[1]))
+        {"run": examine, "import": examine_import}[sys.argv[1]](int(sys.argv[2]))
     place = Path(tempfile.mkdtemp(prefix="pr"))
     if in_namespace(100, place, "true").returncode != 0:
         print("no file system may be mounted here")
         sys.exit(77)
-    check, seen = rig.Checks(), set()
+    check = rig.Checks()
     os.environ["DISK"] = str(place)
-    for size_kb in SIZES_KB:
-        done = in_namespace(size_kb, place, sys.executable, __file__, size_kb)
-        check(done.returncode == 0, done.stdout[-600:] + done.stderr[-600:])
-        seen |= set(done.stdout.split()) & {"full", "fits"}
-    check(seen == {"full", "fits"}, f"disks too small and large enough: {seen}")
+    for kind, sizes_kb in SIZES_KB.items():
+        seen = set()
+        for size_kb in sizes_kb:
+            done = in_namespace(size_kb, place, sys.executable, __file__, kind, size_kb)
+            check(done.returncode == 0, done.stdout[-600:] + done.stderr[-600:])
+            seen |= set(done.stdout.split()) & {"full", "fits"}
+        check(seen == {"full", "fits"}, f"{kind}: disks too small and large enough: {seen}")
     check.end()
 
 
