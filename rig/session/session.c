@@ -53,7 +53,7 @@ void session_go(struct session *s, enum session_stage stage, state_fn state)
 	session_report(s, NULL);
 }
 
-static void progress(struct session *s, const struct record_point *finished, const char *text, bool alarm)
+static void tell_observer(struct session *s, const struct record_point *finished, const char *text, bool alarm)
 {
 	if (!s->config.observer.progress)
 		return;
@@ -96,12 +96,12 @@ uint64_t session_struck(const struct session *s, unsigned phantom)
 
 void session_report(struct session *s, const struct record_point *finished)
 {
-	progress(s, finished, NULL, false);
+	tell_observer(s, finished, NULL, false);
 }
 
 void session_say(struct session *s, const char *text, bool alarm)
 {
-	progress(s, NULL, text, alarm);
+	tell_observer(s, NULL, text, alarm);
 }
 
 /* ---- the end --------------------------------------------------------------------------------------------------- */
