@@ -2,7 +2,10 @@
 #include "rig/measure/statistics.h"
 
 #include <gsl/gsl_cdf.h>
+#include <gsl/gsl_randist.h>
 #include <math.h>
+
+#include "rig/measure/quadrature.h"
 
 #define COVERAGE 0.95
 #define CHANCE   1.645 /* a lag-1 correlation that one white series of 20 shows */
@@ -130,4 +133,76 @@ double tolerance_k(double n_effective, double content, double confidence)
 	double guenther = 1.0 + (n - 3.0 - chi2) / (2.0 * (n + 1.0) * (n + 1.0));
 
 	return z * sqrt(nu * (1.0 + 1.0 / n) / chi2) * sqrt(guenther);
+}
+
+#define MEAN_SPAN       9.0 /* of the sample's mean, in its standard deviations: 1e-19 lies beyond */
+#define MEAN_PANELS     9
+#define MANY_DEGREES    1e5  /* from here on by the cube; GSL ends the program on some of its way to 1e6 and beyond */
+#define MANY_VALUES     1e12 /* where the sample is the population */
+#define ROOT_STEPS      100
+#define ROOT_RESOLUTION 1e-12
+
+struct tolerance {
+	double n, content, k;
+};
+
+/* r with P(z - r < Z < z + r) = content. Newton from above 0: the probability is concave in r there. */
+static double half_width(double z, double content)
+{
+	double r = z + gsl_cdf_ugaussian_Pinv(content);
+
+	for (unsigned i = 0; i < ROOT_STEPS; i++) {
+		double covered = gsl_cdf_ugaussian_P(z + r) - gsl_cdf_ugaussian_P(z - r);
+		double slope = gsl_ran_ugaussian_pdf(z + r) + gsl_ran_ugaussian_pdf(z - r);
+		double step = (covered - content) / slope;
+
+		r -= step;
+		if (fabs(step) < ROOT_RESOLUTION * r)
+			break;
+	}
+	return r;
+}
+
+static double chi2_above(double x, double nu)
+{
+	if (nu < MANY_DEGREES)
+		return gsl_cdf_chisq_Q(x, nu);
+	return gsl_cdf_ugaussian_Q((cbrt(x / nu) - 1.0 + 2.0 / (9.0 * nu)) / sqrt(2.0 / (9.0 * nu)));
+}
+
+/* x: the sample's mean, in its own standard deviations. */
+static double covering(double x, const void *ctx)
+{
+	const struct tolerance *t = ctx;
+	double r = half_width(x / sqrt(t->n), t->content), nu = t->n - 1.0;
+
+	return 2.0 * gsl_ran_ugaussian_pdf(x) * chi2_above(nu * r * r / (t->k * t->k), nu);
+}
+
+static double confidence_of(struct tolerance *t, double k)
+{
+	t->k = k;
+	return integrate(covering, t, 0.0, MEAN_SPAN, MEAN_PANELS);
+}
+
+double tolerance_k_exact(double n_effective, double content, double confidence)
+{
+	struct tolerance t = {.n = n_effective, .content = content};
+
+	if (!(n_effective >= 2.0))
+		return INFINITY;
+	if (n_effective > MANY_VALUES)
+		return gsl_cdf_ugaussian_Pinv(0.5 * (1.0 + content));
+
+	double about = tolerance_k(n_effective, content, confidence), lo = 0.5 * about, hi = 2.0 * about;
+
+	for (unsigned i = 0; i < ROOT_STEPS && hi - lo > ROOT_RESOLUTION * lo; i++) {
+		double k = 0.5 * (lo + hi);
+
+		if (confidence_of(&t, k) < confidence)
+			lo = k;
+		else
+			hi = k;
+	}
+	return 0.5 * (lo + hi);
 }

@@ -35,5 +35,8 @@ double student_k(double dof);
 
 /* Two-sided normal tolerance factor k: content and confidence as fractions (Howe with the Guenther correction). */
 double tolerance_k(double n_effective, double content, double confidence);
+/* The same without approximation [Odeh, Owen; ISO 16269-6, annex F]: relative error below 1e-8. No result of METHOD_VERSION
+ * 1 comes from it; the next version's tolerance limits do. INFINITY for n < 2. */
+double tolerance_k_exact(double n_effective, double content, double confidence);
 
 #endif
