@@ -472,6 +472,7 @@ static void put_conditions(struct json_out *out, const struct record *record)
 		{PEN_DEADMAN_TRIPPED, "deadman_tripped"},
 		{PEN_CARTRIDGE_MISSING, "cartridge_missing"},
 		{PEN_REBOOTED, "rebooted"},
+		{PEN_RAN_ON, "ran_on"},
 	};
 	struct json_out *conditions = json_out_add_array(out, "pen_conditions");
 	for (unsigned i = 0; i < record->conditions; i++) {

@@ -46,6 +46,7 @@ enum pen_condition {
 	PEN_DEADMAN_TRIPPED = 1 << 10,
 	PEN_CARTRIDGE_MISSING = 1 << 11,
 	PEN_REBOOTED = 1 << 12, /* set by the driver: the pen lost its settings while we held it */
+	PEN_RAN_ON = 1 << 13,   /* set by the guard: it said that it is off, and was seen to strike on */
 };
 
 /* What a load sensor says of its own state, with its events. Where one is set, its samples are not to be trusted. */

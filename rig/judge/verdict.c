@@ -195,7 +195,9 @@ static void weigh_conditions(struct weighing *w, const struct record *record)
 		PEN_OVER_TEMPERATURE | PEN_STALL | PEN_UNDERVOLTAGE | PEN_REBOOTED | PEN_DEADMAN_TRIPPED;
 	for (unsigned i = 0; i < record->conditions; i++) {
 		const struct record_condition *c = &record->condition[i];
-		if (c->condition & failing)
+		if (c->condition & PEN_RAN_ON)
+			weigh(w, OUTCOME_FAIL, FIRST, "%s", c->text);
+		else if (c->condition & failing)
 			weigh(w, OUTCOME_FAIL, FIRST, "the pen itself reported: %s", c->text);
 		else if (c->condition & PEN_CARTRIDGE_MISSING)
 			weigh(w, OUTCOME_INCONCLUSIVE, FIRST, "the pen itself reported: %s", c->text);

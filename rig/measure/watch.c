@@ -7,6 +7,7 @@
 #define WINDOW_BINS 50 /* 1 ms each */
 #define SWING_BINS  20
 #define RING        64    /* >= WINDOW_BINS, the size of the arrays in the header */
+#define PACE_S      0.100 /* between two strokes of a pen that runs: ten per second, a third of the slowest setpoint */
 #define SHORT_GAP_S 0.020 /* as SWING_BINS: on both sides of it a stroke still shows */
 /* Of a stand-still: needles touch for a fifth of a stroke or longer, so no gaps hide them all. */
 #define UNSEEN_MAX 0.1
@@ -15,6 +16,11 @@ void watch_init(struct watch *watch, const struct watch_config *config)
 {
 	*watch = (struct watch){.config = *config};
 	watch->state.bin_len = (uint32_t)fmax(1.0, round(config->fs_hz / 1000.0));
+}
+
+void watch_ran(struct watch *watch)
+{
+	memset(&watch->strokes, 0, sizeof(watch->strokes));
 }
 
 /* After a long gap nothing is known of what went before: the windows fill anew. */
@@ -88,6 +94,16 @@ static void note_level(struct watch *watch, uint64_t last_index)
 	watch->last_shift = last_index;
 }
 
+static void note_stroke(struct watch *watch, double swing_n, uint64_t last_index)
+{
+	watch->strokes.top_n = fmax(watch->strokes.top_n, swing_n);
+	if (swing_n < 0.5 * watch->strokes.top_n)
+		return;
+	if (!watch->strokes.last || (double)(last_index - watch->strokes.last) > PACE_S * watch->config.fs_hz)
+		watch->strokes.since = last_index;
+	watch->strokes.last = last_index;
+}
+
 static void close_bin(struct watch *watch, uint64_t last_index)
 {
 	uint32_t at = watch->state.head % RING;
@@ -102,8 +118,10 @@ static void close_bin(struct watch *watch, uint64_t last_index)
 	watch->state.closed = last_index + 1;
 	window(watch);
 	note_level(watch, last_index);
-	if (swing(watch) <= watch->config.still_n)
+	double swing_n = swing(watch);
+	if (swing_n <= watch->config.still_n)
 		return;
+	note_stroke(watch, swing_n, last_index);
 	watch->last_motion = last_index;
 	watch->state.gaps_at_motion = watch->gaps;
 }

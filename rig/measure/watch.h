@@ -23,12 +23,17 @@ struct watch {
 	uint64_t last_host_ns; /* arrival of the last block */
 	uint64_t last_motion; /* index of the last sample of a millisecond that swung more than still_n; 0 before any */
 	uint64_t last_shift;  /* index where the 50 ms mean was last seen further than still_n from where it then was */
-	uint64_t last_saturated; /* index of the last saturated sample + 1; 0 = none */
-	uint64_t gaps;           /* samples known to be missing since watch_init */
-	double force_n;          /* mean of the last 50 ms */
-	double noise_n;          /* rms of successive differences / sqrt 2 over the last 50 ms */
-	bool stuck;              /* not one count changed in the last 50 ms */
-	bool noise_dead;         /* noise below a tenth of the declared one */
+	uint64_t last_saturated;      /* index of the last saturated sample + 1; 0 = none */
+	uint64_t gaps;                /* samples known to be missing since watch_init */
+	double force_n;               /* mean of the last 50 ms */
+	double noise_n;               /* rms of successive differences / sqrt 2 over the last 50 ms */
+	bool stuck;                   /* not one count changed in the last 50 ms */
+	bool noise_dead;              /* noise below a tenth of the declared one */
+	struct {                      /* strokes as a running pen makes them, since watch_ran(); indices 0: none */
+		double top_n;         /* the greatest swing; half of it is a stroke, which a motor that creeps does
+					 not make within 20 ms */
+		uint64_t since, last; /* the newest of them without a break of more than 100 ms */
+	} strokes;
 	struct {
 		double sum, diff_squares, bin_sum;
 		double bin_mean[64], bin_diff[64]; /* 1 ms bins, ring */
@@ -42,6 +47,8 @@ struct watch {
 };
 
 void watch_init(struct watch *watch, const struct watch_config *config);
+/* A pen begins to run: what a stroke is and when there were any is learned anew. */
+void watch_ran(struct watch *watch);
 void watch_feed(struct watch *watch, const struct sample_block *block);
 
 enum watch_verdict { WATCH_OK, WATCH_NO_DATA, WATCH_STALE, WATCH_STUCK, WATCH_SATURATED, WATCH_PRELOAD, WATCH_MOVING };

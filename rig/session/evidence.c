@@ -15,6 +15,7 @@
  * slowest that a motor turns on, has struck within this. */
 #define VERIFY_END_S   2.2
 #define STOP_MARGIN_NS (200 * NS_PER_MS) /* of the verification's deadline, for transport and re-tries */
+#define LATENCY_NS     FRESH_NS          /* by which a sample may arrive later than it was taken */
 #define BAR_TELLS_MM   0.05 /* a stroke in two seconds moves the bar by more within 20 ms, but for its ends */
 
 struct patience patience_of(double rate_hz)
@@ -115,15 +116,38 @@ static bool seen_long_enough(const struct known *known)
 	return known->signals.streaming && seen_s >= known->order.quiet_s;
 }
 
-/* A pen that confirmed has only its coast-down to do; one that does not hear runs until its dead-man trips. A sensor that
+/* A pen that confirmed has only its coast-down to do; one that does not hear, or does not obey, runs until its dead-man
+ * trips. A sensor that
  * is gone shows nothing, so its time is not waited for. */
 static bool is_overdue(const struct known *known, bool off, uint64_t now_ns)
 {
 	const struct stop_order *order = &known->order;
-	uint64_t due_ns = order->coasted_ns + (off ? 0 : order->alone_ns);
+	uint64_t due_ns = order->coasted_ns + (off && !known->pen.tripped ? 0 : order->alone_ns);
 	if (!known->signals.lost)
 		due_ns += (uint64_t)(order->quiet_s * 1e9) + STOP_MARGIN_NS;
 	return now_ns >= due_ns;
+}
+
+static uint64_t taken_ns(const struct watch *watch, uint64_t index)
+{
+	double age_s = (double)(watch->next_index - index) / watch->config.fs_hz;
+	return watch->last_host_ns - (uint64_t)(age_s * 1e9);
+}
+
+bool strikes_past(const struct known *known, uint64_t until_ns)
+{
+	const struct signals *signals = &known->signals;
+	const struct watch *watch = signals->free_run ? &signals->bar.watch : &signals->force.watch;
+	return signals->streaming && !known->order.held_up && watch->strokes.last &&
+	       taken_ns(watch, watch->strokes.since) < known->order.ns &&
+	       taken_ns(watch, watch->strokes.last) >= until_ns;
+}
+
+/* Where the dead-man could only trip after the pen said that it is off, its trip says that it was not. */
+static bool tripped_on(const struct known *known)
+{
+	uint64_t trips_ns = known->order.trips_ns;
+	return known->pen.tripped && trips_ns > known->pen.off_ns && strikes_past(known, trips_ns);
 }
 
 static uint32_t fact(bool holds, enum fact fact)
@@ -138,12 +162,14 @@ struct evidence evidence_of(const struct known *known, uint64_t now_ns)
 	struct evidence e = {.pen = pen_word(&known->pen), .signal = proven_still(&known->signals, now_ns, quiet_s)};
 	bool off = is_off(e.pen);
 	bool moves = signals_still(&known->signals, now_ns, INTERLOCK_QUIET_S) == WATCH_MOVING;
+	bool outran = known->pen.off_again && strikes_past(known, known->order.coasted_ns + LATENCY_NS);
 	e.facts = fact(e.pen != PEN_OWES_AN_ANSWER, FACT_TOLD) | fact(off, FACT_OFF) |
 		  fact(known->run.moved || moves, FACT_MOVED) | fact(answer->given, FACT_ANSWERED) |
 		  fact(!answer->verified || answer->proven_s >= quiet_s, FACT_LASTS) |
 		  fact(e.signal == WATCH_OK, FACT_STILL) | fact(seen_long_enough(known), FACT_SEEN) |
 		  fact(signal_showed_it(known, off, now_ns), FACT_SHOWN) |
 		  fact(now_ns >= known->order.coasted_ns, FACT_COASTED) |
-		  fact(is_overdue(known, off, now_ns), FACT_OVERDUE) | fact(known->signals.lost, FACT_SENSOR_LOST);
+		  fact(is_overdue(known, off, now_ns), FACT_OVERDUE) | fact(known->signals.lost, FACT_SENSOR_LOST) |
+		  fact(outran, FACT_OUTRAN) | fact(tripped_on(known), FACT_TRIPPED);
 	return e;
 }

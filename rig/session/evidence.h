@@ -44,6 +44,9 @@ struct pen_known {      /* what the pen has made known of itself */
 	bool lost;      /* its link is gone, or it fell silent */
 	bool senseless; /* it answers, but no heartbeat with sense for too long: its word is not waited for */
 	bool off;       /* it has confirmed the stop */
+	uint64_t off_ns;
+	bool off_again; /* and has said so again, asked for its state later in the same stop */
+	bool tripped;   /* with that answer it said that its dead-man has tripped */
 };
 
 /* What the pen says of a stop that was ordered; each has a row in rules.c. */
@@ -57,11 +60,16 @@ struct last_run {   /* when the pen was last told to run */
 };
 
 struct stop_order {          /* the stop that is to be proven */
+	uint64_t ns;         /* when it was ordered */
 	double quiet_s;      /* of stillness that are wanted */
 	uint64_t coasted_ns; /* when needles whose motor is off have come to rest */
 	uint64_t
 		alone_ns; /* that a pen which does not hear may run longer: its dead-man's time; 0 where none is armed */
 	uint64_t first_index; /* motion before it does not count */
+	uint64_t
+		trips_ns; /* the dead-man's earliest trip, if its time goes on: a set time after it was last fed; 0 where
+				 none is armed */
+	bool held_up;     /* this process stood still about or after the order: arrivals say nothing of moments */
 };
 
 struct stop_answer {     /* to the newest stop */
@@ -96,6 +104,8 @@ enum fact {
 	FACT_OVERDUE = 1 << 9,  /* the time in which it could be shown is over */
 	FACT_SENSOR_LOST = 1 << 10,
 	FACT_ABANDONED = 1 << 11, /* nothing more will be heard of anything */
+	FACT_OUTRAN = 1 << 12,    /* strokes went on without a break, past all coast-down */
+	FACT_TRIPPED = 1 << 13,   /* strokes went on until the dead-man's time, and it tripped after the pen said off */
 };
 
 struct evidence {
@@ -103,6 +113,9 @@ struct evidence {
 	enum pen_word pen;
 	enum watch_verdict signal; /* of stillness for as long as is wanted */
 };
+
+/* Strokes have gone on without a break since before the order, and were seen later than until_ns. */
+bool strikes_past(const struct known *known, uint64_t until_ns);
 
 struct evidence evidence_of(const struct known *known, uint64_t now_ns);
 

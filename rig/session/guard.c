@@ -16,7 +16,8 @@
 #define SLEPT_NS             (50 * NS_PER_MS)  /* the process itself did not run: what it missed is still queued */
 #define GRACE_NS             (300 * NS_PER_MS)
 #define TELEMETRY_NS         (500 * NS_PER_MS)
-#define ODD_HEARTBEATS       2 /* in a row, before they count: text has no checksum */
+#define RUNS_ON_NS           (100 * NS_PER_MS) /* between questions to a pen that is told to stop and strikes on */
+#define ODD_HEARTBEATS       2                 /* in a row, before they count: text has no checksum */
 #define INTERLOCK_TIMEOUT_NS (2 * NS_PER_S)
 #define INTERLOCK_SICK_NS    (500 * NS_PER_MS)
 
@@ -39,7 +40,8 @@ struct running {
 struct stopping {
 	bool active;
 	bool pending; /* an order is under way */
-	uint64_t next_try_ns;
+	bool blamed;  /* it was told that the pen ran on */
+	uint64_t next_try_ns, next_question_ns;
 };
 
 struct guard {
@@ -119,12 +121,25 @@ static void heartbeat_done(void *ctx, int status, const struct err *err)
 	}
 }
 
+/* From the order to stop on nothing feeds the dead-man, which is to stop a pen that does not obey; and it is fed again
+ * only while the needles stand still. */
+static bool is_fed(const struct guard *g, uint64_t now_ns)
+{
+	const struct heartbeats *beats = &g->beats;
+	const struct stop_answer *a = &g->known.answer;
+	if (!beats->armed || beats->withheld || g->known.pen.lost || g->known.pen.senseless)
+		return false;
+	if (g->running.wanted)
+		return true;
+	if (g->stopping.active || (a->given && !a->verified))
+		return false;
+	return signals_still(&g->known.signals, now_ns, INTERLOCK_QUIET_S) != WATCH_MOVING;
+}
+
 static void beat(struct guard *g, uint64_t now_ns)
 {
 	struct heartbeats *beats = &g->beats;
-	const struct pen_known *pen = &g->known.pen;
-	if (!beats->armed || beats->withheld || beats->pending || pen->lost || pen->senseless ||
-	    now_ns < beats->next_ns)
+	if (beats->pending || now_ns < beats->next_ns || !is_fed(g, now_ns))
 		return;
 	beats->next_ns = now_ns + g->config.heartbeat_ms * NS_PER_MS;
 	beats->last_ns = now_ns;
@@ -138,11 +153,12 @@ static void beat(struct guard *g, uint64_t now_ns)
  * fault of its own. What was measured meanwhile is still queued and would be taken for its doing. */
 static void watch_starvation(struct guard *g, uint64_t now_ns)
 {
-	if (!g->beats.armed || !g->running.wanted || now_ns - g->beats.last_ns < g->config.deadman_ms * NS_PER_MS)
+	uint64_t fed_ns = g->beats.last_ns > g->known.run.ns ? g->beats.last_ns : g->known.run.ns;
+	if (!g->beats.armed || !g->running.wanted || now_ns - fed_ns < g->config.deadman_ms * NS_PER_MS)
 		return;
 	char text[120];
 	snprintf(text, sizeof(text), "no heartbeat left this computer for %.2f s, longer than the pen's dead-man waits",
-		 (double)(now_ns - g->beats.last_ns) * 1e-9);
+		 (double)(now_ns - fed_ns) * 1e-9);
 	tell(g, GUARD_FAULT, text);
 }
 
@@ -151,7 +167,8 @@ static void watch_starvation(struct guard *g, uint64_t now_ns)
 static void watch_pen(struct guard *g, uint64_t now_ns)
 {
 	struct pen_known *pen = &g->known.pen;
-	if (!g->beats.armed || g->beats.withheld || pen->lost)
+	bool owes = is_fed(g, now_ns) || (g->stopping.active && !pen->off);
+	if (!g->beats.armed || g->beats.withheld || pen->lost || !owes)
 		g->beats.heard_ns = now_ns;
 	if (pen->senseless || now_ns - g->beats.heard_ns <= NO_SENSE_NS)
 		return;
@@ -220,6 +237,7 @@ static bool in_grace(struct guard *g, uint64_t now_ns)
 	if (now_ns - g->last_tick_ns > SLEPT_NS) {
 		uint64_t silent_ns = g->known.signals.force.patience.silent_ns;
 		g->grace_until_ns = now_ns + (silent_ns > GRACE_NS ? silent_ns : GRACE_NS);
+		g->known.order.held_up = true;
 	}
 	g->last_tick_ns = now_ns;
 	return now_ns < g->grace_until_ns;
@@ -231,8 +249,12 @@ static void stop_done(void *ctx, int status, const struct err *err)
 {
 	struct guard *g = ctx;
 	(void)err;
+	struct pen_known *pen = &g->known.pen;
 	g->stopping.pending = false;
-	g->known.pen.off = status == 0;
+	pen->off = status == 0;
+	pen->off_ns = now(g);
+	if (pen->off)
+		g->beats.heard_ns = pen->off_ns;
 }
 
 static void send_stop(struct guard *g, uint64_t now_ns)
@@ -263,12 +285,37 @@ static void answer(struct guard *g, const struct evidence *evidence, const char 
 			      &(struct guard_event){.kind = GUARD_STOPPED, .text = a->text, .news = news});
 }
 
+/* A pen that says that it is off and strikes on is asked for its state, by what does not feed its dead-man: it may have
+ * tripped, and the first word may have been garbled. */
+static void question(struct guard *g, uint64_t now_ns)
+{
+	const struct stop_order *order = &g->known.order;
+	bool due = order->trips_ns && strikes_past(&g->known, order->trips_ns);
+	if (!g->known.pen.off || now_ns < g->stopping.next_question_ns ||
+	    (!due && !strikes_past(&g->known, order->coasted_ns)))
+		return;
+	g->stopping.next_question_ns = now_ns + RUNS_ON_NS;
+	g->config.host->telemetry(g->config.ctx);
+}
+
+static void blame(struct guard *g, const struct evidence *evidence)
+{
+	const char *text = stop_blame(evidence);
+	if (!text || g->stopping.blamed)
+		return;
+	g->stopping.blamed = true;
+	g->config.host->event(g->config.ctx,
+			      &(struct guard_event){.kind = GUARD_CONDITION, .condition = PEN_RAN_ON, .text = text});
+}
+
 static void prove(struct guard *g, uint64_t now_ns)
 {
+	question(g, now_ns);
 	if (!g->known.pen.off && now_ns >= g->stopping.next_try_ns)
 		send_stop(g, now_ns);
 	struct evidence evidence = evidence_of(&g->known, now_ns);
 	g->known.run.moved = evidence.facts & FACT_MOVED;
+	blame(g, &evidence);
 	answer(g, &evidence, NULL);
 }
 
@@ -282,12 +329,15 @@ bool guard_stop(struct guard *g, const char *why, double rate_hz, bool last)
 	tell(g, GUARD_ORDERED, text);
 	struct stop_order *order = &g->known.order;
 	g->running.wanted = false;
+	order->ns = now_ns;
+	order->held_up = now_ns < g->grace_until_ns;
+	order->trips_ns = g->beats.armed ? g->beats.last_ns + g->config.deadman_ms * NS_PER_MS : 0;
 	order->quiet_s = quiet_needed_s(&g->known.signals, rate_hz, last, now_ns);
 	if (!g->known.answer.given) /* else nothing has run since the order that was given then */
 		order->first_index = g->known.signals.force.watch.next_index;
 	order->coasted_ns = now_ns + (uint64_t)(g->config.coast_down_max_s * 1e9);
 	order->alone_ns = g->beats.armed ? g->config.deadman_ms * NS_PER_MS : 0;
-	g->known.pen.off = false;
+	g->known.pen.off = g->known.pen.off_again = g->known.pen.tripped = false;
 	g->stopping = (struct stopping){.active = true};
 	send_stop(g, now_ns);
 	return true;
@@ -314,6 +364,8 @@ void guard_run(struct guard *g, const char *what, bool deadman_expected, device_
 		.bar_index = g->known.signals.bar.watch.next_index,
 	};
 	g->known.answer = (struct stop_answer){.given = false};
+	watch_ran(&g->known.signals.force.watch);
+	watch_ran(&g->known.signals.bar.watch);
 	/* The dead-man test runs shortly: what the pen says of itself is wanted from its beginning. */
 	uint64_t telemetry_ns = deadman_expected ? now_ns : now_ns + TELEMETRY_NS;
 	g->running = (struct running){
@@ -383,7 +435,13 @@ void guard_disarm(struct guard *g)
 
 void guard_telemetry(struct guard *g, const struct pen_telemetry *telemetry)
 {
+	struct pen_known *pen = &g->known.pen;
 	g->telemetry = *telemetry;
+	if (!g->stopping.active || !pen->off)
+		return;
+	pen->off_again = !telemetry->running;
+	pen->tripped = telemetry->condition & PEN_DEADMAN_TRIPPED;
+	pen->off = pen->off_again; /* one that runs after all is ordered to stop once more */
 }
 
 static void watch_begin(struct watched *watched, const struct guard_channel *channel, uint64_t now_ns)

@@ -59,6 +59,26 @@ void stop_text(const struct stop_rule *rule, const struct evidence *evidence, co
 			 known->signals.free_run ? "displacement" : "load", words[evidence->pen].proven);
 }
 
+/* clang-format off */
+static const struct {
+	uint32_t holds; /* enum fact */
+	const char *text;
+} ran_on[] = {
+	{FACT_OFF | FACT_OUTRAN,  "the pen confirmed the stop and ran on, longer than any coast-down that the bench allows"},
+	{FACT_OFF | FACT_TRIPPED, "the pen confirmed the stop and ran on: its dead-man, which trips only under a running motor, has tripped since"},
+};
+/* clang-format on */
+
+const char *stop_blame(const struct evidence *evidence)
+{
+	if (evidence->pen != PEN_IS_OFF)
+		return NULL;
+	for (unsigned i = 0; i < COUNT(ran_on); i++)
+		if ((evidence->facts & ran_on[i].holds) == ran_on[i].holds)
+			return ran_on[i].text;
+	return NULL;
+}
+
 /* ---- whose doing is it? ---------------------------------------------------------------------------------------- */
 
 static const struct {

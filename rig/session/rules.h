@@ -27,6 +27,10 @@ const struct stop_rule *stop_rule_for(const struct evidence *evidence); /* never
 void stop_text(const struct stop_rule *rule, const struct evidence *evidence, const struct known *known,
 	       const char *why, char *ret, size_t size);
 
+/* The pen's own doing in a stop: it says that it is off, and was seen to run on. For people; NULL: nothing of the kind. A
+ * motor that only creeps, and strokes after a pause, may be another's doing: the stop is unverified then, and that is all. */
+const char *stop_blame(const struct evidence *evidence);
+
 /* Whose doing it is what a heartbeat reports: the pen's own fails it, anything else makes the point inconclusive. */
 enum blame { BLAME_NOBODY, BLAME_BENCH, BLAME_PEN };
 

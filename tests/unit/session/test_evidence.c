@@ -11,7 +11,7 @@
 #include "rig/session/rules.h"
 #include "tests/unit/session/signal.h"
 
-#define ALL_FACTS (2u * FACT_ABANDONED - 1)
+#define ALL_FACTS (2u * FACT_TRIPPED - 1)
 
 /* A pen that ran for 2 s with strokes and was ordered to stop; since then 0.5 s of a live, quiet signal were seen, and
  * 0.3 s are wanted. */

@@ -80,6 +80,9 @@ static void the_deadman_test_withholds_heartbeats(void **state)
 	assert_int_equal(count_of(h, GUARD_LOST), 0);
 	guard_resume(h->guard);
 	tick_after(h, 5);
+	assert_int_equal(h->heartbeat.sent, before); /* it still strikes, unasked */
+	h->signal.strokes_hz = 0;
+	turn(h, 200);
 	assert_int_equal(h->heartbeat.sent, before + 1);
 	assert_int_equal(count_of(h, GUARD_LOST), 0); /* its silence was ours */
 }
@@ -464,6 +467,7 @@ static void telemetry_is_read_under_a_running_pen(void **state)
 	tick_after(h, 5);
 	assert_int_equal(h->telemetry_reads, 2);
 	assert_int_equal(h->telemetry_ns, started_ns + 1000 * NS_PER_MS);
+	h->signal.strokes_hz = 0;
 	guard_stop(h->guard, "enough", 50, false);
 	turn(h, 1000);
 	assert_int_equal(h->telemetry_reads, 2);

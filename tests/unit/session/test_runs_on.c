@@ -1,0 +1,302 @@
+/* A pen that is told to stop: nothing feeds its dead-man, and one that says that it is off and strikes on fails. */
+#include "rig/session/rules.h"
+#include "tests/unit/session/fake_host.h"
+
+#define STROKE_MS 20 /* at 50 strokes per second */
+
+static void running(struct host *h)
+{
+	begin(h);
+	run_pen(h, 1000);
+}
+
+static void ordered_to_stop(struct host *h)
+{
+	running(h);
+	assert_true(guard_stop(h->guard, "enough", 50, false));
+}
+
+/* The pen's answer to a question that was asked since the last one. */
+static bool asked(struct host *h, unsigned *seen)
+{
+	bool news = h->telemetry_reads > *seen;
+	*seen = h->telemetry_reads;
+	return news;
+}
+
+static void says(struct host *h, bool is_running, uint32_t condition)
+{
+	const struct pen_telemetry telemetry = {.running = is_running, .condition = condition};
+	guard_telemetry(h->guard, &telemetry);
+}
+
+/* Turns until the stop has its answer; every question is answered so. */
+static const struct event *proof(struct host *h, bool is_running, uint32_t condition)
+{
+	unsigned seen = h->telemetry_reads;
+	for (unsigned i = 0; i < 1000 && !count_of(h, GUARD_STOPPED); i++) {
+		tick_after(h, 5);
+		if (asked(h, &seen))
+			says(h, is_running, condition);
+	}
+	return newest(h, GUARD_STOPPED);
+}
+
+/* ---- what feeds the dead-man ------------------------------------------------------------------------------------- */
+
+static void heartbeats_end_with_the_stop(void **state)
+{
+	struct host *h = *state;
+	ordered_to_stop(h);
+	unsigned sent = h->heartbeat.sent;
+	proof(h, false, 0);
+	assert_int_equal(h->heartbeat.sent, sent);
+	assert_false(guard_answer(h->guard)->verified);
+	h->signal.strokes_hz = 0;
+	turn(h, 2000); /* not shown to stand: never again */
+	assert_int_equal(h->heartbeat.sent, sent);
+	assert_int_equal(count_of(h, GUARD_LOST), 0);
+}
+
+static void heartbeats_go_on_to_a_pen_that_stands(void **state)
+{
+	struct host *h = *state;
+	ordered_to_stop(h);
+	unsigned sent = h->heartbeat.sent;
+	h->signal.strokes_hz = 0;
+	assert_true(proof(h, false, 0)->verified);
+	assert_int_equal(h->heartbeat.sent, sent);
+	h->says.running = false;
+	tick_after(h, 5);
+	assert_int_equal(h->heartbeat.sent, sent + 1);
+	h->signal.strokes_hz = 50; /* it moves unasked */
+	turn(h, 50);
+	sent = h->heartbeat.sent;
+	turn(h, 1000);
+	assert_int_equal(h->heartbeat.sent, sent);
+	assert_int_equal(count_of(h, GUARD_LOST), 0);
+}
+
+static void a_trip_of_a_pen_that_stood_still_is_nobodys_fault(void **state)
+{
+	struct host *h = *state;
+	ordered_to_stop(h);
+	h->signal.strokes_hz = 0;
+	h->says = (struct pen_telemetry){.condition = PEN_DEADMAN_TRIPPED};
+	assert_true(proof(h, false, PEN_DEADMAN_TRIPPED)->verified);
+	turn(h, 1000);
+	assert_int_equal(count_of(h, GUARD_CONDITION), 0);
+	assert_int_equal(count_of(h, GUARD_FAULT), 0);
+	h->says =
+		(struct pen_telemetry){.running = true}; /* the next run clears it, and is fed from its first tick on */
+	run_pen(h, 5);
+	assert_in_range(h->now_ns - h->heartbeat.last_ns, 0, HEARTBEAT_MS * NS_PER_MS);
+	turn(h, 1000);
+	assert_int_equal(count_of(h, GUARD_CONDITION), 0);
+	assert_int_equal(count_of(h, GUARD_FAULT), 0);
+}
+
+static void a_run_after_a_pause_does_not_starve(void **state)
+{
+	struct host *h = *state;
+	begin(h);
+	h->signal.strokes_hz = 50; /* a hand at the phantom: no heartbeat meanwhile */
+	turn(h, 1000);
+	assert_true(h->now_ns - h->heartbeat.last_ns > DEADMAN_MS * NS_PER_MS);
+	run_pen(h, 500); /* the order itself starts the dead-man's time */
+	assert_int_equal(count_of(h, GUARD_FAULT), 0);
+}
+
+static void a_pen_without_sense_in_a_stop_is_not_waited_for(void **state)
+{
+	struct host *h = *state;
+	h->confirms_stop = false;
+	ordered_to_stop(h);
+	h->signal.strokes_hz = 0;
+	for (unsigned i = 0; i < 200 && !count_of(h, GUARD_STOPPED); i++) {
+		if (h->stop.done)
+			reply(&h->stop, -EPROTO, NULL);
+		tick_after(h, 5);
+	}
+	assert_int_equal(count_of(h, GUARD_LOST), 1);
+	assert_true(newest(h, GUARD_STOPPED)->verified);
+	assert_string_equal(newest(h, GUARD_STOPPED)->text, "stopped: no stroke for 0.30 s with a live load signal, "
+							    "though the pen itself makes no sense");
+}
+
+/* ---- whose doing it is that it runs on --------------------------------------------------------------------------- */
+
+static void a_pen_that_confirms_and_runs_on_fails(void **state)
+{
+	struct host *h = *state;
+	ordered_to_stop(h);
+	uint64_t ordered_ns = h->now_ns;
+	proof(h, false, 0);
+	assert_int_equal(count_of(h, GUARD_CONDITION), 1);
+	const struct event *e = newest(h, GUARD_CONDITION);
+	assert_int_equal(e->condition, PEN_RAN_ON);
+	assert_non_null(strstr(e->text, "longer than any coast-down"));
+	/* not before the coast-down and what a sample may be late */
+	assert_in_range(e->ns - ordered_ns, (COAST_DOWN_MS + 100) * NS_PER_MS,
+			(COAST_DOWN_MS + 100 + STROKE_MS + 5) * NS_PER_MS);
+	assert_false(guard_answer(h->guard)->verified);
+}
+
+static void its_dead_man_that_trips_after_its_word_fails_it(void **state)
+{
+	struct host *h = *state;
+	ordered_to_stop(h);
+	uint64_t trips_ns = h->heartbeat.last_ns + DEADMAN_MS * NS_PER_MS;
+	unsigned seen = h->telemetry_reads;
+	while (!count_of(h, GUARD_STOPPED)) {
+		tick_after(h, 5);
+		if (h->now_ns >= trips_ns + 150 * NS_PER_MS) /* it coasts down then, and that is waited for */
+			h->signal.strokes_hz = 0;
+		if (asked(h, &seen))
+			says(h, false, PEN_DEADMAN_TRIPPED);
+	}
+	assert_int_equal(count_of(h, GUARD_CONDITION), 1);
+	assert_non_null(strstr(newest(h, GUARD_CONDITION)->text, "has tripped since"));
+	assert_true(newest(h, GUARD_STOPPED)->verified);
+}
+
+static void a_pen_that_coasts_as_it_may_does_not_fail(void **state)
+{
+	struct host *h = *state;
+	ordered_to_stop(h);
+	turn(h, COAST_DOWN_MS);
+	h->signal.strokes_hz = 0;
+	assert_true(proof(h, false, PEN_DEADMAN_TRIPPED)->verified);
+	assert_int_equal(count_of(h, GUARD_CONDITION), 0);
+}
+
+static void a_knock_after_the_stop_fails_nobody(void **state)
+{
+	struct host *h = *state;
+	ordered_to_stop(h);
+	h->signal.strokes_hz = 0;
+	turn(h, 150); /* longer than between two strokes */
+	h->signal.strokes_hz = 50;
+	assert_false(proof(h, false, PEN_DEADMAN_TRIPPED)->verified);
+	assert_int_equal(count_of(h, GUARD_CONDITION), 0);
+}
+
+static void a_bar_that_only_creeps_fails_nobody(void **state)
+{
+	struct host *h = *state;
+	guard_pen_ready(h->guard);
+	guard_arm(h->guard);
+	begin_streams(h, true);
+	guard_free_run(h->guard, true);
+	turn(h, 500);
+	run_pen(h, 5);
+	h->signal.strokes_hz = 0;
+	h->signal.bar_hz = 50;
+	turn(h, 1000);
+	guard_stop(h->guard, "enough", 50, false);
+	h->signal.bar_hz = 1;
+	assert_false(proof(h, false, PEN_DEADMAN_TRIPPED)->verified);
+	assert_int_equal(count_of(h, GUARD_CONDITION), 0);
+}
+
+static void one_word_is_not_enough(void **state)
+{
+	struct host *h = *state;
+	ordered_to_stop(h);
+	assert_false(proof(h, true, 0)->verified); /* asked again, it says that it runs: the word before was garbled */
+	assert_int_equal(count_of(h, GUARD_CONDITION), 0);
+	assert_true(h->stop.sent >= 2);
+}
+
+static void a_pen_that_never_confirmed_is_unverified_and_no_more(void **state)
+{
+	struct host *h = *state;
+	h->confirms_stop = false;
+	ordered_to_stop(h);
+	says(h, false, PEN_DEADMAN_TRIPPED);
+	guard_pen_lost(h->guard);
+	assert_false(proof(h, false, PEN_DEADMAN_TRIPPED)->verified);
+	assert_int_equal(count_of(h, GUARD_CONDITION), 0);
+}
+
+static void a_process_that_stood_still_blames_nobody(void **state)
+{
+	struct host *h = *state;
+	ordered_to_stop(h);
+	turn(h, 100);
+	tick_after(h, 60);
+	proof(h, false, PEN_DEADMAN_TRIPPED);
+	assert_int_equal(count_of(h, GUARD_CONDITION), 0);
+}
+
+static void a_stop_soon_after_standing_still_blames_nobody(void **state)
+{
+	struct host *h = *state;
+	running(h);
+	tick_after(h, 60);
+	turn(h, 100);
+	guard_stop(h->guard, "enough", 50, false);
+	proof(h, false, PEN_DEADMAN_TRIPPED);
+	assert_int_equal(count_of(h, GUARD_CONDITION), 0);
+}
+
+static void a_trip_before_its_word_says_nothing(void **state)
+{
+	struct host *h = *state;
+	running(h);
+	guard_withhold(h->guard); /* as in the dead-man's test: its time goes on, and the stop comes at its end */
+	turn(h, DEADMAN_MS);
+	guard_stop(h->guard, "end of the test", 50, false);
+	turn(h, 100);
+	says(h, false, PEN_DEADMAN_TRIPPED);
+	turn(h, 100);
+	h->signal.strokes_hz = 0;
+	assert_true(proof(h, false, PEN_DEADMAN_TRIPPED)->verified);
+	assert_int_equal(count_of(h, GUARD_CONDITION), 0);
+}
+
+static void the_table_of_what_a_pen_does_itself(void **state)
+{
+	(void)state;
+	const struct {
+		uint32_t facts;
+		enum pen_word word;
+		bool blamed;
+	} cases[] = {
+		{FACT_OFF | FACT_OUTRAN, PEN_IS_OFF, true},
+		{FACT_OFF | FACT_TRIPPED, PEN_IS_OFF, true},
+		{FACT_OFF | FACT_OVERDUE, PEN_IS_OFF, false},
+		{FACT_OUTRAN | FACT_TRIPPED, PEN_OWES_AN_ANSWER, false},
+		{FACT_OFF | FACT_OUTRAN, PEN_IS_OFF_OR_SO, false},
+		{FACT_OUTRAN | FACT_TRIPPED, PEN_IS_GONE, false},
+	};
+	for (unsigned i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		const struct evidence e = {.facts = cases[i].facts, .pen = cases[i].word};
+		assert_int_equal(stop_blame(&e) != NULL, cases[i].blamed);
+	}
+}
+
+#define TEST(name) cmocka_unit_test_setup_teardown(name, new_host, free_host)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		TEST(heartbeats_end_with_the_stop),
+		TEST(heartbeats_go_on_to_a_pen_that_stands),
+		TEST(a_trip_of_a_pen_that_stood_still_is_nobodys_fault),
+		TEST(a_run_after_a_pause_does_not_starve),
+		TEST(a_pen_without_sense_in_a_stop_is_not_waited_for),
+		TEST(a_pen_that_confirms_and_runs_on_fails),
+		TEST(its_dead_man_that_trips_after_its_word_fails_it),
+		TEST(a_pen_that_coasts_as_it_may_does_not_fail),
+		TEST(a_knock_after_the_stop_fails_nobody),
+		TEST(a_bar_that_only_creeps_fails_nobody),
+		TEST(one_word_is_not_enough),
+		TEST(a_pen_that_never_confirmed_is_unverified_and_no_more),
+		TEST(a_process_that_stood_still_blames_nobody),
+		TEST(a_stop_soon_after_standing_still_blames_nobody),
+		TEST(a_trip_before_its_word_says_nothing),
+		cmocka_unit_test(the_table_of_what_a_pen_does_itself),
+	};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
