@@ -19,6 +19,10 @@ static void a_good_pen_passes(void **state)
 	assert_int_equal(tapped.sent[TAP_STREAM_STOP], 1);
 	assert_true(point(r, 0)->stop_latency_ms >= 0 && point(r, 0)->stop_latency_ms < 10);
 	assert_true(point(r, 0)->measured && point(r, 0)->collected && point(r, 0)->counts);
+	assert_memory_equal(r->started_utc, "2026-06-01T", 11);
+	assert_true(r->host[0]);
+	for (unsigned i = 0; i < r->devices; i++)
+		assert_true(r->device[i].counters.link.bytes_in > 0);
 	for (enum session_stage stage = STAGE_INTERLOCK; stage <= STAGE_DONE; stage++)
 		assert_int_equal(tapped.stages[stage] > 0, stage != STAGE_TESTS && stage != STAGE_PROMPT);
 }
@@ -171,6 +175,7 @@ static void a_silent_sensor_ends_the_run(void **state)
 	const struct record *r = run_session();
 	assert_ended(r, RUN_DEVICE_LOST, "the load sensor is silent: no sample for 300 ms");
 	assert_unverified(r, "the load sensor is gone");
+	assert_int_equal(tapped.sent[TAP_STREAM_STOP], 0); /* it would not hear */
 	assert_false(needles_move());
 }
 

@@ -230,6 +230,30 @@ static void a_slow_arming_is_waited_for(void **state)
 	assert_int_equal(tapped.record->points, 0);
 }
 
+static void press_no_more(void *ctx, uint64_t now_ns)
+{
+	(void)ctx;
+	(void)now_ns;
+	tapped.press = false;
+}
+
+static void press_for_a_while(enum tap tap)
+{
+	if (tap != TAP_SET_DEPTH || tapped.sent[TAP_SET_DEPTH] > 1)
+		return;
+	tapped.press = true;
+	later(press_no_more, 1000);
+}
+
+static void what_may_settle_is_waited_for(void **state)
+{
+	(void)state;
+	tapped.plan = deadman_test;
+	tapped.on_order = press_for_a_while;
+	assert_int_equal(only_test(run_session(), "dead_man")->outcome, OUTCOME_PASS);
+	assert_int_equal(tapped.record->dut_verdict, OUTCOME_PASS);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -251,6 +275,7 @@ int main(void)
 		TEST(a_slow_depth_is_waited_for),
 		TEST(a_slow_start_is_waited_for),
 		TEST(a_slow_arming_is_waited_for),
+		TEST(what_may_settle_is_waited_for),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -404,6 +404,26 @@ static void what_an_operator_says_stands_in_the_journal(void **state)
 	assert_int_equal(rows_where("journal WHERE kind = 'operator' AND json LIKE '%gave up at%'"), 1);
 }
 
+static const char free_run[] =
+	PLAN_HEAD "\"limits\": [" EASY_LIMIT "], \"steps\": [{" PLAN_STEP ", \"free_run\": true}]}";
+
+static void a_free_run_without_a_bar_to_see_is_refused(void **state)
+{
+	(void)state;
+	tapped.plan = free_run;
+	tapped.bar_untold = true;
+	assert_refused(run_session(), REFUSED_DEVICE, "the plan asks for a free run");
+}
+
+static void with_one_the_operator_is_asked(void **state)
+{
+	(void)state;
+	tapped.plan = free_run;
+	tapped.on_prompt = gives_up_later;
+	assert_ended(run_session(), RUN_INTERRUPTED, "the operator gave up at the change of the phantom");
+	assert_int_equal(tapped.prompts, 1);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -442,6 +462,8 @@ int main(void)
 		TEST(a_pen_that_cannot_be_opened_is_lost),
 		TEST(a_calibration_holds_on_its_last_day),
 		TEST(what_an_operator_says_stands_in_the_journal),
+		TEST(a_free_run_without_a_bar_to_see_is_refused),
+		TEST(with_one_the_operator_is_asked),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
