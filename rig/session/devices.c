@@ -30,13 +30,15 @@ void attached_label(const struct attached *device, char *ret, size_t size)
 	snprintf(ret, size, only ? "%s" : "%s \"%s\"", label, name);
 }
 
-/* What a limit on this measurand needs of the bench, by the method that the plan judges by. */
-static unsigned needs_of(const struct plan *plan, const struct limit *limit)
+/* What a limit on this measurand needs. A depth by force is held against one by displacement where the bench has it. */
+static unsigned needs_of(const struct session *s, const struct limit *limit)
 {
 	const struct measurand_row *row = measurand_row(limit->id);
+	bool bar = row->judged_by == JUDGED_BY_DEPTH &&
+		   (s->plan->judge_displacement || bench_displacement_u_mm(s->bench) > 0);
 	if (!limit->required)
 		return 0;
-	return row->judged_by == JUDGED_BY_DEPTH && plan->judge_displacement ? row->needs | NEEDS_BAR : row->needs;
+	return bar ? row->needs | NEEDS_BAR : row->needs;
 }
 
 static unsigned needs_of_plan(const struct session *s)
@@ -48,7 +50,7 @@ static unsigned needs_of_plan(const struct session *s)
 		const struct limit *limits[STEP_LIMITS_MAX];
 		unsigned count = plan_limits_at(s->plan, step, limits);
 		for (unsigned i = 0; i < count; i++)
-			needs |= needs_of(s->plan, limits[i]);
+			needs |= needs_of(s, limits[i]);
 	}
 	return needs;
 }

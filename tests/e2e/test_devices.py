@@ -126,6 +126,8 @@ def lost(check):
     stopped(check, "lost", r)
     derived_again(check, "lost", r)
     r = run(faults=["unplug:box@5"], judge="force_equivalent")
+    check(r.outcome() == ("inconclusive", "device_lost", 4), f"a depth by force is held against it: {r.outcome()}")
+    r = run(faults=["unplug:box@5"], judge="force_equivalent", limits=(RATE,))
     check(r.outcome() == ("pass", "complete", 0), f"nothing rests on the lost box: {r.outcome()} {r.err[-300:]}")
     first, second = (depth_of(p) for p in r.report["points"])
     check(first["trusted"] and not second["trusted"], f"before and after: {first['reason']}, {second['reason']}")
@@ -150,7 +152,7 @@ def silent(check):
     r = run(faults=["silent:box@5"])
     check(r.outcome() == ("inconclusive", "device_lost", 4), f"silent on the way: {r.outcome()}")
     stopped(check, "silent", r)
-    r = run(faults=["silent:box@5"], judge="force_equivalent")
+    r = run(faults=["silent:box@5"], judge="force_equivalent", limits=(RATE,))
     check(r.outcome() == ("pass", "complete", 0), f"silent and not needed: {r.outcome()}")
     derived_again(check, "silent and not needed", r)
 
@@ -163,8 +165,8 @@ def wrong(check):
     r = run(faults=["slow-clock:box@4,error=-0.003"])
     check(r.outcome()[:2] == ("inconclusive", "complete"), f"the box's clock runs away: {r.outcome()}")
     check("clock" in depth_of(r.report["points"][-1])["reason"], depth_of(r.report["points"][-1])["reason"])
-    force = rig.result(r.report["points"][-1], "depth_mm", "force_equivalent")
-    check(force["trusted"], f"the force's depth does not rest on that clock: {force['reason']}")
+    rate = rig.result(r.report["points"][-1], "stroke_rate_hz", "realised")
+    check(rate["trusted"], f"the rate does not rest on that clock: {rate['reason']}")
     derived_again(check, "the box's clock runs away", r)
 
     def vague(b):
@@ -184,11 +186,21 @@ def gauge(check):
     """10 samples a second are no silence, and no depth of strokes."""
     def slow(b):
         b["devices"][2]["sample_rate_hz"] = 10
-    r = run(slow, judge="force_equivalent")
+    r = run(slow, judge="force_equivalent", limits=(RATE,))
     check(r.outcome() == ("pass", "complete", 0), f"a gauge at 10 S/s beside the force: {r.outcome()} {r.err[-300:]}")
     depth = depth_of(r.report["points"][0])
     check(not depth["trusted"], f"it measures no strokes: {depth['value']} {depth['reason']}")
+    for point in r.report["points"]:  # though force waits for the gauge for most of a second
+        made, seen = len(rig.true_window(r, point)), rig.result(point, "strokes")["value"]
+        check(seen == made and rig.result(point, "coast_down_s")["trusted"], f"{seen} strokes of {made}")
     derived_again(check, "a gauge at 10 S/s", r)
+
+    def uncalibrated(b):
+        slow(b)
+        b["devices"][2]["displacement_u_mm"] = 0
+    r = run(uncalibrated, judge="force_equivalent", faults=["silent:box@5"])
+    check(r.outcome() == ("pass", "complete", 0), f"one without a certificate is no check of the depth: {r.outcome()}")
+    derived_again(check, "an uncalibrated gauge", r)
     r = run(slow)
     check(r.outcome() == ("inconclusive", "complete", 3), f"judged by it: {r.outcome()}")
     r = run(slow, faults=["silent:box@5"])
@@ -205,11 +217,22 @@ def thermometer(check):
     r = run(box, judge="force_equivalent", limits=(RATE, DEPTH, HEAT))
     check(r.outcome() == ("pass", "complete", 0), f"temperatures from a box: {r.outcome()} {r.err[-300:]}")
     heat = rig.result(r.report["points"][0], "handle_temperature_c")
-    check(heat["trusted"] and budget(heat)["calibration"] > 0.08, f"with the box's uncertainty: {budget(heat)}")
+    check(heat["trusted"] and abs(budget(heat)["calibration"] - 0.08 * 2 ** 0.5) < 1e-3, f"with the box's uncertainty: {budget(heat)}")
     ambient = rig.result(r.report["points"][0], "ambient_temperature_c")
     true = [t["ambient_c"] for t in r.truth if t.get("event") == "temperature"][-1]
     check(abs(ambient["value"] - true) < 0.3 and ambient["trusted"], f"ambient {ambient['value']}, truly {true}")
     derived_again(check, "temperatures from a box", r)
+
+    def both(b):
+        displacement = b["devices"][2]
+        box(b)
+        b["devices"].append(displacement)
+    r = run(both, limits=(RATE, DEPTH, HEAT))
+    check(r.outcome() == ("pass", "complete", 0), f"four devices: {r.outcome()} {r.err[-300:]}")
+    check(len(r.report["devices"]) == 4 and depth_of(r.report["points"][0])["trusted"], "with depths and temperatures")
+    heat = rig.result(r.report["points"][0], "handle_temperature_c")
+    check(heat["trusted"] and 15 < heat["value"] - 35 + 22 < 40, f"handle {heat['value']} {heat['reason']}")
+    derived_again(check, "four devices", r)
     r = run(box, judge="force_equivalent", limits=(RATE, DEPTH, HEAT), faults=["unplug:box@5"])
     check(r.outcome() == ("inconclusive", "device_lost", 4), f"lost, and a limit needs it: {r.outcome()}")
     stopped(check, "thermometer lost", r)

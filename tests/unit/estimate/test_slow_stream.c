@@ -44,6 +44,7 @@ static const struct channel channels[] = {
 struct feed {
 	struct estimator e;
 	uint64_t blocks, slow;
+	unsigned each; /* blocks, from one reading to the next */
 	bool slow_alive, strikes;
 	int32_t reading;
 	uint32_t slow_flags;
@@ -76,7 +77,7 @@ static void feed(struct feed *f, unsigned blocks)
 					    .host_ns = force.host_ns,
 					    .flags = f->slow_flags,
 					    .counts = &f->reading};
-		if (f->slow_alive && f->blocks % SLOW_EACH == 0) {
+		if (f->slow_alive && f->blocks % f->each == 0) {
 			estimator_block(&f->e, &slow);
 			f->slow++;
 		}
@@ -87,6 +88,7 @@ struct trial { /* what the second half of the run looks like */
 	bool dies, idle;
 	int32_t reading;
 	uint32_t flags;
+	unsigned each; /* 0: SLOW_EACH */
 };
 
 static struct record_point *point_after(struct trial trial, struct record *record)
@@ -96,12 +98,14 @@ static struct record_point *point_after(struct trial trial, struct record *recor
 	struct plan_point *points;
 	unsigned count;
 	struct err err = {""};
-	struct feed f = {.slow_alive = true, .reading = 2300};
+	struct feed f = {.slow_alive = true, .reading = 2300, .each = trial.each ? trial.each : SLOW_EACH};
+	struct channel own[2] = {channels[0], channels[1]};
+	own[1].rate_hz = 1e9 / (double)(f.each * BLOCK_NS);
 	assert_int_equal(plan_read("fixtures/plans/ci-smoke.json", &plan, &err), 0);
 	assert_int_equal(bench_read("fixtures/benches/virtual-usb.json", &bench, &err), 0);
 	assert_int_equal(plan_expand(plan, bench, &points, &count, &err), 0);
 	const struct estimator_device sensor = {
-		.channels = channels, .channel_count = 2, .bench = bench_device(bench, ROLE_LOAD_SENSOR)};
+		.channels = own, .channel_count = 2, .bench = bench_device(bench, ROLE_LOAD_SENSOR)};
 	assert_int_equal(estimator_init(&f.e, plan, bench, &sensor, false, &err), 0);
 	feed(&f, 40);
 	struct record_point *point = record_add_point(record);
@@ -161,6 +165,19 @@ static void test_a_slow_stream_that_dies(void **state)
 	record_free(record);
 }
 
+/* A reading every 1.25 s is no silence of a channel that gives no more. */
+static void test_a_stream_that_is_slower_still(void **state)
+{
+	(void)state;
+	struct record *record = record_new();
+	struct trial trial = {.reading = 2310, .each = 250};
+	assert_true(named(point_after(trial, record), "handle_temperature_c")->trusted);
+	trial.each = 25;
+	trial.dies = true;
+	assert_false(named(point_after(trial, record), "handle_temperature_c")->trusted);
+	record_free(record);
+}
+
 static void test_a_slow_channel_beyond_its_range(void **state)
 {
 	(void)state;
@@ -201,6 +218,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_a_slow_stream_that_lives),
 		cmocka_unit_test(test_a_slow_stream_that_dies),
+		cmocka_unit_test(test_a_stream_that_is_slower_still),
 		cmocka_unit_test(test_a_slow_channel_beyond_its_range),
 		cmocka_unit_test(test_a_pen_that_does_not_strike),
 	};

@@ -1,6 +1,9 @@
 /* Depth by needle-bar displacement, and what both methods say of scatter: sd, tolerance interval, largest stroke. Held
  * against the strokes that the plant really made. */
+#include <stdbool.h>
 #include <stdio.h>
+
+#include "rig/measure/align.h"
 
 #include "tests/unit/measure/check.h"
 
@@ -9,10 +12,43 @@
 #define NOISE_MM 0.002
 #define LSB_MM   0.0002
 
+/* The displacement as a box of its own gives it: late by `late` samples of force, with a bend of its own. */
+struct box {
+	double rate_hz; /* 0: there is no such box */
+	long late;
+	double bend_mm; /* amplitude of a second harmonic, steepest at the deepest point */
+	double alignment_s;
+	bool missing; /* a block of the window has no displacement */
+};
+
+static struct box box;
+
 struct both {
 	struct plant_trial trial;
 	double largest_mm, sd_mm;
 };
+
+static int32_t noisy_count(double mm, struct pw1_random *random)
+{
+	double noise_mm = box.rate_hz > 0 ? 0 : NOISE_MM;
+
+	return (int32_t)nearbyint((mm + noise_mm * pw1_normal(random)) / LSB_MM);
+}
+
+/* Of a sine (y - e) y' is one of twice the rate. */
+static void box_frames(int32_t *frames, size_t samples, double period)
+{
+	static double mm[PLANT_SAMPLES_MAX];
+
+	for (size_t i = 0; i < samples; i++)
+		mm[i] = frames[2 * i] * LSB_MM;
+	for (size_t i = 0; i < samples; i++) {
+		size_t k = (long)i < box.late + 1 ? 1 : (size_t)((long)i - box.late);
+		k = k > samples - 2 ? samples - 2 : k;
+		double slope = (mm[k + 1] - mm[k - 1]) / 2.0 * period / (2 * M_PI);
+		frames[2 * i] = (int32_t)nearbyint((mm[k] + box.bend_mm * slope * (mm[k] + 1)) / LSB_MM);
+	}
+}
 
 static void measure_ended(struct both *b, const struct plant *plant, bool with_curve, int32_t end, bool stuck)
 {
@@ -29,8 +65,10 @@ static void measure_ended(struct both *b, const struct plant *plant, bool with_c
 	assert_true(t->found != NULL && t->samples <= PLANT_SAMPLES_MAX);
 	for (size_t i = 0; i < t->samples; i++) {
 		frames[2 * i + 1] = plant_sample(&t->plant, i);
-		frames[2 * i] = (int32_t)nearbyint((t->plant.protrusion_mm + NOISE_MM * pw1_normal(&random)) / LSB_MM);
+		frames[2 * i] = noisy_count(t->plant.protrusion_mm, &random);
 	}
+	if (box.rate_hz > 0)
+		box_frames(frames, t->samples, plant->fs_hz / plant->rate_hz);
 	for (size_t i = 0; i < t->samples; i++) {
 		frames[2 * i] = end && frames[2 * i] > end ? end : frames[2 * i];
 		frames[2 * i] = stuck ? 4000 : frames[2 * i];
@@ -41,6 +79,7 @@ static void measure_ended(struct both *b, const struct plant *plant, bool with_c
 	config.displacement.position = 0;
 	config.displacement.scale = LSB_MM;
 	config.u.displacement_mm = 0.0005;
+	config.bar_rate_hz = box.rate_hz;
 	if (!with_curve)
 		strcpy(config.curve_reason, "no phantom");
 	assert_int_equal(point_new(&config, &point), 0);
@@ -49,9 +88,13 @@ static void measure_ended(struct both *b, const struct plant *plant, bool with_c
 	for (size_t i = 0; i < t->samples; i += 600) {
 		struct sample_block block = {.channels = 2, .frames = 600, .first_index = i, .counts = frames + 2 * i};
 
+		if (box.missing && i >= t->samples / 2 && i < t->samples / 2 + 600)
+			block.flags = SAMPLE_UNPAIRED;
 		block.frames = block.frames < t->samples - i ? block.frames : (uint32_t)(t->samples - i);
 		point_feed(point, &block);
 	}
+	if (box.rate_hz > 0)
+		point_aligned(point, box.alignment_s);
 	t->result_count = point_finish(point, t->results, RESULTS_PER_POINT_MAX);
 	point_free(point);
 	curve_free(curve);
@@ -190,6 +233,90 @@ static void a_channel_that_ends_or_is_stuck(void **state)
 	}
 }
 
+static double line_of(const struct both *b, const char *name)
+{
+	const struct result *r = plant_result(&b->trial, "depth_mm", "displacement");
+
+	for (unsigned i = 0; i < r->budget_lines; i++)
+		if (strcmp(r->budget[i].name, name) == 0)
+			return r->budget[i].u;
+	return NAN;
+}
+
+static double depth_with(struct both *b, const struct plant *plant, struct box with)
+{
+	double depth_mm;
+
+	box = with;
+	measure(b, plant, false);
+	depth_mm = plant_result(&b->trial, "depth_mm", "displacement")->value;
+	free(b->trial.found);
+	box = (struct box){.rate_hz = 0};
+	return depth_mm;
+}
+
+/* What the budget says of an alignment that is unsure by 0.25 ms is what a displacement does that is 0.25 ms early or late:
+ * its first order with a bend, its second without. */
+static void alignment_is_what_a_shift_does(void **state)
+{
+	const double bends[] = {0.02, 0.0};
+	struct plant plant = plant_default(1.0, 120.0, 20000.0);
+	const double u_s = 5 / 20000.0;
+	struct both b;
+
+	(void)state;
+	plant.depth_sd_mm = 0.0;
+	for (unsigned i = 0; i < 2; i++) {
+		struct box with = {.rate_hz = 10000, .bend_mm = bends[i], .late = 5};
+		double late_mm = depth_with(&b, &plant, with), early_mm, line_mm;
+
+		with.late = -5;
+		early_mm = depth_with(&b, &plant, with);
+		with.late = 0;
+		with.alignment_s = u_s;
+		double depth_mm = depth_with(&b, &plant, with);
+		double first_mm = (late_mm - early_mm) / 2, second_mm = late_mm + early_mm - 2 * depth_mm;
+		line_mm = line_of(&b, "alignment");
+		print_message("bend %g: first %g, second %g, line %g mm\n", bends[i], first_mm, second_mm, line_mm);
+		check_near(line_mm, hypot(first_mm, sqrt(0.75) * second_mm), 0.05 * line_mm + 5e-7);
+		check_less(i == 0 ? 0.0015 : 0.000001, line_mm);
+		check_near(line_of(&b, "interpolation"),
+			   align_interpolation_rel(10000, 120) * b.trial.plant.eccentric_mm / sqrt(3),
+			   0.1 * line_of(&b, "interpolation"));
+		with.alignment_s = 0;
+		depth_with(&b, &plant, with);
+		assert_false(line_of(&b, "alignment") > 0);
+	}
+	measure(&b, &plant, false);
+	assert_true(isnan(line_of(&b, "alignment")) && isnan(line_of(&b, "interpolation")));
+	free(b.trial.found);
+}
+
+static void a_box_that_cannot_tell(void **state)
+{
+	static const struct {
+		struct box box;
+		const char *reason; /* NULL: it can */
+	} cases[] = {
+		{{.rate_hz = 1200, .alignment_s = 0.69e-3}, NULL},
+		{{.rate_hz = 1200, .alignment_s = 0.70e-3}, "aligned to 0.7 ms only"},
+		{{.rate_hz = 1199}, "under-sampled: 10 displacement samples per stroke"},
+		{{.rate_hz = 10000, .missing = true}, "samples of the displacement device are missing"},
+	};
+	struct plant plant = plant_default(1.0, 120.0, 20000.0);
+	struct both b;
+
+	(void)state;
+	for (unsigned i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		depth_with(&b, &plant, cases[i].box);
+		const struct result *r = plant_result(&b.trial, "depth_mm", "displacement");
+		assert_true(r->trusted == !cases[i].reason);
+		if (cases[i].reason)
+			assert_non_null(strstr(r->reason, cases[i].reason));
+		assert_true(plant_result(&b.trial, "stroke_rate_hz", "realised")->trusted);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -197,6 +324,8 @@ int main(void)
 		cmocka_unit_test(displacement_alone),
 		cmocka_unit_test(largest_of_equal_strokes),
 		cmocka_unit_test(a_channel_that_ends_or_is_stuck),
+		cmocka_unit_test(alignment_is_what_a_shift_does),
+		cmocka_unit_test(a_box_that_cannot_tell),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
