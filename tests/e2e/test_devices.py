@@ -111,6 +111,11 @@ def both_forms(check):
     b = rig.run_plan("ci-smoke.json", bench=Path(folder) / "list.json", folder=folder)
     check(a.status == b.status == 0, f"both pass: {a.outcome()} {b.outcome()} {b.err[-300:]}")
     check(a.report["points"] == b.report["points"], "both forms of a bench give the same points")
+    with sqlite3.connect(a.run_file) as db:
+        points = [bytes(d).decode() for (d,) in db.execute("SELECT data FROM item WHERE kind = 'point'")]
+        record = [bytes(d).decode() for (d,) in db.execute("SELECT data FROM item WHERE kind = 'record'")][-1]
+    check(points and not any('"other"' in p for p in points), "a run of pen and sensor marks no other device")
+    check(not any("name" in d for d in json.loads(record)["device"]), "nor has its record names of devices")
 
 
 def stopped(check, label, r):
@@ -182,6 +187,25 @@ def wrong(check):
     check(r.status == 8 and "VB-DB-3002-A" in r.err + r.out, f"another box than the certificate's: {r.status} {r.err[-300:]}")
 
 
+def said_lost(r):
+    with sqlite3.connect(r.run_file) as db:
+        return [j for (j,) in db.execute("SELECT json FROM journal WHERE kind = 'event'") if "is lost" in j]
+
+
+def another_box(check):
+    """What stands on the bench is not what its file names."""
+    folder = tempfile.mkdtemp(prefix="pr")
+
+    def by_port(b):
+        b["devices"][2]["link"] = "usb:port=1-3"
+    there = bench(folder, lambda b: (by_port(b), b["devices"][2].update(serial="DB-3002")))
+    there = there.rename(Path(folder) / "there.json")
+    named = bench(folder, lambda b: (by_port(b), b["devices"][2]["calibration"].update(certificate="VB-DB-3002-A")))
+    r = rig.run_plan(plan(folder), bench=named, folder=folder, world_extra=["--bench", there])
+    check(r.status == 8 and 'says it is "DB-3002"' in r.err + r.out, f"a box of another serial number: {r.status} {r.err[-300:]}")
+    check(not any(t.get("event") == "motor" and t["on"] for t in r.truth), "the pen never ran")
+
+
 def gauge(check):
     """10 samples a second are no silence, and no depth of strokes."""
     def slow(b):
@@ -195,11 +219,18 @@ def gauge(check):
         check(seen == made and rig.result(point, "coast_down_s")["trusted"], f"{seen} strokes of {made}")
     derived_again(check, "a gauge at 10 S/s", r)
 
+    def slower(b):
+        b["devices"][2]["sample_rate_hz"] = 2
+    r = run(slower, judge="force_equivalent", limits=(RATE,))
+    check(r.outcome() == ("pass", "complete", 0), f"nor are 2 a second: {r.outcome()} {r.err[-300:]}")
+    check(not said_lost(r), f"and nobody says so: {said_lost(r)}")
+
     def uncalibrated(b):
         slow(b)
         b["devices"][2]["displacement_u_mm"] = 0
     r = run(uncalibrated, judge="force_equivalent", faults=["silent:box@5"])
     check(r.outcome() == ("pass", "complete", 0), f"one without a certificate is no check of the depth: {r.outcome()}")
+    check(len(said_lost(r)) == 1, f"that it fell silent is said once: {said_lost(r)}")
     derived_again(check, "an uncalibrated gauge", r)
     r = run(slow)
     check(r.outcome() == ("inconclusive", "complete", 3), f"judged by it: {r.outcome()}")
@@ -284,6 +315,7 @@ def main():
     lost(check)
     silent(check)
     wrong(check)
+    another_box(check)
     gauge(check)
     thermometer(check)
     free_run(check)
