@@ -313,7 +313,7 @@ static void check_phantom(const struct estimator *e, struct record_point *point)
 	const struct result *bar = found(point, MEASURAND_DEPTH, measurand_method(JUDGED_BY_DEPTH, false, true));
 	char text[160];
 
-	if (!force || !force->trusted || !(bench_displacement_u_mm(e->bench) > 0))
+	if (!force || !force->trusted || e->recording || !(bench_displacement_u_mm(e->bench) > 0))
 		return;
 	double apart_mm = force->value - (bar ? bar->value : NAN);
 	if (!bar || !bar->trusted)

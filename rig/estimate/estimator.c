@@ -219,6 +219,7 @@ int estimator_init_devices(struct estimator *e, const struct plan *plan, const s
 
 	if (!status && !e->sources)
 		return err_set(err, -EBADMSG, "no device of the run is a load sensor");
+	e->recording = record->origin.path[0] != '\0';
 	return status ? status : add_devices(e, record, false, err);
 }
 

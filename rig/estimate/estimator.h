@@ -75,8 +75,9 @@ struct estimator {
 	struct other_bar bar;
 	struct held handle, tip, ambient;
 	bool host_clock_synchronised;
-	bool second_thread;               /* see struct point_config; set behind estimator_init() */
-	double fs_hz;                     /* nominal, of the force stream */
+	bool recording;     /* of a force that nobody's bench took: what else the bench has was not there */
+	bool second_thread; /* see struct point_config; set behind estimator_init() */
+	double fs_hz;       /* nominal, of the force stream */
 	struct channel_scale force_scale; /* with the limits of estimator_count_range() */
 	struct sample_clock clock;
 	bool clock_applied; /* at least one point took the corrected rate */

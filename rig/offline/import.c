@@ -309,6 +309,7 @@ int import_run(const struct import_config *config, struct record *record, uint64
 	rc = estimator_init(&im.estimator, config->plan, config->bench, &sensor, false, err);
 	if (rc)
 		return rc;
+	im.estimator.recording = true;
 	recording.in = fopen(config->path, "re");
 	if (!recording.in)
 		return err_set(err, -errno, "%.300s cannot be read: %s", config->path, strerror(errno));
