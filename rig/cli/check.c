@@ -58,6 +58,8 @@ static void print_step(const struct plan *plan, unsigned step)
 	print_clean(stdout, s->name);
 	printf("\n  tare %g s, settle %g s, measure %g s, at most %u attempt%s\n", s->tare_s, s->settle_s, s->measure_s,
 	       s->attempts, s->attempts == 1 ? "" : "s");
+	if (s->still)
+		printf("  still: passes without a measured motion, too\n");
 	print_limits(plan, step);
 	printf("     #  depth mm  rate Hz  repeat  phantom\n");
 }

@@ -208,6 +208,7 @@ static const struct json_field step_fields[] = {
 	 .hi = 86400,
 	 .unit = "s"},
 	{.key = "attempts", .kind = FIELD_INT, .offset = offsetof(struct step_text, attempts), .lo = 1, .hi = 10},
+	{.key = "still", .kind = FIELD_BOOL, .offset = IN_STEP(still)},
 	{.key = "free_run", .kind = FIELD_BOOL, .offset = IN_STEP(free_run)},
 	{.key = "limits", .kind = FIELD_CUSTOM, .read = read_step_limits},
 	{.key = NULL},
@@ -226,6 +227,15 @@ static int check_seed(const struct json_doc *doc, const struct json *node, int o
 	return 0;
 }
 
+static int check_still(const struct json_doc *doc, const struct json *node, const struct plan_step *step,
+		       struct err *err)
+{
+	if (!step->still || !step->free_run)
+		return 0;
+	return json_error(doc, json_get(node, "still"), err,
+			  "\"still\" asks for no motion, and \"free_run\" measures one: leave one of them out");
+}
+
 static int read_step(const struct json_doc *doc, const struct json *node, unsigned number, struct plan_step *ret,
 		     struct err *err)
 {
@@ -239,6 +249,8 @@ static int read_step(const struct json_doc *doc, const struct json *node, unsign
 	int status = json_read_object(doc, node, step_fields, &text, err);
 	if (status == 0)
 		status = check_seed(doc, node, text.order, err);
+	if (status == 0)
+		status = check_still(doc, node, &text.step, err);
 	if (status)
 		return status;
 	*ret = text.step;

@@ -30,6 +30,7 @@ struct plan_step {
 	uint64_t seed;                        /* of ORDER_RANDOM */
 	double tare_s, settle_s, measure_s;
 	unsigned attempts; /* >= 1: an inconclusive point is measured again up to this often */
+	bool still;        /* it passes without a measured motion, too */
 	bool free_run;     /* before its other points: each rate once with nothing under the needles */
 	unsigned limits;   /* own limits; they replace plan limits of the same measurand */
 	struct limit limit[PLAN_LIMITS_MAX];

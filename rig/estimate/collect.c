@@ -350,6 +350,7 @@ void estimator_collect(struct estimator *e, struct record_point *point)
 	}
 	struct result results[RESULTS_PER_POINT_MAX];
 	unsigned count = point_finish(e->point, results, RESULTS_PER_POINT_MAX);
+	point_motion(e->point, point->unmoved);
 	for (unsigned i = 0; i < count; i++)
 		point->result[point->results++].result = results[i];
 	take_thermal(point, e->handle_fit, &e->handle, "handle");

@@ -5,23 +5,28 @@
 #include <stdio.h>
 #include <string.h>
 
-#define STROKES_MIN 3 /* in a window, to be told from a knock */
-
 static bool is_judged_method(const struct plan *plan, const struct result *result)
 {
 	const char *judged = plan_judged_method(plan, result->id);
 	return !judged || !result->method[0] || strcmp(result->method, judged) == 0;
 }
 
-/* Hardly a stroke is a rate that may fail a lower limit, but no pen that does not strike is slow enough to pass. */
-static void distrust_standstill(const struct result *result, struct judgement *judgement)
+static bool passes(enum outcome outcome)
 {
-	bool passes = judgement->outcome == OUTCOME_PASS || judgement->outcome == OUTCOME_CONDITIONAL_PASS;
-	if (!passes || !measurand_row(result->id)->moving || result->n >= STROKES_MIN)
+	return outcome == OUTCOME_PASS || outcome == OUTCOME_CONDITIONAL_PASS;
+}
+
+/* Hardly a stroke is a rate that may fail a lower limit, but no pen that does not strike is slow enough to pass, none that
+ * stops early comes to rest at once, and none gets hot by it. */
+static void distrust_standstill(const struct result *result, const char *unmoved, struct judgement *judgement)
+{
+	const struct measurand_row *row = measurand_row(result->id);
+	bool of_motion = row->moving || (row->needs & NEEDS_STROKES);
+	if (!unmoved[0] || !of_motion || !passes(judgement->outcome))
 		return;
 	judgement->outcome = OUTCOME_INCONCLUSIVE;
-	snprintf(judgement->reason, sizeof(judgement->reason),
-		 "%llu strokes seen: a pen that does not strike passes no limit", (unsigned long long)result->n);
+	snprintf(judgement->reason, sizeof(judgement->reason), "%.100s: a pen that does not strike passes no limit",
+		 unmoved);
 }
 
 /* The results of a point or of a sweep, and what the limits make of them. */
@@ -31,6 +36,7 @@ struct judging {
 	unsigned limits;
 	struct finding *at;
 	unsigned count, room;
+	const char *unmoved; /* as in struct record_point */
 };
 
 static void judge_finding(const struct judging *j, struct finding *f)
@@ -44,7 +50,7 @@ static void judge_finding(const struct judging *j, struct finding *f)
 		f->has_limit = true;
 		f->limit = *limit;
 		decide(&f->result, limit, &f->judgement);
-		distrust_standstill(&f->result, &f->judgement);
+		distrust_standstill(&f->result, j->unmoved, &f->judgement);
 	}
 }
 
@@ -138,6 +144,15 @@ static void judge_free_run(struct record_point *point, bool collected)
 		snprintf(point->reason, sizeof(point->reason), "free run: %.150s", rate->reason);
 }
 
+/* Whatever its limits are about: of a pen that was not seen to work nothing is known that would let it pass. */
+static void demand_motion(const struct plan *plan, struct record_point *point)
+{
+	if (!point->unmoved[0] || !passes(point->outcome) || plan->step[point->plan.step].still)
+		return;
+	point->outcome = OUTCOME_INCONCLUSIVE;
+	snprintf(point->reason, sizeof(point->reason), "no pass without a measured motion: %s", point->unmoved);
+}
+
 void judge_point(const struct plan *plan, struct record_point *point, bool collected)
 {
 	if (plan_point_is_free(&point->plan)) {
@@ -145,7 +160,8 @@ void judge_point(const struct plan *plan, struct record_point *point, bool colle
 		return;
 	}
 	unsigned room = collected ? sizeof(point->result) / sizeof(point->result[0]) : point->results;
-	struct judging j = {.plan = plan, .at = point->result, .count = point->results, .room = room};
+	struct judging j = {
+		.plan = plan, .at = point->result, .count = point->results, .room = room, .unmoved = point->unmoved};
 	j.limits = plan_limits_at(plan, point->plan.step, j.limit);
 	point->outcome = judge_all(&j, false);
 	point->results = j.count;
@@ -155,12 +171,13 @@ void judge_point(const struct plan *plan, struct record_point *point, bool colle
 		point->outcome = OUTCOME_INCONCLUSIVE;
 	if (point->outcome == OUTCOME_INCONCLUSIVE)
 		why_inconclusive(point);
+	demand_motion(plan, point);
 }
 
 void judge_sweep(const struct plan *plan, struct record_sweep *sweep)
 {
 	unsigned room = sizeof(sweep->result) / sizeof(sweep->result[0]);
-	struct judging j = {.plan = plan, .at = sweep->result, .count = sweep->results, .room = room};
+	struct judging j = {.plan = plan, .at = sweep->result, .count = sweep->results, .room = room, .unmoved = ""};
 	j.limits = plan_limits_at(plan, sweep->step, j.limit);
 	judge_all(&j, true);
 	sweep->results = j.count;

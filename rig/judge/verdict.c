@@ -76,6 +76,15 @@ static void point_text(const struct record_point *point, char *ret, size_t size)
 		 point->plan.rate_hz);
 }
 
+/* What no single result says: it is the point as a whole that shows too little. */
+static bool lacks_as_a_whole(const struct record_point *point)
+{
+	for (unsigned i = 0; i < point->results; i++)
+		if (judge_counts(&point->result[i]) && point->result[i].judgement.outcome >= OUTCOME_INCONCLUSIVE)
+			return false;
+	return point->outcome == OUTCOME_INCONCLUSIVE && point->reason[0];
+}
+
 static void weigh_point(struct weighing *w, const struct record_point *point)
 {
 	char where[64];
@@ -85,6 +94,8 @@ static void weigh_point(struct weighing *w, const struct record_point *point)
 		      point->reason[0] ? point->reason : "it did not reach its end");
 	else if (plan_point_is_free(&point->plan) && point->outcome != OUTCOME_PASS)
 		weigh(w, OUTCOME_INCONCLUSIVE, FIRST, "the free run %s: %s", where, point->reason);
+	else if (lacks_as_a_whole(point))
+		weigh(w, OUTCOME_INCONCLUSIVE, FIRST, "%s: %s", where, point->reason);
 	for (unsigned i = 0; i < point->results; i++)
 		weigh_result(w, &point->result[i], where);
 }

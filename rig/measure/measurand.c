@@ -6,9 +6,11 @@
 #include <string.h>
 
 #define RATE  .scope = SCOPE_POINT, .needs = NEEDS_FORCE | NEEDS_CLOCK, .judged_by = JUDGED_BY_RATE, .moving = true
-#define COUNT .scope = SCOPE_POINT, .unit = "1", .needs = NEEDS_FORCE
-#define TIME  .scope = SCOPE_POINT, .unit = "s", .needs = NEEDS_FORCE | NEEDS_CLOCK
-#define DEPTH .unit = "mm", .needs = NEEDS_FORCE, .judged_by = JUDGED_BY_DEPTH /* by displacement: the bar instead */
+#define COUNT .scope = SCOPE_POINT, .unit = "1", .needs = NEEDS_FORCE, .moving = true
+#define TIME  .scope = SCOPE_POINT, .unit = "s", .needs = NEEDS_FORCE | NEEDS_CLOCK, .moving = true
+#define DEPTH                                                                                                          \
+	.unit = "mm", .needs = NEEDS_FORCE, .judged_by = JUDGED_BY_DEPTH,                                              \
+	.moving = true /* by displacement: the bar instead */
 #define FORCE .scope = SCOPE_POINT, .unit = "N", .needs = NEEDS_FORCE
 #define HEAT  .scope = SCOPE_POINT, .needs = NEEDS_HEAT | NEEDS_STROKES, .thermal_basis = true /* the pen's own */
 
@@ -23,7 +25,8 @@ static const struct measurand_row rows[MEASURANDS] = {
 				     .unit = "%",
 				     .about = "standard deviation of the periods over their mean",
 				     .scope = SCOPE_POINT,
-				     .needs = NEEDS_FORCE | NEEDS_CLOCK},
+				     .needs = NEEDS_FORCE | NEEDS_CLOCK,
+				     .moving = true},
 	[MEASURAND_MISSED_STROKES] = {.name = "missed_strokes",
 				      .about = "strokes that are missing in the measure window",
 				      .counted = "missed",
@@ -80,7 +83,8 @@ static const struct measurand_row rows[MEASURANDS] = {
 				  .unit = "%",
 				  .about = "how much slower the pen strikes under load than in a free run",
 				  .scope = SCOPE_POINT,
-				  .needs = NEEDS_FORCE | NEEDS_CLOCK | NEEDS_FREE_RUN},
+				  .needs = NEEDS_FORCE | NEEDS_CLOCK | NEEDS_FREE_RUN,
+				  .moving = true},
 	[MEASURAND_FREE_RATE] = {.name = "free_rate_hz",
 				 .unit = "Hz",
 				 .about = "strokes per second with nothing under the needles",
@@ -108,18 +112,23 @@ static const struct measurand_row rows[MEASURANDS] = {
 					  .about = "temperature that the part is heading for",
 					  .parts = true,
 					  HEAT},
-	[MEASURAND_PEAK_FORCE] = {.name = "peak_force_n", .about = "highest force above the baseline", FORCE},
+	[MEASURAND_PEAK_FORCE] = {.name = "peak_force_n",
+				  .about = "highest force above the baseline",
+				  FORCE,
+				  .moving = true},
 	[MEASURAND_SEATING_FORCE] = {.name = "seating_force_n", .about = "force with the needles away", FORCE},
 	[MEASURAND_CREST_FACTOR] = {.name = "crest_factor",
 				    .unit = "1",
 				    .about = "highest force above the baseline over the rms of that force",
 				    .scope = SCOPE_POINT,
-				    .needs = NEEDS_FORCE},
+				    .needs = NEEDS_FORCE,
+				    .moving = true},
 	[MEASURAND_IMPULSE] = {.name = "impulse_n_s",
 			       .unit = "N s",
 			       .about = "force above the baseline, integrated over a stroke; mean of the strokes",
 			       .scope = SCOPE_POINT,
-			       .needs = NEEDS_FORCE | NEEDS_CLOCK},
+			       .needs = NEEDS_FORCE | NEEDS_CLOCK,
+			       .moving = true},
 	[MEASURAND_PEN_RATE] = {.name = "pen.rate_hz",
 				.unit = "Hz",
 				.about = "stroke rate, as the pen says",

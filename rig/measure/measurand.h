@@ -79,7 +79,8 @@ struct measurand_row {
 	enum sweep_shape sweep;
 	bool parts;         /* stands once for each part, the method names it: "handle", "tip" */
 	bool thermal_basis; /* judged only where the plan says by which table of temperatures */
-	bool moving; /* passes no limit where hardly a stroke was seen: a pen that does not strike is no slow pen */
+	bool moving; /* of needles that strike: passes no limit where they were not seen to, throughout the window. It may fail:
+		      * a pen that stops is slow, and misses strokes */
 	const char *counted; /* an exact count, and of what, as in "3 missed, limit 0"; else NULL */
 };
 

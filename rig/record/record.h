@@ -89,7 +89,8 @@ struct record_point {
 	bool counts;            /* the attempt that the verdict uses */
 	bool measured;          /* reached its end */
 	bool collected;         /* the estimators gave results */
-	char fault[200];        /* why its results cannot be trusted, as the run saw it; empty: nothing known */
+	char unmoved[160]; /* why the pen was not seen to strike throughout the window; empty: it was. Not stored */
+	char fault[200];   /* why its results cannot be trusted, as the run saw it; empty: nothing known */
 	struct record_mark mark[POINT_MARKS];
 	char reason[200]; /* why not, or why inconclusive */
 	uint64_t start_wall_ns;

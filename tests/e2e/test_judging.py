@@ -76,10 +76,55 @@ def no_means_is_no_failed_check(check):
           f"a displacement that the bench declares and the sensor has not: {ran.outcome()} {ran.report['verdict_reason']}")
 
 
+# ---- needles that were not seen to move
+
+OF_MOTION = [limit("coast_down_s", "s", upper=0.5), limit("double_strokes", "1", upper=0)]
+BESIDE = [limit("seating_force_n", "N", lower=0.1, upper=0.6)], [limit("ambient_temperature_c", "degC", lower=10, upper=40)]
+NEVER, EARLY = ("missed-strokes@0,p=1",), ("missed-strokes@{:.2f},p=1",)
+
+
+def window_ends_s(ran):
+    """When the measure window of the only point ended, in the bench's time."""
+    last = int(ran.report["points"][0]["window"]["coast_index"])
+    return min(rig.strokes(ran), key=lambda t: abs((t["index"] or 0) - last))["t_ns"] * 1e-9
+
+
+def a_pass_needs_motion(check):
+    """The pen never strikes, or stops 0.6 s before the window ends: neither comes to rest at once, nor is any other limit's pass a pass."""
+    ends_s = window_ends_s(run(DEPTH))
+    early = (EARLY[0].format(ends_s - 0.6),)
+    few = [limit("strokes", "1", upper=100000)]
+    for limits, faults, step, outcome, reason in [
+            (OF_MOTION, (), {}, PASS, ""), (few, (), {}, PASS, ""), (BESIDE[0], (), {}, PASS, ""), (BESIDE[1], (), {}, PASS, ""),
+            (OF_MOTION, early, {}, UNSURE, "no strokes in the last"), (few, early, {}, UNSURE, "no strokes in the last"),
+            (BESIDE[0], early, {}, UNSURE, "no pass without a measured motion"),
+            (few, NEVER, {}, UNSURE, "0 strokes seen"), (OF_MOTION, NEVER, {}, UNSURE, "0 strokes seen"),
+            (BESIDE[0], NEVER, {}, UNSURE, "no pass without a measured motion: 0 strokes"), (BESIDE[1], NEVER, {}, UNSURE, "no pass without"),
+            (few, NEVER, {"still": True}, UNSURE, "0 strokes seen"),
+            ([limit("missed_strokes", "1", upper=0)], early, {}, ("fail", "complete", 1), "missed"),
+            ([limit("strokes", "1", lower=100)], early, {}, ("fail", "complete", 1), "strokes"),
+            ([limit("stroke_rate_hz", "Hz", lower=100)], NEVER, {}, ("fail", "complete", 1), "")]:
+        ran = run(limits, faults=faults, step=step)
+        label = f"{[limit['measurand'] for limit in limits]} {faults} {step}"
+        check(ran.outcome() == outcome and reason in ran.report["verdict_reason"], f"{label}: {ran.outcome()} {ran.report['verdict_reason']}")
+        anew = rig.penrig_a("analyze", ran.run_file)
+        check(anew.returncode == ran.status, f"{label}: derived again: {anew.returncode} {anew.stderr}")
+
+
+def a_still_step_passes_at_rest(check):
+    """Only such a one; with the needles retracted nothing shows the stop, so the bench must have a bar that does."""
+    for limits in BESIDE:
+        ran = run(limits, faults=NEVER, step={"still": True})
+        point = ran.report["points"][0]
+        check(point["outcome"] == "pass" and rig.result(point, "strokes")["value"] == 0, f"still: {point['outcome']} {point['reason']}")
+
+
 def main():
     check = rig.Checks()
     phantom_not_checked(check)
     no_means_is_no_failed_check(check)
+    a_pass_needs_motion(check)
+    a_still_step_passes_at_rest(check)
     check.end()
 
 

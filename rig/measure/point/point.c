@@ -216,21 +216,33 @@ static void end_of_samples(struct point *p)
 	settle(p);
 }
 
+static struct account account_of(const struct point *p)
+{
+	return (struct account){.config = &p->config,
+				.grid = &p->grid,
+				.axis = &p->intake.axis,
+				.command = p->command,
+				.end_index = p->intake.next_index,
+				.quality = p->intake.quality,
+				.tally = &p->analysis.tally,
+				.baseline = &p->analysis.baseline,
+				.template = &p->analysis.template};
+}
+
 unsigned point_finish(struct point *point, struct result *results, unsigned cap)
 {
 	end_of_samples(point);
 
-	const struct account account = {.config = &point->config,
-					.grid = &point->grid,
-					.axis = &point->intake.axis,
-					.command = point->command,
-					.end_index = point->intake.next_index,
-					.quality = point->intake.quality,
-					.tally = &point->analysis.tally,
-					.baseline = &point->analysis.baseline,
-					.template = &point->analysis.template};
+	const struct account account = account_of(point);
 
 	return summarise(&account, results, cap);
+}
+
+void point_motion(const struct point *point, char reason[160])
+{
+	const struct account account = account_of(point);
+
+	summarise_motion(&account, reason);
 }
 
 void point_live(const struct point *point, struct point_live *ret)

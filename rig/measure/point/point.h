@@ -124,6 +124,9 @@ void point_feed(struct point *point, const struct sample_block *block);
  * number, at most cap (RESULTS_PER_POINT_MAX is always enough). Call once. */
 unsigned point_finish(struct point *point, struct result *results, unsigned cap);
 
+/* Behind point_finish(): why the needles were not seen to strike throughout the measure window; empty where they were. */
+void point_motion(const struct point *point, char reason[160]);
+
 /* What the session needs to know live, cheap at any time but with a second thread, for which it waits. */
 struct point_live {
 	uint64_t next_index; /* one past the last sample fed */

@@ -243,6 +243,15 @@ static void distrust_edges(const struct account *a, char *reason)
 			fmax(before, after) * a->tally->rhythm.local_period / a->grid->fs_hz);
 }
 
+static void distrust_holes(const struct account *a, char *reason)
+{
+	const struct rhythm *r = &a->tally->rhythm;
+
+	if (r->longest > EDGE_PERIODS_MAX + 1.0)
+		because(reason, "no strokes for %.3g s within the measure window",
+			r->longest * r->local_period / a->grid->fs_hz);
+}
+
 /* Where intervals resemble their neighbours (a speed that wanders slowly), there are fewer of them than it seems. */
 static double nominal_period(const struct tally *t, double timing, double *ret_u)
 {
@@ -734,6 +743,14 @@ static void add_impulse(struct list *list, const struct account *a, const char *
 	budget(r, "zero", zero_u_n(a) * contact / fs, INFINITY);
 	budget(r, "hum", hidden_hum(a) * M_SQRT1_2 * contact / fs, INFINITY);
 	value(r, impulse, heights->n, reason);
+}
+
+void summarise_motion(const struct account *a, char reason[160])
+{
+	reason[0] = '\0';
+	distrust_few(a, reason);
+	distrust_edges(a, reason);
+	distrust_holes(a, reason);
 }
 
 unsigned summarise(const struct account *a, struct result *results, unsigned cap)

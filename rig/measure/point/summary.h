@@ -23,5 +23,7 @@ struct account {
 
 /* As point_finish(). */
 unsigned summarise(const struct account *account, struct result *results, unsigned cap);
+/* As point_motion(). */
+void summarise_motion(const struct account *account, char reason[160]);
 
 #endif

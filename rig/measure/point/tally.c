@@ -19,6 +19,7 @@ static void add_interval(struct rhythm *r, double at)
 {
 	double interval = at - r->last_at, ratio = interval / r->local_period;
 
+	r->longest = fmax(r->longest, ratio);
 	if (ratio > MISSED_RATIO) {
 		r->missed += (uint64_t)(ratio + 0.5) - 1;
 		ticks_add(&r->ticks, at, (unsigned)fmin(ratio + 0.5, STEPS_MAX));

@@ -25,6 +25,7 @@ struct rhythm {
 	struct moments interval; /* of strokes that follow each other: neither missed nor doubled between */
 	struct ticks ticks;
 	uint64_t missed, doubled;
+	double longest; /* interval, in periods as they were before it */
 	struct timing timing;
 };
 

@@ -68,6 +68,7 @@ static void reads_defaults(void **state)
 	assert_int_equal(s->phantoms, 0);
 	assert_int_equal(s->repeats, 1);
 	assert_int_equal(s->attempts, 1);
+	assert_false(s->still);
 	assert_int_equal(s->order, ORDER_AS_WRITTEN);
 	assert_true(s->tare_s == 0.3 && s->settle_s == 0.5 && s->measure_s == 2);
 	assert_int_equal(s->line, 9);
@@ -94,15 +95,17 @@ static void reads_every_value(void **state)
 	assert_string_equal(p->thermal_basis, "Table 23");
 	assert_true(p->limit[0].guard_r == 0.83 && p->limit[0].accept_conditional);
 	plan_free(p);
-	p = read_with("\"measure_s\": 2",
-		      "\"measure_s\": 7, \"tare_s\": 0.2, \"settle_s\": 0, \"repeats\": 3, \"attempts\": 2, "
-		      "\"order\": \"random\", \"seed\": 7, \"phantom\": [\"A\", \"B\"], \"limits\": ["
-		      "{\"measurand\": \"missed_strokes\", \"unit\": \"1\", \"upper\": 2}]");
+	p = read_with(
+		"\"measure_s\": 2",
+		"\"measure_s\": 7, \"tare_s\": 0.2, \"settle_s\": 0, \"repeats\": 3, \"attempts\": 2, \"still\": true, "
+		"\"order\": \"random\", \"seed\": 7, \"phantom\": [\"A\", \"B\"], \"limits\": ["
+		"{\"measurand\": \"missed_strokes\", \"unit\": \"1\", \"upper\": 2}]");
 	const struct plan_step *s = &p->step[0];
 	const struct limit *limits[STEP_LIMITS_MAX];
 	assert_true(s->tare_s == 0.2 && s->settle_s == 0 && s->measure_s == 7);
 	assert_int_equal(s->repeats, 3);
 	assert_int_equal(s->attempts, 2);
+	assert_true(s->still);
 	assert_int_equal(s->order, ORDER_RANDOM);
 	assert_int_equal(s->seed, 7);
 	assert_int_equal(s->phantoms, 2);
@@ -158,6 +161,8 @@ static const struct variant variants[] = {
 	 "plan.json:13:32: order random needs a seed, so that the sequence can be had again: write \"seed\": 1"},
 	{"\"measure_s\": 2", "\"measure_s\": 2, \"seed\": 3",
 	 "plan.json:13:31: a seed belongs to \"order\": \"random\"; leave it out"},
+	{"\"measure_s\": 2", "\"measure_s\": 2, \"still\": true, \"free_run\": true",
+	 "plan.json:13:32: \"still\" asks for no motion, and \"free_run\" measures one: leave one of them out"},
 	{"[0.5, 1.5, 1.0]", "[]", "plan.json:11:19: \"depth_mm\" must hold 1 to 256 numbers, not 0"},
 	{"[0.5, 1.5, 1.0]", "[0.5, 0, 1.0]", "plan.json:11:25: depth_mm 0 mm; allowed is 0.01 to 10 mm"},
 	{"[0.5, 1.5, 1.0]", "\"0.5\"",

@@ -71,6 +71,16 @@ static void assert_point(struct desk *d, enum outcome outcome, const char *reaso
 	assert_string_equal(d->point->reason, reason);
 }
 
+static void set_unmoved(struct desk *d, const char *reason)
+{
+	snprintf(d->point->unmoved, sizeof(d->point->unmoved), "%s", reason);
+}
+
+static void set_still(struct desk *d, bool still)
+{
+	d->step.still = still;
+}
+
 /* ---- which limit meets which result ---- */
 
 static void the_plan_s_method_is_judged_and_no_other(void **state)
@@ -160,33 +170,76 @@ static void what_was_met_before_is_forgotten(void **state)
 
 /* ---- no pen that does not strike passes ---- */
 
-static void hardly_a_stroke_passes_no_rate(void **state)
+static void what_does_not_strike_passes_nothing_but_may_fail(void **state)
 {
 	static const struct {
 		enum measurand id;
-		uint64_t n;
+		bool moved;
 		double upper;
 		enum outcome outcome;
 	} trials[] = {
-		{MEASURAND_STROKE_RATE, 2, 200, OUTCOME_INCONCLUSIVE},
-		{MEASURAND_STROKE_RATE, 2, 1.001, OUTCOME_INCONCLUSIVE}, /* by itself a conditional pass */
-		{MEASURAND_STROKE_RATE, 3, 200, OUTCOME_PASS},
-		{MEASURAND_STROKE_RATE, 2, 0.5, OUTCOME_FAIL},
-		{MEASURAND_STROKE_RATE_ERROR, 2, 200, OUTCOME_INCONCLUSIVE},
-		{MEASURAND_PERIOD_JITTER, 2, 200, OUTCOME_PASS},
+		{MEASURAND_STROKE_RATE, false, 200, OUTCOME_INCONCLUSIVE},
+		{MEASURAND_STROKE_RATE, false, 1.001, OUTCOME_INCONCLUSIVE}, /* by itself a conditional pass */
+		{MEASURAND_STROKE_RATE, true, 200, OUTCOME_PASS},
+		{MEASURAND_STROKE_RATE, false, 0.5, OUTCOME_FAIL},
+		{MEASURAND_STROKE_RATE, false, 0.9995, OUTCOME_CONDITIONAL_FAIL},
+		{MEASURAND_STROKE_RATE_ERROR, false, 200, OUTCOME_INCONCLUSIVE},
+		{MEASURAND_PERIOD_JITTER, false, 200, OUTCOME_INCONCLUSIVE},
+		{MEASURAND_MISSED_STROKES, false, 200, OUTCOME_INCONCLUSIVE},
+		{MEASURAND_DOUBLE_STROKES, false, 200, OUTCOME_INCONCLUSIVE},
+		{MEASURAND_STROKES, false, 200, OUTCOME_INCONCLUSIVE},
+		{MEASURAND_STROKES, false, 0.5, OUTCOME_FAIL},
+		{MEASURAND_COAST_DOWN, false, 200, OUTCOME_INCONCLUSIVE},
+		{MEASURAND_SPIN_UP, false, 200, OUTCOME_INCONCLUSIVE},
+		{MEASURAND_DEPTH_MAX, false, 200, OUTCOME_INCONCLUSIVE},
+		{MEASURAND_PEAK_FORCE, false, 200, OUTCOME_INCONCLUSIVE},
+		{MEASURAND_CREST_FACTOR, false, 200, OUTCOME_INCONCLUSIVE},
+		{MEASURAND_IMPULSE, false, 200, OUTCOME_INCONCLUSIVE},
+		{MEASURAND_RATE_DROOP, false, 200, OUTCOME_INCONCLUSIVE},
+		{MEASURAND_HANDLE_TEMPERATURE, false, 200, OUTCOME_INCONCLUSIVE},
+		{MEASURAND_TEMPERATURE_RISE, false, 200, OUTCOME_INCONCLUSIVE},
+		{MEASURAND_TEMPERATURE_RISE, false, 0.5, OUTCOME_FAIL},
+		{MEASURAND_SEATING_FORCE, true, 200, OUTCOME_PASS},
+		{MEASURAND_AMBIENT_TEMPERATURE, true, 200, OUTCOME_PASS},
 	};
+	set_still(*state, true); /* of what strikes it demands that no less */
 	struct desk *d = *state;
 	for (unsigned i = 0; i < sizeof(trials) / sizeof(trials[0]); i++) {
 		d->plan.limits = d->point->results = 0;
 		demand(d, trials[i].id, trials[i].upper, true);
 		struct finding *f = measure(d, trials[i].id, "", 1);
-		f->result.n = trials[i].n;
+		set_unmoved(d, trials[i].moved ? "" : "2 strokes seen");
 		judge_point(&d->plan, d->point, true);
 		if (f->judgement.outcome != trials[i].outcome || d->point->outcome != trials[i].outcome)
 			fail_msg("trial %u: %s", i, outcome_name(f->judgement.outcome));
 		bool said = strstr(f->judgement.reason, "2 strokes seen: a pen that does not strike") != NULL;
 		assert_true(said == (trials[i].outcome == OUTCOME_INCONCLUSIVE));
 	}
+}
+
+/* Seating force and room are as they should be, whether the pen works or not. */
+static void a_pass_needs_a_measured_motion_unless_the_step_is_still(void **state)
+{
+	struct desk *d = *state;
+	demand(d, MEASURAND_SEATING_FORCE, 2, true);
+	const struct finding *f = measure(d, MEASURAND_SEATING_FORCE, "", 1);
+	set_unmoved(d, "no strokes in the last 0.6 s of the measure window");
+	assert_point(d, OUTCOME_INCONCLUSIVE,
+		     "no pass without a measured motion: no strokes in the last 0.6 s of the measure window");
+	assert_int_equal(f->judgement.outcome, OUTCOME_PASS);
+	d->plan.limit[0].upper = 1.0005;
+	assert_point(d, OUTCOME_INCONCLUSIVE,
+		     "no pass without a measured motion: no strokes in the last 0.6 s of the measure window");
+	set_still(d, true);
+	assert_point(d, OUTCOME_CONDITIONAL_PASS, "");
+	d->plan.limit[0].upper = 2;
+	assert_point(d, OUTCOME_PASS, "");
+	set_still(d, false);
+	d->plan.limit[0].upper = 0.5;
+	assert_point(d, OUTCOME_FAIL, "");
+	strcpy(d->point->fault, "the cable fell out"); /* what was there before is said first */
+	d->plan.limit[0].upper = 2;
+	assert_point(d, OUTCOME_INCONCLUSIVE, "the cable fell out");
 }
 
 /* ---- what met nothing ---- */
@@ -540,7 +593,8 @@ int main(void)
 		T(another_measurand_s_limit_meets_nothing),
 		T(a_name_without_a_row_is_never_judged),
 		T(what_was_met_before_is_forgotten),
-		T(hardly_a_stroke_passes_no_rate),
+		T(what_does_not_strike_passes_nothing_but_may_fail),
+		T(a_pass_needs_a_measured_motion_unless_the_step_is_still),
 		T(a_required_limit_that_met_nothing_is_a_result),
 		T(it_goes_with_the_limits_that_it_came_from),
 		T(a_point_without_results_says_so_as_a_whole),

@@ -158,6 +158,22 @@ static void test_what_is_missing_is_never_a_pass(void **state)
 	assert_verdict(record, OUTCOME_PASS, 0, "nearest");
 }
 
+static void test_a_point_that_lacks_something_as_a_whole(void **state)
+{
+	struct record *record = *state;
+	record->point[1].outcome = OUTCOME_INCONCLUSIVE;
+	strcpy(record->point[1].reason, "no pass without a measured motion");
+	assert_verdict(record, OUTCOME_INCONCLUSIVE, 3, "at point 2 (1 mm, 116.667 Hz): no pass without");
+	measured(record, 0, 2);
+	assert_verdict(record, OUTCOME_FAIL, 1, "depth_mm at point 1");
+	measured(record, 0, 0.5);
+	depth(record, 1)->result.trusted = false; /* one of its results says why: that alone */
+	strcpy(depth(record, 1)->result.reason, "the cable fell out");
+	measured(record, 1, 1);
+	assert_verdict(record, OUTCOME_INCONCLUSIVE, 3, "depth_mm at point 2 (1 mm, 116.667 Hz): the cable fell out");
+	assert_null(strstr(record->verdict_reason, "more"));
+}
+
 static void test_nothing_required_shows_nothing(void **state)
 {
 	plan.limits = 0;
@@ -295,6 +311,7 @@ int main(void)
 		T(test_informative_has_no_weight),
 		T(test_the_pen_does_not_judge_itself),
 		T(test_what_is_missing_is_never_a_pass),
+		T(test_a_point_that_lacks_something_as_a_whole),
 		T(test_nothing_required_shows_nothing),
 		T(test_only_the_counting_attempt),
 		T(test_the_pen_s_own_troubles),

@@ -14,6 +14,7 @@ struct plant_trial {
 	unsigned founds;
 	struct result results[RESULTS_PER_POINT_MAX];
 	unsigned result_count;
+	char unmoved[160]; /* point_motion() */
 	/* score */
 	unsigned missed, invented; /* over the whole run */
 	unsigned window_missed, window_invented;
@@ -72,6 +73,7 @@ static inline void plant_measure(struct plant_trial *t, const struct point_confi
 		point_feed(point, &block);
 	}
 	t->result_count = point_finish(point, t->results, RESULTS_PER_POINT_MAX);
+	point_motion(point, t->unmoved);
 	point_free(point);
 }
 

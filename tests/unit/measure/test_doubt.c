@@ -348,6 +348,36 @@ static void strokes_missed_at_an_edge(void **state)
 		check_less(15.0, missed);
 		assert_doubted(&s, "stroke_rate_hz", "no strokes in the");
 		assert_doubted(&s, "depth_mm", "no strokes in the");
+		assert_non_null(strstr(s.trial.unmoved, i == 0 ? "no strokes in the last" : "no strokes in the first"));
+		finish(&s);
+	}
+}
+
+/* Whether the needles were seen to strike throughout the window of 120 strokes. */
+static void motion_fills_the_window(void **state)
+{
+	static const struct {
+		unsigned from, count;
+		const char *unmoved; /* NULL: all is well */
+	} trials[] = {
+		{0, 0, NULL},
+		{100, 2, NULL},
+		{100, 4, "no strokes for 0.0417 s within the measure window"},
+		{100, 40, "no strokes for 0.342 s within the measure window"},
+		{0, 1000, "0 strokes seen in the measure window, at least 3 needed"},
+	};
+	struct setting s;
+
+	(void)state;
+	for (unsigned i = 0; i < sizeof(trials) / sizeof(trials[0]); i++) {
+		prepare(&s, 1.0, 120.0, 20000.0);
+		s.plant.miss_from = trials[i].from;
+		s.plant.miss_count = trials[i].count;
+		generate(&s);
+		plant_measure(&s.trial, &s.config);
+		if (trials[i].unmoved ? strncmp(s.trial.unmoved, trials[i].unmoved, 18) != 0
+				      : s.trial.unmoved[0] != '\0')
+			fail_msg("trial %u: \"%s\"", i, s.trial.unmoved);
 		finish(&s);
 	}
 }
@@ -439,6 +469,7 @@ int main(void)
 		cmocka_unit_test(shallow_pen_is_proven_shallow),
 		cmocka_unit_test(missed_strokes_are_counted),
 		cmocka_unit_test(strokes_missed_at_an_edge),
+		cmocka_unit_test(motion_fills_the_window),
 		cmocka_unit_test(garbage),
 		cmocka_unit_test(coincident_hum_enters_the_budget),
 		cmocka_unit_test(phases_out_of_order),
