@@ -3,17 +3,22 @@
 #include "rig/state/state.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <limits.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
 
 #include "rig/base/db.h"
 #include "rig/base/digest.h"
 
 #define FORMAT_VERSION 1
+#define LOCK_TRY_MS    10
 #define HASH_SHOWN     12
 #define STEM_MAX       64
 #define NAME_BYTES     (STEM_MAX + HASH_SHOWN + 16)
@@ -154,16 +159,48 @@ static int make_file(const char *folder, const char *path, struct err *err)
 	return 0;
 }
 
-static int open_file(struct state *state, const char *folder, const char *real_path, struct err *err)
+static int open_tables(struct state *state, const char *real_path, struct err *err)
 {
-	int rc = make_file(folder, state->path, err);
-	if (!rc)
-		rc = db_open(state->path, state->path, DB_WRITE, STATE_BUSY_MS, &state->db, err);
+	int rc = db_open(state->path, state->path, DB_WRITE, STATE_BUSY_MS, &state->db, err);
 	if (!rc)
 		rc = db_exec(state->db, "PRAGMA journal_mode=WAL", err);
 	if (!rc)
 		rc = db_exec(state->db, "PRAGMA synchronous=FULL; PRAGMA foreign_keys=ON", err);
 	return rc ? rc : create_or_check(state, real_path, err);
+}
+
+/* The folder is locked while a file is opened: SQLite does not wait for another process that turns the log on. Not the file
+ * itself, because closing any descriptor of it would drop the locks that SQLite holds. */
+static int lock_folder(const char *folder, int *ret_fd, struct err *err)
+{
+	const struct timespec pause = {.tv_nsec = LOCK_TRY_MS * 1000000L};
+	int fd = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (fd < 0)
+		return err_set(err, -errno, "%.300s cannot be opened: %s", folder, strerror(errno));
+	for (unsigned waited_ms = 0; flock(fd, LOCK_EX | LOCK_NB) != 0; waited_ms += LOCK_TRY_MS) {
+		int rc = errno;
+		if (rc == EWOULDBLOCK && waited_ms < STATE_BUSY_MS) {
+			nanosleep(&pause, NULL);
+			continue;
+		}
+		close(fd);
+		return err_set(err, rc == EWOULDBLOCK ? -EBUSY : -rc,
+			       "%.300s is locked by another process for too long", folder);
+	}
+	*ret_fd = fd;
+	return 0;
+}
+
+static int open_file(struct state *state, const char *folder, const char *real_path, struct err *err)
+{
+	int lock, rc = make_file(folder, state->path, err);
+	if (!rc)
+		rc = lock_folder(folder, &lock, err);
+	if (rc)
+		return rc;
+	rc = open_tables(state, real_path, err);
+	close(lock);
+	return rc;
 }
 
 /* What a disk refuses has this remedy here, whatever it is elsewhere. */
