@@ -11,8 +11,9 @@
 #define SILENT_PERIODS 6
 #define VERIFY_STROKES 10  /* standing still = no stroke for so many periods of the setpoint ... */
 #define VERIFY_MIN_S   0.3 /* ... and never less: a motor that dies slowly makes a stroke every quarter of a second */
-/* The last stop of a complete run, where only the force tells: a needle that creeps at a stroke in two seconds, the
- * slowest that a motor turns on, has struck within this. */
+/* The last stop of a complete run: where only the force tells, a needle that creeps at a stroke in two seconds, the
+ * slowest that a motor turns on, has struck within this; a bar that creeps at a stroke in twenty has left its dead centre,
+ * about which it keeps still for a while. */
 #define VERIFY_END_S   2.2
 #define STOP_MARGIN_NS (200 * NS_PER_MS) /* of the verification's deadline, for transport and re-tries */
 #define LATENCY_NS     FRESH_NS          /* by which a sample may arrive later than it was taken */
@@ -58,24 +59,33 @@ enum watch_verdict signals_still(const struct signals *signals, uint64_t now_ns,
 	return signals->free_run || bar == WATCH_MOVING ? bar : WATCH_OK;
 }
 
-static enum watch_verdict proven_still(const struct signals *signals, uint64_t now_ns, double quiet_s)
+static enum watch_verdict steady(const struct watched *channel, uint64_t now_ns, double quiet_s)
 {
-	enum watch_verdict verdict = signals_still(signals, now_ns, quiet_s);
-	if (verdict != WATCH_OK || quiet_s < VERIFY_END_S)
-		return verdict;
-	return watch_steady(&signals->force.watch, now_ns, signals->force.patience.fresh_ns, quiet_s);
+	return watch_steady(&channel->watch, now_ns, channel->patience.fresh_ns, quiet_s);
 }
 
-/* A bar that creeps is seen to do so at once, in any third of a second; strokes of force come when they come. */
+/* No bar shows slow motion: strokes of force come when they come, and the level between them must not shift either. */
 static bool only_force_tells(const struct signals *signals, uint64_t now_ns)
 {
 	return !signals->has_bar || signals->bar.watch.config.still_n > BAR_TELLS_MM ||
 	       alive(&signals->bar, now_ns) != WATCH_OK;
 }
 
-double quiet_needed_s(const struct signals *signals, double rate_hz, bool last, uint64_t now_ns)
+/* A bar must not have gone anywhere in all that time: what moves too slowly to swing moves all the same. */
+static enum watch_verdict proven_still(const struct signals *signals, uint64_t now_ns, double quiet_s)
 {
-	if (last && only_force_tells(signals, now_ns))
+	enum watch_verdict verdict = signals_still(signals, now_ns, quiet_s);
+	if (verdict != WATCH_OK)
+		return verdict;
+	if (signals->has_bar && steady(&signals->bar, now_ns, quiet_s) == WATCH_MOVING)
+		return WATCH_MOVING;
+	return quiet_s < VERIFY_END_S || !only_force_tells(signals, now_ns) ? WATCH_OK
+									    : steady(&signals->force, now_ns, quiet_s);
+}
+
+double quiet_needed_s(double rate_hz, bool last)
+{
+	if (last)
 		return VERIFY_END_S;
 	return rate_hz > 0 ? fmax(VERIFY_STROKES / rate_hz, VERIFY_MIN_S) : VERIFY_MIN_S;
 }

@@ -88,8 +88,8 @@ struct known {
 };
 
 /* How long needles must be seen to keep still after running at rate_hz (0: not known). last: of a run that completes;
- * where only the force tells, a needle that creeps can hide between two strokes, so that stop is watched for longer. */
-double quiet_needed_s(const struct signals *signals, double rate_hz, bool last, uint64_t now_ns);
+ * a needle that creeps can hide between two strokes, or about its dead centre, so that stop is watched for longer. */
+double quiet_needed_s(double rate_hz, bool last);
 
 enum fact {
 	FACT_TOLD = 1 << 0,     /* nothing more is to be waited for from the pen itself */

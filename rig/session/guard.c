@@ -332,7 +332,7 @@ bool guard_stop(struct guard *g, const char *why, double rate_hz, bool last)
 	order->ns = now_ns;
 	order->held_up = now_ns < g->grace_until_ns;
 	order->trips_ns = g->beats.armed ? g->beats.last_ns + g->config.deadman_ms * NS_PER_MS : 0;
-	order->quiet_s = quiet_needed_s(&g->known.signals, rate_hz, last, now_ns);
+	order->quiet_s = quiet_needed_s(rate_hz, last);
 	if (!g->known.answer.given) /* else nothing has run since the order that was given then */
 		order->first_index = g->known.signals.force.watch.next_index;
 	order->coasted_ns = now_ns + (uint64_t)(g->config.coast_down_max_s * 1e9);

@@ -114,7 +114,7 @@ def broken(check):
     t = run(faults=["stuck@2.5,channel=1"])
     check("STOP UNVERIFIED" in t.report()["stop"]["text"] and t.report()["stop"]["verified"] is False,
           f"a stop that nothing shows is not verified, though the force stands still: {t.report()['stop']}")
-    t = run(faults=["stuck@4.5,channel=1"])  # the free run is measured, and from here on the force shows strokes and stop
+    t = run(faults=["stuck@4.7,channel=1"])  # the free run is measured, and from here on the force shows strokes and stop
     check(struck(t) == AFTER and t.code == 0 and "live load signal" in t.report()["stop"]["text"], f"under load the force is enough: {t.code} {t.report()['stop']}")
     against_truth(check, t, "the displacement stuck behind the free run")
 

@@ -1,6 +1,6 @@
 #!/usr/bin/python3
-"""Does the pen stand still, and is that seen? Pens that run on after they confirmed the stop, on the virtual clock, many seeds
-each. SEEDS in the environment sets how many (default 20)."""
+"""Does the pen stand still, and is that seen? Pens that run on after they confirmed the stop and motors that creep, on the virtual
+clock, many seeds each. SEEDS in the environment sets how many (default 20)."""
 import os
 import sys
 
@@ -60,6 +60,15 @@ def runs_on(check):
             check(not (ran_on and run.report["stop"]["verified"]), f"{label}: {run.report['stop']}")
 
 
+def creeps(check):
+    """A bar that moves too slowly to swing moves all the same: nothing that still creeps is seen to stand still."""
+    specs = [(f"creep,rate={rate}", lambda s, rate=rate: [f"creep{spread(s)},rate={rate}"]) for rate in (0.1, 0.15, 0.2)]
+    for label, run in runs_of(specs):
+        crept = run.truth[-1]["moving"]
+        check(not (crept and run.report["stop"]["verified"]), f"{label}: seen to stand still: {run.report['stop']['text']}")
+        check(run.outcome() in (PASS, UNSURE) and not (crept and run.outcome() == PASS), f"{label}: {run.outcome()}")
+
+
 def good_pens(check):
     for label, run in runs_of([("good", lambda s: [])]):
         check(run.outcome() == PASS and run.report["stop"]["verified"], f"{label}: {run.outcome()} {run.report['verdict_reason']}")
@@ -68,6 +77,7 @@ def good_pens(check):
 def main():
     check = rig.Checks()
     runs_on(check)
+    creeps(check)
     good_pens(check)
     check.end()
 

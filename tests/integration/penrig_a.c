@@ -131,6 +131,7 @@ int main(int argc, char **argv)
 	argv[first - 1] = (char *)"penrig";
 	optind = 0;
 	status = cli_main(argc - first + 1, argv + first - 1, &tables);
+	world_advance(world, clock.now_ns - START_NS); /* where nothing was to come from a device, it lags behind */
 	world_free(world);
 	return status;
 }

@@ -157,29 +157,10 @@ static void in_a_free_run_both_must_be_alive(void **state)
 static void a_stop_is_watched_for_ten_periods(void **state)
 {
 	(void)state;
-	struct stage s = stopped_pen();
-	const struct signals *signals = &s.known.signals;
-	assert_true(quiet_needed_s(signals, 0, false, s.now_ns) == 0.3);
-	assert_true(quiet_needed_s(signals, 100, false, s.now_ns) == 0.3);
-	assert_true(quiet_needed_s(signals, 20, false, s.now_ns) == 0.5);
-	assert_true(quiet_needed_s(signals, 20, true, s.now_ns) == 2.2);
-}
-
-static void a_bar_that_tells_shortens_the_last_stop(void **state)
-{
-	(void)state;
-	struct stage s = stopped_pen();
-	struct signals *signals = &s.known.signals;
-	signals->has_bar = true;
-	assert_true(quiet_needed_s(signals, 20, true, s.now_ns) == 0.5);
-	signals->bar.watch.config.still_n = 0.05;
-	assert_true(quiet_needed_s(signals, 20, true, s.now_ns) == 0.5);
-	signals->bar.watch.config.still_n = 0.051; /* too coarse for a creeping bar */
-	assert_true(quiet_needed_s(signals, 20, true, s.now_ns) == 2.2);
-	signals->bar.watch.config.still_n = 0.03;
-	s.signal.bar_dead = true;
-	play(&s, 0.2);
-	assert_true(quiet_needed_s(signals, 20, true, s.now_ns) == 2.2);
+	assert_true(quiet_needed_s(0, false) == 0.3);
+	assert_true(quiet_needed_s(100, false) == 0.3);
+	assert_true(quiet_needed_s(20, false) == 0.5);
+	assert_true(quiet_needed_s(20, true) == 2.2);
 }
 
 /* ---- facts ----------------------------------------------------------------------------------------------------- */
@@ -277,6 +258,55 @@ static void the_last_stop_wants_a_steady_level(void **state)
 	s.known.order.quiet_s = 2.2;
 	s.known.signals.force.patience.fresh_ns = 0;
 	assert_int_equal(evidence_of(&s.known, s.now_ns + 1).signal, WATCH_STALE);
+}
+
+static enum watch_verdict seen_for(struct stage *s, double quiet_s)
+{
+	s->known.order.quiet_s = quiet_s;
+	return evidence_of(&s->known, s->now_ns).signal;
+}
+
+/* A stroke in ten seconds swings by 0.006 mm within 20 ms; 0.03 mm would count. */
+static void a_bar_that_creeps_does_not_stand(void **state)
+{
+	(void)state;
+	struct stage s = stopped_pen();
+	s.known.signals.has_bar = true;
+	play(&s, 1.0);
+	assert_int_equal(seen_for(&s, 0.3), WATCH_OK);
+	s.signal.bar_hz = 0.1;
+	play(&s, 1.0);
+	assert_int_equal(signals_still(&s.known.signals, s.now_ns, 0.3), WATCH_OK);
+	assert_int_equal(seen_for(&s, 0.3), WATCH_MOVING);
+	play(&s, 2.65); /* to its dead centre, and a little beyond */
+	assert_int_equal(s.signal.index, 7650);
+	assert_int_equal(signals_still(&s.known.signals, s.now_ns, 2.2), WATCH_OK);
+	assert_int_equal(seen_for(&s, 0.3), WATCH_OK);
+	assert_int_equal(seen_for(&s, 2.2), WATCH_MOVING); /* so the last stop sees it */
+	assert_int_equal(seen_for(&s, 0.9), WATCH_MOVING);
+}
+
+/* A force that drifts is no motion where a bar shows that there is none. */
+static void the_level_of_the_force_counts_where_nothing_else_tells(void **state)
+{
+	(void)state;
+	struct stage s = stopped_pen();
+	struct signals *signals = &s.known.signals;
+	signals->has_bar = true;
+	play(&s, 2.0);
+	for (int i = 0; i < 40; i++) {
+		s.signal.seat++;
+		play(&s, 0.005);
+	}
+	assert_int_equal(seen_for(&s, 2.2), WATCH_OK);
+	signals->bar.watch.config.still_n = 0.05;
+	assert_int_equal(seen_for(&s, 2.2), WATCH_OK);
+	signals->bar.watch.config.still_n = 0.051; /* too coarse for a creeping bar */
+	assert_int_equal(seen_for(&s, 2.2), WATCH_MOVING);
+	signals->bar.watch.config.still_n = 0.03;
+	s.signal.bar_dead = true;
+	play(&s, 0.1);
+	assert_int_equal(seen_for(&s, 2.2), WATCH_MOVING);
 }
 
 static void the_signal_must_have_shown_the_run(void **state)
@@ -496,13 +526,14 @@ int main(void)
 		cmocka_unit_test(with_a_phantom_the_bar_can_only_disprove),
 		cmocka_unit_test(in_a_free_run_both_must_be_alive),
 		cmocka_unit_test(a_stop_is_watched_for_ten_periods),
-		cmocka_unit_test(a_bar_that_tells_shortens_the_last_stop),
 		cmocka_unit_test(facts_of_a_pen_that_stopped),
 		cmocka_unit_test(the_pens_word),
 		cmocka_unit_test(motion_is_known_however_it_came),
 		cmocka_unit_test(an_answer_lasts_as_long_as_it_was_proven),
 		cmocka_unit_test(stillness_is_seen_since_the_order),
 		cmocka_unit_test(the_last_stop_wants_a_steady_level),
+		cmocka_unit_test(a_bar_that_creeps_does_not_stand),
+		cmocka_unit_test(the_level_of_the_force_counts_where_nothing_else_tells),
 		cmocka_unit_test(the_signal_must_have_shown_the_run),
 		cmocka_unit_test(after_too_short_a_run_the_pens_word_must_do),
 		cmocka_unit_test(time_runs_out_as_the_pens_word_has_it),
