@@ -112,6 +112,29 @@ static enum outcome judge_all(struct judging *j, bool sweep)
 	return worst;
 }
 
+/* As if it were trusted. */
+static void judge_untrusted(const struct finding *f, struct judgement *ret)
+{
+	struct result result = f->result;
+	result.trusted = true;
+	decide(&result, &f->limit, ret);
+}
+
+enum outcome judge_what_stays(const struct finding *f, char ret_reason[240])
+{
+	bool doubted = f->result.valid && !f->result.trusted;
+	struct judgement shown = f->judgement;
+	if (!judge_counts(f))
+		return OUTCOME_PASS;
+	if (doubted && measurand_row(f->result.id)->stays)
+		judge_untrusted(f, &shown);
+	if (shown.outcome == OUTCOME_INCONCLUSIVE)
+		return OUTCOME_PASS;
+	snprintf(ret_reason, 240, "%.120s%s%.90s", shown.reason, doubted ? ", though not trusted: " : "",
+		 doubted ? f->result.reason : "");
+	return doubted && shown.outcome > OUTCOME_INCONCLUSIVE ? OUTCOME_INCONCLUSIVE : shown.outcome;
+}
+
 void judge_label(const struct result *result, char *ret, size_t size)
 {
 	if (measurand_row(result->id)->parts && result->method[0])

@@ -14,6 +14,11 @@ void judge_sweep(const struct plan *plan, struct record_sweep *sweep);
 
 /* Has it weight in the verdict: a limit, a required one, and nothing that the pen says of itself? */
 bool judge_counts(const struct finding *finding);
+/* What stays of a finding when a later attempt takes the place of its own: the outcome that the point cannot be better than.
+ * What was trusted stays as it was judged. A value that was not trusted proves nothing, but one that is beyond its limit,
+ * or in its guard band, is no pass either, where it is one that samples which are missing do not make (`stays` in its row).
+ * ret_reason, where the outcome is no pass: why. */
+enum outcome judge_what_stays(const struct finding *finding, char ret_reason[240]);
 /* Is there nothing behind it but a limit that met no result? */
 bool judge_is_unmet(const struct finding *finding);
 /* Did one of the findings meet this limit, were it only by saying that nothing was measured? */

@@ -100,6 +100,24 @@ static void weigh_point(struct weighing *w, const struct record_point *point)
 		weigh_result(w, &point->result[i], where);
 }
 
+/* What an attempt showed of the pen is not taken back by a later one that shows it better. */
+static void weigh_superseded(struct weighing *w, const struct record_point *point)
+{
+	char where[64], why[240], label[JUDGE_LABEL_MAX];
+	point_text(point, where, sizeof(where));
+	for (unsigned i = 0; i < point->results; i++) {
+		const struct finding *f = &point->result[i];
+		enum outcome outcome = judge_what_stays(f, why);
+		if (outcome == OUTCOME_PASS)
+			continue;
+		if (outcome == OUTCOME_CONDITIONAL_PASS && !f->limit.accept_conditional)
+			w->conditional_accepted = false;
+		judge_label(&f->result, label, sizeof(label));
+		weigh(w, outcome, outcome == OUTCOME_INCONCLUSIVE ? FIRST : margin_in_u(f), "%s %s, attempt %u: %s",
+		      label, where, point->attempt, why);
+	}
+}
+
 static const struct record_sweep *sweep_of(const struct record *record, const struct plan_point *point)
 {
 	for (unsigned i = 0; i < record->sweeps; i++) {
@@ -151,8 +169,10 @@ static void weigh_points(struct weighing *w, const struct record *record, const 
 	unsigned required = 0;
 	for (unsigned i = 0; i < record->points; i++) {
 		const struct record_point *point = &record->point[i];
-		if (!point->counts)
+		if (!point->counts) {
+			weigh_superseded(w, point);
 			continue;
+		}
 		weigh_point(w, point);
 		if (plan && point->measured && !plan_point_is_free(&point->plan))
 			required += weigh_required(w, record, plan, point);

@@ -81,6 +81,8 @@ struct measurand_row {
 	bool thermal_basis; /* judged only where the plan says by which table of temperatures */
 	bool moving; /* of needles that strike: passes no limit where they were not seen to, throughout the window. It may fail:
 		      * a pen that stops is slow, and misses strokes */
+	bool stays; /* no samples that are missing make it larger: what an attempt showed of it holds, were the attempt not
+		     * trusted. Rates, counts and scatters go by what lies between strokes */
 	const char *counted; /* an exact count, and of what, as in "3 missed, limit 0"; else NULL */
 };
 

@@ -76,6 +76,27 @@ def no_means_is_no_failed_check(check):
           f"a displacement that the bench declares and the sensor has not: {ran.outcome()} {ran.report['verdict_reason']}")
 
 
+# ---- attempts
+
+def what_an_attempt_showed_stays(check):
+    """A pen whose depths scatter about a limit, and a sensor that loses frames: of those attempts whose deepest stroke was beyond it in
+    truth, none is tried away. That some runs pass, some fail and some had attempts beyond it shows that this is a trial."""
+    upper = 1.19
+    jobs = [lambda seed=seed: run([limit("depth_max_mm", "mm", upper=upper)], dut="PEN-JITTERY-01", seed=seed, step={"attempts": 5},
+                                  faults=("dropped-frames@0.1,p=0.002",)) for seed in range(1, SEEDS + 1)]
+    outcomes, beyond = set(), 0
+    for seed, ran in enumerate(rig.in_parallel(jobs), 1):
+        verdict = ran.report["dut_verdict"]
+        outcomes.add(verdict)
+        for point in ran.report["points"]:
+            deepest = max((t["depth_mm"] for t in rig.true_window(ran, point) if t["depth_mm"] is not None), default=0)
+            beyond += deepest > upper and not point["counts"]
+            check(deepest <= upper or verdict not in ("pass", "conditional_pass"),
+                  f"seed {seed}: {verdict}, and attempt {point['attempt']} reached {deepest:.4f} mm: {ran.report['verdict_reason']}")
+        check(rig.penrig_a("analyze", ran.run_file).returncode == ran.status, f"seed {seed}: derived again")
+    check(beyond >= SEEDS / 4 and {"pass", "inconclusive", "fail"} <= outcomes, f"no trial: {beyond} attempts beyond the limit, {outcomes}")
+
+
 # ---- needles that were not seen to move
 
 OF_MOTION = [limit("coast_down_s", "s", upper=0.5), limit("double_strokes", "1", upper=0)]
@@ -123,6 +144,7 @@ def main():
     check = rig.Checks()
     phantom_not_checked(check)
     no_means_is_no_failed_check(check)
+    what_an_attempt_showed_stays(check)
     a_pass_needs_motion(check)
     a_still_step_passes_at_rest(check)
     check.end()

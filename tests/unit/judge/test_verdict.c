@@ -9,6 +9,7 @@
 #include <signal.h>
 #include <stdlib.h>
 
+#include "rig/judge/judge.h"
 #include "rig/judge/verdict.h"
 #include "tests/unit/record/record_sample.h"
 
@@ -195,6 +196,100 @@ static void test_only_the_counting_attempt(void **state)
 	assert_verdict(record, OUTCOME_PASS, 0, "nearest");
 }
 
+/* The first of two attempts at point 2, whose limit is 1.15 mm; the second passes. */
+static struct finding *tried_again(struct record *record)
+{
+	struct record_point *first = &record->point[1];
+	sample_point(record, 1, 1.0, 1.01);
+	first = &record->point[1];
+	first->counts = false;
+	record->point[2].attempt = 2;
+	strcpy(first->result[0].result.reason, "samples are missing");
+	return &first->result[0];
+}
+
+static void test_what_an_attempt_showed_stays(void **state)
+{
+	static const struct {
+		double value; /* U 0.0082, limit 1.15 */
+		bool trusted;
+		enum outcome verdict;
+		int code;
+		const char *reason;
+	} trials[] = {
+		{1.01, true, OUTCOME_PASS, 0, "nearest to its limit: depth_mm at point 2 (1 mm, 116.667 Hz): "},
+		{1.145, true, OUTCOME_CONDITIONAL_PASS, 3,
+		 "depth_mm at point 2 (1 mm, 116.667 Hz), attempt 1: 1.1450 mm"},
+		{1.155, true, OUTCOME_CONDITIONAL_FAIL, 1, "attempt 1: 1.1550 mm is 0.0050 mm above"},
+		{1.2, true, OUTCOME_FAIL, 1, "attempt 1: 1.2000 mm is 0.050 mm above the upper limit of 1.15 mm"},
+		{1.01, false, OUTCOME_PASS, 0, "nearest"},
+		{1.145, false, OUTCOME_CONDITIONAL_PASS, 3, "though not trusted: samples are missing"},
+		{1.155, false, OUTCOME_INCONCLUSIVE, 3, "though not trusted: samples are missing"},
+		{1.2, false, OUTCOME_INCONCLUSIVE, 3,
+		 "attempt 1: 1.2000 mm is 0.050 mm above the upper limit of 1.15 mm, though not trusted: samples are "
+		 "missing"},
+	};
+	struct record *record = *state;
+	struct finding *f = tried_again(record);
+	for (unsigned i = 0; i < sizeof(trials) / sizeof(trials[0]); i++) {
+		f->result.trusted = trials[i].trusted;
+		measured(record, 1, trials[i].value);
+		assert_verdict(record, trials[i].verdict, trials[i].code, trials[i].reason);
+	}
+	f->limit.required = false;
+	assert_verdict(record, OUTCOME_PASS, 0, "nearest");
+	f->limit.required = true;
+	f->result.valid = false;
+	measured(record, 1, 1.2);
+	assert_verdict(record, OUTCOME_PASS, 0, "nearest");
+}
+
+/* Every attempt again, whatever it shows, ends no better. */
+static void test_no_number_of_attempts_washes_a_failure_out(void **state)
+{
+	struct record *record = *state;
+	tried_again(record)->result.trusted = false;
+	measured(record, 1, 1.2);
+	for (unsigned attempt = 3; attempt <= 10; attempt++) {
+		record->point[record->points - 1].counts = false;
+		sample_point(record, 1, 1.0, 1.01);
+		record->point[record->points - 1].attempt = attempt;
+		assert_verdict(record, OUTCOME_INCONCLUSIVE, 3, "attempt 1: 1.2000 mm");
+	}
+	depth(record, 0)->limit.accept_conditional = depth(record, 1)->limit.accept_conditional = true;
+	measured(record, 1, 1.145);
+	assert_verdict(record, OUTCOME_CONDITIONAL_PASS, 0, "attempt 1: 1.1450 mm");
+}
+
+/* What lies between strokes, a gap in the samples makes or hides: a later attempt is there to measure it. */
+static void test_what_a_gap_makes_does_not_stay(void **state)
+{
+	static const struct {
+		const char *measurand, *unit;
+		bool stays;
+	} trials[] = {
+		{"missed_strokes", "1", false}, {"period_jitter_pct", "%", false},
+		{"depth_sd_mm", "mm", false},   {"stroke_rate_hz", "Hz", false},
+		{"strokes", "1", false},        {"depth_tolerance_hi_mm", "mm", false},
+		{"depth_max_mm", "mm", true},   {"depth_error_mm", "mm", true},
+		{"peak_force_n", "N", true},    {"double_strokes", "1", true},
+		{"coast_down_s", "s", true},    {"handle_temperature_c", "degC", true},
+	};
+	struct record *record = *state;
+	struct finding *f = tried_again(record);
+	for (unsigned i = 0; i < sizeof(trials) / sizeof(trials[0]); i++) {
+		sample_result(f, trials[i].measurand, "", trials[i].unit, 9, 0.001);
+		f->result.trusted = false;
+		sample_limit(f, NAN, 1, true);
+		char why[240] = "";
+		if ((judge_what_stays(f, why) == OUTCOME_INCONCLUSIVE) != trials[i].stays)
+			fail_msg("%s: %s", trials[i].measurand, why);
+		f->result.trusted = true;
+		decide(&f->result, &f->limit, &f->judgement);
+		assert_int_equal(judge_what_stays(f, why), OUTCOME_FAIL); /* what was trusted was not made by a gap */
+	}
+}
+
 static void test_the_pen_s_own_troubles(void **state)
 {
 	static const uint32_t failing[] = {PEN_OVER_TEMPERATURE, PEN_STALL, PEN_UNDERVOLTAGE, PEN_REBOOTED,
@@ -314,6 +409,9 @@ int main(void)
 		T(test_a_point_that_lacks_something_as_a_whole),
 		T(test_nothing_required_shows_nothing),
 		T(test_only_the_counting_attempt),
+		T(test_what_an_attempt_showed_stays),
+		T(test_no_number_of_attempts_washes_a_failure_out),
+		T(test_what_a_gap_makes_does_not_stay),
 		T(test_the_pen_s_own_troubles),
 		T(test_unverified_stop_is_no_pass),
 		T(test_incomplete_runs),

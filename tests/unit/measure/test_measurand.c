@@ -106,6 +106,9 @@ static void the_rules_stand_in_the_rows(void **state)
 		    row->needs != want->needs || row->judged_by != want->by)
 			fail_msg("the row of %s has other rules", want->name);
 	}
+	for (unsigned id = 0; id < MEASURANDS; id++)
+		if (measurand_row((enum measurand)id)->stays && !measurand_is_judged((enum measurand)id))
+			fail_msg("%s has no limit that could stay", measurand_row((enum measurand)id)->name);
 	assert_int_equal(measurand_row(MEASURAND_DEPTH_LINEARITY)->scope, SCOPE_SWEEP);
 	assert_int_equal(measurand_row(MEASURAND_DEPTH_LINEARITY)->sweep, SWEEP_THREE_DEPTHS);
 	assert_int_equal(measurand_row(MEASURAND_DEPTH_HYSTERESIS)->scope, SCOPE_SWEEP);
