@@ -73,8 +73,10 @@ struct stage {
 	struct estimator e;
 	uint64_t blocks, slow[3];
 	bool strikes, turns, bar_stuck;
+	bool apart;    /* the displacement comes from a box of its own */
 	double bar_mm; /* depth by displacement */
 	double clock_ppm;
+	uint64_t late_ns; /* blocks come by up to so much later than they could */
 };
 
 static double protrusion_at(const struct stage *s, uint64_t index)
@@ -98,13 +100,28 @@ static void feed_fast(struct stage *s)
 		counts[2 * k] = 300000 + noise + (s->strikes ? pulse_at(index) : 0);
 		counts[2 * k + 1] = s->bar_stuck ? 100 : (int32_t)lround(protrusion_at(s, index) * 1e5) + noise / 150;
 	}
+	uint64_t late_ns = s->late_ns ? s->blocks * 104729 * 1009 % s->late_ns : 0;
 	const struct sample_block block = {
 		.channels = 2,
 		.frames = BLOCK,
 		.first_index = s->blocks * BLOCK,
-		.host_ns = (uint64_t)llround((double)((s->blocks + 1) * BLOCK_NS) * (1 - s->clock_ppm * 1e-6)),
+		.host_ns =
+			(uint64_t)llround((double)((s->blocks + 1) * BLOCK_NS) * (1 - s->clock_ppm * 1e-6)) + late_ns,
 		.counts = counts};
-	estimator_block(&s->e, &block);
+	if (!s->apart) {
+		estimator_block(&s->e, &block);
+		return;
+	}
+	int32_t alone[2][BLOCK];
+	for (unsigned k = 0; k < 2 * BLOCK; k++)
+		alone[k % 2][k / 2] = counts[k];
+	for (uint8_t i = 0; i < 2; i++) {
+		struct sample_block one = block;
+		one.device = i;
+		one.channels = 1;
+		one.counts = alone[i];
+		estimator_block(&s->e, &one);
+	}
 }
 
 static void feed(struct stage *s, unsigned blocks)
@@ -422,10 +439,12 @@ static void a_clock_off_its_specification(void **state)
 	static const struct {
 		double ppm;
 		bool off;
-	} trials[] = {{0, false}, {-200, true}, {200, true}};
-	for (unsigned i = 0; i < 3; i++) {
+		uint64_t late_ns;
+	} trials[] = {{0, false, 0}, {-200, true, 0}, {200, true, 0}, {-200, false, 3000000}, {200, false, 3000000}};
+	for (unsigned i = 0; i < sizeof(trials) / sizeof(trials[0]); i++) {
 		struct stage *s = *state;
 		s->clock_ppm = trials[i].ppm;
+		s->late_ns = trials[i].late_ns;
 		feed(s, 1000);
 		struct record_point *point = play(s, false);
 		end(s, point);
@@ -451,6 +470,7 @@ static void a_clock_that_has_changed(void **state)
 		sample_clock_feed(&s->e.point_clock, i * BLOCK, (uint64_t)((double)i * BLOCK_NS * 1.01));
 	end(s, point);
 	assert_doubted(point, NEEDS_CLOCK, "its specification is +-10 ppm");
+	assert_null(strstr(result_of(point, MEASURAND_STROKE_RATE, "realised")->reason, "(u 0 ppm)"));
 	point = play(s, true);
 	for (unsigned i = 0; i < 400; i++)
 		sample_clock_feed(&s->e.clock, i * BLOCK, (uint64_t)((double)i * BLOCK_NS * 1.01));
@@ -459,6 +479,40 @@ static void a_clock_that_has_changed(void **state)
 		sample_clock_feed(&s->e.point_clock, i * BLOCK, (uint64_t)((double)i * BLOCK_NS * 1.01));
 	end(s, point);
 	assert_doubted(point, NEEDS_CLOCK, "its specification is +-10 ppm");
+}
+
+/* Of another box than the force only the depth by displacement is doubted, and the force's clock does not matter to it. */
+static void the_clock_of_the_displacement_s_own_box(void **state)
+{
+	struct stage *s = *state;
+	struct bench_device own = {.roles = ROLE_BIT(ROLE_DISPLACEMENT), .clock_ppm = 20, .displacement_u_mm = 0.002};
+	struct bench_device *sensor = (struct bench_device *)bench_device(s->bench, ROLE_LOAD_SENSOR);
+	struct channel bar = channels[2];
+	struct err err = {""};
+	bar.position = 0;
+	sensor->roles &= ~ROLE_BIT(ROLE_DISPLACEMENT);
+	const struct estimator_device load = {.channels = s->channels, .channel_count = 2, .bench = sensor};
+	const struct estimator_device other = {.device = 1, .channels = &bar, .channel_count = 1, .bench = &own};
+	for (unsigned off = 0; off < 2; off++) {
+		estimator_release(&s->e);
+		assert_int_equal(estimator_init(&s->e, s->plan, s->bench, &load, false, &err), 0);
+		assert_int_equal(estimator_add(&s->e, &other, &err), 0);
+		assert_non_null(s->e.bar.align);
+		s->apart = true;
+		s->blocks = s->slow[1] = s->slow[2] = 0;
+		struct record_point *point = play(s, false);
+		sample_clock_init(&s->e.bar.point_clock, FS_HZ);
+		for (unsigned i = 0; i < 400; i++)
+			sample_clock_feed(&s->e.bar.point_clock, i * BLOCK,
+					  (uint64_t)((double)i * BLOCK_NS * (off ? 1.01 : 1)));
+		end(s, point);
+		const struct result *depth = result_of(point, MEASURAND_DEPTH, "displacement");
+		assert_true(depth->valid && depth->trusted == !off);
+		assert_true(!off || strstr(depth->reason, "the displacement device's clock is -99"));
+		assert_true(result_of(point, MEASURAND_DEPTH_SD, "displacement")->trusted == !off);
+		assert_true(result_of(point, MEASURAND_DEPTH, "force_equivalent")->trusted);
+		assert_true(result_of(point, MEASURAND_STROKE_RATE, "realised")->trusted);
+	}
 }
 
 static void a_gap_in_a_slow_stream(void **state)
@@ -480,6 +534,12 @@ static void a_gap_in_a_slow_stream(void **state)
 	s->e.tip.gap_ns = 2000000000;
 	end(s, point);
 	assert_true(handle_of(point)->trusted);
+	point = play(s, false);
+	s->channels[0].rate_hz = 1; /* a slow one may be slow */
+	s->e.handle.gap_ns = 1900000000;
+	end(s, point);
+	assert_true(handle_of(point)->trusted);
+	s->channels[0].rate_hz = 10;
 	point = play(s, false);
 	s->e.slow_beyond = "handle";
 	end(s, point);
@@ -693,6 +753,7 @@ int main(void)
 		T(a_pen_that_says_nothing),
 		T(a_clock_off_its_specification),
 		T(a_clock_that_has_changed),
+		T(the_clock_of_the_displacement_s_own_box),
 		T(a_gap_in_a_slow_stream),
 		T(a_channel_that_stands),
 		T(a_room_that_the_calibrations_do_not_hold_for),

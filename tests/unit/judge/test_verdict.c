@@ -141,8 +141,10 @@ static void test_what_is_missing_is_never_a_pass(void **state)
 	assert_verdict(record, OUTCOME_INCONCLUSIVE, 3, "point 2 of 2 was not measured");
 	record->point[1].counts = true;
 	record->point[1].measured = false;
-	strcpy(record->point[1].reason, "the sensor was silent");
-	assert_verdict(record, OUTCOME_INCONCLUSIVE, 3, "the sensor was silent");
+	assert_verdict(record, OUTCOME_INCONCLUSIVE, 3,
+		       "nothing was measured at point 2 (1 mm, 116.667 Hz): it did not");
+	strcpy(record->point[1].reason, "x");
+	assert_verdict(record, OUTCOME_INCONCLUSIVE, 3, "nothing was measured at point 2 (1 mm, 116.667 Hz): x");
 	record->point[1].measured = true;
 	record->sweeps = 0;
 	assert_verdict(record, OUTCOME_INCONCLUSIVE, 3, "depth_linearity_mm is required");
@@ -173,6 +175,80 @@ static void test_a_point_that_lacks_something_as_a_whole(void **state)
 	measured(record, 1, 1);
 	assert_verdict(record, OUTCOME_INCONCLUSIVE, 3, "depth_mm at point 2 (1 mm, 116.667 Hz): the cable fell out");
 	assert_null(strstr(record->verdict_reason, "more"));
+}
+
+/* Among equals the nearest decides; how near a count is, its own number says. */
+static void test_a_count_beside_a_measured_value(void **state)
+{
+	struct record *record = *state;
+	struct finding *count = &record->point[1].result[2];
+	require("strokes", "1", true);
+	for (unsigned i = 0; i < 2; i++)
+		sample_limit(&record->point[i].result[2], NAN, 2400, true);
+	assert_verdict(record, OUTCOME_PASS, 0, "nearest to its limit: depth_mm"); /* on its limit, and exact */
+	count->result.value = 2403;
+	decide(&count->result, &count->limit, &count->judgement);
+	double u = depth(record, 0)->result.expanded_u;
+	measured(record, 0, 0.65 + 2 * u);
+	assert_verdict(record, OUTCOME_FAIL, 1, "strokes at point 2");
+	measured(record, 0, 0.65 + 10 * u);
+	assert_verdict(record, OUTCOME_FAIL, 1, "depth_mm at point 1");
+}
+
+static void test_a_free_run_must_be_good(void **state)
+{
+	struct record *record = *state;
+	struct record_point *free = record_add_point(record);
+	free->plan = (struct plan_point){.number = 2, .phantom = PHANTOM_NONE, .depth_mm = 1, .rate_hz = 120};
+	free->counts = free->measured = true;
+	record->points_planned = 3;
+	assert_verdict(record, OUTCOME_PASS, 0, "nearest");
+	free->outcome = OUTCOME_INCONCLUSIVE;
+	strcpy(free->reason, "the needles touched something");
+	assert_verdict(record, OUTCOME_INCONCLUSIVE, 3, "the free run at point 3 (1 mm, 120 Hz): the needles touched");
+}
+
+static void test_a_recording_is_no_supervised_run(void **state)
+{
+	struct record *record = *state;
+	strcpy(record->origin.path, "x");
+	assert_verdict(record, OUTCOME_INCONCLUSIVE, 3,
+		       "imported recording, every required figure within its limits: ");
+	measured(record, 0, 0.65 - 0.5 * depth(record, 0)->result.expanded_u);
+	assert_verdict(record, OUTCOME_INCONCLUSIVE, 3,
+		       "imported recording, every required figure within its limits: ");
+	measured(record, 0, 2);
+	assert_verdict(record, OUTCOME_FAIL, 1, "depth_mm at point 1");
+	record->points = record->points_planned = record->sweeps = record->tests = 0;
+	plan.test_deadman = false;
+	record->run_status = RUN_INTERRUPTED;
+	verdict_form(record, &plan);
+	assert_int_equal(record->dut_verdict, OUTCOME_INCONCLUSIVE);
+	assert_non_null(strstr(record->verdict_reason, "interrupted"));
+}
+
+static void test_a_test_is_never_a_conditional_pass_that_is_accepted(void **state)
+{
+	struct record *record = *state;
+	record->test[0].outcome = OUTCOME_CONDITIONAL_PASS;
+	assert_verdict(record, OUTCOME_CONDITIONAL_PASS, 3, "dead_man test");
+}
+
+/* How many more there are is never cut off. */
+static void test_long_reasons(void **state)
+{
+	struct record *record = *state;
+	record->tests = 2;
+	record->test[1] = record->test[0];
+	for (unsigned i = 0; i < 2; i++) {
+		record->test[i].outcome = OUTCOME_FAIL;
+		memset(record->test[i].text, 'a', sizeof(record->test[i].text) - 1);
+		memset(record->test[i].name, 'b', sizeof(record->test[i].name) - 1);
+	}
+	plan.test_deadman = false;
+	verdict_form(record, &plan);
+	assert_int_equal(strlen(record->verdict_reason), sizeof(record->verdict_reason) - 1);
+	assert_string_equal(record->verdict_reason + strlen(record->verdict_reason) - 13, " (and 1 more)");
 }
 
 static void test_nothing_required_shows_nothing(void **state)
@@ -358,9 +434,11 @@ static void test_refused_runs(void **state)
 	record->run_status = RUN_REFUSED;
 	for (unsigned i = 0; i < 4; i++) {
 		record->refusal = codes[i].refusal;
-		record->has_verdict = true;
+		record->has_verdict = record->accept_conditional = true;
+		strcpy(record->verdict_reason, "what was before");
 		verdict_form(record, &plan);
-		assert_false(record->has_verdict);
+		assert_false(record->has_verdict || record->accept_conditional);
+		assert_string_equal(record->verdict_reason, "");
 		assert_int_equal(verdict_exit_code(record), codes[i].code);
 	}
 }
@@ -407,6 +485,11 @@ int main(void)
 		T(test_the_pen_does_not_judge_itself),
 		T(test_what_is_missing_is_never_a_pass),
 		T(test_a_point_that_lacks_something_as_a_whole),
+		T(test_a_count_beside_a_measured_value),
+		T(test_a_free_run_must_be_good),
+		T(test_a_recording_is_no_supervised_run),
+		T(test_a_test_is_never_a_conditional_pass_that_is_accepted),
+		T(test_long_reasons),
 		T(test_nothing_required_shows_nothing),
 		T(test_only_the_counting_attempt),
 		T(test_what_an_attempt_showed_stays),

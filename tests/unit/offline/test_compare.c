@@ -154,6 +154,36 @@ static void what_differs_beside_a_new_one_differs(void **state)
 	assert_differs(pair, 1, "not stored as it is derived again");
 }
 
+/* As another class of processor rounds, relative or, near nothing, absolute; and what no rounding makes. */
+static void roundings_are_told_apart(void **state)
+{
+	static const struct {
+		double stored, again;
+		unsigned differences, beyond;
+	} trials[] = {
+		{1e6, 1e6 * (1 + 0.9e-9), 1, 0},
+		{1e6 * (1 + 0.9e-9), 1e6, 1, 0},
+		{1e6, 1e6 * (1 + 1.1e-9), 1, 1},
+		{1e-6, 1e-6 + 0.9e-12, 1, 0},
+		{0, 0.9e-12, 1, 0},
+		{0, 1.1e-12, 1, 1},
+		{NAN, 1, 1, 1},
+		{1, NAN, 1, 1},
+		{NAN, NAN, 0, 0},
+	};
+	struct pair *pair = *state;
+	for (unsigned i = 0; i < sizeof(trials) / sizeof(trials[0]); i++) {
+		pair->record->point[0].result[3].result.value = trials[i].stored;
+		pair->again.result[3].result.value = trials[i].again;
+		compare(pair);
+		if (pair->summary.differences != trials[i].differences || pair->summary.beyond != trials[i].beyond)
+			fail_msg("trial %u: %u differences, %u beyond", i, pair->summary.differences,
+				 pair->summary.beyond);
+	}
+	strcpy(pair->again.result[3].result.reason, "another one");
+	assert_differs(pair, 1, "reason is \"no channel shows the free rate\" in the file and \"another one\"");
+}
+
 static void a_sweep_that_differs_is_told(void **state)
 {
 	struct pair *pair = *state;
@@ -225,6 +255,7 @@ int main(void)
 		T(a_result_that_is_not_derived_again_is_missed),
 		T(a_name_of_another_version_is_missed),
 		T(what_differs_beside_a_new_one_differs),
+		T(roundings_are_told_apart),
 		T(a_sweep_that_differs_is_told),
 		T(nothing_is_new_to_a_file_without_results),
 		T(by_this_method_no_result_is_matched),
