@@ -50,6 +50,23 @@ static void print_limits(const struct plan *plan, unsigned step)
 	}
 }
 
+static void print_processes(const struct plan *plan, unsigned step)
+{
+	for (unsigned id = 0; id < MEASURANDS; id++) {
+		const struct process *p = plan_process_at(plan, step, (enum measurand)id);
+
+		if (!p)
+			continue;
+		printf("  process %-22s mean %g, sd %g", p->measurand, p->prior.mean, p->prior.sd);
+		if (strcmp(p->unit, "1") != 0)
+			printf(" %s", p->unit);
+		printf(", %s", prior_names[p->prior.shape]);
+		if (p->consumer_risk > 0)
+			printf(", consumer's risk of %g wanted", p->consumer_risk);
+		fputc('\n', stdout);
+	}
+}
+
 static void print_step(const struct plan *plan, unsigned step)
 {
 	const struct plan_step *s = &plan->step[step];
@@ -61,6 +78,7 @@ static void print_step(const struct plan *plan, unsigned step)
 	if (s->still)
 		printf("  still: passes without a measured motion, too\n");
 	print_limits(plan, step);
+	print_processes(plan, step);
 	printf("     #  depth mm  rate Hz  repeat  phantom\n");
 }
 

@@ -173,6 +173,13 @@ static int read_step_limits(const struct json_doc *doc, const struct json *node,
 	return limits_read(doc, node, step->limit, PLAN_LIMITS_MAX, &step->limits, err);
 }
 
+static int read_step_process(const struct json_doc *doc, const struct json *node, void *dst, struct err *err)
+{
+	struct plan_step *step = dst;
+
+	return processes_read(doc, node, step->process, &step->processes, err);
+}
+
 struct step_text {
 	struct plan_step step;
 	int64_t repeats, seed, attempts;
@@ -211,6 +218,7 @@ static const struct json_field step_fields[] = {
 	{.key = "still", .kind = FIELD_BOOL, .offset = IN_STEP(still)},
 	{.key = "free_run", .kind = FIELD_BOOL, .offset = IN_STEP(free_run)},
 	{.key = "limits", .kind = FIELD_CUSTOM, .read = read_step_limits},
+	{.key = "process", .kind = FIELD_CUSTOM, .read = read_step_process},
 	{.key = NULL},
 };
 
@@ -343,6 +351,13 @@ static int read_plan_limits(const struct json_doc *doc, const struct json *node,
 	return limits_read(doc, node, plan->limit, PLAN_LIMITS_MAX, &plan->limits, err);
 }
 
+static int read_plan_process(const struct json_doc *doc, const struct json *node, void *dst, struct err *err)
+{
+	struct plan *plan = dst;
+
+	return processes_read(doc, node, plan->process, &plan->processes, err);
+}
+
 static const struct json_field plan_fields[] = {
 	FILE_KIND_FIELDS,
 	{.key = "name",
@@ -359,6 +374,7 @@ static const struct json_field plan_fields[] = {
 	{.key = "tests", .kind = FIELD_CUSTOM, .read = read_tests},
 	{.key = "thermal", .kind = FIELD_CUSTOM, .read = read_thermal},
 	{.key = "limits", .kind = FIELD_CUSTOM, .read = read_plan_limits},
+	{.key = "process", .kind = FIELD_CUSTOM, .read = read_plan_process},
 	{.key = "steps", .kind = FIELD_CUSTOM, .required = true, .read = read_steps},
 	{.key = NULL},
 };
@@ -426,6 +442,50 @@ static int check_limit(const struct plan *plan, unsigned step, const struct limi
 	return limit->required ? check_sweep_limit(plan, step, limit, err) : 0;
 }
 
+static bool is_judged_at(const struct plan *plan, unsigned step, enum measurand id)
+{
+	const struct limit *limits[STEP_LIMITS_MAX];
+	unsigned count = plan_limits_at(plan, step, limits);
+
+	for (unsigned i = 0; i < count; i++)
+		if (limits[i]->id == id)
+			return true;
+	return false;
+}
+
+static int check_judged(const struct plan *plan, const struct json *node, const struct process *process, bool judged,
+			struct err *err)
+{
+	if (judged)
+		return 0;
+	return json_error(
+		plan->doc, node, err,
+		"%s has no limit here, so there is no risk to tell: write one into \"limits\", or leave this out",
+		process->measurand);
+}
+
+/* A production that is told of what nothing judges is a slip of the pen. */
+static int check_processes(const struct plan *plan, struct err *err)
+{
+	const struct json *root = json_root(plan->doc);
+	int ret = 0;
+
+	for (unsigned i = 0; ret == 0 && i < plan->processes; i++) {
+		bool judged = false;
+		for (unsigned s = 0; s < plan->steps; s++)
+			judged |= is_judged_at(plan, s, plan->process[i].id);
+		ret = check_judged(plan, json_at(json_get(root, "process"), i), &plan->process[i], judged, err);
+	}
+	for (unsigned s = 0; s < plan->steps; s++) {
+		const struct json *list = json_get(json_at(json_get(root, "steps"), s), "process");
+		for (unsigned i = 0; ret == 0 && i < plan->step[s].processes; i++) {
+			const struct process *process = &plan->step[s].process[i];
+			ret = check_judged(plan, json_at(list, i), process, is_judged_at(plan, s, process->id), err);
+		}
+	}
+	return ret;
+}
+
 static int check_plan(const struct plan *plan, struct err *err)
 {
 	bool can_fail = false;
@@ -445,7 +505,7 @@ static int check_plan(const struct plan *plan, struct err *err)
 				  "no limit of this plan is required, so it could only ever pass: write \"limits\" "
 				  "with at least one "
 				  "that is");
-	return 0;
+	return check_processes(plan, err);
 }
 
 static int new_plan(const char *path, struct plan **ret, struct err *err)
@@ -538,6 +598,19 @@ unsigned plan_limits_at(const struct plan *plan, unsigned step, const struct lim
 	for (unsigned i = 0; i < s->limits; i++)
 		ret[n++] = &s->limit[i];
 	return n;
+}
+
+const struct process *plan_process_at(const struct plan *plan, unsigned step, enum measurand id)
+{
+	const struct plan_step *s = &plan->step[step];
+
+	for (unsigned i = 0; i < s->processes; i++)
+		if (s->process[i].id == id)
+			return &s->process[i];
+	for (unsigned i = 0; i < plan->processes; i++)
+		if (plan->process[i].id == id)
+			return &plan->process[i];
+	return NULL;
 }
 
 const char *plan_judged_method(const struct plan *plan, enum measurand id)

@@ -7,6 +7,7 @@
 
 #include "rig/base/json.h"
 #include "rig/config/bench.h"
+#include "rig/config/process.h"
 #include "rig/measure/decision.h"
 
 #define PLAN_STEPS_MAX  64
@@ -34,6 +35,8 @@ struct plan_step {
 	bool free_run;     /* before its other points: each rate once with nothing under the needles */
 	unsigned limits;   /* own limits; they replace plan limits of the same measurand */
 	struct limit limit[PLAN_LIMITS_MAX];
+	unsigned processes; /* own ones; they replace the plan's of the same measurand */
+	struct process process[PROCESS_MAX];
 	unsigned line, column, depth_line, depth_column, rate_line, rate_column; /* for messages */
 };
 
@@ -49,6 +52,8 @@ struct plan {
 				    judged */
 	unsigned limits;
 	struct limit limit[PLAN_LIMITS_MAX];
+	unsigned processes;
+	struct process process[PROCESS_MAX];
 	unsigned steps;
 	struct plan_step *step;
 };
@@ -92,6 +97,9 @@ int plan_check_range(const struct plan *plan, double rate_lo_hz, double rate_hi_
 
 /* The limits that hold at a step: plan's and step's merged. Returns their number; pointers into the plan. */
 unsigned plan_limits_at(const struct plan *plan, unsigned step, const struct limit *ret[STEP_LIMITS_MAX]);
+
+/* How a measurand is spread over the production, as the step or else the plan says; NULL: not said. Into the plan. */
+const struct process *plan_process_at(const struct plan *plan, unsigned step, enum measurand id);
 
 /* The method whose result is judged by this plan, where a measurand stands under several; NULL: any. */
 const char *plan_judged_method(const struct plan *plan, enum measurand id);
