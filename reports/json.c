@@ -106,6 +106,24 @@ static void put_judgement(struct json_out *out, const struct finding *r)
 	put_real(out, "false_accept_risk", r->judgement.false_accept_risk, 3);
 }
 
+/* The key stands only where the plan tells the process. */
+static void put_process(struct json_out *out, const struct finding *r)
+{
+	const struct finding_process *p = &r->process;
+	if (!r->has_process)
+		return;
+	struct json_out *process = json_out_add_object(out, "process");
+	json_out_string(process, "distribution", prior_names[p->prior.shape]);
+	put_real(process, "mean", p->prior.mean, DIGITS_EXACT);
+	put_real(process, "sd", p->prior.sd, DIGITS_EXACT);
+	put_real(process, "conforming", p->risk.conforming, 6);
+	put_real(process, "consumer_risk", p->risk.consumer, 4);
+	put_real(process, "producer_risk", p->risk.producer, 4);
+	put_real(process, "wanted_consumer_risk", p->consumer_risk, DIGITS_EXACT);
+	put_real(process, "acceptance_lower", p->acceptance.lower, 8);
+	put_real(process, "acceptance_upper", p->acceptance.upper, 8);
+}
+
 static const char *reason_of(const struct finding *r)
 {
 	if (r->has_limit && r->judgement.reason[0])
@@ -131,6 +149,7 @@ static void put_result(struct json_out *results, const struct finding *r)
 	json_out_bool(out, "trusted", result->valid && result->trusted);
 	put_limits(out, r);
 	put_judgement(out, r);
+	put_process(out, r);
 	put_text(out, "reason", reason_of(r));
 	put_budget(out, result);
 	put_correlations(out, result);
@@ -234,12 +253,27 @@ static void put_tests(struct json_out *out, const struct record *record)
 	}
 }
 
+static void put_run_risk(struct json_out *out, const struct record *record)
+{
+	struct joint_risk joint;
+	if (!verdict_risk(record, &joint)) {
+		json_out_null(out, "run_risk");
+		return;
+	}
+	struct json_out *risk = json_out_add_object(out, "run_risk");
+	json_out_int(risk, "limits", joint.limits);
+	put_real(risk, "bound", joint_risk_bound(&joint), 3);
+	put_real(risk, "independent", joint_risk_independent(&joint), 3);
+	put_real(risk, "largest", joint.largest, 3);
+}
+
 static void put_verdict(struct json_out *out, const struct record *record)
 {
 	json_out_string(out, "kind", "penrig/report/1");
 	put_text(out, "name", record->name);
 	json_out_string(out, "dut_verdict", record->has_verdict ? outcome_name(record->dut_verdict) : NULL);
 	put_text(out, "verdict_reason", record->verdict_reason);
+	put_run_risk(out, record);
 	json_out_bool(out, "conditional_pass_accepted", record->accept_conditional);
 	json_out_string(out, "run_status", run_status_name(record->run_status));
 	put_text(out, "status_reason", record->status_reason);

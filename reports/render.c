@@ -6,6 +6,7 @@
 #include "reports/digits.h"
 #include "reports/render.h"
 #include "rig/base/text_clean.h"
+#include "rig/judge/verdict.h"
 
 #define NAME_WIDTH 11 /* of a header line, with its space */
 #define CELL       48
@@ -206,6 +207,49 @@ static void result_reason(FILE *out, const struct style *style, const struct fin
 	fputc('\n', out);
 }
 
+/* "0.34 %", and no more digits than a risk is worth. */
+static void risk_text(double risk, char ret[CELL])
+{
+	if (risk < 1e-6)
+		snprintf(ret, CELL, "below 0.0001 %%");
+	else
+		snprintf(ret, CELL, "%.2g %%", 100 * risk);
+}
+
+static void acceptance(FILE *out, const struct finding *r)
+{
+	const struct finding_process *p = &r->process;
+	char wanted[CELL];
+
+	if (isnan(p->consumer_risk))
+		return;
+	risk_text(p->consumer_risk, wanted);
+	fprintf(out, "       %s to pass wrongly would need acceptance", wanted);
+	if (isfinite(p->acceptance.lower))
+		fprintf(out, " from %.5g", p->acceptance.lower);
+	if (isfinite(p->acceptance.upper))
+		fprintf(out, " up to %.5g", p->acceptance.upper);
+	fprintf(out, " %s\n", r->result.unit);
+}
+
+/* Global risks, where the plan tells of the production. */
+static void production(FILE *out, const struct finding *results, unsigned count)
+{
+	for (unsigned i = 0; i < count; i++) {
+		const struct finding *r = &results[i];
+		char consumer[CELL], producer[CELL];
+
+		if (!r->has_process)
+			continue;
+		risk_text(r->process.risk.consumer, consumer);
+		risk_text(r->process.risk.producer, producer);
+		fprintf(out,
+			"       %s: %.4g %% of the production conform; %s would pass wrongly, %s be rejected wrongly\n",
+			r->result.name, 100 * r->process.risk.conforming, consumer, producer);
+		acceptance(out, r);
+	}
+}
+
 static void reasons(FILE *out, const struct style *style, const struct finding *results, unsigned count)
 {
 	for (unsigned i = 0; i < count; i++)
@@ -259,6 +303,7 @@ void render_points(FILE *out, const struct style *style, const struct record *re
 		}
 		droop(out, style, point);
 		reasons(out, style, point->result, point->results);
+		production(out, point->result, point->results);
 	}
 	if (over_rated_ambient(record))
 		fputs("handle C: the rise over ambient, added to the rated maximum ambient (IEC 60601-1 11.1.3)\n",
@@ -284,6 +329,7 @@ static void render_sweeps(FILE *out, const struct style *style, const struct rec
 		}
 		fputc('\n', out);
 		reasons(out, style, sweep->result, sweep->results);
+		production(out, sweep->result, sweep->results);
 	}
 }
 
@@ -377,6 +423,22 @@ static void print_status(FILE *out, const struct style *style, const struct reco
 	fputc('\n', out);
 }
 
+static void run_risk(FILE *out, const struct record *record)
+{
+	struct joint_risk joint;
+	char bound[CELL], largest[CELL];
+
+	if (!verdict_risk(record, &joint))
+		return;
+	risk_text(joint_risk_bound(&joint), bound);
+	risk_text(joint.largest, largest);
+	if (joint.limits == 1)
+		fprintf(out, "risk that this pass is wrong: %s\n", bound);
+	else
+		fprintf(out, "risk that this pass is wrong: at most %s, %u limits together; the largest of one %s\n",
+			bound, joint.limits, largest);
+}
+
 void render_verdict(FILE *out, const struct style *style, const struct record *record)
 {
 	enum tone tone = record->has_verdict ? tone_of(record->dut_verdict) : TONE_WARN;
@@ -396,6 +458,7 @@ void render_verdict(FILE *out, const struct style *style, const struct record *r
 		print_clean(out, record->verdict_reason);
 	}
 	fputc('\n', out);
+	run_risk(out, record);
 	print_status(out, style, record);
 }
 

@@ -32,6 +32,7 @@ static void distrust_standstill(const struct result *result, const char *unmoved
 /* The results of a point or of a sweep, and what the limits make of them. */
 struct judging {
 	const struct plan *plan;
+	unsigned step;
 	const struct limit *limit[STEP_LIMITS_MAX];
 	unsigned limits;
 	struct finding *at;
@@ -39,9 +40,33 @@ struct judging {
 	const char *unmoved; /* as in struct record_point */
 };
 
+static struct band within(const struct limit *limit, double w)
+{
+	return (struct band){limit->has_lower ? limit->lower + w : -INFINITY,
+			     limit->has_upper ? limit->upper - w : INFINITY};
+}
+
+/* What the production risks by this limit and a measurement as good as this one; nothing of one that could not be judged. */
+static void weigh_production(const struct judging *j, struct finding *f)
+{
+	const struct process *process = plan_process_at(j->plan, j->step, f->result.id);
+	const struct measuring measuring = {.u = f->result.u, .dof = f->result.dof};
+	struct band tolerance = within(&f->limit, 0);
+	struct band accepted = within(&f->limit, f->limit.accept_conditional ? 0 : f->judgement.guard_band);
+
+	if (!process || f->judgement.outcome == OUTCOME_INCONCLUSIVE)
+		return;
+	f->has_process = true;
+	f->process = (struct finding_process){
+		.prior = process->prior, .consumer_risk = process->consumer_risk, .acceptance = {NAN, NAN}};
+	global_risk(&process->prior, &tolerance, &accepted, &measuring, &f->process.risk);
+	if (process->consumer_risk > 0)
+		f->process.acceptance = acceptance_for(&process->prior, &tolerance, &measuring, process->consumer_risk);
+}
+
 static void judge_finding(const struct judging *j, struct finding *f)
 {
-	f->has_limit = false;
+	f->has_limit = f->has_process = false;
 	for (unsigned i = 0; i < j->limits; i++) {
 		const struct limit *limit = j->limit[i];
 		if (f->result.id != limit->id || !measurand_is_judged(limit->id) ||
@@ -51,6 +76,7 @@ static void judge_finding(const struct judging *j, struct finding *f)
 		f->limit = *limit;
 		decide(&f->result, limit, &f->judgement);
 		distrust_standstill(&f->result, j->unmoved, &f->judgement);
+		weigh_production(j, f);
 	}
 }
 
@@ -184,7 +210,13 @@ void judge_point(const struct plan *plan, struct record_point *point, bool colle
 	}
 	unsigned room = collected ? sizeof(point->result) / sizeof(point->result[0]) : point->results;
 	struct judging j = {
-		.plan = plan, .at = point->result, .count = point->results, .room = room, .unmoved = point->unmoved};
+		.plan = plan,
+		.step = point->plan.step,
+		.at = point->result,
+		.count = point->results,
+		.room = room,
+		.unmoved = point->unmoved,
+	};
 	j.limits = plan_limits_at(plan, point->plan.step, j.limit);
 	point->outcome = judge_all(&j, false);
 	point->results = j.count;
@@ -200,7 +232,14 @@ void judge_point(const struct plan *plan, struct record_point *point, bool colle
 void judge_sweep(const struct plan *plan, struct record_sweep *sweep)
 {
 	unsigned room = sizeof(sweep->result) / sizeof(sweep->result[0]);
-	struct judging j = {.plan = plan, .at = sweep->result, .count = sweep->results, .room = room, .unmoved = ""};
+	struct judging j = {
+		.plan = plan,
+		.step = sweep->step,
+		.at = sweep->result,
+		.count = sweep->results,
+		.room = room,
+		.unmoved = "",
+	};
 	j.limits = plan_limits_at(plan, sweep->step, j.limit);
 	judge_all(&j, true);
 	sweep->results = j.count;

@@ -329,6 +329,34 @@ static int verdict_code(const struct record *record)
 	return CODE_FAIL;
 }
 
+static bool add_risks(struct joint_risk *joint, const struct finding *findings, unsigned count)
+{
+	for (unsigned i = 0; i < count; i++) {
+		if (!judge_counts(&findings[i]))
+			continue;
+		if (!isfinite(findings[i].judgement.false_accept_risk))
+			return false;
+		joint_risk_add(joint, findings[i].judgement.false_accept_risk);
+	}
+	return true;
+}
+
+bool verdict_risk(const struct record *record, struct joint_risk *ret)
+{
+	struct joint_risk joint = {.limits = 0};
+
+	if (!record->has_verdict || record->dut_verdict > OUTCOME_CONDITIONAL_PASS)
+		return false;
+	for (unsigned i = 0; i < record->points; i++)
+		if (record->point[i].counts && !add_risks(&joint, record->point[i].result, record->point[i].results))
+			return false;
+	for (unsigned i = 0; i < record->sweeps; i++)
+		if (!add_risks(&joint, record->sweep[i].result, record->sweep[i].results))
+			return false;
+	*ret = joint;
+	return joint.limits > 0;
+}
+
 int verdict_exit_code(const struct record *record)
 {
 	bool failed = verdict_code(record) == CODE_FAIL;

@@ -109,6 +109,11 @@ static void compare_result(struct differences *d, const char *where, const struc
 		compare_real(d, at, "a correlation coefficient", a->pair[i].r, b->pair[i].r);
 	compare_whole(d, at, "outcome", stored->judgement.outcome, again->judgement.outcome);
 	compare_real(d, at, "margin", stored->judgement.margin, again->judgement.margin);
+	compare_whole(d, at, "global risk", stored->has_process, again->has_process);
+	if (!stored->has_process || !again->has_process)
+		return;
+	compare_real(d, at, "consumer's risk", stored->process.risk.consumer, again->process.risk.consumer);
+	compare_real(d, at, "producer's risk", stored->process.risk.producer, again->process.risk.producer);
 }
 
 /* The results of one point or sweep. */

@@ -12,6 +12,7 @@
 #include "rig/measure/decision.h"
 #include "rig/measure/method.h"
 #include "rig/measure/point/point.h"
+#include "rig/measure/risk.h"
 
 #define RECORD_ATTRS_MAX   32
 #define RECORD_DEVICES_MAX 8
@@ -58,12 +59,23 @@ struct record_device {
 	bool clock_applied;
 };
 
+/* What deciding so does to the whole production: JCGM 106, clause 9, with the u and dof of this result. Accepted is a pass,
+ * and a conditional pass where the limit accepts it. */
+struct finding_process {
+	struct prior prior;
+	struct global_risk risk;
+	double consumer_risk;   /* that was wanted; NaN: none */
+	struct band acceptance; /* that would keep it: -INFINITY, INFINITY where there is no limit; NaN: none wanted */
+};
+
 /* A judged or informative result with the limit it met. */
 struct finding {
 	struct result result;
 	bool has_limit;
 	struct limit limit;
 	struct judgement judgement; /* where has_limit */
+	bool has_process;           /* the plan says how it is spread over the production, and it was judged */
+	struct finding_process process;
 };
 
 /* Where every stream stood when something was done: what replay needs to see what the run saw. */

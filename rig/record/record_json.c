@@ -61,11 +61,40 @@ static const struct member judgement_members[] = {
 	ONE(struct judgement, reason, TEXT),     END,
 };
 
+static const struct member prior_members[] = {
+	ONE(struct prior, shape, INT),
+	ONE(struct prior, mean, REAL),
+	ONE(struct prior, sd, REAL),
+	END,
+};
+
+static const struct member global_risk_members[] = {
+	ONE(struct global_risk, consumer, REAL),
+	ONE(struct global_risk, producer, REAL),
+	ONE(struct global_risk, conforming, REAL),
+	END,
+};
+
+static const struct member band_members[] = {
+	ONE(struct band, lower, REAL),
+	ONE(struct band, upper, REAL),
+	END,
+};
+
+static const struct member process_members[] = {
+	NESTED(struct finding_process, prior, prior_members),
+	NESTED(struct finding_process, risk, global_risk_members),
+	ONE(struct finding_process, consumer_risk, REAL),
+	NESTED(struct finding_process, acceptance, band_members),
+	END,
+};
+
 static const struct member record_result_members[] = {
 	NESTED(struct finding, result, result_members),
 	ONE(struct finding, has_limit, BOOL),
 	NESTED(struct finding, limit, limit_members),
 	NESTED(struct finding, judgement, judgement_members),
+	MAYBE_NESTED(struct finding, process, has_process, process_members),
 	END,
 };
 
@@ -433,6 +462,8 @@ static bool restore_findings(struct finding *findings, unsigned count)
 	for (unsigned i = 0; i < count; i++) {
 		struct finding *f = &findings[i];
 		if (f->judgement.outcome > OUTCOME_FAIL || !pairs_in_range(&f->result))
+			return false;
+		if (f->has_process && f->process.prior.shape > PRIOR_GAMMA)
 			return false;
 		f->result.id = measurand_find(f->result.name);
 		f->limit.id = measurand_find(f->limit.measurand);

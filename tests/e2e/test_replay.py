@@ -246,6 +246,47 @@ def test_other_method(check, run):
     check(done.returncode == 6 and "verdict:" not in done.stdout, f"no other method excuses a broken chain: {done.returncode} {done.stdout[-300:]}")
 
 
+# ---- risks
+
+def test_risks(check, run):
+    plan = re.sub(r"//[^\n]*", "", (rig.FIXTURES / "plans/demo.json").read_text())
+    document = json.loads(plan)
+    document["process"] = [{"measurand": "depth_error_mm", "unit": "mm", "mean": 0.02, "sd": 0.06, "consumer_risk": 0.0001},
+                           {"measurand": "depth_hysteresis_mm", "unit": "mm", "mean": 0.01, "sd": 0.01, "distribution": "gamma"}]
+    jsonschema.validate(document, json.loads((rig.ROOT / "reports/schema/plan.schema.json").read_text()))
+    folder = Path(tempfile.mkdtemp(prefix="pr"))
+    path = folder / "process.json"
+    path.write_text(json.dumps(document))
+    told = penrig("check", path).stdout
+    check(re.search(r"^  process depth_error_mm +mean 0.02, sd 0.06 mm, normal, consumer's risk of 0.0001 wanted$", told, re.M) and
+          re.search(r"^  process depth_hysteresis_mm +mean 0.01, sd 0.01 mm, gamma$", told, re.M), f"check tells the process: {told[:1500]}")
+    with_process = rig.run_plan(str(path), seed=2)
+    report = with_process.report
+    jsonschema.validate(report, REPORT_SCHEMA)
+    strip = lambda r: {k: v for k, v in r.items() if k != "process"}
+    same = [[strip(r) for r in p["results"]] for p in report["points"]] == [p["results"] for p in run.report["points"]]
+    check(same, "a process changes no result and no outcome")
+    weighed = [r for p in report["points"] for r in p["results"] if "process" in r]
+    check(len(weighed) == len(report["points"]) and all(r["measurand"] == "depth_error_mm" and r["outcome"] for r in weighed), f"beside each limit: {len(weighed)}")
+    for r in weighed:
+        p, u = r["process"], r["standard_uncertainty"]
+        inside = 0.5 * (math.erf((0.15 - 0.02) / 0.06 / math.sqrt(2)) - math.erf((-0.15 - 0.02) / 0.06 / math.sqrt(2)))
+        check(abs(p["conforming"] - inside) < 1e-5 and 0 < p["consumer_risk"] < 1e-3 < p["producer_risk"] < 0.1, f"the shares of all pens: {p}")
+        check(p["wanted_consumer_risk"] == 1e-4 and 0.15 - 4 * u < p["acceptance_upper"] <= 0.15 and p["acceptance_lower"] == -p["acceptance_upper"], f"and what would keep the one that is wanted: {p}")
+    check("process" in next(r for r in report["sweeps"][0]["results"] if r["measurand"] == "depth_hysteresis_mm"), "a sweep's, too")
+    shown = penrig("show", with_process.run_file).stdout
+    check("of the production conform" in shown and "to pass wrongly would need acceptance from -0.1" in shown, f"show tells them: {shown[:1500]}")
+    check_same(check, "a run whose plan tells the process", with_process)
+
+    risk, passes = run.report["run_risk"], [r["false_accept_risk"] for p in run.report["points"] if p["counts"] for r in p["results"] if r["required"]]
+    passes += [r["false_accept_risk"] for s in run.report["sweeps"] for r in s["results"] if r["required"]]
+    check(run.report["dut_verdict"] == "pass" and risk["limits"] == len(passes), f"the risk of the run: {risk}, {len(passes)} limits")
+    check(risk["largest"] <= risk["independent"] <= risk["bound"] and abs(risk["bound"] - sum(passes)) <= 1e-2 * sum(passes) + 1e-12 and
+          risk["largest"] == max(passes), f"between the largest and the sum: {risk}, {sum(passes)}")
+    shown = penrig("show", run.run_file).stdout
+    check("risk that this pass is wrong: at most " in shown and "production" not in shown, f"show tells it: {shown[-900:]}")
+
+
 # ---- other limits
 
 def limits(folder, name, *entries):
@@ -426,6 +467,7 @@ def main():
     test_killed(check)
     test_changed(check, run)
     test_other_method(check, run)
+    test_risks(check, run)
     test_limits(check, run)
     samples, force = test_export(check, run)
     test_export_without_hdf5(check, run)

@@ -584,6 +584,91 @@ static void a_sweep_that_does_not_stand_is_missed(void **state)
 						       "and was not measured (and 7 more)");
 }
 
+static void tell_process(struct desk *d, unsigned step, enum measurand id, double mean, double sd)
+{
+	struct process *list = step ? d->step.process : d->plan.process;
+	unsigned *count = step ? &d->step.processes : &d->plan.processes;
+	struct process *p = &list[(*count)++];
+	*p = (struct process){.id = id, .prior = {PRIOR_NORMAL, mean, sd}, .consumer_risk = NAN};
+}
+
+static void without_a_process_no_production_is_weighed(void **state)
+{
+	struct desk *d = *state;
+	demand(d, MEASURAND_DEPTH, 1.1, true);
+	struct finding *f = measure(d, MEASURAND_DEPTH, "force_equivalent", 1.05);
+	f->has_process = true; /* what it met before is forgotten */
+	judge_point(&d->plan, d->point, true);
+	assert_true(f->has_limit && !f->has_process);
+	tell_process(d, 0, MEASURAND_PEAK_FORCE, 1, 1);
+	judge_point(&d->plan, d->point, true);
+	assert_false(f->has_process);
+}
+
+/* As JCGM 106 has it, with the guard band taken off the limit. */
+static void a_process_gives_the_global_risks(void **state)
+{
+	struct desk *d = *state;
+	demand(d, MEASURAND_DEPTH, 1.1, true);
+	tell_process(d, 0, MEASURAND_DEPTH, 1.0, 0.04);
+	struct finding *f = measure(d, MEASURAND_DEPTH, "force_equivalent", 1.05);
+	f->result.u = 0.02;
+	f->result.dof = INFINITY;
+	f->result.expanded_u = 0.04;
+	judge_point(&d->plan, d->point, true);
+	const struct prior prior = {PRIOR_NORMAL, 1.0, 0.04};
+	const struct band tolerance = {-INFINITY, 1.1}, guarded = {-INFINITY, 1.1 - 0.04};
+	const struct measuring measuring = {0.02, INFINITY};
+	struct global_risk risk;
+	global_risk(&prior, &tolerance, &guarded, &measuring, &risk);
+	assert_true(f->has_process);
+	assert_true(f->process.risk.consumer == risk.consumer && f->process.risk.producer == risk.producer);
+	assert_true(f->process.risk.conforming == risk.conforming && risk.consumer < 1e-3);
+	assert_true(isnan(f->process.acceptance.upper) && isnan(f->process.consumer_risk));
+
+	d->plan.limit[0].accept_conditional = true; /* what is between is accepted, too */
+	global_risk(&prior, &tolerance, &tolerance, &measuring, &risk);
+	judge_point(&d->plan, d->point, true);
+	assert_true(f->process.risk.consumer == risk.consumer && f->process.risk.producer == risk.producer);
+
+	d->plan.process[0].consumer_risk = 1e-5;
+	judge_point(&d->plan, d->point, true);
+	struct band wanted = acceptance_for(&prior, &tolerance, &measuring, 1e-5);
+	assert_true(f->process.acceptance.upper == wanted.upper && f->process.acceptance.lower == -INFINITY);
+	assert_true(wanted.upper < 1.1);
+
+	tell_process(d, 1, MEASURAND_DEPTH, 1.02, 0.04); /* the step's own goes before the plan's */
+	judge_point(&d->plan, d->point, true);
+	assert_true(f->process.prior.mean == 1.02);
+}
+
+static void what_cannot_be_judged_tells_nothing_of_a_production(void **state)
+{
+	struct desk *d = *state;
+	demand(d, MEASURAND_DEPTH, 1.1, true);
+	tell_process(d, 0, MEASURAND_DEPTH, 1.0, 0.04);
+	struct finding *f = measure(d, MEASURAND_DEPTH, "force_equivalent", 1.05);
+	f->result.trusted = false;
+	judge_point(&d->plan, d->point, true);
+	assert_true(f->has_limit && !f->has_process);
+}
+
+static void a_lower_limit_and_a_sweep_are_weighed_too(void **state)
+{
+	struct desk *d = *state;
+	demand(d, MEASURAND_DEPTH_LINEARITY, 0.05, true);
+	d->plan.limit[0].has_lower = true;
+	d->plan.limit[0].lower = -0.03;
+	tell_process(d, 0, MEASURAND_DEPTH_LINEARITY, 0.01, 0.02);
+	struct record_sweep sweep = {.results = 1};
+	sample_result(&sweep.result[0], "depth_linearity_mm", "", "mm", 0.01, 0.001);
+	judge_sweep(&d->plan, &sweep);
+	assert_true(sweep.result[0].has_process);
+	double conforming = sweep.result[0].process.risk.conforming;
+	assert_true(fabs(conforming - erf(2 / M_SQRT2)) < 1e-9);
+	assert_true(sweep.result[0].process.risk.producer > 0);
+}
+
 int main(void)
 {
 #define T(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
@@ -610,6 +695,10 @@ int main(void)
 		T(sweeps_go_by_step_phantom_and_rate),
 		T(what_a_sweep_does_not_show_is_a_result_of_it),
 		T(a_sweep_that_does_not_stand_is_missed),
+		T(without_a_process_no_production_is_weighed),
+		T(a_process_gives_the_global_risks),
+		T(what_cannot_be_judged_tells_nothing_of_a_production),
+		T(a_lower_limit_and_a_sweep_are_weighed_too),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -473,6 +473,41 @@ static void test_without_a_plan_nothing_passes(void **state)
 	assert_int_equal(record->dut_verdict, OUTCOME_FAIL);
 }
 
+static void test_the_risk_of_a_pass(void **state)
+{
+	struct record *record = *state;
+	struct joint_risk joint = {.limits = 77};
+	assert_false(verdict_risk(record, &joint)); /* no verdict yet */
+	assert_int_equal(joint.limits, 77);
+	verdict_form(record, &plan);
+	assert_true(verdict_risk(record, &joint));
+	assert_int_equal(joint.limits, 5); /* of each point depth and rate, of the sweep its linearity */
+	const double risks[] = {0.01, 0.02, 0.03, 0.005};
+	depth(record, 0)->judgement.false_accept_risk = risks[0];
+	depth(record, 1)->judgement.false_accept_risk = risks[1];
+	record->sweep[0].result[0].judgement.false_accept_risk = risks[2];
+	record->point[0].result[1].judgement.false_accept_risk = risks[3];
+	record->point[1].result[4].judgement.false_accept_risk = 0.5; /* informative */
+	assert_true(verdict_risk(record, &joint));
+	assert_true(fabs(joint_risk_bound(&joint) - 0.065) < 1e-9 && joint.largest == 0.03);
+	record->point[0].counts = false;
+	assert_true(verdict_risk(record, &joint));
+	assert_int_equal(joint.limits, 3);
+	assert_true(fabs(joint_risk_bound(&joint) - 0.05) < 1e-9);
+	record->dut_verdict = OUTCOME_CONDITIONAL_PASS;
+	assert_true(verdict_risk(record, &joint));
+	record->dut_verdict = OUTCOME_INCONCLUSIVE;
+	assert_false(verdict_risk(record, &joint));
+	record->dut_verdict = OUTCOME_PASS;
+	record->sweep[0].result[0].judgement.false_accept_risk = NAN;
+	assert_false(verdict_risk(record, &joint));
+	record->sweeps = 0;
+	depth(record, 1)->judgement.false_accept_risk = NAN;
+	assert_false(verdict_risk(record, &joint));
+	record->point[1].counts = false;
+	assert_false(verdict_risk(record, &joint)); /* nothing counts */
+}
+
 int main(void)
 {
 #define T(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
@@ -501,6 +536,7 @@ int main(void)
 		T(test_refused_runs),
 		T(test_every_pair),
 		T(test_without_a_plan_nothing_passes),
+		T(test_the_risk_of_a_pass),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

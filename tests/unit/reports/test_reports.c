@@ -78,6 +78,23 @@ static void save(const struct report_writer *writer, const struct record *record
 		fail_msg("%s", err.text);
 }
 
+/* What few runs have: a plan that tells of its production, and correlated lines. */
+static void tell_of_production(struct record *record)
+{
+	struct finding *depth = &record->point[0].result[0], *linearity = &record->sweep[0].result[0];
+	depth->has_process = linearity->has_process = true;
+	depth->process = (struct finding_process){.prior = {PRIOR_NORMAL, 0.51, 0.03},
+						  .risk = {0.00123456, 0.0345678, 0.987654},
+						  .consumer_risk = 0.001,
+						  .acceptance = {0.3625, 0.6375}};
+	linearity->process = (struct finding_process){.prior = {PRIOR_GAMMA, 0.004, 0.002},
+						      .risk = {1e-9, 0.0, 1.0},
+						      .consumer_risk = NAN,
+						      .acceptance = {NAN, NAN}};
+	depth->result.pairs = 1;
+	depth->result.pair[0] = (struct budget_pair){0, 1, -0.25};
+}
+
 static void vary(struct record *record, unsigned i)
 {
 	switch (i) {
@@ -100,6 +117,7 @@ static void vary(struct record *record, unsigned i)
 			(struct record_condition){PEN_STALL | PEN_OVER_TEMPERATURE, 5000000000, "stall & heat"};
 		record->dut_verdict = OUTCOME_FAIL;
 		break;
+	case 4: tell_of_production(record); break;
 	default: break;
 	}
 }
@@ -118,7 +136,7 @@ static void test_json_fits_its_schema(void **state)
 {
 	(void)state;
 	char arguments[400];
-	for (unsigned i = 0; i < 4; i++) {
+	for (unsigned i = 0; i < 5; i++) {
 		char name[16];
 		snprintf(name, sizeof(name), "r%u", i);
 		struct record *record = good_record(name);
@@ -205,6 +223,7 @@ static void test_restored_record_gives_the_same_bytes(void **state)
 	struct err err = {""};
 	char path[160];
 	snprintf(record->point[0].reason, sizeof(record->point[0].reason), "cut in a character \xc3");
+	tell_of_production(record);
 	assert_int_equal(runfile_create(record, 1000, true, &rf, &err), 0);
 	assert_int_equal(runfile_sync(rf, record->journal_head, &err), 0);
 	char *json = text_of(&report_json, record), *junit = text_of(&report_junit, record);
@@ -318,6 +337,45 @@ static void test_text_is_what_show_prints(void **state)
 	record_free(record);
 }
 
+static void test_risks_are_told(void **state)
+{
+	(void)state;
+	struct record *record = good_record("t");
+	char *text = text_of(&report_text, record), *json;
+	assert_non_null(strstr(
+		text, "\nrisk that this pass is wrong: at most below 0.0001 %, 5 limits together; the largest of "
+		      "one below 0.0001 %\n"));
+	assert_null(strstr(text, "production"));
+	free(text);
+	tell_of_production(record);
+	record->point[1].result[0].judgement.false_accept_risk = 0.0123;
+	record->sweep[0].result[0].judgement.false_accept_risk = 0.02;
+	text = text_of(&report_text, record);
+	json = text_of(&report_json, record);
+	assert_non_null(strstr(text,
+			       "\nrisk that this pass is wrong: at most 3.2 %, 5 limits together; the largest of one 2 "
+			       "%\n"));
+	assert_non_null(strstr(text,
+			       "       depth_mm: 98.77 % of the production conform; 0.12 % would pass wrongly, 3.5 % "
+			       "be rejected wrongly\n       0.1 % to pass wrongly would need acceptance from 0.3625 "
+			       "up to 0.6375 mm\n"));
+	assert_non_null(strstr(text,
+			       "       depth_linearity_mm: 100 % of the production conform; below 0.0001 % would pass "
+			       "wrongly, below 0.0001 % be rejected wrongly\n"));
+	assert_non_null(strstr(json, "\"bound\": 0.0323,"));
+	assert_non_null(strstr(json, "\"correlations\""));
+	free(text);
+	free(json);
+	record->dut_verdict = OUTCOME_FAIL;
+	text = text_of(&report_text, record);
+	json = text_of(&report_json, record);
+	assert_null(strstr(text, "risk that this pass"));
+	assert_non_null(strstr(json, "\"run_risk\": null"));
+	free(text);
+	free(json);
+	record_free(record);
+}
+
 static int fail_to_write(const struct record *record, FILE *out, struct err *err)
 {
 	(void)record;
@@ -383,6 +441,7 @@ int main(void)
 		T(test_junit_says_whose_fault),
 		T(test_junit_writes_no_digit_that_means_nothing),
 		T(test_text_is_what_show_prints),
+		T(test_risks_are_told),
 		T(test_saving_is_all_or_nothing),
 		T(test_table),
 	};
