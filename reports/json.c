@@ -124,6 +124,29 @@ static void put_process(struct json_out *out, const struct finding *r)
 	put_real(process, "acceptance_upper", p->acceptance.upper, 8);
 }
 
+/* The key stands only where one was asked for. */
+static void put_opinion(struct json_out *out, const struct finding *r)
+{
+	static const char *const words[] = {[CARLO_GOOD_ENOUGH] = "good_enough",
+					    [CARLO_NOT_GOOD] = "not_good_enough",
+					    [CARLO_TOO_FEW] = "too_few_trials"};
+	const struct carlo_outcome *o = &r->opinion;
+	if (!r->has_opinion)
+		return;
+	struct json_out *opinion = json_out_add_object(out, "monte_carlo");
+	put_count(opinion, "trials", o->trials);
+	put_real(opinion, "mean", o->mean, 9);
+	put_real(opinion, "standard_deviation", o->sd, 4);
+	put_real(opinion, "lower", o->lower, 9);
+	put_real(opinion, "upper", o->upper, 9);
+	put_real(opinion, "symmetric_lower", o->even_lower, 9);
+	put_real(opinion, "symmetric_upper", o->even_upper, 9);
+	put_real(opinion, "apart", o->apart, 4);
+	put_real(opinion, "tolerance", o->tolerance, 4);
+	put_real(opinion, "beyond_curve", o->outside, 4);
+	json_out_string(opinion, "first_order", words[o->opinion]);
+}
+
 static const char *reason_of(const struct finding *r)
 {
 	if (r->has_limit && r->judgement.reason[0])
@@ -150,6 +173,7 @@ static void put_result(struct json_out *results, const struct finding *r)
 	put_limits(out, r);
 	put_judgement(out, r);
 	put_process(out, r);
+	put_opinion(out, r);
 	put_text(out, "reason", reason_of(r));
 	put_budget(out, result);
 	put_correlations(out, result);

@@ -10,6 +10,7 @@
 
 #define NAME_WIDTH 11 /* of a header line, with its space */
 #define CELL       48
+#define RISK_SHOWN 1e-6 /* the least that is told by a figure */
 
 enum tone { TONE_NONE, TONE_GOOD, TONE_WARN, TONE_BAD, TONE_DIM };
 
@@ -210,7 +211,7 @@ static void result_reason(FILE *out, const struct style *style, const struct fin
 /* "0.34 %", and no more digits than a risk is worth. */
 static void risk_text(double risk, char ret[CELL])
 {
-	if (risk < 1e-6)
+	if (risk < RISK_SHOWN)
 		snprintf(ret, CELL, "below 0.0001 %%");
 	else
 		snprintf(ret, CELL, "%.2g %%", 100 * risk);
@@ -430,13 +431,14 @@ static void run_risk(FILE *out, const struct record *record)
 
 	if (!verdict_risk(record, &joint))
 		return;
+	bool many = joint.limits > 1, worth_a_figure = joint_risk_bound(&joint) >= RISK_SHOWN;
+
 	risk_text(joint_risk_bound(&joint), bound);
 	risk_text(joint.largest, largest);
-	if (joint.limits == 1)
-		fprintf(out, "risk that this pass is wrong: %s\n", bound);
-	else
-		fprintf(out, "risk that this pass is wrong: at most %s, %u limits together; the largest of one %s\n",
-			bound, joint.limits, largest);
+	fprintf(out, "risk that this pass is wrong: %s%s", many && worth_a_figure ? "at most " : "", bound);
+	if (many)
+		fprintf(out, ", %u limits together; the largest of one %s", joint.limits, largest);
+	fputc('\n', out);
 }
 
 void render_verdict(FILE *out, const struct style *style, const struct record *record)

@@ -8,6 +8,7 @@
 
 #include "rig/base/digest.h"
 #include "rig/base/disk.h"
+#include "rig/cli/analyze_carlo.h"
 #include "rig/cli/analyze_light.h"
 #include "rig/cli/analyze_method.h"
 #include "rig/cli/kit/command.h"
@@ -22,7 +23,7 @@
 #define DIFFERENCES_SHOWN 50
 
 struct analyze_options {
-	const char *limits;
+	const char *limits, *monte_carlo, *seed;
 	bool json, quiet, light;
 	int color;
 };
@@ -42,6 +43,18 @@ static const struct cli_option analyze_table[] = {
 	 .offset = AT(light),
 	 .help = "A quick look only: strokes, rate, mean force and depth of every point by a parabola on each stroke, "
 		 "without uncertainty, comparison or verdict; exit code 0. With --json one line per point."},
+	{.name = "monte-carlo",
+	 .kind = OPTION_TEXT,
+	 .arg = "N",
+	 .offset = AT(monte_carlo),
+	 .help = "A second opinion on the uncertainty of every judged result (JCGM 101): its inputs are drawn N times, "
+		 "10000 or more, and sent through the model, and the first-order interval is compared with what comes "
+		 "out. Changes no result and no verdict. Also in the output of --json."},
+	{.name = "seed",
+	 .kind = OPTION_TEXT,
+	 .arg = "S",
+	 .offset = AT(seed),
+	 .help = "Of --monte-carlo: the same one gives the same figures. Default: 1."},
 	{.name = "json",
 	 .kind = OPTION_FLAG,
 	 .offset = AT(json),
@@ -69,6 +82,7 @@ struct analysis {
 	struct replay_inputs inputs;
 	struct limits_file *limits;
 	struct replay_summary summary;
+	struct opinion_request opinions;
 	struct method_table *method; /* of differences, where the file was judged by another one */
 	unsigned shown;
 	unsigned judged; /* verdicts that were appended so far */
@@ -269,6 +283,12 @@ static int print_outcome(const struct analysis *a, struct err *err)
 
 	if (!a->options->quiet)
 		render_points(a->people, &style, a->record);
+	if (a->opinions.trials) {
+		fputc('\n', a->people);
+		rc = carlo_print(a->record, &a->inputs, a->opinions, a->people, err);
+		if (rc < 0)
+			return rc;
+	}
 	render_verdict(a->people, &style, a->record);
 	if (a->options->json && (rc = report_string(a->kept, a->record, &text, err)) == 0)
 		fputs(text, stdout);
@@ -297,15 +317,26 @@ static int derive(struct analysis *a, int *ret_sound, struct err *ret_unsound, s
 	return rc;
 }
 
+static int read_options(struct analysis *a, struct err *err)
+{
+	const struct analyze_options *o = a->options;
+	int rc = carlo_options(o->monte_carlo, o->seed, &a->opinions, err);
+
+	if (rc == 0 && o->light && o->limits)
+		rc = err_set(err, -EINVAL, "--light forms no verdict: leave out --limits, or --light");
+	if (rc == 0 && o->light && o->monte_carlo)
+		rc = err_set(err, -EINVAL, "--light gives no uncertainty: leave out --monte-carlo, or --light");
+	if (rc == 0 && o->limits)
+		rc = limits_file_read(o->limits, &a->limits, err);
+	return rc;
+}
+
 static int execute(struct analysis *a)
 {
 	struct err err = {0}, unsound = {0};
 	int rc, sound = 0;
 
-	if (a->options->light && a->options->limits)
-		return cli_error(EXIT_USAGE, "--light forms no verdict: leave out --limits, or --light");
-	rc = a->options->limits ? limits_file_read(a->options->limits, &a->limits, &err) : 0;
-
+	rc = read_options(a, &err);
 	if (rc == 0)
 		rc = open_run(a, &err);
 	if (rc == 0 && a->options->light) {

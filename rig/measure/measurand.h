@@ -69,6 +69,15 @@ enum judged_by {
 /* What a sweep must visit for it. */
 enum sweep_shape { SWEEP_ANY, SWEEP_BOTH_WAYS, SWEEP_THREE_DEPTHS };
 
+/* How its value comes from the inputs of its budget: what a propagation beyond the first order must go through. */
+enum measurand_model {
+	MODEL_LINEAR,      /* a sum, or as good as one */
+	MODEL_RATE,        /* scaled by the clock */
+	MODEL_RATE_ERROR,  /* such a rate in per cent of another, less 100 */
+	MODEL_DEPTH,       /* by force: through the phantom's curve */
+	MODEL_DEPTH_ERROR, /* such a depth less its setpoint */
+};
+
 struct measurand_row {
 	const char *name;  /* in plans, run files and reports */
 	const char *unit;  /* its only one */
@@ -77,6 +86,7 @@ struct measurand_row {
 	unsigned needs; /* NEEDS_... */
 	enum judged_by judged_by;
 	enum sweep_shape sweep;
+	enum measurand_model model;
 	bool parts;         /* stands once for each part, the method names it: "handle", "tip" */
 	bool thermal_basis; /* judged only where the plan says by which table of temperatures */
 	bool moving; /* of needles that strike: passes no limit where they were not seen to, throughout the window. It may fail:

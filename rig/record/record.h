@@ -11,6 +11,7 @@
 #include "rig/driver/driver.h"
 #include "rig/measure/decision.h"
 #include "rig/measure/method.h"
+#include "rig/measure/monte_carlo.h"
 #include "rig/measure/point/point.h"
 #include "rig/measure/risk.h"
 
@@ -76,6 +77,8 @@ struct finding {
 	struct judgement judgement; /* where has_limit */
 	bool has_process;           /* the plan says how it is spread over the production, and it was judged */
 	struct finding_process process;
+	bool has_opinion; /* of a second look at the uncertainty; not stored */
+	struct carlo_outcome opinion;
 };
 
 /* Where every stream stood when something was done: what replay needs to see what the run saw. */

@@ -284,7 +284,43 @@ def test_risks(check, run):
     check(risk["largest"] <= risk["independent"] <= risk["bound"] and abs(risk["bound"] - sum(passes)) <= 1e-2 * sum(passes) + 1e-12 and
           risk["largest"] == max(passes), f"between the largest and the sum: {risk}, {sum(passes)}")
     shown = penrig("show", run.run_file).stdout
-    check("risk that this pass is wrong: at most " in shown and "production" not in shown, f"show tells it: {shown[-900:]}")
+    check("risk that this pass is wrong: " in shown and "production" not in shown, f"show tells it: {shown[-900:]}")
+
+
+# ---- a second opinion
+
+def test_monte_carlo(check, run):
+    ask = lambda *options: penrig("analyze", run.run_file, "--quiet", "--monte-carlo", *options)
+    figures = lambda done: done.stdout.split("seed", 1)[1].split("\n", 1)[1].split("verdict")[0]
+    done = ask(20000)
+    out = done.stdout
+    table = out[out.index("Monte Carlo (JCGM 101), 20000 trials for each judged result, seed 1"):out.index("first-order intervals: ")].splitlines()
+    check(done.returncode == run.status and max(map(len, table)) <= 80, f"it changes no verdict; 80 columns: {done.returncode} {max(map(len, table))}")
+    judged = [r for p in run.report["points"] if p["counts"] for r in p["results"] if r["limits"] and (r["expanded_uncertainty"] or 0) > 0]
+    judged += [r for s in run.report["sweeps"] for r in s["results"] if r["limits"]]
+    check(len(table) - 2 == len(judged), f"a row for each judged result with an uncertainty: {len(table) - 2} of {len(judged)}")
+    check(figures(done) == figures(ask(20000, "--seed", 1)), "the same seed, the same figures")
+    check(figures(done) != figures(ask(20000, "--seed", 2)), "another seed, others")
+    done = ask(100000, "--json")
+    report = json.loads(done.stdout)
+    jsonschema.validate(report, REPORT_SCHEMA)
+    told = [r for p in report["points"] if p["counts"] for r in p["results"] if "monte_carlo" in r] + [r for s in report["sweeps"] for r in s["results"]]
+    check(len(told) == len(judged), f"in JSON, too: {len(told)}")
+    for r in told:
+        m, u, name = r["monte_carlo"], r["expanded_uncertainty"], r["measurand"]
+        # resolution, and the clock's specification, are rectangular: narrower than 1.96 u
+        close = 0.2 if r["unit"] == "s" or "rate" in name else 0.05
+        check(abs((m["upper"] - m["lower"]) / 2 / u - 1) < close and abs(m["mean"] - r["value"]) < 0.05 * u, f"{name}: {m} beside U {u}")
+        check(m["apart"] <= m["tolerance"] if m["first_order"] == "good_enough" else True, f"{name}: {m}")
+        check(m["trials"] == 100000, f"{name}: {m['trials']} trials")
+    check({r["monte_carlo"]["first_order"] for r in told if r["measurand"] == "spin_up_s"} == {"not_good_enough"}, "a rectangle is no normal: said")
+    check("monte_carlo" not in penrig("show", "--json", run.run_file).stdout, "nothing of it is in the file")
+    for options, why in ((("9999",), "from 10000 to"), (("1e6",), "whole number"), (("-1",), "whole number"), (("20000", "--seed", "x"), "--seed x"),
+                         (("20000", "--light"), "leave out --monte-carlo")):
+        done = ask(*options)
+        check(done.returncode == 2 and why in done.stderr, f"refused, {why}: {done.returncode} {done.stderr}")
+    done = penrig("analyze", run.run_file, "--seed", 3)
+    check(done.returncode == 2 and "--seed is that of --monte-carlo" in done.stderr, f"a seed alone: {done.returncode} {done.stderr}")
 
 
 # ---- other limits
@@ -468,6 +504,7 @@ def main():
     test_changed(check, run)
     test_other_method(check, run)
     test_risks(check, run)
+    test_monte_carlo(check, run)
     test_limits(check, run)
     samples, force = test_export(check, run)
     test_export_without_hdf5(check, run)
