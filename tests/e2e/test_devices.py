@@ -214,9 +214,6 @@ def gauge(check):
     check(r.outcome() == ("pass", "complete", 0), f"a gauge at 10 S/s beside the force: {r.outcome()} {r.err[-300:]}")
     depth = depth_of(r.report["points"][0])
     check(not depth["trusted"], f"it measures no strokes: {depth['value']} {depth['reason']}")
-    for point in r.report["points"]:  # though force waits for the gauge for most of a second
-        made, seen = len(rig.true_window(r, point)), rig.result(point, "strokes")["value"]
-        check(seen == made and rig.result(point, "coast_down_s")["trusted"], f"{seen} strokes of {made}")
     derived_again(check, "a gauge at 10 S/s", r)
 
     def slower(b):
@@ -224,6 +221,9 @@ def gauge(check):
     r = run(slower, judge="force_equivalent", limits=(RATE,))
     check(r.outcome() == ("pass", "complete", 0), f"nor are 2 a second: {r.outcome()} {r.err[-300:]}")
     check(not said_lost(r), f"and nobody says so: {said_lost(r)}")
+    for point in r.report["points"]:  # though force waits for the gauge for more than a second
+        made, seen = len(rig.true_window(r, point)), rig.result(point, "strokes")["value"]
+        check(seen == made and rig.result(point, "coast_down_s")["trusted"], f"{seen} strokes of {made}")
 
     def uncalibrated(b):
         slow(b)
@@ -300,6 +300,11 @@ def free_run(check):
     check(t.report()["stop"]["verified"], f"the box shows the stop: {t.report()['stop']}")
     derived = rig.penrig_a("analyze", sorted(t.folder.glob("*.penrig"))[-1])
     check("bit for bit" in derived.stdout, f"free run: analyze: {derived.stdout[:200]}")
+
+    t = on_terminal(faults=["dropped-frames:box@1,p=0.03"])
+    rates = [rig.result(p, "free_rate_hz") for p in t.report()["points"] if p["setpoint"]["phantom"] is None]
+    check(t.code != 0 and not any(r and r["trusted"] for r in rates), f"frames of the box lost in a free run: exit {t.code}, {rates}")
+    check(any(r and "samples are missing" in r["reason"] for r in rates), f"and said so: {[r and r['reason'] for r in rates]}")
 
     def slow(b):
         b["devices"][2]["sample_rate_hz"] = 100
