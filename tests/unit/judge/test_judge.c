@@ -666,6 +666,12 @@ static void a_lower_limit_and_a_sweep_are_weighed_too(void **state)
 	assert_true(sweep.result[0].has_process);
 	double conforming = sweep.result[0].process.risk.conforming;
 	assert_true(fabs(conforming - erf(2 / M_SQRT2)) < 1e-9);
+	double w = sweep.result[0].judgement.guard_band;
+	const struct band tolerance = {-0.03, 0.05}, guarded = {-0.03 + w, 0.05 - w};
+	const struct measuring measuring = {sweep.result[0].result.u, sweep.result[0].result.dof};
+	struct global_risk risk;
+	global_risk(&d->plan.process[0].prior, &tolerance, &guarded, &measuring, &risk);
+	assert_true(w > 0 && sweep.result[0].process.risk.producer == risk.producer);
 	assert_true(sweep.result[0].process.risk.producer > 0);
 }
 

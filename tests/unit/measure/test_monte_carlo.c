@@ -233,13 +233,35 @@ static void where_the_first_order_is_not_good_enough(void **state)
 	line(&r, "calibration", 0.1, INFINITY);
 	o = draw(&r, (struct carlo_setup){.seed = 5, .curve = curve});
 	assert_int_equal(o.opinion, CARLO_NOT_GOOD);
-	check_less(o.mean, 1.0 - 0.001);               /* a concave inverse: the mean is below */
-	o = draw(&r, (struct carlo_setup){.seed = 5}); /* without the curve nothing is bent */
+	check_less(o.mean, 1.0 - 0.001); /* a concave inverse: the mean is below */
+	double below = fabs(1.0 - r.expanded_u - o.even_lower), above = fabs(1.0 + r.expanded_u - o.even_upper);
+
+	check_near(o.apart, fmax(below, above), 1e-15);
+	check_less(1.05 * fmin(below, above), o.apart); /* else neither is told from the other */
+	o = draw(&r, (struct carlo_setup){.seed = 5});  /* without the curve nothing is bent */
 	assert_int_equal(o.opinion, CARLO_GOOD_ENOUGH);
 	o = draw(&r, (struct carlo_setup){.seed = 5, .trials = CARLO_TRIALS_MIN});
 	assert_int_equal(o.opinion, CARLO_TOO_FEW);
 	assert_int_equal(o.trials, CARLO_TRIALS_MIN);
 	curve_free(curve);
+}
+
+/* So few trials put an end farther off than the tolerance, and that is no reason to blame the first order. */
+static void chance_is_no_difference(void **state)
+{
+	struct result r = result_of(MEASURAND_PEAK_FORCE, 1.0);
+	unsigned count[CARLO_TOO_FEW + 1] = {0};
+
+	(void)state;
+	line(&r, "repeatability", 0.099, INFINITY);
+	for (unsigned seed = 0; seed < 30; seed++) {
+		struct carlo_outcome o = draw(&r, (struct carlo_setup){.seed = seed, .trials = CARLO_TRIALS_MIN});
+
+		check_less(o.tolerance, o.s);
+		count[o.opinion]++;
+	}
+	assert_int_equal(count[CARLO_GOOD_ENOUGH], 0);
+	assert_true(count[CARLO_NOT_GOOD] <= 6);
 }
 
 static void beyond_the_curve_by_its_slope(void **state)
@@ -363,6 +385,7 @@ int main(void)
 		cmocka_unit_test(s_is_the_scatter_of_an_end),
 		cmocka_unit_test(a_depth_goes_through_the_curve),
 		cmocka_unit_test(where_the_first_order_is_not_good_enough),
+		cmocka_unit_test(chance_is_no_difference),
 		cmocka_unit_test(beyond_the_curve_by_its_slope),
 		cmocka_unit_test(a_rate_is_scaled_and_divided),
 		cmocka_unit_test(correlated_lines_are_drawn_together),

@@ -173,6 +173,15 @@ static void coefficients_at_their_ends(void **state)
 	y = two_lines(-1.0, 7.0);
 	result_combine(&y);
 	check_near(y.u, 0.0, 0.0);
+	y.budget[0].u = 0.33; /* of a, b and -(a + b) nothing is left but rounding, here -3e-17 */
+	y.budget[1].u = 0.16;
+	y.budget[y.budget_lines++] = (struct budget_line){.u = 0.49, .dof = INFINITY};
+	y.pairs = 3;
+	y.pair[0] = (struct budget_pair){0, 1, 1.0};
+	y.pair[1] = (struct budget_pair){0, 2, -1.0};
+	y.pair[2] = (struct budget_pair){1, 2, -1.0};
+	result_combine(&y);
+	check_near(y.u, 0.0, 0.0);
 	y = two_lines(0.0, 7.0); /* stated as none: as if not stated */
 	result_combine(&y);
 	check_near(y.u, sqrt(18.0), 1e-12);

@@ -154,6 +154,8 @@ static void acceptance_at_both_limits(void **state)
 	acceptance = acceptance_for(&prior, &tolerance, &(struct measuring){100.0, INFINITY}, 1e-9);
 	check_less(acceptance.upper - acceptance.lower, 1e-5);
 	check_near(0.5 * (acceptance.lower + acceptance.upper), 1.0, 1e-12);
+	acceptance = acceptance_for(&prior, &tolerance, &measuring, 1e-300); /* narrower than numbers lie */
+	assert_true(acceptance.lower <= acceptance.upper);
 }
 
 static void sound_priors(void **state)

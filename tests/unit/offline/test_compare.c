@@ -245,6 +245,25 @@ static void what_stands_once_goes_by_any_method(void **state)
 			    "handle_temperature_c |handle_temperature_c rise_plus_rated_ambient of point 0; ");
 }
 
+/* Of a measurand with parts, and of one that nothing is known of, the method tells which is which. */
+static void what_stands_several_times_goes_by_its_method(void **state)
+{
+	struct pair *pair = *state;
+	pair->record->method = METHOD_VERSION + 1;
+	struct record_point *stored = &pair->record->point[0];
+	sample_result(&stored->result[5], "temperature_rise_k", "handle", "K", 3, 0.1);
+	sample_result(&stored->result[6], "temperature_rise_k", "tip", "K", 2, 0.1);
+	sample_result(&stored->result[7], "of_another_version", "a", "N", 3, 0.1);
+	sample_result(&stored->result[8], "of_another_version", "b", "N", 2, 0.1);
+	stored->results = 9;
+	pair->again = *stored;
+	pair->again.result[6].result.value += 1;
+	pair->again.result[8].result.value += 1;
+	compare(pair);
+	assert_string_equal(pair->changed, "temperature_rise_k tip|temperature_rise_k tip of point 0; "
+					   "of_another_version b|of_another_version b of point 0; ");
+}
+
 int main(void)
 {
 #define T(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
@@ -261,6 +280,7 @@ int main(void)
 		T(by_this_method_no_result_is_matched),
 		T(another_method_has_its_own_results),
 		T(what_stands_once_goes_by_any_method),
+		T(what_stands_several_times_goes_by_its_method),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

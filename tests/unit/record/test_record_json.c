@@ -104,6 +104,40 @@ static void correlations_that_cannot_be_are_refused(void **state)
 	record_free(record);
 }
 
+static void a_production_comes_back(void **state)
+{
+	struct record *record = sample_record("/tmp", "r");
+	struct record_point *point = &record->point[0], again = *point;
+	struct finding *f = &point->result[0];
+	struct err err = {0};
+	char *text;
+
+	(void)state;
+	again.result[0].has_process = true;
+	assert_int_equal(point_to_json(point, &text, &err), 0);
+	assert_null(strstr(text, "\"process\"")); /* not written where none is told */
+	assert_int_equal(point_from_json(text, strlen(text), &again, &err), 0);
+	assert_false(again.result[0].has_process);
+	free(text);
+	f->has_process = true;
+	f->process = (struct finding_process){.prior = {PRIOR_GAMMA, 1, 0.5},
+					      .risk = {1e-3, 2e-3, 0.9},
+					      .consumer_risk = NAN,
+					      .acceptance = {-INFINITY, 1.672}};
+	assert_int_equal(point_to_json(point, &text, &err), 0);
+	assert_int_equal(point_from_json(text, strlen(text), &again, &err), 0);
+	const struct finding_process *p = &again.result[0].process;
+	assert_true(again.result[0].has_process && p->prior.shape == PRIOR_GAMMA && p->prior.sd == 0.5);
+	assert_true(p->risk.consumer == 1e-3 && p->risk.producer == 2e-3 && p->risk.conforming == 0.9);
+	assert_true(isnan(p->consumer_risk) && p->acceptance.lower == -INFINITY && p->acceptance.upper == 1.672);
+	free(text);
+	f->process.prior.shape = PRIOR_GAMMA + 1;
+	assert_int_equal(point_to_json(point, &text, &err), 0);
+	assert_true(point_from_json(text, strlen(text), &again, &err) < 0);
+	free(text);
+	record_free(record);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -111,6 +145,7 @@ int main(void)
 		cmocka_unit_test(a_verdict_without_a_method_is_of_the_first),
 		cmocka_unit_test(correlations_come_back),
 		cmocka_unit_test(correlations_that_cannot_be_are_refused),
+		cmocka_unit_test(a_production_comes_back),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
