@@ -223,7 +223,9 @@ def gauge(check):
     check(not said_lost(r), f"and nobody says so: {said_lost(r)}")
     for point in r.report["points"]:  # though force waits for the gauge for more than a second
         made, seen = len(rig.true_window(r, point)), rig.result(point, "strokes")["value"]
-        check(seen == made and rig.result(point, "coast_down_s")["trusted"], f"{seen} strokes of {made}")
+        check(seen == made, f"{seen} strokes of {made}")
+        coast = rig.result(point, "coast_down_s")
+        check(coast["trusted"] and coast["value"] > 0.02, f"and the coast-down behind them: {coast['value']} {coast['reason']}")
 
     def uncalibrated(b):
         slow(b)
