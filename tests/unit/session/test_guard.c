@@ -647,6 +647,19 @@ static void a_pen_that_is_gone_is_given_its_deadmans_time(void **state)
 		e->text,
 		"the needles still move; the pen does not answer. Take the pen's power away before you touch it");
 	assert_int_equal(e->ns - ordered_ns, (COAST_DOWN_MS + 300 + STOP_MARGIN_MS + DEADMAN_MS) * NS_PER_MS);
+	assert_int_equal(count_of(h, GUARD_LOST), 0); /* it owes nothing, so it is not senseless on top */
+}
+
+static void a_pen_whose_heartbeats_are_withheld_owes_none_while_it_stops(void **state)
+{
+	struct host *h = *state;
+	begin(h);
+	run_pen(h, 1000);
+	assert_true(guard_withhold(h->guard));
+	h->confirms_stop = false;
+	guard_stop(h->guard, "end of the test", 50, false);
+	turn(h, 700);
+	assert_int_equal(count_of(h, GUARD_LOST), 0);
 }
 
 static void without_a_deadman_it_is_not(void **state)
@@ -942,6 +955,7 @@ int main(void)
 		TEST(a_stop_that_is_not_confirmed_is_sent_again),
 		TEST(a_stop_goes_to_a_pen_that_is_there),
 		TEST(a_pen_that_is_gone_is_given_its_deadmans_time),
+		TEST(a_pen_whose_heartbeats_are_withheld_owes_none_while_it_stops),
 		TEST(without_a_deadman_it_is_not),
 		TEST(a_pen_that_stops_by_its_deadman_is_proven_though_it_is_gone),
 		TEST(a_sensor_that_is_gone_proves_nothing),
