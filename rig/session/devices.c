@@ -437,6 +437,22 @@ static int check_free_run(const struct session *s, struct err *err)
 		       "in the force stream, or in a device of its own at 500 S/s or more");
 }
 
+/* The device may know of a calibration that ran out before the bench's file lets it. The other way round the file holds. */
+static int check_declared_due(const struct attached *device, const char *who, struct err *err)
+{
+	const struct bench_device *bench = device->bench;
+	const char *declared = device->driver->identity(device->device)->calibration_due;
+	unsigned line = 1, column = 1;
+	if (!declared[0] || !bench->calibration.certificate[0] || strcmp(declared, bench->calibration.due) >= 0)
+		return 0;
+	json_position(json_get(bench->node, "calibration"), &line, &column);
+	return err_set(
+		err, -EKEYEXPIRED,
+		"%s:%u:%u: the %s declares that its calibration was due on %s, the bench says %s: one of them is "
+		"out of date",
+		device->session->bench->path, line, column, who, declared, bench->calibration.due);
+}
+
 static int check_identity(const struct attached *device, struct err *err)
 {
 	const struct bench_device *bench = device->bench;
@@ -456,7 +472,7 @@ static int check_identity(const struct attached *device, struct err *err)
 			"%s:%u:%u: the %s declares calibration \"%s\", the bench's certificate is \"%s\": one of "
 			"them is out of date",
 			path, line, column, who, own->calibration_id, bench->calibration.certificate);
-	return 0;
+	return check_declared_due(device, who, err);
 }
 
 static int check_serials(const struct session *s, struct err *err)

@@ -70,7 +70,7 @@ struct tapped {
 	int pen_status;     /* not 0: it says so in place of being ready */
 	int open_status;    /* not 0: opening the pen gives this */
 	double rate_factor; /* not 0: channels say so many times their rate */
-	const char *calibration_id, *sensor_serial, *pen_serial;
+	const char *calibration_id, *calibration_due, *sensor_serial, *pen_serial;
 	void (*on_stage)(enum session_stage stage);
 	void (*on_order)(enum tap tap);
 	void (*on_prompt)(void);
@@ -257,6 +257,8 @@ static const struct device_identity *tap_identity_sensor(const struct device *de
 	*id = *product_driver("load-stream")->identity(device);
 	if (tapped.calibration_id)
 		snprintf(id->calibration_id, sizeof(id->calibration_id), "%s", tapped.calibration_id);
+	if (tapped.calibration_due)
+		snprintf(id->calibration_due, sizeof(id->calibration_due), "%s", tapped.calibration_due);
 	if (tapped.sensor_serial)
 		snprintf(id->serial, sizeof(id->serial), "%s", tapped.sensor_serial);
 	return id;

@@ -1,4 +1,5 @@
 /* What is refused before anything moves, and what is found at the start that ends a run. */
+#include "rig/judge/verdict.h"
 #include "tests/unit/session/tapped_bench.h"
 
 #include "rig/session/lock.h"
@@ -49,6 +50,32 @@ static void another_calibration_than_the_benchs_is_refused(void **state)
 	(void)state;
 	tapped.calibration_id = "VB-LC-2001-B";
 	assert_refused(run_session(), REFUSED_DEVICE, "declares calibration \"VB-LC-2001-B\"");
+}
+
+/* The bench says 2099-12-31. */
+static void a_calibration_that_the_sensor_knows_to_end_earlier_is_refused(void **state)
+{
+	(void)state;
+	tapped.calibration_due = "2020-05-01";
+	const struct record *r = run_session();
+	assert_refused(
+		r, REFUSED_DEVICE,
+		"the load sensor declares that its calibration was due on 2020-05-01, the bench says 2099-12-31");
+	assert_int_equal(verdict_exit_code(r), 8);
+}
+
+static void the_same_due_date_is_taken(void **state)
+{
+	(void)state;
+	tapped.calibration_due = "2099-12-31";
+	assert_int_equal(run_session()->run_status, RUN_COMPLETE);
+}
+
+static void a_sensor_that_knows_of_no_due_date_is_taken(void **state)
+{
+	(void)state;
+	tapped.calibration_due = "";
+	assert_int_equal(run_session()->run_status, RUN_COMPLETE);
 }
 
 static void a_sensor_that_declares_no_calibration_is_taken(void **state)
@@ -431,6 +458,9 @@ int main(void)
 		TEST(an_overdue_phantom_is_refused),
 		TEST(who_calibrates_a_phantom_may_find_it_overdue),
 		TEST(another_calibration_than_the_benchs_is_refused),
+		TEST(a_calibration_that_the_sensor_knows_to_end_earlier_is_refused),
+		TEST(the_same_due_date_is_taken),
+		TEST(a_sensor_that_knows_of_no_due_date_is_taken),
 		TEST(a_sensor_that_declares_no_calibration_is_taken),
 		TEST(another_sensor_is_refused),
 		TEST(a_bench_may_leave_the_sensor_open),
