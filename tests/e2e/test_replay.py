@@ -226,6 +226,7 @@ def test_other_method(check, run):
     check(re.search(r"^ +3 depth_mm force_equivalent +1\.\d+ +1\.\d+ +0\.\d+ +0\.50$", out, re.M), f"the table has the depth: {out[:900]}")
     check(re.search(r"^ +3 strikes +\S+ +none +- +-$", out, re.M) and re.search(r"^ +3 strokes +none +\S+ +- +-$", out, re.M), f"what only one has: {out[:900]}")
     check(re.search(r"^ +3 depth_error_mm force_equivalent: inconclusive -> pass$", out, re.M), f"the verdict that differs: {out[:1200]}")
+    check(not re.search(r": (\w+) -> \1$", out, re.M), f"and none that does not: {out[:1200]}")
     check("NOT REPRODUCED" not in out and SAME not in out, "nothing in the file is said to be wrong")
     wide = [line for line in out.split("these verdicts")[0].splitlines()[1:] if len(line) > 80]
     check(not wide, f"80 columns: {wide}")
