@@ -39,7 +39,9 @@ struct phantom {
 	char serial[48], material[96];
 	struct calibration calibration;
 	struct curve_set curves;
-	double temperature_c; /* at which it was calibrated */
+	double temperature_c;                      /* at which it was calibrated */
+	double temperature_range_c[2];             /* where the curves hold; equal: not said. Default: 5 K either way */
+	double force_rel_per_k, u_force_rel_per_k; /* by how much the force changes, of itself; default 0, 0 */
 	struct phantom_conditions conditions;
 	uint64_t stroke_budget; /* per position; 0 is not allowed */
 	/* from the bench file: */

@@ -156,6 +156,24 @@ static unsigned phantom_count(const struct plan_step *step)
 	return step->phantoms ? step->phantoms : 1;
 }
 
+/* Where the one holds the other does not: no room would do. */
+static int check_room(const struct expansion *x, const struct phantom *phantom)
+{
+	const struct json *root = json_root(phantom->doc), *range = json_get(root, "temperature_range_c");
+	const double *hold_c = phantom->temperature_range_c;
+
+	if (hold_c[0] == hold_c[1] || (hold_c[0] <= x->bench->ambient_hi_c && hold_c[1] >= x->bench->ambient_lo_c))
+		return 0;
+	return json_error(
+		phantom->doc, range ? range : json_get(root, "temperature_c"), x->err,
+		"phantom %s was calibrated at %.10g degC and holds from %.10g to %.10g degC%s, bench \"%s\" is "
+		"for rooms of %.10g to %.10g degC: have it calibrated at the bench's temperature, or state where "
+		"it holds in \"temperature_range_c\"",
+		phantom->serial, phantom->temperature_c, hold_c[0], hold_c[1],
+		range ? "" : " (5 K either way, as its file does not say)", x->bench->name, x->bench->ambient_lo_c,
+		x->bench->ambient_hi_c);
+}
+
 static int check_phantoms(const struct expansion *x, unsigned step)
 {
 	const struct plan_step *s = &x->plan->step[step];
@@ -164,6 +182,9 @@ static int check_phantoms(const struct expansion *x, unsigned step)
 		int index = phantom_index(x, step, i);
 		if (index < 0)
 			return missing_phantom(x, step, i);
+		int room = check_room(x, &x->bench->phantom[index]);
+		if (room)
+			return room;
 		for (unsigned rate = 0; rate < s->rates; rate++) {
 			int ret = check_curve(x, step, &x->bench->phantom[index], rate);
 			if (ret)

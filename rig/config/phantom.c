@@ -151,6 +151,14 @@ static int read_conditions(const struct json_doc *doc, const struct json *node, 
 	return json_read_object(doc, node, texts, &((struct phantom *)dst)->conditions, err);
 }
 
+static int read_temperature_range(const struct json_doc *doc, const struct json *node, void *dst, struct err *err)
+{
+	static const struct interval_rule rule = {.key = "temperature_range_c", .unit = "degC", .lo = -20, .hi = 60};
+	struct phantom *phantom = dst;
+
+	return interval_read(doc, node, &rule, phantom->temperature_range_c, err);
+}
+
 #define IN(member)   offsetof(struct phantom, member)
 #define SIZE(member) sizeof(((struct phantom *)0)->member)
 
@@ -175,6 +183,19 @@ static const struct json_field fields[] = {
 	 .lo = -20,
 	 .hi = 60,
 	 .unit = "degC"},
+	{.key = "temperature_range_c", .kind = FIELD_CUSTOM, .read = read_temperature_range},
+	{.key = "force_rel_per_k",
+	 .kind = FIELD_NUMBER,
+	 .offset = IN(force_rel_per_k),
+	 .lo = -0.1,
+	 .hi = 0.1,
+	 .unit = "1/K"},
+	{.key = "u_force_rel_per_k",
+	 .kind = FIELD_NUMBER,
+	 .offset = IN(u_force_rel_per_k),
+	 .lo = 0,
+	 .hi = 0.1,
+	 .unit = "1/K"},
 	{.key = "stroke_budget", .kind = FIELD_CUSTOM, .required = true, .read = read_budget},
 	{.key = "u_depth_mm",
 	 .kind = FIELD_NUMBER,
@@ -202,6 +223,30 @@ static const struct json_field fields[] = {
 	{.key = NULL},
 };
 
+/* How far from its own temperature a phantom's curves are taken to hold where its file does not say. */
+#define TEMPERATURE_DEFAULT_K 5.0
+
+static int check_temperatures(const struct json_doc *doc, struct phantom *phantom, struct err *err)
+{
+	const struct json *root = json_root(doc), *range = json_get(root, "temperature_range_c");
+	const struct json *coefficient = json_get(root, "force_rel_per_k"), *u = json_get(root, "u_force_rel_per_k");
+	double *hold_c = phantom->temperature_range_c, at_c = phantom->temperature_c;
+
+	if (range && (at_c < hold_c[0] || at_c > hold_c[1]))
+		return json_error(doc, range, err,
+				  "\"temperature_range_c\" of %.10g to %.10g degC leaves out the %.10g degC of the "
+				  "calibration itself",
+				  hold_c[0], hold_c[1], at_c);
+	if (!coefficient != !u)
+		return json_error(doc, coefficient ? coefficient : u, err,
+				  "\"force_rel_per_k\" and \"u_force_rel_per_k\" belong together: write both");
+	if (!range) {
+		hold_c[0] = at_c - TEMPERATURE_DEFAULT_K;
+		hold_c[1] = at_c + TEMPERATURE_DEFAULT_K;
+	}
+	return 0;
+}
+
 /* Takes the document: gives it out in ret or frees it. */
 static int read_document(const char *path, struct json_doc *doc, struct phantom *ret, struct err *err)
 {
@@ -211,6 +256,8 @@ static int read_document(const char *path, struct json_doc *doc, struct phantom 
 	said->lack_of_fit_mm = said->lack_of_fit_p = said->contact_mm = said->u_contact_mm = NAN;
 	if (status == 0)
 		status = json_read_object(doc, json_root(doc), fields, ret, err);
+	if (status == 0)
+		status = check_temperatures(doc, ret, err);
 	if (status) {
 		json_doc_free(doc);
 		return status;

@@ -329,6 +329,25 @@ static void check_phantom(const struct estimator *e, struct record_point *point)
 	distrust_method(point, force->method, text);
 }
 
+/* A phantom has the temperature of its room, and its curves hold about that of its calibration. Without an ambient channel
+ * the room is the operator's word, and a bench whose rooms never suit the phantom is refused. */
+static void check_phantom_temperature(const struct estimator *e, struct record_point *point)
+{
+	const struct phantom *phantom = &e->bench->phantom[point->plan.phantom];
+	const double *hold_c = phantom->temperature_range_c;
+	char text[160];
+
+	if (e->ambient.channel < 0 || hold_c[0] == hold_c[1])
+		return;
+	double u_k = estimator_held_u_k(e, &e->ambient);
+	if (e->ambient.now >= hold_c[0] - 2 * u_k && e->ambient.now <= hold_c[1] + 2 * u_k)
+		return;
+	snprintf(text, sizeof(text),
+		 "ambient of %.2f degC, and the phantom's calibration at %g degC holds from %g to %g degC only",
+		 e->ambient.now, phantom->temperature_c, hold_c[0], hold_c[1]);
+	distrust_method(point, measurand_method(JUDGED_BY_DEPTH, false, false), text);
+}
+
 static void collect_free_run(struct estimator *e, struct record_point *point)
 {
 	struct result *rate = &point->result[point->results++].result;
@@ -361,6 +380,7 @@ void estimator_collect(struct estimator *e, struct record_point *point)
 	check_phantom(e, point);
 	check_clock(e, point);
 	check_ambient(e, point);
+	check_phantom_temperature(e, point);
 	check_slow_stream(e, point);
 	check_standing(e, point);
 	check_strokes(point);

@@ -510,9 +510,30 @@ static void configure_other_bar(const struct estimator *e, struct point_config *
 	c->u.alignment_s = align_u_s(e->bar.align);
 }
 
+/* The phantom is taken to have the temperature of the room, that of the ambient channel or else any that the bench is
+ * for. Without a coefficient the curves stay as they are. */
+static void curves_at_room(const struct estimator *e, const struct phantom *phantom, struct curve_set *ret)
+{
+	double half_k = (e->bench->ambient_hi_c - e->bench->ambient_lo_c) / 2;
+	bool measured = isfinite(e->ambient.now);
+	double room_c = measured ? e->ambient.now : e->bench->ambient_lo_c + half_k;
+	double u_k = measured ? estimator_held_u_k(e, &e->ambient) : half_k / SQRT3;
+	double apart_k = room_c - phantom->temperature_c, factor = 1 + phantom->force_rel_per_k * apart_k;
+
+	*ret = phantom->curves;
+	if (phantom->force_rel_per_k == 0 && phantom->u_force_rel_per_k == 0)
+		return;
+	for (unsigned i = 0; i < ret->rates; i++)
+		for (unsigned k = 0; k < ret->at[i].points; k++)
+			ret->at[i].force_n[k] *= factor;
+	ret->u_force_rel = hypot(ret->u_force_rel,
+				 hypot(phantom->u_force_rel_per_k * apart_k, phantom->force_rel_per_k * u_k) / factor);
+}
+
 static void configure_curve(struct estimator *e, const struct plan_point *p, struct point_config *c)
 {
-	const struct curve_set *set = &e->bench->phantom[p->phantom].curves;
+	struct curve_set at_room, *set = &at_room;
+	curves_at_room(e, &e->bench->phantom[p->phantom], set);
 	int status = curve_new(set, p->rate_hz, &e->curve);
 	if (status == -ERANGE)
 		snprintf(c->curve_reason, sizeof(c->curve_reason), "the phantom is not calibrated at %g Hz",

@@ -140,6 +140,46 @@ def a_still_step_passes_at_rest(check):
         check(point["outcome"] == "pass" and rig.result(point, "strokes")["value"] == 0, f"still: {point['outcome']} {point['reason']}")
 
 
+# ---- a phantom at another temperature
+
+def tempered(at_c, scale=1.0, **keys):
+    """The bench with a copy of its phantom's file that says so of its temperature, all forces scaled."""
+    def edit(text, folder):
+        lines = (rig.FIXTURES / "phantoms/SIL-STD-01.json").read_text().splitlines()
+        phantom = json.loads("\n".join(line.split("//")[0] for line in lines))
+        phantom.update(temperature_c=at_c, **keys)
+        for curve in phantom["curves"]:
+            curve["force_n"] = [force * scale for force in curve["force_n"]]
+        (folder / "phantom.json").write_text(json.dumps(phantom))
+        return text.replace(str(rig.FIXTURES / "phantoms/SIL-STD-01.json"), "phantom.json")
+    return edit
+
+
+def phantom_temperature(check):
+    ran = run(DEPTH)
+    room_c = rig.result(ran.report["points"][0], "ambient_temperature_c")["value"]
+    plain = rig.result(ran.report["points"][0], "depth_mm", "force_equivalent")
+    refused = (None, "refused", 2)
+    for at_c, keys, outcome, reason in [
+            (60, {}, refused, "was calibrated at 60 degC and holds from 55 to 65 degC (5 K either way, as its file does not say)"),
+            (60, {"temperature_range_c": [29, 60]}, refused, "holds from 29 to 60 degC, bench"),
+            (60, {"temperature_range_c": [15, 60]}, PASS, ""),
+            (round(room_c + 5.5, 1), {}, UNSURE, "degC, and the phantom's calibration at"),
+            (round(room_c - 5.5, 1), {}, UNSURE, "degC, and the phantom's calibration at"),
+            (round(room_c + 4.5, 1), {}, PASS, ""), (round(room_c - 4.5, 1), {}, PASS, "")]:
+        ran = run(DEPTH, edit=tempered(at_c, **keys))
+        said = ran.report["verdict_reason"] if ran.report and ran.report["verdict_reason"] else ran.err
+        got = ran.outcome() if ran.report else (None, "refused", ran.status)
+        check(got == outcome and reason in said, f"a phantom of {at_c} degC, {keys}: {got} {said}")
+    at_c = room_c + 4
+    for per_k in (0.02, -0.01):
+        ran = run(DEPTH, edit=tempered(at_c, scale=1 / (1 - per_k * 4), force_rel_per_k=per_k, u_force_rel_per_k=abs(per_k) / 10))
+        depth = rig.result(ran.report["points"][0], "depth_mm", "force_equivalent")
+        check(ran.outcome() == PASS and abs(depth["value"] - plain["value"]) < 0.003, f"{per_k} per K, corrected: {depth['value']}, {plain['value']} mm")
+        check(depth["expanded_uncertainty"] > plain["expanded_uncertainty"] * 1.2, f"{per_k} per K: U {depth['expanded_uncertainty']}")
+        check(rig.penrig_a("analyze", ran.run_file).returncode == 0, f"{per_k} per K: derived again")
+
+
 def main():
     check = rig.Checks()
     phantom_not_checked(check)
@@ -147,6 +187,7 @@ def main():
     what_an_attempt_showed_stays(check)
     a_pass_needs_motion(check)
     a_still_step_passes_at_rest(check)
+    phantom_temperature(check)
     check.end()
 
 

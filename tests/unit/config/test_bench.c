@@ -369,6 +369,20 @@ static const struct variant phantom_variants[] = {
 	{"penrig/phantom/1", "penrig/bench/1",
 	 "phantom.json:2:11: this is a bench file; a phantom file (\"penrig/phantom/1\") is wanted here"},
 	{"\"serial\"", "\"seriel\"", "phantom.json:3:3: unknown key \"seriel\"; did you mean \"serial\"?"},
+	{"23,", "23, \"temperature_range_c\": [24, 30],",
+	 "phantom.json:6:47: \"temperature_range_c\" of 24 to 30 degC leaves out the 23 degC of the calibration "
+	 "itself"},
+	{"23,", "23, \"temperature_range_c\": [15, 22.5],",
+	 "phantom.json:6:47: \"temperature_range_c\" of 15 to 22.5 degC leaves out the 23 degC of the calibration "
+	 "itself"},
+	{"23,", "23, \"temperature_range_c\": [30, 20],",
+	 "phantom.json:6:47: \"temperature_range_c\" goes from 30 to 20: write the lower one first"},
+	{"23,", "23, \"force_rel_per_k\": 0.01,",
+	 "phantom.json:6:43: \"force_rel_per_k\" and \"u_force_rel_per_k\" belong together: write both"},
+	{"23,", "23, \"u_force_rel_per_k\": 0.01,",
+	 "phantom.json:6:45: \"force_rel_per_k\" and \"u_force_rel_per_k\" belong together: write both"},
+	{"23,", "23, \"force_rel_per_k\": 0.2, \"u_force_rel_per_k\": 0,",
+	 "phantom.json:6:43: \"force_rel_per_k\" is 0.2 1/K; allowed is -0.1 to 0.1 1/K"},
 	{"1000", "0", "phantom.json:7:20: \"stroke_budget\" must be a whole number of strokes, at least 1"},
 	{"1000", "1e300", "phantom.json:7:20: \"stroke_budget\" must be a whole number of strokes, at least 1"},
 	{"1000", "10.5", "phantom.json:7:20: \"stroke_budget\" must be a whole number of strokes, at least 1"},
@@ -391,6 +405,32 @@ static const struct variant phantom_variants[] = {
 	 "phantom.json:9:13: \"curves\" must be a list of 1 to 16 curves, one for each calibrated rate"},
 	{"}\n  ]", "},\n  ]", "phantom.json:11:74: the comma before ] is one too many: take it away"},
 };
+
+static struct phantom phantom_with(const char *temperatures)
+{
+	struct bench *bench = NULL;
+	struct err err = {""};
+	assert_true(variant_write("bench.json", bench_text, "", ""));
+	assert_true(variant_write("phantom.json", phantom_text, "\"temperature_c\": 23,", temperatures));
+	assert_int_equal(bench_read("bench.json", &bench, &err), 0);
+	struct phantom phantom = bench->phantom[0];
+	bench_free(bench);
+	return phantom;
+}
+
+static void where_a_phantom_holds(void **state)
+{
+	(void)state;
+	struct phantom p = phantom_with("\"temperature_c\": 23,");
+	assert_true(p.temperature_range_c[0] == 18 && p.temperature_range_c[1] == 28);
+	assert_true(p.force_rel_per_k == 0 && p.u_force_rel_per_k == 0);
+	p = phantom_with("\"temperature_range_c\": [23, 31], \"temperature_c\": 23, \"force_rel_per_k\": -0.02, "
+			 "\"u_force_rel_per_k\": 0.003,");
+	assert_true(p.temperature_range_c[0] == 23 && p.temperature_range_c[1] == 31);
+	assert_true(p.force_rel_per_k == -0.02 && p.u_force_rel_per_k == 0.003);
+	p = phantom_with("\"temperature_range_c\": [20, 23], \"temperature_c\": 23,");
+	assert_true(p.temperature_range_c[1] == 23);
+}
 
 static void refuses_wrong_phantoms(void **state)
 {
@@ -507,12 +547,19 @@ static void shipped_benches(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(reads_every_value),      cmocka_unit_test(defaults),
-		cmocka_unit_test(refuses_wrong_benches),  cmocka_unit_test(link_names_are_checked),
-		cmocka_unit_test(refuses_wrong_phantoms), cmocka_unit_test(due_dates),
-		cmocka_unit_test(drivers_are_checked),    cmocka_unit_test(pen_link),
-		cmocka_unit_test(shipped_benches),        cmocka_unit_test(reads_a_list_of_devices),
-		cmocka_unit_test(refuses_wrong_lists),    cmocka_unit_test(both_forms_mean_the_same),
+		cmocka_unit_test(reads_every_value),
+		cmocka_unit_test(defaults),
+		cmocka_unit_test(refuses_wrong_benches),
+		cmocka_unit_test(link_names_are_checked),
+		cmocka_unit_test(where_a_phantom_holds),
+		cmocka_unit_test(refuses_wrong_phantoms),
+		cmocka_unit_test(due_dates),
+		cmocka_unit_test(drivers_are_checked),
+		cmocka_unit_test(pen_link),
+		cmocka_unit_test(shipped_benches),
+		cmocka_unit_test(reads_a_list_of_devices),
+		cmocka_unit_test(refuses_wrong_lists),
+		cmocka_unit_test(both_forms_mean_the_same),
 	};
 
 	return cmocka_run_group_tests(tests, variant_enter, variant_leave);
