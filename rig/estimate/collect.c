@@ -151,7 +151,8 @@ static bool clock_is_off(const struct sample_clock *run, const struct sample_clo
 			 char text[160])
 {
 	double rel, u_rel, spec_rel = spec_ppm * 1e-6;
-	bool off = sample_clock_rate(run, &rel, &u_rel) == 0 && fabs(rel) > spec_rel + 4 * u_rel;
+	bool off =
+		sample_clock_rate(run, &rel, &u_rel) == 0 && fabs(rel) > spec_rel + 4 * u_rel + sample_clock_grain(run);
 	if (!off)
 		off = sample_clock_drift(point, &rel, &u_rel) == 0 && fabs(rel) > spec_rel + 4 * u_rel;
 	if (off)

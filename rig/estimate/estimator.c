@@ -13,6 +13,7 @@
 #include "rig/judge/judge.h"
 
 #define CALIBRATION_TEMPERATURE_C 23.0               /* load cells are calibrated at 23 degC (ISO 376) */
+#define SQRT6                     2.4494897427831781 /* the difference of two such, each of half the width */
 #define SQRT3                     1.7320508075688772 /* half-width of a rectangle to its standard uncertainty (GUM 4.3.7) */
 
 /* ---- channels and streams ---- */
@@ -464,7 +465,10 @@ static void choose_clock(struct estimator *e)
 	double rel, u_rel;
 	e->point_fs_hz = e->fs_hz;
 	e->u_clock_rel = spec_rel;
-	if (sample_clock_rate(&e->clock, &rel, &u_rel) || u_rel >= spec_rel || !e->host_clock_synchronised)
+	if (sample_clock_rate(&e->clock, &rel, &u_rel) || !e->host_clock_synchronised)
+		return;
+	u_rel = hypot(u_rel, sample_clock_grain(&e->clock) / SQRT6);
+	if (u_rel >= spec_rel)
 		return;
 	e->point_fs_hz = e->fs_hz * (1 + rel);
 	e->u_clock_rel = u_rel;

@@ -150,6 +150,13 @@ int sample_clock_rate(const struct sample_clock *clock, double *ret_rel, double 
 	return 0;
 }
 
+double sample_clock_grain(const struct sample_clock *clock)
+{
+	double span_s = (double)(clock->last_index - clock->first_index) / clock->nominal_hz;
+
+	return span_s > 0.0 ? CLOCK_GRAIN_S / span_s : INFINITY;
+}
+
 static const struct clock_point *earliest(const struct sample_clock *clock, unsigned from, unsigned to)
 {
 	const struct clock_point *best = &clock->envelope[from];

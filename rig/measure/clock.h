@@ -27,6 +27,10 @@ void sample_clock_feed(struct sample_clock *clock, uint64_t last_index, uint64_t
 /* Rate of the sensor clock over the host's, minus 1 (ppm = 1e6 times), by the convex lower hull's robust slope, with
  * its standard uncertainty. -ENODATA under 3 s of data. */
 int sample_clock_rate(const struct sample_clock *clock, double *ret_rel, double *ret_u_rel);
+/* By how much more that rate may be off, relative, at most: blocks arrive in frames of a bus (1 ms), so an error that does
+ * not carry them from one frame into the next within the span leaves no trace, scatter or not. INFINITY: no span yet. */
+double sample_clock_grain(const struct sample_clock *clock);
+#define CLOCK_GRAIN_S 1e-3 /* over the span: that grain */
 /* The same between the first and the last quarter of a short stretch, for which `clock` was begun anew: coarser, and
  * not deceived by a clock that changed its rate on the way. -ENODATA under 12 envelope points (0.24 s). */
 int sample_clock_drift(const struct sample_clock *clock, double *ret_rel, double *ret_u_rel);

@@ -481,6 +481,27 @@ static void a_clock_that_has_changed(void **state)
 	assert_doubted(point, NEEDS_CLOCK, "its specification is +-10 ppm");
 }
 
+/* Within 5 s a block that comes one frame of a bus later says nothing of 10 ppm; two frames are too much. */
+static void a_frame_later_is_no_clock_off_its_specification(void **state)
+{
+	struct stage *s = *state;
+	for (unsigned frames = 1; frames <= 2; frames++) {
+		struct record_point *point = play(s, false);
+		sample_clock_init(&s->e.clock, FS_HZ);
+		sample_clock_init(&s->e.point_clock, FS_HZ);
+		double rel, u;
+		for (unsigned i = 0; i <= 1000; i++)
+			sample_clock_feed(&s->e.clock, i * BLOCK, i * BLOCK_NS + 1000000ull * frames * i / 1001);
+		assert_int_equal(sample_clock_rate(&s->e.clock, &rel, &u), 0);
+		assert_true(u < 1e-6 && fabs(fabs(rel) - 200e-6 * frames) < 1e-6);
+		end(s, point);
+		if (frames == 1)
+			assert_true(result_of(point, MEASURAND_STROKE_RATE, "realised")->trusted);
+		else
+			assert_doubted(point, NEEDS_CLOCK, "clock is -399 ppm off the host's (u 0 ppm)");
+	}
+}
+
 /* Of another box than the force only the depth by displacement is doubted, and the force's clock does not matter to it. */
 static void the_clock_of_the_displacement_s_own_box(void **state)
 {
@@ -753,6 +774,7 @@ int main(void)
 		T(a_pen_that_says_nothing),
 		T(a_clock_off_its_specification),
 		T(a_clock_that_has_changed),
+		T(a_frame_later_is_no_clock_off_its_specification),
 		T(the_clock_of_the_displacement_s_own_box),
 		T(a_gap_in_a_slow_stream),
 		T(a_channel_that_stands),

@@ -329,6 +329,26 @@ static void an_ambient_that_falls_silent_proves_nothing(void **state)
 	}
 }
 
+/* The specification is 50 ppm, a frame of 1 ms in 5 s is 200. */
+static void the_host_corrects_a_clock_only_where_it_knows_better(void **state)
+{
+	static const struct {
+		unsigned seconds;
+		bool synchronised, applied;
+	} trials[] = {{5, true, false}, {14, true, false}, {15, true, true}, {100, true, true}, {100, false, false}};
+	struct stage *s = *state;
+	for (unsigned i = 0; i < sizeof(trials) / sizeof(trials[0]); i++) {
+		assert_int_equal(begin_streams(s), 0);
+		s->estimator.host_clock_synchronised = trials[i].synchronised;
+		for (uint64_t k = 0; k <= trials[i].seconds * 100u; k++)
+			sample_clock_feed(&s->estimator.clock, k * 10, k * 10 * MS);
+		begin_point(s);
+		double grain = 1e-3 / trials[i].seconds / sqrt(6), spec = 50e-6 / sqrt(3);
+		assert_true(s->estimator.clock_applied == trials[i].applied);
+		assert_true(fabs(s->estimator.u_clock_rel / (trials[i].applied ? grain : spec) - 1) < 1e-3);
+	}
+}
+
 /* Ambient goes on, on a stream of its own. */
 static void no_channel_vouches_for_another(void **state)
 {
@@ -463,6 +483,7 @@ int main(void)
 		TEST(a_channel_that_its_noise_forbids_to_stand),
 		TEST(a_channel_that_a_long_run_does_not_move),
 		TEST(an_ambient_that_stands_proves_nothing),
+		TEST(the_host_corrects_a_clock_only_where_it_knows_better),
 		TEST(an_ambient_that_falls_silent_proves_nothing),
 		TEST(no_channel_vouches_for_another),
 		TEST(a_peak_in_the_middle_of_a_batch_counts),

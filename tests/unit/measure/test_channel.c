@@ -140,6 +140,31 @@ static void clock_by_the_envelope(void **state)
 	check_less(sqrt(squares / 20.0), 30e-6);
 }
 
+/* A clock 60 ppm off, whose blocks come exactly at the frame that follows: until they reach the next frame nothing shows. */
+static void a_frame_hides_a_clock_s_error(void **state)
+{
+	bool hidden = false;
+
+	(void)state;
+	for (unsigned phase = 0; phase < 20; phase++) {
+		struct sample_clock clock;
+		double rel, u, truth = 60e-6;
+
+		sample_clock_init(&clock, 20000.0);
+		assert_true(isinf(sample_clock_grain(&clock)));
+		for (unsigned i = 0; i <= 1000; i++) {
+			double sent_s = 1.0 + phase * 50e-6 + i * 0.005 / (1.0 + truth);
+
+			sample_clock_feed(&clock, i * 100u, (uint64_t)(ceil(sent_s * 1000.0) * 1e6));
+		}
+		check_near(sample_clock_grain(&clock), 200e-6, 1e-12);
+		assert_int_equal(sample_clock_rate(&clock, &rel, &u), 0);
+		hidden |= fabs(rel - truth) > 4.0 * u;
+		check_less(fabs(rel - truth), 4.0 * u + sample_clock_grain(&clock));
+	}
+	assert_true(hidden);
+}
+
 static void feed_watch(struct watch *watch, uint64_t from, unsigned n, double swing, int32_t level, int noise)
 {
 	int32_t counts[500];
@@ -365,6 +390,7 @@ int main(void)
 		cmocka_unit_test(curve_refuses),
 		cmocka_unit_test(clock_that_changes_within_a_point),
 		cmocka_unit_test(clock_by_the_envelope),
+		cmocka_unit_test(a_frame_hides_a_clock_s_error),
 		cmocka_unit_test(watch_tells_what_is_wrong),
 		cmocka_unit_test(watch_bridges_short_gaps),
 		cmocka_unit_test(watch_sees_motion_across_a_gap),
