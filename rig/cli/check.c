@@ -6,6 +6,7 @@
 
 #include "rig/cli/kit/command.h"
 #include "rig/cli/kit/format.h"
+#include "rig/measure/clock.h"
 
 struct check_options {
 	const char *bench;
@@ -33,7 +34,7 @@ struct check {
 static void print_limits(const struct plan *plan, unsigned step)
 {
 	const struct limit *limits[STEP_LIMITS_MAX];
-	unsigned count = plan_limits_at(plan, step, limits);
+	unsigned count = plan_limits_at(plan, step, limits), required = 0;
 
 	for (unsigned i = 0; i < count; i++) {
 		const struct limit *l = limits[i];
@@ -45,9 +46,12 @@ static void print_limits(const struct plan *plan, unsigned step)
 			printf(" <= %g", l->upper);
 		if (strcmp(l->unit, "1") != 0) /* a count */
 			printf(" %s", l->unit);
+		required += l->required;
 		printf(", guard band %g U, %s%s\n", l->guard_r, l->required ? "required" : "informative",
 		       l->accept_conditional ? ", conditional pass accepted" : "");
 	}
+	if (!required)
+		printf("  WARNING: no limit is required in this step: nothing that it shows of the pen can fail it\n");
 }
 
 static void print_processes(const struct plan *plan, unsigned step)
@@ -105,6 +109,18 @@ static void print_sequence(const struct check *check)
 	}
 }
 
+/* The rates' budget rests on it. What is further off is not noticed where the run is too short to tell. */
+static void print_clock(const struct check *check)
+{
+	double spec_ppm = bench_device(check->bench, ROLE_LOAD_SENSOR)->clock_ppm;
+	double seconds = plan_duration_s(check->plan, check->points, check->count);
+
+	printf("clock      taken at its specification of +-%g ppm; a run of this length shows one that is more than "
+	       "about "
+	       "%.0f ppm off\n",
+	       spec_ppm, spec_ppm + 1e6 * CLOCK_GRAIN_S / seconds);
+}
+
 static void print_summary(const struct check *check)
 {
 	char duration[40], bytes[40];
@@ -118,6 +134,7 @@ static void print_summary(const struct check *check)
 		format_bytes((double)plan_runfile_bytes(check->plan, check->bench, check->points, check->count), bytes,
 			     sizeof(bytes));
 		printf("run file   about %s\n", bytes);
+		print_clock(check);
 	}
 	if (prompts)
 		printf("operator   asked %u time%s: needs a terminal\n", prompts, prompts == 1 ? "" : "s");

@@ -85,6 +85,15 @@ expect 6 "cannot write to standard output" bash -c '"$0" version >&-' "$penrig"
 # ---- check
 expect 0 "duration   about" "$penrig" check "$demo" --bench "$bench"
 expect 0 " <= 0, guard band" "$penrig" check "$demo" --bench "$bench"
+expect 0 "clock      taken at its specification of +-10 ppm; a run of this length shows one that is more than about" "$penrig" check "$demo" --bench "$bench"
+cat >lax.json <<'END'
+{ "kind": "penrig/plan/1", "name": "lax", "steps": [
+  { "depth_mm": 1, "rate_hz": 120, "measure_s": 1, "limits": [{ "measurand": "missed_strokes", "unit": "1", "upper": 0 }] },
+  { "name": "look", "depth_mm": 1, "rate_hz": 120, "measure_s": 1, "limits": [{ "measurand": "peak_force_n", "unit": "N", "upper": 4, "required": false }] }] }
+END
+expect 0 "WARNING: no limit is required in this step" bash -c '"$0" check lax.json | grep -A 3 "step 2: look"' "$penrig"
+sed 's/, "required": false//' lax.json >strict.json
+expect 0 "0 warnings" bash -c 'echo $("$0" check strict.json | grep -c WARNING) warnings' "$penrig"
 expect 0 "run file   about" env PENRIG_BENCH="$bench" "$penrig" check "$demo"
 sed 's/"depth_mm"/"dpeth_mm"/' "$demo" >wrong.json
 expect 2 'did you mean "depth_mm"' "$penrig" check wrong.json --bench "$bench"
