@@ -525,8 +525,11 @@ static int serial_open(struct loop *loop, const char *uri, const struct link_wan
 	self = calloc(1, sizeof(*self));
 	if (!self)
 		return err_set(err, -ENOMEM, "out of memory for %s", node);
-	*self = (struct serial_link){
-		.link = {&link_serial}, .loop = loop, .sink = *sink, .fd = -1, .timer = {.fn = on_timer, .ctx = self}};
+	*self = (struct serial_link){.link = {.ops = &link_serial},
+				     .loop = loop,
+				     .sink = *sink,
+				     .fd = -1,
+				     .timer = {.fn = on_timer, .ctx = self}};
 	status = open_port(self, node, &wants->serial, err);
 	if (!status && loop_fd_add(loop, self->fd, POLLIN, on_fd, self))
 		status = err_set(err, -ENOSPC, "no room for %s in the event loop", node);

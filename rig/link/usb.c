@@ -914,7 +914,7 @@ static int usb_open(struct loop *loop, const char *uri, const struct link_wants 
 	if (!self)
 		return err_set(err, -ENOMEM, "out of memory for usb:%s", uri);
 	*self = (struct usb_link){
-		.link = {&link_usb}, .loop = loop, .sink = *sink, .timer = {.fn = on_timer, .ctx = self}};
+		.link = {.ops = &link_usb}, .loop = loop, .sink = *sink, .timer = {.fn = on_timer, .ctx = self}};
 	self->counters.counters_known = true;
 	status = open_device(self, uri, wants, err);
 	if (status) {

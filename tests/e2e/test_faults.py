@@ -165,7 +165,7 @@ def examine(check, name, seed, run, within_s=ENDS_WITHIN_S):
         check(why is None, f"{label}: FALSE PASS: {why}")
     if run.report["status_reason"] and struck is not None and within_s is not None:
         late = end_time_s(run) - struck_at_last_s(run, struck)
-        within_s = max(within_s, LAST_STOP_S) if "no stroke for 2.20 s" in run.report["stop"]["text"] else within_s
+        within_s = max(within_s, LAST_STOP_S + UNANSWERED_S) if "no stroke for 2.20 s" in run.report["stop"]["text"] else within_s
         check(late <= within_s, f"{label}: ended {late:.2f} s after the fault: {run.report['status_reason']}")
 
 

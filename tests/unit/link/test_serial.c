@@ -70,7 +70,7 @@ static int setup(void **state)
 	fcntl(slave, F_SETFL, O_NONBLOCK);
 	fcntl(master, F_SETFL, O_NONBLOCK);
 	serial = calloc(1, sizeof(*serial));
-	*serial = (struct serial_link){.link = {&link_serial},
+	*serial = (struct serial_link){.link = {.ops = &link_serial},
 				       .loop = loop,
 				       .sink = {.bytes = on_bytes, .gone = on_gone},
 				       .fd = slave,

@@ -133,7 +133,7 @@ static int wire_open(struct loop *in_loop, const char *uri, const struct link_wa
 		     const struct link_sink *sink, struct link **ret, struct err *err)
 {
 	(void)in_loop, (void)uri, (void)wants, (void)err;
-	wire = (struct wire){.link = {&wire_ops}, .sink = *sink, .open = true};
+	wire = (struct wire){.link = {.ops = &wire_ops}, .sink = *sink, .open = true};
 	*ret = &wire.link;
 	return 0;
 }

@@ -442,7 +442,7 @@ static const struct record *run_session(void)
 {
 	const char *text = tapped.plan ? tapped.plan : one_point;
 	struct err err = {""};
-	unsigned count;
+	unsigned count = 0;
 	make_drivers();
 	memset(slots, 0, sizeof(slots));
 	own_bench();
