@@ -368,8 +368,8 @@ static void test_what_a_gap_makes_does_not_stay(void **state)
 
 static void test_the_pen_s_own_troubles(void **state)
 {
-	static const uint32_t failing[] = {PEN_OVER_TEMPERATURE, PEN_STALL, PEN_UNDERVOLTAGE, PEN_REBOOTED,
-					   PEN_DEADMAN_TRIPPED};
+	static const uint32_t failing[] = {PEN_OVER_TEMPERATURE, PEN_STALL,           PEN_UNDERVOLTAGE,
+					   PEN_REBOOTED,         PEN_DEADMAN_TRIPPED, PEN_RAN_ON};
 	struct record *record = *state;
 	record->conditions = 1;
 	strcpy(record->condition[0].text, "what it said");

@@ -202,6 +202,10 @@ static void hum_that_hides_behind_the_strokes_is_in_the_budget(void **state)
 	struct result r = result_of(&t, &config, MEASURAND_CREST_FACTOR);
 	check_near(r.value, sqrt(2 / t.duty), r.expanded_u);
 	check_near(line_u(&r, "hum"), r.value * t.hum_n * M_SQRT1_2 * 4 / (M_PI * t.height_n), 0.1 * line_u(&r, "hum"));
+	t = train_of(2, 0.3);
+	t.hum_n = 0.01;
+	r = result_of(&t, &config, MEASURAND_CREST_FACTOR);
+	check_near(line_u(&r, "hum"), r.value * t.hum_n * M_SQRT1_2 * 4 / (M_PI * t.height_n), 0.1 * line_u(&r, "hum"));
 }
 
 static double impulse_of(const struct train *t)
@@ -317,7 +321,7 @@ static void doubtful_pulses_are_not_trusted(void **state)
 		few.window_s = 0.03; /* three strokes are a rate, and a pulse is known from before */
 		struct result three = result_of(&few, &config, ids[i]);
 		assert_true(three.valid && three.trusted && three.n == 3);
-		odd.odd = 5;
+		odd.odd = 20; /* few enough for a rate */
 		assert_doubted(odd, &config, ids[i], "do not have the pen's own pulse shape");
 		few.height_n = 0; /* nothing strikes: no value either */
 		few.window_s = 1;

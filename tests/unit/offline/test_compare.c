@@ -191,6 +191,68 @@ static void a_sweep_that_differs_is_told(void **state)
 	assert_differs(pair, 1, "sweep 1 depth_linearity_mm : value");
 }
 
+/* Of a sweep no text is compared: each member must be. */
+static void each_member_of_a_result_is_compared(void **state)
+{
+	struct pair *pair = *state;
+	const struct record_sweep good = pair->sweep_again;
+	struct finding *f = &pair->sweep_again.result[0];
+	struct result *r = &f->result;
+	static const char *const said[] = {
+		"method",          "standard uncertainty", "degrees of freedom",
+		"coverage factor", "expanded uncertainty", ": n is 2400",
+		"valid is",        "trusted is",           "reason",
+		"budget lines",    "budget: calibration",  "outcome",
+		"margin",
+	};
+	for (unsigned i = 0; i < sizeof(said) / sizeof(said[0]); i++) {
+		pair->sweep_again = good;
+		switch (i) {
+		case 0: strcpy(r->method, "displacement"); break;
+		case 1: r->u *= 2; break;
+		case 2: r->dof += 1; break;
+		case 3: r->k *= 2; break;
+		case 4: r->expanded_u *= 2; break;
+		case 5: r->n++; break;
+		case 6: r->valid = false; break;
+		case 7: r->trusted = false; break;
+		case 8: strcpy(r->reason, "none"); break;
+		case 9: r->budget_lines--; break;
+		case 10: r->budget[1].u *= 2; break;
+		case 11: f->judgement.outcome = OUTCOME_FAIL; break;
+		case 12: f->judgement.margin *= 2; break;
+		}
+		assert_differs(pair, 1, said[i]);
+	}
+	pair->sweep_again = good;
+	result_name(r, MEASURAND_DEPTH, ""); /* known to the file, at another place */
+	assert_differs(pair, 1, "the name of a result is \"depth_linearity_mm\" in the file and \"depth_mm\"");
+}
+
+static void each_member_of_a_point_is_named(void **state)
+{
+	struct pair *pair = *state;
+	const struct record_point good = pair->again;
+	static const char *const said[] = {"the first sample of a phase",
+					   "the place of a command",
+					   "the last sample",
+					   "measured",
+					   "outcome",
+					   "reason"};
+	for (unsigned i = 0; i < sizeof(said) / sizeof(said[0]); i++) {
+		pair->again = good;
+		switch (i) {
+		case 0: pair->again.phase_index[POINT_COAST]++; break;
+		case 1: pair->again.command_index[POINT_SPIN_UP] += 0.5; break;
+		case 2: pair->again.end_index++; break;
+		case 3: pair->again.measured = false; break;
+		case 4: pair->again.outcome = OUTCOME_FAIL; break;
+		case 5: strcpy(pair->again.reason, "none"); break;
+		}
+		assert_differs(pair, 1, said[i]);
+	}
+}
+
 static void nothing_is_new_to_a_file_without_results(void **state)
 {
 	struct pair *pair = *state;
@@ -276,6 +338,8 @@ int main(void)
 		T(what_differs_beside_a_new_one_differs),
 		T(roundings_are_told_apart),
 		T(a_sweep_that_differs_is_told),
+		T(each_member_of_a_result_is_compared),
+		T(each_member_of_a_point_is_named),
 		T(nothing_is_new_to_a_file_without_results),
 		T(by_this_method_no_result_is_matched),
 		T(another_method_has_its_own_results),
