@@ -15,8 +15,10 @@
 
 /* Lines per request: the first, one for silence or an odd answer, one to settle a changed state. */
 #define ASKED_MAX       3
+#define SHOWN_MAX       84   /* of an answer that makes no sense, in its message */
 #define STALE_TAGS      64   /* how far back an answer is known as one that was given up: more than ever queue */
-#define UPTIME_GRAIN_MS 20   /* how much the pen's uptime may lag behind its own clock */
+#define UPTIME_GRAIN_MS 20   /* how much the pen's uptime may lag behind its own clock, where its steps are no longer */
+#define GRAIN_MAX_MS    1000 /* the longest steps that the protocol allows */
 #define UPTIME_SLACK_MS 1000 /* ahead of the host's clock by more than this and 2 %: an odd answer */
 
 _Static_assert((int)PEN_UNDERVOLTAGE == SCPI_UNDERVOLTAGE && (int)PEN_OVER_TEMPERATURE == SCPI_OVER_TEMPERATURE &&
@@ -36,6 +38,11 @@ struct uptime { /* read by the pen between question and answer */
 	uint64_t ms, asked_ns, heard_ns;
 };
 
+struct grain {             /* of the steps in which the pen's uptime goes, learned from what it says */
+	uint64_t ms;       /* every reading was a multiple of it; 0: none yet */
+	uint64_t finer_ms; /* but the newest, which counts when another one says so; 0: it was, too */
+};
+
 struct pen {
 	struct device base;
 	struct driver_host host;
@@ -51,6 +58,7 @@ struct pen {
 
 	struct pen_state last;
 	struct uptime uptime;
+	struct grain grain;
 
 	struct device_identity identity;
 	struct pen_limits limits;
@@ -126,30 +134,55 @@ static uint64_t elapsed_ms(uint64_t from_ns, uint64_t to_ns)
 	return to_ns > from_ns ? (to_ns - from_ns) / NS_PER_MS : 0;
 }
 
-static uint64_t drift_ms(uint64_t elapsed)
+static uint64_t common_ms(uint64_t a, uint64_t b)
 {
-	return elapsed / 50 + UPTIME_GRAIN_MS;
+	while (b) {
+		uint64_t rest = a % b;
+		a = b;
+		b = rest;
+	}
+	return a;
+}
+
+/* A digit that flipped must not make steps look finer than they are: the next true reading would lag behind. */
+static void learn_grain(struct grain *grain, uint64_t ms)
+{
+	if (grain->ms && ms % grain->ms == 0) {
+		grain->finer_ms = 0;
+	} else if (grain->ms && !grain->finer_ms) {
+		grain->finer_ms = common_ms(grain->ms, ms);
+	} else {
+		grain->ms = common_ms(grain->finer_ms, ms);
+		grain->finer_ms = 0;
+	}
+}
+
+static uint64_t drift_ms(uint64_t elapsed, uint64_t grain_ms)
+{
+	uint64_t step_ms = grain_ms && grain_ms < GRAIN_MAX_MS ? grain_ms : GRAIN_MAX_MS;
+
+	return elapsed / 50 + UPTIME_GRAIN_MS + (step_ms > UPTIME_GRAIN_MS ? step_ms : 0);
 }
 
 /* At least the time from the answer before to this question has passed between two readings. A pen that restarted soon
  * after its power-on is behind that, though not behind its last uptime. */
-static uint64_t least_ms(const struct uptime *before, const struct uptime *now)
+static uint64_t least_ms(const struct uptime *before, const struct uptime *now, uint64_t grain_ms)
 {
-	uint64_t elapsed = elapsed_ms(before->heard_ns, now->asked_ns), drift = drift_ms(elapsed);
+	uint64_t elapsed = elapsed_ms(before->heard_ns, now->asked_ns), drift = drift_ms(elapsed, grain_ms);
 
 	return before->ms + (elapsed > drift ? elapsed - drift : 0);
 }
 
-static uint64_t most_ms(const struct uptime *before, const struct uptime *now)
+static uint64_t most_ms(const struct uptime *before, const struct uptime *now, uint64_t grain_ms)
 {
 	uint64_t elapsed = elapsed_ms(before->asked_ns, now->heard_ns);
 
-	return before->ms + elapsed + drift_ms(elapsed);
+	return before->ms + elapsed + drift_ms(elapsed, grain_ms);
 }
 
-static bool follows(const struct uptime *before, const struct uptime *now)
+static bool follows(const struct uptime *before, const struct uptime *now, uint64_t grain_ms)
 {
-	return now->ms >= least_ms(before, now) && now->ms <= most_ms(before, now);
+	return now->ms >= least_ms(before, now, grain_ms) && now->ms <= most_ms(before, now, grain_ms);
 }
 
 static bool read_state(struct pen *pen, char **fields, struct pen_state *ret, struct uptime *uptime)
@@ -160,8 +193,8 @@ static bool read_state(struct pen *pen, char **fields, struct pen_state *ret, st
 	    !scpi_read_uint(fields[2], &uptime->ms))
 		return false;
 	ret->condition = (uint32_t)condition & SCPI_CONDITION_ALL;
-	ret->rebooted = pen->last.rebooted || uptime->ms < least_ms(&pen->uptime, uptime);
-	ret->uptime_odd = uptime->ms > most_ms(&pen->uptime, uptime) + UPTIME_SLACK_MS;
+	ret->rebooted = pen->last.rebooted || uptime->ms < least_ms(&pen->uptime, uptime, pen->grain.ms);
+	ret->uptime_odd = uptime->ms > most_ms(&pen->uptime, uptime, pen->grain.ms) + UPTIME_SLACK_MS;
 	return true;
 }
 
@@ -171,7 +204,7 @@ static bool confirmed(const struct pen *pen, const struct pen_state *state, cons
 {
 	if (!pen->candidate_valid || !same_state(state, &pen->candidate))
 		return false;
-	return !state->rebooted || pen->last.rebooted || follows(&pen->candidate_uptime, uptime);
+	return !state->rebooted || pen->last.rebooted || follows(&pen->candidate_uptime, uptime, pen->grain.ms);
 }
 
 /* A state that differs from the last one counts when two answers in a row confirm it, or on the last answer. */
@@ -186,14 +219,17 @@ static bool must_ask_again(struct pen *pen, const struct pen_state *state, const
 	return true;
 }
 
-/* An uptime ahead of the host's time is kept for no more than the host's time allows, else the next true one would look
- * like a restart. */
+/* An uptime ahead of the host's time is kept for no more than the host's time allows, and one between two steps for the
+ * lower, else the next true one would look like a restart. */
 static void keep_uptime(struct pen *pen, const struct uptime *uptime, bool restarted)
 {
 	struct uptime kept = *uptime;
+	uint64_t most = most_ms(&pen->uptime, uptime, pen->grain.ms);
 
-	if (!restarted && kept.ms > most_ms(&pen->uptime, uptime))
-		kept.ms = most_ms(&pen->uptime, uptime);
+	if (!restarted && kept.ms > most)
+		kept.ms = most;
+	if (pen->grain.ms && pen->grain.ms <= GRAIN_MAX_MS)
+		kept.ms -= kept.ms % pen->grain.ms;
 	pen->uptime = kept;
 }
 
@@ -213,6 +249,7 @@ static int take_state(struct pen *pen, char **fields, const struct scpi_readings
 	state.uptime_odd = false;
 	pen->last = state;
 	keep_uptime(pen, &uptime, restarted);
+	learn_grain(&pen->grain, uptime.ms);
 	struct pen_telemetry telemetry = {
 		.host_ns = host_ns,
 		.rate_hz = readings->rate_hz,
@@ -250,7 +287,7 @@ static int read_limits(struct pen *pen, char **fields)
 	double value[4];
 
 	for (unsigned i = 0; i < 4; i++)
-		if (!scpi_read_number(fields[i], &value[i]) || isnan(value[i]))
+		if (!scpi_read_number(fields[i], &value[i]) || !isfinite(value[i]))
 			return -EPROTO;
 	if (value[0] > value[1] || value[2] > value[3])
 		return -EPROTO;
@@ -274,7 +311,8 @@ static int read_cartridge(struct pen *pen, char **fields, uint64_t host_ns)
 	if (!scpi_read_cartridge(fields[0], &cartridge) || !scpi_read_uint(fields[1], &uptime.ms))
 		return -EPROTO;
 	bool first = !pen->candidate_valid;
-	bool agrees = !first && follows(&pen->candidate_uptime, &uptime) &&
+	uint64_t grain_ms = common_ms(pen->candidate_uptime.ms, uptime.ms);
+	bool agrees = !first && follows(&pen->candidate_uptime, &uptime, grain_ms) &&
 		      same_cartridge(&pen->candidate_cartridge, &cartridge);
 	pen->candidate_valid = true;
 	pen->candidate_uptime = uptime;
@@ -287,6 +325,7 @@ static int read_cartridge(struct pen *pen, char **fields, uint64_t host_ns)
 	pen->identity.needles = cartridge.needles;
 	pen->identity.cartridge_strokes = cartridge.strokes;
 	pen->uptime = uptime;
+	pen->grain.ms = grain_ms;
 	return 0;
 }
 
@@ -314,8 +353,11 @@ static int read_refusal(const char *field, const char *what, struct err *err)
 		return 0;
 	if (error.code == SCPI_OUT_OF_RANGE || error.code == SCPI_ILLEGAL_VALUE || error.code == SCPI_SETTINGS_CONFLICT)
 		return err_set(err, -ERANGE, "the pen refused %s: %d \"%s\"", what, error.code, error.text);
-	return err_set(err, -EPROTO, "the pen did not understand %s: %d \"%s\"; the line may be noisy", what,
-		       error.code, error.text);
+	if (error.code <= SCPI_COMMAND_ERROR && error.code > SCPI_EXECUTION_ERROR)
+		return err_set(err, -EPROTO, "the pen did not understand %s: %d \"%s\"; the line may be noisy", what,
+			       error.code, error.text);
+	return err_set(err, -EPROTO, "the pen answered %s by an error that is no refusal: %d \"%s\"", what, error.code,
+		       error.text);
 }
 
 static void name_setpoint(const struct dialogue_request *request, char *text, size_t size)
@@ -342,7 +384,7 @@ static int read_setpoint(struct pen *pen, char **fields, struct err *err)
 	int status = read_refusal(fields[0], what, err);
 	if (status)
 		return status;
-	if (!scpi_read_number(fields[1], &said))
+	if (!scpi_read_number(fields[1], &said) || !isfinite(said))
 		return -EPROTO;
 	if (!(fabs(said - sent) <= 1e-6 * fabs(sent)))
 		return err_set(err, -EREMOTEIO, "the pen was set to %s and reads back %.6g", what, said);
@@ -398,14 +440,15 @@ static void reject(struct pen *pen, int status, const struct err *err)
 	dialogue_reject(pen->dialogue, pen->candidate_valid ? ASKED_MAX : DIALOGUE_ASKED_MAX, status, err);
 }
 
-static void odd_line(struct pen *pen, const char *line)
+static void odd_line(struct pen *pen)
 {
 	struct err err;
+	char shown[SHOWN_MAX];
 
+	lines_show(&pen->lines, shown, sizeof(shown));
 	err_set(&err, -EPROTO,
-		"the pen's answer makes no sense: \"%.80s\"; check cable and baud rate, and that it speaks "
-		"scpi-pen",
-		line);
+		"the pen's answer makes no sense: \"%s\"; check cable and baud rate, and that it speaks scpi-pen",
+		shown);
 	reject(pen, -EPROTO, &err);
 }
 
@@ -436,7 +479,7 @@ static void take_line(struct pen *pen, uint64_t host_ns)
 	int n = scpi_split(line, fields);
 	if (!is_answer(pen, fields, n, &stale)) {
 		if (!stale)
-			odd_line(pen, pen->lines.text);
+			odd_line(pen);
 		return;
 	}
 	pen->answers++;
@@ -449,7 +492,7 @@ static void take_line(struct pen *pen, uint64_t host_ns)
 	} else if (err.text[0]) {
 		reject(pen, status, &err);
 	} else {
-		odd_line(pen, pen->lines.text);
+		odd_line(pen);
 	}
 }
 
@@ -466,7 +509,7 @@ static void on_bytes(void *device, const uint8_t *data, size_t len, uint64_t hos
 		if (fed == LINES_LINE)
 			take_line(pen, host_ns);
 		else if (fed == LINES_DROPPED)
-			odd_line(pen, "(unreadable bytes)");
+			odd_line(pen);
 	}
 }
 

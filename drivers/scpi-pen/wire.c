@@ -7,6 +7,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
+
+#define EXACT_MAX 9007199254740992.0 /* 2^53: integers up to here are exact as doubles */
 
 struct line_form {
 	const char *before, *after; /* around the value; after NULL: the line has no value */
@@ -87,10 +90,25 @@ static const char *skip_digits(const char *p)
 	return p;
 }
 
-/* strtod() alone would take "inf", "0x10" and leading blanks. */
-static const char *number_end(const char *field)
+/* Blanks before a value stand in for a sign or align it. Behind one they are refused: a last zero of which one bit
+ * flipped is a blank, and the number a tenth of itself. */
+static const char *skip_blanks(const char *p)
 {
-	const char *p = field + (*field == '+' || *field == '-');
+	while (*p == ' ' || *p == '\t')
+		p++;
+	return p;
+}
+
+static const char *skip_sign(const char *p)
+{
+	return p + (*p == '+' || *p == '-');
+}
+
+/* The end of an NR1, NR2 or NR3 that starts at p, NULL where none does. strtod() alone would take "0x10" and leave
+ * "1e" half read. */
+static const char *number_end(const char *p)
+{
+	p = skip_sign(p);
 	const char *whole = p;
 
 	p = skip_digits(p);
@@ -103,7 +121,7 @@ static const char *number_end(const char *field)
 	if (digits == 0)
 		return NULL;
 	if (*p == 'e' || *p == 'E') {
-		p += 1 + (p[1] == '+' || p[1] == '-');
+		p = skip_sign(p + 1);
 		if (!digit(*p))
 			return NULL;
 		p = skip_digits(p);
@@ -111,16 +129,69 @@ static const char *number_end(const char *field)
 	return p;
 }
 
+/* SCPI-99 volume 1, 7.2.1.4 and 7.2.1.5: what is no figure, in short and long form. C's printf() signs an infinity. */
+static const struct no_figure {
+	const char *word;
+	double value;
+} no_figures[] = {
+	{"NINFINITY", -INFINITY},
+	{"NINF", -INFINITY},
+	{"-INFINITY", -INFINITY},
+	{"-INF", -INFINITY},
+	{"+INFINITY", INFINITY},
+	{"+INF", INFINITY},
+	{"INFINITY", INFINITY},
+	{"INF", INFINITY},
+	{"+NAN", NAN},
+	{"-NAN", NAN},
+	{"NAN", NAN},
+};
+
+static const char *word_end(const char *p, double *ret)
+{
+	size_t len = strcspn(p, ",");
+
+	for (unsigned i = 0; i < sizeof(no_figures) / sizeof(no_figures[0]); i++) {
+		if (strlen(no_figures[i].word) != len || strncasecmp(p, no_figures[i].word, len) != 0)
+			continue;
+		*ret = no_figures[i].value;
+		return p + len;
+	}
+	return NULL;
+}
+
+static bool about(double value, double special)
+{
+	return fabs(value - special) <= 1e-6 * fabs(special);
+}
+
+/* Numbers that stand for no number. What lies beyond them has no meaning: false. */
+static bool without_specials(double value, double *ret)
+{
+	if (about(value, SCPI_NOT_A_NUMBER))
+		*ret = NAN;
+	else if (about(fabs(value), SCPI_INFINITY))
+		*ret = copysign(INFINITY, value);
+	else if (fabs(value) < SCPI_INFINITY)
+		*ret = value;
+	else
+		return false;
+	return true;
+}
+
 static bool read_number_until(const char *field, char stop, const char **ret_end, double *ret)
 {
-	const char *end = number_end(field);
+	double value;
+	const char *start = skip_blanks(field), *end = word_end(start, &value);
 
-	if (!end || *end != stop)
+	if (!end) {
+		end = number_end(start);
+		if (!end || !without_specials(strtod(start, NULL), &value))
+			return false;
+	}
+	if (*end != stop)
 		return false;
-	double value = strtod(field, NULL);
-	if (!isfinite(value))
-		return false;
-	*ret = fabs(value - SCPI_NOT_A_NUMBER) <= 1e-6 * SCPI_NOT_A_NUMBER ? NAN : value;
+	*ret = value;
 	*ret_end = end;
 	return true;
 }
@@ -132,14 +203,22 @@ bool scpi_read_number(const char *field, double *ret)
 	return read_number_until(field, '\0', &end, ret);
 }
 
+/* Integers are NR1; one that comes as NR2 or NR3 is taken where it is exact. */
 static bool read_uint_until(const char *field, char stop, const char **ret_end, uint64_t *ret)
 {
-	const char *end = skip_digits(field);
+	const char *start = skip_blanks(field), *first = start + (*start == '+'), *end = skip_digits(first);
+	double number;
 
-	if (end == field || *end != stop)
-		return false;
+	if (end == first || *end != stop) {
+		if (!read_number_until(field, stop, &end, &number) || !(number >= 0 && number <= EXACT_MAX) ||
+		    number != floor(number) || *start == '-')
+			return false;
+		*ret = (uint64_t)number;
+		*ret_end = end;
+		return true;
+	}
 	errno = 0;
-	unsigned long long value = strtoull(field, NULL, 10);
+	unsigned long long value = strtoull(first, NULL, 10);
 	if (errno)
 		return false;
 	*ret = value;
@@ -156,27 +235,33 @@ bool scpi_read_uint(const char *field, uint64_t *ret)
 
 bool scpi_read_bool(const char *field, bool *ret)
 {
-	if ((field[0] != '0' && field[0] != '1') || field[1] != '\0')
+	const char *p = skip_blanks(field);
+
+	p += *p == '+';
+	if ((p[0] != '0' && p[0] != '1') || p[1] != '\0')
 		return false;
-	*ret = field[0] == '1';
+	*ret = p[0] == '1';
 	return true;
 }
 
-/* The text between the quotes at *p, and *p moved behind the second one. Longer text is cut where `cut` allows it. */
+/* The text between the quotes at *p, a doubled quote in it for one, and *p moved behind the last. Longer text is cut
+ * where `cut` allows it. */
 static bool read_string(const char **p, char *text, size_t size, bool cut)
 {
-	const char *start = *p + 1;
-	const char *end = **p == '"' ? strchr(start, '"') : NULL;
+	const char *from = skip_blanks(*p);
+	size_t len = 0;
 
-	if (!end)
+	if (*from++ != '"')
 		return false;
-	size_t len = (size_t)(end - start);
-	if (len >= size && !cut)
-		return false;
-	len = len >= size ? size - 1 : len;
-	memcpy(text, start, len);
+	for (; *from != '"' || from[1] == '"'; from++) {
+		if (*from == '\0' || (len + 1 >= size && !cut))
+			return false;
+		if (len + 1 < size)
+			text[len++] = *from;
+		from += *from == '"';
+	}
 	text[len] = '\0';
-	*p = end + 1;
+	*p = from + 1;
 	return true;
 }
 
@@ -184,14 +269,16 @@ bool scpi_read_error(const char *field, struct scpi_error *ret)
 {
 	struct scpi_error error = {0};
 	uint64_t magnitude;
-	const char *p = field + (*field == '-');
+	const char *p = skip_blanks(field);
+	bool negative = *p == '-';
 
-	if (!read_uint_until(p, ',', &p, &magnitude) || magnitude > 32768)
+	p = skip_sign(p);
+	if (!digit(*p) || !read_uint_until(p, ',', &p, &magnitude) || magnitude > 32768)
 		return false;
 	p++;
 	if (!read_string(&p, error.text, sizeof(error.text), true) || *p)
 		return false;
-	error.code = *field == '-' ? -(int)magnitude : (int)magnitude;
+	error.code = negative ? -(int)magnitude : (int)magnitude;
 	*ret = error;
 	return true;
 }
@@ -237,6 +324,8 @@ bool scpi_read_readings(const char *field, struct scpi_readings *ret)
 	for (unsigned i = 0; i < 5; i++) {
 		if (!read_number_until(field, i < 4 ? ',' : '\0', &field, values[i]))
 			return false;
+		if (!isfinite(*values[i]))
+			*values[i] = NAN;
 		field++;
 	}
 	*ret = readings;

@@ -18,13 +18,18 @@
 #define SCPI_LINE_MAX         255 /* bytes without the line end, both ways */
 #define SCPI_FIELDS_MAX       8   /* the longest answer we ask for has 5 */
 #define SCPI_TEXT_MAX         48  /* names: 47 bytes and NUL */
-#define SCPI_NOT_A_NUMBER     9.91e37
 
-enum scpi_error_code {
-	SCPI_NO_ERROR = 0,
-	SCPI_SETTINGS_CONFLICT = -221,
-	SCPI_OUT_OF_RANGE = -222,
-	SCPI_ILLEGAL_VALUE = -224,
+/* SCPI-99 volume 1, 7.2.1: numbers that are none. The infinity may be negative. */
+#define SCPI_INFINITY     9.9e37
+#define SCPI_NOT_A_NUMBER 9.91e37
+
+enum scpi_error_code { /* those of one kind count down from its first: SCPI-99 volume 2, 21.8 */
+		       SCPI_NO_ERROR = 0,
+		       SCPI_COMMAND_ERROR = -100,
+		       SCPI_EXECUTION_ERROR = -200,
+		       SCPI_SETTINGS_CONFLICT = -221,
+		       SCPI_OUT_OF_RANGE = -222,
+		       SCPI_ILLEGAL_VALUE = -224,
 };
 
 enum scpi_condition {
@@ -66,9 +71,13 @@ double scpi_as_sent(double value);
  * SCPI_FIELDS_MAX or a quote is left open. */
 int scpi_split(char *line, char *fields[SCPI_FIELDS_MAX]);
 
-/* Field readers: true and *ret filled when the whole field is right, else false and *ret untouched. */
-bool scpi_read_number(const char *field, double *ret); /* NaN for "not measurable" */
-bool scpi_read_uint(const char *field, uint64_t *ret);
+/* Field readers: true and *ret filled when the whole field is right, else false and *ret untouched. Numbers are what
+ * IEEE 488.2 8.7.2 to 8.7.4 call NR1, NR2 and NR3, a sign of either kind and blanks before them allowed. */
+
+/* NaN for 9.91E37 or NAN, an infinity for +-9.9E37, INF or NINF; a magnitude beyond that is refused. */
+bool scpi_read_number(const char *field, double *ret);
+
+bool scpi_read_uint(const char *field, uint64_t *ret); /* refused where it is no exact integer */
 bool scpi_read_bool(const char *field, bool *ret);
 
 struct scpi_error {
@@ -90,7 +99,7 @@ struct scpi_cartridge {
 bool scpi_read_cartridge(const char *field, struct scpi_cartridge *ret);
 
 struct scpi_readings {
-	double rate_hz, motor_c, handle_c, volts_v, current_a; /* NaN where not measurable */
+	double rate_hz, motor_c, handle_c, volts_v, current_a; /* NaN where the pen gives no figure */
 };
 bool scpi_read_readings(const char *field, struct scpi_readings *ret);
 

@@ -1,6 +1,9 @@
 /* One byte after the other; a line's end decides what became of it. */
 #include "rig/driver/lines.h"
 
+#include <stdio.h>
+#include <string.h>
+
 static bool text_byte(uint8_t byte)
 {
 	return (byte >= 0x20 && byte <= 0x7e) || byte == '\t';
@@ -8,11 +11,13 @@ static bool text_byte(uint8_t byte)
 
 static void take_byte(struct lines *lines, uint8_t byte)
 {
-	if (byte == '\r' && !lines->cr)
+	if (byte == '\r' && !lines->cr) {
 		lines->cr = true;
-	else if (lines->cr || lines->len == LINES_MAX || !text_byte(byte))
+		return;
+	}
+	if (lines->cr || lines->len == LINES_MAX || !text_byte(byte))
 		lines->spoilt = true;
-	else
+	if (lines->len < LINES_MAX)
 		lines->text[lines->len++] = (char)byte;
 }
 
@@ -21,6 +26,7 @@ static enum lines_fed end_line(struct lines *lines)
 	enum lines_fed fed = lines->spoilt ? LINES_DROPPED : lines->len > 0 ? LINES_LINE : LINES_MORE;
 
 	lines->text[lines->len] = '\0';
+	lines->ended = lines->len;
 	lines->len = 0;
 	lines->cr = lines->spoilt = false;
 	lines->dropped += fed == LINES_DROPPED;
@@ -42,4 +48,29 @@ enum lines_fed lines_feed(struct lines *lines, const uint8_t *data, size_t len, 
 	}
 	*ret_used = used;
 	return fed;
+}
+
+void lines_show(const struct lines *lines, char *ret, size_t size)
+{
+	size_t at = 0;
+
+	for (unsigned i = 0; i < lines->ended; i++) {
+		char shown[8];
+		uint8_t byte = (uint8_t)lines->text[i];
+		bool printable = byte >= 0x20 && byte <= 0x7e;
+
+		snprintf(shown, sizeof(shown),
+			 !printable                    ? "\\x%02x"
+			 : byte == '"' || byte == '\\' ? "\\%c"
+						       : "%c",
+			 (unsigned)byte);
+		size_t len = strlen(shown);
+		if (at + len + sizeof("...") > size) {
+			strcpy(ret + at, "...");
+			return;
+		}
+		memcpy(ret + at, shown, len);
+		at += len;
+	}
+	ret[at] = '\0';
 }

@@ -12,7 +12,7 @@
 
 struct lines { /* zero-initialised = at the start of a line */
 	char text[LINES_MAX + 1];
-	unsigned len;
+	unsigned len, ended; /* bytes of the line under way; of the one that ended last */
 	bool cr, spoilt;
 	uint64_t dropped; /* lines dropped so far */
 };
@@ -26,5 +26,10 @@ enum lines_fed {
 /* Takes bytes up to and with the end of the next line that is not empty; *ret_used, at least 1 where len is, says how
  * many: the caller comes back with the rest. */
 enum lines_fed lines_feed(struct lines *lines, const uint8_t *data, size_t len, size_t *ret_used);
+
+/* What came as the line that ended last, until the next lines_feed(), for a message: printable ASCII as it is but for
+ * '"' and '\\', which get a '\\' before them; every other byte as \xNN; "..." at its end where it does not fit. size: 8 at
+ * least. Always terminated. */
+void lines_show(const struct lines *lines, char *ret, size_t size);
 
 #endif

@@ -7,6 +7,8 @@
 #include "rig/driver/lines.h"
 #include "tests/fuzz/standalone.h"
 
+#define SHOWN_MAX 40
+
 static void read_field(const char *field)
 {
 	double number;
@@ -18,7 +20,7 @@ static void read_field(const char *field)
 	struct scpi_readings readings;
 
 	if (scpi_read_number(field, &number))
-		FUZZ_CHECK(isnan(number) || isfinite(number));
+		FUZZ_CHECK(!isfinite(number) || fabs(number) < SCPI_INFINITY);
 	(void)scpi_read_uint(field, &uint);
 	(void)scpi_read_bool(field, &on);
 	if (scpi_read_error(field, &error))
@@ -27,7 +29,9 @@ static void read_field(const char *field)
 		FUZZ_CHECK(strlen(identity.maker) < SCPI_TEXT_MAX && strlen(identity.firmware) < SCPI_TEXT_MAX);
 	if (scpi_read_cartridge(field, &cartridge))
 		FUZZ_CHECK(strlen(cartridge.id) < SCPI_TEXT_MAX);
-	(void)scpi_read_readings(field, &readings);
+	if (scpi_read_readings(field, &readings))
+		FUZZ_CHECK(!isinf(readings.rate_hz) && !isinf(readings.motor_c) && !isinf(readings.handle_c) &&
+			   !isinf(readings.volts_v) && !isinf(readings.current_a));
 }
 
 static uint32_t read_lines(const uint8_t *data, size_t size, size_t step)
@@ -46,6 +50,9 @@ static uint32_t read_lines(const uint8_t *data, size_t size, size_t step)
 			digest = crc32c(digest, "spoilt", 6);
 		if (fed != LINES_LINE)
 			continue;
+		char shown[SHOWN_MAX];
+		lines_show(&lines, shown, sizeof(shown));
+		FUZZ_CHECK(strlen(shown) < sizeof(shown));
 		size_t len = strlen(lines.text);
 		FUZZ_CHECK(len > 0 && len <= LINES_MAX);
 		digest = crc32c(digest, lines.text, len);

@@ -339,32 +339,53 @@ def make_readings():
         lines.append(f"refuse {kind} {field.encode().hex() or '-'} # {field}")
 
     for field, value in (("120", "120"), ("-0.5", "-0.5"), ("116.667", "116.667"), ("1e+06", "1000000"), ("+1.5E-3", "0.0015"),
-                         (".5", "0.5"), ("7.", "7"), ("9.91e+37", "nan"), ("9.91E37", "nan")):
+                         (".5", "0.5"), ("7.", "7"), ("+120", "120"), (" 1.20000E+02", "120"), ("\t-.5e0", "-0.5"),
+                         ("9.91e+37", "nan"), ("9.91E37", "nan"), ("+9.910000E+037", "nan"), ("9.9100003e37", "nan"), ("NAN", "nan"),
+                         ("nan", "nan"), ("-nan", "nan"), ("9.9E37", "inf"), ("+9.90000000E+37", "inf"), ("9.8999997e+37", "inf"),
+                         ("99e36", "inf"), ("-9.9E37", "-inf"), ("INF", "inf"), ("+inf", "inf"), ("INFinity", "inf"),
+                         ("NINF", "-inf"), ("ninfinity", "-inf"), ("-inf", "-inf"), ("9.89E37", "9.89e+37"),
+                         ("-9.89E37", "-9.89e+37")):
         accept("number", field, value)
-    for field in ("", "12O", "120 ", "nan", "inf", "0x10", "1,2", "1e", "--1", "1e999", "."):
+    for field in ("", " ", "12O", "120 ", "12 0", "+ 1", "1 e3", "0x10", "1,2", "1e", "1e+", "--1", "+-1", "1e999", "-1e999", ".",
+                  "+", "9.95E37", "1e38", "-9.91E37", "-1e38", "INFI", "INFINIT", "NANO", "NA", "--INF", "INF ", "-NINF", "0,INF",
+                  "120HZ"):
         refuse("number", field)
     accept("bool", "0", 0)
     accept("bool", "1", 1)
-    for field in ("", "2", "ON", "01", "-1"):
+    accept("bool", "+1", 1)
+    accept("bool", " 0", 0)
+    for field in ("", "2", "ON", "01", "-1", "+", "+2", "1 ", "++1", "NAN"):
         refuse("bool", field)
     for field in ("0", "65535", "18446744073709551615"):
         accept("uint", field, field)
-    for field in ("", "-1", "+1", "1.0", "18446744073709551616", "1 "):
+    for field, value in (("+1", 1), ("1.0", 1), (" +53020", 53020), ("+5.302000E+04", 53020), ("0.", 0), ("9007199254740992.0", 2**53)):
+        accept("uint", field, value)
+    for field in ("", "-1", "-0", "1.5", "1e-1", "18446744073709551616", "9007199254740994.0", "1 ", "+ 1", "9.9E37", "9.91E37", "INF",
+                  "NAN"):
         refuse("uint", field)
     accept("error", '0,"No error"', 0, "No error")
     accept("error", '-222,"Data out of range"', -222, "Data out of range")
-    for field in ("", "0", "0,No error", '-222,"Data', 'x,"y"', '0,"a"b'):
+    for code in ("+0", "-0", " 0", " +0", "+0.0"):
+        accept("error", f'{code},"No error"', 0, "No error")
+    accept("error", '0, "No error"', 0, "No error")
+    accept("error", '+301,"Motor, locked"', 301, "Motor, locked")
+    accept("error", '-113,"Undefined header; ""FOO"""', -113, 'Undefined header; "FOO"')
+    accept("error", '-222,""', -222, "-")
+    for field in ("", "0", "+0", "0,No error", '-222,"Data', 'x,"y"', '0,"a"b', '+-0,"a"', '- 1,"a"', '0 ,"a"', '0.5,"a"', 'NAN,"a"',
+                  '9.9E37,"a"', '32769,"a"', '0,"a" ', '0,"""', "0,'No error'"):
         refuse("error", field)
     accept("idn", "penrig,Model P,PEN-1,1.0", "penrig", "Model P", "PEN-1", "1.0")
     for field in ("", "penrig", "a,b,c", "a,b,c,d,e", "a," + "b" * 48 + ",c,d"):
         refuse("idn", field)
     accept("cart", '"C-14",14,1203', "C-14", 14, 1203)
     accept("cart", '"",0,0', "-", 0, 0)
+    accept("cart", ' "C-14",+14, 1.203E3', "C-14", 14, 1203)
     for field in ("", "C-14,14,1203", '"C-14",14', '"C-14",14,1203,1', '"C-14",-1,3', '"' + "x" * 48 + '",1,2'):
         refuse("cart", field)
     accept("all", "119.98,31.2,29.8,3.91,0.42", "119.98", "31.2", "29.8", "3.91", "0.42")
     accept("all", "9.91e+37,31.2,9.91e+37,0,-0.1", "nan", "31.2", "nan", "0", "-0.1")
-    for field in ("", "1,2,3,4", "1,2,3,4,5,6", "1,2,,4,5"):
+    accept("all", "+1.199800E+02, 9.9E37,-9.9E37,NAN,NINF", "119.98", "nan", "nan", "nan", "nan")
+    for field in ("", "1,2,3,4", "1,2,3,4,5,6", "1,2,,4,5", "1,2,1e38,4,5", "1 ,2,3,4,5", "1,INFO,3,4,5"):
         refuse("all", field)
     write("scpi-pen-readings.txt", lines)
 

@@ -105,12 +105,39 @@ static void nothing_is_nothing(void **state)
 	assert_int_equal(lines.len, 0);
 }
 
+/* For a message: nothing of it can steer a terminal or be taken for the sentence around it. */
+static void what_came_is_shown(void **state)
+{
+	static const struct {
+		const char *bytes, *shown;
+		size_t size;
+	} cases[] = {
+		{"0;1\r\n", "0;1", 40},
+		{"+0,\"No error\"\n", "+0,\\\"No error\\\"", 40},
+		{"\x1b[2J\xff\t\\\n", "\\x1b[2J\\xff\\x09\\\\", 40},
+		{"a\rb\n", "ab", 40}, /* the CR is what spoilt it */
+		{"1234567\n", "1234567", 11},
+		{"12345678\n", "1234567...", 11},
+		{"123456\x01\n", "123456...", 11},
+		{"a\x01\x01\n", "a\\x01...", 9},
+	};
+
+	(void)state;
+	for (unsigned i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		struct lines lines = {.len = 0};
+		char shown[40];
+		size_t used;
+		lines_feed(&lines, (const uint8_t *)cases[i].bytes, strlen(cases[i].bytes), &used);
+		lines_show(&lines, shown, cases[i].size);
+		assert_string_equal(shown, cases[i].shown);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(in_pieces),
-		cmocka_unit_test(what_spoils_a_line),
-		cmocka_unit_test(longest_line),
+		cmocka_unit_test(in_pieces),          cmocka_unit_test(what_came_is_shown),
+		cmocka_unit_test(what_spoils_a_line), cmocka_unit_test(longest_line),
 		cmocka_unit_test(nothing_is_nothing),
 	};
 

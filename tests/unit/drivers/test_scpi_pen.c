@@ -381,6 +381,74 @@ static void test_refused(void **state)
 	assert_int_equal(heard.lost, 0);
 }
 
+/* What is no refusal is not called one, and stands in the message as it came. */
+static void test_other_number_forms(void **state)
+{
+	struct outcome dead = {0}, rate = {0}, depth = {0}, odd = {0}, own = {0}, tele = {0};
+
+	(void)state;
+	VERB(deadman(pen, 500, on_done, &dead));
+	expect(DEAD);
+	answer("+0,\"No error\";+5.00000E+02");
+	assert_int_equal(dead.calls, 1);
+	assert_int_equal(dead.status, 0);
+	VERB(set_rate(pen, 120, on_done, &rate));
+	expect(RATE120);
+	answer("+0, \"No error\"; +1.20000000E+02");
+	assert_int_equal(rate.calls, 1);
+	assert_int_equal(rate.status, 0);
+	VERB(set_rate(pen, 120, on_done, &depth));
+	for (int i = 0; i < 2; i++) {
+		expect(RATE120);
+		answer(i ? NONE ";9.9E37" : NONE ";NAN"); /* no setpoint, whatever was set */
+	}
+	assert_int_equal(depth.status, -EPROTO);
+	assert_non_null(strstr(depth.err, "\\\"No error\\\";9.9E37"));
+	VERB(deadman(pen, 500, on_done, &odd));
+	for (int i = 0; i < 2; i++) {
+		expect(DEAD);
+		answer("none;500");
+	}
+	assert_int_equal(odd.status, -EPROTO);
+	assert_non_null(strstr(odd.err, "\"none;500;"));
+	assert_null(strstr(odd.err, "refused"));
+	VERB(deadman(pen, 500, on_done, &own));
+	for (int i = 0; i < 2; i++) {
+		expect(DEAD);
+		answer("+301,\"Hall sensor\";500");
+	}
+	assert_int_equal(own.status, -EPROTO);
+	assert_string_equal(own.err,
+			    "the pen answered dead-man 500 ms by an error that is no refusal: 301 \"Hall sensor\"");
+	VERB(telemetry(pen, on_done, &tele));
+	expect(TELE);
+	answer_state("+1.1998E+02,9.9E37,-9.9E37,9.91E37,INF;+", 0, 0, uptime());
+	assert_int_equal(tele.status, 0);
+	assert_true(heard.telemetry.rate_hz == 119.98 && isnan(heard.telemetry.motor_c) &&
+		    isnan(heard.telemetry.handle_c));
+	assert_true(isnan(heard.telemetry.battery_v) && isnan(heard.telemetry.current_a));
+}
+
+static void test_limits_are_figures(void **state)
+{
+	static const char *const wrong[] = {"30;9.9E37;0;2.5", "NINF;150;0;2.5", "30;150;0;9.91E37"};
+
+	(void)state;
+	for (unsigned i = 0; i < sizeof(wrong) / sizeof(wrong[0]); i++) {
+		pen->driver->close(pen);
+		begin_open(0);
+		expect(OPEN);
+		answer("0");
+		expect("*IDN?");
+		answer("penrig,Model P,PEN-1,1.0");
+		for (int asked = 0; asked < 2; asked++) {
+			expect(LIMITS);
+			answer(wrong[i]);
+		}
+		assert_int_equal(heard.ready_status, -EPROTO);
+	}
+}
+
 static void test_readback(void **state)
 {
 	struct outcome rate = {0}, other = {0};
@@ -521,7 +589,7 @@ static void test_held_up(void **state)
 	tick(100);
 	now += 5000 * MS;
 	pen->driver->on_tick(pen, now);
-	tick(95);
+	tick(90); /* the tick that was due counts */
 	assert_int_equal(lines_unread(), 0);
 	tick(10);
 	expect(BEAT);
@@ -606,6 +674,84 @@ static void test_reboot(void **state)
 	answer_state("", 0, 0, 144);
 	assert_int_equal(heard.telemetry.condition, 0);
 	assert_int_equal(beat.calls, 4);
+}
+
+static uint64_t in_steps(uint64_t ms, uint64_t step_ms)
+{
+	return ms / step_ms * step_ms;
+}
+
+/* flip_at: whose answer is flipped_ms too large; -1: none. */
+static void beats_in_steps(uint64_t step_ms, int times, int flip_at, uint64_t flipped_ms)
+{
+	for (int i = 0; i < times; i++) {
+		struct outcome beat = {0};
+		tick(95);
+		VERB(heartbeat(pen, on_done, &beat));
+		expect(BEAT);
+		answer_state("", 0, 0, in_steps(uptime(), step_ms) + (i == flip_at ? flipped_ms : 0));
+		assert_int_equal(beat.calls, 1);
+	}
+	assert_int_equal(heard.events, 0);
+}
+
+static void open_in_steps(uint64_t step_ms)
+{
+	driver_scpi_pen.close(pen);
+	open_until_cartridge();
+	answer_cartridge(in_steps(uptime(), step_ms));
+	expect(CART);
+	answer_cartridge(in_steps(uptime(), step_ms));
+	assert_int_equal(heard.ready_status, 0);
+}
+
+/* An uptime that goes in steps lags behind by up to one of them, and is no restart; a restart is known all the same. */
+static void test_uptime_in_steps(void **state)
+{
+	const uint64_t steps_ms[] = {1, 20, 33, 50, 64, 100, 250, 500, 1000};
+
+	(void)state;
+	for (unsigned i = 0; i < sizeof(steps_ms) / sizeof(steps_ms[0]); i++) {
+		struct outcome beat = {0};
+		open_in_steps(steps_ms[i]);
+		beats_in_steps(steps_ms[i], 60, -1, 0);
+		VERB(heartbeat(pen, on_done, &beat));
+		expect(BEAT);
+		answer_state("", 0, 0, 0);
+		expect(BEAT);
+		answer_state("", 0, 0, 0);
+		assert_int_equal(beat.calls, 1);
+		assert_int_equal(heard.conditions, PEN_REBOOTED);
+	}
+}
+
+/* Once its steps are known, one digit that flipped does not make them look finer. */
+static void test_uptime_in_steps_flipped(void **state)
+{
+	(void)state;
+	for (int flip_at = 15; flip_at < 35; flip_at++) {
+		open_in_steps(1000);
+		beats_in_steps(1000, 40, flip_at, 10);
+	}
+}
+
+/* A pen of fine steps that restarted just after it was switched on is behind its time by less than a coarse step. */
+static void test_restart_is_known_by_fine_steps(void **state)
+{
+	struct outcome beat = {0};
+	uint64_t last_ms;
+
+	(void)state;
+	open_in_steps(1);
+	beats_in_steps(1, 4, -1, 0);
+	last_ms = uptime();
+	tick(900);
+	VERB(heartbeat(pen, on_done, &beat));
+	expect(BEAT);
+	answer_state("", 0, 0, last_ms + 50);
+	expect(BEAT);
+	answer_state("", 0, 0, last_ms + 50);
+	assert_int_equal(heard.conditions, PEN_REBOOTED);
 }
 
 /* A flipped digit that makes the uptime large must not make the next, right one look like a restart. */
@@ -876,6 +1022,8 @@ int main(void)
 		cmocka_unit_test_teardown(test_open_fails, teardown),
 		T(test_set),
 		T(test_refused),
+		T(test_other_number_forms),
+		T(test_limits_are_figures),
 		T(test_readback),
 		T(test_run_and_stop),
 		T(test_stop_jumps_the_queue),
@@ -886,6 +1034,9 @@ int main(void)
 		T(test_open_with_a_flipped_uptime),
 		T(test_open_with_uptimes_that_contradict_each_other),
 		T(test_reboot),
+		T(test_uptime_in_steps),
+		T(test_uptime_in_steps_flipped),
+		T(test_restart_is_known_by_fine_steps),
 		T(test_uptime_flipped_upwards),
 		T(test_uptime_flipped_a_little_upwards),
 		T(test_uptimes_that_contradict_each_other),

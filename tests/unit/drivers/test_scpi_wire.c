@@ -97,7 +97,7 @@ static void test_reading_vectors(void **state)
 		accepted += accept;
 		refused += !accept;
 	}
-	assert_true(accepted > 15 && refused > 30);
+	assert_true(accepted > 55 && refused > 85);
 }
 
 /* What penrig sends is what the document says that it sends. */
