@@ -23,7 +23,8 @@
 #define SEED        6
 
 struct stroke {
-	double index, depth_mm, t_s;
+	double index, depth_mm, t_s, force_n;
+	double peak_n, impulse_n_s, square_n2_s; /* that its needles pushed; 0: not told */
 };
 
 /* A pen at 1 mm, started at 0.5 s, and what is recorded of it until 2.5 s. */
@@ -52,13 +53,23 @@ static void read_line(struct recorded *r, const char *line, const char *fault)
 		r->hits += field(line, "\"count\":");
 	if (strstr(line, "\"event\":\"fault\"") && strstr(line, name))
 		r->fault_noted = true;
+	if (strstr(line, "\"event\":\"push\"") && !strstr(line, "\"of\":null")) {
+		unsigned of = (unsigned)field(line, "\"of\":");
+
+		assert_true(of < r->count);
+		r->strokes[of].peak_n = field(line, "\"peak_n\":");
+		r->strokes[of].impulse_n_s = field(line, "\"impulse_n_s\":");
+		r->strokes[of].square_n2_s = field(line, "\"square_n2_s\":");
+	}
 	if (strncmp(line, "{\"stroke\"", 9) != 0)
 		return;
 	for (const char *c = line; *c; c++)
 		r->lines = (r->lines ^ (uint8_t)*c) * 0x100000001B3ULL;
 	if (r->count < STROKES_MAX)
-		r->strokes[r->count++] = (struct stroke){field(line, "\"index\":"), field(line, "\"depth_mm\":"),
-							 field(line, "\"t_ns\":") * 1e-9};
+		r->strokes[r->count++] = (struct stroke){.index = field(line, "\"index\":"),
+							 .depth_mm = field(line, "\"depth_mm\":"),
+							 .t_s = field(line, "\"t_ns\":") * 1e-9,
+							 .force_n = field(line, "\"force_n\":")};
 }
 
 static void read_truth(struct recorded *r, const char *path, const char *fault)
@@ -751,6 +762,55 @@ static void test_truth_keeps_the_true_depth(void **state)
 	record(&faulty, NULL);
 }
 
+/* The recorded force above its lowest tenth, of the periods of these strokes; and its square, less that of the noise. */
+static void seen_of(const struct recorded *r, double *ret_impulse, double *ret_square)
+{
+	unsigned from = first_steady(r), to = last_steady(r) - 1;
+	long lo = lround(0.5 * (r->strokes[from - 1].index + r->strokes[from].index));
+	long hi = lround(0.5 * (r->strokes[to - 1].index + r->strokes[to].index));
+	double level = 0, strokes = to - from;
+
+	for (unsigned k = from; k < to; k++)
+		level += force(r, 0.5 * (r->strokes[k - 1].index + r->strokes[k].index)) / strokes;
+	*ret_impulse = *ret_square = 0;
+	for (long i = lo; i < hi; i++) {
+		double n = force(r, (double)i) - level;
+
+		*ret_impulse += n / FS / strokes;
+		*ret_square += (n * n - 1.5e-3 * 1.5e-3) / FS / strokes;
+	}
+}
+
+/* What the truth file says that the needles push is what the cell sees, and is theirs alone. */
+static void test_pushes_are_the_needles_own(void **state)
+{
+	double impulse, square, of_truth[2] = {0, 0};
+	unsigned from = first_steady(&clean), to = last_steady(&clean) - 1;
+
+	(void)state;
+	seen_of(&clean, &impulse, &square);
+	for (unsigned k = from; k < to; k++) {
+		const struct stroke *s = &clean.strokes[k];
+
+		assert_true(fabs(s->peak_n / s->force_n - 1) < 1e-4);
+		of_truth[0] += s->impulse_n_s / (to - from);
+		of_truth[1] += s->square_n2_s / (to - from);
+	}
+	assert_true(fabs(impulse / of_truth[0] - 1) < 0.03);
+	assert_true(fabs(square / of_truth[1] - 1) < 0.03);
+	for (const char *const *spec =
+		     (const char *const[]){"inertia@0.2", "tremor@0.2", "adhesion@0.2", "bounce@0.2", NULL};
+	     *spec; spec++) {
+		record(&faulty, *spec);
+		for (unsigned k = from; k < to; k++)
+			assert_true(fabs(faulty.strokes[k].impulse_n_s / clean.strokes[k].impulse_n_s - 1) < 1e-6);
+		forget(&faulty);
+	}
+	record(&faulty, "relaxation@0,share=0.3,tau=1,known=0"); /* and that is the phantom's force on them */
+	for (unsigned k = first_steady(&faulty); k < last_steady(&faulty) - 1; k++)
+		assert_true(faulty.strokes[k].peak_n < 0.97 * faulty.strokes[k].force_n);
+}
+
 static uint64_t digest_of(const char *name, const char *when, uint64_t seed, uint64_t slice_ns)
 {
 	char spec[64], answer[64];
@@ -817,6 +877,7 @@ int main(void)
 		TEST(test_deadman_that_trips_late),
 		TEST(test_uptime_has_a_grain),
 		SIGNS(test_truth_keeps_the_true_depth),
+		SIGNS(test_pushes_are_the_needles_own),
 		TEST(test_the_same_seed_gives_the_same_bytes),
 	};
 
