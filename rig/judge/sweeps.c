@@ -61,11 +61,8 @@ static void add_sweep(struct record *record, const struct plan *plan, const stru
 			missing++;
 			continue;
 		}
-		points[count++] = (struct sweep_point){.setpoint_mm = p->plan.depth_mm,
-						       .depth_mm = depth->value,
-						       .u_mm = depth->u,
-						       .upward = p->plan.upward,
-						       .trusted = depth->trusted};
+		points[count++] =
+			(struct sweep_point){.setpoint_mm = p->plan.depth_mm, .depth = depth, .upward = p->plan.upward};
 	}
 	*sweep = (struct record_sweep){.step = of->step, .phantom = of->phantom, .rate_hz = of->rate_hz};
 	struct result results[2];

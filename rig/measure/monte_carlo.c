@@ -7,6 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "rig/measure/draws.h"
+
 #define BATCH_MIN   10000
 #define BATCH_MAX   100000
 #define BATCHES     10
@@ -64,79 +66,6 @@ static const struct line_kind *kind_of(const struct line_kind *kinds, const char
 	return kinds;
 }
 
-/* ---- random numbers: xoshiro256** [Blackman, Vigna], seeded by SplitMix64 ---- */
-
-struct draws {
-	uint64_t s[4];
-	double spare; /* the other one of a pair of normal numbers; NaN: none */
-};
-
-static uint64_t turned(uint64_t x, int by)
-{
-	return (x << by) | (x >> (64 - by));
-}
-
-static void draws_seed(struct draws *d, uint64_t seed)
-{
-	for (unsigned i = 0; i < 4; i++) {
-		uint64_t z = seed += 0x9E3779B97F4A7C15u;
-
-		z = (z ^ (z >> 30)) * 0xBF58476D1CE4E5B9u;
-		z = (z ^ (z >> 27)) * 0x94D049BB133111EBu;
-		d->s[i] = z ^ (z >> 31);
-	}
-	d->spare = NAN;
-}
-
-/* In (0, 1), never at an end. */
-static double uniform(struct draws *d)
-{
-	uint64_t *s = d->s, x = turned(s[1] * 5, 7) * 9, t = s[1] << 17;
-
-	s[2] ^= s[0];
-	s[3] ^= s[1];
-	s[1] ^= s[2];
-	s[0] ^= s[3];
-	s[2] ^= t;
-	s[3] = turned(s[3], 45);
-	return ((double)(x >> 11) + 0.5) * 0x1p-53;
-}
-
-/* A point of the unit disc; returns its squared distance from the middle. */
-static double in_disc(struct draws *d, double *ret_x, double *ret_y)
-{
-	double x, y, w;
-
-	do {
-		x = 2.0 * uniform(d) - 1.0;
-		y = 2.0 * uniform(d) - 1.0;
-		w = x * x + y * y;
-	} while (w >= 1.0 || w == 0.0);
-	*ret_x = x;
-	*ret_y = y;
-	return w;
-}
-
-static double normal(struct draws *d) /* Marsaglia's polar way */
-{
-	double x, y, w, spare = d->spare;
-
-	d->spare = NAN;
-	if (!isnan(spare))
-		return spare;
-	w = in_disc(d, &x, &y);
-	w = sqrt(-2.0 * log(w) / w);
-	d->spare = y * w;
-	return x * w;
-}
-
-static double student(struct draws *d, double dof) /* [Bailey] */
-{
-	double x, y, w = in_disc(d, &x, &y);
-
-	return x * sqrt(dof * expm1(-2.0 / dof * log(w)) / w);
-}
-
 /* ---- one trial ---- */
 
 struct source { /* a line of the budget */
@@ -161,9 +90,9 @@ struct model {
 static double draw_shape(struct draws *d, const struct source *s)
 {
 	switch (s->shape) {
-	case RECTANGULAR: return sqrt(3.0) * (2.0 * uniform(d) - 1.0);
-	case ARCSINE: return M_SQRT2 * sin(2.0 * M_PI * uniform(d));
-	default: return isfinite(s->dof) ? student(d, fmax(1.0, s->dof)) : normal(d);
+	case RECTANGULAR: return sqrt(3.0) * (2.0 * draws_uniform(d) - 1.0);
+	case ARCSINE: return M_SQRT2 * sin(2.0 * M_PI * draws_uniform(d));
+	default: return isfinite(s->dof) ? draws_student(d, fmax(1.0, s->dof)) : draws_normal(d);
 	}
 }
 
@@ -173,7 +102,7 @@ static void draw_lines(struct model *m, double ret[BUDGET_MAX])
 	double z[BUDGET_MAX];
 
 	for (unsigned i = 0; i < m->n; i++)
-		z[i] = m->source[i].tied ? normal(&m->draws) : draw_shape(&m->draws, &m->source[i]);
+		z[i] = m->source[i].tied ? draws_normal(&m->draws) : draw_shape(&m->draws, &m->source[i]);
 	for (unsigned i = 0; i < m->n; i++) {
 		double x = z[i];
 

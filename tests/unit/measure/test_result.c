@@ -7,7 +7,6 @@
 
 #include "rig/measure/result.h"
 #include "rig/measure/statistics.h"
-#include "rig/measure/sweep.h"
 
 static struct result exact(double value, double u, double dof)
 {
@@ -450,27 +449,6 @@ static void nothing_doubtful_passes(void **state)
 	}
 }
 
-static void linearity_and_hysteresis(void **state)
-{
-	const struct sweep_point sweep[] = {
-		{.setpoint_mm = 0.5, .depth_mm = 0.50, .u_mm = 0.01, .upward = true, .trusted = true},
-		{.setpoint_mm = 1.0, .depth_mm = 1.03, .u_mm = 0.01, .upward = true, .trusted = true},
-		{.setpoint_mm = 1.5, .depth_mm = 1.50, .u_mm = 0.01, .upward = true, .trusted = true},
-		{.setpoint_mm = 1.0, .depth_mm = 0.99, .u_mm = 0.01, .upward = false, .trusted = true}};
-	struct result r[2];
-
-	(void)state;
-	assert_int_equal(sweep_results(sweep, 4, r), 2);
-	check_near(r[0].value, 0.025, 1e-12);
-	check_near(r[1].value, 0.04, 1e-12);
-	check_near(r[1].u, 0.01 * sqrt(2.0), 1e-12);
-	assert_true(r[0].valid && r[0].trusted && r[1].valid && r[1].trusted);
-	sweep_results(sweep, 3, r);
-	assert_true(r[0].valid && !r[1].valid && r[1].reason[0] != '\0');
-	sweep_results(sweep, 2, r);
-	assert_true(!r[0].valid && !r[0].trusted);
-}
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -488,7 +466,6 @@ int main(void)
 		cmocka_unit_test(reasons_in_words),
 		cmocka_unit_test(on_the_edge_of_the_guard_band),
 		cmocka_unit_test(nothing_doubtful_passes),
-		cmocka_unit_test(linearity_and_hysteresis),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
