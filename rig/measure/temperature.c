@@ -10,10 +10,11 @@
 
 #include "rig/measure/statistics.h"
 
-#define TAU_GRID     24
-#define REFINE_STEPS 40
-#define POINTS_MIN   20
-#define TAU_STEP     0.01
+#define TAU_GRID        24
+#define REFINE_STEPS    40
+#define STEADY_WINDOW_S 60.0 /* a handle warms through in minutes: of a shorter window the fast nodes alone are seen */
+#define POINTS_MIN      20
+#define TAU_STEP        0.01
 
 struct thermal_point {
 	double t_s, temperature_c, ambient_c, weight;
@@ -25,6 +26,8 @@ struct thermal {
 	unsigned count, group; /* group: readings averaged into one point */
 	uint64_t readings, with_ambient;
 	double max_c, max_rise_k, start_c;
+	double last_c, last_rise_k; /* of the reading before */
+	double step_c, rise_step_k; /* from the reading before the largest one to it */
 };
 
 int thermal_new(const struct thermal_config *config, struct thermal **ret)
@@ -36,6 +39,7 @@ int thermal_new(const struct thermal_config *config, struct thermal **ret)
 	t->config = *config;
 	t->group = 1;
 	t->max_c = t->max_rise_k = -INFINITY;
+	t->last_c = t->last_rise_k = NAN;
 	*ret = t;
 	return 0;
 }
@@ -65,6 +69,15 @@ static void halve(struct thermal *t)
 	t->group *= 2;
 }
 
+static void note_largest(double value, double *last, double *largest, double *step)
+{
+	if (value > *largest) {
+		*step = isfinite(*last) ? fmax(0.0, value - *last) : 0.0;
+		*largest = value;
+	}
+	*last = value;
+}
+
 void thermal_feed(struct thermal *t, double t_s, double temperature_c, double ambient_c)
 {
 	struct thermal_point p = {.t_s = t_s, .temperature_c = temperature_c, .ambient_c = ambient_c, .weight = 1.0};
@@ -73,9 +86,9 @@ void thermal_feed(struct thermal *t, double t_s, double temperature_c, double am
 		return;
 	t->readings++;
 	t->with_ambient += isfinite(ambient_c) ? 1 : 0;
-	t->max_c = fmax(t->max_c, temperature_c);
+	note_largest(temperature_c, &t->last_c, &t->max_c, &t->step_c);
 	if (isfinite(ambient_c))
-		t->max_rise_k = fmax(t->max_rise_k, temperature_c - ambient_c);
+		note_largest(temperature_c - ambient_c, &t->last_rise_k, &t->max_rise_k, &t->rise_step_k);
 	if (t->pending.weight > 0.0)
 		average_into(&t->pending, &p);
 	else
@@ -265,6 +278,14 @@ static void end(struct result *r, double value, uint64_t n, double u_sensor, dou
 	result_combine(r);
 }
 
+/* What rises this fast goes on rising until the next reading, or until the motor's stop. */
+static void end_largest(struct result *r, double value, uint64_t n, double u_sensor, double step)
+{
+	r->budget[r->budget_lines++] =
+		(struct budget_line){.name = "resolution", .u = step / sqrt(3.0), .dof = INFINITY};
+	end(r, value, n, u_sensor, 0.0, INFINITY);
+}
+
 static void refuse(struct result *r, const char *reason)
 {
 	snprintf(r->reason, sizeof(r->reason), "%s", reason);
@@ -276,6 +297,12 @@ static void steady(const struct thermal *t, struct result *r)
 
 	if (t->count < POINTS_MIN || !(window > 0.0)) {
 		refuse(r, "too few readings for a steady state");
+		return;
+	}
+	if (window < STEADY_WINDOW_S) {
+		snprintf(r->reason, sizeof(r->reason),
+			 "window of %.4g s is too short for a steady state, at least %g s needed: \"measure_s\"",
+			 window, STEADY_WINDOW_S);
 		return;
 	}
 	struct thermal_fit one = fit_nodes(t, 1), two = fit_nodes(t, 2), fit = one;
@@ -330,10 +357,10 @@ unsigned thermal_finish(struct thermal *t, struct result *results, unsigned cap)
 		if (rated && !ambient)
 			refuse(&local[0], "rise over ambient needs an ambient channel");
 		else
-			end(&local[0], rated ? t->max_rise_k + t->config.rated_ambient_c : t->max_c, t->readings,
-			    rated ? M_SQRT2 * u : u, 0.0, INFINITY);
+			end_largest(&local[0], rated ? t->max_rise_k + t->config.rated_ambient_c : t->max_c,
+				    t->readings, rated ? M_SQRT2 * u : u, rated ? t->rise_step_k : t->step_c);
 		if (ambient)
-			end(&local[1], t->max_rise_k, t->readings, M_SQRT2 * u, 0.0, INFINITY);
+			end_largest(&local[1], t->max_rise_k, t->readings, M_SQRT2 * u, t->rise_step_k);
 		else
 			refuse(&local[1], "rise over ambient needs an ambient channel");
 		steady(t, &local[2]);

@@ -370,7 +370,10 @@ static void steady_temperature(void **state)
 	print_message("steady temperature: worst error %.3f K, U %.3f K\n", worst, r[2].expanded_u);
 	check_less(worst, 0.15);
 	assert_true(inside >= 18);
-	thermal_run(20.0, 1, NAN, r);
+	thermal_run(20.0, 1, NAN, r); /* of the slow node nothing is to be seen yet */
+	assert_true(!r[2].valid && !r[2].trusted);
+	assert_non_null(strstr(r[2].reason, "too short for a steady state"));
+	thermal_run(100.0, 1, NAN, r);
 	assert_true(!r[2].valid && !r[2].trusted);
 	assert_non_null(strstr(r[2].reason, "time constant"));
 	thermal_run(5000.0, 1, 40.0, r);
@@ -379,6 +382,41 @@ static void steady_temperature(void **state)
 	check_near(r[0].value, 52.15, 0.15); /* the maximum of 5000 noisy readings lies above 52 */
 	check_near(r[1].value, 12.15, 0.15);
 	check_near(r[2].value, 52.0, 0.05);
+}
+
+static double line_u(const struct result *r, const char *name)
+{
+	for (unsigned i = 0; i < r->budget_lines; i++)
+		if (strcmp(r->budget[i].name, name) == 0)
+			return r->budget[i].u;
+	return NAN;
+}
+
+/* A tip that rises fast: what came between its last reading and the stop is in U. Ambient rises, too, half as fast. */
+static void a_rise_goes_on_between_readings(void **state)
+{
+	const struct thermal_config config = {
+		.site = "tip", .id = MEASURAND_TIP_TEMPERATURE, .u_sensor_k = 0.06, .rated_ambient_c = NAN};
+	struct thermal *thermal = NULL;
+	struct result r[4];
+
+	(void)state;
+	assert_int_equal(thermal_new(&config, &thermal), 0);
+	for (int i = 0; i < 14; i++) /* 6 K/s until 1.3 s, then cooler */
+		thermal_feed(thermal, 0.1 * i, 22.0 + 0.6 * i, 22.0 + 0.3 * i);
+	thermal_feed(thermal, 1.4, 25.0, 22.0 + 0.3 * 14);
+	assert_int_equal(thermal_finish(thermal, r, 4), 3);
+	thermal_free(thermal);
+	check_near(r[0].value, 29.8, 1e-9);
+	check_near(line_u(&r[0], "resolution"), 0.6 / sqrt(3.0), 1e-9);
+	check_near(line_u(&r[1], "resolution"), 0.3 / sqrt(3.0), 1e-9);
+	assert_true(r[0].value + r[0].expanded_u > 29.8 + 0.6);
+	assert_int_equal(thermal_new(&config, &thermal), 0);
+	for (int i = 0; i < 14; i++) /* the first is the largest: nothing rose */
+		thermal_feed(thermal, 0.1 * i, 22.0 - 0.6 * i, 22.0);
+	thermal_finish(thermal, r, 4);
+	thermal_free(thermal);
+	check_near(line_u(&r[0], "resolution"), 0.0, 1e-12);
 }
 
 int main(void)
@@ -396,6 +434,7 @@ int main(void)
 		cmocka_unit_test(watch_sees_motion_across_a_gap),
 		cmocka_unit_test(watch_sees_a_slow_shift),
 		cmocka_unit_test(steady_temperature),
+		cmocka_unit_test(a_rise_goes_on_between_readings),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
