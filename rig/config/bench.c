@@ -159,6 +159,11 @@ static int read_ambient(const struct json_doc *doc, const struct json *node, voi
 	return interval_read(doc, node, &rule, dst, err);
 }
 
+static int read_uncertainty(const struct json_doc *doc, const struct json *node, void *dst, struct err *err)
+{
+	return uncertainty_read(doc, node, UNCERTAINTY_OF_BENCH, dst, err);
+}
+
 #define IN(member) offsetof(struct bench, member)
 
 /* phantoms stands last in the table but may stand anywhere in the file: it needs nothing of the rest. */
@@ -168,6 +173,7 @@ static const struct json_field bench_fields[] = {
 	{.key = "site", .kind = FIELD_STRING, .offset = IN(site), .size = SIZE(bench, site)},
 	{.key = "mains_hz", .kind = FIELD_CUSTOM, .offset = IN(mains_hz), .required = true, .read = read_mains},
 	{.key = "ambient_c", .kind = FIELD_CUSTOM, .offset = IN(ambient_lo_c), .required = true, .read = read_ambient},
+	{.key = "uncertainty", .kind = FIELD_CUSTOM, .offset = IN(uncertainty), .read = read_uncertainty},
 	{.key = "pen", .kind = FIELD_CUSTOM, .read = read_pen},
 	{.key = "sensor", .kind = FIELD_CUSTOM, .read = read_sensor},
 	{.key = "devices", .kind = FIELD_CUSTOM, .read = bench_devices_read},
@@ -185,6 +191,7 @@ static int new_bench(const char *path, struct bench **ret, struct err *err)
 	if (!bench)
 		return err_set(err, -ENOMEM, "%s: no memory", path);
 	memcpy(bench->path, path, strlen(path) + 1);
+	bench->uncertainty = uncertainty_default(UNCERTAINTY_OF_BENCH);
 	*ret = bench;
 	return 0;
 }

@@ -8,6 +8,7 @@
 
 #include "rig/base/disk.h"
 #include "rig/base/json.h"
+#include "rig/config/uncertainty.h"
 #include "rig/driver/role.h"
 #include "rig/link/link.h"
 #include "rig/measure/curve.h"
@@ -43,6 +44,7 @@ struct phantom {
 	double temperature_range_c[2];             /* where the curves hold; equal: not said. Default: 5 K either way */
 	double force_rel_per_k, u_force_rel_per_k; /* by how much the force changes, of itself; default 0, 0 */
 	struct phantom_conditions conditions;
+	struct uncertainty uncertainty;
 	uint64_t stroke_budget; /* per position; 0 is not allowed */
 	/* from the bench file: */
 	char position[32];     /* the position in use */
@@ -78,9 +80,12 @@ struct bench_pen {
 struct bench_sensor {
 	double force_u_rel;                        /* standard uncertainty of the sensitivity, relative (certificate) */
 	double force_range_lo_n, force_range_hi_n; /* calibrated range */
-	double cell_hz, cell_damping;              /* natural frequency and damping ratio, mounted; 0 = none */
+	double bandwidth_hz;          /* -3 dB, of the force on its way into the samples: filter or cell; 0: not said */
+	double cell_hz, cell_damping; /* natural frequency and damping ratio, mounted; 0 = none */
 	double preload_lo_n, preload_hi_n;
-	double still_n; /* a swing above this is a stroke; default 0.02 */
+	char tare_free[96];      /* how it is known that no needle touches in the tare; empty: not said */
+	double zero_n, u_zero_n; /* what it reads without contact, and its standard uncertainty; 0: not known */
+	double still_n;          /* a swing above this is a stroke; default 0.02 */
 	double temperature_coefficient_rel_per_k;
 };
 
@@ -96,6 +101,7 @@ struct bench {
 	char name[64], site[96];
 	double mains_hz;                   /* 50 or 60 */
 	double ambient_lo_c, ambient_hi_c; /* where its calibrations hold */
+	struct uncertainty uncertainty;
 	unsigned devices;
 	struct bench_device device[BENCH_DEVICES_MAX];
 	struct bench_pen pen;

@@ -232,9 +232,34 @@ static const struct device_key {
 
 	{{.key = "force", .kind = FIELD_CUSTOM, .offset = IN(sensor), .read = read_force}, FORCE, FORCE, false},
 	{{.key = "cell", .kind = FIELD_CUSTOM, .offset = IN(sensor), .read = read_cell}, FORCE, 0, false},
+	{{.key = "bandwidth_hz",
+	  .kind = FIELD_NUMBER,
+	  .offset = IN(sensor.bandwidth_hz),
+	  .lo = 10,
+	  .hi = 1e7,
+	  .unit = "Hz"},
+	 FORCE,
+	 0,
+	 false},
 	{{.key = "preload_n", .kind = FIELD_CUSTOM, .offset = IN(sensor.preload_lo_n), .read = read_preload},
 	 FORCE,
 	 FORCE,
+	 false},
+	{{.key = "tare_free",
+	  .kind = FIELD_STRING,
+	  .offset = IN(sensor.tare_free),
+	  .size = SIZE(bench_sensor, tare_free),
+	  .lo = 1},
+	 FORCE,
+	 0,
+	 false},
+	{{.key = "zero_n", .kind = FIELD_NUMBER, .offset = IN(sensor.zero_n), .lo = -1000, .hi = 1000, .unit = "N"},
+	 FORCE,
+	 0,
+	 false},
+	{{.key = "u_zero_n", .kind = FIELD_NUMBER, .offset = IN(sensor.u_zero_n), .lo = 1e-6, .hi = 10, .unit = "N"},
+	 FORCE,
+	 0,
 	 false},
 	{{.key = "still_n", .kind = FIELD_NUMBER, .offset = IN(sensor.still_n), .lo = 1e-6, .hi = 10, .unit = "N"},
 	 FORCE,
@@ -400,6 +425,18 @@ static int check_certificate(const struct json_doc *doc, const struct json *node
 			  key);
 }
 
+/* A level without its uncertainty proves nothing, nor the other way round. */
+static int check_zero(const struct json_doc *doc, const struct json *node, struct err *err)
+{
+	const struct json *zero = json_get(node, "zero_n"), *u = json_get(node, "u_zero_n");
+
+	if (!zero == !u)
+		return 0;
+	return json_error(doc, zero ? zero : u, err,
+			  "\"zero_n\" and \"u_zero_n\" go together: the level without "
+			  "contact, and its standard uncertainty");
+}
+
 /* Within these a sample reaches this computer, where the bench file does not say: a frame of 1 ms on USB, a block of
  * 5 ms on a line that is just fast enough. */
 static void default_latency(struct bench_device *device)
@@ -454,6 +491,8 @@ static int read_device(const struct json_doc *doc, const struct json *node, bool
 		ret = check_deadman(doc, node, &text, err);
 	if (ret == 0 && (roles & FORCE))
 		ret = check_preload(doc, node, &text.sensor, err);
+	if (ret == 0 && (roles & FORCE))
+		ret = check_zero(doc, node, err);
 	if (ret == 0)
 		ret = check_certificate(doc, node, &text.device, err);
 	if (ret)

@@ -159,6 +159,11 @@ static int read_temperature_range(const struct json_doc *doc, const struct json 
 	return interval_read(doc, node, &rule, phantom->temperature_range_c, err);
 }
 
+static int read_uncertainty(const struct json_doc *doc, const struct json *node, void *dst, struct err *err)
+{
+	return uncertainty_read(doc, node, UNCERTAINTY_OF_PHANTOM, dst, err);
+}
+
 #define IN(member)   offsetof(struct phantom, member)
 #define SIZE(member) sizeof(((struct phantom *)0)->member)
 
@@ -218,6 +223,7 @@ static const struct json_field fields[] = {
 	 .lo = 0,
 	 .hi = 1,
 	 .unit = "mm"},
+	{.key = "uncertainty", .kind = FIELD_CUSTOM, .offset = IN(uncertainty), .read = read_uncertainty},
 	{.key = "conditions", .kind = FIELD_CUSTOM, .read = read_conditions},
 	{.key = "curves", .kind = FIELD_CUSTOM, .required = true, .read = read_curves},
 	{.key = NULL},
@@ -253,6 +259,7 @@ static int read_document(const char *path, struct json_doc *doc, struct phantom 
 	struct phantom_conditions *said = &ret->conditions;
 	int status = file_kind_check(doc, "phantom", err);
 
+	ret->uncertainty = uncertainty_default(UNCERTAINTY_OF_PHANTOM);
 	said->lack_of_fit_mm = said->lack_of_fit_p = said->contact_mm = said->u_contact_mm = NAN;
 	if (status == 0)
 		status = json_read_object(doc, json_root(doc), fields, ret, err);

@@ -247,7 +247,7 @@ static const char list_text[] =
 	"\"link\": \"usb:1209:0002:LC-1\", \"calibration\": {\"certificate\": \"C-1\", \"laboratory\": \"L\",\n"
 	"\"date\": \"2026-01-02\", \"due\": \"2027-01-02\"}, \"sample_rate_hz\": 20000, \"clock_ppm\": 25,\n"
 	"\"force\": {\"u_rel\": 0.002, \"range_n\": [-10, 10]}, \"preload_n\": [0.1, 0.5], \"temperature_u_k\": "
-	"0.1},\n" BOX "],\n"
+	"0.1, \"zero_n\": 0.31, \"u_zero_n\": 0.004, \"tare_free\": \"seen\"},\n" BOX "],\n"
 	"\"phantoms\": [{\"file\": \"phantom.json\", \"position\": \"A1\", \"strokes_used\": 12}]}\n";
 
 static int read_list_with(const char *find, const char *replace, struct bench **ret, struct err *err)
@@ -278,6 +278,8 @@ static void reads_a_list_of_devices(void **state)
 	assert_string_equal(box->calibration.certificate, "C-3");
 	assert_true(b->pen.rate_hi_hz == 150 && b->pen.deadman_ms == 500 && b->pen.carries_serial);
 	assert_true(b->sensor.force_u_rel == 0.002 && b->sensor.still_n == 0.02);
+	assert_true(b->sensor.zero_n == 0.31 && b->sensor.u_zero_n == 0.004);
+	assert_string_equal(b->sensor.tare_free, "seen");
 	assert_int_equal(box->line.baud, 230400);
 	assert_int_equal(box->line.data_bits, 7);
 	assert_int_equal(box->line.stop_bits, 2);
@@ -320,11 +322,17 @@ static const struct variant list_variants[] = {
 	{"\"temperature_u_k\": 0.1", "\"displacement_u_mm\": 0.1",
 	 "bench.json:7:75: \"displacement_u_mm\" belongs to a device with the role displacement, and this one is "
 	 "load_sensor, thermometer: leave it out, or add the role"},
+	{", \"u_zero_n\": 0.004", "",
+	 "bench.json:7:109: \"zero_n\" and \"u_zero_n\" go together: the level without contact, and its standard "
+	 "uncertainty"},
+	{"\"zero_n\": 0.31, ", "",
+	 "bench.json:7:111: \"zero_n\" and \"u_zero_n\" go together: the level without contact, and its standard "
+	 "uncertainty"},
 	{"\"link\": \"usb:1209:0002:LC-1\"", "\"link\": \"serial:1209:0003:{dut}\"",
 	 "bench.json:5:9: \"serial:1209:0003:{dut}\": {dut} belongs in the pen's link only"},
 	{"\"devices\": [\n", "\"pen\": {}, \"devices\": [\n",
 	 "bench.json:1:81: \"pen\" stands beside \"devices\": write it as an entry of that list"},
-	{",\n" BOX "]", ", []]", "bench.json:7:100: each device is an object, { ... }"},
+	{",\n" BOX "]", ", []]", "bench.json:7:156: each device is an object, { ... }"},
 };
 
 static void refuses_wrong_lists(void **state)
