@@ -399,7 +399,7 @@ const struct command command_analyze = {
 		"--verify.\n\n"
 		"Bit for bit holds for the same penrig and C library on the same class of CPU. Another class rounds "
 		"the "
-		"last bits of mathematical functions differently: results then agree to 1e-9 of themselves, which is "
+		"last bits of mathematical functions differently: results then agree to 1e-7 of themselves, which is "
 		"said, and the file still counts as not reproduced. Measurands that the run's own version did not know "
 		"are "
 		"named as new and not compared.\n\n"

@@ -36,7 +36,7 @@ static void print_json(FILE *out, const struct quick_point *q)
 	print_member(out, "height_sd_n", s->height_sd_n);
 	print_member(out, "height_max_n", s->height_max_n);
 	print_member(out, "depth_mm", q->depth_mm);
-	fputs("}\n", out);
+	fputs(",\"checked\":false}\n", out);
 }
 
 static void print_number(FILE *out, int width, int digits, double value)
@@ -90,7 +90,8 @@ int analyze_light(struct runfile_reader *reader, const struct record *record, co
 	if (rc == 0 && !json)
 		fprintf(out,
 			"light pass over %" PRIu64 " samples, %" PRIu64
-			" strokes: a quick look, without uncertainty; nothing here is judged\n",
+			" strokes: a quick look, without uncertainty; the signal was not checked, and nothing here is "
+			"judged\n",
 			sheet.samples, sheet.strokes);
 	return rc;
 }

@@ -1,5 +1,6 @@
 /* `penrig check`: what a run of this plan would do, how long it takes and what it costs on disk. Opens no device. */
 #include <errno.h>
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -7,6 +8,7 @@
 #include "rig/cli/kit/command.h"
 #include "rig/cli/kit/format.h"
 #include "rig/measure/clock.h"
+#include "rig/measure/point/point.h"
 
 struct check_options {
 	const char *bench;
@@ -121,6 +123,64 @@ static void print_clock(const struct check *check)
 	       spec_ppm, spec_ppm + 1e6 * CLOCK_GRAIN_S / seconds);
 }
 
+/* Below ten times the rate the shape of a pulse does not come through. */
+static void print_bandwidth(const struct check *check)
+{
+	double bandwidth_hz = check->bench->sensor.bandwidth_hz, most_hz = 0.0;
+	unsigned points = 0;
+
+	for (unsigned i = 0; i < check->count; i++) {
+		if (plan_point_is_free(&check->points[i]) ||
+		    !(bandwidth_hz < POINT_BANDWIDTH_PER_RATE * check->points[i].rate_hz))
+			continue;
+		points++;
+		most_hz = fmax(most_hz, check->points[i].rate_hz);
+	}
+	if (!(bandwidth_hz > 0.0))
+		return;
+	printf("bandwidth  %g Hz of the force channel, or what the sensor declares where that is less", bandwidth_hz);
+	if (points)
+		printf(": below %g times the rate at %u of the points (up to %g Hz), whose depths by force, crest "
+		       "factors and "
+		       "impulses will not be trusted",
+		       POINT_BANDWIDTH_PER_RATE, points, most_hz);
+	putchar('\n');
+}
+
+/* What widens every depth because a file does not say it. */
+static void print_assumed(const char *whose, const struct uncertainty *uncertainty)
+{
+	unsigned n = 0;
+
+	for (unsigned i = 0; i < UNCERTAINTY_ENTRIES; i++) {
+		const struct uncertainty_row *row = uncertainty_row((enum uncertainty_entry)i);
+
+		if (uncertainty->said[i])
+			continue;
+		if (n++ == 0) {
+			fputs("assumed    ", stdout);
+			print_clean(stdout, whose);
+			fputs(" does not say in \"uncertainty\", so these wide values are taken:\n", stdout);
+		}
+		printf("             %-24s %-5g %s\n", row->key, row->fallback, row->about);
+	}
+}
+
+static void print_all_assumed(const struct check *check)
+{
+	bool used[BENCH_PHANTOMS_MAX] = {false};
+
+	print_assumed("the bench", &check->bench->uncertainty);
+	for (unsigned i = 0; i < check->count; i++) {
+		int phantom = check->points[i].phantom;
+
+		if (phantom < 0 || used[phantom])
+			continue;
+		used[phantom] = true;
+		print_assumed(check->bench->phantom[phantom].serial, &check->bench->phantom[phantom].uncertainty);
+	}
+}
+
 static void print_summary(const struct check *check)
 {
 	char duration[40], bytes[40];
@@ -135,6 +195,8 @@ static void print_summary(const struct check *check)
 			     sizeof(bytes));
 		printf("run file   about %s\n", bytes);
 		print_clock(check);
+		print_bandwidth(check);
+		print_all_assumed(check);
 	}
 	if (prompts)
 		printf("operator   asked %u time%s: needs a terminal\n", prompts, prompts == 1 ? "" : "s");

@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "rig/cli/kit/command.h"
+#include "rig/measure/statistics.h"
 
 const struct command *const command_table[] = {
 	&command_run,    &command_check,
@@ -148,5 +149,6 @@ int cli_main(int argc, char **argv, const struct cli_tables *tables)
 	hold_standard_descriptors();
 	setlocale(LC_CTYPE, "");
 	signal(SIGPIPE, SIG_IGN);
+	statistics_begin();
 	return flush(dispatch(tables, argc, argv));
 }

@@ -6,6 +6,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#define BLURRED         3.0           /* times what the bench's figures make of a displacement */
+#define TOLD_APART      0.25          /* of the depth: phantoms that differ by less are not taken for another */
 #define DISAGREE_U      2.0           /* of the expanded uncertainty of a difference: never by chance */
 #define SLOW_GAP_MAX_NS 1000000000ull /* temperatures change in seconds */
 #define SLOW_GAP_FRAMES 3.5           /* of a channel slower than that; one that is lost leaves a gap of two */
@@ -139,6 +141,17 @@ static void distrust_method(struct record_point *point, const char *method, cons
 		struct result *r = &point->result[i].result;
 		bool depth = measurand_row(r->id)->judged_by == JUDGED_BY_DEPTH;
 		if (!depth || strncmp(r->method, method, strlen(method)) != 0 || !r->trusted)
+			continue;
+		r->trusted = false;
+		snprintf(r->reason, sizeof(r->reason), "%s", reason);
+	}
+}
+
+static void distrust_pulses(struct record_point *point, const char *reason)
+{
+	for (unsigned i = 0; i < point->results; i++) {
+		struct result *r = &point->result[i].result;
+		if (!measurand_row(r->id)->of_pulse || !r->trusted)
 			continue;
 		r->trusted = false;
 		snprintf(r->reason, sizeof(r->reason), "%s", reason);
@@ -305,6 +318,18 @@ static void add_ambient(const struct estimator *e, struct record_point *point)
 	result_combine(ambient);
 }
 
+/* Whether the bar's depth is blurred by its way, beyond what the bench's own figures make of it, so far that it tells no
+ * phantom from another. */
+static bool is_blurred(const struct estimator *e, const struct result *force, const struct result *bar)
+{
+	const double *stated = e->bench->uncertainty.value;
+	double seat_mm = hypot(stated[UNCERTAINTY_CARTRIDGE_LENGTH], stated[UNCERTAINTY_SEATING]);
+	double stated_u = bar->k * hypot(bench_displacement_u_mm(e->bench), seat_mm);
+
+	return bar->expanded_u > BLURRED * stated_u &&
+	       DISAGREE_U * hypot(force->expanded_u, bar->expanded_u) > TOLD_APART * fabs(force->value);
+}
+
 /* The force says what stands under the needles only together with a depth that does not come from the force. Where both
  * are measured, another phantom than the plan names shows as two depths that cannot both be true. A bench that declares
  * no calibrated displacement has not got this check; one that declares it and does not get it has not made it. */
@@ -314,12 +339,17 @@ static void check_phantom(const struct estimator *e, struct record_point *point)
 	const struct result *bar = found(point, MEASURAND_DEPTH, measurand_method(JUDGED_BY_DEPTH, false, true));
 	char text[160];
 
-	if (!force || !force->trusted || e->recording || !(bench_displacement_u_mm(e->bench) > 0))
+	if (!force || !force->trusted || !estimator_compares_depths(e))
 		return;
 	double apart_mm = force->value - (bar ? bar->value : NAN);
 	if (!bar || !bar->trusted)
 		snprintf(text, sizeof(text), "whether this is the phantom could not be checked: %.100s",
 			 bar ? bar->reason : "no depth by displacement");
+	else if (is_blurred(e, force, bar))
+		snprintf(text, sizeof(text),
+			 "whether this is the phantom could not be checked: the needle bar's depth is known to %.2g mm "
+			 "only, because its top is no eccentric's",
+			 bar->expanded_u);
 	else if (fabs(apart_mm) > DISAGREE_U * hypot(force->expanded_u, bar->expanded_u))
 		snprintf(text, sizeof(text),
 			 "%+.3f mm against the needle bar's displacement: another phantom in the clamp, or a "
@@ -327,6 +357,8 @@ static void check_phantom(const struct estimator *e, struct record_point *point)
 			 apart_mm);
 	else
 		return;
+	if (bar && bar->trusted && !is_blurred(e, force, bar))
+		distrust_pulses(point, text);
 	distrust_method(point, force->method, text);
 }
 
@@ -347,6 +379,21 @@ static void check_phantom_temperature(const struct estimator *e, struct record_p
 		 "ambient of %.2f degC, and the phantom's calibration at %g degC holds from %g to %g degC only",
 		 e->ambient.now, phantom->temperature_c, hold_c[0], hold_c[1]);
 	distrust_method(point, measurand_method(JUDGED_BY_DEPTH, false, false), text);
+}
+
+/* What the files leave unsaid is marked, so that a reader of the report sees which widths are guesses. */
+static void take_inputs(const struct estimator *e, struct record_point *point)
+{
+	const struct uncertainty *said[] = {&e->bench->uncertainty,
+					    &e->bench->phantom[point->plan.phantom].uncertainty};
+
+	point->inputs = point_inputs(e->point, point->input);
+	for (unsigned i = 0; i < point->inputs; i++) {
+		int entry = uncertainty_of_input(point->input[i].name);
+
+		if (entry >= 0)
+			point->input[i].assumed = !said[0]->said[entry] || !said[1]->said[entry];
+	}
 }
 
 static void collect_free_run(struct estimator *e, struct record_point *point)
@@ -371,6 +418,8 @@ void estimator_collect(struct estimator *e, struct record_point *point)
 	struct result results[RESULTS_PER_POINT_MAX];
 	unsigned count = point_finish(e->point, results, RESULTS_PER_POINT_MAX);
 	point_motion(e->point, point->unmoved);
+	point->checks = point_checks(e->point, point->check);
+	take_inputs(e, point);
 	for (unsigned i = 0; i < count; i++)
 		point->result[point->results++].result = results[i];
 	take_thermal(point, e->handle_fit, &e->handle, "handle");

@@ -9,9 +9,10 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "rig/estimate/estimator.h"
+#include "rig/estimate/uncertainties.h"
 #include "rig/judge/judge.h"
 
+#define CELL_EXACT_REL            1e-9               /* of a bench file that says 0: point.h's 0 is "not stated" */
 #define CALIBRATION_TEMPERATURE_C 23.0               /* load cells are calibrated at 23 degC (ISO 376) */
 #define SQRT6                     2.4494897427831781 /* the difference of two such, each of half the width */
 #define SQRT3                     1.7320508075688772 /* half-width of a rectangle to its standard uncertainty (GUM 4.3.7) */
@@ -481,15 +482,26 @@ static double temperature_u_rel(const struct estimator *e)
 	return e->bench->sensor.temperature_coefficient_rel_per_k * fabs(ambient_c - CALIBRATION_TEMPERATURE_C) / SQRT3;
 }
 
+/* What the device declares and what the bench says of the way there: the smaller one holds. 0: not known. */
+static double narrower_hz(double a, double b)
+{
+	return a > 0 && b > 0 ? fmin(a, b) : fmax(a, b);
+}
+
 static void configure_channel(const struct estimator *e, struct point_config *c)
 {
 	const struct channel *force = force_channel(e);
 	const struct bench_sensor *bench = &e->bench->sensor;
+	const double *stated = e->bench->uncertainty.value;
+
 	c->force = e->force_scale;
 	c->force_lo_n = bench->force_range_lo_n;
 	c->force_hi_n = bench->force_range_hi_n;
-	c->bandwidth_hz = force->bandwidth_hz;
-	c->cell = (struct load_cell){.hz = bench->cell_hz, .damping = bench->cell_damping};
+	c->bandwidth_hz = narrower_hz(force->bandwidth_hz, bench->bandwidth_hz);
+	c->cell = (struct load_cell){.hz = bench->cell_hz,
+				     .damping = bench->cell_damping,
+				     .u_rel = fmax(CELL_EXACT_REL, stated[UNCERTAINTY_CELL_FREQUENCY]),
+				     .damping_u_rel = stated[UNCERTAINTY_CELL_DAMPING]};
 	c->displacement.position = -1;
 	if (e->displacement >= 0 && e->source[0].of.bench->displacement_u_mm > 0) {
 		const struct channel *d = channel_of(e, 0, e->displacement);
@@ -515,8 +527,9 @@ static void configure_other_bar(const struct estimator *e, struct point_config *
 }
 
 /* The phantom is taken to have the temperature of the room, that of the ambient channel or else any that the bench is
- * for. Without a coefficient the curves stay as they are. */
-static void curves_at_room(const struct estimator *e, const struct phantom *phantom, struct curve_set *ret)
+ * for. Without a coefficient the curves stay as they are. u_rel: of what the temperature does to the force. */
+static void curves_at_room(const struct estimator *e, const struct phantom *phantom, struct curve_set *ret,
+			   double *ret_u_rel)
 {
 	double half_k = (e->bench->ambient_hi_c - e->bench->ambient_lo_c) / 2;
 	bool measured = isfinite(e->ambient.now);
@@ -525,19 +538,19 @@ static void curves_at_room(const struct estimator *e, const struct phantom *phan
 	double apart_k = room_c - phantom->temperature_c, factor = 1 + phantom->force_rel_per_k * apart_k;
 
 	*ret = phantom->curves;
-	if (phantom->force_rel_per_k == 0 && phantom->u_force_rel_per_k == 0)
+	*ret_u_rel = hypot(phantom->u_force_rel_per_k * apart_k, phantom->force_rel_per_k * u_k) / factor;
+	if (phantom->force_rel_per_k == 0)
 		return;
 	for (unsigned i = 0; i < ret->rates; i++)
 		for (unsigned k = 0; k < ret->at[i].points; k++)
 			ret->at[i].force_n[k] *= factor;
-	ret->u_force_rel = hypot(ret->u_force_rel,
-				 hypot(phantom->u_force_rel_per_k * apart_k, phantom->force_rel_per_k * u_k) / factor);
 }
 
 static void configure_curve(struct estimator *e, const struct plan_point *p, struct point_config *c)
 {
-	struct curve_set at_room, *set = &at_room;
-	curves_at_room(e, &e->bench->phantom[p->phantom], set);
+	struct curve_set *set = &e->curves;
+
+	curves_at_room(e, &e->bench->phantom[p->phantom], set, &c->u.phantom_temperature_rel);
 	int status = curve_new(set, p->rate_hz, &e->curve);
 	if (status == -ERANGE)
 		snprintf(c->curve_reason, sizeof(c->curve_reason), "the phantom is not calibrated at %g Hz",
@@ -545,6 +558,7 @@ static void configure_curve(struct estimator *e, const struct plan_point *p, str
 	else if (status)
 		snprintf(c->curve_reason, sizeof(c->curve_reason), "the phantom's curve is not monotone");
 	c->curve = e->curve;
+	c->curves = e->curve ? set : NULL;
 	c->u.depth_cal_mm = set->u_depth_mm;
 	c->u.curve_force_rel = set->u_force_rel;
 	c->u.curve_fit_mm = set->u_fit_mm;
@@ -571,6 +585,24 @@ static int open_thermal(const struct estimator *e, const struct held *part, enum
 	return thermal_new(&config, ret);
 }
 
+/* Of a recording only where it has both. */
+bool estimator_compares_depths(const struct estimator *e)
+{
+	return bench_displacement_u_mm(e->bench) > 0 && (!e->recording || e->displacement >= 0);
+}
+
+static struct tare_reference tare_reference(const struct estimator *e)
+{
+	const struct bench_sensor *sensor = &e->bench->sensor;
+	bool compared = estimator_compares_depths(e);
+	enum tare_proof proof = sensor->u_zero_n > 0   ? TARE_LEVEL
+				: compared             ? TARE_DISPLACEMENT
+				: sensor->tare_free[0] ? TARE_STATED
+						       : TARE_UNKNOWN;
+
+	return (struct tare_reference){.proof = proof, .zero_n = sensor->zero_n, .u_zero_n = sensor->u_zero_n};
+}
+
 static void open_free_run(struct estimator *e, const struct plan_point *p)
 {
 	struct free_run_config config = {
@@ -589,8 +621,10 @@ static void open_free_run(struct estimator *e, const struct plan_point *p)
 	free_run_init(&e->free_run, &config);
 }
 
-static int open_estimators(struct estimator *e, const struct plan_point *p)
+static int open_estimators(struct estimator *e, const struct record_point *point)
 {
+	const struct plan_point *p = &point->plan;
+
 	choose_clock(e);
 	if (plan_point_is_free(p)) {
 		if (e->displacement < 0 && !e->bar.align)
@@ -603,13 +637,14 @@ static int open_estimators(struct estimator *e, const struct plan_point *p)
 		.rate_set_hz = p->rate_hz,
 		.depth_set_mm = p->depth_mm,
 		.mains_hz = e->bench->mains_hz,
+		.tare = tare_reference(e),
 		.preload_lo_n = e->bench->sensor.preload_lo_n,
 		.preload_hi_n = e->bench->sensor.preload_hi_n,
-		.u = {.gain_rel = e->bench->sensor.force_u_rel,
-		      .clock_rel = e->u_clock_rel,
-		      .temperature_rel = temperature_u_rel(e)},
+		.u = {.clock_rel = e->u_clock_rel, .temperature_rel = temperature_u_rel(e)},
 		.second_thread = e->second_thread,
 	};
+	uncertainties_of_bench(e->bench, point->start_wall_ns, &config.u);
+	uncertainties_of_phantom(&e->bench->phantom[p->phantom], point->start_wall_ns, &config.u);
 	configure_channel(e, &config);
 	configure_other_bar(e, &config);
 	configure_curve(e, p, &config);
@@ -648,7 +683,7 @@ int estimator_begin(struct estimator *e, struct record_point *point, uint64_t ho
 		sample_clock_init(&e->bar.point_clock, align_bar_clock(e->bar.align)->nominal_hz);
 		e->bar.u_s = e->bar.wander_s = 0;
 	}
-	int status = open_estimators(e, &point->plan);
+	int status = open_estimators(e, point);
 	if (status) {
 		close_estimators(e);
 		return status;

@@ -75,12 +75,14 @@ struct estimator {
 	struct other_bar bar;
 	struct held handle, tip, ambient;
 	bool host_clock_synchronised;
-	bool recording;     /* of a force that nobody's bench took: what else the bench has was not there */
-	bool second_thread; /* see struct point_config; set behind estimator_init() */
-	double fs_hz;       /* nominal, of the force stream */
+	bool recording; /* that no bench of ours took: of what else the bench has, it has only what it has channels for */
+	bool commands_unknown; /* of a recording: when the pen was told to start and to stop, nobody says */
+	bool ends_windows;     /* looks for the end of windows that the plan leaves open; set behind estimator_init() */
+	bool second_thread;    /* see struct point_config; set behind estimator_init() */
+	double fs_hz;          /* nominal, of the force stream */
 	struct channel_scale force_scale; /* with the limits of estimator_count_range() */
 	struct sample_clock clock;
-	bool clock_applied; /* at least one point took the corrected rate */
+	bool clock_applied;   /* at least one point took the corrected rate */
 	uint64_t telemetry_rows;
 
 	unsigned free_rates; /* of the step at hand */
@@ -91,6 +93,7 @@ struct estimator {
 	enum point_phase phase; /* POINT_PHASES: none entered yet */
 	struct point *point;    /* NULL in a free run */
 	struct free_run free_run;
+	struct curve_set curves; /* of the point's phantom, at the temperature of the room */
 	struct curve *curve;
 	struct thermal *handle_fit, *tip_fit;
 	uint64_t motor_start_ns, motor_stop_ns; /* 0: not yet */
@@ -134,6 +137,8 @@ const struct channel *estimator_bar(const struct estimator *e, unsigned *ret_dev
 /* Of a held temperature that has a channel: its device's standard uncertainty, and its row in the channel table. */
 double estimator_held_u_k(const struct estimator *e, const struct held *held);
 const struct channel *estimator_held_channel(const struct estimator *e, const struct held *held);
+/* Is what the force says of the depth held against a displacement? */
+bool estimator_compares_depths(const struct estimator *e);
 /* The comparison of a device's sample clock with the host's; NULL where none is made. */
 const struct sample_clock *estimator_clock(const struct estimator *e, unsigned device);
 

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 
 #define RATE_SLACK  0.005
+#define RATE_POWER  0.1                    /* of force, at most, where no second rate tells */
 #define POINTS_BOTH (2 * CURVE_POINTS_MAX) /* union of the depths of two tables */
 
 struct curve {
@@ -205,4 +206,61 @@ int curve_depth(const struct curve *curve, double force_n, double *ret_depth_mm,
 	*ret_depth_mm = d;
 	*ret_slope = slope;
 	return 0;
+}
+
+double curve_nearest_rate(const struct curve_set *set, double rate_hz)
+{
+	return fmin(fmax(rate_hz, set->at[0].rate_hz), set->at[set->rates - 1].rate_hz);
+}
+
+/* Linear between the points: for differences between tables that is enough. */
+static double table_force(const struct curve_table *t, double depth_mm)
+{
+	unsigned i = 0;
+
+	while (i + 2 < t->points && t->depth_mm[i + 1] < depth_mm)
+		i++;
+
+	double d = fmin(fmax(depth_mm, t->depth_mm[0]), t->depth_mm[t->points - 1]);
+
+	return t->force_n[i] +
+	       (t->force_n[i + 1] - t->force_n[i]) * (d - t->depth_mm[i]) / (t->depth_mm[i + 1] - t->depth_mm[i]);
+}
+
+/* Three tables about a rate, or all there are. */
+static unsigned tables_about(const struct curve_set *set, double rate_hz, unsigned *ret_first)
+{
+	unsigned n = set->rates < 3 ? set->rates : 3, i = 0;
+
+	while (i + n < set->rates && rate_hz * rate_hz > set->at[i + n - 2].rate_hz * set->at[i + n - 1].rate_hz)
+		i++;
+	*ret_first = i;
+	return n;
+}
+
+double curve_rate_u(const struct curve_set *set, double rate_hz, double depth_mm)
+{
+	unsigned first, n = tables_about(set, rate_hz, &first);
+	const struct curve_table *t = &set->at[first];
+	double held = curve_nearest_rate(set, rate_hz), x[3], f[3];
+
+	for (unsigned i = 0; i < n; i++) {
+		x[i] = log(t[i].rate_hz);
+		f[i] = table_force(&t[i], depth_mm);
+	}
+	if (n == 1)
+		return RATE_POWER * fabs(log(rate_hz) - x[0]) * f[0];
+
+	unsigned i = n == 3 && held > t[1].rate_hz;
+	double slope = (f[i + 1] - f[i]) / (x[i + 1] - x[i]), beyond = fabs(slope * log(rate_hz / held));
+	double line = f[i] + slope * (log(held) - x[i]), other;
+
+	if (n == 3) {
+		double bend = ((f[2] - f[1]) / (x[2] - x[1]) - (f[1] - f[0]) / (x[1] - x[0])) / (x[2] - x[0]);
+
+		other = line + bend * (log(held) - x[i]) * (log(held) - x[i + 1]);
+	} else {
+		other = f[0] + (f[1] - f[0]) * (held - t[0].rate_hz) / (t[1].rate_hz - t[0].rate_hz);
+	}
+	return hypot(fabs(other - line) / sqrt(3.0), beyond);
 }

@@ -28,6 +28,14 @@ struct curve; /* one monotone F(d), made for one rate */
 int curve_new(const struct curve_set *set, double rate_hz, struct curve **ret);
 void curve_free(struct curve *curve);
 
+/* What the force at a depth, at a rate of the set, is not known by because it was calibrated at other rates: standard
+ * uncertainty, N. Between rates by how far another law through the same tables goes (a parabola in log(rate) through three
+ * of them, or a line in the rate where there are two); beyond them by what the law would add out there; where there is one
+ * rate alone by a power of it that soft media keep to. A depth that a table does not hold counts as its nearest end. */
+double curve_rate_u(const struct curve_set *set, double rate_hz, double depth_mm);
+/* The rate, or the nearest one of the set. */
+double curve_nearest_rate(const struct curve_set *set, double rate_hz);
+
 /* Outside the calibrated range: -ERANGE and ret untouched. Slope in N/mm. */
 int curve_force(const struct curve *curve, double depth_mm, double *ret_force_n, double *ret_slope);
 int curve_depth(const struct curve *curve, double force_n, double *ret_depth_mm, double *ret_slope);

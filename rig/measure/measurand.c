@@ -5,7 +5,9 @@
 #include <stddef.h>
 #include <string.h>
 
-#define RATE  .scope = SCOPE_POINT, .needs = NEEDS_FORCE | NEEDS_CLOCK, .judged_by = JUDGED_BY_RATE, .moving = true
+#define RATE                                                                                                           \
+	.scope = SCOPE_POINT, .needs = NEEDS_FORCE | NEEDS_CLOCK, .judged_by = JUDGED_BY_RATE, .moving = true,         \
+	.narrows = true
 #define COUNT .scope = SCOPE_POINT, .unit = "1", .needs = NEEDS_FORCE, .moving = true
 #define TIME  .scope = SCOPE_POINT, .unit = "s", .needs = NEEDS_FORCE | NEEDS_CLOCK, .moving = true
 #define DEPTH                                                                                                          \
@@ -16,13 +18,18 @@
 
 static const struct measurand_row rows[MEASURANDS] = {
 	[MEASURAND_NONE] = {.name = "", .unit = "", .about = ""},
-	[MEASURAND_STROKE_RATE] =
-		{.name = "stroke_rate_hz", .unit = "Hz", .about = "strokes per second", RATE, .model = MODEL_RATE},
+	[MEASURAND_STROKE_RATE] = {.name = "stroke_rate_hz",
+				   .unit = "Hz",
+				   .about = "strokes per second",
+				   RATE,
+				   .model = MODEL_RATE,
+				   .live = LIVE_RATE},
 	[MEASURAND_STROKE_RATE_ERROR] = {.name = "stroke_rate_error_pct",
 					 .unit = "%",
 					 .about = "stroke rate against its setpoint",
 					 RATE,
-					 .model = MODEL_RATE_ERROR},
+					 .model = MODEL_RATE_ERROR,
+					 .live = LIVE_RATE_PERCENT},
 	[MEASURAND_PERIOD_JITTER] = {.name = "period_jitter_pct",
 				     .unit = "%",
 				     .about = "standard deviation of the periods over their mean",
@@ -46,8 +53,10 @@ static const struct measurand_row rows[MEASURANDS] = {
 			     .about = "mean penetration depth",
 			     .scope = SCOPE_POINT,
 			     DEPTH,
+			     .narrows = true,
 			     .stays = true,
-			     .model = MODEL_DEPTH},
+			     .model = MODEL_DEPTH,
+			     .live = LIVE_DEPTH},
 	[MEASURAND_DEPTH_SD] = {.name = "depth_sd_mm",
 				.about = "scatter of the depth from stroke to stroke",
 				.scope = SCOPE_POINT,
@@ -56,8 +65,10 @@ static const struct measurand_row rows[MEASURANDS] = {
 				   .about = "mean depth against its setpoint",
 				   .scope = SCOPE_POINT,
 				   DEPTH,
+				   .narrows = true,
 				   .stays = true,
-				   .model = MODEL_DEPTH_ERROR},
+				   .model = MODEL_DEPTH_ERROR,
+				   .live = LIVE_DEPTH_OFFSET},
 	[MEASURAND_DEPTH_TOLERANCE_LO] =
 		{.name = "depth_tolerance_lo_mm",
 		 .about = "lower end of the interval that holds 95 % of all strokes, with 99 % confidence",
@@ -138,6 +149,7 @@ static const struct measurand_row rows[MEASURANDS] = {
 	[MEASURAND_PEAK_FORCE] = {.name = "peak_force_n",
 				  .about = "highest force above the baseline",
 				  FORCE,
+				  .of_pulse = true,
 				  .moving = true,
 				  .stays = true},
 	[MEASURAND_SEATING_FORCE] = {.name = "seating_force_n",
@@ -149,12 +161,14 @@ static const struct measurand_row rows[MEASURANDS] = {
 				    .about = "highest force above the baseline over the rms of that force",
 				    .scope = SCOPE_POINT,
 				    .needs = NEEDS_FORCE,
+				    .of_pulse = true,
 				    .moving = true},
 	[MEASURAND_IMPULSE] = {.name = "impulse_n_s",
 			       .unit = "N s",
 			       .about = "force above the baseline, integrated over a stroke; mean of the strokes",
 			       .scope = SCOPE_POINT,
 			       .needs = NEEDS_FORCE | NEEDS_CLOCK,
+			       .of_pulse = true,
 			       .moving = true},
 	[MEASURAND_PEN_RATE] = {.name = "pen.rate_hz",
 				.unit = "Hz",

@@ -78,6 +78,10 @@ enum measurand_model {
 	MODEL_DEPTH_ERROR, /* such a depth less its setpoint */
 };
 
+/* What its limit says of the figure that is shown while a point runs: nothing, the figure's own bounds, or bounds about the
+ * setpoint. Not of temperatures: judged is their rise on top of a rated ambient, which is not what a live one shows. */
+enum measurand_live { LIVE_NONE, LIVE_RATE, LIVE_RATE_PERCENT, LIVE_DEPTH, LIVE_DEPTH_OFFSET };
+
 struct measurand_row {
 	const char *name;  /* in plans, run files and reports */
 	const char *unit;  /* its only one */
@@ -87,12 +91,17 @@ struct measurand_row {
 	enum judged_by judged_by;
 	enum sweep_shape sweep;
 	enum measurand_model model;
+	enum measurand_live live;
 	bool parts;         /* stands once for each part, the method names it: "handle", "tip" */
 	bool thermal_basis; /* judged only where the plan says by which table of temperatures */
+	bool of_pulse; /* of a stroke's force, as the load cell shows it: in doubt where depths by force and by displacement
+			* cannot both be true, for it may be the cell */
 	bool moving; /* of needles that strike: passes no limit where they were not seen to, throughout the window. It may fail:
 		      * a pen that stops is slow, and misses strokes */
 	bool stays; /* no samples that are missing make it larger: what an attempt showed of it holds, were the attempt not
 		     * trusted. Rates, counts and scatters go by what lies between strokes */
+	bool narrows; /* its uncertainty falls with every stroke: a window may end when it is small enough. Not of a scatter,
+		       * whose uncertainty is small where it is: such a window would end where the pen looks best */
 	const char *counted; /* an exact count, and of what, as in "3 missed, limit 0"; else NULL */
 };
 

@@ -152,3 +152,38 @@ void result_combine(struct result *result)
 	result->k = student_k(result->dof);
 	result->expanded_u = result->k * result->u;
 }
+
+/* How far the square may lie above and below its estimate for one line. */
+static void square_limits(const struct budget_line *line, double *ret_above, double *ret_below)
+{
+	double variance = line->u * sqrt(0.5 * line->dof);
+
+	if (!isfinite(line->dof)) {
+		*ret_above = *ret_below = student_k(INFINITY) * line->u;
+		return;
+	}
+	*ret_above = variance * (1.0 / chi2_share(0.025, line->dof) - 1.0);
+	*ret_below = variance * (1.0 - 1.0 / chi2_share(0.975, line->dof));
+}
+
+void result_root(struct result *result, double square)
+{
+	double above2 = 0.0, below2 = 0.0, above, below, value2 = square < 0.0 ? 0.0 : square;
+
+	for (unsigned i = 0; i < result->budget_lines; i++) {
+		square_limits(&result->budget[i], &above, &below);
+		above2 += above * above;
+		below2 += below * below;
+	}
+	result->value = sqrt(value2);
+	above = sqrt(value2 + sqrt(above2)) - result->value;
+	below = result->value - sqrt(fmax(0.0, value2 - sqrt(below2)));
+	result_combine(result);
+
+	double farther = above > below ? above : below,
+	       scale = result->expanded_u > 0.0 ? farther / result->expanded_u : 1.0;
+
+	for (unsigned i = 0; i < result->budget_lines; i++)
+		result->budget[i].u *= scale;
+	result_combine(result);
+}

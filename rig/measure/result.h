@@ -7,9 +7,10 @@
 
 #include "rig/measure/measurand.h"
 
-#define BUDGET_MAX            14
+#define BUDGET_MAX            40
 #define BUDGET_PAIRS_MAX      8
 #define RESULTS_PER_POINT_MAX 40
+#define REASON_MAX            160 /* of a text for people that says why, with its end */
 
 /* One line of an uncertainty budget (GUM 4, 5.1): what one input contributes. */
 struct budget_line {
@@ -39,7 +40,7 @@ struct result {
 	double dof;        /* effective degrees of freedom (Welch-Satterthwaite, GUM G.4, truncated) */
 	double k;          /* coverage factor: Student's t at 95 % for dof */
 	double expanded_u; /* k u */
-	char reason[160];
+	char reason[REASON_MAX];
 	unsigned budget_lines;
 	struct budget_line budget[BUDGET_MAX];
 	unsigned pairs; /* other correlations than those of the lines' own numbers */
@@ -54,6 +55,13 @@ void result_name(struct result *ret, enum measurand id, const char *method);
  * group or a chain of pairs ties together enter it as one line, with the least dof among them. Coefficients that no
  * joint distribution has, so that the variance would be below 0: u is NaN. */
 void result_combine(struct result *result);
+
+/* Of a result whose lines stand in the unit's square, for `square`, an estimate of the value's square that noise may have
+ * put below 0: value, lines and the rest of it become those of the root. Near 0 a root has no symmetric interval: expanded_u
+ * reaches from the value to the farther end of the 95 % interval of the square [Zou, Donner: each line's own limits, added
+ * in quadrature], and the lines are scaled to it. A line of finite dof is the sampling of a variance (chi-square), the
+ * others are normal. */
+void result_root(struct result *result, double square);
 
 /* The correlation coefficient of two lines' contributions: 1 for a line and itself. */
 double result_correlation(const struct result *result, unsigned i, unsigned j);

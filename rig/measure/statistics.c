@@ -2,13 +2,20 @@
 #include "rig/measure/statistics.h"
 
 #include <gsl/gsl_cdf.h>
+#include <gsl/gsl_errno.h>
 #include <gsl/gsl_randist.h>
 #include <math.h>
+#include <stdbool.h>
 
 #include "rig/measure/quadrature.h"
 
 #define COVERAGE 0.95
 #define CHANCE   1.645 /* a lag-1 correlation that one white series of 20 shows */
+
+void statistics_begin(void)
+{
+	gsl_set_error_handler_off();
+}
 
 void moments_add(struct moments *m, double x)
 {
@@ -35,6 +42,22 @@ void moments_add(struct moments *m, double x)
 	m->max = fmax(m->max, x);
 }
 
+void moments_map(struct moments *m, double mean, double scale)
+{
+	m->min = mean + scale * (m->min - m->mean);
+	m->max = mean + scale * (m->max - m->mean);
+	m->mean = mean;
+	m->m2 *= scale * scale;
+	m->offset *= scale;
+	m->first = mean - m->offset;
+	for (unsigned k = 0; k < AUTOCOVARIANCE_LAGS; k++) {
+		m->history[k] *= scale;
+		m->head_sum[k] *= scale;
+	}
+	for (unsigned k = 0; k <= AUTOCOVARIANCE_LAGS; k++)
+		m->cross[k] *= scale * scale;
+}
+
 double moments_sd(const struct moments *m)
 {
 	return m->n < 2 ? NAN : sqrt(m->m2 / (double)(m->n - 1));
@@ -48,6 +71,13 @@ static double lagged_sum(const struct moments *m, unsigned k)
 	for (unsigned i = 1; i <= k; i++)
 		tail += m->history[(m->n - i) % AUTOCOVARIANCE_LAGS];
 	return m->cross[k] - mean * (2.0 * n * mean - tail - m->head_sum[k - 1]) + (n - k) * mean * mean;
+}
+
+double moments_autocovariance(const struct moments *m, unsigned lag)
+{
+	if (m->n < 2 || lag >= m->n)
+		return 0.0;
+	return (lag == 0 ? m->m2 : lagged_sum(m, lag)) / (double)(m->n - 1);
 }
 
 double moments_lag1(const struct moments *m)
@@ -73,30 +103,48 @@ double moments_effective_n(const struct moments *m)
 	return fmin(n, fmax(1.0, n / (1.0 + 2.0 * sum)));
 }
 
+/* Those below the pivot (or not above it) to the front; how many. Without a branch: half of the comparisons of a branch would
+ * be guessed wrongly. */
+static inline unsigned partition(double *x, unsigned n, double pivot, bool equals)
+{
+	unsigned front = 0;
+
+	for (unsigned i = 0; i < n; i++) {
+		double v = x[i];
+
+		x[i] = x[front];
+		x[front] = v;
+		front += equals ? !(v > pivot) : v < pivot;
+	}
+	return front;
+}
+
+static double median_of_three(double a, double b, double c)
+{
+	return a < b ? (b < c ? b : a < c ? c : a) : (a < c ? a : b < c ? c : b);
+}
+
 double select_kth(double *x, unsigned n, unsigned k)
 {
-	unsigned lo = 0, hi = n - 1;
+	while (n > 1) {
+		double pivot = median_of_three(x[n / 8], x[n / 2], x[n - 1 - n / 8]);
+		unsigned below = partition(x, n, pivot, false);
 
-	while (lo < hi) {
-		double pivot = x[lo + (hi - lo) / 2];
-		unsigned i = lo, j = hi;
-
-		for (;;) {
-			while (x[i] < pivot)
-				i++;
-			while (x[j] > pivot)
-				j--;
-			if (i >= j)
-				break;
-			double t = x[i];
-
-			x[i++] = x[j];
-			x[j--] = t;
+		if (k < below) {
+			n = below;
+			continue;
 		}
-		if (k <= j)
-			hi = j;
-		else
-			lo = j + 1;
+		x += below;
+		n -= below;
+		k -= below;
+
+		unsigned same = partition(x, n, pivot, true);
+
+		if (k < same)
+			return pivot;
+		x += same;
+		n -= same;
+		k -= same;
 	}
 	return x[k];
 }
@@ -119,6 +167,11 @@ static double chi2_quantile(double p, double nu)
 	double cube = 1.0 - 2.0 / (9.0 * nu) + gsl_cdf_ugaussian_Pinv(p) * sqrt(2.0 / (9.0 * nu));
 
 	return nu * cube * cube * cube;
+}
+
+double chi2_share(double p, double dof)
+{
+	return chi2_quantile(p, dof) / dof;
 }
 
 double tolerance_k(double n_effective, double content, double confidence)

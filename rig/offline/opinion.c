@@ -40,15 +40,34 @@ static int form(struct opinions *o, const struct record_point *point, unsigned s
 	return 0;
 }
 
-/* NULL where the depth is not found through one, or the bench has none at that rate. */
+/* That the pen ran at, by which its results are (point/actual_rate.h); that of the command where none was measured. */
+static double rate_of(const struct record_point *point)
+{
+	const char *realised = measurand_method(JUDGED_BY_RATE, false, false);
+
+	for (unsigned i = 0; i < point->results; i++) {
+		const struct result *r = &point->result[i].result;
+
+		if (r->id == MEASURAND_STROKE_RATE && strcmp(r->method, realised) == 0 && r->valid && r->value > 0)
+			return r->value;
+	}
+	return point->plan.rate_hz;
+}
+
+/* NULL where the depth is not found through one, or the bench has none at the rate of the command. */
 static struct curve *curve_of(const struct record_point *point, const struct replay_inputs *inputs)
 {
 	int phantom = point->plan.phantom;
+	const struct curve_set *set;
 	struct curve *curve = NULL;
 
 	if (inputs->plan->judge_displacement || phantom < 0 || (unsigned)phantom >= inputs->bench->phantoms)
 		return NULL;
-	return curve_new(&inputs->bench->phantom[phantom].curves, point->plan.rate_hz, &curve) == 0 ? curve : NULL;
+	set = &inputs->bench->phantom[phantom].curves;
+	if (curve_new(set, point->plan.rate_hz, &curve) != 0)
+		return NULL;
+	curve_free(curve);
+	return curve_new(set, curve_nearest_rate(set, rate_of(point)), &curve) == 0 ? curve : NULL;
 }
 
 static int of_point(struct opinions *o, struct record_point *point, const struct replay_inputs *inputs)

@@ -18,7 +18,7 @@ void replay_inputs_free(struct replay_inputs *inputs);
 
 /* Another class of processor, or another C library, rounds mathematical functions differently in the last bit. What
  * that makes of a result is smaller than this share of it, or than this many of its unit. */
-#define REPLAY_RELATIVE 1e-9
+#define REPLAY_RELATIVE 1e-7
 #define REPLAY_ABSOLUTE 1e-12
 
 /* A result that the file and the new derivation do not share bit for bit; NULL where only the other has it. Of one point

@@ -65,6 +65,10 @@ struct member {
 	{                                                                                                              \
 		.key = #name, .kind = UINT, .at = offsetof(type, name), .size = SIZE_OF(type, name), .optional = true  \
 	}
+#define MAYBE_BOOL(type, name)                                                                                         \
+	{                                                                                                              \
+		.key = #name, .kind = BOOL, .at = offsetof(type, name), .size = SIZE_OF(type, name), .optional = true  \
+	}
 #define MAYBE_NESTED(type, name, given, table)                                                                         \
 	{                                                                                                              \
 		.key = #name, .kind = OBJECT, .at = offsetof(type, name), .size = SIZE_OF(type, name),                 \

@@ -113,6 +113,10 @@ struct record_point {
 	double command_index[POINT_PHASES]; /* NaN: none */
 	uint64_t end_index;
 	double stop_latency_ms; /* order to stop -> command written; NaN: none */
+	unsigned inputs;
+	struct budget_input input[BUDGET_INPUTS_MAX]; /* what the budgets of its results are made of */
+	unsigned checks;
+	struct check_result check[MODEL_CHECKS]; /* of the signal, those that were made or had to be */
 	unsigned results;
 	struct finding result[RESULTS_PER_POINT_MAX + 12]; /* point, temperatures, pen.* */
 	enum outcome outcome;                              /* of the required ones */

@@ -42,6 +42,26 @@ static const struct member result_members[] = {
 	END,
 };
 
+static const struct member input_members[] = {
+	ONE(struct budget_input, name, TEXT),
+	ONE(struct budget_input, unit, TEXT),
+	ONE(struct budget_input, value, REAL),
+	ONE(struct budget_input, assumed, BOOL),
+	END,
+};
+
+static const struct member check_members[] = {
+	ONE(struct check_result, name, TEXT),
+	ONE(struct check_result, state, INT),
+	ONE(struct check_result, statistic, REAL),
+	ONE(struct check_result, threshold, REAL),
+	ONE(struct check_result, effect_mm, REAL),
+	ONE(struct check_result, u_mm, REAL),
+	ONE(struct check_result, n, U64),
+	ONE(struct check_result, reason, TEXT),
+	END,
+};
+
 static const struct member limit_members[] = {
 	ONE(struct limit, measurand, TEXT),
 	ONE(struct limit, unit, TEXT),
@@ -138,6 +158,8 @@ static const struct member point_members[] = {
 	FIXED(struct record_point, command_index, REAL, POINT_PHASES),
 	ONE(struct record_point, end_index, U64),
 	ONE(struct record_point, stop_latency_ms, REAL),
+	SOME(struct record_point, input, inputs, input_members),
+	SOME(struct record_point, check, checks, check_members),
 	MANY(struct record_point, result, results, record_result_members),
 	ONE(struct record_point, outcome, INT),
 	END,
@@ -471,6 +493,17 @@ static bool restore_findings(struct finding *findings, unsigned count)
 	return true;
 }
 
+/* The same of checks. */
+static bool restore_checks(struct check_result *checks, unsigned count)
+{
+	for (unsigned i = 0; i < count; i++) {
+		if (checks[i].state > CHECK_NOT_MADE)
+			return false;
+		checks[i].check = model_check_find(checks[i].name);
+	}
+	return true;
+}
+
 int record_from_json(const char *text, size_t len, struct record *record, struct err *err)
 {
 	struct json_doc *doc;
@@ -492,8 +525,10 @@ int point_from_json(const char *text, size_t len, struct record_point *point, st
 	if (rc)
 		return rc;
 	json_doc_free(doc);
-	if (point->outcome > OUTCOME_FAIL || !restore_findings(point->result, point->results))
-		return err_set(err, -EBADMSG, "a point in the run file has an outcome that does not exist");
+	if (point->outcome > OUTCOME_FAIL || !restore_findings(point->result, point->results) ||
+	    !restore_checks(point->check, point->checks))
+		return err_set(err, -EBADMSG,
+			       "a point in the run file has an outcome or a check's state that does not exist");
 	return 0;
 }
 

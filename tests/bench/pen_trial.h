@@ -13,11 +13,12 @@
 #include "tests/bench/pw1.h"
 
 #define PEN_STROKES_MAX 1024
-#define PEN_SAMPLES_MAX 65536
+#define PEN_SAMPLES_MAX 131072
 #define PEN_SUBSTEPS    16
 #define PEN_A           0.45 /* F = a p + b p^2 */
 #define PEN_B           0.28
 #define PEN_ECCENTRIC   1.56
+#define PEN_STIFF_HZ    1e6 /* declared where the pen has no cell */
 #define PEN_LSB_N       (10.0 / 32768.0)
 
 struct pen_regime {
@@ -139,23 +140,31 @@ static inline void pen_signal(struct pen_trial *t, const struct pen_regime *g)
 	}
 }
 
+static inline struct point_config pen_config(const struct pen_trial *t, const struct pen_regime *g,
+					     const struct curve *curve)
+{
+	return (struct point_config){.fs_hz = g->fs_hz,
+				     .force = {.scale = PEN_LSB_N, .count_lo = -32768, .count_hi = 32767},
+				     .displacement.position = -1,
+				     .cell = {.hz = g->cell_hz > 0.0 ? g->cell_hz : PEN_STIFF_HZ,
+					      .damping = g->cell_damping,
+					      .u_rel = g->u_cell_rel},
+				     .rate_set_hz = t->rate_hz,
+				     .depth_set_mm = t->depth_mm,
+				     .mains_hz = 50.0,
+				     .curve = curve,
+				     .u = {.gain_rel = g->u_gain_rel,
+					   .curve_force_rel = g->u_curve_rel,
+					   .curve_fit_mm = g->u_fit_mm,
+					   .depth_cal_mm = g->u_depth_mm,
+					   .clock_rel = g->u_clock_rel}};
+}
+
 static inline void pen_measure(struct pen_trial *t, const struct pen_regime *g, const struct curve *curve)
 {
 	struct sample_block block = {.channels = 1, .frames = t->samples, .counts = t->counts};
 	struct point *point = NULL;
-	struct point_config config = {.fs_hz = g->fs_hz,
-				      .force = {.scale = PEN_LSB_N, .count_lo = -32768, .count_hi = 32767},
-				      .displacement.position = -1,
-				      .cell = {.hz = g->cell_hz, .damping = g->cell_damping, .u_rel = g->u_cell_rel},
-				      .rate_set_hz = t->rate_hz,
-				      .depth_set_mm = t->depth_mm,
-				      .mains_hz = 50.0,
-				      .curve = curve,
-				      .u = {.gain_rel = g->u_gain_rel,
-					    .curve_force_rel = g->u_curve_rel,
-					    .curve_fit_mm = g->u_fit_mm,
-					    .depth_cal_mm = g->u_depth_mm,
-					    .clock_rel = g->u_clock_rel}};
+	struct point_config config = pen_config(t, g, curve);
 
 	if (point_new(&config, &point) != 0)
 		abort();
@@ -169,10 +178,9 @@ static inline void pen_measure(struct pen_trial *t, const struct pen_regime *g, 
 	point_free(point);
 }
 
-static inline void pen_run(struct pen_trial *t, const struct pen_regime *g, uint64_t seed)
+/* A pen, what it did, and its samples. */
+static inline void pen_draw(struct pen_trial *t, const struct pen_regime *g, uint64_t seed)
 {
-	struct curve *curve;
-
 	t->random = pw1_seeded(seed);
 	t->rate_hz = 104.0 + 36.0 * pen_uniform(&t->random);
 	t->depth_mm = 0.5 + 1.3 * pen_uniform(&t->random);
@@ -182,7 +190,12 @@ static inline void pen_run(struct pen_trial *t, const struct pen_regime *g, uint
 	if (t->samples > PEN_SAMPLES_MAX)
 		abort();
 	pen_signal(t, g);
-	curve = pen_curve(t->rate_hz);
+}
+
+static inline void pen_run(struct pen_trial *t, const struct pen_regime *g, uint64_t seed)
+{
+	pen_draw(t, g, seed);
+	struct curve *curve = pen_curve(t->rate_hz);
 	pen_measure(t, g, curve);
 	curve_free(curve);
 }

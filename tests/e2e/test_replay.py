@@ -384,7 +384,7 @@ def test_other_processor(check, run):
     """The C library's functions for processors without FMA round differently; where the two differ at all, it is by next to nothing."""
     done = rig.penrig_a("analyze", run.run_file, env={**os.environ, "GLIBC_TUNABLES": "glibc.cpu.hwcaps=-AVX2,-FMA"})
     same = "the same, bit for bit" in done.stdout
-    check(same or (done.returncode == 7 and "no result differs by more than 1e-09" in done.stdout), f"another class of processor: {done.stdout[-600:]}")
+    check(same or (done.returncode == 7 and "no result differs by more than 1e-07" in done.stdout), f"another class of processor: {done.stdout[-600:]}")
 
 
 def test_export_without_hdf5(check, run):

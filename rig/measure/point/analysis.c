@@ -7,7 +7,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "rig/measure/point/holes.h"
 #include "rig/measure/point/learn.h"
+#include "rig/measure/point/observe.h"
+#include "rig/measure/point/observe_mean.h"
 #include "rig/measure/point/quiet.h"
 #include "rig/measure/point/strokes.h"
 
@@ -26,15 +29,46 @@ int analysis_init(struct analysis *a, const struct point_config *config, const s
 	a->flat = calloc(samples, sizeof(float));
 
 	int rc = template_init(&a->template, grid->period);
+	int weights_rc = weights_init(&a->observed.noise.weights, &a->template);
+	int mean_rc = observe_mean_init(a);
 
+	rc = rc ? rc : weights_rc ? weights_rc : mean_rc;
 	return a->flat ? rc : -ENOMEM;
 }
 
 void analysis_release(struct analysis *a)
 {
+	observe_mean_release(a);
 	template_release(&a->template);
+	weights_release(&a->observed.noise.weights);
 	free(a->flat);
 	a->flat = NULL;
+}
+
+/* What holds memory of its own is copied by its own function; of the rest, no place is left in which a stale pointer
+ * would be read: the block at hand is another before anything looks at it. */
+void analysis_copy(struct analysis *to, const struct analysis *from, size_t samples)
+{
+	struct owned {
+		const struct point_config *config;
+		float *flat;
+		struct weights weights;
+		struct mean_pulse mean_pulse;
+	} own = {to->config, to->flat, to->observed.noise.weights, to->observed.mean_pulse};
+
+	template_copy(&to->template, &from->template);
+	const struct pulse pulse = to->template.pulse;
+
+	*to = *from;
+	to->template.pulse = pulse;
+	to->config = own.config;
+	to->flat = own.flat;
+	to->observed.noise.weights = own.weights;
+	to->observed.mean_pulse = own.mean_pulse;
+	memcpy(to->flat, from->flat, samples * sizeof(float));
+	weights_copy(&to->observed.noise.weights, &from->observed.noise.weights);
+	mean_pulse_copy(&to->observed.mean_pulse, &from->observed.mean_pulse);
+	to->listeners = (struct listeners){.on_stroke = NULL};
 }
 
 /* How far before a block its analysis looks: strokes of its start reach so far, and what is flattened stays so far. */
@@ -65,6 +99,7 @@ static void take_over(struct analysis *a, const struct handover *handover)
 		assert(w->count < CANDIDATES_MAX);
 		w->at[w->count++] = handover->ring[w->taken % FOUND_RING];
 	}
+	holes_take(a);
 	a->tally.candidates_lost = a->tally.candidates_lost || handover->lost;
 	follow(a);
 }
@@ -106,6 +141,7 @@ static void note_gains(struct analysis *a)
 		return;
 	g->builds = pulse->builds;
 	g->offset = template_response(&a->template, 0.0);
+	pulse_integrals(pulse, &g->area, &g->energy);
 	for (unsigned i = 0; i < a->baseline.lines; i++)
 		g->line[i] =
 			template_response(&a->template, 2.0 * M_PI * baseline_line_hz(&a->baseline, i) / a->grid.fs_hz);
@@ -129,9 +165,11 @@ static void solve_block(struct analysis *a, const struct span *span)
 }
 
 /* What the block leaves for the next one. */
-static void close_block(struct analysis *a)
+static void close_block(struct analysis *a, const struct span *span)
 {
 	close_ranks(&a->waiting);
+	holes_tell(a, (double)span->end);
+	holes_drop(a, span->end - 2 * (long)a->grid.block);
 	a->tally.depth.zero_n2 += baseline_row_variance(&a->baseline, a->gains.row);
 	memset(a->gains.row, 0, sizeof(a->gains.row));
 	if (template_refresh(&a->template, a->now.noise_n))
@@ -150,7 +188,8 @@ void analysis_block(struct analysis *a, const struct handover *handover)
 	a->from = from > 0 ? from : 0;
 	learn_block(a, &span);
 	solve_block(a, &span);
+	observe_block(a, &span);
 	while (analysis_waiting(a) > 0 && analysis_candidate(a, 0)->at < (double)span.end)
 		strokes_next(a, &span);
-	close_block(a);
+	close_block(a, &span);
 }

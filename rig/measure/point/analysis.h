@@ -12,6 +12,7 @@
 #include "rig/measure/point/axis.h"
 #include "rig/measure/point/baseline.h"
 #include "rig/measure/point/handover.h"
+#include "rig/measure/point/observed.h"
 #include "rig/measure/point/tally.h"
 #include "rig/measure/point/template.h"
 
@@ -29,6 +30,15 @@ struct waiting {
 	uint64_t taken;       /* from the ring, in all */
 };
 
+#define HOLES_HELD (4 * HOLES_MAX) /* from the block before to the end of what was handed over, and what comes behind */
+
+/* Holes about the block, in order. */
+struct holes {
+	struct hole at[HOLES_HELD];
+	unsigned count, told; /* told: the tally knows of so many */
+	uint64_t taken;       /* from the ring, in all */
+};
+
 /* Whom strokes and residuals are told, and with what context. NULL: nobody. */
 struct listeners {
 	void (*on_stroke)(void *ctx, const struct stroke *stroke);
@@ -40,6 +50,7 @@ struct listeners {
 /* How much of an error of the baseline, and of each line, a height takes in, and the sum of it over the block. */
 struct gains {
 	double offset, line[BASELINE_LINES];
+	double area, energy; /* of the template and of its square, samples */
 	double row[BASELINE_STATES];
 	unsigned builds; /* the template they belong to: struct pulse's builds */
 };
@@ -55,6 +66,7 @@ struct analysis {
 	long flat_base;
 
 	struct waiting waiting;
+	struct holes holes;
 	double previous_at; /* last stroke analysed, local axis; NaN before the first */
 	uint64_t number;    /* strokes analysed */
 	struct baseline baseline;
@@ -62,6 +74,7 @@ struct analysis {
 	struct gains gains;
 	struct template template;
 	struct tally tally;
+	struct observed observed;
 };
 
 /* config stays where it is for as long as the analysis lives. samples: how many are held at most, as of
@@ -69,6 +82,8 @@ struct analysis {
 int analysis_init(struct analysis *analysis, const struct point_config *config, const struct grid *grid,
 		  size_t samples);
 void analysis_release(struct analysis *analysis);
+/* Both made alike: `to` becomes what `from` is, in its own memory, and tells nobody. samples: as analysis_init() had. */
+void analysis_copy(struct analysis *to, const struct analysis *from, size_t samples);
 void analysis_block(struct analysis *analysis, const struct handover *handover);
 
 /* The candidates that wait, i from 0. */

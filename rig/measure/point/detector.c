@@ -29,6 +29,15 @@ void detector_release(struct detector *d)
 	d->bins = NULL;
 }
 
+void detector_copy(struct detector *to, const struct detector *from, size_t samples)
+{
+	float *bins = to->bins;
+
+	*to = *from;
+	to->bins = bins;
+	memcpy(bins, from->bins, (samples / from->grid.bin + 1) * sizeof(float));
+}
+
 /* Third differences know neither level nor slope nor bend; their median does not know the pulses' edges. */
 static double sample_noise(const float *x, unsigned len)
 {

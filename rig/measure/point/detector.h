@@ -38,6 +38,8 @@ struct detector {
 /* samples: room for the bins of as many. -ENOMEM. Released in either case. */
 int detector_init(struct detector *detector, const struct grid *grid, double expected_n, size_t samples);
 void detector_release(struct detector *detector);
+/* Both made for as many samples: `to` becomes what `from` is, in its own memory. */
+void detector_copy(struct detector *to, const struct detector *from, size_t samples);
 
 /* The next block, len samples of it; fewer than the grid's only at the end. force and raw as in struct stretch, from
  * the block's first sample on. */

@@ -18,6 +18,15 @@ struct candidate {
 	double swing_n; /* rise before it */
 };
 
+#define HOLES_MAX  640 /* between one block handed over and the next */
+#define HOLES_RING (HOLES_MAX * (HANDED_MAX + 4))
+
+/* Samples of the force that are the sensor's and not the pen's: they were bridged. Local axis. */
+struct hole {
+	long from, end; /* one past its last sample */
+	bool frozen;    /* the converter stood still; else it was faster than any motion */
+};
+
 /* Samples after decimation, each array from local index `base` on. Borrowed. */
 struct stretch {
 	long base;                 /* a multiple of the block */
@@ -37,6 +46,8 @@ struct handover {
 	struct stretch samples;
 	const struct candidate *ring; /* of FOUND_RING places; the i-th candidate of the point at i % FOUND_RING */
 	uint64_t put;                 /* candidates put in up to here; fewer than FOUND_RING since the block before */
+	const struct hole *holes;     /* of HOLES_RING places; as ring */
+	uint64_t holes_put;           /* HOLES_MAX at most since the block before */
 	bool lost;                    /* there were more than can be put in, at some time */
 	double noise_n;               /* rms of one sample's white noise */
 	double swing_n;               /* running mean of the rises */

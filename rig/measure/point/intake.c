@@ -9,7 +9,8 @@
 #include "rig/measure/clones.h"
 
 #define STUCK_S    0.05
-#define HOLD_MAX_S 10.0 /* a longer gap ends what can be said of the point */
+#define HOLD_MAX_S 10.0  /* a longer gap ends what can be said of the point */
+#define HOLD_ALL_S 600.0 /* and so do all of them together: each second of a gap is as much work as one of samples */
 
 _Static_assert(INTAKE_AHEAD >= 2 * CELL_REACH_MAX + INTAKE_PIECE,
 	       "the inverse's look-ahead, and what a piece brings too much");
@@ -36,6 +37,24 @@ void intake_release(struct intake *in)
 	free(in->raw);
 	free(in->displacement);
 	in->raw = in->force = in->displacement = NULL;
+}
+
+void intake_copy(struct intake *to, const struct intake *from)
+{
+	const struct point_config *config = to->config;
+	float *raw = to->raw, *force = to->force, *displacement = to->displacement;
+	size_t held = (size_t)(from->end - from->base);
+
+	*to = *from;
+	to->config = config;
+	to->raw = raw;
+	to->force = force;
+	to->displacement = displacement;
+	memcpy(raw, from->raw, held * sizeof(float));
+	if (force != raw)
+		memcpy(force, from->force, held * sizeof(float));
+	if (displacement)
+		memcpy(displacement, from->displacement, held * sizeof(float));
 }
 
 int intake_phase(struct intake *in, enum point_phase phase, uint64_t first_index)
@@ -213,7 +232,9 @@ static void mark(struct intake *in, uint64_t first, uint64_t last, bool gap, boo
 static uint64_t bridge(struct intake *in, uint64_t first_index)
 {
 	uint64_t missing = first_index - in->next_index, most = (uint64_t)(HOLD_MAX_S * in->config->fs_hz);
+	uint64_t left = (uint64_t)(HOLD_ALL_S * in->config->fs_hz) - in->bridged;
 
+	most = most < left ? most : left;
 	mark(in, in->next_index, first_index, true, false);
 	if (missing > most) {
 		for (unsigned i = 0; i < POINT_PHASES; i++)
@@ -222,6 +243,7 @@ static uint64_t bridge(struct intake *in, uint64_t first_index)
 		in->axis.origin += missing - most;
 		missing = most;
 	}
+	in->bridged += missing;
 	return missing;
 }
 

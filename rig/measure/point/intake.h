@@ -34,6 +34,7 @@ struct intake {
 	enum point_phase phase; /* of the newest sample */
 	struct quality quality[POINT_PHASES];
 	struct last_count force_count, displacement_count;
+	uint64_t bridged; /* samples that were held, of all gaps */
 
 	/* the group of samples that becomes one */
 	double sum_force, sum_displacement;
@@ -52,6 +53,8 @@ struct intake {
  * intake_drop(). -ENOMEM. Released in either case. */
 int intake_init(struct intake *intake, const struct point_config *config, const struct grid *grid, unsigned blocks);
 void intake_release(struct intake *intake);
+/* Both of the same configuration and blocks: `to` becomes what `from` is, in its own memory. */
+void intake_copy(struct intake *to, const struct intake *from);
 
 /* As point_phase(). */
 int intake_phase(struct intake *intake, enum point_phase phase, uint64_t first_index);
@@ -63,7 +66,7 @@ struct piecewise {
 	uint32_t next;    /* its first frame that has yet to come in */
 };
 /* Blocks of the force stream in order of index. What was there before is passed over; missing samples hold the last
- * value, so that the axis stays true, up to 10 s of them. */
+ * value, so that the axis stays true, up to 10 s of them and to 10 min of all gaps together. */
 struct piecewise intake_begin(struct intake *intake, const struct sample_block *block);
 /* The next INTAKE_PIECE frames come in, or fewer; false: there was nothing left. */
 #define INTAKE_PIECE 256

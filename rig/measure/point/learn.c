@@ -4,9 +4,12 @@
 #include <math.h>
 #include <string.h>
 
+#include "rig/measure/point/holes.h"
 #include "rig/measure/point/quiet.h"
 
-#define REGULAR      0.05 /* an interval's deviation from the median one, relative */
+#define REGULAR      0.05 /* an interval's deviation from the median one, relative: at least, */
+#define JITTER_MOST  0.2  /* and at most, where a pen's intervals scatter: */
+#define JITTER_SD    4.0  /* so many of their standard deviations */
 #define ALIKE        4.0  /* standard deviations of a height: within these the depth has come to rest */
 #define PASSES       4
 #define STROKES_MAX  2048
@@ -42,6 +45,14 @@ static unsigned alike_strokes(struct analysis *a, unsigned n)
 	return alike;
 }
 
+/* By the median deviation of n intervals from their median; puts them into another order. */
+static double regular_limit(double *intervals, unsigned n, double median)
+{
+	for (unsigned i = 0; i < n; i++)
+		intervals[i] = fabs(intervals[i] / median - 1.0);
+	return fmax(REGULAR, fmin(JITTER_MOST, JITTER_SD / 0.6745 * select_kth(intervals, n, n / 2)));
+}
+
 /* Strokes at hand before `until` with regular intervals to both neighbours; the period is their median interval. */
 static struct regular regular_strokes(struct analysis *a, double until)
 {
@@ -57,10 +68,13 @@ static struct regular regular_strokes(struct analysis *a, double until)
 		intervals[i] = analysis_candidate(a, i + 1)->at - analysis_candidate(a, i)->at;
 	ret.period = select_kth(intervals, n - 1, (n - 1) / 2);
 	ret.first = ret.end = n;
+
+	double limit = regular_limit(intervals, n - 1, ret.period);
+
 	for (unsigned i = n - 1, last = isfinite(until) ? n - alike_strokes(a, n) : 0; i-- > last;) {
 		double interval = analysis_candidate(a, i + 1)->at - analysis_candidate(a, i)->at;
 
-		if (fabs(interval / ret.period - 1.0) > REGULAR)
+		if (fabs(interval / ret.period - 1.0) > limit)
 			break;
 		ret.first = i;
 		ret.count++;
@@ -83,7 +97,7 @@ static bool learn_pass(struct analysis *a, const struct span *span, const struct
 		double height = 1.0;
 
 		if (c->at - t->pulse.half - 2.0 < (double)span->start ||
-		    c->at + t->pulse.half + 2.0 > (double)span->end)
+		    c->at + t->pulse.half + 2.0 > (double)span->end || holes_touch(a, c->at))
 			continue;
 		if (fitted && pulse_fit(&t->pulse, flat, (double)span->start, c->at, &fit)) {
 			c->at = fit.at;

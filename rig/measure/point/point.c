@@ -5,16 +5,19 @@
 #include <errno.h>
 #include <math.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "rig/base/worker.h"
 #include "rig/measure/point/analysis.h"
+#include "rig/measure/point/clean.h"
 #include "rig/measure/point/detector.h"
 #include "rig/measure/point/intake.h"
 #include "rig/measure/point/summary.h"
 
-#define BLOCKS_HELD  6  /* in the buffers: one being analysed, its neighbours, and room so that moving is rare */
-#define BLOCKS_AHEAD 10 /* more of them where analysis has its own thread: it rests while they are moved */
-#define LIVE_S       0.02
+#define BLOCKS_HELD    6  /* in the buffers: one being analysed, its neighbours, and room so that moving is rare */
+#define BLOCKS_AHEAD   10 /* more of them where analysis has its own thread: it rests while they are moved */
+#define BLOCKS_UNKNOWN 1  /* more of the samples, for what is not known to be clean */
+#define LIVE_S         0.02
 
 struct point {
 	struct point_config config; /* const once the point is made */
@@ -22,12 +25,16 @@ struct point {
 	double command[POINT_PHASES];
 
 	struct intake intake;
+	struct clean clean;
 	struct detector detector;
 	unsigned blocks_held;
 	long handed; /* blocks handed over */
 
 	struct worker *worker;    /* NULL: analysis runs where samples are fed */
 	struct analysis analysis; /* the worker's: read here after settle() alone */
+
+	struct check_result check[MODEL_CHECKS]; /* as of point_finish() */
+	struct point *ahead;                     /* where point_so_far() works; NULL: it is not asked */
 };
 
 /* Until analysis has done with every block handed over. */
@@ -42,16 +49,24 @@ static void analyse(void *analysis, const void *handover)
 	analysis_block(analysis, handover);
 }
 
+/* Of what detection and analysis have made of them. */
+static size_t samples_held(const struct point *p)
+{
+	return (size_t)p->blocks_held * p->grid.block + INTAKE_AHEAD;
+}
+
 static int open_parts(struct point *p)
 {
 	const struct point_config *c = &p->config;
-	size_t samples = (size_t)p->blocks_held * p->grid.block + INTAKE_AHEAD;
+	size_t samples = samples_held(p);
 	double expected_n = 0.0, slope;
 
 	if (c->curve != NULL)
 		curve_force(c->curve, c->depth_set_mm, &expected_n, &slope);
 
-	int rc = intake_init(&p->intake, c, &p->grid, p->blocks_held);
+	clean_init(&p->clean, &p->grid, fabs(c->force.scale) / p->grid.decimation);
+
+	int rc = intake_init(&p->intake, c, &p->grid, p->blocks_held + BLOCKS_UNKNOWN);
 	int detector_rc = detector_init(&p->detector, &p->grid, expected_n, samples);
 	int analysis_rc = analysis_init(&p->analysis, c, &p->grid, samples);
 
@@ -61,18 +76,15 @@ static int open_parts(struct point *p)
 	return rc;
 }
 
-int point_new(const struct point_config *config, struct point **ret)
+static int make(const struct point_config *config, unsigned blocks_held, struct point **ret)
 {
-	if (!(config->fs_hz > 0.0) || !(config->rate_set_hz > 0.0) || !(config->force.scale != 0.0))
-		return -EINVAL;
-
 	struct point *p = calloc(1, sizeof(*p));
 
 	if (p == NULL)
 		return -ENOMEM;
 	p->config = *config;
 	p->grid = grid_of(config);
-	p->blocks_held = BLOCKS_HELD + (config->second_thread ? BLOCKS_AHEAD : 0);
+	p->blocks_held = blocks_held;
 	for (unsigned i = 0; i < POINT_PHASES; i++)
 		p->command[i] = NAN;
 
@@ -86,11 +98,39 @@ int point_new(const struct point_config *config, struct point **ret)
 	return 0;
 }
 
+static int make_ahead(struct point *p)
+{
+	struct point_config config = p->config;
+
+	config.second_thread = false;
+	return make(&config, p->blocks_held, &p->ahead);
+}
+
+int point_new(const struct point_config *config, struct point **ret)
+{
+	if (!(config->fs_hz > 0.0) || !(config->rate_set_hz > 0.0) || !(config->force.scale != 0.0))
+		return -EINVAL;
+
+	struct point *p;
+	int rc = make(config, BLOCKS_HELD + (config->second_thread ? BLOCKS_AHEAD : 0), &p);
+
+	if (rc)
+		return rc;
+	rc = config->so_far ? make_ahead(p) : 0;
+	if (rc) {
+		point_free(p);
+		return rc;
+	}
+	*ret = p;
+	return 0;
+}
+
 void point_free(struct point *point)
 {
 	if (point == NULL)
 		return;
 	worker_free(point->worker);
+	point_free(point->ahead);
 	analysis_release(&point->analysis);
 	detector_release(&point->detector);
 	intake_release(&point->intake);
@@ -139,6 +179,8 @@ static void hand_over(struct point *p, unsigned len, long limit)
 				    .samples = intake_stretch(&p->intake),
 				    .ring = d->ring,
 				    .put = d->put,
+				    .holes = p->clean.ring,
+				    .holes_put = p->clean.put,
 				    .lost = d->lost,
 				    .noise_n = d->noise_n,
 				    .swing_n = d->swing_n};
@@ -175,13 +217,14 @@ static void move_down(struct point *p)
 	detector_drop(&p->detector, base);
 }
 
-/* A block is looked at when the whole of it and of the inverse filter's reach has come; analysed when its follower has.
+/* A block is looked at when the whole of it and of the inverse filter's reach has come and is clean; analysed when its follower has.
  * When blocks are moved hangs on their number alone: what analysis sees must not hang on how samples came. */
 static void advance(struct point *p)
 {
 	long block = p->grid.block;
 
-	for (long end; end = (p->detector.blocks + 1) * block, intake_reaches(&p->intake, end);) {
+	clean_follow(&p->clean, &p->intake.axis, p->intake.raw, p->intake.base, p->intake.end);
+	for (long end; end = (p->detector.blocks + 1) * block, p->clean.known >= end + (long)p->intake.inverse.reach;) {
 		detect(p, end);
 		if (p->detector.blocks >= 2)
 			hand_over(p, p->grid.block, end);
@@ -203,6 +246,7 @@ static void end_of_samples(struct point *p)
 {
 	long block = p->grid.block, fed = p->intake.end;
 
+	clean_end(&p->clean, &p->intake.axis, p->intake.raw, p->intake.base, fed);
 	while (p->detector.blocks * block < fed) {
 		long end = (p->detector.blocks + 1) * block;
 
@@ -216,7 +260,7 @@ static void end_of_samples(struct point *p)
 	settle(p);
 }
 
-static struct account account_of(const struct point *p)
+static struct account account_of(const struct point *p, struct check_result *check)
 {
 	return (struct account){.config = &p->config,
 				.grid = &p->grid,
@@ -226,21 +270,76 @@ static struct account account_of(const struct point *p)
 				.quality = p->intake.quality,
 				.tally = &p->analysis.tally,
 				.baseline = &p->analysis.baseline,
-				.template = &p->analysis.template};
+				.template = &p->analysis.template,
+				.observed = &p->analysis.observed,
+				.noise_n = p->analysis.now.noise_n,
+				.check = check};
+}
+
+static unsigned finish(struct point *p, bool so_far, struct result *results, unsigned cap)
+{
+	end_of_samples(p);
+
+	struct account account = account_of(p, p->check);
+
+	account.so_far = so_far;
+	return summarise(&account, results, cap);
 }
 
 unsigned point_finish(struct point *point, struct result *results, unsigned cap)
 {
-	end_of_samples(point);
-
-	const struct account account = account_of(point);
-
-	return summarise(&account, results, cap);
+	return finish(point, false, results, cap);
 }
 
-void point_motion(const struct point *point, char reason[160])
+unsigned point_checks(const struct point *point, struct check_result ret[MODEL_CHECKS])
 {
-	const struct account account = account_of(point);
+	unsigned n = 0;
+
+	for (unsigned i = 0; i < MODEL_CHECKS; i++) {
+		if (point->check[i].state != CHECK_ABSENT)
+			ret[n++] = point->check[i];
+	}
+	return n;
+}
+
+static void copy_parts(struct point *to, const struct point *from)
+{
+	intake_copy(&to->intake, &from->intake);
+	to->config.u = from->config.u;
+	memcpy(to->command, from->command, sizeof(to->command));
+	to->clean = from->clean;
+	detector_copy(&to->detector, &from->detector, samples_held(from));
+	to->handed = from->handed;
+	analysis_copy(&to->analysis, &from->analysis, samples_held(from));
+}
+
+unsigned point_so_far(struct point *point, struct result *results, unsigned cap, struct check_result *ret_check,
+		      unsigned *ret_checks)
+{
+	if (!point->ahead)
+		return 0;
+	settle(point);
+	copy_parts(point->ahead, point);
+
+	unsigned n = finish(point->ahead, true, results, cap);
+
+	*ret_checks = point_checks(point->ahead, ret_check);
+	return n;
+}
+
+unsigned point_inputs(const struct point *point, struct budget_input ret[BUDGET_INPUTS_MAX])
+{
+	struct check_result check[MODEL_CHECKS];
+
+	memcpy(check, point->check, sizeof(check));
+	const struct account account = account_of(point, check);
+
+	return budget_inputs(&account, ret);
+}
+
+void point_motion(const struct point *point, char reason[REASON_MAX])
+{
+	const struct account account = account_of(point, NULL);
 
 	summarise_motion(&account, reason);
 }

@@ -1,7 +1,7 @@
 /* One point of a sweep, from tare to stand-still: takes the force stream (and, where there is one, the displacement
  * channel of the same stream) in order and yields strokes as they are found and results at the end.
  *
- * Pure and streaming: no allocation after point_new(), memory independent of the length of the window, and results that
+ * Pure and streaming: no allocation while samples come, memory independent of the length of the window, and results that
  * do not depend on how the samples were cut into blocks. The same calls live, in replay, in tests and in benchmarks. */
 #ifndef PENRIG_MEASURE_POINT_POINT_H
 #define PENRIG_MEASURE_POINT_POINT_H
@@ -12,6 +12,8 @@
 #include "rig/base/samples.h"
 #include "rig/measure/channel_scale.h"
 #include "rig/measure/curve.h"
+#include "rig/measure/model_check.h"
+#include "rig/measure/point/budget_inputs.h"
 #include "rig/measure/result.h"
 
 /* Phases begin at a sample index and last until the next one begins.
@@ -23,7 +25,23 @@ enum point_phase { POINT_TARE, POINT_SPIN_UP, POINT_MEASURE, POINT_COAST, POINT_
 struct load_cell {
 	double hz; /* natural frequency; 0 = none to compensate */
 	double damping;
-	double u_rel; /* standard uncertainty of hz, relative; 0: 2 % */
+	double u_rel;         /* standard uncertainty of hz, relative; 0: 2 % */
+	double damping_u_rel; /* and of the damping */
+};
+
+/* How it is known that no needle touches the phantom while the tare is taken. No force can show it: a needle that rests
+ * at one depth in the tare and between strokes has one level in both. */
+enum tare_proof {
+	TARE_UNASKED,      /* whoever feeds the point answers for it; no check is made */
+	TARE_UNKNOWN,      /* nothing says so: no depth by force is trusted */
+	TARE_STATED,       /* the bench says how */
+	TARE_LEVEL,        /* the level without contact is known: zero_n, to u_zero_n */
+	TARE_DISPLACEMENT, /* depths are compared with those of a displacement, elsewhere */
+};
+
+struct tare_reference {
+	enum tare_proof proof;
+	double zero_n, u_zero_n; /* of TARE_LEVEL */
 };
 
 /* Standard uncertainties that all strokes of a point share, from certificates. */
@@ -32,7 +50,13 @@ struct point_uncertainties {
 	double clock_rel;       /* sample clock, relative */
 	double temperature_rel; /* temperature coefficient times the ambient excursion, relative to force */
 	double depth_cal_mm, curve_force_rel, curve_fit_mm; /* of the curve: see curve_set */
+	/* of force-equivalent depth, relative to force; see rig/config/uncertainty.h for what each is */
+	double cell_linearity_rel, cell_hysteresis_rel, cell_creep_rel, cell_drift_rel, cartridge_rel, position_rel,
+		ageing_rel, needle_speed_rel, phantom_temperature_rel;
+	double cell_zero_n; /* of what the cell reads without any force; in differences of forces it cancels */
+	double angle_rel;   /* relative to any depth: that the needles do not stand upright */
 	double displacement_mm;
+	double cartridge_mm, seating_mm; /* of depth by displacement: length of the needles, place of the surface */
 	double alignment_s; /* of the displacement's place on the force's axis; 0: both are of one stream */
 };
 
@@ -43,7 +67,7 @@ struct point_config {
 	struct channel_scale displacement; /* count_lo and count_hi equal: its ends are unknown */
 	double bar_rate_hz; /* of the device whose displacement was put beside the force (align.h); 0: of this stream */
 	double force_lo_n, force_hi_n; /* calibrated range of the sensor; equal = unknown */
-	double bandwidth_hz;           /* 0 = unknown */
+	double bandwidth_hz; /* -3 dB of the force channel, cell or filter, whichever is slower; 0 = unknown */
 	struct load_cell cell;
 
 	/* the setpoint */
@@ -52,7 +76,10 @@ struct point_config {
 
 	/* the bench */
 	const struct curve *curve; /* at the set rate; borrowed; NULL: no force-equivalent depth, for curve_reason */
+	const struct curve_set
+		*curves; /* what it was made of, borrowed: depths are those at the rate seen. NULL: not known */
 	char curve_reason[96];
+	struct tare_reference tare;
 	double preload_lo_n, preload_hi_n; /* window of the seating force; equal: any */
 	struct point_uncertainties u;
 
@@ -60,6 +87,8 @@ struct point_config {
 	 * and on_residual are called there: while point_feed() runs, or until point_phase(), point_live(),
 	 * point_finish() or point_free() return. */
 	bool second_thread;
+
+	bool so_far; /* point_so_far() will be asked: as much memory again */
 };
 
 struct stroke {
@@ -74,6 +103,8 @@ struct stroke {
 
 /* Samples that point_new() wants of each phase: fewer of tare or measure makes the results untrusted. */
 #define POINT_TARE_MIN_S 0.2
+/* Bandwidth of the force channel over the commanded rate: with less the results that rest on a pulse's shape are not. */
+#define POINT_BANDWIDTH_PER_RATE 10.0
 
 struct point;
 
@@ -124,8 +155,22 @@ void point_feed(struct point *point, const struct sample_block *block);
  * number, at most cap (RESULTS_PER_POINT_MAX is always enough). Call once. */
 unsigned point_finish(struct point *point, struct result *results, unsigned cap);
 
+/* What point_finish() would give if the samples fed so far were all, and its checks (MODEL_CHECKS places), but for
+ * tolerance intervals, whose factors are those of an approximation (an exact one takes longer than all the rest): the point
+ * goes on, and nothing of it is another for having been asked. Works on a copy, in memory that point_new() took where
+ * the configuration says so_far: no allocation, as long as the analysis of two blocks and the copy of a few MB take.
+ * 0: it does not say so. */
+unsigned point_so_far(struct point *point, struct result *results, unsigned cap, struct check_result *ret_check,
+		      unsigned *ret_checks);
+
+/* Behind point_finish(): what the model checks say, in their order; returns how many were made or had to be. */
+unsigned point_checks(const struct point *point, struct check_result ret[MODEL_CHECKS]);
+
+/* Behind point_finish(): the numbers that its budgets are made of; returns how many. */
+unsigned point_inputs(const struct point *point, struct budget_input ret[BUDGET_INPUTS_MAX]);
+
 /* Behind point_finish(): why the needles were not seen to strike throughout the measure window; empty where they were. */
-void point_motion(const struct point *point, char reason[160]);
+void point_motion(const struct point *point, char reason[REASON_MAX]);
 
 /* What the session needs to know live, cheap at any time but with a second thread, for which it waits. */
 struct point_live {

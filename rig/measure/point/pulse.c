@@ -15,6 +15,7 @@
 #define WINDOW_PERIODS   0.52
 #define GAP_SHARE_MIN    0.04
 #define FIT_STEPS        12
+#define STEPS_FREE       3   /* before steps that come back are held */
 #define PLACE_NEAR       1.0 /* sample: the step after it is far shorter */
 /* Variance at the centre of n samples fitted by a polynomial of sixth degree, times n: sum of (2k + 1) P_k(0)^2.
  * Where there are too few samples for weights. */
@@ -43,6 +44,20 @@ void pulse_release(struct pulse *pulse)
 		free(pulse->table.shape[i]);
 	pulse->fold.sum = NULL;
 	pulse->table.shape[0] = pulse->table.shape[1] = pulse->table.shape[2] = NULL;
+}
+
+void pulse_copy(struct pulse *to, const struct pulse *from)
+{
+	size_t width = 2 * (size_t)from->half_max + 1;
+	double *sum = to->fold.sum, *shape[3] = {to->table.shape[0], to->table.shape[1], to->table.shape[2]};
+
+	*to = *from;
+	to->fold.sum = sum;
+	memcpy(sum, from->fold.sum, PULSE_ROWS * width * sizeof(double));
+	for (unsigned i = 0; i < 3; i++) {
+		to->table.shape[i] = shape[i];
+		memcpy(shape[i], from->table.shape[i], (PULSE_PHASES * width + 8) * sizeof(double));
+	}
 }
 
 static size_t row_len(const struct pulse *pulse)
@@ -556,6 +571,16 @@ void pulse_integrals(const struct pulse *pulse, double *ret_area, double *ret_en
 	*ret_energy = energy / PULSE_PHASES;
 }
 
+/* (14), as a share of what the slope is without. */
+static void note_slope_noise(struct pulse *pulse, double weight, double sigma)
+{
+	double noise = M_PI * M_PI / 3.0 * pulse->table.count * sigma * sigma / (weight * pow(pulse->spline.knot, 3.0));
+
+	pulse->slope_noise = fmin(1.0, noise / fmax(1e-300, pulse->slope_energy - noise));
+	if (!(noise < pulse->slope_energy))
+		pulse->slope_noise = 1.0;
+}
+
 bool pulse_build(struct pulse *pulse, double period, double sigma, bool recentre, double *ret_shift)
 {
 	double top = -INFINITY, rough = 0.0, weight = 0.0, slope;
@@ -585,6 +610,7 @@ bool pulse_build(struct pulse *pulse, double period, double sigma, bool recentre
 	tabulate(pulse);
 	fit_widths(pulse);
 	weigh_cap(pulse, peak.width);
+	note_slope_noise(pulse, weight, sigma / peak.value);
 	pulse->weight = weight;
 	pulse->ready = true;
 	pulse->fold.built_from = pulse->fold.strokes;
@@ -677,10 +703,20 @@ struct found {
 	double at;
 };
 
+/* Where the next step looks. In much noise a Gauss-Newton step is too long by more than its own length, and comes back by
+ * the next one for ever: between two that point at each other, the place is where a straight line makes none of them. */
+static double next_place(double grid, double go, double last_grid, double last_go)
+{
+	if (!(go * last_go < 0.0) || (grid - last_grid) * last_go < 0.0)
+		return grid + go;
+	return grid + go * (grid - last_grid) / (last_go - go);
+}
+
 /* Gauss-Newton on the table's grid until a step is no longer than `near`. */
 static bool search(const struct pulse *pulse, const struct field *field, double start, double near, struct found *ret)
 {
 	double at = start, base, reach = 0.35 * (pulse->support_hi - pulse->support_lo);
+	double last_grid = start, last_go = 0.0;
 
 	for (unsigned step = 0; step < FIT_STEPS; step++) {
 		split(at, PULSE_PHASES, &base, &ret->phase);
@@ -698,9 +734,13 @@ static bool search(const struct pulse *pulse, const struct field *field, double 
 			return false;
 		double grid = base + (double)ret->phase / PULSE_PHASES;
 
-		at = grid - fmax(-0.3 * reach, fmin(0.3 * reach, ret->shift / ret->height));
+		double go = -fmax(-0.3 * reach, fmin(0.3 * reach, ret->shift / ret->height));
+
+		at = next_place(grid, go, step < STEPS_FREE ? 0.0 : last_grid, step < STEPS_FREE ? 0.0 : last_go);
 		if (fabs(at - start) > reach)
 			return false;
+		last_grid = grid;
+		last_go = go;
 		if (fabs(at - grid) > near)
 			continue;
 		ret->at = at;

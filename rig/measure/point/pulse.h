@@ -77,6 +77,7 @@ struct pulse {
 	struct pulse_table table;
 	double height_of[5], width_of[5]; /* polynomials: what the fit makes of a template wider by delta */
 	double slope_energy;              /* sum of g'^2 */
+	double slope_noise;               /* what noise of the strokes folded adds to it, relative */
 };
 
 /* One stroke. */
@@ -92,6 +93,8 @@ struct pulse_fit {
 /* period_max: the longest that will be learned, samples. -ENOMEM. */
 int pulse_init(struct pulse *pulse, double period_max);
 void pulse_release(struct pulse *pulse);
+/* Both of the same period_max: `to` becomes what `from` is, in its own memory. */
+void pulse_copy(struct pulse *to, const struct pulse *from);
 
 /* Forgets the fold; half window for this period. */
 void pulse_start(struct pulse *pulse, double period);

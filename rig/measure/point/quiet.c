@@ -9,14 +9,28 @@
 #define OBSERVATIONS_MIN 4
 #define NOISE_MAX        100.0 /* variance, of the white noise's: more is no noise */
 
+static void add_samples(struct analysis *a, const struct span *span, long first, long end)
+{
+	baseline_add(&a->baseline, a->now.samples.force + (first - a->now.samples.base), first - span->start,
+		     (unsigned)(end - first));
+}
+
 static void add_run(struct analysis *a, const struct span *span, double from, double to)
 {
 	long first = (long)ceil(fmax(from, (double)span->start));
 	long end = (long)floor(fmin(to, (double)span->end - 1.0)) + 1;
 
+	for (unsigned i = 0; i < a->holes.count && first < end; i++) {
+		const struct hole *hole = &a->holes.at[i];
+
+		if (hole->end <= first || hole->from >= end)
+			continue;
+		if (hole->from > first)
+			add_samples(a, span, first, hole->from);
+		first = hole->end;
+	}
 	if (end > first)
-		baseline_add(&a->baseline, a->now.samples.force + (first - a->now.samples.base), first - span->start,
-			     (unsigned)(end - first));
+		add_samples(a, span, first, end);
 }
 
 /* The stretch between two strokes that surely holds no contact. */

@@ -4,14 +4,14 @@
 #include <math.h>
 #include <string.h>
 
+#include "rig/measure/point/holes.h"
+#include "rig/measure/point/observe.h"
 #include "rig/measure/point/quiet.h"
 
 #define WIDTH_STRANGE 0.2  /* relative: the template is of another pulse */
 #define HUM_SMALL     0.1  /* of a stroke */
 #define SAME_SCALE    0.25 /* an interval's deviation from the template's period, relative */
 #define CAP_SHARE     0.3  /* of the rise before it, from the top down */
-#define MISFIT_NOISE  5.0  /* rms of the residuals, of the noise's */
-#define MISFIT_SHARE  0.12 /* the same, of the height */
 
 static double flat_at(const struct analysis *a, long i)
 {
@@ -83,8 +83,36 @@ static bool solve_parabola(const double s[5], const double r[3], struct parabola
 	return true;
 }
 
+/* Samples of a cap: from lo to hi about mid, in units of scale; s: sums of v^k. */
+struct cap {
+	long lo, hi;
+	double mid, scale, s[5];
+};
+
+/* Variance of the top's place, of unit v, by what the parabola leaves: noise, and what is no parabola. */
+static double top_variance(const struct analysis *a, const struct cap *cap, const struct parabola *p)
+{
+	const double slope[3] = {0.0, -0.5 / p->c2, 0.5 * p->c1 / (p->c2 * p->c2)};
+	struct parabola w;
+	double rest = 0.0;
+
+	for (long i = cap->lo; i <= cap->hi; i++) {
+		double v = ((double)i - cap->mid) / cap->scale, r = flat_at(a, i) - (p->c0 + v * (p->c1 + v * p->c2));
+
+		rest += r * r;
+	}
+	if (!solve_parabola(cap->s, slope, &w))
+		return 1.0;
+	return rest / fmax(1.0, (double)(cap->hi - cap->lo) - 2.0) * (slope[1] * w.c1 + slope[2] * w.c2);
+}
+
+/* Where an instant lies, how high the stroke is, and the variance of the instant, samples^2. */
+struct top {
+	double at, height_n, instant_s2;
+};
+
 /* Before a template exists, and for strokes on another time scale: a parabola over the cap. */
-static bool cap_fit(const struct analysis *a, const struct candidate *c, long limit, double *ret_at, double *ret_height)
+static bool cap_fit(const struct analysis *a, const struct candidate *c, long limit, struct top *ret)
 {
 	long top = lround(c->at), lo = top, hi = top, reach = (long)a->grid.period;
 
@@ -98,29 +126,29 @@ static bool cap_fit(const struct analysis *a, const struct candidate *c, long li
 	while (hi + 1 < limit && hi - top < reach && flat_at(a, hi + 1) > level)
 		hi++;
 
-	double mid = 0.5 * (double)(lo + hi), scale = fmax(1.0, 0.5 * (double)(hi - lo)), s[5] = {0}, r[3] = {0};
+	struct cap cap = {lo, hi, 0.5 * (double)(lo + hi), fmax(1.0, 0.5 * (double)(hi - lo)), {0}};
+	struct parabola p;
+	double r[3] = {0};
 
 	for (long i = lo; i <= hi; i++) {
-		double v = ((double)i - mid) / scale, y = flat_at(a, i), power = 1.0;
+		double v = ((double)i - cap.mid) / cap.scale, y = flat_at(a, i), power = 1.0;
 
 		for (unsigned k = 0; k < 5; k++, power *= v) {
-			s[k] += power;
+			cap.s[k] += power;
 			if (k < 3)
 				r[k] += power * y;
 		}
 	}
-
-	struct parabola cap;
-
-	if (hi - lo < 2 || !solve_parabola(s, r, &cap))
+	if (hi - lo < 2 || !solve_parabola(cap.s, r, &p))
 		return false;
 
-	double v = -0.5 * cap.c1 / cap.c2;
+	double v = -0.5 * p.c1 / p.c2;
 
-	if (!(cap.c2 < 0.0) || fabs(v) > 1.0)
+	if (!(p.c2 < 0.0) || fabs(v) > 1.0)
 		return false;
-	*ret_at = mid + scale * v;
-	*ret_height = cap.c0 - 0.25 * cap.c1 * cap.c1 / cap.c2;
+	ret->at = cap.mid + cap.scale * v;
+	ret->height_n = p.c0 - 0.25 * p.c1 * p.c1 / p.c2;
+	ret->instant_s2 = cap.scale * cap.scale * top_variance(a, &cap, &p);
 	return true;
 }
 
@@ -146,17 +174,21 @@ static void solve_three(double s[3][3], double r[2][3])
 	}
 }
 
+/* Of a period, either way of the deepest point; the narrower fit beside it half as far. */
+#define SINE_REACH (1.0 / 6.0)
+
 struct sine {
-	double largest_mm, variance_mm2; /* of that value, from the residuals */
+	double largest_mm;
+	double variance_mm2, gain; /* of one sample, from the residuals; of the largest value over that */
 	double amplitude_mm;
 };
 
-/* Protrusion at its largest: the eccentric's sine at the stroke's own rate, fitted to a third of a period about it.
- * False where there is none. */
-static bool fit_sine(const struct analysis *a, double at, double period, long limit, struct sine *ret)
+/* Protrusion at its largest: the eccentric's sine at the stroke's own rate, fitted to `reach` of a period either way of
+ * it. False where there is none. */
+static bool fit_sine(const struct analysis *a, double at, double period, double reach, long limit, struct sine *ret)
 {
 	const struct stretch *samples = &a->now.samples;
-	long lo = (long)ceil(at - period / 6.0), hi = (long)floor(at + period / 6.0);
+	long lo = (long)ceil(at - reach * period), hi = (long)floor(at + reach * period);
 
 	if (samples->displacement == NULL || lo < a->from || hi >= limit || hi - lo < 4)
 		return false;
@@ -179,29 +211,35 @@ static bool fit_sine(const struct analysis *a, double at, double period, long li
 	solve_three(s, r);
 	for (unsigned k = 0; k < 3; k++)
 		squares -= moment[k] * r[0][k];
-	ret->variance_mm2 = fmax(0.0, squares) / fmax(1.0, (double)(hi - lo) - 2.0) * (r[1][0] + r[1][1]);
+	ret->variance_mm2 = fmax(0.0, squares) / fmax(1.0, (double)(hi - lo) - 2.0);
+	ret->gain = r[1][0] + r[1][1];
 	ret->amplitude_mm = hypot(r[0][1], r[0][2]);
 	ret->largest_mm = level + r[0][0] + ret->amplitude_mm;
 	return true;
 }
 
-/* The protrusion of the stroke at s->at. Where another device has the displacement, also what it would be were that
- * device's clock mapped a little earlier or later. */
+/* The protrusion of the stroke at s->at. A top that is no eccentric's leaves residuals that are no noise: the narrower
+ * fit has hardly any of them. Where another device has the displacement, also what it would be were that device's clock
+ * mapped a little earlier or later. */
 static void add_protrusion(const struct analysis *a, double period, long limit, struct tallied *s)
 {
-	struct sine sine;
+	struct sine sine, narrow;
 
-	s->protrusion_mm = s->earlier_mm = s->later_mm = NAN;
-	if (!fit_sine(a, s->at, period, limit, &sine))
+	s->protrusion_mm = s->crown_mm = s->earlier_mm = s->later_mm = NAN;
+	if (!fit_sine(a, s->at, period, SINE_REACH, limit, &sine))
 		return;
 	s->protrusion_mm = sine.largest_mm;
-	s->protrusion_mm2 = sine.variance_mm2;
 	s->travel_mm = sine.amplitude_mm;
+	s->protrusion_mm2 = sine.variance_mm2 * sine.gain;
+	if (fit_sine(a, s->at, period, SINE_REACH / 2.0, limit, &narrow)) {
+		s->crown_mm = sine.largest_mm - narrow.largest_mm;
+		s->protrusion_mm2 = narrow.variance_mm2 * sine.gain;
+	}
 	if (!(a->config->bar_rate_hz > 0.0))
 		return;
-	if (fit_sine(a, s->at + BAR_SHIFT * period, period, limit, &sine))
+	if (fit_sine(a, s->at + BAR_SHIFT * period, period, SINE_REACH, limit, &sine))
 		s->earlier_mm = sine.largest_mm;
-	if (fit_sine(a, s->at - BAR_SHIFT * period, period, limit, &sine))
+	if (fit_sine(a, s->at - BAR_SHIFT * period, period, SINE_REACH, limit, &sine))
 		s->later_mm = sine.largest_mm;
 }
 
@@ -277,6 +315,7 @@ static void note_fit(struct analysis *a, const struct pulse_fit *fit, uint64_t n
 	t->strange += strange;
 	if (axis_phase_at(&a->now.axis, fit->at + t->peak_offset) != POINT_MEASURE)
 		return;
+	observe_stroke(a, span, fit);
 	if (!strange)
 		pulse_fold(&t->pulse, a->flat, (double)a->flat_base, fit->at, fit->height);
 	if (a->listeners.on_residual)
@@ -290,8 +329,10 @@ static void add_fit(const struct analysis *a, const struct pulse_fit *fit, struc
 	double base = (double)samples->base;
 
 	ret->fitted = true;
-	ret->misfits = fit->rms > fmax(MISFIT_NOISE * a->now.noise_n, MISFIT_SHARE * fit->height);
-	ret->instant_s2 = pow(fit->rms / fit->height, 2.0) * t->pulse.table.gram_inv2[0][1][1];
+	ret->width = fit->width;
+	/* The noise in the template's slope answers no shift: the fit moves by more than it says. */
+	ret->instant_s2 =
+		pow(fit->rms / fit->height * (1.0 + t->pulse.slope_noise), 2.0) * t->pulse.table.gram_inv3[0][1][1];
 	ret->noise_n = template_height_noise(t, fit, a->now.noise_n);
 	ret->has_cell = samples->force != samples->raw;
 	if (ret->has_cell)
@@ -315,13 +356,43 @@ static void tally(struct analysis *a, const struct stroke *stroke, const struct 
 		s->template_n2 = noise_n * noise_n * pulse_peak_variance(&t->pulse, t->width_weight);
 	if (fit)
 		add_fit(a, fit, s);
+	s->push = s->height_n * (1.0 + s->width) * a->gains.area;
+	s->square = s->height_n * s->height_n * (1.0 + s->width) * a->gains.energy;
 	tally_stroke(&a->tally, s);
+}
+
+/* That the pen struck is seen, how is not. */
+static void touched(struct analysis *a, const struct candidate *c)
+{
+	struct stroke stroke = {.number = a->number++,
+				.phase = axis_phase_at(&a->now.axis, c->at),
+				.instant = axis_instant(&a->now.axis, c->at),
+				.height_n = c->swing_n,
+				.depth_mm = NAN,
+				.protrusion_mm = NAN,
+				.misfit_n = NAN};
+
+	if (stroke.phase == POINT_MEASURE)
+		tally_touched(&a->tally, c->swing_n);
+	if (stroke.phase <= POINT_MEASURE)
+		tally_spin_up(&a->tally, stroke.instant);
+	else
+		tally_coast(&a->tally, stroke.instant, stroke.height_n);
+	a->previous_at = c->at;
+	if (a->listeners.on_stroke)
+		a->listeners.on_stroke(a->listeners.on_stroke_ctx, &stroke);
 }
 
 void strokes_next(struct analysis *a, const struct span *span)
 {
 	double period = nearby_period(a);
 	const struct candidate c = a->waiting.at[a->waiting.head++];
+
+	holes_tell(a, c.at);
+	if (holes_touch(a, c.at)) {
+		touched(a, &c);
+		return;
+	}
 	struct stroke stroke = {.number = a->number++, .depth_mm = NAN, .protrusion_mm = NAN, .misfit_n = NAN};
 	struct tallied seen = {.at = c.at, .slope = NAN};
 	struct pulse_fit fit;
@@ -331,9 +402,15 @@ void strokes_next(struct analysis *a, const struct span *span)
 		seen.at = fit.at + a->template.peak_offset;
 		stroke.height_n = fit.height;
 		stroke.misfit_n = fit.rms;
+		seen.misfits = strange_stroke(&a->observed.strange, fit.height, fit.rms, a->now.noise_n);
 		note_fit(a, &fit, stroke.number, span);
-	} else if (!cap_fit(a, &c, span->limit, &seen.at, &stroke.height_n)) {
-		stroke.height_n = c.swing_n;
+	} else {
+		struct top top = {c.at, c.swing_n, (double)a->grid.bin * (double)a->grid.bin / 3.0};
+
+		cap_fit(a, &c, span->limit, &top);
+		seen.at = top.at;
+		seen.instant_s2 = top.instant_s2;
+		stroke.height_n = top.height_n;
 	}
 	stroke.phase = axis_phase_at(&a->now.axis, seen.at);
 	stroke.instant = axis_instant(&a->now.axis, seen.at);
@@ -343,14 +420,17 @@ void strokes_next(struct analysis *a, const struct span *span)
 		curve_depth(a->config->curve, stroke.height_n, &stroke.depth_mm, &seen.slope);
 	if (stroke.phase == POINT_MEASURE) {
 		tally(a, &stroke, fitted ? &fit : NULL, &seen);
-		if (isfinite(stroke.depth_mm))
+		observe_tallied(a, &seen, seen.at - a->previous_at);
+		if (isfinite(stroke.depth_mm) && !seen.misfits)
 			baseline_row(&a->baseline, seen.at - (double)span->start, a->gains.offset, a->gains.line,
 				     a->gains.row);
 	}
+	if (stroke.phase < POINT_MEASURE && fitted)
+		observe_before(a, stroke.depth_mm);
 	if (stroke.phase <= POINT_MEASURE)
 		tally_spin_up(&a->tally, stroke.instant);
 	else
-		tally_coast(&a->tally, stroke.instant);
+		tally_coast(&a->tally, stroke.instant, stroke.height_n);
 	a->previous_at = fitted ? fit.at : seen.at;
 	if (a->listeners.on_stroke)
 		a->listeners.on_stroke(a->listeners.on_stroke_ctx, &stroke);

@@ -2,11 +2,15 @@
 #ifndef PENRIG_MEASURE_POINT_SUMMARY_H
 #define PENRIG_MEASURE_POINT_SUMMARY_H
 
+#include "rig/measure/model_check.h"
 #include "rig/measure/point/axis.h"
 #include "rig/measure/point/baseline.h"
 #include "rig/measure/point/intake.h"
+#include "rig/measure/point/observed.h"
 #include "rig/measure/point/tally.h"
 #include "rig/measure/point/template.h"
+
+struct stroke_noise;
 
 /* All that results rest on, when the last block has been analysed. Borrowed. */
 struct account {
@@ -19,11 +23,16 @@ struct account {
 	const struct tally *tally;
 	const struct baseline *baseline; /* of the last block */
 	const struct template *template; /* the last one */
+	const struct observed *observed;
+	double noise_n;                          /* rms of one sample's white noise, of the last block */
+	const struct stroke_noise *stroke_noise; /* made by summarise() of all the others */
+	bool so_far;                             /* the point goes on: what no window ends by may be rough */
+	struct check_result *check; /* MODEL_CHECKS of them: where summarise() leaves what the model checks say */
 };
 
 /* As point_finish(). */
 unsigned summarise(const struct account *account, struct result *results, unsigned cap);
 /* As point_motion(). */
-void summarise_motion(const struct account *account, char reason[160]);
+void summarise_motion(const struct account *account, char reason[REASON_MAX]);
 
 #endif

@@ -9,10 +9,13 @@
 #define DOUBLED_RATIO      0.5
 #define STEPS_MAX          1e6
 
+#define COAST_SHARE        0.5 /* of a stroke: less is the pen coming to rest, or no stroke */
+
 void tally_init(struct tally *t)
 {
 	memset(t, 0, sizeof(*t)); /* too large for a literal on the stack */
-	t->coast_last = NAN;
+	t->coast_last = t->coast_full = NAN;
+	t->depth.max_mm = -INFINITY;
 }
 
 static void add_interval(struct rhythm *r, double at)
@@ -21,12 +24,16 @@ static void add_interval(struct rhythm *r, double at)
 
 	r->longest = fmax(r->longest, ratio);
 	if (ratio > MISSED_RATIO) {
-		r->missed += (uint64_t)(ratio + 0.5) - 1;
+		uint64_t between = (uint64_t)(ratio + 0.5) - 1;
+		uint64_t hidden = between < r->blind.excused ? between : r->blind.excused;
+
+		r->missed += between - hidden;
+		r->blind.hidden += hidden;
 		ticks_add(&r->ticks, at, (unsigned)fmin(ratio + 0.5, STEPS_MAX));
 		return;
 	}
 	if (ratio < DOUBLED_RATIO) {
-		r->doubled++;
+		r->doubled += !r->blind.here;
 		return;
 	}
 	ticks_add(&r->ticks, at, 1);
@@ -36,14 +43,21 @@ static void add_interval(struct rhythm *r, double at)
 
 static void add_instant(struct rhythm *r, const struct tallied *s)
 {
+	r->last_s2 = s->fitted ? 0.0 : s->instant_s2;
+	r->unfitted_s2 += r->last_s2;
+	r->unfitted += !s->fitted;
 	if (r->strokes == 0) {
 		r->first_at = s->at;
+		r->first_s2 = r->last_s2;
 		r->started_before = !s->first_ever;
 		r->local_period = s->period;
+		r->blind.excused_first = r->blind.excused;
 		ticks_add(&r->ticks, s->at, 1);
 	} else {
 		add_interval(r, s->at);
 	}
+	r->blind.excused = 0;
+	r->blind.here = false;
 	r->last_at = s->at;
 	r->strokes++;
 }
@@ -52,6 +66,10 @@ static void add_height(struct heights *h, const struct tallied *s)
 {
 	moments_add(&h->seen, s->height_n);
 	h->largest_n = fmax(h->largest_n, s->height_n);
+	if (s->push > 0.0) {
+		moments_add(&h->push, s->push);
+		h->square += s->square;
+	}
 	h->unfitted += !s->fitted;
 	h->misfits += s->fitted && s->misfits;
 	if (s->fitted && s->has_cell) {
@@ -62,6 +80,12 @@ static void add_height(struct heights *h, const struct tallied *s)
 
 static void add_depth(struct depths *d, const struct tallied *s, double k)
 {
+	d->max_mm = fmax(d->max_mm, s->depth_mm);
+	if (s->fitted && s->misfits) {
+		d->misfit_mm += s->depth_mm;
+		d->misfits++;
+		return;
+	}
 	moments_add(&d->seen, s->depth_mm);
 	d->trend_k += k;
 	d->trend_kk += k * k;
@@ -80,6 +104,10 @@ static void add_protrusion(struct protrusions *p, const struct tallied *s)
 	moments_add(&p->seen, s->protrusion_mm);
 	p->noise_mm2 += s->protrusion_mm2;
 	p->travel_mm += s->travel_mm;
+	if (isfinite(s->crown_mm)) {
+		p->crown_mm += s->crown_mm;
+		p->crowns++;
+	}
 	if (!isfinite(s->earlier_mm) || !isfinite(s->later_mm))
 		return;
 	p->shifted++;
@@ -113,15 +141,39 @@ void tally_stroke(struct tally *t, const struct tallied *s)
 		add_timing(&t->rhythm.timing, s->height_n, s->instant_s2);
 }
 
+void tally_hole(struct tally *t, double samples, double hides, double period, bool frozen)
+{
+	struct blind *b = &t->rhythm.blind;
+
+	b->glitches += !frozen;
+	b->frozen += frozen;
+	b->samples += (uint64_t)samples;
+	b->here = true;
+	if (frozen)
+		b->longest = fmax(b->longest, samples / period);
+	if (samples >= hides)
+		b->excused += (uint64_t)(samples / period) + 1;
+}
+
+void tally_touched(struct tally *t, double swing_n)
+{
+	t->rhythm.blind.touched++;
+	t->rhythm.blind.largest_n = fmax(t->rhythm.blind.largest_n, swing_n);
+	t->rhythm.blind.excused++;
+	t->rhythm.blind.here = true;
+}
+
 void tally_spin_up(struct tally *t, double instant)
 {
 	if (t->spin_ups < SPIN_UP_KEPT)
 		t->spin_up[t->spin_ups++] = instant;
 }
 
-void tally_coast(struct tally *t, double instant)
+void tally_coast(struct tally *t, double instant, double height_n)
 {
 	t->coast_last = instant;
+	if (height_n >= COAST_SHARE * t->height.seen.mean)
+		t->coast_full = instant;
 }
 
 void tally_new_template(struct tally *t)
@@ -142,7 +194,7 @@ double tally_period(const struct tally *t)
 {
 	const struct rhythm *r = &t->rhythm;
 
-	return r->strokes < 2 ? NAN : (r->last_at - r->first_at) / (double)(r->strokes - 1);
+	return r->strokes < 2 ? NAN : (r->last_at - r->first_at) / (double)(r->strokes - 1 + r->blind.hidden);
 }
 
 double tally_window_level(const struct tally *t)
@@ -164,4 +216,20 @@ double tally_instant_variance(const struct tally *tally)
 	if (n < TIMING_STROKES_MIN || !(spread > 0.0) || !(with_m2 > 0.0))
 		return n > 0.0 ? v : 0.0;
 	return fmax(0.0, v - with_m2 / spread * m2);
+}
+
+double tally_timing_variance(const struct tally *t)
+{
+	const struct rhythm *r = &t->rhythm;
+	double n = (double)r->strokes, fitted = n - (double)r->unfitted;
+
+	return n > 0.0 ? (fitted * tally_instant_variance(t) + r->unfitted_s2) / n : 0.0;
+}
+
+double tally_ends_variance(const struct tally *t)
+{
+	const struct rhythm *r = &t->rhythm;
+	double fitted = tally_instant_variance(t);
+
+	return (r->first_s2 > 0.0 ? r->first_s2 : fitted) + (r->last_s2 > 0.0 ? r->last_s2 : fitted);
 }

@@ -39,6 +39,15 @@ void template_release(struct template *t)
 	pulse_release(&t->pulse);
 }
 
+void template_copy(struct template *to, const struct template *from)
+{
+	struct pulse pulse = to->pulse;
+
+	*to = *from;
+	to->pulse = pulse;
+	pulse_copy(&to->pulse, &from->pulse);
+}
+
 bool template_blend(const struct template *t, struct pulse_fit *fit)
 {
 	const struct widths *known = t->widths.seen.n > REBUILD_AT ? &t->widths : &t->widths_learned;

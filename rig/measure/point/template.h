@@ -37,6 +37,7 @@ struct template
 /* period: commanded, samples. -ENOMEM. Released in either case. */
 int template_init(struct template *template, double period);
 void template_release(struct template *template);
+void template_copy(struct template *to, const struct template *from); /* as pulse_copy() */
 
 /* The height of a stroke as pulse_fit() left it becomes a blend of what a free width and the template's own make of it.
  * False: no height that a stroke has. */

@@ -22,8 +22,12 @@ struct plant {
 	double cell_hz, cell_damping;
 	double spin_tau_s, coast_tau_s, speed_jitter, depth_sd_mm, shallow;
 	double tare_s, settle_s, measure_s, rest_s;
+	double bottom_mm; /* > 0: the needles go no deeper, whatever the eccentric does */
 	uint64_t seed;
 	unsigned miss_from, miss_count; /* strokes that do not reach the phantom */
+	double travel_mm, travel_tau_s; /* what the depth lacks when the window begins, and how it is made up */
+	unsigned deep_turn;             /* a stroke that is deeper than the others; 0: none */
+	double deep_mm;
 	/* state */
 	struct pw1_random random;
 	double theta, omega, target, now_depth_mm, protrusion_mm, y, v, speed;
@@ -77,8 +81,11 @@ static inline void plant_turn(struct plant *p, double t)
 	p->now_depth_mm = p->depth_mm - p->shallow + p->depth_sd_mm * draw;
 	if (p->miss_count && p->turns > p->miss_from && p->turns <= p->miss_from + p->miss_count)
 		p->now_depth_mm = -1.0;
+	if (p->travel_mm != 0.0)
+		p->now_depth_mm -= p->travel_mm * exp(-(t - p->measure_from_s) / p->travel_tau_s);
+	if (p->deep_turn && p->turns == p->deep_turn)
+		p->now_depth_mm += p->deep_mm;
 	p->speed = 0.7 * p->speed + p->speed_jitter * pw1_normal(&p->random);
-	(void)t;
 }
 
 static inline void plant_step(struct plant *p, double t)
@@ -102,6 +109,8 @@ static inline void plant_step(struct plant *p, double t)
 	}
 	double protrusion = p->now_depth_mm - p->eccentric_mm * (1.0 - cos(p->theta));
 
+	if (p->bottom_mm > 0.0)
+		protrusion = fmin(protrusion, p->bottom_mm);
 	p->protrusion_mm = protrusion;
 	double force = plant_force(p, protrusion, p->omega / (2.0 * M_PI));
 
@@ -140,10 +149,9 @@ static inline int32_t plant_sample(struct plant *p, uint64_t index)
 	return (int32_t)nearbyint(x / p->lsb_n);
 }
 
-static inline struct curve *plant_curve(const struct plant *p)
+static inline struct curve_set plant_curves(const struct plant *p)
 {
 	struct curve_set set = {.rates = 2, .u_depth_mm = 0.002, .u_force_rel = 0.003, .u_fit_mm = 0.002};
-	struct curve *curve = NULL;
 
 	for (unsigned r = 0; r < 2; r++) {
 		set.at[r].rate_hz = r == 0 ? 30.0 : 300.0;
@@ -153,6 +161,14 @@ static inline struct curve *plant_curve(const struct plant *p)
 			set.at[r].force_n[i] = plant_force(p, 0.1 * i, set.at[r].rate_hz);
 		}
 	}
+	return set;
+}
+
+static inline struct curve *plant_curve(const struct plant *p)
+{
+	const struct curve_set set = plant_curves(p);
+	struct curve *curve = NULL;
+
 	return curve_new(&set, p->rate_hz, &curve) == 0 ? curve : NULL;
 }
 

@@ -15,6 +15,8 @@ struct plant_trial {
 	struct result results[RESULTS_PER_POINT_MAX];
 	unsigned result_count;
 	char unmoved[160]; /* point_motion() */
+	struct check_result check[MODEL_CHECKS];
+	unsigned checks;
 	/* score */
 	unsigned missed, invented; /* over the whole run */
 	unsigned window_missed, window_invented;
@@ -74,6 +76,7 @@ static inline void plant_measure(struct plant_trial *t, const struct point_confi
 	}
 	t->result_count = point_finish(point, t->results, RESULTS_PER_POINT_MAX);
 	point_motion(point, t->unmoved);
+	t->checks = point_checks(point, t->check);
 	point_free(point);
 }
 
@@ -122,6 +125,18 @@ static inline const struct result *plant_result(const struct plant_trial *t, con
 			return &t->results[i];
 	}
 	abort(); /* a result of that name is part of the contract */
+}
+
+/* Absent where it was not asked. */
+static inline const struct check_result *plant_check(const struct plant_trial *t, enum model_check check)
+{
+	static const struct check_result absent = {.state = CHECK_ABSENT};
+
+	for (unsigned i = 0; i < t->checks; i++) {
+		if (t->check[i].check == check)
+			return &t->check[i];
+	}
+	return &absent;
 }
 
 static inline void plant_end(struct plant_trial *t)

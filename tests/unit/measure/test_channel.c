@@ -419,9 +419,62 @@ static void a_rise_goes_on_between_readings(void **state)
 	check_near(line_u(&r[0], "resolution"), 0.0, 1e-12);
 }
 
+static double force_at(double d, double rate_hz)
+{
+	return 0.5 * d * (1.0 + d) * (1.0 + 0.1 * log(rate_hz / 100.0) + 0.05 * pow(log(rate_hz / 100.0), 2.0));
+}
+
+static struct curve_set bent_set(unsigned rates)
+{
+	static const double hz[] = {60.0, 100.0, 160.0, 240.0};
+	struct curve_set set = {.rates = rates};
+
+	for (unsigned r = 0; r < rates; r++) {
+		set.at[r].rate_hz = hz[r];
+		set.at[r].points = 31;
+		for (unsigned i = 0; i < 31; i++) {
+			set.at[r].depth_mm[i] = 0.1 * i;
+			set.at[r].force_n[i] = force_at(0.1 * i, hz[r]);
+		}
+	}
+	return set;
+}
+
+/* A law that bends in log(rate): what the straight line between two rates is off by is told to a few percent, at a calibrated
+ * rate it is nothing, and one rate alone tells a power. */
+static void what_other_rates_leave_open(void **state)
+{
+	const double rates[] = {70.0, 80.0, 120.0, 140.0, 200.0};
+	struct curve_set set = bent_set(4), two = bent_set(2), one = bent_set(1);
+
+	(void)state;
+	for (unsigned i = 0; i < sizeof(rates) / sizeof(rates[0]); i++) {
+		struct curve *curve;
+		double force, slope;
+
+		assert_int_equal(curve_new(&set, rates[i], &curve), 0);
+		assert_int_equal(curve_force(curve, 1.0, &force, &slope), 0);
+		double off = fabs(force - force_at(1.0, rates[i]));
+
+		check_near(curve_rate_u(&set, rates[i], 1.0), off / sqrt(3.0), 0.05 * off);
+		curve_free(curve);
+	}
+	check_near(curve_rate_u(&set, 100.0, 1.0), 0.0, 1e-12);
+	check_near(curve_rate_u(&set, 240.0, 1.0), 0.0, 1e-12);
+	check_less(0.0, curve_rate_u(&two, 80.0, 1.0));
+	check_near(curve_rate_u(&two, 100.0, 1.0), 0.0, 1e-12);
+	check_near(curve_rate_u(&two, 105.0, 1.0),
+		   (force_at(1.0, 100.0) - force_at(1.0, 60.0)) / log(100.0 / 60.0) * log(1.05), 1e-9);
+	check_near(curve_rate_u(&one, 66.0, 1.0), 0.1 * log(1.1) * force_at(1.0, 60.0), 1e-9);
+	check_near(curve_nearest_rate(&set, 50.0), 60.0, 0.0);
+	check_near(curve_nearest_rate(&set, 77.0), 77.0, 0.0);
+	check_near(curve_nearest_rate(&set, 777.0), 240.0, 0.0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(what_other_rates_leave_open),
 		cmocka_unit_test(scale_of_a_channel),
 		cmocka_unit_test(curve_inverts_itself),
 		cmocka_unit_test(curve_at_a_calibrated_rate),

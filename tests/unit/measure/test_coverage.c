@@ -10,14 +10,15 @@
 #include "tests/bench/heat_trial.h"
 #include "tests/bench/pen_trial.h"
 
-#define PEN_TRIALS      120
-#define PEN_COVERED     103 /* of 120 at 95 %: 114 +- 2.4 */
-#define PEN_ACCEPTED    11  /* of 120 at 2.5 %: 3 +- 1.7 */
-#define HIDDEN_COVERED  70  /* of 120 at 76 %: 91 +- 4.7 */
-#define HIDDEN_ACCEPTED 30  /* of 120 at 12 %: 14 +- 3.5 */
-#define HEAT_TRIALS     40
-#define TICK_TRIALS     400
-#define TICK_COVER      2000
+#define PEN_TRIALS        120
+#define PEN_COVERED       103 /* of 120 at 95 %: 114 +- 2.4 */
+#define PEN_ACCEPTED      11  /* of 120 at 2.5 %: 3 +- 1.7 */
+#define HIDDEN_COVERED    70  /* of 120 at 76 %: 91 +- 4.7 */
+#define HIDDEN_ACCEPTED   30  /* of 120 at 12 %: 14 +- 3.5 */
+#define RINGING_UNTRUSTED 30  /* of 240 depths */
+#define HEAT_TRIALS       40
+#define TICK_TRIALS       400
+#define TICK_COVER        2000
 
 static void pens(void **state)
 {
@@ -31,7 +32,10 @@ static void pens(void **state)
 			pen_run(&trial, &pen_regimes[g], 5000 + k);
 			pen_add(&score, &trial);
 		}
-		assert_int_equal(score.untrusted, 0);
+		bool rings = pen_regimes[g].cell_hz > 0.0;
+
+		/* a cell that is off by twice its uncertainty is seen to ring */
+		assert_true(score.untrusted <= (rings ? RINGING_UNTRUSTED : 0));
 		assert_int_equal(score.wrong_count, 0);
 		for (unsigned i = 0; i < PEN_CLAIMS; i++) {
 			double rms = sqrt(score.squares[i] / PEN_TRIALS);
@@ -41,9 +45,13 @@ static void pens(void **state)
 				      rms);
 			bool hidden = pen_regimes[g].walk_hidden && i == PEN_RATE_NOMINAL;
 
-			assert_true(score.covered[i] >= (hidden ? HIDDEN_COVERED : PEN_COVERED));
+			unsigned asked =
+				rings && i <= PEN_DEPTH_PROCESS ? PEN_COVERED - RINGING_UNTRUSTED / 2 : PEN_COVERED;
+
+			assert_true(score.covered[i] >= (hidden ? HIDDEN_COVERED : asked));
 			assert_true(score.false_accepts[i] <= (hidden ? HIDDEN_ACCEPTED : PEN_ACCEPTED));
-			check_less(0.7, rms);
+			/* a depth's U holds what the model checks cannot exclude, too */
+			check_less(i == PEN_DEPTH || i == PEN_DEPTH_PROCESS ? 0.3 : 0.7, rms);
 		}
 	}
 }

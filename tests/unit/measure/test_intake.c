@@ -285,6 +285,28 @@ static void two_stretches_apart(void **state)
 	finish(s);
 }
 
+/* Gap after gap, each of which could be bridged: 10 minutes of them are, and then the axis skips. */
+static void gaps_without_end_are_skipped(void **state)
+{
+	struct setup *s = start(-1);
+	const uint32_t apart = 90000, rows = 10, gaps = 80;
+
+	(void)state;
+	for (uint64_t i = 0; i <= gaps; i++) {
+		const struct sample_block block = {
+			.channels = 1, .frames = rows, .first_index = i * apart, .counts = s->counts};
+		struct piecewise p = intake_begin(&s->intake, &block);
+
+		while (intake_take(&s->intake, &p))
+			intake_drop(&s->intake, s->intake.end / s->intake.grid.block * s->intake.grid.block);
+	}
+	assert_int_equal(s->intake.end, 600 * 10000 + (gaps + 1) * rows);
+	assert_int_equal(s->intake.axis.origin, gaps * apart + rows - s->intake.end);
+	for (unsigned i = 0; i < POINT_PHASES; i++)
+		assert_true(s->intake.quality[i].gap);
+	finish(s);
+}
+
 /* Missing samples hold the last value; a gap is no stand-still, however long. */
 static void gaps_are_bridged(void **state)
 {
@@ -473,15 +495,25 @@ static void old_samples_are_dropped(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(counts_become_forces),    cmocka_unit_test(groups_become_means),
-		cmocka_unit_test(groups_of_two),           cmocka_unit_test(columns_of_frames),
-		cmocka_unit_test(ends_of_the_converter),   cmocka_unit_test(ends_beside_a_phase),
-		cmocka_unit_test(flags_of_blocks),         cmocka_unit_test(samples_of_each_phase),
-		cmocka_unit_test(counts_that_stand_still), cmocka_unit_test(two_stretches_apart),
-		cmocka_unit_test(gaps_are_bridged),        cmocka_unit_test(a_gap_ends_a_stretch),
-		cmocka_unit_test(gaps_that_are_too_long),  cmocka_unit_test(long_gaps_and_groups),
-		cmocka_unit_test(what_was_there_before),   cmocka_unit_test(displacement_has_its_own_quality),
-		cmocka_unit_test(newest_samples),          cmocka_unit_test(old_samples_are_dropped),
+		cmocka_unit_test(counts_become_forces),
+		cmocka_unit_test(groups_become_means),
+		cmocka_unit_test(groups_of_two),
+		cmocka_unit_test(columns_of_frames),
+		cmocka_unit_test(ends_of_the_converter),
+		cmocka_unit_test(ends_beside_a_phase),
+		cmocka_unit_test(flags_of_blocks),
+		cmocka_unit_test(samples_of_each_phase),
+		cmocka_unit_test(counts_that_stand_still),
+		cmocka_unit_test(two_stretches_apart),
+		cmocka_unit_test(gaps_without_end_are_skipped),
+		cmocka_unit_test(gaps_are_bridged),
+		cmocka_unit_test(a_gap_ends_a_stretch),
+		cmocka_unit_test(gaps_that_are_too_long),
+		cmocka_unit_test(long_gaps_and_groups),
+		cmocka_unit_test(what_was_there_before),
+		cmocka_unit_test(displacement_has_its_own_quality),
+		cmocka_unit_test(newest_samples),
+		cmocka_unit_test(old_samples_are_dropped),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -17,6 +17,7 @@
 struct train {
 	double height_n, duty, rate_hz, level_n, noise_n, height_sd; /* sd relative to the height */
 	double window_s, hum_n;                                      /* hum at 100 Hz */
+	double early_duty;                                           /* of strokes before the window; 0: the same */
 	double lift_n; /* what the needles press with all the while they run */
 	unsigned odd;  /* every odd-th stroke is half as wide; 0: none */
 	/* truth of the window */
@@ -53,9 +54,11 @@ static double *draw_heights(struct train *t, struct pw1_random *random)
 
 static double force_at(const struct train *t, const double *heights, double run_s)
 {
-	double turn = run_s * t->rate_hz, k = floor(turn), from_middle = (turn - k - 0.5) / t->duty;
+	double turn = run_s * t->rate_hz, k = floor(turn);
+	double duty = t->early_duty > 0 && k < RUN_S * t->rate_hz ? t->early_duty : t->duty;
+	double from_middle = (turn - k - 0.5) / duty;
 
-	if (run_s < 0 || run_s >= RUN_S + t->window_s)
+	if (run_s < 0 || k >= floor((RUN_S + t->window_s) * t->rate_hz + 0.5)) /* the last pulse ends as all do */
 		return 0;
 	if (t->odd && (unsigned)k % t->odd == 0)
 		from_middle *= 2;
@@ -227,9 +230,26 @@ static void impulse_of_half_sines(void **state)
 		assert_true(r.trusted && r.reason[0] == '\0');
 		assert_int_equal(r.n, t.strokes);
 		check_near(r.value, impulse_of(&t), r.expanded_u);
-		check_less(r.expanded_u, 2e-4 * r.value);
+		check_less(r.expanded_u, 5e-4 * r.value);
 		check_near(line_u(&r, "clock"), config.u.clock_rel * r.value, 1e-12);
 		assert_true(isnan(line_u(&r, "calibration")));
+	}
+}
+
+/* A pen that has changed its speed since its pulse was learned, in a window too short to learn it anew. */
+static void pulses_wider_than_the_template(void **state)
+{
+	(void)state;
+	for (double early = 0.37; early < 0.44; early += 0.03) {
+		struct train t = train_of(0.5, 0.4);
+		struct point_config config = config_of(&t);
+
+		t.early_duty = early;
+		t.window_s = 0.5;
+		config.u.gain_rel = config.u.temperature_rel = 0;
+		struct result crest = result_of(&t, &config, MEASURAND_CREST_FACTOR);
+		check_near(crest.value, sqrt(2 / t.duty), 0.01 * crest.value);
+		check_near(result_of(&t, &config, MEASURAND_IMPULSE).value, impulse_of(&t), 0.01 * impulse_of(&t));
 	}
 }
 
@@ -285,11 +305,90 @@ static void a_level_that_is_not_that_of_the_tare(void **state)
 	(void)state;
 	t.lift_n = 0.1;
 	struct result impulse = result_of(&t, &config, MEASURAND_IMPULSE);
-	check_near(line_u(&impulse, "zero"), t.lift_n / sqrt(3) / t.rate_hz, 0.15 * line_u(&impulse, "zero"));
-	t = train_of(0.5, 0.5); /* where they leave it, it is seen that they do */
+	check_near(line_u(&impulse, "level step"), 0.94 * t.lift_n / t.rate_hz, 0.15 * line_u(&impulse, "level step"));
+	t = train_of(0.5, 0.5); /* or they dwell in it, where the force is flat for a while */
 	t.lift_n = 0.1;
 	impulse = result_of(&t, &config, MEASURAND_IMPULSE);
-	check_less(line_u(&impulse, "zero"), 1e-3 * t.lift_n / t.rate_hz);
+	check_near(line_u(&impulse, "level step"), 0.94 * 0.5 * t.lift_n / t.rate_hz,
+		   0.15 * line_u(&impulse, "level step"));
+	t = train_of(0.5, 0.5); /* where they leave it, it is seen that they do */
+	impulse = result_of(&t, &config, MEASURAND_IMPULSE);
+	check_less(line_u(&impulse, "zero"), 1e-3 * 0.1 / t.rate_hz);
+}
+
+/* 1 mN that steps in with the strokes and out with them is below what any check trips at; every force knows it less well. */
+static void what_a_check_leaves_is_in_every_force(void **state)
+{
+	struct train t = train_of(0.5, 0.4);
+	struct point_config config = config_of(&t);
+	double left_n = 0.94 * 1e-3, mean_n = 2 * t.duty / M_PI * t.height_n, square_n2 = 0.5 * t.duty * 0.25;
+
+	(void)state;
+	t.lift_n = 1e-3;
+	struct result peak = result_of(&t, &config, MEASURAND_PEAK_FORCE);
+	struct result crest = result_of(&t, &config, MEASURAND_CREST_FACTOR);
+	struct result impulse = result_of(&t, &config, MEASURAND_IMPULSE);
+	assert_true(peak.trusted && crest.trusted && impulse.trusted);
+	check_near(line_u(&peak, "level step"), left_n, 0.1 * left_n);
+	check_near(line_u(&crest, "level step"), crest.value * left_n * mean_n / square_n2,
+		   0.1 * line_u(&crest, "level step"));
+	check_near(line_u(&impulse, "level step"), left_n * t.duty / t.rate_hz, 0.1 * line_u(&impulse, "level step"));
+}
+
+/* A check whose line stands in the budget of depth, and that doubts forces, has its line in theirs. */
+static void no_check_forgets_the_forces(void **state)
+{
+	(void)state;
+	for (unsigned i = 0; i < MODEL_CHECKS; i++) {
+		const struct model_check_row *row = model_check_row((enum model_check)i);
+
+		if (row->line && (row->doubts & DOUBTS_FORCE))
+			assert_true(row->acts != ACTS_NOT);
+		if (row->acts != ACTS_NOT)
+			assert_non_null(row->line);
+	}
+}
+
+static void a_peak_has_what_scales_it_and_what_it_counts_from(void **state)
+{
+	struct train t = train_of(0.5, 0.4);
+	struct point_config config = config_of(&t);
+
+	(void)state;
+	config.u.cell_linearity_rel = 0.004;
+	config.u.cell_drift_rel = 0.003;
+	struct result r = result_of(&t, &config, MEASURAND_PEAK_FORCE);
+	check_near(line_u(&r, "calibration"), 0.005 * r.value, 1e-12);
+	check_near(line_u(&r, "temperature"), 0.001 * r.value, 1e-12);
+	check_near(line_u(&r, "cell linearity"), 0.004 * r.value, 1e-12);
+	check_near(line_u(&r, "cell drift"), 0.003 * r.value, 1e-12);
+	double level = t.noise_n / sqrt((1 - t.duty) * FS_HZ * t.window_s); /* at best */
+	check_less(0.9 * level, line_u(&r, "zero"));
+	check_less(line_u(&r, "zero"), 6 * level);
+	assert_true(isnan(line_u(&r, "cell zero")));
+}
+
+/* Of a cell that reads 15 mN where nothing touches, the seating force is wrong by 15 mN, and nothing else. */
+static void only_the_seating_force_hangs_on_the_zero(void **state)
+{
+	static const enum measurand ids[] = {MEASURAND_PEAK_FORCE, MEASURAND_CREST_FACTOR, MEASURAND_IMPULSE};
+	struct train t = train_of(0.5, 0.4), off = t;
+	struct point_config config = config_of(&t);
+
+	(void)state;
+	config.u.gain_rel = 0;
+	config.u.cell_zero_n = 0.01;
+	off.level_n += 0.015;
+	struct result r = result_of(&off, &config, MEASURAND_SEATING_FORCE);
+	check_near(r.value, off.level_n, 1e-4);
+	check_near(line_u(&r, "cell zero"), 0.01, 0);
+	check_near(r.value, t.level_n, r.expanded_u);
+	for (unsigned i = 0; i < 3; i++) {
+		struct result with = result_of(&off, &config, ids[i]), without = result_of(&t, &config, ids[i]);
+
+		check_near(with.value, without.value, 1e-6 * without.value);
+		assert_true(isnan(line_u(&with, "cell zero")));
+	}
 }
 
 static void assert_doubted(struct train t, const struct point_config *config, enum measurand id, const char *why)
@@ -337,9 +436,14 @@ int main(void)
 		cmocka_unit_test(the_load_cell_is_in_the_budget),
 		cmocka_unit_test(hum_that_hides_behind_the_strokes_is_in_the_budget),
 		cmocka_unit_test(impulse_of_half_sines),
+		cmocka_unit_test(pulses_wider_than_the_template),
 		cmocka_unit_test(the_budget_of_an_impulse),
 		cmocka_unit_test(noise_in_an_impulse),
 		cmocka_unit_test(a_level_that_is_not_that_of_the_tare),
+		cmocka_unit_test(what_a_check_leaves_is_in_every_force),
+		cmocka_unit_test(no_check_forgets_the_forces),
+		cmocka_unit_test(a_peak_has_what_scales_it_and_what_it_counts_from),
+		cmocka_unit_test(only_the_seating_force_hangs_on_the_zero),
 		cmocka_unit_test(doubtful_pulses_are_not_trusted),
 	};
 

@@ -1,6 +1,9 @@
 /* Moments against the NIST StRD sets; factors against published tables. */
 #include "tests/unit/measure/check.h"
 
+#include <stdlib.h>
+#include <string.h>
+
 #include "rig/measure/statistics.h"
 #include "tests/unit/measure/data/michelso.h"
 
@@ -109,6 +112,41 @@ static void factors(void **state)
 	assert_true(isinf(tolerance_k(1.0, 0.95, 0.99)));
 }
 
+static int by_size(const void *a, const void *b)
+{
+	double x = *(const double *)a, y = *(const double *)b;
+
+	return (x > y) - (x < y);
+}
+
+/* Every rank of values that are random, equal in part or altogether, rising or falling. */
+static void kth_of_many(void **state)
+{
+	uint64_t drawn = 1;
+
+	(void)state;
+	for (unsigned trial = 0; trial < 5000; trial++) {
+		double x[70], sorted[70], copy[70];
+		unsigned n = 1 + trial % 70, form = trial / 70 % 5;
+
+		for (unsigned i = 0; i < n; i++) {
+			drawn = drawn * 6364136223846793005 + 1442695040888963407;
+			double any = (double)(drawn >> 40), few = (double)(drawn >> 62);
+			x[i] = form == 0 ? any - 8e6 : form == 1 ? few : form == 2 ? 7.0 : form == 3 ? i : -(double)i;
+		}
+		memcpy(sorted, x, sizeof(x));
+		qsort(sorted, n, sizeof(*sorted), by_size);
+		for (unsigned k = 0; k < n; k++) {
+			memcpy(copy, x, sizeof(x));
+			assert_true(select_kth(copy, n, k) == sorted[k]);
+			qsort(copy, n, sizeof(*copy), by_size);
+			assert_memory_equal(copy, sorted, n * sizeof(*copy)); /* put into another order, and no more */
+		}
+	}
+	double none[] = {1.0, NAN, 2.0, NAN};
+	(void)select_kth(none, 4, 2); /* ends */
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -117,6 +155,7 @@ int main(void)
 		cmocka_unit_test(effective_n_of_a_correlated_series),
 		cmocka_unit_test(few_values),
 		cmocka_unit_test(factors),
+		cmocka_unit_test(kth_of_many),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

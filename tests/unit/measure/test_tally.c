@@ -287,9 +287,12 @@ static void first_and_last_strokes(void **state)
 	assert_int_equal(t->spin_ups, SPIN_UP_KEPT);
 	check_near(t->spin_up[0], 0.5, 0.0);
 	check_near(t->spin_up[SPIN_UP_KEPT - 1], SPIN_UP_KEPT - 0.5, 0.0);
-	tally_coast(t, 7.0);
-	tally_coast(t, 8.0);
-	check_near(t->coast_last, 8.0, 0.0);
+	moments_add(&t->height.seen, 0.6);
+	tally_coast(t, 7.0, 0.59);
+	tally_coast(t, 8.0, 0.31);
+	tally_coast(t, 9.0, 0.29);
+	check_near(t->coast_last, 9.0, 0.0);
+	check_near(t->coast_full, 8.0, 0.0); /* of less than half its strokes' height it comes to rest */
 	free(t);
 }
 
@@ -346,6 +349,70 @@ static void noise_that_is_no_shape(void **state)
 	}
 }
 
+/* Instants that no template was fitted to have variances of their own: at the ends, where the realised rate takes them, and
+ * in the mean of all. */
+static void instants_without_a_template(void **state)
+{
+	struct tally *t = start();
+
+	(void)state;
+	for (unsigned k = 0; k < 10; k++) {
+		struct tallied s = stroke(100.0 * k);
+
+		s.fitted = k > 0 && k < 7;
+		s.instant_s2 = s.fitted ? 0.01 : 0.25 + 0.01 * k;
+		tally_stroke(t, &s);
+	}
+	check_near(tally_ends_variance(t), 0.25 + 0.34, 1e-15);
+	check_near(tally_timing_variance(t), (6 * 0.01 + 4 * 0.25 + 0.01 * (7 + 8 + 9)) / 10.0, 1e-15);
+	free(t);
+	t = start();
+	for (unsigned k = 0; k < 3; k++) {
+		struct tallied s = stroke(100.0 * k);
+
+		s.fitted = k != 0;
+		s.instant_s2 = s.fitted ? 0.01 : 0.25;
+		tally_stroke(t, &s);
+	}
+	check_near(tally_ends_variance(t), 0.26, 1e-15);
+	free(t);
+}
+
+/* Holes excuse as many strokes as they can hide, and no more; and no stroke is doubled about one. */
+static void what_holes_excuse(void **state)
+{
+	const struct {
+		double interval, samples; /* of the hole; 0: none. 20 hide a stroke */
+		unsigned touched, missed, doubled, hidden;
+	} rows[] = {
+		{400.0, 0.0, 0, 3, 0, 0},   {400.0, 5.0, 0, 3, 0, 0},  {400.0, 5.0, 1, 2, 0, 1},
+		{400.0, 5.0, 3, 0, 0, 3},   {400.0, 20.0, 0, 2, 0, 1}, {400.0, 250.0, 0, 0, 0, 3},
+		{200.0, 250.0, 1, 0, 0, 1}, {40.0, 0.0, 0, 0, 1, 0},   {40.0, 5.0, 0, 0, 0, 0},
+		{100.0, 20.0, 1, 0, 0, 0},
+	};
+
+	(void)state;
+	for (unsigned i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		struct tally *t = start();
+		const double at[] = {0.0, rows[i].interval, rows[i].interval + 250.0};
+
+		at_places(t, at, 1);
+		if (rows[i].samples > 0.0)
+			tally_hole(t, rows[i].samples, 20.0, 100.0, false);
+		for (unsigned k = 0; k < rows[i].touched; k++)
+			tally_touched(t, 0.5);
+		at_places(t, at + 1, 1);
+		assert_int_equal(t->rhythm.missed, rows[i].missed);
+		assert_int_equal(t->rhythm.doubled, rows[i].doubled);
+		assert_int_equal(t->rhythm.blind.hidden, rows[i].hidden);
+		check_near(tally_period(t), rows[i].interval / (1.0 + rows[i].hidden), 1e-12);
+		/* They excuse nothing behind the stroke that was seen. */
+		at_places(t, at + 2, 1);
+		assert_int_equal(t->rhythm.missed, rows[i].missed + 2);
+		free(t);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -361,7 +428,9 @@ int main(void)
 		cmocka_unit_test(levels),
 		cmocka_unit_test(first_and_last_strokes),
 		cmocka_unit_test(noise_of_instants),
+		cmocka_unit_test(instants_without_a_template),
 		cmocka_unit_test(noise_that_is_no_shape),
+		cmocka_unit_test(what_holes_excuse),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -161,9 +161,9 @@ static void roundings_are_told_apart(void **state)
 		double stored, again;
 		unsigned differences, beyond;
 	} trials[] = {
-		{1e6, 1e6 * (1 + 0.9e-9), 1, 0},
-		{1e6 * (1 + 0.9e-9), 1e6, 1, 0},
-		{1e6, 1e6 * (1 + 1.1e-9), 1, 1},
+		{1e6, 1e6 * (1 + 0.9e-7), 1, 0},
+		{1e6 * (1 + 0.9e-7), 1e6, 1, 0},
+		{1e6, 1e6 * (1 + 1.1e-7), 1, 1},
 		{1e-6, 1e-6 + 0.9e-12, 1, 0},
 		{0, 0.9e-12, 1, 0},
 		{0, 1.1e-12, 1, 1},

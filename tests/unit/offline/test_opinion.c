@@ -136,6 +136,32 @@ static void a_depth_by_force_goes_through_its_phantom(void **state)
 	assert_true(fabs(bend(d, 1)) < 4 * of_depth(d, 1)->s);
 }
 
+/* A straight line at 200 Hz. */
+static void calibrate_at_another_rate(struct phantom *phantom)
+{
+	struct curve_table *table = &phantom->curves.at[1];
+
+	*table = phantom->curves.at[0];
+	phantom->curves.rates = 2;
+	table->rate_hz = 200;
+	for (unsigned i = 0; i < table->points; i++)
+		table->force_n[i] = 0.5 * table->depth_mm[i];
+}
+
+static void a_depth_goes_through_the_curve_at_the_rate_that_was_run(void **state)
+{
+	struct desk *d = *state;
+	struct result *rate = &d->record->point[1].result[1].result;
+
+	calibrate_at_another_rate(&d->bench.phantom[0]);
+	rate->value = 350.0 / 3;
+	form(d);
+	assert_true(fabs(bend(d, 1) - of_the_curve(1.02)) < 4 * of_depth(d, 1)->s);
+	rate->value = 230; /* beyond: the last one's */
+	form(d);
+	assert_true(fabs(bend(d, 1)) < 4 * of_depth(d, 1)->s);
+}
+
 static void an_error_is_a_depth_less_its_setpoint(void **state)
 {
 	struct desk *d = *state;
@@ -178,8 +204,11 @@ int main(void)
 {
 #define T(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
 	const struct CMUnitTest tests[] = {
-		T(judged_results_that_count_are_drawn),   T(a_depth_by_force_goes_through_its_phantom),
-		T(an_error_is_a_depth_less_its_setpoint), T(each_draws_for_itself_and_by_the_seed),
+		T(judged_results_that_count_are_drawn),
+		T(a_depth_by_force_goes_through_its_phantom),
+		T(a_depth_goes_through_the_curve_at_the_rate_that_was_run),
+		T(an_error_is_a_depth_less_its_setpoint),
+		T(each_draws_for_itself_and_by_the_seed),
 		T(a_clock_that_was_measured_is_normal),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,0 +1,137 @@
+/* Inputs of budgets, from the account and the configuration. */
+#include "rig/measure/point/budget_inputs.h"
+
+#include <assert.h>
+#include <math.h>
+#include <stdio.h>
+
+#include "rig/measure/point/actual_rate.h"
+#include "rig/measure/point/model_checks.h"
+#include "rig/measure/point/stroke_noise.h"
+#include "rig/measure/point/summary_parts.h"
+
+struct inputs {
+	struct budget_input *at;
+	unsigned n;
+};
+
+static void add(struct inputs *in, const char *name, const char *unit, double value)
+{
+	assert(in->n < BUDGET_INPUTS_MAX);
+
+	struct budget_input *input = &in->at[in->n++];
+
+	*input = (struct budget_input){.value = value};
+	snprintf(input->name, sizeof(input->name), "%s", name);
+	snprintf(input->unit, sizeof(input->unit), "%s", unit);
+}
+
+static void add_timing(struct inputs *in, const struct account *a, const struct stroke_noise *noise)
+{
+	const struct tally *t = a->tally;
+
+	add(in, "strokes", "1", (double)t->rhythm.strokes);
+	add(in, "period", "samples", tally_period(t));
+	add(in, "instant_noise", "samples", sqrt(noise->shares.instant * tally_timing_variance(t)));
+	add(in, "clock_rel", "1", a->config->u.clock_rel);
+}
+
+/* Noise as it acts. */
+static void add_depth(struct inputs *in, const struct account *a, const struct stroke_noise *noise)
+{
+	const struct depths *d = &a->tally->depth;
+	const struct heights *h = &a->tally->height;
+	double n = (double)d->seen.n;
+	struct actual_rate at;
+
+	actual_rate(a, &at);
+	add(in, "depths", "1", n);
+	add(in, "depths_effective", "1", moments_effective_n(&d->seen));
+	add(in, "depth_scatter", "mm", moments_sd(&at.seen));
+	add(in, "depth_noise", "mm", at.scale * sqrt(noise->acting * noise->shares.mean));
+	add(in, "depth_mean", "mm", d->seen.mean);
+	add(in, "slope", "N/mm", d->slope / n);
+	add(in, "gain", "mm", d->gain_mm / n);
+	add(in, "sample_noise", "N", a->noise_n);
+	add(in, "template_n", "N", sqrt(noise->shares.height * d->template_n2) / n);
+	add(in, "zero_n", "N", sqrt(d->zero_n2) / n);
+	add(in, "curve_rate_n", "N", actual_rate_u(a) * d->slope / n);
+	add(in, "quantum", "N", fabs(a->config->force.scale));
+	add(in, "cell_effect", "N", h->cell_count ? fabs(h->cell_n / (double)h->cell_count) : 0.0);
+	add(in, "cell_frequency_rel", "1", a->config->cell.u_rel);
+	add(in, "cell_damping_rel", "1", a->config->cell.damping_u_rel);
+	add(in, "cell_rel", "1", cell_is_seen(a) ? 0.0 : cell_u_rel(a->config)); /* seen: its check has the line */
+	add(in, "bandwidth_n", "N", filter_u_n(a));
+	add(in, "hum", "N", hidden_hum(a));
+}
+
+/* Of peak, crest factor and impulse, and how a check's line in depth becomes one in theirs. */
+static void add_force(struct inputs *in, const struct account *a)
+{
+	const struct force_shape shape = force_shape_of(a);
+	const struct moments *heights = &a->tally->height.seen;
+
+	add(in, "heights", "1", (double)heights->n);
+	add(in, "height_mean", "N", heights->mean);
+	add(in, "impulse_scatter", "N s", shape.scatter_n_s);
+	add(in, "height_max", "N", a->tally->height.largest_n);
+	add(in, "force_mean", "N", shape.mean_n);
+	add(in, "force_rms", "N", shape.rms_n);
+	add(in, "contact", "s", shape.contact_s);
+	add(in, "residual_noise", "N", sqrt(a->baseline->sigma2));
+	add(in, "template_rel", "1", template_u_rel(a));
+	add(in, "template_impulse", "N s", shape.template_n_s);
+	add(in, "level_n", "N", level_u_n(a));
+	add(in, "level_gain", "1", level_gain(a));
+	add(in, "check_depth_per_force", "mm/N", check_mm_per_n(a));
+}
+
+static void add_stated(struct inputs *in, const struct point_uncertainties *u)
+{
+	add(in, "gain_rel", "1", u->gain_rel);
+	add(in, "temperature_rel", "1", u->temperature_rel);
+	add(in, "curve_rel", "1", u->curve_force_rel);
+	add(in, "curve_fit_mm", "mm", u->curve_fit_mm);
+	add(in, "depth_reference_mm", "mm", u->depth_cal_mm);
+	add(in, "cell_linearity_rel", "1", u->cell_linearity_rel);
+	add(in, "cell_hysteresis_rel", "1", u->cell_hysteresis_rel);
+	add(in, "cell_creep_rel", "1", u->cell_creep_rel);
+	add(in, "cell_drift_rel", "1", u->cell_drift_rel);
+	add(in, "cell_zero_n", "N", u->cell_zero_n);
+	add(in, "cartridge_force_rel", "1", u->cartridge_rel);
+	add(in, "position_rel", "1", u->position_rel);
+	add(in, "ageing_rel", "1", u->ageing_rel);
+	add(in, "needle_speed_rel", "1", u->needle_speed_rel);
+	add(in, "phantom_temperature_rel", "1", u->phantom_temperature_rel);
+	add(in, "needle_angle_rel", "1", u->angle_rel);
+}
+
+static void add_displacement(struct inputs *in, const struct account *a)
+{
+	const struct protrusions *p = &a->tally->protrusion;
+
+	if (a->config->displacement.position < 0)
+		return;
+	add(in, "bar_depth_mean", "mm", p->seen.mean);
+	add(in, "bar_depth_noise", "mm", sqrt(p->noise_mm2 / (double)p->seen.n));
+	add(in, "displacement_mm", "mm", a->config->u.displacement_mm);
+	add(in, "cartridge_length_mm", "mm", a->config->u.cartridge_mm);
+	add(in, "seating_mm", "mm", a->config->u.seating_mm);
+	add(in, "bar_shape_mm", "mm", bar_shape_mm(p));
+	add(in, "alignment_s", "s", a->config->u.alignment_s);
+}
+
+unsigned budget_inputs(const struct account *a, struct budget_input ret[BUDGET_INPUTS_MAX])
+{
+	struct inputs in = {.at = ret};
+	const struct stroke_noise noise = stroke_noise_of(a);
+
+	add_timing(&in, a, &noise);
+	if (a->tally->depth.seen.n > 0)
+		add_depth(&in, a, &noise);
+	if (a->tally->height.seen.n > 0)
+		add_force(&in, a);
+	add_stated(&in, &a->config->u);
+	add_displacement(&in, a);
+	return in.n;
+}

@@ -1,0 +1,136 @@
+/* Results of single events: how long the pen takes to come to speed, and to stand. */
+#include <math.h>
+#include <stdio.h>
+
+#include "rig/measure/point/summary_parts.h"
+
+#define BAND  0.05
+#define STAYS 5
+#define SLACK 0.01 /* of the rate: instants of a pen that changes its speed are not known better */
+#define SQRT3 1.7320508075688772
+
+/* Intervals of the strokes up to the window's end, and one reading of them. */
+struct spin_up {
+	const double *at;
+	unsigned strokes;
+	double period, command; /* samples; absolute index */
+	double band;
+	bool filled; /* an interval of several periods holds strokes that were not seen */
+};
+
+static double rate_of(const struct spin_up *s, unsigned i)
+{
+	double periods = (s->at[i + 1] - s->at[i]) / s->period;
+
+	return (s->filled && periods > 1.5 ? round(periods) : 1.0) / periods;
+}
+
+static bool stays(const struct spin_up *s, unsigned from)
+{
+	for (unsigned k = from; k < from + STAYS; k++) {
+		if (!(fabs(rate_of(s, k) - 1.0) <= s->band))
+			return false;
+	}
+	return true;
+}
+
+static double middle_of(const struct spin_up *s, unsigned i)
+{
+	return 0.5 * (s->at[i] + s->at[i + 1]);
+}
+
+/* Between two intervals the rate is taken as a straight line over their middles. */
+static double crossing(const struct spin_up *s, unsigned i)
+{
+	double before = rate_of(s, i - 1), rate = rate_of(s, i), edge = before > 1.0 ? 1.0 + s->band : 1.0 - s->band;
+	double share = (edge - before) / (rate - before), from = middle_of(s, i - 1), to = middle_of(s, i);
+
+	return share >= 0.0 && share <= 1.0 ? from + share * (to - from) : to;
+}
+
+/* Where the band is entered, from where STAYS intervals in a row run within; NaN: nowhere. */
+static double entered(const struct spin_up *s)
+{
+	for (unsigned i = 0; i + STAYS < s->strokes; i++) {
+		if (stays(s, i))
+			return i == 0 ? s->at[0] : crossing(s, i);
+	}
+	return NAN;
+}
+
+/* How far off the moment may be: where the band is a little wider or narrower, where strokes were not seen, and where
+ * the first one that was seen runs at speed, so that what came before it is not known. */
+static double entry_u(const struct spin_up *s, double at)
+{
+	struct spin_up other = *s;
+	double worst = at == s->at[0] ? at - s->command : 0.0;
+
+	for (unsigned k = 0; k < 6; k++) {
+		other.band = BAND + (double)(k % 3) * SLACK - SLACK;
+		other.filled = k >= 3;
+		double then = entered(&other);
+
+		worst = fmax(worst, fabs((isfinite(then) ? then : s->at[s->strokes - 1]) - at));
+	}
+	return worst / SQRT3;
+}
+
+static void add_spin_up(struct result_list *list, const struct account *a, const char *event)
+{
+	double fs = a->config->fs_hz;
+	struct spin_up s = {.at = a->tally->spin_up,
+			    .strokes = a->tally->spin_ups,
+			    .period = tally_period(a->tally) * a->axis->decimation,
+			    .command = a->command[POINT_SPIN_UP],
+			    .band = BAND};
+	struct result *r = results_add(list, MEASURAND_SPIN_UP, "");
+	char reason[REASON_MAX] = "";
+
+	snprintf(reason, sizeof(reason), "%s", event);
+	doubt_channel(a, POINT_SPIN_UP, "spin-up", reason);
+	if (!isfinite(s.command)) {
+		results_none(r, "no start command on the sample axis");
+		return;
+	}
+
+	double at = isfinite(s.period) ? entered(&s) : NAN;
+
+	if (!isfinite(at)) {
+		results_none(r, "no stretch of strokes within 5 % of the final rate");
+		return;
+	}
+	results_budget(r, "resolution", 0.5 * s.period / fs / SQRT3, INFINITY);
+	results_budget(r, "entry", entry_u(&s, at) / fs, INFINITY);
+	results_budget(r, "clock", 0.001, INFINITY);
+	results_value(r, (at - s.command) / fs, s.strokes, reason);
+}
+
+static void add_coast_down(struct result_list *list, const struct account *a, const char *event)
+{
+	const struct tally *t = a->tally;
+	double fs = a->config->fs_hz, command = a->command[POINT_COAST];
+	struct result *r = results_add(list, MEASURAND_COAST_DOWN, "");
+	char reason[REASON_MAX] = "";
+
+	snprintf(reason, sizeof(reason), "%s", event);
+	doubt_channel(a, POINT_COAST, "coast-down", reason);
+	doubt_few(a, reason);
+	if (!isfinite(command)) {
+		results_none(r, "no stop command on the sample axis");
+		return;
+	}
+
+	double last = isfinite(t->coast_last) ? t->coast_last : command;
+	double full = isfinite(t->coast_full) ? t->coast_full : command;
+
+	results_budget(r, "resolution", 1.0 / fs, INFINITY);
+	results_budget(r, "last stroke", (last - full) / fs / SQRT3, INFINITY);
+	results_budget(r, "clock", 0.001, INFINITY);
+	results_value(r, fmax(0.0, (last - command) / fs), 1, reason);
+}
+
+void add_events(struct result_list *list, const struct account *a, const struct reasons *why)
+{
+	add_spin_up(list, a, why->event);
+	add_coast_down(list, a, why->event);
+}

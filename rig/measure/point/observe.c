@@ -1,0 +1,72 @@
+/* From a block and its strokes to the collectors of the model checks. */
+#include "rig/measure/point/observe.h"
+
+#include <math.h>
+
+#include "rig/measure/point/observe_gap.h"
+#include "rig/measure/point/observe_mean.h"
+#include "rig/measure/point/observe_noise.h"
+
+/* The samples of the block that lie in the tare, local axis; end <= first: none. */
+static void tare_of(const struct axis *axis, const struct span *span, long *ret_first, long *ret_end)
+{
+	double end = (double)span->end;
+
+	*ret_first = *ret_end = span->start;
+	if (!axis_begun(axis, POINT_TARE))
+		return;
+	for (unsigned i = POINT_SPIN_UP; i < POINT_PHASES; i++) {
+		if (axis_begun(axis, (enum point_phase)i))
+			end = fmin(end, axis_local(axis, axis->phase_start[i]));
+	}
+	*ret_first = (long)ceil(fmax((double)span->start, axis_local(axis, axis->phase_start[POINT_TARE])));
+	*ret_end = (long)ceil(end);
+}
+
+void observe_block(struct analysis *a, const struct span *span)
+{
+	long first, end;
+
+	tare_of(&a->now.axis, span, &first, &end);
+	if (end > first) {
+		const float *x = a->now.samples.raw + (first - a->now.samples.base);
+
+		clip_tare(&a->observed.clip, x, (unsigned)(end - first));
+		tare_add(&a->observed.tare, x, (unsigned)(end - first));
+	}
+	observe_gap_block(a, span);
+	observe_noise_block(a, span);
+}
+
+void observe_stroke(struct analysis *a, const struct span *span, const struct pulse_fit *fit)
+{
+	const struct pulse *pulse = &a->template.pulse;
+	const struct stretch *samples = &a->now.samples;
+	long top = lround(fit->at + pulse->peak_at);
+	const struct clip_pulse place = {.peak = fit->at + pulse->peak_at,
+					 .width = pulse->support_hi - pulse->support_lo,
+					 .level_n = (double)samples->force[top - samples->base] -
+						    (double)a->flat[top - a->flat_base]};
+
+	observe_gap_stroke(a, fit);
+	observe_noise_stroke(a, span, fit);
+	observe_mean_stroke(a, span, fit);
+	a->observed.strokes++;
+	clip_stroke(&a->observed.clip, samples->raw, samples->base, &place, a->now.noise_n,
+		    fabs(a->config->force.scale));
+}
+
+void observe_tallied(struct analysis *a, const struct tallied *s, double interval)
+{
+	alternation_add(&a->observed.heights, s->height_n);
+	if (a->tally.rhythm.strokes > 1)
+		alternation_add(&a->observed.spacing, interval);
+	if (isfinite(s->depth_mm))
+		settled_add(&a->observed.settled, s->depth_mm);
+}
+
+void observe_before(struct analysis *a, double depth_mm)
+{
+	if (isfinite(depth_mm))
+		settled_before(&a->observed.settled, depth_mm);
+}

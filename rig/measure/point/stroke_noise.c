@@ -1,0 +1,156 @@
+/* Noise of single strokes as it acts, and the share of a depth that is seen. docs/method.md, "Noise as it acts". */
+#include "rig/measure/point/stroke_noise.h"
+
+#include <math.h>
+
+#include "rig/measure/curve.h"
+
+#define BASELINE_U   0.5   /* relative, of the variance that the baseline adds: few blocks, priors in it */
+#define INSTANT_U    0.08  /* relative, of an instant's variance by residuals */
+#define INSTANT_MORE 1.5   /* of the intervals' noise: what there may be of it besides */
+#define INTERVAL_U   0.006 /* relative, of the intervals' variance: second order of the speed's changes */
+#define EDGE         0.003 /* of the height: below it there is no contact */
+#define EITHER       0.4   /* standard uncertainty of what is one of two, of their distance: 1.96 of it hold both */
+#define FOLLOWS_TOLD 0.15  /* standard uncertainty of how tops follow the baseline that tells it */
+#define HELD         0.94  /* of what is held: a full effect, beside others (model_checks.c) */
+#define NOISE_SHARE  0.3   /* difference of what top and height make of noise that both halves of the samples have */
+
+struct acting_shares acting_shares_of(const struct account *a)
+{
+	const struct noise_seen *seen = &a->observed->noise;
+	struct acting_noise tare = noise_seen_tare(seen);
+
+	return acting_noise_shares(&tare, &seen->gap, seen->white_n2 / fmax(1.0, (double)seen->white));
+}
+
+static double beyond_chance(double share, double n)
+{
+	return sqrt(fmax(0.0, (share - 1.0) * (share - 1.0) - 2.0 / n));
+}
+
+struct stroke_noise stroke_noise_of(const struct account *a)
+{
+	const struct noise_seen *seen = &a->observed->noise;
+	const struct depths *d = &a->tally->depth;
+	double n = (double)d->seen.n, slope = d->slope / n;
+	struct stroke_noise ret = {.shares = acting_shares_of(a)};
+
+	if (d->seen.n < 2)
+		return ret;
+	ret.white = d->noise_mm2 / n;
+	ret.acting = ret.shares.height * ret.white;
+	if (seen->baselined > 0)
+		ret.baseline =
+			fmax(0.0, seen->baseline_n2 / (double)seen->baselined - d->zero_n2 / (n * n)) / (slope * slope);
+	/* The pulse has what is not white by another transfer than a stretch without contact: all of it is in doubt. */
+	ret.u = hypot(hypot(ret.acting * sqrt(2.0 / ret.shares.n), BASELINE_U * ret.baseline),
+		      ret.white * beyond_chance(ret.shares.height, ret.shares.n));
+	return ret;
+}
+
+struct interval_scatter interval_scatter_of(const struct account *a)
+{
+	const struct acting_shares *shares = &a->stroke_noise->shares;
+	const struct moments *intervals = &a->tally->rhythm.interval;
+	double instant = shares->instant * tally_timing_variance(a->tally);
+	double noise[SPEED_LAGS + 1] = {2.0 * instant, -instant}, seen[SPEED_LAGS + 1];
+	struct speed_shift shift = speed_change_shift(&a->observed->noise.speed, instant, intervals->mean);
+	struct interval_scatter ret = {.instant = instant, .shift = shift.shift, .u_shift = shift.u};
+
+	for (unsigned k = 0; k <= SPEED_LAGS; k++)
+		seen[k] = moments_autocovariance(intervals, k) - noise[k];
+	ret.made = speed_change_undo(shift.shift, seen);
+	ret.noise = speed_change_undo(shift.shift, noise);
+
+	double unsure = hypot(hypot(INSTANT_U, sqrt(2.0 / shares->n)), beyond_chance(shares->instant, shares->n));
+
+	/* Neighbouring intervals share an instant: they tell its noise too, unless the pen's own instants scatter so. */
+	double pen = 2.0 * shift.shift * (1.0 - 2.0 * shift.shift) * fmax(0.0, ret.made); /* by the shift of centres */
+	double told = 2.0 * (pen - moments_autocovariance(intervals, 1)) - noise[0];
+
+	ret.coloured = fmin(1.0, beyond_chance(shares->height, shares->n)) * 0.5 * fmax(0.0, told);
+	told = fmin(INSTANT_MORE * ret.noise, fmax(0.0, told));
+	ret.u = hypot(hypot(unsure * ret.noise, told), fmax(0.0, ret.made) * hypot(4.0 * shift.u, INTERVAL_U));
+	return ret;
+}
+
+/* How the force changes with the depth of the whole stroke, per its change at the deepest point: the path is scaled, or it
+ * is moved. */
+struct paths {
+	double scaled, moved;
+};
+
+static struct paths seen_by_curve(const struct account *a)
+{
+	const struct weights *w = &a->observed->noise.weights;
+	const struct pulse *pulse = &a->template->pulse;
+	double height = a->tally->height.seen.mean, deepest, steepest;
+	struct paths ret = {.scaled = 0.0};
+
+	if (w->count != pulse->table.count || curve_depth(a->config->curve, height, &deepest, &steepest) != 0)
+		return (struct paths){1.0, 1.0};
+	for (unsigned i = 0; i < w->count; i++) {
+		double g = pulse->table.shape[0][i], depth, slope;
+
+		if (!(g > EDGE) || curve_depth(a->config->curve, height * fmin(g, 1.0), &depth, &slope) != 0)
+			continue;
+		ret.scaled += w->at[WEIGHTS_HEIGHT][i] * slope * depth / (steepest * deepest);
+		ret.moved += w->at[WEIGHTS_HEIGHT][i] * slope / steepest;
+	}
+	if (!(ret.scaled > 0.5) || !(ret.moved > 0.5))
+		return (struct paths){1.0, 1.0};
+	return ret;
+}
+
+/* Top per height as the strokes show it, beside both paths. */
+struct told_share {
+	double slope, u; /* not below what either path makes of it; INFINITY: the strokes do not tell */
+	double held;     /* share of their movement that something takes from the tops: a front end that ends there */
+};
+
+/* The share of the baseline's movement that the tops lack, beyond chance. */
+static double held_by_baseline(const struct account *a)
+{
+	struct clip_verdict v;
+
+	clip_judge(&a->observed->clip, a->noise_n, fabs(a->config->force.scale), &v);
+	return v.follows_u < FOLLOWS_TOLD ? fmin(1.0, fmax(0.0, 1.0 - v.follows - v.follows_u)) : 0.0;
+}
+
+static struct told_share told_share_of(const struct account *a, double scaled, double moved)
+{
+	double u, slope = seen_share_slope(&a->observed->noise.share, &u), lowest = fmin(scaled, moved);
+	struct told_share ret = {.slope = lowest, .u = INFINITY, .held = held_by_baseline(a)};
+
+	if (!isfinite(slope))
+		return ret;
+	ret.held = fmax(ret.held, lowest - slope);
+	ret.slope = fmax(slope, lowest);
+	ret.u = hypot(u, ret.held);
+	return ret;
+}
+
+struct depth_share depth_share_of(const struct account *a, const struct stroke_noise *noise, double scatter_mm2)
+{
+	double own = fmax(0.0, scatter_mm2 - noise->acting - noise->baseline);
+
+	if (a->config->curve == NULL || !a->template->pulse.ready)
+		return (struct depth_share){.kappa = 1.0};
+
+	struct paths paths = seen_by_curve(a);
+	double scaled = 1.0 / paths.scaled, moved = 1.0 / paths.moved;
+	double known = 0.5 * (scaled + moved), u = EITHER * fabs(scaled - moved);
+	struct told_share told = told_share_of(a, scaled, moved);
+
+	if (own > 0.0 && isfinite(told.u)) {
+		/* Noise that is in both halves of the samples, and the baseline's error, pull it to what noise does. */
+		double common = fabs(noise->shares.height - 1.0) * noise->white + noise->baseline;
+		double u_strokes = hypot(told.u, NOISE_SHARE * common / own),
+		       weight = u * u / (u * u + u_strokes * u_strokes);
+
+		known += weight * (told.slope - known);
+		u *= u_strokes / hypot(u, u_strokes);
+	}
+	return (struct depth_share){
+		.kappa = 1.0 / known, .u = hypot(u, HELD * told.held) / (known * known), .held = told.held};
+}
