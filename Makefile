@@ -150,7 +150,8 @@ $(PENRIG_A): $(B)/tests/integration/penrig_a.o $(call archives,$(ARCH_all))
 
 # What tests of a room need beside what it may know: the workload generator that they share with the benchmarks, a host for
 # the virtual bench, and devices.
-EXTRA_measure  := $(B)/tests/bench/pw1.o $(B)/tests/bench/pw1_frame.o
+EXTRA_measure  := $(patsubst %,$(B)/tests/bench/%.o,pw1 pw1_frame recording misfits misfit_trial)
+EXTRA_estimate := $(B)/tests/bench/pw1.o
 EXTRA_virtual  := $(B)/tests/unit/virtual/host.o
 EXTRA_offline  := $(B)/tests/bench/pw1.o
 ALSO_session   := virtual drivers
@@ -168,8 +169,8 @@ $(B)/tests/fuzz/%: $(B)/tests/fuzz/%.o $(call archives,$(ARCH_drivers))
 $(B)/tests/integration/%: $(B)/tests/integration/%.o $(call archives,$(ARCH_all))
 	$(call link_with,$<,$(ARCH_all)) -lcmocka
 
-# Benchmarks: every .c of tests/bench is a program but for the workload's own.
-BENCH_SHARED := $(B)/tests/bench/pw1.o $(B)/tests/bench/pw1_frame.o
+# Benchmarks: every .c of tests/bench is a program but for the workloads' own.
+BENCH_SHARED := $(patsubst %,$(B)/tests/bench/%.o,pw1 pw1_frame recording misfits misfit_trial misfit_cells)
 BENCH := $(filter-out $(BENCH_SHARED:.o=),$(patsubst %.c,$(B)/%,$(call src,tests/bench)))
 $(B)/tests/bench/%.o: CFLAGS_ALL += -O3
 $(BENCH): %: %.o $(BENCH_SHARED) $(call archives,$(ARCH_all))

@@ -309,6 +309,15 @@ static void shallow_pen_is_proven_shallow(void **state)
 	finish(&s);
 }
 
+static double line_u(const struct result *r, const char *name)
+{
+	for (unsigned i = 0; i < r->budget_lines; i++) {
+		if (strcmp(r->budget[i].name, name) == 0)
+			return r->budget[i].u;
+	}
+	return 0.0;
+}
+
 static void missed_strokes_are_counted(void **state)
 {
 	struct setting s;
@@ -324,6 +333,13 @@ static void missed_strokes_are_counted(void **state)
 	check_near(of(&s, "missed_strokes")->value, 2.0, 0.0);
 	assert_true(of(&s, "missed_strokes")->trusted);
 	check_near(of(&s, "depth_mm")->value, s.trial.mean_depth_mm, 0.003);
+	/* they may have been made, and not seen: of n, at two sd, all of an interval each */
+	const struct result *rate = of(&s, "stroke_rate_hz"), *depth = of(&s, "depth_mm");
+	check_near(line_u(rate, "strokes"), rate->value * 2.0 / ((double)(rate->n - 1) * sqrt(3)), 1e-9 * rate->value);
+	double n = (double)depth->n, sd = of(&s, "depth_sd_mm")->value;
+	check_near(line_u(depth, "missed strokes"), 2 * sd * 2 / (sqrt(3) * (n + 2)),
+		   0.3 * line_u(depth, "missed strokes"));
+	assert_true(line_u(depth, "missed strokes") > 0);
 	finish(&s);
 }
 

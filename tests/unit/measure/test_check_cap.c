@@ -1,0 +1,123 @@
+/* The top of the pulse: an eccentric's leaves no line, needles that bottom out leave one that covers what they do to the
+ * height. */
+#include "tests/unit/measure/check.h"
+
+#include "rig/measure/checks/points.h"
+#include "tests/unit/measure/plant_trial.h"
+
+static struct points parabola(double at, double quartic)
+{
+	struct points p = {.n = 200, .first = -10.0, .step = 0.1};
+
+	for (unsigned i = 0; i < p.n; i++) {
+		double v = points_at(&p, i) - at;
+
+		p.y[i] = 2.0 - 0.01 * v * v - quartic * v * v * v * v;
+		p.weight[i] = i % 4 ? 1.0 : 0.0; /* some places have no stroke */
+	}
+	return p;
+}
+
+static void a_maximum_is_that_of_the_polynomial(void **state)
+{
+	static const unsigned degrees[] = {4, 6, 8};
+
+	(void)state;
+	for (unsigned i = 0; i < 3; i++) {
+		struct points p = parabola(1.3, 2e-5);
+		struct points_top top;
+
+		assert_true(points_top(&p, -7.0, 8.0, degrees[i], &top));
+		check_near(top.value, 2.0, 1e-5);
+		check_near(top.at, 1.3, 0.02);
+		check_near(top.second, -0.02, 1e-3);
+		check_near(points_top_at(&top, degrees[i], 4.3), 2.0 - 0.01 * 9.0 - 2e-5 * 81.0, 1e-8);
+	}
+}
+
+static void too_few_points_are_no_maximum(void **state)
+{
+	struct points p = parabola(0.0, 0.0);
+	struct points_top top;
+
+	(void)state;
+	assert_false(points_top(&p, -0.5, 0.5, 6, &top));
+	assert_true(points_top(&p, -0.5, 0.5, 2, &top));
+	assert_false(points_top(&p, 1.0, 1.0, 2, &top));
+}
+
+static void the_part_above_a_share_is_between_its_points(void **state)
+{
+	struct points p = parabola(0.0, 0.0);
+	double lo, hi;
+
+	(void)state;
+	assert_true(points_above(&p, 0.75, &lo, &hi));
+	check_near(lo, -sqrt(50.0), 0.01);
+	check_near(hi, sqrt(50.0), 0.01);
+	assert_false(points_above(&p, 0.4, &lo, &hi));
+}
+
+static struct check_result cap_of(double depth_mm, double bottom_mm, double *ret_error, double *ret_expanded)
+{
+	struct plant plant = plant_default(depth_mm, 120.0, 20000.0);
+	struct plant_trial t;
+
+	plant.bottom_mm = bottom_mm;
+	plant.measure_s = 1.5;
+	plant_generate(&t, &plant);
+
+	struct curve *curve = plant_curve(&plant);
+	struct point_config config = plant_config(&plant, curve);
+
+	plant_measure(&t, &config);
+	plant_score(&t);
+	curve_free(curve);
+
+	const struct result *depth = plant_result(&t, "depth_mm", "force_equivalent");
+	struct check_result check = *plant_check(&t, CHECK_CAP);
+
+	*ret_error = depth->value - (bottom_mm > 0.0 ? bottom_mm : t.mean_depth_mm);
+	*ret_expanded = depth->expanded_u;
+	plant_end(&t);
+	return check;
+}
+
+static void an_eccentric_leaves_no_line(void **state)
+{
+	double error, expanded;
+	struct check_result check = cap_of(1.0, 0.0, &error, &expanded);
+
+	(void)state;
+	assert_int_equal(check.state, CHECK_PASSED);
+	check_less(check.u_mm, 0.001);
+	check_less(fabs(error), expanded);
+}
+
+static void a_flat_top_is_carried(void **state)
+{
+	static const double cut[] = {1.02, 1.2, 2.0};
+
+	(void)state;
+	for (unsigned i = 0; i < sizeof(cut) / sizeof(cut[0]); i++) {
+		double error, expanded;
+		struct check_result check = cap_of(cut[i], 1.0, &error, &expanded);
+
+		assert_int_equal(check.state, CHECK_PASSED);
+		check_less(0.001, check.u_mm);
+		check_less(fabs(error), expanded);
+	}
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(a_maximum_is_that_of_the_polynomial),
+		cmocka_unit_test(too_few_points_are_no_maximum),
+		cmocka_unit_test(the_part_above_a_share_is_between_its_points),
+		cmocka_unit_test(an_eccentric_leaves_no_line),
+		cmocka_unit_test(a_flat_top_is_carried),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
