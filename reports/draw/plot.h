@@ -44,6 +44,9 @@ struct plot_data {
 	double *innovation;          /* of the intervals under the jitter model */
 	double theta, interval_mean_us, interval_sd_us, innovation_sd_us, normal_p;
 	unsigned odd_intervals; /* left out: missed and double strokes */
+	/* What the verdict rests on: the model checks of the point as the record has them; borrowed. */
+	const struct check_result *check;
+	unsigned checks;
 };
 
 void plot_data_reset(struct plot_data *d, double fs_hz);
@@ -61,6 +64,8 @@ void plot_say_template(const struct plot_data *d, char ret[PLOT_TEXT_MAX]);
 void plot_say_own(const struct plot_data *d, char ret[PLOT_TEXT_MAX]);
 void plot_say_early(const struct plot_data *d, char ret[PLOT_TEXT_MAX]); /* empty: there is none */
 void plot_say_depth(const struct plot_data *d, char ret[PLOT_TEXT_MAX]);
+/* One model check: its state, statistic, threshold and line, as in the report. */
+void plot_say_check(const struct check_result *check, char ret[PLOT_TEXT_MAX]);
 void plot_say_interval(const struct plot_data *d, char ret[PLOT_TEXT_MAX]);
 
 #endif

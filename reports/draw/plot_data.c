@@ -281,10 +281,10 @@ static void say_fold(const struct plot_data *d, const struct phase_fold *fold, c
 	snprintf(ret, PLOT_TEXT_MAX,
 		 "%" PRIu64
 		 " strokes: max |mean residual| %.4f mN (%.3f sigma, %.4f %% of height); at the deepest point "
-		 "%+.4f mN (%+.4f %%); max |z| %.2f at %+.2f, p = %.3g: %s",
+		 "%+.4f mN (%+.4f %%); max |z| %.2f at %+.2f, p = %.3g",
 		 fold->strokes, 1e3 * test->worst, test->worst / d->noise_n, 100.0 * test->worst / d->height_n,
 		 1e3 * cap_n, 100.0 * cap_n / d->height_n, test->worst_z, (test->worst_bin + 0.5) / PHASE_BINS - 0.5,
-		 test->p, finding(test->p));
+		 test->p);
 }
 
 void plot_say_own(const struct plot_data *d, char ret[PLOT_TEXT_MAX])
@@ -307,6 +307,20 @@ void plot_say_depth(const struct plot_data *d, char ret[PLOT_TEXT_MAX])
 	snprintf(ret, PLOT_TEXT_MAX, "mean %.4f %s, sd %.3f %s, trend %+.3f %s/s; Ljung-Box (20 lags) p = %.3g: %s",
 		 d->depth_mean, d->has_depth ? "mm" : "N", 1e3 * d->depth_sd, d->has_depth ? "um" : "mN",
 		 1e3 * d->depth_slope_per_s, d->has_depth ? "um" : "mN", d->depth.p, finding(d->depth.p));
+}
+
+void plot_say_check(const struct check_result *check, char ret[PLOT_TEXT_MAX])
+{
+	char figures[64] = "", line[40] = "";
+
+	if (isfinite(check->statistic) && isfinite(check->threshold))
+		snprintf(figures, sizeof(figures), ", %.4g against %.4g", check->statistic, check->threshold);
+	else if (isfinite(check->statistic))
+		snprintf(figures, sizeof(figures), ", %.4g", check->statistic);
+	if (check->u_mm > 0.0)
+		snprintf(line, sizeof(line), ", line %.3g um", 1e3 * check->u_mm);
+	snprintf(ret, PLOT_TEXT_MAX, "%s: %s%s%s%s%s", check->name, check_state_name(check->state), figures, line,
+		 check->reason[0] ? "; " : "", check->reason);
 }
 
 void plot_say_interval(const struct plot_data *d, char ret[PLOT_TEXT_MAX])

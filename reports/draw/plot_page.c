@@ -7,7 +7,10 @@
 #include "reports/draw/svg.h"
 
 #define PAGE_WIDTH     1200
-#define PAGE_HEIGHT    960
+#define PAGE_HEIGHT    960 /* without the model checks */
+#define CHECKS_TOP     976.0
+#define CHECKS_ROW     17.0
+#define CHECKS_COLUMNS 84
 #define PANEL_WIDTH    490.0
 #define PANEL_HEIGHT   290.0
 #define COLUMN_1       84.0
@@ -279,14 +282,42 @@ static void panel_interval(FILE *out, const struct plot_data *d)
 	words(out, a.left, a.top, text);
 }
 
+static unsigned rows_of_checks(const struct plot_data *d)
+{
+	return (d->checks + 1) / 2;
+}
+
+static int checks_height(const struct plot_data *d)
+{
+	return d->checks ? (int)(CHECKS_ROW * (rows_of_checks(d) + 2)) : 0;
+}
+
+/* In two columns, in their order. */
+static void list_checks(FILE *out, const struct plot_data *d)
+{
+	char text[PLOT_TEXT_MAX], line[PLOT_TEXT_MAX];
+	unsigned rows = rows_of_checks(d);
+
+	if (d->checks)
+		svg_heading(out, COLUMN_1, CHECKS_TOP, 15, "Model checks, as the verdict has them");
+	for (unsigned i = 0; i < d->checks; i++) {
+		plot_say_check(&d->check[i], text);
+		snprintf(line, sizeof(line), "%.*s%s", CHECKS_COLUMNS, text,
+			 strlen(text) > CHECKS_COLUMNS ? "\342\200\246" : "");
+		svg_text(out, i < rows ? COLUMN_1 : COLUMN_2, CHECKS_TOP + 22 + CHECKS_ROW * (i % rows), 12, "start",
+			 line);
+	}
+}
+
 void plot_page(FILE *out, const struct plot_data *d, const char *title, const char *subtitle)
 {
-	svg_begin(out, PAGE_WIDTH, PAGE_HEIGHT);
+	svg_begin(out, PAGE_WIDTH, PAGE_HEIGHT + checks_height(d));
 	svg_heading(out, COLUMN_1 - 62, 36, 20, title);
 	svg_text(out, COLUMN_1 - 62, 58, 13, "start", subtitle);
 	panel_template(out, d);
 	panel_residual(out, d);
 	panel_depth(out, d);
 	panel_interval(out, d);
+	list_checks(out, d);
 	svg_end(out);
 }

@@ -5,6 +5,7 @@
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 #include "reports/draw/plot.h"
 #include "rig/cli/kit/command.h"
@@ -159,6 +160,12 @@ static void print_page(const struct plotting *p, const struct record_point *poin
 		if (text[0])
 			printf("  %-9s %s\n", name[i], text);
 	}
+	for (unsigned i = 0; i < p->data->checks; i++) {
+		plot_say_check(&p->data->check[i], text);
+		printf("  %-9s %s\n", "check", text);
+	}
+	if (p->data->checks == 0)
+		printf("  %-9s %s\n", "check", "none stands in the record of this point");
 	fputs("  plot      ", stdout);
 	print_clean(stdout, path);
 	putchar('\n');
@@ -197,6 +204,8 @@ static int on_end(void *ctx, const struct record_point *point)
 		       point->plan.number + 1, point->attempt);
 		return 0;
 	}
+	p->data->check = point->check;
+	p->data->checks = point->checks;
 	rc = plot_data_prepare(p->data);
 	if (rc < 0)
 		return err_set(p->err, rc, "out of memory");
@@ -210,6 +219,18 @@ static int on_end(void *ctx, const struct record_point *point)
 
 /* ---- the command ----------------------------------------------------------------------------------------------- */
 
+/* A name that ends like a kind of picture that this is not. */
+static bool is_another_kind(const char *output)
+{
+	static const char *const kinds[] = {".pdf", ".png", ".jpg", ".jpeg", ".eps", ".ps", ".html", ".gif", ".webp"};
+	const char *dot = output ? strrchr(output, '.') : NULL;
+
+	for (unsigned i = 0; dot && i < sizeof(kinds) / sizeof(kinds[0]); i++)
+		if (strcasecmp(dot, kinds[i]) == 0)
+			return true;
+	return false;
+}
+
 static int execute(struct plotting *p)
 {
 	const struct replay_observer observer = {.ctx = p, .begin = on_begin, .stroke = on_stroke, .end = on_end};
@@ -217,6 +238,12 @@ static int execute(struct plotting *p)
 	unsigned only = 0;
 	int rc;
 
+	if (is_another_kind(p->options->output))
+		return err_set(
+			p->err, -EINVAL,
+			"--output %s: plots are SVG; name it .svg and convert it, or print \"penrig report --format "
+			"html\"",
+			p->options->output);
 	if (p->options->point && point_number(p->options->point, &only) < 0)
 		return err_set(p->err, -EINVAL, "--point %s: must be the number of a point, from 1", p->options->point);
 	rc = reopen(p->path, &p->reader, &p->record, p->err);
@@ -272,8 +299,11 @@ const struct command command_plot = {
 		"with two standard errors; depth per stroke with its trend and autocorrelation; intervals with their "
 		"distribution. Of each point the attempt that counts.\n\n"
 		"Under each panel, and on the terminal, stands a number: the p value is the chance of at least this "
-		"much structure where there is none. Below 0.001 it is called structure. How to read them: "
-		"docs/plots.md.\n\n"
+		"much structure where there is none; of depths and intervals it is called structure below 0.001. The "
+		"model "
+		"checks beneath are those that the verdict rests on, with its figures: state, statistic against "
+		"threshold, and "
+		"the line that they leave in the budget of depth. How to read them: docs/plots.md.\n\n"
 		"Files that are there already are replaced. The exit code is 0 done (also where there is structure), 2 "
 		"wrong "
 		"usage or no such file or point, 6 not a run file, damaged, or a plot could not be written.",

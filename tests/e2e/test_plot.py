@@ -44,14 +44,39 @@ def points_of(text):
     return points
 
 
+def blocks_of(text):
+    found = re.split(r"^(?=point )", text, flags=re.M)
+    return {int(re.match(r"point (\d+)", b).group(1)): b for b in found if b.startswith("point ")}
+
+
 FOLD = (r"(\d+) strokes: max \|mean residual\| ([\d.]+) mN \(([\d.]+) sigma, ([\d.]+) % of height\); at the deepest point "
-        r"\S+ mN \((\S+) %\); max \|z\| ([\d.]+) at \S+, p = (\S+): (no structure|STRUCTURE)$")
+        r"\S+ mN \((\S+) %\); max \|z\| ([\d.]+) at \S+, p = (\S+)$")
 
 
 def fold_of(line):
     found = re.match(FOLD, line)
-    values = [float(v) for v in found.groups()[:7]]
-    return dict(zip(("strokes", "worst_mn", "worst_sigma", "worst_pct", "cap_pct", "z", "p"), values), said=found.group(8))
+    values = [float(v) for v in found.groups()]
+    return dict(zip(("strokes", "worst_mn", "worst_sigma", "worst_pct", "cap_pct", "z", "p"), values))
+
+
+def check_checks(check, label, block, page, point):
+    """What plot says of the model checks is what the report, and so the verdict, has."""
+    said = dict(re.findall(r"^  check +(\w+): (.*)$", block, flags=re.M))
+    words = [t.text or "" for t in ET.fromstring(page.read_text()).iter(SVG + "text")]
+    check(list(said) == [c["name"] for c in point["model_checks"]], f"{label}: every check, in its order: {list(said)}")
+    for c in point["model_checks"]:
+        text = said.get(c["name"], "")
+        check(text.startswith(c["state"]), f"{label}: {c['name']} is {c['state']}: {text}")
+        pair = re.match(r"\w+, (\S+) against ([^\s,;]+)", text)
+        if c["statistic"] is not None and c["threshold"] is not None:
+            near = pair and all(math.isclose(float(a), b, rel_tol=1e-3, abs_tol=1e-9) for a, b in zip(pair.groups(), (c["statistic"], c["threshold"])))
+            check(near, f"{label}: {c['name']} has the report's figures: {text}, {c}")
+        line = re.search(r"line (\S+) um", text)
+        check((line is None) == (c["standard_uncertainty_mm"] == 0) and
+              (line is None or math.isclose(float(line.group(1)), 1e3 * c["standard_uncertainty_mm"], rel_tol=1e-2)),
+              f"{label}: {c['name']} has the report's line: {text}, {c}")
+        check(c["reason"] is None or c["reason"][:60] in text, f"{label}: and its reason: {text}")
+        check(any(w.startswith(f"{c['name']}: {c['state']}") for w in words), f"{label}: it stands on the page: {c['name']}")
 
 
 def check_page(check, label, path):
@@ -78,12 +103,13 @@ def test_good(check, run):
     said = points_of(done.stdout)
     pages = sorted(run.folder.glob("*.point*.svg"))
     check(len(said) == len(points) == len(pages) == 6, f"a page for each of the {len(points)} points: {[p.name for p in pages]}")
-    for page in pages:
+    for page, (number, block) in zip(pages, sorted(blocks_of(done.stdout).items())):
         check_page(check, page.name[-11:], page)
+        check_checks(check, f"point {number}", block, page, points[number])
     for number, lines in sorted(said.items()):
         for line, sigma, cap_pct in (("residual", 0.3, 0.04), ("early", 0.6, 0.06)):
             fold = fold_of(lines[line])
-            check(fold["said"] == "no structure", f"point {number}: the pulse is the template's, {line}: {lines[line]}")
+            check(fold["p"] > 1e-3, f"point {number}: the pulse is the template's, {line}: {lines[line]}")
             check(fold["strokes"] > 50 and fold["worst_pct"] < 0.5 and fold["worst_sigma"] < sigma,
                   f"point {number}: to a fraction of a sample's noise, {line}: {lines[line]}")
             check(abs(fold["cap_pct"]) < cap_pct, f"point {number}: where the depth is read, {line}: {lines[line]}")
@@ -105,12 +131,17 @@ def test_wrong_cell(check, good):
     check('"natural_frequency_hz": 5000' in text, "the bench file names its cell")
     bench.write_text(text.replace('"natural_frequency_hz": 5000', '"natural_frequency_hz": 700'))
     run = rig.run_plan(own_plan(folder, [0.2, 1.0, 2.8], [90, 150]), bench=str(bench), folder=folder)
-    said = points_of(penrig("plot", run.run_file).stdout)
+    done = penrig("plot", run.run_file).stdout
+    said = points_of(done)
     for number in (2, 5):  # 1.0 mm: a sharp foot
         wrong, right = fold_of(said[number]["residual"]), fold_of(good[number]["residual"])
         check(wrong["worst_mn"] > 3 * right["worst_mn"] and wrong["z"] > 2 * right["z"],
               f"point {number}: a wrong cell leaves {wrong['worst_mn']} mN, z {wrong['z']}; the right one {right['worst_mn']}, {right['z']}")
-        check(wrong["said"] == "STRUCTURE", f"point {number}: and it is said: {wrong}")
+        check(wrong["p"] < 1e-3, f"point {number}: by no chance: {wrong}")
+    blocks = blocks_of(done)
+    for point in run.report["points"]:
+        if point["counts"]:
+            check_checks(check, f"wrong cell, point {point['number']}", blocks[point["number"]], next(folder.glob(f"*.point{point['number']:02}.svg")), point)
 
 
 def recording(folder, name, narrower):
@@ -125,7 +156,7 @@ def recording(folder, name, narrower):
         at += rate / 120 * (1 + 0.002 * dice.gauss(0, 1))
     path = Path(folder) / f"{name}.i16"
     path.write_bytes(array.array("h", (round(f / 2 * 32768) for f in force)).tobytes())
-    done = penrig("import", path, "--rate", rate, "--scale", 2 / 32768, "--tare-until", 0.9, "--start", 0.95, "--measure-from", 2,
+    done = penrig("import", path, "--format", "i16", "--rate", rate, "--scale", 2 / 32768, "--tare-until", 0.9, "--start", 0.95, "--measure-from", 2,
                   "--measure-to", 5, "--plan", own_plan(folder, [1.0], [120]), "--bench", rig.own_bench("virtual-usb.json", folder),
                   "--dut", "X", "--output-dir", folder, "--name", name)
     return done, points_of(penrig("plot", Path(folder) / f"{name}.penrig").stdout)
@@ -140,11 +171,11 @@ def test_recording(check):
     for line in ("residual", "early"):
         if line in said[1]:
             even = fold_of(said[1][line])
-            check(even["said"] == "no structure" and even["worst_pct"] < 0.06, f"the model's own pulses, {line}: {said[1][line]}")
+            check(even["p"] > 1e-3 and even["worst_pct"] < 0.06, f"the model's own pulses, {line}: {said[1][line]}")
     ratio = float(re.search(r"ratio ([\d.]+)$", said[1]["template"]).group(1))
     check(0.9 < ratio < 1.0, f"as much noise in contact as without: {ratio}")
     narrow = fold_of(recording(folder, "narrow", 0.02)[1][1]["residual"])
-    check(narrow["said"] == "STRUCTURE" and narrow["p"] < 1e-6 and narrow["worst_pct"] > 0.2,
+    check(narrow["p"] < 1e-6 and narrow["worst_pct"] > 0.2,
           f"pulses that become 2 % narrower are noticed: {narrow}")
 
 
@@ -153,6 +184,15 @@ def test_faults(check):
     done = penrig("plot", run.run_file)
     said = points_of(done.stdout)[1]["interval"]
     check(re.search(r"; \d+ odd ones left out$", said), f"missed strokes are left out of the intervals and counted: {said}")
+
+
+def test_tripped(check):
+    folder = Path(tempfile.mkdtemp(prefix="pr"))
+    run = rig.run_plan(own_plan(folder, [1.0], [120]), faults=["clip@0,at=0.7"], folder=folder)
+    done = penrig("plot", run.run_file)
+    point = next(p for p in run.report["points"] if p["counts"])
+    check_checks(check, "clipped", blocks_of(done.stdout)[1], next(folder.glob("*.point01.svg")), point)
+    check(re.search(r"^  check +clip: tripped, .*; clipped: ", done.stdout, flags=re.M), f"what trips is said with its reason: {done.stdout}")
 
 
 def test_use(check, run):
@@ -188,6 +228,7 @@ def main():
         test_use(check, run)
     test_recording(check)
     test_faults(check)
+    test_tripped(check)
     check.end()
 
 
