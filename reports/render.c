@@ -278,6 +278,24 @@ static void droop(FILE *out, const struct style *style, const struct record_poin
 	fprintf(out, "       slower under load by %s %%\n", cell);
 }
 
+/* Of windows that the plan leaves open: what their longest time did not make known well enough. */
+static void not_reached(FILE *out, const struct record_point *point)
+{
+	for (unsigned i = 0; i < point->targets; i++) {
+		const struct record_target *t = &point->target[i];
+		const char *unit = measurand_row(measurand_find(t->measurand))->unit;
+
+		if (t->reached)
+			continue;
+		fprintf(out, "       target not reached: %s ", t->measurand);
+		if (isfinite(t->u))
+			fprintf(out, "is known to %.3g %s, ", t->u, unit);
+		else
+			fputs("has no value, ", out);
+		fprintf(out, "%.3g %s was wanted\n", t->wanted_u, unit);
+	}
+}
+
 void render_points(FILE *out, const struct style *style, const struct record *record)
 {
 	int step = -1;
@@ -303,6 +321,7 @@ void render_points(FILE *out, const struct style *style, const struct record *re
 			fputc('\n', out);
 		}
 		droop(out, style, point);
+		not_reached(out, point);
 		reasons(out, style, point->result, point->results);
 		production(out, point->result, point->results);
 	}

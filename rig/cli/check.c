@@ -73,14 +73,27 @@ static void print_processes(const struct plan *plan, unsigned step)
 	}
 }
 
+static void print_window(const struct window *window)
+{
+	if (window->targets)
+		printf("%g to ", window->min_s);
+	printf("%g s", window->max_s);
+	for (unsigned i = 0; i < window->targets; i++) {
+		const struct measurand_row *row = measurand_row(window->target[i].id);
+
+		printf("%s%s is known to %g %s", i ? ", " : " until ", row->name, window->target[i].u, row->unit);
+	}
+}
+
 static void print_step(const struct plan *plan, unsigned step)
 {
 	const struct plan_step *s = &plan->step[step];
 
 	printf("\nstep %u: ", step + 1);
 	print_clean(stdout, s->name);
-	printf("\n  tare %g s, settle %g s, measure %g s, at most %u attempt%s\n", s->tare_s, s->settle_s, s->measure_s,
-	       s->attempts, s->attempts == 1 ? "" : "s");
+	printf("\n  tare %g s, settle %g s, measure ", s->tare_s, s->settle_s);
+	print_window(&s->measure);
+	printf(", at most %u attempt%s\n", s->attempts, s->attempts == 1 ? "" : "s");
 	if (s->still)
 		printf("  still: passes without a measured motion, too\n");
 	print_limits(plan, step);

@@ -33,6 +33,7 @@ static void print_judged(FILE *out, enum measurand id)
 		fprintf(out, "; judged: %s or %s, as the plan says", measurand_method(row->judged_by, false, false),
 			measurand_method(row->judged_by, true, true));
 	fputs(row->parts ? "; of handle and tip" : "", out);
+	fputs(row->narrows ? "; may end a window" : "", out);
 	fputs(row->thermal_basis ? "; judged on a thermal basis" : "", out);
 }
 
@@ -79,6 +80,7 @@ static void add_row(struct json_out *root, enum measurand id)
 		json_out_string(list, NULL, measurand_method(row->judged_by, last, last));
 	json_out_bool(o, "parts", row->parts);
 	json_out_bool(o, "thermal_basis", row->thermal_basis);
+	json_out_bool(o, "narrows", row->narrows);
 }
 
 int measurands_print_json(FILE *out)

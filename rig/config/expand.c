@@ -410,7 +410,7 @@ static double strokes_of(const struct plan *plan, const struct plan_point *point
 {
 	const struct plan_step *step = &plan->step[point->step];
 
-	return point->rate_hz * (step->settle_s + step->measure_s + COAST_S) * step->attempts;
+	return point->rate_hz * (step->settle_s + step->measure.max_s + COAST_S) * step->attempts;
 }
 
 /* Every attempt counted: a run must not end on a worn phantom. */
@@ -521,7 +521,7 @@ double plan_duration_s(const struct plan *plan, const struct plan_point *points,
 
 	for (unsigned i = 0; i < count; i++) {
 		const struct plan_step *step = &plan->step[points[i].step];
-		total += step->tare_s + step->settle_s + step->measure_s + POINT_OVERHEAD_S;
+		total += step->tare_s + step->settle_s + step->measure.max_s + POINT_OVERHEAD_S;
 		total += points[i].phantom_change ? OPERATOR_S : 0;
 	}
 	return total;

@@ -180,6 +180,13 @@ static int read_step_process(const struct json_doc *doc, const struct json *node
 	return processes_read(doc, node, step->process, &step->processes, err);
 }
 
+static int read_measure(const struct json_doc *doc, const struct json *node, void *dst, struct err *err)
+{
+	struct plan_step *step = dst;
+
+	return window_read(doc, node, &step->measure, err);
+}
+
 struct step_text {
 	struct plan_step step;
 	int64_t repeats, seed, attempts;
@@ -207,13 +214,7 @@ static const struct json_field step_fields[] = {
 	 .hi = 60,
 	 .unit = "s"},
 	{.key = "settle_s", .kind = FIELD_NUMBER, .offset = IN_STEP(settle_s), .lo = 0, .hi = 3600, .unit = "s"},
-	{.key = "measure_s",
-	 .kind = FIELD_NUMBER,
-	 .offset = IN_STEP(measure_s),
-	 .required = true,
-	 .lo = 0.1,
-	 .hi = 86400,
-	 .unit = "s"},
+	{.key = "measure_s", .kind = FIELD_CUSTOM, .required = true, .read = read_measure},
 	{.key = "attempts", .kind = FIELD_INT, .offset = offsetof(struct step_text, attempts), .lo = 1, .hi = 10},
 	{.key = "still", .kind = FIELD_BOOL, .offset = IN_STEP(still)},
 	{.key = "free_run", .kind = FIELD_BOOL, .offset = IN_STEP(free_run)},
@@ -486,6 +487,26 @@ static int check_processes(const struct plan *plan, struct err *err)
 	return ret;
 }
 
+/* How a nominal rate scatters is an estimate, and its U small where that is: a window that ends by it is too sure. */
+static int check_window(const struct plan *plan, unsigned index, struct err *err)
+{
+	const struct window *window = &plan->step[index].measure;
+	const struct json *step = json_at(json_get(json_root(plan->doc), "steps"), index);
+	const struct json *until = json_get(json_get(step, "measure_s"), "until");
+
+	for (unsigned i = 0; i < window->targets; i++) {
+		const struct measurand_row *row = measurand_row(window->target[i].id);
+
+		if (row->judged_by == JUDGED_BY_RATE && plan->judge_nominal_rate)
+			return json_error(
+				plan->doc, json_get(until, row->name), err,
+				"a nominal rate cannot end a window, for its uncertainty is small where the pen "
+				"looks steady by chance: leave %s out here, or judge the realised rate",
+				row->name);
+	}
+	return 0;
+}
+
 static int check_plan(const struct plan *plan, struct err *err)
 {
 	bool can_fail = false;
@@ -493,6 +514,9 @@ static int check_plan(const struct plan *plan, struct err *err)
 	for (unsigned i = 0; i < plan->steps; i++) {
 		const struct limit *limits[STEP_LIMITS_MAX];
 		unsigned count = plan_limits_at(plan, i, limits);
+		int open = check_window(plan, i, err);
+		if (open)
+			return open;
 		for (unsigned j = 0; j < count; j++) {
 			int ret = check_limit(plan, i, limits[j], err);
 			if (ret)

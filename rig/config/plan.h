@@ -8,6 +8,7 @@
 #include "rig/base/json.h"
 #include "rig/config/bench.h"
 #include "rig/config/process.h"
+#include "rig/config/window.h"
 #include "rig/measure/decision.h"
 
 #define PLAN_STEPS_MAX  64
@@ -29,7 +30,8 @@ struct plan_step {
 	unsigned repeats;                     /* >= 1 */
 	enum plan_order order;                /* up_down: depths upward then downward, the turning point twice */
 	uint64_t seed;                        /* of ORDER_RANDOM */
-	double tare_s, settle_s, measure_s;
+	double tare_s, settle_s;
+	struct window measure;
 	unsigned attempts; /* >= 1: an inconclusive point is measured again up to this often */
 	bool still;        /* it passes without a measured motion, too */
 	bool free_run;     /* before its other points: each rate once with nothing under the needles */

@@ -117,14 +117,35 @@ static void displacement_ends(const struct channel *c, int32_t *ret_lo, int32_t 
 	*ret_hi = (int32_t)fmin(fmax(a, b), end);
 }
 
+/* What of the block lies before the sample at which the window's end is looked for. */
+static void feed_and_look(struct estimator *e, struct sample_block *rest)
+{
+	struct sample_block head = *rest;
+	uint64_t next = e->until.next;
+
+	head.frames = next > rest->first_index ? (uint32_t)(next - rest->first_index) : 0;
+	if (head.frames)
+		point_feed(e->point, &head);
+	until_look(&e->until, e->point);
+	rest->first_index += head.frames;
+	rest->frames -= head.frames;
+	rest->counts += (size_t)head.frames * rest->channels;
+}
+
 static void feed_point(struct estimator *e, const struct sample_block *block)
 {
 	if (!e->open)
 		return;
-	if (e->point)
-		point_feed(e->point, block);
-	else
+	if (!e->point) {
 		free_run_feed(&e->free_run, block);
+		return;
+	}
+	struct sample_block rest = *block;
+	until_feed(&e->until, rest.first_index, rest.first_index + rest.frames);
+	while (e->until.next <= rest.first_index + rest.frames)
+		feed_and_look(e, &rest);
+	if (rest.frames)
+		point_feed(e->point, &rest);
 }
 
 static void on_aligned(void *ctx, const struct sample_block *block)
@@ -257,6 +278,7 @@ const struct sample_clock *estimator_clock(const struct estimator *e, unsigned d
 static void close_estimators(struct estimator *e)
 {
 	point_free(e->point);
+	until_release(&e->until);
 	thermal_free(e->handle_fit);
 	thermal_free(e->tip_fit);
 	curve_free(e->curve);
@@ -648,6 +670,7 @@ static int open_estimators(struct estimator *e, const struct record_point *point
 	configure_channel(e, &config);
 	configure_other_bar(e, &config);
 	configure_curve(e, p, &config);
+	config.so_far = e->until.window;
 	int status = point_new(&config, &e->point);
 	if (!status)
 		status = open_thermal(e, &e->handle, MEASURAND_HANDLE_TEMPERATURE, "handle", &e->handle_fit);
@@ -670,6 +693,13 @@ static void set_mark(const struct estimator *e, struct record_point *point, unsi
 	}
 }
 
+static int open_until(struct estimator *e, const struct plan_point *p)
+{
+	bool open = e->ends_windows && !plan_point_is_free(p);
+
+	return until_begin(&e->until, e->plan, open ? &e->plan->step[p->step].measure : NULL, e->fs_hz);
+}
+
 int estimator_begin(struct estimator *e, struct record_point *point, uint64_t host_ns,
 		    void (*fn)(void *ctx, const struct stroke *stroke), void *ctx)
 {
@@ -683,7 +713,9 @@ int estimator_begin(struct estimator *e, struct record_point *point, uint64_t ho
 		sample_clock_init(&e->bar.point_clock, align_bar_clock(e->bar.align)->nominal_hz);
 		e->bar.u_s = e->bar.wander_s = 0;
 	}
-	int status = open_estimators(e, point);
+	int status = open_until(e, &point->plan);
+	if (!status)
+		status = open_estimators(e, point);
 	if (status) {
 		close_estimators(e);
 		return status;
@@ -724,6 +756,10 @@ void estimator_phase(struct estimator *e, struct record_point *point, enum point
 		e->bar.u_s = fmax(e->bar.u_s, align_u_s(e->bar.align));
 		e->bar.wander_s = fmax(e->bar.wander_s, align_wander_s(e->bar.align));
 	}
+	if (phase == POINT_MEASURE)
+		until_window(&e->until, next_index);
+	else
+		e->until.next = UINT64_MAX;
 	e->phase = phase;
 	point->phase_index[phase] = next_index;
 	point->command_index[phase] = commanded ? sample_clock_index_at(&e->clock, host_ns) : NAN;
@@ -731,6 +767,11 @@ void estimator_phase(struct estimator *e, struct record_point *point, enum point
 		point_phase(e->point, phase, next_index, point->command_index[phase]);
 	else if (e->open)
 		free_run_phase(&e->free_run, phase, next_index);
+}
+
+bool estimator_reached(const struct estimator *e)
+{
+	return e->until.reached;
 }
 
 void estimator_end(struct estimator *e, struct record_point *point, uint64_t host_ns, bool collect)
@@ -744,8 +785,11 @@ void estimator_end(struct estimator *e, struct record_point *point, uint64_t hos
 	else if (e->bar.align)
 		free_run_aligned(&e->free_run, e->bar.wander_s);
 	point->collected = collect && e->open;
+	point->targets = 0;
 	if (point->collected)
 		estimator_collect(e, point);
+	if (point->collected)
+		until_tell(e->plan, point);
 	judge_point(e->plan, point, point->collected);
 	close_estimators(e);
 }

@@ -7,6 +7,7 @@
 
 #include "rig/config/plan.h"
 #include "rig/driver/driver.h"
+#include "rig/estimate/until.h"
 #include "rig/measure/align.h"
 #include "rig/measure/channel_scale.h"
 #include "rig/measure/clock.h"
@@ -93,6 +94,7 @@ struct estimator {
 	enum point_phase phase; /* POINT_PHASES: none entered yet */
 	struct point *point;    /* NULL in a free run */
 	struct free_run free_run;
+	struct until until;
 	struct curve_set curves; /* of the point's phantom, at the temperature of the room */
 	struct curve *curve;
 	struct thermal *handle_fit, *tip_fit;
@@ -126,6 +128,8 @@ void estimator_telemetry(struct estimator *e, const struct pen_telemetry *teleme
 /* Opens the estimators for point->plan and marks the place. fn gets every stroke, may be NULL. -ENOMEM, -EINVAL. */
 int estimator_begin(struct estimator *e, struct record_point *point, uint64_t host_ns,
 		    void (*fn)(void *ctx, const struct stroke *stroke), void *ctx);
+/* What the plan measures this point until is known well enough: its window may end. Always false without ends_windows. */
+bool estimator_reached(const struct estimator *e);
 /* A phase begins at the next sample. host_ns: for spin_up and coast that of the command. */
 void estimator_phase(struct estimator *e, struct record_point *point, enum point_phase phase, uint64_t host_ns);
 /* Ends the point at the last sample: results where `collect`, judgements, outcome. point->fault is set by the caller.

@@ -98,6 +98,13 @@ struct record_mark {
 	struct record_place other[RECORD_DEVICES_MAX - 1];
 };
 
+/* What a window was to be measured until, and what it was known to in the end. */
+struct record_target {
+	char measurand[32];
+	double wanted_u, u; /* expanded uncertainties, in its unit; u NaN: there is no value */
+	bool reached;
+};
+
 struct record_point {
 	struct plan_point plan; /* setpoint */
 	unsigned attempt;       /* from 1; every attempt is kept, the last one counts */
@@ -113,6 +120,8 @@ struct record_point {
 	double command_index[POINT_PHASES]; /* NaN: none */
 	uint64_t end_index;
 	double stop_latency_ms; /* order to stop -> command written; NaN: none */
+	unsigned targets;       /* 0: the window's time was fixed, or nothing was collected */
+	struct record_target target[WINDOW_TARGETS_MAX];
 	unsigned inputs;
 	struct budget_input input[BUDGET_INPUTS_MAX]; /* what the budgets of its results are made of */
 	unsigned checks;

@@ -144,6 +144,14 @@ static const struct member mark_members[] = {
 	END,
 };
 
+static const struct member target_members[] = {
+	ONE(struct record_target, measurand, TEXT),
+	ONE(struct record_target, wanted_u, REAL),
+	ONE(struct record_target, u, REAL),
+	ONE(struct record_target, reached, BOOL),
+	END,
+};
+
 static const struct member point_members[] = {
 	NESTED(struct record_point, plan, plan_point_members),
 	ONE(struct record_point, attempt, UINT),
@@ -158,6 +166,7 @@ static const struct member point_members[] = {
 	FIXED(struct record_point, command_index, REAL, POINT_PHASES),
 	ONE(struct record_point, end_index, U64),
 	ONE(struct record_point, stop_latency_ms, REAL),
+	SOME(struct record_point, target, targets, target_members),
 	SOME(struct record_point, input, inputs, input_members),
 	SOME(struct record_point, check, checks, check_members),
 	MANY(struct record_point, result, results, record_result_members),

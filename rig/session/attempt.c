@@ -81,7 +81,9 @@ static void measuring(struct session *s, uint64_t now_ns)
 	(void)now_ns;
 	if (gone_wrong(s, "measuring"))
 		return;
-	if (samples_since_phase(s, plan_step_of(s)->measure_s))
+	if (estimator_reached(&s->estimator))
+		stop_pen(s, "the point is measured: what it was measured until is known");
+	else if (samples_since_phase(s, plan_step_of(s)->measure.max_s))
 		stop_pen(s, "the point is measured");
 }
 

@@ -420,6 +420,7 @@ static int check_channels(struct session *s, struct err *err)
 	}
 	if (!status)
 		status = estimator_init_devices(&s->estimator, s->plan, s->bench, s->record, err);
+	s->estimator.ends_windows = true;
 	return status ? status : check_force(s, err);
 }
 

@@ -70,10 +70,26 @@ static void reads_defaults(void **state)
 	assert_int_equal(s->attempts, 1);
 	assert_false(s->still);
 	assert_int_equal(s->order, ORDER_AS_WRITTEN);
-	assert_true(s->tare_s == 0.3 && s->settle_s == 0.5 && s->measure_s == 2);
+	assert_true(s->tare_s == 0.3 && s->settle_s == 0.5 && s->measure.min_s == 2 && s->measure.max_s == 2);
+	assert_int_equal(s->measure.targets, 0);
 	assert_int_equal(s->line, 9);
 	assert_int_equal(s->depth_line, 11);
 	assert_int_equal(s->depth_column, 19);
+	plan_free(p);
+}
+
+static void reads_an_open_window(void **state)
+{
+	struct plan *p = read_with("\"measure_s\": 2", "\"measure_s\": {\"min\": 0.5, \"max\": 10, \"until\": "
+						       "{\"depth_mm\": 0.008, \"stroke_rate_hz\": 0.01}}");
+	const struct window *w = &p->step[0].measure;
+
+	(void)state;
+	assert_true(w->min_s == 0.5 && w->max_s == 10);
+	assert_int_equal(w->targets, 2);
+	assert_int_equal(w->target[0].id, MEASURAND_DEPTH);
+	assert_int_equal(w->target[1].id, MEASURAND_STROKE_RATE);
+	assert_true(w->target[0].u == 0.008 && w->target[1].u == 0.01);
 	plan_free(p);
 }
 
@@ -102,7 +118,7 @@ static void reads_every_value(void **state)
 		"{\"measurand\": \"missed_strokes\", \"unit\": \"1\", \"upper\": 2}]");
 	const struct plan_step *s = &p->step[0];
 	const struct limit *limits[STEP_LIMITS_MAX];
-	assert_true(s->tare_s == 0.2 && s->settle_s == 0 && s->measure_s == 7);
+	assert_true(s->tare_s == 0.2 && s->settle_s == 0 && s->measure.max_s == 7);
 	assert_int_equal(s->repeats, 3);
 	assert_int_equal(s->attempts, 2);
 	assert_true(s->still);
@@ -148,9 +164,31 @@ static const struct variant variants[] = {
 	 "plan.json:2:11: this is a bench file; a plan file (\"penrig/plan/1\") is wanted here"},
 	{"\"depth_mm\"", "\"dpeth_mm\"", "plan.json:11:7: unknown key \"dpeth_mm\"; did you mean \"depth_mm\"?"},
 	{"      \"depth_mm\": [0.5, 1.5, 1.0],\n", "", "plan.json:9:5: \"depth_mm\" is missing here"},
-	{",\n      \"measure_s\": 2", "", "plan.json:9:5: \"measure_s\" is missing here: a number in s"},
+	{",\n      \"measure_s\": 2", "", "plan.json:9:5: \"measure_s\" is missing here"},
 	{"\"measure_s\": 2", "\"measure_s\": 2000000",
 	 "plan.json:13:20: \"measure_s\" is 2000000 s; allowed is 0.1 to 86400 s"},
+	{"\"measure_s\": 2", "\"measure_s\": \"2\"",
+	 "plan.json:13:20: \"measure_s\" must be a number in s, or {\"min\": 0.5, \"max\": 10, \"until\": "
+	 "{\"depth_mm\": 0.008}}"},
+	{"\"measure_s\": 2", "\"measure_s\": {\"min\": 1, \"max\": 2}", "plan.json:13:20: \"until\" is missing here"},
+	{"\"measure_s\": 2", "\"measure_s\": {\"min\": 1, \"until\": {\"depth_mm\": 0.01}}",
+	 "plan.json:13:20: \"max\" is missing here: a number in s"},
+	{"\"measure_s\": 2", "\"measure_s\": {\"min\": 3, \"max\": 2, \"until\": {\"depth_mm\": 0.01}}",
+	 "plan.json:13:38: \"max\" is 2 s, less than \"min\" of 3 s: exchange them"},
+	{"\"measure_s\": 2", "\"measure_s\": {\"min\": 0.05, \"max\": 2, \"until\": {\"depth_mm\": 0.01}}",
+	 "plan.json:13:28: \"min\" is 0.05 s; allowed is 0.1 to 86400 s"},
+	{"\"measure_s\": 2", "\"measure_s\": {\"min\": 1, \"max\": 2, \"until\": {}}",
+	 "plan.json:13:50: \"until\" must name 1 to 8 measurands, each with the expanded uncertainty that is enough, "
+	 "as in "
+	 "{\"depth_mm\": 0.008}"},
+	{"\"measure_s\": 2", "\"measure_s\": {\"min\": 1, \"max\": 2, \"until\": {\"depth_mm\": 0}}",
+	 "plan.json:13:63: depth_mm is to be known to an expanded uncertainty: a number above 0 in mm"},
+	{"\"measure_s\": 2", "\"measure_s\": {\"min\": 1, \"max\": 2, \"until\": {\"dpeth_mm\": 0.01}}",
+	 "plan.json:13:51: \"dpeth_mm\" cannot end a window; did you mean \"depth_mm\"?"},
+	{"\"measure_s\": 2", "\"measure_s\": {\"min\": 1, \"max\": 2, \"until\": {\"spin_up_s\": 0.01}}",
+	 "plan.json:13:51: \"spin_up_s\" cannot end a window: only a mean, which becomes surer with every stroke, can, "
+	 "such as "
+	 "\"stroke_rate_hz\"; \"penrig help measurands\" lists them"},
 	{"\"measure_s\": 2", "\"measure_s\": 2, \"tare_s\": 0.1",
 	 "plan.json:13:33: \"tare_s\" is 0.1 s; allowed is 0.2 to 60 s"},
 	{"\"measure_s\": 2", "\"measure_s\": 2, \"repeats\": 0",
@@ -717,6 +755,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(reads_defaults),
+		cmocka_unit_test(reads_an_open_window),
 		cmocka_unit_test(reads_every_value),
 		cmocka_unit_test(expands_ranges),
 		cmocka_unit_test(refuses_wrong_plans),
