@@ -7,6 +7,7 @@
 
 #include "rig/cli/kit/command.h"
 #include "rig/cli/kit/format.h"
+#include "rig/config/takt.h"
 #include "rig/measure/clock.h"
 #include "rig/measure/point/point.h"
 
@@ -128,7 +129,7 @@ static void print_sequence(const struct check *check)
 static void print_clock(const struct check *check)
 {
 	double spec_ppm = bench_device(check->bench, ROLE_LOAD_SENSOR)->clock_ppm;
-	double seconds = plan_duration_s(check->plan, check->points, check->count);
+	double seconds = plan_duration_s(check->plan, check->bench, check->points, check->count);
 
 	printf("clock      taken at its specification of +-%g ppm; a run of this length shows one that is more than "
 	       "about "
@@ -194,15 +195,51 @@ static void print_all_assumed(const struct check *check)
 	}
 }
 
+static void print_part(const struct takt *takt, enum takt_part part, const char *what)
+{
+	char duration[40];
+
+	if (takt->s[part] < 0.05)
+		return;
+	format_duration(takt->s[part], duration, sizeof(duration));
+	printf(", %s %s", what, duration);
+}
+
+/* Each point at its first attempt; windows whose length is open from the shortest to the longest. */
+static void print_duration(const struct check *check)
+{
+	struct takt least, most;
+	char duration[40], longest[40];
+
+	takt_expect(check->plan, check->bench, check->points, check->count, 0, &least);
+	takt_expect(check->plan, check->bench, check->points, check->count, 1, &most);
+	double least_s = takt_sum_s(&least), most_s = takt_sum_s(&most);
+	bool open = most_s > least_s;
+	format_duration(least_s, duration, sizeof(duration));
+	format_duration(most_s, longest, sizeof(longest));
+	printf("duration   about %s%s%s", duration, open ? " to " : "", open ? longest : "");
+	print_part(&least, TAKT_WINDOW, open ? "windows at least" : "windows");
+	print_part(&least, TAKT_SETTLE, "settling");
+	print_part(&least, TAKT_COAST, "coast-down");
+	print_part(&least, TAKT_PROOF, "proof of standstill");
+	print_part(&least, TAKT_REST, "rest");
+	print_part(&least, TAKT_TARE, "tare");
+	print_part(&least, TAKT_TESTS, "pen tests");
+	printf("\nunits      %.4g", 3600 / most_s);
+	if (open)
+		printf(" to %.4g", 3600 / least_s);
+	printf(" an hour, without the time to exchange the pen or to answer questions\n");
+}
+
 static void print_summary(const struct check *check)
 {
-	char duration[40], bytes[40];
+	char bytes[40];
 	unsigned prompts = 0;
 
 	for (unsigned i = 0; i < check->count; i++)
 		prompts += check->points[i].phantom_change;
-	format_duration(plan_duration_s(check->plan, check->points, check->count), duration, sizeof(duration));
-	printf("\npoints     %u\nduration   about %s\n", check->count, duration);
+	printf("\npoints     %u\n", check->count);
+	print_duration(check);
 	if (check->bench) {
 		format_bytes((double)plan_runfile_bytes(check->plan, check->bench, check->points, check->count), bytes,
 			     sizeof(bytes));

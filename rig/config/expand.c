@@ -5,17 +5,14 @@
 #include <string.h>
 
 #include "rig/config/plan.h"
+#include "rig/config/takt.h"
 
 /* What a point takes beside its own times: setting and reading back, stop, coast-down, and being shown to stand still.
  */
-#define POINT_OVERHEAD_S 0.6
-#define OPEN_S           0.5 /* opening, identifying, interlock */
-#define DEADMAN_TEST_S   1.5 /* run, fall silent, dead-man, coast-down */
-#define REFUSAL_TEST_S   0.1
-#define OPERATOR_S       60.0  /* exchanging a phantom */
-#define COAST_S          0.5   /* strokes after the window, at most */
-#define STILL_OF_PULSE   0.5   /* of the weakest pulse: what may still be taken for standing still */
-#define RATE_MARGIN      0.005 /* curves hold this much beyond their first and last rate */
+#define OPERATOR_S     60.0  /* exchanging a phantom */
+#define COAST_S        0.5   /* strokes after the window, at most */
+#define STILL_OF_PULSE 0.5   /* of the weakest pulse: what may still be taken for standing still */
+#define RATE_MARGIN    0.005 /* curves hold this much beyond their first and last rate */
 
 struct expansion {
 	const struct plan *plan;
@@ -515,15 +512,16 @@ int plan_check_still(const struct plan *plan, const struct bench *bench, struct 
 
 /* ---- estimates -------------------------------------------------------------------------------------------------- */
 
-double plan_duration_s(const struct plan *plan, const struct plan_point *points, unsigned count)
+double plan_duration_s(const struct plan *plan, const struct bench *bench, const struct plan_point *points,
+		       unsigned count)
 {
-	double total = OPEN_S + (plan->test_deadman ? DEADMAN_TEST_S : 0) + (plan->test_refusal ? REFUSAL_TEST_S : 0);
+	struct takt takt;
+	double total;
 
-	for (unsigned i = 0; i < count; i++) {
-		const struct plan_step *step = &plan->step[points[i].step];
-		total += step->tare_s + step->settle_s + step->measure.max_s + POINT_OVERHEAD_S;
+	takt_expect(plan, bench, points, count, 1, &takt);
+	total = takt_sum_s(&takt);
+	for (unsigned i = 0; i < count; i++)
 		total += points[i].phantom_change ? OPERATOR_S : 0;
-	}
 	return total;
 }
 
@@ -540,7 +538,8 @@ uint64_t plan_runfile_bytes(const struct plan *plan, const struct bench *bench, 
 {
 	double bytes = BYTES_FIXED;
 
-	bytes += plan_duration_s(plan, points, count) * bench_sample_rate_hz(bench) * CHANNELS * BYTES_PER_SAMPLE;
+	bytes +=
+		plan_duration_s(plan, bench, points, count) * bench_sample_rate_hz(bench) * CHANNELS * BYTES_PER_SAMPLE;
 	for (unsigned i = 0; i < count; i++)
 		bytes += BYTES_PER_POINT +
 			 BYTES_PER_STROKE * strokes_of(plan, &points[i]) / plan->step[points[i].step].attempts;

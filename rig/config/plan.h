@@ -106,8 +106,10 @@ const struct process *plan_process_at(const struct plan *plan, unsigned step, en
 /* The method whose result is judged by this plan, where a measurand stands under several; NULL: any. */
 const char *plan_judged_method(const struct plan *plan, enum measurand id);
 
-/* Estimates for `penrig check`: seconds of bench time with the given constants, and bytes of the run file. */
-double plan_duration_s(const struct plan *plan, const struct plan_point *points, unsigned count);
+/* Estimates: seconds that these points take at most, each at its first attempt (takt.h), and a minute for each question to
+ * the operator; bytes of the run file. bench NULL: a usual one. */
+double plan_duration_s(const struct plan *plan, const struct bench *bench, const struct plan_point *points,
+		       unsigned count);
 uint64_t plan_runfile_bytes(const struct plan *plan, const struct bench *bench, const struct plan_point *points,
 			    unsigned count);
 

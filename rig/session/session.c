@@ -69,7 +69,7 @@ static void tell_observer(struct session *s, const struct record_point *finished
 		.depth_set_mm = points[next].depth_mm,
 		.rate_set_hz = points[next].rate_hz,
 		.elapsed_s = (double)(loop_now_ns(s->loop) - s->started_ns) * 1e-9,
-		.remaining_s = plan_duration_s(s->plan, points + next, s->config.point_count - next),
+		.remaining_s = plan_duration_s(s->plan, s->bench, points + next, s->config.point_count - next),
 		.rate_hz = live.rate_hz,
 		.depth_mm = live.depth_mm,
 		.force_n = s->sensing.streaming ? guard_force(s->guard)->force_n : NAN,
