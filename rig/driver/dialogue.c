@@ -28,8 +28,9 @@ struct dialogue {
 
 	bool busy; /* `active` is under way */
 	struct dialogue_request active;
-	unsigned asked, silent;
+	unsigned asked, silent, excused;
 	uint64_t asked_ns, deadline_ns;
+	uint64_t missed_ns; /* of this wait the host did not run so long */
 
 	uint64_t repeated, odd;
 };
@@ -57,6 +58,7 @@ static uint64_t reply_due_ns(const struct dialogue *d)
 static void ask(struct dialogue *d)
 {
 	d->asked_ns = d->now_ns;
+	d->missed_ns = 0;
 	d->deadline_ns = reply_due_ns(d);
 	write_request(d, &d->active, d->asked, d->deadline_ns);
 	d->asked++;
@@ -66,7 +68,7 @@ static void begin(struct dialogue *d, const struct dialogue_request *request)
 {
 	d->busy = true;
 	d->active = *request;
-	d->asked = d->silent = 0;
+	d->asked = d->silent = d->excused = 0;
 	ask(d);
 }
 
@@ -267,28 +269,51 @@ static void advance(struct dialogue *d, uint64_t now_ns)
 	d->now_ns = now_ns > d->now_ns ? now_ns : d->now_ns;
 }
 
-/* While the process did not run, no answer could be read: that time is not the device's. */
-static uint64_t held_up_ns(struct dialogue *d, uint64_t now_ns)
+/* While the process did not run, no answer could be read: that time is not the device's. A question that was asked behind it,
+ * in the turn that ended it, has missed nothing. */
+static void note_missed(struct dialogue *d, uint64_t now_ns)
 {
-	uint64_t gap_ns = d->ticked_ns && now_ns > d->ticked_ns ? now_ns - d->ticked_ns : 0;
+	uint64_t from_ns = d->ticked_ns && d->asked_ns > d->ticked_ns ? d->asked_ns : d->ticked_ns;
+	uint64_t gap_ns = d->ticked_ns && now_ns > from_ns ? now_ns - from_ns : 0;
 
 	d->ticked_ns = now_ns;
-	return gap_ns > DIALOGUE_HELD_UP_NS ? gap_ns : 0;
+	if (gap_ns <= DIALOGUE_LATE_NS)
+		return;
+	d->deadline_ns += gap_ns - DRIVER_TICK_NS;
+	d->missed_ns += gap_ns - DRIVER_TICK_NS;
+}
+
+static bool is_excused(const struct dialogue *d)
+{
+	return d->missed_ns > DIALOGUE_HELD_UP_NS && d->excused < DIALOGUE_EXCUSED_MAX;
+}
+
+/* As if it had not been asked before: odd answers to come are allowed as many as ever. */
+static void ask_excused(struct dialogue *d)
+{
+	unsigned asked = d->asked;
+
+	d->excused++;
+	ask(d);
+	d->asked = asked;
 }
 
 void dialogue_tick(struct dialogue *d, uint64_t now_ns)
 {
 	advance(d, now_ns);
-	d->deadline_ns += held_up_ns(d, now_ns);
+	note_missed(d, now_ns);
 	tell_settled(d);
 	if (!d->busy || d->now_ns < d->deadline_ns)
 		return;
-	if (d->silent++ > 0) {
+	if (!is_excused(d) && d->silent++ > 0) {
 		fall_silent(d);
 		return;
 	}
 	d->repeated++;
-	ask(d);
+	if (is_excused(d))
+		ask_excused(d);
+	else
+		ask(d);
 }
 
 static void on_bytes(void *ctx, const uint8_t *data, size_t len, bool end, uint64_t host_ns)

@@ -17,10 +17,12 @@
 
 #include "rig/driver/driver.h"
 
-#define DIALOGUE_MESSAGE_MAX 512              /* bytes of a request; the longest there is, a line of text, has 257 */
-#define DIALOGUE_WAITING_MAX 32               /* the run keeps fewer than ten waiting, and a stop empties the queue */
-#define DIALOGUE_HELD_UP_NS  (50 * NS_PER_MS) /* between two ticks: the host itself stood still */
-#define DIALOGUE_ASKED_MAX   2                /* how often a request is asked before an odd answer is final */
+#define DIALOGUE_MESSAGE_MAX 512 /* bytes of a request; the longest there is, a line of text, has 257 */
+#define DIALOGUE_WAITING_MAX 32  /* the run keeps fewer than ten waiting, and a stop empties the queue */
+#define DIALOGUE_LATE_NS     (2 * DRIVER_TICK_NS) /* between two ticks: what is more, the host itself did not run */
+#define DIALOGUE_HELD_UP_NS  (50 * NS_PER_MS)     /* so missed in one wait: its end says nothing of the device */
+#define DIALOGUE_EXCUSED_MAX 5                    /* how often a request is asked again for that */
+#define DIALOGUE_ASKED_MAX   2                    /* how often a request is asked before an odd answer is final */
 
 struct dialogue;
 
@@ -111,8 +113,9 @@ void dialogue_confirm(struct dialogue *dialogue);
 /* ---- the loop -------------------------------------------------------------------------------------------------- */
 
 /* Runs what is done, and asks again or gives the device up where an answer is overdue: at DRIVER_REPLY_NS after asking
- * (and after the link's wait), not counting time in which the host itself stood still. A done that calls a verb which
- * fails at once hears of it on the next tick. */
+ * (and after the link's wait), not counting time in which the host itself did not run. A request whose wait fell into such
+ * a time is asked again before its silence counts, a few times: what was lost on a held-up host is not known. A done that
+ * calls a verb which fails at once hears of it on the next tick. */
 void dialogue_tick(struct dialogue *dialogue, uint64_t now_ns);
 
 /* The driver itself has seen that the device is of no use. Status and err go to the request under way and to

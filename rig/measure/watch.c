@@ -8,19 +8,31 @@
 #define SWING_BINS  20
 #define RING        64    /* >= WINDOW_BINS, the size of the arrays in the header */
 #define PACE_S      0.100 /* between two strokes of a pen that runs: ten per second, a third of the slowest setpoint */
+#define COASTED_S   0.3   /* behind its last swing a motor that coasts, by 10 Hz/s or faster, stands */
+#define RELAXES_REL 0.1   /* silicone: 5 % to 7 % per decade of time, from 50 ms to the seconds of a proof */
 #define SHORT_GAP_S 0.020 /* as SWING_BINS: on both sides of it a stroke still shows */
 /* Of a stand-still: needles touch for a fifth of a stroke or longer, so no gaps hide them all. */
 #define UNSEEN_MAX 0.1
+/* A line over the earliest arrivals tells when a sample was due. It follows a sample clock that is off by up to PACE_REL,
+ * ten times what a bench file may say of one; what comes later than PACE_JITTER_NS waited somewhere, and moves it no more. */
+#define PACE_REL       0.1
+#define PACE_JITTER_NS 50e6
+/* A backlog that was there from the first sample on is known by the line, which falls as long as it is worked off. */
+#define FELL_TAU_NS 100e6
+#define FELL_MAX_NS 500e6
 
 void watch_init(struct watch *watch, const struct watch_config *config)
 {
 	*watch = (struct watch){.config = *config};
 	watch->state.bin_len = (uint32_t)fmax(1.0, round(config->fs_hz / 1000.0));
+	watch->rest_n = INFINITY;
 }
 
 void watch_ran(struct watch *watch)
 {
 	memset(&watch->strokes, 0, sizeof(watch->strokes));
+	watch->crept = 0;
+	watch->rest_n = watch->state.bins >= WINDOW_BINS ? watch->force_n : INFINITY;
 }
 
 /* After a long gap nothing is known of what went before: the windows fill anew. */
@@ -94,6 +106,28 @@ static void note_level(struct watch *watch, uint64_t last_index)
 	watch->last_shift = last_index;
 }
 
+double watch_drift_max_n(const struct watch *watch, double from_n, double to_n)
+{
+	double above_n = to_n < from_n ? fmax(0.0, from_n - watch->rest_n) : 0.0;
+
+	return watch->config.still_n + RELAXES_REL * above_n;
+}
+
+/* Of windows without a swing. */
+static void note_drift(struct watch *watch, uint64_t last_index)
+{
+	double from_n = watch->state.calm_n, to_n = watch->force_n;
+
+	if (watch->state.calm_bins < WINDOW_BINS && ++watch->state.calm_bins == WINDOW_BINS)
+		watch->state.calm_n = from_n = to_n;
+	if (watch->state.calm_bins < WINDOW_BINS || fabs(to_n - from_n) <= watch_drift_max_n(watch, from_n, to_n))
+		return;
+	watch->state.calm_n = to_n;
+	watch->last_drift = last_index;
+	if ((double)(last_index - watch->last_motion) > COASTED_S * watch->config.fs_hz)
+		watch->crept = last_index;
+}
+
 static void note_stroke(struct watch *watch, double swing_n, uint64_t last_index)
 {
 	watch->strokes.top_n = fmax(watch->strokes.top_n, swing_n);
@@ -119,8 +153,11 @@ static void close_bin(struct watch *watch, uint64_t last_index)
 	window(watch);
 	note_level(watch, last_index);
 	double swing_n = swing(watch);
-	if (swing_n <= watch->config.still_n)
+	if (swing_n <= watch->config.still_n) {
+		note_drift(watch, last_index);
 		return;
+	}
+	watch->state.calm_bins = 0;
 	note_stroke(watch, swing_n, last_index);
 	watch->last_motion = last_index;
 	watch->state.gaps_at_motion = watch->gaps;
@@ -145,8 +182,45 @@ static void feed_one(struct watch *watch, uint64_t index, int32_t count)
 		close_bin(watch, index);
 }
 
+static void move_line(struct watch *watch, uint64_t host_ns, double late_ns)
+{
+	watch->pace.host_ns = host_ns - (uint64_t)fmax(late_ns, 0.0);
+	watch->pace.index = watch->next_index;
+}
+
+static void note_pace(struct watch *watch, uint64_t host_ns, uint64_t before_ns)
+{
+	double passed_ns = host_ns > before_ns ? (double)(host_ns - before_ns) : 0.0;
+	double due_ns = (double)(watch->next_index - watch->pace.index) / watch->config.fs_hz * 1e9;
+	double late_ns = ((double)host_ns - (double)watch->pace.host_ns) - due_ns;
+
+	watch->pace.fell_ns *= exp(-passed_ns / FELL_TAU_NS);
+	if (late_ns < 0.0)
+		watch->pace.fell_ns = fmin(watch->pace.fell_ns - late_ns, FELL_MAX_NS);
+	else if (late_ns < PACE_JITTER_NS)
+		late_ns = fmax(late_ns - PACE_REL * passed_ns, 0.0);
+	move_line(watch, host_ns, late_ns);
+	watch->behind_ns = (uint64_t)(fmax(late_ns, 0.0) + watch->pace.fell_ns);
+}
+
+/* Where nobody knows how many samples are missing, nothing is known of when the next was due either. */
+static void take_pace(struct watch *watch, const struct sample_block *block, uint64_t before_ns, bool lost_unknown)
+{
+	if (watch->pace.known && !lost_unknown) {
+		note_pace(watch, block->host_ns, before_ns);
+		return;
+	}
+	watch->pace.known = true;
+	watch->pace.fell_ns = 0.0;
+	watch->behind_ns = 0;
+	move_line(watch, block->host_ns, 0.0);
+}
+
 void watch_feed(struct watch *watch, const struct sample_block *block)
 {
+	uint64_t before_ns = watch->last_host_ns;
+	bool lost_unknown = (block->flags & SAMPLE_GAP) && block->first_index == watch->next_index;
+
 	if (block->frames == 0)
 		return;
 	if (watch->last_host_ns == 0) {
@@ -161,6 +235,19 @@ void watch_feed(struct watch *watch, const struct sample_block *block)
 		watch->last_saturated = block->first_index + block->frames;
 	watch->next_index = block->first_index + block->frames;
 	watch->last_host_ns = block->host_ns ? block->host_ns : 1;
+	take_pace(watch, block, before_ns, lost_unknown);
+}
+
+static uint64_t age_ns(const struct watch *watch, uint64_t now_ns)
+{
+	return (now_ns > watch->last_host_ns ? now_ns - watch->last_host_ns : 0) + watch->behind_ns;
+}
+
+uint64_t watch_index_at(const struct watch *watch, uint64_t now_ns)
+{
+	double due = (double)age_ns(watch, now_ns) * 1e-9 * watch->config.fs_hz;
+
+	return watch->last_host_ns ? watch->next_index + (uint64_t)due : 0;
 }
 
 const char *watch_verdict_text(enum watch_verdict verdict)
@@ -182,9 +269,8 @@ enum watch_verdict watch_alive(const struct watch *watch, uint64_t now_ns, uint6
 	double fs = watch->config.fs_hz;
 
 	if (watch->last_host_ns == 0 || watch->state.bins < WINDOW_BINS)
-		return watch->last_host_ns != 0 && now_ns > watch->last_host_ns + max_age_ns ? WATCH_STALE
-											     : WATCH_NO_DATA;
-	if (now_ns > watch->last_host_ns && now_ns - watch->last_host_ns > max_age_ns)
+		return watch->last_host_ns != 0 && age_ns(watch, now_ns) > max_age_ns ? WATCH_STALE : WATCH_NO_DATA;
+	if (age_ns(watch, now_ns) > max_age_ns)
 		return WATCH_STALE;
 	if (watch->last_saturated != 0 && (double)(watch->next_index - watch->last_saturated) < 0.05 * fs)
 		return WATCH_SATURATED;
@@ -195,24 +281,41 @@ enum watch_verdict watch_alive(const struct watch *watch, uint64_t now_ns, uint6
 	return WATCH_OK;
 }
 
+static uint64_t still_since(const struct watch *watch)
+{
+	return watch->last_motion > watch->state.start ? watch->last_motion : watch->state.start;
+}
+
+double watch_quiet_s(const struct watch *watch)
+{
+	return (double)(watch->next_index - still_since(watch)) / watch->config.fs_hz;
+}
+
 enum watch_verdict watch_still(const struct watch *watch, uint64_t now_ns, uint64_t max_age_ns, double quiet_s)
 {
 	enum watch_verdict verdict = watch_alive(watch, now_ns, max_age_ns);
-	uint64_t since = watch->last_motion > watch->state.start ? watch->last_motion : watch->state.start;
 
 	if (verdict != WATCH_OK)
 		return verdict;
-	double seen = (double)(watch->next_index - since), unseen = (double)(watch->gaps - watch->state.gaps_at_motion);
+	double seen = (double)(watch->next_index - still_since(watch)),
+	       unseen = (double)(watch->gaps - watch->state.gaps_at_motion);
 
 	return seen < quiet_s * watch->config.fs_hz || unseen > UNSEEN_MAX * seen ? WATCH_MOVING : WATCH_OK;
 }
 
+static enum watch_verdict still_and(const struct watch *watch, enum watch_verdict still, uint64_t since, double quiet_s)
+{
+	if (still != WATCH_OK)
+		return still;
+	return (double)(watch->next_index - since) < quiet_s * watch->config.fs_hz ? WATCH_MOVING : WATCH_OK;
+}
+
 enum watch_verdict watch_steady(const struct watch *watch, uint64_t now_ns, uint64_t max_age_ns, double quiet_s)
 {
-	enum watch_verdict verdict = watch_still(watch, now_ns, max_age_ns, quiet_s);
+	return still_and(watch, watch_still(watch, now_ns, max_age_ns, quiet_s), watch->last_shift, quiet_s);
+}
 
-	if (verdict != WATCH_OK)
-		return verdict;
-	return (double)(watch->next_index - watch->last_shift) < quiet_s * watch->config.fs_hz ? WATCH_MOVING
-											       : WATCH_OK;
+enum watch_verdict watch_level(const struct watch *watch, uint64_t now_ns, uint64_t max_age_ns, double quiet_s)
+{
+	return still_and(watch, watch_still(watch, now_ns, max_age_ns, quiet_s), watch->last_drift, quiet_s);
 }

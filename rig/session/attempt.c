@@ -61,6 +61,12 @@ void attempt_fault(struct session *s, const char *reason)
 	journal_text(s, "event", "%s", reason);
 }
 
+void attempt_unmeasured(struct session *s, const char *reason)
+{
+	s->at.unmeasured = true;
+	attempt_fault(s, reason);
+}
+
 /* True, and the point is on its way to its end, where a fault was found or a verb failed. */
 static bool gone_wrong(struct session *s, const char *what)
 {
@@ -100,7 +106,7 @@ static void start_pen(struct session *s, uint64_t now_ns)
 	/* The start interlock's last look: what was true at the tare must be true now. */
 	enum watch_verdict verdict = guard_still(s->guard, INTERLOCK_QUIET_S);
 	if (verdict != WATCH_OK) {
-		if (guard_hopeless(verdict, now_ns - s->state_since_ns)) {
+		if (guard_hopeless(s->guard, verdict, s->state_since_ns)) {
 			char text[120];
 			snprintf(text, sizeof(text), "start interlock: %s", watch_verdict_text(verdict));
 			attempt_fault(s, text);
@@ -153,7 +159,7 @@ static void interlocking(struct session *s, uint64_t now_ns)
 		session_go(s, STAGE_TARE, taring);
 		return;
 	}
-	if (!guard_hopeless(verdict, now_ns - s->state_since_ns))
+	if (!guard_hopeless(s->guard, verdict, s->state_since_ns))
 		return;
 	char text[120];
 	snprintf(text, sizeof(text), "start interlock: %s", watch_verdict_text(verdict));
@@ -171,6 +177,7 @@ static void begin_point(struct session *s)
 	s->at.index = s->record->points - 1;
 	s->at.open = true;
 	s->at.fault[0] = '\0';
+	s->at.unmeasured = false;
 	s->verb = (struct verb){0};
 	point->plan = *planned(s);
 	point->attempt = s->at.number;
@@ -240,12 +247,12 @@ static void after_point(struct session *s)
 	attempt_next(s);
 }
 
-/* With the results of what was measured, or without any where `measured` is false. */
+/* With the results of what was measured, or without any where `measured` is false or nobody saw it. */
 static void close_point(struct session *s, bool measured)
 {
 	struct record_point *point = recorded(s);
 	snprintf(point->fault, sizeof(point->fault), "%s", s->at.fault);
-	estimator_end(&s->estimator, point, loop_now_ns(s->loop), measured);
+	estimator_end(&s->estimator, point, loop_now_ns(s->loop), measured && !s->at.unmeasured);
 	judge_supersede(s->record, s->at.index);
 	if (s->runfile)
 		runfile_point_end(s->runfile, s->at.index, point);

@@ -4,20 +4,16 @@
 #include <math.h>
 
 #include "rig/base/loop.h"
+#include "rig/config/takt.h"
 
 #define FRESH_NS       (100 * NS_PER_MS)
 #define SILENT_NS      (300 * NS_PER_MS)
 #define FRESH_PERIODS  3
 #define SILENT_PERIODS 6
-#define VERIFY_STROKES 10  /* standing still = no stroke for so many periods of the setpoint ... */
-#define VERIFY_MIN_S   0.3 /* ... and never less: a motor that dies slowly makes a stroke every quarter of a second */
-/* The last stop of a complete run: where only the force tells, a needle that creeps at a stroke in two seconds, the
- * slowest that a motor turns on, has struck within this; a bar that creeps at a stroke in twenty has left its dead centre,
- * about which it keeps still for a while. */
-#define VERIFY_END_S   2.2
 #define STOP_MARGIN_NS (200 * NS_PER_MS) /* of the verification's deadline, for transport and re-tries */
-#define LATENCY_NS     FRESH_NS          /* by which a sample may arrive later than it was taken */
-#define BAR_TELLS_MM   0.05 /* a stroke in two seconds moves the bar by more within 20 ms, but for its ends */
+#define CAUGHT_UP_NS   (30 * NS_PER_S)
+#define LATENCY_NS     FRESH_NS /* by which a sample may arrive later than it was taken */
+#define BAR_TELLS_MM   0.05     /* a stroke in two seconds moves the bar by more within 20 ms, but for its ends */
 
 struct patience patience_of(double rate_hz)
 {
@@ -59,6 +55,13 @@ enum watch_verdict signals_still(const struct signals *signals, uint64_t now_ns,
 	return signals->free_run || bar == WATCH_MOVING ? bar : WATCH_OK;
 }
 
+double signals_quiet_s(const struct signals *signals)
+{
+	double force_s = watch_quiet_s(&signals->force.watch);
+
+	return signals->has_bar ? fmin(force_s, watch_quiet_s(&signals->bar.watch)) : force_s;
+}
+
 static enum watch_verdict steady(const struct watched *channel, uint64_t now_ns, double quiet_s)
 {
 	return watch_steady(&channel->watch, now_ns, channel->patience.fresh_ns, quiet_s);
@@ -71,23 +74,48 @@ static bool only_force_tells(const struct signals *signals, uint64_t now_ns)
 	       alive(&signals->bar, now_ns) != WATCH_OK;
 }
 
-/* A bar must not have gone anywhere in all that time: what moves too slowly to swing moves all the same. */
+/* A bar must not have gone anywhere in all that time: what moves too slowly to swing moves all the same. Where the force
+ * alone tells, its level must not have drifted; over the long proof not even shifted, relaxation or not. */
 static enum watch_verdict proven_still(const struct signals *signals, uint64_t now_ns, double quiet_s)
 {
+	const struct watched *force = &signals->force;
 	enum watch_verdict verdict = signals_still(signals, now_ns, quiet_s);
 	if (verdict != WATCH_OK)
 		return verdict;
 	if (signals->has_bar && steady(&signals->bar, now_ns, quiet_s) == WATCH_MOVING)
 		return WATCH_MOVING;
-	return quiet_s < VERIFY_END_S || !only_force_tells(signals, now_ns) ? WATCH_OK
-									    : steady(&signals->force, now_ns, quiet_s);
+	if (!only_force_tells(signals, now_ns))
+		return WATCH_OK;
+	if (quiet_s >= PROOF_END_S)
+		return steady(force, now_ns, quiet_s);
+	return watch_level(&force->watch, now_ns, force->patience.fresh_ns, quiet_s);
 }
 
+/* The last stop of a complete run: where only the force tells, a needle that creeps at a stroke in two seconds, the
+ * slowest that a motor turns on, has struck within this; a bar that creeps at a stroke in twenty has left its dead centre,
+ * about which it keeps still for a while. */
 double quiet_needed_s(double rate_hz, bool last)
 {
 	if (last)
-		return VERIFY_END_S;
-	return rate_hz > 0 ? fmax(VERIFY_STROKES / rate_hz, VERIFY_MIN_S) : VERIFY_MIN_S;
+		return PROOF_END_S;
+	return rate_hz > 0 ? fmax(PROOF_STROKES / rate_hz, PROOF_MIN_S) : PROOF_MIN_S;
+}
+
+static bool is_behind(const struct watched *channel)
+{
+	return channel->watch.behind_ns > channel->patience.fresh_ns;
+}
+
+bool signals_behind(const struct signals *signals)
+{
+	return signals->streaming && (is_behind(&signals->force) || (signals->has_bar && is_behind(&signals->bar)));
+}
+
+uint64_t signals_awaited_ns(const struct signals *signals, uint64_t since_ns)
+{
+	uint64_t latest_ns = since_ns + CAUGHT_UP_NS;
+	uint64_t behind_ns = signals->behind_ns < latest_ns ? signals->behind_ns : latest_ns;
+	return behind_ns > since_ns ? behind_ns : since_ns;
 }
 
 /* ---- the pen and its stop -------------------------------------------------------------------------------------- */
@@ -116,13 +144,13 @@ static bool signal_showed_it(const struct known *known, bool off, uint64_t now_n
 	if (signals->force.watch.last_motion > known->run.index ||
 	    (signals->has_bar && signals->bar.watch.last_motion > known->run.bar_index))
 		return true;
-	return off && now_ns - known->run.ns < (uint64_t)(2 * VERIFY_MIN_S * 1e9);
+	return off && now_ns - known->run.ns < (uint64_t)(2 * PROOF_MIN_S * 1e9);
 }
 
 static bool seen_long_enough(const struct known *known)
 {
 	const struct watch *force = &known->signals.force.watch;
-	double seen_s = (double)(force->next_index - known->order.first_index) / force->config.fs_hz;
+	double seen_s = ((double)force->next_index - (double)known->order.first_index) / force->config.fs_hz;
 	return known->signals.streaming && seen_s >= known->order.quiet_s;
 }
 
@@ -132,7 +160,8 @@ static bool seen_long_enough(const struct known *known)
 static bool is_overdue(const struct known *known, bool off, uint64_t now_ns)
 {
 	const struct stop_order *order = &known->order;
-	uint64_t due_ns = order->coasted_ns + (off && !known->pen.tripped ? 0 : order->alone_ns);
+	uint64_t due_ns = signals_awaited_ns(&known->signals, order->coasted_ns);
+	due_ns += off && !known->pen.tripped ? 0 : order->alone_ns;
 	if (!known->signals.lost)
 		due_ns += (uint64_t)(order->quiet_s * 1e9) + STOP_MARGIN_NS;
 	return now_ns >= due_ns;
@@ -141,7 +170,7 @@ static bool is_overdue(const struct known *known, bool off, uint64_t now_ns)
 static uint64_t taken_ns(const struct watch *watch, uint64_t index)
 {
 	double age_s = (double)(watch->next_index - index) / watch->config.fs_hz;
-	return watch->last_host_ns - (uint64_t)(age_s * 1e9);
+	return watch->last_host_ns - watch->behind_ns - (uint64_t)(age_s * 1e9);
 }
 
 bool strikes_past(const struct known *known, uint64_t until_ns)
@@ -160,6 +189,16 @@ static bool tripped_on(const struct known *known)
 	return known->pen.tripped && trips_ns > known->pen.off_ns && strikes_past(known, trips_ns);
 }
 
+/* A drift past all coast-down is a push too slow to swing, and once it is over the needles may creep on through the air,
+ * where no force shows them for longer than any proof lasts. */
+static bool has_crept(const struct known *known, uint64_t now_ns)
+{
+	const struct watch *force = &known->signals.force.watch;
+	return known->signals.streaming && !known->order.held_up && force->crept >= known->order.first_index &&
+	       force->crept && only_force_tells(&known->signals, now_ns) &&
+	       taken_ns(force, force->crept) > known->order.rests_ns + LATENCY_NS;
+}
+
 static uint32_t fact(bool holds, enum fact fact)
 {
 	return holds ? fact : 0;
@@ -172,14 +211,15 @@ struct evidence evidence_of(const struct known *known, uint64_t now_ns)
 	struct evidence e = {.pen = pen_word(&known->pen), .signal = proven_still(&known->signals, now_ns, quiet_s)};
 	bool off = is_off(e.pen);
 	bool moves = signals_still(&known->signals, now_ns, INTERLOCK_QUIET_S) == WATCH_MOVING;
+	bool crept = has_crept(known, now_ns);
 	bool outran = known->pen.off_again && strikes_past(known, known->order.coasted_ns + LATENCY_NS);
 	e.facts = fact(e.pen != PEN_OWES_AN_ANSWER, FACT_TOLD) | fact(off, FACT_OFF) |
 		  fact(known->run.moved || moves, FACT_MOVED) | fact(answer->given, FACT_ANSWERED) |
-		  fact(!answer->verified || answer->proven_s >= quiet_s, FACT_LASTS) |
+		  fact(!answer->verified || (answer->proven_s >= quiet_s && !crept), FACT_LASTS) |
 		  fact(e.signal == WATCH_OK, FACT_STILL) | fact(seen_long_enough(known), FACT_SEEN) |
 		  fact(signal_showed_it(known, off, now_ns), FACT_SHOWN) |
 		  fact(now_ns >= known->order.coasted_ns, FACT_COASTED) |
 		  fact(is_overdue(known, off, now_ns), FACT_OVERDUE) | fact(known->signals.lost, FACT_SENSOR_LOST) |
-		  fact(outran, FACT_OUTRAN) | fact(tripped_on(known), FACT_TRIPPED);
+		  fact(outran, FACT_OUTRAN) | fact(tripped_on(known), FACT_TRIPPED) | fact(crept, FACT_CREPT);
 	return e;
 }

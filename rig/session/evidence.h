@@ -6,10 +6,11 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "rig/config/takt.h"
 #include "rig/driver/driver.h"
 #include "rig/measure/watch.h"
 
-#define INTERLOCK_QUIET_S 0.1 /* of stillness before a start */
+#define INTERLOCK_QUIET_S INTERLOCK_S /* of stillness before a start */
 
 /* How long a channel may keep still before its newest sample is not fresh, and before it counts as silent. */
 struct patience {
@@ -31,13 +32,22 @@ struct signals {
 	bool free_run;  /* nothing stands under the needles: only `bar` shows their motion */
 	struct watched force;
 	struct watched bar; /* in mm: motion that no phantom need feel */
+	uint64_t behind_ns; /* when this process was last held up, or seen to work off what waited then; 0: never */
 };
+
+/* What comes now was taken too long ago to be fresh: it waited in a queue, and proves nothing of now. */
+bool signals_behind(const struct signals *signals);
+/* From when on a wait for a signal counts that began at since_ns: what waits in a queue is worked off first. At most 30 s
+ * later, however often this process is held up. */
+uint64_t signals_awaited_ns(const struct signals *signals, uint64_t since_ns);
 
 /* Fresh, alive, unsaturated, seating force in its window; in a free run the bar, too. */
 enum watch_verdict signals_alive(const struct signals *signals, uint64_t now_ns);
 /* The same, and no motion for quiet_s. With a phantom the force shows it, and a needle bar that is seen to move disproves
  * it; without one both must be alive and still. */
 enum watch_verdict signals_still(const struct signals *signals, uint64_t now_ns, double quiet_s);
+/* Seconds since either was last seen to move, in samples of each; says nothing of whether they live. While they stream. */
+double signals_quiet_s(const struct signals *signals);
 
 struct pen_known {      /* what the pen has made known of itself */
 	bool ready;     /* it has identified itself */
@@ -63,9 +73,10 @@ struct stop_order {          /* the stop that is to be proven */
 	uint64_t ns;         /* when it was ordered */
 	double quiet_s;      /* of stillness that are wanted */
 	uint64_t coasted_ns; /* when needles whose motor is off have come to rest */
+	uint64_t rests_ns;   /* the same after the first order since the pen ran: what drifts later creeps */
 	uint64_t
 		alone_ns; /* that a pen which does not hear may run longer: its dead-man's time; 0 where none is armed */
-	uint64_t first_index; /* motion before it does not count */
+	uint64_t first_index; /* of the first sample that was taken after it: what came before does not count */
 	uint64_t
 		trips_ns; /* the dead-man's earliest trip, if its time goes on: a set time after it was last fed; 0 where
 				 none is armed */
@@ -106,6 +117,8 @@ enum fact {
 	FACT_ABANDONED = 1 << 11, /* nothing more will be heard of anything */
 	FACT_OUTRAN = 1 << 12,    /* strokes went on without a break, past all coast-down */
 	FACT_TRIPPED = 1 << 13,   /* strokes went on until the dead-man's time, and it tripped after the pen said off */
+	FACT_CREPT =
+		1 << 14, /* only the force tells, and it drifted after all coast-down: needles in the air may go on */
 };
 
 struct evidence {

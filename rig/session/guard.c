@@ -14,7 +14,9 @@
 #define SICK_NS              (100 * NS_PER_MS) /* a channel not alive for so long under a running pen ends the point */
 #define NO_SENSE_NS          (500 * NS_PER_MS) /* without a sensible answer to a heartbeat a pen is as good as gone */
 #define SLEPT_NS             (50 * NS_PER_MS)  /* the process itself did not run: what it missed is still queued */
-#define GRACE_NS             (300 * NS_PER_MS)
+#define GRACE_NS             (300 * NS_PER_MS) /* in which that is handed over; then as long without, however often */
+#define CATCH_UP_NS          (5 * NS_PER_S)    /* the longest that it may take to work off what waited */
+#define NOTED_NS             (100 * NS_PER_MS) /* what it missed by more stands in the record */
 #define TELEMETRY_NS         (500 * NS_PER_MS)
 #define RUNS_ON_NS           (100 * NS_PER_MS) /* between questions to a pen that is told to stop and strikes on */
 #define ODD_HEARTBEATS       2                 /* in a row, before they count: text has no checksum */
@@ -25,9 +27,11 @@ struct heartbeats {
 	bool armed;    /* the pen's dead-man is set: they are due */
 	bool withheld; /* by the dead-man test */
 	bool pending;
-	unsigned odd; /* in a row: a condition, or off while it should run */
+	bool unanswered; /* the last one came to nothing */
+	unsigned odd;    /* in a row: a condition, or off while it should run */
 	uint64_t next_ns, last_ns;
-	uint64_t heard_ns; /* the last that came back with sense in it */
+	uint64_t heard_ns;  /* the last that came back with sense in it, or for how long none is missed */
+	uint64_t fed_by_ns; /* when the last was answered */
 };
 
 struct running {
@@ -52,7 +56,10 @@ struct guard {
 	struct stopping stopping;
 	struct pen_telemetry telemetry;
 	bool bar_apart; /* its blocks come by themselves */
-	uint64_t last_tick_ns, grace_until_ns;
+	uint64_t last_tick_ns;
+	uint64_t held_until_ns; /* this process was held up, and is not over it before then; 0: never */
+	uint64_t grace_until_ns;
+	uint64_t absent_ns; /* so long it did not run since the newest block */
 };
 
 int guard_new(const struct guard_config *config, struct guard **ret)
@@ -111,8 +118,10 @@ static void heartbeat_done(void *ctx, int status, const struct err *err)
 {
 	struct guard *g = ctx;
 	g->beats.pending = false;
+	g->beats.unanswered = status != 0;
+	g->beats.fed_by_ns = now(g);
 	if (status == 0) {
-		g->beats.heard_ns = now(g);
+		g->beats.heard_ns = g->beats.fed_by_ns;
 		judge_heartbeat(g);
 	} else if (status != -ECANCELED) {
 		char text[ERR_TEXT_MAX];
@@ -149,6 +158,12 @@ static void beat(struct guard *g, uint64_t now_ns)
 
 /* ---- watchdogs ------------------------------------------------------------------------------------------------- */
 
+static void fault(struct guard *g, const char *text, bool unmeasured)
+{
+	g->config.host->event(g->config.ctx,
+			      &(struct guard_event){.kind = GUARD_FAULT, .text = text, .unmeasured = unmeasured});
+}
+
 /* This process did not run, or the line was blocked, for longer than the pen waits: it may have stopped, and for no
  * fault of its own. What was measured meanwhile is still queued and would be taken for its doing. */
 static void watch_starvation(struct guard *g, uint64_t now_ns)
@@ -159,7 +174,7 @@ static void watch_starvation(struct guard *g, uint64_t now_ns)
 	char text[120];
 	snprintf(text, sizeof(text), "no heartbeat left this computer for %.2f s, longer than the pen's dead-man waits",
 		 (double)(now_ns - fed_ns) * 1e-9);
-	tell(g, GUARD_FAULT, text);
+	fault(g, text, true);
 }
 
 /* A pen that answers, but never with sense, could report anything and nobody would know; one that falls silent shows
@@ -202,7 +217,7 @@ static void watch_health(struct guard *g, uint64_t now_ns)
 		return;
 	char text[160];
 	snprintf(text, sizeof(text), "load sensor while the pen ran: %s", watch_verdict_text(verdict));
-	tell(g, GUARD_FAULT, text);
+	fault(g, text, verdict == WATCH_STALE && signals_behind(&g->known.signals));
 }
 
 static void watch_sensor(struct guard *g, uint64_t now_ns)
@@ -210,9 +225,9 @@ static void watch_sensor(struct guard *g, uint64_t now_ns)
 	const struct watched *force = &g->known.signals.force;
 	if (!g->known.signals.streaming)
 		return;
-	if (now_ns - force->watch.last_host_ns > force->patience.silent_ns)
+	if (now_ns - force->watch.last_host_ns > force->patience.silent_ns + g->absent_ns)
 		sensor_silent(g, force->patience.silent_ns);
-	else
+	else if (now_ns >= g->grace_until_ns)
 		watch_health(g, now_ns);
 }
 
@@ -231,16 +246,36 @@ static void read_telemetry(struct guard *g, uint64_t now_ns)
 	g->config.host->telemetry(g->config.ctx);
 }
 
-/* Time in which the process did not run is nobody's silence. */
-static bool in_grace(struct guard *g, uint64_t now_ns)
+/* Time in which the process did not run is nobody's silence, and what it missed waits in queues. A computer that is held
+ * up again and again does not put its watchdogs off for ever. */
+static void held_up(struct guard *g, uint64_t now_ns, uint64_t missed_ns)
 {
-	if (now_ns - g->last_tick_ns > SLEPT_NS) {
-		uint64_t silent_ns = g->known.signals.force.patience.silent_ns;
-		g->grace_until_ns = now_ns + (silent_ns > GRACE_NS ? silent_ns : GRACE_NS);
-		g->known.order.held_up = true;
-	}
+	char text[96];
+	g->absent_ns += missed_ns;
+	/* What came in the turn that ended the hold-up was heard now, and not so much later. */
+	g->beats.heard_ns = g->beats.heard_ns + missed_ns < now_ns ? g->beats.heard_ns + missed_ns : now_ns;
+	g->known.order.held_up = true;
+	if (g->stopping.active && !g->known.pen.off) /* the pen may not have heard of it before now */
+		g->known.order.coasted_ns += missed_ns;
+	g->held_until_ns = now_ns + CATCH_UP_NS;
+	g->known.signals.behind_ns = now_ns;
+	if (now_ns >= g->grace_until_ns + GRACE_NS)
+		g->grace_until_ns = now_ns + GRACE_NS;
+	if (missed_ns < NOTED_NS)
+		return;
+	snprintf(text, sizeof(text), "this program was held up for %.2f s: what came meanwhile waited",
+		 (double)missed_ns * 1e-9);
+	tell(g, GUARD_NOTED, text);
+}
+
+static void note_time(struct guard *g, uint64_t now_ns)
+{
+	uint64_t passed_ns = now_ns - g->last_tick_ns;
 	g->last_tick_ns = now_ns;
-	return now_ns < g->grace_until_ns;
+	if (passed_ns > SLEPT_NS)
+		held_up(g, now_ns, passed_ns - DRIVER_TICK_NS);
+	if (now_ns < g->held_until_ns && signals_behind(&g->known.signals))
+		g->known.signals.behind_ns = now_ns;
 }
 
 /* ---- stop and proof -------------------------------------------------------------------------------------------- */
@@ -330,12 +365,14 @@ bool guard_stop(struct guard *g, const char *why, double rate_hz, bool last)
 	struct stop_order *order = &g->known.order;
 	g->running.wanted = false;
 	order->ns = now_ns;
-	order->held_up = now_ns < g->grace_until_ns;
+	order->held_up = now_ns < g->held_until_ns;
 	order->trips_ns = g->beats.armed ? g->beats.last_ns + g->config.deadman_ms * NS_PER_MS : 0;
 	order->quiet_s = quiet_needed_s(rate_hz, last);
-	if (!g->known.answer.given) /* else nothing has run since the order that was given then */
-		order->first_index = g->known.signals.force.watch.next_index;
 	order->coasted_ns = now_ns + (uint64_t)(g->config.coast_down_max_s * 1e9);
+	if (!g->known.answer.given) { /* else nothing has run since the order that was given then */
+		order->first_index = watch_index_at(&g->known.signals.force.watch, now_ns);
+		order->rests_ns = order->coasted_ns;
+	}
 	order->alone_ns = g->beats.armed ? g->config.deadman_ms * NS_PER_MS : 0;
 	g->known.pen.off = g->known.pen.off_again = g->known.pen.tripped = false;
 	g->stopping = (struct stopping){.active = true};
@@ -360,8 +397,8 @@ void guard_run(struct guard *g, const char *what, bool deadman_expected, device_
 	g->known.run = (struct last_run){
 		.moved = true,
 		.ns = now_ns,
-		.index = g->known.signals.force.watch.next_index,
-		.bar_index = g->known.signals.bar.watch.next_index,
+		.index = watch_index_at(&g->known.signals.force.watch, now_ns),
+		.bar_index = watch_index_at(&g->known.signals.bar.watch, now_ns),
 	};
 	g->known.answer = (struct stop_answer){.given = false};
 	watch_ran(&g->known.signals.force.watch);
@@ -381,7 +418,7 @@ void guard_run(struct guard *g, const char *what, bool deadman_expected, device_
 
 bool guard_withhold(struct guard *g)
 {
-	if (g->beats.pending)
+	if (g->beats.pending || g->beats.unanswered)
 		return false;
 	g->beats.withheld = true;
 	g->running.wanted = false;
@@ -397,15 +434,13 @@ void guard_resume(struct guard *g)
 
 bool guard_tick(struct guard *g, uint64_t now_ns)
 {
-	bool grace = in_grace(g, now_ns);
+	note_time(g, now_ns);
 	watch_starvation(g, now_ns);
 	beat(g, now_ns);
 	read_telemetry(g, now_ns);
 	watch_storage(g);
-	if (!grace) {
-		watch_pen(g, now_ns);
-		watch_sensor(g, now_ns);
-	}
+	watch_pen(g, now_ns);
+	watch_sensor(g, now_ns);
 	bool proving = g->stopping.active;
 	if (proving)
 		prove(g, now_ns);
@@ -465,6 +500,7 @@ void guard_watch(struct guard *g, const struct guard_channel *force, const struc
 void guard_block(struct guard *g, const struct sample_block *block)
 {
 	struct signals *signals = &g->known.signals;
+	g->absent_ns = 0;
 	watch_feed(&signals->force.watch, block);
 	if (signals->has_bar && !g->bar_apart)
 		watch_feed(&signals->bar.watch, block);
@@ -507,8 +543,14 @@ enum watch_verdict guard_still(const struct guard *g, double quiet_s)
 	return signals_still(&g->known.signals, now(g), quiet_s);
 }
 
-bool guard_hopeless(enum watch_verdict verdict, uint64_t waited_ns)
+double guard_quiet_s(const struct guard *g)
 {
+	return signals_quiet_s(&g->known.signals);
+}
+
+bool guard_hopeless(const struct guard *g, enum watch_verdict verdict, uint64_t since_ns)
+{
+	uint64_t waited_ns = now(g) - guard_awaited_ns(g, since_ns);
 	bool may_settle = verdict == WATCH_PRELOAD || verdict == WATCH_MOVING;
 	return waited_ns > (may_settle ? INTERLOCK_TIMEOUT_NS : INTERLOCK_SICK_NS);
 }
@@ -531,4 +573,19 @@ const struct stop_answer *guard_answer(const struct guard *g)
 uint64_t guard_last_heartbeat_ns(const struct guard *g)
 {
 	return g->beats.last_ns;
+}
+
+uint64_t guard_fed_by_ns(const struct guard *g)
+{
+	return g->beats.fed_by_ns;
+}
+
+uint64_t guard_awaited_ns(const struct guard *g, uint64_t since_ns)
+{
+	return signals_awaited_ns(&g->known.signals, since_ns);
+}
+
+const struct pen_telemetry *guard_said(const struct guard *g)
+{
+	return &g->telemetry;
 }

@@ -23,6 +23,7 @@ struct guard_event {
 	const char *text;   /* borrowed, for people; never NULL */
 	uint32_t condition; /* GUARD_CONDITION: enum pen_condition */
 	bool sensor;        /* GUARD_LOST: the sensor, not the pen */
+	bool unmeasured;    /* GUARD_FAULT: this computer's own: what was measured meanwhile says nothing of the pen */
 	bool news;          /* GUARD_STOPPED: not the answer of an earlier stop once more */
 };
 
@@ -69,7 +70,7 @@ void guard_free(struct guard *guard);                                 /* NULL is
 
 /* ---- what it is told ------------------------------------------------------------------------------------------- */
 
-/* Every 5 ms: heartbeats, watchdogs, and the proof of a stop that is under way. True where the tick went to that proof,
+/* Every 5 ms, by the same clock as guard_host.now_ns: heartbeats, watchdogs, and the proof of a stop that is under way. True where the tick went to that proof,
  * whether it came to its answer or not: whatever else waits is not to be done in this tick. */
 bool guard_tick(struct guard *guard, uint64_t now_ns);
 
@@ -99,7 +100,7 @@ void guard_free_run(struct guard *guard, bool free_run);
 void guard_run(struct guard *guard, const char *what, bool deadman_expected, device_done_fn done, void *ctx);
 
 /* For the dead-man test: no heartbeat from now on, and the pen should stop by itself. False, and nothing is done, while
- * one is still under way. */
+ * one is still under way, or the last was not answered. */
 bool guard_withhold(struct guard *guard);
 void guard_resume(struct guard *guard);
 
@@ -115,13 +116,20 @@ void guard_abandon(struct guard *guard, const char *why);
 
 enum watch_verdict guard_alive(const struct guard *guard);
 enum watch_verdict guard_still(const struct guard *guard, double quiet_s);
-/* The start interlock has been waited for long enough: a signal that moves or lies outside its window may settle, one
- * that is not alive will not come back. */
-bool guard_hopeless(enum watch_verdict verdict, uint64_t waited_ns);
+double guard_quiet_s(const struct guard *guard); /* as signals_quiet_s() */
+/* The start interlock has been waited for long enough, since since_ns: a signal that moves or lies outside its window may
+ * settle, one that is not alive will not come back. What waited in a queue while this process was held up is worked off
+ * first. */
+bool guard_hopeless(const struct guard *guard, enum watch_verdict verdict, uint64_t since_ns);
 
 const struct watch *guard_force(const struct guard *guard); /* all zero before guard_watch() */
 bool guard_moved(const struct guard *guard);                /* the pen was told to run, or seen to move */
 const struct stop_answer *guard_answer(const struct guard *guard);
 uint64_t guard_last_heartbeat_ns(const struct guard *guard); /* 0: none was sent */
+uint64_t guard_fed_by_ns(const struct guard *guard);         /* when that one was answered; the pen had it by then */
+/* Of a wait for a signal that began at since_ns, from when on it counts: what waited while this process was held up is
+ * worked off first. */
+uint64_t guard_awaited_ns(const struct guard *guard, uint64_t since_ns);
+const struct pen_telemetry *guard_said(const struct guard *guard); /* the newest of the pen; all zero before any */
 
 #endif

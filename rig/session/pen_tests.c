@@ -5,10 +5,12 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "rig/session/deadman.h"
 #include "rig/session/state.h"
 
-#define BEYOND_MM      1.0               /* above the pen's own maximum: no tolerance explains that it is taken */
-#define RUN_BEFORE_NS  (600 * NS_PER_MS) /* long enough to have spun up */
+#define BEYOND_MM      1.0 /* above the pen's own maximum: no tolerance explains that it is taken */
+#define RUN_BEFORE_NS  ((uint64_t)(DEADMAN_RUN_S * 1e9)) /* long enough to have spun up */
+#define TRIES_MAX      3                                 /* of a program that is held up again and again */
 #define TRIP_MARGIN_NS (500 * NS_PER_MS) /* how long past its latest due moment a dead-man is waited for */
 
 static struct record_test *add_test(struct session *s, const char *name, const char *unit)
@@ -49,6 +51,8 @@ static void rearmed(struct session *s, uint64_t now_ns)
 	s->after_tests(s);
 }
 
+static void try_deadman(struct session *s);
+
 static void after_deadman(struct session *s, bool verified)
 {
 	guard_resume(s->guard);
@@ -61,37 +65,91 @@ static void after_deadman(struct session *s, bool verified)
 	session_go(s, STAGE_TESTS, rearmed);
 }
 
+static double since_heartbeat_s(const struct session *s, uint64_t at_ns)
+{
+	return ((double)at_ns - (double)guard_last_heartbeat_ns(s->guard)) * 1e-9;
+}
+
+static struct deadman_seen seen_of(const struct session *s, enum watch_verdict verdict)
+{
+	const struct deadman_test *test = &s->deadman;
+	double heartbeat_index = sample_clock_index_at(&s->estimator.clock, guard_last_heartbeat_ns(s->guard));
+	return (struct deadman_seen){
+		.set_s = s->bench->pen.deadman_ms * 1e-3,
+		.fed_by_s = since_heartbeat_s(s, guard_fed_by_ns(s->guard)),
+		.coast_down_s = s->bench->pen.coast_down_max_s,
+		.period_s = 1 / s->config.points[0].rate_hz,
+		.still = verdict == WATCH_OK,
+		.ran_s = ((double)guard_force(s->guard)->last_motion - heartbeat_index) / s->sensing.fs_hz,
+		.said_on_s = test->ran_ns ? since_heartbeat_s(s, test->ran_ns) : -1,
+		.said_off = test->off_ns,
+		.said_off_s = since_heartbeat_s(s, test->off_ns),
+		.condition = test->condition,
+	};
+}
+
+/* Again and again, by what does not feed its dead-man: when it stopped, and why, is the pen's to say. */
+static void ask_why(struct session *s, uint64_t now_ns)
+{
+	struct deadman_test *test = &s->deadman;
+	const struct pen_telemetry *said = guard_said(s->guard);
+	if (test->off_ns || test->question.pending)
+		return;
+	if (test->asked_ns && !test->question.status && said->running) {
+		test->ran_ns = test->asked_ns;
+	} else if (test->asked_ns && !test->question.status) {
+		test->off_ns = said->host_ns;
+		test->condition = said->condition;
+		return;
+	}
+	test->asked_ns = now_ns;
+	verb_begin(&test->question);
+	s->pen->driver->pen->telemetry(s->pen->device, verb_done, &test->question);
+}
+
 static void wait_for_trip(struct session *s, uint64_t now_ns)
 {
-	const struct bench_pen *pen = &s->bench->pen;
-	double due_s = pen->deadman_ms * 1e-3 + pen->coast_down_max_s;
-	double heartbeat_index = sample_clock_index_at(&s->estimator.clock, guard_last_heartbeat_ns(s->guard));
-	double ran_s = ((double)guard_force(s->guard)->last_motion - heartbeat_index) / s->sensing.fs_hz;
-	bool late = now_ns > guard_last_heartbeat_ns(s->guard) + (uint64_t)(due_s * 1e9) + TRIP_MARGIN_NS;
 	enum watch_verdict verdict = guard_still(s->guard, INTERLOCK_QUIET_S);
-	if (verdict != WATCH_OK && !late)
+	struct deadman_seen seen;
+	char text[200];
+	ask_why(s, now_ns);
+	seen = seen_of(s, verdict);
+	uint64_t due_ns = guard_last_heartbeat_ns(s->guard) + (uint64_t)(deadman_latest_s(&seen) * 1e9);
+	bool late = now_ns > guard_awaited_ns(s->guard, due_ns) + TRIP_MARGIN_NS;
+	if (!late && (verdict != WATCH_OK || !seen.said_off))
 		return;
-	char text[160];
 	if (verdict != WATCH_OK && verdict != WATCH_MOVING) {
 		snprintf(text, sizeof(text), "cannot tell: load sensor: %s", watch_verdict_text(verdict));
 		conclude(s, OUTCOME_INCONCLUSIVE, text);
 	} else {
-		last_test(s)->value = ran_s;
-		bool good = verdict == WATCH_OK && ran_s <= due_s && ran_s > 0;
-		snprintf(text, sizeof(text),
-			 "%s %.3f s after the last heartbeat; set to %.3f s, allowed %.3f s with coast-down",
-			 verdict == WATCH_OK ? "stood still" : "still running", ran_s, pen->deadman_ms * 1e-3, due_s);
-		conclude(s, good ? OUTCOME_PASS : OUTCOME_FAIL, text);
+		last_test(s)->value = seen.ran_s;
+		conclude(s, deadman_judge(&seen, text, sizeof(text)), text);
 	}
 	session_stop(s, "end of the dead-man test", after_deadman);
+}
+
+static void again_or_not(struct session *s, bool verified)
+{
+	if (!verified || s->deadman.tries >= TRIES_MAX) {
+		after_deadman(s, verified);
+		return;
+	}
+	try_deadman(s);
 }
 
 static void run_a_while(struct session *s, uint64_t now_ns)
 {
 	if (s->verb.pending || now_ns - s->state_since_ns < RUN_BEFORE_NS)
 		return;
-	bool moving = guard_still(s->guard, INTERLOCK_QUIET_S) == WATCH_MOVING;
-	if (s->verb.status || !moving) {
+	if (s->at.unmeasured) {
+		conclude(s, OUTCOME_INCONCLUSIVE, "cannot tell: this program was held up before the test");
+		session_stop(s, "the dead-man test begins again", again_or_not);
+		return;
+	}
+	enum watch_verdict verdict = guard_still(s->guard, INTERLOCK_QUIET_S);
+	if (verdict == WATCH_STALE && !guard_hopeless(s->guard, verdict, s->state_since_ns + RUN_BEFORE_NS))
+		return;
+	if (s->verb.status || verdict != WATCH_MOVING) {
 		conclude(s, OUTCOME_INCONCLUSIVE,
 			 s->verb.status ? "cannot tell: the pen did not start"
 					: "cannot tell: no stroke was seen after the start");
@@ -111,10 +169,11 @@ static double longest_run_s(const struct bench_pen *pen)
 
 static void start_for_deadman(struct session *s, uint64_t now_ns)
 {
+	(void)now_ns;
 	if (s->verb.pending)
 		return;
 	enum watch_verdict verdict = guard_still(s->guard, INTERLOCK_QUIET_S);
-	if (!s->verb.status && verdict != WATCH_OK && !guard_hopeless(verdict, now_ns - s->state_since_ns))
+	if (!s->verb.status && verdict != WATCH_OK && !guard_hopeless(s->guard, verdict, s->state_since_ns))
 		return;
 	if (s->verb.status || verdict != WATCH_OK) {
 		conclude(s, OUTCOME_INCONCLUSIVE,
@@ -142,6 +201,15 @@ static void set_depth_for_deadman(struct session *s, uint64_t now_ns)
 	session_go(s, STAGE_TESTS, start_for_deadman);
 }
 
+static void try_deadman(struct session *s)
+{
+	s->deadman = (struct deadman_test){.tries = s->deadman.tries + 1};
+	s->at.unmeasured = false;
+	verb_begin(&s->verb);
+	s->pen->driver->pen->set_rate(s->pen->device, s->config.points[0].rate_hz, verb_done, &s->verb);
+	session_go(s, STAGE_TESTS, set_depth_for_deadman);
+}
+
 static void begin_deadman(struct session *s)
 {
 	if (!s->plan->test_deadman) {
@@ -149,9 +217,7 @@ static void begin_deadman(struct session *s)
 		return;
 	}
 	add_test(s, "dead_man", "s");
-	verb_begin(&s->verb);
-	s->pen->driver->pen->set_rate(s->pen->device, s->config.points[0].rate_hz, verb_done, &s->verb);
-	session_go(s, STAGE_TESTS, set_depth_for_deadman);
+	try_deadman(s);
 }
 
 /* ---- refusal --------------------------------------------------------------------------------------------------- */

@@ -5,6 +5,7 @@
 
 #define COUNT(table) (sizeof(table) / sizeof((table)[0]))
 #define NOT_SHOWN    "the load signal did not show the pen run, so it cannot show it stop"
+#define CREPT        "the force went on drifting after the stop, as from needles that creep"
 
 /* ---- does it stand still? -------------------------------------------------------------------------------------- */
 
@@ -16,9 +17,10 @@ static const struct stop_rule stop_rules[] = {
 	{FACT_ABANDONED | FACT_ANSWERED,                           0,             RULING_AS_BEFORE,  NULL, NULL},
 	{FACT_ABANDONED,                                           0,             RULING_UNVERIFIED, NULL,
 		"the pen was ordered to stop and nothing shows that it did"},
-	{FACT_TOLD | FACT_STILL | FACT_SEEN | FACT_SHOWN,          0,             RULING_PROVEN,     NULL, NULL},
+	{FACT_TOLD | FACT_STILL | FACT_SEEN | FACT_SHOWN,          FACT_CREPT,    RULING_PROVEN,     NULL, NULL},
 	{FACT_OFF | FACT_STILL | FACT_SEEN | FACT_COASTED,         FACT_SHOWN,    RULING_UNVERIFIED, NOT_SHOWN, NULL},
 	{FACT_OVERDUE | FACT_SENSOR_LOST,                          0,             RULING_UNVERIFIED, "the load sensor is gone", NULL},
+	{FACT_OVERDUE | FACT_CREPT,                                0,             RULING_UNVERIFIED, CREPT, NULL},
 	{FACT_OVERDUE | FACT_STILL,                                0,             RULING_UNVERIFIED, NOT_SHOWN, NULL},
 	{FACT_OVERDUE,                                             0,             RULING_UNVERIFIED, NULL, NULL},
 	{0,                                                        0,             RULING_WAIT,       NULL, NULL},
@@ -94,19 +96,22 @@ static const struct {
 	{PEN_REBOOTED, BLAME_PEN, "restarted by itself"},
 };
 
+void condition_text(uint32_t condition, char *text, size_t size)
+{
+	size_t n = (size_t)snprintf(text, size, "the pen reports");
+	for (unsigned i = 0; i < COUNT(conditions); i++)
+		if ((condition & conditions[i].bit) && n < size)
+			n += (size_t)snprintf(text + n, size - n, " %s", conditions[i].text);
+}
+
 /* The heaviest blame of all that is reported; a bit that is in no row is the bench's doing, as nobody knows it. */
 static enum blame blame_of(uint32_t condition, char *text, size_t size)
 {
 	enum blame blame = BLAME_BENCH;
-	size_t n = (size_t)snprintf(text, size, "the pen reports");
-	for (unsigned i = 0; i < COUNT(conditions); i++) {
-		if (!(condition & conditions[i].bit))
-			continue;
-		if (n < size)
-			n += (size_t)snprintf(text + n, size - n, " %s", conditions[i].text);
-		if (conditions[i].blame > blame)
+	for (unsigned i = 0; i < COUNT(conditions); i++)
+		if ((condition & conditions[i].bit) && conditions[i].blame > blame)
 			blame = conditions[i].blame;
-	}
+	condition_text(condition, text, size);
 	return blame;
 }
 

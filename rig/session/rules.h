@@ -40,6 +40,8 @@ struct report {             /* a heartbeat's reply, and what was wanted of the p
 	bool should_run;       /* it was told to run and not yet to stop */
 	bool deadman_expected; /* its dead-man is being tested */
 };
+/* "the pen reports undervoltage", all that are set. */
+void condition_text(uint32_t condition, char *text, size_t size);
 /* ret_condition: what counts of the condition; a motor that switched itself off is a stall. text: for people; both
  * untouched where nobody is to blame. */
 enum blame report_blame(const struct report *report, uint32_t *ret_condition, char *text, size_t size);

@@ -259,6 +259,7 @@ static void begin_points(struct session *s)
  */
 static void first_interlock(struct session *s, uint64_t now_ns)
 {
+	(void)now_ns;
 	if (devices_pending(s))
 		return;
 	if (s->sensor->verb.status) {
@@ -273,7 +274,7 @@ static void first_interlock(struct session *s, uint64_t now_ns)
 		pen_tests_begin(s, begin_points);
 		return;
 	}
-	if (!guard_hopeless(verdict, now_ns - s->state_since_ns))
+	if (!guard_hopeless(s->guard, verdict, s->state_since_ns))
 		return;
 	char text[240];
 	snprintf(text, sizeof(text), "start interlock: %s (force %.3f N, preload window %.3f to %.3f N)",
@@ -295,14 +296,23 @@ static void start_sensor(struct session *s)
 	session_go(s, STAGE_INTERLOCK, first_interlock);
 }
 
+/* Only a refusal says that the pen has no such dead-man. Of any other answer the operator sees what it was. */
+static void refuse_unarmed(struct session *s)
+{
+	char text[ERR_TEXT_MAX];
+
+	snprintf(text, sizeof(text), "the pen's dead-man could not be armed: %.400s%s", s->verb.err.text,
+		 s->verb.status == -ERANGE ? "; such a pen runs attended or behind a relay only" : "");
+	refuse(s, REFUSED_DEVICE, text);
+}
+
 static void armed(struct session *s, uint64_t now_ns)
 {
 	(void)now_ns;
 	if (s->verb.pending)
 		return;
 	if (s->verb.status) {
-		refuse(s, REFUSED_DEVICE,
-		       "the pen's dead-man could not be armed: it runs attended or behind a relay only");
+		refuse_unarmed(s);
 		return;
 	}
 	guard_arm(s->guard);

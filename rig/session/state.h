@@ -59,6 +59,16 @@ struct attempt {         /* one try at a point: the one under way, or the next *
 	bool open;       /* it stands in the record and is not finished */
 	uint64_t phase_first;
 	char fault[200]; /* why it cannot be trusted; empty = nothing known */
+	bool unmeasured; /* this computer did not see what the pen did: the attempt ends without results */
+};
+
+struct deadman_test { /* from the last heartbeat on */
+	unsigned tries;
+	struct verb question; /* why do you stand? */
+	uint64_t asked_ns;
+	uint64_t ran_ns; /* when the pen was asked that last answered that its motor is on; 0: it was not */
+	uint64_t off_ns; /* when its first answer that it is off was heard; 0: none */
+	uint32_t condition;
 };
 
 struct prompt {
@@ -94,6 +104,7 @@ struct session {
 	void (*after_stop)(struct session *s, bool verified);
 	struct estimator estimator;
 	struct attempt at;
+	struct deadman_test deadman;
 	struct prompt prompt;
 	void (*after_tests)(struct session *s);
 	uint64_t struck[BENCH_PHANTOMS_MAX]; /* strokes on each phantom of the bench */
@@ -143,6 +154,8 @@ void session_stop(struct session *s, const char *why, void (*then)(struct sessio
 /* attempt.c */
 void attempt_next(struct session *s);                      /* the next point, or the end */
 void attempt_fault(struct session *s, const char *reason); /* the point under way cannot be trusted: it ends early */
+/* The same, and nothing that it measured is judged: what was missed was not the pen's doing. */
+void attempt_unmeasured(struct session *s, const char *reason);
 /* The run ends: an open point that was measured to its end keeps its results, any other is closed for this reason. */
 void attempt_close(struct session *s, const char *reason);
 

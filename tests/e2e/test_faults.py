@@ -13,7 +13,7 @@ import rig
 
 SEEDS = int(os.environ.get("SEEDS", "20"))
 PLAN = {"dead-man-dead": "demo.json"}  # only a plan that tests the dead-man can find it dead; else ci-smoke.json
-LAST_STRIKE_S = 4.6  # ci-smoke ends a little later: the seeds spread the fault over everything from opening to the last stop
+LAST_STRIKE_S = 4.6  # ci-smoke is over a little later: the seeds spread the fault over everything from opening to behind its last stop
 ENDS_WITHIN_S = 2.0
 LAST_STOP_S = 2.5  # the last stop of a run that is complete has its own time, whatever is lost meanwhile
 UNANSWERED_S = 0.6  # a request to the pen is given up after three lines of 0.2 s
@@ -54,12 +54,15 @@ FAULTS = {
     "slow-clock,error=-0.05": {UNSURE, PASS},  # the clock changes in the middle of a run
     "bit-flips:pen,rate=0.002": {PASS, UNSURE, LOST},  # text without a checksum: never the pen's fault
     "garbage:pen,every=0.01": {PASS, UNSURE, LOST},
+    "uptime-grain,ms=50": {PASS},  # no restart, though it stands still meanwhile
+    "uptime-grain,ms=1000": {PASS},
 }
 ON_SERIAL_LINES_TOO = ["garbage:pen,every=0.01", "bit-flips:pen,rate=0.002", "silent:pen"]  # a line carries noise that a packet does not
 CREEPS_ON_FORCE_ALONE = ["creep", "creep,rate=0.7", "creep,rate=0.5"]  # nothing but a stroke now and then shows it
+ONLY_TOLD = {"reboot"}  # nothing but an answer shows it
 OF_THE_MOTOR = {"stall", "missed-strokes", "missed-strokes,p=1"}
 SHOWS_AFTER_S = 0.3  # of running, until the firmware notices
-ALWAYS = {"dead-man-dead": "@0", "slow-clock": "@0"}  # they are a state, not a moment
+ALWAYS = {"dead-man-dead": "@0", "slow-clock": "@0", "uptime-grain,ms=50": "@0", "uptime-grain,ms=1000": "@0"}  # they are a state, not a moment
 
 
 def spec(name, when):
@@ -86,6 +89,13 @@ def runs_after(run, t_s):
             if t["t_ns"] * 1e-9 >= t_s and on:
                 return True
     return on
+
+
+def stopped_at_last_s(run):
+    """When the pen heard of the stop of its last point: from then on it is watched, and not asked how it is."""
+    said = [(t["t_ns"] * 1e-9, t["line"]) for t in run.truth if t.get("event") == "command"]
+    ran = max((at for at, line in said if "OUTP ON" in line), default=float("inf"))
+    return min((at for at, line in said if line.startswith("OUTP OFF") and at > ran), default=float("inf"))
 
 
 def end_time_s(run):
@@ -150,6 +160,8 @@ def examine(check, name, seed, run, within_s=ENDS_WITHIN_S):
         expected = {PASS}
     elif struck > end_time_s(run) - 0.5 and name not in ALWAYS and not name.startswith("creep"):
         expected = expected | {PASS}
+    elif name in ONLY_TOLD and struck > stopped_at_last_s(run):
+        expected = {PASS, FAIL}
     elif name in OF_THE_MOTOR and not runs_after(run, struck + SHOWS_AFTER_S):
         expected = {PASS, FAIL}
     check(run.outcome() in expected, f"{label}: {run.outcome()}, struck at {struck}: {run.report['status_reason']} | "
@@ -229,6 +241,70 @@ def loop_that_fails(check):
         check(shown.returncode == 0, f"{label}: the run file reads and verifies: {shown.stderr.strip()}")
 
 
+STOPS_OTHERWISE = ["weak-battery", "stall", "over-temperature"]
+DEAD_MAN_STEP = {"depth_mm": 1.0, "rate_hz": 120, "measure_s": 0.5}
+
+
+def dead_man_runs(folder, faults, **kw):
+    """SEEDS runs of a plan that is little more than the dead-man test; faults and the rest of run_plan's by seed."""
+    plan = Path(folder) / "dead-man.json"
+    limits = [{"measurand": "stroke_rate_error_pct", "unit": "%", "lower": -10, "upper": 10}]
+    plan.write_text(json.dumps({"kind": "penrig/plan/1", "name": "dead-man", "tests": {"dead_man": True}, "limits": limits, "steps": [DEAD_MAN_STEP]}))
+    seeds = range(1, SEEDS + 1)
+    runs = rig.in_parallel([lambda s=s: rig.run_plan(plan, faults=faults(s), seed=s, **{k: v(s) for k, v in kw.items()}) for s in seeds])
+    return [(run, run.report["tests"][0]) for run in runs]
+
+
+def dead_man(check):
+    """The dead-man has two bounds, and a pen that stops for another reason says nothing of it: one that is dead never passes."""
+    folder = tempfile.mkdtemp(prefix="pr")
+    moment = lambda seed, lo=0.7, hi=1.9: f"{lo + (hi - lo) * (seed - 1) / max(SEEDS - 1, 1):.3f}"
+    for run, test in dead_man_runs(folder, lambda s: []):
+        check(test["outcome"] == "pass" and run.outcome() == PASS, f"a good dead-man: {run.outcome()} {test}")
+    for name in STOPS_OTHERWISE:
+        for run, test in dead_man_runs(folder, lambda s: ["dead-man-dead@0", f"{name}@{moment(s)}"]):
+            check(test["outcome"] != "pass", f"a dead dead-man, and {name}: {test}")
+            check(run.outcome()[0] in ("fail", "inconclusive"), f"a dead dead-man, and {name}: {run.outcome()}")
+    for late_ms in (40, 300):
+        for run, test in dead_man_runs(folder, lambda s: [f"dead-man-late@0,ms={late_ms}"]):
+            check(test["outcome"] == "fail" and run.outcome() == FAIL, f"{late_ms} ms late: {run.outcome()} {test}")
+    held = lambda s: ["--held-up", f"{moment(s, 0.1, 2.0)},4"]
+    for run, test in dead_man_runs(folder, lambda s: [], world_extra=held):
+        check(test["outcome"] == "pass" and run.outcome() == PASS, f"held up: {run.outcome()} {test}")
+    for run, test in dead_man_runs(folder, lambda s: ["dead-man-dead@0"], world_extra=held):
+        check(test["outcome"] == "fail" and run.outcome() == FAIL, f"held up, and dead: {run.outcome()} {test}")
+
+
+MIDST = [(3, 0.476), (17, 3.461), (17, 0.476)]  # seed, seconds
+HELD_UP_S = [4.0, 0.35]  # longer than the pen's dead-man waits, and not
+
+
+def held_up(check):
+    """This program does not run for a while, whenever: nothing that it missed is the pen's doing, and nothing that waited
+    proves anything. What was missed is measured again; a bad pen fails as ever."""
+    jobs = [(bench, dut, long_s, seed) for bench in ("virtual-usb.json", "virtual-serial.json") for long_s in HELD_UP_S
+            for dut in ("PEN-GOOD-01", "PEN-SHALLOW-01") for seed in range(1, SEEDS + 1)]
+    jobs = [(*job, when(job[-1])[1:]) for job in jobs]
+    # in the middle of a heartbeat, whose answer is read in the turn that ends it
+    jobs += [("virtual-serial.json", "PEN-GOOD-01", long_s, seed, at_s) for long_s in HELD_UP_S for seed, at_s in MIDST]
+    runs = rig.in_parallel([lambda b=b, d=d, h=h, s=s, t=t: rig.run_plan("ci-smoke.json", bench=b, dut=d, seed=s,
+                                                                         world_extra=["--held-up", f"{t},{h}"]) for b, d, h, s, t in jobs])
+    missed = 0
+    for (bench, dut, long_s, seed, at_s), run in zip(jobs, runs):
+        label = f"{dut} held up at {at_s} s for {long_s} s, seed {seed} on {bench}"
+        expected = {PASS} if dut == "PEN-GOOD-01" else {FAIL, ("conditional_fail", "complete", 1)}
+        if not check(run.outcome() in expected, f"{label}: {run.outcome()} {run.report and run.report['verdict_reason']}"):
+            continue
+        check(run.report["stop"]["verified"], f"{label}: {run.report['stop']}")
+        why = truth_contradicts(run) if run.outcome() == PASS else None
+        check(why is None, f"{label}: FALSE PASS: {why}")
+        again = [p for p in run.report["points"] if not p["counts"]]
+        missed += len(again)
+        check(len(again) <= (long_s > 0.5), f"{label}: {len(again)} attempts were repeated")
+        for p in again:
+            check(p["results"] == [] and "no heartbeat left" in p["reason"], f"{label}: nothing is judged that was missed: {p['reason']} {p['results'][:1]}")
+    check(missed > 0 or SEEDS < 5, "some were held up while the pen ran")
+
 
 def main():
     check = rig.Checks()
@@ -241,6 +317,8 @@ def main():
         examine(check, name, f"{seed} on {bench}", run)
     nothing_under_the_needles(check)
     loop_that_fails(check)
+    held_up(check)
+    dead_man(check)
     check.end()
 
 

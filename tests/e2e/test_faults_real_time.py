@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import tempfile
+import time
 from pathlib import Path
 
 import rig
@@ -15,6 +16,7 @@ import test_faults
 
 STRIKE = {"unplug:pen": "@4", "unplug:sensor": "@4", "silent:pen": "@4", "silent:sensor": "@4", "stall": "@4",
           "reboot": "@4", "over-temperature": "@4", "stuck": "@4", "saturated": "@4"}
+HELD_UP_S = 4  # a process that is stopped: not a wait for something, but what is tested
 WITHIN_S = 10  # the two seconds are held on the virtual clock; here stands what no busy computer explains
 BAD_PENS = ["PEN-SHALLOW-01", "PEN-DEEP-01", "PEN-SLOW-01", "PEN-JITTERY-01"]
 
@@ -88,15 +90,28 @@ def examine_two_signals(check, run):
     check(stands_still(run), f"two signals: saving is skipped, stopping is not: {run.truth[-1]}")
 
 
-def all_examined(check, jobs, examines):
-    runs = rig.in_parallel([lambda job=job: rig.undisturbed(job) for job in jobs], workers=6)
+def all_examined(check, jobs, examines, keeps_up=rig.kept_up):
+    runs = rig.in_parallel([lambda job=job: rig.undisturbed(job, keeps_up=keeps_up) for job in jobs], workers=6)
     for job, run, examine in zip(jobs, runs, examines):
-        rig.examined(check, job, run, examine)
+        rig.examined(check, job, run, examine, keeps_up)
 
 
 def examine_bad_pen(check, pen, run):
     check(run.outcome() in ({test_faults.FAIL} | test_faults.CONDITIONAL), f"{pen}: {run.outcome()}")
     check(run.report["verdict_reason"] != "", f"{pen}: the report names what failed")
+
+
+def held_up(pid, folder):
+    os.kill(pid, signal.SIGSTOP)
+    time.sleep(HELD_UP_S)
+    os.kill(pid, signal.SIGCONT)
+
+
+def examine_held_up(check, run):
+    check(run.outcome() == test_faults.PASS, f"held up for {HELD_UP_S} s: {run.outcome()} {run.report['verdict_reason']}")
+    check(run.report["stop"]["verified"], f"held up: {run.report['stop']}")
+    why = test_faults.truth_contradicts(run)
+    check(why is None, f"held up: FALSE PASS: {why}")
 
 
 def examine_signals(check):
@@ -105,6 +120,7 @@ def examine_signals(check):
     jobs.append(lambda: signalled_while_measuring(signal.SIGINT, signal.SIGTERM))
     examines = [examine_kill, *(lambda c, run, n=n: examine_signal(c, n, run) for n in numbers), examine_two_signals]
     all_examined(check, jobs, examines)
+    all_examined(check, [lambda: while_measuring(held_up)], [examine_held_up], keeps_up=rig.bench_kept_up)
 
 
 def main():

@@ -1,7 +1,11 @@
 /* penrig with the same command line, on a virtual clock and with in-process devices, so that hours pass in seconds:
  * penrig-a [--seed N] [--fault SPEC]... [--bench FILE] [--virtual-dut SERIAL] [--truth FILE] [--clamp FILE]
- * [--wait-fails SECONDS[,TIMES]] -- PENRIG-ARGUMENTS...
+ * [--wait-fails SECONDS[,TIMES]] [--held-up SECONDS,LONG]
+ * [--clock SECONDS] [--clock-step SECONDS,BY] -- PENRIG-ARGUMENTS...
  * --wait-fails SECONDS[,TIMES]: from then on the loop cannot wait, TIMES times or for ever.
+ * --clock SECONDS: UTC begins so much later, or earlier, than it does else, and is held against the last run as in the
+ * product. --clock-step SECONDS,BY: then UTC is set by so many seconds.
+ * --held-up SECONDS,LONG: then the program does not run for LONG seconds, and the bench does; up to four times.
  * --bench and --virtual-dut say what the virtual bench is; penrig's own --bench and --dut stand behind the "--". */
 #include <errno.h>
 #include <getopt.h>
@@ -30,10 +34,37 @@ static struct {
 	unsigned long times;
 } wait_fails = {.from_ns = UINT64_MAX, .times = ULONG_MAX};
 
+#define HELD_UP_MAX 4
+
+static struct {
+	uint64_t at_ns, long_ns;
+} held_up[HELD_UP_MAX];
+static unsigned held_ups, held_ups_over;
+
+static struct {
+	uint64_t at_ns;
+	int64_t by_ns;
+} clock_step = {.at_ns = UINT64_MAX};
+
+/* As a process that is stopped: the wait ends late, and nothing of it was seen meanwhile. */
+static int wait_or_be_held_up(void *ctx, struct pollfd *fds, unsigned nfds, uint64_t deadline_ns)
+{
+	struct virtual_clock *clock = ctx;
+	int n = virtual_clock_ops.wait(ctx, fds, nfds, deadline_ns);
+
+	if (clock->now_ns >= clock_step.at_ns) {
+		clock->wall_zero_ns += (uint64_t)clock_step.by_ns;
+		clock_step.at_ns = UINT64_MAX;
+	}
+	if (held_ups_over < held_ups && clock->now_ns >= held_up[held_ups_over].at_ns)
+		clock->now_ns += held_up[held_ups_over++].long_ns;
+	return n;
+}
+
 static int wait_or_fail(void *ctx, struct pollfd *fds, unsigned nfds, uint64_t deadline_ns)
 {
 	if (virtual_clock_ops.now_ns(ctx) < wait_fails.from_ns || wait_fails.times == 0)
-		return virtual_clock_ops.wait(ctx, fds, nfds, deadline_ns);
+		return wait_or_be_held_up(ctx, fds, nfds, deadline_ns);
 	wait_fails.times--;
 	return -ENOMEM;
 }
@@ -51,11 +82,52 @@ static bool parse_wait_fails(const char *text)
 	return !*end;
 }
 
+static bool parse_held_up(const char *text)
+{
+	double at_s, long_s;
+	int used = 0;
+
+	if (held_ups == HELD_UP_MAX || sscanf(text, "%lf,%lf%n", &at_s, &long_s, &used) != 2 || text[used] ||
+	    !(at_s >= 0) || !(long_s >= 0))
+		return false;
+	held_up[held_ups].at_ns = START_NS + (uint64_t)(at_s * 1e9);
+	held_up[held_ups++].long_ns = (uint64_t)(long_s * 1e9);
+	return true;
+}
+
+static bool parse_clock_step(const char *text)
+{
+	double at_s, by_s;
+	int used = 0;
+
+	if (sscanf(text, "%lf,%lf%n", &at_s, &by_s, &used) != 2 || text[used] || !(at_s >= 0))
+		return false;
+	clock_step.at_ns = START_NS + (uint64_t)(at_s * 1e9);
+	clock_step.by_ns = (int64_t)(by_s * 1e9);
+	return true;
+}
+
+static struct {
+	bool given;
+	int64_t by_ns;
+} clock_from;
+
+static bool parse_clock(const char *text)
+{
+	char *end;
+
+	clock_from.by_ns = (int64_t)(strtod(text, &end) * 1e9);
+	clock_from.given = end != text && !*end;
+	return clock_from.given;
+}
+
 static int usage(const char *why)
 {
 	fprintf(stderr,
 		"penrig-a: %s\nusage: penrig-a [--seed N] [--fault SPEC]... [--bench FILE] [--virtual-dut SERIAL] "
-		"[--truth FILE] [--clamp FILE] [--wait-fails SECONDS[,TIMES]] -- PENRIG-ARGUMENTS...\n",
+		"[--truth FILE] [--clamp FILE] [--wait-fails SECONDS[,TIMES]] [--held-up SECONDS,LONG]... "
+		"[--clock SECONDS] [--clock-step SECONDS,BY] -- "
+		"PENRIG-ARGUMENTS...\n",
 		why);
 	return EXIT_USAGE;
 }
@@ -73,10 +145,17 @@ static bool parse_seed(const char *text, uint64_t *ret)
 static int parse(int argc, char **argv, struct world_config *config, int *ret_first)
 {
 	static const struct option options[] = {
-		{"seed", required_argument, NULL, 's'},       {"fault", required_argument, NULL, 'f'},
-		{"bench", required_argument, NULL, 'b'},      {"virtual-dut", required_argument, NULL, 'd'},
-		{"truth", required_argument, NULL, 't'},      {"clamp", required_argument, NULL, 'c'},
-		{"wait-fails", required_argument, NULL, 'w'}, {NULL, 0, NULL, 0},
+		{"seed", required_argument, NULL, 's'},
+		{"fault", required_argument, NULL, 'f'},
+		{"bench", required_argument, NULL, 'b'},
+		{"virtual-dut", required_argument, NULL, 'd'},
+		{"truth", required_argument, NULL, 't'},
+		{"clamp", required_argument, NULL, 'c'},
+		{"wait-fails", required_argument, NULL, 'w'},
+		{"held-up", required_argument, NULL, 'h'},
+		{"clock", required_argument, NULL, 'k'},
+		{"clock-step", required_argument, NULL, 'j'},
+		{NULL, 0, NULL, 0},
 	};
 	int c;
 
@@ -97,6 +176,12 @@ static int parse(int argc, char **argv, struct world_config *config, int *ret_fi
 			config->clamp_path = optarg;
 		if (c == 'w' && !parse_wait_fails(optarg))
 			return usage("--wait-fails needs seconds");
+		if (c == 'h' && !parse_held_up(optarg))
+			return usage("--held-up needs seconds and how long, up to four times");
+		if (c == 'j' && !parse_clock_step(optarg))
+			return usage("--clock-step needs seconds and by how many");
+		if (c == 'k' && !parse_clock(optarg))
+			return usage("--clock needs seconds");
 		if (c == '?')
 			return usage("unknown option");
 	}

@@ -491,26 +491,79 @@ static void one_answer_is_not_enough(void **state)
 
 /* ---- time ------------------------------------------------------------------------------------------------------ */
 
-/* What is more than 50 ms between two ticks was the host's own pause. */
+/* What is more than two ticks between two of them was the host's own pause, but for the one that was due. */
 static void time_in_which_the_host_stood_still(void **state)
 {
-	static const uint64_t pauses_ms[] = {50, 51, 5000};
+	static const uint64_t pauses_ms[] = {10, 11, 5000};
 
 	(void)state;
 	dialogue_tick(d, now);
 	for (size_t i = 0; i < 3; i++) {
-		bool counts = pauses_ms[i] <= 50;
+		uint64_t counted_ms = pauses_ms[i] <= 10 ? pauses_ms[i] : 5;
 		written[0] = '\0';
 		submit(1, NULL);
 		tick(100);
 		now += pauses_ms[i] * MS;
 		dialogue_tick(d, now);
-		tick(TOO - 100 - (counts ? pauses_ms[i] : 0) - 1);
+		tick(TOO - 100 - counted_ms - 1);
 		expect_written("1.0 ");
 		tick(1);
 		expect_written("1.1 ");
 		dialogue_answered(d);
 	}
+}
+
+/* A silence in which the host missed more than 50 ms is asked again and not counted; a host that is held up again and
+ * again has its question asked five times more. */
+static void a_silence_on_a_held_up_host_does_not_count(void **state)
+{
+	(void)state;
+	dialogue_tick(d, now);
+	submit(1, "one");
+	expect_written("1.0 ");
+	for (int i = 0; i < 5; i++) {
+		now += 56 * MS;
+		dialogue_tick(d, now);
+		tick(TOO - 5);
+		expect_written("1.1 ");
+		assert_int_equal(dialogue_asked(d), 1); /* an odd answer is asked again as ever */
+	}
+	now += 56 * MS;
+	dialogue_tick(d, now);
+	tick(TOO - 5);
+	expect_written("1.1 ");
+	assert_int_equal(dialogue_asked(d), 2);
+	expect_told("");
+	tick(TOO);
+	expect_told("one:-110 lost:-110 ");
+}
+
+static void a_little_lateness_excuses_nothing(void **state)
+{
+	(void)state;
+	dialogue_tick(d, now);
+	submit(1, "one");
+	now += 55 * MS;
+	dialogue_tick(d, now);
+	tick(TOO - 5);
+	expect_written("1.0 1.1 ");
+	tick(TOO);
+	expect_told("one:-110 lost:-110 ");
+}
+
+/* Asked in the turn that ends a pause: it has the time that any question has. */
+static void a_question_behind_the_pause_missed_nothing(void **state)
+{
+	(void)state;
+	dialogue_tick(d, now);
+	now += 5000 * MS;
+	dialogue_tick(d, now - 1);
+	submit(1, "one");
+	dialogue_tick(d, now);
+	tick(TOO);
+	expect_written("1.0 1.1 ");
+	tick(TOO);
+	expect_told("one:-110 lost:-110 ");
 }
 
 /* The time before the first tick is nobody's pause, and time that runs back is none either. */
@@ -874,6 +927,9 @@ int main(void)
 		T(an_odd_answer_and_then_silence),
 		T(one_answer_is_not_enough),
 		T(time_in_which_the_host_stood_still),
+		T(a_silence_on_a_held_up_host_does_not_count),
+		T(a_little_lateness_excuses_nothing),
+		T(a_question_behind_the_pause_missed_nothing),
 		T(first_tick),
 		T(the_wait_of_the_link_is_not_the_devices),
 		T(bytes_bring_the_time_with_them),

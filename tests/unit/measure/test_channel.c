@@ -247,6 +247,68 @@ static void watch_bridges_short_gaps(void **state)
 }
 
 /* A level that shifts over a tenth of a second swings too little in 20 ms, and is no stand-still in the long run. */
+/* Ten samples every millisecond of a clock that is off by rel, each block late_ms late. */
+static void feed_late(struct watch *watch, uint64_t from, unsigned blocks, double rel, double late_ms)
+{
+	for (unsigned i = 0; i < blocks; i++, from += 10) {
+		int32_t counts[10];
+		for (unsigned k = 0; k < 10; k++)
+			counts[k] = 300 + (int32_t)((from + k) % 2);
+		struct sample_block block = {.channels = 1, .frames = 10, .first_index = from, .counts = counts};
+		block.host_ns = (uint64_t)(((double)(from + 10) * 0.1 * (1.0 + rel) + late_ms) * 1e6);
+		watch_feed(watch, &block);
+	}
+}
+
+static void watch_knows_what_waited(void **state)
+{
+	const uint64_t ms = 1000000;
+	const struct watch_config config = {.fs_hz = 10000.0,
+					    .channel = {.scale = 0.001, .count_lo = -1000000, .count_hi = 1000000},
+					    .preload_lo_n = 0.1,
+					    .preload_hi_n = 1.0,
+					    .still_n = 0.02};
+	const double rel[] = {0.0, 0.01, -0.01, 0.05, -0.05};
+	(void)state;
+	for (unsigned i = 0; i < 5; i++) {
+		struct watch watch;
+		watch_init(&watch, &config);
+		feed_late(&watch, 0, 20000, rel[i], 0.0); /* 20 s: a clock that is 5 % off is no backlog */
+		assert_true(watch.behind_ns < 10 * ms);
+		if (fabs(rel[i]) > 0.01)
+			continue;
+		uint64_t now_ns = watch.last_host_ns + 2 * ms, index = watch_index_at(&watch, now_ns);
+		assert_true(index >= 200020 && index < 200120);
+		feed_late(&watch, 200000, 1000, rel[i], 200.0); /* nor is it forgotten while it stays */
+		assert_true(watch.behind_ns > 180 * ms && watch.behind_ns < 220 * ms);
+		assert_int_equal(watch_alive(&watch, watch.last_host_ns, 100 * ms), WATCH_STALE);
+		index = watch_index_at(&watch, watch.last_host_ns);
+		assert_true(index > 211700 && index < 212300);
+		feed_late(&watch, 210000, 1000, rel[i], 0.0);
+		assert_int_equal(watch_alive(&watch, watch.last_host_ns, 100 * ms), WATCH_OK);
+		assert_true(watch.behind_ns < 20 * ms);
+	}
+}
+
+static void watch_counts_anew_where_nobody_knows_what_is_missing(void **state)
+{
+	const struct watch_config config = {.fs_hz = 10000.0, .channel = {.scale = 0.001}, .still_n = 0.02};
+	const int32_t counts[10] = {1, 2, 1, 2, 1, 2, 1, 2, 1, 2};
+	struct sample_block block = {.channels = 1, .frames = 10, .counts = counts, .host_ns = 1000000000};
+	struct watch watch;
+	(void)state;
+	watch_init(&watch, &config);
+	watch_feed(&watch, &block);
+	block.first_index = 10;
+	block.host_ns += 400000000;
+	watch_feed(&watch, &block);
+	assert_int_equal(watch.behind_ns, 399000000);
+	block.first_index = 20;
+	block.flags = SAMPLE_GAP;
+	watch_feed(&watch, &block);
+	assert_int_equal(watch.behind_ns, 0);
+}
+
 static void watch_sees_a_slow_shift(void **state)
 {
 	const uint64_t ms = 1000000u;
@@ -268,6 +330,63 @@ static void watch_sees_a_slow_shift(void **state)
 	feed_watch(&watch, 7000, 5000, 0.0, 345, 1);
 	assert_int_equal(watch_steady(&watch, 1201 * ms, 50 * ms, 0.4), WATCH_OK);
 	assert_int_equal(watch_steady(&watch, 1201 * ms, 50 * ms, 0.8), WATCH_MOVING);
+}
+
+/* The level is that of the first 50 ms without a stroke in them; what no coast-down explains creeps. */
+static void watch_sees_a_drift(void **state)
+{
+	const uint64_t ms = 1000000u;
+	const struct watch_config config = {.fs_hz = 10000.0,
+					    .channel = {.scale = 0.001, .count_lo = -32767, .count_hi = 32767},
+					    .preload_lo_n = 0.1,
+					    .preload_hi_n = 0.5,
+					    .still_n = 0.02};
+	struct watch watch;
+
+	(void)state;
+	watch_init(&watch, &config);
+	feed_watch(&watch, 0, 5000, 200.0, 300, 1);
+	feed_watch(&watch, 5000, 2500, 0.0, 300, 1);
+	assert_int_equal(watch.last_drift, 0); /* strokes are none, nor what they leave in the mean */
+	assert_int_equal(watch_level(&watch, 751 * ms, 50 * ms, 0.2), WATCH_OK);
+	feed_watch(&watch, 7500, 500, 0.0, 310, 1);
+	feed_watch(&watch, 8000, 500, 0.0, 319, 1);
+	assert_int_equal(watch.last_drift, 0);
+	feed_watch(&watch, 8500, 500, 0.0, 329, 1);
+	assert_in_range(watch.last_drift, 8500, 9000);
+	assert_true(watch.crept == watch.last_drift);
+	assert_int_equal(watch_still(&watch, 901 * ms, 50 * ms, 0.2), WATCH_OK);
+	assert_int_equal(watch_level(&watch, 901 * ms, 50 * ms, 0.2), WATCH_MOVING);
+	feed_watch(&watch, 9000, 2500, 0.0, 329, 1);
+	assert_int_equal(watch_level(&watch, 1151 * ms, 50 * ms, 0.2), WATCH_OK);
+	watch_ran(&watch);
+	assert_int_equal(watch.crept, 0);
+	feed_watch(&watch, 11500, 1000, 200.0, 329, 1);
+	feed_watch(&watch, 12500, 1000, 0.0, 300, 1);
+	assert_in_range(watch.last_drift, 8500, 9000); /* strokes may leave another level */
+	feed_watch(&watch, 13500, 500, 0.0, 315, 1);
+	feed_watch(&watch, 14000, 500, 0.0, 330, 1); /* 0.2 s behind the last stroke: it may still coast */
+	assert_in_range(watch.last_drift, 13500, 14500);
+	assert_int_equal(watch.crept, 0);
+}
+
+/* Needles that stay in the phantom lose force as it relaxes; none gain any by that. */
+static void watch_lets_a_phantom_relax(void **state)
+{
+	struct watch watch = {.config.still_n = 0.02, .rest_n = 0.3};
+
+	(void)state;
+	check_near(watch_drift_max_n(&watch, 0.7, 0.6), 0.06, 1e-12);
+	check_near(watch_drift_max_n(&watch, 0.6, 0.7), 0.02, 1e-12);
+	check_near(watch_drift_max_n(&watch, 0.25, 0.2), 0.02, 1e-12);
+	watch.rest_n = INFINITY;
+	check_near(watch_drift_max_n(&watch, 0.7, 0.6), 0.02, 1e-12);
+	watch_init(&watch, &(struct watch_config){.fs_hz = 1000.0, .channel = {.scale = 0.001}, .still_n = 0.02});
+	watch_ran(&watch);
+	assert_true(isinf(watch.rest_n));
+	feed_watch(&watch, 0, 200, 0.0, 300, 1);
+	watch_ran(&watch);
+	check_near(watch.rest_n, 0.3, 0.005);
 }
 
 /* Motion on one side of a gap, or a level that is another one behind it, is motion. */
@@ -484,8 +603,12 @@ int main(void)
 		cmocka_unit_test(a_frame_hides_a_clock_s_error),
 		cmocka_unit_test(watch_tells_what_is_wrong),
 		cmocka_unit_test(watch_bridges_short_gaps),
+		cmocka_unit_test(watch_knows_what_waited),
+		cmocka_unit_test(watch_counts_anew_where_nobody_knows_what_is_missing),
 		cmocka_unit_test(watch_sees_motion_across_a_gap),
 		cmocka_unit_test(watch_sees_a_slow_shift),
+		cmocka_unit_test(watch_sees_a_drift),
+		cmocka_unit_test(watch_lets_a_phantom_relax),
 		cmocka_unit_test(steady_temperature),
 		cmocka_unit_test(a_rise_goes_on_between_readings),
 	};

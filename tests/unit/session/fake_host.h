@@ -11,6 +11,7 @@
 #include <cmocka.h>
 
 #include <errno.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -37,7 +38,7 @@ struct event {
 	enum guard_event_kind kind;
 	char text[200];
 	uint32_t condition;
-	bool sensor, news, verified;
+	bool sensor, news, verified, unmeasured;
 	uint64_t ns;
 };
 
@@ -50,7 +51,9 @@ struct host {
 	uint64_t telemetry_ns;
 	struct pen_telemetry says;
 	int storage;
-	bool sends; /* the sensor, once it is watched */
+	bool sends;       /* the sensor, once it is watched */
+	unsigned waiting; /* blocks that it sent and nobody took yet */
+	unsigned at_once; /* blocks that a tick can take at most */
 	struct signal signal;
 	unsigned events;
 	struct event event[EVENTS_MAX];
@@ -110,6 +113,7 @@ static void host_event(void *ctx, const struct guard_event *event)
 			    .condition = event->condition,
 			    .sensor = event->sensor,
 			    .news = event->news,
+			    .unmeasured = event->unmeasured,
 			    .verified = guard_answer(h->guard)->verified,
 			    .ns = h->now_ns};
 	snprintf(e->text, sizeof(e->text), "%s", event->text);
@@ -145,7 +149,8 @@ static inline void reply_heartbeat(struct host *h, uint32_t condition, bool runn
 static inline bool tick_after(struct host *h, unsigned gap_ms)
 {
 	h->now_ns += gap_ms * NS_PER_MS;
-	if (h->sends) {
+	h->waiting += h->sends ? (gap_ms + BLOCK_FRAMES - 1) / BLOCK_FRAMES : 0;
+	for (unsigned i = 0; i < h->at_once && h->waiting; i++, h->waiting--) {
 		struct sample_block block = next_block(&h->signal, h->now_ns);
 		guard_block(h->guard, &block);
 	}
@@ -186,7 +191,8 @@ static inline int new_host(void **state)
 	struct host *h = calloc(1, sizeof(*h));
 	if (!h)
 		abort();
-	*h = (struct host){.now_ns = ZERO_NS, .answers = true, .confirms_stop = true, .says.running = true};
+	*h = (struct host){
+		.now_ns = ZERO_NS, .answers = true, .confirms_stop = true, .says.running = true, .at_once = UINT_MAX};
 	h->signal = (struct signal){.seat = SEAT_COUNTS, .seed = 1};
 	const struct guard_config config = {
 		.host = &fake_host,

@@ -11,7 +11,7 @@
 #include "rig/session/rules.h"
 #include "tests/unit/session/signal.h"
 
-#define ALL_FACTS (2u * FACT_TRIPPED - 1)
+#define ALL_FACTS (2u * FACT_CREPT - 1)
 
 /* A pen that ran for 2 s with strokes and was ordered to stop; since then 0.5 s of a live, quiet signal were seen, and
  * 0.3 s are wanted. */
@@ -253,8 +253,8 @@ static void the_last_stop_wants_a_steady_level(void **state)
 		play(&s, 0.005);
 	}
 	assert_int_equal(evidence_of(&s.known, s.now_ns).signal, WATCH_MOVING);
-	s.known.order.quiet_s = 2.19;
-	assert_true(facts(&s) & FACT_STILL);
+	s.known.order.quiet_s = 0.3; /* and so does any other */
+	assert_int_equal(evidence_of(&s.known, s.now_ns).signal, WATCH_MOVING);
 	s.known.order.quiet_s = 2.2;
 	s.known.signals.force.patience.fresh_ns = 0;
 	assert_int_equal(evidence_of(&s.known, s.now_ns + 1).signal, WATCH_STALE);
@@ -307,6 +307,61 @@ static void the_level_of_the_force_counts_where_nothing_else_tells(void **state)
 	s.signal.bar_dead = true;
 	play(&s, 0.1);
 	assert_int_equal(seen_for(&s, 2.2), WATCH_MOVING);
+}
+
+/* A needle that is drawn back slowly: 1 count in 5 ms. */
+static void withdraw(struct stage *s, int counts)
+{
+	for (int i = 0; i < counts; i++) {
+		s->signal.seat--;
+		play(s, 0.005);
+	}
+}
+
+static void every_stop_wants_a_level_where_only_force_tells(void **state)
+{
+	(void)state;
+	struct stage s = stopped_pen();
+	withdraw(&s, 15);
+	assert_int_equal(seen_for(&s, 0.3), WATCH_OK); /* less than counts as a swing */
+	withdraw(&s, 25);
+	assert_int_equal(signals_still(&s.known.signals, s.now_ns, 0.3), WATCH_OK);
+	assert_int_equal(seen_for(&s, 0.3), WATCH_MOVING);
+	s.known.signals.has_bar = true;
+	assert_int_equal(seen_for(&s, 0.3), WATCH_OK); /* a bar that stands knows better */
+	s.known.signals.has_bar = false;
+	play(&s, 0.35);
+	assert_int_equal(seen_for(&s, 0.3), WATCH_OK);
+	assert_int_equal(seen_for(&s, 0.6), WATCH_MOVING);
+}
+
+static void a_drift_past_all_coast_down_is_a_creep(void **state)
+{
+	(void)state;
+	struct stage s = stopped_pen();
+	s.known.order.rests_ns = s.known.order.coasted_ns;
+	withdraw(&s, 60);
+	play(&s, 0.4);
+	assert_true(facts(&s) & FACT_STILL);
+	assert_true(facts(&s) & FACT_CREPT);
+	s.known.answer = (struct stop_answer){.given = true, .verified = true, .proven_s = 0.3};
+	assert_false(facts(&s) & FACT_LASTS); /* what was proven before is not any more */
+	s.known.answer.verified = false;
+	assert_true(facts(&s) & FACT_LASTS);
+	s.known.order.rests_ns = s.now_ns; /* it may still have coasted */
+	assert_false(facts(&s) & FACT_CREPT);
+	s.known.order.rests_ns = s.known.order.coasted_ns;
+	s.known.order.held_up = true;
+	assert_false(facts(&s) & FACT_CREPT);
+	s.known.order.held_up = false;
+	s.known.order.first_index = s.signal.index;
+	assert_false(facts(&s) & FACT_CREPT);
+	s.known.order.first_index = 0;
+	s.known.signals.has_bar = true;
+	assert_false(facts(&s) & FACT_CREPT);
+	s.known.signals.has_bar = false;
+	watch_ran(&s.known.signals.force.watch);
+	assert_false(facts(&s) & FACT_CREPT);
 }
 
 static void the_signal_must_have_shown_the_run(void **state)
@@ -374,7 +429,7 @@ static enum ruling expected(uint32_t f)
 		return RULING_AS_BEFORE;
 	if (f & FACT_ABANDONED)
 		return RULING_UNVERIFIED;
-	if (told && quiet && (f & FACT_SHOWN))
+	if (told && quiet && (f & FACT_SHOWN) && !(f & FACT_CREPT))
 		return RULING_PROVEN;
 	if ((off && quiet && (f & FACT_COASTED) && !(f & FACT_SHOWN)) || (f & FACT_OVERDUE))
 		return RULING_UNVERIFIED;
@@ -405,6 +460,11 @@ static const struct row rows[] = {
 	{FACT_MOVED | FACT_OVERDUE | FACT_SENSOR_LOST, RULING_UNVERIFIED,
 	 "the load sensor is gone; the pen says that its motor is off" AWAY},
 	{FACT_MOVED | FACT_OVERDUE | FACT_STILL, RULING_UNVERIFIED, UNSEEN "the pen says that its motor is off" AWAY},
+	{FACT_TOLD | FACT_MOVED | FACT_STILL | FACT_SEEN | FACT_SHOWN | FACT_CREPT | FACT_OVERDUE, RULING_UNVERIFIED,
+	 "the force went on drifting after the stop, as from needles that creep; the pen says that its motor is "
+	 "off" AWAY},
+	{FACT_MOVED | FACT_OVERDUE | FACT_CREPT | FACT_SENSOR_LOST, RULING_UNVERIFIED,
+	 "the load sensor is gone; the pen says that its motor is off" AWAY},
 	{FACT_MOVED | FACT_OVERDUE, RULING_UNVERIFIED,
 	 "the needles still move; the pen says that its motor is off" AWAY},
 	{FACT_TOLD | FACT_MOVED | FACT_ABANDONED, RULING_UNVERIFIED,
@@ -534,6 +594,8 @@ int main(void)
 		cmocka_unit_test(the_last_stop_wants_a_steady_level),
 		cmocka_unit_test(a_bar_that_creeps_does_not_stand),
 		cmocka_unit_test(the_level_of_the_force_counts_where_nothing_else_tells),
+		cmocka_unit_test(every_stop_wants_a_level_where_only_force_tells),
+		cmocka_unit_test(a_drift_past_all_coast_down_is_a_creep),
 		cmocka_unit_test(the_signal_must_have_shown_the_run),
 		cmocka_unit_test(after_too_short_a_run_the_pens_word_must_do),
 		cmocka_unit_test(time_runs_out_as_the_pens_word_has_it),

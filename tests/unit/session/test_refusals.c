@@ -245,6 +245,21 @@ static void a_deadman_that_cannot_be_armed_is_refused(void **state)
 	assert_int_equal(tapped.sent[TAP_STREAM_START], 0);
 }
 
+/* That the pen has no such dead-man is said of a refusal alone: another answer says nothing of it. */
+static void an_odd_answer_is_no_refusal_of_the_deadman(void **state)
+{
+	(void)state;
+	tapped.status[TAP_DEADMAN] = -EPROTO;
+	assert_null(strstr(run_session()->status_reason, "attended"));
+}
+
+static void a_refused_deadman_leaves_a_pen_that_runs_attended(void **state)
+{
+	(void)state;
+	tapped.status[TAP_DEADMAN] = -ERANGE;
+	assert_refused(run_session(), REFUSED_DEVICE, "; such a pen runs attended or behind a relay only");
+}
+
 static void a_pen_that_does_not_confirm_off_is_lost(void **state)
 {
 	(void)state;
@@ -477,6 +492,8 @@ int main(void)
 		TEST(a_preload_outside_its_window_is_refused),
 		TEST(a_sensor_that_lies_at_the_start_is_inconclusive),
 		TEST(a_deadman_that_cannot_be_armed_is_refused),
+		TEST(an_odd_answer_is_no_refusal_of_the_deadman),
+		TEST(a_refused_deadman_leaves_a_pen_that_runs_attended),
 		TEST(a_pen_that_does_not_confirm_off_is_lost),
 		TEST(a_sensor_that_does_not_stream_is_lost),
 		TEST(a_plan_that_needs_an_operator_is_refused_without_one),
