@@ -148,9 +148,15 @@ static void feed_point(struct estimator *e, const struct sample_block *block)
 		point_feed(e->point, &rest);
 }
 
+static void take_in(struct estimator *e, const struct sample_block *block)
+{
+	recent_take(&e->recent, block);
+	feed_point(e, block);
+}
+
 static void on_aligned(void *ctx, const struct sample_block *block)
 {
-	feed_point(ctx, block);
+	take_in(ctx, block);
 }
 
 static struct align_side side_of(const struct bench_device *bench, double rate_hz)
@@ -293,6 +299,7 @@ void estimator_release(struct estimator *e)
 	close_estimators(e);
 	align_free(e->bar.align);
 	e->bar.align = NULL;
+	recent_release(&e->recent);
 }
 
 static void take(struct held *held, const struct channel *c, int32_t count, uint64_t host_ns)
@@ -425,7 +432,7 @@ static void take_force(struct estimator *e, const struct sample_block *block)
 	if (motor_may_turn(e))
 		sample_clock_feed(&e->point_clock, last, block->host_ns);
 	if (!e->bar.align) {
-		feed_point(e, block);
+		take_in(e, block);
 		return;
 	}
 	align_advance(e->bar.align, block->host_ns);
@@ -700,6 +707,25 @@ static int open_until(struct estimator *e, const struct plan_point *p)
 	return until_begin(&e->until, e->plan, open ? &e->plan->step[p->step].measure : NULL, e->fs_hz);
 }
 
+/* Of the force's stream, or of what align emits. */
+static unsigned channels_taken_in(const struct estimator *e)
+{
+	const struct estimator_device *d = &e->source[0].of;
+	unsigned n = 0;
+
+	for (unsigned i = 0; i < d->channel_count && !e->bar.align; i++)
+		if (d->channels[i].stream == force_channel(e)->stream)
+			n = d->channels[i].position + 1u > n ? d->channels[i].position + 1u : n;
+	return e->bar.align ? 2 : n;
+}
+
+static int keep_recent(struct estimator *e)
+{
+	if (e->recent.counts || e->recording) /* a recording is one point */
+		return 0;
+	return recent_init(&e->recent, (uint32_t)ceil(ESTIMATOR_KEPT_S * e->fs_hz), channels_taken_in(e));
+}
+
 int estimator_begin(struct estimator *e, struct record_point *point, uint64_t host_ns,
 		    void (*fn)(void *ctx, const struct stroke *stroke), void *ctx)
 {
@@ -713,7 +739,9 @@ int estimator_begin(struct estimator *e, struct record_point *point, uint64_t ho
 		sample_clock_init(&e->bar.point_clock, align_bar_clock(e->bar.align)->nominal_hz);
 		e->bar.u_s = e->bar.wander_s = 0;
 	}
-	int status = open_until(e, &point->plan);
+	int status = keep_recent(e);
+	if (!status)
+		status = open_until(e, &point->plan);
 	if (!status)
 		status = open_estimators(e, point);
 	if (status) {
@@ -767,6 +795,26 @@ void estimator_phase(struct estimator *e, struct record_point *point, enum point
 		point_phase(e->point, phase, next_index, point->command_index[phase]);
 	else if (e->open)
 		free_run_phase(&e->free_run, phase, next_index);
+}
+
+bool estimator_keeps(const struct estimator *e, uint64_t first_index)
+{
+	return recent_holds(&e->recent, first_index);
+}
+
+void estimator_tare_from(struct estimator *e, struct record_point *point, uint64_t first_index, uint64_t host_ns)
+{
+	struct sample_block block;
+
+	set_mark(e, point, MARK_PHASE(POINT_TARE), host_ns);
+	e->phase = POINT_TARE;
+	point->phase_index[POINT_TARE] = first_index;
+	point->command_index[POINT_TARE] = NAN;
+	if (!e->open || !e->point)
+		return;
+	point_phase(e->point, POINT_TARE, first_index, NAN);
+	while (recent_next(&e->recent, &first_index, &block))
+		feed_point(e, &block);
 }
 
 bool estimator_reached(const struct estimator *e)

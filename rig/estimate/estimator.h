@@ -7,6 +7,7 @@
 
 #include "rig/config/plan.h"
 #include "rig/driver/driver.h"
+#include "rig/estimate/recent.h"
 #include "rig/estimate/until.h"
 #include "rig/measure/align.h"
 #include "rig/measure/channel_scale.h"
@@ -83,6 +84,7 @@ struct estimator {
 	double fs_hz;          /* nominal, of the force stream */
 	struct channel_scale force_scale; /* with the limits of estimator_count_range() */
 	struct sample_clock clock;
+	struct recent recent; /* what points take in, as it came */
 	bool clock_applied;   /* at least one point took the corrected rate */
 	uint64_t telemetry_rows;
 
@@ -128,6 +130,12 @@ void estimator_telemetry(struct estimator *e, const struct pen_telemetry *teleme
 /* Opens the estimators for point->plan and marks the place. fn gets every stroke, may be NULL. -ENOMEM, -EINVAL. */
 int estimator_begin(struct estimator *e, struct record_point *point, uint64_t host_ns,
 		    void (*fn)(void *ctx, const struct stroke *stroke), void *ctx);
+/* The point's first phase, a tare that began before the point was opened: at first_index, which estimator_keeps(). Those
+ * samples are fed to it again. */
+void estimator_tare_from(struct estimator *e, struct record_point *point, uint64_t first_index, uint64_t host_ns);
+/* Whether all samples from first_index on are still held, without a gap: at most ESTIMATOR_KEPT_S of them. */
+bool estimator_keeps(const struct estimator *e, uint64_t first_index);
+#define ESTIMATOR_KEPT_S 1.25
 /* What the plan measures this point until is known well enough: its window may end. Always false without ends_windows. */
 bool estimator_reached(const struct estimator *e);
 /* A phase begins at the next sample. host_ns: for spin_up and coast that of the command. */

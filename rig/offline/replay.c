@@ -281,6 +281,12 @@ static const struct record_mark *next_mark(struct replay *r)
 	return NULL;
 }
 
+/* It began behind the point before, whose rest it is. */
+static bool tare_was_before(const struct replay *r)
+{
+	return r->stored->phase_index[POINT_TARE] < r->stored->mark[MARK_OPEN].index[r->force_stream];
+}
+
 static int do_mark(struct replay *r, const struct record_mark *mark)
 {
 	struct record_point *point = &r->record->point[r->row];
@@ -291,6 +297,8 @@ static int do_mark(struct replay *r, const struct record_mark *mark)
 		rc = begin_point(r, point);
 	else if (r->mark == MARK_CLOSE)
 		end_point(r, point);
+	else if (r->mark == MARK_PHASE(POINT_TARE) && tare_was_before(r))
+		estimator_tare_from(&r->estimator, point, r->stored->phase_index[POINT_TARE], mark->host_ns);
 	else
 		estimator_phase(&r->estimator, point, (enum point_phase)(r->mark - MARK_FIRST_PHASE), mark->host_ns);
 	/* Which attempt counts is known after the last one: compare_counts(). */

@@ -191,6 +191,38 @@ static void compare_results(struct differences *d, const char *where, struct sid
 		compare_in_order(d, where, stored, again);
 }
 
+static void compare_inputs(struct differences *d, const char *where, const struct record_point *a,
+			   const struct record_point *b)
+{
+	char what[64];
+	compare_whole(d, where, "inputs of budgets", a->inputs, b->inputs);
+	for (unsigned i = 0; i < a->inputs && i < b->inputs; i++) {
+		snprintf(what, sizeof(what), "input %s", a->input[i].name);
+		compare_text(d, where, "the name of an input", a->input[i].name, b->input[i].name);
+		compare_real(d, where, what, a->input[i].value, b->input[i].value);
+		compare_whole(d, where, what, a->input[i].assumed, b->input[i].assumed);
+	}
+}
+
+static void compare_checks(struct differences *d, const char *where, const struct record_point *a,
+			   const struct record_point *b)
+{
+	char at[128];
+	compare_whole(d, where, "model checks", a->checks, b->checks);
+	for (unsigned i = 0; i < a->checks && i < b->checks; i++) {
+		const struct check_result *was = &a->check[i], *is = &b->check[i];
+		snprintf(at, sizeof(at), "%.90s check %s", where, was->name);
+		compare_text(d, where, "the name of a check", was->name, is->name);
+		compare_whole(d, at, "state", was->state, is->state);
+		compare_real(d, at, "statistic", was->statistic, is->statistic);
+		compare_real(d, at, "threshold", was->threshold, is->threshold);
+		compare_real(d, at, "effect", was->effect_mm, is->effect_mm);
+		compare_real(d, at, "standard uncertainty", was->u_mm, is->u_mm);
+		compare_whole(d, at, "n", was->n, is->n);
+		compare_text(d, at, "reason", was->reason, is->reason);
+	}
+}
+
 static void compare_point_members(struct differences *d, const char *where, const struct record_point *a,
 				  const struct record_point *b)
 {
@@ -202,6 +234,8 @@ static void compare_point_members(struct differences *d, const char *where, cons
 	compare_whole(d, where, "measured", a->measured, b->measured);
 	compare_whole(d, where, "outcome", a->outcome, b->outcome);
 	compare_text(d, where, "reason", a->reason, b->reason);
+	compare_inputs(d, where, a, b);
+	compare_checks(d, where, a, b);
 	compare_results(d, where, (struct side){a->result, a->results}, (struct side){b->result, b->results},
 			(struct replay_change){.point = a});
 }
@@ -251,6 +285,12 @@ int compare_point(struct differences *d, const struct record_point *stored, stru
 	if (!old)
 		return rc ? rc : err_set(err, -ENOMEM, "out of memory");
 	*old = *again;
+	if (d->other_method) { /* other checks: what they lead to stands in the results */
+		old->inputs = stored->inputs;
+		memcpy(old->input, stored->input, sizeof(old->input));
+		old->checks = stored->checks;
+		memcpy(old->check, stored->check, sizeof(old->check));
+	}
 	old->results = take_out_new(d, old->result, old->results);
 	d->summary->results += old->results;
 	rc = compare_old(d, stored, old, err);

@@ -8,6 +8,7 @@
 
 #include "rig/config/bench.h"
 #include "rig/config/plan.h"
+#include "rig/config/takt.h"
 #include "rig/driver/driver.h"
 #include "rig/measure/decision.h"
 #include "rig/measure/method.h"
@@ -219,7 +220,9 @@ struct record {
 	char stop_text[200];
 	int signal_number;       /* that interrupted it; 0 none */
 	bool accept_conditional; /* the plan accepts every conditional_pass that occurred */
-	uint64_t samples_lost;   /* that the run file could not take: what they showed cannot be derived again */
+	bool has_takt;                       /* a supervised run tells it */
+	struct takt takt;
+	uint64_t samples_lost; /* that the run file could not take: what they showed cannot be derived again */
 	struct record_origin origin;
 	struct record_judged judged;     /* of a report that judges anew; not stored with the record */
 	char journal_head[SHA256_HEX];   /* before the report's own entry */

@@ -333,6 +333,19 @@ static const struct member origin_members[] = {
 	END,
 };
 
+#define PART(part, name)                                                                                               \
+	{                                                                                                              \
+		.key = name, .kind = REAL, .at = offsetof(struct takt, s[part]), .size = sizeof(double)                \
+	}
+
+/* Keys are those of takt_name(). */
+static const struct member takt_members[] = {
+	PART(TAKT_OPENING, "opening_s"), PART(TAKT_INTERLOCK, "interlock_s"), PART(TAKT_TESTS, "tests_s"),
+	PART(TAKT_PROMPT, "prompt_s"),   PART(TAKT_TARE, "tare_s"),           PART(TAKT_SETTING, "setting_s"),
+	PART(TAKT_SETTLE, "settle_s"),   PART(TAKT_WINDOW, "window_s"),       PART(TAKT_COAST, "coast_s"),
+	PART(TAKT_PROOF, "proof_s"),     PART(TAKT_REST, "rest_s"),           END,
+};
+
 static const struct member record_members[] = {
 	ONE(struct record, name, TEXT),
 	ONE(struct record, folder, TEXT),
@@ -377,6 +390,7 @@ static const struct member record_members[] = {
 	ONE(struct record, stop_text, TEXT),
 	ONE(struct record, signal_number, INT),
 	ONE(struct record, accept_conditional, BOOL),
+	MAYBE_NESTED(struct record, takt, has_takt, takt_members),
 	ONE(struct record, samples_lost, U64),
 	NESTED(struct record, origin, origin_members),
 	ONE(struct record, journal_head, TEXT),

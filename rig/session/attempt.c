@@ -39,12 +39,17 @@ static void on_stroke(void *ctx, const struct stroke *stroke)
 		s->config.stroke(s->config.calibrating_ctx, s->at.index, stroke);
 }
 
+static void mark_phase(struct session *s, enum point_phase phase)
+{
+	static const char *const names[POINT_PHASES] = {"tare", "spin_up", "measure", "coast", "rest"};
+	journal_mark(s, "phase", names[phase], s->at.phase_first);
+}
+
 static void enter_phase(struct session *s, enum point_phase phase, uint64_t now_ns)
 {
 	s->at.phase_first = guard_force(s->guard)->next_index;
 	estimator_phase(&s->estimator, recorded(s), phase, now_ns);
-	static const char *const names[POINT_PHASES] = {"tare", "spin_up", "measure", "coast", "rest"};
-	journal_mark(s, "phase", names[phase], s->at.phase_first);
+	mark_phase(s, phase);
 }
 
 /* ---- its states ----------------------------------------------------------------------------------------------- */
@@ -137,16 +142,25 @@ static void setting_rate(struct session *s, uint64_t now_ns)
 	session_go(s, STAGE_SETTING, setting_depth);
 }
 
-static void taring(struct session *s, uint64_t now_ns)
+static double tare_s_of(const struct session *s, unsigned point)
 {
-	(void)now_ns;
-	double tare_s = fmax(plan_step_of(s)->tare_s, POINT_TARE_MIN_S);
-	if (gone_wrong(s, "tare") || !samples_since_phase(s, tare_s))
-		return;
+	return fmax(s->plan->step[s->config.points[point].step].tare_s, POINT_TARE_MIN_S);
+}
+
+static void set_up_pen(struct session *s)
+{
 	journal_setpoint(s, planned(s)->depth_mm, planned(s)->rate_hz);
 	verb_begin(&s->verb);
 	s->pen->driver->pen->set_rate(s->pen->device, planned(s)->rate_hz, verb_done, &s->verb);
 	session_go(s, STAGE_SETTING, setting_rate);
+}
+
+static void taring(struct session *s, uint64_t now_ns)
+{
+	(void)now_ns;
+	if (gone_wrong(s, "tare") || !samples_since_phase(s, tare_s_of(s, s->at.point)))
+		return;
+	set_up_pen(s);
 }
 
 /* Before a tare: fresh, alive, unsaturated, preload in its window, nothing moves. A bench that does not get there in
@@ -165,6 +179,56 @@ static void interlocking(struct session *s, uint64_t now_ns)
 	snprintf(text, sizeof(text), "start interlock: %s", watch_verdict_text(verdict));
 	attempt_fault(s, text);
 	stop_pen(s, text);
+}
+
+/* ---- the rest behind one point as the tare of the next ---- */
+
+/* The next point of the plan, where nobody touches the bench before it and both have a tare. */
+static bool goes_on_at_once(const struct session *s)
+{
+	unsigned next = s->at.point + 1;
+	char text[240];
+
+	if (!takt_goes_on(s->plan, s->config.points, s->config.point_count, s->at.point) || s->at.fault[0] ||
+	    s->at.unmeasured || s->ending.begun || devices_trouble(s))
+		return false;
+	return !s->config.ask || !s->config.ask(s->config.calibrating_ctx, next, text, sizeof(text));
+}
+
+/* Which stretch is the next tare is fixed before it is seen, and looked at afterwards: one that was chosen for its quiet
+ * would be quieter than the bench is. It begins as long behind the last motion as the phantom needs to come back. */
+static void rest_for_next(struct session *s)
+{
+	s->at.rests_for_next = goes_on_at_once(s);
+	if (!s->at.rests_for_next)
+		return;
+	double wanted_s = TARE_AFTER_S + tare_s_of(s, s->at.point + 1);
+	s->at.rest_s = fmax(0, wanted_s - guard_quiet_s(s->guard) - REST_ROUNDING_S);
+}
+
+static uint64_t tare_first(const struct session *s)
+{
+	uint64_t samples = (uint64_t)ceil(tare_s_of(s, s->at.point + 1) * s->sensing.fs_hz);
+
+	return guard_force(s->guard)->next_index - samples;
+}
+
+/* As before any tare: fresh, alive, unsaturated, preload in its window; and the needles have stood still for as long as
+ * the tare is to last, and before that for as long as the phantom needs to come back. */
+static bool rest_is_tare(const struct session *s)
+{
+	double quiet_s = TARE_AFTER_S + tare_s_of(s, s->at.point + 1) - 2 * REST_ROUNDING_S;
+
+	return guard_still(s->guard, quiet_s) == WATCH_OK && estimator_keeps(&s->estimator, tare_first(s));
+}
+
+static void tare_from_rest(struct session *s)
+{
+	s->at.phase_first = s->at.rest_first;
+	estimator_tare_from(&s->estimator, recorded(s), s->at.rest_first, loop_now_ns(s->loop));
+	mark_phase(s, POINT_TARE);
+	s->at.rest_first = 0;
+	set_up_pen(s);
 }
 
 static void begin_point(struct session *s)
@@ -195,6 +259,12 @@ static void begin_point(struct session *s)
 		session_end(s, RUN_INTERNAL_ERROR, text);
 		return;
 	}
+	/* What still waited for its pair when the point before ended may have been spoiled. */
+	if (s->at.rest_first && estimator_keeps(&s->estimator, s->at.rest_first)) {
+		tare_from_rest(s);
+		return;
+	}
+	s->at.rest_first = 0;
 	session_go(s, STAGE_INTERLOCK, interlocking);
 }
 
@@ -202,9 +272,12 @@ static void begin_point(struct session *s)
 
 static void stopped(struct session *s, bool verified)
 {
+	session_proven(s, guard_answer(s->guard)->proven_s);
 	if (verified && s->estimator.phase == POINT_COAST) {
 		enter_phase(s, POINT_REST, loop_now_ns(s->loop));
+		rest_for_next(s);
 		session_go(s, STAGE_STOPPING, resting);
+		session_part(s, TAKT_REST);
 		return;
 	}
 	finish_point(s);
@@ -222,8 +295,15 @@ static void stop_pen(struct session *s, const char *why)
 
 static void resting(struct session *s, uint64_t now_ns)
 {
-	if (samples_since_phase(s, REST_S) || now_ns - s->state_since_ns > REST_TIMEOUT_NS)
-		finish_point(s);
+	bool tare = s->at.rests_for_next && !s->at.fault[0];
+	double enough_s = tare ? s->at.rest_s : REST_S;
+	bool late = now_ns - s->state_since_ns > (uint64_t)((enough_s + REST_TIMEOUT_S) * 1e9);
+	bool rested = samples_since_phase(s, enough_s);
+	if (!rested && !late)
+		return;
+	if (tare && rested && rest_is_tare(s))
+		s->at.rest_first = tare_first(s);
+	finish_point(s);
 }
 
 /* Again after an inconclusive attempt, as often as the plan allows; a failed one is never tried away. */
@@ -239,6 +319,7 @@ static void after_point(struct session *s)
 		return;
 	}
 	if (again) {
+		s->at.rest_first = 0; /* what made it inconclusive may still be there: a tare of its own */
 		s->at.number++;
 		begin_point(s);
 		return;
@@ -300,6 +381,7 @@ static void ask(struct session *s, const char *text)
 {
 	journal_text(s, "prompt", "%s", text);
 	s->prompt.answered = false;
+	s->at.rest_first = 0; /* a hand comes between: no tare from before it */
 	session_go(s, STAGE_PROMPT, prompting);
 	s->config.observer.prompt(s->config.observer.ctx, text);
 }

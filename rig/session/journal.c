@@ -16,6 +16,12 @@ static void write_entry(struct session *s, const char *kind, struct json_out *en
 	json_out_free(entry);
 }
 
+/* As everywhere else, from 1. */
+static int64_t point_number(const struct session *s)
+{
+	return s->record->point[s->at.index].plan.number + 1;
+}
+
 void journal_text(struct session *s, const char *kind, const char *fmt, ...)
 {
 	char text[ERR_TEXT_MAX];
@@ -26,7 +32,7 @@ void journal_text(struct session *s, const char *kind, const char *fmt, ...)
 	struct json_out *entry = json_out_object();
 	json_out_string(entry, "text", text);
 	if (s->at.open)
-		json_out_int(entry, "point", s->at.index);
+		json_out_int(entry, "point", point_number(s));
 	write_entry(s, kind, entry);
 }
 
@@ -50,7 +56,7 @@ void journal_mark(struct session *s, const char *kind, const char *what, uint64_
 	struct json_out *entry = json_out_object();
 	json_out_string(entry, kind, what);
 	if (s->at.open)
-		json_out_int(entry, "point", s->at.index);
+		json_out_int(entry, "point", point_number(s));
 	json_out_u64(entry, "next_index", first_index);
 	write_entry(s, kind, entry);
 }
@@ -59,7 +65,7 @@ void journal_setpoint(struct session *s, double depth_mm, double rate_hz)
 {
 	struct json_out *entry = json_out_object();
 	json_out_string(entry, "text", "setpoint");
-	json_out_int(entry, "point", s->at.index);
+	json_out_int(entry, "point", point_number(s));
 	json_out_number(entry, "depth_mm", depth_mm, 17);
 	json_out_number(entry, "rate_hz", rate_hz, 17);
 	write_entry(s, "command", entry);

@@ -16,7 +16,7 @@
 
 #define SENSOR_STOP_NS   (300 * NS_PER_MS) /* how long the end waits for the sensor to confirm that it streams no more */
 #define LOOP_TRIES       3                 /* with a loop that fails: the run, and what it takes to stop the pen */
-#define BYTES_PER_SAMPLE 8                 /* int32 and its share of arrivals and headers, all streams */
+#define BYTES_PER_SAMPLE 8 /* int32 and its share of arrivals and headers, all streams */
 
 /* ---- small things ---------------------------------------------------------------------------------------------- */
 
@@ -41,9 +41,42 @@ void verb_done(void *ctx, int status, const struct err *err)
 		verb->err = *err;
 }
 
+void session_part(struct session *s, enum takt_part part)
+{
+	uint64_t now_ns = loop_now_ns(s->loop);
+	if (s->part < TAKT_PARTS)
+		s->record->takt.s[s->part] += (double)(now_ns - s->part_since_ns) * 1e-9;
+	s->part = part;
+	s->part_since_ns = now_ns;
+}
+
+void session_proven(struct session *s, double quiet_s)
+{
+	double *coast_s = &s->record->takt.s[TAKT_COAST], stop_s;
+	if (s->part != TAKT_COAST)
+		return;
+	stop_s = (double)(loop_now_ns(s->loop) - s->part_since_ns) * 1e-9;
+	session_part(s, TAKT_PROOF);
+	quiet_s = fmin(quiet_s, stop_s);
+	*coast_s -= quiet_s;
+	s->record->takt.s[TAKT_PROOF] += quiet_s;
+}
+
+static enum takt_part part_of(const struct session *s, enum session_stage stage)
+{
+	static const enum takt_part parts[] = {
+		[STAGE_OPENING] = TAKT_OPENING, [STAGE_INTERLOCK] = TAKT_INTERLOCK, [STAGE_TESTS] = TAKT_TESTS,
+		[STAGE_PROMPT] = TAKT_PROMPT,   [STAGE_TARE] = TAKT_TARE,           [STAGE_SETTING] = TAKT_SETTING,
+		[STAGE_SPIN_UP] = TAKT_SETTLE,  [STAGE_MEASURING] = TAKT_WINDOW,    [STAGE_STOPPING] = TAKT_COAST,
+		[STAGE_SAVING] = TAKT_PROOF,    [STAGE_DONE] = TAKT_PROOF,
+	};
+	return stage == STAGE_STOPPING && !s->at.open ? TAKT_TESTS : parts[stage];
+}
+
 void session_go(struct session *s, enum session_stage stage, state_fn state)
 {
 	bool changed = s->stage != stage;
+	session_part(s, part_of(s, stage));
 	s->stage = stage;
 	s->state = state;
 	s->state_since_ns = loop_now_ns(s->loop);
@@ -191,6 +224,7 @@ static void end_stopped(struct session *s, bool verified)
 		devices_record(s);
 	devices_stop(s);
 	session_go(s, STAGE_SAVING, wait_for_sensor);
+	session_part(s, TAKT_PARTS); /* the record is written from here on */
 }
 
 void session_end(struct session *s, enum run_status status, const char *reason)
@@ -486,6 +520,8 @@ int session_start(const struct session_config *config, struct session **ret, str
 	s->sensor = &s->device[0];
 	s->pen = &s->device[1];
 	s->started_ns = loop_now_ns(s->loop);
+	s->part_since_ns = s->started_ns;
+	s->record->has_takt = true;
 	s->tick.fn = on_tick;
 	s->tick.ctx = s;
 	s->state = begin;

@@ -13,8 +13,8 @@
 #define TICK_NS         DRIVER_TICK_NS
 #define OPEN_TIMEOUT_NS (3 * NS_PER_S) /* a driver is ready within 2 s */
 #define PROGRESS_NS     (250 * NS_PER_MS)
-#define REST_S          0.2            /* of stillness after a point, for the baseline behind it */
-#define REST_TIMEOUT_NS (2 * NS_PER_S) /* where no samples come */
+#define REST_TIMEOUT_S  0.5  /* later than a rest ought to end: no samples come */
+#define REST_ROUNDING_S 1e-6 /* seconds that are whole samples may come out so much longer */
 
 struct session;
 typedef void (*state_fn)(struct session *s, uint64_t now_ns);
@@ -58,7 +58,12 @@ struct attempt {         /* one try at a point: the one under way, or the next *
 	unsigned index;  /* in record->point, which holds every attempt */
 	bool open;       /* it stands in the record and is not finished */
 	uint64_t phase_first;
-	char fault[200]; /* why it cannot be trusted; empty = nothing known */
+	char fault[200];     /* why it cannot be trusted; empty = nothing known */
+	bool rests_for_next; /* its rest is to be the next point's tare ... */
+	double rest_s;       /* ... the end of this much of it, whatever the force does meanwhile */
+	uint64_t
+		rest_first; /* sample at which the tare of the point to be opened began behind the one before; 0: it has its
+				own */
 	bool unmeasured; /* this computer did not see what the pen did: the attempt ends without results */
 };
 
@@ -92,6 +97,8 @@ struct session {
 	struct loop_timer tick;
 	uint64_t next_progress_ns, started_ns;
 	enum session_stage stage;
+	enum takt_part part; /* what its time is spent on, since part_since_ns */
+	uint64_t part_since_ns;
 	state_fn state; /* NULL: nothing is waited for but the guard's word */
 	uint64_t state_since_ns;
 
@@ -113,6 +120,10 @@ struct session {
 
 /* session.c */
 void session_go(struct session *s, enum session_stage stage, state_fn state);
+/* The time from now on is spent on this, TAKT_PARTS: on what is not told; session_go() says it for what a stage is usually spent on. */
+void session_part(struct session *s, enum takt_part part);
+/* A stop was proven just now: the last seconds of it were the stillness that proves it. */
+void session_proven(struct session *s, double quiet_s);
 /* The one way out: stop, verify, save. The first status and reason stay. */
 void session_end(struct session *s, enum run_status status, const char *reason);
 /* A device is gone or silent: ends the run, and a run that is ending already is not complete any more. */
