@@ -2,6 +2,8 @@
 
 VERSION  := 0.1.0
 BUILD_ID  = $(or $(shell git describe --always --dirty --abbrev=12 2>/dev/null),no-git)
+# UTC of the newest commit, in seconds: no clock that is right stands behind it. 0 where there is no git.
+MADE_S    = $(or $(shell git show -s --format=%ct HEAD 2>/dev/null),0)
 prefix   ?= /usr/local
 BUILD    ?= build
 SANITIZE ?=
@@ -110,9 +112,9 @@ $(B)/flags.mk: tests/tools/configure.sh
 # Changes only when the checked-out version does.
 $(B)/build-id.h: FORCE
 	@mkdir -p $(@D)
-	@echo '#define PENRIG_BUILD "$(BUILD_ID)"' > $@.tmp
+	@{ echo '#define PENRIG_BUILD "$(BUILD_ID)"'; echo '#define PENRIG_MADE_S $(MADE_S)ULL'; } > $@.tmp
 	@cmp -s $@.tmp $@ && rm $@.tmp || mv $@.tmp $@
-$(B)/rig/cli/version.o: $(B)/build-id.h
+$(B)/rig/cli/version.o $(B)/rig/cli/main.o: $(B)/build-id.h
 $(B)/rig/cli/version.o: CPPFLAGS_ALL += -DPENRIG_LIBS='"$(LIB_VERSIONS)"'
 
 $(B)/%.o: %.c $(B)/flags.mk

@@ -591,16 +591,19 @@ static int execute(struct calibrate *c, const char *serial)
 		return cli_error(EXIT_STORAGE, "%s", err.text);
 	if (open_surroundings(c, &err) < 0)
 		return cli_error(EXIT_USAGE, "%s", err.text);
+	if (keeping_check_made(c->tables->made_ns, loop_wall_ns(c->loop), &err) < 0)
+		return cli_error(EXIT_REFUSED, "%s", err.text);
 	rc = choose_name(c, &err);
 	if (rc < 0)
 		return cli_error(cli_exit_code(rc), "%s", err.text);
-	if (keeping_begin(&c->keeping, c->options->state, c->bench, c->record, loop_wall_ns(c->loop), &err) < 0) {
+	rc = keeping_begin(&c->keeping, c->options->state, c->bench, c->record, c->loop, c->tables->honest, &err);
+	if (rc < 0) {
 		delivery_give_name_back(c->record);
-		return cli_error(EXIT_STORAGE, "%s", err.text);
+		return cli_error(rc == -EKEYEXPIRED ? EXIT_REFUSED : EXIT_STORAGE, "%s", err.text);
 	}
 	rc = drive(c, &err);
 	delivery_give_name_back(c->record);
-	keeping_end(&c->keeping, c->bench, c->session, loop_wall_ns(c->loop));
+	keeping_end(&c->keeping, c->bench, c->session);
 	session_free(c->session);
 	if (rc < 0)
 		return cli_error(EXIT_INTERNAL, "%s", err.text);

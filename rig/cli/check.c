@@ -7,6 +7,7 @@
 
 #include "rig/cli/kit/command.h"
 #include "rig/cli/kit/format.h"
+#include "rig/cli/kit/keeping.h"
 #include "rig/config/takt.h"
 #include "rig/measure/clock.h"
 #include "rig/measure/point/point.h"
@@ -261,12 +262,14 @@ static void print_summary(const struct check *check)
 static int check_due(const struct check *check, const struct cli_tables *tables, struct err *err)
 {
 	char today[11];
-	time_t now = (time_t)(tables->clock->wall_ns(tables->clock_ctx) / NS_PER_S);
+	time_t seconds = (time_t)(tables->clock->wall_ns(tables->clock_ctx) / NS_PER_S);
 	struct tm tm;
 
 	if (!check->bench)
 		return 0;
-	gmtime_r(&now, &tm);
+	if (keeping_check_made(tables->made_ns, tables->clock->wall_ns(tables->clock_ctx), err) < 0)
+		return -EKEYEXPIRED;
+	gmtime_r(&seconds, &tm);
 	strftime(today, sizeof(today), "%Y-%m-%d", &tm);
 	return bench_check_due(check->bench, today, err);
 }

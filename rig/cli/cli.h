@@ -15,6 +15,8 @@ struct cli_tables {
 	const struct loop_clock *clock;
 	void *clock_ctx;
 	int (*on_loop)(struct loop *loop); /* called once the loop exists; may be NULL */
+	bool honest;      /* clock is this computer's: one that stands behind what is known was set back */
+	uint64_t made_ns; /* UTC of the newest change in the program's source; 0: not known */
 };
 
 enum exit_code { /* the only exit codes; 128 + n for signals besides */

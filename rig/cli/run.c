@@ -380,17 +380,20 @@ static int execute(struct run *run, const char *plan_path)
 		return cli_error(EXIT_STORAGE, "%s", err.text);
 	if (open_surroundings(run, &err) < 0)
 		return cli_error(EXIT_USAGE, "%s", err.text);
+	if (keeping_check_made(run->tables->made_ns, loop_wall_ns(run->loop), &err) < 0)
+		return cli_error(EXIT_REFUSED, "%s", err.text);
 	rc = choose_name(run, &err);
 	if (rc < 0)
 		return cli_error(cli_exit_code(rc), "%s", err.text);
-	if (keeping_begin(&run->keeping, run->options->state, run->bench, run->record, loop_wall_ns(run->loop), &err) <
-	    0) {
+	rc = keeping_begin(&run->keeping, run->options->state, run->bench, run->record, run->loop, run->tables->honest,
+			   &err);
+	if (rc < 0) {
 		delivery_give_name_back(run->record);
-		return cli_error(EXIT_STORAGE, "%s", err.text);
+		return cli_error(rc == -EKEYEXPIRED ? EXIT_REFUSED : EXIT_STORAGE, "%s", err.text);
 	}
 	rc = drive(run, &err);
 	delivery_give_name_back(run->record);
-	keeping_end(&run->keeping, run->bench, run->session, loop_wall_ns(run->loop));
+	keeping_end(&run->keeping, run->bench, run->session);
 	session_free(run->session);
 	if (rc < 0)
 		return cli_error(EXIT_INTERNAL, "%s", err.text);

@@ -245,7 +245,7 @@ static void begin_point(struct session *s)
 	s->verb = (struct verb){0};
 	point->plan = *planned(s);
 	point->attempt = s->at.number;
-	point->start_wall_ns = loop_wall_ns(s->loop);
+	point->start_wall_ns = session_wall_ns(s);
 	point->stop_latency_ms = NAN;
 	int status = estimator_begin(&s->estimator, point, loop_now_ns(s->loop), on_stroke, s);
 	if (s->runfile)

@@ -16,6 +16,8 @@
 
 #define SENSOR_STOP_NS   (300 * NS_PER_MS) /* how long the end waits for the sensor to confirm that it streams no more */
 #define LOOP_TRIES       3                 /* with a loop that fails: the run, and what it takes to stop the pen */
+#define CLOCK_STEP_NS    (100 * (int64_t)NS_PER_MS) /* in one tick: no clock that is only slewed goes so far */
+#define CLOCK_READ_NS    (10 * NS_PER_MS)
 #define BYTES_PER_SAMPLE 8 /* int32 and its share of arrivals and headers, all streams */
 
 /* ---- small things ---------------------------------------------------------------------------------------------- */
@@ -137,6 +139,26 @@ void session_say(struct session *s, const char *text, bool alarm)
 	tell_observer(s, NULL, text, alarm);
 }
 
+/* ---- the host's clock ------------------------------------------------------------------------------------------- */
+
+uint64_t session_wall_ns(const struct session *s)
+{
+	return s->started_wall_ns + (loop_now_ns(s->loop) - s->started_ns);
+}
+
+/* A step stands in the journal; a drift, as of a clock that is being slewed, is none. */
+static void watch_clock(struct session *s, uint64_t now_ns)
+{
+	int64_t off_ns = (int64_t)(loop_wall_ns(s->loop) - session_wall_ns(s)), step_ns = off_ns - s->clock_off_ns;
+	if (loop_now_ns(s->loop) - now_ns > CLOCK_READ_NS) /* held up between the two readings */
+		return;
+	s->clock_off_ns = off_ns;
+	if (llabs(step_ns) >= CLOCK_STEP_NS)
+		journal_text(s, "event",
+			     "this computer's clock was set by %+.3f s: times of this run go on from its start",
+			     (double)step_ns * 1e-9);
+}
+
 /* ---- the end --------------------------------------------------------------------------------------------------- */
 
 static void finish_record(struct session *s)
@@ -148,7 +170,7 @@ static void finish_record(struct session *s)
 		devices_record(s);
 	sweeps_collect(r, s->plan, s->config.points, s->config.point_count);
 	r->ended_host_ns = loop_now_ns(s->loop);
-	utc_text(loop_wall_ns(s->loop), r->ended_utc);
+	utc_text(session_wall_ns(s), r->ended_utc);
 	verdict_form(r, s->plan);
 }
 
@@ -429,7 +451,7 @@ static bool needs_prompt(const struct session *s)
 static bool may_begin(struct session *s, struct err *err)
 {
 	char today[32];
-	utc_text(loop_wall_ns(s->loop), today);
+	utc_text(s->started_wall_ns, today);
 	today[10] = '\0';
 	if (needs_prompt(s) && !s->config.observer.prompt) {
 		refuse(s, REFUSED_PLAN,
@@ -486,6 +508,7 @@ static void on_tick(void *ctx, uint64_t now_ns)
 {
 	struct session *s = ctx;
 	loop_timer_at(s->loop, &s->tick, now_ns + TICK_NS);
+	watch_clock(s, now_ns);
 	devices_tick(s, now_ns);
 	bool proving = guard_tick(s->guard, now_ns);
 	if (!proving && s->state)
@@ -499,8 +522,8 @@ static void on_tick(void *ctx, uint64_t now_ns)
 static int fill_record(struct session *s)
 {
 	struct record *r = s->record;
-	r->started_host_ns = loop_now_ns(s->loop);
-	utc_text(loop_wall_ns(s->loop), r->started_utc);
+	r->started_host_ns = s->started_ns;
+	utc_text(s->started_wall_ns, r->started_utc);
 	host_describe(r);
 	r->points_planned = s->config.point_count;
 	return record_inputs(r, s->plan, s->bench);
@@ -520,6 +543,7 @@ int session_start(const struct session_config *config, struct session **ret, str
 	s->sensor = &s->device[0];
 	s->pen = &s->device[1];
 	s->started_ns = loop_now_ns(s->loop);
+	s->started_wall_ns = loop_wall_ns(s->loop);
 	s->part_since_ns = s->started_ns;
 	s->record->has_takt = true;
 	s->tick.fn = on_tick;

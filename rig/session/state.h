@@ -96,6 +96,8 @@ struct session {
 	struct loop *loop;
 	struct loop_timer tick;
 	uint64_t next_progress_ns, started_ns;
+	uint64_t started_wall_ns;
+	int64_t clock_off_ns; /* by which the host's clock was last seen to stand ahead of session_wall_ns() */
 	enum session_stage stage;
 	enum takt_part part; /* what its time is spent on, since part_since_ns */
 	uint64_t part_since_ns;
@@ -128,6 +130,8 @@ void session_proven(struct session *s, double quiet_s);
 void session_end(struct session *s, enum run_status status, const char *reason);
 /* A device is gone or silent: ends the run, and a run that is ending already is not complete any more. */
 void session_lost(struct session *s, const char *reason);
+/* UTC of this moment: that of the start and the monotonic time since. The host's clock may be set meanwhile. */
+uint64_t session_wall_ns(const struct session *s);
 void session_say(struct session *s, const char *text, bool alarm);
 void session_strikes(struct session *s, const struct plan_point *point, uint64_t strokes);
 void session_report(struct session *s, const struct record_point *finished); /* progress */

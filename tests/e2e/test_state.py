@@ -5,6 +5,7 @@ import json
 import os
 import subprocess
 import tempfile
+from datetime import datetime
 from pathlib import Path
 
 import rig
@@ -23,10 +24,10 @@ class Bench:
         self.plan.write_text(json.dumps(PLAN))
         self.state = self.folder / "state"
 
-    def run(self, name, faults=(), extra=None, plan=None):
+    def run(self, name, faults=(), extra=None, plan=None, clock=()):
         extra = ["--state", self.state] if extra is None else extra
         return rig.run_plan(plan or self.plan, bench=str(self.bench), folder=self.folder / name, faults=faults,
-                            extra=[*extra, "--name", name])
+                            extra=[*extra, "--name", name], world_extra=clock)
 
     def told(self, *args, **kw):
         done = rig.penrig_a("state", "--bench", self.bench, "--state", self.state, *args, **kw)
@@ -105,12 +106,85 @@ def test_damage(check):
     check(run.status == 6 and run.report is None, f"and of a run that was to use it, before anything moves: {run.outcome()}")
 
 
+DAY_S = 86400
+
+
+def utc(text):
+    return datetime.fromisoformat(text.replace("Z", "+00:00"))
+
+
+def test_a_clock_that_was_set_back(check):
+    bench = Bench()
+    first = bench.run("first", clock=["--clock", DAY_S])
+    check(first.status == 0, f"a first run, by a clock that is a day ahead: {first.outcome()} {first.err[-200:]}")
+    for name, by_s, status in [("back", 0, 8), ("a-minute", DAY_S - 50, 0), ("two-minutes", DAY_S - 120, 8), ("on", DAY_S + 30, 0)]:
+        run = bench.run(name, clock=["--clock", by_s])
+        check(run.status == status, f"{name}: {run.status} {run.err[-300:]}")
+        if status == 8:
+            check(run.report is None and "run first" in run.err.replace("run a-minute", "run first") and "set back" in run.err and
+                  ".state away" in run.err.replace("\n", " "), f"{name}: it says what is known, and the way out: {run.err}")
+            check(not any("OUTP ON" in t.get("line", "") for t in run.truth), f"{name}: nothing moved")
+    check(bench.json()["last_run"]["name"] == "on", f"what was refused is not remembered: {bench.json()['last_run']}")
+    next(bench.state.glob("*.state")).unlink()
+    check(bench.run("anew", clock=["--clock", 0]).status == 0, "the way out is one")
+
+
+def test_a_clock_that_is_set_meanwhile(check):
+    for by_s in (-3600, 3600, -0.5):
+        bench = Bench()
+        run = bench.run("stepped", clock=["--clock-step", f"2.0,{by_s}"])
+        report = run.report
+        took_s = (utc(report["ended"]) - utc(report["started"])).total_seconds()
+        check(run.status == 0 and 4 < took_s < 15, f"clock set by {by_s} s: {run.outcome()}, took {took_s} s")
+        point = int(report["points"][0]["started_utc_ns"]) * 1e-9 - utc(report["started"]).timestamp()
+        check(0 < point < took_s, f"clock set by {by_s} s: the point began {point} s behind the start")
+        shown = rig.penrig_a("show", "--journal", run.run_file).stdout
+        check(shown.count(f"clock was set by {by_s:+.3f} s") == 1, f"clock set by {by_s} s stands in the journal, once")
+        seen = utc(bench.json()["last_run"]["seen"])
+        check(abs((seen - utc(report["ended"])).total_seconds()) < 1, f"clock set by {by_s} s: the state saw {seen}")
+
+
+def test_a_clock_behind_the_program(check):
+    folder = Path(tempfile.mkdtemp(prefix="pr"))
+    bench = rig.own_bench("virtual-usb.json", folder)
+    library = folder / "past.so"
+    source = folder / "past.c"
+    source.write_text(PAST)
+    made = subprocess.run(["cc", "-shared", "-fPIC", "-o", library, source], capture_output=True, text=True)
+    if made.returncode or subprocess.run(["git", "-C", rig.ROOT, "rev-parse"], capture_output=True).returncode:
+        return  # without a compiler or a commit there is nothing to hold
+    sanitizer = ":".join(filter(None, [os.environ.get("ASAN_OPTIONS"), "verify_asan_link_order=0"]))  # the library comes before its runtime
+    env = {**os.environ, "LD_PRELOAD": str(library), "ASAN_OPTIONS": sanitizer}
+    plan = rig.FIXTURES / "plans/ci-smoke.json"
+    for command in (["run", plan, "--bench", bench, "--dut", "X", "--output-dir", folder], ["check", plan, "--bench", bench]):
+        done = subprocess.run([str(a) for a in [rig.PENRIG, *command]], env=env, stdin=subprocess.DEVNULL, capture_output=True, text=True)
+        check(done.returncode == 8 and "1970-01-01" in done.stderr and "set the clock" in done.stderr,
+              f"{command[0]} in 1970: {done.returncode} {done.stderr}")
+
+
+# a computer whose clock was never set
+PAST = """#include <time.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+int clock_gettime(clockid_t id, struct timespec *ret)
+{
+	long rc = syscall(SYS_clock_gettime, id, ret);
+	if (id == CLOCK_REALTIME)
+		ret->tv_sec = 1000;
+	return (int)rc;
+}
+"""
+
+
 def main():
     check = rig.Checks()
     test_strokes(check)
     test_a_run_that_strikes_nothing(check)
     test_folders(check)
     test_damage(check)
+    test_a_clock_that_was_set_back(check)
+    test_a_clock_that_is_set_meanwhile(check)
+    test_a_clock_behind_the_program(check)
     check.end()
 
 

@@ -194,7 +194,7 @@ int main(int argc, char **argv)
 	struct world_config config = {.seed = 1};
 	struct virtual_clock clock = {.now_ns = START_NS, .wall_zero_ns = WALL_ZERO_NS - START_NS};
 	struct loop_clock failing = virtual_clock_ops;
-	const struct cli_tables tables = {
+	struct cli_tables tables = {
 		.links = inproc_link_table,
 		.drivers = driver_table,
 		.reports = report_table,
@@ -206,6 +206,8 @@ int main(int argc, char **argv)
 	int first, status = parse(argc, argv, &config, &first);
 
 	failing.wait = wait_or_fail;
+	tables.honest = clock_from.given;
+	clock.wall_zero_ns += (uint64_t)clock_from.by_ns;
 	if (status)
 		return status;
 	if (world_new(&config, &world, &err)) {

@@ -8,6 +8,8 @@
 
 struct keeping {
 	struct state *state; /* NULL: none is kept */
+	struct loop *loop;   /* borrowed */
+	uint64_t began_ns;   /* on its monotonic clock: a clock that is set meanwhile is not believed */
 	struct state_run run;
 };
 
@@ -15,10 +17,15 @@ struct keeping {
 int keeping_open(const char *wanted, const char *bench_path, struct state **ret, struct err *err);
 
 /* The run begins now. Where --state was given, what fails is an error; else it is said on standard error, and the run goes
- * on without. */
+ * on without. honest: the loop's clock is this computer's, and is held against the last run: -EKEYEXPIRED where it stands
+ * behind it, and a certificate that has run out could be used. */
 int keeping_begin(struct keeping *keeping, const char *wanted, const struct bench *bench, const struct record *record,
-		  uint64_t wall_ns, struct err *err);
+		  struct loop *loop, bool honest, struct err *err);
 /* It has ended; said on standard error where it could not be kept. session NULL: it could not begin. Closes. */
-void keeping_end(struct keeping *keeping, const struct bench *bench, const struct session *session, uint64_t wall_ns);
+void keeping_end(struct keeping *keeping, const struct bench *bench, const struct session *session);
+
+/* A clock that stands behind the program's own making was set back, or never set: -EKEYEXPIRED. made_ns: of the newest
+ * change in the program's source; 0: not known. */
+int keeping_check_made(uint64_t made_ns, uint64_t wall_ns, struct err *err);
 
 #endif
