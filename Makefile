@@ -74,6 +74,7 @@ ROOMS := $(foreach n,0 1 2 3 4 5 6,$(FLOOR_$(n)))
 folder = $(or $(FOLDER_$(1)),rig/$(1))
 $(foreach r,$(ROOMS),$(eval SRC_$(r) := $(call src,$(call folder,$(r)) $(call folder,$(r))/*)))
 SRC_cli     := $(filter-out rig/cli/main.c,$(SRC_cli))
+SRC_stopper := $(filter-out rig/stopper/main.c,$(SRC_stopper))
 SRC_virtual := $(call src,fixtures/virtual)
 
 # Archives for a test of each room: the room with all that it may know, and what it knows of that.
@@ -87,7 +88,7 @@ PRODUCT      := $(sort $(ARCH_cli) drivers)
 SRC_virtual_main := $(call src,fixtures/virtual/main)
 SRC_shim         := $(call src,fixtures/virtual/shim)
 
-PROGRAMS := $(B)/penrig $(B)/penrig-virtual $(B)/libpenrig-shim.so
+PROGRAMS := $(B)/penrig $(B)/penrig-stopper $(B)/penrig-virtual $(B)/libpenrig-shim.so
 UNIT_SRC := $(sort $(wildcard tests/unit/*/test_*.c))
 UNIT     := $(patsubst %.c,$(B)/%,$(UNIT_SRC))
 INTEGRATION_SRC := $(sort $(wildcard tests/integration/test_*.c))
@@ -138,6 +139,9 @@ link_with = $(CC) $(LDFLAGS_ALL) $(1) -Wl,--start-group $(call archives,$(2)) -W
 
 $(B)/penrig: $(B)/rig/cli/main.o $(call archives,$(PRODUCT))
 	$(call link_with,$<,$(PRODUCT))
+
+$(B)/penrig-stopper: $(B)/rig/stopper/main.o $(call archives,$(sort $(ARCH_stopper) drivers))
+	$(call link_with,$<,$(sort $(ARCH_stopper) drivers))
 
 $(B)/penrig-virtual: $(call obj,$(SRC_virtual_main)) $(call archives,$(ARCH_virtual))
 	$(call link_with,$(call obj,$(SRC_virtual_main)),$(ARCH_virtual))
@@ -248,10 +252,11 @@ $(MAN_COMMANDS:%=$(B)/man/penrig-%.1): $(B)/man/penrig-%.1: $(B)/penrig
 D = $(DESTDIR)$(prefix)
 DOC = $(D)/share/doc/penrig
 install: all $(if $(shell command -v scdoc),man)
-	install -d $(D)/bin $(D)/lib/penrig $(D)/share/penrig/schema $(D)/share/man/man1 \
+	install -d $(D)/bin $(D)/libexec/penrig $(D)/lib/penrig $(D)/share/penrig/schema $(D)/share/man/man1 \
 		$(D)/share/bash-completion/completions $(DOC)/docs/protocols/vectors \
 		$(DOC)/reports $(DOC)/tests/bench
 	install $(B)/penrig $(B)/penrig-virtual $(D)/bin
+	install $(B)/penrig-stopper $(D)/libexec/penrig
 	install -m 644 $(B)/libpenrig-shim.so $(D)/lib/penrig
 	for kind in benches phantoms plans; do install -d $(D)/share/penrig/$$kind; \
 		for f in fixtures/$$kind/*.json; do [ ! -e $$f ] || install -m 644 $$f $(D)/share/penrig/$$kind || exit 1; done; done

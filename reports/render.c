@@ -112,6 +112,7 @@ void render_header(FILE *out, const struct record *record)
 	field(out, "plan", line);
 	snprintf(line, sizeof(line), "%s%s%s", record->bench_name, *record->bench_site ? ", " : "", record->bench_site);
 	field(out, "bench", line);
+	field(out, "found", record->bench_found);
 	for (unsigned i = 0; i < record->devices; i++)
 		render_device(out, &record->device[i]);
 	field(out, "operator", record->operator_name);

@@ -492,6 +492,7 @@ static int drive(struct calibrate *c, struct err *err)
 		.ask = on_ask,
 		.stroke = on_stroke,
 		.calibrating_ctx = c,
+		.stopper = c->tables->stopper,
 		.finish = on_finish,
 		.finish_ctx = c,
 		.ended = on_ended,

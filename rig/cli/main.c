@@ -10,6 +10,7 @@ int main(int argc, char **argv)
 		.drivers = driver_table,
 		.reports = report_table,
 		.clock = &loop_clock_monotonic,
+		.stopper = true,
 		.honest = true,
 		.made_ns = PENRIG_MADE_S * NS_PER_S,
 	};

@@ -292,6 +292,7 @@ static int drive(struct run *run, struct err *err)
 		.point_count = run->point_count,
 		.record = run->record,
 		.observer = {.ctx = run, .progress = on_progress, .prompt = can_ask(run) ? on_prompt : NULL},
+		.stopper = run->tables->stopper,
 		.finish = on_finish,
 		.finish_ctx = run,
 		.ended = on_ended,

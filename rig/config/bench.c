@@ -164,6 +164,22 @@ static int read_uncertainty(const struct json_doc *doc, const struct json *node,
 	return uncertainty_read(doc, node, UNCERTAINTY_OF_BENCH, dst, err);
 }
 
+static int read_stopper(const struct json_doc *doc, const struct json *node, void *dst, struct err *err)
+{
+	static const struct json_field fields[] = {
+		{.key = "required", .kind = FIELD_BOOL, .offset = offsetof(struct bench_stopper, required)},
+		{.key = "standstill_s",
+		 .kind = FIELD_NUMBER,
+		 .offset = offsetof(struct bench_stopper, standstill_s),
+		 .lo = 0.5,
+		 .hi = 3600,
+		 .unit = "s"},
+		{.key = NULL},
+	};
+
+	return json_read_object(doc, node, fields, dst, err);
+}
+
 #define IN(member) offsetof(struct bench, member)
 
 /* phantoms stands last in the table but may stand anywhere in the file: it needs nothing of the rest. */
@@ -174,6 +190,7 @@ static const struct json_field bench_fields[] = {
 	{.key = "mains_hz", .kind = FIELD_CUSTOM, .offset = IN(mains_hz), .required = true, .read = read_mains},
 	{.key = "ambient_c", .kind = FIELD_CUSTOM, .offset = IN(ambient_lo_c), .required = true, .read = read_ambient},
 	{.key = "uncertainty", .kind = FIELD_CUSTOM, .offset = IN(uncertainty), .read = read_uncertainty},
+	{.key = "stopper", .kind = FIELD_CUSTOM, .offset = IN(stopper), .read = read_stopper},
 	{.key = "pen", .kind = FIELD_CUSTOM, .read = read_pen},
 	{.key = "sensor", .kind = FIELD_CUSTOM, .read = read_sensor},
 	{.key = "devices", .kind = FIELD_CUSTOM, .read = bench_devices_read},
@@ -192,6 +209,7 @@ static int new_bench(const char *path, struct bench **ret, struct err *err)
 		return err_set(err, -ENOMEM, "%s: no memory", path);
 	memcpy(bench->path, path, strlen(path) + 1);
 	bench->uncertainty = uncertainty_default(UNCERTAINTY_OF_BENCH);
+	bench->stopper = (struct bench_stopper){.required = true, .standstill_s = 5};
 	*ret = bench;
 	return 0;
 }
@@ -412,6 +430,11 @@ int bench_phantom(const struct bench *bench, const char *serial)
 		if (strcmp(bench->phantom[i].serial, serial) == 0)
 			return (int)i;
 	return -1;
+}
+
+bool bench_pen_could_be(const struct bench *bench, const char *name)
+{
+	return bench_link_could_be(bench_device(bench, ROLE_PEN)->link, name);
 }
 
 int bench_pen_link(const struct bench *bench, const char *dut, char *ret, size_t size, struct err *err)

@@ -89,6 +89,12 @@ struct bench_sensor {
 	double temperature_coefficient_rel_per_k;
 };
 
+/* The process of its own that stops the pen when penrig is gone or stands still (docs/safety.md). */
+struct bench_stopper {
+	bool required; /* a run without one is refused; default true */
+	double standstill_s; /* a penrig that gives no sign for so long with a pen that may run is not waited for; default 5 */
+};
+
 /* A file as it was read before. */
 struct bench_text {
 	const char *path, *text;
@@ -106,6 +112,7 @@ struct bench {
 	struct bench_device device[BENCH_DEVICES_MAX];
 	struct bench_pen pen;
 	struct bench_sensor sensor;
+	struct bench_stopper stopper;
 	unsigned phantoms;
 	struct phantom phantom[BENCH_PHANTOMS_MAX];
 	const struct bench_text *given; /* while it is being read: the phantoms' texts */
@@ -143,5 +150,7 @@ int bench_phantom(const struct bench *bench, const char *serial);
 
 /* The pen's link with {dut} filled in. -EINVAL: the serial number has characters that a link name cannot carry. */
 int bench_pen_link(const struct bench *bench, const char *dut, char *ret, size_t size, struct err *err);
+/* Whether the pen's link is this name, for some DUT's serial number. */
+bool bench_pen_could_be(const struct bench *bench, const char *name);
 
 #endif

@@ -307,6 +307,18 @@ int bench_link_fill(const char *link, const char *dut, char *ret, size_t size)
 	return n < 0 || (size_t)n >= size ? -ENAMETOOLONG : 0;
 }
 
+bool bench_link_could_be(const char *link, const char *name)
+{
+	const char *word = strstr(link, DUT_WORD);
+	if (!word)
+		return strcmp(link, name) == 0;
+	size_t head = (size_t)(word - link), tail = strlen(word + strlen(DUT_WORD)), len = strlen(name);
+
+	return len > head + tail && strncmp(link, name, head) == 0 &&
+	       strcmp(name + len - tail, word + strlen(DUT_WORD)) == 0 &&
+	       strcspn(name + head, ":/{}\"\\") >= len - head - tail;
+}
+
 bool bench_link_waits(const char *link)
 {
 	return strstr(link, DUT_WORD) != NULL;

@@ -8,6 +8,8 @@
 int bench_link_fill(const char *link, const char *dut, char *ret, size_t size);
 /* Does the pen's link wait for a serial number? */
 bool bench_link_waits(const char *link);
+/* Whether some DUT's serial number makes a bench file's link this name. */
+bool bench_link_could_be(const char *link, const char *name);
 
 /* The short form: "pen" or "sensor", without a name, with roles that are known beforehand. Adds the device to `bench`, and what its roles
  * say of pen and force. -EINVAL with file:line:column. */

@@ -373,6 +373,7 @@ int dialogue_open(const struct dialogue_ops *ops, void *device, const struct dev
 		.uri = open->uri,
 		.wants = ops->driver->wants,
 		.settings = open->settings,
+		.adopted = open->adopted,
 		.sink = {.ctx = d, .bytes = on_bytes, .gone = on_gone},
 	};
 	int status = link_open(&opening, &d->link, err);

@@ -142,6 +142,7 @@ struct device_open {
 	struct link_settings
 		settings; /* what the bench says of a serial port; unset = the driver's; refused for usb: */
 	double rate_hz;   /* wanted sample rate; 0 = the device's default */
+	int adopted;      /* as in struct link_opening: descriptor of a port that another process has opened; 0: none */
 	struct driver_host host;
 };
 

@@ -138,6 +138,15 @@ struct link_ops {
 	int (*open)(struct loop *loop, const char *uri, const struct link_wants *wants, const struct link_sink *sink,
 		    struct link **ret, struct err *err);
 
+	/* Takes over a port that another process has opened and set up, by a descriptor of it, which stays the caller's.
+	 * Nothing is set or waited for; what was received and not read is dropped. Optional: NULL where a device cannot
+	 * be shared so. Errors: those of open. */
+	int (*adopt)(struct loop *loop, const char *uri, int fd, const struct link_sink *sink, struct link **ret,
+		     struct err *err);
+
+	/* The descriptor that another process may adopt, the link's own. Optional, as adopt. -ENODEV: gone. */
+	int (*descriptor)(const struct link *link);
+
 	/* Cancels what is queued (its done functions run with -ECANCELED before this returns), gives a detached kernel
 	 * driver back, frees. Blocks for at most 1 s, for what must still leave. Safe after gone, and from inside the
 	 * link's own callbacks: the device is then given back when the callback returns. No callback follows. */
@@ -183,6 +192,7 @@ struct link_opening {
 	struct link_wants wants;       /* the driver's */
 	struct link_settings settings; /* the bench's: they count before the driver's */
 	struct link_sink sink;
+	int adopted; /* descriptor of the port, which another process has opened: see link_ops.adopt. 0: it is opened here */
 };
 
 /* Opens by scheme and wraps a USB link for USBTMC where wanted. Errors: those of link_ops.open; -EINVAL too for an

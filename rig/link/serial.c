@@ -377,11 +377,12 @@ static int open_port(struct serial_link *self, const char *node, const struct li
 
 static void release_port(struct serial_link *self)
 {
-	if (self->fd >= 0) {
-		if (self->exclusive)
-			ioctl(self->fd, TIOCNXCL); /* some ttys keep the mark beyond the last close */
+	if (self->fd >= 0 && self->exclusive)
+		ioctl(self->fd, TIOCNXCL); /* some ttys keep the mark beyond the last close */
+	if (self->fd >= 0 && self->port)
 		sp_close(self->port);
-	}
+	else if (self->fd >= 0)
+		close(self->fd); /* adopted: whoever opened it keeps it */
 	if (self->port)
 		sp_free_port(self->port);
 	free(self);
@@ -513,6 +514,31 @@ static void on_timer(void *ctx, uint64_t now_ns)
 
 /* ---- the operations -------------------------------------------------------------------------------------------- */
 
+static struct serial_link *new_link(struct loop *loop, const char *uri, const struct link_sink *sink)
+{
+	struct serial_link *self = calloc(1, sizeof(*self));
+
+	if (!self)
+		return NULL;
+	*self = (struct serial_link){.link = {.ops = &link_serial},
+				     .loop = loop,
+				     .sink = *sink,
+				     .fd = -1,
+				     .timer = {.fn = on_timer, .ctx = self}};
+	snprintf(self->id.uri, sizeof(self->id.uri), "serial:%.140s", uri);
+	return self;
+}
+
+/* Takes the link: into the loop, or away where it is not to be had. */
+static int enter_loop(struct serial_link *self, int status, const char *node, struct err *err)
+{
+	if (!status && loop_fd_add(self->loop, self->fd, POLLIN, on_fd, self))
+		status = err_set(err, -ENOSPC, "no room for %s in the event loop", node);
+	if (status)
+		release_port(self);
+	return status;
+}
+
 static int serial_open(struct loop *loop, const char *uri, const struct link_wants *wants, const struct link_sink *sink,
 		       struct link **ret, struct err *err)
 {
@@ -522,21 +548,12 @@ static int serial_open(struct loop *loop, const char *uri, const struct link_wan
 
 	if (status)
 		return status;
-	self = calloc(1, sizeof(*self));
+	self = new_link(loop, uri, sink);
 	if (!self)
 		return err_set(err, -ENOMEM, "out of memory for %s", node);
-	*self = (struct serial_link){.link = {.ops = &link_serial},
-				     .loop = loop,
-				     .sink = *sink,
-				     .fd = -1,
-				     .timer = {.fn = on_timer, .ctx = self}};
-	status = open_port(self, node, &wants->serial, err);
-	if (!status && loop_fd_add(loop, self->fd, POLLIN, on_fd, self))
-		status = err_set(err, -ENOSPC, "no room for %s in the event loop", node);
-	if (status) {
-		release_port(self);
+	status = enter_loop(self, open_port(self, node, &wants->serial, err), node, err);
+	if (status)
 		return status;
-	}
 	snprintf(self->id.uri, sizeof(self->id.uri), "serial:%.140s", uri);
 	if (wants->serial.wait_ns) {
 		self->held = true;
@@ -545,6 +562,33 @@ static int serial_open(struct loop *loop, const char *uri, const struct link_wan
 	}
 	*ret = &self->link;
 	return 0;
+}
+
+static int serial_adopt(struct loop *loop, const char *uri, int fd, const struct link_sink *sink, struct link **ret,
+			struct err *err)
+{
+	struct serial_link *self = new_link(loop, uri, sink);
+	int status = 0;
+
+	if (!self)
+		return err_set(err, -ENOMEM, "out of memory for serial:%s", uri);
+	snprintf(self->id.node, sizeof(self->id.node), "%s", self->id.uri);
+	self->fd = fcntl(fd, F_DUPFD_CLOEXEC, 0);
+	if (self->fd < 0 || fcntl(self->fd, F_SETFL, O_RDWR | O_NONBLOCK) < 0)
+		status = err_set(err, -errno, "the port of %s cannot be taken over: %s", self->id.uri, strerror(errno));
+	status = enter_loop(self, status, self->id.uri, err);
+	if (status)
+		return status;
+	tcflush(self->fd, TCIFLUSH);
+	*ret = &self->link;
+	return 0;
+}
+
+static int serial_descriptor(const struct link *link)
+{
+	const struct serial_link *self = (const struct serial_link *)link;
+
+	return self->gone || self->closed ? -ENODEV : self->fd;
 }
 
 /* What the kernel still holds may be the command that stops a pen: give it a moment, then drop it, because close()
@@ -634,6 +678,8 @@ const struct link_ops link_serial = {
 	.name = "serial",
 	.scheme = "serial",
 	.open = serial_open,
+	.adopt = serial_adopt,
+	.descriptor = serial_descriptor,
 	.close = serial_close,
 	.write = serial_write,
 	.identity = serial_identity,

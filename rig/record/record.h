@@ -215,8 +215,9 @@ struct record {
 	enum run_status run_status;
 	enum refusal refusal;
 	char status_reason[ERR_TEXT_MAX];
-	bool moved;         /* the pen was commanded to run at least once */
-	bool stop_verified; /* the last stop was seen in the load signal; meaningful where moved */
+	char bench_found[400]; /* in which state, where an earlier run did not come to its end; empty: in order */
+	bool moved;            /* the pen was commanded to run at least once */
+	bool stop_verified;    /* the last stop was seen in the load signal; meaningful where moved */
 	char stop_text[200];
 	int signal_number;       /* that interrupted it; 0 none */
 	bool accept_conditional; /* the plan accepts every conditional_pass that occurred */

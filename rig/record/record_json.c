@@ -385,6 +385,7 @@ static const struct member record_members[] = {
 	ONE(struct record, run_status, INT),
 	ONE(struct record, refusal, INT),
 	ONE(struct record, status_reason, TEXT),
+	MAYBE(struct record, bench_found),
 	ONE(struct record, moved, BOOL),
 	ONE(struct record, stop_verified, BOOL),
 	ONE(struct record, stop_text, TEXT),

@@ -266,14 +266,22 @@ int devices_open(struct session *s, struct err *err)
 	return status;
 }
 
+static void close_one(struct attached *device)
+{
+	if (device->device)
+		device->driver->close(device->device);
+	device->device = NULL;
+}
+
 void devices_close(struct session *s)
 {
-	for (unsigned i = 0; i < s->devices; i++) {
-		struct attached *device = &s->device[i];
-		if (device->device)
-			device->driver->close(device->device);
-		device->device = NULL;
-	}
+	for (unsigned i = 0; i < s->devices; i++)
+		close_one(&s->device[i]);
+}
+
+void devices_close_pen(struct session *s)
+{
+	close_one(s->pen);
 }
 
 /* ---- streams ----------------------------------------------------------------------------------------------------- */

@@ -6,6 +6,7 @@
 #include <fcntl.h>
 #include <limits.h>
 #include <pwd.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -16,13 +17,19 @@
 
 #include "rig/base/digest.h"
 
-#define HOLDER_MAX 160
+#define HOLDER_MAX 320
+#define WORK_MAX   160
+#define LEFT_MAX   4096
 #define OPEN_TRIES 8 /* two processes creating the same file at once need two */
 
 static const char *const lock_folder[] = {"/run/lock", "/tmp"};
 
 struct bench_lock {
 	int fd;
+	char path[64];
+	time_t since;
+	char work[WORK_MAX];
+	char left[LEFT_MAX];
 };
 
 static void lock_name(const char *real_path, const char *folder, char *ret, size_t size)
@@ -67,26 +74,27 @@ static int open_in_first_folder(const char *real_path, char *ret_path, size_t si
 	return fd;
 }
 
-static void write_holder(int fd)
+static void write_holder(const struct bench_lock *lock)
 {
 	char text[HOLDER_MAX], when[32];
-	time_t now = time(NULL);
 	struct tm tm;
 	struct passwd entry, *user = NULL;
 	char names[1024];
 	getpwuid_r(getuid(), &entry, names, sizeof(names), &user);
-	strftime(when, sizeof(when), "%Y-%m-%dT%H:%M:%SZ", gmtime_r(&now, &tm));
-	int n = snprintf(text, sizeof(text), "%.40s (pid %ld, user %.40s) since %s", program_invocation_short_name,
-			 (long)getpid(), user ? user->pw_name : "unknown", when);
+	strftime(when, sizeof(when), "%Y-%m-%dT%H:%M:%SZ", gmtime_r(&lock->since, &tm));
+	int n = snprintf(text, sizeof(text), "%.40s (pid %ld, user %.40s) since %s%s%s\n",
+			 program_invocation_short_name, (long)getpid(), user ? user->pw_name : "unknown", when,
+			 lock->work[0] ? ", " : "", lock->work);
 	/* The name is for people; the lock holds without it. */
-	if (ftruncate(fd, 0) == 0)
-		(void)!pwrite(fd, text, (size_t)n, 0);
+	if (ftruncate(lock->fd, 0) == 0)
+		(void)!pwrite(lock->fd, text, (size_t)n, 0);
 }
 
 static void read_holder(int fd, char ret[HOLDER_MAX])
 {
 	ssize_t n = pread(fd, ret, HOLDER_MAX - 1, 0);
 	ret[n > 0 ? n : 0] = '\0';
+	ret[strcspn(ret, "\n")] = '\0';
 	for (char *c = ret; *c; c++) {
 		if (*c < ' ' || *c > '~')
 			*c = '?';
@@ -95,10 +103,39 @@ static void read_holder(int fd, char ret[HOLDER_MAX])
 		snprintf(ret, HOLDER_MAX, "another process");
 }
 
+/* The second line of a file whose holder did not come to its release. */
+static void read_left(int fd, char ret[LEFT_MAX])
+{
+	char text[HOLDER_MAX + LEFT_MAX];
+	ssize_t n = pread(fd, text, sizeof(text) - 1, 0);
+	text[n > 0 ? n : 0] = '\0';
+	const char *line = strchr(text, '\n');
+	snprintf(ret, LEFT_MAX, "%.*s", line ? (int)strcspn(line + 1, "\n") : 0, line ? line + 1 : "");
+}
+
+/* The state behind the name, which may itself hold anything: of a stopped process T, of one in a debugger t. */
+static bool is_stopped(const char *holder)
+{
+	char path[48], line[512] = "";
+	const char *at = strstr(holder, "(pid ");
+	snprintf(path, sizeof(path), "/proc/%ld/stat", at ? strtol(at + 5, NULL, 10) : 0);
+	FILE *file = fopen(path, "re");
+	if (!file)
+		return false;
+	const char *name_end = fgets(line, sizeof(line), file) ? strrchr(line, ')') : NULL;
+	fclose(file);
+	return name_end && (strncmp(name_end, ") T", 3) == 0 || strncmp(name_end, ") t", 3) == 0);
+}
+
 static int busy(int fd, const char *bench_path, struct err *err)
 {
 	char holder[HOLDER_MAX];
 	read_holder(fd, holder);
+	if (is_stopped(holder))
+		return err_set(
+			err, -EBUSY,
+			"the bench %.200s is in use by %s, which is stopped: let it go on (kill -CONT), or end it",
+			bench_path, holder);
 	return err_set(err, -EBUSY, "the bench %.200s is in use by %s; wait until that run has ended, or end it",
 		       bench_path, holder);
 }
@@ -124,8 +161,10 @@ int bench_lock_take(const char *bench_path, struct bench_lock **ret, struct err 
 		close(fd);
 		return err_set(err, -ENOMEM, "no memory for the bench lock");
 	}
-	write_holder(fd);
-	lock->fd = fd;
+	*lock = (struct bench_lock){.fd = fd, .since = time(NULL)};
+	memcpy(lock->path, path, sizeof(path));
+	read_left(fd, lock->left);
+	bench_lock_leave(lock, lock->left); /* until it is seen to */
 	*ret = lock;
 	return 0;
 }
@@ -138,4 +177,54 @@ void bench_lock_release(struct bench_lock *lock)
 	(void)!ftruncate(lock->fd, 0);
 	close(lock->fd);
 	free(lock);
+}
+
+void bench_lock_keep(struct bench_lock *lock)
+{
+	if (!lock)
+		return;
+	close(lock->fd);
+	free(lock);
+}
+
+int bench_lock_trusted(const struct bench_lock *lock, struct err *err)
+{
+	struct stat st;
+	if (fstat(lock->fd, &st) != 0)
+		return err_set(err, -errno, "%s: %s", lock->path, strerror(errno));
+	if (st.st_uid != geteuid() && st.st_uid != 0)
+		return err_set(err, -EPERM, "%s is another user's", lock->path);
+	if (!S_ISREG(st.st_mode) || st.st_nlink != 1)
+		return err_set(err, -EPERM, "%s is no file of its own", lock->path);
+	return 0;
+}
+
+const char *bench_lock_path(const struct bench_lock *lock)
+{
+	return lock->path;
+}
+
+void bench_lock_leave(struct bench_lock *lock, const char *text)
+{
+	char line[LEFT_MAX + 1];
+	write_holder(lock);
+	off_t end = lseek(lock->fd, 0, SEEK_END);
+	int n = snprintf(line, sizeof(line), "%s\n", text);
+	if (end > 0 && *text && n < (int)sizeof(line))
+		(void)!pwrite(lock->fd, line, (size_t)n, end);
+}
+
+void bench_lock_work(struct bench_lock *lock, const char *work)
+{
+	snprintf(lock->work, sizeof(lock->work), "%s", work);
+}
+
+const char *bench_lock_left(const struct bench_lock *lock)
+{
+	return lock->left;
+}
+
+int bench_lock_descriptor(const struct bench_lock *lock)
+{
+	return lock->fd;
 }

@@ -28,7 +28,8 @@ static void host_heartbeat(void *ctx, device_done_fn done, void *done_ctx)
 
 static void host_run(void *ctx, device_done_fn done, void *done_ctx)
 {
-	const struct session *s = ctx;
+	struct session *s = ctx;
+	standby_beat(s, true);
 	s->pen->driver->pen->run(s->pen->device, done, done_ctx);
 }
 

@@ -3,7 +3,6 @@
 #include "rig/session/session.h"
 #include "rig/judge/sweeps.h"
 #include "rig/judge/verdict.h"
-#include "rig/session/priority.h"
 
 #include <errno.h>
 #include <math.h>
@@ -11,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "rig/base/priority.h"
 #include "rig/judge/judge.h"
 #include "rig/session/state.h"
 
@@ -220,10 +220,10 @@ static void conclude(struct session *s)
 {
 	s->sensing.streaming = false;
 	guard_unwatch(s->guard);
+	standby_hand_over(s);
 	save(s);
 	devices_close(s);
-	bench_lock_release(s->lock);
-	s->lock = NULL;
+	standby_end(s);
 	loop_timer_cancel(s->loop, &s->tick);
 	s->ending.done = true;
 	session_go(s, STAGE_DONE, NULL);
@@ -464,11 +464,6 @@ static bool may_begin(struct session *s, struct err *err)
 		refuse(s, REFUSED_BENCH, err->text);
 		return false;
 	}
-	int status = bench_lock_take(s->bench->path, &s->lock, err);
-	if (status) {
-		refuse(s, status == -EBUSY ? REFUSED_BUSY : REFUSED_BENCH, err->text);
-		return false;
-	}
 	double bytes_per_s = (bench_sample_rate_hz(s->bench) + 100) * BYTES_PER_SAMPLE;
 	if (runfile_create(s->record, bytes_per_s, !loop_paced(s->loop), &s->runfile, err)) {
 		session_end(s, RUN_STORAGE_FAILED, err->text);
@@ -487,19 +482,50 @@ static void take_priority(struct session *s)
 	journal_text(s, "event", "this computer: %s", got);
 }
 
+static void open_devices(struct session *s)
+{
+	struct err err = {""};
+	session_go(s, STAGE_OPENING, opening);
+	int status = devices_open(s, &err);
+	standby_lend(s);
+	if (status)
+		open_failed(s, status, err.text);
+}
+
+/* For whoever finds the bench in use. */
+static void say_work(struct session *s)
+{
+	double length_s = plan_duration_s(s->plan, s->bench, s->config.points, s->config.point_count);
+	char work[160], until[32];
+	utc_text(s->started_wall_ns + (uint64_t)(length_s * 1e9), until);
+	snprintf(work, sizeof(work), "run %.80s, expected to end about %.19sZ", s->record->name, until);
+	bench_lock_work(s->lock, work);
+	bench_lock_leave(s->lock, "");
+}
+
+static void begin_locked(struct session *s)
+{
+	struct err err = {""};
+	if (!may_begin(s, &err))
+		return;
+	say_work(s);
+	take_priority(s);
+	journal_text(s, "start", "plan %s on bench %s, DUT %s, %u points", s->plan->name, s->bench->name,
+		     s->record->dut, s->config.point_count);
+	if (s->record->bench_found[0])
+		journal_text(s, "event", "%s", s->record->bench_found);
+	standby_begin(s, open_devices);
+}
+
 static void begin(struct session *s, uint64_t now_ns)
 {
 	(void)now_ns;
 	struct err err = {""};
-	if (!may_begin(s, &err))
-		return;
-	take_priority(s);
-	journal_text(s, "start", "plan %s on bench %s, DUT %s, %u points", s->plan->name, s->bench->name,
-		     s->record->dut, s->config.point_count);
-	session_go(s, STAGE_OPENING, opening);
-	int status = devices_open(s, &err);
+	int status = bench_lock_take(s->bench->path, &s->lock, &err);
 	if (status)
-		open_failed(s, status, err.text);
+		refuse(s, status == -EBUSY ? REFUSED_BUSY : REFUSED_BENCH, err.text);
+	else
+		standby_clear(s, begin_locked);
 }
 
 /* ---- the tick -------------------------------------------------------------------------------------------------- */
@@ -510,6 +536,7 @@ static void on_tick(void *ctx, uint64_t now_ns)
 	loop_timer_at(s->loop, &s->tick, now_ns + TICK_NS);
 	watch_clock(s, now_ns);
 	devices_tick(s, now_ns);
+	standby_beat(s, session_moving(s));
 	bool proving = guard_tick(s->guard, now_ns);
 	if (!proving && s->state)
 		s->state(s, now_ns);
@@ -597,8 +624,8 @@ void session_free(struct session *s)
 		return;
 	loop_timer_cancel(s->loop, &s->tick);
 	devices_close(s);
+	standby_end(s);
 	estimator_release(&s->estimator);
-	bench_lock_release(s->lock);
 	guard_free(s->guard);
 	free(s);
 }

@@ -70,6 +70,8 @@ struct session_config {
 	bool (*ask)(void *ctx, unsigned point, char *text, size_t size);
 	void (*stroke)(void *ctx, unsigned attempt, const struct stroke *stroke);
 	void *calibrating_ctx;
+	/* Whether a stopper is started, as the bench file says. False where nothing of another process reaches the devices. */
+	bool stopper;
 	/* Called at the very end; the caller stops its loop then. */
 	void (*ended)(void *ctx);
 	void *ended_ctx;

@@ -9,6 +9,7 @@
 #include "rig/session/guard.h"
 #include "rig/session/lock.h"
 #include "rig/session/session.h"
+#include "rig/stopper/stopper.h"
 
 #define TICK_NS         DRIVER_TICK_NS
 #define OPEN_TIMEOUT_NS (3 * NS_PER_S) /* a driver is ready within 2 s */
@@ -76,6 +77,18 @@ struct deadman_test { /* from the last heartbeat on */
 	uint32_t condition;
 };
 
+struct standby { /* the stopper */
+	struct stopper *stopper;
+	void (*then)(struct session *s); /* what it is waited for with; NULL: nothing waits */
+	bool acted, lost;
+	struct stop_note note;
+	struct err why;
+	struct stop_recipe left; /* by an earlier run */
+	struct stop_note before; /* of the stopper of then; run empty: there is none */
+	bool open;               /* that pen was not seen to stop: the lock's file goes on naming it */
+	bool handed_over;        /* this run's was not, and the stopper was told to stop it */
+};
+
 struct prompt {
 	bool answered, go_on;
 };
@@ -115,6 +128,7 @@ struct session {
 	struct attempt at;
 	struct deadman_test deadman;
 	struct prompt prompt;
+	struct standby standby;
 	void (*after_tests)(struct session *s);
 	uint64_t struck[BENCH_PHANTOMS_MAX]; /* strokes on each phantom of the bench */
 	struct ending ending;
@@ -142,6 +156,7 @@ void verb_begin(struct verb *verb);
 /* devices.c */
 int devices_open(struct session *s, struct err *err);
 void devices_close(struct session *s);
+void devices_close_pen(struct session *s);
 /* Identity, calibration, channels and ranges against the bench and the plan. Fills the refusal. */
 int devices_check(struct session *s, enum refusal *ret, struct err *err);
 /* For messages: "load sensor"; of a device that the bench names "thermometer \"room\"". */
@@ -165,6 +180,21 @@ void safety_watch(struct session *s); /* the streams begin */
 const struct channel *safety_bar(const struct session *s, unsigned *ret_device);
 /* The one way to stop the pen: ordered, proven, then then(). Where a stop is under way, only `then` is another. */
 void session_stop(struct session *s, const char *why, void (*then)(struct session *s, bool verified));
+
+/* standby.c */
+/* A pen that an earlier run left as it was is stopped, what was found is kept, and `then` is called. The lock is held. */
+void standby_clear(struct session *s, void (*then)(struct session *s));
+/* `then` is called once this run's stopper stands by, or none is to; where one is required and there is none, the run is
+ * refused. Before any device is opened. */
+void standby_begin(struct session *s, void (*then)(struct session *s));
+/* moving: before the pen is told to run, and until it was seen to stand still. */
+void standby_beat(struct session *s, bool moving);
+void standby_lend(struct session *s); /* the pen's port is open */
+/* Before the reports are saved. Where the pen may still run its device is closed, and the stopper told to stop it; where a
+ * pen that an earlier run left was not seen to stop, that is said. */
+void standby_hand_over(struct session *s);
+/* The devices are closed. The lock is released; its file goes on naming a pen that was not seen to stop. */
+void standby_end(struct session *s);
 
 /* attempt.c */
 void attempt_next(struct session *s);                      /* the next point, or the end */

@@ -4,7 +4,7 @@
 
 FLOOR_0 := base link
 FLOOR_1 := driver drivers measure
-FLOOR_2 := config record
+FLOOR_2 := config record stopper
 FLOOR_3 := judge runfile state
 FLOOR_4 := estimate
 FLOOR_5 := session offline calibrate reports
@@ -17,11 +17,12 @@ MAY_drivers   := base link/link.h driver
 MAY_measure   := base/samples.h base/worker.h
 MAY_config    := base link/link.h driver/driver.h driver/role.h measure
 MAY_record    := base driver/driver.h measure config
+MAY_stopper   := base link/link.h driver/driver.h
 MAY_judge     := base measure config record
 MAY_runfile   := base driver/driver.h measure record
 MAY_state     := base
 MAY_estimate  := base driver/driver.h measure config record judge
-MAY_session   := base link/link.h driver/driver.h measure config record judge runfile estimate
+MAY_session   := base link/link.h driver/driver.h measure config record stopper/stopper.h judge runfile estimate
 MAY_offline   := base measure config record judge runfile estimate
 MAY_calibrate := base measure config record
 MAY_reports   := base measure config record judge runfile

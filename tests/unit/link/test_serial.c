@@ -125,6 +125,37 @@ static void bytes_go_both_ways(void **state)
 	assert_false(counters.counters_known); /* a pty has no TIOCGICOUNT */
 }
 
+/* What one process has opened another takes over: nothing that was unread before is its answer, and the port stays open
+ * when the second lets go. */
+static void a_port_is_taken_over(void **state)
+{
+	const struct link_sink sink = {.bytes = on_bytes, .gone = on_gone};
+	struct link *second = NULL;
+	char back[32] = {0};
+	struct err err;
+
+	(void)state;
+	assert_int_equal(serial->link.ops->descriptor(&serial->link), serial->fd);
+	assert_int_equal(write(master, "stale", 5), 5);
+	loop_fd_remove(loop, serial->fd); /* its first holder stands still */
+	assert_int_equal(link_serial.adopt(loop, "test", serial->fd, &sink, &second, &err), 0);
+	assert_int_equal(second->ops->write(second, (const uint8_t *)"OUTP OFF\n", 9, LOOP_NEVER, NULL, NULL), 0);
+	assert_int_equal(read(master, back, sizeof(back)), 9);
+	assert_int_equal(write(master, "1\n", 2), 2);
+	TURN_UNTIL(got_len);
+	assert_int_equal(got_len, 2);
+	assert_memory_equal(got, "1\n", 2);
+	link_close(second);
+	assert_int_equal(loop_fd_add(loop, serial->fd, POLLIN, on_fd, serial), 0);
+	assert_int_equal(write(master, "on", 2), 2);
+	TURN_UNTIL(got_len == 4);
+	close(master);
+	TURN_UNTIL(gone);
+	assert_int_equal(serial->link.ops->descriptor(&serial->link), -ENODEV);
+	master = -1;
+	assert_int_equal(link_serial.adopt(loop, "test", -1, &sink, &second, &err), -EBADF);
+}
+
 /* Fills the pty until the kernel takes no more, so that the next write stays in the queue. */
 static void stuff(void)
 {
@@ -396,6 +427,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		T(bytes_go_both_ways),
+		T(a_port_is_taken_over),
 		T(deadline_passes_in_the_queue),
 		T(queue_drains_when_the_reader_wakes),
 		T(stuck_reader_fills_the_queue),

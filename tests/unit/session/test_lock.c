@@ -8,6 +8,7 @@
 
 #include <errno.h>
 #include <signal.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -51,6 +52,89 @@ static void test_second_is_told_who(void **state)
 	assert_int_equal(bench_lock_take(alias, &lock, &err), 0);
 	bench_lock_release(lock);
 	bench_lock_release(NULL);
+}
+
+static void test_what_it_is_held_for(void **state)
+{
+	(void)state;
+	struct bench_lock *lock = NULL, *second = NULL;
+	struct err err = {""};
+	assert_int_equal(bench_lock_take(bench, &lock, &err), 0);
+	bench_lock_work(lock, "run R, expected to end about then");
+	bench_lock_leave(lock, "{\"left\": 1}");
+	assert_int_equal(bench_lock_take(bench, &second, &err), -EBUSY);
+	assert_non_null(strstr(err.text, "run R, expected to end about then; wait until"));
+	assert_null(strstr(err.text, "left"));
+	bench_lock_release(lock);
+}
+
+/* What a holder leaves that dies is found by whoever comes next, until that one has seen to it. */
+static void test_what_a_dead_holder_leaves(void **state)
+{
+	(void)state;
+	struct bench_lock *lock = NULL;
+	struct err err = {""};
+	for (int i = 0; i < 2; i++) { /* the second dies before it has seen to it */
+		pid_t child = fork();
+		if (child == 0) {
+			int status = bench_lock_take(bench, &lock, &err);
+			if (!status && i == 0)
+				bench_lock_leave(lock, "the pen of R");
+			_exit(status ? 1 : 0);
+		}
+		int status;
+		assert_int_equal(waitpid(child, &status, 0), child);
+		assert_int_equal(status, 0);
+	}
+	assert_int_equal(bench_lock_take(bench, &lock, &err), 0);
+	assert_string_equal(bench_lock_left(lock), "the pen of R");
+	bench_lock_leave(lock, "");
+	bench_lock_release(lock);
+	assert_int_equal(bench_lock_take(bench, &lock, &err), 0);
+	assert_string_equal(bench_lock_left(lock), "");
+	bench_lock_release(lock);
+}
+
+/* It goes on while anybody has the descriptor. */
+static void test_shared(void **state)
+{
+	(void)state;
+	struct bench_lock *lock = NULL, *second = NULL;
+	struct err err = {""};
+	assert_int_equal(bench_lock_take(bench, &lock, &err), 0);
+	int shared = dup(bench_lock_descriptor(lock));
+	bench_lock_release(lock);
+	assert_int_equal(bench_lock_take(bench, &second, &err), -EBUSY);
+	close(shared);
+	assert_int_equal(bench_lock_take(bench, &second, &err), 0);
+	bench_lock_release(second);
+}
+
+static void test_a_stopped_holder_is_shown_as_such(void **state)
+{
+	(void)state;
+	struct bench_lock *lock = NULL;
+	struct err err = {""};
+	int status, pipe_fd[2];
+	char ready;
+	assert_int_equal(pipe(pipe_fd), 0);
+	pid_t child = fork();
+	if (child == 0) {
+		bool held = bench_lock_take(bench, &lock, &err) == 0 && write(pipe_fd[1], "x", 1) == 1;
+		for (;;)
+			held ? pause() : _exit(1);
+	}
+	assert_int_equal(read(pipe_fd[0], &ready, 1), 1);
+	assert_int_equal(bench_lock_take(bench, &lock, &err), -EBUSY);
+	assert_null(strstr(err.text, "stopped"));
+	kill(child, SIGSTOP);
+	assert_int_equal(waitpid(child, &status, WUNTRACED), child);
+	assert_int_equal(bench_lock_take(bench, &lock, &err), -EBUSY);
+	assert_non_null(strstr(err.text, "which is stopped: let it go on"));
+	kill(child, SIGKILL);
+	assert_int_equal(waitpid(child, &status, 0), child);
+	close(pipe_fd[0]);
+	close(pipe_fd[1]);
 }
 
 static void test_no_bench_no_lock(void **state)
@@ -118,6 +202,10 @@ int main(void)
 #define T(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
 	const struct CMUnitTest tests[] = {
 		T(test_second_is_told_who),
+		T(test_what_it_is_held_for),
+		T(test_what_a_dead_holder_leaves),
+		T(test_shared),
+		T(test_a_stopped_holder_is_shown_as_such),
 		T(test_no_bench_no_lock),
 		T(test_lock_dies_with_its_holder),
 		T(test_another_user),

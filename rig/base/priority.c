@@ -1,5 +1,5 @@
 /* Real-time scheduling of the loop's thread, where it is allowed. */
-#include "rig/session/priority.h"
+#include "rig/base/priority.h"
 
 #include <errno.h>
 #include <sched.h>

@@ -1,6 +1,6 @@
 /* Time on a busy computer. */
-#ifndef PENRIG_SESSION_PRIORITY_H
-#define PENRIG_SESSION_PRIORITY_H
+#ifndef PENRIG_BASE_PRIORITY_H
+#define PENRIG_BASE_PRIORITY_H
 
 #include <stddef.h>
 
