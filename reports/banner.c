@@ -16,8 +16,8 @@ static const struct {
 	{'L', {0x10, 0x10, 0x10, 0x10, 0x10, 0x10, 0x1f}}, {'N', {0x11, 0x19, 0x19, 0x15, 0x13, 0x13, 0x11}},
 	{'O', {0x0e, 0x11, 0x11, 0x11, 0x11, 0x11, 0x0e}}, {'P', {0x1e, 0x11, 0x11, 0x1e, 0x10, 0x10, 0x10}},
 	{'R', {0x1e, 0x11, 0x11, 0x1e, 0x14, 0x12, 0x11}}, {'S', {0x0f, 0x10, 0x10, 0x0e, 0x01, 0x01, 0x1e}},
-	{'T', {0x1f, 0x04, 0x04, 0x04, 0x04, 0x04, 0x04}}, {'U', {0x11, 0x11, 0x11, 0x11, 0x11, 0x11, 0x0e}},
-	{'V', {0x11, 0x11, 0x11, 0x11, 0x11, 0x0a, 0x04}},
+	{'M', {0x11, 0x1b, 0x15, 0x15, 0x11, 0x11, 0x11}}, {'T', {0x1f, 0x04, 0x04, 0x04, 0x04, 0x04, 0x04}},
+	{'U', {0x11, 0x11, 0x11, 0x11, 0x11, 0x11, 0x0e}}, {'V', {0x11, 0x11, 0x11, 0x11, 0x11, 0x0a, 0x04}},
 };
 
 static const unsigned char *glyph(char letter)
@@ -41,17 +41,37 @@ static void print_row(FILE *out, const struct style *style, const char *word, un
 	fputc('\n', out);
 }
 
+/* Two columns as one half block each: a long word on a narrow terminal. */
+static void print_half_row(FILE *out, const char *word, unsigned row)
+{
+	static const char *const ink[] = {" ", "\xe2\x96\x90", "\xe2\x96\x8c", "\xe2\x96\x88"};
+
+	fputs("  ", out);
+	for (; *word; word++)
+		for (int shift = COLUMNS - 2; shift >= -1; shift -= 2) {
+			unsigned row_bits = glyph(*word)[row];
+
+			fputs(ink[(shift >= 0 ? row_bits >> shift : row_bits << 1) & 3], out);
+		}
+	fputc('\n', out);
+}
+
 bool render_banner(FILE *out, const struct style *style, const char *word)
 {
 	size_t columns = 2 + strlen(word) * (COLUMNS + 1);
 	unsigned wide = columns * 2 <= style->width ? 2 : 1;
 
-	if (columns > style->width)
+	bool half = columns > style->width;
+
+	if (half && (!style->utf8 || 2 + strlen(word) * (COLUMNS + 1) / 2 > style->width))
 		return false;
 	for (const char *c = word; *c; c++)
 		if (!glyph(*c))
 			return false;
 	for (unsigned row = 0; row < ROWS; row++)
-		print_row(out, style, word, row, wide);
+		if (half)
+			print_half_row(out, word, row);
+		else
+			print_row(out, style, word, row, wide);
 	return true;
 }

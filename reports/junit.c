@@ -7,6 +7,7 @@
 
 #include "reports/digits.h"
 #include "reports/report.h"
+#include "rig/judge/verdict.h"
 #include "rig/record/record_json.h"
 
 #define TEXT_MAX 900 /* the longest line of a case: a reason of 600 and what stands around it */
@@ -267,6 +268,12 @@ static void put_pen(struct suite *suite, const struct record *record)
 	}
 }
 
+/* A proven fail is the pen's; what is no pass and no fail, the rig's. */
+static enum mark mark_of_verdict(const struct record *record)
+{
+	return verdict_accepted(record) ? MARK_OK : mark_of(record->dut_verdict, false);
+}
+
 static void put_verdict(struct suite *suite, const struct record *record)
 {
 	const char *status = run_status_name(record->run_status);
@@ -282,8 +289,8 @@ static void put_verdict(struct suite *suite, const struct record *record)
 			 text);
 	}
 	if (record->has_verdict)
-		put_case(suite, "run", "verdict on the pen", mark_of(record->dut_verdict, record->accept_conditional),
-			 outcome_name(record->dut_verdict), record->verdict_reason);
+		put_case(suite, "run", "verdict on the pen", mark_of_verdict(record), verdict_name(record),
+			 record->verdict_reason);
 	else
 		put_case(suite, "run", "verdict on the pen", MARK_ERROR, "none", "there is none: the run was refused");
 }
@@ -310,6 +317,17 @@ static void put_property(FILE *out, const char *name, const char *value)
 	fputs("/>\n", out);
 }
 
+static void put_statement(FILE *out, const struct record *record)
+{
+	const struct record_file *file = record_file_of(record, "statement");
+
+	if (!record->origin.witness[0] || !file || !file->text)
+		return;
+	put_property(out, "witness", record->origin.witness);
+	put_property(out, "statement", file->text);
+	put_property(out, "statement_sha256", file->sha256);
+}
+
 /* JUnit has properties only inside a suite: the first one, which holds no case. */
 static void put_properties(const struct record *record, FILE *out)
 {
@@ -323,8 +341,9 @@ static void put_properties(const struct record *record, FILE *out)
 	put_property(out, "bench", record->bench_name);
 	put_property(out, "penrig", record->software_version);
 	put_property(out, "run_status", run_status_name(record->run_status));
-	put_property(out, "dut_verdict", record->has_verdict ? outcome_name(record->dut_verdict) : "none");
+	put_property(out, "dut_verdict", verdict_name(record));
 	put_property(out, "journal_head", record->journal_head);
+	put_statement(out, record);
 	for (unsigned i = 0; i < record->attrs; i++)
 		put_property(out, record->attr[i].key, record->attr[i].value);
 	fputs("    </properties>\n  </testsuite>\n", out);

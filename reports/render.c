@@ -102,6 +102,25 @@ static void render_device(FILE *out, const struct record_device *d)
 	field(out, "", line);
 }
 
+/* The statement line by line, as it was handed in. */
+void render_statement(FILE *out, const struct record *record)
+{
+	const struct record_file *file = record_file_of(record, "statement");
+
+	if (!record->origin.witness[0] || !file || !file->text)
+		return;
+	field(out, "witness", record->origin.witness);
+	for (const char *line = file->text; *line;) {
+		char text[400];
+		size_t n = strcspn(line, "\r\n");
+		snprintf(text, sizeof(text), "%.*s", (int)(n < sizeof(text) ? n : sizeof(text) - 1), line);
+		field(out, line == file->text ? "statement" : "", text);
+		line += n < sizeof(text) ? n : sizeof(text) - 1;
+		line += *line == '\r';
+		line += *line == '\n';
+	}
+}
+
 void render_header(FILE *out, const struct record *record)
 {
 	char line[400];
@@ -120,10 +139,7 @@ void render_header(FILE *out, const struct record *record)
 	field(out, "cartridge", record->cartridge);
 	for (unsigned i = 0; i < record->attrs; i++)
 		field(out, record->attr[i].key, record->attr[i].value);
-	if (*record->origin.path) {
-		snprintf(line, sizeof(line), "%.300s: a recording, not a supervised run", record->origin.path);
-		field(out, "imported", line);
-	}
+	render_statement(out, record);
 	field(out, "started", record->started_utc);
 	field(out, "ended", record->ended_utc);
 }
@@ -403,21 +419,22 @@ static void print_upper(FILE *out, const char *name)
 		fputc(*name == '_' ? ' ' : *name >= 'a' && *name <= 'z' ? *name - 'a' + 'A' : *name, out);
 }
 
-/* CONDITIONAL stands on a line of its own: with its second word it would fit no terminal. */
-static void print_big(FILE *out, const struct style *style, enum outcome outcome)
+/* Each word on a line of its own: two would fit no terminal. */
+static void print_big(FILE *out, const struct style *style, const struct record *record)
 {
-	bool passes = outcome <= OUTCOME_CONDITIONAL_PASS;
-	const char *word = outcome == OUTCOME_INCONCLUSIVE ? "INCONCLUSIVE" : passes ? "PASS" : "FAIL";
+	const char *words = verdict_row(record->dut_verdict, record->on_statement)->banner;
+	enum tone tone = tone_of(record->dut_verdict);
+	char word[16];
 
 	if (!style->big)
 		return;
-	tone_on(out, style, tone_of(outcome));
-	if (outcome == OUTCOME_CONDITIONAL_PASS || outcome == OUTCOME_CONDITIONAL_FAIL) {
-		render_banner(out, style, "CONDITIONAL");
-		fputc('\n', out);
+	tone_on(out, style, tone);
+	for (int n; sscanf(words, "%15s%n", word, &n) == 1; words += n) {
+		render_banner(out, style, word);
+		if (words[n])
+			fputc('\n', out);
 	}
-	render_banner(out, style, word);
-	tone_off(out, style, tone_of(outcome));
+	tone_off(out, style, tone);
 	fputc('\n', out);
 }
 
@@ -467,11 +484,11 @@ void render_verdict(FILE *out, const struct style *style, const struct record *r
 
 	fputc('\n', out);
 	if (record->has_verdict)
-		print_big(out, style, record->dut_verdict);
+		print_big(out, style, record);
 	fputs("verdict: ", out);
 	tone_on(out, style, tone);
 	if (record->has_verdict)
-		print_upper(out, outcome_name(record->dut_verdict));
+		print_upper(out, verdict_name(record));
 	else
 		fputs("none", out);
 	tone_off(out, style, tone);

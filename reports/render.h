@@ -19,6 +19,8 @@ void render_record(FILE *out, const struct style *style, const struct record *re
 
 /* Who, what and when. */
 void render_header(FILE *out, const struct record *record);
+/* Who vouches for a recording, and their statement; nothing where nobody does. */
+void render_statement(FILE *out, const struct record *record);
 /* A table of every attempt, by step, with the reason of each outcome that is no pass. */
 void render_points(FILE *out, const struct style *style, const struct record *record);
 /* Sweeps, tests of the pen, what the pen reported. */

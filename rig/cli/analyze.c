@@ -186,7 +186,9 @@ static void fill_judged(struct analysis *a)
 	const char *text = json_text(a->limits->doc, &len);
 
 	version_record(&now);
-	*j = (struct record_judged){.number = a->judged + 1, .dut_verdict = a->record->dut_verdict};
+	*j = (struct record_judged){.number = a->judged + 1,
+				    .dut_verdict = a->record->dut_verdict,
+				    .on_statement = a->record->on_statement};
 	snprintf(j->limits_name, sizeof(j->limits_name), "%s", a->limits->name);
 	snprintf(j->limits_path, sizeof(j->limits_path), "%s", a->limits->path);
 	digest_text(text, len, j->limits_sha256);
@@ -204,7 +206,8 @@ static bool same_as_last(const struct analysis *a)
 
 	return a->judged && strcmp(j->limits_sha256, last->limits_sha256) == 0 &&
 	       strcmp(j->limits_name, last->limits_name) == 0 && j->dut_verdict == last->dut_verdict &&
-	       strcmp(j->software_build, last->software_build) == 0 && j->method == last->method;
+	       j->on_statement == last->on_statement && strcmp(j->software_build, last->software_build) == 0 &&
+	       j->method == last->method;
 }
 
 /* Takes the report's name: no other process writes it then. */

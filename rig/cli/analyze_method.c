@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "rig/base/text_clean.h"
+#include "rig/judge/verdict.h"
 
 #define ROWS_MAX    50
 #define LABEL_MAX   38 /* columns of a measurand and its method */
@@ -23,8 +24,7 @@ struct turn { /* a judgement that came out otherwise */
 };
 
 struct method_table {
-	enum outcome verdict;
-	bool has_verdict;
+	const char *verdict;          /* the file's */
 	unsigned rows, turns, turned; /* in the table; in the list; all that turned */
 	double largest;               /* of the shares of U; NaN: none */
 	struct row row[ROWS_MAX];
@@ -37,8 +37,7 @@ struct method_table *method_table_new(const struct record *stored)
 
 	if (!table)
 		return NULL;
-	table->has_verdict = stored->has_verdict;
-	table->verdict = stored->dut_verdict;
+	table->verdict = verdict_name(stored);
 	table->largest = NAN;
 	return table;
 }
@@ -141,8 +140,8 @@ static void print_row(const struct row *row, FILE *out)
 
 static void print_turns(const struct method_table *table, const struct record *derived, FILE *out)
 {
-	const char *file = table->has_verdict ? outcome_name(table->verdict) : "none";
-	const char *now = derived->has_verdict ? outcome_name(derived->dut_verdict) : "none";
+	const char *file = table->verdict;
+	const char *now = verdict_name(derived);
 	bool run = strcmp(file, now) != 0;
 
 	fprintf(out, run || table->turned ? "these verdicts differ:\n" : "no verdict differs\n");

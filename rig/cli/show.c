@@ -5,6 +5,7 @@
 
 #include "rig/cli/kit/command.h"
 #include "rig/cli/kit/format.h"
+#include "rig/judge/verdict.h"
 #include "rig/offline/reopen.h"
 #include "rig/runfile/runfile.h"
 
@@ -104,7 +105,7 @@ static int print_judged(void *ctx, const struct record_judged *judged)
 		printf("\njudged anew\n");
 	printf("  %u  %s  by ", judged->number, judged->utc);
 	print_clean(stdout, judged->limits_name);
-	printf(": %s: ", outcome_name(judged->dut_verdict));
+	printf(": %s: ", verdict_row(judged->dut_verdict, judged->on_statement)->name);
 	print_clean(stdout, judged->verdict_reason);
 	fputc('\n', stdout);
 	return 0;

@@ -359,6 +359,20 @@ static int read_plan_process(const struct json_doc *doc, const struct json *node
 	return processes_read(doc, node, plan->process, &plan->processes, err);
 }
 
+static int read_accept(const struct json_doc *doc, const struct json *node, void *dst, struct err *err)
+{
+	struct plan *plan = dst;
+	if (json_kind(node) != JSON_ARRAY || json_size(node) != 1)
+		return json_error(doc, node, err, "\"accept\" must be [\"pass_on_statement\"]");
+	const struct json *word = json_at(node, 0);
+	if (json_kind(word) != JSON_STRING || strcmp(json_string(word), "pass_on_statement") != 0)
+		return json_error(doc, word, err,
+				  "\"accept\" knows \"pass_on_statement\" alone; a conditional pass is accepted by the "
+				  "rule of each limit");
+	plan->accept_statement = true;
+	return 0;
+}
+
 static const struct json_field plan_fields[] = {
 	FILE_KIND_FIELDS,
 	{.key = "name",
@@ -373,6 +387,7 @@ static const struct json_field plan_fields[] = {
 	 .size = SIZE(plan, description)},
 	{.key = "judge", .kind = FIELD_CUSTOM, .read = read_judge},
 	{.key = "tests", .kind = FIELD_CUSTOM, .read = read_tests},
+	{.key = "accept", .kind = FIELD_CUSTOM, .read = read_accept},
 	{.key = "thermal", .kind = FIELD_CUSTOM, .read = read_thermal},
 	{.key = "limits", .kind = FIELD_CUSTOM, .read = read_plan_limits},
 	{.key = "process", .kind = FIELD_CUSTOM, .read = read_plan_process},

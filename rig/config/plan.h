@@ -48,6 +48,7 @@ struct plan {
 	char name[64], description[256];
 	bool judge_nominal_rate;         /* which stroke_rate_hz is judged; default the realised one */
 	bool judge_displacement;         /* which depth method is judged; default force_equivalent */
+	bool accept_statement;           /* of a recording: a pass on a witness's statement is one (exit code 0) */
 	bool test_deadman, test_refusal; /* done once, before the first point */
 	double rated_ambient_c;          /* NaN: temperatures are judged as measured */
 	char thermal_basis[160]; /* which table, contact time, material: for the report; required where a temperature is

@@ -17,17 +17,19 @@ struct weighing {
 	bool any;
 	bool conditional_accepted;
 	char reason[240];
+	struct verdict_decided decided; /* finding NULL: it was no result */
 };
 
-__attribute__((format(printf, 4, 5))) static void weigh(struct weighing *w, enum outcome outcome, double weight,
+/* True: this decides, as far as is known. */
+__attribute__((format(printf, 4, 5))) static bool weigh(struct weighing *w, enum outcome outcome, double weight,
 							const char *fmt, ...)
 {
 	bool worse = !w->any || outcome > w->outcome;
 	if (!worse && outcome < w->outcome)
-		return;
+		return false;
 	w->equals = worse ? 0 : w->equals + 1;
 	if (!worse && !(weight < w->weight))
-		return;
+		return false;
 	w->any = true;
 	w->outcome = outcome;
 	w->weight = weight;
@@ -35,6 +37,8 @@ __attribute__((format(printf, 4, 5))) static void weigh(struct weighing *w, enum
 	va_start(args, fmt);
 	vsnprintf(w->reason, sizeof(w->reason), fmt, args);
 	va_end(args);
+	w->decided = (struct verdict_decided){.finding = NULL};
+	return true;
 }
 
 #define FIRST (-INFINITY) /* weight of what decides before any measured figure */
@@ -55,7 +59,8 @@ static void weigh_unmet(struct weighing *w, const char *measurand, const char *w
 	weigh(w, OUTCOME_INCONCLUSIVE, FIRST, "%s is required %s and was not measured", measurand, where);
 }
 
-static void weigh_result(struct weighing *w, const struct finding *r, const char *where)
+static void weigh_result(struct weighing *w, const struct finding *r, const struct record_point *point,
+			 const char *where)
 {
 	if (!judge_counts(r))
 		return;
@@ -67,7 +72,8 @@ static void weigh_result(struct weighing *w, const struct finding *r, const char
 		w->conditional_accepted = false;
 	char label[JUDGE_LABEL_MAX];
 	judge_label(&r->result, label, sizeof(label));
-	weigh(w, r->judgement.outcome, margin_in_u(r), "%s %s: %s", label, where, r->judgement.reason);
+	if (weigh(w, r->judgement.outcome, margin_in_u(r), "%s %s: %s", label, where, r->judgement.reason))
+		w->decided = (struct verdict_decided){.finding = r, .point = point};
 }
 
 static void point_text(const struct record_point *point, char *ret, size_t size)
@@ -97,7 +103,7 @@ static void weigh_point(struct weighing *w, const struct record_point *point)
 	else if (lacks_as_a_whole(point))
 		weigh(w, OUTCOME_INCONCLUSIVE, FIRST, "%s: %s", where, point->reason);
 	for (unsigned i = 0; i < point->results; i++)
-		weigh_result(w, &point->result[i], where);
+		weigh_result(w, &point->result[i], point, where);
 }
 
 /* What an attempt showed of the pen is not taken back by a later one that shows it better. */
@@ -113,8 +119,9 @@ static void weigh_superseded(struct weighing *w, const struct record_point *poin
 		if (outcome == OUTCOME_CONDITIONAL_PASS && !f->limit.accept_conditional)
 			w->conditional_accepted = false;
 		judge_label(&f->result, label, sizeof(label));
-		weigh(w, outcome, outcome == OUTCOME_INCONCLUSIVE ? FIRST : margin_in_u(f), "%s %s, attempt %u: %s",
-		      label, where, point->attempt, why);
+		if (weigh(w, outcome, outcome == OUTCOME_INCONCLUSIVE ? FIRST : margin_in_u(f), "%s %s, attempt %u: %s",
+			  label, where, point->attempt, why))
+			w->decided = (struct verdict_decided){.finding = f, .point = point};
 	}
 }
 
@@ -192,7 +199,7 @@ static void weigh_sweeps(struct weighing *w, const struct record *record)
 		char where[64];
 		snprintf(where, sizeof(where), "in the sweep at %.6g Hz of step %u", sweep->rate_hz, sweep->step + 1);
 		for (unsigned j = 0; j < sweep->results; j++)
-			weigh_result(w, &sweep->result[j], where);
+			weigh_result(w, &sweep->result[j], NULL, where);
 	}
 }
 
@@ -247,14 +254,43 @@ static void weigh_run(struct weighing *w, const struct record *record)
 		      (unsigned long long)record->samples_lost);
 }
 
-/* Nobody watched over the pen here, so nothing that a recording shows can make it pass; what it fails, it fails. */
-static void weigh_origin(struct weighing *w, const struct record *record)
+/* All that was measured would pass; where something lies in a guard band, the plan accepts it. */
+static bool would_pass(const struct weighing *w)
 {
-	if (record->origin.path[0])
+	return w->any &&
+	       (w->outcome == OUTCOME_PASS || (w->outcome == OUTCOME_CONDITIONAL_PASS && w->conditional_accepted));
+}
+
+/* Nobody watched over the pen here, so nothing that a recording shows can make it pass; what it fails, it fails. A witness
+ * may vouch for what was not seen, never for a check that was not made. */
+static void weigh_origin(struct weighing *w, struct record *record)
+{
+	const struct record_origin *o = &record->origin;
+	const char *within = w->outcome <= OUTCOME_CONDITIONAL_PASS && w->any
+				     ? "every required figure within its limits"
+				     : "not a supervised run";
+	if (!o->path[0] || (o->witness[0] && w->any && w->outcome >= OUTCOME_INCONCLUSIVE))
+		return; /* with a witness, what is wrong says more than who watched */
+	if (o->witness[0] && w->any && !would_pass(w)) {
+		weigh(w, OUTCOME_INCONCLUSIVE, FIRST,
+		      "imported recording, inside a guard band, which the plan does not accept: no statement makes "
+		      "that a "
+		      "pass");
+		return;
+	}
+	record->on_statement = o->witness[0] && !o->unchecked[0] && would_pass(w);
+	if (record->on_statement)
+		weigh(w, OUTCOME_INCONCLUSIVE, FIRST,
+		      "imported recording, %s; on the statement of %.60s, who vouches for pen, setpoint, bench and "
+		      "stop",
+		      within, o->witness);
+	else if (o->witness[0] && o->unchecked[0])
+		weigh(w, OUTCOME_INCONCLUSIVE, FIRST, "imported recording, %s: no statement stands for a check: %s",
+		      within, o->unchecked);
+	else
 		weigh(w, OUTCOME_INCONCLUSIVE, FIRST,
 		      "imported recording, %s: what was in the clamp and at which setpoint is the importer's word",
-		      w->outcome <= OUTCOME_CONDITIONAL_PASS && w->any ? "every required figure within its limits"
-								       : "not a supervised run");
+		      within);
 }
 
 static void write_reason(struct record *record, const struct weighing *w)
@@ -267,24 +303,42 @@ static void write_reason(struct record *record, const struct weighing *w)
 		 (int)(sizeof(record->verdict_reason) - strlen(nearest) - strlen(more) - 1), w->reason, more);
 }
 
+static void weigh_all(struct weighing *w, const struct record *record, const struct plan *plan)
+{
+	weigh_run(w, record);
+	weigh_conditions(w, record);
+	weigh_tests(w, record, plan);
+	weigh_points(w, record, plan);
+	weigh_sweeps(w, record);
+}
+
+bool verdict_decided(const struct record *record, const struct plan *plan, struct verdict_decided *ret)
+{
+	struct weighing w = {.conditional_accepted = true};
+
+	if (!record->has_verdict || record->origin.path[0])
+		return false;
+	weigh_all(&w, record, plan);
+	if (w.decided.finding)
+		*ret = w.decided;
+	return w.decided.finding != NULL;
+}
+
 void verdict_form(struct record *record, const struct plan *plan)
 {
 	struct weighing w = {.conditional_accepted = true};
 
 	record->has_verdict = record->run_status != RUN_REFUSED;
 	record->dut_verdict = OUTCOME_INCONCLUSIVE;
-	record->accept_conditional = false;
+	record->accept_conditional = record->on_statement = record->accept_statement = false;
 	record->verdict_reason[0] = '\0';
 	if (!record->has_verdict)
 		return;
-	weigh_run(&w, record);
-	weigh_conditions(&w, record);
-	weigh_tests(&w, record, plan);
-	weigh_points(&w, record, plan);
-	weigh_sweeps(&w, record);
+	weigh_all(&w, record, plan);
 	weigh_origin(&w, record);
 	record->dut_verdict = w.any ? w.outcome : OUTCOME_INCONCLUSIVE;
 	record->accept_conditional = record->dut_verdict == OUTCOME_CONDITIONAL_PASS && w.conditional_accepted;
+	record->accept_statement = record->on_statement && plan && plan->accept_statement;
 	write_reason(record, &w);
 }
 
@@ -315,18 +369,53 @@ static int refused_code(enum refusal refusal)
 	return CODE_REFUSED;
 }
 
+static const struct verdict_row rows[] = {
+	[OUTCOME_PASS] =
+		{.name = "pass", .banner = "PASS", .passes = true, .code = CODE_PASS, .accepted_code = CODE_PASS},
+	[OUTCOME_CONDITIONAL_PASS] = {.name = "conditional_pass",
+				      .banner = "CONDITIONAL PASS",
+				      .passes = true,
+				      .code = CODE_INCONCLUSIVE,
+				      .accepted_code = CODE_PASS},
+	[OUTCOME_INCONCLUSIVE] = {.name = "inconclusive",
+				  .banner = "INCONCLUSIVE",
+				  .code = CODE_INCONCLUSIVE,
+				  .accepted_code = CODE_INCONCLUSIVE},
+	[OUTCOME_CONDITIONAL_FAIL] = {.name = "conditional_fail",
+				      .banner = "CONDITIONAL FAIL",
+				      .code = CODE_FAIL,
+				      .accepted_code = CODE_FAIL},
+	[OUTCOME_FAIL] = {.name = "fail", .banner = "FAIL", .code = CODE_FAIL, .accepted_code = CODE_FAIL},
+};
+
+static const struct verdict_row on_statement = {.name = "pass_on_statement",
+						.banner = "STATEMENT PASS",
+						.passes = true,
+						.code = CODE_INCONCLUSIVE,
+						.accepted_code = CODE_PASS};
+
+const struct verdict_row *verdict_row(enum outcome outcome, bool stated)
+{
+	return outcome == OUTCOME_INCONCLUSIVE && stated ? &on_statement : &rows[outcome];
+}
+
+const char *verdict_name(const struct record *record)
+{
+	return record->has_verdict ? verdict_row(record->dut_verdict, record->on_statement)->name : "none";
+}
+
 static int verdict_code(const struct record *record)
 {
 	if (!record->has_verdict)
 		return CODE_INCONCLUSIVE;
-	switch (record->dut_verdict) {
-	case OUTCOME_PASS: return CODE_PASS;
-	case OUTCOME_CONDITIONAL_PASS: return record->accept_conditional ? CODE_PASS : CODE_INCONCLUSIVE;
-	case OUTCOME_INCONCLUSIVE: return CODE_INCONCLUSIVE;
-	case OUTCOME_CONDITIONAL_FAIL:
-	case OUTCOME_FAIL: break;
-	}
-	return CODE_FAIL;
+	const struct verdict_row *row = verdict_row(record->dut_verdict, record->on_statement);
+	bool accepted = record->on_statement ? record->accept_statement : record->accept_conditional;
+	return accepted ? row->accepted_code : row->code;
+}
+
+bool verdict_accepted(const struct record *record)
+{
+	return record->has_verdict && verdict_code(record) == CODE_PASS;
 }
 
 static bool add_risks(struct joint_risk *joint, const struct finding *findings, unsigned count)

@@ -72,9 +72,10 @@ int reopen_judged(struct runfile_reader *reader, struct record *record, unsigned
 	if (rc)
 		return rc;
 	record->judged = wanted.judged;
-	if (record->dut_verdict == wanted.judged.dut_verdict)
+	if (record->dut_verdict == wanted.judged.dut_verdict && record->on_statement == wanted.judged.on_statement)
 		return 0;
 	return err_set(err, -ESTALE, "penrig %s judged this run %s by %s, this penrig %s",
-		       wanted.judged.software_version, outcome_name(wanted.judged.dut_verdict),
-		       wanted.judged.limits_name, outcome_name(record->dut_verdict));
+		       wanted.judged.software_version,
+		       verdict_row(wanted.judged.dut_verdict, wanted.judged.on_statement)->name,
+		       wanted.judged.limits_name, verdict_name(record));
 }

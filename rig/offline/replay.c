@@ -422,14 +422,13 @@ static void compare_clocks(struct replay *r)
 static void compare_verdict(struct replay *r, const struct plan *plan)
 {
 	struct record *record = r->record;
-	enum outcome verdict = record->dut_verdict;
+	const char *verdict = verdict_name(record);
 	bool has_verdict = record->has_verdict;
 	char reason[sizeof(record->verdict_reason)], clean[sizeof(reason)];
 	snprintf(reason, sizeof(reason), "%s", record->verdict_reason);
 	verdict_form(record, plan);
 	compare_whole(&r->differences, "the run", "whether there is a verdict", has_verdict, record->has_verdict);
-	compare_text(&r->differences, "the run", "the verdict", outcome_name(verdict),
-		     outcome_name(record->dut_verdict));
+	compare_text(&r->differences, "the run", "the verdict", verdict, verdict_name(record));
 	compare_text(&r->differences, "the run", "the verdict's reason", reason,
 		     text_clean(record->verdict_reason, clean, sizeof(clean)));
 }

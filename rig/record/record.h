@@ -18,7 +18,11 @@
 
 #define RECORD_ATTRS_MAX   32
 #define RECORD_DEVICES_MAX 8
-#define SHA256_HEX         65
+#define RECORD_FILES_MAX                                                                                               \
+	(4 +                                                                                                           \
+	 2 * (2 +                                                                                                      \
+	      BENCH_PHANTOMS_MAX)) /* plan, bench, phantoms, their approvals; of an import points and a statement */
+#define SHA256_HEX 65
 
 /* What became of the run (the pen's verdict is enum outcome; RUN_* with none: has_verdict false). */
 enum run_status {
@@ -39,7 +43,7 @@ struct record_attr {
 };
 
 struct record_file {   /* a file as it was when the run began */
-	char kind[16]; /* "plan", "bench", "phantom" */
+	char kind[16]; /* "plan", "bench", "phantom", "points", "statement"; "approval": the .minisig of one */
 	char path[FILE_PATH_MAX];
 	char sha256[SHA256_HEX];
 	const char *text; /* borrowed from its json_doc, or owned by the loaded record */
@@ -167,6 +171,7 @@ struct record_judged {
 	char software_version[32], software_build[64];
 	unsigned method; /* METHOD_VERSION of the program that judged */
 	enum outcome dut_verdict;
+	bool on_statement; /* as in struct record */
 	char verdict_reason[240];
 };
 
@@ -176,6 +181,8 @@ struct record_origin {
 	char sha256[SHA256_HEX];
 	char format[8];
 	double rate_hz, scale_n, offset_n;
+	char witness[96];     /* who vouches for what penrig did not see; their statement is a file of the record */
+	char unchecked[200];  /* a check that the bench makes live and the recording does not allow; empty: none */
 };
 
 struct record {
@@ -195,7 +202,7 @@ struct record {
 	char plan_name[64], plan_description[256], bench_name[64], bench_site[96], thermal_basis[160];
 	bool judge_nominal_rate, judge_displacement;
 	unsigned files;
-	struct record_file file[2 + BENCH_PHANTOMS_MAX];
+	struct record_file file[RECORD_FILES_MAX];
 	char phantom_serial[BENCH_PHANTOMS_MAX][48];
 	unsigned step_count;
 	char (*step_name)[64];
@@ -221,6 +228,9 @@ struct record {
 	char stop_text[200];
 	int signal_number;       /* that interrupted it; 0 none */
 	bool accept_conditional; /* the plan accepts every conditional_pass that occurred */
+	/* All that was measured would pass, and what penrig did not see is the word of a witness. dut_verdict is
+	 * OUTCOME_INCONCLUSIVE then: whoever does not know of statements takes it for none. */
+	bool on_statement, accept_statement; /* and the plan accepts that */
 	bool has_takt;                       /* a supervised run tells it */
 	struct takt takt;
 	uint64_t samples_lost; /* that the run file could not take: what they showed cannot be derived again */
@@ -235,6 +245,10 @@ struct record *record_new(void);         /* NULL: no memory */
 void record_free(struct record *record); /* NULL is fine; frees owned texts of a loaded record */
 /* Names and texts of what the run was given; the texts stay borrowed from plan and bench. -ENOMEM. */
 int record_inputs(struct record *record, const struct plan *plan, const struct bench *bench);
+/* One more file, whose text stays borrowed. */
+void record_keep_file(struct record *record, const char *kind, const char *path, const char *text, size_t len);
+/* The first file of this kind, NULL: there is none. */
+const struct record_file *record_file_of(const struct record *record, const char *kind);
 /* Zeroed, phases not entered; NULL: no memory. Adding one moves the others: keep the index, not the pointer. */
 struct record_point *record_add_point(struct record *record);
 struct record_sweep *record_add_sweep(struct record *record);

@@ -1,4 +1,5 @@
 /* What a run was given, into its record: the texts of plan, bench and phantoms with their digests, and their names. */
+#include <assert.h>
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -7,13 +8,31 @@
 #include "rig/base/digest.h"
 #include "rig/record/record.h"
 
-static void record_file(struct record *record, const char *kind, const char *path, const struct json_doc *doc)
+void record_keep_file(struct record *record, const char *kind, const char *path, const char *text, size_t len)
 {
+	assert(record->files < RECORD_FILES_MAX);
 	struct record_file *file = &record->file[record->files++];
 	snprintf(file->kind, sizeof(file->kind), "%s", kind);
 	snprintf(file->path, sizeof(file->path), "%s", path);
-	file->text = json_text(doc, &file->len);
+	file->text = text;
+	file->len = len;
 	digest_text(file->text, file->len, file->sha256);
+}
+
+const struct record_file *record_file_of(const struct record *record, const char *kind)
+{
+	for (unsigned i = 0; i < record->files; i++)
+		if (strcmp(record->file[i].kind, kind) == 0)
+			return &record->file[i];
+	return NULL;
+}
+
+static void record_file(struct record *record, const char *kind, const char *path, const struct json_doc *doc)
+{
+	size_t len;
+	const char *text = json_text(doc, &len);
+
+	record_keep_file(record, kind, path, text, len);
 }
 
 static int record_steps(struct record *record, const struct plan *plan)

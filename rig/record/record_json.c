@@ -319,6 +319,7 @@ static const struct member judged_members[] = {
 	ONE(struct record_judged, software_build, TEXT),
 	MAYBE_UINT(struct record_judged, method),
 	ONE(struct record_judged, dut_verdict, INT),
+	MAYBE_BOOL(struct record_judged, on_statement),
 	ONE(struct record_judged, verdict_reason, TEXT),
 	END,
 };
@@ -330,6 +331,8 @@ static const struct member origin_members[] = {
 	ONE(struct record_origin, rate_hz, REAL),
 	ONE(struct record_origin, scale_n, REAL),
 	ONE(struct record_origin, offset_n, REAL),
+	MAYBE(struct record_origin, witness),
+	MAYBE(struct record_origin, unchecked),
 	END,
 };
 
@@ -391,6 +394,8 @@ static const struct member record_members[] = {
 	ONE(struct record, stop_text, TEXT),
 	ONE(struct record, signal_number, INT),
 	ONE(struct record, accept_conditional, BOOL),
+	MAYBE_BOOL(struct record, on_statement),
+	MAYBE_BOOL(struct record, accept_statement),
 	MAYBE_NESTED(struct record, takt, has_takt, takt_members),
 	ONE(struct record, samples_lost, U64),
 	NESTED(struct record, origin, origin_members),

@@ -67,6 +67,61 @@ static void assert_verdict(struct record *record, enum outcome verdict, int code
 		fail_msg("\"%s\" lacks \"%s\"", record->verdict_reason, reason);
 }
 
+static void test_on_the_statement_of_a_witness(void **state)
+{
+	struct record *record = *state;
+	struct record_origin *o = &record->origin;
+	strcpy(o->path, "x");
+	assert_verdict(record, OUTCOME_INCONCLUSIVE, 3, "the importer's word");
+	assert_false(record->on_statement);
+	strcpy(o->witness, "A. Smith");
+	assert_verdict(record, OUTCOME_INCONCLUSIVE, 3, "on the statement of A. Smith");
+	assert_true(record->on_statement && !record->accept_statement && !verdict_accepted(record));
+	assert_string_equal(verdict_name(record), "pass_on_statement");
+	plan.accept_statement = true;
+	assert_verdict(record, OUTCOME_INCONCLUSIVE, 0, "on the statement of A. Smith");
+	assert_true(record->accept_statement && verdict_accepted(record));
+	strcpy(o->unchecked, "whether it was the phantom");
+	assert_verdict(record, OUTCOME_INCONCLUSIVE, 3, "no statement stands for a check: whether it was the phantom");
+	assert_false(record->on_statement || record->accept_statement);
+	o->unchecked[0] = '\0';
+	strcpy(o->path, "");
+	assert_verdict(record, OUTCOME_PASS, 0, "nearest to its limit");
+	assert_false(record->on_statement);
+	plan.accept_statement = false;
+}
+
+/* A statement makes nothing better that was measured, nothing that was not, and no test that was not done. */
+static void test_a_statement_excuses_nothing(void **state)
+{
+	struct record *record = *state;
+	double u = depth(record, 0)->result.expanded_u;
+	strcpy(record->origin.path, "x");
+	strcpy(record->origin.witness, "A. Smith");
+	plan.accept_statement = true;
+	measured(record, 0, 0.7);
+	assert_verdict(record, OUTCOME_FAIL, 1, "depth_mm at point 1");
+	measured(record, 0, 0.65 + 0.5 * u);
+	assert_verdict(record, OUTCOME_CONDITIONAL_FAIL, 1, "depth_mm at point 1");
+	measured(record, 0, 0.65 - 0.5 * u);
+	assert_verdict(record, OUTCOME_INCONCLUSIVE, 3, "inside a guard band, which the plan does not accept");
+	assert_string_equal(verdict_name(record), "inconclusive");
+	depth(record, 0)->limit.accept_conditional = true;
+	assert_verdict(record, OUTCOME_INCONCLUSIVE, 0, "on the statement of A. Smith");
+	depth(record, 0)->limit.accept_conditional = false;
+	measured(record, 0, 0.5);
+	depth(record, 0)->judgement.outcome = OUTCOME_INCONCLUSIVE;
+	assert_verdict(record, OUTCOME_INCONCLUSIVE, 3, "depth_mm at point 1");
+	assert_false(record->on_statement);
+	measured(record, 0, 0.5);
+	plan.test_deadman = true;
+	record->tests = 0;
+	assert_verdict(record, OUTCOME_INCONCLUSIVE, 3, "dead_man test that the plan asks for was not done");
+	assert_false(record->on_statement);
+	plan.test_deadman = false;
+	plan.accept_statement = false;
+}
+
 static void test_all_within(void **state)
 {
 	assert_verdict(*state, OUTCOME_PASS, 0, "nearest to its limit: depth_mm at point 2");
@@ -80,6 +135,26 @@ static void test_beyond(void **state)
 	measured(record, 1, 1.4); /* upper 1.15, farther beyond */
 	assert_verdict(record, OUTCOME_FAIL, 1, "depth_mm at point 2");
 	assert_non_null(strstr(record->verdict_reason, "(and 1 more)"));
+}
+
+static void test_which_limit_decided(void **state)
+{
+	struct record *record = *state;
+	struct verdict_decided decided;
+
+	assert_false(verdict_decided(record, &plan, &decided)); /* no verdict yet */
+	verdict_form(record, &plan);
+	assert_true(verdict_decided(record, &plan, &decided));
+	assert_ptr_equal(decided.finding, depth(record, 1));
+	measured(record, 0, 0.7);
+	assert_true(verdict_decided(record, &plan, &decided));
+	assert_ptr_equal(decided.finding, depth(record, 0));
+	assert_ptr_equal(decided.point, &record->point[0]);
+	record->tests = 0; /* not done: inconclusive, and the failure decides all the same */
+	assert_true(verdict_decided(record, &plan, &decided));
+	measured(record, 0, 0.5);
+	assert_false(verdict_decided(record, &plan, &decided));
+	assert_verdict(record, OUTCOME_INCONCLUSIVE, 3, "dead_man test");
 }
 
 static void test_guard_band(void **state)
@@ -512,8 +587,11 @@ int main(void)
 {
 #define T(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
 	const struct CMUnitTest tests[] = {
+		T(test_on_the_statement_of_a_witness),
+		T(test_a_statement_excuses_nothing),
 		T(test_all_within),
 		T(test_beyond),
+		T(test_which_limit_decided),
 		T(test_guard_band),
 		T(test_untrusted_is_inconclusive),
 		T(test_informative_has_no_weight),

@@ -164,6 +164,10 @@ static void test_verdict_and_status(void **state)
 	says("verdict: CONDITIONAL FAIL, depth_mm by 0.063 mm\n");
 	says("run: device_lost, gone\n");
 	says("pen: STOP UNVERIFIED, no fresh frames\n");
+	record->dut_verdict = OUTCOME_INCONCLUSIVE;
+	record->on_statement = true;
+	verdict(record, &plain);
+	says("verdict: PASS ON STATEMENT, depth_mm");
 	record->stop_verified = true;
 	record->has_verdict = false;
 	verdict(record, &plain);
@@ -208,7 +212,8 @@ static size_t widest_line(const char *s)
 
 static void test_banner_has_every_letter_and_fits(void **state)
 {
-	static const char *const words[] = {"PASS", "FAIL", "INCONCLUSIVE", "CONDITIONAL", "STOP", "UNVERIFIED"};
+	static const char *const words[] = {"PASS",      "FAIL", "INCONCLUSIVE", "CONDITIONAL",
+					    "STATEMENT", "STOP", "UNVERIFIED"};
 	const struct style narrow = {.width = 80}, wide = {.width = 200}, tiny = {.width = 20};
 
 	(void)state;
@@ -233,9 +238,35 @@ static void test_banner_has_every_letter_and_fits(void **state)
 	says("  ##########  \n");
 }
 
+/* Half blocks: three characters a letter, of three bytes each, and blanks of one. */
+static void test_long_word_is_squeezed_where_it_must_be(void **state)
+{
+	const struct style narrow = {.width = 60, .utf8 = true}, ascii = {.width = 60},
+			   tiny = {.width = 37, .utf8 = true};
+
+	(void)state;
+	assert_true(render_banner(begin(), &narrow, "INCONCLUSIVE"));
+	fflush(stream);
+	says("\xe2\x96\x8c");
+	for (const char *line = text; *line; line += strcspn(line, "\n") + 1) {
+		unsigned columns = 0;
+
+		for (size_t i = 0; line[i] != '\n'; i++)
+			columns += (line[i] & 0xc0) != 0x80;
+		assert_int_equal(columns, 2 + 12 * 3);
+	}
+	assert_true(render_banner(begin(), &(struct style){.width = 5, .utf8 = true}, "L"));
+	fflush(stream);
+	assert_int_equal(strncmp(text, "  \xe2\x96\x8c  \n", 8), 0);
+	says("  \xe2\x96\x88\xe2\x96\x88\xe2\x96\x8c\n");
+	assert_false(render_banner(begin(), &ascii, "INCONCLUSIVE"));
+	assert_false(render_banner(begin(), &tiny, "INCONCLUSIVE"));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_long_word_is_squeezed_where_it_must_be),
 		cmocka_unit_test(test_table_shows_values_outcome_and_reason),
 		cmocka_unit_test(test_table_says_what_was_not_measured),
 		cmocka_unit_test(test_no_point_at_all),
