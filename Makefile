@@ -122,11 +122,12 @@ $(B)/%.o: %.c $(B)/flags.mk
 	@mkdir -p $(@D)
 	$(CC) $(CPPFLAGS_ALL) $(CFLAGS_ALL) -c $< -o $@
 
-# Where the optional libhdf5 is there; the only object that sees its headers. It is loaded when an export asks for it.
-$(B)/rig/offline/export_hdf5.o: CPPFLAGS_ALL += $(HDF5_CFLAGS)
+# Where the optional libhdf5 is there; the only objects that see its headers. It is loaded when it is asked for.
+$(addprefix $(B)/rig/offline/,hdf5_library.o export_hdf5.o import/hdf5.o): CPPFLAGS_ALL += $(HDF5_CFLAGS)
 
 # Sampling loops: vectorised; -O3 changes no result (no -ffast-math, no contraction).
-$(B)/rig/measure/%.o $(B)/rig/runfile/pack.o: CFLAGS_ALL += -O3
+$(B)/rig/measure/%.o $(B)/rig/runfile/pack.o $(addprefix $(B)/rig/offline/import/,import.o stream.o timeline.o text.o text_rows.o text_number.o): \
+	CFLAGS_ALL += -O3
 
 define room_rule
 $(call lib,$(1)): $(call obj,$(SRC_$(1)))
@@ -169,8 +170,9 @@ $(B)/tests/unit/$(1)/%: $(B)/tests/unit/$(1)/%.o $(EXTRA_$(1)) $(call archives,$
 endef
 $(foreach l,$(ROOMS) virtual,$(eval $(call unit_rule,$(l))))
 
-$(B)/tests/fuzz/%: $(B)/tests/fuzz/%.o $(call archives,$(ARCH_drivers))
-	$(call link_with,$<,$(ARCH_drivers))
+ARCH_fuzz := $(sort $(ARCH_drivers) $(ARCH_offline))
+$(B)/tests/fuzz/%: $(B)/tests/fuzz/%.o $(call archives,$(ARCH_fuzz))
+	$(call link_with,$<,$(ARCH_fuzz))
 
 $(B)/tests/integration/%: $(B)/tests/integration/%.o $(call archives,$(ARCH_all))
 	$(call link_with,$<,$(ARCH_all)) -lcmocka

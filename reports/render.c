@@ -102,6 +102,35 @@ static void render_device(FILE *out, const struct record_device *d)
 	field(out, "", line);
 }
 
+/* What was made of a recording: in files of earlier versions the first line is all. */
+void render_origin(FILE *out, const struct record_origin *o)
+{
+	char line[700];
+	const struct record_gaps *g = &o->gaps;
+
+	snprintf(line, sizeof(line), "%.300s: a recording, not a supervised run", o->path);
+	field(out, "imported", line);
+	if (!*o->rate_from)
+		return;
+	snprintf(line, sizeof(line), "%s%s%s%s; column %s; %.9g rows a second (%s)", o->format, *o->dialect ? " (" : "",
+		 o->dialect, *o->dialect ? ")" : "", o->column, o->rate_hz, o->rate_from);
+	field(out, "read as", line);
+	if (*o->time_column)
+		field(out, "times", o->time_column);
+	if (*o->beside)
+		field(out, "beside", o->beside);
+	if (*o->times_from)
+		field(out, "measured", o->times_from);
+	if (*o->unchecked)
+		field(out, "unchecked", o->unchecked);
+	if (g->count == 0)
+		return;
+	snprintf(line, sizeof(line), "%llu, %llu rows in all, %llu in the longest; the first %s%.0llu",
+		 (unsigned long long)g->count, (unsigned long long)g->rows, (unsigned long long)g->longest,
+		 g->first_line ? "before line " : "at the end", (unsigned long long)g->first_line);
+	field(out, "gaps", line);
+}
+
 /* The statement line by line, as it was handed in. */
 void render_statement(FILE *out, const struct record *record)
 {
@@ -139,6 +168,8 @@ void render_header(FILE *out, const struct record *record)
 	field(out, "cartridge", record->cartridge);
 	for (unsigned i = 0; i < record->attrs; i++)
 		field(out, record->attr[i].key, record->attr[i].value);
+	if (*record->origin.path)
+		render_origin(out, &record->origin);
 	render_statement(out, record);
 	field(out, "started", record->started_utc);
 	field(out, "ended", record->ended_utc);

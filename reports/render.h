@@ -19,6 +19,8 @@ void render_record(FILE *out, const struct style *style, const struct record *re
 
 /* Who, what and when. */
 void render_header(FILE *out, const struct record *record);
+/* Of an imported recording: the file, how it was read, rows that are missing. */
+void render_origin(FILE *out, const struct record_origin *o);
 /* Who vouches for a recording, and their statement; nothing where nobody does. */
 void render_statement(FILE *out, const struct record *record);
 /* A table of every attempt, by step, with the reason of each outcome that is no pass. */

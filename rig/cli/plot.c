@@ -137,7 +137,11 @@ static int write_page(const struct plotting *p, const struct record_point *point
 		return err_set(p->err, -errno, "cannot create %s: %s", path, strerror(errno));
 	snprintf(title, sizeof(title), "Point %u: %.6g mm, %.6g Hz", point->plan.number + 1, point->plan.depth_mm,
 		 point->plan.rate_hz);
-	snprintf(subtitle, sizeof(subtitle), "%s, DUT %s, attempt %u", p->record->name, p->record->dut, point->attempt);
+	int n = snprintf(subtitle, sizeof(subtitle), "%s, DUT %s, attempt %u", p->record->name, p->record->dut,
+			 point->attempt);
+	if (p->record->origin.path[0] && n < (int)sizeof(subtitle))
+		snprintf(subtitle + n, sizeof(subtitle) - (size_t)n, ", a recording%s%.60s",
+			 p->record->origin.witness[0] ? " on the statement of " : "", p->record->origin.witness);
 	plot_page(out, p->data, title, subtitle);
 	int failed = ferror(out) ? EIO : 0;
 

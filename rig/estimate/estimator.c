@@ -249,6 +249,7 @@ int estimator_init_devices(struct estimator *e, const struct plan *plan, const s
 	if (!status && !e->sources)
 		return err_set(err, -EBADMSG, "no device of the run is a load sensor");
 	e->recording = record->origin.path[0] != '\0';
+	e->commands_unknown = record->origin.times_found;
 	return status ? status : add_devices(e, record, false, err);
 }
 
@@ -764,7 +765,7 @@ static uint64_t next_force(const struct estimator *e)
 void estimator_phase(struct estimator *e, struct record_point *point, enum point_phase phase, uint64_t host_ns)
 {
 	struct held *const held[] = {&e->handle, &e->tip, &e->ambient};
-	bool commanded = phase == POINT_SPIN_UP || phase == POINT_COAST;
+	bool commanded = (phase == POINT_SPIN_UP || phase == POINT_COAST) && !e->commands_unknown;
 	uint64_t next_index = next_force(e);
 	set_mark(e, point, MARK_PHASE(phase), host_ns);
 	if (phase == POINT_SPIN_UP) {

@@ -5,6 +5,7 @@
 #include "rig/runfile/runfile.h"
 
 #define EXPORT_COLUMNS_MAX (CHANNELS_MAX + 2)
+#define EXPORT_KIND        "penrig/export/1" /* of the files that describe samples beside them */
 
 struct export_column {
 	char name[32], unit[8];        /* unit "1": a number */

@@ -1,11 +1,10 @@
-/* NPY (format 1.0: a structured array, little-endian, physical units) and WAV (integer PCM as the sensor sent it, with
- * the scale in a JSON file beside it; strokes and telemetry are no sound and go into CSV). */
+/* NPY (format 1.0: a structured array, little-endian, physical units) and WAV (integer PCM as the sensor sent it; strokes
+ * and telemetry are no sound and go into CSV). */
 #include <errno.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "rig/base/json.h"
 #include "rig/offline/export_file.h"
 
 static void put_le(uint8_t *at, uint64_t value, unsigned bytes)
@@ -69,7 +68,8 @@ static int npy_close(void *ctx, struct err *err)
 	struct export_file *file = ctx;
 	int rc = fseek(file->out, 0, SEEK_SET) == 0 ? npy_header(file, err) : export_file_failed(file, err);
 	int closed = export_file_close(file, rc ? NULL : err);
-	return rc ? rc : closed;
+	rc = rc ? rc : closed;
+	return rc ? rc : export_file_describe(file, ".npy", err);
 }
 
 const struct export_format export_npy = {
@@ -114,11 +114,6 @@ static int wav_header(const struct export_file *file, struct err *err)
 	return write_bytes(file, h, sizeof(h), err);
 }
 
-static bool is_samples(const struct export_table *table)
-{
-	return table->rate_hz > 0;
-}
-
 static int wav_begin(const char *stem, const struct record *record, void **ret, struct err *err)
 {
 	struct export_file *file;
@@ -139,7 +134,7 @@ static int wav_begin(const char *stem, const struct record *record, void **ret, 
 static int wav_open(void *ctx, const struct export_table *table, struct err *err)
 {
 	struct export_file *file = ctx;
-	file->beside_open = !is_samples(table);
+	file->beside_open = !export_file_has_samples(table);
 	if (file->beside_open)
 		return file->beside->open(file->beside_file, table, err);
 	int rc = export_file_open(file, table, ".wav", err);
@@ -174,38 +169,6 @@ static int wav_row(void *ctx, const struct export_value *values, struct err *err
 	return rc ? rc : wav_frame(file, err);
 }
 
-static int wav_sidecar(struct export_file *file, struct err *err)
-{
-	struct json_out *root = json_out_object();
-	char *text;
-	json_out_number(root, "rate_hz", file->table.rate_hz, 17);
-	json_out_string(root, "formula", "physical = offset + scale * sample");
-	json_out_u64(root, "samples_filled_in_gaps", file->filled);
-	struct json_out *channels = json_out_add_array(root, "channels");
-	for (unsigned i = 2; i < file->table.columns; i++) {
-		const struct channel *c = file->table.column[i].channel;
-		struct json_out *entry = json_out_add_object(channels, NULL);
-		json_out_string(entry, "name", c->name);
-		json_out_string(entry, "unit", c->unit);
-		json_out_number(entry, "scale", c->scale, 17);
-		json_out_number(entry, "offset", c->offset, 17);
-	}
-	int rc = json_out_print(root, true, &text, err);
-	json_out_free(root);
-	if (rc)
-		return rc;
-	struct export_table table = file->table;
-	rc = export_file_open(file, &table, ".wav.json", err);
-	if (!rc)
-		rc = write_bytes(file, text, strlen(text), err);
-	if (file->out) {
-		int closed = export_file_close(file, rc ? NULL : err);
-		rc = rc ? rc : closed;
-	}
-	free(text);
-	return rc;
-}
-
 static int wav_close(void *ctx, struct err *err)
 {
 	struct export_file *file = ctx;
@@ -216,9 +179,7 @@ static int wav_close(void *ctx, struct err *err)
 		rc = fseek(file->out, 0, SEEK_SET) == 0 ? wav_header(file, err) : export_file_failed(file, err);
 	int closed = export_file_close(file, rc ? NULL : err);
 	rc = rc ? rc : closed;
-	if (rc)
-		return rc;
-	return wav_sidecar(file, err);
+	return rc ? rc : export_file_describe(file, ".wav", err);
 }
 
 static int wav_end(void *ctx, struct err *err)

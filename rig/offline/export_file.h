@@ -26,4 +26,9 @@ int export_file_failed(const struct export_file *file, struct err *err);
 int export_file_close(void *file, struct err *err); /* of the table's */
 int export_file_end(void *file, struct err *err);   /* frees */
 
+bool export_file_has_samples(const struct export_table *table);
+/* Of a closed table of samples: rate, and what its counts were, in a JSON file beside it, by which an import has the
+ * counts again. Of any other nothing. */
+int export_file_describe(struct export_file *file, const char *extension, struct err *err);
+
 #endif

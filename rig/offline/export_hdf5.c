@@ -1,65 +1,16 @@
-/* HDF5: one file, a group per table, a dataset per column, units as attributes. The only file that knows libhdf5; where
- * a build has none, the format says which package it lacks. The library is loaded when an export asks for it: it brings
- * some twenty-five more, Kerberos and LDAP among them, which every other command would map for nothing. */
-#include <dlfcn.h>
+/* HDF5: one file, a group per table, a dataset per column, units as attributes. Where a build has no libhdf5, the format
+ * says which package it lacks. */
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "rig/offline/export.h"
+#include "rig/offline/hdf5_library.h"
 
 #ifdef PENRIG_HDF5
 
-#include <hdf5.h>
-
 #define ROWS_HELD 16384
-
-/* Its constants would call H5open() and H5check_version() wherever they stand: load_library() opens it, and its name at
- * run time carries the version. */
-#undef H5OPEN
-#undef H5CHECK
-#define H5OPEN
-#define H5CHECK
-
-/* clang-format off */
-#define LIBRARY_FUNCTIONS(X) \
-	X(H5open) X(H5Aclose) X(H5Acreate2) X(H5Awrite) X(H5Dclose) X(H5Dcreate2) X(H5Dget_space) \
-	X(H5Dset_extent) X(H5Dwrite) X(H5Eset_auto2) X(H5Fclose) X(H5Fcreate) X(H5Gclose) X(H5Gcreate2) \
-	X(H5Pclose) X(H5Pcreate) X(H5Pset_chunk) X(H5Sclose) X(H5Screate) X(H5Screate_simple) \
-	X(H5Sselect_hyperslab) X(H5Tclose) X(H5Tcopy) X(H5Tset_cset) X(H5Tset_size)
-#define LIBRARY_DATA(X) \
-	X(H5P_CLS_DATASET_CREATE_ID_g) X(H5T_C_S1_g) X(H5T_IEEE_F64LE_g) X(H5T_NATIVE_DOUBLE_g) \
-	X(H5T_NATIVE_UINT64_g) X(H5T_STD_U64LE_g)
-/* clang-format on */
-#define MEMBER(name) __typeof__(name) *name;
-#define SYMBOL(name) {#name, &h5.name},
-static struct {
-	LIBRARY_FUNCTIONS(MEMBER)
-	LIBRARY_DATA(MEMBER)
-} h5;
-static const struct {
-	const char *name;
-	void *address;
-} symbols[] = {LIBRARY_FUNCTIONS(SYMBOL) LIBRARY_DATA(SYMBOL)};
-
-/* It stays loaded: libhdf5 cleans up in atexit(). */
-static int load_library(struct err *err)
-{
-	void *library = dlopen(PENRIG_HDF5, RTLD_NOW | RTLD_LOCAL);
-	if (!library)
-		return err_set(err, -ENOENT,
-			       "HDF5 needs a library that is not there (%.300s): install it, or use another --format",
-			       dlerror());
-	for (size_t i = 0; i < sizeof(symbols) / sizeof(symbols[0]); i++) {
-		void *found = dlsym(library, symbols[i].name);
-		if (!found)
-			return err_set(err, -ENOTSUP, "%s lacks %s: it is not the libhdf5 that penrig was built for",
-				       PENRIG_HDF5, symbols[i].name);
-		memcpy(symbols[i].address, &found, sizeof(found));
-	}
-	return h5.H5open() < 0 ? err_set(err, -EIO, "%s does not start", PENRIG_HDF5) : 0;
-}
 
 struct hdf5_column {
 	hid_t dataset;
@@ -116,14 +67,13 @@ static bool put_record(hid_t file, const struct record *r)
 
 static int hdf5_begin(const char *stem, const struct record *record, void **ret, struct err *err)
 {
-	int loaded = load_library(err);
+	int loaded = hdf5_load(err);
 	if (loaded)
 		return loaded;
 	struct hdf5_file *f = calloc(1, sizeof(*f));
 	if (!f)
 		return err_set(err, -ENOMEM, "out of memory");
 	snprintf(f->path, sizeof(f->path), "%s.h5", stem);
-	h5.H5Eset_auto2(H5E_DEFAULT, NULL, NULL);
 	f->group = -1;
 	f->file = h5.H5Fcreate(f->path, H5F_ACC_TRUNC, H5P_DEFAULT, H5P_DEFAULT);
 	if (f->file < 0 || !put_record(f->file, record)) {
@@ -148,7 +98,8 @@ static hid_t make_dataset(hid_t group, const struct export_column *c)
 	h5.H5Sclose(space);
 	bool good = dataset >= 0 && put_text(dataset, "units", c->unit);
 	if (good && c->channel)
-		good = put_real(dataset, "scale", c->channel->scale) && put_real(dataset, "offset", c->channel->offset);
+		good = put_real(dataset, "scale", c->channel->scale) &&
+		       put_real(dataset, "offset", c->channel->offset) && put_real(dataset, "bits", c->channel->bits);
 	if (!good && dataset >= 0)
 		h5.H5Dclose(dataset);
 	return good ? dataset : -1;
@@ -250,6 +201,6 @@ const struct export_format export_hdf5 = {
 
 #else
 
-const struct export_format export_hdf5 = {.id = "hdf5", .missing = "libhdf5-dev"};
+const struct export_format export_hdf5 = {.id = "hdf5", .missing = HDF5_PACKAGE};
 
 #endif

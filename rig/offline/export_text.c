@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "rig/base/json.h"
 #include "rig/offline/export_file.h"
 
 int export_file_begin(const char *stem, const struct record *record, void **ret, struct err *err)
@@ -56,6 +57,55 @@ int export_file_end(void *ctx, struct err *err)
 	return 0;
 }
 
+bool export_file_has_samples(const struct export_table *table)
+{
+	return table->rate_hz > 0;
+}
+
+static struct json_out *description(const struct export_file *file)
+{
+	struct json_out *root = json_out_object();
+	json_out_string(root, "kind", EXPORT_KIND);
+	json_out_number(root, "rate_hz", file->table.rate_hz, 17);
+	json_out_string(root, "formula", "physical = offset + scale * count");
+	json_out_u64(root, "samples_filled_in_gaps", file->filled);
+	struct json_out *channels = json_out_add_array(root, "channels");
+	for (unsigned i = 0; i < file->table.columns; i++) {
+		const struct channel *c = file->table.column[i].channel;
+		if (!c)
+			continue;
+		struct json_out *entry = json_out_add_object(channels, NULL);
+		json_out_string(entry, "name", c->name);
+		json_out_string(entry, "unit", c->unit);
+		json_out_int(entry, "bits", c->bits);
+		json_out_number(entry, "scale", c->scale, 17);
+		json_out_number(entry, "offset", c->offset, 17);
+	}
+	return root;
+}
+
+int export_file_describe(struct export_file *file, const char *extension, struct err *err)
+{
+	char *text, name[16];
+	if (!export_file_has_samples(&file->table))
+		return 0;
+	struct json_out *root = description(file);
+	int rc = json_out_print(root, true, &text, err);
+	json_out_free(root);
+	if (rc)
+		return rc;
+	struct export_table table = file->table;
+	snprintf(name, sizeof(name), "%s.json", extension);
+	rc = export_file_open(file, &table, name, err);
+	if (!rc && fputs(text, file->out) < 0)
+		rc = export_file_failed(file, err);
+	free(text);
+	if (!file->out)
+		return rc;
+	int closed = export_file_close(file, rc ? NULL : err);
+	return rc ? rc : closed;
+}
+
 static int csv_open(void *ctx, const struct export_table *table, struct err *err)
 {
 	struct export_file *file = ctx;
@@ -82,11 +132,17 @@ static int csv_row(void *ctx, const struct export_value *values, struct err *err
 	return fputs("\r\n", file->out) < 0 ? export_file_failed(file, err) : 0;
 }
 
+static int csv_close(void *ctx, struct err *err)
+{
+	int rc = export_file_close(ctx, err);
+	return rc ? rc : export_file_describe(ctx, ".csv", err);
+}
+
 const struct export_format export_csv = {
 	.id = "csv",
 	.begin = export_file_begin,
 	.open = csv_open,
 	.row = csv_row,
-	.close = export_file_close,
+	.close = csv_close,
 	.end = export_file_end,
 };

@@ -175,14 +175,29 @@ struct record_judged {
 	char verdict_reason[240];
 };
 
+/* Rows that a recording should have and has not, or has without a value. */
+struct record_gaps {
+	uint64_t count, rows, longest; /* gaps, rows in them, and in the longest */
+	uint64_t first_line;           /* of the first row behind the first gap; 0: the file ends with it */
+};
+
 /* Where the samples of an imported recording came from; path empty: penrig took them itself. */
 struct record_origin {
 	char path[FILE_PATH_MAX];
 	char sha256[SHA256_HEX];
-	char format[8];
+	char format[16];
 	double rate_hz, scale_n, offset_n;
+	/* empty in files of earlier versions */
+	char dialect[160];                  /* how the file is written, where its format leaves a choice */
+	char column[112], time_column[192]; /* number, name, unit; what the times are */
+	char rate_from[128];
+	char beside[480];     /* the columns beside the force, and what they are */
+	char times_from[200]; /* what says when the points were measured */
+	bool times_found;     /* nobody does: found in the recording itself */
 	char witness[96];     /* who vouches for what penrig did not see; their statement is a file of the record */
 	char unchecked[200];  /* a check that the bench makes live and the recording does not allow; empty: none */
+	struct record_gaps gaps;
+	bool has_gaps; /* they were looked for */
 };
 
 struct record {

@@ -324,6 +324,14 @@ static const struct member judged_members[] = {
 	END,
 };
 
+static const struct member gaps_members[] = {
+	ONE(struct record_gaps, count, U64),
+	ONE(struct record_gaps, rows, U64),
+	ONE(struct record_gaps, longest, U64),
+	ONE(struct record_gaps, first_line, U64),
+	END,
+};
+
 static const struct member origin_members[] = {
 	ONE(struct record_origin, path, TEXT),
 	ONE(struct record_origin, sha256, TEXT),
@@ -331,8 +339,16 @@ static const struct member origin_members[] = {
 	ONE(struct record_origin, rate_hz, REAL),
 	ONE(struct record_origin, scale_n, REAL),
 	ONE(struct record_origin, offset_n, REAL),
+	MAYBE(struct record_origin, dialect),
+	MAYBE(struct record_origin, column),
+	MAYBE(struct record_origin, time_column),
+	MAYBE(struct record_origin, rate_from),
+	MAYBE(struct record_origin, beside),
+	MAYBE(struct record_origin, times_from),
+	MAYBE_BOOL(struct record_origin, times_found),
 	MAYBE(struct record_origin, witness),
 	MAYBE(struct record_origin, unchecked),
+	MAYBE_NESTED(struct record_origin, gaps, has_gaps, gaps_members),
 	END,
 };
 

@@ -7,7 +7,7 @@
 #include <unistd.h>
 
 #include "rig/judge/verdict.h"
-#include "rig/offline/import.h"
+#include "rig/offline/import/import.h"
 #include "tests/bench/pw1.h"
 #include "tests/bench/pw1_frame.h"
 #include "tests/bench/pw1_inputs.h"
@@ -86,14 +86,16 @@ static int import(const struct generated *g, const char *folder, const char *nam
 	int rc = record ? pw1_inputs_read(end_s, &in, err) : err_set(err, -ENOMEM, "out of memory");
 
 	if (!rc) {
+		const struct point_times times = {.measure_to_s = end_s};
 		const struct import_config config = {.path = g->raw,
-						     .format = IMPORT_I16,
+						     .format = "i16",
 						     .rate_hz = PW1_FS_HZ,
-						     .scale_n = PW1_SCALE,
-						     .measure_to_s = end_s,
+						     .columns = {.scale_n = PW1_SCALE},
 						     .plan = in.plan,
 						     .bench = in.bench,
-						     .point = in.points};
+						     .points = in.points,
+						     .point_count = 1,
+						     .times = &times};
 
 		snprintf(record->name, sizeof(record->name), "%s", name);
 		snprintf(record->folder, sizeof(record->folder), "%s", folder);

@@ -473,8 +473,9 @@ def test_import(check, run, samples, force):
               f"import {form}: never a pass, and it says where it came from: {report['verdict_reason']}")
         check(report["points"][0]["outcome"] == "pass", f"import {form}: the point itself is within its limits")
         d, r = figure(report, "depth_mm", "force_equivalent"), figure(report, "stroke_rate_hz", "realised")
-        # csv and i32 keep every digit, and the last printed one may round either way; 16 bits quantise by a tenth of the noise
-        close = 2e-4 if form == "i16" else 1.2e-5
+        # csv and i32 keep every digit, and the last printed ones may round either way; without the telemetry of the run the block grid, and
+        # so the template, may be others by a hundredth of a micrometre; 16 bits quantise by a tenth of the noise
+        close = 2e-4 if form == "i16" else 2.2e-5
         check(abs(d["value"] - depth["value"]) <= close and d["n"] == depth["n"], f"import {form}: depth {d['value']} against {depth['value']}")
         check(abs(r["value"] / rate["value"] - 1) <= 2e-5, f"import {form}: rate {r['value']} against {rate['value']}")
         done = penrig("analyze", folder / f"{form}.penrig")
@@ -488,7 +489,7 @@ def test_import(check, run, samples, force):
     long[long.index("--measure-to") + 1] = 1e6
     refused = [(["--scale", 1, *long], "the window ends at"), (["--scale", 0, *common], "must mean some force"),
                (["--scale", 1, *common, "--start", 0], "the times must rise"), (["--scale", "x", *common], "must be a number"),
-               (["--scale", 1, *common, "--plan", rig.FIXTURES / "plans/demo.json"], "a recording is one"),
+               (["--scale", 1, *common, "--plan", rig.FIXTURES / "plans/demo.json"], "are the times of one"),
                (["--scale", 1, *common, "--recorded", "1990-02-30"], "must be a date")]
     for i, (args, why) in enumerate(refused):
         done = penrig("import", folder / "point.i32", "--format", "i32", *args, "--name", f"refused{i}")

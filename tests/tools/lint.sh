@@ -47,7 +47,7 @@ library 'libusb.*' 'rig/link/usb[a-z_]*\.c|fixtures/virtual/.*'
 library 'sqlite3\.h' 'rig/base/db\.c'
 library 'zstd\.h' 'rig/runfile/squeeze\.c'
 library 'nettle/.*' 'rig/base/digest\.h'
-library 'hdf5.*' 'rig/offline/export_hdf5\.c'
+library 'hdf5.*' 'rig/offline/hdf5_library\.h'
 library 'gsl/.*' 'rig/measure/.*'
 
 # ---- nothing in the product knows that a device can be virtual

@@ -14,7 +14,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "rig/offline/import.h"
+#include "rig/offline/import/import.h"
 #include "rig/offline/quick.h"
 #include "tests/bench/pw1.h"
 #include "tests/bench/pw1_inputs.h"
@@ -55,14 +55,16 @@ static int import(void)
 	int rc = pw1_inputs_read(SAMPLES / PW1_FS_HZ, &in, &err);
 
 	if (rc == 0) {
+		const struct point_times times = {.measure_to_s = SAMPLES / PW1_FS_HZ};
 		const struct import_config config = {.path = raw,
-						     .format = IMPORT_I16,
+						     .format = "i16",
+						     .columns = {.scale_n = PW1_SCALE},
 						     .rate_hz = PW1_FS_HZ,
-						     .scale_n = PW1_SCALE,
-						     .measure_to_s = SAMPLES / PW1_FS_HZ,
 						     .plan = in.plan,
 						     .bench = in.bench,
-						     .point = in.points};
+						     .points = in.points,
+						     .point_count = 1,
+						     .times = &times};
 
 		strcpy(record->name, "quick");
 		strcpy(record->folder, folder);
