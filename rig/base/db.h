@@ -1,10 +1,12 @@
 /* A thin layer over SQLite for the run file: open, run SQL, bind, step, read columns. No type and no code of SQLite
  * stands above it: functions return 0 or -errno and say in `err` which file it was and what to do.
  * -ENOSPC, -EROFS, -EACCES, -EBUSY (another program has it locked for longer than busy_ms), -EBADMSG (damaged, or the
- * SQL does not fit its tables), -ENOMEM, -EIO. For one thread at a time. */
+ * SQL does not fit its tables), -ENOMEM, -EIO. For one thread at a time.
+ * A file may come from anywhere: no trigger of it runs and no view of it is looked through. */
 #ifndef PENRIG_BASE_DB_H
 #define PENRIG_BASE_DB_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -37,6 +39,7 @@ void db_finalize(struct db_stmt *stmt); /* NULL is fine */
 
 /* index: from 1. Text and data are borrowed until the statement was stepped or inserted. */
 void db_bind_int(struct db_stmt *stmt, int index, int64_t value);
+void db_bind_real(struct db_stmt *stmt, int index, double value); /* not finite: NULL */
 void db_bind_text(struct db_stmt *stmt, int index, const char *text, size_t len);
 void db_bind_blob(struct db_stmt *stmt, int index, const void *data, size_t len);
 
@@ -45,8 +48,14 @@ int db_step(struct db_stmt *stmt, struct err *err);
 /* Steps a statement that gives no row, and makes it ready to be bound again, whatever came of it. */
 int db_insert(struct db_stmt *stmt, struct err *err);
 
+/* Whether the row's columns are of the types that are named, one letter each: i integer, t text without a zero byte in
+ * it, b blob. SQLite keeps whatever somebody put there.
+ * Before anything is read of the row: reading a text makes it one. */
+bool db_row_is(struct db_stmt *row, const char *types);
+
 /* Of the row at hand; column: from 0. Never NULL; lives until the next step. ret_len may be NULL. */
 int64_t db_int(struct db_stmt *row, int column);
+double db_real(struct db_stmt *row, int column); /* NULL: NaN */
 const char *db_text(struct db_stmt *row, int column, size_t *ret_len);
 const void *db_blob(struct db_stmt *row, int column, size_t *ret_len);
 

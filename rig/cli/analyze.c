@@ -120,7 +120,7 @@ static int on_judged(void *ctx, const struct record_judged *judged)
 
 static int open_run(struct analysis *a, struct err *err)
 {
-	int rc = reopen(a->path, &a->reader, &a->record, err);
+	int rc = reopen_sound(a->path, &a->reader, &a->record, err);
 
 	if (rc == 0)
 		rc = replay_inputs_read(a->record, &a->inputs, err);
@@ -351,13 +351,15 @@ static int execute(struct analysis *a)
 	if (rc < 0)
 		return failed(rc, &err);
 	say_outcome(a);
+	if (sound < 0) {
+		fflush(a->people);
+		return failed(sound, &unsound);
+	}
 	if (a->summary.differences && !a->method) {
 		fflush(a->people);
 		return cli_error(EXIT_INTERNAL, "the stored results cannot be reproduced; %s",
 				 a->limits ? "it is not judged anew" : "the first difference is listed above");
 	}
-	if (sound < 0)
-		return failed(sound, &unsound);
 	if (rc == 0 && a->limits)
 		rc = judge_again(a, &err);
 	if (rc == 0)

@@ -39,6 +39,18 @@ static const struct export_format *find_format(const char *id)
 	return NULL;
 }
 
+/* The folder that --output names, with the parents it lacks. */
+static int make_folder_of(const char *stem, struct err *err)
+{
+	char folder[FILE_PATH_MAX];
+	const char *slash = strrchr(stem, '/');
+
+	if (!slash || slash == stem)
+		return 0;
+	snprintf(folder, sizeof(folder), "%.*s", (int)(slash - stem), stem);
+	return name_folder(folder, err);
+}
+
 static int export_command(const struct cli_tables *tables, const void *options, const char *const *operands,
 			  unsigned count)
 {
@@ -62,10 +74,20 @@ static int export_command(const struct cli_tables *tables, const void *options, 
 		rc = name_beside(operands[0], "", stem, sizeof(stem));
 	if (rc < 0)
 		return cli_error(EXIT_USAGE, "the name of the output is too long: give --output");
-	rc = reopen(operands[0], &reader, &record, &err);
-	if (rc < 0)
-		return cli_error(cli_exit_code(rc), "%s", err.text);
+	if (make_folder_of(stem, &err) < 0)
+		return cli_error(EXIT_STORAGE, "%s", err.text);
+	rc = reopen_sound(operands[0], &reader, &record, &err);
+	if (rc == 0)
+		rc = runfile_verify_begin(reader, &err);
+	if (rc < 0) {
+		runfile_reader_free(reader);
+		record_free(record);
+		return cli_error(cli_exit_code(rc), "%s; nothing is exported", err.text);
+	}
 	rc = export_run(reader, record, format, stem, &err);
+	if (rc == 0 && (rc = runfile_verify_end(reader, &err)) < 0)
+		(void)cli_error(EXIT_STORAGE, "what was written as %s holds samples that are not as they were recorded",
+				stem);
 	runfile_reader_free(reader);
 	record_free(record);
 	return rc < 0 ? cli_error(EXIT_STORAGE, "%s", err.text) : EXIT_PASS;
@@ -82,10 +104,12 @@ const struct command command_export = {
 		"STEM.strokes.csv, STEM.telemetry.csv; units stand in the header.\n\n"
 		"npy: the same tables as structured NumPy arrays.\n\n"
 		"hdf5: STEM.h5, a group per table, a dataset per column with its unit in the attribute \"units\".\n\n"
-		"wav: STEM.streamN.wav, integer PCM as the sensor sent it (16, 24 or 32 bits), scale and offset in "
-		"STEM.streamN.wav.json; gaps are filled with the last frame and counted there. Strokes and telemetry "
-		"as "
-		"csv.\n\n"
+		"wav: STEM.streamN.wav, integer PCM as the sensor sent it (16, 24 or 32 bits); gaps are filled with "
+		"the last frame and counted. Strokes and telemetry as csv.\n\n"
+		"Beside samples in csv, npy and wav stands a JSON file, STEM.streamN.FORMAT.json: their rate, and of "
+		"each channel unit, bits, scale and offset of its counts (hdf5 has them as attributes). Where it "
+		"stands "
+		"beside them, penrig import has the sensor's counts again.\n\n"
 		"Files that are there already are replaced. The exit code is 0 done, 2 wrong usage, 6 a file could not "
 		"be "
 		"read or written.",

@@ -250,7 +250,7 @@ static int execute(struct plotting *p)
 			p->options->output);
 	if (p->options->point && point_number(p->options->point, &only) < 0)
 		return err_set(p->err, -EINVAL, "--point %s: must be the number of a point, from 1", p->options->point);
-	rc = reopen(p->path, &p->reader, &p->record, p->err);
+	rc = reopen_sound(p->path, &p->reader, &p->record, p->err);
 	if (rc == 0)
 		rc = choose(p, only);
 	if (rc == 0)
@@ -258,7 +258,11 @@ static int execute(struct plotting *p)
 	if (rc == 0)
 		rc = replay_inputs_read(p->record, &p->inputs, p->err);
 	if (rc == 0)
+		rc = runfile_verify_begin(p->reader, p->err);
+	if (rc == 0)
 		rc = replay_observed(p->reader, p->record, &p->inputs, &observer, &summary, p->err);
+	if (rc == 0)
+		rc = runfile_verify_end(p->reader, p->err);
 	if (rc == 0 && summary.differences)
 		cli_error(0,
 			  "this penrig derives other results than the run file stores (%u differences), and plots "

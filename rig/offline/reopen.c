@@ -18,6 +18,13 @@ int reopen(const char *path, struct runfile_reader **ret, struct record **ret_re
 	return rc;
 }
 
+int reopen_sound(const char *path, struct runfile_reader **ret, struct record **ret_record, struct err *err)
+{
+	int rc = reopen(path, ret, ret_record, err);
+
+	return rc ? rc : runfile_verify_words(*ret, err);
+}
+
 /* ---- later verdicts -------------------------------------------------------------------------------------------- */
 
 struct wanted {

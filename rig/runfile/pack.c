@@ -236,7 +236,7 @@ static bool next_arrival(const uint8_t **at, const uint8_t *end, struct sample_b
 {
 	uint64_t frames, flags, host, device;
 	if (!get_varint(at, end, &frames) || !get_varint(at, end, &flags) || !get_varint(at, end, &host) ||
-	    !get_varint(at, end, &device) || frames >> 1 > SAMPLES_PER_BLOCK_MAX)
+	    !get_varint(at, end, &device) || frames >> 1 == 0 || frames >> 1 > SAMPLES_PER_BLOCK_MAX)
 		return false;
 	*ret_continues = frames & 1;
 	block->frames = (uint32_t)(frames >> 1);
@@ -249,7 +249,22 @@ static bool next_arrival(const uint8_t **at, const uint8_t *end, struct sample_b
 static bool packed_valid(const struct packed *packed)
 {
 	return packed->channels >= 1 && packed->channels <= CHANNELS_MAX && packed->width >= 2 && packed->width <= 4 &&
-	       packed->frames <= UINT32_MAX && packed->raw_len == packed->frames * packed->channels * packed->width;
+	       packed->stream < STREAMS_MAX && packed->frames >= 1 && packed->frames <= UINT32_MAX &&
+	       packed->raw_len == packed->frames * packed->channels * packed->width;
+}
+
+bool packed_times_fit(const struct packed *packed)
+{
+	const uint8_t *at = packed->arrivals, *end = at + packed->arrivals_len;
+	struct sample_block block = {.frames = 0};
+	bool continues, first = true;
+
+	while (at < end) {
+		if (!next_arrival(&at, end, &block, &continues) || (first && block.host_ns != packed->first_host_ns))
+			return false;
+		first = false;
+	}
+	return !first && block.host_ns == packed->last_host_ns;
 }
 
 int unpacker_feed(struct unpacker *unpacker, const struct packed *packed,

@@ -48,6 +48,9 @@ void packer_free(struct packer *packer);
 int packer_feed(struct packer *packer, const struct pack_piece *piece, const uint8_t *raw);
 int packer_flush(struct packer *packer); /* ends the block under way */
 
+/* The block's first and last arrival are those that its arrivals tell of: no digest covers them twice. */
+bool packed_times_fit(const struct packed *packed);
+
 /* The way back: the original blocks of one stream from its stored ones, in order. -EBADMSG: does not decode. */
 struct unpacker {
 	uint32_t frames; /* of the block under way */

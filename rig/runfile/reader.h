@@ -28,6 +28,7 @@ struct runfile_reader {
 	"SELECT device, stream, channels, width, first_index, frames, first_host_ns, last_host_ns, zstd, arrivals, "   \
 	"samples,"                                                                                                     \
 	" digest, seq FROM block "
+#define BLOCK_TYPES  "iiiiiiiiibbbi"
 #define BLOCK_DIGEST 11
 #define BLOCK_SEQ    12
 int read_packed(const struct runfile_reader *reader, struct squeeze_buffer *buffer, struct db_stmt *row,

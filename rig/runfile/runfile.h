@@ -68,10 +68,16 @@ struct runfile_reader;
 int runfile_open(const char *path, struct runfile_reader **ret, struct record **ret_record, struct err *err);
 /* Recomputes the journal's chain and every block's digest: 0, or -EBADMSG naming the first entry that does not fit. */
 int runfile_verify(struct runfile_reader *reader, struct err *err);
-/* The same beside another reading: from begin on, runfile_each_block() verifies what it reads, and goes on whatever
+/* The same but for the samples: the chain, all that the file says in words and rows, and the digests of its blocks as they
+ * stand. Reads no block: cheap enough for whoever shows something of a file. */
+int runfile_verify_words(struct runfile_reader *reader, struct err *err);
+/* runfile_verify() beside another reading: from begin on, runfile_each_block() verifies what it reads, and goes on whatever
  * comes of that; end verifies the rest and returns what runfile_verify() would. */
 int runfile_verify_begin(struct runfile_reader *reader, struct err *err);
 int runfile_verify_end(struct runfile_reader *reader, struct err *err);
+/* What lies beneath the rows: indices hold what their tables hold, and every byte that nothing uses is zero. Reads the whole
+ * file. -EBADMSG names the place; -EAGAIN: a log beside the file was not written back, and nothing was checked. */
+int runfile_verify_pages(struct runfile_reader *reader, struct err *err);
 /* Every block of one device and stream, in order, cut as it arrived: replaying them is the run again. fn returns 0 to
  * go on; anything else ends the walk and is returned (the other walks alike). */
 int runfile_each_block(struct runfile_reader *reader, unsigned device, unsigned stream,

@@ -343,6 +343,8 @@ int store_open(const char *path, struct store **ret, struct err *err)
 		return -ENOMEM;
 	int rc = db_open(path, path, DB_WRITE, BUSY_AT_END_MS, &store->db, err);
 	if (!rc)
+		rc = schema_check(store->db, path, err);
+	if (!rc)
 		rc = db_exec(store->db, "PRAGMA synchronous=FULL", err);
 	if (!rc)
 		rc = begin(store, err);

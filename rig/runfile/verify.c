@@ -9,12 +9,14 @@
 #include "rig/base/json.h"
 #include "rig/record/record_json.h"
 #include "rig/runfile/chain.h"
+#include "rig/runfile/pages.h"
 #include "rig/runfile/reader.h"
 
 struct verification {
 	struct runfile_reader *reader;
 	struct squeeze_buffer bytes; /* not the reader's: that one may hold the block that is being looked at */
 	struct db_stmt *journal;
+	bool words;                  /* the digests of blocks as they are stored: no block is read */
 	bool ended;                  /* no further entry */
 	uint64_t seq, items, blocks; /* last ones that fit */
 	uint64_t covered;            /* last block of the entry at hand */
@@ -45,6 +47,7 @@ static int check_item(void *ctx, struct db_stmt *row, struct err *err)
 {
 	struct verification *v = ctx;
 	uint8_t digest[DIGEST_BYTES];
+	bool typed = db_row_is(row, "ititibb"); /* before they are read: reading a text makes one */
 	struct item item = {
 		.seq = (uint64_t)db_int(row, 0),
 		.kind = db_text(row, 1, NULL),
@@ -54,7 +57,7 @@ static int check_item(void *ctx, struct db_stmt *row, struct err *err)
 	};
 	item.data = db_blob(row, 6, &item.len);
 	item_digest(&item, digest);
-	if (item.seq != v->items + 1 || !digest_is(row, 5, digest))
+	if (!typed || item.seq != v->items + 1 || !digest_is(row, 5, digest))
 		return misfit(v, err, "item", item.seq);
 	v->items = item.seq;
 	digest_hex(digest, v->item_hex);
@@ -62,22 +65,43 @@ static int check_item(void *ctx, struct db_stmt *row, struct err *err)
 }
 
 /* The block behind the last one that fitted; the last one of an entry closes it. */
-static int check_block(struct verification *v, struct db_stmt *row, const struct packed *packed, struct err *err)
+static int take_block(struct verification *v, uint64_t seq, const void *stored, struct err *err)
 {
 	uint8_t digest[DIGEST_BYTES];
 	char hex[DIGEST_HEX];
-	uint64_t seq = (uint64_t)db_int(row, BLOCK_SEQ);
 
-	block_digest(packed, digest);
-	if (seq != v->blocks + 1 || !digest_is(row, BLOCK_DIGEST, digest))
-		return misfit(v, err, "block", seq);
 	v->blocks = seq;
-	digest_raw(&v->cover, digest, sizeof(digest));
+	digest_raw(&v->cover, stored, DIGEST_BYTES);
 	if (seq != v->covered)
 		return 0;
 	digest_end(&v->cover, digest);
 	digest_hex(digest, hex);
 	return strcmp(hex, v->cover_hex) == 0 ? 0 : misfit(v, err, "journal entry", v->seq);
+}
+
+static int check_block(struct verification *v, struct db_stmt *row, const struct packed *packed, struct err *err)
+{
+	uint8_t digest[DIGEST_BYTES];
+	uint64_t seq = (uint64_t)db_int(row, BLOCK_SEQ);
+
+	block_digest(packed, digest);
+	if (seq != v->blocks + 1 || !digest_is(row, BLOCK_DIGEST, digest) || !packed_times_fit(packed))
+		return misfit(v, err, "block", seq);
+	return take_block(v, seq, digest, err);
+}
+
+#define STORED_DIGESTS "SELECT seq, digest FROM block "
+
+static int on_stored_digest(void *ctx, struct db_stmt *row, struct err *err)
+{
+	struct verification *v = ctx;
+	uint64_t seq = (uint64_t)db_int(row, 0);
+	size_t len;
+	const void *stored = db_blob(row, 1, &len);
+
+	if (!db_row_is(row, "ib") || seq != v->blocks + 1 || len != DIGEST_BYTES)
+		return misfit(v, err, "block", seq);
+	return take_block(v, seq, stored, err);
 }
 
 static int on_block(void *ctx, struct db_stmt *row, struct err *err)
@@ -144,10 +168,11 @@ static int check_entry(struct verification *v, struct db_stmt *row, struct err *
 {
 	uint64_t seq = (uint64_t)db_int(row, 0);
 	size_t len;
+	bool typed = db_row_is(row, "iittb");
 	const char *kind = db_text(row, 2, NULL), *json = db_text(row, 3, &len);
 	char hex[DIGEST_HEX];
 
-	if (seq != v->seq + 1)
+	if (!typed || seq != v->seq + 1)
 		return misfit(v, err, "journal entry", v->seq + 1);
 	chain_append(v->head, seq, (uint64_t)db_int(row, 1), kind, json, len);
 	if (!digest_is(row, 4, v->head))
@@ -173,6 +198,14 @@ static int on_record_head(void *ctx, struct db_stmt *row, struct err *err)
 	return rc;
 }
 
+static int each_block(struct verification *v, uint64_t first, uint64_t last, struct err *err)
+{
+	return db_each(v->reader->db,
+		       v->words ? STORED_DIGESTS "WHERE seq>=? AND seq<=? ORDER BY seq"
+				: BLOCK_COLUMNS "WHERE seq>=? AND seq<=? ORDER BY seq",
+		       (int64_t)first, (int64_t)last, v->words ? on_stored_digest : on_block, v, err);
+}
+
 /* Rows behind the last entry of the journal: blocks of a killed run may stand there, nothing else may. */
 static int check_rest(struct verification *v, struct err *err)
 {
@@ -187,8 +220,7 @@ static int check_rest(struct verification *v, struct err *err)
 	if (!rc && v->reader->final && (uint64_t)blocks != v->blocks)
 		rc = misfit(v, err, "block", v->blocks + 1);
 	if (!rc)
-		rc = db_each(v->reader->db, BLOCK_COLUMNS "WHERE seq>? ORDER BY seq", (int64_t)v->blocks, 0, on_block,
-			     v, err);
+		rc = each_block(v, v->blocks + 1, INT64_MAX, err);
 	if (!rc && v->want_head[0])
 		rc = err_set(err, -EBADMSG,
 			     "%.300s: the journal's head that the report names, %s, is not in the journal",
@@ -206,8 +238,7 @@ static int advance(struct verification *v, uint64_t until, struct err *err)
 		uint64_t next = v->blocks + 1, last = v->covered < until ? v->covered : until - 1;
 
 		if (next <= last) {
-			rc = db_each(v->reader->db, BLOCK_COLUMNS "WHERE seq>=? AND seq<=? ORDER BY seq", (int64_t)next,
-				     (int64_t)last, on_block, v, err);
+			rc = each_block(v, next, last, err);
 			if (!rc && v->blocks != last)
 				rc = misfit(v, err, "journal entry", v->seq);
 		} else if (next == until && next <= v->covered) {
@@ -241,13 +272,14 @@ void verification_free(struct verification *v)
 	free(v);
 }
 
-int runfile_verify_begin(struct runfile_reader *reader, struct err *err)
+static int begin(struct runfile_reader *reader, bool words, struct err *err)
 {
 	struct verification *v = calloc(1, sizeof(*v));
 
 	if (!v)
 		return err_set(err, -ENOMEM, "out of memory");
 	v->reader = reader;
+	v->words = words;
 	verification_free(reader->verification);
 	reader->verification = v;
 	int rc = db_each(reader->db, "SELECT data FROM item WHERE kind='record' ORDER BY seq DESC LIMIT 1", 0, 0,
@@ -255,6 +287,11 @@ int runfile_verify_begin(struct runfile_reader *reader, struct err *err)
 	return rc ? rc
 		  : db_prepare(reader->db, "SELECT seq, host_ns, kind, json, hash FROM journal ORDER BY seq",
 			       &v->journal, err);
+}
+
+int runfile_verify_begin(struct runfile_reader *reader, struct err *err)
+{
+	return begin(reader, false, err);
 }
 
 int runfile_verify_end(struct runfile_reader *reader, struct err *err)
@@ -278,4 +315,57 @@ int runfile_verify(struct runfile_reader *reader, struct err *err)
 	int rc = runfile_verify_begin(reader, err);
 
 	return rc ? rc : runfile_verify_end(reader, err);
+}
+
+int runfile_verify_words(struct runfile_reader *reader, struct err *err)
+{
+	int rc = begin(reader, true, err);
+
+	return rc ? rc : runfile_verify_end(reader, err);
+}
+
+/* ---- what lies beneath the rows --------------------------------------------------------------------------------- */
+
+#define ROOTS_MAX 64
+
+struct roots {
+	uint32_t at[ROOTS_MAX];
+	unsigned count;
+};
+
+static int on_root(void *ctx, struct db_stmt *row, struct err *err)
+{
+	struct roots *roots = ctx;
+
+	if (roots->count == ROOTS_MAX)
+		return err_set(err, -EBADMSG, "more tables than a run file of penrig has");
+	roots->at[roots->count++] = (uint32_t)db_int(row, 0);
+	return 0;
+}
+
+static int on_complaint(void *ctx, struct db_stmt *row, struct err *err)
+{
+	const struct runfile_reader *reader = ctx;
+	const char *text = db_text(row, 0, NULL);
+
+	if (strcmp(text, "ok") == 0)
+		return 0;
+	return err_set(err, -EBADMSG, "%.300s: %.200s: the file was changed or damaged after it was written",
+		       reader->path, text);
+}
+
+int runfile_verify_pages(struct runfile_reader *reader, struct err *err)
+{
+	struct roots roots = {.count = 0};
+	int rc = reader->copy[0]
+			 ? err_set(err, -EAGAIN, "%.300s has a log beside it, which holds the newest of its pages",
+				   reader->path)
+			 : 0;
+
+	if (!rc)
+		rc = db_each(reader->db, "PRAGMA integrity_check(1)", 0, 0, on_complaint, reader, err);
+	if (!rc)
+		rc = db_each(reader->db, "SELECT rootpage FROM sqlite_schema WHERE rootpage > 0", 0, 0, on_root, &roots,
+			     err);
+	return rc ? rc : pages_check(reader->path, roots.at, roots.count, err);
 }

@@ -9,6 +9,21 @@
 
 #define TELEMETRY_SQL "SELECT state, count, data, seq FROM item WHERE kind='telemetry' ORDER BY seq"
 
+/* Columns 0 to 8, before they become numbers of fewer bits: what lies within them is what was digested. */
+static bool sound_numbers(struct db_stmt *row)
+{
+	static const int64_t most[] = {
+		RECORD_DEVICES_MAX - 1, STREAMS_MAX - 1, CHANNELS_MAX, 4, INT64_MAX - PACK_RAW_MAX,
+		PACK_RAW_MAX,           INT64_MAX,       INT64_MAX,    1};
+
+	if (!db_row_is(row, BLOCK_TYPES))
+		return false;
+	for (int i = 0; i < (int)(sizeof(most) / sizeof(most[0])); i++)
+		if (db_int(row, i) < 0 || db_int(row, i) > most[i])
+			return false;
+	return true;
+}
+
 int read_packed(const struct runfile_reader *reader, struct squeeze_buffer *buffer, struct db_stmt *row,
 		struct packed *ret, struct err *err)
 {
@@ -24,10 +39,9 @@ int read_packed(const struct runfile_reader *reader, struct squeeze_buffer *buff
 	};
 	ret->arrivals = db_blob(row, 9, &ret->arrivals_len);
 	ret->raw = db_blob(row, 10, &ret->raw_len);
-	bool sound = ret->channels <= CHANNELS_MAX && ret->width <= 4 && ret->frames <= PACK_RAW_MAX;
-	int rc = sound ? unsqueeze(buffer, db_int(row, 8) != 0, &ret->raw, &ret->raw_len,
-				   (size_t)ret->frames * ret->channels * ret->width)
-		       : -EBADMSG;
+	int rc = sound_numbers(row) ? unsqueeze(buffer, db_int(row, 8) != 0, &ret->raw, &ret->raw_len,
+						(size_t)ret->frames * ret->channels * ret->width)
+				    : -EBADMSG;
 	return rc ? err_set(err, rc, "%.300s: block %lld does not decode", reader->path,
 			    (long long)db_int(row, BLOCK_SEQ))
 		  : 0;
