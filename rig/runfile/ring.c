@@ -1,5 +1,6 @@
-/* A bounded ring of messages between the loop and one writer thread.
- * A message that would wrap starts at the front instead; the bytes behind the last one stay unused that round. */
+/* A bounded ring of messages between the loop and one writer thread. Who waits for room is woken when half of it is free: a
+ * switch of threads costs as much as a small message. A message that would wrap starts at the front instead;
+ * the bytes behind the last one stay unused that round. */
 #include "rig/runfile/ring.h"
 
 #include <assert.h>
@@ -18,7 +19,8 @@ struct ring {
 	pthread_mutex_t lock;
 	pthread_cond_t filled, drained;
 	size_t size, head, tail, used; /* write at head, read at tail; all multiples of sizeof(struct slot) */
-	bool closed, shut;
+	size_t wake_at;
+	bool hurry, closed, shut;
 	uint8_t *bytes;
 };
 
@@ -27,12 +29,13 @@ static size_t round_up(size_t len)
 	return (len + sizeof(struct slot) - 1) / sizeof(struct slot) * sizeof(struct slot);
 }
 
-int ring_new(size_t size, struct ring **ret)
+int ring_new(size_t size, size_t wake_at, struct ring **ret)
 {
 	struct ring *ring = calloc(1, sizeof(*ring));
 	if (!ring)
 		return -ENOMEM;
 	ring->size = round_up(size);
+	ring->wake_at = wake_at;
 	ring->bytes = malloc(ring->size);
 	if (!ring->bytes) {
 		free(ring);
@@ -94,6 +97,18 @@ static void append(struct ring *ring, const void *head, size_t head_len, const v
 	ring->used += skip + need;
 }
 
+static void wake_locked(struct ring *ring)
+{
+	ring->hurry = true;
+	pthread_cond_signal(&ring->filled);
+}
+
+static void wait_for_room(struct ring *ring)
+{
+	wake_locked(ring);
+	pthread_cond_wait(&ring->drained, &ring->lock);
+}
+
 int ring_put(struct ring *ring, const void *head, size_t head_len, const void *body, size_t body_len, size_t keep_free,
 	     bool wait)
 {
@@ -103,15 +118,23 @@ int ring_put(struct ring *ring, const void *head, size_t head_len, const void *b
 		return -EMSGSIZE;
 	pthread_mutex_lock(&ring->lock);
 	while (wait && !ring->shut && !has_room(ring, need, keep_free))
-		pthread_cond_wait(&ring->drained, &ring->lock);
+		wait_for_room(ring);
 	int rc = ring->shut ? -ESHUTDOWN : has_room(ring, need, keep_free) ? 0 : -ENOBUFS;
 	if (!rc) {
 		assert(!ring->closed);
 		append(ring, head, head_len, body, body_len, need);
-		pthread_cond_signal(&ring->filled);
+		if (ring->used >= ring->wake_at)
+			pthread_cond_signal(&ring->filled);
 	}
 	pthread_mutex_unlock(&ring->lock);
 	return rc;
+}
+
+void ring_wake(struct ring *ring)
+{
+	pthread_mutex_lock(&ring->lock);
+	wake_locked(ring);
+	pthread_mutex_unlock(&ring->lock);
 }
 
 static void pop_locked(struct ring *ring)
@@ -120,7 +143,8 @@ static void pop_locked(struct ring *ring)
 	memcpy(&slot, ring->bytes + ring->tail, sizeof(slot));
 	ring->tail = (ring->tail + slot.size) % ring->size;
 	ring->used -= slot.size;
-	pthread_cond_signal(&ring->drained);
+	if (ring->used <= ring->size / 2)
+		pthread_cond_signal(&ring->drained);
 }
 
 static const void *front(struct ring *ring, size_t *ret_len)
@@ -135,6 +159,11 @@ static const void *front(struct ring *ring, size_t *ret_len)
 	return ring->bytes + ring->tail + sizeof(slot);
 }
 
+static bool stays_asleep(const struct ring *ring)
+{
+	return ring->used < ring->wake_at && !ring->hurry && !ring->closed;
+}
+
 const void *ring_peek(struct ring *ring, uint64_t deadline_ns, size_t *ret_len)
 {
 	struct timespec deadline = {.tv_sec = (time_t)(deadline_ns / 1000000000u),
@@ -143,7 +172,9 @@ const void *ring_peek(struct ring *ring, uint64_t deadline_ns, size_t *ret_len)
 	int rc = 0;
 
 	pthread_mutex_lock(&ring->lock);
-	while (!ring->used && !ring->closed && rc != ETIMEDOUT) {
+	bool found = ring->used > 0;
+	ring->hurry &= found;
+	while (!found && stays_asleep(ring) && rc != ETIMEDOUT) {
 		if (deadline_ns == UINT64_MAX)
 			rc = pthread_cond_wait(&ring->filled, &ring->lock);
 		else

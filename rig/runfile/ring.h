@@ -9,8 +9,9 @@
 
 struct ring;
 
-/* size: bytes, messages included with 16 bytes each. 0 or -ENOMEM. */
-int ring_new(size_t size, struct ring **ret);
+/* size: bytes, messages included with 16 bytes each. wake_at: a reader that found nothing sleeps until so many bytes wait for
+ * it (1: any), or ring_wake(), its deadline, or a put that waits for room. 0 or -ENOMEM. */
+int ring_new(size_t size, size_t wake_at, struct ring **ret);
 void ring_free(struct ring *ring); /* NULL is fine; the other thread is gone by now */
 
 /* Copies head and body as one message. keep_free: bytes that must stay free beside it (the reserve of more important
@@ -23,6 +24,7 @@ int ring_put(struct ring *ring, const void *head, size_t head_len, const void *b
 const void *ring_peek(struct ring *ring, uint64_t deadline_ns, size_t *ret_len);
 void ring_pop(struct ring *ring);
 
+void ring_wake(struct ring *ring);   /* what was put is to be read now: by the producer */
 void ring_close(struct ring *ring);  /* no message follows: by the producer */
 bool ring_closed(struct ring *ring); /* closed and empty: by the reader */
 void ring_shut(struct ring *ring);   /* every ring_put() fails from now on: by the reader */

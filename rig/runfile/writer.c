@@ -12,6 +12,7 @@
 
 #define JOURNAL_NS 50000000ull /* what was done is on the disk soon: a killed run must say how far it got */
 #define RING_MIN   (2u << 20)
+#define WAKE_PART  4 /* where time stands still while the disk works: samples wait for a quarter of the ring */
 
 struct rows { /* small fixed-size rows gathered into one item */
 	const char *kind;
@@ -260,9 +261,16 @@ int writer_status(struct writer *writer, struct err *err)
 	return status;
 }
 
+static bool may_lie(const struct message *msg)
+{
+	return msg->type == MSG_STROKE || msg->type == MSG_TELEMETRY;
+}
+
 int writer_put(struct writer *writer, const struct message *msg, const void *body, size_t body_len)
 {
 	int rc = ring_put(writer->ring, msg, sizeof(*msg), body, body_len, 0, writer->may_wait);
+	if (!rc && !may_lie(msg))
+		ring_wake(writer->ring);
 	if (rc == -ENOBUFS || rc == -EMSGSIZE) {
 		struct err err;
 		err_set(&err, -EIO,
@@ -313,7 +321,8 @@ int writer_new(const char *path, double bytes_per_s, bool may_wait, struct write
 	struct writer *writer = calloc(1, sizeof(*writer));
 	if (!writer)
 		return -ENOMEM;
-	if (ring_new(ring_size(bytes_per_s), &writer->ring) != 0) {
+	size_t size = ring_size(bytes_per_s);
+	if (ring_new(size, may_wait ? size / WAKE_PART : 1, &writer->ring) != 0) {
 		free(writer);
 		return -ENOMEM;
 	}

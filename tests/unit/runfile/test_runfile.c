@@ -9,6 +9,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <ftw.h>
+#include <pthread.h>
 #include <signal.h>
 #include <sqlite3.h>
 #include <stdlib.h>
@@ -957,7 +958,7 @@ static void test_ring_bounds(void **state)
 	struct ring *ring;
 	uint8_t bytes[600] = {7};
 	size_t len;
-	assert_int_equal(ring_new(1024, &ring), 0);
+	assert_int_equal(ring_new(1024, 1, &ring), 0);
 	assert_int_equal(ring_put(ring, bytes, 496, NULL, 0, 0, false), 0);
 	assert_int_equal(ring_put(ring, bytes, 497, NULL, 0, 0, false), -EMSGSIZE);
 	assert_int_equal(ring_put(ring, bytes, 100, bytes, 396, 0, false), 0);
@@ -992,6 +993,72 @@ static void test_ring_bounds(void **state)
 	ring_free(ring);
 }
 
+/* Two threads: what the reader has read, and when. */
+struct reading {
+	struct ring *ring;
+	pthread_mutex_t lock;
+	pthread_cond_t changed;
+	unsigned read;
+};
+
+static void *read_all(void *arg)
+{
+	struct reading *r = arg;
+	size_t len;
+	while (!ring_closed(r->ring)) {
+		if (!ring_peek(r->ring, UINT64_MAX, &len))
+			continue;
+		ring_pop(r->ring);
+		pthread_mutex_lock(&r->lock);
+		r->read++;
+		pthread_cond_signal(&r->changed);
+		pthread_mutex_unlock(&r->lock);
+	}
+	return NULL;
+}
+
+static void wait_until_read(struct reading *r, unsigned messages)
+{
+	pthread_mutex_lock(&r->lock);
+	while (r->read < messages)
+		pthread_cond_wait(&r->changed, &r->lock);
+	assert_int_equal(r->read, messages);
+	pthread_mutex_unlock(&r->lock);
+}
+
+/* Every way in which a reader that sleeps until much waits for it is woken: a test that hangs has found one that fails. */
+static void test_ring_wakes_its_reader(void **state)
+{
+	(void)state;
+	struct reading r = {.lock = PTHREAD_MUTEX_INITIALIZER, .changed = PTHREAD_COND_INITIALIZER};
+	uint8_t bytes[300] = {0};
+	pthread_t thread;
+	size_t len;
+	alarm(60);
+	assert_int_equal(ring_new(1024, 512, &r.ring), 0);
+	assert_null(ring_peek(r.ring, 0, &len));
+	assert_int_equal(ring_put(r.ring, bytes, 100, NULL, 0, 0, true), 0);
+	assert_non_null(ring_peek(r.ring, 0, &len)); /* too little to wake anybody, and there at a deadline */
+	assert_int_equal(pthread_create(&thread, NULL, read_all, &r), 0);
+	wait_until_read(&r, 1);
+	for (unsigned i = 0; i < 2; i++) /* enough of them */
+		assert_int_equal(ring_put(r.ring, bytes, 300, NULL, 0, 0, true), 0);
+	wait_until_read(&r, 3);
+	for (unsigned i = 0; i < 100; i++) {
+		assert_int_equal(ring_put(r.ring, bytes, 1, NULL, 0, 0, true), 0);
+		ring_wake(r.ring);
+		wait_until_read(&r, 4 + i);
+	}
+	for (unsigned i = 0; i < 1000; i++) /* who waits for room */
+		assert_int_equal(ring_put(r.ring, bytes, 1, NULL, 0, 300, true), 0);
+	assert_int_equal(ring_put(r.ring, bytes, 1, NULL, 0, 0, true), 0);
+	ring_close(r.ring);
+	pthread_join(thread, NULL);
+	assert_int_equal(r.read, 1104);
+	ring_free(r.ring);
+	alarm(0);
+}
+
 int main(void)
 {
 #define T(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
@@ -1015,6 +1082,7 @@ int main(void)
 		T(test_a_name_is_taken_before_there_is_a_run),
 		T(test_refusals_when_opening),
 		T(test_ring_bounds),
+		T(test_ring_wakes_its_reader),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
