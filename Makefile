@@ -18,11 +18,11 @@ variant := $(if $(SANITIZE),$(subst $(comma),-,$(SANITIZE)),dev)
 B := $(BUILD)/$(variant)
 
 # ---- what is needed -------------------------------------------------------------------------------------------------
-NEED_LIBS := libserialport libusb-1.0 libcjson gsl sqlite3 libzstd nettle libudev
-# Any of the names of a library that may be there: hdf5 for `penrig export --format hdf5`; Debian has it under its own name.
+NEED_LIBS := libserialport libusb-1.0 libcjson gsl sqlite3 libzstd nettle libsodium libudev
+# Any of the names of a library that may be there: hdf5 for `penrig export --format hdf5` and recordings in HDF5; Debian has it under its own name.
 MAY_LIBS  := hdf5 hdf5-serial
 APT_BUILD := gcc make pkg-config libserialport-dev libusb-1.0-0-dev libcjson-dev libgsl-dev libsqlite3-dev \
-	libzstd-dev nettle-dev libudev-dev
+	libzstd-dev nettle-dev libsodium-dev libudev-dev
 APT_DEMO  := $(APT_BUILD) umockdev
 APT_CHECK := $(APT_DEMO) libcmocka-dev scdoc python3 python3-jsonschema python3-pyvisa python3-pyvisa-py python3-usb \
 	python3-serial python3-numpy python3-h5py libhdf5-dev usbutils clang clang-format universal-ctags strace git

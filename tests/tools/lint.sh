@@ -47,6 +47,7 @@ library 'libusb.*' 'rig/link/usb[a-z_]*\.c|fixtures/virtual/.*'
 library 'sqlite3\.h' 'rig/base/db\.c'
 library 'zstd\.h' 'rig/runfile/squeeze\.c'
 library 'nettle/.*' 'rig/base/digest\.h'
+library 'sodium.*' 'rig/base/signature\.c'
 library 'hdf5.*' 'rig/offline/hdf5_library\.h'
 library 'gsl/.*' 'rig/measure/.*'
 
