@@ -110,6 +110,7 @@ static int read_phantom(const struct json_doc *doc, const struct json *node, str
 			   "cannot read %s: %s; the name counts from the bench file's folder", path, strerror(-ret));
 		return ret;
 	}
+	approval_stated(phantom->doc, &phantom->approval);
 	memcpy(phantom->position, text.position, sizeof(phantom->position));
 	phantom->strokes_used = (uint64_t)text.strokes_used;
 	json_position(node, &phantom->line, &phantom->column);
@@ -182,11 +183,43 @@ static int read_stopper(const struct json_doc *doc, const struct json *node, voi
 
 #define IN(member) offsetof(struct bench, member)
 
+static int read_versions(const struct json_doc *doc, const struct json *node, void *dst, struct err *err)
+{
+	struct bench *bench = dst;
+
+	if (json_kind(node) != JSON_ARRAY || json_size(node) == 0 || json_size(node) > BENCH_VERSIONS_MAX)
+		return json_error(doc, node, err,
+				  "\"penrig_versions\" must be a list of 1 to %d versions, as [\"0.1.0\"]",
+				  BENCH_VERSIONS_MAX);
+	for (size_t i = 0; i < json_size(node); i++) {
+		const struct json *at = json_at(node, i);
+		if (json_kind(at) != JSON_STRING || !json_string(at)[0] ||
+		    strlen(json_string(at)) >= sizeof(bench->version[0]))
+			return json_error(doc, at, err, "a version of penrig is a short text, as \"0.1.0\"");
+		strcpy(bench->version[bench->versions++], json_string(at));
+	}
+	return 0;
+}
+
+/* A relative folder counts from that of the bench file. */
+static int read_keys(const struct json_doc *doc, const struct json *node, void *dst, struct err *err)
+{
+	struct bench *bench = dst;
+
+	if (json_kind(node) != JSON_STRING || !json_string(node)[0] ||
+	    resolve(bench->path, json_string(node), bench->keys))
+		return json_error(doc, node, err, "\"keys\" must be the path of a folder");
+	return 0;
+}
+
 /* phantoms stands last in the table but may stand anywhere in the file: it needs nothing of the rest. */
 static const struct json_field bench_fields[] = {
 	FILE_KIND_FIELDS,
 	{.key = "name", .kind = FIELD_STRING, .offset = IN(name), .size = SIZE(bench, name), .required = true, .lo = 1},
 	{.key = "site", .kind = FIELD_STRING, .offset = IN(site), .size = SIZE(bench, site)},
+	{.key = "production", .kind = FIELD_BOOL, .offset = IN(production)},
+	{.key = "keys", .kind = FIELD_CUSTOM, .read = read_keys},
+	{.key = "penrig_versions", .kind = FIELD_CUSTOM, .read = read_versions},
 	{.key = "mains_hz", .kind = FIELD_CUSTOM, .offset = IN(mains_hz), .required = true, .read = read_mains},
 	{.key = "ambient_c", .kind = FIELD_CUSTOM, .offset = IN(ambient_lo_c), .required = true, .read = read_ambient},
 	{.key = "uncertainty", .kind = FIELD_CUSTOM, .offset = IN(uncertainty), .read = read_uncertainty},
@@ -225,6 +258,8 @@ static int read_document(struct bench *bench, int status, struct bench **ret, st
 		status = json_read_object(bench->doc, json_root(bench->doc), bench_fields, bench, err);
 	if (status == 0)
 		status = bench_devices_check(bench, err);
+	if (status == 0)
+		approval_stated(bench->doc, &bench->approval);
 	bench->given = NULL;
 	if (status) {
 		bench_free(bench);
@@ -262,6 +297,7 @@ void bench_free(struct bench *bench)
 	for (unsigned i = 0; i < BENCH_PHANTOMS_MAX; i++)
 		phantom_release(&bench->phantom[i]);
 	json_doc_free(bench->doc);
+	approval_free(&bench->approval);
 	free(bench);
 }
 
@@ -430,6 +466,20 @@ int bench_phantom(const struct bench *bench, const char *serial)
 		if (strcmp(bench->phantom[i].serial, serial) == 0)
 			return (int)i;
 	return -1;
+}
+
+int bench_check_version(const struct bench *bench, const char *version, struct err *err)
+{
+	const struct json *node = json_get(json_root(bench->doc), "penrig_versions");
+
+	for (unsigned i = 0; i < bench->versions; i++)
+		if (strcmp(bench->version[i], version) == 0)
+			return 0;
+	if (!bench->versions)
+		return 0;
+	json_error(bench->doc, node, err, "this is penrig %s, and the bench allows %s%s", version, bench->version[0],
+		   bench->versions > 1 ? " and the others of this list" : " alone");
+	return -EKEYREJECTED;
 }
 
 bool bench_pen_could_be(const struct bench *bench, const char *name)

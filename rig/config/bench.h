@@ -8,6 +8,7 @@
 
 #include "rig/base/disk.h"
 #include "rig/base/json.h"
+#include "rig/config/control.h"
 #include "rig/config/uncertainty.h"
 #include "rig/driver/role.h"
 #include "rig/link/link.h"
@@ -15,6 +16,7 @@
 
 #define BENCH_PHANTOMS_MAX 16
 #define BENCH_DEVICES_MAX  8
+#define BENCH_VERSIONS_MAX 16
 
 struct calibration {
 	char certificate[64]; /* number of the certificate; equals the id that the device declares, where it declares
@@ -37,6 +39,7 @@ struct phantom_conditions {
 struct phantom {
 	char path[FILE_PATH_MAX];
 	struct json_doc *doc; /* the text as read, for the record */
+	struct approval approval;
 	char serial[48], material[96];
 	struct calibration calibration;
 	struct curve_set curves;
@@ -104,7 +107,12 @@ struct bench_text {
 struct bench {
 	char path[FILE_PATH_MAX];
 	struct json_doc *doc;
+	struct approval approval;
 	char name[64], site[96];
+	bool production;          /* only approved files are run on it: control.h */
+	char keys[FILE_PATH_MAX]; /* folder of the approvers' public keys; empty: not said */
+	unsigned versions;        /* of penrig that it allows; 0: any */
+	char version[BENCH_VERSIONS_MAX][32];
 	double mains_hz;                   /* 50 or 60 */
 	double ambient_lo_c, ambient_hi_c; /* where its calibrations hold */
 	struct uncertainty uncertainty;
@@ -130,6 +138,9 @@ void bench_free(struct bench *bench);
 /* `today` as YYYY-MM-DD. -EKEYEXPIRED with file:line:column for the first calibration that is overdue. */
 int bench_check_due(const struct bench *bench, const char *today, struct err *err);
 int bench_check_devices_due(const struct bench *bench, const char *today, struct err *err); /* without the phantoms */
+
+/* Whether the bench allows this version of penrig: 0, or -EKEYREJECTED with file:line:column. */
+int bench_check_version(const struct bench *bench, const char *version, struct err *err);
 
 /* The first device with this role, or NULL. A bench that was read has one pen and one load sensor. */
 const struct bench_device *bench_device(const struct bench *bench, enum device_role role);

@@ -4,6 +4,7 @@
 
 #include "rig/base/json.h"
 #include "rig/config/bench.h"
+#include "rig/config/control.h"
 
 /* The root must be an object whose "kind" is "penrig/WORD/1": -EINVAL that says which kind it is and which is wanted.
  */
@@ -11,8 +12,11 @@ int file_kind_check(const struct json_doc *doc, const char *word, struct err *er
 
 /* For the keys "kind" (checked above) and "$schema" (for editors): a FIELD_CUSTOM that takes any string. */
 int file_kind_ignore(const struct json_doc *doc, const struct json *node, void *dst, struct err *err);
+/* And for what change control reads of a file: control.h. */
 #define FILE_KIND_FIELDS                                                                                               \
 	{.key = "kind", .kind = FIELD_CUSTOM, .required = true, .read = file_kind_ignore},                             \
+		{.key = "revision", .kind = FIELD_CUSTOM, .read = control_revision},                                   \
+		{.key = "effective", .kind = FIELD_CUSTOM, .read = control_effective},                                 \
 	{                                                                                                              \
 		.key = "$schema", .kind = FIELD_CUSTOM, .read = file_kind_ignore                                       \
 	}

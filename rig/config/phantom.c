@@ -304,5 +304,6 @@ int phantom_parse(const struct bench_text *file, struct phantom *ret, struct err
 void phantom_release(struct phantom *phantom)
 {
 	json_doc_free(phantom->doc);
+	approval_free(&phantom->approval);
 	phantom->doc = NULL;
 }

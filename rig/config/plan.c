@@ -571,6 +571,8 @@ static int read_document(struct plan *plan, struct plan **ret, struct err *err)
 		status = json_read_object(plan->doc, json_root(plan->doc), plan_fields, plan, err);
 	if (status == 0)
 		status = check_plan(plan, err);
+	if (status == 0)
+		approval_stated(plan->doc, &plan->approval);
 	if (status) {
 		plan_free(plan);
 		return status;
@@ -614,6 +616,7 @@ void plan_free(struct plan *plan)
 	if (!plan)
 		return;
 	json_doc_free(plan->doc);
+	approval_free(&plan->approval);
 	free(plan->step);
 	free(plan);
 }

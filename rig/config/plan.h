@@ -45,6 +45,7 @@ struct plan_step {
 struct plan {
 	char path[FILE_PATH_MAX];
 	struct json_doc *doc;
+	struct approval approval;
 	char name[64], description[256];
 	bool judge_nominal_rate;         /* which stroke_rate_hz is judged; default the realised one */
 	bool judge_displacement;         /* which depth method is judged; default force_equivalent */

@@ -46,6 +46,8 @@ struct record_file {   /* a file as it was when the run began */
 	char kind[16]; /* "plan", "bench", "phantom", "points", "statement"; "approval": the .minisig of one */
 	char path[FILE_PATH_MAX];
 	char sha256[SHA256_HEX];
+	/* of a plan, bench or phantom under change control (config/control.h); empty: not said, or not approved */
+	char revision[32], effective[11], approver[96], approved_utc[32];
 	const char *text; /* borrowed from its json_doc, or owned by the loaded record */
 	size_t len;
 };

@@ -27,12 +27,27 @@ const struct record_file *record_file_of(const struct record *record, const char
 	return NULL;
 }
 
-static void record_file(struct record *record, const char *kind, const char *path, const struct json_doc *doc)
+/* With what the file says of its revision, and who approved it where that was looked at. */
+static void record_file(struct record *record, const char *kind, const char *path, const struct json_doc *doc,
+			const struct approval *approval)
 {
 	size_t len;
 	const char *text = json_text(doc, &len);
-
+	struct record_file *file = &record->file[record->files];
 	record_keep_file(record, kind, path, text, len);
+	snprintf(file->revision, sizeof(file->revision), "%s", approval->revision);
+	snprintf(file->effective, sizeof(file->effective), "%s", approval->effective);
+	if (!approval->counts)
+		return;
+	snprintf(file->approver, sizeof(file->approver), "%s", approval->approver);
+	snprintf(file->approved_utc, sizeof(file->approved_utc), "%s", approval->utc);
+}
+
+/* The signatures themselves, for whoever does not take this program's word. */
+static void record_approval(struct record *record, const struct approval *approval)
+{
+	if (approval->counts)
+		record_keep_file(record, "approval", approval->path, approval->text, strlen(approval->text));
 }
 
 static int record_steps(struct record *record, const struct plan *plan)
@@ -55,11 +70,15 @@ int record_inputs(struct record *r, const struct plan *plan, const struct bench 
 	snprintf(r->thermal_basis, sizeof(r->thermal_basis), "%s", plan->thermal_basis);
 	r->judge_nominal_rate = plan->judge_nominal_rate;
 	r->judge_displacement = plan->judge_displacement;
-	record_file(r, "plan", plan->path, plan->doc);
-	record_file(r, "bench", bench->path, bench->doc);
+	record_file(r, "plan", plan->path, plan->doc, &plan->approval);
+	record_file(r, "bench", bench->path, bench->doc, &bench->approval);
 	for (unsigned i = 0; i < bench->phantoms; i++) {
-		record_file(r, "phantom", bench->phantom[i].path, bench->phantom[i].doc);
+		record_file(r, "phantom", bench->phantom[i].path, bench->phantom[i].doc, &bench->phantom[i].approval);
 		snprintf(r->phantom_serial[i], sizeof(r->phantom_serial[i]), "%s", bench->phantom[i].serial);
 	}
+	record_approval(r, &plan->approval);
+	record_approval(r, &bench->approval);
+	for (unsigned i = 0; i < bench->phantoms; i++)
+		record_approval(r, &bench->phantom[i].approval);
 	return record_steps(r, plan);
 }

@@ -286,10 +286,10 @@ static const struct member attr_members[] = {
 };
 
 static const struct member file_members[] = {
-	ONE(struct record_file, kind, TEXT),
-	ONE(struct record_file, path, TEXT),
-	ONE(struct record_file, sha256, TEXT),
-	END,
+	ONE(struct record_file, kind, TEXT),     ONE(struct record_file, path, TEXT),
+	ONE(struct record_file, sha256, TEXT),   MAYBE(struct record_file, revision),
+	MAYBE(struct record_file, effective),    MAYBE(struct record_file, approver),
+	MAYBE(struct record_file, approved_utc), END,
 };
 
 static const struct member test_members[] = {
