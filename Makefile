@@ -24,8 +24,9 @@ MAY_LIBS  := hdf5 hdf5-serial
 APT_BUILD := gcc make pkg-config libserialport-dev libusb-1.0-0-dev libcjson-dev libgsl-dev libsqlite3-dev \
 	libzstd-dev nettle-dev libsodium-dev libudev-dev
 APT_DEMO  := $(APT_BUILD) umockdev
-APT_CHECK := $(APT_DEMO) libcmocka-dev scdoc python3 python3-jsonschema python3-pyvisa python3-pyvisa-py python3-usb \
-	python3-serial python3-numpy python3-h5py libhdf5-dev usbutils clang clang-format universal-ctags strace git
+APT_CHECK := $(APT_DEMO) libcmocka-dev scdoc python3 python3-jsonschema python3-pyvisa \
+	python3-pyvisa-py python3-usb python3-serial python3-numpy python3-h5py libhdf5-dev usbutils clang clang-format \
+	universal-ctags strace minisign git
 APT_BENCH := $(APT_BUILD) python3 python3-numpy python3-scipy
 
 # ---- flags ----------------------------------------------------------------------------------------------------------
@@ -234,7 +235,8 @@ lint:
 	@tests/tools/lint.sh
 
 # Manual pages: one per command, from the same table as --help.
-MAN_COMMANDS := run check list show report analyze plot export import calibrate state version help
+MAN_COMMANDS := run check list show report analyze plot export import calibrate state key \
+	sign verify anchor version help
 MAN := $(B)/man/penrig.1 $(MAN_COMMANDS:%=$(B)/man/penrig-%.1) $(B)/man/penrig-virtual.1
 man: $(MAN)
 $(B)/man/penrig-virtual.1: docs/man/penrig-virtual.1.scd

@@ -543,6 +543,26 @@ static void render_software(FILE *out, const struct record *record)
 	fprintf(out, "%s, method %u\n", built ? ")" : "", record->method);
 }
 
+void render_seals(FILE *out, const struct record *record)
+{
+	static const char *const said[] = {"not checked: ", "holds, key ", "DOES NOT HOLD: "};
+
+	if (record->seals)
+		fputs("\nsigned\n", out);
+	for (unsigned i = 0; i < record->seals; i++) {
+		const struct record_seal *seal = &record->seal[i];
+		char line[700];
+
+		snprintf(line, sizeof(line), "  %u  %s by %s%s at %s (%s): %s%s", seal->number,
+			 *seal->meaning ? seal->meaning : "?", seal->bench ? "the bench " : "",
+			 *seal->signer ? seal->signer : "?", *seal->utc ? seal->utc : "?",
+			 *seal->verdict ? seal->verdict : "?", said[seal->state],
+			 seal->state == SEAL_HOLDS ? seal->key_id : seal->why);
+		print_clean(out, line);
+		fputc('\n', out);
+	}
+}
+
 void render_record(FILE *out, const struct style *style, const struct record *record)
 {
 	render_software(out, record);
@@ -550,6 +570,7 @@ void render_record(FILE *out, const struct style *style, const struct record *re
 	render_points(out, style, record);
 	render_extras(out, style, record);
 	render_verdict(out, style, record);
+	render_seals(out, record);
 	if (record->moved && !record->stop_verified)
 		render_stop_unverified(out, style, record->stop_text);
 }

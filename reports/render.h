@@ -29,6 +29,8 @@ void render_points(FILE *out, const struct style *style, const struct record *re
 void render_extras(FILE *out, const struct style *style, const struct record *record);
 /* The verdict, what became of the run, and whether the pen was seen to stand still. */
 void render_verdict(FILE *out, const struct style *style, const struct record *record);
+/* Who signed, when, what for, and whether it holds; nothing where the record names no seal. */
+void render_seals(FILE *out, const struct record *record);
 /* What must be read from across the room. */
 void render_stop_unverified(FILE *out, const struct style *style, const char *why);
 

@@ -7,6 +7,7 @@
 
 #include "rig/base/error.h"
 #include "rig/record/record.h"
+#include "rig/runfile/runfile.h"
 
 struct report_writer {
 	const char *id;        /* "json", "junit": what a user writes */
@@ -17,6 +18,9 @@ struct report_writer {
 	/* The whole report into `out`; -EIO, -ENOMEM or the writer's own -errno with text. Pure: the same record gives
 	 * the same bytes. */
 	int (*write)(const struct record *record, FILE *out, struct err *err);
+	/* The same with what only the run's file has, strokes and samples: memory does not grow with their number. NULL
+	 * where the record is all that the format needs. */
+	int (*write_run)(const struct record *record, struct runfile_reader *reader, FILE *out, struct err *err);
 };
 
 extern const struct report_writer report_json, report_junit, report_text;
@@ -25,6 +29,10 @@ extern const struct report_writer report_json, report_junit, report_text;
 extern const struct report_writer *const report_table[];
 const struct report_writer *report_find(const struct report_writer *const *table, const char *id); /* NULL: none */
 const struct report_writer *report_kept(const struct report_writer *const *table); /* NULL in a table without one */
+
+/* The whole report; reader NULL: there is no run file, or it cannot be read. */
+int report_write(const struct report_writer *writer, const struct record *record, struct runfile_reader *reader,
+		 FILE *out, struct err *err);
 
 /* The report as text, malloc'd. -errno of the writer, or -ENOMEM. */
 int report_string(const struct report_writer *writer, const struct record *record, char **ret, struct err *err);

@@ -20,3 +20,10 @@ const struct report_writer *report_kept(const struct report_writer *const *table
 		table++;
 	return *table;
 }
+
+int report_write(const struct report_writer *writer, const struct record *record, struct runfile_reader *reader,
+		 FILE *out, struct err *err)
+{
+	return reader && writer->write_run ? writer->write_run(record, reader, out, err)
+					   : writer->write(record, out, err);
+}

@@ -13,7 +13,9 @@
 #include "rig/cli/analyze_method.h"
 #include "rig/cli/kit/command.h"
 #include "rig/cli/kit/format.h"
+#include "rig/cli/kit/keys.h"
 #include "rig/cli/kit/naming.h"
+#include "rig/cli/kit/sealing.h"
 #include "rig/cli/version.h"
 #include "rig/config/limit.h"
 #include "rig/judge/verdict.h"
@@ -23,7 +25,7 @@
 #define DIFFERENCES_SHOWN 50
 
 struct analyze_options {
-	const char *limits, *monte_carlo, *seed;
+	const char *limits, *monte_carlo, *seed, *sign, *password_file;
 	bool json, quiet, light;
 	int color;
 };
@@ -38,6 +40,18 @@ static const struct cli_option analyze_table[] = {
 	 .help = "Judge the results by the limits of FILE (penrig/limits/1) instead of the plan's. The new verdict is "
 		 "appended to the run file, and its report saved beside it as NAME.limits-<name>.report.json; the old "
 		 "verdict stays."},
+	{.name = "sign",
+	 .kind = OPTION_TEXT,
+	 .arg = "KEY",
+	 .offset = AT(sign),
+	 .help = "Seal the new verdict of --limits with the bench's secret key KEY, as penrig run --sign does; a "
+		 "person's "
+		 "word is penrig sign."},
+	{.name = "password-file",
+	 .kind = OPTION_TEXT,
+	 .arg = "FILE",
+	 .offset = AT(password_file),
+	 .help = "Of --sign: the key's password is the first line of FILE. Default: asked for on the terminal."},
 	{.name = "light",
 	 .kind = OPTION_FLAG,
 	 .offset = AT(light),
@@ -88,6 +102,9 @@ struct analysis {
 	unsigned judged; /* verdicts that were appended so far */
 	struct record_judged last;
 	FILE *people;
+	struct signing_key *key; /* NULL: a new verdict is not sealed */
+	char signer[KEY_OWNER_MAX];
+	uint64_t wall_ns;
 };
 
 static void on_difference(void *ctx, const char *text)
@@ -242,6 +259,14 @@ static int append_verdict(struct analysis *a, struct err *err)
 	return rc;
 }
 
+static int seal(struct analysis *a, struct err *err)
+{
+	const struct sealing sealing = {
+		.key = a->key, .bench = true, .signer = a->signer, .meaning = "measured", .wall_ns = a->wall_ns};
+
+	return a->key ? seal_run(a->path, &sealing, a->people, err) : 0;
+}
+
 static int append(struct analysis *a, struct err *err)
 {
 	char path[FILE_PATH_MAX + 100];
@@ -257,7 +282,7 @@ static int append(struct analysis *a, struct err *err)
 			a->record->judged.limits_name, a->record->judged.number, path);
 	else
 		unlink(path);
-	return rc;
+	return rc ? rc : seal(a, err);
 }
 
 static int judge_again(struct analysis *a, struct err *err)
@@ -301,7 +326,7 @@ static int print_outcome(const struct analysis *a, struct err *err)
 
 static int failed(int rc, const struct err *err)
 {
-	bool usage = rc == -ENOENT || rc == -EISDIR || rc == -EINVAL || rc == -EEXIST;
+	bool usage = rc == -ENOENT || rc == -EISDIR || rc == -EINVAL || rc == -EEXIST || rc == -EPERM || rc == -ENOKEY;
 
 	return cli_error(usage ? EXIT_USAGE : rc == -ENOMEM ? EXIT_INTERNAL : EXIT_STORAGE, "%s", err->text);
 }
@@ -329,6 +354,12 @@ static int read_options(struct analysis *a, struct err *err)
 		rc = err_set(err, -EINVAL, "--light forms no verdict: leave out --limits, or --light");
 	if (rc == 0 && o->light && o->monte_carlo)
 		rc = err_set(err, -EINVAL, "--light gives no uncertainty: leave out --monte-carlo, or --light");
+	if (rc == 0 && o->sign && !o->limits)
+		rc = err_set(err, -EINVAL, "--sign seals the new verdict of --limits, which is missing");
+	if (rc == 0 && o->sign)
+		rc = keys_load(o->sign, o->password_file, &a->key, err);
+	if (rc == 0 && o->sign)
+		rc = keys_signer(a->key, true, NULL, a->signer, err);
 	if (rc == 0 && o->limits)
 		rc = limits_file_read(o->limits, &a->limits, err);
 	return rc;
@@ -376,7 +407,9 @@ static int analyze_run(const struct cli_tables *tables, const void *options, con
 	(void)count;
 	a.kept = report_kept(tables->reports);
 	a.people = a.options->json ? stderr : stdout;
+	a.wall_ns = tables->clock->wall_ns(tables->clock_ctx);
 	code = execute(&a);
+	signing_key_free(a.key);
 	method_table_free(a.method);
 	runfile_reader_free(a.reader);
 	record_free(a.record);

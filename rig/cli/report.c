@@ -10,6 +10,7 @@
 #include "reports/deliver.h"
 #include "rig/base/disk.h"
 #include "rig/cli/kit/command.h"
+#include "rig/cli/kit/keys.h"
 #include "rig/cli/kit/naming.h"
 #include "rig/offline/reopen.h"
 
@@ -264,6 +265,8 @@ static int execute(struct reporting *r)
 		return cli_error(EXIT_STORAGE, "%s; no report is written of a file that is damaged or was changed",
 				 err.text);
 	rc = judge(r, &err);
+	if (rc == 0)
+		rc = keys_read_seals(r->reader, r->record, &err);
 	if (rc < 0)
 		return cli_error(rc == -ESTALE ? EXIT_INTERNAL : cli_exit_code(rc), "%s", err.text);
 	if (!r->options->output || strcmp(r->options->output, "-") != 0)

@@ -9,15 +9,18 @@
 #include "rig/cli/kit/command.h"
 #include "rig/cli/kit/format.h"
 #include "rig/cli/kit/keeping.h"
+#include "rig/cli/kit/keys.h"
 #include "rig/cli/kit/naming.h"
 #include "rig/cli/kit/progress.h"
 #include "rig/cli/kit/prompt.h"
+#include "rig/cli/kit/sealing.h"
 #include "rig/cli/kit/signals.h"
 #include "rig/cli/version.h"
 #include "rig/judge/verdict.h"
 
 struct run_options {
 	const char *bench, *dut, *operator_name, *lot, *cartridge, *output_dir, *name, *state, *progress_fd;
+	const char *sign, *password_file;
 	struct option_list attr, report;
 	bool json, no_input, quiet;
 	int color;
@@ -84,6 +87,18 @@ static const struct cli_option run_table[] = {
 	 .offset = AT(report),
 	 .words = report_words,
 	 .help = "One more report beside the JSON one, which is always written: junit, text. May be repeated."},
+	{.name = "sign",
+	 .kind = OPTION_TEXT,
+	 .arg = "KEY",
+	 .offset = AT(sign),
+	 .help = "Seal the run file with the bench's secret key KEY once the run has ended; beside it stand then the "
+		 "seal "
+		 "and what minisign verifies."},
+	{.name = "password-file",
+	 .kind = OPTION_TEXT,
+	 .arg = "FILE",
+	 .offset = AT(password_file),
+	 .help = "Of --sign: the key's password is the first line of FILE. Default: asked for on the terminal."},
 	{.name = "json",
 	 .kind = OPTION_FLAG,
 	 .offset = AT(json),
@@ -129,6 +144,8 @@ struct run {
 	FILE *people; /* where tables and verdict go */
 	bool suspend;
 	struct delivery delivery;
+	struct signing_key *key; /* NULL: the run is not sealed */
+	char bench_owner[KEY_OWNER_MAX];
 };
 
 /* ---- what the session tells and asks --------------------------------------------------------------------------- */
@@ -220,6 +237,19 @@ static bool can_ask(const struct run *run)
 	return !run->options->no_input && isatty(STDIN_FILENO);
 }
 
+/* Before anything moves: a run that cannot be sealed in the end is not begun. */
+static int load_key(struct run *run, struct err *err)
+{
+	const struct run_options *o = run->options;
+	int rc = o->sign ? keys_load(o->sign, o->password_file, &run->key, err) : 0;
+
+	if (rc == 0 && o->sign)
+		rc = keys_signer(run->key, true, NULL, run->bench_owner, err);
+	if (rc < 0)
+		err_prefix(err, "--sign");
+	return rc;
+}
+
 static int read_inputs(struct run *run, const char *plan_path, struct err *err)
 {
 	const char *bench = run->options->bench ? run->options->bench : getenv("PENRIG_BENCH");
@@ -227,7 +257,7 @@ static int read_inputs(struct run *run, const char *plan_path, struct err *err)
 
 	if (!bench || !*bench)
 		return err_set(err, -EINVAL, "--bench is missing: --bench FILE, or PENRIG_BENCH in the environment");
-	if ((rc = fill_record(run, err)) < 0 || (rc = want_reports(run, err)) < 0 ||
+	if ((rc = fill_record(run, err)) < 0 || (rc = want_reports(run, err)) < 0 || (rc = load_key(run, err)) < 0 ||
 	    (rc = plan_read(plan_path, &run->plan, err)) < 0 || (rc = bench_read(bench, &run->bench, err)) < 0 ||
 	    (rc = plan_expand(run->plan, run->bench, &run->points, &run->point_count, err)) < 0 ||
 	    (rc = plan_check_still(run->plan, run->bench, err)) < 0)
@@ -331,6 +361,27 @@ static void print_files(const struct run *run)
 	}
 }
 
+/* The last thing of all: nothing is written into the file behind it. Without a file (the run was refused) there is nothing
+ * to seal. */
+static int seal(const struct run *run, int code)
+{
+	const struct record *r = run->record;
+	const struct sealing sealing = {.key = run->key,
+					.bench = true,
+					.signer = run->bench_owner,
+					.meaning = "measured",
+					.wall_ns = loop_wall_ns(run->loop),
+					.head = r->journal_head};
+	struct err err = {0};
+	char path[DELIVERY_PATH_MAX];
+
+	snprintf(path, sizeof(path), "%s/%s" RUNFILE_EXTENSION, r->folder, r->name);
+	if (!run->key || access(path, F_OK) != 0 || seal_run(path, &sealing, run->people, &err) == 0)
+		return code;
+	cli_error(0, "the run is NOT sealed: %s", err.text);
+	return code == EXIT_PASS ? EXIT_STORAGE : code;
+}
+
 static int print_json(const struct run *run, int code)
 {
 	struct err err = {0};
@@ -360,6 +411,7 @@ static int conclude(struct run *run)
 	}
 	render_verdict(run->people, &style, r);
 	print_files(run);
+	code = seal(run, code);
 	if (run->options->json)
 		code = print_json(run, code);
 	if (r->run_status != RUN_COMPLETE && run->people == stdout && !style.big)
@@ -418,6 +470,7 @@ static int run_run(const struct cli_tables *tables, const void *options, const c
 	loop_free(run.loop);
 	free(run.points);
 	record_free(run.record);
+	signing_key_free(run.key);
 	bench_free(run.bench);
 	plan_free(run.plan);
 	return code;

@@ -5,6 +5,7 @@
 
 #include "rig/cli/kit/command.h"
 #include "rig/cli/kit/format.h"
+#include "rig/cli/kit/keys.h"
 #include "rig/judge/verdict.h"
 #include "rig/offline/reopen.h"
 #include "rig/runfile/runfile.h"
@@ -111,17 +112,21 @@ static int print_judged(void *ctx, const struct record_judged *judged)
 	return 0;
 }
 
-static int print_summary(const char *path, struct runfile_reader *reader, const struct record *record, int color,
+static int print_summary(const char *path, struct runfile_reader *reader, struct record *record, int color,
 			 struct err *err)
 {
 	struct style style = style_of(stdout, (enum colour_choice)color);
+	int rc = keys_read_seals(reader, record, err);
+
+	if (rc < 0)
+		return rc;
 
 	fputs("run file   ", stdout);
 	print_clean(stdout, path);
 	fputc('\n', stdout);
 	render_record(stdout, &style, record);
 	unsigned judged = 0;
-	int rc = runfile_each_judged(reader, print_judged, &judged, err);
+	rc = runfile_each_judged(reader, print_judged, &judged, err);
 	return rc ? rc : print_journal(reader, TAIL, err);
 }
 

@@ -32,6 +32,7 @@ void record_free(struct record *record)
 	free(record->step_name);
 	free(record->sweep);
 	free(record->point);
+	free(record->seal);
 	free(record);
 }
 
@@ -74,4 +75,15 @@ struct record_sweep *record_add_sweep(struct record *record)
 	struct record_sweep *sweep = &sweeps[record->sweeps++];
 	memset(sweep, 0, sizeof(*sweep));
 	return sweep;
+}
+
+struct record_seal *record_add_seal(struct record *record)
+{
+	struct record_seal *seals = grow(record->seal, record->seals, &record->seal_room, sizeof(*seals));
+	if (!seals)
+		return NULL;
+	record->seal = seals;
+	struct record_seal *seal = &seals[record->seals++];
+	memset(seal, 0, sizeof(*seal));
+	return seal;
 }

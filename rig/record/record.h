@@ -177,6 +177,34 @@ struct record_judged {
 	char verdict_reason[240];
 };
 
+/* Who vouches for what stands in the run file up to an entry of its journal, and what for: the file's "seal" items
+ * (docs/records.md). */
+#define SEAL_MARKS_MAX 32
+enum seal_state { SEAL_UNCHECKED, SEAL_HOLDS, SEAL_BROKEN }; /* unchecked: nobody vouches for the key here */
+struct seal_mark {
+	uint64_t entry; /* of the journal */
+	char head[SHA256_HEX];
+};
+struct record_seal {
+	unsigned number;  /* from 1 */
+	bool bench;       /* the bench's own, made without a person */
+	char signer[96];  /* printed name of the person, or the bench's */
+	char meaning[32]; /* "measured", "approved", ... */
+	char utc[32];
+	char run[128], dut[64], verdict[32];
+	unsigned judged; /* which verdict was the newest: 0, that of the run */
+	char report_sha256[SHA256_HEX];
+	uint64_t entries; /* of the journal that it covers, and the chain's head behind them */
+	char head[SHA256_HEX];
+	unsigned marks; /* heads on the way: where the chain was altered */
+	struct seal_mark mark[SEAL_MARKS_MAX];
+	char software_version[32], software_build[64];
+	/* found as it is read: */
+	enum seal_state state;
+	char key_id[17];
+	char why[240]; /* why it does not hold, or could not be checked */
+};
+
 /* Rows that a recording should have and has not, or has without a value. */
 struct record_gaps {
 	uint64_t count, rows, longest; /* gaps, rows in them, and in the longest */
@@ -252,10 +280,12 @@ struct record {
 	struct takt takt;
 	uint64_t samples_lost; /* that the run file could not take: what they showed cannot be derived again */
 	struct record_origin origin;
-	struct record_judged judged;     /* of a report that judges anew; not stored with the record */
-	char journal_head[SHA256_HEX];   /* before the report's own entry */
-	bool owns_texts;                 /* file[].text were malloc'd for this record */
-	unsigned point_room, sweep_room; /* allocated */
+	struct record_judged judged; /* of a report that judges anew; not stored with the record */
+	unsigned seals;              /* read with the file, not stored with the record */
+	struct record_seal *seal;
+	char journal_head[SHA256_HEX];              /* before the report's own entry */
+	bool owns_texts;                            /* file[].text were malloc'd for this record */
+	unsigned point_room, sweep_room, seal_room; /* allocated */
 };
 
 struct record *record_new(void);         /* NULL: no memory */
@@ -269,5 +299,6 @@ const struct record_file *record_file_of(const struct record *record, const char
 /* Zeroed, phases not entered; NULL: no memory. Adding one moves the others: keep the index, not the pointer. */
 struct record_point *record_add_point(struct record *record);
 struct record_sweep *record_add_sweep(struct record *record);
+struct record_seal *record_add_seal(struct record *record);
 
 #endif

@@ -9,6 +9,8 @@
 
 #include "rig/record/members.h"
 
+#define SEAL_KIND "penrig/seal/1"
+
 static const struct member budget_members[] = {
 	ONE(struct budget_line, name, TEXT),
 	ONE(struct budget_line, u, REAL),
@@ -324,6 +326,31 @@ static const struct member judged_members[] = {
 	END,
 };
 
+static const struct member seal_mark_members[] = {
+	ONE(struct seal_mark, entry, U64),
+	ONE(struct seal_mark, head, TEXT),
+	END,
+};
+
+static const struct member seal_members[] = {
+	ONE(struct record_seal, number, UINT),
+	ONE(struct record_seal, bench, BOOL),
+	ONE(struct record_seal, signer, TEXT),
+	ONE(struct record_seal, meaning, TEXT),
+	ONE(struct record_seal, utc, TEXT),
+	ONE(struct record_seal, run, TEXT),
+	ONE(struct record_seal, dut, TEXT),
+	ONE(struct record_seal, judged, UINT),
+	ONE(struct record_seal, verdict, TEXT),
+	ONE(struct record_seal, report_sha256, TEXT),
+	ONE(struct record_seal, entries, U64),
+	ONE(struct record_seal, head, TEXT),
+	MANY(struct record_seal, mark, marks, seal_mark_members),
+	ONE(struct record_seal, software_version, TEXT),
+	ONE(struct record_seal, software_build, TEXT),
+	END,
+};
+
 static const struct member gaps_members[] = {
 	ONE(struct record_gaps, count, U64),
 	ONE(struct record_gaps, rows, U64),
@@ -458,6 +485,16 @@ int judged_to_json(const struct record_judged *judged, char **ret, struct err *e
 	return print_object(judged_members, judged, ret, err);
 }
 
+int seal_to_json(const struct record_seal *seal, char **ret, struct err *err)
+{
+	struct json_out *out = json_out_object();
+	json_out_string(out, "kind", SEAL_KIND);
+	members_write(out, seal_members, seal);
+	int rc = json_out_print(out, true, ret, err);
+	json_out_free(out);
+	return rc;
+}
+
 int channels_to_json(const struct channel *channels, unsigned count, char **ret, struct err *err)
 {
 	struct json_out *out = json_out_array();
@@ -587,6 +624,18 @@ int sweep_from_json(const char *text, size_t len, struct record_sweep *sweep, st
 	if (!restore_findings(sweep->result, sweep->results))
 		return err_set(err, -EBADMSG, "a sweep in the run file has an outcome that does not exist");
 	return 0;
+}
+
+int seal_from_json(const char *text, size_t len, struct record_seal *seal, struct err *err)
+{
+	struct json_doc *doc;
+	int rc = parse("seal", text, len, seal_members, seal, &doc, err);
+	if (rc)
+		return rc;
+	const struct json *kind = json_get(json_root(doc), "kind");
+	bool known = kind && json_kind(kind) == JSON_STRING && strcmp(json_string(kind), SEAL_KIND) == 0;
+	json_doc_free(doc);
+	return known ? 0 : err_set(err, -EBADMSG, "a seal of a kind that this version of penrig does not know");
 }
 
 int judged_from_json(const char *text, size_t len, struct record_judged *judged, struct err *err)

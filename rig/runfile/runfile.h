@@ -1,7 +1,7 @@
 /* NAME.penrig: one SQLite database that holds everything a verdict rests on. Writing goes through a bounded ring to one
  * thread, because an fsync can stall. Tables, hash chain and digests: docs/run-file.md.
  * Behind this header, each in its file: runfile.c (the run's side of the ring), writer.c (the thread),
- * store.c (rows under the chain), judged.c (later verdicts); open.c, unfinished.c,
+ * store.c (rows under the chain), judged.c (later verdicts), seal.c (who vouches for it); open.c, unfinished.c,
  * walk.c, verify.c (reading). The only file that includes SQLite is db.c. */
 #ifndef PENRIG_RUNFILE_RUNFILE_H
 #define PENRIG_RUNFILE_RUNFILE_H
@@ -9,6 +9,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "rig/base/keyring.h"
 #include "rig/base/samples.h"
 #include "rig/driver/driver.h"
 #include "rig/measure/point/point.h"
@@ -117,6 +118,34 @@ int runfile_each_judged(struct runfile_reader *reader, int (*fn)(void *ctx, cons
 int runfile_report(struct runfile_reader *reader, unsigned judged, char **ret_text, struct err *err);
 /* malloc'd text of the limits file of a later verdict; -ENOENT if there is none. */
 int runfile_judged_limits(struct runfile_reader *reader, unsigned judged, char **ret_text, struct err *err);
+
+/* Seals (seal.c; docs/records.md). The statement that is to be signed, as the file stands: number, newest verdict, report,
+ * entries, head and marks; who, when and what for is the caller's. -ENODATA: the run did not come to its end. */
+int runfile_seal_draft(struct runfile_reader *reader, struct record_seal *ret, struct err *err);
+struct seal_texts {
+	char *seal, *signature; /* what `minisign -V` takes as file and file.minisig */
+};
+void seal_texts_free(struct seal_texts *texts);
+/* Signs it and appends both. -ESTALE: the file is no longer as it was drafted. */
+int runfile_append_seal(const char *path, const struct record_seal *seal, const struct signing_key *key,
+			struct seal_texts *ret, struct err *err);
+/* Every seal of the file into record->seal, each with what is known of it: its signature against the ring's keys, its head
+ * against the chain (verify that for itself), its report's digest. ret_behind: entries of the journal behind what the last
+ * seal that holds covers, itself included: all of them where none holds. */
+#define SEAL_ENTRIES 2 /* of the journal, for statement and signature */
+int runfile_seals(struct runfile_reader *reader, const struct keyring *ring, struct record *record,
+		  uint64_t *ret_behind, struct err *err);
+/* Whether the chain has this head behind that entry. */
+int runfile_has_head(struct runfile_reader *reader, uint64_t entry, const char *head, bool *ret, struct err *err);
+/* Entries of the journal; items, blocks: rows of theirs. */
+struct runfile_counts {
+	uint64_t entries, items, blocks;
+};
+int runfile_count(struct runfile_reader *reader, struct runfile_counts *ret, struct err *err);
+/* The signature alone: state, key_id and why. */
+void seal_check_signature(struct record_seal *seal, const struct seal_texts *texts, const struct keyring *ring);
+/* malloc'd texts of a seal of the file; -ENOENT. */
+int runfile_seal_texts(struct runfile_reader *reader, unsigned number, struct seal_texts *ret, struct err *err);
 void runfile_reader_free(struct runfile_reader *reader);
 
 #endif

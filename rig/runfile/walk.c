@@ -224,6 +224,35 @@ int runfile_judged_limits(struct runfile_reader *reader, unsigned judged, char *
 	return 0;
 }
 
+static int text_of_kind(struct runfile_reader *reader, const char *sql, unsigned number, char **ret, struct err *err)
+{
+	char *text = NULL;
+	int rc = db_each(reader->db, sql, number, 0, on_text, &text, err);
+	if (!rc && !text)
+		rc = err_set(err, -ENOENT, "%.300s holds no seal number %u", reader->path, number);
+	if (rc)
+		free(text);
+	else
+		*ret = text;
+	return rc;
+}
+
+int runfile_seal_texts(struct runfile_reader *reader, unsigned number, struct seal_texts *ret, struct err *err)
+{
+	static const char seal[] = "SELECT data FROM item WHERE kind='seal' AND key=?1 ORDER BY seq LIMIT 1";
+	static const char signature[] = "SELECT data FROM item WHERE kind='signature' AND key=?1 ORDER BY seq LIMIT 1";
+	struct seal_texts texts = {.seal = NULL};
+	int rc = text_of_kind(reader, seal, number, &texts.seal, err);
+
+	if (!rc)
+		rc = text_of_kind(reader, signature, number, &texts.signature, err);
+	if (rc)
+		seal_texts_free(&texts);
+	else
+		*ret = texts;
+	return rc;
+}
+
 /* ---- cursors ---- */
 
 struct runfile_cursor {

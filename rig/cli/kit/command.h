@@ -56,7 +56,8 @@ struct command {
 };
 
 extern const struct command command_analyze, command_calibrate, command_plot, command_export, command_import;
-extern const struct command command_state;
+extern const struct command command_state, command_key, command_sign, command_verify;
+extern const struct command command_anchor;
 extern const struct command command_run, command_list, command_check, command_show, command_report, command_version,
 	command_help;
 extern const struct command *const command_table[];   /* NULL-terminated, in the order of help */
