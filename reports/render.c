@@ -150,6 +150,25 @@ void render_statement(FILE *out, const struct record *record)
 	}
 }
 
+/* Revision and approver of what the run rests on; nothing where the file names none. */
+static void render_control(FILE *out, const struct record *record)
+{
+	for (unsigned i = 0; i < record->files; i++) {
+		const struct record_file *file = &record->file[i];
+		const char *slash = strrchr(file->path, '/');
+		char line[500];
+
+		if (!file->revision[0] && !file->approver[0])
+			continue;
+		snprintf(line, sizeof(line), "%s %.120s, revision %s, %s%s%s%s", file->kind,
+			 slash ? slash + 1 : file->path, file->revision[0] ? file->revision : "not said",
+			 file->approver[0] ? "approved by " : "approval not looked at", file->approver,
+			 file->approver[0] ? " at " : "", file->approved_utc);
+		field(out, "control", line);
+	}
+	field(out, "override", record->override);
+}
+
 void render_header(FILE *out, const struct record *record)
 {
 	char line[400];
@@ -161,6 +180,7 @@ void render_header(FILE *out, const struct record *record)
 	snprintf(line, sizeof(line), "%s%s%s", record->bench_name, *record->bench_site ? ", " : "", record->bench_site);
 	field(out, "bench", line);
 	field(out, "found", record->bench_found);
+	render_control(out, record);
 	for (unsigned i = 0; i < record->devices; i++)
 		render_device(out, &record->device[i]);
 	field(out, "operator", record->operator_name);

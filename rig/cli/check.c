@@ -8,6 +8,7 @@
 #include "rig/cli/kit/command.h"
 #include "rig/cli/kit/format.h"
 #include "rig/cli/kit/keeping.h"
+#include "rig/cli/version.h"
 #include "rig/config/takt.h"
 #include "rig/measure/clock.h"
 #include "rig/measure/point/point.h"
@@ -261,12 +262,16 @@ static void print_summary(const struct check *check)
 
 static int check_due(const struct check *check, const struct cli_tables *tables, struct err *err)
 {
+	struct record now = {.name = ""};
 	char today[11];
 	time_t seconds = (time_t)(tables->clock->wall_ns(tables->clock_ctx) / NS_PER_S);
 	struct tm tm;
 
 	if (!check->bench)
 		return 0;
+	version_record(&now);
+	if (bench_check_version(check->bench, now.software_version, err) < 0)
+		return -EKEYREJECTED;
 	if (keeping_check_made(tables->made_ns, tables->clock->wall_ns(tables->clock_ctx), err) < 0)
 		return -EKEYEXPIRED;
 	gmtime_r(&seconds, &tm);
@@ -326,7 +331,8 @@ const struct command command_check = {
 		"duration, "
 		"the size of the run file and how often the operator is asked. Moves nothing and opens no device.\n\n"
 		"A mistake is told as FILE:LINE:COLUMN with what to write instead, exit code 2. With a bench whose "
-		"calibration is overdue the exit code is 8, as that of a run would be.",
+		"calibration is overdue, or that does not allow this version of penrig, the exit code is 8, as that of "
+		"a run would be.",
 	.example = "  penrig check conformance.json --bench bench-3.json\n",
 	.options = check_table,
 	.options_size = sizeof(struct check_options),

@@ -4,6 +4,7 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "rig/cli/kit/command.h"
@@ -20,9 +21,9 @@
 
 struct run_options {
 	const char *bench, *dut, *operator_name, *lot, *cartridge, *output_dir, *name, *state, *progress_fd;
-	const char *sign, *password_file;
+	const char *sign, *password_file, *keys, *override;
 	struct option_list attr, report;
-	bool json, no_input, quiet;
+	bool json, no_input, quiet, production;
 	int color;
 };
 
@@ -61,6 +62,24 @@ static const struct cli_option run_table[] = {
 	 .arg = "KEY=VALUE",
 	 .offset = AT(attr),
 	 .help = "Anything else that the report shall carry; may be repeated."},
+	{.name = "production",
+	 .kind = OPTION_FLAG,
+	 .offset = AT(production),
+	 .group = "Change control",
+	 .help = "Run approved files only: refuse, with exit code 8, a plan, bench or phantom without a revision, that "
+		 "nobody "
+		 "approved, that was edited since, is withdrawn or not yet effective. A bench can demand it itself."},
+	{.name = "keys",
+	 .kind = OPTION_TEXT,
+	 .arg = "DIR",
+	 .offset = AT(keys),
+	 .help = "The folder of approvers' public keys. Default: the environment's PENRIG_KEYS; where nothing is "
+		 "demanded, else the bench's \"keys\"."},
+	{.name = "override",
+	 .kind = OPTION_TEXT,
+	 .arg = "REASON",
+	 .offset = AT(override),
+	 .help = "Run in spite of what change control refuses. Needs --operator; both stand in every report."},
 	{.name = "output-dir",
 	 .letter = 'o',
 	 .kind = OPTION_TEXT,
@@ -196,6 +215,7 @@ static int fill_record(struct run *run, struct err *err)
 {
 	const struct run_options *o = run->options;
 	struct record *r = run->record;
+	char reason[160] = "";
 	int rc = 0;
 
 	version_record(r);
@@ -207,6 +227,10 @@ static int fill_record(struct run *run, struct err *err)
 	    (rc = record_text("--cartridge", o->cartridge, r->cartridge, sizeof(r->cartridge), err)) < 0 ||
 	    (rc = record_text("--output-dir", o->output_dir ? o->output_dir : ".", r->folder, sizeof(r->folder), err)) <
 		    0)
+		return rc;
+	if (o->override && !o->operator_name)
+		return err_set(err, -EINVAL, "--override needs --operator: who overrides stands in the record");
+	if ((rc = record_text("--override", o->override, reason, sizeof(reason), err)) < 0)
 		return rc;
 	for (unsigned i = 0; i < o->attr.count && rc == 0; i++)
 		rc = record_attribute(o->attr.item[i], r, err);
@@ -267,6 +291,80 @@ static int read_inputs(struct run *run, const char *plan_path, struct err *err)
 			       "%s changes phantoms or takes them away during the run, which needs an operator: run it "
 			       "on a terminal%s",
 			       plan_path, run->options->no_input ? " without --no-input" : "");
+	return 0;
+}
+
+#define OVERRIDDEN_MAX 310 /* bytes that the record has for it, beside the reason */
+
+/* Refusals are all named, one behind the other; anything else that went wrong comes before them. */
+static void note(int rc, const struct err *why, int *ret_rc, struct err *ret_why)
+{
+	size_t len = strlen(ret_why->text);
+
+	if (rc == 0 || (*ret_rc && *ret_rc != -EKEYREJECTED))
+		return;
+	if (*ret_rc == -EKEYREJECTED && rc == -EKEYREJECTED)
+		snprintf(ret_why->text + len, sizeof(ret_why->text) - len, "; %s", why->text);
+	else
+		*ret_why = *why;
+	*ret_rc = rc;
+}
+
+/* Who approved what. 0, or -EKEYREJECTED with all that production refuses. */
+static int look_at_approvals(struct run *run, const struct keyring *ring, struct err *err)
+{
+	time_t seconds = (time_t)(loop_wall_ns(run->loop) / NS_PER_S);
+	struct bench *bench = run->bench;
+	struct err why = {0};
+	char today[11];
+	struct tm tm;
+	int first = 0;
+
+	gmtime_r(&seconds, &tm);
+	strftime(today, sizeof(today), "%Y-%m-%d", &tm);
+	note(approval_read(run->plan->doc, ring, today, &run->plan->approval, &why), &why, &first, err);
+	note(approval_read(bench->doc, ring, today, &bench->approval, &why), &why, &first, err);
+	for (unsigned i = 0; i < bench->phantoms; i++)
+		note(approval_read(bench->phantom[i].doc, ring, today, &bench->phantom[i].approval, &why), &why, &first,
+		     err);
+	return first;
+}
+
+/* Whether change control lets this run begin: 0, -EKEYREJECTED, or what else went wrong. */
+static int check_control(struct run *run, struct err *err)
+{
+	const struct run_options *o = run->options;
+	bool production = o->production || run->bench->production;
+	const char *own = getenv("PENRIG_KEYS");
+	bool outside =
+		o->keys || (own && *own); /* a bench file is among what is approved: it names no approver of its own */
+	const char *folder = o->keys ? o->keys : !outside && *run->bench->keys ? run->bench->keys : NULL;
+	struct keyring *ring = calloc(1, sizeof(*ring));
+	struct err why = {0}, version = {0};
+	int refused = 0;
+
+	if (!ring)
+		return err_set(err, -ENOMEM, "out of memory");
+	int rc = keys_trusted(NULL, folder, ring, err);
+	int approvals = !rc && (production || ring->count) ? look_at_approvals(run, ring, &why) : 0;
+	if (production && !outside && (!approvals || approvals == -EKEYREJECTED))
+		approvals = err_set(&why, -EKEYREJECTED,
+				    "whose approval counts is not told by what is approved: name the folder of keys by "
+				    "--keys DIR or PENRIG_KEYS");
+	free(ring);
+	if (rc)
+		return rc;
+	*err = (struct err){0};
+	note(bench_check_version(run->bench, run->record->software_version, &version), &version, &refused, err);
+	note(production ? approvals : 0, &why, &refused, err);
+	if (!refused || !o->override || refused != -EKEYREJECTED)
+		return refused;
+	const struct err all = *err;
+	if (strlen(err->text) > OVERRIDDEN_MAX) /* only what the record names is overridden */
+		return err_set(err, refused,
+			       "%.300s...: more than the record of one --override can name; mend some of it first",
+			       all.text);
+	snprintf(run->record->override, sizeof(run->record->override), "%.159s (%s)", o->override, err->text);
 	return 0;
 }
 
@@ -435,6 +533,9 @@ static int execute(struct run *run, const char *plan_path)
 		return cli_error(EXIT_USAGE, "%s", err.text);
 	if (keeping_check_made(run->tables->made_ns, loop_wall_ns(run->loop), &err) < 0)
 		return cli_error(EXIT_REFUSED, "%s", err.text);
+	rc = check_control(run, &err);
+	if (rc < 0)
+		return cli_error(rc == -EKEYREJECTED ? EXIT_REFUSED : cli_exit_code(rc), "%s", err.text);
 	rc = choose_name(run, &err);
 	if (rc < 0)
 		return cli_error(cli_exit_code(rc), "%s", err.text);

@@ -246,6 +246,8 @@ struct record {
 	struct record_attr attr[RECORD_ATTRS_MAX];
 	char plan_name[64], plan_description[256], bench_name[64], bench_site[96], thermal_basis[160];
 	bool judge_nominal_rate, judge_displacement;
+	/* What was overridden, and why; empty: nothing. operator_name says by whom. */
+	char override[480];
 	unsigned files;
 	struct record_file file[RECORD_FILES_MAX];
 	char phantom_serial[BENCH_PHANTOMS_MAX][48];

@@ -417,6 +417,7 @@ static const struct member record_members[] = {
 	ONE(struct record, bench_name, TEXT),
 	ONE(struct record, bench_site, TEXT),
 	ONE(struct record, thermal_basis, TEXT),
+	MAYBE(struct record, override),
 	ONE(struct record, judge_nominal_rate, BOOL),
 	ONE(struct record, judge_displacement, BOOL),
 	MANY(struct record, file, files, file_members),
