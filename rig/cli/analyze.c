@@ -395,7 +395,9 @@ static int execute(struct analysis *a)
 		rc = judge_again(a, &err);
 	if (rc == 0)
 		rc = print_outcome(a, &err);
-	return rc < 0 ? failed(rc, &err) : verdict_exit_code(a->record);
+	if (rc < 0)
+		return failed(rc, &err);
+	return a->summary.differences && !a->limits ? EXIT_OTHER_METHOD : verdict_exit_code(a->record);
 }
 
 static int analyze_run(const struct cli_tables *tables, const void *options, const char *const *operands,
@@ -446,7 +448,10 @@ const struct command command_analyze = {
 		"its results stand then in a table beside those of this version, with the difference as a share of U "
 		"and "
 		"the verdicts that differ. Nothing in the file is wrong for that.\n\n"
-		"The exit code is that of the verdict derived again, as for penrig run; 7 where the stored results "
+		"The exit code is that of the verdict derived again, as for penrig run; 9 where the file was judged by "
+		"another "
+		"version of the method and anything differs (with --limits the code of the new verdict); 7 where the "
+		"stored results "
 		"were "
 		"obtained by the same method and cannot be reproduced; 2 "
 		"no such file, or wrong limits; 6 not a run file, damaged, or the new verdict could not be saved.",
