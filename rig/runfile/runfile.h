@@ -13,6 +13,7 @@
 #include "rig/base/samples.h"
 #include "rig/driver/driver.h"
 #include "rig/measure/point/point.h"
+#include "rig/record/disposition.h"
 #include "rig/record/record.h"
 
 #define RUNFILE_EXTENSION      ".penrig"
@@ -114,6 +115,11 @@ int runfile_append_judged(const char *path, const struct record_judged *judged, 
 			  const char *report, struct err *err);
 int runfile_each_judged(struct runfile_reader *reader, int (*fn)(void *ctx, const struct record_judged *judged),
 			void *ctx, struct err *err);
+/* What a supervisor decided about the run, appended to its journal; in the order in which it was decided. -EACCES, -EROFS ... with
+ * text. */
+int runfile_append_disposition(const char *path, const struct disposition *disposition, struct err *err);
+int runfile_each_disposition(struct runfile_reader *reader, int (*fn)(void *ctx, const struct disposition *disposition),
+			     void *ctx, struct err *err);
 /* malloc'd text of the stored report of the run (judged 0), or of a later verdict; -ENOENT if there is none. */
 int runfile_report(struct runfile_reader *reader, unsigned judged, char **ret_text, struct err *err);
 /* malloc'd text of the limits file of a later verdict; -ENOENT if there is none. */
