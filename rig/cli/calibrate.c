@@ -10,6 +10,7 @@
 
 #include "rig/calibrate/phantom_calibration.h"
 #include "rig/cli/kit/command.h"
+#include "rig/cli/kit/indexing.h"
 #include "rig/cli/kit/keeping.h"
 #include "rig/cli/kit/naming.h"
 #include "rig/cli/kit/progress.h"
@@ -23,7 +24,7 @@
 
 struct calibrate_options {
 	const char *bench, *dut, *rates, *depths, *repeats, *measure, *stage_u, *temperature, *certificate, *laboratory,
-		*due, *output, *operator_name, *output_dir, *name, *state;
+		*due, *output, *operator_name, *output_dir, *name, *state, *history;
 	bool no_input, quiet;
 };
 
@@ -113,6 +114,12 @@ static const struct cli_option calibrate_table[] = {
 	 .offset = AT(state),
 	 .help = "Where is kept what outlives a run. Default: /var/lib/penrig where it stands, else the user's own "
 		 "state folder."},
+	{.name = "history",
+	 .kind = OPTION_TEXT,
+	 .arg = "FILE",
+	 .offset = AT(history),
+	 .help = "The history that this run goes into at its end. Default: the file \"history\" in the folder of "
+		 "--state."},
 	{.name = "name",
 	 .letter = 'n',
 	 .kind = OPTION_TEXT,
@@ -605,6 +612,7 @@ static int execute(struct calibrate *c, const char *serial)
 	rc = drive(c, &err);
 	delivery_give_name_back(c->record);
 	keeping_end(&c->keeping, c->bench, c->session);
+	indexing_end(&(struct indexing){.history = c->options->history, .state = c->options->state}, c->record);
 	session_free(c->session);
 	if (rc < 0)
 		return cli_error(EXIT_INTERNAL, "%s", err.text);

@@ -7,6 +7,7 @@
 
 #include "rig/cli/kit/command.h"
 #include "rig/cli/kit/format.h"
+#include "rig/cli/kit/indexing.h"
 #include "rig/cli/kit/naming.h"
 #include "rig/cli/version.h"
 #include "rig/judge/verdict.h"
@@ -195,6 +196,12 @@ static const struct cli_option import_table[] = {
 	 .arg = "NAME",
 	 .offset = AT(name),
 	 .help = "Stem of their names. Default: DUT-PLAN-TIME in UTC."},
+	{.name = "history",
+	 .kind = OPTION_TEXT,
+	 .arg = "FILE",
+	 .offset = AT(history),
+	 .help = "The history that this run goes into at its end. Default: the file \"history\" in the folder of what "
+		 "outlives a run."},
 	{.name = NULL},
 };
 
@@ -490,6 +497,7 @@ static int execute(struct import *im, const char *path)
 	rc = make(im, wall_ns);
 	if (rc != EXIT_PASS)
 		return rc;
+	indexing_end(&(struct indexing){.history = im->options->history}, im->record);
 	print_outcome(im);
 	return verdict_exit_code(im->record);
 }

@@ -9,6 +9,7 @@
 
 #include "rig/cli/kit/command.h"
 #include "rig/cli/kit/format.h"
+#include "rig/cli/kit/indexing.h"
 #include "rig/cli/kit/keeping.h"
 #include "rig/cli/kit/keys.h"
 #include "rig/cli/kit/naming.h"
@@ -20,7 +21,7 @@
 #include "rig/judge/verdict.h"
 
 struct run_options {
-	const char *bench, *dut, *operator_name, *lot, *cartridge, *output_dir, *name, *state, *progress_fd;
+	const char *bench, *dut, *operator_name, *lot, *cartridge, *output_dir, *name, *state, *history, *progress_fd;
 	const char *sign, *password_file, *keys, *override;
 	struct option_list attr, report;
 	bool json, no_input, quiet, production;
@@ -99,6 +100,12 @@ static const struct cli_option run_table[] = {
 	 .offset = AT(state),
 	 .help = "Where is kept what outlives a run. Default: /var/lib/penrig where it stands, else the user's own "
 		 "state folder."},
+	{.name = "history",
+	 .kind = OPTION_TEXT,
+	 .arg = "FILE",
+	 .offset = AT(history),
+	 .help = "The history that this run goes into at its end. Default: the file \"history\" in the "
+		 "folder of --state."},
 	{.name = "report",
 	 .letter = 'r',
 	 .kind = OPTION_LIST,
@@ -548,6 +555,7 @@ static int execute(struct run *run, const char *plan_path)
 	rc = drive(run, &err);
 	delivery_give_name_back(run->record);
 	keeping_end(&run->keeping, run->bench, run->session);
+	indexing_end(&(struct indexing){.history = run->options->history, .state = run->options->state}, run->record);
 	session_free(run->session);
 	if (rc < 0)
 		return cli_error(EXIT_INTERNAL, "%s", err.text);

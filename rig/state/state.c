@@ -3,22 +3,17 @@
 #include "rig/state/state.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <limits.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/file.h>
 #include <sys/stat.h>
-#include <time.h>
-#include <unistd.h>
 
-#include "rig/base/db.h"
 #include "rig/base/digest.h"
+#include "rig/base/kept_db.h"
 
 #define FORMAT_VERSION 1
-#define LOCK_TRY_MS    10
 #define HASH_SHOWN     12
 #define STEM_MAX       64
 #define NAME_BYTES     (STEM_MAX + HASH_SHOWN + 16)
@@ -92,29 +87,11 @@ static void file_name(const char *real_path, char ret[NAME_BYTES])
 
 /* ---- opening ------------------------------------------------------------------------------------------------------- */
 
-static int refuse_format(const struct state *state, int64_t id, int64_t version, struct err *err)
+static int begin_tables(struct db *db, const void *ctx, struct err *err)
 {
-	if (id != STATE_APPLICATION_ID)
-		return err_set(err, -EBADMSG,
-			       "%.300s is not a state file of penrig: move it away, or give another --state",
-			       state->path);
-	return err_set(err, -ENOTSUP,
-		       "%.300s has format %lld, and this penrig knows %d: use the newer one, or another --state",
-		       state->path, (long long)version, FORMAT_VERSION);
-}
-
-static int create_tables(struct state *state, const char *real_path, struct err *err)
-{
-	char header[128];
+	const char *real_path = ctx;
 	struct db_stmt *stmt;
-
-	snprintf(header, sizeof(header), "PRAGMA application_id=%d; PRAGMA user_version=%d", STATE_APPLICATION_ID,
-		 FORMAT_VERSION);
-	int rc = db_exec(state->db, schema_sql, err);
-	if (!rc)
-		rc = db_exec(state->db, header, err);
-	if (!rc)
-		rc = db_prepare(state->db, "INSERT INTO bench(path) VALUES(?)", &stmt, err);
+	int rc = db_prepare(db, "INSERT INTO bench(path) VALUES(?)", &stmt, err);
 	if (rc)
 		return rc;
 	db_bind_text(stmt, 1, real_path, strlen(real_path));
@@ -123,85 +100,14 @@ static int create_tables(struct state *state, const char *real_path, struct err 
 	return rc;
 }
 
-/* Two processes may find the same empty file: the second one waits for the first one's transaction, and looks again. */
-static int create_or_check(struct state *state, const char *real_path, struct err *err)
-{
-	int64_t id = 0, version = 0, tables = 0;
-	int rc = db_begin(state->db, err);
-	if (rc)
-		return rc;
-	rc = db_number(state->db, "PRAGMA application_id", &id, err);
-	if (!rc)
-		rc = db_number(state->db, "PRAGMA user_version", &version, err);
-	if (!rc)
-		rc = db_number(state->db, "SELECT count(*) FROM sqlite_schema", &tables, err);
-	if (!rc && id == 0 && tables == 0)
-		rc = create_tables(state, real_path, err);
-	else if (!rc && (id != STATE_APPLICATION_ID || version != FORMAT_VERSION))
-		rc = refuse_format(state, id, version, err);
-	if (!rc)
-		return db_commit(state->db, err);
-	db_rollback(state->db);
-	return rc;
-}
-
-/* SQLite gives its log beside the file the file's own permissions. */
-static int make_file(const char *folder, const char *path, struct err *err)
-{
-	struct stat st;
-	int rc = disk_make_folder(folder, err);
-	if (!rc)
-		rc = disk_make_file(path, err);
-	if (rc)
-		return rc == -EEXIST ? 0 : rc;
-	if (stat(folder, &st) == 0)
-		(void)!chmod(path, st.st_mode & 0666); /* where it is refused, the umask's stand */
-	return 0;
-}
-
-static int open_tables(struct state *state, const char *real_path, struct err *err)
-{
-	int rc = db_open(state->path, state->path, DB_WRITE, STATE_BUSY_MS, &state->db, err);
-	if (!rc)
-		rc = db_exec(state->db, "PRAGMA journal_mode=WAL", err);
-	if (!rc)
-		rc = db_exec(state->db, "PRAGMA synchronous=FULL; PRAGMA foreign_keys=ON", err);
-	return rc ? rc : create_or_check(state, real_path, err);
-}
-
-/* The folder is locked while a file is opened: SQLite does not wait for another process that turns the log on. Not the file
- * itself, because closing any descriptor of it would drop the locks that SQLite holds. */
-static int lock_folder(const char *folder, int *ret_fd, struct err *err)
-{
-	const struct timespec pause = {.tv_nsec = LOCK_TRY_MS * 1000000L};
-	int fd = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	if (fd < 0)
-		return err_set(err, -errno, "%.300s cannot be opened: %s", folder, strerror(errno));
-	for (unsigned waited_ms = 0; flock(fd, LOCK_EX | LOCK_NB) != 0; waited_ms += LOCK_TRY_MS) {
-		int rc = errno;
-		if (rc == EWOULDBLOCK && waited_ms < STATE_BUSY_MS) {
-			nanosleep(&pause, NULL);
-			continue;
-		}
-		close(fd);
-		return err_set(err, rc == EWOULDBLOCK ? -EBUSY : -rc,
-			       "%.300s is locked by another process for too long", folder);
-	}
-	*ret_fd = fd;
-	return 0;
-}
-
-static int open_file(struct state *state, const char *folder, const char *real_path, struct err *err)
-{
-	int lock, rc = make_file(folder, state->path, err);
-	if (!rc)
-		rc = lock_folder(folder, &lock, err);
-	if (rc)
-		return rc;
-	rc = open_tables(state, real_path, err);
-	close(lock);
-	return rc;
-}
+static const struct kept_format format = {
+	.application_id = STATE_APPLICATION_ID,
+	.version = FORMAT_VERSION,
+	.what = "state file",
+	.option = "--state",
+	.schema = schema_sql,
+	.begin = begin_tables,
+};
 
 /* What a disk refuses has this remedy here, whatever it is elsewhere. */
 static int not_kept(const char *folder, int code, struct err *err)
@@ -228,7 +134,7 @@ int state_open(const char *folder, const char *bench_path, struct state **ret, s
 		return err_set(err, -ENOMEM, "no memory for the bench's state");
 	file_name(real_path, name);
 	int rc = snprintf(state->path, sizeof(state->path), "%s/%s", folder, name) < (int)sizeof(state->path)
-			 ? open_file(state, folder, real_path, err)
+			 ? kept_db_open(state->path, &format, real_path, &state->db, err)
 			 : err_set(err, -ENAMETOOLONG, "the folder's name is too long: %.200s", folder);
 	if (rc) {
 		state_close(state);

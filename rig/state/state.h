@@ -1,6 +1,6 @@
 /* What outlives a run: the clock as a bench last saw it, and the strokes that each position of a phantom has taken. One
  * SQLite file for each bench in one folder, opened by several processes and users at once; docs/state.md says what is
- * in it. Everything here may block for as long as another process writes (STATE_BUSY_MS at most). */
+ * in it. Everything here may block for as long as another process writes (KEPT_BUSY_MS at most). */
 #ifndef PENRIG_STATE_STATE_H
 #define PENRIG_STATE_STATE_H
 
@@ -9,8 +9,7 @@
 #include "rig/base/disk.h"
 #include "rig/base/error.h"
 
-#define STATE_APPLICATION_ID 0x50525354 /* "PRST" */
-#define STATE_BUSY_MS        5000
+#define STATE_APPLICATION_ID 0x50525354        /* "PRST" */
 #define STATE_SYSTEM_FOLDER  "/var/lib/penrig" /* made by an installation, with a group of its own */
 
 struct state;

@@ -11,8 +11,8 @@
 #include "rig/cli/cli.h"
 
 #define OPTION_LIST_MAX 32
-#define OPTIONS_MAX     32 /* of one command, --help included */
-#define OPERANDS_MAX    4
+#define OPTIONS_MAX     32   /* of one command, --help included */
+#define OPERANDS_MAX    4096 /* a day's runs, a year's lot */
 
 enum option_kind {
 	OPTION_FLAG, /* into a bool */
@@ -56,7 +56,7 @@ struct command {
 };
 
 extern const struct command command_analyze, command_calibrate, command_plot, command_export, command_import;
-extern const struct command command_requalify;
+extern const struct command command_requalify, command_history, command_dispose;
 extern const struct command command_state, command_key, command_sign, command_verify;
 extern const struct command command_anchor;
 extern const struct command command_run, command_list, command_check, command_show, command_report, command_version,

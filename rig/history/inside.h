@@ -1,0 +1,14 @@
+/* Inside of the history, for the files of this room. */
+#ifndef PENRIG_HISTORY_INSIDE_H
+#define PENRIG_HISTORY_INSIDE_H
+
+#include "rig/base/kept_db.h"
+#include "rig/history/history.h"
+
+struct history {
+	struct db *db;
+};
+
+extern const struct kept_format history_format; /* tables.c */
+
+#endif

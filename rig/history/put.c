@@ -1,0 +1,407 @@
+/* A record as rows. Leaves out where it came from: a run that just ended, or its file. */
+#include <errno.h>
+#include <math.h>
+#include <string.h>
+
+#include "rig/base/json.h"
+#include "rig/history/inside.h"
+#include "rig/judge/verdict.h"
+
+struct put {
+	struct db *db;
+	const struct history_entry *entry;
+	const struct record *record;
+	int64_t run;
+	struct db_stmt *place, *result, *quantity;
+	struct err *err;
+};
+
+static void bind(struct db_stmt *stmt, int index, const char *text)
+{
+	db_bind_text(stmt, index, text, strlen(text));
+}
+
+static void bind_all(struct db_stmt *stmt, int first, const char *const *texts, unsigned count)
+{
+	for (unsigned i = 0; i < count; i++)
+		bind(stmt, first + (int)i, texts[i]);
+}
+
+static int insert_once(struct db *db, const char *sql, int64_t run, int64_t number, const char *const *texts,
+		       unsigned count, struct err *err)
+{
+	struct db_stmt *stmt;
+	int rc = db_prepare(db, sql, &stmt, err);
+
+	if (rc)
+		return rc;
+	db_bind_int(stmt, 1, run);
+	db_bind_int(stmt, 2, number);
+	bind_all(stmt, 3, texts, count);
+	rc = db_insert(stmt, err);
+	db_finalize(stmt);
+	return rc;
+}
+
+/* ---- the run ------------------------------------------------------------------------------------------------------- */
+
+#define SAME_SQL " FROM run WHERE name=? AND started=? AND host=? AND head=? AND verdict=?"
+
+static int prepare_same(struct put *put, const char *sql, struct db_stmt **ret)
+{
+	const struct record *r = put->record;
+	const char *const texts[] = {r->name, r->started_utc, r->host, r->journal_head, verdict_name(r)};
+	int rc = db_prepare(put->db, sql, ret, put->err);
+
+	if (!rc)
+		bind_all(*ret, 1, texts, sizeof(texts) / sizeof(texts[0]));
+	return rc;
+}
+
+/* What was decided about a run is appended to its file, so a copy with less is an older one. */
+static int check_newer(struct put *put)
+{
+	struct db_stmt *stmt;
+	int rc = prepare_same(
+		put, "SELECT judged, (SELECT count(*) FROM disposition WHERE run = run.id), path" SAME_SQL, &stmt);
+
+	if (rc)
+		return rc;
+	rc = db_step(stmt, put->err);
+	if (rc == 1)
+		rc = db_int(stmt, 0) > put->entry->judged || db_int(stmt, 1) > put->entry->dispositions
+			     ? err_set(put->err, -EEXIST,
+				       "%.300s lacks a decision or a later verdict that the history has from %.300s",
+				       put->entry->path, db_text(stmt, 2, NULL))
+			     : 0;
+	db_finalize(stmt);
+	return rc;
+}
+
+static int remove_old(struct put *put)
+{
+	struct db_stmt *stmt;
+	int rc = prepare_same(put, "DELETE" SAME_SQL, &stmt);
+
+	if (rc)
+		return rc;
+	rc = db_insert(stmt, put->err);
+	db_finalize(stmt);
+	return rc;
+}
+
+static const char *digest_of_file(const struct record *record, const char *kind)
+{
+	const struct record_file *file = record_file_of(record, kind);
+
+	return file ? file->sha256 : "";
+}
+
+static const char *reason_of(const struct record *r)
+{
+	return *r->verdict_reason ? r->verdict_reason : r->status_reason;
+}
+
+static const char *later_name(const struct record_judged *judged)
+{
+	if (!judged)
+		return "";
+	return judged->on_statement && judged->dut_verdict == OUTCOME_PASS ? "pass_on_statement"
+									   : outcome_name(judged->dut_verdict);
+}
+
+static int put_judged(struct put *put)
+{
+	struct db_stmt *stmt;
+	int rc = db_prepare(put->db, "UPDATE run SET judged=? WHERE id=?", &stmt, put->err);
+
+	if (rc)
+		return rc;
+	db_bind_int(stmt, 1, put->entry->judged);
+	db_bind_int(stmt, 2, put->run);
+	rc = db_insert(stmt, put->err);
+	db_finalize(stmt);
+	return rc;
+}
+
+static int put_run(struct put *put)
+{
+	const struct record *r = put->record;
+	const struct record_judged *worst = put->entry->worst;
+	const char *const texts[] = {
+		r->name,
+		r->host,
+		r->started_utc,
+		r->ended_utc,
+		put->entry->path,
+		r->dut,
+		r->lot,
+		r->plan_name,
+		digest_of_file(r, "plan"),
+		r->bench_name,
+		digest_of_file(r, "bench"),
+		r->operator_name,
+		r->cartridge,
+		verdict_name(r),
+		run_status_name(r->run_status),
+		reason_of(r),
+		r->software_version,
+		r->software_build,
+		r->origin.path,
+		r->journal_head,
+		later_name(worst),
+		worst ? worst->verdict_reason : "",
+	};
+	int rc =
+		insert_once(put->db,
+			    "INSERT INTO run(exit_code, method, name, host, started, ended, path, dut, lot, plan, "
+			    "plan_sha256, bench, bench_sha256, operator, cartridge, verdict, status, reason, software, "
+			    "build, origin, head, later, later_reason, judged) "
+			    "VALUES(?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,0)",
+			    verdict_exit_code(r), r->method, texts, sizeof(texts) / sizeof(texts[0]), put->err);
+
+	return rc ? rc : db_number(put->db, "SELECT last_insert_rowid()", &put->run, put->err);
+}
+
+/* ---- what it stood on ---------------------------------------------------------------------------------------------- */
+
+#define DEVICE_SQL                                                                                                     \
+	"INSERT INTO device(run, number, role, driver, model, serial, firmware, certificate, due)"                     \
+	" VALUES(?,?,?,?,?,?,?,?,?)"
+
+static int put_devices(struct put *put)
+{
+	const struct record *r = put->record;
+	int rc = 0;
+
+	for (unsigned i = 0; i < r->devices && !rc; i++) {
+		const struct record_device *d = &r->device[i];
+		const char *const texts[] = {d->role,
+					     d->driver,
+					     d->identity.model,
+					     d->identity.serial,
+					     d->identity.firmware,
+					     d->calibration.certificate,
+					     d->calibration.due};
+		rc = insert_once(put->db, DEVICE_SQL, put->run, i, texts, 7, put->err);
+	}
+	return rc;
+}
+
+static const char *text_at(const struct json *object, const char *key)
+{
+	const struct json *node = json_get(object, key);
+
+	return node && json_kind(node) == JSON_STRING ? json_string(node) : "";
+}
+
+/* The record has the phantoms' files; what their calibrations are stands there. A text that is no JSON is none of a run
+ * that began. */
+static int put_phantom(struct put *put, const struct record_file *file, int64_t number)
+{
+	struct json_doc *doc;
+
+	if (!file->text || json_parse(file->path, file->text, file->len, &doc, NULL) < 0)
+		return 0;
+	const struct json *root = json_root(doc), *calibration = json_get(root, "calibration");
+	const char *const texts[] = {"phantom",
+				     "",
+				     text_at(root, "material"),
+				     text_at(root, "serial"),
+				     "",
+				     text_at(calibration, "certificate"),
+				     text_at(calibration, "due")};
+	int rc = insert_once(put->db, DEVICE_SQL, put->run, number, texts, 7, put->err);
+	json_doc_free(doc);
+	return rc;
+}
+
+static int put_phantoms(struct put *put)
+{
+	const struct record *r = put->record;
+	int64_t number = r->devices;
+	int rc = 0;
+
+	for (unsigned i = 0; i < r->files && !rc; i++)
+		if (strcmp(r->file[i].kind, "phantom") == 0)
+			rc = put_phantom(put, &r->file[i], number++);
+	return rc;
+}
+
+static int put_attributes(struct put *put)
+{
+	struct db_stmt *stmt;
+	int rc = db_prepare(put->db, "INSERT INTO attribute(run, key, value) VALUES(?,?,?)", &stmt, put->err);
+
+	if (rc)
+		return rc;
+	for (unsigned i = 0; i < put->record->attrs && !rc; i++) {
+		db_bind_int(stmt, 1, put->run);
+		bind(stmt, 2, put->record->attr[i].key);
+		bind(stmt, 3, put->record->attr[i].value);
+		rc = db_insert(stmt, put->err);
+	}
+	db_finalize(stmt);
+	return rc;
+}
+
+static int put_dispositions(struct put *put)
+{
+	int rc = 0;
+
+	for (unsigned i = 0; i < put->entry->dispositions && !rc; i++) {
+		const struct disposition *d = &put->entry->disposition[i];
+		const char *const texts[] = {d->utc, d->by, disposition_words[d->kind], d->reason};
+		rc = insert_once(put->db,
+				 "INSERT INTO disposition(run, number, utc, by, decision, reason) VALUES(?,?,?,?,?,?)",
+				 put->run, i, texts, 4, put->err);
+	}
+	return rc;
+}
+
+/* ---- what it found ------------------------------------------------------------------------------------------------- */
+
+static int quantity_id(struct put *put, const struct result *result, int64_t *ret)
+{
+	static const char insert[] = "INSERT OR IGNORE INTO quantity(measurand, method, unit) VALUES(?,?,?)";
+	const char *const texts[] = {result->name, result->method, result->unit};
+	struct db_stmt *stmt;
+	int rc = db_prepare(put->db, insert, &stmt, put->err);
+
+	if (rc)
+		return rc;
+	bind_all(stmt, 1, texts, 3);
+	rc = db_insert(stmt, put->err);
+	db_finalize(stmt);
+	if (!rc)
+		rc = db_prepare(put->db, "SELECT id FROM quantity WHERE measurand=? AND method=? AND unit=?", &stmt,
+				put->err);
+	if (rc)
+		return rc;
+	bind_all(stmt, 1, texts, 3);
+	rc = db_step(stmt, put->err);
+	if (rc > 0)
+		*ret = db_int(stmt, 0);
+	db_finalize(stmt);
+	return rc < 0 ? rc : 0;
+}
+
+/* What can have a limit, and has a value to stand by. */
+static bool is_kept(const struct finding *finding)
+{
+	const struct result *result = &finding->result;
+
+	return result->valid && result->trusted && isfinite(result->value) && measurand_is_judged(result->id);
+}
+
+static int put_result(struct put *put, unsigned place, const struct finding *f)
+{
+	const struct limit *limit = f->has_limit ? &f->limit : NULL;
+	const char *outcome = f->has_limit ? outcome_name(f->judgement.outcome) : "";
+	int64_t quantity = 0;
+	int rc = quantity_id(put, &f->result, &quantity);
+
+	if (rc)
+		return rc;
+	db_bind_int(put->result, 1, quantity);
+	db_bind_int(put->result, 2, put->run);
+	db_bind_int(put->result, 3, place);
+	db_bind_real(put->result, 4, f->result.value);
+	db_bind_real(put->result, 5, f->result.u);
+	db_bind_real(put->result, 6, f->result.expanded_u);
+	db_bind_int(put->result, 7, (int64_t)f->result.n);
+	bind(put->result, 8, outcome);
+	db_bind_real(put->result, 9, limit && limit->has_lower ? limit->lower : NAN);
+	db_bind_real(put->result, 10, limit && limit->has_upper ? limit->upper : NAN);
+	return db_insert(put->result, put->err);
+}
+
+static int put_results(struct put *put, unsigned place, const struct finding *finding, unsigned count)
+{
+	int rc = 0;
+
+	for (unsigned i = 0; i < count && !rc; i++)
+		if (is_kept(&finding[i]))
+			rc = put_result(put, place, &finding[i]);
+	return rc;
+}
+
+static const char *phantom_of(const struct record *record, int phantom)
+{
+	return phantom >= 0 && phantom < BENCH_PHANTOMS_MAX ? record->phantom_serial[phantom] : "";
+}
+
+static int put_place(struct put *put, unsigned number, bool sweep, const struct plan_point *at, unsigned attempt,
+		     const char *outcome)
+{
+	db_bind_int(put->place, 1, put->run);
+	db_bind_int(put->place, 2, number);
+	db_bind_int(put->place, 3, sweep);
+	db_bind_int(put->place, 4, at->step + 1);
+	bind(put->place, 5, phantom_of(put->record, at->phantom));
+	db_bind_real(put->place, 6, at->depth_mm);
+	db_bind_real(put->place, 7, at->rate_hz);
+	db_bind_int(put->place, 8, attempt);
+	bind(put->place, 9, outcome);
+	return db_insert(put->place, put->err);
+}
+
+/* Sweeps are numbered behind the points. Attempts that do not count are places without results. */
+static int put_places(struct put *put)
+{
+	const struct record *r = put->record;
+	int rc = 0;
+
+	for (unsigned i = 0; i < r->points && !rc; i++) {
+		const struct record_point *p = &r->point[i];
+		rc = put_place(put, i, false, &p->plan, p->attempt, p->collected ? outcome_name(p->outcome) : "");
+		if (!rc && p->counts && p->collected)
+			rc = put_results(put, i, p->result, p->results);
+	}
+	for (unsigned i = 0; i < r->sweeps && !rc; i++) {
+		const struct record_sweep *s = &r->sweep[i];
+		const struct plan_point at = {
+			.step = s->step, .phantom = s->phantom, .depth_mm = NAN, .rate_hz = s->rate_hz};
+		rc = put_place(put, r->points + i, true, &at, 1, "");
+		if (!rc)
+			rc = put_results(put, r->points + i, s->result, s->results);
+	}
+	return rc;
+}
+
+static int put_findings(struct put *put)
+{
+	int rc = db_prepare(put->db,
+			    "INSERT INTO place(run, number, sweep, step, phantom, depth_mm, rate_hz, attempt, outcome)"
+			    " VALUES(?,?,?,?,?,?,?,?,?)",
+			    &put->place, put->err);
+	if (!rc)
+		rc = db_prepare(put->db,
+				"INSERT OR IGNORE INTO result(quantity, run, place, value, u, expanded_u, n, outcome, "
+				"lower, upper) VALUES(?,?,?,?,?,?,?,?,?,?)",
+				&put->result, put->err);
+	if (!rc)
+		rc = put_places(put);
+	db_finalize(put->result);
+	db_finalize(put->place);
+	return rc;
+}
+
+int history_put(struct history *history, const struct history_entry *entry, struct err *err)
+{
+	static int (*const part[])(struct put * put) = {check_newer,    remove_old,       put_run,
+							put_judged,     put_devices,      put_phantoms,
+							put_attributes, put_dispositions, put_findings};
+	struct put put = {.db = history->db, .entry = entry, .record = entry->record, .err = err};
+	int rc = db_begin(put.db, err);
+
+	if (rc)
+		return rc;
+	for (unsigned i = 0; i < sizeof(part) / sizeof(part[0]) && !rc; i++)
+		rc = part[i](&put);
+	if (!rc)
+		rc = db_commit(put.db, err);
+	if (rc)
+		db_rollback(put.db);
+	return rc;
+}

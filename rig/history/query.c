@@ -1,0 +1,232 @@
+/* Questions to the history as SQL: conditions from a filter, rows to whoever asks. */
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "rig/history/inside.h"
+
+#define SQL_MAX   8192
+#define VALUE_MAX 512
+
+/* How a field chooses runs: what stands before the comparison and behind it. Several values of a field are joined by "or",
+ * but where each must hold. */
+struct field_row {
+	const char *before, *behind;
+	bool every;
+	const char *comparison; /* NULL: equal, or like the pattern */
+	const char *to_value;   /* put behind the value */
+};
+
+static const struct field_row field_table[] = {
+	[BY_DUT] = {.before = "run.dut "},
+	[BY_LOT] = {.before = "run.lot "},
+	[BY_PLAN] = {.before = "run.plan "},
+	[BY_BENCH] = {.before = "run.bench "},
+	[BY_OPERATOR] = {.before = "run.operator "},
+	[BY_VERDICT] = {.before = "run.verdict "},
+	[BY_STATUS] = {.before = "run.status "},
+	[BY_DEVICE] = {.before = "run.id IN (SELECT run FROM device WHERE serial ", .behind = ")"},
+	[BY_CERTIFICATE] = {.before = "run.id IN (SELECT run FROM device WHERE certificate ", .behind = ")"},
+	[BY_ATTRIBUTE] = {.before = "run.id IN (SELECT run FROM attribute WHERE key || '=' || value ",
+			  .behind = ")",
+			  .every = true},
+	[BY_SINCE] = {.before = "run.started ", .every = true, .comparison = ">=?"},
+	[BY_UNTIL] = {.before = "run.started ", .every = true, .comparison = "<=?", .to_value = "~"},
+	[BY_NAME] = {.before = "run.name "},
+};
+
+struct question {
+	char sql[SQL_MAX];
+	size_t len;
+	unsigned values;
+	char value[HISTORY_FILTERS_MAX + 2][VALUE_MAX];
+};
+
+__attribute__((format(printf, 2, 3))) static void say(struct question *q, const char *fmt, ...)
+{
+	va_list ap;
+
+	va_start(ap, fmt);
+	int n = vsnprintf(q->sql + q->len, sizeof(q->sql) - q->len, fmt, ap);
+	va_end(ap);
+	q->len += n > 0 ? (size_t)n : 0;
+}
+
+static void add_value(struct question *q, const char *value, const char *behind)
+{
+	snprintf(q->value[q->values++], VALUE_MAX, "%s%s", value, behind ? behind : "");
+}
+
+static const char *comparison(const struct field_row *row, const char *value)
+{
+	if (row->comparison)
+		return row->comparison;
+	return strpbrk(value, "*?") ? "GLOB ?" : "=?";
+}
+
+/* The conditions that this field's values make, joined; nothing where it has none. */
+static void add_field(struct question *q, const struct history_filter *filter, enum history_field field)
+{
+	const struct field_row *row = &field_table[field];
+	bool begun = false;
+
+	for (unsigned i = 0; i < filter->count; i++) {
+		if (filter->item[i].field != field)
+			continue;
+		say(q, "%s%s%s%s",
+		    !begun       ? " AND ("
+		    : row->every ? " AND "
+				 : " OR ",
+		    row->before, comparison(row, filter->item[i].value), row->behind ? row->behind : "");
+		add_value(q, filter->item[i].value, row->to_value);
+		begun = true;
+	}
+	if (begun)
+		say(q, ")");
+}
+
+static void add_filter(struct question *q, const struct history_filter *filter)
+{
+	for (unsigned field = 0; field < sizeof(field_table) / sizeof(field_table[0]); field++)
+		add_field(q, filter, (enum history_field)field);
+}
+
+static int ask(struct db *db, struct question *q, int (*fn)(void *ctx, struct db_stmt *row), void *ctx, struct err *err)
+{
+	struct db_stmt *stmt;
+	int rc = q->len < sizeof(q->sql) ? db_prepare(db, q->sql, &stmt, err)
+					 : err_set(err, -E2BIG, "too many conditions at once: leave some out");
+
+	if (rc)
+		return rc;
+	for (unsigned i = 0; i < q->values; i++)
+		db_bind_text(stmt, (int)i + 1, q->value[i], strlen(q->value[i]));
+	while ((rc = db_step(stmt, err)) == 1 && (rc = fn(ctx, stmt)) == 0)
+		;
+	db_finalize(stmt);
+	return rc;
+}
+
+/* ---- runs ---------------------------------------------------------------------------------------------------------- */
+
+struct run_walk {
+	int (*fn)(void *ctx, const struct history_run *run);
+	void *ctx;
+};
+
+static enum disposition_kind decision_of(const char *word)
+{
+	unsigned kind = 0;
+
+	while (kind < DISPOSITIONS && strcmp(word, disposition_words[kind]) != 0)
+		kind++;
+	return (enum disposition_kind)kind;
+}
+
+static int on_run(void *ctx, struct db_stmt *row)
+{
+	const struct run_walk *walk = ctx;
+	const struct history_run run = {
+		.id = db_int(row, 0),
+		.exit_code = (int)db_int(row, 1),
+		.name = db_text(row, 2, NULL),
+		.host = db_text(row, 3, NULL),
+		.started = db_text(row, 4, NULL),
+		.ended = db_text(row, 5, NULL),
+		.path = db_text(row, 6, NULL),
+		.dut = db_text(row, 7, NULL),
+		.lot = db_text(row, 8, NULL),
+		.plan = db_text(row, 9, NULL),
+		.plan_sha256 = db_text(row, 10, NULL),
+		.bench = db_text(row, 11, NULL),
+		.operator_name = db_text(row, 12, NULL),
+		.verdict = db_text(row, 13, NULL),
+		.status = db_text(row, 14, NULL),
+		.reason = db_text(row, 15, NULL),
+		.software = db_text(row, 16, NULL),
+		.origin = db_text(row, 17, NULL),
+		.disposition = decision_of(db_text(row, 18, NULL)),
+		.disposed_by = db_text(row, 19, NULL),
+		.disposed_why = db_text(row, 20, NULL),
+		.disposed_utc = db_text(row, 21, NULL),
+		.later = db_text(row, 22, NULL),
+		.later_why = db_text(row, 23, NULL),
+	};
+
+	return walk->fn(walk->ctx, &run);
+}
+
+int history_each_run(struct history *history, const struct history_filter *filter, enum history_order order,
+		     int (*fn)(void *ctx, const struct history_run *run), void *ctx, struct err *err)
+{
+	struct run_walk walk = {.fn = fn, .ctx = ctx};
+	struct question q = {.len = 0};
+
+	say(&q,
+	    "SELECT run.id, exit_code, name, host, started, ended, path, dut, lot, plan, plan_sha256, bench, operator, "
+	    "verdict, status, run.reason, software, origin, decision, by, d.reason, utc, later, later_reason FROM run"
+	    " LEFT JOIN disposition AS d ON d.run = run.id AND d.number = (SELECT max(number) FROM disposition WHERE "
+	    "run = run.id) WHERE %s",
+	    order == ORDER_UNIT ? "dut IN (SELECT dut FROM run WHERE 1" : "1");
+	add_filter(&q, filter);
+	say(&q, order == ORDER_UNIT ? ") ORDER BY dut, plan, plan_sha256, started, name, host"
+				    : " ORDER BY started, name, host");
+	return ask(history->db, &q, on_run, &walk, err);
+}
+
+/* ---- results ------------------------------------------------------------------------------------------------------- */
+
+struct result_walk {
+	int (*fn)(void *ctx, const struct history_result *result);
+	void *ctx;
+};
+
+static int on_result(void *ctx, struct db_stmt *row)
+{
+	const struct result_walk *walk = ctx;
+	const struct history_result result = {
+		.run = db_text(row, 0, NULL),
+		.dut = db_text(row, 1, NULL),
+		.lot = db_text(row, 2, NULL),
+		.started = db_text(row, 3, NULL),
+		.method = db_text(row, 4, NULL),
+		.unit = db_text(row, 5, NULL),
+		.outcome = db_text(row, 6, NULL),
+		.phantom = db_text(row, 7, NULL),
+		.sweep = db_int(row, 8) != 0,
+		.depth_mm = db_real(row, 9),
+		.rate_hz = db_real(row, 10),
+		.value = db_real(row, 11),
+		.u = db_real(row, 12),
+		.expanded_u = db_real(row, 13),
+		.lower = db_real(row, 14),
+		.upper = db_real(row, 15),
+		.n = db_int(row, 16),
+	};
+
+	return walk->fn(walk->ctx, &result);
+}
+
+int history_each_result(struct history *history, const struct history_filter *filter, const char *measurand,
+			const char *method, int (*fn)(void *ctx, const struct history_result *result), void *ctx,
+			struct err *err)
+{
+	struct result_walk walk = {.fn = fn, .ctx = ctx};
+	struct question q = {.len = 0};
+
+	say(&q,
+	    "SELECT name, dut, lot, started, quantity.method, unit, result.outcome, phantom, sweep, depth_mm, rate_hz, "
+	    "value, u, "
+	    "expanded_u, lower, upper, n FROM quantity JOIN result ON result.quantity = quantity.id"
+	    " JOIN run ON run.id = result.run JOIN place ON place.run = run.id AND place.number = result.place"
+	    " WHERE measurand = ?");
+	add_value(&q, measurand, NULL);
+	if (method) {
+		say(&q, " AND quantity.method = ?");
+		add_value(&q, method, NULL);
+	}
+	add_filter(&q, filter);
+	say(&q, " ORDER BY started, name, host, place.number, quantity.id");
+	return ask(history->db, &q, on_result, &walk, err);
+}
