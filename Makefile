@@ -236,7 +236,7 @@ lint:
 
 # Manual pages: one per command, from the same table as --help.
 MAN_COMMANDS := run check list show report analyze requalify plot export import calibrate history \
-	dispose state key sign verify anchor version help
+	dispose trend compare state key sign verify anchor version help
 MAN := $(B)/man/penrig.1 $(MAN_COMMANDS:%=$(B)/man/penrig-%.1) $(B)/man/penrig-virtual.1
 man: $(MAN)
 $(B)/man/penrig-virtual.1: docs/man/penrig-virtual.1.scd

@@ -6,6 +6,7 @@
 
 #define TICKS_WANTED 5.0
 #define LABEL_PX     12
+#define LETTER_PX    6.5 /* a letter of that size, on the wide side */
 
 void svg_begin(FILE *out, unsigned width, unsigned height)
 {
@@ -118,12 +119,29 @@ static void y_ticks(const struct svg_axes *a)
 	}
 }
 
-void svg_frame(const struct svg_axes *a, const char *x_label, const char *y_label)
+/* So many that their words do not touch. */
+static void named_ticks(const struct svg_axes *a, const char (*names)[24], unsigned n)
+{
+	double bottom = a->top + a->height;
+	size_t longest = 1;
+
+	for (unsigned i = 0; i < n; i++)
+		longest = strlen(names[i]) > longest ? strlen(names[i]) : longest;
+	unsigned every = 1 + (unsigned)((double)(longest + 2) * LETTER_PX * n / a->width);
+
+	for (unsigned i = 0; i < n; i++) {
+		double x = px(a, i + 1.0);
+
+		fprintf(a->out, "<path d=\"M%.1f %.1fv5\" stroke=\"" SVG_INK "\"/>\n", x, bottom);
+		if (i % every == 0)
+			svg_text(a->out, x, bottom + 19, LABEL_PX, "middle", names[i]);
+	}
+}
+
+static void frame_and_labels(const struct svg_axes *a, const char *x_label, const char *y_label)
 {
 	double y = a->top + a->height / 2, x = a->left - 62;
 
-	x_ticks(a);
-	y_ticks(a);
 	fprintf(a->out,
 		"<rect x=\"%.1f\" y=\"%.1f\" width=\"%.1f\" height=\"%.1f\" fill=\"none\" stroke=\"" SVG_INK "\"/>\n",
 		a->left, a->top, a->width, a->height);
@@ -134,6 +152,21 @@ void svg_frame(const struct svg_axes *a, const char *x_label, const char *y_labe
 		x, y, LABEL_PX);
 	escaped(a->out, y_label);
 	fputs("</text>\n", a->out);
+}
+
+void svg_frame(const struct svg_axes *a, const char *x_label, const char *y_label)
+{
+	x_ticks(a);
+	y_ticks(a);
+	frame_and_labels(a, x_label, y_label);
+}
+
+void svg_frame_named(const struct svg_axes *a, const char (*names)[24], unsigned n, const char *x_label,
+		     const char *y_label)
+{
+	named_ticks(a, names, n);
+	y_ticks(a);
+	frame_and_labels(a, x_label, y_label);
 }
 
 void svg_clip_begin(const struct svg_axes *a, const char *id)
@@ -177,6 +210,28 @@ void svg_dot(const struct svg_axes *a, double x, double y, double radius, const 
 	if (isfinite(x) && isfinite(y))
 		fprintf(a->out, "<circle cx=\"%.1f\" cy=\"%.1f\" r=\"%.1f\" fill=\"%s\"/>\n", px(a, x), py(a, y),
 			radius, colour);
+}
+
+void svg_mark(const struct svg_axes *a, double x, double y, enum svg_shape shape, const char *colour)
+{
+	double at_x = px(a, x), at_y = py(a, y);
+
+	if (!isfinite(x) || !isfinite(y))
+		return;
+	switch (shape) {
+	case SVG_DISC: svg_dot(a, x, y, 4.0, colour); break;
+	case SVG_TRIANGLE:
+		fprintf(a->out, "<path d=\"M%.1f %.1fl5 9h-10z\" fill=\"%s\"/>\n", at_x, at_y - 5, colour);
+		break;
+	case SVG_SQUARE:
+		fprintf(a->out, "<path d=\"M%.1f %.1fh8v8h-8z\" fill=\"#fff\" stroke=\"%s\" stroke-width=\"1.6\"/>\n",
+			at_x - 4, at_y - 4, colour);
+		break;
+	case SVG_CROSS:
+		fprintf(a->out, "<path d=\"M%.1f %.1fl9 9m0-9l-9 9\" stroke=\"%s\" stroke-width=\"2.4\"/>\n",
+			at_x - 4.5, at_y - 4.5, colour);
+		break;
+	}
 }
 
 void svg_box(const struct svg_axes *a, double x0, double y0, double x1, double y1, const char *colour)

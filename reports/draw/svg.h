@@ -28,12 +28,18 @@ void svg_heading(FILE *out, double x, double y, unsigned size, const char *text)
 void svg_range(double *lo, double *hi, double share);
 /* Frame, ticks with numbers, labels. */
 void svg_frame(const struct svg_axes *a, const char *x_label, const char *y_label);
+/* The same where x counts things from 1 to n: each has its own words beneath, of which as many are written as fit. */
+void svg_frame_named(const struct svg_axes *a, const char (*names)[24], unsigned n, const char *x_label,
+		     const char *y_label);
 /* Marks beyond the frame are clipped. Values that are not finite are left out. */
 void svg_clip_begin(const struct svg_axes *a, const char *id);
 void svg_clip_end(const struct svg_axes *a);
 void svg_line(const struct svg_axes *a, const double *x, const double *y, unsigned n, const char *colour);
 void svg_segment(const struct svg_axes *a, double x0, double y0, double x1, double y1, const char *colour);
 void svg_dot(const struct svg_axes *a, double x, double y, double radius, const char *colour);
+/* Told apart without colour. */
+enum svg_shape { SVG_DISC, SVG_TRIANGLE, SVG_SQUARE, SVG_CROSS };
+void svg_mark(const struct svg_axes *a, double x, double y, enum svg_shape shape, const char *colour);
 void svg_box(const struct svg_axes *a, double x0, double y0, double x1, double y1, const char *colour);
 /* Sample of a mark and its words, inside the frame at the top; `row` from 0; kind 'l' line, 'd' dot, 'b' box. */
 void svg_legend(const struct svg_axes *a, unsigned row, char kind, const char *colour, const char *text);

@@ -7,7 +7,7 @@ FLOOR_1 := driver drivers measure
 FLOOR_2 := config record stopper
 FLOOR_3 := judge runfile state
 FLOOR_4 := estimate
-FLOOR_5 := session offline calibrate history reports
+FLOOR_5 := session offline calibrate history study reports
 FLOOR_6 := cli
 
 MAY_base      :=
@@ -26,11 +26,12 @@ MAY_session   := base link/link.h driver/driver.h measure config record stopper/
 MAY_offline   := base measure config record judge runfile estimate
 MAY_calibrate := base measure config record
 MAY_history   := base measure config record judge state
+MAY_study     := base measure history
 MAY_reports   := base measure config record judge runfile
-MAY_cli       := base link/link.h driver/driver.h measure config record judge runfile state estimate session offline calibrate history reports
+MAY_cli       := base link/link.h driver/driver.h measure config record judge runfile state estimate session offline calibrate history study reports
 
 # link -> base, driver -> drivers, config -> record and so on: the only arrows along a floor.
-SIDEWAYS := link:base drivers:driver record:config
+SIDEWAYS := link:base drivers:driver record:config study:history
 
 # Where a room does not stand in rig/ under its own name.
 FOLDER_drivers := drivers

@@ -47,6 +47,7 @@ struct command {
 	const char *name;
 	const char *operands; /* as help writes them: "PLAN"; "" for none */
 	unsigned operands_min, operands_max;
+	bool two_sides;          /* "--" parts the operands in two, and is one of them; options stand before it */
 	const char *summary;     /* one line, no full stop */
 	const char *description; /* paragraphs between blank lines */
 	const char *example;     /* lines of a shell; NULL: none */
@@ -56,7 +57,7 @@ struct command {
 };
 
 extern const struct command command_analyze, command_calibrate, command_plot, command_export, command_import;
-extern const struct command command_requalify, command_history, command_dispose;
+extern const struct command command_requalify, command_history, command_dispose, command_trend, command_compare;
 extern const struct command command_state, command_key, command_sign, command_verify;
 extern const struct command command_anchor;
 extern const struct command command_run, command_list, command_check, command_show, command_report, command_version,

@@ -175,17 +175,27 @@ static int take_operands(const struct command *command, int argc, char **argv, s
 	return 0;
 }
 
+static int place_of_dashes(int argc, char **argv)
+{
+	int place = 1;
+
+	while (place < argc && strcmp(argv[place], "--") != 0)
+		place++;
+	return place < argc ? place : argc;
+}
+
 int options_parse(const struct command *command, int argc, char **argv, void *options, struct operand_list *ret,
 		  struct err *err)
 {
 	struct getopt_tables tables;
+	int end = command->two_sides ? place_of_dashes(argc, argv) : argc;
 
 	build_tables(command, &tables);
 	optind = 0;
 	opterr = 0;
 	for (;;) {
 		/* getopt permutes argv: after a refusal the token it stumbled over stands just before optind */
-		int value = getopt_long(argc, argv, tables.letters, tables.longs, NULL);
+		int value = getopt_long(end, argv, tables.letters, tables.longs, NULL);
 		const struct cli_option *o = option_of(command, value);
 		int rc;
 

@@ -1,0 +1,146 @@
+/* How often the studies' 95 % intervals cover the truth, over many trials with fixed seeds: 93.5 to 96.5 % is asked of each.
+ * usage: study_trials [TRIALS]. Exit 1 where one lies outside. */
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "rig/measure/statistics.h"
+#include "rig/study/capability.h"
+#include "rig/study/grr.h"
+#include "tests/bench/pw1.h"
+
+#define LEAST 0.935
+#define MOST  0.965
+
+static int outside;
+
+static void report(const char *what, unsigned covered, unsigned trials)
+{
+	double share = (double)covered / trials;
+	int bad = share < LEAST || share > MOST;
+
+	printf("%-58s %6.2f %%%s\n", what, 100.0 * share, bad ? "  OUTSIDE" : "");
+	fflush(stdout);
+	outside += bad;
+}
+
+static int covers(struct interval i, double truth)
+{
+	return i.lo <= truth && truth <= i.hi;
+}
+
+/* ---- capability ----------------------------------------------------------------------------------------------------- */
+
+struct capability_case {
+	const char *name;
+	unsigned n;
+	double lower, upper; /* about a process of mean 0 and sigma 1 */
+};
+
+static void capability_trials(const struct capability_case *c, unsigned trials)
+{
+	unsigned cp = 0, cpk = 0, pp = 0, ppk = 0;
+	double truth = fmin(c->upper, -c->lower) / 3.0, width = (c->upper - c->lower) / 6.0;
+	double *x = malloc(c->n * sizeof(*x));
+	struct pw1_random d = pw1_seeded(1);
+	char text[100];
+
+	for (unsigned t = 0; t < trials && x; t++) {
+		struct control_limits limits;
+		struct capability k;
+		for (unsigned i = 0; i < c->n; i++)
+			x[i] = pw1_normal(&d);
+		chart_individuals(x, c->n, &limits);
+		capability_of(x, c->n, &limits, c->lower, c->upper, 0.95, &k);
+		cp += covers(k.cp, width);
+		pp += covers(k.pp, width);
+		cpk += covers(k.cpk, truth);
+		ppk += covers(k.ppk, truth);
+	}
+	free(x);
+	snprintf(text, sizeof(text), "Cpk, %s", c->name);
+	report(text, cpk, trials);
+	snprintf(text, sizeof(text), "Ppk, %s", c->name);
+	report(text, ppk, trials);
+	if (!isfinite(width))
+		return;
+	snprintf(text, sizeof(text), "Cp, %s", c->name);
+	report(text, cp, trials);
+	snprintf(text, sizeof(text), "Pp, %s", c->name);
+	report(text, pp, trials);
+}
+
+/* ---- gauge R&R ------------------------------------------------------------------------------------------------------ */
+
+struct grr_case {
+	const char *name;
+	unsigned parts, appraisers, trials;
+	double part, appraiser, interaction, repeat;
+};
+
+static void draw_study(const struct grr_case *c, struct pw1_random *d, double *x)
+{
+	double appraiser[16];
+
+	for (unsigned a = 0; a < c->appraisers; a++)
+		appraiser[a] = c->appraiser * pw1_normal(d);
+	for (unsigned p = 0; p < c->parts; p++) {
+		double part = c->part * pw1_normal(d);
+		for (unsigned a = 0; a < c->appraisers; a++) {
+			double cell = part + appraiser[a] + c->interaction * pw1_normal(d);
+			for (unsigned t = 0; t < c->trials; t++)
+				x[(p * c->appraisers + a) * c->trials + t] = cell + c->repeat * pw1_normal(d);
+		}
+	}
+}
+
+static void grr_trials(const struct grr_case *c, unsigned trials)
+{
+	double x[1000], av = hypot(c->appraiser, c->interaction), both = hypot(av, c->repeat);
+	unsigned ev = 0, reproducibility = 0, grr = 0, pv = 0, tv = 0;
+	struct pw1_random d = pw1_seeded(2);
+	char text[100];
+
+	for (unsigned t = 0; t < trials; t++) {
+		struct grr g;
+		draw_study(c, &d, x);
+		grr_of(x, c->parts, c->appraisers, c->trials, GRR_ANOVA, 0.95, &g);
+		ev += covers(g.ev, c->repeat);
+		reproducibility += covers(g.av, av);
+		grr += covers(g.grr, both);
+		pv += covers(g.pv, c->part);
+		tv += covers(g.tv, hypot(both, c->part));
+	}
+	const struct {
+		const char *name;
+		unsigned covered;
+	} row[] = {{"EV", ev}, {"AV", reproducibility}, {"GRR", grr}, {"PV", pv}, {"TV", tv}};
+	for (unsigned i = 0; i < sizeof(row) / sizeof(row[0]); i++) {
+		snprintf(text, sizeof(text), "%s, %s", row[i].name, c->name);
+		report(text, row[i].covered, trials);
+	}
+}
+
+int main(int argc, char **argv)
+{
+	static const struct capability_case capability[] = {
+		{"n = 30, nearer limit at 4 sigma, other at 6", 30, -4.0, 6.0},
+		{"n = 100, nearer limit at 4 sigma, other at 5", 100, -4.0, 5.0},
+		{"n = 50, one limit at 5 sigma", 50, NAN, 5.0},
+		{"n = 50, both limits at 4 sigma", 50, -4.0, 4.0},
+	};
+	static const struct grr_case grr[] = {
+		{"10 x 3 x 3 as AIAG's", 10, 3, 3, 1.04, 0.227, 0.0, 0.2},
+		{"10 x 3 x 3, set-ups matter little", 10, 3, 3, 1.0, 0.05, 0.0, 0.2},
+		{"10 x 3 x 3 with interaction", 10, 3, 3, 1.0, 0.2, 0.3, 0.1},
+		{"5 x 2 x 2", 5, 2, 2, 1.0, 0.2, 0.0, 0.2},
+	};
+	unsigned trials = argc > 1 ? (unsigned)atoi(argv[1]) : 10000;
+
+	statistics_begin();
+	for (unsigned i = 0; i < sizeof(grr) / sizeof(grr[0]); i++)
+		grr_trials(&grr[i], trials);
+	for (unsigned i = 0; i < sizeof(capability) / sizeof(capability[0]); i++)
+		capability_trials(&capability[i], trials);
+	return outside != 0;
+}

@@ -1,0 +1,91 @@
+#!/usr/bin/python3
+"""Builds compared from run files: worse, equivalent, cannot tell, and the exit code of each; the figures once more from the reports;
+what does not fit."""
+import json
+import math
+import tempfile
+from pathlib import Path
+
+import rig
+
+PLAN = {"kind": "penrig/plan/1", "name": "short", "limits": [{"measurand": "depth_error_mm", "unit": "mm", "lower": -0.3, "upper": 0.3}],
+        "steps": [{"depth_mm": [0.5, 1.0], "rate_hz": 120, "measure_s": 1}]}
+
+
+def made(folder, jobs):
+    plan = folder / "plan.json"
+    plan.write_text(json.dumps(PLAN))
+
+    def run(name, dut, seed, day):
+        return lambda: rig.run_plan(plan, dut=dut, seed=seed, folder=folder / name, world_extra=["--clock", 86400 * day],
+                                    extra=["--state", folder / "state", "--name", name])
+    return dict(zip([j[0] for j in jobs], rig.in_parallel([run(*job) for job in jobs])))
+
+
+def depth_error(run, depth):
+    return [r["value"] for p in run.report["points"] if p["setpoint"]["depth_mm"] == depth for r in p["results"] if r["measurand"] == "depth_error_mm" and r["method"] == "force_equivalent"][0]
+
+
+def compared(*args):
+    return rig.penrig_a("compare", *args)
+
+
+def row(done, depth):
+    return [r for r in json.loads(done.stdout)["comparisons"] if r["depth_mm"] == depth][0]
+
+
+def main():
+    check = rig.Checks()
+    folder = Path(tempfile.mkdtemp(prefix="pr"))
+    runs = made(folder, [(f"good-{n}", f"PEN-GOOD-0{n}", 10 + n, n) for n in (1, 2, 3)] + [(f"deep-{n}", f"PEN-DEEP-0{n}", 20 + n, n) for n in (1, 2, 3)]
+                + [(f"again-{n}", "PEN-GOOD-01", 30 + n, 10 + n) for n in (1, 2, 3)])
+    file = {name: run.run_file for name, run in runs.items()}
+    good, deep, again = [[file[f"{kind}-{n}"] for n in (1, 2, 3)] for kind in ("good", "deep", "again")]
+
+    done = compared("--json", *good, "--", *deep)
+    r = row(done, 1.0)
+    base, new = [[depth_error(runs[f"{kind}-{n}"], 1.0) for n in (1, 2, 3)] for kind in ("good", "deep")]
+    mean = lambda x: sum(x) / len(x)
+    se = math.sqrt(sum(sum((v - mean(x)) ** 2 for v in x) / 2 / 3 for x in (base, new)))
+    check(done.returncode == 1 and r["outcome"] == "worse" and r["model"] == "groups", f"deeper pens are a regression: {done.returncode} {r}")
+    check(abs(r["difference"] - (mean(new) - mean(base))) < 2e-5 and abs(r["standard_error"] - se) < 2e-5, f"by the reports {mean(new) - mean(base)} +- {se}: {r}")
+    check(abs(r["margin"] - 0.06) < 1e-12 and r["lower"] < r["difference"] < r["upper"] and r["lower"] > r["margin"], f"10 % of 0.6 mm, and beyond it: {r}")
+    done = compared("--json", *deep, "--", *good)
+    check(done.returncode == 0 and row(done, 1.0)["outcome"] == "better", f"the other way round it is none: {done.returncode} {done.stdout}")
+    done = compared(*good, "--", *deep)
+    check(done.returncode == 1 and "REGRESSION" in done.stdout and "worse " in done.stdout, f"for people: {done.stdout}")
+
+    done = compared("--json", "--margin", "depth_error_mm=0.15", good[0], again[0], "--", *again[1:])
+    check(done.returncode == 0 and row(done, 0.5)["model"] == "one pen" and row(done, 0.5)["outcome"] == "equivalent", f"one pen, both builds the same: {done.stdout}")
+    done = compared("--json", "--margin", "depth_error_mm=0.0001", good[0], again[0], "--", *again[1:])
+    check(done.returncode == 3 and row(done, 0.5)["more"] > 0, f"too few runs for that margin: {done.returncode} {done.stdout}")
+    done = compared("--margin", "depth_error_mm=0.0001", "--margin", "stroke_rate_hz=1e-5", good[0], again[0], "--", *again[1:])
+    check(done.returncode == 3 and "more" in done.stdout and "stroke_rate_hz (realised)" in done.stdout and "the data cannot tell" in done.stdout, f"and how many more: {done.stdout}")
+    done = compared(good[0], "--", deep[0])
+    check(done.returncode == 3 and "told apart" in done.stdout, f"one pen of each build: {done.returncode} {done.stdout}")
+
+    # pens that reach no value: two of three runs of the new build are stopped before the second point
+    cut = [rig.run_plan(folder / "plan.json", dut="PEN-GOOD-01", seed=50 + n, folder=folder / f"cut-{n}", faults=["unplug:pen@2"] if n < 3 else [],
+                        world_extra=["--clock", 86400 * (30 + n)], extra=["--state", folder / "state", "--name", f"cut-{n}"]) for n in (1, 2, 3, 4)]
+    done = compared("--json", "--margin", "depth_error_mm=0.15", *again, "--", *[c.run_file for c in cut])
+    r = row(done, 1.0)
+    check(done.returncode == 3 and r["outcome"] == "cannot tell" and (r["base_missing"], r["new_missing"]) == (0, 2) and "2 of 4 runs" in r["reason"],
+          f"a build that gives no value is no pass: {done.returncode} {done.stdout}")
+    plan = {**PLAN, "limits": [{**PLAN["limits"][0], "upper": 0.5}]}
+    (folder / "other.json").write_text(json.dumps(plan))
+    loose = rig.run_plan(folder / "other.json", dut="PEN-GOOD-01", seed=61, folder=folder / "loose", world_extra=["--clock", 86400 * 50],
+                         extra=["--state", folder / "state", "--name", "loose"])
+    done = compared("--json", "--margin", "depth_error_mm=0.15", good[0], again[0], "--", again[1], loose.run_file)
+    check(done.returncode == 3 and "different limits" in row(done, 1.0)["reason"], f"limits that differ are told: {done.returncode} {done.stdout}")
+
+    (folder / "text.penrig").write_text("no run file")
+    for args, code, word in [([good[0]], 2, "-- between them"), (["--", good[0]], 2, "-- between them"), ([good[0], "--", good[0]], 2, "named before"),
+                             (["--margin", "depth=1", good[0], "--", deep[0]], 2, "MEASURAND=VALUE"), (["--margin", "depth_error_mm=-1", good[0], "--", deep[0]], 2, "0 or more"),
+                             (["--margin-percent", "x", good[0], "--", deep[0]], 2, "--margin-percent"), ([good[0], "--", folder / "none.penrig"], 2, "none.penrig"),
+                             ([good[0], "--", folder / "text.penrig"], 6, "text.penrig")]:
+        done = compared(*args)
+        check(done.returncode == code and word in done.stderr, f"compare {args}: {done.returncode} {done.stderr}")
+    check.end()
+
+
+main()
