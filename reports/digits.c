@@ -5,20 +5,11 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "rig/base/json_stream.h"
 #include "rig/measure/decision.h"
 #include "rig/measure/digits.h"
 
 #define PAIR_DECIMALS_MAX 7 /* more would not fit a column */
-
-static double rounded(double value, int digits)
-{
-	char text[DIGITS_TEXT_MAX];
-
-	if (digits >= DIGITS_EXACT || !isfinite(value))
-		return value;
-	snprintf(text, sizeof(text), "%.*e", digits - 1, value);
-	return strtod(text, NULL);
-}
 
 static int exponent(double value)
 {
@@ -33,13 +24,11 @@ static int clamp(int digits)
 static enum outcome outcome_of(const struct finding *finding, struct digits digits)
 {
 	struct result printed = finding->result;
-	struct judgement judgement;
 
-	printed.value = rounded(printed.value, digits.value);
-	printed.u = rounded(printed.u, digits.u);
-	printed.expanded_u = rounded(printed.expanded_u, digits.u);
-	decide(&printed, &finding->limit, &judgement);
-	return judgement.outcome;
+	printed.value = json_number_rounded(printed.value, digits.value);
+	printed.u = json_number_rounded(printed.u, digits.u);
+	printed.expanded_u = json_number_rounded(printed.expanded_u, digits.u);
+	return decide_outcome(&printed, &finding->limit);
 }
 
 struct digits digits_of(const struct finding *finding)
@@ -84,4 +73,12 @@ void digits_pair(double value, double expanded_u, const char *plus_minus, char *
 	decimals = decimals > PAIR_DECIMALS_MAX ? PAIR_DECIMALS_MAX : decimals;
 	digits_quantity(value, decimals, "1", quantity);
 	snprintf(ret, size, "%s %s %.*f", quantity, plus_minus, decimals, expanded_u);
+}
+
+void digits_risk(double risk, char ret[DIGITS_TEXT_MAX])
+{
+	if (risk < DIGITS_RISK_LEAST)
+		snprintf(ret, DIGITS_TEXT_MAX, "below 0.0001 %%");
+	else
+		snprintf(ret, DIGITS_TEXT_MAX, "%.2g %%", 100 * risk);
 }

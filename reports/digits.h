@@ -20,6 +20,11 @@ struct digits digits_of(const struct finding *finding);
 /* The value with so many significant digits; with DIGITS_EXACT the fewest that read back the same. */
 void digits_text(double value, int digits, char ret[DIGITS_TEXT_MAX]);
 
+/* For people: a risk as "0.34 %", and no more digits than one is worth: "below 0.0001 %" beneath the least that is told by
+ * a figure. */
+#define DIGITS_RISK_LEAST 1e-6
+void digits_risk(double risk, char ret[DIGITS_TEXT_MAX]);
+
 /* For people: "1.0034 ± 0.0051", DIGITS_PEOPLE of the uncertainty; plus_minus: the sign between. Without an uncertainty
  * (an exact count) the value alone; "-" for a value that is not finite. Bounded by size; at most 23 columns. */
 void digits_pair(double value, double expanded_u, const char *plus_minus, char *ret, size_t size);

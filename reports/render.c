@@ -4,13 +4,13 @@
 #include <string.h>
 
 #include "reports/digits.h"
+#include "reports/failures.h"
 #include "reports/render.h"
 #include "rig/base/text_clean.h"
 #include "rig/judge/verdict.h"
 
 #define NAME_WIDTH 11 /* of a header line, with its space */
 #define CELL       48
-#define RISK_SHOWN 1e-6 /* the least that is told by a figure */
 
 enum tone { TONE_NONE, TONE_GOOD, TONE_WARN, TONE_BAD, TONE_DIM };
 
@@ -276,23 +276,14 @@ static void result_reason(FILE *out, const struct style *style, const struct fin
 	fputc('\n', out);
 }
 
-/* "0.34 %", and no more digits than a risk is worth. */
-static void risk_text(double risk, char ret[CELL])
-{
-	if (risk < RISK_SHOWN)
-		snprintf(ret, CELL, "below 0.0001 %%");
-	else
-		snprintf(ret, CELL, "%.2g %%", 100 * risk);
-}
-
 static void acceptance(FILE *out, const struct finding *r)
 {
 	const struct finding_process *p = &r->process;
-	char wanted[CELL];
+	char wanted[DIGITS_TEXT_MAX];
 
 	if (isnan(p->consumer_risk))
 		return;
-	risk_text(p->consumer_risk, wanted);
+	digits_risk(p->consumer_risk, wanted);
 	fprintf(out, "       %s to pass wrongly would need acceptance", wanted);
 	if (isfinite(p->acceptance.lower))
 		fprintf(out, " from %.5g", p->acceptance.lower);
@@ -306,12 +297,12 @@ static void production(FILE *out, const struct finding *results, unsigned count)
 {
 	for (unsigned i = 0; i < count; i++) {
 		const struct finding *r = &results[i];
-		char consumer[CELL], producer[CELL];
+		char consumer[DIGITS_TEXT_MAX], producer[DIGITS_TEXT_MAX];
 
 		if (!r->has_process)
 			continue;
-		risk_text(r->process.risk.consumer, consumer);
-		risk_text(r->process.risk.producer, producer);
+		digits_risk(r->process.risk.consumer, consumer);
+		digits_risk(r->process.risk.producer, producer);
 		fprintf(out,
 			"       %s: %.4g %% of the production conform; %s would pass wrongly, %s be rejected wrongly\n",
 			r->result.name, 100 * r->process.risk.conforming, consumer, producer);
@@ -400,18 +391,36 @@ void render_points(FILE *out, const struct style *style, const struct record *re
 		fprintf(out, "\nNone of the %u planned points was begun.\n", record->points_planned);
 }
 
+/* What nobody asked for and what could not be had is no news. */
+static bool is_idle(const struct finding *f)
+{
+	return !f->has_limit && !f->result.valid;
+}
+
+static bool is_idle_sweep(const struct record_sweep *sweep)
+{
+	for (unsigned i = 0; i < sweep->results; i++)
+		if (!is_idle(&sweep->result[i]))
+			return false;
+	return true;
+}
+
 static void render_sweeps(FILE *out, const struct style *style, const struct record *record)
 {
 	for (unsigned i = 0; i < record->sweeps; i++) {
 		const struct record_sweep *sweep = &record->sweep[i];
 
+		if (is_idle_sweep(sweep))
+			continue;
 		fprintf(out, "step %u, %g Hz:", sweep->step + 1, sweep->rate_hz);
-		for (unsigned j = 0; j < sweep->results; j++) {
+		for (unsigned j = 0, told = 0; j < sweep->results; j++) {
 			const struct result *result = &sweep->result[j].result;
 			char cell[CELL];
 
+			if (is_idle(&sweep->result[j]))
+				continue;
 			cell_value(style, &sweep->result[j], cell);
-			fprintf(out, "%s %s ", j ? "," : "", result->name);
+			fprintf(out, "%s %s ", told++ ? "," : "", result->name);
 			fprintf(out, "%s%s%s", result->valid ? cell : "not known", result->valid ? " " : "",
 				result->valid ? result->unit : "");
 		}
@@ -515,14 +524,14 @@ static void print_status(FILE *out, const struct style *style, const struct reco
 static void run_risk(FILE *out, const struct record *record)
 {
 	struct joint_risk joint;
-	char bound[CELL], largest[CELL];
+	char bound[DIGITS_TEXT_MAX], largest[DIGITS_TEXT_MAX];
 
 	if (!verdict_risk(record, &joint))
 		return;
-	bool many = joint.limits > 1, worth_a_figure = joint_risk_bound(&joint) >= RISK_SHOWN;
+	bool many = joint.limits > 1, worth_a_figure = joint_risk_bound(&joint) >= DIGITS_RISK_LEAST;
 
-	risk_text(joint_risk_bound(&joint), bound);
-	risk_text(joint.largest, largest);
+	digits_risk(joint_risk_bound(&joint), bound);
+	digits_risk(joint.largest, largest);
 	fprintf(out, "risk that this pass is wrong: %s%s", many && worth_a_figure ? "at most " : "", bound);
 	if (many)
 		fprintf(out, ", %u limits together; the largest of one %s", joint.limits, largest);
@@ -550,6 +559,39 @@ void render_verdict(FILE *out, const struct style *style, const struct record *r
 	fputc('\n', out);
 	run_risk(out, record);
 	print_status(out, style, record);
+}
+
+#define FAILURES_SHOWN 12
+
+struct failure_list {
+	FILE *out;
+	unsigned told;
+};
+
+static void render_failure(void *ctx, const struct failure *f)
+{
+	struct failure_list *list = ctx;
+	char where[120];
+
+	if (list->told++ >= FAILURES_SHOWN)
+		return;
+	failure_place(f, where, sizeof(where));
+	fprintf(list->out, "  %s: %s%s%s%s", outcome_name(f->outcome), f->name, where[0] ? " at " : "", where,
+		f->reason[0] ? ": " : "");
+	print_clean(list->out, f->reason);
+	fputc('\n', list->out);
+}
+
+void render_failures(FILE *out, const struct record *record)
+{
+	struct failure_list list = {.out = out};
+	unsigned count = failures_each(record, NULL, NULL);
+
+	if (count < 2)
+		return;
+	failures_each(record, render_failure, &list);
+	if (count > FAILURES_SHOWN)
+		fprintf(out, "  and %u more: \"penrig show\" lists them\n", count - FAILURES_SHOWN);
 }
 
 static void render_software(FILE *out, const struct record *record)

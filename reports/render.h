@@ -27,6 +27,8 @@ void render_statement(FILE *out, const struct record *record);
 void render_points(FILE *out, const struct style *style, const struct record *record);
 /* Sweeps, tests of the pen, what the pen reported. */
 void render_extras(FILE *out, const struct style *style, const struct record *record);
+/* Where there are several, what is not well, the worst first: for whoever does not print the points. */
+void render_failures(FILE *out, const struct record *record);
 /* The verdict, what became of the run, and whether the pen was seen to stand still. */
 void render_verdict(FILE *out, const struct style *style, const struct record *record);
 /* Who signed, when, what for, and whether it holds; nothing where the record names no seal. */

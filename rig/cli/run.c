@@ -515,6 +515,8 @@ static int conclude(struct run *run)
 		render_extras(run->people, &style, r);
 	}
 	render_verdict(run->people, &style, r);
+	if (run->options->quiet)
+		render_failures(run->people, r);
 	print_files(run);
 	code = seal(run, code);
 	if (run->options->json)

@@ -95,30 +95,56 @@ static void decide_inconclusive(const char *reason, struct judgement *ret)
 	snprintf(ret->reason, sizeof(ret->reason), "%s", reason);
 }
 
-void decide(const struct result *result, const struct limit *limit, struct judgement *ret)
+static void assert_fit(const struct result *result, const struct limit *limit)
 {
 	assert(limit->has_lower || limit->has_upper);
 	assert(result->id != MEASURAND_NONE && result->id == limit->id);
 	assert(strcmp(result->unit, limit->unit) == 0);
 	assert(limit->guard_r >= 0.0);
+}
 
-	if (!result->valid || !result->trusted) {
-		decide_inconclusive(result->reason[0] ? result->reason : "no trusted value", ret);
-		return;
-	}
-	if (!isfinite(result->value) || !isfinite(result->expanded_u) || !isfinite(result->u) || result->u < 0.0 ||
-	    result->expanded_u < 0.0) {
-		decide_inconclusive("value or uncertainty is not finite", ret);
-		return;
-	}
+static bool is_finite(const struct result *result)
+{
+	return isfinite(result->value) && isfinite(result->expanded_u) && isfinite(result->u) && result->u >= 0.0 &&
+	       result->expanded_u >= 0.0;
+}
 
+/* Sets margin, guard band and outcome; true where the upper limit is the nearer one. */
+static bool weigh(const struct result *result, const struct limit *limit, struct judgement *ret)
+{
 	double to_upper = limit->has_upper ? limit->upper - result->value : INFINITY;
 	double to_lower = limit->has_lower ? result->value - limit->lower : INFINITY;
 	bool upper = to_upper <= to_lower;
 
 	*ret = (struct judgement){.margin = upper ? to_upper : to_lower,
-				  .guard_band = limit->guard_r * result->expanded_u,
-				  .false_accept_risk = specific_risk(result, limit)};
+				  .guard_band = limit->guard_r * result->expanded_u};
 	ret->outcome = outcome_of(ret->margin, ret->guard_band);
+	return upper;
+}
+
+enum outcome decide_outcome(const struct result *result, const struct limit *limit)
+{
+	struct judgement judgement;
+
+	assert_fit(result, limit);
+	if (!result->valid || !result->trusted || !is_finite(result))
+		return OUTCOME_INCONCLUSIVE;
+	weigh(result, limit, &judgement);
+	return judgement.outcome;
+}
+
+void decide(const struct result *result, const struct limit *limit, struct judgement *ret)
+{
+	assert_fit(result, limit);
+	if (!result->valid || !result->trusted) {
+		decide_inconclusive(result->reason[0] ? result->reason : "no trusted value", ret);
+		return;
+	}
+	if (!is_finite(result)) {
+		decide_inconclusive("value or uncertainty is not finite", ret);
+		return;
+	}
+	bool upper = weigh(result, limit, ret);
+	ret->false_accept_risk = specific_risk(result, limit);
 	explain(result, limit, upper, ret);
 }

@@ -39,5 +39,7 @@ struct judgement {
  *
  * A limit without bounds, or of another measurand or unit, is the caller's mistake (assert). */
 void decide(const struct result *result, const struct limit *limit, struct judgement *ret);
+/* The outcome alone, without risk and words. */
+enum outcome decide_outcome(const struct result *result, const struct limit *limit);
 
 #endif

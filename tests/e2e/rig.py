@@ -9,6 +9,8 @@ import tempfile
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+import report_form
+
 ROOT = Path(__file__).resolve().parents[2]
 B = Path(os.environ.get("B", "build/dev"))
 B = B if B.is_absolute() else ROOT / B
@@ -24,7 +26,7 @@ class Run:
     def __init__(self, status, out, err, folder):
         self.status, self.out, self.err, self.folder = status, out, err, Path(folder)
         reports = sorted(self.folder.glob("*.report.json"))
-        self.report = json.loads(reports[-1].read_text()) if reports else None
+        self.report = report_form.read(reports[-1].read_text()) if reports else None
         files = sorted(self.folder.glob("*.penrig"))
         self.run_file = files[-1] if files else None
         truth = self.folder / "truth.jsonl"

@@ -71,9 +71,9 @@ truth "the completion offers help's topic" bash -c '. ./completion; COMP_WORDS=(
 completes() { # WORDS... OFFERED: what stands behind the last word of the line
 	WORDS="${*:1:$#-1}" OFFERED=${*: -1} bash -c '. ./completion; COMP_WORDS=($WORDS ""); COMP_CWORD=$((${#COMP_WORDS[@]} - 1)); _penrig; [ "${COMPREPLY[*]}" = "$OFFERED" ]'
 }
-truth "the completion offers the formats of a report" completes penrig report --format "json junit text"
+truth "the completion offers the formats of a report" completes penrig report --format "json junit text html csv tap prom"
 truth "the completion offers the formats of an export" completes penrig export --format "csv npy hdf5 wav"
-truth "the completion offers the formats of a recording" completes penrig import -f "i16 i32 csv"
+truth "the completion offers the formats of a recording" completes penrig import -f "auto wav npy hdf5 csv i16 i32"
 truth "the completion offers run's options" bash -c '. ./completion; COMP_WORDS=(penrig run --du); COMP_CWORD=2; _penrig; [ "${COMPREPLY[*]}" = --dut ]'
 
 # ---- output that does not arrive is no success
@@ -120,6 +120,13 @@ for word in ("J. Doe", "L7", "shift", "late", "PEN-GOOD-01"):
 expect 2 "choose another name" run_a -- --dut PEN-GOOD-01 --output-dir good --name good
 expect 1 "verdict: FAIL, depth" run_a --virtual-dut PEN-DEEP-01 -- --dut PEN-DEEP-01 --output-dir deep
 truth "the report says fail" grep -q '"dut_verdict": "fail"' deep/*.report.json
+run_a --virtual-dut PEN-DEEP-01 -- --dut PEN-DEEP-01 --output-dir quiet --quiet >out 2>err
+truth "--quiet names each failure, the worst first" test "$(grep -c '^  fail: depth_error_mm at point [1-6] (' out)" -eq 6
+expect 2 "plots are SVG" "$penrig" plot good/good.penrig --output x.pdf
+truth "and no file is made" test ! -e x.pdf
+"$penrig" export good/good.penrig --output "new folder/deep/x" >out 2>err
+truth "export makes the folder that it is told" test -s "new folder/deep/x.strokes.csv"
+truth "points of the journal count from 1" eval '"$penrig" show --journal good/good.penrig >out && grep -q "\"point\":1[,}]" out && grep -q "\"point\":6[,}]" out && ! grep -q "\"point\":0[,}]" out'
 expect 4 "is not there" run_a -- --dut PEN-OTHER --output-dir other
 sed 's/usb:1209:0001:{dut}/usb:port=1-1/' "$bench" >port.json
 expect 8 "PEN-GOOD-01" "$a" --bench "$bench" -- run "$demo" --bench port.json --no-input --dut PEN-OTHER --output-dir other

@@ -11,6 +11,7 @@ import tempfile
 import time
 from pathlib import Path
 
+import report_form
 import rig
 import test_faults
 
@@ -56,7 +57,7 @@ def examine_unsaved_report(check):
     check(run.outcome() == ("inconclusive", "storage_failed", 6), f"a report that cannot be saved: {run.outcome()}")
     shown = rig.penrig_a("show", run.run_file)
     check("run: storage_failed" in shown.stdout and "PASS" not in shown.stdout, f"its run file says: {shown.stdout[-300:]}")
-    stored = json.loads(rig.penrig_a("show", "--json", run.run_file).stdout)
+    stored = report_form.read(rig.penrig_a("show", "--json", run.run_file).stdout)
     check(stored["dut_verdict"] == "inconclusive", f"the report in its run file says {stored['dut_verdict']}")
     analyzed = rig.penrig_a("analyze", run.run_file)
     check("is the same, bit for bit" in analyzed.stdout and analyzed.returncode == 6, f"derived again: {analyzed.returncode} {analyzed.stdout[-300:]}")

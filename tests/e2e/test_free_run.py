@@ -7,6 +7,7 @@ import sys
 
 import jsonschema
 
+import report_form
 import rig
 import test_terminal as tty
 
@@ -37,8 +38,7 @@ def true_rate(t, point):
 
 
 def against_truth(check, t, label):
-    schema = json.loads((rig.ROOT / "reports/schema/report.schema.json").read_text())
-    jsonschema.validate(t.report(), schema)
+    report_form.validate(t.report())
     free = {}
     for p in points(t, True):
         rate = rig.result(p, "free_rate_hz", "displacement")

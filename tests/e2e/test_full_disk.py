@@ -50,7 +50,7 @@ def examine_import(size_kb):
     (elsewhere / "force.i16").write_bytes(bytes(2 * 100000))
     (elsewhere / "plan.json").write_text(json.dumps(PLAN))
     bench = rig.own_bench("virtual-usb.json", elsewhere)
-    done = rig.penrig_a("import", elsewhere / "force.i16", "--rate", 50000, "--scale", 0.0003, "--tare-until", 0.4, "--start", 0.4, "--measure-from",
+    done = rig.penrig_a("import", elsewhere / "force.i16", "--format", "i16", "--rate", 50000, "--scale", 0.0003, "--tare-until", 0.4, "--start", 0.4, "--measure-from",
                         0.9, "--measure-to", 1.9, "--bench", bench, "--plan", elsewhere / "plan.json", "--dut", "X", "--name", "i", "-o", out)
     report, label = out / "i.report.json", f"an import on a disk of {size_kb} kB"
     said = json.loads(report.read_text())["run_status"] if report.exists() else None

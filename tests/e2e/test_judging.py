@@ -59,7 +59,9 @@ def phantom_not_checked(check):
         if phantom:
             truth = true_depth_mm(ran, ran.report["points"][0])
             check(abs(shown["value"] - truth) > 0.1 and abs(truth - 1.0) > 0.15, f"{label}: {shown['value']} mm shown, {truth} mm in truth: no case of it")
-        check(rig.result(ran.report["points"][0], "peak_force_n")["trusted"], f"{label}: what needs no curve stays")
+        check(rig.result(ran.report["points"][0], "stroke_rate_hz", "realised")["trusted"], f"{label}: what needs no force stays")
+        apart = phantom and reason == "another phantom in the clamp"
+        check(rig.result(ran.report["points"][0], "peak_force_n")["trusted"] == (not apart), f"{label}: forces, where it may be the cell")
 
 
 def no_means_is_no_failed_check(check):
@@ -95,7 +97,7 @@ def what_an_attempt_showed_stays(check):
                   f"seed {seed}: {verdict}, and attempt {point['attempt']} reached {deepest:.4f} mm: {ran.report['verdict_reason']}")
         check(rig.penrig_a("analyze", ran.run_file).returncode == ran.status, f"seed {seed}: derived again")
     every = SEEDS < 20 or {"pass", "inconclusive", "fail"} <= outcomes  # a few seeds need not show each
-    check(beyond >= SEEDS / 4 and every, f"no trial: {beyond} attempts beyond the limit, {outcomes}")
+    check(beyond >= SEEDS / 6 and every, f"no trial: {beyond} attempts beyond the limit, {outcomes}")
 
 
 # ---- needles that were not seen to move

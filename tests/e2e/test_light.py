@@ -33,6 +33,8 @@ def check_run(check, bench, seed):
     for number, (point, light) in enumerate(zip(points, lights), 1):
         check_point(check, f"{bench} seed {seed} point {number}", run, point, light)
     table = analyze(run.run_file)
+    check(all(light["checked"] is False for light in lights), f"{bench}: each line says that nothing was checked")
+    check("was not checked" in table.stdout and "verdict" not in table.stdout, f"{bench}: and no verdict is formed")
     check(table.returncode == 0 and len(table.stdout.splitlines()) == len(points) + 2, f"{bench}: {table.stdout}")
     check("nothing here is judged" in table.stdout, f"{bench}: {table.stdout[-200:]}")
     check(hashlib.sha256(run.run_file.read_bytes()).hexdigest() == before, f"{bench}: the run file changed")

@@ -12,6 +12,7 @@ import tempfile
 import time
 from pathlib import Path
 
+import report_form
 import rig
 
 LIMIT_S = 60  # of any wait: a test that reaches it has failed
@@ -111,7 +112,7 @@ class Terminal:
 
     def report(self):
         found = sorted(self.folder.glob("*.report.json"))
-        return json.loads(found[-1].read_text()) if found else None
+        return report_form.read(found[-1].read_text()) if found else None
 
 
 def folder():

@@ -1,0 +1,242 @@
+/* NAME.report.json, schema penrig/report/2: everything a reader needs to judge the run again, in the order he asks for
+ * it: what became of it, what is not well, who and how, then the figures. docs/report.md. */
+#include <stdio.h>
+#include <string.h>
+
+#include "reports/json/json.h"
+#include "reports/report.h"
+#include "rig/judge/verdict.h"
+
+static void put_run_risk(struct json_stream *out, const struct record *record)
+{
+	struct joint_risk joint;
+	if (!verdict_risk(record, &joint)) {
+		json_put_null(out, "run_risk");
+		return;
+	}
+	json_object(out, "run_risk", JSON_LINE);
+	json_put_int(out, "limits", joint.limits);
+	put_real(out, "bound", joint_risk_bound(&joint), 3);
+	put_real(out, "independent", joint_risk_independent(&joint), 3);
+	put_real(out, "largest", joint.largest, 3);
+	json_end(out);
+}
+
+static void put_verdict(struct json_stream *out, const struct record *record)
+{
+	json_put_string(out, "kind", "penrig/report/2");
+	put_text(out, "name", record->name);
+	json_put_string(out, "dut_verdict", record->has_verdict ? verdict_name(record) : NULL);
+	put_text(out, "verdict_reason", record->verdict_reason);
+	put_run_risk(out, record);
+	json_put_bool(out, "conditional_pass_accepted", record->accept_conditional);
+	json_put_bool(out, "pass_on_statement_accepted", record->accept_statement);
+	json_put_string(out, "run_status", run_status_name(record->run_status));
+	put_text(out, "status_reason", record->status_reason);
+	json_put_int(out, "exit_code", verdict_exit_code(record));
+}
+
+static void put_stop(struct json_stream *out, const struct record *record)
+{
+	json_object(out, "stop", JSON_LINES);
+
+	json_put_bool(out, "moved", record->moved);
+	json_put_bool(out, "verified", record->moved && record->stop_verified);
+	if (record->moved && !record->stop_verified) {
+		char text[sizeof(record->stop_text) + 32];
+		snprintf(text, sizeof(text), "STOP UNVERIFIED: %s", record->stop_text);
+		put_text(out, "text", text);
+	} else {
+		put_text(out, "text", record->stop_text);
+	}
+	json_end(out);
+}
+
+static void put_attributes(struct json_stream *out, const struct record *record)
+{
+	json_array(out, "attributes", JSON_LINES);
+
+	for (unsigned i = 0; i < record->attrs; i++) {
+		json_object(out, NULL, JSON_LINE);
+		put_text(out, "key", record->attr[i].key);
+		put_text(out, "value", record->attr[i].value);
+		json_end(out);
+	}
+	json_end(out);
+}
+
+static void put_who(struct json_stream *out, const struct record *record)
+{
+	put_text(out, "dut", record->dut);
+	put_text(out, "lot", record->lot);
+	put_text(out, "cartridge", record->cartridge);
+	put_text(out, "operator", record->operator_name);
+	put_attributes(out, record);
+	put_text(out, "started", record->started_utc);
+	put_text(out, "ended", record->ended_utc);
+}
+
+static void put_sources(struct json_stream *out, const struct record *record)
+{
+	if (record->override[0])
+		put_text(out, "override", record->override);
+	json_object(out, "plan", JSON_LINES);
+
+	put_text(out, "name", record->plan_name);
+	put_text(out, "description", record->plan_description);
+	json_put_file(out, record_file_of(record, "plan"));
+	json_put_int(out, "points", record->points_planned);
+	bool nominal = record->judge_nominal_rate, displacement = record->judge_displacement;
+	json_put_string(out, "judged_rate", measurand_method(JUDGED_BY_RATE, nominal, displacement));
+	json_put_string(out, "judged_depth", measurand_method(JUDGED_BY_DEPTH, nominal, displacement));
+	put_text(out, "thermal_basis", record->thermal_basis);
+	json_end(out);
+	json_object(out, "bench", JSON_LINES);
+	put_text(out, "name", record->bench_name);
+	put_text(out, "site", record->bench_site);
+	if (record->bench_found[0])
+		put_text(out, "found", record->bench_found);
+	json_put_file(out, record_file_of(record, "bench"));
+	json_end(out);
+	json_array(out, "phantoms", JSON_LINES);
+	for (unsigned i = 0, n = 0; i < record->files; i++) {
+		if (strcmp(record->file[i].kind, "phantom") != 0)
+			continue;
+		json_object(out, NULL, JSON_LINES);
+		put_text(out, "serial", json_phantom_name(record, (int)n++));
+		json_put_file(out, &record->file[i]);
+		json_end(out);
+	}
+	json_end(out);
+}
+
+static void put_machine(struct json_stream *out, const struct record *record)
+{
+	json_object(out, "software", JSON_LINES);
+
+	json_put_string(out, "name", "penrig");
+	put_text(out, "version", record->software_version);
+	put_text(out, "build", record->software_build);
+	json_put_int(out, "method", record->method);
+	json_end(out);
+	json_object(out, "host", JSON_LINES);
+	put_text(out, "name", record->host);
+	put_text(out, "kernel", record->host_kernel);
+	json_object(out, "clock", JSON_LINES);
+	json_put_bool(out, "synchronised", record->host_clock_synchronised);
+	put_real(out, "estimated_error_s", record->host_clock_error_s, 4);
+	put_real(out, "frequency_ppm", record->host_clock_frequency_ppm, 6);
+	json_end(out);
+	json_end(out);
+}
+
+static void put_conditions(struct json_stream *out, const struct record *record)
+{
+	static const struct {
+		uint32_t bit;
+
+		const char *name;
+	} names[] = {
+		{PEN_UNDERVOLTAGE, "undervoltage"},
+		{PEN_OVER_TEMPERATURE, "over_temperature"},
+		{PEN_STALL, "stall"},
+		{PEN_DEADMAN_TRIPPED, "deadman_tripped"},
+		{PEN_CARTRIDGE_MISSING, "cartridge_missing"},
+		{PEN_REBOOTED, "rebooted"},
+		{PEN_RAN_ON, "ran_on"},
+	};
+	json_array(out, "pen_conditions", JSON_LINES);
+	for (unsigned i = 0; i < record->conditions; i++) {
+		const struct record_condition *c = &record->condition[i];
+		json_object(out, NULL, JSON_LINE);
+		json_array(out, "conditions", JSON_LINE);
+		for (unsigned j = 0; j < sizeof(names) / sizeof(names[0]); j++) {
+			if (c->condition & names[j].bit)
+				json_put_string(out, NULL, names[j].name);
+		}
+		json_end(out);
+		double at_s = ((double)c->host_ns - (double)record->started_host_ns) * 1e-9;
+		put_real(out, "seconds_from_start", at_s, 6);
+		put_text(out, "text", c->text);
+		json_end(out);
+	}
+	json_end(out);
+}
+
+static void put_tests(struct json_stream *out, const struct record *record)
+{
+	json_array(out, "tests", JSON_LINES);
+
+	for (unsigned i = 0; i < record->tests; i++) {
+		const struct record_test *test = &record->test[i];
+		json_object(out, NULL, JSON_LINE);
+		put_text(out, "name", test->name);
+		json_put_bool(out, "done", test->done);
+		json_put_string(out, "outcome", test->done ? outcome_name(test->outcome) : NULL);
+		put_text(out, "reason", test->text);
+		put_real(out, "value", test->unit[0] ? test->value : NAN, 6);
+		put_text(out, "unit", test->unit);
+		json_end(out);
+	}
+	json_end(out);
+}
+
+static void put_run_file(struct json_stream *out, const struct record *record)
+{
+	char name[sizeof(record->name) + 8];
+	json_object(out, "run_file", JSON_LINES);
+
+	snprintf(name, sizeof(name), "%s.penrig", record->name);
+	bool exists = record->journal_head[0] != '\0';
+	put_text(out, "name", exists ? name : "");
+	put_text(out, "journal_head", record->journal_head);
+	json_put_u64(out, "samples_lost", record->samples_lost);
+	json_end(out);
+}
+
+/* The key stands only in what a run of this version or a later one tells. */
+static void put_takt(struct json_stream *out, const struct record *record)
+{
+	if (!record->has_takt)
+		return;
+	json_object(out, "takt", JSON_LINE);
+	for (unsigned i = 0; i < TAKT_PARTS; i++)
+		put_real(out, takt_name((enum takt_part)i), record->takt.s[i], 6);
+	json_end(out);
+}
+
+static int write_json(const struct record *record, FILE *out, struct err *err)
+{
+	struct json_tables tables;
+	struct json_stream js;
+	int rc = json_tables_collect(&tables, record);
+
+	json_stream_open(&js, out);
+	json_object(&js, NULL, JSON_LINES);
+	put_verdict(&js, record);
+	json_put_failures(&js, record);
+	put_who(&js, record);
+	put_stop(&js, record);
+	put_takt(&js, record);
+	put_sources(&js, record);
+	put_machine(&js, record);
+	json_put_devices(&js, record);
+	put_conditions(&js, record);
+	put_tests(&js, record);
+	json_put_tables(&js, &tables);
+	json_put_points(&js, record, &tables);
+	json_put_sweeps(&js, record, &tables);
+	put_run_file(&js, record);
+	json_put_origin(&js, record);
+	json_end(&js);
+	json_tables_free(&tables);
+	return rc < 0 ? err_set(err, rc, "no memory for the JSON report") : json_stream_close(&js, err);
+}
+
+const struct report_writer report_json = {
+	.id = "json",
+	.extension = ".report.json",
+	.description = "conformance report, schema penrig/report/2",
+	.kept = true,
+	.write = write_json,
+};

@@ -1,0 +1,162 @@
+/* Numbers as JSON text. Most that penrig writes are short decimals or are cut to a few digits; both have a road that is
+ * exact and an order faster than printf's, and what does not fit it takes printf's. */
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "rig/base/json_stream.h"
+
+#define EXACT     17
+#define POWER_MAX 22   /* the largest power of ten that is exact in a double */
+#define FAST_MAX  9    /* digits: a product below 1e10 has its fraction to 1e-6 */
+#define UNSURE    1e-5 /* beside one half, where the product's own rounding may decide: much more than it is off by */
+#define SHORT_MAX 1e15 /* integers up to here are exact with room for the comparison */
+#define SMALLEST  1e-4 /* below, %g writes an exponent */
+
+static const double power[POWER_MAX + 1] = {1e0,  1e1,  1e2,  1e3,  1e4,  1e5,  1e6,  1e7,  1e8,  1e9,  1e10, 1e11,
+					    1e12, 1e13, 1e14, 1e15, 1e16, 1e17, 1e18, 1e19, 1e20, 1e21, 1e22};
+
+/* digits / 10^decimals, without zeros at its end. */
+static int decimal_text(uint64_t digits, int decimals, bool negative, char *ret)
+{
+	char text[JSON_NUMBER_MAX], *end = text + sizeof(text), *at = end;
+	int len = 0;
+
+	while (decimals > 0 && digits % 10 == 0) {
+		digits /= 10;
+		decimals--;
+	}
+	for (int i = 0; i < decimals; i++, digits /= 10)
+		*--at = (char)('0' + digits % 10);
+	if (decimals)
+		*--at = '.';
+	do
+		*--at = (char)('0' + digits % 10);
+	while ((digits /= 10) != 0);
+	if (negative)
+		ret[len++] = '-';
+	memcpy(ret + len, at, (size_t)(end - at));
+	len += (int)(end - at);
+	ret[len] = '\0';
+	return len;
+}
+
+/* The shortest text of a decimal with few places: n / 10^p is rounded once, as reading the text is, so that where it
+ * gives the value the text does. 0: it is no such decimal. */
+static int short_text(double size, bool negative, char *ret)
+{
+	for (int p = 0; p <= 12 && size * power[p] < SHORT_MAX; p++) {
+		double n = nearbyint(size * power[p]);
+
+		if (n / power[p] == size)
+			return decimal_text((uint64_t)n, p, negative, ret);
+	}
+	return 0;
+}
+
+/* d.ddde-05, as %g has it: without zeros at the end of the fraction. */
+static int exponent_text(uint64_t digits, int count, int exponent, bool negative, char *ret)
+{
+	int len = decimal_text(digits, count - 1, negative, ret);
+
+	ret[len++] = 'e';
+	ret[len++] = exponent < 0 ? '-' : '+';
+	exponent = abs(exponent);
+	ret[len++] = (char)('0' + exponent / 10);
+	ret[len++] = (char)('0' + exponent % 10);
+	ret[len] = '\0';
+	return len;
+}
+
+/* 10^ret <= size < 10^(ret+1), but for what is next to a power of ten: who uses it looks. */
+static int exponent_of(double size)
+{
+	int x = 0;
+
+	if (size >= 1.0) {
+		while (x < POWER_MAX && size >= power[x + 1])
+			x++;
+		return x;
+	}
+	while (x > -POWER_MAX && size * power[-x] < 1.0)
+		x--;
+	return x;
+}
+
+struct scaled {
+	uint64_t figures; /* so many significant digits, as an integer */
+	int exponent, shift;
+};
+
+/* The product or quotient with a power of ten is off by half a unit in its last place, so its nearest integer is the
+ * right one but where the fraction is next to one half. False: not by this road. */
+static bool scale(double size, int digits, struct scaled *ret)
+{
+	int x = exponent_of(size), shift = digits - 1 - x;
+
+	if (digits > FAST_MAX || shift > POWER_MAX || shift < -POWER_MAX)
+		return false;
+	double scaled = shift >= 0 ? size * power[shift] : size / power[-shift];
+	double whole = floor(scaled), rest = scaled - whole;
+	if (fabs(rest - 0.5) < UNSURE || whole + 1.0 >= power[digits] || whole < power[digits - 1])
+		return false;
+	*ret = (struct scaled){(uint64_t)whole + (rest > 0.5), x, shift};
+	return true;
+}
+
+/* 0: not by this road. */
+static int rounded_text(double size, int digits, bool negative, char *ret)
+{
+	struct scaled s;
+
+	if (!scale(size, digits, &s))
+		return 0;
+	return s.exponent < -4 || s.exponent >= digits ? exponent_text(s.figures, digits, s.exponent, negative, ret)
+						       : decimal_text(s.figures, s.shift, negative, ret);
+}
+
+static int printed_text(double value, int digits, char *ret)
+{
+	int len, n = digits == EXACT ? 15 : digits;
+
+	do
+		len = snprintf(ret, JSON_NUMBER_MAX, "%.*g", n, value);
+	while (n++ < digits && strtod(ret, NULL) != value);
+	return len;
+}
+
+int json_number_text(double value, int digits, char ret[JSON_NUMBER_MAX])
+{
+	double size = fabs(value);
+	int len = 0;
+
+	if (size == 0) {
+		strcpy(ret, "0");
+		return 1;
+	}
+	if (size >= SMALLEST && size < SHORT_MAX && digits == EXACT)
+		len = short_text(size, value < 0, ret);
+	else
+		len = rounded_text(size, digits, value < 0, ret);
+	return len ? len : printed_text(value, digits, ret);
+}
+
+int json_integer_text(uint64_t size, bool negative, char ret[JSON_NUMBER_MAX])
+{
+	return decimal_text(size, 0, negative, ret);
+}
+
+double json_number_rounded(double value, int digits)
+{
+	char text[JSON_NUMBER_MAX];
+	struct scaled s;
+
+	if (digits >= EXACT || value == 0 || !isfinite(value))
+		return value;
+	if (scale(fabs(value), digits, &s)) /* one division is rounded once, as reading the text is */
+		return copysign(s.shift >= 0 ? (double)s.figures / power[s.shift] : (double)s.figures * power[-s.shift],
+				value);
+	printed_text(value, digits, text);
+	return strtod(text, NULL);
+}
