@@ -24,7 +24,7 @@ MAY_LIBS  := hdf5 hdf5-serial
 APT_BUILD := gcc make pkg-config libserialport-dev libusb-1.0-0-dev libcjson-dev libgsl-dev libsqlite3-dev \
 	libzstd-dev nettle-dev libsodium-dev libudev-dev
 APT_DEMO  := $(APT_BUILD) umockdev
-APT_CHECK := $(APT_DEMO) libcmocka-dev scdoc python3 python3-jsonschema python3-pyvisa \
+APT_CHECK := $(APT_DEMO) libcmocka-dev scdoc python3 python3-jsonschema python3-prometheus-client python3-pyvisa \
 	python3-pyvisa-py python3-usb python3-serial python3-numpy python3-h5py libhdf5-dev usbutils clang clang-format \
 	universal-ctags strace minisign git
 APT_BENCH := $(APT_BUILD) python3 python3-numpy python3-scipy

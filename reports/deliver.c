@@ -80,6 +80,21 @@ static int remove_report(const char *path, struct err *err)
 	return err_set(err, -errno, "%s says what is no longer true and cannot be removed: %s", path, strerror(errno));
 }
 
+/* What a format shows of the strokes it reads from the run's own file, which is whole by now. NULL where there is none:
+ * then it does without. */
+static struct runfile_reader *own_file(const struct report_writer *writer, const struct record *record)
+{
+	char path[DELIVERY_PATH_MAX];
+	struct runfile_reader *reader;
+	struct record *same;
+
+	snprintf(path, sizeof(path), "%s/%s" RUNFILE_EXTENSION, record->folder, record->name);
+	if (!writer->write_run || !record->journal_head[0] || runfile_open(path, &reader, &same, NULL) < 0)
+		return NULL;
+	record_free(same);
+	return reader;
+}
+
 /* *ret_untrue: set where a report stands that could neither be written nor removed. */
 static int save_or_remove(struct delivery *d, const struct report_writer *writer, const struct record *record,
 			  int *ret_untrue, struct err *err)
@@ -89,7 +104,9 @@ static int save_or_remove(struct delivery *d, const struct report_writer *writer
 	int rc, left;
 
 	delivery_path(record, writer, path);
-	rc = report_save(writer, record, path, err);
+	struct runfile_reader *reader = own_file(writer, record);
+	rc = report_save_run(writer, record, reader, path, err);
+	runfile_reader_free(reader);
 	left = rc < 0 ? remove_report(path, &stuck) : 0;
 	if (left < 0) {
 		complain(d, stuck.text);

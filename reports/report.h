@@ -23,7 +23,8 @@ struct report_writer {
 	int (*write_run)(const struct record *record, struct runfile_reader *reader, FILE *out, struct err *err);
 };
 
-extern const struct report_writer report_json, report_junit, report_text;
+extern const struct report_writer report_json, report_junit, report_text, report_html, report_csv, report_tap,
+	report_prom;
 
 /* Tables of writers end with NULL. */
 extern const struct report_writer *const report_table[];
@@ -40,6 +41,9 @@ int report_string(const struct report_writer *writer, const struct record *recor
 /* Writes beside the target, fsyncs file and folder, renames: either the whole new file is there or the old state. Where
  * only the fsync of the folder failed, the new file is there and an error is returned. */
 int report_save(const struct report_writer *writer, const struct record *record, const char *path, struct err *err);
+/* The same with the file of the run. */
+int report_save_run(const struct report_writer *writer, const struct record *record, struct runfile_reader *reader,
+		    const char *path, struct err *err);
 /* The same with a text that is there already. */
 int report_save_text(const char *text, const char *path, struct err *err);
 

@@ -43,13 +43,14 @@ static int open_temporary(const char *path)
 struct content {
 	const struct report_writer *writer; /* NULL: `text` */
 	const struct record *record;
+	struct runfile_reader *reader;
 	const char *text;
 };
 
 static int write_content(const struct content *content, FILE *out, struct err *err)
 {
 	if (content->writer)
-		return content->writer->write(content->record, out, err);
+		return report_write(content->writer, content->record, content->reader, out, err);
 	fputs(content->text, out); /* what fails is seen when the stream is flushed */
 	return 0;
 }
@@ -97,7 +98,13 @@ static int save(const struct content *content, const char *path, struct err *err
 
 int report_save(const struct report_writer *writer, const struct record *record, const char *path, struct err *err)
 {
-	return save(&(struct content){.writer = writer, .record = record}, path, err);
+	return report_save_run(writer, record, NULL, path, err);
+}
+
+int report_save_run(const struct report_writer *writer, const struct record *record, struct runfile_reader *reader,
+		    const char *path, struct err *err)
+{
+	return save(&(struct content){.writer = writer, .record = record, .reader = reader}, path, err);
 }
 
 int report_save_text(const char *text, const char *path, struct err *err)

@@ -4,7 +4,8 @@
 
 #include "reports/report.h"
 
-const struct report_writer *const report_table[] = {&report_json, &report_junit, &report_text, NULL};
+const struct report_writer *const report_table[] = {&report_json, &report_junit, &report_text, &report_html,
+						    &report_csv,  &report_tap,   &report_prom, NULL};
 
 const struct report_writer *report_find(const struct report_writer *const *table, const char *id)
 {

@@ -8,19 +8,7 @@
 #define LABEL_PX     12
 #define LETTER_PX    6.5 /* a letter of that size, on the wide side */
 
-void svg_begin(FILE *out, unsigned width, unsigned height)
-{
-	fprintf(out,
-		"<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"%u\" "
-		"height=\"%u\" viewBox=\"0 0 %u %u\" font-family=\"Helvetica, Arial, 'DejaVu Sans', sans-serif\" "
-		"fill=\"" SVG_INK "\">\n<rect width=\"%u\" height=\"%u\" fill=\"#ffffff\"/>\n",
-		width, height, width, height, width, height);
-}
-
-void svg_end(FILE *out)
-{
-	fputs("</svg>\n", out);
-}
+#define FONT         "font-family=\"Helvetica, Arial, 'DejaVu Sans', sans-serif\" fill=\"" SVG_INK "\""
 
 static void escaped(FILE *out, const char *text)
 {
@@ -32,6 +20,27 @@ static void escaped(FILE *out, const char *text)
 		default: fputc((unsigned char)*text < 0x20 ? '?' : *text, out);
 		}
 	}
+}
+
+void svg_begin(FILE *out, unsigned width, unsigned height)
+{
+	fprintf(out,
+		"<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"%u\" "
+		"height=\"%u\" viewBox=\"0 0 %u %u\" " FONT ">\n<rect width=\"%u\" height=\"%u\" fill=\"#ffffff\"/>\n",
+		width, height, width, height, width, height);
+}
+
+void svg_begin_inline(FILE *out, unsigned width, unsigned height, const char *title)
+{
+	fprintf(out, "<svg width=\"%u\" height=\"%u\" viewBox=\"0 0 %u %u\" role=\"img\" " FONT "><title>", width,
+		height, width, height);
+	escaped(out, title);
+	fputs("</title>\n", out);
+}
+
+void svg_end(FILE *out)
+{
+	fputs("</svg>\n", out);
 }
 
 void svg_text(FILE *out, double x, double y, unsigned size, const char *anchor, const char *text)
@@ -195,6 +204,30 @@ void svg_line(const struct svg_axes *a, const double *x, const double *y, unsign
 		fprintf(a->out, "%c%.1f %.1f", move, px(a, x[i]), py(a, y[i]));
 		move = 'L';
 	}
+	fputs("\"/>\n", a->out);
+}
+
+void svg_area(const struct svg_axes *a, const double *x, const double *y, unsigned n, const char *colour)
+{
+	fprintf(a->out, "<path fill=\"%s\" d=\"", colour);
+	for (unsigned i = 0; i < n; i++)
+		fprintf(a->out, "%c%.1f %.1f", i ? 'L' : 'M', px(a, x[i]), py(a, y[i]));
+	fputs("z\"/>\n", a->out);
+}
+
+void svg_specks_begin(const struct svg_axes *a, const char *colour)
+{
+	fprintf(a->out, "<path stroke=\"%s\" stroke-width=\"3\" stroke-linecap=\"round\" d=\"", colour);
+}
+
+void svg_speck(const struct svg_axes *a, double x, double y)
+{
+	if (isfinite(x) && isfinite(y))
+		fprintf(a->out, "M%.1f %.1fh0", px(a, x), py(a, y));
+}
+
+void svg_specks_end(const struct svg_axes *a)
+{
 	fputs("\"/>\n", a->out);
 }
 

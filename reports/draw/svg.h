@@ -19,6 +19,8 @@ struct svg_axes {
 #define SVG_LINE_PX 1.6
 
 void svg_begin(FILE *out, unsigned width, unsigned height);
+/* The same inside an HTML page; `title` for whoever cannot see it. */
+void svg_begin_inline(FILE *out, unsigned width, unsigned height, const char *title);
 void svg_end(FILE *out);
 /* anchor: "start", "middle", "end". Text is escaped. */
 void svg_text(FILE *out, double x, double y, unsigned size, const char *anchor, const char *text);
@@ -35,6 +37,12 @@ void svg_frame_named(const struct svg_axes *a, const char (*names)[24], unsigned
 void svg_clip_begin(const struct svg_axes *a, const char *id);
 void svg_clip_end(const struct svg_axes *a);
 void svg_line(const struct svg_axes *a, const double *x, const double *y, unsigned n, const char *colour);
+/* What n corners enclose. */
+void svg_area(const struct svg_axes *a, const double *x, const double *y, unsigned n, const char *colour);
+/* Many small round dots in one path. */
+void svg_specks_begin(const struct svg_axes *a, const char *colour);
+void svg_speck(const struct svg_axes *a, double x, double y);
+void svg_specks_end(const struct svg_axes *a);
 void svg_segment(const struct svg_axes *a, double x0, double y0, double x1, double y1, const char *colour);
 void svg_dot(const struct svg_axes *a, double x, double y, double radius, const char *colour);
 /* Told apart without colour. */

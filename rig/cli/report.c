@@ -21,7 +21,7 @@ struct report_options {
 };
 
 #define AT(member) offsetof(struct report_options, member)
-static const char *const format_words[] = {"json", "junit", "text", NULL};
+static const char *const format_words[] = {"json", "junit", "text", "html", "csv", "tap", "prom", NULL};
 
 static const struct cli_option report_options_table[] = {
 	{.name = "format",
@@ -30,7 +30,7 @@ static const struct cli_option report_options_table[] = {
 	 .arg = "FORMAT",
 	 .offset = AT(format),
 	 .words = format_words,
-	 .help = "json (default), junit or text; may be repeated."},
+	 .help = "json (default), junit, text, html, csv, tap or prom; may be repeated."},
 	{.name = "judged",
 	 .letter = 'j',
 	 .kind = OPTION_TEXT,
@@ -209,7 +209,7 @@ static int take_targets(struct reporting *r, struct err *err)
 static int print(const struct reporting *r, struct err *err)
 {
 	if (!r->stored || !r->writer[0]->kept)
-		return r->writer[0]->write(r->record, stdout, err);
+		return report_write(r->writer[0], r->record, r->reader, stdout, err);
 	fputs(r->stored, stdout);
 	return 0;
 }
@@ -219,8 +219,9 @@ static int write_reports(struct reporting *r, struct err *err)
 	int rc = 0;
 
 	for (unsigned i = 0; i < r->writers && rc == 0; i++) {
-		rc = r->stored && r->writer[i]->kept ? report_save_text(r->stored, r->target[i], err)
-						     : report_save(r->writer[i], r->record, r->target[i], err);
+		rc = r->stored && r->writer[i]->kept
+			     ? report_save_text(r->stored, r->target[i], err)
+			     : report_save_run(r->writer[i], r->record, r->reader, r->target[i], err);
 		if (rc < 0)
 			break;
 		r->taken[i] = false;
@@ -300,7 +301,9 @@ const struct command command_report = {
 		"json: NAME.report.json, for programs, byte for byte as the run file keeps it; of a run that ended "
 		"before "
 		"there was one, made of what it recorded. junit: NAME.junit.xml, for CI. text: NAME.report.txt, for "
-		"people, what penrig show prints.\n\n"
+		"people, what penrig show prints. html: NAME.report.html, a page with pictures, for people and "
+		"printers. csv: NAME.results.csv, a row per result. tap: NAME.tap, for prove. prom: NAME.prom, for "
+		"Prometheus.\n\n"
 		"Works with every run file: finished, interrupted, killed, imported, a calibration. The report of a "
 		"verdict that penrig analyze formed later is NAME.limits-<name> with the same extension.\n\n"
 		"The file's hash chain and every block's digest are recomputed first; of a file that is damaged or was "

@@ -28,7 +28,7 @@ struct run_options {
 	int color;
 };
 
-static const char *const report_words[] = {"json", "junit", "text", NULL};
+static const char *const report_words[] = {"json", "junit", "text", "html", "csv", "tap", "prom", NULL};
 
 #define AT(member) offsetof(struct run_options, member)
 static const struct cli_option run_table[] = {
@@ -112,7 +112,9 @@ static const struct cli_option run_table[] = {
 	 .arg = "FORMAT",
 	 .offset = AT(report),
 	 .words = report_words,
-	 .help = "One more report beside the JSON one, which is always written: junit, text. May be repeated."},
+	 .help = "One more report beside the JSON one, which is always written: junit, text, html, csv, tap, prom. May "
+		 "be "
+		 "repeated."},
 	{.name = "sign",
 	 .kind = OPTION_TEXT,
 	 .arg = "KEY",

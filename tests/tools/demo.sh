@@ -9,14 +9,11 @@ mkdir -p "$out" || exit 6
 "$B/penrig-virtual" --bench $bench --dut "$dut" --truth "$out/$name.truth.jsonl" -- \
 	"$B/penrig" run fixtures/plans/demo.json --bench $bench --dut "$dut" --output-dir "$out" --name "$name"
 status=$?
-report=$out/$name.report.json
-if [ -s "$report" ]; then
+if [ -s "$out/$name.penrig" ]; then
 	echo
-	echo "the report begins:"
-	head -n 16 "$report"
-	echo "  ..."
-	echo "what really happened in the virtual pen: $out/$name.truth.jsonl"
-	echo "look again:  $B/penrig show $out/$name.penrig"
+	echo "look again:      $B/penrig show $out/$name.penrig"
+	echo "as a page:       $B/penrig report $out/$name.penrig --format html"
+	echo "what was true:   $out/$name.truth.jsonl"
 fi
 echo "exit code $status"
 exit $status

@@ -18,6 +18,7 @@ there() {
 	libcmocka-dev) pkg-config --exists cmocka ;;
 	lib*-dev | nettle-dev) pkg-config --exists "${1%-dev}" ;;
 	python3-pyvisa-py) "$python" -c 'import pyvisa_py' ;;
+	python3-prometheus-client) "$python" -c 'import prometheus_client' ;;
 	python3-*) "$python" -c "import ${1#python3-}" ;;
 	*) command -v "$1" ;;
 	esac >/dev/null 2>&1

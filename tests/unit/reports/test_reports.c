@@ -191,7 +191,7 @@ static void test_rounding_says_no_more_than_it_must(void **state)
 	sample_result(&record->point[0].result[0], "depth_mm", "", "mm", 0.512345678, 0.0041111);
 	record->point[0].results = 1;
 	char *text = text_of(&report_json, record);
-	assert_non_null(strstr(text, "0.51235,"));
+	assert_non_null(strstr(text, ",0.51235,"));
 	assert_null(strstr(text, "0.512345678"));
 	free(text);
 	record_free(record);
@@ -264,10 +264,10 @@ static void lose_rate(struct record_point *point)
 	assert_int_equal(point->outcome, OUTCOME_INCONCLUSIVE);
 }
 
-static void test_junit_says_whose_fault(void **state)
+/* One of each: failed, not to be trusted, informative, superseded, not measured, without its rate. */
+static struct record *troubled_record(const char *name)
 {
-	(void)state;
-	struct record *record = good_record("j");
+	struct record *record = good_record(name);
 	struct finding *near = &record->point[0].result[1];
 	strcpy(record->step_name[0], "fine <lines> & \"more\" \001");
 	record->point[0].result[0].result.value = 2;
@@ -290,6 +290,13 @@ static void test_junit_says_whose_fault(void **state)
 	record->point[5].outcome = OUTCOME_INCONCLUSIVE; /* one that met none anywhere */
 	record->points_planned = 6;
 	record->dut_verdict = OUTCOME_FAIL;
+	return record;
+}
+
+static void test_junit_says_whose_fault(void **state)
+{
+	(void)state;
+	struct record *record = troubled_record("j");
 	save(&report_junit, record, "j");
 	record_free(record);
 	char arguments[300];
@@ -307,6 +314,61 @@ static void test_junit_writes_no_digit_that_means_nothing(void **state)
 	assert_non_null(strstr(text, "pass: 0.51235 mm, U = 0.00"));
 	assert_null(strstr(text, "0.512345"));
 	assert_non_null(strstr(text, "116.6712"));
+	free(text);
+	record_free(record);
+}
+
+static void test_html_is_a_page_by_itself(void **state)
+{
+	(void)state;
+	for (unsigned i = 0; i < 6; i++) {
+		struct record *record = i < 5 ? good_record("h") : troubled_record("h");
+		char arguments[300];
+		strcpy(record->dut, "<b>&\"PEN</b>");
+		vary(record, i);
+		save(&report_html, record, "h");
+		save(&report_json, record, "h");
+		record_free(record);
+		snprintf(arguments, sizeof(arguments),
+			 "tests/unit/reports/check_html.py %s/h.report.html %s/h.report.json", folder, folder);
+		check_with_python(arguments);
+	}
+}
+
+static void test_csv_has_every_figure(void **state)
+{
+	(void)state;
+	for (unsigned i = 0; i < 6; i++) {
+		struct record *record = i < 5 ? good_record("c") : troubled_record("c");
+		char arguments[300];
+		strcpy(record->dut, "=1+\"2\",");
+		vary(record, i);
+		save(&report_csv, record, "c");
+		save(&report_json, record, "c");
+		record_free(record);
+		snprintf(arguments, sizeof(arguments),
+			 "tests/unit/reports/check_csv.py %s/c.results.csv %s/c.report.json", folder, folder);
+		check_with_python(arguments);
+	}
+}
+
+static void test_html_says_that_needles_may_move(void **state)
+{
+	(void)state;
+	struct record *record = good_record("h");
+	char *text = text_of(&report_html, record);
+	assert_null(strstr(text, "STOP UNVERIFIED"));
+	free(text);
+	record->stop_verified = false;
+	text = text_of(&report_html, record);
+	assert_non_null(strstr(text, "STOP UNVERIFIED: the needles may still have been moving."));
+	free(text);
+	record->has_verdict = false;
+	record->run_status = RUN_REFUSED;
+	strcpy(record->status_reason, "a certificate <is> overdue");
+	text = text_of(&report_html, record);
+	assert_non_null(strstr(text, "no verdict"));
+	assert_non_null(strstr(text, "the run: refused. a certificate &lt;is&gt; overdue"));
 	free(text);
 	record_free(record);
 }
@@ -362,8 +424,8 @@ static void test_risks_are_told(void **state)
 	assert_non_null(strstr(text,
 			       "       depth_linearity_mm: 100 % of the production conform; below 0.0001 % would pass "
 			       "wrongly, below 0.0001 % be rejected wrongly\n"));
-	assert_non_null(strstr(json, "\"bound\": 0.0323,"));
-	assert_non_null(strstr(json, "\"correlations\""));
+	assert_non_null(strstr(json, "\"bound\":0.0323,"));
+	assert_non_null(strstr(json, "\"other_line\""));
 	free(text);
 	free(json);
 	record->dut_verdict = OUTCOME_FAIL;
@@ -440,6 +502,9 @@ int main(void)
 		T(test_restored_record_gives_the_same_bytes),
 		T(test_junit_says_whose_fault),
 		T(test_junit_writes_no_digit_that_means_nothing),
+		T(test_html_is_a_page_by_itself),
+		T(test_csv_has_every_figure),
+		T(test_html_says_that_needles_may_move),
 		T(test_text_is_what_show_prints),
 		T(test_risks_are_told),
 		T(test_saving_is_all_or_nothing),
