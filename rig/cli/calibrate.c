@@ -437,11 +437,11 @@ static void on_answer(void *ctx, bool go_on)
 	session_answer(c->session, go_on);
 }
 
-static void on_prompt(void *ctx, const char *text)
+static void on_prompt(void *ctx, const struct session_prompt *prompt)
 {
 	struct calibrate *c = ctx;
 
-	progress_prompt(&c->progress, text);
+	progress_prompt(&c->progress, prompt);
 	if (prompt_ask(&c->prompt) < 0)
 		session_answer(c->session, false);
 }
@@ -571,7 +571,7 @@ static int conclude(struct calibrate *c)
 	int rc;
 
 	(void)deliver_last_word(&c->delivery, r);
-	progress_end(&c->progress, r, 0);
+	progress_end(&c->progress);
 	if (r->moved && !r->stop_verified)
 		render_stop_unverified(stderr, &c->progress.style, r->stop_text);
 	if (r->run_status != RUN_COMPLETE)

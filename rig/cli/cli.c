@@ -5,6 +5,7 @@
 #include <locale.h>
 #include <signal.h>
 #include <stdarg.h>
+#include <stdio_ext.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -64,14 +65,14 @@ int cli_exit_code(int rc)
 	}
 }
 
-/* `code`, or EXIT_STORAGE with a message where what was printed did not arrive and code was 0. */
-static int flush(int code)
+int cli_flush(int code)
 {
 	int failed = fflush(stdout) != 0 ? errno : ferror(stdout) ? EIO : 0;
 
 	if (!failed)
 		return code;
 	clearerr(stdout);
+	__fpurge(stdout); /* said once */
 	cli_error(0, "cannot write to standard output: %s", strerror(failed));
 	return code == EXIT_PASS ? EXIT_STORAGE : code;
 }
@@ -146,6 +147,7 @@ int cli_main(int argc, char **argv, const struct cli_tables *tables)
 	hold_standard_descriptors();
 	setlocale(LC_CTYPE, "");
 	signal(SIGPIPE, SIG_IGN);
+	signal(SIGXFSZ, SIG_IGN); /* a file as large as it may be is a full disk, and said so */
 	statistics_begin();
-	return flush(dispatch(tables, argc, argv));
+	return cli_flush(dispatch(tables, argc, argv));
 }

@@ -7,6 +7,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "rig/cli/kit/answers.h"
 #include "rig/cli/kit/command.h"
 #include "rig/cli/kit/format.h"
 #include "rig/cli/kit/indexing.h"
@@ -21,7 +22,8 @@
 #include "rig/judge/verdict.h"
 
 struct run_options {
-	const char *bench, *dut, *operator_name, *lot, *cartridge, *output_dir, *name, *state, *history, *progress_fd;
+	const char *bench, *dut, *operator_name, *lot, *cartridge, *output_dir, *name, *state, *history, *progress_fd,
+		*answer_fd;
 	const char *sign, *password_file, *keys, *override;
 	struct option_list attr, report;
 	bool json, no_input, quiet, production;
@@ -140,7 +142,14 @@ static const struct cli_option run_table[] = {
 	 .kind = OPTION_TEXT,
 	 .arg = "N",
 	 .offset = AT(progress_fd),
-	 .help = "Write one line of JSON per event to descriptor N, for programs that watch."},
+	 .help = "Write one line of JSON per event to descriptor N, for programs that watch. A file is locked for as "
+		 "long as the run lives."},
+	{.name = "answer-fd",
+	 .kind = OPTION_TEXT,
+	 .arg = "N",
+	 .offset = AT(answer_fd),
+	 .help = "Take answers to questions, and the order to stop, as lines from descriptor N instead of a terminal: "
+		 "\"answer ID done\", \"answer ID give_up\", \"stop\"."},
 	{.name = "color",
 	 .kind = OPTION_WORD,
 	 .arg = "WHEN",
@@ -167,6 +176,7 @@ struct run {
 	struct signals signals;
 	struct progress progress;
 	struct prompt prompt;
+	struct answers answers;
 	struct session *session;
 	struct keeping keeping;
 	FILE *people; /* where tables and verdict go */
@@ -180,21 +190,34 @@ struct run {
 
 static void on_progress(void *ctx, const struct session_progress *now)
 {
-	progress_show(&((struct run *)ctx)->progress, now);
+	struct run *run = ctx;
+
+	if (now->stage < STAGE_SAVING)
+		events_setpoint(&run->progress.events, run->plan, run->points, run->point_count, now->point);
+	progress_show(&run->progress, now);
 }
 
-static void on_prompt(void *ctx, const char *text)
+static void on_prompt(void *ctx, const struct session_prompt *prompt)
 {
 	struct run *run = ctx;
 
-	progress_prompt(&run->progress, text);
-	if (prompt_ask(&run->prompt) < 0)
+	progress_prompt(&run->progress, prompt);
+	if (run->answers.fd >= 0)
+		answers_ask(&run->answers, run->progress.events.asked);
+	else if (prompt_ask(&run->prompt) < 0)
 		session_answer(run->session, false);
 }
 
 static void on_answer(void *ctx, bool go_on)
 {
 	session_answer(((struct run *)ctx)->session, go_on);
+}
+
+/* Nothing that was typed is swallowed: it is said what would be an answer. */
+static int on_other_answer(void *ctx, const char *line)
+{
+	progress_remind(&((struct run *)ctx)->progress, line);
+	return 0;
 }
 
 static void on_signal(void *ctx, int number)
@@ -206,6 +229,16 @@ static void on_signal(void *ctx, int number)
 	run->suspend = run->suspend || number == SIGTSTP;
 	prompt_cancel(&run->prompt); /* what is typed from now on belongs to whoever reads next */
 	session_interrupt(run->session, number);
+}
+
+static void on_stop(void *ctx)
+{
+	on_signal(ctx, SIGTERM);
+}
+
+static void on_refused(void *ctx, const char *line, const char *why)
+{
+	events_refused(&((struct run *)ctx)->progress.events, line, why);
 }
 
 static int on_finish(void *ctx, struct record *record, struct runfile *rf, struct err *err)
@@ -267,7 +300,7 @@ static bool needs_operator(const struct run *run)
 
 static bool can_ask(const struct run *run)
 {
-	return !run->options->no_input && isatty(STDIN_FILENO);
+	return !run->options->no_input && (run->options->answer_fd || isatty(STDIN_FILENO));
 }
 
 /* Before anything moves: a run that cannot be sealed in the end is not begun. */
@@ -298,7 +331,7 @@ static int read_inputs(struct run *run, const char *plan_path, struct err *err)
 	if (needs_operator(run) && !can_ask(run))
 		return err_set(err, -EINVAL,
 			       "%s changes phantoms or takes them away during the run, which needs an operator: run it "
-			       "on a terminal%s",
+			       "on a terminal%s, or with --answer-fd",
 			       plan_path, run->options->no_input ? " without --no-input" : "");
 	return 0;
 }
@@ -384,7 +417,7 @@ static int choose_name(struct run *run, struct err *err)
 	return name_default(&run->delivery, run->record, run->plan->name, loop_wall_ns(run->loop), err);
 }
 
-static int descriptor_of(const char *text, int *ret, struct err *err)
+static int descriptor_of(const char *option, const char *text, int *ret, struct err *err)
 {
 	char *end;
 	long n;
@@ -394,8 +427,8 @@ static int descriptor_of(const char *text, int *ret, struct err *err)
 	errno = 0;
 	n = strtol(text, &end, 10);
 	if (*end || end == text || errno || n < 0 || n > 65535)
-		return err_set(err, -EINVAL,
-			       "--progress-fd %s: must be the number of an open descriptor, for example 3", text);
+		return err_set(err, -EINVAL, "%s %s: must be the number of an open descriptor, for example 3", option,
+			       text);
 	*ret = (int)n;
 	return 0;
 }
@@ -405,7 +438,11 @@ static int open_surroundings(struct run *run, struct err *err)
 	struct style style = style_of(stderr, (enum colour_choice)run->options->color);
 	int event_fd = -1, rc;
 
-	if ((rc = descriptor_of(run->options->progress_fd, &event_fd, err)) < 0 ||
+	run->answers =
+		(struct answers){.fd = -1, .answer = on_answer, .stop = on_stop, .refused = on_refused, .ctx = run};
+	if ((rc = descriptor_of("--progress-fd", run->options->progress_fd, &event_fd, err)) < 0 ||
+	    (rc = descriptor_of("--answer-fd", run->options->answer_fd, &run->answers.fd, err)) < 0 ||
+	    (rc = answers_check(&run->answers, err)) < 0 ||
 	    (rc = progress_init(&run->progress, STDERR_FILENO, event_fd, run->options->quiet, style, err)) < 0 ||
 	    (rc = signals_block(err)) < 0 ||
 	    (rc = loop_new(run->tables->clock, run->tables->clock_ctx, &run->loop, err)) < 0)
@@ -437,8 +474,12 @@ static int drive(struct run *run, struct err *err)
 	};
 	int rc;
 
-	run->prompt = (struct prompt){.loop = run->loop, .fd = STDIN_FILENO, .answer = on_answer, .ctx = run};
+	run->prompt = (struct prompt){
+		.loop = run->loop, .fd = STDIN_FILENO, .answer = on_answer, .other = on_other_answer, .ctx = run};
 	rc = session_start(&config, &run->session, err);
+	if (rc < 0)
+		return rc;
+	rc = answers_open(&run->answers, run->loop, err);
 	if (rc < 0)
 		return rc;
 	rc = signals_open(&run->signals, run->loop, on_signal, run, err);
@@ -446,6 +487,7 @@ static int drive(struct run *run, struct err *err)
 		return rc;
 	session_run(run->session);
 	prompt_cancel(&run->prompt);
+	answers_close(&run->answers);
 	signals_close(&run->signals);
 	return 0;
 }
@@ -509,7 +551,7 @@ static int conclude(struct run *run)
 	int code = verdict_exit_code(r);
 
 	(void)deliver_last_word(&run->delivery, r);
-	progress_end(&run->progress, r, code);
+	progress_end(&run->progress);
 	if (!run->options->quiet) {
 		fputc('\n', run->people);
 		render_header(run->people, r);
@@ -525,9 +567,10 @@ static int conclude(struct run *run)
 		code = print_json(run, code);
 	if (r->run_status != RUN_COMPLETE && run->people == stdout && !style.big)
 		cli_error(0, "%s", *r->status_reason ? r->status_reason : run_status_name(r->run_status));
-	fflush(run->people);
+	code = cli_flush(code);
 	if (r->moved && !r->stop_verified)
 		render_stop_unverified(stderr, &shout, r->stop_text);
+	events_end(&run->progress.events, r, run->plan, code);
 	return code;
 }
 
@@ -556,6 +599,7 @@ static int execute(struct run *run, const char *plan_path)
 		delivery_give_name_back(run->record);
 		return cli_error(rc == -EKEYEXPIRED ? EXIT_REFUSED : EXIT_STORAGE, "%s", err.text);
 	}
+	events_begin(&run->progress.events, run->record, run->plan, run->bench->name, run->point_count);
 	rc = drive(run, &err);
 	delivery_give_name_back(run->record);
 	keeping_end(&run->keeping, run->bench, run->session);
@@ -595,22 +639,24 @@ const struct command command_run = {
 	.operands_min = 1,
 	.operands_max = 1,
 	.summary = "Test a pen against a plan and write the report",
-	.description = "Drives the pen named by --dut through every point of PLAN on the bench named by --bench, "
-		       "measures, judges, and "
-		       "writes NAME.penrig (the run file: everything the verdict rests on) and NAME.report.json.\n\n"
-		       "Whatever ends a run, the pen is stopped first and the load signal is watched until it shows "
-		       "that the needles "
-		       "stand still. SIGINT (Ctrl-C), SIGTERM, SIGHUP and SIGQUIT end the run so and save what was "
-		       "proven; a second "
-		       "signal skips saving, never stopping. Ctrl-Z ends the run too, and suspends the process after "
-		       "that: a pen is "
-		       "not resumed unattended.\n\n"
-		       "A plan that changes phantoms or takes them away asks on the terminal; Enter means done, q "
-		       "gives up.\n\n"
-		       "The exit code is 0 for a pass, or a conditional pass that the plan accepts, only: 1 the pen "
-		       "failed, 2 wrong usage, plan or bench file, 3 inconclusive or within a guard band, 4 device "
-		       "lost, 5 bench in use, 6 storage, 7 internal error, 8 refused, "
-		       "128+n signal n.",
+	.description =
+		"Drives the pen named by --dut through every point of PLAN on the bench named by --bench, "
+		"measures, judges, and "
+		"writes NAME.penrig (the run file: everything the verdict rests on) and NAME.report.json.\n\n"
+		"Whatever ends a run, the pen is stopped first and the load signal is watched until it shows "
+		"that the needles "
+		"stand still. SIGINT (Ctrl-C), SIGTERM, SIGHUP and SIGQUIT end the run so and save what was "
+		"proven; a second "
+		"signal skips saving, never stopping. Ctrl-Z ends the run too, and suspends the process after "
+		"that: a pen is "
+		"not resumed unattended. Where penrig itself is killed, or stands still for longer than the bench file "
+		"says, a process of its own stops the pen (docs/safety.md).\n\n"
+		"A plan that changes phantoms or takes them away asks on the terminal; Enter means done, q "
+		"gives up. With --answer-fd it asks by an event, and a program answers.\n\n"
+		"The exit code is 0 for a pass, or a conditional pass that the plan accepts, only: 1 the pen "
+		"failed, 2 wrong usage, plan or bench file, 3 inconclusive or within a guard band, 4 device "
+		"lost, 5 bench in use, 6 storage, 7 internal error, 8 refused, "
+		"128+n signal n.",
 	.example = "  penrig run conformance.json --bench bench-3.json --dut SN-0417 --operator \"A. Meier\" --report "
 		   "junit\n",
 	.options = run_table,

@@ -377,26 +377,32 @@ static void prompting(struct session *s, uint64_t now_ns)
 		session_end(s, RUN_INTERRUPTED, text);
 }
 
-static void ask(struct session *s, const char *text)
+static void ask(struct session *s, struct session_prompt prompt)
 {
-	journal_text(s, "prompt", "%s", text);
+	journal_text(s, "prompt", "%s", prompt.text);
+	prompt.point = s->at.point;
 	s->prompt.answered = false;
 	s->at.rest_first = 0; /* a hand comes between: no tare from before it */
 	session_go(s, STAGE_PROMPT, prompting);
-	s->config.observer.prompt(s->config.observer.ctx, text);
+	s->config.observer.prompt(s->config.observer.ctx, &prompt);
 }
 
 static void ask_for_phantom(struct session *s)
 {
 	char text[240];
 	if (plan_point_is_free(planned(s))) {
-		ask(s, "Take the phantom away: nothing may stand under the needles.");
+		ask(s, (struct session_prompt){.question = QUESTION_TAKE_PHANTOM_AWAY,
+					       .text = "Take the phantom away: nothing may stand under the needles."});
 		return;
 	}
 	const struct phantom *phantom = &s->bench->phantom[planned(s)->phantom];
 	snprintf(text, sizeof(text), "Put phantom %s (%.80s) under the pen, position %s.", phantom->serial,
 		 phantom->material, phantom->position);
-	ask(s, text);
+	ask(s, (struct session_prompt){.question = QUESTION_PUT_PHANTOM,
+				       .text = text,
+				       .phantom = phantom->serial,
+				       .material = phantom->material,
+				       .position = phantom->position});
 }
 
 void attempt_next(struct session *s)
@@ -410,7 +416,7 @@ void attempt_next(struct session *s)
 	if (planned(s)->phantom_change)
 		ask_for_phantom(s);
 	else if (s->config.ask && s->config.ask(s->config.calibrating_ctx, s->at.point, text, sizeof(text)))
-		ask(s, text);
+		ask(s, (struct session_prompt){.question = QUESTION_SET_STAGE, .text = text});
 	else
 		begin_point(s);
 }

@@ -630,6 +630,17 @@ void session_free(struct session *s)
 	free(s);
 }
 
+const char *session_question_name(enum session_question question)
+{
+	static const char *const names[] = {
+		[QUESTION_PUT_PHANTOM] = "put_phantom",
+		[QUESTION_TAKE_PHANTOM_AWAY] = "take_phantom_away",
+		[QUESTION_SET_STAGE] = "set_stage",
+	};
+
+	return names[question];
+}
+
 void session_answer(struct session *s, bool go_on)
 {
 	s->prompt = (struct prompt){.answered = true, .go_on = go_on};

@@ -40,11 +40,22 @@ struct session_progress {
 	bool alarm; /* text must be shouted: stop_unverified */
 };
 
-/* prompt: ask the operator (a phantom change); answered by session_answer(). NULL: nobody can be asked. */
+/* What the operator is asked to do, for a person (text) and for a program that asks in its own words; borrowed. */
+enum session_question { QUESTION_PUT_PHANTOM, QUESTION_TAKE_PHANTOM_AWAY, QUESTION_SET_STAGE };
+const char *session_question_name(enum session_question question); /* "put_phantom", ... */
+
+struct session_prompt {
+	enum session_question question;
+	const char *text;
+	const char *phantom, *material, *position; /* of QUESTION_PUT_PHANTOM; else NULL */
+	unsigned point;                            /* that waits for it, from 0 */
+};
+
+/* prompt: ask the operator; answered by session_answer(). NULL: nobody can be asked. */
 struct session_observer {
 	void *ctx;
 	void (*progress)(void *ctx, const struct session_progress *progress);
-	void (*prompt)(void *ctx, const char *text);
+	void (*prompt)(void *ctx, const struct session_prompt *prompt);
 };
 
 struct session_config {

@@ -58,15 +58,15 @@ def be_a_shell(argv, folder):
 class Terminal:
     """penrig-a as the foreground job of a pty of its own."""
 
-    def __init__(self, folder, plan, *extra, env=None, faults=(), bench=None):
+    def __init__(self, folder, plan, *extra, env=None, faults=(), bench=None, dut="PEN-GOOD-01", seed=1):
         self.folder = Path(folder)
         path = self.folder / "plan.json"
         path.write_text(json.dumps(plan))
         bench = bench or copy_of_bench(folder)
-        world = ["--bench", bench, "--truth", self.folder / "truth.jsonl", "--clamp", self.folder / "clamp"]
+        world = ["--bench", bench, "--seed", seed, "--virtual-dut", dut, "--truth", self.folder / "truth.jsonl", "--clamp", self.folder / "clamp"]
         for fault in faults:
             world += ["--fault", fault]
-        argv = [rig.PENRIG_A, *world, "--", "run", path, "--bench", bench, "--dut", "PEN-GOOD-01", "--output-dir", folder,
+        argv = [rig.PENRIG_A, *world, "--", "run", path, "--bench", bench, "--dut", dut, "--output-dir", folder,
                 *extra]
         self.pid, self.fd = pty.fork()
         if self.pid == 0:

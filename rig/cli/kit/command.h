@@ -83,6 +83,8 @@ void help_completion(FILE *out);
 
 /* "penrig: ..." and a line break on standard error. Returns `code`. */
 __attribute__((format(printf, 2, 3))) int cli_error(int code, const char *fmt, ...);
+/* Standard output is flushed: `code`, or EXIT_STORAGE with a message where what was printed did not arrive and code was 0. */
+int cli_flush(int code);
 
 /* The same as what a delivery calls (reports/deliver.h). */
 void cli_complain(void *ctx, const char *text);

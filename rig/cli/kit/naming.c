@@ -19,13 +19,16 @@ static bool is_stem_char(char c)
 	return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || (c && strchr("._-", c));
 }
 
+/* A name that began with '.' would be hidden, and one with '-' taken for an option by whoever opens it. */
 static void sanitise(const char *text, char ret[PART_MAX + 1])
 {
 	unsigned n = 0;
 
 	for (; *text && n < PART_MAX; text++, n++)
-		ret[n] = is_stem_char(*text) && !(n == 0 && *text == '.') ? *text : '-';
+		ret[n] = is_stem_char(*text) ? *text : '-';
 	ret[n] = '\0';
+	if (ret[0] == '.' || ret[0] == '-')
+		ret[0] = '_';
 }
 
 static void compose(const struct record *record, const char *plan, uint64_t wall_ns, char ret[STEM_MAX])

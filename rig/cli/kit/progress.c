@@ -1,14 +1,12 @@
-/* Progress on a terminal, in a log and as events. A write that would block is left out: for people the next one follows
- * within 250 ms, for programs the count of what is missing stands in the next event. */
+/* Progress on a terminal and in a log; events are handed on. A write that would block is left out: the next one follows
+ * within 250 ms. */
 #include <errno.h>
-#include <fcntl.h>
 #include <math.h>
 #include <poll.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
-#include "rig/base/json.h"
 #include "rig/cli/kit/command.h"
 #include "rig/cli/kit/progress.h"
 
@@ -16,16 +14,8 @@
 
 int progress_init(struct progress *progress, int fd, int event_fd, bool quiet, struct style style, struct err *err)
 {
-	int mode = event_fd < 0 ? 0 : fcntl(event_fd, F_GETFL);
-
-	if (mode < 0 || (event_fd >= 0 && (mode & O_ACCMODE) == O_RDONLY))
-		return err_set(
-			err, -EBADF,
-			"--progress-fd %d: not open for writing; open it in the shell, for example %d>events.jsonl",
-			event_fd, event_fd);
-	*progress = (struct progress){
-		.fd = fd, .event_fd = event_fd, .quiet = quiet, .style = style, .terminal = isatty(fd) == 1};
-	return 0;
+	*progress = (struct progress){.fd = fd, .quiet = quiet, .style = style, .terminal = isatty(fd) == 1};
+	return events_init(&progress->events, event_fd, err);
 }
 
 static ssize_t write_if_ready(int fd, const char *text, size_t len)
@@ -57,69 +47,6 @@ static void say(struct progress *progress, const char *text, bool keep)
 			progress->drawn = !keep;
 	}
 	free(clean);
-}
-
-static void send_event(struct progress *progress, struct json_out *event)
-{
-	char *text = NULL, line[LINE_MAX_BYTES + 1];
-	int n;
-
-	if (progress->dropped_events)
-		json_out_int(event, "dropped", progress->dropped_events);
-	if (json_out_print(event, false, &text, NULL) == 0) {
-		n = snprintf(line, sizeof(line), "%s%s\n", progress->partial_event ? "\n" : "", text);
-		ssize_t sent = n < (int)sizeof(line) ? write_if_ready(progress->event_fd, line, (size_t)n) : -EMSGSIZE;
-
-		progress->dropped_events = sent == n ? 0 : progress->dropped_events + 1;
-		progress->partial_event = sent > 0 ? sent != n : progress->partial_event;
-		free(text);
-	}
-	json_out_free(event);
-}
-
-static void number(struct json_out *event, const char *key, double value)
-{
-	if (isfinite(value))
-		json_out_number(event, key, value, 7);
-}
-
-static void point_event(struct json_out *event, const struct record_point *point)
-{
-	json_out_int(event, "number", point->plan.number + 1);
-	json_out_int(event, "attempt", point->attempt);
-	json_out_bool(event, "counts", point->counts);
-	json_out_bool(event, "measured", point->measured);
-	json_out_string(event, "outcome", outcome_name(point->outcome));
-	if (*point->reason)
-		json_out_string(event, "reason", point->reason);
-}
-
-static void emit(struct progress *progress, const struct session_progress *now)
-{
-	struct json_out *event;
-	const char *kind = now->finished ? "point" : now->alarm ? "alarm" : now->text ? "message" : "progress";
-
-	if (progress->event_fd < 0)
-		return;
-	event = json_out_object();
-	json_out_string(event, "event", kind);
-	json_out_string(event, "stage", session_stage_name(now->stage));
-	json_out_int(event, "point", now->point + 1);
-	json_out_int(event, "points", now->points);
-	number(event, "depth_set_mm", now->depth_set_mm);
-	number(event, "rate_set_hz", now->rate_set_hz);
-	number(event, "elapsed_s", now->elapsed_s);
-	number(event, "remaining_s", now->remaining_s);
-	number(event, "rate_hz", now->rate_hz);
-	number(event, "depth_mm", now->depth_mm);
-	number(event, "force_n", now->force_n);
-	number(event, "handle_c", now->handle_c);
-	json_out_int(event, "strokes", (int64_t)now->strokes);
-	if (now->text)
-		json_out_string(event, "text", now->text);
-	if (now->finished)
-		point_event(event, now->finished);
-	send_event(progress, event);
 }
 
 static void point_line(struct progress *progress, const struct session_progress *now)
@@ -174,7 +101,7 @@ static void status_line(struct progress *progress, const struct session_progress
 
 void progress_show(struct progress *progress, const struct session_progress *now)
 {
-	emit(progress, now);
+	events_progress(&progress->events, now);
 	if (now->alarm) {
 		char text[ERR_TEXT_MAX + 40];
 
@@ -192,36 +119,26 @@ void progress_show(struct progress *progress, const struct session_progress *now
 		status_line(progress, now);
 }
 
-void progress_prompt(struct progress *progress, const char *text)
+void progress_prompt(struct progress *progress, const struct session_prompt *prompt)
 {
 	char line[ERR_TEXT_MAX + 60];
 
-	snprintf(line, sizeof(line), "%s  [Enter: done, q: give up]", text);
+	snprintf(line, sizeof(line), "%s  [Enter: done, q: give up]", prompt->text);
 	say(progress, line, true);
-	if (progress->event_fd >= 0) {
-		struct json_out *event = json_out_object();
-
-		json_out_string(event, "event", "prompt");
-		json_out_string(event, "text", text);
-		send_event(progress, event);
-	}
+	events_prompt(&progress->events, prompt);
 }
 
-void progress_end(struct progress *progress, const struct record *record, int exit_code)
+void progress_remind(struct progress *progress, const char *typed)
 {
-	struct json_out *event;
+	char line[ERR_TEXT_MAX];
 
+	snprintf(line, sizeof(line), "\"%.40s\" is no answer: Enter goes on, q ends the run", typed);
+	say(progress, line, true);
+}
+
+void progress_end(struct progress *progress)
+{
 	if (progress->drawn)
 		say(progress, "", false);
 	progress->drawn = false;
-	if (progress->event_fd < 0)
-		return;
-	event = json_out_object();
-	json_out_string(event, "event", "end");
-	json_out_string(event, "run_status", run_status_name(record->run_status));
-	json_out_string(event, "dut_verdict", record->has_verdict ? outcome_name(record->dut_verdict) : NULL);
-	json_out_int(event, "exit_code", exit_code);
-	json_out_bool(event, "stop_unverified", record->moved && !record->stop_verified);
-	json_out_string(event, "name", record->name);
-	send_event(progress, event);
 }

@@ -112,7 +112,10 @@ static void test_default_name_is_a_safe_stem(void **state)
 	char longest[64];
 
 	(void)state;
-	assert_string_equal(named(record, "fine lines"), "-.-SN-7----fine-lines-20260302T120000Z");
+	assert_string_equal(named(record, "fine lines"), "_.-SN-7----fine-lines-20260302T120000Z");
+	delivery_give_name_back(record);
+	snprintf(record->dut, sizeof(record->dut), "-rf");
+	assert_string_equal(named(record, "demo"), "_rf-demo-20260302T120000Z");
 	delivery_give_name_back(record);
 	memset(longest, 'x', sizeof(longest) - 1);
 	longest[sizeof(longest) - 1] = '\0';

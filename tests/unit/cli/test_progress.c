@@ -7,7 +7,9 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -141,7 +143,7 @@ static void test_a_slow_reader_loses_events_and_is_told(void **state)
 
 	(void)state;
 	open_pipes(&p, false);
-	while (p.progress.dropped_events < 3) { /* a pipe holds 64 KiB; this ends only because nothing blocks */
+	while (p.progress.events.dropped < 3) { /* a pipe holds 64 KiB; this ends only because nothing blocks */
 		progress_show(&p.progress, &now);
 		assert_in_range(++sent, 1, 10000);
 	}
@@ -149,7 +151,7 @@ static void test_a_slow_reader_loses_events_and_is_told(void **state)
 		;
 	progress_show(&p.progress, &now);
 	assert_non_null(strstr(received(p.events[0]), "\"dropped\":3"));
-	assert_int_equal(p.progress.dropped_events, 0);
+	assert_int_equal(p.progress.events.dropped, 0);
 	close_pipes(&p);
 }
 
@@ -165,13 +167,91 @@ static void test_the_end_is_an_event(void **state)
 	record->dut_verdict = OUTCOME_FAIL;
 	record->run_status = RUN_INTERRUPTED;
 	record->moved = true;
-	progress_end(&p.progress, record, 1);
+	events_end(&p.progress.events, record, NULL, 1);
 	line = received(p.events[0]);
 	assert_non_null(strstr(line, "\"run_status\":\"interrupted\""));
 	assert_non_null(strstr(line, "\"dut_verdict\":\"fail\""));
 	assert_non_null(strstr(line, "\"exit_code\":1"));
 	assert_non_null(strstr(line, "\"stop_unverified\":true"));
 	record_free(record);
+	close_pipes(&p);
+}
+
+static void test_a_question_is_told_in_fields(void **state)
+{
+	struct session_prompt prompt = {.question = QUESTION_PUT_PHANTOM,
+					.text = "Put phantom P-1 (gel) under the pen, position A2.",
+					.phantom = "P-1",
+					.material = "gel",
+					.position = "A2",
+					.point = 4};
+	struct pipes p;
+	const char *line;
+
+	(void)state;
+	open_pipes(&p, false);
+	progress_prompt(&p.progress, &prompt);
+	line = received(p.events[0]);
+	assert_non_null(strstr(line, "\"id\":1,\"question\":\"put_phantom\",\"point\":5,\"phantom\":\"P-1\","
+				     "\"material\":\"gel\",\"position\":\"A2\""));
+	assert_string_equal(received(p.people[0]),
+			    "Put phantom P-1 (gel) under the pen, position A2.  [Enter: done, q: give up]\n");
+	prompt = (struct session_prompt){.question = QUESTION_TAKE_PHANTOM_AWAY, .text = "Take it away."};
+	progress_prompt(&p.progress, &prompt);
+	line = received(p.events[0]);
+	assert_non_null(strstr(line, "\"id\":2,\"question\":\"take_phantom_away\""));
+	assert_null(strstr(line, "\"phantom\""));
+	close_pipes(&p);
+}
+
+/* Its lock says whether the run lives: a second writer has no place in it. */
+static void test_an_event_file_is_locked(void **state)
+{
+	char path[] = "/tmp/penrig-events-XXXXXX";
+	struct progress first, second;
+	struct err err = {""};
+	int fd = mkstemp(path), other = open(path, O_WRONLY | O_APPEND), reader = open(path, O_RDONLY);
+
+	(void)state;
+	assert_true(fd >= 0 && other >= 0 && reader >= 0);
+	assert_int_equal(flock(fd, LOCK_EX), 0); /* by whoever starts the run, on the same open file */
+	assert_int_equal(progress_init(&first, 2, fd, true, (struct style){.width = 80}, &err), 0);
+	assert_int_equal(fcntl(fd, F_GETFD) & FD_CLOEXEC, FD_CLOEXEC);
+	assert_int_equal(progress_init(&second, 2, other, true, (struct style){.width = 80}, &err), -EBUSY);
+	assert_non_null(strstr(err.text, "another run writes its events to this file"));
+	assert_int_equal(flock(reader, LOCK_SH | LOCK_NB), -1);
+	close(fd);
+	assert_int_equal(progress_init(&second, 2, other, true, (struct style){.width = 80}, &err), 0);
+	assert_int_equal(flock(reader, LOCK_SH | LOCK_NB), -1);
+	close(other);
+	assert_int_equal(flock(reader, LOCK_SH | LOCK_NB), 0);
+	close(reader);
+	unlink(path);
+}
+
+static void test_a_setpoint_is_told_once(void **state)
+{
+	struct plan_step step = {.name = "s"};
+	struct plan plan = {
+		.steps = 1,
+		.step = &step,
+		.limits = 1,
+		.limit = {{.id = MEASURAND_STROKE_RATE_ERROR, .has_lower = true, .lower = -10}},
+	};
+	const struct plan_point points[2] = {{.rate_hz = 100, .depth_mm = 0.5}, {.rate_hz = 200, .depth_mm = 1}};
+	struct pipes p;
+	const char *line;
+
+	(void)state;
+	open_pipes(&p, false);
+	for (unsigned i = 0; i < 3; i++)
+		events_setpoint(&p.progress.events, &plan, points, 2, i);
+	events_setpoint(&p.progress.events, &plan, points, 2, 1);
+	line = received(p.events[0]);
+	assert_string_equal(line, "{\"event\":\"setpoint\",\"point\":1,\"points\":2,\"depth_set_mm\":0.5,"
+				  "\"rate_set_hz\":100,\"limits\":{\"rate_hz\":{\"lower\":90}}}\n"
+				  "{\"event\":\"setpoint\",\"point\":2,\"points\":2,\"depth_set_mm\":1,"
+				  "\"rate_set_hz\":200,\"limits\":{\"rate_hz\":{\"lower\":180}}}\n");
 	close_pipes(&p);
 }
 
@@ -258,6 +338,9 @@ int main(void)
 		cmocka_unit_test(test_events_are_json_lines),
 		cmocka_unit_test(test_a_slow_reader_loses_events_and_is_told),
 		cmocka_unit_test(test_the_end_is_an_event),
+		cmocka_unit_test(test_a_question_is_told_in_fields),
+		cmocka_unit_test(test_an_event_file_is_locked),
+		cmocka_unit_test(test_a_setpoint_is_told_once),
 		cmocka_unit_test(test_event_descriptor_must_be_open_for_writing),
 		cmocka_unit_test(test_answers),
 	};

@@ -323,10 +323,10 @@ static void on_progress(void *ctx, const struct session_progress *progress)
 		tapped.on_stage(progress->stage);
 }
 
-static void on_prompt(void *ctx, const char *text)
+static void on_prompt(void *ctx, const struct session_prompt *prompt)
 {
 	(void)ctx;
-	(void)text;
+	(void)prompt;
 	tapped.prompts++;
 	if (tapped.on_prompt)
 		tapped.on_prompt();

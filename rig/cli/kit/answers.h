@@ -1,0 +1,38 @@
+/* Orders and answers of a program that watches a run, a line each on a descriptor:
+ *
+ *     answer ID done      what question ID asked for is done
+ *     answer ID give_up   it is not: the run ends
+ *     stop                the run ends as by SIGTERM; said again, it changes nothing
+ *
+ * ID is the number in the question's event, so that a late answer cannot meet the next question. Any other line is told as
+ * refused and changes nothing. Where the input ends (a pipe whose writer is gone) open and later questions are given up; a
+ * FIFO that is open for reading and writing never ends. */
+#ifndef PENRIG_CLI_KIT_ANSWERS_H
+#define PENRIG_CLI_KIT_ANSWERS_H
+
+#include "rig/base/loop.h"
+
+struct answers {
+	int fd; /* -1: none */
+	struct loop *loop;
+	uint64_t open; /* number of the question that waits; 0: none */
+	bool ended, stopped;
+	char line[64]; /* a longer one is refused */
+	size_t len;
+	bool too_long;
+	void (*answer)(void *ctx, bool go_on);
+	void (*stop)(void *ctx);
+	void (*refused)(void *ctx, const char *line, const char *why);
+	void *ctx;
+};
+
+/* fd, functions and ctx are set. From then on children do not inherit fd. -EBADF with text: not open for reading. */
+int answers_check(const struct answers *answers, struct err *err);
+/* Listens until answers_close(); `answers` lives until then. */
+int answers_open(struct answers *answers, struct loop *loop, struct err *err);
+void answers_close(struct answers *answers);
+
+/* Question `id` waits. Where nobody can answer any more it is given up before this returns. */
+void answers_ask(struct answers *answers, uint64_t id);
+
+#endif

@@ -1,0 +1,159 @@
+"""A run under a program that watches it: events to a file that stays locked while the run lives, questions answered and the run
+stopped through a FIFO whose writer comes and goes. On the virtual clock."""
+import fcntl
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+import rig
+
+PLAN = {
+    "kind": "penrig/plan/1",
+    "name": "two-phantoms",
+    "limits": [{"measurand": "stroke_rate_error_pct", "unit": "%", "lower": -10, "upper": 10}],
+    "steps": [{"name": "both", "depth_mm": [1.0], "rate_hz": [120], "phantom": ["SIL-STD-01", "SIL-SOFT-01"], "tare_s": 0.25,
+               "settle_s": 0.4, "measure_s": 1.5}],
+}
+LIMIT_S = 120  # of any wait: a test that reaches it has failed
+
+
+class Supervised:
+    """A run that outlives whoever started it: this class holds no descriptor of its events or answers but while it uses them."""
+
+    def __init__(self, plan=PLAN, dut="PEN-GOOD-01", before="", more=(), stdout=subprocess.DEVNULL):
+        self.folder = Path(tempfile.mkdtemp(prefix="sup"))
+        (self.folder / "plan.json").write_text(json.dumps(plan))
+        bench = rig.own_bench("virtual-usb.json", self.folder)
+        self.events_path, self.fifo = self.folder / "events.jsonl", self.folder / "answers"
+        os.mkfifo(self.fifo)
+        events = os.open(self.events_path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_EXCL)
+        answers = os.open(self.fifo, os.O_RDWR | os.O_NONBLOCK)
+        if before:
+            os.write(answers, before.encode())
+        argv = [rig.PENRIG_A, "--bench", bench, "--virtual-dut", dut, "--", "run", self.folder / "plan.json", "--bench", bench, "--dut", dut,
+                "--output-dir", self.folder, "--progress-fd", events, "--answer-fd", answers, *more]
+        self.child = subprocess.Popen([str(a) for a in argv], stdin=subprocess.DEVNULL, stdout=stdout,
+                                      stderr=subprocess.DEVNULL, pass_fds=(events, answers))
+        os.close(events)
+        os.close(answers)
+
+    def events(self):
+        return [json.loads(line) for line in self.events_path.read_text().split("\n")[:-1]]
+
+    def until(self, kind):
+        """The first event of this kind; None where the run ended without."""
+        limit = time.monotonic() + LIMIT_S
+        while time.monotonic() < limit:
+            over = self.child.poll() is not None
+            for event in self.events():
+                if event["event"] == kind:
+                    return event
+            if over:
+                return None
+            time.sleep(0.01)
+        return None
+
+    def say(self, text):
+        fd = os.open(self.fifo, os.O_WRONLY | os.O_NONBLOCK)  # ENXIO: no run there
+        os.write(fd, text.encode())
+        os.close(fd)
+
+    def lives(self):
+        with open(self.events_path) as f:
+            try:
+                fcntl.flock(f, fcntl.LOCK_SH | fcntl.LOCK_NB)
+            except BlockingIOError:
+                return True
+        return False
+
+    def end(self):
+        code = self.child.wait(timeout=LIMIT_S)
+        return code, self.events()
+
+
+def answered(check):
+    run = Supervised()
+    prompt = run.until("prompt")
+    check(prompt and (prompt["id"], prompt["question"], prompt["phantom"], prompt["position"]) == (1, "put_phantom", "SIL-SOFT-01", "A1"),
+          f"the question has fields: {prompt}")
+    check(run.lives(), "the event file is locked while the run lives")
+    run.say("answer 7 done\n")
+    run.say("answer 1 done\n")
+    code, events = run.end()
+    check(code == 0 and not run.lives(), f"a pass, and the lock is gone: {code}")
+    check(events[0]["event"] == "begin" and events[0]["dut"] == "PEN-GOOD-01" and events[0]["points"] == 2 and events[0]["pid"] == run.child.pid,
+          f"it begins with who and what: {events[0]}")
+    check([e["line"] for e in events if e["event"] == "refused"] == ["answer 7 done"], "an answer to no question is told as refused")
+    points = [e["limits"] for e in events if e["event"] == "setpoint"]
+    check(points == [{"rate_hz": {"lower": 108, "upper": 132}}] * 2, f"each point's limits as live figures: {points}")
+    end = events[-1]
+    check(end["event"] == "end" and end["exit_code"] == 0 and end["moved"] and not end["stop_unverified"], f"the end is last: {end}")
+    check(end["decided"]["measurand"] == "stroke_rate_error_pct" and end["decided"]["upper"] == 10 and end["decided"]["outcome"] == "pass",
+          f"and says which limit decided: {end.get('decided')}")
+
+
+def given_up(check):
+    run = Supervised()
+    run.until("prompt")
+    run.say("answer 1 give_up\n")
+    code, events = run.end()
+    check(events[-1]["run_status"] == "interrupted" and code == events[-1]["exit_code"] == 130, f"giving up interrupts: {code}, {events[-1]}")
+
+
+def stopped(check):
+    """An order that came before the run could read, one while it moves, one said twice."""
+    for before, when in (("stop\n", None), ("", "point"), ("", "prompt")):
+        run = Supervised(before=before)
+        if when:
+            run.until(when)
+            run.say("stop\nstop\n")
+        code, events = run.end()
+        end = events[-1]
+        check(code == 143 and end["event"] == "end" and end["run_status"] == "interrupted", f"stop {when or 'at once'}: {code}, {end}")
+        check(not end["stop_unverified"], f"stop {when or 'at once'}: the pen was seen to stand still: {end}")
+        check(list(run.folder.glob("*.report.json")), f"stop {when or 'at once'}: the report is saved, though it was said twice")
+
+
+def nobody_left(check):
+    """A pipe whose writer is gone: the question cannot be answered."""
+    folder = Path(tempfile.mkdtemp(prefix="sup"))
+    (folder / "plan.json").write_text(json.dumps(PLAN))
+    bench = rig.own_bench("virtual-usb.json", folder)
+    reader, writer = os.pipe()
+    argv = [rig.PENRIG_A, "--bench", bench, "--", "run", folder / "plan.json", "--bench", bench, "--dut", "PEN-GOOD-01", "--output-dir", folder,
+            "--answer-fd", reader]
+    child = subprocess.Popen([str(a) for a in argv], stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True,
+                             pass_fds=(reader,))
+    os.close(reader)
+    os.close(writer)
+    _, err = child.communicate(timeout=LIMIT_S)
+    check(child.returncode == 130, f"it gives up: {child.returncode}: {err[-300:]}")
+
+
+def the_end_knows_the_exit(check):
+    """What goes wrong behind the verdict stands in the last event as well: its reader may not be able to wait for the exit."""
+    one = {**PLAN, "steps": [{**PLAN["steps"][0], "phantom": ["SIL-STD-01"]}]}
+    for more in ((), ("--json",), ("--quiet",)):
+        with open("/dev/full", "w") as full:
+            code, events = Supervised(one, more=more, stdout=full).end()
+        end = events[-1]
+        check(end["event"] == "end" and end["dut_verdict"] == "pass", f"a pass: {end}")
+        check(code == 6 and end["exit_code"] == code, f"printed nowhere {more}: exit {code}, the event says {end['exit_code']}")
+
+
+def main():
+    check = rig.Checks()
+    the_end_knows_the_exit(check)
+    answered(check)
+    given_up(check)
+    stopped(check)
+    nobody_left(check)
+    check.end()
+
+
+if __name__ == "__main__":
+    sys.exit(main())
