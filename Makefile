@@ -21,12 +21,17 @@ B := $(BUILD)/$(variant)
 NEED_LIBS := libserialport libusb-1.0 libcjson gsl sqlite3 libzstd nettle libsodium libudev
 # Any of the names of a library that may be there: hdf5 for `penrig export --format hdf5` and recordings in HDF5; Debian has it under its own name.
 MAY_LIBS  := hdf5 hdf5-serial
+# Another that may be there: for the page of `penrig station`.
+WEB_LIBS  := libmicrohttpd
 APT_BUILD := gcc make pkg-config libserialport-dev libusb-1.0-0-dev libcjson-dev libgsl-dev libsqlite3-dev \
 	libzstd-dev nettle-dev libsodium-dev libudev-dev
 APT_DEMO  := $(APT_BUILD) umockdev
 APT_CHECK := $(APT_DEMO) libcmocka-dev scdoc python3 python3-jsonschema python3-prometheus-client python3-pyvisa \
 	python3-pyvisa-py python3-usb python3-serial python3-numpy python3-h5py libhdf5-dev usbutils clang clang-format \
-	universal-ctags strace minisign git
+	universal-ctags strace minisign git libmicrohttpd-dev
+# For the page of `penrig station`, and for looking at it in a browser (450 MB installed: not part of `make check`).
+APT_STATION := $(APT_DEMO) libmicrohttpd-dev
+APT_BROWSER := $(APT_STATION) chromium chromium-driver python3-selenium fonts-dejavu-core
 APT_BENCH := $(APT_BUILD) python3 python3-numpy python3-scipy
 
 # ---- flags ----------------------------------------------------------------------------------------------------------
@@ -44,11 +49,11 @@ endif
 STD  := -std=gnu11 -D_GNU_SOURCE -ffp-contract=off -fno-math-errno -fvisibility=hidden -pthread -fPIE
 # What decides how an object comes out; when it changes, a library that comes, goes or changes its version included,
 # everything is configured and compiled anew.
-LIBS_HERE = $(shell for lib in $(NEED_LIBS) $(MAY_LIBS); do echo "$$lib=$$(pkg-config --modversion $$lib 2>/dev/null)"; done)
+LIBS_HERE = $(shell for lib in $(NEED_LIBS) $(MAY_LIBS) $(WEB_LIBS); do echo "$$lib=$$(pkg-config --modversion $$lib 2>/dev/null)"; done)
 KEY = $(CC) | $(STD) $(WARN) $(CPPFLAGS) $(CFLAGS) $(LDFLAGS) $(SAN) | $(LIBS_HERE) | $(TRY)
 
 # Goals that compile nothing themselves do not ask for a compiler and libraries.
-NO_BUILD := help clean lint demo check bench deps-demo deps-check deps-bench
+NO_BUILD := help clean lint demo station-demo check check-browser deps-station deps-browser bench deps-demo deps-check deps-bench
 ifneq ($(filter-out $(NO_BUILD),$(or $(MAKECMDGOALS),all)),)
 KEY := $(KEY)
 -include $(B)/flags.mk
@@ -62,7 +67,7 @@ endif
 CPPFLAGS_ALL = -I. -I$(B) $(CPPFLAGS) $(LIB_CFLAGS) -DPENRIG_VERSION='"$(VERSION)"' -MMD -MP
 CFLAGS_ALL = $(STD) $(WARN) $(TRIED) $(FORTIFY) $(CFLAGS) $(SAN)
 LDFLAGS_ALL = -pie -Wl,-z,relro,-z,now -Wl,--as-needed $(LDFLAGS) $(SAN) -pthread
-LDLIBS_ALL = $(LIB_LIBS) -lm -ldl
+LDLIBS_ALL = $(LIB_LIBS) $(HTTP_LIBS) -lm -ldl
 
 # ---- what is built --------------------------------------------------------------------------------------------------
 src = $(sort $(wildcard $(addsuffix /*.c,$(1))))
@@ -101,7 +106,7 @@ E2E := $(sort $(wildcard tests/e2e/test_*.sh tests/e2e/test_*.py))
 # penrig on the virtual clock with in-process devices: the same command line, for tests.
 PENRIG_A := $(B)/tests/penrig-a
 
-.PHONY: all help demo check bench bench-programs lint man install clean deps-demo deps-check deps-bench tests FORCE
+.PHONY: all help demo station-demo check check-browser deps-station deps-browser bench bench-programs lint man install clean deps-demo deps-check deps-bench tests FORCE
 .DELETE_ON_ERROR:
 .SECONDARY:
 all: $(PROGRAMS)
@@ -125,6 +130,10 @@ $(B)/%.o: %.c $(B)/flags.mk
 
 # Where the optional libhdf5 is there; the only objects that see its headers. It is loaded when it is asked for.
 $(addprefix $(B)/rig/offline/,hdf5_library.o export_hdf5.o import/hdf5.o): CPPFLAGS_ALL += $(HDF5_CFLAGS)
+
+# Where libmicrohttpd is there; the only object that sees its header.
+$(B)/rig/station/http.o: CPPFLAGS_ALL += $(HTTP_CFLAGS)
+$(B)/rig/station/page.o: $(wildcard rig/station/page/*)
 
 # Sampling loops: vectorised; -O3 changes no result (no -ffast-math, no contraction).
 $(B)/rig/measure/%.o $(B)/rig/runfile/pack.o $(addprefix $(B)/rig/offline/import/,import.o stream.o timeline.o text.o text_rows.o text_number.o): \
@@ -171,7 +180,7 @@ $(B)/tests/unit/$(1)/%: $(B)/tests/unit/$(1)/%.o $(EXTRA_$(1)) $(call archives,$
 endef
 $(foreach l,$(ROOMS) virtual,$(eval $(call unit_rule,$(l))))
 
-ARCH_fuzz := $(sort $(ARCH_drivers) $(ARCH_offline))
+ARCH_fuzz := $(sort $(ARCH_drivers) $(ARCH_offline) $(ARCH_station))
 $(B)/tests/fuzz/%: $(B)/tests/fuzz/%.o $(call archives,$(ARCH_fuzz))
 	$(call link_with,$<,$(ARCH_fuzz))
 
@@ -191,6 +200,8 @@ help:
 	@echo "make                  build penrig and the virtual bench into $(BUILD)/"
 	@echo "make demo [DUT=SN]    install what is missing, build, run a conformance run on the virtual bench"
 	@echo "make check            install what is missing, build, run every test; SANITIZE=address,undefined for a checked build"
+	@echo "make station-demo     install what is missing, build, serve the operator's page on the virtual bench"
+	@echo "make check-browser    install what is missing (chromium), build, try the operator's page in a real browser"
 	@echo "make check TEST=plan  only the tests with this in their path (several: TEST='plan limit'); LIST=1 names them"
 	@echo "make bench            install what is missing, build, measure, write docs/performance.md; BENCH_SIZE=10M is quick"
 	@echo "make lint             format, rooms, function length, no printing outside rig/cli"
@@ -204,6 +215,10 @@ deps-demo:
 	@DEPS=$(DEPS) PYTHON=$(PYTHON) tests/tools/deps.sh $(APT_DEMO)
 deps-check:
 	@DEPS=$(DEPS) PYTHON=$(PYTHON) tests/tools/deps.sh $(APT_CHECK)
+deps-station:
+	@DEPS=$(DEPS) PYTHON=$(PYTHON) tests/tools/deps.sh $(APT_STATION)
+deps-browser:
+	@DEPS=$(DEPS) PYTHON=$(PYTHON) tests/tools/deps.sh $(APT_BROWSER)
 deps-bench:
 	@DEPS=$(DEPS) PYTHON=$(PYTHON) tests/tools/deps.sh $(APT_BENCH)
 
@@ -211,6 +226,12 @@ DUT ?= PEN-GOOD-01
 demo: deps-demo
 	@$(MAKE) --no-print-directory -s all
 	@B=$(B) DUT=$(DUT) tests/tools/demo.sh
+
+# The operator's page on the virtual bench, until Ctrl-C.
+station-demo: deps-station
+	@$(MAKE) --no-print-directory -s all
+	@echo "type PEN-GOOD-01 (or PEN-DEEP-01, a pen that goes too deep) and Enter on the page, and Enter again:"
+	@$(B)/penrig station fixtures/stations/virtual.json
 
 # TEST= keeps the tests that have one of its words in their path. Scripts need the programs, whichever they are.
 ALL_TESTS := $(UNIT) $(FUZZ) $(INTEGRATION) $(E2E)
@@ -227,6 +248,11 @@ else
 	@B=$(B) PYTHON=$(PYTHON) SANITIZE=$(SANITIZE) ALLOWED_SKIPS=test_full_disk.py tests/tools/run-tests.sh $(TESTS)
 endif
 
+# The operator's page in a real browser.
+check-browser: deps-browser
+	@$(MAKE) --no-print-directory all
+	@B=$(B) PYTHON=$(PYTHON) tests/tools/run-tests.sh $(sort $(wildcard tests/browser/test_*.py))
+
 bench: deps-bench
 	@$(MAKE) --no-print-directory -s bench-programs
 	@CC="$(CC)" PYTHON=$(PYTHON) $(PYTHON) tests/bench/run_bench.py $(B)
@@ -235,8 +261,8 @@ lint:
 	@tests/tools/lint.sh
 
 # Manual pages: one per command, from the same table as --help.
-MAN_COMMANDS := run check list show report analyze requalify plot export import calibrate history \
-	dispose trend compare state key sign verify anchor version help
+MAN_COMMANDS := run check list show report analyze requalify plot export import calibrate history dispose trend \
+	compare state station key sign verify anchor version help
 MAN := $(B)/man/penrig.1 $(MAN_COMMANDS:%=$(B)/man/penrig-%.1) $(B)/man/penrig-virtual.1
 man: $(MAN)
 $(B)/man/penrig-virtual.1: docs/man/penrig-virtual.1.scd
@@ -257,17 +283,18 @@ D = $(DESTDIR)$(prefix)
 DOC = $(D)/share/doc/penrig
 install: all $(if $(shell command -v scdoc),man)
 	install -d $(D)/bin $(D)/libexec/penrig $(D)/lib/penrig $(D)/share/penrig/schema $(D)/share/man/man1 \
-		$(D)/share/bash-completion/completions $(DOC)/docs/protocols/vectors \
+		$(D)/share/bash-completion/completions $(DOC)/docs/protocols/vectors $(DOC)/docs/pictures \
 		$(DOC)/reports $(DOC)/tests/bench
 	install $(B)/penrig $(B)/penrig-virtual $(D)/bin
 	install $(B)/penrig-stopper $(D)/libexec/penrig
 	install -m 644 $(B)/libpenrig-shim.so $(D)/lib/penrig
-	for kind in benches phantoms plans; do install -d $(D)/share/penrig/$$kind; \
+	for kind in benches phantoms plans stations; do install -d $(D)/share/penrig/$$kind; \
 		for f in fixtures/$$kind/*.json; do [ ! -e $$f ] || install -m 644 $$f $(D)/share/penrig/$$kind || exit 1; done; done
 	for f in reports/schema/*.json; do [ ! -e $$f ] || install -m 644 $$f $(D)/share/penrig/schema || exit 1; done
 	install -m 644 docs/70-penrig.rules $(D)/share/penrig
 	install -m 644 README.md LICENSE $(DOC)
 	install -m 644 docs/*.md docs/70-penrig.rules $(DOC)/docs
+	install -m 644 docs/pictures/*.png $(DOC)/docs/pictures
 	install -m 644 docs/protocols/*.md $(DOC)/docs/protocols
 	install -m 644 docs/protocols/vectors/*.* $(DOC)/docs/protocols/vectors
 	install -m 644 tests/bench/pw1.h $(DOC)/tests/bench

@@ -38,8 +38,13 @@ soname=
 [ -z "$hdf5" ] || soname=$(hdf5_soname)
 [ -n "$soname" ] || hdf5=
 echo "HDF5_CFLAGS := ${hdf5:+-DPENRIG_HDF5='\"$soname\"' $(pkg-config --cflags "$hdf5")}"
+# The operator's page: left out where its library is not there.
+http=
+! pkg-config --exists libmicrohttpd || http=libmicrohttpd
+echo "HTTP_CFLAGS := ${http:+-DPENRIG_HTTP $(pkg-config --cflags libmicrohttpd)}"
+echo "HTTP_LIBS := ${http:+$(pkg-config --libs libmicrohttpd)}"
 versions=
-for lib in $libs; do
+for lib in $libs $http; do
 	versions="$versions $lib=$(pkg-config --modversion "$lib")"
 done
 [ -z "$hdf5" ] || versions="$versions hdf5=$(pkg-config --modversion "$hdf5")"

@@ -9,6 +9,8 @@ line="apt-get install -y --no-install-recommends"
 there() {
 	case $1 in
 	universal-ctags) command -v ctags ;;
+	chromium-driver) command -v chromedriver ;;
+	fonts-*) installed "$1" ;;
 	umockdev) command -v umockdev-run ;;
 	usbutils) command -v lsusb ;;
 	libhdf5-dev) pkg-config --exists hdf5 || pkg-config --exists hdf5-serial ;;

@@ -49,6 +49,7 @@ library 'zstd\.h' 'rig/runfile/squeeze\.c'
 library 'nettle/.*' 'rig/base/digest\.h'
 library 'sodium.*' 'rig/base/signature\.c'
 library 'hdf5.*' 'rig/offline/hdf5_library\.h'
+library 'microhttpd\.h' 'rig/station/http\.c'
 library 'gsl/.*' 'rig/measure/.*'
 
 # ---- nothing in the product knows that a device can be virtual

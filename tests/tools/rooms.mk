@@ -8,7 +8,7 @@ FLOOR_2 := config record stopper
 FLOOR_3 := judge runfile state
 FLOOR_4 := estimate
 FLOOR_5 := session offline calibrate history study reports
-FLOOR_6 := cli
+FLOOR_6 := cli station
 
 MAY_base      :=
 MAY_link      := base
@@ -28,10 +28,11 @@ MAY_calibrate := base measure config record
 MAY_history   := base measure config record judge state
 MAY_study     := base measure history
 MAY_reports   := base measure config record judge runfile
-MAY_cli       := base link/link.h driver/driver.h measure config record judge runfile state estimate session offline calibrate history study reports
+MAY_station   := base
+MAY_cli       := base link/link.h driver/driver.h measure config record judge runfile state estimate session offline calibrate history study reports station
 
 # link -> base, driver -> drivers, config -> record and so on: the only arrows along a floor.
-SIDEWAYS := link:base drivers:driver record:config study:history
+SIDEWAYS := link:base drivers:driver record:config study:history cli:station
 
 # Where a room does not stand in rig/ under its own name.
 FOLDER_drivers := drivers

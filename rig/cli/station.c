@@ -1,0 +1,80 @@
+/* `penrig station`: the operator's page until a signal ends it. What runs goes on. */
+#include <errno.h>
+#include <string.h>
+
+#include "rig/cli/kit/command.h"
+#include "rig/cli/kit/signals.h"
+#include "rig/station/station.h"
+
+static void on_signal(void *ctx, int number)
+{
+	(void)number;
+	loop_stop(ctx);
+}
+
+static int serve(const struct cli_tables *tables, const struct station_config *config, struct err *err)
+{
+	struct station *station = NULL;
+	struct signals signals;
+	struct loop *loop = NULL;
+	int rc;
+
+	if ((rc = signals_block(err)) < 0 || (rc = loop_new(tables->clock, tables->clock_ctx, &loop, err)) < 0)
+		return rc;
+	rc = station_open(config, loop, &station, err);
+	if (rc == 0)
+		rc = signals_open(&signals, loop, on_signal, loop, err);
+	if (rc == 0) {
+		printf("%s: http://%s:%u/\n", config->name, config->address, station_port(station));
+		fflush(stdout);
+		rc = loop_run(loop);
+		if (rc < 0)
+			err_set(err, rc, "the loop cannot go on: %s", strerror(-rc));
+		signals_close(&signals);
+	}
+	station_close(station);
+	loop_free(loop);
+	return rc;
+}
+
+static int run_station(const struct cli_tables *tables, const void *options, const char *const *operands,
+		       unsigned count)
+{
+	struct station_config *config = NULL;
+	struct err err = {""};
+	int rc;
+
+	(void)options;
+	(void)count;
+	rc = station_config_read(operands[0], &config, &err);
+	if (rc < 0)
+		return cli_error(cli_exit_code(rc), "%s", err.text);
+	rc = serve(tables, config, &err);
+	station_config_free(config);
+	if (rc == -EBUSY)
+		return cli_error(EXIT_BUSY, "%s", err.text);
+	return rc < 0 ? cli_error(rc == -EADDRINUSE ? EXIT_BUSY : cli_exit_code(rc), "%s", err.text) : EXIT_PASS;
+}
+
+static const struct cli_option station_table[] = {{.name = NULL}};
+
+const struct command command_station = {
+	.name = "station",
+	.operands = "STATION",
+	.operands_min = 1,
+	.operands_max = 1,
+	.summary = "Serve the operator's page: scan, start, PASS or FAIL, next unit",
+	.description = "Reads STATION, a station file: its benches, the products that are tested there and how their "
+		       "codes look. "
+		       "Prints the address of its page, and serves it until a signal ends it.\n\n"
+		       "Each test is a \"penrig run\" of its own. It goes on when the station ends, and the next start "
+		       "of the station "
+		       "takes it over, or shows how it ended.\n\n"
+		       "The exit code is 0 when a signal ended it, 2 for a wrong station file, 5 where another station "
+		       "has the folder "
+		       "or the address, 6 storage, 7 internal error.",
+	.example = "  penrig station line-3.json\n",
+	.options = station_table,
+	.options_size = 1,
+	.run = run_station,
+};

@@ -1,0 +1,283 @@
+/* STATION.json into a struct: what may stand there, and what each must be. */
+#include "rig/station/config.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+const char *const station_languages[] = {"en", "de", NULL};
+static const char *const start_words[] = {"on_order", "at_once", NULL};
+
+#define BADGE_MIN 4
+
+/* ---- parts ----------------------------------------------------------------------------------------------------- */
+
+#define AT(type, member) offsetof(struct type, member), sizeof(((struct type *)NULL)->member)
+
+static int read_list(const struct json_doc *doc, const struct json *node, size_t max, struct err *err,
+		     int (*item)(const struct json_doc *, const struct json *, size_t, void *, struct err *), void *dst)
+{
+	size_t count = json_size(node);
+
+	if (json_kind(node) != JSON_ARRAY || count == 0 || count > max)
+		return json_error(doc, node, err, "must be a list of 1 to %zu", max);
+	for (size_t i = 0; i < count; i++) {
+		int rc = item(doc, json_at(node, i), i, dst, err);
+
+		if (rc < 0)
+			return rc;
+	}
+	return (int)count;
+}
+
+static int resolve(const struct station_config *c, const struct json_doc *doc, const struct json *node, char *path,
+		   struct err *err)
+{
+	char given[FILE_PATH_MAX];
+
+	snprintf(given, sizeof(given), "%s", path);
+	if (given[0] == '/' || !given[0])
+		return 0;
+	if ((size_t)snprintf(path, FILE_PATH_MAX, "%s/%s", c->folder, given) >= FILE_PATH_MAX)
+		return json_error(doc, node, err, "the path is too long");
+	return 0;
+}
+
+static int read_bench(const struct json_doc *doc, const struct json *node, size_t i, void *dst, struct err *err)
+{
+	struct station_config *c = dst;
+	struct station_bench_config *b = &c->bench[i];
+	static const struct json_field fields[] = {
+		{"file", FIELD_STRING, AT(station_bench_config, file), .required = true, .lo = 1},
+		{"label", FIELD_STRING, AT(station_bench_config, label), .required = true, .lo = 1},
+		{.key = NULL},
+	};
+	int rc = json_read_object(doc, node, fields, b, err);
+
+	return rc < 0 ? rc : resolve(c, doc, node, b->file, err);
+}
+
+static int check_product(struct station_config *c, const struct json_doc *doc, const struct json *node,
+			 struct station_product *p, struct err *err)
+{
+	if (p->gtin[0] && (strlen(p->gtin) != 14 || !scan_check_digit(p->gtin, 14)))
+		return json_error(
+			doc, json_get(node, "gtin"), err,
+			"must be a GTIN of 14 digits with its check digit (a shorter one has zeros in front)");
+	if (regcomp(&p->pattern, p->serial, REG_EXTENDED) != 0)
+		return json_error(doc, json_get(node, "serial"), err,
+				  "is no extended regular expression; for example \"SN-[0-9]{4}\"");
+	c->products++;
+	if (regexec(&p->pattern, "", 0, NULL, 0) == 0)
+		return json_error(doc, json_get(node, "serial"), err, "must not match an empty serial number");
+	return resolve(c, doc, node, p->plan, err);
+}
+
+static int read_product(const struct json_doc *doc, const struct json *node, size_t i, void *dst, struct err *err)
+{
+	struct station_config *c = dst;
+	struct station_product *p = &c->product[i];
+	int rc;
+	static const struct json_field fields[] = {
+		{"name", FIELD_STRING, AT(station_product, name), .required = true, .lo = 1},
+		{"plan", FIELD_STRING, AT(station_product, plan), .required = true, .lo = 1},
+		{"serial", FIELD_STRING, AT(station_product, serial), .required = true, .lo = 1},
+		{"gtin", FIELD_STRING, AT(station_product, gtin), .lo = 1},
+		{"attempts", FIELD_INT, AT(station_product, attempts), .lo = 1, .hi = 10},
+		{"fail_to", FIELD_STRING, AT(station_product, fail_to), .lo = 1},
+		{"start", FIELD_WORD, AT(station_product, at_once), .words = start_words},
+		{.key = NULL},
+	};
+	p->attempts = 2;
+	rc = json_read_object(doc, node, fields, p, err);
+	return rc < 0 ? rc : check_product(c, doc, node, p, err);
+}
+
+static int read_person(const struct json_doc *doc, const struct json *node, size_t i, void *dst, struct err *err)
+{
+	static const struct json_field fields[] = {
+		{"name", FIELD_STRING, AT(station_operator, name), .required = true, .lo = 1},
+		{"badge", FIELD_STRING, AT(station_operator, badge), .required = true, .lo = 1},
+		{.key = NULL},
+	};
+
+	struct station_operator *person = &((struct station_config *)dst)->person[i];
+	int rc = json_read_object(doc, node, fields, person, err);
+
+	if (rc == 0 && strlen(person->badge) < BADGE_MIN)
+		return json_error(doc, json_get(node, "badge"), err,
+				  "a badge has at least %d characters, so that no unit's code is one", BADGE_MIN);
+	return rc;
+}
+
+static int read_text(const struct json_doc *doc, const struct json *node, char *ret, size_t size, struct err *err)
+{
+	if (json_kind(node) != JSON_STRING || !*json_string(node) || strlen(json_string(node)) >= size)
+		return json_error(doc, node, err, "must be a text of 1 to %zu characters", size - 1);
+	snprintf(ret, size, "%s", json_string(node));
+	return 0;
+}
+
+static int read_host(const struct json_doc *doc, const struct json *node, size_t i, void *dst, struct err *err)
+{
+	char *host = ((struct station_config *)dst)->host[i];
+
+	return read_text(doc, node, host, STATION_TEXT, err);
+}
+
+static int read_word(const struct json_doc *doc, const struct json *node, size_t i, void *dst, struct err *err)
+{
+	char *word = ((struct station_config *)dst)->word[i];
+
+	return read_text(doc, node, word, FILE_PATH_MAX, err);
+}
+
+/* ---- the whole ------------------------------------------------------------------------------------------------- */
+
+struct station_text {
+	const struct json *benches, *products, *operators, *hosts, *command;
+	char schema[256], kind[32], listen[STATION_TEXT], name[STATION_TEXT], state[FILE_PATH_MAX],
+		output[FILE_PATH_MAX];
+	int language;
+};
+
+/* Loopback alone: whoever wants more puts a proxy with TLS and a sign-in in front. */
+static int read_listen(struct station_config *c, const struct json *root, const char *text, struct err *err)
+{
+	const struct json *node = json_get(root, "listen");
+	const char *colon = strrchr(text, ':');
+	struct in_addr address;
+	char *end = NULL;
+
+	c->port = colon ? strtol(colon + 1, &end, 10) : -1;
+	if (!colon || end == colon + 1 || *end || c->port < 0 || c->port > 65535)
+		return json_error(c->doc, node, err, "must be ADDRESS:PORT, for example \"127.0.0.1:8080\"");
+	snprintf(c->address, sizeof(c->address), "%.*s", (int)(colon - text), text);
+	if (inet_pton(AF_INET, c->address, &address) != 1 || ntohl(address.s_addr) >> 24 != 127)
+		return json_error(
+			c->doc, node, err,
+			"must be an address of this computer alone (127.0.0.1); for others put a server with TLS "
+			"and a sign-in in front, and its name in \"hosts\"");
+	return 0;
+}
+
+static int list_of(const struct station_config *c, const struct json *node, size_t max, unsigned *ret,
+		   int (*item)(const struct json_doc *, const struct json *, size_t, void *, struct err *),
+		   struct err *err)
+{
+	int rc = node ? read_list(c->doc, node, max, err, item, (void *)(uintptr_t)c) : 0;
+
+	if (rc < 0)
+		return rc;
+	*ret = (unsigned)rc;
+	return 0;
+}
+
+static int read_lists(struct station_config *c, const struct station_text *text, struct err *err)
+{
+	unsigned products;
+	int rc;
+
+	if ((rc = list_of(c, text->benches, STATION_BENCHES_MAX, &c->benches, read_bench, err)) < 0 ||
+	    (rc = list_of(c, text->products, STATION_PRODUCTS_MAX, &products, read_product, err)) < 0 ||
+	    (rc = list_of(c, text->operators, STATION_OPERATORS_MAX, &c->operators, read_person, err)) < 0 ||
+	    (rc = list_of(c, text->hosts, STATION_HOSTS_MAX, &c->hosts, read_host, err)) < 0 ||
+	    (rc = list_of(c, text->command, STATION_WORDS_MAX, &c->words, read_word, err)) < 0)
+		return rc;
+	return 0;
+}
+
+static const struct json_field top[] = {
+	{"kind", FIELD_STRING, AT(station_text, kind), .required = true},
+	{"$schema", FIELD_STRING, AT(station_text, schema), .required = false}, /* for editors */
+	{"name", FIELD_STRING, AT(station_text, name), .required = true, .lo = 1},
+	{"listen", FIELD_STRING, AT(station_text, listen), .lo = 1},
+	{"hosts", FIELD_NODE, AT(station_text, hosts), .required = false},
+	{"language", FIELD_WORD, AT(station_text, language), .words = station_languages},
+	{"state", FIELD_STRING, AT(station_text, state), .required = true, .lo = 1},
+	{"output_dir", FIELD_STRING, AT(station_text, output), .required = true, .lo = 1},
+	{"command", FIELD_NODE, AT(station_text, command), .required = false},
+	{"benches", FIELD_NODE, AT(station_text, benches), .required = true},
+	{"products", FIELD_NODE, AT(station_text, products), .required = true},
+	{"operators", FIELD_NODE, AT(station_text, operators), .required = false},
+	{.key = NULL},
+};
+
+static int read_root(struct station_config *c, struct err *err)
+{
+	struct station_text text = {.listen = "127.0.0.1:8080"};
+	const struct json *root = json_root(c->doc);
+	int rc = json_read_object(c->doc, root, top, &text, err);
+
+	if (rc < 0)
+		return rc;
+	if (strcmp(text.kind, "penrig/station/1") != 0)
+		return json_error(c->doc, json_get(root, "kind"), err, "must be \"penrig/station/1\"");
+	snprintf(c->name, sizeof(c->name), "%s", text.name);
+	snprintf(c->state, sizeof(c->state), "%s", text.state);
+	snprintf(c->output, sizeof(c->output), "%s", text.output);
+	c->language = text.language;
+	if ((rc = read_listen(c, root, text.listen, err)) < 0 || (rc = read_lists(c, &text, err)) < 0 ||
+	    (rc = resolve(c, c->doc, json_get(root, "state"), c->state, err)) < 0)
+		return rc;
+	return resolve(c, c->doc, json_get(root, "output_dir"), c->output, err);
+}
+
+int station_config_read(const char *path, struct station_config **ret, struct err *err)
+{
+	struct station_config *c = calloc(1, sizeof(*c));
+	const char *slash = strrchr(path, '/');
+	int rc;
+
+	if (!c)
+		return err_set(err, -ENOMEM, "out of memory");
+	snprintf(c->path, sizeof(c->path), "%s", path);
+	snprintf(c->folder, sizeof(c->folder), "%.*s", slash ? (int)(slash - path) : 1, slash ? path : ".");
+	rc = json_read(path, &c->doc, err);
+	if (rc == 0)
+		rc = read_root(c, err);
+	if (rc < 0) {
+		station_config_free(c);
+		return rc;
+	}
+	*ret = c;
+	return 0;
+}
+
+void station_config_free(struct station_config *c)
+{
+	if (!c)
+		return;
+	for (unsigned i = 0; i < c->products; i++)
+		regfree(&c->product[i].pattern);
+	json_doc_free(c->doc);
+	free(c);
+}
+
+/* The leftmost of the longest matches: where the whole text matches, it is the whole text, whatever the expression holds. */
+static bool is_whole(const regex_t *pattern, const char *text)
+{
+	regmatch_t match;
+
+	return regexec(pattern, text, 1, &match, 0) == 0 && match.rm_so == 0 && (size_t)match.rm_eo == strlen(text);
+}
+
+int station_product_of(const struct station_config *c, const struct scan *scan)
+{
+	int found = STATION_NO_PRODUCT;
+	const char *serial = scan->gs1 ? scan->serial : scan->text;
+
+	for (unsigned i = 0; i < c->products; i++) {
+		const struct station_product *p = &c->product[i];
+
+		if (scan->gtin[0] && strcmp(p->gtin, scan->gtin) != 0)
+			continue;
+		if (is_whole(&p->pattern, serial))
+			found = found == STATION_NO_PRODUCT ? (int)i : STATION_SEVERAL_PRODUCTS;
+	}
+	return found;
+}

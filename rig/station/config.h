@@ -1,0 +1,63 @@
+/* The station's file (docs/station.md): benches, products and how their codes look, who may sign in, where it listens. */
+#ifndef PENRIG_STATION_CONFIG_H
+#define PENRIG_STATION_CONFIG_H
+
+#include <regex.h>
+#include <stdbool.h>
+
+#include "rig/base/disk.h"
+#include "rig/base/json.h"
+#include "rig/station/scan.h"
+
+#define STATION_BENCHES_MAX   8
+#define STATION_PRODUCTS_MAX  32
+#define STATION_OPERATORS_MAX 64
+#define STATION_HOSTS_MAX     8
+#define STATION_WORDS_MAX     32 /* of the command */
+#define STATION_TEXT          64
+
+struct station_bench_config {
+	char file[FILE_PATH_MAX], label[STATION_TEXT];
+};
+
+struct station_product {
+	char name[STATION_TEXT], plan[FILE_PATH_MAX];
+	char gtin[SCAN_GTIN];           /* "": its units are told by the serial number alone */
+	char serial[160];               /* an extended regular expression for the whole serial number */
+	regex_t pattern;                /* of it, not anchored */
+	int at_once;                    /* 1: starts with the scan; 0: by an order */
+	int64_t attempts;               /* tests that a unit may fail */
+	char fail_to[STATION_TEXT * 2]; /* where a unit that failed goes; "": the page's own words */
+};
+
+struct station_operator {
+	char name[STATION_TEXT], badge[STATION_TEXT];
+};
+
+struct station_config {
+	struct json_doc *doc;
+	char path[FILE_PATH_MAX], folder[FILE_PATH_MAX]; /* relative paths in the file start at its folder */
+	char name[STATION_TEXT];
+	char address[STATION_TEXT]; /* of the loopback device */
+	int64_t port;               /* 0: any that is free */
+	int language;               /* index in station_languages */
+	char state[FILE_PATH_MAX], output[FILE_PATH_MAX];
+	unsigned hosts, words, benches, products, operators;
+	char host[STATION_HOSTS_MAX][STATION_TEXT];  /* besides ADDRESS:PORT and localhost:PORT */
+	char word[STATION_WORDS_MAX][FILE_PATH_MAX]; /* what stands before "run"; 0: this program */
+	struct station_bench_config bench[STATION_BENCHES_MAX];
+	struct station_product product[STATION_PRODUCTS_MAX];
+	struct station_operator person[STATION_OPERATORS_MAX];
+};
+
+extern const char *const station_languages[]; /* NULL-terminated */
+
+/* -EINVAL with file:line:column; -errno of the file; -ENOMEM. */
+int station_config_read(const char *path, struct station_config **ret, struct err *err);
+void station_config_free(struct station_config *config); /* NULL is fine */
+
+/* The product of a scanned code: the one whose GTIN it is (where it has one) and whose pattern the whole serial number matches. */
+enum { STATION_NO_PRODUCT = -1, STATION_SEVERAL_PRODUCTS = -2 };
+int station_product_of(const struct station_config *config, const struct scan *scan);
+
+#endif

@@ -1,0 +1,317 @@
+'use strict';
+/* The page of one bench. It shows what the station says and nothing else: no state of a run lives here. */
+const $ = id => document.getElementById(id);
+const asked = new URLSearchParams(location.search);
+const BENCH = Math.max(0, parseInt(asked.get('bench') || '0', 10) || 0);
+const SILENCE_MS = 2500, HIDDEN_MS = 10000, BURST_MS = 30, BURST_MIN = 3, SPACE_MS = 60, TRACE_MS = 60000;
+let words = null, language = '', station = null, bench = null;
+
+/* ---- words ---- */
+const fill = (text, values) => text.replace(/\{(\w+)\}/g, (all, key) => key in values ? values[key] : all);
+const say = (key, values) => words && key in words ? fill(words[key], values || {}) : key;
+const number = (value, digits) => value === undefined || value === null ? '–' : new Intl.NumberFormat(language || 'en', { maximumFractionDigits: digits, signDisplay: 'negative' }).format(value);
+const fixed = (value, digits) => value === undefined || value === null ? '–' : new Intl.NumberFormat(language || 'en', { maximumFractionDigits: digits, minimumFractionDigits: digits }).format(value);
+const put = (id, text) => { const e = $(id); if (e.textContent !== text) e.textContent = text; };
+/* Codes never break at a hyphen: each word with a digit or hyphen in a span of its own. */
+function putKept(id, text) {
+  const e = $(id);
+  if (e.dataset.text === text) return;
+  e.dataset.text = text;
+  e.replaceChildren(...text.split(/(\s+)/).map(part => {
+    if (!/[\d-]/.test(part)) return document.createTextNode(part);
+    const span = document.createElement('span');
+    span.className = 'keep';
+    span.textContent = part;
+    return span;
+  }));
+}
+async function learn(wanted) {
+  if (wanted === language) return;
+  const reply = await fetch('words.' + wanted + '.json');
+  words = await reply.json();
+  language = wanted;
+  document.documentElement.lang = wanted;
+  draw();
+}
+
+/* ---- orders ---- */
+async function order(what, more) {
+  try {
+    await fetch('do', { method: 'POST', headers: { 'X-Penrig': '1', 'Content-Type': 'application/json' }, body: JSON.stringify({ do: what, bench: BENCH, ...more }) });
+  } catch (e) { /* the cover tells */ }
+}
+const stop = () => order('stop');
+const done = () => bench && bench.prompt && order('done', { id: bench.prompt.id });
+const giveUp = () => bench && bench.prompt && order('give_up', { id: bench.prompt.id });
+function enter() {
+  if (!bench) return;
+  if (bench.view === 'armed') order('start');
+  else if (bench.view === 'prompt') done();
+}
+
+/* ---- keys: a scanner is told from a person by its speed ---- */
+let burst = '', last = -1e9, spaceTimer = 0;
+function endBurst() { const code = burst; burst = ''; return code; }
+function onKey(e) {
+  const k = e.key;
+  if (['Shift', 'Control', 'Alt', 'AltGraph', 'Meta', 'CapsLock', 'Dead', 'Process'].includes(k) || e.repeat) { if (e.repeat) e.preventDefault(); return; }
+  const gap = e.timeStamp - last, fast = gap < BURST_MS;
+  last = e.timeStamp;
+  if (!fast) burst = '';
+  clearTimeout(spaceTimer);
+  if (k === 'Enter' || k === 'Tab') {
+    const code = endBurst();
+    if (code.length >= BURST_MIN) { e.preventDefault(); e.stopPropagation(); order('scan', { code }); return; }
+    if (k === 'Enter' && !(document.activeElement instanceof HTMLButtonElement) && !(document.activeElement instanceof HTMLAnchorElement)) { e.preventDefault(); enter(); }
+    return;
+  }
+  if (k === 'Escape') { e.preventDefault(); stop(); return; }
+  if (k === 'F8' || (e.ctrlKey && k === ']')) { e.preventDefault(); burst += '\u001d'; return; }
+  if (k.length === 1 && !e.ctrlKey && !e.metaKey) {
+    burst += k;
+    if (k === ' ') { e.preventDefault(); if (!fast) spaceTimer = setTimeout(() => { burst = ''; stop(); }, SPACE_MS); }
+  }
+}
+addEventListener('keydown', onKey, true);
+addEventListener('keyup', e => { if (e.key === ' ') e.preventDefault(); }, true);
+
+/* ---- sound: one for each word ---- */
+let audio = null;
+const TUNES = { pass: [[660, 0, 0.12], [990, 0.14, 0.22]], fail: [[220, 0, 0.3], [165, 0.34, 0.5]], not_tested: [[440, 0, 0.12], [440, 0.2, 0.12], [440, 0.4, 0.12]],
+  stop_unverified: [[880, 0, 0.2], [587, 0.22, 0.2], [880, 0.44, 0.2], [587, 0.66, 0.2], [880, 0.88, 0.2], [587, 1.1, 0.2]] };
+function play(tune, context, at) {
+  for (const [hz, from, length] of TUNES[tune]) {
+    const tone = context.createOscillator(), level = context.createGain();
+    tone.frequency.value = hz;
+    tone.type = tune === 'pass' ? 'sine' : 'square';
+    level.gain.setValueAtTime(0.25, at + from);
+    level.gain.setTargetAtTime(0, at + from + length - 0.03, 0.01);
+    tone.connect(level).connect(context.destination);
+    tone.start(at + from);
+    tone.stop(at + from + length + 0.1);
+  }
+}
+function sound(word) {
+  try {
+    audio = audio || new AudioContext();
+    if (audio.state === 'suspended') audio.resume();
+    play(word, audio, audio.currentTime);
+  } catch (e) { /* no sound here: word, colour and shape say it too */ }
+}
+addEventListener('pointerdown', () => { try { audio = audio || new AudioContext(); audio.resume(); } catch (e) { /* as above */ } }, { once: true });
+
+/* ---- drawing ---- */
+const SHAPES = {
+  pass: '<svg viewBox="0 0 100 100"><circle cx="50" cy="50" r="44"/><path d="M27 52 44 69 74 33" stroke-width="10"/></svg>',
+  fail: '<svg viewBox="0 0 100 100"><path d="M31 5h38l26 26v38l-26 26h-38l-26-26v-38z"/><path d="M32 32 68 68M68 32 32 68" stroke-width="11"/></svg>',
+  not_tested: '<svg viewBox="0 0 100 100"><path d="M50 4 96 50 50 96 4 50z"/><path d="M38 40c0-18 25-17 25-2 0 10-13 10-13 22M50 67v9" stroke-width="8"/></svg>',
+  stop_unverified: '<svg viewBox="0 0 100 100"><path d="M50 7 95 90H5z"/><path d="M50 36v28M50 72v9" stroke-width="9"/></svg>',
+};
+const SIGNS = { pass: '✓', fail: '✗', not_tested: '?', stop_unverified: '!' };
+
+function fitWord() {
+  const e = $('word'), v = $('verdict');
+  if (bench === null || bench.view !== 'verdict') return;
+  const lines = say('word_' + bench.verdict.word).split('\n'), c = document.createElement('canvas').getContext('2d');
+  e.replaceChildren(...lines.flatMap((line, i) => i ? [document.createElement('br'), document.createTextNode(line)] : [document.createTextNode(line)]));
+  c.font = '800 100px ' + getComputedStyle(e).fontFamily;
+  const widest = Math.max(...lines.map(line => c.measureText(line).width)), row = v.querySelector('.row').getBoundingClientRect();
+  const portrait = innerWidth / innerHeight < 0.8, shape = $('shape').getBoundingClientRect();
+  const width = portrait ? row.width : row.width - shape.width - 0.03 * innerWidth, height = portrait ? row.height - shape.height - 0.02 * innerHeight : row.height;
+  const size = Math.max(20, Math.min(width / widest * 98, height / lines.length / 0.98, 0.5 * innerHeight));
+  const stretch = Math.min(1.7, Math.max(1, 0.175 * innerHeight / size), Math.max(1, height / (size * lines.length * 0.98)));
+  e.style.fontSize = size + 'px';
+  e.style.transform = stretch > 1 ? 'scaleY(' + stretch + ')' : '';
+  e.style.marginBottom = portrait && stretch > 1 ? (stretch - 1) * size * lines.length * 0.98 + 'px' : '';
+}
+
+function range(v, digits) {
+  const lower = number(v.lower, digits), upper = number(v.upper, digits);
+  return v.lower === undefined ? say('at_most', { upper }) : v.upper === undefined ? say('at_least', { lower }) : say('from_to', { lower, upper });
+}
+function decided(v) {
+  if (!v.measurand) return '';
+  const unit = v.unit === '1' ? '' : v.unit === 'degC' ? '°C' : v.unit, values = { name: say('m_' + v.measurand), value: number(v.value, 3), unit, range: range(v, 3), margin: number(Math.abs(v.margin), 3), point: v.point || '' };
+  return fill(say(v.margin < 0 ? 'decided_beyond' : 'decided_within'), values).replace(/\s+([,:.])/g, '$1').replace(/\s+/g, ' ').trim();
+}
+function drawVerdict() {
+  const v = bench.verdict, e = $('verdict');
+  e.className = v.word;
+  if ($('shape').dataset.word !== v.word) { $('shape').dataset.word = v.word; $('shape').innerHTML = SHAPES[v.word] || ''; }
+  put('v-serial', bench.serial);
+  putKept('v-why', v.why && v.word !== 'fail' ? say('why_' + v.why) : decided(v) || v.reason || '');
+  put('v-todo', v.word === 'fail' ? (v.fail_to || say('todo_fail')) + (v.again ? ' ' + say('todo_again') : '') : say('todo_' + v.word));
+  put('v-next', v.word === 'stop_unverified' ? '' : say('next'));
+  fitWord();
+}
+
+function drawBar(id, name, figure, unit, digits, measuring) {
+  const e = $(id), f = figure || {}, lo = f.lower, hi = f.upper, known = f.value !== undefined;
+  const open = lo === undefined || hi === undefined, out = measuring && known && ((lo !== undefined && f.value < lo) || (hi !== undefined && f.value > hi));
+  e.querySelector('b').textContent = name;
+  e.querySelector('output').textContent = known ? fixed(f.value, digits) + ' ' + unit + (out ? ' !' : '') : '–';
+  e.classList.toggle('open', open);
+  e.classList.toggle('out', out);
+  if (open) return;
+  e.querySelector('em.lo').textContent = number(lo, 3);
+  e.querySelector('em.hi').textContent = number(hi, 3);
+  e.querySelector('s').style.display = known ? '' : 'none';
+  if (known) e.querySelector('s').style.left = Math.min(99, Math.max(1, 25 + 50 * (f.value - lo) / (hi - lo))) + '%';
+}
+
+let trace = [], traceOf = '';
+function drawTrace() {
+  const canvas = $('trace'), box = canvas.getBoundingClientRect(), scale = devicePixelRatio || 1, now = performance.now();
+  if (box.width < 2 || box.height < 2) return;
+  canvas.width = box.width * scale;
+  canvas.height = box.height * scale;
+  trace = trace.filter(p => now - p.at < TRACE_MS);
+  if (trace.length < 2) return;
+  const c = canvas.getContext('2d'), values = trace.map(p => p.n), lo = Math.min(0, ...values), hi = Math.max(0.5, ...values), begin = Math.max(now - TRACE_MS, trace[0].at - 1);
+  c.lineWidth = 3 * scale;
+  c.strokeStyle = getComputedStyle(document.body).getPropertyValue('--mark');
+  c.beginPath();
+  for (const p of trace) c.lineTo((p.at - begin) / TRACE_MS * canvas.width, canvas.height * (0.92 - 0.84 * (p.n - lo) / (hi - lo)));
+  c.stroke();
+}
+
+let fullTime = 0;
+function drawRunning() {
+  const l = bench.live || {};
+  putKept('point', l.points ? say('point', { point: l.point, points: l.points }) : say('begins'));
+  put('left', l.remaining_s > 0 ? say('left', { seconds: Math.ceil(l.remaining_s) }) : '');
+  if (l.remaining_s > fullTime) fullTime = l.remaining_s;
+  $('done').value = fullTime > 0 && l.remaining_s !== undefined ? Math.max(0, 1 - l.remaining_s / fullTime) : 0;
+  put('stage', bench.stopping ? say('stopping') : say('stage_' + (l.stage || 'opening')));
+  drawBar('bar-rate', say('rate'), l.rate, 'Hz', 1, l.stage === 'measuring');
+  drawBar('bar-depth', say('depth'), l.depth, 'mm', 2, l.stage === 'measuring');
+  drawBar('bar-handle', say('handle'), { value: l.handle_c }, '°C', 1);
+  put('trace-word', say('trace'));
+  drawTrace();
+}
+
+function drawPrompt() {
+  const p = bench.prompt, text = say('q_' + p.question, p);
+  putKept('prompt-word', text);
+  $('prompt-word').classList.toggle('long', text.length > 48);
+  putKept('prompt-more', p.question === 'put_phantom' ? say('q_more', p) : '');
+  put('prompt-done-word', say('done'));
+  put('give-up', say('give_up'));
+}
+
+function drawFoot() {
+  if (!station) return;
+  put('today', say('today', { n: station.today }));
+  put('yield', station.firsts ? say('yield', { percent: Math.round(100 * station.first_passes / station.firsts) }) : '');
+  $('last').replaceChildren(...station.last.slice(-12).map(u => {
+    const a = document.createElement('a');
+    a.className = u.word;
+    a.textContent = SIGNS[u.word] || '';
+    a.title = u.serial;
+    a.href = 'reports/' + encodeURIComponent(u.name);
+    a.target = '_blank';
+    a.rel = 'noopener';
+    return a;
+  }));
+}
+
+function drawHead() {
+  const busy = bench.view === 'running' || bench.view === 'prompt';
+  document.body.dataset.busy = busy ? 'yes' : 'no';
+  put('head-serial', busy || bench.view === 'armed' ? bench.serial : '');
+  put('person', bench.operator);
+  put('stop-word', say('stop'));
+  const shown = $('benches').dataset.label;
+  if (shown !== bench.label) {
+    $('benches').dataset.label = bench.label;
+    const links = Array.from({ length: station ? station.benches : 1 }, (_, i) => {
+      const e = document.createElement(i === BENCH ? 'span' : 'a');
+      e.textContent = i === BENCH ? bench.label : i + 1;
+      if (i !== BENCH) e.href = '?bench=' + i;
+      return e;
+    });
+    $('benches').replaceChildren(...links);
+  }
+}
+
+function drawRefusal() {
+  const e = $('refusal');
+  e.classList.toggle('shown', bench.refused !== '');
+  if (bench.refused) putKept('refusal', say('no_' + bench.refused, { detail: bench.refused_detail }));
+}
+
+function draw() {
+  if (!bench || !words) return;
+  document.body.dataset.view = bench.view;
+  document.body.dataset.serial = bench.serial;
+  document.body.dataset.word = bench.view === 'verdict' ? bench.verdict.word : '';
+  document.body.dataset.refused = bench.refused;
+  document.body.dataset.refusals = bench.refusals;
+  drawHead();
+  drawFoot();
+  drawRefusal();
+  if (bench.view === 'ready') { put('ready-word', say(station && station.sign_in && !bench.operator ? 'sign_in' : 'scan')); put('ready-hint', say('scan_hint')); }
+  if (bench.view === 'armed') { put('armed-product', bench.product); put('armed-serial', bench.serial); put('start-word', say('start')); }
+  if (bench.view === 'running') drawRunning();
+  if (bench.view === 'prompt') drawPrompt();
+  if (bench.view === 'verdict') drawVerdict();
+}
+
+/* ---- what the station says ---- */
+let source = null, heardMono = performance.now(), heardWall = Date.now(), heardAt = new Date();
+const silence = () => Math.max(performance.now() - heardMono, Date.now() - heardWall);
+function heard() {
+  heardMono = performance.now();
+  heardWall = Date.now();
+  heardAt = new Date();
+  document.body.dataset.heard = 'yes';
+}
+function onBench(e) {
+  const news = JSON.parse(e.data), before = bench;
+  heard();
+  if (news.bench !== BENCH) return;
+  if (news.name !== traceOf) { trace = []; traceOf = news.name; fullTime = 0; }
+  if (news.live && news.live.force_n !== undefined) trace.push({ at: performance.now(), n: news.live.force_n });
+  bench = news;
+  draw();
+  if (news.view === 'verdict' && before && before.view !== 'verdict') sound(news.verdict.word);
+}
+function onStation(e) {
+  heard();
+  station = JSON.parse(e.data);
+  document.title = station.name;
+  learn(['en', 'de'].includes(asked.get('lang')) ? asked.get('lang') : station.language);
+  draw();
+}
+function listen() {
+  if (source) source.close();
+  source = new EventSource('events');
+  source.addEventListener('bench', onBench);
+  source.addEventListener('station', onStation);
+  source.addEventListener('beat', heard);
+}
+function watch() {
+  put('clock', new Date().toLocaleTimeString(language || 'en', { hour: '2-digit', minute: '2-digit' }));
+  if (silence() < SILENCE_MS) return;
+  if (document.body.dataset.heard !== 'no') {
+    document.body.dataset.heard = 'no';
+    put('cover-word', say('lost'));
+    put('cover-since', say('lost_since', { time: heardAt.toLocaleTimeString(language || 'en') }));
+    put('cover-todo', say('lost_todo'));
+  }
+  if ((source.readyState === EventSource.CLOSED || silence() > 2 * SILENCE_MS) && !document.hidden && Date.now() - lastTry > 1000) { lastTry = Date.now(); listen(); }
+}
+let lastTry = 0, hiddenTimer = 0;
+document.addEventListener('visibilitychange', () => {
+  clearTimeout(hiddenTimer);
+  if (document.hidden) hiddenTimer = setTimeout(() => source.close(), HIDDEN_MS);
+  else { watch(); if (source.readyState === EventSource.CLOSED) listen(); }
+});
+$('stop').addEventListener('click', stop);
+$('start').addEventListener('click', () => order('start'));
+$('prompt-done').addEventListener('click', done);
+$('give-up').addEventListener('click', giveUp);
+addEventListener('resize', () => draw());
+setInterval(watch, 200);
+learn(asked.get('lang') === 'de' ? 'de' : 'en');
+listen();

@@ -1,0 +1,486 @@
+/* The way of a unit at a bench. */
+#include "rig/station/state.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+#define DIGITS 7
+
+static const char *const word_names[] = {
+	[WORD_NONE] = "",
+	[WORD_PASS] = "pass",
+	[WORD_FAIL] = "fail",
+	[WORD_NOT_TESTED] = "not_tested",
+	[WORD_STOP_UNVERIFIED] = "stop_unverified",
+};
+
+const char *verdict_word_name(enum verdict_word word)
+{
+	return word_names[word];
+}
+
+enum verdict_word verdict_word_find(const char *name)
+{
+	for (int i = WORD_PASS; i <= WORD_STOP_UNVERIFIED; i++)
+		if (strcmp(word_names[i], name) == 0)
+			return (enum verdict_word)i;
+	return WORD_NONE;
+}
+
+static const struct bench_live no_figures = {
+	.remaining_s = NAN,
+	.force_n = NAN,
+	.handle_c = NAN,
+	.depth_set_mm = NAN,
+	.rate_set_hz = NAN,
+	.rate = {NAN, NAN, NAN},
+	.depth = {NAN, NAN, NAN},
+};
+
+void state_begin(struct bench_state *s)
+{
+	*s = (struct bench_state){.unit = {.product = -1}, .live = no_figures};
+}
+
+/* ---- codes and orders ------------------------------------------------------------------------------------------ */
+
+static enum state_act refuse(struct bench_state *s, const char *why, const char *detail)
+{
+	snprintf(s->refused, sizeof(s->refused), "%s", why);
+	snprintf(s->refused_detail, sizeof(s->refused_detail), "%.*s", (int)sizeof(s->refused_detail) - 1, detail);
+	s->refusals++;
+	return ACT_NOTHING;
+}
+
+static bool busy(const struct bench_state *s)
+{
+	return s->view == VIEW_RUNNING || s->view == VIEW_PROMPT;
+}
+
+/* Neither a unit nor a verdict is shown any more. */
+static void forget(struct bench_state *s)
+{
+	s->view = VIEW_READY;
+	s->unit = (struct unit){.product = -1};
+	s->word = WORD_NONE;
+	s->name[0] = s->why[0] = '\0';
+}
+
+static bool is_settled(struct bench_state *s, const struct station_product *product, const char *serial,
+		       const struct unit_past *past)
+{
+	if (past->elsewhere)
+		refuse(s, "elsewhere", serial);
+	else if (past->passed)
+		refuse(s, "passed_already", serial);
+	else if (past->failed >= (unsigned)product->attempts)
+		refuse(s, "no_more_attempts", serial);
+	else
+		return false;
+	return true;
+}
+
+enum state_act state_start(struct bench_state *s, const struct station_config *c,
+			   struct unit_past (*past)(void *ctx, const char *serial), void *ctx)
+{
+	struct unit_past known;
+
+	if (s->view != VIEW_ARMED)
+		return refuse(s, busy(s) ? "busy" : "nothing_to_start", busy(s) ? s->unit.serial : "");
+	s->refused[0] = '\0';
+	known = past(ctx, s->unit.serial);
+	if (is_settled(s, &c->product[s->unit.product], s->unit.serial, &known)) {
+		forget(s);
+		return ACT_NOTHING;
+	}
+	s->unit.attempt = known.failed + 1;
+	return ACT_START;
+}
+
+enum state_act state_stop(struct bench_state *s)
+{
+	if (s->view == VIEW_ARMED)
+		forget(s);
+	if (!busy(s))
+		return ACT_NOTHING;
+	s->stopping = true;
+	return ACT_STOP;
+}
+
+enum state_act state_answer(struct bench_state *s, int64_t id, bool done)
+{
+	if (s->view != VIEW_PROMPT || id != s->prompt.id || s->stopping)
+		return ACT_NOTHING; /* of an earlier question: said too late */
+	return done ? ACT_DONE : ACT_GIVE_UP;
+}
+
+static bool is_command(struct bench_state *s, const struct station_config *c, const char *code, size_t len,
+		       struct unit_past (*past)(void *ctx, const char *serial), void *ctx, enum state_act *ret)
+{
+	static const struct {
+		const char *code;
+		enum state_act act;
+	} cards[] = {{"%START", ACT_START}, {"%STOP", ACT_STOP}, {"%DONE", ACT_DONE}, {"%GIVEUP", ACT_GIVE_UP}};
+
+	for (size_t i = 0; i < sizeof(cards) / sizeof(cards[0]); i++) {
+		if (len != strlen(cards[i].code) || memcmp(code, cards[i].code, len) != 0)
+			continue;
+		*ret = cards[i].act == ACT_START  ? state_start(s, c, past, ctx)
+		       : cards[i].act == ACT_STOP ? state_stop(s)
+						  : state_answer(s, s->prompt.id, cards[i].act == ACT_DONE);
+		return true;
+	}
+	return false;
+}
+
+static bool is_badge(struct bench_state *s, const struct station_config *c, const struct scan *scan)
+{
+	for (unsigned i = 0; i < c->operators; i++) {
+		if (scan->gs1 || strcmp(c->person[i].badge, scan->text) != 0)
+			continue;
+		if (busy(s))
+			refuse(s, "busy", s->unit.serial); /* a run has one operator */
+		else
+			snprintf(s->person, sizeof(s->person), "%s", c->person[i].name);
+		return true;
+	}
+	return false;
+}
+
+static enum state_act take_unit(struct bench_state *s, const struct station_config *c, const struct scan *scan,
+				int product, const struct unit_past *past)
+{
+	const char *serial = scan->gs1 ? scan->serial : scan->text;
+
+	if (is_settled(s, &c->product[product], serial, past))
+		return ACT_NOTHING;
+	s->unit = (struct unit){.product = product, .attempt = past->failed + 1};
+	snprintf(s->unit.serial, sizeof(s->unit.serial), "%.63s", serial);
+	snprintf(s->unit.lot, sizeof(s->unit.lot), "%s", scan->lot);
+	snprintf(s->unit.gtin, sizeof(s->unit.gtin), "%s", scan->gtin);
+	s->view = VIEW_ARMED;
+	s->word = WORD_NONE;
+	s->name[0] = s->why[0] = '\0';
+	return c->product[product].at_once ? ACT_START : ACT_NOTHING;
+}
+
+static enum state_act take_code(struct bench_state *s, const struct station_config *c, const char *code, size_t len,
+				int year, struct unit_past (*past)(void *ctx, const char *serial), void *ctx)
+{
+	struct scan_refusal refusal;
+	struct unit_past known;
+	struct scan scan;
+	int product;
+
+	if (!scan_read(code, len, year, &scan, &refusal)) {
+		char why[32];
+
+		snprintf(why, sizeof(why), "scan_%s", scan_fault_name(refusal.fault));
+		return refuse(s, why, refusal.ai);
+	}
+	if (is_badge(s, c, &scan))
+		return ACT_NOTHING;
+	if (busy(s))
+		return refuse(s, "busy", s->unit.serial);
+	product = station_product_of(c, &scan);
+	if (product == STATION_SEVERAL_PRODUCTS)
+		return refuse(s, "several_products", "");
+	if (product < 0 || strlen(scan.gs1 ? scan.serial : scan.text) >= sizeof(s->unit.serial))
+		return refuse(s, "unknown", "");
+	if (c->operators && !s->person[0])
+		return refuse(s, "sign_in", "");
+	known = past(ctx, scan.gs1 ? scan.serial : scan.text);
+	return take_unit(s, c, &scan, product, &known);
+}
+
+enum state_act state_scan(struct bench_state *s, const struct station_config *c, const char *code, size_t len, int year,
+			  struct unit_past (*past)(void *ctx, const char *serial), void *ctx)
+{
+	enum state_act act;
+
+	s->refused[0] = '\0';
+	if (is_command(s, c, code, len, past, ctx, &act))
+		return act;
+	act = take_code(s, c, code, len, year, past, ctx);
+	/* Another pen is in somebody's hand by now: a pass on the screen would be read as that one's. */
+	if (s->refused[0] && s->view == VIEW_VERDICT && s->word == WORD_PASS)
+		forget(s);
+	return act;
+}
+
+/* ---- the run --------------------------------------------------------------------------------------------------- */
+
+void state_run(struct bench_state *s, const char *name, const struct unit *unit)
+{
+	s->unit = *unit;
+	snprintf(s->name, sizeof(s->name), "%s", name);
+	s->view = VIEW_RUNNING;
+	s->may_have_moved = s->stopping = false;
+	s->live = no_figures;
+	s->prompt = (struct bench_prompt){.id = 0};
+	s->end = (struct bench_end){.told = false};
+	s->word = WORD_NONE;
+	s->why[0] = s->refused[0] = '\0';
+}
+
+static void text(const struct json *event, const char *key, char *ret, size_t size)
+{
+	const struct json *node = json_get(event, key);
+
+	snprintf(ret, size, "%s", node && json_kind(node) == JSON_STRING ? json_string(node) : "");
+}
+
+static double number(const struct json *event, const char *key)
+{
+	const struct json *node = json_get(event, key);
+
+	return node && json_kind(node) == JSON_NUMBER ? json_number(node) : NAN;
+}
+
+static unsigned whole(const struct json *event, const char *key)
+{
+	double value = number(event, key);
+
+	return value >= 0 && value < 1e6 ? (unsigned)value : 0;
+}
+
+static bool flag(const struct json *event, const char *key)
+{
+	const struct json *node = json_get(event, key);
+
+	return node && json_kind(node) == JSON_BOOL && json_bool(node);
+}
+
+static void take_setpoint(struct bench_state *s, const struct json *event)
+{
+	const struct json *limits = json_get(event, "limits");
+	const struct json *rate = limits ? json_get(limits, "rate_hz") : NULL;
+	const struct json *depth = limits ? json_get(limits, "depth_mm") : NULL;
+
+	s->live.rate.lower = rate ? number(rate, "lower") : NAN;
+	s->live.rate.upper = rate ? number(rate, "upper") : NAN;
+	s->live.depth.lower = depth ? number(depth, "lower") : NAN;
+	s->live.depth.upper = depth ? number(depth, "upper") : NAN;
+	s->live.depth_set_mm = number(event, "depth_set_mm");
+	s->live.rate_set_hz = number(event, "rate_set_hz");
+	s->live.point = whole(event, "point");
+	s->live.points = whole(event, "points");
+}
+
+static void take_progress(struct bench_state *s, const struct json *event)
+{
+	text(event, "stage", s->live.stage, sizeof(s->live.stage));
+	s->live.point = whole(event, "point");
+	s->live.points = whole(event, "points");
+	s->live.remaining_s = number(event, "remaining_s");
+	s->live.force_n = number(event, "force_n");
+	s->live.handle_c = number(event, "handle_c");
+	s->live.rate.value = number(event, "rate_hz");
+	s->live.depth.value = number(event, "depth_mm");
+	s->may_have_moved = true;
+	if (s->view == VIEW_PROMPT && strcmp(s->live.stage, "prompt") != 0)
+		s->view = VIEW_RUNNING;
+}
+
+static void take_prompt(struct bench_state *s, const struct json *event)
+{
+	s->prompt.id = whole(event, "id");
+	text(event, "question", s->prompt.question, sizeof(s->prompt.question));
+	text(event, "phantom", s->prompt.phantom, sizeof(s->prompt.phantom));
+	text(event, "material", s->prompt.material, sizeof(s->prompt.material));
+	text(event, "position", s->prompt.position, sizeof(s->prompt.position));
+	s->view = VIEW_PROMPT;
+}
+
+static void take_end(struct bench_state *s, const struct json *event)
+{
+	const struct json *decided = json_get(event, "decided");
+	double code = number(event, "exit_code");
+
+	s->end = (struct bench_end){.told = true, .stop_unverified = flag(event, "stop_unverified")};
+	s->end.exit_code = isfinite(code) ? (int)code : -1;
+	text(event, "run_status", s->end.run_status, sizeof(s->end.run_status));
+	text(event, "dut_verdict", s->end.dut_verdict, sizeof(s->end.dut_verdict));
+	text(event, "dut", s->end.dut, sizeof(s->end.dut));
+	text(event, "reason", s->end.reason, sizeof(s->end.reason));
+	if (!decided)
+		return;
+	text(decided, "measurand", s->end.measurand, sizeof(s->end.measurand));
+	text(decided, "unit", s->end.unit, sizeof(s->end.unit));
+	s->end.value = number(decided, "value");
+	s->end.lower = number(decided, "lower");
+	s->end.upper = number(decided, "upper");
+	s->end.margin = number(decided, "margin");
+	s->end.point = whole(decided, "point");
+}
+
+void state_event(struct bench_state *s, const struct json *event)
+{
+	char kind[16];
+
+	if (!busy(s))
+		return;
+	text(event, "event", kind, sizeof(kind));
+	if (strcmp(kind, "setpoint") == 0)
+		take_setpoint(s, event);
+	else if (strcmp(kind, "prompt") == 0)
+		take_prompt(s, event);
+	else if (strcmp(kind, "end") == 0)
+		take_end(s, event);
+	else if (strcmp(kind, "progress") == 0 || strcmp(kind, "point") == 0 || strcmp(kind, "message") == 0 ||
+		 strcmp(kind, "alarm") == 0)
+		take_progress(s, event);
+}
+
+/* ---- its end --------------------------------------------------------------------------------------------------- */
+
+static enum verdict_word because(struct bench_state *s, enum verdict_word word, const char *why)
+{
+	snprintf(s->why, sizeof(s->why), "%s", why);
+	return word;
+}
+
+static bool is_one_of(const char *text, const char *const *names)
+{
+	for (; *names; names++)
+		if (strcmp(text, *names) == 0)
+			return true;
+	return false;
+}
+
+/* What a run proved, by its own last word and its exit together: a pass only where both say so, of this unit. */
+static enum verdict_word word_of(struct bench_state *s, int exit_code)
+{
+	static const char *const passes[] = {"pass", "conditional_pass", NULL};
+	static const char *const fails[] = {"fail", "conditional_fail", NULL};
+	const struct bench_end *end = &s->end;
+
+	if (!end->told)
+		return s->may_have_moved ? because(s, WORD_STOP_UNVERIFIED, "died")
+					 : because(s, WORD_NOT_TESTED, "did_not_begin");
+	if (end->stop_unverified)
+		return WORD_STOP_UNVERIFIED;
+	if (exit_code >= 0 && exit_code != end->exit_code)
+		return because(s, WORD_NOT_TESTED, "disagree");
+	if (strcmp(end->dut, s->unit.serial) != 0)
+		return because(s, WORD_NOT_TESTED, "other_unit");
+	if (is_one_of(end->dut_verdict, fails))
+		return WORD_FAIL;
+	if (end->exit_code == 0 && is_one_of(end->dut_verdict, passes) && strcmp(end->run_status, "complete") == 0)
+		return WORD_PASS;
+	if (strcmp(end->run_status, "interrupted") == 0)
+		return because(s, WORD_NOT_TESTED, "stopped");
+	return WORD_NOT_TESTED;
+}
+
+void state_ended(struct bench_state *s, int exit_code)
+{
+	s->word = word_of(s, exit_code);
+	s->view = VIEW_VERDICT;
+	s->stopping = false;
+}
+
+void state_unheard(struct bench_state *s, const char *why)
+{
+	refuse(s, why, s->unit.serial);
+	s->stopping = false;
+}
+
+void state_failed(struct bench_state *s, const char *why)
+{
+	s->word = because(s, WORD_NOT_TESTED, why);
+	s->end = (struct bench_end){.told = false};
+	s->view = VIEW_VERDICT;
+	s->stopping = false;
+}
+
+/* ---- for the page ---------------------------------------------------------------------------------------------- */
+
+static void put(struct json_out *out, const char *key, double value)
+{
+	if (isfinite(value))
+		json_out_number(out, key, value, DIGITS);
+}
+
+static void put_figure(struct json_out *out, const char *key, const struct live_figure *figure)
+{
+	struct json_out *o = json_out_add_object(out, key);
+
+	put(o, "value", figure->value);
+	put(o, "lower", figure->lower);
+	put(o, "upper", figure->upper);
+}
+
+static void put_live(struct json_out *out, const struct bench_live *live)
+{
+	struct json_out *o = json_out_add_object(out, "live");
+
+	json_out_string(o, "stage", live->stage);
+	json_out_int(o, "point", live->point);
+	json_out_int(o, "points", live->points);
+	put(o, "remaining_s", live->remaining_s);
+	put(o, "force_n", live->force_n);
+	put(o, "handle_c", live->handle_c);
+	put_figure(o, "rate", &live->rate);
+	put_figure(o, "depth", &live->depth);
+}
+
+static void put_prompt(struct json_out *out, const struct bench_prompt *prompt)
+{
+	struct json_out *o = json_out_add_object(out, "prompt");
+
+	json_out_int(o, "id", prompt->id);
+	json_out_string(o, "question", prompt->question);
+	json_out_string(o, "phantom", prompt->phantom);
+	json_out_string(o, "material", prompt->material);
+	json_out_string(o, "position", prompt->position);
+}
+
+static void put_verdict(struct json_out *out, const struct bench_state *s, const struct station_config *c)
+{
+	struct json_out *o = json_out_add_object(out, "verdict");
+
+	json_out_string(o, "word", verdict_word_name(s->word));
+	json_out_string(o, "why", s->why);
+	json_out_string(o, "reason", s->end.reason);
+	if (s->unit.product >= 0 && s->word == WORD_FAIL)
+		json_out_string(o, "fail_to", c->product[s->unit.product].fail_to);
+	if (s->unit.product >= 0)
+		json_out_bool(o, "again", s->unit.attempt < (unsigned)c->product[s->unit.product].attempts);
+	if (!s->end.measurand[0])
+		return;
+	json_out_string(o, "measurand", s->end.measurand);
+	json_out_string(o, "unit", s->end.unit);
+	put(o, "value", s->end.value);
+	put(o, "lower", s->end.lower);
+	put(o, "upper", s->end.upper);
+	put(o, "margin", s->end.margin);
+	json_out_int(o, "point", s->end.point);
+}
+
+void state_print(const struct bench_state *s, const struct station_config *c, struct json_out *out)
+{
+	static const char *const views[] = {
+		[VIEW_READY] = "ready",   [VIEW_ARMED] = "armed",     [VIEW_RUNNING] = "running",
+		[VIEW_PROMPT] = "prompt", [VIEW_VERDICT] = "verdict",
+	};
+
+	json_out_string(out, "view", views[s->view]);
+	json_out_string(out, "serial", s->unit.serial);
+	json_out_string(out, "lot", s->unit.lot);
+	json_out_int(out, "attempt", s->unit.attempt);
+	json_out_string(out, "product", s->unit.product >= 0 ? c->product[s->unit.product].name : "");
+	json_out_string(out, "operator", s->person);
+	json_out_string(out, "name", s->name);
+	json_out_bool(out, "stopping", s->stopping);
+	json_out_string(out, "refused", s->refused);
+	json_out_string(out, "refused_detail", s->refused_detail);
+	json_out_int(out, "refusals", s->refusals);
+	if (busy(s))
+		put_live(out, &s->live);
+	if (s->view == VIEW_PROMPT)
+		put_prompt(out, &s->prompt);
+	if (s->view == VIEW_VERDICT)
+		put_verdict(out, s, c);
+}

@@ -1,0 +1,110 @@
+/* What the page shows of one bench. Pure: scans, orders, events of the run and its end go in; a view, and what is to be done,
+ * come out. No clock, no file, no process.
+ *
+ * A verdict is one unit's: it stands with its serial number until the next code is taken, a pass until the next unit's code is
+ * read at all, and is formed only where the run's last event and its exit agree. */
+#ifndef PENRIG_STATION_STATE_H
+#define PENRIG_STATION_STATE_H
+
+#include <stdint.h>
+
+#include "rig/base/json.h"
+#include "rig/station/config.h"
+
+enum bench_view {
+	VIEW_READY,   /* waits for a code */
+	VIEW_ARMED,   /* a unit is known, and waits for the order to start */
+	VIEW_RUNNING, /* also while it ends */
+	VIEW_PROMPT,  /* the run asks for something */
+	VIEW_VERDICT,
+};
+
+enum verdict_word { WORD_NONE, WORD_PASS, WORD_FAIL, WORD_NOT_TESTED, WORD_STOP_UNVERIFIED };
+const char *verdict_word_name(enum verdict_word word); /* "pass", "fail", "not_tested", "stop_unverified" */
+enum verdict_word verdict_word_find(const char *name); /* WORD_NONE for any other */
+
+/* What is to be done now. */
+enum state_act { ACT_NOTHING, ACT_START, ACT_STOP, ACT_DONE, ACT_GIVE_UP };
+
+struct unit {
+	char serial[STATION_TEXT], lot[SCAN_LOT], gtin[SCAN_GTIN];
+	int product;      /* in the configuration; -1: none */
+	unsigned attempt; /* from 1 */
+};
+
+struct live_figure { /* NaN: not known */
+	double value, lower, upper;
+};
+
+struct bench_live {
+	char stage[16];
+	unsigned point, points;
+	double remaining_s, force_n, handle_c, depth_set_mm, rate_set_hz;
+	struct live_figure rate, depth;
+};
+
+struct bench_prompt {
+	int64_t id;
+	char question[32], phantom[64], material[96], position[48];
+};
+
+/* As the run's last event told it. */
+struct bench_end {
+	bool told, stop_unverified;
+	int exit_code;
+	char run_status[24], dut_verdict[24], dut[STATION_TEXT], reason[320];
+	/* the result that decided; measurand "": none did */
+	char measurand[32], unit[8];
+	double value, lower, upper, margin;
+	unsigned point;
+};
+
+struct bench_state {
+	enum bench_view view;
+	struct unit unit;
+	char name[128];            /* of its run; "" */
+	char person[STATION_TEXT]; /* who is signed in; "" */
+	bool may_have_moved;       /* the run told more than that it began */
+	bool stopping;             /* the order to stop was given */
+	struct bench_live live;
+	struct bench_prompt prompt;
+	struct bench_end end;
+	enum verdict_word word;
+	char why[32]; /* of NOT TESTED and STOP UNVERIFIED where the run itself does not say: a key of the page's words */
+	char refused[32], refused_detail[STATION_TEXT + 16]; /* why the last code was not taken: a key; "": it was */
+	unsigned refusals;                                   /* counts them, so that the same one twice is seen twice */
+};
+
+/* What is known of units that were tested before. */
+struct unit_past {
+	bool passed;
+	unsigned failed;
+	bool elsewhere; /* runs at another bench now */
+};
+
+void state_begin(struct bench_state *state);
+
+/* A code: a command card ("%START", "%STOP", "%DONE", "%GIVEUP"), a badge, or a unit. `past` is asked for the unit. */
+enum state_act state_scan(struct bench_state *state, const struct station_config *config, const char *code, size_t len,
+			  int year, struct unit_past (*past)(void *ctx, const char *serial), void *ctx);
+/* Orders of the page. id: of the question that was on the page. A start asks `past` again, as it may have become another since
+ * the scan, at another bench: what is refused then is no longer ready to start. */
+enum state_act state_start(struct bench_state *state, const struct station_config *config,
+			   struct unit_past (*past)(void *ctx, const char *serial), void *ctx);
+enum state_act state_stop(struct bench_state *state);
+enum state_act state_answer(struct bench_state *state, int64_t id, bool done);
+
+/* Its run has begun; then each line that it told; then its end. exit_code: -1 where it is not known (somebody else's child),
+ * 256 where it was killed. */
+void state_run(struct bench_state *state, const char *name, const struct unit *unit);
+void state_event(struct bench_state *state, const struct json *event);
+void state_ended(struct bench_state *state, int exit_code);
+/* It could not be started, or not heard: why is a key of the page's words. */
+void state_failed(struct bench_state *state, const char *why);
+/* Something that was ordered or formed did not arrive where it has to: said as a refusal is; nobody is told "stopping". */
+void state_unheard(struct bench_state *state, const char *why);
+
+/* The whole of it as members of `out`. */
+void state_print(const struct bench_state *state, const struct station_config *config, struct json_out *out);
+
+#endif

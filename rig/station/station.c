@@ -1,0 +1,440 @@
+/* Benches, their children, the file of units and the page's stream, tied together. Decisions are state.c's. */
+#include "rig/station/station.h"
+
+#include <ctype.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/file.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "rig/station/feed.h"
+#include "rig/station/http.h"
+#include "rig/station/state.h"
+#include "rig/station/supervise.h"
+#include "rig/station/units.h"
+
+#define BEAT_NS NS_PER_S
+#define DAY_S   86400
+
+struct bench {
+	struct station *station;
+	unsigned number;
+	struct bench_state state;
+	struct child *child, *ended; /* ended: to be freed in a later turn */
+	struct loop_timer clean;
+};
+
+struct station {
+	const struct station_config *config;
+	struct loop *loop;
+	struct units *units;
+	struct feed *feed;
+	struct http *http;
+	struct loop_timer beat;
+	int lock;
+	struct bench bench[STATION_BENCHES_MAX];
+};
+
+/* ---- what pages are told --------------------------------------------------------------------------------------- */
+
+static char *bench_text(const struct bench *b)
+{
+	struct json_out *out = json_out_object();
+	char *text = NULL;
+
+	json_out_int(out, "bench", b->number);
+	json_out_string(out, "label", b->station->config->bench[b->number].label);
+	state_print(&b->state, b->station->config, out);
+	(void)json_out_print(out, false, &text, NULL);
+	json_out_free(out);
+	return text;
+}
+
+/* Midnight of the bench's own time zone. */
+static uint64_t day_begin_ns(const struct station *s)
+{
+	time_t now = (time_t)(loop_wall_ns(s->loop) / NS_PER_S);
+	struct tm tm;
+
+	if (!localtime_r(&now, &tm))
+		return 0;
+	tm.tm_hour = tm.tm_min = tm.tm_sec = 0;
+	tm.tm_isdst = -1;
+	now = mktime(&tm);
+	return now > 0 ? (uint64_t)now * NS_PER_S : 0;
+}
+
+static char *station_text(const struct station *s)
+{
+	struct json_out *out = json_out_object();
+	char *text = NULL;
+
+	json_out_string(out, "name", s->config->name);
+	json_out_string(out, "language", station_languages[s->config->language]);
+	json_out_int(out, "benches", s->config->benches);
+	json_out_bool(out, "sign_in", s->config->operators > 0);
+	units_print(s->units, day_begin_ns(s), out);
+	(void)json_out_print(out, false, &text, NULL);
+	json_out_free(out);
+	return text;
+}
+
+static void tell(struct station *s, const char *kind, char *text)
+{
+	if (text)
+		(void)feed_add(s->feed, kind, text);
+	free(text);
+	http_wake(s->http);
+}
+
+static void tell_bench(struct bench *b)
+{
+	tell(b->station, "bench", bench_text(b));
+}
+
+static char *snapshot(void *ctx)
+{
+	const struct station *s = ctx;
+	char *text = NULL, *part = station_text(s);
+	size_t len = 0;
+	FILE *out = open_memstream(&text, &len);
+
+	if (!out)
+		goto done;
+	fprintf(out, "event: station\ndata: %s\n\n", part ? part : "{}");
+	for (unsigned i = 0; i < s->config->benches; i++) {
+		free(part);
+		part = bench_text(&s->bench[i]);
+		fprintf(out, "event: bench\ndata: %s\n\n", part ? part : "{}");
+	}
+	if (fclose(out) != 0) {
+		free(text);
+		text = NULL;
+	}
+done:
+	free(part);
+	return text;
+}
+
+/* ---- runs ------------------------------------------------------------------------------------------------------ */
+
+static void on_event(void *ctx, const struct json *event)
+{
+	struct bench *b = ctx;
+
+	state_event(&b->state, event);
+	tell_bench(b);
+}
+
+static void clean(void *ctx, uint64_t now_ns)
+{
+	struct bench *b = ctx;
+
+	(void)now_ns;
+	child_free(b->ended);
+	b->ended = NULL;
+}
+
+static void remember(struct bench *b)
+{
+	struct station *s = b->station;
+	struct unit_row row = {.word = b->state.word, .bench = b->number, .wall_ns = loop_wall_ns(s->loop)};
+	struct err err;
+
+	snprintf(row.serial, sizeof(row.serial), "%s", b->state.unit.serial);
+	snprintf(row.name, sizeof(row.name), "%s", b->state.name);
+	if (units_add(s->units, &row, &err) < 0) {
+		/* A pass that cannot be kept is none; what is worse stays, and counts as long as this station runs. */
+		if (row.word == WORD_PASS)
+			state_failed(&b->state, "storage");
+		else
+			state_unheard(&b->state, "not_kept");
+		row.word = b->state.word;
+		(void)units_keep(s->units, &row);
+	}
+	tell(s, "station", station_text(s));
+}
+
+static void on_ended(void *ctx, int exit_code)
+{
+	struct bench *b = ctx;
+
+	state_ended(&b->state, exit_code);
+	b->ended = b->child;
+	b->child = NULL;
+	loop_timer_at(b->station->loop, &b->clean, 0);
+	remember(b);
+	tell_bench(b);
+}
+
+static void name_run(const struct bench *b, char *ret, size_t size)
+{
+	uint64_t wall_ns = loop_wall_ns(b->station->loop);
+	time_t now = (time_t)(wall_ns / NS_PER_S);
+	char when[32];
+	struct tm tm;
+
+	strftime(when, sizeof(when), "%Y%m%dT%H%M%S", gmtime_r(&now, &tm));
+	snprintf(ret, size, "%.63s-%s.%03uZ-%u", b->state.unit.serial, when, (unsigned)(wall_ns / NS_PER_MS % 1000),
+		 b->number + 1);
+	for (char *c = ret; *c; c++)
+		if (!isalnum((unsigned char)*c) && !strchr("-._", *c))
+			*c = '-';
+	if (*ret == '.' || *ret == '-')
+		*ret = '_';
+}
+
+static void start(struct bench *b)
+{
+	const struct child_host host = {.ctx = b, .event = on_event, .ended = on_ended};
+	struct unit unit = b->state.unit;
+	char name[128];
+	struct err err;
+
+	name_run(b, name, sizeof(name));
+	state_run(&b->state, name, &unit);
+	const struct child_order order = {.bench = b->number, .unit = &unit, .person = b->state.person, .name = name};
+
+	if (child_start(b->station->config, b->station->loop, &order, &host, &b->child, &err) < 0) {
+		state_failed(&b->state, "cannot_start");
+		snprintf(b->state.end.reason, sizeof(b->state.end.reason), "%.300s", err.text);
+		remember(b);
+	}
+}
+
+static void act(struct bench *b, enum state_act what)
+{
+	switch (what) {
+	case ACT_START: start(b); break;
+	case ACT_STOP:
+		if (child_stop(b->child) < 0)
+			state_unheard(&b->state, "not_stopped");
+		break;
+	case ACT_DONE:
+	case ACT_GIVE_UP: (void)child_answer(b->child, b->state.prompt.id, what == ACT_DONE); break;
+	case ACT_NOTHING: break;
+	}
+	tell_bench(b);
+}
+
+/* ---- orders of a page ------------------------------------------------------------------------------------------ */
+
+static struct unit_past past_of(void *ctx, const char *serial)
+{
+	const struct bench *b = ctx;
+	struct unit_past past = units_past(b->station->units, serial);
+
+	for (unsigned i = 0; i < b->station->config->benches; i++) {
+		const struct bench *other = &b->station->bench[i];
+
+		if (other != b && other->child && strcmp(other->state.unit.serial, serial) == 0)
+			past.elsewhere = true;
+	}
+	return past;
+}
+
+static int year_of(const struct station *s)
+{
+	time_t now = (time_t)(loop_wall_ns(s->loop) / NS_PER_S);
+	struct tm tm;
+
+	return gmtime_r(&now, &tm) ? tm.tm_year + 1900 : 1970;
+}
+
+struct order {
+	int what;
+	int64_t bench, id;
+	const struct json *code;
+};
+enum { DO_SCAN, DO_START, DO_STOP, DO_DONE, DO_GIVE_UP };
+static const char *const order_words[] = {"scan", "start", "stop", "done", "give_up", NULL};
+
+#define AT(member) .offset = offsetof(struct order, member)
+static const struct json_field order_fields[] = {
+	{.key = "do", .kind = FIELD_WORD, AT(what), .required = true, .words = order_words},
+	{.key = "bench", .kind = FIELD_INT, AT(bench), .required = true, .hi = STATION_BENCHES_MAX - 1},
+	{.key = "id", .kind = FIELD_INT, AT(id), .hi = 1e9},
+	{.key = "code", .kind = FIELD_NODE, AT(code)},
+	{.key = NULL},
+};
+
+static enum state_act obey(struct bench *b, const struct order *o)
+{
+	const char *code = o->code ? json_string(o->code) : "";
+
+	switch (o->what) {
+	case DO_START: return state_start(&b->state, b->station->config, past_of, b);
+	case DO_STOP: return state_stop(&b->state);
+	case DO_DONE:
+	case DO_GIVE_UP: return state_answer(&b->state, o->id, o->what == DO_DONE);
+	default: return state_scan(&b->state, b->station->config, code, strlen(code), year_of(b->station), past_of, b);
+	}
+}
+
+static unsigned on_order(void *ctx, const char *body, size_t len)
+{
+	struct station *s = ctx;
+	struct order order = {.what = -1};
+	struct json_doc *doc;
+	unsigned status = 400;
+
+	if (json_parse("order", body, len, &doc, NULL) < 0)
+		return status;
+	if (json_read_object(doc, json_root(doc), order_fields, &order, NULL) == 0 &&
+	    order.bench < s->config->benches && (order.what == DO_SCAN) == (order.code != NULL) &&
+	    (!order.code || json_kind(order.code) == JSON_STRING)) {
+		struct bench *b = &s->bench[order.bench];
+
+		act(b, obey(b, &order));
+		status = 200;
+	}
+	json_doc_free(doc);
+	return status;
+}
+
+static bool on_report(void *ctx, const char *name, char *ret, size_t size)
+{
+	const struct station *s = ctx;
+
+	return units_seen(s->units, name) && !strchr(name, '/') &&
+	       (size_t)snprintf(ret, size, "%s/%s.report.html", s->config->output, name) < size;
+}
+
+/* ---- beginning and end ----------------------------------------------------------------------------------------- */
+
+static void beat(void *ctx, uint64_t now_ns)
+{
+	struct station *s = ctx;
+
+	loop_timer_at(s->loop, &s->beat, now_ns + BEAT_NS);
+	(void)feed_add(s->feed, "beat", "{}");
+	http_wake(s->http);
+	http_sweep(s->http);
+}
+
+struct adoption {
+	struct station *station;
+	struct err *err;
+	bool living; /* the second pass: those that run */
+	int rc;
+};
+
+/* One that is not in the file of units: it runs, or ended while nobody watched. */
+static void adopt(void *ctx, const char *name)
+{
+	struct adoption *a = ctx;
+	struct station *s = a->station;
+	struct unit unit;
+	unsigned number;
+
+	if (units_seen(s->units, name) || !child_identify(s->config, name, &number, &unit))
+		return;
+	struct bench *b = &s->bench[number];
+	const struct child_host host = {.ctx = b, .event = on_event, .ended = on_ended};
+
+	if (a->rc < 0)
+		return;
+	if (!a->living) {
+		struct bench_state before = b->state;
+
+		state_run(&b->state, name, &unit);
+		if (!child_finished(s->config, name, &host))
+			b->state = before;
+		return;
+	}
+	if (b->child) /* a bench has one run: its lock sees to that */
+		return;
+	state_run(&b->state, name, &unit);
+	a->rc = child_adopt(s->config, s->loop, name, &host, &b->child, a->err);
+}
+
+static int take_folder(struct station *s, struct err *err)
+{
+	char path[FILE_PATH_MAX + 16];
+	int rc;
+
+	if ((rc = disk_make_folder(s->config->state, err)) < 0 || (rc = disk_make_folder(s->config->output, err)) < 0)
+		return rc;
+	snprintf(path, sizeof(path), "%s/station.lock", s->config->state);
+	s->lock = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0640);
+	if (s->lock < 0)
+		return err_set(err, -errno, "%s: %s", path, strerror(errno));
+	if (flock(s->lock, LOCK_EX | LOCK_NB) != 0)
+		return err_set(err, -EBUSY,
+			       "%s: another station has this folder; stop it, or give each its own \"state\"",
+			       s->config->state);
+	return units_open(s->config->state, &s->units, err);
+}
+
+static int begin(struct station *s, struct err *err)
+{
+	const struct station_config *c = s->config;
+	const struct http_host host = {.ctx = s, .order = on_order, .snapshot = snapshot, .report = on_report};
+	struct adoption adoption = {.station = s, .err = err};
+	int rc = take_folder(s, err);
+
+	if (rc < 0)
+		return rc;
+	s->feed = feed_new(loop_wall_ns(s->loop) / NS_PER_MS);
+	if (!s->feed)
+		return err_set(err, -ENOMEM, "out of memory");
+	rc = child_each(c->state, adopt, &adoption, err);
+	adoption.living = true;
+	if (rc == 0)
+		rc = child_each(c->state, adopt, &adoption, err);
+	if (rc < 0 || adoption.rc < 0)
+		return rc < 0 ? rc : adoption.rc;
+	rc = http_open(s->loop, s->feed, &host, c->address, (unsigned)c->port, c->host, c->hosts, &s->http, err);
+	if (rc < 0)
+		return rc;
+	s->beat = (struct loop_timer){.fn = beat, .ctx = s};
+	return loop_timer_at(s->loop, &s->beat, loop_now_ns(s->loop) + BEAT_NS);
+}
+
+int station_open(const struct station_config *config, struct loop *loop, struct station **ret, struct err *err)
+{
+	struct station *s = calloc(1, sizeof(*s));
+	int rc;
+
+	if (!s)
+		return err_set(err, -ENOMEM, "out of memory");
+	*s = (struct station){.config = config, .loop = loop, .lock = -1};
+	for (unsigned i = 0; i < config->benches; i++) {
+		s->bench[i] = (struct bench){.station = s, .number = i, .clean = {.fn = clean, .ctx = &s->bench[i]}};
+		state_begin(&s->bench[i].state);
+	}
+	rc = begin(s, err);
+	if (rc < 0) {
+		station_close(s);
+		return rc;
+	}
+	*ret = s;
+	return 0;
+}
+
+void station_close(struct station *s)
+{
+	if (!s)
+		return;
+	loop_timer_cancel(s->loop, &s->beat);
+	for (unsigned i = 0; i < s->config->benches; i++) {
+		loop_timer_cancel(s->loop, &s->bench[i].clean);
+		child_free(s->bench[i].child);
+		child_free(s->bench[i].ended);
+	}
+	http_close(s->http);
+	feed_free(s->feed);
+	units_close(s->units);
+	if (s->lock >= 0)
+		close(s->lock);
+	free(s);
+}
+
+unsigned station_port(const struct station *s)
+{
+	return http_port(s->http);
+}

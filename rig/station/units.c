@@ -1,0 +1,215 @@
+/* The file of units: read once, appended to, kept in memory (about 200 bytes for each). */
+#include "rig/station/units.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#define SHOWN_MAX 20
+
+struct units {
+	int fd;
+	size_t count, room;
+	struct unit_row *row;
+};
+
+int units_keep(struct units *u, const struct unit_row *row)
+{
+	if (u->count == u->room) {
+		size_t room = u->room ? 2 * u->room : 64;
+		struct unit_row *rows = realloc(u->row, room * sizeof(*rows));
+
+		if (!rows)
+			return -ENOMEM;
+		u->row = rows;
+		u->room = room;
+	}
+	u->row[u->count++] = *row;
+	return 0;
+}
+
+struct line {
+	char serial[STATION_TEXT], name[128], word[24], utc_ns[24];
+	int64_t bench;
+};
+
+#define AT(member) offsetof(struct line, member), sizeof(((struct line *)NULL)->member)
+static const struct json_field fields[] = {
+	{"serial", FIELD_STRING, AT(serial), .required = true},
+	{"name", FIELD_STRING, AT(name), .required = true},
+	{"verdict", FIELD_STRING, AT(word), .required = true},
+	{"wall_ns", FIELD_STRING, AT(utc_ns), .required = true},
+	{"bench", FIELD_INT, AT(bench), .required = true, .lo = 0, .hi = STATION_BENCHES_MAX},
+	{.key = NULL},
+};
+
+static int read_line(struct units *u, const char *path, unsigned number, const char *text, size_t len, struct err *err)
+{
+	struct unit_row row = {.word = WORD_NONE};
+	struct json_doc *doc;
+	struct line line = {.bench = 0};
+	char file[FILE_PATH_MAX + 64];
+	int rc;
+
+	snprintf(file, sizeof(file), "%s (line %u)", path, number);
+	rc = json_parse(file, text, len, &doc, err);
+	if (rc < 0)
+		return -EBADMSG;
+	rc = json_read_object(doc, json_root(doc), fields, &line, err);
+	json_doc_free(doc);
+	if (rc < 0)
+		return -EBADMSG;
+	snprintf(row.serial, sizeof(row.serial), "%s", line.serial);
+	snprintf(row.name, sizeof(row.name), "%s", line.name);
+	row.word = verdict_word_find(line.word);
+	row.wall_ns = strtoull(line.utc_ns, NULL, 10);
+	row.bench = (unsigned)line.bench;
+	return units_keep(u, &row);
+}
+
+static int read_all(struct units *u, const char *path, struct err *err)
+{
+	FILE *file = fdopen(dup(u->fd), "r");
+	char *text = NULL;
+	size_t room = 0;
+	ssize_t len;
+	unsigned number = 0;
+	int rc = 0;
+
+	if (!file)
+		return err_set(err, -errno, "%s: %s", path, strerror(errno));
+	while (rc == 0 && (len = getline(&text, &room, file)) > 0) {
+		number++;
+		if (text[len - 1] != '\n') /* cut when the power went: nobody was told of it */
+			rc = ftruncate(u->fd, ftell(file) - len) == 0 ? 0 : -errno;
+		else
+			rc = read_line(u, path, number, text, (size_t)len, err);
+	}
+	free(text);
+	fclose(file);
+	return rc;
+}
+
+int units_open(const char *folder, struct units **ret, struct err *err)
+{
+	struct units *u = calloc(1, sizeof(*u));
+	char path[FILE_PATH_MAX + 16];
+	int rc;
+
+	if (!u)
+		return err_set(err, -ENOMEM, "out of memory");
+	snprintf(path, sizeof(path), "%s/units.jsonl", folder);
+	u->fd = open(path, O_RDWR | O_APPEND | O_CREAT | O_CLOEXEC, 0640);
+	rc = u->fd < 0 ? err_set(err, -errno, "%s: %s", path, strerror(errno)) : read_all(u, path, err);
+	if (rc < 0) {
+		units_close(u);
+		return rc;
+	}
+	*ret = u;
+	return 0;
+}
+
+void units_close(struct units *u)
+{
+	if (!u)
+		return;
+	if (u->fd >= 0)
+		close(u->fd);
+	free(u->row);
+	free(u);
+}
+
+/* The whole line, or nothing of it: a part would take the next line with it. */
+static int append(struct units *u, const char *line, size_t len)
+{
+	off_t end = lseek(u->fd, 0, SEEK_END);
+	ssize_t n = end < 0 ? -1 : write(u->fd, line, len);
+	int rc = n < 0 ? -errno : (size_t)n != len ? -ENOSPC : fdatasync(u->fd) != 0 ? -errno : 0;
+
+	if (rc < 0 && end >= 0 && ftruncate(u->fd, end) != 0)
+		return -errno;
+	return rc;
+}
+
+int units_add(struct units *u, const struct unit_row *row, struct err *err)
+{
+	struct json_out *out = json_out_object();
+	char *text = NULL, line[1024];
+	int rc, n;
+
+	json_out_string(out, "serial", row->serial);
+	json_out_string(out, "name", row->name);
+	json_out_string(out, "verdict", verdict_word_name(row->word));
+	json_out_u64(out, "wall_ns", row->wall_ns);
+	json_out_int(out, "bench", row->bench);
+	rc = json_out_print(out, false, &text, err);
+	json_out_free(out);
+	if (rc < 0)
+		return rc;
+	n = snprintf(line, sizeof(line), "%s\n", text);
+	free(text);
+	rc = append(u, line, (size_t)n);
+	if (rc < 0)
+		return err_set(err, rc, "units.jsonl: %s", strerror(-rc));
+	return units_keep(u, row);
+}
+
+bool units_seen(const struct units *u, const char *name)
+{
+	for (size_t i = u->count; i-- > 0;)
+		if (strcmp(u->row[i].name, name) == 0)
+			return true;
+	return false;
+}
+
+struct unit_past units_past(const struct units *u, const char *serial)
+{
+	struct unit_past past = {.passed = false};
+
+	for (size_t i = 0; i < u->count; i++) {
+		if (strcmp(u->row[i].serial, serial) != 0)
+			continue;
+		past.passed = past.passed || u->row[i].word == WORD_PASS;
+		past.failed += u->row[i].word == WORD_FAIL;
+	}
+	return past;
+}
+
+static bool first_test(const struct units *u, size_t row)
+{
+	for (size_t i = 0; i < row; i++)
+		if (strcmp(u->row[i].serial, u->row[row].serial) == 0 && u->row[i].word != WORD_NOT_TESTED)
+			return false;
+	return true;
+}
+
+void units_print(const struct units *u, uint64_t from_ns, struct json_out *out)
+{
+	struct json_out *last = json_out_add_array(out, "last");
+	unsigned tested = 0, firsts = 0, first_passes = 0;
+
+	for (size_t i = 0; i < u->count; i++) {
+		const struct unit_row *row = &u->row[i];
+
+		if (row->wall_ns < from_ns || (row->word != WORD_PASS && row->word != WORD_FAIL))
+			continue;
+		tested++;
+		if (!first_test(u, i))
+			continue;
+		firsts++;
+		first_passes += row->word == WORD_PASS;
+	}
+	for (size_t i = u->count > SHOWN_MAX ? u->count - SHOWN_MAX : 0; i < u->count; i++) {
+		struct json_out *o = json_out_add_object(last, NULL);
+
+		json_out_string(o, "serial", u->row[i].serial);
+		json_out_string(o, "name", u->row[i].name);
+		json_out_string(o, "word", verdict_word_name(u->row[i].word));
+	}
+	json_out_int(out, "today", tested);
+	json_out_int(out, "firsts", firsts);
+	json_out_int(out, "first_passes", first_passes);
+}

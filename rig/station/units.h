@@ -1,0 +1,33 @@
+/* Which units were tested, and what came of it: a line of JSON each in units.jsonl of the station's folder, on the disk before
+ * it counts. A run that stands here has been seen; one that does not is looked for when a station starts. */
+#ifndef PENRIG_STATION_UNITS_H
+#define PENRIG_STATION_UNITS_H
+
+#include <stdint.h>
+
+#include "rig/station/state.h"
+
+struct unit_row {
+	char serial[STATION_TEXT], name[128];
+	enum verdict_word word;
+	uint64_t wall_ns;
+	unsigned bench;
+};
+
+struct units;
+
+/* -EBADMSG with file and line for one that is no such file; a last line that was cut is passed over. */
+int units_open(const char *folder, struct units **ret, struct err *err);
+void units_close(struct units *units); /* NULL is fine */
+/* Durable when it returns 0; else the file is as it was, and so is what is known. */
+int units_add(struct units *units, const struct unit_row *row, struct err *err);
+/* Known as long as `units` lives, without the file. -ENOMEM. */
+int units_keep(struct units *units, const struct unit_row *row);
+bool units_seen(const struct units *units, const char *name);
+/* By the verdicts that were formed: a unit that was not tested has neither passed nor failed. */
+struct unit_past units_past(const struct units *units, const char *serial);
+
+/* For the page: the newest, and what came of those since `from_ns`. */
+void units_print(const struct units *units, uint64_t from_ns, struct json_out *out);
+
+#endif

@@ -1,0 +1,344 @@
+"""The station without a browser: units, verdicts, restarts during a run, several pages; and every clause of who may ask what."""
+import json
+import os
+import re
+import socket
+import subprocess
+import sys
+from concurrent.futures import ThreadPoolExecutor
+
+import jsonschema
+
+import rig
+from station import LIMIT_S, TWO_PHANTOMS, Page, Station
+
+
+def view(name):
+    return lambda b: b["view"] == name
+
+
+def units(check):
+    s = Station(operators=[("A. Meier", "OP-0007")])
+    page, other = Page(s), Page(s)
+    page.until(view("ready"))
+    check(page.station["sign_in"], "somebody has to sign in")
+    for code, why in (("PEN-GOOD-01", "sign_in"), ("HELLO", "unknown"), ("10ABC12321SN-0417", "scan_ambiguous"), ("]d20104012345678901", "scan_no_serial")):
+        s.order("scan", code=code)
+        check(page.until(lambda b: b["refused"] == why)["view"] == "ready", f"{code}: {why}")
+    s.order("scan", code="OP-0007")
+    page.until(lambda b: b["operator"] == "A. Meier")
+    s.order("scan", code="]d20104012345678901" "21PEN-GOOD-01\x1d" "10L42")
+    page.until(view("armed"))
+    with ThreadPoolExecutor(4) as pool:  # from several pages at once
+        list(pool.map(lambda _: s.order("start"), range(4)))
+    verdict = page.until(view("verdict"))
+    check(verdict["verdict"]["word"] == "pass" and verdict["serial"] == "PEN-GOOD-01", f"a good pen passes: {verdict}")
+    check(other.until(view("verdict")) == verdict, "the other page shows the same")
+    check(len(s.events()) == 1, "four orders to start are one run")
+    report = json.loads((s.folder / "runs" / f"{verdict['name']}.report.json").read_text())
+    check((report["operator"], report["lot"], report["dut"]) == ("A. Meier", "L42", "PEN-GOOD-01"), "operator, lot and unit stand in the record")
+    status, headers, body = s.ask("GET", f"/reports/{verdict['name']}")
+    check(status == 200 and b"PEN-GOOD-01" in body and "sandbox" in headers["Content-Security-Policy"], f"its report opens: {status}")
+    s.order("scan", code="PEN-GOOD-01")
+    page.until(lambda b: b["refused"] == "passed_already")
+    for attempt in (1, 2):
+        s.order("scan", code="PEN-DEEP-01")
+        page.until(lambda b: b["view"] == "armed" and b["attempt"] == attempt)
+        s.order("start")
+        v = page.until(lambda b: b["view"] == "verdict" and b["attempt"] == attempt)["verdict"]
+        check(v["word"] == "fail" and v["measurand"] == "depth_error_mm" and v["margin"] < 0 and v["again"] == (attempt == 1), f"a deep pen fails: {v}")
+    s.order("scan", code="PEN-DEEP-01")
+    page.until(lambda b: b["refused"] == "no_more_attempts")
+    check([(u["serial"], u["verdict"]) for u in s.units()] == [("PEN-GOOD-01", "pass"), ("PEN-DEEP-01", "fail"), ("PEN-DEEP-01", "fail")], f"the units are kept: {s.units()}")
+    again = Page(s)
+    again.until(view("verdict"))
+    check((again.station["today"], again.station["firsts"], again.station["first_passes"]) == (3, 2, 1), f"and counted: {again.station}")
+    check(s.end() == 0, "SIGTERM ends it with 0")
+
+
+def refused_runs(check):
+    """A plan that is wrong, and a bench that is in use: no verdict on the pen."""
+    s = Station(plan={"kind": "penrig/plan/1", "name": "broken"})
+    page = Page(s)
+    s.order("scan", code="PEN-GOOD-01")
+    page.until(view("armed"))
+    s.order("start")
+    b = page.until(view("verdict"))
+    check(b["verdict"]["word"] == "not_tested" and b["verdict"]["why"] == "did_not_begin", f"a broken plan: {b['verdict']}")
+    check(s.units()[-1]["verdict"] == "not_tested", "it stands in the record")
+    s.end()
+
+
+def restarted(check):
+    """Killed while a run waits, one while it runs, one while it ends unseen: nothing is lost, and nothing stops."""
+    s = Station(plan=TWO_PHANTOMS, fast=False, start="at_once")
+    page = Page(s)
+    s.order("scan", code="PEN-GOOD-01")
+    page.until(lambda b: b["view"] == "running" and b["live"]["point"])
+    s.kill()
+    s.start()
+    page = Page(s)
+    prompt = page.until(view("prompt"))["prompt"]
+    check((prompt["question"], prompt["phantom"]) == ("put_phantom", "SIL-SOFT-01"), f"the run went on, and asks: {prompt}")
+    s.kill()
+    s.start()
+    page = Page(s)
+    page.until(view("prompt"))
+    s.order("done", id=prompt["id"] + 1)
+    s.order("done", id=prompt["id"])
+    page.until(lambda b: b["view"] == "running" and b["live"]["stage"] == "measuring")
+    s.kill()
+    path = next((s.folder / "state").glob("*.events.jsonl"))
+    subprocess.run(["flock", "-s", "-w", str(LIMIT_S), path, "true"], check=True)  # until the run has ended, with no station there
+    s.start()
+    page = Page(s)
+    b = page.until(view("verdict"))
+    check(b["serial"] == "PEN-GOOD-01" and b["verdict"]["word"] == "pass", f"it ended while nobody watched, and is shown: {b}")
+    check([u["verdict"] for u in s.units()] == ["pass"], "and counted once")
+    s.kill()
+    older = (s.folder / "state" / "PEN-OLD-01.events.jsonl")  # another that ended unseen, and one that died before it began
+    older.write_text(path.read_text().replace("PEN-GOOD-01", "PEN-OLD-01"))
+    (s.folder / "state" / "PEN-OLD-02.events.jsonl").write_text(path.read_text().split("\n")[0].replace("PEN-GOOD-01", "PEN-OLD-02") + "\n")
+    s.start()
+    check(Page(s).until(view("verdict"))["serial"].startswith("PEN-OLD"), "others that ended unseen are shown, the last one stays")
+    check([(u["serial"], u["verdict"]) for u in s.units()][1:] == [("PEN-OLD-01", "pass"), ("PEN-OLD-02", "not_tested")], f"and all are counted: {s.units()}")
+    s.kill()
+    s.start()
+    check(Page(s).until(lambda b: True)["view"] == "ready" and len(s.units()) == 3, "a further start does not count it again")
+    s.end()
+
+
+def two_benches(check):
+    """A unit that is ready at two benches is tested at one: the start asks what became of it since the scan."""
+    s = Station()
+    s.kill()
+    second = s.folder / "second"
+    second.mkdir()
+    bench = rig.own_bench("virtual-usb.json", second)
+    s.config["benches"].append({"file": str(bench), "label": "Bench 2"})
+    s.config["products"][0]["attempts"] = 1
+    s.start()
+    page = Page(s)
+    for number in (1, 0):
+        s.order("scan", code="PEN-DEEP-01", bench=number)
+    s.order("start")
+    page.until(lambda b: b["bench"] == 0 and b["view"] == "verdict" and b["verdict"]["word"] == "fail")
+    s.order("start", bench=1)
+    b = page.until(lambda b: b["bench"] == 1 and (b["refused"] or b["view"] != "armed"))
+    check((b["refused"], b["view"]) == ("no_more_attempts", "ready"), f"it failed at the other bench meanwhile: {b}")
+    check([u["verdict"] for u in s.units()] == ["fail"], f"one test: {s.units()}")
+    s.end()
+
+
+def a_command_that_does_not_fit(check):
+    """A command that does not fit is no shorter one."""
+    s = Station(command=["true"] + ["x" * 500] * 25)
+    page = Page(s)
+    s.order("scan", code="PEN-GOOD-01")
+    s.order("start")
+    b = page.until(view("verdict"))
+    check(b["verdict"]["why"] == "cannot_start" and "too long" in b["verdict"]["reason"], f"too long a command: {b['verdict']}")
+    s.end()
+
+
+def stopped(check):
+    s = Station(plan=TWO_PHANTOMS, fast=False, start="at_once")
+    page = Page(s)
+    s.order("scan", code="PEN-GOOD-01")
+    page.until(lambda b: b["view"] == "running" and b["live"]["stage"] == "measuring")
+    for _ in range(3):
+        s.order("stop")
+    b = page.until(view("verdict"))
+    end = s.events()[-1][-1]
+    check(end["event"] == "end" and end["exit_code"] == 143, f"the run was stopped and saved: {end}")
+    wanted = "stop_unverified" if end["stop_unverified"] else "not_tested"
+    check(b["verdict"]["word"] == wanted, f"STOP: {b['verdict']}, the run says {end}")
+    s.end()
+
+
+def stopped_without_answers(check):
+    """The order reaches a run that was taken over also where the way of answers is gone."""
+    s = Station(plan=TWO_PHANTOMS, fast=False, start="at_once")
+    page = Page(s)
+    s.order("scan", code="PEN-GOOD-01")
+    page.until(lambda b: b["view"] == "running" and b["live"]["stage"] == "measuring")
+    s.kill()
+    s.start()
+    next((s.folder / "state").glob("*.answers")).unlink()
+    page = Page(s)
+    page.until(lambda b: b["view"] == "running" and b["live"]["stage"])
+    s.order("stop")
+    page.until(lambda b: b["view"] == "verdict" or b["refused"])
+    end = s.events()[-1][-1]
+    check(end["event"] == "end" and end["exit_code"] == 143, f"the run was stopped and saved: {end}")
+    s.end()
+
+
+def killed_run(check):
+    """A run that dies without a word may have left its pen running."""
+    s = Station(plan=TWO_PHANTOMS, fast=False, start="at_once")
+    page = Page(s)
+    s.order("scan", code="PEN-GOOD-01")
+    page.until(lambda b: b["view"] == "running" and b["live"]["stage"] == "measuring")
+    os.kill(next(e["pid"] for e in s.events()[0] if e["event"] == "begin"), 9)
+    b = page.until(view("verdict"))
+    check((b["verdict"]["word"], b["verdict"]["why"]) == ("stop_unverified", "died"), f"a run that was killed: {b['verdict']}")
+    s.end()
+
+
+def pages(check):
+    """A page that was away gets what it missed, or everything."""
+    s = Station()
+    page = Page(s)
+    while page.last_id is None:
+        page.next()
+    last = page.last_id
+    page.close()
+    s.order("scan", code="HELLO")
+    back = Page(s, last)
+    back.until(lambda b: b["refused"] == "unknown")
+    check("station" not in back.seen, f"only what it missed: {back.seen}")
+    for strange in ("1-1", "x" * 500, last.split("-")[0] + "-999999"):
+        fresh = Page(s, strange)
+        fresh.next()
+        check(fresh.station is not None, f"{strange[:20]}: everything anew")
+    crowd = [Page(s) for _ in range(20)]
+    s.order("scan", code="WORLD")
+    check(all(p.until(lambda b: b["refusals"] == 2) for p in crowd), "twenty pages hear the same")
+    s.end()
+
+
+def who_may_ask(check):
+    s = Station()
+    host, good = {"Host": s.host}, {"Origin": f"http://{s.host}", "X-Penrig": "1"}
+    body = b'{"do":"scan","bench":0,"code":"PEN-GOOD-01"}'
+    rows = [
+        ("the page", 200, "GET", "/", None, {}, False),
+        ("by the name localhost", 200, "GET", "/", None, {"Host": f"localhost:{s.port}"}, True),
+        ("another host", 421, "GET", "/", None, {"Host": "evil.example"}, True),
+        ("the host without its port", 421, "GET", "/", None, {"Host": "127.0.0.1"}, True),
+        ("two hosts", (400, 421), "GET", "/", None, {"Host": [s.host, s.host]}, True),
+        ("no host", 400, "GET", "/", None, {}, True),
+        ("another host listens", 421, "GET", "/events", None, {"Host": "evil.example"}, True),
+        ("an order without Origin", 403, "POST", "/do", body, {"X-Penrig": "1"}, False),
+        ("an order of another page", 403, "POST", "/do", body, {**good, "Origin": "http://evil.example"}, False),
+        ("an order of a page of no origin", 403, "POST", "/do", body, {**good, "Origin": "null"}, False),
+        ("an order of the same host's other port", 403, "POST", "/do", body, {**good, "Origin": f"http://127.0.0.1:{s.port + 1}"}, False),
+        ("an order without the header", 403, "POST", "/do", body, {"Origin": f"http://{s.host}"}, False),
+        ("two origins", 403, "POST", "/do", body, {**good, "Origin": [f"http://{s.host}"] * 2}, False),
+        ("an order elsewhere", 404, "POST", "/", body, good, False),
+        ("an order by GET", 404, "GET", "/do", None, good, False),
+        ("a PUT", 405, "PUT", "/do", body, good, False),
+        ("a DELETE", 405, "DELETE", "/", None, good, False),
+        ("OPTIONS", 405, "OPTIONS", "/do", None, good, False),
+        ("a body that is too long", 413, "POST", "/do", b" " * 2049, good, False),
+        ("a body that says so", 413, "POST", "/do", b"", {**good, "Content-Length": "2049"}, False),
+        ("a body in pieces that is too long", 413, "POST", "/do", b"801\r\n" + b" " * 2049 + b"\r\n0\r\n\r\n", {**good, "Transfer-Encoding": "chunked"}, False),
+        ("no JSON", 400, "POST", "/do", b"scan", good, False),
+        ("an unknown order", 400, "POST", "/do", b'{"do":"fly","bench":0}', good, False),
+        ("an unknown key", 400, "POST", "/do", b'{"do":"stop","bench":0,"force":true}', good, False),
+        ("a scan without a code", 400, "POST", "/do", b'{"do":"scan","bench":0}', good, False),
+        ("a code that is no text", 400, "POST", "/do", b'{"do":"scan","bench":0,"code":[1]}', good, False),
+        ("a bench that is not there", 400, "POST", "/do", b'{"do":"stop","bench":1}', good, False),
+        ("a report of no run", 404, "GET", "/reports/x", None, {}, False),
+        ("a way out of the folder", 404, "GET", "/reports/..%2f..%2fstate%2funits", None, {}, False),
+        ("a file of the computer", 404, "GET", "/../../../etc/passwd", None, {}, False),
+        ("a long path", (404, 414), "GET", "/" + "x" * 40000, None, {}, False),
+        ("a long header", (400, 431), "GET", "/", None, {"X": "x" * 40000}, False),
+    ]
+    for what, wanted, method, path, data, headers, skip_host in rows:
+        status, _, _ = s.ask(method, path, data, headers, skip_host)
+        check(status in (wanted if isinstance(wanted, tuple) else (wanted,)), f"{what}: {status}, not {wanted}")
+    check(Page(s).until(lambda b: True)["view"] == "ready", "nothing of that changed anything")
+    status, headers, page = s.ask("GET", "/", None, host, True)
+    check("default-src 'self'" in headers["Content-Security-Policy"] and "frame-ancestors 'none'" in headers["Content-Security-Policy"], "the page's policy")
+    check((headers["X-Content-Type-Options"], headers["Referrer-Policy"], headers["Cache-Control"]) == ("nosniff", "no-referrer", "no-store"), "and its other headers")
+    size = sum(len(s.ask("GET", p)[2]) for p in ("/", "/station.css", "/station.js", "/words.en.json"))
+    check(size < 100000, f"the page is {size} bytes")
+    check(b"http:" not in page and b"https:" not in page, "it asks for nothing elsewhere")
+    s.end()
+
+
+def slow_ones(check):
+    """Who does not finish a request is cut off, and keeps nobody out."""
+    s = Station()
+    slow = [socket.create_connection(("127.0.0.1", s.port), timeout=LIMIT_S) for _ in range(80)]
+    for i, one in enumerate(slow):
+        one.sendall(b"GET / HTT" if i % 2 else f"POST /do HTTP/1.1\r\nHost: {s.host}\r\nOrigin: http://{s.host}\r\nX-Penrig: 1\r\nContent-Length: 40\r\n\r\n{{".encode())
+    check(s.ask("GET", "/")[0] == 200, "a page is answered all the same")
+    ends = 0
+    for one in slow:
+        try:
+            while one.recv(4096):
+                pass
+        except ConnectionResetError:
+            pass
+        ends += 1
+        one.close()
+    check(ends == len(slow), "each was closed")
+    s.end()
+
+
+def a_second_one(check):
+    s = Station()
+    done = subprocess.run([str(rig.PENRIG), "station", str(s.path)], capture_output=True, text=True, timeout=LIMIT_S)
+    check(done.returncode == 5 and "another station has this folder" in done.stderr, f"one folder, one station: {done.returncode} {done.stderr}")
+    s.end()
+
+
+def without_comments(path):
+    return json.loads(re.sub(r'("(?:\\.|[^"\\\n])*")|//[^\n]*', lambda m: m.group(1) or "", path.read_text()))
+
+
+def words(check):
+    """Every language has every word, and the page a word for each thing that it may have to say."""
+    page = rig.ROOT / "rig/station/page"
+    en, de = (json.loads((page / f"words.{x}.json").read_text()) for x in ("en", "de"))
+    check(en.keys() == de.keys(), f"words that one language lacks: {en.keys() ^ de.keys()}")
+    check(all(sorted(re.findall(r"{(\w+)}", en[k])) == sorted(re.findall(r"{(\w+)}", de[k])) and de[k].strip() for k in en), "what stands in braces is the same")
+    scan, state, station = ((rig.ROOT / "rig/station" / f).read_text() for f in ("scan.c", "state.c", "station.c"))
+    wanted = {f"no_scan_{name}" for name in re.findall(r'\[SCAN_\w+\] = "(\w+)"', scan)}
+    wanted |= {f"no_{name}" for name in re.findall(r'refuse\(s, (?:busy\(s\) \? )?"(\w+)"', state)} | {f"why_{name}" for name in re.findall(r'because\(s, WORD_\w+, "(\w+)"', state)}
+    wanted |= {f"no_{name}" for name in re.findall(r'state_unheard\(&b->state, "(\w+)"', station)}
+    wanted |= {f"why_{name}" for name in re.findall(r'state_failed\(&b->state, "(\w+)"', station)}
+    wanted |= {f"word_{w}" for w in ("pass", "fail", "not_tested", "stop_unverified")} | {f"todo_{w}" for w in ("pass", "fail", "not_tested", "stop_unverified")}
+    listed = json.loads(subprocess.run([str(rig.PENRIG), "help", "measurands", "--json"], capture_output=True, text=True, check=True).stdout)
+    wanted |= {f"m_{row['name']}" for row in listed if row["judged"]}
+    check(len(wanted) > 50 and not wanted - en.keys(), f"words that are missing: {wanted - en.keys()}")
+    script = (page / "station.js").read_text()
+    said = set(re.findall(r"say\('(\w+)'", script)) - {"word_", "m_", "why_", "todo_", "no_", "q_", "stage_"}
+    check(said and not said - en.keys(), f"words that the script asks for and nobody has: {said - en.keys()}")
+
+
+def wrong_files(check):
+    s = Station()
+    schema = jsonschema.Draft202012Validator(json.loads((rig.ROOT / "reports/schema/station.schema.json").read_text()))
+    only_c = ("regular expression", "empty serial number", "check digit")  # what a schema cannot say
+    check(schema.is_valid(without_comments(rig.FIXTURES / "stations/virtual.json")), "the shipped file is one of the schema's")
+    check(schema.is_valid(s.config), "the schema accepts a right one")
+    s.end()
+    product = s.config["products"][0]
+    for change, why in (({"kind": "penrig/plan/1"}, "penrig/station/1"), ({"listen": "0.0.0.0:8080"}, "this computer alone"), ({"listen": "127.0.0.1"}, "ADDRESS:PORT"),
+                        ({"benches": []}, "1 to 8"), ({"products": [{**product, "serial": "PEN-("}]}, "regular expression"),
+                        ({"products": [{**product, "serial": ".*"}]}, "empty serial number"), ({"products": [{**product, "gtin": "04012345678902"}]}, "check digit"),
+                        ({"operators": [{"name": "A", "badge": "1"}]}, "badge"), ({"bench": 1}, "benches")):
+        s.path.write_text(json.dumps({**s.config, **change}))
+        check(schema.is_valid({**s.config, **change}) == (why in only_c), f"{change}: the schema says otherwise")
+        done = subprocess.run([str(rig.PENRIG), "station", str(s.path)], capture_output=True, text=True, timeout=LIMIT_S)
+        check(done.returncode == 2 and why in done.stderr and "station.json:" in done.stderr, f"{change}: {done.returncode}: {done.stderr}")
+
+
+def main():
+    check = rig.Checks()
+    for test in (units, refused_runs, restarted, two_benches, a_command_that_does_not_fit, stopped, stopped_without_answers, killed_run, pages, who_may_ask, slow_ones, a_second_one, words, wrong_files):
+        try:
+            test(check)
+        except Exception as e:  # a station that is gone: say which test met it, and go on
+            check(False, f"{test.__name__}: {type(e).__name__}: {e}")
+        finally:
+            Station.end_all()
+    check.end()
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,393 @@
+/* The way of a unit: codes, orders, the run's word and its exit. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "rig/station/state.h"
+
+static struct station_config config;
+static struct unit_past past;
+static struct bench_state s;
+
+static int set_up(void **state)
+{
+	(void)state;
+	memset(&config, 0, sizeof(config));
+	config.benches = 1;
+	config.products = 1;
+	config.product[0] = (struct station_product){.name = "Pen S", .gtin = "04012345678901", .attempts = 2};
+	assert_int_equal(regcomp(&config.product[0].pattern, "PEN-[0-9]+", REG_EXTENDED), 0);
+	past = (struct unit_past){.passed = false};
+	state_begin(&s);
+	return 0;
+}
+
+static int tear_down(void **state)
+{
+	(void)state;
+	for (unsigned i = 0; i < config.products; i++)
+		regfree(&config.product[i].pattern);
+	return 0;
+}
+
+static struct unit_past past_of(void *ctx, const char *serial)
+{
+	(void)ctx;
+	(void)serial;
+	return past;
+}
+
+static enum state_act scan(const char *code)
+{
+	return state_scan(&s, &config, code, strlen(code), 2026, past_of, NULL);
+}
+
+static void tell(const char *line)
+{
+	struct json_doc *doc;
+	struct err err = {""};
+
+	if (json_parse("event", line, strlen(line), &doc, &err) < 0)
+		fail_msg("%s", err.text);
+	state_event(&s, json_root(doc));
+	json_doc_free(doc);
+}
+
+static void begin_run(void)
+{
+	struct unit unit;
+
+	assert_int_equal(scan("PEN-1"), ACT_NOTHING);
+	assert_int_equal(state_start(&s, &config, past_of, NULL), ACT_START);
+	unit = s.unit;
+	state_run(&s, "run-1", &unit);
+}
+
+static void assert_refused(const char *why)
+{
+	assert_string_equal(s.refused, why);
+}
+
+#define PROGRESS "{\"event\":\"progress\",\"stage\":\"measuring\",\"point\":1,\"points\":2}"
+#define PASSED                                                                                                         \
+	"{\"event\":\"end\",\"run_status\":\"complete\",\"dut_verdict\":\"pass\",\"exit_code\":0,"                     \
+	"\"stop_unverified\":false,\"dut\":\"PEN-1\"}"
+
+static void scan_start_pass(void **state)
+{
+	(void)state;
+	begin_run();
+	assert_int_equal(s.view, VIEW_RUNNING);
+	tell(PROGRESS);
+	tell(PASSED);
+	assert_int_equal(s.view, VIEW_RUNNING); /* its exit may say otherwise */
+	state_ended(&s, 0);
+	assert_int_equal(s.view, VIEW_VERDICT);
+	assert_int_equal(s.word, WORD_PASS);
+	past.passed = true;
+	assert_int_equal(scan("PEN-1"), ACT_NOTHING);
+	assert_refused("passed_already");
+	past.passed = false;
+	assert_int_equal(scan("PEN-2"), ACT_NOTHING);
+	assert_int_equal(s.view, VIEW_ARMED);
+	assert_int_equal(s.word, WORD_NONE); /* the verdict went with its unit */
+	assert_string_equal(s.unit.serial, "PEN-2");
+}
+
+struct ending {
+	bool moved;
+	const char *end; /* NULL: none was told */
+	int exit_code;
+	enum verdict_word word;
+};
+
+#define END(status, verdict, code, unverified, dut)                                                                    \
+	"{\"event\":\"end\",\"run_status\":\"" status "\",\"dut_verdict\":" verdict ",\"exit_code\":" #code            \
+	",\"stop_unverified\":" #unverified ",\"dut\":\"" dut "\"}"
+
+static void only_what_agrees_is_a_verdict(void **state)
+{
+	static const struct ending rows[] = {
+		{true, END("complete", "\"pass\"", 0, false, "PEN-1"), 0, WORD_PASS},
+		{true, END("complete", "\"pass\"", 0, false, "PEN-1"), -1, WORD_PASS}, /* somebody else's child */
+		{true, END("complete", "\"conditional_pass\"", 0, false, "PEN-1"), 0, WORD_PASS},
+		{true, END("complete", "\"conditional_pass\"", 3, false, "PEN-1"), 3, WORD_NOT_TESTED},
+		{true, END("complete", "\"pass\"", 0, false, "PEN-1"), 1, WORD_NOT_TESTED},
+		{true, END("complete", "\"pass\"", 0, false, "PEN-1"), 256, WORD_NOT_TESTED},
+		{true, END("complete", "\"pass\"", 0, false, "PEN-2"), 0, WORD_NOT_TESTED},
+		{true, END("complete", "\"pass\"", 0, true, "PEN-1"), 0, WORD_STOP_UNVERIFIED},
+		{true, END("interrupted", "\"pass\"", 0, false, "PEN-1"), 0, WORD_NOT_TESTED},
+		{true, END("complete", "\"inconclusive\"", 0, false, "PEN-1"), 0, WORD_NOT_TESTED},
+		{true, END("complete", "null", 0, false, "PEN-1"), 0, WORD_NOT_TESTED},
+		{true, END("complete", "\"fail\"", 1, false, "PEN-1"), 1, WORD_FAIL},
+		{true, END("device_lost", "\"fail\"", 1, false, "PEN-1"), 1, WORD_FAIL},
+		{true, END("interrupted", "\"fail\"", 143, false, "PEN-1"), 143, WORD_FAIL},
+		{true, END("complete", "\"conditional_fail\"", 1, false, "PEN-1"), 1, WORD_FAIL},
+		{true, END("complete", "\"fail\"", 1, true, "PEN-1"), 1, WORD_STOP_UNVERIFIED},
+		{true, END("interrupted", "\"inconclusive\"", 143, false, "PEN-1"), 143, WORD_NOT_TESTED},
+		{false, END("refused", "null", 8, false, "PEN-1"), 8, WORD_NOT_TESTED},
+		{true, END("storage_failed", "\"inconclusive\"", 6, false, "PEN-1"), 6, WORD_NOT_TESTED},
+		{true, NULL, 0, WORD_STOP_UNVERIFIED},
+		{true, NULL, 256, WORD_STOP_UNVERIFIED},
+		{true, NULL, -1, WORD_STOP_UNVERIFIED},
+		{false, NULL, 2, WORD_NOT_TESTED}, /* a plan that is wrong */
+		{false, NULL, 256, WORD_NOT_TESTED},
+		{false, NULL, 0, WORD_NOT_TESTED},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		state_begin(&s);
+		begin_run();
+		tell("{\"event\":\"begin\",\"dut\":\"PEN-1\"}");
+		tell("{\"event\":\"setpoint\",\"point\":1,\"points\":2,\"limits\":{}}");
+		if (rows[i].moved)
+			tell(PROGRESS);
+		if (rows[i].end)
+			tell(rows[i].end);
+		state_ended(&s, rows[i].exit_code);
+		if (s.word != rows[i].word)
+			fail_msg("row %zu: %s, not %s", i, verdict_word_name(s.word), verdict_word_name(rows[i].word));
+	}
+}
+
+static void codes_that_are_not_taken(void **state)
+{
+	(void)state;
+	assert_int_equal(scan(""), ACT_NOTHING);
+	assert_refused("scan_empty");
+	assert_int_equal(scan("HELLO"), ACT_NOTHING);
+	assert_refused("unknown");
+	scan("10ABC12321SN-0417");
+	assert_refused("scan_ambiguous");
+	scan("]d20104012345678918"
+	     "21PEN-1"); /* a GTIN of no product here */
+	assert_refused("unknown");
+	assert_int_equal(s.view, VIEW_READY);
+	assert_int_equal(state_start(&s, &config, past_of, NULL), ACT_NOTHING);
+	assert_refused("nothing_to_start");
+	past.failed = 2;
+	scan("PEN-1");
+	assert_refused("no_more_attempts");
+	past = (struct unit_past){.elsewhere = true};
+	scan("PEN-1");
+	assert_refused("elsewhere");
+	assert_int_equal(s.view, VIEW_READY);
+	assert_int_equal(s.refusals, 7);
+	past = (struct unit_past){.failed = 1};
+	scan("]d2010401234567890121PEN-1\x1d"
+	     "10L42");
+	assert_refused("");
+	assert_int_equal(s.view, VIEW_ARMED);
+	assert_string_equal(s.unit.serial, "PEN-1");
+	assert_string_equal(s.unit.lot, "L42");
+	assert_int_equal(s.unit.attempt, 2);
+}
+
+static void two_scans_are_one_run(void **state)
+{
+	(void)state;
+	config.product[0].at_once = 1;
+	assert_int_equal(scan("PEN-1"), ACT_START);
+	struct unit unit = s.unit;
+
+	state_run(&s, "run-1", &unit);
+	assert_int_equal(scan("PEN-1"), ACT_NOTHING);
+	assert_refused("busy");
+	assert_string_equal(s.refused_detail, "PEN-1");
+	assert_int_equal(scan("PEN-2"), ACT_NOTHING);
+	assert_int_equal(state_start(&s, &config, past_of, NULL), ACT_NOTHING);
+	assert_int_equal(s.view, VIEW_RUNNING);
+	assert_string_equal(s.unit.serial, "PEN-1");
+}
+
+static void command_cards(void **state)
+{
+	(void)state;
+	assert_int_equal(scan("%START"), ACT_NOTHING);
+	assert_refused("nothing_to_start");
+	scan("PEN-1");
+	assert_int_equal(scan("%START"), ACT_START);
+	struct unit unit = s.unit;
+
+	state_run(&s, "run-1", &unit);
+	assert_int_equal(scan("%DONE"), ACT_NOTHING); /* nothing is asked */
+	tell("{\"event\":\"prompt\",\"id\":3,\"question\":\"put_phantom\",\"phantom\":\"P-1\"}");
+	assert_int_equal(s.view, VIEW_PROMPT);
+	assert_string_equal(s.prompt.phantom, "P-1");
+	assert_int_equal(scan("%DONE"), ACT_DONE);
+	assert_int_equal(scan("%GIVEUP"), ACT_GIVE_UP);
+	assert_int_equal(state_answer(&s, 2, true), ACT_NOTHING); /* too late, for an earlier question */
+	assert_int_equal(scan("%STOP"), ACT_STOP);
+	assert_int_equal(state_answer(&s, 3, true), ACT_NOTHING); /* it is to stop */
+	tell(PROGRESS);
+	assert_int_equal(s.view, VIEW_RUNNING);
+}
+
+static void somebody_signs_in(void **state)
+{
+	(void)state;
+	config.operators = 1;
+	config.person[0] = (struct station_operator){.name = "A. Meier", .badge = "OP-0007"};
+	scan("PEN-1");
+	assert_refused("sign_in");
+	scan("OP-0008");
+	assert_refused("unknown");
+	assert_int_equal(scan("OP-0007"), ACT_NOTHING);
+	assert_refused("");
+	assert_string_equal(s.person, "A. Meier");
+	begin_run();
+	scan("OP-0007");
+	assert_refused("busy");
+}
+
+static void live_figures_are_shown(void **state)
+{
+	struct json_out *out = json_out_object();
+	char *text = NULL;
+	struct err err;
+
+	(void)state;
+	begin_run();
+	tell("{\"event\":\"setpoint\",\"point\":1,\"points\":2,\"limits\":{\"depth_mm\":{\"lower\":0.85,\"upper\":1.15}"
+	     "}}");
+	tell("{\"event\":\"progress\",\"stage\":\"measuring\",\"point\":1,\"points\":2,\"depth_mm\":1.03,\"remaining_"
+	     "s\":7.5}");
+	state_print(&s, &config, out);
+	assert_int_equal(json_out_print(out, false, &text, &err), 0);
+	assert_non_null(strstr(text, "\"depth\":{\"value\":1.03,\"lower\":0.85,\"upper\":1.15}"));
+	assert_non_null(strstr(text, "\"rate\":{}"));
+	assert_non_null(strstr(text, "\"remaining_s\":7.5"));
+	assert_null(strstr(text, "\"verdict\""));
+	free(text);
+	json_out_free(out);
+}
+
+/* What follows the end of a run is not of it. */
+static void an_event_after_the_end_changes_nothing(void **state)
+{
+	(void)state;
+	begin_run();
+	tell(PROGRESS);
+	state_ended(&s, 256);
+	tell(PASSED);
+	assert_int_equal(s.word, WORD_STOP_UNVERIFIED);
+	assert_int_equal(state_stop(&s), ACT_NOTHING);
+}
+
+/* Between scan and start the unit was tested at another bench, or is. */
+static void a_start_asks_again(void **state)
+{
+	static const struct {
+		struct unit_past past;
+		const char *why;
+	} rows[] = {
+		{{.elsewhere = true}, "elsewhere"},
+		{{.passed = true}, "passed_already"},
+		{{.failed = 2}, "no_more_attempts"},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		past = (struct unit_past){.passed = false};
+		assert_int_equal(scan("PEN-1"), ACT_NOTHING);
+		assert_int_equal(s.view, VIEW_ARMED);
+		past = rows[i].past;
+		assert_int_equal(i % 2 ? scan("%START") : state_start(&s, &config, past_of, NULL), ACT_NOTHING);
+		assert_refused(rows[i].why);
+		assert_string_equal(s.refused_detail, "PEN-1");
+		assert_int_equal(s.view, VIEW_READY);
+	}
+	past = (struct unit_past){.passed = false};
+	scan("PEN-1");
+	past.failed = 1;
+	assert_int_equal(state_start(&s, &config, past_of, NULL), ACT_START);
+	assert_int_equal(s.unit.attempt, 2);
+}
+
+static void end_with(const char *end, int exit_code)
+{
+	begin_run();
+	tell(PROGRESS);
+	tell(end);
+	state_ended(&s, exit_code);
+}
+
+/* The pass is not the one of the pen whose code was not taken. */
+static void a_pass_goes_with_the_next_code(void **state)
+{
+	(void)state;
+	end_with(PASSED, 0);
+	assert_int_equal(scan("%DONE"), ACT_NOTHING); /* of no unit */
+	assert_int_equal(s.view, VIEW_VERDICT);
+	scan("HELLO");
+	assert_refused("unknown");
+	assert_int_equal(s.view, VIEW_READY);
+	assert_int_equal(s.word, WORD_NONE);
+	end_with(END("complete", "\"fail\"", 1, false, "PEN-1"), 1);
+	scan("HELLO");
+	assert_int_equal(s.view, VIEW_VERDICT);
+	end_with(END("complete", "\"pass\"", 0, true, "PEN-1"), 0);
+	scan("HELLO");
+	assert_int_equal(s.word, WORD_STOP_UNVERIFIED);
+	assert_int_equal(s.view, VIEW_VERDICT);
+}
+
+static void a_stop_that_did_not_arrive_is_said(void **state)
+{
+	(void)state;
+	begin_run();
+	assert_int_equal(state_stop(&s), ACT_STOP);
+	assert_true(s.stopping);
+	state_unheard(&s, "not_stopped");
+	assert_false(s.stopping);
+	assert_refused("not_stopped");
+	assert_int_equal(state_stop(&s), ACT_STOP); /* can be tried again */
+}
+
+static void a_serial_number_of_two_products_is_none(void **state)
+{
+	(void)state;
+	config.products = 2;
+	config.product[1] = (struct station_product){.name = "Pen L", .gtin = "04012345678918", .attempts = 2};
+	assert_int_equal(regcomp(&config.product[1].pattern, "PEN-1|PEN-10)|x", REG_EXTENDED), 0);
+	scan("PEN-2");
+	assert_int_equal(s.unit.product, 0);
+	scan("PEN-1");
+	assert_refused("several_products");
+	scan("]d2010401234567891821PEN-1");
+	assert_refused("");
+	assert_int_equal(s.unit.product, 1);
+	assert_int_equal(scan("xy"), ACT_NOTHING); /* a part of it matches */
+	assert_refused("unknown");
+	scan("]d2010401234567891821PEN-11");
+	assert_refused("unknown");
+}
+
+#define T(test) cmocka_unit_test_setup_teardown(test, set_up, tear_down)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		T(scan_start_pass),
+		T(only_what_agrees_is_a_verdict),
+		T(codes_that_are_not_taken),
+		T(two_scans_are_one_run),
+		T(command_cards),
+		T(somebody_signs_in),
+		T(live_figures_are_shown),
+		T(an_event_after_the_end_changes_nothing),
+		T(a_start_asks_again),
+		T(a_pass_goes_with_the_next_code),
+		T(a_stop_that_did_not_arrive_is_said),
+		T(a_serial_number_of_two_products_is_none),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

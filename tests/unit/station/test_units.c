@@ -1,0 +1,160 @@
+/* The file of units on a disk that becomes full, and what stands in the station's folder that no station wrote. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include <signal.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "rig/station/supervise.h"
+#include "rig/station/units.h"
+
+static char folder[64], path[128];
+
+static int set_up(void **state)
+{
+	(void)state;
+	snprintf(folder, sizeof(folder), "/tmp/unitsXXXXXX");
+	assert_non_null(mkdtemp(folder));
+	snprintf(path, sizeof(path), "%s/units.jsonl", folder);
+	return 0;
+}
+
+static int tear_down(void **state)
+{
+	(void)state;
+	unlink(path);
+	return rmdir(folder);
+}
+
+static int add(struct units *units, const char *serial, enum verdict_word word)
+{
+	struct unit_row row = {.word = word, .wall_ns = 1};
+	struct err err;
+
+	snprintf(row.serial, sizeof(row.serial), "%s", serial);
+	snprintf(row.name, sizeof(row.name), "%s-run", serial);
+	return units_add(units, &row, &err);
+}
+
+static off_t size(void)
+{
+	struct stat st;
+
+	assert_int_equal(stat(path, &st), 0);
+	return st.st_size;
+}
+
+/* The file may grow by `more` bytes. */
+static void limit(struct rlimit *was, off_t more)
+{
+	struct rlimit now;
+
+	assert_int_equal(getrlimit(RLIMIT_FSIZE, was), 0);
+	now = (struct rlimit){.rlim_cur = (rlim_t)(size() + more), .rlim_max = was->rlim_max};
+	assert_int_equal(setrlimit(RLIMIT_FSIZE, &now), 0);
+}
+
+static void a_full_disk_takes_one_verdict_and_no_other(void **state)
+{
+	struct units *units;
+	struct rlimit was;
+	struct err err = {""};
+	off_t before;
+
+	(void)state;
+	signal(SIGXFSZ, SIG_IGN);
+	assert_int_equal(units_open(folder, &units, &err), 0);
+	assert_int_equal(add(units, "PEN-1", WORD_FAIL), 0);
+	before = size();
+	limit(&was, 20);
+	assert_true(add(units, "PEN-2", WORD_PASS) < 0);
+	assert_int_equal(setrlimit(RLIMIT_FSIZE, &was), 0);
+	assert_int_equal(size(), before);
+	assert_false(units_past(units, "PEN-2").passed);
+	assert_int_equal(add(units, "PEN-3", WORD_PASS), 0);
+	units_close(units);
+	if (units_open(folder, &units, &err) < 0)
+		fail_msg("%s", err.text);
+	assert_int_equal(units_past(units, "PEN-1").failed, 1);
+	assert_false(units_seen(units, "PEN-2-run"));
+	assert_true(units_past(units, "PEN-3").passed);
+	units_close(units);
+}
+
+static bool identified(const char *first, unsigned *ret_bench, struct unit *ret_unit)
+{
+	static struct station_config config;
+	char events[160];
+	bool known;
+	FILE *file;
+
+	config.benches = config.products = 1;
+	snprintf(config.state, sizeof(config.state), "%s", folder);
+	snprintf(events, sizeof(events), "%s/x.events.jsonl", folder);
+	file = fopen(events, "w");
+	assert_non_null(file);
+	fputs(first, file);
+	assert_int_equal(fclose(file), 0);
+	known = child_identify(&config, "x", ret_bench, ret_unit);
+	unlink(events);
+	return known;
+}
+
+#define FIRST(event, bench, product, attempt)                                                                          \
+	"{\"event\":\"" event "\",\"bench\":" bench ",\"dut\":\"PEN-1\",\"lot\":\"\",\"product\":" product             \
+	",\"attempt\":" attempt "}\n"
+
+static void only_a_stations_own_line_is_believed(void **state)
+{
+	static const char *const foreign[] = {
+		"",
+		"{",
+		"[]\n",
+		FIRST("station", "-1", "0", "1"),
+		FIRST("station", "1", "0", "1"),
+		FIRST("station", "1e300", "0", "1"),
+		FIRST("station", "\"0\"", "0", "1"),
+		FIRST("station", "0.5", "0", "1"),
+		FIRST("station", "0", "\"x\"", "1"),
+		FIRST("station", "0", "-2", "1"),
+		FIRST("station", "0", "0", "-1"),
+		FIRST("station", "0", "0", "0"),
+		FIRST("begin", "0", "0", "1"),
+		"{\"event\":\"station\",\"bench\":0,\"dut\":7,\"lot\":\"\",\"product\":0,\"attempt\":1}\n",
+	};
+	struct unit unit;
+	unsigned bench;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(foreign) / sizeof(foreign[0]); i++)
+		if (identified(foreign[i], &bench, &unit))
+			fail_msg("believed: %s", foreign[i]);
+	assert_true(identified(FIRST("station", "0", "0", "2"), &bench, &unit));
+	assert_int_equal(bench, 0);
+	assert_int_equal(unit.product, 0);
+	assert_int_equal(unit.attempt, 2);
+	assert_string_equal(unit.serial, "PEN-1");
+	assert_true(identified(FIRST("station", "0", "1", "1"), &bench, &unit)); /* a product that went since */
+	assert_int_equal(unit.product, -1);
+}
+
+#define T(test) cmocka_unit_test_setup_teardown(test, set_up, tear_down)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		T(a_full_disk_takes_one_verdict_and_no_other),
+		T(only_a_stations_own_line_is_believed),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
