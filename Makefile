@@ -53,7 +53,7 @@ LIBS_HERE = $(shell for lib in $(NEED_LIBS) $(MAY_LIBS) $(WEB_LIBS); do echo "$$
 KEY = $(CC) | $(STD) $(WARN) $(CPPFLAGS) $(CFLAGS) $(LDFLAGS) $(SAN) | $(LIBS_HERE) | $(TRY)
 
 # Goals that compile nothing themselves do not ask for a compiler and libraries.
-NO_BUILD := help clean lint demo station-demo check check-browser deps-station deps-browser bench deps-demo deps-check deps-bench
+NO_BUILD := help clean lint demo station-demo check check-browser deps-station deps-browser soak bench deps-demo deps-check deps-bench
 ifneq ($(filter-out $(NO_BUILD),$(or $(MAKECMDGOALS),all)),)
 KEY := $(KEY)
 -include $(B)/flags.mk
@@ -106,7 +106,7 @@ E2E := $(sort $(wildcard tests/e2e/test_*.sh tests/e2e/test_*.py))
 # penrig on the virtual clock with in-process devices: the same command line, for tests.
 PENRIG_A := $(B)/tests/penrig-a
 
-.PHONY: all help demo station-demo check check-browser deps-station deps-browser bench bench-programs lint man install clean deps-demo deps-check deps-bench tests FORCE
+.PHONY: all help demo station-demo check check-browser deps-station deps-browser soak bench bench-programs lint man install clean deps-demo deps-check deps-bench tests FORCE
 .DELETE_ON_ERROR:
 .SECONDARY:
 all: $(PROGRAMS)
@@ -203,7 +203,8 @@ help:
 	@echo "make station-demo     install what is missing, build, serve the operator's page on the virtual bench"
 	@echo "make check-browser    install what is missing (chromium), build, try the operator's page in a real browser"
 	@echo "make check TEST=plan  only the tests with this in their path (several: TEST='plan limit'); LIST=1 names them"
-	@echo "make bench            install what is missing, build, measure, write docs/performance.md; BENCH_SIZE=10M is quick"
+	@echo "make soak             200 kills of penrig at random: the pen stops; 10 000 flipped bits, each found; 5 000 random runs: no pass that the truth contradicts; KILLS=N, FLIPS=N, RUNS=N, FIRST=SEED"
+	@echo "make bench            install what is missing, build, measure, write docs/performance.md, misfits.md; BENCH_SIZE=10M is quick"
 	@echo "make lint             format, rooms, function length, no printing outside rig/cli"
 	@echo "make man              manual pages into $(B)/man (needs scdoc)"
 	@echo "make install          DESTDIR= prefix=$(prefix)"
@@ -252,6 +253,18 @@ endif
 check-browser: deps-browser
 	@$(MAKE) --no-print-directory all
 	@B=$(B) PYTHON=$(PYTHON) tests/tools/run-tests.sh $(sort $(wildcard tests/browser/test_*.py))
+
+# The runs of tests/e2e/test_no_false_pass.py, of which make check does the first 300; the kills of test_stopper.py, of which it
+# does 12; and bits flipped in a sealed run file, its report and seals (test_records.py), of which it does 200.
+RUNS  ?= 5000
+KILLS ?= 200
+FIRST ?= 1
+FLIPS ?= 10000
+soak: deps-check
+	@$(MAKE) --no-print-directory -s $(PROGRAMS) $(PENRIG_A)
+	@B=$(B) $(PYTHON) tests/e2e/test_stopper.py --kills $(KILLS) --first $(FIRST)
+	@B=$(B) FLIPS=$(FLIPS) FIRST=$(FIRST) $(PYTHON) tests/e2e/test_records.py --flips
+	@B=$(B) $(PYTHON) tests/e2e/test_no_false_pass.py --runs $(RUNS) --first $(FIRST) --table
 
 bench: deps-bench
 	@$(MAKE) --no-print-directory -s bench-programs
