@@ -307,7 +307,7 @@ def main():
     runs, wrong = make(work)
     if wrong:
         sys.exit("not as meant, and nothing to keep:\n" + "\n".join(wrong))
-    expected = {"version": version, "made_on": old_runs.processor(), "runs": runs}
+    expected = {"version": version, "method": old_runs.method(), "made_on": old_runs.processor(), "runs": runs}
     (work / "expected.json").write_text(json.dumps(expected, indent=1) + "\n")
     write_notes(work, version, runs)
     shutil.copytree(work, target)
