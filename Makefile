@@ -32,7 +32,7 @@ APT_CHECK := $(APT_DEMO) libcmocka-dev scdoc python3 python3-jsonschema python3-
 # For the page of `penrig station`, and for looking at it in a browser (450 MB installed: not part of `make check`).
 APT_STATION := $(APT_DEMO) libmicrohttpd-dev
 APT_BROWSER := $(APT_STATION) chromium chromium-driver python3-selenium fonts-dejavu-core
-APT_BENCH := $(APT_BUILD) python3 python3-numpy python3-scipy
+APT_BENCH := $(APT_BUILD) python3 python3-numpy python3-scipy python3-pandas
 
 # ---- flags ----------------------------------------------------------------------------------------------------------
 WARN := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wpointer-arith -Wwrite-strings -Wundef \

@@ -1,7 +1,8 @@
 #!/usr/bin/python3
-"""Runs every benchmark pair interleaved (A B A B ...) and writes docs/performance.md.
+"""Runs every benchmark pair interleaved (A B A B ...) and writes docs/performance.md and, by misfit_table.py, docs/misfits.md.
 usage: run_bench.py BUILD_FOLDER (where the programs are). BENCH_SIZE=10M (default 100M) and BENCH_TRIALS shorten it;
-a shortened run prints its table and leaves docs/performance.md alone unless BENCH_WRITE=1."""
+a shortened run prints its table and leaves docs/performance.md alone unless BENCH_WRITE=1. BENCH_TEXT_MB: of the recording as
+text (default 400; shortened 40)."""
 import json
 import os
 import platform
@@ -13,6 +14,9 @@ import tempfile
 import time
 from pathlib import Path
 
+import misfit_table
+import takt_table
+
 BIN = Path(sys.argv[1])
 CACHE = Path("build/bench")
 HERE = Path("tests/bench")
@@ -23,6 +27,7 @@ SHORT = SIZE != "100M"
 TRIALS = int(os.environ.get("BENCH_TRIALS", "200" if SHORT else "10000"))
 PAIRS = 5
 RATE = "120"
+TEXT_MB = float(os.environ.get("BENCH_TEXT_MB", "40" if SHORT else "400"))
 rows = []  # what, figure, spread, target, met (True, False, None)
 notes = []
 
@@ -67,14 +72,18 @@ def script(name, base):
     return [PYTHON, HERE / name, f"{base}.i16", RATE]
 
 
-def pair(what, a, b, target, measure=0):
-    """Ratio a / b of wall time over PAIRS pairs in turn: median with its extremes. One run of each before, unmeasured."""
-    run(a, (0, 3)), run(b, (0, 3))
-    times = [(run(a, (0, 3))[measure], run(b, (0, 3))[measure]) for _ in range(PAIRS)]
+def pair(what, a, b, target, measure=0, clear=lambda: None):
+    """Ratio a / b of wall time over PAIRS pairs in turn: median with its extremes. One run of each before, unmeasured.
+    clear() takes away what a run leaves."""
+    times = []
+    for i in range(1 + PAIRS):
+        clear()
+        times.append((run(a, (0, 3))[measure], run(b, (0, 3))[measure]))
+    times = times[1:]
     ratios = sorted(x / y for x, y in times)
     middle = statistics.median(ratios)
     seconds = [statistics.median(t) for t in zip(*times)]
-    report(what, middle, f"{ratios[0]:.3g} - {ratios[-1]:.3g}", target, middle <= target,
+    report(what, middle, f"{ratios[0]:.3g} - {ratios[-1]:.3g}", target or "-", middle <= target if target else None,
            f"{seconds[0]:.3f} s / {seconds[1]:.3f} s")
 
 
@@ -109,6 +118,41 @@ def memory():
         if not SHORT:
             ratio = peak["100M"] / peak["10M"]
             report(f"the same, 100 M / 10 M samples, {what}", f"{ratio:.3f}", "", "<= 1.05", ratio <= 1.05)
+
+
+TEXT_PLAN = {"kind": "penrig/plan/1", "name": "text",
+             "steps": [{"name": "one", "depth_mm": [1], "rate_hz": [120], "tare_s": 0.25, "settle_s": 0.3, "measure_s": 1}],
+             "limits": [{"measurand": "stroke_rate_error_pct", "unit": "%", "lower": -5, "upper": 5}]}
+
+
+def recordings():
+    """A recording as text: reading it, and all of an import (digest, times, estimators, run file), against pandas, which only reads, and wc."""
+    def clear():
+        for path in CACHE.glob(f"{stem}.*"):
+            path.unlink()
+
+    text, plan, stem = CACHE / "recording.csv", CACHE / "recording-plan.json", "recording-imported"
+    CACHE.mkdir(parents=True, exist_ok=True)
+    run([tool("text_read"), "make", text, TEXT_MB])
+    plan.write_text(json.dumps(TEXT_PLAN))
+    end_s = int(re.match(r"(\d+)", run([tool("text_read"), text])[3])[1]) / 8000 - 1
+    ours = [BIN / "penrig", "import", text, "--tare-until", "0.5", "--start", "0.55",
+            "--measure-from", "1", "--measure-to", end_s, "--bench", "fixtures/benches/virtual-usb.json", "--plan", plan, "--dut", "TEXT",
+            "--output-dir", CACHE, "--name", stem]
+    pandas, lines = [PYTHON, HERE / "pandas_read.py", text], ["wc", "-l", text]
+    same = {run(command)[3] for command in ([tool("text_read"), text], pandas)}
+    if len(same) != 1:
+        raise SystemExit(f"bench: the two read different numbers: {same}")
+    size = f"{TEXT_MB:g} MB of text"
+    pair(f"reading {size} / pandas, wall", [tool("text_read"), text], pandas, 1.0)
+    pair(f"import of {size} / pandas, which only reads it, wall", ours, pandas, 1.0, clear=clear)
+    pair(f"import of {size} / pandas, CPU of all threads", ours, pandas, None, measure=1, clear=clear)
+    pair(f"import of {size} / wc -l", ours, lines, None, clear=clear)
+    clear()
+    wall, cpu, peak, _ = run(ours, (0, 3))
+    report(f"import of {size}, MB of it per second of CPU", f"{TEXT_MB / cpu:.0f}", f"{TEXT_MB / wall:.0f} per second", ">= 100", TEXT_MB / cpu >= 100)
+    report(f"peak memory of an import of {size}, MB", f"{peak:.1f}", "", "<= 20", peak <= 20)
+    clear()
 
 
 DEPTH = re.compile(r"^(.+?) +(\d+) dB: (\d+) strokes, (\d+) missed, (\d+) invented, depth RMSE / bound ([0-9.]+), "
@@ -170,6 +214,33 @@ def coverage():
     notes.append("## Coverage and false accepts, claim by claim\n\n```\n" + text + "\n```")
 
 
+STOPPED = re.compile(r"^(.+), until (.+) is known to [-+0-9.e]+: (\d+) trials, mean window ([0-9.]+) s")
+
+
+def until():
+    """The claims that may end a window, each at the windows that it ended: the furthest from the target, by regime."""
+    trials = max(100, TRIALS // 10)
+    regimes = {}
+    for line in run([tool("until_trials"), trials, 1, os.cpu_count()])[3].splitlines():
+        rule, claim = STOPPED.match(line), CLAIM.match(line)
+        if rule:
+            ends = rule
+        elif claim and claim[1] == ends[2] and claim[1] in ("depth realised", "rate realised"):
+            regimes.setdefault(ends[1], []).append((float(claim[3]), float(claim[4]), float(ends[4])))
+    if not regimes or any(len(c) < 4 for c in regimes.values()):
+        raise SystemExit("bench: what `until_trials` printed is not understood")
+    error = 200 / trials**0.5
+    for name, claims in regimes.items():
+        covered, accepted, seconds = zip(*claims)
+        low, high = (edge + side * error * 0.0475**0.5 for edge, side in ((94, -1), (96, 1)))
+        most = 2.5 + error * 0.024375**0.5
+        detail = f"{trials} trials, windows of {min(seconds):.2f} to {max(seconds):.2f} s"
+        report(f"coverage, windows that end early, {name}", f"{min(covered):.2f} - {max(covered):.2f} %", detail, "94-96 %",
+               low <= min(covered) and max(covered) <= high)
+        report(f"false accepts, windows that end early, {name}", f"{max(accepted):.2f} %", f"{trials} trials",
+               f"<= 2.5 % + {most - 2.5:.2f} %", max(accepted) <= most)
+
+
 def writer():
     seconds = 5
     spent = {m: [] for m in ("idle", "bare", "penrig")}
@@ -200,14 +271,21 @@ def streams():
         report(what, f"{middle:.3f}", f"{min(values):.3f} - {max(values):.3f}", f"<= {target}", middle <= target)
 
 
+def misfits():
+    met, aimed, untrusted = misfit_table.write(BIN, *((20, 400) if SHORT else (200, 4000)))
+    report("signals that the model does not fit: rows that meet all their targets", f"{met} of {aimed}", "", f"{aimed}",
+           met == aimed, "[what was tried](misfits.md)")
+    report("good signals that are not trusted, duty up to 0.85", f"{100 * untrusted:.2f} %", "", "<= 1 %", untrusted <= 0.01)
+
+
 def machine():
     model = next((l.split(":", 1)[1].strip() for l in Path("/proc/cpuinfo").read_text().splitlines()
                   if l.startswith("model name")), platform.machine())
     compiler = subprocess.run([os.environ.get("CC", "cc"), "--version"], capture_output=True, text=True).stdout
-    modules = subprocess.run([PYTHON, "-c", "import numpy, scipy; print(numpy.__version__, scipy.__version__)"],
+    modules = subprocess.run([PYTHON, "-c", "import numpy, scipy, pandas; print(numpy.__version__, scipy.__version__, pandas.__version__)"],
                              capture_output=True, text=True).stdout.split()
     return (f"{model}, {os.cpu_count()} CPUs, Linux {platform.release().split('-')[0]}, {compiler.splitlines()[0]}, "
-            f"NumPy {modules[0]}, SciPy {modules[1]}")
+            f"NumPy {modules[0]}, SciPy {modules[1]}, pandas {modules[2]}")
 
 
 HEAD = """# Performance
@@ -245,10 +323,14 @@ TAIL = """
   multiplication would make "CRC only" shorter and the ratio larger.
 - **Writer**: CPU of the whole process in real time, less that of the same loop that keeps nothing. The stall is one of the file's
   own syncs that takes a second longer.
+- **Import of text**: `penrig import` as a whole process: digest of the file, one pass over its column of times, one over both, the estimators over all of
+  it, the run file with its digests. pandas makes a table of the same file and does nothing with it. `BENCH_TEXT_MB` sets the size.
 - **64 streams**: encoded frames, 5 ms of each stream in turn, through the driver's parser and the full estimators; no links.
 - **Coverage**: each trial redraws gain, curve, clock, resonance, stroke scatter and noise within what the certificates say; the
   allowance for sampling error is two standard errors of the count. *Small walk* is there for its nominal rate (the star): a
   walk that the window cannot tell from none, where no interval covers what it states.
+- **Windows that end early**: `tests/bench/until_trials.c`, one trial for every ten of the above: depth and realised rate, each in
+  the windows that its own U has ended. More than 96 % are covered where U has lines for what the model checks cannot exclude.
 - **Bounds**: `docs/method.md`. A depth below its bound of 1 is no contradiction: the bound takes 400 samples of baseline a
   stroke, and the estimator's baseline rests on more.
 """
@@ -261,7 +343,11 @@ def main():
     accuracy()
     writer()
     streams()
+    recordings()
     coverage()
+    until()
+    notes.append(takt_table.section(BIN).rstrip())
+    misfits()
     text = HEAD.format(pairs=PAIRS, machine=machine(), size=SIZE[:-1] + " M")
     text += "".join("| " + " | ".join(r) + " |\n" for r in rows)
     text += "".join(f"\n{n}\n" for n in notes) + TAIL
