@@ -23,7 +23,7 @@
 
 struct run_options {
 	const char *bench, *dut, *operator_name, *lot, *cartridge, *output_dir, *name, *state, *history, *progress_fd,
-		*answer_fd;
+		*answer_fd, *wait;
 	const char *sign, *password_file, *keys, *override;
 	struct option_list attr, report;
 	bool json, no_input, quiet, production;
@@ -156,10 +156,16 @@ static const struct cli_option run_table[] = {
 	 .offset = AT(color),
 	 .words = colour_words,
 	 .help = "auto, always or never. auto heeds NO_COLOR and whether the output is a terminal."},
+	{.name = "wait",
+	 .kind = OPTION_TEXT,
+	 .arg = "TIME",
+	 .offset = AT(wait),
+	 .group = "Behaviour",
+	 .help = "Where the bench is in use, wait so long for it (90, 90s, 15m, 2h) behind those who waited before, "
+		 "then end with exit code 5. Default: do not wait."},
 	{.name = "no-input",
 	 .kind = OPTION_FLAG,
 	 .offset = AT(no_input),
-	 .group = "Behaviour",
 	 .help = "Ask nothing. A plan that needs the operator's hand is refused before anything moves."},
 	{.name = NULL},
 };
@@ -181,6 +187,7 @@ struct run {
 	struct keeping keeping;
 	FILE *people; /* where tables and verdict go */
 	bool suspend;
+	double wait_s; /* for the bench */
 	struct delivery delivery;
 	struct signing_key *key; /* NULL: the run is not sealed */
 	char bench_owner[KEY_OWNER_MAX];
@@ -433,6 +440,14 @@ static int descriptor_of(const char *option, const char *text, int *ret, struct 
 	return 0;
 }
 
+static int wait_of(struct run *run, struct err *err)
+{
+	const char *text = run->options->wait;
+	if (text && parse_duration(text, &run->wait_s) < 0)
+		return err_set(err, -EINVAL, "--wait %s: must be a time above zero, for example 90s, 15m or 2h", text);
+	return 0;
+}
+
 static int open_surroundings(struct run *run, struct err *err)
 {
 	struct style style = style_of(stderr, (enum colour_choice)run->options->color);
@@ -442,7 +457,7 @@ static int open_surroundings(struct run *run, struct err *err)
 		(struct answers){.fd = -1, .answer = on_answer, .stop = on_stop, .refused = on_refused, .ctx = run};
 	if ((rc = descriptor_of("--progress-fd", run->options->progress_fd, &event_fd, err)) < 0 ||
 	    (rc = descriptor_of("--answer-fd", run->options->answer_fd, &run->answers.fd, err)) < 0 ||
-	    (rc = answers_check(&run->answers, err)) < 0 ||
+	    (rc = answers_check(&run->answers, err)) < 0 || (rc = wait_of(run, err)) < 0 ||
 	    (rc = progress_init(&run->progress, STDERR_FILENO, event_fd, run->options->quiet, style, err)) < 0 ||
 	    (rc = signals_block(err)) < 0 ||
 	    (rc = loop_new(run->tables->clock, run->tables->clock_ctx, &run->loop, err)) < 0)
@@ -466,6 +481,7 @@ static int drive(struct run *run, struct err *err)
 		.point_count = run->point_count,
 		.record = run->record,
 		.observer = {.ctx = run, .progress = on_progress, .prompt = can_ask(run) ? on_prompt : NULL},
+		.wait_s = run->wait_s,
 		.stopper = run->tables->stopper,
 		.finish = on_finish,
 		.finish_ctx = run,

@@ -4,7 +4,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <limits.h>
 #include <pwd.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -15,64 +14,19 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "rig/base/digest.h"
+#include "rig/session/lock_file.h"
 
 #define HOLDER_MAX 320
 #define WORK_MAX   160
 #define LEFT_MAX   4096
-#define OPEN_TRIES 8 /* two processes creating the same file at once need two */
-
-static const char *const lock_folder[] = {"/run/lock", "/tmp"};
 
 struct bench_lock {
 	int fd;
-	char path[64];
+	char path[LOCK_PATH_MAX];
 	time_t since;
 	char work[WORK_MAX];
 	char left[LEFT_MAX];
 };
-
-static void lock_name(const char *real_path, const char *folder, char *ret, size_t size)
-{
-	uint8_t hash[DIGEST_BYTES];
-	char hex[DIGEST_HEX];
-	digest_of(real_path, strlen(real_path), hash);
-	digest_hex(hash, hex);
-	snprintf(ret, size, "%s/penrig-%.24s.lock", folder, hex);
-}
-
-/* O_CREAT on a file that exists and belongs to somebody else fails in a sticky folder (fs.protected_regular): so it is
- * opened without, and created only where there is none. */
-static int open_lock_file(const char *path)
-{
-	const int flags = O_RDWR | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK;
-	for (unsigned i = 0; i < OPEN_TRIES; i++) {
-		int fd = open(path, flags);
-		if (fd >= 0 || errno != ENOENT)
-			return fd >= 0 ? fd : -errno;
-		fd = open(path, flags | O_CREAT | O_EXCL, 0666);
-		if (fd >= 0) {
-			/* Past the umask. Where it fails, other users are told EACCES. */
-			(void)!fchmod(fd, 0666);
-			return fd;
-		}
-		if (errno != EEXIST)
-			return -errno;
-	}
-	return -EEXIST;
-}
-
-static int open_in_first_folder(const char *real_path, char *ret_path, size_t size)
-{
-	int fd = -ENOENT;
-	for (unsigned i = 0; i < sizeof(lock_folder) / sizeof(lock_folder[0]); i++) {
-		lock_name(real_path, lock_folder[i], ret_path, size);
-		fd = open_lock_file(ret_path);
-		if (fd >= 0)
-			break;
-	}
-	return fd;
-}
 
 static void write_holder(const struct bench_lock *lock)
 {
@@ -142,14 +96,10 @@ static int busy(int fd, const char *bench_path, struct err *err)
 
 int bench_lock_take(const char *bench_path, struct bench_lock **ret, struct err *err)
 {
-	char real_path[PATH_MAX], path[64];
-
-	if (!realpath(bench_path, real_path))
-		return err_set(err, -errno, "the bench file %.200s cannot be found: %s", bench_path, strerror(errno));
-	int fd = open_in_first_folder(real_path, path, sizeof(path));
+	char path[LOCK_PATH_MAX];
+	int fd = lock_file_open(bench_path, "lock", path, err);
 	if (fd < 0)
-		return err_set(err, fd, "the lock file %s cannot be opened: %s; remove it, or make /run/lock writable",
-			       path, strerror(-fd));
+		return fd;
 	if (flock(fd, LOCK_EX | LOCK_NB) != 0) {
 		int rc = errno == EWOULDBLOCK ? busy(fd, bench_path, err)
 					      : err_set(err, -errno, "%s cannot be locked: %s", path, strerror(errno));

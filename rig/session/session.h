@@ -81,6 +81,7 @@ struct session_config {
 	bool (*ask)(void *ctx, unsigned point, char *text, size_t size);
 	void (*stroke)(void *ctx, unsigned attempt, const struct stroke *stroke);
 	void *calibrating_ctx;
+	double wait_s; /* for a bench that is in use: so long, and behind those who waited before; 0: not at all */
 	/* Whether a stopper is started, as the bench file says. False where nothing of another process reaches the devices. */
 	bool stopper;
 	/* Called at the very end; the caller stops its loop then. */

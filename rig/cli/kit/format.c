@@ -1,4 +1,5 @@
 /* What the terminal at hand can show; durations and sizes. */
+#include <errno.h>
 #include <langinfo.h>
 #include <math.h>
 #include <stdlib.h>
@@ -50,6 +51,24 @@ void format_duration(double seconds, char *ret, size_t size)
 		snprintf(ret, size, "%ld min %02ld s", whole / 60, whole % 60);
 	else
 		snprintf(ret, size, "%ld h %02ld min", whole / 3600, whole % 3600 / 60);
+}
+
+int parse_duration(const char *text, double *ret_s)
+{
+	static const struct {
+		const char *unit;
+		double s;
+	} units[] = {{"", 1}, {"s", 1}, {"m", 60}, {"min", 60}, {"h", 3600}};
+	char *end;
+	double number = strtod(text, &end);
+
+	for (size_t i = 0; end != text && i < sizeof(units) / sizeof(units[0]); i++) {
+		if (strcmp(end, units[i].unit) == 0 && number > 0 && isfinite(number)) {
+			*ret_s = number * units[i].s;
+			return 0;
+		}
+	}
+	return -EINVAL;
 }
 
 void format_bytes(double bytes, char *ret, size_t size)

@@ -1,0 +1,20 @@
+/* The queue for a bench that is in use: who came first begins first. A place is a lock on one byte of a file beside the
+ * bench's own lock (lock.h), which the kernel frees with its holder: nobody waits for a process that is gone, and nothing
+ * is left to clear away. */
+#ifndef PENRIG_SESSION_QUEUE_H
+#define PENRIG_SESSION_QUEUE_H
+
+#include "rig/base/error.h"
+
+struct bench_queue;
+
+/* Sees the queue, and has no place in it yet. -ENOENT: no such bench file; else why its file cannot be opened. */
+int bench_queue_new(const char *bench_path, struct bench_queue **ret, struct err *err);
+/* Takes the last place; where it has one, keeps it. -EAGAIN: another process takes one at this moment: ask again. */
+int bench_queue_join(struct bench_queue *queue);
+/* How many wait before this one; without a place, how many wait at all. */
+unsigned bench_queue_before(const struct bench_queue *queue);
+/* Gives the place up. NULL: nothing. */
+void bench_queue_free(struct bench_queue *queue);
+
+#endif
