@@ -41,6 +41,8 @@ def while_measuring(act, *options):
         for line in events:
             if json.loads(line).get("stage") == "measuring":
                 break
+        else:
+            raise rig.Missed(rig.Run(child.wait(), "", "", folder), "it measured")
         act(children(child.pid)[0], folder)
         for line in events:
             pass
@@ -91,12 +93,6 @@ def examine_two_signals(check, run):
     check(stands_still(run), f"two signals: saving is skipped, stopping is not: {run.truth[-1]}")
 
 
-def all_examined(check, jobs, examines, keeps_up=rig.kept_up):
-    runs = rig.in_parallel([lambda job=job: rig.undisturbed(job, keeps_up=keeps_up) for job in jobs], workers=6)
-    for job, run, examine in zip(jobs, runs, examines):
-        rig.examined(check, job, run, examine, keeps_up)
-
-
 def examine_bad_pen(check, pen, run):
     check(run.outcome() in ({test_faults.FAIL} | test_faults.CONDITIONAL), f"{pen}: {run.outcome()}")
     check(run.report["verdict_reason"] != "", f"{pen}: the report names what failed")
@@ -120,15 +116,15 @@ def examine_signals(check):
     jobs = [lambda n=n: signalled_while_measuring(n) for n in [signal.SIGKILL, *numbers]]
     jobs.append(lambda: signalled_while_measuring(signal.SIGINT, signal.SIGTERM))
     examines = [examine_kill, *(lambda c, run, n=n: examine_signal(c, n, run) for n in numbers), examine_two_signals]
-    all_examined(check, jobs, examines)
-    all_examined(check, [lambda: while_measuring(held_up)], [examine_held_up], keeps_up=rig.bench_kept_up)
+    rig.all_examined(check, jobs, examines)
+    rig.all_examined(check, [lambda: while_measuring(held_up)], [examine_held_up], keeps_up=rig.bench_kept_up)
 
 
 def main():
     check = rig.Checks()
     examine_signals(check)
     examine_unsaved_report(check)
-    names = list(test_faults.FAULTS)
+    names = rig.some(list(test_faults.FAULTS))
     benches = ["virtual-usb.json", "virtual-serial.json"]
     jobs = []
     for i, name in enumerate(names):
@@ -136,11 +132,12 @@ def main():
         bench = "virtual-usb.json" if name.startswith("usb") else benches[i % 2]
         jobs.append(lambda name=name, spec=spec, bench=bench:
                     rig.run_plan(test_faults.PLAN.get(name, "ci-smoke.json"), bench=bench, faults=[spec], depth="B"))
-    for pen in BAD_PENS:
+    pens = rig.some(BAD_PENS)
+    for pen in pens:
         jobs.append(lambda pen=pen: rig.run_plan("demo.json", dut=pen, depth="B"))
     examines = [lambda c, run, n=n: test_faults.examine(c, n, "real time", run, within_s=WITHIN_S) for n in names]
-    examines += [lambda c, run, p=p: examine_bad_pen(c, p, run) for p in BAD_PENS]
-    all_examined(check, jobs, examines)
+    examines += [lambda c, run, p=p: examine_bad_pen(c, p, run) for p in pens]
+    rig.all_examined(check, jobs, examines)
     check.end()
 
 

@@ -117,8 +117,8 @@ def main():
         strict, same_method = expected["made_on"] == here, expected.get("method", 2) == this
         names = sorted(path.name[:-len(".penrig.xz")] for path in kept.glob("*.penrig.xz"))
         check(names == sorted(expected["runs"]), f"{kept.name}: a row for each file: {set(names) ^ set(expected['runs'])}")
-        exact = [check_run(check, kept, name, expected["runs"][name], strict, same_method) for name in names]
-        print(f"{kept.name}: {len(names)} run files, {sum(exact)} derived again bit for bit" +
+        exact = [check_run(check, kept, name, expected["runs"][name], strict, same_method) for name in rig.some(names)]
+        print(f"{kept.name}: {len(exact)} run files, {sum(exact)} derived again bit for bit" +
               ("; of another method" if not same_method else "" if strict else f"; made on {expected['made_on']}, this is {here}: where that rounds differently, nothing differs by more than 1e-7"))
     check.end()
 

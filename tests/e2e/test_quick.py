@@ -5,7 +5,7 @@ import sys
 
 import rig
 
-PENS = ("GOOD", "SHALLOW", "DEEP", "SLOW", "JITTERY", "HOT", "WEAK")
+PENS = rig.some(("GOOD", "SHALLOW", "DEEP", "SLOW", "JITTERY", "HOT", "WEAK"), of=4)
 FIXED, QUICK = "conformance.json", "conformance-quick.json"
 
 

@@ -58,6 +58,7 @@ def test_same(check):
     worlds = [(bench, seed, ()) for bench in ("virtual-usb.json", "virtual-serial.json", "virtual-mixed.json") for seed in (1, 2, 3)]
     for seed, fault in enumerate(FAULTS, 1):
         worlds += [("virtual-usb.json", seed, (fault,)), ("virtual-serial.json", seed, (fault,))]
+    worlds = rig.some(worlds)
     jobs = [lambda w=w: rig.run_plan("demo.json", bench=w[0], seed=w[1], faults=w[2]) for w in worlds]
     for world, run in zip(worlds, rig.in_parallel(jobs)):
         label = f"demo on {world[0]}, seed {world[1]} {' '.join(world[2])}"

@@ -1,7 +1,7 @@
 #!/usr/bin/python3
 # runs alone: real time is part of what it tests
 """The pen stops whatever dies: penrig killed at any moment, stopped, or ended as CI systems end jobs, in real processes over
-the real libusb and libserialport. Each run draws its moment from a seed. Without options 12 kills; `--kills 200 --first SEED`
+the real libusb and libserialport. Each run draws its moment from a seed. Without options 12 kills, 4 of a checked build; `--kills 200 --first SEED`
 does others and prints how long the order to stop took, `--seed N` one of them alone."""
 import argparse
 import hashlib
@@ -23,6 +23,7 @@ TRIPPED = 1024     # condition of a pen whose dead-man has stopped it
 ORDER_S = 0.2      # the most that the order to stop may take, on a computer with time for it
 DEAD_MAN = "dead-man-dead@0.1"  # where only an order stops the pen
 WAIT_S = 60
+KILLS = 4 if rig.CHECKED else 12
 
 
 class Job:
@@ -63,7 +64,9 @@ class Job:
             self.unread += data
 
     def until(self, stage):
-        return any(event.get("stage") == stage for event in self.lines(time.monotonic() + WAIT_S))
+        if not any(event.get("stage") == stage for event in self.lines(time.monotonic() + WAIT_S)):
+            kill_all(tree(self.child.pid), signal.SIGKILL)
+            raise rig.Missed(self.end(), stage)
 
     def pass_time(self, seconds):
         for _ in self.lines(time.monotonic() + seconds):
@@ -72,12 +75,16 @@ class Job:
     def job(self):
         """What the simulator runs: penrig, or what runs penrig."""
         if self.penrig is None:
-            self.penrig = children(self.child.pid)[0]
+            self.penrig = next(iter(children(self.child.pid)), None)
+        if self.penrig is None:
+            raise rig.Missed(self.end(), "its process was looked for")
         return self.penrig
 
     def end(self):
         status = self.child.wait(WAIT_S)
-        os.close(self.events)
+        if self.events is not None:
+            os.close(self.events)
+        self.events = None
         return rig.Run(status, "", "", self.folder)
 
 
@@ -525,16 +532,9 @@ def examine_both(check, run):
     check("no stopper's note stands" in run.found and "once more" not in run.found, f"both killed: {run.found}")
 
 
-def parallel(check, jobs, examines):
-    runs = rig.in_parallel([lambda job=job: rig.undisturbed(job) for job in jobs], workers=4)
-    for run, examine in zip(runs, examines):
-        examine(check, run)
-    return runs
-
-
 def main():
     parser = argparse.ArgumentParser()
-    parser.add_argument("--kills", type=int, default=12)
+    parser.add_argument("--kills", type=int, default=KILLS)
     parser.add_argument("--first", type=int, default=1)
     parser.add_argument("--seed", type=int)
     parser.add_argument("--two", nargs=3)
@@ -544,20 +544,20 @@ def main():
         return 0
     check = rig.Checks()
     seeds = [options.seed] if options.seed else list(range(options.first, options.first + options.kills))
-    soak = options.kills != 12 or options.seed
+    soak = options.kills != KILLS or options.seed
     jobs = [lambda s=s: killed(s) for s in seeds]
     examines = [lambda c, run, s=s: examine_killed(c, s, run, follow=s % 4 == 0 or bool(options.seed)) for s in seeds]
-    runs = parallel(check, jobs, examines)
+    runs = rig.all_examined(check, jobs, examines)
     print_orders(runs)
     if soak:
         check.end()
-    parallel(check, [lambda: stood_still("virtual-serial.json"), lambda: stood_still("virtual-usb.json"), without_its_stopper,
-                     *(lambda bench=bench: two_locks(bench) for bench in BENCHES),
-                     *(lambda n=n, i=i: ended_by(n, i) for i, n in enumerate(ENDS)), both_killed,
-                     *(lambda row=row: after_left(**row[0]) for row in LEFT)],
-             [examine_serial_standstill, examine_usb_standstill, examine_without, *[examine_two_locks] * len(BENCHES),
-              *(lambda c, run, n=n: examine_end(c, n, run) for n in ENDS), examine_both,
-              *(lambda c, run, row=row: examine_left(c, f"left {row[0]}", run, *row[1:]) for row in LEFT)])
+    jobs = [lambda: stood_still("virtual-serial.json"), lambda: stood_still("virtual-usb.json"), without_its_stopper,
+            *(lambda bench=bench: two_locks(bench) for bench in BENCHES), *(lambda n=n, i=i: ended_by(n, i) for i, n in enumerate(ENDS)),
+            both_killed, *(lambda row=row: after_left(**row[0]) for row in LEFT)]
+    examines = [examine_serial_standstill, examine_usb_standstill, examine_without, *[examine_two_locks] * len(BENCHES),
+                *(lambda c, run, n=n: examine_end(c, n, run) for n in ENDS), examine_both,
+                *(lambda c, run, row=row: examine_left(c, f"left {row[0]}", run, *row[1:]) for row in LEFT)]
+    rig.all_examined(check, jobs, examines)
     examine_ordinary(check)
     examine_missing(check)
     check.end()
