@@ -26,6 +26,16 @@ WAIT_S = 60
 KILLS = 4 if rig.CHECKED else 12
 
 
+def sanitizer_first():
+    """Of a checked build, where something else starts it in front of the simulator: its runtime comes before all that is
+    preloaded. penrig-virtual sees to that for what it starts itself."""
+    needs = subprocess.run(["ldd", rig.PENRIG], capture_output=True, text=True).stdout
+    return "".join(line.split()[0] + ":" for line in needs.splitlines() if "libasan.so" in line)
+
+
+SANITIZER_FIRST = sanitizer_first()
+
+
 class Job:
     """penrig in front of the simulator, with its progress to be waited for; ended from outside."""
 
@@ -352,7 +362,7 @@ ENDS = {"GitHub": github, "GitLab": gitlab, "Jenkins": jenkins, "container": con
 
 def ended_by(name, number):
     marker = MARKER % (os.getpid() * 10 + number)
-    job = Job(BENCHES[number % 2], wrap=["setsid", "--wait", "env", marker, "sh", "-c", '"$@"; :', "job"])
+    job = Job(BENCHES[number % 2], wrap=["setsid", "--wait", "env", marker, "sh", "-c", f'LD_PRELOAD={SANITIZER_FIRST}$LD_PRELOAD "$@"; :', "job"])
     job.until("measuring")
     ENDS[name](job, marker)
     host_ns = time.clock_gettime_ns(time.CLOCK_MONOTONIC)
@@ -416,14 +426,15 @@ def penrig_run(bench, folder, name, *extra):
 def two_in_one_world(bench, other, folder):
     """In front of the simulator: a run, and while it measures another one that knows nothing of its lock."""
     read_end, write_end = os.pipe()
+    env = dict(os.environ, LD_PRELOAD=SANITIZER_FIRST + os.environ["LD_PRELOAD"])
     first = subprocess.Popen(penrig_run(bench, folder, "first", "--progress-fd", write_end), stdout=subprocess.DEVNULL,
-                             stderr=subprocess.DEVNULL, pass_fds=[write_end])
+                             stderr=subprocess.DEVNULL, pass_fds=[write_end], env=env)
     os.close(write_end)
     with os.fdopen(read_end) as events:
         for line in events:
             if json.loads(line).get("stage") == "measuring":
                 break
-        second = subprocess.run(penrig_run(other, folder, "second"), capture_output=True, text=True)
+        second = subprocess.run(penrig_run(other, folder, "second"), capture_output=True, text=True, env=env)
         for line in events:
             pass
     print(json.dumps([first.wait(), second.returncode, second.stderr + second.stdout]))
