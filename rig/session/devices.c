@@ -446,15 +446,24 @@ static int check_free_run(const struct session *s, struct err *err)
 		       "in the force stream, or in a device of its own at 500 S/s or more");
 }
 
+/* Where its calibration stands in the bench file; its own entry where it has none. */
+static void calibration_at(const struct bench_device *bench, unsigned *ret_line, unsigned *ret_column)
+{
+	const struct json *node = json_get(bench->node, "calibration");
+	*ret_line = *ret_column = 1;
+	if (node || bench->node)
+		json_position(node ? node : bench->node, ret_line, ret_column);
+}
+
 /* The device may know of a calibration that ran out before the bench's file lets it. The other way round the file holds. */
 static int check_declared_due(const struct attached *device, const char *who, struct err *err)
 {
 	const struct bench_device *bench = device->bench;
 	const char *declared = device->driver->identity(device->device)->calibration_due;
-	unsigned line = 1, column = 1;
+	unsigned line, column;
 	if (!declared[0] || !bench->calibration.certificate[0] || strcmp(declared, bench->calibration.due) >= 0)
 		return 0;
-	json_position(json_get(bench->node, "calibration"), &line, &column);
+	calibration_at(bench, &line, &column);
 	return err_set(
 		err, -EKEYEXPIRED,
 		"%s:%u:%u: the %s declares that its calibration was due on %s, the bench says %s: one of them is "
@@ -467,13 +476,13 @@ static int check_identity(const struct attached *device, struct err *err)
 	const struct bench_device *bench = device->bench;
 	const struct device_identity *own = device->driver->identity(device->device);
 	const char *path = device->session->bench->path;
-	unsigned line = 1, column = 1;
+	unsigned line, column;
 	char who[96];
 	attached_label(device, who, sizeof(who));
 	if (bench->serial[0] && strcmp(own->serial, bench->serial) != 0)
 		return err_set(err, -EINVAL, "%s:%u: the %s says it is \"%s\", the bench names \"%s\"", path,
 			       bench_device_line(bench), who, own->serial, bench->serial);
-	json_position(json_get(bench->node, "calibration"), &line, &column);
+	calibration_at(bench, &line, &column);
 	if (own->calibration_id[0] && bench->calibration.certificate[0] &&
 	    strcmp(own->calibration_id, bench->calibration.certificate) != 0)
 		return err_set(
