@@ -26,7 +26,9 @@ struct dialogue {
 	unsigned waiting_count;
 	struct settled *settled, **settled_tail;
 
-	bool busy; /* `active` is under way */
+	bool busy;    /* `active` is under way */
+	bool resting; /* it is not asked before deadline_ns */
+	bool excuse;  /* and then as if it had not been asked before */
 	struct dialogue_request active;
 	unsigned asked, silent, excused;
 	uint64_t asked_ns, deadline_ns;
@@ -48,28 +50,83 @@ static void write_request(struct dialogue *d, const struct dialogue_request *req
 	(void)d->link->ops->write(d->link, message, len, deadline_ns, NULL, NULL);
 }
 
-static uint64_t reply_due_ns(const struct dialogue *d)
+static struct dialogue_pace pace_of(const struct dialogue *d, const struct dialogue_request *request)
+{
+	struct dialogue_pace pace = {.reply_ns = DRIVER_REPLY_NS};
+
+	if (d->ops->pace)
+		d->ops->pace(d->device, request, &pace);
+	return pace;
+}
+
+static uint64_t reply_due_ns(const struct dialogue *d, const struct dialogue_request *request)
 {
 	uint64_t held_ns = d->link->held_until_ns;
 
-	return (d->now_ns > held_ns ? d->now_ns : held_ns) + DRIVER_REPLY_NS;
+	return (d->now_ns > held_ns ? d->now_ns : held_ns) + pace_of(d, request).reply_ns;
 }
 
 static void ask(struct dialogue *d)
 {
+	d->resting = false;
 	d->asked_ns = d->now_ns;
 	d->missed_ns = 0;
-	d->deadline_ns = reply_due_ns(d);
+	d->deadline_ns = reply_due_ns(d, &d->active);
 	write_request(d, &d->active, d->asked, d->deadline_ns);
 	d->asked++;
 }
 
+static void rest(struct dialogue *d, uint64_t until_ns)
+{
+	d->resting = true;
+	d->missed_ns = 0;
+	d->deadline_ns = until_ns;
+}
+
 static void begin(struct dialogue *d, const struct dialogue_request *request)
 {
+	uint64_t free_ns = d->asked_ns + pace_of(d, request).between_ns;
+	bool first = d->asked_ns == 0;
+
 	d->busy = true;
+	d->excuse = false;
 	d->active = *request;
 	d->asked = d->silent = d->excused = 0;
+	if (!first && d->now_ns < free_ns)
+		rest(d, free_ns);
+	else
+		ask(d);
+}
+
+/* As if it had not been asked before: odd answers to come are allowed as many as ever. */
+static void ask_excused(struct dialogue *d)
+{
+	unsigned asked = d->asked;
+
+	d->excused++;
 	ask(d);
+	d->asked = asked;
+}
+
+static void ask_anew(struct dialogue *d, bool excused)
+{
+	d->excuse = false;
+	if (excused)
+		ask_excused(d);
+	else
+		ask(d);
+}
+
+static void ask_again(struct dialogue *d, bool excused)
+{
+	uint64_t rest_ns = pace_of(d, &d->active).rest_ns;
+
+	d->repeated++;
+	d->excuse = excused;
+	if (rest_ns > 0)
+		rest(d, d->now_ns + rest_ns);
+	else
+		ask_anew(d, excused);
 }
 
 static void begin_next(struct dialogue *d)
@@ -86,6 +143,12 @@ void dialogue_ask(struct dialogue *d, int what, double value)
 {
 	assert(d->state == DIALOGUE_OPENING);
 	begin(d, &(const struct dialogue_request){.what = what, .value = value});
+}
+
+void dialogue_listen(struct dialogue *d)
+{
+	assert(d->state == DIALOGUE_OPENING);
+	d->busy = false;
 }
 
 void dialogue_ready(struct dialogue *d)
@@ -178,7 +241,7 @@ void dialogue_stop(struct dialogue *d, const struct dialogue_request *request)
 
 const struct dialogue_request *dialogue_awaits(const struct dialogue *d)
 {
-	return d->busy ? &d->active : NULL;
+	return d->busy && !d->resting ? &d->active : NULL;
 }
 
 unsigned dialogue_asked(const struct dialogue *d)
@@ -211,11 +274,10 @@ void dialogue_reject(struct dialogue *d, unsigned asked_max, int status, const s
 {
 	assert(status < 0);
 	d->odd += status == -EPROTO || status == -EREMOTEIO;
-	if (!d->busy)
+	if (!d->busy || d->resting)
 		return;
 	if (d->asked < asked_max) {
-		d->repeated++;
-		ask(d);
+		ask_again(d, false);
 	} else if (d->state == DIALOGUE_OPENING) {
 		dialogue_lose(d, status, err);
 	} else {
@@ -260,7 +322,7 @@ static void fall_silent(struct dialogue *d)
 		"the %s has not answered within %u ms, twice: check its power, its cable and the baud rate in the "
 		"bench "
 		"file",
-		d->ops->name, (unsigned)(DRIVER_REPLY_NS / NS_PER_MS));
+		d->ops->name, (unsigned)(pace_of(d, &d->active).reply_ns / NS_PER_MS));
 	dialogue_lose(d, -ETIMEDOUT, &err);
 }
 
@@ -288,16 +350,6 @@ static bool is_excused(const struct dialogue *d)
 	return d->missed_ns > DIALOGUE_HELD_UP_NS && d->excused < DIALOGUE_EXCUSED_MAX;
 }
 
-/* As if it had not been asked before: odd answers to come are allowed as many as ever. */
-static void ask_excused(struct dialogue *d)
-{
-	unsigned asked = d->asked;
-
-	d->excused++;
-	ask(d);
-	d->asked = asked;
-}
-
 void dialogue_tick(struct dialogue *d, uint64_t now_ns)
 {
 	advance(d, now_ns);
@@ -305,15 +357,15 @@ void dialogue_tick(struct dialogue *d, uint64_t now_ns)
 	tell_settled(d);
 	if (!d->busy || d->now_ns < d->deadline_ns)
 		return;
-	if (!is_excused(d) && d->silent++ > 0) {
-		fall_silent(d);
+	if (d->resting) {
+		ask_anew(d, d->excuse);
 		return;
 	}
-	d->repeated++;
-	if (is_excused(d))
-		ask_excused(d);
+	bool excused = is_excused(d);
+	if (!excused && d->silent++ > 0)
+		fall_silent(d);
 	else
-		ask(d);
+		ask_again(d, excused);
 }
 
 static void on_bytes(void *ctx, const uint8_t *data, size_t len, bool end, uint64_t host_ns)
@@ -391,7 +443,7 @@ void dialogue_close(struct dialogue *d, const struct dialogue_request *last)
 		return;
 	settle_active(d);
 	if (last)
-		write_request(d, last, 0, reply_due_ns(d));
+		write_request(d, last, 0, reply_due_ns(d, last));
 	d->state = DIALOGUE_LOST;
 	settle_waiting(d, -ECANCELED);
 	while (d->settled)

@@ -33,6 +33,15 @@ struct dialogue_request {
 	void *ctx;
 };
 
+/* How long a device takes, where it is not DRIVER_REPLY_NS without a rest. */
+struct dialogue_pace {
+	uint64_t reply_ns; /* from asking until an answer is overdue */
+	/* Behind silence or an odd answer, before it is asked again: nothing is awaited meanwhile, so that an answer which
+	 * comes late is not taken for that to the next question. 0: asked again at once. */
+	uint64_t rest_ns;
+	uint64_t between_ns; /* from one request to the next, at least; a stop waits for it too */
+};
+
 /* What a driver brings. One constant for all its devices. */
 struct dialogue_ops {
 	const struct driver *driver;
@@ -48,6 +57,10 @@ struct dialogue_ops {
 	/* Bytes came. Called from the loop, never after the device was lost; when the driver itself loses it on the
 	 * way, it drops the rest. */
 	void (*bytes)(void *device, const uint8_t *data, size_t len, uint64_t host_ns);
+
+	/* The pace of a request. Optional: NULL where requests and answers are matched by a tag or a number, and
+	 * DRIVER_REPLY_NS is enough. */
+	void (*pace)(const void *device, const struct dialogue_request *request, struct dialogue_pace *ret);
 };
 
 enum dialogue_state {
@@ -74,6 +87,10 @@ void dialogue_close(struct dialogue *dialogue, const struct dialogue_request *la
  * nothing more comes. */
 void dialogue_ask(struct dialogue *dialogue, int what, double value);
 
+/* The last answer was right, and nothing more is asked: the driver listens to what the device says by itself until it calls
+ * dialogue_ready() or dialogue_lose(). Only while opening. */
+void dialogue_listen(struct dialogue *dialogue);
+
 /* Opening is over, the last answer was right: host->ready(0), then the first verb that waits. Only while opening. */
 void dialogue_ready(struct dialogue *dialogue);
 
@@ -93,7 +110,7 @@ void dialogue_stop(struct dialogue *dialogue, const struct dialogue_request *req
 
 /* ---- answers, from ops->bytes ---------------------------------------------------------------------------------- */
 
-/* The request that is under way, NULL for none. Borrowed until the next call. */
+/* The request that is under way, NULL for none and while it rests. Borrowed until the next call. */
 const struct dialogue_request *dialogue_awaits(const struct dialogue *dialogue);
 
 unsigned dialogue_asked(const struct dialogue *dialogue);    /* how often it was asked, 1 and up */

@@ -52,11 +52,16 @@ enum lines_fed lines_feed(struct lines *lines, const uint8_t *data, size_t len, 
 
 void lines_show(const struct lines *lines, char *ret, size_t size)
 {
+	lines_show_bytes(lines->text, lines->ended, ret, size);
+}
+
+void lines_show_bytes(const char *bytes, size_t bytes_len, char *ret, size_t size)
+{
 	size_t at = 0;
 
-	for (unsigned i = 0; i < lines->ended; i++) {
+	for (size_t i = 0; i < bytes_len; i++) {
 		char shown[8];
-		uint8_t byte = (uint8_t)lines->text[i];
+		uint8_t byte = (uint8_t)bytes[i];
 		bool printable = byte >= 0x20 && byte <= 0x7e;
 
 		snprintf(shown, sizeof(shown),

@@ -32,4 +32,7 @@ enum lines_fed lines_feed(struct lines *lines, const uint8_t *data, size_t len, 
  * least. Always terminated. */
 void lines_show(const struct lines *lines, char *ret, size_t size);
 
+/* The same of any bytes. */
+void lines_show_bytes(const char *bytes, size_t len, char *ret, size_t size);
+
 #endif

@@ -910,6 +910,128 @@ static void widest_bounds(void **state)
 	expect_written("1");
 }
 
+/* ---- a slow device ---------------------------------------------------------------------------------------------- */
+
+static struct dialogue_pace slow_pace;
+
+static void pace(const void *ctx, const struct dialogue_request *asked, struct dialogue_pace *ret)
+{
+	assert_ptr_equal(ctx, &device);
+	assert_int_equal(ret->reply_ns, REPLY);
+	assert_non_null(asked);
+	*ret = slow_pace;
+}
+
+static struct dialogue_ops slow;
+
+static int setup_slow(void **state)
+{
+	if (setup_opening(state))
+		return -1;
+	dialogue_close(d, NULL);
+	slow = ops;
+	slow.pace = pace;
+	slow_pace = (struct dialogue_pace){.reply_ns = 400 * MS, .rest_ns = 300 * MS};
+	return dialogue_open(&slow, &device, &opening, now, &d, NULL);
+}
+
+static void silence_of_a_slow_device(void **state)
+{
+	(void)state;
+	dialogue_ready(d);
+	submit(1, "one");
+	expect_written("1.0 ");
+	assert_int_equal(write_deadline_ns, now + 400 * MS);
+	tick(395);
+	assert_int_equal(awaited().what, 1);
+	tick(5);
+	assert_null(dialogue_awaits(d)); /* it rests: what comes now is nobody's answer */
+	tick(295);
+	expect_written("");
+	tick(5);
+	expect_written("1.1 ");
+	assert_int_equal(awaited().what, 1);
+	order[0] = '\0';
+	tick(395);
+	expect_told("");
+	tick(5);
+	assert_string_equal(order, "one:-110 lost:-110 ");
+	assert_non_null(strstr(told, "has not answered within 400 ms, twice"));
+}
+
+static void an_odd_answer_rests_too(void **state)
+{
+	(void)state;
+	dialogue_ready(d);
+	submit(1, "one");
+	submit(2, "two");
+	tick(10);
+	dialogue_reject(d, DIALOGUE_ASKED_MAX, -EPROTO, &odd);
+	expect_written("1.0 ");
+	assert_null(dialogue_awaits(d));
+	dialogue_reject(d, DIALOGUE_ASKED_MAX, -EPROTO, &odd); /* the rest of the nonsense counts, and asks nothing */
+	tick(295);
+	expect_written("");
+	tick(5);
+	expect_written("1.1 ");
+	assert_int_equal(counters().repeated_requests, 1);
+	assert_int_equal(counters().odd_replies, 2);
+	order[0] = '\0';
+	dialogue_answered(d);
+	expect_told("one:0 ");
+	expect_written("2.0 ");
+}
+
+static void a_stop_while_it_rests(void **state)
+{
+	(void)state;
+	dialogue_ready(d);
+	submit(1, "one");
+	tick(405);
+	written[0] = order[0] = '\0';
+	stop(9, "stop");
+	expect_written("9.0 ");
+	assert_int_equal(awaited().what, 9);
+	dialogue_answered(d);
+	tick(5);
+	expect_told("stop:0 one:-125 ");
+}
+
+static void time_between_two_requests(void **state)
+{
+	(void)state;
+	slow_pace.between_ns = 500 * MS;
+	dialogue_ask(d, 1, 0);
+	expect_written("1.0 "); /* the first at once */
+	tick(100);
+	dialogue_ask(d, 2, 0);
+	expect_written("");
+	assert_null(dialogue_awaits(d));
+	tick(395);
+	expect_written("");
+	tick(5);
+	expect_written("2.0 ");
+	dialogue_ready(d);
+	tick(600);
+	submit(3, "three");
+	expect_written("3.0 "); /* it was quiet for longer */
+}
+
+static void listening_while_opening(void **state)
+{
+	(void)state;
+	dialogue_ask(d, 1, 0);
+	dialogue_listen(d);
+	assert_null(dialogue_awaits(d));
+	written[0] = '\0';
+	tick(5000);
+	expect_written("");
+	expect_told("");
+	dialogue_lose(d, -ETIMEDOUT, &odd);
+	expect_told("ready:-110 ");
+}
+
+#define S(fn) cmocka_unit_test_setup_teardown(fn, setup_slow, teardown)
 #define T(fn) cmocka_unit_test_setup_teardown(fn, setup, teardown)
 #define O(fn) cmocka_unit_test_setup_teardown(fn, setup_opening, teardown)
 
@@ -921,6 +1043,11 @@ int main(void)
 		O(opening_fails_with_nonsense),
 		O(a_stop_while_opening_comes_first_after_it),
 		cmocka_unit_test(a_link_that_does_not_open),
+		S(silence_of_a_slow_device),
+		S(an_odd_answer_rests_too),
+		S(a_stop_while_it_rests),
+		S(time_between_two_requests),
+		S(listening_while_opening),
 		T(silence),
 		T(an_answer_ends_the_silence),
 		T(odd_answers),
