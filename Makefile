@@ -134,6 +134,7 @@ $(addprefix $(B)/rig/offline/,hdf5_library.o export_hdf5.o import/hdf5.o): CPPFL
 # Where libmicrohttpd is there; the only object that sees its header.
 $(B)/rig/station/http.o: CPPFLAGS_ALL += $(HTTP_CFLAGS)
 $(B)/rig/station/page.o: $(wildcard rig/station/page/*)
+$(B)/drivers/profile/shipped.o: $(wildcard fixtures/profiles/*)
 
 # Sampling loops: vectorised; -O3 changes no result (no -ffast-math, no contraction).
 $(B)/rig/measure/%.o $(B)/rig/runfile/pack.o $(addprefix $(B)/rig/offline/import/,import.o stream.o timeline.o text.o text_rows.o text_number.o): \

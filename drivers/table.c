@@ -2,10 +2,12 @@
 #include <stddef.h>
 
 #include "drivers/load-stream/device.h"
+#include "drivers/profile/device.h"
 #include "drivers/scpi-pen/device.h"
 
 const struct driver *const driver_table[] = {
 	&driver_scpi_pen,
 	&driver_load_stream,
+	&driver_profile,
 	NULL,
 };

@@ -95,6 +95,10 @@ static void render_device(FILE *out, const struct record_device *d)
 		snprintf(line, sizeof(line), "%s %s, serial number %s, firmware %s (%s)", id->maker, id->model,
 			 *id->serial ? id->serial : "not told", *id->firmware ? id->firmware : "not told", d->link.uri);
 	field(out, role, line);
+	if (*id->profile) {
+		snprintf(line, sizeof(line), "profile %s, %.16s...", id->profile, id->profile_sha256);
+		field(out, "", line);
+	}
 	if (!*d->calibration.certificate)
 		return;
 	snprintf(line, sizeof(line), "certificate %s of %s, valid through %s", d->calibration.certificate,

@@ -140,6 +140,15 @@ static void put_who(FILE *out, const struct record *record)
 	fputs("</table>\n", out);
 }
 
+static void put_hash(FILE *out, const char *name, const char *what, const char *hash)
+{
+	fputs("<tr><th>", out);
+	html_text(out, name);
+	fputs("<td>", out);
+	html_text(out, what);
+	fprintf(out, " <span class=\"hash\">%s</span>\n", hash);
+}
+
 static void put_device(FILE *out, const struct record_device *d)
 {
 	char text[700];
@@ -149,20 +158,13 @@ static void put_device(FILE *out, const struct record_device *d)
 		 d->identity.firmware[0] ? d->identity.firmware : "not told", d->driver, d->link.uri[0] ? ", " : "",
 		 d->link.uri);
 	html_row(out, d->role, text);
+	if (d->identity.profile[0])
+		put_hash(out, "", d->identity.profile, d->identity.profile_sha256);
 	if (!d->calibration.certificate[0])
 		return;
 	snprintf(text, sizeof(text), "certificate %s of %s, valid through %s", d->calibration.certificate,
 		 d->calibration.laboratory, d->calibration.due);
 	html_row(out, "", text);
-}
-
-static void put_hash(FILE *out, const char *name, const char *what, const char *hash)
-{
-	fputs("<tr><th>", out);
-	html_text(out, name);
-	fputs("<td>", out);
-	html_text(out, what);
-	fprintf(out, " <span class=\"hash\">%s</span>\n", hash);
 }
 
 static void put_made(FILE *out, const struct record *record)

@@ -13,6 +13,10 @@ static void put_identity(struct json_stream *out, const struct record_device *de
 	put_text(out, "serial", id->serial);
 	put_text(out, "firmware", id->firmware);
 	json_put_int(out, "protocol_version", id->protocol_version);
+	if (id->profile[0]) {
+		put_text(out, "profile", id->profile);
+		put_text(out, "profile_sha256", id->profile_sha256);
+	}
 	put_text(out, "cartridge", id->cartridge);
 	json_put_int(out, "needles", id->needles);
 	json_put_u64(out, "cartridge_strokes", id->cartridge_strokes);

@@ -37,6 +37,7 @@ enum sample_flag {
 	SAMPLE_OVER_RANGE = 1 << 2, /* the sensor says that its range was left */
 	SAMPLE_UNPAIRED = 1 << 3,   /* of two devices on one axis: the second channel has no value here; never of a
 				       device's own block */
+	SAMPLE_UNSTABLE = 1 << 4,   /* the instrument says that its reading has not come to rest */
 };
 
 /* counts[frame * channels + position]; borrowed: valid only inside the callback that hands the block over. */

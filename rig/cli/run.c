@@ -332,6 +332,7 @@ static int read_inputs(struct run *run, const char *plan_path, struct err *err)
 		return err_set(err, -EINVAL, "--bench is missing: --bench FILE, or PENRIG_BENCH in the environment");
 	if ((rc = fill_record(run, err)) < 0 || (rc = want_reports(run, err)) < 0 || (rc = load_key(run, err)) < 0 ||
 	    (rc = plan_read(plan_path, &run->plan, err)) < 0 || (rc = bench_read(bench, &run->bench, err)) < 0 ||
+	    (rc = bench_check_drivers(run->bench, run->tables->drivers, err)) < 0 ||
 	    (rc = plan_expand(run->plan, run->bench, &run->points, &run->point_count, err)) < 0 ||
 	    (rc = plan_check_still(run->plan, run->bench, err)) < 0)
 		return rc;

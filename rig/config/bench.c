@@ -77,16 +77,6 @@ static const struct json_field phantom_fields[] = {
 	{.key = NULL},
 };
 
-/* A relative name counts from the folder of the bench file. */
-static int resolve(const char *bench_path, const char *file, char ret[FILE_PATH_MAX])
-{
-	const char *slash = strrchr(bench_path, '/');
-	int folder = *file == '/' || !slash ? 0 : (int)(slash - bench_path) + 1;
-	int n = snprintf(ret, FILE_PATH_MAX, "%.*s%s", folder, bench_path, file);
-
-	return n < 0 || n >= FILE_PATH_MAX ? -ENAMETOOLONG : 0;
-}
-
 static int read_phantom(const struct json_doc *doc, const struct json *node, struct bench *bench, struct err *err)
 {
 	struct phantom_text text = {.strokes_used = 0};
@@ -96,7 +86,7 @@ static int read_phantom(const struct json_doc *doc, const struct json *node, str
 
 	if (ret)
 		return ret;
-	if (resolve(bench->path, text.file, path))
+	if (bench_file_path(bench->path, text.file, path))
 		return json_error(doc, json_get(node, "file"), err, "the path of this file has more than %d bytes",
 				  FILE_PATH_MAX - 1);
 	if (bench->given && bench->phantoms >= bench->given_count)
@@ -207,7 +197,7 @@ static int read_keys(const struct json_doc *doc, const struct json *node, void *
 	struct bench *bench = dst;
 
 	if (json_kind(node) != JSON_STRING || !json_string(node)[0] ||
-	    resolve(bench->path, json_string(node), bench->keys))
+	    bench_file_path(bench->path, json_string(node), bench->keys))
 		return json_error(doc, node, err, "\"keys\" must be the path of a folder");
 	return 0;
 }
@@ -259,6 +249,8 @@ static int read_document(struct bench *bench, int status, struct bench **ret, st
 	if (status == 0)
 		status = bench_devices_check(bench, err);
 	if (status == 0)
+		status = bench_profiles_check(bench, err);
+	if (status == 0)
 		approval_stated(bench->doc, &bench->approval);
 	bench->given = NULL;
 	if (status) {
@@ -296,6 +288,8 @@ void bench_free(struct bench *bench)
 		return;
 	for (unsigned i = 0; i < BENCH_PHANTOMS_MAX; i++)
 		phantom_release(&bench->phantom[i]);
+	for (unsigned i = 0; i < bench->devices; i++)
+		json_doc_free(bench->device[i].profile_doc);
 	json_doc_free(bench->doc);
 	approval_free(&bench->approval);
 	free(bench);
@@ -397,6 +391,29 @@ static int check_roles(const struct bench *bench, const struct bench_device *dev
 	return 0;
 }
 
+static int check_profile(const struct bench *bench, const struct bench_device *device, const struct driver *driver,
+			 struct err *err)
+{
+	const struct json *node = json_get(device->node, "profile");
+	struct device_told told;
+	struct err why;
+
+	if (!driver->profiles && device->profile[0])
+		return json_error(bench->doc, node, err,
+				  "driver \"%s\" takes no profile: leave it out, or write \"driver\": "
+				  "\"profile\"",
+				  driver->name);
+	if (!driver->profiles)
+		return 0;
+	if (!device->profile[0])
+		return json_error(
+			bench->doc, device->node, err,
+			"\"profile\" is missing: which one? `penrig profile list` names those that are shipped");
+	bench_device_told(device, &told);
+	int status = driver->profiles->check(&told, NULL, &why);
+	return status ? json_error(bench->doc, node, err, "%s", why.text) : 0;
+}
+
 static int check_driver(const struct bench *bench, const struct bench_device *device, const struct driver *const *table,
 			struct err *err)
 {
@@ -404,8 +421,10 @@ static int check_driver(const struct bench *bench, const struct bench_device *de
 	const char *name = device->driver, *near = json_nearest(name, driver_at, table);
 
 	for (size_t i = 0; table[i]; i++)
-		if (strcmp(table[i]->name, name) == 0)
-			return check_roles(bench, device, table[i], err);
+		if (strcmp(table[i]->name, name) == 0) {
+			int status = check_profile(bench, device, table[i], err);
+			return status ? status : check_roles(bench, device, table[i], err);
+		}
 	if (near)
 		return json_error(bench->doc, node, err, "unknown driver \"%s\"; did you mean \"%s\"?", name, near);
 	return json_error(bench->doc, node, err, "unknown driver \"%s\"; `penrig version` lists those there are", name);

@@ -10,6 +10,7 @@
 #include "rig/base/json.h"
 #include "rig/config/control.h"
 #include "rig/config/uncertainty.h"
+#include "rig/driver/driver.h"
 #include "rig/driver/role.h"
 #include "rig/link/link.h"
 #include "rig/measure/curve.h"
@@ -68,7 +69,16 @@ struct bench_device {
 	double latency_lo_ms, latency_hi_ms; /* from a sample to its earliest arrival in this computer (rectangular) */
 	double temperature_u_k;              /* standard uncertainty of its temperatures; 0 = not calibrated */
 	double displacement_u_mm;            /* the same of its displacement */
-	const struct json *node;             /* its entry in the file, for messages */
+	/* of a driver that knows many makes: */
+	char profile[128]; /* name of a shipped one, or of a file; empty: its driver needs none */
+	struct json_doc
+		*profile_doc;    /* that file as read, for driver and record; NULL: a shipped one, or not read again */
+	char profile_sha256[65]; /* must be the file's; empty: not checked */
+	char unit[16];           /* of readings that name none; empty: not said */
+	double gravity_m_s2;     /* g where a balance stands; 0: not said */
+	unsigned sites;          /* what each value of a reading is of */
+	char site[DEVICE_SITES_MAX][16];
+	const struct json *node; /* its entry in the file, for messages */
 };
 
 /* The pens of this bench; the pen's own MIN and MAX count too. */
@@ -152,8 +162,11 @@ double bench_sample_rate_hz(const struct bench *bench);
 /* Line of a device's entry in the bench file, for messages; of NULL and of a bench that was not read from a text: 1. */
 unsigned bench_device_line(const struct bench_device *device);
 
-/* Every driver is in the table and serves the roles that the file gives it: else -EINVAL with file:line:column. */
-struct driver;
+/* What the bench says of a device whose driver asks for it; borrowed from the bench. */
+void bench_device_told(const struct bench_device *device, struct device_told *ret);
+
+/* Every driver is in the table, serves the roles that the file gives it, and its profile, where it needs one, reads and fits
+ * what stands beside it: else -EINVAL with file:line:column. */
 int bench_check_drivers(const struct bench *bench, const struct driver *const *table, struct err *err);
 
 /* Index of the phantom with this serial number or -1. */

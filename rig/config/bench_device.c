@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "rig/base/digest.h"
 #include "rig/config/filekind.h"
 #include "rig/link/link.h"
 
@@ -112,6 +113,115 @@ static int read_cell(const struct json_doc *doc, const struct json *node, void *
 	return json_read_object(doc, node, fields, dst, err);
 }
 
+/* ---- profiles --------------------------------------------------------------------------------------------------- */
+
+static int read_sites(const struct json_doc *doc, const struct json *node, void *dst, struct err *err)
+{
+	static const char *const words[] = {"handle", "tip", "ambient"};
+	struct bench_device *device = &((struct device_text *)dst)->device;
+	size_t count = json_kind(node) == JSON_ARRAY ? json_size(node) : 0;
+
+	if (count == 0 || count > DEVICE_SITES_MAX)
+		return json_error(doc, node, err,
+				  "\"sites\" is a list of handle, tip, ambient: one for each value of a line");
+	for (size_t i = 0; i < count; i++) {
+		const char *word = json_kind(json_at(node, i)) == JSON_STRING ? json_string(json_at(node, i)) : "";
+		unsigned n = 0;
+		while (n < 3 && strcmp(words[n], word) != 0)
+			n++;
+		for (unsigned j = 0; j < device->sites; j++)
+			n = strcmp(device->site[j], word) == 0 ? 3 : n;
+		if (n == 3)
+			return json_error(doc, json_at(node, i), err, "a site is handle, tip or ambient, each once");
+		strcpy(device->site[device->sites++], word);
+	}
+	return 0;
+}
+
+int bench_file_path(const char *bench_path, const char *file, char ret[FILE_PATH_MAX])
+{
+	const char *slash = strrchr(bench_path, '/');
+	int folder = *file == '/' || !slash ? 0 : (int)(slash - bench_path) + 1;
+	int n = snprintf(ret, FILE_PATH_MAX, "%.*s%s", folder, bench_path, file);
+
+	return n < 0 || n >= FILE_PATH_MAX ? -ENAMETOOLONG : 0;
+}
+
+/* A shipped one has a bare name. */
+static bool is_file(const char *profile)
+{
+	return strchr(profile, '/') || strchr(profile, '.');
+}
+
+static int check_digest(const struct json_doc *doc, const struct json *node, const struct bench_device *device,
+			struct err *err)
+{
+	char digest[DIGEST_HEX];
+	size_t len;
+	const char *text = json_text(device->profile_doc, &len);
+
+	digest_text(text, len, digest);
+	if (!device->profile_sha256[0] || strcmp(device->profile_sha256, digest) == 0)
+		return 0;
+	return json_error(doc, json_get(node, "profile_sha256"), err,
+			  "%s has another digest, %s: it was changed since this was written",
+			  json_file(device->profile_doc), digest);
+}
+
+/* A run file's bench names its profile and needs it no more. */
+static int load_profile(const struct json_doc *doc, const struct json *node, const struct bench *bench,
+			struct bench_device *device, struct err *err)
+{
+	char path[FILE_PATH_MAX];
+
+	if (bench->given || !is_file(device->profile))
+		return 0;
+	if (bench_file_path(bench->path, device->profile, path))
+		return json_error(doc, json_get(node, "profile"), err, "the path of this file has more than %d bytes",
+				  FILE_PATH_MAX - 1);
+	int status = json_read(path, &device->profile_doc, err);
+	if (status == 0)
+		return check_digest(doc, node, device, err);
+	if (status != -EINVAL && status != -ENOMEM && status != -E2BIG)
+		json_error(doc, json_get(node, "profile"), err,
+			   "cannot read %s: %s; the name counts from the bench file's folder", path, strerror(-status));
+	return status;
+}
+
+int bench_profiles_check(const struct bench *bench, struct err *err)
+{
+	for (unsigned i = 0; bench->production && i < bench->devices; i++) {
+		const struct bench_device *device = &bench->device[i];
+		char digest[DIGEST_HEX];
+		size_t len;
+		if (!device->profile_doc || device->profile_sha256[0])
+			continue;
+		const char *text = json_text(device->profile_doc, &len);
+		digest_text(text, len, digest);
+		return json_error(
+			bench->doc, json_get(device->node, "profile"), err,
+			"a bench in production takes a profile of its own by its digest: write \"profile_sha256\": "
+			"\"%s\"",
+			digest);
+	}
+	return 0;
+}
+
+void bench_device_told(const struct bench_device *device, struct device_told *ret)
+{
+	*ret = (struct device_told){.roles = device->roles,
+				    .profile = device->profile,
+				    .gravity_m_s2 = device->gravity_m_s2,
+				    .rate_hz = device->rate_hz,
+				    .sites = device->sites};
+	if (device->profile_doc) {
+		ret->profile = json_file(device->profile_doc);
+		ret->text = json_text(device->profile_doc, &ret->len);
+	}
+	memcpy(ret->unit, device->unit, sizeof(ret->unit));
+	memcpy(ret->site, device->site, sizeof(ret->site));
+}
+
 /* ---- the keys --------------------------------------------------------------------------------------------------- */
 
 #define PEN                ROLE_BIT(ROLE_PEN)
@@ -151,6 +261,36 @@ static const struct device_key {
 	 EVERY,
 	 EVERY,
 	 false},
+	{{.key = "profile",
+	  .kind = FIELD_STRING,
+	  .offset = IN(device.profile),
+	  .size = SIZE(bench_device, profile),
+	  .lo = 1},
+	 EVERY,
+	 0,
+	 false},
+	{{.key = "profile_sha256",
+	  .kind = FIELD_STRING,
+	  .offset = IN(device.profile_sha256),
+	  .size = SIZE(bench_device, profile_sha256),
+	  .lo = 1},
+	 EVERY,
+	 0,
+	 false},
+	{{.key = "unit", .kind = FIELD_STRING, .offset = IN(device.unit), .size = SIZE(bench_device, unit), .lo = 1},
+	 MEASURE,
+	 0,
+	 false},
+	{{.key = "gravity_m_s2",
+	  .kind = FIELD_NUMBER,
+	  .offset = IN(device.gravity_m_s2),
+	  .lo = 9.76,
+	  .hi = 9.84,
+	  .unit = "m/s^2"},
+	 MEASURE,
+	 0,
+	 false},
+	{{.key = "sites", .kind = FIELD_CUSTOM, .read = read_sites}, HEAT, 0, false},
 	{{.key = "baud", .kind = FIELD_INT, .offset = IN(baud), .lo = LINK_BAUD_MIN, .hi = LINK_BAUD_MAX},
 	 EVERY,
 	 0,
@@ -507,8 +647,12 @@ static int read_device(const struct json_doc *doc, const struct json *node, bool
 		ret = check_zero(doc, node, err);
 	if (ret == 0)
 		ret = check_certificate(doc, node, &text.device, err);
-	if (ret)
+	if (ret == 0)
+		ret = load_profile(doc, node, bench, &text.device, err);
+	if (ret) {
+		json_doc_free(text.device.profile_doc);
 		return ret;
+	}
 	take(node, roles, &text, bench);
 	return 0;
 }

@@ -18,6 +18,13 @@ int bench_device_read(const struct json_doc *doc, const struct json *node, uint3
 /* The list "devices": FIELD_CUSTOM into a struct bench. */
 int bench_devices_read(const struct json_doc *doc, const struct json *node, void *dst, struct err *err);
 
+/* A name in a bench file to a path: a relative one counts from the folder of the bench file. -ENAMETOOLONG. */
+int bench_file_path(const char *bench_path, const char *file, char ret[FILE_PATH_MAX]);
+
+/* On a bench in production a profile's file is one that the bench names by its digest, so that whoever approves the bench
+ * approves it too: -EINVAL with file:line:column. */
+int bench_profiles_check(const struct bench *bench, struct err *err);
+
 /* As many devices of each role as a bench needs: -EINVAL with file:line:column of the one too many, or of `doc`. */
 int bench_devices_check(const struct bench *bench, struct err *err);
 

@@ -24,6 +24,8 @@ struct device_identity {
 	uint32_t needles;
 	uint64_t cartridge_strokes;
 	uint32_t protocol_version;
+	char profile[64];        /* the file that told the driver what the device speaks; empty: it needs none */
+	char profile_sha256[65]; /* of that file, hex */
 };
 
 struct pen_limits {
@@ -135,6 +137,21 @@ struct stream_verbs {
 	void (*stop)(struct device *device, device_done_fn done, void *ctx);
 };
 
+#define DEVICE_SITES_MAX 4
+
+/* What a bench says of a device whose driver knows many makes, by a profile. Borrowed for the call. */
+struct device_told {
+	uint32_t roles;      /* ROLE_BIT() of each */
+	const char *profile; /* name of a shipped one, or of a file */
+	const char *text;    /* that file's; NULL: it is a shipped one */
+	size_t len;
+	char unit[16];                   /* of readings that name none; empty: not said */
+	double gravity_m_s2;             /* g where a balance stands: makes newtons of its grams; 0: not said */
+	double rate_hz;                  /* readings a second that are wanted; 0: as many as the profile says */
+	unsigned sites;                  /* what each value of a reading is of: */
+	char site[DEVICE_SITES_MAX][16]; /* "handle", "tip", "ambient" */
+};
+
 struct device_open {
 	const struct link_ops *const *links; /* which links exist */
 	struct loop *loop;                   /* for the link only */
@@ -143,10 +160,53 @@ struct device_open {
 		settings; /* what the bench says of a serial port; unset = the driver's; refused for usb: */
 	double rate_hz;   /* wanted sample rate; 0 = the device's default */
 	int adopted;      /* as in struct link_opening: descriptor of a port that another process has opened; 0: none */
+	const struct device_told *told; /* for drivers with profiles; else NULL */
 	struct driver_host host;
 };
 
-/* What a driver is: one constant, and one line in drivers/table.c. No slot is optional but the two tables of verbs. */
+/* A profile that comes with the program. */
+struct shipped_profile {
+	const char *name;
+	const char *text, *dialogue; /* the profile, and what its devices say: for rehearsal; NUL-terminated */
+};
+
+/* What is known of a profile without a device. Texts are printable ASCII. */
+struct profile_facts {
+	char name[32], title[96];
+	const char *measures, *sure;       /* "mass"; "document": how sure the least sure fact is */
+	double reads_per_s, samples_per_s; /* asked one by one; of its stream, 0: it has none */
+	char sha256[65];
+};
+
+/* How a dialogue went that was recorded. */
+struct rehearsal {
+	unsigned cases, failed;
+	void *ctx;
+	/* Once for each case, in the order of the file; `why` is empty where it went as recorded. Bytes of a device stand in it
+	 * escaped. */
+	void (*each)(void *ctx, const char *name, unsigned line, const char *why);
+};
+
+/* Of a driver that knows many makes: each is a file. */
+struct driver_profiles {
+	/* The i-th that is shipped, NULL behind the last. */
+	const struct shipped_profile *(*shipped)(unsigned i);
+
+	/* Whether the profile reads, and fits what the bench says beside it. 0; -EINVAL (FILE:LINE:COL where it is the file's
+	 * fault), -ENOENT (no shipped one of this name), -ENOMEM. facts may be NULL. */
+	int (*check)(const struct device_told *told, struct profile_facts *facts, struct err *err);
+
+	/* Plays a dialogue to the driver, on a clock of its own. -EINVAL: dialogue or profile cannot be read; else 0, and
+	 * ret->failed says how it went. `file` is the dialogue's name for messages. */
+	int (*rehearse)(const struct device_told *told, const char *file, const char *dialogue, size_t len,
+			struct rehearsal *ret, struct err *err);
+
+	/* For a device at hand: sets its zero. Never during a run. */
+	void (*zero)(struct device *device, device_done_fn done, void *ctx);
+};
+
+/* What a driver is: one constant, and one line in drivers/table.c. No slot is optional but the two tables of verbs and the
+ * profiles. */
 struct driver {
 	const char *name;        /* in bench files: "scpi-pen", "load-stream" */
 	const char *description; /* one line for `penrig list` and `penrig version` */
@@ -182,6 +242,8 @@ struct driver {
 
 	const struct pen_verbs *pen;       /* ROLE_PEN, else NULL */
 	const struct stream_verbs *stream; /* roles that deliver channels, else NULL */
+
+	const struct driver_profiles *profiles; /* where files say what its devices speak, else NULL */
 };
 
 static inline bool driver_serves(const struct driver *driver, enum device_role role)

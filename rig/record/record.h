@@ -19,9 +19,8 @@
 #define RECORD_ATTRS_MAX   32
 #define RECORD_DEVICES_MAX 8
 #define RECORD_FILES_MAX                                                                                               \
-	(4 +                                                                                                           \
-	 2 * (2 +                                                                                                      \
-	      BENCH_PHANTOMS_MAX)) /* plan, bench, phantoms, their approvals; of an import points and a statement */
+	(4 + 2 * (2 + BENCH_PHANTOMS_MAX) +                                                                            \
+	 BENCH_DEVICES_MAX) /* plan, bench, phantoms, their approvals; of an import points and a statement; profiles */
 #define SHA256_HEX 65
 
 /* What became of the run (the pen's verdict is enum outcome; RUN_* with none: has_verdict false). */

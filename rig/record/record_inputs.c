@@ -50,6 +50,19 @@ static void record_approval(struct record *record, const struct approval *approv
 		record_keep_file(record, "approval", approval->path, approval->text, strlen(approval->text));
 }
 
+/* Files of the bench's owner; a shipped one comes with the version of the program. */
+static void record_profiles(struct record *record, const struct bench *bench)
+{
+	for (unsigned i = 0; i < bench->devices; i++) {
+		const struct json_doc *doc = bench->device[i].profile_doc;
+		size_t len;
+		if (!doc)
+			continue;
+		const char *text = json_text(doc, &len);
+		record_keep_file(record, "profile", json_file(doc), text, len);
+	}
+}
+
 static int record_steps(struct record *record, const struct plan *plan)
 {
 	record->step_name = calloc(plan->steps, sizeof(*record->step_name));
@@ -76,6 +89,7 @@ int record_inputs(struct record *r, const struct plan *plan, const struct bench 
 		record_file(r, "phantom", bench->phantom[i].path, bench->phantom[i].doc, &bench->phantom[i].approval);
 		snprintf(r->phantom_serial[i], sizeof(r->phantom_serial[i]), "%s", bench->phantom[i].serial);
 	}
+	record_profiles(r, bench);
 	record_approval(r, &plan->approval);
 	record_approval(r, &bench->approval);
 	for (unsigned i = 0; i < bench->phantoms; i++)

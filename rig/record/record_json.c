@@ -195,6 +195,8 @@ static const struct member identity_members[] = {
 	ONE(struct device_identity, needles, UINT),
 	ONE(struct device_identity, cartridge_strokes, U64),
 	ONE(struct device_identity, protocol_version, UINT),
+	MAYBE(struct device_identity, profile),
+	MAYBE(struct device_identity, profile_sha256),
 	END,
 };
 

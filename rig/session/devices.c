@@ -229,12 +229,15 @@ static int attach(struct session *s, const struct bench_device *bench, const cha
 	if (!device->driver)
 		return err_set(err, -EINVAL, "%s: there is no %s driver named \"%s\"; `penrig version` lists them",
 			       s->bench->path, label, bench->driver);
+	struct device_told told;
+	bench_device_told(bench, &told);
 	const struct device_open open = {
 		.links = s->config.links,
 		.loop = s->loop,
 		.uri = uri,
 		.settings = bench->line,
 		.rate_hz = bench->rate_hz,
+		.told = bench->profile[0] ? &told : NULL,
 		.host = {.ctx = device,
 			 .ready = on_ready,
 			 .block = on_block,

@@ -48,6 +48,10 @@ void journal_device(struct session *s, const struct record_device *device)
 	json_out_string(entry, "serial", device->identity.serial);
 	json_out_string(entry, "firmware", device->identity.firmware);
 	json_out_string(entry, "calibration", device->identity.calibration_id);
+	if (device->identity.profile[0]) {
+		json_out_string(entry, "profile", device->identity.profile);
+		json_out_string(entry, "profile_sha256", device->identity.profile_sha256);
+	}
 	write_entry(s, "device", entry);
 }
 
