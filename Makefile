@@ -275,7 +275,7 @@ lint:
 	@tests/tools/lint.sh
 
 # Manual pages: one per command, from the same table as --help.
-MAN_COMMANDS := run check list show report analyze requalify plot export import calibrate history dispose trend \
+MAN_COMMANDS := run check list show report analyze requalify plot export import calibrate profile history dispose trend \
 	compare state station key sign verify anchor version help
 MAN := $(B)/man/penrig.1 $(MAN_COMMANDS:%=$(B)/man/penrig-%.1) $(B)/man/penrig-virtual.1
 man: $(MAN)
@@ -302,8 +302,9 @@ install: all $(if $(shell command -v scdoc),man)
 	install $(B)/penrig $(B)/penrig-virtual $(D)/bin
 	install $(B)/penrig-stopper $(D)/libexec/penrig
 	install -m 644 $(B)/libpenrig-shim.so $(D)/lib/penrig
-	for kind in benches phantoms plans stations; do install -d $(D)/share/penrig/$$kind; \
+	for kind in benches phantoms plans profiles stations; do install -d $(D)/share/penrig/$$kind; \
 		for f in fixtures/$$kind/*.json; do [ ! -e $$f ] || install -m 644 $$f $(D)/share/penrig/$$kind || exit 1; done; done
+	install -m 644 fixtures/profiles/*.dialogue $(D)/share/penrig/profiles
 	for f in reports/schema/*.json; do [ ! -e $$f ] || install -m 644 $$f $(D)/share/penrig/schema || exit 1; done
 	install -m 644 docs/70-penrig.rules $(D)/share/penrig
 	install -m 644 README.md LICENSE $(DOC)
