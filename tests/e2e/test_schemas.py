@@ -87,7 +87,7 @@ def penrig_check(plan, bench):
 
 def check_shipped(validators):
     benches = {"stretch-marks": "virtual-soft", "near-bone": "virtual-bone"}
-    for kind, folder in (("plan", "plans"), ("bench", "benches"), ("phantom", "phantoms")):
+    for kind, folder in (("plan", "plans"), ("bench", "benches"), ("phantom", "phantoms"), ("profile", "profiles")):
         names = sorted(n for n in os.listdir(f"fixtures/{folder}") if n.endswith(".json"))
         check(names, f"nothing is shipped in fixtures/{folder}")
         for name in names:
@@ -174,9 +174,11 @@ def check_measurands():
 
 
 def check_docs(validators):
-    """docs/files.md tells every key and every word that a schema knows."""
-    with open("docs/files.md", encoding="utf-8") as f:
-        text = f.read()
+    """docs/files.md, and docs/profiles.md for those of a profile, tell every key and every word that a schema knows."""
+    text = ""
+    for page in ("files", "profiles"):
+        with open(f"docs/{page}.md", encoding="utf-8") as f:
+            text += f.read()
 
     def walk(node):
         if isinstance(node, dict):
@@ -196,7 +198,7 @@ def check_docs(validators):
 
 def main():
     os.chdir(ROOT)
-    validators = {kind: schema_of(kind) for kind in KINDS}
+    validators = {kind: schema_of(kind) for kind in (*KINDS, "profile")}
     check_measurands()
     check_docs(validators)
     check_shipped(validators)
