@@ -169,7 +169,7 @@ $(PENRIG_A): $(B)/tests/integration/penrig_a.o $(call archives,$(ARCH_all))
 # What tests of a room need beside what it may know: the workload generator that they share with the benchmarks, a host for
 # the virtual bench, and devices.
 EXTRA_measure  := $(patsubst %,$(B)/tests/bench/%.o,pw1 pw1_frame recording misfits misfit_trial)
-EXTRA_estimate := $(B)/tests/bench/pw1.o
+EXTRA_estimate := $(patsubst %,$(B)/tests/bench/%.o,pw1 recording misfit_trial settle_trial)
 EXTRA_virtual  := $(B)/tests/unit/virtual/host.o
 EXTRA_offline  := $(B)/tests/bench/pw1.o
 ALSO_session   := virtual drivers
@@ -189,7 +189,7 @@ $(B)/tests/integration/%: $(B)/tests/integration/%.o $(call archives,$(ARCH_all)
 	$(call link_with,$<,$(ARCH_all)) -lcmocka
 
 # Benchmarks: every .c of tests/bench is a program but for the workloads' own.
-BENCH_SHARED := $(patsubst %,$(B)/tests/bench/%.o,pw1 pw1_frame recording misfits misfit_trial misfit_cells)
+BENCH_SHARED := $(patsubst %,$(B)/tests/bench/%.o,pw1 pw1_frame recording misfits misfit_trial misfit_cells settle_trial)
 BENCH := $(filter-out $(BENCH_SHARED:.o=),$(patsubst %.c,$(B)/%,$(call src,tests/bench)))
 $(B)/tests/bench/%.o: CFLAGS_ALL += -O3
 $(BENCH): %: %.o $(BENCH_SHARED) $(call archives,$(ARCH_all))

@@ -76,6 +76,18 @@ static void print_processes(const struct plan *plan, unsigned step)
 	}
 }
 
+static void print_settling(const struct window *settle)
+{
+	if (settle->targets)
+		printf("%g to ", settle->min_s);
+	printf("%g s", settle->max_s);
+	for (unsigned i = 0; i < settle->targets; i++) {
+		const struct measurand_row *row = measurand_row(settle->target[i].id);
+
+		printf("%s%s travels less than %g %s", i ? ", " : " until ", row->name, settle->target[i].u, row->unit);
+	}
+}
+
 static void print_window(const struct window *window)
 {
 	if (window->targets)
@@ -94,7 +106,9 @@ static void print_step(const struct plan *plan, unsigned step)
 
 	printf("\nstep %u: ", step + 1);
 	print_clean(stdout, s->name);
-	printf("\n  tare %g s, settle %g s, measure ", s->tare_s, s->settle_s);
+	printf("\n  tare %g s, settle ", s->tare_s);
+	print_settling(&s->settle);
+	fputs(", measure ", stdout);
 	print_window(&s->measure);
 	printf(", at most %u attempt%s\n", s->attempts, s->attempts == 1 ? "" : "s");
 	if (s->still)
@@ -220,8 +234,8 @@ static void print_duration(const struct check *check)
 	format_duration(least_s, duration, sizeof(duration));
 	format_duration(most_s, longest, sizeof(longest));
 	printf("duration   about %s%s%s", duration, open ? " to " : "", open ? longest : "");
-	print_part(&least, TAKT_WINDOW, open ? "windows at least" : "windows");
-	print_part(&least, TAKT_SETTLE, "settling");
+	print_part(&least, TAKT_WINDOW, most.s[TAKT_WINDOW] > least.s[TAKT_WINDOW] ? "windows at least" : "windows");
+	print_part(&least, TAKT_SETTLE, most.s[TAKT_SETTLE] > least.s[TAKT_SETTLE] ? "settling at least" : "settling");
 	print_part(&least, TAKT_COAST, "coast-down");
 	print_part(&least, TAKT_PROOF, "proof of standstill");
 	print_part(&least, TAKT_REST, "rest");

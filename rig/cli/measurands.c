@@ -34,6 +34,7 @@ static void print_judged(FILE *out, enum measurand id)
 			measurand_method(row->judged_by, true, true));
 	fputs(row->parts ? "; of handle and tip" : "", out);
 	fputs(row->narrows ? "; may end a window" : "", out);
+	fputs(row->travels ? "; may show that a pen has settled" : "", out);
 	fputs(row->thermal_basis ? "; judged on a thermal basis" : "", out);
 }
 
@@ -81,6 +82,7 @@ static void add_row(struct json_out *root, enum measurand id)
 	json_out_bool(o, "parts", row->parts);
 	json_out_bool(o, "thermal_basis", row->thermal_basis);
 	json_out_bool(o, "narrows", row->narrows);
+	json_out_bool(o, "travels", row->travels);
 }
 
 int measurands_print_json(FILE *out)

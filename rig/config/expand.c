@@ -407,7 +407,7 @@ static double strokes_of(const struct plan *plan, const struct plan_point *point
 {
 	const struct plan_step *step = &plan->step[point->step];
 
-	return point->rate_hz * (step->settle_s + step->measure.max_s + COAST_S) * step->attempts;
+	return point->rate_hz * (step->settle.max_s + step->measure.max_s + COAST_S) * step->attempts;
 }
 
 /* Every attempt counted: a run must not end on a worn phantom. */

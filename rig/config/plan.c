@@ -187,6 +187,13 @@ static int read_measure(const struct json_doc *doc, const struct json *node, voi
 	return window_read(doc, node, &step->measure, err);
 }
 
+static int read_settle(const struct json_doc *doc, const struct json *node, void *dst, struct err *err)
+{
+	struct plan_step *step = dst;
+
+	return window_read_settle(doc, node, &step->settle, err);
+}
+
 struct step_text {
 	struct plan_step step;
 	int64_t repeats, seed, attempts;
@@ -213,7 +220,7 @@ static const struct json_field step_fields[] = {
 	 .lo = POINT_TARE_MIN_S,
 	 .hi = 60,
 	 .unit = "s"},
-	{.key = "settle_s", .kind = FIELD_NUMBER, .offset = IN_STEP(settle_s), .lo = 0, .hi = 3600, .unit = "s"},
+	{.key = "settle_s", .kind = FIELD_CUSTOM, .read = read_settle},
 	{.key = "measure_s", .kind = FIELD_CUSTOM, .required = true, .read = read_measure},
 	{.key = "attempts", .kind = FIELD_INT, .offset = offsetof(struct step_text, attempts), .lo = 1, .hi = 10},
 	{.key = "still", .kind = FIELD_BOOL, .offset = IN_STEP(still)},
@@ -249,7 +256,7 @@ static int read_step(const struct json_doc *doc, const struct json *node, unsign
 		     struct err *err)
 {
 	struct step_text text = {
-		.step = {.tare_s = 0.3, .settle_s = 0.5},
+		.step = {.tare_s = 0.3, .settle = {.min_s = 0.5, .max_s = 0.5}},
 		.repeats = 1,
 		.attempts = 1,
 	};

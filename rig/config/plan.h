@@ -30,7 +30,8 @@ struct plan_step {
 	unsigned repeats;                     /* >= 1 */
 	enum plan_order order;                /* up_down: depths upward then downward, the turning point twice */
 	uint64_t seed;                        /* of ORDER_RANDOM */
-	double tare_s, settle_s;
+	double tare_s;
+	struct window settle; /* from the start to the window */
 	struct window measure;
 	unsigned attempts; /* >= 1: an inconclusive point is measured again up to this often */
 	bool still;        /* it passes without a measured motion, too */

@@ -63,19 +63,24 @@ static void expect_tests(const struct plan *plan, const struct bench *bench, con
 		ret->s[TAKT_TESTS] += DEADMAN_RUN_S + deadman_s + TEST_COAST_S + INTERLOCK_S + proof_s(first->rate_hz);
 }
 
+/* Of a time that the plan leaves open how long it lasts; a free run takes as long as it may. */
+static double lasts_s(const struct window *w, bool free, double open_windows)
+{
+	return free || !w->targets ? w->max_s : w->min_s + open_windows * (w->max_s - w->min_s);
+}
+
 /* The window, and what stands before it. */
 static void expect_window(const struct plan *plan, const struct plan_point *points, unsigned count, unsigned i,
 			  double open_windows, struct takt *ret)
 {
 	const struct plan_step *step = &plan->step[points[i].step];
-	const struct window *w = &step->measure;
-	bool fixed = plan_point_is_free(&points[i]) || !w->targets;
+	bool free = plan_point_is_free(&points[i]);
 
 	if (i == 0 || !takt_goes_on(plan, points, count, i - 1))
 		ret->s[TAKT_TARE] += tare_s_of(plan, &points[i]);
 	ret->s[TAKT_SETTING] += SETTING_S;
-	ret->s[TAKT_SETTLE] += step->settle_s;
-	ret->s[TAKT_WINDOW] += fixed ? w->max_s : w->min_s + open_windows * (w->max_s - w->min_s);
+	ret->s[TAKT_SETTLE] += lasts_s(&step->settle, free, open_windows);
+	ret->s[TAKT_WINDOW] += lasts_s(&step->measure, free, open_windows);
 }
 
 /* The stop, and what follows it. */

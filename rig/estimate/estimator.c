@@ -140,6 +140,7 @@ static void feed_point(struct estimator *e, const struct sample_block *block)
 		free_run_feed(&e->free_run, block);
 		return;
 	}
+	settle_feed(&e->settle, block);
 	struct sample_block rest = *block;
 	until_feed(&e->until, rest.first_index, rest.first_index + rest.frames);
 	while (e->until.next <= rest.first_index + rest.frames)
@@ -285,6 +286,7 @@ const struct sample_clock *estimator_clock(const struct estimator *e, unsigned d
 static void close_estimators(struct estimator *e)
 {
 	point_free(e->point);
+	settle_release(&e->settle);
 	until_release(&e->until);
 	thermal_free(e->handle_fit);
 	thermal_free(e->tip_fit);
@@ -651,6 +653,20 @@ static void open_free_run(struct estimator *e, const struct plan_point *p)
 	free_run_init(&e->free_run, &config);
 }
 
+static int open_settle(struct estimator *e, const struct plan_point *p, const struct point_config *point)
+{
+	const struct light_config light = {.fs_hz = e->fs_hz,
+					   .rate_set_hz = p->rate_hz,
+					   .position = (unsigned)point->force.position,
+					   .scale = point->force.scale,
+					   .offset = point->force.offset,
+					   .bits = force_channel(e)->bits,
+					   .noise_n = point->force.noise,
+					   .swing_n = e->bench->sensor.still_n};
+
+	return settle_begin(&e->settle, e->ends_windows ? &e->plan->step[p->step].settle : NULL, &light, e->curve);
+}
+
 static int open_estimators(struct estimator *e, const struct record_point *point)
 {
 	const struct plan_point *p = &point->plan;
@@ -680,6 +696,8 @@ static int open_estimators(struct estimator *e, const struct record_point *point
 	configure_curve(e, p, &config);
 	config.so_far = e->until.window;
 	int status = point_new(&config, &e->point);
+	if (!status)
+		status = open_settle(e, p, &config);
 	if (!status)
 		status = open_thermal(e, &e->handle, MEASURAND_HANDLE_TEMPERATURE, "handle", &e->handle_fit);
 	if (!status)
@@ -785,6 +803,10 @@ void estimator_phase(struct estimator *e, struct record_point *point, enum point
 		e->bar.u_s = fmax(e->bar.u_s, align_u_s(e->bar.align));
 		e->bar.wander_s = fmax(e->bar.wander_s, align_wander_s(e->bar.align));
 	}
+	if (phase == POINT_SPIN_UP)
+		settle_start(&e->settle, next_index);
+	else
+		settle_stop(&e->settle);
 	if (phase == POINT_MEASURE)
 		until_window(&e->until, next_index);
 	else
@@ -821,6 +843,11 @@ void estimator_tare_from(struct estimator *e, struct record_point *point, uint64
 bool estimator_reached(const struct estimator *e)
 {
 	return e->until.reached;
+}
+
+bool estimator_settled(const struct estimator *e)
+{
+	return e->settle.settled;
 }
 
 void estimator_end(struct estimator *e, struct record_point *point, uint64_t host_ns, bool collect)

@@ -8,6 +8,7 @@
 #include "rig/config/plan.h"
 #include "rig/driver/driver.h"
 #include "rig/estimate/recent.h"
+#include "rig/estimate/settle.h"
 #include "rig/estimate/until.h"
 #include "rig/measure/align.h"
 #include "rig/measure/channel_scale.h"
@@ -79,9 +80,9 @@ struct estimator {
 	bool host_clock_synchronised;
 	bool recording; /* that no bench of ours took: of what else the bench has, it has only what it has channels for */
 	bool commands_unknown; /* of a recording: when the pen was told to start and to stop, nobody says */
-	bool ends_windows;     /* looks for the end of windows that the plan leaves open; set behind estimator_init() */
-	bool second_thread;    /* see struct point_config; set behind estimator_init() */
-	double fs_hz;          /* nominal, of the force stream */
+	bool ends_windows; /* looks for where windows begin and end, as the plan leaves it; set behind estimator_init() */
+	bool second_thread;               /* see struct point_config; set behind estimator_init() */
+	double fs_hz;                     /* nominal, of the force stream */
 	struct channel_scale force_scale; /* with the limits of estimator_count_range() */
 	struct sample_clock clock;
 	struct recent recent; /* what points take in, as it came */
@@ -96,6 +97,7 @@ struct estimator {
 	enum point_phase phase; /* POINT_PHASES: none entered yet */
 	struct point *point;    /* NULL in a free run */
 	struct free_run free_run;
+	struct settle settle;
 	struct until until;
 	struct curve_set curves; /* of the point's phantom, at the temperature of the room */
 	struct curve *curve;
@@ -138,6 +140,8 @@ bool estimator_keeps(const struct estimator *e, uint64_t first_index);
 #define ESTIMATOR_KEPT_S 1.25
 /* What the plan measures this point until is known well enough: its window may end. Always false without ends_windows. */
 bool estimator_reached(const struct estimator *e);
+/* What the plan has this point settle for travels no more: its window may begin. As before. */
+bool estimator_settled(const struct estimator *e);
 /* A phase begins at the next sample. host_ns: for spin_up and coast that of the command. */
 void estimator_phase(struct estimator *e, struct record_point *point, enum point_phase phase, uint64_t host_ns);
 /* Ends the point at the last sample: results where `collect`, judgements, outcome. point->fault is set by the caller.

@@ -196,6 +196,16 @@ static void weigh_cap(struct light *l)
 	l->cap.bend = 1.0 / (n * a4 - a2 * a2);
 }
 
+/* The smallest swing of bin sums that may be a stroke's. */
+static int32_t floor_of(const struct light *l)
+{
+	const struct light_config *c = &l->config;
+	double noise = NOISE_FACTOR * fmax(0.0, c->noise_n / l->cut.scale) * sqrt(l->cut.bin);
+	double swing = fmax(0.0, c->swing_n / l->cut.scale) * l->cut.bin;
+
+	return 1 + (int32_t)fmin(0x1p29, fmax(noise, swing));
+}
+
 int light_new(const struct light_config *config, struct light **ret)
 {
 	double period = config->fs_hz / config->rate_set_hz;
@@ -218,8 +228,7 @@ int light_new(const struct light_config *config, struct light **ret)
 	l->cut.half = (unsigned)fmin(CAP_HALF_MAX, fmax(2.0, round(CAP_SHARE * period)));
 	l->cut.reach = (long)ceil(REACH_PERIODS * period / l->cut.bin);
 	l->cut.warm_up = (long)ceil(WARM_UP_PERIODS * period / l->cut.bin);
-	l->detection.floor =
-		1 + (int32_t)fmin(0x1p29, NOISE_FACTOR * fmax(0.0, config->noise_n / l->cut.scale) * sqrt(l->cut.bin));
+	l->detection.floor = floor_of(l);
 	weigh_cap(l);
 	if (allocate(l) != 0) {
 		light_free(l);

@@ -16,6 +16,7 @@ struct light_config {
 	unsigned bits;        /* of a count, 1 to 32; what is finer than 24 bits is left out */
 	double noise_n;       /* rms of one sample, as declared; 0 = unknown. Swings below 12 times a bin's noise are no
 				 strokes */
+	double swing_n;       /* nor are smaller ones than this; 0 = unknown */
 };
 
 struct light_stroke {

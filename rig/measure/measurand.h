@@ -102,6 +102,7 @@ struct measurand_row {
 		     * trusted. Rates, counts and scatters go by what lies between strokes */
 	bool narrows; /* its uncertainty falls with every stroke: a window may end when it is small enough. Not of a scatter,
 		       * whose uncertainty is small where it is: such a window would end where the pen looks best */
+	bool travels;        /* each stroke shows it, so that a pen which still settles is seen by it */
 	const char *counted; /* an exact count, and of what, as in "3 missed, limit 0"; else NULL */
 };
 

@@ -98,9 +98,20 @@ static void measuring(struct session *s, uint64_t now_ns)
 		stop_pen(s, "the point is measured");
 }
 
+/* Or has had all the time there is: what its window is worth then, the checks of the window say. */
+static bool has_settled(struct session *s)
+{
+	const struct window *settle = &plan_step_of(s)->settle;
+	bool late = samples_since_phase(s, settle->max_s);
+
+	if (late && settle->targets && !estimator_settled(&s->estimator) && !plan_point_is_free(planned(s)))
+		journal_text(s, "event", "not shown to have settled within %g s", settle->max_s);
+	return late || estimator_settled(&s->estimator);
+}
+
 static void settling(struct session *s, uint64_t now_ns)
 {
-	if (gone_wrong(s, "starting the pen") || s->verb.pending || !samples_since_phase(s, plan_step_of(s)->settle_s))
+	if (gone_wrong(s, "starting the pen") || s->verb.pending || !has_settled(s))
 		return;
 	enter_phase(s, POINT_MEASURE, now_ns);
 	session_go(s, STAGE_MEASURING, measuring);

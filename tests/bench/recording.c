@@ -178,6 +178,12 @@ static double period_of(struct maker *m, unsigned i)
 	const struct recording *r = m->r;
 	double slow = 2.5 * exp(-(double)i / (0.04 * r->rate_hz));
 
+	if (r->misfit.unsettled_rate != 0.0) {
+		double late = (i ? m->plan[i - 1].instant_s - r->tare_s : 0.0) - r->settle_s;
+
+		slow += r->misfit.unsettled_rate * exp(-late / r->misfit.unsettled_s);
+	}
+
 	return (1.0 + slow + r->jitter * pw1_normal(&m->strokes)) / r->rate_hz;
 }
 
@@ -203,7 +209,7 @@ static double edge_after(const struct maker *m, unsigned i)
 static void make_strokes(struct maker *m)
 {
 	const struct recording *r = m->r;
-	double from = r->tare_s + r->settle_s;
+	double from = r->tare_s + r->settle_s, reach_s = r->misfit.unsettled_long ? -from : -0.3;
 	unsigned i = 0, most = (unsigned)((r->settle_s + r->window_s) * r->rate_hz * 1.2) + 64;
 
 	m->plan = have(most * sizeof(*m->plan));
@@ -225,7 +231,7 @@ static void make_strokes(struct maker *m)
 		s->depth_mm = r->depth_mm + r->depth_sd_mm * pw1_normal(&m->strokes);
 		s->depth_mm += r->slow_mm * sin(2.0 * M_PI * r->slow_hz * s->instant_s);
 		if (r->misfit.unsettled_mm != 0.0)
-			s->depth_mm -= r->misfit.unsettled_mm * exp(-fmax(late, -0.3) / r->misfit.unsettled_s);
+			s->depth_mm -= r->misfit.unsettled_mm * exp(-fmax(late, reach_s) / r->misfit.unsettled_s);
 		s->width = 1.0 + r->width_sd * pw1_normal(&m->strokes);
 	}
 }

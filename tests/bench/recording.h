@@ -47,7 +47,9 @@ struct misfit {
 	double tare_pulse_n, tare_ramp_n; /* in the second half of the tare */
 	bool tare_stroke;                 /* the pen still makes three strokes in it */
 	double unsettled_mm,
-		unsettled_s; /* depth still on its way at the window's head: by this, falling with this time */
+		unsettled_s;   /* depth still on its way at the window's head: by this, falling with this time */
+	bool unsettled_long;   /* it was so since the start, not only for 0.3 s */
+	double unsettled_rate; /* share by which the rate still lacks at the window's head, falling with the same time */
 	enum noise_kind noise;
 	double noise_hz;
 };

@@ -24,7 +24,7 @@ ONLY_C = {
     # the text, not the tree
     "plan-duplicate-key", "plan-duplicate-escaped", "plan-not-a-number", "plan-long-bytes",
     # one number against another
-    "plan-limit-crossed", "plan-measure-crossed", "plan-until-nominal", "plan-process-gamma-wide", "plan-range-too-many", "bench-ambient-crossed", "bench-due-first", "bench-heartbeat-slow",
+    "plan-limit-crossed", "plan-measure-crossed", "plan-settle-crossed", "plan-until-nominal", "plan-process-gamma-wide", "plan-range-too-many", "bench-ambient-crossed", "bench-due-first", "bench-heartbeat-slow",
     "bench-preload-range", "phantom-not-rising", "phantom-lengths", "phantom-rates-fall",
     # one part of the file against another
     "plan-limit-twice", "plan-none-required", "plan-no-limits", "plan-temperature-no-thermal", "plan-hysteresis-one-way",
@@ -162,9 +162,10 @@ def check_measurands():
         listed = {n: g["properties"]["unit"]["const"] for g in units for n in g["properties"]["measurand"]["enum"]}
         check(listed == table, f"{kind} schema and table differ: {set(listed.items()) ^ set(table.items())}")
         check(set(limit["properties"]["measurand"]["enum"]) == set(table), f"{kind} schema: the enum of measurands differs")
-    window = load("reports/schema/plan.schema.json")["properties"]["steps"]["items"]["properties"]["measure_s"]["oneOf"][1]
-    ends = set(window["properties"]["until"]["propertyNames"]["enum"])
-    check(ends == {row["name"] for row in rows if row["narrows"]}, f"plan schema: what may end a window is not {ends}")
+    for key, may in (("measure_s", "narrows"), ("settle_s", "travels")):
+        window = load("reports/schema/plan.schema.json")["properties"]["steps"]["items"]["properties"][key]["oneOf"][1]
+        named = set(window["properties"]["until"]["propertyNames"]["enum"])
+        check(named == {row["name"] for row in rows if row[may]}, f"plan schema: what {key} may be until is not {named}")
     with open("docs/files.md", encoding="utf-8") as f:
         section = f.read().split("### Measurands", 1)[1].split("\n#", 1)[0]
     told = {name: unit for names, unit in re.findall(r"^\| (`.*?) \| ([^|]+) \|$", section, flags=re.M) for name in re.findall(r"`(\w+)`", names)}

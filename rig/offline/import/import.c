@@ -395,12 +395,12 @@ static void hold_times(struct importing *im)
 		const struct point_times *t = &im->config->times[i];
 
 		if (t->measure_to_s - t->measure_from_s < WINDOW_LEAST * step->measure.min_s ||
-		    t->measure_from_s - t->start_s < WINDOW_LEAST * step->settle_s)
+		    t->measure_from_s - t->start_s < WINDOW_LEAST * step->settle.min_s)
 			importing_unchecked(im,
 					    "point %u as the plan has it, settled for %g s and measured for %g s: the "
 					    "stated times are %g s and %g s",
-					    i + 1, step->settle_s, step->measure.min_s, t->measure_from_s - t->start_s,
-					    t->measure_to_s - t->measure_from_s);
+					    i + 1, step->settle.min_s, step->measure.min_s,
+					    t->measure_from_s - t->start_s, t->measure_to_s - t->measure_from_s);
 	}
 }
 

@@ -208,7 +208,7 @@ static void list_kept(const struct finding_times *f, char *ret, size_t size)
 
 static double window_s(const struct plan *plan, const struct plan_point *point)
 {
-	return plan->step[point->step].settle_s + plan->step[point->step].measure.min_s;
+	return plan->step[point->step].settle.min_s + plan->step[point->step].measure.min_s;
 }
 
 static int other_number(const struct finding_times *f, unsigned count, struct err *err)
@@ -244,6 +244,13 @@ static double at_speed_s(const struct finding_times *f, const struct stretch *s)
 	return at_s(f, s->last_at_speed) - (isfinite(hz) ? BACK_PERIODS / hz : 0);
 }
 
+/* Where the plan leaves it open, as long as the strokes leave time for it: of these nobody waited for the pen to settle,
+ * and what they show must not choose their window. */
+static double settle_s(const struct plan_step *step, double strokes_s)
+{
+	return fmax(step->settle.min_s, fmin(step->settle.max_s, strokes_s - step->measure.max_s));
+}
+
 static int times_of(const struct finding_times *f, unsigned i, const struct plan_point *point, struct point_times *ret,
 		    struct err *err)
 {
@@ -255,14 +262,14 @@ static int times_of(const struct finding_times *f, unsigned i, const struct plan
 	ret->tare_until_s = first_s - GUARD_S;
 	ret->tare_from_s = fmax(quiet_from_s, ret->tare_until_s - step->tare_s);
 	ret->start_s = first_s;
-	ret->measure_from_s = first_s + step->settle_s;
+	ret->measure_from_s = first_s + settle_s(step, at_speed_s(f, s) - first_s);
 	ret->measure_to_s = fmin(ret->measure_from_s + step->measure.max_s, at_speed_s(f, s));
 	if (ret->tare_until_s - ret->tare_from_s < POINT_TARE_MIN_S)
 		return unfit(f, i, point, err, "only %.2f s are quiet before it, the tare takes %g s",
 			     fmax(0, ret->tare_until_s - quiet_from_s), POINT_TARE_MIN_S);
 	if (ret->measure_to_s - ret->measure_from_s < WINDOW_LEAST * step->measure.min_s)
 		return unfit(f, i, point, err, "at speed until %.2f s; the plan wants settle_s %g and measure_s %g",
-			     at_speed_s(f, s), step->settle_s, step->measure.min_s);
+			     at_speed_s(f, s), step->settle.min_s, step->measure.min_s);
 	if (isfinite(hz) && fabs(hz / point->rate_hz - 1) > RATE_BAND)
 		return unfit(f, i, point, err, "they come at %.4g Hz", hz);
 	return 0;

@@ -70,7 +70,8 @@ static void reads_defaults(void **state)
 	assert_int_equal(s->attempts, 1);
 	assert_false(s->still);
 	assert_int_equal(s->order, ORDER_AS_WRITTEN);
-	assert_true(s->tare_s == 0.3 && s->settle_s == 0.5 && s->measure.min_s == 2 && s->measure.max_s == 2);
+	assert_true(s->tare_s == 0.3 && s->settle.min_s == 0.5 && s->settle.max_s == 0.5 && s->measure.min_s == 2 &&
+		    s->measure.max_s == 2);
 	assert_int_equal(s->measure.targets, 0);
 	assert_int_equal(s->line, 9);
 	assert_int_equal(s->depth_line, 11);
@@ -118,7 +119,7 @@ static void reads_every_value(void **state)
 		"{\"measurand\": \"missed_strokes\", \"unit\": \"1\", \"upper\": 2}]");
 	const struct plan_step *s = &p->step[0];
 	const struct limit *limits[STEP_LIMITS_MAX];
-	assert_true(s->tare_s == 0.2 && s->settle_s == 0 && s->measure.max_s == 7);
+	assert_true(s->tare_s == 0.2 && s->settle.min_s == 0 && s->settle.max_s == 0 && s->measure.max_s == 7);
 	assert_int_equal(s->repeats, 3);
 	assert_int_equal(s->attempts, 2);
 	assert_true(s->still);

@@ -11,7 +11,8 @@
 
 #include "rig/config/takt.h"
 
-static struct plan_step step = {.tare_s = 0.3, .settle_s = 0.5, .measure = {.min_s = 2, .max_s = 2}};
+static struct plan_step step = {
+	.tare_s = 0.3, .settle = {.min_s = 0.5, .max_s = 0.5}, .measure = {.min_s = 2, .max_s = 2}};
 static struct plan plan = {.steps = 1, .step = &step};
 static struct bench bench;
 static struct plan_point points[3];
@@ -19,7 +20,8 @@ static struct plan_point points[3];
 static int set_up(void **state)
 {
 	(void)state;
-	step = (struct plan_step){.tare_s = 0.3, .settle_s = 0.5, .measure = {.min_s = 2, .max_s = 2}};
+	step = (struct plan_step){
+		.tare_s = 0.3, .settle = {.min_s = 0.5, .max_s = 0.5}, .measure = {.min_s = 2, .max_s = 2}};
 	plan = (struct plan){.steps = 1, .step = &step};
 	bench = (struct bench){.pen = {.deadman_ms = 500, .coast_down_max_s = 0.5}};
 	for (unsigned i = 0; i < 3; i++)

@@ -116,7 +116,8 @@ static void test_a_quiet_signal_has_none(void **state)
 
 /* ---- points ---- */
 
-static struct plan_step step = {.tare_s = 0.5, .settle_s = 0.4, .measure = {.min_s = 1.5, .max_s = 1.5}};
+static struct plan_step step = {
+	.tare_s = 0.5, .settle = {.min_s = 0.4, .max_s = 0.4}, .measure = {.min_s = 1.5, .max_s = 1.5}};
 static struct plan plan = {.steps = 1, .step = &step};
 static struct plan_point points[3] = {{.number = 0, .depth_mm = 0.5, .rate_hz = 120},
 				      {.number = 1, .depth_mm = 1, .rate_hz = 120},
