@@ -335,8 +335,17 @@ def draw_critical(rng, case):
     return weighted(rng, [(c, w) for c, w in CRITICAL if not (c in (critical_shape, critical_seating, critical_peak) and never_leaves(case))])
 
 
+def settle_by_rule(case, step):
+    """In a third of the runs the window begins when the pen is seen to have settled; drawn apart, so that all other draws stay."""
+    rng = random.Random(f"settles {case.seed}")
+    if rng.random() < 1 / 3:
+        step["settle_s"] = {"min": rng.choice([0.1, 0.15, 0.3]), "max": rng.choice([0.4, 0.8, 1.5]),
+                            "until": {"depth_mm": rng.choice([0.005, 0.01, 0.02]), "stroke_rate_hz": rng.choice([0.3, 1])}}
+
+
 def shape_step(case, step):
     """What the limit that decides wants of the step."""
+    settle_by_rule(case, step)
     if case.long_s:
         step.update({"measure_s": case.long_s, "attempts": 1, "depth_mm": [case.depth_mm]})
     if case.sweep:
