@@ -37,7 +37,7 @@ def tool(name):
 
 
 def run(command, ok=(0,)):
-    """Wall s, CPU s, peak MB, stdout. Peak memory by wait4: of this child alone."""
+    """Wall s, CPU s, stdout."""
     with tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as errors:
         begin = time.perf_counter()
         child = subprocess.Popen([str(c) for c in command], stdout=out, stderr=errors)
@@ -49,7 +49,20 @@ def run(command, ok=(0,)):
         if child.returncode not in ok:
             raise SystemExit(f"bench: {' '.join(map(str, command))} ended with {child.returncode}:\n"
                              f"{out.read().decode()[-2000:]}{errors.read().decode()[-2000:]}")
-        return wall, usage.ru_utime + usage.ru_stime, usage.ru_maxrss / 1024, out.read().decode()
+        return wall, usage.ru_utime + usage.ru_stime, out.read().decode()
+
+
+SPAWN = ("import os, sys; null = [(os.POSIX_SPAWN_OPEN, fd, '/dev/null', os.O_WRONLY, 0) for fd in (1, 2)]; "
+         "_, s, u = os.wait4(os.posix_spawn(sys.argv[1], sys.argv[1:], os.environ, file_actions=null), 0); "
+         "print(os.waitstatus_to_exitcode(s), u.ru_maxrss)")
+
+
+def peak_mb(command, ok=(0, 3)):
+    """By wait4, of a child of a small process: what its parent held before it counts as the child's own."""
+    status, kb = run([PYTHON, "-I", "-S", "-c", SPAWN, *command])[2].split()
+    if int(status) not in ok:
+        raise SystemExit(f"bench: {' '.join(map(str, command))} ended with {status}")
+    return int(kb) / 1024
 
 
 def workload(size, snr=40):
@@ -111,7 +124,7 @@ def speed(base):
 def memory():
     sizes = ["10M"] if SHORT else ["10M", "100M"]
     for what, options in (("light pass", ["--light"]), ("full accuracy", [])):
-        peak = {s: statistics.median(run(penrig(workload(s), *options), (0, 3))[2] for _ in range(3)) for s in sizes}
+        peak = {s: statistics.median(peak_mb(penrig(workload(s), *options)) for _ in range(3)) for s in sizes}
         largest = max(peak.values())
         report(f"peak memory of analyze, {what}, MB", f"{largest:.1f}", ", ".join(f"{s} {m:.1f}" for s, m in peak.items()),
                "<= 16", largest <= 16)
@@ -135,12 +148,12 @@ def recordings():
     CACHE.mkdir(parents=True, exist_ok=True)
     run([tool("text_read"), "make", text, TEXT_MB])
     plan.write_text(json.dumps(TEXT_PLAN))
-    end_s = int(re.match(r"(\d+)", run([tool("text_read"), text])[3])[1]) / 8000 - 1
+    end_s = int(re.match(r"(\d+)", run([tool("text_read"), text])[2])[1]) / 8000 - 1
     ours = [BIN / "penrig", "import", text, "--tare-until", "0.5", "--start", "0.55",
             "--measure-from", "1", "--measure-to", end_s, "--bench", "fixtures/benches/virtual-usb.json", "--plan", plan, "--dut", "TEXT",
             "--output-dir", CACHE, "--name", stem]
     pandas, lines = [PYTHON, HERE / "pandas_read.py", text], ["wc", "-l", text]
-    same = {run(command)[3] for command in ([tool("text_read"), text], pandas)}
+    same = {run(command)[2] for command in ([tool("text_read"), text], pandas)}
     if len(same) != 1:
         raise SystemExit(f"bench: the two read different numbers: {same}")
     size = f"{TEXT_MB:g} MB of text"
@@ -149,7 +162,9 @@ def recordings():
     pair(f"import of {size} / pandas, CPU of all threads", ours, pandas, None, measure=1, clear=clear)
     pair(f"import of {size} / wc -l", ours, lines, None, clear=clear)
     clear()
-    wall, cpu, peak, _ = run(ours, (0, 3))
+    wall, cpu, _ = run(ours, (0, 3))
+    clear()
+    peak = peak_mb(ours)
     report(f"import of {size}, MB of it per second of CPU", f"{TEXT_MB / cpu:.0f}", f"{TEXT_MB / wall:.0f} per second", ">= 100", TEXT_MB / cpu >= 100)
     report(f"peak memory of an import of {size}, MB", f"{peak:.1f}", "", "<= 20", peak <= 20)
     clear()
@@ -167,7 +182,7 @@ def report_rate(name, figure, trials, target):
 
 def accuracy():
     trials = 60 if SHORT else 300
-    text = run([tool("accuracy"), 1_000_000 if SHORT else 6_000_000, trials])[3]
+    text = run([tool("accuracy"), 1_000_000 if SHORT else 6_000_000, trials])[2]
     depths, rates = [[m for m in map(e.match, text.splitlines()) if m] for e in (DEPTH, RATES)]
     if len(depths) < 12 or len(rates) != 3:
         raise SystemExit("bench: what `accuracy` printed is not understood:\n" + text)
@@ -190,7 +205,7 @@ CLAIM = re.compile(r"^  (.+?) *(\*?) +coverage +([0-9.]+) % +false accepts +([0-
 def coverage():
     """By regime, the claims furthest from their targets; two standard errors of the count are allowed. A claim with a
     star is shown without a target."""
-    text = run([tool("trials"), TRIALS, 1, os.cpu_count()])[3].rstrip()
+    text = run([tool("trials"), TRIALS, 1, os.cpu_count()])[2].rstrip()
     error = 100 * 2 / TRIALS**0.5
     regimes = {}
     for line in text.splitlines():
@@ -221,7 +236,7 @@ def until():
     """The claims that may end a window, each at the windows that it ended: the furthest from the target, by regime."""
     trials = max(100, TRIALS // 10)
     regimes = {}
-    for line in run([tool("until_trials"), trials, 1, os.cpu_count()])[3].splitlines():
+    for line in run([tool("until_trials"), trials, 1, os.cpu_count()])[2].splitlines():
         rule, claim = STOPPED.match(line), CLAIM.match(line)
         if rule:
             ends = rule
@@ -246,13 +261,13 @@ def writer():
     spent = {m: [] for m in ("idle", "bare", "penrig")}
     for _ in range(2 if SHORT else PAIRS):
         for mode, values in spent.items():
-            values.append(json.loads(run([tool("writer_bench"), mode, CACHE, seconds])[3])["cpu_share"])
+            values.append(json.loads(run([tool("writer_bench"), mode, CACHE, seconds])[2])["cpu_share"])
     idle = statistics.median(spent["idle"])
     ours, bare = ([x - idle for x in spent[m]] for m in ("penrig", "bare"))
     report("run-file writer at 400 kB/s, share of a core", f"{100 * statistics.median(ours):.2f} %",
            f"{100 * min(ours):.2f} - {100 * max(ours):.2f} %", "<= 1 %", statistics.median(ours) <= 0.01,
            f"bare write + fdatasync {100 * statistics.median(bare):.2f} %, the loop's {100 * idle:.2f} % taken off both")
-    stall = json.loads(run([tool("writer_bench"), "stall", CACHE, 5])[3])
+    stall = json.loads(run([tool("writer_bench"), "stall", CACHE, 5])[2])
     if stall["stalls"] != 1:
         raise SystemExit("bench: the disk did not stall: nothing is shown")
     report("samples lost while the disk stalls for 1 s", str(stall["lost"]), "", "0", stall["lost"] == 0)
@@ -262,8 +277,8 @@ def streams():
     seconds = 2 if SHORT else 10
     measured = []
     for _ in range(PAIRS):
-        many = json.loads(run([tool("streams64"), 64, 1, seconds])[3])
-        one = json.loads(run([tool("streams64"), 1, 64, seconds])[3])
+        many = json.loads(run([tool("streams64"), 64, 1, seconds])[2])
+        one = json.loads(run([tool("streams64"), 1, 64, seconds])[2])
         measured.append((many["cpu_s"] / seconds, many["cpu_s"] / many["samples"] / (one["cpu_s"] / one["samples"])))
     for what, values, target in (("64 streams x 50 kS/s, share of a core", [m[0] for m in measured], 0.25),
                                  ("the same, CPU per sample / that of one stream", [m[1] for m in measured], 1.3)):
