@@ -2,12 +2,11 @@
 #include <stddef.h>
 
 #include "drivers/load-stream/device.h"
+#include "drivers/powered/device.h"
 #include "drivers/profile/device.h"
 #include "drivers/scpi-pen/device.h"
+#include "drivers/scpi-power/device.h"
 
 const struct driver *const driver_table[] = {
-	&driver_scpi_pen,
-	&driver_load_stream,
-	&driver_profile,
-	NULL,
+	&driver_scpi_pen, &driver_load_stream, &driver_profile, &driver_powered, &driver_scpi_power, NULL,
 };

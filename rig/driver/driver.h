@@ -49,6 +49,29 @@ enum pen_condition {
 	PEN_CARTRIDGE_MISSING = 1 << 11,
 	PEN_REBOOTED = 1 << 12, /* set by the driver: the pen lost its settings while we held it */
 	PEN_RAN_ON = 1 << 13,   /* set by the guard: it said that it is off, and was seen to strike on */
+	/* Of a pen made of parts, set by the driver that composes it: */
+	PEN_POWER_LOST = 1 << 14, /* its supply's output went off unasked */
+	PEN_POWER_LOW = 1 << 15,  /* its supply does not hold the voltage that was set */
+};
+
+/* What a power supply says of the output that feeds the pen. */
+struct power_state {
+	uint64_t host_ns;          /* when the last of it was heard */
+	double volts_v, current_a; /* at its terminals, as it measures them */
+	bool on;
+};
+
+#define POWER_POINTS_MAX 16
+
+/* A pen made of parts: what gives it its power, and how its rate hangs on that. */
+struct power_setup {
+	const struct driver *driver; /* of the supply: ROLE_POWER */
+	unsigned output;             /* of the supply, from 1 */
+	double current_max_a;        /* what the supply is told to limit the current to */
+	bool fed;                    /* the supply's own timer is the pen's dead-man, and is fed */
+	struct pen_limits limits;    /* the pen's, as the bench file states them */
+	unsigned points;             /* 1: that voltage, whatever the rate; else rising in both */
+	double volts_v[POWER_POINTS_MAX], rate_hz[POWER_POINTS_MAX];
 };
 
 /* What a load sensor says of its own state, with its events. Where one is set, its samples are not to be trusted. */
@@ -77,6 +100,9 @@ struct driver_host {
 	/* For every telemetry read, and for every heartbeat (then only condition and running are set, others NaN). NULL
 	 * is fine where the driver has no pen verbs. */
 	void (*telemetry)(void *ctx, const struct pen_telemetry *telemetry);
+
+	/* For every read of a power supply, before its done function. NULL is fine where the driver has no power verbs. */
+	void (*power)(void *ctx, const struct power_state *state);
 
 	/* Something the record must have. condition: from a pen the bits that appeared; from a sensor all that hold,
 	 * each time; 0 for what is no condition (CRC errors, a resynchronisation). */
@@ -128,6 +154,27 @@ struct pen_verbs {
 	void (*telemetry)(struct device *device, device_done_fn done, void *ctx);
 };
 
+/* Of a power supply that feeds a pen. Opening it has switched the output off and read that back. */
+struct power_verbs {
+	/* Sets the current limit, then the voltage; reads the error queue after each; reads both back and compares them with
+	 * what was sent, which is rounded to the supply's steps. */
+	void (*set)(struct device *device, double volts_v, double current_a, device_done_fn done, void *ctx);
+
+	/* Output on; and it says so when asked. */
+	void (*on)(struct device *device, device_done_fn done, void *ctx);
+
+	/* A stop: output off; and it says so twice. */
+	void (*off)(struct device *device, device_done_fn done, void *ctx);
+
+	/* Arms the supply's own timer, which switches the output off this long after it was fed last; read back.
+	 * -ERANGE: it has none, or not for such a time. */
+	void (*timer)(struct device *device, uint32_t timeout_ms, device_done_fn done, void *ctx);
+
+	/* Asks for the output's state, volts and amps, which feeds no timer: host->power, then done. feed: the timer that
+	 * was armed is fed first. */
+	void (*read)(struct device *device, bool feed, device_done_fn done, void *ctx);
+};
+
 /* Of every device that delivers channels, whatever they measure. */
 struct stream_verbs {
 	/* Begins to stream; the sample index of every stream starts at 0. */
@@ -160,7 +207,9 @@ struct device_open {
 		settings; /* what the bench says of a serial port; unset = the driver's; refused for usb: */
 	double rate_hz;   /* wanted sample rate; 0 = the device's default */
 	int adopted;      /* as in struct link_opening: descriptor of a port that another process has opened; 0: none */
-	const struct device_told *told; /* for drivers with profiles; else NULL */
+	const struct device_told *told;  /* for drivers with profiles; else NULL */
+	unsigned output;                 /* of a power supply, from 1 */
+	const struct power_setup *power; /* of a pen made of parts; copied. NULL: it is none */
 	struct driver_host host;
 };
 
@@ -205,7 +254,7 @@ struct driver_profiles {
 	void (*zero)(struct device *device, device_done_fn done, void *ctx);
 };
 
-/* What a driver is: one constant, and one line in drivers/table.c. No slot is optional but the two tables of verbs and the
+/* What a driver is: one constant, and one line in drivers/table.c. No slot is optional but the tables of verbs and the
  * profiles. */
 struct driver {
 	const char *name;        /* in bench files: "scpi-pen", "load-stream" */
@@ -240,7 +289,10 @@ struct driver {
 	/* The link it holds, for the record of a run. The device's. */
 	const struct link *(*link)(const struct device *device);
 
+	bool powered; /* a pen made of parts: opened with device_open.power, over the link of its supply */
+
 	const struct pen_verbs *pen;       /* ROLE_PEN, else NULL */
+	const struct power_verbs *power;   /* ROLE_POWER, else NULL */
 	const struct stream_verbs *stream; /* roles that deliver channels, else NULL */
 
 	const struct driver_profiles *profiles; /* where files say what its devices speak, else NULL */

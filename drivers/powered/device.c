@@ -1,0 +1,385 @@
+/* A pen made of parts. To run it is to switch its supply on, to stop it is to switch that off; its rate is the pen's own, or
+ * what a voltage makes of it; its depth is set by a hand. It tells nothing of itself: what is known is what its supply says
+ * of the output, which is passed on as the pen's word. It speaks to the supply through the verbs of that role alone.
+ * Leaves out who turns the dial and who is asked to. */
+#include "drivers/powered/device.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define ANSWERS_MAX  8                /* answers of its own that wait for a tick: the session has one verb under way */
+#define TRIP_NEAR_NS (50 * NS_PER_MS) /* how much earlier than its time the timer may be seen to have been over */
+
+struct answer { /* of a verb that no device is asked for */
+	device_done_fn done;
+	void *ctx;
+	int status;
+	struct err err;
+};
+
+struct powered {
+	struct device base;
+	struct driver_host host;
+	struct power_setup setup;
+	struct device *supply;
+	const struct power_verbs *verbs;
+	uint64_t now_ns;
+	double volts_v;     /* as set; NaN: not yet */
+	bool wanted;        /* told to run, and it was; until it is told to stop */
+	uint64_t timer_ns;  /* of the supply's timer; 0: it is not armed */
+	uint64_t fed_ns;    /* when that began to count, at the latest */
+	unsigned low;       /* reads in a row with another voltage than was set */
+	uint32_t condition; /* latched until the next start */
+	struct answer answer[ANSWERS_MAX];
+	unsigned answers;
+	device_done_fn run_done;
+	void *run_ctx;
+};
+
+static struct powered *powered_of(struct device *device)
+{
+	return (struct powered *)device;
+}
+
+static const struct powered *powered_of_const(const struct device *device)
+{
+	return (const struct powered *)device;
+}
+
+double powered_volts(const struct power_setup *setup, double rate_hz)
+{
+	const double *v = setup->volts_v, *hz = setup->rate_hz;
+
+	if (setup->points == 1)
+		return v[0];
+	for (unsigned i = 1; i < setup->points; i++)
+		if (rate_hz >= hz[i - 1] && rate_hz <= hz[i])
+			return v[i - 1] + (v[i] - v[i - 1]) * (rate_hz - hz[i - 1]) / (hz[i] - hz[i - 1]);
+	return NAN;
+}
+
+/* ---- answers of its own ---------------------------------------------------------------------------------------- */
+
+/* Verbs never call back. */
+static void answer_later(struct powered *pen, int status, const struct err *err, device_done_fn done, void *ctx)
+{
+	assert(pen->answers < ANSWERS_MAX);
+	pen->answer[pen->answers++] =
+		(struct answer){.done = done, .ctx = ctx, .status = status, .err = err ? *err : (struct err){""}};
+}
+
+static void tell_answers(struct powered *pen)
+{
+	struct answer told[ANSWERS_MAX];
+	unsigned count = pen->answers;
+
+	memcpy(told, pen->answer, sizeof(told));
+	pen->answers = 0;
+	for (unsigned i = 0; i < count; i++)
+		if (told[i].done)
+			told[i].done(told[i].ctx, told[i].status, told[i].status ? &told[i].err : NULL);
+}
+
+static void cancel_answers(struct powered *pen)
+{
+	for (unsigned i = 0; i < pen->answers; i++)
+		pen->answer[i].status = err_set(&pen->answer[i].err, -ECANCELED,
+						"cancelled: a stop or the end of the session came first");
+}
+
+/* ---- what the supply says -------------------------------------------------------------------------------------- */
+
+static void appear(struct powered *pen, uint32_t bit, const char *text)
+{
+	if (pen->condition & bit)
+		return;
+	pen->condition |= bit;
+	pen->host.event(pen->host.ctx, bit, text);
+}
+
+static void watch_output(struct powered *pen, const struct power_state *state)
+{
+	if (!pen->wanted || state->on)
+		return;
+	if (pen->timer_ns && state->host_ns + TRIP_NEAR_NS >= pen->fed_ns + pen->timer_ns)
+		appear(pen, PEN_DEADMAN_TRIPPED, "the timer of the pen's power supply has switched it off");
+	else
+		appear(pen, PEN_POWER_LOST, "the output of the pen's power supply went off unasked");
+}
+
+static void watch_volts(struct powered *pen, const struct power_state *state)
+{
+	double off_v = fabs(state->volts_v - pen->volts_v);
+
+	if (!pen->wanted || !state->on || off_v <= POWERED_LOW_REL * pen->volts_v + POWERED_LOW_V)
+		pen->low = 0;
+	else if (++pen->low >= POWERED_LOW_READS)
+		appear(pen, PEN_POWER_LOW,
+		       "the pen's power supply does not hold the voltage that was set: look at its current limit");
+}
+
+static void on_power(void *ctx, const struct power_state *state)
+{
+	struct powered *pen = ctx;
+
+	watch_output(pen, state);
+	watch_volts(pen, state);
+	const struct pen_telemetry telemetry = {
+		.host_ns = state->host_ns,
+		.rate_hz = NAN,
+		.motor_c = NAN,
+		.handle_c = NAN,
+		.battery_v = state->volts_v,
+		.current_a = state->current_a,
+		.condition = pen->condition,
+		.running = state->on,
+	};
+	pen->host.telemetry(pen->host.ctx, &telemetry);
+}
+
+static void on_ready(void *ctx, int status, const struct err *err)
+{
+	struct powered *pen = ctx;
+
+	pen->host.ready(pen->host.ctx, status, err);
+}
+
+static void on_event(void *ctx, uint32_t condition, const char *text)
+{
+	struct powered *pen = ctx;
+
+	(void)condition; /* of a supply there is none */
+	pen->host.event(pen->host.ctx, 0, text);
+}
+
+static void on_lost(void *ctx, int status, const struct err *err)
+{
+	struct powered *pen = ctx;
+
+	pen->host.lost(pen->host.ctx, status, err);
+}
+
+/* ---- verbs ----------------------------------------------------------------------------------------------------- */
+
+static int powered_limits(const struct device *device, struct pen_limits *ret)
+{
+	*ret = powered_of_const(device)->setup.limits;
+	return 0;
+}
+
+static void powered_set_rate(struct device *device, double rate_hz, device_done_fn done, void *ctx)
+{
+	struct powered *pen = powered_of(device);
+	double volts_v = powered_volts(&pen->setup, rate_hz);
+	struct err err;
+
+	if (!isfinite(volts_v)) {
+		int status = err_set(&err, -ERANGE, "no voltage is known at which this pen makes %.6g Hz", rate_hz);
+		answer_later(pen, status, &err, done, ctx);
+		return;
+	}
+	pen->volts_v = volts_v;
+	pen->low = 0;
+	pen->verbs->set(pen->supply, volts_v, pen->setup.current_max_a, done, ctx);
+}
+
+/* The dial is a hand's. */
+static void powered_set_depth(struct device *device, double depth_mm, device_done_fn done, void *ctx)
+{
+	struct powered *pen = powered_of(device);
+	const struct pen_limits *limits = &pen->setup.limits;
+	struct err err;
+	int status = 0;
+
+	if (!(depth_mm >= limits->depth_min_mm && depth_mm <= limits->depth_max_mm))
+		status = err_set(&err, -ERANGE,
+				 "the bench file lets this pen's dial go from %.6g to %.6g mm, not to %.6g",
+				 limits->depth_min_mm, limits->depth_max_mm, depth_mm);
+	answer_later(pen, status, status ? &err : NULL, done, ctx);
+}
+
+static void ran(void *ctx, int status, const struct err *err)
+{
+	struct powered *pen = ctx;
+	device_done_fn done = pen->run_done;
+
+	pen->run_done = NULL;
+	pen->wanted = status == 0;
+	if (done)
+		done(pen->run_ctx, status, err);
+}
+
+static void powered_run(struct device *device, device_done_fn done, void *ctx)
+{
+	struct powered *pen = powered_of(device);
+	struct err err;
+
+	if (pen->run_done || isnan(pen->volts_v)) {
+		int status = err_set(&err, -EAGAIN, "the pen's power is to be set before it is switched on");
+		answer_later(pen, status, &err, done, ctx);
+		return;
+	}
+	pen->condition = 0;
+	pen->low = 0;
+	pen->fed_ns = pen->now_ns;
+	pen->run_done = done;
+	pen->run_ctx = ctx;
+	pen->verbs->on(pen->supply, ran, pen);
+}
+
+static void powered_stop(struct device *device, device_done_fn done, void *ctx)
+{
+	struct powered *pen = powered_of(device);
+
+	pen->wanted = false;
+	cancel_answers(pen);
+	pen->verbs->off(pen->supply, done, ctx);
+}
+
+static void powered_deadman(struct device *device, uint32_t timeout_ms, device_done_fn done, void *ctx)
+{
+	struct powered *pen = powered_of(device);
+
+	pen->timer_ns = timeout_ms * NS_PER_MS;
+	pen->verbs->timer(pen->supply, timeout_ms, done, ctx);
+}
+
+static void powered_heartbeat(struct device *device, device_done_fn done, void *ctx)
+{
+	struct powered *pen = powered_of(device);
+	bool feed = pen->setup.fed && pen->timer_ns;
+
+	if (feed)
+		pen->fed_ns = pen->now_ns;
+	pen->verbs->read(pen->supply, feed, done, ctx);
+}
+
+static void powered_telemetry(struct device *device, device_done_fn done, void *ctx)
+{
+	struct powered *pen = powered_of(device);
+
+	pen->verbs->read(pen->supply, false, done, ctx);
+}
+
+static const struct pen_verbs verbs = {
+	.limits = powered_limits,
+	.set_rate = powered_set_rate,
+	.set_depth = powered_set_depth,
+	.run = powered_run,
+	.stop = powered_stop,
+	.deadman = powered_deadman,
+	.heartbeat = powered_heartbeat,
+	.telemetry = powered_telemetry,
+};
+
+/* ---- the driver ------------------------------------------------------------------------------------------------ */
+
+static int powered_match(const struct link_identity *id)
+{
+	(void)id; /* what hangs on a supply does not show on its link */
+	return 0;
+}
+
+static int open_supply(struct powered *pen, const struct device_open *open, uint64_t now_ns, struct err *err)
+{
+	struct device_open parts = *open;
+
+	parts.power = NULL;
+	parts.output = open->power->output;
+	parts.host = (struct driver_host){
+		.ctx = pen, .ready = on_ready, .power = on_power, .event = on_event, .lost = on_lost};
+	return open->power->driver->open(&parts, now_ns, &pen->supply, err);
+}
+
+static int powered_open(const struct device_open *open, uint64_t now_ns, struct device **ret, struct err *err)
+{
+	if (!open->power || !open->power->driver || !driver_serves(open->power->driver, ROLE_POWER))
+		return err_set(err, -EINVAL,
+			       "a powered pen needs a power supply: the bench file names it in \"power\"");
+	struct powered *pen = calloc(1, sizeof(*pen));
+	if (!pen)
+		return err_set(err, -ENOMEM, "no memory for a pen");
+	pen->base.driver = &driver_powered;
+	pen->host = open->host;
+	pen->setup = *open->power;
+	pen->verbs = pen->setup.driver->power;
+	pen->volts_v = NAN;
+	pen->now_ns = now_ns;
+	int status = open_supply(pen, open, now_ns, err);
+	if (status) {
+		free(pen);
+		return status;
+	}
+	*ret = &pen->base;
+	return 0;
+}
+
+static void powered_close(struct device *device)
+{
+	struct powered *pen = powered_of(device);
+
+	if (!pen)
+		return;
+	pen->setup.driver->close(pen->supply);
+	cancel_answers(pen);
+	tell_answers(pen);
+	free(pen);
+}
+
+static void powered_on_tick(struct device *device, uint64_t now_ns)
+{
+	struct powered *pen = powered_of(device);
+
+	pen->now_ns = now_ns;
+	tell_answers(pen);
+	pen->setup.driver->on_tick(pen->supply, now_ns);
+}
+
+static const struct device_identity *powered_identity(const struct device *device)
+{
+	const struct powered *pen = powered_of_const(device);
+
+	return pen->setup.driver->identity(pen->supply);
+}
+
+static const struct channel *powered_channels(const struct device *device, unsigned *ret_count)
+{
+	(void)device;
+	*ret_count = 0;
+	return NULL;
+}
+
+static void powered_counters(const struct device *device, struct device_counters *ret)
+{
+	const struct powered *pen = powered_of_const(device);
+
+	pen->setup.driver->counters(pen->supply, ret);
+}
+
+static const struct link *powered_link(const struct device *device)
+{
+	const struct powered *pen = powered_of_const(device);
+
+	return pen->setup.driver->link(pen->supply);
+}
+
+const struct driver driver_powered = {
+	.name = "powered",
+	.description = "pen without a plug: a power supply switches it, an operator sets its depth",
+	.roles = ROLE_BIT(ROLE_PEN),
+	.wants =
+		{.usb_class = 0xFE, .usb_subclass = 0x03, .usb_protocol = -1, .usbtmc = true, .serial = {.baud = 9600}},
+	.match = powered_match,
+	.open = powered_open,
+	.close = powered_close,
+	.on_tick = powered_on_tick,
+	.identity = powered_identity,
+	.channels = powered_channels,
+	.counters = powered_counters,
+	.link = powered_link,
+	.powered = true,
+	.pen = &verbs,
+};

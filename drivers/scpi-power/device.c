@@ -1,0 +1,496 @@
+/* A power supply that speaks SCPI, over a serial line or USBTMC. Which dialect it speaks follows from its *IDN?. Its answers
+ * carry no tag, so one that comes late may stand where another was expected: whatever switches the output off is confirmed
+ * twice, and a value counts only where it is what was set.
+ * Leaves out what the output feeds. */
+#include "drivers/scpi-power/device.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "drivers/scpi-power/wire.h"
+#include "rig/driver/dialogue.h"
+#include "rig/driver/lines.h"
+
+#define OFF_ASKED_MAX 5 /* two that agree, behind the answers to what the stop overtook */
+#define OFF_AGREE     2
+#define SHOWN_MAX     64
+
+static_assert(POWER_LINE_MAX <= DIALOGUE_MESSAGE_MAX, "a supply's lines fit");
+
+struct supply {
+	struct device base;
+	struct driver_host host;
+	struct dialogue *dialogue;
+	struct lines lines;
+	const struct power_dialect *dialect; /* NULL until it has identified itself */
+	unsigned output;
+	struct device_identity identity;
+	unsigned agreed;          /* answers in a row that say off, to the stop under way */
+	double timer_s;           /* as armed */
+	struct power_state state; /* as it is being read */
+	uint64_t answers;
+};
+
+/* A verb of several lines, one after the other. Allocated for its life. */
+#define STEPS_MAX 4
+struct job {
+	struct supply *supply;
+	unsigned steps, at;
+	struct {
+		enum power_line line;
+		double value;
+	} step[STEPS_MAX];
+	bool tells; /* host->power at its end */
+	device_done_fn done;
+	void *ctx;
+};
+
+static struct supply *supply_of(struct device *device)
+{
+	return (struct supply *)device;
+}
+
+static const struct supply *supply_of_const(const struct device *device)
+{
+	return (const struct supply *)device;
+}
+
+static size_t encode(void *device, const struct dialogue_request *request, unsigned asked, uint8_t *buffer, size_t size)
+{
+	struct supply *supply = device;
+
+	if (asked == 0)
+		supply->agreed = 0;
+	return power_encode(supply->dialect, (enum power_line)request->what, supply->output, request->value,
+			    (char *)buffer, size);
+}
+
+/* ---- answers, one reader per kind of line ---------------------------------------------------------------------- */
+
+/* What a reader says beside 0 and -errno. */
+enum { ANSWER_GOOD = 0, ANSWER_FIRST = 1 };
+
+static int read_identity(struct supply *supply, const char *line, struct err *err)
+{
+	struct power_identity said;
+	struct device_identity *identity = &supply->identity;
+
+	if (!power_read_identity(line, &said))
+		return -EPROTO;
+	const struct power_dialect *dialect = power_dialect_of(&said);
+	if (!dialect)
+		return err_set(
+			err, -ENOTSUP,
+			"the power supply is a \"%s\" by \"%s\", of which penrig does not know how it is spoken to; "
+			"docs/protocols/scpi-power.md lists those that it knows",
+			said.model, said.maker);
+	if (supply->output > dialect->outputs)
+		return err_set(err, -ENOTSUP, "the power supply %s has %u outputs, and the bench file names output %u",
+			       said.model, dialect->outputs, supply->output);
+	supply->dialect = dialect;
+	memcpy(identity->maker, said.maker, sizeof(identity->maker));
+	memcpy(identity->model, said.model, sizeof(identity->model));
+	memcpy(identity->serial, said.serial, sizeof(identity->serial));
+	memcpy(identity->firmware, said.firmware, sizeof(identity->firmware));
+	return ANSWER_GOOD;
+}
+
+static int read_output(struct supply *supply, const char *line, bool wanted, struct err *err)
+{
+	bool on;
+
+	if (!power_read_output(supply->dialect, supply->output, line, &on))
+		return -EPROTO;
+	if (on == wanted)
+		return ANSWER_GOOD;
+	supply->agreed = 0;
+	return err_set(err, -EREMOTEIO, "the power supply was told to switch output %u %s and says that it is %s",
+		       supply->output, wanted ? "on" : "off", on ? "on" : "off");
+}
+
+static int read_off(struct supply *supply, const char *line, struct err *err)
+{
+	int status = read_output(supply, line, false, err);
+
+	if (status)
+		return status;
+	return ++supply->agreed < OFF_AGREE ? ANSWER_FIRST : ANSWER_GOOD;
+}
+
+static int read_refusal(const char *line, const char *what, double value, const char *unit, struct err *err)
+{
+	char text[POWER_TEXT_MAX];
+	int code;
+
+	if (!power_read_error(line, &code, text))
+		return -EPROTO;
+	if (code == 0)
+		return ANSWER_GOOD;
+	return err_set(err, -ERANGE, "the power supply refused %s of %.6g %s: %d \"%s\"", what, value, unit, code,
+		       text);
+}
+
+/* Within half a step of what was sent. */
+static int read_set(const struct supply *supply, const char *line, enum power_line set, const char *what,
+		    const char *unit, struct err *err)
+{
+	double said, sent = power_as_sent(supply->dialect, set, dialogue_awaits(supply->dialogue)->value);
+	double near = 0.501 * power_step(supply->dialect, set);
+
+	if (!power_read_number(line, &said))
+		return -EPROTO;
+	if (fabs(said - sent) <= near)
+		return ANSWER_GOOD;
+	return err_set(err, -EREMOTEIO, "the power supply was set to %s of %.6g %s and reads back %.6g", what, sent,
+		       unit, said);
+}
+
+static int read_timer(const char *line, struct err *err)
+{
+	bool on;
+
+	if (!power_read_switch(line, &on))
+		return -EPROTO;
+	return on ? ANSWER_GOOD
+		  : err_set(err, -EREMOTEIO, "the power supply's timer was armed and says that it is off");
+}
+
+static int read_value(const char *line, double *ret)
+{
+	return power_read_number(line, ret) ? ANSWER_GOOD : -EPROTO;
+}
+
+static int read_answer(struct supply *supply, const char *line, struct err *err)
+{
+	const struct dialogue_request *request = dialogue_awaits(supply->dialogue);
+
+	switch ((enum power_line)request->what) {
+	case POWER_IDENTIFY: return read_identity(supply, line, err);
+	case POWER_OFF: return read_off(supply, line, err);
+	case POWER_ON: return read_output(supply, line, true, err);
+	case POWER_OUTPUT:
+		return power_read_output(supply->dialect, supply->output, line, &supply->state.on) ? 0 : -EPROTO;
+	case POWER_SET_VOLTS: return read_refusal(line, "a voltage", request->value, "V", err);
+	case POWER_CHECK_VOLTS: return read_set(supply, line, POWER_SET_VOLTS, "a voltage", "V", err);
+	case POWER_SET_AMPS: return read_refusal(line, "a current limit", request->value, "A", err);
+	case POWER_CHECK_AMPS: return read_set(supply, line, POWER_SET_AMPS, "a current limit", "A", err);
+	case POWER_VOLTS: return read_value(line, &supply->state.volts_v);
+	case POWER_AMPS: return read_value(line, &supply->state.current_a);
+	case POWER_SET_TIMER:
+	case POWER_FEED: return read_set(supply, line, POWER_SET_TIMER, "a timer", "s", err);
+	case POWER_TIMER: return read_timer(line, err);
+	case POWER_LINES: break;
+	}
+	return -EPROTO;
+}
+
+/* ---- lines ----------------------------------------------------------------------------------------------------- */
+
+static unsigned asked_max(const struct supply *supply)
+{
+	const struct dialogue_request *request = dialogue_awaits(supply->dialogue);
+
+	return request && request->what == POWER_OFF ? OFF_ASKED_MAX : DIALOGUE_ASKED_MAX;
+}
+
+static void odd_line(struct supply *supply)
+{
+	struct err err;
+	char shown[SHOWN_MAX];
+
+	lines_show(&supply->lines, shown, sizeof(shown));
+	err_set(&err, -EPROTO,
+		"the power supply's answer makes no sense: \"%s\"; check cable and baud rate, and that it speaks SCPI",
+		shown);
+	dialogue_reject(supply->dialogue, asked_max(supply), -EPROTO, &err);
+}
+
+/* A good answer; while opening, the output is switched off before anything else. */
+static void settle(struct supply *supply)
+{
+	if (dialogue_state(supply->dialogue) != DIALOGUE_OPENING)
+		dialogue_answered(supply->dialogue);
+	else if (dialogue_awaits(supply->dialogue)->what == POWER_IDENTIFY)
+		dialogue_ask(supply->dialogue, POWER_OFF, 0);
+	else
+		dialogue_ready(supply->dialogue);
+}
+
+static void take_line(struct supply *supply, uint64_t host_ns)
+{
+	struct err err = {""};
+
+	if (!dialogue_awaits(supply->dialogue)) /* to what was given up */
+		return;
+	supply->answers++;
+	supply->state.host_ns = host_ns;
+	int status = read_answer(supply, supply->lines.text, &err);
+	if (status == ANSWER_GOOD)
+		settle(supply);
+	else if (status == ANSWER_FIRST)
+		dialogue_confirm(supply->dialogue);
+	else if (status == -ENOTSUP)
+		dialogue_lose(supply->dialogue, status, &err);
+	else if (err.text[0])
+		dialogue_reject(supply->dialogue, asked_max(supply), status, &err);
+	else
+		odd_line(supply);
+}
+
+static void on_bytes(void *device, const uint8_t *data, size_t len, uint64_t host_ns)
+{
+	struct supply *supply = device;
+
+	while (len > 0 && dialogue_state(supply->dialogue) != DIALOGUE_LOST) {
+		size_t used = len;
+		enum lines_fed fed = lines_feed(&supply->lines, data, len, &used);
+
+		data += used;
+		len -= used;
+		if (fed == LINES_LINE)
+			take_line(supply, host_ns);
+		else if (fed == LINES_DROPPED)
+			odd_line(supply);
+	}
+}
+
+static const struct dialogue_ops speech = {
+	.driver = &driver_scpi_power,
+	.name = "power supply",
+	.waiting_max = DIALOGUE_WAITING_MAX,
+	.encode = encode,
+	.bytes = on_bytes,
+};
+
+/* ---- verbs of several lines ------------------------------------------------------------------------------------ */
+
+static void ask_step(struct job *job);
+
+static void step_done(void *ctx, int status, const struct err *err)
+{
+	struct job *job = ctx;
+
+	if (status == 0 && ++job->at < job->steps) {
+		ask_step(job);
+		return;
+	}
+	if (status == 0 && job->tells)
+		job->supply->host.power(job->supply->host.ctx, &job->supply->state);
+	if (job->done)
+		job->done(job->ctx, status, err);
+	free(job);
+}
+
+static void ask_step(struct job *job)
+{
+	dialogue_submit(job->supply->dialogue, &(const struct dialogue_request){.what = job->step[job->at].line,
+										.value = job->step[job->at].value,
+										.done = step_done,
+										.ctx = job});
+}
+
+static void add_step(struct job *job, enum power_line line, double value)
+{
+	assert(job->steps < STEPS_MAX);
+	job->step[job->steps].line = line;
+	job->step[job->steps++].value = value;
+}
+
+static struct job *new_job(struct device *device, device_done_fn done, void *ctx)
+{
+	struct job *job = calloc(1, sizeof(*job));
+
+	assert(job); /* a done that is lost is worse: somebody would wait for it for ever */
+	job->supply = supply_of(device);
+	job->done = done;
+	job->ctx = ctx;
+	return job;
+}
+
+static void power_set(struct device *device, double volts_v, double current_a, device_done_fn done, void *ctx)
+{
+	struct job *job = new_job(device, done, ctx);
+
+	add_step(job, POWER_SET_AMPS, current_a);
+	add_step(job, POWER_CHECK_AMPS, current_a);
+	add_step(job, POWER_SET_VOLTS, volts_v);
+	add_step(job, POWER_CHECK_VOLTS, volts_v);
+	ask_step(job);
+}
+
+static void power_on(struct device *device, device_done_fn done, void *ctx)
+{
+	struct job *job = new_job(device, done, ctx);
+
+	add_step(job, POWER_ON, 0);
+	ask_step(job);
+}
+
+static void power_off(struct device *device, device_done_fn done, void *ctx)
+{
+	dialogue_stop(supply_of(device)->dialogue,
+		      &(const struct dialogue_request){.what = POWER_OFF, .done = done, .ctx = ctx});
+}
+
+static bool has_timer(const struct supply *supply, double timer_s)
+{
+	const struct power_dialect *dialect = supply->dialect;
+
+	return dialect && dialect->timer_max_s > 0 && timer_s >= dialect->timer_min_s &&
+	       timer_s <= dialect->timer_max_s;
+}
+
+static void power_read(struct device *device, bool feed, device_done_fn done, void *ctx)
+{
+	struct job *job = new_job(device, done, ctx);
+
+	if (feed)
+		add_step(job, POWER_FEED, job->supply->timer_s);
+	add_step(job, POWER_OUTPUT, 0);
+	add_step(job, POWER_VOLTS, 0);
+	add_step(job, POWER_AMPS, 0);
+	job->tells = true;
+	ask_step(job);
+}
+
+/* Refused from the loop, as every answer comes: behind a question that every supply answers. */
+struct refusal {
+	struct supply *supply;
+	device_done_fn done;
+	void *ctx;
+};
+
+static void refuse_timer(void *ctx, int status, const struct err *err)
+{
+	struct refusal *refusal = ctx;
+	const struct supply *supply = refusal->supply;
+	struct err why;
+
+	if (status == 0) {
+		err_set(&why, -ERANGE, "the power supply %s has no timer for this", supply->identity.model);
+		err = &why;
+		status = -ERANGE;
+	}
+	if (refusal->done)
+		refusal->done(refusal->ctx, status, err);
+	free(refusal);
+}
+
+static void power_timer(struct device *device, uint32_t timeout_ms, device_done_fn done, void *ctx)
+{
+	struct supply *supply = supply_of(device);
+	double timer_s = timeout_ms * 1e-3;
+
+	if (!has_timer(supply, timer_s)) {
+		struct refusal *refusal = calloc(1, sizeof(*refusal));
+		assert(refusal);
+		*refusal = (struct refusal){.supply = supply, .done = done, .ctx = ctx};
+		power_read(device, false, refuse_timer, refusal);
+		return;
+	}
+	struct job *job = new_job(device, done, ctx);
+	supply->timer_s = timer_s;
+	add_step(job, POWER_SET_TIMER, timer_s);
+	add_step(job, POWER_TIMER, 0);
+	ask_step(job);
+}
+
+static const struct power_verbs verbs = {
+	.set = power_set,
+	.on = power_on,
+	.off = power_off,
+	.timer = power_timer,
+	.read = power_read,
+};
+
+/* ---- the driver ------------------------------------------------------------------------------------------------ */
+
+static int supply_match(const struct link_identity *id)
+{
+	if (id->vid == POWER_RIGOL_VID && id->pid == POWER_RIGOL_PID)
+		return 2;
+	return id->usb_class == POWER_USB_CLASS && id->usb_subclass == POWER_USB_SUBCLASS;
+}
+
+static int supply_open(const struct device_open *open, uint64_t now_ns, struct device **ret, struct err *err)
+{
+	struct supply *supply = calloc(1, sizeof(*supply));
+
+	if (!supply)
+		return err_set(err, -ENOMEM, "no memory for a power supply");
+	supply->base.driver = &driver_scpi_power;
+	supply->host = open->host;
+	supply->output = open->output ? open->output : 1;
+	int status = dialogue_open(&speech, supply, open, now_ns, &supply->dialogue, err);
+	if (status) {
+		free(supply);
+		return status;
+	}
+	dialogue_ask(supply->dialogue, POWER_IDENTIFY, 0);
+	*ret = &supply->base;
+	return 0;
+}
+
+static void supply_close(struct device *device)
+{
+	struct supply *supply = supply_of(device);
+
+	if (!supply)
+		return;
+	dialogue_close(supply->dialogue, NULL);
+	free(supply);
+}
+
+static void supply_on_tick(struct device *device, uint64_t now_ns)
+{
+	dialogue_tick(supply_of(device)->dialogue, now_ns);
+}
+
+static const struct device_identity *supply_identity(const struct device *device)
+{
+	return &supply_of_const(device)->identity;
+}
+
+static const struct channel *supply_channels(const struct device *device, unsigned *ret_count)
+{
+	(void)device;
+	*ret_count = 0;
+	return NULL;
+}
+
+static void supply_counters(const struct device *device, struct device_counters *ret)
+{
+	const struct supply *supply = supply_of_const(device);
+
+	*ret = (struct device_counters){.frames = supply->answers, .resyncs = supply->lines.dropped};
+	dialogue_counters(supply->dialogue, ret);
+}
+
+static const struct link *supply_link(const struct device *device)
+{
+	return dialogue_link(supply_of_const(device)->dialogue);
+}
+
+const struct driver driver_scpi_power = {
+	.name = "scpi-power",
+	.description = "power supply that speaks SCPI: Rigol DP800, Keysight E36300, Siglent SPD3303, Keithley 2200",
+	.roles = ROLE_BIT(ROLE_POWER),
+	.wants = {.usb_class = POWER_USB_CLASS,
+		  .usb_subclass = POWER_USB_SUBCLASS,
+		  .usb_protocol = -1,
+		  .usbtmc = true,
+		  .serial = {.baud = POWER_BAUD}},
+	.match = supply_match,
+	.open = supply_open,
+	.close = supply_close,
+	.on_tick = supply_on_tick,
+	.identity = supply_identity,
+	.channels = supply_channels,
+	.counters = supply_counters,
+	.link = supply_link,
+	.power = &verbs,
+};

@@ -1,0 +1,315 @@
+/* Lines of SCPI power supplies, encoded and decoded. Every reader takes the whole line or nothing. */
+#include "drivers/scpi-power/wire.h"
+
+#include <ctype.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+#define NO_NUMBER 9.9e37 /* SCPI-99 volume 1, 7.2.1: infinity, and beyond it what is no number */
+
+/* ---- the dialects ---------------------------------------------------------------------------------------------- */
+
+#define NSEL ":INST:NSEL #;"
+
+const struct power_dialect power_dialects[] = {
+	{
+		.name = "rigol-dp800",
+		.maker = "RIGOL",
+		.model = "DP8",
+		.outputs = 3,
+		.line = {[POWER_OFF] = NSEL ":OUTP OFF;:OUTP?",
+			 [POWER_ON] = NSEL ":OUTP ON;:OUTP?",
+			 [POWER_OUTPUT] = NSEL ":OUTP?",
+			 [POWER_SET_VOLTS] = "*CLS;" NSEL ":SOUR:VOLT @;:SYST:ERR?",
+			 [POWER_CHECK_VOLTS] = NSEL ":SOUR:VOLT?",
+			 [POWER_SET_AMPS] = "*CLS;" NSEL ":SOUR:CURR @;:SYST:ERR?",
+			 [POWER_CHECK_AMPS] = NSEL ":SOUR:CURR?",
+			 [POWER_VOLTS] = NSEL ":MEAS:VOLT?",
+			 [POWER_AMPS] = NSEL ":MEAS:CURR?"},
+		.step_v = 0.001,
+		.step_a = 0.001,
+	},
+	{
+		.name = "keysight-e36300",
+		.maker = "KEYSIGHT",
+		.model = "E363",
+		.outputs = 3,
+		.line = {[POWER_OFF] = NSEL ":OUTP:STAT OFF;:OUTP:STAT?",
+			 [POWER_ON] = NSEL ":OUTP:STAT ON;:OUTP:STAT?",
+			 [POWER_OUTPUT] = NSEL ":OUTP:STAT?",
+			 [POWER_SET_VOLTS] = "*CLS;" NSEL ":SOUR:VOLT @;:SYST:ERR?",
+			 [POWER_CHECK_VOLTS] = NSEL ":SOUR:VOLT?",
+			 [POWER_SET_AMPS] = "*CLS;" NSEL ":SOUR:CURR @;:SYST:ERR?",
+			 [POWER_CHECK_AMPS] = NSEL ":SOUR:CURR?",
+			 [POWER_VOLTS] = NSEL ":MEAS:VOLT?",
+			 [POWER_AMPS] = NSEL ":MEAS:CURR?"},
+		.step_v = 0.001,
+		.step_a = 0.001,
+	},
+	{
+		/* Its third output is on or off only, and does not stand in the status word. */
+		.name = "siglent-spd",
+		.maker = "SIGLENT",
+		.model = "SPD3303",
+		.outputs = 2,
+		.line = {[POWER_OFF] = "OUTP CH#,OFF;:SYST:STAT?",
+			 [POWER_ON] = "OUTP CH#,ON;:SYST:STAT?",
+			 [POWER_OUTPUT] = "SYST:STAT?",
+			 [POWER_SET_VOLTS] = "CH#:VOLT @;:SYST:ERR?",
+			 [POWER_CHECK_VOLTS] = "CH#:VOLT?",
+			 [POWER_SET_AMPS] = "CH#:CURR @;:SYST:ERR?",
+			 [POWER_CHECK_AMPS] = "CH#:CURR?",
+			 [POWER_VOLTS] = "MEAS:VOLT? CH#",
+			 [POWER_AMPS] = "MEAS:CURR? CH#"},
+		.output_form = POWER_STATUS,
+		.output_bit = 4,
+		.step_v = 0.001,
+		.step_a = 0.001,
+	},
+	{
+		.name = "keithley-2200",
+		.maker = "KEITHLEY",
+		.model = "2200",
+		.outputs = 1,
+		.line = {[POWER_OFF] = ":OUTP OFF;:OUTP?",
+			 [POWER_ON] = ":OUTP ON;:OUTP?",
+			 [POWER_OUTPUT] = ":OUTP?",
+			 [POWER_SET_VOLTS] = "*CLS;:SOUR:VOLT @;:SYST:ERR?",
+			 [POWER_CHECK_VOLTS] = ":SOUR:VOLT?",
+			 [POWER_SET_AMPS] = "*CLS;:SOUR:CURR @;:SYST:ERR?",
+			 [POWER_CHECK_AMPS] = ":SOUR:CURR?",
+			 [POWER_VOLTS] = ":MEAS:VOLT?",
+			 [POWER_AMPS] = ":MEAS:CURR?",
+			 [POWER_SET_TIMER] = ":OUTP:TIM:DEL @;:OUTP:TIM ON;:OUTP:TIM:DEL?",
+			 [POWER_TIMER] = ":OUTP:TIM?",
+			 [POWER_FEED] = ":OUTP:TIM:DEL @;:OUTP:TIM:DEL?"},
+		.step_v = 0.001,
+		.step_a = 0.001,
+		.step_s = 0.01,
+		.timer_min_s = 0.01,
+		.timer_max_s = 60000,
+	},
+	{.name = NULL},
+};
+
+static bool begins(const char *text, const char *head)
+{
+	return strncasecmp(text, head, strlen(head)) == 0;
+}
+
+const struct power_dialect *power_dialect_of(const struct power_identity *identity)
+{
+	for (const struct power_dialect *d = power_dialects; d->name; d++)
+		if (begins(identity->maker, d->maker) && begins(identity->model, d->model))
+			return d;
+	return NULL;
+}
+
+/* ---- requests -------------------------------------------------------------------------------------------------- */
+
+double power_step(const struct power_dialect *dialect, enum power_line line)
+{
+	switch (line) {
+	case POWER_SET_VOLTS: return dialect->step_v;
+	case POWER_SET_AMPS: return dialect->step_a;
+	case POWER_SET_TIMER:
+	case POWER_FEED: return dialect->step_s;
+	default: return 0;
+	}
+}
+
+/* The nearest, never the lower: 3.3 / 0.001 is a little less than 3300. */
+double power_as_sent(const struct power_dialect *dialect, enum power_line line, double value)
+{
+	double step = power_step(dialect, line);
+
+	return step > 0 ? round(value / step) * step : value;
+}
+
+size_t power_encode(const struct power_dialect *dialect, enum power_line line, unsigned output, double value,
+		    char *buffer, size_t size)
+{
+	const char *form = line == POWER_IDENTIFY ? "*IDN?" : dialect->line[line];
+	size_t n = 0;
+
+	if (!form)
+		return 0;
+	for (; *form; form++) {
+		char piece[32] = {*form, '\0'};
+		if (*form == '#')
+			snprintf(piece, sizeof(piece), "%u", output);
+		else if (*form == '@')
+			snprintf(piece, sizeof(piece), "%.3f", power_as_sent(dialect, line, value));
+		size_t len = strlen(piece);
+		if (n + len + 2 > size)
+			return 0;
+		memcpy(buffer + n, piece, len);
+		n += len;
+	}
+	buffer[n++] = '\n';
+	buffer[n] = '\0';
+	return n;
+}
+
+/* ---- answers --------------------------------------------------------------------------------------------------- */
+
+static const char *skip_blanks(const char *p)
+{
+	while (*p == ' ' || *p == '\t')
+		p++;
+	return p;
+}
+
+static const char *skip_digits(const char *p)
+{
+	while (isdigit((unsigned char)*p))
+		p++;
+	return p;
+}
+
+static const char *skip_sign(const char *p)
+{
+	return p + (*p == '+' || *p == '-');
+}
+
+/* "E" and its digits, blanks before and behind the letter; `p` where there is no exponent. NULL: half a one. */
+static const char *skip_exponent(const char *p, int *ret)
+{
+	const char *letter = skip_blanks(p), *digits;
+
+	*ret = 0;
+	if (*letter != 'E' && *letter != 'e')
+		return p;
+	letter = skip_blanks(letter + 1);
+	digits = skip_sign(letter);
+	if (!isdigit((unsigned char)*digits) || skip_digits(digits) - digits > 3)
+		return NULL;
+	*ret = atoi(letter);
+	return skip_digits(digits);
+}
+
+bool power_read_number(const char *line, double *ret)
+{
+	const char *start = skip_blanks(line), *digits = skip_sign(start), *end = skip_digits(digits);
+	bool any = end > digits;
+	char mantissa[64], text[80];
+	int exponent;
+
+	if (*end == '.') {
+		any = any || isdigit((unsigned char)end[1]);
+		end = skip_digits(end + 1);
+	}
+	size_t len = (size_t)(end - start);
+	if (!any || len >= sizeof(mantissa))
+		return false;
+	memcpy(mantissa, start, len);
+	mantissa[len] = '\0';
+	end = skip_exponent(end, &exponent);
+	if (!end || *skip_blanks(end))
+		return false;
+	snprintf(text, sizeof(text), "%se%d", mantissa, exponent);
+	double value = strtod(text, NULL);
+	if (!(fabs(value) < NO_NUMBER))
+		return false;
+	*ret = value;
+	return true;
+}
+
+/* Of a line, without the blanks around it; "" where it is longer than any word here. */
+static void word_of(const char *line, char ret[8])
+{
+	const char *start = skip_blanks(line);
+	size_t len = strlen(start);
+
+	while (len && (start[len - 1] == ' ' || start[len - 1] == '\t'))
+		len--;
+	if (len > 7)
+		len = 0;
+	memcpy(ret, start, len);
+	ret[len] = '\0';
+}
+
+bool power_read_switch(const char *line, bool *ret)
+{
+	char word[8];
+
+	word_of(line, word);
+	bool on = strcmp(word, "1") == 0 || strcasecmp(word, "ON") == 0;
+	if (!on && strcmp(word, "0") != 0 && strcasecmp(word, "OFF") != 0)
+		return false;
+	*ret = on;
+	return true;
+}
+
+static bool read_status(const char *line, unsigned long *ret)
+{
+	char word[8];
+
+	word_of(line, word);
+	size_t digits = strspn(word[0] ? word + 2 : word, "0123456789abcdefABCDEF");
+	if (strncasecmp(word, "0x", 2) != 0 || digits == 0 || word[2 + digits])
+		return false;
+	*ret = strtoul(word + 2, NULL, 16);
+	return true;
+}
+
+bool power_read_output(const struct power_dialect *dialect, unsigned output, const char *line, bool *ret)
+{
+	unsigned long status;
+
+	if (dialect->output_form == POWER_WORD)
+		return power_read_switch(line, ret);
+	if (!read_status(line, &status))
+		return false;
+	*ret = status >> (dialect->output_bit + output - 1) & 1;
+	return true;
+}
+
+bool power_read_error(const char *line, int *ret_code, char ret_text[POWER_TEXT_MAX])
+{
+	const char *start = skip_blanks(line), *digits = skip_sign(start), *end = skip_digits(digits);
+
+	if (end == digits || end - digits > 5 || (*end && *end != ',' && *end != ' '))
+		return false;
+	end = skip_blanks(end);
+	end += *end == ',';
+	end = skip_blanks(end);
+	end += *end == '"';
+	*ret_code = atoi(start);
+	snprintf(ret_text, POWER_TEXT_MAX, "%s", end);
+	ret_text[strcspn(ret_text, "\"")] = '\0';
+	return true;
+}
+
+/* The text up to the next comma or the end, without blanks around it; false where it is empty or too long. */
+static bool take_field(const char **at, char ret[POWER_TEXT_MAX])
+{
+	const char *start = skip_blanks(*at);
+	size_t len = strcspn(start, ",");
+
+	*at = start + len + (start[len] == ',');
+	while (len && start[len - 1] == ' ')
+		len--;
+	if (len == 0 || len >= POWER_TEXT_MAX)
+		return false;
+	memcpy(ret, start, len);
+	ret[len] = '\0';
+	return true;
+}
+
+bool power_read_identity(const char *line, struct power_identity *ret)
+{
+	struct power_identity said;
+	const char *at = line;
+
+	if (!take_field(&at, said.maker) || !take_field(&at, said.model) || !take_field(&at, said.serial) ||
+	    !take_field(&at, said.firmware))
+		return false;
+	if (begins(said.model, "MODEL "))
+		memmove(said.model, said.model + 6, strlen(said.model + 6) + 1);
+	*ret = said;
+	return true;
+}

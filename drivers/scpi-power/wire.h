@@ -1,0 +1,83 @@
+/* What SCPI power supplies say, docs/protocols/scpi-power.md, as pure functions: dialects as rows of a table, requests to
+ * lines, lines to values. No state, no I/O, no clock. */
+#ifndef PENRIG_DRIVERS_SCPI_POWER_WIRE_H
+#define PENRIG_DRIVERS_SCPI_POWER_WIRE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#define POWER_BAUD         9600
+#define POWER_USB_CLASS    0xFE /* USBTMC */
+#define POWER_USB_SUBCLASS 0x03
+#define POWER_RIGOL_VID    0x1AB1
+#define POWER_RIGOL_PID    0x0E11 /* DP800 */
+#define POWER_LINE_MAX     128    /* bytes of a request with its LF and NUL; the longest there is has 83 */
+#define POWER_TEXT_MAX     48
+
+/* Each is one line with one question in it. */
+enum power_line {
+	POWER_IDENTIFY, /* the only one that is the same for every make */
+	POWER_OFF,      /* and how the output stands then */
+	POWER_ON,
+	POWER_OUTPUT,      /* how the output stands */
+	POWER_SET_VOLTS,   /* V; answered by the error queue */
+	POWER_CHECK_VOLTS, /* the voltage that is set */
+	POWER_SET_AMPS,
+	POWER_CHECK_AMPS,
+	POWER_VOLTS, /* as it measures at its terminals */
+	POWER_AMPS,
+	POWER_SET_TIMER, /* s; answered by what is set */
+	POWER_TIMER,     /* whether it counts */
+	POWER_FEED,      /* s, as set; answered by what is set */
+	POWER_LINES,
+};
+
+/* How a make says how the output stands. */
+enum power_output_form {
+	POWER_WORD,   /* 0, 1, ON, OFF */
+	POWER_STATUS, /* a hexadecimal word with a bit for each output */
+};
+
+struct power_dialect {
+	const char *name;
+	const char *maker, *model; /* of *IDN?: how the maker's name begins, whatever the case; how the model's does */
+	unsigned outputs;          /* how many may feed a pen */
+	/* By power_line: '#' stands for the output's number, '@' for the value. NULL: it has no such thing. */
+	const char *line[POWER_LINES];
+	enum power_output_form output_form;
+	unsigned output_bit; /* POWER_STATUS: of output 1; those of the others follow */
+	double step_v, step_a, step_s;
+	double timer_min_s, timer_max_s; /* 0: no timer */
+};
+
+/* Whose *IDN? this is. NULL: nobody's in the table. */
+struct power_identity {
+	char maker[POWER_TEXT_MAX], model[POWER_TEXT_MAX], serial[POWER_TEXT_MAX], firmware[POWER_TEXT_MAX];
+};
+const struct power_dialect *power_dialect_of(const struct power_identity *identity);
+extern const struct power_dialect power_dialects[]; /* the last has no name */
+
+/* In what steps a supply takes the value of a line; 0: the line has none. */
+double power_step(const struct power_dialect *dialect, enum power_line line);
+/* The value as it is sent: the nearest of the supply's steps. Of lines without a value: what came. */
+double power_as_sent(const struct power_dialect *dialect, enum power_line line, double value);
+
+/* The line with its LF and a NUL. dialect: NULL for POWER_IDENTIFY. Returns its length without the NUL; 0: it does not fit,
+ * or the dialect has no such line. */
+size_t power_encode(const struct power_dialect *dialect, enum power_line line, unsigned output, double value,
+		    char *buffer, size_t size);
+
+/* Readers: true and *ret filled when the whole line is right, else false and *ret untouched. */
+
+/* NR1, NR2 or NR3 of IEEE 488.2, blanks around it and before the exponent's sign; NaN and infinity of SCPI are refused. */
+bool power_read_number(const char *line, double *ret);
+/* How the output stands. */
+bool power_read_output(const struct power_dialect *dialect, unsigned output, const char *line, bool *ret);
+bool power_read_switch(const char *line, bool *ret); /* 0, 1, ON, OFF */
+/* An entry of the error queue: a number, then a comma or a blank and words, with or without quotes. */
+bool power_read_error(const char *line, int *ret_code, char ret_text[POWER_TEXT_MAX]);
+/* At least maker, model, serial and firmware between commas; "MODEL " before the model is dropped. */
+bool power_read_identity(const char *line, struct power_identity *ret);
+
+#endif
