@@ -306,6 +306,8 @@ static int check_files(struct check *check, const struct cli_tables *tables, con
 		rc = plan_expand(check->plan, check->bench, &check->points, &check->count, err);
 	if (rc == 0 && check->bench)
 		rc = plan_check_still(check->plan, check->bench, err);
+	if (rc == 0 && check->bench)
+		rc = plan_check_power(check->plan, check->bench, err);
 	return rc;
 }
 

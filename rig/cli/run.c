@@ -334,7 +334,8 @@ static int read_inputs(struct run *run, const char *plan_path, struct err *err)
 	    (rc = plan_read(plan_path, &run->plan, err)) < 0 || (rc = bench_read(bench, &run->bench, err)) < 0 ||
 	    (rc = bench_check_drivers(run->bench, run->tables->drivers, err)) < 0 ||
 	    (rc = plan_expand(run->plan, run->bench, &run->points, &run->point_count, err)) < 0 ||
-	    (rc = plan_check_still(run->plan, run->bench, err)) < 0)
+	    (rc = plan_check_still(run->plan, run->bench, err)) < 0 ||
+	    (rc = plan_check_power(run->plan, run->bench, err)) < 0)
 		return rc;
 	if (needs_operator(run) && !can_ask(run))
 		return err_set(err, -EINVAL,

@@ -414,6 +414,32 @@ static int check_profile(const struct bench *bench, const struct bench_device *d
 	return status ? json_error(bench->doc, node, err, "%s", why.text) : 0;
 }
 
+/* A pen made of parts has "power", of a supply whose driver is there; any other has none. */
+static int check_made_of(const struct bench *bench, const struct bench_device *device,
+			 const struct driver *const *table, const struct driver *driver, struct err *err)
+{
+	bool made = (device->roles & ROLE_BIT(ROLE_PEN)) && bench->pen.power.present;
+	const struct json *power = json_get(device->node, "power");
+	struct power_setup setup;
+	int ret = check_roles(bench, device, driver, err);
+
+	if (ret)
+		return ret;
+	if (made != driver->powered)
+		return json_error(bench->doc, power ? power : json_get(device->node, "driver"), err,
+				  made ? "the driver \"%s\" speaks to the pen itself: \"power\" belongs to \"driver\": "
+					 "\"powered\""
+				       : "the driver \"%s\" is of a pen that is made of parts: name its supply in "
+					 "\"power\"",
+				  driver->name);
+	if (made && bench_power_setup(bench, table, &setup, err))
+		return json_error(
+			bench->doc, json_get(power, "driver"), err,
+			"there is no driver of power supplies named \"%s\"; `penrig version` lists the drivers",
+			bench->pen.power.driver);
+	return 0;
+}
+
 static int check_driver(const struct bench *bench, const struct bench_device *device, const struct driver *const *table,
 			struct err *err)
 {
@@ -423,7 +449,7 @@ static int check_driver(const struct bench *bench, const struct bench_device *de
 	for (size_t i = 0; table[i]; i++)
 		if (strcmp(table[i]->name, name) == 0) {
 			int status = check_profile(bench, device, table[i], err);
-			return status ? status : check_roles(bench, device, table[i], err);
+			return status ? status : check_made_of(bench, device, table, table[i], err);
 		}
 	if (near)
 		return json_error(bench->doc, node, err, "unknown driver \"%s\"; did you mean \"%s\"?", name, near);

@@ -9,6 +9,7 @@
 #include "rig/base/disk.h"
 #include "rig/base/json.h"
 #include "rig/config/control.h"
+#include "rig/config/power.h"
 #include "rig/config/uncertainty.h"
 #include "rig/driver/driver.h"
 #include "rig/driver/role.h"
@@ -83,10 +84,12 @@ struct bench_device {
 
 /* The pens of this bench; the pen's own MIN and MAX count too. */
 struct bench_pen {
-	bool carries_serial;               /* *IDN? names the serial number; default true */
-	uint32_t heartbeat_ms, deadman_ms; /* defaults 100, 500; 3 * heartbeat <= deadman */
+	bool carries_serial; /* *IDN? names the serial number; default true, of a pen made of parts false */
+	uint32_t heartbeat_ms, deadman_ms; /* defaults 100, 500; 3 * heartbeat <= deadman; 0: a class without a time */
 	double rate_lo_hz, rate_hi_hz, depth_lo_mm, depth_hi_mm;
-	double coast_down_max_s; /* how long the needles may run on after stop; default 0.5 */
+	double coast_down_max_s;  /* how long the needles may run on after stop; default 0.5 */
+	int dead_man;             /* enum deadman_class; default DEADMAN_PEN */
+	struct bench_power power; /* of a pen made of parts */
 };
 
 /* The force that the load sensor measures. */

@@ -356,6 +356,8 @@ static const struct device_key {
 	 PEN,
 	 0,
 	 false},
+	{{.key = "dead_man", .kind = FIELD_WORD, .offset = IN(pen.dead_man), .words = deadman_words}, PEN, 0, false},
+	{{.key = "power", .kind = FIELD_CUSTOM, .offset = IN(pen.power), .read = bench_power_read}, PEN, 0, false},
 	{{.key = "dead_man_ms", .kind = FIELD_INT, .offset = IN(deadman_ms), .lo = 50, .hi = 10000, .unit = "ms"},
 	 PEN,
 	 0,
@@ -543,13 +545,29 @@ static void fields_of(uint32_t roles, bool listed, struct json_field ret[KEYS + 
 static int check_deadman(const struct json_doc *doc, const struct json *node, const struct device_text *text,
 			 struct err *err)
 {
-	if (3 * text->heartbeat_ms <= text->deadman_ms)
+	if (!deadman_row((enum deadman_class)text->pen.dead_man)->timed || 3 * text->heartbeat_ms <= text->deadman_ms)
 		return 0;
 	const struct json *named = json_get(node, "dead_man_ms");
 	return json_error(doc, named ? named : json_get(node, "heartbeat_ms"), err,
 			  "a dead-man of %lld ms must outlast three heartbeats of %lld ms: at least %lld ms",
 			  (long long)text->deadman_ms, (long long)text->heartbeat_ms,
 			  (long long)(3 * text->heartbeat_ms));
+}
+
+/* Its stopper is another object of the file: bench_devices_check() sees both. */
+static int check_power(const struct json_doc *doc, const struct json *node, const struct bench_pen *pen,
+		       bool stopper_required, struct err *err)
+{
+	const struct power_claim claim = {
+		.power = &pen->power,
+		.class = (enum deadman_class)pen->dead_man,
+		.carries_serial = pen->carries_serial && json_get(node, "carries_serial"),
+		.stopper_required = stopper_required,
+		.rate_lo_hz = pen->rate_lo_hz,
+		.rate_hi_hz = pen->rate_hi_hz,
+	};
+
+	return bench_power_check(doc, node, &claim, err);
 }
 
 static int check_preload(const struct json_doc *doc, const struct json *node, const struct bench_sensor *s,
@@ -614,7 +632,9 @@ static void take(const struct json *node, uint32_t roles, const struct device_te
 	if (roles & PEN) {
 		bench->pen = text->pen;
 		bench->pen.heartbeat_ms = (uint32_t)text->heartbeat_ms;
-		bench->pen.deadman_ms = (uint32_t)text->deadman_ms;
+		bench->pen.deadman_ms =
+			deadman_row((enum deadman_class)text->pen.dead_man)->timed ? (uint32_t)text->deadman_ms : 0;
+		bench->pen.carries_serial = text->pen.carries_serial && !text->pen.power.present;
 	}
 	if (roles & FORCE)
 		bench->sensor = text->sensor;
@@ -641,6 +661,8 @@ static int read_device(const struct json_doc *doc, const struct json *node, bool
 		ret = check_line(doc, node, text.device.link, err);
 	if (ret == 0 && (roles & PEN))
 		ret = check_deadman(doc, node, &text, err);
+	if (ret == 0 && (roles & PEN))
+		ret = check_power(doc, node, &text.pen, true, err);
 	if (ret == 0 && (roles & FORCE))
 		ret = check_preload(doc, node, &text.sensor, err);
 	if (ret == 0 && (roles & FORCE))
@@ -788,5 +810,8 @@ int bench_devices_check(const struct bench *bench, struct err *err)
 
 	for (unsigned role = 0; role < ROLES_COUNT && ret == 0; role++)
 		ret = check_role(bench, (enum device_role)role, err);
+	if (ret == 0)
+		ret = check_power(bench->doc, bench_device(bench, ROLE_PEN)->node, &bench->pen, bench->stopper.required,
+				  err);
 	return ret;
 }
