@@ -173,6 +173,30 @@ static void render_control(FILE *out, const struct record *record)
 	field(out, "override", record->override);
 }
 
+void render_made_of(void (*row)(FILE *out, const char *name, const char *text), FILE *out, const struct record *record)
+{
+	static const struct {
+		const char *by, *text;
+	} rates[] = {{"volts", "by the supply's voltage"}, {"own", "the pen's own"}};
+	const struct deadman_row *dead_man = deadman_find(record->dead_man);
+	char line[200];
+
+	if (!dead_man)
+		return;
+	snprintf(line, sizeof(line), "class %s: %s", dead_man->name, dead_man->text);
+	row(out, "dead-man", line);
+	if (!dead_man->of_parts)
+		return;
+	for (unsigned i = 0; i < sizeof(rates) / sizeof(rates[0]); i++)
+		if (strcmp(record->rate_by, rates[i].by) == 0)
+			snprintf(line, sizeof(line), "rate %s; depth asked of the operator, not set", rates[i].text);
+	row(out, "setting", line);
+	snprintf(line, sizeof(line), "on the operator's word: read as %.60s before the run, %.60s after it",
+		 record->dut_said.before[0] ? record->dut_said.before : "nothing",
+		 record->dut_said.after[0] ? record->dut_said.after : "nothing");
+	row(out, "which pen", line);
+}
+
 void render_header(FILE *out, const struct record *record)
 {
 	char line[400];
@@ -183,6 +207,7 @@ void render_header(FILE *out, const struct record *record)
 	field(out, "plan", line);
 	snprintf(line, sizeof(line), "%s%s%s", record->bench_name, *record->bench_site ? ", " : "", record->bench_site);
 	field(out, "bench", line);
+	render_made_of(field, out, record);
 	field(out, "found", record->bench_found);
 	render_control(out, record);
 	for (unsigned i = 0; i < record->devices; i++)

@@ -17,6 +17,9 @@ struct style {
 /* All of the following, as `penrig show` prints it. */
 void render_record(FILE *out, const struct style *style, const struct record *record);
 
+/* What stops the pen where penrig cannot; of a pen made of parts, how depth and rate come about and on whose word it stands
+ * which pen it was. A row for each, nothing where the record does not say. */
+void render_made_of(void (*row)(FILE *out, const char *name, const char *text), FILE *out, const struct record *record);
 /* Who, what and when. */
 void render_header(FILE *out, const struct record *record);
 /* Of an imported recording: the file, how it was read, rows that are missing. */

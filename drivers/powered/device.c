@@ -35,6 +35,8 @@ struct powered {
 	uint32_t condition; /* latched until the next start */
 	struct answer answer[ANSWERS_MAX];
 	unsigned answers;
+	bool starting;   /* told to run, and not answered yet */
+	uint64_t ran_ns; /* when that was answered, or a tick earlier */
 	device_done_fn run_done;
 	void *run_ctx;
 };
@@ -121,10 +123,18 @@ static void watch_volts(struct powered *pen, const struct power_state *state)
 		       "the pen's power supply does not hold the voltage that was set: look at its current limit");
 }
 
+/* How the output stood before it was switched on says nothing of how it stands. */
+static bool is_stale(const struct powered *pen, const struct power_state *state)
+{
+	return pen->starting || (pen->wanted && state->asked_ns <= pen->ran_ns);
+}
+
 static void on_power(void *ctx, const struct power_state *state)
 {
 	struct powered *pen = ctx;
 
+	if (is_stale(pen, state))
+		return;
 	watch_output(pen, state);
 	watch_volts(pen, state);
 	const struct pen_telemetry telemetry = {
@@ -207,7 +217,9 @@ static void ran(void *ctx, int status, const struct err *err)
 	device_done_fn done = pen->run_done;
 
 	pen->run_done = NULL;
+	pen->starting = false;
 	pen->wanted = status == 0;
+	pen->ran_ns = pen->now_ns;
 	if (done)
 		done(pen->run_ctx, status, err);
 }
@@ -217,7 +229,7 @@ static void powered_run(struct device *device, device_done_fn done, void *ctx)
 	struct powered *pen = powered_of(device);
 	struct err err;
 
-	if (pen->run_done || isnan(pen->volts_v)) {
+	if (pen->starting || isnan(pen->volts_v)) {
 		int status = err_set(&err, -EAGAIN, "the pen's power is to be set before it is switched on");
 		answer_later(pen, status, &err, done, ctx);
 		return;
@@ -225,6 +237,7 @@ static void powered_run(struct device *device, device_done_fn done, void *ctx)
 	pen->condition = 0;
 	pen->low = 0;
 	pen->fed_ns = pen->now_ns;
+	pen->starting = true;
 	pen->run_done = done;
 	pen->run_ctx = ctx;
 	pen->verbs->on(pen->supply, ran, pen);

@@ -6,6 +6,7 @@
 
 #include "reports/digits.h"
 #include "reports/html/html.h"
+#include "reports/render.h"
 #include "reports/report.h"
 #include "rig/judge/verdict.h"
 
@@ -114,6 +115,7 @@ static void put_who(FILE *out, const struct record *record)
 	snprintf(text, sizeof(text), "%s%s%s", record->bench_name, record->bench_site[0] ? ", " : "",
 		 record->bench_site);
 	html_row(out, "bench", text);
+	render_made_of(html_row, out, record);
 	html_row(out, "found", record->bench_found);
 	html_row(out, "operator", record->operator_name);
 	html_row(out, "override", record->override);

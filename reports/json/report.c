@@ -76,6 +76,23 @@ static void put_who(struct json_stream *out, const struct record *record)
 	put_text(out, "ended", record->ended_utc);
 }
 
+/* What makes the pen move, and what stops it; of a pen made of parts, whose word stands for what no device told. */
+static void put_made_of(struct json_stream *out, const struct record *record)
+{
+	if (record->dead_man[0])
+		put_text(out, "dead_man", record->dead_man);
+	if (record->depth_by[0])
+		put_text(out, "depth_by", record->depth_by);
+	if (record->rate_by[0])
+		put_text(out, "rate_by", record->rate_by);
+	if (!record->dut_said.wanted)
+		return;
+	json_object(out, "dut_read_by_operator", JSON_LINES);
+	put_text(out, "before", record->dut_said.before);
+	put_text(out, "after", record->dut_said.after);
+	json_end(out);
+}
+
 static void put_sources(struct json_stream *out, const struct record *record)
 {
 	if (record->override[0])
@@ -96,6 +113,7 @@ static void put_sources(struct json_stream *out, const struct record *record)
 	put_text(out, "site", record->bench_site);
 	if (record->bench_found[0])
 		put_text(out, "found", record->bench_found);
+	put_made_of(out, record);
 	json_put_file(out, record_file_of(record, "bench"));
 	json_end(out);
 	json_array(out, "phantoms", JSON_LINES);

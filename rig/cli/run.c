@@ -149,7 +149,7 @@ static const struct cli_option run_table[] = {
 	 .arg = "N",
 	 .offset = AT(answer_fd),
 	 .help = "Take answers to questions, and the order to stop, as lines from descriptor N instead of a terminal: "
-		 "\"answer ID done\", \"answer ID give_up\", \"stop\"."},
+		 "\"answer ID done\", \"answer ID is TEXT\", \"answer ID give_up\", \"stop\"."},
 	{.name = "color",
 	 .kind = OPTION_WORD,
 	 .arg = "WHEN",
@@ -182,6 +182,7 @@ struct run {
 	struct signals signals;
 	struct progress progress;
 	struct prompt prompt;
+	bool wants_words; /* the question that is open */
 	struct answers answers;
 	struct session *session;
 	struct keeping keeping;
@@ -208,11 +209,17 @@ static void on_prompt(void *ctx, const struct session_prompt *prompt)
 {
 	struct run *run = ctx;
 
+	run->wants_words = prompt->question == QUESTION_SCAN_PEN;
 	progress_prompt(&run->progress, prompt);
 	if (run->answers.fd >= 0)
-		answers_ask(&run->answers, run->progress.events.asked);
+		answers_ask(&run->answers, run->progress.events.asked, run->wants_words);
 	else if (prompt_ask(&run->prompt) < 0)
 		session_answer(run->session, false);
+}
+
+static void on_words(void *ctx, const char *words)
+{
+	session_answer_words(((struct run *)ctx)->session, words);
 }
 
 static void on_answer(void *ctx, bool go_on)
@@ -223,7 +230,14 @@ static void on_answer(void *ctx, bool go_on)
 /* Nothing that was typed is swallowed: it is said what would be an answer. */
 static int on_other_answer(void *ctx, const char *line)
 {
-	progress_remind(&((struct run *)ctx)->progress, line);
+	struct run *run = ctx;
+
+	if (run->wants_words) {
+		prompt_cancel(&run->prompt);
+		on_words(run, line);
+		return 0;
+	}
+	progress_remind(&run->progress, line);
 	return 0;
 }
 
@@ -455,8 +469,8 @@ static int open_surroundings(struct run *run, struct err *err)
 	struct style style = style_of(stderr, (enum colour_choice)run->options->color);
 	int event_fd = -1, rc;
 
-	run->answers =
-		(struct answers){.fd = -1, .answer = on_answer, .stop = on_stop, .refused = on_refused, .ctx = run};
+	run->answers = (struct answers){
+		.fd = -1, .answer = on_answer, .say = on_words, .stop = on_stop, .refused = on_refused, .ctx = run};
 	if ((rc = descriptor_of("--progress-fd", run->options->progress_fd, &event_fd, err)) < 0 ||
 	    (rc = descriptor_of("--answer-fd", run->options->answer_fd, &run->answers.fd, err)) < 0 ||
 	    (rc = answers_check(&run->answers, err)) < 0 || (rc = wait_of(run, err)) < 0 ||

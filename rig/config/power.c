@@ -38,6 +38,14 @@ const struct deadman_row *deadman_row(enum deadman_class class)
 	return &rows[class];
 }
 
+const struct deadman_row *deadman_find(const char *name)
+{
+	for (unsigned i = 0; i < DEADMAN_CLASSES; i++)
+		if (strcmp(rows[i].name, name) == 0)
+			return &rows[i];
+	return NULL;
+}
+
 /* ---- reading --------------------------------------------------------------------------------------------------- */
 
 struct power_text {

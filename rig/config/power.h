@@ -26,6 +26,7 @@ struct deadman_row {
 	bool of_parts;      /* only a pen made of parts has it */
 };
 const struct deadman_row *deadman_row(enum deadman_class class); /* never NULL */
+const struct deadman_row *deadman_find(const char *name);        /* NULL: there is none of this name */
 extern const char *const deadman_words[];                        /* the names, NULL-terminated */
 
 /* "power" of a bench's pen. */

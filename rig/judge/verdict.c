@@ -242,6 +242,14 @@ static void weigh_conditions(struct weighing *w, const struct record *record)
 	}
 }
 
+/* Whose results are these? A pen that was changed meanwhile neither passes nor fails by them. */
+static bool is_another_pen(const struct record *record)
+{
+	const struct record_identity *said = &record->dut_said;
+	return said->wanted && record->run_status == RUN_COMPLETE && !record->status_reason[0] &&
+	       strcmp(said->after, record->dut) != 0;
+}
+
 static void weigh_run(struct weighing *w, const struct record *record)
 {
 	if (record->run_status != RUN_COMPLETE)
@@ -336,6 +344,14 @@ void verdict_form(struct record *record, const struct plan *plan)
 		return;
 	weigh_all(&w, record, plan);
 	weigh_origin(&w, record);
+	if (is_another_pen(record)) {
+		w = (struct weighing){.conditional_accepted = true};
+		weigh(&w, OUTCOME_INCONCLUSIVE, FIRST,
+		      "the operator read \"%.60s\" from the pen after the run, which is for \"%.60s\": it is not known "
+		      "whose "
+		      "results these are",
+		      record->dut_said.after, record->dut);
+	}
 	record->dut_verdict = w.any ? w.outcome : OUTCOME_INCONCLUSIVE;
 	record->accept_conditional = record->dut_verdict == OUTCOME_CONDITIONAL_PASS && w.conditional_accepted;
 	record->accept_statement = record->on_statement && plan && plan->accept_statement;

@@ -229,6 +229,12 @@ struct record_origin {
 	bool has_gaps; /* they were looked for */
 };
 
+/* Which pen it was, where it cannot tell: what the operator read from it. */
+struct record_identity {
+	bool wanted;                /* it stands on the operator's word */
+	char before[64], after[64]; /* "": not asked yet */
+};
+
 struct record {
 	char name[128]; /* file stem: everything of this run is NAME.something */
 	char folder[FILE_PATH_MAX];
@@ -268,6 +274,9 @@ struct record {
 	enum run_status run_status;
 	enum refusal refusal;
 	char status_reason[ERR_TEXT_MAX];
+	char dead_man[8];             /* class of what stops the pen: config/power.h; "": not said */
+	char depth_by[8], rate_by[8]; /* how they come about: bench_depth_by(), bench_rate_by(); "": not said */
+	struct record_identity dut_said;
 	char bench_found[400]; /* in which state, where an earlier run did not come to its end; empty: in order */
 	bool moved;            /* the pen was commanded to run at least once */
 	bool stop_verified;    /* the last stop was seen in the load signal; meaningful where moved */

@@ -80,6 +80,9 @@ int record_inputs(struct record *r, const struct plan *plan, const struct bench 
 	snprintf(r->plan_description, sizeof(r->plan_description), "%s", plan->description);
 	snprintf(r->bench_name, sizeof(r->bench_name), "%s", bench->name);
 	snprintf(r->bench_site, sizeof(r->bench_site), "%s", bench->site);
+	snprintf(r->dead_man, sizeof(r->dead_man), "%s", deadman_row((enum deadman_class)bench->pen.dead_man)->name);
+	snprintf(r->depth_by, sizeof(r->depth_by), "%s", bench_depth_by(bench));
+	snprintf(r->rate_by, sizeof(r->rate_by), "%s", bench_rate_by(bench));
 	snprintf(r->thermal_basis, sizeof(r->thermal_basis), "%s", plan->thermal_basis);
 	r->judge_nominal_rate = plan->judge_nominal_rate;
 	r->judge_displacement = plan->judge_displacement;

@@ -394,6 +394,12 @@ static const struct member takt_members[] = {
 	PART(TAKT_PROOF, "proof_s"),     PART(TAKT_REST, "rest_s"),           END,
 };
 
+static const struct member dut_said_members[] = {
+	ONE(struct record_identity, before, TEXT),
+	ONE(struct record_identity, after, TEXT),
+	END,
+};
+
 static const struct member record_members[] = {
 	ONE(struct record, name, TEXT),
 	ONE(struct record, folder, TEXT),
@@ -434,6 +440,10 @@ static const struct member record_members[] = {
 	ONE(struct record, run_status, INT),
 	ONE(struct record, refusal, INT),
 	ONE(struct record, status_reason, TEXT),
+	MAYBE(struct record, dead_man),
+	MAYBE(struct record, depth_by),
+	MAYBE(struct record, rate_by),
+	MAYBE_NESTED(struct record, dut_said, dut_said.wanted, dut_said_members),
 	MAYBE(struct record, bench_found),
 	ONE(struct record, moved, BOOL),
 	ONE(struct record, stop_verified, BOOL),

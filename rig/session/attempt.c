@@ -201,7 +201,7 @@ static bool goes_on_at_once(const struct session *s)
 	char text[240];
 
 	if (!takt_goes_on(s->plan, s->config.points, s->config.point_count, s->at.point) || s->at.fault[0] ||
-	    s->at.unmeasured || s->ending.begun || devices_trouble(s))
+	    s->at.unmeasured || s->ending.begun || devices_trouble(s) || hands_come(s, next))
 		return false;
 	return !s->config.ask || !s->config.ask(s->config.calibrating_ctx, next, text, sizeof(text));
 }
@@ -242,7 +242,7 @@ static void tare_from_rest(struct session *s)
 	set_up_pen(s);
 }
 
-static void begin_point(struct session *s)
+static void start_point(struct session *s)
 {
 	struct record_point *point = record_add_point(s->record);
 	if (!point) {
@@ -277,6 +277,11 @@ static void begin_point(struct session *s)
 	}
 	s->at.rest_first = 0;
 	session_go(s, STAGE_INTERLOCK, interlocking);
+}
+
+static void begin_point(struct session *s)
+{
+	hands_before_point(s, start_point);
 }
 
 /* ---- the end of a point ---------------------------------------------------------------------------------------- */
@@ -416,10 +421,15 @@ static void ask_for_phantom(struct session *s)
 				       .position = phantom->position});
 }
 
+static void complete(struct session *s)
+{
+	session_end(s, RUN_COMPLETE, "");
+}
+
 void attempt_next(struct session *s)
 {
 	if (s->at.point >= s->config.point_count) {
-		session_end(s, RUN_COMPLETE, "");
+		hands_after_run(s, complete);
 		return;
 	}
 	s->at.number = 1;

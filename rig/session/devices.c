@@ -187,7 +187,7 @@ static void on_telemetry(void *ctx, const struct pen_telemetry *telemetry)
 {
 	struct session *s = ((struct attached *)ctx)->session;
 	guard_telemetry(s->guard, telemetry);
-	if (!isnan(telemetry->rate_hz)) {
+	if (!isnan(telemetry->rate_hz) || !isnan(telemetry->battery_v)) {
 		estimator_telemetry(&s->estimator, telemetry);
 		if (s->runfile)
 			runfile_telemetry(s->runfile, telemetry);
@@ -231,7 +231,12 @@ static int attach(struct session *s, const struct bench_device *bench, const cha
 			       s->bench->path, label, bench->driver);
 	struct device_told told;
 	bench_device_told(bench, &told);
+	struct power_setup power;
+	int status = device->driver->powered ? bench_power_setup(s->bench, s->config.drivers, &power, err) : 0;
+	if (status)
+		return status;
 	const struct device_open open = {
+		.power = device->driver->powered ? &power : NULL,
 		.links = s->config.links,
 		.loop = s->loop,
 		.uri = uri,
@@ -245,7 +250,7 @@ static int attach(struct session *s, const struct bench_device *bench, const cha
 			 .event = on_event,
 			 .lost = on_lost},
 	};
-	int status = device->driver->open(&open, loop_now_ns(s->loop), &device->device, err);
+	status = device->driver->open(&open, loop_now_ns(s->loop), &device->device, err);
 	if (status)
 		err_prefix(err, "%s %s", label, uri);
 	return status;
@@ -499,7 +504,11 @@ static int check_identity(const struct attached *device, struct err *err)
 static int check_serials(const struct session *s, struct err *err)
 {
 	const struct device_identity *pen = s->pen->driver->identity(s->pen->device);
+	const char *supply = s->bench->pen.power.serial;
 	int status = 0;
+	if (supply[0] && strcmp(pen->serial, supply) != 0)
+		return err_set(err, -EINVAL, "%s: the pen's power supply says it is \"%s\", the bench names \"%s\"",
+			       s->bench->path, pen->serial, supply);
 	if (s->bench->pen.carries_serial && strcmp(pen->serial, s->record->dut) != 0)
 		return err_set(err, -EINVAL,
 			       "the pen says it is \"%s\", the run is for \"%s\": check which pen is in the clamp",

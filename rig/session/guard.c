@@ -169,7 +169,8 @@ static void fault(struct guard *g, const char *text, bool unmeasured)
 static void watch_starvation(struct guard *g, uint64_t now_ns)
 {
 	uint64_t fed_ns = g->beats.last_ns > g->known.run.ns ? g->beats.last_ns : g->known.run.ns;
-	if (!g->beats.armed || !g->running.wanted || now_ns - fed_ns < g->config.deadman_ms * NS_PER_MS)
+	if (!g->beats.armed || !g->config.deadman_ms || !g->running.wanted ||
+	    now_ns - fed_ns < g->config.deadman_ms * NS_PER_MS)
 		return;
 	char text[120];
 	snprintf(text, sizeof(text), "no heartbeat left this computer for %.2f s, longer than the pen's dead-man waits",
@@ -336,7 +337,7 @@ static void question(struct guard *g, uint64_t now_ns)
 static void blame(struct guard *g, const struct evidence *evidence)
 {
 	const char *text = stop_blame(evidence);
-	if (!text || g->stopping.blamed)
+	if (!text || g->stopping.blamed || g->config.of_parts)
 		return;
 	g->stopping.blamed = true;
 	g->config.host->event(g->config.ctx,
@@ -366,7 +367,8 @@ bool guard_stop(struct guard *g, const char *why, double rate_hz, bool last)
 	g->running.wanted = false;
 	order->ns = now_ns;
 	order->held_up = now_ns < g->held_until_ns;
-	order->trips_ns = g->beats.armed ? g->beats.last_ns + g->config.deadman_ms * NS_PER_MS : 0;
+	order->trips_ns =
+		g->beats.armed && g->config.deadman_ms ? g->beats.last_ns + g->config.deadman_ms * NS_PER_MS : 0;
 	order->quiet_s = quiet_needed_s(rate_hz, last);
 	order->coasted_ns = now_ns + (uint64_t)(g->config.coast_down_max_s * 1e9);
 	if (!g->known.answer.given) { /* else nothing has run since the order that was given then */

@@ -53,7 +53,8 @@ struct guard_config {
 	const struct guard_host *host; /* borrowed for the guard's life, as is ctx */
 	void *ctx;
 	uint32_t heartbeat_ms; /* period */
-	uint32_t deadman_ms;   /* what the pen's dead-man is set to */
+	uint32_t deadman_ms;   /* what the pen's dead-man is set to; 0: nothing counts, and heartbeats only ask */
+	bool of_parts;         /* what the pen says is its power supply's word: no motion after it is the pen's fault */
 	double coast_down_max_s;
 	double preload_lo_n, preload_hi_n; /* seating force */
 };

@@ -94,6 +94,8 @@ static const struct {
 	{PEN_DEADMAN_TRIPPED, BLAME_BENCH, "dead-man tripped"},
 	{PEN_CARTRIDGE_MISSING, BLAME_BENCH, "cartridge missing"},
 	{PEN_REBOOTED, BLAME_PEN, "restarted by itself"},
+	{PEN_POWER_LOST, BLAME_BENCH, "that its power supply went off unasked"},
+	{PEN_POWER_LOW, BLAME_BENCH, "that its power supply does not hold its voltage"},
 };
 
 void condition_text(uint32_t condition, char *text, size_t size)

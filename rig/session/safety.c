@@ -119,6 +119,7 @@ int safety_new(struct session *s)
 		.ctx = s,
 		.heartbeat_ms = s->bench->pen.heartbeat_ms,
 		.deadman_ms = s->bench->pen.deadman_ms,
+		.of_parts = s->bench->pen.power.present,
 		.coast_down_max_s = s->bench->pen.coast_down_max_s,
 		.preload_lo_n = s->bench->sensor.preload_lo_n,
 		.preload_hi_n = s->bench->sensor.preload_hi_n,

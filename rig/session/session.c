@@ -312,6 +312,11 @@ static void begin_points(struct session *s)
 	attempt_next(s);
 }
 
+static void begin_tests(struct session *s)
+{
+	pen_tests_begin(s, begin_points);
+}
+
 /* The bench as it was found: what an operator can put right is refused; a sensor that lies makes the run inconclusive.
  */
 static void first_interlock(struct session *s, uint64_t now_ns)
@@ -328,7 +333,7 @@ static void first_interlock(struct session *s, uint64_t now_ns)
 		return;
 	enum watch_verdict verdict = guard_still(s->guard, INTERLOCK_QUIET_S);
 	if (verdict == WATCH_OK) {
-		pen_tests_begin(s, begin_points);
+		hands_before_run(s, begin_tests);
 		return;
 	}
 	if (!guard_hopeless(s->guard, verdict, s->state_since_ns))
@@ -378,11 +383,18 @@ static void armed(struct session *s, uint64_t now_ns)
 
 static void arm(struct session *s, uint64_t now_ns)
 {
+	const struct deadman_row *row = deadman_row((enum deadman_class)s->bench->pen.dead_man);
 	(void)now_ns;
 	if (s->verb.pending)
 		return;
 	if (s->verb.status) {
 		session_end(s, RUN_DEVICE_LOST, "the pen did not confirm that it is off");
+		return;
+	}
+	if (!row->timed) {
+		journal_text(s, "event", "dead-man of class %s: %s", row->name, row->text);
+		guard_arm(s->guard);
+		start_sensor(s);
 		return;
 	}
 	journal_text(s, "command", "arm dead-man %u ms", s->bench->pen.deadman_ms);
@@ -451,13 +463,17 @@ static bool needs_prompt(const struct session *s)
 /* Everything that can be known without a device. */
 static bool may_begin(struct session *s, struct err *err)
 {
-	char today[32];
+	char today[32], why[240];
 	utc_text(s->started_wall_ns, today);
 	today[10] = '\0';
 	if (needs_prompt(s) && !s->config.observer.prompt) {
 		refuse(s, REFUSED_PLAN,
 		       "the plan changes phantoms or takes them away, which needs an operator: run it on a terminal "
 		       "without --no-input");
+		return false;
+	}
+	if (!hands_check(s, why, sizeof(why))) {
+		refuse(s, REFUSED_BENCH, why);
 		return false;
 	}
 	if (s->config.calibrating ? bench_check_devices_due(s->bench, today, err)
@@ -676,9 +692,9 @@ void session_free(struct session *s)
 const char *session_question_name(enum session_question question)
 {
 	static const char *const names[] = {
-		[QUESTION_PUT_PHANTOM] = "put_phantom",
-		[QUESTION_TAKE_PHANTOM_AWAY] = "take_phantom_away",
-		[QUESTION_SET_STAGE] = "set_stage",
+		[QUESTION_PUT_PHANTOM] = "put_phantom", [QUESTION_TAKE_PHANTOM_AWAY] = "take_phantom_away",
+		[QUESTION_SET_STAGE] = "set_stage",     [QUESTION_SCAN_PEN] = "scan_pen",
+		[QUESTION_SET_DIAL] = "set_dial",       [QUESTION_ATTEND] = "attend",
 	};
 
 	return names[question];
@@ -687,6 +703,12 @@ const char *session_question_name(enum session_question question)
 void session_answer(struct session *s, bool go_on)
 {
 	s->prompt = (struct prompt){.answered = true, .go_on = go_on};
+}
+
+void session_answer_words(struct session *s, const char *words)
+{
+	s->prompt = (struct prompt){.answered = true, .go_on = true};
+	snprintf(s->prompt.text, sizeof(s->prompt.text), "%s", words);
 }
 
 void session_note(struct session *s, const char *text)

@@ -41,13 +41,21 @@ struct session_progress {
 };
 
 /* What the operator is asked to do, for a person (text) and for a program that asks in its own words; borrowed. */
-enum session_question { QUESTION_PUT_PHANTOM, QUESTION_TAKE_PHANTOM_AWAY, QUESTION_SET_STAGE };
+enum session_question {
+	QUESTION_PUT_PHANTOM,
+	QUESTION_TAKE_PHANTOM_AWAY,
+	QUESTION_SET_STAGE,
+	QUESTION_SCAN_PEN, /* answered in words: session_answer_words() */
+	QUESTION_SET_DIAL,
+	QUESTION_ATTEND,
+};
 const char *session_question_name(enum session_question question); /* "put_phantom", ... */
 
 struct session_prompt {
 	enum session_question question;
 	const char *text;
 	const char *phantom, *material, *position; /* of QUESTION_PUT_PHANTOM; else NULL */
+	double depth_mm;                           /* of QUESTION_SET_DIAL and QUESTION_ATTEND; else 0 */
 	unsigned point;                            /* that waits for it, from 0 */
 };
 
@@ -101,6 +109,8 @@ void session_free(struct session *session);
 
 /* The operator's answer to a prompt: true = done, go on; false = give up. */
 void session_answer(struct session *session, bool go_on);
+/* The answer to QUESTION_SCAN_PEN; an answer without words has read nothing. */
+void session_answer_words(struct session *session, const char *words);
 /* What the operator said, for the journal. */
 void session_note(struct session *session, const char *text);
 

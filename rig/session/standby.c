@@ -125,6 +125,12 @@ static int check_left(const struct session *s, struct err *err)
 	if (strcmp(left->driver, pen->driver) != 0)
 		return err_set(err, -EPERM, "this bench's pen has the driver %s, that one %s", pen->driver,
 			       left->driver);
+	const struct bench_power *power = &s->bench->pen.power;
+	if (strcmp(left->power, power->driver) != 0 || (int64_t)left->output != power->output)
+		return err_set(
+			err, -EPERM,
+			"this bench's pen has its power from \"%s\", output %lld, that one from \"%s\", output %u",
+			power->driver, (long long)power->output, left->power, left->output);
 	if (!bench_pen_could_be(s->bench, left->link))
 		return err_set(err, -EPERM, "this bench's pen is %.100s", pen->link);
 	if (!s->config.stopper)
@@ -223,6 +229,8 @@ static int recipe_of(struct session *s, struct stop_recipe *ret, struct err *err
 			       FILE_PATH_MAX - 1);
 	memcpy(recipe.folder, folder, strlen(folder) + 1);
 	snprintf(recipe.driver, sizeof(recipe.driver), "%s", pen->driver);
+	snprintf(recipe.power, sizeof(recipe.power), "%s", s->bench->pen.power.driver);
+	recipe.output = (unsigned)s->bench->pen.power.output;
 	snprintf(recipe.run, sizeof(recipe.run), "%s", s->record->name);
 	recipe.standstill_ms = (uint32_t)(s->bench->stopper.standstill_s * 1e3);
 	*ret = recipe;

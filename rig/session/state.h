@@ -92,6 +92,14 @@ struct standby { /* the stopper */
 
 struct prompt {
 	bool answered, go_on;
+	char text[64]; /* of an answer in words; cut to fit */
+};
+
+struct hands {           /* of the operator, for a pen made of parts */
+	double dial_mm;  /* to which the dial was last asked to be set; NaN: not yet */
+	double asked_mm; /* by the question that is open */
+	void (*then)(struct session *s);
+	void (*after_scan)(struct session *s);
 };
 
 struct ending {
@@ -132,6 +140,7 @@ struct session {
 	struct attempt at;
 	struct deadman_test deadman;
 	struct prompt prompt;
+	struct hands hands;
 	struct standby standby;
 	void (*after_tests)(struct session *s);
 	uint64_t struck[BENCH_PHANTOMS_MAX]; /* strokes on each phantom of the bench */
@@ -207,6 +216,14 @@ void attempt_fault(struct session *s, const char *reason); /* the point under wa
 void attempt_unmeasured(struct session *s, const char *reason);
 /* The run ends: an open point that was measured to its end keeps its results, any other is closed for this reason. */
 void attempt_close(struct session *s, const char *reason);
+
+/* hands.c: of a pen made of parts; of any other, then() at once */
+/* Whether somebody is there for what a hand must do; else why not. */
+bool hands_check(const struct session *s, char *why, size_t size);
+void hands_before_run(struct session *s, void (*then)(struct session *s));
+void hands_before_point(struct session *s, void (*then)(struct session *s));
+void hands_after_run(struct session *s, void (*then)(struct session *s));
+bool hands_come(const struct session *s, unsigned point); /* before this point, as things stand */
 
 /* pen_tests.c */
 void pen_tests_begin(struct session *s, void (*then)(struct session *s));

@@ -9,7 +9,7 @@
 
 struct recipe_text { /* numbers as JSON has them */
 	struct stop_recipe recipe;
-	int64_t baud, data_bits, stop_bits, parity, flow, wait_ms, standstill_ms;
+	int64_t output, baud, data_bits, stop_bits, parity, flow, wait_ms, standstill_ms;
 };
 
 #define AT(member) offsetof(struct recipe_text, member)
@@ -25,6 +25,11 @@ struct recipe_text { /* numbers as JSON has them */
 
 static const struct json_field fields[] = {
 	TEXT(driver),
+	{.key = "power",
+	 .kind = FIELD_STRING,
+	 .offset = AT(recipe.power),
+	 .size = sizeof(((struct stop_recipe *)0)->power)},
+	{.key = "output", .kind = FIELD_INT, .offset = AT(output), .lo = 0, .hi = 255},
 	TEXT(link),
 	TEXT(run),
 	TEXT(folder),
@@ -44,6 +49,10 @@ int stop_recipe_print(const struct stop_recipe *recipe, char ret[RECIPE_TEXT_MAX
 	char *text;
 
 	json_out_string(out, "driver", recipe->driver);
+	if (recipe->power[0]) {
+		json_out_string(out, "power", recipe->power);
+		json_out_int(out, "output", recipe->output);
+	}
 	json_out_string(out, "link", recipe->link);
 	json_out_string(out, "run", recipe->run);
 	json_out_string(out, "folder", recipe->folder);
@@ -89,6 +98,7 @@ int stop_recipe_parse(const char *text, struct stop_recipe *ret, struct err *err
 		.flow = (enum link_flow)read.flow,
 		.wait_ns = (uint64_t)read.wait_ms * NS_PER_MS,
 	};
+	ret->output = (unsigned)read.output;
 	ret->standstill_ms = (uint32_t)read.standstill_ms;
 	return 0;
 }

@@ -43,7 +43,8 @@ struct warden {
 	struct stop_recipe recipe;
 	bool has_recipe;
 	const struct driver *driver;
-	int folder, pidfd, line; /* the run's folder; penrig; its open port; -1 none */
+	struct power_setup power; /* of a pen made of parts: all that switching it off takes */
+	int folder, pidfd, line;  /* the run's folder; penrig; its open port; -1 none */
 	pid_t penrig;
 	bool moving, ran, gone, dismissed; /* ran: it was moving at some time */
 	bool may_kill;                     /* what is done now, is done because penrig is gone or stands still */
@@ -242,6 +243,7 @@ static void try_open(struct warden *w, uint64_t now_ns)
 		.loop = w->config.loop,
 		.uri = w->recipe.link,
 		.settings = w->recipe.line,
+		.power = w->driver->powered ? &w->power : NULL,
 		.adopted = w->line > 0 ? w->line : 0,
 		.host = {.ctx = w, .ready = on_ready, .telemetry = on_telemetry, .event = on_event, .lost = on_lost},
 	};
@@ -342,6 +344,14 @@ static void on_timer(void *ctx, uint64_t now_ns)
 
 /* ---- what penrig says ------------------------------------------------------------------------------------------ */
 
+static const struct driver *find_driver(const struct warden *w, const char *name, enum device_role role)
+{
+	for (const struct driver *const *d = w->config.drivers; *d; d++)
+		if (strcmp((*d)->name, name) == 0 && driver_serves(*d, role))
+			return *d;
+	return NULL;
+}
+
 static void take_recipe(struct warden *w, const char *text)
 {
 	struct err err;
@@ -350,10 +360,10 @@ static void take_recipe(struct warden *w, const char *text)
 		say(w, STOPPER_UNFIT, err.text);
 		return;
 	}
-	for (const struct driver *const *d = w->config.drivers; *d; d++)
-		if (strcmp((*d)->name, w->recipe.driver) == 0 && driver_serves(*d, ROLE_PEN))
-			w->driver = *d;
-	if (!w->driver) {
+	w->driver = find_driver(w, w->recipe.driver, ROLE_PEN);
+	w->power.driver = find_driver(w, w->recipe.power, ROLE_POWER);
+	w->power.output = w->recipe.output;
+	if (!w->driver || w->driver->powered != (w->power.driver != NULL)) {
 		say(w, STOPPER_UNFIT, "the stopper has no such driver of a pen: it is of another version than penrig");
 		return;
 	}

@@ -28,8 +28,14 @@ static void answered(struct answers *answers, bool go_on)
 	answers->answer(answers->ctx, go_on);
 }
 
-/* "answer 12 done": 1 done, 0 given up, -1 it is no answer. */
-static int parse_answer(const char *line, uint64_t *ret_id)
+static void said(struct answers *answers, const char *words)
+{
+	answers->open = 0;
+	answers->say(answers->ctx, words);
+}
+
+/* "answer 12 done": 1 done, 0 given up, 2 "is" and *ret_words, -1 it is no answer. */
+static int parse_answer(const char *line, uint64_t *ret_id, const char **ret_words)
 {
 	char *end;
 
@@ -39,12 +45,16 @@ static int parse_answer(const char *line, uint64_t *ret_id)
 	*ret_id = strtoull(line + 7, &end, 10);
 	if (errno)
 		return -1;
+	*ret_words = end + 4;
+	if (strncmp(end, " is ", 4) == 0)
+		return 2;
 	return strcmp(end, " done") == 0 ? 1 : strcmp(end, " give_up") == 0 ? 0 : -1;
 }
 
 static void line_done(struct answers *answers)
 {
 	uint64_t id = 0;
+	const char *words;
 	int go_on;
 
 	if (strcmp(answers->line, "stop") == 0) {
@@ -53,11 +63,17 @@ static void line_done(struct answers *answers)
 		answers->stopped = true;
 		return;
 	}
-	go_on = parse_answer(answers->line, &id);
+	go_on = parse_answer(answers->line, &id, &words);
 	if (go_on < 0)
 		answers->refused(answers->ctx, answers->line, "neither an answer nor \"stop\"");
 	else if (!answers->open || id != answers->open)
 		answers->refused(answers->ctx, answers->line, "this question is not open");
+	else if (go_on > 0 && answers->words != (go_on == 2))
+		answers->refused(answers->ctx, answers->line,
+				 answers->words ? "this question wants \"answer ID is TEXT\""
+						: "this question wants \"answer ID done\"");
+	else if (go_on == 2)
+		said(answers, words);
 	else
 		answered(answers, go_on > 0);
 }
@@ -122,9 +138,10 @@ void answers_close(struct answers *answers)
 	answers->open = 0;
 }
 
-void answers_ask(struct answers *answers, uint64_t id)
+void answers_ask(struct answers *answers, uint64_t id, bool words)
 {
 	answers->open = id;
+	answers->words = words;
 	if (answers->ended)
 		answered(answers, false);
 }

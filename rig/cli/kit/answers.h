@@ -1,6 +1,7 @@
 /* Orders and answers of a program that watches a run, a line each on a descriptor:
  *
  *     answer ID done      what question ID asked for is done
+ *     answer ID is TEXT   what question ID asked to be read is TEXT
  *     answer ID give_up   it is not: the run ends
  *     stop                the run ends as by SIGTERM; said again, it changes nothing
  *
@@ -16,11 +17,13 @@ struct answers {
 	int fd; /* -1: none */
 	struct loop *loop;
 	uint64_t open; /* number of the question that waits; 0: none */
+	bool words;    /* it wants to know a text */
 	bool ended, stopped;
 	char line[64]; /* a longer one is refused */
 	size_t len;
 	bool too_long;
 	void (*answer)(void *ctx, bool go_on);
+	void (*say)(void *ctx, const char *words); /* the answer to a question that wants them */
 	void (*stop)(void *ctx);
 	void (*refused)(void *ctx, const char *line, const char *why);
 	void *ctx;
@@ -32,7 +35,7 @@ int answers_check(const struct answers *answers, struct err *err);
 int answers_open(struct answers *answers, struct loop *loop, struct err *err);
 void answers_close(struct answers *answers);
 
-/* Question `id` waits. Where nobody can answer any more it is given up before this returns. */
-void answers_ask(struct answers *answers, uint64_t id);
+/* Question `id` waits; words: for "is TEXT" and nothing else but "give_up". Where nobody can answer any more it is given up before this returns. */
+void answers_ask(struct answers *answers, uint64_t id, bool words);
 
 #endif

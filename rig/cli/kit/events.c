@@ -191,6 +191,8 @@ void events_prompt(struct events *events, const struct session_prompt *prompt)
 	text(event, "phantom", prompt->phantom);
 	text(event, "material", prompt->material);
 	text(event, "position", prompt->position);
+	if (prompt->depth_mm > 0)
+		number(event, "depth_mm", prompt->depth_mm);
 	json_out_string(event, "text", prompt->text);
 	emit(events, event);
 }

@@ -123,7 +123,8 @@ void progress_prompt(struct progress *progress, const struct session_prompt *pro
 {
 	char line[ERR_TEXT_MAX + 60];
 
-	snprintf(line, sizeof(line), "%s  [Enter: done, q: give up]", prompt->text);
+	snprintf(line, sizeof(line), "%s  [%s, q: give up]", prompt->text,
+		 prompt->question == QUESTION_SCAN_PEN ? "its serial number, Enter" : "Enter: done");
 	say(progress, line, true);
 	events_prompt(&progress->events, prompt);
 }

@@ -95,10 +95,10 @@ static void an_answer_meets_its_question(void **state)
 
 	(void)state;
 	open_fifo(&desk);
-	answers_ask(&desk.answers, 1);
+	answers_ask(&desk.answers, 1, false);
 	say(&desk, "answer 1 done\n");
 	assert_int_equal(desk.done, 1);
-	answers_ask(&desk.answers, 2);
+	answers_ask(&desk.answers, 2, false);
 	say(&desk, "answer 1 do"); /* in two pieces, and late */
 	say(&desk, "ne\n");
 	assert_int_equal(desk.done, 1);
@@ -143,7 +143,7 @@ static void anything_else_is_refused(void **state)
 
 	(void)state;
 	open_fifo(&desk);
-	answers_ask(&desk.answers, 1);
+	answers_ask(&desk.answers, 1, false);
 	for (size_t i = 0; i < sizeof(lines) / sizeof(lines[0]); i++) {
 		say(&desk, lines[i]);
 		assert_int_equal(desk.refused, i + 1);
@@ -165,12 +165,12 @@ static void a_writer_that_goes_gives_up(void **state)
 	(void)state;
 	assert_int_equal(pipe(fds), 0);
 	open_desk(&desk, fds[0], fds[1]);
-	answers_ask(&desk.answers, 1);
+	answers_ask(&desk.answers, 1, false);
 	close(desk.in);
 	desk.in = -1;
 	assert_true(loop_turn(desk.loop, LOOP_NEVER) >= 0);
 	assert_int_equal(desk.given_up, 1);
-	answers_ask(&desk.answers, 2); /* nobody will ever answer */
+	answers_ask(&desk.answers, 2, false); /* nobody will ever answer */
 	assert_int_equal(desk.given_up, 2);
 	close_desk(&desk);
 }

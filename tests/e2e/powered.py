@@ -1,0 +1,83 @@
+"""A run of a pen made of parts on the virtual clock, with an operator who answers: reads the pen's serial number, turns the dial,
+attends. For test_powered.py."""
+import json
+import os
+import subprocess
+import tempfile
+import threading
+from pathlib import Path
+
+import rig
+
+PLAN = {
+    "kind": "penrig/plan/1",
+    "name": "powered",
+    "limits": [
+        {"measurand": "stroke_rate_error_pct", "unit": "%", "lower": -10, "upper": 10},
+        {"measurand": "missed_strokes", "unit": "1", "upper": 0},
+        {"measurand": "depth_error_mm", "unit": "mm", "lower": -0.15, "upper": 0.15},
+    ],
+    "steps": [{"name": "one", "depth_mm": [0.7, 1.0], "rate_hz": 120, "tare_s": 0.25, "settle_s": 0.5, "measure_s": 1.0, "attempts": 2}],
+}
+
+
+class Operator:
+    """Does what is asked. read: what they read from the pen, before and after; deaf_dial: leaves it where it is; quit: at this question."""
+
+    def __init__(self, dut, read=None, deaf_dial=False, quit=None):
+        self.read, self.deaf_dial, self.quit = list(read or (dut, dut)), deaf_dial, quit
+        self.asked = []
+
+    def answer(self, prompt, dial):
+        self.asked.append(prompt)
+        if prompt["question"] == self.quit:
+            return "give_up"
+        if prompt["question"] == "scan_pen":
+            return "is " + self.read.pop(0)
+        if prompt["question"] == "set_dial" and not self.deaf_dial:
+            dial.write_text(f"{prompt['depth_mm']}\n")
+        return "done"
+
+
+class Run:
+    def __init__(self, bench="bought-supply.json", dut="PEN-GOOD-01", plan=PLAN, faults=(), seed=1, operator=None, name="A. Meier", more=(),
+                 before=(), supervised=True):
+        self.folder = Path(tempfile.mkdtemp(prefix="pow"))
+        self.operator = operator or Operator(dut)
+        (self.folder / "plan.json").write_text(json.dumps(plan))
+        bench = bench if isinstance(bench, Path) else rig.own_bench(bench, self.folder)
+        dial, self.truth_path = self.folder / "dial", self.folder / "truth.jsonl"
+        event_in, event_out = os.pipe()
+        answer_in, answer_out = os.pipe()
+        argv = [rig.PENRIG_A, "--seed", seed, "--bench", bench, "--virtual-dut", dut, "--truth", self.truth_path, "--dial", dial, *before]
+        for fault in faults:
+            argv += ["--fault", fault]
+        argv += ["--", "run", self.folder / "plan.json", "--bench", bench, "--dut", dut, "--output-dir", self.folder, "--name", "r",
+                 "--report", "json", "--report", "html"]
+        argv += ["--operator", name] if name else []
+        argv += ["--progress-fd", event_out, "--answer-fd", answer_in] if supervised else ["--no-input"]
+        child = subprocess.Popen([str(a) for a in [*argv, *more]], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+                                 pass_fds=(event_out, answer_in))
+        os.close(event_out)
+        os.close(answer_in)
+        self.events = []
+        hands = threading.Thread(target=self.work, args=(event_in, answer_out, dial))
+        hands.start()
+        self.out = child.communicate()[0].decode()
+        hands.join()
+        self.code = child.returncode
+        report = self.folder / "r.report.json"
+        self.report = json.loads(report.read_text()) if report.exists() else None
+
+    def work(self, event_in, answer_out, dial):
+        with os.fdopen(event_in) as events:
+            for line in events:
+                event = json.loads(line)
+                self.events.append(event)
+                if event["event"] == "prompt":
+                    said = self.operator.answer(event, dial)
+                    os.write(answer_out, f"answer {event['id']} {said}\n".encode())
+        os.close(answer_out)
+
+    def truth(self):
+        return [json.loads(line) for line in self.truth_path.read_text().splitlines()]
