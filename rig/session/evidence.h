@@ -53,6 +53,7 @@ struct pen_known {      /* what the pen has made known of itself */
 	bool ready;     /* it has identified itself */
 	bool lost;      /* its link is gone, or it fell silent */
 	bool senseless; /* it answers, but no heartbeat with sense for too long: its word is not waited for */
+	bool of_parts;  /* its word is its power supply's */
 	bool off;       /* it has confirmed the stop */
 	uint64_t off_ns;
 	bool off_again; /* and has said so again, asked for its state later in the same stop */

@@ -68,6 +68,7 @@ int guard_new(const struct guard_config *config, struct guard **ret)
 	if (!g)
 		return -ENOMEM;
 	g->config = *config;
+	g->known.pen.of_parts = config->of_parts;
 	g->last_tick_ns = config->host->now_ns(config->ctx);
 	*ret = g;
 	return 0;

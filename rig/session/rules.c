@@ -47,13 +47,20 @@ const struct stop_rule *stop_rule_for(const struct evidence *evidence)
 	return rule;
 }
 
+static const char *unverified_words(const struct evidence *evidence, const struct known *known)
+{
+	if (known->pen.of_parts && evidence->pen == PEN_IS_OFF)
+		return "its power supply says that it is off: the output has stuck, or something else feeds the pen";
+	return words[evidence->pen].unverified;
+}
+
 void stop_text(const struct stop_rule *rule, const struct evidence *evidence, const struct known *known,
 	       const char *why, char *ret, size_t size)
 {
 	const char *signal = why ? why : rule->text ? rule->text : watch_verdict_text(evidence->signal);
 	if (rule->ruling == RULING_UNVERIFIED)
 		snprintf(ret, size, "%.80s; %s. Take the pen's power away before you touch it", signal,
-			 rule->pen ? rule->pen : words[evidence->pen].unverified);
+			 rule->pen ? rule->pen : unverified_words(evidence, known));
 	else if (rule->text)
 		snprintf(ret, size, "%s", rule->text);
 	else

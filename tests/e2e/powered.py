@@ -66,8 +66,8 @@ class Run:
         self.out = child.communicate()[0].decode()
         hands.join()
         self.code = child.returncode
-        report = self.folder / "r.report.json"
-        self.report = json.loads(report.read_text()) if report.exists() else None
+        self.run = rig.Run(child.returncode, self.out, self.out, self.folder)
+        self.code, self.report, self.truth = self.run.status, self.run.report, self.run.truth
 
     def work(self, event_in, answer_out, dial):
         with os.fdopen(event_in) as events:
@@ -78,6 +78,3 @@ class Run:
                     said = self.operator.answer(event, dial)
                     os.write(answer_out, f"answer {event['id']} {said}\n".encode())
         os.close(answer_out)
-
-    def truth(self):
-        return [json.loads(line) for line in self.truth_path.read_text().splitlines()]

@@ -1,38 +1,140 @@
+#!/usr/bin/python3
 """A pen without a plug on a bought power supply, on the virtual clock: results against the truth, each fault of the supply with a few
-seeds, the operator's hands, and that nothing passes which the truth contradicts."""
+seeds, and what the operator does: no pass that the truth contradicts, and the pen off in truth wherever its stop is said to be seen.
+SEEDS in the environment sets how many (default 1)."""
 import os
-import sys
-from concurrent.futures import ThreadPoolExecutor
 from copy import deepcopy
 
 import powered
 import rig
+import true_values
 
-SEEDS = int(os.environ.get("SEEDS", "3"))
-failures = []
+SEEDS = int(os.environ.get("SEEDS", "1"))
+PASS, FAIL = ("pass", "complete", 0), ("fail", "complete", 1)
+UNSURE, LOST = ("inconclusive", "complete", 3), ("inconclusive", "device_lost", 4)
+TIMED, ATTENDED = "bought-supply.json", "bought-attended.json"
+
+# fault, bench: endings that are right
+FAULTS = {
+    ("welded@3", TIMED): {UNSURE},
+    ("welded@3", ATTENDED): {UNSURE},
+    ("off-volts@0,by=-0.8", TIMED): {UNSURE},
+    ("off-volts@3.2,by=1", ATTENDED): {UNSURE},
+    ("current-limit@0,at=0.02", TIMED): {UNSURE},
+    ("slow@1,ms=150", TIMED): {PASS, UNSURE, LOST},
+    ("silent:pen@3", TIMED): {LOST},
+    ("silent:pen@3", ATTENDED): {LOST},
+    ("unplug:pen@3", TIMED): {LOST},
+    ("unplug:pen@3", ATTENDED): {LOST},
+    ("garbage:pen", TIMED): {PASS, UNSURE, LOST},
+    ("bit-flips:pen,rate=0.002", ATTENDED): {PASS, UNSURE, LOST},
+    ("stall@3", TIMED): {FAIL, UNSURE},
+    ("stuck@3", ATTENDED): {UNSURE},
+}
+NAMED = {"PEN-GOOD-01": {PASS}, "PEN-SLOW-01": {FAIL}, "PEN-SHALLOW-01": {FAIL}}
+check = rig.Checks()
 
 
-def check(ok, what):
-    if not ok:
-        failures.append(what)
-        print("FAILED:", what)
+def honest(run, what):
+    """Nothing is said that the truth contradicts."""
+    if run.report is None:
+        check(False, f"{what}: no report: {run.out[-400:]}")
+        return
+    verified = run.report["stop"]["verified"]
+    check(not (verified and true_values.pen_left_running(run.run)), f"{what}: said to stand still, and it runs")
+    if run.report["stop"]["moved"] and not verified:
+        check("UNVERIFIED" in run.out, f"{what}: a stop that is not proven is shouted")
+    if run.report["dut_verdict"] != "pass":
+        return
+    check(verified, f"{what}: a pass with a stop that nobody saw")
+    for point, truth in true_values.points_of(run.run):
+        for result in point["results"]:
+            if result.get("limits") and result.get("outcome") == "pass":
+                check(true_values.beyond(truth, result) <= result["expanded_uncertainty"], f"{what}: {result['measurand']} passed")
 
 
-def outcome(run):
-    return (run.report or {}).get("verdict", {}).get("outcome") or (run.report or {}).get("verdict")
+def inside(run, what):
+    """Rate and depth lie within the uncertainty that stands beside them."""
+    for point in run.report["points"]:
+        window = rig.true_window(run.run, point)
+        rate, depth = rig.result(point, "stroke_rate_hz", "realised"), rig.result(point, "depth_mm", "force_equivalent")
+        mean = sum(s["depth_mm"] for s in window) / len(window)
+        check(abs(rate["value"] - rig.true_rate_hz(window)) <= 2 * rate["expanded_uncertainty"], f"{what}: the rate")
+        check(abs(depth["value"] - mean) <= 2 * depth["expanded_uncertainty"], f"{what}: the depth")
 
 
-def strokes(run):
-    return [t for t in run.truth() if t.get("kind") == "stroke" or t.get("event") == "stroke" or "depth_mm" in t and "rate_hz" in t]
+def good(bench):
+    def job():
+        run = powered.Run(bench)
+        check(run.run.outcome() == PASS, f"{bench}: {run.run.outcome()} {run.out[-600:]}")
+        honest(run, bench)
+        inside(run, bench)
+        stated = run.report["bench"]
+        check(stated["depth_by"] == "asked" and stated["rate_by"] == "volts", f"{bench}: asked, not set: {stated}")
+        check(stated["dead_man"] == ("device" if bench == TIMED else "host"), f"{bench}: its dead-man's class: {stated}")
+        check("class " + stated["dead_man"] in run.out and "class " + stated["dead_man"] in (run.folder / "r.report.html").read_text(),
+              f"{bench}: the class stands on the terminal and in the page")
+        asked = [p["question"] for p in run.operator.asked]
+        check(asked == ["scan_pen", "set_dial", "set_dial", "scan_pen"], f"{bench}: what was asked: {asked}")
+        check(all(("A. Meier" in p["text"]) == (bench == ATTENDED) for p in run.operator.asked if p["question"] == "set_dial"),
+              f"{bench}: who attends is named before each step: {run.operator.asked}")
+        ons = [t for t in run.truth if t.get("event") == "motor" and t.get("on")]
+        check(len(ons) == 2, f"{bench}: the power went on once for each point: {ons}")
+    return job
 
 
-def made_to_stop(run, what):
-    """By the truth file: the motor is off at the end, and the program says so."""
-    end = run.truth()[-1]
-    check(end.get("motor_on") is False or end.get("on") is False, f"{what}: the pen is off at the end: {end}")
+def named(dut, right):
+    def job():
+        run = powered.Run(TIMED, dut=dut)
+        check(run.run.outcome() in right, f"{dut}: {run.run.outcome()} {run.report and run.report['verdict_reason']}")
+        honest(run, dut)
+    return job
+
+
+def faulty(fault, bench, seed, right):
+    def job():
+        run = powered.Run(bench, faults=[fault], seed=seed)
+        what = f"{fault} on {bench}, seed {seed}"
+        check(run.run.outcome() in right, f"{what}: {run.run.outcome()} {run.report and run.report['verdict_reason']}")
+        honest(run, what)
+        if bench == TIMED and not fault.startswith("welded"):
+            check(not true_values.pen_left_running(run.run), f"{what}: the pen is off in the end")
+    return job
+
+
+def deadman():
+    plan = {**deepcopy(powered.PLAN), "tests": {"dead_man": True}}
+    run = powered.Run(TIMED, plan=plan)
+    tests = run.report["tests"]
+    check(run.run.outcome() == PASS and [t["outcome"] for t in tests] == ["pass"], f"the supply's timer is tested: {tests} {run.run.outcome()}")
+    check([p["question"] for p in run.operator.asked][:2] == ["scan_pen", "set_dial"], "the dial is set before the test runs the pen")
+    honest(run, "dead-man test")
+    dead = powered.Run(TIMED, plan=plan, faults=["dead-man-dead@0"])
+    check(dead.run.outcome() != PASS, f"a timer that never trips does not pass: {dead.run.outcome()}")
+    honest(dead, "dead timer")
+    refused = powered.Run(ATTENDED, plan=plan)
+    check(refused.code == 2 and "class \"host\"" in refused.out, f"a dead-man that is none is not tested: {refused.code} {refused.out}")
+
+
+def hands():
+    other = powered.Run(ATTENDED, operator=powered.Operator("PEN-GOOD-01", read=["SN-2", "SN-2"]))
+    check(other.code == 8 and "SN-2" in other.out and "PEN-GOOD-01" in other.out, f"another pen is refused: {other.code} {other.out[-300:]}")
+    check(not any("stroke" in t for t in other.truth), "and never ran")
+    swapped = powered.Run(TIMED, operator=powered.Operator("PEN-GOOD-01", read=["PEN-GOOD-01", "SN-2"]))
+    check(swapped.run.outcome() == UNSURE and "SN-2" in swapped.report["verdict_reason"], f"a pen that was changed: {swapped.run.outcome()}")
+    deaf = powered.Run(TIMED, operator=powered.Operator("PEN-GOOD-01", deaf_dial=True))
+    check(deaf.run.outcome() == FAIL, f"what was asked and not done is measured: {deaf.run.outcome()}")
+    gone = powered.Run(ATTENDED, operator=powered.Operator("PEN-GOOD-01", quit="set_dial"))
+    check(gone.code == 130 and not any("stroke" in t for t in gone.truth), f"nobody attends: {gone.code}")
+    alone = powered.Run(TIMED, supervised=False)
+    check(alone.code == 8 and "operator" in alone.out, f"nobody there: {alone.code} {alone.out}")
+    nameless = powered.Run(ATTENDED, name=None)
+    check(nameless.code == 8 and "--operator" in nameless.out, f"attended by whom: {nameless.code} {nameless.out}")
 
 
 if __name__ == "__main__":
-    r = powered.Run()
-    print(r.truth()[0], r.truth()[-3:], strokes(r)[:1])
-    print(r.report.keys(), r.report["verdict"], r.report["bench"], r.report["points"][0])
+    jobs = [good(TIMED), good(ATTENDED), deadman, hands]
+    jobs += [named(dut, right) for dut, right in NAMED.items()]
+    jobs += [faulty(fault, bench, seed, right) for (fault, bench), right in FAULTS.items() for seed in range(1, SEEDS + 1)]
+    rig.in_parallel(jobs)
+    check.end()

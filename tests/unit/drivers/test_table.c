@@ -24,7 +24,12 @@ static void test_slots(void **state)
 		assert_true(driver->wants.usb_class || driver->wants.serial.baud);
 		assert_true(driver->roles != 0 && driver->roles < ROLE_BIT(ROLES_COUNT));
 		assert_int_equal(driver_serves(driver, ROLE_PEN), driver->pen != NULL);
+		assert_int_equal(driver_serves(driver, ROLE_POWER), driver->power != NULL);
 		assert_int_equal(delivers_channels(driver), driver->stream != NULL);
+		assert_true(!driver->powered || driver->pen);
+		if (driver->power)
+			assert_true(driver->power->set && driver->power->on && driver->power->off &&
+				    driver->power->timer && driver->power->read);
 		if (driver->pen)
 			assert_true(driver->pen->limits && driver->pen->set_rate && driver->pen->set_depth &&
 				    driver->pen->run && driver->pen->stop && driver->pen->deadman &&
@@ -35,7 +40,7 @@ static void test_slots(void **state)
 			assert_string_not_equal(driver_table[i]->name, driver->name);
 		driver->close(NULL);
 	}
-	assert_int_equal(n, 3);
+	assert_int_equal(n, 5);
 }
 
 /* Every role has a name of its own that leads back to it. */
