@@ -1,0 +1,508 @@
+/* Power supplies that speak SCPI, and the pen that is made of one, over a link made of bytes: each make's lines, every verb,
+ * and the ways in which a supply can fail it. */
+#include "drivers/powered/device.h"
+#include "drivers/scpi-power/device.h"
+#include "drivers/scpi-power/wire.h"
+#include "fake_link.h"
+
+#define MS NS_PER_MS
+
+static struct device *device;
+static uint64_t now;
+static struct power_state told;
+static unsigned tells;
+
+static void on_power(void *ctx, const struct power_state *state)
+{
+	assert_ptr_equal(ctx, &heard);
+	assert_false(inside_verb);
+	told = *state;
+	tells++;
+}
+
+static void tick(uint64_t ms)
+{
+	for (uint64_t end = now + ms * MS; now < end;) {
+		now += DRIVER_TICK_NS < end - now ? DRIVER_TICK_NS : end - now;
+		device->driver->on_tick(device, now);
+	}
+}
+
+static void expect(const char *line)
+{
+	const uint8_t *start = fake.written + fake.read_to;
+	const uint8_t *lf = memchr(start, '\n', fake.written_len - fake.read_to);
+
+	if (!lf)
+		fail_msg("nothing was sent where '%s' is due", line);
+	assert_int_equal((size_t)(lf - start), strlen(line));
+	assert_memory_equal(start, line, strlen(line));
+	fake.read_to += strlen(line) + 1;
+}
+
+static void nothing_sent(void)
+{
+	assert_int_equal(fake.read_to, fake.written_len);
+}
+
+static void say(const char *line)
+{
+	char bytes[300];
+
+	snprintf(bytes, sizeof(bytes), "%s\n", line);
+	now += MS;
+	arrive(bytes, strlen(bytes), 3, now);
+}
+
+static void begin(const struct driver *driver, unsigned output, const struct power_setup *power)
+{
+	struct device_open open = {
+		.links = fake_table, .uri = "serial:by-id=TEST", .host = test_host, .output = output, .power = power};
+	struct err err = {""};
+
+	open.host.power = on_power;
+	memset(&heard, 0, sizeof(heard));
+	tells = 0;
+	now = 5000 * MS;
+	assert_int_equal(driver->open(&open, now, &device, &err), 0);
+}
+
+#define RIGOL    "RIGOL TECHNOLOGIES,DP832,DP8A1,00.01.16"
+#define KEITHLEY "Keithley instruments, 2200-20-5, 9010001, 1.02-1.02"
+#define OFF      ":INST:NSEL 2;:OUTP OFF;:OUTP?"
+
+static void open_rigol(void)
+{
+	begin(&driver_scpi_power, 2, NULL);
+	expect("*IDN?");
+	say(RIGOL);
+	expect(OFF);
+	say("OFF");
+	assert_int_equal(heard.ready, 0); /* once is not enough */
+	expect(OFF);
+	say("OFF");
+	assert_int_equal(heard.ready, 1);
+	assert_int_equal(heard.ready_status, 0);
+}
+
+static void finish(void)
+{
+	device->driver->close(device);
+	assert_false(fake.open);
+}
+
+/* ---- lines ----------------------------------------------------------------------------------------------------- */
+
+static void encodes(const char *maker, const char *model, enum power_line line, double value, const char *want)
+{
+	struct power_identity identity = {""};
+	char text[POWER_LINE_MAX];
+
+	snprintf(identity.maker, sizeof(identity.maker), "%s", maker);
+	snprintf(identity.model, sizeof(identity.model), "%s", model);
+	const struct power_dialect *dialect = power_dialect_of(&identity);
+	assert_non_null(dialect);
+	size_t n = power_encode(dialect, line, 1, value, text, sizeof(text));
+	assert_int_equal(n, strlen(text));
+	assert_string_equal(text, want);
+}
+
+static void test_makes(void **state)
+{
+	struct power_identity stranger = {.maker = "GW INSTEK", .model = "DP832"};
+
+	(void)state;
+	encodes("RIGOL TECHNOLOGIES", "DP832A", POWER_SET_VOLTS, 3.3,
+		"*CLS;:INST:NSEL 1;:SOUR:VOLT 3.300;:SYST:ERR?\n");
+	encodes("Keysight Technologies", "E36312A", POWER_OFF, 0, ":INST:NSEL 1;:OUTP:STAT OFF;:OUTP:STAT?\n");
+	encodes("Siglent Technologies", "SPD3303X-E", POWER_OFF, 0, "OUTP CH1,OFF;:SYST:STAT?\n");
+	encodes("Siglent", "SPD3303C", POWER_AMPS, 0, "MEAS:CURR? CH1\n");
+	encodes("Keithley instruments", "2200-20-5", POWER_FEED, 1.5, ":OUTP:TIM:DEL 1.500;:OUTP:TIM:DEL?\n");
+	assert_null(power_dialect_of(&stranger));
+	for (const struct power_dialect *d = power_dialects; d->name; d++) {
+		char text[POWER_LINE_MAX];
+		for (unsigned line = 0; line < POWER_LINES; line++) {
+			bool timer = line == POWER_SET_TIMER || line == POWER_TIMER || line == POWER_FEED;
+			size_t n = power_encode(d, (enum power_line)line, d->outputs, 12.3456, text, sizeof(text));
+			assert_int_equal(n > 0, !timer || d->timer_max_s > 0);
+			assert_true(n == 0 || (strchr(text, '?') && strchr(text, '?') == strrchr(text, '?')));
+		}
+		assert_int_equal(power_encode(d, POWER_OFF, 1, 0, text, 8), 0);
+	}
+}
+
+/* Never truncated: 0.29 is a little less than 290 of its steps. */
+static void test_rounding(void **state)
+{
+	const struct power_dialect *d = &power_dialects[0];
+
+	(void)state;
+	assert_float_equal(power_as_sent(d, POWER_SET_VOLTS, 3.2996), 3.3, 1e-9);
+	assert_float_equal(power_as_sent(d, POWER_SET_AMPS, 0.29), 0.29, 1e-9);
+	assert_float_equal(power_as_sent(d, POWER_SET_VOLTS, 1.0004), 1.0, 1e-9);
+	assert_float_equal(power_as_sent(d, POWER_OUTPUT, 0.12345), 0.12345, 0);
+}
+
+static void test_numbers(void **state)
+{
+	static const struct {
+		const char *text;
+		double value; /* NaN: refused */
+	} cases[] = {{"5", 5},
+		     {"5.000", 5},
+		     {"+5.00000000E+00", 5},
+		     {"-1.5e-3", -0.0015},
+		     {" .5 ", 0.5},
+		     {"5.", 5},
+		     {"5 E +1", 50},
+		     {"", NAN},
+		     {".", NAN},
+		     {"5V", NAN},
+		     {"5,0", NAN},
+		     {"1E", NAN},
+		     {"9.91E37", NAN},
+		     {"9.9E37", NAN},
+		     {"1e9999", NAN},
+		     {"ON", NAN},
+		     {"nan", NAN},
+		     {"0x10", NAN},
+		     {"--1", NAN}};
+
+	(void)state;
+	for (unsigned i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		double value = 7;
+		bool right = power_read_number(cases[i].text, &value);
+		if (right != !isnan(cases[i].value))
+			fail_msg("'%s'", cases[i].text);
+		assert_float_equal(value, right ? cases[i].value : 7, 1e-12);
+	}
+}
+
+static void test_words(void **state)
+{
+	const struct power_dialect *siglent = &power_dialects[2], *rigol = &power_dialects[0];
+	char text[POWER_TEXT_MAX];
+	bool on = true;
+	int code = 7;
+
+	(void)state;
+	assert_true(power_read_output(rigol, 1, "OFF", &on) && !on);
+	assert_true(power_read_output(rigol, 1, " 1 ", &on) && on);
+	assert_false(power_read_output(rigol, 1, "0.000", &on)); /* an answer to another question */
+	assert_false(power_read_output(rigol, 1, "0,\"No error\"", &on));
+	assert_false(power_read_output(rigol, 1, "", &on));
+	assert_true(power_read_output(siglent, 1, "0x24", &on) && !on);
+	assert_true(power_read_output(siglent, 2, "0x24", &on) && on);
+	assert_true(power_read_output(siglent, 1, "0x14", &on) && on);
+	assert_false(power_read_output(siglent, 1, "24", &on));
+	assert_false(power_read_output(siglent, 1, "0x", &on));
+	assert_false(power_read_output(siglent, 1, "0", &on));
+	assert_true(power_read_error("-222,\"Data out of range\"", &code, text) && code == -222);
+	assert_string_equal(text, "Data out of range");
+	assert_true(power_read_error("0  No Error", &code, text) && code == 0);
+	assert_true(power_read_error("+0,\"No error\"", &code, text) && code == 0);
+	assert_false(power_read_error("OFF", &code, text));
+	assert_false(power_read_error("5.000", &code, text));
+}
+
+/* ---- the supply ------------------------------------------------------------------------------------------------ */
+
+static void test_set(void **state)
+{
+	struct outcome done = {0};
+
+	(void)state;
+	open_rigol();
+	device->driver->power->set(device, 4.8, 1.5, on_done, &done);
+	expect("*CLS;:INST:NSEL 2;:SOUR:CURR 1.500;:SYST:ERR?");
+	say("0,\"No error\"");
+	expect(":INST:NSEL 2;:SOUR:CURR?");
+	say("1.5000");
+	expect("*CLS;:INST:NSEL 2;:SOUR:VOLT 4.800;:SYST:ERR?");
+	say("0,\"No error\"");
+	expect(":INST:NSEL 2;:SOUR:VOLT?");
+	assert_int_equal(done.calls, 0);
+	say("4.800");
+	assert_int_equal(done.calls, 1);
+	assert_int_equal(done.status, 0);
+	device->driver->power->set(device, 40, 1.5, on_done, &done);
+	for (unsigned i = 0; i < 2; i++) {
+		expect(i ? ":INST:NSEL 2;:SOUR:CURR?" : "*CLS;:INST:NSEL 2;:SOUR:CURR 1.500;:SYST:ERR?");
+		say(i ? "1.5" : "0,\"No error\"");
+	}
+	for (unsigned i = 0; i < 2; i++) {
+		expect("*CLS;:INST:NSEL 2;:SOUR:VOLT 40.000;:SYST:ERR?");
+		say("-222,\"Data out of range\"");
+	}
+	assert_int_equal(done.calls, 2);
+	assert_int_equal(done.status, -ERANGE);
+	nothing_sent();
+	finish();
+}
+
+static void test_reads_back_another(void **state)
+{
+	struct outcome done = {0};
+
+	(void)state;
+	open_rigol();
+	device->driver->power->set(device, 4.8, 1.5, on_done, &done);
+	expect("*CLS;:INST:NSEL 2;:SOUR:CURR 1.500;:SYST:ERR?");
+	say("0,\"No error\"");
+	for (unsigned i = 0; i < 2; i++) {
+		expect(":INST:NSEL 2;:SOUR:CURR?");
+		say("1.501");
+	}
+	assert_int_equal(done.status, -EREMOTEIO);
+	assert_non_null(strstr(done.err, "1.501"));
+	finish();
+}
+
+/* A stop overtakes a read, whose answer still comes: it is none to the stop. */
+static void test_off_overtakes(void **state)
+{
+	struct outcome read = {0}, off = {0};
+
+	(void)state;
+	open_rigol();
+	device->driver->power->read(device, false, on_done, &read);
+	expect(":INST:NSEL 2;:OUTP?");
+	inside_verb = true;
+	device->driver->power->off(device, on_done, &off);
+	inside_verb = false;
+	expect(OFF);
+	say("ON"); /* to the read */
+	expect(OFF);
+	say("OFF");
+	expect(OFF);
+	assert_int_equal(off.calls, 0);
+	say("OFF");
+	tick(5);
+	assert_int_equal(read.status, -ECANCELED);
+	assert_int_equal(off.calls, 1);
+	assert_int_equal(off.status, 0);
+	finish();
+}
+
+static void test_welded_word(void **state)
+{
+	struct outcome off = {0};
+
+	(void)state;
+	open_rigol();
+	device->driver->power->off(device, on_done, &off);
+	for (unsigned i = 0; i < 5; i++) {
+		expect(OFF);
+		say(i == 1 ? "OFF" : "ON"); /* one no between is no agreement */
+	}
+	assert_int_equal(off.status, -EREMOTEIO);
+	nothing_sent();
+	finish();
+}
+
+static void test_no_timer(void **state)
+{
+	struct outcome done = {0};
+
+	(void)state;
+	open_rigol();
+	device->driver->power->timer(device, 500, on_done, &done);
+	for (unsigned i = 0; i < 3; i++)
+		say(i ? "0.000" : "OFF");
+	assert_int_equal(done.status, -ERANGE);
+	assert_non_null(strstr(done.err, "no timer"));
+	finish();
+}
+
+static void test_strangers(void **state)
+{
+	(void)state;
+	begin(&driver_scpi_power, 1, NULL);
+	say("GW INSTEK,PSP-603,1,2");
+	assert_int_equal(heard.ready_status, -ENOTSUP);
+	assert_non_null(strstr(heard.err, "PSP-603"));
+	finish();
+	begin(&driver_scpi_power, 4, NULL);
+	say(RIGOL);
+	assert_int_equal(heard.ready_status, -ENOTSUP);
+	finish();
+	begin(&driver_scpi_power, 1, NULL);
+	tick(600);
+	assert_int_equal(heard.ready_status, -ETIMEDOUT);
+	finish();
+}
+
+/* ---- the pen --------------------------------------------------------------------------------------------------- */
+
+static struct power_setup setup_of(void)
+{
+	return (struct power_setup){
+		.driver = &driver_scpi_power,
+		.output = 1,
+		.current_max_a = 1,
+		.fed = true,
+		.limits = {.rate_min_hz = 60, .rate_max_hz = 300, .depth_min_mm = 0.2, .depth_max_mm = 3},
+		.points = 3,
+		.volts_v = {2.4, 4.8, 12},
+		.rate_hz = {60, 120, 300},
+	};
+}
+
+static void test_volts(void **state)
+{
+	struct power_setup setup = setup_of();
+
+	(void)state;
+	assert_float_equal(powered_volts(&setup, 60), 2.4, 1e-12);
+	assert_float_equal(powered_volts(&setup, 90), 3.6, 1e-12);
+	assert_float_equal(powered_volts(&setup, 210), 8.4, 1e-12);
+	assert_float_equal(powered_volts(&setup, 300), 12, 1e-12);
+	assert_true(isnan(powered_volts(&setup, 59.9)) && isnan(powered_volts(&setup, 301)));
+	setup.points = 1;
+	assert_float_equal(powered_volts(&setup, 999), 2.4, 0);
+}
+
+static void open_pen(void)
+{
+	struct power_setup setup = setup_of();
+
+	begin(&driver_powered, 0, &setup);
+	expect("*IDN?");
+	say(KEITHLEY);
+	for (unsigned i = 0; i < 2; i++) {
+		expect(":OUTP OFF;:OUTP?");
+		say("0");
+	}
+	assert_int_equal(heard.ready, 1);
+	assert_string_equal(device->driver->identity(device)->serial, "9010001");
+}
+
+static void set_rate(struct outcome *done)
+{
+	static const char *const answers[] = {"0,\"No error\"", "1.0", "0,\"No error\"", "4.8000"};
+
+	device->driver->pen->set_rate(device, 120, on_done, done);
+	for (unsigned i = 0; i < 4; i++)
+		say(answers[i]);
+	assert_int_equal(done->status, 0);
+	fake.read_to = fake.written_len;
+}
+
+static void arm_and_run(void)
+{
+	struct outcome done = {0};
+
+	set_rate(&done);
+	device->driver->pen->deadman(device, 500, on_done, &done);
+	expect(":OUTP:TIM:DEL 0.500;:OUTP:TIM ON;:OUTP:TIM:DEL?");
+	say("0.5");
+	expect(":OUTP:TIM?");
+	say("1");
+	device->driver->pen->run(device, on_done, &done);
+	expect(":OUTP ON;:OUTP?");
+	say("1");
+	assert_int_equal(done.calls, 3);
+	assert_int_equal(done.status, 0);
+	tick(5);
+}
+
+static void beat(const char *on, const char *volts)
+{
+	device->driver->pen->heartbeat(device, NULL, NULL);
+	expect(":OUTP:TIM:DEL 0.500;:OUTP:TIM:DEL?");
+	say("0.50");
+	expect(":OUTP?");
+	say(on);
+	expect(":MEAS:VOLT?");
+	say(volts);
+	expect(":MEAS:CURR?");
+	say("0.3");
+}
+
+static void test_pen_runs(void **state)
+{
+	struct outcome done = {0};
+
+	(void)state;
+	open_pen();
+	device->driver->pen->run(device, on_done, &done); /* nothing is set */
+	device->driver->pen->set_depth(device, 3.5, on_done, &done);
+	assert_int_equal(done.calls, 0);
+	tick(5);
+	assert_int_equal(done.calls, 2);
+	assert_int_equal(done.status, -ERANGE);
+	nothing_sent();
+	arm_and_run();
+	beat("1", "4.79");
+	assert_true(heard.telemetry.running && heard.telemetry.condition == 0);
+	assert_float_equal(heard.telemetry.battery_v, 4.79, 1e-9);
+	assert_true(isnan(heard.telemetry.rate_hz));
+	for (unsigned i = 0; i < POWERED_LOW_READS; i++) {
+		assert_int_equal(heard.telemetry.condition, 0);
+		beat("1", "4.4");
+	}
+	assert_int_equal(heard.telemetry.condition, PEN_POWER_LOW);
+	finish();
+}
+
+/* What was asked before the output was on says nothing of it. */
+static void test_stale_state(void **state)
+{
+	(void)state;
+	open_pen();
+	arm_and_run();
+	struct outcome off = {0}, on = {0};
+	device->driver->pen->stop(device, on_done, &off);
+	say("0");
+	say("0");
+	assert_int_equal(off.status, 0);
+	fake.read_to = fake.written_len;
+	device->driver->pen->telemetry(device, NULL, NULL);
+	expect(":OUTP?");
+	device->driver->pen->run(device, on_done, &on);
+	say("0"); /* of before */
+	expect(":OUTP ON;:OUTP?");
+	say("1");
+	assert_int_equal(on.status, 0);
+	unsigned before = heard.telemetries;
+	expect(":MEAS:VOLT?");
+	say("0.0");
+	expect(":MEAS:CURR?");
+	say("0.0");
+	assert_int_equal(heard.telemetries, before);
+	assert_int_equal(heard.conditions, 0);
+	finish();
+}
+
+static void test_switched_off(void **state)
+{
+	(void)state;
+	for (unsigned late = 0; late < 2; late++) {
+		open_pen();
+		arm_and_run();
+		beat("1", "4.8");
+		tick(late ? 520 : 100);
+		device->driver->pen->telemetry(device, NULL, NULL);
+		expect(":OUTP?");
+		say("0");
+		say("0.0");
+		say("0.0");
+		assert_false(heard.telemetry.running);
+		assert_int_equal(heard.conditions, late ? PEN_DEADMAN_TRIPPED : PEN_POWER_LOST);
+		finish();
+	}
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_makes),         cmocka_unit_test(test_rounding),
+		cmocka_unit_test(test_numbers),       cmocka_unit_test(test_words),
+		cmocka_unit_test(test_set),           cmocka_unit_test(test_reads_back_another),
+		cmocka_unit_test(test_off_overtakes), cmocka_unit_test(test_welded_word),
+		cmocka_unit_test(test_no_timer),      cmocka_unit_test(test_strangers),
+		cmocka_unit_test(test_volts),         cmocka_unit_test(test_pen_runs),
+		cmocka_unit_test(test_stale_state),   cmocka_unit_test(test_switched_off),
+	};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
