@@ -25,12 +25,12 @@ ONLY_C = {
     "plan-duplicate-key", "plan-duplicate-escaped", "plan-not-a-number", "plan-long-bytes",
     # one number against another
     "plan-limit-crossed", "plan-measure-crossed", "plan-settle-crossed", "plan-until-nominal", "plan-process-gamma-wide", "plan-range-too-many", "bench-ambient-crossed", "bench-due-first", "bench-heartbeat-slow",
-    "bench-preload-range", "phantom-not-rising", "phantom-lengths", "phantom-rates-fall",
+    "bench-preload-range", "bench-power-narrow", "bench-power-not-rising", "phantom-not-rising", "phantom-lengths", "phantom-rates-fall",
     # one part of the file against another
     "plan-limit-twice", "plan-none-required", "plan-no-limits", "plan-temperature-no-thermal", "plan-hysteresis-one-way",
     "plan-linearity-two-depths", "plan-process-no-limit", "plan-process-step-no-limit", "plan-process-twice",
     # the form of a device's name, the drivers there are
-    "bench-link-address", "bench-driver-unknown", "bench-devices-role-not-served",
+    "bench-link-address", "bench-driver-unknown", "bench-power-driver", "bench-devices-role-not-served",
     # one device of the list against another
     "bench-devices-name-twice", "bench-devices-link-twice", "bench-devices-latency-crossed",
     # another file
