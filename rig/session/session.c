@@ -428,6 +428,19 @@ static const struct attached *not_ready(const struct session *s, bool failed)
 	return NULL;
 }
 
+/* The wait after opening a port is nobody's silence. */
+static uint64_t open_until_ns(const struct session *s)
+{
+	uint64_t from_ns = s->state_since_ns;
+	for (unsigned i = 0; i < s->devices; i++) {
+		const struct attached *device = &s->device[i];
+		const struct link *link = device->device ? device->driver->link(device->device) : NULL;
+		if (link && link->held_until_ns > from_ns)
+			from_ns = link->held_until_ns;
+	}
+	return from_ns + OPEN_TIMEOUT_NS;
+}
+
 static void opening(struct session *s, uint64_t now_ns)
 {
 	const struct attached *failed = not_ready(s, true), *silent = not_ready(s, false);
@@ -435,7 +448,7 @@ static void opening(struct session *s, uint64_t now_ns)
 		check_devices(s);
 		return;
 	}
-	if (!failed && now_ns - s->state_since_ns < OPEN_TIMEOUT_NS)
+	if (!failed && now_ns < open_until_ns(s))
 		return;
 	char reason[ERR_TEXT_MAX], who[96];
 	attached_label(failed ? failed : silent, who, sizeof(who));
