@@ -274,6 +274,28 @@ static void print_summary(const struct check *check)
 		       check->plan->test_refusal ? "refusal of a setpoint out of range" : "");
 }
 
+/* What is read by a file is as sure as what stands in it. */
+static void print_profiles(const struct check *check, const struct cli_tables *tables)
+{
+	for (unsigned i = 0; check->bench && i < check->bench->devices; i++) {
+		const struct bench_device *device = &check->bench->device[i];
+		struct profile_facts facts;
+		struct device_told told;
+
+		bench_device_told(device, &told);
+		for (unsigned d = 0; device->profile[0] && tables->drivers[d]; d++) {
+			const struct driver *driver = tables->drivers[d];
+			if (strcmp(driver->name, device->driver) != 0 || !driver->profiles ||
+			    driver->profiles->check(&told, &facts, NULL))
+				continue;
+			printf("profile    %s of \"%s\": what it says is sure by: %s%s\n", facts.name, device->name,
+			       facts.sure,
+			       strcmp(facts.sure, "memory") == 0 ? "; try it at the device first, penrig profile test"
+								 : "");
+		}
+	}
+}
+
 static int check_due(const struct check *check, const struct cli_tables *tables, struct err *err)
 {
 	struct record now = {.name = ""};
@@ -327,6 +349,7 @@ static int check_run(const struct cli_tables *tables, const void *options, const
 		fputc('\n', stdout);
 		print_sequence(&check);
 		print_summary(&check);
+		print_profiles(&check, tables);
 		if (check_due(&check, tables, &err) < 0)
 			code = cli_error(EXIT_REFUSED, "%s", err.text);
 	}

@@ -1,6 +1,7 @@
 #!/usr/bin/python3
 """Instruments that speak lines of text: a run whose temperatures come from one, held against the truth, derived again without
 it; what each of its faults does to the verdict; what is refused; and `penrig profile` at a device and at a dialogue."""
+import hashlib
 import json
 import re
 import sqlite3
@@ -154,20 +155,39 @@ def refusals(check):
 
 
 def an_own_file(check):
-    def change(devices, folder):
-        (folder / "own.json").write_text((rig.FIXTURES / "profiles/mt-sics.json").read_text().replace('"mt-sics"', '"own-balance"'))
-        devices[-1]["link"], devices[-1]["profile"] = BALANCE, "./own.json"
+    own = (rig.FIXTURES / "profiles/mt-sics.json").read_text().replace('"mt-sics"', '"own-balance"')
 
-    # The virtual bench has no twin for a file: its own bench names the shipped one.
+    def change(devices, folder):
+        (folder / "own.json").write_text(own)
+        devices[-1]["profile"] = "./own.json"
+
+    r = run(change)
+    check(r.outcome() == ("pass", "complete", 0), f"a file of one's own: {r.outcome()} {r.err[-300:]}")
+    kept = [f for f in r.report["files"] if f["kind"] == "profile"] if "files" in r.report else []
+    device = next(d for d in r.report["devices"] if d["name"] == "balance")
+    check(device["profile"] == "own-balance" and device["profile_sha256"] == hashlib.sha256(own.encode()).hexdigest(), f"its digest: {device}")
+    with sqlite3.connect(r.run_file) as db:
+        texts = [bytes(t).decode() for (t,) in db.execute("SELECT data FROM item WHERE kind = 'file'")]
+    check(any("own-balance" in t for t in texts), f"the file is kept in the run file ({len(texts)} files, {kept})")
+    (r.folder / "own.json").unlink()
+    done = rig.penrig_a("analyze", r.run_file)
+    check("bit for bit" in done.stdout, f"and is not needed to derive it again: {done.stdout[:200]} {done.stderr[:200]}")
+    done = rig.penrig_a("show", "--verify", r.run_file)
+    check(done.returncode == 0, f"verified: {done.stdout[-200:]}")
+
     folder = tempfile.mkdtemp(prefix="pr")
     path = bench(folder, change)
-    done = rig.penrig_a("check", plan(folder), "--bench", path)
-    check(done.returncode == 0, f"a file of one's own: {done.stderr[-300:]}")
     value = json.loads(path.read_text())
     value["production"] = True
     path.write_text(json.dumps(value))
     done = rig.penrig_a("check", plan(folder), "--bench", path)
     check(done.returncode == 2 and '"profile_sha256"' in done.stderr, f"in production by its digest alone: {done.stderr[-300:]}")
+    value["production"] = False
+    value["devices"][-1]["profile_sha256"] = hashlib.sha256(own.encode()).hexdigest()
+    path.write_text(json.dumps(value))
+    done = rig.penrig_a("check", plan(folder), "--bench", path)
+    check(done.returncode == 0 and "own-balance" in done.stdout and "try it at the device first" in done.stdout,
+          f"check says how sure it is: {done.stdout[-300:]} {done.stderr}")
 
 
 def at_a_device(check):
