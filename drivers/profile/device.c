@@ -58,8 +58,10 @@ struct instrument {
 
 	bool running; /* readings are passed on */
 	uint64_t started_ns, next_ns;
-	bool reading_due;    /* a reading is asked for */
-	uint64_t index;      /* of the reading that is awaited */
+	bool reading_due; /* a reading is asked for */
+	bool answered;    /* with nonsense, to the question as it was asked last */
+	bool doubtful;    /* it was asked again behind silence: what comes may be the late answer to the first time */
+	uint64_t index;   /* of the reading that is awaited */
 	uint64_t next_index; /* behind the one that was passed on last */
 	unsigned failed;
 	enum profile_state state;    /* of the last reading */
@@ -101,7 +103,8 @@ static size_t encode(void *device, const struct dialogue_request *request, unsig
 	struct instrument *t = device;
 	const struct profile_command *command = command_of(t, request->what);
 
-	(void)asked;
+	t->doubtful = asked > 0 && (t->doubtful || !t->answered);
+	t->answered = false;
 	assert(command->len > 0 && command->len <= size);
 	t->line = 0;
 	frame_reset(&t->frame);
@@ -216,6 +219,7 @@ static void reject(struct instrument *t, int verb, unsigned asked_max, int statu
 	char came[SHOWN_MAX], sent[SHOWN_MAX];
 	struct err err;
 
+	t->answered = true;
 	show_line(t, came);
 	show_sent(command_of(t, verb), sent);
 	err_set(&err, status, "%s: \"%s\" was sent and \"%s\" came: %s", profile_verb_name((enum profile_verb)verb),
@@ -245,15 +249,21 @@ static void reject_reply(struct instrument *t, int verb, const struct reply *rep
 	}
 }
 
-/* It came too late, or nobody asked: what is asked next waits until the line has been quiet. */
-static void take_stray(struct instrument *t)
+/* What is asked next waits until the line has been quiet. */
+static void wait_for_quiet(struct instrument *t)
 {
 	uint64_t quiet_ns = dialogue_now_ns(t->dialogue) + REST_MAX_NS;
 
-	t->strays++;
-	show_line(t, t->odd_text);
 	if (!t->streams && t->next_ns < quiet_ns)
 		t->next_ns = quiet_ns;
+}
+
+/* It came too late, or nobody asked. */
+static void take_stray(struct instrument *t)
+{
+	t->strays++;
+	show_line(t, t->odd_text);
+	wait_for_quiet(t);
 }
 
 /* ---- opening ---------------------------------------------------------------------------------------------------- */
@@ -330,7 +340,9 @@ static void finish(struct instrument *t, int verb, const struct reply *reply, ui
 		open_from(t, verb);
 		return;
 	}
-	if (verb == VERB_READ && reply)
+	if (verb == VERB_READ && reply && t->doubtful)
+		wait_for_quiet(t); /* nobody knows when it was measured, and a second answer may follow */
+	else if (verb == VERB_READ && reply)
 		pass_on(t, &reply->reading, host_ns);
 	dialogue_answered(t->dialogue);
 }

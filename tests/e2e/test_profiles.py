@@ -216,7 +216,7 @@ def at_a_dialogue(check):
     done = profile("list")
     check(done.returncode == 0 and "mt-sics" in done.stdout and "sauter-fh" in done.stdout, f"list: {done.stdout[:200]}")
     done = profile("test", "mt-sics")
-    check(done.returncode == 0 and "of 19 cases" in done.stdout, f"a shipped dialogue: {done.stdout[-200:]}")
+    check(done.returncode == 0 and "of 20 cases" in done.stdout, f"a shipped dialogue: {done.stdout[-200:]}")
     with tempfile.TemporaryDirectory() as folder:
         own = Path(folder) / "own.json"
         own.write_text((rig.FIXTURES / "profiles/mt-sics.json").read_text())
