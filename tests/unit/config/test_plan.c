@@ -94,6 +94,22 @@ static void reads_an_open_window(void **state)
 	plan_free(p);
 }
 
+static void reads_an_open_settling_time(void **state)
+{
+	struct plan *p = read_with("\"measure_s\": 2", "\"measure_s\": 2, \"settle_s\": {\"min\": 0.2, \"max\": 3, "
+						       "\"until\": {\"stroke_rate_hz\": 1, \"depth_mm\": 0.02}}");
+	const struct window *w = &p->step[0].settle;
+
+	(void)state;
+	assert_true(w->min_s == 0.2 && w->max_s == 3);
+	assert_int_equal(w->targets, 2);
+	assert_int_equal(w->target[0].id, MEASURAND_STROKE_RATE);
+	assert_int_equal(w->target[1].id, MEASURAND_DEPTH);
+	assert_true(w->target[0].u == 1 && w->target[1].u == 0.02);
+	assert_int_equal(p->step[0].measure.targets, 0);
+	plan_free(p);
+}
+
 static void reads_every_value(void **state)
 {
 	struct plan *p =
@@ -190,6 +206,21 @@ static const struct variant variants[] = {
 	 "plan.json:13:51: \"spin_up_s\" cannot end a window: only a mean, which becomes surer with every stroke, can, "
 	 "such as "
 	 "\"stroke_rate_hz\"; \"penrig help measurands\" lists them"},
+	{"\"measure_s\": 2", "\"settle_s\": -1, \"measure_s\": 2",
+	 "plan.json:13:19: \"settle_s\" is -1 s; allowed is 0 to 3600 s"},
+	{"\"measure_s\": 2", "\"settle_s\": \"long\", \"measure_s\": 2",
+	 "plan.json:13:19: \"settle_s\" must be a number in s, or {\"min\": 0.15, \"max\": 1, \"until\": "
+	 "{\"depth_mm\": 0.01, \"stroke_rate_hz\": 1}}"},
+	{"\"measure_s\": 2",
+	 "\"settle_s\": {\"min\": 1, \"max\": 2, \"until\": {\"depth_sd_mm\": 0.01}}, \"measure_s\": 2",
+	 "plan.json:13:50: \"depth_sd_mm\" cannot tell that a pen has settled: only what each stroke shows can, such "
+	 "as "
+	 "\"stroke_rate_hz\"; \"penrig help measurands\" lists them"},
+	{"\"measure_s\": 2",
+	 "\"settle_s\": {\"min\": 1, \"max\": 4000, \"until\": {\"depth_mm\": 0.01}}, \"measure_s\": 2",
+	 "plan.json:13:37: \"max\" is 4000 s; allowed is 0.1 to 3600 s"},
+	{"\"measure_s\": 2", "\"settle_s\": {\"min\": 1, \"max\": 2, \"until\": {\"depth_mm\": 0}}, \"measure_s\": 2",
+	 "plan.json:13:62: depth_mm is to travel less than that: a number above 0 in mm"},
 	{"\"measure_s\": 2", "\"measure_s\": 2, \"tare_s\": 0.1",
 	 "plan.json:13:33: \"tare_s\" is 0.1 s; allowed is 0.2 to 60 s"},
 	{"\"measure_s\": 2", "\"measure_s\": 2, \"repeats\": 0",
@@ -759,6 +790,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(reads_defaults),
 		cmocka_unit_test(reads_an_open_window),
+		cmocka_unit_test(reads_an_open_settling_time),
 		cmocka_unit_test(reads_every_value),
 		cmocka_unit_test(expands_ranges),
 		cmocka_unit_test(refuses_wrong_plans),

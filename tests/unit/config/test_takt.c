@@ -99,6 +99,18 @@ static void open_windows(void **state)
 	near(of(1, 0).s[TAKT_WINDOW], 4); /* a free run lasts as long as it may */
 }
 
+static void open_settling(void **state)
+{
+	(void)state;
+	step.settle = (struct window){.min_s = 0.2, .max_s = 1, .targets = 1};
+	near(of(2, 0).s[TAKT_SETTLE], 0.4);
+	near(of(2, 1).s[TAKT_SETTLE], 2);
+	near(of(2, 0.5).s[TAKT_SETTLE], 1.2);
+	near(of(2, 0).s[TAKT_WINDOW], 4);
+	points[0].phantom = PHANTOM_NONE;
+	near(of(1, 0).s[TAKT_SETTLE], 1); /* a free run waits for as long as it may */
+}
+
 static void tests_of_the_pen(void **state)
 {
 	(void)state;
@@ -128,6 +140,7 @@ int main(void)
 		cmocka_unit_test_setup(slow_pens_are_watched_for_longer, set_up),
 		cmocka_unit_test_setup(what_stands_between, set_up),
 		cmocka_unit_test_setup(open_windows, set_up),
+		cmocka_unit_test_setup(open_settling, set_up),
 		cmocka_unit_test_setup(tests_of_the_pen, set_up),
 		cmocka_unit_test(each_part_has_its_name),
 	};

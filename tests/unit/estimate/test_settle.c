@@ -198,6 +198,51 @@ static void a_fixed_time_is_never_looked_at(void **state)
 	curve_free(curve);
 }
 
+/* After the shortest time, at the sample itself, and then each 0.05 s; no more behind the stop. */
+static void at_which_samples(void **state)
+{
+	const struct light_config light = {.fs_hz = 10000, .rate_set_hz = 125, .scale = 1e-3, .bits = 16};
+	static const int32_t counts[2000];
+	struct settle *s = calloc(1, sizeof(*s));
+	struct sample_block block = {.channels = 1, .frames = 1500, .counts = counts};
+
+	(void)state;
+	assert_int_equal(settle_begin(s, &rule, &light, NULL), 0);
+	settle_start(s, 100);
+	assert_int_equal(s->next, 100 + 1500);
+	settle_feed(s, &block);
+	assert_int_equal(s->next, 1600);
+	block.first_index = 1500;
+	block.frames = 99;
+	settle_feed(s, &block);
+	assert_int_equal(s->next, 1600);
+	block.first_index = 1599;
+	block.frames = 1;
+	settle_feed(s, &block);
+	assert_int_equal(s->next, 2100);
+	assert_false(s->settled);
+	settle_stop(s);
+	block.first_index = 1600;
+	block.frames = 2000;
+	settle_feed(s, &block);
+	assert_true(s->next == UINT64_MAX && !s->settled);
+	settle_release(s);
+	free(s);
+}
+
+static void too_few_samples_in_a_stroke(void **state)
+{
+	const struct light_config light = {.fs_hz = 1000, .rate_set_hz = 125, .scale = 1e-3, .bits = 16};
+	struct settle *s = calloc(1, sizeof(*s));
+
+	(void)state;
+	assert_int_equal(settle_begin(s, &rule, &light, NULL), 0); /* it waits for the longest time */
+	settle_start(s, 100);
+	assert_true(s->next == UINT64_MAX && !s->settled);
+	settle_release(s);
+	free(s);
+}
+
 /* ---- seeded trial ---- */
 
 /* No window that began early is trusted and beyond its U by more than certificates are wrong by; a pen that travels far is
@@ -234,6 +279,8 @@ int main(void)
 		cmocka_unit_test(all_that_is_named),
 		cmocka_unit_test(the_same_however_samples_come),
 		cmocka_unit_test(a_fixed_time_is_never_looked_at),
+		cmocka_unit_test(at_which_samples),
+		cmocka_unit_test(too_few_samples_in_a_stroke),
 		cmocka_unit_test(no_unsettled_window_passes),
 	};
 

@@ -231,6 +231,23 @@ static void test_gap_and_repetition(void **state)
 	check_near(found.summary.rate_hz, 120.0, 0.001);
 }
 
+/* 0.6 N high: what is said to be no stroke is none. */
+static void test_what_swings_too_little(void **state)
+{
+	static struct found found;
+	struct pw1_config pw1 = pw1_default(40.0);
+	struct light_config config = config_for(120.0);
+
+	(void)state;
+	generate(&pw1);
+	config.swing_n = 0.5;
+	look(&config, SAMPLES, 250, &found);
+	assert_int_equal(found.summary.strokes, whole_strokes());
+	config.swing_n = 0.8;
+	look(&config, SAMPLES, 250, &found);
+	assert_int_equal(found.summary.strokes, 0);
+}
+
 /* Shorter than the periods that size the hysteresis. */
 static void test_short(void **state)
 {
@@ -331,6 +348,7 @@ int main(void)
 		cmocka_unit_test(test_cut_does_not_matter),
 		cmocka_unit_test(test_channel),
 		cmocka_unit_test(test_gap_and_repetition),
+		cmocka_unit_test(test_what_swings_too_little),
 		cmocka_unit_test(test_short),
 		cmocka_unit_test(test_noise),
 		cmocka_unit_test(test_rectangle),

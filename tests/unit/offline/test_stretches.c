@@ -155,6 +155,31 @@ static void test_times_of_each_point(void **state)
 	free(times);
 }
 
+/* Nobody waited: as late as the strokes leave time for the window, never after the longest time nor before the shortest. */
+static void test_where_the_plan_leaves_open_when_a_window_begins(void **state)
+{
+	static const struct {
+		double min_s, max_s,
+			settled_s; /* strokes of 2 s, of which 1.5 s are measured; the last of them are the stop's */
+	} settles[] = {{0.1, 0.2, 0.2}, {0.1, 0.3, 0.3}, {0.48, 1, 0.48}};
+	const struct window before = step.settle;
+	struct point_times *times = NULL;
+	struct err err;
+	(void)state;
+	for (unsigned i = 0; i < 3; i++) {
+		step.settle = (struct window){.min_s = settles[i].min_s, .max_s = settles[i].max_s, .targets = 1};
+		assert_int_equal(times_found(sweep, 3, 3, &times, &err), 0);
+		assert_true(fabs(times[0].measure_from_s - times[0].start_s - settles[i].settled_s) < 1e-9);
+		free(times);
+	}
+	step.settle = (struct window){.min_s = 0.1, .max_s = 1, .targets = 1};
+	assert_int_equal(times_found(sweep, 3, 3, &times, &err), 0);
+	assert_true(fabs(times[0].measure_to_s - times[0].measure_from_s - 1.5) < 1e-9);
+	assert_true(times[0].measure_from_s - times[0].start_s > 0.4);
+	free(times);
+	step.settle = before;
+}
+
 static void test_handling_is_no_point(void **state)
 {
 	static const struct strokes handled[] = {
@@ -275,6 +300,7 @@ int main(void)
 		cmocka_unit_test(test_a_slow_pen_and_one_that_runs_to_the_end),
 		cmocka_unit_test(test_a_quiet_signal_has_none),
 		cmocka_unit_test(test_times_of_each_point),
+		cmocka_unit_test(test_where_the_plan_leaves_open_when_a_window_begins),
 		cmocka_unit_test(test_handling_is_no_point),
 		cmocka_unit_test(test_a_tare_begins_behind_the_last_motion),
 		cmocka_unit_test(test_what_does_not_fit_is_told),
