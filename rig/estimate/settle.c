@@ -39,6 +39,7 @@ void settle_release(struct settle *s)
 	s->window = NULL;
 	s->curve = NULL;
 	s->next = UINT64_MAX;
+	s->settled = false; /* a free run is not asked, and the point before it has settled */
 }
 
 void settle_start(struct settle *s, uint64_t first_index)

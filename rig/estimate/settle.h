@@ -28,6 +28,7 @@ struct settle {
  * for a light pass: it is never settled before the longest time. curve is borrowed until settle_release(). -ENOMEM. */
 int settle_begin(struct settle *settle, const struct window *window, const struct light_config *light,
 		 const struct curve *curve);
+/* Not settled from then on. */
 void settle_release(struct settle *settle);
 /* The pen is started at that sample; the window begins, or the pen stops. */
 void settle_start(struct settle *settle, uint64_t first_index);

@@ -13,7 +13,8 @@ import test_terminal as tty
 
 PLAN = {"kind": "penrig/plan/1", "name": "droop",
         "limits": [{"measurand": "rate_droop_pct", "unit": "%", "lower": -1, "upper": 5}],
-        "steps": [{"depth_mm": [1.0, 2.0], "rate_hz": [90, 120], "free_run": True, "settle_s": 1, "measure_s": 1.5}]}
+        "steps": [{"depth_mm": [1.0, 2.0], "rate_hz": [90, 120], "free_run": True, "measure_s": 1.5,
+                   "settle_s": {"min": 0.3, "max": 1, "until": {"stroke_rate_hz": 1}}}]}
 SHORT = dict(PLAN, steps=[dict(PLAN["steps"][0], depth_mm=1.0, rate_hz=120)])
 TAKE, PUT = "Take the phantom away", "Put phantom SIL-STD-01"
 
@@ -55,6 +56,8 @@ def against_truth(check, t, label):
 def good_and_bad(check):
     t = run(PLAN)
     check(t.code == 0, f"exit {t.code}: {t.text[-500:]}")
+    settled = {free: [(int(p["window"]["first_index"]) - int(p["window"]["spin_up_index"])) / 20000 for p in points(t, free)] for free in (True, False)}
+    check(all(1 <= s < 1.05 for s in settled[True]) and all(0.3 <= s < 0.9 for s in settled[False]), f"a free run waits for the longest time: {settled}")
     check(len(points(t, True)) == 2 and len(points(t, False)) == 4, "a free run for each rate, before the points")
     against_truth(check, t, "good")
     check(t.report()["stop"]["verified"], "the last stop is verified")
