@@ -7,6 +7,8 @@
 #include "drivers/scpi-pen/device.h"
 #include "drivers/scpi-power/device.h"
 
+/* clang-format off */
 const struct driver *const driver_table[] = {
 	&driver_scpi_pen, &driver_load_stream, &driver_profile, &driver_powered, &driver_scpi_power, NULL,
 };
+/* clang-format on */

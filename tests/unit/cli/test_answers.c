@@ -20,7 +20,7 @@ struct desk {
 	struct loop *loop;
 	int in; /* where the program writes */
 	unsigned done, given_up, stops, refused;
-	char why[64], line[64];
+	char why[64], line[64], words[64];
 };
 
 static void on_answer(void *ctx, bool go_on)
@@ -28,6 +28,13 @@ static void on_answer(void *ctx, bool go_on)
 	struct desk *desk = ctx;
 
 	*(go_on ? &desk->done : &desk->given_up) += 1;
+}
+
+static void on_words(void *ctx, const char *words)
+{
+	struct desk *desk = ctx;
+
+	snprintf(desk->words, sizeof(desk->words), "%s", words);
 }
 
 static void on_stop(void *ctx)
@@ -48,9 +55,13 @@ static void open_desk(struct desk *desk, int read_end, int write_end)
 {
 	struct err err = {""};
 
-	*desk = (struct desk){
-		.in = write_end,
-		.answers = {.fd = read_end, .answer = on_answer, .stop = on_stop, .refused = on_refused, .ctx = desk}};
+	*desk = (struct desk){.in = write_end,
+			      .answers = {.fd = read_end,
+					  .answer = on_answer,
+					  .say = on_words,
+					  .stop = on_stop,
+					  .refused = on_refused,
+					  .ctx = desk}};
 	assert_int_equal(loop_new(&loop_clock_monotonic, NULL, &desk->loop, &err), 0);
 	assert_int_equal(answers_check(&desk->answers, &err), 0);
 	assert_int_equal(answers_open(&desk->answers, desk->loop, &err), 0);
@@ -87,6 +98,35 @@ static void close_desk(struct desk *desk)
 	close(fd);
 	if (desk->in != fd && desk->in >= 0)
 		close(desk->in);
+}
+
+/* Who is asked to read something cannot just nod, nor the other way round. */
+static void words_are_for_whom_they_are_asked(void **state)
+{
+	struct desk desk;
+
+	(void)state;
+	open_fifo(&desk);
+	answers_ask(&desk.answers, 1, true);
+	say(&desk, "answer 1 done\nanswer 1 is\n");
+	assert_int_equal(desk.done, 0);
+	assert_int_equal(desk.refused, 2);
+	say(&desk, "answer 1 is SN 17\n");
+	assert_string_equal(desk.words, "SN 17");
+	say(&desk, "answer 1 is SN 18\n"); /* it is not open any more */
+	assert_string_equal(desk.words, "SN 17");
+	assert_int_equal(desk.refused, 3);
+	answers_ask(&desk.answers, 2, false);
+	say(&desk, "answer 2 is SN 19\n");
+	assert_int_equal(desk.refused, 4);
+	assert_non_null(strstr(desk.why, "done"));
+	say(&desk, "answer 2 done\n");
+	assert_int_equal(desk.done, 1);
+	answers_ask(&desk.answers, 3, true);
+	say(&desk, "answer 3 give_up\n");
+	assert_int_equal(desk.given_up, 1);
+	assert_string_equal(desk.words, "SN 17");
+	close_desk(&desk);
 }
 
 static void an_answer_meets_its_question(void **state)
@@ -198,9 +238,9 @@ static void the_descriptor_is_checked(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(an_answer_meets_its_question), cmocka_unit_test(a_stop_needs_no_question),
-		cmocka_unit_test(anything_else_is_refused),     cmocka_unit_test(a_writer_that_goes_gives_up),
-		cmocka_unit_test(the_descriptor_is_checked),
+		cmocka_unit_test(words_are_for_whom_they_are_asked), cmocka_unit_test(an_answer_meets_its_question),
+		cmocka_unit_test(a_stop_needs_no_question),          cmocka_unit_test(anything_else_is_refused),
+		cmocka_unit_test(a_writer_that_goes_gives_up),       cmocka_unit_test(the_descriptor_is_checked),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

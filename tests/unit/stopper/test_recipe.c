@@ -50,6 +50,23 @@ static void test_recipe_is_read_as_written(void **state)
 	assert_memory_equal(&read, &recipe, sizeof(read));
 }
 
+/* Of a pen made of parts: which supply, which of its outputs. */
+static void test_recipe_of_parts(void **state)
+{
+	(void)state;
+	struct stop_recipe recipe = recipe_in("/var/runs"), read;
+	char text[RECIPE_TEXT_MAX];
+	struct err err = {""};
+
+	assert_int_equal(stop_recipe_print(&recipe, text, &err), 0);
+	assert_null(strstr(text, "power"));
+	snprintf(recipe.power, sizeof(recipe.power), "scpi-power");
+	recipe.output = 3;
+	assert_int_equal(stop_recipe_print(&recipe, text, &err), 0);
+	assert_int_equal(stop_recipe_parse(text, &read, &err), 0);
+	assert_memory_equal(&read, &recipe, sizeof(read));
+}
+
 static void test_half_a_recipe_is_none(void **state)
 {
 	(void)state;
@@ -132,9 +149,8 @@ static void test_note_beside_the_run_file(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_recipe_is_read_as_written),
-		cmocka_unit_test(test_half_a_recipe_is_none),
-		cmocka_unit_test(test_recipe_too_long),
+		cmocka_unit_test(test_recipe_is_read_as_written), cmocka_unit_test(test_recipe_of_parts),
+		cmocka_unit_test(test_half_a_recipe_is_none),     cmocka_unit_test(test_recipe_too_long),
 		cmocka_unit_test(test_note_beside_the_run_file),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
