@@ -35,8 +35,9 @@ struct powered {
 	uint32_t condition; /* latched until the next start */
 	struct answer answer[ANSWERS_MAX];
 	unsigned answers;
-	bool starting;   /* told to run, and not answered yet */
-	uint64_t ran_ns; /* when that was answered, or a tick earlier */
+	bool starting; /* told to run, and not answered yet */
+	uint64_t reads_begun, reads_ended;
+	uint64_t fresh_from; /* number of the first read that began with the output on */
 	device_done_fn run_done;
 	void *run_ctx;
 };
@@ -124,16 +125,16 @@ static void watch_volts(struct powered *pen, const struct power_state *state)
 }
 
 /* How the output stood before it was switched on says nothing of how it stands. */
-static bool is_stale(const struct powered *pen, const struct power_state *state)
+static bool is_stale(const struct powered *pen)
 {
-	return pen->starting || (pen->wanted && state->asked_ns <= pen->ran_ns);
+	return pen->starting || (pen->wanted && pen->reads_ended < pen->fresh_from);
 }
 
 static void on_power(void *ctx, const struct power_state *state)
 {
 	struct powered *pen = ctx;
 
-	if (is_stale(pen, state))
+	if (is_stale(pen))
 		return;
 	watch_output(pen, state);
 	watch_volts(pen, state);
@@ -219,7 +220,7 @@ static void ran(void *ctx, int status, const struct err *err)
 	pen->run_done = NULL;
 	pen->starting = false;
 	pen->wanted = status == 0;
-	pen->ran_ns = pen->now_ns;
+	pen->fresh_from = pen->reads_begun;
 	if (done)
 		done(pen->run_ctx, status, err);
 }
@@ -260,6 +261,32 @@ static void powered_deadman(struct device *device, uint32_t timeout_ms, device_d
 	pen->verbs->timer(pen->supply, timeout_ms, done, ctx);
 }
 
+struct read { /* of the supply's output; they end in the order in which they begin */
+	struct powered *pen;
+	device_done_fn done;
+	void *ctx;
+};
+
+static void read_done(void *ctx, int status, const struct err *err)
+{
+	struct read *read = ctx;
+
+	read->pen->reads_ended++;
+	if (read->done)
+		read->done(read->ctx, status, err);
+	free(read);
+}
+
+static void read_output(struct powered *pen, bool feed, device_done_fn done, void *ctx)
+{
+	struct read *read = calloc(1, sizeof(*read));
+
+	assert(read); /* a done that is lost is worse: somebody would wait for it for ever */
+	*read = (struct read){.pen = pen, .done = done, .ctx = ctx};
+	pen->reads_begun++;
+	pen->verbs->read(pen->supply, feed, read_done, read);
+}
+
 static void powered_heartbeat(struct device *device, device_done_fn done, void *ctx)
 {
 	struct powered *pen = powered_of(device);
@@ -267,14 +294,14 @@ static void powered_heartbeat(struct device *device, device_done_fn done, void *
 
 	if (feed)
 		pen->fed_ns = pen->now_ns;
-	pen->verbs->read(pen->supply, feed, done, ctx);
+	read_output(pen, feed, done, ctx);
 }
 
 static void powered_telemetry(struct device *device, device_done_fn done, void *ctx)
 {
 	struct powered *pen = powered_of(device);
 
-	pen->verbs->read(pen->supply, false, done, ctx);
+	read_output(pen, false, done, ctx);
 }
 
 static const struct pen_verbs verbs = {

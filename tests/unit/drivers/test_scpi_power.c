@@ -95,7 +95,7 @@ static void finish(void)
 
 static void encodes(const char *maker, const char *model, enum power_line line, double value, const char *want)
 {
-	struct power_identity identity = {""};
+	struct power_identity identity = {.model = ""};
 	char text[POWER_LINE_MAX];
 
 	snprintf(identity.maker, sizeof(identity.maker), "%s", maker);
