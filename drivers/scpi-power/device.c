@@ -173,7 +173,6 @@ static int read_answer(struct supply *supply, const char *line, struct err *err)
 	case POWER_OFF: return read_off(supply, line, err);
 	case POWER_ON: return read_output(supply, line, true, err);
 	case POWER_OUTPUT:
-		supply->state.asked_ns = dialogue_asked_ns(supply->dialogue);
 		return power_read_output(supply->dialect, supply->output, line, &supply->state.on) ? 0 : -EPROTO;
 	case POWER_SET_VOLTS: return read_refusal(line, "a voltage", request->value, "V", err);
 	case POWER_CHECK_VOLTS: return read_set(supply, line, POWER_SET_VOLTS, "a voltage", "V", err);

@@ -56,8 +56,8 @@ enum pen_condition {
 
 /* What a power supply says of the output that feeds the pen. */
 struct power_state {
-	uint64_t asked_ns, host_ns; /* when the output was asked for; when the last of it was heard */
-	double volts_v, current_a;  /* at its terminals, as it measures them */
+	uint64_t host_ns;          /* when the last of it was heard */
+	double volts_v, current_a; /* at its terminals, as it measures them */
 	bool on;
 };
 
