@@ -83,6 +83,12 @@ static void expect_window(const struct plan *plan, const struct plan_point *poin
 	ret->s[TAKT_WINDOW] += lasts_s(&step->measure, free, open_windows);
 }
 
+/* Without a calibrated displacement the force is taken to be all that tells. */
+static double proof_end_s(const struct bench *bench)
+{
+	return bench && !(bench_displacement_u_mm(bench) > 0) ? PROOF_ALONE_S : PROOF_END_S;
+}
+
 /* The stop, and what follows it. */
 static void expect_stop(const struct plan *plan, const struct bench *bench, const struct plan_point *points,
 			unsigned count, unsigned i, struct takt *ret)
@@ -95,7 +101,7 @@ static void expect_stop(const struct plan *plan, const struct bench *bench, cons
 	ret->s[TAKT_PROOF] += proof;
 	ret->s[TAKT_REST] += rest;
 	if (i + 1 == count)
-		ret->s[TAKT_PROOF] += fmax(0, PROOF_END_S - proof - rest);
+		ret->s[TAKT_PROOF] += fmax(0, proof_end_s(bench) - proof - rest);
 }
 
 void takt_expect(const struct plan *plan, const struct bench *bench, const struct plan_point *points, unsigned count,

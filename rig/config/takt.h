@@ -5,14 +5,17 @@
 
 #include "rig/config/plan.h"
 
-#define PROOF_STROKES   10  /* needles stand still that make no stroke for so many periods of the setpoint ... */
-#define PROOF_MIN_S     0.3 /* ... and never less: a motor that dies slowly makes a stroke every quarter of a second */
-#define PROOF_END_S     2.2 /* the last stop of a complete run; session/evidence.c says why */
-#define REST_S          0.2 /* of stillness after a point, for the baseline behind it */
-#define TARE_AFTER_S    0.2 /* of stillness before a tare that is another point's rest: the phantom comes back */
-#define TARE_KEPT_MAX_S 1.0 /* a longer one is taken by itself */
-#define DEADMAN_RUN_S   0.6 /* of a pen whose dead-man is tested, before the heartbeats stay away */
-#define INTERLOCK_S     0.1 /* of stillness before a start */
+#define PROOF_STROKES 10  /* needles stand still that make no stroke for so many periods of the setpoint ... */
+#define PROOF_MIN_S   0.3 /* ... and never less: a motor that dies slowly makes a stroke every quarter of a second */
+#define PROOF_END_S   2.2 /* the last stop of a complete run; session/evidence.c says why */
+#define CREEP_MIN_HZ  0.1 /* the slowest that a motor is taken to turn on after its stop: a stroke in ten seconds */
+#define PROOF_ALONE_S                                                                                                  \
+	(1.1 / CREEP_MIN_HZ) /* the last stop where only the force tells: a whole stroke of that, and a tenth */
+#define REST_S          0.2  /* of stillness after a point, for the baseline behind it */
+#define TARE_AFTER_S    0.2  /* of stillness before a tare that is another point's rest: the phantom comes back */
+#define TARE_KEPT_MAX_S 1.0  /* a longer one is taken by itself */
+#define DEADMAN_RUN_S   0.6  /* of a pen whose dead-man is tested, before the heartbeats stay away */
+#define INTERLOCK_S     0.1  /* of stillness before a start */
 
 enum takt_part {
 	TAKT_OPENING,   /* devices opened, identified, checked; the pen off, its dead-man armed */

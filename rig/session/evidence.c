@@ -91,13 +91,13 @@ static enum watch_verdict proven_still(const struct signals *signals, uint64_t n
 	return watch_level(&force->watch, now_ns, force->patience.fresh_ns, quiet_s);
 }
 
-/* The last stop of a complete run: where only the force tells, a needle that creeps at a stroke in two seconds, the
- * slowest that a motor turns on, has struck within this; a bar that creeps at a stroke in twenty has left its dead centre,
- * about which it keeps still for a while. */
-double quiet_needed_s(double rate_hz, bool last)
+/* The last stop of a complete run: a bar that creeps at a stroke in twenty seconds has left its dead centre, about which
+ * it keeps still for a while. Where only the force tells, needles in the air show nothing until they touch, so they are
+ * waited for through a whole stroke of the slowest creep. */
+double quiet_needed_s(double rate_hz, bool last, bool force_alone)
 {
 	if (last)
-		return PROOF_END_S;
+		return force_alone ? PROOF_ALONE_S : PROOF_END_S;
 	return rate_hz > 0 ? fmax(PROOF_STROKES / rate_hz, PROOF_MIN_S) : PROOF_MIN_S;
 }
 
@@ -147,23 +147,23 @@ static bool signal_showed_it(const struct known *known, bool off, uint64_t now_n
 	return off && now_ns - known->run.ns < (uint64_t)(2 * PROOF_MIN_S * 1e9);
 }
 
-static bool seen_long_enough(const struct known *known)
+static bool seen_long_enough(const struct known *known, double quiet_s)
 {
 	const struct watch *force = &known->signals.force.watch;
 	double seen_s = ((double)force->next_index - (double)known->order.first_index) / force->config.fs_hz;
-	return known->signals.streaming && seen_s >= known->order.quiet_s;
+	return known->signals.streaming && seen_s >= quiet_s;
 }
 
 /* A pen that confirmed has only its coast-down to do; one that does not hear, or does not obey, runs until its dead-man
  * trips. A sensor that
  * is gone shows nothing, so its time is not waited for. */
-static bool is_overdue(const struct known *known, bool off, uint64_t now_ns)
+static bool is_overdue(const struct known *known, bool off, double quiet_s, uint64_t now_ns)
 {
 	const struct stop_order *order = &known->order;
 	uint64_t due_ns = signals_awaited_ns(&known->signals, order->coasted_ns);
 	due_ns += off && !known->pen.tripped ? 0 : order->alone_ns;
 	if (!known->signals.lost)
-		due_ns += (uint64_t)(order->quiet_s * 1e9) + STOP_MARGIN_NS;
+		due_ns += (uint64_t)(quiet_s * 1e9) + STOP_MARGIN_NS;
 	return now_ns >= due_ns;
 }
 
@@ -207,8 +207,10 @@ static uint32_t fact(bool holds, enum fact fact)
 struct evidence evidence_of(const struct known *known, uint64_t now_ns)
 {
 	const struct stop_answer *answer = &known->answer;
-	double quiet_s = known->order.quiet_s;
-	struct evidence e = {.pen = pen_word(&known->pen), .signal = proven_still(&known->signals, now_ns, quiet_s)};
+	double quiet_s = only_force_tells(&known->signals, now_ns) ? known->order.alone_s : known->order.quiet_s;
+	struct evidence e = {.pen = pen_word(&known->pen),
+			     .signal = proven_still(&known->signals, now_ns, quiet_s),
+			     .quiet_s = quiet_s};
 	bool off = is_off(e.pen);
 	bool moves = signals_still(&known->signals, now_ns, INTERLOCK_QUIET_S) == WATCH_MOVING;
 	bool crept = has_crept(known, now_ns);
@@ -216,10 +218,11 @@ struct evidence evidence_of(const struct known *known, uint64_t now_ns)
 	e.facts = fact(e.pen != PEN_OWES_AN_ANSWER, FACT_TOLD) | fact(off, FACT_OFF) |
 		  fact(known->run.moved || moves, FACT_MOVED) | fact(answer->given, FACT_ANSWERED) |
 		  fact(!answer->verified || (answer->proven_s >= quiet_s && !crept), FACT_LASTS) |
-		  fact(e.signal == WATCH_OK, FACT_STILL) | fact(seen_long_enough(known), FACT_SEEN) |
+		  fact(e.signal == WATCH_OK, FACT_STILL) | fact(seen_long_enough(known, quiet_s), FACT_SEEN) |
 		  fact(signal_showed_it(known, off, now_ns), FACT_SHOWN) |
 		  fact(now_ns >= known->order.coasted_ns, FACT_COASTED) |
-		  fact(is_overdue(known, off, now_ns), FACT_OVERDUE) | fact(known->signals.lost, FACT_SENSOR_LOST) |
-		  fact(outran, FACT_OUTRAN) | fact(tripped_on(known), FACT_TRIPPED) | fact(crept, FACT_CREPT);
+		  fact(is_overdue(known, off, quiet_s, now_ns), FACT_OVERDUE) |
+		  fact(known->signals.lost, FACT_SENSOR_LOST) | fact(outran, FACT_OUTRAN) |
+		  fact(tripped_on(known), FACT_TRIPPED) | fact(crept, FACT_CREPT);
 	return e;
 }

@@ -73,6 +73,7 @@ struct last_run {   /* when the pen was last told to run */
 struct stop_order {          /* the stop that is to be proven */
 	uint64_t ns;         /* when it was ordered */
 	double quiet_s;      /* of stillness that are wanted */
+	double alone_s;      /* of stillness that are wanted where only the force tells; at least quiet_s */
 	uint64_t coasted_ns; /* when needles whose motor is off have come to rest */
 	uint64_t rests_ns;   /* the same after the first order since the pen ran: what drifts later creeps */
 	uint64_t
@@ -100,8 +101,9 @@ struct known {
 };
 
 /* How long needles must be seen to keep still after running at rate_hz (0: not known). last: of a run that completes;
- * a needle that creeps can hide between two strokes, or about its dead centre, so that stop is watched for longer. */
-double quiet_needed_s(double rate_hz, bool last);
+ * a needle that creeps can hide between two strokes, or about its dead centre, so that stop is watched for longer; longest
+ * where only the force tells (force_alone), which shows nothing of needles in the air. */
+double quiet_needed_s(double rate_hz, bool last, bool force_alone);
 
 enum fact {
 	FACT_TOLD = 1 << 0,     /* nothing more is to be waited for from the pen itself */
@@ -126,6 +128,7 @@ struct evidence {
 	uint32_t facts; /* enum fact */
 	enum pen_word pen;
 	enum watch_verdict signal; /* of stillness for as long as is wanted */
+	double quiet_s;            /* that are wanted: order.alone_s while only the force tells, else order.quiet_s */
 };
 
 /* Strokes have gone on without a break since before the order, and were seen later than until_ns. */

@@ -316,7 +316,7 @@ static void answer(struct guard *g, const struct evidence *evidence, const char 
 		stop_text(rule, evidence, &g->known, why, a->text, sizeof(a->text));
 	}
 	a->given = true;
-	a->proven_s = a->verified ? fmax(a->proven_s, g->known.order.quiet_s) : 0;
+	a->proven_s = a->verified ? fmax(a->proven_s, evidence->quiet_s) : 0;
 	g->stopping.active = false;
 	g->config.host->event(g->config.ctx,
 			      &(struct guard_event){.kind = GUARD_STOPPED, .text = a->text, .news = news});
@@ -370,7 +370,8 @@ bool guard_stop(struct guard *g, const char *why, double rate_hz, bool last)
 	order->held_up = now_ns < g->held_until_ns;
 	order->trips_ns =
 		g->beats.armed && g->config.deadman_ms ? g->beats.last_ns + g->config.deadman_ms * NS_PER_MS : 0;
-	order->quiet_s = quiet_needed_s(rate_hz, last);
+	order->quiet_s = quiet_needed_s(rate_hz, last, false);
+	order->alone_s = quiet_needed_s(rate_hz, last, true);
 	order->coasted_ns = now_ns + (uint64_t)(g->config.coast_down_max_s * 1e9);
 	if (!g->known.answer.given) { /* else nothing has run since the order that was given then */
 		order->first_index = watch_index_at(&g->known.signals.force.watch, now_ns);

@@ -64,7 +64,7 @@ void stop_text(const struct stop_rule *rule, const struct evidence *evidence, co
 	else if (rule->text)
 		snprintf(ret, size, "%s", rule->text);
 	else
-		snprintf(ret, size, "stopped: no stroke for %.2f s with a live %s signal%s", known->order.quiet_s,
+		snprintf(ret, size, "stopped: no stroke for %.2f s with a live %s signal%s", evidence->quiet_s,
 			 known->signals.free_run ? "displacement" : "load", words[evidence->pen].proven);
 }
 

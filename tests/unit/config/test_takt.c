@@ -23,7 +23,11 @@ static int set_up(void **state)
 	step = (struct plan_step){
 		.tare_s = 0.3, .settle = {.min_s = 0.5, .max_s = 0.5}, .measure = {.min_s = 2, .max_s = 2}};
 	plan = (struct plan){.steps = 1, .step = &step};
-	bench = (struct bench){.pen = {.deadman_ms = 500, .coast_down_max_s = 0.5}};
+	bench = (struct bench){
+		.pen = {.deadman_ms = 500, .coast_down_max_s = 0.5},
+		.device = {{.roles = ROLE_BIT(ROLE_DISPLACEMENT), .displacement_u_mm = 0.01}},
+		.devices = 1,
+	};
 	for (unsigned i = 0; i < 3; i++)
 		points[i] = (struct plan_point){.number = i, .rate_hz = 100, .depth_mm = 1};
 	return 0;
@@ -66,6 +70,14 @@ static void slow_pens_are_watched_for_longer(void **state)
 	near(of(1, 0).s[TAKT_PROOF], 2.2 - 0.2);
 	near(of(2, 0).s[TAKT_PROOF], 1 + 0.3 + 2.2 - 0.3 - 0.2);
 	near(of(2, 0).s[TAKT_REST], 0.2); /* of the last: the proof of the first was long enough */
+}
+
+static void needles_that_only_force_shows_are_watched_for_longest(void **state)
+{
+	(void)state;
+	double with_bar_s = of(1, 0).s[TAKT_PROOF];
+	bench.device[0].displacement_u_mm = 0;
+	near(of(1, 0).s[TAKT_PROOF] - with_bar_s, 11 - 2.2);
 }
 
 static void what_stands_between(void **state)
@@ -138,6 +150,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup(one_after_the_other, set_up),
 		cmocka_unit_test_setup(slow_pens_are_watched_for_longer, set_up),
+		cmocka_unit_test_setup(needles_that_only_force_shows_are_watched_for_longest, set_up),
 		cmocka_unit_test_setup(what_stands_between, set_up),
 		cmocka_unit_test_setup(open_windows, set_up),
 		cmocka_unit_test_setup(open_settling, set_up),

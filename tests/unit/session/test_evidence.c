@@ -53,6 +53,7 @@ static struct stage stopped_pen(void)
 	s.signal.strokes_hz = 0;
 	s.known.order = (struct stop_order){
 		.quiet_s = 0.3,
+		.alone_s = 0.3,
 		.coasted_ns = s.now_ns + 500 * NS_PER_MS,
 		.alone_ns = 500 * NS_PER_MS,
 		.first_index = signals->force.watch.next_index,
@@ -157,10 +158,19 @@ static void in_a_free_run_both_must_be_alive(void **state)
 static void a_stop_is_watched_for_ten_periods(void **state)
 {
 	(void)state;
-	assert_true(quiet_needed_s(0, false) == 0.3);
-	assert_true(quiet_needed_s(100, false) == 0.3);
-	assert_true(quiet_needed_s(20, false) == 0.5);
-	assert_true(quiet_needed_s(20, true) == 2.2);
+	for (int alone = 0; alone < 2; alone++) {
+		assert_true(quiet_needed_s(0, false, alone) == 0.3);
+		assert_true(quiet_needed_s(100, false, alone) == 0.3);
+		assert_true(quiet_needed_s(20, false, alone) == 0.5);
+	}
+}
+
+/* A whole stroke of the slowest creep, and a tenth, where needles in the air show nothing. */
+static void the_last_stop_is_watched_for_what_could_hide(void **state)
+{
+	(void)state;
+	assert_true(quiet_needed_s(20, true, false) == 2.2);
+	assert_true(quiet_needed_s(20, true, true) > 10.99 && quiet_needed_s(20, true, true) < 11.01);
 }
 
 /* ---- facts ----------------------------------------------------------------------------------------------------- */
@@ -215,6 +225,26 @@ static void motion_is_known_however_it_came(void **state)
 	assert_false(facts(&s) & FACT_MOVED);
 }
 
+/* How long is looked for is a matter of what tells at that moment: a bar that dies meanwhile tells nothing any more. */
+static void where_force_alone_tells_more_is_wanted(void **state)
+{
+	(void)state;
+	struct stage s = stopped_pen();
+	s.known.order.alone_s = 1.5;
+	s.known.signals.has_bar = true;
+	assert_true(evidence_of(&s.known, s.now_ns).quiet_s == 0.3);
+	assert_int_equal(facts(&s) & (FACT_STILL | FACT_SEEN | FACT_LASTS), FACT_STILL | FACT_SEEN | FACT_LASTS);
+	s.signal.bar_dead = true;
+	play(&s, 0.1);
+	s.known.answer = (struct stop_answer){.given = true, .verified = true, .proven_s = 0.3};
+	assert_true(evidence_of(&s.known, s.now_ns).quiet_s == 1.5);
+	assert_int_equal(facts(&s) & (FACT_STILL | FACT_SEEN | FACT_LASTS), 0);
+	play(&s, 1.0);
+	assert_int_equal(facts(&s) & (FACT_STILL | FACT_SEEN | FACT_LASTS | FACT_OVERDUE), FACT_STILL | FACT_SEEN);
+	s.now_ns = s.known.order.coasted_ns + 1500 * NS_PER_MS; /* its time is longer by as much */
+	assert_false(facts(&s) & FACT_OVERDUE);
+}
+
 static void an_answer_lasts_as_long_as_it_was_proven(void **state)
 {
 	(void)state;
@@ -246,23 +276,23 @@ static void the_last_stop_wants_a_steady_level(void **state)
 	(void)state;
 	struct stage s = stopped_pen();
 	play(&s, 2.0);
-	s.known.order.quiet_s = 2.2;
+	s.known.order.alone_s = 2.2;
 	assert_true(facts(&s) & FACT_STILL);
 	for (int i = 0; i < 40; i++) { /* 1 count in 5 ms: no swing within 20 ms, a shift of 0.04 N all the same */
 		s.signal.seat++;
 		play(&s, 0.005);
 	}
 	assert_int_equal(evidence_of(&s.known, s.now_ns).signal, WATCH_MOVING);
-	s.known.order.quiet_s = 0.3; /* and so does any other */
+	s.known.order.alone_s = 0.3; /* and so does any other */
 	assert_int_equal(evidence_of(&s.known, s.now_ns).signal, WATCH_MOVING);
-	s.known.order.quiet_s = 2.2;
+	s.known.order.alone_s = 2.2;
 	s.known.signals.force.patience.fresh_ns = 0;
 	assert_int_equal(evidence_of(&s.known, s.now_ns + 1).signal, WATCH_STALE);
 }
 
 static enum watch_verdict seen_for(struct stage *s, double quiet_s)
 {
-	s->known.order.quiet_s = quiet_s;
+	s->known.order.quiet_s = s->known.order.alone_s = quiet_s;
 	return evidence_of(&s->known, s->now_ns).signal;
 }
 
@@ -474,10 +504,10 @@ static const struct row rows[] = {
 static void each_row_has_its_text(void **state)
 {
 	(void)state;
-	struct known known = {.order.quiet_s = 0.3};
+	struct known known = {.order.quiet_s = 0};
 	for (unsigned i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
 		char text[200];
-		struct evidence e = {.facts = rows[i].facts, .pen = PEN_IS_OFF, .signal = WATCH_MOVING};
+		struct evidence e = {.facts = rows[i].facts, .pen = PEN_IS_OFF, .signal = WATCH_MOVING, .quiet_s = 0.3};
 		const struct stop_rule *rule = stop_rule_for(&e);
 		assert_int_equal(rule->ruling, rows[i].ruling);
 		stop_text(rule, &e, &known, e.facts & FACT_ABANDONED ? "it broke" : NULL, text, sizeof(text));
@@ -499,10 +529,10 @@ static void each_word_of_the_pen_is_said(void **state)
 		{PEN_IS_GONE, ", though the pen itself is gone", "the pen does not answer"},
 		{PEN_NEVER_CAME, "", "the pen has not confirmed the stop"},
 	};
-	const struct known known = {.order.quiet_s = 0.5, .signals.free_run = true};
+	const struct known known = {.signals.free_run = true};
 	for (unsigned i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
 		char text[200], want[200];
-		struct evidence e = {.facts = rows[1].facts, .pen = cases[i].word};
+		struct evidence e = {.facts = rows[1].facts, .pen = cases[i].word, .quiet_s = 0.5};
 		stop_text(stop_rule_for(&e), &e, &known, NULL, text, sizeof(text));
 		snprintf(want, sizeof(want), "stopped: no stroke for 0.50 s with a live displacement signal%s",
 			 cases[i].proven);
@@ -586,9 +616,11 @@ int main(void)
 		cmocka_unit_test(with_a_phantom_the_bar_can_only_disprove),
 		cmocka_unit_test(in_a_free_run_both_must_be_alive),
 		cmocka_unit_test(a_stop_is_watched_for_ten_periods),
+		cmocka_unit_test(the_last_stop_is_watched_for_what_could_hide),
 		cmocka_unit_test(facts_of_a_pen_that_stopped),
 		cmocka_unit_test(the_pens_word),
 		cmocka_unit_test(motion_is_known_however_it_came),
+		cmocka_unit_test(where_force_alone_tells_more_is_wanted),
 		cmocka_unit_test(an_answer_lasts_as_long_as_it_was_proven),
 		cmocka_unit_test(stillness_is_seen_since_the_order),
 		cmocka_unit_test(the_last_stop_wants_a_steady_level),
