@@ -23,7 +23,6 @@
 #define STEPS_LEAST   32
 #define STEPS_LIKE    16 /* of like size */
 #define FOLLOWS       0.7
-#define FOLLOWS_U     0.15
 #define NOT_BELOW     3.0 /* standard uncertainties: tops that move against the baseline are no clip */
 #define DENT_FROM     0.3
 #define DENT_TO       0.9
@@ -185,7 +184,7 @@ static void judge_follow(const struct clip_follow *f, struct clip_verdict *ret)
 	ret->follows_u = sqrt(2.0 * fmax(0.0, f->top2 - ret->follows * f->both) / (double)(f->n - 1) / f->level2);
 	ret->follows_least = FOLLOWS;
 	ret->stays = ret->follows < FOLLOWS && ret->follows > -NOT_BELOW * ret->follows_u &&
-		     ret->follows_u < FOLLOWS_U && 1.0 - ret->follows > CLIP_CHANCE * ret->follows_u;
+		     ret->follows_u < CLIP_TOLD && 1.0 - ret->follows > CLIP_CHANCE * ret->follows_u;
 }
 
 void clip_judge(const struct clip *clip, double noise_n, double count_n, struct clip_verdict *ret)

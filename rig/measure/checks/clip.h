@@ -12,6 +12,8 @@
 #define CLIP_CHANCE   5.0  /* standard deviations that are no chance */
 #define CLIP_DENT_MAX 0.04 /* of the height: what the flanks of a round pulse may say too much of its top */
 #define CLIP_TERMS    6
+#define CLIP_TOLD                                                                                                      \
+	0.15 /* standard uncertainty of how tops follow the baseline, below which it is known whether they do */
 
 /* Counts of the highest samples. Bin i holds samples of bin number highest - i. */
 struct clip_wall {

@@ -2,6 +2,7 @@
 #include "rig/measure/checks/glitch.h"
 
 #include <math.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "rig/measure/clones.h"
@@ -149,20 +150,21 @@ static double still_threshold(struct glitch_scan *scan, const struct extent *e)
 	return scan->places >= PLACES_LEAST ? least : INFINITY;
 }
 
-/* One glitch in a chunk in which nothing else moves: no pulse is about. */
+/* One glitch in a chunk in which nothing else moves: no pulse is about. What stands in the margins counts always: a glitch
+ * comes back, a stroke whose foot lies at the end of the chunk goes on. */
 static bool is_lone(const struct glitch_scan *scan, const float *x, unsigned n)
 {
-	unsigned at = 0, apart = GLITCH_MERGED * scan->stride;
+	long at = 0, apart = GLITCH_MERGED * (long)scan->stride, margin = GLITCH_MARGIN * (long)scan->stride;
 	float most = 0.0F, lo = INFINITY, hi = -INFINITY;
 
-	for (unsigned i = 0; i < n; i++) {
+	for (long i = 0; i < (long)n; i++) {
 		float r = glitch_at(x + i, scan->stride);
 
 		at = r > most ? i : at;
 		most = r > most ? r : most;
 	}
-	for (unsigned i = 0; i < n; i++) {
-		if (i + apart >= at && i <= at + apart)
+	for (long i = -margin; i < (long)n + margin; i++) {
+		if (i >= 0 && i < (long)n && labs(i - at) <= apart)
 			continue;
 		lo = x[i] < lo ? x[i] : lo;
 		hi = x[i] > hi ? x[i] : hi;

@@ -5,9 +5,7 @@
 #include "rig/measure/checks/linear_fit.h"
 #include "rig/measure/point/checks_raw.h"
 
-#define FOLLOWS_TOLD                                                                                                   \
-	0.15 /* standard uncertainty of how the tops follow: below it a flat top that does is the pen's own */
-#define FOLLOWS    0.5
+#define FOLLOWS    0.5 /* of what moves all else: a flat top that is known to follow by so much is the pen's own */
 #define PATH_FROM  0.3 /* of the height */
 #define PATH_TO    0.9
 #define PATH_LEAST 8    /* points */
@@ -77,7 +75,7 @@ static double path_lack(const struct account *a, const struct check_scale *scale
 /* A top that is flat, and that is not seen to move as the baseline does, is not known to be the pen's own. */
 static bool is_own(const struct clip_verdict *v)
 {
-	return v->follows_u < FOLLOWS_TOLD && v->follows > FOLLOWS;
+	return v->follows_u < CLIP_TOLD && v->follows > FOLLOWS;
 }
 
 static bool is_flat(const struct clip_verdict *v, double dent, double dent_u)

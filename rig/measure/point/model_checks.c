@@ -12,8 +12,7 @@
 #include "rig/measure/point/result_list.h"
 #include "rig/measure/point/summary_parts.h"
 
-#define COVERS 0.94 /* largest standard uncertainty of a certificate against the effect decides: at a ratio of 0.7 */
-#define FULL   1.13 /* 1.96 / sqrt 3: the expanded uncertainty of an effect that is anywhere between nil and all */
+#define FULL 1.13 /* 1.96 / sqrt 3: the expanded uncertainty of an effect that is anywhere between nil and all */
 
 /* Has the point to be asked? */
 typedef bool asked_function(const struct account *account, const struct check_scale *scale);
@@ -72,7 +71,7 @@ static const struct {
 
 double check_line(double effect_mm, double s_mm)
 {
-	return hypot(COVERS * effect_mm, s_mm);
+	return hypot(CHECK_COVERS * effect_mm, s_mm);
 }
 
 bool check_outweighs(const struct check_scale *scale, double effect_mm)

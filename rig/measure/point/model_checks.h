@@ -18,7 +18,9 @@ struct check_scale {
 };
 
 /* Of an effect e on depth, known to s: |e| may be all there, and be added to an error of the same size from certificates.
- * 0.94 keeps the share outside the expanded uncertainty below 5 % at every ratio of the two. mm, standard uncertainty. */
+ * 0.94 keeps the share outside the expanded uncertainty below 5 % at every ratio of the two; a ratio of 0.7 decides. mm,
+ * standard uncertainty. */
+#define CHECK_COVERS 0.94
 double check_line(double effect_mm, double s_mm);
 /* More than a line can carry: were it all there, it would be larger than all else. */
 bool check_outweighs(const struct check_scale *scale, double effect_mm);

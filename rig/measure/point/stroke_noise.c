@@ -4,6 +4,7 @@
 #include <math.h>
 
 #include "rig/measure/curve.h"
+#include "rig/measure/point/model_checks.h"
 
 #define BASELINE_U   0.5   /* relative, of the variance that the baseline adds: few blocks, priors in it */
 #define INSTANT_U    0.08  /* relative, of an instant's variance by residuals */
@@ -11,8 +12,6 @@
 #define INTERVAL_U   0.006 /* relative, of the intervals' variance: second order of the speed's changes */
 #define EDGE         0.003 /* of the height: below it there is no contact */
 #define EITHER       0.4   /* standard uncertainty of what is one of two, of their distance: 1.96 of it hold both */
-#define FOLLOWS_TOLD 0.15  /* standard uncertainty of how tops follow the baseline that tells it */
-#define HELD         0.94  /* of what is held: a full effect, beside others (model_checks.c) */
 #define NOISE_SHARE  0.3   /* difference of what top and height make of noise that both halves of the samples have */
 
 struct acting_shares acting_shares_of(const struct account *a)
@@ -114,7 +113,7 @@ static double held_by_baseline(const struct account *a)
 	struct clip_verdict v;
 
 	clip_judge(&a->observed->clip, a->noise_n, fabs(a->config->force.scale), &v);
-	return v.follows_u < FOLLOWS_TOLD ? fmin(1.0, fmax(0.0, 1.0 - v.follows - v.follows_u)) : 0.0;
+	return v.follows_u < CLIP_TOLD ? fmin(1.0, fmax(0.0, 1.0 - v.follows - v.follows_u)) : 0.0;
 }
 
 static struct told_share told_share_of(const struct account *a, double scaled, double moved)
@@ -152,5 +151,5 @@ struct depth_share depth_share_of(const struct account *a, const struct stroke_n
 		u *= u_strokes / hypot(u, u_strokes);
 	}
 	return (struct depth_share){
-		.kappa = 1.0 / known, .u = hypot(u, HELD * told.held) / (known * known), .held = told.held};
+		.kappa = 1.0 / known, .u = hypot(u, CHECK_COVERS * told.held) / (known * known), .held = told.held};
 }

@@ -357,6 +357,96 @@ static void noise_and_what_is_more(void **state)
 	assert_int_equal(glitch_frozen_least(&scan, 100), 0); /* nothing has moved yet */
 }
 
+/* ---- before the window has a history of its own */
+
+#define CHUNK  200
+#define MARGIN 2
+#define SIGMA  0.001
+
+struct scanned {
+	struct glitch_scan scan;
+	struct pw1_random random;
+	float x[CHUNK + 2 * MARGIN];
+};
+
+static void draw_noise(struct scanned *s)
+{
+	for (unsigned i = 0; i < CHUNK + 2 * MARGIN; i++)
+		s->x[i] = (float)(SIGMA * pw1_normal(&s->random));
+}
+
+static bool is_flagged(struct scanned *s, enum glitch_place place)
+{
+	struct glitch_swing swing;
+
+	glitch_swing(s->x + MARGIN, CHUNK, &swing);
+	return isfinite(glitch_look(&s->scan, s->x + MARGIN, CHUNK, &swing, place));
+}
+
+static void scan_tare(struct scanned *s)
+{
+	s->random = (struct pw1_random){.state = 3};
+	glitch_init(&s->scan, 1e-6, 1);
+	for (unsigned i = 0; i < 20; i++) {
+		draw_noise(s);
+		assert_false(is_flagged(s, GLITCH_STILL));
+	}
+}
+
+/* A pulse with a feature of its own: one sample that stands out by so much. */
+static void draw_pulse(struct scanned *s, double feature_n)
+{
+	draw_noise(s);
+	for (unsigned i = 0; i < CHUNK + 2 * MARGIN; i++)
+		s->x[i] += (float)(0.5 * pow(sin(M_PI * (double)i / CHUNK), 2.0));
+	s->x[CHUNK / 2] += (float)feature_n;
+}
+
+/* The last chunks before the window stand in for it, and their features grow up to ninefold. */
+static void features_that_grow_are_the_pens_own(void **state)
+{
+	struct scanned s;
+
+	(void)state;
+	for (unsigned row = 0; row < 2; row++) {
+		scan_tare(&s);
+		for (unsigned i = 0; i < GLITCH_KEPT; i++) {
+			draw_pulse(&s, 0.02);
+			(void)is_flagged(&s, GLITCH_STARTING);
+		}
+		draw_pulse(&s, row ? 0.02 * 10.5 : 0.02 * 7.5);
+		assert_int_equal(is_flagged(&s, GLITCH_RUNNING), row);
+	}
+}
+
+/* A glitch alone is told before any pulse was seen. The foot of a stroke is none, wherever in a chunk it lies: what rises there
+ * goes on to. */
+static void the_first_stroke_is_no_glitch(void **state)
+{
+	struct scanned s;
+
+	(void)state;
+	for (unsigned foot = MARGIN; foot < CHUNK + MARGIN; foot++) {
+		for (unsigned falls = 0; falls < 2; falls++) {
+			scan_tare(&s);
+			draw_noise(&s);
+			for (unsigned i = 0; i < CHUNK + 2 * MARGIN; i++) {
+				double into = falls ? (double)foot - i : (double)i - foot;
+
+				s.x[i] += (float)(100.0 * SIGMA * fmax(0.0, into));
+			}
+			if (is_flagged(&s, GLITCH_STARTING))
+				fail_msg("a stroke that %s at sample %u of %u", falls ? "ends" : "begins",
+					 foot - MARGIN, CHUNK);
+		}
+		scan_tare(&s);
+		draw_noise(&s);
+		s.x[foot] += 0.2F;
+		if (!is_flagged(&s, GLITCH_STARTING))
+			fail_msg("a glitch at sample %u of %u", foot - MARGIN, CHUNK);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -373,6 +463,8 @@ int main(void)
 		cmocka_unit_test(cuts_and_threads),
 		cmocka_unit_test(cubics_are_no_glitch),
 		cmocka_unit_test(noise_and_what_is_more),
+		cmocka_unit_test(features_that_grow_are_the_pens_own),
+		cmocka_unit_test(the_first_stroke_is_no_glitch),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
