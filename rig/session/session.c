@@ -428,32 +428,38 @@ static const struct attached *not_ready(const struct session *s, bool failed)
 	return NULL;
 }
 
-/* The wait after opening a port is nobody's silence. */
-static uint64_t open_until_ns(const struct session *s)
+/* A board that restarts when its port is opened hears nothing for the wait that the bench states. */
+static uint64_t open_time_ns(const struct attached *device)
 {
-	uint64_t from_ns = s->state_since_ns;
-	for (unsigned i = 0; i < s->devices; i++) {
-		const struct attached *device = &s->device[i];
-		const struct link *link = device->device ? device->driver->link(device->device) : NULL;
-		if (link && link->held_until_ns > from_ns)
-			from_ns = link->held_until_ns;
-	}
-	return from_ns + OPEN_TIMEOUT_NS;
+	return OPEN_TIMEOUT_NS + device->bench->line.wait_ns;
+}
+
+static const struct attached *overdue(const struct session *s, uint64_t now_ns)
+{
+	uint64_t waited_ns = now_ns - s->state_since_ns;
+	if (!s->pen->ready && waited_ns >= open_time_ns(s->pen))
+		return s->pen;
+	for (unsigned i = 0; i < s->devices; i++)
+		if (!s->device[i].ready && waited_ns >= open_time_ns(&s->device[i]))
+			return &s->device[i];
+	return NULL;
 }
 
 static void opening(struct session *s, uint64_t now_ns)
 {
-	const struct attached *failed = not_ready(s, true), *silent = not_ready(s, false);
-	if (!silent) {
+	const struct attached *failed = not_ready(s, true), *late = overdue(s, now_ns);
+	char reason[ERR_TEXT_MAX], who[96], silence[40] = "";
+	if (!not_ready(s, false)) {
 		check_devices(s);
 		return;
 	}
-	if (!failed && now_ns < open_until_ns(s))
+	if (!failed && !late)
 		return;
-	char reason[ERR_TEXT_MAX], who[96];
-	attached_label(failed ? failed : silent, who, sizeof(who));
+	attached_label(failed ? failed : late, who, sizeof(who));
+	if (late)
+		snprintf(silence, sizeof(silence), "no answer in %g s", (double)open_time_ns(late) * 1e-9);
 	snprintf(reason, sizeof(reason), "the %s does not identify itself: %.400s", who,
-		 failed ? failed->err.text : "no answer in 3 s");
+		 failed ? failed->err.text : silence);
 	session_end(s, RUN_DEVICE_LOST, reason);
 }
 

@@ -390,6 +390,31 @@ static void a_slow_start_of_the_streams_is_waited_for(void **state)
 	assert_int_equal(tapped.sent[TAP_SET_RATE], 0);
 }
 
+/* Once it is open: it is no serial port, for which alone a bench may say so. */
+static void slow_board(void *ctx, uint64_t now_ns)
+{
+	(void)ctx;
+	(void)now_ns;
+	tapped.bench->device[0].line.wait_ns = tapped.bench->device[1].line.wait_ns = 4 * NS_PER_S;
+}
+
+static void slow_when_open(struct session_config *config)
+{
+	(void)config;
+	later(slow_board, 100);
+}
+
+/* What the bench says that its line needs before the first byte is waited for as well. */
+static void a_board_that_restarts_is_waited_for_as_the_bench_says(void **state)
+{
+	(void)state;
+	tapped.pen_mute = true;
+	tapped.prepare_config = slow_when_open;
+	const struct record *r = run_session();
+	assert_ended(r, RUN_DEVICE_LOST, "the pen does not identify itself: no answer in 7 s");
+	assert_true(r->ended_host_ns - r->started_host_ns >= 7 * NS_PER_S);
+}
+
 static void a_pen_that_says_nothing_is_waited_for(void **state)
 {
 	(void)state;
@@ -504,6 +529,7 @@ int main(void)
 		TEST(a_slow_first_stop_is_waited_for),
 		TEST(a_slow_start_of_the_streams_is_waited_for),
 		TEST(a_pen_that_says_nothing_is_waited_for),
+		TEST(a_board_that_restarts_is_waited_for_as_the_bench_says),
 		TEST(a_pen_that_says_why_is_not),
 		TEST(a_pen_in_use_is_refused),
 		TEST(a_pen_that_cannot_be_opened_is_lost),
