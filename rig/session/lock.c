@@ -28,20 +28,17 @@ struct bench_lock {
 	char left[LEFT_MAX];
 };
 
-static void write_holder(const struct bench_lock *lock)
+static int print_holder(const struct bench_lock *lock, char text[HOLDER_MAX])
 {
-	char text[HOLDER_MAX], when[32];
+	char when[32];
 	struct tm tm;
 	struct passwd entry, *user = NULL;
 	char names[1024];
 	getpwuid_r(getuid(), &entry, names, sizeof(names), &user);
 	strftime(when, sizeof(when), "%Y-%m-%dT%H:%M:%SZ", gmtime_r(&lock->since, &tm));
-	int n = snprintf(text, sizeof(text), "%.40s (pid %ld, user %.40s) since %s%s%s\n",
-			 program_invocation_short_name, (long)getpid(), user ? user->pw_name : "unknown", when,
-			 lock->work[0] ? ", " : "", lock->work);
-	/* The name is for people; the lock holds without it. */
-	if (ftruncate(lock->fd, 0) == 0)
-		(void)!pwrite(lock->fd, text, (size_t)n, 0);
+	int n = snprintf(text, HOLDER_MAX, "%.40s (pid %ld, user %.40s) since %s%s%s\n", program_invocation_short_name,
+			 (long)getpid(), user ? user->pw_name : "unknown", when, lock->work[0] ? ", " : "", lock->work);
+	return n < HOLDER_MAX ? n : HOLDER_MAX - 1;
 }
 
 static void read_holder(int fd, char ret[HOLDER_MAX])
@@ -156,12 +153,14 @@ const char *bench_lock_path(const struct bench_lock *lock)
 
 void bench_lock_leave(struct bench_lock *lock, const char *text)
 {
-	char line[LEFT_MAX + 1];
-	write_holder(lock);
-	off_t end = lseek(lock->fd, 0, SEEK_END);
-	int n = snprintf(line, sizeof(line), "%s\n", text);
-	if (end > 0 && *text && n < (int)sizeof(line))
-		(void)!pwrite(lock->fd, line, (size_t)n, end);
+	char whole[HOLDER_MAX + LEFT_MAX + 1];
+	int n = print_holder(lock, whole);
+	if (*text && strlen(text) < LEFT_MAX)
+		n += snprintf(whole + n, sizeof(whole) - (size_t)n, "%s\n", text);
+	/* The name is for people; the lock holds without it. Written, then cut to its length: killed between the two, the file
+	 * says too much and not too little. */
+	if (pwrite(lock->fd, whole, (size_t)n, 0) == n)
+		(void)!ftruncate(lock->fd, n);
 }
 
 void bench_lock_work(struct bench_lock *lock, const char *work)

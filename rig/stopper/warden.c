@@ -122,8 +122,9 @@ static void describe_lock(const struct warden *w)
 		return;
 	int n = snprintf(text, sizeof(text), "%s (pid %ld), which stops the pen, since %s\n%s\n",
 			 program_invocation_short_name, (long)getpid(), w->act.note.utc, recipe);
-	if (ftruncate(w->config.lock, 0) == 0)
-		(void)!pwrite(w->config.lock, text, (size_t)n, 0);
+	/* Written, then cut to its length: at no moment does the file name no pen. */
+	if (pwrite(w->config.lock, text, (size_t)n, 0) == n)
+		(void)!ftruncate(w->config.lock, n);
 }
 
 static double since_ms(const struct warden *w)
