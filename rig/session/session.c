@@ -617,6 +617,7 @@ static void on_tick(void *ctx, uint64_t now_ns)
 	loop_timer_at(s->loop, &s->tick, now_ns + TICK_NS);
 	watch_clock(s, now_ns);
 	devices_tick(s, now_ns);
+	standby_watch(s);
 	standby_beat(s, session_moving(s));
 	bool proving = guard_tick(s->guard, now_ns);
 	if (!proving && s->state)

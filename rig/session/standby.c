@@ -265,6 +265,11 @@ void standby_beat(struct session *s, bool moving)
 	stopper_beat(s->standby.stopper, moving, loop_now_ns(s->loop));
 }
 
+void standby_watch(struct session *s)
+{
+	stopper_watch(s->standby.stopper, loop_now_ns(s->loop));
+}
+
 void standby_lend(struct session *s)
 {
 	const struct link *link = s->pen->device ? s->pen->driver->link(s->pen->device) : NULL;

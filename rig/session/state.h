@@ -203,6 +203,9 @@ void standby_clear(struct session *s, void (*then)(struct session *s));
 void standby_begin(struct session *s, void (*then)(struct session *s));
 /* moving: before the pen is told to run, and until it was seen to stand still. */
 void standby_beat(struct session *s, bool moving);
+void standby_watch(
+	struct session
+		*s); /* at every tick; a stopper that is found to stand still ends the run, where one is required */
 void standby_lend(struct session *s); /* the pen's port is open */
 /* Before the reports are saved. Where the pen may still run its device is closed, and the stopper told to stop it; where a
  * pen that an earlier run left was not seen to stop, that is said. */

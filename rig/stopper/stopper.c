@@ -12,11 +12,13 @@
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "rig/stopper/wire.h"
 
-#define BEAT_NS    (50 * NS_PER_MS) /* a hundredth of the shortest standstill that a bench may state is ten of them */
+#define BEAT_NS    (50 * NS_PER_MS)  /* a hundredth of the shortest standstill that a bench may state is ten of them */
+#define LOOK_NS    (100 * NS_PER_MS) /* counted for one turn: where it took longer, this process itself was held up */
 #define DISMISS_MS 1000
 
 struct stopper {
@@ -25,7 +27,9 @@ struct stopper {
 	int fd;        /* the socket; -1: it is lost */
 	pid_t started; /* which starts the stopper proper and ends; 0: it has ended */
 	bool ready, moving;
+	bool told; /* that it is lost */
 	uint64_t next_beat_ns;
+	uint64_t silent_ns, silent_max_ns, looked_ns; /* looked_ns 0: not yet */
 };
 
 int stopper_find(char *ret, size_t size, struct err *err)
@@ -177,13 +181,21 @@ static int say(struct stopper *self, enum stopper_message what, const char *text
 	return sendmsg(self->fd, &msg, MSG_NOSIGNAL | MSG_DONTWAIT) < 0 ? -errno : 0;
 }
 
-static void lose(struct stopper *self, const char *why)
+static void tell_lost(struct stopper *self, const char *why)
 {
 	struct err err;
 
-	hang_up(self);
+	if (self->told)
+		return;
+	self->told = true;
 	err_set(&err, -ECHILD, "%s", why);
 	self->host.lost(self->host.ctx, &err);
+}
+
+static void lose(struct stopper *self, const char *why)
+{
+	hang_up(self);
+	tell_lost(self, why);
 }
 
 static void hear_note(struct stopper *self, const char *text)
@@ -214,8 +226,10 @@ static void on_message(void *ctx, int fd, short revents)
 		return;
 	}
 	message[n] = '\0';
+	self->silent_ns = 0;
 	switch (message[0]) {
 	case STOPPER_READY: self->ready = true; break;
+	case STOPPER_ALIVE: break;
 	case STOPPER_NOTE: hear_note(self, message + 1); break;
 	case STOPPER_UNFIT:
 	default: lose(self, message + 1); break;
@@ -236,6 +250,9 @@ int stopper_start(const struct stopper_config *config, struct stopper **ret, str
 		return err_set(err, -ENOMEM, "no memory for the stopper");
 	self->loop = config->loop;
 	self->host = config->host;
+	self->silent_max_ns = config->recipe.standstill_ms * NS_PER_MS;
+	if (!self->silent_max_ns || self->silent_max_ns > STOPPER_SILENT_MAX_NS)
+		self->silent_max_ns = STOPPER_SILENT_MAX_NS;
 	status = make_sockets(fds);
 	if (!status) {
 		self->fd = fds[0];
@@ -261,9 +278,30 @@ bool stopper_ready(const struct stopper *self)
 	return self->ready;
 }
 
+/* The socket of one that stands still stays open: closed, it would have the pen stopped under a penrig that lives, should it
+ * go on. */
+void stopper_watch(struct stopper *self, uint64_t now_ns)
+{
+	char why[160];
+
+	if (!self || self->fd < 0)
+		return;
+	uint64_t passed_ns = self->looked_ns ? now_ns - self->looked_ns : 0;
+	self->looked_ns = now_ns;
+	self->silent_ns += passed_ns < LOOK_NS ? passed_ns : LOOK_NS;
+	if (!self->ready || self->silent_ns < self->silent_max_ns)
+		return;
+	snprintf(why, sizeof(why),
+		 "the stopper stands still: it has answered nothing for %.1f s; end it (it holds the bench's lock)",
+		 (double)self->silent_ns * 1e-9);
+	tell_lost(self, why);
+}
+
 void stopper_beat(struct stopper *self, bool moving, uint64_t now_ns)
 {
-	if (!self || self->fd < 0 || (moving == self->moving && now_ns < self->next_beat_ns))
+	if (!self || self->fd < 0)
+		return;
+	if (self->silent_ns >= self->silent_max_ns || (moving == self->moving && now_ns < self->next_beat_ns))
 		return;
 	self->moving = moving;
 	self->next_beat_ns = now_ns + BEAT_NS;
@@ -283,12 +321,23 @@ void stopper_order(struct stopper *self)
 		(void)say(self, STOPPER_ORDER, "", -1);
 }
 
+static long now_ms(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return now.tv_sec * 1000 + now.tv_nsec / 1000000;
+}
+
+/* However much it has to say until then. */
 static void await_end(struct stopper *self)
 {
 	char message[STOPPER_MESSAGE_MAX];
 	struct pollfd fd = {.fd = self->fd, .events = POLLIN};
+	long end_ms = now_ms() + DISMISS_MS, left_ms;
 
-	while (poll(&fd, 1, DISMISS_MS) > 0 && recv(self->fd, message, sizeof(message), MSG_DONTWAIT) > 0)
+	while ((left_ms = end_ms - now_ms()) > 0 && poll(&fd, 1, (int)left_ms) > 0 &&
+	       recv(self->fd, message, sizeof(message), MSG_DONTWAIT) > 0)
 		;
 }
 

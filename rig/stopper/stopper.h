@@ -19,7 +19,8 @@ struct stopper_host {
 	void *ctx;
 	/* It has acted: it thought this program dead or still, or was ordered to. Called from the loop. */
 	void (*acted)(void *ctx, const struct stop_note *note);
-	/* There is no stopper any more: it has ended, or cannot do what it is for. Called from the loop, once. */
+	/* There is no stopper any more: it has ended, cannot do what it is for, or answers nothing: it stands still. Called
+	 * once, from the loop or from stopper_watch(). */
 	void (*lost)(void *ctx, const struct err *why);
 };
 
@@ -31,6 +32,10 @@ struct stopper_config {
 	struct stopper_host host;
 };
 
+/* One that is ready and answers nothing for the recipe's standstill, but for this at most, stands still. What is said
+ * meanwhile stays in its queue, and leaves room for the dismissal. */
+#define STOPPER_SILENT_MAX_NS (10 * NS_PER_S)
+
 /* The program's path: beside this one, or in ../libexec/penrig. -ENOENT with where it was looked for. */
 int stopper_find(char *ret, size_t size, struct err *err);
 
@@ -39,8 +44,13 @@ int stopper_find(char *ret, size_t size, struct err *err);
 int stopper_start(const struct stopper_config *config, struct stopper **ret, struct err *err);
 bool stopper_ready(const struct stopper *stopper);
 
-/* At every turn; goes out when it is due, and at once where `moving` changes. moving: the pen may run. NULL is fine. */
+/* At every turn; goes out when it is due, and at once where `moving` changes. moving: the pen may run. NULL is fine. Says of
+ * nothing that it is lost: an order to the pen may be on its way. */
 void stopper_beat(struct stopper *stopper, bool moving, uint64_t now_ns);
+
+/* At every turn of the loop: whether it answers. Its silence is counted in turns of 100 ms at most; time in which this process
+ * did not run is nobody's. Where it was silent for too long, lost() is called from here. NULL is fine. */
+void stopper_watch(struct stopper *stopper, uint64_t now_ns);
 
 /* The pen's open port, which it then shares. NULL is fine, and a descriptor below 0, which is none. */
 void stopper_lend(struct stopper *stopper, int fd);

@@ -21,10 +21,11 @@
 #define LOOK_NS      (2 * WATCH_NS)      /* counted for one: where it took longer, this process itself was held up */
 #define AGAIN_NS     (20 * NS_PER_MS)    /* after a try that failed */
 #define ACT_NS       (10 * NS_PER_S) /* a pen that cannot be reached for so long is left to its dead-man, and it is said */
-#define NEVER_RAN_NS (2 * NS_PER_S) /* one that penrig never ran is not looked for so long */
-#define TRY_NS       (3 * NS_PER_S) /* of one try: a driver opens within 2 s */
-#define LENT_TRIES   2              /* over the port that penrig has opened */
-#define DYING_NS     (2 * NS_PER_S) /* a killed program that still holds the pen after it is not waited for */
+#define NEVER_RAN_NS (2 * NS_PER_S)    /* one that penrig never ran is not looked for so long */
+#define TRY_NS       (3 * NS_PER_S)    /* of one try: a driver opens within 2 s */
+#define LENT_TRIES   2                 /* over the port that penrig has opened */
+#define ANSWER_NS    (250 * NS_PER_MS) /* between two answers to what penrig says */
+#define DYING_NS     (2 * NS_PER_S)    /* a killed program that still holds the pen after it is not waited for */
 
 struct act {
 	bool under_way;
@@ -48,7 +49,7 @@ struct warden {
 	pid_t penrig;
 	bool moving, ran, gone, dismissed; /* ran: it was moving at some time */
 	bool may_kill;                     /* what is done now, is done because penrig is gone or stands still */
-	uint64_t silent_ns, looked_ns;
+	uint64_t silent_ns, looked_ns, answered_ns;
 	struct act act;
 };
 
@@ -457,6 +458,16 @@ static int receive(struct warden *w, char message[STOPPER_MESSAGE_MAX + 1], int 
 	return 1;
 }
 
+static void answer(struct warden *w)
+{
+	uint64_t now_ns = loop_now_ns(w->config.loop);
+
+	if (w->answered_ns && now_ns - w->answered_ns < ANSWER_NS)
+		return;
+	w->answered_ns = now_ns;
+	say(w, STOPPER_ALIVE, "");
+}
+
 /* All that waits, before time is looked at: who was held up finds signs of life there. */
 static void on_socket(void *ctx, int fd, short revents)
 {
@@ -470,6 +481,8 @@ static void on_socket(void *ctx, int fd, short revents)
 		take(w, message, line);
 	if (got < 0)
 		penrig_gone(w);
+	else
+		answer(w);
 }
 
 int warden_run(const struct warden_config *config)

@@ -20,6 +20,7 @@ enum stopper_message {
 	/* the stopper says */
 	STOPPER_READY = 'r',
 	STOPPER_NOTE = 'n',  /* it has acted; its note behind it */
+	STOPPER_ALIVE = 'a', /* an answer to what was said: nothing it says by itself, so that no queue is full of it */
 	STOPPER_UNFIT = 'u', /* it cannot; why, in words, behind it */
 };
 

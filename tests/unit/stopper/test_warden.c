@@ -215,7 +215,7 @@ static const struct loop_clock on_course = {.now_ns = clock_now, .wall_ns = cloc
 static char folder[32];
 static struct stop_recipe recipe;
 static char said[8][STOPPER_MESSAGE_MAX + 1];
-static unsigned sayings;
+static unsigned sayings, answers; /* but for its answers, which are counted */
 
 static int set_up(void **state)
 {
@@ -242,9 +242,13 @@ static int tear_down(void **state)
 static void hear_all(int fd)
 {
 	ssize_t n;
-	sayings = 0;
-	while (sayings < 8 && (n = recv(fd, said[sayings], STOPPER_MESSAGE_MAX, MSG_DONTWAIT)) > 0)
-		said[sayings++][n] = '\0';
+	sayings = answers = 0;
+	while (sayings < 8 && (n = recv(fd, said[sayings], STOPPER_MESSAGE_MAX, MSG_DONTWAIT)) > 0) {
+		bool is_answer = said[sayings][0] == STOPPER_ALIVE;
+		answers += is_answer;
+		said[sayings][n] = '\0';
+		sayings += !is_answer;
+	}
 }
 
 /* From the recipe to its end. A step of no message ends the course. What it said: in said[]. */
