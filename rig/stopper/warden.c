@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
 #include <time.h>
@@ -214,12 +215,20 @@ static void close_device(struct warden *w)
 
 /* A lent port whose adapter was taken from the bus stays dead, whatever is plugged in under its name: that is opened then. The
  * first failure alone may be the pen's. */
-static void give_up_line(struct warden *w)
+/* A penrig that was killed has left its mark of exclusive use on the port, which some keep beyond the last close. */
+static void leave_line(struct warden *w)
 {
-	if (w->line < 0 || ++w->act.failures < LENT_TRIES)
+	if (w->line < 0)
 		return;
+	(void)ioctl(w->line, TIOCNXCL);
 	close(w->line);
 	w->line = -1;
+}
+
+static void give_up_line(struct warden *w)
+{
+	if (w->line >= 0 && ++w->act.failures >= LENT_TRIES)
+		leave_line(w);
 }
 
 static void again(struct warden *w, uint64_t now_ns)
@@ -415,6 +424,8 @@ static void dismiss(struct warden *w)
 static void take(struct warden *w, const char *message, int fd)
 {
 	w->silent_ns = 0;
+	if (fd >= 0 && message[0] != STOPPER_LINE)
+		close(fd);
 	switch (message[0]) {
 	case STOPPER_RECIPE: take_recipe(w, message + 1); break;
 	case STOPPER_LINE: take_line(w, fd); break;
@@ -428,6 +439,24 @@ static void take(struct warden *w, const char *message, int fd)
 	case STOPPER_DISMISS: dismiss(w); break;
 	default: break;
 	}
+}
+
+/* One comes with a message at most, and -1 is none. Of more, which the room about one lets through, none is taken. */
+static int descriptor_of(struct msghdr *msg)
+{
+	struct cmsghdr *c = CMSG_FIRSTHDR(msg);
+	int fds[4];
+
+	if (!c || c->cmsg_level != SOL_SOCKET || c->cmsg_type != SCM_RIGHTS)
+		return -1;
+	size_t n = (c->cmsg_len - CMSG_LEN(0)) / sizeof(fds[0]);
+	n = n < sizeof(fds) / sizeof(fds[0]) ? n : sizeof(fds) / sizeof(fds[0]);
+	memcpy(fds, CMSG_DATA(c), n * sizeof(fds[0]));
+	if (n == 1 && !(msg->msg_flags & MSG_CTRUNC))
+		return fds[0];
+	for (size_t i = 0; i < n; i++)
+		close(fds[i]);
+	return -1;
 }
 
 /* 1: a message; 0: none is there; -1: there will be none. */
@@ -451,10 +480,7 @@ static int receive(struct warden *w, char message[STOPPER_MESSAGE_MAX + 1], int 
 	if (n <= 0)
 		return -1;
 	message[n] = '\0';
-	*ret_fd = -1;
-	struct cmsghdr *c = CMSG_FIRSTHDR(&msg);
-	if (c && c->cmsg_level == SOL_SOCKET && c->cmsg_type == SCM_RIGHTS)
-		memcpy(ret_fd, CMSG_DATA(c), sizeof(*ret_fd));
+	*ret_fd = descriptor_of(&msg);
 	return 1;
 }
 
@@ -500,7 +526,8 @@ int warden_run(const struct warden_config *config)
 	loop_timer_cancel(config->loop, &w.timer);
 	loop_fd_remove(config->loop, config->socket);
 	close_device(&w);
-	const int fds[] = {w.folder, w.line, w.pidfd};
+	leave_line(&w);
+	const int fds[] = {w.folder, w.pidfd};
 	for (unsigned i = 0; i < sizeof(fds) / sizeof(fds[0]); i++)
 		if (fds[i] >= 0)
 			close(fds[i]);

@@ -8,10 +8,13 @@
 #include <cmocka.h>
 
 #include <errno.h>
+#include <fcntl.h>
 #include <math.h>
+#include <pty.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -127,6 +130,8 @@ struct step {
 	}
 
 static const struct step *course;
+static int lent = STDIN_FILENO; /* as the pen's port */
+static unsigned lent_times = 1; /* in one message */
 static int penrig_end;
 static double beats_until_s, next_beat_s;
 
@@ -142,15 +147,17 @@ static void send_line(void)
 	char what = STOPPER_LINE;
 	union {
 		struct cmsghdr header;
-		char space[CMSG_SPACE(sizeof(int))];
+		char space[CMSG_SPACE(8 * sizeof(int))];
 	} control = {.space = {0}};
 	struct iovec iov = {.iov_base = &what, .iov_len = 1};
-	struct msghdr msg = {
-		.msg_iov = &iov, .msg_iovlen = 1, .msg_control = &control, .msg_controllen = sizeof(control)};
-	int fd = STDIN_FILENO;
-	control.header =
-		(struct cmsghdr){.cmsg_level = SOL_SOCKET, .cmsg_type = SCM_RIGHTS, .cmsg_len = CMSG_LEN(sizeof(int))};
-	memcpy(CMSG_DATA(&control.header), &fd, sizeof(fd));
+	struct msghdr msg = {.msg_iov = &iov,
+			     .msg_iovlen = 1,
+			     .msg_control = &control,
+			     .msg_controllen = CMSG_SPACE(lent_times * sizeof(int))};
+	control.header = (struct cmsghdr){
+		.cmsg_level = SOL_SOCKET, .cmsg_type = SCM_RIGHTS, .cmsg_len = CMSG_LEN(lent_times * sizeof(int))};
+	for (unsigned i = 0; i < lent_times; i++)
+		memcpy(CMSG_DATA(&control.header) + i * sizeof(int), &lent, sizeof(int));
 	assert_int_equal(sendmsg(penrig_end, &msg, 0), 1);
 }
 
@@ -484,6 +491,66 @@ static void test_dismissed_on_the_way(void **state)
 	assert_true(note.stopped);
 }
 
+/* Of what penrig says, so that penrig knows that it does not stand still; nothing by itself, and four times a second at most. */
+static void test_it_answers_what_it_hears(void **state)
+{
+	(void)state;
+	run((const struct step[]){{1, 'b', 10}, {12.2, STOPPER_IDLE, 0}, {60, STOPPER_DISMISS, 0}, LAST});
+	assert_int_equal(sayings, 1);
+	assert_in_range(answers, 36, 44);
+	run((const struct step[]){{60, STOPPER_DISMISS, 0}, LAST});
+	assert_in_range(answers, 1, 2); /* the recipe, the dismissal */
+}
+
+static unsigned descriptors(void)
+{
+	unsigned n = 0;
+	for (int fd = 0; fd < 256; fd++)
+		n += fcntl(fd, F_GETFD) >= 0;
+	return n;
+}
+
+/* One comes with a message at most; what else comes is closed, and no pen is looked for there. */
+static void test_descriptors_that_nobody_asked_for(void **state)
+{
+	(void)state;
+	unsigned before = descriptors();
+	for (lent_times = 1; lent_times <= 5; lent_times++) {
+		run((const struct step[]){{1, STOPPER_LINE, 0},
+					  {1.1, STOPPER_LINE, 0},
+					  {2, STOPPER_ORDER, 0},
+					  {5, STOPPER_DISMISS, 0},
+					  LAST});
+		assert_int_equal(descriptors(), before);
+		assert_int_equal(pen.adopted > 0, lent_times == 1);
+		tear_down(state);
+		set_up(state);
+	}
+	lent_times = 1;
+}
+
+/* What is set for exclusive use and left so by a penrig that was killed, nobody but root could open again. */
+static void test_a_lent_port_is_free_afterwards(void **state)
+{
+	(void)state;
+	int master, port, exclusive = 0;
+	assert_int_equal(openpty(&master, &port, NULL, NULL, NULL), 0);
+	for (unsigned dead = 0; dead < 2; dead++) {
+		assert_int_equal(ioctl(port, TIOCEXCL), 0);
+		lent = port;
+		pen.dead_line = dead;
+		run((const struct step[]){{1, STOPPER_LINE, 0}, {1.1, STOPPER_MOVING, 0}, {1.2, CLOSE, 0}, LAST});
+		assert_int_equal(ioctl(port, TIOCGEXCL, &exclusive), 0);
+		assert_int_equal(exclusive, 0);
+		assert_int_equal(pen.adopted > 0, !dead);
+		tear_down(state);
+		set_up(state);
+	}
+	lent = STDIN_FILENO;
+	close(port);
+	close(master);
+}
+
 static void test_unfit(void **state)
 {
 	(void)state;
@@ -518,6 +585,9 @@ int main(void)
 		TEST(test_a_pen_that_says_nothing),
 		TEST(test_ordered),
 		TEST(test_dismissed_on_the_way),
+		TEST(test_it_answers_what_it_hears),
+		TEST(test_descriptors_that_nobody_asked_for),
+		TEST(test_a_lent_port_is_free_afterwards),
 		TEST(test_unfit),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
