@@ -300,24 +300,29 @@ def examine_usb_standstill(check, run):
     examine_next(check, label, run)
 
 
-# ---- a stopper that is killed ------------------------------------------------------------------------------------
+# ---- a stopper that is killed, or stands still --------------------------------------------------------------------
 
-def without_its_stopper():
-    job = Job(BENCHES[0])
+def without_its_stopper(number):
+    job = Job(BENCHES[0], standstill_s=1)
     job.until("measuring")
     stoppers = [pid for pid in children(job.child.pid) if Path(f"/proc/{pid}/comm").read_text().strip() == "penrig-stopper"]
-    kill_all(stoppers, signal.SIGKILL)
+    kill_all(stoppers, number)
     job.pass_time(WAIT_S)
     run = job.end()
+    if number == signal.SIGSTOP:  # they are still there
+        kill_all(stoppers, signal.SIGKILL)
     run.stoppers = stoppers
     return run
 
 
-def examine_without(check, run):
+def examine_without(check, run, said):
     """Nobody would stop the pen if penrig died now: the run ends in order."""
-    check(len(run.stoppers) == 1, f"stopper killed: {run.stoppers}")
-    check(run.outcome()[1:] == ("internal_error", 7), f"stopper killed: {run.outcome()}")
-    check(run.report["stop"]["verified"] and "stopper has ended" in run.report["status_reason"], f"stopper killed: {run.report['status_reason']}")
+    check(len(run.stoppers) == 1, f"{said}: {run.stoppers}")
+    check(run.outcome()[1:] == ("internal_error", 7), f"{said}: {run.outcome()}")
+    check(run.report["stop"]["verified"] and said in run.report["status_reason"], f"{said}: {run.report['status_reason']}")
+
+
+LOST = [(signal.SIGKILL, "stopper has ended"), (signal.SIGSTOP, "stopper stands still")]
 
 
 # ---- the ends of jobs --------------------------------------------------------------------------------------------
@@ -562,10 +567,12 @@ def main():
     print_orders(runs)
     if soak:
         check.end()
-    jobs = [lambda: stood_still("virtual-serial.json"), lambda: stood_still("virtual-usb.json"), without_its_stopper,
+    jobs = [lambda: stood_still("virtual-serial.json"), lambda: stood_still("virtual-usb.json"),
+            *(lambda row=row: without_its_stopper(row[0]) for row in LOST),
             *(lambda bench=bench: two_locks(bench) for bench in BENCHES), *(lambda n=n, i=i: ended_by(n, i) for i, n in enumerate(ENDS)),
             both_killed, *(lambda row=row: after_left(**row[0]) for row in LEFT)]
-    examines = [examine_serial_standstill, examine_usb_standstill, examine_without, *[examine_two_locks] * len(BENCHES),
+    examines = [examine_serial_standstill, examine_usb_standstill,
+                *(lambda c, run, row=row: examine_without(c, run, row[1]) for row in LOST), *[examine_two_locks] * len(BENCHES),
                 *(lambda c, run, n=n: examine_end(c, n, run) for n in ENDS), examine_both,
                 *(lambda c, run, row=row: examine_left(c, f"left {row[0]}", run, *row[1:]) for row in LEFT)]
     rig.all_examined(check, jobs, examines)
