@@ -101,8 +101,15 @@ int keys_new_password(const char *password_file, char *ret, size_t size, struct 
 {
 	char again[PASSWORD_MAX];
 
-	if (password_file)
-		return password_of_file(password_file, ret, size, err);
+	if (password_file) {
+		int rc = password_of_file(password_file, ret, size, err);
+		return rc || ret[0]
+			       ? rc
+			       : err_set(err, -EINVAL,
+					 "%.300s: its first line, the password, is empty; write one there, or give "
+					 "--no-password for a key that whoever can read it may use",
+					 password_file);
+	}
 	if (ask_terminal(NULL, "password for the new key (empty: none): ", ret, size) < 0)
 		return err_set(err, -ENOKEY,
 			       "nobody can be asked for a password here: give --password-file, or --no-password");
