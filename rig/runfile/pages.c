@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
+#include <limits.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -287,12 +288,13 @@ static int check_header(struct pages *p, const uint8_t header[HEADER_BYTES])
 	return 0;
 }
 
+/* Beside the file itself: where the path is a link, SQLite has it there. */
 static bool has_beside(const char *path, const char *suffix)
 {
-	char name[4096];
+	char real[PATH_MAX], name[PATH_MAX + 16];
 	struct stat st;
 
-	snprintf(name, sizeof(name), "%.4000s%s", path, suffix);
+	snprintf(name, sizeof(name), "%s%s", realpath(path, real) ? real : path, suffix);
 	return stat(name, &st) == 0 && st.st_size > 0;
 }
 
