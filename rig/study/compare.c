@@ -193,6 +193,18 @@ static void only_pen(const struct compare_value *values, unsigned n, const struc
 	free(own);
 }
 
+#define ROUNDING 1e-12 /* of the values: what is left of a scatter of nil by the arithmetic */
+
+/* Values that do not scatter at all say nothing of how much runs differ, and a few of them may agree by chance or for want of
+ * digits. Only where nothing has changed either, as of counts that stay at 0, is there nothing to be told. */
+static void demand_scatter(struct comparison *c)
+{
+	double least = ROUNDING * fmax(fabs(c->base_mean), fabs(c->new_mean));
+
+	if (c->model != COMPARE_NONE && fabs(c->difference) > least && !(c->se > least))
+		nothing(c, "the values do not scatter at all, so they do not show how much runs differ");
+}
+
 void compare_values(const struct compare_value *values, unsigned n, struct comparison *ret)
 {
 	struct units units = {.unit = calloc(n + 1, sizeof(*units.unit))};
@@ -216,6 +228,7 @@ void compare_values(const struct compare_value *values, unsigned n, struct compa
 	} else {
 		nothing(ret, "one of the builds has no value that can be trusted");
 	}
+	demand_scatter(ret);
 	free(units.unit);
 }
 

@@ -100,6 +100,23 @@ static void test_nothing_can_be_said(void **state)
 	assert_int_equal(c.model, COMPARE_NONE);
 }
 
+/* Two pens whose values agree to the last digit are no certainty about all pens; that nothing changed at all is one. */
+static void test_values_without_scatter(void **state)
+{
+	struct comparison c;
+	(void)state;
+	COMPARE(&c, {0, 0, 0, 0.1}, {1, 0, 1, 0.3}, {0, 1, 2, 0.2}, {1, 1, 3, 0.4});
+	assert_int_equal(c.model, COMPARE_NONE);
+	assert_non_null(strstr(c.reason, "do not scatter at all"));
+	COMPARE(&c, {0, 0, 0, 0.1}, {0, 1, 1, 0.1}, {1, 2, 2, 0.3}, {1, 3, 3, 0.3});
+	assert_int_equal(c.model, COMPARE_NONE);
+	COMPARE(&c, {0, 0, 0, 0.1}, {0, 0, 1, 0.1}, {1, 0, 2, 0.3}, {1, 0, 3, 0.3});
+	assert_int_equal(c.model, COMPARE_NONE);
+	COMPARE(&c, {0, 0, 0, 0}, {1, 0, 1, 0}, {0, 1, 2, 0}, {1, 1, 3, 0});
+	assert_int_equal(c.model, COMPARE_PAIRED);
+	expect(c.difference, 0.0, 0.0);
+}
+
 /* ---- decisions ----------------------------------------------------------------------------------------------------- */
 
 static struct compared decided(double difference, double se, double margin, double lower, double upper)
@@ -259,6 +276,7 @@ int main(void)
 		cmocka_unit_test(test_one_pen),
 		cmocka_unit_test(test_drift),
 		cmocka_unit_test(test_nothing_can_be_said),
+		cmocka_unit_test(test_values_without_scatter),
 		cmocka_unit_test(test_decisions),
 		cmocka_unit_test(test_false_alarms),
 		cmocka_unit_test(test_power),
