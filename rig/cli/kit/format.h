@@ -16,6 +16,6 @@ unsigned terminal_width(int fd);
 void format_duration(double seconds, char *ret, size_t size); /* "1 h 02 min", "3 min 20 s", "4.2 s" */
 /* "90", "90s", "15m", "1.5h": seconds, positive and finite. -EINVAL. */
 int parse_duration(const char *text, double *ret_s);
-void format_bytes(double bytes, char *ret, size_t size);      /* "12.3 MB", decimal prefixes */
+void format_bytes(double bytes, char *ret, size_t size); /* "12.3 MB", decimal prefixes */
 
 #endif
