@@ -725,7 +725,7 @@ static void estimates(void **state)
 	double added = plan_duration_s(p, b, points, 3) - plan_duration_s(p, b, points, 2);
 	assert_true(fabs((all - once) - 5 * added) < 1e-9);
 	assert_true(fabs(plan_duration_s(longer, b, points, count) - all - 6) < 1e-9);
-	assert_true(all > 6 * 2.8 && all < 30);
+	assert_true(all > 6 * 2.8 && all < 39); /* of it 11 at the last stop, where only the force tells */
 	points[3].phantom_change = true;
 	assert_true(plan_duration_s(p, b, points, count) - all > 10);
 	points[3].phantom_change = false;
