@@ -10,6 +10,7 @@
 #include "rig/judge/verdict.h"
 
 #define TEXT_MAX 300
+#define PLACE    5 /* labels that say where: step, point, depth, rate, phantom; two sweeps may differ by the last alone */
 
 /* ---- one sample ----------------------------------------------------------------------------------------------------- */
 
@@ -113,7 +114,7 @@ static const struct family families[] = {
 };
 
 static void put_finding(FILE *out, const struct record *record, const struct family *family, const struct finding *f,
-			const char *const place[4])
+			const char *const place[PLACE])
 {
 	bool begun = false;
 	double value = f->has_limit ? family->value(f) : NAN;
@@ -126,10 +127,16 @@ static void put_finding(FILE *out, const struct record *record, const struct fam
 	put_label(out, "point", place[1], &begun);
 	put_label(out, "depth_mm", place[2], &begun);
 	put_label(out, "rate_hz", place[3], &begun);
+	put_label(out, "phantom", place[4], &begun);
 	put_label(out, "measurand", f->result.name, &begun);
 	put_label(out, "method", f->result.method, &begun);
 	put_label(out, "required", f->limit.required ? "true" : "false", &begun);
 	put_value(out, value);
+}
+
+static const char *phantom_of(const struct record *record, int phantom)
+{
+	return phantom >= 0 && phantom < BENCH_PHANTOMS_MAX ? record->phantom_serial[phantom] : "";
 }
 
 static void put_family(FILE *out, const struct record *record, const struct family *family)
@@ -139,7 +146,7 @@ static void put_family(FILE *out, const struct record *record, const struct fami
 	put_help(out, family->name, family->help);
 	for (unsigned i = 0; i < record->points; i++) {
 		const struct record_point *p = &record->point[i];
-		const char *const place[] = {step, point, depth, rate};
+		const char *const place[PLACE] = {step, point, depth, rate, phantom_of(record, p->plan.phantom)};
 
 		snprintf(step, sizeof(step), "%u", p->plan.step + 1);
 		snprintf(point, sizeof(point), "%u", p->plan.number + 1);
@@ -150,7 +157,7 @@ static void put_family(FILE *out, const struct record *record, const struct fami
 	}
 	for (unsigned i = 0; i < record->sweeps; i++) {
 		const struct record_sweep *s = &record->sweep[i];
-		const char *const place[] = {step, "", "", rate};
+		const char *const place[PLACE] = {step, "", "", rate, phantom_of(record, s->phantom)};
 
 		snprintf(step, sizeof(step), "%u", s->step + 1);
 		digits_text(s->rate_hz, DIGITS_EXACT, rate);

@@ -445,6 +445,31 @@ static int fail_to_write(const struct record *record, FILE *out, struct err *err
 	return err_set(err, -EIO, "the writer gave up");
 }
 
+/* Two sweeps that differ by their phantom alone are two series: the name and its labels, up to the value, stand once. */
+static void test_prom_has_no_series_twice(void **state)
+{
+	(void)state;
+	struct record *record = good_record("p");
+	struct record_sweep other = record->sweep[0];
+	other.phantom = record->sweep[0].phantom + 1;
+	strcpy(record->phantom_serial[other.phantom], "PH-2");
+	*record_add_sweep(record) = other;
+	char *text = text_of(&report_prom, record), *series[400];
+	unsigned count = 0;
+	for (char *line = strtok(text, "\n"); line; line = strtok(NULL, "\n")) {
+		if (line[0] == '#')
+			continue;
+		assert_true(count < sizeof(series) / sizeof(series[0]));
+		*strrchr(line, ' ') = '\0';
+		for (unsigned i = 0; i < count; i++)
+			assert_string_not_equal(line, series[i]);
+		series[count++] = line;
+	}
+	assert_true(count > 12);
+	free(text);
+	record_free(record);
+}
+
 static void test_saving_is_all_or_nothing(void **state)
 {
 	(void)state;
@@ -507,6 +532,7 @@ int main(void)
 		T(test_html_says_that_needles_may_move),
 		T(test_text_is_what_show_prints),
 		T(test_risks_are_told),
+		T(test_prom_has_no_series_twice),
 		T(test_saving_is_all_or_nothing),
 		T(test_table),
 	};
