@@ -75,7 +75,7 @@ static bool only_force_tells(const struct signals *signals, uint64_t now_ns)
 }
 
 /* A bar must not have gone anywhere in all that time: what moves too slowly to swing moves all the same. Where the force
- * alone tells, its level must not have drifted; over the long proof not even shifted, relaxation or not. */
+ * alone tells, its level must not have drifted: a whole stroke of the slowest creep goes through more than any relaxation. */
 static enum watch_verdict proven_still(const struct signals *signals, uint64_t now_ns, double quiet_s)
 {
 	const struct watched *force = &signals->force;
@@ -86,8 +86,6 @@ static enum watch_verdict proven_still(const struct signals *signals, uint64_t n
 		return WATCH_MOVING;
 	if (!only_force_tells(signals, now_ns))
 		return WATCH_OK;
-	if (quiet_s >= PROOF_END_S)
-		return steady(force, now_ns, quiet_s);
 	return watch_level(&force->watch, now_ns, force->patience.fresh_ns, quiet_s);
 }
 
