@@ -18,6 +18,7 @@
 #include "rig/cli/kit/prompt.h"
 #include "rig/cli/kit/sealing.h"
 #include "rig/cli/kit/signals.h"
+#include "rig/cli/kit/waiting.h"
 #include "rig/cli/version.h"
 #include "rig/judge/verdict.h"
 
@@ -162,7 +163,7 @@ static const struct cli_option run_table[] = {
 	 .offset = AT(wait),
 	 .group = "Behaviour",
 	 .help = "Where the bench is in use, wait so long for it (90, 90s, 15m, 2h) behind those who waited before, "
-		 "then end with exit code 5. Default: do not wait."},
+		 "then end with exit code 5; the files are read when it is free. Default: do not wait."},
 	{.name = "no-input",
 	 .kind = OPTION_FLAG,
 	 .offset = AT(no_input),
@@ -188,7 +189,7 @@ struct run {
 	struct keeping keeping;
 	FILE *people; /* where tables and verdict go */
 	bool suspend;
-	double wait_s; /* for the bench */
+	struct bench_lock *lock; /* of a bench that was waited for, until the session has it */
 	struct delivery delivery;
 	struct signing_key *key; /* NULL: the run is not sealed */
 	char bench_owner[KEY_OWNER_MAX];
@@ -456,14 +457,6 @@ static int descriptor_of(const char *option, const char *text, int *ret, struct 
 	return 0;
 }
 
-static int wait_of(struct run *run, struct err *err)
-{
-	const char *text = run->options->wait;
-	if (text && parse_duration(text, &run->wait_s) < 0)
-		return err_set(err, -EINVAL, "--wait %s: must be a time above zero, for example 90s, 15m or 2h", text);
-	return 0;
-}
-
 static int open_surroundings(struct run *run, struct err *err)
 {
 	struct style style = style_of(stderr, (enum colour_choice)run->options->color);
@@ -473,7 +466,7 @@ static int open_surroundings(struct run *run, struct err *err)
 		.fd = -1, .answer = on_answer, .say = on_words, .stop = on_stop, .refused = on_refused, .ctx = run};
 	if ((rc = descriptor_of("--progress-fd", run->options->progress_fd, &event_fd, err)) < 0 ||
 	    (rc = descriptor_of("--answer-fd", run->options->answer_fd, &run->answers.fd, err)) < 0 ||
-	    (rc = answers_check(&run->answers, err)) < 0 || (rc = wait_of(run, err)) < 0 ||
+	    (rc = answers_check(&run->answers, err)) < 0 ||
 	    (rc = progress_init(&run->progress, STDERR_FILENO, event_fd, run->options->quiet, style, err)) < 0 ||
 	    (rc = signals_block(err)) < 0 ||
 	    (rc = loop_new(run->tables->clock, run->tables->clock_ctx, &run->loop, err)) < 0)
@@ -497,7 +490,7 @@ static int drive(struct run *run, struct err *err)
 		.point_count = run->point_count,
 		.record = run->record,
 		.observer = {.ctx = run, .progress = on_progress, .prompt = can_ask(run) ? on_prompt : NULL},
-		.wait_s = run->wait_s,
+		.lock = run->lock,
 		.stopper = run->tables->stopper,
 		.finish = on_finish,
 		.finish_ctx = run,
@@ -511,6 +504,7 @@ static int drive(struct run *run, struct err *err)
 	rc = session_start(&config, &run->session, err);
 	if (rc < 0)
 		return rc;
+	run->lock = NULL;
 	rc = answers_open(&run->answers, run->loop, err);
 	if (rc < 0)
 		return rc;
@@ -644,6 +638,37 @@ static int execute(struct run *run, const char *plan_path)
 	return conclude(run);
 }
 
+static void run_free(struct run *run)
+{
+	loop_free(run->loop);
+	free(run->points);
+	record_free(run->record);
+	signing_key_free(run->key);
+	bench_free(run->bench);
+	plan_free(run->plan);
+	bench_lock_release(run->lock);
+}
+
+/* What is wrong with the files is said before the waiting. They are read anew behind it, as is all that hangs on the day: it
+ * may have been long. Nothing of the run has begun until then, so a signal just ends it. */
+static int wait_first(const struct run *before, const char *plan_path, struct bench_lock **ret)
+{
+	struct run look = {.tables = before->tables, .options = before->options, .record = record_new()};
+	const char *time_text = before->options->wait, *bench = before->options->bench;
+	double wait_s;
+	struct err err = {0};
+	int rc = look.record ? read_inputs(&look, plan_path, &err) : -ENOMEM;
+
+	run_free(&look);
+	if (rc < 0)
+		return cli_error(EXIT_USAGE, "%s", err.text);
+	if (parse_duration(time_text, &wait_s) < 0)
+		return cli_error(EXIT_USAGE, "--wait %s: must be a time above zero, for example 90s, 15m or 2h",
+				 time_text);
+	rc = bench_wait(bench, wait_s, ret, &err);
+	return rc < 0 ? cli_error(rc == -EBUSY ? EXIT_BUSY : EXIT_REFUSED, "%s", err.text) : 0;
+}
+
 static int run_run(const struct cli_tables *tables, const void *options, const char *const *operands, unsigned count)
 {
 	struct run run = {.tables = tables, .options = options, .record = record_new()};
@@ -655,13 +680,10 @@ static int run_run(const struct cli_tables *tables, const void *options, const c
 	run.people = run.options->json ? stderr : stdout;
 	signal(SIGTTIN, SIG_IGN);
 	signal(SIGTTOU, SIG_IGN);
-	code = execute(&run, operands[0]);
-	loop_free(run.loop);
-	free(run.points);
-	record_free(run.record);
-	signing_key_free(run.key);
-	bench_free(run.bench);
-	plan_free(run.plan);
+	code = run.options->wait ? wait_first(&run, operands[0], &run.lock) : 0;
+	if (!code)
+		code = execute(&run, operands[0]);
+	run_free(&run);
 	return code;
 }
 

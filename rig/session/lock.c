@@ -64,18 +64,10 @@ static void read_left(int fd, char ret[LEFT_MAX])
 	snprintf(ret, LEFT_MAX, "%.*s", line ? (int)strcspn(line + 1, "\n") : 0, line ? line + 1 : "");
 }
 
-/* The state behind the name, which may itself hold anything: of a stopped process T, of one in a debugger t. */
 static bool is_stopped(const char *holder)
 {
-	char path[48], line[512] = "";
 	const char *at = strstr(holder, "(pid ");
-	snprintf(path, sizeof(path), "/proc/%ld/stat", at ? strtol(at + 5, NULL, 10) : 0);
-	FILE *file = fopen(path, "re");
-	if (!file)
-		return false;
-	const char *name_end = fgets(line, sizeof(line), file) ? strrchr(line, ')') : NULL;
-	fclose(file);
-	return name_end && (strncmp(name_end, ") T", 3) == 0 || strncmp(name_end, ") t", 3) == 0);
+	return lock_holder_stopped(at ? strtol(at + 5, NULL, 10) : 0);
 }
 
 static int busy(int fd, const char *bench_path, struct err *err)
@@ -94,7 +86,7 @@ static int busy(int fd, const char *bench_path, struct err *err)
 int bench_lock_take(const char *bench_path, struct bench_lock **ret, struct err *err)
 {
 	char path[LOCK_PATH_MAX];
-	int fd = lock_file_open(bench_path, "lock", path, err);
+	int fd = lock_file_open(bench_path, "lock", true, path, err);
 	if (fd < 0)
 		return fd;
 	if (flock(fd, LOCK_EX | LOCK_NB) != 0) {

@@ -28,12 +28,12 @@ static void lock_name(const char *real_path, const char *folder, const char *kin
 
 /* O_CREAT on a file that exists and belongs to somebody else fails in a sticky folder (fs.protected_regular): so it is
  * opened without, and created only where there is none. */
-static int open_lock_file(const char *path)
+static int open_lock_file(const char *path, bool make)
 {
 	const int flags = O_RDWR | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK;
 	for (unsigned i = 0; i < OPEN_TRIES; i++) {
 		int fd = open(path, flags);
-		if (fd >= 0 || errno != ENOENT)
+		if (fd >= 0 || errno != ENOENT || !make)
 			return fd >= 0 ? fd : -errno;
 		fd = open(path, flags | O_CREAT | O_EXCL, 0666);
 		if (fd >= 0) {
@@ -47,7 +47,7 @@ static int open_lock_file(const char *path)
 	return -EEXIST;
 }
 
-int lock_file_open(const char *bench_path, const char *kind, char ret_path[LOCK_PATH_MAX], struct err *err)
+int lock_file_open(const char *bench_path, const char *kind, bool make, char ret_path[LOCK_PATH_MAX], struct err *err)
 {
 	char real_path[PATH_MAX];
 	int fd = -ENOENT;
@@ -56,10 +56,23 @@ int lock_file_open(const char *bench_path, const char *kind, char ret_path[LOCK_
 		return err_set(err, -errno, "the bench file %.200s cannot be found: %s", bench_path, strerror(errno));
 	for (unsigned i = 0; fd < 0 && i < sizeof(folders) / sizeof(folders[0]); i++) {
 		lock_name(real_path, folders[i], kind, ret_path);
-		fd = open_lock_file(ret_path);
+		fd = open_lock_file(ret_path, make);
 	}
 	if (fd < 0)
 		return err_set(err, fd, "the %s file %s cannot be opened: %s; remove it, or make /run/lock writable",
 			       kind, ret_path, strerror(-fd));
 	return fd;
+}
+
+/* The state behind the name, which may itself hold anything: of a stopped process T, of one in a debugger t. */
+bool lock_holder_stopped(long pid)
+{
+	char path[48], line[512] = "";
+	snprintf(path, sizeof(path), "/proc/%ld/stat", pid);
+	FILE *file = fopen(path, "re");
+	if (!file)
+		return false;
+	const char *name_end = fgets(line, sizeof(line), file) ? strrchr(line, ')') : NULL;
+	fclose(file);
+	return name_end && (strncmp(name_end, ") T", 3) == 0 || strncmp(name_end, ") t", 3) == 0);
 }

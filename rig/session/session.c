@@ -12,12 +12,12 @@
 
 #include "rig/base/priority.h"
 #include "rig/judge/judge.h"
+#include "rig/session/queue.h"
 #include "rig/session/state.h"
 
 #define SENSOR_STOP_NS   (300 * NS_PER_MS) /* how long the end waits for the sensor to confirm that it streams no more */
 #define LOOP_TRIES       3                 /* with a loop that fails: the run, and what it takes to stop the pen */
 #define CLOCK_STEP_NS    (100 * (int64_t)NS_PER_MS) /* in one tick: no clock that is only slewed goes so far */
-#define ASK_AGAIN_NS     (100 * NS_PER_MS)          /* for a bench that is in use */
 #define CLOCK_READ_NS    (10 * NS_PER_MS)
 #define BYTES_PER_SAMPLE 8 /* int32 and its share of arrivals and headers, all streams */
 
@@ -528,16 +528,6 @@ static void open_devices(struct session *s)
 		open_failed(s, status, err.text);
 }
 
-/* A run begins when it has its bench: what it waited before is no part of it. */
-static void starts_now(struct session *s)
-{
-	s->started_ns = s->part_since_ns = loop_now_ns(s->loop);
-	s->started_wall_ns = loop_wall_ns(s->loop);
-	s->clock_off_ns = 0;
-	s->record->started_host_ns = s->started_ns;
-	utc_text(s->started_wall_ns, s->record->started_utc);
-}
-
 /* For whoever finds the bench in use. */
 static void say_work(struct session *s)
 {
@@ -563,46 +553,22 @@ static void begin_locked(struct session *s)
 	standby_begin(s, open_devices);
 }
 
+/* Nobody who waits is overtaken. */
 static int take_bench(struct session *s, struct err *err)
 {
-	int status = s->queue ? 0 : bench_queue_new(s->bench->path, &s->queue, err);
-	if (!status && s->config.wait_s > 0 && (status = bench_queue_join(s->queue)))
-		return err_set(err, status == -EAGAIN ? -EBUSY : status,
-			       "no place in the queue for the bench %.200s: %s", s->bench->path, strerror(-status));
-	unsigned before = status ? 0 : bench_queue_before(s->queue);
-	if (before)
-		return err_set(err, -EBUSY, "%u other%s for the bench %.200s%s", before,
-			       before == 1 ? " waits" : "s wait", s->bench->path,
-			       s->config.wait_s > 0 ? "" : ": --wait TIME takes a place behind them");
+	struct bench_queue *queue = NULL;
+	int status = bench_queue_new(s->bench->path, false, &queue, err);
+	if (!status)
+		status = bench_queue_turn(queue, s->bench->path, err);
+	bench_queue_free(queue);
 	return status ? status : bench_lock_take(s->bench->path, &s->lock, err);
-}
-
-/* True: it will be asked again. */
-static bool waits(struct session *s, uint64_t now_ns, const char *why)
-{
-	char text[ERR_TEXT_MAX + 32];
-	if ((double)(now_ns - s->started_ns) * 1e-9 >= s->config.wait_s)
-		return false;
-	if (strcmp(why, s->waits_for) != 0) {
-		snprintf(s->waits_for, sizeof(s->waits_for), "%s", why);
-		snprintf(text, sizeof(text), "waiting: %s", why);
-		session_say(s, text, false);
-	}
-	s->next_asked_ns = now_ns + ASK_AGAIN_NS;
-	return true;
 }
 
 static void begin(struct session *s, uint64_t now_ns)
 {
+	(void)now_ns;
 	struct err err = {""};
-	if (now_ns < s->next_asked_ns)
-		return;
-	int status = take_bench(s, &err);
-	if (status == -EBUSY && waits(s, now_ns, err.text))
-		return;
-	bench_queue_free(s->queue);
-	s->queue = NULL;
-	starts_now(s);
+	int status = s->lock ? 0 : take_bench(s, &err);
 	if (status)
 		refuse(s, status == -EBUSY ? REFUSED_BUSY : REFUSED_BENCH, err.text);
 	else
@@ -631,6 +597,8 @@ static void on_tick(void *ctx, uint64_t now_ns)
 static int fill_record(struct session *s)
 {
 	struct record *r = s->record;
+	r->started_host_ns = s->started_ns;
+	utc_text(s->started_wall_ns, r->started_utc);
 	host_describe(r);
 	r->points_planned = s->config.point_count;
 	return record_inputs(r, s->plan, s->bench);
@@ -649,7 +617,9 @@ int session_start(const struct session_config *config, struct session **ret, str
 	s->estimator.handle.now = NAN;
 	s->sensor = &s->device[0];
 	s->pen = &s->device[1];
-	starts_now(s);
+	s->started_ns = loop_now_ns(s->loop);
+	s->started_wall_ns = loop_wall_ns(s->loop);
+	s->part_since_ns = s->started_ns;
 	s->record->has_takt = true;
 	s->tick.fn = on_tick;
 	s->tick.ctx = s;
@@ -664,6 +634,7 @@ int session_start(const struct session_config *config, struct session **ret, str
 		free(s);
 		return err_set(err, status, "cannot begin: %s", strerror(-status));
 	}
+	s->lock = config->lock;
 	*ret = s;
 	return 0;
 }
@@ -701,7 +672,6 @@ void session_free(struct session *s)
 	if (!s)
 		return;
 	loop_timer_cancel(s->loop, &s->tick);
-	bench_queue_free(s->queue);
 	devices_close(s);
 	standby_end(s);
 	estimator_release(&s->estimator);

@@ -66,6 +66,8 @@ struct session_observer {
 	void (*prompt)(void *ctx, const struct session_prompt *prompt);
 };
 
+struct bench_lock;
+
 struct session_config {
 	struct loop *loop;
 	const struct link_ops *const *links;
@@ -89,7 +91,9 @@ struct session_config {
 	bool (*ask)(void *ctx, unsigned point, char *text, size_t size);
 	void (*stroke)(void *ctx, unsigned attempt, const struct stroke *stroke);
 	void *calibrating_ctx;
-	double wait_s; /* for a bench that is in use: so long, and behind those who waited before; 0: not at all */
+	struct bench_lock
+		*lock; /* of the bench, where it was waited for; the session's from session_start() on, where that
+				  * gives 0. NULL: it takes the lock itself, or refuses */
 	/* Whether a stopper is started, as the bench file says. False where nothing of another process reaches the devices. */
 	bool stopper;
 	/* Called at the very end; the caller stops its loop then. */

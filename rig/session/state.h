@@ -8,7 +8,6 @@
 #include "rig/record/host.h"
 #include "rig/session/guard.h"
 #include "rig/session/lock.h"
-#include "rig/session/queue.h"
 #include "rig/session/session.h"
 #include "rig/stopper/stopper.h"
 
@@ -116,9 +115,6 @@ struct session {
 	struct record *record;
 	struct runfile *runfile;
 	struct bench_lock *lock;
-	struct bench_queue *queue; /* while it waits for the lock */
-	uint64_t next_asked_ns;
-	char waits_for[ERR_TEXT_MAX]; /* as it was last told */
 	struct loop *loop;
 	struct loop_timer tick;
 	uint64_t next_progress_ns, started_ns;

@@ -27,7 +27,7 @@ static int remove_bench_file(void **state)
 	(void)state;
 	char path[LOCK_PATH_MAX];
 	struct err err = {""};
-	int fd = lock_file_open(bench_file, "queue", path, &err);
+	int fd = lock_file_open(bench_file, "queue", true, path, &err);
 	return fd >= 0 && close(fd) == 0 && unlink(path) == 0 ? unlink(bench_file) : -1;
 }
 
@@ -35,7 +35,7 @@ static struct bench_queue *see(void)
 {
 	struct bench_queue *queue = NULL;
 	struct err err = {""};
-	assert_int_equal(bench_queue_new(bench_file, &queue, &err), 0);
+	assert_int_equal(bench_queue_new(bench_file, true, &queue, &err), 0);
 	return queue;
 }
 
@@ -46,26 +46,37 @@ static struct bench_queue *join(void)
 	return queue;
 }
 
+static void assert_before(const struct bench_queue *queue, unsigned want)
+{
+	struct err err = {""};
+	char text[40];
+	int status = bench_queue_turn(queue, bench_file, &err);
+	assert_int_equal(status, want ? -EBUSY : 0);
+	snprintf(text, sizeof(text), "%u other%s for", want, want == 1 ? " waits" : "s wait");
+	if (want)
+		assert_non_null(strstr(err.text, text));
+}
+
 static void who_came_first_is_first(void **state)
 {
 	(void)state;
 	struct bench_queue *passer_by = see(), *a = join(), *b = join(), *c = join();
-	assert_int_equal(bench_queue_before(a), 0);
-	assert_int_equal(bench_queue_before(b), 1);
-	assert_int_equal(bench_queue_before(c), 2);
-	assert_int_equal(bench_queue_before(passer_by), 3);
+	assert_before(a, 0);
+	assert_before(b, 1);
+	assert_before(c, 2);
+	assert_before(passer_by, 3);
 	assert_int_equal(bench_queue_join(a), 0); /* keeps its place */
-	assert_int_equal(bench_queue_before(a), 0);
+	assert_before(a, 0);
 	bench_queue_free(b);
 	struct bench_queue *d = join(); /* not into the gap */
-	assert_int_equal(bench_queue_before(c), 1);
-	assert_int_equal(bench_queue_before(d), 2);
+	assert_before(c, 1);
+	assert_before(d, 2);
 	bench_queue_free(a);
-	assert_int_equal(bench_queue_before(c), 0);
-	assert_int_equal(bench_queue_before(d), 1);
+	assert_before(c, 0);
+	assert_before(d, 1);
 	bench_queue_free(c);
 	bench_queue_free(d);
-	assert_int_equal(bench_queue_before(passer_by), 0);
+	assert_before(passer_by, 0);
 	bench_queue_free(passer_by);
 	bench_queue_free(NULL);
 }
@@ -86,7 +97,7 @@ static void each_is_counted_once(void **state)
 		here[leave[k]] = false;
 		for (unsigned i = 0, before = 0; i < MANY; i++) {
 			if (here[i])
-				assert_int_equal(bench_queue_before(queue[i]), before++);
+				assert_before(queue[i], before++);
 		}
 	}
 	for (unsigned i = 0; i < MANY; i++)
@@ -94,28 +105,52 @@ static void each_is_counted_once(void **state)
 			bench_queue_free(queue[i]);
 }
 
+static int strange_lock(off_t start, off_t length)
+{
+	char path[LOCK_PATH_MAX];
+	struct err err = {""};
+	struct flock bytes = {.l_type = F_WRLCK, .l_whence = SEEK_SET, .l_start = start, .l_len = length};
+	int fd = lock_file_open(bench_file, "queue", true, path, &err);
+	assert_true(fd >= 0);
+	assert_int_equal(fcntl(fd, F_OFD_SETLK, &bytes), 0);
+	return fd;
+}
+
 static void two_at_the_door(void **state)
 {
 	(void)state;
-	char path[LOCK_PATH_MAX];
-	struct err err = {""};
 	struct bench_queue *queue = see();
-	struct flock door = {.l_type = F_WRLCK, .l_whence = SEEK_SET, .l_start = 0, .l_len = 1};
-	int fd = lock_file_open(bench_file, "queue", path, &err);
-	assert_true(fd >= 0);
-	assert_int_equal(fcntl(fd, F_OFD_SETLK, &door), 0);
+	int fd = strange_lock(0, 1);
 	assert_int_equal(bench_queue_join(queue), -EAGAIN);
-	assert_int_equal(bench_queue_before(queue), 0);
+	assert_before(queue, 0);
 	close(fd);
 	assert_int_equal(bench_queue_join(queue), 0);
 	bench_queue_free(queue);
 }
 
-static void nobody_waits_for_who_was_killed(void **state)
+/* The file is open to everybody. */
+static void a_lock_that_is_no_place(void **state)
+{
+	(void)state;
+	static const struct {
+		off_t start, length;
+	} strange[] = {{0, 0}, {1, 0}, {0, 5}, {2, 3}};
+	for (unsigned i = 0; i < sizeof(strange) / sizeof(strange[0]); i++) {
+		struct bench_queue *queue = see();
+		int fd = strange_lock(strange[i].start, strange[i].length);
+		assert_before(queue, 1);
+		close(fd);
+		assert_before(queue, 0);
+		bench_queue_free(queue);
+	}
+}
+
+static void who_is_next_is_named(void **state)
 {
 	(void)state;
 	int ready[2];
-	char byte;
+	char byte, text[80];
+	struct err err = {""};
 	assert_int_equal(pipe(ready), 0);
 	pid_t child = fork();
 	if (child == 0) {
@@ -126,122 +161,73 @@ static void nobody_waits_for_who_was_killed(void **state)
 	}
 	assert_int_equal(read(ready[0], &byte, 1), 1);
 	struct bench_queue *queue = join();
-	assert_int_equal(bench_queue_before(queue), 1);
-	assert_int_equal(kill(child, SIGKILL), 0);
+	assert_int_equal(bench_queue_turn(queue, bench_file, &err), -EBUSY);
+	snprintf(text, sizeof(text), ", next is process %ld", (long)child);
+	assert_non_null(strstr(err.text, text));
+	assert_null(strstr(err.text, "stopped"));
+	assert_int_equal(kill(child, SIGSTOP), 0);
+	assert_int_equal(waitpid(child, NULL, WUNTRACED), child);
+	assert_int_equal(bench_queue_turn(queue, bench_file, &err), -EBUSY);
+	assert_non_null(strstr(err.text, "which is stopped"));
+	assert_int_equal(kill(child, SIGKILL), 0); /* nobody waits for who was killed */
 	assert_int_equal(waitpid(child, NULL, 0), child);
-	assert_int_equal(bench_queue_before(queue), 0);
+	assert_before(queue, 0);
 	bench_queue_free(queue);
 	close(ready[0]);
 	close(ready[1]);
 }
 
-static void without_a_bench_file(void **state)
+static void without_a_file(void **state)
 {
 	(void)state;
 	struct bench_queue *queue = NULL;
 	struct err err = {""};
-	assert_int_equal(bench_queue_new("/tmp/penrig-there-is-none", &queue, &err), -ENOENT);
+	assert_int_equal(bench_queue_new("/tmp/penrig-there-is-none", true, &queue, &err), -ENOENT);
 	assert_non_null(strstr(err.text, "cannot be found"));
+	assert_int_equal(bench_queue_new(bench_file, false, &queue, &err), 0); /* nobody ever waited */
+	assert_null(queue);
+	assert_before(queue, 0);
+	bench_queue_free(see());
 }
 
 /* ---- runs ------------------------------------------------------------------------------------------------------ */
 
-static struct bench_lock *held;
 static struct bench_queue *ahead;
-static struct loop_timer let_go_timer;
-static double wait_s, let_go_s;
+static struct bench_lock *held;
 
-static void let_go(void *ctx, uint64_t now_ns)
-{
-	(void)ctx;
-	(void)now_ns;
-	bench_lock_release(held);
-	bench_queue_free(ahead);
-	held = NULL;
-	ahead = NULL;
-}
-
-static void in_use(struct session_config *config)
+static void one_waits(struct session_config *config)
 {
 	struct err err = {""};
-	config->wait_s = wait_s;
-	if (!ahead)
-		assert_int_equal(bench_lock_take(config->bench->path, &held, &err), 0);
-	let_go_timer = (struct loop_timer){.fn = let_go};
-	assert_int_equal(
-		loop_timer_at(config->loop, &let_go_timer, loop_now_ns(config->loop) + (uint64_t)(let_go_s * 1e9)), 0);
-}
-
-static void one_is_ahead(struct session_config *config)
-{
-	struct err err = {""};
-	assert_int_equal(bench_queue_new(config->bench->path, &ahead, &err), 0);
+	assert_int_equal(bench_queue_new(config->bench->path, true, &ahead, &err), 0);
 	assert_int_equal(bench_queue_join(ahead), 0);
-	in_use(config);
 }
 
-static const struct record *run_behind(void (*prepare)(struct session_config *), double may_wait_s, double free_after_s)
-{
-	tapped.prepare_config = prepare;
-	wait_s = may_wait_s;
-	let_go_s = free_after_s;
-	const struct record *record = run_session();
-	let_go(NULL, 0);
-	return record;
-}
-
-static void a_run_waits_for_its_bench(void **state)
+static void a_run_overtakes_nobody(void **state)
 {
 	(void)state;
-	const struct record *r = run_behind(in_use, 10, 3);
-	assert_int_equal(r->run_status, RUN_COMPLETE);
-	assert_int_equal(tapped.sent[TAP_RUN], 1);
-	assert_true(r->takt.s[TAKT_OPENING] < 2.5); /* what it waited is no part of it */
-}
-
-static void a_run_waits_behind_who_came_before(void **state)
-{
-	(void)state;
-	assert_int_equal(run_behind(one_is_ahead, 10, 3)->run_status, RUN_COMPLETE);
-}
-
-static void a_run_waits_no_longer_than_it_may(void **state)
-{
-	(void)state;
-	const struct record *r = run_behind(in_use, 2, 5);
-	assert_refused(r, REFUSED_BUSY, "is in use by");
-	assert_int_equal(verdict_exit_code(r), 5);
-	assert_int_equal(tapped.sent[TAP_STOP], 0);
-}
-
-static void a_run_that_may_not_wait_overtakes_nobody(void **state)
-{
-	(void)state;
-	const struct record *r = run_behind(one_is_ahead, 0, 3);
+	tapped.prepare_config = one_waits;
+	const struct record *r = run_session();
+	bench_queue_free(ahead);
 	assert_refused(r, REFUSED_BUSY, "1 other waits for the bench");
 	assert_int_equal(verdict_exit_code(r), 5);
 }
 
-static void interrupt(void *ctx, uint64_t now_ns)
+static void it_has_the_lock(struct session_config *config)
 {
-	(void)ctx;
-	(void)now_ns;
-	session_interrupt(tapped.session, SIGINT);
+	struct err err = {""};
+	one_waits(config); /* who waits now came later */
+	assert_int_equal(bench_lock_take(config->bench->path, &held, &err), 0);
+	config->lock = held;
 }
 
-static void interrupted_soon(struct session_config *config)
-{
-	in_use(config);
-	tapped.later = (struct loop_timer){.fn = interrupt};
-	assert_int_equal(loop_timer_at(config->loop, &tapped.later, loop_now_ns(config->loop) + 1000000000), 0);
-}
-
-static void a_waiting_run_is_interrupted(void **state)
+static void a_run_whose_bench_was_waited_for_has_it(void **state)
 {
 	(void)state;
-	const struct record *r = run_behind(interrupted_soon, 10, 5);
-	assert_int_equal(r->run_status, RUN_INTERRUPTED);
-	assert_int_equal(tapped.sent[TAP_STOP], 0);
+	tapped.prepare_config = it_has_the_lock;
+	const struct record *r = run_session();
+	bench_queue_free(ahead);
+	assert_int_equal(r->run_status, RUN_COMPLETE);
+	assert_int_equal(tapped.sent[TAP_RUN], 1);
 }
 
 int main(void)
@@ -250,13 +236,11 @@ int main(void)
 		cmocka_unit_test_setup_teardown(who_came_first_is_first, make_bench_file, remove_bench_file),
 		cmocka_unit_test_setup_teardown(each_is_counted_once, make_bench_file, remove_bench_file),
 		cmocka_unit_test_setup_teardown(two_at_the_door, make_bench_file, remove_bench_file),
-		cmocka_unit_test_setup_teardown(nobody_waits_for_who_was_killed, make_bench_file, remove_bench_file),
-		cmocka_unit_test(without_a_bench_file),
-		TEST(a_run_waits_for_its_bench),
-		TEST(a_run_waits_behind_who_came_before),
-		TEST(a_run_waits_no_longer_than_it_may),
-		TEST(a_run_that_may_not_wait_overtakes_nobody),
-		TEST(a_waiting_run_is_interrupted),
+		cmocka_unit_test_setup_teardown(a_lock_that_is_no_place, make_bench_file, remove_bench_file),
+		cmocka_unit_test_setup_teardown(who_is_next_is_named, make_bench_file, remove_bench_file),
+		cmocka_unit_test_setup_teardown(without_a_file, make_bench_file, remove_bench_file),
+		TEST(a_run_overtakes_nobody),
+		TEST(a_run_whose_bench_was_waited_for_has_it),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
