@@ -227,6 +227,7 @@ static void on_message(void *ctx, int fd, short revents)
 	}
 	message[n] = '\0';
 	self->silent_ns = 0;
+	self->told = false; /* that it stands still */
 	switch (message[0]) {
 	case STOPPER_READY: self->ready = true; break;
 	case STOPPER_ALIVE: break;

@@ -135,6 +135,27 @@ static void an_answer_ends_the_silence(void **state)
 	assert_int_equal(lost, 1);
 }
 
+/* A run that need not have one goes on meanwhile. */
+static void one_that_goes_on_and_then_ends_is_lost_again(void **state)
+{
+	(void)state;
+	char go[160], script[200];
+	snprintf(go, sizeof(go), "%s/go", folder);
+	snprintf(script, sizeof(script), "printf r >&3; read word <%s; printf a >&3", go);
+	assert_int_equal(mkfifo(go, 0600), 0);
+	start(script, STANDSTILL_S);
+	beat(0, STANDSTILL_S + 0.2);
+	assert_int_equal(lost, 1);
+	FILE *file = fopen(go, "w");
+	assert_non_null(file);
+	fputs("go\n", file);
+	fclose(file);
+	while (lost < 2)
+		assert_int_equal(loop_turn(loop, LOOP_NEVER), 0);
+	assert_non_null(strstr(why, "the stopper has ended"));
+	unlink(go);
+}
+
 static void one_that_ends_is_lost_once(void **state)
 {
 	(void)state;
@@ -155,6 +176,7 @@ int main(void)
 		TEST(a_long_standstill_is_waited_for_ten_seconds),
 		TEST(time_in_which_penrig_itself_did_not_run_is_no_silence),
 		TEST(an_answer_ends_the_silence),
+		TEST(one_that_goes_on_and_then_ends_is_lost_again),
 		TEST(one_that_ends_is_lost_once),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
