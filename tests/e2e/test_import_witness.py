@@ -150,6 +150,28 @@ def test_what_the_recording_does_not_show(check, desk):
     check(verdict == "inconclusive" and "left out" in why, f"strokes that belong to no point: {verdict} {why}")
 
 
+def test_nobody_waited(check, desk):
+    """Of an open settle_s `min` stands live with what was seen to settle; of a recording nobody looked: `max` or no pass."""
+    _, report, _, _ = desk.run(*BAR)
+    first, hz = int(report["points"][0]["window"]["first_index"]), 20000
+    start_s = first / hz - 0.4
+
+    def outcome(min_s, max_s, *times):
+        step = {**PLAN["steps"][0], "settle_s": {"min": min_s, "max": max_s, "until": {"depth_mm": 0.01}}}
+        code, said, _, done = desk.run(*BAR, *times, plan=desk.plan(steps=[step], accept=["pass_on_statement"]))
+        return code, said["verdict_reason"] if said else done.stderr
+
+    for settle_s in (0.14, 0.2, 0.3):
+        code, why = outcome(0.15, 0.6, "--tare-until", start_s - 0.05, "--start", start_s, "--measure-from", start_s + settle_s,
+                            "--measure-to", start_s + settle_s + 1)
+        check(code == 3 and "settled for 0.6 s" in why, f"{settle_s} s of 0.15 to 0.6: {code} {why}")
+    code, why = outcome(0.15, 0.6)
+    check(code == 3 and "the found times" in why, f"strokes too short for max: {code} {why}")
+    for times in ((), ("--tare-until", start_s - 0.05, "--start", start_s, "--measure-from", start_s + 0.39, "--measure-to", start_s + 1.39)):
+        code, why = outcome(0.15, 0.38, *times)
+        check(code == 0, f"as long as max {times}: {code} {why}")
+
+
 class Other(Desk):
     """The same desk with another recording."""
 
@@ -177,6 +199,7 @@ def main():
     test_surfaces(check, desk, accepted, 0)
     test_nothing_is_excused(check, desk)
     test_what_the_recording_does_not_show(check, desk)
+    test_nobody_waited(check, desk)
     test_refused(check, desk)
     check.end()
 

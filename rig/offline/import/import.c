@@ -199,6 +199,25 @@ static int hear_stretches(struct importing *im, struct stream *stream, struct st
 	return rc;
 }
 
+/* The plan's own times, where these are stated or found. Where it leaves open when the window begins, the longest of them:
+ * that less is enough a live run sees while it waits, and here nobody looked. */
+static void hold_times(struct importing *im, const struct point_times *times)
+{
+	for (unsigned i = 0; i < im->config->point_count; i++) {
+		const struct plan_step *step = &im->config->plan->step[im->config->points[i].step];
+		const struct point_times *t = &times[i];
+
+		if (t->measure_to_s - t->measure_from_s < WINDOW_LEAST * step->measure.min_s ||
+		    t->measure_from_s - t->start_s < WINDOW_LEAST * step->settle.max_s)
+			importing_unchecked(im,
+					    "point %u as the plan has it, settled for %g s and measured for %g s: the "
+					    "%s times are %g s and %g s",
+					    i + 1, step->settle.max_s, step->measure.min_s,
+					    im->record->origin.times_found ? "found" : "stated",
+					    t->measure_from_s - t->start_s, t->measure_to_s - t->measure_from_s);
+	}
+}
+
 static int times_of_stretches(struct importing *im, const struct stretches *stretches)
 {
 	const struct import_config *c = im->config;
@@ -211,6 +230,7 @@ static int times_of_stretches(struct importing *im, const struct stretches *stre
 	if (rc)
 		return rc;
 	o->times_found = true;
+	hold_times(im, im->found);
 	snprintf(o->times_from, sizeof(o->times_from), "%u stretches of strokes in the recording", count - left_out);
 	if (!left_out)
 		return 0;
@@ -387,23 +407,6 @@ void importing_unchecked(struct importing *im, const char *format, ...)
 
 #define RATE_SURE 1e-5 /* of what a sample clock is specified to */
 
-/* The plan's own times, where others are stated. */
-static void hold_times(struct importing *im)
-{
-	for (unsigned i = 0; im->config->times && i < im->config->point_count; i++) {
-		const struct plan_step *step = &im->config->plan->step[im->config->points[i].step];
-		const struct point_times *t = &im->config->times[i];
-
-		if (t->measure_to_s - t->measure_from_s < WINDOW_LEAST * step->measure.min_s ||
-		    t->measure_from_s - t->start_s < WINDOW_LEAST * step->settle.min_s)
-			importing_unchecked(im,
-					    "point %u as the plan has it, settled for %g s and measured for %g s: the "
-					    "stated times are %g s and %g s",
-					    i + 1, step->settle.min_s, step->measure.min_s,
-					    t->measure_from_s - t->start_s, t->measure_to_s - t->measure_from_s);
-	}
-}
-
 static bool has_ambient(const struct importing *im)
 {
 	for (unsigned i = 0; i < im->beside.count; i++)
@@ -433,7 +436,8 @@ static void note_unchecked(struct importing *im)
 	if (im->timed && im->stream_times.rel > RATE_SURE)
 		importing_unchecked(im, "the rate of the rows: their times tell it to no better than %.2g %%",
 				    100 * im->stream_times.rel);
-	hold_times(im);
+	if (c->times)
+		hold_times(im, c->times);
 }
 
 static int prepare(struct importing *im)
