@@ -23,6 +23,7 @@
 #define OFTEN        3.0   /* the same in the tare */
 #define GROWING      9.0   /* the same while they grow */
 #define COUNTS       12.0  /* two counts, of 6 r */
+#define JUMP         2.0F  /* |6 r| of a glitch is 3 times its height, of a foot at most once what is seen of it */
 #define SWINGS       1.5   /* of the tare's largest: a chunk that moves */
 #define FINE         0.5   /* noise in counts: below it equal counts tell nothing */
 #define VARIANCE     70.0  /* of 6 r, for white noise of 1 */
@@ -150,8 +151,18 @@ static double still_threshold(struct glitch_scan *scan, const struct extent *e)
 	return scan->places >= PLACES_LEAST ? least : INFINITY;
 }
 
-/* One glitch in a chunk in which nothing else moves: no pulse is about. What stands in the margins counts always: a glitch
- * comes back, a stroke whose foot lies at the end of the chunk goes on. */
+/* What stands in the margins is no further from lo and hi than `most`. */
+static bool margins_within(const float *x, long n, long margin, float most, float lo, float hi)
+{
+	for (long i = -margin; i < n + margin; i++)
+		if ((i < 0 || i >= n) && (x[i] < lo - most || x[i] > hi + most))
+			return false;
+	return true;
+}
+
+/* One glitch in a chunk in which nothing else moves: no pulse is about. A glitch jumps: of height h and two samples or more
+ * it has |6 r| = 3 h. A stroke that rises by s a sample has 2 s at most at its foot, and s where only one sample of it is
+ * seen behind the chunk: there it stands at |6 r| or above. */
 static bool is_lone(const struct glitch_scan *scan, const float *x, unsigned n)
 {
 	long at = 0, apart = GLITCH_MERGED * (long)scan->stride, margin = GLITCH_MARGIN * (long)scan->stride;
@@ -164,12 +175,12 @@ static bool is_lone(const struct glitch_scan *scan, const float *x, unsigned n)
 		most = r > most ? r : most;
 	}
 	for (long i = -margin; i < (long)n + margin; i++) {
-		if (i >= 0 && i < (long)n && labs(i - at) <= apart)
+		if (labs(i - at) <= apart)
 			continue;
 		lo = x[i] < lo ? x[i] : lo;
 		hi = x[i] > hi ? x[i] : hi;
 	}
-	return (double)(hi - lo) <= SWINGS * scan->still_n;
+	return (double)(hi - lo) <= SWINGS * scan->still_n && margins_within(x, n, margin, most / JUMP, lo, hi);
 }
 
 /* Of features of the pulses; 0: not known. Those of a pen that gains speed grow with up to the fourth power of it: what it

@@ -447,6 +447,56 @@ static void the_first_stroke_is_no_glitch(void **state)
 	}
 }
 
+/* Two chunks in a row, `from` in samples of the first; they are seen as one another's margins. In how many is one told? */
+static unsigned flagged_in_two(double (*shape)(long into, unsigned width), unsigned width, double height_n, long from)
+{
+	float x[2 * CHUNK + 2 * MARGIN];
+	struct scanned s;
+	unsigned flagged = 0;
+
+	scan_tare(&s);
+	for (long i = 0; i < 2 * CHUNK + 2 * MARGIN; i++)
+		x[i] = (float)(SIGMA * pw1_normal(&s.random) + height_n * shape(i - MARGIN - from, width));
+	for (unsigned chunk = 0; chunk < 2; chunk++) {
+		memcpy(s.x, x + (size_t)chunk * CHUNK, sizeof(s.x));
+		flagged += is_flagged(&s, GLITCH_STARTING);
+	}
+	return flagged;
+}
+
+static double burst(long into, unsigned width)
+{
+	return into >= 0 && into < (long)width ? 1.0 : 0.0;
+}
+
+/* One that rises, of the width-th half power: from the straight to the cubic. */
+static double foot(long into, unsigned width)
+{
+	return into > 0 ? pow((double)into, 1.0 + 0.5 * width) : 0.0;
+}
+
+/* A glitch of some samples is told wherever it lies about the end of a chunk, in both chunks that hold some of it; no foot is
+ * one there. */
+static void glitches_lie_across_chunks(void **state)
+{
+	(void)state;
+	for (long from = CHUNK - 12; from < CHUNK + 12; from++) {
+		for (int sign = -1; sign <= 1; sign += 2) {
+			for (unsigned width = 1; width <= 4; width++) {
+				unsigned held = from < CHUNK && from + (long)width > CHUNK ? 2 : 1;
+
+				if (flagged_in_two(burst, width, sign * 0.2, from) < held)
+					fail_msg("a glitch of %u samples at sample %ld of %u", width, from, CHUNK);
+			}
+			for (unsigned power = 0; power < 4; power++)
+				for (double slope = 10.0; slope <= 400.0; slope *= 1.2)
+					if (flagged_in_two(foot, power, sign * slope * SIGMA, from))
+						fail_msg("a foot of %g sigma, power %u, at sample %ld of %u", slope,
+							 power, from, CHUNK);
+		}
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -465,6 +515,7 @@ int main(void)
 		cmocka_unit_test(noise_and_what_is_more),
 		cmocka_unit_test(features_that_grow_are_the_pens_own),
 		cmocka_unit_test(the_first_stroke_is_no_glitch),
+		cmocka_unit_test(glitches_lie_across_chunks),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
