@@ -10,6 +10,10 @@
 #define TIMEOUT_DEFAULT_MS 400
 #define TIMEOUT_MIN_MS     20
 #define TIMEOUT_MAX_MS     10000
+#define GROUP_DEPTH        3 /* groups within one another */
+
+#define TEXT_OF_(value)    #value
+#define TEXT_OF(macro)     TEXT_OF_(macro)
 
 #define SIZE(type, member) sizeof(((struct type *)0)->member)
 
@@ -59,16 +63,71 @@ static size_t bracket_end(const char *text, size_t at)
 	return i;
 }
 
-/* What must not stand in an expression outside of brackets; NULL: nothing of that kind. */
+/* What an expression holds up to some place, outside of brackets. */
+struct walked {
+	bool repeats[GROUP_DEPTH + 1]; /* of each group that is open, and of the whole: a + or * stands in it */
+	bool atom_repeats;             /* the same of what a + behind it would repeat */
+	unsigned depth, groups;
+};
+
+/* A library may compile what + repeats twice: repeats of repeats would double with each. */
+static const char *step_repeat(struct walked *w)
+{
+	if (w->atom_repeats)
+		return "repeats of what holds a repeat itself, as (a+)+ or a+*,";
+	w->atom_repeats = w->repeats[w->depth] = true;
+	return NULL;
+}
+
+static const char *step_open(struct walked *w)
+{
+	if (w->depth == GROUP_DEPTH || w->groups == PROFILE_GROUPS_MAX)
+		return "more than " TEXT_OF(PROFILE_GROUPS_MAX) " groups, or more than " TEXT_OF(
+			GROUP_DEPTH) " within one another,";
+	w->groups++;
+	w->repeats[++w->depth] = w->atom_repeats = false;
+	return NULL;
+}
+
+static void step_close(struct walked *w)
+{
+	if (w->depth == 0)
+		return; /* no expression: the library will say so */
+	w->atom_repeats = w->repeats[w->depth--];
+	w->repeats[w->depth] |= w->atom_repeats;
+}
+
+static const char *step(struct walked *w, char c)
+{
+	switch (c) {
+	case '{': return "repetition counts in braces";
+	case '+':
+	case '*': return step_repeat(w);
+	case '?': return NULL; /* the atom stays */
+	case '(': return step_open(w);
+	case ')': step_close(w); return NULL;
+	default: w->atom_repeats = false; return NULL;
+	}
+}
+
+/* What must not stand in an expression outside of brackets, before a library sees it; NULL: nothing of that kind. */
 static const char *costly(const char *text)
 {
+	struct walked w = {.depth = 0};
+
 	for (size_t i = 0; text[i]; i++) {
+		const char *cost = NULL;
+
+		if (text[i] == '\\' && isdigit((unsigned char)text[i + 1]))
+			return "back-references";
+		if (text[i] != '[' && text[i] != '\\')
+			cost = step(&w, text[i]);
+		else
+			w.atom_repeats = false;
+		if (cost)
+			return cost;
 		if (text[i] == '[')
 			i = bracket_end(text, i);
-		else if (text[i] == '{')
-			return "repetition counts in braces";
-		else if (text[i] == '\\' && isdigit((unsigned char)text[i + 1]))
-			return "back-references";
 		else if (text[i] == '\\' && text[i + 1])
 			i++;
 		if (!text[i])

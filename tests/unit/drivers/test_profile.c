@@ -30,6 +30,18 @@ static int parse(const char *text, struct profile **ret, struct err *err)
 	return profile_parse("p.json", text, strlen(text), ret, err);
 }
 
+static void check_refused(const char *from, const char *to, const char *said)
+{
+	struct profile *profile = NULL;
+	struct err err = {""};
+
+	if (parse(changed(from, to), &profile, &err) != -EINVAL)
+		fail_msg("taken: %s", changed(from, to));
+	assert_null(profile);
+	if (!strstr(err.text, said) || strncmp(err.text, "p.json:", 7) != 0)
+		fail_msg("\"%s\" is not said: %s", said, err.text);
+}
+
 static void test_bad_profiles(void **state)
 {
 	static const struct {
@@ -84,15 +96,38 @@ static void test_bad_profiles(void **state)
 	};
 
 	(void)state;
-	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
-		struct profile *profile = NULL;
-		struct err err = {""};
-		if (parse(changed(rows[i].from, rows[i].to), &profile, &err) != -EINVAL)
-			fail_msg("taken: %s", changed(rows[i].from, rows[i].to));
-		assert_null(profile);
-		if (!strstr(err.text, rows[i].said) || strncmp(err.text, "p.json:", 7) != 0)
-			fail_msg("\"%s\" is not said: %s", rows[i].said, err.text);
-	}
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
+		check_refused(rows[i].from, rows[i].to, rows[i].said);
+}
+
+/* Compiled, the deepest of these would take gigabytes. */
+static void test_costly_expressions(void **state)
+{
+	static const struct {
+		const char *from, *to, *said;
+	} rows[] = {
+		{"[0-9.]+)", "([0-9.]+)+)", "holds a repeat itself"},
+		{"[0-9.]+)", "([0-9.]+x)*)", "holds a repeat itself"},
+		{"[0-9.]+)", "([0-9.]+)?+)", "holds a repeat itself"},
+		{"[0-9.]+)", "((a*)b)+)", "holds a repeat itself"},
+		{"[0-9.]+)", "[0-9.]++)", "holds a repeat itself"},
+		{"[0-9.]+)", "((((((((((((((((((((a+)+)+)+)+)+)+)+)+)+)+)+)+)+)+)+)+)+)+)+)", "within one another"},
+		{"[0-9.]+)", "[0-9.]+(((a))))", "within one another"},
+		{"[0-9.]+)", "[0-9.]+)(a)(b)(c)(d)(e)(f)(g)", "more than 9 groups"},
+		{"\"units\"", "\"errors\": [{\"match\": \"^((a+)+)+$\", \"means\": \"x\"}], \"units\"",
+		 "holds a repeat itself"},
+		{"\"units\"", "\"ignore\": [\"^((a+)+)+$\"], \"units\"", "holds a repeat itself"},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
+		check_refused(rows[i].from, rows[i].to, rows[i].said);
+
+	struct profile *profile = NULL;
+	struct err err = {""};
+	const char *most = "\"ignore\": [\"^(((a+)))(b)+(c)?d+(e)(f)(g)(h)$\"], \"units\"";
+	assert_int_equal(parse(changed("\"units\"", most), &profile, &err), 0);
+	profile_free(profile);
 }
 
 static void test_good_profile(void **state)
@@ -452,11 +487,17 @@ static void test_frames_cut_anywhere(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_bad_profiles),          cmocka_unit_test(test_good_profile),
-		cmocka_unit_test(test_value_beyond),          cmocka_unit_test(test_numbers),
-		cmocka_unit_test(test_bench_against_profile), cmocka_unit_test(test_shipped),
-		cmocka_unit_test(test_dialogue_that_fails),   cmocka_unit_test(test_two_lines_and_commas),
-		cmocka_unit_test(test_close_at_any_time),     cmocka_unit_test(test_nothing_after_stop),
+		cmocka_unit_test(test_bad_profiles),
+		cmocka_unit_test(test_costly_expressions),
+		cmocka_unit_test(test_good_profile),
+		cmocka_unit_test(test_value_beyond),
+		cmocka_unit_test(test_numbers),
+		cmocka_unit_test(test_bench_against_profile),
+		cmocka_unit_test(test_shipped),
+		cmocka_unit_test(test_dialogue_that_fails),
+		cmocka_unit_test(test_two_lines_and_commas),
+		cmocka_unit_test(test_close_at_any_time),
+		cmocka_unit_test(test_nothing_after_stop),
 		cmocka_unit_test(test_frames_cut_anywhere),
 	};
 
