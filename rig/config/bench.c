@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "rig/base/digest.h"
 #include "rig/config/bench_device.h"
 #include "rig/config/filekind.h"
 #include "rig/driver/driver.h"
@@ -391,6 +392,29 @@ static int check_roles(const struct bench *bench, const struct bench_device *dev
 	return 0;
 }
 
+/* One that is shipped changes with the program. A run file's bench was checked when it ran. */
+static int check_shipped(const struct bench *bench, const struct bench_device *device, const struct driver *driver,
+			 struct err *err)
+{
+	const struct shipped_profile *shipped;
+	char digest[DIGEST_HEX];
+
+	if (bench->given || device->profile_doc || !device->profile_sha256[0])
+		return 0;
+	for (unsigned i = 0; (shipped = driver->profiles->shipped(i)) != NULL; i++) {
+		if (strcmp(shipped->name, device->profile) != 0)
+			continue;
+		digest_text(shipped->text, strlen(shipped->text), digest);
+		if (strcmp(device->profile_sha256, digest) == 0)
+			return 0;
+		return json_error(bench->doc, json_get(device->node, "profile_sha256"), err,
+				  "the profile \"%s\" that is shipped has another digest, %s: it was changed since "
+				  "this was written",
+				  shipped->name, digest);
+	}
+	return 0; /* none of this name: refused by its name */
+}
+
 static int check_profile(const struct bench *bench, const struct bench_device *device, const struct driver *driver,
 			 struct err *err)
 {
@@ -411,7 +435,7 @@ static int check_profile(const struct bench *bench, const struct bench_device *d
 			"\"profile\" is missing: which one? `penrig profile list` names those that are shipped");
 	bench_device_told(device, &told);
 	int status = driver->profiles->check(&told, NULL, &why);
-	return status ? json_error(bench->doc, node, err, "%s", why.text) : 0;
+	return status ? json_error(bench->doc, node, err, "%s", why.text) : check_shipped(bench, device, driver, err);
 }
 
 /* A pen made of parts has "power", of a supply whose driver is there; any other has none. */

@@ -174,7 +174,13 @@ static int load_profile(const struct json_doc *doc, const struct json *node, con
 {
 	char path[FILE_PATH_MAX];
 
-	if (bench->given || !is_file(device->profile))
+	if (bench->given)
+		return 0;
+	if (device->profile_sha256[0] && !device->profile[0])
+		return json_error(doc, json_get(node, "profile_sha256"), err,
+				  "\"profile_sha256\" is of a profile, and there is none: name it in \"profile\", or "
+				  "leave this out");
+	if (!is_file(device->profile))
 		return 0;
 	if (bench_file_path(bench->path, device->profile, path))
 		return json_error(doc, json_get(node, "profile"), err, "the path of this file has more than %d bytes",

@@ -144,6 +144,8 @@ def refusals(check):
         (lambda d, f: d[-2].pop("sites"), '"sites" names 0'),
         (lambda d, f: d[0].update({"profile": "mt-sics"}), "takes no profile"),
         (own_file, "has another digest"),
+        (lambda d, f: d[-1].update({"profile_sha256": "0" * 64}), '"mt-sics" that is shipped has another digest'),
+        (lambda d, f: d[-1].update({"profile_sha256": "0" * 64}) or d[-1].pop("profile"), '"profile_sha256" is of a profile'),
     ]
     for change, text in rows:
         folder = tempfile.mkdtemp(prefix="pr")
@@ -188,6 +190,13 @@ def an_own_file(check):
     done = rig.penrig_a("check", plan(folder), "--bench", path)
     check(done.returncode == 0 and "own-balance" in done.stdout and "try it at the device first" in done.stdout,
           f"check says how sure it is: {done.stdout[-300:]} {done.stderr}")
+
+
+def a_shipped_one_by_its_digest(check):
+    digest = hashlib.sha256((rig.FIXTURES / "profiles/mt-sics.json").read_bytes()).hexdigest()
+    folder = tempfile.mkdtemp(prefix="pr")
+    done = rig.penrig_a("check", plan(folder), "--bench", bench(folder, lambda d, f: d[-1].update({"profile_sha256": digest})))
+    check(done.returncode == 0, f"its own digest: {done.returncode} {done.stderr}")
 
 
 def at_a_device(check):
@@ -250,7 +259,7 @@ def documented(check):
 
 def main():
     check = rig.Checks()
-    for part in (a_good_run, faults, refusals, an_own_file, an_independent_client, at_a_device, at_a_dialogue, documented):
+    for part in (a_good_run, faults, refusals, an_own_file, a_shipped_one_by_its_digest, an_independent_client, at_a_device, at_a_dialogue, documented):
         part(check)
     return check.end()
 
