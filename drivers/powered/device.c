@@ -329,6 +329,7 @@ static int open_supply(struct powered *pen, const struct device_open *open, uint
 
 	parts.power = NULL;
 	parts.output = open->power->output;
+	parts.dialect = open->power->dialect;
 	parts.host = (struct driver_host){
 		.ctx = pen, .ready = on_ready, .power = on_power, .event = on_event, .lost = on_lost};
 	return open->power->driver->open(&parts, now_ns, &pen->supply, err);

@@ -63,6 +63,7 @@ struct pen {
 	struct device_identity identity;
 	struct pen_limits limits;
 	uint64_t answers, doubted;
+	uint64_t stops; /* written */
 };
 
 /* What a reader of an answer says. Negative errno: the answer counts against the pen, after asking again. */
@@ -94,6 +95,7 @@ static size_t encode(void *device, const struct dialogue_request *request, unsig
 	if (asked == 0)
 		pen->candidate_valid = false;
 	pen->tag++;
+	pen->stops += request->what == SCPI_OPEN || request->what == SCPI_STOP;
 	return scpi_encode((enum scpi_line)request->what, request->value, pen->tag, (char *)buffer, size);
 }
 
@@ -644,7 +646,7 @@ static void pen_counters(const struct device *device, struct device_counters *re
 {
 	const struct pen *pen = pen_of_const(device);
 
-	*ret = (struct device_counters){.frames = pen->answers, .resyncs = pen->lines.dropped};
+	*ret = (struct device_counters){.frames = pen->answers, .resyncs = pen->lines.dropped, .stops = pen->stops};
 	dialogue_counters(pen->dialogue, ret);
 	ret->repeated_requests += pen->doubted;
 }

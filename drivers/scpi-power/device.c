@@ -18,6 +18,7 @@
 #define OFF_ASKED_MAX 5 /* two that agree, behind the answers to what the stop overtook */
 #define OFF_AGREE     2
 #define SHOWN_MAX     64
+#define OFF_BLINDLY   POWER_LINES /* as a request: POWER_OFF without its question */
 
 static_assert(POWER_LINE_MAX <= DIALOGUE_MESSAGE_MAX, "a supply's lines fit");
 
@@ -26,7 +27,9 @@ struct supply {
 	struct driver_host host;
 	struct dialogue *dialogue;
 	struct lines lines;
-	const struct power_dialect *dialect; /* NULL until it has identified itself */
+	const struct power_dialect *dialect; /* NULL until it is known: from before, or from its identity */
+	bool off;                            /* the output was confirmed off, and not ordered on since */
+	uint64_t stops;
 	unsigned output;
 	struct device_identity identity;
 	unsigned agreed;          /* answers in a row that say off, to the stop under way */
@@ -65,8 +68,31 @@ static size_t encode(void *device, const struct dialogue_request *request, unsig
 
 	if (asked == 0)
 		supply->agreed = 0;
+	if (request->what == POWER_ON)
+		supply->off = false;
+	supply->stops += request->what == POWER_OFF || request->what == OFF_BLINDLY;
+	if (request->what == OFF_BLINDLY)
+		return power_encode_unasked(supply->dialect, POWER_OFF, supply->output, 0, (char *)buffer, size);
 	return power_encode(supply->dialect, (enum power_line)request->what, supply->output, request->value,
 			    (char *)buffer, size);
+}
+
+/* A supply whose answers do not arrive may hear all the same: until it has identified itself, each question comes behind an
+ * order. */
+static size_t encode_ahead(void *device, const struct dialogue_request *request, uint8_t *buffer, size_t size)
+{
+	const struct dialogue_request off = {.what = OFF_BLINDLY};
+	const struct supply *supply = device;
+
+	return request->what == POWER_IDENTIFY && supply->dialect ? encode(device, &off, 1, buffer, size) : 0;
+}
+
+static void off_blindly(void *device)
+{
+	const struct supply *supply = device;
+
+	if (supply->dialect)
+		dialogue_tell(supply->dialogue, &(const struct dialogue_request){.what = OFF_BLINDLY});
 }
 
 /* ---- answers, one reader per kind of line ---------------------------------------------------------------------- */
@@ -92,6 +118,7 @@ static int read_identity(struct supply *supply, const char *line, struct err *er
 		return err_set(err, -ENOTSUP, "the power supply %s has %u outputs, and the bench file names output %u",
 			       said.model, dialect->outputs, supply->output);
 	supply->dialect = dialect;
+	snprintf(identity->dialect, sizeof(identity->dialect), "%s", dialect->name);
 	memcpy(identity->maker, said.maker, sizeof(identity->maker));
 	memcpy(identity->model, said.model, sizeof(identity->model));
 	memcpy(identity->serial, said.serial, sizeof(identity->serial));
@@ -108,6 +135,7 @@ static int read_output(struct supply *supply, const char *line, bool wanted, str
 	if (on == wanted)
 		return ANSWER_GOOD;
 	supply->agreed = 0;
+	supply->off = false;
 	return err_set(err, -EREMOTEIO, "the power supply was told to switch output %u %s and says that it is %s",
 		       supply->output, wanted ? "on" : "off", on ? "on" : "off");
 }
@@ -118,7 +146,8 @@ static int read_off(struct supply *supply, const char *line, struct err *err)
 
 	if (status)
 		return status;
-	return ++supply->agreed < OFF_AGREE ? ANSWER_FIRST : ANSWER_GOOD;
+	supply->off = ++supply->agreed >= OFF_AGREE;
+	return supply->off ? ANSWER_GOOD : ANSWER_FIRST;
 }
 
 static int read_refusal(const char *line, const char *what, double value, const char *unit, struct err *err)
@@ -263,6 +292,8 @@ static const struct dialogue_ops speech = {
 	.name = "power supply",
 	.waiting_max = DIALOGUE_WAITING_MAX,
 	.encode = encode,
+	.ahead = encode_ahead,
+	.lost = off_blindly,
 	.bytes = on_bytes,
 };
 
@@ -332,8 +363,11 @@ static void power_on(struct device *device, device_done_fn done, void *ctx)
 
 static void power_off(struct device *device, device_done_fn done, void *ctx)
 {
-	dialogue_stop(supply_of(device)->dialogue,
-		      &(const struct dialogue_request){.what = POWER_OFF, .done = done, .ctx = ctx});
+	struct supply *supply = supply_of(device);
+
+	if (dialogue_state(supply->dialogue) == DIALOGUE_LOST)
+		off_blindly(supply);
+	dialogue_stop(supply->dialogue, &(const struct dialogue_request){.what = POWER_OFF, .done = done, .ctx = ctx});
 }
 
 static bool has_timer(const struct supply *supply, double timer_s)
@@ -425,6 +459,7 @@ static int supply_open(const struct device_open *open, uint64_t now_ns, struct d
 	supply->base.driver = &driver_scpi_power;
 	supply->host = open->host;
 	supply->output = open->output ? open->output : 1;
+	supply->dialect = open->dialect ? power_dialect_named(open->dialect) : NULL;
 	int status = dialogue_open(&speech, supply, open, now_ns, &supply->dialogue, err);
 	if (status) {
 		free(supply);
@@ -441,7 +476,8 @@ static void supply_close(struct device *device)
 
 	if (!supply)
 		return;
-	dialogue_close(supply->dialogue, NULL);
+	bool unsure = supply->dialect && !supply->off;
+	dialogue_close(supply->dialogue, unsure ? &(const struct dialogue_request){.what = OFF_BLINDLY} : NULL);
 	free(supply);
 }
 
@@ -466,7 +502,8 @@ static void supply_counters(const struct device *device, struct device_counters 
 {
 	const struct supply *supply = supply_of_const(device);
 
-	*ret = (struct device_counters){.frames = supply->answers, .resyncs = supply->lines.dropped};
+	*ret = (struct device_counters){
+		.frames = supply->answers, .resyncs = supply->lines.dropped, .stops = supply->stops};
 	dialogue_counters(supply->dialogue, ret);
 }
 

@@ -108,6 +108,14 @@ const struct power_dialect *power_dialect_of(const struct power_identity *identi
 	return NULL;
 }
 
+const struct power_dialect *power_dialect_named(const char *name)
+{
+	for (const struct power_dialect *d = power_dialects; d->name; d++)
+		if (strcmp(name, d->name) == 0)
+			return d;
+	return NULL;
+}
+
 /* ---- requests -------------------------------------------------------------------------------------------------- */
 
 double power_step(const struct power_dialect *dialect, enum power_line line)
@@ -152,6 +160,19 @@ size_t power_encode(const struct power_dialect *dialect, enum power_line line, u
 	buffer[n++] = '\n';
 	buffer[n] = '\0';
 	return n;
+}
+
+/* The question is the last unit of its line. */
+size_t power_encode_unasked(const struct power_dialect *dialect, enum power_line line, unsigned output, double value,
+			    char *buffer, size_t size)
+{
+	size_t n = power_encode(dialect, line, output, value, buffer, size);
+	char *question = n ? strrchr(buffer, ';') : NULL;
+
+	if (!question)
+		return 0;
+	strcpy(question, "\n");
+	return strlen(buffer);
 }
 
 /* ---- answers --------------------------------------------------------------------------------------------------- */

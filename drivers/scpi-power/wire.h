@@ -56,7 +56,8 @@ struct power_identity {
 	char maker[POWER_TEXT_MAX], model[POWER_TEXT_MAX], serial[POWER_TEXT_MAX], firmware[POWER_TEXT_MAX];
 };
 const struct power_dialect *power_dialect_of(const struct power_identity *identity);
-extern const struct power_dialect power_dialects[]; /* the last has no name */
+const struct power_dialect *power_dialect_named(const char *name); /* NULL: there is none */
+extern const struct power_dialect power_dialects[];                /* the last has no name */
 
 /* In what steps a supply takes the value of a line; 0: the line has none. */
 double power_step(const struct power_dialect *dialect, enum power_line line);
@@ -67,6 +68,9 @@ double power_as_sent(const struct power_dialect *dialect, enum power_line line, 
  * or the dialect has no such line. */
 size_t power_encode(const struct power_dialect *dialect, enum power_line line, unsigned output, double value,
 		    char *buffer, size_t size);
+/* The same without its question: what is said blindly. Nothing answers it. */
+size_t power_encode_unasked(const struct power_dialect *dialect, enum power_line line, unsigned output, double value,
+			    char *buffer, size_t size);
 
 /* Readers: true and *ret filled when the whole line is right, else false and *ret untouched. */
 

@@ -43,6 +43,10 @@ static void write_request(struct dialogue *d, const struct dialogue_request *req
 			  uint64_t deadline_ns)
 {
 	uint8_t message[DIALOGUE_MESSAGE_MAX];
+	size_t ahead = d->ops->ahead ? d->ops->ahead(d->device, request, message, sizeof(message)) : 0;
+
+	if (ahead > 0)
+		(void)d->link->ops->write(d->link, message, ahead, deadline_ns, NULL, NULL);
 	size_t len = d->ops->encode(d->device, request, asked, message, sizeof(message));
 
 	assert(len > 0 && len <= sizeof(message));
@@ -237,6 +241,11 @@ void dialogue_stop(struct dialogue *d, const struct dialogue_request *request)
 	dialogue_submit(d, request);
 }
 
+void dialogue_tell(struct dialogue *d, const struct dialogue_request *request)
+{
+	write_request(d, request, 0, reply_due_ns(d, request));
+}
+
 /* ---- answers --------------------------------------------------------------------------------------------------- */
 
 const struct dialogue_request *dialogue_awaits(const struct dialogue *d)
@@ -304,6 +313,8 @@ void dialogue_lose(struct dialogue *d, int status, const struct err *err)
 		return;
 	d->state = DIALOGUE_LOST;
 	d->busy = false;
+	if (d->ops->lost)
+		d->ops->lost(d->device);
 	settle_waiting(d, -ENODEV);
 	if (busy && request.done)
 		request.done(request.ctx, status, err);

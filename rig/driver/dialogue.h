@@ -58,6 +58,13 @@ struct dialogue_ops {
 	 * way, it drops the rest. */
 	void (*bytes)(void *device, const uint8_t *data, size_t len, uint64_t host_ns);
 
+	/* What goes ahead of a request, as a message of its own that asks nothing. Optional; 0 bytes: nothing. As encode. */
+	size_t (*ahead)(void *device, const struct dialogue_request *request, uint8_t *buffer, size_t size);
+
+	/* The dialogue is lost, and the link may still carry what is said by dialogue_tell(). Optional. Called once, before
+	 * anybody hears of it; no callback may come of it. */
+	void (*lost)(void *device);
+
 	/* The pace of a request. Optional: NULL where requests and answers are matched by a tag or a number, and
 	 * DRIVER_REPLY_NS is enough. */
 	void (*pace)(const void *device, const struct dialogue_request *request, struct dialogue_pace *ret);
@@ -107,6 +114,10 @@ void dialogue_submit(struct dialogue *dialogue, const struct dialogue_request *r
 /* Jumps the queue: what waits is cancelled, what is under way is given up (its answer, should it come late, is the
  * driver's to recognise), and the stop is written before this returns. While opening it comes first after that. */
 void dialogue_stop(struct dialogue *dialogue, const struct dialogue_request *request);
+
+/* Written at once, whatever is under way, and not waited for; in every state, also after the device was lost. request->done
+ * is not called. */
+void dialogue_tell(struct dialogue *dialogue, const struct dialogue_request *request);
 
 /* ---- answers, from ops->bytes ---------------------------------------------------------------------------------- */
 

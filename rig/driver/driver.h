@@ -26,6 +26,7 @@ struct device_identity {
 	uint32_t protocol_version;
 	char profile[64];        /* the file that told the driver what the device speaks; empty: it needs none */
 	char profile_sha256[65]; /* of that file, hex */
+	char dialect[32];        /* power supplies: what it speaks, by its driver's name for it */
 };
 
 struct pen_limits {
@@ -67,6 +68,7 @@ struct power_state {
 struct power_setup {
 	const struct driver *driver; /* of the supply: ROLE_POWER */
 	unsigned output;             /* of the supply, from 1 */
+	char dialect[32];            /* what it is known to speak, as its identity said before; empty: not known */
 	double current_max_a;        /* what the supply is told to limit the current to */
 	bool fed;                    /* the supply's own timer is the pen's dead-man, and is fed */
 	struct pen_limits limits;    /* the pen's, as the bench file states them */
@@ -83,6 +85,7 @@ enum sensor_condition {
 
 struct device_counters {
 	uint64_t frames, crc_errors, resyncs, lost_samples, repeated_requests, odd_replies;
+	uint64_t stops; /* pens and power supplies: orders to stop that were written, those of its opening, too */
 	struct link_counters link;
 };
 
@@ -154,7 +157,8 @@ struct pen_verbs {
 	void (*telemetry)(struct device *device, device_done_fn done, void *ctx);
 };
 
-/* Of a power supply that feeds a pen. Opening it has switched the output off and read that back. */
+/* Of a power supply that feeds a pen. Opening it has switched the output off and read that back. Whenever it is lost with its
+ * link open, and when it is closed with an output that is not confirmed off, it is ordered off blindly. */
 struct power_verbs {
 	/* Sets the current limit, then the voltage; reads the error queue after each; reads both back and compares them with
 	 * what was sent, which is rounded to the supply's steps. */
@@ -163,7 +167,7 @@ struct power_verbs {
 	/* Output on; and it says so when asked. */
 	void (*on)(struct device *device, device_done_fn done, void *ctx);
 
-	/* A stop: output off; and it says so twice. */
+	/* A stop: output off; and it says so twice. Of a lost one: ordered all the same, and done(-ENODEV). */
 	void (*off)(struct device *device, device_done_fn done, void *ctx);
 
 	/* Arms the supply's own timer, which switches the output off this long after it was fed last; read back.
@@ -207,8 +211,11 @@ struct device_open {
 		settings; /* what the bench says of a serial port; unset = the driver's; refused for usb: */
 	double rate_hz;   /* wanted sample rate; 0 = the device's default */
 	int adopted;      /* as in struct link_opening: descriptor of a port that another process has opened; 0: none */
-	const struct device_told *told;  /* for drivers with profiles; else NULL */
-	unsigned output;                 /* of a power supply, from 1 */
+	const struct device_told *told; /* for drivers with profiles; else NULL */
+	unsigned output;                /* of a power supply, from 1 */
+	/* Of a power supply: what it is known to speak. Its output is then ordered off before anything is asked, and again
+	 * with each question until it answers. NULL or empty: it must say what it is first. Borrowed. */
+	const char *dialect;
 	const struct power_setup *power; /* of a pen made of parts; copied. NULL: it is none */
 	struct driver_host host;
 };

@@ -29,6 +29,10 @@ static const struct json_field fields[] = {
 	 .kind = FIELD_STRING,
 	 .offset = AT(recipe.power),
 	 .size = sizeof(((struct stop_recipe *)0)->power)},
+	{.key = "dialect",
+	 .kind = FIELD_STRING,
+	 .offset = AT(recipe.dialect),
+	 .size = sizeof(((struct stop_recipe *)0)->dialect)},
 	{.key = "output", .kind = FIELD_INT, .offset = AT(output), .lo = 0, .hi = 255},
 	TEXT(link),
 	TEXT(run),
@@ -52,6 +56,8 @@ int stop_recipe_print(const struct stop_recipe *recipe, char ret[RECIPE_TEXT_MAX
 	if (recipe->power[0]) {
 		json_out_string(out, "power", recipe->power);
 		json_out_int(out, "output", recipe->output);
+		if (recipe->dialect[0])
+			json_out_string(out, "dialect", recipe->dialect);
 	}
 	json_out_string(out, "link", recipe->link);
 	json_out_string(out, "run", recipe->run);

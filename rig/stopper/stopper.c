@@ -316,6 +316,16 @@ void stopper_lend(struct stopper *self, int fd)
 		(void)say(self, STOPPER_LINE, "", fd);
 }
 
+int stopper_teach(struct stopper *self, const struct stop_recipe *recipe, struct err *err)
+{
+	char text[RECIPE_TEXT_MAX];
+	int status = stop_recipe_print(recipe, text, err);
+
+	if (!status && self && self->fd >= 0)
+		status = say(self, STOPPER_RECIPE, text, -1);
+	return status;
+}
+
 void stopper_order(struct stopper *self)
 {
 	if (self && self->fd >= 0)

@@ -55,6 +55,9 @@ void stopper_watch(struct stopper *stopper, uint64_t now_ns);
 /* The pen's open port, which it then shares. NULL is fine, and a descriptor below 0, which is none. */
 void stopper_lend(struct stopper *stopper, int fd);
 
+/* What is known of the same pen by now. -EMSGSIZE where it cannot be said; what was said before holds then. */
+int stopper_teach(struct stopper *stopper, const struct stop_recipe *recipe, struct err *err);
+
 /* Stop the pen of the recipe now; acted() follows. What this process itself has of the pen must be closed. */
 void stopper_order(struct stopper *stopper);
 

@@ -247,6 +247,16 @@ static bool may_open(struct warden *w, uint64_t now_ns)
 	return is_dead(w);
 }
 
+/* What was written, and not what was tried: a supply that must say first what it is may never have been ordered. */
+static void note_order(struct warden *w)
+{
+	struct device_counters counters = {.stops = 0};
+
+	w->driver->counters(w->act.device, &counters);
+	if (counters.stops > 0 && isnan(w->act.note.ordered_ms))
+		w->act.note.ordered_ms = since_ms(w);
+}
+
 static void try_open(struct warden *w, uint64_t now_ns)
 {
 	const struct device_open open = {
@@ -266,8 +276,7 @@ static void try_open(struct warden *w, uint64_t now_ns)
 		again(w, now_ns);
 		return;
 	}
-	if (isnan(w->act.note.ordered_ms)) /* opening orders it to stop, first of all */
-		w->act.note.ordered_ms = since_ms(w);
+	note_order(w);
 }
 
 static void end_act(struct warden *w)
@@ -301,6 +310,7 @@ static void act_on(struct warden *w, uint64_t now_ns)
 		act->ready = false;
 		w->driver->pen->stop(act->device, on_stopped, w);
 	}
+	note_order(w);
 	if (act->failed || now_ns - act->try_ns > wait_ns + TRY_NS) {
 		if (!act->failed)
 			err_set(&act->why, -ETIMEDOUT, "the pen does not answer");
@@ -374,10 +384,13 @@ static void take_recipe(struct warden *w, const char *text)
 	w->driver = find_driver(w, w->recipe.driver, ROLE_PEN);
 	w->power.driver = find_driver(w, w->recipe.power, ROLE_POWER);
 	w->power.output = w->recipe.output;
+	memcpy(w->power.dialect, w->recipe.dialect, sizeof(w->power.dialect));
 	if (!w->driver || w->driver->powered != (w->power.driver != NULL)) {
 		say(w, STOPPER_UNFIT, "the stopper has no such driver of a pen: it is of another version than penrig");
 		return;
 	}
+	if (w->folder >= 0) /* this recipe says more than the last */
+		close(w->folder);
 	w->folder = open(w->recipe.folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (w->folder < 0) {
 		char why[FILE_PATH_MAX + 80];

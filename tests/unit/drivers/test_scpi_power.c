@@ -54,10 +54,16 @@ static void say(const char *line)
 	arrive(bytes, strlen(bytes), 3, now);
 }
 
+static const char *known; /* dialect that the supply is opened with */
+
 static void begin(const struct driver *driver, unsigned output, const struct power_setup *power)
 {
-	struct device_open open = {
-		.links = fake_table, .uri = "serial:by-id=TEST", .host = test_host, .output = output, .power = power};
+	struct device_open open = {.links = fake_table,
+				   .uri = "serial:by-id=TEST",
+				   .host = test_host,
+				   .output = output,
+				   .dialect = known,
+				   .power = power};
 	struct err err = {""};
 
 	open.host.power = on_power;
@@ -128,6 +134,10 @@ static void test_makes(void **state)
 			assert_true(n == 0 || (strchr(text, '?') && strchr(text, '?') == strrchr(text, '?')));
 		}
 		assert_int_equal(power_encode(d, POWER_OFF, 1, 0, text, 8), 0);
+		size_t n = power_encode_unasked(d, POWER_OFF, 1, 0, text, sizeof(text));
+		assert_int_equal(n, strlen(text));
+		assert_true(strstr(text, "OFF\n") && !strchr(text, '?'));
+		assert_ptr_equal(power_dialect_named(d->name), d);
 	}
 }
 
@@ -203,6 +213,106 @@ static void test_words(void **state)
 	assert_true(power_read_error("+0,\"No error\"", &code, text) && code == 0);
 	assert_false(power_read_error("OFF", &code, text));
 	assert_false(power_read_error("5.000", &code, text));
+}
+
+/* ---- a supply that hears and is not heard ---------------------------------------------------------------------- */
+
+#define BLIND_OFF ":INST:NSEL 2;:OUTP OFF"
+
+/* What it speaks is known from before: it is ordered off before anything is asked, and with each question. */
+static void test_off_before_identity(void **state)
+{
+	struct device_counters counters;
+
+	(void)state;
+	known = "rigol-dp800";
+	begin(&driver_scpi_power, 2, NULL);
+	known = NULL;
+	expect(BLIND_OFF);
+	expect("*IDN?");
+	device->driver->counters(device, &counters);
+	assert_int_equal(counters.stops, 1);
+	tick(205);
+	expect(BLIND_OFF);
+	expect("*IDN?");
+	say(RIGOL);
+	expect(OFF);
+	say("OFF");
+	expect(OFF);
+	say("OFF");
+	assert_int_equal(heard.ready, 1);
+	assert_string_equal(device->driver->identity(device)->dialect, "rigol-dp800");
+	nothing_sent();
+	finish();
+	nothing_sent(); /* confirmed off: nothing is left to say */
+}
+
+static void test_silent_from_the_start(void **state)
+{
+	struct device_counters counters;
+
+	(void)state;
+	known = "no such dialect";
+	begin(&driver_scpi_power, 2, NULL);
+	known = NULL;
+	expect("*IDN?");
+	tick(205);
+	expect("*IDN?");
+	tick(205);
+	assert_int_equal(heard.ready_status, -ETIMEDOUT);
+	device->driver->counters(device, &counters);
+	assert_int_equal(counters.stops, 0);
+	finish();
+	nothing_sent(); /* nobody knows how */
+}
+
+/* Silent under a running pen: ordered off when that is seen, with every stop, and with the last words. */
+static void test_silent_while_on(void **state)
+{
+	struct outcome done = {0};
+
+	(void)state;
+	open_rigol();
+	device->driver->power->on(device, NULL, NULL);
+	expect(":INST:NSEL 2;:OUTP ON;:OUTP?");
+	say("ON");
+	device->driver->power->read(device, false, NULL, NULL);
+	expect(":INST:NSEL 2;:OUTP?");
+	tick(205);
+	expect(":INST:NSEL 2;:OUTP?");
+	nothing_sent();
+	tick(205);
+	assert_int_equal(heard.lost, 1);
+	expect(BLIND_OFF);
+	nothing_sent();
+	for (unsigned i = 0; i < 2; i++) {
+		device->driver->power->off(device, on_done, &done);
+		expect(BLIND_OFF);
+		nothing_sent();
+		tick(5);
+		assert_int_equal(done.calls, i + 1);
+		assert_int_equal(done.status, -ENODEV);
+	}
+	finish();
+	expect(BLIND_OFF);
+	nothing_sent();
+}
+
+/* An end that comes before the answers to the stop. */
+static void test_closed_while_on(void **state)
+{
+	(void)state;
+	open_rigol();
+	device->driver->power->on(device, NULL, NULL);
+	expect(":INST:NSEL 2;:OUTP ON;:OUTP?");
+	say("ON");
+	device->driver->power->off(device, NULL, NULL);
+	expect(OFF);
+	say("OFF"); /* once is not confirmed */
+	expect(OFF);
+	finish();
+	expect(BLIND_OFF);
+	nothing_sent();
 }
 
 /* ---- the supply ------------------------------------------------------------------------------------------------ */
@@ -496,13 +606,24 @@ static void test_switched_off(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_makes),         cmocka_unit_test(test_rounding),
-		cmocka_unit_test(test_numbers),       cmocka_unit_test(test_words),
-		cmocka_unit_test(test_set),           cmocka_unit_test(test_reads_back_another),
-		cmocka_unit_test(test_off_overtakes), cmocka_unit_test(test_welded_word),
-		cmocka_unit_test(test_no_timer),      cmocka_unit_test(test_strangers),
-		cmocka_unit_test(test_volts),         cmocka_unit_test(test_pen_runs),
-		cmocka_unit_test(test_stale_state),   cmocka_unit_test(test_switched_off),
+		cmocka_unit_test(test_makes),
+		cmocka_unit_test(test_rounding),
+		cmocka_unit_test(test_numbers),
+		cmocka_unit_test(test_words),
+		cmocka_unit_test(test_off_before_identity),
+		cmocka_unit_test(test_silent_from_the_start),
+		cmocka_unit_test(test_silent_while_on),
+		cmocka_unit_test(test_closed_while_on),
+		cmocka_unit_test(test_set),
+		cmocka_unit_test(test_reads_back_another),
+		cmocka_unit_test(test_off_overtakes),
+		cmocka_unit_test(test_welded_word),
+		cmocka_unit_test(test_no_timer),
+		cmocka_unit_test(test_strangers),
+		cmocka_unit_test(test_volts),
+		cmocka_unit_test(test_pen_runs),
+		cmocka_unit_test(test_stale_state),
+		cmocka_unit_test(test_switched_off),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -63,6 +63,9 @@ static void test_recipe_of_parts(void **state)
 	snprintf(recipe.power, sizeof(recipe.power), "scpi-power");
 	recipe.output = 3;
 	assert_int_equal(stop_recipe_print(&recipe, text, &err), 0);
+	assert_null(strstr(text, "dialect")); /* it has not said yet what it is */
+	snprintf(recipe.dialect, sizeof(recipe.dialect), "rigol-dp800");
+	assert_int_equal(stop_recipe_print(&recipe, text, &err), 0);
 	assert_int_equal(stop_recipe_parse(text, &read, &err), 0);
 	assert_memory_equal(&read, &recipe, sizeof(read));
 }

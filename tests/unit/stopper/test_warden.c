@@ -33,6 +33,7 @@ static struct {
 	double try_s;     /* when it was opened last */
 	unsigned refuses; /* so many stops are not confirmed */
 	bool mute;        /* it opens and says nothing */
+	bool asks_first;  /* its opening orders nothing */
 	unsigned opened, closed, stops;
 	int adopted;
 	double opened_s; /* first */
@@ -104,12 +105,19 @@ static void pen_stop(struct device *device, device_done_fn done, void *ctx)
 	pen.ctx = ctx;
 }
 
+static void pen_counters(const struct device *device, struct device_counters *ret)
+{
+	(void)device;
+	*ret = (struct device_counters){.stops = pen.stops + (pen.opened && !pen.asks_first)};
+}
+
 static const struct pen_verbs verbs = {.stop = pen_stop};
 static const struct driver driver = {.name = "test-pen",
 				     .roles = ROLE_BIT(ROLE_PEN),
 				     .open = pen_open,
 				     .close = pen_close,
 				     .on_tick = pen_tick,
+				     .counters = pen_counters,
 				     .pen = &verbs};
 static const struct driver *const drivers[] = {&driver, NULL};
 
@@ -457,6 +465,18 @@ static void test_a_pen_that_cannot_be_reached(void **state)
 	assert_non_null(strstr(note.text, "held by penrig"));
 }
 
+/* Opened is not ordered: a supply must say first what it is, where that is not known. */
+static void test_an_order_that_never_left_is_not_claimed(void **state)
+{
+	(void)state;
+	struct stop_note note;
+	pen.mute = pen.asks_first = true;
+	run((const struct step[]){{1, STOPPER_MOVING, 0}, {2, CLOSE, 0}, LAST});
+	assert_true(pen.opened >= 3);
+	assert_int_equal(note_of(&note), 0);
+	assert_true(!note.stopped && isnan(note.ordered_ms));
+}
+
 static void test_a_pen_that_says_nothing(void **state)
 {
 	(void)state;
@@ -582,6 +602,7 @@ int main(void)
 		TEST(test_an_order_is_seen_to_the_end),
 		TEST(test_a_stop_that_is_not_confirmed_is_ordered_again),
 		TEST(test_a_pen_that_cannot_be_reached),
+		TEST(test_an_order_that_never_left_is_not_claimed),
 		TEST(test_a_pen_that_says_nothing),
 		TEST(test_ordered),
 		TEST(test_dismissed_on_the_way),
