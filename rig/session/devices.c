@@ -80,8 +80,10 @@ static void on_ready(void *ctx, int status, const struct err *err)
 	device->ready = status == 0;
 	if (status && err)
 		device->err = *err;
-	if (device->ready && device == device->session->pen)
-		guard_pen_ready(device->session->guard);
+	if (!device->ready || device != device->session->pen)
+		return;
+	guard_pen_ready(device->session->guard);
+	standby_learn(device->session);
 }
 
 /* Where nothing that is judged rests on it the run goes on, and what it would have measured is not. */

@@ -197,6 +197,16 @@ static bool has_crept(const struct known *known, uint64_t now_ns)
 	       taken_ns(force, force->crept) > known->order.rests_ns + LATENCY_NS;
 }
 
+/* Of a pen made of parts its power must be gone: needles that keep still may be a motor's that is jammed and goes on once it
+ * comes free. Nothing has fed its supply's timer since the order. */
+static bool has_no_power(const struct known *known, bool off, uint64_t now_ns)
+{
+	const struct stop_order *order = &known->order;
+
+	return !known->pen.of_parts || off ||
+	       (order->alone_ns > 0 && now_ns >= order->ns + order->alone_ns + LATENCY_NS);
+}
+
 static uint32_t fact(bool holds, enum fact fact)
 {
 	return holds ? fact : 0;
@@ -221,6 +231,7 @@ struct evidence evidence_of(const struct known *known, uint64_t now_ns)
 		  fact(now_ns >= known->order.coasted_ns, FACT_COASTED) |
 		  fact(is_overdue(known, off, quiet_s, now_ns), FACT_OVERDUE) |
 		  fact(known->signals.lost, FACT_SENSOR_LOST) | fact(outran, FACT_OUTRAN) |
-		  fact(tripped_on(known), FACT_TRIPPED) | fact(crept, FACT_CREPT);
+		  fact(tripped_on(known), FACT_TRIPPED) | fact(crept, FACT_CREPT) |
+		  fact(has_no_power(known, off, now_ns), FACT_NO_POWER);
 	return e;
 }

@@ -122,6 +122,10 @@ enum fact {
 	FACT_TRIPPED = 1 << 13,   /* strokes went on until the dead-man's time, and it tripped after the pen said off */
 	FACT_CREPT =
 		1 << 14, /* only the force tells, and it drifted after all coast-down: needles in the air may go on */
+	FACT_NO_POWER =
+		1
+		<< 15, /* a jammed motor is not why it is still: it says that it is off, nothing but its needles was to
+				    be off, or the time after which its power goes off by itself is over */
 };
 
 struct evidence {

@@ -298,8 +298,8 @@ static void send_stop(struct guard *g, uint64_t now_ns)
 {
 	const struct pen_known *pen = &g->known.pen;
 	g->stopping.next_try_ns = now_ns + STOP_RETRY_NS;
-	if (g->stopping.pending || pen->lost || !pen->ready)
-		return;
+	if (g->stopping.pending || (pen->lost && !pen->of_parts) || !pen->ready)
+		return; /* a supply that is lost may hear all the same */
 	g->stopping.pending = true;
 	g->config.host->stop(g->config.ctx, stop_done, g);
 }
@@ -567,6 +567,12 @@ const struct watch *guard_force(const struct guard *g)
 bool guard_moved(const struct guard *g)
 {
 	return g->known.run.moved;
+}
+
+bool guard_power_off(const struct guard *g)
+{
+	const struct pen_known *pen = &g->known.pen;
+	return !pen->of_parts || !g->known.run.moved || (pen->off && !g->running.wanted);
 }
 
 const struct stop_answer *guard_answer(const struct guard *g)

@@ -125,6 +125,9 @@ bool guard_hopeless(const struct guard *guard, enum watch_verdict verdict, uint6
 
 const struct watch *guard_force(const struct guard *guard); /* all zero before guard_watch() */
 bool guard_moved(const struct guard *guard);                /* the pen was told to run, or seen to move */
+bool guard_power_off(
+	const struct guard
+		*guard); /* a pen made of parts that ran: confirmed; any other: nothing is known against it */
 const struct stop_answer *guard_answer(const struct guard *guard);
 uint64_t guard_last_heartbeat_ns(const struct guard *guard); /* 0: none was sent */
 uint64_t guard_fed_by_ns(const struct guard *guard);         /* when that one was answered; the pen had it by then */

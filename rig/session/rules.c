@@ -5,6 +5,7 @@
 
 #define COUNT(table) (sizeof(table) / sizeof((table)[0]))
 #define NOT_SHOWN    "the load signal did not show the pen run, so it cannot show it stop"
+#define POWERED      "the needles keep still, as those of a jammed motor do that has power"
 #define CREPT        "the force went on drifting after the stop, as from needles that creep"
 
 /* ---- does it stand still? -------------------------------------------------------------------------------------- */
@@ -17,10 +18,13 @@ static const struct stop_rule stop_rules[] = {
 	{FACT_ABANDONED | FACT_ANSWERED,                           0,             RULING_AS_BEFORE,  NULL, NULL},
 	{FACT_ABANDONED,                                           0,             RULING_UNVERIFIED, NULL,
 		"the pen was ordered to stop and nothing shows that it did"},
-	{FACT_TOLD | FACT_STILL | FACT_SEEN | FACT_SHOWN,          FACT_CREPT,    RULING_PROVEN,     NULL, NULL},
+	{FACT_TOLD | FACT_STILL | FACT_SEEN | FACT_SHOWN | FACT_NO_POWER,
+		                                                   FACT_CREPT,    RULING_PROVEN,     NULL, NULL},
 	{FACT_OFF | FACT_STILL | FACT_SEEN | FACT_COASTED,         FACT_SHOWN,    RULING_UNVERIFIED, NOT_SHOWN, NULL},
 	{FACT_OVERDUE | FACT_SENSOR_LOST,                          0,             RULING_UNVERIFIED, "the load sensor is gone", NULL},
 	{FACT_OVERDUE | FACT_CREPT,                                0,             RULING_UNVERIFIED, CREPT, NULL},
+	{FACT_OVERDUE | FACT_STILL | FACT_SHOWN,                   FACT_NO_POWER, RULING_UNVERIFIED, POWERED,
+		"its power supply has not said that it is off"},
 	{FACT_OVERDUE | FACT_STILL,                                0,             RULING_UNVERIFIED, NOT_SHOWN, NULL},
 	{FACT_OVERDUE,                                             0,             RULING_UNVERIFIED, NULL, NULL},
 	{0,                                                        0,             RULING_WAIT,       NULL, NULL},

@@ -231,6 +231,9 @@ static int recipe_of(struct session *s, struct stop_recipe *ret, struct err *err
 	snprintf(recipe.driver, sizeof(recipe.driver), "%s", pen->driver);
 	snprintf(recipe.power, sizeof(recipe.power), "%s", s->bench->pen.power.driver);
 	recipe.output = (unsigned)s->bench->pen.power.output;
+	if (s->pen->device)
+		snprintf(recipe.dialect, sizeof(recipe.dialect), "%s",
+			 s->pen->driver->identity(s->pen->device)->dialect);
 	snprintf(recipe.run, sizeof(recipe.run), "%s", s->record->name);
 	recipe.standstill_ms = (uint32_t)(s->bench->stopper.standstill_s * 1e3);
 	*ret = recipe;
@@ -260,6 +263,26 @@ void standby_begin(struct session *s, void (*then)(struct session *s))
 	session_go(s, STAGE_OPENING, standing_by);
 }
 
+/* A supply whose answers do not arrive may hear all the same, where it is known what it speaks. */
+void standby_learn(struct session *s)
+{
+	struct stop_recipe recipe;
+	struct err err = {""};
+	char text[RECIPE_TEXT_MAX];
+	if (!s->standby.stopper || !s->pen->driver->powered)
+		return;
+	int status = recipe_of(s, &recipe, &err);
+	if (!status)
+		status = stop_recipe_print(&recipe, text, &err);
+	if (!status)
+		status = stopper_teach(s->standby.stopper, &recipe, &err);
+	if (status)
+		journal_text(s, "event", "the stopper does not know what the pen's power supply speaks: %.200s",
+			     err.text);
+	else
+		bench_lock_leave(s->lock, text);
+}
+
 void standby_beat(struct session *s, bool moving)
 {
 	stopper_beat(s->standby.stopper, moving, loop_now_ns(s->loop));
@@ -283,7 +306,7 @@ void standby_hand_over(struct session *s)
 	if (b->open && !s->record->bench_found[0])
 		say_found(s, "its pen was not seen to stop before this run ended; the next start on this bench stops "
 			     "it first");
-	if (!session_moving(s) || !b->stopper)
+	if ((!session_moving(s) && guard_power_off(s->guard)) || !b->stopper)
 		return;
 	devices_close_pen(s);
 	stopper_order(b->stopper);

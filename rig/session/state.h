@@ -197,13 +197,15 @@ void standby_clear(struct session *s, void (*then)(struct session *s));
 /* `then` is called once this run's stopper stands by, or none is to; where one is required and there is none, the run is
  * refused. Before any device is opened. */
 void standby_begin(struct session *s, void (*then)(struct session *s));
+/* The pen is ready: what its power supply speaks is told to the stopper, and left for the next start. */
+void standby_learn(struct session *s);
 /* moving: before the pen is told to run, and until it was seen to stand still. */
 void standby_beat(struct session *s, bool moving);
 void standby_watch(
 	struct session
 		*s); /* at every tick; a stopper that is found to stand still ends the run, where one is required */
 void standby_lend(struct session *s); /* the pen's port is open */
-/* Before the reports are saved. Where the pen may still run its device is closed, and the stopper told to stop it; where a
+/* Before the reports are saved. Where the pen may still run, or its power is not confirmed off, its device is closed, and the stopper told to stop it; where a
  * pen that an earlier run left was not seen to stop, that is said. */
 void standby_hand_over(struct session *s);
 /* The devices are closed. The lock is released; its file goes on naming a pen that was not seen to stop. */

@@ -61,6 +61,8 @@ def main():
     check(not true_values.pen_left_running(run), f"the needles are at rest: {run.truth[-1:]}")
     off = [t for t in run.truth if "OUTP OFF" in str(t.get("line", t.get("command", "")))]
     check(len(off) >= 3, f"the order came from the stopper, too: {off}")
+    blind = [t for t in off if "?" not in str(t.get("line", t.get("command", "")))]
+    check(blind, f"ordered off before the supply is asked what it is, as its answers may not arrive: {off}")
     again = drive_refused(folder, bench)
     check(again.returncode == 8 and "R" in again.stderr, f"the next start: {again.returncode} {again.stderr[-400:]}")
     check.end()
