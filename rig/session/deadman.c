@@ -42,7 +42,7 @@ static enum outcome unknown(const struct deadman_seen *seen, char *text, size_t 
 
 enum outcome deadman_judge(const struct deadman_seen *seen, char *text, size_t size)
 {
-	const char *what = "stood still";
+	const char *what = "stood still", *whose = "";
 	enum outcome outcome = OUTCOME_PASS;
 	if (!seen->still) {
 		what = "still running";
@@ -53,8 +53,12 @@ enum outcome deadman_judge(const struct deadman_seen *seen, char *text, size_t s
 		what = is_early(seen) ? "tripped too early: stood still" : "tripped too late: stood still";
 		outcome = OUTCOME_FAIL;
 	}
+	if (seen->of_parts && outcome == OUTCOME_FAIL) {
+		outcome = OUTCOME_INCONCLUSIVE;
+		whose = ", which is the power supply's timer's doing and not the pen's";
+	}
 	snprintf(text, size,
-		 "%s %.3f s after the last heartbeat; set to %.3f s, allowed %.3f s to %.3f s with coast-down", what,
-		 seen->ran_s, seen->set_s, fmax(deadman_earliest_s(seen), 0.0), deadman_latest_s(seen));
+		 "%s %.3f s after the last heartbeat; set to %.3f s, allowed %.3f s to %.3f s with coast-down%s", what,
+		 seen->ran_s, seen->set_s, fmax(deadman_earliest_s(seen), 0.0), deadman_latest_s(seen), whose);
 	return outcome;
 }

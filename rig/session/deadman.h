@@ -16,6 +16,7 @@ struct deadman_seen {
 	double fed_by_s;     /* when that heartbeat was answered: the pen had it by then */
 	double coast_down_s; /* the longest that needles go on without a motor */
 	double period_s;     /* of a stroke, as it was set: so long may pass between the last one seen and the trip */
+	bool of_parts;       /* it is a pen's of parts: its supply's timer is tested, and that is the bench's */
 	bool still;          /* the load signal shows no motion any more */
 	double ran_s;        /* the last motion in it */
 	double said_on_s;    /* when the pen was asked that last answered that its motor is on; below 0: it was not */
@@ -30,7 +31,8 @@ double deadman_latest_s(const struct deadman_seen *seen);
 
 /* A pass only for a pen that stands still, within those bounds, says that its dead-man tripped and nothing else, and by its
  * own word was not off before the set time nor on behind it. A pen that stopped for another reason, or does not say why, says
- * nothing of its dead-man: inconclusive. text: for people. */
+ * nothing of its dead-man: inconclusive. So is the timer of a power supply that is not as it should be: it is no fault of the
+ * pen's. text: for people. */
 enum outcome deadman_judge(const struct deadman_seen *seen, char *text, size_t size);
 
 #endif

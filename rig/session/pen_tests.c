@@ -79,6 +79,7 @@ static struct deadman_seen seen_of(const struct session *s, enum watch_verdict v
 		.fed_by_s = since_heartbeat_s(s, guard_fed_by_ns(s->guard)),
 		.coast_down_s = s->bench->pen.coast_down_max_s,
 		.period_s = 1 / s->config.points[0].rate_hz,
+		.of_parts = s->bench->pen.power.present,
 		.still = verdict == WATCH_OK,
 		.ran_s = ((double)guard_force(s->guard)->last_motion - heartbeat_index) / s->sensing.fs_hz,
 		.said_on_s = test->ran_ns ? since_heartbeat_s(s, test->ran_ns) : -1,

@@ -53,6 +53,21 @@ static void what_still_moves_fails_whatever_it_says(void **state)
 	check(&seen, OUTCOME_FAIL, "still running");
 }
 
+/* The timer of a power supply is the bench's: whatever is wrong with it, the pen does not fail for it. */
+static void a_supplys_timer_fails_no_pen(void **state)
+{
+	struct deadman_seen seen = good;
+	(void)state;
+	seen.of_parts = true;
+	check(&seen, OUTCOME_PASS, "stood still");
+	seen.ran_s = 0.4699;
+	check(&seen, OUTCOME_INCONCLUSIVE, "tripped too early");
+	seen.ran_s = 0.9301;
+	check(&seen, OUTCOME_INCONCLUSIVE, "the power supply's timer's doing and not the pen's");
+	seen.still = false;
+	check(&seen, OUTCOME_INCONCLUSIVE, "still running");
+}
+
 static void motion_has_two_bounds(void **state)
 {
 	struct deadman_seen seen = good;
@@ -113,6 +128,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_trip_in_time_passes),
 		cmocka_unit_test(what_still_moves_fails_whatever_it_says),
+		cmocka_unit_test(a_supplys_timer_fails_no_pen),
 		cmocka_unit_test(motion_has_two_bounds),
 		cmocka_unit_test(the_pens_word_has_two_bounds),
 		cmocka_unit_test(another_reason_says_nothing_of_the_deadman),
