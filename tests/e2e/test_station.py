@@ -313,7 +313,7 @@ def words(check):
 def wrong_files(check):
     s = Station()
     schema = jsonschema.Draft202012Validator(json.loads((rig.ROOT / "reports/schema/station.schema.json").read_text()))
-    only_c = ("regular expression", "empty serial number", "check digit")  # what a schema cannot say
+    only_c = ("regular expression", "empty serial number", "check digit", "run it from a terminal")  # what a schema cannot say
     check(schema.is_valid(without_comments(rig.FIXTURES / "stations/virtual.json")), "the shipped file is one of the schema's")
     check(schema.is_valid(s.config), "the schema accepts a right one")
     s.end()
@@ -321,7 +321,8 @@ def wrong_files(check):
     for change, why in (({"kind": "penrig/plan/1"}, "penrig/station/1"), ({"listen": "0.0.0.0:8080"}, "this computer alone"), ({"listen": "127.0.0.1"}, "ADDRESS:PORT"),
                         ({"benches": []}, "1 to 8"), ({"products": [{**product, "serial": "PEN-("}]}, "regular expression"),
                         ({"products": [{**product, "serial": ".*"}]}, "empty serial number"), ({"products": [{**product, "gtin": "04012345678902"}]}, "check digit"),
-                        ({"operators": [{"name": "A", "badge": "1"}]}, "badge"), ({"bench": 1}, "benches")):
+                        ({"operators": [{"name": "A", "badge": "1"}]}, "badge"), ({"bench": 1}, "benches"),
+                        ({"benches": [{"file": str(rig.FIXTURES / "benches/bought-supply.json"), "label": "B"}]}, "run it from a terminal")):
         s.path.write_text(json.dumps({**s.config, **change}))
         check(schema.is_valid({**s.config, **change}) == (why in only_c), f"{change}: the schema says otherwise")
         done = subprocess.run([str(rig.PENRIG), "station", str(s.path)], capture_output=True, text=True, timeout=LIMIT_S)
