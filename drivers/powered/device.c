@@ -27,7 +27,9 @@ struct powered {
 	struct device *supply;
 	const struct power_verbs *verbs;
 	uint64_t now_ns;
-	double volts_v;     /* as set; NaN: not yet */
+	double volts_v; /* as it was told last; NaN: not yet */
+	bool set;       /* and the supply has confirmed that */
+	uint64_t settings;
 	bool wanted;        /* told to run, and it was; until it is told to stop */
 	uint64_t timer_ns;  /* of the supply's timer; 0: it is not armed */
 	uint64_t fed_ns;    /* when that began to count, at the latest */
@@ -181,6 +183,24 @@ static int powered_limits(const struct device *device, struct pen_limits *ret)
 	return 0;
 }
 
+struct setting {
+	struct powered *pen;
+	uint64_t number;
+	device_done_fn done;
+	void *ctx;
+};
+
+static void is_set(void *ctx, int status, const struct err *err)
+{
+	struct setting *setting = ctx;
+
+	if (setting->number == setting->pen->settings)
+		setting->pen->set = status == 0;
+	if (setting->done)
+		setting->done(setting->ctx, status, err);
+	free(setting);
+}
+
 static void powered_set_rate(struct device *device, double rate_hz, device_done_fn done, void *ctx)
 {
 	struct powered *pen = powered_of(device);
@@ -192,9 +212,13 @@ static void powered_set_rate(struct device *device, double rate_hz, device_done_
 		answer_later(pen, status, &err, done, ctx);
 		return;
 	}
+	struct setting *setting = malloc(sizeof(*setting));
+	assert(setting); /* a done that is lost is worse: somebody would wait for it for ever */
+	*setting = (struct setting){.pen = pen, .number = ++pen->settings, .done = done, .ctx = ctx};
+	pen->set = false;
 	pen->volts_v = volts_v;
 	pen->low = 0;
-	pen->verbs->set(pen->supply, volts_v, pen->setup.current_max_a, done, ctx);
+	pen->verbs->set(pen->supply, volts_v, pen->setup.current_max_a, is_set, setting);
 }
 
 /* The dial is a hand's. */
@@ -230,7 +254,7 @@ static void powered_run(struct device *device, device_done_fn done, void *ctx)
 	struct powered *pen = powered_of(device);
 	struct err err;
 
-	if (pen->starting || isnan(pen->volts_v)) {
+	if (pen->starting || !pen->set) {
 		int status = err_set(&err, -EAGAIN, "the pen's power is to be set before it is switched on");
 		answer_later(pen, status, &err, done, ctx);
 		return;

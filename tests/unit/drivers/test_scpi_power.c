@@ -498,6 +498,34 @@ static void set_rate(struct outcome *done)
 	fake.read_to = fake.written_len;
 }
 
+/* A voltage counts once the supply has confirmed it, and no longer than until it is to be another. */
+static void test_runs_on_a_confirmed_voltage_alone(void **state)
+{
+	struct outcome ran = {0}, set = {0};
+
+	(void)state;
+	open_pen();
+	for (unsigned i = 0; i < 2; i++) {
+		if (i)
+			set_rate(&set);
+		device->driver->pen->set_rate(device, 130, on_done, &set);
+		device->driver->pen->run(device, on_done, &ran); /* before the answers */
+		tick(5);
+		assert_int_equal(ran.status, -EAGAIN);
+		fake.read_to = fake.written_len;
+		for (unsigned n = 0; n < 2; n++)
+			say("-222,\"Data out of range\"");
+		assert_int_equal(set.status, -ERANGE);
+		fake.read_to = fake.written_len;
+		device->driver->pen->run(device, on_done, &ran);
+		tick(5);
+		assert_int_equal(ran.calls, 2 * i + 2);
+		assert_int_equal(ran.status, -EAGAIN);
+		nothing_sent();
+	}
+	finish();
+}
+
 static void arm_and_run(void)
 {
 	struct outcome done = {0};
@@ -621,6 +649,7 @@ int main(void)
 		cmocka_unit_test(test_no_timer),
 		cmocka_unit_test(test_strangers),
 		cmocka_unit_test(test_volts),
+		cmocka_unit_test(test_runs_on_a_confirmed_voltage_alone),
 		cmocka_unit_test(test_pen_runs),
 		cmocka_unit_test(test_stale_state),
 		cmocka_unit_test(test_switched_off),
