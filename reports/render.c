@@ -173,6 +173,14 @@ static void render_control(FILE *out, const struct record *record)
 	field(out, "override", record->override);
 }
 
+static bool deadman_tested(const struct record *record)
+{
+	for (unsigned i = 0; i < record->tests; i++)
+		if (record->test[i].done && strcmp(record->test[i].name, "dead_man") == 0)
+			return true;
+	return false;
+}
+
 void render_made_of(void (*row)(FILE *out, const char *name, const char *text), FILE *out, const struct record *record)
 {
 	static const struct {
@@ -183,7 +191,9 @@ void render_made_of(void (*row)(FILE *out, const char *name, const char *text), 
 
 	if (!dead_man)
 		return;
-	snprintf(line, sizeof(line), "class %s: %s", dead_man->name, dead_man->text);
+	bool untested = dead_man->timed && dead_man->of_parts && !deadman_tested(record);
+	snprintf(line, sizeof(line), "class %s: %s%s", dead_man->name, dead_man->text,
+		 untested ? "; not tested in this run" : "");
 	row(out, "dead-man", line);
 	if (!dead_man->of_parts)
 		return;

@@ -76,11 +76,21 @@ static void put_who(struct json_stream *out, const struct record *record)
 	put_text(out, "ended", record->ended_utc);
 }
 
+static bool was_tested(const struct record *record, const char *test)
+{
+	for (unsigned i = 0; i < record->tests; i++)
+		if (record->test[i].done && strcmp(record->test[i].name, test) == 0)
+			return true;
+	return false;
+}
+
 /* What makes the pen move, and what stops it; of a pen made of parts, whose word stands for what no device told. */
 static void put_made_of(struct json_stream *out, const struct record *record)
 {
 	if (record->dead_man[0])
 		put_text(out, "dead_man", record->dead_man);
+	if (record->dead_man[0])
+		json_put_bool(out, "dead_man_tested", was_tested(record, "dead_man"));
 	if (record->depth_by[0])
 		put_text(out, "depth_by", record->depth_by);
 	if (record->rate_by[0])

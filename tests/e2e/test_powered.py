@@ -3,7 +3,9 @@
 seeds, and what the operator does: no pass that the truth contradicts, and the pen off in truth wherever its stop is said to be seen.
 SEEDS in the environment sets how many (default 1)."""
 import os
+import tempfile
 from copy import deepcopy
+from pathlib import Path
 
 import powered
 import rig
@@ -11,6 +13,7 @@ import true_values
 
 SEEDS = int(os.environ.get("SEEDS", "1"))
 PASS, FAIL = ("pass", "complete", 0), ("fail", "complete", 1)
+FAIL_LOST = ("fail", "device_lost", 1)
 UNSURE, LOST = ("inconclusive", "complete", 3), ("inconclusive", "device_lost", 4)
 TIMED, ATTENDED = "bought-supply.json", "bought-attended.json"
 
@@ -22,8 +25,10 @@ FAULTS = {
     ("off-volts@3.2,by=1", ATTENDED): {UNSURE},
     ("current-limit@0,at=0.02", TIMED): {UNSURE},
     ("slow@1,ms=150", TIMED): {PASS, UNSURE, LOST},
-    ("silent:pen@3", TIMED): {LOST},
-    ("silent:pen@3", ATTENDED): {LOST},
+    ("silent:pen@5.2", TIMED): {LOST},
+    ("silent:pen@5.2", ATTENDED): {LOST},
+    ("stall@5.1+silent:pen@5.2", TIMED): {FAIL_LOST},
+    ("stall@5.1+silent:pen@5.2", ATTENDED): {FAIL_LOST},
     ("unplug:pen@3", TIMED): {LOST},
     ("unplug:pen@3", ATTENDED): {LOST},
     ("garbage:pen", TIMED): {PASS, UNSURE, LOST},
@@ -35,8 +40,16 @@ NAMED = {"PEN-GOOD-01": {PASS}, "PEN-SLOW-01": {FAIL}, "PEN-SHALLOW-01": {FAIL}}
 check = rig.Checks()
 
 
+def ordered_off(run, what):
+    """Behind the last order to switch on stands one to switch off, however the run ended: of an answer that never came the supply knows nothing."""
+    lines = [t["line"] for t in run.truth if "line" in t]
+    ons = [i for i, line in enumerate(lines) if "OUTP ON" in line]
+    check(not ons or any("OUTP OFF" in line for line in lines[ons[-1]:]), f"{what}: ordered off behind the last on: {lines[-6:]}")
+
+
 def honest(run, what):
     """Nothing is said that the truth contradicts."""
+    ordered_off(run, what)
     if run.report is None:
         check(False, f"{what}: no report: {run.out[-400:]}")
         return
@@ -74,6 +87,8 @@ def good(bench):
         check(stated["dead_man"] == ("device" if bench == TIMED else "host"), f"{bench}: its dead-man's class: {stated}")
         check("class " + stated["dead_man"] in run.out and "class " + stated["dead_man"] in (run.folder / "r.report.html").read_text(),
               f"{bench}: the class stands on the terminal and in the page")
+        check(("not tested in this run" in run.out) == (bench == TIMED), f"{bench}: a timer that was not tested is said to be so: {run.out}")
+        check(stated["dead_man_tested"] is False, f"{bench}: in the record's form, too: {stated}")
         asked = [p["question"] for p in run.operator.asked]
         check(asked == ["scan_pen", "set_dial", "set_dial", "scan_pen"], f"{bench}: what was asked: {asked}")
         check(all(("A. Meier" in p["text"]) == (bench == ATTENDED) for p in run.operator.asked if p["question"] == "set_dial"),
@@ -91,9 +106,25 @@ def named(dut, right):
     return job
 
 
+def quick_heartbeats():
+    """Silent with a reading under way at any moment: ordered off by penrig itself, and no stop is said to be seen that nothing confirms."""
+    for at_s in (4.9, 5.33):
+        folder = Path(tempfile.mkdtemp(prefix="pow"))
+        bench = folder / "bench.json"
+        text = (rig.FIXTURES / "benches" / ATTENDED).read_text().replace("../phantoms", str(rig.FIXTURES / "phantoms"))
+        bench.write_text(text.replace('"heartbeat_ms": 200', '"heartbeat_ms": 100'))
+        run = powered.Run(bench, faults=[f"silent:pen@{at_s}", f"stall@{at_s - 0.05}"])
+        what = f"silent at {at_s} s under a jam"
+        check(run.code == 4, f"{what}: {run.code} {run.out[-300:]}")
+        honest(run, what)
+        motor = [t["on"] for t in run.truth if t.get("event") == "motor"]
+        check(motor[-1:] == [False], f"{what}: its power is off: {motor}")
+        check(run.report["stop"]["verified"] is False, f"{what}: nothing has confirmed that: {run.report['stop']}")
+
+
 def faulty(fault, bench, seed, right):
     def job():
-        run = powered.Run(bench, faults=[fault], seed=seed)
+        run = powered.Run(bench, faults=fault.split("+"), seed=seed)
         what = f"{fault} on {bench}, seed {seed}"
         check(run.run.outcome() in right, f"{what}: {run.run.outcome()} {run.report and run.report['verdict_reason']}")
         honest(run, what)
@@ -107,6 +138,7 @@ def deadman():
     run = powered.Run(TIMED, plan=plan)
     tests = run.report["tests"]
     check(run.run.outcome() == PASS and [t["outcome"] for t in tests] == ["pass"], f"the supply's timer is tested: {tests} {run.run.outcome()}")
+    check(run.report["bench"]["dead_man_tested"] is True and "not tested in this run" not in run.out, "and is said to be tested")
     check([p["question"] for p in run.operator.asked][:2] == ["scan_pen", "set_dial"], "the dial is set before the test runs the pen")
     honest(run, "dead-man test")
     dead = powered.Run(TIMED, plan=plan, faults=["dead-man-dead@0"])
@@ -134,7 +166,7 @@ def hands():
 
 
 if __name__ == "__main__":
-    jobs = [good(TIMED), good(ATTENDED), deadman, hands]
+    jobs = [good(TIMED), good(ATTENDED), deadman, hands, quick_heartbeats]
     jobs += [named(dut, right) for dut, right in NAMED.items()]
     jobs += [faulty(fault, bench, seed, right) for (fault, bench), right in FAULTS.items() for seed in range(1, SEEDS + 1)]
     rig.in_parallel(jobs)
