@@ -283,8 +283,8 @@ bool power_read_output(const struct power_dialect *dialect, unsigned output, con
 
 	if (dialect->output_form == POWER_WORD)
 		return power_read_switch(line, ret);
-	if (!read_status(line, &status))
-		return false;
+	if (!read_status(line, &status) || (status >> 2 & 3) != 1)
+		return false; /* in series or parallel another output may feed the same terminals */
 	*ret = status >> (dialect->output_bit + output - 1) & 1;
 	return true;
 }
@@ -293,8 +293,8 @@ bool power_read_error(const char *line, int *ret_code, char ret_text[POWER_TEXT_
 {
 	const char *start = skip_blanks(line), *digits = skip_sign(start), *end = skip_digits(digits);
 
-	if (end == digits || end - digits > 5 || (*end && *end != ',' && *end != ' '))
-		return false;
+	if (end == digits || end - digits > 5 || (*end != ',' && *end != ' ') || !*skip_blanks(end + 1))
+		return false; /* a bare number is an answer to another question */
 	end = skip_blanks(end);
 	end += *end == ',';
 	end = skip_blanks(end);

@@ -205,6 +205,10 @@ static void test_words(void **state)
 	assert_true(power_read_output(siglent, 2, "0x24", &on) && on);
 	assert_true(power_read_output(siglent, 1, "0x14", &on) && on);
 	assert_false(power_read_output(siglent, 1, "24", &on));
+	assert_false(
+		power_read_output(siglent, 1, "0x20", &on)); /* 00; series 11 and parallel 10 are told apart from 01 */
+	assert_false(power_read_output(siglent, 1, "0x28", &on));
+	assert_false(power_read_output(siglent, 1, "0x2C", &on));
 	assert_false(power_read_output(siglent, 1, "0x", &on));
 	assert_false(power_read_output(siglent, 1, "0", &on));
 	assert_true(power_read_error("-222,\"Data out of range\"", &code, text) && code == -222);
@@ -212,6 +216,9 @@ static void test_words(void **state)
 	assert_true(power_read_error("0  No Error", &code, text) && code == 0);
 	assert_true(power_read_error("+0,\"No error\"", &code, text) && code == 0);
 	assert_false(power_read_error("OFF", &code, text));
+	assert_false(power_read_error("0", &code, text)); /* of an output that is off */
+	assert_false(power_read_error("0 ", &code, text));
+	assert_false(power_read_error("0,", &code, text));
 	assert_false(power_read_error("5.000", &code, text));
 }
 
