@@ -147,20 +147,22 @@ static void let_go(const char *fifo)
 static void one_that_goes_on_and_then_ends_is_lost_again(void **state)
 {
 	(void)state;
-	char go[160], script[400];
-	snprintf(go, sizeof(go), "%s/go", folder);
-	snprintf(script, sizeof(script), "printf r >&3; read word <%s; printf a >&3; read word <%s", go, go);
-	assert_int_equal(mkfifo(go, 0600), 0);
+	char speak[160], end[160], script[400];
+	snprintf(speak, sizeof(speak), "%s/speak", folder);
+	snprintf(end, sizeof(end), "%s/end", folder);
+	snprintf(script, sizeof(script), "printf r >&3; read word <%s; printf a >&3; read word <%s", speak, end);
+	assert_int_equal(mkfifo(speak, 0600) | mkfifo(end, 0600), 0);
 	start(script, STANDSTILL_S);
 	beat(0, STANDSTILL_S + 0.2);
 	assert_int_equal(lost, 1);
-	let_go(go);
+	let_go(speak);
 	assert_int_equal(loop_turn(loop, LOOP_NEVER), 0); /* its sign of life */
-	let_go(go);
+	let_go(end);
 	while (lost < 2)
 		assert_int_equal(loop_turn(loop, LOOP_NEVER), 0);
 	assert_non_null(strstr(why, "the stopper"));
-	unlink(go);
+	unlink(speak);
+	unlink(end);
 }
 
 static void one_that_ends_is_lost_once(void **state)
