@@ -27,18 +27,22 @@ def read(text):
     return flat(report)
 
 
-# What the bench and a device say since version 2.
-NEWER = ("dead_man", "depth_by", "rate_by", "dut_read_by_operator", "profile", "profile_sha256")
+def members(kind):
+    """Of a bench and of a device, by that version's schema."""
+    schema = validator(kind).schema
+    return [set(part["properties"]) for part in (schema["properties"]["bench"], schema["$defs"]["device"])]
 
 
-def older(part):
-    return {key: value for key, value in part.items() if key not in NEWER}
+def older(report):
+    """Its bench and devices without what they say since version 2."""
+    bench, device = (new - old for new, old in zip(members("penrig/report/2"), members("penrig/report/1")))
+    without = lambda part, newer: {key: value for key, value in part.items() if key not in newer}
+    return {"bench": without(report["bench"], bench), "devices": [without(d, device) for d in report["devices"]]}
 
 
 def validate(report):
     """A tree of flat(): nothing of what version 1 says is missing."""
-    validator("penrig/report/1").validate({**report, "kind": "penrig/report/1", "bench": older(report["bench"]),
-                                           "devices": [older(device) for device in report["devices"]]})
+    validator("penrig/report/1").validate({**report, "kind": "penrig/report/1", **older(report)})
 
 
 def flat(report):
