@@ -124,7 +124,7 @@ def main():
     check = rig.Checks()
     examine_signals(check)
     examine_unsaved_report(check)
-    names = rig.some(list(test_faults.FAULTS))
+    names = rig.some(list(test_faults.FAULTS), of=4)
     benches = ["virtual-usb.json", "virtual-serial.json"]
     jobs = []
     for i, name in enumerate(names):

@@ -5,7 +5,7 @@ import sys
 
 import rig
 
-PENS = rig.some(("GOOD", "SHALLOW", "DEEP", "SLOW", "JITTERY", "HOT", "WEAK"), of=4)
+PENS = rig.some(("GOOD", "SHALLOW", "DEEP", "SLOW", "JITTERY", "HOT", "WEAK"), of=7)
 FIXED, QUICK = "conformance.json", "conformance-quick.json"
 
 
