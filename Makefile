@@ -238,6 +238,8 @@ station-demo: deps-station
 # TEST= keeps the tests that have one of its words in their path. Scripts need the programs, whichever they are.
 ALL_TESTS := $(UNIT) $(FUZZ) $(INTEGRATION) $(E2E)
 TESTS := $(if $(TEST),$(strip $(foreach t,$(ALL_TESTS),$(if $(strip $(foreach w,$(TEST),$(findstring $(w),$(t:$(B)/%=%)))),$(t)))),$(ALL_TESTS))
+# NOT= leaves scripts out, by their names.
+TESTS := $(filter-out $(addprefix tests/e2e/,$(NOT)),$(TESTS))
 SCRIPTS := $(filter %.sh %.py,$(TESTS))
 tests: $(filter-out $(SCRIPTS),$(TESTS)) $(if $(TEST),$(if $(SCRIPTS),$(PROGRAMS) $(PENRIG_A)),$(PROGRAMS) $(PENRIG_A))
 
