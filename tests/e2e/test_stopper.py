@@ -576,7 +576,7 @@ def main():
                 *(lambda c, run, row=row: examine_without(c, run, row[1]) for row in LOST), *[examine_two_locks] * len(BENCHES),
                 *(lambda c, run, n=n: examine_end(c, n, run) for n in ENDS), examine_both,
                 *(lambda c, run, row=row: examine_left(c, f"left {row[0]}", run, *row[1:]) for row in LEFT)]
-    rig.all_examined(check, jobs, examines)
+    rig.all_examined(check, rig.some(jobs, of=2), rig.some(examines, of=2))
     examine_ordinary(check)
     examine_missing(check)
     check.end()
