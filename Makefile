@@ -203,7 +203,7 @@ help:
 	@echo "make check            install what is missing, build, run every test; SANITIZE=address,undefined for a checked build"
 	@echo "make station-demo     install what is missing, build, serve the operator's page on the virtual bench"
 	@echo "make check-browser    install what is missing (chromium), build, try the operator's page in a real browser"
-	@echo "make check TEST=plan  only the tests with this in their path (several: TEST='plan limit'); LIST=1 names them"
+	@echo "make check TEST=plan  only the tests with this in their path (several: TEST='plan limit'); LIST=1 names them; NOT='test_x.py' leaves scripts out"
 	@echo "make soak             200 kills of penrig at random: the pen stops; 10 000 flipped bits, each found; 5 000 random runs: no pass that the truth contradicts; KILLS=N, FLIPS=N, RUNS=N, FIRST=SEED"
 	@echo "make bench            install what is missing, build, measure, write docs/performance.md, misfits.md; BENCH_SIZE=10M is quick"
 	@echo "make lint             format, rooms, function length, no printing outside rig/cli"

@@ -213,8 +213,6 @@ static void close_device(struct warden *w)
 	w->act.ready = w->act.failed = false;
 }
 
-/* A lent port whose adapter was taken from the bus stays dead, whatever is plugged in under its name: that is opened then. The
- * first failure alone may be the pen's. */
 /* A penrig that was killed has left its mark of exclusive use on the port, which some keep beyond the last close. */
 static void leave_line(struct warden *w)
 {
@@ -225,6 +223,8 @@ static void leave_line(struct warden *w)
 	w->line = -1;
 }
 
+/* A lent port whose adapter was taken from the bus stays dead, whatever is plugged in under its name: that is opened then. The
+ * first failure alone may be the pen's. */
 static void give_up_line(struct warden *w)
 {
 	if (w->line >= 0 && ++w->act.failures >= LENT_TRIES)
