@@ -126,7 +126,7 @@ int kept_db_open(const char *path, const struct kept_format *format, const void 
 {
 	struct kept kept = {.path = path, .format = format, .ctx = ctx};
 	char folder[FILE_PATH_MAX];
-	int lock, rc;
+	int lock = -1, rc;
 
 	folder_of(path, folder);
 	rc = make_file(folder, path, err);

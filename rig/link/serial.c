@@ -172,7 +172,8 @@ static int busy_text(const char *node, struct err *err)
 static int open_failed(const char *node, int status, struct err *err)
 {
 	switch (status) {
-	case -EBUSY: return busy_text(node, err);
+	case -EBUSY:
+	case -EAGAIN: /* libserialport from 0.1.2 on locks the port by itself */ return busy_text(node, err);
 	case -EACCES:
 	case -EPERM:
 		return err_set(
