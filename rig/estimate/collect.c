@@ -130,7 +130,7 @@ static void distrust(struct record_point *point, unsigned needs, const char *rea
 		if (!concerned || !r->trusted)
 			continue;
 		r->trusted = false;
-		snprintf(r->reason, sizeof(r->reason), "%s", reason);
+		snprintf(r->reason, sizeof(r->reason), "%.159s", reason);
 	}
 }
 
