@@ -205,6 +205,12 @@ void clean_follow(struct clean *c, const struct axis *axis, float *force, long b
 		take_chunk(c, axis, force, base, c->done + (long)c->chunk);
 }
 
+/* What is open reaches back OPEN_CHUNKS before the chunk's end and one sample; of what follows, a chunk is not full. */
+size_t clean_unknown(const struct clean *c)
+{
+	return (OPEN_CHUNKS + 1) * (size_t)c->chunk + (size_t)c->margin + 1;
+}
+
 void clean_end(struct clean *c, const struct axis *axis, float *force, long base, long end)
 {
 	bool still = c->done < end && place_of(axis, c->done, end) == GLITCH_STILL;

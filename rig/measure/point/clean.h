@@ -4,6 +4,7 @@
 #define PENRIG_MEASURE_POINT_CLEAN_H
 
 #include <stdbool.h>
+#include <stddef.h>
 
 #include "rig/measure/checks/glitch.h"
 #include "rig/measure/point/axis.h"
@@ -36,6 +37,8 @@ struct clean {
 void clean_init(struct clean *clean, const struct grid *grid, double count_n);
 /* force: samples from local index base to end. What is bridged is written into it, behind `known` alone. */
 void clean_follow(struct clean *clean, const struct axis *axis, float *force, long base, long end);
+/* How many of the newest samples may not be known yet, at most. */
+size_t clean_unknown(const struct clean *clean);
 /* No sample follows. */
 void clean_end(struct clean *clean, const struct axis *axis, float *force, long base, long end);
 

@@ -1,6 +1,7 @@
 /* Detection of strokes by the extremes of bin means. */
 #include "rig/measure/point/detector.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <math.h>
 #include <stdlib.h>
@@ -19,7 +20,8 @@ int detector_init(struct detector *d, const struct grid *grid, double expected_n
 	d->grid = *grid;
 	d->expected_n = expected_n;
 	d->last_at = d->before_at = NAN;
-	d->bins = calloc(samples / grid->bin + 1, sizeof(float));
+	d->room = (long)(samples / grid->bin) + 1;
+	d->bins = calloc((size_t)d->room, sizeof(float));
 	return d->bins ? 0 : -ENOMEM;
 }
 
@@ -193,6 +195,7 @@ void detector_look(struct detector *d, const struct axis *axis, const float *for
 	long block = d->blocks++, bins = d->grid.block / d->grid.bin, first = block * bins, n = len / d->grid.bin;
 	float *at = d->bins + (first - d->first_bin);
 
+	assert(first - d->first_bin + n <= d->room);
 	d->put_here = 0;
 	d->from_bin = block > 2 ? (block - 2) * bins : 0;
 	fill_bins(force, n, d->grid.bin, at);

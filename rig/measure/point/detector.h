@@ -12,6 +12,7 @@
 struct detector {
 	struct grid grid;
 	float *bins;    /* means of the force, of the blocks held */
+	long room;      /* for so many of them */
 	long first_bin; /* number of bins[0] */
 	long blocks;    /* looked at so far */
 	long from_bin;  /* bins before it are not looked at: those of the two blocks before this one are always held */

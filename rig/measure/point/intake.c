@@ -1,6 +1,7 @@
 /* Quality, conversion and decimation of samples, piece by piece. */
 #include "rig/measure/point/intake.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <math.h>
 #include <stdlib.h>
@@ -15,18 +16,17 @@
 _Static_assert(INTAKE_AHEAD >= 2 * CELL_REACH_MAX + INTAKE_PIECE,
 	       "the inverse's look-ahead, and what a piece brings too much");
 
-int intake_init(struct intake *in, const struct point_config *config, const struct grid *grid, unsigned blocks)
+int intake_init(struct intake *in, const struct point_config *config, const struct grid *grid, size_t samples)
 {
-	*in = (struct intake){.config = config, .grid = *grid, .phase = POINT_TARE};
+	*in = (struct intake){.config = config, .grid = *grid, .phase = POINT_TARE, .room = (long)samples};
 	axis_init(&in->axis, grid->decimation);
 	cell_inverse_design(&config->cell, grid->fs_hz, &in->inverse);
 
-	size_t n = (size_t)blocks * grid->block + INTAKE_AHEAD;
 	bool displaced = config->displacement.position >= 0;
 
-	in->raw = calloc(n, sizeof(float));
-	in->force = in->inverse.reach > 0 ? calloc(n, sizeof(float)) : in->raw;
-	in->displacement = displaced ? calloc(n, sizeof(float)) : NULL;
+	in->raw = calloc(samples, sizeof(float));
+	in->force = in->inverse.reach > 0 ? calloc(samples, sizeof(float)) : in->raw;
+	in->displacement = displaced ? calloc(samples, sizeof(float)) : NULL;
 	return !in->raw || !in->force || (displaced && !in->displacement) ? -ENOMEM : 0;
 }
 
@@ -88,6 +88,7 @@ static void push(struct intake *in, const int32_t *force, const int32_t *displac
 {
 	const struct channel_scale *f = &in->config->force, *d = &in->config->displacement;
 
+	assert(in->end - in->base + (long)(n / in->grid.decimation) < in->room);
 	for (unsigned i = 0; in->grid.decimation > 1 && i < n; i++)
 		push_one(in, f->offset + f->scale * force[i],
 			 displacement ? d->offset + d->scale * displacement[i] : 0.0);

@@ -42,18 +42,19 @@ struct intake {
 
 	struct cell_inverse inverse;
 	float *raw, *force, *displacement; /* as in struct stretch, but for what intake alone may do: write */
+	long room;                         /* for so many of them */
 	long base;                         /* local index of their first one, a multiple of the block */
 	long end, compensated;             /* local index past the last one in raw and displacement, and in force */
 };
 
-/* Samples that intake_init() makes room for beyond the blocks held, and that whoever works along with it needs too. */
+/* Samples that come in beyond whole blocks: room for them is needed by whoever keeps blocks. */
 #define INTAKE_AHEAD 512
 
-/* config stays where it is for as long as the intake lives. blocks: how many of the grid's it holds at least, after
- * intake_drop(). -ENOMEM. Released in either case. */
-int intake_init(struct intake *intake, const struct point_config *config, const struct grid *grid, unsigned blocks);
+/* config stays where it is for as long as the intake lives. samples: room for as many, after intake_drop() too.
+ * -ENOMEM. Released in either case. */
+int intake_init(struct intake *intake, const struct point_config *config, const struct grid *grid, size_t samples);
 void intake_release(struct intake *intake);
-/* Both of the same configuration and blocks: `to` becomes what `from` is, in its own memory. */
+/* Both of the same configuration and room: `to` becomes what `from` is, in its own memory. */
 void intake_copy(struct intake *to, const struct intake *from);
 
 /* As point_phase(). */

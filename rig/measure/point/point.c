@@ -14,10 +14,9 @@
 #include "rig/measure/point/intake.h"
 #include "rig/measure/point/summary.h"
 
-#define BLOCKS_HELD    6  /* in the buffers: one being analysed, its neighbours, and room so that moving is rare */
-#define BLOCKS_AHEAD   10 /* more of them where analysis has its own thread: it rests while they are moved */
-#define BLOCKS_UNKNOWN 1  /* more of the samples, for what is not known to be clean */
-#define LIVE_S         0.02
+#define BLOCKS_HELD  6  /* in the buffers: one being analysed, its neighbours, and room so that moving is rare */
+#define BLOCKS_AHEAD 10 /* more of them where analysis has its own thread: it rests while they are moved */
+#define LIVE_S       0.02
 
 struct point {
 	struct point_config config; /* const once the point is made */
@@ -49,16 +48,16 @@ static void analyse(void *analysis, const void *handover)
 	analysis_block(analysis, handover);
 }
 
-/* Of what detection and analysis have made of them. */
+/* The most that are ever at hand. One figure for all who keep something of each: at the end of the samples what was not
+ * known to be clean is detected and analysed at once, and nothing is moved then. */
 static size_t samples_held(const struct point *p)
 {
-	return (size_t)p->blocks_held * p->grid.block + INTAKE_AHEAD;
+	return (size_t)p->blocks_held * p->grid.block + clean_unknown(&p->clean) + INTAKE_AHEAD;
 }
 
 static int open_parts(struct point *p)
 {
 	const struct point_config *c = &p->config;
-	size_t samples = samples_held(p);
 	double expected_n = 0.0, slope;
 
 	if (c->curve != NULL)
@@ -66,7 +65,8 @@ static int open_parts(struct point *p)
 
 	clean_init(&p->clean, &p->grid, fabs(c->force.scale) / p->grid.decimation);
 
-	int rc = intake_init(&p->intake, c, &p->grid, p->blocks_held + BLOCKS_UNKNOWN);
+	size_t samples = samples_held(p);
+	int rc = intake_init(&p->intake, c, &p->grid, samples);
 	int detector_rc = detector_init(&p->detector, &p->grid, expected_n, samples);
 	int analysis_rc = analysis_init(&p->analysis, c, &p->grid, samples);
 

@@ -36,7 +36,7 @@ static void open_at(struct setup *s, double fs_hz, double rate_hz, int displacem
 
 	const struct grid grid = grid_of(&s->config);
 
-	assert_int_equal(intake_init(&s->intake, &s->config, &grid, BLOCKS), 0);
+	assert_int_equal(intake_init(&s->intake, &s->config, &grid, BLOCKS * (size_t)grid.block), 0);
 	lively(s);
 }
 
@@ -470,7 +470,7 @@ static void old_samples_are_dropped(void **state)
 	const struct grid grid = grid_of(&s->config);
 	long block = grid.block;
 
-	assert_int_equal(intake_init(&s->intake, &s->config, &grid, 3), 0);
+	assert_int_equal(intake_init(&s->intake, &s->config, &grid, 3 * (size_t)block + INTAKE_AHEAD), 0);
 	feed_flagged(s, 0, (uint32_t)(2 * block + 100), 2, 0);
 	assert_true(intake_reaches(&s->intake, 2 * block));
 	assert_true(intake_reaches(&s->intake, 2 * block + 100 - (long)s->intake.inverse.reach));
