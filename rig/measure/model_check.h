@@ -20,6 +20,7 @@ enum model_check {
 	CHECK_CELL,
 	CHECK_GAP,
 	CHECK_LEVEL_STEP,
+	CHECK_LEVEL_JUMP,
 	CHECK_REFERENCE,
 	CHECK_STRANGE_STROKES,
 	CHECK_CAP,
@@ -32,12 +33,13 @@ enum model_check {
 enum check_doubt {
 	DOUBTS_COUNTS = 1, /* of strokes: missed, double */
 	DOUBTS_RATE = 2,
-	DOUBTS_DEPTH = 4,   /* by force */
-	DOUBTS_FORCE = 8,   /* peak, crest factor, impulse */
-	DOUBTS_LEVEL = 16,  /* that forces count from: seating force */
-	DOUBTS_EVENTS = 32, /* seating, spin-up, coast-down */
-	DOUBTS_BAR = 64,    /* depth by displacement: strokes that are not seen by force are in no mean */
-	DOUBTS_ALL = 127
+	DOUBTS_DEPTH = 4,    /* by force */
+	DOUBTS_FORCE = 8,    /* peak, crest factor, impulse */
+	DOUBTS_LEVEL = 16,   /* that forces count from: seating force */
+	DOUBTS_EVENTS = 32,  /* seating, spin-up, coast-down */
+	DOUBTS_BAR = 64,     /* depth by displacement: strokes that are not seen by force are in no mean */
+	DOUBTS_JITTER = 128, /* what stands where contact ends moves each instant by how far the next stroke is */
+	DOUBTS_ALL = 255
 };
 
 /* How what a check leaves, an error of the height, acts on results that are made of the force. */

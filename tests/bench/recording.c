@@ -232,6 +232,7 @@ static void make_strokes(struct maker *m)
 		s->depth_mm += r->slow_mm * sin(2.0 * M_PI * r->slow_hz * s->instant_s);
 		if (r->misfit.unsettled_mm != 0.0)
 			s->depth_mm -= r->misfit.unsettled_mm * exp(-fmax(late, reach_s) / r->misfit.unsettled_s);
+		s->depth_mm = fmax(s->depth_mm, 0.0); /* a path that is scaled by less would turn around */
 		s->width = 1.0 + r->width_sd * pw1_normal(&m->strokes);
 	}
 }

@@ -9,14 +9,29 @@
 #define CHANCE 4.0 /* standard deviations of the share that white noise shows */
 #define DITHER 0.6 /* counts of noise from which on a converter's steps are not seen */
 
-/* Noise and hum before the converter, in counts, carry its level across the steps. (190) */
-static double quantiser_mm(const struct account *a, const struct check_scale *scale)
+/* Noise and hum before the converter carry its level across the steps. */
+static double dither_n2(const struct account *a)
 {
-	double count = fabs(a->config->force.scale), square = scale->noise_n * scale->noise_n;
+	double square = a->noise_n * a->noise_n;
 
 	for (unsigned i = 0; i < a->baseline->lines; i++)
 		square += 0.5 * pow(baseline_amplitude(a->baseline, i), 2.0);
-	if (square > DITHER * DITHER * count * count)
+	return square;
+}
+
+bool quantiser_shows(const struct account *a)
+{
+	double count = fabs(a->config->force.scale);
+
+	return !(dither_n2(a) > DITHER * DITHER * count * count);
+}
+
+/* (190) */
+static double quantiser_mm(const struct account *a, const struct check_scale *scale)
+{
+	double count = fabs(a->config->force.scale), square = dither_n2(a);
+
+	if (!quantiser_shows(a))
 		return 0.0;
 	return count / sqrt(12.0) * exp(-2.0 * M_PI * M_PI * square / (count * count)) * scale->mm_per_n;
 }

@@ -11,6 +11,7 @@
 #define SAMPLES_PER_PULSE_MIN  10.0
 #define DEPTH_STROKES_MIN      10
 #define EDGE_PERIODS_MAX       3.0 /* without a stroke at an edge; more, and the strokes do not speak for the window */
+#define NOISE_SHARE_MAX        0.5 /* of a stroke's rise: 0.6 of it is what a stroke is told by, (6) */
 #define ALIGNED_SHARE          (1.0 / 12.0) /* of a stroke: further away the fitted third of it may miss the deepest point */
 
 void doubt(char *reason, const char *format, ...)
@@ -125,6 +126,13 @@ void doubt_few(const struct account *a, char *reason)
 	if (a->tally->rhythm.strokes < RATE_STROKES_MIN)
 		doubt(reason, "%llu strokes seen in the measure window, at least %d needed",
 		      (unsigned long long)a->tally->rhythm.strokes, RATE_STROKES_MIN);
+}
+
+void doubt_noise(const struct account *a, char *reason)
+{
+	if (a->tare_swing_n > NOISE_SHARE_MAX * a->swing_n)
+		doubt(reason, "noise moves the force in the tare by %.2g N, more than half of a stroke's %.2g N",
+		      a->tare_swing_n, a->swing_n);
 }
 
 /* Periods of the measure window before its first stroke and after its last one. */

@@ -23,6 +23,8 @@ void doubt_pulses(const struct account *account, char *reason);
 void doubt_depth(const struct account *account, char *reason);
 /* Where nothing strikes, nothing is missing, nothing comes twice and everything stands still at once. */
 void doubt_few(const struct account *account, char *reason);
+/* Where noise alone moves the force nearly as a stroke does: what is counted may be noise. */
+void doubt_noise(const struct account *account, char *reason);
 /* Where the strokes do not fill the window, at its ends and within. */
 void doubt_edges(const struct account *account, char *reason);
 void doubt_holes(const struct account *account, char *reason);

@@ -62,6 +62,8 @@ static const struct {
 	[CHECK_GAP] = {check_gap, has_pulses, "too few samples between strokes to see whether the force is flat there"},
 	[CHECK_LEVEL_STEP] = {check_level_step, has_pulses,
 			      "the level between strokes cannot be compared with that of the tare"},
+	[CHECK_LEVEL_JUMP] = {check_level_jump, has_pulses,
+			      "too few gaps between strokes to see whether the level jumps"},
 	[CHECK_REFERENCE] = {check_reference, has_a_tare_to_prove,
 			     "no sample of the tare to compare with the level without contact"},
 	[CHECK_CELL] = {check_cell, has_pulses,

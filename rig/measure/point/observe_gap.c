@@ -116,6 +116,22 @@ void observe_gap_block(struct analysis *a, const struct span *span)
 	observe_still(a, span, POINT_REST, level_series_rest);
 }
 
+/* What the baseline leaves of the gap before the stroke. */
+static void observe_level(struct analysis *a, double before, double at)
+{
+	const struct pulse *pulse = &a->template.pulse;
+	double scale = (at - before) / a->template.period, from = before + scale * pulse->gap.lo,
+	       to = at - scale * pulse->gap.hi, inner = INNER * (to - from);
+	long first = (long)ceil(from + inner), end = (long)floor(to - inner) + 1;
+	struct observed *seen = &a->observed;
+
+	if (end <= first || first < a->from)
+		return;
+	level_jump_add(&seen->jump, mean_of(a->flat + (first - a->flat_base), (unsigned)(end - first)),
+		       seen->strokes == seen->jump_at + 1);
+	seen->jump_at = seen->strokes;
+}
+
 /* The stretch before the stroke: what follows it may not be flattened yet. */
 void observe_gap_stroke(struct analysis *a, const struct pulse_fit *fit)
 {
@@ -125,6 +141,7 @@ void observe_gap_stroke(struct analysis *a, const struct pulse_fit *fit)
 
 	if (!(fabs(interval / t->period - 1.0) < REGULAR) || before + phase[0] * interval < (double)a->from + 1.0)
 		return;
+	observe_level(a, before, fit->at);
 	if (period_profile_wants(&a->observed.profile))
 		period_profile_add(&a->observed.profile, a->flat, a->flat_base, before, fit->at, phase);
 }

@@ -7,6 +7,7 @@
 
 #include "rig/measure/checks/alternation.h"
 #include "rig/measure/checks/clip.h"
+#include "rig/measure/checks/level_jump.h"
 #include "rig/measure/checks/level_series.h"
 #include "rig/measure/checks/mean_pulse.h"
 #include "rig/measure/checks/period_profile.h"
@@ -23,6 +24,8 @@ struct observed {
 	struct alternation heights, spacing; /* of the window's strokes, fitted or not */
 	struct period_profile profile;
 	struct level_series levels;
+	struct level_jump jump;
+	uint64_t jump_at; /* stroke behind the newest gap of it */
 	struct noise_seen noise;
 	struct tare_record tare;
 	struct mean_pulse mean_pulse;

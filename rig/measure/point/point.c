@@ -273,6 +273,8 @@ static struct account account_of(const struct point *p, struct check_result *che
 				.template = &p->analysis.template,
 				.observed = &p->analysis.observed,
 				.noise_n = p->analysis.now.noise_n,
+				.swing_n = p->detector.swing_n,
+				.tare_swing_n = p->detector.tare_swing_n,
 				.check = check};
 }
 

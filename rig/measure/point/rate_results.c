@@ -4,6 +4,7 @@
 #include <math.h>
 #include <stdio.h>
 
+#include "rig/measure/point/model_checks.h"
 #include "rig/measure/point/stroke_noise.h"
 
 #define START_OFF  0.1  /* of a pen that starts: how far its intervals are from the others */
@@ -60,7 +61,7 @@ static double unsure_intervals(const struct account *a)
 {
 	const struct rhythm *r = &a->tally->rhythm;
 
-	return hypot((double)(r->missed + r->doubled), START_OFF * unseen_at_start(a));
+	return hypot((double)(r->missed + r->doubled + r->blind.doubled), START_OFF * unseen_at_start(a));
 }
 
 #define SURE_STROKES 26.0 /* three or four beyond those by which speed_change.c tells where a pen's speed changes */
@@ -124,9 +125,14 @@ static void add_jitter(struct result_list *list, const struct account *a, const 
 	const struct moments *intervals = &a->tally->rhythm.interval;
 	double rho = moments_lag1(intervals), percent = 100.0 / intervals->mean, square = percent * percent;
 	struct result *r = results_add(list, MEASURAND_PERIOD_JITTER, rho < -0.25 ? "independent" : "random_walk");
+	char reason[REASON_MAX];
 
+	snprintf(reason, sizeof(reason), "%s", why->rate);
+	doubt_checks(a, DOUBTS_JITTER, reason);
+	if (a->tally->rhythm.doubled + a->tally->rhythm.blind.doubled > 0)
+		doubt(reason, "a double stroke, or a glitch that looks like one, cuts an interval in two");
 	if (intervals->n < 3) {
-		results_none(r, why->rate[0] ? why->rate : "jitter needs at least 3 intervals");
+		results_none(r, reason[0] ? reason : "jitter needs at least 3 intervals");
 		return;
 	}
 	struct interval_scatter s = interval_scatter_of(a);
@@ -134,7 +140,7 @@ static void add_jitter(struct result_list *list, const struct account *a, const 
 
 	results_budget(r, "repeatability", square * (fmax(0.0, s.made) + s.noise) * sqrt(2.0 / dof), dof);
 	results_budget(r, "noise", square * s.u, INFINITY);
-	results_root(r, square * s.made, intervals->n, why->rate);
+	results_root(r, square * s.made, intervals->n, reason);
 }
 
 void add_rate_details(struct result_list *list, const struct account *a, const struct reasons *why)
@@ -145,6 +151,7 @@ void add_rate_details(struct result_list *list, const struct account *a, const s
 
 	snprintf(counting, sizeof(counting), "%s", why->count);
 	doubt_few(a, counting);
+	doubt_noise(a, counting);
 	results_value(results_add(list, MEASURAND_MISSED_STROKES, ""), (double)(t->rhythm.missed + missed_at_edges(a)),
 		      t->rhythm.strokes, counting);
 	results_value(results_add(list, MEASURAND_DOUBLE_STROKES, ""), (double)t->rhythm.doubled, t->rhythm.strokes,

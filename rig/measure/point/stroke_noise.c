@@ -4,6 +4,7 @@
 #include <math.h>
 
 #include "rig/measure/curve.h"
+#include "rig/measure/point/check_noise.h"
 #include "rig/measure/point/model_checks.h"
 
 #define BASELINE_U   0.5   /* relative, of the variance that the baseline adds: few blocks, priors in it */
@@ -47,6 +48,36 @@ struct stroke_noise stroke_noise_of(const struct account *a)
 	return ret;
 }
 
+/* Variance of an instant, samples^2, of errors of that variance of the samples under the pulse. */
+static double instant_of(const struct account *a, double sample_n2)
+{
+	double height = a->tally->height.seen.mean;
+
+	return sample_n2 * a->observed->noise.weights.square[WEIGHTS_INSTANT] / (height * height);
+}
+
+/* By what the fit's weights make of stretches of tare and gaps. */
+static double instant_without_pulse(const struct account *a)
+{
+	const struct noise_seen *seen = &a->observed->noise;
+	struct acting_noise tare = noise_seen_tare(seen);
+	double n = fmax(1.0, (double)(tare.instant.n + seen->gap.instant.n));
+
+	return instant_of(a, (tare.instant.m2 + seen->gap.instant.m2) / n);
+}
+
+/* Of noise that is not white, and of a converter's steps, nobody knows what they do to instants under a pulse. All that the
+ * intervals tell beyond white noise is theirs, or what they do where there is no pulse; steps come on top. */
+static double coloured_intervals(const struct account *a, const struct interval_scatter *s, double told)
+{
+	const struct acting_shares *shares = &a->stroke_noise->shares;
+	double count = a->config->force.scale, strange = fmin(1.0, beyond_chance(shares->height, shares->n));
+
+	if (quantiser_shows(a))
+		return told + s->noise * instant_of(a, count * count / 12.0) / s->instant;
+	return strange * fmax(told, s->noise * (instant_without_pulse(a) / s->instant - 1.0));
+}
+
 struct interval_scatter interval_scatter_of(const struct account *a)
 {
 	const struct acting_shares *shares = &a->stroke_noise->shares;
@@ -67,8 +98,12 @@ struct interval_scatter interval_scatter_of(const struct account *a)
 	double pen = 2.0 * shift.shift * (1.0 - 2.0 * shift.shift) * fmax(0.0, ret.made); /* by the shift of centres */
 	double told = 2.0 * (pen - moments_autocovariance(intervals, 1)) - noise[0];
 
-	ret.coloured = fmin(1.0, beyond_chance(shares->height, shares->n)) * 0.5 * fmax(0.0, told);
-	told = fmin(INSTANT_MORE * ret.noise, fmax(0.0, told));
+	told = fmax(0.0, told);
+
+	double coloured = coloured_intervals(a, &ret, told);
+
+	ret.coloured = 0.5 * coloured;
+	told = fmax(coloured, fmin(INSTANT_MORE * ret.noise, told));
 	ret.u = hypot(hypot(unsure * ret.noise, told), fmax(0.0, ret.made) * hypot(4.0 * shift.u, INTERVAL_U));
 	return ret;
 }

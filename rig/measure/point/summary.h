@@ -25,6 +25,7 @@ struct account {
 	const struct template *template; /* the last one */
 	const struct observed *observed;
 	double noise_n;                          /* rms of one sample's white noise, of the last block */
+	double swing_n, tare_swing_n;            /* of bin means: rise of a stroke, and range of the tare */
 	const struct stroke_noise *stroke_noise; /* made by summarise() of all the others */
 	bool so_far;                             /* the point goes on: what no window ends by may be rough */
 	struct check_result *check; /* MODEL_CHECKS of them: where summarise() leaves what the model checks say */

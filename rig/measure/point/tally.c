@@ -7,6 +7,7 @@
 #define TIMING_STROKES_MIN 16
 #define MISSED_RATIO       1.5 /* of the usual interval */
 #define DOUBLED_RATIO      0.5
+#define CUT_RATIO          0.7
 #define STEPS_MAX          1e6
 
 #define COAST_SHARE        0.5 /* of a stroke: less is the pen coming to rest, or no stroke */
@@ -34,11 +35,13 @@ static void add_interval(struct rhythm *r, double at)
 	}
 	if (ratio < DOUBLED_RATIO) {
 		r->doubled += !r->blind.here;
+		r->blind.doubled += r->blind.here;
 		return;
 	}
 	ticks_add(&r->ticks, at, 1);
 	moments_add(&r->interval, interval);
-	r->local_period += 0.1 * (interval - r->local_period);
+	if (ratio > CUT_RATIO) /* the one half of an interval that is cut in two must not hide the other */
+		r->local_period += 0.1 * (interval - r->local_period);
 }
 
 static void add_instant(struct rhythm *r, const struct tallied *s)

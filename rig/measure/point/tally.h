@@ -27,6 +27,7 @@ struct blind {
 	uint64_t excused;          /* strokes that it may hide, since the last one that was seen */
 	uint64_t excused_first;    /* the same before the first one */
 	uint64_t hidden;           /* of those between the first and the last one seen, as time tells */
+	uint64_t doubled;          /* strokes that came too soon behind a hole: they may be its own */
 	bool here;                 /* a hole since the last one that was seen */
 };
 

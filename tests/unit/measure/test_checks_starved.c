@@ -74,6 +74,11 @@ static void no_levels(struct point *p)
 	memset(&p->analysis.observed.levels, 0, sizeof(p->analysis.observed.levels));
 }
 
+static void no_gaps(struct point *p)
+{
+	memset(&p->analysis.observed.jump, 0, sizeof(p->analysis.observed.jump));
+}
+
 static void no_tare_level(struct point *p)
 {
 	p->analysis.tally.level.tare.n = 0;
@@ -128,6 +133,7 @@ static const struct {
 	{CHECK_GAP, no_profile, false},
 	{CHECK_GAP, no_room_in_the_gap, false},
 	{CHECK_LEVEL_STEP, no_levels, false},
+	{CHECK_LEVEL_JUMP, no_gaps, false},
 	{CHECK_REFERENCE, no_tare_level, false},
 	{CHECK_CELL, no_mean_pulse, false},
 	{CHECK_CELL, no_mean_pulse, true},

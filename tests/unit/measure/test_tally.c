@@ -80,6 +80,23 @@ static void what_the_first_one_says(void **state)
 	free(t);
 }
 
+/* An interval that is cut in two nearly at its middle: the longer half does not make the shorter one pass for a period. */
+static void halves_of_an_interval(void **state)
+{
+	const double first[] = {50.5, 51.0, 55.0, 49.5, 45.0};
+
+	(void)state;
+	for (unsigned i = 0; i < sizeof(first) / sizeof(first[0]); i++) {
+		struct tally *t = start();
+		const double at[] = {0.0, first[i], 100.0};
+
+		at_places(t, at, 3);
+		assert_int_equal(t->rhythm.doubled, 1);
+		check_near(t->rhythm.local_period, 100.0, 0.0);
+		free(t);
+	}
+}
+
 /* 1.5 periods and less is one interval, 0.5 and more too; beyond, strokes are missing, or one is too many. */
 static void missed_and_doubled(void **state)
 {
@@ -419,6 +436,7 @@ int main(void)
 		cmocka_unit_test(a_beat_that_is_kept),
 		cmocka_unit_test(what_the_first_one_says),
 		cmocka_unit_test(missed_and_doubled),
+		cmocka_unit_test(halves_of_an_interval),
 		cmocka_unit_test(ticks_across_a_gap),
 		cmocka_unit_test(forces),
 		cmocka_unit_test(depths),

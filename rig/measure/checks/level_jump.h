@@ -1,0 +1,30 @@
+/* Does the baseline follow the level between strokes? Where that jumps (a knock that stays, a hand), a smooth baseline cannot,
+ * and the strokes about the jump are measured from a level that is not theirs. */
+#ifndef PENRIG_MEASURE_CHECKS_LEVEL_JUMP_H
+#define PENRIG_MEASURE_CHECKS_LEVEL_JUMP_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#define JUMP_KEPT 512
+
+struct level_jump {
+	uint64_t gaps;
+	double before;  /* of the gap before this one, N */
+	double largest; /* of the lesser ones of two neighbours, N */
+	float kept[JUMP_KEPT];
+	unsigned keeps, each; /* every each-th gap is kept; doubles when there is no more room */
+};
+
+/* Zeroed is empty. off_n: what the baseline leaves of the level of the gap before a stroke; next: the stroke before it was the one
+ * before that gap. */
+void level_jump_add(struct level_jump *jump, double off_n, bool next);
+
+struct level_jump_look {
+	double largest_n; /* that two neighbouring gaps are off by, at least */
+	double usual_n;   /* standard deviation of the gaps, by their median */
+};
+
+struct level_jump_look level_jump_look(const struct level_jump *jump);
+
+#endif

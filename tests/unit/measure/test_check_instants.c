@@ -1,0 +1,129 @@
+/* Jitter, and the level between strokes, on recordings whose truth is known: a level that jumps is named, what moves instants
+ * is in the jitter's uncertainty or named, and noise is not counted as strokes. */
+#include <string.h>
+
+#include "rig/measure/checks/level_jump.h"
+#include "tests/bench/misfit_trial.h"
+#include "tests/bench/misfits.h"
+#include "tests/unit/measure/check.h"
+
+#define TRIALS 4
+
+static struct misfit_outcome outcome_of(const char *family, double severity, unsigned trial)
+{
+	struct recording r = misfit_recording(misfit_family_find(family), severity, trial);
+	struct misfit_outcome ret;
+
+	misfit_run(&r, &ret);
+	return ret;
+}
+
+/* The lesser of two neighbours counts, against the median of all; a gap alone is a knock, and gaps apart are no neighbours. */
+static void neighbours_tell_a_jump(void **state)
+{
+	struct level_jump jump = {.gaps = 0};
+
+	(void)state;
+	for (unsigned i = 0; i < 3 * JUMP_KEPT; i++)
+		level_jump_add(&jump, i % 2 ? 0.001 : -0.001, true);
+	check_near(level_jump_look(&jump).largest_n, 0.001, 1e-9);
+	check_near(level_jump_look(&jump).usual_n, 0.001 / 0.67449, 1e-8);
+	level_jump_add(&jump, 0.5, true);
+	level_jump_add(&jump, 0.001, true);
+	check_near(level_jump_look(&jump).largest_n, 0.001, 1e-9);
+	level_jump_add(&jump, 0.02, true);
+	level_jump_add(&jump, -0.03, false);
+	check_near(level_jump_look(&jump).largest_n, 0.001, 1e-9);
+	level_jump_add(&jump, 0.02, true);
+	check_near(level_jump_look(&jump).largest_n, 0.02, 1e-9);
+	check_near(level_jump_look(&jump).usual_n, 0.001 / 0.67449, 1e-8);
+}
+
+static void a_jump_is_named(void **state)
+{
+	(void)state;
+	for (unsigned trial = 0; trial < TRIALS; trial++) {
+		struct misfit_outcome o = outcome_of("step", 0.05, trial);
+		const struct claim_outcome *largest = &o.claim[CLAIM_DEPTH_MAX];
+
+		assert_int_equal(o.state[CHECK_LEVEL_JUMP], CHECK_TRIPPED);
+		assert_false(largest->trusted);
+		assert_non_null(strstr(largest->reason, "the level jumps between strokes"));
+		assert_false(o.claim[CLAIM_JITTER].trusted);
+		assert_true(o.claim[CLAIM_RATE].trusted);
+	}
+}
+
+/* Doubted by the check that sees what moves the instants; the rate stands. */
+static void what_moves_instants_doubts_jitter(void **state)
+{
+	static const struct {
+		const char *family;
+		double severity;
+		const char *reason;
+	} rows[] = {
+		{"bounce", 0.1, "bounce"},
+		{"adhesion", 0.2, ""},
+		{"inertia-opposed", -0.03, ""},
+		{"cell-undeclared", 1000, ""},
+		{"vibration-41Hz", 0.02, "the tare has a line"},
+	};
+
+	(void)state;
+	for (unsigned i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		for (unsigned trial = 0; trial < TRIALS; trial++) {
+			struct misfit_outcome o = outcome_of(rows[i].family, rows[i].severity, trial);
+			const struct claim_outcome *jitter = &o.claim[CLAIM_JITTER];
+
+			if (jitter->trusted || !strstr(jitter->reason, rows[i].reason))
+				fail_msg("%s %g, trial %u: \"%s\"", rows[i].family, rows[i].severity, trial,
+					 jitter->reason);
+		}
+	}
+}
+
+/* Steps of a coarse converter, and noise that wanders from stroke to stroke, act on instants as no white noise does. */
+static void strange_noise_is_in_the_jitter(void **state)
+{
+	static const struct {
+		const char *family;
+		double severity;
+	} rows[] = {{"noise-20Hz", 40}, {"noise-20Hz", 30}, {"bits", 10}, {"clip-10-bit", 0.02}};
+
+	(void)state;
+	for (unsigned i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		unsigned trusted = 0;
+
+		for (unsigned trial = 0; trial < 2 * TRIALS; trial++) {
+			struct misfit_outcome o = outcome_of(rows[i].family, rows[i].severity, trial);
+			const struct claim_outcome *jitter = &o.claim[CLAIM_JITTER];
+
+			trusted += jitter->trusted;
+			if (jitter->trusted && fabs(jitter->error) > jitter->expanded_u)
+				fail_msg("%s %g, trial %u: error %g, U %g", rows[i].family, rows[i].severity, trial,
+					 jitter->error, jitter->expanded_u);
+		}
+		assert_in_range(trusted, TRIALS, 2 * TRIALS);
+	}
+}
+
+/* At 20 dB with impulses of fifteen times the noise no count of strokes is believed. */
+static void noise_is_not_counted(void **state)
+{
+	(void)state;
+	for (unsigned trial = 0; trial < TRIALS; trial++)
+		assert_false(outcome_of("noise-impulsive", 20, trial).miscounted);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(neighbours_tell_a_jump),
+		cmocka_unit_test(a_jump_is_named),
+		cmocka_unit_test(what_moves_instants_doubts_jitter),
+		cmocka_unit_test(strange_noise_is_in_the_jitter),
+		cmocka_unit_test(noise_is_not_counted),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
