@@ -1,12 +1,16 @@
 #!/usr/bin/python3
 """What the estimators make of signals that their model does not fit, and of good ones: runs `misfit` and writes
 docs/misfits.md.
-usage: misfit_table.py BUILD_FOLDER [TRIALS [GOOD]] (200 of each cell, 4000). A page of fewer than 200 trials is printed, not
-written."""
+
+    misfit_table.py BUILD_FOLDER [TRIALS [GOOD]] [--page] [--keep FOLDER] [--processes N]
+
+200 trials of each cell and 4000 good recordings, unless said otherwise. A page of fewer than 200 trials is printed; with --page it
+is written all the same, and says how many they were. --keep: what was measured is left in FOLDER, and what is there already is not
+measured again; it is the same whoever measures it, for each trial has a seed of its own."""
+import argparse
 import math
 import os
 import subprocess
-import sys
 from pathlib import Path
 
 from scipy.stats import beta, norm
@@ -19,6 +23,7 @@ OUTSIDE, ACCEPT, GOOD_UNTRUSTED, TOLERANCE_OUTSIDE = 0.05, 0.025, 0.01, 0.01
 COVERAGE = (0.93, 0.97)
 RISK = 0.05  # that chance alone marks any cell of the page as missed
 LEAST_FOR_NORMAL = 30
+TRIALS_WANTED = 200
 SCATTER = {"depth_sd_process": "depth_sd", "depth_max": "depth_max", "jitter_process": "jitter"}
 
 
@@ -26,9 +31,30 @@ class Row(dict):
     __getattr__ = dict.__getitem__
 
 
-def measure(program, *options):
-    text = subprocess.run([program, "--fields", "--processes", str(os.cpu_count()), *map(str, options)], check=True,
-                          capture_output=True, text=True).stdout
+class Bench:
+    """The programs that measure."""
+
+    def __init__(self, build, processes=None, keep=None):
+        self.folder, self.processes, self.keep = Path(build) / "tests/bench", processes or os.cpu_count(), keep and Path(keep)
+
+    def run(self, name, program, *options):
+        kept = self.keep / name if self.keep else None
+        if kept and kept.exists():
+            return kept.read_text()
+        text = subprocess.run([str(self.folder / program), *map(str, options)], check=True, capture_output=True, text=True).stdout
+        if kept:
+            kept.parent.mkdir(parents=True, exist_ok=True)
+            kept.write_text(text)
+        return text
+
+    def misfit(self, name, *options):
+        return rows_of(self.run(name, "misfit", "--fields", "--processes", self.processes, *options))
+
+    def sweeps(self, trials):
+        return self.run("sweeps", "sweep_trials", trials, self.processes).splitlines()
+
+
+def rows_of(text):
     rows = [Row(zip(FIELDS, line.split("\t"))) for line in text.splitlines()]
     for row in rows:
         row.update({f: float(row[f]) for f in FIELDS if f not in TEXTS})
@@ -216,7 +242,7 @@ HEAD = """# Signals that the model does not fit
 
 Written by `make bench`; do not edit. Recordings with exactly known truth (`tests/bench/recording.c`; they share no code with the
 estimators and none with the virtual bench) go through tare, spin-up, window, coast and rest into the point's analysis. Of each
-family ([misfits.c](../tests/bench/misfits.c)) and severity, {trials} trials: even ones of a nominal pen (120 Hz, 1 mm, duty 0.4,
+family ([misfits.c](../tests/bench/misfits.c)) and severity, {trials} trials{few}: even ones of a nominal pen (120 Hz, 1 mm, duty 0.4,
 40 dB, sd 8 µm, 20 kS/s, 3 s), odd ones of others (80 to 200 Hz, 0.6 to 1.6 mm, duty 0.25 to 0.65, 32 to 50 dB). One of them alone:
 `build/dev/tests/bench/misfit --family NAME --severity X --one TRIAL`.
 
@@ -235,14 +261,18 @@ bound, at a risk of {risk:g} for all {looked_at} shares of this page together.
 """
 
 
-def write(build, trials=200, good=4000):
+def fewest_trials(*cells):
+    return int(min(row.trials for some in cells for claims in some.values() for row in claims.values()))
+
+
+def write(build, trials=200, good=4000, page=False, keep=None, processes=None):
     """Returns (rows that meet their targets, rows, share of good signals with duty <= 0.85 that are untrusted)."""
-    program = str(Path(build) / "tests/bench/misfit")
-    misfits = cells_of(measure(program, "--trials", trials))
-    fits = cells_of(measure(program, "--trials", trials, "--family", "fits-"))
-    goods = measure(program, "--good", good)
-    sweeps = subprocess.run([str(Path(build) / "tests/bench/sweep_trials"), str(trials), str(os.cpu_count())], check=True,
-                            capture_output=True, text=True).stdout.splitlines()
+    bench = Bench(build, processes, keep)
+    misfits = cells_of(bench.misfit("misfits", "--trials", trials))
+    fits = cells_of(bench.misfit("fits", "--trials", trials, "--family", "fits-"))
+    goods = bench.misfit("good", "--good", good)
+    sweeps = bench.sweeps(trials)
+    trials = fewest_trials(misfits, fits)
     judge = Judge(len(sweeps) + 10 * len(misfits) + 10 * len(fits) + 5 * len(cells_of(goods)))
     found = {"aims": 0, "missed": []}
     parts = ["\n## Good signals\n\n" + GOOD_NOTE, good_table(goods, judge, found),
@@ -252,9 +282,9 @@ def write(build, trials=200, good=4000):
              "\n## Sweeps\n\n" + SWEEP_NOTE, sweep_table(sweeps, judge, found)]
     missed = found["missed"]
     text = HEAD.format(trials=trials, z=judge.z, risk=RISK, looked_at=judge.looked_at, met=found["aims"] - len(missed),
-                       aims=found["aims"])
+                       aims=found["aims"], few="" if trials >= TRIALS_WANTED else f" (fewer than the {TRIALS_WANTED} that it takes)")
     text += "".join(f"\n- missed: {m}" for m in missed) + ("\n" if missed else "") + "\n".join(parts)
-    if trials >= 200:
+    if page or trials >= TRIALS_WANTED:
         PAGE.write_text(text)
         print(f"bench: {PAGE} written")
     else:
@@ -288,5 +318,12 @@ whole sweep. Coverage of the 95 % intervals, in %: 93 to 97.
 """
 
 if __name__ == "__main__":
-    numbers = [int(a) for a in sys.argv[2:]]
-    print("bench: misfits: {} of {} rows meet their targets; good signals untrusted {:.2%}".format(*write(sys.argv[1], *numbers)))
+    parser = argparse.ArgumentParser()
+    parser.add_argument("build")
+    parser.add_argument("trials", type=int, nargs="?", default=TRIALS_WANTED)
+    parser.add_argument("good", type=int, nargs="?", default=4000)
+    parser.add_argument("--page", action="store_true")
+    parser.add_argument("--keep")
+    parser.add_argument("--processes", type=int)
+    print("bench: misfits: {} of {} rows meet their targets; good signals untrusted {:.2%}".format(
+        *write(**vars(parser.parse_args()))))
