@@ -173,12 +173,16 @@ static void render_control(FILE *out, const struct record *record)
 	field(out, "override", record->override);
 }
 
-static bool deadman_tested(const struct record *record)
+/* Of what the bench has between the pen and its power: what shows that it stops the pen. */
+static void say_proof(const struct record *record, char *ret, size_t size)
 {
 	for (unsigned i = 0; i < record->tests; i++)
 		if (record->test[i].done && strcmp(record->test[i].name, "dead_man") == 0)
-			return true;
-	return false;
+			return;
+	if (record->proof.run[0])
+		snprintf(ret, size, "; tested in run %.80s, %.19sZ", record->proof.run, record->proof.utc);
+	else
+		snprintf(ret, size, "; not tested in this run");
 }
 
 void render_made_of(void (*row)(FILE *out, const char *name, const char *text), FILE *out, const struct record *record)
@@ -187,13 +191,13 @@ void render_made_of(void (*row)(FILE *out, const char *name, const char *text), 
 		const char *by, *text;
 	} rates[] = {{"volts", "by the supply's voltage"}, {"own", "the pen's own"}};
 	const struct deadman_row *dead_man = deadman_find(record->dead_man);
-	char line[200];
+	char line[300], proof[140] = "";
 
 	if (!dead_man)
 		return;
-	bool untested = dead_man->timed && dead_man->of_parts && !deadman_tested(record);
-	snprintf(line, sizeof(line), "class %s: %s%s", dead_man->name, dead_man->text,
-		 untested ? "; not tested in this run" : "");
+	if (dead_man->proven)
+		say_proof(record, proof, sizeof(proof));
+	snprintf(line, sizeof(line), "class %s: %s%s", dead_man->name, dead_man->text, proof);
 	row(out, "dead-man", line);
 	if (!dead_man->of_parts)
 		return;

@@ -91,6 +91,12 @@ static void put_made_of(struct json_stream *out, const struct record *record)
 		put_text(out, "dead_man", record->dead_man);
 	if (record->dead_man[0])
 		json_put_bool(out, "dead_man_tested", was_tested(record, "dead_man"));
+	if (record->proof.run[0]) {
+		json_object(out, "dead_man_tested_before", JSON_LINES);
+		put_text(out, "run", record->proof.run);
+		put_text(out, "started", record->proof.utc);
+		json_end(out);
+	}
 	if (record->depth_by[0])
 		put_text(out, "depth_by", record->depth_by);
 	if (record->rate_by[0])

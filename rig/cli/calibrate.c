@@ -611,7 +611,7 @@ static int execute(struct calibrate *c, const char *serial)
 	}
 	rc = drive(c, &err);
 	delivery_give_name_back(c->record);
-	keeping_end(&c->keeping, c->bench, c->session);
+	keeping_end(&c->keeping, c->bench, c->session, c->record);
 	indexing_end(&(struct indexing){.history = c->options->history, .state = c->options->state}, c->record);
 	session_free(c->session);
 	if (rc < 0)

@@ -14,7 +14,7 @@
 #include "rig/measure/point/point.h"
 
 struct check_options {
-	const char *bench;
+	const char *bench, *state;
 };
 
 static const struct cli_option check_table[] = {
@@ -26,6 +26,12 @@ static const struct cli_option check_table[] = {
 	 .help = "Check the plan against this bench too: ranges, phantoms, stroke budgets, due dates. Default: the "
 		 "environment's "
 		 "PENRIG_BENCH."},
+	{.name = "state",
+	 .kind = OPTION_TEXT,
+	 .arg = "DIR",
+	 .offset = offsetof(struct check_options, state),
+	 .help = "Where is kept what outlives a run. Default: /var/lib/penrig where it stands, else the user's own "
+		 "state folder."},
 	{.name = NULL},
 };
 
@@ -296,6 +302,33 @@ static void print_profiles(const struct check *check, const struct cli_tables *t
 	}
 }
 
+/* What would stop the pen, were penrig gone: a run that nothing shows it for cannot pass. */
+static int print_proof(const struct check *check, const struct cli_tables *tables, const char *folder, struct err *err)
+{
+	uint64_t wall_ns = tables->clock->wall_ns(tables->clock_ctx);
+	struct state *state = NULL;
+	struct record_proof proof;
+
+	if (!check->bench || !plan_lacks_proof(check->plan, check->bench))
+		return 0;
+	if (plan_proof_h(check->plan, check->bench) > 0) {
+		int rc = keeping_open(folder, check->bench->path, &state, err);
+		if (rc < 0)
+			return rc;
+	}
+	int rc = keeping_proof(state, check->plan, check->bench, wall_ns, &proof, err);
+	state_close(state);
+	if (rc < 0)
+		return rc;
+	if (proof.run[0])
+		printf("dead-man   the supply's timer was tested in run %s, %.19sZ\n", proof.run, proof.utc);
+	else
+		printf("dead-man   WARNING: this run cannot pass: nothing shows that the timer of the pen's power "
+		       "supply stops it: %s; let the plan say \"tests\": {\"dead_man\": true}\n",
+		       proof.why);
+	return 0;
+}
+
 static int check_due(const struct check *check, const struct cli_tables *tables, struct err *err)
 {
 	struct record now = {.name = ""};
@@ -352,6 +385,8 @@ static int check_run(const struct cli_tables *tables, const void *options, const
 		print_profiles(&check, tables);
 		if (check_due(&check, tables, &err) < 0)
 			code = cli_error(EXIT_REFUSED, "%s", err.text);
+		else if (print_proof(&check, tables, o->state, &err) < 0)
+			code = cli_error(EXIT_STORAGE, "%s", err.text);
 	}
 	free(check.points);
 	bench_free(check.bench);

@@ -621,6 +621,8 @@ static int execute(struct run *run, const char *plan_path)
 		return cli_error(cli_exit_code(rc), "%s", err.text);
 	rc = keeping_begin(&run->keeping, run->options->state, run->bench, run->record, run->loop, run->tables->honest,
 			   &err);
+	if (rc >= 0)
+		rc = keeping_begin_proof(&run->keeping, run->plan, run->bench, run->record, &err);
 	if (rc < 0) {
 		delivery_give_name_back(run->record);
 		return cli_error(rc == -EKEYEXPIRED ? EXIT_REFUSED : EXIT_STORAGE, "%s", err.text);
@@ -628,7 +630,7 @@ static int execute(struct run *run, const char *plan_path)
 	events_begin(&run->progress.events, run->record, run->plan, run->bench->name, run->point_count);
 	rc = drive(run, &err);
 	delivery_give_name_back(run->record);
-	keeping_end(&run->keeping, run->bench, run->session);
+	keeping_end(&run->keeping, run->bench, run->session, run->record);
 	indexing_end(&(struct indexing){.history = run->options->history, .state = run->options->state}, run->record);
 	session_free(run->session);
 	if (rc < 0)

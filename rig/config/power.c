@@ -8,15 +8,17 @@
 #include "rig/config/bench.h"
 #include "rig/config/plan.h"
 
-#define VOLTS_MAX 60.0 /* safe to touch, and more than any pen wants */
-#define AMPS_MAX  10.0
-#define RATE_MAX  1000.0
+#define VOLTS_MAX   60.0 /* safe to touch, and more than any pen wants */
+#define AMPS_MAX    10.0
+#define RATE_MAX    1000.0
+#define PROOF_H_MAX 744.0 /* a month */
 
 static const struct deadman_row rows[DEADMAN_CLASSES] = {
 	[DEADMAN_PEN] = {.name = "pen", .text = "the pen's own dead-man stops it", .timed = true},
 	[DEADMAN_DEVICE] = {.name = "device",
 			    .text = "a timer of its power supply switches it off when penrig does not feed it",
 			    .timed = true,
+			    .proven = true,
 			    .of_parts = true},
 	[DEADMAN_HOST] = {.name = "host",
 			  .text = "only another process on this computer stops it: nothing does where the computer or "
@@ -111,6 +113,12 @@ int bench_power_read(const struct json_doc *doc, const struct json *node, void *
 		 .lo = 0.01,
 		 .hi = AMPS_MAX,
 		 .unit = "A"},
+		{.key = "timer_proof_h",
+		 .kind = FIELD_NUMBER,
+		 .offset = IN(power.timer_proof_h),
+		 .lo = 0.1,
+		 .hi = PROOF_H_MAX,
+		 .unit = "h"},
 		{.key = "volts", .kind = FIELD_NUMBER, .offset = IN(volts_v), .lo = 0.1, .hi = VOLTS_MAX, .unit = "V"},
 		{.key = "rate_by_volts", .kind = FIELD_NODE, .offset = IN(table)},
 		{.key = NULL},
@@ -163,11 +171,34 @@ static int check_class(const struct json_doc *doc, const struct json *node, cons
 	return 0;
 }
 
+/* A proof is one device's: whose, must be known before it is relied on. */
+static int check_proof(const struct json_doc *doc, const struct json *node, const struct power_claim *claim,
+		       struct err *err)
+{
+	const struct json *power = json_get(node, "power"), *key = json_get(power, "timer_proof_h");
+	const struct deadman_row *row = deadman_row(claim->class);
+
+	if (!key)
+		return 0;
+	if (!row->proven)
+		return json_error(doc, key, err,
+				  "a dead-man of class \"%s\" has no timer to prove: leave \"timer_proof_h\" out",
+				  row->name);
+	if (!claim->power->serial[0])
+		return json_error(doc, key, err,
+				  "\"timer_proof_h\" lets a test of one supply's timer stand for later runs: name that "
+				  "supply's \"serial\" beside it");
+	return 0;
+}
+
 int bench_power_check(const struct json_doc *doc, const struct json *node, const struct power_claim *claim,
 		      struct err *err)
 {
 	const struct bench_power *power = claim->power;
 	int ret = check_class(doc, node, claim, err);
+
+	if (ret == 0 && power->present)
+		ret = check_proof(doc, node, claim, err);
 
 	if (ret || !power->present)
 		return ret;
@@ -209,6 +240,16 @@ int plan_check_power(const struct plan *plan, const struct bench *bench, struct 
 			"out of the plan's \"tests\"",
 			plan->path, row->name);
 	return 0;
+}
+
+bool plan_lacks_proof(const struct plan *plan, const struct bench *bench)
+{
+	return deadman_row((enum deadman_class)bench->pen.dead_man)->proven && !plan->test_deadman;
+}
+
+double plan_proof_h(const struct plan *plan, const struct bench *bench)
+{
+	return plan_lacks_proof(plan, bench) ? bench->pen.power.timer_proof_h : 0;
 }
 
 /* ---- what follows ---------------------------------------------------------------------------------------------- */

@@ -21,6 +21,7 @@ struct deadman_row {
 	const char *name;   /* in bench files and reports: "device" */
 	const char *text;   /* for people: what stops the pen, and what does not */
 	bool timed;         /* it has a time, is armed, fed and can be tested */
+	bool proven;        /* it is the bench's: a pass wants a test that has seen it stop a pen */
 	bool attended;      /* a person whom the run names stands by, and says so before each step */
 	bool needs_stopper; /* without that process there is nothing */
 	bool of_parts;      /* only a pen made of parts has it */
@@ -36,7 +37,8 @@ struct bench_power {
 	char serial[48]; /* must be the supply's own; "": not checked */
 	int64_t output;
 	double current_max_a;
-	unsigned points;                                             /* 1: the rate is the pen's own at this voltage */
+	double timer_proof_h; /* so long a passed test of its timer holds for later runs; 0: for its own alone */
+	unsigned points;      /* 1: the rate is the pen's own at this voltage */
 	double volts_v[POWER_POINTS_MAX], rate_hz[POWER_POINTS_MAX]; /* rising; rate_hz unused where points is 1 */
 };
 
@@ -57,6 +59,12 @@ struct plan;
 struct bench;
 /* Whether the plan asks for a test of the pen that a pen made of parts cannot be put to: 0, or -EINVAL with the files. */
 int plan_check_power(const struct plan *plan, const struct bench *bench, struct err *err);
+
+/* How long ago a test of the supply's timer may have passed for a run of this plan to stand on it, in hours; 0: the run must
+ * test it itself, or needs no such proof. */
+double plan_proof_h(const struct plan *plan, const struct bench *bench);
+/* Whether a pass on this bench wants the proof that what stops the pen does, and the plan does not bring it. */
+bool plan_lacks_proof(const struct plan *plan, const struct bench *bench);
 
 /* How a depth and a rate come about, for reports: "set" (told to the pen, read back), "asked" (of the operator), "volts"
  * (the supply's, by the bench file's table), "own" (the pen's at that voltage). */

@@ -227,6 +227,20 @@ static void weigh_tests(struct weighing *w, const struct record *record, const s
 	weigh_test_missing(w, record, plan && plan->test_refusal, "refusal");
 }
 
+/* What would have stopped the pen, had this program not been there? A timer that nobody has seen to trip is none. */
+static void weigh_proof(struct weighing *w, const struct record *record)
+{
+	if (!record->proof.wanted || record->proof.run[0])
+		return;
+	for (unsigned i = 0; i < record->tests; i++)
+		if (record->test[i].done && strcmp(record->test[i].name, "dead_man") == 0)
+			return; /* what it showed is weighed */
+	weigh(w, OUTCOME_INCONCLUSIVE, FIRST,
+	      "nothing shows that the timer of the pen's power supply stops it%s%.120s: let the plan say \"tests\": "
+	      "{\"dead_man\": true}",
+	      record->proof.why[0] ? ", as " : "", record->proof.why);
+}
+
 static void weigh_conditions(struct weighing *w, const struct record *record)
 {
 	const uint32_t failing =
@@ -316,6 +330,7 @@ static void weigh_all(struct weighing *w, const struct record *record, const str
 	weigh_run(w, record);
 	weigh_conditions(w, record);
 	weigh_tests(w, record, plan);
+	weigh_proof(w, record);
 	weigh_points(w, record, plan);
 	weigh_sweeps(w, record);
 }

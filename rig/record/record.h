@@ -229,6 +229,13 @@ struct record_origin {
 	bool has_gaps; /* they were looked for */
 };
 
+/* What shows that the bench's own dead-man, a timer between the pen and its power, stops the pen. */
+struct record_proof {
+	bool wanted; /* a pass needs it; not in files of earlier versions, nor of pens that stop themselves */
+	char run[128], utc[32]; /* the earlier run whose test passed, and when that began; "": there is none */
+	char why[200];          /* why there is none; "": not said */
+};
+
 /* Which pen it was, where it cannot tell: what the operator read from it. */
 struct record_identity {
 	bool wanted;                /* it stands on the operator's word */
@@ -277,6 +284,7 @@ struct record {
 	char dead_man[8];             /* class of what stops the pen: config/power.h; "": not said */
 	char depth_by[8], rate_by[8]; /* how they come about: bench_depth_by(), bench_rate_by(); "": not said */
 	struct record_identity dut_said;
+	struct record_proof proof;
 	char bench_found[400]; /* in which state, where an earlier run did not come to its end; empty: in order */
 	bool moved;            /* the pen was commanded to run at least once */
 	bool stop_verified;    /* the last stop was seen in the load signal; meaningful where moved */

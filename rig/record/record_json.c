@@ -400,6 +400,13 @@ static const struct member dut_said_members[] = {
 	END,
 };
 
+static const struct member proof_members[] = {
+	ONE(struct record_proof, run, TEXT),
+	ONE(struct record_proof, utc, TEXT),
+	ONE(struct record_proof, why, TEXT),
+	END,
+};
+
 static const struct member record_members[] = {
 	ONE(struct record, name, TEXT),
 	ONE(struct record, folder, TEXT),
@@ -444,6 +451,7 @@ static const struct member record_members[] = {
 	MAYBE(struct record, depth_by),
 	MAYBE(struct record, rate_by),
 	MAYBE_NESTED(struct record, dut_said, dut_said.wanted, dut_said_members),
+	MAYBE_NESTED(struct record, proof, proof.wanted, proof_members),
 	MAYBE(struct record, bench_found),
 	ONE(struct record, moved, BOOL),
 	ONE(struct record, stop_verified, BOOL),

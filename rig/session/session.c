@@ -397,6 +397,9 @@ static void arm(struct session *s, uint64_t now_ns)
 		start_sensor(s);
 		return;
 	}
+	if (s->record->proof.run[0])
+		journal_text(s, "event", "that the supply's timer stops the pen was tested in run %s of %s",
+			     s->record->proof.run, s->record->proof.utc);
 	journal_text(s, "command", "arm dead-man %u ms", s->bench->pen.deadman_ms);
 	verb_begin(&s->verb);
 	s->pen->driver->pen->deadman(s->pen->device, s->bench->pen.deadman_ms, verb_done, &s->verb);
@@ -601,6 +604,7 @@ static int fill_record(struct session *s)
 	utc_text(s->started_wall_ns, r->started_utc);
 	host_describe(r);
 	r->points_planned = s->config.point_count;
+	r->proof.wanted = deadman_row((enum deadman_class)s->bench->pen.dead_man)->proven;
 	return record_inputs(r, s->plan, s->bench);
 }
 

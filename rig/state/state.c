@@ -33,6 +33,11 @@ static const char schema_sql[] =
 	"CREATE INDEX run_by_seen ON run(seen_ns);"
 	"CREATE INDEX stroke_by_position ON stroke(phantom, position);";
 
+/* Younger than the format: a penrig that does not know it leaves it alone. */
+static const char deadman_sql[] =
+	"CREATE TABLE IF NOT EXISTS deadman(run INTEGER PRIMARY KEY REFERENCES run(id), supply TEXT NOT NULL,"
+	" output INTEGER NOT NULL, set_ms INTEGER NOT NULL, passed INTEGER NOT NULL)";
+
 /* ---- where --------------------------------------------------------------------------------------------------------- */
 
 static bool is_folder(const char *path)
@@ -136,6 +141,8 @@ int state_open(const char *folder, const char *bench_path, struct state **ret, s
 	int rc = snprintf(state->path, sizeof(state->path), "%s/%s", folder, name) < (int)sizeof(state->path)
 			 ? kept_db_open(state->path, &format, real_path, &state->db, err)
 			 : err_set(err, -ENAMETOOLONG, "the folder's name is too long: %.200s", folder);
+	if (!rc)
+		rc = db_exec(state->db, deadman_sql, err);
 	if (rc) {
 		state_close(state);
 		return not_kept(folder, rc, err);
@@ -203,15 +210,56 @@ static int upsert_strokes(struct state *state, const struct state_run *run, cons
 	return rc;
 }
 
-/* use NULL: only that the run was alive. */
-static int tell(struct state *state, const struct state_run *run, const struct state_use *use, struct err *err)
+static int upsert_deadman(struct state *state, const struct state_run *run, const struct state_deadman *test,
+			  struct err *err)
+{
+	struct db_stmt *stmt;
+	int rc = db_prepare(state->db,
+			    "INSERT OR REPLACE INTO deadman(run, supply, output, set_ms, passed)"
+			    " SELECT id, ?3, ?4, ?5, ?6 FROM run WHERE name = ?1 AND started_ns = ?2",
+			    &stmt, err);
+	if (rc)
+		return rc;
+	bind_run(stmt, run);
+	db_bind_text(stmt, 3, test->supply, strlen(test->supply));
+	db_bind_int(stmt, 4, test->output);
+	db_bind_int(stmt, 5, test->set_ms);
+	db_bind_int(stmt, 6, test->passed);
+	rc = db_insert(stmt, err);
+	db_finalize(stmt);
+	return rc;
+}
+
+static int delete_deadman(struct state *state, const struct state_run *run, struct err *err)
+{
+	struct db_stmt *stmt;
+	int rc = db_prepare(state->db,
+			    "DELETE FROM deadman WHERE run IN (SELECT id FROM run WHERE name = ?1 AND started_ns = ?2)",
+			    &stmt, err);
+	if (rc)
+		return rc;
+	bind_run(stmt, run);
+	rc = db_insert(stmt, err);
+	db_finalize(stmt);
+	return rc;
+}
+
+/* Beside that the run was alive: nothing, strokes, or a dead-man test. */
+struct told {
+	const struct state_use *use;
+	const struct state_deadman *test;
+};
+
+static int tell(struct state *state, const struct state_run *run, struct told told, struct err *err)
 {
 	int rc = db_begin(state->db, err);
 	if (rc)
 		return rc;
 	rc = upsert_run(state, run, err);
-	if (!rc && use)
-		rc = upsert_strokes(state, run, use, err);
+	if (!rc && told.use)
+		rc = upsert_strokes(state, run, told.use, err);
+	if (!rc && told.test)
+		rc = upsert_deadman(state, run, told.test, err);
 	if (!rc)
 		rc = db_commit(state->db, err);
 	if (rc)
@@ -221,7 +269,7 @@ static int tell(struct state *state, const struct state_run *run, const struct s
 
 int state_saw(struct state *state, const struct state_run *run, struct err *err)
 {
-	return tell(state, run, NULL, err);
+	return tell(state, run, (struct told){.use = NULL}, err);
 }
 
 int state_strokes(struct state *state, const struct state_run *run, const char *phantom, const char *position,
@@ -231,7 +279,17 @@ int state_strokes(struct state *state, const struct state_run *run, const char *
 
 	snprintf(use.phantom, sizeof(use.phantom), "%s", phantom);
 	snprintf(use.position, sizeof(use.position), "%s", position);
-	return tell(state, run, &use, err);
+	return tell(state, run, (struct told){.use = &use}, err);
+}
+
+int state_deadman(struct state *state, const struct state_run *run, const struct state_deadman *test, struct err *err)
+{
+	return tell(state, run, (struct told){.test = test}, err);
+}
+
+int state_deadman_untested(struct state *state, const struct state_run *run, struct err *err)
+{
+	return delete_deadman(state, run, err);
 }
 
 /* ---- asking -------------------------------------------------------------------------------------------------------- */
@@ -258,6 +316,38 @@ int state_last_run(struct state *state, struct state_run *ret, struct err *err)
 {
 	return db_each(state->db, "SELECT name, started_ns, seen_ns, host, dut FROM run ORDER BY seen_ns DESC LIMIT 1",
 		       0, 0, on_last, ret, err);
+}
+
+static void read_deadman(struct db_stmt *row, struct state_deadman *ret)
+{
+	ret->set_ms = (uint32_t)db_int(row, 0);
+	ret->passed = db_int(row, 1) != 0;
+	copy_text(row, 2, ret->run, sizeof(ret->run));
+	ret->tested_wall_ns = (uint64_t)db_int(row, 3);
+}
+
+int state_last_deadman(struct state *state, const char *supply, unsigned output, struct state_deadman *ret,
+		       struct err *err)
+{
+	struct state_deadman last = {.output = output};
+	struct db_stmt *query;
+	int rc = db_prepare(state->db,
+			    "SELECT set_ms, passed, name, started_ns FROM deadman JOIN run ON run.id = deadman.run"
+			    " WHERE supply = ? AND output = ? ORDER BY started_ns DESC, run.id DESC LIMIT 1",
+			    &query, err);
+	if (rc)
+		return rc;
+	db_bind_text(query, 1, supply, strlen(supply));
+	db_bind_int(query, 2, output);
+	rc = db_step(query, err);
+	if (rc == 1)
+		read_deadman(query, &last);
+	db_finalize(query);
+	if (rc != 1)
+		return rc;
+	snprintf(last.supply, sizeof(last.supply), "%s", supply);
+	*ret = last;
+	return 1;
 }
 
 #define USES                                                                                                           \

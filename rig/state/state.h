@@ -1,9 +1,10 @@
-/* What outlives a run: the clock as a bench last saw it, and the strokes that each position of a phantom has taken. One
- * SQLite file for each bench in one folder, opened by several processes and users at once; docs/state.md says what is
+/* What outlives a run: the clock as a bench last saw it, the strokes that each position of a phantom has taken, and how the
+ * timer of its pen's power supply did when it was last tested. One SQLite file for each bench in one folder, opened by several processes and users at once; docs/state.md says what is
  * in it. Everything here may block for as long as another process writes (KEPT_BUSY_MS at most). */
 #ifndef PENRIG_STATE_STATE_H
 #define PENRIG_STATE_STATE_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "rig/base/disk.h"
@@ -42,6 +43,25 @@ int state_strokes(struct state *state, const struct state_run *run, const char *
 
 /* The run whose clock stood furthest ahead; 1: there is one, 0: none yet. */
 int state_last_run(struct state *state, struct state_run *ret, struct err *err);
+
+/* A dead-man test of what gives a pen its power: of which device and output, and for which time its timer was set. */
+struct state_deadman {
+	char supply[128]; /* its serial number */
+	unsigned output;
+	uint32_t set_ms;
+	bool passed;
+	/* of the last test, in state_last_deadman(): */
+	char run[128];
+	uint64_t tested_wall_ns; /* when that run began */
+};
+/* The run sets out to test this one, or has: for each run its last word counts. Not passed is what it says first, so that
+ * one which is killed meanwhile leaves no proof. Durable when it returns 0. */
+int state_deadman(struct state *state, const struct state_run *run, const struct state_deadman *test, struct err *err);
+/* It did not come to its test: what an earlier run showed stands. */
+int state_deadman_untested(struct state *state, const struct state_run *run, struct err *err);
+/* The newest test of this device and output, whatever it showed. 1: there is one, 0: none. */
+int state_last_deadman(struct state *state, const char *supply, unsigned output, struct state_deadman *ret,
+		       struct err *err);
 
 struct state_use { /* of one position of a phantom */
 	char phantom[48], position[32];

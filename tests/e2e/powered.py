@@ -21,6 +21,10 @@ PLAN = {
 }
 
 
+# A timer that nothing has shown to stop the pen passes none.
+PROVEN = {**PLAN, "tests": {"dead_man": True}}
+
+
 class Operator:
     """Does what is asked. read: what they read from the pen, before and after; deaf_dial: leaves it where it is; quit: at this question."""
 

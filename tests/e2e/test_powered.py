@@ -2,7 +2,9 @@
 """A pen without a plug on a bought power supply, on the virtual clock: results against the truth, each fault of the supply with a few
 seeds, and what the operator does: no pass that the truth contradicts, and the pen off in truth wherever its stop is said to be seen.
 SEEDS in the environment sets how many (default 1)."""
+import json
 import os
+import subprocess
 import tempfile
 from copy import deepcopy
 from pathlib import Path
@@ -79,29 +81,29 @@ def inside(run, what):
 
 def good(bench):
     def job():
-        run = powered.Run(bench)
+        run = powered.Run(bench, plan=powered.PROVEN if bench == TIMED else powered.PLAN)
         check(run.run.outcome() == PASS, f"{bench}: {run.run.outcome()} {run.out[-600:]}")
         honest(run, bench)
+        check(len(run.report["points"]) == 2, f"{bench}: no attempt was in vain: {run.out}")
         inside(run, bench)
         stated = run.report["bench"]
         check(stated["depth_by"] == "asked" and stated["rate_by"] == "volts", f"{bench}: asked, not set: {stated}")
         check(stated["dead_man"] == ("device" if bench == TIMED else "host"), f"{bench}: its dead-man's class: {stated}")
         check("class " + stated["dead_man"] in run.out and "class " + stated["dead_man"] in (run.folder / "r.report.html").read_text(),
               f"{bench}: the class stands on the terminal and in the page")
-        check(("not tested in this run" in run.out) == (bench == TIMED), f"{bench}: a timer that was not tested is said to be so: {run.out}")
-        check(stated["dead_man_tested"] is False, f"{bench}: in the record's form, too: {stated}")
+        check("not tested" not in run.out and stated["dead_man_tested"] is (bench == TIMED), f"{bench}: whether it was tested: {stated}")
         asked = [p["question"] for p in run.operator.asked]
         check(asked == ["scan_pen", "set_dial", "set_dial", "scan_pen"], f"{bench}: what was asked: {asked}")
         check(all(("A. Meier" in p["text"]) == (bench == ATTENDED) for p in run.operator.asked if p["question"] == "set_dial"),
               f"{bench}: who attends is named before each step: {run.operator.asked}")
         ons = [t for t in run.truth if t.get("event") == "motor" and t.get("on")]
-        check(len(ons) == 2, f"{bench}: the power went on once for each point: {ons}")
+        check(len(ons) == 2 + (bench == TIMED), f"{bench}: the power went on once for each point and for the test: {ons}")
     return job
 
 
 def named(dut, right):
     def job():
-        run = powered.Run(TIMED, dut=dut)
+        run = powered.Run(TIMED, dut=dut, plan=powered.PROVEN)
         check(run.run.outcome() in right, f"{dut}: {run.run.outcome()} {run.report and run.report['verdict_reason']}")
         honest(run, dut)
     return job
@@ -137,18 +139,41 @@ def faulty(fault, bench, seed, right):
 
 
 def deadman():
-    plan = {**deepcopy(powered.PLAN), "tests": {"dead_man": True}}
-    run = powered.Run(TIMED, plan=plan)
+    """A pass stands on a timer that was seen to trip: in this run, or, where the bench allows it, in one before; the newest test counts."""
+    folder = Path(tempfile.mkdtemp(prefix="pow"))
+    bench = rig.own_bench(TIMED, folder)
+    one = {**deepcopy(powered.PLAN), "steps": [{**powered.PLAN["steps"][0], "depth_mm": 0.7, "attempts": 1}]}
+    test, kept = {**one, "tests": {"dead_man": True}}, ["--state", folder / "state"]
+    (folder / "plan.json").write_text(json.dumps(one))
+
+    def said():
+        child = subprocess.run([rig.PENRIG, "check", folder / "plan.json", "--bench", bench, *kept], capture_output=True, text=True)
+        return child.returncode, child.stdout
+
+    def run_of(name, plan, **rest):
+        return powered.Run(bench, plan=plan, more=[*kept, "--name", name], **rest)
+
+    never = run_of("first", one)
+    check(never.run.outcome() == UNSURE and "never tested" in never.report["verdict_reason"] and "cannot pass" in never.out
+          and "not tested in this run" in never.out, f"nothing shows that the timer trips: {never.run.outcome()} {never.out}")
+    honest(never, "a timer that was never tested")
+    check(said()[0] == 0 and "cannot pass" in said()[1], f"as check says beforehand: {said()}")
+    run = run_of("proof", test)
     tests = run.report["tests"]
     check(run.run.outcome() == PASS and [t["outcome"] for t in tests] == ["pass"], f"the supply's timer is tested: {tests} {run.run.outcome()}")
-    check(run.report["bench"]["dead_man_tested"] is True and "not tested in this run" not in run.out, "and is said to be tested")
+    check(run.report["bench"]["dead_man_tested"] is True, "and is said to be tested")
     check([p["question"] for p in run.operator.asked][:2] == ["scan_pen", "set_dial"], "the dial is set before the test runs the pen")
     honest(run, "dead-man test")
-    dead = powered.Run(TIMED, plan=plan, faults=["dead-man-dead@0"])
+    later = run_of("second", one)
+    check(later.run.outcome() == PASS and later.report["bench"]["dead_man_tested_before"]["run"] == "proof" and "tested in run proof" in later.out,
+          f"that holds for a later run: {later.run.outcome()} {later.out}")
+    dead = run_of("third", test, faults=["dead-man-dead@0"])
     check(dead.run.outcome() == UNSURE and "power supply's timer" in dead.report["verdict_reason"],
           f"a timer that never trips is the bench's fault: {dead.run.outcome()} {dead.report['verdict_reason']}")
     honest(dead, "dead timer")
-    refused = powered.Run(ATTENDED, plan=plan)
+    after = run_of("fourth", one)
+    check(after.run.outcome() == UNSURE and "did not pass" in after.report["verdict_reason"], f"and takes the proof away: {after.report['verdict_reason']}")
+    refused = powered.Run(ATTENDED, plan=powered.PROVEN)
     check(refused.code == 2 and "class \"host\"" in refused.out, f"a dead-man that is none is not tested: {refused.code} {refused.out}")
 
 

@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <stdio.h>
+#include <string.h>
 
 #include "rig/cli/kit/command.h"
 #include "rig/record/host.h"
@@ -97,7 +98,97 @@ static int tell_strokes(struct keeping *keeping, const struct bench *bench, cons
 	return rc;
 }
 
-void keeping_end(struct keeping *keeping, const struct bench *bench, const struct session *session)
+/* ---- the supply's timer ------------------------------------------------------------------------------------------ */
+
+static bool holds(const struct state_deadman *last, const struct bench *bench, uint64_t wall_ns, char *ret_why,
+		  size_t size)
+{
+	double hours = bench->pen.power.timer_proof_h;
+	double age_h = ((double)wall_ns - (double)last->tested_wall_ns) / (3600.0 * NS_PER_S);
+
+	if (!last->passed)
+		snprintf(ret_why, size, "its last test, in run %.60s, did not pass", last->run);
+	else if (last->set_ms != bench->pen.deadman_ms)
+		snprintf(ret_why, size, "its last test, in run %.60s, was of %u ms, and the bench sets %u ms",
+			 last->run, last->set_ms, bench->pen.deadman_ms);
+	else if (!(age_h <= hours))
+		snprintf(ret_why, size,
+			 "its last test, in run %.60s, is %.1f h old, and the bench lets it hold for %g h", last->run,
+			 age_h, hours);
+	else
+		return true;
+	return false;
+}
+
+int keeping_proof(struct state *state, const struct plan *plan, const struct bench *bench, uint64_t wall_ns,
+		  struct record_proof *ret, struct err *err)
+{
+	const struct bench_power *power = &bench->pen.power;
+	double hours = plan_proof_h(plan, bench);
+	struct state_deadman last;
+
+	*ret = (struct record_proof){.wanted = plan_lacks_proof(plan, bench)};
+	if (!ret->wanted)
+		return 0;
+	snprintf(ret->why, sizeof(ret->why), "%s",
+		 hours > 0 ? "it was never tested on this bench"
+			   : "this bench lets no earlier test of it stand (\"timer_proof_h\")");
+	if (!(hours > 0) || !state)
+		return 0;
+	int rc = state_last_deadman(state, power->serial, (unsigned)power->output, &last, err);
+	if (rc != 1 || !holds(&last, bench, wall_ns, ret->why, sizeof(ret->why)))
+		return rc < 0 ? rc : 0;
+	ret->why[0] = '\0';
+	snprintf(ret->run, sizeof(ret->run), "%s", last.run);
+	utc_text(last.tested_wall_ns, ret->utc);
+	return 0;
+}
+
+static struct state_deadman test_of(const struct bench *bench, bool passed)
+{
+	struct state_deadman test = {
+		.output = (unsigned)bench->pen.power.output, .set_ms = bench->pen.deadman_ms, .passed = passed};
+
+	snprintf(test.supply, sizeof(test.supply), "%s", bench->pen.power.serial);
+	return test;
+}
+
+static bool is_kept(const struct bench *bench)
+{
+	return deadman_row((enum deadman_class)bench->pen.dead_man)->proven && bench->pen.power.serial[0];
+}
+
+int keeping_begin_proof(struct keeping *keeping, const struct plan *plan, const struct bench *bench,
+			struct record *record, struct err *err)
+{
+	struct state_deadman test = test_of(bench, false);
+	struct record_proof *proof = &record->proof;
+	int rc = keeping_proof(keeping->state, plan, bench, keeping->run.started_wall_ns, proof, err);
+
+	if (!rc && proof->why[0])
+		cli_error(0,
+			  "this run cannot pass: nothing shows that the timer of the pen's power supply stops it: %s",
+			  proof->why);
+	if (!rc && keeping->state && plan->test_deadman && is_kept(bench))
+		rc = state_deadman(keeping->state, &keeping->run, &test, err);
+	return rc;
+}
+
+/* A test that was begun and came to no end showed nothing, and less than an earlier one. */
+static int tell_deadman(struct keeping *keeping, const struct bench *bench, const struct record *record,
+			struct err *err)
+{
+	for (unsigned i = 0; i < record->tests; i++) {
+		const struct record_test *test = &record->test[i];
+		struct state_deadman told = test_of(bench, test->done && test->outcome == OUTCOME_PASS);
+		if (strcmp(test->name, "dead_man") == 0)
+			return is_kept(bench) ? state_deadman(keeping->state, &keeping->run, &told, err) : 0;
+	}
+	return state_deadman_untested(keeping->state, &keeping->run, err);
+}
+
+void keeping_end(struct keeping *keeping, const struct bench *bench, const struct session *session,
+		 const struct record *record)
 {
 	struct err err = {""};
 
@@ -107,6 +198,8 @@ void keeping_end(struct keeping *keeping, const struct bench *bench, const struc
 	int rc = state_saw(keeping->state, &keeping->run, &err);
 	if (!rc)
 		rc = tell_strokes(keeping, bench, session, &err);
+	if (!rc)
+		rc = tell_deadman(keeping, bench, record, &err);
 	if (rc)
 		give_up(keeping, &err);
 	keeping_close(keeping);

@@ -21,8 +21,17 @@ int keeping_open(const char *wanted, const char *bench_path, struct state **ret,
  * behind it, and a certificate that has run out could be used. */
 int keeping_begin(struct keeping *keeping, const char *wanted, const struct bench *bench, const struct record *record,
 		  struct loop *loop, bool honest, struct err *err);
+/* What the bench's state shows of the supply's timer that stops its pen, for a run of this plan now: ret->run is empty where no
+ * passed test holds for it, and ret->why says why (empty where none is wanted). state NULL: none is kept. -errno. */
+int keeping_proof(struct state *state, const struct plan *plan, const struct bench *bench, uint64_t wall_ns,
+		  struct record_proof *ret, struct err *err);
+/* The same for the run that begins, into its record; a run that sets out to test that timer leaves no proof until it has. */
+int keeping_begin_proof(struct keeping *keeping, const struct plan *plan, const struct bench *bench,
+			struct record *record, struct err *err);
+
 /* It has ended; said on standard error where it could not be kept. session NULL: it could not begin. Closes. */
-void keeping_end(struct keeping *keeping, const struct bench *bench, const struct session *session);
+void keeping_end(struct keeping *keeping, const struct bench *bench, const struct session *session,
+		 const struct record *record);
 
 /* A clock that stands behind the program's own making was set back, or never set: -EKEYEXPIRED. made_ns: of the newest
  * change in the program's source; 0: not known. */

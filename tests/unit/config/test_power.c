@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include "rig/config/bench.h"
+#include "rig/config/plan.h"
 
 #define PHANTOM "tests/e2e/bad/phantom-good.json"
 
@@ -40,6 +41,8 @@ static int read_with(const char *keys, const char *rest, struct bench **ret, str
 }
 
 #define VOLTS "\"power\": {\"driver\": \"scpi-power\", \"current_max_a\": 1.5, \"output\": 2, \"volts\": 5}"
+#define PROOF(serial)                                                                                                  \
+	"\"power\": {\"driver\": \"scpi-power\", " serial "\"current_max_a\": 1, \"volts\": 5, \"timer_proof_h\": 24}"
 #define TABLE "\"power\": {\"driver\": \"scpi-power\", \"current_max_a\": 1, \"rate_by_volts\": [[2, 50], [4.8, 120]]}"
 
 static void reads_what_is_said(void **state)
@@ -75,6 +78,24 @@ static void refused(const char *keys, const char *rest, const char *why)
 	assert_int_equal(read_with(keys, rest, &b, &err), -EINVAL);
 	if (!strstr(err.text, why) || strncmp(err.text, "bench.json:", 11) != 0)
 		fail_msg("%s", err.text);
+}
+
+static void a_proof_is_one_supplys(void **state)
+{
+	static const struct plan tests_it = {.test_deadman = true}, does_not;
+	struct bench *b = NULL;
+	struct err err = {""};
+
+	(void)state;
+	if (read_with("\"dead_man\": \"device\", " PROOF("\"serial\": \"9200001\", "), "", &b, &err))
+		fail_msg("%s", err.text);
+	assert_true(plan_proof_h(&does_not, b) == 24 && plan_lacks_proof(&does_not, b));
+	assert_true(plan_proof_h(&tests_it, b) == 0 && !plan_lacks_proof(&tests_it, b));
+	b->pen.dead_man = DEADMAN_HOST; /* attended: it stands on no timer */
+	assert_true(!plan_lacks_proof(&does_not, b));
+	bench_free(b);
+	refused("\"dead_man\": \"device\", " PROOF(""), "", "\"serial\" beside it");
+	refused("\"dead_man\": \"host\", " PROOF("\"serial\": \"S\", "), "", "no timer to prove");
 }
 
 static void refuses_what_cannot_be(void **state)
@@ -121,6 +142,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(reads_what_is_said),
+		cmocka_unit_test(a_proof_is_one_supplys),
 		cmocka_unit_test(refuses_what_cannot_be),
 		cmocka_unit_test(each_class_says_what_it_is),
 	};

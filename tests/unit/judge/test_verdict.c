@@ -460,6 +460,27 @@ static void test_the_pen_s_own_troubles(void **state)
 	assert_verdict(record, OUTCOME_FAIL, 1, "dead_man test: it ran on for 3 s");
 }
 
+static void test_a_timer_that_nobody_saw_trip(void **state)
+{
+	struct record *record = *state;
+	plan.test_deadman = false;
+	record->proof.wanted = true;
+	assert_verdict(record, OUTCOME_PASS, 0, "nearest to its limit"); /* this run tested it */
+	record->test[0].done = false;
+	assert_verdict(record, OUTCOME_INCONCLUSIVE, 3, "timer of the pen's power supply");
+	record->tests = 0;
+	strcpy(record->proof.why, "it was never tested on this bench");
+	assert_verdict(record, OUTCOME_INCONCLUSIVE, 3, "never tested on this bench: let the plan say");
+	strcpy(record->proof.run, "r-1");
+	assert_verdict(record, OUTCOME_PASS, 0, "nearest to its limit");
+	record->proof.run[0] = '\0';
+	measured(record, 0, 2);
+	assert_verdict(record, OUTCOME_FAIL, 1, "depth_mm"); /* what the pen fails, it fails */
+	record->proof.wanted = false;
+	measured(record, 0, 0.51);
+	assert_verdict(record, OUTCOME_PASS, 0, "nearest to its limit"); /* a pen that stops itself, or an older file */
+}
+
 static void test_unverified_stop_is_no_pass(void **state)
 {
 	struct record *record = *state;
@@ -609,6 +630,7 @@ int main(void)
 		T(test_no_number_of_attempts_washes_a_failure_out),
 		T(test_what_a_gap_makes_does_not_stay),
 		T(test_the_pen_s_own_troubles),
+		T(test_a_timer_that_nobody_saw_trip),
 		T(test_unverified_stop_is_no_pass),
 		T(test_incomplete_runs),
 		T(test_refused_runs),

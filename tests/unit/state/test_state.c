@@ -328,6 +328,61 @@ static void spoil(const char *sql)
 	db_close(db);
 }
 
+static int tested(struct state *state, const struct state_run *run, const char *supply, unsigned output, bool passed)
+{
+	struct state_deadman test = {.output = output, .set_ms = 1500, .passed = passed};
+	struct err err = {""};
+
+	snprintf(test.supply, sizeof(test.supply), "%s", supply);
+	return state_deadman(state, run, &test, &err);
+}
+
+static void test_the_newest_dead_man_test_counts(void **ignored)
+{
+	struct state *state = opened(bench);
+	struct state_run first = {.name = "r-1", .started_wall_ns = 100, .seen_wall_ns = 200};
+	struct state_run second = {.name = "r-2", .started_wall_ns = 300, .seen_wall_ns = 300};
+	struct state_deadman last;
+	struct err err = {""};
+
+	(void)ignored;
+	assert_int_equal(state_last_deadman(state, "S-1", 1, &last, &err), 0);
+	assert_int_equal(tested(state, &first, "S-1", 1, false), 0); /* as it begins ... */
+	assert_int_equal(tested(state, &first, "S-1", 1, true), 0);  /* ... and as it ended */
+	assert_int_equal(state_last_deadman(state, "S-1", 1, &last, &err), 1);
+	assert_true(last.passed && last.set_ms == 1500 && last.tested_wall_ns == 100);
+	assert_string_equal(last.run, "r-1");
+	assert_int_equal(state_last_deadman(state, "S-2", 1, &last, &err), 0);
+	assert_int_equal(state_last_deadman(state, "S-1", 2, &last, &err), 0);
+	assert_int_equal(tested(state, &second, "S-1", 1, false), 0); /* killed in the middle of its test */
+	state_close(state);
+	state = opened(bench);
+	assert_int_equal(state_last_deadman(state, "S-1", 1, &last, &err), 1);
+	assert_true(!last.passed && strcmp(last.run, "r-2") == 0);
+	assert_int_equal(state_deadman_untested(state, &second, &err), 0); /* it did not come so far */
+	assert_int_equal(state_last_deadman(state, "S-1", 1, &last, &err), 1);
+	assert_true(last.passed && strcmp(last.run, "r-1") == 0);
+	state_close(state);
+}
+
+/* A file of the first format, as it was before dead-man tests were kept. */
+static void test_a_file_from_before_dead_man_tests(void **ignored)
+{
+	struct state *state = opened(bench);
+	struct state_run run = {.name = "r-1", .started_wall_ns = 100, .seen_wall_ns = 200};
+	struct err err = {""};
+	struct db *db;
+
+	(void)ignored;
+	assert_int_equal(db_open(state_path(state), "s", DB_WRITE, 0, &db, &err), 0);
+	state_close(state);
+	assert_int_equal(db_exec(db, "DROP TABLE deadman", &err), 0);
+	db_close(db);
+	state = opened(bench);
+	assert_int_equal(tested(state, &run, "S-1", 1, true), 0);
+	state_close(state);
+}
+
 static void test_a_newer_format(void **ignored)
 {
 	struct state *state;
@@ -396,6 +451,8 @@ int main(void)
 		TEST(test_the_last_run_is_the_one_furthest_ahead),
 		TEST(test_several_processes),
 		TEST(test_a_killed_process_leaves_what_it_told),
+		TEST(test_the_newest_dead_man_test_counts),
+		TEST(test_a_file_from_before_dead_man_tests),
 		TEST(test_a_newer_format),
 		TEST(test_another_database),
 		TEST(test_not_a_database),
