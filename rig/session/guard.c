@@ -416,6 +416,7 @@ void guard_run(struct guard *g, const char *what, bool deadman_expected, device_
 	};
 	g->beats.odd = 0;
 	g->telemetry.running = true; /* until a reply says otherwise */
+	g->telemetry.condition = 0;  /* what still holds, the next reply says again */
 	tell(g, GUARD_ORDERED, what);
 	g->config.host->run(g->config.ctx, done, ctx);
 }
