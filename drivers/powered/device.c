@@ -30,9 +30,10 @@ struct powered {
 	double volts_v; /* as it was told last; NaN: not yet */
 	bool set;       /* and the supply has confirmed that */
 	uint64_t settings;
-	bool wanted;        /* told to run, and it was; until it is told to stop */
-	uint64_t timer_ns;  /* of the supply's timer; 0: it is not armed */
-	uint64_t fed_ns;    /* when that began to count, at the latest */
+	bool wanted;       /* told to run, and it was; until it is told to stop */
+	uint64_t timer_ns; /* of the supply's timer; 0: it is not armed */
+	uint64_t fed_ns;   /* when that began to count, at the latest */
+	uint64_t timer_asked_ns;
 	unsigned low;       /* reads in a row with another voltage than was set */
 	uint32_t condition; /* latched until the next start */
 	struct answer answer[ANSWERS_MAX];
@@ -126,6 +127,14 @@ static void watch_volts(struct powered *pen, const struct power_state *state)
 		       "the pen's power supply does not hold the voltage that was set: look at its current limit");
 }
 
+/* Of an output that is off it says nothing yet: it is asked before the next start. */
+static void watch_timer(struct powered *pen, const struct power_state *state)
+{
+	if (pen->wanted && state->on && state->timer_off)
+		appear(pen, PEN_TIMER_OFF,
+		       "the timer of the pen's power supply, which is to stop it, is not armed any more");
+}
+
 /* How the output stood before it was switched on says nothing of how it stands. */
 static bool is_stale(const struct powered *pen)
 {
@@ -140,6 +149,7 @@ static void on_power(void *ctx, const struct power_state *state)
 		return;
 	watch_output(pen, state);
 	watch_volts(pen, state);
+	watch_timer(pen, state);
 	const struct pen_telemetry telemetry = {
 		.host_ns = state->host_ns,
 		.rate_hz = NAN,
@@ -261,7 +271,7 @@ static void powered_run(struct device *device, device_done_fn done, void *ctx)
 	}
 	pen->condition = 0;
 	pen->low = 0;
-	pen->fed_ns = pen->now_ns;
+	pen->fed_ns = pen->timer_asked_ns = pen->now_ns;
 	pen->starting = true;
 	pen->run_done = done;
 	pen->run_ctx = ctx;
@@ -301,31 +311,43 @@ static void read_done(void *ctx, int status, const struct err *err)
 	free(read);
 }
 
-static void read_output(struct powered *pen, bool feed, device_done_fn done, void *ctx)
+static void read_output(struct powered *pen, unsigned also, device_done_fn done, void *ctx)
 {
 	struct read *read = calloc(1, sizeof(*read));
 
 	assert(read); /* a done that is lost is worse: somebody would wait for it for ever */
 	*read = (struct read){.pen = pen, .done = done, .ctx = ctx};
 	pen->reads_begun++;
-	pen->verbs->read(pen->supply, feed, read_done, read);
+	pen->verbs->read(pen->supply, also, read_done, read);
 }
 
 static void powered_heartbeat(struct device *device, device_done_fn done, void *ctx)
 {
 	struct powered *pen = powered_of(device);
-	bool feed = pen->setup.fed && pen->timer_ns;
+	unsigned also = pen->setup.fed && pen->timer_ns ? POWER_READ_FEED : 0;
 
-	if (feed)
+	if (also)
 		pen->fed_ns = pen->now_ns;
-	read_output(pen, feed, done, ctx);
+	if (also && pen->wanted && pen->now_ns - pen->timer_asked_ns >= POWERED_TIMER_NS) {
+		also |= POWER_READ_TIMER;
+		pen->timer_asked_ns = pen->now_ns;
+	}
+	read_output(pen, also, done, ctx);
 }
 
 static void powered_telemetry(struct device *device, device_done_fn done, void *ctx)
 {
 	struct powered *pen = powered_of(device);
 
-	read_output(pen, false, done, ctx);
+	read_output(pen, 0, done, ctx);
+}
+
+static void powered_release(struct device *device, device_done_fn done, void *ctx)
+{
+	struct powered *pen = powered_of(device);
+
+	pen->timer_ns = 0;
+	pen->verbs->release(pen->supply, done, ctx);
 }
 
 static const struct pen_verbs verbs = {
@@ -337,6 +359,7 @@ static const struct pen_verbs verbs = {
 	.deadman = powered_deadman,
 	.heartbeat = powered_heartbeat,
 	.telemetry = powered_telemetry,
+	.release = powered_release,
 };
 
 /* ---- the driver ------------------------------------------------------------------------------------------------ */

@@ -5,9 +5,11 @@
 
 #include "rig/driver/driver.h"
 
-#define POWERED_LOW_REL   0.05 /* the supply's volts may be off by so much of what was set, ... */
-#define POWERED_LOW_V     0.1  /* ... and this besides */
-#define POWERED_LOW_READS 5    /* in a row: a motor that starts draws more for a while */
+#define POWERED_LOW_REL 0.05 /* the supply's volts may be off by so much of what was set, ... */
+#define POWERED_LOW_V   0.1  /* ... and this besides */
+#define POWERED_TIMER_NS                                                                                               \
+	(1 * NS_PER_S)      /* with the first heartbeat after so long it is asked whether the timer is armed */
+#define POWERED_LOW_READS 5 /* in a row: a motor that starts draws more for a while */
 
 extern const struct driver driver_powered;
 

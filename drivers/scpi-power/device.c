@@ -32,8 +32,13 @@ struct supply {
 	uint64_t stops;
 	unsigned output;
 	struct device_identity identity;
-	unsigned agreed;          /* answers in a row that say off, to the stop under way */
-	double timer_s;           /* as armed */
+	unsigned agreed; /* answers in a row that say off, to the stop under way */
+	double timer_s;  /* as armed; 0: it is not */
+	struct {
+		bool known, on;
+		double s;
+	} found;                  /* the timer, before it was armed */
+	bool timer_on;            /* as it said last */
 	struct power_state state; /* as it is being read */
 	uint64_t answers;
 };
@@ -47,7 +52,8 @@ struct job {
 		enum power_line line;
 		double value;
 	} step[STEPS_MAX];
-	bool tells; /* host->power at its end */
+	bool tells;    /* host->power at its end */
+	bool releases; /* the timer is not ours any more at its end */
 	device_done_fn done;
 	void *ctx;
 };
@@ -178,14 +184,44 @@ static int read_set(const struct supply *supply, const char *line, enum power_li
 		       unit, said);
 }
 
-static int read_timer(const char *line, struct err *err)
-{
-	bool on;
+/* What is wanted of the timer, as the request's value. */
+enum { TIMER_EITHER, TIMER_ARMED };
 
-	if (!power_read_switch(line, &on))
+static int read_timer(struct supply *supply, const char *line, int wanted, struct err *err)
+{
+	if (!power_read_switch(line, &supply->timer_on))
 		return -EPROTO;
-	return on ? ANSWER_GOOD
-		  : err_set(err, -EREMOTEIO, "the power supply's timer was armed and says that it is off");
+	supply->state.timer_off = !supply->timer_on;
+	if (wanted == TIMER_ARMED && !supply->timer_on)
+		return err_set(err, -EREMOTEIO, "the power supply's timer was armed and says that it is off");
+	return ANSWER_GOOD;
+}
+
+/* A run that was killed has left it as it was armed, and as it is armed again. */
+static int read_found(struct supply *supply, const char *line)
+{
+	double half_step = 0.501 * power_step(supply->dialect, POWER_SET_TIMER);
+
+	if (!power_read_number(line, &supply->found.s))
+		return -EPROTO;
+	supply->found.known = true;
+	supply->found.on = supply->timer_on && fabs(supply->found.s - supply->timer_s) > half_step;
+	return ANSWER_GOOD;
+}
+
+static int read_disarmed(struct supply *supply, const char *line, struct err *err)
+{
+	if (!power_read_switch(line, &supply->timer_on))
+		return -EPROTO;
+	return supply->timer_on
+		       ? err_set(err, -EREMOTEIO, "the power supply's timer was disarmed and says that it is armed")
+		       : ANSWER_GOOD;
+}
+
+static int read_state(struct supply *supply, const char *line)
+{
+	supply->state.timer_off = false; /* not asked */
+	return power_read_output(supply->dialect, supply->output, line, &supply->state.on) ? ANSWER_GOOD : -EPROTO;
 }
 
 static int read_value(const char *line, double *ret)
@@ -201,8 +237,7 @@ static int read_answer(struct supply *supply, const char *line, struct err *err)
 	case POWER_IDENTIFY: return read_identity(supply, line, err);
 	case POWER_OFF: return read_off(supply, line, err);
 	case POWER_ON: return read_output(supply, line, true, err);
-	case POWER_OUTPUT:
-		return power_read_output(supply->dialect, supply->output, line, &supply->state.on) ? 0 : -EPROTO;
+	case POWER_OUTPUT: return read_state(supply, line);
 	case POWER_SET_VOLTS: return read_refusal(line, "a voltage", request->value, "V", err);
 	case POWER_CHECK_VOLTS: return read_set(supply, line, POWER_SET_VOLTS, "a voltage", "V", err);
 	case POWER_SET_AMPS: return read_refusal(line, "a current limit", request->value, "A", err);
@@ -211,7 +246,9 @@ static int read_answer(struct supply *supply, const char *line, struct err *err)
 	case POWER_AMPS: return read_value(line, &supply->state.current_a);
 	case POWER_SET_TIMER:
 	case POWER_FEED: return read_set(supply, line, POWER_SET_TIMER, "a timer", "s", err);
-	case POWER_TIMER: return read_timer(line, err);
+	case POWER_TIMER: return read_timer(supply, line, (int)request->value, err);
+	case POWER_TIMER_TIME: return read_found(supply, line);
+	case POWER_TIMER_OFF: return read_disarmed(supply, line, err);
 	case POWER_LINES: break;
 	}
 	return -EPROTO;
@@ -311,6 +348,10 @@ static void step_done(void *ctx, int status, const struct err *err)
 	}
 	if (status == 0 && job->tells)
 		job->supply->host.power(job->supply->host.ctx, &job->supply->state);
+	if (status == 0 && job->releases)
+		job->supply->timer_s = 0;
+	if (status == 0 && job->releases)
+		job->supply->found.known = false;
 	if (job->done)
 		job->done(job->ctx, status, err);
 	free(job);
@@ -357,6 +398,8 @@ static void power_on(struct device *device, device_done_fn done, void *ctx)
 {
 	struct job *job = new_job(device, done, ctx);
 
+	if (job->supply->timer_s > 0)
+		add_step(job, POWER_TIMER, TIMER_ARMED);
 	add_step(job, POWER_ON, 0);
 	ask_step(job);
 }
@@ -378,15 +421,18 @@ static bool has_timer(const struct supply *supply, double timer_s)
 	       timer_s <= dialect->timer_max_s;
 }
 
-static void power_read(struct device *device, bool feed, device_done_fn done, void *ctx)
+static void power_read(struct device *device, unsigned also, device_done_fn done, void *ctx)
 {
 	struct job *job = new_job(device, done, ctx);
 
-	if (feed)
+	if (also & POWER_READ_FEED)
 		add_step(job, POWER_FEED, job->supply->timer_s);
 	add_step(job, POWER_OUTPUT, 0);
 	add_step(job, POWER_VOLTS, 0);
-	add_step(job, POWER_AMPS, 0);
+	if (also & POWER_READ_TIMER)
+		add_step(job, POWER_TIMER, TIMER_EITHER);
+	else
+		add_step(job, POWER_AMPS, 0);
 	job->tells = true;
 	ask_step(job);
 }
@@ -423,13 +469,33 @@ static void power_timer(struct device *device, uint32_t timeout_ms, device_done_
 		struct refusal *refusal = calloc(1, sizeof(*refusal));
 		assert(refusal);
 		*refusal = (struct refusal){.supply = supply, .done = done, .ctx = ctx};
-		power_read(device, false, refuse_timer, refusal);
+		power_read(device, 0, refuse_timer, refusal);
 		return;
 	}
 	struct job *job = new_job(device, done, ctx);
 	supply->timer_s = timer_s;
+	if (!supply->found.known) {
+		add_step(job, POWER_TIMER, TIMER_EITHER);
+		add_step(job, POWER_TIMER_TIME, 0);
+	}
 	add_step(job, POWER_SET_TIMER, timer_s);
-	add_step(job, POWER_TIMER, 0);
+	add_step(job, POWER_TIMER, TIMER_ARMED);
+	ask_step(job);
+}
+
+/* Where nothing was armed, any answer will do. */
+static void power_release(struct device *device, device_done_fn done, void *ctx)
+{
+	struct job *job = new_job(device, done, ctx);
+	const struct supply *supply = job->supply;
+
+	job->releases = true;
+	if (!supply->found.known)
+		add_step(job, POWER_OUTPUT, 0);
+	else
+		add_step(job, POWER_FEED, supply->found.s);
+	if (supply->found.known && !supply->found.on)
+		add_step(job, POWER_TIMER_OFF, 0);
 	ask_step(job);
 }
 
@@ -438,6 +504,7 @@ static const struct power_verbs verbs = {
 	.on = power_on,
 	.off = power_off,
 	.timer = power_timer,
+	.release = power_release,
 	.read = power_read,
 };
 

@@ -27,9 +27,11 @@ enum power_line {
 	POWER_CHECK_AMPS,
 	POWER_VOLTS, /* as it measures at its terminals */
 	POWER_AMPS,
-	POWER_SET_TIMER, /* s; answered by what is set */
-	POWER_TIMER,     /* whether it counts */
-	POWER_FEED,      /* s, as set; answered by what is set */
+	POWER_SET_TIMER,  /* s; answered by what is set */
+	POWER_TIMER,      /* whether it is armed */
+	POWER_TIMER_TIME, /* for what time */
+	POWER_TIMER_OFF,  /* disarmed; and whether it is armed then */
+	POWER_FEED,       /* s, as set; answered by what is set */
 	POWER_LINES,
 };
 

@@ -53,6 +53,7 @@ enum pen_condition {
 	/* Of a pen made of parts, set by the driver that composes it: */
 	PEN_POWER_LOST = 1 << 14, /* its supply's output went off unasked */
 	PEN_POWER_LOW = 1 << 15,  /* its supply does not hold the voltage that was set */
+	PEN_TIMER_OFF = 1 << 16,  /* its supply's timer, which is to stop it, is not armed any more */
 };
 
 /* What a power supply says of the output that feeds the pen. */
@@ -60,6 +61,7 @@ struct power_state {
 	uint64_t host_ns;          /* when the last of it was heard */
 	double volts_v, current_a; /* at its terminals, as it measures them */
 	bool on;
+	bool timer_off; /* its timer was asked for, and says that it is not armed */
 };
 
 #define POWER_POINTS_MAX 16
@@ -155,6 +157,17 @@ struct pen_verbs {
 
 	/* Reads all that the pen says of itself: host->telemetry, then done. */
 	void (*telemetry)(struct device *device, device_done_fn done, void *ctx);
+
+	/* At the end, behind a stop that was confirmed: what was armed for this pen on a device that is the bench's is as it
+	 * was found. It is not to be run again. NULL: nothing is left to put back. */
+	void (*release)(struct device *device, device_done_fn done, void *ctx);
+};
+
+/* What a read of a power supply does besides. */
+enum {
+	POWER_READ_FEED = 1 << 0, /* the timer that was armed is fed first */
+	POWER_READ_TIMER =
+		1 << 1, /* it is asked for, too: power_state.timer_off; the amps are those of the last read */
 };
 
 /* Of a power supply that feeds a pen. Opening it has switched the output off and read that back. Whenever it is lost with its
@@ -164,7 +177,7 @@ struct power_verbs {
 	 * what was sent, which is rounded to the supply's steps. */
 	void (*set)(struct device *device, double volts_v, double current_a, device_done_fn done, void *ctx);
 
-	/* Output on; and it says so when asked. */
+	/* Output on; and it says so when asked. Where a timer was armed, it must say first that it still is: -EREMOTEIO. */
 	void (*on)(struct device *device, device_done_fn done, void *ctx);
 
 	/* A stop: output off; and it says so twice. Of a lost one: ordered all the same, and done(-ENODEV). */
@@ -174,9 +187,12 @@ struct power_verbs {
 	 * -ERANGE: it has none, or not for such a time. */
 	void (*timer)(struct device *device, uint32_t timeout_ms, device_done_fn done, void *ctx);
 
-	/* Asks for the output's state, volts and amps, which feeds no timer: host->power, then done. feed: the timer that
-	 * was armed is fed first. */
-	void (*read)(struct device *device, bool feed, device_done_fn done, void *ctx);
+	/* The timer is as it was found before it was first armed, and so is its time; read back. One that was found armed for
+	 * just what it was armed to again is an earlier run's, and is disarmed. Only with the output confirmed off. */
+	void (*release)(struct device *device, device_done_fn done, void *ctx);
+
+	/* Asks for the output's state, volts and amps, which feeds no timer: host->power, then done. also: POWER_READ_. */
+	void (*read)(struct device *device, unsigned also, device_done_fn done, void *ctx);
 };
 
 /* Of every device that delivers channels, whatever they measure. */

@@ -107,6 +107,7 @@ static const struct {
 	{PEN_REBOOTED, BLAME_PEN, "restarted by itself"},
 	{PEN_POWER_LOST, BLAME_BENCH, "that its power supply went off unasked"},
 	{PEN_POWER_LOW, BLAME_BENCH, "that its power supply does not hold its voltage"},
+	{PEN_TIMER_OFF, BLAME_BENCH, "that the timer of its power supply is not armed any more"},
 };
 
 void condition_text(uint32_t condition, char *text, size_t size)

@@ -16,6 +16,7 @@
 #include "rig/session/state.h"
 
 #define SENSOR_STOP_NS   (300 * NS_PER_MS) /* how long the end waits for the sensor to confirm that it streams no more */
+#define PUT_BACK_NS      (1 * NS_PER_S)    /* and for the pen's supply, that its timer is as it was found */
 #define LOOP_TRIES       3                 /* with a loop that fails: the run, and what it takes to stop the pen */
 #define CLOCK_STEP_NS    (100 * (int64_t)NS_PER_MS) /* in one tick: no clock that is only slewed goes so far */
 #define CLOCK_READ_NS    (10 * NS_PER_MS)
@@ -231,10 +232,32 @@ static void conclude(struct session *s)
 	s->config.ended(s->config.ended_ctx);
 }
 
-static void wait_for_sensor(struct session *s, uint64_t now_ns)
+/* What was armed on the bench for this pen. Where its power is not known to be off, that is left as it is: it may yet
+ * stop it. */
+static void put_back(struct session *s)
 {
-	if (devices_pending(s) && now_ns - s->state_since_ns < SENSOR_STOP_NS)
+	const struct attached *pen = s->pen;
+	if (!pen->ready || pen->lost || !pen->driver->pen->release || !guard_power_off(s->guard))
 		return;
+	verb_begin(&s->pen->verb);
+	pen->driver->pen->release(pen->device, verb_done, &s->pen->verb);
+}
+
+static void say_put_back(struct session *s)
+{
+	const struct verb *verb = &s->pen->verb;
+	if (!s->pen->ready || !s->pen->driver->pen->release || (!verb->pending && !verb->status))
+		return;
+	journal_text(s, "event", "what was armed on the pen's power supply for this run may still be: %.300s",
+		     verb->pending ? "it has not answered" : verb->err.text);
+}
+
+static void wait_for_devices(struct session *s, uint64_t now_ns)
+{
+	uint64_t bound_ns = s->pen->verb.pending ? PUT_BACK_NS : SENSOR_STOP_NS;
+	if (devices_pending(s) && now_ns - s->state_since_ns < bound_ns)
+		return;
+	say_put_back(s);
 	conclude(s);
 }
 
@@ -246,7 +269,8 @@ static void end_stopped(struct session *s, bool verified)
 	if (s->sensing.streaming && !s->sensor->lost)
 		devices_record(s);
 	devices_stop(s);
-	session_go(s, STAGE_SAVING, wait_for_sensor);
+	put_back(s);
+	session_go(s, STAGE_SAVING, wait_for_devices);
 	session_part(s, TAKT_PARTS); /* the record is written from here on */
 }
 

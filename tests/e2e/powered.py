@@ -2,6 +2,7 @@
 attends. For test_powered.py."""
 import json
 import os
+import sqlite3
 import subprocess
 import tempfile
 import threading
@@ -25,6 +26,18 @@ PLAN = {
 PROVEN = {**PLAN, "tests": {"dead_man": True}}
 
 
+NOON_NS = 1780315200 * 10**9  # the virtual clock begins three hours before, on 2026-06-01
+
+
+def prove(bench, folder):
+    """The bench's state as a run an hour before would have left it, in which the supply's timer tripped (docs/state.md)."""
+    told = subprocess.run([rig.PENRIG, "state", "--json", "--bench", bench, "--state", folder], capture_output=True, check=True)
+    with sqlite3.connect(json.loads(told.stdout)["path"]) as db:
+        db.execute("INSERT INTO run VALUES(1, 'earlier', ?1, ?1, 'here', 'PEN')", (NOON_NS - 4 * 3600 * 10**9,))
+        db.execute("INSERT INTO deadman VALUES(1, '9200001', 1, 1500, 1)")
+    db.close()
+
+
 class Operator:
     """Does what is asked. read: what they read from the pen, before and after; deaf_dial: leaves it where it is; quit: at this question."""
 
@@ -45,11 +58,14 @@ class Operator:
 
 class Run:
     def __init__(self, bench="bought-supply.json", dut="PEN-GOOD-01", plan=PLAN, faults=(), seed=1, operator=None, name="A. Meier", more=(),
-                 before=(), supervised=True):
+                 before=(), supervised=True, proven=False):
         self.folder = Path(tempfile.mkdtemp(prefix="pow"))
         self.operator = operator or Operator(dut)
         (self.folder / "plan.json").write_text(json.dumps(plan))
         bench = bench if isinstance(bench, Path) else rig.own_bench(bench, self.folder)
+        if proven:
+            prove(bench, self.folder / "state")
+            more = [*more, "--state", self.folder / "state"]
         dial, self.truth_path = self.folder / "dial", self.folder / "truth.jsonl"
         event_in, event_out = os.pipe()
         answer_in, answer_out = os.pipe()

@@ -26,6 +26,7 @@ FAULTS = {
     ("off-volts@0,by=-0.8", TIMED): {UNSURE},
     ("off-volts@3.2,by=1", ATTENDED): {UNSURE},
     ("current-limit@0,at=0.02", TIMED): {UNSURE},
+    ("timer-off@3.2", TIMED): {UNSURE},
     ("slow@1,ms=150", TIMED): {PASS, UNSURE, LOST},
     ("silent:pen@5.2", TIMED): {LOST},
     ("silent:pen@5.2", ATTENDED): {LOST},
@@ -97,13 +98,16 @@ def good(bench):
         check(all(("A. Meier" in p["text"]) == (bench == ATTENDED) for p in run.operator.asked if p["question"] == "set_dial"),
               f"{bench}: who attends is named before each step: {run.operator.asked}")
         ons = [t for t in run.truth if t.get("event") == "motor" and t.get("on")]
+        lines = [t["line"] for t in run.truth if ":TIM" in t.get("line", "")]
+        check(not lines or ":TIM OFF" in lines[-1], f"{bench}: the supply's timer is as it was found: {lines}")
+        check(bool(lines) == (bench == TIMED), f"{bench}: where it has one: {lines}")
         check(len(ons) == 2 + (bench == TIMED), f"{bench}: the power went on once for each point and for the test: {ons}")
     return job
 
 
 def named(dut, right):
     def job():
-        run = powered.Run(TIMED, dut=dut, plan=powered.PROVEN)
+        run = powered.Run(TIMED, dut=dut, proven=True)
         check(run.run.outcome() in right, f"{dut}: {run.run.outcome()} {run.report and run.report['verdict_reason']}")
         honest(run, dut)
     return job
@@ -129,9 +133,10 @@ def quick_heartbeats():
 
 def faulty(fault, bench, seed, right):
     def job():
-        run = powered.Run(bench, faults=fault.split("+"), seed=seed)
+        run = powered.Run(bench, faults=fault.split("+"), seed=seed, proven=bench == TIMED)
         what = f"{fault} on {bench}, seed {seed}"
         check(run.run.outcome() in right, f"{what}: {run.run.outcome()} {run.report and run.report['verdict_reason']}")
+        check("nothing shows" not in run.out, f"{what}: ends so for another reason than a timer that was not tested")
         honest(run, what)
         if bench == TIMED and not fault.startswith("welded"):
             check(not true_values.pen_left_running(run.run), f"{what}: the pen is off in the end")
@@ -181,9 +186,9 @@ def hands():
     other = powered.Run(ATTENDED, operator=powered.Operator("PEN-GOOD-01", read=["SN-2", "SN-2"]))
     check(other.code == 8 and "SN-2" in other.out and "PEN-GOOD-01" in other.out, f"another pen is refused: {other.code} {other.out[-300:]}")
     check(not any("stroke" in t for t in other.truth), "and never ran")
-    swapped = powered.Run(TIMED, operator=powered.Operator("PEN-GOOD-01", read=["PEN-GOOD-01", "SN-2"]))
+    swapped = powered.Run(TIMED, proven=True, operator=powered.Operator("PEN-GOOD-01", read=["PEN-GOOD-01", "SN-2"]))
     check(swapped.run.outcome() == UNSURE and "SN-2" in swapped.report["verdict_reason"], f"a pen that was changed: {swapped.run.outcome()}")
-    deaf = powered.Run(TIMED, operator=powered.Operator("PEN-GOOD-01", deaf_dial=True))
+    deaf = powered.Run(TIMED, proven=True, operator=powered.Operator("PEN-GOOD-01", deaf_dial=True))
     check(deaf.run.outcome() == FAIL, f"what was asked and not done is measured: {deaf.run.outcome()}")
     gone = powered.Run(ATTENDED, operator=powered.Operator("PEN-GOOD-01", quit="set_dial"))
     check(gone.code == 130 and not any("stroke" in t for t in gone.truth), f"nobody attends: {gone.code}")

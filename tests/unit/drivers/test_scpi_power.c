@@ -128,7 +128,7 @@ static void test_makes(void **state)
 	for (const struct power_dialect *d = power_dialects; d->name; d++) {
 		char text[POWER_LINE_MAX];
 		for (unsigned line = 0; line < POWER_LINES; line++) {
-			bool timer = line == POWER_SET_TIMER || line == POWER_TIMER || line == POWER_FEED;
+			bool timer = line >= POWER_SET_TIMER;
 			size_t n = power_encode(d, (enum power_line)line, d->outputs, 12.3456, text, sizeof(text));
 			assert_int_equal(n > 0, !timer || d->timer_max_s > 0);
 			assert_true(n == 0 || (strchr(text, '?') && strchr(text, '?') == strrchr(text, '?')));
@@ -283,7 +283,7 @@ static void test_silent_while_on(void **state)
 	device->driver->power->on(device, NULL, NULL);
 	expect(":INST:NSEL 2;:OUTP ON;:OUTP?");
 	say("ON");
-	device->driver->power->read(device, false, NULL, NULL);
+	device->driver->power->read(device, 0, NULL, NULL);
 	expect(":INST:NSEL 2;:OUTP?");
 	tick(205);
 	expect(":INST:NSEL 2;:OUTP?");
@@ -382,7 +382,7 @@ static void test_off_overtakes(void **state)
 
 	(void)state;
 	open_rigol();
-	device->driver->power->read(device, false, on_done, &read);
+	device->driver->power->read(device, 0, on_done, &read);
 	expect(":INST:NSEL 2;:OUTP?");
 	inside_verb = true;
 	device->driver->power->off(device, on_done, &off);
@@ -533,19 +533,27 @@ static void test_runs_on_a_confirmed_voltage_alone(void **state)
 	finish();
 }
 
+static void answer(const char *line, const char *said)
+{
+	expect(line);
+	say(said);
+}
+
+static const char *found_on = "0", *found_s = "60"; /* the timer, before it is armed */
+
 static void arm_and_run(void)
 {
 	struct outcome done = {0};
 
 	set_rate(&done);
 	device->driver->pen->deadman(device, 500, on_done, &done);
-	expect(":OUTP:TIM:DEL 0.500;:OUTP:TIM ON;:OUTP:TIM:DEL?");
-	say("0.5");
-	expect(":OUTP:TIM?");
-	say("1");
+	answer(":OUTP:TIM?", found_on);
+	answer(":OUTP:TIM:DEL?", found_s);
+	answer(":OUTP:TIM:DEL 0.500;:OUTP:TIM ON;:OUTP:TIM:DEL?", "0.5");
+	answer(":OUTP:TIM?", "1");
 	device->driver->pen->run(device, on_done, &done);
-	expect(":OUTP ON;:OUTP?");
-	say("1");
+	answer(":OUTP:TIM?", "1");
+	answer(":OUTP ON;:OUTP?", "1");
 	assert_int_equal(done.calls, 3);
 	assert_int_equal(done.status, 0);
 	tick(5);
@@ -590,6 +598,95 @@ static void test_pen_runs(void **state)
 	finish();
 }
 
+static void stop_pen(void)
+{
+	struct outcome off = {0};
+
+	device->driver->pen->stop(device, on_done, &off);
+	answer(":OUTP OFF;:OUTP?", "0");
+	answer(":OUTP OFF;:OUTP?", "0");
+	assert_int_equal(off.status, 0);
+}
+
+/* Once a second it is asked whether the timer is armed, in the amps' place. */
+static void test_timer_disarmed_while_on(void **state)
+{
+	struct outcome ran = {0};
+
+	(void)state;
+	open_pen();
+	arm_and_run();
+	beat("1", "4.8");
+	tick(POWERED_TIMER_NS / MS);
+	device->driver->pen->heartbeat(device, NULL, NULL);
+	answer(":OUTP:TIM:DEL 0.500;:OUTP:TIM:DEL?", "0.50");
+	answer(":OUTP?", "1");
+	answer(":MEAS:VOLT?", "4.8");
+	answer(":OUTP:TIM?", "1");
+	assert_int_equal(heard.telemetry.condition, 0);
+	beat("1", "4.8");
+	tick(POWERED_TIMER_NS / MS);
+	device->driver->pen->heartbeat(device, NULL, NULL);
+	answer(":OUTP:TIM:DEL 0.500;:OUTP:TIM:DEL?", "0.50");
+	answer(":OUTP?", "1");
+	answer(":MEAS:VOLT?", "4.8");
+	answer(":OUTP:TIM?", "0");
+	assert_int_equal(heard.telemetry.condition, PEN_TIMER_OFF);
+	stop_pen();
+	device->driver->pen->run(device, on_done, &ran); /* nor is it started again like that */
+	for (unsigned i = 0; i < 2; i++)
+		answer(":OUTP:TIM?", "0");
+	assert_int_equal(ran.status, -EREMOTEIO);
+	nothing_sent();
+	finish();
+}
+
+static void put_back(const char *on, const char *s, const char *time, bool disarmed)
+{
+	struct outcome done = {0};
+
+	found_on = on;
+	found_s = s;
+	open_pen();
+	arm_and_run();
+	found_on = "0";
+	found_s = "60";
+	stop_pen();
+	device->driver->pen->release(device, on_done, &done);
+	answer(time, s);
+	if (disarmed)
+		answer(":OUTP:TIM OFF;:OUTP:TIM?", "0");
+	assert_int_equal(done.calls, 1);
+	assert_int_equal(done.status, 0);
+	nothing_sent();
+	finish();
+	nothing_sent();
+}
+
+static void test_timer_as_it_was_found(void **state)
+{
+	struct outcome done = {0};
+
+	(void)state;
+	put_back("0", "60.00", ":OUTP:TIM:DEL 60.000;:OUTP:TIM:DEL?", true);
+	put_back("1", "30", ":OUTP:TIM:DEL 30.000;:OUTP:TIM:DEL?", false); /* somebody's own */
+	put_back("1", "0.5", ":OUTP:TIM:DEL 0.500;:OUTP:TIM:DEL?", true);  /* a killed run's */
+	open_pen();
+	arm_and_run();
+	stop_pen();
+	device->driver->pen->release(device, on_done, &done);
+	answer(":OUTP:TIM:DEL 60.000;:OUTP:TIM:DEL?", "60");
+	for (unsigned i = 0; i < 2; i++)
+		answer(":OUTP:TIM OFF;:OUTP:TIM?", "1");
+	assert_int_equal(done.status, -EREMOTEIO);
+	finish();
+	open_pen(); /* nothing was armed */
+	device->driver->pen->release(device, on_done, &done);
+	answer(":OUTP?", "0");
+	assert_int_equal(done.status, 0);
+	finish();
+}
+
 /* What was asked before the output was on says nothing of it. */
 static void test_stale_state(void **state)
 {
@@ -606,14 +703,12 @@ static void test_stale_state(void **state)
 	expect(":OUTP?");
 	device->driver->pen->run(device, on_done, &on);
 	say("0"); /* of before */
-	expect(":OUTP ON;:OUTP?");
-	say("1");
-	assert_int_equal(on.status, 0);
+	answer(":OUTP:TIM?", "1");
+	answer(":MEAS:VOLT?", "0.0");
 	unsigned before = heard.telemetries;
-	expect(":MEAS:VOLT?");
-	say("0.0");
-	expect(":MEAS:CURR?");
-	say("0.0");
+	answer(":OUTP ON;:OUTP?", "1");
+	assert_int_equal(on.status, 0);
+	answer(":MEAS:CURR?", "0.0");
 	assert_int_equal(heard.telemetries, before);
 	assert_int_equal(heard.conditions, 0);
 	finish();
@@ -658,6 +753,8 @@ int main(void)
 		cmocka_unit_test(test_volts),
 		cmocka_unit_test(test_runs_on_a_confirmed_voltage_alone),
 		cmocka_unit_test(test_pen_runs),
+		cmocka_unit_test(test_timer_disarmed_while_on),
+		cmocka_unit_test(test_timer_as_it_was_found),
 		cmocka_unit_test(test_stale_state),
 		cmocka_unit_test(test_switched_off),
 	};
