@@ -231,9 +231,13 @@ static int recipe_of(struct session *s, struct stop_recipe *ret, struct err *err
 	snprintf(recipe.driver, sizeof(recipe.driver), "%s", pen->driver);
 	snprintf(recipe.power, sizeof(recipe.power), "%s", s->bench->pen.power.driver);
 	recipe.output = (unsigned)s->bench->pen.power.output;
-	if (s->pen->device)
-		snprintf(recipe.dialect, sizeof(recipe.dialect), "%s",
-			 s->pen->driver->identity(s->pen->device)->dialect);
+	snprintf(recipe.supply, sizeof(recipe.supply), "%s", s->bench->pen.power.serial);
+	if (s->pen->device && s->pen->driver->powered) {
+		const struct device_identity *said = s->pen->driver->identity(s->pen->device);
+		snprintf(recipe.dialect, sizeof(recipe.dialect), "%s", said->dialect);
+		if (!recipe.supply[0])
+			snprintf(recipe.supply, sizeof(recipe.supply), "%s", said->serial);
+	}
 	snprintf(recipe.run, sizeof(recipe.run), "%s", s->record->name);
 	recipe.standstill_ms = (uint32_t)(s->bench->stopper.standstill_s * 1e3);
 	*ret = recipe;

@@ -33,6 +33,10 @@ static const struct json_field fields[] = {
 	 .kind = FIELD_STRING,
 	 .offset = AT(recipe.dialect),
 	 .size = sizeof(((struct stop_recipe *)0)->dialect)},
+	{.key = "supply",
+	 .kind = FIELD_STRING,
+	 .offset = AT(recipe.supply),
+	 .size = sizeof(((struct stop_recipe *)0)->supply)},
 	{.key = "output", .kind = FIELD_INT, .offset = AT(output), .lo = 0, .hi = 255},
 	TEXT(link),
 	TEXT(run),
@@ -58,6 +62,8 @@ int stop_recipe_print(const struct stop_recipe *recipe, char ret[RECIPE_TEXT_MAX
 		json_out_int(out, "output", recipe->output);
 		if (recipe->dialect[0])
 			json_out_string(out, "dialect", recipe->dialect);
+		if (recipe->supply[0])
+			json_out_string(out, "supply", recipe->supply);
 	}
 	json_out_string(out, "link", recipe->link);
 	json_out_string(out, "run", recipe->run);

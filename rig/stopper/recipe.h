@@ -16,6 +16,7 @@ struct stop_recipe {
 	char power[32];   /* of its power supply, of a pen made of parts; "": it is none */
 	unsigned output;  /* of that supply, from 1 */
 	char dialect[32]; /* what that supply speaks, once it has said so; "": not known */
+	char supply[48];  /* that supply's serial number, as the bench or itself says; "": not known */
 	char link[LINK_NAME_MAX];
 	struct link_settings line;  /* of a serial port; 0 = the driver's */
 	uint32_t standstill_ms;     /* a program that drives the pen and gives no sign for so long is not waited for */

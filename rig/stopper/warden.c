@@ -163,12 +163,31 @@ static void failed(struct warden *w, int status, const struct err *err)
 	err_set(&w->act.why, status, "%s", err ? err->text : strerror(-status));
 }
 
+/* Another supply on the pen's port is off now, as nothing else was safe to do; of the one that feeds the pen it says nothing. */
+static bool is_another(const struct warden *w, struct err *err)
+{
+	const char *due = w->recipe.supply, *said;
+
+	if (!due[0])
+		return false;
+	said = w->driver->identity(w->act.device)->serial;
+	if (strcmp(said, due) == 0)
+		return false;
+	err_set(err, -ENODEV, "the supply %.24s answers, not the pen's, %.24s: it was switched off", said, due);
+	return true;
+}
+
 static void on_stopped(void *ctx, int status, const struct err *err)
 {
 	struct warden *w = ctx;
+	struct err another;
 
 	if (status) {
 		failed(w, status, err);
+		return;
+	}
+	if (is_another(w, &another)) {
+		failed(w, -ENODEV, &another);
 		return;
 	}
 	w->act.confirmed = true;

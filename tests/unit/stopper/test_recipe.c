@@ -65,6 +65,7 @@ static void test_recipe_of_parts(void **state)
 	assert_int_equal(stop_recipe_print(&recipe, text, &err), 0);
 	assert_null(strstr(text, "dialect")); /* it has not said yet what it is */
 	snprintf(recipe.dialect, sizeof(recipe.dialect), "rigol-dp800");
+	snprintf(recipe.supply, sizeof(recipe.supply), "DP8A \"1\"");
 	assert_int_equal(stop_recipe_print(&recipe, text, &err), 0);
 	assert_int_equal(stop_recipe_parse(text, &read, &err), 0);
 	assert_memory_equal(&read, &recipe, sizeof(read));

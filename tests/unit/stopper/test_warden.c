@@ -27,13 +27,14 @@
 /* ---- a pen ----------------------------------------------------------------------------------------------------- */
 
 static struct {
-	unsigned busy;    /* so many tries to open fail */
-	bool dead_line;   /* every try over a lent port fails */
-	double wait_s;    /* from opening to its first word */
-	double try_s;     /* when it was opened last */
-	unsigned refuses; /* so many stops are not confirmed */
-	bool mute;        /* it opens and says nothing */
-	bool asks_first;  /* its opening orders nothing */
+	unsigned busy;         /* so many tries to open fail */
+	bool dead_line;        /* every try over a lent port fails */
+	double wait_s;         /* from opening to its first word */
+	double try_s;          /* when it was opened last */
+	unsigned refuses;      /* so many stops are not confirmed */
+	bool mute;             /* it opens and says nothing */
+	bool asks_first;       /* its opening orders nothing */
+	const char *supply[2]; /* whose serial number it says, the first two times, and later */
 	unsigned opened, closed, stops;
 	int adopted;
 	double opened_s; /* first */
@@ -111,6 +112,14 @@ static void pen_counters(const struct device *device, struct device_counters *re
 	*ret = (struct device_counters){.stops = pen.stops + (pen.opened && !pen.asks_first)};
 }
 
+static const struct device_identity *pen_identity(const struct device *device)
+{
+	static struct device_identity identity;
+	(void)device;
+	snprintf(identity.serial, sizeof(identity.serial), "%s", pen.supply[pen.opened > 2]);
+	return &identity;
+}
+
 static const struct pen_verbs verbs = {.stop = pen_stop};
 static const struct driver driver = {.name = "test-pen",
 				     .roles = ROLE_BIT(ROLE_PEN),
@@ -118,8 +127,19 @@ static const struct driver driver = {.name = "test-pen",
 				     .close = pen_close,
 				     .on_tick = pen_tick,
 				     .counters = pen_counters,
+				     .identity = pen_identity,
 				     .pen = &verbs};
-static const struct driver *const drivers[] = {&driver, NULL};
+static const struct driver of_parts = {.name = "test-of-parts",
+				       .roles = ROLE_BIT(ROLE_PEN),
+				       .open = pen_open,
+				       .close = pen_close,
+				       .on_tick = pen_tick,
+				       .counters = pen_counters,
+				       .identity = pen_identity,
+				       .powered = true,
+				       .pen = &verbs};
+static const struct driver supply = {.name = "test-supply", .roles = ROLE_BIT(ROLE_POWER)};
+static const struct driver *const drivers[] = {&driver, &of_parts, &supply, NULL};
 
 /* ---- a clock with a course ------------------------------------------------------------------------------------- */
 
@@ -432,6 +452,38 @@ static void test_a_pen_whose_board_restarts(void **state)
 	assert_true(note.stopped);
 }
 
+/* What was ordered off is not what feeds the pen: said, and no stop. A garbled answer is asked for again. */
+static void test_another_supply_on_the_pen_s_port(void **state)
+{
+	(void)state;
+	struct stop_note note;
+	strcpy(recipe.driver, "test-of-parts");
+	strcpy(recipe.power, "test-supply");
+	strcpy(recipe.supply, "S-1");
+	pen.supply[0] = pen.supply[1] = "S-2";
+	run((const struct step[]){{1, STOPPER_MOVING, 0}, {2, CLOSE, 0}, LAST});
+	assert_true(pen.stops > 2);
+	assert_int_equal(note_of(&note), 0);
+	assert_true(!note.stopped && isnan(note.confirmed_ms));
+	assert_non_null(strstr(note.text, "could not stop the pen: the supply S-2 answers, not the pen's, S-1: it was "
+					  "switched off"));
+}
+
+static void test_a_supply_whose_answer_was_garbled(void **state)
+{
+	(void)state;
+	struct stop_note note;
+	strcpy(recipe.driver, "test-of-parts");
+	strcpy(recipe.power, "test-supply");
+	strcpy(recipe.supply, "S-1");
+	pen.supply[0] = "S-!";
+	pen.supply[1] = "S-1";
+	run((const struct step[]){{1, STOPPER_MOVING, 0}, {2, CLOSE, 0}, LAST});
+	assert_int_equal(pen.stops, 3);
+	assert_int_equal(note_of(&note), 0);
+	assert_true(note.stopped);
+}
+
 /* Who ordered it may be gone at once: the pen was left running all the same. */
 static void test_an_order_is_seen_to_the_end(void **state)
 {
@@ -601,6 +653,8 @@ int main(void)
 		TEST(test_a_pen_whose_board_restarts),
 		TEST(test_an_order_is_seen_to_the_end),
 		TEST(test_a_stop_that_is_not_confirmed_is_ordered_again),
+		TEST(test_another_supply_on_the_pen_s_port),
+		TEST(test_a_supply_whose_answer_was_garbled),
 		TEST(test_a_pen_that_cannot_be_reached),
 		TEST(test_an_order_that_never_left_is_not_claimed),
 		TEST(test_a_pen_that_says_nothing),
