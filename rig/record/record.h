@@ -288,7 +288,7 @@ struct record {
 	char bench_found[400]; /* in which state, where an earlier run did not come to its end; empty: in order */
 	bool moved;            /* the pen was commanded to run at least once */
 	bool stop_verified;    /* the last stop was seen in the load signal; meaningful where moved */
-	char stop_text[200];
+	char stop_text[400];
 	int signal_number;       /* that interrupted it; 0 none */
 	bool accept_conditional; /* the plan accepts every conditional_pass that occurred */
 	/* All that was measured would pass, and what penrig did not see is the word of a witness. dut_verdict is

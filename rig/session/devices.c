@@ -106,6 +106,8 @@ static void lose(struct attached *device)
 		session_lost(s, reason);
 	else
 		session_say(s, reason, true);
+	if (device == s->pen)
+		hands_pen_lost(s);
 }
 
 static void on_lost(void *ctx, int status, const struct err *err)

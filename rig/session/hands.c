@@ -2,10 +2,17 @@
  * would stop it, stand by. What was asked of a hand is asked, never set. Of any other pen nothing is asked here. */
 #include <errno.h>
 #include <math.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "rig/session/state.h"
+
+/* Of a pen whose power is to be switched off by hand. */
+#define ANSWER_NS (60 * NS_PER_S) /* so long that is waited for; then the run is saved, and says that nobody answered */
+#define GONE_S    2.0             /* beyond its coast-down: who said so and was wrong is asked again ... */
+#define ASKED_MAX 3               /* ... so often altogether */
+#define UNSEEN_S  1.0             /* a signal that is dead for so long shows nothing */
 
 static const struct bench_pen *pen_of(const struct session *s)
 {
@@ -39,14 +46,19 @@ static bool is_answered(struct session *s, const char *what)
 	return false;
 }
 
-static void ask(struct session *s, struct session_prompt prompt, state_fn state)
+static void put_question(struct session *s, struct session_prompt prompt)
 {
 	journal_text(s, "prompt", "%s", prompt.text);
 	prompt.point = s->at.point < s->config.point_count ? s->at.point : s->config.point_count - 1;
 	s->prompt = (struct prompt){.answered = false};
+	s->config.observer.prompt(s->config.observer.ctx, &prompt);
+}
+
+static void ask(struct session *s, struct session_prompt prompt, state_fn state)
+{
 	s->at.rest_first = 0; /* a hand comes between: no tare from before it */
 	session_go(s, STAGE_PROMPT, state);
-	s->config.observer.prompt(s->config.observer.ctx, &prompt);
+	put_question(s, prompt);
 }
 
 /* ---- before anything ------------------------------------------------------------------------------------------- */
@@ -164,6 +176,100 @@ static void ask_dial(struct session *s, double depth_mm, void (*then)(struct ses
 	    (struct session_prompt){
 		    .question = turned ? QUESTION_SET_DIAL : QUESTION_ATTEND, .text = text, .depth_mm = depth_mm},
 	    handled);
+}
+
+/* ---- a pen that nothing here can stop -------------------------------------------------------------------------- */
+
+static bool may_have_power(const struct session *s)
+{
+	return pen_of(s)->power.present && s->config.observer.prompt && guard_moved(s->guard);
+}
+
+static void ask_switch_off(struct session *s)
+{
+	char text[300];
+	const char *who = s->record->operator_name;
+	snprintf(text, sizeof(text),
+		 "THE PEN %s, and nothing here can stop it. %.60s%sSWITCH ITS POWER OFF BY HAND NOW: at its supply, or "
+		 "pull its plug. Say so when it is off.",
+		 guard_still(s->guard, INTERLOCK_QUIET_S) == WATCH_MOVING ? "RUNS ON" : "MAY RUN ON", who,
+		 who[0] ? ": " : "");
+	s->hands.off.asked++;
+	s->hands.off.done_ns = 0;
+	session_say(s, text, true);
+	put_question(s, (struct session_prompt){.question = QUESTION_SWITCH_OFF, .text = text});
+}
+
+/* A timer that is armed is given its time first; where there is none, each moment counts. */
+void hands_pen_lost(struct session *s)
+{
+	if (may_have_power(s) && !deadman_of(s)->timed && !guard_power_off(s->guard) && !s->hands.off.asked)
+		ask_switch_off(s);
+}
+
+__attribute__((format(printf, 2, 3))) static void switched_off(struct session *s, const char *fmt, ...)
+{
+	struct record *r = s->record;
+	char *what = s->hands.off.came_of_it;
+	va_list args;
+	va_start(args, fmt);
+	vsnprintf(what, sizeof(s->hands.off.came_of_it), fmt, args);
+	va_end(args);
+	snprintf(r->stop_text, sizeof(r->stop_text), "%s%s", guard_answer(s->guard)->text, what);
+	journal_text(s, "operator", "%s", what + strspn(what, "; "));
+	go_on(s);
+}
+
+static void watch_switch_off(struct session *s, uint64_t now_ns)
+{
+	uint64_t since_ns = s->hands.off.done_ns;
+	double since_s = (double)(now_ns - since_ns) * 1e-9;
+	enum watch_verdict verdict = guard_still(s->guard, INTERLOCK_QUIET_S);
+	if (verdict == WATCH_OK || verdict == WATCH_PRELOAD)
+		switched_off(s,
+			     "; by hand its power was switched off, as the operator says, and no stroke is seen since");
+	else if (verdict != WATCH_MOVING && since_s > UNSEEN_S)
+		switched_off(
+			s,
+			"; by hand its power was switched off, as the operator says; whether it stands cannot be seen");
+	else if (verdict == WATCH_MOVING && since_s > pen_of(s)->coast_down_max_s + GONE_S &&
+		 s->hands.off.asked >= ASKED_MAX)
+		switched_off(s, "; the operator says that its power is off, and IT RUNS ON");
+	else if (verdict == WATCH_MOVING && since_s > pen_of(s)->coast_down_max_s + GONE_S)
+		ask_switch_off(s);
+}
+
+static void wait_for_switch_off(struct session *s, uint64_t now_ns)
+{
+	if (standby_stopped_it(s)) {
+		switched_off(s, "; the stopper has switched its power off since, and its supply says so");
+	} else if (s->ending.interrupts > s->hands.off.interrupts) {
+		switched_off(s, "; an interrupt came before anybody said that its power is off");
+	} else if (s->prompt.answered && !s->prompt.go_on) {
+		switched_off(s, "; the operator was asked to switch its power off by hand, and gave up");
+	} else if (!s->prompt.answered && now_ns - s->state_since_ns > ANSWER_NS) {
+		switched_off(s, "; the operator was asked to switch its power off by hand, and said nothing for 60 s");
+	} else if (s->prompt.answered) {
+		if (!s->hands.off.done_ns)
+			s->hands.off.done_ns = now_ns;
+		watch_switch_off(s, now_ns);
+	}
+}
+
+/* The stopper tries meanwhile: a cable may be put back sooner than a hand finds the switch. */
+void hands_switch_off(struct session *s, void (*then)(struct session *s))
+{
+	if (!may_have_power(s)) {
+		then(s);
+		return;
+	}
+	guard_disarm(s->guard);
+	if (!s->hands.off.asked)
+		ask_switch_off(s);
+	standby_hand_over(s);
+	s->hands.then = then;
+	s->hands.off.interrupts = s->ending.interrupts;
+	session_go(s, STAGE_SAVING, wait_for_switch_off);
 }
 
 /* ---- when ------------------------------------------------------------------------------------------------------ */

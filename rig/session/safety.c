@@ -66,7 +66,7 @@ static void note_answer(struct session *s)
 	r->moved = guard_moved(s->guard);
 	r->stop_verified = answer->verified;
 	if (answer->given)
-		snprintf(r->stop_text, sizeof(r->stop_text), "%s", answer->text);
+		snprintf(r->stop_text, sizeof(r->stop_text), "%s%s", answer->text, s->hands.off.came_of_it);
 }
 
 static void stopped(struct session *s, const struct guard_event *event)

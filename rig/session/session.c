@@ -234,44 +234,69 @@ static void conclude(struct session *s)
 
 /* What was armed on the bench for this pen. Where its power is not known to be off, that is left as it is: it may yet
  * stop it. */
-static void put_back(struct session *s)
+static bool put_back(struct session *s)
 {
 	const struct attached *pen = s->pen;
-	if (!pen->ready || pen->lost || !pen->driver->pen->release || !guard_power_off(s->guard))
-		return;
+	if (!pen->device || !pen->ready || pen->lost || s->hands.off.asked || !pen->driver->pen->release ||
+	    !guard_power_off(s->guard))
+		return false;
 	verb_begin(&s->pen->verb);
 	pen->driver->pen->release(pen->device, verb_done, &s->pen->verb);
+	return true;
 }
 
 static void say_put_back(struct session *s)
 {
 	const struct verb *verb = &s->pen->verb;
-	if (!s->pen->ready || !s->pen->driver->pen->release || (!verb->pending && !verb->status))
+	if (!verb->pending && !verb->status)
 		return;
 	journal_text(s, "event", "what was armed on the pen's power supply for this run may still be: %.300s",
 		     verb->pending ? "it has not answered" : verb->err.text);
 }
 
-static void wait_for_devices(struct session *s, uint64_t now_ns)
+static void wait_for_sensor(struct session *s, uint64_t now_ns)
 {
-	uint64_t bound_ns = s->pen->verb.pending ? PUT_BACK_NS : SENSOR_STOP_NS;
-	if (devices_pending(s) && now_ns - s->state_since_ns < bound_ns)
+	if (devices_pending(s) && now_ns - s->state_since_ns < SENSOR_STOP_NS)
 		return;
-	say_put_back(s);
 	conclude(s);
 }
 
-static void end_stopped(struct session *s, bool verified)
+static void stop_sensors(struct session *s)
 {
-	(void)verified; /* stands in the record */
+	devices_stop(s);
+	session_go(s, STAGE_SAVING, wait_for_sensor);
+	session_part(s, TAKT_PARTS); /* the record is written from here on */
+}
+
+static void wait_for_put_back(struct session *s, uint64_t now_ns)
+{
+	if (s->pen->verb.pending && !s->pen->lost && now_ns - s->state_since_ns < PUT_BACK_NS)
+		return;
+	say_put_back(s);
+	stop_sensors(s);
+}
+
+static void end_seen(struct session *s)
+{
 	attempt_close(s, s->record->status_reason);
 	guard_disarm(s->guard);
 	if (s->sensing.streaming && !s->sensor->lost)
 		devices_record(s);
-	devices_stop(s);
-	put_back(s);
-	session_go(s, STAGE_SAVING, wait_for_devices);
-	session_part(s, TAKT_PARTS); /* the record is written from here on */
+	if (!put_back(s)) {
+		stop_sensors(s);
+		return;
+	}
+	session_go(s, STAGE_SAVING, wait_for_put_back);
+	session_part(s, TAKT_PARTS);
+}
+
+/* Whether it was verified stands in the record. What was not may yet be done by hand. */
+static void end_stopped(struct session *s, bool verified)
+{
+	if (verified)
+		end_seen(s);
+	else
+		hands_switch_off(s, end_seen);
 }
 
 void session_end(struct session *s, enum run_status status, const char *reason)
@@ -713,6 +738,7 @@ const char *session_question_name(enum session_question question)
 		[QUESTION_PUT_PHANTOM] = "put_phantom", [QUESTION_TAKE_PHANTOM_AWAY] = "take_phantom_away",
 		[QUESTION_SET_STAGE] = "set_stage",     [QUESTION_SCAN_PEN] = "scan_pen",
 		[QUESTION_SET_DIAL] = "set_dial",       [QUESTION_ATTEND] = "attend",
+		[QUESTION_SWITCH_OFF] = "switch_off",
 	};
 
 	return names[question];

@@ -310,12 +310,19 @@ void standby_hand_over(struct session *s)
 	if (b->open && !s->record->bench_found[0])
 		say_found(s, "its pen was not seen to stop before this run ended; the next start on this bench stops "
 			     "it first");
-	if ((!session_moving(s) && guard_power_off(s->guard)) || !b->stopper)
+	if ((!session_moving(s) && guard_power_off(s->guard)) || !b->stopper || b->handed_over)
 		return;
 	devices_close_pen(s);
 	stopper_order(b->stopper);
 	stopper_beat(b->stopper, false, loop_now_ns(s->loop)); /* saving may take longer than a standstill */
+	b->acted = false;
 	b->handed_over = true;
+}
+
+bool standby_stopped_it(const struct session *s)
+{
+	const struct standby *b = &s->standby;
+	return b->handed_over && b->acted && b->note.stopped;
 }
 
 void standby_end(struct session *s)

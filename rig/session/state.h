@@ -100,6 +100,12 @@ struct hands {           /* of the operator, for a pen made of parts */
 	double asked_mm; /* by the question that is open */
 	void (*then)(struct session *s);
 	void (*after_scan)(struct session *s);
+	struct { /* the pen's power, where nothing else can */
+		unsigned asked;
+		uint64_t done_ns;     /* when they said that it is; 0: not yet */
+		int interrupts;       /* when it began to be waited for */
+		char came_of_it[160]; /* behind what is said of the stop; "": it was not asked */
+	} off;
 };
 
 struct ending {
@@ -208,6 +214,7 @@ void standby_lend(struct session *s); /* the pen's port is open */
 /* Before the reports are saved. Where the pen may still run, or its power is not confirmed off, its device is closed, and the stopper told to stop it; where a
  * pen that an earlier run left was not seen to stop, that is said. */
 void standby_hand_over(struct session *s);
+bool standby_stopped_it(const struct session *s); /* it was told to, and the pen has confirmed it since */
 /* The devices are closed. The lock is released; its file goes on naming a pen that was not seen to stop. */
 void standby_end(struct session *s);
 
@@ -225,6 +232,11 @@ bool hands_check(const struct session *s, char *why, size_t size);
 void hands_before_run(struct session *s, void (*then)(struct session *s));
 void hands_before_point(struct session *s, void (*then)(struct session *s));
 void hands_after_run(struct session *s, void (*then)(struct session *s));
+/* The pen is lost, and may have power that only a person can take away: they are told at once. */
+void hands_pen_lost(struct session *s);
+/* The pen's stop is not verified, and the run ends: where it is made of parts and may run, its power is asked to be taken away
+ * by hand, and waited for until no stroke is seen, nobody answers, or the stopper did it. `then` at once for any other. */
+void hands_switch_off(struct session *s, void (*then)(struct session *s));
 bool hands_come(const struct session *s, unsigned point); /* before this point, as things stand */
 
 /* pen_tests.c */

@@ -39,10 +39,11 @@ def prove(bench, folder):
 
 
 class Operator:
-    """Does what is asked. read: what they read from the pen, before and after; deaf_dial: leaves it where it is; quit: at this question."""
+    """Does what is asked. read: what they read from the pen, before and after; deaf: says that this is done, and does not do it; quit: gives up
+    at this question."""
 
-    def __init__(self, dut, read=None, deaf_dial=False, quit=None):
-        self.read, self.deaf_dial, self.quit = list(read or (dut, dut)), deaf_dial, quit
+    def __init__(self, dut, read=None, deaf=None, quit=None):
+        self.read, self.deaf, self.quit = list(read or (dut, dut)), deaf, quit
         self.asked = []
 
     def answer(self, prompt, dial):
@@ -51,8 +52,12 @@ class Operator:
             return "give_up"
         if prompt["question"] == "scan_pen":
             return "is " + self.read.pop(0)
-        if prompt["question"] == "set_dial" and not self.deaf_dial:
+        if prompt["question"] == self.deaf:
+            return "done"
+        if prompt["question"] == "set_dial":
             dial.write_text(f"{prompt['depth_mm']}\n")
+        if prompt["question"] == "switch_off":
+            dial.write_text("off\n")
         return "done"
 
 

@@ -52,7 +52,7 @@ def ordered_off(run, what):
 
 def honest(run, what):
     """Nothing is said that the truth contradicts."""
-    if "unplug" not in what:  # no cable, no order
+    if "unplug" not in what and "cable" not in what:  # no cable, no order
         ordered_off(run, what)
     if run.report is None:
         check(False, f"{what}: no report: {run.out[-400:]}")
@@ -131,6 +131,27 @@ def quick_heartbeats():
         check(run.report["stop"]["verified"] is False, f"{what}: nothing has confirmed that: {run.report['stop']}")
 
 
+def asked_of(run):
+    return [p["question"] for p in run.operator.asked]
+
+
+def by_hand():
+    """What no order reaches is asked of a hand, at once where nothing else stops it, and what came of it is seen."""
+    plan = {**deepcopy(powered.PLAN), "steps": [{**powered.PLAN["steps"][0], "depth_mm": 0.7, "measure_s": 4.0}]}
+    endings = {None: "no stroke is seen since", "deaf": "IT RUNS ON", "quit": "gave up"}
+    for how, ending in endings.items():
+        operator = powered.Operator("PEN-GOOD-01", **({how: "switch_off"} if how else {}))
+        run = powered.Run(ATTENDED, plan=plan, faults=["unplug:pen@4"], operator=operator)
+        what = f"a pulled cable, {how or 'obeyed'}"
+        check(run.run.outcome() == LOST and ending in run.report["stop"]["text"], f"{what}: {run.run.outcome()} {run.report['stop']}")
+        check(run.report["stop"]["verified"] is False and "THE PEN RUNS ON" in run.out and "A. Meier: SWITCH" in run.out, f"{what}: {run.out}")
+        check(asked_of(run).count("switch_off") == (3 if how == "deaf" else 1), f"{what}: asked {asked_of(run)}")
+        last = max(t["t_ns"] for t in run.truth if "stroke" in t)
+        check(how or last < 5e9, f"{what}: asked at once, the last stroke at {last / 1e9} s")
+        check(true_values.pen_left_running(run.run) == bool(how), f"{what}: in truth")
+        honest(run, what)
+
+
 def faulty(fault, bench, seed, right):
     def job():
         run = powered.Run(bench, faults=fault.split("+"), seed=seed, proven=bench == TIMED)
@@ -138,8 +159,8 @@ def faulty(fault, bench, seed, right):
         check(run.run.outcome() in right, f"{what}: {run.run.outcome()} {run.report and run.report['verdict_reason']}")
         check("nothing shows" not in run.out, f"{what}: ends so for another reason than a timer that was not tested")
         honest(run, what)
-        if bench == TIMED and not fault.startswith("welded"):
-            check(not true_values.pen_left_running(run.run), f"{what}: the pen is off in the end")
+        check("switch_off" not in asked_of(run) or "by hand" in run.report["stop"]["text"], f"{what}: what came of it is said: {run.report['stop']}")
+        check(not true_values.pen_left_running(run.run), f"{what}: the pen is off in the end")
     return job
 
 
@@ -188,7 +209,7 @@ def hands():
     check(not any("stroke" in t for t in other.truth), "and never ran")
     swapped = powered.Run(TIMED, proven=True, operator=powered.Operator("PEN-GOOD-01", read=["PEN-GOOD-01", "SN-2"]))
     check(swapped.run.outcome() == UNSURE and "SN-2" in swapped.report["verdict_reason"], f"a pen that was changed: {swapped.run.outcome()}")
-    deaf = powered.Run(TIMED, proven=True, operator=powered.Operator("PEN-GOOD-01", deaf_dial=True))
+    deaf = powered.Run(TIMED, proven=True, operator=powered.Operator("PEN-GOOD-01", deaf="set_dial"))
     check(deaf.run.outcome() == FAIL, f"what was asked and not done is measured: {deaf.run.outcome()}")
     gone = powered.Run(ATTENDED, operator=powered.Operator("PEN-GOOD-01", quit="set_dial"))
     check(gone.code == 130 and not any("stroke" in t for t in gone.truth), f"nobody attends: {gone.code}")
@@ -199,7 +220,7 @@ def hands():
 
 
 if __name__ == "__main__":
-    jobs = [good(TIMED), good(ATTENDED), deadman, hands, quick_heartbeats]
+    jobs = [good(TIMED), good(ATTENDED), deadman, hands, by_hand, quick_heartbeats]
     jobs += [named(dut, right) for dut, right in NAMED.items()]
     jobs += [faulty(fault, bench, seed, right) for (fault, bench), right in FAULTS.items() for seed in range(1, SEEDS + 1)]
     rig.in_parallel(jobs)
