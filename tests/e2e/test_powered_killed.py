@@ -1,7 +1,7 @@
 #!/usr/bin/python3
 # runs alone: real time is part of what it tests
 """penrig is killed (SIGKILL) while a pen without a plug strikes, on a supply that nothing else would switch off: the stopper switches it
-off and reads that back, the needles come to rest, and the next start knows. Real processes over the real libserialport."""
+off and reads that back, the needles come to rest, and the next start knows. The same where penrig lives and hands the pen over. Real processes over the real libserialport."""
 import json
 import os
 import signal
@@ -18,27 +18,35 @@ WAIT_S = 60
 check = rig.Checks()
 
 
-def drive(folder, bench):
-    """Answers what is asked, and kills penrig once the needles strike."""
+def start(folder, bench, name, faults=(), **plan):
+    """penrig in front of the simulator, and the two ends of its questions."""
     event_in, event_out = os.pipe()
     answer_in, answer_out = os.pipe()
-    plan, dial = folder / "plan.json", folder / "dial"
-    plan.write_text(json.dumps(powered.PLAN))
-    argv = [rig.VIRTUAL, "--bench", bench, "--truth", folder / "truth.jsonl", "--dial", dial, "--", rig.PENRIG, "run", plan, "--bench", bench,
-            "--dut", "PEN-GOOD-01", "--output-dir", folder, "--name", "R", "--operator", "A. Meier", "--progress-fd", event_out, "--answer-fd",
-            answer_in]
+    path, dial = folder / "plan.json", folder / "dial"
+    path.write_text(json.dumps({**powered.PLAN, "steps": [{**powered.PLAN["steps"][0], **plan}]}))
+    argv = [rig.VIRTUAL, "--bench", bench, "--truth", folder / "truth.jsonl", "--dial", dial]
+    for fault in faults:
+        argv += ["--fault", fault]
+    argv += ["--", rig.PENRIG, "run", path, "--bench", bench, "--dut", "PEN-GOOD-01", "--output-dir", folder, "--name", name, "--operator",
+             "A. Meier", "--progress-fd", event_out, "--answer-fd", answer_in]
     child = subprocess.Popen([str(a) for a in argv], stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE,
                              pass_fds=(event_out, answer_in), start_new_session=True)
     os.close(event_out)
     os.close(answer_in)
+    return child, os.fdopen(event_in), answer_out
+
+
+def drive(folder, bench, name, kill=False, mute=None, **more):
+    """Answers what is asked, but for one question; kills penrig once the needles strike, or lets it come to its end."""
+    child, events, answer_out = start(folder, bench, name, **more)
     operator, pid = powered.Operator("PEN-GOOD-01"), None
-    with os.fdopen(event_in) as events:
+    with events:
         for line in events:
             event = json.loads(line)
             pid = event.get("pid", pid)
-            if event["event"] == "prompt":
-                os.write(answer_out, f"answer {event['id']} {operator.answer(event, dial)}\n".encode())
-            elif event.get("stage") == "measuring" and pid:
+            if event["event"] == "prompt" and event["question"] != mute:
+                os.write(answer_out, f"answer {event['id']} {operator.answer(event, folder / 'dial')}\n".encode())
+            elif event.get("stage") == "measuring" and pid and kill:
                 os.kill(pid, signal.SIGKILL)
                 pid = None
     said = child.communicate(timeout=WAIT_S)[1].decode()
@@ -46,15 +54,32 @@ def drive(folder, bench):
     return rig.Run(child.returncode, "", said, folder)
 
 
-def main():
+def note_of(folder, name):
+    path, limit = folder / f"{name}.stopper.json", time.monotonic() + WAIT_S
+    while not path.exists() and time.monotonic() < limit:
+        time.sleep(0.02)
+    return json.loads(path.read_text()) if path.exists() else {}
+
+
+def handed_over():
+    """The cable is pulled under a striking pen, nobody comes, and penrig cannot prove that it stands: the stopper has the pen, and stops it
+    once the cable is back."""
     folder = Path(tempfile.mkdtemp(prefix="pk"))
     bench = rig.own_bench("bought-attended.json", folder)
-    run = drive(folder, bench)
-    note_path = folder / "R.stopper.json"
-    limit = time.monotonic() + WAIT_S
-    while not note_path.exists() and time.monotonic() < limit:
-        time.sleep(0.02)
-    note = json.loads(note_path.read_text()) if note_path.exists() else {}
+    run = drive(folder, bench, "H", mute="switch_off", faults=["unplug:pen@3.5,back=4"], depth_mm=0.7, measure_s=8)
+    note, stop = note_of(folder, "H"), run.report["stop"]
+    check(run.outcome() == ("inconclusive", "device_lost", 4), f"a pulled cable: {run.outcome()} {run.err[-300:]}")
+    check(note.get("stopped") is True and "left with a pen that may run" in note["cause"], f"the stopper got the pen: {note}")
+    check(stop["verified"] is False and "the stopper has switched its power off since" in stop["text"], f"and penrig says so: {stop}")
+    motor = [t["on"] for t in run.truth if t.get("event") == "motor"]
+    check(motor == [True, False] and not true_values.pen_left_running(run), f"in truth: {motor}")
+
+
+def killed():
+    folder = Path(tempfile.mkdtemp(prefix="pk"))
+    bench = rig.own_bench("bought-attended.json", folder)
+    run = drive(folder, bench, "R", kill=True)
+    note = note_of(folder, "R")
     check(note.get("stopped") is True, f"the stopper switched the supply off and read that back: {note} {run.err[-400:]}")
     motor = [t for t in run.truth if t.get("event") == "motor"]
     check([m["on"] for m in motor] == [True, False], f"power on, then off: {motor}")
@@ -65,7 +90,6 @@ def main():
     check(blind, f"ordered off before the supply is asked what it is, as its answers may not arrive: {off}")
     again = drive_refused(folder, bench)
     check(again.returncode == 8 and "R" in again.stderr, f"the next start: {again.returncode} {again.stderr[-400:]}")
-    check.end()
 
 
 def drive_refused(folder, bench):
@@ -76,4 +100,5 @@ def drive_refused(folder, bench):
 
 
 if __name__ == "__main__":
-    main()
+    rig.in_parallel([killed, handed_over])
+    check.end()
