@@ -376,6 +376,8 @@ static int open_supply(struct powered *pen, const struct device_open *open, uint
 
 	parts.power = NULL;
 	parts.output = open->power->output;
+	parts.volts_max_v = open->power->points ? open->power->volts_v[open->power->points - 1] : 0;
+	parts.amps_max_a = open->power->current_max_a;
 	parts.dialect = open->power->dialect;
 	parts.host = (struct driver_host){
 		.ctx = pen, .ready = on_ready, .power = on_power, .event = on_event, .lost = on_lost};

@@ -31,6 +31,7 @@ struct supply {
 	bool off;                            /* the output was confirmed off, and not ordered on since */
 	uint64_t stops;
 	unsigned output;
+	double volts_max_v, amps_max_a; /* that it will be set to */
 	struct device_identity identity;
 	unsigned agreed; /* answers in a row that say off, to the stop under way */
 	double timer_s;  /* as armed; 0: it is not */
@@ -106,23 +107,49 @@ static void off_blindly(void *device)
 /* What a reader says beside 0 and -errno. */
 enum { ANSWER_GOOD = 0, ANSWER_FIRST = 1 };
 
+/* Whether it can be what the bench file says. */
+static int check_model(const struct supply *supply, const struct power_model *model, struct err *err)
+{
+	if (supply->output > model->outputs)
+		return err_set(err, -ENOTSUP,
+			       "the power supply %s has %u output%s that may feed a pen, and the bench file names "
+			       "output %u: hang the pen on one of them, and say which",
+			       model->name, model->outputs, model->outputs == 1 ? "" : "s", supply->output);
+	const struct power_rating *most = &model->output[supply->output - 1];
+	if (supply->volts_max_v > most->volts_v || supply->amps_max_a > most->amps_a)
+		return err_set(
+			err, -ENOTSUP,
+			"output %u of the power supply %s makes up to %g V and %g A, and the bench file wants %g V "
+			"and %g A: name another output or supply, or want less",
+			supply->output, model->name, most->volts_v, most->amps_a, supply->volts_max_v,
+			supply->amps_max_a);
+	return 0;
+}
+
 static int read_identity(struct supply *supply, const char *line, struct err *err)
 {
 	struct power_identity said;
 	struct device_identity *identity = &supply->identity;
+	const struct power_model *model = NULL;
 
 	if (!power_read_identity(line, &said))
 		return -EPROTO;
-	const struct power_dialect *dialect = power_dialect_of(&said);
+	if (said.cut)
+		return err_set(
+			err, -ENOTSUP,
+			"the power supply tells a name or serial number of more than %d characters, which penrig "
+			"cannot keep: \"%.120s\"",
+			POWER_TEXT_MAX - 1, line);
+	const struct power_dialect *dialect = power_dialect_of(&said, &model);
 	if (!dialect)
 		return err_set(
 			err, -ENOTSUP,
-			"the power supply is a \"%s\" by \"%s\", of which penrig does not know how it is spoken to; "
-			"docs/protocols/scpi-power.md lists those that it knows",
+			"the power supply is a \"%s\" by \"%s\", of which penrig does not know how it is spoken to: "
+			"docs/protocols/scpi-power.md lists the models that it knows, and says how one is added",
 			said.model, said.maker);
-	if (supply->output > dialect->outputs)
-		return err_set(err, -ENOTSUP, "the power supply %s has %u outputs, and the bench file names output %u",
-			       said.model, dialect->outputs, supply->output);
+	int status = check_model(supply, model, err);
+	if (status)
+		return status;
 	supply->dialect = dialect;
 	snprintf(identity->dialect, sizeof(identity->dialect), "%s", dialect->name);
 	memcpy(identity->maker, said.maker, sizeof(identity->maker));
@@ -132,12 +159,23 @@ static int read_identity(struct supply *supply, const char *line, struct err *er
 	return ANSWER_GOOD;
 }
 
+/* What says nothing of the output. */
+static int no_output(const struct supply *supply, const char *line, struct err *err)
+{
+	if (!power_read_coupled(supply->dialect, line))
+		return -EPROTO;
+	return err_set(
+		err, -EREMOTEIO,
+		"the power supply's outputs are coupled, in series or parallel, so that none can be switched for "
+		"certain: set them to independent at its front panel");
+}
+
 static int read_output(struct supply *supply, const char *line, bool wanted, struct err *err)
 {
 	bool on;
 
 	if (!power_read_output(supply->dialect, supply->output, line, &on))
-		return -EPROTO;
+		return no_output(supply, line, err);
 	if (on == wanted)
 		return ANSWER_GOOD;
 	supply->agreed = 0;
@@ -218,10 +256,12 @@ static int read_disarmed(struct supply *supply, const char *line, struct err *er
 		       : ANSWER_GOOD;
 }
 
-static int read_state(struct supply *supply, const char *line)
+static int read_state(struct supply *supply, const char *line, struct err *err)
 {
 	supply->state.timer_off = false; /* not asked */
-	return power_read_output(supply->dialect, supply->output, line, &supply->state.on) ? ANSWER_GOOD : -EPROTO;
+	return power_read_output(supply->dialect, supply->output, line, &supply->state.on)
+		       ? ANSWER_GOOD
+		       : no_output(supply, line, err);
 }
 
 static int read_value(const char *line, double *ret)
@@ -237,7 +277,7 @@ static int read_answer(struct supply *supply, const char *line, struct err *err)
 	case POWER_IDENTIFY: return read_identity(supply, line, err);
 	case POWER_OFF: return read_off(supply, line, err);
 	case POWER_ON: return read_output(supply, line, true, err);
-	case POWER_OUTPUT: return read_state(supply, line);
+	case POWER_OUTPUT: return read_state(supply, line, err);
 	case POWER_SET_VOLTS: return read_refusal(line, "a voltage", request->value, "V", err);
 	case POWER_CHECK_VOLTS: return read_set(supply, line, POWER_SET_VOLTS, "a voltage", "V", err);
 	case POWER_SET_AMPS: return read_refusal(line, "a current limit", request->value, "A", err);
@@ -526,6 +566,8 @@ static int supply_open(const struct device_open *open, uint64_t now_ns, struct d
 	supply->base.driver = &driver_scpi_power;
 	supply->host = open->host;
 	supply->output = open->output ? open->output : 1;
+	supply->volts_max_v = open->volts_max_v;
+	supply->amps_max_a = open->amps_max_a;
 	supply->dialect = open->dialect ? power_dialect_named(open->dialect) : NULL;
 	int status = dialogue_open(&speech, supply, open, now_ns, &supply->dialogue, err);
 	if (status) {
@@ -581,7 +623,8 @@ static const struct link *supply_link(const struct device *device)
 
 const struct driver driver_scpi_power = {
 	.name = "scpi-power",
-	.description = "power supply that speaks SCPI: Rigol DP800, Keysight E36300, Siglent SPD3303, Keithley 2200",
+	.description =
+		"power supply that speaks SCPI: Rigol DP700 and DP800, Keysight E36300, Siglent SPD3303, Keithley 2200",
 	.roles = ROLE_BIT(ROLE_POWER),
 	.wants = {.usb_class = POWER_USB_CLASS,
 		  .usb_subclass = POWER_USB_SUBCLASS,

@@ -18,8 +18,15 @@ const struct power_dialect power_dialects[] = {
 	{
 		.name = "rigol-dp800",
 		.maker = "RIGOL",
-		.model = "DP8",
-		.outputs = 3,
+		.model = {{"DP811", 1, {{40, 10}}},
+			  {"DP811A", 1, {{40, 10}}},
+			  {"DP821", 2, {{60, 1}, {8, 10}}},
+			  {"DP821A", 2, {{60, 1}, {8, 10}}},
+			  {"DP831", 2, {{8, 5}, {30, 2}}},
+			  {"DP831A", 2, {{8, 5}, {30, 2}}},
+			  {"DP832", 3, {{30, 3}, {30, 3}, {5, 3}}},
+			  {"DP832A", 3, {{30, 3}, {30, 3}, {5, 3}}},
+			  {NULL}},
 		.line = {[POWER_OFF] = NSEL ":OUTP OFF;:OUTP?",
 			 [POWER_ON] = NSEL ":OUTP ON;:OUTP?",
 			 [POWER_OUTPUT] = NSEL ":OUTP?",
@@ -35,8 +42,10 @@ const struct power_dialect power_dialects[] = {
 	{
 		.name = "keysight-e36300",
 		.maker = "KEYSIGHT",
-		.model = "E363",
-		.outputs = 3,
+		.model = {{"E36311A", 2, {{6.18, 5.15}, {25.75, 1.03}}},
+			  {"E36312A", 3, {{6.18, 5.15}, {25.75, 1.03}, {25.75, 1.03}}},
+			  {"E36313A", 3, {{6.18, 10.3}, {25.75, 2.06}, {25.75, 2.06}}},
+			  {NULL}},
 		.line = {[POWER_OFF] = NSEL ":OUTP:STAT OFF;:OUTP:STAT?",
 			 [POWER_ON] = NSEL ":OUTP:STAT ON;:OUTP:STAT?",
 			 [POWER_OUTPUT] = NSEL ":OUTP:STAT?",
@@ -50,11 +59,30 @@ const struct power_dialect power_dialects[] = {
 		.step_a = 0.001,
 	},
 	{
+		/* The same lines, but it sets in steps of 10 mV and 10 mA. */
+		.name = "rigol-dp700",
+		.maker = "RIGOL",
+		.model = {{"DP711", 1, {{30, 5}}}, {"DP712", 1, {{50, 3}}}, {NULL}},
+		.line = {[POWER_OFF] = NSEL ":OUTP OFF;:OUTP?",
+			 [POWER_ON] = NSEL ":OUTP ON;:OUTP?",
+			 [POWER_OUTPUT] = NSEL ":OUTP?",
+			 [POWER_SET_VOLTS] = "*CLS;" NSEL ":SOUR:VOLT @;:SYST:ERR?",
+			 [POWER_CHECK_VOLTS] = NSEL ":SOUR:VOLT?",
+			 [POWER_SET_AMPS] = "*CLS;" NSEL ":SOUR:CURR @;:SYST:ERR?",
+			 [POWER_CHECK_AMPS] = NSEL ":SOUR:CURR?",
+			 [POWER_VOLTS] = NSEL ":MEAS:VOLT?",
+			 [POWER_AMPS] = NSEL ":MEAS:CURR?"},
+		.step_v = 0.01,
+		.step_a = 0.01,
+	},
+	{
 		/* Its third output is on or off only, and does not stand in the status word. */
 		.name = "siglent-spd",
 		.maker = "SIGLENT",
-		.model = "SPD3303",
-		.outputs = 2,
+		.model = {{"SPD3303C", 2, {{32, 3.2}, {32, 3.2}}},
+			  {"SPD3303X", 2, {{32, 3.2}, {32, 3.2}}},
+			  {"SPD3303X-E", 2, {{32, 3.2}, {32, 3.2}}},
+			  {NULL}},
 		.line = {[POWER_OFF] = "OUTP CH#,OFF;:SYST:STAT?",
 			 [POWER_ON] = "OUTP CH#,ON;:SYST:STAT?",
 			 [POWER_OUTPUT] = "SYST:STAT?",
@@ -72,8 +100,12 @@ const struct power_dialect power_dialects[] = {
 	{
 		.name = "keithley-2200",
 		.maker = "KEITHLEY",
-		.model = "2200",
-		.outputs = 1,
+		.model = {{"2200-20-5", 1, {{20, 5}}},
+			  {"2200-30-5", 1, {{30, 5}}},
+			  {"2200-32-3", 1, {{32, 3}}},
+			  {"2200-60-2", 1, {{60, 2.5}}},
+			  {"2200-72-1", 1, {{72, 1.2}}},
+			  {NULL}},
 		.line = {[POWER_OFF] = ":OUTP OFF;:OUTP?",
 			 [POWER_ON] = ":OUTP ON;:OUTP?",
 			 [POWER_OUTPUT] = ":OUTP?",
@@ -102,11 +134,16 @@ static bool begins(const char *text, const char *head)
 	return strncasecmp(text, head, strlen(head)) == 0;
 }
 
-const struct power_dialect *power_dialect_of(const struct power_identity *identity)
+const struct power_dialect *power_dialect_of(const struct power_identity *identity,
+					     const struct power_model **ret_model)
 {
 	for (const struct power_dialect *d = power_dialects; d->name; d++)
-		if (begins(identity->maker, d->maker) && begins(identity->model, d->model))
-			return d;
+		for (const struct power_model *m = d->model; m->name && begins(identity->maker, d->maker); m++)
+			if (strcasecmp(identity->model, m->name) == 0) {
+				if (ret_model)
+					*ret_model = m;
+				return d;
+			}
 	return NULL;
 }
 
@@ -279,6 +316,13 @@ static bool read_status(const char *line, unsigned long *ret)
 	return true;
 }
 
+bool power_read_coupled(const struct power_dialect *dialect, const char *line)
+{
+	unsigned long status;
+
+	return dialect->output_form == POWER_STATUS && read_status(line, &status) && (status >> 2 & 3) > 1;
+}
+
 bool power_read_output(const struct power_dialect *dialect, unsigned output, const char *line, bool *ret)
 {
 	unsigned long status;
@@ -307,8 +351,8 @@ bool power_read_error(const char *line, int *ret_code, char ret_text[POWER_TEXT_
 	return true;
 }
 
-/* The text up to the next comma or the end, without blanks around it; false where it is empty or too long. */
-static bool take_field(const char **at, char ret[POWER_TEXT_MAX])
+/* The text up to the next comma or the end, without blanks around it; false where it is empty. */
+static bool take_field(const char **at, char ret[POWER_TEXT_MAX], bool *cut)
 {
 	const char *start = skip_blanks(*at);
 	size_t len = strcspn(start, ",");
@@ -316,8 +360,10 @@ static bool take_field(const char **at, char ret[POWER_TEXT_MAX])
 	*at = start + len + (start[len] == ',');
 	while (len && start[len - 1] == ' ')
 		len--;
-	if (len == 0 || len >= POWER_TEXT_MAX)
+	if (len == 0)
 		return false;
+	*cut = *cut || len >= POWER_TEXT_MAX;
+	len = len < POWER_TEXT_MAX ? len : POWER_TEXT_MAX - 1;
 	memcpy(ret, start, len);
 	ret[len] = '\0';
 	return true;
@@ -325,11 +371,11 @@ static bool take_field(const char **at, char ret[POWER_TEXT_MAX])
 
 bool power_read_identity(const char *line, struct power_identity *ret)
 {
-	struct power_identity said;
+	struct power_identity said = {.cut = false};
 	const char *at = line;
 
-	if (!take_field(&at, said.maker) || !take_field(&at, said.model) || !take_field(&at, said.serial) ||
-	    !take_field(&at, said.firmware))
+	if (!take_field(&at, said.maker, &said.cut) || !take_field(&at, said.model, &said.cut) ||
+	    !take_field(&at, said.serial, &said.cut) || !take_field(&at, said.firmware, &said.cut))
 		return false;
 	if (begins(said.model, "MODEL "))
 		memmove(said.model, said.model + 6, strlen(said.model + 6) + 1);

@@ -41,10 +41,24 @@ enum power_output_form {
 	POWER_STATUS, /* a hexadecimal word with a bit for each output */
 };
 
+#define POWER_OUTPUTS_MAX 3
+#define POWER_MODELS_MAX  10
+
+/* The most that an output can be set to, as its maker rates it. */
+struct power_rating {
+	double volts_v, amps_a;
+};
+
+struct power_model {
+	const char *name; /* of *IDN?, whole, whatever the case */
+	unsigned outputs; /* how many may feed a pen: those behind make negative volts, or have no status */
+	struct power_rating output[POWER_OUTPUTS_MAX];
+};
+
 struct power_dialect {
 	const char *name;
-	const char *maker, *model; /* of *IDN?: how the maker's name begins, whatever the case; how the model's does */
-	unsigned outputs;          /* how many may feed a pen */
+	const char *maker;                          /* of *IDN?: how the maker's name begins, whatever the case */
+	struct power_model model[POWER_MODELS_MAX]; /* the last has no name */
 	/* By power_line: '#' stands for the output's number, '@' for the value. NULL: it has no such thing. */
 	const char *line[POWER_LINES];
 	enum power_output_form output_form;
@@ -53,11 +67,14 @@ struct power_dialect {
 	double timer_min_s, timer_max_s; /* 0: no timer */
 };
 
-/* Whose *IDN? this is. NULL: nobody's in the table. */
+/* Whose *IDN? this is. */
 struct power_identity {
 	char maker[POWER_TEXT_MAX], model[POWER_TEXT_MAX], serial[POWER_TEXT_MAX], firmware[POWER_TEXT_MAX];
+	bool cut; /* one of them was longer */
 };
-const struct power_dialect *power_dialect_of(const struct power_identity *identity);
+/* NULL: nobody's in the table. ret_model may be NULL. */
+const struct power_dialect *power_dialect_of(const struct power_identity *identity,
+					     const struct power_model **ret_model);
 const struct power_dialect *power_dialect_named(const char *name); /* NULL: there is none */
 extern const struct power_dialect power_dialects[];                /* the last has no name */
 
@@ -78,12 +95,15 @@ size_t power_encode_unasked(const struct power_dialect *dialect, enum power_line
 
 /* NR1, NR2 or NR3 of IEEE 488.2, blanks around it and before the exponent's sign; NaN and infinity of SCPI are refused. */
 bool power_read_number(const char *line, double *ret);
-/* How the output stands. */
+/* How the output stands. Of outputs that are coupled nobody can say. */
 bool power_read_output(const struct power_dialect *dialect, unsigned output, const char *line, bool *ret);
+/* It is how the outputs stand, and they are coupled: in series or parallel several share terminals. */
+bool power_read_coupled(const struct power_dialect *dialect, const char *line);
 bool power_read_switch(const char *line, bool *ret); /* 0, 1, ON, OFF */
 /* An entry of the error queue: a number, then a comma or a blank and words, with or without quotes. */
 bool power_read_error(const char *line, int *ret_code, char ret_text[POWER_TEXT_MAX]);
-/* At least maker, model, serial and firmware between commas; "MODEL " before the model is dropped. */
+/* At least maker, model, serial and firmware between commas, of which a longer one is cut; "MODEL " before the model is
+ * dropped. */
 bool power_read_identity(const char *line, struct power_identity *ret);
 
 #endif

@@ -229,6 +229,7 @@ struct device_open {
 	int adopted;      /* as in struct link_opening: descriptor of a port that another process has opened; 0: none */
 	const struct device_told *told; /* for drivers with profiles; else NULL */
 	unsigned output;                /* of a power supply, from 1 */
+	double volts_max_v, amps_max_a; /* of a power supply: the most that it will be set to; 0: not said */
 	/* Of a power supply: what it is known to speak. Its output is then ordered off before anything is asked, and again
 	 * with each question until it answers. NULL or empty: it must say what it is first. Borrowed. */
 	const char *dialect;

@@ -238,8 +238,8 @@ struct record_proof {
 
 /* Which pen it was, where it cannot tell: what the operator read from it. */
 struct record_identity {
-	bool wanted;                /* it stands on the operator's word */
-	char before[64], after[64]; /* "": not asked yet */
+	bool wanted;                  /* it stands on the operator's word */
+	char before[128], after[128]; /* "": not asked yet; longer than any dut, so that what is cut is another pen's */
 };
 
 struct record {

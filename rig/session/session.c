@@ -510,6 +510,11 @@ static void opening(struct session *s, uint64_t now_ns)
 	attached_label(failed ? failed : late, who, sizeof(who));
 	if (late)
 		snprintf(silence, sizeof(silence), "no answer in %g s", (double)open_time_ns(late) * 1e-9);
+	if (failed && failed->status == -ENOTSUP) { /* it has, and it is none of those that could serve */
+		snprintf(reason, sizeof(reason), "the %s: %.400s", who, failed->err.text);
+		refuse(s, REFUSED_DEVICE, reason);
+		return;
+	}
 	snprintf(reason, sizeof(reason), "the %s does not identify itself: %.400s", who,
 		 failed ? failed->err.text : silence);
 	session_end(s, RUN_DEVICE_LOST, reason);

@@ -92,7 +92,7 @@ struct standby { /* the stopper */
 
 struct prompt {
 	bool answered, go_on;
-	char text[64]; /* of an answer in words; cut to fit */
+	char text[128]; /* of an answer in words; cut to fit */
 };
 
 struct hands {           /* of the operator, for a pen made of parts */

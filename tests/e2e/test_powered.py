@@ -215,6 +215,11 @@ def hands():
     check(gone.code == 130 and not any("stroke" in t for t in gone.truth), f"nobody attends: {gone.code}")
     alone = powered.Run(TIMED, supervised=False)
     check(alone.code == 8 and "operator" in alone.out, f"nobody there: {alone.code} {alone.out}")
+    folder = Path(tempfile.mkdtemp(prefix="pow"))
+    bench = rig.own_bench(TIMED, folder)
+    bench.write_text(bench.read_text().replace('"output": 1,', '"output": 2,'))
+    missing = powered.Run(bench)
+    check(missing.code == 8 and "2200-20-5 has 1 output" in missing.out, f"an output that the model has not: {missing.code} {missing.out}")
     nameless = powered.Run(ATTENDED, name=None)
     check(nameless.code == 8 and "--operator" in nameless.out, f"attended by whom: {nameless.code} {nameless.out}")
 

@@ -19,7 +19,7 @@ struct answers {
 	uint64_t open; /* number of the question that waits; 0: none */
 	bool words;    /* it wants to know a text */
 	bool ended, stopped;
-	char line[64]; /* a longer one is refused */
+	char line[160]; /* a longer one is refused; a serial number is the longest that is said */
 	size_t len;
 	bool too_long;
 	void (*answer)(void *ctx, bool go_on);

@@ -10,7 +10,7 @@ struct prompt {
 	struct loop *loop;
 	int fd;
 	bool waiting;
-	char line[64]; /* longer lines are cut: only the first word counts */
+	char line[160]; /* longer lines are cut: a serial number is the longest that is asked for */
 	unsigned len;
 	/* What to make of a line that is none of the answers: 1 it is one, 0 pass it over, -1 give up. NULL: pass over.
 	 */

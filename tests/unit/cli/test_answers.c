@@ -20,7 +20,7 @@ struct desk {
 	struct loop *loop;
 	int in; /* where the program writes */
 	unsigned done, given_up, stops, refused;
-	char why[64], line[64], words[64];
+	char why[64], line[64], words[160];
 };
 
 static void on_answer(void *ctx, bool go_on)
@@ -100,6 +100,8 @@ static void close_desk(struct desk *desk)
 		close(desk->in);
 }
 
+#define LONGEST "SN 0123456789012345678901234567890123456789012345678901234567890" /* of --dut: 63 bytes */
+
 /* Who is asked to read something cannot just nod, nor the other way round. */
 static void words_are_for_whom_they_are_asked(void **state)
 {
@@ -111,10 +113,10 @@ static void words_are_for_whom_they_are_asked(void **state)
 	say(&desk, "answer 1 done\nanswer 1 is\n");
 	assert_int_equal(desk.done, 0);
 	assert_int_equal(desk.refused, 2);
-	say(&desk, "answer 1 is SN 17\n");
-	assert_string_equal(desk.words, "SN 17");
+	say(&desk, "answer 1 is " LONGEST "\n");
+	assert_string_equal(desk.words, LONGEST);
 	say(&desk, "answer 1 is SN 18\n"); /* it is not open any more */
-	assert_string_equal(desk.words, "SN 17");
+	assert_string_equal(desk.words, LONGEST);
 	assert_int_equal(desk.refused, 3);
 	answers_ask(&desk.answers, 2, false);
 	say(&desk, "answer 2 is SN 19\n");
@@ -125,7 +127,7 @@ static void words_are_for_whom_they_are_asked(void **state)
 	answers_ask(&desk.answers, 3, true);
 	say(&desk, "answer 3 give_up\n");
 	assert_int_equal(desk.given_up, 1);
-	assert_string_equal(desk.words, "SN 17");
+	assert_string_equal(desk.words, LONGEST);
 	close_desk(&desk);
 }
 
@@ -177,7 +179,9 @@ static void anything_else_is_refused(void **state)
 		"Stop\n",
 		"stop \n",
 		"\n",
-		"answer 1 done, and a line that is longer than any line that could be an answer to a question\n",
+		"answer 1 is a serial number longer than any that could be an answer, which goes on and on, and then "
+		"on for "
+		"a while still until nobody can believe that a label has room for it\n",
 	};
 	struct desk desk;
 

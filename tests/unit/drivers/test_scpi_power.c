@@ -54,7 +54,8 @@ static void say(const char *line)
 	arrive(bytes, strlen(bytes), 3, now);
 }
 
-static const char *known; /* dialect that the supply is opened with */
+static const char *known;        /* dialect that the supply is opened with */
+static struct power_rating most; /* that it will be set to */
 
 static void begin(const struct driver *driver, unsigned output, const struct power_setup *power)
 {
@@ -63,6 +64,8 @@ static void begin(const struct driver *driver, unsigned output, const struct pow
 				   .host = test_host,
 				   .output = output,
 				   .dialect = known,
+				   .volts_max_v = most.volts_v,
+				   .amps_max_a = most.amps_a,
 				   .power = power};
 	struct err err = {""};
 
@@ -106,7 +109,7 @@ static void encodes(const char *maker, const char *model, enum power_line line, 
 
 	snprintf(identity.maker, sizeof(identity.maker), "%s", maker);
 	snprintf(identity.model, sizeof(identity.model), "%s", model);
-	const struct power_dialect *dialect = power_dialect_of(&identity);
+	const struct power_dialect *dialect = power_dialect_of(&identity, NULL);
 	assert_non_null(dialect);
 	size_t n = power_encode(dialect, line, 1, value, text, sizeof(text));
 	assert_int_equal(n, strlen(text));
@@ -124,12 +127,15 @@ static void test_makes(void **state)
 	encodes("Siglent Technologies", "SPD3303X-E", POWER_OFF, 0, "OUTP CH1,OFF;:SYST:STAT?\n");
 	encodes("Siglent", "SPD3303C", POWER_AMPS, 0, "MEAS:CURR? CH1\n");
 	encodes("Keithley instruments", "2200-20-5", POWER_FEED, 1.5, ":OUTP:TIM:DEL 1.500;:OUTP:TIM:DEL?\n");
-	assert_null(power_dialect_of(&stranger));
+	assert_null(power_dialect_of(&stranger, NULL));
+	encodes("RIGOL TECHNOLOGIES", "DP712", POWER_SET_VOLTS, 3.337,
+		"*CLS;:INST:NSEL 1;:SOUR:VOLT 3.340;:SYST:ERR?\n");
 	for (const struct power_dialect *d = power_dialects; d->name; d++) {
 		char text[POWER_LINE_MAX];
 		for (unsigned line = 0; line < POWER_LINES; line++) {
 			bool timer = line >= POWER_SET_TIMER;
-			size_t n = power_encode(d, (enum power_line)line, d->outputs, 12.3456, text, sizeof(text));
+			size_t n = power_encode(d, (enum power_line)line, d->model[0].outputs, 12.3456, text,
+						sizeof(text));
 			assert_int_equal(n > 0, !timer || d->timer_max_s > 0);
 			assert_true(n == 0 || (strchr(text, '?') && strchr(text, '?') == strrchr(text, '?')));
 		}
@@ -190,7 +196,8 @@ static void test_numbers(void **state)
 
 static void test_words(void **state)
 {
-	const struct power_dialect *siglent = &power_dialects[2], *rigol = &power_dialects[0];
+	const struct power_dialect *siglent = power_dialect_named("siglent-spd");
+	const struct power_dialect *rigol = power_dialect_named("rigol-dp800");
 	char text[POWER_TEXT_MAX];
 	bool on = true;
 	int code = 7;
@@ -209,6 +216,9 @@ static void test_words(void **state)
 		power_read_output(siglent, 1, "0x20", &on)); /* 00; series 11 and parallel 10 are told apart from 01 */
 	assert_false(power_read_output(siglent, 1, "0x28", &on));
 	assert_false(power_read_output(siglent, 1, "0x2C", &on));
+	assert_true(power_read_coupled(siglent, "0x28") && power_read_coupled(siglent, "0x2C"));
+	assert_false(power_read_coupled(siglent, "0x24") || power_read_coupled(siglent, "0x20"));
+	assert_false(power_read_coupled(siglent, "OFF") || power_read_coupled(rigol, "0x28"));
 	assert_false(power_read_output(siglent, 1, "0x", &on));
 	assert_false(power_read_output(siglent, 1, "0", &on));
 	assert_true(power_read_error("-222,\"Data out of range\"", &code, text) && code == -222);
@@ -428,6 +438,55 @@ static void test_no_timer(void **state)
 		say(i ? "0.000" : "OFF");
 	assert_int_equal(done.status, -ERANGE);
 	assert_non_null(strstr(done.err, "no timer"));
+	finish();
+}
+
+static void refused(unsigned output, double volts, double amps, const char *idn, const char *why)
+{
+	most.volts_v = volts;
+	most.amps_a = amps;
+	begin(&driver_scpi_power, output, NULL);
+	most = (struct power_rating){.volts_v = 0};
+	expect("*IDN?");
+	say(idn);
+	assert_int_equal(heard.ready_status, -ENOTSUP);
+	if (!strstr(heard.err, why))
+		fail_msg("\"%s\" lacks \"%s\"", heard.err, why);
+	nothing_sent();
+	finish();
+}
+
+/* What a model has and can, and a model that nobody has looked up. */
+static void test_models(void **state)
+{
+	(void)state;
+	refused(2, 5, 1, "RIGOL TECHNOLOGIES,DP811A,S,1", "DP811A has 1 output that may feed a pen");
+	refused(3, 5, 1, "RIGOL TECHNOLOGIES,DP831,S,1", "has 2 outputs"); /* its third makes negative volts */
+	refused(3, 4, 3.1, "RIGOL TECHNOLOGIES,DP832,S,1",
+		"output 3 of the power supply DP832 makes up to 5 V and 3 A");
+	refused(1, 12, 1, "Keysight Technologies,E36312A,MY1,2", "up to 6.18 V and 5.15 A");
+	refused(3, 5, 1, "Keysight Technologies,E36311A,MY1,2", "has 2 outputs");
+	refused(1, 5, 1, "RIGOL TECHNOLOGIES,DP8000,S,1", "says how one is added");
+	refused(1, 5, 1, "Keysight Technologies,E36441A,MY1,2", "E36441A");
+	refused(1, 5, 1, "RIGOL TECHNOLOGIES,DP832,S12345678901234567890123456789012345678901234567890,1",
+		"more than 47 characters");
+	most = (struct power_rating){.volts_v = 25.75, .amps_a = 1.03};
+	begin(&driver_scpi_power, 2, NULL);
+	most = (struct power_rating){.volts_v = 0};
+	say("Keysight Technologies,E36312A,MY1,2");
+	assert_int_equal(heard.ready_status, 0);
+	finish();
+}
+
+static void test_coupled_outputs(void **state)
+{
+	(void)state;
+	begin(&driver_scpi_power, 1, NULL);
+	say("Siglent Technologies,SPD3303X,SPD1,1.01");
+	for (unsigned i = 0; i < 5; i++)
+		say("0x28");
+	assert_int_equal(heard.ready_status, -EREMOTEIO);
+	assert_non_null(strstr(heard.err, "set them to independent at its front panel"));
 	finish();
 }
 
@@ -749,6 +808,8 @@ int main(void)
 		cmocka_unit_test(test_off_overtakes),
 		cmocka_unit_test(test_welded_word),
 		cmocka_unit_test(test_no_timer),
+		cmocka_unit_test(test_models),
+		cmocka_unit_test(test_coupled_outputs),
 		cmocka_unit_test(test_strangers),
 		cmocka_unit_test(test_volts),
 		cmocka_unit_test(test_runs_on_a_confirmed_voltage_alone),
