@@ -190,16 +190,16 @@ $(B)/tests/integration/%: $(B)/tests/integration/%.o $(call archives,$(ARCH_all)
 
 # Benchmarks: every .c of tests/bench is a program but for the workloads' own.
 BENCH_SHARED := $(patsubst %,$(B)/tests/bench/%.o,pw1 pw1_frame recording misfits misfit_trial misfit_cells settle_trial)
-BENCH := $(filter-out $(BENCH_SHARED:.o=),$(patsubst %.c,$(B)/%,$(call src,tests/bench)))
+BENCHES := $(filter-out $(BENCH_SHARED:.o=),$(patsubst %.c,$(B)/%,$(call src,tests/bench)))
 $(B)/tests/bench/%.o: CFLAGS_ALL += -O3
-$(BENCH): %: %.o $(BENCH_SHARED) $(call archives,$(ARCH_all))
+$(BENCHES): %: %.o $(BENCH_SHARED) $(call archives,$(ARCH_all))
 	$(call link_with,$< $(BENCH_SHARED),$(ARCH_all))
-bench-programs: $(B)/penrig $(BENCH)
+bench-programs: $(B)/penrig $(BENCHES)
 
 # ---- what people do -------------------------------------------------------------------------------------------------
 help:
 	@echo "make                  build penrig and the virtual bench into $(BUILD)/"
-	@echo "make demo [DUT=SN]    install what is missing, build, run a conformance run on the virtual bench"
+	@echo "make demo [DUT=SN] [BENCH=NAME]  install what is missing, build, run a conformance run on the virtual bench"
 	@echo "make check            install what is missing, build, run every test; SANITIZE=address,undefined for a checked build"
 	@echo "make station-demo     install what is missing, build, serve the operator's page on the virtual bench"
 	@echo "make check-browser    install what is missing (chromium), build, try the operator's page in a real browser"
@@ -225,9 +225,10 @@ deps-bench:
 	@DEPS=$(DEPS) PYTHON=$(PYTHON) tests/tools/deps.sh $(APT_BENCH)
 
 DUT ?= PEN-GOOD-01
+BENCH ?= virtual-usb
 demo: deps-demo
 	@$(MAKE) --no-print-directory -s all
-	@B=$(B) DUT=$(DUT) tests/tools/demo.sh
+	@B=$(B) DUT=$(DUT) BENCH=$(BENCH) tests/tools/demo.sh
 
 # The operator's page on the virtual bench, until Ctrl-C.
 station-demo: deps-station

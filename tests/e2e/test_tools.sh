@@ -148,5 +148,15 @@ check "another version does not renew the configuration" test "$other" != "$came
 rm hdf5-version
 check "a library that goes does not renew the configuration" test "$(configured)" != "$other"
 
+# ---- the demo's operator
+printf '%s\n' '{"event":"begin","pid":7}' '{"event":"prompt","id":1,"question":"scan_pen","point":0,"text":"Scan \"it\""}' \
+	'{"event":"prompt","id":2,"question":"set_dial","point":0,"depth_mm":0.7,"text":"Set"}' |
+	"$tools/demo_operator.sh" SN-1 dial >out 2>/dev/null
+check "the operator reads the pen" says "answer 1 is SN-1"
+check "and says when the dial is set" says "answer 2 done"
+check "which it is" test "$(cat dial)" = 0.7
+echo '{"event":"prompt","id":3,"question":"switch_off","point":0,"text":"x"}' | "$tools/demo_operator.sh" SN-1 dial >out 2>/dev/null
+check "and pulls the plug" test "$(cat dial)" = off
+
 echo "$passed passed, $failed failed, 0 skipped"
 [ $failed -eq 0 ]
