@@ -6,7 +6,7 @@
 
 #include "rig/link/name.h"
 
-const struct link_ops *const link_table[] = {&link_serial, &link_usb, NULL};
+const struct link_ops *const link_table[] = {&link_serial, &link_usb, &link_exec, &link_file, NULL};
 
 static bool known_scheme(const char *scheme)
 {
@@ -32,8 +32,8 @@ static int find_ops(const struct link_ops *const *table, const char *uri, const 
 		}
 	}
 	return err_set(err, -EINVAL,
-		       "'%s' names no device: write usb:VID:PID:SERIAL, serial:VID:PID:SERIAL or serial:by-id=NAME; "
-		       "`penrig list` shows the names of what is plugged in",
+		       "'%s' names no device: write usb:VID:PID:SERIAL, serial:VID:PID:SERIAL or serial:by-id=NAME "
+		       "(`penrig list` shows the names of what is plugged in), exec:PROGRAM or file:PATH",
 		       uri);
 }
 
@@ -49,6 +49,15 @@ int link_uri_check(const struct link_ops *const *table, const char *uri, struct 
 	if (known_scheme(ops->scheme))
 		return link_name_parse(ops->scheme, rest, &name, err);
 	return *rest ? 0 : err_set(err, -EINVAL, "'%s' names no device: nothing stands behind the colon", uri);
+}
+
+bool link_uri_is_source(const struct link_ops *const *table, const char *uri)
+{
+	const struct link_ops *ops;
+	const char *rest;
+	struct err ignored;
+
+	return find_ops(table, uri, &ops, &rest, &ignored) == 0 && ops->source;
 }
 
 static bool given(const struct link_settings *settings)
@@ -89,6 +98,16 @@ static int settle_serial(const struct link_opening *opening, struct link_setting
 	return 0;
 }
 
+/* A driver that asks its device needs a way there; one that only listens has no port to set up. */
+static int check_source(const struct link_opening *opening, bool source, struct err *err)
+{
+	if (source == opening->wants.source)
+		return 0;
+	return err_set(err, -EINVAL, "%s: %s", opening->uri,
+		       source ? "over exec: and file: nothing can be asked: only the driver \"command\" has such a link"
+			      : "this driver reads a program or a FIFO; name it as exec:PROGRAM or file:PATH");
+}
+
 int link_open(const struct link_opening *opening, struct link **ret, struct err *err)
 {
 	struct link_wants wants = opening->wants;
@@ -96,6 +115,8 @@ int link_open(const struct link_opening *opening, struct link **ret, struct err 
 	const char *rest;
 	int status = find_ops(opening->table, opening->uri, &ops, &rest, err);
 
+	if (!status)
+		status = check_source(opening, ops->source, err);
 	if (!status && strcmp(ops->scheme, "usb") == 0)
 		status = check_usb(opening, err);
 	else if (!status && strcmp(ops->scheme, "serial") == 0)

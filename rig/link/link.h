@@ -4,7 +4,9 @@
  * Names (URIs): a device is named by what it is or where it is plugged in, never by an address that changes:
  *   usb:VID:PID:SERIAL      usb:port=1-2.3
  *   serial:VID:PID:SERIAL   serial:port=1-2.3   serial:by-id=NAME   serial:/dev/serial/by-id/NAME
- * VID and PID are four hex digits. A name that is not stable (/dev/ttyACM0) is refused with the stable one to write. */
+ *   exec:PROGRAM            file:PATH
+ * VID and PID are four hex digits. A name that is not stable (/dev/ttyACM0) is refused with the stable one to write.
+ * exec: is a program whose standard output is read, file: a FIFO or a device of the kernel: bytes only come from them. */
 #ifndef PENRIG_LINK_LINK_H
 #define PENRIG_LINK_LINK_H
 
@@ -28,6 +30,8 @@ struct link_sink {
 	void *ctx;
 	void (*bytes)(void *ctx, const uint8_t *data, size_t len, bool end, uint64_t host_ns);
 	void (*gone)(void *ctx, const struct err *why);
+	/* A line that a program says on its standard error, without its end, as it came: any bytes. NULL is fine. */
+	void (*said)(void *ctx, const char *text, size_t len);
 };
 
 enum link_parity {
@@ -74,9 +78,11 @@ struct link_settings link_settings_over(const struct link_settings *given, const
 struct link_wants {
 	uint8_t usb_class, usb_subclass;
 	int usb_protocol;
-	bool usbtmc;                 /* wrap the USB link: whole text lines in and out instead of USBTMC messages */
-	bool binary;                 /* every byte value may come: fewer than 8 data bits and XON/XOFF are refused */
-	struct link_settings serial; /* baud 0 = the driver has no serial face */
+	bool usbtmc;                  /* wrap the USB link: whole text lines in and out instead of USBTMC messages */
+	bool source;                  /* bytes only come: exec: and file: links, and no others */
+	bool binary;                  /* every byte value may come: fewer than 8 data bits and XON/XOFF are refused */
+	struct link_settings serial;  /* baud 0 = the driver has no serial face */
+	const char *const *arguments; /* of a program, NULL-terminated; NULL: none. Borrowed for the call */
 };
 
 /* For the record and for `penrig list`. Empty where it has no meaning. */
@@ -124,6 +130,8 @@ struct link {
 struct link_ops {
 	const char *name;
 	const char *scheme; /* of the URIs that it opens */
+	bool source;        /* bytes only come: nobody can be asked over it */
+	bool midway;        /* what comes first may have begun before: half a line, half a sample */
 
 	/* Opens a device and begins to listen. Blocks no longer than the operating system's own open. uri: without its
 	 * scheme. wants: borrowed for the call, its settings complete.
@@ -181,7 +189,7 @@ struct link_ops {
 	int (*list)(void (*each)(void *ctx, const struct link_identity *id), void *ctx, struct err *err);
 };
 
-extern const struct link_ops link_serial, link_usb;
+extern const struct link_ops link_serial, link_usb, link_exec, link_file;
 extern const struct link_ops *const link_table[]; /* NULL-terminated: every scheme of the product */
 
 /* All that is said of a link to be opened. Borrowed for the call, but for what it points to of the loop and the table. */
@@ -202,6 +210,9 @@ void link_close(struct link *link); /* NULL is fine */
 
 /* Splits "usb:1209:0001:SN" and checks it without opening anything: -EINVAL with a remedy. */
 int link_uri_check(const struct link_ops *const *table, const char *uri, struct err *err);
+
+/* Whether it is a link from which bytes only come. */
+bool link_uri_is_source(const struct link_ops *const *table, const char *uri);
 
 /* USBTMC (USBTMC 1.00) over a link that has control transfers: INITIATE_CLEAR at open, one DEV_DEP_MSG_OUT for each
  * written line, and for each line holding '?' a REQUEST_DEV_DEP_MSG_IN; replies reach the sink as lines ending in '\n'.
