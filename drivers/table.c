@@ -1,6 +1,7 @@
 /* Every driver of the product, in the order in which `penrig list` asks them. A new driver is one line here. */
 #include <stddef.h>
 
+#include "drivers/command/device.h"
 #include "drivers/load-stream/device.h"
 #include "drivers/powered/device.h"
 #include "drivers/profile/device.h"
@@ -9,6 +10,7 @@
 
 /* clang-format off */
 const struct driver *const driver_table[] = {
-	&driver_scpi_pen, &driver_load_stream, &driver_profile, &driver_powered, &driver_scpi_power, NULL,
+	&driver_scpi_pen, &driver_load_stream, &driver_profile, &driver_powered, &driver_scpi_power,
+	&driver_command,  NULL,
 };
 /* clang-format on */

@@ -9,6 +9,7 @@
 
 #include "rig/base/error.h"
 #include "rig/base/samples.h"
+#include "rig/driver/command.h"
 #include "rig/driver/role.h"
 #include "rig/link/link.h"
 
@@ -27,6 +28,7 @@ struct device_identity {
 	char profile[64];        /* the file that told the driver what the device speaks; empty: it needs none */
 	char profile_sha256[65]; /* of that file, hex */
 	char dialect[32];        /* power supplies: what it speaks, by its driver's name for it */
+	char loss[48];           /* why a lost sample would not be seen; empty: it would */
 };
 
 struct pen_limits {
@@ -234,6 +236,9 @@ struct device_open {
 	 * with each question until it answers. NULL or empty: it must say what it is first. Borrowed. */
 	const char *dialect;
 	const struct power_setup *power; /* of a pen made of parts; copied. NULL: it is none */
+	const struct command_setup
+		*command; /* of a driver that is `described`: what the bench says of it; copied, but for
+						its texts, which outlive the device. Else NULL */
 	struct driver_host host;
 };
 
@@ -312,6 +317,8 @@ struct driver {
 
 	/* The link it holds, for the record of a run. The device's. */
 	const struct link *(*link)(const struct device *device);
+
+	bool described; /* its samples are described by the bench file's "command": opened with device_open.command */
 
 	bool powered; /* a pen made of parts: opened with device_open.power, over the link of its supply */
 

@@ -158,6 +158,7 @@ static MAYBE_UNUSED void on_lost(void *ctx, int status, const struct err *err)
 	heard.lost++;
 	heard.lost_status = status;
 	assert_true(err->text[0] != '\0');
+	snprintf(heard.err, sizeof(heard.err), "%s", err->text);
 }
 
 static const MAYBE_UNUSED struct driver_host test_host = {
