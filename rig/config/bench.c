@@ -9,6 +9,7 @@
 
 #include "rig/base/digest.h"
 #include "rig/config/bench_device.h"
+#include "rig/config/command.h"
 #include "rig/config/filekind.h"
 #include "rig/driver/driver.h"
 #include "rig/link/link.h"
@@ -251,6 +252,8 @@ static int read_document(struct bench *bench, int status, struct bench **ret, st
 		status = bench_devices_check(bench, err);
 	if (status == 0)
 		status = bench_profiles_check(bench, err);
+	if (!status)
+		status = bench_commands_check(bench, err);
 	if (status == 0)
 		approval_stated(bench->doc, &bench->approval);
 	bench->given = NULL;
@@ -464,6 +467,29 @@ static int check_made_of(const struct bench *bench, const struct bench_device *d
 	return 0;
 }
 
+/* Nothing can be asked over a link from which bytes only come, so the bench file says what they are. */
+static int check_described(const struct bench *bench, const struct bench_device *device, const struct driver *driver,
+			   struct err *err)
+{
+	const struct json *command = json_get(device->node, "command");
+
+	if (!driver->described && command)
+		return json_error(bench->doc, command, err,
+				  "the driver \"%s\" asks its device: leave \"command\" out, or write \"driver\": "
+				  "\"command\"",
+				  driver->name);
+	if (driver->described && !command)
+		return json_error(bench->doc, device->node, err,
+				  "\"command\" is missing: what the samples are; docs/programs.md has an example");
+	if (driver->described == link_uri_is_source(link_table, device->link))
+		return 0;
+	return json_error(bench->doc, json_get(device->node, "link"), err,
+			  driver->described ? "the driver \"%s\" reads exec:PROGRAM or file:PATH"
+					    : "the driver \"%s\" asks its device, and nothing can be asked over exec: "
+					      "and file:; \"driver\": \"command\" reads those",
+			  driver->name);
+}
+
 static int check_driver(const struct bench *bench, const struct bench_device *device, const struct driver *const *table,
 			struct err *err)
 {
@@ -473,6 +499,8 @@ static int check_driver(const struct bench *bench, const struct bench_device *de
 	for (size_t i = 0; table[i]; i++)
 		if (strcmp(table[i]->name, name) == 0) {
 			int status = check_profile(bench, device, table[i], err);
+			if (!status)
+				status = check_described(bench, device, table[i], err);
 			return status ? status : check_made_of(bench, device, table, table[i], err);
 		}
 	if (near)

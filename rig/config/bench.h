@@ -57,6 +57,13 @@ struct phantom {
 	unsigned line, column; /* of its entry in the bench file, for messages */
 };
 
+/* Samples that nothing but the bench file describes. */
+struct bench_command {
+	bool there;
+	struct command_setup setup;
+	char sha256[65]; /* must be the program's; empty: not checked */
+};
+
 /* What every device of a bench has, and what its roles add to that. */
 struct bench_device {
 	char name[32];              /* empty in the short form, "pen" and "sensor" */
@@ -79,7 +86,8 @@ struct bench_device {
 	double gravity_m_s2;     /* g where a balance stands; 0: not said */
 	unsigned sites;          /* what each value of a reading is of */
 	char site[DEVICE_SITES_MAX][16];
-	const struct json *node; /* its entry in the file, for messages */
+	struct bench_command command; /* of a driver that needs it */
+	const struct json *node;      /* its entry in the file, for messages */
 };
 
 /* The pens of this bench; the pen's own MIN and MAX count too. */

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "rig/base/digest.h"
+#include "rig/config/command.h"
 #include "rig/config/filekind.h"
 #include "rig/link/link.h"
 
@@ -281,6 +282,10 @@ static const struct device_key {
 	  .size = SIZE(bench_device, profile_sha256),
 	  .lo = 1},
 	 EVERY,
+	 0,
+	 false},
+	{{.key = "command", .kind = FIELD_CUSTOM, .offset = IN(device.command), .read = bench_command_read},
+	 MEASURE,
 	 0,
 	 false},
 	{{.key = "unit", .kind = FIELD_STRING, .offset = IN(device.unit), .size = SIZE(bench_device, unit), .lo = 1},
@@ -614,11 +619,13 @@ static int check_zero(const struct json_doc *doc, const struct json *node, struc
 }
 
 /* Within these a sample reaches this computer, where the bench file does not say: a frame of 1 ms on USB, a block of
- * 5 ms on a line that is just fast enough. */
+ * 5 ms on a line that is just fast enough, and of a program as late as still counts as fresh. */
 static void default_latency(struct bench_device *device)
 {
 	if (device->latency_hi_ms == 0)
-		device->latency_hi_ms = strncmp(device->link, "serial:", 7) == 0 ? 5.0 : 1.0;
+		device->latency_hi_ms = device->command.there                      ? 100.0
+					: strncmp(device->link, "serial:", 7) == 0 ? 5.0
+										   : 1.0;
 }
 
 static void take(const struct json *node, uint32_t roles, const struct device_text *text, struct bench *bench)
@@ -677,6 +684,8 @@ static int read_device(const struct json_doc *doc, const struct json *node, bool
 		ret = check_certificate(doc, node, &text.device, err);
 	if (ret == 0)
 		ret = load_profile(doc, node, bench, &text.device, err);
+	if (ret == 0)
+		ret = bench_command_settle(doc, node, bench, roles, &text.device, err);
 	if (ret) {
 		json_doc_free(text.device.profile_doc);
 		return ret;

@@ -480,10 +480,11 @@ static const struct attached *not_ready(const struct session *s, bool failed)
 	return NULL;
 }
 
-/* A board that restarts when its port is opened hears nothing for the wait that the bench states. */
+/* A board that restarts when its port is opened hears nothing for the wait that the bench states; a program may take its
+ * time to begin. */
 static uint64_t open_time_ns(const struct attached *device)
 {
-	return OPEN_TIMEOUT_NS + device->bench->line.wait_ns;
+	return OPEN_TIMEOUT_NS + device->bench->line.wait_ns + device->bench->command.setup.start_ns;
 }
 
 static const struct attached *overdue(const struct session *s, uint64_t now_ns)

@@ -33,8 +33,12 @@ ONLY_C = {
     "bench-link-address", "bench-driver-unknown", "bench-power-driver", "bench-devices-role-not-served",
     # one device of the list against another
     "bench-devices-name-twice", "bench-devices-link-twice", "bench-devices-latency-crossed",
+    # what a program's samples are against the rest of its entry
+    "bench-command-column-beyond", "bench-command-name-twice", "bench-command-no-force", "bench-command-arguments-of-file",
+    "bench-command-serial-link", "bench-command-missing", "bench-command-of-other-driver", "bench-command-exec-of-other-driver",
+    "bench-command-digest-in-path", "bench-command-production", "bench-command-range-crossed",
     # another file
-    "bench-phantom-gone", "bench-phantom-twice", "bench-phantom-worn", "plan-rate-outside-phantom",
+    "bench-command-no-program", "bench-command-digest-other", "bench-phantom-gone", "bench-phantom-twice", "bench-phantom-worn", "plan-rate-outside-phantom",
     "plan-depth-outside-pen", "plan-phantom-not-there", "plan-judge-displacement",
 }
 

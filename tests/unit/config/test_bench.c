@@ -533,8 +533,9 @@ static void pen_link(void **state)
 
 static void shipped_benches(void **state)
 {
-	static const char *const names[] = {"virtual-usb",  "virtual-serial", "virtual-mixed", "virtual-bone",
-					    "virtual-soft", "virtual-boxes",  "virtual-text",  "my-bench.example"};
+	static const char *const names[] = {"virtual-usb",  "virtual-serial",  "virtual-mixed",
+					    "virtual-bone", "virtual-soft",    "virtual-boxes",
+					    "virtual-text", "virtual-program", "my-bench.example"};
 
 	(void)state;
 	for (size_t i = 0; i < COUNT(names); i++) {
