@@ -99,6 +99,10 @@ static void render_device(FILE *out, const struct record_device *d)
 		snprintf(line, sizeof(line), "profile %s, %.16s...", id->profile, id->profile_sha256);
 		field(out, "", line);
 	}
+	if (*id->loss) {
+		snprintf(line, sizeof(line), "that no sample was lost cannot be proven: %s", id->loss);
+		field(out, "", line);
+	}
 	if (!*d->calibration.certificate)
 		return;
 	snprintf(line, sizeof(line), "certificate %s of %s, valid through %s", d->calibration.certificate,

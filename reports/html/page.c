@@ -162,6 +162,10 @@ static void put_device(FILE *out, const struct record_device *d)
 	html_row(out, d->role, text);
 	if (d->identity.profile[0])
 		put_hash(out, "", d->identity.profile, d->identity.profile_sha256);
+	if (d->identity.loss[0]) {
+		snprintf(text, sizeof(text), "that no sample was lost cannot be proven: %s", d->identity.loss);
+		html_row(out, "", text);
+	}
 	if (!d->calibration.certificate[0])
 		return;
 	snprintf(text, sizeof(text), "certificate %s of %s, valid through %s", d->calibration.certificate,

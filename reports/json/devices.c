@@ -17,6 +17,8 @@ static void put_identity(struct json_stream *out, const struct record_device *de
 		put_text(out, "profile", id->profile);
 		put_text(out, "profile_sha256", id->profile_sha256);
 	}
+	if (id->loss[0])
+		put_text(out, "loss_not_proven_absent", id->loss);
 	put_text(out, "cartridge", id->cartridge);
 	json_put_int(out, "needles", id->needles);
 	json_put_u64(out, "cartridge_strokes", id->cartridge_strokes);

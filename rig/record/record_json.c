@@ -197,6 +197,7 @@ static const struct member identity_members[] = {
 	ONE(struct device_identity, protocol_version, UINT),
 	MAYBE(struct device_identity, profile),
 	MAYBE(struct device_identity, profile_sha256),
+	MAYBE(struct device_identity, loss),
 	END,
 };
 
