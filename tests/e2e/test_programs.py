@@ -5,28 +5,16 @@ of a program that ends, or delivers another rate than the bench file says, no ve
 tests/unit/link/test_source.c and tests/unit/drivers/test_command.c."""
 import statistics
 import subprocess
-import sys
 import tempfile
 from pathlib import Path
 
-import report_form
 import rig
 
 BENCH = "virtual-program.json"
 TOOL = rig.FIXTURES / "programs/load-cell-csv.py"
 SETTLE_NS, MEASURE_NS = 500_000_000, 1_000_000_000  # of ci-smoke
 
-passed = 0
-failures = []
-
-
-def check(condition, text):
-    global passed
-    if condition:
-        passed += 1
-    else:
-        failures.append(text)
-        print("FAIL", text)
+check = rig.Checks()
 
 
 def run(*changes):
@@ -100,9 +88,8 @@ def main():
     for job, examine in jobs:
         examine(rig.undisturbed(job))
     none_left()
-    print(f"{passed} passed, {len(failures)} failed")
-    return 1 if failures else 0
+    check.end()
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    main()

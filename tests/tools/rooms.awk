@@ -79,6 +79,8 @@ FILENAME != table && FNR == 1 {
 FILENAME != table && known && /^#include "/ {
 	header = $2
 	gsub(/"/, "", header)
+	if (header !~ /\// && family ~ /^drivers\//)
+		next # beside it: what firmware takes from here has no folders
 	target = room_of(header)
 	if (target == room) {
 		if (family ~ /^drivers\// && index(header, family "/") != 1)
