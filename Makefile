@@ -301,7 +301,7 @@ DOC = $(D)/share/doc/penrig
 install: all $(if $(shell command -v scdoc),man)
 	install -d $(D)/bin $(D)/libexec/penrig $(D)/lib/penrig $(D)/share/penrig/schema $(D)/share/man/man1 \
 		$(D)/share/bash-completion/completions $(DOC)/docs/protocols/vectors $(DOC)/docs/pictures \
-		$(DOC)/reports $(DOC)/tests/bench
+		$(DOC)/reports $(DOC)/tests/bench $(D)/lib/udev/rules.d $(D)/lib/sysusers.d $(D)/share/penrig/programs $(D)/share/penrig/firmware
 	install $(B)/penrig $(B)/penrig-virtual $(D)/bin
 	install $(B)/penrig-stopper $(D)/libexec/penrig
 	install -m 644 $(B)/libpenrig-shim.so $(D)/lib/penrig
@@ -309,9 +309,12 @@ install: all $(if $(shell command -v scdoc),man)
 		for f in fixtures/$$kind/*.json; do [ ! -e $$f ] || install -m 644 $$f $(D)/share/penrig/$$kind || exit 1; done; done
 	install -m 644 fixtures/profiles/*.dialogue $(D)/share/penrig/profiles
 	for f in reports/schema/*.json; do [ ! -e $$f ] || install -m 644 $$f $(D)/share/penrig/schema || exit 1; done
-	install -m 644 docs/70-penrig.rules $(D)/share/penrig
+	install -m 644 docs/70-penrig.rules $(D)/lib/udev/rules.d
+	install -m 644 docs/penrig.sysusers.conf $(D)/lib/sysusers.d/penrig.conf
+	install fixtures/programs/*.py $(D)/share/penrig/programs
+	install -m 644 drivers/load-stream/firmware/*.[ch] $(D)/share/penrig/firmware
 	install -m 644 README.md LICENSE $(DOC)
-	install -m 644 docs/*.md docs/70-penrig.rules $(DOC)/docs
+	install -m 644 docs/*.md docs/70-penrig.rules docs/penrig.sysusers.conf $(DOC)/docs
 	install -m 644 docs/pictures/*.png $(DOC)/docs/pictures
 	install -m 644 docs/protocols/*.md $(DOC)/docs/protocols
 	install -m 644 docs/protocols/vectors/*.* $(DOC)/docs/protocols/vectors
@@ -320,6 +323,7 @@ install: all $(if $(shell command -v scdoc),man)
 	ln -sfn ../../../penrig/schema $(DOC)/reports/schema
 	$(B)/penrig help --completion > $(D)/share/bash-completion/completions/penrig
 	$(if $(shell command -v scdoc),install -m 644 $(MAN) $(D)/share/man/man1,@echo "scdoc is not installed: no manual pages")
+	@[ -n "$(DESTDIR)" ] || echo "For a bench on this computer: sudo systemd-sysusers && sudo udevadm control --reload && sudo udevadm trigger && sudo usermod -aG penrig $$(id -un)"
 
 clean:
 	rm -rf $(BUILD)
