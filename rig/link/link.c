@@ -51,6 +51,24 @@ int link_uri_check(const struct link_ops *const *table, const char *uri, struct 
 	return *rest ? 0 : err_set(err, -EINVAL, "'%s' names no device: nothing stands behind the colon", uri);
 }
 
+bool link_uri_names(const char *uri, const char *scheme, const struct link_identity *id)
+{
+	size_t len = strlen(scheme);
+	char by_id[LINK_NAME_MAX];
+	struct link_name name;
+	struct err ignored;
+
+	if (strncmp(uri, scheme, len) != 0 || uri[len] != ':')
+		return false;
+	if (strcmp(uri, id->uri) == 0)
+		return true;
+	if (!known_scheme(scheme) || link_name_parse(scheme, uri + len + 1, &name, &ignored))
+		return false;
+	if (name.kind != LINK_NAME_BY_ID)
+		return link_name_matches(&name, id);
+	return link_by_id_of(id->node, by_id, sizeof(by_id)) == 0 && strcmp(by_id, name.text) == 0;
+}
+
 bool link_uri_is_source(const struct link_ops *const *table, const char *uri)
 {
 	const struct link_ops *ops;

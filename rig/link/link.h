@@ -211,6 +211,9 @@ void link_close(struct link *link); /* NULL is fine */
 /* Splits "usb:1209:0001:SN" and checks it without opening anything: -EINVAL with a remedy. */
 int link_uri_check(const struct link_ops *const *table, const char *uri, struct err *err);
 
+/* Whether this name stands for the device, as a scheme's list() told of it. */
+bool link_uri_names(const char *uri, const char *scheme, const struct link_identity *id);
+
 /* Whether it is a link from which bytes only come. */
 bool link_uri_is_source(const struct link_ops *const *table, const char *uri);
 

@@ -804,7 +804,8 @@ static int open_failed(const struct usb_link *self, int code, struct err *err)
 	case LIBUSB_ERROR_ACCESS:
 		return err_set(
 			err, -EACCES,
-			"no permission for %s (%s): put this line into /etc/udev/rules.d/71-penrig-local.rules and plug the "
+			"no permission for %s (%s): put this line into /etc/udev/rules.d/71-penrig-local.rules and "
+			"plug the "
 			"device in again: SUBSYSTEM==\"usb\", ATTR{idVendor}==\"%04x\", ATTR{idProduct}==\"%04x\", "
 			"MODE=\"0660\", GROUP=\"penrig\", TAG+=\"uaccess\" (`penrig doctor` has the whole of it)",
 			self->id.uri, self->id.node, self->id.vid, self->id.pid);

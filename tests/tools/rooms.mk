@@ -3,7 +3,7 @@
 # An entry is a room, or one header of it. A room includes rooms of lower floors only, but for what SIDEWAYS names.
 
 FLOOR_0 := base link
-FLOOR_1 := driver drivers measure
+FLOOR_1 := driver drivers measure system
 FLOOR_2 := config record stopper
 FLOOR_3 := judge runfile state
 FLOOR_4 := estimate
@@ -14,6 +14,7 @@ MAY_base      :=
 MAY_link      := base
 MAY_driver    := base link/link.h
 MAY_drivers   := base link/link.h driver
+MAY_system    := base
 MAY_measure   := base/samples.h base/worker.h
 MAY_config    := base link/link.h driver/driver.h driver/role.h measure
 MAY_record    := base driver/driver.h measure config
@@ -29,7 +30,7 @@ MAY_history   := base measure config record judge state
 MAY_study     := base measure history
 MAY_reports   := base measure config record judge runfile
 MAY_station   := base
-MAY_cli       := base link/link.h driver/driver.h measure config record judge runfile state estimate session offline calibrate history study reports station
+MAY_cli       := base link/link.h driver/driver.h measure system config record judge runfile state estimate session offline calibrate history study reports station
 
 # link -> base, driver -> drivers, config -> record and so on: the only arrows along a floor.
 SIDEWAYS := link:base drivers:driver record:config study:history cli:station

@@ -1,0 +1,79 @@
+#!/usr/bin/python3
+"""`penrig doctor` in front of the simulator: what it finds of a bench that is in order, and of one that is not. Its findings about
+/sys and the computer are in tests/unit/system."""
+import json
+import subprocess
+import tempfile
+from pathlib import Path
+
+import rig
+
+check = rig.Checks()
+FOLDER = Path(tempfile.mkdtemp(prefix="pr"))
+HOLD = "import os,subprocess,sys;fd=os.open('/dev/ttyACM0',os.O_RDWR|os.O_NOCTTY);sys.exit(subprocess.run(sys.argv[1:],close_fds=True).returncode)"
+
+
+def doctor(bench, *options, devices=None, world=(), before=()):
+    argv = [rig.VIRTUAL, "--bench", devices or bench, "--truth", FOLDER / "truth.jsonl", *world, "--", *before, rig.PENRIG, "doctor", bench,
+            "--json", *options]
+    done = subprocess.run([str(a) for a in argv], stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=60, cwd=FOLDER)
+    try:
+        told = json.loads(done.stdout)
+    except ValueError:
+        told = {"findings": [], "exit_code": None, "would_start": None}
+        check(False, f"no JSON: {done.stdout[:200]} {done.stderr[:300]}")
+    check(told["exit_code"] == done.returncode, f"exit code {done.returncode}, told {told['exit_code']}")
+    return told
+
+
+def of(told, name, state=None):
+    return [f for f in told["findings"] if f["check"] == name and state in (None, f["state"])]
+
+
+def never_ran():
+    truth = [json.loads(line) for line in (FOLDER / "truth.jsonl").read_text().splitlines()]
+    return not [t for t in truth if t.get("event") == "motor" and t["on"]]
+
+
+def main():
+    serial, usb = rig.own_bench("virtual-serial.json", FOLDER), rig.own_bench("virtual-usb.json", FOLDER)
+    for bench in (serial, usb):
+        told = doctor(bench)
+        check(told["would_start"] is True and told["exit_code"] == 0, f"{bench.name}: {told}")
+        who = [f["text"] for f in of(told, "identity", "good")]
+        check(len(who) == 2 and "PEN-GOOD-01" in who[0] and "LC-2001" in who[1], f"{bench.name}: {who}")
+        check(len(of(told, "permission", "good")) == 2 and len(of(told, "holder", "good")) == 2, f"{bench.name}: {told}")
+        check(never_ran(), f"{bench.name}: the pen ran")
+    check([f["text"] for f in of(told, "kernel driver")] == ["usbtmc"], f"kernel driver: {of(told, 'kernel driver')}")
+
+    told = doctor(serial, before=["/usr/bin/python3", "-c", HOLD])
+    check(told["exit_code"] == 5 and of(told, "holder", "fault")[0]["remedy"].startswith("ps -fp "), f"held: {told}")
+
+    told = doctor(serial, "--dut", "PEN-OTHER-01")
+    check(told["exit_code"] == 4 and "not there" in of(told, "plugged in", "fault")[0]["text"], f"another pen: {told}")
+    told = doctor(serial, devices=usb)
+    check(told["exit_code"] == 4 and of(told, "plugged in", "unknown"), f"nothing there: {told}")
+
+    text = serial.read_text()
+    serial.write_text(text.replace('"due": "2099-12-31"', '"due": "2026-02-01"'))
+    told = doctor(serial)
+    check(told["exit_code"] == 8 and "2026-02-01" in of(told, "calibration", "fault")[0]["text"], f"overdue: {told}")
+    serial.write_text(text.replace("VB-LC-2001-A", "VB-LC-2001-B"))
+    told = doctor(serial)
+    check(told["exit_code"] == 8 and "VB-LC-2001-B" in of(told, "calibration", "fault")[0]["text"], f"another certificate: {told}")
+    serial.write_text(text.replace('"baud": 115200', '"baud": 9600'))
+    told = doctor(serial)
+    check(told["exit_code"] == 4 and of(told, "identity", "fault"), f"wrong baud rate: {told}")
+    told = doctor(serial, "--no-open")
+    check(told["exit_code"] == 0 and not of(told, "identity"), f"not opened: {told}")
+    serial.write_text(text.replace('"name"', '"nmae"', 1))
+    told = doctor(serial)
+    check(told["exit_code"] == 2 and "did you mean" in of(told, "bench", "fault")[0]["text"], f"a mistake: {told}")
+
+    plain = subprocess.run([str(rig.PENRIG), "doctor", "--output-dir", str(FOLDER / "none")], capture_output=True, text=True)
+    check(plain.returncode == 6 and "mkdir -p" in plain.stdout and "A RUN WOULD NOT START" in plain.stdout, f"no folder: {plain.stdout}")
+    check.end()
+
+
+if __name__ == "__main__":
+    main()
