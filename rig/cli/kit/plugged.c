@@ -142,7 +142,7 @@ static enum device_role role_of(const struct driver *driver)
 }
 
 /* One bench serves every pen of a kind: where the link ends in the serial number that the pen itself tells, {dut} stands. */
-static void link_of(const struct plugged *p, enum device_role role, char *ret, size_t size)
+void plugged_link(const struct plugged *p, enum device_role role, char *ret, size_t size)
 {
 	size_t uri = strlen(p->id.uri), serial = strlen(p->id.serial);
 
@@ -161,7 +161,7 @@ bool plugged_entry(const struct plugged *device, struct json_out *ret)
 	if (!device->driver || !*device->id.uri)
 		return false;
 	enum device_role role = role_of(device->driver);
-	link_of(device, role, link, sizeof(link));
+	plugged_link(device, role, link, sizeof(link));
 	json_out_string(ret, "name", role_row(role)->label);
 	roles = json_out_add_array(ret, "roles");
 	json_out_string(roles, NULL, role_row(role)->name);

@@ -25,6 +25,9 @@ struct plugged_list { /* zero-initialised */
  * EXIT_DEVICE_LOST where a list could not be had, which is told on standard error. */
 int plugged_find(const struct cli_tables *tables, struct plugged_list *ret);
 
+/* Its link as a bench file has it: a pen's serial number makes way for {dut} where its name ends in it. */
+void plugged_link(const struct plugged *device, enum device_role role, char *ret, size_t size);
+
 /* What of its entry is known: name, roles, driver, link, and of a serial port its baud rate. False: no driver is known. */
 bool plugged_entry(const struct plugged *device, struct json_out *ret);
 
