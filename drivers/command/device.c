@@ -12,13 +12,16 @@
 #include "drivers/command/wire.h"
 #include "rig/driver/lines.h"
 
-#define READY_NS    (2000 * NS_PER_MS)
-#define REMARKS_MAX 100 /* lines in the journal of one run; what is beyond is counted and said once */
-#define BANNER_MAX  50  /* lines before the first sample that are none */
-#define ODD_MAX     20  /* lines in a row that are none, behind it: of no use */
-#define SHOWN_MAX   160
-#define PENDING_MAX 4
-#define BLOCK_MAX   4096 /* counts */
+#define READY_NS      (2000 * NS_PER_MS)
+#define REMARKS_MAX   100 /* lines in the journal of one run; what is beyond is counted and said once */
+#define BANNER_MAX    50  /* lines before the first sample that are none */
+#define ODD_MAX       20  /* lines in a row that are none, behind it: of no use */
+#define SHOWN_MAX     160
+#define PENDING_MAX   4
+#define RATE_AFTER_NS (10 * NS_PER_S) /* how long a rate is looked at before it is judged */
+#define RATE_OFF_NS   (5 * NS_PER_S)  /* and for how long it must be off: what a busy computer reads late comes */
+#define RATE_LATE_S   0.5             /* arrivals lie around their samples; two periods, if longer */
+#define BLOCK_MAX     4096            /* counts */
 
 /* A verb for which nothing is sent: done at the next tick. */
 struct pending {
@@ -37,6 +40,9 @@ struct program {
 	uint64_t opened_ns, now_ns;
 	bool ready, lost, running, torn; /* torn: what comes first may be the rest of a line */
 	uint64_t index, next_index;      /* of the sample that is awaited; behind the one that was passed on last */
+	bool watched;                    /* nobody but this driver holds its rate against the clock */
+	uint64_t first_ns, first_index,
+		off_ns; /* of the first block: arrival and last sample; since when the rate is off */
 	unsigned odd_in_row, remarks;
 	uint64_t samples, odd, missed;
 	char said[SHOWN_MAX]; /* the last line on standard error, escaped */
@@ -92,12 +98,41 @@ static void become_ready(struct program *p)
 
 /* ---- samples ----------------------------------------------------------------------------------------------------- */
 
+/* Of temperatures nobody else looks at the clock, and times that are wrong make a wrong steady one. */
+static void watch_rate(struct program *p, uint64_t last, uint64_t host_ns)
+{
+	double periods_s = 2 / p->setup.rate_hz;
+	struct err err;
+
+	if (p->first_ns == 0) {
+		p->first_ns = host_ns;
+		p->first_index = last;
+	}
+	if (!p->watched || host_ns < p->first_ns + RATE_AFTER_NS)
+		return;
+	double measured_s = (double)(host_ns - p->first_ns) / 1e9;
+	double told_s = (double)(last - p->first_index) / p->setup.rate_hz;
+	double most_s = p->setup.rate_tolerance * measured_s + fmax(periods_s, RATE_LATE_S);
+	if (fabs(measured_s - told_s) <= most_s) {
+		p->off_ns = 0;
+		return;
+	}
+	p->off_ns = p->off_ns ? p->off_ns : host_ns;
+	if (host_ns < p->off_ns + RATE_OFF_NS)
+		return;
+	lose(p, -EPROTO,
+	     (err_set(&err, -EPROTO, "it delivers %.4g samples a second, and the bench file says %.4g",
+		      (double)(last - p->first_index) / measured_s, p->setup.rate_hz),
+	      &err));
+}
+
 static void send_block(struct program *p, uint64_t host_ns)
 {
 	if (p->block.frames == 0)
 		return;
 	p->block.host_ns = host_ns;
 	p->host.block(p->host.ctx, &p->block);
+	watch_rate(p, p->block.first_index + p->block.frames - 1, host_ns);
 	p->block.frames = 0;
 }
 
@@ -241,6 +276,7 @@ static void stream_start(struct device *device, device_done_fn done, void *ctx)
 
 	p->running = true;
 	p->index = p->next_index = 0;
+	p->first_ns = p->off_ns = 0;
 	p->block.frames = 0;
 	finish_later(p, done, ctx);
 }
@@ -301,8 +337,12 @@ static int program_open(const struct device_open *open, uint64_t now_ns, struct 
 	p->setup = *open->command;
 	p->decoder.setup = &p->setup;
 	p->opened_ns = p->now_ns = now_ns;
-	for (unsigned i = 0; i < p->setup.channels; i++)
+	p->watched = true;
+	for (unsigned i = 0; i < p->setup.channels; i++) {
 		describe_channel(&p->setup, i, &p->channel[i]);
+		if (p->channel[i].quantity == QUANTITY_FORCE || p->channel[i].quantity == QUANTITY_DISPLACEMENT)
+			p->watched = false;
+	}
 	const struct link_opening opening = {
 		.table = open->links,
 		.loop = open->loop,

@@ -9,8 +9,9 @@
 #include "rig/config/bench_device.h"
 #include "rig/config/filekind.h"
 
-#define EXEC         "exec:"
-#define CHANNEL_KEYS "\"name\", \"unit\", \"column\", \"range\""
+#define EXEC           "exec:"
+#define RATE_TOLERANCE 0.01 /* where the bench file states none: of temperatures, which it may leave open */
+#define CHANNEL_KEYS   "\"name\", \"unit\", \"column\", \"range\""
 
 /* Whole numbers as JSON knows them, narrowed when they are taken. */
 struct command_text {
@@ -321,6 +322,7 @@ int bench_command_settle(const struct json_doc *doc, const struct json *node, co
 		return json_error(doc, json_get(json_get(node, "command"), "arguments"), err,
 				  "\"arguments\" are of a program, and \"%s\" is none: leave them out", device->link);
 	setup->rate_hz = device->rate_hz;
+	setup->rate_tolerance = device->clock_ppm > 0 ? device->clock_ppm * 1e-6 : RATE_TOLERANCE;
 	memcpy(setup->serial, device->serial, sizeof(setup->serial));
 	int ret = check_roles(doc, node, roles, setup, err);
 	return ret ? ret : find_program(doc, node, bench, device, err);

@@ -38,10 +38,11 @@ struct command_setup {
 	unsigned skip;    /* lines, or bytes of raw integers, before the first sample */
 	unsigned channels;
 	struct command_channel channel[CHANNELS_MAX];
-	double rate_hz;    /* samples a second of each channel */
-	uint64_t start_ns; /* how long the first sample may take, on top of the 2 s of every device */
-	char serial[48];   /* of the instrument behind it, on the bench file's word; empty: not said */
-	char sha256[65];   /* of the program's file; empty: it is none */
+	double rate_hz;        /* samples a second of each channel */
+	double rate_tolerance; /* how far that may be off, relative; of forces and displacements it is judged elsewhere */
+	uint64_t start_ns;     /* how long the first sample may take, on top of the 2 s of every device */
+	char serial[48];       /* of the instrument behind it, on the bench file's word; empty: not said */
+	char sha256[65];       /* of the program's file; empty: it is none */
 };
 
 /* By its name: NULL, there is none. */

@@ -3,6 +3,8 @@
 #include "drivers/command/device.h"
 #include "fake_link.h"
 
+#define MS NS_PER_MS
+
 static struct link_sink sink;
 static struct link_wants wants;
 static bool is_open;
@@ -282,6 +284,54 @@ static void gone(const char *text)
 	sink.gone(sink.ctx, &err);
 }
 
+/* A thermometer of 10 samples a second: `each_ms` apart they come. Seconds until it was lost, 0: it was not. */
+static unsigned lost_after_s(unsigned each_ms, unsigned held_up_from_s)
+{
+	heard = (struct heard){0};
+	driver_command.close(device);
+	setup.channel[0].quantity = QUANTITY_TEMPERATURE;
+	setup.channel[1].quantity = QUANTITY_TEMPERATURE;
+	setup.rate_hz = 10;
+	setup.rate_tolerance = 0.01;
+	assert_int_equal(try_open("exec:./tool", NULL), 0);
+	say("1,1\n");
+	order(true);
+	uint64_t began = now;
+	for (unsigned at = each_ms; at < 60000 && !heard.lost; at += each_ms) {
+		/* what a computer that was held up for 4 s reads then, all at once */
+		bool held_up = held_up_from_s && at / 1000 >= held_up_from_s && at / 1000 < held_up_from_s + 4;
+		now = began + (held_up ? (held_up_from_s + 4) * 1000 : at) * MS - MS;
+		say("1,1\n");
+	}
+	return heard.lost ? (unsigned)((now - began) / NS_PER_S) : 0;
+}
+
+static void test_rate_of_temperatures(void **state)
+{
+	(void)state;
+	assert_int_equal(lost_after_s(100, 0), 0);
+	assert_int_equal(lost_after_s(100, 20), 0);
+	assert_in_range(lost_after_s(120, 0), 15, 16);
+	assert_non_null(strstr(heard.err, "8.33"));
+	assert_int_equal(heard.lost_status, -EPROTO);
+	assert_in_range(lost_after_s(80, 0), 14, 16);
+	assert_in_range(lost_after_s(103, 0), 20, 35); /* 3 %: seen once that is more than half a second */
+	assert_int_equal(lost_after_s(101, 0), 0);
+}
+
+/* A force is held against the clock where it is measured. */
+static void test_rate_of_forces(void **state)
+{
+	(void)state;
+	say("1,1\n");
+	order(true);
+	for (unsigned i = 0; i < 400; i++) {
+		now += 99 * MS;
+		say("1,1\n");
+	}
+	assert_int_equal(heard.lost, 0);
+}
+
 static void test_it_ends(void **state)
 {
 	(void)state;
@@ -377,6 +427,8 @@ int main(void)
 		TEST(test_no_banner_is_endless),
 		TEST(test_lines_that_are_none),
 		TEST(test_no_sample_at_all),
+		TEST(test_rate_of_temperatures),
+		TEST(test_rate_of_forces),
 		TEST(test_it_ends),
 		TEST(test_it_ends_before_it_begins),
 		TEST(test_it_talks_too_much),
