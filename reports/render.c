@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "reports/control.h"
 #include "reports/digits.h"
 #include "reports/failures.h"
 #include "reports/render.h"
@@ -164,14 +165,11 @@ static void render_control(FILE *out, const struct record *record)
 	for (unsigned i = 0; i < record->files; i++) {
 		const struct record_file *file = &record->file[i];
 		const char *slash = strrchr(file->path, '/');
-		char line[500];
+		char line[500], words[CONTROL_WORDS_MAX];
 
-		if (!file->revision[0] && !file->approver[0])
+		if (!control_words(&file->control, record->approvals, words, sizeof(words)))
 			continue;
-		snprintf(line, sizeof(line), "%s %.120s, revision %s, %s%s%s%s", file->kind,
-			 slash ? slash + 1 : file->path, file->revision[0] ? file->revision : "not said",
-			 file->approver[0] ? "approved by " : "approval not looked at", file->approver,
-			 file->approver[0] ? " at " : "", file->approved_utc);
+		snprintf(line, sizeof(line), "%s %.120s, %s", file->kind, slash ? slash + 1 : file->path, words);
 		field(out, "control", line);
 	}
 	field(out, "override", record->override);

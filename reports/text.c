@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <string.h>
 
+#include "reports/control.h"
 #include "reports/render.h"
 #include "reports/report.h"
 #include "rig/base/text_clean.h"
@@ -11,9 +12,15 @@
 
 static void put_judged(FILE *out, const struct record_judged *judged)
 {
+	char words[CONTROL_WORDS_MAX];
+
 	fprintf(out, "judged anew, number %u, %s, by ", judged->number, judged->utc);
 	print_clean(out, judged->limits_name);
 	fprintf(out, " (SHA-256 %s)\n", judged->limits_sha256);
+	if (control_words(&judged->control, judged->approvals, words, sizeof(words))) {
+		print_clean(out, words);
+		fputc('\n', out);
+	}
 }
 
 static int write_text(const struct record *record, FILE *out, struct err *err)

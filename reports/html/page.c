@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "reports/control.h"
 #include "reports/digits.h"
 #include "reports/html/html.h"
 #include "reports/render.h"
@@ -136,6 +137,8 @@ static void put_who(FILE *out, const struct record *record)
 		snprintf(text, sizeof(text), "number %u, %s, by the limits %s", record->judged.number,
 			 record->judged.utc, record->judged.limits_name);
 		html_row(out, "judged anew", text);
+		if (control_words(&record->judged.control, record->judged.approvals, text, sizeof(text)))
+			html_row(out, "", text);
 	}
 	if (record->moved && record->stop_verified)
 		html_row(out, "pen's stop", record->stop_text[0] ? record->stop_text : "seen to stand still");
@@ -183,10 +186,7 @@ static void put_made(FILE *out, const struct record *record)
 	for (unsigned i = 0; i < record->files; i++) {
 		const struct record_file *file = &record->file[i];
 		put_hash(out, file->kind, file->path, file->sha256);
-		snprintf(text, sizeof(text), "revision %s%s%s%s%s", file->revision[0] ? file->revision : "not said",
-			 file->approver[0] ? ", approved by " : "", file->approver, file->approver[0] ? " at " : "",
-			 file->approved_utc);
-		if (file->revision[0] || file->approver[0])
+		if (control_words(&file->control, record->approvals, text, sizeof(text)))
 			html_row(out, "", text);
 	}
 	snprintf(text, sizeof(text), "%s (%s), method %u", record->software_version, record->software_build,

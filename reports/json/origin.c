@@ -4,16 +4,24 @@
 
 #include "reports/json/json.h"
 
+static void put_control(struct json_stream *out, const struct record_control *control)
+{
+	if (!control->revision[0] && !control->approver[0])
+		return;
+	put_text(out, "revision", control->revision);
+	put_text(out, "effective", control->effective);
+	put_text(out, "approver", control->approver);
+	if (control->approver_key[0])
+		put_text(out, "approver_key", control->approver_key);
+	put_text(out, "approved_utc", control->approved_utc);
+}
+
 void json_put_file(struct json_stream *out, const struct record_file *file)
 {
 	put_text(out, "path", file ? file->path : "");
 	put_text(out, "sha256", file ? file->sha256 : "");
-	if (!file || !(file->revision[0] || file->approver[0]))
-		return;
-	put_text(out, "revision", file->revision);
-	put_text(out, "effective", file->effective);
-	put_text(out, "approver", file->approver);
-	put_text(out, "approved_utc", file->approved_utc);
+	if (file)
+		put_control(out, &file->control);
 }
 
 static void put_gaps(struct json_stream *out, const struct record_gaps *g)
@@ -115,6 +123,9 @@ static void put_judged(struct json_stream *out, const struct record *record)
 	put_text(out, "limits", j->limits_name);
 	put_text(out, "path", j->limits_path);
 	put_text(out, "sha256", j->limits_sha256);
+	if (j->approvals[0])
+		put_text(out, "approvals", j->approvals);
+	put_control(out, &j->control);
 	put_text(out, "utc", j->utc);
 	put_text(out, "software_version", j->software_version);
 	put_text(out, "software_build", j->software_build);

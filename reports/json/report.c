@@ -111,6 +111,8 @@ static void put_made_of(struct json_stream *out, const struct record *record)
 
 static void put_sources(struct json_stream *out, const struct record *record)
 {
+	if (record->approvals[0])
+		put_text(out, "approvals", record->approvals);
 	if (record->override[0])
 		put_text(out, "override", record->override);
 	json_object(out, "plan", JSON_LINES);

@@ -17,6 +17,7 @@
 #include "rig/cli/kit/naming.h"
 #include "rig/cli/kit/sealing.h"
 #include "rig/cli/version.h"
+#include "rig/config/control.h"
 #include "rig/config/limit.h"
 #include "rig/judge/verdict.h"
 #include "rig/offline/reopen.h"
@@ -26,7 +27,8 @@
 
 struct analyze_options {
 	const char *limits, *monte_carlo, *seed, *sign, *password_file;
-	bool json, quiet, light;
+	const char *keys;
+	bool json, quiet, light, production;
 	int color;
 };
 
@@ -52,6 +54,17 @@ static const struct cli_option analyze_table[] = {
 	 .arg = "FILE",
 	 .offset = AT(password_file),
 	 .help = "Of --sign: the key's password is the first line of FILE. Default: asked for on the terminal."},
+	{.name = "production",
+	 .kind = OPTION_FLAG,
+	 .offset = AT(production),
+	 .help = "Of --limits: refuse, with exit code 8, limits without a revision, that nobody approved whose key is "
+		 "trusted, that were changed since, withdrawn, or are not yet effective. A bench that says so in its "
+		 "file demands it of every verdict on its runs."},
+	{.name = "keys",
+	 .kind = OPTION_TEXT,
+	 .arg = "DIR",
+	 .offset = AT(keys),
+	 .help = "Of --limits: the folder of approvers' public keys. Default: the environment's PENRIG_KEYS."},
 	{.name = "light",
 	 .kind = OPTION_FLAG,
 	 .offset = AT(light),
@@ -95,6 +108,8 @@ struct analysis {
 	struct record *record;
 	struct replay_inputs inputs;
 	struct limits_file *limits;
+	struct approval approval; /* of the limits */
+	enum approval_demand demand;
 	struct replay_summary summary;
 	struct opinion_request opinions;
 	struct method_table *method; /* of differences, where the file was judged by another one */
@@ -193,6 +208,38 @@ static void say_outcome(const struct analysis *a)
 
 /* ---- judging anew ---------------------------------------------------------------------------------------------- */
 
+/* Who approved the limits, and whether that is demanded. -EKEYREJECTED, -errno. */
+static int check_limits_control(struct analysis *a, struct err *err)
+{
+	bool production = a->options->production || a->inputs.bench->production;
+	time_t seconds = (time_t)(a->wall_ns / 1000000000u);
+	struct keyring *ring = calloc(1, sizeof(*ring));
+	struct err why = {0};
+	char today[11];
+	struct tm tm;
+	int rc = ring ? keys_trusted(NULL, a->options->keys, ring, err) : err_set(err, -ENOMEM, "out of memory");
+
+	gmtime_r(&seconds, &tm);
+	strftime(today, sizeof(today), "%Y-%m-%d", &tm);
+	approval_stated(a->limits->doc, &a->approval);
+	a->demand = production ? APPROVALS_DEMANDED : APPROVALS_NOT_LOOKED_AT;
+	if (!rc && ring->count) {
+		a->demand = production ? APPROVALS_DEMANDED : APPROVALS_LOOKED_AT;
+		rc = approval_read(a->limits->doc, ring, today, &a->approval, &why);
+		if (rc == -EKEYREJECTED && !production)
+			rc = 0;
+		else if (rc)
+			err_set(err, rc, "%s", why.text);
+	} else if (!rc && production) {
+		rc = err_set(err, -EKEYREJECTED,
+			     "%.300s: whose approval counts is not told: name the folder of keys by --keys DIR or "
+			     "PENRIG_KEYS",
+			     a->limits->path);
+	}
+	free(ring);
+	return rc;
+}
+
 static void fill_judged(struct analysis *a)
 {
 	struct record_judged *j = &a->record->judged;
@@ -209,6 +256,8 @@ static void fill_judged(struct analysis *a)
 	snprintf(j->limits_name, sizeof(j->limits_name), "%s", a->limits->name);
 	snprintf(j->limits_path, sizeof(j->limits_path), "%s", a->limits->path);
 	digest_text(text, len, j->limits_sha256);
+	snprintf(j->approvals, sizeof(j->approvals), "%s", approval_demand_name(a->demand));
+	record_control(&j->control, &a->approval);
 	gmtime_r(&seconds, &tm);
 	strftime(j->utc, sizeof(j->utc), "%Y-%m-%dT%H:%M:%SZ", &tm);
 	memcpy(j->software_version, now.software_version, sizeof(j->software_version));
@@ -222,6 +271,7 @@ static bool same_as_last(const struct analysis *a)
 	const struct record_judged *j = &a->record->judged, *last = &a->last;
 
 	return a->judged && strcmp(j->limits_sha256, last->limits_sha256) == 0 &&
+	       strcmp(j->control.approver_key, last->control.approver_key) == 0 &&
 	       strcmp(j->limits_name, last->limits_name) == 0 && j->dut_verdict == last->dut_verdict &&
 	       j->on_statement == last->on_statement && strcmp(j->software_build, last->software_build) == 0 &&
 	       j->method == last->method;
@@ -254,7 +304,13 @@ static int append_verdict(struct analysis *a, struct err *err)
 	runfile_reader_free(a->reader);
 	a->reader = NULL;
 	if (rc == 0)
-		rc = runfile_append_judged(a->path, &a->record->judged, limits, len, text, err);
+		rc = runfile_append_judged(
+			a->path, &a->record->judged,
+			&(struct judged_texts){.limits = limits,
+					       .limits_len = len,
+					       .approval = a->approval.counts ? a->approval.text : NULL,
+					       .report = text},
+			err);
 	free(text);
 	return rc;
 }
@@ -328,6 +384,8 @@ static int failed(int rc, const struct err *err)
 {
 	bool usage = rc == -ENOENT || rc == -EISDIR || rc == -EINVAL || rc == -EEXIST || rc == -EPERM || rc == -ENOKEY;
 
+	if (rc == -EKEYREJECTED)
+		return cli_error(EXIT_REFUSED, "%s", err->text);
 	return cli_error(usage ? EXIT_USAGE : rc == -ENOMEM ? EXIT_INTERNAL : EXIT_STORAGE, "%s", err->text);
 }
 
@@ -356,6 +414,9 @@ static int read_options(struct analysis *a, struct err *err)
 		rc = err_set(err, -EINVAL, "--light gives no uncertainty: leave out --monte-carlo, or --light");
 	if (rc == 0 && o->sign && !o->limits)
 		rc = err_set(err, -EINVAL, "--sign seals the new verdict of --limits, which is missing");
+	if (rc == 0 && (o->production || o->keys) && !o->limits)
+		rc = err_set(err, -EINVAL, "%s is about the limits of --limits, which is missing",
+			     o->production ? "--production" : "--keys");
 	if (rc == 0 && o->sign)
 		rc = keys_load(o->sign, o->password_file, &a->key, err);
 	if (rc == 0 && o->sign)
@@ -377,6 +438,8 @@ static int execute(struct analysis *a)
 		rc = analyze_light(a->reader, a->record, &a->inputs, stdout, a->options->json, &err);
 		return rc < 0 ? failed(rc, &err) : EXIT_PASS;
 	}
+	if (rc == 0 && a->limits)
+		rc = check_limits_control(a, &err);
 	if (rc == 0)
 		rc = derive(a, &sound, &unsound, &err);
 	if (rc < 0)
@@ -417,6 +480,7 @@ static int analyze_run(const struct cli_tables *tables, const void *options, con
 	record_free(a.record);
 	replay_inputs_free(&a.inputs);
 	limits_file_free(a.limits);
+	approval_free(&a.approval);
 	return code;
 }
 
@@ -454,7 +518,8 @@ const struct command command_analyze = {
 		"stored results "
 		"were "
 		"obtained by the same method and cannot be reproduced; 2 "
-		"no such file, or wrong limits; 6 not a run file, damaged, or the new verdict could not be saved.",
+		"no such file, or wrong limits; 8 limits that production refuses; 6 not a run file, damaged, or the "
+		"new verdict could not be saved.",
 	.example = "  penrig analyze RUN.penrig\n  penrig analyze RUN.penrig --limits limits-2027.json\n",
 	.options = analyze_table,
 	.options_size = sizeof(struct analyze_options),

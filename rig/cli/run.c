@@ -412,14 +412,20 @@ static int check_control(struct run *run, struct err *err)
 	if (!ring)
 		return err_set(err, -ENOMEM, "out of memory");
 	int rc = keys_trusted(NULL, folder, ring, err);
-	int approvals = !rc && (production || ring->count) ? look_at_approvals(run, ring, &why) : 0;
-	if (production && !outside && (!approvals || approvals == -EKEYREJECTED))
+	bool looked = !rc && (production ? outside : ring->count > 0);
+	int approvals = looked ? look_at_approvals(run, ring, &why) : 0;
+	if (production && !outside && !rc)
 		approvals = err_set(&why, -EKEYREJECTED,
 				    "whose approval counts is not told by what is approved: name the folder of keys by "
 				    "--keys DIR or PENRIG_KEYS");
 	free(ring);
 	if (rc)
 		return rc;
+	snprintf(run->record->approvals, sizeof(run->record->approvals), "%s",
+		 approval_demand_name(production ? APPROVALS_DEMANDED
+				      : !looked  ? APPROVALS_NOT_LOOKED_AT
+				      : outside  ? APPROVALS_LOOKED_AT
+						 : APPROVALS_OWN_KEYS));
 	*err = (struct err){0};
 	note(bench_check_version(run->bench, run->record->software_version, &version), &version, &refused, err);
 	note(production ? approvals : 0, &why, &refused, err);

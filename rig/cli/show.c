@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "reports/control.h"
 #include "rig/cli/kit/command.h"
 #include "rig/cli/kit/format.h"
 #include "rig/cli/kit/keys.h"
@@ -101,6 +102,7 @@ static int print_report(const struct cli_tables *tables, struct runfile_reader *
 static int print_judged(void *ctx, const struct record_judged *judged)
 {
 	unsigned *count = ctx;
+	char words[CONTROL_WORDS_MAX];
 
 	if ((*count)++ == 0)
 		printf("\njudged anew\n");
@@ -109,6 +111,11 @@ static int print_judged(void *ctx, const struct record_judged *judged)
 	printf(": %s: ", verdict_row(judged->dut_verdict, judged->on_statement)->name);
 	print_clean(stdout, judged->verdict_reason);
 	fputc('\n', stdout);
+	if (control_words(&judged->control, judged->approvals, words, sizeof(words))) {
+		fputs("     limits ", stdout);
+		print_clean(stdout, words);
+		fputc('\n', stdout);
+	}
 	return 0;
 }
 

@@ -120,6 +120,28 @@ void approval_stated(const struct json_doc *doc, struct approval *ret)
 	copy_text(doc, "effective", ret->effective, sizeof(ret->effective));
 }
 
+static const char *const demand_names[] = {
+	[APPROVALS_UNTOLD] = "",           [APPROVALS_NOT_LOOKED_AT] = "not_looked_at",
+	[APPROVALS_OWN_KEYS] = "own_keys", [APPROVALS_LOOKED_AT] = "looked_at",
+	[APPROVALS_DEMANDED] = "demanded",
+};
+
+const char *approval_demand_name(enum approval_demand demand)
+{
+	return demand_names[demand];
+}
+
+bool approval_demand_find(const char *name, enum approval_demand *ret)
+{
+	for (unsigned i = 0; i < sizeof(demand_names) / sizeof(demand_names[0]); i++) {
+		if (strcmp(name, demand_names[i]) != 0)
+			continue;
+		*ret = (enum approval_demand)i;
+		return true;
+	}
+	return false;
+}
+
 /* ---- whether it counts ------------------------------------------------------------------------------------------ */
 
 __attribute__((format(printf, 3, 4))) static int refuse(const struct json_doc *doc, struct err *err, const char *fmt,

@@ -29,6 +29,17 @@ struct approval {
 	bool counts;    /* the file may be used in production today */
 };
 
+/* Whether a run, or a later verdict, asked who approved the files it rests on, and whom it asked. */
+enum approval_demand {
+	APPROVALS_UNTOLD,        /* of an earlier version's file */
+	APPROVALS_NOT_LOOKED_AT, /* not demanded, and no key was at hand */
+	APPROVALS_OWN_KEYS,      /* not demanded; by keys that one of these very files names */
+	APPROVALS_LOOKED_AT,     /* not demanded; by keys that the caller named */
+	APPROVALS_DEMANDED,
+};
+const char *approval_demand_name(enum approval_demand demand);          /* "", "not_looked_at" ... */
+bool approval_demand_find(const char *name, enum approval_demand *ret); /* false: no such name */
+
 /* What the file and its signature say, and whether it may be used in production on `today` (YYYY-MM-DD): 0; -EKEYREJECTED
  * with the file's name and the reason where it has no revision, no date or a later one, no signature or one that is not of
  * these bytes by a trusted key, another meaning than "approved", or is withdrawn. `ret` is filled either way as far as it

@@ -61,6 +61,11 @@ struct member {
 	{                                                                                                              \
 		.key = #name, .kind = TEXT, .at = offsetof(type, name), .size = SIZE_OF(type, name), .optional = true  \
 	}
+#define MAYBE_IN(type, part, name) /* a member of a struct in the struct, under its own name */                        \
+	{                                                                                                              \
+		.key = #name, .kind = TEXT, .at = offsetof(type, part.name), .size = SIZE_OF(type, part.name),         \
+		.optional = true                                                                                       \
+	}
 #define MAYBE_UINT(type, name)                                                                                         \
 	{                                                                                                              \
 		.key = #name, .kind = UINT, .at = offsetof(type, name), .size = SIZE_OF(type, name), .optional = true  \

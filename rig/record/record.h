@@ -41,13 +41,16 @@ struct record_attr {
 	char key[48], value[160];
 };
 
+struct record_control { /* change control of a file (config/control.h); empty: not said, or not approved */
+	char revision[32], effective[11], approver[96], approver_key[17], approved_utc[32];
+};
+
 struct record_file {   /* a file as it was when the run began */
 	char kind[16]; /* "plan", "bench", "phantom", "points", "statement"; "approval": the .minisig of one */
 	char path[FILE_PATH_MAX];
 	char sha256[SHA256_HEX];
-	/* of a plan, bench or phantom under change control (config/control.h); empty: not said, or not approved */
-	char revision[32], effective[11], approver[96], approved_utc[32];
-	const char *text; /* borrowed from its json_doc, or owned by the loaded record */
+	struct record_control control; /* of a plan, bench or phantom */
+	const char *text;              /* borrowed from its json_doc, or owned by the loaded record */
 	size_t len;
 };
 
@@ -168,6 +171,8 @@ struct record_judged {
 	char limits_name[64]; /* of the limits file, or "plan" */
 	char limits_path[FILE_PATH_MAX];
 	char limits_sha256[SHA256_HEX]; /* of that file, or of the plan */
+	char approvals[16];             /* whether their approval was demanded: as in struct record */
+	struct record_control control;  /* of that file */
 	char utc[32];
 	char software_version[32], software_build[64];
 	unsigned method; /* METHOD_VERSION of the program that judged */
@@ -258,6 +263,7 @@ struct record {
 	struct record_attr attr[RECORD_ATTRS_MAX];
 	char plan_name[64], plan_description[256], bench_name[64], bench_site[96], thermal_basis[160];
 	bool judge_nominal_rate, judge_displacement;
+	char approvals[16]; /* enum approval_demand by its name: what the approvers in `file` are worth */
 	/* What was overridden, and why; empty: nothing. operator_name says by whom. */
 	char override[480];
 	unsigned files;
@@ -312,6 +318,9 @@ void record_free(struct record *record); /* NULL is fine; frees owned texts of a
 int record_inputs(struct record *record, const struct plan *plan, const struct bench *bench);
 /* One more file, whose text stays borrowed. */
 void record_keep_file(struct record *record, const char *kind, const char *path, const char *text, size_t len);
+/* What a file says of its revision, and who approved it where that counts. */
+struct approval;
+void record_control(struct record_control *ret, const struct approval *approval);
 /* The first file of this kind, NULL: there is none. */
 const struct record_file *record_file_of(const struct record *record, const char *kind);
 /* Zeroed, phases not entered; NULL: no memory. Adding one moves the others: keep the index, not the pointer. */

@@ -27,6 +27,18 @@ const struct record_file *record_file_of(const struct record *record, const char
 	return NULL;
 }
 
+void record_control(struct record_control *ret, const struct approval *approval)
+{
+	*ret = (struct record_control){.revision = ""};
+	snprintf(ret->revision, sizeof(ret->revision), "%s", approval->revision);
+	snprintf(ret->effective, sizeof(ret->effective), "%s", approval->effective);
+	if (!approval->counts)
+		return;
+	snprintf(ret->approver, sizeof(ret->approver), "%s", approval->approver);
+	snprintf(ret->approver_key, sizeof(ret->approver_key), "%s", approval->key_id);
+	snprintf(ret->approved_utc, sizeof(ret->approved_utc), "%s", approval->utc);
+}
+
 /* With what the file says of its revision, and who approved it where that was looked at. */
 static void record_file(struct record *record, const char *kind, const char *path, const struct json_doc *doc,
 			const struct approval *approval)
@@ -35,12 +47,7 @@ static void record_file(struct record *record, const char *kind, const char *pat
 	const char *text = json_text(doc, &len);
 	struct record_file *file = &record->file[record->files];
 	record_keep_file(record, kind, path, text, len);
-	snprintf(file->revision, sizeof(file->revision), "%s", approval->revision);
-	snprintf(file->effective, sizeof(file->effective), "%s", approval->effective);
-	if (!approval->counts)
-		return;
-	snprintf(file->approver, sizeof(file->approver), "%s", approval->approver);
-	snprintf(file->approved_utc, sizeof(file->approved_utc), "%s", approval->utc);
+	record_control(&file->control, approval);
 }
 
 /* The signatures themselves, for whoever does not take this program's word. */

@@ -290,11 +290,16 @@ static const struct member attr_members[] = {
 	END,
 };
 
+#define CONTROL(type)                                                                                                  \
+	MAYBE_IN(type, control, revision), MAYBE_IN(type, control, effective), MAYBE_IN(type, control, approver),      \
+		MAYBE_IN(type, control, approver_key), MAYBE_IN(type, control, approved_utc)
+
 static const struct member file_members[] = {
-	ONE(struct record_file, kind, TEXT),     ONE(struct record_file, path, TEXT),
-	ONE(struct record_file, sha256, TEXT),   MAYBE(struct record_file, revision),
-	MAYBE(struct record_file, effective),    MAYBE(struct record_file, approver),
-	MAYBE(struct record_file, approved_utc), END,
+	ONE(struct record_file, kind, TEXT),
+	ONE(struct record_file, path, TEXT),
+	ONE(struct record_file, sha256, TEXT),
+	CONTROL(struct record_file),
+	END,
 };
 
 static const struct member test_members[] = {
@@ -319,6 +324,8 @@ static const struct member judged_members[] = {
 	ONE(struct record_judged, limits_name, TEXT),
 	ONE(struct record_judged, limits_path, TEXT),
 	ONE(struct record_judged, limits_sha256, TEXT),
+	MAYBE(struct record_judged, approvals),
+	CONTROL(struct record_judged),
 	ONE(struct record_judged, utc, TEXT),
 	ONE(struct record_judged, software_version, TEXT),
 	ONE(struct record_judged, software_build, TEXT),
@@ -433,6 +440,7 @@ static const struct member record_members[] = {
 	ONE(struct record, bench_name, TEXT),
 	ONE(struct record, bench_site, TEXT),
 	ONE(struct record, thermal_basis, TEXT),
+	MAYBE(struct record, approvals),
 	MAYBE(struct record, override),
 	ONE(struct record, judge_nominal_rate, BOOL),
 	ONE(struct record, judge_displacement, BOOL),

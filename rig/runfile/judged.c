@@ -8,37 +8,40 @@
 #include "rig/runfile/runfile.h"
 #include "rig/runfile/store.h"
 
-static int append(struct store *store, const struct record_judged *judged, const void *limits, size_t limits_len,
-		  const char *report, struct err *err)
+static int append(struct store *store, const struct record_judged *judged, const struct judged_texts *texts,
+		  struct err *err)
 {
 	char *json;
 	int rc = judged_to_json(judged, &json, err);
 	if (rc)
 		return rc;
-	struct item item = {
-		.kind = "limits", .state = "json", .key = judged->number, .data = limits, .len = limits_len};
-	rc = limits ? store_item(store, item, err) : 0;
-	item = (struct item){
-		.kind = "judged", .state = "final", .key = judged->number, .data = json, .len = strlen(json)};
-	if (!rc)
-		rc = store_item(store, item, err);
-	item = (struct item){
-		.kind = "report", .state = "json", .key = judged->number, .data = report, .len = strlen(report)};
-	if (!rc)
-		rc = store_item(store, item, err);
+	const struct item items[] = {
+		{.kind = "limits", .state = "json", .data = texts->limits, .len = texts->limits_len},
+		{.kind = "limits_approval",
+		 .state = "minisig",
+		 .data = texts->approval,
+		 .len = texts->approval ? strlen(texts->approval) : 0},
+		{.kind = "judged", .state = "final", .data = json, .len = strlen(json)},
+		{.kind = "report", .state = "json", .data = texts->report, .len = strlen(texts->report)},
+	};
+	for (unsigned i = 0; !rc && i < sizeof(items) / sizeof(items[0]); i++) {
+		struct item item = items[i];
+		item.key = judged->number;
+		rc = item.data ? store_item(store, item, err) : 0;
+	}
 	if (!rc)
 		rc = store_journal(store, store_time(store), "verdict", json, strlen(json), err);
 	free(json);
 	return rc ? rc : store_commit(store, err);
 }
 
-int runfile_append_judged(const char *path, const struct record_judged *judged, const void *limits, size_t limits_len,
-			  const char *report, struct err *err)
+int runfile_append_judged(const char *path, const struct record_judged *judged, const struct judged_texts *texts,
+			  struct err *err)
 {
 	struct store *store = NULL;
 	int rc = store_open(path, &store, err);
 	if (!rc)
-		rc = append(store, judged, limits, limits_len, report, err);
+		rc = append(store, judged, texts, err);
 	store_free(store);
 	if (!rc && (rc = disk_sync_file(path)) != 0)
 		err_set(err, rc, "%.300s cannot be made durable: %s", path, strerror(-rc));

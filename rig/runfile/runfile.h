@@ -68,8 +68,11 @@ const char *runfile_path(const struct runfile *rf);
  * verdict; rig/offline/reopen.h forms it). */
 struct runfile_reader;
 int runfile_open(const char *path, struct runfile_reader **ret, struct record **ret_record, struct err *err);
-/* Recomputes the journal's chain and every block's digest: 0, or -EBADMSG naming the first entry that does not fit. */
+/* Recomputes the journal's chain and every block's digest: 0, or -EBADMSG naming the first entry, item or block that does not
+ * fit, and in a short one the cell, the byte and what was written there, where it is one byte. */
 int runfile_verify(struct runfile_reader *reader, struct err *err);
+/* From now on the byte is looked for in long rows too, which may take minutes. */
+void runfile_search_long(struct runfile_reader *reader);
 /* The same but for the samples: the chain, all that the file says in words and rows, and the digests of its blocks as they
  * stand. Reads no block: cheap enough for whoever shows something of a file. */
 int runfile_verify_words(struct runfile_reader *reader, struct err *err);
@@ -109,10 +112,16 @@ void runfile_cursor_free(struct runfile_cursor *cursor); /* NULL is fine; before
 /* The run came to its end: its record is the final one. */
 bool runfile_is_final(const struct runfile_reader *reader);
 
-/* Verdicts that were formed later, by other limits: appended behind everything, with the limits file's bytes (NULL: the
- * plan's own limits) and the report; what stands in the file stays. number from 1. -EACCES, -EROFS ... with text. */
-int runfile_append_judged(const char *path, const struct record_judged *judged, const void *limits, size_t limits_len,
-			  const char *report, struct err *err);
+/* Verdicts that were formed later, by other limits: appended behind everything; what stands in the file stays. number from
+ * 1. -EACCES, -EROFS ... with text. */
+struct judged_texts {
+	const void *limits; /* the limits file's bytes; NULL: the plan's own limits */
+	size_t limits_len;
+	const char *approval; /* the signature by which it was approved, as minisign has it; NULL: it was not */
+	const char *report;
+};
+int runfile_append_judged(const char *path, const struct record_judged *judged, const struct judged_texts *texts,
+			  struct err *err);
 int runfile_each_judged(struct runfile_reader *reader, int (*fn)(void *ctx, const struct record_judged *judged),
 			void *ctx, struct err *err);
 /* What a supervisor decided about the run, appended to its journal; in the order in which it was decided. -EACCES, -EROFS ... with

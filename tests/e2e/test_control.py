@@ -60,11 +60,17 @@ def test_production(site):
     site.check(done.status == 0, f"approved files are run: exit {done.status}: {done.err[-600:]}")
     control = {key: done.report["plan"].get(key) for key in ("revision", "effective", "approver")}
     site.check(control == {"revision": "C", "effective": "2026-02-01", "approver": "Q. Head"}, f"the report names revision and approver: {control}")
-    site.check("control    plan plan.json, revision C, approved by Q. Head" in done.out, f"people read it too: {done.out[:900]}")
+    site.check("control    plan plan.json, revision C, effective 2026-02-01, approved by Q. Head at" in done.out, f"people read it too: {done.out[:900]}")
     derived = penrig("analyze", done.run_file, "-q", cwd=site.folder)
     site.check(derived.returncode == 0, f"the run can be derived again: {derived.stdout[-500:]}{derived.stderr}")
     kept = penrig("report", done.run_file, "-f", "html", "-o", "-", cwd=site.folder).stdout
-    site.check("revision C, approved by Q. Head" in kept, "the page says it")
+    key = penrig("key", "qa.pub", cwd=site.folder).stdout
+    named = done.report["plan"].get("approver_key", "")
+    site.check(re.fullmatch("[0-9A-F]{16}", named) and named in key + (site.folder / "qa.pub").read_text(), f"and by which key: {named}, not in {key}")
+    site.check("approved by Q. Head at" in kept and f"key {named}" in kept and "not demanded" not in kept, "the page says it")
+    for keys, words in ((True, "(not demanded)"), (False, "(not demanded, by a key that the bench file names itself)")):
+        asked = site.run(production=False, keys=keys)
+        site.check(words in asked.out and asked.report["approvals"] == ("looked_at" if keys else "own_keys"), f"nobody demanded it: {asked.out[:900]}")
     done = site.run(keys=False)
     site.check(done.status == 8 and "not told by what is approved" in done.err, f"a bench file names no approver of its own: exit {done.status}: {done.err[-300:]}")
     for name in FILES:
@@ -144,6 +150,33 @@ def test_bench(site):
     site.check(done.status == 0, f"this version is allowed: exit {done.status}: {done.err[-300:]}")
 
 
+def test_limits(site):
+    """A later verdict names who approved its limits, and production refuses those that nobody did."""
+    run = site.run(production=False).run_file
+
+    def analyze(*args):
+        return penrig("analyze", run, "-q", "--limits", "limits.json", *args, cwd=site.folder)
+
+    text = '{"kind":"penrig/limits/1","name":"NAME","revision":"L1","effective":"2026-01-01","limits":[{"measurand":"strokes","unit":"1","lower":1}]}'
+    site.write("limits.json", text.replace("NAME", "a"))
+    for args, code, word in ((("--production",), 8, "whose approval counts is not told"), (("--production", "--keys", "keys"), 8, "nobody has approved it"),
+                             ((), 0, "judged by a")):
+        done = analyze(*args)
+        site.check(done.returncode == code and word in done.stdout + done.stderr, f"limits {args}: exit {done.returncode}: {done.stdout}{done.stderr}")
+    site.write("limits.json", text.replace("NAME", "b"))
+    site.sign("limits.json")
+    done = analyze("--production", "--keys", "keys")
+    said = json.loads(next(run.parent.glob("*.limits-b.report.json")).read_text())["judged_anew"] if done.returncode == 0 else {}
+    site.check(said.get("approver") == "Q. Head" and said.get("approvals") == "demanded" and said.get("approver_key"), f"approved limits: {said}{done.stderr}")
+    shown = penrig("show", run, cwd=site.folder).stdout
+    site.check("limits revision L1, effective 2026-01-01, approval not demanded, and not looked at" in shown and "approved by Q. Head" in shown, f"show says both: {shown[-1800:]}")
+    done = penrig("verify", run, cwd=site.folder)
+    site.check(done.returncode == 0, f"the run file holds the signature under its chain: {done.stdout}")
+    (site.folder / "limits.json").write_text((site.folder / "limits.json").read_text() + " ")
+    done = analyze("--production", "--keys", "keys")
+    site.check(done.returncode == 8 and "approved again" in done.stderr, f"one byte more: exit {done.returncode}: {done.stderr}")
+
+
 def test_requalify(check):
     folder = Path(tempfile.mkdtemp(prefix="pr"))
     kept = sorted(old_runs.DATA.glob("runs-*/expected.json"))
@@ -176,6 +209,7 @@ def main():
     test_production(site)
     test_words(site)
     test_override(site)
+    test_limits(site)
     test_bench(site)
     test_requalify(check)
     check.end()

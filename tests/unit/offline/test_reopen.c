@@ -197,7 +197,8 @@ static void test_a_verdict_that_would_be_another_today_is_refused(void **state)
 	assert_int_equal(runfile_judged_limits(reader, 9, &limits, &err), -ENOENT);
 	runfile_reader_free(reader);
 	record_free(record);
-	assert_int_equal(runfile_append_judged(path, &other, limits, strlen(limits), "{}", &err), 0);
+	const struct judged_texts texts = {.limits = limits, .limits_len = strlen(limits), .report = "{}"};
+	assert_int_equal(runfile_append_judged(path, &other, &texts, &err), 0);
 	free(limits);
 	assert_int_equal(judged(5, &record, &err), -ESTALE);
 	assert_non_null(strstr(err.text, "penrig 9.9 judged this run fail by wide, this penrig pass"));
