@@ -7,6 +7,8 @@
 
 #include "reports/deliver.h"
 #include "rig/base/disk.h"
+#include "rig/base/json_stream.h"
+#include "rig/base/text_clean.h"
 #include "rig/cli/kit/keys.h"
 #include "rig/cli/kit/naming.h"
 #include "rig/cli/verify_kit.h"
@@ -19,6 +21,7 @@
 struct verify_options {
 	struct option_list public_key;
 	const char *keys, *anchor;
+	bool search, json;
 };
 
 #define AT(member) offsetof(struct verify_options, member)
@@ -39,11 +42,22 @@ static const struct cli_option verify_table[] = {
 	 .arg = "FILE",
 	 .offset = AT(anchor),
 	 .help = "Runs must hold what this anchor (penrig anchor) says that they held."},
+	{.name = "search",
+	 .kind = OPTION_FLAG,
+	 .offset = AT(search),
+	 .help = "Of a row or a block that does not fit, look for the byte that was altered, and for what was written "
+		 "there, however long it is; that may take minutes. Without it short rows alone are searched."},
+	{.name = "json",
+	 .kind = OPTION_FLAG,
+	 .offset = AT(json),
+	 .help = "Print what was found as JSON (penrig/verify/1) instead: of each file its findings and their worst."},
 	{.name = NULL},
 };
 
 struct verifying {
 	const struct cli_tables *tables;
+	const struct verify_options *options;
+	struct json_stream *json; /* NULL: lines for people */
 	struct keyring ring;
 	struct anchor *anchor; /* NULL: none */
 	const char *path;
@@ -52,6 +66,33 @@ struct verifying {
 	enum trust trust; /* of the file at hand, so far */
 	bool *met;        /* of the anchor's runs, each: it was given */
 };
+
+static const struct {
+	const char *name, *words; /* for programs, for people */
+	int code;
+} ends[] = {
+	[TRUST_SOUND] = {"verified", "verified", EXIT_PASS},
+	[TRUST_UNKNOWN] = {"unverified", "NOT ALL COULD BE VERIFIED", EXIT_INCONCLUSIVE},
+	[TRUST_REJECTED] = {"rejected", "AS IT WAS WRITTEN, AND REJECTED OR WITHDRAWN", EXIT_FAIL},
+	[TRUST_USAGE] = {"unread", "NOT ALL COULD BE READ", EXIT_USAGE},
+	[TRUST_ALTERED] = {"altered", "ALTERED OR DAMAGED", EXIT_STORAGE},
+};
+
+static void put_text(struct json_stream *out, const char *key, const char *text)
+{
+	char clean[ERR_TEXT_MAX + 400];
+
+	json_put_string(out, key, text_clean(text, clean, sizeof(clean)));
+}
+
+static void say_json(struct json_stream *out, enum trust trust, const char *what, const char *text)
+{
+	json_object(out, NULL, JSON_LINE);
+	json_put_string(out, "what", what);
+	json_put_string(out, "state", ends[trust].name);
+	put_text(out, "text", text);
+	json_end(out);
+}
 
 /* One line of what was found; the worst of a file counts. */
 __attribute__((format(printf, 4, 5))) static void say(struct verifying *v, enum trust trust, const char *what,
@@ -63,10 +104,14 @@ __attribute__((format(printf, 4, 5))) static void say(struct verifying *v, enum 
 	va_start(ap, fmt);
 	vsnprintf(text, sizeof(text), fmt, ap);
 	va_end(ap);
+	v->trust = trust > v->trust ? trust : v->trust;
+	if (v->json) {
+		say_json(v->json, trust, what, text);
+		return;
+	}
 	printf("  %-9s ", what);
 	print_clean(stdout, text);
 	fputc('\n', stdout);
-	v->trust = trust > v->trust ? trust : v->trust;
 }
 
 static void say_difference(void *ctx, bool same, const char *text)
@@ -80,6 +125,8 @@ static int open_run(struct verifying *v, const char *path, struct err *err)
 {
 	int rc = reopen(path, &v->reader, &v->record, err);
 
+	if (rc == 0 && v->options->search)
+		runfile_search_long(v->reader);
 	return rc ? rc : runfile_verify(v->reader, err);
 }
 
@@ -343,6 +390,29 @@ static int verify_other(struct verifying *v, struct err *err)
 
 /* ---- the command ------------------------------------------------------------------------------------------------ */
 
+/* path NULL: of no file, but of what was not given. */
+static void begin_file(struct verifying *v, const char *path)
+{
+	v->trust = TRUST_SOUND;
+	if (v->json) {
+		json_object(v->json, NULL, JSON_LINES);
+		put_text(v->json, "file", path ? path : "");
+		json_array(v->json, "findings", JSON_LINES);
+	} else if (path) {
+		print_clean(stdout, path);
+		fputc('\n', stdout);
+	}
+}
+
+static void end_file(struct verifying *v)
+{
+	if (!v->json)
+		return;
+	json_end(v->json);
+	json_put_string(v->json, "state", ends[v->trust].name);
+	json_end(v->json);
+}
+
 static enum trust verify_one(struct verifying *v, const char *path)
 {
 	size_t len = strlen(path), end = strlen(RUNFILE_EXTENSION);
@@ -350,9 +420,7 @@ static enum trust verify_one(struct verifying *v, const char *path)
 	int rc;
 
 	v->path = path;
-	v->trust = TRUST_SOUND;
-	print_clean(stdout, path);
-	fputc('\n', stdout);
+	begin_file(v, path);
 	rc = len > end && strcmp(path + len - end, RUNFILE_EXTENSION) == 0 ? verify_run(v, &err)
 									   : verify_other(v, &err);
 	if (rc == -EBADMSG || rc == -ENOTSUP)
@@ -360,6 +428,7 @@ static enum trust verify_one(struct verifying *v, const char *path)
 	else if (rc < 0)
 		say(v, rc == -ENOENT || rc == -EACCES ? TRUST_USAGE : TRUST_ALTERED, "unread", "%s", err.text);
 	close_run(v);
+	end_file(v);
 	return v->trust;
 }
 
@@ -378,10 +447,14 @@ static int begin(struct verifying *v, const struct verify_options *o, struct err
 static enum trust say_unmet(struct verifying *v)
 {
 	v->trust = TRUST_SOUND;
-	for (unsigned i = 0; v->anchor && i < anchor_runs(v->anchor); i++)
+	if (!v->anchor)
+		return v->trust;
+	begin_file(v, NULL);
+	for (unsigned i = 0; i < anchor_runs(v->anchor); i++)
 		if (!v->met[i])
 			say(v, TRUST_UNKNOWN, "anchor", "it names %s, which was not given or could not be read",
 			    anchor_run_at(v->anchor, i)->name);
+	end_file(v);
 	return v->trust;
 }
 
@@ -396,19 +469,36 @@ static enum trust verify_all(struct verifying *v, const char *const *operands, u
 	return worst;
 }
 
+/* All of them, as JSON where `json` is given. */
+static enum trust verify_printed(struct verifying *v, const char *const *operands, unsigned count, int *ret_rc,
+				 struct err *err)
+{
+	struct json_stream stream;
+	enum trust worst;
+
+	if (!v->options->json) {
+		worst = verify_all(v, operands, count);
+		printf("%s\n", ends[worst].words);
+		return worst;
+	}
+	v->json = &stream;
+	json_stream_open(&stream, stdout);
+	json_object(&stream, NULL, JSON_LINES);
+	json_put_string(&stream, "kind", "penrig/verify/1");
+	json_put_int(&stream, "trusted_keys", v->ring.count);
+	json_array(&stream, "files", JSON_LINES);
+	worst = verify_all(v, operands, count);
+	json_end(&stream);
+	json_put_string(&stream, "state", ends[worst].name);
+	json_put_int(&stream, "exit_code", ends[worst].code);
+	json_end(&stream);
+	*ret_rc = json_stream_close(&stream, err);
+	return worst;
+}
+
 static int verify_cli_run(const struct cli_tables *tables, const void *options, const char *const *operands,
 			  unsigned count)
 {
-	static const struct {
-		const char *words;
-		int code;
-	} ends[] = {
-		[TRUST_SOUND] = {"verified", EXIT_PASS},
-		[TRUST_UNKNOWN] = {"NOT ALL COULD BE VERIFIED", EXIT_INCONCLUSIVE},
-		[TRUST_REJECTED] = {"AS IT WAS WRITTEN, AND REJECTED OR WITHDRAWN", EXIT_FAIL},
-		[TRUST_USAGE] = {"NOT ALL COULD BE READ", EXIT_USAGE},
-		[TRUST_ALTERED] = {"ALTERED OR DAMAGED", EXIT_STORAGE},
-	};
 	struct verifying *v = calloc(1, sizeof(*v));
 	struct err err = {0};
 	int rc, code = EXIT_PASS;
@@ -416,12 +506,10 @@ static int verify_cli_run(const struct cli_tables *tables, const void *options, 
 	if (!v)
 		return cli_error(EXIT_INTERNAL, "out of memory");
 	v->tables = tables;
+	v->options = options;
 	rc = begin(v, options, &err);
-	if (rc == 0) {
-		enum trust worst = verify_all(v, operands, count);
-		printf("%s\n", ends[worst].words);
-		code = ends[worst].code;
-	}
+	if (rc == 0)
+		code = ends[verify_printed(v, operands, count, &rc, &err)].code;
 	anchor_free(v->anchor);
 	free(v->met);
 	free(v);
@@ -444,7 +532,8 @@ const struct command command_verify = {
 		"by page, "
 		"each seal against the trusted keys, the chain and its report, and the seals beside the file against "
 		"those in "
-		"it. What does not fit is named: the first entry, item or block, the page and byte, the seal.\n\n"
+		"it. What does not fit is named: the first entry, item or block, in short ones the cell, the byte and "
+		"what was written there (--search: in long ones too), the page and byte, the seal.\n\n"
 		"Of a report or a seal: against the run file beside it, digit by digit, with that file's own seals, "
 		"and against its .minisig. Of any other "
 		"file: its .minisig.\n\n"

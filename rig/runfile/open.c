@@ -1,6 +1,7 @@
 /* Opening a run file to read it, wherever it lies, and its record as it was.
  * Leaves out what a run that did not come to its end is missing: unfinished.c. */
 #include <errno.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -9,6 +10,7 @@
 
 #include "rig/base/disk.h"
 #include "rig/record/record_json.h"
+#include "rig/runfile/altered.h"
 #include "rig/runfile/chain.h"
 #include "rig/runfile/reader.h"
 #include "rig/runfile/schema.h"
@@ -39,7 +41,7 @@ static void remove_copy(struct runfile_reader *reader)
 static int open_copy(struct runfile_reader *reader, const char *path, struct err *err)
 {
 	const char *tmp = getenv("TMPDIR");
-	char from[SIDE_PATH_MAX], to[SIDE_PATH_MAX + 32];
+	char from[PATH_MAX + 8], to[SIDE_PATH_MAX + 32];
 
 	snprintf(reader->copy, sizeof(reader->copy), "%.400s/penrig-XXXXXX", tmp && tmp[0] ? tmp : "/tmp");
 	if (!mkdtemp(reader->copy)) {
@@ -66,19 +68,24 @@ static int open_copy(struct runfile_reader *reader, const char *path, struct err
 
 static int open_reader(struct runfile_reader *reader, const char *path, struct err *err)
 {
-	char wal[SIDE_PATH_MAX];
+	char real[PATH_MAX], wal[PATH_MAX + 8];
 	struct stat st;
 	struct err why;
 
-	if (stat(path, &st) != 0)
+	if (!realpath(path, real)) /* the log stands beside the file, wherever a link to it stands */
 		return err_set(err, -errno, "%.300s cannot be opened: %s", path, strerror(errno));
-	snprintf(wal, sizeof(wal), "%s-wal", path);
+	snprintf(wal, sizeof(wal), "%s-wal", real);
 	int rc = open_file(reader, path, &why);
 	if (rc == -EMEDIUMTYPE)
 		return err_set(err, -EBADMSG, "%.300s is not a run file: it is not an SQLite database", path);
 	if ((rc == -EACCES || rc == -EROFS) && stat(wal, &st) == 0)
-		return open_copy(reader, path, err);
+		return open_copy(reader, real, err);
 	return rc ? err_set(err, rc, "%s", why.text) : 0;
+}
+
+void runfile_search_long(struct runfile_reader *reader)
+{
+	reader->search = ALTERED_SEARCH_LONG;
 }
 
 bool runfile_is_final(const struct runfile_reader *reader)
@@ -157,19 +164,30 @@ static int restore(struct runfile_reader *reader, struct record *record, struct 
 	return rc;
 }
 
+/* What cannot be read because it was altered: the row, not what a reader stumbled upon in it. */
+static int name_altered(struct runfile_reader *reader, int rc, struct err *err)
+{
+	struct err why = {""};
+
+	if (rc == -ENOMEM || runfile_verify_words(reader, &why) != -EBADMSG)
+		return rc;
+	return err_set(err, -EBADMSG, "%s", why.text);
+}
+
 int runfile_open(const char *path, struct runfile_reader **ret, struct record **ret_record, struct err *err)
 {
 	struct runfile_reader *reader = calloc(1, sizeof(*reader));
 	struct record *record = record_new();
 	int rc = reader && record ? 0 : err_set(err, -ENOMEM, "no memory for the run file");
 	if (!rc) {
+		reader->search = ALTERED_SEARCH_SHORT;
 		snprintf(reader->path, sizeof(reader->path), "%s", path);
 		rc = open_reader(reader, path, err);
 	}
 	if (!rc)
 		rc = schema_check(reader->db, reader->path, err);
-	if (!rc)
-		rc = restore(reader, record, err);
+	if (!rc && (rc = restore(reader, record, err)) != 0)
+		rc = name_altered(reader, rc, err);
 	if (!rc && !reader->final)
 		rc = settle_unfinished(reader, record, err);
 	if (rc) {

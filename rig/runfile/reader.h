@@ -17,6 +17,7 @@ struct runfile_reader {
 	char copy[SIDE_PATH_MAX]; /* folder of the copy that is read instead; empty: none */
 	struct db *db;
 	bool final;
+	uint64_t search; /* bytes to be hashed at most in looking for what was altered (altered.h) */
 	struct unpacker unpacker;
 	struct squeeze_buffer bytes;       /* decompressed */
 	struct verification *verification; /* under way; NULL: none */

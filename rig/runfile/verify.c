@@ -8,6 +8,7 @@
 
 #include "rig/base/json.h"
 #include "rig/record/record_json.h"
+#include "rig/runfile/altered.h"
 #include "rig/runfile/chain.h"
 #include "rig/runfile/pages.h"
 #include "rig/runfile/reader.h"
@@ -24,16 +25,24 @@ struct verification {
 	uint8_t head[DIGEST_BYTES];
 	char want_head[SHA256_HEX]; /* the one the record names; empty: none, or met */
 	struct digest cover;        /* of the blocks under the entry at hand */
-	char item_hex[DIGEST_HEX];  /* of the item at hand */
+	char item_hex[DIGEST_HEX];  /* of the item at hand, */
+	char named[DIGEST_HEX];     /* and as its entry names it */
 	int rc;                     /* the first thing that did not fit: nothing is looked at any more */
 	struct err err;
 };
 
-static int misfit(const struct verification *v, struct err *err, const char *what, uint64_t number)
+/* where: what is known of the place in the row; "": nothing. */
+static int misfit_at(const struct verification *v, struct err *err, const char *what, uint64_t number,
+		     const char *where)
 {
 	return err_set(err, -EBADMSG,
-		       "%.300s: %s %" PRIu64 " does not fit: the file was changed or damaged after it was written",
-		       v->reader->path, what, number);
+		       "%.300s: %s %" PRIu64 " does not fit: the file was changed or damaged after it was written%s%s",
+		       v->reader->path, what, number, *where ? ": " : "", where);
+}
+
+static int misfit(const struct verification *v, struct err *err, const char *what, uint64_t number)
+{
+	return misfit_at(v, err, what, number, "");
 }
 
 static bool digest_is(struct db_stmt *row, int column, const uint8_t digest[DIGEST_BYTES])
@@ -41,6 +50,35 @@ static bool digest_is(struct db_stmt *row, int column, const uint8_t digest[DIGE
 	size_t len;
 	const void *stored = db_blob(row, column, &len);
 	return len == DIGEST_BYTES && memcmp(stored, digest, len) == 0;
+}
+
+#define OTHER_TYPE "a cell of it has another type"
+
+/* `wanted`, a SHA-256 in hex, as bytes. */
+static bool digest_from_hex(const char *hex, uint8_t ret[DIGEST_BYTES])
+{
+	for (unsigned i = 0; i < DIGEST_BYTES; i++) {
+		unsigned value;
+		if (sscanf(hex + 2 * (size_t)i, "%2x", &value) != 1)
+			return false;
+		ret[i] = (uint8_t)value;
+	}
+	return hex[DIGEST_HEX - 1] == '\0';
+}
+
+/* The chain's word on an item is the journal's: `named`. */
+static int item_misfit(const struct verification *v, const struct item *item, const uint8_t digest[DIGEST_BYTES],
+		       struct err *err)
+{
+	char where[ALTERED_TEXT_MAX + 100], cell[ALTERED_TEXT_MAX] = "cell digest";
+	uint8_t named[DIGEST_BYTES];
+
+	if (!digest_from_hex(v->named, named))
+		return misfit(v, err, "item", item->seq);
+	if (memcmp(named, digest, sizeof(named)) != 0)
+		altered_in_item(item, named, v->reader->search, cell);
+	snprintf(where, sizeof(where), "%.20s %" PRIu64 ", %.20s: %s", item->kind, item->key, item->state, cell);
+	return misfit_at(v, err, "item", item->seq, where);
 }
 
 static int check_item(void *ctx, struct db_stmt *row, struct err *err)
@@ -57,10 +95,12 @@ static int check_item(void *ctx, struct db_stmt *row, struct err *err)
 	};
 	item.data = db_blob(row, 6, &item.len);
 	item_digest(&item, digest);
-	if (!typed || item.seq != v->items + 1 || !digest_is(row, 5, digest))
-		return misfit(v, err, "item", item.seq);
-	v->items = item.seq;
+	if (!typed || item.seq != v->items + 1)
+		return misfit_at(v, err, "item", item.seq, typed ? "" : OTHER_TYPE);
 	digest_hex(digest, v->item_hex);
+	if (!digest_is(row, 5, digest) || strcmp(v->item_hex, v->named) != 0)
+		return item_misfit(v, &item, digest, err);
+	v->items = item.seq;
 	return 0;
 }
 
@@ -79,14 +119,34 @@ static int take_block(struct verification *v, uint64_t seq, const void *stored, 
 	return strcmp(hex, v->cover_hex) == 0 ? 0 : misfit(v, err, "journal entry", v->seq);
 }
 
+static int block_misfit(const struct verification *v, struct db_stmt *row, const struct packed *packed,
+			const uint8_t digest[DIGEST_BYTES], struct err *err)
+{
+	char where[ALTERED_TEXT_MAX + 120], cell[ALTERED_TEXT_MAX] = "cell first_host_ns or last_host_ns";
+	size_t len;
+	const uint8_t *stored = db_blob(row, BLOCK_DIGEST, &len);
+
+	if (len != DIGEST_BYTES)
+		return misfit_at(v, err, "block", (uint64_t)db_int(row, BLOCK_SEQ), OTHER_TYPE);
+	if (altered_digest(stored, digest))
+		snprintf(cell, sizeof(cell), "cell digest");
+	else if (memcmp(stored, digest, DIGEST_BYTES) != 0)
+		altered_in_block(packed, stored, v->reader->search, cell);
+	snprintf(where, sizeof(where), "device %u, stream %u, samples %" PRIu64 " to %" PRIu64 ": %s", packed->device,
+		 packed->stream, packed->first_index, packed->first_index + packed->frames - 1, cell);
+	return misfit_at(v, err, "block", (uint64_t)db_int(row, BLOCK_SEQ), where);
+}
+
 static int check_block(struct verification *v, struct db_stmt *row, const struct packed *packed, struct err *err)
 {
 	uint8_t digest[DIGEST_BYTES];
 	uint64_t seq = (uint64_t)db_int(row, BLOCK_SEQ);
 
 	block_digest(packed, digest);
-	if (seq != v->blocks + 1 || !digest_is(row, BLOCK_DIGEST, digest) || !packed_times_fit(packed))
+	if (seq != v->blocks + 1)
 		return misfit(v, err, "block", seq);
+	if (!digest_is(row, BLOCK_DIGEST, digest) || !packed_times_fit(packed))
+		return block_misfit(v, row, packed, digest, err);
 	return take_block(v, seq, digest, err);
 }
 
@@ -125,13 +185,16 @@ static bool member_text(const struct json_doc *doc, const char *key, const char 
 static int check_item_entry(struct verification *v, const struct json_doc *doc, uint64_t seq, struct err *err)
 {
 	uint64_t before = v->items;
+	const char *named;
+
+	if (!member_text(doc, "sha256", &named) || strlen(named) != DIGEST_HEX - 1)
+		return misfit(v, err, "journal entry", seq);
+	memcpy(v->named, named, sizeof(v->named));
 	int rc = db_each(v->reader->db, "SELECT seq, kind, key, state, count, digest, data FROM item WHERE seq=?",
 			 (int64_t)before + 1, 0, check_item, v, err);
 	if (rc)
 		return rc;
-	const char *named;
-	if (v->items != before + 1 || !member_text(doc, "item", &named) || strtoull(named, NULL, 10) != v->items ||
-	    !member_text(doc, "sha256", &named) || strcmp(named, v->item_hex) != 0)
+	if (v->items != before + 1 || !member_text(doc, "item", &named) || strtoull(named, NULL, 10) != v->items)
 		return misfit(v, err, "journal entry", seq);
 	return 0;
 }
@@ -164,6 +227,37 @@ static int check_own_entry(struct verification *v, const char *kind, const char 
 	return rc;
 }
 
+static int on_next_entry(void *ctx, struct db_stmt *row, struct err *err)
+{
+	uint8_t *head = ctx; /* as it would be before that entry; behind the call: whether it fits, in the first byte */
+	size_t len;
+
+	(void)err;
+	const char *json = db_text(row, 3, &len);
+	chain_append(head, (uint64_t)db_int(row, 0), (uint64_t)db_int(row, 1), db_text(row, 2, NULL), json, len);
+	head[0] = digest_is(row, 4, head);
+	return 1;
+}
+
+/* Where the next entry goes on from what this one comes to, it is this one's hash that is another. */
+static int entry_misfit(const struct verification *v, const struct altered_entry *entry, struct db_stmt *row,
+			struct err *err)
+{
+	uint8_t next[DIGEST_BYTES];
+	char cell[ALTERED_TEXT_MAX] = "cell hash";
+	size_t len;
+	const uint8_t *stored = db_blob(row, 4, &len);
+
+	if (len != DIGEST_BYTES)
+		return misfit_at(v, err, "journal entry", entry->seq, OTHER_TYPE);
+	memcpy(next, v->head, sizeof(next));
+	int rc = db_each(v->reader->db, "SELECT seq, host_ns, kind, json, hash FROM journal WHERE seq=?",
+			 (int64_t)entry->seq + 1, 0, on_next_entry, next, NULL);
+	if (!(rc == 1 && next[0] == 1) && !altered_digest(stored, v->head))
+		altered_in_entry(entry, stored, v->reader->search, cell);
+	return misfit_at(v, err, "journal entry", entry->seq, cell);
+}
+
 static int check_entry(struct verification *v, struct db_stmt *row, struct err *err)
 {
 	uint64_t seq = (uint64_t)db_int(row, 0);
@@ -171,12 +265,21 @@ static int check_entry(struct verification *v, struct db_stmt *row, struct err *
 	bool typed = db_row_is(row, "iittb");
 	const char *kind = db_text(row, 2, NULL), *json = db_text(row, 3, &len);
 	char hex[DIGEST_HEX];
+	uint8_t before[DIGEST_BYTES];
 
 	if (!typed || seq != v->seq + 1)
-		return misfit(v, err, "journal entry", v->seq + 1);
+		return misfit_at(v, err, "journal entry", v->seq + 1, typed ? "it is not there" : OTHER_TYPE);
+	memcpy(before, v->head, sizeof(before));
 	chain_append(v->head, seq, (uint64_t)db_int(row, 1), kind, json, len);
 	if (!digest_is(row, 4, v->head))
-		return misfit(v, err, "journal entry", seq);
+		return entry_misfit(v,
+				    &(struct altered_entry){.before = before,
+							    .seq = seq,
+							    .host_ns = (uint64_t)db_int(row, 1),
+							    .kind = kind,
+							    .json = json,
+							    .len = len},
+				    row, err);
 	v->seq = seq;
 	digest_hex(v->head, hex);
 	if (strcmp(hex, v->want_head) == 0)
@@ -191,11 +294,10 @@ static int on_record_head(void *ctx, struct db_stmt *row, struct err *err)
 		return err_set(err, -ENOMEM, "no memory for the record");
 	size_t len;
 	const char *text = db_blob(row, 0, &len);
-	int rc = record_from_json(text, len, record, err);
-	if (!rc)
+	if (record_from_json(text, len, record, NULL) == 0) /* else opening says so, or the chain does */
 		memcpy(ctx, record->journal_head, SHA256_HEX);
 	record_free(record);
-	return rc;
+	return 0;
 }
 
 static int each_block(struct verification *v, uint64_t first, uint64_t last, struct err *err)

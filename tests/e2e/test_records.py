@@ -2,6 +2,7 @@
 """Records that hold: seals that minisign verifies, and what becomes of them. A bit flipped anywhere in a run file, a seal or a report is
 found, and so is whatever somebody does who may write every file but has no key: he makes chain and digests anew (sealing.py) and
 still cannot say what nobody signed. FLIPS: how many bits are tried (make soak: 10 000)."""
+import json
 import os
 import re
 import random
@@ -12,6 +13,8 @@ import sys
 import tempfile
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+
+import jsonschema
 
 import old_runs
 import rig
@@ -152,6 +155,36 @@ def test_digit(bench):
     done = other.verify(other.report)
     other.must(done, 6, f"{other.report.name}:{line + 1}:", "a digit of the report is found by line and column")
     other.check("DOES NOT HOLD" in done.stdout, f"and its signature does not hold: {done.stdout}")
+
+
+def test_named(bench):
+    """The row that was altered, its cell, the byte and what was written there; for programs, too."""
+    schema = json.loads((rig.ROOT / "reports/schema/verify.schema.json").read_text())
+    value = "(SELECT instr(CAST(data AS TEXT), '\"measured\"') FROM item WHERE kind='point' AND state='begin')"
+    rows = (("UPDATE item SET key=key+1 WHERE kind='sweep'", "cell key: 1 stands there, and 0 was written"),
+            ("UPDATE journal SET host_ns=host_ns+4096 WHERE seq=30", "journal entry 30"),
+            ("UPDATE item SET digest=zeroblob(32) WHERE seq=9", "item 9 does not fit"),
+            ("UPDATE block SET first_index=first_index+8 WHERE seq=3", "cell first_index: 18 stands there, and 10 was written"),
+            ("UPDATE block SET last_host_ns=last_host_ns+1 WHERE seq=3", "cell first_host_ns or last_host_ns"),
+            (f"UPDATE item SET data=CAST(substr(data,1,{value}) || 'M' || substr(data,{value}+2) AS BLOB) WHERE kind='point' AND state='begin'", "cell data, byte "))
+    for statement, word in rows:
+        other = bench.copy()
+        sql(other.run, statement)
+        done = penrig("verify", other.run, "--json", cwd=other.folder)
+        said = json.loads(done.stdout)
+        jsonschema.validate(said, schema)
+        found = said["files"][0]["findings"][-1]
+        bench.check(done.returncode == 6 == said["exit_code"] and said["state"] == "altered" and word in found["text"], f"{statement}: {found}")
+    other = bench.copy()
+    db = sqlite3.connect(other.run)
+    text, = db.execute("SELECT data FROM item WHERE kind='point' AND state='end'").fetchone()
+    at = text.index(b'"value":0.') + 10
+    digit = b"8" if text[at:at + 1] == b"9" else b"9"
+    db.execute("UPDATE item SET data=? WHERE kind='point' AND state='end'", (text[:at] + digit + text[at + 1:],))
+    db.commit()
+    db.close()
+    done = other.verify(other.run, "--search")
+    bench.check(done.returncode == 6 and f"cell data, byte {at + 1}: " in done.stdout and text[at - 2:at + 3].decode() in done.stdout, f"the digit that was altered: {done.stdout}")
 
 
 def sql(path, *statements):
@@ -306,6 +339,7 @@ def main():
     else:
         test_sealing(bench)
         test_minisign_keys(bench)
+        test_named(bench)
         test_digit(bench)
         test_insider(bench)
         test_beside(bench)

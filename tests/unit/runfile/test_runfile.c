@@ -779,6 +779,16 @@ static void test_read_only_folder(void **state)
 	kill_while_writing("evidence");
 	unlink(path_of("evidence.penrig-shm"));
 	in_read_only_folder(check_killed, path_of("evidence.penrig"));
+	/* A link from elsewhere: the log stands beside the file, not beside the link. */
+	char elsewhere[] = "/tmp/penrig-link-XXXXXX", link_there[64];
+	assert_non_null(mkdtemp(elsewhere));
+	assert_int_equal(chmod(elsewhere, 0755), 0);
+	snprintf(link_there, sizeof(link_there), "%s/run.penrig", elsewhere);
+	assert_int_equal(symlink(path_of("evidence.penrig"), link_there), 0);
+	unlink(path_of("evidence.penrig-shm"));
+	in_read_only_folder(check_killed, link_there);
+	unlink(link_there);
+	rmdir(elsewhere);
 }
 
 static void change(const char *path, const char *sql)
