@@ -9,7 +9,7 @@
 #include "reports/report.h"
 #include "rig/runfile/runfile.h"
 
-#define DELIVERY_WRITERS_MAX 8
+#define DELIVERY_WRITERS_MAX 16
 #define DELIVERY_PATH_MAX    (FILE_PATH_MAX + 160) /* folder, '/', name (128) and an extension */
 
 struct delivery {

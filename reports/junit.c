@@ -7,10 +7,11 @@
 
 #include "reports/digits.h"
 #include "reports/report.h"
+#include "reports/xml.h"
 #include "rig/judge/verdict.h"
 #include "rig/record/record_json.h"
 
-#define TEXT_MAX 900 /* the longest line of a case: a reason of 600 and what stands around it */
+#define TEXT_MAX XML_TEXT_MAX
 
 enum mark { MARK_OK, MARK_FAILURE, MARK_ERROR, MARK_SKIPPED };
 
@@ -20,30 +21,6 @@ struct suite {
 	FILE *cases;
 	unsigned count[MARK_SKIPPED + 1];
 };
-
-static void put_escaped(FILE *out, const char *text)
-{
-	char clean[TEXT_MAX];
-
-	for (const char *c = text_clean(text, clean, sizeof(clean)); *c; c++) {
-		switch (*c) {
-		case '&': fputs("&amp;", out); break;
-		case '<': fputs("&lt;", out); break;
-		case '>': fputs("&gt;", out); break;
-		case '"': fputs("&quot;", out); break;
-		case '\n': fputs("&#10;", out); break;
-		case '\t': fputs("&#9;", out); break;
-		default: fputc(*c, out);
-		}
-	}
-}
-
-static void put_attribute(FILE *out, const char *key, const char *value)
-{
-	fprintf(out, " %s=\"", key);
-	put_escaped(out, value);
-	fputc('"', out);
-}
 
 static enum mark mark_of(enum outcome outcome, bool accept_conditional)
 {
@@ -66,18 +43,18 @@ static void put_case(struct suite *suite, const char *class_name, const char *na
 
 	suite->count[mark]++;
 	fputs("    <testcase", out);
-	put_attribute(out, "classname", class_name);
-	put_attribute(out, "name", name);
+	xml_put_attribute(out, "classname", class_name);
+	xml_put_attribute(out, "name", name);
 	if (mark == MARK_OK) {
 		fputs("><system-out>", out);
-		put_escaped(out, text);
+		xml_put_text(out, text);
 		fputs("</system-out></testcase>\n", out);
 		return;
 	}
 	fprintf(out, "><%s", element[mark]);
 	if (mark != MARK_SKIPPED)
-		put_attribute(out, "type", type);
-	put_attribute(out, "message", text);
+		xml_put_attribute(out, "type", type);
+	xml_put_attribute(out, "message", text);
 	fputs("/></testcase>\n", out);
 }
 
@@ -98,14 +75,14 @@ static int suite_end(struct suite *suite, const char *name, const struct record 
 	}
 	const unsigned *n = suite->count;
 	fputs("  <testsuite", out);
-	put_attribute(out, "name", name);
+	xml_put_attribute(out, "name", name);
 	fprintf(out, " tests=\"%u\" failures=\"%u\" errors=\"%u\" skipped=\"%u\"",
 		n[MARK_OK] + n[MARK_FAILURE] + n[MARK_ERROR] + n[MARK_SKIPPED], n[MARK_FAILURE], n[MARK_ERROR],
 		n[MARK_SKIPPED]);
 	char timestamp[20]; /* JUnit's schema has neither fraction nor zone: YYYY-MM-DDTHH:MM:SS */
 	snprintf(timestamp, sizeof(timestamp), "%.19s", record->started_utc);
-	put_attribute(out, "timestamp", timestamp);
-	put_attribute(out, "hostname", record->host);
+	xml_put_attribute(out, "timestamp", timestamp);
+	xml_put_attribute(out, "hostname", record->host);
 	fputs(">\n", out);
 	fwrite(suite->text, 1, suite->len, out);
 	fputs("  </testsuite>\n", out);
@@ -312,8 +289,8 @@ static void put_property(FILE *out, const char *name, const char *value)
 	if (!value[0])
 		return;
 	fputs("      <property", out);
-	put_attribute(out, "name", name);
-	put_attribute(out, "value", value);
+	xml_put_attribute(out, "name", name);
+	xml_put_attribute(out, "value", value);
 	fputs("/>\n", out);
 }
 
@@ -363,7 +340,7 @@ static unsigned steps_of(const struct record *record)
 static int write_junit(const struct record *record, FILE *out, struct err *err)
 {
 	fputs("<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<testsuites", out);
-	put_attribute(out, "name", record->name);
+	xml_put_attribute(out, "name", record->name);
 	fputs(">\n", out);
 	put_properties(record, out);
 	int rc = put_run(record, out);

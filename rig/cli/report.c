@@ -21,7 +21,8 @@ struct report_options {
 };
 
 #define AT(member) offsetof(struct report_options, member)
-static const char *const format_words[] = {"json", "junit", "text", "html", "csv", "tap", "prom", NULL};
+static const char *const format_words[] = {"json", "junit", "text", "html", "csv",  "strokes", "tap",
+					   "prom", "jsonl", "dfq",  "wsjf", "atml", "openhtf", NULL};
 
 static const struct cli_option report_options_table[] = {
 	{.name = "format",
@@ -30,7 +31,8 @@ static const struct cli_option report_options_table[] = {
 	 .arg = "FORMAT",
 	 .offset = AT(format),
 	 .words = format_words,
-	 .help = "json (default), junit, text, html, csv, tap or prom; may be repeated."},
+	 .help = "json (default), junit, text, html, csv, strokes, tap, prom, jsonl, dfq, wsjf, atml or openhtf; may "
+		 "be repeated."},
 	{.name = "judged",
 	 .letter = 'j',
 	 .kind = OPTION_TEXT,
@@ -303,7 +305,11 @@ const struct command command_report = {
 		"there was one, made of what it recorded. junit: NAME.junit.xml, for CI. text: NAME.report.txt, for "
 		"people, what penrig show prints. html: NAME.report.html, a page with pictures, for people and "
 		"printers. csv: NAME.results.csv, a row per result. tap: NAME.tap, for prove. prom: NAME.prom, for "
-		"Prometheus.\n\n"
+		"Prometheus. strokes: NAME.strokes.csv, a row per stroke and per answer of the pen. jsonl: NAME.jsonl, "
+		"events "
+		"as OCP Test and Validation has them. dfq: NAME.dfq, Q-DAS. wsjf: NAME.wsjf.json, WATS. atml: "
+		"NAME.atml.xml, "
+		"IEEE 1636.1. openhtf: NAME.openhtf.json.\n\n"
 		"Works with every run file: finished, interrupted, killed, imported, a calibration. The report of a "
 		"verdict that penrig analyze formed later is NAME.limits-<name> with the same extension.\n\n"
 		"The file's hash chain and every block's digest are recomputed first; of a file that is damaged or was "

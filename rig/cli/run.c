@@ -31,7 +31,8 @@ struct run_options {
 	int color;
 };
 
-static const char *const report_words[] = {"json", "junit", "text", "html", "csv", "tap", "prom", NULL};
+static const char *const report_words[] = {"json", "junit", "text", "html", "csv",  "strokes", "tap",
+					   "prom", "jsonl", "dfq",  "wsjf", "atml", "openhtf", NULL};
 
 #define AT(member) offsetof(struct run_options, member)
 static const struct cli_option run_table[] = {
@@ -115,9 +116,8 @@ static const struct cli_option run_table[] = {
 	 .arg = "FORMAT",
 	 .offset = AT(report),
 	 .words = report_words,
-	 .help = "One more report beside the JSON one, which is always written: junit, text, html, csv, tap, prom. May "
-		 "be "
-		 "repeated."},
+	 .help = "One more report beside the JSON one, which is always written: junit, text, html, csv, strokes, tap, "
+		 "prom, jsonl, dfq, wsjf, atml, openhtf. May be repeated."},
 	{.name = "sign",
 	 .kind = OPTION_TEXT,
 	 .arg = "KEY",

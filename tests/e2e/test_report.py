@@ -12,12 +12,15 @@ from pathlib import Path
 
 import prometheus_client.parser as prometheus
 
+import foreign_reports
 import old_runs
 import report_form
 import rig
 
-ALL = ("-f", "json", "-f", "junit", "-f", "text", "-f", "html", "-f", "csv", "-f", "tap", "-f", "prom")
-EXTENSIONS = (".junit.xml", ".report.html", ".report.json", ".report.txt", ".results.csv", ".tap", ".prom")
+FORMS = {"json": ".report.json", "junit": ".junit.xml", "text": ".report.txt", "html": ".report.html", "csv": ".results.csv", "tap": ".tap", "prom": ".prom",
+         **dict(zip(foreign_reports.FORMATS, foreign_reports.EXTENSIONS))}
+ALL = tuple(word for form in FORMS for word in ("-f", form))
+EXTENSIONS = tuple(FORMS.values())
 
 
 def folder():
@@ -128,6 +131,7 @@ def check_formats(check, label, where, stem, then, stored=True):
     check_text(check, label, (where / f"{stem}.report.txt").read_text(), said)
     check_tap(check, label, where / f"{stem}.tap", said)
     check_prom(check, label, (where / f"{stem}.prom").read_text(), said)
+    foreign_reports.check_all(check, label, where, stem, said)
 
 
 def keeps_report(path):
@@ -146,7 +150,7 @@ def check_kept(check, kept, name):
     before = sorted([*names(where), "out"])
     done = report(path, *ALL, "--output-dir", out)
     check(done.returncode == 0 and done.stderr == "", f"{label}: exit {done.returncode}: {done.stderr[-300:]}")
-    check(done.stdout == "".join(f"report:   {out}/{name}{e}\n" for e in (".report.json", ".junit.xml", ".report.txt", ".report.html", ".results.csv", ".tap", ".prom")), f"{label}: says where: {done.stdout}")
+    check(done.stdout == "".join(f"report:   {out}/{name}{e}\n" for e in EXTENSIONS), f"{label}: says where: {done.stdout}")
     check(names(out) == sorted(name + e for e in EXTENSIONS) and names(where) == before, f"{label}: nothing else is left: {names(out)}, {names(where)}")
     check_formats(check, label, out, name, then, stored)
     for number, text in old_runs.limits_of(path):
@@ -165,7 +169,7 @@ def check_judged(check, label, path, where, number, limits):
 # ---- what the run wrote comes out again
 
 def test_again(check):
-    run = rig.run_plan("ci-smoke.json", extra=["--report", "junit", "--report", "text", "--report", "html", "--report", "csv", "--report", "tap", "--report", "prom", "--name", "r"])
+    run = rig.run_plan("ci-smoke.json", extra=[*(word for form in FORMS if form != "json" for word in ("--report", form)), "--name", "r"])
     written = {e: (run.folder / f"r{e}").read_bytes() for e in EXTENSIONS}
     page = written[".report.html"].decode()
     points = len(run.report["points"])
@@ -199,7 +203,7 @@ def test_places(check, run):
     check(done.returncode == 0 and (where / "renamed.report.json").read_text() == (run.folder / "r.report.json").read_text(), "--force replaces")
     done = report("renamed.penrig", "-f", "text", "-f", "text", "-o", "a.txt", cwd=where)
     check(done.returncode == 0 and done.stdout == "report:   a.txt\n" and (where / "a.txt").exists(), f"--output FILE: {done.stdout}{done.stderr}")
-    for form, extension in (("json", ".report.json"), ("junit", ".junit.xml"), ("text", ".report.txt"), ("html", ".report.html"), ("csv", ".results.csv"), ("tap", ".tap"), ("prom", ".prom")):
+    for form, extension in FORMS.items():
         before = names(where)
         done = report(path, "-f", form, "--output", "-")
         check(done.returncode == 0 and done.stdout == (run.folder / f"r{extension}").read_text(), f"{form} on standard output, nothing beside it")
