@@ -39,7 +39,12 @@ static const char style[] =
 	"print{body{font-size:11px;max-width:none;margin:0;padding:0}h1{font-size:34px}section,table,svg,tr"
 	"{break-inside:avoid}h2,h3{break-after:avoid}section.point,table.results{break-inside:auto}"
 	".graphs,.budgets{display:block}.graphs svg{width:49%}.budgets{columns:2}.results svg,.budget "
-	"svg{width:70px}.results td:last-child{min-width:110px}"
+	"svg{width:70px}.results{table-layout:fixed;width:100%}.results td,.results "
+	"th{overflow-wrap:break-word}.results .n{white-space:normal}"
+	".results th:nth-child(1){width:23%}.results th:nth-child(2){width:18%}.results "
+	"th:nth-child(3){width:10%}.results "
+	"th:nth-child(4){width:70px}.results th:nth-child(5){width:11%}.results "
+	".conditional_pass,.results .conditional_fail{white-space:normal}"
 	"th,td{padding-top:1px;padding-bottom:1px}}";
 
 static void put_verdict(FILE *out, const struct record *record)

@@ -12,6 +12,7 @@
 #include "rig/cli/kit/command.h"
 #include "rig/cli/kit/keys.h"
 #include "rig/cli/kit/naming.h"
+#include "rig/cli/kit/pdf.h"
 #include "rig/offline/reopen.h"
 
 struct report_options {
@@ -21,7 +22,7 @@ struct report_options {
 };
 
 #define AT(member) offsetof(struct report_options, member)
-static const char *const format_words[] = {"json", "junit", "text", "html", "csv",  "strokes", "tap",
+static const char *const format_words[] = {"json", "junit", "text", "html", "pdf",  "csv",     "strokes", "tap",
 					   "prom", "jsonl", "dfq",  "wsjf", "atml", "openhtf", NULL};
 
 static const struct cli_option report_options_table[] = {
@@ -31,7 +32,8 @@ static const struct cli_option report_options_table[] = {
 	 .arg = "FORMAT",
 	 .offset = AT(format),
 	 .words = format_words,
-	 .help = "json (default), junit, text, html, csv, strokes, tap, prom, jsonl, dfq, wsjf, atml or openhtf; may "
+	 .help = "json (default), junit, text, html, pdf, csv, strokes, tap, prom, jsonl, dfq, wsjf, atml or openhtf; "
+		 "may "
 		 "be repeated."},
 	{.name = "judged",
 	 .letter = 'j',
@@ -70,6 +72,9 @@ struct reporting {
 	char *stored; /* the kept report's text as the run file has it; NULL: it has none */
 };
 
+/* Formats that a program of the computer's makes of one of ours: no two times the same bytes, so nothing that is verified. */
+static const struct report_writer *const made_elsewhere[] = {&report_pdf, NULL};
+
 /* ---- what is wanted -------------------------------------------------------------------------------------------- */
 
 static void want(struct reporting *r, const struct report_writer *writer)
@@ -87,6 +92,8 @@ static int choose_formats(struct reporting *r, struct err *err)
 	for (unsigned i = 0; i < format->count; i++) {
 		const struct report_writer *writer = report_find(r->tables->reports, format->item[i]);
 
+		if (!writer)
+			writer = report_find(made_elsewhere, format->item[i]);
 		if (!writer)
 			return err_set(err, -EINVAL, "--format %s: no such format; \"penrig version\" lists them",
 				       format->item[i]);
@@ -250,7 +257,7 @@ static int deliver_files(struct reporting *r)
 	if (rc == 0)
 		return EXIT_PASS;
 	give_targets_back(r);
-	return cli_error(rc == -ENOMEM ? EXIT_INTERNAL : EXIT_STORAGE, "%s", err.text);
+	return cli_error(rc == -ENOMEM ? EXIT_INTERNAL : rc == -ENOSYS ? EXIT_USAGE : EXIT_STORAGE, "%s", err.text);
 }
 
 /* ---- the command ----------------------------------------------------------------------------------------------- */
@@ -304,7 +311,8 @@ const struct command command_report = {
 		"before "
 		"there was one, made of what it recorded. junit: NAME.junit.xml, for CI. text: NAME.report.txt, for "
 		"people, what penrig show prints. html: NAME.report.html, a page with pictures, for people and "
-		"printers. csv: NAME.results.csv, a row per result. tap: NAME.tap, for prove. prom: NAME.prom, for "
+		"printers. pdf: NAME.report.pdf, that page by weasyprint (PDF/A) or chromium, whichever is installed. "
+		"csv: NAME.results.csv, a row per result. tap: NAME.tap, for prove. prom: NAME.prom, for "
 		"Prometheus. strokes: NAME.strokes.csv, a row per stroke and per answer of the pen. jsonl: NAME.jsonl, "
 		"events "
 		"as OCP Test and Validation has them. dfq: NAME.dfq, Q-DAS. wsjf: NAME.wsjf.json, WATS. atml: "

@@ -235,7 +235,7 @@ def test_refused(check, run):
     where = folder()
     path = Path(shutil.copy(run.run_file, where / "a.penrig"))
     for label, args, said in (
-            ("no such format", ["-f", "json", "-f", "pdf"], "--format pdf: no such format"),
+            ("no such format", ["-f", "json", "-f", "doc"], "--format doc: no such format"),
             ("two into one file", ["-f", "json", "-f", "text", "-o", "x"], "--output names one file"),
             ("two on standard output", ["-f", "json", "-f", "text", "-o", "-"], "--output names one file"),
             ("file and folder", ["-o", "x", "--output-dir", "y"], "leave out --output-dir"),
@@ -249,6 +249,32 @@ def test_refused(check, run):
     refused(check, "no such run file", report(where / "b.penrig"), 2, "b.penrig cannot be opened")
     (where / "text.penrig").write_text("not a run file, by far")
     refused(check, "no run file", report(where / "text.penrig", *ALL), 6, "not a run file", where, ["a.penrig", "text.penrig"])
+
+
+def test_pdf(check, run):
+    """Made by another program of the page: what it is given, what becomes of its words, and that nothing is left."""
+    where, tools, tmp = folder(), folder(), folder()
+    path = Path(shutil.copy(run.run_file, where / "a.penrig"))
+
+    def pdf(script):
+        for tool in ("weasyprint", "chromium"):
+            (tools / tool).unlink(missing_ok=True)
+        if script:
+            (tools / script[0]).write_text("#!/bin/sh\n" + script[1])
+            (tools / script[0]).chmod(0o755)
+        return report(path, "-f", "pdf", env={"PATH": str(tools), "TMPDIR": str(tmp)})
+
+    refused(check, "no program", pdf(None), 2, "apt install weasyprint (PDF/A), or chromium", where, ["a.penrig"])
+    refused(check, "one that fails", pdf(("weasyprint", "echo first; echo no fonts >&2; exit 3")), 6, "weasyprint made no PDF of the page: no fonts", where, ["a.penrig"])
+    refused(check, "one that makes none", pdf(("weasyprint", "exit 0")), 6, "it says nothing", where, ["a.penrig"])
+    done = pdf(("weasyprint", 'echo "%PDF $2 $3" >"$5"; while read -r line; do echo "$line" >>"$5"; done <"$4"'))
+    text = (where / "a.report.pdf").read_text() if done.returncode == 0 else ""
+    check(text.startswith("%PDF --pdf-variant pdf/a-3b\n<!DOCTYPE html>"), f"the page as PDF/A: {text[:80]}{done.stderr}")
+    (where / "a.report.pdf").unlink()
+    done = pdf(("chromium", 'for last; do case $last in --print-to-pdf=*) out=${last#--print-to-pdf=};; esac; done; echo "%PDF $last" >"$out"'))
+    text = (where / "a.report.pdf").read_text() if done.returncode == 0 else ""
+    check(re.fullmatch(r"%PDF file:///.*/page.html\n", text) is not None, f"by the browser: {text[:80]}{done.stderr}")
+    check(names(tmp) == [], f"nothing is left: {names(tmp)}")
 
 
 def test_damaged(check, run):
@@ -286,7 +312,7 @@ def main():
     for each in kept:
         check_kept(check, *each)
     run = test_again(check)
-    for test in (test_places, test_disk, test_refused, test_damaged, test_latest):
+    for test in (test_places, test_disk, test_refused, test_pdf, test_damaged, test_latest):
         test(check, run)
     check.end()
 
