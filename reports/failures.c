@@ -133,6 +133,12 @@ static void tell_run(struct walk *w)
 					  .outcome = OUTCOME_INCONCLUSIVE,
 					  .name = "stop",
 					  .reason = record->stop_text});
+	for (unsigned i = 0; i < record->sessions; i++)
+		if (record->session[i].moved && !record->session[i].stop_verified)
+			tell(w, &(struct failure){.kind = FAILURE_STOP,
+						  .outcome = OUTCOME_INCONCLUSIVE,
+						  .name = "stop of an earlier session",
+						  .reason = record->session[i].stop_text});
 	if (record->run_status != RUN_COMPLETE)
 		tell(w, &(struct failure){.kind = FAILURE_RUN,
 					  .outcome = OUTCOME_INCONCLUSIVE,

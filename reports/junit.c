@@ -10,6 +10,7 @@
 #include "reports/xml.h"
 #include "rig/judge/verdict.h"
 #include "rig/record/record_json.h"
+#include "rig/record/sessions.h"
 
 #define TEXT_MAX XML_TEXT_MAX
 
@@ -231,8 +232,8 @@ static void put_pen(struct suite *suite, const struct record *record)
 {
 	for (unsigned i = 0; i < record->tests; i++) {
 		const struct record_test *test = &record->test[i];
-		char name[64];
-		snprintf(name, sizeof(name), "%s test", test->name);
+		char name[64], session[SESSION_TEXT_MAX];
+		snprintf(name, sizeof(name), "%s test%s", test->name, session_text(record, test->session, session));
 		put_case(suite, "pen", name, test->done ? mark_of(test->outcome, false) : MARK_ERROR,
 			 test->done ? outcome_name(test->outcome) : "not_done", test->text);
 	}

@@ -1,4 +1,5 @@
 /* The record of a run on a terminal or in a log. Judges nothing: every outcome and reason is the record's own. */
+#include <limits.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -9,6 +10,7 @@
 #include "reports/render.h"
 #include "rig/base/text_clean.h"
 #include "rig/judge/verdict.h"
+#include "rig/record/sessions.h"
 
 #define NAME_WIDTH 11 /* of a header line, with its space */
 #define CELL       48
@@ -179,7 +181,7 @@ static void render_control(FILE *out, const struct record *record)
 static void say_proof(const struct record *record, char *ret, size_t size)
 {
 	for (unsigned i = 0; i < record->tests; i++)
-		if (record->test[i].done && strcmp(record->test[i].name, "dead_man") == 0)
+		if (record->test[i].done && !record->test[i].session && strcmp(record->test[i].name, "dead_man") == 0)
 			return;
 	if (record->proof.run[0])
 		snprintf(ret, size, "; tested in run %.80s, %.19sZ", record->proof.run, record->proof.utc);
@@ -213,6 +215,49 @@ void render_made_of(void (*row)(FILE *out, const char *name, const char *text), 
 	row(out, "which pen", line);
 }
 
+/* Which points: "points 1 to 3". */
+static void points_text(const struct record *record, unsigned session, char *ret, size_t size)
+{
+	unsigned first = UINT_MAX, last = 0;
+
+	for (unsigned i = 0; i < record->points; i++) {
+		const struct record_point *point = &record->point[i];
+		if (point->session != session)
+			continue;
+		first = point->plan.number < first ? point->plan.number : first;
+		last = point->plan.number > last ? point->plan.number : last;
+	}
+	if (first == UINT_MAX)
+		snprintf(ret, size, "no point");
+	else if (first == last)
+		snprintf(ret, size, "point %u", first + 1);
+	else
+		snprintf(ret, size, "points %u to %u", first + 1, last + 1);
+}
+
+void render_sessions(void (*row)(FILE *out, const char *name, const char *text), FILE *out, const struct record *record)
+{
+	char line[700], name[24], points[40];
+
+	for (unsigned i = 0; i < record->sessions; i++) {
+		const struct record_session *s = &record->session[i];
+		snprintf(name, sizeof(name), "session %u", i + 1);
+		points_text(record, i + 1, points, sizeof(points));
+		snprintf(line, sizeof(line), "%.120s, %.19sZ to %.19sZ, %s%s%.90s; %s: %.200s%s", s->name,
+			 s->started_utc, s->ended_utc, points, s->operator_name[0] ? ", by " : "", s->operator_name,
+			 run_status_name(s->run_status), s->status_reason,
+			 s->moved && !s->stop_verified ? "; STOP UNVERIFIED" : "");
+		row(out, name, line);
+		row(out, "override", s->override);
+	}
+	if (!record->sessions)
+		return;
+	snprintf(name, sizeof(name), "session %u", record->sessions + 1);
+	points_text(record, 0, points, sizeof(points));
+	snprintf(line, sizeof(line), "this run, %s", points);
+	row(out, name, line);
+}
+
 void render_header(FILE *out, const struct record *record)
 {
 	char line[400];
@@ -238,6 +283,7 @@ void render_header(FILE *out, const struct record *record)
 	render_statement(out, record);
 	field(out, "started", record->started_utc);
 	field(out, "ended", record->ended_utc);
+	render_sessions(field, out, record);
 }
 
 static void cell_value(const struct style *style, const struct finding *r, char cell[CELL])
@@ -276,6 +322,7 @@ static void point_row(FILE *out, const struct style *style, const struct record 
 	const char *depth_method = measurand_method(JUDGED_BY_DEPTH, nominal, displacement);
 	enum tone tone = point->counts ? tone_of(point->outcome) : TONE_DIM;
 	char cell[CELL];
+	char session[SESSION_TEXT_MAX];
 
 	fprintf(out, "%4u %7.3f %7.4g ", point->plan.number + 1, point->plan.depth_mm, point->plan.rate_hz);
 	bool free = plan_point_is_free(&point->plan);
@@ -299,10 +346,13 @@ static void point_row(FILE *out, const struct style *style, const struct record 
 	tone_on(out, style, tone);
 	fputs(outcome_text(point), out);
 	tone_off(out, style, tone);
+	session_text(record, point->session, session);
 	if (!point->counts)
-		fprintf(out, " (attempt %u, does not count)", point->attempt);
+		fprintf(out, " (attempt %u, does not count%s)", point->attempt, session);
 	else if (point->attempt > 1)
-		fprintf(out, " (attempt %u)", point->attempt);
+		fprintf(out, " (attempt %u%s)", point->attempt, session);
+	else if (session[0])
+		fprintf(out, " (%s)", session + strlen(", "));
 	fputc('\n', out);
 }
 
@@ -480,8 +530,9 @@ static void render_tests(FILE *out, const struct style *style, const struct reco
 	for (unsigned i = 0; i < record->tests; i++) {
 		const struct record_test *test = &record->test[i];
 		enum tone tone = test->done ? tone_of(test->outcome) : TONE_WARN;
+		char session[SESSION_TEXT_MAX];
 
-		fprintf(out, "%s test: ", test->name);
+		fprintf(out, "%s test%s: ", test->name, session_text(record, test->session, session));
 		tone_on(out, style, tone);
 		fputs(test->done ? outcome_name(test->outcome) : "not done", out);
 		tone_off(out, style, tone);

@@ -20,6 +20,9 @@ void render_record(FILE *out, const struct style *style, const struct record *re
 /* What stops the pen where penrig cannot; of a pen made of parts, how depth and rate come about and on whose word it stands
  * which pen it was. A row for each, nothing where the record does not say. */
 void render_made_of(void (*row)(FILE *out, const char *name, const char *text), FILE *out, const struct record *record);
+/* Of a resumed run, each session: its run, when, which points, how it ended. */
+void render_sessions(void (*row)(FILE *out, const char *name, const char *text), FILE *out,
+		     const struct record *record);
 /* Who, what and when. */
 void render_header(FILE *out, const struct record *record);
 /* Of an imported recording: the file, how it was read, rows that are missing. */

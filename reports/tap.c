@@ -10,6 +10,7 @@
 #include "reports/report.h"
 #include "rig/base/text_clean.h"
 #include "rig/judge/verdict.h"
+#include "rig/record/sessions.h"
 
 #define TEXT_MAX 700
 
@@ -134,9 +135,9 @@ static void put_run(struct tap *tap, const struct record *record)
 			  record->stop_verified ? "verified" : "STOP UNVERIFIED", record->stop_text);
 	for (unsigned i = 0; i < record->tests; i++) {
 		const struct record_test *t = &record->test[i];
-		char what[64];
+		char what[64], session[SESSION_TEXT_MAX];
 
-		snprintf(what, sizeof(what), "%s test", t->name);
+		snprintf(what, sizeof(what), "%s test%s", t->name, session_text(record, t->session, session));
 		put_plain(tap, t->done && t->outcome == OUTCOME_PASS, what,
 			  t->done ? outcome_name(t->outcome) : "not_done", t->text);
 	}

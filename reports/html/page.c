@@ -131,6 +131,7 @@ static void put_who(FILE *out, const struct record *record)
 		html_row(out, record->attr[i].key, record->attr[i].value);
 	snprintf(text, sizeof(text), "%s to %s", record->started_utc, record->ended_utc);
 	html_row(out, "when", text);
+	render_sessions(html_row, out, record);
 	put_seals(out, record);
 	if (record->origin.path[0]) {
 		snprintf(text, sizeof(text), "%.300s: a recording, not a supervised run", record->origin.path);

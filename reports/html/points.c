@@ -5,6 +5,7 @@
 
 #include "reports/failures.h"
 #include "reports/html/html.h"
+#include "rig/record/sessions.h"
 
 /* ---- what is not well -------------------------------------------------------------------------------------------- */
 
@@ -186,12 +187,14 @@ static void checks(FILE *out, const struct record_point *p)
 static int point(FILE *out, const struct record *record, unsigned i, struct runfile_reader *reader, struct err *err)
 {
 	const struct record_point *p = &record->point[i];
+	char session[SESSION_TEXT_MAX];
 	int rc = 0;
 
 	fprintf(out, "<section class=\"point\"><h3>Point %u: %.6g mm, %.6g Hz", p->plan.number + 1, p->plan.depth_mm,
 		p->plan.rate_hz);
 	if (p->attempt > 1 || !p->counts)
 		fprintf(out, ", attempt %u%s", p->attempt, p->counts ? "" : " (does not count)");
+	fputs(session_text(record, p->session, session), out);
 	fputs(": ", out);
 	html_outcome(out, p->outcome);
 	fputs("</h3>\n", out);
@@ -204,7 +207,7 @@ static int point(FILE *out, const struct record *record, unsigned i, struct runf
 	}
 	if (p->results)
 		result_table(out, p->result, p->results);
-	if (reader)
+	if (reader && !p->session)
 		rc = html_strokes(out, record, i, reader, err);
 	fputs("<div class=\"budgets\">\n", out);
 	for (unsigned k = 0; k < p->results; k++)

@@ -436,7 +436,7 @@ static bool is_limited_as_measured(const struct finding *f)
 static void draw_found(const struct record *record, const struct svg_axes *a)
 {
 	for (unsigned i = 0; i < record->points; i++) {
-		for (unsigned k = 0; k < record->point[i].results; k++) {
+		for (unsigned k = 0; !record->point[i].session && k < record->point[i].results; k++) {
 			const struct finding *f = &record->point[i].result[k];
 
 			if (is_limited_as_measured(f))

@@ -4,6 +4,7 @@
 
 #include "reports/failures.h"
 #include "reports/json/json.h"
+#include "rig/record/sessions.h"
 
 /* ---- one result --------------------------------------------------------------------------------------------------- */
 
@@ -263,6 +264,8 @@ void json_put_points(struct json_stream *out, const struct record *record, struc
 		put_step(out, record, point->plan.step);
 		put_setpoint(out, record, &point->plan);
 		json_put_int(out, "attempt", point->attempt);
+		if (record->sessions)
+			json_put_int(out, "session", session_number(record, point->session));
 		json_put_bool(out, "counts", point->counts);
 		json_put_bool(out, "measured", point->measured);
 		json_put_string(out, "outcome", point->measured ? outcome_name(point->outcome) : NULL);

@@ -6,6 +6,7 @@
 #include "reports/json/json.h"
 #include "reports/report.h"
 #include "rig/judge/verdict.h"
+#include "rig/record/sessions.h"
 
 static void put_run_risk(struct json_stream *out, const struct record *record)
 {
@@ -79,7 +80,7 @@ static void put_who(struct json_stream *out, const struct record *record)
 static bool was_tested(const struct record *record, const char *test)
 {
 	for (unsigned i = 0; i < record->tests; i++)
-		if (record->test[i].done && strcmp(record->test[i].name, test) == 0)
+		if (record->test[i].done && !record->test[i].session && strcmp(record->test[i].name, test) == 0)
 			return true;
 	return false;
 }
@@ -166,6 +167,40 @@ static void put_machine(struct json_stream *out, const struct record *record)
 	json_end(out);
 }
 
+/* The key stands only in the report of a run that went on with another. */
+static void put_session(struct json_stream *out, const struct record *record, unsigned session)
+{
+	if (record->sessions)
+		json_put_int(out, "session", session_number(record, session));
+}
+
+/* The runs that this one went on with, the oldest first; session N is the Nth of them, and the run itself the one behind. */
+static void put_sessions(struct json_stream *out, const struct record *record)
+{
+	if (!record->sessions)
+		return;
+	json_array(out, "sessions", JSON_LINES);
+	for (unsigned i = 0; i < record->sessions; i++) {
+		const struct record_session *s = &record->session[i];
+		json_object(out, NULL, JSON_LINES);
+		json_put_int(out, "session", i + 1);
+		put_text(out, "name", s->name);
+		put_text(out, "started", s->started_utc);
+		put_text(out, "ended", s->ended_utc);
+		put_text(out, "operator", s->operator_name);
+		if (s->override[0])
+			put_text(out, "override", s->override);
+		json_put_string(out, "run_status", run_status_name(s->run_status));
+		put_text(out, "status_reason", s->status_reason);
+		json_put_bool(out, "stop_verified", s->moved && s->stop_verified);
+		put_text(out, "stop_text", s->stop_text);
+		json_put_u64(out, "journal_entries", s->entries);
+		put_text(out, "journal_head", s->head);
+		json_end(out);
+	}
+	json_end(out);
+}
+
 static void put_conditions(struct json_stream *out, const struct record *record)
 {
 	static const struct {
@@ -191,7 +226,10 @@ static void put_conditions(struct json_stream *out, const struct record *record)
 				json_put_string(out, NULL, names[j].name);
 		}
 		json_end(out);
-		double at_s = ((double)c->host_ns - (double)record->started_host_ns) * 1e-9;
+		uint64_t started_ns =
+			c->session ? record->session[c->session - 1].started_host_ns : record->started_host_ns;
+		double at_s = ((double)c->host_ns - (double)started_ns) * 1e-9;
+		put_session(out, record, c->session);
 		put_real(out, "seconds_from_start", at_s, 6);
 		put_text(out, "text", c->text);
 		json_end(out);
@@ -207,6 +245,7 @@ static void put_tests(struct json_stream *out, const struct record *record)
 		const struct record_test *test = &record->test[i];
 		json_object(out, NULL, JSON_LINE);
 		put_text(out, "name", test->name);
+		put_session(out, record, test->session);
 		json_put_bool(out, "done", test->done);
 		json_put_string(out, "outcome", test->done ? outcome_name(test->outcome) : NULL);
 		put_text(out, "reason", test->text);
@@ -257,6 +296,7 @@ static int write_json(const struct record *record, FILE *out, struct err *err)
 	put_sources(&js, record);
 	put_machine(&js, record);
 	json_put_devices(&js, record);
+	put_sessions(&js, record);
 	put_conditions(&js, record);
 	put_tests(&js, record);
 	json_put_tables(&js, &tables);

@@ -14,15 +14,13 @@
 #include "rig/measure/statistics.h"
 
 const struct command *const command_table[] = {
-	&command_run,       &command_check,   &command_list,
-	&command_doctor,    &command_bench,   &command_show,
-	&command_report,    &command_analyze, &command_requalify,
-	&command_plot,      &command_export,  &command_import,
-	&command_calibrate, &command_profile, &command_history,
-	&command_dispose,   &command_trend,   &command_compare,
-	&command_state,     &command_station, &command_key,
-	&command_sign,      &command_verify,  &command_anchor,
-	&command_version,   &command_help,    NULL,
+	&command_run,     &command_resume,    &command_check,   &command_list,
+	&command_doctor,  &command_bench,     &command_show,    &command_report,
+	&command_analyze, &command_requalify, &command_plot,    &command_export,
+	&command_import,  &command_calibrate, &command_profile, &command_history,
+	&command_dispose, &command_trend,     &command_compare, &command_state,
+	&command_station, &command_key,       &command_sign,    &command_verify,
+	&command_anchor,  &command_version,   &command_help,    NULL,
 };
 
 const struct command *command_find(const char *name)

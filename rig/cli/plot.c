@@ -71,7 +71,8 @@ static int choose(struct plotting *p, unsigned only)
 	for (unsigned i = 0; i < record->points; i++) {
 		const struct record_point *point = &record->point[i];
 
-		if ((only && point->plan.number + 1 != only) || point->mark[MARK_CLOSE].host_ns == UINT64_MAX)
+		if (point->session || (only && point->plan.number + 1 != only) ||
+		    point->mark[MARK_CLOSE].host_ns == UINT64_MAX)
 			continue;
 		p->wanted[i] = true;
 		found++;
@@ -85,6 +86,13 @@ static int choose(struct plotting *p, unsigned only)
 	}
 	if (found)
 		return 0;
+	for (unsigned i = 0; only && i < record->points; i++)
+		if (record->point[i].session && record->point[i].plan.number + 1 == only)
+			return err_set(
+				p->err, -EINVAL,
+				"--point %u: it was measured in an earlier session, whose samples are in %s.penrig: "
+				"plot that run",
+				only, record->session[record->point[i].session - 1].name);
 	if (only)
 		return err_set(p->err, -EINVAL,
 			       "--point %u: this run has no such point that ended; \"penrig show %s\" "

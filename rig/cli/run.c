@@ -19,22 +19,14 @@
 #include "rig/cli/kit/sealing.h"
 #include "rig/cli/kit/signals.h"
 #include "rig/cli/kit/waiting.h"
+#include "rig/cli/resuming.h"
+#include "rig/cli/run.h"
 #include "rig/cli/version.h"
 #include "rig/judge/verdict.h"
 
-struct run_options {
-	const char *bench, *dut, *operator_name, *lot, *cartridge, *output_dir, *name, *state, *history, *progress_fd,
-		*answer_fd, *wait;
-	const char *sign, *password_file, *keys, *override;
-	struct option_list attr, report;
-	bool json, no_input, quiet, production;
-	int color;
-};
+const char *const run_report_words[] = {"json", "junit", "text", "html", "csv",  "strokes", "tap",
+					"prom", "jsonl", "dfq",  "wsjf", "atml", "openhtf", NULL};
 
-static const char *const report_words[] = {"json", "junit", "text", "html", "csv",  "strokes", "tap",
-					   "prom", "jsonl", "dfq",  "wsjf", "atml", "openhtf", NULL};
-
-#define AT(member) offsetof(struct run_options, member)
 static const struct cli_option run_table[] = {
 	{.name = "bench",
 	 .letter = 'b',
@@ -67,24 +59,7 @@ static const struct cli_option run_table[] = {
 	 .arg = "KEY=VALUE",
 	 .offset = AT(attr),
 	 .help = "Anything else that the report shall carry; may be repeated."},
-	{.name = "production",
-	 .kind = OPTION_FLAG,
-	 .offset = AT(production),
-	 .group = "Change control",
-	 .help = "Run approved files only: refuse, with exit code 8, a plan, bench or phantom without a revision, that "
-		 "nobody "
-		 "approved, that was edited since, is withdrawn or not yet effective. A bench can demand it itself."},
-	{.name = "keys",
-	 .kind = OPTION_TEXT,
-	 .arg = "DIR",
-	 .offset = AT(keys),
-	 .help = "The folder of approvers' public keys. Default: the environment's PENRIG_KEYS; where nothing is "
-		 "demanded, else the bench's \"keys\"."},
-	{.name = "override",
-	 .kind = OPTION_TEXT,
-	 .arg = "REASON",
-	 .offset = AT(override),
-	 .help = "Run in spite of what change control refuses. Needs --operator; both stand in every report."},
+	RUN_ROWS_CONTROL,
 	{.name = "output-dir",
 	 .letter = 'o',
 	 .kind = OPTION_TEXT,
@@ -92,82 +67,7 @@ static const struct cli_option run_table[] = {
 	 .offset = AT(output_dir),
 	 .group = "Output",
 	 .help = "Where the run file and the reports go; made where it does not exist. Default: the current folder."},
-	{.name = "name",
-	 .letter = 'n',
-	 .kind = OPTION_TEXT,
-	 .arg = "NAME",
-	 .offset = AT(name),
-	 .help = "Stem of their names. Default: DUT-PLAN-TIME in UTC."},
-	{.name = "state",
-	 .kind = OPTION_TEXT,
-	 .arg = "DIR",
-	 .offset = AT(state),
-	 .help = "Where is kept what outlives a run. Default: /var/lib/penrig where it stands, else the user's own "
-		 "state folder."},
-	{.name = "history",
-	 .kind = OPTION_TEXT,
-	 .arg = "FILE",
-	 .offset = AT(history),
-	 .help = "The history that this run goes into at its end. Default: the file \"history\" in the "
-		 "folder of --state."},
-	{.name = "report",
-	 .letter = 'r',
-	 .kind = OPTION_LIST,
-	 .arg = "FORMAT",
-	 .offset = AT(report),
-	 .words = report_words,
-	 .help = "One more report beside the JSON one, which is always written: junit, text, html, csv, strokes, tap, "
-		 "prom, jsonl, dfq, wsjf, atml, openhtf. May be repeated."},
-	{.name = "sign",
-	 .kind = OPTION_TEXT,
-	 .arg = "KEY",
-	 .offset = AT(sign),
-	 .help = "Seal the run file with the bench's secret key KEY once the run has ended; beside it stand then the "
-		 "seal "
-		 "and what minisign verifies."},
-	{.name = "password-file",
-	 .kind = OPTION_TEXT,
-	 .arg = "FILE",
-	 .offset = AT(password_file),
-	 .help = "Of --sign: the key's password is the first line of FILE. Default: asked for on the terminal."},
-	{.name = "json",
-	 .kind = OPTION_FLAG,
-	 .offset = AT(json),
-	 .help = "Print the JSON report alone on standard output; everything else goes to standard error."},
-	{.name = "quiet",
-	 .letter = 'q',
-	 .kind = OPTION_FLAG,
-	 .offset = AT(quiet),
-	 .help = "No progress and no table: the verdict and the files only."},
-	{.name = "progress-fd",
-	 .kind = OPTION_TEXT,
-	 .arg = "N",
-	 .offset = AT(progress_fd),
-	 .help = "Write one line of JSON per event to descriptor N, for programs that watch. A file is locked for as "
-		 "long as the run lives."},
-	{.name = "answer-fd",
-	 .kind = OPTION_TEXT,
-	 .arg = "N",
-	 .offset = AT(answer_fd),
-	 .help = "Take answers to questions, and the order to stop, as lines from descriptor N instead of a terminal: "
-		 "\"answer ID done\", \"answer ID is TEXT\", \"answer ID give_up\", \"stop\"."},
-	{.name = "color",
-	 .kind = OPTION_WORD,
-	 .arg = "WHEN",
-	 .offset = AT(color),
-	 .words = colour_words,
-	 .help = "auto, always or never. auto heeds NO_COLOR and whether the output is a terminal."},
-	{.name = "wait",
-	 .kind = OPTION_TEXT,
-	 .arg = "TIME",
-	 .offset = AT(wait),
-	 .group = "Behaviour",
-	 .help = "Where the bench is in use, wait so long for it (90, 90s, 15m, 2h) behind those who waited before, "
-		 "then end with exit code 5; the files are read when it is free. Default: do not wait."},
-	{.name = "no-input",
-	 .kind = OPTION_FLAG,
-	 .offset = AT(no_input),
-	 .help = "Ask nothing. A plan that needs the operator's hand is refused before anything moves."},
+	RUN_ROWS_OUTPUT,
 	{.name = NULL},
 };
 
@@ -191,7 +91,8 @@ struct run {
 	bool suspend;
 	struct bench_lock *lock; /* of a bench that was waited for, until the session has it */
 	struct delivery delivery;
-	struct signing_key *key; /* NULL: the run is not sealed */
+	struct resuming *resuming; /* NULL: the run begins with its first point */
+	struct signing_key *key;   /* NULL: the run is not sealed */
 	char bench_owner[KEY_OWNER_MAX];
 };
 
@@ -298,6 +199,8 @@ static int fill_record(struct run *run, struct err *err)
 		return rc;
 	for (unsigned i = 0; i < o->attr.count && rc == 0; i++)
 		rc = record_attribute(o->attr.item[i], r, err);
+	if (rc == 0 && run->resuming)
+		resuming_name(run->resuming, r);
 	return rc;
 }
 
@@ -314,7 +217,7 @@ static int want_reports(struct run *run, struct err *err)
 
 static bool needs_operator(const struct run *run)
 {
-	for (unsigned i = 0; i < run->point_count; i++)
+	for (unsigned i = run->resuming ? resuming_point(run->resuming) : 0; i < run->point_count; i++)
 		if (run->points[i].phantom_change)
 			return true;
 	return false;
@@ -352,11 +255,16 @@ static int read_inputs(struct run *run, const char *plan_path, struct err *err)
 	    (rc = plan_check_still(run->plan, run->bench, err)) < 0 ||
 	    (rc = plan_check_power(run->plan, run->bench, err)) < 0)
 		return rc;
+	return 0;
+}
+
+static int check_operator(const struct run *run, struct err *err)
+{
 	if (needs_operator(run) && !can_ask(run))
 		return err_set(err, -EINVAL,
 			       "%s changes phantoms or takes them away during the run, which needs an operator: run it "
 			       "on a terminal%s, or with --answer-fd",
-			       plan_path, run->options->no_input ? " without --no-input" : "");
+			       run->plan->path, run->options->no_input ? " without --no-input" : "");
 	return 0;
 }
 
@@ -482,6 +390,24 @@ static int open_surroundings(struct run *run, struct err *err)
 	return 0;
 }
 
+/* 0, or an exit code with the reason said. */
+static int take_over(struct run *run)
+{
+	const bool production = run->options->production || run->bench->production;
+	const struct resuming_plan now = {.plan = run->plan,
+					  .bench = run->bench,
+					  .points = run->points,
+					  .point_count = run->point_count,
+					  .production = production,
+					  .wall_ns = loop_wall_ns(run->loop)};
+	struct err err = {0};
+	int rc = run->resuming ? resuming_take(run->resuming, run->record, &now, &err) : 0;
+
+	if (rc < 0)
+		return cli_error(rc == -EKEYREJECTED ? EXIT_REFUSED : cli_exit_code(rc), "%s", err.text);
+	return check_operator(run, &err) < 0 ? cli_error(EXIT_USAGE, "%s", err.text) : 0;
+}
+
 /* ---- the run --------------------------------------------------------------------------------------------------- */
 
 static int drive(struct run *run, struct err *err)
@@ -497,6 +423,7 @@ static int drive(struct run *run, struct err *err)
 		.record = run->record,
 		.observer = {.ctx = run, .progress = on_progress, .prompt = can_ask(run) ? on_prompt : NULL},
 		.lock = run->lock,
+		.resume = run->resuming ? resuming_session(run->resuming) : NULL,
 		.stopper = run->tables->stopper,
 		.finish = on_finish,
 		.finish_ctx = run,
@@ -622,6 +549,9 @@ static int execute(struct run *run, const char *plan_path)
 	rc = check_control(run, &err);
 	if (rc < 0)
 		return cli_error(rc == -EKEYREJECTED ? EXIT_REFUSED : cli_exit_code(rc), "%s", err.text);
+	int refused = take_over(run);
+	if (refused)
+		return refused;
 	rc = choose_name(run, &err);
 	if (rc < 0)
 		return cli_error(cli_exit_code(rc), "%s", err.text);
@@ -667,6 +597,8 @@ static int wait_first(const struct run *before, const char *plan_path, struct be
 	struct err err = {0};
 	int rc = look.record ? read_inputs(&look, plan_path, &err) : -ENOMEM;
 
+	if (rc == 0)
+		rc = check_operator(&look, &err);
 	run_free(&look);
 	if (rc < 0)
 		return cli_error(EXIT_USAGE, "%s", err.text);
@@ -677,22 +609,30 @@ static int wait_first(const struct run *before, const char *plan_path, struct be
 	return rc < 0 ? cli_error(rc == -EBUSY ? EXIT_BUSY : EXIT_REFUSED, "%s", err.text) : 0;
 }
 
-static int run_run(const struct cli_tables *tables, const void *options, const char *const *operands, unsigned count)
+int run_plan(const struct cli_tables *tables, const struct run_options *options, const char *plan_path,
+	     struct resuming *resuming, struct bench_lock *lock)
 {
-	struct run run = {.tables = tables, .options = options, .record = record_new()};
-	int code;
+	struct run run = {
+		.tables = tables, .options = options, .record = record_new(), .resuming = resuming, .lock = lock};
+	int code = 0;
 
-	(void)count;
-	if (!run.record)
-		return cli_error(EXIT_INTERNAL, "out of memory");
-	run.people = run.options->json ? stderr : stdout;
+	run.people = options->json ? stderr : stdout;
 	signal(SIGTTIN, SIG_IGN);
 	signal(SIGTTOU, SIG_IGN);
-	code = run.options->wait ? wait_first(&run, operands[0], &run.lock) : 0;
+	if (!run.record)
+		code = cli_error(EXIT_INTERNAL, "out of memory");
+	else if (options->wait && !lock)
+		code = wait_first(&run, plan_path, &run.lock);
 	if (!code)
-		code = execute(&run, operands[0]);
+		code = execute(&run, plan_path);
 	run_free(&run);
 	return code;
+}
+
+static int run_run(const struct cli_tables *tables, const void *options, const char *const *operands, unsigned count)
+{
+	(void)count;
+	return run_plan(tables, options, operands[0], NULL, NULL);
 }
 
 const struct command command_run = {

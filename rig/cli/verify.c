@@ -14,6 +14,7 @@
 #include "rig/cli/verify_kit.h"
 #include "rig/config/control.h"
 #include "rig/offline/anchor.h"
+#include "rig/offline/earlier.h"
 #include "rig/offline/reopen.h"
 
 #define BESIDE_MAX 16 /* seals that a file may have lost and that are still looked for beside it */
@@ -269,6 +270,29 @@ static void check_name(struct verifying *v, const char *path)
 		    v->record->dut);
 }
 
+/* A resumed run is worth what the run is that it went on with. */
+static void check_earlier(struct verifying *v)
+{
+	struct runfile_reader *reader = NULL;
+	struct record *before = NULL, *taken = NULL;
+	struct err why = {0};
+	int rc = v->record->sessions ? earlier_open(v->reader, v->record, &reader, &before, &why) : 0;
+
+	if (rc == 0 && before)
+		rc = earlier_taken(v->record, before, &taken, &why);
+	if (rc == 0 && before)
+		rc = earlier_same_points(v->record, taken, &why);
+	if (rc == -EBADMSG || rc == -ENOTSUP)
+		say(v, TRUST_ALTERED, "resumed", "%s", why.text);
+	else if (rc)
+		say(v, TRUST_UNKNOWN, "resumed", "NOT CHECKED: %s", why.text);
+	else if (rc == 0 && before)
+		say(v, TRUST_SOUND, "resumed", "from %s, which is as it was then", before->name);
+	runfile_reader_free(reader);
+	record_free(before);
+	record_free(taken);
+}
+
 static int verify_run(struct verifying *v, struct err *err)
 {
 	struct runfile_counts counts;
@@ -287,6 +311,7 @@ static int verify_run(struct verifying *v, struct err *err)
 		if (!runfile_is_final(v->reader))
 			say(v, TRUST_SOUND, "run", "it did not come to its end: there is no report to vouch for");
 		rc = check_pages(v);
+		check_earlier(v);
 	}
 	if (rc == 0)
 		rc = check_seals(v, err);

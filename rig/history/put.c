@@ -346,7 +346,8 @@ static int put_place(struct put *put, unsigned number, bool sweep, const struct 
 	return db_insert(put->place, put->err);
 }
 
-/* Sweeps are numbered behind the points. Attempts that do not count are places without results. */
+/* Sweeps are numbered behind the points. Attempts that do not count are places without results, and those of an earlier
+ * session, whose results stand with the run that measured them: no figure is there twice. */
 static int put_places(struct put *put)
 {
 	const struct record *r = put->record;
@@ -355,7 +356,7 @@ static int put_places(struct put *put)
 	for (unsigned i = 0; i < r->points && !rc; i++) {
 		const struct record_point *p = &r->point[i];
 		rc = put_place(put, i, false, &p->plan, p->attempt, p->collected ? outcome_name(p->outcome) : "");
-		if (!rc && p->counts && p->collected)
+		if (!rc && p->counts && p->collected && !p->session)
 			rc = put_results(put, i, p->result, p->results);
 	}
 	for (unsigned i = 0; i < r->sweeps && !rc; i++) {

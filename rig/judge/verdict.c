@@ -203,14 +203,28 @@ static void weigh_sweeps(struct weighing *w, const struct record *record)
 	}
 }
 
-static void weigh_test_missing(struct weighing *w, const struct record *record, bool wanted, const char *name)
+static bool was_done(const struct record *record, unsigned session, const char *name)
 {
 	for (unsigned i = 0; i < record->tests; i++) {
-		if (strcmp(record->test[i].name, name) == 0 && record->test[i].done)
-			return;
+		const struct record_test *test = &record->test[i];
+		if (test->session == session && strcmp(test->name, name) == 0 && test->done)
+			return true;
 	}
-	if (wanted)
-		weigh(w, OUTCOME_INCONCLUSIVE, FIRST, "the %s test that the plan asks for was not done", name);
+	return false;
+}
+
+/* Each session has its own: what the pen was tested for in one says nothing of the other. */
+static void weigh_test_missing(struct weighing *w, const struct record *record, bool wanted, const char *name)
+{
+	for (unsigned session = 0; wanted && session <= record->sessions; session++) {
+		if (was_done(record, session, name))
+			continue;
+		if (!session)
+			weigh(w, OUTCOME_INCONCLUSIVE, FIRST, "the %s test that the plan asks for was not done", name);
+		else
+			weigh(w, OUTCOME_INCONCLUSIVE, FIRST,
+			      "the %s test that the plan asks for was not done in session %u", name, session);
+	}
 }
 
 static void weigh_tests(struct weighing *w, const struct record *record, const struct plan *plan)
@@ -271,6 +285,12 @@ static void weigh_run(struct weighing *w, const struct record *record)
 		      record->status_reason);
 	if (record->moved && !record->stop_verified)
 		weigh(w, OUTCOME_INCONCLUSIVE, FIRST, "STOP UNVERIFIED: %s", record->stop_text);
+	for (unsigned i = 0; i < record->sessions; i++) {
+		const struct record_session *s = &record->session[i];
+		if (s->moved && !s->stop_verified)
+			weigh(w, OUTCOME_INCONCLUSIVE, FIRST, "STOP UNVERIFIED at the end of session %u: %s", i + 1,
+			      s->stop_text);
+	}
 	if (record->samples_lost)
 		weigh(w, OUTCOME_INCONCLUSIVE, FIRST, "%llu samples did not reach the run file",
 		      (unsigned long long)record->samples_lost);

@@ -24,7 +24,8 @@ static bool window_of(const struct record_point *point, uint64_t *ret_first, uin
 
 	*ret_first = point->phase_index[POINT_MEASURE];
 	*ret_end = end != UINT64_MAX ? end : point->end_index;
-	return *ret_first != UINT64_MAX && *ret_end > *ret_first && !plan_point_is_free(&point->plan);
+	return !point->session && *ret_first != UINT64_MAX && *ret_end > *ret_first &&
+	       !plan_point_is_free(&point->plan);
 }
 
 static int begin_point(struct quick *q, const struct record_point *point)

@@ -14,6 +14,7 @@
 #include "rig/base/text_clean.h"
 #include "rig/estimate/estimator.h"
 #include "rig/judge/judge.h"
+#include "rig/offline/earlier.h"
 #include "rig/offline/replay_compare.h"
 
 /* ---- what is read ahead ---- */
@@ -58,6 +59,7 @@ struct replay {
 	struct ahead telemetry;
 	unsigned row, mark; /* the next thing that was done */
 	struct record_point *stored;
+	bool derived;               /* there was something to derive */
 	struct stroke_sum *strokes; /* of each point */
 	struct replay_summary *summary;
 	struct differences differences;
@@ -264,9 +266,15 @@ static void end_point(struct replay *r, struct record_point *point)
 	r->summary->strokes += r->strokes[r->row].count;
 }
 
-static bool is_closed(const struct record_point *point)
+static bool has_ended(const struct record_point *point)
 {
 	return point->mark[MARK_OPEN].host_ns != UINT64_MAX && point->mark[MARK_CLOSE].host_ns != UINT64_MAX;
+}
+
+/* Of this run, and ended. What an earlier one measured is derived from its own file. */
+static bool is_closed(const struct record_point *point)
+{
+	return !point->session && has_ended(point);
 }
 
 /* The mark that comes next, of the point at hand or of the first one after it that ended. NULL: none is left. */
@@ -440,7 +448,7 @@ static int compare_rest(struct replay *r, const struct replay_inputs *inputs)
 	int rc = compare_strokes(r);
 	if (!rc && final)
 		rc = compare_sweeps(r, inputs);
-	if (!rc && final && r->stored)
+	if (!rc && final && r->derived)
 		compare_clocks(r);
 	if (!rc)
 		compare_verdict(r, final ? inputs->plan : NULL);
@@ -541,7 +549,6 @@ static bool is_sound(const struct record *record, const struct replay_inputs *in
 static int begin(struct replay *r, const struct replay_inputs *inputs)
 {
 	const struct record_device *sensor = find_sensor(r->record);
-	unsigned points = r->record->points;
 	if (!sensor)
 		return err_set(r->err, -EBADMSG, "the run file names no load sensor");
 	if (!is_sound(r->record, inputs))
@@ -554,33 +561,110 @@ static int begin(struct replay *r, const struct replay_inputs *inputs)
 	r->estimator.second_thread = true;
 	r->device = (unsigned)(sensor - r->record->device);
 	r->force_stream = sensor->channel[r->estimator.force].stream;
+	return 0;
+}
+
+static int note_stored(struct replay *r)
+{
+	unsigned points = r->record->points;
 	r->strokes = calloc(points + 1, sizeof(*r->strokes));
 	r->stored = calloc(1, sizeof(*r->stored));
 	if (!r->strokes || !r->stored)
 		return err_set(r->err, -ENOMEM, "out of memory");
 	for (unsigned i = 0; i < points; i++) {
-		r->strokes[i].counted = r->record->point[i].counts;
-		r->summary->open += !is_closed(&r->record->point[i]);
-		r->record->point[i].counts = false;
+		struct record_point *point = &r->record->point[i];
+		r->strokes[i].counted = point->counts;
+		r->summary->open += !point->session && !has_ended(point);
+		point->counts = false;
 	}
 	return 0;
+}
+
+/* ---- the run that this one goes on with ---- */
+
+/* Its summary into this one's, so that nothing is told twice and nothing is hidden. */
+static void add_summary(struct replay_summary *to, const struct replay_summary *from)
+{
+	if (from->first[0] && !to->first[0])
+		memcpy(to->first, from->first, sizeof(to->first));
+	to->open += from->open;
+	to->frames += from->frames;
+	to->strokes += from->strokes;
+	to->points += from->points;
+	to->differences += from->differences;
+	to->in_results += from->in_results;
+	to->changed += from->changed;
+	to->beyond += from->beyond;
+}
+
+static int derive_earlier(struct replay *r, struct runfile_reader *reader, struct record *before)
+{
+	struct replay_inputs inputs = {.plan = NULL};
+	struct replay_summary summary;
+	int rc = replay_inputs_read(before, &inputs, r->err);
+	if (!rc)
+		rc = replay_run(reader, before, &inputs, &r->differences.listener, &summary, r->err);
+	if (!rc)
+		add_summary(r->summary, &summary);
+	replay_inputs_free(&inputs);
+	return rc;
+}
+
+/* What was taken over must be what the earlier run's samples say; and that is what is judged from here on. */
+static int compare_earlier(struct replay *r, const struct record *taken)
+{
+	int rc = 0;
+	for (unsigned i = 0; i < taken->points && !rc; i++) {
+		struct record_point *point = &r->record->point[i];
+		*r->stored = *point;
+		r->stored->counts = taken->point[i].counts; /* a later attempt may have taken its place */
+		rc = compare_point(&r->differences, r->stored, &taken->point[i], r->err);
+		*point = taken->point[i];
+	}
+	return rc;
+}
+
+static int go_back(struct replay *r)
+{
+	struct runfile_reader *reader = NULL;
+	struct record *before = NULL, *taken = NULL;
+	int rc = r->record->sessions ? earlier_open(r->reader, r->record, &reader, &before, r->err) : 0;
+	if (rc || !before)
+		return rc;
+	rc = derive_earlier(r, reader, before);
+	if (!rc)
+		rc = earlier_taken(r->record, before, &taken, r->err);
+	if (!rc)
+		rc = compare_earlier(r, taken);
+	runfile_reader_free(reader);
+	record_free(before);
+	record_free(taken);
+	return rc;
+}
+
+static bool has_own_points(const struct record *record)
+{
+	return record->points && !record->point[record->points - 1].session;
 }
 
 static int run_again(struct replay *replay, const struct replay_inputs *inputs)
 {
 	struct record *record = replay->record;
-	int rc = 0;
+	int rc;
 
 	differences_know(&replay->differences, record);
 	replay->summary->method = record->method;
 	record->method = METHOD_VERSION;
 	/* A run that was refused before its sensor told its channels has nothing to derive. */
 	const struct record_device *sensor = find_sensor(record);
-	if (record->points || (sensor && sensor->channels)) {
-		rc = begin(replay, inputs);
-		if (!rc)
-			rc = play(replay);
-	}
+	replay->derived = has_own_points(record) || (sensor && sensor->channels);
+	rc = replay->derived ? begin(replay, inputs) : 0;
+	if (!rc)
+		rc = note_stored(replay);
+	if (!rc)
+		rc = go_back(replay);
+	if (!rc && replay->derived)
+		rc = play(replay);
 	if (!rc)
 		rc = compare_rest(replay, inputs);
 	release(replay);
@@ -623,7 +707,7 @@ int replay_observed(struct runfile_reader *reader, struct record *record, const 
 void replay_judge(struct record *record, const struct plan *plan)
 {
 	for (unsigned i = 0; i < record->points; i++)
-		if (is_closed(&record->point[i]))
+		if (has_ended(&record->point[i]))
 			judge_point(plan, &record->point[i], record->point[i].collected);
 	for (unsigned i = 0; i < record->sweeps; i++)
 		judge_sweep(plan, &record->sweep[i]);

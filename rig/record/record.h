@@ -21,7 +21,8 @@
 #define RECORD_FILES_MAX                                                                                               \
 	(4 + 2 * (2 + BENCH_PHANTOMS_MAX) +                                                                            \
 	 BENCH_DEVICES_MAX) /* plan, bench, phantoms, their approvals; of an import points and a statement; profiles */
-#define SHA256_HEX 65
+#define SHA256_HEX          65
+#define RECORD_SESSIONS_MAX 7 /* earlier runs that one run goes on with */
 
 /* What became of the run (the pen's verdict is enum outcome; RUN_* with none: has_verdict false). */
 enum run_status {
@@ -116,6 +117,7 @@ struct record_target {
 
 struct record_point {
 	struct plan_point plan; /* setpoint */
+	unsigned session;       /* that measured it: 0, this run; else, from 1, one of record.session */
 	unsigned attempt;       /* from 1; every attempt is kept, the last one counts */
 	bool counts;            /* the attempt that the verdict uses */
 	bool measured;          /* reached its end */
@@ -148,6 +150,7 @@ struct record_test {
 	char text[200];
 	double value; /* dead-man: seconds from the last heartbeat to the last stroke; NaN: none */
 	char unit[8];
+	unsigned session; /* as of a point */
 };
 
 struct record_sweep {
@@ -163,6 +166,7 @@ struct record_condition {
 	uint32_t condition; /* enum pen_condition */
 	uint64_t host_ns;
 	char text[120];
+	unsigned session; /* as of a point */
 };
 
 /* A verdict formed after the run, from its results. name empty: the run's own. */
@@ -241,6 +245,21 @@ struct record_proof {
 	char why[200];          /* why there is none; "": not said */
 };
 
+/* An earlier run that was interrupted and that this one goes on with; what it measured stands in this record as well. */
+struct record_session {
+	char name[128];
+	char started_utc[32], ended_utc[32];
+	uint64_t started_host_ns; /* by that run's own clock */
+	char operator_name[96];
+	char override[480];
+	enum run_status run_status;
+	char status_reason[ERR_TEXT_MAX];
+	bool moved, stop_verified; /* as in struct record */
+	char stop_text[200];
+	uint64_t entries; /* of its journal, and the chain's head behind them, when this run took it over */
+	char head[SHA256_HEX];
+};
+
 /* Which pen it was, where it cannot tell: what the operator read from it. */
 struct record_identity {
 	bool wanted;                  /* it stands on the operator's word */
@@ -278,7 +297,9 @@ struct record {
 	unsigned sweeps;
 	struct record_sweep *sweep;
 	unsigned tests;
-	struct record_test test[4];
+	struct record_test test[2 * (RECORD_SESSIONS_MAX + 1)];
+	unsigned sessions; /* earlier ones, in their order; 0: this run went on with none */
+	struct record_session session[RECORD_SESSIONS_MAX];
 	unsigned conditions;
 	struct record_condition condition[16];
 	bool has_verdict;

@@ -156,6 +156,7 @@ static const struct member target_members[] = {
 
 static const struct member point_members[] = {
 	NESTED(struct record_point, plan, plan_point_members),
+	MAYBE_UINT(struct record_point, session),
 	ONE(struct record_point, attempt, UINT),
 	ONE(struct record_point, counts, BOOL),
 	ONE(struct record_point, measured, BOOL),
@@ -303,20 +304,28 @@ static const struct member file_members[] = {
 };
 
 static const struct member test_members[] = {
-	ONE(struct record_test, name, TEXT),
-	ONE(struct record_test, done, BOOL),
-	ONE(struct record_test, outcome, INT),
-	ONE(struct record_test, text, TEXT),
-	ONE(struct record_test, value, REAL),
-	ONE(struct record_test, unit, TEXT),
-	END,
+	ONE(struct record_test, name, TEXT), MAYBE_UINT(struct record_test, session),
+	ONE(struct record_test, done, BOOL), ONE(struct record_test, outcome, INT),
+	ONE(struct record_test, text, TEXT), ONE(struct record_test, value, REAL),
+	ONE(struct record_test, unit, TEXT), END,
 };
 
 static const struct member condition_members[] = {
 	ONE(struct record_condition, condition, UINT),
+	MAYBE_UINT(struct record_condition, session),
 	ONE(struct record_condition, host_ns, U64),
 	ONE(struct record_condition, text, TEXT),
 	END,
+};
+
+static const struct member session_members[] = {
+	ONE(struct record_session, name, TEXT),          ONE(struct record_session, started_utc, TEXT),
+	ONE(struct record_session, ended_utc, TEXT),     ONE(struct record_session, started_host_ns, U64),
+	ONE(struct record_session, operator_name, TEXT), MAYBE(struct record_session, override),
+	ONE(struct record_session, run_status, INT),     ONE(struct record_session, status_reason, TEXT),
+	ONE(struct record_session, moved, BOOL),         ONE(struct record_session, stop_verified, BOOL),
+	ONE(struct record_session, stop_text, TEXT),     ONE(struct record_session, entries, U64),
+	ONE(struct record_session, head, TEXT),          END,
 };
 
 static const struct member judged_members[] = {
@@ -449,6 +458,7 @@ static const struct member record_members[] = {
 	MANY(struct record, device, devices, device_members),
 	ONE(struct record, points_planned, UINT),
 	MANY(struct record, test, tests, test_members),
+	SOME(struct record, session, sessions, session_members),
 	MANY(struct record, condition, conditions, condition_members),
 	ONE(struct record, has_verdict, BOOL),
 	ONE(struct record, dut_verdict, INT),
@@ -575,7 +585,11 @@ static bool record_in_range(const struct record *record)
 	bool good = record->dut_verdict <= OUTCOME_FAIL && record->run_status <= RUN_INTERNAL_ERROR &&
 		    record->refusal <= REFUSED_DEVICE;
 	for (unsigned i = 0; i < record->tests; i++)
-		good &= record->test[i].outcome <= OUTCOME_FAIL;
+		good &= record->test[i].outcome <= OUTCOME_FAIL && record->test[i].session <= record->sessions;
+	for (unsigned i = 0; i < record->sessions; i++)
+		good &= record->session[i].run_status <= RUN_INTERNAL_ERROR;
+	for (unsigned i = 0; i < record->conditions; i++)
+		good &= record->condition[i].session <= record->sessions;
 	return good;
 }
 

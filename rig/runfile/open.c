@@ -129,7 +129,10 @@ static int on_point(void *ctx, struct db_stmt *row, struct err *err)
 		return err_set(err, -EBADMSG, "the run file lacks point row %u", record->points);
 	if (key == record->points && !record_add_point(record))
 		return err_set(err, -ENOMEM, "no memory for the points of the run");
-	return point_from_json(text, len, &record->point[key], err);
+	int rc = point_from_json(text, len, &record->point[key], err);
+	if (!rc && record->point[key].session > record->sessions)
+		rc = err_set(err, -EBADMSG, "the run file holds a point of a session that its record does not name");
+	return rc;
 }
 
 static int on_sweep(void *ctx, struct db_stmt *row, struct err *err)

@@ -1,7 +1,8 @@
 /* NAME.penrig: one SQLite database that holds everything a verdict rests on. Writing goes through a bounded ring to one
  * thread, because an fsync can stall. Tables, hash chain and digests: docs/run-file.md.
  * Behind this header, each in its file: runfile.c (the run's side of the ring), writer.c (the thread),
- * store.c (rows under the chain), judged.c (later verdicts), seal.c (who vouches for it); open.c, unfinished.c,
+ * store.c (rows under the chain), judged.c (later verdicts), resumed.c (who goes on with it), seal.c (who vouches for
+ * it); open.c, unfinished.c,
  * walk.c, verify.c (reading). The only file that includes SQLite is db.c. */
 #ifndef PENRIG_RUNFILE_RUNFILE_H
 #define PENRIG_RUNFILE_RUNFILE_H
@@ -129,6 +130,19 @@ int runfile_each_judged(struct runfile_reader *reader, int (*fn)(void *ctx, cons
 int runfile_append_disposition(const char *path, const struct disposition *disposition, struct err *err);
 int runfile_each_disposition(struct runfile_reader *reader, int (*fn)(void *ctx, const struct disposition *disposition),
 			     void *ctx, struct err *err);
+/* The newest entry of the journal: its number, and the chain's head behind it. */
+struct runfile_head {
+	uint64_t entries;
+	char head[SHA256_HEX];
+};
+int runfile_head_of(struct runfile_reader *reader, struct runfile_head *ret, struct err *err);
+/* The run `by` goes on with this one, from the state `seen`: appended to its journal, so that no other does. -ESTALE: the
+ * file is no longer as it was seen. -EACCES, -EROFS ... with text. */
+int runfile_append_resumed(const char *path, const struct runfile_head *seen, const char *by, const char *utc,
+			   struct err *err);
+/* The run that went on with this one; empty: none did. */
+int runfile_resumed_by(struct runfile_reader *reader, char *ret, size_t size, struct err *err);
+const char *runfile_reader_path(const struct runfile_reader *reader); /* as it was opened */
 /* malloc'd text of the stored report of the run (judged 0), or of a later verdict; -ENOENT if there is none. */
 int runfile_report(struct runfile_reader *reader, unsigned judged, char **ret_text, struct err *err);
 /* malloc'd text of the limits file of a later verdict; -ENOENT if there is none. */

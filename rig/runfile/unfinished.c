@@ -98,6 +98,6 @@ int settle_unfinished(struct runfile_reader *reader, struct record *record, stru
 		add_to_utc(record->started_utc, end_ns - record->started_host_ns, record->ended_utc);
 	record->stop_verified = false;
 	snprintf(record->stop_text, sizeof(record->stop_text), "the run file ends before the pen's stop was recorded");
-	record->moved = record->moved || record->points > 0;
+	record->moved = record->moved || (record->points && !record->point[record->points - 1].session);
 	return 0;
 }

@@ -255,7 +255,7 @@ static void start_point(struct session *s)
 	s->at.unmeasured = false;
 	s->verb = (struct verb){0};
 	point->plan = *planned(s);
-	point->attempt = s->at.number;
+	point->attempt = s->at.before + s->at.number;
 	point->start_wall_ns = session_wall_ns(s);
 	point->stop_latency_ms = NAN;
 	int status = estimator_begin(&s->estimator, point, loop_now_ns(s->loop), on_stroke, s);
@@ -341,6 +341,8 @@ static void after_point(struct session *s)
 		return;
 	}
 	s->at.point++;
+	s->at.number = 1;
+	s->at.before = 0;
 	attempt_next(s);
 }
 
@@ -432,7 +434,6 @@ void attempt_next(struct session *s)
 		hands_after_run(s, complete);
 		return;
 	}
-	s->at.number = 1;
 	char text[240];
 	if (planned(s)->phantom_change)
 		ask_for_phantom(s);

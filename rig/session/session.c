@@ -455,6 +455,26 @@ static void arm(struct session *s, uint64_t now_ns)
 	session_go(s, STAGE_OPENING, armed);
 }
 
+/* The earlier run is taken only when nothing stands in the way any more: a run that is refused takes it from nobody. */
+static bool takes_over(struct session *s)
+{
+	const struct session_resume *resume = s->config.resume;
+	struct err err = {""};
+	int status;
+	if (!resume)
+		return true;
+	if (resumed_check(s, &err)) {
+		refuse(s, REFUSED_DEVICE, err.text);
+		return false;
+	}
+	status = resume->claim(resume->ctx, &err);
+	if (status == -ESTALE)
+		refuse(s, REFUSED_BENCH, err.text);
+	else if (status)
+		session_end(s, RUN_STORAGE_FAILED, err.text);
+	return !status;
+}
+
 static void check_devices(struct session *s)
 {
 	struct err err = {""};
@@ -463,6 +483,8 @@ static void check_devices(struct session *s)
 		refuse(s, refusal, err.text);
 		return;
 	}
+	if (!takes_over(s))
+		return;
 	runfile_record(s->runfile, s->record);
 	verb_begin(&s->verb);
 	s->pen->driver->pen->stop(s->pen->device, verb_done, &s->verb);
@@ -531,7 +553,7 @@ static void open_failed(struct session *s, int status, const char *reason)
 
 static bool needs_prompt(const struct session *s)
 {
-	for (unsigned i = 0; i < s->config.point_count; i++)
+	for (unsigned i = s->at.point; i < s->config.point_count; i++)
 		if (s->config.points[i].phantom_change)
 			return true;
 	return false;
@@ -563,6 +585,7 @@ static bool may_begin(struct session *s, struct err *err)
 		session_end(s, RUN_STORAGE_FAILED, err->text);
 		return false;
 	}
+	resumed_begin(s);
 	return true;
 }
 
@@ -589,7 +612,8 @@ static void open_devices(struct session *s)
 /* For whoever finds the bench in use. */
 static void say_work(struct session *s)
 {
-	double length_s = plan_duration_s(s->plan, s->bench, s->config.points, s->config.point_count);
+	const unsigned from = s->at.point;
+	double length_s = plan_duration_s(s->plan, s->bench, s->config.points + from, s->config.point_count - from);
 	char work[160], until[32];
 	utc_text(s->started_wall_ns + (uint64_t)(length_s * 1e9), until);
 	snprintf(work, sizeof(work), "run %.80s, expected to end about %.19sZ", s->record->name, until);
@@ -680,6 +704,13 @@ int session_start(const struct session_config *config, struct session **ret, str
 	s->started_wall_ns = loop_wall_ns(s->loop);
 	s->part_since_ns = s->started_ns;
 	s->record->has_takt = true;
+	s->at.number = 1;
+	if (config->resume) {
+		const struct sessions_place *place = &config->resume->place;
+		s->at.point = place->point;
+		s->at.number = place->tried + 1;
+		s->at.before = place->attempts - place->tried;
+	}
 	s->tick.fn = on_tick;
 	s->tick.ctx = s;
 	s->state = begin;

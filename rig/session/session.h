@@ -9,6 +9,7 @@
 #include "rig/base/loop.h"
 #include "rig/driver/driver.h"
 #include "rig/record/record.h"
+#include "rig/record/sessions.h"
 #include "rig/runfile/runfile.h"
 
 enum session_stage {
@@ -69,6 +70,17 @@ struct session_observer {
 
 struct bench_lock;
 
+/* A run that goes on where an earlier one was interrupted. The record holds already what that one measured
+ * (record/sessions.h). */
+struct session_resume {
+	const struct record *before; /* its record: every device must be as it was */
+	struct sessions_place place; /* where this run begins */
+	/* Called once the devices are known to be the same, before the pen is told anything but to stop: takes the earlier
+	 * run, so that no other goes on with it. -ESTALE refuses the run, anything else ends it as RUN_STORAGE_FAILED. */
+	int (*claim)(void *ctx, struct err *err);
+	void *ctx;
+};
+
 struct session_config {
 	struct loop *loop;
 	const struct link_ops *const *links;
@@ -79,6 +91,7 @@ struct session_config {
 	unsigned point_count;
 	struct record
 		*record; /* name, folder, operator, lot, cartridge, dut, attrs are set; the session fills the rest */
+	const struct session_resume *resume; /* NULL: the run begins with the first point */
 	struct session_observer observer;
 	/* Called once the record is final and its journal head known, with the run file still open: writes reports,
 	 * stores the JSON one by runfile_finish(). A failure makes the run RUN_STORAGE_FAILED. */

@@ -57,6 +57,7 @@ struct sensing {            /* of the load sensor */
 struct attempt {         /* one try at a point: the one under way, or the next */
 	unsigned point;  /* index in config.points */
 	unsigned number; /* at this point, from 1 */
+	unsigned before; /* at this point, that an earlier run began and did not end: they do not count as tries */
 	unsigned index;  /* in record->point, which holds every attempt */
 	bool open;       /* it stands in the record and is not finished */
 	uint64_t phase_first;
@@ -188,6 +189,12 @@ bool devices_pending(const struct session *s);
 void devices_tick(struct session *s, uint64_t now_ns);
 /* Why nothing that is measured now can be trusted, as a device says of itself; NULL: none does. */
 const char *devices_trouble(const struct session *s);
+
+/* resumed.c */
+/* At the start: what the earlier run measured goes into the run file; nothing where there is none. */
+void resumed_begin(struct session *s);
+/* The same devices, calibrations and channels as then; -EINVAL with what differs. 0 where there was no run before. */
+int resumed_check(const struct session *s, struct err *err);
 
 /* safety.c */
 int safety_new(struct session *s);    /* the guard; -ENOMEM */

@@ -60,8 +60,8 @@ extern const struct command command_analyze, command_calibrate, command_plot, co
 extern const struct command command_requalify, command_history, command_dispose, command_trend, command_compare;
 extern const struct command command_state, command_station, command_key, command_sign, command_verify;
 extern const struct command command_anchor, command_profile, command_doctor, command_bench;
-extern const struct command command_run, command_list, command_check, command_show, command_report, command_version,
-	command_help;
+extern const struct command command_run, command_resume, command_list, command_check, command_show, command_report,
+	command_version, command_help;
 extern const struct command *const command_table[];   /* NULL-terminated, in the order of help */
 const struct command *command_find(const char *name); /* NULL if there is none */
 extern const char *const help_topics[];               /* what help explains besides; NULL-terminated: "measurands" */

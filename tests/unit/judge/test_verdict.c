@@ -604,6 +604,35 @@ static void test_the_risk_of_a_pass(void **state)
 	assert_false(verdict_risk(record, &joint)); /* nothing counts */
 }
 
+/* Every check of every session: a test that one of them lacks, a stop that nobody saw. */
+static void test_each_session_has_its_own_checks(void **state)
+{
+	struct record *record = *state;
+	record->tests = 1;
+	record->test[0] = (struct record_test){.name = "dead_man", .done = true, .outcome = OUTCOME_PASS};
+	assert_verdict(record, OUTCOME_PASS, 0, "");
+	record->sessions = 1;
+	record->session[0].moved = record->session[0].stop_verified = true;
+	assert_verdict(record, OUTCOME_INCONCLUSIVE, 3, "not done in session 1");
+	record->tests = 2;
+	record->test[1] = record->test[0];
+	record->test[1].session = 1;
+	assert_verdict(record, OUTCOME_PASS, 0, "");
+	record->test[1].done = false;
+	assert_verdict(record, OUTCOME_INCONCLUSIVE, 3, "not done in session 1");
+	record->test[1].done = true;
+	record->test[0].session = 1; /* twice in the first, never in this one */
+	assert_verdict(record, OUTCOME_INCONCLUSIVE, 3, "was not done");
+	record->test[0].session = 0;
+	record->test[1].outcome = OUTCOME_FAIL; /* what the first one showed is not taken back by the second */
+	assert_verdict(record, OUTCOME_FAIL, 1, "dead_man");
+	record->test[1].outcome = OUTCOME_PASS;
+	record->session[0].stop_verified = false;
+	assert_verdict(record, OUTCOME_INCONCLUSIVE, 3, "STOP UNVERIFIED at the end of session 1");
+	record->session[0].moved = false;
+	assert_verdict(record, OUTCOME_PASS, 0, "");
+}
+
 int main(void)
 {
 #define T(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
@@ -632,6 +661,7 @@ int main(void)
 		T(test_the_pen_s_own_troubles),
 		T(test_a_timer_that_nobody_saw_trip),
 		T(test_unverified_stop_is_no_pass),
+		T(test_each_session_has_its_own_checks),
 		T(test_incomplete_runs),
 		T(test_refused_runs),
 		T(test_every_pair),

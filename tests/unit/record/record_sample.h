@@ -144,7 +144,12 @@ static inline struct record *sample_record(const char *folder, const char *name)
 	sample_limit(&sweep->result[0], NAN, 0.05, true);
 	sweep->results = 1;
 	record->tests = 1;
-	record->test[0] = (struct record_test){"dead_man", true, OUTCOME_PASS, "it tripped after 0.502 s", 0.502, "s"};
+	record->test[0] = (struct record_test){.name = "dead_man",
+					       .done = true,
+					       .outcome = OUTCOME_PASS,
+					       .text = "it tripped after 0.502 s",
+					       .value = 0.502,
+					       .unit = "s"};
 	record->moved = record->stop_verified = true;
 	strcpy(record->stop_text, "still for 0.1 s");
 	return record;

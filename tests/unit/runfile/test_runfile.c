@@ -1069,6 +1069,41 @@ static void test_ring_wakes_its_reader(void **state)
 	alarm(0);
 }
 
+static void assert_resumed_by(const char *path, const char *name, struct runfile_head *ret)
+{
+	struct record *restored;
+	struct runfile_reader *reader = open_file(path, &restored);
+	struct err err;
+	char by[128];
+	assert_int_equal(runfile_verify(reader, &err), 0);
+	assert_int_equal(runfile_resumed_by(reader, by, sizeof(by), &err), 0);
+	assert_string_equal(by, name);
+	assert_int_equal(runfile_head_of(reader, ret, &err), 0);
+	runfile_reader_free(reader);
+	record_free(restored);
+}
+
+/* Of two that go on with one run, or where it was changed meanwhile, the later one is sent away. */
+static void test_a_run_is_gone_on_with_once(void **state)
+{
+	(void)state;
+	struct record *record = sample_record(folder, "half");
+	struct runfile_head seen, later;
+	struct err err;
+	write_run(record, 40000);
+	const char *path = path_of("half.penrig");
+	assert_resumed_by(path, "", &seen);
+	assert_int_equal(runfile_append_resumed(path, &seen, "second", "2026-06-01T09:00:00Z", &err), 0);
+	assert_resumed_by(path, "second", &later);
+	assert_int_equal(later.entries, seen.entries + 1);
+	assert_string_not_equal(later.head, seen.head);
+	assert_int_equal(runfile_append_resumed(path, &seen, "third", "2026-06-01T09:00:00Z", &err), -ESTALE);
+	assert_resumed_by(path, "second", &seen);
+	assert_int_equal(seen.entries, later.entries);
+	assert_int_not_equal(runfile_append_resumed(path_of("none.penrig"), &seen, "x", "", &err), 0);
+	record_free(record);
+}
+
 int main(void)
 {
 #define T(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
@@ -1090,6 +1125,7 @@ int main(void)
 		T(test_every_change_is_found),
 		T(test_words_without_samples),
 		T(test_a_name_is_taken_before_there_is_a_run),
+		T(test_a_run_is_gone_on_with_once),
 		T(test_refusals_when_opening),
 		T(test_ring_bounds),
 		T(test_ring_wakes_its_reader),

@@ -1,0 +1,248 @@
+/* A run that goes on with another: what it takes over, where it begins, and when it may not. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include <errno.h>
+#include <stdlib.h>
+
+#include "rig/record/record_json.h"
+#include "rig/record/sessions.h"
+#include "tests/unit/record/record_sample.h"
+
+static struct plan_step step = {.attempts = 2};
+static const struct plan plan = {.steps = 1, .step = &step};
+static const char head[] = "00112233445566778899aabbccddeeff00112233445566778899aabbccddeeff";
+
+/* Two points of four, of which the second was interrupted. */
+static int set_up(void **state)
+{
+	struct record *r = record_new();
+
+	snprintf(r->name, sizeof(r->name), "one");
+	snprintf(r->started_utc, sizeof(r->started_utc), "2026-06-01T09:00:00.000Z");
+	r->run_status = RUN_INTERRUPTED;
+	r->moved = r->stop_verified = true;
+	r->points_planned = 4;
+	sample_point(r, 0, 0.5, 0.5);
+	sample_point(r, 1, 1.0, 1.0);
+	r->point[0].collected = true;
+	r->point[1].measured = false;
+	r->tests = r->conditions = 1;
+	r->test[0] = (struct record_test){.name = "dead_man", .done = true};
+	r->condition[0] = (struct record_condition){.condition = PEN_UNDERVOLTAGE, .text = "low"};
+	*state = r;
+	return 0;
+}
+
+static int tear_down(void **state)
+{
+	record_free(*state);
+	return 0;
+}
+
+static struct record *taken(const struct record *before)
+{
+	struct record *r = record_new();
+	struct err err;
+
+	assert_int_equal(sessions_take_over(r, before, 17, head, &err), 0);
+	return r;
+}
+
+static void everything_is_taken_over(void **state)
+{
+	struct record *r = taken(*state);
+
+	assert_int_equal(r->sessions, 1);
+	assert_string_equal(r->session[0].name, "one");
+	assert_int_equal(r->session[0].entries, 17);
+	assert_string_equal(r->session[0].head, head);
+	assert_int_equal(r->session[0].run_status, RUN_INTERRUPTED);
+	assert_true(r->session[0].moved && r->session[0].stop_verified);
+	assert_int_equal(r->points_planned, 4);
+	assert_int_equal(r->points, 2);
+	assert_int_equal(r->point[0].session, 1);
+	assert_int_equal(r->point[1].session, 1);
+	assert_int_equal(r->test[0].session, 1);
+	assert_int_equal(r->condition[0].session, 1);
+	assert_int_equal(session_number(r, 0), 2);
+	assert_int_equal(session_number(r, 1), 1);
+	record_free(r);
+}
+
+static void sessions_are_counted_on(void **state)
+{
+	struct record *second = taken(*state);
+
+	snprintf(second->name, sizeof(second->name), "two");
+	sample_point(second, 1, 1.0, 1.0);
+	second->test[second->tests++] = (struct record_test){.name = "dead_man", .done = true};
+	struct record *third = taken(second);
+	assert_int_equal(third->sessions, 2);
+	assert_string_equal(third->session[0].name, "one");
+	assert_string_equal(third->session[1].name, "two");
+	assert_int_equal(third->point[1].session, 1);
+	assert_int_equal(third->point[2].session, 2);
+	assert_int_equal(third->test[0].session, 1);
+	assert_int_equal(third->test[1].session, 2);
+	record_free(second);
+	record_free(third);
+}
+
+static void not_for_ever(void **state)
+{
+	struct record *r = *state, *to = record_new();
+	struct err err;
+
+	r->sessions = RECORD_SESSIONS_MAX;
+	assert_int_equal(sessions_take_over(to, r, 1, head, &err), -E2BIG);
+	r->sessions = RECORD_SESSIONS_MAX - 1;
+	assert_int_equal(sessions_take_over(to, r, 1, head, &err), 0);
+	r->sessions = 0;
+	r->conditions = 9;
+	assert_int_equal(sessions_take_over(to, r, 1, head, &err), -E2BIG);
+	record_free(to);
+}
+
+static void it_goes_into_the_file_and_back(void **state)
+{
+	struct record *r = taken(*state), *back = record_new();
+	char *text, *again;
+	struct err err;
+
+	assert_int_equal(record_to_json(r, &text, &err), 0);
+	assert_int_equal(record_from_json(text, strlen(text), back, &err), 0);
+	assert_int_equal(record_to_json(back, &again, &err), 0);
+	assert_string_equal(text, again);
+	assert_int_equal(back->sessions, 1);
+	assert_string_equal(back->session[0].head, head);
+	free(text);
+	free(again);
+	r->test[0].session = 2; /* there is no such session */
+	assert_int_equal(record_to_json(r, &text, &err), 0);
+	assert_int_equal(record_from_json(text, strlen(text), back, &err), -EBADMSG);
+	free(text);
+	record_free(r);
+	record_free(back);
+}
+
+static void it_goes_on_at(const struct record *r, unsigned point, unsigned attempts, unsigned tried)
+{
+	struct sessions_place place = sessions_next(r, &plan);
+
+	assert_int_equal(place.point, point);
+	assert_int_equal(place.attempts, attempts);
+	assert_int_equal(place.tried, tried);
+}
+
+static void where_it_goes_on(void **state)
+{
+	struct record *r = *state;
+
+	it_goes_on_at(r, 1, 1, 0); /* the interrupted attempt is none of the two */
+	r->point[1].collected = true;
+	it_goes_on_at(r, 2, 0, 0);
+	r->point[1].outcome = OUTCOME_INCONCLUSIVE; /* it was to be tried again */
+	it_goes_on_at(r, 1, 1, 1);
+	r->point[1].outcome = OUTCOME_FAIL; /* a failure is never tried away */
+	it_goes_on_at(r, 2, 0, 0);
+	sample_point(r, 1, 1.0, 1.0);
+	r->point[1].outcome = r->point[2].outcome = OUTCOME_INCONCLUSIVE;
+	r->point[2].collected = true;
+	it_goes_on_at(r, 2, 0, 0); /* tried twice */
+	r->point[2].collected = false;
+	it_goes_on_at(r, 1, 2, 1);
+	r->points = 0;
+	it_goes_on_at(r, 0, 0, 0);
+}
+
+static void what_cannot_be_gone_on_with(void **state)
+{
+	static const enum run_status over[] = {RUN_COMPLETE, RUN_STORAGE_FAILED, RUN_REFUSED, RUN_INTERNAL_ERROR};
+	struct record *r = *state;
+
+	assert_null(session_dead_end(r, &plan));
+	r->run_status = RUN_DEVICE_LOST;
+	assert_null(session_dead_end(r, &plan));
+	for (unsigned i = 0; i < sizeof(over) / sizeof(over[0]); i++) {
+		r->run_status = over[i];
+		assert_non_null(session_dead_end(r, &plan));
+	}
+	r->run_status = RUN_INTERRUPTED;
+	r->samples_lost = 1;
+	assert_non_null(session_dead_end(r, &plan));
+	r->samples_lost = 0;
+	strcpy(r->origin.path, "a.csv");
+	assert_non_null(session_dead_end(r, &plan));
+	r->origin.path[0] = '\0';
+	r->points_planned = 1;
+	r->points = 1;
+	assert_string_equal(session_dead_end(r, &plan), "all of its points were measured");
+	r->point[0].collected = false;
+	assert_non_null(session_dead_end(r, &plan));
+}
+
+static void keep(struct record *r, const char *kind, const char *text)
+{
+	record_keep_file(r, kind, kind, text, strlen(text));
+}
+
+static void assert_differs(const struct record *a, const struct record *b, const char *what)
+{
+	char why[300];
+
+	assert_false(sessions_alike(a, b, why, sizeof(why)));
+	assert_non_null(strstr(why, what));
+	assert_false(sessions_alike(b, a, why, sizeof(why)));
+}
+
+static void whatever_differs_is_named(void **state)
+{
+	struct record *before = *state, *now = record_new();
+	char why[300];
+
+	for (unsigned i = 0; i < 2; i++) {
+		keep(i ? before : now, "plan", "{1}");
+		keep(i ? before : now, "bench", "{2}");
+		keep(i ? before : now, "phantom", "{3}");
+	}
+	assert_true(sessions_alike(now, before, why, sizeof(why)));
+	keep(before, "phantom", "{4}");
+	assert_differs(now, before, "phantom");
+	keep(now, "phantom", "{5}");
+	assert_differs(now, before, "not as it was");
+	now->files--;
+	keep(now, "phantom", "{4}");
+	assert_true(sessions_alike(now, before, why, sizeof(why)));
+	now->method = 1;
+	assert_differs(now, before, "method");
+	now->method = 0;
+	strcpy(now->dut, "B");
+	assert_differs(now, before, "pen");
+	now->dut[0] = '\0';
+	strcpy(now->software_version, "9");
+	assert_differs(now, before, "version");
+	now->software_version[0] = '\0';
+	strcpy(now->software_build, "9");
+	assert_differs(now, before, "build");
+	record_free(now);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup_teardown(everything_is_taken_over, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(sessions_are_counted_on, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(not_for_ever, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(it_goes_into_the_file_and_back, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(where_it_goes_on, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(what_cannot_be_gone_on_with, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(whatever_differs_is_named, set_up, tear_down),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
