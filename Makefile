@@ -162,9 +162,10 @@ $(B)/penrig-virtual: $(call obj,$(SRC_virtual_main)) $(call archives,$(ARCH_virt
 $(B)/libpenrig-shim.so: $(SRC_shim) $(B)/flags.mk
 	$(CC) -I. -std=gnu11 -D_GNU_SOURCE $(WARN) -O2 -g -fPIC -shared -fvisibility=hidden -MMD -MP $(SRC_shim) -ldl -o $@
 
-$(PENRIG_A): $(B)/tests/integration/penrig_a.o $(call archives,$(ARCH_all))
+PENRIG_A_OBJ := $(B)/tests/integration/penrig_a.o $(B)/tests/integration/transfer_tap.o
+$(PENRIG_A): $(PENRIG_A_OBJ) $(call archives,$(ARCH_all))
 	@mkdir -p $(@D)
-	$(call link_with,$<,$(ARCH_all))
+	$(call link_with,$(PENRIG_A_OBJ),$(ARCH_all))
 
 # What tests of a room need beside what it may know: the workload generator that they share with the benchmarks, a host for
 # the virtual bench, and devices.

@@ -509,6 +509,8 @@ static int play(struct replay *r)
 		rc = runfile_each_block(r->reader, r->device, r->force_stream, on_force, r, r->err);
 	for (const struct record_mark *mark; !rc && (mark = next_mark(r));)
 		rc = do_mark(r, mark);
+	if (!rc && r->estimator.sources > 1) /* other devices went on when the load sensor had fallen silent */
+		rc = feed_pieces(r, NULL, UINT64_MAX);
 	return rc;
 }
 

@@ -1,7 +1,8 @@
 /* penrig with the same command line, on a virtual clock and with in-process devices, so that hours pass in seconds:
  * penrig-a [--seed N] [--fault SPEC]... [--bench FILE] [--virtual-dut SERIAL] [--truth FILE] [--clamp FILE]
  * [--wait-fails SECONDS[,TIMES]] [--held-up SECONDS,LONG]
- * [--clock SECONDS] [--clock-step SECONDS,BY] -- PENRIG-ARGUMENTS...
+ * [--clock SECONDS] [--clock-step SECONDS,BY] [--transfer N,FAULT] [--transfers FILE] -- PENRIG-ARGUMENTS...
+ * --transfer N,FAULT: the Nth transfer of all devices is spoilt; --transfers FILE: a line for each (transfer_tap.h).
  * --wait-fails SECONDS[,TIMES]: from then on the loop cannot wait, TIMES times or for ever.
  * --clock SECONDS: UTC begins so much later, or earlier, than it does else, and is held against the last run as in the
  * product. --clock-step SECONDS,BY: then UTC is set by so many seconds.
@@ -17,11 +18,14 @@
 #include "fixtures/virtual/inproc.h"
 #include "reports/report.h"
 #include "rig/cli/cli.h"
+#include "tests/integration/transfer_tap.h"
 
 #define WALL_ZERO_NS (1780304400ULL * NS_PER_S) /* 2026-06-01 09:00 UTC: the same day in every test */
 #define START_NS     (1000 * NS_PER_S)
 
 static struct world *world;
+static bool tapped; /* the wire is listened to */
+static FILE *transfers;
 
 static int on_loop(struct loop *loop)
 {
@@ -127,7 +131,7 @@ static int usage(const char *why)
 		"penrig-a: %s\nusage: penrig-a [--seed N] [--fault SPEC]... [--bench FILE] [--virtual-dut SERIAL] "
 		"[--truth FILE] [--clamp FILE] [--dial FILE] [--wait-fails SECONDS[,TIMES]] [--held-up "
 		"SECONDS,LONG]... "
-		"[--clock SECONDS] [--clock-step SECONDS,BY] -- "
+		"[--clock SECONDS] [--clock-step SECONDS,BY] [--transfer N,FAULT] [--transfers FILE] -- "
 		"PENRIG-ARGUMENTS...\n",
 		why);
 	return EXIT_USAGE;
@@ -151,7 +155,8 @@ static int parse(int argc, char **argv, struct world_config *config, int *ret_fi
 		{"truth", required_argument, NULL, 't'},      {"clamp", required_argument, NULL, 'c'},
 		{"dial", required_argument, NULL, 'D'},       {"wait-fails", required_argument, NULL, 'w'},
 		{"held-up", required_argument, NULL, 'h'},    {"clock", required_argument, NULL, 'k'},
-		{"clock-step", required_argument, NULL, 'j'}, {NULL, 0, NULL, 0},
+		{"clock-step", required_argument, NULL, 'j'}, {"transfer", required_argument, NULL, 'x'},
+		{"transfers", required_argument, NULL, 'X'},  {NULL, 0, NULL, 0},
 	};
 	int c;
 
@@ -180,6 +185,11 @@ static int parse(int argc, char **argv, struct world_config *config, int *ret_fi
 			return usage("--clock-step needs seconds and by how many");
 		if (c == 'k' && !parse_clock(optarg))
 			return usage("--clock needs seconds");
+		if (c == 'x' && !transfer_tap_spoil(optarg, config->seed))
+			return usage("--transfer needs a number and one of " TRANSFER_FAULTS);
+		if (c == 'X' && !(transfers = fopen(optarg, "w")))
+			return usage("--transfers needs a file that can be written");
+		tapped |= c == 'x' || c == 'X';
 		if (c == '?')
 			return usage("unknown option");
 	}
@@ -193,7 +203,6 @@ int main(int argc, char **argv)
 	struct virtual_clock clock = {.now_ns = START_NS, .wall_zero_ns = WALL_ZERO_NS - START_NS};
 	struct loop_clock failing = virtual_clock_ops;
 	struct cli_tables tables = {
-		.links = inproc_link_table,
 		.drivers = driver_table,
 		.reports = report_table,
 		.clock = &failing,
@@ -204,6 +213,8 @@ int main(int argc, char **argv)
 	int first, status = parse(argc, argv, &config, &first);
 
 	failing.wait = wait_or_fail;
+	transfer_tap_list(transfers);
+	tables.links = tapped ? transfer_tap_table : inproc_link_table;
 	tables.honest = clock_from.given;
 	clock.wall_zero_ns += (uint64_t)clock_from.by_ns;
 	if (status)
@@ -218,5 +229,7 @@ int main(int argc, char **argv)
 	status = cli_main(argc - first + 1, argv + first - 1, &tables);
 	world_advance(world, clock.now_ns - START_NS); /* where nothing was to come from a device, it lags behind */
 	world_free(world);
+	if (transfers)
+		fclose(transfers);
 	return status;
 }
