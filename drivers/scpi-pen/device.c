@@ -13,7 +13,8 @@
 #include "rig/driver/dialogue.h"
 #include "rig/driver/lines.h"
 
-/* Lines per request: the first, one for silence or an odd answer, one to settle a changed state. */
+/* Lines per request: the first, one for silence or an odd answer, one to settle a changed state or where the answer to the
+ * second came behind half of the first one's. */
 #define ASKED_MAX       3
 #define SHOWN_MAX       84   /* of an answer that makes no sense, in its message */
 #define STALE_TAGS      64   /* how far back an answer is known as one that was given up: more than ever queue */
@@ -49,6 +50,7 @@ struct pen {
 	struct dialogue *dialogue;
 	struct lines lines;
 	uint16_t tag; /* of the line written last */
+	bool torn; /* half a line stood when the request under way was asked again: the next one may have it in front */
 
 	/* What the request under way has been told so far, and believes when it is told so again. */
 	bool candidate_valid;
@@ -94,6 +96,7 @@ static size_t encode(void *device, const struct dialogue_request *request, unsig
 
 	if (asked == 0)
 		pen->candidate_valid = false;
+	pen->torn = asked > 0 && pen->lines.len > 0;
 	pen->tag++;
 	pen->stops += request->what == SCPI_OPEN || request->what == SCPI_STOP;
 	return scpi_encode((enum scpi_line)request->what, request->value, pen->tag, (char *)buffer, size);
@@ -439,7 +442,7 @@ static void settle(struct pen *pen)
 
 static void reject(struct pen *pen, int status, const struct err *err)
 {
-	dialogue_reject(pen->dialogue, pen->candidate_valid ? ASKED_MAX : DIALOGUE_ASKED_MAX, status, err);
+	dialogue_reject(pen->dialogue, pen->candidate_valid || pen->torn ? ASKED_MAX : DIALOGUE_ASKED_MAX, status, err);
 }
 
 static void odd_line(struct pen *pen)

@@ -33,6 +33,7 @@ struct supply {
 	unsigned output;
 	double volts_max_v, amps_max_a; /* that it will be set to */
 	struct device_identity identity;
+	bool torn; /* half a line stood when the request under way was asked again: the next one may have it in front */
 	unsigned agreed; /* answers in a row that say off, to the stop under way */
 	double timer_s;  /* as armed; 0: it is not */
 	struct {
@@ -75,6 +76,7 @@ static size_t encode(void *device, const struct dialogue_request *request, unsig
 
 	if (asked == 0)
 		supply->agreed = 0;
+	supply->torn = asked > 0 && supply->lines.len > 0;
 	if (request->what == POWER_ON)
 		supply->off = false;
 	supply->stops += request->what == POWER_OFF || request->what == OFF_BLINDLY;
@@ -300,7 +302,7 @@ static unsigned asked_max(const struct supply *supply)
 {
 	const struct dialogue_request *request = dialogue_awaits(supply->dialogue);
 
-	return request && request->what == POWER_OFF ? OFF_ASKED_MAX : DIALOGUE_ASKED_MAX;
+	return (request && request->what == POWER_OFF ? OFF_ASKED_MAX : DIALOGUE_ASKED_MAX) + supply->torn;
 }
 
 static void odd_line(struct supply *supply)

@@ -48,7 +48,7 @@ def ended_s(done):
     return max((t["t_ns"] for t in done.truth if "t_ns" in t), default=0) * 1e-9
 
 
-def examine(done, fault):
+def examine(done, fault, derive=True):
     """What is wrong with a run of which a transfer was spoilt; None: nothing. No fault of the wire is the pen's."""
     if done.report is None:
         return f"no report stands: exit {done.status}: {done.err[-200:]}"
@@ -67,6 +67,8 @@ def examine(done, fault):
         false = test_faults.truth_contradicts(done)
         if false:
             return f"FALSE PASS: {false}"
+    if not derive:
+        return None
     again = rig.penrig_a("analyze", done.run_file)
     expected = {"refused": {0, 2, 3, 4, 8}, "device_lost": {4}, "complete": {code}}[status]
     if again.returncode not in expected:
@@ -86,3 +88,30 @@ def spoilt(bench, transfer, fault, seed=7):
 
 def label(bench, transfer, fault):
     return f"{bench}, transfer {transfer}, {fault}"
+
+
+def bits_of_setting(bench):
+    """(transfer, way, bit) of everything that passes between penrig and the pen from the first setpoint until its motor is on."""
+    folder = Path(tempfile.mkdtemp(prefix="pr"))
+    good = run(bench, folder, ["--transfers", folder / "transfers"])
+    said = {t["line"]: t["host_ns"] for t in good.truth if t.get("event") == "command"}
+    first, last = (next(ns for line, ns in said.items() if word in line) for word in ("SOUR:FREQ 1", "OUTP ON"))
+    bits = []
+    for line in (folder / "transfers").read_text().splitlines():
+        n, link, way, size, ns = line.split()
+        if "PEN" in link and first - 5e6 <= int(ns) <= last + 5e6:
+            bits += [(int(n), way, bit) for bit in range(8 * int(size))]
+    return bits
+
+
+def turned(bench, transfer, way, bit):
+    """The same of a run in which one bit of a line is turned over: (outcome, what is wrong)."""
+    with tempfile.TemporaryDirectory(prefix="pr") as folder:
+        done = run(bench, folder, ["--transfer", f"{transfer},bit={bit}"])
+        wrong = examine(done, "bit", derive=False)
+        for t in done.truth:
+            if t.get("event") == "motor" and t["on"] and (t["rate_set_hz"], t["depth_set_mm"]) != (120, 1):
+                wrong = f"the motor was switched on at {t['rate_set_hz']} Hz, {t['depth_set_mm']} mm"
+        if way == "in" and not wrong and done.outcome() != test_faults.PASS:
+            wrong = f"a single odd answer decided: {done.outcome()}: {done.report['status_reason'] or done.report['verdict_reason']}"
+        return done.outcome(), wrong

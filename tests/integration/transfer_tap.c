@@ -10,15 +10,15 @@
 #define SILENT_NS  (300 * NS_PER_MS)
 #define LATE_NS    (150 * NS_PER_MS)
 
-enum fault { UNPLUG, STALL, TIMEOUT, SHORT, ERROR, GARBAGE, DELAYED, DUPLICATED, FAULTS };
+enum fault { UNPLUG, STALL, TIMEOUT, SHORT, ERROR, GARBAGE, DELAYED, DUPLICATED, BIT, FAULTS };
 
-static const char *const fault_words[FAULTS] = {"unplug", "stall",   "timeout", "short",
-						"error",  "garbage", "delayed", "duplicated"};
+static const char *const fault_words[FAULTS] = {"unplug",  "stall",   "timeout",    "short", "error",
+						"garbage", "delayed", "duplicated", "bit="};
 
 static struct {
 	unsigned long long at, count;
 	enum fault fault;
-	unsigned long long random;
+	unsigned long long random, bit;
 	FILE *list;
 } tap;
 
@@ -57,11 +57,14 @@ bool transfer_tap_spoil(const char *text, unsigned long long seed)
 
 	tap.at = strtoull(text, &end, 10);
 	tap.random = seed * 2 + 1;
-	for (unsigned i = 0; tap.at && *end == ',' && i < FAULTS; i++)
-		if (strcmp(end + 1, fault_words[i]) == 0) {
-			tap.fault = (enum fault)i;
-			return true;
-		}
+	for (unsigned i = 0; tap.at && *end == ',' && i < FAULTS; i++) {
+		size_t len = strlen(fault_words[i]);
+		if (strncmp(end + 1, fault_words[i], len) != 0)
+			continue;
+		tap.fault = (enum fault)i;
+		tap.bit = i == BIT ? strtoull(end + 1 + len, &end, 10) : 0;
+		return i == BIT ? !*end : !end[1 + len];
+	}
 	return false;
 }
 
@@ -84,6 +87,21 @@ static uint8_t random_byte(void)
 {
 	tap.random = tap.random * 6364136223846793005ULL + 1442695040888963407ULL;
 	return (uint8_t)(tap.random >> 56);
+}
+
+/* A copy with one bit turned over, or of random bytes; the caller frees it. */
+static uint8_t *change(const uint8_t *data, size_t len)
+{
+	uint8_t *changed = malloc(len + 1);
+
+	if (!changed)
+		abort();
+	memcpy(changed, data, len);
+	for (size_t i = 0; tap.fault == GARBAGE && i < len; i++)
+		changed[i] = random_byte();
+	if (tap.fault == BIT && tap.bit / 8 < len)
+		changed[tap.bit / 8] ^= (uint8_t)(1u << tap.bit % 8);
+	return changed;
 }
 
 /* ---- what waits ------------------------------------------------------------------------------------------------ */
@@ -170,16 +188,12 @@ static void come_in(struct tapped *t, const uint8_t *data, size_t len, bool end,
 	wait(t, (struct waiting){.what = COME_IN, .len = len, .end = end}, data, t->in_not_before_ns++);
 }
 
-static void come_in_as_garbage(struct tapped *t, size_t len, bool end, uint64_t host_ns)
+static void come_in_changed(struct tapped *t, const uint8_t *data, size_t len, bool end, uint64_t host_ns)
 {
-	uint8_t *noise = malloc(len ? len : 1);
+	uint8_t *changed = change(data, len);
 
-	if (!noise)
-		abort();
-	for (size_t i = 0; i < len; i++)
-		noise[i] = random_byte();
-	come_in(t, noise, len, end, host_ns);
-	free(noise);
+	come_in(t, changed, len, end, host_ns);
+	free(changed);
 }
 
 static void spoil_in(struct tapped *t, const uint8_t *data, size_t len, bool end, uint64_t host_ns)
@@ -189,7 +203,8 @@ static void spoil_in(struct tapped *t, const uint8_t *data, size_t len, bool end
 	case STALL: t->in_not_before_ns = host_ns + STALLED_NS; break;
 	case TIMEOUT: t->in_lost_until_ns = host_ns + SILENT_NS; break;
 	case SHORT: come_in(t, data, len / 2, end, host_ns); break;
-	case GARBAGE: come_in_as_garbage(t, len, end, host_ns); break;
+	case GARBAGE:
+	case BIT: come_in_changed(t, data, len, end, host_ns); break;
 	case DELAYED:
 		t->in_not_before_ns = host_ns + LATE_NS;
 		come_in(t, data, len, end, host_ns);
@@ -245,16 +260,13 @@ static int tell(struct tapped *t, int status, uint64_t at_ns, link_done_fn done,
 	return 0;
 }
 
-static int go_out_as_garbage(struct tapped *t, size_t len, uint64_t deadline_ns, link_done_fn done, void *ctx)
+static int go_out_changed(struct tapped *t, const uint8_t *data, size_t len, uint64_t deadline_ns, link_done_fn done,
+			  void *ctx)
 {
-	uint8_t *noise = malloc(len);
+	uint8_t *changed = change(data, len);
+	int status = go_out(t, changed, len, deadline_ns, done, ctx);
 
-	if (!noise)
-		abort();
-	for (size_t i = 0; i < len; i++)
-		noise[i] = random_byte();
-	int status = go_out(t, noise, len, deadline_ns, done, ctx);
-	free(noise);
+	free(changed);
 	return status;
 }
 
@@ -272,7 +284,8 @@ static int spoil_out(struct tapped *t, const uint8_t *data, size_t len, uint64_t
 		if (len / 2)
 			(void)go_out(t, data, len / 2, deadline_ns, NULL, NULL);
 		return tell(t, -ETIMEDOUT, deadline_ns, done, ctx);
-	case GARBAGE: return go_out_as_garbage(t, len, deadline_ns, done, ctx);
+	case GARBAGE:
+	case BIT: return go_out_changed(t, data, len, deadline_ns, done, ctx);
 	case DELAYED: t->out_not_before_ns = now_ns + LATE_NS; break;
 	case DUPLICATED: (void)go_out(t, data, len, deadline_ns, NULL, NULL); break;
 	case FAULTS: break;

@@ -16,8 +16,9 @@
  * error      it is lost; -EIO
  * garbage    as many random bytes arrive in its place
  * delayed    it arrives 150 ms late, and everything of its way behind it
- * duplicated it arrives twice */
-#define TRANSFER_FAULTS "unplug, stall, timeout, short, error, garbage, delayed, duplicated"
+ * duplicated it arrives twice
+ * bit=K      it arrives with its bit K, from 0, turned over */
+#define TRANSFER_FAULTS "unplug, stall, timeout, short, error, garbage, delayed, duplicated, bit=K"
 
 /* "N,FAULT", N from 1: false where it is none. seed: of the random bytes. */
 bool transfer_tap_spoil(const char *text, unsigned long long seed);

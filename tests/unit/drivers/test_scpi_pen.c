@@ -381,6 +381,36 @@ static void test_refused(void **state)
 	assert_int_equal(heard.lost, 0);
 }
 
+/* A line whose end was lost stands in front of the answer to the same question: one odd answer, not two. */
+static void test_a_lost_line_end_is_one_odd_answer(void **state)
+{
+	struct outcome rate = {0}, again = {0};
+
+	(void)state;
+	VERB(set_rate(pen, 120, on_done, &rate));
+	expect(RATE120);
+	say(NONE ";120;9\x8a");
+	tick(250); /* nothing has ended: asked again */
+	expect(RATE120);
+	answer(NONE ";120");
+	assert_int_equal(rate.calls, 0);
+	expect(RATE120);
+	answer(NONE ";120");
+	assert_int_equal(rate.calls, 1);
+	assert_int_equal(rate.status, 0);
+	VERB(set_rate(pen, 120, on_done, &again)); /* and no further: odd after odd decides as ever */
+	expect(RATE120);
+	say(NONE ";120;9\x8a");
+	tick(250);
+	for (int i = 0; i < 2; i++) {
+		expect(RATE120);
+		answer("none;120");
+	}
+	assert_int_equal(again.calls, 1);
+	assert_int_equal(again.status, -EPROTO);
+	assert_int_equal(heard.lost, 0);
+}
+
 /* What is no refusal is not called one, and stands in the message as it came. */
 static void test_other_number_forms(void **state)
 {
@@ -1022,6 +1052,7 @@ int main(void)
 		cmocka_unit_test_teardown(test_open_fails, teardown),
 		T(test_set),
 		T(test_refused),
+		T(test_a_lost_line_end_is_one_odd_answer),
 		T(test_other_number_forms),
 		T(test_limits_are_figures),
 		T(test_readback),
