@@ -162,6 +162,10 @@ $(B)/penrig-virtual: $(call obj,$(SRC_virtual_main)) $(call archives,$(ARCH_virt
 $(B)/libpenrig-shim.so: $(SRC_shim) $(B)/flags.mk
 	$(CC) -I. -std=gnu11 -D_GNU_SOURCE $(WARN) -O2 -g -fPIC -shared -fvisibility=hidden -MMD -MP $(SRC_shim) -ldl -o $@
 
+# The same for what is preloaded into tests: allocations and writes that fail.
+$(B)/libfailing-calls.so: tests/integration/failing_calls.c $(B)/flags.mk
+	$(CC) -I. -std=gnu11 -D_GNU_SOURCE $(WARN) -O2 -g -fPIC -shared -MMD -MP $< -ldl -o $@
+
 PENRIG_A_OBJ := $(B)/tests/integration/penrig_a.o $(B)/tests/integration/transfer_tap.o
 $(PENRIG_A): $(PENRIG_A_OBJ) $(call archives,$(ARCH_all))
 	@mkdir -p $(@D)

@@ -593,8 +593,8 @@ static int execute(struct calibrate *c, const char *serial)
 	struct err err = {0};
 	int rc;
 
-	if (read_inputs(c, serial, &err) < 0 || choose_output(c, serial, &err) < 0)
-		return cli_error(EXIT_USAGE, "%s", err.text);
+	if ((rc = read_inputs(c, serial, &err)) < 0 || (rc = choose_output(c, serial, &err)) < 0)
+		return cli_error(cli_usage_code(rc), "%s", err.text);
 	if (name_folder(c->record->folder, &err) < 0)
 		return cli_error(EXIT_STORAGE, "%s", err.text);
 	if (open_surroundings(c, &err) < 0)

@@ -374,8 +374,9 @@ static int check_run(const struct cli_tables *tables, const void *options, const
 	int code = EXIT_PASS;
 
 	(void)count;
-	if (check_files(&check, tables, operands[0], o->bench ? o->bench : getenv("PENRIG_BENCH"), &err) < 0) {
-		code = cli_error(EXIT_USAGE, "%s", err.text);
+	int rc = check_files(&check, tables, operands[0], o->bench ? o->bench : getenv("PENRIG_BENCH"), &err);
+	if (rc < 0) {
+		code = cli_error(cli_usage_code(rc), "%s", err.text);
 	} else {
 		fputs("plan ", stdout);
 		print_clean(stdout, check.plan->name);

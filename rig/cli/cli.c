@@ -68,6 +68,11 @@ int cli_exit_code(int rc)
 	}
 }
 
+int cli_usage_code(int rc)
+{
+	return rc == -ENOMEM ? EXIT_INTERNAL : EXIT_USAGE;
+}
+
 int cli_flush(int code)
 {
 	int failed = fflush(stdout) != 0 ? errno : ferror(stdout) ? EIO : 0;

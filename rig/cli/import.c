@@ -486,9 +486,10 @@ static int execute(struct import *im, const char *path)
 	int rc;
 
 	im->config.path = path;
-	if (read_words(im->options, &im->config, &err) < 0 || read_numbers(im->options, &im->config, &err) < 0 ||
-	    read_files(im, &err) < 0 || fill_record(im, &err) < 0)
-		return cli_error(EXIT_USAGE, "%s", err.text);
+	if ((rc = read_words(im->options, &im->config, &err)) < 0 ||
+	    (rc = read_numbers(im->options, &im->config, &err)) < 0 || (rc = read_files(im, &err)) < 0 ||
+	    (rc = fill_record(im, &err)) < 0)
+		return cli_error(cli_usage_code(rc), "%s", err.text);
 	rc = check_due(im, wall_ns, &err);
 	if (rc < 0)
 		return cli_error(rc == -EKEYEXPIRED ? EXIT_REFUSED : EXIT_USAGE, "%s", err.text);

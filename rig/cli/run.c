@@ -538,12 +538,14 @@ static int execute(struct run *run, const char *plan_path)
 	struct err err = {0};
 	int rc;
 
-	if (read_inputs(run, plan_path, &err) < 0)
-		return cli_error(EXIT_USAGE, "%s", err.text);
+	rc = read_inputs(run, plan_path, &err);
+	if (rc < 0)
+		return cli_error(cli_usage_code(rc), "%s", err.text);
 	if (name_folder(run->record->folder, &err) < 0)
 		return cli_error(EXIT_STORAGE, "%s", err.text);
-	if (open_surroundings(run, &err) < 0)
-		return cli_error(EXIT_USAGE, "%s", err.text);
+	rc = open_surroundings(run, &err);
+	if (rc < 0)
+		return cli_error(cli_usage_code(rc), "%s", err.text);
 	if (keeping_check_made(run->tables->made_ns, loop_wall_ns(run->loop), &err) < 0)
 		return cli_error(EXIT_REFUSED, "%s", err.text);
 	rc = check_control(run, &err);
@@ -601,7 +603,7 @@ static int wait_first(const struct run *before, const char *plan_path, struct be
 		rc = check_operator(&look, &err);
 	run_free(&look);
 	if (rc < 0)
-		return cli_error(EXIT_USAGE, "%s", err.text);
+		return cli_error(cli_usage_code(rc), "%s", err.text);
 	if (parse_duration(time_text, &wait_s) < 0)
 		return cli_error(EXIT_USAGE, "--wait %s: must be a time above zero, for example 90s, 15m or 2h",
 				 time_text);

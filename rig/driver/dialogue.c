@@ -12,7 +12,11 @@ struct settled {
 	struct settled *next;
 	struct dialogue_request request;
 	int status;
+	bool used; /* of those that need no memory */
 };
+
+/* All that wait, the one under way, and as many that come meanwhile. */
+#define SETTLED_OWN (2 * DIALOGUE_WAITING_MAX + 1)
 
 struct dialogue {
 	const struct dialogue_ops *ops;
@@ -25,6 +29,7 @@ struct dialogue {
 	struct dialogue_request waiting[DIALOGUE_WAITING_MAX];
 	unsigned waiting_count;
 	struct settled *settled, **settled_tail;
+	struct settled own[SETTLED_OWN];
 
 	bool busy;    /* `active` is under way */
 	bool resting; /* it is not asked before deadline_ns */
@@ -166,14 +171,35 @@ void dialogue_ready(struct dialogue *d)
 
 /* ---- what is done ---------------------------------------------------------------------------------------------- */
 
+/* A computer without memory must be able to stop its pen. */
+static struct settled *take_settled(struct dialogue *d)
+{
+	for (unsigned i = 0; i < SETTLED_OWN; i++)
+		if (!d->own[i].used) {
+			d->own[i].used = true;
+			return &d->own[i];
+		}
+	return malloc(sizeof(struct settled));
+}
+
+static void give_back(struct dialogue *d, struct settled *settled)
+{
+	if (settled >= d->own && settled < d->own + SETTLED_OWN)
+		settled->used = false;
+	else
+		free(settled);
+}
+
 /* Verbs never call back: what is settled inside one is told on the next tick. */
 static void settle(struct dialogue *d, const struct dialogue_request *request, int status)
 {
 	if (!request->done)
 		return;
-	struct settled *settled = malloc(sizeof(*settled));
+	struct settled *settled = take_settled(d);
 	assert(settled); /* a done that is lost is worse: somebody would wait for it for ever */
-	*settled = (struct settled){.request = *request, .status = status};
+	settled->next = NULL;
+	settled->request = *request;
+	settled->status = status;
 	*d->settled_tail = settled;
 	d->settled_tail = &settled->next;
 }
@@ -201,7 +227,7 @@ static void tell_settled(struct dialogue *d)
 		struct err err;
 
 		settled->request.done(settled->request.ctx, settled_err(d, settled->status, &err), &err);
-		free(settled);
+		give_back(d, settled);
 		settled = next;
 	}
 }

@@ -549,7 +549,7 @@ static int parse(const char *what, const char *text, size_t len, const struct me
 	struct json_doc *doc;
 	int rc = json_parse(what, text, len, &doc, err);
 	if (rc)
-		return -EBADMSG;
+		return rc == -ENOMEM ? rc : -EBADMSG;
 	if (!members_read(json_root(doc), members, base)) {
 		json_doc_free(doc);
 		return err_set(err, -EBADMSG, "the %s in the run file is not one that this version of penrig wrote",

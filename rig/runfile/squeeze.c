@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <zstd.h>
+#include <zstd_errors.h>
 
 #define LEVEL 1
 
@@ -61,7 +62,7 @@ int unsqueeze(struct squeeze_buffer *buffer, bool squeezed, const uint8_t **data
 	}
 	size_t n = ZSTD_decompress(buffer->at, max, *data, *len);
 	if (ZSTD_isError(n))
-		return -EBADMSG;
+		return ZSTD_getErrorCode(n) == ZSTD_error_memory_allocation ? -ENOMEM : -EBADMSG;
 	*data = buffer->at;
 	*len = n;
 	return 0;

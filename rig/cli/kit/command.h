@@ -92,5 +92,7 @@ void cli_complain(void *ctx, const char *text);
 /* The exit code where a file that the command line names cannot be opened, or where its words do not fit: wrong usage,
  * out of memory, or storage for whatever else -errno says. */
 int cli_exit_code(int rc);
+/* The same where whatever is wrong with words and files is wrong usage: a computer without memory says nothing of them. */
+int cli_usage_code(int rc);
 
 #endif
