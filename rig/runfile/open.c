@@ -26,7 +26,7 @@ static int open_file(struct runfile_reader *reader, const char *path, struct err
 
 static void remove_copy(struct runfile_reader *reader)
 {
-	static const char *const suffix[] = {"", "-wal", "-shm"};
+	static const char *const suffix[] = {"", "-wal", "-shm", "-journal"};
 	char path[SIDE_PATH_MAX + 32];
 	if (!reader->copy[0])
 		return;
@@ -37,11 +37,53 @@ static void remove_copy(struct runfile_reader *reader)
 	rmdir(reader->copy);
 }
 
-/* A killed run's file and its log in a folder that cannot be written: SQLite must write beside them to read them. */
+/* What SQLite may leave beside a file that was not closed: its log, or what it takes to undo a change that was under way. */
+static const char *const sides[] = {"-wal", "-journal"};
+
+static bool has_side(const char *path, const char *suffix)
+{
+	char side[SIDE_PATH_MAX];
+	struct stat st;
+
+	snprintf(side, sizeof(side), "%s%s", path, suffix);
+	return stat(side, &st) == 0;
+}
+
+static int copy_with_sides(const char *path, const char *to)
+{
+	int rc = disk_copy(path, to);
+
+	for (unsigned i = 0; !rc && i < sizeof(sides) / sizeof(sides[0]); i++) {
+		char from_side[SIDE_PATH_MAX], to_side[SIDE_PATH_MAX + 32];
+		if (!has_side(path, sides[i]))
+			continue;
+		snprintf(from_side, sizeof(from_side), "%s%s", path, sides[i]);
+		snprintf(to_side, sizeof(to_side), "%s%s", to, sides[i]);
+		rc = disk_copy(from_side, to_side);
+	}
+	return rc;
+}
+
+/* A change that was under way is undone by whoever may write: the copy's next reader may not. */
+static int undo_half_change(const struct runfile_reader *reader, const char *copy, struct err *err)
+{
+	struct db *db = NULL;
+	int64_t tables;
+
+	if (!has_side(copy, "-journal"))
+		return 0;
+	int rc = db_open(copy, reader->path, DB_WRITE, BUSY_MS, &db, err);
+	if (!rc)
+		rc = db_number(db, "SELECT count(*) FROM sqlite_master", &tables, err);
+	db_close(db);
+	return rc;
+}
+
+/* A killed run's file and what lies beside it, where it cannot be read without writing: SQLite must write beside it. */
 static int open_copy(struct runfile_reader *reader, const char *path, struct err *err)
 {
 	const char *tmp = getenv("TMPDIR");
-	char from[PATH_MAX + 8], to[SIDE_PATH_MAX + 32];
+	char to[SIDE_PATH_MAX + 32];
 
 	snprintf(reader->copy, sizeof(reader->copy), "%.400s/penrig-XXXXXX", tmp && tmp[0] ? tmp : "/tmp");
 	if (!mkdtemp(reader->copy)) {
@@ -51,34 +93,28 @@ static int open_copy(struct runfile_reader *reader, const char *path, struct err
 			       path, strerror(-rc));
 	}
 	snprintf(to, sizeof(to), "%s/run.penrig", reader->copy);
-	int rc = disk_copy(path, to);
-	snprintf(from, sizeof(from), "%s-wal", path);
-	snprintf(to, sizeof(to), "%s/run.penrig-wal", reader->copy);
-	if (!rc)
-		rc = disk_copy(from, to);
+	int rc = copy_with_sides(path, to);
 	if (rc)
 		return err_set(err, rc,
 			       "%.300s: its folder cannot be written, and copying it to %.200s failed: %s; copy the "
 			       "file and its "
 			       "-wal to a folder that can be written",
 			       path, reader->copy, strerror(-rc));
-	snprintf(to, sizeof(to), "%s/run.penrig", reader->copy);
-	return open_file(reader, to, err);
+	rc = undo_half_change(reader, to, err);
+	return rc ? rc : open_file(reader, to, err);
 }
 
 static int open_reader(struct runfile_reader *reader, const char *path, struct err *err)
 {
-	char real[PATH_MAX], wal[PATH_MAX + 8];
-	struct stat st;
+	char real[PATH_MAX];
 	struct err why;
 
 	if (!realpath(path, real)) /* the log stands beside the file, wherever a link to it stands */
 		return err_set(err, -errno, "%.300s cannot be opened: %s", path, strerror(errno));
-	snprintf(wal, sizeof(wal), "%s-wal", real);
 	int rc = open_file(reader, path, &why);
 	if (rc == -EMEDIUMTYPE)
 		return err_set(err, -EBADMSG, "%.300s is not a run file: it is not an SQLite database", path);
-	if ((rc == -EACCES || rc == -EROFS) && stat(wal, &st) == 0)
+	if ((rc == -EACCES || rc == -EROFS) && (has_side(real, sides[0]) || has_side(real, sides[1])))
 		return open_copy(reader, real, err);
 	return rc ? err_set(err, rc, "%s", why.text) : 0;
 }

@@ -791,6 +791,38 @@ static void test_read_only_folder(void **state)
 	rmdir(elsewhere);
 }
 
+/* Killed in the middle of a change to the file itself: half of it is there, and what undoes it lies beside it. */
+static void test_a_half_change_is_undone(void **state)
+{
+	(void)state;
+	struct record *record = sample_record(folder, "half");
+	struct err err;
+	int status;
+	write_run(record, 200000);
+	record_free(record);
+	pid_t child = fork();
+	if (child == 0) {
+		sqlite3 *db;
+		if (sqlite3_open_v2(path_of("half.penrig"), &db, SQLITE_OPEN_READWRITE, NULL) != SQLITE_OK ||
+		    sqlite3_exec(db,
+				 "PRAGMA cache_size=1; BEGIN; UPDATE block SET samples=zeroblob(length(samples)); "
+				 "UPDATE journal SET json='{}'",
+				 NULL, NULL, NULL) != SQLITE_OK)
+			_exit(1);
+		_exit(0);
+	}
+	waitpid(child, &status, 0);
+	assert_int_equal(WEXITSTATUS(status), 0);
+	assert_int_equal(access(path_of("half.penrig-journal"), F_OK), 0);
+	for (int twice = 0; twice < 2; twice++) { /* reading changes nothing */
+		struct runfile_reader *reader = open_file(path_of("half.penrig"), &record);
+		assert_int_equal(runfile_verify(reader, &err), 0);
+		runfile_reader_free(reader);
+		record_free(record);
+		assert_int_equal(access(path_of("half.penrig-journal"), F_OK), 0);
+	}
+}
+
 static void change(const char *path, const char *sql)
 {
 	sqlite3 *db;
@@ -1122,6 +1154,7 @@ int main(void)
 		T(test_full_disk),
 		T(test_killed_run),
 		T(test_read_only_folder),
+		T(test_a_half_change_is_undone),
 		T(test_every_change_is_found),
 		T(test_words_without_samples),
 		T(test_a_name_is_taken_before_there_is_a_run),

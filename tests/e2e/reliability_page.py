@@ -1,0 +1,44 @@
+"""docs/reliability.md from what each part of reliability.py came to."""
+import json
+
+HEAD = """# Reliability
+
+What was made to fail, how often, and what came of it; written by `make reliability`, which takes hours of CPU (`PARTS="transfers bits"` does some of it). Each row counts runs on the virtual
+clock. *fell*: the run ended otherwise than it should, a pass was false, the pen was left running, a file did not open, or it hung; such a run is named below its table and runs again alone.
+The same is tried with a few of them, other ones by `SEED`, in every `make check` (`test_transfers.py`, `test_failing.py`).
+
+"""
+
+TEXTS = {
+    "transfers": ("Transfers", "One transfer of a run is spoilt (`penrig-a --transfer N,FAULT`, seed {seed}): all of the dialogues with each device, the first sixteen of each stream and every {every}th behind. A run so "
+                  "spoilt must pass (and then the truth says the same), be inconclusive, lose the device or be refused; never fail, because no fault of a wire is the pen's. Its file is verified and "
+                  "derived again, and it is over within 20 s of its own time."),
+    "bits": ("Bits", "Every bit of every order by which the pen is set and started, and of every answer to them, turned over by itself (`--transfer N,bit=K`, seed {seed}): the motor never starts with another "
+             "setpoint than the plan's, and no single odd answer decides anything. Of frames under a checksum, each with its neighbours: {frames}."),
+    "memory": ("Memory", "One allocation fails, and each from there on (every {every}th of a command): no crash, an exit code that is documented, nothing that says pass where it did not end with 0, and a pen that stands."),
+    "writes": ("Writes", "Each of about {writes} calls of a run that write (write, pwrite, fsync, fdatasync, ftruncate, fallocate, rename, unlink) fails so: the run file opens and holds what was acknowledged, or the exit "
+               "code is 6; no report says pass then. `exit 0`: what failed was none of the run's files (the state, the history, a log that is made anew), and the run file was derived again. "
+               "A file that was written half (SHORT) is written on."),
+}
+
+
+def table(rows):
+    columns = sorted({c for row in rows.values() for c in row} - {"fell"}) + ["fell"]
+    lines = ["| | runs | " + " | ".join(columns) + " |", "|---" * (len(columns) + 2) + "|"]
+    for name, row in rows.items():
+        lines.append(f"| {name} | {sum(row.values())} | " + " | ".join(str(row.get(c, 0)) for c in columns) + " |")
+    total = {c: sum(row.get(c, 0) for row in rows.values()) for c in columns}
+    lines.append(f"| all | {sum(total.values())} | " + " | ".join(str(total[c]) for c in columns) + " |")
+    return "\n".join(lines)
+
+
+def write(kept, page):
+    parts = []
+    for name, (title, text) in TEXTS.items():
+        path = kept / f"{name}.json"
+        if not path.exists():
+            continue
+        found = json.loads(path.read_text())
+        named = "\n".join(f"- {said}" for said in found["fell"][:20])
+        parts.append(f"## {title}\n\n{text.format(**found)}\n\n{table(found['rows'])}\n" + (f"\n{named}\n" if named else ""))
+    page.write_text(HEAD + "\n".join(parts))

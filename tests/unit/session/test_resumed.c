@@ -1,0 +1,182 @@
+/* A session that goes on with an earlier one: nothing on the bench may be another than it was, and it takes the earlier run
+ * only when nothing else stands in the way. */
+#include "rig/record/sessions.h"
+#include "tests/unit/session/tapped_bench.h"
+
+static struct record *before;
+static struct session_resume resume;
+static unsigned claims;
+static int claim_status;
+
+static const char two_points[] = PLAN_HEAD "\"limits\": [" EASY_LIMIT "], \"steps\": [{" PLAN_STEP ", \"repeats\": 2}]}";
+
+static int claim(void *ctx, struct err *err)
+{
+	(void)ctx;
+	assert_int_equal(tapped.sent[TAP_RUN], 0);
+	assert_int_equal(tapped.sent[TAP_DEADMAN], 0);
+	claims++;
+	return claim_status ? err_set(err, claim_status, "claimed by another") : 0;
+}
+
+static void take_over(struct session_config *config)
+{
+	static const char head[SHA256_HEX] = "00";
+	struct err err;
+
+	assert_int_equal(sessions_take_over(config->record, before, 7, head, &err), 0);
+	config->resume = &resume;
+}
+
+/* As an interrupted run leaves it: the first of two points measured, its second try at the other one cut short. */
+static void a_run_before(void)
+{
+	tapped.plan = two_points;
+	const struct record *r = run_session();
+	assert_int_equal(r->points, 2);
+	assert_int_equal(r->dut_verdict, OUTCOME_PASS);
+	before = record_new();
+	*before = *r;
+	before->point = NULL;
+	before->sweep = NULL;
+	before->step_name = NULL;
+	before->owns_texts = false;
+	before->points = before->sweeps = before->point_room = before->sweep_room = 0;
+	for (unsigned i = 0; i < 2; i++)
+		*record_add_point(before) = r->point[i];
+	before->point[1].collected = before->point[1].measured = false;
+	before->run_status = RUN_INTERRUPTED;
+	clean_up(NULL);
+	set_up(NULL);
+	claims = 0;
+	claim_status = 0;
+	resume = (struct session_resume){
+		.before = before, .place = {.point = 1, .attempts = 1, .tried = 0}, .claim = claim};
+	tapped.plan = two_points;
+	tapped.prepare_config = take_over;
+}
+
+static void forget(void)
+{
+	record_free(before);
+	before = NULL;
+}
+
+static void it_goes_on_at_the_second_point(void **state)
+{
+	(void)state;
+	a_run_before();
+	const struct record *r = run_session();
+	assert_int_equal(r->dut_verdict, OUTCOME_PASS);
+	assert_int_equal(claims, 1);
+	assert_int_equal(tapped.sent[TAP_RUN], 1);
+	assert_int_equal(r->points, 3);
+	assert_int_equal(point(r, 0)->session, 1);
+	assert_true(point(r, 0)->counts);
+	assert_false(point(r, 1)->counts);
+	assert_int_equal(point(r, 2)->session, 0);
+	assert_int_equal(point(r, 2)->plan.number, 1);
+	assert_int_equal(point(r, 2)->attempt, 2);
+	assert_true(point(r, 2)->counts);
+	assert_int_equal(r->points_planned, 2);
+	forget();
+}
+
+#define DIFFERS(change)                                                                                                \
+	do {                                                                                                           \
+		a_run_before();                                                                                        \
+		struct record_device *sensor = &before->device[0], *pen = &before->device[1];                          \
+		(void)sensor, (void)pen;                                                                               \
+		change;                                                                                                \
+		const struct record *differs_ = run_session();                                                         \
+		if (differs_->run_status != RUN_REFUSED || claims || tapped.sent[TAP_RUN] || tapped.sent[TAP_DEADMAN]) \
+			fail_msg("%s: status %d, %u claims, %u runs: %s", #change, differs_->run_status, claims,       \
+				 tapped.sent[TAP_RUN], differs_->status_reason);                                       \
+		assert_int_equal(differs_->refusal, REFUSED_DEVICE);                                                   \
+		assert_false(differs_->has_verdict);                                                                   \
+		clean_up(NULL);                                                                                        \
+		set_up(NULL);                                                                                          \
+		forget();                                                                                              \
+	} while (0)
+
+static void whatever_differs_refuses(void **state)
+{
+	(void)state;
+	DIFFERS(before->devices--);
+	DIFFERS(strcpy(pen->name, "x"));
+	DIFFERS(strcpy(pen->role, "x"));
+	DIFFERS(strcpy(pen->driver, "x"));
+	DIFFERS(strcpy(pen->identity.maker, "x"));
+	DIFFERS(strcpy(pen->identity.model, "x"));
+	DIFFERS(strcpy(pen->identity.serial, "x"));
+	DIFFERS(strcpy(pen->identity.firmware, "x"));
+	DIFFERS(strcpy(pen->identity.cartridge, "x"));
+	DIFFERS(pen->identity.needles++);
+	DIFFERS(pen->identity.cartridge_strokes += 1);
+	DIFFERS(strcpy(sensor->identity.calibration_id, "x"));
+	DIFFERS(strcpy(sensor->identity.calibration_due, "x"));
+	DIFFERS(strcpy(sensor->identity.profile_sha256, "x"));
+	DIFFERS(strcpy(sensor->calibration.certificate, "x"));
+	DIFFERS(strcpy(sensor->calibration.date, "x"));
+	DIFFERS(strcpy(sensor->calibration.due, "x"));
+	DIFFERS(sensor->channels--);
+	DIFFERS(strcpy(sensor->channel[0].name, "x"));
+	DIFFERS(strcpy(sensor->channel[0].unit, "x"));
+	DIFFERS(sensor->channel[0].quantity++);
+	DIFFERS(sensor->channel[0].stream++);
+	DIFFERS(sensor->channel[0].position++);
+	DIFFERS(sensor->channel[0].bits++);
+	DIFFERS(sensor->channel[0].rate_hz *= 2);
+	DIFFERS(sensor->channel[0].scale *= 1.001);
+	DIFFERS(sensor->channel[0].offset += 1e-3);
+	DIFFERS(sensor->channel[0].range_lo -= 1);
+	DIFFERS(sensor->channel[0].range_hi += 1);
+	tapped.plan = two_points;
+	run_session();
+}
+
+static void a_run_that_another_has_taken(void **state)
+{
+	(void)state;
+	a_run_before();
+	claim_status = -ESTALE;
+	const struct record *r = run_session();
+	assert_int_equal(r->run_status, RUN_REFUSED);
+	assert_int_equal(r->refusal, REFUSED_BENCH);
+	assert_int_equal(tapped.sent[TAP_RUN], 0);
+	forget();
+}
+
+static void a_file_that_takes_no_note(void **state)
+{
+	(void)state;
+	a_run_before();
+	claim_status = -EROFS;
+	const struct record *r = run_session();
+	assert_int_equal(r->run_status, RUN_STORAGE_FAILED);
+	assert_int_equal(tapped.sent[TAP_RUN], 0);
+	assert_int_not_equal(r->dut_verdict, OUTCOME_PASS);
+	forget();
+}
+
+static void fewer_strokes_are_another_cartridge(void **state)
+{
+	(void)state;
+	a_run_before();
+	before->device[1].identity.cartridge_strokes = 0; /* worn on since: the same */
+	assert_int_equal(run_session()->dut_verdict, OUTCOME_PASS);
+	forget();
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup_teardown(it_goes_on_at_the_second_point, set_up, clean_up),
+		cmocka_unit_test_setup_teardown(whatever_differs_refuses, set_up, clean_up),
+		cmocka_unit_test_setup_teardown(a_run_that_another_has_taken, set_up, clean_up),
+		cmocka_unit_test_setup_teardown(a_file_that_takes_no_note, set_up, clean_up),
+		cmocka_unit_test_setup_teardown(fewer_strokes_are_another_cartridge, set_up, clean_up),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
