@@ -53,7 +53,7 @@ LIBS_HERE = $(shell for lib in $(NEED_LIBS) $(MAY_LIBS) $(WEB_LIBS); do echo "$$
 KEY = $(CC) | $(STD) $(WARN) $(CPPFLAGS) $(CFLAGS) $(LDFLAGS) $(SAN) | $(LIBS_HERE) | $(TRY)
 
 # Goals that compile nothing themselves do not ask for a compiler and libraries.
-NO_BUILD := help clean lint demo station-demo check check-browser deps-station deps-browser soak bench deps-demo deps-check deps-bench
+NO_BUILD := help clean lint demo station-demo check check-browser deps-station deps-browser soak reliability mutants bench deps-demo deps-check deps-bench
 ifneq ($(filter-out $(NO_BUILD),$(or $(MAKECMDGOALS),all)),)
 KEY := $(KEY)
 -include $(B)/flags.mk
@@ -106,7 +106,10 @@ E2E := $(sort $(wildcard tests/e2e/test_*.sh tests/e2e/test_*.py))
 # penrig on the virtual clock with in-process devices: the same command line, for tests.
 PENRIG_A := $(B)/tests/penrig-a
 
-.PHONY: all help demo station-demo check check-browser deps-station deps-browser soak bench bench-programs lint man install clean deps-demo deps-check deps-bench tests FORCE
+# What fails on purpose, preloaded into tests: allocations and writes.
+FAILING := $(B)/libfailing-calls.so
+
+.PHONY: all help demo station-demo check check-browser deps-station deps-browser soak reliability mutants bench bench-programs lint man install clean deps-demo deps-check deps-bench tests FORCE
 .DELETE_ON_ERROR:
 .SECONDARY:
 all: $(PROGRAMS)
@@ -162,8 +165,7 @@ $(B)/penrig-virtual: $(call obj,$(SRC_virtual_main)) $(call archives,$(ARCH_virt
 $(B)/libpenrig-shim.so: $(SRC_shim) $(B)/flags.mk
 	$(CC) -I. -std=gnu11 -D_GNU_SOURCE $(WARN) -O2 -g -fPIC -shared -fvisibility=hidden -MMD -MP $(SRC_shim) -ldl -o $@
 
-# The same for what is preloaded into tests: allocations and writes that fail.
-$(B)/libfailing-calls.so: tests/integration/failing_calls.c $(B)/flags.mk
+$(FAILING): tests/integration/failing_calls.c $(B)/flags.mk
 	$(CC) -I. -std=gnu11 -D_GNU_SOURCE $(WARN) -O2 -g -fPIC -shared -MMD -MP $< -ldl -o $@
 
 PENRIG_A_OBJ := $(B)/tests/integration/penrig_a.o $(B)/tests/integration/transfer_tap.o
@@ -210,6 +212,8 @@ help:
 	@echo "make check-browser    install what is missing (chromium), build, try the operator's page in a real browser"
 	@echo "make check TEST=plan  only the tests with this in their path (several: TEST='plan limit'); LIST=1 names them; NOT='test_x.py' leaves scripts out"
 	@echo "make soak             200 kills of penrig at random: the pen stops; 10 000 flipped bits, each found; 5 000 random runs: no pass that the truth contradicts; KILLS=N, FLIPS=N, RUNS=N, FIRST=SEED"
+	@echo "make reliability      every transfer, bit, allocation and write of a run made to fail: hours; writes docs/reliability.md; PARTS=, WORKERS=N"
+	@echo "make mutants          the code changed in COUNT places, drawn by SEED: those that no unit test notices"
 	@echo "make bench            install what is missing, build, measure, write docs/performance.md, misfits.md; BENCH_SIZE=10M is quick"
 	@echo "make lint             format, rooms, function length, no printing outside rig/cli"
 	@echo "make man              manual pages into $(B)/man (needs scdoc)"
@@ -247,7 +251,7 @@ TESTS := $(if $(TEST),$(strip $(foreach t,$(ALL_TESTS),$(if $(strip $(foreach w,
 # NOT= leaves scripts out, by their names.
 TESTS := $(filter-out $(addprefix tests/e2e/,$(NOT)),$(TESTS))
 SCRIPTS := $(filter %.sh %.py,$(TESTS))
-tests: $(filter-out $(SCRIPTS),$(TESTS)) $(if $(TEST),$(if $(SCRIPTS),$(PROGRAMS) $(PENRIG_A)),$(PROGRAMS) $(PENRIG_A))
+tests: $(filter-out $(SCRIPTS),$(TESTS)) $(if $(TEST),$(if $(SCRIPTS),$(PROGRAMS) $(PENRIG_A) $(FAILING)),$(PROGRAMS) $(PENRIG_A) $(FAILING))
 
 check: deps-check
 ifneq ($(LIST),)
@@ -274,6 +278,17 @@ soak: deps-check
 	@B=$(B) $(PYTHON) tests/e2e/test_stopper.py --kills $(KILLS) --first $(FIRST)
 	@B=$(B) FLIPS=$(FLIPS) FIRST=$(FIRST) $(PYTHON) tests/e2e/test_records.py --flips
 	@B=$(B) $(PYTHON) tests/e2e/test_no_false_pass.py --runs $(RUNS) --first $(FIRST) --table
+
+# Every fault at every point, counted: hours of CPU. PARTS= names some of "transfers bits memory writes"; WORKERS= at once.
+reliability: deps-check
+	@$(MAKE) --no-print-directory -s $(PROGRAMS) $(PENRIG_A) $(FAILING) $(B)/tests/unit/drivers/test_every_bit
+	@B=$(B) $(PYTHON) tests/e2e/reliability.py
+
+# One thing changed in a module that a verdict, a stop or a record hangs on: does a unit test notice? COUNT=, SEED=.
+COUNT ?= 100
+SEED  ?= 1
+mutants: deps-check
+	@CC="$(CC)" $(PYTHON) tests/tools/mutants.py --count $(COUNT) --seed $(SEED)
 
 bench: deps-bench
 	@$(MAKE) --no-print-directory -s bench-programs
