@@ -16,7 +16,7 @@ TEXTS = {
     "bits": ("Bits", "Every bit of every order by which the pen is set and started, and of every answer to them, turned over by itself (`--transfer N,bit=K`, seed {seed}): the motor never starts with another "
              "setpoint than the plan's, and no single odd answer decides anything. Of frames under a checksum, each with its neighbours: {frames}."),
     "memory": ("Memory", "One allocation fails, and each from there on (every {every}th of a command): no crash, an exit code that is documented, nothing that says pass where it did not end with 0, and a pen that stands."),
-    "writes": ("Writes", "Each of about {writes} calls of a run that write (write, pwrite, fsync, fdatasync, ftruncate, fallocate, rename, unlink) fails so: the run file opens and holds what was acknowledged, or the exit "
+    "writes": ("Writes", "Each call of a run that writes (write, pwrite, fsync, fdatasync, ftruncate, fallocate, rename, unlink) fails so, or the program is killed in it: the run file opens and holds what was acknowledged, or the exit "
                "code is 6; no report says pass then. `exit 0`: what failed was none of the run's files (the state, the history, a log that is made anew), and the run file was derived again. "
                "A file that was written half (SHORT) is written on."),
 }
@@ -25,7 +25,7 @@ TEXTS = {
 def table(rows):
     columns = sorted({c for row in rows.values() for c in row} - {"fell"}) + ["fell"]
     lines = ["| | runs | " + " | ".join(columns) + " |", "|---" * (len(columns) + 2) + "|"]
-    for name, row in rows.items():
+    for name, row in sorted(rows.items()):
         lines.append(f"| {name} | {sum(row.values())} | " + " | ".join(str(row.get(c, 0)) for c in columns) + " |")
     total = {c: sum(row.get(c, 0) for row in rows.values()) for c in columns}
     lines.append(f"| all | {sum(total.values())} | " + " | ".join(str(total[c]) for c in columns) + " |")
@@ -40,5 +40,6 @@ def write(kept, page):
             continue
         found = json.loads(path.read_text())
         named = "\n".join(f"- {said}" for said in found["fell"][:20])
-        parts.append(f"## {title}\n\n{text.format(**found)}\n\n{table(found['rows'])}\n" + (f"\n{named}\n" if named else ""))
+        tried = f"{found['tried']} were tried" + ("" if found["tried"] == found["of"] else f" of {found['of']}, drawn at random" if name in ("bits", "transfers") else f" of {found['of']}")
+        parts.append(f"## {title}\n\n{text.format(**found)} {tried}, {len(found['fell'])} fell.\n\n{table(found['rows'])}\n" + (f"\n{named}\n" if named else ""))
     page.write_text(HEAD + "\n".join(parts))

@@ -2,7 +2,7 @@
 """Changes one thing in a module that a verdict, a stop or a record hangs on (an operator, a constant, a statement that is left out), builds
 the fast unit tests of it anew and runs them: a mutant that none of them notices survives, and is printed with the line that it changed.
 usage: mutants.py [--count N] [--seed N] [--only WORD]... [--keep FOLDER]
-The same seed draws the same mutants of the same source. Works in a copy of the tree (--keep: there, and leaves it for the next time)."""
+The same seed draws the same mutants of the same source. Works in a copy of the tree and of what is built of it (--keep: there, and leaves it for the next time)."""
 import argparse
 import os
 import random
@@ -65,12 +65,11 @@ def places(text):
 
 
 def tests_of(module, tree):
-    return [f"build/mutants/tests/unit/{t}" for t in MODULES[module] if (tree / f"tests/unit/{t}.c").exists()]
+    return [f"build/dev/tests/unit/{t}" for t in MODULES[module] if (tree / f"tests/unit/{t}.c").exists()]
 
 
 def built(tree, tests):
-    env = {**os.environ, "DEPS": "skip", "CFLAGS": "-O0"}
-    return subprocess.run(["make", "-s", "BUILD=build", "B=build/mutants", *tests], cwd=tree, env=env, capture_output=True, text=True, check=False)
+    return subprocess.run(["make", "-s", *tests], cwd=tree, env={**os.environ, "DEPS": "skip"}, capture_output=True, text=True, check=False)
 
 
 def noticed(tree, tests):
@@ -106,7 +105,7 @@ def main():
     options.add_argument("--keep")
     o = options.parse_args()
     tree = Path(o.keep or tempfile.mkdtemp(prefix="mutants"))
-    shutil.copytree(ROOT, tree, dirs_exist_ok=True, ignore=shutil.ignore_patterns("build", ".git"))
+    shutil.copytree(ROOT, tree, dirs_exist_ok=True, symlinks=True, ignore=lambda at, names: [n for n in names if n == ".git" or (Path(at).name == "build" and n != "dev")])
     modules = [m for m in MODULES if not o.only or any(w in m for w in o.only)]
     for module in modules:
         before = built(tree, tests_of(module, tree))

@@ -881,8 +881,25 @@ static void mistakes_of_a_programmer(void **state)
 	dialogue_ask(d, 1, 0);
 	expect_assert_failure(dialogue_answered(d));
 	dialogue_lose(d, -EIO, &odd);
-	no_memory = true;
+	no_memory = true; /* it has room of its own for all that can wait, twice */
+	for (unsigned i = 0; i < 2 * DIALOGUE_WAITING_MAX + 1; i++)
+		dialogue_submit(d, &asked);
 	expect_assert_failure(dialogue_submit(d, &asked));
+}
+
+/* What was told gives its room back. */
+static void telling_needs_no_memory(void **state)
+{
+	(void)state;
+	dialogue_lose(d, -EIO, &odd);
+	order[0] = '\0';
+	no_memory = true;
+	for (unsigned round = 0; round < 5 * DIALOGUE_WAITING_MAX; round++) {
+		submit(1, "one");
+		submit(2, "two");
+		tick(5);
+		expect_told("one:-19 two:-19 ");
+	}
 }
 
 static void widest_bounds(void **state)
@@ -1070,6 +1087,7 @@ int main(void)
 		T(gone),
 		T(close_cancels),
 		T(mistakes_of_a_programmer),
+		T(telling_needs_no_memory),
 		T(widest_bounds),
 	};
 

@@ -8,7 +8,8 @@ static struct session_resume resume;
 static unsigned claims;
 static int claim_status;
 
-static const char two_points[] = PLAN_HEAD "\"limits\": [" EASY_LIMIT "], \"steps\": [{" PLAN_STEP ", \"repeats\": 2}]}";
+static const char two_points[] =
+	PLAN_HEAD "\"limits\": [" EASY_LIMIT "], \"steps\": [{" PLAN_STEP ", \"repeats\": 2}]}";
 
 static int claim(void *ctx, struct err *err)
 {
