@@ -149,14 +149,22 @@ def refused(check):
     b.path.write_text(bench + "\n")
     code, said = b.resume()
     check(code == 8 and "bench" in said, f"another bench: {code} {said}")
+    digest = hashlib.sha256(os.path.realpath(b.path).encode()).hexdigest()[:24]
+    where = next(f for f in (Path("/run/lock"), Path("/tmp")) if os.access(f, os.W_OK))
+    lock = where / f"penrig-{digest}.lock"
+    lock.write_text("penrig (pid 1)\nthe recipe of a pen that was left running\n")
+    b.plan.write_text(plan)
+    for command in (["resume", b.file("one")], ["run", b.plan, "--bench", b.path, "--dut", b.dut, "-o", b.out, "--wait", "1s", "--production"]):
+        code = b.call(*command, "--no-input")[0]
+        check(code == 8 and "recipe of a pen" in lock.read_text(), f"{command[0]} that is refused forgets no pen that an earlier run left: {code} {lock.read_text()}")
+    lock.write_text("")
+    b.plan.write_text(plan)
     b.path.write_text(bench)
     code, said = b.resume(seed=8)
     check(code == 8 and "cartridge" in said and not b.moved(), f"another cartridge: {code} {said}")
     code, said = b.resume(to="x", dut="PEN-GOOD-02")
     check(code in (4, 8) and not b.moved(), f"another pen: {code} {said}")
-    digest = hashlib.sha256(os.path.realpath(b.path).encode()).hexdigest()[:24]
-    where = next(f for f in (Path("/run/lock"), Path("/tmp")) if os.access(f, os.W_OK))
-    with open(where / f"penrig-{digest}.lock", "a") as holder:
+    with open(lock, "a") as holder:
         fcntl.flock(holder, fcntl.LOCK_EX)
         code, said = b.resume(to="y")
         check(code == 5 and not b.file("y").exists(), f"a run that is still under way has the bench: {code} {said}")
