@@ -6,12 +6,18 @@
 
 #include "rig/session/state.h"
 
+#define TOGETHER 64 /* attempts that are handed to the writer before it is waited for: no device is open yet */
+
 void resumed_begin(struct session *s)
 {
 	const struct record *r = s->record;
+	struct err err; /* a file that fails is found by whoever looks at its status */
 
-	for (unsigned i = 0; i < r->points; i++)
+	for (unsigned i = 0; i < r->points; i++) {
 		runfile_point_end(s->runfile, i, &r->point[i]);
+		if (i % TOGETHER == TOGETHER - 1)
+			runfile_sync(s->runfile, NULL, &err);
+	}
 	if (s->config.resume)
 		journal_text(s, "event",
 			     "goes on with the run %s at point %u of %u: %u entries of its journal, head %s",

@@ -31,8 +31,8 @@ MODULES = {  # module: the tests that should notice
     "rig/runfile/chain.c": ["runfile/test_runfile"],
     "rig/runfile/pack.c": ["runfile/test_runfile"],
     "rig/runfile/resumed.c": ["runfile/test_runfile"],
-    "rig/measure/watch.c": ["session/test_guard", "measure/test_zero"],
-    "rig/measure/point/tally.c": ["measure/test_tally", "measure/test_point"],
+    "rig/measure/watch.c": ["session/test_guard", "session/test_evidence"],
+    "rig/measure/point/tally.c": ["measure/test_tally", "measure/test_result_list"],
     "rig/measure/statistics.c": ["measure/test_statistics", "measure/test_result"],
     "rig/driver/dialogue.c": ["driver/test_dialogue"],
 }
@@ -75,7 +75,7 @@ def built(tree, tests):
 def noticed(tree, tests):
     for test in tests:
         try:
-            if subprocess.run([tree / test], cwd=tree, capture_output=True, timeout=60, check=False).returncode != 0:
+            if subprocess.run([tree / test], cwd=tree, capture_output=True, timeout=120, check=False).returncode != 0:
                 return True
         except subprocess.TimeoutExpired:
             return True
@@ -107,6 +107,7 @@ def main():
     tree = Path(o.keep or tempfile.mkdtemp(prefix="mutants"))
     shutil.copytree(ROOT, tree, dirs_exist_ok=True, symlinks=True, ignore=lambda at, names: [n for n in names if n == ".git" or (Path(at).name == "build" and n != "dev")])
     modules = [m for m in MODULES if not o.only or any(w in m for w in o.only)]
+    print(f"in {tree}: the tests as they are", file=sys.stderr, flush=True)
     for module in modules:
         before = built(tree, tests_of(module, tree))
         if before.returncode or noticed(tree, tests_of(module, tree)):
@@ -116,6 +117,7 @@ def main():
     for module, place in random.Random(o.seed).sample(every, min(o.count, len(every))):
         outcome = tried(tree, module, place)
         came[outcome] += 1
+        print(f"\r{sum(came.values())} {came}", end="", file=sys.stderr, flush=True)
         line = (tree / module).read_text()[:place[0]].count("\n") + 1
         if outcome == "survived":
             print(f"SURVIVED {module}:{line}: {place[2]!r} -> {place[3].strip()!r}", flush=True)
