@@ -134,11 +134,13 @@ static int check_production(const struct resuming *r, struct err *err)
 {
 	if (r->before->override[0])
 		return refused(r, err, "change control was overridden in it: %.200s", r->before->override);
+	if (strcmp(r->before->approvals, approval_demand_name(APPROVALS_DEMANDED)) != 0)
+		return refused(r, err, "it did not demand that its files are approved");
 	for (unsigned i = 0; i < r->before->files; i++) {
 		const struct record_file *file = &r->before->file[i];
 		bool controlled = strcmp(file->kind, "plan") == 0 || strcmp(file->kind, "bench") == 0 ||
 				  strcmp(file->kind, "phantom") == 0;
-		if (controlled && !file->approver[0])
+		if (controlled && !file->control.approver[0])
 			return refused(r, err, "its %s was run without an approval", file->kind);
 	}
 	return 0;

@@ -255,7 +255,7 @@ struct record_session {
 	enum run_status run_status;
 	char status_reason[ERR_TEXT_MAX];
 	bool moved, stop_verified; /* as in struct record */
-	char stop_text[200];
+	char stop_text[400];
 	uint64_t entries; /* of its journal, and the chain's head behind them, when this run took it over */
 	char head[SHA256_HEX];
 };

@@ -42,7 +42,7 @@ static const char *const sides[] = {"-wal", "-journal"};
 
 static bool has_side(const char *path, const char *suffix)
 {
-	char side[SIDE_PATH_MAX];
+	char side[PATH_MAX + 16];
 	struct stat st;
 
 	snprintf(side, sizeof(side), "%s%s", path, suffix);
@@ -54,7 +54,7 @@ static int copy_with_sides(const char *path, const char *to)
 	int rc = disk_copy(path, to);
 
 	for (unsigned i = 0; !rc && i < sizeof(sides) / sizeof(sides[0]); i++) {
-		char from_side[SIDE_PATH_MAX], to_side[SIDE_PATH_MAX + 32];
+		char from_side[PATH_MAX + 16], to_side[SIDE_PATH_MAX + 48];
 		if (!has_side(path, sides[i]))
 			continue;
 		snprintf(from_side, sizeof(from_side), "%s%s", path, sides[i]);
