@@ -13,6 +13,7 @@
 #include "rig/cli/analyze_method.h"
 #include "rig/cli/kit/command.h"
 #include "rig/cli/kit/format.h"
+#include "rig/cli/kit/indexing.h"
 #include "rig/cli/kit/keys.h"
 #include "rig/cli/kit/naming.h"
 #include "rig/cli/kit/sealing.h"
@@ -26,7 +27,7 @@
 #define DIFFERENCES_SHOWN 50
 
 struct analyze_options {
-	const char *limits, *monte_carlo, *seed, *sign, *password_file;
+	const char *limits, *monte_carlo, *seed, *sign, *password_file, *history, *state;
 	const char *keys;
 	bool json, quiet, light, production;
 	int color;
@@ -65,6 +66,18 @@ static const struct cli_option analyze_table[] = {
 	 .arg = "DIR",
 	 .offset = AT(keys),
 	 .help = "Of --limits: the folder of approvers' public keys. Default: the environment's PENRIG_KEYS."},
+	{.name = "history",
+	 .kind = OPTION_TEXT,
+	 .arg = "FILE",
+	 .offset = AT(history),
+	 .help = "Of --limits: the history that the new verdict goes into. Default: the file \"history\" in the folder "
+		 "of "
+		 "--state."},
+	{.name = "state",
+	 .kind = OPTION_TEXT,
+	 .arg = "DIR",
+	 .offset = AT(state),
+	 .help = "The folder of what outlives a run. Default: /var/lib/penrig where it stands, else the user's own."},
 	{.name = "light",
 	 .kind = OPTION_FLAG,
 	 .offset = AT(light),
@@ -115,6 +128,7 @@ struct analysis {
 	struct method_table *method; /* of differences, where the file was judged by another one */
 	unsigned shown;
 	unsigned judged; /* verdicts that were appended so far */
+	bool appended;   /* one more */
 	struct record_judged last;
 	FILE *people;
 	struct signing_key *key; /* NULL: a new verdict is not sealed */
@@ -312,6 +326,7 @@ static int append_verdict(struct analysis *a, struct err *err)
 					       .report = text},
 			err);
 	free(text);
+	a->appended = rc == 0;
 	return rc;
 }
 
@@ -321,6 +336,21 @@ static int seal(struct analysis *a, struct err *err)
 		.key = a->key, .bench = true, .signer = a->signer, .meaning = "measured", .wall_ns = a->wall_ns};
 
 	return a->key ? seal_run(a->path, &sealing, a->people, err) : 0;
+}
+
+/* What it cannot be told is no reason to take the verdict back: it stands in the run file. */
+static void tell_history(const struct analysis *a)
+{
+	const struct indexing where = {.history = a->options->history, .state = a->options->state};
+	struct history *history = NULL;
+	struct err err = {""};
+	int rc = indexing_open(&where, &history, &err);
+
+	if (!rc)
+		rc = indexing_take_file(history, a->path, &err);
+	history_close(history);
+	if (rc)
+		cli_error(0, "%s; the verdict is not in the history: penrig history --rebuild takes it in", err.text);
 }
 
 static int append(struct analysis *a, struct err *err)
@@ -338,7 +368,11 @@ static int append(struct analysis *a, struct err *err)
 			a->record->judged.limits_name, a->record->judged.number, path);
 	else
 		unlink(path);
-	return rc ? rc : seal(a, err);
+	if (rc == 0)
+		rc = seal(a, err);
+	if (a->appended)
+		tell_history(a);
+	return rc;
 }
 
 static int judge_again(struct analysis *a, struct err *err)
@@ -354,6 +388,7 @@ static int judge_again(struct analysis *a, struct err *err)
 	fprintf(a->people, "judged by these limits before: verdict %u of the run file, nothing is appended\n",
 		a->last.number);
 	a->record->judged = a->last;
+	tell_history(a);
 	return 0;
 }
 

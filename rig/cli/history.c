@@ -50,7 +50,7 @@ enum form { FORM_PEOPLE, FORM_JSON, FORM_CSV };
 
 struct listing {
 	enum form form;
-	unsigned rows, passes, failures;
+	unsigned rows, passes, failures, again;
 	struct unit unit; /* at hand, where units are listed */
 	struct err *err;
 };
@@ -143,8 +143,8 @@ static void show_run(struct listing *l, const struct history_run *run)
 	if (l->rows == 0)
 		printf("%-19s %-16s %-14s %-18s run\n", "started, UTC", "unit", "plan", "verdict");
 	snprintf(when, sizeof(when), "%.19s", run->started);
-	snprintf(verdict, sizeof(verdict), "%s%s%s%s", run->verdict, *run->later ? ", later " : "", run->later,
-		 run->disposition == DISPOSITIONS ? "" : " *");
+	snprintf(verdict, sizeof(verdict), "%s%s%s%s%s", run->verdict, *run->later ? ", later " : "", run->later,
+		 run->again ? ", again" : "", run->disposition == DISPOSITIONS ? "" : " *");
 	column(when, 19);
 	column(run->dut, 16);
 	column(run->plan, 14);
@@ -184,6 +184,8 @@ static int list_run(struct listing *l, const struct history_run *run)
 		{"disposed_utc", run->disposed_utc, 0},
 		{"software", run->software, 0},
 		{"recording", run->origin, 0},
+		{"recording_sha256", run->recording, 0},
+		{"imported_again", NULL, run->again},
 		{"host", run->host, 0},
 		{"run", run->name, 0},
 		{"path", run->path, 0},
@@ -201,10 +203,24 @@ static int on_run(void *ctx, const struct history_run *run)
 		show_run(l, run);
 	else
 		rc = list_run(l, run);
+	enum unit_standing standing = unit_standing_of(run->verdict, run->later);
 	l->rows++;
-	l->passes += strcmp(run->verdict, "pass") == 0;
-	l->failures += strcmp(run->verdict, "fail") == 0 || strcmp(run->verdict, "conditional_fail") == 0;
+	l->again += run->again;
+	l->passes += standing == UNIT_PASS && !run->again;
+	l->failures += standing == UNIT_FAIL && !run->again;
 	return rc;
+}
+
+/* A verdict that was formed later counts where it is the worse one, a recording that was imported again not at all. */
+static void print_sum(const struct listing *l)
+{
+	unsigned runs = l->rows - l->again;
+
+	printf("%s%u run%s: %u pass, %u fail, %u neither", l->rows ? "\n" : "", runs, runs == 1 ? "" : "s", l->passes,
+	       l->failures, runs - l->passes - l->failures);
+	if (l->again)
+		printf("; and %u import%s of the same recordings", l->again, l->again == 1 ? "" : "s");
+	putchar('\n');
 }
 
 static int list_runs(struct listing *l, struct history *history, const struct history_filter *filter, struct err *err)
@@ -215,8 +231,7 @@ static int list_runs(struct listing *l, struct history *history, const struct hi
 		return rc;
 	put_end(l);
 	if (l->form == FORM_PEOPLE)
-		printf("%s%u run%s: %u pass, %u fail, %u neither\n", l->rows ? "\n" : "", l->rows,
-		       l->rows == 1 ? "" : "s", l->passes, l->failures, l->rows - l->passes - l->failures);
+		print_sum(l);
 	return 0;
 }
 

@@ -202,6 +202,11 @@ static void add_trend(struct json_out *list, const struct trend *t)
 	json_out_int(node, "alarms", t->alarms);
 	json_out_int(node, "judged", t->judged);
 	json_out_int(node, "passed", t->passed);
+	json_out_int(node, "unjudged", s->unjudged);
+	json_out_int(node, "failed_later", s->failed_later);
+	json_out_int(node, "imported_again", s->repeated);
+	json_out_int(node, "oldest_method", s->oldest_method);
+	json_out_int(node, "newest_method", s->newest_method);
 	add_interval(node, "yield", t->yield);
 	add_real(node, "measured_share", t->measured_share);
 	if (t->has_capability)
@@ -321,7 +326,8 @@ const struct command command_trend = {
 		"for "
 		"each setpoint and method, in order of time, and prints its control chart, the values that break a "
 		"rule, "
-		"the yield with Wilson's interval and, where a limit stands, the capability: Cp and Cpk by the sigma "
+		"the yield with Wilson's interval (what could not be judged did not pass) and, where a limit stands, "
+		"the capability: Cp and Cpk by the sigma "
 		"within, Pp and Ppk by the overall one, with 95 % intervals.\n\n"
 		"The exit code is 0 shown, whatever the chart says; 2 wrong usage; 6 the history cannot be read or the "
 		"picture not be written.",

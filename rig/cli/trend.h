@@ -25,7 +25,7 @@ struct trend { /* of one series */
 	unsigned alarms;
 	bool has_capability;
 	struct capability capability;
-	unsigned judged, passed;
+	unsigned judged, passed; /* what could not be judged did not pass */
 	struct interval yield;
 	double measured_share; /* of the overall variance, what the stated uncertainty of each value alone would make; NaN */
 };

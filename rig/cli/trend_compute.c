@@ -91,6 +91,7 @@ static void judge(struct trend *t, const double *x, unsigned n)
 		t->passed += s->value[i].passed;
 		measured += s->value[i].u * s->value[i].u / s->n;
 	}
+	t->judged += s->unjudged;
 	t->yield = wilson_interval(t->passed, t->judged, TREND_CONFIDENCE);
 	t->measured_share = NAN;
 	if (!(t->limits.within > 0.0))

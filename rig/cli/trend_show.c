@@ -118,6 +118,31 @@ static void print_limits(const struct series *s)
 	printf(" %s", s->unit);
 }
 
+static void print_yield(const struct trend *t)
+{
+	printf("  yield       %u of %u pass: %.2f %% [%.2f, %.2f]", t->passed, t->judged, 100.0 * t->yield.value,
+	       100.0 * t->yield.lo, 100.0 * t->yield.hi);
+	if (t->series->unjudged)
+		printf("; %u could not be judged", t->series->unjudged);
+	putchar('\n');
+}
+
+/* What the figures do not show by themselves. */
+static void print_warnings(const struct trend *t)
+{
+	const struct series *s = t->series;
+
+	if (s->oldest_method != s->newest_method)
+		printf("  methods     versions %u to %u derived these values: a step between them may be the method's "
+		       "(penrig requalify)\n",
+		       s->oldest_method, s->newest_method);
+	if (s->failed_later)
+		printf("  later       %u of these runs failed by a verdict that was formed later\n", s->failed_later);
+	if (s->repeated)
+		printf("  recordings  %u value%s of recordings that were imported again are left out\n", s->repeated,
+		       s->repeated == 1 ? "" : "s");
+}
+
 static void print_capability(const struct trend *t)
 {
 	const struct series *s = t->series;
@@ -134,8 +159,7 @@ static void print_capability(const struct trend *t)
 		putchar('\n');
 	}
 	if (t->judged)
-		printf("  yield       %u of %u pass: %.2f %% [%.2f, %.2f]\n", t->passed, t->judged,
-		       100.0 * t->yield.value, 100.0 * t->yield.lo, 100.0 * t->yield.hi);
+		print_yield(t);
 	if (isfinite(t->measured_share))
 		printf("  measured    the stated uncertainty alone would make %.0f %% of the variance\n",
 		       100.0 * t->measured_share);
@@ -184,6 +208,7 @@ void trend_print(const char *measurand, const struct trend *t, unsigned width)
 	printf("  mean %.5g %s, sigma within %.4g, control limits %.5g and %.5g\n", t->limits.centre, s->unit,
 	       t->limits.within, t->limits.lower, t->limits.upper);
 	print_capability(t);
+	print_warnings(t);
 	print_letters(t, width);
 	print_alarms(t);
 	if (!t->alarms)
@@ -201,7 +226,10 @@ static void picture_words(const struct trend *t, char *ret, size_t size)
 		n += snprintf(ret + n, size - (size_t)n, "; Cpk %.2f [%.2f, %.2f], Ppk %.2f [%.2f, %.2f]", c->cpk.value,
 			      c->cpk.lo, c->cpk.hi, c->ppk.value, c->ppk.lo, c->ppk.hi);
 	if (n > 0 && (size_t)n < size)
-		snprintf(ret + n, size - (size_t)n, "; %u alarm%s", t->alarms, t->alarms == 1 ? "" : "s");
+		n += snprintf(ret + n, size - (size_t)n, "; %u alarm%s", t->alarms, t->alarms == 1 ? "" : "s");
+	if (t->series->oldest_method != t->series->newest_method && n > 0 && (size_t)n < size)
+		snprintf(ret + n, size - (size_t)n, "; METHOD VERSIONS %u TO %u", t->series->oldest_method,
+			 t->series->newest_method);
 }
 
 /* So many of them as can be read: the others are left blank by the frame. */

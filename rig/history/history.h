@@ -67,6 +67,9 @@ struct history_run { /* texts are borrowed and live until the callback returns *
 	const char *name, *host, *started, *ended, *path, *dut, *lot, *plan, *plan_sha256, *bench, *operator_name;
 	const char *verdict, *status, *reason, *software, *origin;
 	const char *later, *later_why; /* the worst verdict that was formed after the run, empty: none */
+	const char *recording;         /* digest of an imported one; "": penrig measured */
+	bool again; /* the same recording of the same unit is another run of the history, with a verdict that is worse, or as bad
+		     * and there before: it counts once. No failure is hidden by it. */
 	int exit_code;
 	/* The last disposition of this run; kind DISPOSITIONS: none. */
 	enum disposition_kind disposition;
@@ -81,15 +84,20 @@ int history_each_run(struct history *history, const struct history_filter *filte
 		     int (*fn)(void *ctx, const struct history_run *run), void *ctx, struct err *err);
 
 struct history_result { /* of one measurand at one setpoint of one run */
+	int64_t run_id;
 	const char *run, *dut, *lot, *started, *method, *unit, *outcome;
 	const char *phantom;
-	bool sweep; /* over a sweep: depth_mm is NaN */
+	const char *recording;   /* as in struct history_run */
+	unsigned method_version; /* that derived it */
+	bool failed_later;       /* its run, by a verdict that was formed later */
+	bool sweep;              /* over a sweep: depth_mm is NaN */
 	double depth_mm, rate_hz;
-	double value, u, expanded_u;
-	double lower, upper; /* NaN: none */
+	double value, u, expanded_u; /* value NaN: a limit was for it, and it could not be judged */
+	double lower, upper;         /* NaN: none */
 	int64_t n;
 };
-/* Values that could be trusted, of attempts that count, in order of time and point. method NULL: any. */
+/* Values that could be trusted, and what a limit was for but could not be judged, of attempts that count, in order of time and
+ * point. method NULL: any; "" of a result: nothing was measured, so by no method. */
 int history_each_result(struct history *history, const struct history_filter *filter, const char *measurand,
 			const char *method, int (*fn)(void *ctx, const struct history_result *result), void *ctx,
 			struct err *err);

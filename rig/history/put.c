@@ -1,10 +1,13 @@
 /* A record as rows. Leaves out where it came from: a run that just ended, or its file. */
 #include <errno.h>
 #include <math.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "rig/base/json.h"
 #include "rig/history/inside.h"
+#include "rig/history/unit.h"
+#include "rig/judge/judge.h"
 #include "rig/judge/verdict.h"
 
 struct put {
@@ -13,6 +16,7 @@ struct put {
 	const struct record *record;
 	int64_t run;
 	struct db_stmt *place, *result, *quantity;
+	struct plan *plan; /* as it was; NULL: it cannot be read any more */
 	struct err *err;
 };
 
@@ -113,12 +117,13 @@ static const char *later_name(const struct record_judged *judged)
 static int put_judged(struct put *put)
 {
 	struct db_stmt *stmt;
-	int rc = db_prepare(put->db, "UPDATE run SET judged=? WHERE id=?", &stmt, put->err);
+	int rc = db_prepare(put->db, "UPDATE run SET judged=?, severity=? WHERE id=?", &stmt, put->err);
 
 	if (rc)
 		return rc;
 	db_bind_int(stmt, 1, put->entry->judged);
-	db_bind_int(stmt, 2, put->run);
+	db_bind_int(stmt, 2, unit_standing_of(verdict_name(put->record), later_name(put->entry->worst)));
+	db_bind_int(stmt, 3, put->run);
 	rc = db_insert(stmt, put->err);
 	db_finalize(stmt);
 	return rc;
@@ -148,6 +153,7 @@ static int put_run(struct put *put)
 		r->software_version,
 		r->software_build,
 		r->origin.path,
+		r->origin.sha256,
 		r->journal_head,
 		later_name(worst),
 		worst ? worst->verdict_reason : "",
@@ -156,8 +162,8 @@ static int put_run(struct put *put)
 		insert_once(put->db,
 			    "INSERT INTO run(exit_code, method, name, host, started, ended, path, dut, lot, plan, "
 			    "plan_sha256, bench, bench_sha256, operator, cartridge, verdict, status, reason, software, "
-			    "build, origin, head, later, later_reason, judged) "
-			    "VALUES(?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,0)",
+			    "build, origin, recording, head, later, later_reason, judged, severity) "
+			    "VALUES(?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,0,0)",
 			    verdict_exit_code(r), r->method, texts, sizeof(texts) / sizeof(texts[0]), put->err);
 
 	return rc ? rc : db_number(put->db, "SELECT last_insert_rowid()", &put->run, put->err);
@@ -286,18 +292,24 @@ static int quantity_id(struct put *put, const struct result *result, int64_t *re
 	return rc < 0 ? rc : 0;
 }
 
-/* What can have a limit, and has a value to stand by. */
-static bool is_kept(const struct finding *finding)
+/* What can have a limit, and has a value to stand by, or should have had one. */
+static bool has_value(const struct finding *finding)
 {
 	const struct result *result = &finding->result;
 
-	return result->valid && result->trusted && isfinite(result->value) && measurand_is_judged(result->id);
+	return result->valid && result->trusted && isfinite(result->value);
+}
+
+static bool is_kept(const struct finding *finding)
+{
+	return measurand_is_judged(finding->result.id) && (finding->has_limit || has_value(finding));
 }
 
 static int put_result(struct put *put, unsigned place, const struct finding *f)
 {
 	const struct limit *limit = f->has_limit ? &f->limit : NULL;
 	const char *outcome = f->has_limit ? outcome_name(f->judgement.outcome) : "";
+	bool valued = has_value(f);
 	int64_t quantity = 0;
 	int rc = quantity_id(put, &f->result, &quantity);
 
@@ -306,10 +318,10 @@ static int put_result(struct put *put, unsigned place, const struct finding *f)
 	db_bind_int(put->result, 1, quantity);
 	db_bind_int(put->result, 2, put->run);
 	db_bind_int(put->result, 3, place);
-	db_bind_real(put->result, 4, f->result.value);
-	db_bind_real(put->result, 5, f->result.u);
-	db_bind_real(put->result, 6, f->result.expanded_u);
-	db_bind_int(put->result, 7, (int64_t)f->result.n);
+	db_bind_real(put->result, 4, valued ? f->result.value : NAN);
+	db_bind_real(put->result, 5, valued ? f->result.u : NAN);
+	db_bind_real(put->result, 6, valued ? f->result.expanded_u : NAN);
+	db_bind_int(put->result, 7, valued ? (int64_t)f->result.n : 0);
 	bind(put->result, 8, outcome);
 	db_bind_real(put->result, 9, limit && limit->has_lower ? limit->lower : NAN);
 	db_bind_real(put->result, 10, limit && limit->has_upper ? limit->upper : NAN);
@@ -323,6 +335,31 @@ static int put_results(struct put *put, unsigned place, const struct finding *fi
 	for (unsigned i = 0; i < count && !rc; i++)
 		if (is_kept(&finding[i]))
 			rc = put_result(put, place, &finding[i]);
+	return rc;
+}
+
+/* A point that began and came to no results: of all that its limits are for, nothing could be judged. */
+static int put_missing(struct put *put, unsigned place, const struct plan_point *at)
+{
+	const struct limit *limits[STEP_LIMITS_MAX];
+	unsigned count = !put->plan || at->step >= put->plan->steps || plan_point_is_free(at)
+				 ? 0
+				 : plan_limits_at(put->plan, at->step, limits);
+	int rc = 0;
+
+	for (unsigned i = 0; i < count && !rc; i++) {
+		struct finding missing = {.has_limit = true, .limit = *limits[i]};
+		const char *method = plan_judged_method(put->plan, limits[i]->id);
+
+		if (judge_is_of_sweep(limits[i]) || !measurand_is_judged(limits[i]->id))
+			continue;
+		missing.result.id = limits[i]->id;
+		missing.judgement.outcome = OUTCOME_INCONCLUSIVE;
+		snprintf(missing.result.name, sizeof(missing.result.name), "%s", limits[i]->measurand);
+		snprintf(missing.result.unit, sizeof(missing.result.unit), "%s", limits[i]->unit);
+		snprintf(missing.result.method, sizeof(missing.result.method), "%s", method ? method : "");
+		rc = put_result(put, place, &missing);
+	}
 	return rc;
 }
 
@@ -356,8 +393,8 @@ static int put_places(struct put *put)
 	for (unsigned i = 0; i < r->points && !rc; i++) {
 		const struct record_point *p = &r->point[i];
 		rc = put_place(put, i, false, &p->plan, p->attempt, p->collected ? outcome_name(p->outcome) : "");
-		if (!rc && p->counts && p->collected && !p->session)
-			rc = put_results(put, i, p->result, p->results);
+		if (!rc && p->counts && !p->session)
+			rc = p->collected ? put_results(put, i, p->result, p->results) : put_missing(put, i, &p->plan);
 	}
 	for (unsigned i = 0; i < r->sweeps && !rc; i++) {
 		const struct record_sweep *s = &r->sweep[i];
@@ -388,6 +425,16 @@ static int put_findings(struct put *put)
 	return rc;
 }
 
+static struct plan *plan_of(const struct record *record)
+{
+	const struct record_file *file = record_file_of(record, "plan");
+	struct plan *plan = NULL;
+
+	if (!file || !file->text || plan_parse(file->path, file->text, file->len, &plan, NULL) < 0)
+		return NULL;
+	return plan;
+}
+
 int history_put(struct history *history, const struct history_entry *entry, struct err *err)
 {
 	static int (*const part[])(struct put * put) = {check_newer,    remove_old,       put_run,
@@ -398,11 +445,13 @@ int history_put(struct history *history, const struct history_entry *entry, stru
 
 	if (rc)
 		return rc;
+	put.plan = plan_of(entry->record);
 	for (unsigned i = 0; i < sizeof(part) / sizeof(part[0]) && !rc; i++)
 		rc = part[i](&put);
 	if (!rc)
 		rc = db_commit(put.db, err);
 	if (rc)
 		db_rollback(put.db);
+	plan_free(put.plan);
 	return rc;
 }

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "rig/history/inside.h"
+#include "rig/history/unit.h"
 
 #define SQL_MAX   8192
 #define VALUE_MAX 512
@@ -24,7 +25,9 @@ static const struct field_row field_table[] = {
 	[BY_PLAN] = {.before = "run.plan "},
 	[BY_BENCH] = {.before = "run.bench "},
 	[BY_OPERATOR] = {.before = "run.operator "},
-	[BY_VERDICT] = {.before = "run.verdict "},
+	[BY_VERDICT] = {.before = "run.id IN (SELECT id FROM (SELECT id, verdict AS formed FROM run UNION ALL"
+				  " SELECT id, later FROM run WHERE later <> '') WHERE formed ",
+			.behind = ")"},
 	[BY_STATUS] = {.before = "run.status "},
 	[BY_DEVICE] = {.before = "run.id IN (SELECT run FROM device WHERE serial ", .behind = ")"},
 	[BY_CERTIFICATE] = {.before = "run.id IN (SELECT run FROM device WHERE certificate ", .behind = ")"},
@@ -152,10 +155,18 @@ static int on_run(void *ctx, struct db_stmt *row)
 		.disposed_utc = db_text(row, 21, NULL),
 		.later = db_text(row, 22, NULL),
 		.later_why = db_text(row, 23, NULL),
+		.recording = db_text(row, 24, NULL),
+		.again = db_int(row, 25) != 0,
 	};
 
 	return walk->fn(walk->ctx, &run);
 }
+
+/* Of all runs of one recording and unit the worst counts, of those the first. */
+#define AGAIN_SQL                                                                                                      \
+	"recording <> '' AND EXISTS (SELECT 1 FROM run AS o WHERE o.recording = run.recording AND o.dut = run.dut AND" \
+	" (o.severity > run.severity OR (o.severity = run.severity AND (o.started, o.name, o.host, o.head) <"          \
+	" (run.started, run.name, run.host, run.head))))"
 
 int history_each_run(struct history *history, const struct history_filter *filter, enum history_order order,
 		     int (*fn)(void *ctx, const struct history_run *run), void *ctx, struct err *err)
@@ -165,7 +176,8 @@ int history_each_run(struct history *history, const struct history_filter *filte
 
 	say(&q,
 	    "SELECT run.id, exit_code, name, host, started, ended, path, dut, lot, plan, plan_sha256, bench, operator, "
-	    "verdict, status, run.reason, software, origin, decision, by, d.reason, utc, later, later_reason FROM run"
+	    "verdict, status, run.reason, software, origin, decision, by, d.reason, utc, later, later_reason, "
+	    "recording, " AGAIN_SQL " FROM run"
 	    " LEFT JOIN disposition AS d ON d.run = run.id AND d.number = (SELECT max(number) FROM disposition WHERE "
 	    "run = run.id) WHERE %s",
 	    order == ORDER_UNIT ? "dut IN (SELECT dut FROM run WHERE 1" : "1");
@@ -203,6 +215,10 @@ static int on_result(void *ctx, struct db_stmt *row)
 		.lower = db_real(row, 14),
 		.upper = db_real(row, 15),
 		.n = db_int(row, 16),
+		.run_id = db_int(row, 17),
+		.recording = db_text(row, 18, NULL),
+		.method_version = (unsigned)db_int(row, 19),
+		.failed_later = unit_standing_of("", db_text(row, 20, NULL)) == UNIT_FAIL,
 	};
 
 	return walk->fn(walk->ctx, &result);
@@ -218,12 +234,13 @@ int history_each_result(struct history *history, const struct history_filter *fi
 	say(&q,
 	    "SELECT name, dut, lot, started, quantity.method, unit, result.outcome, phantom, sweep, depth_mm, rate_hz, "
 	    "value, u, "
-	    "expanded_u, lower, upper, n FROM quantity JOIN result ON result.quantity = quantity.id"
+	    "expanded_u, lower, upper, n, run.id, recording, run.method, later FROM quantity JOIN result ON "
+	    "result.quantity = quantity.id"
 	    " JOIN run ON run.id = result.run JOIN place ON place.run = run.id AND place.number = result.place"
 	    " WHERE measurand = ?");
 	add_value(&q, measurand, NULL);
 	if (method) {
-		say(&q, " AND quantity.method = ?");
+		say(&q, " AND (quantity.method = ? OR (quantity.method = '' AND value IS NULL))");
 		add_value(&q, method, NULL);
 	}
 	add_filter(&q, filter);

@@ -12,7 +12,8 @@ static const char schema_sql[] =
 	" plan_sha256 TEXT NOT NULL, bench TEXT NOT NULL, bench_sha256 TEXT NOT NULL, operator TEXT NOT NULL,"
 	" cartridge TEXT NOT NULL, verdict TEXT NOT NULL, status TEXT NOT NULL, exit_code INTEGER NOT NULL,"
 	" reason TEXT NOT NULL, software TEXT NOT NULL, build TEXT NOT NULL, method INTEGER NOT NULL,"
-	" origin TEXT NOT NULL, head TEXT NOT NULL, judged INTEGER NOT NULL, later TEXT NOT NULL, later_reason TEXT "
+	" origin TEXT NOT NULL, recording TEXT NOT NULL, severity INTEGER NOT NULL, head TEXT NOT NULL, judged INTEGER "
+	"NOT NULL, later TEXT NOT NULL, later_reason TEXT "
 	"NOT NULL,"
 	" UNIQUE(name, started, host, head, verdict));"
 	"CREATE TABLE device(run INTEGER NOT NULL REFERENCES run(id) ON DELETE CASCADE, number INTEGER NOT NULL,"
@@ -30,11 +31,12 @@ static const char schema_sql[] =
 	"NULL,"
 	" UNIQUE(measurand, method, unit));"
 	"CREATE TABLE result(quantity INTEGER NOT NULL REFERENCES quantity(id), run INTEGER NOT NULL REFERENCES run(id)"
-	" ON DELETE CASCADE, place INTEGER NOT NULL, value REAL NOT NULL, u REAL, expanded_u REAL, n INTEGER NOT NULL,"
+	" ON DELETE CASCADE, place INTEGER NOT NULL, value REAL, u REAL, expanded_u REAL, n INTEGER NOT NULL,"
 	" outcome TEXT NOT NULL, lower REAL, upper REAL, PRIMARY KEY(quantity, run, place)) WITHOUT ROWID;"
 	"CREATE INDEX run_by_dut ON run(dut, plan, started);"
 	"CREATE INDEX run_by_start ON run(started);"
 	"CREATE INDEX run_by_lot ON run(lot);"
+	"CREATE INDEX run_by_recording ON run(recording, dut) WHERE recording <> '';"
 	"CREATE INDEX device_by_serial ON device(serial);"
 	"CREATE INDEX device_by_certificate ON device(certificate);"
 	"CREATE INDEX attribute_by_value ON attribute(key, value);"
@@ -42,7 +44,7 @@ static const char schema_sql[] =
 
 const struct kept_format history_format = {
 	.application_id = HISTORY_APPLICATION_ID,
-	.version = 2,
+	.version = 3,
 	.what = "history",
 	.option = "--history",
 	.schema = schema_sql,

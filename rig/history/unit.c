@@ -51,6 +51,13 @@ static const struct verdict_effect *effect_of(const char *verdict)
 	return &none;
 }
 
+enum unit_standing unit_standing_of(const char *verdict, const char *later)
+{
+	enum unit_standing own = effect_of(verdict)->standing, after = effect_of(later)->standing;
+
+	return after > own ? after : own;
+}
+
 static void take(struct unit *unit, enum unit_standing standing, const char *by, const char *on, const char *why)
 {
 	unit->standing = standing;
@@ -93,7 +100,8 @@ void unit_add(struct unit *unit, const struct history_run *run)
 	snprintf(unit->plan_sha256, sizeof(unit->plan_sha256), "%s", run->plan_sha256);
 	if (strcmp(run->started, unit->last) > 0)
 		snprintf(unit->last, sizeof(unit->last), "%s", run->started);
-	count(unit, verdict);
+	if (!run->again)
+		count(unit, verdict);
 	if (run->disposition != DISPOSITIONS) {
 		standing = disposition_table[run->disposition].standing;
 		effect = disposition_table[run->disposition].effect;

@@ -19,15 +19,18 @@ enum unit_standing {               /* in order of severity */
 		     UNIT_REJECTED /* by a supervisor */
 };
 const char *unit_standing_name(enum unit_standing standing); /* "pass", "conceded", "fail" ... */
+/* What one run makes of its unit: the worse of its verdict and of the worst that was formed of it later, both as told by
+ * verdict_name(), "": none. */
+enum unit_standing unit_standing_of(const char *verdict, const char *later);
 
 struct unit {
 	char dut[64];
 	enum unit_standing standing;
-	char decided_by[128];  /* name of the run that decides */
-	char decided_on[32];   /* when it started */
-	char decided_why[240]; /* its reason, or the supervisor's with the name */
-	char last[32];         /* start of the last run */
-	unsigned runs, passes, failures, others, set_aside;
+	char decided_by[128];                               /* name of the run that decides */
+	char decided_on[32];                                /* when it started */
+	char decided_why[240];                              /* its reason, or the supervisor's with the name */
+	char last[32];                                      /* start of the last run */
+	unsigned runs, passes, failures, others, set_aside; /* a recording that was imported again is no run more */
 	/* of the plan at hand */
 	char plan[64], plan_sha256[72];
 	enum unit_standing plan_standing;

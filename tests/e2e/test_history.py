@@ -11,6 +11,8 @@ import subprocess
 import tempfile
 from pathlib import Path
 
+import numpy as np
+
 import rig
 
 PLAN = {"kind": "penrig/plan/1", "name": "short", "limits": [{"measurand": "depth_error_mm", "unit": "mm", "lower": -0.15, "upper": 0.15}],
@@ -154,6 +156,53 @@ def test_units(check, bench):
     copy.unlink()
 
 
+def test_later_verdicts(check, bench):
+    """A verdict that is formed later is in the history at once, and where it is worse it counts wherever verdicts are counted."""
+    bench.run("judged", dut="PEN-GOOD-03")
+    limits = bench.folder / "later.json"
+    limits.write_text(json.dumps({"kind": "penrig/limits/1", "name": "later", "limits": [{"measurand": "depth_error_mm", "unit": "mm", "lower": 1, "upper": 2}]}))
+    own = ["--dut", "PEN-GOOD-03"]
+    check(bench.names(*own, "--verdict", "fail") == [] and standing(bench, "PEN-GOOD-03") == ("pass", "judged"), "a pass at first")
+    done = rig.penrig_a("analyze", "-q", bench.folder / "out/judged.penrig", "--limits", limits, "--history", limits / "below")
+    check(done.returncode == 1 and "appended" in done.stdout and "not in the history" in done.stderr, f"judged anew: {done.returncode} {done.stdout} {done.stderr}")
+    done = rig.penrig_a("analyze", "-q", bench.folder / "out/judged.penrig", "--limits", limits, "--history", bench.history)
+    check(done.returncode == 1 and "judged by these limits before" in done.stdout and done.stderr == "", f"and again: {done.stdout} {done.stderr}")
+    check(standing(bench, "PEN-GOOD-03") == ("fail", "judged"), f"the unit fails at once: {standing(bench, 'PEN-GOOD-03')}")
+    check(bench.names(*own, "--verdict", "fail") == ["judged"] and bench.names(*own, "--verdict", "pass") == ["judged"], "found by either of its verdicts")
+    shown = bench.told(*own).stdout
+    check("1 run: 0 pass, 1 fail, 0 neither" in shown and "pass, later fail" in shown, f"and no pass is counted: {shown}")
+
+
+def test_recordings(check, bench):
+    """A recording that was imported again is one run, by the worst of its verdicts; a failure of one import stays."""
+    other, folder = bench.folder / "recordings/history", bench.folder / "recordings"
+    folder.mkdir()
+    run = bench.run("source", dut="PEN-GOOD-04")
+    rig.penrig_a("export", run.run_file, "--format", "npy", "--output", folder / "out")
+    np.save(folder / "force.npy", np.load(folder / "out.stream0.npy")["force"].reshape(-1, 1))
+    plan = folder / "one.json"
+
+    def import_again(name, upper):
+        plan.write_text(json.dumps({**PLAN, "name": "one", "limits": [{"measurand": "stroke_rate_hz", "unit": "Hz", "lower": 0, "upper": upper}],
+                                    "steps": [{"depth_mm": [0.5, 1.0], "rate_hz": 120, "tare_s": 0.25, "settle_s": 0.4, "measure_s": 1}]}))
+        return rig.penrig_a("import", folder / "force.npy", "--rate", 20000, "--column", 1, "--scale", 1, "--bench", bench.bench, "--plan", plan, "--dut",
+                            "PEN-GOOD-04", "-o", folder, "--name", name, "--history", other)
+
+    def rows():
+        return {r["run"]: r for r in json.loads(rig.penrig_a("history", "--history", other, "--json").stdout)}
+
+    done = import_again("once", 200)
+    check(done.returncode == 3 and rows()["once"]["dut_verdict"] == "inconclusive", f"imported: {done.returncode} {done.stdout} {done.stderr}")
+    done = import_again("twice", 1e-3)
+    check(done.returncode == 1 and {n: (r["dut_verdict"], r["imported_again"]) for n, r in rows().items()} == {"once": ("inconclusive", 1), "twice": ("fail", 0)},
+          f"the worse one counts: {done.stderr} {rows()}")
+    import_again("thrice", 1e-3)
+    units = json.loads(rig.penrig_a("history", "--history", other, "--units", "--json").stdout)
+    check([(u["stands"], u["runs"], u["fail"]) for u in units] == [("fail", 1, 1)], f"one run, and it failed: {units}")
+    shown = rig.penrig_a("history", "--history", other).stdout
+    check("1 run: 0 pass, 1 fail, 0 neither; and 2 imports of the same recordings" in shown and "fail, again" in shown, f"told: {shown}")
+
+
 def test_rebuild(check, bench):
     before = rows_of(bench.history)
     other = bench.folder / "again/history"
@@ -294,6 +343,8 @@ def main():
     test_rows(check, bench)
     test_questions(check, bench)
     test_units(check, bench)
+    test_later_verdicts(check, bench)
+    test_recordings(check, bench)
     test_rebuild(check, bench)
     test_one_name(check, bench)
     test_not_writable(check, bench)

@@ -111,6 +111,30 @@ def test_words_that_do_not_fit(check, history, folder):
     check(methods == {"displacement"}, f"another method: {methods}")
 
 
+def test_what_figures_hide(check, history, x):
+    """What could not be judged is no pass; values of several methods, failures that came later and imports of one recording are told."""
+    db = sqlite3.connect(history)
+    place = "place = 1 AND quantity = (SELECT id FROM quantity WHERE measurand = 'depth_error_mm' AND method = 'force_equivalent')"
+    run = "run = (SELECT id FROM run WHERE name = '{}')".format
+    before = series_of(check, history)
+    db.execute(f"UPDATE result SET value = NULL, u = NULL, outcome = 'inconclusive' WHERE {place} AND {run('r004')}")
+    db.execute("UPDATE run SET method = 2 WHERE name < 'r010' AND name > 'r000'")
+    db.execute("UPDATE run SET later = 'fail' WHERE name = 'r006'")
+    db.execute("UPDATE run SET recording = 'abc' WHERE name IN ('r007', 'r009', 'r011')")
+    db.execute(f"UPDATE result SET outcome = 'fail' WHERE {place} AND {run('r007')}")
+    db.commit()
+    db.close()
+    s = series_of(check, history)
+    check((s["judged"], s["unjudged"], s["imported_again"], s["failed_later"]) == (before["judged"] - 2, 1, 2, 1), f"counted: {s['judged']} {s['unjudged']}")
+    check(s["n"] == len(x) - 3 and {"r004", "r007", "r009"}.isdisjoint(v["run"] for v in s["values"]), f"the newest import stays: {s['n']}")
+    check(s["passed"] == before["passed"] - 4, f"and fails as an older one did: {s['passed']} of {before['passed']}")
+    check(s["oldest_method"] == 2 and s["newest_method"] == 3, f"methods: {s['oldest_method']} {s['newest_method']}")
+    shown = trend(history, "depth_error_mm", "--lot", "L1").stdout
+    for words in ("; 1 could not be judged", "versions 2 to 3 derived these values", "1 of these runs failed by a verdict that was formed later",
+                  "2 values of recordings that were imported again are left out"):
+        check(words in shown, f"{words}: {shown}")
+
+
 def main():
     check = rig.Checks()
     folder = Path(tempfile.mkdtemp(prefix="pr"))
@@ -122,6 +146,7 @@ def main():
     test_charts(check, history, x)
     test_words_and_picture(check, history, folder)
     test_words_that_do_not_fit(check, history, folder)
+    test_what_figures_hide(check, history, x)
     check.end()
 
 
