@@ -110,8 +110,8 @@ void unit_add(struct unit *unit, const struct history_run *run)
 	}
 	if (effect == EFFECT_STAYS && standing > unit->standing)
 		take(unit, standing, run->name, run->started, why);
-	if (effect != EFFECT_NEWEST)
-		return;
+	if (effect != EFFECT_NEWEST || (run->again && standing < unit->plan_standing))
+		return; /* the same recording once more is no new measurement: it makes nothing better */
 	unit->plan_standing = standing;
 	snprintf(unit->plan_by, sizeof(unit->plan_by), "%s", run->name);
 	snprintf(unit->plan_on, sizeof(unit->plan_on), "%s", run->started);

@@ -13,6 +13,7 @@
 struct told {
 	const char *plan, *verdict;
 	int decision; /* from 1; 0: none */
+	bool again;
 };
 
 #define RETEST (1 + DISPOSITION_RETEST)
@@ -32,6 +33,7 @@ static struct unit unit_of(const struct told *told, unsigned count)
 					  .plan = told[i].plan,
 					  .plan_sha256 = "a",
 					  .later = "",
+					  .again = told[i].again,
 					  .later_why = "",
 					  .verdict = told[i].verdict,
 					  .reason = "why",
@@ -62,44 +64,61 @@ static struct unit unit_of(const struct told *told, unsigned count)
 static void test_one_run(void **state)
 {
 	(void)state;
-	EXPECT(UNIT_PASS, "r0", {"a", "pass", 0});
-	EXPECT(UNIT_CONDITIONAL, "r0", {"a", "conditional_pass", 0});
-	EXPECT(UNIT_CONDITIONAL, "r0", {"a", "pass_on_statement", 0});
-	EXPECT(UNIT_INCONCLUSIVE, "r0", {"a", "inconclusive", 0});
-	EXPECT(UNIT_FAIL, "r0", {"a", "conditional_fail", 0});
-	EXPECT(UNIT_FAIL, "r0", {"a", "fail", 0});
-	EXPECT(UNIT_UNKNOWN, "", {"a", "none", 0});
+	EXPECT(UNIT_PASS, "r0", {"a", "pass", 0, false});
+	EXPECT(UNIT_CONDITIONAL, "r0", {"a", "conditional_pass", 0, false});
+	EXPECT(UNIT_CONDITIONAL, "r0", {"a", "pass_on_statement", 0, false});
+	EXPECT(UNIT_INCONCLUSIVE, "r0", {"a", "inconclusive", 0, false});
+	EXPECT(UNIT_FAIL, "r0", {"a", "conditional_fail", 0, false});
+	EXPECT(UNIT_FAIL, "r0", {"a", "fail", 0, false});
+	EXPECT(UNIT_UNKNOWN, "", {"a", "none", 0, false});
+}
+
+/* Each row as history_each_run() marks it: of one recording the worst verdict is the run, the others are it again. */
+static void test_a_recording_again(void **state)
+{
+	(void)state;
+	EXPECT(UNIT_INCONCLUSIVE, "r0", {"a", "fail", RETEST, false}, {"a", "pass_on_statement", 0, true});
+	EXPECT(UNIT_CONDITIONAL, "r1", {"a", "fail", RETEST, false}, {"a", "pass_on_statement", 0, false});
+	EXPECT(UNIT_FAIL, "r1", {"a", "fail", RETEST, false}, {"a", "fail", 0, true});
+	EXPECT(UNIT_INCONCLUSIVE, "r1", {"a", "pass", 0, false}, {"b", "inconclusive", 0, true});
+	const struct told told[] = {{"a", "fail", 0, false}, {"a", "fail", 0, true}, {"a", "inconclusive", 0, true}};
+	const struct unit unit = unit_of(told, 3);
+	assert_int_equal(unit.runs, 1);
+	assert_int_equal(unit.failures, 1);
+	assert_int_equal(unit.others, 0);
 }
 
 static void test_a_failure_stays(void **state)
 {
 	(void)state;
-	EXPECT(UNIT_FAIL, "r0", {"a", "fail", 0}, {"a", "pass", 0}, {"a", "pass", 0});
-	EXPECT(UNIT_FAIL, "r1", {"a", "pass", 0}, {"a", "conditional_fail", 0}, {"b", "pass", 0});
-	EXPECT(UNIT_FAIL, "r0", {"a", "fail", 0}, {"a", "inconclusive", 0});
+	EXPECT(UNIT_FAIL, "r0", {"a", "fail", 0, false}, {"a", "pass", 0, false}, {"a", "pass", 0, false});
+	EXPECT(UNIT_FAIL, "r1", {"a", "pass", 0, false}, {"a", "conditional_fail", 0, false}, {"b", "pass", 0, false});
+	EXPECT(UNIT_FAIL, "r0", {"a", "fail", 0, false}, {"a", "inconclusive", 0, false});
 }
 
 static void test_the_newest_of_each_plan(void **state)
 {
 	(void)state;
-	EXPECT(UNIT_PASS, "r1", {"a", "inconclusive", 0}, {"a", "pass", 0});
-	EXPECT(UNIT_INCONCLUSIVE, "r1", {"a", "pass", 0}, {"a", "inconclusive", 0});
-	EXPECT(UNIT_INCONCLUSIVE, "r0", {"a", "inconclusive", 0}, {"b", "pass", 0});
-	EXPECT(UNIT_INCONCLUSIVE, "r1", {"a", "pass", 0}, {"b", "inconclusive", 0});
-	EXPECT(UNIT_PASS, "r0", {"a", "pass", 0}, {"a", "none", 0}); /* a refused run says nothing */
+	EXPECT(UNIT_PASS, "r1", {"a", "inconclusive", 0, false}, {"a", "pass", 0, false});
+	EXPECT(UNIT_INCONCLUSIVE, "r1", {"a", "pass", 0, false}, {"a", "inconclusive", 0, false});
+	EXPECT(UNIT_INCONCLUSIVE, "r0", {"a", "inconclusive", 0, false}, {"b", "pass", 0, false});
+	EXPECT(UNIT_INCONCLUSIVE, "r1", {"a", "pass", 0, false}, {"b", "inconclusive", 0, false});
+	EXPECT(UNIT_PASS, "r0", {"a", "pass", 0, false}, {"a", "none", 0, false}); /* a refused run says nothing */
 }
 
 static void test_decisions(void **state)
 {
 	(void)state;
-	EXPECT(UNIT_INCONCLUSIVE, "r0", {"a", "fail", RETEST});
-	EXPECT(UNIT_PASS, "r1", {"a", "fail", RETEST}, {"a", "pass", 0});
-	EXPECT(UNIT_INCONCLUSIVE, "r1", {"a", "pass", 0}, {"a", "fail", RETEST}); /* an earlier pass is no retest */
-	EXPECT(UNIT_INCONCLUSIVE, "r0", {"a", "fail", RETEST}, {"b", "pass", 0}); /* nor is one by another plan */
-	EXPECT(UNIT_FAIL, "r1", {"a", "fail", RETEST}, {"a", "fail", 0}, {"a", "pass", 0});
-	EXPECT(UNIT_CONCEDED, "r0", {"a", "fail", ACCEPT}, {"a", "pass", 0});
-	EXPECT(UNIT_FAIL, "r1", {"a", "fail", ACCEPT}, {"a", "fail", 0});
-	EXPECT(UNIT_REJECTED, "r0", {"a", "fail", REJECT}, {"a", "fail", 0}, {"a", "pass", 0});
+	EXPECT(UNIT_INCONCLUSIVE, "r0", {"a", "fail", RETEST, false});
+	EXPECT(UNIT_PASS, "r1", {"a", "fail", RETEST, false}, {"a", "pass", 0, false});
+	EXPECT(UNIT_INCONCLUSIVE, "r1", {"a", "pass", 0, false},
+	       {"a", "fail", RETEST, false}); /* an earlier pass is no retest */
+	EXPECT(UNIT_INCONCLUSIVE, "r0", {"a", "fail", RETEST, false},
+	       {"b", "pass", 0, false}); /* nor is one by another plan */
+	EXPECT(UNIT_FAIL, "r1", {"a", "fail", RETEST, false}, {"a", "fail", 0, false}, {"a", "pass", 0, false});
+	EXPECT(UNIT_CONCEDED, "r0", {"a", "fail", ACCEPT, false}, {"a", "pass", 0, false});
+	EXPECT(UNIT_FAIL, "r1", {"a", "fail", ACCEPT, false}, {"a", "fail", 0, false});
+	EXPECT(UNIT_REJECTED, "r0", {"a", "fail", REJECT, false}, {"a", "fail", 0, false}, {"a", "pass", 0, false});
 }
 
 static struct history_run run_of(const char *name, const char *sha256, const char *verdict, const char *later)
@@ -150,7 +169,10 @@ static void test_a_later_verdict_counts_where_it_is_worse(void **state)
 
 static void test_counts(void **state)
 {
-	const struct told told[] = {{"a", "fail", RETEST}, {"a", "pass", 0}, {"b", "pass", 0}, {"b", "none", 0}};
+	const struct told told[] = {{"a", "fail", RETEST, false},
+				    {"a", "pass", 0, false},
+				    {"b", "pass", 0, false},
+				    {"b", "none", 0, false}};
 	struct unit unit = unit_of(told, 4);
 	(void)state;
 	assert_int_equal(unit.runs, 4);
@@ -165,6 +187,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_one_run),
+		cmocka_unit_test(test_a_recording_again),
 		cmocka_unit_test(test_a_failure_stays),
 		cmocka_unit_test(test_the_newest_of_each_plan),
 		cmocka_unit_test(test_decisions),
