@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "reports/digits.h"
+#include "reports/render.h"
 #include "reports/report.h"
 #include "reports/xml.h"
 #include "rig/judge/verdict.h"
@@ -309,6 +310,8 @@ static void put_statement(FILE *out, const struct record *record)
 /* JUnit has properties only inside a suite: the first one, which holds no case. */
 static void put_properties(const struct record *record, FILE *out)
 {
+	char golden[500];
+
 	fputs("  <testsuite name=\"about\" tests=\"0\" failures=\"0\" errors=\"0\" skipped=\"0\">\n    <properties>\n",
 	      out);
 	put_property(out, "dut", record->dut);
@@ -321,6 +324,9 @@ static void put_properties(const struct record *record, FILE *out)
 	put_property(out, "run_status", run_status_name(record->run_status));
 	put_property(out, "dut_verdict", verdict_name(record));
 	put_property(out, "journal_head", record->journal_head);
+	put_property(out, "golden", render_golden(&record->golden, golden, sizeof(golden)));
+	put_property(out, "golden_run", record->golden.run);
+	put_property(out, "golden_journal_head", record->golden.head);
 	put_statement(out, record);
 	for (unsigned i = 0; i < record->attrs; i++)
 		put_property(out, record->attr[i].key, record->attr[i].value);

@@ -177,6 +177,15 @@ static void render_control(FILE *out, const struct record *record)
 	field(out, "override", record->override);
 }
 
+const char *render_golden(const struct record_golden *golden, char *ret, size_t size)
+{
+	*ret = '\0';
+	if (golden->asked)
+		snprintf(ret, size, "%s%s%s: %s", golden->valid ? "" : "NO VALID PASS of ", golden->pen,
+			 golden->valid ? " passed" : "", golden->text);
+	return ret;
+}
+
 /* Of what the bench has between the pen and its power: what shows that it stops the pen. */
 static void say_proof(const struct record *record, char *ret, size_t size)
 {
@@ -260,7 +269,7 @@ void render_sessions(void (*row)(FILE *out, const char *name, const char *text),
 
 void render_header(FILE *out, const struct record *record)
 {
-	char line[400];
+	char line[500];
 
 	field(out, "DUT", record->dut);
 	snprintf(line, sizeof(line), "%s%s%s", record->plan_name, *record->plan_description ? ": " : "",
@@ -269,6 +278,7 @@ void render_header(FILE *out, const struct record *record)
 	snprintf(line, sizeof(line), "%s%s%s", record->bench_name, *record->bench_site ? ", " : "", record->bench_site);
 	field(out, "bench", line);
 	render_made_of(field, out, record);
+	field(out, "golden pen", render_golden(&record->golden, line, sizeof(line)));
 	field(out, "found", record->bench_found);
 	render_control(out, record);
 	for (unsigned i = 0; i < record->devices; i++)

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "reports/digits.h"
+#include "reports/render.h"
 #include "reports/report.h"
 #include "rig/base/text_clean.h"
 #include "rig/judge/verdict.h"
@@ -166,6 +167,7 @@ static void put_points(struct tap *tap, const struct record *record)
 static int write_tap(const struct record *record, FILE *out, struct err *err)
 {
 	struct tap counted = {.out = NULL}, tap = {.out = out};
+	char golden[500];
 
 	put_points(&counted, record);
 	fprintf(out, "TAP version 13\n1..%u\n# run ", counted.count);
@@ -174,6 +176,10 @@ static int write_tap(const struct record *record, FILE *out, struct err *err)
 	put_words(out, record->dut);
 	fputs("\n# plan ", out);
 	put_words(out, record->plan_name);
+	if (record->golden.asked) {
+		fputs("\n# golden pen ", out);
+		put_words(out, render_golden(&record->golden, golden, sizeof(golden)));
+	}
 	fputc('\n', out);
 	put_points(&tap, record);
 	return ferror(out) ? err_set(err, -EIO, "the TAP report cannot be written: %s", strerror(EIO)) : 0;

@@ -122,6 +122,7 @@ static void put_who(FILE *out, const struct record *record)
 		 record->bench_site);
 	html_row(out, "bench", text);
 	render_made_of(html_row, out, record);
+	html_row(out, "golden pen", render_golden(&record->golden, text, sizeof(text)));
 	html_row(out, "found", record->bench_found);
 	html_row(out, "operator", record->operator_name);
 	html_row(out, "override", record->override);

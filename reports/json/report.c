@@ -110,6 +110,20 @@ static void put_made_of(struct json_stream *out, const struct record *record)
 	json_end(out);
 }
 
+static void put_golden(struct json_stream *out, const struct record_golden *golden)
+{
+	if (!golden->asked)
+		return;
+	json_object(out, "golden", JSON_LINES);
+	json_put_bool(out, "valid", golden->valid);
+	put_text(out, "pen", golden->pen);
+	put_text(out, "run", golden->run);
+	put_text(out, "started", golden->started_utc);
+	put_text(out, "journal_head", golden->head);
+	put_text(out, "text", golden->text);
+	json_end(out);
+}
+
 static void put_sources(struct json_stream *out, const struct record *record)
 {
 	if (record->approvals[0])
@@ -132,6 +146,7 @@ static void put_sources(struct json_stream *out, const struct record *record)
 	put_text(out, "site", record->bench_site);
 	if (record->bench_found[0])
 		put_text(out, "found", record->bench_found);
+	put_golden(out, &record->golden);
 	put_made_of(out, record);
 	json_put_file(out, record_file_of(record, "bench"));
 	json_end(out);

@@ -8,13 +8,14 @@
 #include "rig/cli/kit/command.h"
 #include "rig/cli/kit/format.h"
 #include "rig/cli/kit/keeping.h"
+#include "rig/cli/kit/reference.h"
 #include "rig/cli/version.h"
 #include "rig/config/takt.h"
 #include "rig/measure/clock.h"
 #include "rig/measure/point/point.h"
 
 struct check_options {
-	const char *bench, *state;
+	const char *bench, *dut, *history, *state;
 };
 
 static const struct cli_option check_table[] = {
@@ -26,6 +27,18 @@ static const struct cli_option check_table[] = {
 	 .help = "Check the plan against this bench too: ranges, phantoms, stroke budgets, due dates. Default: the "
 		 "environment's "
 		 "PENRIG_BENCH."},
+	{.name = "dut",
+	 .letter = 'd',
+	 .kind = OPTION_TEXT,
+	 .arg = "SERIAL",
+	 .offset = offsetof(struct check_options, dut),
+	 .help = "The pen that will be run: the bench's reference pen needs no pass of its own."},
+	{.name = "history",
+	 .kind = OPTION_TEXT,
+	 .arg = "FILE",
+	 .offset = offsetof(struct check_options, history),
+	 .help = "The history that tells of the reference pen. Default: the file \"history\" in the folder of "
+		 "--state."},
 	{.name = "state",
 	 .kind = OPTION_TEXT,
 	 .arg = "DIR",
@@ -348,6 +361,26 @@ static int check_due(const struct check *check, const struct cli_tables *tables,
 	return bench_check_due(check->bench, today, err);
 }
 
+/* What a run would stand on, or be refused for. */
+static int check_reference(const struct check *check, const struct cli_tables *tables, const struct check_options *o,
+			   struct err *err)
+{
+	const struct indexing where = {.history = o->history, .state = o->state};
+	struct record_golden golden = {.asked = false};
+	int rc = check->bench ? reference_stand_on(check->bench, o->dut ? o->dut : "", &where,
+						   tables->clock->wall_ns(tables->clock_ctx), &golden, err)
+			      : 0;
+
+	if (golden.asked && rc == 0) {
+		fputs("golden     ", stdout);
+		print_clean(stdout, golden.pen);
+		fputs(golden.valid ? ": " : ", not required: ", stdout);
+		print_clean(stdout, golden.text);
+		fputc('\n', stdout);
+	}
+	return rc;
+}
+
 static int check_files(struct check *check, const struct cli_tables *tables, const char *plan, const char *bench,
 		       struct err *err)
 {
@@ -384,7 +417,7 @@ static int check_run(const struct cli_tables *tables, const void *options, const
 		print_sequence(&check);
 		print_summary(&check);
 		print_profiles(&check, tables);
-		if (check_due(&check, tables, &err) < 0)
+		if (check_due(&check, tables, &err) < 0 || check_reference(&check, tables, o, &err) < 0)
 			code = cli_error(EXIT_REFUSED, "%s", err.text);
 		else if (print_proof(&check, tables, o->state, &err) < 0)
 			code = cli_error(EXIT_STORAGE, "%s", err.text);
@@ -406,8 +439,8 @@ const struct command command_check = {
 		"duration, "
 		"the size of the run file and how often the operator is asked. Moves nothing and opens no device.\n\n"
 		"A mistake is told as FILE:LINE:COLUMN with what to write instead, exit code 2. With a bench whose "
-		"calibration is overdue, or that does not allow this version of penrig, the exit code is 8, as that of "
-		"a run would be.",
+		"calibration is overdue, that does not allow this version of penrig, or that requires a pass of its "
+		"reference pen and has no valid one, the exit code is 8, as that of a run would be.",
 	.example = "  penrig check conformance.json --bench bench-3.json\n",
 	.options = check_table,
 	.options_size = sizeof(struct check_options),

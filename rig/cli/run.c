@@ -16,6 +16,7 @@
 #include "rig/cli/kit/naming.h"
 #include "rig/cli/kit/progress.h"
 #include "rig/cli/kit/prompt.h"
+#include "rig/cli/kit/reference.h"
 #include "rig/cli/kit/sealing.h"
 #include "rig/cli/kit/signals.h"
 #include "rig/cli/kit/waiting.h"
@@ -535,6 +536,7 @@ static int conclude(struct run *run)
 
 static int execute(struct run *run, const char *plan_path)
 {
+	const struct indexing where = {.history = run->options->history, .state = run->options->state};
 	struct err err = {0};
 	int rc;
 
@@ -554,6 +556,9 @@ static int execute(struct run *run, const char *plan_path)
 	int refused = take_over(run);
 	if (refused)
 		return refused;
+	if (reference_stand_on(run->bench, run->record->dut, &where, loop_wall_ns(run->loop), &run->record->golden,
+			       &err) < 0)
+		return cli_error(EXIT_REFUSED, "%s", err.text);
 	rc = choose_name(run, &err);
 	if (rc < 0)
 		return cli_error(cli_exit_code(rc), "%s", err.text);
@@ -569,7 +574,7 @@ static int execute(struct run *run, const char *plan_path)
 	rc = drive(run, &err);
 	delivery_give_name_back(run->record);
 	keeping_end(&run->keeping, run->bench, run->session, run->record);
-	indexing_end(&(struct indexing){.history = run->options->history, .state = run->options->state}, run->record);
+	indexing_end(&where, run->record);
 	session_free(run->session);
 	if (rc < 0)
 		return cli_error(EXIT_INTERNAL, "%s", err.text);
@@ -586,7 +591,8 @@ static void run_free(struct run *run)
 	signing_key_free(run->key);
 	bench_free(run->bench);
 	plan_free(run->plan);
-	bench_lock_keep(run->lock); /* nothing was seen to of what an earlier run may have left: the next one must find it */
+	bench_lock_keep(
+		run->lock); /* nothing was seen to of what an earlier run may have left: the next one must find it */
 }
 
 /* What is wrong with the files is said before the waiting. They are read anew behind it, as is all that hangs on the day: it
@@ -618,7 +624,7 @@ int run_plan(const struct cli_tables *tables, const struct run_options *options,
 		.tables = tables, .options = options, .record = record_new(), .resuming = resuming, .lock = lock};
 	int code = 0;
 
-	run.people = options->json ? stderr : stdout;
+	run.people = options->json || options->to_stderr ? stderr : stdout;
 	signal(SIGTTIN, SIG_IGN);
 	signal(SIGTTOU, SIG_IGN);
 	if (!run.record)

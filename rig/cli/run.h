@@ -1,16 +1,17 @@
-/* `penrig run` as `penrig resume` uses it: the same options, and the same run but for where it begins. */
+/* A run as `penrig run` makes it, for the commands that make one too: the same options, and the same run but for where it begins. */
 #ifndef PENRIG_CLI_RUN_H
 #define PENRIG_CLI_RUN_H
 
 #include "rig/cli/kit/command.h"
 #include "rig/session/lock.h"
 
-struct run_options {
+struct run_options { /* as the command line says them; NULL and false: not said */
 	const char *bench, *dut, *operator_name, *lot, *cartridge, *output_dir, *name, *state, *history, *progress_fd,
 		*answer_fd, *wait;
 	const char *sign, *password_file, *keys, *override;
 	struct option_list attr, report;
 	bool json, no_input, quiet, production;
+	bool to_stderr; /* tables and verdict: standard output is another's */
 	int color;
 };
 

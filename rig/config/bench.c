@@ -216,6 +216,7 @@ static const struct json_field bench_fields[] = {
 	{.key = "ambient_c", .kind = FIELD_CUSTOM, .offset = IN(ambient_lo_c), .required = true, .read = read_ambient},
 	{.key = "uncertainty", .kind = FIELD_CUSTOM, .offset = IN(uncertainty), .read = read_uncertainty},
 	{.key = "stopper", .kind = FIELD_CUSTOM, .offset = IN(stopper), .read = read_stopper},
+	{.key = "golden", .kind = FIELD_CUSTOM, .read = bench_golden_read},
 	{.key = "pen", .kind = FIELD_CUSTOM, .read = read_pen},
 	{.key = "sensor", .kind = FIELD_CUSTOM, .read = read_sensor},
 	{.key = "devices", .kind = FIELD_CUSTOM, .read = bench_devices_read},
@@ -254,6 +255,8 @@ static int read_document(struct bench *bench, int status, struct bench **ret, st
 		status = bench_profiles_check(bench, err);
 	if (!status)
 		status = bench_commands_check(bench, err);
+	if (status == 0)
+		status = bench_golden_check(bench, err);
 	if (status == 0)
 		approval_stated(bench->doc, &bench->approval);
 	bench->given = NULL;

@@ -9,6 +9,7 @@
 #include "rig/base/disk.h"
 #include "rig/base/json.h"
 #include "rig/config/control.h"
+#include "rig/config/golden.h"
 #include "rig/config/power.h"
 #include "rig/config/uncertainty.h"
 #include "rig/driver/driver.h"
@@ -142,6 +143,7 @@ struct bench {
 	struct bench_pen pen;
 	struct bench_sensor sensor;
 	struct bench_stopper stopper;
+	struct bench_golden golden;
 	unsigned phantoms;
 	struct phantom phantom[BENCH_PHANTOMS_MAX];
 	const struct bench_text *given; /* while it is being read: the phantoms' texts */

@@ -35,6 +35,9 @@ struct history_entry {
  * is a copy from before a decision or verdict that the history has, which stays. Durable when it returns 0. */
 int history_put(struct history *history, const struct history_entry *entry, struct err *err);
 
+/* SHA-256 over bench file, phantoms and profiles as this record has them: what its figures stand on. */
+void history_setup(const struct record *record, char ret[SHA256_HEX]);
+
 /* ---- asking -------------------------------------------------------------------------------------------------------- */
 
 enum history_field { /* by what runs are chosen */
@@ -66,6 +69,9 @@ struct history_run { /* texts are borrowed and live until the callback returns *
 	int64_t id;
 	const char *name, *host, *started, *ended, *path, *dut, *lot, *plan, *plan_sha256, *bench, *operator_name;
 	const char *verdict, *status, *reason, *software, *origin;
+	const char *head;              /* of its journal's chain */
+	const char *setup;             /* history_setup() */
+	unsigned method_version;       /* by which it was judged */
 	const char *later, *later_why; /* the worst verdict that was formed after the run, empty: none */
 	const char *recording;         /* digest of an imported one; "": penrig measured */
 	bool again; /* the same recording of the same unit is another run of the history, with a verdict that is worse, or as bad
@@ -85,6 +91,7 @@ int history_each_run(struct history *history, const struct history_filter *filte
 
 struct history_result { /* of one measurand at one setpoint of one run */
 	int64_t run_id;
+	const char *measurand;
 	const char *run, *dut, *lot, *started, *method, *unit, *outcome;
 	const char *phantom;
 	const char *recording;   /* as in struct history_run */
@@ -97,7 +104,7 @@ struct history_result { /* of one measurand at one setpoint of one run */
 	int64_t n;
 };
 /* Values that could be trusted, and what a limit was for but could not be judged, of attempts that count, in order of time and
- * point. method NULL: any; "" of a result: nothing was measured, so by no method. */
+ * point. measurand, method NULL: any; method "" of a result: nothing was measured, so by no method. */
 int history_each_result(struct history *history, const struct history_filter *filter, const char *measurand,
 			const char *method, int (*fn)(void *ctx, const struct history_result *result), void *ctx,
 			struct err *err);

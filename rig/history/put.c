@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "rig/base/digest.h"
 #include "rig/base/json.h"
 #include "rig/history/inside.h"
 #include "rig/history/unit.h"
@@ -129,10 +130,27 @@ static int put_judged(struct put *put)
 	return rc;
 }
 
+void history_setup(const struct record *record, char ret[SHA256_HEX])
+{
+	static const char *const kinds[] = {"bench", "phantom", "profile"};
+	struct digest digest;
+	uint8_t bytes[DIGEST_BYTES];
+
+	digest_begin(&digest);
+	for (unsigned k = 0; k < sizeof(kinds) / sizeof(kinds[0]); k++)
+		for (unsigned i = 0; i < record->files; i++)
+			if (strcmp(record->file[i].kind, kinds[k]) == 0)
+				digest_raw(&digest, record->file[i].sha256, SHA256_HEX);
+	digest_end(&digest, bytes);
+	digest_hex(bytes, ret);
+}
+
 static int put_run(struct put *put)
 {
 	const struct record *r = put->record;
 	const struct record_judged *worst = put->entry->worst;
+	char setup[SHA256_HEX];
+	history_setup(r, setup);
 	const char *const texts[] = {
 		r->name,
 		r->host,
@@ -145,6 +163,8 @@ static int put_run(struct put *put)
 		digest_of_file(r, "plan"),
 		r->bench_name,
 		digest_of_file(r, "bench"),
+		setup,
+		r->golden.valid ? r->golden.run : "",
 		r->operator_name,
 		r->cartridge,
 		verdict_name(r),
@@ -158,13 +178,13 @@ static int put_run(struct put *put)
 		later_name(worst),
 		worst ? worst->verdict_reason : "",
 	};
-	int rc =
-		insert_once(put->db,
-			    "INSERT INTO run(exit_code, method, name, host, started, ended, path, dut, lot, plan, "
-			    "plan_sha256, bench, bench_sha256, operator, cartridge, verdict, status, reason, software, "
-			    "build, origin, recording, head, later, later_reason, judged, severity) "
-			    "VALUES(?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,0,0)",
-			    verdict_exit_code(r), r->method, texts, sizeof(texts) / sizeof(texts[0]), put->err);
+	int rc = insert_once(put->db,
+			     "INSERT INTO run(exit_code, method, name, host, started, ended, path, dut, lot, plan, "
+			     "plan_sha256, bench, bench_sha256, setup, golden, operator, cartridge, verdict, status, "
+			     "reason, software, "
+			     "build, origin, recording, head, later, later_reason, judged, severity) "
+			     "VALUES(?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,0,0)",
+			     verdict_exit_code(r), r->method, texts, sizeof(texts) / sizeof(texts[0]), put->err);
 
 	return rc ? rc : db_number(put->db, "SELECT last_insert_rowid()", &put->run, put->err);
 }

@@ -157,6 +157,9 @@ static int on_run(void *ctx, struct db_stmt *row)
 		.later_why = db_text(row, 23, NULL),
 		.recording = db_text(row, 24, NULL),
 		.again = db_int(row, 25) != 0,
+		.head = db_text(row, 26, NULL),
+		.setup = db_text(row, 27, NULL),
+		.method_version = (unsigned)db_int(row, 28),
 	};
 
 	return walk->fn(walk->ctx, &run);
@@ -177,7 +180,7 @@ int history_each_run(struct history *history, const struct history_filter *filte
 	say(&q,
 	    "SELECT run.id, exit_code, name, host, started, ended, path, dut, lot, plan, plan_sha256, bench, operator, "
 	    "verdict, status, run.reason, software, origin, decision, by, d.reason, utc, later, later_reason, "
-	    "recording, " AGAIN_SQL " FROM run"
+	    "recording, " AGAIN_SQL ", head, setup, method FROM run"
 	    " LEFT JOIN disposition AS d ON d.run = run.id AND d.number = (SELECT max(number) FROM disposition WHERE "
 	    "run = run.id) WHERE %s",
 	    order == ORDER_UNIT ? "dut IN (SELECT dut FROM run WHERE 1" : "1");
@@ -198,6 +201,7 @@ static int on_result(void *ctx, struct db_stmt *row)
 {
 	const struct result_walk *walk = ctx;
 	const struct history_result result = {
+		.measurand = db_text(row, 21, NULL),
 		.run = db_text(row, 0, NULL),
 		.dut = db_text(row, 1, NULL),
 		.lot = db_text(row, 2, NULL),
@@ -234,11 +238,14 @@ int history_each_result(struct history *history, const struct history_filter *fi
 	say(&q,
 	    "SELECT name, dut, lot, started, quantity.method, unit, result.outcome, phantom, sweep, depth_mm, rate_hz, "
 	    "value, u, "
-	    "expanded_u, lower, upper, n, run.id, recording, run.method, later FROM quantity JOIN result ON "
+	    "expanded_u, lower, upper, n, run.id, recording, run.method, later, measurand FROM quantity JOIN result ON "
 	    "result.quantity = quantity.id"
 	    " JOIN run ON run.id = result.run JOIN place ON place.run = run.id AND place.number = result.place"
-	    " WHERE measurand = ?");
-	add_value(&q, measurand, NULL);
+	    " WHERE 1");
+	if (measurand) {
+		say(&q, " AND measurand = ?");
+		add_value(&q, measurand, NULL);
+	}
 	if (method) {
 		say(&q, " AND (quantity.method = ? OR (quantity.method = '' AND value IS NULL))");
 		add_value(&q, method, NULL);

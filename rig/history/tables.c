@@ -9,7 +9,8 @@
 static const char schema_sql[] =
 	"CREATE TABLE run(id INTEGER PRIMARY KEY, name TEXT NOT NULL, host TEXT NOT NULL, started TEXT NOT NULL,"
 	" ended TEXT NOT NULL, path TEXT NOT NULL, dut TEXT NOT NULL, lot TEXT NOT NULL, plan TEXT NOT NULL,"
-	" plan_sha256 TEXT NOT NULL, bench TEXT NOT NULL, bench_sha256 TEXT NOT NULL, operator TEXT NOT NULL,"
+	" plan_sha256 TEXT NOT NULL, bench TEXT NOT NULL, bench_sha256 TEXT NOT NULL, setup TEXT NOT NULL, golden TEXT "
+	"NOT NULL, operator TEXT NOT NULL,"
 	" cartridge TEXT NOT NULL, verdict TEXT NOT NULL, status TEXT NOT NULL, exit_code INTEGER NOT NULL,"
 	" reason TEXT NOT NULL, software TEXT NOT NULL, build TEXT NOT NULL, method INTEGER NOT NULL,"
 	" origin TEXT NOT NULL, recording TEXT NOT NULL, severity INTEGER NOT NULL, head TEXT NOT NULL, judged INTEGER "

@@ -266,6 +266,17 @@ struct record_identity {
 	char before[128], after[128]; /* "": not asked yet; longer than any dut, so that what is cut is another pen's */
 };
 
+/* On which pass of the bench's reference pen it stands. */
+struct record_golden {
+	bool asked;    /* the bench has such a pen, and this is another one */
+	bool valid;    /* and it had a valid pass when the run began: */
+	char pen[64];  /* its serial number */
+	char run[128]; /* name of its run; "": it has none */
+	char started_utc[32];
+	char head[SHA256_HEX]; /* of that run's journal */
+	char text[320];        /* for people: until when it holds, or why there is none */
+};
+
 struct record {
 	char name[128]; /* file stem: everything of this run is NAME.something */
 	char folder[FILE_PATH_MAX];
@@ -312,6 +323,7 @@ struct record {
 	char depth_by[8], rate_by[8]; /* how they come about: bench_depth_by(), bench_rate_by(); "": not said */
 	struct record_identity dut_said;
 	struct record_proof proof;
+	struct record_golden golden;
 	char bench_found[400]; /* in which state, where an earlier run did not come to its end; empty: in order */
 	bool moved;            /* the pen was commanded to run at least once */
 	bool stop_verified;    /* the last stop was seen in the load signal; meaningful where moved */

@@ -421,6 +421,15 @@ static const struct member proof_members[] = {
 	ONE(struct record_proof, run, TEXT),
 	ONE(struct record_proof, utc, TEXT),
 	ONE(struct record_proof, why, TEXT),
+};
+
+static const struct member golden_members[] = {
+	ONE(struct record_golden, valid, BOOL),
+	ONE(struct record_golden, pen, TEXT),
+	ONE(struct record_golden, run, TEXT),
+	ONE(struct record_golden, started_utc, TEXT),
+	ONE(struct record_golden, head, TEXT),
+	ONE(struct record_golden, text, TEXT),
 	END,
 };
 
@@ -471,6 +480,7 @@ static const struct member record_members[] = {
 	MAYBE(struct record, rate_by),
 	MAYBE_NESTED(struct record, dut_said, dut_said.wanted, dut_said_members),
 	MAYBE_NESTED(struct record, proof, proof.wanted, proof_members),
+	MAYBE_NESTED(struct record, golden, golden.asked, golden_members),
 	MAYBE(struct record, bench_found),
 	ONE(struct record, moved, BOOL),
 	ONE(struct record, stop_verified, BOOL),

@@ -428,6 +428,8 @@ static void note_unchecked(struct importing *im)
 		importing_unchecked(im,
 				    "whether the room suited the calibrations: the bench has a thermometer, and of the "
 				    "recording no ambient temperature was taken (--temperature ambient=COLUMN)");
+	if (c->bench->golden.present && c->bench->golden.required)
+		importing_unchecked(im, "whether the bench's reference pen had a valid pass, which the bench requires");
 	if (c->recorded)
 		importing_unchecked(im,
 				    "whether the calibrations were valid: they no longer are, and that it was recorded "

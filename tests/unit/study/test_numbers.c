@@ -14,6 +14,7 @@
 #include "rig/study/anova.h"
 #include "rig/study/capability.h"
 #include "rig/study/control.h"
+#include "rig/study/golden.h"
 #include "rig/study/grr.h"
 #include "rig/study/interval.h"
 
@@ -388,24 +389,26 @@ static int set_up(void **state)
 	return 0;
 }
 
+/* Student's t of 0.995 and five degrees is 4.0321 [tables], the deviation of a new value about a mean of six sqrt(7/6). */
+static void test_golden(void **state)
+{
+	(void)state;
+	assert_true(fabs(golden_allowed(6, 2.0, 1) - 4.032143 * 2.0 * sqrt(7.0 / 6.0)) < 1e-5);
+	assert_true(golden_allowed(6, 2.0, 10) > golden_allowed(6, 2.0, 1));
+	assert_true(golden_allowed(600, 2.0, 1) < golden_allowed(6, 2.0, 1));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_strd),
-		cmocka_unit_test(test_constants),
-		cmocka_unit_test(test_individuals),
-		cmocka_unit_test(test_ewma),
-		cmocka_unit_test(test_means),
-		cmocka_unit_test(test_rules),
-		cmocka_unit_test(test_rules_over_many),
-		cmocka_unit_test(test_capability),
-		cmocka_unit_test(test_one_limit),
-		cmocka_unit_test(test_far_limits),
-		cmocka_unit_test(test_capability_names),
-		cmocka_unit_test(test_wilson),
-		cmocka_unit_test(test_aiag_ranges),
-		cmocka_unit_test(test_aiag_anova),
-		cmocka_unit_test(test_interaction),
+		cmocka_unit_test(test_golden),     cmocka_unit_test(test_strd),
+		cmocka_unit_test(test_constants),  cmocka_unit_test(test_individuals),
+		cmocka_unit_test(test_ewma),       cmocka_unit_test(test_means),
+		cmocka_unit_test(test_rules),      cmocka_unit_test(test_rules_over_many),
+		cmocka_unit_test(test_capability), cmocka_unit_test(test_one_limit),
+		cmocka_unit_test(test_far_limits), cmocka_unit_test(test_capability_names),
+		cmocka_unit_test(test_wilson),     cmocka_unit_test(test_aiag_ranges),
+		cmocka_unit_test(test_aiag_anova), cmocka_unit_test(test_interaction),
 	};
 	return cmocka_run_group_tests(tests, set_up, NULL);
 }
