@@ -159,6 +159,17 @@ static void with_interaction(struct grr *g, double confidence)
 			confidence);
 }
 
+/* The decision to pool is made on the same values that the appraisers' share comes from: its interval, taken after pooling, covers
+ * too seldom where that share is small. That of the whole model does not. */
+static void appraisers_unpooled(struct grr *g, double confidence)
+{
+	struct grr whole = *g;
+
+	with_interaction(&whole, confidence);
+	g->av.lo = fmin(whole.av.lo, g->av.value);
+	g->av.hi = fmax(whole.av.hi, g->av.value);
+}
+
 /* A component that is cut at 0 leaves the sums larger than their parts: they are added up again, the intervals stay. */
 static void add_up(struct grr *g)
 {
@@ -188,6 +199,7 @@ void grr_of(const double *x, unsigned parts, unsigned appraisers, unsigned trial
 		else
 			with_interaction(ret, confidence);
 		add_up(ret);
+		appraisers_unpooled(ret, confidence);
 	}
 	conclude(ret);
 }

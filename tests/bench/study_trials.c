@@ -1,27 +1,35 @@
-/* How often the studies' 95 % intervals cover the truth, over many trials with fixed seeds: 93.5 to 96.5 % is asked of each.
- * usage: study_trials [TRIALS]. Exit 1 where one lies outside. */
+/* How often the studies' 95 % intervals cover the truth, over many trials with fixed seeds: 93.5 to 96.5 % is asked of each, and no
+ * more than 98 of the total and the appraisers of a gauge R&R, whose method is known to be wider than it need be.
+ * usage: study_trials [TRIALS [grr|capability]]. Exit 1 where one lies outside. */
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "rig/measure/statistics.h"
 #include "rig/study/capability.h"
 #include "rig/study/grr.h"
 #include "tests/bench/pw1.h"
 
-#define LEAST 0.935
-#define MOST  0.965
+#define LEAST     0.935
+#define MOST      0.965
+#define MOST_WIDE 0.98
 
 static int outside;
 
-static void report(const char *what, unsigned covered, unsigned trials)
+static void report_up_to(const char *what, unsigned covered, unsigned trials, double most)
 {
 	double share = (double)covered / trials;
-	int bad = share < LEAST || share > MOST;
+	int bad = share < LEAST || share > most;
 
 	printf("%-58s %6.2f %%%s\n", what, 100.0 * share, bad ? "  OUTSIDE" : "");
 	fflush(stdout);
 	outside += bad;
+}
+
+static void report(const char *what, unsigned covered, unsigned trials)
+{
+	report_up_to(what, covered, trials, MOST);
 }
 
 static int covers(struct interval i, double truth)
@@ -114,10 +122,15 @@ static void grr_trials(const struct grr_case *c, unsigned trials)
 	const struct {
 		const char *name;
 		unsigned covered;
-	} row[] = {{"EV", ev}, {"AV", reproducibility}, {"GRR", grr}, {"PV", pv}, {"TV", tv}};
+		double most;
+	} row[] = {{"EV", ev, MOST},
+		   {"AV", reproducibility, MOST_WIDE},
+		   {"GRR", grr, MOST},
+		   {"PV", pv, MOST},
+		   {"TV", tv, MOST_WIDE}};
 	for (unsigned i = 0; i < sizeof(row) / sizeof(row[0]); i++) {
 		snprintf(text, sizeof(text), "%s, %s", row[i].name, c->name);
-		report(text, row[i].covered, trials);
+		report_up_to(text, row[i].covered, trials, row[i].most);
 	}
 }
 
@@ -136,11 +149,12 @@ int main(int argc, char **argv)
 		{"5 x 2 x 2", 5, 2, 2, 1.0, 0.2, 0.0, 0.2},
 	};
 	unsigned trials = argc > 1 ? (unsigned)atoi(argv[1]) : 10000;
+	const char *which = argc > 2 ? argv[2] : "";
 
 	statistics_begin();
-	for (unsigned i = 0; i < sizeof(grr) / sizeof(grr[0]); i++)
+	for (unsigned i = 0; i < sizeof(grr) / sizeof(grr[0]) && strcmp(which, "capability") != 0; i++)
 		grr_trials(&grr[i], trials);
-	for (unsigned i = 0; i < sizeof(capability) / sizeof(capability[0]); i++)
+	for (unsigned i = 0; i < sizeof(capability) / sizeof(capability[0]) && strcmp(which, "grr") != 0; i++)
 		capability_trials(&capability[i], trials);
 	return outside != 0;
 }
