@@ -34,6 +34,7 @@ const struct command *const command_table[] = {
 	&command_trend,
 	&command_compare,
 	&command_golden,
+	&command_grr,
 	&command_state,
 	&command_station,
 	&command_key,

@@ -6,6 +6,7 @@
 
 #include "rig/base/json.h"
 #include "rig/cli/history_options.h"
+#include "rig/cli/kit/format.h"
 #include "rig/cli/kit/indexing.h"
 #include "rig/history/unit.h"
 
@@ -55,23 +56,6 @@ struct listing {
 	struct err *err;
 };
 
-static void csv_text(const char *text)
-{
-	bool formula = *text && strchr("=+-@\t", *text);
-
-	if (!formula && !strpbrk(text, ",\"\r\n")) {
-		print_clean(stdout, text);
-		return;
-	}
-	fputs(formula ? "\" " : "\"", stdout);
-	for (const char *c = text; *c; c++) {
-		if (*c == '"')
-			fputc('"', stdout);
-		fputc((unsigned char)*c < 0x20 ? '?' : *c, stdout);
-	}
-	fputc('"', stdout);
-}
-
 static void csv_row(const struct cell *cell, unsigned count, bool names)
 {
 	for (unsigned i = 0; i < count; i++) {
@@ -79,7 +63,7 @@ static void csv_row(const struct cell *cell, unsigned count, bool names)
 		if (names)
 			fputs(cell[i].name, stdout);
 		else if (cell[i].text)
-			csv_text(cell[i].text);
+			print_csv(stdout, cell[i].text);
 		else
 			printf("%lld", cell[i].number);
 	}

@@ -111,3 +111,39 @@ void anova_two_way(const double *x, unsigned levels_a, unsigned levels_b, unsign
 	test(&ret->b, &ret->interaction);
 	test(&ret->interaction, &ret->repeat);
 }
+
+void anova_nested(const double *x, unsigned levels_a, unsigned levels_b, unsigned repeats, struct anova_nested *ret)
+{
+	unsigned n = levels_a * levels_b * repeats;
+	long double all = 0.0L, of_a = 0.0L, of_b = 0.0L, rest = 0.0L;
+
+	for (unsigned i = 0; i < n; i++)
+		all += ((long double)x[i] - x[0]) / n;
+	for (unsigned a = 0; a < levels_a; a++) {
+		const double *own = x + (size_t)a * levels_b * repeats;
+		long double mean_a = 0.0L;
+
+		for (unsigned i = 0; i < levels_b * repeats; i++)
+			mean_a += ((long double)own[i] - x[0]) / (levels_b * repeats);
+		of_a += (mean_a - all) * (mean_a - all) * levels_b * repeats;
+		for (unsigned b = 0; b < levels_b; b++) {
+			long double mean_b = 0.0L;
+
+			for (unsigned r = 0; r < repeats; r++)
+				mean_b += ((long double)own[b * repeats + r] - x[0]) / repeats;
+			of_b += (mean_b - mean_a) * (mean_b - mean_a) * repeats;
+			for (unsigned r = 0; r < repeats; r++) {
+				long double left = (long double)own[b * repeats + r] - x[0] - mean_b;
+				rest += left * left;
+			}
+		}
+	}
+	ret->a.squares = (double)of_a;
+	ret->b.squares = (double)of_b;
+	ret->repeat.squares = (double)rest;
+	finish(&ret->a, levels_a - 1.0);
+	finish(&ret->b, levels_a * (levels_b - 1.0));
+	finish(&ret->repeat, (double)levels_a * levels_b * (repeats - 1.0));
+	test(&ret->a, &ret->b);
+	test(&ret->b, &ret->repeat);
+}

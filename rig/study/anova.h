@@ -21,4 +21,10 @@ struct anova_two_way {
 };
 void anova_two_way(const double *x, unsigned levels_a, unsigned levels_b, unsigned repeats, struct anova_two_way *ret);
 
+/* Balanced, b nested in a: x[(a * levels_b + b) * repeats + r]. F of a against b, of b against what repeats. */
+struct anova_nested {
+	struct anova_row a, b, repeat;
+};
+void anova_nested(const double *x, unsigned levels_a, unsigned levels_b, unsigned repeats, struct anova_nested *ret);
+
 #endif

@@ -204,6 +204,36 @@ void grr_of(const double *x, unsigned parts, unsigned appraisers, unsigned trial
 	conclude(ret);
 }
 
+static void nested_components(struct grr *g, double confidence)
+{
+	const struct anova_row *error = &g->anova.repeat;
+	double r = 1.0 / g->trials, per_a = r / g->parts;
+
+	g->ev = combine(g, error, (struct combination){.repeat = 1.0}, confidence);
+	g->pv = combine(g, error, (struct combination){.part = r, .repeat = -r}, confidence);
+	g->av = combine(g, error, (struct combination){.appraiser = per_a, .part = -per_a}, confidence);
+	g->grr = combine(g, error, (struct combination){.appraiser = per_a, .part = -per_a, .repeat = 1.0}, confidence);
+	g->tv = combine(g, error, (struct combination){.appraiser = per_a, .part = r - per_a, .repeat = 1.0 - r},
+			confidence);
+	g->grr.value = hypot(g->ev.value, g->av.value);
+	g->tv.value = hypot(g->grr.value, g->pv.value);
+}
+
+void grr_nested_of(const double *x, unsigned parts, unsigned appraisers, unsigned trials, double confidence,
+		   struct grr *ret)
+{
+	struct anova_nested anova;
+
+	*ret = (struct grr){
+		.method = GRR_ANOVA, .nested = true, .parts = parts, .appraisers = appraisers, .trials = trials};
+	anova_nested(x, appraisers, parts, trials, &anova);
+	ret->anova.a = anova.b;
+	ret->anova.b = anova.a;
+	ret->anova.repeat = anova.repeat;
+	nested_components(ret, confidence);
+	conclude(ret);
+}
+
 double grr_percent_tolerance(const struct grr *grr, double lower, double upper)
 {
 	return 100.0 * 6.0 * grr->grr.value / (upper - lower);

@@ -134,6 +134,45 @@ static void grr_trials(const struct grr_case *c, unsigned trials)
 	}
 }
 
+static void draw_nested(const struct grr_case *c, struct pw1_random *d, double *x)
+{
+	for (unsigned a = 0; a < c->appraisers; a++) {
+		double appraiser = c->appraiser * pw1_normal(d);
+		for (unsigned p = 0; p < c->parts; p++) {
+			double part = appraiser + c->part * pw1_normal(d);
+			for (unsigned t = 0; t < c->trials; t++)
+				x[(a * c->parts + p) * c->trials + t] = part + c->repeat * pw1_normal(d);
+		}
+	}
+}
+
+static void nested_trials(const struct grr_case *c, unsigned trials)
+{
+	double x[1000], both = hypot(c->appraiser, c->repeat);
+	unsigned ev = 0, av = 0, grr = 0, pv = 0, tv = 0;
+	struct pw1_random d = pw1_seeded(3);
+	char text[100];
+
+	for (unsigned t = 0; t < trials; t++) {
+		struct grr g;
+		draw_nested(c, &d, x);
+		grr_nested_of(x, c->parts, c->appraisers, c->trials, 0.95, &g);
+		ev += covers(g.ev, c->repeat);
+		av += covers(g.av, c->appraiser);
+		grr += covers(g.grr, both);
+		pv += covers(g.pv, c->part);
+		tv += covers(g.tv, hypot(both, c->part));
+	}
+	const struct {
+		const char *name;
+		unsigned covered;
+	} row[] = {{"EV", ev}, {"AV", av}, {"GRR", grr}, {"PV", pv}, {"TV", tv}};
+	for (unsigned i = 0; i < sizeof(row) / sizeof(row[0]); i++) {
+		snprintf(text, sizeof(text), "%s, nested, %s", row[i].name, c->name);
+		report_up_to(text, row[i].covered, trials, i == 0 || i == 3 ? MOST : MOST_WIDE);
+	}
+}
+
 int main(int argc, char **argv)
 {
 	static const struct capability_case capability[] = {
@@ -148,12 +187,18 @@ int main(int argc, char **argv)
 		{"10 x 3 x 3 with interaction", 10, 3, 3, 1.0, 0.2, 0.3, 0.1},
 		{"5 x 2 x 2", 5, 2, 2, 1.0, 0.2, 0.0, 0.2},
 	};
+	static const struct grr_case nested[] = {
+		{"6 of each of 4, 2 trials", 6, 4, 2, 1.0, 0.6, 0.0, 0.2},
+		{"5 of each of 3, 3 trials, set-ups matter little", 5, 3, 3, 0.3, 0.1, 0.0, 0.2},
+	};
 	unsigned trials = argc > 1 ? (unsigned)atoi(argv[1]) : 10000;
 	const char *which = argc > 2 ? argv[2] : "";
 
 	statistics_begin();
 	for (unsigned i = 0; i < sizeof(grr) / sizeof(grr[0]) && strcmp(which, "capability") != 0; i++)
 		grr_trials(&grr[i], trials);
+	for (unsigned i = 0; i < sizeof(nested) / sizeof(nested[0]) && strcmp(which, "capability") != 0; i++)
+		nested_trials(&nested[i], trials);
 	for (unsigned i = 0; i < sizeof(capability) / sizeof(capability[0]) && strcmp(which, "grr") != 0; i++)
 		capability_trials(&capability[i], trials);
 	return outside != 0;

@@ -9,6 +9,8 @@
 
 #include "rig/cli/kit/format.h"
 
+#include "rig/base/text_clean.h"
+
 #define WIDTH_DEFAULT 100 /* not a terminal: a log */
 
 const char *const colour_words[] = {"auto", "always", "never", NULL};
@@ -81,4 +83,21 @@ void format_bytes(double bytes, char *ret, size_t size)
 		i++;
 	}
 	snprintf(ret, size, i ? "%.3g %s" : "%.0f %s", bytes, prefix[i]);
+}
+
+void print_csv(FILE *out, const char *text)
+{
+	bool formula = *text && strchr("=+-@\t", *text);
+
+	if (!formula && !strpbrk(text, ",\"\r\n")) {
+		print_clean(out, text);
+		return;
+	}
+	fputs(formula ? "\" " : "\"", out);
+	for (const char *c = text; *c; c++) {
+		if (*c == '"')
+			fputc('"', out);
+		fputc((unsigned char)*c < 0x20 ? '?' : *c, out);
+	}
+	fputc('"', out);
 }

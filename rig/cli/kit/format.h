@@ -16,6 +16,8 @@ unsigned terminal_width(int fd);
 void format_duration(double seconds, char *ret, size_t size); /* "1 h 02 min", "3 min 20 s", "4.2 s" */
 /* "90", "90s", "15m", "1.5h": seconds, positive and finite. -EINVAL. */
 int parse_duration(const char *text, double *ret_s);
+/* A field of a CSV row, RFC 4180: quoted where it must be, and what a spreadsheet would take for a formula is no longer one. */
+void print_csv(FILE *out, const char *text);
 void format_bytes(double bytes, char *ret, size_t size); /* "12.3 MB", decimal prefixes */
 
 #endif

@@ -382,6 +382,30 @@ static void test_interaction(void **state)
 	assert_true(g.interaction > 0.3 && g.ev.value < 0.02 && g.av.value >= g.interaction);
 }
 
+/* Nested, what is between parts within appraisers is what is crossed between parts and in the interaction together. */
+static void test_nested(void **state)
+{
+	double x[3 * 4 * 2];
+	struct anova_two_way crossed;
+	struct anova_nested nested;
+	struct grr g;
+
+	(void)state;
+	for (unsigned i = 0; i < 24; i++)
+		x[i] = 1e6 + 0.3 * (i / 8) + sin(7.0 * (i / 2)) + 0.1 * cos(3.0 * i);
+	anova_two_way(x, 3, 4, 2, &crossed);
+	anova_nested(x, 3, 4, 2, &nested);
+	assert_true(fabs(nested.a.squares - crossed.a.squares) < 1e-9);
+	assert_true(fabs(nested.b.squares - crossed.b.squares - crossed.interaction.squares) < 1e-9);
+	assert_true(fabs(nested.repeat.squares - crossed.repeat.squares) < 1e-9);
+	assert_true(nested.a.dof == 2 && nested.b.dof == 9 && nested.repeat.dof == 12);
+	grr_nested_of(x, 4, 3, 2, 0.95, &g);
+	assert_true(g.nested && fabs(g.ev.value - sqrt(nested.repeat.mean)) < 1e-12);
+	assert_true(fabs(g.pv.value - sqrt((nested.b.mean - nested.repeat.mean) / 2)) < 1e-12);
+	assert_true(fabs(g.tv.value - hypot(g.grr.value, g.pv.value)) < 1e-12);
+	assert_true(g.pv.lo < g.pv.value && g.pv.value < g.pv.hi);
+}
+
 static int set_up(void **state)
 {
 	(void)state;
@@ -401,14 +425,23 @@ static void test_golden(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_golden),     cmocka_unit_test(test_strd),
-		cmocka_unit_test(test_constants),  cmocka_unit_test(test_individuals),
-		cmocka_unit_test(test_ewma),       cmocka_unit_test(test_means),
-		cmocka_unit_test(test_rules),      cmocka_unit_test(test_rules_over_many),
-		cmocka_unit_test(test_capability), cmocka_unit_test(test_one_limit),
-		cmocka_unit_test(test_far_limits), cmocka_unit_test(test_capability_names),
-		cmocka_unit_test(test_wilson),     cmocka_unit_test(test_aiag_ranges),
-		cmocka_unit_test(test_aiag_anova), cmocka_unit_test(test_interaction),
+		cmocka_unit_test(test_nested),
+		cmocka_unit_test(test_golden),
+		cmocka_unit_test(test_strd),
+		cmocka_unit_test(test_constants),
+		cmocka_unit_test(test_individuals),
+		cmocka_unit_test(test_ewma),
+		cmocka_unit_test(test_means),
+		cmocka_unit_test(test_rules),
+		cmocka_unit_test(test_rules_over_many),
+		cmocka_unit_test(test_capability),
+		cmocka_unit_test(test_one_limit),
+		cmocka_unit_test(test_far_limits),
+		cmocka_unit_test(test_capability_names),
+		cmocka_unit_test(test_wilson),
+		cmocka_unit_test(test_aiag_ranges),
+		cmocka_unit_test(test_aiag_anova),
+		cmocka_unit_test(test_interaction),
 	};
 	return cmocka_run_group_tests(tests, set_up, NULL);
 }
