@@ -310,7 +310,7 @@ static void put_statement(FILE *out, const struct record *record)
 /* JUnit has properties only inside a suite: the first one, which holds no case. */
 static void put_properties(const struct record *record, FILE *out)
 {
-	char golden[500];
+	char golden[500], again[16];
 
 	fputs("  <testsuite name=\"about\" tests=\"0\" failures=\"0\" errors=\"0\" skipped=\"0\">\n    <properties>\n",
 	      out);
@@ -324,6 +324,8 @@ static void put_properties(const struct record *record, FILE *out)
 	put_property(out, "run_status", run_status_name(record->run_status));
 	put_property(out, "dut_verdict", verdict_name(record));
 	put_property(out, "journal_head", record->journal_head);
+	snprintf(again, sizeof(again), "%u", verdict_measured_again(record));
+	put_property(out, "points_measured_again", again);
 	put_property(out, "golden", render_golden(&record->golden, golden, sizeof(golden)));
 	put_property(out, "golden_run", record->golden.run);
 	put_property(out, "golden_journal_head", record->golden.head);

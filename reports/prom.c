@@ -177,6 +177,8 @@ static int write_prom(const struct record *record, FILE *out, struct err *err)
 	if (record->has_verdict)
 		put_one(out, record, "penrig_run_verdict",
 			"0 pass, 1 conditional_pass, 2 inconclusive, 3 conditional_fail, 4 fail", record->dut_verdict);
+	put_one(out, record, "penrig_run_points_measured_again", "Whose first attempt is not the one that counts",
+		verdict_measured_again(record));
 	for (unsigned i = 0; i < sizeof(families) / sizeof(families[0]); i++)
 		put_family(out, record, &families[i]);
 	return ferror(out) ? err_set(err, -EIO, "the Prometheus text cannot be written: %s", strerror(EIO)) : 0;

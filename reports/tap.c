@@ -176,6 +176,8 @@ static int write_tap(const struct record *record, FILE *out, struct err *err)
 	put_words(out, record->dut);
 	fputs("\n# plan ", out);
 	put_words(out, record->plan_name);
+	if (verdict_measured_again(record))
+		fprintf(out, "\n# points measured again %u", verdict_measured_again(record));
 	if (record->golden.asked) {
 		fputs("\n# golden pen ", out);
 		put_words(out, render_golden(&record->golden, golden, sizeof(golden)));

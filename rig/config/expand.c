@@ -403,11 +403,17 @@ static int add_steps(struct expansion *x)
 	return 0;
 }
 
+/* Of one point, at most. */
+static unsigned tries_of(const struct plan_step *step)
+{
+	return step->attempts + step->repeat_failed;
+}
+
 static double strokes_of(const struct plan *plan, const struct plan_point *point)
 {
 	const struct plan_step *step = &plan->step[point->step];
 
-	return point->rate_hz * (step->settle.max_s + step->measure.max_s + COAST_S) * step->attempts;
+	return point->rate_hz * (step->settle.max_s + step->measure.max_s + COAST_S) * tries_of(step);
 }
 
 /* Every attempt counted: a run must not end on a worn phantom. */
@@ -542,6 +548,6 @@ uint64_t plan_runfile_bytes(const struct plan *plan, const struct bench *bench, 
 		plan_duration_s(plan, bench, points, count) * bench_sample_rate_hz(bench) * CHANNELS * BYTES_PER_SAMPLE;
 	for (unsigned i = 0; i < count; i++)
 		bytes += BYTES_PER_POINT +
-			 BYTES_PER_STROKE * strokes_of(plan, &points[i]) / plan->step[points[i].step].attempts;
+			 BYTES_PER_STROKE * strokes_of(plan, &points[i]) / tries_of(&plan->step[points[i].step]);
 	return (uint64_t)bytes;
 }

@@ -196,7 +196,7 @@ static int read_settle(const struct json_doc *doc, const struct json *node, void
 
 struct step_text {
 	struct plan_step step;
-	int64_t repeats, seed, attempts;
+	int64_t repeats, seed, attempts, repeat_failed;
 	int order;
 };
 
@@ -223,6 +223,11 @@ static const struct json_field step_fields[] = {
 	{.key = "settle_s", .kind = FIELD_CUSTOM, .read = read_settle},
 	{.key = "measure_s", .kind = FIELD_CUSTOM, .required = true, .read = read_measure},
 	{.key = "attempts", .kind = FIELD_INT, .offset = offsetof(struct step_text, attempts), .lo = 1, .hi = 10},
+	{.key = "repeat_failed",
+	 .kind = FIELD_INT,
+	 .offset = offsetof(struct step_text, repeat_failed),
+	 .lo = 0,
+	 .hi = 9},
 	{.key = "still", .kind = FIELD_BOOL, .offset = IN_STEP(still)},
 	{.key = "free_run", .kind = FIELD_BOOL, .offset = IN_STEP(free_run)},
 	{.key = "limits", .kind = FIELD_CUSTOM, .read = read_step_limits},
@@ -272,6 +277,7 @@ static int read_step(const struct json_doc *doc, const struct json *node, unsign
 	*ret = text.step;
 	ret->repeats = (unsigned)text.repeats;
 	ret->attempts = (unsigned)text.attempts;
+	ret->repeat_failed = (unsigned)text.repeat_failed;
 	ret->seed = (uint64_t)text.seed;
 	ret->order = (enum plan_order)text.order;
 	json_position(node, &ret->line, &ret->column);

@@ -34,9 +34,11 @@ struct plan_step {
 	struct window settle; /* from the start to the window */
 	struct window measure;
 	unsigned attempts; /* >= 1: an inconclusive point is measured again up to this often */
-	bool still;        /* it passes without a measured motion, too */
-	bool free_run;     /* before its other points: each rate once with nothing under the needles */
-	unsigned limits;   /* own limits; they replace plan limits of the same measurand */
+	unsigned
+		repeat_failed; /* a point that failed is measured so many times more, to learn of it: the failure counts */
+	bool still;            /* it passes without a measured motion, too */
+	bool free_run;         /* before its other points: each rate once with nothing under the needles */
+	unsigned limits;       /* own limits; they replace plan limits of the same measurand */
 	struct limit limit[PLAN_LIMITS_MAX];
 	unsigned processes; /* own ones; they replace the plan's of the same measurand */
 	struct process process[PROCESS_MAX];

@@ -247,8 +247,14 @@ void judge_sweep(const struct plan *plan, struct record_sweep *sweep)
 
 void judge_supersede(struct record *record, unsigned row)
 {
-	for (unsigned i = 0; i < row; i++)
-		if (record->point[i].plan.number == record->point[row].plan.number)
-			record->point[i].counts = false;
-	record->point[row].counts = true;
+	bool failed = false;
+
+	for (unsigned i = 0; i < row; i++) {
+		struct record_point *earlier = &record->point[i];
+		if (earlier->plan.number != record->point[row].plan.number)
+			continue;
+		earlier->counts = earlier->counts && earlier->outcome >= OUTCOME_CONDITIONAL_FAIL;
+		failed |= earlier->counts;
+	}
+	record->point[row].counts = !failed;
 }

@@ -29,7 +29,7 @@ bool judge_is_of_sweep(const struct limit *limit);
 #define JUDGE_LABEL_MAX 72
 /* The measurand as people read it in a reason: with the part that was judged where it stands for several. */
 void judge_label(const struct result *result, char *ret, size_t size);
-/* The attempt at `row` is the one that counts from now on. */
+/* The attempt at `row` is the one that counts from now on, unless one before it failed: that one counts for good. */
 void judge_supersede(struct record *record, unsigned row);
 
 #endif

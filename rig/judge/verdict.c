@@ -335,12 +335,25 @@ static void weigh_origin(struct weighing *w, struct record *record)
 		      within);
 }
 
+unsigned verdict_measured_again(const struct record *record)
+{
+	unsigned count = 0;
+
+	for (unsigned i = 0; i < record->points; i++)
+		count += record->point[i].counts && record->point[i].attempt > 1;
+	return count;
+}
+
 static void write_reason(struct record *record, const struct weighing *w)
 {
 	const char *nearest = w->outcome == OUTCOME_PASS ? "nearest to its limit: " : "";
-	char more[48] = "";
+	char more[80] = "";
+	unsigned again = verdict_measured_again(record);
 	if (w->equals && w->outcome != OUTCOME_PASS)
 		snprintf(more, sizeof(more), " (and %u more)", w->equals);
+	if (again && w->outcome <= OUTCOME_CONDITIONAL_PASS)
+		snprintf(more + strlen(more), sizeof(more) - strlen(more), "; %u point%s had to be measured again",
+			 again, again == 1 ? "" : "s");
 	snprintf(record->verdict_reason, sizeof(record->verdict_reason), "%s%.*s%s", nearest,
 		 (int)(sizeof(record->verdict_reason) - strlen(nearest) - strlen(more) - 1), w->reason, more);
 }

@@ -42,4 +42,7 @@ bool verdict_accepted(const struct record *record);
 /* The exit code, by the table of docs/exit-codes.md. */
 int verdict_exit_code(const struct record *record);
 
+/* Points whose first attempt is not the one that counts: what passes, passed only then. */
+unsigned verdict_measured_again(const struct record *record);
+
 #endif

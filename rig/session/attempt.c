@@ -322,11 +322,21 @@ static void resting(struct session *s, uint64_t now_ns)
 	finish_point(s);
 }
 
-/* Again after an inconclusive attempt, as often as the plan allows; a failed one is never tried away. */
+/* Again after an inconclusive attempt, as often as the plan allows. A failed one is never tried away: where the plan wants to
+ * learn of it, it is measured again, and goes on to count (judge_supersede). */
+static bool wants_again(struct session *s, const struct record_point *point)
+{
+	if (!s->at.failed_at && point->outcome >= OUTCOME_CONDITIONAL_FAIL)
+		s->at.failed_at = s->at.number;
+	if (s->at.failed_at)
+		return s->at.number < s->at.failed_at + plan_step_of(s)->repeat_failed;
+	return point->outcome == OUTCOME_INCONCLUSIVE && s->at.number < plan_step_of(s)->attempts;
+}
+
 static void after_point(struct session *s)
 {
 	const struct record_point *point = recorded(s);
-	bool again = point->outcome == OUTCOME_INCONCLUSIVE && s->at.number < plan_step_of(s)->attempts;
+	bool again = wants_again(s, point);
 	bool dead_end = session_moving(s);
 	bool interlock = !point->measured && point->phase_index[POINT_TARE] == UINT64_MAX;
 	if (dead_end || (interlock && !again)) {
@@ -343,6 +353,7 @@ static void after_point(struct session *s)
 	s->at.point++;
 	s->at.number = 1;
 	s->at.before = 0;
+	s->at.failed_at = 0;
 	attempt_next(s);
 }
 

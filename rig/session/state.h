@@ -54,12 +54,13 @@ struct sensing {            /* of the load sensor */
 	uint64_t ticked_ns;
 };
 
-struct attempt {         /* one try at a point: the one under way, or the next */
-	unsigned point;  /* index in config.points */
-	unsigned number; /* at this point, from 1 */
-	unsigned before; /* at this point, that an earlier run began and did not end: they do not count as tries */
-	unsigned index;  /* in record->point, which holds every attempt */
-	bool open;       /* it stands in the record and is not finished */
+struct attempt {            /* one try at a point: the one under way, or the next */
+	unsigned point;     /* index in config.points */
+	unsigned number;    /* at this point, from 1 */
+	unsigned before;    /* at this point, that an earlier run began and did not end: they do not count as tries */
+	unsigned failed_at; /* the one that failed; 0: none did */
+	unsigned index;     /* in record->point, which holds every attempt */
+	bool open;          /* it stands in the record and is not finished */
 	uint64_t phase_first;
 	char fault[200];     /* why it cannot be trusted; empty = nothing known */
 	bool rests_for_next; /* its rest is to be the next point's tare ... */

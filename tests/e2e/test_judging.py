@@ -100,6 +100,30 @@ def what_an_attempt_showed_stays(check):
     check(beyond >= SEEDS / 6 and every, f"no trial: {beyond} attempts beyond the limit, {outcomes}")
 
 
+def a_failure_is_measured_again_and_stays(check):
+    """repeat_failed: the attempt that failed counts, whatever those after it show; and a pass that needed another attempt says so."""
+    upper = 1.19
+    jobs = [lambda seed=seed: run([limit("depth_max_mm", "mm", upper=upper)], dut="PEN-JITTERY-01", seed=seed, step={"repeat_failed": 2}) for seed in range(1, 7)]
+    seen = set()
+    for seed, ran in enumerate(rig.in_parallel(jobs), 1):
+        points = ran.report["points"]
+        first = points[0]["outcome"]
+        if first not in ("fail", "conditional_fail"):
+            check(len(points) == 1, f"seed {seed}: {first} is not repeated: {len(points)}")
+            continue
+        check(ran.status == 1 and [p["attempt"] for p in points] == [1, 2, 3] and [p["counts"] for p in points] == [True, False, False], f"seed {seed}: {ran.outcome()} {len(points)}")
+        check(rig.penrig_a("analyze", ran.run_file).returncode == 1, f"seed {seed}: derived again")
+        seen |= {p["outcome"] for p in points[1:]}
+    check("pass" in seen or "fail" in seen, f"no trial: {seen}")
+    again = run(DEPTH, step={"attempts": 3}, faults=("dropped-frames@0.1,p=0.001",))
+    words = "1 point had to be measured again"
+    check(again.outcome() != PASS or words in again.report["verdict_reason"], f"{again.outcome()} {again.report['verdict_reason']}")
+    check(again.outcome() == PASS and len(again.report["points"]) == 2, f"no trial: {again.outcome()} {again.report['verdict_reason']}")
+    for form, said in [("text", words), ("html", words), ("tap", "points measured again 1"), ("junit", "points_measured_again"), ("prom", "penrig_run_points_measured_again"), ("csv", ",2,true,")]:
+        told = rig.penrig_a("report", again.run_file, "--format", form, "--output", "-")
+        check(said in told.stdout, f"{form}: {told.stderr} {told.stdout[:300]}")
+
+
 # ---- needles that were not seen to move
 
 OF_MOTION = [limit("coast_down_s", "s", upper=0.5), limit("double_strokes", "1", upper=0)]
@@ -188,6 +212,7 @@ def main():
     phantom_not_checked(check)
     no_means_is_no_failed_check(check)
     what_an_attempt_showed_stays(check)
+    a_failure_is_measured_again_and_stays(check)
     a_pass_needs_motion(check)
     a_still_step_passes_at_rest(check)
     phantom_temperature(check)

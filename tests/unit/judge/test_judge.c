@@ -459,6 +459,23 @@ static void the_last_attempt_is_the_one_that_counts(void **state)
 	assert_true(d->record->point[3].counts); /* what comes later is none of its business */
 }
 
+/* Rows of one point: the first failed, what is measured after it does not take its place, nor does a later failure. */
+static void an_attempt_that_failed_counts_for_good(void **state)
+{
+	static const enum outcome outcomes[] = {OUTCOME_INCONCLUSIVE, OUTCOME_FAIL, OUTCOME_PASS, OUTCOME_FAIL};
+	struct desk *d = *state;
+
+	for (unsigned i = 1; i < 4; i++)
+		d->point = record_add_point(d->record);
+	for (unsigned i = 0; i < 4; i++) {
+		d->record->point[i].plan.number = 0;
+		d->record->point[i].outcome = outcomes[i];
+		judge_supersede(d->record, i);
+		for (unsigned k = 0; k <= i; k++)
+			assert_int_equal(d->record->point[k].counts, k == (i == 0 ? 0 : 1));
+	}
+}
+
 /* ---- sweeps ---- */
 
 #define DEPTHS 4
@@ -699,6 +716,7 @@ int main(void)
 		T(a_free_run_is_only_to_be_trusted),
 		T(labels_name_the_part_where_there_are_several),
 		T(the_last_attempt_is_the_one_that_counts),
+		T(an_attempt_that_failed_counts_for_good),
 		T(a_sweep_with_gaps_is_not_trusted),
 		T(sweeps_go_by_step_phantom_and_rate),
 		T(what_a_sweep_does_not_show_is_a_result_of_it),
