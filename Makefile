@@ -23,6 +23,8 @@ NEED_LIBS := libserialport libusb-1.0 libcjson gsl sqlite3 libzstd nettle libsod
 MAY_LIBS  := hdf5 hdf5-serial
 # Another that may be there: for the page of `penrig station`.
 WEB_LIBS  := libmicrohttpd
+# And another: for a fleet (`penrig agent`, `submit`, ...).
+PQ_LIBS   := libpq
 APT_BUILD := gcc make pkg-config libserialport-dev libusb-1.0-0-dev libcjson-dev libgsl-dev libsqlite3-dev \
 	libzstd-dev nettle-dev libsodium-dev libudev-dev
 APT_DEMO  := $(APT_BUILD) umockdev
@@ -49,7 +51,7 @@ endif
 STD  := -std=gnu11 -D_GNU_SOURCE -ffp-contract=off -fno-math-errno -fvisibility=hidden -pthread -fPIE
 # What decides how an object comes out; when it changes, a library that comes, goes or changes its version included,
 # everything is configured and compiled anew.
-LIBS_HERE = $(shell for lib in $(NEED_LIBS) $(MAY_LIBS) $(WEB_LIBS); do echo "$$lib=$$(pkg-config --modversion $$lib 2>/dev/null)"; done)
+LIBS_HERE = $(shell for lib in $(NEED_LIBS) $(MAY_LIBS) $(WEB_LIBS) $(PQ_LIBS); do echo "$$lib=$$(pkg-config --modversion $$lib 2>/dev/null)"; done)
 KEY = $(CC) | $(STD) $(WARN) $(CPPFLAGS) $(CFLAGS) $(LDFLAGS) $(SAN) | $(LIBS_HERE) | $(TRY)
 
 # Goals that compile nothing themselves do not ask for a compiler and libraries.
@@ -136,6 +138,9 @@ $(addprefix $(B)/rig/offline/,hdf5_library.o export_hdf5.o import/hdf5.o): CPPFL
 
 # Where libmicrohttpd is there; the only object that sees its header.
 $(B)/rig/station/http.o: CPPFLAGS_ALL += $(HTTP_CFLAGS)
+# Where libpq is there; the only objects that see its header. It is loaded when a fleet is asked for.
+$(addprefix $(B)/rig/fleet/,pq_library.o server.o): CPPFLAGS_ALL += $(PQ_CFLAGS)
+$(B)/rig/fleet/tables.o: $(wildcard rig/fleet/schema/*)
 $(B)/rig/station/page.o: $(wildcard rig/station/page/*)
 $(B)/drivers/profile/shipped.o: $(wildcard fixtures/profiles/*)
 
@@ -299,7 +304,7 @@ lint:
 
 # Manual pages: one per command, from the same table as --help.
 MAN_COMMANDS := run resume check list doctor bench show report analyze requalify plot export import calibrate profile history dispose trend \
-	compare golden grr state station key sign verify anchor version help
+	compare golden grr state station agent submit jobs benches fleet key sign verify anchor version help
 MAN := $(B)/man/penrig.1 $(MAN_COMMANDS:%=$(B)/man/penrig-%.1) $(B)/man/penrig-virtual.1
 man: $(MAN)
 $(B)/man/penrig-virtual.1: docs/man/penrig-virtual.1.scd

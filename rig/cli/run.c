@@ -69,6 +69,12 @@ static const struct cli_option run_table[] = {
 	 .group = "Output",
 	 .help = "Where the run file and the reports go; made where it does not exist. Default: the current folder."},
 	RUN_ROWS_OUTPUT,
+	{.name = "start-within",
+	 .kind = OPTION_TEXT,
+	 .arg = "TIME",
+	 .offset = AT(start_within),
+	 .help = "Where the pen has not been started when TIME is over (90s, 15m), do not start it, and end with exit "
+		 "code 5. For programs that hand out work."},
 	{.name = NULL},
 };
 
@@ -90,6 +96,8 @@ struct run {
 	struct keeping keeping;
 	FILE *people; /* where tables and verdict go */
 	bool suspend;
+	double start_within_s; /* 0: no bound */
+	uint64_t began_ns;
 	struct bench_lock *lock; /* of a bench that was waited for, until the session has it */
 	struct delivery delivery;
 	struct resuming *resuming; /* NULL: the run begins with its first point */
@@ -247,6 +255,9 @@ static int read_inputs(struct run *run, const char *plan_path, struct err *err)
 	const char *bench = run->options->bench ? run->options->bench : getenv("PENRIG_BENCH");
 	int rc;
 
+	if (run->options->start_within && parse_duration(run->options->start_within, &run->start_within_s) < 0)
+		return err_set(err, -EINVAL, "--start-within %s: must be a time above zero, for example 90s or 15m",
+			       run->options->start_within);
 	if (!bench || !*bench)
 		return err_set(err, -EINVAL, "--bench is missing: --bench FILE, or PENRIG_BENCH in the environment");
 	if ((rc = fill_record(run, err)) < 0 || (rc = want_reports(run, err)) < 0 || (rc = load_key(run, err)) < 0 ||
@@ -386,6 +397,7 @@ static int open_surroundings(struct run *run, struct err *err)
 	    (rc = signals_block(err)) < 0 ||
 	    (rc = loop_new(run->tables->clock, run->tables->clock_ctx, &run->loop, err)) < 0)
 		return rc;
+	run->began_ns = loop_now_ns(run->loop);
 	if (run->tables->on_loop && (rc = run->tables->on_loop(run->loop)) < 0)
 		return err_set(err, rc, "cannot begin: %s", strerror(-rc));
 	return 0;
@@ -426,6 +438,7 @@ static int drive(struct run *run, struct err *err)
 		.lock = run->lock,
 		.resume = run->resuming ? resuming_session(run->resuming) : NULL,
 		.stopper = run->tables->stopper,
+		.start_by_ns = run->start_within_s > 0 ? run->began_ns + (uint64_t)(run->start_within_s * 1e9) : 0,
 		.finish = on_finish,
 		.finish_ctx = run,
 		.ended = on_ended,

@@ -7,7 +7,7 @@
 
 struct run_options { /* as the command line says them; NULL and false: not said */
 	const char *bench, *dut, *operator_name, *lot, *cartridge, *output_dir, *name, *state, *history, *progress_fd,
-		*answer_fd, *wait;
+		*answer_fd, *wait, *start_within;
 	const char *sign, *password_file, *keys, *override;
 	struct option_list attr, report;
 	bool json, no_input, quiet, production;

@@ -39,6 +39,7 @@ static const struct {
 	{"libzstd", "ZSTD_versionString", VERSION_FUNCTION, "libzstd1", "compression"},
 	{"nettle", NULL, VERSION_NONE, "libnettle8", "hashes"},
 	{"hdf5", NULL, VERSION_NONE, "libhdf5-103-1", "export"},
+	{"libpq", NULL, VERSION_NONE, "libpq5", "a fleet of benches"},
 };
 
 void version_record(struct record *record)

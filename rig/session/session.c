@@ -361,8 +361,13 @@ static void begin_points(struct session *s)
 	attempt_next(s);
 }
 
+/* Whoever asked for this run may have given it to another bench since. */
 static void begin_tests(struct session *s)
 {
+	if (s->config.start_by_ns && loop_now_ns(s->loop) >= s->config.start_by_ns) {
+		refuse(s, REFUSED_BUSY, "the time within which the pen had to be started is over");
+		return;
+	}
 	pen_tests_begin(s, begin_points);
 }
 

@@ -110,6 +110,9 @@ struct session_config {
 				  * gives 0. NULL: it takes the lock itself, or refuses */
 	/* Whether a stopper is started, as the bench file says. False where nothing of another process reaches the devices. */
 	bool stopper;
+	/* On the loop's clock: a pen that has not been started by then is not started any more, and the run refused as one whose
+	 * bench is in use. 0: whenever. */
+	uint64_t start_by_ns;
 	/* Called at the very end; the caller stops its loop then. */
 	void (*ended)(void *ctx);
 	void *ended_ctx;

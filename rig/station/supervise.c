@@ -309,6 +309,8 @@ static void compose(const struct station_config *config, const struct child_orde
 		add_word(line, "--lot=", order->unit->lot, NULL);
 	if (order->unit->gtin[0])
 		add_word(line, "--attr=gtin=", order->unit->gtin, NULL);
+	for (const char *const *word = order->more; word && *word; word++)
+		add_word(line, "", *word, NULL);
 	add_word(line, "", "--report=html", NULL);
 	add_word(line, "", "--progress-fd=3", NULL);
 	add_word(line, "", "--answer-fd=4", NULL);

@@ -22,6 +22,7 @@ struct child_order {
 	unsigned bench;
 	const struct unit *unit;
 	const char *person, *name;
+	const char *const *more; /* further words behind `run`, NULL-terminated; NULL: none */
 };
 
 /* Starts one. -errno with text: nothing runs. */

@@ -27,15 +27,15 @@ hdf5=
 for lib in $optional; do
 	[ -n "$hdf5" ] || ! pkg-config --exists "$lib" || hdf5=$lib
 done
-# Its name at run time, for it is loaded when asked for: what a program linked with it would need.
-hdf5_soname() {
+# A library's name at run time, where it is loaded when asked for: what a program linked with it would need.
+soname_of() { # pkg-config's name, how its file's begins
 	out=$(mktemp) && echo 'int main(void){return 0;}' |
-		$cc -x c - -Wl,--no-as-needed $(pkg-config --libs-only-L --libs-only-l "$hdf5") -o "$out" 2>/dev/null &&
-		LC_ALL=C readelf -d "$out" | sed -nE 's/.*\(NEEDED\).*\[(libhdf5[^]]*)\].*/\1/p' | head -n 1
+		$cc -x c - -Wl,--no-as-needed $(pkg-config --libs-only-L --libs-only-l "$1") -o "$out" 2>/dev/null &&
+		LC_ALL=C readelf -d "$out" | sed -nE "s/.*\\(NEEDED\\).*\\[($2[^]]*)\\].*/\\1/p" | head -n 1
 	rm -f "$out"
 }
 soname=
-[ -z "$hdf5" ] || soname=$(hdf5_soname)
+[ -z "$hdf5" ] || soname=$(soname_of "$hdf5" libhdf5)
 [ -n "$soname" ] || hdf5=
 echo "HDF5_CFLAGS := ${hdf5:+-DPENRIG_HDF5='\"$soname\"' $(pkg-config --cflags "$hdf5")}"
 # The operator's page: left out where its library is not there.
@@ -43,10 +43,15 @@ http=
 ! pkg-config --exists libmicrohttpd || http=libmicrohttpd
 echo "HTTP_CFLAGS := ${http:+-DPENRIG_HTTP $(pkg-config --cflags libmicrohttpd)}"
 echo "HTTP_LIBS := ${http:+$(pkg-config --libs libmicrohttpd)}"
+# A fleet: the same, loaded like libhdf5.
+pq=
+! pkg-config --exists libpq || pq=$(soname_of libpq libpq)
+echo "PQ_CFLAGS := ${pq:+-DPENRIG_PQ='\"$pq\"' $(pkg-config --cflags libpq)}"
 versions=
 for lib in $libs $http; do
 	versions="$versions $lib=$(pkg-config --modversion "$lib")"
 done
 [ -z "$hdf5" ] || versions="$versions hdf5=$(pkg-config --modversion "$hdf5")"
+[ -z "$pq" ] || versions="$versions libpq=$(pkg-config --modversion libpq)"
 echo "LIB_VERSIONS :=$versions"
 echo "FLAGS_KEY := $key"

@@ -50,6 +50,7 @@ library 'nettle/.*' 'rig/base/digest\.h'
 library 'sodium.*' 'rig/base/signature\.c'
 library 'hdf5.*' 'rig/offline/hdf5_library\.h'
 library 'microhttpd\.h' 'rig/station/http\.c'
+library 'libpq-fe\.h' 'rig/fleet/pq_library\.h'
 library 'gsl/.*' 'rig/measure/.*'
 
 # ---- nothing in the product knows that a device can be virtual

@@ -8,7 +8,7 @@ FLOOR_2 := config record stopper
 FLOOR_3 := judge runfile state
 FLOOR_4 := estimate
 FLOOR_5 := session offline calibrate history study reports
-FLOOR_6 := cli station
+FLOOR_6 := cli station fleet
 
 MAY_base      :=
 MAY_link      := base
@@ -30,10 +30,11 @@ MAY_history   := base measure config record judge state
 MAY_study     := base measure history
 MAY_reports   := base measure config record judge runfile
 MAY_station   := base
-MAY_cli       := base link/link.h driver/driver.h measure system config record judge runfile state estimate session offline calibrate history study reports station
+MAY_fleet     := base history station
+MAY_cli       := base link/link.h driver/driver.h measure system config record judge runfile state estimate session offline calibrate history study reports station fleet
 
 # link -> base, driver -> drivers, config -> record and so on: the only arrows along a floor.
-SIDEWAYS := link:base drivers:driver record:config study:history cli:station
+SIDEWAYS := link:base drivers:driver record:config study:history cli:station cli:fleet fleet:station
 
 # Where a room does not stand in rig/ under its own name.
 FOLDER_drivers := drivers

@@ -1,0 +1,207 @@
+/* `penrig fleet`: the server's tables, who may use them, and how units stand by all runs on all benches. */
+#include <errno.h>
+#include <string.h>
+
+#include "rig/cli/kit/fleet.h"
+#include "rig/fleet/tables.h"
+#include "rig/history/unit.h"
+
+struct fleet_options {
+	const char *db, *site, *bench, *dut;
+	int as;
+};
+
+static const char *const role_words[] = {"agent", "submitter", "viewer", NULL};
+
+#define AT(member) offsetof(struct fleet_options, member)
+static const struct cli_option fleet_table[] = {
+	{.name = "as",
+	 .kind = OPTION_WORD,
+	 .arg = "ROLE",
+	 .offset = AT(as),
+	 .words = role_words,
+	 .group = "Of admit",
+	 .help = "agent: takes jobs and hands over runs; submitter: puts and cancels jobs, takes benches out of "
+		 "service, and sees; "
+		 "viewer: sees. Default: agent."},
+	{.name = "site",
+	 .kind = OPTION_TEXT,
+	 .arg = "NAME",
+	 .offset = AT(site),
+	 .help = "At this site, which is made where it is new."},
+	{.name = "bench",
+	 .kind = OPTION_TEXT,
+	 .arg = "NAME",
+	 .offset = AT(bench),
+	 .help = "Of an agent: the bench for which it may speak, by the name in its file."},
+	{.name = "dut",
+	 .letter = 'd',
+	 .kind = OPTION_TEXT,
+	 .arg = "SERIAL",
+	 .offset = AT(dut),
+	 .group = "Of units",
+	 .help = "This pen alone."},
+	FLEET_DB_ROW(AT(db)),
+	{.name = NULL},
+};
+
+static int init(struct server *server, const struct fleet_options *o, const char *const *operands, struct err *err)
+{
+	int from = 0, rc = tables_update(server, &from, err);
+
+	(void)o, (void)operands;
+	if (!rc && from == FLEET_VERSION)
+		printf("the tables have version %d: nothing to do\n", from);
+	else if (!rc)
+		printf("the tables have version %d now%s\n", FLEET_VERSION, from ? "" : ", and are new");
+	return rc;
+}
+
+static int check(struct server *server, const struct fleet_options *o, const char *const *operands, struct err *err)
+{
+	int version = 0, rc = tables_check(server, &version, err);
+
+	(void)o, (void)operands;
+	if (!rc)
+		printf("the tables have version %d; this penrig knows %d\n", version, FLEET_VERSION);
+	return rc;
+}
+
+static int admit(struct server *server, const struct fleet_options *o, const char *const *operands, struct err *err)
+{
+	const struct admission admission = {operands[1], role_words[o->as], o->site, o->bench};
+
+	if (!operands[1])
+		return err_set(err, -EINVAL, "fleet admit: a login is missing: fleet admit LOGIN --site NAME");
+	if (!o->site || !*o->site)
+		return err_set(err, -EINVAL, "fleet admit: --site is missing");
+	if ((o->bench != NULL) != (o->as == 0))
+		return err_set(err, -EINVAL, "fleet admit: --bench names the bench of an agent, and of nobody else");
+	int rc = tables_check(server, NULL, err);
+	if (!rc)
+		rc = tables_admit(server, &admission, err);
+	if (!rc)
+		printf("%s is %s at %s%s%s\n", admission.login, admission.as, admission.site, o->bench ? ", for " : "",
+		       o->bench ? o->bench : "");
+	return rc;
+}
+
+/* ---- units --------------------------------------------------------------------------------------------------------- */
+
+enum { DUT, NAME, HOST, STARTED, PLAN, PLAN_SHA256, VERDICT, STATUS, REASON };
+#define UNITS_SQL                                                                                                      \
+	"SELECT dut, name, host, started, plan, plan_sha256, verdict, status, reason FROM run WHERE $1::text IS NULL " \
+	"OR dut = $1 "                                                                                                 \
+	"ORDER BY dut, plan, plan_sha256, started, run_no"
+
+static void show(struct unit *unit)
+{
+	if (!unit->runs)
+		return;
+	unit_end(unit);
+	print_clean(stdout, unit->dut);
+	printf("%*s%-12s %4u %4u %4u %5u  %.19s", 22 - (int)strlen(unit->dut) > 1 ? 22 - (int)strlen(unit->dut) : 1, "",
+	       unit_standing_name(unit->standing), unit->runs, unit->passes, unit->failures, unit->others, unit->last);
+	if (unit->standing != UNIT_PASS && unit->standing != UNIT_UNKNOWN) {
+		fputs("  by ", stdout);
+		print_clean(stdout, unit->decided_by);
+		fputs(": ", stdout);
+		print_clean(stdout, unit->decided_why);
+	}
+	fputc('\n', stdout);
+	*unit = (struct unit){.runs = 0};
+}
+
+/* The rules are those of one bench's history (rig/history/unit.h), over the runs of all. */
+static int units(struct server *server, const struct fleet_options *o, const char *const *operands, struct err *err)
+{
+	const char *const values[] = {o->dut};
+	struct unit unit = {.runs = 0};
+	struct answer *a = NULL;
+	int rc = tables_check(server, NULL, err);
+
+	(void)operands;
+	if (!rc)
+		rc = server_ask(server, UNITS_SQL, values, 1, &a, err);
+	if (rc)
+		return rc;
+	printf("%-22s%-12s %4s %4s %4s %5s  last run, UTC\n", "unit", "stands", "runs", "pass", "fail", "other");
+	for (unsigned i = 0; i < answer_rows(a); i++) {
+		const struct history_run run = {.dut = answer_text(a, i, DUT),
+						.name = answer_text(a, i, NAME),
+						.host = answer_text(a, i, HOST),
+						.started = answer_text(a, i, STARTED),
+						.plan = answer_text(a, i, PLAN),
+						.plan_sha256 = answer_text(a, i, PLAN_SHA256),
+						.verdict = answer_text(a, i, VERDICT),
+						.status = answer_text(a, i, STATUS),
+						.reason = answer_text(a, i, REASON),
+						.later = "",
+						.later_why = "",
+						.disposition = DISPOSITIONS,
+						.disposed_by = "",
+						.disposed_why = "",
+						.disposed_utc = ""};
+		if (unit.runs && strcmp(unit.dut, run.dut) != 0)
+			show(&unit);
+		unit_add(&unit, &run);
+	}
+	show(&unit);
+	answer_free(a);
+	return 0;
+}
+
+static const struct {
+	const char *name;
+	int (*fn)(struct server *server, const struct fleet_options *o, const char *const *operands, struct err *err);
+} actions[] = {{"init", init}, {"check", check}, {"admit", admit}, {"units", units}};
+
+static int fleet_run(const struct cli_tables *tables, const void *options, const char *const *operands, unsigned count)
+{
+	const struct fleet_options *o = options;
+	const char *const words[] = {operands[0], count > 1 ? operands[1] : NULL};
+	struct server *server = NULL;
+	struct err err = {""};
+	int rc = server_new(fleet_db(o->db), "penrig fleet", &server, &err);
+
+	(void)tables;
+	for (unsigned i = 0; !rc; i++) {
+		if (i == sizeof(actions) / sizeof(actions[0])) {
+			rc = err_set(&err, -EINVAL,
+				     "fleet %.40s: init makes the tables, check holds them against this program, admit "
+				     "LOGIN lets "
+				     "somebody use them, units says how each pen stands",
+				     operands[0]);
+		} else if (strcmp(actions[i].name, operands[0]) == 0) {
+			rc = actions[i].fn(server, o, words, &err);
+			break;
+		}
+	}
+	server_free(server);
+	return rc ? cli_error(fleet_exit_code(rc), "%s", err.text) : EXIT_PASS;
+}
+
+const struct command command_fleet = {
+	.name = "fleet",
+	.operands = "init|check|admit|units [LOGIN]",
+	.operands_min = 1,
+	.operands_max = 2,
+	.summary = "Make the tables of a fleet, let logins use them, say how units stand",
+	.description =
+		"init: makes the tables in a PostgreSQL database (15 or later), or brings them up to date, each step "
+		"in one "
+		"transaction. The first time as a role that may make roles.\n\n"
+		"check: whether tables and program fit.\n\n"
+		"admit: what LOGIN, a role of the server's that can log in, may do at a site. An agent has a bench.\n\n"
+		"units: how each pen stands by all its runs on all benches, superseded ones too, by the rules of "
+		"\"penrig history "
+		"--units\".\n\n"
+		"Exit code: 0; 2 wrong usage, a login that may not, tables that do not fit; 6 the server is not "
+		"reached.",
+	.example = "  penrig fleet init --db \"host=db.example sslmode=verify-full dbname=penrig user=admin\"\n"
+		   "  penrig fleet admit bench3 --as agent --site A --bench bench-3\n"
+		   "  penrig fleet units --dut SN-0417\n",
+	.options = fleet_table,
+	.options_size = sizeof(struct fleet_options),
+	.run = fleet_run,
+};

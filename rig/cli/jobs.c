@@ -1,0 +1,229 @@
+/* `penrig jobs` and `penrig benches`: what waits, runs and ended; who is there, and how. */
+#include <errno.h>
+#include <string.h>
+
+#include "rig/cli/kit/fleet.h"
+
+/* ---- jobs ---------------------------------------------------------------------------------------------------------- */
+
+struct jobs_options {
+	const char *db, *cancel, *why;
+	bool all, json;
+};
+
+#define AT(member) offsetof(struct jobs_options, member)
+static const struct cli_option jobs_table[] = {
+	{.name = "all",
+	 .kind = OPTION_FLAG,
+	 .offset = AT(all),
+	 .help = "Every job. Default: what waits or runs, and what ended in the last day."},
+	{.name = "cancel",
+	 .kind = OPTION_TEXT,
+	 .arg = "JOB",
+	 .offset = AT(cancel),
+	 .help = "Take this job back: one that waits is closed at once, one that runs is told to stop."},
+	{.name = "why",
+	 .kind = OPTION_TEXT,
+	 .arg = "TEXT",
+	 .offset = AT(why),
+	 .help = "Of --cancel: the reason, for the record."},
+	{.name = "json", .kind = OPTION_FLAG, .offset = AT(json), .help = "As JSON."},
+	FLEET_DB_ROW(AT(db)),
+	{.name = NULL},
+};
+#undef AT
+
+static const struct fleet_column job_columns[] = {
+	{"job", "job", 'i'},
+	{"state", "state", 't'},
+	{"exit_code", "exit", 'i'},
+	{"plan", "plan", 't'},
+	{"dut", "unit", 't'},
+	{"need", "where", 't'},
+	{"bench", "bench", 't'},
+	{"attempts", "tries", 'i'},
+	{"priority", NULL, 'i'},
+	{"submitted_by", NULL, 't'},
+	{"submitted_at", "submitted, UTC", 't'},
+	{"closed_at", NULL, 't'},
+	{"run_id", NULL, 't'},
+	{"reason", "why", 't'},
+	{.key = NULL},
+};
+#define STAMP(column) "to_char(" column " AT TIME ZONE 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS')"
+#define JOBS_SQL                                                                                                       \
+	"SELECT j.job_id, CASE WHEN j.state = 'leased' THEN 'running' WHEN j.state = 'ready' THEN 'waiting' ELSE "     \
+	"j.state END, "                                                                                                \
+	"j.exit_code, j.plan_name, j.dut, array_to_string(j.need, ' '), b.name, j.fence, j.priority, "                 \
+	"j.submitted_by, " STAMP("j.submitted_at") ", " STAMP(                                                         \
+		"j.closed_at") ", j.run_id, j.reason "                                                                 \
+			       "FROM job j LEFT JOIN attempt a ON a.job_id = j.job_id AND a.fence = j.fence LEFT "     \
+			       "JOIN bench b USING (bench_id) "                                                        \
+			       "WHERE j.closed_at IS NULL OR $1 OR j.closed_at > now() - interval '1 day' ORDER BY "   \
+			       "j.job_id"
+
+static int cancel(struct server *server, const struct jobs_options *o, struct err *err)
+{
+	const char *const values[] = {o->cancel, o->why ? o->why : "cancelled"};
+	struct answer *answer = NULL;
+	int rc = strspn(o->cancel, "0123456789") == strlen(o->cancel) && *o->cancel
+			 ? server_ask(server, "SELECT cancel($1, $2)", values, 2, &answer, err)
+			 : err_set(err, -EINVAL, "--cancel %.40s: must be the number of a job", o->cancel);
+
+	if (!rc)
+		printf("job %s: %s\n", o->cancel,
+		       strcmp(answer_text(answer, 0, 0), "leased") == 0 ? "its run is told to stop"
+									: answer_text(answer, 0, 0));
+	answer_free(answer);
+	return rc;
+}
+
+static int list(struct server *server, const char *sql, const char *const *values, unsigned count,
+		const struct fleet_column *columns, bool json, struct err *err)
+{
+	struct answer *answer = NULL;
+	int rc = server_ask(server, sql, values, count, &answer, err);
+
+	if (!rc)
+		rc = fleet_print(answer, columns, json, err);
+	answer_free(answer);
+	return rc;
+}
+
+static int jobs_run(const struct cli_tables *tables, const void *options, const char *const *operands, unsigned count)
+{
+	const struct jobs_options *o = options;
+	const char *const values[] = {o->all ? "t" : "f"};
+	struct server *server = NULL;
+	struct err err = {""};
+	int rc = fleet_open(o->db, &server, &err);
+
+	(void)tables, (void)operands, (void)count;
+	if (!rc)
+		rc = o->cancel ? cancel(server, o, &err)
+			       : list(server, JOBS_SQL, values, 1, job_columns, o->json, &err);
+	server_free(server);
+	return rc ? cli_error(fleet_exit_code(rc), "%s", err.text) : EXIT_PASS;
+}
+
+const struct command command_jobs = {
+	.name = "jobs",
+	.operands = "",
+	.summary = "List the jobs of a fleet, or cancel one",
+	.description = "What waits, what runs and on which bench, and what ended, with the exit code of the run that "
+		       "answered it. "
+		       "docs/fleet.md says how a fleet works.\n\n"
+		       "Exit code: 0; 2 wrong usage, or a login that may not; 6 the server is not reached.",
+	.example = "  penrig jobs --db service=penrig\n  penrig jobs --cancel 17 --why \"wrong plan\"\n",
+	.options = jobs_table,
+	.options_size = sizeof(struct jobs_options),
+	.run = jobs_run,
+};
+
+/* ---- benches ------------------------------------------------------------------------------------------------------- */
+
+struct benches_options {
+	const char *db, *disable, *enable, *why;
+	bool json;
+};
+
+#define AT(member) offsetof(struct benches_options, member)
+static const struct cli_option benches_table[] = {
+	{.name = "disable",
+	 .kind = OPTION_TEXT,
+	 .arg = "BENCH",
+	 .offset = AT(disable),
+	 .help = "It gets no further job; what runs goes on. Needs --why."},
+	{.name = "why",
+	 .kind = OPTION_TEXT,
+	 .arg = "TEXT",
+	 .offset = AT(why),
+	 .help = "Of --disable: the reason, for all to see."},
+	{.name = "enable", .kind = OPTION_TEXT, .arg = "BENCH", .offset = AT(enable), .help = "It gets jobs again."},
+	{.name = "json", .kind = OPTION_FLAG, .offset = AT(json), .help = "As JSON."},
+	FLEET_DB_ROW(AT(db)),
+	{.name = NULL},
+};
+#undef AT
+
+static const struct fleet_column bench_columns[] = {
+	{"bench", "bench", 't'},
+	{"site", "site", 't'},
+	{"state", "state", 't'},
+	{"job", "job", 'i'},
+	{"seen_s", "heard of, s ago", 'i'},
+	{"outbox", "outbox", 'i'},
+	{"refused", NULL, 'i'},
+	{"version", "version", 't'},
+	{"disabled_by", NULL, 't'},
+	{"disabled_at", NULL, 't'},
+	{"labels", "labels", 't'},
+	{"disabled_why", "why", 't'},
+	{.key = NULL},
+};
+#define SILENT "90 seconds" /* three beats of an agent */
+#define BENCHES_SQL                                                                                                    \
+	"SELECT b.name, s.name, CASE WHEN b.seen_at IS NULL THEN 'never seen' WHEN b.disabled_why IS NOT NULL THEN "   \
+	"'disabled' WHEN b.seen_at < now() - interval '" SILENT                                                        \
+	"' THEN 'silent' WHEN j.job_id IS NOT NULL THEN 'running' "                                                    \
+	"WHEN b.health->>'state' = 'running' THEN 'idle' ELSE b.health->>'state' END, j.job_id, "                      \
+	"extract(epoch FROM now() - b.seen_at)::bigint, (b.health->>'outbox')::bigint, "                               \
+	"(b.health->>'refused')::bigint, "                                                                             \
+	"b.health->>'version', b.disabled_by, " STAMP(                                                                 \
+		"b.disabled_at") ", array_to_string(b.labels, ' '), b.disabled_why "                                   \
+				 "FROM bench b JOIN site s USING (site_id) LEFT JOIN LATERAL (SELECT a.job_id FROM "   \
+				 "attempt a WHERE a.bench_id = "                                                       \
+				 "b.bench_id AND a.state = 'open' ORDER BY a.claimed_at DESC LIMIT 1) j ON true "      \
+				 "ORDER BY b.name"
+
+static int set_bench(struct server *server, const char *bench, const char *why, struct err *err)
+{
+	const char *const values[] = {bench, why};
+	int rc = server_ask(server, "SELECT disable_bench($1, $2)", values, 2, NULL, err);
+
+	if (!rc) {
+		print_clean(stdout, bench);
+		printf(" %s\n", why ? "gets no further job" : "gets jobs again");
+	}
+	return rc;
+}
+
+static int do_benches(struct server *server, const struct benches_options *o, struct err *err)
+{
+	if (o->disable && o->enable)
+		return err_set(err, -EINVAL, "--disable and --enable: one at a time");
+	if (o->disable && (!o->why || !*o->why))
+		return err_set(err, -EINVAL, "--disable needs --why: whoever waits for the bench wants to know");
+	if (o->disable || o->enable)
+		return set_bench(server, o->disable ? o->disable : o->enable, o->disable ? o->why : NULL, err);
+	return list(server, BENCHES_SQL, NULL, 0, bench_columns, o->json, err);
+}
+
+static int benches_run(const struct cli_tables *tables, const void *options, const char *const *operands,
+		       unsigned count)
+{
+	const struct benches_options *o = options;
+	struct server *server = NULL;
+	struct err err = {""};
+	int rc = fleet_open(o->db, &server, &err);
+
+	(void)tables, (void)operands, (void)count;
+	if (!rc)
+		rc = do_benches(server, o, &err);
+	server_free(server);
+	return rc ? cli_error(fleet_exit_code(rc), "%s", err.text) : EXIT_PASS;
+}
+
+const struct command command_benches = {
+	.name = "benches",
+	.operands = "",
+	.summary = "List the benches of a fleet, or take one out of service",
+	.description = "Who is there, what it does, and how many runs it has not handed over yet (outbox). A bench "
+		       "that was not heard of "
+		       "for 90 s is silent: what it measures goes on, and comes when the server is reached again.\n\n"
+		       "Exit code: 0; 2 wrong usage, or a login that may not; 6 the server is not reached.",
+	.example = "  penrig benches --db service=penrig\n  penrig benches --disable bench-3 --why \"new load cell\"\n",
+	.options = benches_table,
+	.options_size = sizeof(struct benches_options),
+	.run = benches_run,
+};

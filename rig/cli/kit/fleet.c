@@ -1,0 +1,134 @@
+#include "rig/cli/kit/fleet.h"
+
+#include <errno.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "rig/base/json.h"
+#include "rig/fleet/tables.h"
+
+#define WIDEST 48
+
+const char *fleet_db(const char *option)
+{
+	const char *own = getenv("PENRIG_DB");
+
+	return option ? option : own ? own : "";
+}
+
+int fleet_open(const char *option, struct server **ret, struct err *err)
+{
+	struct server *server = NULL;
+	int rc = server_new(fleet_db(option), "penrig", &server, err);
+
+	if (!rc)
+		rc = tables_check(server, NULL, err);
+	if (rc) {
+		server_free(server);
+		return rc;
+	}
+	*ret = server;
+	return 0;
+}
+
+int fleet_exit_code(int rc)
+{
+	switch (-rc) {
+	case EREMOTE:
+	case ENOTSUP: return EXIT_USAGE;
+	case EBUSY:
+	case EOWNERDEAD: return EXIT_BUSY;
+	default: return cli_exit_code(rc); /* a server that is away, too: storage */
+	}
+}
+
+/* ---- rows ---------------------------------------------------------------------------------------------------------- */
+
+static void add_value(struct json_out *row, const struct answer *answer, unsigned i, unsigned c,
+		      const struct fleet_column *column)
+{
+	const char *text = answer_text(answer, i, c);
+
+	if (answer_is_null(answer, i, c))
+		json_out_null(row, column->key);
+	else if (column->kind == 'i')
+		json_out_int(row, column->key, answer_int(answer, i, c));
+	else if (column->kind == 'r')
+		json_out_number(row, column->key, answer_real(answer, i, c), 17);
+	else if (column->kind == 'b')
+		json_out_bool(row, column->key, *text == 't');
+	else
+		json_out_string(row, column->key, text);
+}
+
+static int print_json(const struct answer *answer, const struct fleet_column *columns, struct err *err)
+{
+	struct json_out *list = json_out_array();
+	char *text = NULL;
+
+	for (unsigned i = 0; i < answer_rows(answer); i++) {
+		struct json_out *row = json_out_add_object(list, NULL);
+		for (unsigned c = 0; columns[c].key; c++)
+			add_value(row, answer, i, c, &columns[c]);
+	}
+	int rc = json_out_print(list, true, &text, err);
+	if (!rc)
+		printf("%s\n", text);
+	free(text);
+	json_out_free(list);
+	return rc;
+}
+
+static int width_of(const struct answer *answer, const struct fleet_column *columns, unsigned c)
+{
+	size_t width = strlen(columns[c].title);
+
+	for (unsigned i = 0; i < answer_rows(answer); i++) {
+		size_t len = strlen(answer_text(answer, i, c));
+		width = len > width ? len : width;
+	}
+	return width > WIDEST ? WIDEST : (int)width;
+}
+
+/* The last column is not padded and may be as long as it is. */
+static void print_cell(const char *text, int width, bool last)
+{
+	char cell[WIDEST + 1];
+
+	if (last) {
+		print_clean(stdout, text);
+		fputc('\n', stdout);
+		return;
+	}
+	snprintf(cell, sizeof(cell), "%s", text);
+	print_clean(stdout, cell);
+	printf("%*s", width - (int)strlen(cell) + 2, "");
+}
+
+static void print_table(const struct answer *answer, const struct fleet_column *columns)
+{
+	int width[32] = {0};
+	unsigned shown = 0, count = 0;
+
+	for (; columns[count].key && count < 32; count++)
+		if (columns[count].title) {
+			width[count] = width_of(answer, columns, count);
+			shown = count;
+		}
+	for (unsigned c = 0; c < count; c++)
+		if (columns[c].title)
+			print_cell(columns[c].title, width[c], c == shown);
+	for (unsigned i = 0; i < answer_rows(answer); i++)
+		for (unsigned c = 0; c < count; c++)
+			if (columns[c].title)
+				print_cell(answer_text(answer, i, c), width[c], c == shown);
+}
+
+int fleet_print(const struct answer *answer, const struct fleet_column *columns, bool json, struct err *err)
+{
+	if (json)
+		return print_json(answer, columns, err);
+	print_table(answer, columns);
+	return 0;
+}

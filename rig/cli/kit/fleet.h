@@ -1,0 +1,30 @@
+/* What the commands of a fleet share: where the server is, exit codes, rows of an answer as a table or as JSON. */
+#ifndef PENRIG_CLI_KIT_FLEET_H
+#define PENRIG_CLI_KIT_FLEET_H
+
+#include "rig/cli/kit/command.h"
+#include "rig/fleet/server.h"
+
+#define FLEET_DB_ROW(at)                                                                                               \
+	{                                                                                                              \
+		.name = "db", .kind = OPTION_TEXT, .arg = "CONNECTION", .offset = (at), .group = "Where",              \
+		.help = "The server, as libpq takes it: \"service=penrig\", \"host=... dbname=... user=...\" or a "    \
+			"URI; no "                                                                                     \
+			"password (~/.pgpass). Default: the environment's PENRIG_DB, else PGSERVICE, PGHOST and so "   \
+			"on."                                                                                          \
+	}
+
+/* --db, else PENRIG_DB, else "". */
+const char *fleet_db(const char *option);
+/* A server whose tables fit this program. */
+int fleet_open(const char *option, struct server **ret, struct err *err);
+int fleet_exit_code(int rc);
+
+struct fleet_column {
+	const char *key, *title; /* title NULL: in JSON alone */
+	char kind;               /* t text, i integer, r real, b boolean, a array of texts (joined by blanks) */
+};
+/* Prints the rows: as JSON, a list of objects, or as a table. columns end with key NULL. */
+int fleet_print(const struct answer *answer, const struct fleet_column *columns, bool json, struct err *err);
+
+#endif

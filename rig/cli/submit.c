@@ -1,0 +1,404 @@
+/* `penrig submit`: puts a job, and follows it to the end where that is asked for. */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "rig/cli/kit/fleet.h"
+#include "rig/cli/kit/format.h"
+#include "rig/cli/kit/signals.h"
+#include "rig/config/plan.h"
+#include "rig/fleet/submit.h"
+#include "rig/fleet/words.h"
+
+#define LOOK_NS     (10 * NS_PER_S) /* without a note; a sixth of the submitter's lease */
+#define AGAIN_NS    (2 * NS_PER_S)  /* a server that is away */
+#define ATTEMPTS    5
+#define ATTEMPTS_HI 1000
+#define PRIORITY_HI 1000
+#define NEEDS_MAX   OPTION_LIST_MAX
+
+struct submit_options {
+	const char *db, *dut, *lot, *priority, *deadline, *attempts, *output_dir;
+	struct option_list where, report;
+	bool wait, quiet;
+};
+
+static const char *const report_words[] = {"json", "junit", "text", "html", "csv", "tap", "prom", NULL};
+
+#define AT(member) offsetof(struct submit_options, member)
+static const struct cli_option submit_table[] = {
+	{.name = "dut",
+	 .letter = 'd',
+	 .kind = OPTION_TEXT,
+	 .arg = "SERIAL",
+	 .offset = AT(dut),
+	 .group = "What is tested",
+	 .help = "Serial number of the pen under test. Required."},
+	{.name = "lot", .kind = OPTION_TEXT, .arg = "LOT", .offset = AT(lot), .help = "Production lot of the pen."},
+	{.name = "where",
+	 .letter = 'w',
+	 .kind = OPTION_LIST,
+	 .arg = "KEY=VALUE",
+	 .offset = AT(where),
+	 .help = "Labels that the bench must have, several with blanks between them or given again; site=NAME is the "
+		 "site. "
+		 "Default: any bench of the only site that this login has."},
+	{.name = "priority",
+	 .kind = OPTION_TEXT,
+	 .arg = "N",
+	 .offset = AT(priority),
+	 .group = "When",
+	 .help = "Higher goes first; -1000 to 1000, default 0. Jobs of one priority go in the order of their numbers."},
+	{.name = "deadline",
+	 .kind = OPTION_TEXT,
+	 .arg = "TIME",
+	 .offset = AT(deadline),
+	 .help = "Not started any more when TIME is over (90s, 15m, 2h)."},
+	{.name = "attempts",
+	 .kind = OPTION_TEXT,
+	 .arg = "N",
+	 .offset = AT(attempts),
+	 .help = "How often it is given out before it is given up, where runs were interrupted or agents died. "
+		 "Default: 5."},
+	{.name = "wait",
+	 .kind = OPTION_FLAG,
+	 .offset = AT(wait),
+	 .group = "To the end",
+	 .help = "Follow it, fetch the run file and its reports, and end with the run's own exit code. A signal "
+		 "cancels the job; "
+		 "so does, a minute later, the death of this program, unless it runs by then."},
+	{.name = "report",
+	 .letter = 'r',
+	 .kind = OPTION_LIST,
+	 .arg = "FORMAT",
+	 .offset = AT(report),
+	 .words = report_words,
+	 .help = "One more report beside the JSON one: junit, text, html, csv, tap, prom. May be repeated."},
+	{.name = "output-dir",
+	 .letter = 'o',
+	 .kind = OPTION_TEXT,
+	 .arg = "DIR",
+	 .offset = AT(output_dir),
+	 .help = "Of --wait: where the files go. Default: the current folder."},
+	{.name = "quiet",
+	 .letter = 'q',
+	 .kind = OPTION_FLAG,
+	 .offset = AT(quiet),
+	 .help = "Of --wait: say only how it ended."},
+	FLEET_DB_ROW(AT(db)),
+	{.name = NULL},
+};
+
+struct waiting {
+	const struct submit_options *options;
+	const struct submission *submission;
+	struct server *server;
+	struct loop *loop;
+	struct loop_timer timer;
+	int64_t job; /* 0: not put yet */
+	struct job_state state;
+	bool away, done;
+	int signal, watched;
+	int rc;
+	struct err err;
+};
+
+/* ---- what is asked for --------------------------------------------------------------------------------------------- */
+
+struct wish {
+	struct submission submission;
+	char token[UUID_TEXT];
+	const char *need[NEEDS_MAX];
+	char *where; /* the words of --where, parted */
+	struct plan *plan;
+};
+
+static int number_of(const char *option, const char *text, int lo, int hi, int *ret, struct err *err)
+{
+	char *end;
+
+	if (!text)
+		return 0;
+	errno = 0;
+	long n = strtol(text, &end, 10);
+	if (errno || end == text || *end || n < lo || n > hi)
+		return err_set(err, -EINVAL, "%s %.40s: must be a whole number from %d to %d", option, text, lo, hi);
+	*ret = (int)n;
+	return 0;
+}
+
+static int add_need(struct wish *wish, const char *word, struct err *err)
+{
+	struct submission *s = &wish->submission;
+
+	if (!strchr(word, '='))
+		return err_set(err, -EINVAL, "--where %.80s: must be KEY=VALUE, such as model=X2", word);
+	if (strncmp(word, "site=", 5) == 0) {
+		s->site = word + 5;
+		return 0;
+	}
+	if (s->needs == NEEDS_MAX)
+		return err_set(err, -EINVAL, "--where has more than %d labels", NEEDS_MAX);
+	wish->need[s->needs++] = word;
+	return 0;
+}
+
+static int part_where(struct wish *wish, const struct option_list *where, struct err *err)
+{
+	size_t size = 1;
+	char *rest, *word;
+	int rc = 0;
+
+	for (unsigned i = 0; i < where->count; i++)
+		size += strlen(where->item[i]) + 1;
+	wish->where = calloc(1, size);
+	if (!wish->where)
+		return err_set(err, -ENOMEM, "out of memory");
+	for (unsigned i = 0; i < where->count; i++) {
+		strcat(wish->where, where->item[i]);
+		strcat(wish->where, " ");
+	}
+	for (rest = wish->where; !rc && (word = strsep(&rest, " \t"));)
+		if (*word)
+			rc = add_need(wish, word, err);
+	return rc;
+}
+
+/* The plan is read here as well: one that is wrong is told of now, and not by a bench. */
+static int make_wish(struct wish *wish, const struct submit_options *o, const char *path, struct err *err)
+{
+	struct submission *s = &wish->submission;
+	size_t len;
+	int rc = plan_read(path, &wish->plan, err);
+
+	*s = (struct submission){.token = wish->token,
+				 .need = wish->need,
+				 .reports = o->report.count,
+				 .report = o->report.item,
+				 .dut = o->dut,
+				 .lot = o->lot ? o->lot : "",
+				 .attempts = ATTEMPTS,
+				 .waits = o->wait};
+	if (!rc && (!o->dut || !*o->dut))
+		rc = err_set(err, -EINVAL, "--dut is missing: --dut SERIAL names the pen under test");
+	if (!rc && (strlen(o->dut) > 63 || strlen(s->lot) > 20))
+		rc = err_set(err, -EINVAL, "--dut has at most 63 bytes, --lot 20");
+	if (!rc)
+		rc = part_where(wish, &o->where, err);
+	if (!rc)
+		rc = number_of("--priority", o->priority, -PRIORITY_HI, PRIORITY_HI, &s->priority, err);
+	if (!rc)
+		rc = number_of("--attempts", o->attempts, 1, ATTEMPTS_HI, &s->attempts, err);
+	if (!rc && o->deadline && parse_duration(o->deadline, &s->deadline_s) < 0)
+		rc = err_set(err, -EINVAL, "--deadline %.40s: must be a time above zero, for example 90s, 15m or 2h",
+			     o->deadline);
+	if (!rc)
+		rc = uuid_draw(wish->token, err);
+	if (rc)
+		return rc;
+	s->plan = json_text(wish->plan->doc, &len);
+	s->plan_name = wish->plan->name;
+	return 0;
+}
+
+/* ---- following ----------------------------------------------------------------------------------------------------- */
+
+static void tell(struct waiting *w, const struct job_state *now)
+{
+	if (w->options->quiet || (strcmp(now->state, w->state.state) == 0 && strcmp(now->bench, w->state.bench) == 0))
+		return;
+	if (strcmp(now->state, "leased") == 0)
+		fprintf(stderr, "job %lld: runs on %s\n", (long long)w->job, now->bench);
+	else if (strcmp(now->state, "ready") == 0)
+		fprintf(stderr, "job %lld: waits%s%s\n", (long long)w->job, *now->reason ? "; " : "", now->reason);
+}
+
+static void got(void *ctx, const char *path)
+{
+	struct waiting *w = ctx;
+
+	if (!w->options->quiet)
+		printf("%s\n", path);
+}
+
+static int put(struct waiting *w)
+{
+	int rc = w->job ? 0 : submit_put(w->server, w->submission, &w->job, &w->err);
+
+	if (!rc && *w->state.state == '\0' && !w->options->quiet)
+		fprintf(stderr, "job %lld\n", (long long)w->job);
+	return rc;
+}
+
+static int step(struct waiting *w)
+{
+	struct job_state now;
+	char state[16];
+	int rc = put(w);
+
+	if (!rc && w->signal)
+		rc = submit_cancel(w->server, w->job, "whoever waited for it was told to end", state, &w->err);
+	if (w->signal) {
+		w->done = !rc;
+		return rc;
+	}
+	if (!rc)
+		rc = submit_follow(w->server, w->job, &now, &w->err);
+	if (!rc)
+		rc = server_ask(w->server, "SELECT expire()", NULL, 0, NULL, &w->err);
+	if (rc)
+		return rc;
+	tell(w, &now);
+	w->state = now;
+	if (now.closed && *now.run_id)
+		rc = submit_fetch(w->server, w->job, w->options->output_dir ? w->options->output_dir : ".", got, w,
+				  &w->err);
+	w->done = now.closed && !rc;
+	return rc;
+}
+
+static void on_note(void *ctx, int fd, short revents)
+{
+	struct waiting *w = ctx;
+
+	(void)fd;
+	(void)revents;
+	if (server_heard(w->server))
+		loop_timer_at(w->loop, &w->timer, 0);
+	else if (server_fd(w->server) != w->watched)
+		loop_fd_remove(w->loop, w->watched);
+}
+
+static void look(void *ctx, uint64_t now_ns)
+{
+	struct waiting *w = ctx;
+
+	if (w->watched >= 0)
+		loop_fd_remove(w->loop, w->watched);
+	int rc = step(w);
+	if (rc && !server_may_pass(rc)) {
+		w->rc = rc;
+		w->done = true;
+	}
+	if (rc && server_may_pass(rc) && !w->away)
+		cli_error(0, "%s; it is tried again", w->err.text);
+	w->away = rc != 0;
+	w->watched = server_fd(w->server);
+	if (w->watched >= 0 && loop_fd_add(w->loop, w->watched, POLLIN, on_note, w) < 0)
+		w->watched = -1;
+	if (w->done)
+		loop_stop(w->loop);
+	else
+		loop_timer_at(w->loop, &w->timer,
+			      now_ns + (w->away                   ? AGAIN_NS
+					: server_heard(w->server) ? 0
+								  : LOOK_NS));
+}
+
+/* A second one does not wait for the server: the lease runs out by itself. */
+static void on_signal(void *ctx, int number)
+{
+	struct waiting *w = ctx;
+
+	if (w->signal || !w->job)
+		loop_stop(w->loop);
+	w->signal = number;
+	loop_timer_at(w->loop, &w->timer, 0);
+}
+
+static int follow(struct waiting *w, const struct cli_tables *tables)
+{
+	struct signals signals;
+	int rc = signals_block(&w->err);
+
+	if (!rc)
+		rc = loop_new(tables->clock, tables->clock_ctx, &w->loop, &w->err);
+	if (rc)
+		return rc;
+	w->timer = (struct loop_timer){.fn = look, .ctx = w};
+	server_listen(w->server, "penrig_done");
+	rc = signals_open(&signals, w->loop, on_signal, w, &w->err);
+	if (!rc) {
+		loop_timer_at(w->loop, &w->timer, 0);
+		rc = loop_run(w->loop);
+		if (rc < 0)
+			err_set(&w->err, rc, "the loop cannot go on: %s", strerror(-rc));
+		signals_close(&signals);
+	}
+	loop_timer_cancel(w->loop, &w->timer);
+	loop_free(w->loop);
+	return rc ? rc : w->rc;
+}
+
+/* ---- how it ended -------------------------------------------------------------------------------------------------- */
+
+/* Without a run that answers it nobody knows anything of the pen; nothing moved, or what moved was cut short. */
+static int conclude(const struct waiting *w)
+{
+	const struct job_state *s = &w->state;
+
+	if (w->signal)
+		return cli_error(128 + w->signal, "job %lld is cancelled", (long long)w->job);
+	if (strcmp(s->state, "done") == 0) {
+		printf("job %lld: exit code %d on %s%s%s\n", (long long)w->job, s->exit_code, s->bench,
+		       *s->reason ? ": " : "", s->reason);
+		return s->exit_code;
+	}
+	return cli_error(s->exit_code > 0 ? s->exit_code : EXIT_REFUSED, "job %lld: %s%s%s", (long long)w->job,
+			 s->state, *s->reason ? ": " : "", s->reason);
+}
+
+static int do_wish(const struct wish *wish, const struct submit_options *o, const struct cli_tables *tables)
+{
+	struct waiting w = {.options = o, .submission = &wish->submission, .watched = -1};
+	int rc = fleet_open(o->db, &w.server, &w.err), code = EXIT_PASS;
+
+	if (!rc && o->wait)
+		rc = follow(&w, tables);
+	else if (!rc)
+		rc = submit_put(w.server, w.submission, &w.job, &w.err);
+	server_free(w.server);
+	if (rc)
+		return cli_error(fleet_exit_code(rc), "%s", w.err.text);
+	if (o->wait)
+		code = conclude(&w);
+	else
+		printf("%lld\n", (long long)w.job);
+	return code;
+}
+
+static int submit_run(const struct cli_tables *tables, const void *options, const char *const *operands, unsigned count)
+{
+	struct wish wish = {.where = NULL};
+	struct err err = {""};
+	int rc = make_wish(&wish, options, operands[0], &err);
+	int code = rc ? cli_error(cli_exit_code(rc), "%s", err.text) : do_wish(&wish, options, tables);
+
+	(void)count;
+	free(wish.where);
+	plan_free(wish.plan);
+	return code;
+}
+
+const struct command command_submit = {
+	.name = "submit",
+	.operands = "PLAN",
+	.operands_min = 1,
+	.operands_max = 1,
+	.summary = "Have a pen tested by any bench of a fleet that fits",
+	.description = "Puts a job: PLAN on the pen --dut, at a bench that has every label of --where. Prints its "
+		       "number; with --wait follows "
+		       "it to its end, which is what a CI job without a bench calls. Standard output is then the files "
+		       "and how it ended.\n\n"
+		       "The exit code without --wait is 0 when the job is there, 2 wrong usage, plan or login, 6 the "
+		       "server is not reached. "
+		       "With --wait it is that of the run that answered the job, or of one that could not begin; 8 the "
+		       "job ended without a "
+		       "run: its deadline passed, somebody cancelled it, or it was given up; 128+n signal n, and the "
+		       "job is cancelled.",
+	.example = "  penrig submit smoke.json --dut SN-0417 --where \"site=A model=X2\" --wait --report junit "
+		   "--output-dir out\n",
+	.options = submit_table,
+	.options_size = sizeof(struct submit_options),
+	.run = submit_run,
+};

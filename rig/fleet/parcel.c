@@ -1,0 +1,231 @@
+#include "rig/fleet/parcel.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "rig/base/digest.h"
+#include "rig/base/text_clean.h"
+
+#define PIECE        262144 /* bytes; the server takes no longer one */
+#define EXIT_NOT_SO  2      /* a plan or an option that is wrong: wrong on every bench */
+#define EXIT_REFUSES 8      /* docs/exit-codes.md: refused before anything moved */
+#define AGAIN_AFTER  "15 s"
+
+struct parcel {
+	struct server *server;
+	const struct outbox_item *item;
+	struct err *err;
+};
+
+/* ---- files --------------------------------------------------------------------------------------------------------- */
+
+static int digest_file(int fd, uint8_t ret[DIGEST_BYTES], off_t *ret_size)
+{
+	static uint8_t bytes[PIECE];
+	struct digest digest;
+	ssize_t n;
+
+	digest_begin(&digest);
+	*ret_size = 0;
+	while ((n = read(fd, bytes, sizeof(bytes))) > 0) {
+		digest_raw(&digest, bytes, (size_t)n);
+		*ret_size += n;
+	}
+	digest_end(&digest, ret);
+	return n < 0 ? -errno : 0;
+}
+
+/* bytea as text. */
+static void hex_of(const uint8_t *bytes, size_t len, char *ret)
+{
+	static const char digits[] = "0123456789abcdef";
+
+	*ret++ = '\\';
+	*ret++ = 'x';
+	for (size_t i = 0; i < len; i++) {
+		*ret++ = digits[bytes[i] >> 4];
+		*ret++ = digits[bytes[i] & 15];
+	}
+	*ret = '\0';
+}
+
+static int send_piece(const struct parcel *p, const char *sha256, int fd, int n, bool *ret_end)
+{
+	static uint8_t bytes[PIECE];
+	static char hex[2 * PIECE + 3];
+	char number[12];
+	const char *const values[] = {p->item->bench, sha256, number, hex};
+	ssize_t len = pread(fd, bytes, sizeof(bytes), (off_t)n * PIECE);
+
+	*ret_end = len <= 0;
+	if (len <= 0)
+		return len < 0 ? err_set(p->err, -errno, "a run's file cannot be read: %s", strerror(errno)) : 0;
+	hex_of(bytes, (size_t)len, hex);
+	snprintf(number, sizeof(number), "%d", n);
+	return server_ask(p->server, "SELECT file_put($1, $2, $3, $4)", values, 4, NULL, p->err);
+}
+
+static int ask_number(const struct parcel *p, const char *sql, const char *const *values, unsigned count, int64_t *ret)
+{
+	struct answer *answer = NULL;
+	int rc = server_ask(p->server, sql, values, count, &answer, p->err);
+
+	if (!rc)
+		*ret = answer_int(answer, 0, 0);
+	answer_free(answer);
+	return rc;
+}
+
+static int send_pieces(const struct parcel *p, int fd, const char *sha256, off_t size)
+{
+	char text[24];
+	const char *const values[] = {p->item->bench, sha256, text};
+	int64_t next = 0, done = 0;
+	bool end = false;
+
+	snprintf(text, sizeof(text), "%lld", (long long)size);
+	int rc = ask_number(p, "SELECT file_begin($1, $2, $3)", values, 3, &next);
+	if (rc || next < 0)
+		return rc;
+	while (!rc && !end)
+		rc = send_piece(p, sha256, fd, (int)next++, &end);
+	if (!rc)
+		rc = ask_number(p, "SELECT file_done($1, $2)::int", values, 2, &done);
+	return !rc && !done ? err_set(p->err, -EAGAIN, "a file arrived otherwise than it was sent") : rc;
+}
+
+static int send_file(const struct parcel *p, const char *path, const char *name, struct json_out *list)
+{
+	uint8_t digest[DIGEST_BYTES];
+	char hex[2 * DIGEST_BYTES + 3];
+	off_t size = 0;
+	int fd = open(path, O_RDONLY | O_CLOEXEC);
+	int rc = fd < 0 ? -errno : digest_file(fd, digest, &size);
+
+	if (rc)
+		err_set(p->err, rc, "%.300s: %s", path, strerror(-rc));
+	if (!rc && size) {
+		hex_of(digest, sizeof(digest), hex);
+		rc = send_pieces(p, fd, hex, size);
+	}
+	if (fd >= 0)
+		close(fd);
+	if (!rc && size) {
+		struct json_out *entry = json_out_add_object(list, NULL);
+		json_out_string(entry, "name", name);
+		json_out_string(entry, "sha256", hex + 2);
+	}
+	return rc;
+}
+
+/* The run file, and what stands beside it under the run's name. */
+static int send_files(const struct parcel *p, const char *run_file, struct json_out *list)
+{
+	char folder[FILE_PATH_MAX], path[2 * FILE_PATH_MAX];
+	const char *slash = strrchr(run_file, '/');
+	size_t stem = strlen(p->item->name);
+	struct dirent *entry;
+	int rc = 0;
+
+	snprintf(folder, sizeof(folder), "%.*s", slash ? (int)(slash - run_file) : 1, slash ? run_file : ".");
+	DIR *dir = opendir(folder);
+	if (!dir)
+		return err_set(p->err, -errno, "%.300s: %s", folder, strerror(errno));
+	while (!rc && (entry = readdir(dir))) {
+		size_t len = strlen(entry->d_name);
+		bool log = len > 4 && (strcmp(entry->d_name + len - 4, "-wal") == 0 ||
+				       strcmp(entry->d_name + len - 4, "-shm") == 0);
+		if (strncmp(entry->d_name, p->item->name, stem) != 0 || entry->d_name[stem] != '.' || log)
+			continue;
+		snprintf(path, sizeof(path), "%s/%s", folder, entry->d_name);
+		rc = send_file(p, path, entry->d_name, list);
+	}
+	closedir(dir);
+	return rc;
+}
+
+/* ---- the run ------------------------------------------------------------------------------------------------------- */
+
+static int record(const struct parcel *p, struct json_out *run, enum parcel_end *ret, char ret_label[16])
+{
+	char job[24], fence[24], *text = NULL;
+	struct answer *answer = NULL;
+	int rc = json_out_print(run, false, &text, p->err);
+
+	if (rc)
+		return rc;
+	snprintf(job, sizeof(job), "%lld", (long long)p->item->job);
+	snprintf(fence, sizeof(fence), "%lld", (long long)p->item->fence);
+	const char *const values[] = {p->item->bench, p->item->job ? job : NULL, p->item->job ? fence : NULL, text};
+	rc = server_ask(p->server, "SELECT record($1, $2, $3, $4)", values, 4, &answer, p->err);
+	if (!rc) {
+		snprintf(ret_label, 16, "%s", answer_text(answer, 0, 0));
+		*ret = strcmp(ret_label, "CONFLICT") == 0 ? PARCEL_CONFLICT : PARCEL_RECORDED;
+	}
+	answer_free(answer);
+	free(text);
+	return rc;
+}
+
+/* The last line that it wrote: what it complained of. */
+static void last_words(const char *log, char *ret, size_t size)
+{
+	FILE *file = fopen(log, "re");
+	char line[500];
+
+	*ret = '\0';
+	while (file && fgets(line, sizeof(line), file)) {
+		line[strcspn(line, "\n")] = '\0';
+		if (strncmp(line, "penrig: ", 8) == 0)
+			text_clean(line + 8, ret, size);
+	}
+	if (file)
+		fclose(file);
+}
+
+static int give_back(const struct parcel *p, const char *log, enum parcel_end *ret, char ret_label[16])
+{
+	char job[24], fence[24], code[12], why[400], words[400];
+	bool final = p->item->exit_code == EXIT_NOT_SO || p->item->exit_code == EXIT_REFUSES;
+
+	snprintf(job, sizeof(job), "%lld", (long long)p->item->job);
+	snprintf(fence, sizeof(fence), "%lld", (long long)p->item->fence);
+	snprintf(code, sizeof(code), "%d", p->item->exit_code);
+	last_words(log, words, sizeof(words));
+	snprintf(why, sizeof(why), "%s: %.300s", p->item->bench,
+		 *words                    ? words
+		 : p->item->exit_code >= 0 ? "it ended before there was a run"
+					   : "it died before there was a run");
+	const char *const values[] = {p->item->bench,    job,        fence, p->item->exit_code >= 0 ? code : NULL, why,
+				      final ? "t" : "f", AGAIN_AFTER};
+	*ret = PARCEL_BACK;
+	snprintf(ret_label, 16, "given_back");
+	return p->item->job
+		       ? server_ask(p->server, "SELECT give_back($1, $2, $3, $4, $5, $6, $7)", values, 7, NULL, p->err)
+		       : 0;
+}
+
+int parcel_send(struct server *server, struct history *history, const struct outbox_item *item, const char *log,
+		enum parcel_end *ret, char ret_label[16], struct err *err)
+{
+	const struct parcel p = {server, item, err};
+	char run_file[FILE_PATH_MAX];
+	struct json_out *run = NULL;
+	int rc = outbox_run(history, item->run_id, &run, run_file, err);
+
+	if (rc < 0)
+		return rc;
+	if (rc == 0)
+		return give_back(&p, log, ret, ret_label);
+	rc = send_files(&p, run_file, json_out_add_array(run, "files"));
+	if (!rc)
+		rc = record(&p, run, ret, ret_label);
+	json_out_free(run);
+	return rc;
+}

@@ -1,0 +1,209 @@
+/* A job's run on this computer: outbox, plan file, child, end. Leaves out the server. */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "rig/fleet/seat.h"
+
+#define WORD_MAX  640
+#define WORDS_MAX 24
+
+const char *seat_name(const struct seat *seat)
+{
+	return seat->agent->config->bench[seat->index].name;
+}
+
+/* ---- what it tells ------------------------------------------------------------------------------------------------- */
+
+/* Before the pen tests and the first point. */
+static bool stands(const struct json *event, const char *name)
+{
+	static const char *const still[] = {"station", "begin", "setpoint", "refused", "opening", "interlock"};
+	const struct json *stage = json_get(event, "stage");
+	const char *word = stage && json_kind(stage) == JSON_STRING ? json_string(stage) : name;
+
+	for (unsigned i = 0; i < sizeof(still) / sizeof(still[0]); i++)
+		if (strcmp(word, still[i]) == 0)
+			return true;
+	return false;
+}
+
+static void on_event(void *ctx, const struct json *event)
+{
+	struct seat *seat = ctx;
+	const struct json *name = json_get(event, "event"), *code = json_get(event, "exit_code");
+
+	if (!name || json_kind(name) != JSON_STRING)
+		return;
+	if (!stands(event, json_string(name)))
+		seat->moved = true;
+	if (strcmp(json_string(name), "end") == 0 && code && json_kind(code) == JSON_NUMBER)
+		seat->exit_code = (int)json_number(code);
+}
+
+/* Whoever began it knows how it ended; of one that was taken over its last event may tell. */
+static void on_ended(void *ctx, int exit_code)
+{
+	struct seat *seat = ctx;
+
+	if (exit_code >= 0)
+		seat->exit_code = exit_code;
+	seat->ended = true;
+	loop_timer_at(seat->agent->loop, &seat->agent->timer, 0);
+}
+
+static struct child_host host_of(struct seat *seat)
+{
+	return (struct child_host){.ctx = seat, .event = on_event, .ended = on_ended};
+}
+
+/* ---- beginning ----------------------------------------------------------------------------------------------------- */
+
+static int write_plan(const struct seat *seat, const char *text, char *ret_path, size_t size, struct err *err)
+{
+	size_t len = strlen(text);
+
+	snprintf(ret_path, size, "%s/%s.plan.json", seat->agent->config->folder, seat->item.name);
+	int fd = open(ret_path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0640);
+	bool written = fd >= 0 && write(fd, text, len) == (ssize_t)len && fsync(fd) == 0;
+	int rc = written ? 0 : -errno;
+	if (fd >= 0)
+		close(fd);
+	return rc ? err_set(err, rc, "%.300s: %s%s", ret_path, strerror(-rc), disk_remedy(rc)) : 0;
+}
+
+struct words {
+	unsigned count;
+	char text[WORDS_MAX][WORD_MAX];
+	const char *list[WORDS_MAX + 1];
+};
+
+__attribute__((format(printf, 2, 3))) static void add(struct words *words, const char *fmt, ...)
+{
+	va_list ap;
+
+	if (words->count == WORDS_MAX)
+		return;
+	va_start(ap, fmt);
+	vsnprintf(words->text[words->count], WORD_MAX, fmt, ap);
+	va_end(ap);
+	words->list[words->count] = words->text[words->count];
+	words->count++;
+}
+
+static void compose(const struct seat *seat, const struct seat_order *order, struct words *words)
+{
+	const struct agent_config *config = seat->agent->config;
+
+	add(words, "--attr=" OUTBOX_RUN_ATTRIBUTE "=%s", seat->item.run_id);
+	add(words, "--attr=fleet.job=%lld", (long long)order->job);
+	add(words, "--attr=fleet.fence=%lld", (long long)order->fence);
+	add(words, "--history=%s", config->history);
+	if (config->state)
+		add(words, "--state=%s", config->state);
+	add(words, "--start-within=%.3f", order->start_within_s);
+	add(words, "--no-input");
+	for (unsigned i = 0; i < order->reports; i++)
+		if (strcmp(order->report[i], "html") != 0) /* supervised runs write that anyway */
+			add(words, "--report=%s", order->report[i]);
+}
+
+static int start_child(struct seat *seat, const struct seat_order *order, struct err *err)
+{
+	struct station_product *product = &seat->agent->station->product[seat->index];
+	struct words words = {.count = 0};
+	struct unit unit = {.product = (int)seat->index, .attempt = 1};
+	const struct child_order child = {
+		.bench = seat->index, .unit = &unit, .person = "", .name = seat->item.name, .more = words.list};
+	const struct child_host host = host_of(seat);
+	int rc = write_plan(seat, order->plan, product->plan, sizeof(product->plan), err);
+
+	if (rc)
+		return rc;
+	snprintf(unit.serial, sizeof(unit.serial), "%s", order->dut);
+	snprintf(unit.lot, sizeof(unit.lot), "%s", order->lot);
+	if (strlen(order->dut) >= sizeof(unit.serial) || strlen(order->lot) >= sizeof(unit.lot))
+		return err_set(err, -EINVAL, "serial number or lot is too long for a run");
+	compose(seat, order, &words);
+	return child_start(seat->agent->station, seat->agent->loop, &child, &host, &seat->child, err);
+}
+
+int seat_start(struct seat *seat, const struct seat_order *order, struct err *err)
+{
+	struct outbox_item *item = &seat->item;
+	int rc;
+
+	*item = (struct outbox_item){.job = order->job, .fence = order->fence};
+	if ((rc = uuid_draw(item->run_id, err)))
+		return rc;
+	snprintf(item->bench, sizeof(item->bench), "%s", seat_name(seat));
+	snprintf(item->name, sizeof(item->name), "job%lld-%lld-%.8s", (long long)order->job, (long long)order->fence,
+		 item->run_id);
+	seat->ended = seat->moved = seat->stopping = false;
+	seat->exit_code = -1;
+	rc = outbox_begin(seat->agent->history, item, err);
+	if (rc)
+		return rc;
+	rc = start_child(seat, order, err);
+	if (rc)
+		(void)outbox_done(seat->agent->history, item->seq, NULL);
+	return rc;
+}
+
+int seat_adopt(struct seat *seat, const struct outbox_item *item, struct err *err)
+{
+	const struct child_host host = host_of(seat);
+	char path[2 * FILE_PATH_MAX];
+
+	seat->item = *item;
+	seat->exit_code = -1;
+	seat->moved = true;
+	snprintf(path, sizeof(path), "%s/%s.events.jsonl", seat->agent->config->folder, item->name);
+	if (access(path, F_OK) != 0) { /* it did not get so far */
+		seat->ended = true;
+		return 0;
+	}
+	return child_adopt(seat->agent->station, seat->agent->loop, item->name, &host, &seat->child, err);
+}
+
+/* ---- ending -------------------------------------------------------------------------------------------------------- */
+
+/* A run takes itself into the history at its end. One that died could not. */
+static int take_in(struct seat *seat, struct err *err)
+{
+	struct agent *agent = seat->agent;
+	char path[2 * FILE_PATH_MAX], known[FILE_PATH_MAX];
+	struct json_out *run = NULL;
+	int rc = outbox_run(agent->history, seat->item.run_id, &run, known, err);
+
+	json_out_free(run);
+	snprintf(path, sizeof(path), "%s/%s.penrig", agent->config->output, seat->item.name);
+	if (rc || access(path, F_OK) != 0)
+		return rc < 0 ? rc : 0;
+	rc = agent->host.take_in(agent->host.ctx, agent->history, path, err);
+	if (rc == -EBUSY || rc == -ENOSPC || rc == -EROFS || rc == -EIO)
+		return rc;
+	if (rc)
+		agent_say(agent, "%s: run %s cannot be taken in, look at it by hand: %s", seat_name(seat),
+			  seat->item.name, err->text);
+	return 0;
+}
+
+int seat_settle(struct seat *seat, struct err *err)
+{
+	int rc = take_in(seat, err);
+
+	if (!rc)
+		rc = outbox_end(seat->agent->history, seat->item.seq, seat->exit_code, err);
+	if (rc)
+		return rc;
+	agent_say(seat->agent, "%s: job %lld, run %s has ended, exit code %d", seat_name(seat),
+		  (long long)seat->item.job, seat->item.name, seat->exit_code);
+	child_free(seat->child);
+	seat->child = NULL;
+	seat->ended = false;
+	return 0;
+}

@@ -1,0 +1,72 @@
+/* Inside of an agent: what it knows of one bench. */
+#ifndef PENRIG_FLEET_SEAT_H
+#define PENRIG_FLEET_SEAT_H
+
+#include "rig/fleet/agent.h"
+#include "rig/fleet/server.h"
+#include "rig/fleet/words.h"
+#include "rig/history/outbox.h"
+#include "rig/station/supervise.h"
+
+struct seat {
+	struct agent *agent;
+	unsigned index;        /* in the configuration */
+	int64_t epoch;         /* 0: not registered */
+	char token[UUID_TEXT]; /* of a claim whose answer is not known; "": none */
+	/* the run at hand */
+	struct child *child; /* NULL: none */
+	struct outbox_item item;
+	bool ended, moved, stopping;
+	int exit_code;
+	uint64_t renew_ns; /* on the loop's clock */
+};
+
+struct agent {
+	const struct agent_config *config;
+	struct agent_host host;
+	struct loop *loop;
+	struct server *server;
+	struct history *history;
+	struct station_config *station; /* as supervise.h wants to be told */
+	int lock;                       /* of its folder */
+	unsigned seats;
+	struct seat seat[AGENT_BENCHES_MAX];
+	struct loop_timer timer;
+	int watched;            /* descriptor that is in the loop; -1: none */
+	bool fits;              /* the tables do */
+	uint64_t not_before_ns; /* the server is left alone until then */
+	unsigned failures;      /* in a row */
+	uint64_t beat_ns;       /* when it says next how it is */
+	bool full;              /* its disk: no job is taken */
+	int failure;
+	struct err why;
+};
+
+__attribute__((format(printf, 2, 3))) void agent_say(const struct agent *agent, const char *fmt, ...);
+const char *seat_name(const struct seat *seat);
+
+/* ---- run.c: the run at hand, no word with the server --------------------------------------------------------------- */
+
+struct seat_order { /* a job that was claimed */
+	int64_t job, fence;
+	const char *plan, *dut, *lot;
+	unsigned reports;
+	const char *report[8];
+	double start_within_s; /* from now: of lease and deadline what ends first */
+};
+/* Writes it into the outbox, then starts it. -errno with text: nothing runs, and nothing stands in the outbox. */
+int seat_start(struct seat *seat, const struct seat_order *order, struct err *err);
+/* Takes over what another agent began on this bench, or finds that it ended. */
+int seat_adopt(struct seat *seat, const struct outbox_item *item, struct err *err);
+/* What ended goes into history and outbox. -errno: it is tried again later. */
+int seat_settle(struct seat *seat, struct err *err);
+
+/* ---- talk.c: the words with the server ----------------------------------------------------------------------------- */
+
+int talk_begin(struct seat *seat, struct err *err); /* registers */
+int talk_renew(struct seat *seat, struct err *err);
+int talk_claim(struct seat *seat, struct err *err);                  /* and starts what it gets */
+int talk_send(struct agent *agent, bool *ret_more, struct err *err); /* the oldest of the outbox */
+int talk_beat(struct agent *agent, struct err *err);
+
+#endif

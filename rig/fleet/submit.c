@@ -1,0 +1,206 @@
+#include "rig/fleet/submit.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "rig/base/digest.h"
+#include "rig/fleet/words.h"
+
+#define LEASE "60 s" /* SUBMIT_LEASE_S */
+
+int submit_put(struct server *server, const struct submission *s, int64_t *ret_job, struct err *err)
+{
+	char priority[12], attempts[12], deadline[32];
+	char *need = words_array(s->need, s->needs), *reports = words_array(s->report, s->reports);
+	struct answer *answer = NULL;
+
+	snprintf(priority, sizeof(priority), "%d", s->priority);
+	snprintf(attempts, sizeof(attempts), "%d", s->attempts);
+	snprintf(deadline, sizeof(deadline), "%.3f s", s->deadline_s);
+	const char *const values[] = {s->token, s->site,
+				      need,     s->plan_name,
+				      s->plan,  s->dut,
+				      s->lot,   reports,
+				      priority, s->deadline_s > 0 ? deadline : NULL,
+				      attempts, s->waits ? LEASE : NULL};
+	int rc = need && reports
+			 ? server_ask(server, "SELECT submit($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)",
+				      values, 12, &answer, err)
+			 : err_set(err, -ENOMEM, "out of memory");
+	if (!rc)
+		*ret_job = answer_int(answer, 0, 0);
+	answer_free(answer);
+	free(need);
+	free(reports);
+	return rc;
+}
+
+static const char *number(char ret[24], int64_t value)
+{
+	snprintf(ret, 24, "%lld", (long long)value);
+	return ret;
+}
+
+int submit_follow(struct server *server, int64_t job, struct job_state *ret, struct err *err)
+{
+	char text[24];
+	const char *const values[] = {number(text, job), LEASE};
+	struct answer *a = NULL;
+	int rc = server_ask(server, "SELECT state, exit_code, reason, run_id, bench FROM follow($1, $2)", values, 2, &a,
+			    err);
+
+	if (rc)
+		return rc;
+	*ret = (struct job_state){.exit_code = answer_is_null(a, 0, 1) ? -1 : (int)answer_int(a, 0, 1)};
+	snprintf(ret->state, sizeof(ret->state), "%s", answer_text(a, 0, 0));
+	snprintf(ret->reason, sizeof(ret->reason), "%s", answer_text(a, 0, 2));
+	snprintf(ret->run_id, sizeof(ret->run_id), "%s", answer_text(a, 0, 3));
+	snprintf(ret->bench, sizeof(ret->bench), "%s", answer_text(a, 0, 4));
+	ret->closed = strcmp(ret->state, "ready") != 0 && strcmp(ret->state, "leased") != 0;
+	answer_free(a);
+	return 0;
+}
+
+int submit_cancel(struct server *server, int64_t job, const char *why, char ret_state[16], struct err *err)
+{
+	char text[24];
+	const char *const values[] = {number(text, job), why};
+	struct answer *answer = NULL;
+	int rc = server_ask(server, "SELECT cancel($1, $2)", values, 2, &answer, err);
+
+	if (!rc)
+		snprintf(ret_state, 16, "%s", answer_text(answer, 0, 0));
+	answer_free(answer);
+	return rc;
+}
+
+/* ---- files --------------------------------------------------------------------------------------------------------- */
+
+static int digit(char c)
+{
+	return c <= '9' ? c - '0' : c - 'a' + 10;
+}
+
+/* bytea as text: \x and two digits for each byte; decoded in place. */
+static size_t unhex(const char *text, uint8_t *ret)
+{
+	size_t len = strlen(text) / 2 - 1;
+
+	for (size_t i = 0; i < len; i++)
+		ret[i] = (uint8_t)(digit(text[2 * i + 2]) << 4 | digit(text[2 * i + 3]));
+	return len;
+}
+
+static int write_piece(int fd, const char *hex, struct digest *digest)
+{
+	size_t len = strlen(hex) / 2 - 1;
+	uint8_t *bytes = malloc(len ? len : 1);
+
+	if (!bytes)
+		return -ENOMEM;
+	unhex(hex, bytes);
+	digest_raw(digest, bytes, len);
+	ssize_t n = write(fd, bytes, len);
+	int rc = n == (ssize_t)len ? 0 : n < 0 ? -errno : -ENOSPC;
+	free(bytes);
+	return rc;
+}
+
+/* Until there is no further piece. */
+static int take_pieces(struct server *server, const char *job, const char *name, int fd, char ret_sha256[DIGEST_HEX],
+		       struct err *err)
+{
+	uint8_t sum[DIGEST_BYTES];
+	struct digest digest;
+	bool end = false;
+	int rc = 0;
+
+	digest_begin(&digest);
+	for (int n = 0; !rc && !end; n++) {
+		char text[24];
+		const char *const values[] = {job, name, number(text, n)};
+		struct answer *answer = NULL;
+		rc = server_ask(server, "SELECT job_piece($1, $2, $3)", values, 3, &answer, err);
+		end = !rc && answer_is_null(answer, 0, 0);
+		if (!rc && !end && (rc = write_piece(fd, answer_text(answer, 0, 0), &digest)) < 0)
+			err_set(err, rc, "%.200s: %s%s", name, strerror(-rc), disk_remedy(rc));
+		answer_free(answer);
+	}
+	digest_end(&digest, sum);
+	digest_hex(sum, ret_sha256);
+	return rc;
+}
+
+static bool is_same_file(const char *path, const char *sha256)
+{
+	uint8_t bytes[4096], sum[DIGEST_BYTES];
+	char text[DIGEST_HEX];
+	struct digest digest;
+	ssize_t n;
+	int fd = open(path, O_RDONLY | O_CLOEXEC);
+
+	digest_begin(&digest);
+	while (fd >= 0 && (n = read(fd, bytes, sizeof(bytes))) > 0)
+		digest_raw(&digest, bytes, (size_t)n);
+	if (fd >= 0)
+		close(fd);
+	digest_end(&digest, sum);
+	digest_hex(sum, text);
+	return strcmp(text, sha256) == 0;
+}
+
+/* Under another name until it is whole and on the disk. */
+static int take_file(struct server *server, const char *job, const char *name, const char *sha256, const char *path,
+		     struct err *err)
+{
+	char part[2 * FILE_PATH_MAX + 8], got[DIGEST_HEX];
+
+	if (access(path, F_OK) == 0)
+		return is_same_file(path, sha256)
+			       ? 0
+			       : err_set(err, -EEXIST, "%.300s is there already, and is another file", path);
+	snprintf(part, sizeof(part), "%s.part", path);
+	int fd = open(part, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
+	if (fd < 0)
+		return err_set(err, -errno, "%.300s: %s", part, strerror(errno));
+	int rc = take_pieces(server, job, name, fd, got, err);
+	if (!rc && strcmp(got, sha256) != 0)
+		rc = err_set(err, -EBADMSG, "%.200s arrived otherwise than it was recorded", name);
+	if (!rc && fsync(fd) != 0)
+		rc = err_set(err, -errno, "%.300s: %s", part, strerror(errno));
+	close(fd);
+	if (!rc && rename(part, path) != 0)
+		rc = err_set(err, -errno, "%.300s: %s", path, strerror(errno));
+	if (rc)
+		unlink(part);
+	return rc;
+}
+
+int submit_fetch(struct server *server, int64_t job, const char *folder, void (*got)(void *ctx, const char *path),
+		 void *ctx, struct err *err)
+{
+	char text[24], path[2 * FILE_PATH_MAX];
+	const char *const values[] = {number(text, job)};
+	struct answer *list = NULL;
+	int rc = disk_make_folder(folder, err);
+
+	if (!rc)
+		rc = server_ask(server, "SELECT name, sha256 FROM job_files($1)", values, 1, &list, err);
+	for (unsigned i = 0; !rc && i < answer_rows(list); i++) {
+		const char *name = answer_text(list, i, 0);
+		if (strchr(name, '/')) /* the name of a file, and nothing that leads elsewhere */
+			continue;
+		snprintf(path, sizeof(path), "%s/%s", folder, name);
+		rc = take_file(server, text, name, answer_text(list, i, 1), path, err);
+		if (!rc)
+			got(ctx, path);
+	}
+	answer_free(list);
+	if (!rc)
+		rc = disk_sync_folder(folder);
+	return rc;
+}

@@ -1,0 +1,260 @@
+/* What an agent and the server say to each other (docs/fleet-protocol.md), one statement each. */
+#include <errno.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/statvfs.h>
+#include <time.h>
+
+#include "rig/base/digest.h"
+#include "rig/fleet/parcel.h"
+#include "rig/fleet/seat.h"
+
+#define ROOM_BYTES (512e6) /* below it no job is taken: a run and what beside it is kept must fit */
+
+/* Goes on while the computer sleeps, as the server's clock does. */
+static double boot_s(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_BOOTTIME, &t);
+	return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
+}
+
+/* ---- how it is ----------------------------------------------------------------------------------------------------- */
+
+static bool disk_is_full(const struct agent *agent)
+{
+	struct statvfs fs;
+
+	return statvfs(agent->config->output, &fs) == 0 && (double)fs.f_bavail * (double)fs.f_frsize < ROOM_BYTES;
+}
+
+static int health_of(const struct seat *seat, char **ret, struct err *err)
+{
+	const struct agent *agent = seat->agent;
+	struct outbox_counts counts = {0};
+	struct json_out *out = json_out_object();
+	int rc = outbox_count(agent->history, &counts, err);
+
+	json_out_string(out, "state", seat->child ? "running" : agent->full ? "disk full" : "idle");
+	if (seat->child)
+		json_out_int(out, "job", seat->item.job);
+	json_out_int(out, "outbox", counts.waiting);
+	json_out_int(out, "outbox_oldest_s", counts.waiting ? (int64_t)time(NULL) - counts.oldest_s : 0);
+	json_out_int(out, "refused", counts.refused);
+	json_out_string(out, "version", agent->config->version);
+	if (!rc)
+		rc = json_out_print(out, false, ret, err);
+	json_out_free(out);
+	return rc;
+}
+
+int talk_begin(struct seat *seat, struct err *err)
+{
+	const struct agent_bench *bench = &seat->agent->config->bench[seat->index];
+	char *labels = words_array(bench->label, bench->labels), *health = NULL;
+	struct answer *answer = NULL;
+	int rc = labels ? health_of(seat, &health, err) : err_set(err, -ENOMEM, "out of memory");
+
+	const char *const values[] = {bench->name, labels, health};
+	if (!rc)
+		rc = server_ask(seat->agent->server, "SELECT register($1, $2, $3)", values, 3, &answer, err);
+	if (!rc)
+		seat->epoch = answer_int(answer, 0, 0);
+	answer_free(answer);
+	free(labels);
+	free(health);
+	return rc;
+}
+
+static const char *number(char ret[24], int64_t value)
+{
+	snprintf(ret, 24, "%lld", (long long)value);
+	return ret;
+}
+
+int talk_beat(struct agent *agent, struct err *err)
+{
+	int rc = 0;
+
+	agent->full = disk_is_full(agent);
+	for (unsigned i = 0; i < agent->seats && !rc; i++) {
+		char epoch[24], *health = NULL;
+		rc = health_of(&agent->seat[i], &health, err);
+		const char *const values[] = {seat_name(&agent->seat[i]), number(epoch, agent->seat[i].epoch), health};
+		if (!rc)
+			rc = server_ask(agent->server, "SELECT heartbeat($1, $2, $3)", values, 3, NULL, err);
+		free(health);
+	}
+	return rc ? rc : server_ask(agent->server, "SELECT expire()", NULL, 0, NULL, err);
+}
+
+/* ---- a lease ------------------------------------------------------------------------------------------------------- */
+
+static const char *interval(char ret[32], double seconds)
+{
+	snprintf(ret, 32, "%.3f s", seconds);
+	return ret;
+}
+
+static void heed(struct seat *seat, const char *word)
+{
+	bool lost = strcmp(word, "lost") == 0, stop = strcmp(word, "stop") == 0;
+
+	if (seat->stopping || !(stop || (lost && !seat->moved)))
+		return;
+	seat->stopping = true;
+	agent_say(seat->agent, "%s: job %lld %s: run %s is told to stop", seat_name(seat), (long long)seat->item.job,
+		  lost ? "has gone to another bench before the pen moved" : "is wanted no more", seat->item.name);
+	(void)child_stop(seat->child);
+}
+
+int talk_renew(struct seat *seat, struct err *err)
+{
+	char epoch[24], job[24], fence[24], lease[32];
+	const char *const values[] = {seat_name(seat), number(epoch, seat->epoch), number(job, seat->item.job),
+				      number(fence, seat->item.fence), interval(lease, seat->agent->config->lease_s)};
+	struct answer *answer = NULL;
+	int rc = server_ask(seat->agent->server, "SELECT renew($1, $2, $3, $4, $5)", values, 5, &answer, err);
+
+	if (rc)
+		return rc;
+	heed(seat, answer_text(answer, 0, 0));
+	answer_free(answer);
+	seat->renew_ns = loop_now_ns(seat->agent->loop) + (uint64_t)(seat->agent->config->lease_s / 3 * 1e9);
+	return 0;
+}
+
+/* ---- a claim ------------------------------------------------------------------------------------------------------- */
+
+enum { JOB, FENCE, PLAN_NAME, PLAN, PLAN_SHA256, DUT, LOT, REPORTS, LEASE, DEADLINE };
+#define CLAIM_COLUMNS                                                                                                  \
+	"job_id, fence, plan_name, plan, plan_sha256, dut, lot, array_to_string(reports, ','), lease_s, deadline_s"
+
+static int give_back(struct seat *seat, const struct answer *answer, const char *why, struct err *err)
+{
+	const char *const values[] = {seat_name(seat), answer_text(answer, 0, JOB), answer_text(answer, 0, FENCE), why};
+
+	agent_say(seat->agent, "%s: job %s goes back: %s", seat_name(seat), answer_text(answer, 0, JOB), why);
+	return server_ask(seat->agent->server, "SELECT give_back($1, $2, $3, NULL, $4, false, '30 s')", values, 4, NULL,
+			  err);
+}
+
+static void part_reports(char *text, struct seat_order *order)
+{
+	const unsigned most = sizeof(order->report) / sizeof(order->report[0]);
+	char *word;
+
+	while (order->reports < most && (word = strsep(&text, ",")))
+		if (*word)
+			order->report[order->reports++] = word;
+}
+
+/* Its lease is counted from before it was asked for, so that it never ends later here than on the server. */
+static int begin(struct seat *seat, const struct answer *answer, double asked_s, struct err *err)
+{
+	const char *plan = answer_text(answer, 0, PLAN);
+	char sha256[DIGEST_HEX], reports[256];
+	struct seat_order order = {.job = answer_int(answer, 0, JOB),
+				   .fence = answer_int(answer, 0, FENCE),
+				   .plan = plan,
+				   .dut = answer_text(answer, 0, DUT),
+				   .lot = answer_text(answer, 0, LOT)};
+	struct err why;
+
+	digest_text(plan, strlen(plan), sha256);
+	if (strcmp(sha256, answer_text(answer, 0, PLAN_SHA256)) != 0)
+		return give_back(seat, answer, "its plan arrived otherwise than it was submitted", err);
+	snprintf(reports, sizeof(reports), "%s", answer_text(answer, 0, REPORTS));
+	part_reports(reports, &order);
+	order.start_within_s =
+		fmin(answer_real(answer, 0, LEASE), answer_real(answer, 0, DEADLINE)) - (boot_s() - asked_s);
+	if (!(order.start_within_s > 0))
+		return give_back(seat, answer, "it came too late to be started", err);
+	if (seat_start(seat, &order, &why) < 0)
+		return give_back(seat, answer, why.text, err);
+	seat->renew_ns = loop_now_ns(seat->agent->loop) + (uint64_t)(seat->agent->config->lease_s / 3 * 1e9);
+	agent_say(seat->agent, "%s: job %lld, plan %s on %s, is run %s", seat_name(seat), (long long)order.job,
+		  answer_text(answer, 0, PLAN_NAME), order.dut, seat->item.name);
+	return 0;
+}
+
+static int ask_claim(struct seat *seat, bool again, struct answer **ret, struct err *err)
+{
+	char epoch[24], lease[32];
+	const char *const values[] = {seat_name(seat), number(epoch, seat->epoch), seat->token,
+				      interval(lease, seat->agent->config->lease_s)};
+
+	return again ? server_ask(seat->agent->server, "SELECT " CLAIM_COLUMNS " FROM claimed($1, $2, $3)", values, 3,
+				  ret, err)
+		     : server_ask(seat->agent->server, "SELECT " CLAIM_COLUMNS " FROM claim($1, $2, $3, $4)", values, 4,
+				  ret, err);
+}
+
+/* With a token that is known here alone a claim whose answer was lost on the way is found again, instead of made twice. */
+int talk_claim(struct seat *seat, struct err *err)
+{
+	bool again = *seat->token;
+	struct answer *answer = NULL;
+	double asked_s = boot_s();
+	int rc = again ? ask_claim(seat, true, &answer, err) : uuid_draw(seat->token, err);
+
+	if (!rc && again && answer_rows(answer)) {
+		/* lease_s is what is left of it now */
+	} else if (!rc) {
+		answer_free(answer);
+		answer = NULL;
+		asked_s = boot_s();
+		rc = ask_claim(seat, false, &answer, err);
+		if (rc == -EREMOTE && strcmp(server_code(seat->agent->server), "23505") == 0)
+			return -EAGAIN; /* the lost one has arrived meanwhile: asked for at the next try */
+	}
+	if (rc)
+		return rc;
+	*seat->token = '\0';
+	rc = answer_rows(answer) ? begin(seat, answer, asked_s, err) : 0;
+	answer_free(answer);
+	return rc;
+}
+
+/* ---- the outbox ---------------------------------------------------------------------------------------------------- */
+
+static int first(void *ctx, const struct outbox_item *item)
+{
+	*(struct outbox_item *)ctx = *item;
+	return 1;
+}
+
+/* What the server will never take stands in nobody's way, and is not thrown away. */
+static int set_aside(struct agent *agent, const struct outbox_item *item, const struct err *why, struct err *err)
+{
+	agent_say(agent, "%s: ALARM: the server will never take run %s: %s", item->bench, item->name, why->text);
+	return outbox_refuse(agent->history, item->seq, why->text, err);
+}
+
+int talk_send(struct agent *agent, bool *ret_more, struct err *err)
+{
+	struct outbox_item item = {.seq = 0};
+	char log[2 * FILE_PATH_MAX], label[16] = "";
+	enum parcel_end end = PARCEL_RECORDED;
+	int rc = outbox_each(agent->history, true, first, &item, err);
+
+	*ret_more = rc == 1;
+	if (rc != 1)
+		return rc;
+	snprintf(log, sizeof(log), "%s/%s.log", agent->config->folder, item.name);
+	rc = parcel_send(agent->server, agent->history, &item, log, &end, label, err);
+	if (rc == -EREMOTE || rc == -EACCES) {
+		const struct err why = *err;
+		return set_aside(agent, &item, &why, err);
+	}
+	if (rc)
+		return rc;
+	if (end == PARCEL_CONFLICT)
+		agent_say(agent, "%s: ALARM: run %s: the server has another run with this id", item.bench, item.name);
+	else
+		agent_say(agent, "%s: job %lld, run %s: %s", item.bench, (long long)item.job, item.name, label);
+	return outbox_done(agent->history, item.seq, err);
+}

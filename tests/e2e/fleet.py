@@ -1,0 +1,196 @@
+"""What tests of the fleet share: a PostgreSQL of their own in a folder of their own, benches, agents on the virtual clock."""
+import json
+import os
+import pwd
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+import rig
+
+LIMIT_S = 120  # of any wait: a test that reaches it has failed
+SMOKE = rig.FIXTURES / "plans" / "ci-smoke.json"
+
+
+def postgres_folder():
+    """Of the newest server that is installed; None: there is none."""
+    found = [p for p in Path("/usr/lib/postgresql").glob("*/bin/postgres") if p.parent.parent.name.isdigit() and int(p.parent.parent.name) >= 15]
+    return max(found, key=lambda p: int(p.parent.parent.name)).parent if found else None
+
+
+def skip_without_postgres():
+    if postgres_folder() is None or shutil.which("psql") is None:
+        print("no PostgreSQL 15 or later is installed (package postgresql-15)")
+        sys.exit(77)
+    if "libpq" not in subprocess.run([rig.PENRIG, "version"], capture_output=True, text=True).stdout:
+        print("this penrig was built without libpq (package libpq-dev)")
+        sys.exit(77)
+
+
+def until(what, condition, limit_s=LIMIT_S):
+    """Looks again and again; returns what it saw, and never measures."""
+    end = time.monotonic() + limit_s
+    while True:
+        seen = condition()
+        if seen:
+            return seen
+        if time.monotonic() > end:
+            raise RuntimeError(f"never came: {what}")
+        time.sleep(0.02)
+
+
+class Server:
+    """PostgreSQL as its own child: no port, no installed cluster, ended with the test. As root it runs as nobody, which it insists on."""
+
+    def __init__(self):
+        self.bin = postgres_folder()
+        self.folder = Path(tempfile.mkdtemp(prefix="pg", dir="/tmp"))  # a socket's path is short, and TMPDIR may be long
+        self.user = pwd.getpwnam("nobody") if os.getuid() == 0 else None
+        if self.user:
+            os.chown(self.folder, self.user.pw_uid, self.user.pw_gid)
+        os.chmod(self.folder, 0o700)
+        self.process = None
+        self.run("initdb", "-D", "data", "-U", "admin", "-A", "trust", "-E", "UTF8", "--locale=C.UTF-8", "--no-sync", "--no-instructions")
+        self.start()
+        self.sql("CREATE DATABASE penrig", db="postgres")
+
+    def become(self):
+        os.setsid()
+        if self.user:
+            os.setgroups([])
+            os.setgid(self.user.pw_gid)
+            os.setuid(self.user.pw_uid)
+
+    def environment(self):
+        return {"HOME": str(self.folder), "PATH": "/usr/bin:/bin", "LC_ALL": "C.UTF-8", "TZ": "UTC"}
+
+    def run(self, program, *args):
+        subprocess.run([self.bin / program, *args], cwd=self.folder, env=self.environment(), preexec_fn=self.become, check=True,
+                       stdout=subprocess.DEVNULL)
+
+    def ready(self):
+        lines = (self.folder / "data/postmaster.pid").read_text().splitlines() if (self.folder / "data/postmaster.pid").exists() else []
+        return len(lines) >= 8 and lines[0] == str(self.process.pid) and lines[7].strip() == "ready"
+
+    def start(self):
+        def once():
+            if self.process is None or self.process.poll() is not None:  # what was killed may hold its memory for a moment
+                self.process = subprocess.Popen(
+                    [self.bin / "postgres", "-D", "data", "-c", "listen_addresses=", "-c", f"unix_socket_directories={self.folder}"],
+                    cwd=self.folder, env=self.environment(), preexec_fn=self.become, stdin=subprocess.DEVNULL,
+                    stdout=(self.folder / "log").open("ab"), stderr=subprocess.STDOUT)
+            return self.ready()
+        until("a server", once)
+
+    def stop(self, number=signal.SIGINT):
+        self.process.send_signal(number)
+        self.process.wait()
+        self.process = None
+
+    def end(self):
+        if self.process:
+            self.stop(signal.SIGQUIT)
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+    def db(self, user="admin"):
+        return f"host={self.folder} dbname=penrig user={user}"
+
+    def sql(self, text, user="admin", db="penrig", check=True):
+        """Rows as lists of texts, by a program that nobody here wrote."""
+        done = subprocess.run(["psql", "-X", "-q", "-A", "-t", "-F", "\t", "-v", "ON_ERROR_STOP=1", "-h", self.folder, "-U", user, db], input=text,
+                              capture_output=True, text=True)
+        if check and done.returncode:
+            raise RuntimeError(f"{text}: {done.stderr}")
+        return [line.split("\t") for line in done.stdout.splitlines()] if not done.returncode else done.stderr
+
+
+class Fleet:
+    """A server with the tables, a submitter, a viewer and benches, each with an agent that is started when a test wants it."""
+
+    def __init__(self, benches=1):
+        self.server = Server()
+        self.folder = Path(tempfile.mkdtemp(prefix="fleet"))
+        self.agents = []
+        self.penrig("fleet", "init")
+        self.server.sql("CREATE ROLE ci LOGIN; CREATE ROLE reader LOGIN; CREATE ROLE other LOGIN")
+        self.penrig("fleet", "admit", "ci", "--as", "submitter", "--site", "A")
+        self.penrig("fleet", "admit", "reader", "--as", "viewer", "--site", "A")
+        for n in range(1, benches + 1):
+            self.server.sql(f"CREATE ROLE b{n} LOGIN")
+            self.penrig("fleet", "admit", f"b{n}", "--as", "agent", "--site", "A", "--bench", f"bench-{n}")
+            self.agents.append(Agent(self, n))
+
+    def penrig(self, *args, user="admin", check=True):
+        done = subprocess.run([str(rig.PENRIG), *map(str, args), "--db", self.server.db(user)], stdin=subprocess.DEVNULL, capture_output=True, text=True)
+        if check and done.returncode:
+            raise RuntimeError(f"penrig {args}: {done.returncode} {done.stderr}")
+        return done
+
+    def submit(self, dut="PEN-GOOD-01", plan=SMOKE, *more):
+        return int(self.penrig("submit", plan, "--dut", dut, *more, user="ci").stdout)
+
+    def jobs(self):
+        return {j["job"]: j for j in json.loads(self.penrig("jobs", "--all", "--json", user="ci").stdout)}
+
+    def until_job(self, job, condition, what):
+        return until(what, lambda: (lambda j: j if condition(j) else None)(self.jobs()[job]))
+
+    def end(self):
+        for agent in self.agents:
+            agent.end()
+        self.server.end()
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+
+class Agent:
+    """world: further options of the virtual bench; a slow one keeps a run going until it is told to stop."""
+
+    def __init__(self, fleet, number):
+        self.fleet, self.number, self.name = fleet, number, f"bench-{number}"
+        self.folder = fleet.folder / self.name
+        self.folder.mkdir()
+        text = (rig.FIXTURES / "benches/virtual-usb.json").read_text().replace("../phantoms", str(rig.FIXTURES / "phantoms"))
+        self.bench = self.folder / "bench.json"
+        self.bench.write_text(re.sub(r'"name": "[^"]*"', f'"name": "{self.name}"', text, count=1))
+        self.history = self.folder / "state/history"
+        self.process = None
+
+    def argv(self, *more, fast=True):
+        world = [str(rig.PENRIG_A), "--bench", str(self.bench), "--virtual-dut", "{dut}", "--"] if fast else \
+            [str(rig.VIRTUAL), "--bench", str(self.bench), "--dut", "{dut}", "--", str(rig.PENRIG)]
+        return [str(rig.PENRIG), "agent", str(self.bench), "--db", self.fleet.server.db(f"b{self.number}"), "--state", str(self.folder / "state"),
+                *(f"--command={word}" for word in world), *more]
+
+    def start(self, *more, fast=True):
+        self.process = subprocess.Popen(self.argv(*more, fast=fast), stdin=subprocess.DEVNULL, stdout=(self.folder / "said").open("a"),
+                                        stderr=subprocess.STDOUT, start_new_session=True)
+
+    def said(self):
+        return (self.folder / "said").read_text() if (self.folder / "said").exists() else ""
+
+    def kill(self):
+        self.process.kill()
+        self.process.wait()
+        self.process = None
+
+    def end(self):
+        code = None
+        if self.process:
+            self.process.send_signal(signal.SIGTERM)
+            code = self.process.wait(timeout=LIMIT_S)
+            self.process = None
+        for fifo in (self.folder / "state/agent").glob("*.answers"):
+            try:
+                fd = os.open(fifo, os.O_WRONLY | os.O_NONBLOCK)
+            except OSError:
+                continue
+            os.write(fd, b"stop\n")
+            os.close(fd)
+        for path in (self.folder / "state/agent").glob("*.events.jsonl"):
+            subprocess.run(["flock", "-s", "-w", "60", path, "true"], check=True)
+        return code
