@@ -5,6 +5,7 @@ import pwd
 import re
 import shutil
 import signal
+import sqlite3
 import subprocess
 import sys
 import tempfile
@@ -109,6 +110,13 @@ class Server:
         return [line.split("\t") for line in done.stdout.splitlines()] if not done.returncode else done.stderr
 
 
+    def refusals(self, statements, user):
+        """What the server says to each, in one session: a line for each that it refuses."""
+        done = subprocess.run(["psql", "-X", "-q", "-A", "-t", "-h", self.folder, "-U", user, "penrig"], input=";\n".join(statements) + ";\n", capture_output=True,
+                              text=True)
+        return [line for line in done.stderr.splitlines() if line.startswith("ERROR:")]
+
+
 class Fleet:
     """A server with the tables, a submitter, a viewer and benches, each with an agent that is started when a test wants it."""
 
@@ -148,7 +156,7 @@ class Fleet:
 
 
 class Agent:
-    """world: further options of the virtual bench; a slow one keeps a run going until it is told to stop."""
+    """Its runs are on the virtual clock. gate: each waits, before penrig begins, until the gate is opened."""
 
     def __init__(self, fleet, number):
         self.fleet, self.number, self.name = fleet, number, f"bench-{number}"
@@ -158,17 +166,36 @@ class Agent:
         self.bench = self.folder / "bench.json"
         self.bench.write_text(re.sub(r'"name": "[^"]*"', f'"name": "{self.name}"', text, count=1))
         self.history = self.folder / "state/history"
+        self.gate = self.folder / "gate"
         self.process = None
 
-    def argv(self, *more, fast=True):
-        world = [str(rig.PENRIG_A), "--bench", str(self.bench), "--virtual-dut", "{dut}", "--"] if fast else \
-            [str(rig.VIRTUAL), "--bench", str(self.bench), "--dut", "{dut}", "--", str(rig.PENRIG)]
+    def argv(self, *more):
+        held = self.folder / "held"
+        held.write_text(f"#!/bin/sh\n[ -p {self.gate} ] && read word <{self.gate}\nexec \"$@\"\n")
+        held.chmod(0o755)
+        world = [str(held), str(rig.PENRIG_A), "--bench", str(self.bench), "--virtual-dut", "{dut}", "--"]
         return [str(rig.PENRIG), "agent", str(self.bench), "--db", self.fleet.server.db(f"b{self.number}"), "--state", str(self.folder / "state"),
                 *(f"--command={word}" for word in world), *more]
 
-    def start(self, *more, fast=True):
-        self.process = subprocess.Popen(self.argv(*more, fast=fast), stdin=subprocess.DEVNULL, stdout=(self.folder / "said").open("a"),
+    def start(self, *more, gate=False):
+        if gate and not self.gate.exists():
+            os.mkfifo(self.gate)
+        self.process = subprocess.Popen(self.argv(*more), stdin=subprocess.DEVNULL, stdout=(self.folder / "said").open("a"),
                                         stderr=subprocess.STDOUT, start_new_session=True)
+
+    def open_gate(self):
+        """For the run that waits at it, and those behind."""
+        with self.gate.open("w") as gate:  # opens once somebody waits
+            gate.write("go\n")
+        self.gate.unlink()
+
+    def until_said(self, text, times=1):
+        until(f"{self.name}: {text}", lambda: self.said().count(text) >= times)
+
+    def rows(self, sql):
+        """Of its own history, by a program that nobody here wrote."""
+        with sqlite3.connect(f"file:{self.history}?mode=ro", uri=True) as db:
+            return db.execute(sql).fetchall()
 
     def said(self):
         return (self.folder / "said").read_text() if (self.folder / "said").exists() else ""
@@ -184,7 +211,7 @@ class Agent:
             self.process.send_signal(signal.SIGTERM)
             code = self.process.wait(timeout=LIMIT_S)
             self.process = None
-        for fifo in (self.folder / "state/agent").glob("*.answers"):
+        for fifo in (self.gate, *(self.folder / "state/agent").glob("*.answers")):
             try:
                 fd = os.open(fifo, os.O_WRONLY | os.O_NONBLOCK)
             except OSError:

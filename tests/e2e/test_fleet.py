@@ -1,0 +1,300 @@
+"""The fleet on a PostgreSQL of its own: each run recorded once whatever dies, nothing started late, nobody does what he may not."""
+import json
+import os
+import signal
+import subprocess
+import sys
+import uuid
+
+import fleet
+import rig
+from fleet import SMOKE, Fleet, until
+
+OVER = ("done", "failed", "expired", "cancelled")
+
+
+def over(job):
+    return job["state"] in OVER
+
+
+def recorded(f, *columns, job=None):
+    """Every run that the server has."""
+    rows = f.server.sql(f"SELECT {', '.join(columns)} FROM penrig.run {f'WHERE job_id = {job}' if job else ''} ORDER BY run_no")
+    return [tuple(row) for row in rows]
+
+
+def waiting(f, dut="PEN-GOOD-01", *more):
+    """A CI job: submit --wait, under way."""
+    folder = f.folder / f"ci-{uuid.uuid4().hex[:8]}"
+    return folder, subprocess.Popen([str(rig.PENRIG), "submit", str(SMOKE), "--dut", dut, "--wait", "--report", "junit", "--output-dir", str(folder),
+                                     "--db", f.server.db("ci"), *more], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+
+
+def ran_out(f, job):
+    """The lease of whoever has it, without waiting for that."""
+    f.server.sql(f"UPDATE penrig.job SET ready_at = clock_timestamp() WHERE job_id = {job};"
+                 f"UPDATE penrig.attempt SET lease_until = clock_timestamp() WHERE job_id = {job} AND state = 'open'; NOTIFY penrig_job")
+
+
+def to_the_end(check, f):
+    """A job without a rig ends in the run's own exit code, with its files; what the server has is what the bench has."""
+    f.agents[0].start()
+    runs = [(dut, code, *waiting(f, dut)) for dut, code in (("PEN-GOOD-01", 0), ("PEN-DEEP-01", 1))]
+    for dut, code, folder, process in runs:
+        out, err = process.communicate(timeout=fleet.LIMIT_S)
+        check(process.returncode == code, f"{dut}: {process.returncode} {err}")
+        names = sorted(p.name.split(".", 1)[1] for p in folder.iterdir())
+        check(names == ["junit.xml", "penrig", "report.html", "report.json"], f"{dut}: its files are here: {names}")
+        check(rig.penrig_a("show", *folder.glob("*.penrig")).returncode == 0, f"{dut}: the run file is whole")
+        report = json.loads(next(folder.glob("*.report.json")).read_text())
+        check(report["dut"] == dut and any(a["key"] == "fleet.run" and a["value"] in str(recorded(f, "run_id")) for a in report["attributes"]), f"{dut}: the run says which one it is")
+    check(sorted(recorded(f, "label", "verdict", "dut")) == [("won", "fail", "PEN-DEEP-01"), ("won", "pass", "PEN-GOOD-01")], "both are recorded, once")
+    local = f.agents[0].rows("SELECT count(*), round(sum(value), 9) FROM result")[0]
+    there = f.server.sql("SELECT count(*), round(sum(value)::numeric, 9) FROM penrig.result", user="reader")[0]
+    check((str(local[0]), float(local[1])) == (there[0], float(there[1])), f"every result arrived as it is: {local} {there}")
+    used = f.server.sql("SELECT DISTINCT serial FROM penrig.device_use JOIN penrig.device USING (device_id)", user="reader")
+    check(sorted(s for s, in used) == sorted(s for s, in f.agents[0].rows("SELECT DISTINCT serial FROM device")), f"and every device: {used}")
+    check(f.agents[0].rows("SELECT * FROM outbox") == [], "the outbox is empty")
+    check(f.agents[0].end() == 0, "SIGTERM ends an agent with 0")
+
+
+def everything_dies(check, f):
+    """Agent and server are killed while a run is under way, and the server is away when it ends: recorded once when all are back."""
+    agent = f.agents[0]
+    agent.start(gate=True)
+    job = f.submit()
+    agent.until_said(f"job {job}, plan")
+    agent.kill()
+    f.server.stop(signal.SIGKILL)
+    agent.start()
+    agent.until_said("it is tried again")
+    agent.open_gate()
+    agent.until_said(f"job {job}, run", 1)
+    check(agent.rows("SELECT ended, exit_code FROM outbox") == [(1, 0)], "it ended, and the outbox has it")
+    f.server.start()
+    j = f.until_job(job, over, "the job's end")
+    check((j["state"], j["exit_code"], j["attempts"]) == ("done", 0, 1), f"one attempt, which went on: {j}")
+    check(recorded(f, "label", job=job) == [("won",)], "recorded once")
+    until("an empty outbox", lambda: agent.rows("SELECT count(*) FROM outbox") == [(0,)])
+
+
+def superseded(check, f):
+    """Its lease ran out and another bench did the job: both runs happened, both are recorded, and both count for the unit."""
+    first, second = f.agents
+    first.start(gate=True)
+    job = f.submit("PEN-DEEP-01")
+    first.until_said(f"job {job}, plan")
+    first.kill()
+    second.start()
+    ran_out(f, job)
+    j = f.until_job(job, over, "the second bench's run")
+    check((j["bench"], j["attempts"]) == ("bench-2", 2), f"the second one had it: {j}")
+    first.start()
+    first.open_gate()
+    until("the first bench's run", lambda: len(recorded(f, "label", job=job)) == 2)
+    check(recorded(f, "label", "fence", "verdict", job=job) == [("won", "2", "fail"), ("superseded", "1", "fail")], f"{recorded(f, 'label', 'fence', job=job)}")
+    line = next(x for x in f.penrig("fleet", "units", "--dut", "PEN-DEEP-01", user="reader").stdout.splitlines() if x.startswith("PEN-DEEP"))
+    runs = len([1 for dut, in recorded(f, "dut") if dut == "PEN-DEEP-01"])
+    check(line.split()[1:5] == ["fail", str(runs), "0", str(runs)], f"the unit's status counts both: {line}")
+
+
+def back_in_time(check, f):
+    """A lease that ran out and that nobody else took still counts: the fence decides, not the clock."""
+    agent = f.agents[0]
+    agent.start(gate=True)
+    job = f.submit()
+    agent.until_said(f"job {job}, plan")
+    agent.kill()
+    ran_out(f, job)
+    agent.open_gate()
+    agent.start()
+    j = f.until_job(job, over, "its end")
+    check((j["state"], j["attempts"]) == ("done", 1) and recorded(f, "label", job=job) == [("won",)], f"{j}")
+
+
+def killed_run(check, f):
+    """penrig itself is killed: no run, or half of one, is no answer; the job goes round again."""
+    agent = f.agents[0]
+    agent.start(gate=True)
+    job = f.submit()
+    agent.until_said(f"job {job}, plan")
+    events = next((agent.folder / "state/agent").glob(f"job{job}-*.events.jsonl"))
+    for pid in subprocess.run(["fuser", events], capture_output=True, text=True).stdout.split():
+        if int(pid) != agent.process.pid:
+            os.kill(int(pid), signal.SIGKILL)
+    agent.until_said("given_back")
+    agent.gate.unlink()
+    f.server.sql(f"UPDATE penrig.job SET ready_at = clock_timestamp() WHERE job_id = {job}; NOTIFY penrig_job")
+    j = f.until_job(job, over, "its end")
+    check((j["state"], j["attempts"]) == ("done", 2) and recorded(f, "label", "fence", job=job) == [("won", "2")], f"{j}")
+
+
+def given_up(check, f):
+    """A signal cancels; who dies is missed; what is late, wrong or cancelled is never started."""
+    agent = f.agents[0]
+    _, process = waiting(f)  # no agent is there
+    job = int(process.stderr.readline().split()[1])
+    until("its lease", lambda: f.server.sql(f"SELECT 1 FROM penrig.job WHERE job_id = {job} AND wait_until IS NOT NULL"))
+    process.send_signal(signal.SIGTERM)
+    process.communicate(timeout=fleet.LIMIT_S)
+    check(process.returncode == 143 and f.jobs()[job]["state"] == "cancelled", f"SIGTERM: {process.returncode} {f.jobs()[job]}")
+    _, process = waiting(f)
+    gone = int(process.stderr.readline().split()[1])
+    process.kill()
+    process.communicate()
+    f.server.sql(f"UPDATE penrig.job SET wait_until = clock_timestamp() WHERE job_id = {gone}")
+    late = f.submit("PEN-GOOD-01", SMOKE, "--deadline", "1h")
+    f.server.sql(f"UPDATE penrig.job SET deadline = clock_timestamp() WHERE job_id = {late}")
+    elsewhere = f.submit("PEN-GOOD-01", SMOKE, "--where", "site=A model=other")
+    # A plan that this penrig's submit would not take, as another program may send it.
+    wrong = int(f.server.sql("SELECT penrig.submit(gen_random_uuid(), NULL, '{}', 'wrong', '{}', 'PEN-GOOD-01', '', '{}', 0, NULL, 5, NULL)", user="ci")[0][0])
+    agent.start()
+    j = f.until_job(wrong, over, "a plan that is wrong")
+    check((j["state"], j["exit_code"]) == ("failed", 2) and "kind" in j["reason"], f"it says why: {j}")
+    jobs = f.until_job(late, over, "the late one") and f.jobs()
+    check([jobs[n]["state"] for n in (gone, late, elsewhere)] == ["cancelled", "expired", "waiting"], f"{jobs}")
+    check(f.penrig("jobs", "--cancel", elsewhere, user="ci").returncode == 0 and f.jobs()[elsewhere]["state"] == "cancelled", "one that waits is cancelled")
+    check(recorded(f, "job_id") == [], "nothing was started")
+    agent.gate.exists() or os.mkfifo(agent.gate)
+    running, process = waiting(f)[1], None
+    job = int(running.stderr.readline().split()[1])
+    agent.until_said(f"job {job}, plan")
+    f.penrig("jobs", "--cancel", job, user="ci")
+    agent.until_said("wanted no more")
+    agent.open_gate()
+    running.communicate(timeout=fleet.LIMIT_S)
+    check(f.until_job(job, over, "the cancelled run")["state"] in ("cancelled", "done") and len(recorded(f, "label", job=job)) <= 1, f"{f.jobs()[job]}")
+
+
+def maintenance(check, f):
+    agent = f.agents[0]
+    f.penrig("benches", "--disable", "bench-1", "--why", "new load cell", user="ci")
+    agent.start()
+    agent.until_said("waits for jobs")
+    job = f.submit()
+    bench = until("the bench", lambda: next((b for b in json.loads(f.penrig("benches", "--json", user="reader").stdout) if b["labels"] and b["bench"] == "bench-1"), None))
+    check((bench["state"], bench["disabled_why"]) == ("disabled", "new load cell") and f.jobs()[job]["state"] == "waiting", f"out of service: {bench}")
+    f.penrig("benches", "--enable", "bench-1", user="ci")
+    check(f.until_job(job, over, "its end")["state"] == "done", "in service again")
+    refused = f.penrig("benches", "--disable", "bench-1", user="ci", check=False)
+    check(refused.returncode == 2 and "--why" in refused.stderr, "not without a reason")
+
+
+def two_agents(check, f):
+    """Of one bench: in one folder the second does not begin, on another computer the first ends."""
+    agent = f.agents[0]
+    agent.start()
+    agent.until_said("waits for jobs")
+    until("its registration", lambda: f.server.sql("SELECT 1 FROM penrig.bench WHERE name = 'bench-1' AND epoch > 0"))
+    second = subprocess.run(agent.argv(), capture_output=True, text=True, timeout=fleet.LIMIT_S)
+    check(second.returncode == 5 and "another agent has" in second.stderr, f"{second.returncode} {second.stderr}")
+    f.server.sql("SELECT penrig.register('bench-1', '{}', '{}'); NOTIFY penrig_job", user="b1")
+    check(agent.process.wait(timeout=fleet.LIMIT_S) == 5 and "another agent has taken over" in agent.said(), "the first one says so, and ends with 5")
+    agent.process = None
+
+
+def who_may(check, f):
+    """Each of these must fail, and change nothing."""
+    f.agents[0].start()
+    f.until_job(f.submit(), over, "a run")
+    f.agents[0].end()
+    before = f.server.sql("SELECT md5(string_agg(r::text, '|' ORDER BY run_no)) FROM penrig.run r")
+    run = str(uuid.uuid4())
+    body = f"'{{\"run\": \"{run}\", \"head\": \"{'0' * 64}\", \"ended\": \"2026-11-29T00:00:00Z\"}}'"
+    month = f.server.sql("SELECT inhrelid::regclass::text FROM pg_inherits WHERE inhparent = 'penrig.run'::regclass LIMIT 1")[0][0]
+    attempts = (
+            ("b1", "UPDATE penrig.run SET verdict = 'pass'", "permission denied"), ("b1", "DELETE FROM penrig.result", "permission denied"),
+            ("b1", "TRUNCATE penrig.run", "permission denied"), ("b1", "INSERT INTO penrig.run_key (run_id) VALUES (gen_random_uuid())", "permission denied"),
+            ("b1", "UPDATE penrig.job SET state = 'done'", "permission denied"), ("b1", "SET ROLE penrig_owner", "permission denied"),
+            ("b1", "CREATE TABLE penrig.mine (a int)", "permission denied"), ("b1", f"SELECT * FROM {month}", "permission denied"),
+            ("b1", "SELECT penrig.register('bench-2', '{}', '{}')", "may not speak"), ("b1", "SELECT penrig.claim('bench-2', 1, gen_random_uuid(), '9 s')", "may not speak"),
+            ("b1", f"SELECT penrig.record('bench-2', NULL, NULL, {body})", "may not speak"), ("b1", f"SELECT penrig.record('bench-1', 999, 1, {body})", "never given"),
+            ("b1", "SELECT penrig.answer(NULL, 1, NULL, 'complete', 0, '')", "permission denied"), ("b1", "SELECT penrig.cancel(1, '')", "permission denied"),
+            ("reader", f"SELECT * FROM {month}", "permission denied"), ("reader", "SELECT penrig.expire()", "permission denied"),
+            ("reader", "UPDATE penrig.bench SET disabled_why = ''", "permission denied"), ("ci", "SELECT penrig.record('bench-1', NULL, NULL, '{}')", "permission denied"),
+            ("ci", "SELECT penrig.submit(gen_random_uuid(), 'B', '{}', '', '', '', '', '{}', 0, NULL, 1, NULL)", "may not submit"),
+            ("other", "SELECT * FROM penrig.run", "permission denied"), ("admin", "UPDATE penrig.run SET verdict = 'pass'", "what was recorded stays"),
+            ("admin", "DELETE FROM penrig.run_key", "what was recorded stays"), ("admin", "TRUNCATE penrig.result", "what was recorded stays"))
+    for user in sorted({user for user, _, _ in attempts}):
+        mine = [(sql, why) for who, sql, why in attempts if who == user]
+        said = f.server.refusals([sql for sql, _ in mine], user)
+        check(len(said) == len(mine), f"{user}: one of these was not refused: {mine} {said}")
+        for (sql, why), line in zip(mine, said):
+            check(why in line, f"{user}: {sql}: {line}")
+    check(f.server.sql("SELECT md5(string_agg(r::text, '|' ORDER BY run_no)) FROM penrig.run r") == before, "nothing has changed")
+    f.penrig("fleet", "admit", "other", "--as", "viewer", "--site", "B")
+    counts = [f.server.sql("SELECT count(*) FROM penrig.run JOIN penrig.result USING (run_no)", user=user)[0][0] for user in ("reader", "other")]
+    check(counts[0] != "0" and counts[1] == "0", f"a viewer sees its own site alone: {counts}")
+    counts = [f.server.sql(f"SELECT count(*) FROM penrig.{table}", user="other")[0][0] for table in ("device_result", "device_use", "job", "bench", "attempt", "result")]
+    check(counts == ["0"] * 6, f"by no table and no view: {counts}")
+
+
+def the_same_id(check, f):
+    """Another run with an id that is there is no update: the first stays, and it is an alarm."""
+    f.agents[0].start()
+    f.until_job(f.submit(), over, "a run")
+    (run, head), = recorded(f, "run_id", "(SELECT encode(chain_head, 'hex') FROM penrig.run_key k WHERE k.run_id = run.run_id)")
+    body = {"run": run, "head": head, "ended": "2026-11-29T00:00:00Z"}
+    said = [f.server.sql(f"SELECT penrig.record('bench-1', NULL, NULL, '{json.dumps({**body, 'head': h})}')", user="b1")[0][0] for h in (head, "0" * 64)]
+    check(said == ["known", "CONFLICT"] and len(recorded(f, "run_id")) == 1, f"{said}")
+    check(len(f.server.sql("SELECT * FROM penrig.run_conflict")) == 1, "it is kept which it was")
+
+
+def versions(check, f):
+    """Old programs and new tables: one version apart works where the tables say so, else both say what to do."""
+    again = f.penrig("fleet", "init")
+    check("nothing to do" in again.stdout, f"{again.stdout}")
+    f.server.sql("INSERT INTO penrig.migration (version, name, sha256, min_client) VALUES (2, 'later', '', 1)")
+    check(f.penrig("jobs", user="reader", check=False).returncode == 0, "newer tables that still fit")
+    f.server.sql("UPDATE penrig.migration SET min_client = 2 WHERE version = 2")
+    done = f.penrig("jobs", user="reader", check=False)
+    check(done.returncode == 2 and "renew penrig" in done.stderr, f"newer tables that do not: {done.stderr}")
+    done = f.penrig("fleet", "init", check=False)
+    check(done.returncode == 2 and "newer penrig" in done.stderr, f"nor are they made older: {done.stderr}")
+    f.server.sql("DELETE FROM penrig.migration WHERE version = 2; UPDATE penrig.migration SET sha256 = '' WHERE version = 1")
+    done = f.penrig("fleet", "init", check=False)
+    check(done.returncode == 2 and "another program" in done.stderr, f"nor taken for what they are not: {done.stderr}")
+    f.server.sql("DROP SCHEMA penrig CASCADE")
+    done = f.penrig("jobs", user="reader", check=False)
+    check(done.returncode == 2 and "penrig fleet init" in done.stderr, f"no tables: {done.stderr}")
+
+
+def wrong_words(check, f):
+    bench = str(f.agents[0].bench)
+    for argv, code, why in (
+            (["jobs", "--db", "host=/tmp password=secret"], 2, "password file"), (["jobs", "--db", "postgres://u:secret@h/d"], 2, "password file"),
+            (["jobs", "--db", "host=127.0.0.1 port=1 dbname=x"], 2, "verify-full"), (["jobs", "--db", "host=127.0.0.1 port=1 sslmode=require"], 2, "verify-full"),
+            (["jobs", "--db", "no=such"], 2, "no"), (["jobs", "--db", "host=/nowhere dbname=x"], 6, "server"), (["submit", str(SMOKE), "--db", "host=/nowhere"], 2, "--dut"),
+            (["submit", str(SMOKE), "--dut", "P", "--where", "model"], 2, "KEY=VALUE"), (["submit", str(SMOKE), "--dut", "P", "--priority", "high"], 2, "whole number"),
+            (["agent", bench, "--lease", "1s"], 2, "3 s to"), (["agent", bench, "--label", "x"], 2, "KEY=VALUE"), (["agent", bench, bench], 2, "one name, one bench"),
+            (["agent", str(rig.FIXTURES / "benches/bought-attended.json")], 2, "stand by"), (["fleet", "ini"], 2, "init makes"),
+            (["fleet", "admit", "nobody", "--site", "A", "--bench", "x", "--db", f.server.db()], 2, "no login nobody"), (["run", str(SMOKE), "--start-within", "soon"], 2, "--start-within")):
+        done = subprocess.run([str(rig.PENRIG), *argv], capture_output=True, text=True, timeout=fleet.LIMIT_S)
+        check(done.returncode == code and why in done.stderr and "secret" not in done.stderr, f"{argv}: {done.returncode} {done.stderr}")
+
+
+def main():
+    fleet.skip_without_postgres()
+    check = rig.Checks()
+    f = Fleet(2)
+    clean = "TRUNCATE penrig.job, penrig.attempt, penrig.run_key, penrig.run, penrig.result, penrig.device_use, penrig.run_file, penrig.run_conflict"
+    try:
+        for test in (to_the_end, everything_dies, superseded, back_in_time, killed_run, given_up, maintenance, two_agents, who_may, the_same_id, wrong_words, versions):
+            if len(sys.argv) > 1 and test.__name__ not in sys.argv[1:]:
+                continue
+            try:
+                test(check, f)
+            except Exception as e:
+                check(False, f"{test.__name__}: {type(e).__name__}: {e}\n{[a.said()[-900:] for a in f.agents]}")
+            for agent in f.agents:
+                agent.end()
+                (agent.folder / "said").unlink(missing_ok=True)
+            if test is not versions:
+                f.server.sql(f"SET session_replication_role = replica; {clean}")
+    finally:
+        f.end()
+    check.end()
+
+
+if __name__ == "__main__":
+    main()
