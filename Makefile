@@ -30,10 +30,12 @@ APT_BUILD := gcc make pkg-config libserialport-dev libusb-1.0-0-dev libcjson-dev
 APT_DEMO  := $(APT_BUILD) umockdev
 APT_CHECK := $(APT_DEMO) libcmocka-dev scdoc python3 python3-jsonschema python3-prometheus-client python3-pyvisa \
 	python3-pyvisa-py python3-usb python3-serial python3-numpy python3-h5py libhdf5-dev usbutils clang clang-format \
-	universal-ctags strace minisign git libmicrohttpd-dev sigrok-cli
+	universal-ctags strace minisign git libmicrohttpd-dev sigrok-cli libpq-dev
 # For the page of `penrig station`, and for looking at it in a browser (450 MB installed: not part of `make check`).
 APT_STATION := $(APT_DEMO) libmicrohttpd-dev
 APT_BROWSER := $(APT_STATION) chromium chromium-driver python3-selenium fonts-dejavu-core
+# For a fleet: the library, and a server to try it with. Not part of `make check`, whose tests of a fleet are skipped without it.
+APT_FLEET := $(APT_DEMO) libpq-dev postgresql-15 postgresql-client-15 python3 psmisc
 APT_BENCH := $(APT_BUILD) python3 python3-numpy python3-scipy python3-pandas
 
 # ---- flags ----------------------------------------------------------------------------------------------------------
@@ -55,7 +57,7 @@ LIBS_HERE = $(shell for lib in $(NEED_LIBS) $(MAY_LIBS) $(WEB_LIBS) $(PQ_LIBS); 
 KEY = $(CC) | $(STD) $(WARN) $(CPPFLAGS) $(CFLAGS) $(LDFLAGS) $(SAN) | $(LIBS_HERE) | $(TRY)
 
 # Goals that compile nothing themselves do not ask for a compiler and libraries.
-NO_BUILD := help clean lint demo station-demo check check-browser deps-station deps-browser soak reliability mutants bench deps-demo deps-check deps-bench
+NO_BUILD := help clean lint demo station-demo fleet-demo check check-browser check-fleet deps-station deps-browser deps-fleet soak reliability mutants bench deps-demo deps-check deps-bench
 ifneq ($(filter-out $(NO_BUILD),$(or $(MAKECMDGOALS),all)),)
 KEY := $(KEY)
 -include $(B)/flags.mk
@@ -111,7 +113,7 @@ PENRIG_A := $(B)/tests/penrig-a
 # What fails on purpose, preloaded into tests: allocations and writes.
 FAILING := $(B)/libfailing-calls.so
 
-.PHONY: all help demo station-demo check check-browser deps-station deps-browser soak reliability mutants bench bench-programs lint man install clean deps-demo deps-check deps-bench tests FORCE
+.PHONY: all help demo station-demo fleet-demo check check-browser check-fleet deps-station deps-browser deps-fleet soak reliability mutants bench bench-programs lint man install clean deps-demo deps-check deps-bench tests FORCE
 .DELETE_ON_ERROR:
 .SECONDARY:
 all: $(PROGRAMS)
@@ -214,6 +216,8 @@ help:
 	@echo "make demo [DUT=SN] [BENCH=NAME]  install what is missing, build, run a conformance run on the virtual bench"
 	@echo "make check            install what is missing, build, run every test; SANITIZE=address,undefined for a checked build"
 	@echo "make station-demo     install what is missing, build, serve the operator's page on the virtual bench"
+	@echo "make fleet-demo       install what is missing (PostgreSQL, without a cluster), build, three virtual benches test ten pens"
+	@echo "make check-fleet      install what is missing (the same), build, every test of a fleet"
 	@echo "make check-browser    install what is missing (chromium), build, try the operator's page in a real browser"
 	@echo "make check TEST=plan  only the tests with this in their path (several: TEST='plan limit'); LIST=1 names them; NOT='test_x.py' leaves scripts out"
 	@echo "make soak             200 kills of penrig at random: the pen stops; 10 000 flipped bits, each found; 5 000 random runs: no pass that the truth contradicts; KILLS=N, FLIPS=N, RUNS=N, FIRST=SEED"
@@ -233,6 +237,8 @@ deps-check:
 	@DEPS=$(DEPS) PYTHON=$(PYTHON) tests/tools/deps.sh $(APT_CHECK)
 deps-station:
 	@DEPS=$(DEPS) PYTHON=$(PYTHON) tests/tools/deps.sh $(APT_STATION)
+deps-fleet:
+	@PYTHON=$(PYTHON) DEPS=$(DEPS) tests/tools/fleet-deps.sh $(APT_FLEET)
 deps-browser:
 	@DEPS=$(DEPS) PYTHON=$(PYTHON) tests/tools/deps.sh $(APT_BROWSER)
 deps-bench:
@@ -258,14 +264,26 @@ TESTS := $(filter-out $(addprefix tests/e2e/,$(NOT)),$(TESTS))
 SCRIPTS := $(filter %.sh %.py,$(TESTS))
 tests: $(filter-out $(SCRIPTS),$(TESTS)) $(if $(TEST),$(if $(SCRIPTS),$(PROGRAMS) $(PENRIG_A) $(FAILING)),$(PROGRAMS) $(PENRIG_A) $(FAILING))
 
+# They need a PostgreSQL, which `make check` does not install: `make check-fleet` does.
+FLEET_TESTS := test_fleet.py test_fleet_kills.py
+
 check: deps-check
 ifneq ($(LIST),)
 	@printf '%s\n' $(TESTS:$(B)/%=%)
 else
 	$(if $(TESTS),,@echo "penrig: no test has '$(TEST)' in its path; make check LIST=1 names them all" >&2; exit 2)
 	@$(MAKE) --no-print-directory tests
-	@B=$(B) PYTHON=$(PYTHON) SANITIZE=$(SANITIZE) ALLOWED_SKIPS=test_full_disk.py tests/tools/run-tests.sh $(TESTS)
+	@B=$(B) PYTHON=$(PYTHON) SANITIZE=$(SANITIZE) ALLOWED_SKIPS="test_full_disk.py $(FLEET_TESTS)" tests/tools/run-tests.sh $(TESTS)
 endif
+
+check-fleet: deps-fleet
+	@$(MAKE) --no-print-directory $(PROGRAMS) $(PENRIG_A)
+	@B=$(B) PYTHON=$(PYTHON) tests/tools/run-tests.sh $(FLEET_TESTS:%=tests/e2e/%)
+
+# Three virtual benches, a PostgreSQL in a folder of its own, ten pens; FLEET_DUTS names others.
+fleet-demo: deps-fleet
+	@$(MAKE) --no-print-directory -s $(PROGRAMS)
+	@B=$(B) tests/tools/fleet-demo.sh
 
 # The operator's page in a real browser.
 check-browser: deps-browser
@@ -278,10 +296,14 @@ RUNS  ?= 5000
 KILLS ?= 200
 FIRST ?= 1
 FLIPS ?= 10000
+JOBS  ?= 300
 soak: deps-check
 	@$(MAKE) --no-print-directory -s $(PROGRAMS) $(PENRIG_A)
 	@B=$(B) $(PYTHON) tests/e2e/test_stopper.py --kills $(KILLS) --first $(FIRST)
 	@B=$(B) FLIPS=$(FLIPS) FIRST=$(FIRST) $(PYTHON) tests/e2e/test_records.py --flips
+	@if ls /usr/lib/postgresql/*/bin/postgres >/dev/null 2>&1; then B=$(B) $(PYTHON) tests/e2e/test_fleet_kills.py --jobs $(JOBS) --benches 6 --faults 150 --first $(FIRST) && \
+		B=$(B) $(PYTHON) tests/e2e/test_fleet_kills.py --mutants --first $(FIRST); \
+		else echo "left out: kills of a fleet, for no PostgreSQL is installed (make check-fleet installs it)"; fi
 	@B=$(B) $(PYTHON) tests/e2e/test_no_false_pass.py --runs $(RUNS) --first $(FIRST) --table
 
 # Every fault at every point, counted: hours of CPU. PARTS= names some of "transfers bits memory writes"; WORKERS= at once.

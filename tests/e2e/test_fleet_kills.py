@@ -1,6 +1,6 @@
 """Agents, their runs, the server and its connections are killed, frozen and cut at random, by a seed; then every bench's own files are held
 against the server: each job answered once, each run recorded once, no run from nowhere. `make soak` does it at length.
-usage: test_fleet_kills.py [--jobs N] [--benches N] [--first SEED] [--seeds N]"""
+usage: test_fleet_kills.py [--jobs N] [--benches N] [--first SEED] [--seeds N] [--mutants]"""
 import argparse
 import os
 import random
@@ -121,6 +121,40 @@ def audit(check, f):
     return jobs, runs
 
 
+# ---- mutants: what the checker is there to find
+
+MUTANTS = {  # a function, what stands in it, what takes its place
+    "an old attempt answers": ("answer", "p_job.state = 'leased' AND p_job.fence = p_fence", "p_job.state = 'leased'"),
+    "every attempt answers": ("answer", "p_job.state = 'leased' AND p_job.fence = p_fence", "true"),
+    "known, and is not": ("record", "  INSERT INTO run_key", "  IF random() < 0.3 THEN RETURN 'known'; END IF;\n  INSERT INTO run_key"),
+    "results are lost": ("record", "PERFORM put_results", "IF random() < 0.8 THEN PERFORM put_results"),
+}
+
+
+def mutate(f, name):
+    function, old, new = MUTANTS[name]
+    text = "\n".join("\t".join(row) for row in f.server.sql(f"SELECT pg_get_functiondef(oid) FROM pg_proc WHERE proname = '{function}'"))
+    assert old in text, name
+    text = text.replace(old, new, 1)
+    if new.startswith("IF") and "put_results" in new:
+        text = text.replace("p_run->'results');", "p_run->'results'); END IF;", 1)
+    f.server.sql("SET ROLE penrig_owner; " + text)
+
+
+def mutants(o):
+    """Each has to be rejected, by one of its seeds."""
+    check = rig.Checks()
+    for name in MUTANTS:
+        for seed in range(o.first, o.first + 4):
+            found = rig.Checks(quiet=True)
+            storm(found, 20, 3, seed, 25, name)
+            if found.failures:
+                break
+        check(found.failures, f"the mutant was not rejected: {name}")
+        print(f"rejected: {name}: {found.failures[0][:160] if found.failures else 'no'}", flush=True)
+    check.end()
+
+
 # ---- a storm
 
 def settled(f):
@@ -130,9 +164,11 @@ def settled(f):
     return all(a.rows("SELECT count(*) FROM outbox") == [(0,)] for a in f.agents)
 
 
-def storm(check, jobs, benches, seed, faults):
+def storm(check, jobs, benches, seed, faults, mutant=None):
     f = Fleet(benches)
     try:
+        if mutant:
+            mutate(f, mutant)
         for agent in f.agents:
             agent.start(LEASE)
         rng = random.Random(seed)
@@ -145,7 +181,7 @@ def storm(check, jobs, benches, seed, faults):
             time.sleep(wrong.rng.uniform(0, 0.5))
             wrong.one()
         try:
-            fleet.until("the end of it", lambda: settled(f), 600)
+            fleet.until("the end of it", lambda: settled(f), 60 if mutant else 600)
         except RuntimeError as e:
             check(False, f"seed {seed}: {e}\n" + "\n".join(a.said()[-1500:] for a in f.agents))
         ended, runs = audit(check, f)
@@ -159,8 +195,11 @@ def main():
     parser = argparse.ArgumentParser()
     for name, default in (("jobs", 6), ("benches", 2), ("first", 1), ("seeds", 1), ("faults", 5)):
         parser.add_argument(f"--{name}", type=int, default=default)
+    parser.add_argument("--mutants", action="store_true")
     o = parser.parse_args()
     fleet.skip_without_postgres()
+    if o.mutants:
+        mutants(o)
     check = rig.Checks()
     for seed in range(o.first, o.first + o.seeds):
         storm(check, o.jobs, o.benches, seed, o.faults)

@@ -11,6 +11,9 @@ there() {
 	universal-ctags) command -v ctags ;;
 	chromium-driver) command -v chromedriver ;;
 	fonts-*) installed "$1" ;;
+	postgresql-client-*) command -v psql ;;
+	postgresql-*) ls /usr/lib/postgresql/*/bin/postgres ;;
+	psmisc) command -v fuser ;;
 	umockdev) command -v umockdev-run ;;
 	usbutils) command -v lsusb ;;
 	libhdf5-dev) pkg-config --exists hdf5 || pkg-config --exists hdf5-serial ;;
