@@ -133,12 +133,16 @@ static void stumble(struct agent *agent, int rc, const struct err *why)
 	agent->not_before_ns = loop_now_ns(agent->loop) + jittered(agent->failures);
 }
 
+/* What cannot be kept is tried again, and told of once. */
 static void settle_all(struct agent *agent)
 {
 	for (unsigned i = 0; i < agent->seats; i++) {
+		struct seat *seat = &agent->seat[i];
+		bool told = seat->tries > 0;
 		struct err err;
-		if (agent->seat[i].ended && seat_settle(&agent->seat[i], &err) < 0)
-			agent_say(agent, "%s: its end cannot be kept yet: %s", seat_name(&agent->seat[i]), err.text);
+		if (seat->ended && seat_settle(seat, &err) < 0 && !told)
+			agent_say(agent, "%s: the end of run %s cannot be kept yet: %s", seat_name(seat),
+				  seat->item.name, err.text);
 	}
 }
 

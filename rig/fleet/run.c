@@ -10,6 +10,7 @@
 
 #define WORD_MAX  640
 #define WORDS_MAX 24
+#define TRIES     3 /* a second apart, to take in what a killed run left */
 
 const char *seat_name(const struct seat *seat)
 {
@@ -143,6 +144,7 @@ int seat_start(struct seat *seat, const struct seat_order *order, struct err *er
 	snprintf(item->name, sizeof(item->name), "job%lld-%lld-%.8s", (long long)order->job, (long long)order->fence,
 		 item->run_id);
 	seat->ended = seat->moved = seat->stopping = false;
+	seat->tries = 0;
 	seat->exit_code = -1;
 	rc = outbox_begin(seat->agent->history, item, err);
 	if (rc)
@@ -160,6 +162,7 @@ int seat_adopt(struct seat *seat, const struct outbox_item *item, struct err *er
 
 	seat->item = *item;
 	seat->exit_code = -1;
+	seat->tries = 0;
 	seat->moved = true;
 	snprintf(path, sizeof(path), "%s/%s.events.jsonl", seat->agent->config->folder, item->name);
 	if (access(path, F_OK) != 0) { /* it did not get so far */
@@ -184,8 +187,9 @@ static int take_in(struct seat *seat, struct err *err)
 	if (rc || access(path, F_OK) != 0)
 		return rc < 0 ? rc : 0;
 	rc = agent->host.take_in(agent->host.ctx, agent->history, path, err);
-	if (rc == -EBUSY || rc == -ENOSPC || rc == -EROFS || rc == -EIO)
+	if (rc && ++seat->tries <= TRIES)
 		return rc;
+	/* A run that was killed as it made its file left one that holds nothing. It is not removed, nor waited for. */
 	if (rc)
 		agent_say(agent, "%s: run %s cannot be taken in, look at it by hand: %s", seat_name(seat),
 			  seat->item.name, err->text);
@@ -198,8 +202,10 @@ int seat_settle(struct seat *seat, struct err *err)
 
 	if (!rc)
 		rc = outbox_end(seat->agent->history, seat->item.seq, seat->exit_code, err);
-	if (rc)
+	if (rc) {
+		seat->tries += !seat->tries;
 		return rc;
+	}
 	agent_say(seat->agent, "%s: job %lld, run %s has ended, exit code %d", seat_name(seat),
 		  (long long)seat->item.job, seat->item.name, seat->exit_code);
 	child_free(seat->child);

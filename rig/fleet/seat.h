@@ -18,6 +18,7 @@ struct seat {
 	struct outbox_item item;
 	bool ended, moved, stopping;
 	int exit_code;
+	unsigned tries;    /* to take in what it left */
 	uint64_t renew_ns; /* on the loop's clock */
 };
 
