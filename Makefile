@@ -35,7 +35,7 @@ APT_CHECK := $(APT_DEMO) libcmocka-dev scdoc python3 python3-jsonschema python3-
 APT_STATION := $(APT_DEMO) libmicrohttpd-dev
 APT_BROWSER := $(APT_STATION) chromium chromium-driver python3-selenium fonts-dejavu-core
 # For a fleet: the library, and a server to try it with. Not part of `make check`, whose tests of a fleet are skipped without it.
-APT_FLEET := $(APT_DEMO) libpq-dev postgresql-15 postgresql-client-15 python3 psmisc
+APT_FLEET := $(APT_DEMO) libpq-dev postgresql-15 postgresql-client-15 python3 psmisc openssl
 APT_BENCH := $(APT_BUILD) python3 python3-numpy python3-scipy python3-pandas
 
 # ---- flags ----------------------------------------------------------------------------------------------------------
@@ -265,7 +265,7 @@ SCRIPTS := $(filter %.sh %.py,$(TESTS))
 tests: $(filter-out $(SCRIPTS),$(TESTS)) $(if $(TEST),$(if $(SCRIPTS),$(PROGRAMS) $(PENRIG_A) $(FAILING)),$(PROGRAMS) $(PENRIG_A) $(FAILING))
 
 # They need a PostgreSQL, which `make check` does not install: `make check-fleet` does.
-FLEET_TESTS := test_fleet.py test_fleet_kills.py
+FLEET_TESTS := test_fleet.py test_fleet_kills.py test_fleet_ci.py
 
 check: deps-check
 ifneq ($(LIST),)

@@ -56,6 +56,7 @@ class Server:
             os.chown(self.folder, self.user.pw_uid, self.user.pw_gid)
         os.chmod(self.folder, 0o700)
         self.process = None
+        self.more, self.port = [], 5432  # further words for it; a socket bears the port's number, too
         self.run("initdb", "-D", "data", "-U", "admin", "-A", "trust", "-E", "UTF8", "--locale=C.UTF-8", "--no-sync", "--no-instructions")
         self.start()
         self.sql("CREATE DATABASE penrig", db="postgres")
@@ -82,7 +83,7 @@ class Server:
         def once():
             if self.process is None or self.process.poll() is not None:  # what was killed may hold its memory for a moment
                 self.process = subprocess.Popen(
-                    [self.bin / "postgres", "-D", "data", "-c", "listen_addresses=", "-c", f"unix_socket_directories={self.folder}"],
+                    [self.bin / "postgres", "-D", "data", "-c", "listen_addresses=", "-c", f"unix_socket_directories={self.folder}", *self.more],
                     cwd=self.folder, env=self.environment(), preexec_fn=self.become, stdin=subprocess.DEVNULL,
                     stdout=(self.folder / "log").open("ab"), stderr=subprocess.STDOUT)
             return self.ready()
@@ -99,11 +100,11 @@ class Server:
         shutil.rmtree(self.folder, ignore_errors=True)
 
     def db(self, user="admin"):
-        return f"host={self.folder} dbname=penrig user={user}"
+        return f"host={self.folder} port={self.port} dbname=penrig user={user}"
 
     def sql(self, text, user="admin", db="penrig", check=True):
         """Rows as lists of texts, by a program that nobody here wrote."""
-        done = subprocess.run(["psql", "-X", "-q", "-A", "-t", "-F", "\t", "-v", "ON_ERROR_STOP=1", "-h", self.folder, "-U", user, db], input=text,
+        done = subprocess.run(["psql", "-X", "-q", "-A", "-t", "-F", "\t", "-v", "ON_ERROR_STOP=1", "-h", self.folder, "-p", str(self.port), "-U", user, db], input=text,
                               capture_output=True, text=True)
         if check and done.returncode:
             raise RuntimeError(f"{text}: {done.stderr}")
@@ -112,7 +113,7 @@ class Server:
 
     def refusals(self, statements, user):
         """What the server says to each, in one session: a line for each that it refuses."""
-        done = subprocess.run(["psql", "-X", "-q", "-A", "-t", "-h", self.folder, "-U", user, "penrig"], input=";\n".join(statements) + ";\n", capture_output=True,
+        done = subprocess.run(["psql", "-X", "-q", "-A", "-t", "-h", self.folder, "-p", str(self.port), "-U", user, "penrig"], input=";\n".join(statements) + ";\n", capture_output=True,
                               text=True)
         return [line for line in done.stderr.splitlines() if line.startswith("ERROR:")]
 
