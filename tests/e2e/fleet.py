@@ -1,4 +1,5 @@
 """What tests of the fleet share: a PostgreSQL of their own in a folder of their own, benches, agents on the virtual clock."""
+import ctypes
 import json
 import os
 import pwd
@@ -31,6 +32,11 @@ def skip_without_postgres():
     if "libpq" not in subprocess.run([rig.PENRIG, "version"], capture_output=True, text=True).stdout:
         print("this penrig was built without libpq (package libpq-dev)")
         sys.exit(77)
+
+
+def dies_with_us(number=signal.SIGTERM):
+    """For a child, behind any change of its user: a test that is killed leaves nothing behind."""
+    ctypes.CDLL(None).prctl(1, number)  # PR_SET_PDEATHSIG
 
 
 def until(what, condition, limit_s=LIMIT_S):
@@ -67,6 +73,7 @@ class Server:
             os.setgroups([])
             os.setgid(self.user.pw_gid)
             os.setuid(self.user.pw_uid)
+        dies_with_us(signal.SIGQUIT)
 
     def environment(self):
         return {"HOME": str(self.folder), "PATH": "/usr/bin:/bin", "LC_ALL": "C.UTF-8", "TZ": "UTC"}
@@ -150,10 +157,12 @@ class Fleet:
         return until(what, lambda: (lambda j: j if condition(j) else None)(self.jobs()[job]))
 
     def end(self):
-        for agent in self.agents:
-            agent.end()
-        self.server.end()
-        shutil.rmtree(self.folder, ignore_errors=True)
+        try:
+            for agent in self.agents:
+                agent.end()
+        finally:
+            self.server.end()
+            shutil.rmtree(self.folder, ignore_errors=True)
 
 
 class Agent:
@@ -182,7 +191,7 @@ class Agent:
         if gate and not self.gate.exists():
             os.mkfifo(self.gate)
         self.process = subprocess.Popen(self.argv(*more), stdin=subprocess.DEVNULL, stdout=(self.folder / "said").open("a"),
-                                        stderr=subprocess.STDOUT, start_new_session=True)
+                                        stderr=subprocess.STDOUT, start_new_session=True, preexec_fn=dies_with_us)
 
     def open_gate(self):
         """For the run that waits at it, and those behind."""

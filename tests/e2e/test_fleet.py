@@ -27,7 +27,8 @@ def waiting(f, dut="PEN-GOOD-01", *more):
     """A CI job: submit --wait, under way."""
     folder = f.folder / f"ci-{uuid.uuid4().hex[:8]}"
     return folder, subprocess.Popen([str(rig.PENRIG), "submit", str(SMOKE), "--dut", dut, "--wait", "--report", "junit", "--output-dir", str(folder),
-                                     "--db", f.server.db("ci"), *more], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+                                     "--db", f.server.db("ci"), *more], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+                                    preexec_fn=fleet.dies_with_us)
 
 
 def ran_out(f, job):

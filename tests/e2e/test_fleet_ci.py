@@ -82,7 +82,7 @@ def begin(script, folder, db, port, dut):
     folder.mkdir()
     environment = {**os.environ, "PENRIG_DB": db, "PENRIG_PASSWORD_LINE": f"localhost:{port}:penrig:ci:{PASSWORD}", "PLAN": str(fleet.SMOKE), "WHERE": "site=A",
                    "PATH": f"{rig.B}:{os.environ['PATH']}", "TMPDIR": str(folder)}
-    return subprocess.Popen([str(script), dut], cwd=folder, env=environment, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+    return subprocess.Popen([str(script), dut], cwd=folder, env=environment, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, preexec_fn=fleet.dies_with_us)
 
 
 def command_lines():
