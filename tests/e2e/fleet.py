@@ -39,6 +39,11 @@ def dies_with_us(number=signal.SIGTERM):
     ctypes.CDLL(None).prctl(1, number)  # PR_SET_PDEATHSIG
 
 
+def has_second_agent():
+    """Its library is there (package python3-psycopg2)."""
+    return subprocess.run([sys.executable, "-c", "import psycopg2"], capture_output=True).returncode == 0
+
+
 def until(what, condition, limit_s=LIMIT_S):
     """Looks again and again; returns what it saw, and never measures."""
     end = time.monotonic() + limit_s
@@ -178,12 +183,17 @@ class Agent:
         self.history = self.folder / "state/history"
         self.gate = self.folder / "gate"
         self.process = None
+        self.second = False  # the other program, second_agent.py
 
     def argv(self, *more):
         held = self.folder / "held"
         held.write_text(f"#!/bin/sh\n[ -p {self.gate} ] && read word <{self.gate}\nexec \"$@\"\n")
         held.chmod(0o755)
         world = [str(held), str(rig.PENRIG_A), "--bench", str(self.bench), "--virtual-dut", "{dut}", "--"]
+        if self.second:
+            lease = [word.replace("3s", "3") for word in more if word.startswith("--lease")]
+            return [sys.executable, str(rig.ROOT / "tests/e2e/second_agent.py"), "--db", self.fleet.server.db(f"b{self.number}"), "--name", self.name, "--bench", str(self.bench),
+                    "--state", str(self.folder / "state"), *lease, "--", *world]
         return [str(rig.PENRIG), "agent", str(self.bench), "--db", self.fleet.server.db(f"b{self.number}"), "--state", str(self.folder / "state"),
                 *(f"--command={word}" for word in world), *more]
 

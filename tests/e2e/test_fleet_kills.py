@@ -179,6 +179,7 @@ def settled(f):
 
 def storm(check, jobs, benches, seed, faults, mutant=None):
     f = Fleet(benches)
+    f.agents[-1].second = fleet.has_second_agent()
     try:
         if mutant:
             mutate(f, mutant)
@@ -199,7 +200,8 @@ def storm(check, jobs, benches, seed, faults, mutant=None):
             check(False, f"seed {seed}: {e}\n" + "\n".join(a.said()[-1500:] for a in f.agents))
         ended, runs = audit(check, f)
         labels = {label: sum(r[4] == label for r in runs) for label in ("won", "superseded", "aborted")}
-        print(f"seed {seed}: {len(ended)} jobs, {labels}, faults {wrong.count}", flush=True)
+        other = sum(r[7] == f.agents[-1].name for r in runs) if f.agents[-1].second else "not there (python3-psycopg2)"
+        print(f"seed {seed}: {len(ended)} jobs, {labels}, faults {wrong.count}; runs of the second agent: {other}", flush=True)
     finally:
         f.end()
 
