@@ -170,6 +170,17 @@ class Fleet:
             shutil.rmtree(self.folder, ignore_errors=True)
 
 
+HELD = """#!/bin/sh
+[ -p {gate} ] && read word <{gate}
+[ -e {dies} ] || exec "$@"
+rm {dies}
+"$@" &
+until grep -q '"stage":"measuring"' /proc/$$/fd/3 || ! kill -0 $!; do :; done
+kill -KILL $!
+wait
+"""
+
+
 class Agent:
     """Its runs are on the virtual clock. gate: each waits, before penrig begins, until the gate is opened."""
 
@@ -183,11 +194,12 @@ class Agent:
         self.history = self.folder / "state/history"
         self.gate = self.folder / "gate"
         self.process = None
+        self.dies = self.folder / "dies"  # where it stands, the next run is killed while it measures
         self.second = False  # the other program, second_agent.py
 
     def argv(self, *more):
         held = self.folder / "held"
-        held.write_text(f"#!/bin/sh\n[ -p {self.gate} ] && read word <{self.gate}\nexec \"$@\"\n")
+        held.write_text(HELD.format(gate=self.gate, dies=self.dies))
         held.chmod(0o755)
         world = [str(held), str(rig.PENRIG_A), "--bench", str(self.bench), "--virtual-dut", "{dut}", "--"]
         if self.second:

@@ -130,6 +130,19 @@ def killed_run(check, f):
     check((j["state"], j["attempts"]) == ("done", 2) and recorded(f, "label", "fence", job=job) == [("won", "2")], f"{j}")
 
 
+def half_a_run(check, f):
+    """penrig is killed while it measures: what its file holds is recorded, answers nothing, and the job goes round again."""
+    agent = f.agents[0]
+    agent.dies.touch()
+    agent.start()
+    job = f.submit("PEN-GOOD-01", rig.FIXTURES / "plans/demo.json")
+    j = f.until_job(job, over, "its end")
+    rows = recorded(f, "label", "status", "fence", "verdict", job=job)
+    check((j["state"], j["exit_code"], j["attempts"]) == ("done", 0, 2), f"{j}")
+    check(rows[0][:3] == ("aborted", "interrupted", "1") and rows[0][3] != "pass" and rows[1:] == [("won", "complete", "2", "pass")], f"{rows}")
+    check(agent.rows("SELECT * FROM outbox") == [], "the outbox is empty")
+
+
 def given_up(check, f):
     """A signal cancels; who dies is missed; what is late, wrong or cancelled is never started."""
     agent = f.agents[0]
@@ -280,7 +293,7 @@ def main():
     f = Fleet(2)
     clean = "TRUNCATE penrig.job, penrig.attempt, penrig.run_key, penrig.run, penrig.result, penrig.device_use, penrig.run_file, penrig.run_conflict"
     try:
-        for test in (to_the_end, everything_dies, superseded, back_in_time, killed_run, given_up, maintenance, two_agents, who_may, the_same_id, wrong_words, versions):
+        for test in (to_the_end, everything_dies, superseded, back_in_time, killed_run, half_a_run, given_up, maintenance, two_agents, who_may, the_same_id, wrong_words, versions):
             if len(sys.argv) > 1 and test.__name__ not in sys.argv[1:]:
                 continue
             try:

@@ -44,7 +44,8 @@ CREATE INDEX attempt_open ON attempt (bench_id) WHERE state = 'open';
 -- ---------- runs ----------
 -- A unique key of a table parted by time has to hold the time, so that a run's id would not be unique by itself: this one decides.
 CREATE TABLE run_key (run_no bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY, run_id uuid NOT NULL UNIQUE,
-  chain_head bytea NOT NULL CHECK (octet_length(chain_head) = 32), recorded_at timestamptz NOT NULL);
+  chain_head bytea NOT NULL CHECK (octet_length(chain_head) IN (0, 32)), -- empty: of a run that was killed before its chain had an end
+  recorded_at timestamptz NOT NULL);
 CREATE TABLE run_conflict (at timestamptz NOT NULL DEFAULT clock_timestamp(), bench_id int NOT NULL, run_id uuid NOT NULL,
   have bytea NOT NULL, got bytea NOT NULL, PRIMARY KEY (run_id, got));
 CREATE TABLE run (
