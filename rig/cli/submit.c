@@ -337,8 +337,11 @@ static int conclude(const struct waiting *w)
 {
 	const struct job_state *s = &w->state;
 
+	if (w->signal && !w->job)
+		return cli_error(128 + w->signal, "no job was submitted, or it ends by itself in a minute");
 	if (w->signal)
-		return cli_error(128 + w->signal, "job %lld is cancelled", (long long)w->job);
+		return cli_error(128 + w->signal, "job %lld is cancelled%s", (long long)w->job,
+				 w->done ? "" : ", or will be in a minute: the server was not told");
 	if (strcmp(s->state, "done") == 0) {
 		printf("job %lld: exit code %d on %s%s%s\n", (long long)w->job, s->exit_code, s->bench,
 		       *s->reason ? ": " : "", s->reason);

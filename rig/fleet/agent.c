@@ -45,7 +45,7 @@ static int greet(struct agent *agent, struct err *err)
 	return rc;
 }
 
-static int renew_all(struct agent *agent, struct err *err)
+int agent_renew(struct agent *agent, struct err *err)
 {
 	int rc = 0;
 
@@ -65,7 +65,7 @@ static int send_all(struct agent *agent, struct err *err)
 	while (more && !rc) {
 		rc = talk_send(agent, &more, err);
 		if (!rc)
-			rc = renew_all(agent, err);
+			rc = agent_renew(agent, err);
 	}
 	return rc;
 }
@@ -92,7 +92,7 @@ static int beat(struct agent *agent, struct err *err)
 
 static int work(struct agent *agent, struct err *err)
 {
-	static int (*const part[])(struct agent * agent, struct err * err) = {greet, renew_all, send_all, claim_all,
+	static int (*const part[])(struct agent * agent, struct err * err) = {greet, agent_renew, send_all, claim_all,
 									      beat};
 	int rc = 0;
 
@@ -279,14 +279,6 @@ static int on_left(void *ctx, const struct outbox_item *item)
 
 	left->item[left->count++] = *item;
 	return left->count == sizeof(left->item) / sizeof(left->item[0]);
-}
-
-static struct seat *seat_of(struct agent *agent, const char *name)
-{
-	for (unsigned i = 0; i < agent->seats; i++)
-		if (strcmp(seat_name(&agent->seat[i]), name) == 0)
-			return &agent->seat[i];
-	return NULL;
 }
 
 static int take_over(struct agent *agent, struct err *err)

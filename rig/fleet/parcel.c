@@ -20,6 +20,7 @@
 struct parcel {
 	struct server *server;
 	const struct outbox_item *item;
+	const struct parcel_between *between;
 	struct err *err;
 };
 
@@ -65,10 +66,11 @@ static int send_piece(const struct parcel *p, const char *sha256, int fd, int n,
 
 	*ret_end = len <= 0;
 	if (len <= 0)
-		return len < 0 ? err_set(p->err, -errno, "a run's file cannot be read: %s", strerror(errno)) : 0;
+		return len < 0 ? err_set(p->err, -EIO, "a run's file cannot be read: %s", strerror(errno)) : 0;
 	hex_of(bytes, (size_t)len, hex);
 	snprintf(number, sizeof(number), "%d", n);
-	return server_ask(p->server, "SELECT file_put($1, $2, $3, $4)", values, 4, NULL, p->err);
+	int rc = server_ask(p->server, "SELECT file_put($1, $2, $3, $4)", values, 4, NULL, p->err);
+	return rc || !p->between ? rc : p->between->fn(p->between->ctx, p->err);
 }
 
 static int ask_number(const struct parcel *p, const char *sql, const char *const *values, unsigned count, int64_t *ret)
@@ -108,8 +110,10 @@ static int send_file(const struct parcel *p, const char *path, const char *name,
 	int fd = open(path, O_RDONLY | O_CLOEXEC);
 	int rc = fd < 0 ? -errno : digest_file(fd, digest, &size);
 
+	if (rc == -ENOENT)
+		return 0;
 	if (rc)
-		err_set(p->err, rc, "%.300s: %s", path, strerror(-rc));
+		rc = err_set(p->err, -EIO, "%.300s: %s", path, strerror(-rc));
 	if (!rc && size) {
 		hex_of(digest, sizeof(digest), hex);
 		rc = send_pieces(p, fd, hex, size);
@@ -136,7 +140,7 @@ static int send_files(const struct parcel *p, const char *run_file, struct json_
 	snprintf(folder, sizeof(folder), "%.*s", slash ? (int)(slash - run_file) : 1, slash ? run_file : ".");
 	DIR *dir = opendir(folder);
 	if (!dir)
-		return err_set(p->err, -errno, "%.300s: %s", folder, strerror(errno));
+		return errno == ENOENT ? 0 : err_set(p->err, -EIO, "%.300s: %s", folder, strerror(errno));
 	while (!rc && (entry = readdir(dir))) {
 		size_t len = strlen(entry->d_name);
 		bool log = len > 4 && (strcmp(entry->d_name + len - 4, "-wal") == 0 ||
@@ -212,9 +216,9 @@ static int give_back(const struct parcel *p, const char *log, enum parcel_end *r
 }
 
 int parcel_send(struct server *server, struct history *history, const struct outbox_item *item, const char *log,
-		enum parcel_end *ret, char ret_label[16], struct err *err)
+		const struct parcel_between *between, enum parcel_end *ret, char ret_label[16], struct err *err)
 {
-	const struct parcel p = {server, item, err};
+	const struct parcel p = {server, item, between, err};
 	char run_file[FILE_PATH_MAX];
 	struct json_out *run = NULL;
 	int rc = outbox_run(history, item->run_id, &run, run_file, err);

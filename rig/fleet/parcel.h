@@ -12,9 +12,15 @@ enum parcel_end {
 	PARCEL_CONFLICT, /* another run has this id: an alarm */
 };
 
+/* What else must not wait while a large file goes over a slow line; NULL: nothing. An error of it ends the sending. */
+struct parcel_between {
+	int (*fn)(void *ctx, struct err *err);
+	void *ctx;
+};
+
 /* item: one that ended. log: the run's own complaints, for a job that did not begin; may not be there. ret_label: what the
- * server said. Errors: server.h, and those of the history and of files: -EIO, -ENOENT ... */
+ * server said. A file that is gone is not sent. Errors: server.h, those of the history, -EIO for a file that cannot be read. */
 int parcel_send(struct server *server, struct history *history, const struct outbox_item *item, const char *log,
-		enum parcel_end *ret, char ret_label[16], struct err *err);
+		const struct parcel_between *between, enum parcel_end *ret, char ret_label[16], struct err *err);
 
 #endif

@@ -17,6 +17,14 @@ const char *seat_name(const struct seat *seat)
 	return seat->agent->config->bench[seat->index].name;
 }
 
+struct seat *seat_of(struct agent *agent, const char *bench)
+{
+	for (unsigned i = 0; i < agent->seats; i++)
+		if (strcmp(seat_name(&agent->seat[i]), bench) == 0)
+			return &agent->seat[i];
+	return NULL;
+}
+
 /* ---- what it tells ------------------------------------------------------------------------------------------------- */
 
 /* Before the pen tests and the first point. */

@@ -45,6 +45,8 @@ struct agent {
 
 __attribute__((format(printf, 2, 3))) void agent_say(const struct agent *agent, const char *fmt, ...);
 const char *seat_name(const struct seat *seat);
+struct seat *seat_of(struct agent *agent, const char *bench); /* NULL: it is another agent's */
+int agent_renew(struct agent *agent, struct err *err);        /* what is due */
 
 /* ---- run.c: the run at hand, no word with the server --------------------------------------------------------------- */
 

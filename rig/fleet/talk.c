@@ -221,10 +221,25 @@ int talk_claim(struct seat *seat, struct err *err)
 
 /* ---- the outbox ---------------------------------------------------------------------------------------------------- */
 
-static int first(void *ctx, const struct outbox_item *item)
+struct oldest {
+	struct agent *agent;
+	struct outbox_item item;
+};
+
+/* A history may serve several agents, and none may speak for another's benches. */
+static int take_own(void *ctx, const struct outbox_item *item)
 {
-	*(struct outbox_item *)ctx = *item;
+	struct oldest *oldest = ctx;
+
+	if (!seat_of(oldest->agent, item->bench))
+		return 0;
+	oldest->item = *item;
 	return 1;
+}
+
+static int renew_meanwhile(void *ctx, struct err *err)
+{
+	return agent_renew(ctx, err);
 }
 
 /* What the server will never take stands in nobody's way, and is not thrown away. */
@@ -236,25 +251,27 @@ static int set_aside(struct agent *agent, const struct outbox_item *item, const 
 
 int talk_send(struct agent *agent, bool *ret_more, struct err *err)
 {
-	struct outbox_item item = {.seq = 0};
+	const struct parcel_between between = {renew_meanwhile, agent};
+	struct oldest oldest = {.agent = agent};
+	const struct outbox_item *item = &oldest.item;
 	char log[2 * FILE_PATH_MAX], label[16] = "";
 	enum parcel_end end = PARCEL_RECORDED;
-	int rc = outbox_each(agent->history, true, first, &item, err);
+	int rc = outbox_each(agent->history, true, take_own, &oldest, err);
 
 	*ret_more = rc == 1;
 	if (rc != 1)
 		return rc;
-	snprintf(log, sizeof(log), "%s/%s.log", agent->config->folder, item.name);
-	rc = parcel_send(agent->server, agent->history, &item, log, &end, label, err);
-	if (rc == -EREMOTE || rc == -EACCES) {
+	snprintf(log, sizeof(log), "%s/%s.log", agent->config->folder, item->name);
+	rc = parcel_send(agent->server, agent->history, item, log, &between, &end, label, err);
+	if (rc == -EREMOTE && strcmp(server_code(agent->server), "PR001") != 0) {
 		const struct err why = *err;
-		return set_aside(agent, &item, &why, err);
+		return set_aside(agent, item, &why, err);
 	}
 	if (rc)
 		return rc;
 	if (end == PARCEL_CONFLICT)
-		agent_say(agent, "%s: ALARM: run %s: the server has another run with this id", item.bench, item.name);
+		agent_say(agent, "%s: ALARM: run %s: the server has another run with this id", item->bench, item->name);
 	else
-		agent_say(agent, "%s: job %lld, run %s: %s", item.bench, (long long)item.job, item.name, label);
-	return outbox_done(agent->history, item.seq, err);
+		agent_say(agent, "%s: job %lld, run %s: %s", item->bench, (long long)item->job, item->name, label);
+	return outbox_done(agent->history, item->seq, err);
 }

@@ -33,14 +33,17 @@ class Faults:
         agent.start(LEASE)
 
     def kill_run(self):
-        agent = self.rng.choice(self.running())
-        for path in sorted((agent.folder / "state/agent").glob("*.events.jsonl")):
-            if subprocess.run(["flock", "-s", "-n", path, "true"], check=False).returncode == 0:
-                continue
-            time.sleep(self.rng.uniform(0, 0.5))
-            for pid in subprocess.run(["fuser", path], capture_output=True, text=True).stdout.split():
-                if int(pid) != agent.process.pid:
-                    os.kill(int(pid), signal.SIGKILL)
+        """Of any agent that has one; at the beginning, or somewhat later."""
+        for agent in self.rng.sample(self.running(), len(self.running())):
+            for path in sorted((agent.folder / "state/agent").glob("*.events.jsonl"), key=lambda p: p.stat().st_mtime, reverse=True)[:1]:
+                if subprocess.run(["flock", "-s", "-n", path, "true"], check=False).returncode == 0:
+                    continue
+                time.sleep(self.rng.uniform(0, 0.3))
+                pids = [int(pid) for pid in subprocess.run(["fuser", path], capture_output=True, text=True).stdout.split() if int(pid) != agent.process.pid]
+                for pid in pids:
+                    os.kill(pid, signal.SIGKILL)
+                if pids:
+                    return
 
     def freeze_agent(self):
         """Past its lease, now and then."""
