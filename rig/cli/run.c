@@ -96,8 +96,8 @@ struct run {
 	struct keeping keeping;
 	FILE *people; /* where tables and verdict go */
 	bool suspend;
-	double start_within_s; /* 0: no bound */
-	uint64_t began_ns;
+	double start_within_s;   /* 0: no bound */
+	uint64_t began_ns;       /* of the program, by the loop's clock */
 	struct bench_lock *lock; /* of a bench that was waited for, until the session has it */
 	struct delivery delivery;
 	struct resuming *resuming; /* NULL: the run begins with its first point */
@@ -397,7 +397,6 @@ static int open_surroundings(struct run *run, struct err *err)
 	    (rc = signals_block(err)) < 0 ||
 	    (rc = loop_new(run->tables->clock, run->tables->clock_ctx, &run->loop, err)) < 0)
 		return rc;
-	run->began_ns = loop_now_ns(run->loop);
 	if (run->tables->on_loop && (rc = run->tables->on_loop(run->loop)) < 0)
 		return err_set(err, rc, "cannot begin: %s", strerror(-rc));
 	return 0;
@@ -637,6 +636,7 @@ int run_plan(const struct cli_tables *tables, const struct run_options *options,
 		.tables = tables, .options = options, .record = record_new(), .resuming = resuming, .lock = lock};
 	int code = 0;
 
+	run.began_ns = tables->clock->now_ns(tables->clock_ctx);
 	run.people = options->json || options->to_stderr ? stderr : stdout;
 	signal(SIGTTIN, SIG_IGN);
 	signal(SIGTTOU, SIG_IGN);

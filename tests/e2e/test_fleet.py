@@ -99,6 +99,24 @@ def superseded(check, f):
     check(line.split()[1:5] == ["fail", str(runs), "0", str(runs)], f"the unit's status counts both: {line}")
 
 
+def lost_before_it_moved(check, f):
+    """Another bench has the job, and this one's pen has not moved: it is told to stop, and does not begin."""
+    first, second = f.agents
+    first.start("--lease=3s", gate=True)
+    job = f.submit()
+    first.until_said(f"job {job}, plan")
+    ran_out(f, job)
+    second.start()
+    f.until_job(job, over, "the second bench's run")
+    first.until_said("before the pen moved")
+    first.open_gate()
+    until("its end", lambda: first.rows("SELECT count(*) FROM outbox") == [(0,)])
+    rows = recorded(f, "label", "status", "fence", job=job)
+    check(rows[0] == ("won", "complete", "2") and rows[1:] in ([], [("aborted", "interrupted", "1")]), f"{rows}")
+    for report in (first.folder / "state/agent/runs").glob(f"job{job}-1-*.report.json"):
+        check(json.loads(report.read_text())["points"] == [], "no point was begun")
+
+
 def back_in_time(check, f):
     """A lease that ran out and that nobody else took still counts: the fence decides, not the clock."""
     agent = f.agents[0]
@@ -293,7 +311,7 @@ def main():
     f = Fleet(2)
     clean = "TRUNCATE penrig.job, penrig.attempt, penrig.run_key, penrig.run, penrig.result, penrig.device_use, penrig.run_file, penrig.run_conflict"
     try:
-        for test in (to_the_end, everything_dies, superseded, back_in_time, killed_run, half_a_run, given_up, maintenance, two_agents, who_may, the_same_id, wrong_words, versions):
+        for test in (to_the_end, everything_dies, superseded, lost_before_it_moved, back_in_time, killed_run, half_a_run, given_up, maintenance, two_agents, who_may, the_same_id, wrong_words, versions):
             if len(sys.argv) > 1 and test.__name__ not in sys.argv[1:]:
                 continue
             try:

@@ -2,6 +2,7 @@
 against the server: each job answered once, each run recorded once, no run from nowhere. `make soak` does it at length.
 usage: test_fleet_kills.py [--jobs N] [--benches N] [--first SEED] [--seeds N] [--mutants]"""
 import argparse
+import contextlib
 import os
 import random
 import signal
@@ -41,7 +42,8 @@ class Faults:
                 time.sleep(self.rng.uniform(0, 0.3))
                 pids = [int(pid) for pid in subprocess.run(["fuser", path], capture_output=True, text=True).stdout.split() if int(pid) != agent.process.pid]
                 for pid in pids:
-                    os.kill(pid, signal.SIGKILL)
+                    with contextlib.suppress(ProcessLookupError):  # it has just ended
+                        os.kill(pid, signal.SIGKILL)
                 if pids:
                     return
 

@@ -93,9 +93,20 @@ def says_first_what_is_wrong(check, bench):
     check(code == 2 and "waiting" not in text, f"no plan: {code} {text[-200:]}")
 
 
+def not_too_late(check, bench):
+    """--start-within: a pen that was not started in time is not started at all."""
+    folder = bench.folder / "late"
+    late = rig.run_plan("ci-smoke.json", folder=folder, extra=("--start-within", "0.05s"))
+    check(late.status == 5 and "had to be started is over" in late.err + late.out, f"it says so: {late.status} {late.err[-300:]}")
+    check(late.truth and not rig.strokes(late) and (late.report or {}).get("run_status", "refused") == "refused", f"nothing moved: {len(rig.strokes(late))} strokes")
+    check(rig.run_plan("ci-smoke.json", folder=bench.folder / "soon", extra=("--start-within", "10m")).outcome() == ("pass", "complete", 0), "in time it begins")
+    code, text = finished(bench.run("--start-within", "soon"))
+    check(code == 2 and "90s or 15m" in text, f"{code} {text[-200:]}")
+
+
 def main():
     check = rig.Checks()
-    for case in (begins_when_it_is_free, reads_its_files_then, ends_with_its_time, ends_by_a_signal, says_first_what_is_wrong):
+    for case in (begins_when_it_is_free, reads_its_files_then, ends_with_its_time, ends_by_a_signal, says_first_what_is_wrong, not_too_late):
         bench = Bench()
         try:
             case(check, bench)
