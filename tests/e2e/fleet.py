@@ -26,7 +26,7 @@ def postgres_folder():
 
 
 def skip_without_postgres():
-    if postgres_folder() is None or shutil.which("psql") is None:
+    if postgres_folder() is None or not (postgres_folder() / "psql").exists():
         print("no PostgreSQL 15 or later is installed (package postgresql-15)")
         sys.exit(77)
     if "libpq" not in subprocess.run([rig.PENRIG, "version"], capture_output=True, text=True).stdout:
@@ -53,7 +53,7 @@ def until(what, condition, limit_s=LIMIT_S):
             return seen
         if time.monotonic() > end:
             raise RuntimeError(f"never came: {what}")
-        time.sleep(0.02)
+        time.sleep(0.1)  # each look is a program of its own
 
 
 class Server:
@@ -116,7 +116,7 @@ class Server:
 
     def sql(self, text, user="admin", db="penrig", check=True):
         """Rows as lists of texts, by a program that nobody here wrote."""
-        done = subprocess.run(["psql", "-X", "-q", "-A", "-t", "-F", "\t", "-v", "ON_ERROR_STOP=1", "-h", self.folder, "-p", str(self.port), "-U", user, db], input=text,
+        done = subprocess.run([self.bin / "psql", "-X", "-q", "-A", "-t", "-F", "\t", "-v", "ON_ERROR_STOP=1", "-h", self.folder, "-p", str(self.port), "-U", user, db], input=text,
                               capture_output=True, text=True)
         if check and done.returncode:
             raise RuntimeError(f"{text}: {done.stderr}")
@@ -125,7 +125,7 @@ class Server:
 
     def refusals(self, statements, user):
         """What the server says to each, in one session: a line for each that it refuses."""
-        done = subprocess.run(["psql", "-X", "-q", "-A", "-t", "-h", self.folder, "-p", str(self.port), "-U", user, "penrig"], input=";\n".join(statements) + ";\n", capture_output=True,
+        done = subprocess.run([self.bin / "psql", "-X", "-q", "-A", "-t", "-h", self.folder, "-p", str(self.port), "-U", user, "penrig"], input=";\n".join(statements) + ";\n", capture_output=True,
                               text=True)
         return [line for line in done.stderr.splitlines() if line.startswith("ERROR:")]
 

@@ -32,10 +32,10 @@ as_server "$bin/initdb" -D "$dir/data" -U admin -A trust -E UTF8 --locale=C.UTF-
 (cd "$dir" && exec "${own[@]}" "$bin/postgres" -D "$dir/data" -c listen_addresses= -c "unix_socket_directories=$dir" >"$dir/log" 2>&1) &
 pids+=($!)
 for _ in $(seq 100); do
-	psql -qAt -h "$dir" -U admin -c 'SELECT 1' postgres >/dev/null 2>&1 && break
+	"$bin/psql" -qAt -h "$dir" -U admin -c 'SELECT 1' postgres >/dev/null 2>&1 && break
 	sleep 0.1
 done
-psql -q -h "$dir" -U admin -c 'CREATE DATABASE penrig' -c 'CREATE ROLE line LOGIN' -c 'CREATE ROLE ci LOGIN' postgres
+"$bin/psql" -q -h "$dir" -U admin -c 'CREATE DATABASE penrig' -c 'CREATE ROLE line LOGIN' -c 'CREATE ROLE ci LOGIN' postgres
 admin="host=$dir dbname=penrig user=admin" ci="host=$dir dbname=penrig user=ci"
 "$B/penrig" fleet init --db "$admin"
 "$B/penrig" fleet admit ci --as submitter --site A --db "$admin"
@@ -68,7 +68,7 @@ say "penrig jobs"
 say "penrig fleet units"
 "$B/penrig" fleet units --db "$ci" | cut -c1-160
 say "one query over all results: what did each bench find of the depth?"
-psql -h "$dir" -U ci penrig <<'SQL'
+"$bin/psql" -h "$dir" -U ci penrig <<'SQL'
 SELECT bench, count(DISTINCT run) AS runs, count(*) AS results, round(avg(value)::numeric, 4) AS mean_mm, round(min(value)::numeric, 4) AS min_mm,
        round(max(value)::numeric, 4) AS max_mm, string_agg(DISTINCT dut, ' ') FILTER (WHERE outcome = 'fail') AS failed
   FROM penrig.device_result WHERE measurand = 'depth_error_mm' AND role LIKE '%pen%' AND recorded_at > now() - interval '1 day' GROUP BY bench ORDER BY bench;
