@@ -15,6 +15,7 @@ struct cli_tables {
 	const struct loop_clock *clock;
 	void *clock_ctx;
 	int (*on_loop)(struct loop *loop); /* called once the loop exists; may be NULL */
+	void (*on_question)(int fd);       /* a program is asked to answer at fd; -1: no longer; may be NULL */
 	bool stopper;     /* the devices are of this computer: another process stops the pen where this one cannot */
 	bool honest;      /* clock is this computer's: one that stands behind what is known was set back */
 	uint64_t made_ns; /* UTC of the newest change in the program's source; 0: not known */

@@ -159,6 +159,7 @@ static void on_signal(void *ctx, int number)
 	if (number == SIGTSTP && run->suspend)
 		return;
 	run->suspend = run->suspend || number == SIGTSTP;
+	answers_cancel(&run->answers);
 	prompt_cancel(&run->prompt); /* what is typed from now on belongs to whoever reads next */
 	session_interrupt(run->session, number);
 }
@@ -389,7 +390,8 @@ static int open_surroundings(struct run *run, struct err *err)
 	int event_fd = -1, rc;
 
 	run->answers = (struct answers){
-		.fd = -1, .answer = on_answer, .say = on_words, .stop = on_stop, .refused = on_refused, .ctx = run};
+		.fd = -1, .waits = run->tables->on_question, .answer = on_answer, .say = on_words,
+		.stop = on_stop, .refused = on_refused, .ctx = run};
 	if ((rc = descriptor_of("--progress-fd", run->options->progress_fd, &event_fd, err)) < 0 ||
 	    (rc = descriptor_of("--answer-fd", run->options->answer_fd, &run->answers.fd, err)) < 0 ||
 	    (rc = answers_check(&run->answers, err)) < 0 ||

@@ -4,7 +4,6 @@
 
 #include "rig/cli/kit/command.h"
 #include "rig/cli/kit/signals.h"
-#include "rig/config/bench.h"
 #include "rig/station/station.h"
 
 static void on_signal(void *ctx, int number)
@@ -38,29 +37,6 @@ static int serve(const struct cli_tables *tables, const struct station_config *c
 	return rc;
 }
 
-/* A pen made of parts needs hands at its dial, and who attends it: the page asks for neither. A bench file that does not read is
- * the run's to complain of. */
-static int check_benches(const struct station_config *config, struct err *err)
-{
-	const struct json *benches = json_get(json_root(config->doc), "benches");
-
-	for (unsigned i = 0; i < config->benches; i++) {
-		struct bench *bench = NULL;
-		struct err unread;
-		if (bench_read(config->bench[i].file, &bench, &unread))
-			continue;
-		bool powered = bench->pen.power.present;
-		bench_free(bench);
-		if (powered)
-			return json_error(
-				config->doc, json_get(json_at(benches, i), "file"), err,
-				"%.300s has a pen with \"power\", which asks for a hand at its dial, and the page "
-				"cannot: run it from a terminal with `penrig run`",
-				config->bench[i].file);
-	}
-	return 0;
-}
-
 static int run_station(const struct cli_tables *tables, const void *options, const char *const *operands,
 		       unsigned count)
 {
@@ -73,9 +49,7 @@ static int run_station(const struct cli_tables *tables, const void *options, con
 	rc = station_config_read(operands[0], &config, &err);
 	if (rc < 0)
 		return cli_error(cli_exit_code(rc), "%s", err.text);
-	rc = check_benches(config, &err);
-	if (rc == 0)
-		rc = serve(tables, config, &err);
+	rc = serve(tables, config, &err);
 	station_config_free(config);
 	if (rc == -EBUSY)
 		return cli_error(EXIT_BUSY, "%s", err.text);

@@ -1,7 +1,7 @@
-/* Around libmicrohttpd with an event loop of ours. Four of its ways decide how this file looks: a connection that is resumed
- * wakes nobody, its timeout does not count resumed connections, it stops accepting at its limit until it is turned again, and
- * its own timeout is for idle connections alone. So one function turns it, again where something was resumed meanwhile, and
- * at least once a second; slow connections are found by a sweep of our own. */
+/* Around libmicrohttpd with an event loop of ours. Three of its ways decide how this file looks: a connection that is resumed
+ * wakes nobody, its timeout does not count resumed connections, and its own timeout is for idle connections alone. So one
+ * function turns it, again where something was resumed meanwhile, and at least once a second; slow connections are found by a
+ * sweep of our own, and who is let in is decided here. */
 #include "rig/station/http.h"
 
 #include <errno.h>
@@ -53,6 +53,9 @@ void http_sweep(struct http *http)
 #include "rig/station/page.h"
 
 #define CONNECTIONS_MAX 64u
+#define CONNECTIONS_FEW (CONNECTIONS_MAX + 16u) /* the library's own limit, never reached: room for those that are on their way out */
+#define LISTENERS_MAX   32u /* half: hoarded streams leave room for orders */
+#define ACCEPTS_MAX     32  /* in one turn of the loop */
 #define CONNECTION_ROOM 16384 /* header and what the library keeps of it */
 #define REQUEST_NS      (5 * NS_PER_S)
 #define STALLED_NS      (3 * NS_PER_S)
@@ -64,6 +67,7 @@ struct connection { /* of the sweep */
 	uint64_t since_ns;
 	bool busy; /* its request is complete: an answer, or a stream, goes out */
 	struct listener *listener;
+	bool shut; /* is on its way out */
 };
 
 struct listener { /* a page that listens */
@@ -73,7 +77,7 @@ struct listener { /* a page that listens */
 	uint64_t at;                  /* number of its next event */
 	char *first;                  /* what it is told at the beginning */
 	size_t first_len, sent, part; /* sent of `first`; of event `at` */
-	bool suspended;
+	bool suspended, gone;
 	uint64_t moved_ns; /* when it last took something */
 };
 
@@ -89,7 +93,7 @@ struct http {
 	struct http_host host;
 	struct MHD_Daemon *daemon;
 	struct loop_timer timer;
-	int epoll_fd;
+	int epoll_fd, listen_fd;
 	unsigned port, hosts;
 	char name[HTTP_HOSTS_MAX][HTTP_HOST_TEXT];
 	bool again;
@@ -111,6 +115,13 @@ static void turn(struct http *h)
 		loop_timer_at(h->loop, &h->timer, loop_now_ns(h->loop) + ms * NS_PER_MS);
 	else
 		loop_timer_cancel(h->loop, &h->timer);
+}
+
+/* Once more: what was resumed and closed goes at the second turn. */
+static void http_again(struct http *h)
+{
+	h->again = true;
+	loop_timer_at(h->loop, &h->timer, loop_now_ns(h->loop));
 }
 
 static void on_timer(void *ctx, uint64_t now_ns)
@@ -136,8 +147,23 @@ void http_wake(struct http *h)
 			l->moved_ns = loop_now_ns(h->loop);
 			MHD_resume_connection(l->connection);
 		}
-	h->again = true;
-	loop_timer_at(h->loop, &h->timer, loop_now_ns(h->loop));
+	http_again(h);
+}
+
+static void shut(struct http *h, struct connection *c)
+{
+	struct listener *l = c->listener;
+
+	c->shut = true;
+	shutdown(c->fd, SHUT_RDWR);
+	if (!l)
+		return;
+	l->gone = true;
+	if (l->suspended) {
+		l->suspended = false;
+		MHD_resume_connection(l->connection);
+		h->again = true;
+	}
 }
 
 void http_sweep(struct http *h)
@@ -152,9 +178,65 @@ void http_sweep(struct http *h)
 		bool stalled = l && !l->suspended && now - l->moved_ns > STALLED_NS;
 
 		if (stalled || (!c->busy && now - c->since_ns > REQUEST_NS))
-			shutdown(c->fd, SHUT_RDWR);
+			shut(h, c);
 	}
 	turn(h);
+}
+
+/* ---- who may stay ----------------------------------------------------------------------------------------------
+ * All clients of a loopback address look alike, so none can be given a share. Whoever comes is let in; where the house is
+ * full, the one that goes is the oldest that has not told its request, then the oldest whose answer goes out, then the
+ * oldest page: that one comes back by itself within a second, and hoarded connections keep nobody out. */
+
+static unsigned worth(const struct connection *c)
+{
+	return c->listener ? 2 : c->busy ? 1 : 0;
+}
+
+static struct connection *least(struct http *h, bool pages_alone, unsigned *ret_count)
+{
+	struct connection *found = NULL;
+
+	*ret_count = 0;
+	for (struct connection *c = h->connections; c; c = c->next) {
+		if (c->shut || (pages_alone && !c->listener))
+			continue;
+		++*ret_count;
+		/* the newest stand in front: of the same worth, the last one seen is the oldest */
+		if (!found || worth(c) <= worth(found))
+			found = c;
+	}
+	return found;
+}
+
+static void make_room(struct http *h, bool pages_alone, unsigned max)
+{
+	unsigned count;
+	struct connection *c = least(h, pages_alone, &count);
+
+	if (c && count >= max)
+		shut(h, c);
+}
+
+static void on_knock(void *ctx, int fd, short revents)
+{
+	struct http *h = ctx;
+
+	(void)revents;
+	for (int i = 0; i < ACCEPTS_MAX; i++) {
+		struct sockaddr_in from;
+		socklen_t len = sizeof(from);
+		int one = accept4(fd, (struct sockaddr *)&from, &len, SOCK_NONBLOCK | SOCK_CLOEXEC);
+
+		if (one < 0)
+			break;
+		make_room(h, false, CONNECTIONS_MAX);
+		if (MHD_add_connection(h->daemon, one, (struct sockaddr *)&from, len) != MHD_YES)
+			continue; /* it has closed it */
+		MHD_run(h->daemon);
+	}
+	turn(h);
+	http_again(h);
 }
 
 /* ---- answers --------------------------------------------------------------------------------------------------- */
@@ -232,6 +314,8 @@ static ssize_t read_stream(void *ctx, uint64_t pos, char *to, size_t max)
 	ssize_t n;
 
 	(void)pos;
+	if (l->gone) /* its write meets a closed socket; the end with an error would be seen at the socket's next event, and there is none */
+		return MHD_CONTENT_READER_END_OF_STREAM;
 	if (l->sent < l->first_len)
 		return give(l, l->first, l->first_len, &l->sent, to, max);
 	if (l->at == feed_next(l->http->feed)) {
@@ -241,7 +325,7 @@ static ssize_t read_stream(void *ctx, uint64_t pos, char *to, size_t max)
 	}
 	text = feed_text(l->http->feed, l->at, &len);
 	if (!text)
-		return MHD_CONTENT_READER_END_WITH_ERROR; /* overtaken: it comes back, and is told everything anew */
+		return MHD_CONTENT_READER_END_OF_STREAM; /* overtaken: it comes back, and is told everything anew */
 	n = give(l, text, len, &l->part, to, max);
 	if (l->part == len) {
 		l->part = 0;
@@ -299,6 +383,7 @@ static enum MHD_Result send_stream(struct http *h, struct MHD_Connection *connec
 	struct connection *c = connection_of(connection);
 	struct MHD_Response *response = NULL;
 
+	make_room(h, true, LISTENERS_MAX);
 	if (!l)
 		return MHD_NO;
 	*l = (struct listener){.http = h, .connection = connection, .moved_ns = loop_now_ns(h->loop), .first = NULL};
@@ -502,7 +587,7 @@ static int listen_at(const char *address, unsigned port, unsigned *ret_port, str
 	    setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof(one)) == 0 &&
 	    setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &buffer, sizeof(buffer)) == 0 &&
 	    setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one)) == 0 &&
-	    bind(fd, (struct sockaddr *)&at, sizeof(at)) == 0 && listen(fd, 64) == 0 &&
+	    bind(fd, (struct sockaddr *)&at, sizeof(at)) == 0 && listen(fd, 256) == 0 &&
 	    getsockname(fd, (struct sockaddr *)&at, &len) == 0) {
 		*ret_port = ntohs(at.sin_port);
 		return fd;
@@ -526,8 +611,8 @@ static void name_hosts(struct http *h, const char *address, const char (*hosts)[
 static int start_daemon(struct http *h, int fd, struct err *err)
 {
 	h->daemon =
-		MHD_start_daemon(MHD_USE_EPOLL | MHD_ALLOW_SUSPEND_RESUME, 0, NULL, NULL, on_request, h,
-				 MHD_OPTION_LISTEN_SOCKET, fd, MHD_OPTION_CONNECTION_LIMIT, CONNECTIONS_MAX,
+		MHD_start_daemon(MHD_USE_EPOLL | MHD_USE_NO_LISTEN_SOCKET | MHD_ALLOW_SUSPEND_RESUME, 0, NULL, NULL,
+				 on_request, h, MHD_OPTION_CONNECTION_LIMIT, CONNECTIONS_FEW,
 				 MHD_OPTION_CONNECTION_TIMEOUT, 15u, MHD_OPTION_CONNECTION_MEMORY_LIMIT,
 				 (size_t)CONNECTION_ROOM, MHD_OPTION_STRICT_FOR_CLIENT, 1, MHD_OPTION_NOTIFY_CONNECTION,
 				 on_connection, h, MHD_OPTION_NOTIFY_COMPLETED, on_completed, h, MHD_OPTION_END);
@@ -535,8 +620,11 @@ static int start_daemon(struct http *h, int fd, struct err *err)
 		close(fd);
 		return err_set(err, -EIO, "the web server cannot begin");
 	}
+	h->listen_fd = fd;
 	h->epoll_fd = MHD_get_daemon_info(h->daemon, MHD_DAEMON_INFO_EPOLL_FD)->epoll_fd;
-	return loop_fd_add(h->loop, h->epoll_fd, POLLIN, on_ready, h);
+	int rc = loop_fd_add(h->loop, h->epoll_fd, POLLIN, on_ready, h);
+
+	return rc < 0 ? rc : loop_fd_add(h->loop, fd, POLLIN, on_knock, h);
 }
 
 int http_open(struct loop *loop, const struct feed *feed, const struct http_host *host, const char *address,
@@ -580,6 +668,8 @@ void http_close(struct http *h)
 		}
 	loop_timer_cancel(h->loop, &h->timer);
 	loop_fd_remove(h->loop, h->epoll_fd);
+	loop_fd_remove(h->loop, h->listen_fd);
+	close(h->listen_fd);
 	MHD_stop_daemon(h->daemon);
 	free(h);
 }

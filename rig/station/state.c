@@ -81,20 +81,19 @@ static bool is_settled(struct bench_state *s, const struct station_product *prod
 	return true;
 }
 
-enum state_act state_start(struct bench_state *s, const struct station_config *c,
-			   struct unit_past (*past)(void *ctx, const char *serial), void *ctx)
+enum state_act state_start(struct bench_state *s, const struct state_known *known)
 {
-	struct unit_past known;
+	struct unit_past past;
 
 	if (s->view != VIEW_ARMED)
 		return refuse(s, busy(s) ? "busy" : "nothing_to_start", busy(s) ? s->unit.serial : "");
 	s->refused[0] = '\0';
-	known = past(ctx, s->unit.serial);
-	if (is_settled(s, &c->product[s->unit.product], s->unit.serial, &known)) {
+	past = known->past(known->ctx, s->unit.serial);
+	if (is_settled(s, &known->config->product[s->unit.product], s->unit.serial, &past)) {
 		forget(s);
 		return ACT_NOTHING;
 	}
-	s->unit.attempt = known.failed + 1;
+	s->unit.attempt = past.failed + 1;
 	return ACT_START;
 }
 
@@ -108,15 +107,36 @@ enum state_act state_stop(struct bench_state *s)
 	return ACT_STOP;
 }
 
+/* The one question that is answered by a code. */
+static bool asks_for_code(const struct bench_state *s)
+{
+	return s->view == VIEW_PROMPT && strcmp(s->prompt.question, "scan_pen") == 0;
+}
+
+static enum state_act take_read(struct bench_state *s, const struct scan *scan, int64_t id)
+{
+	const char *serial = scan->gs1 ? scan->serial : scan->text;
+
+	if (id != s->prompt.id || s->stopping)
+		return refuse(s, "late", "");
+	if (strlen(serial) >= sizeof(s->prompt.read))
+		return refuse(s, "scan_too_long", "");
+	snprintf(s->prompt.read, sizeof(s->prompt.read), "%.63s", serial);
+	return ACT_TELL;
+}
+
 enum state_act state_answer(struct bench_state *s, int64_t id, bool done)
 {
+	s->refused[0] = '\0';
 	if (s->view != VIEW_PROMPT || id != s->prompt.id || s->stopping)
-		return ACT_NOTHING; /* of an earlier question: said too late */
+		return refuse(s, "late", ""); /* of an earlier question */
+	if (done && asks_for_code(s))
+		return refuse(s, "read_pen", "");
 	return done ? ACT_DONE : ACT_GIVE_UP;
 }
 
-static bool is_command(struct bench_state *s, const struct station_config *c, const char *code, size_t len,
-		       struct unit_past (*past)(void *ctx, const char *serial), void *ctx, enum state_act *ret)
+static bool is_command(struct bench_state *s, const struct state_known *known, const char *code, size_t len, int64_t id,
+		       enum state_act *ret)
 {
 	static const struct {
 		const char *code;
@@ -126,9 +146,9 @@ static bool is_command(struct bench_state *s, const struct station_config *c, co
 	for (size_t i = 0; i < sizeof(cards) / sizeof(cards[0]); i++) {
 		if (len != strlen(cards[i].code) || memcmp(code, cards[i].code, len) != 0)
 			continue;
-		*ret = cards[i].act == ACT_START  ? state_start(s, c, past, ctx)
+		*ret = cards[i].act == ACT_START  ? state_start(s, known)
 		       : cards[i].act == ACT_STOP ? state_stop(s)
-						  : state_answer(s, s->prompt.id, cards[i].act == ACT_DONE);
+						  : state_answer(s, id, cards[i].act == ACT_DONE);
 		return true;
 	}
 	return false;
@@ -165,15 +185,16 @@ static enum state_act take_unit(struct bench_state *s, const struct station_conf
 	return c->product[product].at_once ? ACT_START : ACT_NOTHING;
 }
 
-static enum state_act take_code(struct bench_state *s, const struct station_config *c, const char *code, size_t len,
-				int year, struct unit_past (*past)(void *ctx, const char *serial), void *ctx)
+static enum state_act take_code(struct bench_state *s, const struct state_known *known, const char *code, size_t len,
+				int64_t id)
 {
+	const struct station_config *c = known->config;
 	struct scan_refusal refusal;
-	struct unit_past known;
+	struct unit_past past;
 	struct scan scan;
 	int product;
 
-	if (!scan_read(code, len, year, &scan, &refusal)) {
+	if (!scan_read(code, len, known->year, &scan, &refusal)) {
 		char why[32];
 
 		snprintf(why, sizeof(why), "scan_%s", scan_fault_name(refusal.fault));
@@ -181,6 +202,8 @@ static enum state_act take_code(struct bench_state *s, const struct station_conf
 	}
 	if (is_badge(s, c, &scan))
 		return ACT_NOTHING;
+	if (asks_for_code(s))
+		return take_read(s, &scan, id);
 	if (busy(s))
 		return refuse(s, "busy", s->unit.serial);
 	product = station_product_of(c, &scan);
@@ -190,19 +213,18 @@ static enum state_act take_code(struct bench_state *s, const struct station_conf
 		return refuse(s, "unknown", "");
 	if (c->operators && !s->person[0])
 		return refuse(s, "sign_in", "");
-	known = past(ctx, scan.gs1 ? scan.serial : scan.text);
-	return take_unit(s, c, &scan, product, &known);
+	past = known->past(known->ctx, scan.gs1 ? scan.serial : scan.text);
+	return take_unit(s, c, &scan, product, &past);
 }
 
-enum state_act state_scan(struct bench_state *s, const struct station_config *c, const char *code, size_t len, int year,
-			  struct unit_past (*past)(void *ctx, const char *serial), void *ctx)
+enum state_act state_scan(struct bench_state *s, const struct state_known *known, const char *code, size_t len, int64_t id)
 {
 	enum state_act act;
 
 	s->refused[0] = '\0';
-	if (is_command(s, c, code, len, past, ctx, &act))
+	if (is_command(s, known, code, len, id, &act))
 		return act;
-	act = take_code(s, c, code, len, year, past, ctx);
+	act = take_code(s, known, code, len, id);
 	/* Another pen is in somebody's hand by now: a pass on the screen would be read as that one's. */
 	if (s->refused[0] && s->view == VIEW_VERDICT && s->word == WORD_PASS)
 		forget(s);
@@ -290,6 +312,8 @@ static void take_prompt(struct bench_state *s, const struct json *event)
 	text(event, "phantom", s->prompt.phantom, sizeof(s->prompt.phantom));
 	text(event, "material", s->prompt.material, sizeof(s->prompt.material));
 	text(event, "position", s->prompt.position, sizeof(s->prompt.position));
+	s->prompt.depth_mm = number(event, "depth_mm");
+	s->prompt.read[0] = '\0';
 	s->view = VIEW_PROMPT;
 }
 
@@ -435,6 +459,7 @@ static void put_prompt(struct json_out *out, const struct bench_prompt *prompt)
 	json_out_string(o, "phantom", prompt->phantom);
 	json_out_string(o, "material", prompt->material);
 	json_out_string(o, "position", prompt->position);
+	put(o, "depth_mm", prompt->depth_mm);
 }
 
 static void put_verdict(struct json_out *out, const struct bench_state *s, const struct station_config *c)

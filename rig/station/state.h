@@ -24,7 +24,7 @@ const char *verdict_word_name(enum verdict_word word); /* "pass", "fail", "not_t
 enum verdict_word verdict_word_find(const char *name); /* WORD_NONE for any other */
 
 /* What is to be done now. */
-enum state_act { ACT_NOTHING, ACT_START, ACT_STOP, ACT_DONE, ACT_GIVE_UP };
+enum state_act { ACT_NOTHING, ACT_START, ACT_STOP, ACT_DONE, ACT_GIVE_UP, ACT_TELL };
 
 struct unit {
 	char serial[STATION_TEXT], lot[SCAN_LOT], gtin[SCAN_GTIN];
@@ -46,6 +46,8 @@ struct bench_live {
 struct bench_prompt {
 	int64_t id;
 	char question[32], phantom[64], material[96], position[48];
+	double depth_mm; /* of a dial; NaN: of none */
+	char read[STATION_TEXT]; /* ACT_TELL: what was read from the pen, for the run */
 };
 
 /* As the run's last event told it. */
@@ -82,15 +84,24 @@ struct unit_past {
 	bool elsewhere; /* runs at another bench now */
 };
 
+/* What stands behind a decision: lent for one call. */
+struct state_known {
+	const struct station_config *config;
+	int year;                                              /* the current one, for the century of dates */
+	struct unit_past (*past)(void *ctx, const char *serial); /* asked for a unit */
+	void *ctx;
+};
+
 void state_begin(struct bench_state *state);
 
-/* A code: a command card ("%START", "%STOP", "%DONE", "%GIVEUP"), a badge, or a unit. `past` is asked for the unit. */
-enum state_act state_scan(struct bench_state *state, const struct station_config *config, const char *code, size_t len,
-			  int year, struct unit_past (*past)(void *ctx, const char *serial), void *ctx);
-/* Orders of the page. id: of the question that was on the page. A start asks `past` again, as it may have become another since
- * the scan, at another bench: what is refused then is no longer ready to start. */
-enum state_act state_start(struct bench_state *state, const struct station_config *config,
-			   struct unit_past (*past)(void *ctx, const char *serial), void *ctx);
+/* A code: a command card ("%START", "%STOP", "%DONE", "%GIVEUP"), a badge, or a unit; while the run asks which pen is in the
+ * clamp, what stands on it. id: of the question that was on the page when it was read, 0 for none: an answer to another is
+ * refused. */
+enum state_act state_scan(struct bench_state *state, const struct state_known *known, const char *code, size_t len,
+			  int64_t id);
+/* Orders of the page. id: of the question that was on the page. A start asks for the unit's past again, as it may have become
+ * another since the scan, at another bench: what is refused then is no longer ready to start. */
+enum state_act state_start(struct bench_state *state, const struct state_known *known);
 enum state_act state_stop(struct bench_state *state);
 enum state_act state_answer(struct bench_state *state, int64_t id, bool done);
 

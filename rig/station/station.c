@@ -206,6 +206,12 @@ static void start(struct bench *b)
 	}
 }
 
+static void heard(struct bench *b, int rc)
+{
+	if (rc < 0)
+		state_unheard(&b->state, "not_answered");
+}
+
 static void act(struct bench *b, enum state_act what)
 {
 	switch (what) {
@@ -215,7 +221,8 @@ static void act(struct bench *b, enum state_act what)
 			state_unheard(&b->state, "not_stopped");
 		break;
 	case ACT_DONE:
-	case ACT_GIVE_UP: (void)child_answer(b->child, b->state.prompt.id, what == ACT_DONE); break;
+	case ACT_GIVE_UP: heard(b, child_answer(b->child, b->state.prompt.id, what == ACT_DONE)); break;
+	case ACT_TELL: heard(b, child_tell(b->child, b->state.prompt.id, b->state.prompt.read)); break;
 	case ACT_NOTHING: break;
 	}
 	tell_bench(b);
@@ -245,6 +252,12 @@ static int year_of(const struct station *s)
 	return gmtime_r(&now, &tm) ? tm.tm_year + 1900 : 1970;
 }
 
+static struct state_known known_of(struct bench *b)
+{
+	return (struct state_known){
+		.config = b->station->config, .year = year_of(b->station), .past = past_of, .ctx = b};
+}
+
 struct order {
 	int what;
 	int64_t bench, id;
@@ -265,13 +278,14 @@ static const struct json_field order_fields[] = {
 static enum state_act obey(struct bench *b, const struct order *o)
 {
 	const char *code = o->code ? json_string(o->code) : "";
+	const struct state_known known = known_of(b);
 
 	switch (o->what) {
-	case DO_START: return state_start(&b->state, b->station->config, past_of, b);
+	case DO_START: return state_start(&b->state, &known);
 	case DO_STOP: return state_stop(&b->state);
 	case DO_DONE:
 	case DO_GIVE_UP: return state_answer(&b->state, o->id, o->what == DO_DONE);
-	default: return state_scan(&b->state, b->station->config, code, strlen(code), year_of(b->station), past_of, b);
+	default: return state_scan(&b->state, &known, code, strlen(code), o->id);
 	}
 }
 

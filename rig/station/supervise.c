@@ -574,3 +574,11 @@ int child_answer(struct child *c, int64_t id, bool done)
 	snprintf(line, sizeof(line), "answer %lld %s\n", (long long)id, done ? "done" : "give_up");
 	return say(c, line);
 }
+
+int child_tell(struct child *c, int64_t id, const char *words)
+{
+	char line[STATION_TEXT + 64];
+
+	snprintf(line, sizeof(line), "answer %lld is %s\n", (long long)id, words);
+	return say(c, line);
+}

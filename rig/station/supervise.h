@@ -43,6 +43,7 @@ void child_free(struct child *child); /* NULL is fine; what runs goes on */
 /* Lines of rig/cli/kit/answers.h. -EPIPE: no run is there to hear it. A stop that it cannot be told so is told by SIGTERM. */
 int child_stop(struct child *child);
 int child_answer(struct child *child, int64_t id, bool done);
+int child_tell(struct child *child, int64_t id, const char *words); /* what question `id` asked to be read */
 
 /* Calls fn for each run in the folder, the one that wrote last at the end. */
 int child_each(const char *folder, void (*fn)(void *ctx, const char *name), void *ctx, struct err *err);

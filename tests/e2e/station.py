@@ -24,17 +24,17 @@ class Station:
 
     made = []  # all that were not ended yet
 
-    def __init__(self, plan="ci-smoke.json", fast=True, operators=(), start="on_order", **keys):
+    def __init__(self, plan="ci-smoke.json", fast=True, operators=(), start="on_order", bench="virtual-usb.json", world=(), **keys):
         self.folder = Path(tempfile.mkdtemp(prefix="station"))
-        bench = rig.own_bench("virtual-usb.json", self.folder)
+        bench = rig.own_bench(bench, self.folder)
         if isinstance(plan, dict):
             (self.folder / "plan.json").write_text(json.dumps(plan))
             plan = self.folder / "plan.json"
         else:
             plan = rig.FIXTURES / "plans" / plan
-        world = [str(rig.PENRIG_A), "--bench", str(bench), "--virtual-dut", "{dut}", "--"] if fast else \
+        before = [str(rig.PENRIG_A), "--bench", str(bench), "--virtual-dut", "{dut}", *(w.format(folder=self.folder) for w in world), "--"] if fast else \
             [str(rig.VIRTUAL), "--bench", str(bench), "--dut", "{dut}", "--", str(rig.PENRIG)]
-        config = {"kind": "penrig/station/1", "name": "Test line", "listen": "127.0.0.1:0", "state": "state", "output_dir": "runs", "command": world,
+        config = {"kind": "penrig/station/1", "name": "Test line", "listen": "127.0.0.1:0", "state": "state", "output_dir": "runs", "command": before,
                   "benches": [{"file": str(bench), "label": "Bench 1"}],
                   "products": [{"name": "Pen S", "gtin": "04012345678901", "serial": "PEN-[A-Z]+-[0-9]+", "plan": str(plan), "start": start}], **keys}
         if operators:

@@ -91,6 +91,8 @@ def answered(check):
     points = [e["limits"] for e in events if e["event"] == "setpoint"]
     check(points == [{"rate_hz": {"lower": 108, "upper": 132}}] * 2, f"each point's limits as live figures: {points}")
     end = events[-1]
+    waited = sum(e.get("stage") == "prompt" for e in events)
+    check(waited < 50, f"the virtual clock stands still while a program is asked: {waited} events meanwhile")
     check(end["event"] == "end" and end["exit_code"] == 0 and end["moved"] and not end["stop_unverified"], f"the end is last: {end}")
     check(end["decided"]["measurand"] == "stroke_rate_error_pct" and end["decided"]["upper"] == 10 and end["decided"]["outcome"] == "pass",
           f"and says which limit decided: {end.get('decided')}")

@@ -33,6 +33,13 @@ static int on_loop(struct loop *loop)
 	return 0;
 }
 
+static struct virtual_clock virtual_clock;
+
+static void on_question(int fd)
+{
+	virtual_clock.person_fd = fd < 0 ? 0 : fd;
+}
+
 static struct {
 	uint64_t from_ns;
 	unsigned long times;
@@ -200,23 +207,24 @@ static int parse(int argc, char **argv, struct world_config *config, int *ret_fi
 int main(int argc, char **argv)
 {
 	struct world_config config = {.seed = 1};
-	struct virtual_clock clock = {.now_ns = START_NS, .wall_zero_ns = WALL_ZERO_NS - START_NS};
 	struct loop_clock failing = virtual_clock_ops;
 	struct cli_tables tables = {
 		.drivers = driver_table,
 		.reports = report_table,
 		.clock = &failing,
-		.clock_ctx = &clock,
+		.clock_ctx = &virtual_clock,
 		.on_loop = on_loop,
+		.on_question = on_question,
 	};
 	struct err err;
-	int first, status = parse(argc, argv, &config, &first);
+	int first = 0, status = parse(argc, argv, &config, &first);
 
 	failing.wait = wait_or_fail;
 	transfer_tap_list(transfers);
 	tables.links = tapped ? transfer_tap_table : inproc_link_table;
 	tables.honest = clock_from.given;
-	clock.wall_zero_ns += (uint64_t)clock_from.by_ns;
+	virtual_clock = (struct virtual_clock){
+		.now_ns = START_NS, .wall_zero_ns = WALL_ZERO_NS - START_NS + (uint64_t)clock_from.by_ns};
 	if (status)
 		return status;
 	if (world_new(&config, &world, &err)) {
@@ -227,7 +235,7 @@ int main(int argc, char **argv)
 	argv[first - 1] = (char *)"penrig";
 	optind = 0;
 	status = cli_main(argc - first + 1, argv + first - 1, &tables);
-	world_advance(world, clock.now_ns - START_NS); /* where nothing was to come from a device, it lags behind */
+	world_advance(world, virtual_clock.now_ns - START_NS); /* where nothing was to come from a device, it lags behind */
 	world_free(world);
 	if (transfers)
 		fclose(transfers);

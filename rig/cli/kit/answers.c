@@ -22,15 +22,22 @@ int answers_check(const struct answers *answers, struct err *err)
 	return 0;
 }
 
+static void set_open(struct answers *answers, uint64_t id)
+{
+	answers->open = id;
+	if (answers->waits)
+		answers->waits(id ? answers->fd : -1);
+}
+
 static void answered(struct answers *answers, bool go_on)
 {
-	answers->open = 0;
+	set_open(answers, 0);
 	answers->answer(answers->ctx, go_on);
 }
 
 static void said(struct answers *answers, const char *words)
 {
-	answers->open = 0;
+	set_open(answers, 0);
 	answers->say(answers->ctx, words);
 }
 
@@ -138,9 +145,14 @@ void answers_close(struct answers *answers)
 	answers->open = 0;
 }
 
+void answers_cancel(struct answers *answers)
+{
+	set_open(answers, 0);
+}
+
 void answers_ask(struct answers *answers, uint64_t id, bool words)
 {
-	answers->open = id;
+	set_open(answers, id);
 	answers->words = words;
 	if (answers->ended)
 		answered(answers, false);

@@ -22,6 +22,7 @@ struct answers {
 	char line[160]; /* a longer one is refused; a serial number is the longest that is said */
 	size_t len;
 	bool too_long;
+	void (*waits)(int fd); /* a question is open, -1: it no longer is; may be NULL */
 	void (*answer)(void *ctx, bool go_on);
 	void (*say)(void *ctx, const char *words); /* the answer to a question that wants them */
 	void (*stop)(void *ctx);
@@ -36,6 +37,7 @@ int answers_open(struct answers *answers, struct loop *loop, struct err *err);
 void answers_close(struct answers *answers);
 
 /* Question `id` waits; words: for "is TEXT" and nothing else but "give_up". Where nobody can answer any more it is given up before this returns. */
+void answers_cancel(struct answers *answers); /* no question waits any more */
 void answers_ask(struct answers *answers, uint64_t id, bool words);
 
 #endif

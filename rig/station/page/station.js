@@ -3,7 +3,8 @@
 const $ = id => document.getElementById(id);
 const asked = new URLSearchParams(location.search);
 const BENCH = Math.max(0, parseInt(asked.get('bench') || '0', 10) || 0);
-const SILENCE_MS = 2500, HIDDEN_MS = 10000, BURST_MS = 30, BURST_MIN = 3, SPACE_MS = 60, TRACE_MS = 60000;
+const SILENCE_MS = 2500, HIDDEN_MS = 10000, BURST_MS = 30, BURST_MIN = 3, SPACE_MS = 60, TRACE_MS = 60000, ORDER_MS = 5000, READ_MS = 500;
+let promptSince = 0, promptShown = '';
 let words = null, language = '', station = null, bench = null;
 
 /* ---- words ---- */
@@ -35,14 +36,35 @@ async function learn(wanted) {
 }
 
 /* ---- orders ---- */
+/* What did not arrive is said in the yellow bar until something does: nobody may believe that STOP was heard. */
+let unheard = null;
 async function order(what, more) {
+  let status = '';
   try {
-    await fetch('do', { method: 'POST', headers: { 'X-Penrig': '1', 'Content-Type': 'application/json' }, body: JSON.stringify({ do: what, bench: BENCH, ...more }) });
-  } catch (e) { /* the cover tells */ }
+    const reply = await fetch('do', { method: 'POST', headers: { 'X-Penrig': '1', 'Content-Type': 'application/json' }, body: JSON.stringify({ do: what, bench: BENCH, ...more }), signal: AbortSignal.timeout(ORDER_MS) });
+    if (reply.ok) { unheard = null; drawRefusal(); return; }
+    status = String(reply.status);
+  } catch (e) { status = '–'; }
+  unheard = { stop: what === 'stop', status };
+  drawRefusal();
 }
 const stop = () => order('stop');
-const done = () => bench && bench.prompt && order('done', { id: bench.prompt.id });
-const giveUp = () => bench && bench.prompt && order('give_up', { id: bench.prompt.id });
+const asksForCode = () => bench && bench.view === 'prompt' && bench.prompt.question === 'scan_pen';
+/* A question that has just come is not the one that was answered: its keys count once it could be read. STOP always counts. */
+const isRead = () => performance.now() - promptSince > READ_MS;
+function done() {
+  if (!bench || !bench.prompt || !isRead()) return;
+  if (asksForCode()) readPen();
+  else order('done', { id: bench.prompt.id });
+}
+const giveUp = () => bench && bench.prompt && isRead() && order('give_up', { id: bench.prompt.id });
+const scan = code => order('scan', { code, id: bench && bench.prompt && isRead() ? bench.prompt.id : 0 });
+function readPen() {
+  const code = $('prompt-read').value.trim();
+  if (!code) { $('prompt-read').focus(); return; }
+  $('prompt-read').value = '';
+  scan(code);
+}
 function enter() {
   if (!bench) return;
   if (bench.view === 'armed') order('start');
@@ -51,6 +73,7 @@ function enter() {
 
 /* ---- keys: a scanner is told from a person by its speed ---- */
 let burst = '', last = -1e9, spaceTimer = 0;
+const inField = e => e.target instanceof HTMLInputElement; /* a person types there; what a scanner sends is a code all the same */
 function endBurst() { const code = burst; burst = ''; return code; }
 function onKey(e) {
   const k = e.key;
@@ -61,7 +84,7 @@ function onKey(e) {
   clearTimeout(spaceTimer);
   if (k === 'Enter' || k === 'Tab') {
     const code = endBurst();
-    if (code.length >= BURST_MIN) { e.preventDefault(); e.stopPropagation(); order('scan', { code }); return; }
+    if (code.length >= BURST_MIN) { e.preventDefault(); e.stopPropagation(); if (inField(e)) e.target.value = ''; scan(code); return; }
     if (k === 'Enter' && !(document.activeElement instanceof HTMLButtonElement) && !(document.activeElement instanceof HTMLAnchorElement)) { e.preventDefault(); enter(); }
     return;
   }
@@ -69,11 +92,11 @@ function onKey(e) {
   if (k === 'F8' || (e.ctrlKey && k === ']')) { e.preventDefault(); burst += '\u001d'; return; }
   if (k.length === 1 && !e.ctrlKey && !e.metaKey) {
     burst += k;
-    if (k === ' ') { e.preventDefault(); if (!fast) spaceTimer = setTimeout(() => { burst = ''; stop(); }, SPACE_MS); }
+    if (k === ' ' && !inField(e)) { e.preventDefault(); if (!fast) spaceTimer = setTimeout(() => { burst = ''; stop(); }, SPACE_MS); }
   }
 }
 addEventListener('keydown', onKey, true);
-addEventListener('keyup', e => { if (e.key === ' ') e.preventDefault(); }, true);
+addEventListener('keyup', e => { if (e.key === ' ' && !inField(e)) e.preventDefault(); }, true);
 
 /* ---- sound: one for each word ---- */
 let audio = null;
@@ -93,6 +116,7 @@ function play(tune, context, at) {
 }
 function sound(word) {
   try {
+    document.body.dataset.sounds = Number(document.body.dataset.sounds || 0) + 1;
     audio = audio || new AudioContext();
     if (audio.state === 'suspended') audio.resume();
     play(word, audio, audio.currentTime);
@@ -159,7 +183,7 @@ function drawBar(id, name, figure, unit, digits, measuring) {
   if (known) e.querySelector('s').style.left = Math.min(99, Math.max(1, 25 + 50 * (f.value - lo) / (hi - lo))) + '%';
 }
 
-let trace = [], traceOf = '';
+let trace = [], traceOf = '', toldLast = '';
 function drawTrace() {
   const canvas = $('trace'), box = canvas.getBoundingClientRect(), scale = devicePixelRatio || 1, now = performance.now();
   if (box.width < 2 || box.height < 2) return;
@@ -194,7 +218,11 @@ function drawPrompt() {
   const p = bench.prompt, text = say('q_' + p.question, p);
   putKept('prompt-word', text);
   $('prompt-word').classList.toggle('long', text.length > 48);
-  putKept('prompt-more', p.question === 'put_phantom' ? say('q_more', p) : '');
+  putKept('prompt-more', p.question === 'put_phantom' ? say('q_more', p) : p.question === 'scan_pen' ? say('q_read_more') : '');
+  const read = $('prompt-read'), wanted = p.question === 'scan_pen', name = bench.name + p.id;
+  if (promptShown !== name) { promptShown = name; promptSince = performance.now(); read.value = ''; }
+  if (read.hidden === wanted) read.hidden = !wanted;
+  read.setAttribute('aria-label', say('serial'));
   put('prompt-done-word', say('done'));
   put('give-up', say('give_up'));
 }
@@ -236,8 +264,10 @@ function drawHead() {
 
 function drawRefusal() {
   const e = $('refusal');
-  e.classList.toggle('shown', bench.refused !== '');
-  if (bench.refused) putKept('refusal', say('no_' + bench.refused, { detail: bench.refused_detail }));
+  e.classList.toggle('shown', unheard !== null || Boolean(bench && bench.refused));
+  document.body.dataset.unheard = unheard ? unheard.status : '';
+  if (unheard) putKept('refusal', say(unheard.stop ? 'unheard_stop' : 'unheard', unheard));
+  else if (bench && bench.refused) putKept('refusal', say('no_' + bench.refused, { detail: bench.refused_detail }));
 }
 
 function draw() {
@@ -274,7 +304,10 @@ function onBench(e) {
   if (news.live && news.live.force_n !== undefined) trace.push({ at: performance.now(), n: news.live.force_n });
   bench = news;
   draw();
-  if (news.view === 'verdict' && before && before.view !== 'verdict') sound(news.verdict.word);
+  /* Told once for each verdict: also for one that was formed while this page was away, never for one that it found. */
+  const told = news.view === 'verdict' ? news.name + ' ' + news.verdict.word : '';
+  if (told && before && told !== toldLast) sound(news.verdict.word);
+  if (told) toldLast = told;
 }
 function onStation(e) {
   heard();

@@ -43,9 +43,11 @@ static struct unit_past past_of(void *ctx, const char *serial)
 	return past;
 }
 
+static const struct state_known known = {.config = &config, .year = 2026, .past = past_of};
+
 static enum state_act scan(const char *code)
 {
-	return state_scan(&s, &config, code, strlen(code), 2026, past_of, NULL);
+	return state_scan(&s, &known, code, strlen(code), s.view == VIEW_PROMPT ? s.prompt.id : 0);
 }
 
 static void tell(const char *line)
@@ -64,7 +66,7 @@ static void begin_run(void)
 	struct unit unit;
 
 	assert_int_equal(scan("PEN-1"), ACT_NOTHING);
-	assert_int_equal(state_start(&s, &config, past_of, NULL), ACT_START);
+	assert_int_equal(state_start(&s, &known), ACT_START);
 	unit = s.unit;
 	state_run(&s, "run-1", &unit);
 }
@@ -170,7 +172,7 @@ static void codes_that_are_not_taken(void **state)
 	     "21PEN-1"); /* a GTIN of no product here */
 	assert_refused("unknown");
 	assert_int_equal(s.view, VIEW_READY);
-	assert_int_equal(state_start(&s, &config, past_of, NULL), ACT_NOTHING);
+	assert_int_equal(state_start(&s, &known), ACT_NOTHING);
 	assert_refused("nothing_to_start");
 	past.failed = 2;
 	scan("PEN-1");
@@ -202,7 +204,7 @@ static void two_scans_are_one_run(void **state)
 	assert_refused("busy");
 	assert_string_equal(s.refused_detail, "PEN-1");
 	assert_int_equal(scan("PEN-2"), ACT_NOTHING);
-	assert_int_equal(state_start(&s, &config, past_of, NULL), ACT_NOTHING);
+	assert_int_equal(state_start(&s, &known), ACT_NOTHING);
 	assert_int_equal(s.view, VIEW_RUNNING);
 	assert_string_equal(s.unit.serial, "PEN-1");
 }
@@ -224,10 +226,42 @@ static void command_cards(void **state)
 	assert_int_equal(scan("%DONE"), ACT_DONE);
 	assert_int_equal(scan("%GIVEUP"), ACT_GIVE_UP);
 	assert_int_equal(state_answer(&s, 2, true), ACT_NOTHING); /* too late, for an earlier question */
+	assert_refused("late");
+	assert_int_equal(state_scan(&s, &known, "%DONE", 5, 2), ACT_NOTHING); /* read while the one before stood there */
+	assert_refused("late");
+	assert_int_equal(state_scan(&s, &known, "%DONE", 5, 0), ACT_NOTHING); /* read by nobody who saw it */
+	assert_refused("late");
 	assert_int_equal(scan("%STOP"), ACT_STOP);
 	assert_int_equal(state_answer(&s, 3, true), ACT_NOTHING); /* it is to stop */
 	tell(PROGRESS);
 	assert_int_equal(s.view, VIEW_RUNNING);
+}
+
+/* The one question that wants to know a code: no order and no card answers it, and only who saw it. */
+static void the_pen_in_the_clamp(void **state)
+{
+	(void)state;
+	begin_run();
+	tell("{\"event\":\"prompt\",\"id\":1,\"question\":\"scan_pen\",\"text\":\"Scan\"}");
+	assert_int_equal(state_answer(&s, 1, true), ACT_NOTHING);
+	assert_refused("read_pen");
+	assert_int_equal(scan("%DONE"), ACT_NOTHING);
+	assert_refused("read_pen");
+	assert_int_equal(state_scan(&s, &known, "PEN-1", 5, 0), ACT_NOTHING);
+	assert_refused("late");
+	assert_int_equal(scan("PEN-9"), ACT_TELL); /* the run judges it */
+	assert_string_equal(s.prompt.read, "PEN-9");
+	assert_string_equal(s.unit.serial, "PEN-1");
+	assert_int_equal(scan("(01)04012345678901(21)PEN-1"), ACT_TELL);
+	assert_string_equal(s.prompt.read, "PEN-1");
+	assert_int_equal(state_answer(&s, 1, false), ACT_GIVE_UP);
+	assert_int_equal(state_stop(&s), ACT_STOP);
+	assert_int_equal(scan("PEN-1"), ACT_NOTHING); /* it stops */
+	tell(PROGRESS);
+	assert_int_equal(scan("PEN-1"), ACT_NOTHING);
+	assert_refused("busy");
+	tell("{\"event\":\"prompt\",\"id\":2,\"question\":\"set_dial\",\"depth_mm\":1.5}");
+	assert_true(s.prompt.depth_mm == 1.5);
 }
 
 static void somebody_signs_in(void **state)
@@ -299,7 +333,7 @@ static void a_start_asks_again(void **state)
 		assert_int_equal(scan("PEN-1"), ACT_NOTHING);
 		assert_int_equal(s.view, VIEW_ARMED);
 		past = rows[i].past;
-		assert_int_equal(i % 2 ? scan("%START") : state_start(&s, &config, past_of, NULL), ACT_NOTHING);
+		assert_int_equal(i % 2 ? scan("%START") : state_start(&s, &known), ACT_NOTHING);
 		assert_refused(rows[i].why);
 		assert_string_equal(s.refused_detail, "PEN-1");
 		assert_int_equal(s.view, VIEW_READY);
@@ -307,7 +341,7 @@ static void a_start_asks_again(void **state)
 	past = (struct unit_past){.passed = false};
 	scan("PEN-1");
 	past.failed = 1;
-	assert_int_equal(state_start(&s, &config, past_of, NULL), ACT_START);
+	assert_int_equal(state_start(&s, &known), ACT_START);
 	assert_int_equal(s.unit.attempt, 2);
 }
 
@@ -380,6 +414,7 @@ int main(void)
 		T(codes_that_are_not_taken),
 		T(two_scans_are_one_run),
 		T(command_cards),
+		T(the_pen_in_the_clamp),
 		T(somebody_signs_in),
 		T(live_figures_are_shown),
 		T(an_event_after_the_end_changes_nothing),
