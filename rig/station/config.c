@@ -47,6 +47,11 @@ static int resolve(const struct station_config *c, const struct json_doc *doc, c
 	return 0;
 }
 
+static int is_second(const struct json_doc *doc, const struct json *node, const char *key, const char *name, struct err *err)
+{
+	return json_error(doc, json_get(node, key), err, "\"%s\" is another's: what is kept names it, so each has its own", name);
+}
+
 static int read_bench(const struct json_doc *doc, const struct json *node, size_t i, void *dst, struct err *err)
 {
 	struct station_config *c = dst;
@@ -58,6 +63,9 @@ static int read_bench(const struct json_doc *doc, const struct json *node, size_
 	};
 	int rc = json_read_object(doc, node, fields, b, err);
 
+	for (size_t k = 0; rc == 0 && k < i; k++)
+		if (strcmp(c->bench[k].label, b->label) == 0)
+			rc = is_second(doc, node, "label", b->label, err);
 	return rc < 0 ? rc : resolve(c, doc, node, b->file, err);
 }
 
@@ -94,6 +102,9 @@ static int read_product(const struct json_doc *doc, const struct json *node, siz
 	};
 	p->attempts = 2;
 	rc = json_read_object(doc, node, fields, p, err);
+	for (size_t k = 0; rc == 0 && k < i; k++)
+		if (strcmp(c->product[k].name, p->name) == 0)
+			rc = is_second(doc, node, "name", p->name, err);
 	return rc < 0 ? rc : check_product(c, doc, node, p, err);
 }
 

@@ -23,6 +23,7 @@
 struct bench {
 	struct station *station;
 	unsigned number;
+	char label[STATION_TEXT];
 	struct bench_state state;
 	struct child *child, *ended; /* ended: to be freed in a later turn */
 	struct loop_timer clean;
@@ -37,6 +38,7 @@ struct station {
 	struct loop_timer beat;
 	int lock;
 	struct bench bench[STATION_BENCHES_MAX];
+	struct bench gone; /* one that this file does not name any more: what ended there still counts */
 };
 
 /* ---- what pages are told --------------------------------------------------------------------------------------- */
@@ -93,6 +95,8 @@ static void tell(struct station *s, const char *kind, char *text)
 
 static void tell_bench(struct bench *b)
 {
+	if (b == &b->station->gone)
+		return;
 	tell(b->station, "bench", bench_text(b));
 }
 
@@ -142,9 +146,10 @@ static void clean(void *ctx, uint64_t now_ns)
 static void remember(struct bench *b)
 {
 	struct station *s = b->station;
-	struct unit_row row = {.word = b->state.word, .bench = b->number, .wall_ns = loop_wall_ns(s->loop)};
+	struct unit_row row = {.word = b->state.word, .wall_ns = loop_wall_ns(s->loop)};
 	struct err err;
 
+	snprintf(row.bench, sizeof(row.bench), "%s", b->label);
 	snprintf(row.serial, sizeof(row.serial), "%s", b->state.unit.serial);
 	snprintf(row.name, sizeof(row.name), "%s", b->state.name);
 	if (units_add(s->units, &row, &err) < 0) {
@@ -344,10 +349,21 @@ static void adopt(void *ctx, const char *name)
 	struct station *s = a->station;
 	struct unit unit;
 	unsigned number;
+	char label[STATION_TEXT];
 
-	if (units_seen(s->units, name) || !child_identify(s->config, name, &number, &unit))
+	if (units_seen(s->units, name) || !child_identify(s->config, name, &number, label, &unit))
 		return;
-	struct bench *b = &s->bench[number];
+	if (number == CHILD_NO_BENCH && child_lives(s->config, name)) {
+		a->rc = err_set(a->err, -EINVAL,
+				"%s: %s is being tested at \"%s\", and no bench has that label: end that run, or give the "
+				"bench back under its label",
+				s->config->path, unit.serial, label);
+		return;
+	}
+	struct bench *b = number == CHILD_NO_BENCH ? &s->gone : &s->bench[number];
+
+	if (b == &s->gone)
+		snprintf(b->label, sizeof(b->label), "%s", label);
 	const struct child_host host = {.ctx = b, .event = on_event, .ended = on_ended};
 
 	if (a->rc < 0)
@@ -419,8 +435,11 @@ int station_open(const struct station_config *config, struct loop *loop, struct 
 	*s = (struct station){.config = config, .loop = loop, .lock = -1};
 	for (unsigned i = 0; i < config->benches; i++) {
 		s->bench[i] = (struct bench){.station = s, .number = i, .clean = {.fn = clean, .ctx = &s->bench[i]}};
+		snprintf(s->bench[i].label, sizeof(s->bench[i].label), "%s", config->bench[i].label);
 		state_begin(&s->bench[i].state);
 	}
+	s->gone = (struct bench){.station = s, .number = CHILD_NO_BENCH, .clean = {.fn = clean, .ctx = &s->gone}};
+	state_begin(&s->gone.state);
 	rc = begin(s, err);
 	if (rc < 0) {
 		station_close(s);
@@ -435,6 +454,7 @@ void station_close(struct station *s)
 	if (!s)
 		return;
 	loop_timer_cancel(s->loop, &s->beat);
+	loop_timer_cancel(s->loop, &s->gone.clean);
 	for (unsigned i = 0; i < s->config->benches; i++) {
 		loop_timer_cancel(s->loop, &s->bench[i].clean);
 		child_free(s->bench[i].child);

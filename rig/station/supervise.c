@@ -235,17 +235,17 @@ static void close_files(struct handed *h)
 }
 
 /* The first line, of the station: whose run this is, should the station be gone when it is asked. */
-static int write_first(int fd, const struct child_order *order, struct err *err)
+static int write_first(const struct station_config *config, int fd, const struct child_order *order, struct err *err)
 {
 	struct json_out *out = json_out_object();
 	char *text = NULL, line[1024];
 	int rc, n;
 
 	json_out_string(out, "event", "station");
-	json_out_int(out, "bench", order->bench);
+	json_out_string(out, "bench", config->bench[order->bench].label); /* names: the file may be put in another order */
 	json_out_string(out, "dut", order->unit->serial);
 	json_out_string(out, "lot", order->unit->lot);
-	json_out_int(out, "product", order->unit->product);
+	json_out_string(out, "product", config->product[order->unit->product].name);
 	json_out_int(out, "attempt", order->unit->attempt);
 	rc = json_out_print(out, false, &text, err);
 	json_out_free(out);
@@ -353,7 +353,7 @@ static int start_process(struct child *c, const struct station_config *config, c
 	int rc = make_files(c, &h);
 
 	if (rc == 0)
-		rc = write_first(h.events, order, err);
+		rc = write_first(config, h.events, order, err);
 	if (rc == 0)
 		rc = watch_events(c, err);
 	compose(config, order, &line);
@@ -391,8 +391,8 @@ int child_start(const struct station_config *config, struct loop *loop, const st
 /* ---- adopting -------------------------------------------------------------------------------------------------- */
 
 struct first {
-	char event[16], dut[STATION_TEXT], lot[SCAN_LOT];
-	int64_t bench, product, attempt;
+	char event[16], dut[STATION_TEXT], lot[SCAN_LOT], bench[STATION_TEXT], product[STATION_TEXT];
+	int64_t attempt;
 };
 
 #define AT(member) offsetof(struct first, member), sizeof(((struct first *)NULL)->member)
@@ -400,8 +400,8 @@ static const struct json_field first_fields[] = {
 	{"event", FIELD_STRING, AT(event), .required = true},
 	{"dut", FIELD_STRING, AT(dut), .required = true, .lo = 1},
 	{"lot", FIELD_STRING, AT(lot), .required = true},
-	{"bench", FIELD_INT, AT(bench), .required = true, .lo = 0, .hi = STATION_BENCHES_MAX - 1},
-	{"product", FIELD_INT, AT(product), .required = true, .lo = -1, .hi = STATION_PRODUCTS_MAX - 1},
+	{"bench", FIELD_STRING, AT(bench), .required = true, .lo = 1},
+	{"product", FIELD_STRING, AT(product), .required = true, .lo = 1},
 	{"attempt", FIELD_INT, AT(attempt), .required = true, .lo = 1, .hi = 1000},
 	{.key = NULL},
 };
@@ -424,20 +424,52 @@ static bool read_first(const char *path, struct first *ret)
 	return ok;
 }
 
-bool child_identify(const struct station_config *config, const char *name, unsigned *ret_bench, struct unit *ret_unit)
+static unsigned bench_of(const struct station_config *config, const char *label)
+{
+	for (unsigned i = 0; i < config->benches; i++)
+		if (strcmp(config->bench[i].label, label) == 0)
+			return i;
+	return CHILD_NO_BENCH;
+}
+
+static int product_of(const struct station_config *config, const char *name)
+{
+	for (unsigned i = 0; i < config->products; i++)
+		if (strcmp(config->product[i].name, name) == 0)
+			return (int)i;
+	return -1;
+}
+
+bool child_identify(const struct station_config *config, const char *name, unsigned *ret_bench, char *ret_label,
+		    struct unit *ret_unit)
 {
 	char path[PATH_ROOM + 32];
-	struct first first = {.bench = 0};
+	struct first first = {.attempt = 0};
 
 	snprintf(path, sizeof(path), "%s/%s" EVENTS, config->state, name);
-	if (!read_first(path, &first) || first.bench >= config->benches)
+	if (!read_first(path, &first))
 		return false;
-	*ret_bench = (unsigned)first.bench;
-	*ret_unit = (struct unit){.attempt = (unsigned)first.attempt,
-				  .product = first.product < config->products ? (int)first.product : -1};
+	*ret_bench = bench_of(config, first.bench);
+	snprintf(ret_label, STATION_TEXT, "%s", first.bench);
+	*ret_unit = (struct unit){.attempt = (unsigned)first.attempt, .product = product_of(config, first.product)};
 	snprintf(ret_unit->serial, sizeof(ret_unit->serial), "%s", first.dut);
 	snprintf(ret_unit->lot, sizeof(ret_unit->lot), "%s", first.lot);
 	return true;
+}
+
+bool child_lives(const struct station_config *config, const char *name)
+{
+	struct child c = {.events = -1};
+	char path[PATH_ROOM + 32];
+	bool yes;
+
+	snprintf(path, sizeof(path), "%s/%s" EVENTS, config->state, name);
+	c.events = open(path, O_RDONLY | O_CLOEXEC);
+	if (c.events < 0)
+		return false;
+	yes = lives(&c);
+	close(c.events);
+	return yes;
 }
 
 bool child_finished(const struct station_config *config, const char *name, const struct child_host *host)

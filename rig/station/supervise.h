@@ -29,8 +29,12 @@ struct child_order {
 int child_start(const struct station_config *config, struct loop *loop, const struct child_order *order,
 		const struct child_host *host, struct child **ret, struct err *err);
 
-/* What a run in the station's folder is of; false: the file holds no such line. */
-bool child_identify(const struct station_config *config, const char *name, unsigned *ret_bench, struct unit *ret_unit);
+/* What a run in the station's folder is of; false: the file holds no such line. ret_bench: CHILD_NO_BENCH where the station's
+ * file names no such bench any more; ret_label of STATION_TEXT bytes: its label as it was. */
+#define CHILD_NO_BENCH STATION_BENCHES_MAX
+bool child_identify(const struct station_config *config, const char *name, unsigned *ret_bench, char *ret_label,
+		    struct unit *ret_unit);
+bool child_lives(const struct station_config *config, const char *name);
 /* One that ended while no station ran: its events and its end, before this returns. False: it still runs, or cannot be
  * read. */
 bool child_finished(const struct station_config *config, const char *name, const struct child_host *host);

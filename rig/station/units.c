@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -33,7 +34,7 @@ int units_keep(struct units *u, const struct unit_row *row)
 
 struct line {
 	char serial[STATION_TEXT], name[128], word[24], utc_ns[24];
-	int64_t bench;
+	const struct json *bench; /* a label; a number in files of before */
 };
 
 #define AT(member) offsetof(struct line, member), sizeof(((struct line *)NULL)->member)
@@ -42,7 +43,7 @@ static const struct json_field fields[] = {
 	{"name", FIELD_STRING, AT(name), .required = true},
 	{"verdict", FIELD_STRING, AT(word), .required = true},
 	{"wall_ns", FIELD_STRING, AT(utc_ns), .required = true},
-	{"bench", FIELD_INT, AT(bench), .required = true, .lo = 0, .hi = STATION_BENCHES_MAX},
+	{.key = "bench", .kind = FIELD_NODE, .offset = offsetof(struct line, bench), .required = true},
 	{.key = NULL},
 };
 
@@ -50,7 +51,7 @@ static int read_line(struct units *u, const char *path, unsigned number, const c
 {
 	struct unit_row row = {.word = WORD_NONE};
 	struct json_doc *doc;
-	struct line line = {.bench = 0};
+	struct line line = {.bench = NULL};
 	char file[FILE_PATH_MAX + 64];
 	int rc;
 
@@ -59,6 +60,8 @@ static int read_line(struct units *u, const char *path, unsigned number, const c
 	if (rc < 0)
 		return -EBADMSG;
 	rc = json_read_object(doc, json_root(doc), fields, &line, err);
+	if (rc == 0 && json_kind(line.bench) == JSON_STRING)
+		snprintf(row.bench, sizeof(row.bench), "%s", json_string(line.bench));
 	json_doc_free(doc);
 	if (rc < 0)
 		return -EBADMSG;
@@ -66,7 +69,6 @@ static int read_line(struct units *u, const char *path, unsigned number, const c
 	snprintf(row.name, sizeof(row.name), "%s", line.name);
 	row.word = verdict_word_find(line.word);
 	row.wall_ns = strtoull(line.utc_ns, NULL, 10);
-	row.bench = (unsigned)line.bench;
 	return units_keep(u, &row);
 }
 
@@ -144,7 +146,7 @@ int units_add(struct units *u, const struct unit_row *row, struct err *err)
 	json_out_string(out, "name", row->name);
 	json_out_string(out, "verdict", verdict_word_name(row->word));
 	json_out_u64(out, "wall_ns", row->wall_ns);
-	json_out_int(out, "bench", row->bench);
+	json_out_string(out, "bench", row->bench);
 	rc = json_out_print(out, false, &text, err);
 	json_out_free(out);
 	if (rc < 0)

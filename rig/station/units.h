@@ -11,7 +11,7 @@ struct unit_row {
 	char serial[STATION_TEXT], name[128];
 	enum verdict_word word;
 	uint64_t wall_ns;
-	unsigned bench;
+	char bench[STATION_TEXT]; /* its label; "": not known */
 };
 
 struct units;

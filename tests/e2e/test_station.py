@@ -155,6 +155,17 @@ def two_benches(check):
     b = page.until(lambda b: b["bench"] == 1 and (b["refused"] or b["view"] != "armed"))
     check((b["refused"], b["view"]) == ("no_more_attempts", "ready"), f"it failed at the other bench meanwhile: {b}")
     check([u["verdict"] for u in s.units()] == ["fail"], f"one test: {s.units()}")
+    check(s.units()[0]["bench"] == "Bench 1", f"a bench is kept by its name: {s.units()}")
+    s.kill()
+    events = next((s.folder / "state").glob("*.events.jsonl"))
+    (s.folder / "state" / "MOVED.events.jsonl").write_text(events.read_text().replace("PEN-DEEP-01", "PEN-DEEP-02"))
+    (s.folder / "state" / "GONE.events.jsonl").write_text(events.read_text().replace("PEN-DEEP-01", "PEN-DEEP-03").replace("Bench 1", "Bench 9"))
+    s.config["benches"].reverse()
+    s.start()
+    page = Page(s)
+    b = page.until(lambda b: b["bench"] == 1)
+    check((b["label"], b["serial"], b["view"]) == ("Bench 1", "PEN-DEEP-02", "verdict"), f"in another order each finds what was its own: {b}")
+    check(("PEN-DEEP-03", "Bench 9") in [(u["serial"], u["bench"]) for u in s.units()], f"what ended at a bench that went counts all the same: {s.units()}")
     s.end()
 
 
@@ -351,7 +362,7 @@ def words(check):
 def wrong_files(check):
     s = Station()
     schema = jsonschema.Draft202012Validator(json.loads((rig.ROOT / "reports/schema/station.schema.json").read_text()))
-    only_c = ("regular expression", "empty serial number", "check digit")  # what a schema cannot say
+    only_c = ("regular expression", "empty serial number", "check digit", "is another's")  # what a schema cannot say
     check(schema.is_valid(without_comments(rig.FIXTURES / "stations/virtual.json")), "the shipped file is one of the schema's")
     check(schema.is_valid(s.config), "the schema accepts a right one")
     s.end()
@@ -359,7 +370,7 @@ def wrong_files(check):
     for change, why in (({"kind": "penrig/plan/1"}, "penrig/station/1"), ({"listen": "0.0.0.0:8080"}, "this computer alone"), ({"listen": "127.0.0.1"}, "ADDRESS:PORT"),
                         ({"benches": []}, "1 to 8"), ({"products": [{**product, "serial": "PEN-("}]}, "regular expression"),
                         ({"products": [{**product, "serial": ".*"}]}, "empty serial number"), ({"products": [{**product, "gtin": "04012345678902"}]}, "check digit"),
-                        ({"operators": [{"name": "A", "badge": "1"}]}, "badge"), ({"bench": 1}, "benches")):
+                        ({"products": [product, product]}, "is another's"), ({"benches": s.config["benches"] * 2}, "is another's"), ({"operators": [{"name": "A", "badge": "1"}]}, "badge"), ({"bench": 1}, "benches")):
         s.path.write_text(json.dumps({**s.config, **change}))
         check(schema.is_valid({**s.config, **change}) == (why in only_c), f"{change}: the schema says otherwise")
         done = subprocess.run([str(rig.PENRIG), "station", str(s.path)], capture_output=True, text=True, timeout=LIMIT_S)

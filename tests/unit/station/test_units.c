@@ -93,18 +93,22 @@ static void a_full_disk_takes_one_verdict_and_no_other(void **state)
 static bool identified(const char *first, unsigned *ret_bench, struct unit *ret_unit)
 {
 	static struct station_config config;
-	char events[160];
+	char events[160], label[STATION_TEXT];
 	bool known;
 	FILE *file;
 
-	config.benches = config.products = 1;
+	config.benches = config.products = 2;
+	snprintf(config.bench[0].label, STATION_TEXT, "Left");
+	snprintf(config.bench[1].label, STATION_TEXT, "Right");
+	snprintf(config.product[0].name, STATION_TEXT, "Pen M");
+	snprintf(config.product[1].name, STATION_TEXT, "Pen S");
 	snprintf(config.state, sizeof(config.state), "%s", folder);
 	snprintf(events, sizeof(events), "%s/x.events.jsonl", folder);
 	file = fopen(events, "w");
 	assert_non_null(file);
 	fputs(first, file);
 	assert_int_equal(fclose(file), 0);
-	known = child_identify(&config, "x", ret_bench, ret_unit);
+	known = child_identify(&config, "x", ret_bench, label, ret_unit);
 	unlink(events);
 	return known;
 }
@@ -113,23 +117,21 @@ static bool identified(const char *first, unsigned *ret_bench, struct unit *ret_
 	"{\"event\":\"" event "\",\"bench\":" bench ",\"dut\":\"PEN-1\",\"lot\":\"\",\"product\":" product             \
 	",\"attempt\":" attempt "}\n"
 
+/* Benches and products are known by their names: a number would be another's once the station's file is put in another order. */
 static void only_a_stations_own_line_is_believed(void **state)
 {
 	static const char *const foreign[] = {
 		"",
 		"{",
 		"[]\n",
-		FIRST("station", "-1", "0", "1"),
-		FIRST("station", "1", "0", "1"),
-		FIRST("station", "1e300", "0", "1"),
-		FIRST("station", "\"0\"", "0", "1"),
-		FIRST("station", "0.5", "0", "1"),
-		FIRST("station", "0", "\"x\"", "1"),
-		FIRST("station", "0", "-2", "1"),
-		FIRST("station", "0", "0", "-1"),
-		FIRST("station", "0", "0", "0"),
-		FIRST("begin", "0", "0", "1"),
-		"{\"event\":\"station\",\"bench\":0,\"dut\":7,\"lot\":\"\",\"product\":0,\"attempt\":1}\n",
+		FIRST("station", "1", "\"Pen S\"", "1"),
+		FIRST("station", "\"\"", "\"Pen S\"", "1"),
+		FIRST("station", "\"Left\"", "1", "1"),
+		FIRST("station", "\"Left\"", "\"\"", "1"),
+		FIRST("station", "\"Left\"", "\"Pen S\"", "-1"),
+		FIRST("station", "\"Left\"", "\"Pen S\"", "0"),
+		FIRST("begin", "\"Left\"", "\"Pen S\"", "1"),
+		"{\"event\":\"station\",\"bench\":\"Left\",\"dut\":7,\"lot\":\"\",\"product\":\"Pen S\",\"attempt\":1}\n",
 	};
 	struct unit unit;
 	unsigned bench;
@@ -138,13 +140,30 @@ static void only_a_stations_own_line_is_believed(void **state)
 	for (size_t i = 0; i < sizeof(foreign) / sizeof(foreign[0]); i++)
 		if (identified(foreign[i], &bench, &unit))
 			fail_msg("believed: %s", foreign[i]);
-	assert_true(identified(FIRST("station", "0", "0", "2"), &bench, &unit));
-	assert_int_equal(bench, 0);
-	assert_int_equal(unit.product, 0);
+	assert_true(identified(FIRST("station", "\"Right\"", "\"Pen S\"", "2"), &bench, &unit));
+	assert_int_equal(bench, 1);
+	assert_int_equal(unit.product, 1);
 	assert_int_equal(unit.attempt, 2);
 	assert_string_equal(unit.serial, "PEN-1");
-	assert_true(identified(FIRST("station", "0", "1", "1"), &bench, &unit)); /* a product that went since */
+	assert_true(identified(FIRST("station", "\"Middle\"", "\"Pen L\"", "1"), &bench, &unit)); /* both went since */
+	assert_int_equal(bench, CHILD_NO_BENCH);
 	assert_int_equal(unit.product, -1);
+}
+
+/* Files of before name benches by number. */
+static void a_file_of_before_is_read(void **state)
+{
+	struct units *units = NULL;
+	FILE *file = fopen(path, "w");
+	struct err err;
+
+	(void)state;
+	assert_non_null(file);
+	fputs("{\"serial\":\"PEN-1\",\"name\":\"r\",\"verdict\":\"fail\",\"wall_ns\":\"1\",\"bench\":0}\n", file);
+	assert_int_equal(fclose(file), 0);
+	assert_int_equal(units_open(folder, &units, &err), 0);
+	assert_int_equal(units_past(units, "PEN-1").failed, 1);
+	units_close(units);
 }
 
 #define T(test) cmocka_unit_test_setup_teardown(test, set_up, tear_down)
@@ -153,6 +172,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		T(a_full_disk_takes_one_verdict_and_no_other),
+		T(a_file_of_before_is_read),
 		T(only_a_stations_own_line_is_believed),
 	};
 
