@@ -37,6 +37,7 @@ const struct command *const command_table[] = {
 	&command_grr,
 	&command_state,
 	&command_station,
+	&command_account,
 	&command_agent,
 	&command_submit,
 	&command_jobs,

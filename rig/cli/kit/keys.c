@@ -120,6 +120,15 @@ int keys_new_password(const char *password_file, char *ret, size_t size, struct 
 	return rc ? err_set(err, -EINVAL, "the two passwords differ") : 0;
 }
 
+int keys_ask(const char *file, const char *prompt, char *ret, size_t size, struct err *err)
+{
+	if (file)
+		return password_of_file(file, ret, size, err);
+	return ask_terminal(NULL, prompt, ret, size) == 0
+		       ? 0
+		       : err_set(err, -ENOKEY, "nobody can be asked here (%s): give a file with it", prompt);
+}
+
 void keys_forget(char *password, size_t size)
 {
 	explicit_bzero(password, size);

@@ -11,6 +11,8 @@
 int keys_load(const char *path, const char *password_file, struct signing_key **ret, struct err *err);
 /* A new password: from the file, or asked for twice; "" where nothing is typed. -ENOKEY: nobody can be asked. */
 int keys_new_password(const char *password_file, char *ret, size_t size, struct err *err);
+/* A PIN or password of FILE (NULL: asked for on the terminal with `prompt`). -ENOKEY: nobody can be asked. */
+int keys_ask(const char *file, const char *prompt, char *ret, size_t size, struct err *err);
 void keys_forget(char *password, size_t size);
 
 /* Whose key it is: -EINVAL where it is a bench's and a person's is wanted or the other way round, or where `name` (NULL:
