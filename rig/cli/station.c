@@ -3,13 +3,69 @@
 #include <string.h>
 
 #include "rig/cli/kit/command.h"
+#include "rig/cli/kit/indexing.h"
 #include "rig/cli/kit/signals.h"
+#include "rig/history/unit.h"
 #include "rig/station/station.h"
 
 static void on_signal(void *ctx, int number)
 {
 	(void)number;
 	loop_stop(ctx);
+}
+
+/* ---- what the history knows ------------------------------------------------------------------------------------ */
+
+struct asked {
+	const char *serial, *run;
+	struct unit unit;
+	bool decided;
+};
+
+/* A filter takes `*` and `?` in a serial number for any letters: only the very unit counts. */
+static int on_run(void *ctx, const struct history_run *run)
+{
+	struct asked *asked = ctx;
+
+	if (strcmp(run->dut, asked->serial) != 0)
+		return 0;
+	unit_add(&asked->unit, run);
+	if (asked->run && strcmp(run->name, asked->run) == 0)
+		asked->decided = run->disposition != DISPOSITIONS;
+	return 0;
+}
+
+static int ask_history(const struct station_config *config, struct asked *asked)
+{
+	const struct indexing where = {.history = config->history[0] ? config->history : NULL};
+	const struct history_filter filter = {.count = 1, .item = {{.field = BY_DUT, .value = asked->serial}}};
+	struct history *history = NULL;
+	int rc = indexing_open(&where, &history, NULL);
+
+	if (!rc)
+		rc = history_each_run(history, &filter, ORDER_UNIT, on_run, asked, NULL);
+	history_close(history);
+	if (!rc)
+		unit_end(&asked->unit);
+	return rc;
+}
+
+static enum station_standing standing_of(void *ctx, const char *serial)
+{
+	struct asked asked = {.serial = serial};
+
+	if (ask_history(ctx, &asked) < 0)
+		return STANDING_UNKNOWN;
+	return asked.unit.standing == UNIT_FAIL	      ? STANDING_FAILED
+	       : asked.unit.standing == UNIT_REJECTED ? STANDING_REJECTED
+						      : STANDING_OPEN;
+}
+
+static bool is_decided(void *ctx, const char *serial, const char *run)
+{
+	struct asked asked = {.serial = serial, .run = run};
+
+	return ask_history(ctx, &asked) == 0 && asked.decided;
 }
 
 static int serve(const struct cli_tables *tables, const struct station_config *config, struct err *err)
@@ -21,7 +77,10 @@ static int serve(const struct cli_tables *tables, const struct station_config *c
 
 	if ((rc = signals_block(err)) < 0 || (rc = loop_new(tables->clock, tables->clock_ctx, &loop, err)) < 0)
 		return rc;
-	rc = station_open(config, loop, &station, err);
+	const struct station_host host = {
+		.ctx = (void *)(uintptr_t)config, .standing = standing_of, .decided = is_decided};
+
+	rc = station_open(config, &host, loop, &station, err);
 	if (rc == 0)
 		rc = signals_open(&signals, loop, on_signal, loop, err);
 	if (rc == 0) {

@@ -10,6 +10,7 @@
 #include <string.h>
 
 const char *const station_languages[] = {"en", "de", NULL};
+static const char *const on_words[] = {"pass", "all", NULL};
 static const char *const start_words[] = {"on_order", "at_once", NULL};
 
 #define BADGE_MIN 4
@@ -147,13 +148,72 @@ static int read_word(const struct json_doc *doc, const struct json *node, size_t
 	return read_text(doc, node, word, FILE_PATH_MAX, err);
 }
 
+static int read_hook_word(const struct json_doc *doc, const struct json *node, size_t i, void *dst, struct err *err)
+{
+	return read_text(doc, node, ((struct station_hook *)dst)->word[i], sizeof(((struct station_hook *)dst)->word[i]), err);
+}
+
+struct hook_text {
+	struct station_hook hook;
+	const struct json *command;
+};
+
+static int read_hook(const struct json_doc *doc, const struct json *node, size_t i, void *dst, struct err *err)
+{
+	struct station_hook *hook = (struct station_hook *)dst + i;
+	struct hook_text text = {.hook = {.limit_s = 30}};
+	static const struct json_field fields[] = {
+		{"name", FIELD_STRING, AT(hook_text, hook.name), .required = true, .lo = 1},
+		{"limit_s", FIELD_NUMBER, AT(hook_text, hook.limit_s), .lo = 0.1, .hi = 3600, .unit = "s"},
+		{"on", FIELD_WORD, AT(hook_text, hook.on), .words = on_words},
+		{"command", FIELD_NODE, AT(hook_text, command), .required = true},
+		{.key = NULL},
+	};
+	int rc = json_read_object(doc, node, fields, &text, err);
+
+	*hook = text.hook;
+	if (rc == 0)
+		rc = read_list(doc, text.command, STATION_HOOK_WORDS, err, read_hook_word, hook);
+	if (rc < 0)
+		return rc;
+	hook->words = (unsigned)rc;
+	return 0;
+}
+
+struct hooks_text {
+	const struct json *before, *after;
+};
+
+static int read_hooks(struct station_config *c, const struct json *node, struct err *err)
+{
+	struct hooks_text text = {NULL, NULL};
+	static const struct json_field fields[] = {
+		{"before", FIELD_NODE, AT(hooks_text, before), .required = false},
+		{"after", FIELD_NODE, AT(hooks_text, after), .required = false},
+		{.key = NULL},
+	};
+	int rc = node ? json_read_object(c->doc, node, fields, &text, err) : 0;
+
+	if (rc == 0 && text.before)
+		rc = read_list(c->doc, text.before, STATION_HOOKS_MAX, err, read_hook, c->before);
+	if (rc < 0)
+		return rc;
+	c->befores = (unsigned)rc;
+	rc = text.after ? read_list(c->doc, text.after, STATION_HOOKS_MAX, err, read_hook, c->after) : 0;
+	if (rc < 0)
+		return rc;
+	c->afters = (unsigned)rc;
+	return 0;
+}
+
 /* ---- the whole ------------------------------------------------------------------------------------------------- */
 
 struct station_text {
-	const struct json *benches, *products, *operators, *hosts, *command;
+	const struct json *benches, *products, *operators, *hosts, *command, *hooks;
 	char schema[256], kind[32], listen[STATION_TEXT], name[STATION_TEXT], state[FILE_PATH_MAX],
-		output[FILE_PATH_MAX];
+		output[FILE_PATH_MAX], accounts[FILE_PATH_MAX], history[FILE_PATH_MAX], io[FILE_PATH_MAX];
 	int language;
+	int64_t sign_out_min;
 };
 
 /* Loopback alone: whoever wants more puts a proxy with TLS and a sign-in in front. */
@@ -215,12 +275,17 @@ static const struct json_field top[] = {
 	{"benches", FIELD_NODE, AT(station_text, benches), .required = true},
 	{"products", FIELD_NODE, AT(station_text, products), .required = true},
 	{"operators", FIELD_NODE, AT(station_text, operators), .required = false},
+	{"accounts", FIELD_STRING, AT(station_text, accounts), .lo = 1},
+	{"sign_out_min", FIELD_INT, AT(station_text, sign_out_min), .lo = 0, .hi = 1440},
+	{"history", FIELD_STRING, AT(station_text, history), .lo = 1},
+	{"io", FIELD_STRING, AT(station_text, io), .lo = 1},
+	{"hooks", FIELD_NODE, AT(station_text, hooks), .required = false},
 	{.key = NULL},
 };
 
 static int read_root(struct station_config *c, struct err *err)
 {
-	struct station_text text = {.listen = "127.0.0.1:8080"};
+	struct station_text text = {.listen = "127.0.0.1:8080", .sign_out_min = 30};
 	const struct json *root = json_root(c->doc);
 	int rc = json_read_object(c->doc, root, top, &text, err);
 
@@ -231,9 +296,20 @@ static int read_root(struct station_config *c, struct err *err)
 	snprintf(c->name, sizeof(c->name), "%s", text.name);
 	snprintf(c->state, sizeof(c->state), "%s", text.state);
 	snprintf(c->output, sizeof(c->output), "%s", text.output);
+	snprintf(c->accounts, sizeof(c->accounts), "%s", text.accounts);
+	snprintf(c->history, sizeof(c->history), "%s", text.history);
+	snprintf(c->io, sizeof(c->io), "%s", text.io);
 	c->language = text.language;
+	c->sign_out_min = text.sign_out_min;
+	if (text.accounts[0] && text.operators)
+		return json_error(c->doc, json_get(root, "operators"), err,
+				  "\"accounts\" stands there too: people sign in with a PIN, or by badge alone, not both");
 	if ((rc = read_listen(c, root, text.listen, err)) < 0 || (rc = read_lists(c, &text, err)) < 0 ||
-	    (rc = resolve(c, c->doc, json_get(root, "state"), c->state, err)) < 0)
+	    (rc = read_hooks(c, text.hooks, err)) < 0 ||
+	    (rc = resolve(c, c->doc, json_get(root, "state"), c->state, err)) < 0 ||
+	    (rc = resolve(c, c->doc, json_get(root, "accounts"), c->accounts, err)) < 0 ||
+	    (rc = resolve(c, c->doc, json_get(root, "history"), c->history, err)) < 0 ||
+	    (rc = resolve(c, c->doc, json_get(root, "io"), c->io, err)) < 0)
 		return rc;
 	return resolve(c, c->doc, json_get(root, "output_dir"), c->output, err);
 }
@@ -291,4 +367,14 @@ int station_product_of(const struct station_config *c, const struct scan *scan)
 			found = found == STATION_NO_PRODUCT ? (int)i : STATION_SEVERAL_PRODUCTS;
 	}
 	return found;
+}
+
+void station_plan_of(const struct station_config *c, int product, char *ret, size_t size)
+{
+	const char *path = c->product[product].plan, *slash = strrchr(path, '/'), *name = slash ? slash + 1 : path;
+	size_t len = strlen(name);
+
+	if (len > 5 && strcmp(name + len - 5, ".json") == 0)
+		len -= 5;
+	snprintf(ret, size, "%.*s", (int)len, name);
 }

@@ -14,6 +14,8 @@
 #define STATION_OPERATORS_MAX 64
 #define STATION_HOSTS_MAX     8
 #define STATION_WORDS_MAX     32 /* of the command */
+#define STATION_HOOKS_MAX     4  /* before, and as many after */
+#define STATION_HOOK_WORDS    16
 #define STATION_TEXT          64
 
 struct station_bench_config {
@@ -30,6 +32,14 @@ struct station_product {
 	char fail_to[STATION_TEXT * 2]; /* where a unit that failed goes; "": the page's own words */
 };
 
+struct station_hook { /* a program that is run for each unit */
+	char name[32];
+	double limit_s; /* then it is killed */
+	int on;         /* after: 0 a pass alone, 1 every verdict */
+	unsigned words;
+	char word[STATION_HOOK_WORDS][256]; /* {dut}, {lot}, {gtin}, {name}, {verdict} are replaced */
+};
+
 struct station_operator {
 	char name[STATION_TEXT], badge[STATION_TEXT];
 };
@@ -42,11 +52,17 @@ struct station_config {
 	int64_t port;               /* 0: any that is free */
 	int language;               /* index in station_languages */
 	char state[FILE_PATH_MAX], output[FILE_PATH_MAX];
+	char accounts[FILE_PATH_MAX]; /* the trail; "": nobody signs in, or by badge alone */
+	char history[FILE_PATH_MAX];  /* "": where the program keeps it */
+	char io[FILE_PATH_MAX];       /* of the station's own devices; "": it has none */
+	int64_t sign_out_min;         /* a person who gives no order for so long is signed out; 0: never */
 	unsigned hosts, words, benches, products, operators;
 	char host[STATION_HOSTS_MAX][STATION_TEXT];  /* besides ADDRESS:PORT and localhost:PORT */
 	char word[STATION_WORDS_MAX][FILE_PATH_MAX]; /* what stands before "run"; 0: this program */
 	struct station_bench_config bench[STATION_BENCHES_MAX];
 	struct station_product product[STATION_PRODUCTS_MAX];
+	unsigned befores, afters;
+	struct station_hook before[STATION_HOOKS_MAX], after[STATION_HOOKS_MAX];
 	struct station_operator person[STATION_OPERATORS_MAX];
 };
 
@@ -58,6 +74,8 @@ void station_config_free(struct station_config *config); /* NULL is fine */
 
 /* The product of a scanned code: the one whose GTIN it is (where it has one) and whose pattern the whole serial number matches. */
 enum { STATION_NO_PRODUCT = -1, STATION_SEVERAL_PRODUCTS = -2 };
+/* What an operator is trained for: the plan's file name without folder and .json. */
+void station_plan_of(const struct station_config *config, int product, char *ret, size_t size);
 int station_product_of(const struct station_config *config, const struct scan *scan);
 
 #endif

@@ -13,6 +13,10 @@ static const char *const word_names[] = {
 	[WORD_FAIL] = "fail",
 	[WORD_NOT_TESTED] = "not_tested",
 	[WORD_STOP_UNVERIFIED] = "stop_unverified",
+	[WORD_HELD] = "held",
+	[WORD_RETEST] = "retest",
+	[WORD_ACCEPT] = "accept",
+	[WORD_REJECT] = "reject",
 };
 
 const char *verdict_word_name(enum verdict_word word)
@@ -22,7 +26,7 @@ const char *verdict_word_name(enum verdict_word word)
 
 enum verdict_word verdict_word_find(const char *name)
 {
-	for (int i = WORD_PASS; i <= WORD_STOP_UNVERIFIED; i++)
+	for (int i = WORD_PASS; i <= WORD_REJECT; i++)
 		if (strcmp(word_names[i], name) == 0)
 			return (enum verdict_word)i;
 	return WORD_NONE;
@@ -72,6 +76,10 @@ static bool is_settled(struct bench_state *s, const struct station_product *prod
 {
 	if (past->elsewhere)
 		refuse(s, "elsewhere", serial);
+	else if (past->rejected)
+		refuse(s, "rejected", serial);
+	else if (past->held)
+		refuse(s, "held", serial);
 	else if (past->passed)
 		refuse(s, "passed_already", serial);
 	else if (past->failed >= (unsigned)product->attempts)
@@ -81,6 +89,29 @@ static bool is_settled(struct bench_state *s, const struct station_product *prod
 	return true;
 }
 
+/* Whoever tests is known now, not only when the badge was read. */
+static bool may_test(struct bench_state *s, const struct state_known *known, int product)
+{
+	char plan[STATION_TEXT];
+	const struct account *account;
+
+	if (!known->account && (!known->config->operators || s->person[0]))
+		return true;
+	account = known->account && s->person[0] ? known->account(known->ctx, s->person) : NULL;
+	station_plan_of(known->config, product, plan, sizeof(plan));
+	if (!account)
+		refuse(s, "sign_in", "");
+	else if (account->disabled)
+		refuse(s, "account_disabled", s->person);
+	else if (account_locked(account))
+		refuse(s, "account_locked", s->person);
+	else if (!account_trained(account, plan))
+		refuse(s, "not_trained", s->person);
+	else
+		return true;
+	return false;
+}
+
 enum state_act state_start(struct bench_state *s, const struct state_known *known)
 {
 	struct unit_past past;
@@ -88,6 +119,8 @@ enum state_act state_start(struct bench_state *s, const struct state_known *know
 	if (s->view != VIEW_ARMED)
 		return refuse(s, busy(s) ? "busy" : "nothing_to_start", busy(s) ? s->unit.serial : "");
 	s->refused[0] = '\0';
+	if (!may_test(s, known, s->unit.product))
+		return ACT_NOTHING;
 	past = known->past(known->ctx, s->unit.serial);
 	if (is_settled(s, &known->config->product[s->unit.product], s->unit.serial, &past)) {
 		forget(s);
@@ -154,8 +187,67 @@ static bool is_command(struct bench_state *s, const struct state_known *known, c
 	return false;
 }
 
-static bool is_badge(struct bench_state *s, const struct station_config *c, const struct scan *scan)
+static bool is_account_badge(struct bench_state *s, const struct state_known *known, const struct scan *scan)
 {
+	const struct account *account = scan->gs1 ? NULL : known->account(known->ctx, scan->text);
+
+	if (!account || strcmp(account->badge, scan->text) != 0)
+		return false;
+	if (busy(s)) {
+		refuse(s, "busy", s->unit.serial); /* a run has one operator */
+		return true;
+	}
+	if (strcmp(account->name, s->person) != 0)
+		s->person[0] = '\0';
+	if (account->disabled)
+		refuse(s, "account_disabled", account->name);
+	else if (account_locked(account))
+		refuse(s, "account_locked", account->name);
+	else
+		snprintf(s->signing, sizeof(s->signing), "%s", account->name);
+	return true;
+}
+
+void state_signed_in(struct bench_state *s, enum account_answer answer, const struct account *account)
+{
+	s->refused[0] = '\0';
+	if (answer == ACCOUNT_LOCKED || answer == ACCOUNT_DISABLED)
+		s->signing[0] = '\0';
+	if (busy(s))
+		refuse(s, "busy", s->unit.serial);
+	else if (answer != ACCOUNT_KNOWN)
+		refuse(s, account_answer_name(answer), "");
+	else {
+		snprintf(s->person, sizeof(s->person), "%s", account->name);
+		s->signing[0] = '\0';
+	}
+}
+
+bool state_sign_out(struct bench_state *s)
+{
+	s->refused[0] = '\0';
+	if (busy(s)) {
+		refuse(s, "busy", s->unit.serial);
+		return false;
+	}
+	s->person[0] = s->signing[0] = '\0';
+	if (s->view == VIEW_ARMED)
+		forget(s);
+	return true;
+}
+
+void state_refuse(struct bench_state *s, const char *why, const char *detail)
+{
+	(void)refuse(s, why, detail);
+}
+
+static bool is_badge(struct bench_state *s, const struct state_known *known, const struct scan *scan)
+{
+	const struct station_config *c = known->config;
+
+	s->signing[0] = '\0'; /* another code: nobody is about to type a PIN */
+	if (known->account)
+		return is_account_badge(s, known, scan);
 	for (unsigned i = 0; i < c->operators; i++) {
 		if (scan->gs1 || strcmp(c->person[i].badge, scan->text) != 0)
 			continue;
@@ -200,7 +292,7 @@ static enum state_act take_code(struct bench_state *s, const struct state_known 
 		snprintf(why, sizeof(why), "scan_%s", scan_fault_name(refusal.fault));
 		return refuse(s, why, refusal.ai);
 	}
-	if (is_badge(s, c, &scan))
+	if (is_badge(s, known, &scan))
 		return ACT_NOTHING;
 	if (asks_for_code(s))
 		return take_read(s, &scan, id);
@@ -211,8 +303,8 @@ static enum state_act take_code(struct bench_state *s, const struct state_known 
 		return refuse(s, "several_products", "");
 	if (product < 0 || strlen(scan.gs1 ? scan.serial : scan.text) >= sizeof(s->unit.serial))
 		return refuse(s, "unknown", "");
-	if (c->operators && !s->person[0])
-		return refuse(s, "sign_in", "");
+	if (!may_test(s, known, product))
+		return ACT_NOTHING;
 	past = known->past(known->ctx, scan.gs1 ? scan.serial : scan.text);
 	return take_unit(s, c, &scan, product, &past);
 }
@@ -239,6 +331,7 @@ void state_run(struct bench_state *s, const char *name, const struct unit *unit)
 	snprintf(s->name, sizeof(s->name), "%s", name);
 	s->view = VIEW_RUNNING;
 	s->may_have_moved = s->stopping = false;
+	s->hook[0] = s->signing[0] = '\0';
 	s->live = no_figures;
 	s->prompt = (struct bench_prompt){.id = 0};
 	s->end = (struct bench_end){.told = false};
@@ -398,11 +491,19 @@ static enum verdict_word word_of(struct bench_state *s, int exit_code)
 	return WORD_NOT_TESTED;
 }
 
-void state_ended(struct bench_state *s, int exit_code)
+void state_ended(struct bench_state *s, int exit_code, const struct unit_past *past)
 {
 	s->word = word_of(s, exit_code);
+	if (s->word == WORD_PASS && (past->open || past->rejected))
+		s->word = because(s, WORD_HELD, "failed_before");
 	s->view = VIEW_VERDICT;
 	s->stopping = false;
+}
+
+void state_released(struct bench_state *s)
+{
+	s->word = WORD_PASS;
+	s->why[0] = '\0';
 }
 
 void state_unheard(struct bench_state *s, const char *why)
@@ -497,6 +598,9 @@ void state_print(const struct bench_state *s, const struct station_config *c, st
 	json_out_int(out, "attempt", s->unit.attempt);
 	json_out_string(out, "product", s->unit.product >= 0 ? c->product[s->unit.product].name : "");
 	json_out_string(out, "operator", s->person);
+	json_out_string(out, "signing", s->signing);
+	json_out_string(out, "hook", s->hook);
+	json_out_bool(out, "history_gone", s->history_gone);
 	json_out_string(out, "name", s->name);
 	json_out_bool(out, "stopping", s->stopping);
 	json_out_string(out, "refused", s->refused);

@@ -9,6 +9,7 @@
 #include <stdint.h>
 
 #include "rig/base/json.h"
+#include "rig/station/accounts.h"
 #include "rig/station/config.h"
 
 enum bench_view {
@@ -19,8 +20,19 @@ enum bench_view {
 	VIEW_VERDICT,
 };
 
-enum verdict_word { WORD_NONE, WORD_PASS, WORD_FAIL, WORD_NOT_TESTED, WORD_STOP_UNVERIFIED };
-const char *verdict_word_name(enum verdict_word word); /* "pass", "fail", "not_tested", "stop_unverified" */
+enum verdict_word {
+	WORD_NONE,
+	WORD_PASS,
+	WORD_FAIL,
+	WORD_NOT_TESTED,
+	WORD_STOP_UNVERIFIED,
+	WORD_HELD, /* passed, but failed somewhere before: a supervisor decides whether it is green */
+	/* what a supervisor decided about a unit that failed: words of the file of units, never of a bench */
+	WORD_RETEST, /* the failure is set aside: other tests decide */
+	WORD_ACCEPT, /* the unit is used as it is */
+	WORD_REJECT  /* it is not used */
+};
+const char *verdict_word_name(enum verdict_word word); /* "pass", "fail", "not_tested", "stop_unverified", "held", "retest" ... */
 enum verdict_word verdict_word_find(const char *name); /* WORD_NONE for any other */
 
 /* What is to be done now. */
@@ -65,7 +77,10 @@ struct bench_state {
 	enum bench_view view;
 	struct unit unit;
 	char name[128];            /* of its run; "" */
-	char person[STATION_TEXT]; /* who is signed in; "" */
+	char person[STATION_TEXT];  /* who is signed in; "" */
+	char signing[STATION_TEXT]; /* whose badge was read, and whose PIN is not known yet; "" */
+	bool history_gone;          /* when it was last asked */
+	char hook[32];              /* the hook that runs before the test; "" */
 	bool may_have_moved;       /* the run told more than that it began */
 	bool stopping;             /* the order to stop was given */
 	struct bench_live live;
@@ -82,6 +97,10 @@ struct unit_past {
 	bool passed;
 	unsigned failed;
 	bool elsewhere; /* runs at another bench now */
+	bool held;      /* waits for a supervisor */
+	bool open;      /* failed, here or where the history knows of, and nobody has decided about it */
+	bool rejected;  /* by a supervisor */
+	bool unknown;   /* the history could not be asked: `open` and `rejected` are of this station alone */
 };
 
 /* What stands behind a decision: lent for one call. */
@@ -89,6 +108,8 @@ struct state_known {
 	const struct station_config *config;
 	int year;                                              /* the current one, for the century of dates */
 	struct unit_past (*past)(void *ctx, const char *serial); /* asked for a unit */
+	/* An account by name or badge, NULL: nobody's. Itself NULL where the station has no accounts. */
+	const struct account *(*account)(void *ctx, const char *who);
 	void *ctx;
 };
 
@@ -103,13 +124,22 @@ enum state_act state_scan(struct bench_state *state, const struct state_known *k
  * another since the scan, at another bench: what is refused then is no longer ready to start. */
 enum state_act state_start(struct bench_state *state, const struct state_known *known);
 enum state_act state_stop(struct bench_state *state);
+/* Whose PIN was right is signed in; answer: what accounts_ask() said, account: where known. */
+void state_signed_in(struct bench_state *state, enum account_answer answer, const struct account *account);
+/* False: not while a test runs. */
+bool state_sign_out(struct bench_state *state);
+/* An order was not taken: why is a key of the page's words. */
+void state_refuse(struct bench_state *state, const char *why, const char *detail);
 enum state_act state_answer(struct bench_state *state, int64_t id, bool done);
 
 /* Its run has begun; then each line that it told; then its end. exit_code: -1 where it is not known (somebody else's child),
  * 256 where it was killed. */
 void state_run(struct bench_state *state, const char *name, const struct unit *unit);
 void state_event(struct bench_state *state, const struct json *event);
-void state_ended(struct bench_state *state, int exit_code);
+/* past: of the unit; a pass of one that failed before, and about which nobody has decided, is held. */
+void state_ended(struct bench_state *state, int exit_code, const struct unit_past *past);
+/* A supervisor decided that the unit whose pass was held is green. */
+void state_released(struct bench_state *state);
 /* It could not be started, or not heard: why is a key of the page's words. */
 void state_failed(struct bench_state *state, const char *why);
 /* Something that was ordered or formed did not arrive where it has to: said as a refusal is; nobody is told "stopping". */

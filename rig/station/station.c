@@ -1,6 +1,4 @@
 /* Benches, their children, the file of units and the page's stream, tied together. Decisions are state.c's. */
-#include "rig/station/station.h"
-
 #include <ctype.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -11,35 +9,10 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "rig/station/feed.h"
-#include "rig/station/http.h"
-#include "rig/station/state.h"
-#include "rig/station/supervise.h"
-#include "rig/station/units.h"
+#include "rig/station/inside.h"
 
 #define BEAT_NS NS_PER_S
 #define DAY_S   86400
-
-struct bench {
-	struct station *station;
-	unsigned number;
-	char label[STATION_TEXT];
-	struct bench_state state;
-	struct child *child, *ended; /* ended: to be freed in a later turn */
-	struct loop_timer clean;
-};
-
-struct station {
-	const struct station_config *config;
-	struct loop *loop;
-	struct units *units;
-	struct feed *feed;
-	struct http *http;
-	struct loop_timer beat;
-	int lock;
-	struct bench bench[STATION_BENCHES_MAX];
-	struct bench gone; /* one that this file does not name any more: what ended there still counts */
-};
 
 /* ---- what pages are told --------------------------------------------------------------------------------------- */
 
@@ -78,7 +51,9 @@ static char *station_text(const struct station *s)
 	json_out_string(out, "name", s->config->name);
 	json_out_string(out, "language", station_languages[s->config->language]);
 	json_out_int(out, "benches", s->config->benches);
-	json_out_bool(out, "sign_in", s->config->operators > 0);
+	json_out_bool(out, "sign_in", s->config->operators > 0 || s->accounts);
+	json_out_bool(out, "accounts", s->accounts != NULL);
+	json_out_bool(out, "devices_gone", s->config->io[0] && !s->io);
 	units_print(s->units, day_begin_ns(s), out);
 	(void)json_out_print(out, false, &text, NULL);
 	json_out_free(out);
@@ -93,11 +68,19 @@ static void tell(struct station *s, const char *kind, char *text)
 	http_wake(s->http);
 }
 
-static void tell_bench(struct bench *b)
+void tell_bench(struct bench *b)
 {
 	if (b == &b->station->gone)
 		return;
 	tell(b->station, "bench", bench_text(b));
+	station_io_light(b);
+	if (b->station->host.changed)
+		b->station->host.changed(b->station->host.ctx, b->number);
+}
+
+void tell_station(struct station *s)
+{
+	tell(s, "station", station_text(s));
 }
 
 static char *snapshot(void *ctx)
@@ -130,7 +113,11 @@ static void on_event(void *ctx, const struct json *event)
 {
 	struct bench *b = ctx;
 
+	int64_t asked = b->state.prompt.id;
+
 	state_event(&b->state, event);
+	if (b->state.prompt.id != asked)
+		b->prompted_ns = loop_now_ns(b->station->loop);
 	tell_bench(b);
 }
 
@@ -143,7 +130,7 @@ static void clean(void *ctx, uint64_t now_ns)
 	b->ended = NULL;
 }
 
-static void remember(struct bench *b)
+void remember(struct bench *b)
 {
 	struct station *s = b->station;
 	struct unit_row row = {.word = b->state.word, .wall_ns = loop_wall_ns(s->loop)};
@@ -161,18 +148,21 @@ static void remember(struct bench *b)
 		row.word = b->state.word;
 		(void)units_keep(s->units, &row);
 	}
-	tell(s, "station", station_text(s));
+	tell_station(s);
 }
 
 static void on_ended(void *ctx, int exit_code)
 {
 	struct bench *b = ctx;
+	const struct unit_past past = past_of(b, b->state.unit.serial);
 
-	state_ended(&b->state, exit_code);
+	state_ended(&b->state, exit_code, &past);
 	b->ended = b->child;
 	b->child = NULL;
 	loop_timer_at(b->station->loop, &b->clean, 0);
 	remember(b);
+	if (b != &b->station->gone)
+		hooks_after(b);
 	tell_bench(b);
 }
 
@@ -195,15 +185,23 @@ static void name_run(const struct bench *b, char *ret, size_t size)
 
 static void start(struct bench *b)
 {
-	const struct child_host host = {.ctx = b, .event = on_event, .ended = on_ended};
 	struct unit unit = b->state.unit;
 	char name[128];
-	struct err err;
 
 	name_run(b, name, sizeof(name));
 	state_run(&b->state, name, &unit);
-	const struct child_order order = {.bench = b->number, .unit = &unit, .person = b->state.person, .name = name};
+	hooks_before(b);
+}
 
+void start_run(struct bench *b)
+{
+	const struct child_host host = {.ctx = b, .event = on_event, .ended = on_ended};
+	struct child_order order = {
+		.bench = b->number, .unit = &b->state.unit, .person = b->state.person, .name = b->state.name};
+	struct err err;
+
+	for (unsigned i = 0; i < b->station->config->befores; i++)
+		order.attribute[i] = b->hook_said[i];
 	if (child_start(b->station->config, b->station->loop, &order, &host, &b->child, &err) < 0) {
 		state_failed(&b->state, "cannot_start");
 		snprintf(b->state.end.reason, sizeof(b->state.end.reason), "%.300s", err.text);
@@ -217,12 +215,12 @@ static void heard(struct bench *b, int rc)
 		state_unheard(&b->state, "not_answered");
 }
 
-static void act(struct bench *b, enum state_act what)
+void act(struct bench *b, enum state_act what)
 {
 	switch (what) {
 	case ACT_START: start(b); break;
 	case ACT_STOP:
-		if (child_stop(b->child) < 0)
+		if (!hooks_stop(b) && child_stop(b->child) < 0)
 			state_unheard(&b->state, "not_stopped");
 		break;
 	case ACT_DONE:
@@ -235,17 +233,67 @@ static void act(struct bench *b, enum state_act what)
 
 /* ---- orders of a page ------------------------------------------------------------------------------------------ */
 
-static struct unit_past past_of(void *ctx, const char *serial)
+struct undecided {
+	const struct station *station;
+	const char *serial;
+	bool any;
+};
+
+/* Decided at a terminal, by penrig dispose: the history knows of it. */
+static void look_at_open(void *ctx, const char *name)
 {
-	const struct bench *b = ctx;
+	struct undecided *u = ctx;
+	const struct station_host *host = &u->station->host;
+
+	u->any = u->any || !host->decided || !host->decided(host->ctx, u->serial, name);
+}
+
+/* What the history knows beyond this station's own file. */
+static void add_history(const struct station *s, const char *serial, struct unit_past *past)
+{
+	struct undecided undecided = {.station = s, .serial = serial};
+	enum station_standing standing = s->host.standing ? s->host.standing(s->host.ctx, serial) : STANDING_UNKNOWN;
+
+	if (past->open) {
+		units_each_open(s->units, serial, look_at_open, &undecided);
+		past->open = undecided.any;
+	}
+	past->unknown = standing == STANDING_UNKNOWN;
+	past->open = past->open || standing == STANDING_FAILED;
+	past->rejected = past->rejected || standing == STANDING_REJECTED;
+}
+
+/* What waited for a decision that has been made since is green now. */
+static void settle(struct bench *b, const char *serial, struct unit_past *past)
+{
+	struct unit_row row = {.word = WORD_PASS, .wall_ns = loop_wall_ns(b->station->loop)};
+
+	if (!past->held || past->open || past->rejected)
+		return;
+	snprintf(row.serial, sizeof(row.serial), "%s", serial);
+	snprintf(row.bench, sizeof(row.bench), "%s", b->label);
+	snprintf(row.name, sizeof(row.name), "%s", units_last(b->station->units, serial));
+	if (units_add(b->station->units, &row, NULL) < 0)
+		return;
+	past->held = false;
+	past->passed = true;
+	tell_station(b->station);
+}
+
+struct unit_past past_of(void *ctx, const char *serial)
+{
+	struct bench *b = ctx;
 	struct unit_past past = units_past(b->station->units, serial);
 
+	add_history(b->station, serial, &past);
+	settle(b, serial, &past);
 	for (unsigned i = 0; i < b->station->config->benches; i++) {
 		const struct bench *other = &b->station->bench[i];
 
 		if (other != b && other->child && strcmp(other->state.unit.serial, serial) == 0)
 			past.elsewhere = true;
 	}
+	b->state.history_gone = past.unknown;
 	return past;
 }
 
@@ -257,19 +305,24 @@ static int year_of(const struct station *s)
 	return gmtime_r(&now, &tm) ? tm.tm_year + 1900 : 1970;
 }
 
-static struct state_known known_of(struct bench *b)
+struct state_known known_of(struct bench *b)
 {
-	return (struct state_known){
-		.config = b->station->config, .year = year_of(b->station), .past = past_of, .ctx = b};
+	return (struct state_known){.config = b->station->config,
+				    .year = year_of(b->station),
+				    .past = past_of,
+				    .account = b->station->accounts ? account_of : NULL,
+				    .ctx = b};
 }
 
 struct order {
 	int what;
 	int64_t bench, id;
-	const struct json *code;
+	int decision;
+	const struct json *code, *who, *pin, *reason, *serial;
 };
-enum { DO_SCAN, DO_START, DO_STOP, DO_DONE, DO_GIVE_UP };
-static const char *const order_words[] = {"scan", "start", "stop", "done", "give_up", NULL};
+enum { DO_SCAN, DO_START, DO_STOP, DO_DONE, DO_GIVE_UP, DO_SIGN_IN, DO_SIGN_OUT, DO_DECIDE };
+static const char *const order_words[] = {"scan", "start", "stop", "done", "give_up", "sign_in", "sign_out", "decide", NULL};
+static const char *const decision_words[] = {"retest", "accept", "reject", NULL};
 
 #define AT(member) .offset = offsetof(struct order, member)
 static const struct json_field order_fields[] = {
@@ -277,35 +330,71 @@ static const struct json_field order_fields[] = {
 	{.key = "bench", .kind = FIELD_INT, AT(bench), .required = true, .hi = STATION_BENCHES_MAX - 1},
 	{.key = "id", .kind = FIELD_INT, AT(id), .hi = 1e9},
 	{.key = "code", .kind = FIELD_NODE, AT(code)},
+	{.key = "who", .kind = FIELD_NODE, AT(who)},
+	{.key = "pin", .kind = FIELD_NODE, AT(pin)},
+	{.key = "reason", .kind = FIELD_NODE, AT(reason)},
+	{.key = "serial", .kind = FIELD_NODE, AT(serial)},
+	{.key = "decision", .kind = FIELD_WORD, AT(decision), .words = decision_words},
 	{.key = NULL},
 };
 
+static const char *said(const struct json *node)
+{
+	return node ? json_string(node) : "";
+}
+
 static enum state_act obey(struct bench *b, const struct order *o)
 {
-	const char *code = o->code ? json_string(o->code) : "";
+	const char *code = said(o->code);
 	const struct state_known known = known_of(b);
+	const struct order_text text = {.who = said(o->who),
+					.pin = said(o->pin),
+					.reason = said(o->reason),
+					.serial = said(o->serial),
+					.decision = (enum verdict_word)(WORD_RETEST + o->decision)};
 
+	b->ordered_ns = loop_now_ns(b->station->loop);
 	switch (o->what) {
-	case DO_START: return state_start(&b->state, &known);
+	case DO_START:
+		if (b->helper) {
+			state_refuse(&b->state, "hooks_run", "");
+			return ACT_NOTHING;
+		}
+		return state_start(&b->state, &known);
 	case DO_STOP: return state_stop(&b->state);
 	case DO_DONE:
 	case DO_GIVE_UP: return state_answer(&b->state, o->id, o->what == DO_DONE);
+	case DO_SIGN_IN: people_sign_in(b, &text); return ACT_NOTHING;
+	case DO_SIGN_OUT: people_sign_out(b); return ACT_NOTHING;
+	case DO_DECIDE: people_decide(b, &text); return ACT_NOTHING;
 	default: return state_scan(&b->state, &known, code, strlen(code), o->id);
 	}
+}
+
+/* Each order has what it needs and nothing that is another's; all of it is text. */
+static bool is_whole(const struct order *o)
+{
+	const struct json *const texts[] = {o->code, o->who, o->pin, o->reason, o->serial};
+	bool person = o->what == DO_SIGN_IN || o->what == DO_DECIDE;
+
+	for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++)
+		if (texts[i] && json_kind(texts[i]) != JSON_STRING)
+			return false;
+	return (o->what == DO_SCAN) == (o->code != NULL) && person == (o->pin != NULL) && (person || !o->who) &&
+	       (o->what == DO_DECIDE) == (o->reason && o->serial && o->decision >= 0) && (o->what == DO_DECIDE || (!o->reason && !o->serial));
 }
 
 static unsigned on_order(void *ctx, const char *body, size_t len)
 {
 	struct station *s = ctx;
-	struct order order = {.what = -1};
+	struct order order = {.what = -1, .decision = -1};
 	struct json_doc *doc;
 	unsigned status = 400;
 
 	if (json_parse("order", body, len, &doc, NULL) < 0)
 		return status;
 	if (json_read_object(doc, json_root(doc), order_fields, &order, NULL) == 0 &&
-	    order.bench < s->config->benches && (order.what == DO_SCAN) == (order.code != NULL) &&
-	    (!order.code || json_kind(order.code) == JSON_STRING)) {
+	    order.bench < s->config->benches && is_whole(&order)) {
 		struct bench *b = &s->bench[order.bench];
 
 		act(b, obey(b, &order));
@@ -330,6 +419,8 @@ static void beat(void *ctx, uint64_t now_ns)
 	struct station *s = ctx;
 
 	loop_timer_at(s->loop, &s->beat, now_ns + BEAT_NS);
+	for (unsigned i = 0; i < s->config->benches; i++)
+		people_idle(&s->bench[i]);
 	(void)feed_add(s->feed, "beat", "{}");
 	http_wake(s->http);
 	http_sweep(s->http);
@@ -409,6 +500,9 @@ static int begin(struct station *s, struct err *err)
 
 	if (rc < 0)
 		return rc;
+	rc = people_open(s, err);
+	if (rc < 0)
+		return rc;
 	s->feed = feed_new(loop_wall_ns(s->loop) / NS_PER_MS);
 	if (!s->feed)
 		return err_set(err, -ENOMEM, "out of memory");
@@ -422,10 +516,12 @@ static int begin(struct station *s, struct err *err)
 	if (rc < 0)
 		return rc;
 	s->beat = (struct loop_timer){.fn = beat, .ctx = s};
+	station_io_open(s);
 	return loop_timer_at(s->loop, &s->beat, loop_now_ns(s->loop) + BEAT_NS);
 }
 
-int station_open(const struct station_config *config, struct loop *loop, struct station **ret, struct err *err)
+int station_open(const struct station_config *config, const struct station_host *host, struct loop *loop,
+		 struct station **ret, struct err *err)
 {
 	struct station *s = calloc(1, sizeof(*s));
 	int rc;
@@ -433,6 +529,8 @@ int station_open(const struct station_config *config, struct loop *loop, struct 
 	if (!s)
 		return err_set(err, -ENOMEM, "out of memory");
 	*s = (struct station){.config = config, .loop = loop, .lock = -1};
+	if (host)
+		s->host = *host;
 	for (unsigned i = 0; i < config->benches; i++) {
 		s->bench[i] = (struct bench){.station = s, .number = i, .clean = {.fn = clean, .ctx = &s->bench[i]}};
 		snprintf(s->bench[i].label, sizeof(s->bench[i].label), "%s", config->bench[i].label);
@@ -459,7 +557,10 @@ void station_close(struct station *s)
 		loop_timer_cancel(s->loop, &s->bench[i].clean);
 		child_free(s->bench[i].child);
 		child_free(s->bench[i].ended);
+		hooks_close(&s->bench[i]);
 	}
+	station_io_close(s);
+	people_close(s);
 	http_close(s->http);
 	feed_free(s->feed);
 	units_close(s->units);

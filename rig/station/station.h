@@ -8,8 +8,25 @@
 
 struct station;
 
+/* What the history of all benches knows of a unit, beyond what this station tested. */
+enum station_standing {
+	STANDING_UNKNOWN, /* it cannot be asked */
+	STANDING_OPEN,    /* nothing stands against it */
+	STANDING_FAILED,  /* a failure, and nobody has decided about it */
+	STANDING_REJECTED /* by a supervisor */
+};
+
+struct station_host { /* lent by whoever opens it; each may be NULL */
+	void *ctx;
+	enum station_standing (*standing)(void *ctx, const char *serial);
+	/* Whether a supervisor has decided about the unit's failure in this run. */
+	bool (*decided)(void *ctx, const char *serial, const char *run);
+	void (*changed)(void *ctx, unsigned bench); /* a bench shows something else */
+};
+
 /* Takes over what runs, and what ended meanwhile; listens. -EBUSY: another station has this folder. -errno with text. */
-int station_open(const struct station_config *config, struct loop *loop, struct station **ret, struct err *err);
+int station_open(const struct station_config *config, const struct station_host *host, struct loop *loop,
+		 struct station **ret, struct err *err);
 void station_close(struct station *station); /* NULL is fine; what runs goes on */
 
 unsigned station_port(const struct station *station);

@@ -281,7 +281,7 @@ static void add_word(struct command_line *line, const char *prefix, const char *
 	line->used += (size_t)n + 1;
 }
 
-static const char *own_program(void)
+const char *own_program(void)
 {
 	static char path[FILE_PATH_MAX];
 	ssize_t n = readlink("/proc/self/exe", path, sizeof(path) - 1);
@@ -311,6 +311,11 @@ static void compose(const struct station_config *config, const struct child_orde
 		add_word(line, "--attr=gtin=", order->unit->gtin, NULL);
 	for (const char *const *word = order->more; word && *word; word++)
 		add_word(line, "", *word, NULL);
+	for (unsigned i = 0; i < STATION_HOOKS_MAX; i++)
+		if (order->attribute[i] && *order->attribute[i])
+			add_word(line, "--attr=", order->attribute[i], NULL);
+	if (config->history[0])
+		add_word(line, "--history=", config->history, NULL);
 	add_word(line, "", "--report=html", NULL);
 	add_word(line, "", "--progress-fd=3", NULL);
 	add_word(line, "", "--answer-fd=4", NULL);

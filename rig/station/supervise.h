@@ -15,6 +15,9 @@ struct child_host {
 	void (*ended)(void *ctx, int exit_code);
 };
 
+/* The path of this program. */
+const char *own_program(void);
+
 struct child;
 
 /* What is run: unit at this bench, as `person`. */
@@ -22,7 +25,8 @@ struct child_order {
 	unsigned bench;
 	const struct unit *unit;
 	const char *person, *name;
-	const char *const *more; /* further words behind `run`, NULL-terminated; NULL: none */
+	const char *const *more;                  /* further words behind `run`, NULL-terminated; NULL: none */
+	const char *attribute[STATION_HOOKS_MAX]; /* KEY=VALUE for the record; NULL or "": none */
 };
 
 /* Starts one. -errno with text: nothing runs. */

@@ -33,7 +33,7 @@ int units_keep(struct units *u, const struct unit_row *row)
 }
 
 struct line {
-	char serial[STATION_TEXT], name[128], word[24], utc_ns[24];
+	char serial[STATION_TEXT], name[128], word[24], utc_ns[24], by[STATION_TEXT], reason[ACCOUNT_REASON];
 	const struct json *bench; /* a label; a number in files of before */
 };
 
@@ -44,6 +44,8 @@ static const struct json_field fields[] = {
 	{"verdict", FIELD_STRING, AT(word), .required = true},
 	{"wall_ns", FIELD_STRING, AT(utc_ns), .required = true},
 	{.key = "bench", .kind = FIELD_NODE, .offset = offsetof(struct line, bench), .required = true},
+	{"by", FIELD_STRING, AT(by), .required = false},
+	{"reason", FIELD_STRING, AT(reason), .required = false},
 	{.key = NULL},
 };
 
@@ -136,10 +138,10 @@ static int append(struct units *u, const char *line, size_t len)
 	return rc;
 }
 
-int units_add(struct units *u, const struct unit_row *row, struct err *err)
+static int put_line(struct units *u, const struct unit_row *row, const char *by, const char *reason, struct err *err)
 {
 	struct json_out *out = json_out_object();
-	char *text = NULL, line[1024];
+	char *text = NULL, line[1536];
 	int rc, n;
 
 	json_out_string(out, "serial", row->serial);
@@ -147,6 +149,10 @@ int units_add(struct units *u, const struct unit_row *row, struct err *err)
 	json_out_string(out, "verdict", verdict_word_name(row->word));
 	json_out_u64(out, "wall_ns", row->wall_ns);
 	json_out_string(out, "bench", row->bench);
+	if (by) {
+		json_out_string(out, "by", by);
+		json_out_string(out, "reason", reason);
+	}
 	rc = json_out_print(out, false, &text, err);
 	json_out_free(out);
 	if (rc < 0)
@@ -159,12 +165,63 @@ int units_add(struct units *u, const struct unit_row *row, struct err *err)
 	return units_keep(u, row);
 }
 
+int units_add(struct units *u, const struct unit_row *row, struct err *err)
+{
+	return put_line(u, row, NULL, NULL, err);
+}
+
+int units_decide(struct units *u, const struct unit_row *row, const char *by, const char *reason, struct err *err)
+{
+	return put_line(u, row, by, reason, err);
+}
+
+static bool is_decision(enum verdict_word word)
+{
+	return word >= WORD_RETEST;
+}
+
+void units_each_open(const struct units *u, const char *serial, void (*fn)(void *ctx, const char *name), void *ctx)
+{
+	size_t from = 0;
+
+	for (size_t i = 0; i < u->count; i++)
+		if (is_decision(u->row[i].word) && strcmp(u->row[i].serial, serial) == 0)
+			from = i;
+	for (size_t i = from; i < u->count; i++)
+		if (u->row[i].word == WORD_FAIL && strcmp(u->row[i].serial, serial) == 0)
+			fn(ctx, u->row[i].name);
+}
+
+const char *units_last(const struct units *u, const char *serial)
+{
+	for (size_t i = u->count; i-- > 0;)
+		if (!is_decision(u->row[i].word) && strcmp(u->row[i].serial, serial) == 0)
+			return u->row[i].name;
+	return "";
+}
+
 bool units_seen(const struct units *u, const char *name)
 {
 	for (size_t i = u->count; i-- > 0;)
 		if (strcmp(u->row[i].name, name) == 0)
 			return true;
 	return false;
+}
+
+static void take_row(struct unit_past *past, enum verdict_word word)
+{
+	past->passed = past->passed || word == WORD_PASS;
+	if (word != WORD_NOT_TESTED && !is_decision(word)) /* a decision ends what it waited for: the pass follows */
+		past->held = word == WORD_HELD;
+	if (word == WORD_FAIL) {
+		past->failed++;
+		past->open = true;
+	}
+	if (is_decision(word)) {
+		past->open = false;
+		past->failed = 0;
+		past->rejected = word == WORD_REJECT;
+	}
 }
 
 struct unit_past units_past(const struct units *u, const char *serial)
@@ -174,8 +231,7 @@ struct unit_past units_past(const struct units *u, const char *serial)
 	for (size_t i = 0; i < u->count; i++) {
 		if (strcmp(u->row[i].serial, serial) != 0)
 			continue;
-		past.passed = past.passed || u->row[i].word == WORD_PASS;
-		past.failed += u->row[i].word == WORD_FAIL;
+		take_row(&past, u->row[i].word);
 	}
 	return past;
 }
@@ -205,6 +261,8 @@ void units_print(const struct units *u, uint64_t from_ns, struct json_out *out)
 		first_passes += row->word == WORD_PASS;
 	}
 	for (size_t i = u->count > SHOWN_MAX ? u->count - SHOWN_MAX : 0; i < u->count; i++) {
+		if (is_decision(u->row[i].word))
+			continue;
 		struct json_out *o = json_out_add_object(last, NULL);
 
 		json_out_string(o, "serial", u->row[i].serial);

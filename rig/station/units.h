@@ -23,6 +23,11 @@ void units_close(struct units *units); /* NULL is fine */
 int units_add(struct units *units, const struct unit_row *row, struct err *err);
 /* Known as long as `units` lives, without the file. -ENOMEM. */
 int units_keep(struct units *units, const struct unit_row *row);
+/* A supervisor's decision (WORD_RETEST and so on) about a unit that failed. As units_add(). */
+int units_decide(struct units *units, const struct unit_row *row, const char *by, const char *reason, struct err *err);
+/* Calls fn for each of the unit's tests that failed and that nobody has decided about; name: of its run. */
+void units_each_open(const struct units *units, const char *serial, void (*fn)(void *ctx, const char *name), void *ctx);
+const char *units_last(const struct units *units, const char *serial); /* name of the unit's last test; "": none */
 bool units_seen(const struct units *units, const char *name);
 /* By the verdicts that were formed: a unit that was not tested has neither passed nor failed. */
 struct unit_past units_past(const struct units *units, const char *serial);

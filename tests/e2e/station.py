@@ -9,7 +9,7 @@ from pathlib import Path
 
 import rig
 
-LIMIT_S = 120  # of any wait: a test that reaches it has failed
+LIMIT_S = int(os.environ.get("STATION_LIMIT_S", "120"))  # of any wait: a test that reaches it has failed
 TWO_PHANTOMS = {
     "kind": "penrig/plan/1",
     "name": "two-phantoms",
@@ -34,7 +34,7 @@ class Station:
             plan = rig.FIXTURES / "plans" / plan
         before = [str(rig.PENRIG_A), "--bench", str(bench), "--virtual-dut", "{dut}", *(w.format(folder=self.folder) for w in world), "--"] if fast else \
             [str(rig.VIRTUAL), "--bench", str(bench), "--dut", "{dut}", "--", str(rig.PENRIG)]
-        config = {"kind": "penrig/station/1", "name": "Test line", "listen": "127.0.0.1:0", "state": "state", "output_dir": "runs", "command": before,
+        config = {"kind": "penrig/station/1", "name": "Test line", "listen": "127.0.0.1:0", "state": "state", "output_dir": "runs", "history": "history", "command": before,
                   "benches": [{"file": str(bench), "label": "Bench 1"}],
                   "products": [{"name": "Pen S", "gtin": "04012345678901", "serial": "PEN-[A-Z]+-[0-9]+", "plan": str(plan), "start": start}], **keys}
         if operators:
@@ -156,8 +156,11 @@ class Page:
 
     def until(self, what):
         """What the bench shows, once `what` holds for it."""
+        beats = 0
         while not (self.bench and what(self.bench)):
-            self.next()
+            beats += self.next() == "beat"
+            if beats > LIMIT_S:
+                raise RuntimeError(f"it never came: {self.bench}")
         return self.bench
 
     def close(self):

@@ -89,7 +89,7 @@ static void scan_start_pass(void **state)
 	tell(PROGRESS);
 	tell(PASSED);
 	assert_int_equal(s.view, VIEW_RUNNING); /* its exit may say otherwise */
-	state_ended(&s, 0);
+	state_ended(&s, 0, &past);
 	assert_int_equal(s.view, VIEW_VERDICT);
 	assert_int_equal(s.word, WORD_PASS);
 	past.passed = true;
@@ -153,7 +153,7 @@ static void only_what_agrees_is_a_verdict(void **state)
 			tell(PROGRESS);
 		if (rows[i].end)
 			tell(rows[i].end);
-		state_ended(&s, rows[i].exit_code);
+		state_ended(&s, rows[i].exit_code, &past);
 		if (s.word != rows[i].word)
 			fail_msg("row %zu: %s, not %s", i, verdict_word_name(s.word), verdict_word_name(rows[i].word));
 	}
@@ -309,7 +309,7 @@ static void an_event_after_the_end_changes_nothing(void **state)
 	(void)state;
 	begin_run();
 	tell(PROGRESS);
-	state_ended(&s, 256);
+	state_ended(&s, 256, &past);
 	tell(PASSED);
 	assert_int_equal(s.word, WORD_STOP_UNVERIFIED);
 	assert_int_equal(state_stop(&s), ACT_NOTHING);
@@ -350,7 +350,7 @@ static void end_with(const char *end, int exit_code)
 	begin_run();
 	tell(PROGRESS);
 	tell(end);
-	state_ended(&s, exit_code);
+	state_ended(&s, exit_code, &past);
 }
 
 /* The pass is not the one of the pen whose code was not taken. */

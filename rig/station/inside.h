@@ -1,0 +1,93 @@
+/* What the files of this room that tie it together share: station.c (runs, orders), people.c (who signs in, what a supervisor
+ * decides), hooks.c (programs before and after a test), io.c (scanner, foot switch, light). */
+#ifndef PENRIG_STATION_INSIDE_H
+#define PENRIG_STATION_INSIDE_H
+
+#include "rig/station/feed.h"
+#include "rig/station/helper.h"
+#include "rig/station/http.h"
+#include "rig/station/state.h"
+#include "rig/station/station.h"
+#include "rig/station/supervise.h"
+#include "rig/station/units.h"
+
+struct bench {
+	struct station *station;
+	unsigned number;
+	char label[STATION_TEXT];
+	struct bench_state state;
+	struct child *child, *ended; /* ended: to be freed in a later turn */
+	struct loop_timer clean;
+	struct helper *helper, *helper_ended; /* a hook */
+	unsigned hook;                        /* which */
+	bool after;                           /* of those after the test */
+	struct unit after_unit;               /* whose */
+	enum verdict_word after_word;
+	char after_name[128], hook_said[STATION_HOOKS_MAX][64]; /* for the record, of those before */
+	uint64_t ordered_ns, prompted_ns;                        /* when somebody last gave an order; when the question came */
+	char light[24];                                          /* what the light was told */
+};
+
+#define DECIDED_RUNS 16
+
+struct decision { /* that is being put into run files */
+	char serial[STATION_TEXT], by[STATION_TEXT], reason[ACCOUNT_REASON];
+	enum verdict_word word;
+	unsigned runs, at;
+	char run[DECIDED_RUNS][128];
+	struct bench *bench; /* where it was made */
+	struct helper *helper, *ended;
+	struct loop_timer clean;
+	bool failed;
+};
+
+struct station {
+	const struct station_config *config;
+	struct station_host host;
+	struct loop *loop;
+	struct units *units;
+	struct accounts *accounts; /* NULL: none */
+	struct feed *feed;
+	struct http *http;
+	struct loop_timer beat, io_again, io_clean;
+	struct helper *io, *io_ended;
+	int lock;
+	struct decision decision;
+	struct bench bench[STATION_BENCHES_MAX];
+	struct bench gone; /* one that this file does not name any more: what ended there still counts */
+};
+
+/* station.c */
+void tell_bench(struct bench *bench);
+void tell_station(struct station *station);
+void remember(struct bench *bench); /* the verdict, in the file of units */
+struct unit_past past_of(void *bench, const char *serial);
+struct state_known known_of(struct bench *bench);
+void act(struct bench *bench, enum state_act what);
+void start_run(struct bench *bench); /* the hooks before it are over */
+
+/* people.c */
+struct order_text { /* "" where the order does not say it */
+	const char *who, *pin, *reason, *serial;
+	enum verdict_word decision;
+};
+int people_open(struct station *station, struct err *err);
+void people_close(struct station *station);
+const struct account *account_of(void *bench, const char *who);
+void people_sign_in(struct bench *bench, const struct order_text *order);
+void people_sign_out(struct bench *bench);
+void people_idle(struct bench *bench);
+void people_decide(struct bench *bench, const struct order_text *order);
+
+/* hooks.c */
+void hooks_before(struct bench *bench);
+void hooks_after(struct bench *bench);
+bool hooks_stop(struct bench *bench); /* false: none runs before a test */
+void hooks_close(struct bench *bench);
+
+/* io.c */
+void station_io_open(struct station *station);
+void station_io_close(struct station *station);
+void station_io_light(struct bench *bench);
+
+#endif
