@@ -1,8 +1,11 @@
 /* `penrig station`: the operator's page until a signal ends it. What runs goes on. */
 #include <errno.h>
+#include <stddef.h>
+#include <stdint.h>
 #include <string.h>
 
 #include "rig/cli/kit/command.h"
+#include "rig/cli/kit/full_screen.h"
 #include "rig/cli/kit/indexing.h"
 #include "rig/cli/kit/signals.h"
 #include "rig/history/unit.h"
@@ -68,29 +71,80 @@ static bool is_decided(void *ctx, const char *serial, const char *run)
 	return ask_history(ctx, &asked) == 0 && asked.decided;
 }
 
-static int serve(const struct cli_tables *tables, const struct station_config *config, struct err *err)
+struct station_options {
+	bool terminal;
+	const char *bench;
+};
+
+struct served {
+	const struct station_config *config;
+	struct full_screen *screen;
+};
+
+static enum station_standing served_standing(void *ctx, const char *serial)
 {
-	struct station *station = NULL;
+	return standing_of((void *)(uintptr_t)((struct served *)ctx)->config, serial);
+}
+
+static bool served_decided(void *ctx, const char *serial, const char *run)
+{
+	return is_decided((void *)(uintptr_t)((struct served *)ctx)->config, serial, run);
+}
+
+static void on_changed(void *ctx, unsigned bench)
+{
+	full_screen_changed(((struct served *)ctx)->screen, bench);
+}
+
+static int bench_of(const struct station_config *config, const char *text, unsigned *ret, struct err *err)
+{
+	for (*ret = 0; text && *ret < config->benches; ++*ret)
+		if (strcmp(config->bench[*ret].label, text) == 0)
+			break;
+	return *ret < config->benches ? 0 : err_set(err, -EINVAL, "--bench %s: no bench of the station has that label", text);
+}
+
+static int serve_until_signal(struct served *served, const struct station_options *o, struct station *station, struct loop *loop,
+			      struct err *err)
+{
+	const struct station_config *config = served->config;
 	struct signals signals;
+	unsigned bench = 0;
+	int rc = bench_of(config, o->bench, &bench, err);
+
+	if (rc == 0 && o->terminal)
+		rc = full_screen_open(config, station, loop, bench, &served->screen, err);
+	if (rc == 0)
+		rc = signals_open(&signals, loop, on_signal, loop, err);
+	if (rc < 0)
+		return rc;
+	if (!o->terminal)
+		printf("%s: http://%s:%u/\n", config->name, config->address, station_port(station));
+	fflush(stdout);
+	rc = loop_run(loop);
+	if (rc < 0)
+		err_set(err, rc, "the loop cannot go on: %s", strerror(-rc));
+	signals_close(&signals);
+	return rc;
+}
+
+static int serve(const struct cli_tables *tables, const struct station_config *config, const struct station_options *o,
+		 struct err *err)
+{
+	struct served served = {.config = config};
+	const struct station_host host = {
+		.ctx = &served, .standing = served_standing, .decided = served_decided, .changed = on_changed};
+	struct station *station = NULL;
 	struct loop *loop = NULL;
 	int rc;
 
 	if ((rc = signals_block(err)) < 0 || (rc = loop_new(tables->clock, tables->clock_ctx, &loop, err)) < 0)
 		return rc;
-	const struct station_host host = {
-		.ctx = (void *)(uintptr_t)config, .standing = standing_of, .decided = is_decided};
-
 	rc = station_open(config, &host, loop, &station, err);
 	if (rc == 0)
-		rc = signals_open(&signals, loop, on_signal, loop, err);
-	if (rc == 0) {
-		printf("%s: http://%s:%u/\n", config->name, config->address, station_port(station));
-		fflush(stdout);
-		rc = loop_run(loop);
-		if (rc < 0)
-			err_set(err, rc, "the loop cannot go on: %s", strerror(-rc));
-		signals_close(&signals);
-	}
+		rc = serve_until_signal(&served, o, station, loop, err);
+	full_screen_close(served.screen);
+	served.screen = NULL;
 	station_close(station);
 	loop_free(loop);
 	return rc;
@@ -103,19 +157,26 @@ static int run_station(const struct cli_tables *tables, const void *options, con
 	struct err err = {""};
 	int rc;
 
-	(void)options;
 	(void)count;
 	rc = station_config_read(operands[0], &config, &err);
 	if (rc < 0)
 		return cli_error(cli_exit_code(rc), "%s", err.text);
-	rc = serve(tables, config, &err);
+	rc = serve(tables, config, options, &err);
 	station_config_free(config);
 	if (rc == -EBUSY)
 		return cli_error(EXIT_BUSY, "%s", err.text);
 	return rc < 0 ? cli_error(rc == -EADDRINUSE ? EXIT_BUSY : cli_exit_code(rc), "%s", err.text) : EXIT_PASS;
 }
 
-static const struct cli_option station_table[] = {{.name = NULL}};
+#define AT(member) offsetof(struct station_options, member)
+static const struct cli_option station_table[] = {
+	{.name = "terminal",
+	 .kind = OPTION_FLAG,
+	 .offset = AT(terminal),
+	 .help = "Show the page of one bench on this terminal as well, full screen (80 x 24): by keyboard and scanner alone. Ctrl-C ends."},
+	{.name = "bench", .kind = OPTION_TEXT, .arg = "LABEL", .offset = AT(bench), .help = "Which bench --terminal shows. Default: the first."},
+	{.name = NULL},
+};
 
 const struct command command_station = {
 	.name = "station",
@@ -134,6 +195,6 @@ const struct command command_station = {
 		       "or the address, 6 storage, 7 internal error.",
 	.example = "  penrig station line-3.json\n",
 	.options = station_table,
-	.options_size = 1,
+	.options_size = sizeof(struct station_options),
 	.run = run_station,
 };

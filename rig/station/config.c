@@ -14,6 +14,8 @@ static const char *const on_words[] = {"pass", "all", NULL};
 static const char *const start_words[] = {"on_order", "at_once", NULL};
 
 #define BADGE_MIN 4
+/* It stands in the record as a key. */
+#define HOOK_LETTERS "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._-"
 
 /* ---- parts ----------------------------------------------------------------------------------------------------- */
 
@@ -172,6 +174,8 @@ static int read_hook(const struct json_doc *doc, const struct json *node, size_t
 	int rc = json_read_object(doc, node, fields, &text, err);
 
 	*hook = text.hook;
+	if (rc == 0 && (strlen(hook->name) > 24 || strspn(hook->name, HOOK_LETTERS) != strlen(hook->name)))
+		rc = json_error(doc, json_get(node, "name"), err, "must be of 1 to 24 letters, digits, '.', '_' and '-'");
 	if (rc == 0)
 		rc = read_list(doc, text.command, STATION_HOOK_WORDS, err, read_hook_word, hook);
 	if (rc < 0)

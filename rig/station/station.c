@@ -43,7 +43,7 @@ static uint64_t day_begin_ns(const struct station *s)
 	return now > 0 ? (uint64_t)now * NS_PER_S : 0;
 }
 
-static char *station_text(const struct station *s)
+char *station_text(const struct station *s)
 {
 	struct json_out *out = json_out_object();
 	char *text = NULL;
@@ -572,4 +572,14 @@ void station_close(struct station *s)
 unsigned station_port(const struct station *s)
 {
 	return http_port(s->http);
+}
+
+char *station_bench_text(const struct station *s, unsigned bench)
+{
+	return bench_text(&s->bench[bench]);
+}
+
+unsigned station_order(struct station *s, const char *body, size_t len)
+{
+	return on_order(s, body, len);
 }

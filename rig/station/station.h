@@ -29,6 +29,12 @@ int station_open(const struct station_config *config, const struct station_host 
 		 struct station **ret, struct err *err);
 void station_close(struct station *station); /* NULL is fine; what runs goes on */
 
+/* What pages are told, as JSON, malloc'd (NULL: no memory), and an order as a page gives it (200, or 400: none was given): for a
+ * page that lives in this process. */
+char *station_bench_text(const struct station *station, unsigned bench);
+char *station_text(const struct station *station);
+unsigned station_order(struct station *station, const char *body, size_t len);
+
 unsigned station_port(const struct station *station);
 
 #endif

@@ -8,13 +8,16 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "e2e"))
 import rig  # noqa: E402
-from station import LIMIT_S, TWO_PHANTOMS, Station  # noqa: E402
+import powered  # noqa: E402
+import test_station_people  # noqa: E402
+from station import LIMIT_S, TWO_PHANTOMS, Page, Station  # noqa: E402
 
 from selenium import webdriver  # noqa: E402
 from selenium.webdriver.chrome.options import Options  # noqa: E402
 from selenium.webdriver.chrome.service import Service  # noqa: E402
 from selenium.webdriver.common.by import By  # noqa: E402
 
+ONLY = os.environ.get("ONLY", "").split()  # names of tests
 SIZES = ((1024, 600), (1920, 1080), (390, 844))
 PICTURES = Path(os.environ["PICTURES"]) if os.environ.get("PICTURES") else None  # where screenshots are kept, for the documents
 ARGS = ("--headless=new", "--no-sandbox", "--disable-dev-shm-usage", "--disable-gpu", "--hide-scrollbars", "--force-color-profile=srgb", "--no-first-run",
@@ -200,11 +203,108 @@ def died(w, check):
     s.end()
 
 
+def people(w, check):
+    """A PIN at the keypad, a unit that failed once, and a supervisor's decision; a wrong PIN is said. Without a mouse: see keys_alone."""
+    test_station_people.make_accounts(check)
+    test_station_people.account("train", "A. Meier", "--plan", "plan")
+    s = Station(accounts=str(test_station_people.trail), plan=test_station_people.SLOWER, start="at_once")
+    w.open(s)
+    w.keys("OP-0007\n")
+    check(w.wait(lambda: w.data("dialog") == "pin"), "a badge asks for its PIN")
+    w.look(check, "pin")
+
+    def pin(digits):
+        for digit in digits:
+            w.driver.find_element(By.XPATH, f"//div[@id='pad']/button[text()='{digit}']").click()
+        w.driver.find_element(By.ID, "pin-ok").click()
+    pin("0000")
+    check(w.wait(lambda: w.data("refused") == "account_wrong"), "a wrong PIN is refused")
+    pin("3141")
+    check(w.wait(lambda: "A. Meier" in w.text("person") and w.data("dialog") == ""), "the right one signs in")
+    w.keys("PEN-GOOD-01\n")
+    check(w.until("verdict") and w.data("word") == "fail", f"it fails: {w.data('word')}")
+    s.kill()
+    s.config["products"][0]["plan"] = str(rig.FIXTURES / "plans/ci-smoke.json")
+    test_station_people.account("train", "A. Meier", "--plan", "ci-smoke")
+    s.start()
+    check(w.until("ready"), "after a restart it is ready")
+    check("Sign in" in w.text("person"), "and nobody is signed in")
+    w.driver.find_element(By.ID, "person").click()
+    w.wait(lambda: w.data("dialog") == "pin")
+    w.driver.find_element(By.ID, "pin-who").send_keys("A. Meier")
+    pin("3141")
+    w.wait(lambda: "A. Meier" in w.text("person"))
+    w.keys("PEN-GOOD-01\n")
+    check(w.until("verdict") and w.data("word") == "held", f"it passes, and is held: {w.data('word')}")
+    w.look(check, "held")
+    w.driver.find_element(By.ID, "supervisor").click()
+    w.wait(lambda: w.data("dialog") == "decide")
+    w.look(check, "decide")
+    w.driver.find_element(By.ID, "decide-who").send_keys("R. Chief")
+    w.driver.find_element(By.ID, "decide-pin").send_keys("271828")
+    w.driver.find_element(By.ID, "decide-why").send_keys("phantom was torn")
+    w.driver.find_element(By.ID, "decide-retest").click()
+    check(w.wait(lambda: w.data("word") == "pass"), f"green by the supervisor's word: {w.data('word')} {w.data('refused')}")
+    s.end()
+
+
+def not_taken(w, check):
+    """An order that the station refuses, and STOP that does not reach it, are said; a scan that is taken takes the bar away."""
+    s = Station()
+    w.open(s)
+    w.js("window.realFetch = fetch; window.fetch = (u, o) => realFetch(u, { ...o, headers: {} })")  # as a proxy that takes a header away
+    w.keys("PEN-GOOD-01\n")
+    check(w.wait(lambda: w.data("unheard") == "403"), f"a refused order is said: {w.data('unheard')}")
+    check("403" in w.text("refusal") and w.data("view") == "ready", f"with its status: {w.text('refusal')}")
+    w.look(check, "unheard")
+    w.keys("\ue00c")
+    check(w.wait(lambda: "STOP did not reach" in w.text("refusal")), "a STOP that was not heard says so")
+    w.js("window.fetch = realFetch")
+    w.keys("PEN-GOOD-01\n")
+    check(w.until("armed") and w.data("unheard") == "", "one that is heard takes the bar away")
+    s.end()
+
+
+def pen_of_parts(w, check):
+    """What stands on the pen is scanned, or typed as a person types; it is no new unit, and Enter alone answers nothing."""
+    s = Station(plan=powered.PLAN, bench="bought-supply.json", world=("--dial", "{folder}/dial"), start="at_once")
+    w.open(s)
+    w.keys("PEN-GOOD-01\n")
+    check(w.until("prompt") and "Scan the pen" in w.text("prompt-word"), "the pen is asked for")
+    w.look(check, "scan-pen")
+    w.wait(lambda: w.js("return isRead()"))
+    w.js("document.getElementById('prompt-read').value = 'PEN-GOOD-01'")
+    w.driver.find_element(By.ID, "prompt-done").click()
+    check(w.wait(lambda: "dial" in w.text("prompt-word") and "0.7 mm" in w.text("prompt-word")), f"typed, and taken: {w.text('prompt-word')}")
+    w.look(check, "dial")
+    w.driver.find_element(By.ID, "give-up").click()
+    check(w.until("verdict"), "given up")
+    s.end()
+
+
+def told_once(w, check):
+    """A sound for each verdict, once: not for one that a page finds, and for one that came while the page did not hear."""
+    s = Station(start="at_once")
+    w.open(s)
+    w.keys("PEN-GOOD-01\n")
+    check(w.until("verdict") and w.wait(lambda: w.data("sounds") == "1"), f"one verdict, one sound: {w.data('sounds')}")
+    w.js("source.close()")
+    s.order("scan", code="PEN-GOOD-02")
+    page = Page(s)
+    page.until(lambda b: b["view"] == "verdict" and b["serial"] == "PEN-GOOD-02")
+    check(w.wait(lambda: w.data("serial") == "PEN-GOOD-02") and w.data("sounds") == "2", f"one that came meanwhile is heard too: {w.data('sounds')}")
+    w.driver.refresh()
+    check(w.until("verdict") and not w.data("sounds"), "a page that finds a verdict is silent")
+    s.end()
+
+
 def main():
     check = rig.Checks()
     window = Window()
     try:
-        for test in (verdicts, stop_and_prompt, lost, died):
+        for test in (verdicts, stop_and_prompt, lost, died, people, not_taken, pen_of_parts, told_once):
+            if ONLY and test.__name__ not in ONLY:
+                continue
             test(window, check)
     finally:
         window.driver.quit()

@@ -67,7 +67,9 @@ function readPen() {
 }
 function enter() {
   if (!bench) return;
-  if (bench.view === 'armed') order('start');
+  if (dialog === 'pin') signIn();
+  else if (dialog) return;
+  else if (bench.view === 'armed') order('start');
   else if (bench.view === 'prompt') done();
 }
 
@@ -84,11 +86,11 @@ function onKey(e) {
   clearTimeout(spaceTimer);
   if (k === 'Enter' || k === 'Tab') {
     const code = endBurst();
-    if (code.length >= BURST_MIN) { e.preventDefault(); e.stopPropagation(); if (inField(e)) e.target.value = ''; scan(code); return; }
+    if (code.length >= BURST_MIN) { e.preventDefault(); e.stopPropagation(); if (inField(e)) e.target.value = ''; if (dialog === 'decide') { $('decide-who').value = code; $('decide-pin').focus(); } else scan(code); return; }
     if (k === 'Enter' && !(document.activeElement instanceof HTMLButtonElement) && !(document.activeElement instanceof HTMLAnchorElement)) { e.preventDefault(); enter(); }
     return;
   }
-  if (k === 'Escape') { e.preventDefault(); stop(); return; }
+  if (k === 'Escape') { e.preventDefault(); if (bench && bench.signing) order('sign_out'); if (dialog) show(''); stop(); return; }
   if (k === 'F8' || (e.ctrlKey && k === ']')) { e.preventDefault(); burst += '\u001d'; return; }
   if (k.length === 1 && !e.ctrlKey && !e.metaKey) {
     burst += k;
@@ -100,7 +102,7 @@ addEventListener('keyup', e => { if (e.key === ' ' && !inField(e)) e.preventDefa
 
 /* ---- sound: one for each word ---- */
 let audio = null;
-const TUNES = { pass: [[660, 0, 0.12], [990, 0.14, 0.22]], fail: [[220, 0, 0.3], [165, 0.34, 0.5]], not_tested: [[440, 0, 0.12], [440, 0.2, 0.12], [440, 0.4, 0.12]],
+const TUNES = { pass: [[660, 0, 0.12], [990, 0.14, 0.22]], fail: [[220, 0, 0.3], [165, 0.34, 0.5]], not_tested: [[440, 0, 0.12], [440, 0.2, 0.12], [440, 0.4, 0.12]], held: [[523, 0, 0.25], [392, 0.3, 0.4]],
   stop_unverified: [[880, 0, 0.2], [587, 0.22, 0.2], [880, 0.44, 0.2], [587, 0.66, 0.2], [880, 0.88, 0.2], [587, 1.1, 0.2]] };
 function play(tune, context, at) {
   for (const [hz, from, length] of TUNES[tune]) {
@@ -124,14 +126,74 @@ function sound(word) {
 }
 addEventListener('pointerdown', () => { try { audio = audio || new AudioContext(); audio.resume(); } catch (e) { /* as above */ } }, { once: true });
 
+/* ---- who signs in, what a supervisor decides ---- */
+let dialog = '', deciding = '';
+const field = id => $(id).value.trim();
+function show(which) {
+  dialog = which;
+  for (const id of ['pin-text', 'pin-who', 'decide-pin', 'decide-who', 'decide-why']) $(id).value = '';
+  drawDialog();
+  if (which === 'pin') $(bench.signing ? 'pin-text' : 'pin-who').focus();
+  if (which === 'decide') $('decide-who').focus();
+  if (!which && document.activeElement) document.activeElement.blur();
+}
+function signIn() {
+  const pin = field('pin-text'), who = bench.signing || field('pin-who');
+  if (!who || !pin) { $(who ? 'pin-text' : 'pin-who').focus(); return; }
+  $('pin-text').value = '';
+  order('sign_in', { who, pin });
+}
+function decideAs(decision) {
+  const empty = ['decide-who', 'decide-pin', 'decide-why'].find(id => !field(id));
+  if (empty) { $(empty).focus(); return; }
+  order('decide', { serial: deciding, decision, who: field('decide-who'), pin: field('decide-pin'), reason: field('decide-why') });
+  show('');
+}
+/* The unit that a supervisor may decide about: the one whose verdict stands, or whose code was refused for it. */
+const decidable = () => !station || !station.accounts || !bench ? '' : ['no_more_attempts', 'held', 'rejected'].includes(bench.refused) ? bench.refused_detail
+  : bench.view === 'verdict' && ['fail', 'held'].includes(bench.verdict.word) ? bench.serial : '';
+function drawDialog() {
+  const wanted = bench && bench.signing;
+  if (wanted && dialog !== 'pin') { show('pin'); return; }
+  if (dialog === 'pin' && (!station.accounts || (!wanted && bench.operator) || ['running', 'prompt'].includes(bench.view))) { show(''); return; }
+  document.body.dataset.dialog = dialog;
+  for (const id of ['pin', 'decide']) $(id).style.top = $('refusal').classList.contains('shown') ? $('refusal').offsetHeight + 'px' : ''; /* nothing to be typed at lies behind the bar */
+  $('supervisor').hidden = dialog !== '' || !decidable();
+  put('supervisor', say('supervisor'));
+  if (dialog === 'pin') {
+    put('pin-word', wanted ? say('pin_of', { name: bench.signing }) : say('sign_in_button'));
+    $('pin-who').hidden = Boolean(wanted);
+    $('pin-who').placeholder = say('name_or_badge');
+    $('pin-text').placeholder = 'PIN';
+    put('pin-ok-word', say('done'));
+    put('pin-cancel', say('cancel'));
+  }
+  if (dialog !== 'decide') return;
+  putKept('decide-word', say('decide', { serial: deciding }));
+  $('decide-who').placeholder = say('supervisor_badge');
+  $('decide-pin').placeholder = 'PIN';
+  $('decide-why').placeholder = say('reason');
+  for (const word of ['cancel', 'retest', 'accept', 'reject']) put('decide-' + word, say(word));
+}
+function makePad() {
+  for (const key of ['1', '2', '3', '4', '5', '6', '7', '8', '9', '⌫', '0']) {
+    const e = document.createElement('button');
+    e.type = 'button';
+    e.textContent = key;
+    e.addEventListener('click', () => { const t = $('pin-text'); t.value = key === '⌫' ? t.value.slice(0, -1) : t.value + key; });
+    $('pad').append(e);
+  }
+}
+
 /* ---- drawing ---- */
 const SHAPES = {
   pass: '<svg viewBox="0 0 100 100"><circle cx="50" cy="50" r="44"/><path d="M27 52 44 69 74 33" stroke-width="10"/></svg>',
   fail: '<svg viewBox="0 0 100 100"><path d="M31 5h38l26 26v38l-26 26h-38l-26-26v-38z"/><path d="M32 32 68 68M68 32 32 68" stroke-width="11"/></svg>',
   not_tested: '<svg viewBox="0 0 100 100"><path d="M50 4 96 50 50 96 4 50z"/><path d="M38 40c0-18 25-17 25-2 0 10-13 10-13 22M50 67v9" stroke-width="8"/></svg>',
+  held: '<svg viewBox="0 0 100 100"><rect x="8" y="8" width="84" height="84" rx="10"/><path d="M38 30v40M62 30v40" stroke-width="13"/></svg>',
   stop_unverified: '<svg viewBox="0 0 100 100"><path d="M50 7 95 90H5z"/><path d="M50 36v28M50 72v9" stroke-width="9"/></svg>',
 };
-const SIGNS = { pass: '✓', fail: '✗', not_tested: '?', stop_unverified: '!' };
+const SIGNS = { pass: '✓', fail: '✗', not_tested: '?', held: '‖', stop_unverified: '!' };
 
 function fitWord() {
   const e = $('word'), v = $('verdict');
@@ -206,7 +268,7 @@ function drawRunning() {
   put('left', l.remaining_s > 0 ? say('left', { seconds: Math.ceil(l.remaining_s) }) : '');
   if (l.remaining_s > fullTime) fullTime = l.remaining_s;
   $('done').value = fullTime > 0 && l.remaining_s !== undefined ? Math.max(0, 1 - l.remaining_s / fullTime) : 0;
-  put('stage', bench.stopping ? say('stopping') : say('stage_' + (l.stage || 'opening')));
+  put('stage', bench.stopping ? say('stopping') : bench.hook ? say('hook', { name: bench.hook }) : say('stage_' + (l.stage || 'opening')));
   drawBar('bar-rate', say('rate'), l.rate, 'Hz', 1, l.stage === 'measuring');
   drawBar('bar-depth', say('depth'), l.depth, 'mm', 2, l.stage === 'measuring');
   drawBar('bar-handle', say('handle'), { value: l.handle_c }, '°C', 1);
@@ -229,6 +291,7 @@ function drawPrompt() {
 
 function drawFoot() {
   if (!station) return;
+  put('warn', station.devices_gone ? say('devices_gone') : bench && bench.history_gone ? say('history_gone') : '');
   put('today', say('today', { n: station.today }));
   put('yield', station.firsts ? say('yield', { percent: Math.round(100 * station.first_passes / station.firsts) }) : '');
   $('last').replaceChildren(...station.last.slice(-12).map(u => {
@@ -247,7 +310,7 @@ function drawHead() {
   const busy = bench.view === 'running' || bench.view === 'prompt';
   document.body.dataset.busy = busy ? 'yes' : 'no';
   put('head-serial', busy || bench.view === 'armed' ? bench.serial : '');
-  put('person', bench.operator);
+  put('person', bench.operator ? say('sign_out', { name: bench.operator }) : station && station.accounts ? say('sign_in_button') : '');
   put('stop-word', say('stop'));
   const shown = $('benches').dataset.label;
   if (shown !== bench.label) {
@@ -280,6 +343,7 @@ function draw() {
   drawHead();
   drawFoot();
   drawRefusal();
+  drawDialog();
   if (bench.view === 'ready') { put('ready-word', say(station && station.sign_in && !bench.operator ? 'sign_in' : 'scan')); put('ready-hint', say('scan_hint')); }
   if (bench.view === 'armed') { put('armed-product', bench.product); put('armed-serial', bench.serial); put('start-word', say('start')); }
   if (bench.view === 'running') drawRunning();
@@ -344,6 +408,13 @@ $('stop').addEventListener('click', stop);
 $('start').addEventListener('click', () => order('start'));
 $('prompt-done').addEventListener('click', done);
 $('give-up').addEventListener('click', giveUp);
+$('person').addEventListener('click', () => { if (bench && bench.operator) order('sign_out'); else if (bench && station && station.accounts) show('pin'); });
+$('pin-ok').addEventListener('click', signIn);
+$('pin-cancel').addEventListener('click', () => { order('sign_out'); show(''); });
+$('supervisor').addEventListener('click', () => { deciding = decidable(); show('decide'); });
+$('decide-cancel').addEventListener('click', () => show(''));
+for (const word of ['retest', 'accept', 'reject']) $('decide-' + word).addEventListener('click', () => decideAs(word));
+makePad();
 addEventListener('resize', () => draw());
 setInterval(watch, 200);
 learn(asked.get('lang') === 'de' ? 'de' : 'en');
