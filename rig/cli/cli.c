@@ -38,6 +38,8 @@ const struct command *const command_table[] = {
 	&command_state,
 	&command_station,
 	&command_account,
+	&command_io,
+	&command_label,
 	&command_agent,
 	&command_submit,
 	&command_jobs,

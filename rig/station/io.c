@@ -1,7 +1,8 @@
 /* The station's own scanner, foot switch and light: served by a child, `penrig io FILE`, which holds the devices; the station holds
- * none. Lines both ways: the child says {"event":"code","code":"..."} and {"event":"switch"}, each with its bench; it is told
- * "light BENCH WORD". A switch starts and never stops: a foot that slips must not decide anything else. */
+ * none. Lines both ways: the child says {"event":"code","code":"..."} and {"event":"switch"}, each with its bench's label ("": the
+ * first); it is told {"light":"pass","bench":LABEL}. A switch starts and never stops: a foot that slips must not decide anything else. */
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "rig/station/inside.h"
@@ -12,12 +13,15 @@
 static void take(struct station *s, const struct json *line)
 {
 	const struct json *event = json_get(line, "event"), *code = json_get(line, "code"), *bench = json_get(line, "bench");
-	double number = bench && json_kind(bench) == JSON_NUMBER ? json_number(bench) : 0;
+	const char *label = bench && json_kind(bench) == JSON_STRING ? json_string(bench) : "";
 	const bool text = code && json_kind(code) == JSON_STRING;
+	unsigned number = 0;
 
-	if (!event || json_kind(event) != JSON_STRING || !(number >= 0 && number < s->config->benches))
+	while (*label && number < s->config->benches && strcmp(s->config->bench[number].label, label) != 0)
+		number++;
+	if (!event || json_kind(event) != JSON_STRING || number == s->config->benches)
 		return;
-	struct bench *b = &s->bench[(unsigned)number];
+	struct bench *b = &s->bench[number];
 	const struct state_known known = known_of(b);
 	const bool read = loop_now_ns(s->loop) - b->prompted_ns >= READ_NS;
 
@@ -102,11 +106,17 @@ void station_io_light(struct bench *b)
 	static const char *const views[] = {
 		[VIEW_READY] = "ready", [VIEW_ARMED] = "armed", [VIEW_RUNNING] = "running", [VIEW_PROMPT] = "prompt"};
 	const char *word = b->state.view == VIEW_VERDICT ? verdict_word_name(b->state.word) : views[b->state.view];
-	char line[64];
+	struct json_out *out;
+	char *text = NULL, line[256];
 
 	if (!b->station->io || strcmp(b->light, word) == 0)
 		return;
-	snprintf(line, sizeof(line), "light %u %s\n", b->number, word);
-	if (helper_say(b->station->io, line) == 0)
+	out = json_out_object();
+	json_out_string(out, "light", word);
+	json_out_string(out, "bench", b->label);
+	if (json_out_print(out, false, &text, NULL) == 0 && (size_t)snprintf(line, sizeof(line), "%s\n", text) < sizeof(line) &&
+	    helper_say(b->station->io, line) == 0)
 		snprintf(b->light, sizeof(b->light), "%s", word);
+	free(text);
+	json_out_free(out);
 }

@@ -218,7 +218,12 @@ static void heard(struct bench *b, int rc)
 void act(struct bench *b, enum state_act what)
 {
 	switch (what) {
-	case ACT_START: start(b); break;
+	case ACT_START:
+		if (b->helper) /* of the unit before */
+			state_refuse(&b->state, "hooks_run", "");
+		else
+			start(b);
+		break;
 	case ACT_STOP:
 		if (!hooks_stop(b) && child_stop(b->child) < 0)
 			state_unheard(&b->state, "not_stopped");
@@ -355,12 +360,7 @@ static enum state_act obey(struct bench *b, const struct order *o)
 
 	b->ordered_ns = loop_now_ns(b->station->loop);
 	switch (o->what) {
-	case DO_START:
-		if (b->helper) {
-			state_refuse(&b->state, "hooks_run", "");
-			return ACT_NOTHING;
-		}
-		return state_start(&b->state, &known);
+	case DO_START: return state_start(&b->state, &known);
 	case DO_STOP: return state_stop(&b->state);
 	case DO_DONE:
 	case DO_GIVE_UP: return state_answer(&b->state, o->id, o->what == DO_DONE);

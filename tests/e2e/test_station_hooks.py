@@ -1,0 +1,176 @@
+"""What stands beside a test at the station: hooks before and after it, a label printer on a socket, and the station's own scanner, foot
+switch and light behind `penrig io`."""
+import json
+import os
+import pty
+import socket
+import struct
+import subprocess
+import sys
+import threading
+import tty
+from pathlib import Path
+
+import jsonschema
+
+import rig
+from station import LIMIT_S, Page, Station
+from test_station import view
+
+ZPL = "^XA^FO50,50^A0N,40,40^FD{dut}^FS^FO50,100^BXN,6,200^FD{dut} {lot}^FS^XZ\n"
+
+
+class Printer(threading.Thread):
+    """Takes one label."""
+
+    def __init__(self):
+        super().__init__()
+        self.socket = socket.create_server(("127.0.0.1", 0))
+        self.to, self.label = f"127.0.0.1:{self.socket.getsockname()[1]}", b""
+        self.start()
+
+    def run(self):
+        one, _ = self.socket.accept()
+        while data := one.recv(4096):
+            self.label += data
+        one.close()
+        self.socket.close()
+
+
+def label(check):
+    printer = Printer()
+    s = Station(start="at_once")
+    s.kill()
+    (s.folder / "pen.zpl").write_text(ZPL)
+    s.config["hooks"] = {
+        "before": [{"name": "flash", "command": ["sh", "-c", "echo flashed {dut}; echo ^done >&2"]}],
+        "after": [{"name": "label", "command": [str(rig.PENRIG), "label", str(s.folder / "pen.zpl"), f"--to={printer.to}", "--set=dut={dut}", "--set=lot={lot}"]},
+                  {"name": "count", "on": "all", "command": ["sh", "-c", "echo {verdict} {name} >> " + str(s.folder / "count")]}]}
+    s.start()
+    page = Page(s)
+    s.order("scan", code="]d20104012345678901" "21PEN-GOOD-01\x1d10L42")
+    b = page.until(view("verdict"))
+    check(b["verdict"]["word"] == "pass", f"a pass: {b['verdict']}")
+    printer.join(LIMIT_S)
+    check(printer.label.decode() == ZPL.replace("{dut}", "PEN-GOOD-01").replace("{lot}", "L42"), f"the label got there: {printer.label}")
+    s.order("scan", code="PEN-DEEP-01")
+    while page.until(lambda b: b["serial"] == "PEN-DEEP-01")["view"] == "armed":  # the next start waits for the hooks
+        s.order("start")
+        page.next()
+    page.until(lambda b: b["view"] == "verdict" and b["serial"] == "PEN-DEEP-01")
+    hooks = [json.loads(line) for line in (s.folder / "runs" / f"{b['name']}.hooks.jsonl").read_text().splitlines()]
+    check([(h["hook"], h["when"], h["exit_code"]) for h in hooks] == [("flash", "before", 0), ("label", "after", 0), ("count", "after", 0)], f"each stands beside the run: {hooks}")
+    check(hooks[0]["output"] == "flashed PEN-GOOD-01\n^done\n", f"with what it said: {hooks[0]}")
+    report = json.loads((s.folder / "runs" / f"{b['name']}.report.json").read_text())
+    check("hook_flash" in json.dumps(report["attributes"]), f"and the one before in the record: {report.get('attributes')}")
+    s.end()
+    rows = [("no printer", "PEN-1", "127.0.0.1:1", 4, "refused"), ("a value that is a command", "^XA", printer.to, 2, "obey"), ("no port", "PEN-1", "printer", 2, "HOST:PORT")]
+    for what, dut, to, code, why in rows:
+        done = subprocess.run([str(rig.PENRIG), "label", str(s.folder / "pen.zpl"), "--to", to, "--set", f"dut={dut}", "--set", "lot="], capture_output=True, text=True, timeout=LIMIT_S)
+        check(done.returncode == code and why in done.stderr.lower() + done.stderr, f"{what}: {done.returncode} {done.stderr}")
+
+
+def hooks_that_fail(check):
+    rows = [
+        ("it fails", {"name": "flash", "command": ["sh", "-c", "echo no programmer; exit 3"]}, "no programmer"),
+        ("it takes too long", {"name": "flash", "limit_s": 0.2, "command": ["sleep", "1000"]}, "too long"),
+        ("it is not there", {"name": "flash", "command": ["/no/such/program"]}, "/no/such/program"),
+        ("it wants what is not there", {"name": "flash", "command": ["echo", "{pin}"]}, "not there"),
+    ]
+    for what, hook, why in rows:
+        s = Station(start="at_once", hooks={"before": [hook]})
+        page = Page(s)
+        s.order("scan", code="PEN-GOOD-01")
+        b = page.until(view("verdict"))
+        check((b["verdict"]["word"], b["verdict"]["why"]) == ("not_tested", "hook") and why in b["verdict"]["reason"], f"{what}: {b['verdict']}")
+        check([u["verdict"] for u in s.units()] == ["not_tested"] and not s.events(), f"{what}: nothing was started")
+        s.end()
+    s = Station(start="at_once", hooks={"before": [{"name": "flash", "command": ["sleep", "1000"]}]})
+    page = Page(s)
+    s.order("scan", code="PEN-GOOD-01")
+    page.until(lambda b: b["hook"] == "flash" and b["view"] == "running")
+    s.order("stop")
+    b = page.until(view("verdict"))
+    check(b["verdict"]["why"] == "stopped" and not s.events(), f"STOP ends a hook, and nothing starts: {b['verdict']}")
+    s.end()
+    s = Station(start="at_once", hooks={"after": [{"name": "label", "command": ["false"]}]})
+    page = Page(s)
+    s.order("scan", code="PEN-GOOD-01")
+    b = page.until(lambda b: b["view"] == "verdict" and b["refused"])
+    check((b["verdict"]["word"], b["refused"], b["refused_detail"]) == ("pass", "hook_failed", "label"), f"a label that fails changes no verdict, and is said: {b}")
+    s.end()
+
+
+def own_devices(check):
+    folder = Path(Station.made[-1].folder if Station.made else "/tmp")
+    s = Station()
+    s.kill()
+    folder = s.folder
+    scanner, scanner_end = pty.openpty()
+    light, light_end = pty.openpty()
+    for fd in (scanner, scanner_end, light, light_end):
+        tty.setraw(fd)
+    foot = folder / "foot"
+    os.mkfifo(foot)
+    io = {"kind": "penrig/io/1", "scanners": [{"device": os.ttyname(scanner_end), "baud": 9600}], "switches": [{"bench": "Bench 1", "device": str(foot)}],
+          "lights": [{"bench": "Bench 1", "device": os.ttyname(light_end), "words": {"ready": "R\n", "running": "Y\n", "pass": "G\n", "fail": "X\n"}}]}
+    schema = jsonschema.Draft202012Validator(json.loads((rig.ROOT / "reports/schema/io.schema.json").read_text()))
+    check(schema.is_valid(io), "the schema accepts it")
+    (folder / "io.json").write_text(json.dumps(io))
+    s.config["io"] = "io.json"
+    s.start()
+    page = Page(s)
+    page.until(lambda b: page.station and not page.station["devices_gone"])
+    press = os.open(foot, os.O_RDWR | os.O_NONBLOCK)
+
+    def step(value=1):
+        os.write(press, struct.pack("llHHi", 0, 0, 1, 28, value) + struct.pack("llHHi", 0, 0, 0, 0, 0))
+    os.write(scanner, b"HELLO\r\n")
+    page.until(lambda b: b["refused"] == "unknown")
+    os.write(scanner, b"]d20104012345678901" b"21PEN-GOOD-01\x1d10L42\r")
+    check(page.until(view("armed"))["lot"] == "L42", "a serial scanner's code with its end marks")
+    step(0)
+    step()
+    step()
+    check(page.until(lambda b: b["view"] == "running")["serial"] == "PEN-GOOD-01", "the foot starts")
+    step()
+    b = page.until(view("verdict"))
+    check(b["verdict"]["word"] == "pass", f"and stops nothing: {b['verdict']}")
+    step()
+    os.write(scanner, b"x" * 300 + b"\r")
+    check(page.until(lambda b: b["refused"])["refused"].startswith("scan_"), "too long a code is refused, and the foot did nothing more")
+    check(len(s.events()) == 1, "one run")
+    shown = b""
+    while b"G\n" not in shown:
+        shown += os.read(light, 64)
+    check(shown.startswith(b"R\nY\nG\n"), f"the light shows what the page shows: {shown}")
+    os.close(scanner)
+    os.close(scanner_end)
+    while not page.station["devices_gone"]:
+        page.next()
+    check(True, "a scanner that went is said")
+    s.end()
+    for change, why in (({"kind": "penrig/bench/1"}, "penrig/io/1"), ({"scanners": [], "switches": [], "lights": []}, "names no device"), ({"scanners": [{"baud": 9600}]}, "device"),
+                        ({"lights": [{"device": "/dev/null", "words": {"purple": "P"}}]}, "ready, armed")):
+        (folder / "io.json").write_text(json.dumps({**io, **change}))
+        done = subprocess.run([str(rig.PENRIG), "io", str(folder / "io.json")], capture_output=True, text=True, timeout=LIMIT_S, stdin=subprocess.DEVNULL)
+        check(done.returncode == 2 and why in done.stderr and "io.json:" in done.stderr, f"{change}: {done.returncode} {done.stderr}")
+    (folder / "io.json").write_text(json.dumps({"kind": "penrig/io/1", "scanners": [{"device": str(folder / "none")}]}))
+    done = subprocess.run([str(rig.PENRIG), "io", str(folder / "io.json")], capture_output=True, text=True, timeout=LIMIT_S, stdin=subprocess.DEVNULL)
+    check(done.returncode == 4 and "No such file" in done.stderr, f"a device that is not there: {done.returncode} {done.stderr}")
+
+
+def main():
+    check = rig.Checks()
+    for test in (label, hooks_that_fail, own_devices):
+        try:
+            test(check)
+        except Exception as e:
+            check(False, f"{test.__name__}: {type(e).__name__}: {e}")
+        finally:
+            Station.end_all()
+    check.end()
+
+
+if __name__ == "__main__":
+    sys.exit(main())
