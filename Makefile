@@ -1,9 +1,9 @@
 # penrig: build, demo, check. `make help` lists the targets. One pattern rule, no recursion; see docs/building.md.
 
 VERSION  := 0.1.0
-BUILD_ID  = $(or $(shell git describe --always --dirty --abbrev=12 2>/dev/null),no-git)
+BUILD_ID ?= $(or $(shell git describe --always --dirty --abbrev=12 2>/dev/null),no-git)
 # UTC of the newest commit, in seconds: no clock that is right stands behind it. 0 where there is no git.
-MADE_S    = $(or $(shell git show -s --format=%ct HEAD 2>/dev/null),0)
+MADE_S   ?= $(or $(shell git show -s --format=%ct HEAD 2>/dev/null),0)
 prefix   ?= /usr/local
 BUILD    ?= build
 SANITIZE ?=
@@ -36,6 +36,7 @@ APT_STATION := $(APT_DEMO) libmicrohttpd-dev
 APT_BROWSER := $(APT_STATION) chromium chromium-driver python3-selenium fonts-dejavu-core
 # For a fleet: the library, and a server to try it with. Not part of `make check`, whose tests of a fleet are skipped without it.
 APT_FLEET := $(APT_DEMO) libpq-dev postgresql-15 postgresql-client-15 python3 python3-psycopg2 psmisc openssl
+APT_DEB := $(APT_STATION) debhelper lintian dpkg-dev scdoc
 APT_BENCH := $(APT_BUILD) python3 python3-numpy python3-scipy python3-pandas
 
 # ---- flags ----------------------------------------------------------------------------------------------------------
@@ -57,7 +58,7 @@ LIBS_HERE = $(shell for lib in $(NEED_LIBS) $(MAY_LIBS) $(WEB_LIBS) $(PQ_LIBS); 
 KEY = $(CC) | $(STD) $(WARN) $(CPPFLAGS) $(CFLAGS) $(LDFLAGS) $(SAN) | $(LIBS_HERE) | $(TRY)
 
 # Goals that compile nothing themselves do not ask for a compiler and libraries.
-NO_BUILD := help clean lint demo station-demo fleet-demo check check-browser check-fleet deps-station deps-browser deps-fleet soak reliability mutants bench deps-demo deps-check deps-bench
+NO_BUILD := help deb deps-deb clean lint demo station-demo fleet-demo check check-browser check-fleet deps-station deps-browser deps-fleet soak reliability mutants bench deps-demo deps-check deps-bench
 ifneq ($(filter-out $(NO_BUILD),$(or $(MAKECMDGOALS),all)),)
 KEY := $(KEY)
 -include $(B)/flags.mk
@@ -113,7 +114,7 @@ PENRIG_A := $(B)/tests/penrig-a
 # What fails on purpose, preloaded into tests: allocations and writes.
 FAILING := $(B)/libfailing-calls.so
 
-.PHONY: all help demo station-demo fleet-demo check check-browser check-fleet deps-station deps-browser deps-fleet soak reliability mutants bench bench-programs lint man install clean deps-demo deps-check deps-bench tests FORCE
+.PHONY: all help deb deps-deb demo station-demo fleet-demo check check-browser check-fleet deps-station deps-browser deps-fleet soak reliability mutants bench bench-programs lint man install clean deps-demo deps-check deps-bench tests FORCE
 .DELETE_ON_ERROR:
 .SECONDARY:
 all: $(PROGRAMS)
@@ -227,6 +228,7 @@ help:
 	@echo "make lint             format, rooms, function length, no printing outside rig/cli"
 	@echo "make man              manual pages into $(B)/man (needs scdoc)"
 	@echo "make install          DESTDIR= prefix=$(prefix)"
+	@echo "make deb              Debian packages of penrig and of the station's service, checked by lintian, into $(B)/deb"
 	@echo "make clean"
 	@echo "DEPS=skip             never install anything: what is missing is named"
 	@echo "Where a thing goes, and how to find a fault: docs/contributing.md"
@@ -241,6 +243,8 @@ deps-fleet:
 	@PYTHON=$(PYTHON) DEPS=$(DEPS) tests/tools/fleet-deps.sh $(APT_FLEET)
 deps-browser:
 	@DEPS=$(DEPS) PYTHON=$(PYTHON) tests/tools/deps.sh $(APT_BROWSER)
+deps-deb:
+	@DEPS=$(DEPS) PYTHON=$(PYTHON) tests/tools/deps.sh $(APT_DEB)
 deps-bench:
 	@DEPS=$(DEPS) PYTHON=$(PYTHON) tests/tools/deps.sh $(APT_BENCH)
 
@@ -371,6 +375,18 @@ install: all $(if $(shell command -v scdoc),man)
 	$(B)/penrig help --completion > $(D)/share/bash-completion/completions/penrig
 	$(if $(shell command -v scdoc),install -m 644 $(MAN) $(D)/share/man/man1,@echo "scdoc is not installed: no manual pages")
 	@[ -n "$(DESTDIR)" ] || echo "For a bench on this computer: sudo systemd-sysusers && sudo udevadm control --reload && sudo udevadm trigger && sudo usermod -aG penrig $$(id -un)"
+
+# Debian packages, built in a copy of the project's files, checked by lintian; into $(B)/deb.
+DEB = $(B)/deb/penrig-$(VERSION)
+deb: deps-deb
+	rm -rf $(B)/deb
+	mkdir -p $(DEB)
+	if [ -e .git ]; then git ls-files -z --cached --others --exclude-standard; else find . -name build -prune -o -type f -print0; fi | \
+		tar -c --null -T - | tar -x -C $(DEB)
+	cp -a packaging/debian $(DEB)/debian
+	cd $(DEB) && BUILD_ID=$(BUILD_ID) MADE_S=$(MADE_S) DEB_BUILD_OPTIONS="parallel=2 nocheck $(DEB_OPTIONS)" dpkg-buildpackage -us -uc -b
+	lintian --fail-on error,warning $(B)/deb/*.changes
+	@ls $(B)/deb/*.deb
 
 clean:
 	rm -rf $(BUILD)

@@ -15,14 +15,24 @@ struct account_options {
 
 #define AT(member) offsetof(struct account_options, member)
 static const struct cli_option account_table[] = {
-	{.name = "name", .kind = OPTION_TEXT, .arg = "NAME", .offset = AT(name), .group = "Whose", .help = "The person's printed name."},
-	{.name = "badge", .kind = OPTION_TEXT, .arg = "CODE", .offset = AT(badge), .help = "The code on the badge, of add and badge."},
+	{.name = "name",
+	 .kind = OPTION_TEXT,
+	 .arg = "NAME",
+	 .offset = AT(name),
+	 .group = "Whose",
+	 .help = "The person's printed name."},
+	{.name = "badge",
+	 .kind = OPTION_TEXT,
+	 .arg = "CODE",
+	 .offset = AT(badge),
+	 .help = "The code on the badge, of add and badge."},
 	{.name = "role",
 	 .kind = OPTION_WORD,
 	 .arg = "ROLE",
 	 .words = account_roles,
 	 .offset = AT(role),
-	 .help = "operator: tests by the plans that the person is trained for; engineer: by every plan; supervisor: decides about units "
+	 .help = "operator: tests by the plans that the person is trained for; engineer: by every plan; supervisor: "
+		 "decides about units "
 		 "that failed, and changes accounts."},
 	{.name = "plan",
 	 .kind = OPTION_TEXT,
@@ -34,7 +44,12 @@ static const struct cli_option account_table[] = {
 	 .arg = "FILE",
 	 .offset = AT(pin_file),
 	 .help = "The new PIN is the first line of FILE. Default: asked for on the terminal, twice."},
-	{.name = "by", .kind = OPTION_TEXT, .arg = "NAME", .offset = AT(by), .group = "Who changes it", .help = "The supervisor, by name or badge. The first account needs none."},
+	{.name = "by",
+	 .kind = OPTION_TEXT,
+	 .arg = "NAME",
+	 .offset = AT(by),
+	 .group = "Who changes it",
+	 .help = "The supervisor, by name or badge. The first account needs none."},
 	{.name = "by-pin-file",
 	 .kind = OPTION_TEXT,
 	 .arg = "FILE",
@@ -69,7 +84,8 @@ static int new_pin(const struct account_options *o, char ret[PIN_KEPT_MAX], stru
 }
 
 /* A change is a supervisor's, who is asked for the PIN each time. *ret_by: the name. */
-static int let_by(struct accounts *accounts, const struct account_options *o, char ret_by[ACCOUNT_TEXT], struct err *err)
+static int let_by(struct accounts *accounts, const struct account_options *o, char ret_by[ACCOUNT_TEXT],
+		  struct err *err)
 {
 	const struct account *by = NULL;
 	char pin[PIN_MAX + 2];
@@ -87,7 +103,8 @@ static int let_by(struct accounts *accounts, const struct account_options *o, ch
 	answer = accounts_ask(accounts, o->by, pin, now_ns(), &by);
 	keys_forget(pin, sizeof(pin));
 	if (answer == ACCOUNT_LOCKED)
-		return err_set(err, -EPERM, "%s: locked after %d wrong PINs; another supervisor unlocks it", o->by, ACCOUNT_WRONG_MAX);
+		return err_set(err, -EPERM, "%s: locked after %d wrong PINs; another supervisor unlocks it", o->by,
+			       ACCOUNT_WRONG_MAX);
 	if (answer == ACCOUNT_DISABLED)
 		return err_set(err, -EPERM, "%s: this account is disabled", o->by);
 	if (answer != ACCOUNT_KNOWN)
@@ -105,12 +122,18 @@ static int change(struct accounts *accounts, enum account_event event, const str
 
 	if (!o->name)
 		return err_set(err, -EINVAL, "--name is missing: whose account it is");
-	if ((rc = record_text("--name", o->name, name, sizeof(name), err)) < 0 || (rc = let_by(accounts, o, by, err)) < 0)
+	if ((rc = record_text("--name", o->name, name, sizeof(name), err)) < 0 ||
+	    (rc = let_by(accounts, o, by, err)) < 0)
 		return rc;
 	if (event == ACCOUNT_ADD || event == ACCOUNT_PIN)
 		rc = new_pin(o, pin, err);
-	const struct account_entry entry = {
-		.event = event, .name = name, .by = by, .badge = o->badge, .pin = pin, .plan = o->plan, .role = (enum account_role)o->role};
+	const struct account_entry entry = {.event = event,
+					    .name = name,
+					    .by = by,
+					    .badge = o->badge,
+					    .pin = pin,
+					    .plan = o->plan,
+					    .role = (enum account_role)o->role};
 
 	return rc < 0 ? rc : accounts_tell(accounts, &entry, now_ns(), err);
 }
@@ -123,7 +146,8 @@ static void list(const struct accounts *accounts)
 		const struct account *a = accounts_at(accounts, i);
 
 		print_clean(stdout, a->name);
-		printf("\t%s%s%s", account_roles[a->role], a->disabled ? ", disabled" : "", account_locked(a) ? ", locked" : "");
+		printf("\t%s%s%s", account_roles[a->role], a->disabled ? ", disabled" : "",
+		       account_locked(a) ? ", locked" : "");
 		for (unsigned k = 0; k < a->plans; k++) {
 			printf("%s", k ? " " : "\t");
 			print_clean(stdout, a->plan[k]);
@@ -142,7 +166,8 @@ static int event_of(const char *word)
 	return -1;
 }
 
-static int account_run(const struct cli_tables *tables, const void *options, const char *const *operands, unsigned count)
+static int account_run(const struct cli_tables *tables, const void *options, const char *const *operands,
+		       unsigned count)
 {
 	struct accounts *accounts = NULL;
 	struct err err = {""};
@@ -150,16 +175,18 @@ static int account_run(const struct cli_tables *tables, const void *options, con
 
 	(void)tables, (void)count;
 	if (event < 0 && strcmp(operands[0], "list") != 0)
-		return cli_error(EXIT_USAGE,
-				 "account %.40s: list, or one of add, pin, badge, role, train, untrain, disable, enable, unlock",
-				 operands[0]);
+		return cli_error(
+			EXIT_USAGE,
+			"account %.40s: list, or one of add, pin, badge, role, train, untrain, disable, enable, unlock",
+			operands[0]);
 	rc = accounts_open(operands[1], event == ACCOUNT_ADD, &accounts, &err);
 	if (rc == 0 && event >= 0)
 		rc = change(accounts, (enum account_event)event, options, &err);
 	if (rc == 0)
 		list(accounts);
 	accounts_close(accounts);
-	return rc < 0 ? cli_error(rc == -EPERM || rc == -ENOKEY ? EXIT_USAGE : cli_exit_code(rc), "%s", err.text) : EXIT_PASS;
+	return rc < 0 ? cli_error(rc == -EPERM || rc == -ENOKEY ? EXIT_USAGE : cli_exit_code(rc), "%s", err.text)
+		      : EXIT_PASS;
 }
 
 const struct command command_account = {
@@ -168,15 +195,19 @@ const struct command command_account = {
 	.operands_min = 2,
 	.operands_max = 2,
 	.summary = "Say who may sign in at a station, with which role and plans",
-	.description =
-		"FILE is the trail of accounts that a station file names (\"accounts\"). ACTION is list, or a change: add, pin, "
-		"badge, role, train, untrain, disable, enable, unlock. The first account is a supervisor's; from then on each "
-		"change needs --by and that supervisor's PIN.\n\n"
-		"Every change, sign-in, wrong PIN and decision about a unit is a line of the file, chained to the one before by "
-		"its SHA-256. Five wrong PINs in a row lock an account until a supervisor unlocks it. A station takes a change "
-		"in at the next order.\n\n"
-		"The exit code is 0; 2 wrong usage, or a PIN, name or role that does not allow it; 6 the file cannot be read or "
-		"written, or its chain is broken.",
+	.description = "FILE is the trail of accounts that a station file names (\"accounts\"). ACTION is list, or a "
+		       "change: add, pin, "
+		       "badge, role, train, untrain, disable, enable, unlock. The first account is a supervisor's; "
+		       "from then on each "
+		       "change needs --by and that supervisor's PIN.\n\n"
+		       "Every change, sign-in, wrong PIN and decision about a unit is a line of the file, chained to "
+		       "the one before by "
+		       "its SHA-256. Five wrong PINs in a row lock an account until a supervisor unlocks it. A station "
+		       "takes a change "
+		       "in at the next order.\n\n"
+		       "The exit code is 0; 2 wrong usage, or a PIN, name or role that does not allow it; 6 the file "
+		       "cannot be read or "
+		       "written, or its chain is broken.",
 	.example = "  penrig account add accounts.jsonl --name \"R. Chief\" --role supervisor --badge SV-01\n"
 		   "  penrig account add accounts.jsonl --name \"A. Meier\" --badge OP-0007 --by \"R. Chief\"\n"
 		   "  penrig account train accounts.jsonl --name \"A. Meier\" --plan pen-s --by \"R. Chief\"\n",

@@ -15,7 +15,7 @@
 #include "rig/cli/kit/io_file.h"
 #include "rig/cli/kit/signals.h"
 
-#define CODE_MAX 200 /* as the station takes it */
+#define CODE_MAX  200 /* as the station takes it */
 #define LINE_MAX_ 512
 
 struct held {
@@ -164,8 +164,9 @@ static speed_t speed_of(int64_t baud)
 	static const struct {
 		int64_t baud;
 		speed_t speed;
-	} rows[] = {{300, B300},     {1200, B1200},   {2400, B2400},   {4800, B4800},	{9600, B9600},	  {19200, B19200},
-		    {38400, B38400}, {57600, B57600}, {115200, B115200}, {230400, B230400}, {921600, B921600}};
+	} rows[] = {{300, B300},       {1200, B1200},     {2400, B2400},    {4800, B4800},
+		    {9600, B9600},     {19200, B19200},   {38400, B38400},  {57600, B57600},
+		    {115200, B115200}, {230400, B230400}, {921600, B921600}};
 
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
 		if (rows[i].baud == baud)
@@ -182,8 +183,11 @@ static int set_line(const struct held *h, struct err *err)
 	cfmakeraw(&mode);
 	mode.c_cflag |= CLOCAL | CREAD;
 	if (h->device->baud && (speed_of(h->device->baud) == B0 || cfsetspeed(&mode, speed_of(h->device->baud)) != 0))
-		return err_set(err, -EINVAL, "%s: %lld baud is no usual rate", h->device->device, (long long)h->device->baud);
-	return tcsetattr(h->fd, TCSANOW, &mode) == 0 ? 0 : err_set(err, -errno, "%s: %s", h->device->device, strerror(errno));
+		return err_set(err, -EINVAL, "%s: %lld baud is no usual rate", h->device->device,
+			       (long long)h->device->baud);
+	return tcsetattr(h->fd, TCSANOW, &mode) == 0
+		       ? 0
+		       : err_set(err, -errno, "%s: %s", h->device->device, strerror(errno));
 }
 
 static int hold(struct held *h, struct err *err)
@@ -262,7 +266,10 @@ static int io_run(const struct cli_tables *tables, const void *options, const ch
 	json_doc_free(io->file.doc);
 	free(io);
 	if (rc < 0)
-		return cli_error(!read ? cli_exit_code(rc) : rc == -EINVAL ? EXIT_USAGE : EXIT_DEVICE_LOST, "%s", err.text);
+		return cli_error(!read           ? cli_exit_code(rc)
+				 : rc == -EINVAL ? EXIT_USAGE
+						 : EXIT_DEVICE_LOST,
+				 "%s", err.text);
 	return EXIT_PASS;
 }
 
@@ -274,13 +281,15 @@ const struct command command_io = {
 	.operands_min = 1,
 	.operands_max = 1,
 	.summary = "Serve a station's own scanner, foot switch and light",
-	.description =
-		"A station starts this where its file names one (\"io\"); no bench names these devices. FILE lists serial "
-		"scanners, foot switches (input devices) and lights that take a line of text.\n\n"
-		"It says {\"event\":\"code\",\"bench\":LABEL,\"code\":TEXT} and {\"event\":\"switch\",\"bench\":LABEL} on "
-		"standard output, a line each, and takes {\"light\":WORD,\"bench\":LABEL} on standard input; it ends with its "
-		"input. A switch starts a test, and never stops one.\n\n"
-		"The exit code is 0; 2 a wrong file; 4 a device cannot be opened, or went.",
+	.description = "A station starts this where its file names one (\"io\"); no bench names these devices. FILE "
+		       "lists serial "
+		       "scanners, foot switches (input devices) and lights that take a line of text.\n\n"
+		       "It says {\"event\":\"code\",\"bench\":LABEL,\"code\":TEXT} and "
+		       "{\"event\":\"switch\",\"bench\":LABEL} on "
+		       "standard output, a line each, and takes {\"light\":WORD,\"bench\":LABEL} on standard input; it "
+		       "ends with its "
+		       "input. A switch starts a test, and never stops one.\n\n"
+		       "The exit code is 0; 2 a wrong file; 4 a device cannot be opened, or went.",
 	.example = "  penrig io line-3-io.json\n",
 	.options = io_table,
 	.options_size = 1,

@@ -18,8 +18,16 @@ struct label_options {
 
 #define AT(member) offsetof(struct label_options, member)
 static const struct cli_option label_table[] = {
-	{.name = "to", .kind = OPTION_TEXT, .arg = "HOST:PORT", .offset = AT(to), .help = "The printer; its port is 9100 by custom. Required."},
-	{.name = "set", .kind = OPTION_LIST, .arg = "KEY=VALUE", .offset = AT(set), .help = "VALUE takes the place of {KEY} in the template; may be repeated."},
+	{.name = "to",
+	 .kind = OPTION_TEXT,
+	 .arg = "HOST:PORT",
+	 .offset = AT(to),
+	 .help = "The printer; its port is 9100 by custom. Required."},
+	{.name = "set",
+	 .kind = OPTION_LIST,
+	 .arg = "KEY=VALUE",
+	 .offset = AT(set),
+	 .help = "VALUE takes the place of {KEY} in the template; may be repeated."},
 	{.name = NULL},
 };
 
@@ -32,7 +40,10 @@ static int check_value(const char *pair, struct err *err)
 		return err_set(err, -EINVAL, "--set %s: must be KEY=VALUE", pair);
 	for (const char *c = value + 1; *c; c++)
 		if (*c == '^' || *c == '~' || (unsigned char)*c < ' ' || *c == 0x7f)
-			return err_set(err, -EINVAL, "--set %s: a value has no ^, no ~ and no control character: a printer would obey it", pair);
+			return err_set(
+				err, -EINVAL,
+				"--set %s: a value has no ^, no ~ and no control character: a printer would obey it",
+				pair);
 	return 0;
 }
 
@@ -54,7 +65,8 @@ static int fill(const struct option_list *set, const char *template, char *ret, 
 		size_t n = value ? strlen(value) : 1;
 
 		if (end && !value)
-			return err_set(err, -EINVAL, "the template wants %.*s: give it with --set", (int)(end - template + 1), template);
+			return err_set(err, -EINVAL, "the template wants %.*s: give it with --set",
+				       (int)(end - template + 1), template);
 		if (len + n + 1 > size)
 			return err_set(err, -E2BIG, "the label is too long");
 		memcpy(ret + len, value ? value : template, n);
@@ -158,10 +170,13 @@ const struct command command_label = {
 	.operands_min = 1,
 	.operands_max = 1,
 	.summary = "Print a unit's label on a printer that listens on a socket",
-	.description = "TEMPLATE is a label in the printer's language, ZPL for example. {KEY} in it becomes the VALUE of --set KEY=VALUE. A "
-		       "value that could be a command of ZPL (^, ~, control characters) is refused. A station runs this as a hook "
-		       "after a pass.\n\n"
-		       "The exit code is 0: the printer took it; 2 wrong usage or template; 4 no printer there, or it went.",
+	.description =
+		"TEMPLATE is a label in the printer's language, ZPL for example. {KEY} in it becomes the VALUE of "
+		"--set KEY=VALUE. A "
+		"value that could be a command of ZPL (^, ~, control characters) is refused. A station runs this as a "
+		"hook "
+		"after a pass.\n\n"
+		"The exit code is 0: the printer took it; 2 wrong usage or template; 4 no printer there, or it went.",
 	.example = "  penrig label pen-s.zpl --to 10.0.0.9:9100 --set dut=SN-0417 --set lot=L42\n",
 	.options = label_table,
 	.options_size = sizeof(struct label_options),

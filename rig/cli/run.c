@@ -389,9 +389,13 @@ static int open_surroundings(struct run *run, struct err *err)
 	struct style style = style_of(stderr, (enum colour_choice)run->options->color);
 	int event_fd = -1, rc;
 
-	run->answers = (struct answers){
-		.fd = -1, .waits = run->tables->on_question, .answer = on_answer, .say = on_words,
-		.stop = on_stop, .refused = on_refused, .ctx = run};
+	run->answers = (struct answers){.fd = -1,
+					.waits = run->tables->on_question,
+					.answer = on_answer,
+					.say = on_words,
+					.stop = on_stop,
+					.refused = on_refused,
+					.ctx = run};
 	if ((rc = descriptor_of("--progress-fd", run->options->progress_fd, &event_fd, err)) < 0 ||
 	    (rc = descriptor_of("--answer-fd", run->options->answer_fd, &run->answers.fd, err)) < 0 ||
 	    (rc = answers_check(&run->answers, err)) < 0 ||

@@ -59,7 +59,7 @@ static enum station_standing standing_of(void *ctx, const char *serial)
 
 	if (ask_history(ctx, &asked) < 0)
 		return STANDING_UNKNOWN;
-	return asked.unit.standing == UNIT_FAIL	      ? STANDING_FAILED
+	return asked.unit.standing == UNIT_FAIL       ? STANDING_FAILED
 	       : asked.unit.standing == UNIT_REJECTED ? STANDING_REJECTED
 						      : STANDING_OPEN;
 }
@@ -101,11 +101,13 @@ static int bench_of(const struct station_config *config, const char *text, unsig
 	for (*ret = 0; text && *ret < config->benches; ++*ret)
 		if (strcmp(config->bench[*ret].label, text) == 0)
 			break;
-	return *ret < config->benches ? 0 : err_set(err, -EINVAL, "--bench %s: no bench of the station has that label", text);
+	return *ret < config->benches
+		       ? 0
+		       : err_set(err, -EINVAL, "--bench %s: no bench of the station has that label", text);
 }
 
-static int serve_until_signal(struct served *served, const struct station_options *o, struct station *station, struct loop *loop,
-			      struct err *err)
+static int serve_until_signal(struct served *served, const struct station_options *o, struct station *station,
+			      struct loop *loop, struct err *err)
 {
 	const struct station_config *config = served->config;
 	struct signals signals;
@@ -173,8 +175,13 @@ static const struct cli_option station_table[] = {
 	{.name = "terminal",
 	 .kind = OPTION_FLAG,
 	 .offset = AT(terminal),
-	 .help = "Show the page of one bench on this terminal as well, full screen (80 x 24): by keyboard and scanner alone. Ctrl-C ends."},
-	{.name = "bench", .kind = OPTION_TEXT, .arg = "LABEL", .offset = AT(bench), .help = "Which bench --terminal shows. Default: the first."},
+	 .help = "Show the page of one bench on this terminal as well, full screen (80 x 24): by keyboard and scanner "
+		 "alone. Ctrl-C ends."},
+	{.name = "bench",
+	 .kind = OPTION_TEXT,
+	 .arg = "LABEL",
+	 .offset = AT(bench),
+	 .help = "Which bench --terminal shows. Default: the first."},
 	{.name = NULL},
 };
 

@@ -19,11 +19,11 @@
 
 const char *const account_roles[] = {"operator", "engineer", "supervisor", NULL};
 const char *const account_events[] = {
-	[ACCOUNT_ADD] = "add",		 [ACCOUNT_PIN] = "pin",		      [ACCOUNT_BADGE] = "badge",
-	[ACCOUNT_ROLE] = "role",	 [ACCOUNT_TRAIN] = "train",	      [ACCOUNT_UNTRAIN] = "untrain",
-	[ACCOUNT_DISABLE] = "disable",	 [ACCOUNT_ENABLE] = "enable",	      [ACCOUNT_UNLOCK] = "unlock",
-	[ACCOUNT_SIGN_IN] = "sign_in",	 [ACCOUNT_SIGN_OUT] = "sign_out",     [ACCOUNT_WRONG_PIN] = "wrong_pin",
-	[ACCOUNT_DECIDE] = "decide",	 [ACCOUNT_EVENTS] = NULL,
+	[ACCOUNT_ADD] = "add",         [ACCOUNT_PIN] = "pin",           [ACCOUNT_BADGE] = "badge",
+	[ACCOUNT_ROLE] = "role",       [ACCOUNT_TRAIN] = "train",       [ACCOUNT_UNTRAIN] = "untrain",
+	[ACCOUNT_DISABLE] = "disable", [ACCOUNT_ENABLE] = "enable",     [ACCOUNT_UNLOCK] = "unlock",
+	[ACCOUNT_SIGN_IN] = "sign_in", [ACCOUNT_SIGN_OUT] = "sign_out", [ACCOUNT_WRONG_PIN] = "wrong_pin",
+	[ACCOUNT_DECIDE] = "decide",   [ACCOUNT_EVENTS] = NULL,
 };
 
 struct accounts {
@@ -141,9 +141,7 @@ static void apply(struct accounts *a, const struct line *l)
 
 	switch (l->event) {
 	case ACCOUNT_ADD: add_account(a, l); break;
-	case ACCOUNT_PIN:
-		snprintf(own->pin, sizeof(own->pin), "%s", l->pin);
-		break;
+	case ACCOUNT_PIN: snprintf(own->pin, sizeof(own->pin), "%s", l->pin); break;
 	case ACCOUNT_BADGE: snprintf(own->badge, sizeof(own->badge), "%s", l->badge); break;
 	case ACCOUNT_ROLE: own->role = (enum account_role)l->role; break;
 	case ACCOUNT_TRAIN:
@@ -176,9 +174,10 @@ static int take_line(struct accounts *a, const char *text, size_t len, struct er
 	if (rc < 0)
 		return -EBADMSG;
 	if (line.n != (int64_t)a->lines + 1 || strcmp(line.before, a->head) != 0)
-		return err_set(err, -EBADMSG,
-			       "%s: the chain is broken here: this line, or one before it, was changed, taken out or put in",
-			       where);
+		return err_set(
+			err, -EBADMSG,
+			"%s: the chain is broken here: this line, or one before it, was changed, taken out or put in",
+			where);
 	why = check_line(a, &line);
 	if (why)
 		return err_set(err, -EBADMSG, "%s: %s", where, why);
@@ -202,7 +201,9 @@ static int take_in(struct accounts *a, struct err *err)
 		if (!end && (size_t)n == sizeof(text))
 			return err_set(err, -EBADMSG, "%s (line %u): too long", a->path, a->lines + 1);
 		if (!end)
-			return ftruncate(a->fd, a->read) == 0 ? 0 : err_set(err, -errno, "%s: %s", a->path, strerror(errno));
+			return ftruncate(a->fd, a->read) == 0
+				       ? 0
+				       : err_set(err, -errno, "%s: %s", a->path, strerror(errno));
 		rc = take_line(a, text, (size_t)(end + 1 - text), err);
 		if (rc < 0)
 			return rc;

@@ -57,7 +57,7 @@ extern const char *const account_events[]; /* "add", "pin", ...; NULL-terminated
 
 struct account_entry { /* what is to be told; fields that the event has no use for are "" */
 	enum account_event event;
-	const char *name, *by;     /* whose account; who did it */
+	const char *name, *by;          /* whose account; who did it */
 	const char *badge, *pin, *plan; /* pin: as pin_keep() */
 	enum account_role role;
 	const char *text, *reason; /* of ACCOUNT_DECIDE: "retest PEN-1" and why */

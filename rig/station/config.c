@@ -50,9 +50,11 @@ static int resolve(const struct station_config *c, const struct json_doc *doc, c
 	return 0;
 }
 
-static int is_second(const struct json_doc *doc, const struct json *node, const char *key, const char *name, struct err *err)
+static int is_second(const struct json_doc *doc, const struct json *node, const char *key, const char *name,
+		     struct err *err)
 {
-	return json_error(doc, json_get(node, key), err, "\"%s\" is another's: what is kept names it, so each has its own", name);
+	return json_error(doc, json_get(node, key), err,
+			  "\"%s\" is another's: what is kept names it, so each has its own", name);
 }
 
 static int read_bench(const struct json_doc *doc, const struct json *node, size_t i, void *dst, struct err *err)
@@ -152,7 +154,8 @@ static int read_word(const struct json_doc *doc, const struct json *node, size_t
 
 static int read_hook_word(const struct json_doc *doc, const struct json *node, size_t i, void *dst, struct err *err)
 {
-	return read_text(doc, node, ((struct station_hook *)dst)->word[i], sizeof(((struct station_hook *)dst)->word[i]), err);
+	return read_text(doc, node, ((struct station_hook *)dst)->word[i],
+			 sizeof(((struct station_hook *)dst)->word[i]), err);
 }
 
 struct hook_text {
@@ -175,7 +178,8 @@ static int read_hook(const struct json_doc *doc, const struct json *node, size_t
 
 	*hook = text.hook;
 	if (rc == 0 && (strlen(hook->name) > 24 || strspn(hook->name, HOOK_LETTERS) != strlen(hook->name)))
-		rc = json_error(doc, json_get(node, "name"), err, "must be of 1 to 24 letters, digits, '.', '_' and '-'");
+		rc = json_error(doc, json_get(node, "name"), err,
+				"must be of 1 to 24 letters, digits, '.', '_' and '-'");
 	if (rc == 0)
 		rc = read_list(doc, text.command, STATION_HOOK_WORDS, err, read_hook_word, hook);
 	if (rc < 0)
@@ -306,8 +310,9 @@ static int read_root(struct station_config *c, struct err *err)
 	c->language = text.language;
 	c->sign_out_min = text.sign_out_min;
 	if (text.accounts[0] && text.operators)
-		return json_error(c->doc, json_get(root, "operators"), err,
-				  "\"accounts\" stands there too: people sign in with a PIN, or by badge alone, not both");
+		return json_error(
+			c->doc, json_get(root, "operators"), err,
+			"\"accounts\" stands there too: people sign in with a PIN, or by badge alone, not both");
 	if ((rc = read_listen(c, root, text.listen, err)) < 0 || (rc = read_lists(c, &text, err)) < 0 ||
 	    (rc = read_hooks(c, text.hooks, err)) < 0 ||
 	    (rc = resolve(c, c->doc, json_get(root, "state"), c->state, err)) < 0 ||

@@ -41,7 +41,8 @@ bool helper_word(struct helper_command *command, const char *word, const struct 
 		const struct helper_value *v = values;
 		size_t name = *word == '{' ? strcspn(word, "}") : 0;
 
-		while (name && v && v->name && (strlen(v->name) != name - 1 || strncmp(v->name, word + 1, name - 1) != 0))
+		while (name && v && v->name &&
+		       (strlen(v->name) != name - 1 || strncmp(v->name, word + 1, name - 1) != 0))
 			v++;
 		if (!name || !word[name]) {
 			to[len++] = *word++;
@@ -199,15 +200,16 @@ static int begin(struct helper *h, const struct helper_command *command)
 	return rc < 0 ? rc : loop_fd_add(h->loop, h->pidfd, POLLIN, on_exit_, h);
 }
 
-int helper_start(struct loop *loop, const struct helper_command *command, double seconds, const struct helper_host *host,
-		 struct helper **ret, struct err *err)
+int helper_start(struct loop *loop, const struct helper_command *command, double seconds,
+		 const struct helper_host *host, struct helper **ret, struct err *err)
 {
 	struct helper *h = calloc(1, sizeof(*h));
 	int rc;
 
 	if (!h)
 		return err_set(err, -ENOMEM, "out of memory");
-	*h = (struct helper){.loop = loop, .host = *host, .pidfd = -1, .output = -1, .input = -1, .begun_ns = loop_now_ns(loop)};
+	*h = (struct helper){
+		.loop = loop, .host = *host, .pidfd = -1, .output = -1, .input = -1, .begun_ns = loop_now_ns(loop)};
 	h->limit = (struct loop_timer){.fn = on_limit, .ctx = h};
 	rc = begin(h, command);
 	if (rc == 0 && seconds > 0)

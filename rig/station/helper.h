@@ -17,7 +17,7 @@ struct helper_command { /* words, NUL-terminated; none is empty for lack of room
 };
 
 struct helper_end {
-	int exit_code;  /* 256: it was killed */
+	int exit_code; /* 256: it was killed */
 	bool timed_out;
 	double seconds;
 	const char *output; /* printable; borrowed until the callback returns */
@@ -32,9 +32,9 @@ struct helper_host {
 	void (*line)(void *ctx, const char *line);
 	void (*ended)(void *ctx, const struct helper_end *end);
 };
-int helper_start(struct loop *loop, const struct helper_command *command, double seconds, const struct helper_host *host,
-		 struct helper **ret, struct err *err);
-void helper_kill(struct helper *helper); /* it then ends as killed */
+int helper_start(struct loop *loop, const struct helper_command *command, double seconds,
+		 const struct helper_host *host, struct helper **ret, struct err *err);
+void helper_kill(struct helper *helper);                 /* it then ends as killed */
 int helper_say(struct helper *helper, const char *text); /* to its standard input; -EPIPE, -EAGAIN: it does not read */
 void helper_free(struct helper *helper);                 /* NULL is fine; one that still runs is killed */
 

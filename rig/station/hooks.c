@@ -99,8 +99,12 @@ static void on_ended(void *ctx, const struct helper_end *end)
 static bool compose(const struct bench *b, const struct station_hook *hook, struct helper_command *command)
 {
 	const struct helper_value values[] = {
-		{"dut", b->after_unit.serial}, {"lot", b->after_unit.lot},	       {"gtin", b->after_unit.gtin},
-		{"name", b->after_name},       {"verdict", verdict_word_name(b->after_word)}, {NULL, NULL},
+		{"dut", b->after_unit.serial},
+		{"lot", b->after_unit.lot},
+		{"gtin", b->after_unit.gtin},
+		{"name", b->after_name},
+		{"verdict", verdict_word_name(b->after_word)},
+		{NULL, NULL},
 	};
 	bool ok = true;
 

@@ -53,10 +53,11 @@ void http_sweep(struct http *http)
 #include "rig/station/page.h"
 
 #define CONNECTIONS_MAX 64u
-#define CONNECTIONS_FEW (CONNECTIONS_MAX + 16u) /* the library's own limit, never reached: room for those that are on their way out */
-#define LISTENERS_MAX   32u /* half: hoarded streams leave room for orders */
-#define ACCEPTS_MAX     32  /* in one turn of the loop */
-#define CONNECTION_ROOM 16384 /* header and what the library keeps of it */
+#define CONNECTIONS_FEW                                                                                                \
+	(CONNECTIONS_MAX + 16u) /* the library's own limit, never reached: room for those that are on their way out */
+#define LISTENERS_MAX   32u     /* half: hoarded streams leave room for orders */
+#define ACCEPTS_MAX     32      /* in one turn of the loop */
+#define CONNECTION_ROOM 16384   /* header and what the library keeps of it */
 #define REQUEST_NS      (5 * NS_PER_S)
 #define STALLED_NS      (3 * NS_PER_S)
 #define SEND_BUFFER     65536

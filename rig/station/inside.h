@@ -24,8 +24,8 @@ struct bench {
 	struct unit after_unit;               /* whose */
 	enum verdict_word after_word;
 	char after_name[128], hook_said[STATION_HOOKS_MAX][64]; /* for the record, of those before */
-	uint64_t ordered_ns, prompted_ns;                        /* when somebody last gave an order; when the question came */
-	char light[24];                                          /* what the light was told */
+	uint64_t ordered_ns, prompted_ns; /* when somebody last gave an order; when the question came */
+	char light[24];                   /* what the light was told */
 };
 
 #define DECIDED_RUNS 16

@@ -12,7 +12,8 @@
 
 static void take(struct station *s, const struct json *line)
 {
-	const struct json *event = json_get(line, "event"), *code = json_get(line, "code"), *bench = json_get(line, "bench");
+	const struct json *event = json_get(line, "event"), *code = json_get(line, "code"),
+			  *bench = json_get(line, "bench");
 	const char *label = bench && json_kind(bench) == JSON_STRING ? json_string(bench) : "";
 	const bool text = code && json_kind(code) == JSON_STRING;
 	unsigned number = 0;
@@ -27,7 +28,8 @@ static void take(struct station *s, const struct json *line)
 
 	b->ordered_ns = loop_now_ns(s->loop);
 	if (strcmp(json_string(event), "code") == 0 && text)
-		act(b, state_scan(&b->state, &known, json_string(code), strlen(json_string(code)), read ? b->state.prompt.id : 0));
+		act(b, state_scan(&b->state, &known, json_string(code), strlen(json_string(code)),
+				  read ? b->state.prompt.id : 0));
 	else if (strcmp(json_string(event), "switch") == 0 && b->state.view == VIEW_ARMED && !b->helper)
 		act(b, state_start(&b->state, &known));
 }
@@ -114,8 +116,8 @@ void station_io_light(struct bench *b)
 	out = json_out_object();
 	json_out_string(out, "light", word);
 	json_out_string(out, "bench", b->label);
-	if (json_out_print(out, false, &text, NULL) == 0 && (size_t)snprintf(line, sizeof(line), "%s\n", text) < sizeof(line) &&
-	    helper_say(b->station->io, line) == 0)
+	if (json_out_print(out, false, &text, NULL) == 0 &&
+	    (size_t)snprintf(line, sizeof(line), "%s\n", text) < sizeof(line) && helper_say(b->station->io, line) == 0)
 		snprintf(b->light, sizeof(b->light), "%s", word);
 	free(text);
 	json_out_free(out);

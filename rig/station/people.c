@@ -46,7 +46,8 @@ void people_sign_in(struct bench *b, const struct order_text *o)
 		state_refuse(&b->state, "no_accounts", "");
 		return;
 	}
-	answer = accounts_ask(s->accounts, *o->who ? o->who : b->state.signing, o->pin, loop_wall_ns(s->loop), &account);
+	answer =
+		accounts_ask(s->accounts, *o->who ? o->who : b->state.signing, o->pin, loop_wall_ns(s->loop), &account);
 	if (answer == ACCOUNT_KNOWN && note(s, ACCOUNT_SIGN_IN, account->name) < 0)
 		answer = ACCOUNT_UNTOLD;
 	state_signed_in(&b->state, answer, account);
@@ -100,7 +101,8 @@ static void release(struct station *s, const struct decision *d)
 	for (unsigned i = 0; i < s->config->benches; i++) {
 		struct bench *b = &s->bench[i];
 
-		if (b->state.view != VIEW_VERDICT || b->state.word != WORD_HELD || strcmp(b->state.unit.serial, d->serial) != 0)
+		if (b->state.view != VIEW_VERDICT || b->state.word != WORD_HELD ||
+		    strcmp(b->state.unit.serial, d->serial) != 0)
 			continue;
 		if (past.passed)
 			state_released(&b->state);
@@ -124,7 +126,8 @@ static void on_disposed(void *ctx, const struct helper_end *end)
 static bool compose(const struct station_config *c, const struct decision *d, struct helper_command *command)
 {
 	char path[FILE_PATH_MAX + 160], history[FILE_PATH_MAX + 16], by[STATION_TEXT + 8], reason[ACCOUNT_REASON + 16];
-	const char *const words[] = {own_program(), "dispose", path, "--decision", verdict_word_name(d->word), by, reason};
+	const char *const words[] = {own_program(), "dispose", path, "--decision", verdict_word_name(d->word), by,
+				     reason};
 	bool ok = true;
 
 	snprintf(path, sizeof(path), "%s/%s.penrig", c->output, d->run[d->at]);
@@ -143,7 +146,8 @@ static void next_run(struct decision *d)
 
 	for (; d->at < d->runs; d->at++) {
 		struct helper_command command = {.count = 0};
-		bool ok = compose(s->config, d, &command) && helper_start(s->loop, &command, 60, &host, &d->helper, NULL) == 0;
+		bool ok = compose(s->config, d, &command) &&
+			  helper_start(s->loop, &command, 60, &host, &d->helper, NULL) == 0;
 
 		if (ok) {
 			d->at++;

@@ -58,7 +58,9 @@ static void say(const struct screen *s, const char *key, const struct json *valu
 		}
 		snprintf(name, sizeof(name), "%.*s", (int)n, word + 1);
 		const bool detail = strcmp(name, "detail") == 0; /* as the page calls it */
-		const char *value = text_of(values, detail ? "refused_detail" : strcmp(name, "name") == 0 ? "signing" : name);
+		const char *value = text_of(values, detail                      ? "refused_detail"
+						    : strcmp(name, "name") == 0 ? "signing"
+										: name);
 		const double number = number_of(values, name);
 
 		len += (size_t)(isfinite(number) ? snprintf(ret + len, size - len, "%g", number)
@@ -70,8 +72,8 @@ static void say(const struct screen *s, const char *key, const struct json *valu
 	ret[len] = '\0';
 }
 
-static void say_joined(const struct screen *s, const char *prefix, const char *name, const struct json *values, char *ret,
-		       size_t size)
+static void say_joined(const struct screen *s, const char *prefix, const char *name, const struct json *values,
+		       char *ret, size_t size)
 {
 	char key[64];
 
@@ -291,7 +293,8 @@ static void put_row(struct canvas *c, unsigned indent, const char *text)
 		if (begins && column == SCREEN_COLUMNS)
 			break;
 		column += begins;
-		fputc((unsigned char)*text < ' ' || *text == 0x7f ? '?' : *text, c->out); /* nothing of it steers the terminal */
+		fputc((unsigned char)*text < ' ' || *text == 0x7f ? '?' : *text,
+		      c->out); /* nothing of it steers the terminal */
 	}
 	for (; column < SCREEN_COLUMNS; column++)
 		fputc(' ', c->out);
@@ -331,7 +334,8 @@ static void put_letters(struct canvas *c, const char *word, unsigned scale)
 			for (unsigned x = 0; x <= LETTER_COLUMNS; x++)
 				for (unsigned k = 0; k < scale && len + 4 < sizeof(line); k++)
 					len += (size_t)sprintf(line + len, "%s",
-							       x < LETTER_COLUMNS && letter[row] >> (4 - x) & 1 ? "█" : " ");
+							       x < LETTER_COLUMNS && letter[row] >> (4 - x) & 1 ? "█"
+														: " ");
 		}
 		put_row(c, 2, line);
 	}
@@ -362,7 +366,11 @@ static void put_big(struct canvas *c, char *word)
 static const char *colour_of(const char *word)
 {
 	static const char *const rows[][2] = {
-		{"pass", ";30;102"}, {"fail", ";1;97;41"}, {"not_tested", ";30;43"}, {"held", ";30;43"}, {"stop_unverified", ";1;5;97;45"},
+		{"pass", ";30;102"},
+		{"fail", ";1;97;41"},
+		{"not_tested", ";30;43"},
+		{"held", ";30;43"},
+		{"stop_unverified", ";1;5;97;45"},
 	};
 
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
@@ -378,10 +386,15 @@ static void draw_decided(const struct screen *s, struct canvas *c, const struct 
 	const double lower = number_of(v, "lower"), upper = number_of(v, "upper");
 
 	if (isfinite(lower) || isfinite(upper))
-		say(s, !isfinite(lower) ? "at_most" : !isfinite(upper) ? "at_least" : "from_to", v, range, sizeof(range));
+		say(s,
+		    !isfinite(lower)   ? "at_most"
+		    : !isfinite(upper) ? "at_least"
+				       : "from_to",
+		    v, range, sizeof(range));
 
 	say_joined(s, "m_", text_of(v, "measurand"), NULL, name, sizeof(name));
-	snprintf(line, sizeof(line), "%s %.4g %s (%s)", name, number_of(v, "value"), strcmp(unit, "1") == 0 ? "" : unit, range);
+	snprintf(line, sizeof(line), "%s %.4g %s (%s)", name, number_of(v, "value"), strcmp(unit, "1") == 0 ? "" : unit,
+		 range);
 	put_text(c, line);
 }
 
@@ -411,17 +424,20 @@ static void draw_verdict(const struct screen *s, struct canvas *c)
 	put_text(c, line);
 }
 
-static void draw_figure(const struct screen *s, struct canvas *c, const char *word, const struct json *figure, const char *unit)
+static void draw_figure(const struct screen *s, struct canvas *c, const char *word, const struct json *figure,
+			const char *unit)
 {
 	char name[64], line[160];
-	const double value = number_of(figure, "value"), lower = number_of(figure, "lower"), upper = number_of(figure, "upper");
+	const double value = number_of(figure, "value"), lower = number_of(figure, "lower"),
+		     upper = number_of(figure, "upper");
 	const bool out = value < lower || value > upper, limited = isfinite(lower) && isfinite(upper);
 
 	say(s, word, NULL, name, sizeof(name));
 	if (isfinite(value) && !limited)
 		snprintf(line, sizeof(line), "%-12s %8.2f %-4s", name, value, unit);
 	else if (isfinite(value))
-		snprintf(line, sizeof(line), "%-12s %8.2f %-4s [%g, %g]%s", name, value, unit, lower, upper, out ? "  !" : "");
+		snprintf(line, sizeof(line), "%-12s %8.2f %-4s [%g, %g]%s", name, value, unit, lower, upper,
+			 out ? "  !" : "");
 	else
 		snprintf(line, sizeof(line), "%-12s        -", name);
 	put_row(c, 4, line);
@@ -444,7 +460,8 @@ static void draw_running(const struct screen *s, struct canvas *c)
 	else if (*text_of(s->is, "hook"))
 		snprintf(line, sizeof(line), "%s", text_of(s->is, "hook"));
 	else
-		say_joined(s, "stage_", *text_of(live, "stage") ? text_of(live, "stage") : "opening", NULL, line, sizeof(line));
+		say_joined(s, "stage_", *text_of(live, "stage") ? text_of(live, "stage") : "opening", NULL, line,
+			   sizeof(line));
 	put_row(c, 4, line);
 	put_row(c, 0, "");
 	draw_figure(s, c, "rate", live ? json_get(live, "rate") : NULL, "Hz");
@@ -497,8 +514,8 @@ static void draw_head(const struct screen *s, struct canvas *c, const char *time
 	char line[320];
 
 	c->colour = ";7";
-	snprintf(line, sizeof(line), " %-18.30s %-30.63s %-18.30s %s", text_of(s->is, "label"), named ? text_of(s->is, "serial") : "",
-		 text_of(s->is, "operator"), time);
+	snprintf(line, sizeof(line), " %-18.30s %-30.63s %-18.30s %s", text_of(s->is, "label"),
+		 named ? text_of(s->is, "serial") : "", text_of(s->is, "operator"), time);
 	put_row(c, 0, line);
 	c->colour = "";
 }
@@ -528,8 +545,12 @@ static void draw_refusal(const struct screen *s, struct canvas *c)
 static void draw_input(const struct screen *s, struct canvas *c)
 {
 	static const char *const fields[] = {
-		[TYPE_CODE] = "",			 [TYPE_PIN] = "PIN",	  [TYPE_WHO] = "supervisor_badge",
-		[TYPE_SUPERVISOR_PIN] = "PIN", [TYPE_REASON] = "reason", [TYPE_DECISION] = "decide_keys",
+		[TYPE_CODE] = "",
+		[TYPE_PIN] = "PIN",
+		[TYPE_WHO] = "supervisor_badge",
+		[TYPE_SUPERVISOR_PIN] = "PIN",
+		[TYPE_REASON] = "reason",
+		[TYPE_DECISION] = "decide_keys",
 	};
 	const bool signing = *text_of(s->is, "signing") && s->field == TYPE_CODE;
 	const enum screen_field field = signing ? TYPE_PIN : s->field;

@@ -309,7 +309,8 @@ static enum state_act take_code(struct bench_state *s, const struct state_known 
 	return take_unit(s, c, &scan, product, &past);
 }
 
-enum state_act state_scan(struct bench_state *s, const struct state_known *known, const char *code, size_t len, int64_t id)
+enum state_act state_scan(struct bench_state *s, const struct state_known *known, const char *code, size_t len,
+			  int64_t id)
 {
 	enum state_act act;
 

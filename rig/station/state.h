@@ -32,7 +32,8 @@ enum verdict_word {
 	WORD_ACCEPT, /* the unit is used as it is */
 	WORD_REJECT  /* it is not used */
 };
-const char *verdict_word_name(enum verdict_word word); /* "pass", "fail", "not_tested", "stop_unverified", "held", "retest" ... */
+const char *
+verdict_word_name(enum verdict_word word); /* "pass", "fail", "not_tested", "stop_unverified", "held", "retest" ... */
 enum verdict_word verdict_word_find(const char *name); /* WORD_NONE for any other */
 
 /* What is to be done now. */
@@ -58,7 +59,7 @@ struct bench_live {
 struct bench_prompt {
 	int64_t id;
 	char question[32], phantom[64], material[96], position[48];
-	double depth_mm; /* of a dial; NaN: of none */
+	double depth_mm;         /* of a dial; NaN: of none */
 	char read[STATION_TEXT]; /* ACT_TELL: what was read from the pen, for the run */
 };
 
@@ -76,13 +77,13 @@ struct bench_end {
 struct bench_state {
 	enum bench_view view;
 	struct unit unit;
-	char name[128];            /* of its run; "" */
+	char name[128];             /* of its run; "" */
 	char person[STATION_TEXT];  /* who is signed in; "" */
 	char signing[STATION_TEXT]; /* whose badge was read, and whose PIN is not known yet; "" */
 	bool history_gone;          /* when it was last asked */
 	char hook[32];              /* the hook that runs before the test; "" */
-	bool may_have_moved;       /* the run told more than that it began */
-	bool stopping;             /* the order to stop was given */
+	bool may_have_moved;        /* the run told more than that it began */
+	bool stopping;              /* the order to stop was given */
 	struct bench_live live;
 	struct bench_prompt prompt;
 	struct bench_end end;
@@ -106,7 +107,7 @@ struct unit_past {
 /* What stands behind a decision: lent for one call. */
 struct state_known {
 	const struct station_config *config;
-	int year;                                              /* the current one, for the century of dates */
+	int year;                                                /* the current one, for the century of dates */
 	struct unit_past (*past)(void *ctx, const char *serial); /* asked for a unit */
 	/* An account by name or badge, NULL: nobody's. Itself NULL where the station has no accounts. */
 	const struct account *(*account)(void *ctx, const char *who);

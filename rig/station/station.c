@@ -326,7 +326,8 @@ struct order {
 	const struct json *code, *who, *pin, *reason, *serial;
 };
 enum { DO_SCAN, DO_START, DO_STOP, DO_DONE, DO_GIVE_UP, DO_SIGN_IN, DO_SIGN_OUT, DO_DECIDE };
-static const char *const order_words[] = {"scan", "start", "stop", "done", "give_up", "sign_in", "sign_out", "decide", NULL};
+static const char *const order_words[] = {"scan",    "start",    "stop",   "done", "give_up",
+					  "sign_in", "sign_out", "decide", NULL};
 static const char *const decision_words[] = {"retest", "accept", "reject", NULL};
 
 #define AT(member) .offset = offsetof(struct order, member)
@@ -381,7 +382,8 @@ static bool is_whole(const struct order *o)
 		if (texts[i] && json_kind(texts[i]) != JSON_STRING)
 			return false;
 	return (o->what == DO_SCAN) == (o->code != NULL) && person == (o->pin != NULL) && (person || !o->who) &&
-	       (o->what == DO_DECIDE) == (o->reason && o->serial && o->decision >= 0) && (o->what == DO_DECIDE || (!o->reason && !o->serial));
+	       (o->what == DO_DECIDE) == (o->reason && o->serial && o->decision >= 0) &&
+	       (o->what == DO_DECIDE || (!o->reason && !o->serial));
 }
 
 static unsigned on_order(void *ctx, const char *body, size_t len)
@@ -445,10 +447,11 @@ static void adopt(void *ctx, const char *name)
 	if (units_seen(s->units, name) || !child_identify(s->config, name, &number, label, &unit))
 		return;
 	if (number == CHILD_NO_BENCH && child_lives(s->config, name)) {
-		a->rc = err_set(a->err, -EINVAL,
-				"%s: %s is being tested at \"%s\", and no bench has that label: end that run, or give the "
-				"bench back under its label",
-				s->config->path, unit.serial, label);
+		a->rc = err_set(
+			a->err, -EINVAL,
+			"%s: %s is being tested at \"%s\", and no bench has that label: end that run, or give the "
+			"bench back under its label",
+			s->config->path, unit.serial, label);
 		return;
 	}
 	struct bench *b = number == CHILD_NO_BENCH ? &s->gone : &s->bench[number];

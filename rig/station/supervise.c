@@ -242,7 +242,8 @@ static int write_first(const struct station_config *config, int fd, const struct
 	int rc, n;
 
 	json_out_string(out, "event", "station");
-	json_out_string(out, "bench", config->bench[order->bench].label); /* names: the file may be put in another order */
+	json_out_string(out, "bench",
+			config->bench[order->bench].label); /* names: the file may be put in another order */
 	json_out_string(out, "dut", order->unit->serial);
 	json_out_string(out, "lot", order->unit->lot);
 	json_out_string(out, "product", config->product[order->unit->product].name);

@@ -223,8 +223,8 @@ int main(int argc, char **argv)
 	transfer_tap_list(transfers);
 	tables.links = tapped ? transfer_tap_table : inproc_link_table;
 	tables.honest = clock_from.given;
-	virtual_clock = (struct virtual_clock){
-		.now_ns = START_NS, .wall_zero_ns = WALL_ZERO_NS - START_NS + (uint64_t)clock_from.by_ns};
+	virtual_clock = (struct virtual_clock){.now_ns = START_NS,
+					       .wall_zero_ns = WALL_ZERO_NS - START_NS + (uint64_t)clock_from.by_ns};
 	if (status)
 		return status;
 	if (world_new(&config, &world, &err)) {
@@ -235,7 +235,8 @@ int main(int argc, char **argv)
 	argv[first - 1] = (char *)"penrig";
 	optind = 0;
 	status = cli_main(argc - first + 1, argv + first - 1, &tables);
-	world_advance(world, virtual_clock.now_ns - START_NS); /* where nothing was to come from a device, it lags behind */
+	world_advance(world,
+		      virtual_clock.now_ns - START_NS); /* where nothing was to come from a device, it lags behind */
 	world_free(world);
 	if (transfers)
 		fclose(transfers);

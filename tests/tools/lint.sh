@@ -20,7 +20,7 @@ if need clang-format clang-format; then
 fi
 
 # ---- the top level
-expected="Makefile README.md LICENSE rig drivers fixtures reports tests docs"
+expected="Makefile README.md LICENSE rig drivers fixtures reports tests docs packaging"
 for name in *; do
 	case " $expected build out " in *" $name "*) ;; *) echo "$name:1: does not belong at the top level" | complain ;; esac
 done

@@ -98,9 +98,10 @@ static int set_mode(struct full_screen *f, struct err *err)
 
 	if (tcgetattr(STDIN_FILENO, &f->before) != 0 || !isatty(STDOUT_FILENO))
 		return err_set(err, -EINVAL, "--terminal: standard input and output are no terminal");
-	if (ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col && (size.ws_col < SCREEN_COLUMNS || size.ws_row < SCREEN_ROWS))
-		return err_set(err, -EINVAL, "--terminal: this one has %u x %u characters; it takes %d x %d", size.ws_col, size.ws_row,
-			       SCREEN_COLUMNS, SCREEN_ROWS);
+	if (ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col &&
+	    (size.ws_col < SCREEN_COLUMNS || size.ws_row < SCREEN_ROWS))
+		return err_set(err, -EINVAL, "--terminal: this one has %u x %u characters; it takes %d x %d",
+			       size.ws_col, size.ws_row, SCREEN_COLUMNS, SCREEN_ROWS);
 	mode = f->before;
 	mode.c_lflag &= ~(tcflag_t)(ICANON | ECHO | IEXTEN); /* Ctrl-C still ends the station */
 	mode.c_iflag &= ~(tcflag_t)(ICRNL | IXON);
@@ -108,7 +109,8 @@ static int set_mode(struct full_screen *f, struct err *err)
 	mode.c_cc[VTIME] = 0;
 	mode.c_cc[VQUIT] = _POSIX_VDISABLE;
 	mode.c_cc[VSUSP] = _POSIX_VDISABLE;
-	return tcsetattr(STDIN_FILENO, TCSAFLUSH, &mode) == 0 ? 0 : err_set(err, -errno, "--terminal: %s", strerror(errno));
+	return tcsetattr(STDIN_FILENO, TCSAFLUSH, &mode) == 0 ? 0
+							      : err_set(err, -errno, "--terminal: %s", strerror(errno));
 }
 
 static int read_words(struct full_screen *f, int language, struct err *err)

@@ -5,23 +5,25 @@
 #include <stddef.h>
 #include <string.h>
 
-static const char *const light_words[] = {"ready", "armed", "running", "prompt", "pass", "fail", "not_tested", "stop_unverified", "held", NULL};
+static const char *const light_words[] = {"ready", "armed",      "running",         "prompt", "pass",
+					  "fail",  "not_tested", "stop_unverified", "held",   NULL};
 
-#define AT(member) .offset = offsetof(struct io_device, member)
+#define AT(member)   .offset = offsetof(struct io_device, member)
 #define ROOM(member) .size = sizeof(((struct io_device *)NULL)->member)
 #define COMMON                                                                                                         \
 	{.key = "bench", .kind = FIELD_STRING, AT(bench), ROOM(bench)},                                                \
-		{.key = "device", .kind = FIELD_STRING, AT(device), ROOM(device), .required = true, .lo = 1}
+	{                                                                                                              \
+		.key = "device", .kind = FIELD_STRING, AT(device), ROOM(device), .required = true, .lo = 1             \
+	}
 
 static const struct json_field scanner_fields[] = {
 	COMMON, {.key = "baud", .kind = FIELD_INT, AT(baud), .lo = 300, .hi = 4000000}, {.key = NULL}};
 static const struct json_field switch_fields[] = {
 	COMMON, {.key = "key", .kind = FIELD_INT, AT(key), .lo = 1, .hi = 767}, {.key = NULL}};
-static const struct json_field light_fields[] = {
-	COMMON,
-	{.key = "baud", .kind = FIELD_INT, AT(baud), .lo = 300, .hi = 4000000},
-	{.key = "words", .kind = FIELD_NODE, AT(words), .required = true},
-	{.key = NULL}};
+static const struct json_field light_fields[] = {COMMON,
+						 {.key = "baud", .kind = FIELD_INT, AT(baud), .lo = 300, .hi = 4000000},
+						 {.key = "words", .kind = FIELD_NODE, AT(words), .required = true},
+						 {.key = NULL}};
 
 static int check_words(const struct json_doc *doc, const struct json *words, struct err *err)
 {
@@ -71,7 +73,11 @@ struct io_text {
 static int read_root(struct io_file *file, struct err *err)
 {
 	static const struct json_field top[] = {
-		{.key = "kind", .kind = FIELD_STRING, .offset = offsetof(struct io_text, kind), .size = 32, .required = true},
+		{.key = "kind",
+		 .kind = FIELD_STRING,
+		 .offset = offsetof(struct io_text, kind),
+		 .size = 32,
+		 .required = true},
 		{.key = "$schema", .kind = FIELD_STRING, .offset = offsetof(struct io_text, schema), .size = 256},
 		{.key = "scanners", .kind = FIELD_NODE, .offset = offsetof(struct io_text, scanners)},
 		{.key = "switches", .kind = FIELD_NODE, .offset = offsetof(struct io_text, switches)},

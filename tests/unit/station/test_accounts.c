@@ -25,7 +25,7 @@ static int tell(enum account_event event, const char *name, enum account_role ro
 					    .role = role,
 					    .badge = event == ACCOUNT_ADD || event == ACCOUNT_BADGE ? more : NULL,
 					    .plan = event == ACCOUNT_TRAIN || event == ACCOUNT_UNTRAIN ? more : NULL,
-					    .pin = event != ACCOUNT_ADD	  ? NULL
+					    .pin = event != ACCOUNT_ADD    ? NULL
 						   : role == ROLE_OPERATOR ? meier_pin
 									   : chief_pin};
 	struct err err = {""};
@@ -47,7 +47,8 @@ static int set_up(void **state)
 	snprintf(path, sizeof(path), "%s/accounts.jsonl", folder);
 	assert_int_equal(accounts_open(path, false, &accounts, NULL), -ENOENT);
 	assert_int_equal(accounts_open(path, true, &accounts, NULL), 0);
-	assert_int_equal(tell(ACCOUNT_ADD, "A. Meier", ROLE_OPERATOR, "OP-0007"), -EINVAL); /* nobody could change anything */
+	assert_int_equal(tell(ACCOUNT_ADD, "A. Meier", ROLE_OPERATOR, "OP-0007"),
+			 -EINVAL); /* nobody could change anything */
 	assert_int_equal(tell(ACCOUNT_ADD, "R. Chief", ROLE_SUPERVISOR, "SV-01"), 0);
 	assert_int_equal(tell(ACCOUNT_ADD, "A. Meier", ROLE_OPERATOR, "OP-0007"), 0);
 	return 0;
@@ -103,7 +104,8 @@ static void what_may_be_changed(void **state)
 	assert_int_equal(tell(ACCOUNT_ADD, "A. Meier", ROLE_OPERATOR, "OP-0008"), -EINVAL);
 	assert_int_equal(tell(ACCOUNT_ADD, "B. Other", ROLE_OPERATOR, "OP-0007"), -EINVAL);
 	assert_int_equal(tell(ACCOUNT_BADGE, "R. Chief", 0, "OP-0007"), -EINVAL);
-	assert_int_equal(tell(ACCOUNT_ADD, "OP-0007", ROLE_OPERATOR, "OP-0009"), -EINVAL); /* a name that is another's badge */
+	assert_int_equal(tell(ACCOUNT_ADD, "OP-0007", ROLE_OPERATOR, "OP-0009"),
+			 -EINVAL); /* a name that is another's badge */
 	assert_int_equal(tell(ACCOUNT_DISABLE, "B. Other", 0, NULL), -EINVAL);
 	assert_int_equal(tell(ACCOUNT_DISABLE, "R. Chief", 0, NULL), -EINVAL); /* the last one */
 	assert_int_equal(tell(ACCOUNT_ROLE, "R. Chief", ROLE_ENGINEER, NULL), -EINVAL);
@@ -215,7 +217,7 @@ static void two_processes(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		T(who_it_is),	      T(wrong_pins_lock),	  T(what_may_be_changed),
+		T(who_it_is),         T(wrong_pins_lock),         T(what_may_be_changed),
 		T(trained_for_plans), T(a_past_that_was_changed), T(two_processes),
 	};
 

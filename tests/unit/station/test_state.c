@@ -227,7 +227,8 @@ static void command_cards(void **state)
 	assert_int_equal(scan("%GIVEUP"), ACT_GIVE_UP);
 	assert_int_equal(state_answer(&s, 2, true), ACT_NOTHING); /* too late, for an earlier question */
 	assert_refused("late");
-	assert_int_equal(state_scan(&s, &known, "%DONE", 5, 2), ACT_NOTHING); /* read while the one before stood there */
+	assert_int_equal(state_scan(&s, &known, "%DONE", 5, 2),
+			 ACT_NOTHING); /* read while the one before stood there */
 	assert_refused("late");
 	assert_int_equal(state_scan(&s, &known, "%DONE", 5, 0), ACT_NOTHING); /* read by nobody who saw it */
 	assert_refused("late");

@@ -131,7 +131,8 @@ static void only_a_stations_own_line_is_believed(void **state)
 		FIRST("station", "\"Left\"", "\"Pen S\"", "-1"),
 		FIRST("station", "\"Left\"", "\"Pen S\"", "0"),
 		FIRST("begin", "\"Left\"", "\"Pen S\"", "1"),
-		"{\"event\":\"station\",\"bench\":\"Left\",\"dut\":7,\"lot\":\"\",\"product\":\"Pen S\",\"attempt\":1}\n",
+		"{\"event\":\"station\",\"bench\":\"Left\",\"dut\":7,\"lot\":\"\",\"product\":\"Pen "
+		"S\",\"attempt\":1}\n",
 	};
 	struct unit unit;
 	unsigned bench;
@@ -174,10 +175,10 @@ static void what_follows_from_the_rows(void **state)
 		bool passed, held, open, rejected;
 		unsigned failed;
 	} rows[] = {
-		{WORD_FAIL, false, false, true, false, 1},	 {WORD_HELD, false, true, true, false, 1},
-		{WORD_NOT_TESTED, false, true, true, false, 1},	 {WORD_REJECT, false, true, false, true, 0},
-		{WORD_RETEST, false, true, false, false, 0},	 {WORD_FAIL, false, false, true, false, 1},
-		{WORD_ACCEPT, false, false, false, false, 0},	 {WORD_STOP_UNVERIFIED, false, false, false, false, 0},
+		{WORD_FAIL, false, false, true, false, 1},      {WORD_HELD, false, true, true, false, 1},
+		{WORD_NOT_TESTED, false, true, true, false, 1}, {WORD_REJECT, false, true, false, true, 0},
+		{WORD_RETEST, false, true, false, false, 0},    {WORD_FAIL, false, false, true, false, 1},
+		{WORD_ACCEPT, false, false, false, false, 0},   {WORD_STOP_UNVERIFIED, false, false, false, false, 0},
 		{WORD_PASS, true, false, false, false, 0},
 	};
 	struct units *units = NULL;
@@ -188,14 +189,16 @@ static void what_follows_from_the_rows(void **state)
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
 		const struct unit_row row = {.serial = "PEN-1", .name = "r", .word = rows[i].word, .wall_ns = 1};
 
-		assert_int_equal(rows[i].word < WORD_RETEST ? units_add(units, &row, &err) : units_decide(units, &row, "R. Chief", "why", &err), 0);
+		assert_int_equal(rows[i].word < WORD_RETEST ? units_add(units, &row, &err)
+							    : units_decide(units, &row, "R. Chief", "why", &err),
+				 0);
 		for (int again = 0; again < 2; again++) { /* as it stands in memory, and as it is read from the file */
 			const struct unit_past past = units_past(units, "PEN-1");
 
 			if (past.passed != rows[i].passed || past.held != rows[i].held || past.open != rows[i].open ||
 			    past.rejected != rows[i].rejected || past.failed != rows[i].failed)
-				fail_msg("after row %zu: passed %d held %d open %d rejected %d failed %u", i, past.passed, past.held,
-					 past.open, past.rejected, past.failed);
+				fail_msg("after row %zu: passed %d held %d open %d rejected %d failed %u", i,
+					 past.passed, past.held, past.open, past.rejected, past.failed);
 			units_close(units);
 			assert_int_equal(units_open(folder, &units, &err), 0);
 		}
