@@ -109,9 +109,11 @@ static void on_exit_(void *ctx, int fd, short revents)
 	siginfo_t info = {.si_pid = 0};
 
 	(void)revents;
-	if (waitid(P_PIDFD, (id_t)fd, &info, WEXITED | WNOHANG) != 0 || info.si_pid == 0)
+	/* What it left behind goes before its number can be another's. */
+	if (waitid(P_PIDFD, (id_t)fd, &info, WEXITED | WNOHANG | WNOWAIT) != 0 || info.si_pid == 0)
 		return;
-	kill(-h->pid, SIGKILL); /* what it left behind */
+	kill(-h->pid, SIGKILL);
+	(void)waitid(P_PIDFD, (id_t)fd, &info, WEXITED | WNOHANG);
 	loop_fd_remove(h->loop, fd);
 	close(fd);
 	h->pidfd = -1;
@@ -191,7 +193,10 @@ static int begin(struct helper *h, const struct helper_command *command)
 	h->output = out[0];
 	if (rc < 0)
 		return rc;
-	fcntl(h->input, F_SETFL, O_NONBLOCK);
+	if (!h->host.line) { /* nothing will be said to it: it reads an end */
+		close(h->input);
+		h->input = -1;
+	}
 	fcntl(h->output, F_SETFL, O_NONBLOCK);
 	h->pidfd = pidfd_open(h->pid, 0);
 	if (h->pidfd < 0)

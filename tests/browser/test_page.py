@@ -106,6 +106,10 @@ class Window:
             check(seen["worst"] >= 4.5, f"{name} at {width} x {height}: contrast {seen['worst']:.1f} of {seen['where']!r}")
             box = self.js("const b = document.getElementById('stop').getBoundingClientRect(); return [b.height, b.right, b.bottom, b.width]")
             check(box[0] >= 96 and box[1] <= width and box[2] <= height and box[3] >= 200, f"{name} at {width} x {height}: STOP {box}")
+            if self.data("view") == "verdict" and self.data("dialog") == "":
+                shape = self.js("const a = document.querySelector('#shape svg').getBoundingClientRect(), m = document.querySelector('main').getBoundingClientRect(), "
+                                "s = document.getElementById('v-serial').getBoundingClientRect(); return [a.top - m.top, s.top - a.bottom]")
+                check(min(shape) >= 0, f"{name} at {width} x {height}: the shape is cut or covers the text: {shape}")
             self.picture(f"{name}-{width}x{height}")
         self.size(1024, 600)
 

@@ -43,7 +43,7 @@ def label(check):
     s.kill()
     (s.folder / "pen.zpl").write_text(ZPL)
     s.config["hooks"] = {
-        "before": [{"name": "flash", "command": ["sh", "-c", "echo flashed {dut}; echo ^done >&2"]}],
+        "before": [{"name": "flash", "command": ["sh", "-c", "cat; echo flashed {dut}; echo ^done >&2"]}],
         "after": [{"name": "label", "command": [str(rig.PENRIG), "label", str(s.folder / "pen.zpl"), f"--to={printer.to}", "--set=dut={dut}", "--set=lot={lot}"]},
                   {"name": "count", "on": "all", "command": ["sh", "-c", "echo {verdict} {name} >> " + str(s.folder / "count")]}]}
     s.start()

@@ -1,0 +1,27 @@
+#!/bin/bash
+# The service's unit: hardened as the document says, and a unit that systemd reads. Without systemd's programs: skipped.
+set -u
+cd "${ROOT:?}" || exit 1
+passed=0 failed=0
+check() { # what, command...
+	local what=$1
+	shift
+	if "$@" >"$tmp/said" 2>&1; then passed=$((passed + 1)); else
+		failed=$((failed + 1))
+		echo "FAILED: $what: $(tail -n 5 "$tmp/said")"
+	fi
+}
+tmp=$(mktemp -d) || exit 1
+trap 'rm -rf "$tmp"' EXIT
+unit=packaging/penrig-station.service
+check "it leaves its runs" grep -qx KillMode=process $unit
+check "packages are described" grep -q '^Package: penrig-station$' packaging/debian/control
+if command -v systemd-analyze >/dev/null; then
+	check "exposure of at most 2.0" systemd-analyze security --offline=true --threshold=20 $unit
+	sed 's|^ExecStart=.*|ExecStart=/bin/true|' $unit >"$tmp/penrig-station.service"
+	check "systemd reads it" systemd-analyze verify --man=no "$tmp/penrig-station.service"
+	sed -i '/^NoNewPrivileges\|^CapabilityBoundingSet/d' "$tmp/penrig-station.service"
+	check "a weaker one is told" sh -c "! systemd-analyze security --offline=true --threshold=20 '$tmp/penrig-station.service'"
+fi
+echo "$passed passed, $failed failed, 0 skipped"
+[ $failed -eq 0 ]
