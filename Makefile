@@ -228,7 +228,7 @@ help:
 	@echo "make lint             format, rooms, function length, no printing outside rig/cli"
 	@echo "make man              manual pages into $(B)/man (needs scdoc)"
 	@echo "make install          DESTDIR= prefix=$(prefix)"
-	@echo "make deb              Debian packages of penrig and of the station's service, checked by lintian, into $(B)/deb"
+	@echo "make deb              Debian packages of penrig and of the station's service, checked by lintian, into $(DEBS)"
 	@echo "make clean"
 	@echo "DEPS=skip             never install anything: what is missing is named"
 	@echo "Where a thing goes, and how to find a fault: docs/contributing.md"
@@ -376,17 +376,18 @@ install: all $(if $(shell command -v scdoc),man)
 	$(if $(shell command -v scdoc),install -m 644 $(MAN) $(D)/share/man/man1,@echo "scdoc is not installed: no manual pages")
 	@[ -n "$(DESTDIR)" ] || echo "For a bench on this computer: sudo systemd-sysusers && sudo udevadm control --reload && sudo udevadm trigger && sudo usermod -aG penrig $$(id -un)"
 
-# Debian packages, built in a copy of the project's files, checked by lintian; into $(B)/deb.
-DEB = $(B)/deb/penrig-$(VERSION)
+# Debian packages, built in a copy of the project's files, checked by lintian; into $(BUILD)/deb.
+DEBS = $(BUILD)/deb
+DEB  = $(DEBS)/penrig-$(VERSION)
 deb: deps-deb
-	rm -rf $(B)/deb
+	rm -rf $(DEBS)
 	mkdir -p $(DEB)
 	if [ -e .git ]; then git ls-files -z --cached --others --exclude-standard; else find . -name build -prune -o -type f -print0; fi | \
 		tar -c --null -T - | tar -x -C $(DEB)
 	cp -a packaging/debian $(DEB)/debian
 	cd $(DEB) && BUILD_ID=$(BUILD_ID) MADE_S=$(MADE_S) DEB_BUILD_OPTIONS="parallel=2 nocheck $(DEB_OPTIONS)" dpkg-buildpackage -us -uc -b
-	lintian --fail-on error,warning $(B)/deb/*.changes
-	@ls $(B)/deb/*.deb
+	lintian --fail-on error,warning $(DEBS)/*.changes
+	@ls $(DEBS)/*.deb
 
 clean:
 	rm -rf $(BUILD)
