@@ -9,7 +9,7 @@ debs=$(for deb in "$@"; do case $deb in *dbgsym*) ;; *) echo "/tmp/$(basename "$
 in_root() { chroot "$root" /usr/bin/env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin HOME=/root LC_ALL=C.UTF-8 DEBIAN_FRONTEND=noninteractive "$@"; }
 say() { echo "$1" >&2; }
 
-in_root find / -xdev -not -path '/tmp/*' -not -path '/proc/*' -type f | sort >"$root.before"
+in_root find / -xdev -not -path '/tmp/*' -not -path '/proc/*' -not -path '/run/*' -type f | sort >"$root.before"
 # shellcheck disable=SC2086
 in_root dpkg -i $debs >/dev/null
 in_root penrig version >/dev/null
@@ -26,7 +26,7 @@ in_root dpkg -r penrig-station penrig >/dev/null
 test ! -e "$root/usr/bin/penrig"
 in_root dpkg -P penrig-station penrig >/dev/null 2>&1
 test "$(cat "$root/var/lib/penrig/station/units.jsonl")" = kept
-in_root find / -xdev -not -path '/tmp/*' -not -path '/proc/*' -type f | sort >"$root.after"
+in_root find / -xdev -not -path '/tmp/*' -not -path '/proc/*' -not -path '/run/*' -type f | sort >"$root.after"
 left=$(comm -13 "$root.before" "$root.after" | grep -vE '^/var/(lib/dpkg|log|cache|backups|lib/penrig|lib/systemd)|^/etc/(passwd|group|shadow|gshadow|subuid|subgid)-?$' || true)
 test -z "$left" || { say "left behind: $left"; exit 1; }
 say "removed: nothing is left but what was tested"
