@@ -270,6 +270,7 @@ void hands_switch_off(struct session *s, void (*then)(struct session *s))
 	s->hands.then = then;
 	s->hands.off.interrupts = s->ending.interrupts;
 	session_go(s, STAGE_SAVING, wait_for_switch_off);
+	session_part(s, TAKT_PROMPT);
 }
 
 /* ---- when ------------------------------------------------------------------------------------------------------ */

@@ -319,10 +319,17 @@ void standby_hand_over(struct session *s)
 	b->handed_over = true;
 }
 
-bool standby_stopped_it(const struct session *s)
+/* It gives up after 10 s, and a cable may be put back later than that. */
+bool standby_stopped_it(struct session *s)
 {
-	const struct standby *b = &s->standby;
-	return b->handed_over && b->acted && b->note.stopped;
+	struct standby *b = &s->standby;
+	if (!b->handed_over || !b->acted)
+		return false;
+	if (b->note.stopped)
+		return true;
+	b->acted = false;
+	stopper_order(b->stopper);
+	return false;
 }
 
 void standby_end(struct session *s)

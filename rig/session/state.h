@@ -222,7 +222,8 @@ void standby_lend(struct session *s); /* the pen's port is open */
 /* Before the reports are saved. Where the pen may still run, or its power is not confirmed off, its device is closed, and the stopper told to stop it; where a
  * pen that an earlier run left was not seen to stop, that is said. */
 void standby_hand_over(struct session *s);
-bool standby_stopped_it(const struct session *s); /* it was told to, and the pen has confirmed it since */
+bool standby_stopped_it(
+	struct session *s); /* the pen has confirmed it since; else the stopper is told again once it gave up */
 /* The devices are closed. The lock is released; its file goes on naming a pen that was not seen to stop. */
 void standby_end(struct session *s);
 
