@@ -29,12 +29,12 @@ PROVEN = {**PLAN, "tests": {"dead_man": True}}
 NOON_NS = 1780315200 * 10**9  # the virtual clock begins three hours before, on 2026-06-01
 
 
-def prove(bench, folder):
-    """The bench's state as a run an hour before would have left it, in which the supply's timer tripped (docs/state.md)."""
+def prove(bench, folder, hours=4, set_ms=1500):
+    """The bench's state as a run so many hours before noon would have left it, in which the supply's timer tripped (docs/state.md)."""
     told = subprocess.run([rig.PENRIG, "state", "--json", "--bench", bench, "--state", folder], capture_output=True, check=True)
     with sqlite3.connect(json.loads(told.stdout)["path"]) as db:
-        db.execute("INSERT INTO run VALUES(1, 'earlier', ?1, ?1, 'here', 'PEN')", (NOON_NS - 4 * 3600 * 10**9,))
-        db.execute("INSERT INTO deadman VALUES(1, '9200001', 1, 1500, 1)")
+        db.execute("INSERT INTO run VALUES(1, 'earlier', ?1, ?1, 'here', 'PEN')", (NOON_NS - hours * 3600 * 10**9,))
+        db.execute("INSERT INTO deadman VALUES(1, '9200001', 1, ?, 1)", (set_ms,))
     db.close()
 
 

@@ -199,6 +199,10 @@ def deadman():
     honest(dead, "dead timer")
     after = run_of("fourth", one)
     check(after.run.outcome() == UNSURE and "did not pass" in after.report["verdict_reason"], f"and takes the proof away: {after.report['verdict_reason']}")
+    for what, bad in {"27.0 h old": {"hours": 30}, "was of 1400 ms": {"set_ms": 1400}}.items():
+        powered.prove(bench, folder / what, **bad)
+        run = powered.Run(bench, plan=one, more=["--state", folder / what])
+        check(run.run.outcome() == UNSURE and what in run.report["verdict_reason"], f"a proof that does not hold: {what}: {run.report['verdict_reason']}")
     refused = powered.Run(ATTENDED, plan=powered.PROVEN)
     check(refused.code == 2 and "class \"host\"" in refused.out, f"a dead-man that is none is not tested: {refused.code} {refused.out}")
 
