@@ -2,6 +2,7 @@
 """`penrig doctor` in front of the simulator: what it finds of a bench that is in order, and of one that is not. Its findings about
 /sys and the computer are in tests/unit/system."""
 import json
+import os
 import subprocess
 import tempfile
 from pathlib import Path
@@ -10,13 +11,15 @@ import rig
 
 check = rig.Checks()
 FOLDER = Path(tempfile.mkdtemp(prefix="pr"))
+# The one who holds a port starts penrig, and hands on what is loaded before it: ahead of a sanitizer's runtime, too.
+ENVIRONMENT = {**os.environ, "ASAN_OPTIONS": ":".join(filter(None, [os.environ.get("ASAN_OPTIONS"), "verify_asan_link_order=0"]))}
 HOLD = "import os,subprocess,sys;fd=os.open('/dev/ttyACM0',os.O_RDWR|os.O_NOCTTY);sys.exit(subprocess.run(sys.argv[1:],close_fds=True).returncode)"
 
 
 def doctor(bench, *options, devices=None, world=(), before=()):
     argv = [rig.VIRTUAL, "--bench", devices or bench, "--truth", FOLDER / "truth.jsonl", *world, "--", *before, rig.PENRIG, "doctor", bench,
             "--json", *options]
-    done = subprocess.run([str(a) for a in argv], stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=60, cwd=FOLDER)
+    done = subprocess.run([str(a) for a in argv], stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=60, cwd=FOLDER, env=ENVIRONMENT)
     try:
         told = json.loads(done.stdout)
     except ValueError:
