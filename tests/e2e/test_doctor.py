@@ -33,6 +33,19 @@ def of(told, name, state=None):
     return [f for f in told["findings"] if f["check"] == name and state in (None, f["state"])]
 
 
+def fabricated():
+    """A /sys, /proc and /dev in which ModemManager runs and the pen's adapter is an FTDI one that holds bytes back."""
+    root = FOLDER / "root"
+    usb = root / "sys/devices/usb1/1-1"
+    for path, text in (("proc/77/comm", "ModemManager"), ("dev/ttyACM0", ""), ("dev/ttyACM1", ""), ("sys/devices/usb1/1-1/idVendor", "1209"),
+                       ("sys/devices/usb1/1-1/power/control", "auto"), ("sys/devices/usb1/1-1/1-1:1.0/latency_timer", "16")):
+        (root / path).parent.mkdir(parents=True, exist_ok=True)
+        (root / path).write_text(text + "\n")
+    (root / "sys/class/tty/ttyACM0").mkdir(parents=True)
+    (root / "sys/class/tty/ttyACM0/device").symlink_to(usb / "1-1:1.0")
+    return root
+
+
 def never_ran():
     truth = [json.loads(line) for line in (FOLDER / "truth.jsonl").read_text().splitlines()]
     return not [t for t in truth if t.get("event") == "motor" and t["on"]]
@@ -67,6 +80,13 @@ def main():
     serial.write_text(text.replace('"baud": 115200', '"baud": 9600'))
     told = doctor(serial)
     check(told["exit_code"] == 4 and of(told, "identity", "fault"), f"wrong baud rate: {told}")
+    serial.write_text(text)
+    told = doctor(serial, "--no-open", "--root", fabricated())
+    check(told["exit_code"] == 0, f"fabricated: {told}")
+    for name, remedy in (("ModemManager", '"1209"'), ("latency timer", "/sys/class/tty/ttyACM0/device/latency_timer"),
+                         ("autosuspend", "/sys/devices/usb1/1-1/power/control")):
+        found = of(told, name, "warning")
+        check(len(found) == 1 and found[0]["subject"] == "pen" and remedy in found[0]["remedy"], f"fabricated {name}: {found}")
     told = doctor(serial, "--no-open")
     check(told["exit_code"] == 0 and not of(told, "identity"), f"not opened: {told}")
     serial.write_text(text.replace('"name"', '"nmae"', 1))

@@ -117,7 +117,7 @@ int plugged_find(const struct cli_tables *tables, struct plugged_list *ret)
 		if (search.ops->list(each_device, &search, &err) < 0)
 			code = cli_error(EXIT_DEVICE_LOST, "cannot list %s devices: %s", search.ops->name, err.text);
 	}
-	if (tables->honest)
+	if (tables->stopper) /* the devices are of this computer */
 		system_iio_list("", each_iio, &search);
 	make_unique(ret);
 	qsort(ret->device, ret->count, sizeof(ret->device[0]), by_use);

@@ -130,7 +130,7 @@ static void write_ping(const struct ls_packet *packet)
 
 static void write_status(const struct ls_packet *packet)
 {
-	uint8_t status;
+	uint8_t status = 0xff;
 
 	assert_true(packet->body_len == 1 && ls_read_status(packet, &status));
 	lsf_status(&frame, status);
