@@ -298,7 +298,25 @@ static void product_table_has_unique_schemes(void **state)
 	}
 	assert_ptr_equal(link_table[0], &link_serial);
 	assert_ptr_equal(link_table[1], &link_usb);
-	assert_null(link_table[2]);
+	assert_ptr_equal(link_table[2], &link_exec);
+	assert_ptr_equal(link_table[3], &link_file);
+	assert_null(link_table[4]);
+}
+
+/* A link of a bench file and a device of a list are one, by whichever of its names. */
+static void a_link_names_a_device(void **state)
+{
+	const struct link_identity id = {
+		.uri = "serial:0403:6001:A5", .vid = 0x0403, .pid = 0x6001, .serial = "A5", .port = "1-2.3"};
+
+	(void)state;
+	assert_true(link_uri_names("serial:0403:6001:A5", "serial", &id));
+	assert_true(link_uri_names("serial:port=1-2.3", "serial", &id));
+	assert_false(link_uri_names("serial:0403:6001:A6", "serial", &id));
+	assert_false(link_uri_names("serial:port=1-2", "serial", &id));
+	assert_false(link_uri_names("usb:port=1-2.3", "serial", &id));
+	assert_false(link_uri_names("serial:by-id=usb-none", "serial", &id));
+	assert_false(link_uri_names("exec:tool", "exec", &id));
 }
 
 /* A child locks a file; the holder is that child, named. */
@@ -352,6 +370,7 @@ int main(void)
 		cmocka_unit_test(usb_has_no_settings),
 		cmocka_unit_test(binary_protocols_need_eight_bits),
 		cmocka_unit_test(product_table_has_unique_schemes),
+		cmocka_unit_test(a_link_names_a_device),
 		cmocka_unit_test(holder_is_found_by_its_lock),
 	};
 
