@@ -28,7 +28,7 @@ MODULES = {  # module: the tests that should notice
     "rig/session/resumed.c": ["session/test_resumed"],
     "rig/stopper/warden.c": ["stopper/test_warden"],
     "rig/runfile/store.c": ["runfile/test_runfile"],
-    "rig/runfile/chain.c": ["runfile/test_runfile"],
+    "rig/runfile/chain.c": ["runfile/test_chain", "runfile/test_runfile"],
     "rig/runfile/pack.c": ["runfile/test_runfile"],
     "rig/runfile/resumed.c": ["runfile/test_runfile"],
     "rig/measure/watch.c": ["session/test_guard", "session/test_evidence"],

@@ -633,6 +633,21 @@ static void test_each_session_has_its_own_checks(void **state)
 	assert_verdict(record, OUTCOME_PASS, 0, "");
 }
 
+/* Neither passes nor fails by figures of which nobody knows whose they are. */
+static void test_another_pen_in_the_clamp(void **state)
+{
+	struct record *record = *state;
+	record->dut_said.wanted = true;
+	snprintf(record->dut_said.after, sizeof(record->dut_said.after), "%s", record->dut);
+	assert_verdict(record, OUTCOME_PASS, 0, "");
+	strcpy(record->dut_said.after, "another");
+	assert_verdict(record, OUTCOME_INCONCLUSIVE, 3, "whose results these are");
+	measured(record, 1, 2);
+	assert_verdict(record, OUTCOME_INCONCLUSIVE, 3, "whose results these are");
+	strcpy(record->status_reason, "the pen stalled"); /* it ended before anybody was asked */
+	assert_verdict(record, OUTCOME_FAIL, 1, "depth_mm");
+}
+
 int main(void)
 {
 #define T(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
@@ -662,6 +677,7 @@ int main(void)
 		T(test_a_timer_that_nobody_saw_trip),
 		T(test_unverified_stop_is_no_pass),
 		T(test_each_session_has_its_own_checks),
+		T(test_another_pen_in_the_clamp),
 		T(test_incomplete_runs),
 		T(test_refused_runs),
 		T(test_every_pair),

@@ -223,6 +223,10 @@ static void whatever_differs_is_named(void **state)
 	now->method = 0;
 	strcpy(now->dut, "B");
 	assert_differs(now, before, "pen");
+	assert_false(sessions_alike(now, before, why, sizeof(why)));
+	assert_string_equal(why, "the pen is \"B\" now and was \"none\" then");
+	assert_false(sessions_alike(before, now, why, sizeof(why)));
+	assert_string_equal(why, "the pen is \"none\" now and was \"B\" then");
 	now->dut[0] = '\0';
 	strcpy(now->software_version, "9");
 	assert_differs(now, before, "version");

@@ -1101,6 +1101,33 @@ static void test_ring_wakes_its_reader(void **state)
 	alarm(0);
 }
 
+static int number_of(const char *path, const char *sql)
+{
+	sqlite3 *db;
+	sqlite3_stmt *stmt;
+	assert_int_equal(sqlite3_open_v2(path, &db, SQLITE_OPEN_READONLY, NULL), SQLITE_OK);
+	assert_int_equal(sqlite3_prepare_v2(db, sql, -1, &stmt, NULL), SQLITE_OK);
+	assert_int_equal(sqlite3_step(stmt), SQLITE_ROW);
+	int number = sqlite3_column_int(stmt, 0);
+	sqlite3_finalize(stmt);
+	sqlite3_close(db);
+	return number;
+}
+
+/* An entry that holds blocks stands at the time of the newest of them, not of what was done before. */
+static void test_entries_of_blocks_have_their_time(void **state)
+{
+	(void)state;
+	struct record *record = sample_record(folder, "times");
+	write_run(record, 40000);
+	const char *path = path_of("times.penrig");
+	assert_true(number_of(path, "SELECT count(*) FROM journal WHERE kind='blocks'") > 0);
+	assert_int_equal(number_of(path, "SELECT count(*) FROM journal j WHERE kind='blocks' AND host_ns < (SELECT "
+					 "max(last_host_ns) FROM block WHERE seq <= json_extract(j.json, '$.last'))"),
+			 0);
+	record_free(record);
+}
+
 static void assert_resumed_by(const char *path, const char *name, struct runfile_head *ret)
 {
 	struct record *restored;
@@ -1132,6 +1159,8 @@ static void test_a_run_is_gone_on_with_once(void **state)
 	assert_int_equal(runfile_append_resumed(path, &seen, "third", "2026-06-01T09:00:00Z", &err), -ESTALE);
 	assert_resumed_by(path, "second", &seen);
 	assert_int_equal(seen.entries, later.entries);
+	assert_int_equal(runfile_append_resumed(path, &seen, "", "", &err), 0); /* who does not say so has it, too */
+	assert_resumed_by(path, "another run", &seen);
 	assert_int_not_equal(runfile_append_resumed(path_of("none.penrig"), &seen, "x", "", &err), 0);
 	record_free(record);
 }
@@ -1159,6 +1188,7 @@ int main(void)
 		T(test_words_without_samples),
 		T(test_a_name_is_taken_before_there_is_a_run),
 		T(test_a_run_is_gone_on_with_once),
+		T(test_entries_of_blocks_have_their_time),
 		T(test_refusals_when_opening),
 		T(test_ring_bounds),
 		T(test_ring_wakes_its_reader),
