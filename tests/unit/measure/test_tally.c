@@ -258,6 +258,35 @@ static void error_of_templates(void **state)
 	free(t);
 }
 
+static void what_a_bar_tells(void **state)
+{
+	struct tally *t = start();
+	struct tallied s = stroke(1000.0);
+	const double travel_mm = t->protrusion.travel_mm, crown_mm = t->protrusion.crown_mm,
+		     first_mm = t->protrusion.first_mm, second_mm = t->protrusion.second_mm;
+	const unsigned long crowns = t->protrusion.crowns, shifted = t->protrusion.shifted;
+
+	(void)state;
+	s.travel_mm = 0.25;
+	s.crown_mm = 0.5;
+	s.earlier_mm = 2.0;
+	s.later_mm = 2.5;
+	s.protrusion_mm = 2.0;
+	tally_stroke(t, &s);
+	check_near(t->protrusion.travel_mm, travel_mm + 0.25, 1e-15);
+	check_near(t->protrusion.crown_mm, crown_mm + 0.5, 1e-15);
+	assert_int_equal(t->protrusion.crowns, crowns + 1);
+	assert_int_equal(t->protrusion.shifted, shifted + 1);
+	check_near(t->protrusion.first_mm, first_mm + 0.25, 1e-15);
+	check_near(t->protrusion.second_mm, second_mm + 0.5, 1e-15);
+	s.later_mm = s.crown_mm = NAN; /* one side alone tells no slope */
+	tally_stroke(t, &s);
+	assert_int_equal(t->protrusion.shifted, shifted + 1);
+	assert_int_equal(t->protrusion.crowns, crowns + 1);
+	assert_int_equal(t->protrusion.seen.n, 2);
+	free(t);
+}
+
 static void protrusions(void **state)
 {
 	struct tally *t = start();
@@ -443,6 +472,7 @@ int main(void)
 		cmocka_unit_test(strokes_without_a_depth),
 		cmocka_unit_test(error_of_templates),
 		cmocka_unit_test(protrusions),
+		cmocka_unit_test(what_a_bar_tells),
 		cmocka_unit_test(levels),
 		cmocka_unit_test(first_and_last_strokes),
 		cmocka_unit_test(noise_of_instants),

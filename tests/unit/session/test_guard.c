@@ -740,6 +740,33 @@ static void needles_in_the_air_are_not_proven(void **state)
 	assert_int_equal(e->ns - ordered_ns, COAST_DOWN_MS * NS_PER_MS);
 }
 
+/* However still the force is: what was not seen to stop is left to its dead-man. */
+static void a_pen_whose_stop_was_not_proven_is_fed_no_more(void **state)
+{
+	struct host *h = *state;
+	begin(h);
+	run_pen(h, 0);
+	h->signal.strokes_hz = 0;
+	turn(h, 1000);
+	assert_false(stop_and_wait(h, 50, false)->verified);
+	unsigned sent = h->heartbeat.sent;
+	turn(h, 1000);
+	assert_int_equal(h->heartbeat.sent, sent);
+}
+
+static void a_pen_whose_stop_was_proven_is_fed_again(void **state)
+{
+	struct host *h = *state;
+	begin(h);
+	run_pen(h, 1000);
+	h->signal.strokes_hz = 0;
+	turn(h, 50);
+	assert_true(stop_and_wait(h, 50, false)->verified);
+	unsigned sent = h->heartbeat.sent;
+	turn(h, 1000);
+	assert_true(h->heartbeat.sent > sent + 5);
+}
+
 static void the_bar_proves_what_force_cannot(void **state)
 {
 	struct host *h = *state;
@@ -951,6 +978,8 @@ int main(void)
 		TEST(starvation_is_told_even_by_a_process_that_slept),
 		TEST(a_pen_that_stands_cannot_starve),
 		TEST(a_senseless_pen_is_lost_and_fed_no_more),
+		TEST(a_pen_whose_stop_was_not_proven_is_fed_no_more),
+		TEST(a_pen_whose_stop_was_proven_is_fed_again),
 		TEST(a_pen_that_owes_no_answer_is_not_senseless),
 		TEST(a_silent_sensor_is_lost),
 		TEST(a_sensor_that_never_sends_is_silent_too),
