@@ -33,6 +33,7 @@ static struct {
 	double try_s;          /* when it was opened last */
 	unsigned refuses;      /* so many stops are not confirmed */
 	bool mute;             /* it opens and says nothing */
+	unsigned losses;  /* so many times it says nothing but that it is lost */
 	bool asks_first;       /* its opening orders nothing */
 	const char *supply[2]; /* whose serial number it says, the first two times, and later */
 	unsigned opened, closed, stops;
@@ -85,6 +86,11 @@ static void pen_tick(struct device *device, uint64_t at_ns)
 	(void)at_ns;
 	if (pen.mute || now_s() < pen.try_s + pen.wait_s)
 		return;
+	if (pen.losses) {
+		pen.losses--;
+		pen.open.host.lost(pen.open.host.ctx, -ENODEV, &(const struct err){"gone again"});
+		return;
+	}
 	if (!pen.ready) {
 		pen.ready = true;
 		pen.open.host.ready(pen.open.host.ctx, 0, NULL);
@@ -399,6 +405,19 @@ static void test_penrig_is_gone(void **state)
 	assert_non_null(strstr(note.cause, "is gone"));
 }
 
+/* It is not waited for: its link may be back. */
+static void test_a_pen_that_is_lost_meanwhile(void **state)
+{
+	(void)state;
+	struct stop_note note;
+	pen.losses = 2;
+	run((const struct step[]){{1, STOPPER_MOVING, 0}, {1.5, CLOSE, 0}, LAST});
+	assert_int_equal(pen.opened, 3);
+	assert_true(pen.try_s < pen.opened_s + 0.5);
+	assert_int_equal(note_of(&note), 0);
+	assert_true(note.stopped);
+}
+
 static void test_penrig_is_gone_before_it_ran_the_pen(void **state)
 {
 	(void)state;
@@ -647,6 +666,7 @@ int main(void)
 		TEST(test_not_when_it_was_dismissed_before),
 		TEST(test_not_without_a_recipe),
 		TEST(test_penrig_is_gone),
+		TEST(test_a_pen_that_is_lost_meanwhile),
 		TEST(test_penrig_is_gone_before_it_ran_the_pen),
 		TEST(test_penrig_stands_still),
 		TEST(test_a_lent_port_that_is_dead),
