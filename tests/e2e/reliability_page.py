@@ -22,6 +22,16 @@ TEXTS = {
 }
 
 
+MUTANTS = """
+## Mutants
+
+`make mutants COUNT=110 SEED=1`: of 110 places in 20 modules 79 changes were noticed by the unit tests of the module alone (end-to-end tests were not asked), 31 were not. Ten of these are noticed since: journal entries and
+bytes in the chain, the time of an entry that holds blocks, who may go on with a run, another pen in the clamp behind a failure, heartbeats after a stop that was not proven, a pen that is lost while the stopper is at it,
+what a bar tells. These change nothing that can be seen: an attempt that is said not to count and at once that it does (`judge_supersede`), a buffer one byte longer, the products at lag 0 (`statistics.c`, never read), a
+median of two that are equal, the number of the last block where none is appended (`store_open`). A file of limits that is not freed is seen by a checked build. The others want a test.
+"""
+
+
 def table(rows):
     columns = sorted({c for row in rows.values() for c in row} - {"fell"}) + ["fell"]
     lines = ["| | runs | " + " | ".join(columns) + " |", "|---" * (len(columns) + 2) + "|"]
@@ -42,4 +52,4 @@ def write(kept, page):
         named = "\n".join(f"- {said}" for said in found["fell"][:20])
         tried = f"{found['tried']} were tried" + ("" if found["tried"] == found["of"] else f" of {found['of']}, drawn at random" if name in ("bits", "transfers") else f" of {found['of']}")
         parts.append(f"## {title}\n\n{text.format(**found)} {tried}, {len(found['fell'])} fell.\n\n{table(found['rows'])}\n" + (f"\n{named}\n" if named else ""))
-    page.write_text(HEAD + "\n".join(parts))
+    page.write_text(HEAD + "\n".join(parts) + MUTANTS)
