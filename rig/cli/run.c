@@ -609,8 +609,8 @@ static void run_free(struct run *run)
 	signing_key_free(run->key);
 	bench_free(run->bench);
 	plan_free(run->plan);
-	bench_lock_keep(
-		run->lock); /* nothing was seen to of what an earlier run may have left: the next one must find it */
+	/* Nothing was seen to of what an earlier run may have left: the next one must find it. */
+	bench_lock_keep(run->lock);
 }
 
 /* What is wrong with the files is said before the waiting. They are read anew behind it, as is all that hangs on the day: it
