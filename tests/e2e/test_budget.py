@@ -93,6 +93,29 @@ def check_forces(check, label, point, inputs):
     check(left, f"{label}: a check leaves its line in the peak force")
 
 
+def lines_of_rate(i, rate):
+    per = rate / (i["strokes"] - 1)
+    return {"repeatability": per * i["ends_noise"] / i["period"], "ends": per * i["ends_shift"] / i["period"],
+            "strokes": per * i["unsure_strokes"], "clock": i["clock_rel"] * rate}
+
+
+def check_roots(check, label, point, i):
+    """Jitter and scatter: the value is the root of a square, and the lines stand as those of the square do."""
+    jitter, sd = rig.result(point, "period_jitter_pct"), rig.result(point, "depth_sd_mm", "force_equivalent")
+    made, kappa2 = max(0.0, i["interval_variance"]), i["depth_share"] ** 2
+    own = max(0.0, i["depth_scatter"] ** 2 - i["depth_noise_variance"]) / kappa2
+    for result, square, lines in (
+            (jitter, made, {"repeatability": (made + i["interval_noise_variance"]) * math.sqrt(2 / max(1, i["intervals_effective"] - 1)),
+                            "noise": i["interval_variance_u"]}),
+            (sd, own, {"repeatability": i["depth_scatter"] ** 2 / kappa2 * math.sqrt(2 / (i["depths_effective"] - 1)),
+                       "noise": i["depth_noise_variance_u"] / kappa2, "calibration": 2 * own * i["scale_rel"],
+                       "shape": 2 * own * math.hypot(0.003, i["depth_share_u"] / i["depth_share"])})):
+        name = f"{label}, {result['measurand']}"
+        check(math.isclose(result["value"], math.sqrt(square), rel_tol=1e-3), f"{name}: {result['value']}, by its inputs {math.sqrt(square)}")
+        scale = result["standard_uncertainty"] / math.sqrt(sum(u * u for u in lines.values()))
+        check_lines(check, name, result, {line: scale * u for line, u in lines.items()})
+
+
 def check_lines(check, label, result, expected, of_checks=()):
     for line in result["budget"]:
         if line["standard_uncertainty"] in of_checks or line["name"] == "wear":
@@ -175,8 +198,8 @@ def main():
                      "needle angle": inputs["needle_angle_rel"] * inputs["bar_depth_mean"]})
         check_forces(check, label, point, inputs)
         rate = rig.result(point, "stroke_rate_hz", "realised")
-        clock = next(line for line in rate["budget"] if line["name"] == "clock")
-        check(math.isclose(clock["standard_uncertainty"], inputs["clock_rel"] * rate["value"], rel_tol=1e-3), f"{label}: clock")
+        check_lines(check, f"{label}, rate", rate, lines_of_rate(inputs, rate["value"]))
+        check_roots(check, label, point, inputs)
         check(any(line["name"] == "bandwidth" for line in by_force["budget"]) == stated, f"{label}: a slow filter has its line")
         check(("bandwidth  3000 Hz" in shown) == stated and "will not be trusted" not in shown, f"{label}: check says so:\n{shown}")
         if stated:

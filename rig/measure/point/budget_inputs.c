@@ -34,6 +34,41 @@ static void add_timing(struct inputs *in, const struct account *a, const struct 
 	add(in, "period", "samples", tally_period(t));
 	add(in, "instant_noise", "samples", sqrt(noise->shares.instant * tally_timing_variance(t)));
 	add(in, "clock_rel", "1", a->config->u.clock_rel);
+	if (t->rhythm.strokes < RATE_STROKES_MIN)
+		return;
+
+	struct rate_errors errors = rate_errors_of(a);
+
+	add(in, "ends_noise", "samples", errors.noise);
+	add(in, "ends_shift", "samples", errors.ends);
+	add(in, "unsure_strokes", "1", errors.unsure);
+}
+
+/* Of the intervals: as the pen made them, what noise adds, and what of that is not known. */
+static void add_intervals(struct inputs *in, const struct account *a)
+{
+	struct interval_scatter s = interval_scatter_of(a);
+	double square = pow(100.0 / a->tally->rhythm.interval.mean, 2.0);
+
+	add(in, "intervals_effective", "1", moments_effective_n(&a->tally->rhythm.interval));
+	add(in, "interval_variance", "%^2", square * s.made);
+	add(in, "interval_noise_variance", "%^2", square * s.noise);
+	add(in, "interval_variance_u", "%^2", square * s.u);
+}
+
+/* Of the scatter of depths by force. */
+static void add_spread(struct inputs *in, const struct account *a, const struct stroke_noise *noise)
+{
+	struct depth_spread spread;
+	struct actual_rate at;
+
+	actual_rate(a, &at);
+	spread_of_force(a, noise, moments_sd(&at.seen), &spread);
+	add(in, "depth_noise_variance", "mm^2", spread.noise_mm2);
+	add(in, "depth_noise_variance_u", "mm^2", spread.u_noise_mm2);
+	add(in, "depth_share", "1", spread.kappa);
+	add(in, "depth_share_u", "1", spread.u_kappa);
+	add(in, "scale_rel", "1", spread.gain_rel);
 }
 
 /* Noise as it acts. */
@@ -121,14 +156,21 @@ static void add_displacement(struct inputs *in, const struct account *a)
 	add(in, "alignment_s", "s", a->config->u.alignment_s);
 }
 
-unsigned budget_inputs(const struct account *a, struct budget_input ret[BUDGET_INPUTS_MAX])
+unsigned budget_inputs(const struct account *account, struct budget_input ret[BUDGET_INPUTS_MAX])
 {
 	struct inputs in = {.at = ret};
-	const struct stroke_noise noise = stroke_noise_of(a);
+	const struct stroke_noise noise = stroke_noise_of(account);
+	struct account whole = *account;
+	const struct account *a = &whole;
 
+	whole.stroke_noise = &noise;
 	add_timing(&in, a, &noise);
+	if (a->tally->rhythm.interval.n > 2)
+		add_intervals(&in, a);
 	if (a->tally->depth.seen.n > 0)
 		add_depth(&in, a, &noise);
+	if (a->tally->depth.seen.n > 2)
+		add_spread(&in, a, &noise);
 	if (a->tally->height.seen.n > 0)
 		add_force(&in, a);
 	add_stated(&in, &a->config->u);

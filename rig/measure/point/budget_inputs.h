@@ -4,7 +4,7 @@
 
 #include <stdbool.h>
 
-#define BUDGET_INPUTS_MAX 64
+#define BUDGET_INPUTS_MAX 80
 
 struct budget_input {
 	char name[32];

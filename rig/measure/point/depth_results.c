@@ -213,6 +213,18 @@ static double hidden_mm2(const struct account *a, double sd)
 	return step * step + cut * cut + (check_line(e, 0.0) > CUT_SEEN * cut ? 2.0 * e * sd : 0.0);
 }
 
+void spread_of_force(const struct account *a, const struct stroke_noise *noise, double sd, struct depth_spread *ret)
+{
+	struct depth_share share = depth_share_of(a, noise, sd * sd);
+
+	ret->noise_mm2 = noise->acting + noise->baseline;
+	ret->u_noise_mm2 = hypot(noise->u, hidden_mm2(a, sd));
+	ret->kappa = share.kappa;
+	ret->u_kappa = share.u;
+	ret->held = share.held;
+	ret->gain_rel = scale_u_rel(&a->config->u);
+}
+
 /* By force, by displacement. Of the force the strokes' own shapes are known. */
 static void add_spreads(struct result_list *list, const struct account *a, const struct depth_method *methods)
 {
@@ -228,17 +240,8 @@ static void add_spreads(struct result_list *list, const struct account *a, const
 						  .shared_budget = methods[k].shared_budget,
 						  .why = methods[k].why};
 	}
-	if (methods[0].seen->n > 2) {
-		double sd = moments_sd(methods[0].seen);
-		struct depth_share share = depth_share_of(a, noise, sd * sd);
-
-		spread[0].noise_mm2 = noise->acting + noise->baseline;
-		spread[0].u_noise_mm2 = hypot(noise->u, hidden_mm2(a, sd));
-		spread[0].kappa = share.kappa;
-		spread[0].u_kappa = share.u;
-		spread[0].held = share.held;
-		spread[0].gain_rel = scale_u_rel(&a->config->u);
-	}
+	if (methods[0].seen->n > 2)
+		spread_of_force(a, noise, moments_sd(methods[0].seen), &spread[0]);
 	for (unsigned k = 0; k < 2; k++)
 		add_depth_spread(list, a, &spread[k]);
 }

@@ -64,6 +64,17 @@ static double unsure_intervals(const struct account *a)
 	return hypot((double)(r->missed + r->doubled + r->blind.doubled), START_OFF * unseen_at_start(a));
 }
 
+struct rate_errors rate_errors_of(const struct account *a)
+{
+	struct interval_scatter intervals = interval_scatter_of(a);
+	double acting = a->stroke_noise->shares.instant;
+
+	return (struct rate_errors){
+		.noise = sqrt(fmax(acting * tally_ends_variance(a->tally) + 2.0 * intervals.coloured, 2e-8)),
+		.ends = 2.0 * hypot(intervals.shift, intervals.u_shift) * sqrt(fmax(0.0, intervals.made)),
+		.unsure = unsure_intervals(a) / sqrt(3.0)};
+}
+
 #define SURE_STROKES 26.0 /* three or four beyond those by which speed_change.c tells where a pen's speed changes */
 #define GUESSED_DOF  2.0
 
@@ -92,17 +103,15 @@ void add_rates(struct result_list *list, const struct account *a, const struct r
 	double period = tally_period(t), rate = a->grid->fs_hz / period;
 	struct interval_scatter intervals = interval_scatter_of(a);
 	double sigma_t = sqrt(fmax(intervals.instant, 1e-8));
-	/* At both ends the centre of a pulse is off with the change of the speed there. */
-	double ends = 2.0 * hypot(intervals.shift, intervals.u_shift) * sqrt(fmax(0.0, intervals.made));
-	double acting = a->stroke_noise->shares.instant;
-	double ends2 = fmax(acting * tally_ends_variance(t) + 2.0 * intervals.coloured, 2e-8);
-	double timing = rate * sqrt(ends2) / ((n - 1.0) * period);
+	struct rate_errors errors = rate_errors_of(a);
+	double timing = rate * errors.noise / ((n - 1.0) * period);
 	double u_nominal, nominal_at = nominal_period(t, M_SQRT2 * sigma_t, &u_nominal);
 
 	timing_budget(realised, a, rate, timing, n - 1.0);
 	/* Of few strokes the change of speed is itself a guess, and by chance a small one. */
-	results_budget(realised, "ends", rate * ends / ((n - 1.0) * period), n < SURE_STROKES ? GUESSED_DOF : n - 1.0);
-	results_budget(realised, "strokes", rate * unsure_intervals(a) / ((n - 1.0) * sqrt(3.0)), INFINITY);
+	results_budget(realised, "ends", rate * errors.ends / ((n - 1.0) * period),
+		       n < SURE_STROKES ? GUESSED_DOF : n - 1.0);
+	results_budget(realised, "strokes", rate * errors.unsure / (n - 1.0), INFINITY);
 	results_value(realised, rate, t->rhythm.strokes, why->rate);
 	timing_budget(nominal, a, rate, rate * u_nominal / nominal_at, fmax(1.0, n - 2.0));
 	results_value(nominal, a->grid->fs_hz / nominal_at, t->rhythm.strokes, why->rate);

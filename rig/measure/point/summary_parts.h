@@ -7,6 +7,14 @@
 #include "rig/measure/point/summary.h"
 
 void add_rates(struct result_list *list, const struct account *account, const struct reasons *why);
+/* What both ends of the window's strokes may be off, together. */
+struct rate_errors {
+	double noise;  /* samples */
+	double ends;   /* where the centre of a pulse moves with the speed's change, samples */
+	double unsure; /* strokes that were not seen, or that none made */
+};
+
+struct rate_errors rate_errors_of(const struct account *account);
 /* Of a rate that add_rates() gave. */
 void add_rate_error(struct result_list *list, const struct account *account, const struct reasons *why,
 		    struct result rate);
@@ -29,6 +37,9 @@ struct depth_spread {
 	const char *why;
 };
 
+/* What noise and shape do to the scatter sd of depths by force: fills noise_mm2 to gain_rel. */
+void spread_of_force(const struct account *account, const struct stroke_noise *noise, double sd,
+		     struct depth_spread *ret);
 void add_depth_spread(struct result_list *list, const struct account *account, const struct depth_spread *spread);
 /* Expanded uncertainty of the mean depth by force without what the model checks add; NaN: there is none. mm. */
 double depth_rest_u(const struct account *account);
