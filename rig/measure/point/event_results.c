@@ -105,6 +105,16 @@ static void add_spin_up(struct result_list *list, const struct account *a, const
 	results_value(r, (at - s.command) / fs, s.strokes, reason);
 }
 
+/* Stillness was proven before the rest began; a motor that creeps on strikes again in it. */
+static void doubt_rest(const struct account *a, char *reason)
+{
+	int64_t rest = a->axis->phase_start[POINT_REST];
+
+	if (axis_begun(a->axis, POINT_REST) && a->tally->coast_last >= (double)rest)
+		doubt(reason, "a stroke %.2g s after the stop, when the pen had been seen to stand: it may creep on",
+		      (a->tally->coast_last - a->command[POINT_COAST]) / a->config->fs_hz);
+}
+
 static void add_coast_down(struct result_list *list, const struct account *a, const char *event)
 {
 	const struct tally *t = a->tally;
@@ -119,6 +129,7 @@ static void add_coast_down(struct result_list *list, const struct account *a, co
 		results_none(r, "no stop command on the sample axis");
 		return;
 	}
+	doubt_rest(a, reason);
 
 	double last = isfinite(t->coast_last) ? t->coast_last : command;
 	double full = isfinite(t->coast_full) ? t->coast_full : command;

@@ -29,7 +29,7 @@ static struct scene *scene_new(void)
 		abort();
 	tally_init(&s->tally);
 	s->config.fs_hz = FS;
-	s->axis.decimation = 1;
+	axis_init(&s->axis, 1);
 	s->command[POINT_COAST] = STOP;
 	for (unsigned k = 0; k < STROKES; k++) {
 		tally_spin_up(&s->tally, at);
@@ -131,6 +131,22 @@ static void the_last_stroke_may_be_none(void **state)
 	free(s);
 }
 
+/* Once it was seen to stand, the next stroke is a motor's that creeps: when the last one comes nobody knows. */
+static void a_stroke_in_the_rest_is_not_the_last(void **state)
+{
+	struct scene *s = scene_new();
+
+	(void)state;
+	s->axis.phase_start[POINT_REST] = (int64_t)STOP + 4000;
+	tally_coast(&s->tally, STOP + 500, 0.55);
+	assert_true(event_of(s, MEASURAND_COAST_DOWN).trusted);
+	tally_coast(&s->tally, STOP + 4100, 0.55);
+	struct result r = event_of(s, MEASURAND_COAST_DOWN);
+	assert_false(r.trusted);
+	assert_non_null(strstr(r.reason, "a stroke 0.41 s after the stop"));
+	free(s);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -138,6 +154,7 @@ int main(void)
 		cmocka_unit_test(a_start_that_was_not_seen_is_known_to_the_command),
 		cmocka_unit_test(a_stroke_that_was_not_seen_puts_it_off_or_not),
 		cmocka_unit_test(the_last_stroke_may_be_none),
+		cmocka_unit_test(a_stroke_in_the_rest_is_not_the_last),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
