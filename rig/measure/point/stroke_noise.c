@@ -10,6 +10,8 @@
 #define BASELINE_U   0.5   /* relative, of the variance that the baseline adds: few blocks, priors in it */
 #define INSTANT_U    0.08  /* relative, of an instant's variance by residuals */
 #define INSTANT_MORE 1.5   /* of the intervals' noise: what there may be of it besides */
+#define ROUGH_NOISE  0.1   /* of the pulse */
+#define ROUGH_MORE   1.6   /* of the intervals' noise, at that */
 #define INTERVAL_U   0.006 /* relative, of the intervals' variance: second order of the speed's changes */
 #define EDGE         0.003 /* of the height: below it there is no contact */
 #define EITHER       0.4   /* standard uncertainty of what is one of two, of their distance: 1.96 of it hold both */
@@ -78,6 +80,19 @@ static double coloured_intervals(const struct account *a, const struct interval_
 	return strange * fmax(told, s->noise * (instant_without_pulse(a) / s->instant - 1.0));
 }
 
+/* At a noise of a tenth of the pulse instants scatter by up to so much more than white noise explains, at less by the square of
+ * it. No more than the intervals can hold, were the pen's own as alike as neighbours can be. */
+static double rough_intervals(const struct account *a, const struct interval_scatter *s, const double *noise)
+{
+	const struct moments *intervals = &a->tally->rhythm.interval;
+	double share = a->noise_n / (ROUGH_NOISE * a->tally->height.seen.mean);
+	double most = s->noise / noise[0] *
+			      (0.5 * moments_autocovariance(intervals, 0) - moments_autocovariance(intervals, 1)) -
+		      s->noise;
+
+	return fmin(fmax(0.0, most), ROUGH_MORE * s->noise * fmin(1.0, share * share));
+}
+
 struct interval_scatter interval_scatter_of(const struct account *a)
 {
 	const struct acting_shares *shares = &a->stroke_noise->shares;
@@ -104,6 +119,7 @@ struct interval_scatter interval_scatter_of(const struct account *a)
 
 	ret.coloured = 0.5 * coloured;
 	told = fmax(coloured, fmin(INSTANT_MORE * ret.noise, told));
+	told = fmax(told, rough_intervals(a, &ret, noise));
 	ret.u = hypot(hypot(unsure * ret.noise, told), fmax(0.0, ret.made) * hypot(4.0 * shift.u, INTERVAL_U));
 	return ret;
 }

@@ -88,7 +88,7 @@ static void strange_noise_is_in_the_jitter(void **state)
 	static const struct {
 		const char *family;
 		double severity;
-	} rows[] = {{"noise-20Hz", 40}, {"noise-20Hz", 30}, {"bits", 10}, {"clip-10-bit", 0.02}};
+	} rows[] = {{"noise-20Hz", 40}, {"noise-20Hz", 30}, {"bits", 10}, {"clip-10-bit", 0.02}, {"fits-noise", 20}};
 
 	(void)state;
 	for (unsigned i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
