@@ -152,6 +152,16 @@ static void add_jitter(struct result_list *list, const struct account *a, const 
 	results_root(r, square * s.made, intervals->n, reason);
 }
 
+/* A second stroke that is none of the pen's shape, or that could not be fitted, may be a knock. */
+static void doubt_doubles(const struct tally *t, char *reason)
+{
+	uint64_t strange = t->height.misfits + t->height.unfitted;
+
+	if (t->rhythm.doubled > 0 && strange >= t->rhythm.doubled)
+		doubt(reason, "strokes that came too soon may be knocks: %llu pulses do not have the pen's own shape",
+		      (unsigned long long)strange);
+}
+
 void add_rate_details(struct result_list *list, const struct account *a, const struct reasons *why)
 {
 	const struct tally *t = a->tally;
@@ -161,6 +171,7 @@ void add_rate_details(struct result_list *list, const struct account *a, const s
 	snprintf(counting, sizeof(counting), "%s", why->count);
 	doubt_few(a, counting);
 	doubt_noise(a, counting);
+	doubt_doubles(t, counting);
 	results_value(results_add(list, MEASURAND_MISSED_STROKES, ""), (double)(t->rhythm.missed + missed_at_edges(a)),
 		      t->rhythm.strokes, counting);
 	results_value(results_add(list, MEASURAND_DOUBLE_STROKES, ""), (double)t->rhythm.doubled, t->rhythm.strokes,
