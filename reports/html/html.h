@@ -8,6 +8,8 @@
 #include "rig/record/record.h"
 #include "rig/runfile/runfile.h"
 
+extern const char html_style[]; /* of every page */
+
 /* ---- words */
 void html_text(FILE *out, const char *text);
 /* <tr><th>name<td>text; nothing where the text is empty. */

@@ -11,7 +11,7 @@
 #include "reports/report.h"
 #include "rig/judge/verdict.h"
 
-static const char style[] =
+const char html_style[] =
 	"body{font:15px/1.45 Helvetica,Arial,'DejaVu Sans',sans-serif;color:#1f2933;max-width:1160px;margin:24px "
 	"auto;padding:0 20px}"
 	"h1{font-size:44px;margin:0 0 4px}h1 span{padding:2px 18px;border:4px "
@@ -218,7 +218,7 @@ static int write_page(const struct record *record, struct runfile_reader *reader
 	html_text(out, record->name);
 	fprintf(out,
 		"</title>\n<meta name=\"viewport\" content=\"width=device-width\">\n<style>%s</style></head>\n<body>\n",
-		style);
+		html_style);
 	put_verdict(out, record);
 	html_failures(out, record);
 	put_risk(out, record);

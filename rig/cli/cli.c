@@ -49,6 +49,7 @@ const struct command *const command_table[] = {
 	&command_sign,
 	&command_verify,
 	&command_anchor,
+	&command_dossier,
 	&command_version,
 	&command_help,
 	NULL,

@@ -16,6 +16,7 @@ from pathlib import Path
 
 import jsonschema
 
+import dossier
 import old_runs
 import rig
 import sealing
@@ -344,6 +345,7 @@ def main():
         test_insider(bench)
         test_beside(bench)
         test_names_and_words(bench)
+        dossier.test_all(check)
     test_flips(bench)
     check.end()
 
