@@ -43,6 +43,9 @@ void html_sweep_graphs(FILE *out, const struct record *record, const struct reco
 /* Of one point: the depth of every stroke over time, one by one or as an envelope, and the histogram of periods. */
 int html_strokes(FILE *out, const struct record *record, unsigned point, struct runfile_reader *reader,
 		 struct err *err);
+/* Of one point: the force of its first strokes laid over one another (overlay.c). */
+int html_overlay(FILE *out, const struct record *record, unsigned point, struct runfile_reader *reader,
+		 struct err *err);
 /* Temperatures over the run, with what was found and the limits. */
 int html_temperatures(FILE *out, const struct record *record, struct runfile_reader *reader, struct err *err);
 

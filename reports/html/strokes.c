@@ -309,6 +309,8 @@ int html_strokes(FILE *out, const struct record *record, unsigned point, struct 
 			rc = draw_strokes(l, point, out, reader, err);
 		if (rc == 0 && l->period.n >= 2)
 			draw_periods(l, out);
+		if (rc == 0)
+			rc = html_overlay(out, record, point, reader, err);
 		fputs("</div>\n", out);
 	}
 	free(l);

@@ -88,6 +88,9 @@ int runfile_verify_pages(struct runfile_reader *reader, struct err *err);
  * go on; anything else ends the walk and is returned (the other walks alike). */
 int runfile_each_block(struct runfile_reader *reader, unsigned device, unsigned stream,
 		       int (*fn)(void *ctx, const struct sample_block *block), void *ctx, struct err *err);
+/* From the piece that holds this sample on, found without reading what stands before it. */
+int runfile_each_block_from(struct runfile_reader *reader, unsigned device, unsigned stream, uint64_t first_index,
+			    int (*fn)(void *ctx, const struct sample_block *block), void *ctx, struct err *err);
 /* The same with fn on a second thread while this one reads on; fn must not touch the reader. */
 int runfile_each_block_aside(struct runfile_reader *reader, unsigned device, unsigned stream,
 			     int (*fn)(void *ctx, const struct sample_block *block), void *ctx, struct err *err);

@@ -77,6 +77,71 @@ int runfile_each_block(struct runfile_reader *reader, unsigned device, unsigned 
 		       &walk, err);
 }
 
+struct place { /* of a stored block */
+	int64_t seq, end_index;
+	bool there;
+};
+
+static int on_place(void *ctx, struct db_stmt *row, struct err *err)
+{
+	struct place *place = ctx;
+
+	(void)err;
+	*place = (struct place){db_int(row, 0), db_int(row, 1) + db_int(row, 2), true};
+	return 0;
+}
+
+/* The first block of the stream whose number is not below `seq`. */
+static int place_from(struct runfile_reader *reader, unsigned device, unsigned stream, int64_t seq, struct place *ret,
+		      struct err *err)
+{
+	char sql[200];
+
+	*ret = (struct place){.there = false};
+	snprintf(sql, sizeof(sql),
+		 "SELECT seq, first_index, frames FROM block WHERE device=%u AND stream=%u AND seq>=? ORDER BY seq "
+		 "LIMIT "
+		 "1",
+		 device, stream);
+	return db_each(reader->db, sql, seq, 0, on_place, ret, err);
+}
+
+/* Numbers and indices of a stream's blocks rise together: halved until the first one that reaches beyond `first_index`. */
+static int find_block(struct runfile_reader *reader, unsigned device, unsigned stream, uint64_t first_index,
+		      int64_t *ret, struct err *err)
+{
+	int64_t low = 1, high;
+	int rc = db_number(reader->db, "SELECT ifnull(max(seq), 0) + 1 FROM block", &high, err);
+
+	while (!rc && low < high) {
+		int64_t middle = low + (high - low) / 2;
+		struct place place;
+		rc = place_from(reader, device, stream, middle, &place, err);
+		if (place.there && (uint64_t)place.end_index <= first_index)
+			low = place.seq + 1;
+		else
+			high = middle;
+	}
+	*ret = low;
+	return rc;
+}
+
+int runfile_each_block_from(struct runfile_reader *reader, unsigned device, unsigned stream, uint64_t first_index,
+			    int (*fn)(void *ctx, const struct sample_block *block), void *ctx, struct err *err)
+{
+	struct block_walk walk = {.reader = reader, .fn = fn, .ctx = ctx};
+	char sql[sizeof(BLOCK_COLUMNS) + 120];
+	int64_t seq;
+	int rc = find_block(reader, device, stream, first_index, &seq, err);
+
+	if (rc)
+		return rc;
+	reader->unpacker.frames = 0;
+	snprintf(sql, sizeof(sql), BLOCK_COLUMNS "WHERE device=? AND stream=? AND seq>=%lld ORDER BY seq",
+		 (long long)seq);
+	return db_each(reader->db, sql, device, stream, on_block, &walk, err);
+}
+
 struct journal_walk {
 	int (*fn)(void *ctx, uint64_t host_ns, const char *kind, const char *json);
 	void *ctx;

@@ -173,7 +173,7 @@ def test_again(check):
     written = {e: (run.folder / f"r{e}").read_bytes() for e in EXTENSIONS}
     page = written[".report.html"].decode()
     points = len(run.report["points"])
-    for title in ("depth of each stroke", "histogram of periods"):
+    for title in ("depth of each stroke", "histogram of periods", "strokes laid over one another: least, greatest and mean"):
         check(page.count(f"<title>{title}") == points, f"the page has {page.count(title)} pictures of {title}, of {points} points")
     check(page.count("h0M") > 100 * points, "strokes are drawn one by one")
     check("<title>temperatures of the run" in page, "the page shows temperatures")

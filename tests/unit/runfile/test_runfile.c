@@ -418,6 +418,43 @@ static void assert_found_on_the_way(const char *path, const char *text)
 	record_free(restored);
 }
 
+struct first_index {
+	uint64_t index, frames;
+};
+
+static int on_first(void *ctx, const struct sample_block *block)
+{
+	struct first_index *first = ctx;
+	first->index = block->first_index;
+	first->frames = block->frames;
+	for (uint32_t i = 0; i < block->frames; i++)
+		assert_int_equal(block->counts[i], count_at(block->first_index + i, 0));
+	return 7;
+}
+
+/* A walk from a sample on begins no later than at it, and not far before. */
+static void test_a_walk_from_a_sample(void **state)
+{
+	(void)state;
+	struct record *record = sample_record(folder, "from"), *restored;
+	write_run(record, 200000);
+	struct runfile_reader *reader = open_file(path_of("from.penrig"), &restored);
+	struct first_index first;
+	struct err err = {""};
+	for (uint64_t index = 0; index < 200000; index += 13331) {
+		first.index = UINT64_MAX;
+		assert_int_equal(runfile_each_block_from(reader, 1, 0, index, on_first, &first, &err), 7);
+		assert_true(first.index <= index);
+		assert_true(index - first.index < 2 * PACK_RAW_MAX / 2);
+	}
+	first.index = UINT64_MAX;
+	assert_int_equal(runfile_each_block_from(reader, 1, 0, 10000000, on_first, &first, &err), 0);
+	assert_int_equal(first.index, UINT64_MAX);
+	runfile_reader_free(reader);
+	record_free(restored);
+	record_free(record);
+}
+
 static void test_flags_and_gaps_come_back(void **state)
 {
 	(void)state;
@@ -1173,6 +1210,7 @@ int main(void)
 		T(test_one_file_of_the_stated_form),
 		T(test_blocks_do_not_depend_on_arrival),
 		T(test_walks_aside_are_the_same),
+		T(test_a_walk_from_a_sample),
 		T(test_flags_and_gaps_come_back),
 		T(test_widths),
 		T(test_stalled_disk_loses_nothing_within_the_ring),
