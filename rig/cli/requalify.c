@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "reports/csv.h"
 #include "rig/base/json.h"
 #include "rig/cli/kit/command.h"
 #include "rig/judge/verdict.h"
@@ -11,7 +12,7 @@
 #include "rig/offline/replay.h"
 
 struct requalify_options {
-	bool json;
+	bool json, csv;
 };
 
 static const struct cli_option requalify_table[] = {
@@ -19,6 +20,10 @@ static const struct cli_option requalify_table[] = {
 	 .kind = OPTION_FLAG,
 	 .offset = offsetof(struct requalify_options, json),
 	 .help = "Print one JSON object on standard output instead of the tables."},
+	{.name = "csv",
+	 .kind = OPTION_FLAG,
+	 .offset = offsetof(struct requalify_options, csv),
+	 .help = "Print a row for each run instead, RFC 4180."},
 	{.name = NULL},
 };
 
@@ -207,6 +212,30 @@ static int print_json(const struct row *rows, unsigned count, struct err *err)
 	return rc;
 }
 
+static void print_csv(const struct row *rows, unsigned count)
+{
+	fputs("run_file,dut,state,reason,method,results,results_changed,judgements_changed,largest_share_of_u,verdict,"
+	      "verdict_by_this_method\r\n",
+	      stdout);
+	for (unsigned i = 0; i < count; i++) {
+		const struct row *row = &rows[i];
+		struct csv_row cells = {.out = stdout};
+
+		csv_put_text(&cells, row->path);
+		csv_put_text(&cells, row->dut);
+		csv_put_text(&cells, states[row->state].name);
+		csv_put_text(&cells, row->why);
+		csv_put_count(&cells, row->method);
+		csv_put_count(&cells, row->results);
+		csv_put_count(&cells, row->changed);
+		csv_put_count(&cells, row->turned);
+		csv_put_real(&cells, row->largest);
+		csv_put_text(&cells, row->was ? row->was : "");
+		csv_put_text(&cells, row->now ? row->now : "");
+		csv_end(&cells);
+	}
+}
+
 static int requalify_run(const struct cli_tables *tables, const void *options, const char *const *operands,
 			 unsigned count)
 {
@@ -218,16 +247,22 @@ static int requalify_run(const struct cli_tables *tables, const void *options, c
 	(void)tables;
 	if (!rows)
 		return cli_error(EXIT_INTERNAL, "out of memory");
+	if (o->json && o->csv) {
+		free(rows);
+		return cli_error(EXIT_USAGE, "--json and --csv: choose one");
+	}
 	for (unsigned i = 0; i < count; i++) {
 		requalify(operands[i], &rows[i]);
 		worst = rows[i].state > worst ? rows[i].state : worst;
-		if (!o->json)
+		if (!o->json && !o->csv)
 			print_row(&rows[i]);
 	}
 	int code = states[worst].code;
 	if (o->json && print_json(rows, count, &err) < 0)
 		code = cli_error(EXIT_INTERNAL, "%s", err.text);
-	if (!o->json) {
+	if (o->csv) {
+		print_csv(rows, count);
+	} else if (!o->json) {
 		print_totals(rows, count);
 		print_changes(rows, count);
 	}

@@ -1,12 +1,15 @@
 #!/usr/bin/python3
 """Change control: what production refuses (8), what it prints of what it allows, and who overrode it. One changed byte of any file is
 refused. And many old runs by this version's method."""
+import csv
 import json
 import re
 import shutil
 import subprocess
 import tempfile
 from pathlib import Path
+
+import jsonschema
 
 import old_runs
 import rig
@@ -190,6 +193,10 @@ def test_requalify(check):
     check(done.returncode in (0, 9) and "2 runs by method" in done.stdout and ("no verdict changes" in done.stdout or "is                   run" in done.stdout),
           f"requalify ends in a table: exit {done.returncode}: {done.stdout}{done.stderr}")
     said = json.loads(penrig("requalify", "--json", *paths, cwd=folder).stdout)
+    jsonschema.validate(said, json.loads((rig.ROOT / "reports/schema/requalification.schema.json").read_text()))
+    table = list(csv.DictReader(penrig("requalify", "--csv", *paths, cwd=folder).stdout.splitlines(), strict=True))
+    check([[r["run_file"], r["state"], r["verdict"] or None, int(r["results_changed"])] for r in table] ==
+          [[r["run_file"], r["state"], r["verdict"], r["results_changed"]] for r in said["runs"]] and set(table[0]) == set(said["runs"][0]), f"--csv is the same: {table}")
     check(len(said["runs"]) == 2 and sum(r["method"] != said["method"] for r in said["runs"]) == other, f"each with its method: {said}")
     for row, path in zip(said["runs"], paths):
         code = penrig("analyze", path, "-q", cwd=folder).returncode
