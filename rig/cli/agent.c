@@ -112,12 +112,18 @@ static int check_unattended(const struct bench *bench, struct err *err)
 {
 	const struct deadman_row *row = deadman_row((enum deadman_class)bench->pen.dead_man);
 
-	if (row->attended || bench->pen.power.present)
+	if (row->attended)
 		return err_set(err, -EINVAL,
 			       "%.300s: its pen's dead-man is of class \"%s\", %s, so that somebody has to stand by "
 			       "it: run it "
 			       "from a terminal with `penrig run`",
 			       bench->path, row->name, row->text);
+	if (bench->pen.power.present)
+		return err_set(err, -EINVAL,
+			       "%.300s has a pen with \"power\", which asks for a hand at its dial, and an agent has "
+			       "none: run it "
+			       "from a terminal with `penrig run`",
+			       bench->path);
 	return 0;
 }
 

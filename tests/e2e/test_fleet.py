@@ -299,7 +299,7 @@ def wrong_words(check, f):
             (["jobs", "--db", "no=such"], 2, "no"), (["jobs", "--db", "host=/nowhere dbname=x"], 6, "server"), (["submit", str(SMOKE), "--db", "host=/nowhere"], 2, "--dut"),
             (["submit", str(SMOKE), "--dut", "P", "--where", "model"], 2, "KEY=VALUE"), (["submit", str(SMOKE), "--dut", "P", "--priority", "high"], 2, "whole number"),
             (["agent", bench, "--lease", "1s"], 2, "3 s to"), (["agent", bench, "--label", "x"], 2, "KEY=VALUE"), (["agent", bench, bench], 2, "one name, one bench"),
-            (["agent", str(rig.FIXTURES / "benches/bought-attended.json")], 2, "stand by"), (["fleet", "ini"], 2, "init makes"),
+            (["agent", str(rig.FIXTURES / "benches/bought-attended.json")], 2, "stand by"), (["agent", str(rig.FIXTURES / "benches/bought-supply.json")], 2, "hand at its dial"), (["fleet", "ini"], 2, "init makes"),
             (["fleet", "admit", "nobody", "--site", "A", "--bench", "x", "--db", f.server.db()], 2, "no login nobody"), (["run", str(SMOKE), "--start-within", "soon"], 2, "--start-within")):
         done = subprocess.run([str(rig.PENRIG), *argv], capture_output=True, text=True, timeout=fleet.LIMIT_S)
         check(done.returncode == code and why in done.stderr and "secret" not in done.stderr, f"{argv}: {done.returncode} {done.stderr}")
