@@ -35,6 +35,7 @@ const struct command *const command_table[] = {
 	&command_compare,
 	&command_golden,
 	&command_grr,
+	&command_batch,
 	&command_state,
 	&command_station,
 	&command_account,

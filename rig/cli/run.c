@@ -529,6 +529,12 @@ static int conclude(struct run *run)
 	int code = verdict_exit_code(r);
 
 	(void)deliver_last_word(&run->delivery, r);
+	if (run->options->outcome) {
+		struct run_outcome *o = run->options->outcome;
+		snprintf(o->name, sizeof(o->name), "%s", r->name);
+		snprintf(o->verdict, sizeof(o->verdict), "%s", verdict_name(r));
+		o->stop_unverified = r->moved && !r->stop_verified;
+	}
 	progress_end(&run->progress);
 	if (!run->options->quiet) {
 		fputc('\n', run->people);

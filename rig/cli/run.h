@@ -5,13 +5,20 @@
 #include "rig/cli/kit/command.h"
 #include "rig/session/lock.h"
 
+struct run_outcome {          /* what a caller may want to know beside the exit code */
+	char name[128];       /* of the run; "": it was refused before it had a file */
+	char verdict[32];     /* as reports name it; "none" */
+	bool stop_unverified; /* the pen may still run */
+};
+
 struct run_options { /* as the command line says them; NULL and false: not said */
 	const char *bench, *dut, *operator_name, *lot, *cartridge, *output_dir, *name, *state, *history, *progress_fd,
 		*answer_fd, *wait, *start_within;
 	const char *sign, *password_file, *keys, *override;
 	struct option_list attr, report;
 	bool json, no_input, quiet, production;
-	bool to_stderr; /* tables and verdict: standard output is another's */
+	struct run_outcome *outcome; /* NULL: nobody asks */
+	bool to_stderr;              /* tables and verdict: standard output is another's */
 	int color;
 };
 

@@ -416,14 +416,21 @@ static double strokes_of(const struct plan *plan, const struct plan_point *point
 	return point->rate_hz * (step->settle.max_s + step->measure.max_s + COAST_S) * tries_of(step);
 }
 
+double plan_strokes(const struct plan *plan, const struct plan_point *points, unsigned count, int phantom)
+{
+	double strokes = 0;
+
+	for (unsigned i = 0; i < count; i++)
+		strokes += points[i].phantom == phantom ? strokes_of(plan, &points[i]) : 0;
+	return strokes;
+}
+
 /* Every attempt counted: a run must not end on a worn phantom. */
 static int check_budgets(const struct expansion *x)
 {
 	for (unsigned i = 0; i < x->bench->phantoms; i++) {
 		const struct phantom *phantom = &x->bench->phantom[i];
-		double strokes = 0;
-		for (unsigned j = 0; j < x->count; j++)
-			strokes += x->points[j].phantom == (int)i ? strokes_of(x->plan, &x->points[j]) : 0;
+		double strokes = plan_strokes(x->plan, x->points, x->count, (int)i);
 		double left = phantom->strokes_used >= phantom->stroke_budget
 				      ? 0
 				      : (double)(phantom->stroke_budget - phantom->strokes_used);

@@ -115,6 +115,8 @@ const char *plan_judged_method(const struct plan *plan, enum measurand id);
  * the operator; bytes of the run file. bench NULL: a usual one. */
 double plan_duration_s(const struct plan *plan, const struct bench *bench, const struct plan_point *points,
 		       unsigned count);
+/* Strokes on this phantom of the bench, every attempt that there may be counted. */
+double plan_strokes(const struct plan *plan, const struct plan_point *points, unsigned count, int phantom);
 uint64_t plan_runfile_bytes(const struct plan *plan, const struct bench *bench, const struct plan_point *points,
 			    unsigned count);
 

@@ -1,0 +1,671 @@
+/* `penrig batch`: plans by pens by builds, through a night; goes on where it was killed. */
+#include "rig/cli/batch.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/signalfd.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "rig/cli/kit/hook.h"
+#include "rig/history/unit.h"
+#include "rig/runfile/runfile.h"
+
+#define TROUBLES_MAX 3 /* jobs in a row without a verdict, after which nobody waits for the morning */
+#define BISECT_SKIP  125
+
+struct batch_options {
+	const char *state, *history, *operator_name;
+	bool check, json, no_input;
+	int exit_map;
+};
+
+static const char *const map_words[] = {"none", "git-bisect", NULL};
+
+#define AT(member) offsetof(struct batch_options, member)
+static const struct cli_option batch_table[] = {
+	{.name = "check",
+	 .kind = OPTION_FLAG,
+	 .offset = AT(check),
+	 .group = "What is done",
+	 .help = "Run nothing: print the order of the jobs, when the last one ends, and what would be short by then: "
+		 "calibrations, the reference pen's pass, strokes of phantoms, disk."},
+	{.name = "operator",
+	 .kind = OPTION_TEXT,
+	 .arg = "NAME",
+	 .offset = AT(operator_name),
+	 .group = "For the record",
+	 .help = "Who runs the tests."},
+	{.name = "state",
+	 .kind = OPTION_TEXT,
+	 .arg = "DIR",
+	 .offset = AT(state),
+	 .help = "The folder of what outlives a run. Default: /var/lib/penrig where it stands, else the user's own."},
+	{.name = "history",
+	 .kind = OPTION_TEXT,
+	 .arg = "FILE",
+	 .offset = AT(history),
+	 .help = "The history that the runs go into. Default: the file \"history\" in the folder of --state."},
+	{.name = "exit-map",
+	 .kind = OPTION_WORD,
+	 .arg = "MAP",
+	 .offset = AT(exit_map),
+	 .words = map_words,
+	 .group = "Behaviour",
+	 .help = "git-bisect: 0 all passed, 1 something failed, 125 (skip this commit) where the rig could not tell. "
+		 "Default: none."},
+	{.name = "no-input",
+	 .kind = OPTION_FLAG,
+	 .offset = AT(no_input),
+	 .help = "Ask nothing. A plan that needs the operator's hand ends the batch."},
+	{.name = "json", .kind = OPTION_FLAG, .offset = AT(json), .help = "The report as JSON on standard output."},
+	{.name = NULL},
+};
+
+const char *const batch_state_name[BATCH_STATES] = {"open", "run", "hook_failed"};
+const char *const batch_class_name[BATCH_CLASSES] = {"pass", "fail", "inconclusive", "without a verdict", "open"};
+
+enum batch_class batch_class_of(const struct batch_done *d)
+{
+	if (d->state == JOB_OPEN)
+		return CLASS_OPEN;
+	if (d->state != JOB_RUN)
+		return CLASS_NO_VERDICT;
+	if (unit_standing_of(d->verdict, "") == UNIT_FAIL) /* proven, however the run ended */
+		return CLASS_FAIL;
+	return d->code == EXIT_PASS           ? CLASS_PASS
+	       : d->code == EXIT_FAIL         ? CLASS_FAIL
+	       : d->code == EXIT_INCONCLUSIVE ? CLASS_INCONCLUSIVE
+					      : CLASS_NO_VERDICT;
+}
+
+int batch_exit_code(const struct batch_course *c)
+{
+	unsigned count[BATCH_CLASSES] = {0};
+
+	for (unsigned i = 0; i < c->jobs; i++)
+		count[batch_class_of(&c->done[i])]++;
+	if (c->signal)
+		return 128 + c->signal;
+	if (count[CLASS_FAIL])
+		return EXIT_FAIL;
+	if (c->ended)
+		return c->ended;
+	return count[CLASS_PASS] == c->jobs ? EXIT_PASS : EXIT_INCONCLUSIVE;
+}
+
+struct night {
+	const struct cli_tables *tables;
+	const struct batch_options *options;
+	struct batch_course course;
+	char folder[FILE_PATH_MAX]; /* of the batch file: where hooks run */
+	int progress_fd, log_fd, signal_fd;
+	unsigned troubles; /* jobs in a row */
+};
+
+/* ---- what it is made of -------------------------------------------------------------------------------------------- */
+
+static int digest_file(const char *path, char ret[DIGEST_HEX], struct err *err)
+{
+	char buffer[65536];
+	uint8_t bytes[DIGEST_BYTES];
+	struct digest digest;
+	int fd = open(path, O_RDONLY | O_CLOEXEC);
+	ssize_t n = fd < 0 ? -1 : 0;
+
+	digest_begin(&digest);
+	while (fd >= 0 && (n = read(fd, buffer, sizeof(buffer))) > 0)
+		digest_raw(&digest, buffer, (size_t)n);
+	int rc = n < 0 ? -errno : 0;
+	if (fd >= 0)
+		close(fd);
+	digest_end(&digest, bytes);
+	digest_hex(bytes, ret);
+	return rc ? err_set(err, -EINVAL, "the build %.300s cannot be read: %s", path, strerror(-rc)) : 0;
+}
+
+static int define(struct batch_course *c, struct err *err)
+{
+	struct digest digest;
+	uint8_t bytes[DIGEST_BYTES];
+	size_t len = 0;
+	const char *text = json_text(c->batch->doc, &len);
+	int rc = 0;
+
+	digest_begin(&digest);
+	digest_raw(&digest, text, len);
+	for (unsigned i = 0; i < c->batch->builds && !rc; i++) {
+		if (!c->batch->build[i].file[0])
+			continue;
+		rc = digest_file(c->batch->build[i].file, c->build_sha256[i], err);
+		digest_raw(&digest, c->build_sha256[i], DIGEST_HEX);
+	}
+	digest_end(&digest, bytes);
+	digest_hex(bytes, c->definition);
+	if (!rc && batch_jobs(c->batch, &c->job, &c->jobs) < 0)
+		rc = err_set(err, -ENOMEM, "out of memory");
+	if (!rc && !(c->done = calloc(c->jobs, sizeof(*c->done))))
+		rc = err_set(err, -ENOMEM, "out of memory");
+	return rc;
+}
+
+/* ---- what was done before ------------------------------------------------------------------------------------------ */
+
+static void text_into(const struct json *object, const char *key, char *ret, size_t size)
+{
+	const struct json *node = json_get(object, key);
+
+	snprintf(ret, size, "%s", node && json_kind(node) == JSON_STRING ? json_string(node) : "");
+}
+
+/* What has a verdict stays; what the rig could not do is tried again. A line that was cut by a kill says nothing. */
+static void take_line(struct batch_course *c, const char *line, size_t len)
+{
+	struct json_doc *doc;
+	struct batch_done done = {.state = JOB_RUN};
+
+	if (json_parse("progress", line, len, &doc, NULL) < 0)
+		return;
+	const struct json *root = json_root(doc), *job = json_get(root, "job"), *code = json_get(root, "exit_code");
+	if (job && json_kind(job) == JSON_NUMBER && code && json_kind(code) == JSON_NUMBER && json_number(job) >= 1 &&
+	    json_number(job) <= c->jobs) {
+		done.code = (int)json_number(code);
+		text_into(root, "run", done.run, sizeof(done.run));
+		text_into(root, "dut_verdict", done.verdict, sizeof(done.verdict));
+		if (batch_class_of(&done) != CLASS_NO_VERDICT)
+			c->done[(unsigned)json_number(job) - 1] = done;
+	}
+	json_doc_free(doc);
+}
+
+static int check_first(const struct batch_course *c, const char *line, size_t len, const char *path, struct err *err)
+{
+	struct json_doc *doc;
+	char definition[DIGEST_HEX] = "";
+
+	if (json_parse("progress", line, len, &doc, NULL) == 0) {
+		text_into(json_root(doc), "definition", definition, sizeof(definition));
+		json_doc_free(doc);
+	}
+	return strcmp(definition, c->definition) == 0 ? 0
+						      : err_set(err, -EINVAL,
+								"%.300s is of this batch as it was before: the file or "
+								"a build was changed since; give it "
+								"another \"name\", or another \"output\"",
+								path);
+}
+
+static int append(int fd, const char *text, struct err *err)
+{
+	size_t len = strlen(text);
+
+	if (write(fd, text, len) != (ssize_t)len || fdatasync(fd) != 0)
+		return err_set(err, -EIO, "the batch's progress cannot be written: %s", strerror(errno));
+	return 0;
+}
+
+static int read_progress(struct night *n, const char *path, struct err *err)
+{
+	struct batch_course *c = &n->course;
+	char line[1024];
+	FILE *in = fopen(path, "re");
+	unsigned lines = 0;
+	bool whole = true;
+	int rc = in ? 0 : err_set(err, -errno, "cannot read %.300s: %s", path, strerror(errno));
+
+	while (!rc && fgets(line, sizeof(line), in)) {
+		size_t len = strlen(line);
+		whole = line[len - 1] == '\n';
+		if (lines++ == 0)
+			rc = check_first(c, line, len, path, err);
+		else if (whole)
+			take_line(c, line, len);
+	}
+	if (in)
+		fclose(in);
+	if (!rc && lines == 0) {
+		snprintf(line, sizeof(line), "{\"batch\":\"%.47s\",\"definition\":\"%s\"}\n",
+			 strpbrk(c->batch->name, "\"\\") ? "" : c->batch->name, c->definition);
+		rc = append(n->progress_fd, line, err);
+	} else if (!rc && !whole) {
+		rc = append(n->progress_fd, "\n", err); /* behind a line that was cut */
+	}
+	return rc;
+}
+
+static int open_files(struct night *n, struct err *err)
+{
+	const struct batch *b = n->course.batch;
+	char path[FILE_PATH_MAX + 80];
+	int rc = disk_make_folder(b->output, err);
+
+	if (rc)
+		return rc;
+	snprintf(path, sizeof(path), "%s/%s.hooks.log", b->output, b->name);
+	n->log_fd = open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0666);
+	snprintf(path, sizeof(path), "%s/%s.batch.jsonl", b->output, b->name);
+	n->progress_fd = open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0666);
+	if (n->log_fd < 0 || n->progress_fd < 0)
+		return err_set(err, -errno, "cannot write into %.300s: %s", b->output, strerror(errno));
+	if (flock(n->progress_fd, LOCK_EX | LOCK_NB) != 0)
+		return err_set(err, -EBUSY, "%.300s: another process runs this batch", path);
+	return read_progress(n, path, err);
+}
+
+/* ---- a job --------------------------------------------------------------------------------------------------------- */
+
+#define VARIABLES 10
+struct words { /* of one job: what hooks and the record are told */
+	char variable[VARIABLES][FILE_PATH_MAX + 40], attr[VARIABLES][200];
+	const char *variables[VARIABLES + 1];
+	struct option_list attrs;
+};
+
+static void add_variable(struct words *w, const char *name, const char *value)
+{
+	unsigned i = 0;
+
+	while (w->variables[i])
+		i++;
+	snprintf(w->variable[i], sizeof(w->variable[i]), "PENRIG_%s=%s", name, value);
+	w->variables[i] = w->variable[i];
+}
+
+static void add_attr(struct words *w, const char *key, const char *value)
+{
+	if (!*value || w->attrs.count == VARIABLES)
+		return;
+	snprintf(w->attr[w->attrs.count], sizeof(w->attr[0]), "%s=%.150s", key, value);
+	w->attrs.item[w->attrs.count] = w->attr[w->attrs.count];
+	w->attrs.count++;
+}
+
+static void words_of(const struct batch_course *c, const struct batch_job *job, struct words *w)
+{
+	const struct batch *b = c->batch;
+	const struct batch_build *build = &b->build[job->build];
+	char number[16], block[16];
+
+	memset(w, 0, sizeof(*w));
+	snprintf(number, sizeof(number), "%u", job->number);
+	snprintf(block, sizeof(block), "%u", job->block + 1);
+	add_variable(w, "BATCH", b->name);
+	add_variable(w, "JOB", number);
+	add_variable(w, "PEN", b->pen[job->pen]);
+	add_variable(w, "PLAN", b->plan[job->plan]);
+	add_variable(w, "BUILD", build->name);
+	add_variable(w, "BUILD_FILE", build->file);
+	add_variable(w, "BUILD_SHA256", c->build_sha256[job->build]);
+	add_variable(w, "COMMIT", build->commit);
+	add_attr(w, "batch", b->name);
+	add_attr(w, "batch_job", number);
+	add_attr(w, "batch_block", block);
+	add_attr(w, "build", build->name);
+	add_attr(w, "build_sha256", c->build_sha256[job->build]);
+	add_attr(w, "commit", build->commit);
+	add_attr(w, "build_read_back", build->version);
+}
+
+static int call_hook(struct night *n, const struct batch_hook *hook, const struct words *w, char *line, size_t size,
+		     struct err *err)
+{
+	const char *argv[BATCH_WORDS_MAX + 1] = {NULL};
+	const struct hook_call call = {.argv = argv,
+				       .variable = w->variables,
+				       .folder = n->folder,
+				       .log_fd = n->log_fd,
+				       .signal_fd = n->signal_fd,
+				       .timeout_s = n->course.batch->hook_timeout_s};
+
+	if (!hook->words)
+		return 0;
+	for (unsigned i = 0; i < hook->words; i++)
+		argv[i] = hook->word[i];
+	return hook_run(&call, line, size, &n->course.signal, err);
+}
+
+/* The pen is made ready, and says what is in it. -EINVAL: an artefact is another one now. */
+static int make_ready(struct night *n, const struct batch_job *job, const struct words *w, struct err *err)
+{
+	const struct batch *b = n->course.batch;
+	const struct batch_build *build = &b->build[job->build];
+	char digest[DIGEST_HEX], said[160] = "";
+	int rc = build->file[0] ? digest_file(build->file, digest, err) : 0;
+
+	if (!rc && build->file[0] && strcmp(digest, n->course.build_sha256[job->build]) != 0)
+		rc = err_set(err, -EINVAL, "the build %.200s was changed since the batch began", build->file);
+	if (!rc)
+		rc = call_hook(n, &b->before, w, NULL, 0, err);
+	if (!rc && b->read_back.words)
+		rc = call_hook(n, &b->read_back, w, said, sizeof(said), err);
+	if (!rc && b->read_back.words && strcmp(said, build->version) != 0)
+		rc = err_set(err, -EPROTO, "the pen says \"%.60s\", and \"%.60s\" was to be in it: not flashed", said,
+			     build->version);
+	return rc;
+}
+
+/* A name that no earlier try has. */
+static void name_run(const struct batch *b, unsigned number, char ret[128])
+{
+	char path[FILE_PATH_MAX + 200];
+
+	for (unsigned attempt = 1;; attempt++) {
+		if (attempt == 1)
+			snprintf(ret, 128, "%s-%04u", b->name, number);
+		else
+			snprintf(ret, 128, "%s-%04u-%u", b->name, number, attempt);
+		snprintf(path, sizeof(path), "%s/%s" RUNFILE_EXTENSION, b->output, ret);
+		bool taken = access(path, F_OK) == 0;
+		snprintf(path, sizeof(path), "%s/%s.report.json", b->output, ret);
+		if (!taken && access(path, F_OK) != 0)
+			return;
+	}
+}
+
+static void end(struct batch_course *c, int code, const char *why)
+{
+	c->ended = code;
+	snprintf(c->why, sizeof(c->why), "%s", why);
+}
+
+/* What a terminal sends, the run gets itself: a second one would cut its saving short. */
+static void pass_on(const struct night *n, pid_t pid)
+{
+	struct signalfd_siginfo info;
+
+	if (read(n->signal_fd, &info, sizeof(info)) == sizeof(info) && info.ssi_code == SI_USER)
+		kill(pid, (int)info.ssi_signo);
+}
+
+static int wait_for(const struct night *n, pid_t pid)
+{
+	int status = 0, pid_fd = (int)syscall(SYS_pidfd_open, pid, 0);
+	struct pollfd fd[] = {{.fd = pid_fd, .events = POLLIN}, {.fd = n->signal_fd, .events = POLLIN}};
+
+	while (pid_fd >= 0 && !fd[0].revents && (poll(fd, 2, -1) >= 0 || errno == EINTR))
+		if (fd[1].revents)
+			pass_on(n, pid);
+	while (waitpid(pid, &status, 0) < 0 && errno == EINTR)
+		;
+	if (pid_fd >= 0)
+		close(pid_fd);
+	return WIFEXITED(status) ? WEXITSTATUS(status) : EXIT_INTERNAL; /* it was killed: its stopper saw to the pen */
+}
+
+/* In a process of its own, which can be lost without the batch. */
+static int run_apart(const struct night *n, const struct run_options *run, const char *plan, struct run_outcome *ret)
+{
+	int pipe_fd[2];
+
+	fflush(NULL);
+	if (pipe2(pipe_fd, O_CLOEXEC) != 0)
+		return cli_error(EXIT_INTERNAL, "no pipe for a run: %s", strerror(errno));
+	pid_t pid = fork();
+	if (pid == 0) {
+		int code = run_pen(n->tables, run, plan);
+		if (write(pipe_fd[1], run->outcome, sizeof(*run->outcome)) != sizeof(*run->outcome))
+			code = code ? code : EXIT_INTERNAL;
+		fflush(NULL);
+		_exit(code);
+	}
+	close(pipe_fd[1]);
+	int code = pid < 0 ? cli_error(EXIT_INTERNAL, "no process for a run: %s", strerror(errno)) : wait_for(n, pid);
+	if (read(pipe_fd[0], ret, sizeof(*ret)) != sizeof(*ret))
+		*ret = (struct run_outcome){.stop_unverified = pid > 0}; /* nothing is known of its end */
+	close(pipe_fd[0]);
+	return code;
+}
+
+static void measure(struct night *n, const struct batch_job *job, const struct words *w, struct batch_done *done)
+{
+	const struct batch_options *o = n->options;
+	const struct batch *b = n->course.batch;
+	struct run_outcome outcome = {.name = ""};
+	char name[128];
+	const struct run_options run = {.bench = b->bench,
+					.dut = b->pen[job->pen],
+					.operator_name = o->operator_name,
+					.output_dir = b->output,
+					.name = name,
+					.state = o->state,
+					.history = o->history,
+					.attr = w->attrs,
+					.no_input = o->no_input,
+					.quiet = true,
+					.to_stderr = o->json,
+					.outcome = &outcome};
+
+	name_run(b, job->number, name);
+	done->state = JOB_RUN;
+	done->code = run_apart(n, &run, b->plan[job->plan], &outcome);
+	snprintf(done->run, sizeof(done->run), "%s", outcome.name);
+	snprintf(done->verdict, sizeof(done->verdict), "%s", outcome.verdict);
+	if (outcome.stop_unverified) {
+		end(&n->course, EXIT_INCONCLUSIVE, "STOP UNVERIFIED: the pen may still run");
+		return;
+	}
+	if (done->code >= 128)
+		n->course.signal = done->code - 128;
+	else if (done->code == EXIT_USAGE || done->code == EXIT_BUSY || done->code == EXIT_STORAGE ||
+		 done->code == EXIT_INTERNAL || done->code == EXIT_REFUSED)
+		end(&n->course, done->code, "what it was refused for would refuse every other job as well");
+}
+
+static int tell_progress(const struct night *n, const struct batch_job *job, const struct batch_done *done,
+			 struct err *err)
+{
+	struct json_out *line = json_out_object();
+	char *text = NULL, whole[1000];
+
+	if (!line)
+		return err_set(err, -ENOMEM, "out of memory");
+	json_out_int(line, "job", job->number);
+	json_out_string(line, "state", batch_state_name[done->state]);
+	if (done->state == JOB_RUN)
+		json_out_int(line, "exit_code", done->code);
+	json_out_string(line, "run", *done->run ? done->run : NULL);
+	json_out_string(line, "dut_verdict", *done->verdict ? done->verdict : NULL);
+	json_out_string(line, "why", *done->why ? done->why : NULL);
+	int rc = json_out_print(line, false, &text, err);
+	json_out_free(line);
+	if (!rc) {
+		snprintf(whole, sizeof(whole), "%.*s\n", (int)strcspn(text, "\n"), text);
+		rc = append(n->progress_fd, whole, err);
+	}
+	free(text);
+	return rc;
+}
+
+static void say_job(const struct night *n, const struct batch_job *job)
+{
+	const struct batch *b = n->course.batch;
+	FILE *out = n->options->json ? stderr : stdout;
+
+	fprintf(out, "\njob %u of %u: ", job->number, n->course.jobs);
+	print_clean(out, b->pen[job->pen]);
+	fputs(", ", out);
+	print_clean(out, b->plan[job->plan]);
+	if (b->builds) {
+		fputs(", build ", out);
+		print_clean(out, b->build[job->build].name);
+	}
+	fprintf(out, ", block %u\n", job->block + 1);
+	fflush(out);
+}
+
+/* Whatever comes of it, what was switched on before is switched off. */
+static void do_job(struct night *n, const struct batch_job *job, struct batch_done *done)
+{
+	struct words words;
+	struct err err = {""}, after = {""};
+
+	*done = (struct batch_done){.state = JOB_HOOK_FAILED};
+	words_of(&n->course, job, &words);
+	say_job(n, job);
+	int rc = make_ready(n, job, &words, &err);
+	if (rc) {
+		cli_error(0, "job %u: %s; no verdict", job->number, err.text);
+		snprintf(done->why, sizeof(done->why), "%.199s", err.text);
+	}
+	if (rc == -EINVAL)
+		end(&n->course, EXIT_USAGE, err.text);
+	if (!rc)
+		measure(n, job, &words, done);
+	int later = call_hook(n, &n->course.batch->after, &words, NULL, 0, &after);
+	if (later)
+		cli_error(0, "behind job %u: %s", job->number, after.text);
+	n->troubles = later || batch_class_of(done) == CLASS_NO_VERDICT ? n->troubles + 1 : 0;
+	if (n->troubles >= TROUBLES_MAX && !n->course.ended)
+		end(&n->course, EXIT_INCONCLUSIVE, "three jobs in a row met trouble of the rig");
+}
+
+static int go_through(struct night *n, struct err *err)
+{
+	struct batch_course *c = &n->course;
+	int rc = 0;
+
+	for (unsigned i = 0; i < c->jobs && !rc && !c->signal && !c->ended; i++) {
+		if (c->done[i].state != JOB_OPEN)
+			continue;
+		do_job(n, &c->job[i], &c->done[i]);
+		if (!c->signal || batch_class_of(&c->done[i]) == CLASS_FAIL)
+			rc = tell_progress(n, &c->job[i], &c->done[i], err);
+		else
+			c->done[i] = (struct batch_done){.state = JOB_OPEN};
+	}
+	return rc;
+}
+
+/* ---- the command --------------------------------------------------------------------------------------------------- */
+
+static int open_signals(struct night *n, struct err *err)
+{
+	sigset_t set;
+
+	sigemptyset(&set);
+	sigaddset(&set, SIGINT);
+	sigaddset(&set, SIGTERM);
+	sigaddset(&set, SIGHUP);
+	sigaddset(&set, SIGQUIT);
+	if (sigprocmask(SIG_BLOCK, &set, NULL) == 0)
+		n->signal_fd = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
+	return n->signal_fd >= 0 ? 0 : err_set(err, -errno, "signals cannot be waited for: %s", strerror(errno));
+}
+
+static int save_report(const struct batch_course *c, int code, bool print, struct err *err)
+{
+	char path[FILE_PATH_MAX + 80], made[FILE_PATH_MAX + 90], *text = NULL;
+	int rc = batch_json(c, code, &text, err);
+	FILE *out = NULL;
+
+	snprintf(path, sizeof(path), "%s/%s.batch.json", c->batch->output, c->batch->name);
+	snprintf(made, sizeof(made), "%s.part", path);
+	if (!rc && (!(out = fopen(made, "we")) || fputs(text, out) < 0 || fflush(out) != 0 || fsync(fileno(out)) != 0))
+		rc = err_set(err, -EIO, "%.300s cannot be written: %s", path, strerror(errno));
+	if (out && fclose(out) != 0 && !rc)
+		rc = err_set(err, -EIO, "%.300s cannot be written: %s", path, strerror(errno));
+	if (!rc && rename(made, path) != 0)
+		rc = err_set(err, -EIO, "%.300s cannot be written: %s", path, strerror(errno));
+	if (text && print)
+		fputs(text, stdout);
+	else if (!rc)
+		printf("report:   %s\n", path);
+	free(text);
+	return rc;
+}
+
+/* A failure of the pen, and a signal, are told as they are; all else that is no pass is the rig's. */
+static int mapped(const struct batch_options *o, int code)
+{
+	return o->exit_map == 0 || code == EXIT_PASS || code == EXIT_FAIL || code >= 128 ? code : BISECT_SKIP;
+}
+
+static int run_all(struct night *n)
+{
+	struct batch_course *c = &n->course;
+	struct err err = {""};
+	int rc = open_signals(n, &err);
+
+	if (!rc)
+		rc = open_files(n, &err);
+	if (rc)
+		return cli_error(rc == -EBUSY ? EXIT_BUSY : rc == -EINVAL ? EXIT_USAGE : EXIT_STORAGE, "%s", err.text);
+	rc = go_through(n, &err);
+	if (rc) {
+		cli_error(0, "%s", err.text);
+		end(c, EXIT_STORAGE, err.text);
+	}
+	int code = batch_exit_code(c);
+	if (!n->options->json)
+		batch_print(c, code);
+	rc = save_report(c, code, n->options->json, &err);
+	return rc ? cli_error(code ? code : EXIT_STORAGE, "%s", err.text) : code;
+}
+
+static int batch_run(const struct cli_tables *tables, const void *options, const char *const *operands, unsigned count)
+{
+	const struct batch_options *o = options;
+	struct night n = {.tables = tables, .options = o, .progress_fd = -1, .log_fd = -1, .signal_fd = -1};
+	const struct batch_where where = {.state = o->state, .history = o->history, .operator_name = o->operator_name};
+	const char *slash = strrchr(operands[0], '/');
+	struct err err = {""};
+	int code;
+
+	(void)count;
+	snprintf(n.folder, sizeof(n.folder), "%.*s", slash ? (int)(slash - operands[0]) : 1, slash ? operands[0] : ".");
+	int rc = batch_read(operands[0], &n.course.batch, &err);
+	if (!rc)
+		rc = define(&n.course, &err);
+	if (rc)
+		code = cli_error(EXIT_USAGE, "%s", err.text);
+	else
+		code = o->check ? batch_foresee(tables, &n.course, &where) : run_all(&n);
+	batch_free(n.course.batch);
+	free(n.course.job);
+	free(n.course.done);
+	for (const int *fd = (const int[]){n.progress_fd, n.log_fd, n.signal_fd, -2}; *fd != -2; fd++)
+		if (*fd >= 0)
+			close(*fd);
+	return mapped(o, code);
+}
+
+const struct command command_batch = {
+	.name = "batch",
+	.operands = "FILE",
+	.operands_min = 1,
+	.operands_max = 1,
+	.summary = "Run plans by pens by builds, through a night",
+	.description = "Runs each plan on each pen with each build that FILE names, as often as it has blocks; in each "
+		       "block the "
+		       "builds are in an order that its seed draws. Before each run the hook \"before\" makes the pen "
+		       "ready (flash, "
+		       "power-cycle), \"read_back\" must print the build's \"version\", and behind it \"after\" clears "
+		       "away. A hook "
+		       "that fails, or another build in the pen, is trouble of the rig: that job has no verdict. Name, "
+		       "SHA-256 and "
+		       "commit of the build are attributes of its run, by which penrig history finds it.\n\n"
+		       "A batch that was ended or killed goes on where it stopped when it is started again: jobs with "
+		       "a verdict "
+		       "stay, the others are made again. It ends early where every further job would be refused, after "
+		       "three jobs "
+		       "in a row with trouble of the rig, and at once where a pen was not seen to stand still. At its "
+		       "end it writes "
+		       "NAME.batch.json.\n\n"
+		       "The exit code is 0 every job passed; 1 something failed; 3 something is inconclusive or has no "
+		       "verdict; 2, "
+		       "5, 6, 7, 8 as of the run for which it ended early; 128+n signal n. With --check: 0, or 8 "
+		       "something would be "
+		       "short before the end.",
+	.example = "  penrig batch night.json --check\n"
+		   "  penrig batch night.json --operator \"A. Meier\"\n"
+		   "  git bisect run sh -c 'make firmware && penrig batch bisect.json --exit-map git-bisect'\n",
+	.options = batch_table,
+	.options_size = sizeof(struct batch_options),
+	.run = batch_run,
+};

@@ -1,0 +1,189 @@
+#!/usr/bin/python3
+"""A batch: its order, its hooks, what has no verdict, going on where it was killed, what would be short before the end; and a real
+git bisect that finds the commit in spite of the rig's trouble."""
+import json
+import os
+import subprocess
+import tempfile
+from pathlib import Path
+
+import jsonschema
+
+import rig
+
+PLAN = {"kind": "penrig/plan/1", "name": "short", "limits": [{"measurand": "depth_error_mm", "unit": "mm", "lower": -0.15, "upper": 0.15}],
+        "steps": [{"depth_mm": [1.0], "rate_hz": 120, "measure_s": 0.5, "settle_s": 0.3, "tare_s": 0.25}]}
+HOOK = """#!/bin/sh
+cd "$(dirname "$0")"
+echo "$PENRIG_JOB $PENRIG_BUILD $PENRIG_PEN $(cat "$PENRIG_BUILD_FILE")" >> before.txt
+[ -e "fail-$PENRIG_JOB" ] && exit 3
+cat "$PENRIG_BUILD_FILE" > pen.txt
+"""
+
+
+class Place:
+    def __init__(self, folder=None):
+        self.folder = Path(folder or tempfile.mkdtemp(prefix="pr"))
+        self.bench = rig.own_bench("virtual-usb.json", self.folder)
+        (self.folder / "short.json").write_text(json.dumps(PLAN))
+        for name, text in [("base.bin", "1.0"), ("new.bin", "1.1"), ("flash.sh", HOOK)]:
+            (self.folder / name).write_text(text)
+        (self.folder / "flash.sh").chmod(0o755)
+
+    def write(self, **keys):
+        batch = {"kind": "penrig/batch/1", "name": "night", "bench": "virtual-usb.json", "output": "out", "pens": ["PEN-GOOD-01"], "plans": ["short.json"], "blocks": 2, "seed": 5,
+                 "builds": [{"name": "base", "file": "base.bin", "commit": "abc", "version": "1.0"}, {"name": "new", "file": "new.bin", "version": "1.1"}],
+                 "before": ["./flash.sh"], "read_back": ["cat", "pen.txt"], **keys}
+        (self.folder / "night.json").write_text(json.dumps({k: v for k, v in batch.items() if v is not None}))
+
+    def batch(self, *args, pen="PEN-GOOD-01", world=()):
+        argv = [rig.PENRIG_A, "--bench", self.bench, "--virtual-dut", pen, *world, "--", "batch", self.folder / "night.json", "--state", self.folder / "state", *args]
+        return subprocess.run([str(a) for a in argv], stdin=subprocess.DEVNULL, capture_output=True, text=True)
+
+    def report(self):
+        return json.loads((self.folder / "out/night.batch.json").read_text())
+
+    def flashed(self):
+        return [line.split() for line in (self.folder / "before.txt").read_text().splitlines()]
+
+
+def test_a_night(check, place):
+    place.write()
+    (place.folder / "fail-3").write_text("")
+    done = place.batch()
+    report = place.report()
+    check(done.returncode == 3 and report["exit_code"] == 3 and report["counts"] == {"pass": 3, "fail": 0, "inconclusive": 0, "no_verdict": 1, "open": 0},
+          f"a job whose hook fails has no verdict: {done.returncode} {report['counts']} {done.stdout} {done.stderr}")
+    third = report["jobs"][2]
+    check(third["state"] == "hook_failed" and "code 3" in third["why"] and third["run"] is None and "3 pass, 0 fail" in done.stdout, f"and says why: {third}")
+    order = [(j["block"], j["build"]) for j in report["jobs"]]
+    check(sorted(order) == [(1, "base"), (1, "new"), (2, "base"), (2, "new")] and [b for b, _ in order] == [1, 1, 2, 2], f"in blocks: {order}")
+    check([f[:3] for f in place.flashed()] == [[str(j["job"]), j["build"], "PEN-GOOD-01"] for j in report["jobs"]], f"each was flashed: {place.flashed()}")
+    name = report["jobs"][0]["run"]
+    run = json.loads((place.folder / f"out/{name}.report.json").read_text())
+    attrs = {a["key"]: a["value"] for a in run["attributes"]}
+    sha = {b["name"]: b["sha256"] for b in report["builds"]}
+    check(attrs["build"] == report["jobs"][0]["build"] and attrs["build_sha256"] == sha[attrs["build"]] and attrs["build_read_back"] in ("1.0", "1.1") and attrs["batch"] == "night",
+          f"the run says which build it had: {attrs}")
+    found = rig.penrig_a("history", "--state", place.folder / "state", "--attr", f"build_sha256={sha['new']}", "--json")
+    check(all(r["run"].startswith("night-") for r in json.loads(found.stdout)) and json.loads(found.stdout), f"and is found by it: {found.stdout}")
+    (place.folder / "fail-3").unlink()
+    (place.folder / "before.txt").unlink()
+    done = place.batch()
+    check(done.returncode == 0 and [f[0] for f in place.flashed()] == ["3"] and place.report()["counts"]["pass"] == 4, f"started again, that job alone is made: {done.returncode} {place.flashed()}")
+
+
+def test_killed(check, place):
+    progress = place.folder / "out/night.batch.jsonl"
+    lines = progress.read_text().splitlines(keepends=True)
+    last = json.loads(lines[-1])
+    progress.write_text("".join(lines[:-1]) + lines[-1][:20])  # killed as it wrote
+    done = place.batch()
+    job = place.report()["jobs"][last["job"] - 1]
+    check(done.returncode == 0 and job["run"] == f"{last['run']}-2" and (place.folder / f"out/{last['run']}.penrig").exists(), f"made again beside what is there: {done.returncode} {job}")
+    check(place.batch().returncode == 0 and len(progress.read_text().splitlines()) >= len(lines), "and then there is nothing to do")
+    place.write(blocks=3)
+    done = place.batch()
+    check(done.returncode == 2 and "was changed since" in done.stderr, f"an edited batch is another: {done.returncode} {done.stderr}")
+    place.write()
+    (place.folder / "new.bin").write_text("1.2")
+    done = place.batch()
+    check(done.returncode == 2 and "was changed since" in done.stderr, f"so is another build: {done.returncode} {done.stderr}")
+    (place.folder / "new.bin").write_text("1.1")
+
+
+def test_trouble(check, place):
+    place.write(name="stale", before=["true"])
+    (place.folder / "pen.txt").write_text("0.9\n")
+    done = place.batch()
+    check(done.returncode == 3 and done.stdout.count("not flashed") == 3 and "three jobs in a row" in done.stdout, f"a flash that did nothing: {done.returncode} {done.stdout}")
+    check(not list((place.folder / "out").glob("stale-*.penrig")), "and nothing was measured")
+    check(place.batch("--exit-map", "git-bisect").returncode == 125, "which a bisection skips")
+    place.write(name="slow", before=["sleep", "60"], hook_timeout_s=1, builds=None, read_back=None, blocks=1)
+    done = place.batch()
+    check(done.returncode == 3 and "not ended within 1 s, and killed" in done.stderr, f"a hook that hangs: {done.stderr}")
+    place.write(name="deep", pens=["PEN-DEEP-01"], before=None, builds=None, read_back=None, blocks=1)
+    done = place.batch("--json", pen="PEN-DEEP-01")
+    check(done.returncode == 1 and json.loads(done.stdout)["counts"]["fail"] == 1, f"a pen that fails: {done.returncode} {done.stdout[:200]}")
+    place.write(name="gone", pens=["PEN-GOOD-01"], before=None, builds=None, read_back=None, blocks=9)
+    done = place.batch(world=["--fault", "unplug:pen@0.5"])
+    check(done.returncode == 3 and "ENDED EARLY" in done.stdout, f"a pen that is gone: {done.returncode} {done.stdout[-300:]}")
+
+
+def test_foreseen(check, place):
+    place.write(name="later")
+    done = place.batch("--check")
+    check(done.returncode == 0 and "4 jobs, about" in done.stdout and "ends at about 2026-06-01" in done.stdout and "calibrations hold" in done.stdout and "disk " in done.stdout,
+          f"what it takes: {done.returncode} {done.stdout} {done.stderr}")
+    check(not (place.folder / "out/later.batch.jsonl").exists(), "and nothing is begun")
+    text = Path(place.bench).read_text()
+    Path(place.bench).write_text(text.replace("2099-12-31", "2026-05-31").replace('"strokes_used": 0', '"strokes_used": 1999000', 1).replace('"mains_hz": 50,', '"mains_hz": 50, "golden": {"pen": "G", "plan": "short.json", "valid_h": 1},'))
+    place.write(name="later", blocks=1000)
+    done = place.batch("--check")
+    check(done.returncode == 8 and done.stdout.count("SHORT") >= 3 and "was due on 2026-05-31" in done.stdout and "no valid pass of the reference pen G" in done.stdout
+          and "its budget is" in done.stdout, f"what is short: {done.returncode} {done.stdout[-900:]}")
+    Path(place.bench).write_text(text)
+
+
+def test_files(check, place):
+    schema = jsonschema.Draft202012Validator(json.loads((rig.ROOT / "reports/schema/batch.schema.json").read_text()))
+    place.write()
+    check(schema.is_valid(json.loads((place.folder / "night.json").read_text())), "the schema knows a batch")
+    for keys in ({"pens": []}, {"name": "a/b"}, {"blocks": 0}, {"bench": None}, {"before": "flash"}, {"else": 1}):
+        place.write(**keys)
+        check(not schema.is_valid(json.loads((place.folder / "night.json").read_text())) and place.batch().returncode == 2, f"and refuses {keys}, as penrig does")
+    for keys, word in [({"seed": None}, "seed"), ({"pens": []}, "pens"), ({"read_back": None}, "read_back"), ({"name": "a/b"}, '"name"'), ({"blocks": 0}, "blocks"), ({"bench": None}, "bench"),
+                       ({"builds": [{"name": "a", "version": "1"}, {"name": "a", "version": "1"}]}, "two builds"), ({"builds": [{"name": "a", "version": "1", "file": "none.bin"}]}, "none.bin")]:
+        place.write(**keys)
+        done = place.batch()
+        check(done.returncode == 2 and word in done.stderr, f"{keys}: {done.returncode} {done.stderr}")
+
+
+def git(folder, *args):
+    return subprocess.run(["git", "-c", "user.name=t", "-c", "user.email=t@t", *args], cwd=folder, capture_output=True, text=True, env={**os.environ, "HOME": str(folder)})
+
+
+def test_bisect(check):
+    """Eight commits; from the fifth on the pen goes too deep; of the fourth the rig cannot flash the pen."""
+    place = Place(Path(tempfile.mkdtemp(prefix="pr")))
+    repo = place.folder / "repo"
+    repo.mkdir()
+    git(repo, "init", "-q")
+    commits = []
+    for n in range(1, 9):
+        (repo / "firmware").write_text(f"{'PEN-DEEP-01' if n >= 5 else 'PEN-GOOD-01'} {n}\n")
+        git(repo, "add", "firmware")
+        git(repo, "commit", "-q", "-m", f"c{n}")
+        commits.append(git(repo, "rev-parse", "HEAD").stdout.strip())
+    (place.folder / "try.py").write_text(f"""
+import json, subprocess, sys
+pen, n = open("firmware").read().split()
+batch = {{"kind": "penrig/batch/1", "name": f"b{{n}}", "bench": "../virtual-usb.json", "output": "../bisect", "pens": [pen], "plans": ["../short.json"],
+          "builds": [{{"name": n, "file": "firmware"}}], "before": ["false" if n == "4" else "true"]}}
+open("batch.json", "w").write(json.dumps(batch))
+sys.exit(subprocess.run([{str(rig.PENRIG_A)!r}, "--bench", {str(place.bench)!r}, "--virtual-dut", pen, "--", "batch", "batch.json", "--state", "../state", "--exit-map", "git-bisect"],
+                        stdin=subprocess.DEVNULL).returncode)
+""")
+    git(repo, "bisect", "start", commits[7], commits[0])
+    done = git(repo, "bisect", "run", "/usr/bin/python3", str(place.folder / "try.py"))
+    log = git(repo, "bisect", "log").stdout
+    named = done.stdout + log
+    # the skipped one stands beside the bad one: then git names both
+    check(commits[4] in named and ("first bad commit" in named), f"the commit is found: {done.stdout[-600:]} {done.stderr[-300:]}")
+    check("git bisect good " + commits[2] in log or "git bisect skip " + commits[3] in log, f"in spite of the rig: {log}")
+    check("git bisect bad " + commits[3] not in log and "git bisect good " + commits[3] not in log, f"which is no verdict: {log}")
+
+
+def main():
+    check = rig.Checks()
+    place = Place()
+    test_a_night(check, place)
+    test_killed(check, place)
+    test_trouble(check, place)
+    test_foreseen(check, place)
+    test_files(check, place)
+    test_bisect(check)
+    check.end()
+
+
+main()
