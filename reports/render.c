@@ -662,6 +662,8 @@ void render_verdict(FILE *out, const struct style *style, const struct record *r
 		fputs(", ", out);
 		print_clean(out, record->verdict_reason);
 	}
+	if (verdict_measured_again(record))
+		fprintf(out, "; points that had to be measured again: %u", verdict_measured_again(record));
 	fputc('\n', out);
 	run_risk(out, record);
 	print_status(out, style, record);

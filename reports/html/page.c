@@ -56,6 +56,8 @@ static void put_verdict(FILE *out, const struct record *record)
 		fputs("<span class=\"none\">&#9633; no verdict</span>", out);
 	fputs("</h1>\n<p><big>", out);
 	html_text(out, record->verdict_reason);
+	if (verdict_measured_again(record))
+		fprintf(out, "; points that had to be measured again: %u", verdict_measured_again(record));
 	fputs("</big></p>\n", out);
 	if (record->moved && !record->stop_verified) {
 		fputs("<p class=\"alarm\">&#10005; STOP UNVERIFIED: the needles may still have been moving. ", out);

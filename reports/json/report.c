@@ -29,6 +29,8 @@ static void put_verdict(struct json_stream *out, const struct record *record)
 	put_text(out, "name", record->name);
 	json_put_string(out, "dut_verdict", record->has_verdict ? verdict_name(record) : NULL);
 	put_text(out, "verdict_reason", record->verdict_reason);
+	if (verdict_measured_again(record))
+		json_put_int(out, "points_measured_again", verdict_measured_again(record));
 	put_run_risk(out, record);
 	json_put_bool(out, "conditional_pass_accepted", record->accept_conditional);
 	json_put_bool(out, "pass_on_statement_accepted", record->accept_statement);

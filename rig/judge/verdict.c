@@ -347,13 +347,9 @@ unsigned verdict_measured_again(const struct record *record)
 static void write_reason(struct record *record, const struct weighing *w)
 {
 	const char *nearest = w->outcome == OUTCOME_PASS ? "nearest to its limit: " : "";
-	char more[80] = "";
-	unsigned again = verdict_measured_again(record);
+	char more[48] = "";
 	if (w->equals && w->outcome != OUTCOME_PASS)
 		snprintf(more, sizeof(more), " (and %u more)", w->equals);
-	if (again && w->outcome <= OUTCOME_CONDITIONAL_PASS)
-		snprintf(more + strlen(more), sizeof(more) - strlen(more), "; %u point%s had to be measured again",
-			 again, again == 1 ? "" : "s");
 	snprintf(record->verdict_reason, sizeof(record->verdict_reason), "%s%.*s%s", nearest,
 		 (int)(sizeof(record->verdict_reason) - strlen(nearest) - strlen(more) - 1), w->reason, more);
 }
