@@ -28,43 +28,46 @@ struct batch_options {
 
 static const char *const map_words[] = {"none", "git-bisect", NULL};
 
-#define AT(member) offsetof(struct batch_options, member)
+#define BATCH_AT(member) offsetof(struct batch_options, member)
 static const struct cli_option batch_table[] = {
 	{.name = "check",
 	 .kind = OPTION_FLAG,
-	 .offset = AT(check),
+	 .offset = BATCH_AT(check),
 	 .group = "What is done",
 	 .help = "Run nothing: print the order of the jobs, when the last one ends, and what would be short by then: "
 		 "calibrations, the reference pen's pass, strokes of phantoms, disk."},
 	{.name = "operator",
 	 .kind = OPTION_TEXT,
 	 .arg = "NAME",
-	 .offset = AT(operator_name),
+	 .offset = BATCH_AT(operator_name),
 	 .group = "For the record",
 	 .help = "Who runs the tests."},
 	{.name = "state",
 	 .kind = OPTION_TEXT,
 	 .arg = "DIR",
-	 .offset = AT(state),
+	 .offset = BATCH_AT(state),
 	 .help = "The folder of what outlives a run. Default: /var/lib/penrig where it stands, else the user's own."},
 	{.name = "history",
 	 .kind = OPTION_TEXT,
 	 .arg = "FILE",
-	 .offset = AT(history),
+	 .offset = BATCH_AT(history),
 	 .help = "The history that the runs go into. Default: the file \"history\" in the folder of --state."},
 	{.name = "exit-map",
 	 .kind = OPTION_WORD,
 	 .arg = "MAP",
-	 .offset = AT(exit_map),
+	 .offset = BATCH_AT(exit_map),
 	 .words = map_words,
 	 .group = "Behaviour",
 	 .help = "git-bisect: 0 all passed, 1 something failed, 125 (skip this commit) where the rig could not tell. "
 		 "Default: none."},
 	{.name = "no-input",
 	 .kind = OPTION_FLAG,
-	 .offset = AT(no_input),
+	 .offset = BATCH_AT(no_input),
 	 .help = "Ask nothing. A plan that needs the operator's hand ends the batch."},
-	{.name = "json", .kind = OPTION_FLAG, .offset = AT(json), .help = "The report as JSON on standard output."},
+	{.name = "json",
+	 .kind = OPTION_FLAG,
+	 .offset = BATCH_AT(json),
+	 .help = "The report as JSON on standard output."},
 	{.name = NULL},
 };
 
@@ -408,7 +411,7 @@ static int run_apart(const struct night *n, const struct run_options *run, const
 		return cli_error(EXIT_INTERNAL, "no pipe for a run: %s", strerror(errno));
 	pid_t pid = fork();
 	if (pid == 0) {
-		int code = run_pen(n->tables, run, plan);
+		int code = run_plan(n->tables, run, plan, NULL, NULL);
 		if (write(pipe_fd[1], run->outcome, sizeof(*run->outcome)) != sizeof(*run->outcome))
 			code = code ? code : EXIT_INTERNAL;
 		fflush(NULL);
