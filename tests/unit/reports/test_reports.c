@@ -113,8 +113,8 @@ static void vary(struct record *record, unsigned i)
 		break;
 	case 3:
 		record->conditions = 1;
-		record->condition[0] =
-			(struct record_condition){PEN_STALL | PEN_OVER_TEMPERATURE, 5000000000, "stall & heat"};
+		record->condition[0] = (struct record_condition){
+			.condition = PEN_STALL | PEN_OVER_TEMPERATURE, .host_ns = 5000000000, .text = "stall & heat"};
 		record->dut_verdict = OUTCOME_FAIL;
 		break;
 	case 4: tell_of_production(record); break;

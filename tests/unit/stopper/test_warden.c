@@ -33,7 +33,7 @@ static struct {
 	double try_s;          /* when it was opened last */
 	unsigned refuses;      /* so many stops are not confirmed */
 	bool mute;             /* it opens and says nothing */
-	unsigned losses;  /* so many times it says nothing but that it is lost */
+	unsigned losses;       /* so many times it says nothing but that it is lost */
 	bool asks_first;       /* its opening orders nothing */
 	const char *supply[2]; /* whose serial number it says, the first two times, and later */
 	unsigned opened, closed, stops;
