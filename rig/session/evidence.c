@@ -197,13 +197,35 @@ static bool has_crept(const struct known *known, uint64_t now_ns)
 	       taken_ns(force, force->crept) > known->order.rests_ns + LATENCY_NS;
 }
 
+/* Anything, also what is no longer a stroke of a running motor. */
+static bool moves_past(const struct known *known, uint64_t until_ns)
+{
+	const struct signals *signals = &known->signals;
+	const struct watch *force = &signals->force.watch, *bar = &signals->bar.watch;
+
+	return known->order.held_up || taken_ns(force, force->last_motion) >= until_ns ||
+	       (signals->has_bar && taken_ns(bar, bar->last_motion) >= until_ns);
+}
+
+/* What ended the strokes of a pen that ran on in spite of its word may be an empty battery. Its dead-man did, if they
+ * ended as it tripped. */
+static bool deadman_ended_it(const struct known *known)
+{
+	const struct stop_order *order = &known->order;
+	uint64_t coast_ns = order->coasted_ns - order->ns;
+
+	return known->pen.tripped && !moves_past(known, order->trips_ns + coast_ns + LATENCY_NS);
+}
+
 /* Of a pen made of parts its power must be gone: needles that keep still may be a motor's that is jammed and goes on once it
  * comes free. Nothing has fed its supply's timer since the order. */
 static bool has_no_power(const struct known *known, bool off, uint64_t now_ns)
 {
 	const struct stop_order *order = &known->order;
 
-	return !known->pen.of_parts || off ||
+	if (!known->pen.of_parts)
+		return !known->run.ran_on || deadman_ended_it(known);
+	return (off && !known->run.ran_on) ||
 	       (order->alone_ns > 0 && now_ns >= order->ns + order->alone_ns + LATENCY_NS);
 }
 
@@ -232,6 +254,6 @@ struct evidence evidence_of(const struct known *known, uint64_t now_ns)
 		  fact(is_overdue(known, off, quiet_s, now_ns), FACT_OVERDUE) |
 		  fact(known->signals.lost, FACT_SENSOR_LOST) | fact(outran, FACT_OUTRAN) |
 		  fact(tripped_on(known), FACT_TRIPPED) | fact(crept, FACT_CREPT) |
-		  fact(has_no_power(known, off, now_ns), FACT_NO_POWER);
+		  fact(has_no_power(known, off, now_ns), FACT_NO_POWER) | fact(known->run.ran_on, FACT_RAN_ON);
 	return e;
 }

@@ -68,6 +68,7 @@ struct last_run {   /* when the pen was last told to run */
 	bool moved; /* ever; or it was seen to move, whoever told it */
 	uint64_t ns;
 	uint64_t index, bar_index; /* on each watch's axis */
+	bool ran_on;               /* after a stop that it had confirmed */
 };
 
 struct stop_order {          /* the stop that is to be proven */
@@ -125,7 +126,10 @@ enum fact {
 	FACT_NO_POWER =
 		1
 		<< 15, /* a jammed motor is not why it is still: it says that it is off, nothing but its needles was to
-				    be off, or the time after which its power goes off by itself is over */
+				    be off, or the time after which its power goes off by itself is over. The
+				    word of one that ran on in spite of it does not count: what ended its
+				    strokes may be an empty battery, so its dead-man must have */
+	FACT_RAN_ON = 1 << 16, /* it confirmed a stop and ran on, this time or before */
 };
 
 struct evidence {

@@ -352,6 +352,7 @@ static void prove(struct guard *g, uint64_t now_ns)
 		send_stop(g, now_ns);
 	struct evidence evidence = evidence_of(&g->known, now_ns);
 	g->known.run.moved = evidence.facts & FACT_MOVED;
+	g->known.run.ran_on |= (evidence.facts & FACT_OFF) && (evidence.facts & (FACT_OUTRAN | FACT_TRIPPED));
 	blame(g, &evidence);
 	answer(g, &evidence, NULL);
 }

@@ -23,6 +23,7 @@ static const struct stop_rule stop_rules[] = {
 	{FACT_OFF | FACT_STILL | FACT_SEEN | FACT_COASTED,         FACT_SHOWN,    RULING_UNVERIFIED, NOT_SHOWN, NULL},
 	{FACT_OVERDUE | FACT_SENSOR_LOST,                          0,             RULING_UNVERIFIED, "the load sensor is gone", NULL},
 	{FACT_OVERDUE | FACT_CREPT,                                0,             RULING_UNVERIFIED, CREPT, NULL},
+	{FACT_OVERDUE | FACT_STILL | FACT_SHOWN | FACT_RAN_ON,     FACT_NO_POWER, RULING_UNVERIFIED, "the needles keep still now, and ran on after such a word", NULL},
 	{FACT_OVERDUE | FACT_STILL | FACT_SHOWN,                   FACT_NO_POWER, RULING_UNVERIFIED, POWERED,
 		"its power supply has not said that it is off"},
 	{FACT_OVERDUE | FACT_STILL,                                0,             RULING_UNVERIFIED, NOT_SHOWN, NULL},

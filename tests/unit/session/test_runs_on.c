@@ -160,6 +160,43 @@ static void its_dead_man_that_trips_after_its_word_fails_it(void **state)
 	assert_true(newest(h, GUARD_STOPPED)->verified);
 }
 
+/* What it said before it did not stop: its battery may be empty, and the motor on. Its strokes end so long after its time. */
+static const struct event *strokes_end(struct host *h, unsigned after_trip_ms, uint32_t condition)
+{
+	ordered_to_stop(h);
+	uint64_t trips_ns = h->heartbeat.last_ns + DEADMAN_MS * NS_PER_MS;
+	unsigned seen = h->telemetry_reads;
+	for (unsigned i = 0; i < 2000 && !count_of(h, GUARD_STOPPED); i++) {
+		tick_after(h, 5);
+		if (h->now_ns >= trips_ns + 150 * NS_PER_MS) /* it slows down: what comes are pushes, and no strokes */
+			h->signal.strokes_hz = h->now_ns < trips_ns + after_trip_ms * NS_PER_MS ? 4 : 0;
+		if (asked(h, &seen))
+			says(h, false, condition);
+	}
+	assert_int_equal(count_of(h, GUARD_CONDITION), 1);
+	return newest(h, GUARD_STOPPED);
+}
+
+static void strokes_that_fade_past_the_dead_man_are_no_stop(void **state)
+{
+	const struct event *e = strokes_end(*state, COAST_DOWN_MS + 400, PEN_DEADMAN_TRIPPED);
+	assert_false(guard_answer(((struct host *)*state)->guard)->verified);
+	assert_non_null(
+		strstr(e->text, "keep still now, and ran on after such a word; the pen says that its motor is off"));
+}
+
+static void strokes_that_end_without_the_dead_man_are_no_stop(void **state)
+{
+	strokes_end(*state, COAST_DOWN_MS - 100, 0);
+	assert_false(guard_answer(((struct host *)*state)->guard)->verified);
+}
+
+static void strokes_that_end_with_the_dead_man_are(void **state)
+{
+	strokes_end(*state, COAST_DOWN_MS - 100, PEN_DEADMAN_TRIPPED);
+	assert_true(guard_answer(((struct host *)*state)->guard)->verified);
+}
+
 static void a_pen_that_coasts_as_it_may_does_not_fail(void **state)
 {
 	struct host *h = *state;
@@ -288,6 +325,9 @@ int main(void)
 		TEST(a_pen_without_sense_in_a_stop_is_not_waited_for),
 		TEST(a_pen_that_confirms_and_runs_on_fails),
 		TEST(its_dead_man_that_trips_after_its_word_fails_it),
+		TEST(strokes_that_fade_past_the_dead_man_are_no_stop),
+		TEST(strokes_that_end_without_the_dead_man_are_no_stop),
+		TEST(strokes_that_end_with_the_dead_man_are),
 		TEST(a_pen_that_coasts_as_it_may_does_not_fail),
 		TEST(a_knock_after_the_stop_fails_nobody),
 		TEST(a_bar_that_only_creeps_fails_nobody),
