@@ -291,6 +291,7 @@ const struct command command_agent = {
 	.operands = "BENCH...",
 	.operands_min = 1,
 	.operands_max = AGENT_BENCHES_MAX,
+	.group = "Many benches",
 	.summary = "Do the jobs of a fleet on benches of this computer",
 	.description = "Takes jobs from the fleet's server for each BENCH (a bench file), as long as it runs, one at a "
 		       "time for each. A job "

@@ -14,14 +14,14 @@
 #include "rig/measure/statistics.h"
 
 const struct command *const command_table[] = {
-	&command_run,     &command_resume,  &command_check,   &command_list,      &command_doctor,
-	&command_bench,   &command_show,    &command_report,  &command_analyze,   &command_requalify,
-	&command_plot,    &command_export,  &command_import,  &command_calibrate, &command_profile,
-	&command_history, &command_dispose, &command_trend,   &command_compare,   &command_golden,
-	&command_grr,     &command_batch,   &command_state,   &command_station,   &command_account,
-	&command_io,      &command_label,   &command_agent,   &command_submit,    &command_jobs,
-	&command_benches, &command_fleet,   &command_key,     &command_sign,      &command_verify,
-	&command_anchor,  &command_dossier, &command_version, &command_help,      NULL,
+	&command_run,     &command_resume,  &command_check,     &command_list,      &command_doctor,
+	&command_bench,   &command_state,   &command_calibrate, &command_profile,   &command_golden,
+	&command_show,    &command_report,  &command_analyze,   &command_requalify, &command_plot,
+	&command_export,  &command_import,  &command_history,   &command_dispose,   &command_trend,
+	&command_compare, &command_grr,     &command_batch,     &command_station,   &command_account,
+	&command_io,      &command_label,   &command_agent,     &command_submit,    &command_jobs,
+	&command_benches, &command_fleet,   &command_key,       &command_sign,      &command_verify,
+	&command_anchor,  &command_dossier, &command_version,   &command_help,      NULL,
 };
 
 const struct command *command_find(const char *name)

@@ -404,6 +404,7 @@ const struct command command_history = {
 	.operands = "[DIR...]",
 	.operands_min = 0,
 	.operands_max = OPERANDS_MAX,
+	.group = "Many runs",
 	.summary = "Show the runs of a bench, and how each pen stands by all of its runs",
 	.description =
 		"Every run goes into the history at its end, also one that was interrupted or lost a device. Runs are "

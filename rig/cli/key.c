@@ -107,6 +107,7 @@ const struct command command_key = {
 	.operands = "new|show FILE",
 	.operands_min = 2,
 	.operands_max = 2,
+	.group = "Records",
 	.summary = "Make a key to sign with, or tell whose a key is",
 	.description =
 		"new: an Ed25519 key in the formats of minisign. FILE (by custom NAME.key) is the secret key, for its "

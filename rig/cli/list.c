@@ -258,6 +258,7 @@ static int list_run(const struct cli_tables *tables, const void *options, const 
 const struct command command_list = {
 	.name = "list",
 	.operands = "",
+	.group = "The bench",
 	.summary = "List the devices that are present, with the names for a bench file",
 	.description =
 		"For every serial port, USB and IIO device: the link name to write into a bench file (it stays the "

@@ -673,6 +673,7 @@ const struct command command_run = {
 	.operands = "PLAN",
 	.operands_min = 1,
 	.operands_max = 1,
+	.group = "Test a pen",
 	.summary = "Test a pen against a plan and write the report",
 	.description =
 		"Drives the pen named by --dut through every point of PLAN on the bench named by --bench, "

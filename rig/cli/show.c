@@ -189,6 +189,7 @@ const struct command command_show = {
 	.operands = "RUNFILE",
 	.operands_min = 1,
 	.operands_max = 1,
+	.group = "What a run left",
 	.summary = "Show what a run file holds",
 	.description =
 		"Prints who, what and when, every point, the verdict and the end of the journal, as they were "

@@ -190,6 +190,7 @@ const struct command command_station = {
 	.operands = "STATION",
 	.operands_min = 1,
 	.operands_max = 1,
+	.group = "Operators",
 	.summary = "Serve the operator's page: scan, start, PASS or FAIL, next unit",
 	.description = "Reads STATION, a station file: its benches, the products that are tested there and how their "
 		       "codes look. "

@@ -143,6 +143,7 @@ static const struct cli_option no_options[] = {{.name = NULL}};
 const struct command command_version = {
 	.name = "version",
 	.operands = "",
+	.group = "This program",
 	.summary = "Print the version, the libraries, and what is built in",
 	.description = "The first line is \"penrig VERSION (BUILD, COMPILER)\". Libraries are listed with the version "
 		       "penrig was "

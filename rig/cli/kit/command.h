@@ -48,6 +48,7 @@ struct command {
 	const char *operands; /* as help writes them: "PLAN"; "" for none */
 	unsigned operands_min, operands_max;
 	bool two_sides;          /* "--" parts the operands in two, and is one of them; options stand before it */
+	const char *group;       /* heading in the list of commands; NULL: the one above */
 	const char *summary;     /* one line, no full stop */
 	const char *description; /* paragraphs between blank lines */
 	const char *example;     /* lines of a shell; NULL: none */
