@@ -99,7 +99,7 @@ static void hold_standard_descriptors(void)
 
 static int unknown_command(const char *name)
 {
-	const char *names[OPTIONS_MAX] = {NULL};
+	const char *names[sizeof(command_table) / sizeof(command_table[0])] = {NULL};
 	const char *near;
 
 	for (unsigned i = 0; command_table[i]; i++)

@@ -22,8 +22,8 @@ struct report_options {
 };
 
 #define AT(member) offsetof(struct report_options, member)
-static const char *const format_words[] = {"json", "junit", "text", "html", "pdf",  "csv",     "strokes", "tap",
-					   "prom", "jsonl", "dfq",  "wsjf", "atml", "openhtf", NULL};
+static const char *const format_words[] = {"json",  "junit", "text", "html", "csv",     "strokes", "tap", "prom",
+					   "jsonl", "dfq",   "wsjf", "atml", "openhtf", "pdf",     NULL};
 
 static const struct cli_option report_options_table[] = {
 	{.name = "format",

@@ -18,7 +18,7 @@ import sealing
 SEEDS = int(os.environ.get("SEEDS", "20"))
 NAMES = ("conditional-pass", "displacement-thermal", "attempts")
 COMMANDS = (("show",), ("show", "--json"), ("show", "--verify"), ("analyze",), ("analyze", "--light"), ("plot",), ("export", "-f", "csv"), ("report", "-o", "-"))
-DOCUMENTED = {0, 1, 2, 3, 4, 6, 7, 8, 129, 130, 131, 143}
+DOCUMENTED = {0, 1, 2, 3, 4, 6, 7, 8, 9, 129, 130, 131, 143}
 # What a derivation does not read, and what a file says twice.
 SAMPLES = {"samples", "arrivals", "zstd"}
 PARTS = ("CREATE TRIGGER more AFTER INSERT ON item BEGIN DELETE FROM block; END", "CREATE TRIGGER item AFTER UPDATE ON journal BEGIN SELECT 1; END",

@@ -145,8 +145,8 @@ static void test_nearest_word(void **state)
 	assert_null(nearest_word("a-word-that-is-longer-than-thirty-two-characters", names));
 }
 
-/* What help and completion offer as formats is what there is. */
-static void formats_are_the_tables(const struct command *of, const char *name)
+/* What help and completion offer as formats is what there is, and `more` that another program makes; NULL: none. */
+static void formats_are_the_tables(const struct command *of, const char *name, const char *more)
 {
 	const struct cli_option *o = of->options;
 	unsigned n = 0;
@@ -156,14 +156,16 @@ static void formats_are_the_tables(const struct command *of, const char *name)
 	assert_non_null(o->words);
 	for (; report_table[n]; n++)
 		assert_string_equal(o->words[n], report_table[n]->id);
+	if (more)
+		assert_string_equal(o->words[n++], more);
 	assert_null(o->words[n]);
 }
 
 static void test_every_report_format_is_offered(void **state)
 {
 	(void)state;
-	formats_are_the_tables(&command_report, "format");
-	formats_are_the_tables(&command_run, "report");
+	formats_are_the_tables(&command_report, "format", "pdf");
+	formats_are_the_tables(&command_run, "report", NULL);
 }
 
 int main(void)
