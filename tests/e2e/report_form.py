@@ -28,16 +28,18 @@ def read(text):
 
 
 def members(kind):
-    """Of a bench and of a device, by that version's schema."""
+    """Of a bench, a device and a later verdict, by that version's schema."""
     schema = validator(kind).schema
-    return [set(part["properties"]) for part in (schema["properties"]["bench"], schema["$defs"]["device"])]
+    anew = next(one for one in schema["properties"]["judged_anew"]["anyOf"] if "properties" in one)
+    return [set(part["properties"]) for part in (schema["properties"]["bench"], schema["$defs"]["device"], anew)]
 
 
 def older(report):
-    """Its bench and devices without what they say since version 2."""
-    bench, device = (new - old for new, old in zip(members("penrig/report/2"), members("penrig/report/1")))
+    """Its bench, devices and later verdict without what they say since version 2."""
+    bench, device, anew = (new - old for new, old in zip(members("penrig/report/2"), members("penrig/report/1")))
     without = lambda part, newer: {key: value for key, value in part.items() if key not in newer}
-    return {"bench": without(report["bench"], bench), "devices": [without(d, device) for d in report["devices"]]}
+    told = {"bench": without(report["bench"], bench), "devices": [without(d, device) for d in report["devices"]]}
+    return told | ({"judged_anew": without(report["judged_anew"], anew)} if report.get("judged_anew") else {})
 
 
 def validate(report):

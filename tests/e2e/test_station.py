@@ -113,7 +113,7 @@ def restarted(check):
 def a_pen_of_parts(check):
     """A bench whose pen asks for hands: which pen it is, before and after, and its dial between. A wrong pen is told from the right one."""
     def one(read, after, word, why):
-        s = Station(plan=powered.PLAN, bench="bought-supply.json", world=("--dial", "{folder}/dial"), start="at_once")
+        s = Station(plan=powered.PROVEN, bench="bought-supply.json", world=("--dial", "{folder}/dial"), start="at_once")
         page = Page(s)
         s.order("scan", code="PEN-GOOD-01")
         answered, reads = 0, [read, after]
