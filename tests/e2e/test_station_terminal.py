@@ -112,7 +112,7 @@ def stop(check):
 
 
 def hands(check):
-    s = Station(plan=powered.PLAN, bench="bought-supply.json", world=("--dial", "{folder}/dial"), start="at_once")
+    s = Station(plan=powered.PROVEN, bench="bought-supply.json", world=("--dial", "{folder}/dial"), start="at_once")
     t = Terminal(s)
     t.until("Scan a pen")
     t.keys("PEN-GOOD-01\r")
