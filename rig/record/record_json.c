@@ -421,6 +421,7 @@ static const struct member proof_members[] = {
 	ONE(struct record_proof, run, TEXT),
 	ONE(struct record_proof, utc, TEXT),
 	ONE(struct record_proof, why, TEXT),
+	END,
 };
 
 static const struct member golden_members[] = {
