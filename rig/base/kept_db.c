@@ -28,6 +28,10 @@ static int refuse_format(const struct kept *kept, int64_t id, int64_t version, s
 	if (id != format->application_id)
 		return err_set(err, -EBADMSG, "%.300s is not a %s of penrig: move it away, or give another %s",
 			       kept->path, format->what, format->option);
+	if (version < format->version && format->anew)
+		return err_set(err, -ENOTSUP,
+			       "%.300s is of an earlier penrig (format %lld, now %d): move it away; %s makes it anew",
+			       kept->path, (long long)version, format->version, format->anew);
 	return err_set(err, -ENOTSUP,
 		       "%.300s has format %lld, and this penrig knows %d: use the penrig that wrote it, or another %s",
 		       kept->path, (long long)version, format->version, format->option);

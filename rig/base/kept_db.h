@@ -13,6 +13,7 @@ struct kept_format {
 	const char *what;   /* for messages: "state file" */
 	const char *option; /* that names another one: "--state" */
 	const char *schema; /* SQL that makes the tables of a new file */
+	const char *anew;   /* what makes a file of an earlier format anew, for messages; NULL: nothing does */
 	/* What else a new file begins with, in the same transaction; NULL: nothing. */
 	int (*begin)(struct db *db, const void *ctx, struct err *err);
 };

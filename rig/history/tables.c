@@ -48,6 +48,7 @@ const struct kept_format history_format = {
 	.version = 3,
 	.what = "history",
 	.option = "--history",
+	.anew = "penrig history --rebuild FOLDER..., from the run files there,",
 	.schema = schema_sql,
 };
 

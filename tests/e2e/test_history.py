@@ -216,6 +216,12 @@ def test_rebuild(check, bench):
     check(rows_of(other) == after, "and once more changes nothing")
     done = rig.penrig_a("history", "--history", other, "--rebuild", "/nowhere")
     check(done.returncode == 2 and "/nowhere" in done.stderr, f"no such folder: {done.returncode} {done.stderr}")
+    db = sqlite3.connect(other)
+    db.execute("PRAGMA user_version = 2")
+    db.close()
+    done = rig.penrig_a("history", "--history", other)
+    check(done.returncode == 6 and "of an earlier penrig (format 2, now " in done.stderr and "move it away; penrig history --rebuild" in done.stderr,
+          f"an older format: {done.returncode} {done.stderr}")
     return after
 
 
