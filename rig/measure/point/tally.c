@@ -8,6 +8,7 @@
 #define MISSED_RATIO       1.5 /* of the usual interval */
 #define DOUBLED_RATIO      0.5
 #define CUT_RATIO          0.7
+#define CUT_PIECES         2 /* that an interval has when a pulse that is none cuts it */
 #define STEPS_MAX          1e6
 
 #define COAST_SHARE        0.5 /* of a stroke: less is the pen coming to rest, or no stroke */
@@ -36,11 +37,14 @@ static void add_interval(struct rhythm *r, double at)
 	if (ratio < DOUBLED_RATIO) {
 		r->doubled += !r->blind.here;
 		r->blind.doubled += r->blind.here;
+		r->cut = 0;
 		return;
 	}
 	ticks_add(&r->ticks, at, 1);
 	moments_add(&r->interval, interval);
-	if (ratio > CUT_RATIO) /* the one half of an interval that is cut in two must not hide the other */
+	r->cut = ratio > CUT_RATIO ? 0 : r->cut + 1;
+	/* The one half of an interval that is cut in two must not hide the other. More in a row are a pen that is faster. */
+	if (r->cut == 0 || r->cut > CUT_PIECES)
 		r->local_period += 0.1 * (interval - r->local_period);
 }
 

@@ -42,6 +42,7 @@ struct rhythm {
 	struct moments interval; /* of strokes that follow each other: neither missed nor doubled between */
 	struct ticks ticks;
 	uint64_t missed, doubled;
+	uint64_t cut;   /* intervals in a row that are so short that they may be pieces of one */
 	double longest; /* interval, in periods as they were before it */
 	struct timing timing;
 	struct blind blind;

@@ -97,6 +97,42 @@ static void halves_of_an_interval(void **state)
 	}
 }
 
+/* A pen that goes faster for good within the window: the beat follows, so that strokes it misses then are counted. */
+static void missed_at_another_rate(void **state)
+{
+	const double rate[] = {1.0, 1.2, 1.5, 1.0 / 0.65, 1.9};
+
+	(void)state;
+	for (unsigned i = 0; i < sizeof(rate) / sizeof(rate[0]); i++) {
+		struct tally *t = start();
+		double at = 0.0;
+
+		for (unsigned k = 0; k < 80; k++) {
+			struct tallied s = stroke(at);
+
+			tally_stroke(t, &s);
+			at += (k < 20 ? 100.0 : 100.0 / rate[i]) * (k == 60 || k == 65 || k == 70 ? 2.0 : 1.0);
+		}
+		assert_int_equal(t->rhythm.missed, 3);
+		assert_int_equal(t->rhythm.doubled, 0);
+		free(t);
+	}
+}
+
+/* Both halves of an interval that is a little long are no proof of a faster pen. */
+static void two_long_halves(void **state)
+{
+	struct tally *t = start();
+	const double at[] = {0.0, 52.0, 104.0, 155.0, 204.0};
+
+	(void)state;
+	at_places(t, at, 3);
+	check_near(t->rhythm.local_period, 100.0, 0.0);
+	at_places(t, at + 3, 2);
+	assert_true(t->rhythm.local_period < 100.0); /* the third is one */
+	free(t);
+}
+
 /* 1.5 periods and less is one interval, 0.5 and more too; beyond, strokes are missing, or one is too many. */
 static void missed_and_doubled(void **state)
 {
@@ -466,6 +502,8 @@ int main(void)
 		cmocka_unit_test(what_the_first_one_says),
 		cmocka_unit_test(missed_and_doubled),
 		cmocka_unit_test(halves_of_an_interval),
+		cmocka_unit_test(missed_at_another_rate),
+		cmocka_unit_test(two_long_halves),
 		cmocka_unit_test(ticks_across_a_gap),
 		cmocka_unit_test(forces),
 		cmocka_unit_test(depths),
