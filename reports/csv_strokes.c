@@ -1,6 +1,7 @@
 /* NAME.strokes.csv: a row for each stroke and each answer of the pen about itself, on one axis of time: seconds since the run
  * began, by this computer's clock. RFC 4180 as in csv.c; what a row does not have is an empty cell. Memory does not grow with
- * the strokes: the pen's answers of a point stand behind its strokes. */
+ * the strokes: the pen's answers of a point stand behind its strokes. Of a resumed run the strokes of earlier sessions are in
+ * the files of those runs: a row for each such point names the run. */
 #include <errno.h>
 #include <inttypes.h>
 #include <math.h>
@@ -50,7 +51,7 @@ static void put_place(const struct sheet *sheet, struct csv_row *row, double tim
 {
 	const struct record_point *p = sheet->point;
 
-	csv_put_text(row, sheet->record->name);
+	csv_put_text(row, p && p->session ? sheet->record->session[p->session - 1].name : sheet->record->name);
 	csv_put_text(row, sheet->record->dut);
 	csv_put_real(row, time_s);
 	csv_put_text(row, kind);
@@ -139,21 +140,42 @@ static double sample_rate(const struct record *record)
 	return NAN;
 }
 
+static void put_elsewhere(const struct sheet *sheet)
+{
+	struct csv_row row = {.out = sheet->out};
+
+	put_place(sheet, &row, NAN, "elsewhere");
+	csv_put_nothing(&row, 14);
+	csv_end(&row);
+}
+
+/* A point of this run: nothing of another session is on its clock. */
+static int write_point(struct sheet *sheet, struct runfile_reader *reader, unsigned row, struct err *err)
+{
+	const struct record_point *p = &sheet->record->point[row];
+	int rc = 0;
+
+	sheet->point = NULL;
+	if (p->mark[MARK_OPEN].host_ns != UINT64_MAX)
+		rc = put_telemetry_until(sheet, p->mark[MARK_OPEN].host_ns, err);
+	sheet->point = p;
+	if (!rc)
+		rc = runfile_each_stroke(reader, row, on_stroke, sheet, err);
+	if (!rc && p->mark[MARK_CLOSE].host_ns != UINT64_MAX)
+		rc = put_telemetry_until(sheet, p->mark[MARK_CLOSE].host_ns, err);
+	return rc;
+}
+
 static int write_points(struct sheet *sheet, struct runfile_reader *reader, struct err *err)
 {
 	int rc = 0;
 
 	for (unsigned i = 0; !rc && i < sheet->record->points; i++) {
-		const struct record_point *p = &sheet->record->point[i];
-
-		sheet->point = NULL;
-		if (p->mark[MARK_OPEN].host_ns != UINT64_MAX)
-			rc = put_telemetry_until(sheet, p->mark[MARK_OPEN].host_ns, err);
-		sheet->point = p;
-		if (!rc)
-			rc = runfile_each_stroke(reader, i, on_stroke, sheet, err);
-		if (!rc && p->mark[MARK_CLOSE].host_ns != UINT64_MAX)
-			rc = put_telemetry_until(sheet, p->mark[MARK_CLOSE].host_ns, err);
+		sheet->point = &sheet->record->point[i];
+		if (sheet->point->session)
+			put_elsewhere(sheet);
+		else
+			rc = write_point(sheet, reader, i, err);
 	}
 	sheet->point = NULL;
 	return rc ? rc : put_telemetry_until(sheet, UINT64_MAX, err);

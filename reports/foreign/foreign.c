@@ -12,6 +12,7 @@
 #include "rig/base/digest.h"
 #include "rig/base/text_clean.h"
 #include "rig/judge/verdict.h"
+#include "rig/record/sessions.h"
 
 #define TEXT_MAX 1000
 
@@ -54,13 +55,14 @@ static enum grade worse(enum grade a, enum grade b)
 
 /* ---- groups ------------------------------------------------------------------------------------------------------- */
 
-static uint64_t ms_of_host(const struct record *record, uint64_t host_ns, uint64_t other)
+/* A mark is of the clock of the session that measured the point. */
+static uint64_t ms_of_host(const struct record *record, unsigned session, uint64_t host_ns, uint64_t other)
 {
-	uint64_t begin = foreign_utc_ms(record->started_utc);
+	uint64_t begin = foreign_utc_ms(session_started_utc(record, session));
+	uint64_t started_ns = session_started_ns(record, session);
 
-	return host_ns == UINT64_MAX || host_ns < record->started_host_ns || !begin
-		       ? other
-		       : begin + (host_ns - record->started_host_ns) / 1000000;
+	return host_ns == UINT64_MAX || host_ns < started_ns || !begin ? other
+								       : begin + (host_ns - started_ns) / 1000000;
 }
 
 static const char *phantom_of(const struct record *record, int phantom)
@@ -105,8 +107,8 @@ static void point_group(const struct record *record, const struct record_point *
 		 plan_point_is_free(&p->plan) ? " (free run)" : "", p->plan.depth_mm, p->plan.rate_hz,
 		 phantom[0] ? " on " : "", phantom, p->plan.upward ? "" : ", downward");
 	snprintf(ret->name, sizeof(ret->name), "%s, attempt %u", ret->place, p->attempt);
-	ret->begin_ms = ms_of_host(record, open, p->start_wall_ns / 1000000);
-	ret->end_ms = ms_of_host(record, close, ret->begin_ms);
+	ret->begin_ms = ms_of_host(record, p->session, open, p->start_wall_ns / 1000000);
+	ret->end_ms = ms_of_host(record, p->session, close, ret->begin_ms);
 	if (ret->end_ms < ret->begin_ms)
 		ret->end_ms = ret->begin_ms;
 }
@@ -178,9 +180,12 @@ static bool was_run(const struct record *record, unsigned number)
 
 static void tell_pen(const struct checking *c, const struct record *record)
 {
+	char session[SESSION_TEXT_MAX];
+
 	for (unsigned i = 0; i < record->tests; i++) {
 		const struct record_test *test = &record->test[i];
-		tell(c, test->done ? grade_of(test->outcome, false) : GRADE_ERROR, test->text, "%s test", test->name);
+		tell(c, test->done ? grade_of(test->outcome, false) : GRADE_ERROR, test->text, "%s test%s", test->name,
+		     session_text(record, test->session, session));
 	}
 	for (unsigned i = 0; i < record->conditions; i++) {
 		bool rig = record->condition[i].condition == PEN_CARTRIDGE_MISSING;
@@ -189,19 +194,38 @@ static void tell_pen(const struct checking *c, const struct record *record)
 	}
 }
 
+static void tell_stop(const struct checking *c, bool verified, const char *text, const char *name)
+{
+	char told[sizeof(((struct record *)NULL)->stop_text) + 32];
+
+	snprintf(told, sizeof(told), "%s%s", verified ? "" : "STOP UNVERIFIED: ", text);
+	tell(c, verified ? GRADE_PASS : GRADE_ERROR, told, "%s", name);
+}
+
+/* Of an earlier session only what was not seen: its other stops are in its own report. */
+static void tell_stops(const struct checking *c, const struct record *record)
+{
+	char name[64];
+
+	if (record->moved)
+		tell_stop(c, record->stop_verified, record->stop_text, "stop verified");
+	for (unsigned i = 0; i < record->sessions; i++) {
+		const struct record_session *s = &record->session[i];
+
+		snprintf(name, sizeof(name), "stop verified, session %u", i + 1);
+		if (s->moved && !s->stop_verified)
+			tell_stop(c, false, s->stop_text, name);
+	}
+}
+
 void foreign_each_check(const struct record *record, void (*fn)(void *ctx, const struct foreign_check *check),
 			void *ctx)
 {
 	const struct checking c = {.fn = fn, .ctx = ctx};
 	const char *status = record->status_reason[0] ? record->status_reason : run_status_name(record->run_status);
-	char stop[sizeof(record->stop_text) + 32];
 
 	tell(&c, record->run_status == RUN_COMPLETE ? GRADE_PASS : GRADE_ERROR, status, "run status");
-	if (record->moved) {
-		snprintf(stop, sizeof(stop), "%s%s",
-			 record->stop_verified ? "" : "STOP UNVERIFIED: ", record->stop_text);
-		tell(&c, record->stop_verified ? GRADE_PASS : GRADE_ERROR, stop, "stop verified");
-	}
+	tell_stops(&c, record);
 	tell_pen(&c, record);
 	for (unsigned number = 0; number < record->points_planned; number++)
 		if (!was_run(record, number))

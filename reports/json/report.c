@@ -243,8 +243,7 @@ static void put_conditions(struct json_stream *out, const struct record *record)
 				json_put_string(out, NULL, names[j].name);
 		}
 		json_end(out);
-		uint64_t started_ns =
-			c->session ? record->session[c->session - 1].started_host_ns : record->started_host_ns;
+		uint64_t started_ns = session_started_ns(record, c->session);
 		double at_s = ((double)c->host_ns - (double)started_ns) * 1e-9;
 		put_session(out, record, c->session);
 		put_real(out, "seconds_from_start", at_s, 6);

@@ -104,6 +104,16 @@ unsigned session_number(const struct record *record, unsigned session)
 	return session ? session : record->sessions + 1;
 }
 
+uint64_t session_started_ns(const struct record *record, unsigned session)
+{
+	return session ? record->session[session - 1].started_host_ns : record->started_host_ns;
+}
+
+const char *session_started_utc(const struct record *record, unsigned session)
+{
+	return session ? record->session[session - 1].started_utc : record->started_utc;
+}
+
 const char *session_text(const struct record *record, unsigned session, char ret[SESSION_TEXT_MAX])
 {
 	ret[0] = '\0';

@@ -26,6 +26,10 @@ unsigned session_number(const struct record *record, unsigned session);
 #define SESSION_TEXT_MAX 24
 const char *session_text(const struct record *record, unsigned session, char ret[SESSION_TEXT_MAX]);
 
+/* When that session began: by its own clock, which no other session's times can be held against, and in UTC (borrowed). */
+uint64_t session_started_ns(const struct record *record, unsigned session);
+const char *session_started_utc(const struct record *record, unsigned session);
+
 /* Why a run that ended so cannot be gone on with; NULL: it can. */
 const char *session_dead_end(const struct record *before, const struct plan *plan);
 

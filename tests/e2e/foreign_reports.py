@@ -128,7 +128,7 @@ def check_openhtf(check, label, text, said):
         for m in phase["measurements"].values():
             told = m["penrig"]
             limits = re.fullmatch(r"(?:(\S+) <= )?x(?: <= (\S+))?", (m["validators"] or ["x"])[0])
-            check(m["outcome"] == {"pass": "PASS", "fail": "FAIL", "error": "UNSET", "none": "PASS" if "value" in told else "UNSET"}[grade(told)], f"{label}: {m}")
+            check(m["outcome"] == {"pass": "PASS", "fail": "FAIL", "error": "UNSET", "none": "PASS" if "value" in told and told["outcome"] in ("informative", "pass") else "UNSET"}[grade(told)], f"{label}: {m}")
             judged.append((m.get("measured_value"), limits[1] and float(limits[1]), limits[2] and float(limits[2]), grade(told), told))
     check_judgements(check, label, judged, said)
 
@@ -148,11 +148,13 @@ def check_dfq(check, label, text, said):
     check(text.isascii() and "\n" not in text.replace("\r\n", ""), f"{label}: ASCII, CR LF")
     part, found = read_dfq(text)
     check(text.startswith(f"K0100 {len(found)}\r\n") and sorted(found) == list(range(1, len(found) + 1)), f"{label}: {part['K0100']} characteristics")
-    results = [r for p in said["points"] + said["sweeps"] if p.get("counts", True) for r in p["results"] if r["limits"]]
-    check(len(found) == 2 * len(results) + 1, f"{label}: {len(found)} characteristics of {len(results)} figures")
-    for i, r in enumerate(results):
+    results = [(r, p.get("counts", True)) for p in said["points"] + said["sweeps"] for r in p["results"] if r["limits"]]
+    decided = of_run(said) in ("pass", "fail") and said["run_status"] == "complete"
+    check(len(found) == 2 * len(results) + 2, f"{label}: {len(found)} characteristics of {len(results)} figures")
+    for i, (r, of_attempt) in enumerate(results):
         value, u = found[2 * i + 1], found[2 * i + 2]
-        counts = r["trusted"] and r["value"] is not None and said["run_status"] == "complete"
+        counts = decided and of_attempt and r["trusted"] and r["value"] is not None
+        check(("(superseded)" in value["K2002"]) == (not of_attempt), f"{label}: {value}")
         check(value["K0002"] == u["K0002"] == ("0" if counts else "129" if r["value"] is not None else "255"), f"{label}: {value}, {r['outcome']}")
         check(("K0001" in value) == (r["value"] is not None), f"{label}: no number in place of a value: {value}")
         if not counts:
@@ -160,7 +162,9 @@ def check_dfq(check, label, text, said):
         told = {"value": float(value["K0001"]), "trusted": True, "expanded_uncertainty": float(u["K0001"]), "guard_r": float(re.search(r"guard band (\S+) U", u["K2002"])[1]),
                 **{name: float(value[key]) for name, key in (("lower", "K2110"), ("upper", "K2111")) if key in value}}
         check(outcome(told) == r["outcome"], f"{label}: {told} is {outcome(told)}, not {r['outcome']}")
-    last = found[len(found)]
+    verdict = found[len(found)]
+    check((verdict["K0002"], verdict["K0001"], verdict["K2111"]) == ("0", {"pass": "0", "fail": "1"}.get(of_run(said), "2"), "0"), f"{label}: how it came out: {verdict}")
+    last = found[len(found) - 1]
     check(last["K0002"] == "0" and (float(last["K0001"]) > 0 or said["run_status"] == "complete"), f"{label}: what was not shown is counted: {last}")
 
 
@@ -169,7 +173,7 @@ def check_strokes(check, label, text, said):
     places = {(p["number"], p["attempt"]) for p in said["points"]}
     last = {}
     for row in rows:
-        if None in row or row["kind"] not in ("stroke", "telemetry"):
+        if None in row or row["kind"] not in ("stroke", "telemetry", "elsewhere"):
             check(False, f"{label}: {row}")
         key = (row["kind"], row["point"], row["attempt"])
         if row["time_s"]:
@@ -177,7 +181,12 @@ def check_strokes(check, label, text, said):
                 check(False, f"{label}: time goes back at {row}")
             last[key] = float(row["time_s"])
     check({(int(r["point"]), int(r["attempt"])) for r in rows if r["kind"] == "stroke"} <= places, f"{label}: strokes of points that there are")
+    earlier = {(p["number"], p["attempt"]): said["sessions"][p["session"] - 1]["name"] for p in said["points"] if p.get("session", 0) and p["session"] <= len(said.get("sessions", ()))}
+    check({(int(r["point"]), int(r["attempt"])): r["run"] for r in rows if r["kind"] == "elsewhere"} == earlier, f"{label}: what is in other files: {earlier}")
+    check(not any((int(r["point"]), int(r["attempt"])) in earlier for r in rows if r["kind"] != "elsewhere" and r["point"]), f"{label}: nothing of this run is told of another's points")
     for p in said["points"]:
+        if (p["number"], p["attempt"]) in earlier:
+            continue
         mine = [r for r in rows if (r["kind"], r["point"], r["attempt"]) == ("stroke", str(p["number"]), str(p["attempt"]))]
         counted = next((r["value"] for r in p["results"] if r["measurand"] == "strokes" and r["trusted"]), None)
         measured = sum(r["phase"] == "measure" for r in mine)

@@ -12,6 +12,7 @@ import tempfile
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+import foreign_reports
 import rig
 import sealing
 
@@ -71,6 +72,10 @@ def goes_on(check):
     check([(s["name"], s["run_status"], s["stop_verified"]) for s in r["sessions"]] == [("one", "device_lost", True)], f"sessions: {r['sessions']}")
     check([(t["name"], t["session"], t["outcome"]) for t in r["tests"]] == [("dead_man", 1, "pass"), ("dead_man", 2, "pass")], f"both tested: {r['tests']}")
     check(len(r["sweeps"]) == 1, "one sweep over both")
+    forms = [word for form in foreign_reports.FORMATS for word in ("-f", form)]
+    code, said = b.call("report", b.file("two"), *forms)
+    check(code == 0, f"forms of other programs: {code} {said}")
+    foreign_reports.check_all(check, "resumed", b.out, "two", r)
     for command in (["analyze"], ["verify"], ["requalify"]):
         code, said = b.call(*command, b.file("two"))
         check(code == 0, f"{command} of it: {code} {said}")
