@@ -1,6 +1,7 @@
 /* NAME.dfq: a Q-DAS file (ASCII transfer format; ISO/TR 11462-5) for statistical process control. One part, a characteristic
- * for each judged figure of the attempts that count, its expanded uncertainty as the next one, and one value of each. What
- * was lost or aborted is told by the value's attribute, never by a number that counts. */
+ * for each judged figure, its expanded uncertainty as the next one, and one value of each. A value counts only where the
+ * run showed something, passed or failed, by an attempt that counts: what was lost, aborted, superseded or left in doubt is
+ * told by the value's attribute, never by a number that counts. The last characteristic is how the run as a whole came out. */
 #include <errno.h>
 #include <math.h>
 #include <stdlib.h>
@@ -26,6 +27,7 @@ struct characteristic {
 
 struct sheet {
 	const struct record *record;
+	enum grade grade; /* of the run */
 	FILE *out;
 	bool values; /* else what they are */
 	unsigned number;
@@ -101,6 +103,11 @@ static void put(struct sheet *sheet, const struct characteristic *c)
 		put_what(sheet, c);
 }
 
+static bool is_superseded(const struct foreign_group *g)
+{
+	return g->point && !g->point->counts;
+}
+
 /* Decimals of the uncertainty's third digit: what a person is shown. */
 static int decimals_of(const struct result *r)
 {
@@ -110,26 +117,35 @@ static int decimals_of(const struct result *r)
 	return at < 0 ? 0 : at > 15 ? 15 : (int)at;
 }
 
+static enum attribute attribute_of(const struct sheet *sheet, const struct foreign_group *g, const struct result *r)
+{
+	bool decided = sheet->grade == GRADE_PASS || sheet->grade == GRADE_FAIL;
+
+	if (!r->valid)
+		return VALUE_MISSING;
+	return decided && r->trusted && sheet->record->run_status == RUN_COMPLETE && !is_superseded(g) ? VALUE_COUNTS
+												       : VALUE_INVALID;
+}
+
 static void put_finding(struct sheet *sheet, const struct foreign_group *g, const struct finding *f)
 {
 	const struct result *r = &f->result;
+	const char *place = is_superseded(g) ? g->name : g->place;
 	char name[FOREIGN_NAME_MAX], guard[DIGITS_TEXT_MAX];
-	bool shown = r->valid && r->trusted && sheet->record->run_status == RUN_COMPLETE;
 	struct characteristic c = {.value = r->valid ? r->value : NAN,
 				   .lower = f->limit.has_lower ? f->limit.lower : NAN,
 				   .upper = f->limit.has_upper ? f->limit.upper : NAN,
 				   .decimals = decimals_of(r),
-				   .attribute = !r->valid ? VALUE_MISSING
-						: shown   ? VALUE_COUNTS
-							  : VALUE_INVALID,
+				   .attribute = attribute_of(sheet, g, r),
 				   .ms = g->begin_ms};
 
 	foreign_name(f, name);
 	snprintf(c.unit, sizeof(c.unit), "%s", r->unit);
-	snprintf(c.name, sizeof(c.name), "%s, %s%s", name, g->place, f->limit.required ? "" : " (informative)");
+	snprintf(c.name, sizeof(c.name), "%s, %s%s%s", name, place, is_superseded(g) ? " (superseded)" : "",
+		 f->limit.required ? "" : " (informative)");
 	put(sheet, &c);
 	digits_text(f->limit.guard_r, DIGITS_EXACT, guard);
-	snprintf(c.name, sizeof(c.name), "U of %s, %s; guard band %s U%s", name, g->place, guard,
+	snprintf(c.name, sizeof(c.name), "U of %s, %s; guard band %s U%s", name, place, guard,
 		 f->limit.accept_conditional ? ", a value within it is accepted" : "");
 	c.value = r->valid ? r->expanded_u : NAN;
 	c.lower = c.upper = NAN;
@@ -140,7 +156,7 @@ static void put_group(void *ctx, const struct foreign_group *g)
 {
 	struct sheet *sheet = ctx;
 
-	for (unsigned i = 0; (!g->point || g->point->counts) && i < g->results; i++)
+	for (unsigned i = 0; i < g->results; i++)
 		if (g->result[i].has_limit)
 			put_finding(sheet, g, &g->result[i]);
 }
@@ -167,11 +183,27 @@ static void put_checks(struct sheet *sheet)
 	put(sheet, &c);
 }
 
+/* Nothing of what stands above it need look bad in a run that showed nothing. */
+static void put_verdict(struct sheet *sheet)
+{
+	static const double number[GRADES] = {
+		[GRADE_NONE] = 2, [GRADE_PASS] = 0, [GRADE_FAIL] = 1, [GRADE_ERROR] = 2, [GRADE_ABORTED] = 2};
+	struct characteristic c = {.name = "the run: 0 pass, 1 fail, 2 neither was shown",
+				   .unit = "1",
+				   .value = number[sheet->grade],
+				   .lower = NAN,
+				   .upper = 0,
+				   .attribute = VALUE_COUNTS,
+				   .ms = foreign_utc_ms(sheet->record->started_utc)};
+	put(sheet, &c);
+}
+
 static void put_all(struct sheet *sheet)
 {
 	sheet->number = 0;
 	foreign_each_group(sheet->record, put_group, sheet);
 	put_checks(sheet);
+	put_verdict(sheet);
 }
 
 static void put_part(struct sheet *sheet)
@@ -189,7 +221,7 @@ static void put_part(struct sheet *sheet)
 
 static int write_dfq(const struct record *record, FILE *out, struct err *err)
 {
-	struct sheet sheet = {.record = record};
+	struct sheet sheet = {.record = record, .grade = grade_of_run(record)};
 
 	put_all(&sheet);
 	unsigned characteristics = sheet.number;

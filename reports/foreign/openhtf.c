@@ -15,7 +15,18 @@ static const char *const outcomes[GRADES] = {[GRADE_NONE] = "SKIP",
 					     [GRADE_ABORTED] = "ABORTED"};
 /* A measurement has no error: one that is not shown is unset, and its phase in error. */
 static const char *const measured[GRADES] = {
-	[GRADE_NONE] = "PASS", [GRADE_PASS] = "PASS", [GRADE_FAIL] = "FAIL", [GRADE_ERROR] = "UNSET"};
+	[GRADE_NONE] = "UNSET", [GRADE_PASS] = "PASS", [GRADE_FAIL] = "FAIL", [GRADE_ERROR] = "UNSET"};
+
+/* One without a limit that was taken passes there. Where there is a limit without weight, only what keeps it passes: a
+ * phase that passes has no measurement that fails. */
+static const char *outcome_of(const struct finding *f)
+{
+	if (!f->result.valid)
+		return grade_of_finding(f) == GRADE_FAIL ? "FAIL" : "UNSET";
+	if (grade_of_finding(f) != GRADE_NONE)
+		return measured[grade_of_finding(f)];
+	return f->has_limit && f->judgement.outcome != OUTCOME_PASS ? "UNSET" : "PASS";
+}
 
 static void put_code(struct json_stream *js, const char *key, const char *name)
 {
@@ -52,8 +63,7 @@ static void put_measurement(struct json_stream *js, const struct finding *f)
 	foreign_name(f, name);
 	json_object(js, name, JSON_LINES);
 	json_put_string(js, "name", name);
-	json_put_string(js, "outcome",
-			f->result.valid || grade_of_finding(f) == GRADE_FAIL ? measured[grade_of_finding(f)] : "UNSET");
+	json_put_string(js, "outcome", outcome_of(f));
 	if (f->result.valid)
 		json_put_number(js, "measured_value", f->result.value, DIGITS_EXACT);
 	json_object(js, "units", JSON_LINE);
