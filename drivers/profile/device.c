@@ -661,6 +661,8 @@ static int prepare(struct instrument *t, const struct device_open *open, struct 
 		return status;
 	double rate_hz;
 	t->streams = told_streams(open->told, t->profile, &rate_hz);
+	if (t->streams) /* what is asked for and does not come is seen */
+		snprintf(t->identity.loss, sizeof(t->identity.loss), "the lines of its stream carry no number");
 	t->period_ns = (uint64_t)(1e9 / rate_hz);
 	t->channels = told_channels(open->told, t->profile, t->channel, &t->factor);
 	snprintf(t->bench_unit, sizeof(t->bench_unit), "%s", open->told->unit);

@@ -437,6 +437,32 @@ static void test_close_at_any_time(void **state)
 	assert_false(fake.open);
 }
 
+/* What is asked for is missed when it does not come; of what streams nobody knows. */
+static void test_whose_losses_are_not_seen(void **state)
+{
+	static const struct {
+		double rate_hz;
+		bool streams;
+	} rows[] = {{0, false}, {1, false}, {23, true}};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		const struct device_told told = {.roles = ROLE_BIT(ROLE_REFERENCE),
+						 .profile = "mt-sics",
+						 .gravity_m_s2 = 9.81,
+						 .rate_hz = rows[i].rate_hz};
+		const struct device_open open = {
+			.links = fake_table, .uri = "serial:by-id=TEST", .told = &told, .host = test_host};
+		struct device *device = NULL;
+		struct err err = {""};
+
+		if (driver_profile.open(&open, NS_PER_S, &device, &err) != 0)
+			fail_msg("%s", err.text);
+		assert_int_equal(strstr(driver_profile.identity(device)->loss, "no number") != NULL, rows[i].streams);
+		driver_profile.close(device);
+	}
+}
+
 static void test_nothing_after_stop(void **state)
 {
 	struct outcome outcome = {.calls = 0};
@@ -497,6 +523,7 @@ int main(void)
 		cmocka_unit_test(test_dialogue_that_fails),
 		cmocka_unit_test(test_two_lines_and_commas),
 		cmocka_unit_test(test_close_at_any_time),
+		cmocka_unit_test(test_whose_losses_are_not_seen),
 		cmocka_unit_test(test_nothing_after_stop),
 		cmocka_unit_test(test_frames_cut_anywhere),
 	};
