@@ -81,6 +81,14 @@ for page in README.md $(find docs -name '*.md'); do
 	done
 done | complain
 
+# ---- every folder stands in the table of rooms, every page is reached from another one
+find rig drivers reports -mindepth 1 -type d | sort | while read -r folder; do
+	grep -q "[\`/]$(basename "$folder")/" docs/architecture.md || echo "docs/architecture.md: it does not say what $folder/ is"
+done | complain
+for page in docs/*.md; do
+	grep -qE "\]\((docs/)?$(basename "$page")[)#]" $(ls README.md docs/*.md | grep -vx "$page") || echo "$page: no page links to it"
+done | complain
+
 if [ -s "$found" ]; then
 	cat "$found"
 	echo "lint: $(wc -l <"$found") complaints"
