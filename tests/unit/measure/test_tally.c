@@ -133,6 +133,22 @@ static void two_long_halves(void **state)
 	free(t);
 }
 
+/* A pen that knocks in every interval is no faster one: each knock is counted. */
+static void every_interval_cut(void **state)
+{
+	struct tally *t = start();
+
+	(void)state;
+	for (unsigned k = 0; k < 40; k++) {
+		struct tallied s = stroke(100.0 * (k / 2) + 55.0 * (k % 2));
+
+		tally_stroke(t, &s);
+	}
+	assert_int_equal(t->rhythm.doubled, 19);
+	check_near(t->rhythm.local_period, 100.0, 0.0);
+	free(t);
+}
+
 /* 1.5 periods and less is one interval, 0.5 and more too; beyond, strokes are missing, or one is too many. */
 static void missed_and_doubled(void **state)
 {
@@ -504,6 +520,7 @@ int main(void)
 		cmocka_unit_test(halves_of_an_interval),
 		cmocka_unit_test(missed_at_another_rate),
 		cmocka_unit_test(two_long_halves),
+		cmocka_unit_test(every_interval_cut),
 		cmocka_unit_test(ticks_across_a_gap),
 		cmocka_unit_test(forces),
 		cmocka_unit_test(depths),
