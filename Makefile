@@ -36,7 +36,7 @@ APT_STATION := $(APT_DEMO) libmicrohttpd-dev
 APT_BROWSER := $(APT_STATION) chromium chromium-driver python3-selenium fonts-dejavu-core
 # For a fleet: the library, and a server to try it with. Not part of `make check`, whose tests of a fleet are skipped without it.
 APT_FLEET := $(APT_DEMO) libpq-dev postgresql-15 postgresql-client-15 python3 python3-psycopg2 psmisc openssl
-APT_DEB := $(APT_STATION) debhelper lintian dpkg-dev scdoc
+APT_DEB := $(APT_STATION) libpq-dev debhelper lintian dpkg-dev scdoc
 APT_BENCH := $(APT_BUILD) python3 python3-numpy python3-scipy python3-pandas
 
 # ---- flags ----------------------------------------------------------------------------------------------------------

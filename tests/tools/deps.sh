@@ -9,6 +9,8 @@ line="apt-get install -y --no-install-recommends"
 there() {
 	case $1 in
 	universal-ctags) command -v ctags ;;
+	debhelper) command -v dh ;;
+	dpkg-dev) command -v dpkg-buildpackage ;;
 	chromium-driver) command -v chromedriver ;;
 	fonts-*) installed "$1" ;;
 	postgresql-client-*) command -v psql ;;

@@ -16,7 +16,9 @@ in_root penrig version >/dev/null
 in_root penrig check /usr/share/penrig/plans/demo.json --bench /usr/share/penrig/benches/virtual-usb.json >/dev/null
 in_root getent passwd penrig >/dev/null
 test -e "$root/usr/lib/systemd/system/penrig-station.service"
-say "installed: penrig runs, the service and its user are there"
+in_root getent group penrig >/dev/null
+test -e "$root/usr/lib/udev/rules.d/70-penrig.rules"
+say "installed: penrig runs, the service, its user and the udev rules with their group are there"
 echo kept | in_root tee /var/lib/penrig/station/units.jsonl >/dev/null
 # shellcheck disable=SC2086
 in_root dpkg -i $debs >/dev/null
