@@ -141,6 +141,11 @@ static void give_decision(struct screen *s, const char *decision)
 
 /* ---- keys ------------------------------------------------------------------------------------------------------ */
 
+static bool busy(const struct screen *s)
+{
+	return shows(s, "running") || shows(s, "prompt");
+}
+
 static void forget(struct screen *s)
 {
 	explicit_bzero(s->typed, sizeof(s->typed));
@@ -173,6 +178,10 @@ static void begin_decision(struct screen *s)
 {
 	const char *refused = text_of(s->is, "refused_detail");
 
+	if (busy(s)) {
+		s->no_unit = true;
+		return;
+	}
 	snprintf(s->serial, sizeof(s->serial), "%s",
 		 *text_of(s->is, "refused") && *refused ? refused : text_of(s->is, "serial"));
 	s->field = TYPE_WHO;
@@ -191,8 +200,35 @@ static void end_decision(struct screen *s, char letter)
 	forget(s);
 }
 
+/* A command card is one in every field: whoever holds it up means it, whatever was asked for. */
+static bool take_card(struct screen *s, const char *text)
+{
+	static const char *const codes[] = {"%START", "%DONE", "%GIVEUP"};
+
+	if (strcmp(text, "%SUPERVISOR") == 0) {
+		forget(s);
+		begin_decision(s);
+		return true;
+	}
+	if (strcmp(text, "%SIGNOUT") == 0) {
+		forget(s);
+		give(s, order_of(s, "sign_out"));
+		return true;
+	}
+	for (size_t i = 0; i < sizeof(codes) / sizeof(codes[0]); i++) {
+		if (strcmp(text, codes[i]) != 0)
+			continue;
+		forget(s);
+		give_code(s, text);
+		return true;
+	}
+	return false;
+}
+
 static void take_text(struct screen *s, const char *text)
 {
+	if (take_card(s, text))
+		return;
 	switch (s->field) {
 	case TYPE_PIN:
 		s->field = TYPE_CODE;
@@ -211,14 +247,18 @@ static void take_text(struct screen *s, const char *text)
 		s->field = TYPE_DECISION;
 		break;
 	case TYPE_DECISION: end_decision(s, *text); break;
-	default:
-		if (strcmp(text, "%SUPERVISOR") == 0)
-			begin_decision(s);
-		else if (strcmp(text, "%SIGNOUT") == 0)
-			give(s, order_of(s, "sign_out"));
-		else
-			give_code(s, text);
+	default: give_code(s, text);
 	}
+}
+
+static const char stop_card[] = "%STOP";
+
+/* How much of the card the keys before this one were. */
+static void watch_card(struct screen *s, char key)
+{
+	if (key == '\r' || key == '\n' || key == '\t')
+		return;
+	s->card = s->card < sizeof(stop_card) - 1 && key == stop_card[s->card] ? s->card + 1 : key == stop_card[0];
 }
 
 static void enter(struct screen *s)
@@ -227,25 +267,39 @@ static void enter(struct screen *s)
 
 	snprintf(text, sizeof(text), "%s", s->typed);
 	explicit_bzero(s->typed, sizeof(s->typed));
-	if (*text)
+	if (s->card == sizeof(stop_card) - 1)
+		stop(s); /* also behind what was typed before it */
+	else if (*text)
 		take_text(s, text);
-	else
+	else if (s->field == TYPE_CODE)
 		enter_alone(s);
+	s->card = 0;
 	explicit_bzero(text, sizeof(text));
 }
 
-void screen_key(struct screen *s, char key, bool more)
+/* What is asked for beside a test is not asked any more once it runs; a person's PIN is the station's to ask for. */
+static void settle(struct screen *s)
 {
-	size_t len = strlen(s->typed);
-
+	if (s->field > TYPE_PIN && busy(s))
+		forget(s);
 	if (s->field == TYPE_CODE && *text_of(s->is, "signing"))
 		s->field = TYPE_PIN;
 	else if (s->field == TYPE_PIN && !*text_of(s->is, "signing"))
 		s->field = TYPE_CODE;
+}
+
+void screen_key(struct screen *s, char key, bool more)
+{
+	size_t len;
+
+	settle(s);
+	s->no_unit = false;
+	len = strlen(s->typed);
 	if (s->escape) { /* the rest of a key that sends several bytes: an arrow, F8 */
 		s->escape = more && (key == '[' || key == 'O' || (key >= '0' && key <= '9') || key == ';');
 		return;
 	}
+	watch_card(s, key);
 	if (key == '\x1b' && more)
 		s->escape = true;
 	else if (key == '\x1b' || (key == ' ' && len == 0))
@@ -522,7 +576,7 @@ static void draw_head(const struct screen *s, struct canvas *c, const char *time
 
 static void draw_refusal(const struct screen *s, struct canvas *c)
 {
-	const char *why = text_of(s->is, "refused");
+	const char *why = s->no_unit ? "no_unit" : text_of(s->is, "refused");
 	char line[300], detail[128] = "";
 
 	c->row = REFUSAL_ROW;
@@ -591,6 +645,7 @@ void screen_draw(struct screen *s, const char *time, FILE *out)
 {
 	struct canvas c = {.out = out, .row = 1, .colour = ""};
 
+	settle(s);
 	draw_head(s, &c, time);
 	if (shows(s, "verdict"))
 		draw_verdict(s, &c);

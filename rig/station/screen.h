@@ -20,6 +20,8 @@ struct screen {
 	enum screen_field field;
 	char typed[SCREEN_TYPED + 1];
 	char serial[64], who[64], pin[65], reason[SCREEN_TYPED + 1]; /* of a decision that is being typed */
+	unsigned card;                                               /* characters of %STOP, the last keys */
+	bool no_unit;                                                /* the last key asked for a decision about none */
 	bool escape;                                                 /* the key before was Escape, in the same read */
 	char told[192];                                              /* the verdict that the bell rang for */
 	bool heard;                                                  /* something was shown before */
@@ -29,7 +31,8 @@ struct screen {
 };
 
 /* One byte of the keyboard or scanner; more: others came with it. Space (where nothing is typed) and Escape stop; Enter starts, or
- * says done; a text with Enter or Tab is a code. "%SUPERVISOR" begins a decision about the unit on the screen. */
+ * says done; a text with Enter or Tab is a code. A command card is one in every field, and %STOP also behind what was typed before it.
+ * "%SUPERVISOR" begins a decision about the unit on the screen; while a test runs there is none. */
 void screen_key(struct screen *screen, char key, bool more);
 /* All of it, with the clock's text in the head. */
 void screen_draw(struct screen *screen, const char *time, FILE *out);

@@ -49,6 +49,7 @@ async function order(what, more) {
   drawRefusal();
 }
 const stop = () => order('stop');
+const isBusy = () => Boolean(bench) && (bench.view === 'running' || bench.view === 'prompt');
 const asksForCode = () => bench && bench.view === 'prompt' && bench.prompt.question === 'scan_pen';
 /* A question that has just come is not the one that was answered: its keys count once it could be read. STOP always counts. */
 const isRead = () => performance.now() - promptSince > READ_MS;
@@ -76,6 +77,14 @@ function enter() {
 /* ---- keys: a scanner is told from a person by its speed ---- */
 let burst = '', last = -1e9, spaceTimer = 0;
 const inField = e => e.target instanceof HTMLInputElement; /* a person types there; what a scanner sends is a code all the same */
+/* A command card is one in every field and dialog; %STOP also behind what was typed before it. */
+const STOP_CARD = '%STOP', CARDS = ['%START', '%DONE', '%GIVEUP'];
+function stopAll() {
+  stop();
+  if (bench && bench.signing) order('sign_out');
+  if (document.activeElement instanceof HTMLInputElement) document.activeElement.value = '';
+  if (dialog) show('');
+}
 function endBurst() { const code = burst; burst = ''; return code; }
 function onKey(e) {
   const k = e.key;
@@ -86,11 +95,12 @@ function onKey(e) {
   clearTimeout(spaceTimer);
   if (k === 'Enter' || k === 'Tab') {
     const code = endBurst();
-    if (code.length >= BURST_MIN) { e.preventDefault(); e.stopPropagation(); if (inField(e)) e.target.value = ''; if (dialog === 'decide') { $('decide-who').value = code; $('decide-pin').focus(); } else scan(code); return; }
+    if (code.endsWith(STOP_CARD) || (inField(e) && e.target.value.trim().endsWith(STOP_CARD))) { e.preventDefault(); e.stopPropagation(); stopAll(); return; }
+    if (code.length >= BURST_MIN) { e.preventDefault(); e.stopPropagation(); if (inField(e)) e.target.value = ''; if (dialog === 'decide' && !CARDS.includes(code)) { $('decide-who').value = code; $('decide-pin').focus(); } else scan(code); return; }
     if (k === 'Enter' && !(document.activeElement instanceof HTMLButtonElement) && !(document.activeElement instanceof HTMLAnchorElement)) { e.preventDefault(); enter(); }
     return;
   }
-  if (k === 'Escape') { e.preventDefault(); if (bench && bench.signing) order('sign_out'); if (dialog) show(''); stop(); return; }
+  if (k === 'Escape') { e.preventDefault(); stopAll(); return; }
   if (k === 'F8' || (e.ctrlKey && k === ']')) { e.preventDefault(); burst += '\u001d'; return; }
   if (k.length === 1 && !e.ctrlKey && !e.metaKey) {
     burst += k;
@@ -150,12 +160,12 @@ function decideAs(decision) {
   show('');
 }
 /* The unit that a supervisor may decide about: the one whose verdict stands, or whose code was refused for it. */
-const decidable = () => !station || !station.accounts || !bench ? '' : ['no_more_attempts', 'held', 'rejected'].includes(bench.refused) ? bench.refused_detail
+const decidable = () => !station || !station.accounts || !bench || isBusy() ? '' : ['no_more_attempts', 'held', 'rejected'].includes(bench.refused) ? bench.refused_detail
   : bench.view === 'verdict' && ['fail', 'held'].includes(bench.verdict.word) ? bench.serial : '';
 function drawDialog() {
-  const wanted = bench && bench.signing;
+  const busy = isBusy(), wanted = bench && bench.signing && !busy;
   if (wanted && dialog !== 'pin') { show('pin'); return; }
-  if (dialog === 'pin' && (!station.accounts || (!wanted && bench.operator) || ['running', 'prompt'].includes(bench.view))) { show(''); return; }
+  if ((dialog && busy) || (dialog === 'pin' && (!station.accounts || (!wanted && bench.operator)))) { show(''); return; } /* beside a test nothing is asked for */
   document.body.dataset.dialog = dialog;
   for (const id of ['pin', 'decide']) $(id).style.top = $('refusal').classList.contains('shown') ? $('refusal').offsetHeight + 'px' : ''; /* nothing to be typed at lies behind the bar */
   $('supervisor').hidden = dialog !== '' || !decidable();
@@ -307,7 +317,7 @@ function drawFoot() {
 }
 
 function drawHead() {
-  const busy = bench.view === 'running' || bench.view === 'prompt';
+  const busy = isBusy();
   document.body.dataset.busy = busy ? 'yes' : 'no';
   put('head-serial', busy || bench.view === 'armed' ? bench.serial : '');
   put('person', bench.operator ? say('sign_out', { name: bench.operator }) : station && station.accounts ? say('sign_in_button') : '');
