@@ -174,16 +174,37 @@ static void enter_alone(struct screen *s)
 	}
 }
 
+static bool is_one_of(const char *text, const char *const *names)
+{
+	for (; *names; names++)
+		if (strcmp(text, *names) == 0)
+			return true;
+	return false;
+}
+
+/* The unit that a supervisor may decide about, as on the page: the one whose code was refused for it, or whose verdict stands. */
+static const char *decidable(const struct screen *s)
+{
+	static const char *const refusals[] = {"no_more_attempts", "held", "rejected", NULL};
+	static const char *const verdicts[] = {"fail", "held", NULL};
+
+	if (busy(s))
+		return "";
+	if (is_one_of(text_of(s->is, "refused"), refusals))
+		return text_of(s->is, "refused_detail");
+	return shows(s, "verdict") && is_one_of(text_of(part(s, "verdict"), "word"), verdicts)
+		       ? text_of(s->is, "serial")
+		       : "";
+}
+
 static void begin_decision(struct screen *s)
 {
-	const char *refused = text_of(s->is, "refused_detail");
+	const char *serial = decidable(s);
 
-	if (busy(s)) {
-		s->no_unit = true;
+	s->no_unit = !*serial || strlen(serial) >= sizeof(s->serial);
+	if (s->no_unit)
 		return;
-	}
-	snprintf(s->serial, sizeof(s->serial), "%s",
-		 *text_of(s->is, "refused") && *refused ? refused : text_of(s->is, "serial"));
+	snprintf(s->serial, sizeof(s->serial), "%.63s", serial);
 	s->field = TYPE_WHO;
 }
 
@@ -596,6 +617,21 @@ static void draw_refusal(const struct screen *s, struct canvas *c)
 		put_row(c, 0, "");
 }
 
+/* Whom a decision is about, over each of its fields. */
+static void draw_decision(const struct screen *s, struct canvas *c)
+{
+	char name[64], line[160];
+
+	if (s->field <= TYPE_PIN)
+		return;
+	say(s, "supervisor", NULL, name, sizeof(name));
+	snprintf(line, sizeof(line), "%s: %s", name, s->serial);
+	c->row = REFUSAL_ROW - 1;
+	c->colour = ";1;7";
+	put_row(c, 1, line);
+	c->colour = "";
+}
+
 static void draw_input(const struct screen *s, struct canvas *c)
 {
 	static const char *const fields[] = {
@@ -657,6 +693,7 @@ void screen_draw(struct screen *s, const char *time, FILE *out)
 		draw_quiet(s, &c);
 	while (c.row < REFUSAL_ROW)
 		put_row(&c, 0, "");
+	draw_decision(s, &c);
 	draw_refusal(s, &c);
 	draw_input(s, &c);
 	ring(s, out);

@@ -176,6 +176,56 @@ static void enter_alone_starts_nothing_from_a_dialog(void **state)
 	assert_ordered("\"do\":\"start\"");
 }
 
+struct asked {
+	const char *shown, *serial; /* serial "": no decision */
+};
+
+static void decides_about_the_unit_that_is_named(void **state)
+{
+	static const struct asked rows[] = {
+		{FAILED, "PEN-1"},
+		{"{\"view\":\"verdict\",\"serial\":\"PEN-1\",\"verdict\":{\"word\":\"held\"}}", "PEN-1"},
+		{"{\"view\":\"verdict\",\"serial\":\"PEN-1\",\"verdict\":{\"word\":\"pass\"}}", ""},
+		{"{\"view\":\"ready\",\"serial\":\"\",\"refused\":\"held\",\"refused_detail\":\"PEN-2\"}", "PEN-2"},
+		{"{\"view\":\"verdict\",\"serial\":\"PEN-1\",\"verdict\":{\"word\":\"fail\"},"
+		 "\"refused\":\"rejected\",\"refused_detail\":\"PEN-2\"}",
+		 "PEN-2"},
+		{"{\"view\":\"verdict\",\"serial\":\"PEN-1\",\"verdict\":{\"word\":\"fail\"},"
+		 "\"refused\":\"passed_already\",\"refused_detail\":\"PEN-2\"}",
+		 "PEN-1"},
+		{"{\"view\":\"verdict\",\"serial\":\"PEN-1\",\"verdict\":{\"word\":\"fail\"},"
+		 "\"refused\":\"no_supervisor\",\"refused_detail\":\"E. Setter\"}",
+		 "PEN-1"},
+		{"{\"view\":\"ready\",\"serial\":\"\",\"refused\":\"scan_length\",\"refused_detail\":\"01\"}", ""},
+		{ARMED, ""},
+		{RUNS, ""},
+	};
+	static const char *const typed[] = {"SV-01\r", "1234\r", "torn\r"};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		char wanted[64];
+
+		show(rows[i].shown);
+		keys("%SUPERVISOR\r");
+		assert_int_equal(s.field, *rows[i].serial ? TYPE_WHO : TYPE_CODE);
+		if (!*rows[i].serial) {
+			assert_non_null(strstr(drawn(), "nothing to decide"));
+			continue;
+		}
+		snprintf(wanted, sizeof(wanted), "Supervisor: %s", rows[i].serial);
+		for (size_t k = 0; k < sizeof(typed) / sizeof(typed[0]); k++) {
+			assert_non_null(strstr(drawn(), wanted));
+			keys(typed[k]);
+		}
+		assert_non_null(strstr(drawn(), wanted));
+		keys("1\r");
+		snprintf(wanted, sizeof(wanted), "\"serial\":\"%s\"", rows[i].serial);
+		assert_ordered(wanted);
+		assert_null(strstr(drawn(), "Supervisor:"));
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -184,6 +234,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(other_cards_in_every_field, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(no_decision_while_a_test_runs, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(enter_alone_starts_nothing_from_a_dialog, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(decides_about_the_unit_that_is_named, set_up, tear_down),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
