@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "rig/base/text_clean.h"
 #include "rig/station/letters.h"
 
 /* ---- what is told ---------------------------------------------------------------------------------------------- */
@@ -355,22 +356,24 @@ static size_t width_of(const char *text)
 /* One row, filled to its end; what does not fit is cut. */
 static void put_row(struct canvas *c, unsigned indent, const char *text)
 {
-	size_t column = 0;
+	char clean[16 * SCREEN_COLUMNS];
+	size_t column = 0, len;
 
 	if (c->row > SCREEN_ROWS)
 		return;
 	fprintf(c->out, "\x1b[%u;1H\x1b[0%sm", c->row++, c->colour);
 	for (; column < indent; column++)
 		fputc(' ', c->out);
-	for (; *text; text++) {
-		bool begins = ((unsigned char)*text & 0xc0) != 0x80;
+	text_clean(text, clean, sizeof(clean)); /* what is no character is one '?', and one column */
+	for (len = 0; clean[len]; len++) {
+		bool begins = ((unsigned char)clean[len] & 0xc0) != 0x80;
 
 		if (begins && column == SCREEN_COLUMNS)
 			break;
 		column += begins;
-		fputc((unsigned char)*text < ' ' || *text == 0x7f ? '?' : *text,
-		      c->out); /* nothing of it steers the terminal */
 	}
+	clean[len] = '\0';
+	print_clean(c->out, clean);
 	for (; column < SCREEN_COLUMNS; column++)
 		fputc(' ', c->out);
 }

@@ -226,6 +226,25 @@ static void decides_about_the_unit_that_is_named(void **state)
 	}
 }
 
+static void no_text_steers_the_terminal(void **state)
+{
+	const char *text;
+
+	(void)state;
+	show("{\"view\":\"armed\",\"serial\":\"PEN\\u009b31m-\\u001b]0;x\\u0007\\u0085-\\u00e9\",\"operator\":"
+	     "\"\\u0090q\"}");
+	keys("\x9b"
+	     "2J");
+	text = drawn();
+	assert_null(strstr(text, "\xc2\x9b"));
+	assert_null(strstr(text, "\xc2\x85"));
+	assert_null(strstr(text, "\xc2\x90"));
+	assert_null(strstr(text, "\x9b"));
+	assert_null(strstr(text, "\x1b]"));
+	assert_null(strchr(text, '\a'));
+	assert_non_null(strstr(text, "-\xc3\xa9")); /* and a letter stays one */
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -235,6 +254,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(no_decision_while_a_test_runs, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(enter_alone_starts_nothing_from_a_dialog, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(decides_about_the_unit_that_is_named, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(no_text_steers_the_terminal, set_up, tear_down),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
