@@ -101,11 +101,12 @@ static void release(struct station *s, const struct decision *d)
 	for (unsigned i = 0; i < s->config->benches; i++) {
 		struct bench *b = &s->bench[i];
 
-		if (b->state.view != VIEW_VERDICT || b->state.word != WORD_HELD ||
-		    strcmp(b->state.unit.serial, d->serial) != 0)
+		const bool shown = b->state.view == VIEW_VERDICT && b->state.word == WORD_HELD &&
+				   strcmp(b->state.unit.serial, d->serial) == 0;
+
+		if (!past.passed || (!shown && b != d->bench))
 			continue;
-		if (past.passed)
-			state_released(&b->state);
+		state_released(&b->state, d->serial);
 		tell_bench(b);
 	}
 }
@@ -155,9 +156,9 @@ static void next_run(struct decision *d)
 		}
 		d->failed = true;
 	}
+	release(s, d);
 	if (d->failed)
 		state_refuse(&d->bench->state, "not_disposed", d->serial);
-	release(s, d);
 	d->serial[0] = '\0';
 	tell_bench(d->bench);
 }

@@ -318,8 +318,9 @@ enum state_act state_scan(struct bench_state *s, const struct state_known *known
 	if (is_command(s, known, code, len, id, &act))
 		return act;
 	act = take_code(s, known, code, len, id);
-	/* Another pen is in somebody's hand by now: a pass on the screen would be read as that one's. */
-	if (s->refused[0] && s->view == VIEW_VERDICT && s->word == WORD_PASS)
+	/* Another pen is in somebody's hand by now: a pass on the screen would be read as that one's, and what is held may
+	 * become one. */
+	if (s->refused[0] && s->view == VIEW_VERDICT && (s->word == WORD_PASS || s->word == WORD_HELD))
 		forget(s);
 	return act;
 }
@@ -501,10 +502,11 @@ void state_ended(struct bench_state *s, int exit_code, const struct unit_past *p
 	s->stopping = false;
 }
 
-void state_released(struct bench_state *s)
+void state_released(struct bench_state *s, const char *serial)
 {
-	s->word = WORD_PASS;
-	s->why[0] = '\0';
+	if (s->view == VIEW_VERDICT && s->word == WORD_HELD && strcmp(s->unit.serial, serial) == 0)
+		forget(s);
+	refuse(s, "released", serial);
 }
 
 void state_unheard(struct bench_state *s, const char *why)

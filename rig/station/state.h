@@ -1,8 +1,8 @@
 /* What the page shows of one bench. Pure: scans, orders, events of the run and its end go in; a view, and what is to be done,
  * come out. No clock, no file, no process.
  *
- * A verdict is one unit's: it stands with its serial number until the next code is taken, a pass until the next unit's code is
- * read at all, and is formed only where the run's last event and its exit agree. */
+ * A verdict is one unit's: it stands with its serial number until the next code is taken, a pass or a held one until the next
+ * unit's code is read at all, and is formed only where the run's last event and its exit agree. */
 #ifndef PENRIG_STATION_STATE_H
 #define PENRIG_STATION_STATE_H
 
@@ -139,8 +139,9 @@ void state_run(struct bench_state *state, const char *name, const struct unit *u
 void state_event(struct bench_state *state, const struct json *event);
 /* past: of the unit; a pass of one that failed before, and about which nobody has decided, is held. */
 void state_ended(struct bench_state *state, int exit_code, const struct unit_past *past);
-/* A supervisor decided that the unit whose pass was held is green. */
-void state_released(struct bench_state *state);
+/* A supervisor decided that the unit whose pass was held is green. No old screen becomes a pass for it: whose hand which pen is
+ * in by now is not known. It is said, as a refusal is, and the unit's own code shows the rest. */
+void state_released(struct bench_state *state, const char *serial);
 /* It could not be started, or not heard: why is a key of the page's words. */
 void state_failed(struct bench_state *state, const char *why);
 /* Something that was ordered or formed did not arrive where it has to: said as a refusal is; nobody is told "stopping". */

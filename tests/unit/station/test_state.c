@@ -102,6 +102,57 @@ static void scan_start_pass(void **state)
 	assert_string_equal(s.unit.serial, "PEN-2");
 }
 
+static void hold(void)
+{
+	begin_run();
+	tell(PROGRESS);
+	tell(PASSED);
+	past.open = true;
+	state_ended(&s, 0, &past);
+	assert_int_equal(s.word, WORD_HELD);
+}
+
+/* A held verdict goes with the next unit's code, and no screen becomes a pass by a decision. */
+static void held_goes_with_the_next_code(void **state)
+{
+	static const char *const codes[] = {"PEN-2", "NOBODY'S", "PEN-1"};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(codes) / sizeof(codes[0]); i++) {
+		past = (struct unit_past){.passed = false};
+		state_begin(&s);
+		hold();
+		past.held = true;
+		assert_int_equal(scan(codes[i]), ACT_NOTHING);
+		assert_int_equal(s.view, VIEW_READY);
+		assert_int_equal(s.word, WORD_NONE);
+		state_released(&s, "PEN-1");
+		assert_refused("released");
+		assert_int_equal(s.view, VIEW_READY);
+		assert_int_equal(s.word, WORD_NONE);
+	}
+}
+
+static void a_decision_turns_no_screen_green(void **state)
+{
+	unsigned refusals;
+
+	(void)state;
+	hold();
+	refusals = s.refusals;
+	state_released(&s, "PEN-1");
+	assert_int_equal(s.view, VIEW_READY);
+	assert_int_equal(s.word, WORD_NONE);
+	assert_refused("released");
+	assert_string_equal(s.refused_detail, "PEN-1");
+	assert_int_equal(s.refusals, refusals + 1);
+	past = (struct unit_past){.passed = false};
+	hold();
+	state_released(&s, "PEN-7"); /* of another unit */
+	assert_int_equal(s.word, WORD_HELD);
+	assert_string_equal(s.unit.serial, "PEN-1");
+}
+
 struct ending {
 	bool moved;
 	const char *end; /* NULL: none was told */
@@ -421,6 +472,8 @@ int main(void)
 		T(an_event_after_the_end_changes_nothing),
 		T(a_start_asks_again),
 		T(a_pass_goes_with_the_next_code),
+		T(held_goes_with_the_next_code),
+		T(a_decision_turns_no_screen_green),
 		T(a_stop_that_did_not_arrive_is_said),
 		T(a_serial_number_of_two_products_is_none),
 	};
