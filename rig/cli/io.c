@@ -4,27 +4,35 @@
 #include <fcntl.h>
 #include <linux/input.h>
 #include <poll.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <termios.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "rig/base/loop.h"
 #include "rig/cli/kit/command.h"
 #include "rig/cli/kit/io_file.h"
+#include "rig/cli/kit/io_light.h"
 #include "rig/cli/kit/signals.h"
 
 #define CODE_MAX  200 /* as the station takes it */
 #define LINE_MAX_ 512
 
+#define AGAIN_NS  NS_PER_S
+#define END_MS    500 /* for the lights' last word */
+
 struct held {
 	struct io *io;
 	const struct io_device *device;
-	int fd;
+	int fd; /* -1: it is not there */
 	size_t len;
 	char code[CODE_MAX + 1];
 	bool too_long;
+	struct io_light light;
+	bool waits, stuck; /* a light that does not take its text: now, and since the turn before */
 };
 
 struct io {
@@ -33,7 +41,9 @@ struct io {
 	struct held held[IO_DEVICES_MAX];
 	size_t len;
 	char line[LINE_MAX_];
-	const char *gone; /* the device that went */
+	struct loop_timer again;
+	unsigned missing; /* as the station was told: a bit for each device */
+	struct err why;   /* of the one that went last */
 };
 
 /* ---- to the station -------------------------------------------------------------------------------------------- */
@@ -54,11 +64,36 @@ static void tell(const struct held *h, const char *event, const char *code)
 	json_out_free(out);
 }
 
-static void gone(struct held *h)
+static void tell_missing(struct io *io)
 {
-	h->io->gone = h->device->device;
+	struct json_out *out = json_out_object(), *list = json_out_add_array(out, "missing");
+	unsigned missing = 0;
+	char *text = NULL;
+
+	json_out_string(out, "event", "devices");
+	for (unsigned i = 0; i < io->file.count; i++) {
+		if (io->held[i].fd >= 0 && !io->held[i].stuck)
+			continue;
+		missing |= 1u << i;
+		json_out_string(list, NULL, io->file.device[i].device);
+	}
+	if (missing != io->missing && json_out_print(out, false, &text, NULL) == 0)
+		puts(text);
+	fflush(stdout);
+	io->missing = missing;
+	free(text);
+	json_out_free(out);
+}
+
+/* It is looked for again; the others go on. */
+static void gone(struct held *h, int rc)
+{
+	(void)err_set(&h->io->why, rc, "%s is gone: %s", h->device->device, strerror(-rc));
 	loop_fd_remove(h->io->loop, h->fd);
-	loop_stop(h->io->loop);
+	close(h->fd);
+	h->fd = h->light.fd = -1;
+	h->waits = h->stuck = false;
+	tell_missing(h->io);
 }
 
 static void take_byte(struct held *h, char c)
@@ -90,7 +125,7 @@ static void on_scanner(void *ctx, int fd, short revents)
 	for (ssize_t i = 0; i < n; i++)
 		take_byte(h, bytes[i]);
 	if (n == 0 || (n < 0 && errno != EAGAIN && errno != EINTR))
-		gone(h);
+		gone(h, n == 0 ? -ENODEV : -errno);
 }
 
 /* The press counts; holding it down or letting go says nothing. */
@@ -105,21 +140,72 @@ static void on_switch(void *ctx, int fd, short revents)
 		if (event.type == EV_KEY && event.value == 1 && (!h->device->key || event.code == h->device->key))
 			tell(h, "switch", NULL);
 	if (n == 0 || (n < 0 && errno != EAGAIN && errno != EINTR))
-		gone(h);
+		gone(h, n == 0 ? -ENODEV : -errno);
 }
 
 /* ---- from the station ------------------------------------------------------------------------------------------ */
 
+static void write_light(struct held *h)
+{
+	const int rc = h->fd < 0 ? 0 : io_light_write(&h->light);
+
+	h->waits = rc > 0;
+	if (rc < 0) {
+		gone(h, rc);
+	} else if (h->fd >= 0) {
+		(void)loop_fd_events(h->io->loop, h->fd, h->waits ? POLLOUT : 0);
+		if (!h->waits && h->stuck) {
+			h->stuck = false;
+			tell_missing(h->io);
+		}
+	}
+}
+
+static void on_light(void *ctx, int fd, short revents)
+{
+	struct held *h = ctx;
+
+	(void)fd;
+	if (revents & (POLLERR | POLLHUP | POLLNVAL))
+		gone(h, -ENODEV);
+	else
+		write_light(h);
+}
+
+/* One that is not there is told once it is back. */
 static void set_lights(struct io *io, const char *bench, const char *word)
 {
 	for (unsigned i = 0; i < io->file.count; i++) {
-		const struct held *h = &io->held[i];
-		const struct json *text = h->device->words ? json_get(h->device->words, word) : NULL;
+		struct held *h = &io->held[i];
 
-		if (!text || (h->device->bench[0] && strcmp(h->device->bench, bench) != 0))
+		if (h->device->kind != IO_LIGHT || (h->device->bench[0] && strcmp(h->device->bench, bench) != 0))
 			continue;
-		if (write(h->fd, json_string(text), strlen(json_string(text))) < 0 && errno != EAGAIN)
-			gone(&io->held[i]);
+		io_light_set(&h->light, io_file_word(h->device, word));
+		write_light(h);
+	}
+}
+
+/* Whoever comes reads no verdict off a light that nobody speaks to any more. */
+static void end_lights(struct io *io)
+{
+	struct timespec begun, now;
+	int left_ms = END_MS;
+
+	clock_gettime(CLOCK_MONOTONIC, &begun);
+	for (unsigned i = 0; i < io->file.count; i++) {
+		struct held *h = &io->held[i];
+
+		if (h->device->kind != IO_LIGHT || h->fd < 0)
+			continue;
+		io_light_set(&h->light, io_file_word(h->device, NULL));
+		while (io_light_write(&h->light) > 0 && left_ms > 0) {
+			struct pollfd wait = {.fd = h->fd, .events = POLLOUT};
+
+			(void)poll(&wait, 1, left_ms);
+			clock_gettime(CLOCK_MONOTONIC, &now);
+			left_ms = END_MS -
+				  (int)((now.tv_sec - begun.tv_sec) * 1000 + (now.tv_nsec - begun.tv_nsec) / 1000000);
+		}
 	}
 }
 
@@ -153,7 +239,7 @@ static void on_order(void *ctx, int fd, short revents)
 		line_done(io);
 		io->len = 0;
 	}
-	if (n == 0)
+	if (n == 0 || (n < 0 && errno != EAGAIN && errno != EINTR))
 		loop_stop(io->loop); /* the station is gone */
 }
 
@@ -182,9 +268,8 @@ static int set_line(const struct held *h, struct err *err)
 		return 0; /* no serial line */
 	cfmakeraw(&mode);
 	mode.c_cflag |= CLOCAL | CREAD;
-	if (h->device->baud && (speed_of(h->device->baud) == B0 || cfsetspeed(&mode, speed_of(h->device->baud)) != 0))
-		return err_set(err, -EINVAL, "%s: %lld baud is no usual rate", h->device->device,
-			       (long long)h->device->baud);
+	if (h->device->baud)
+		(void)cfsetspeed(&mode, speed_of(h->device->baud));
 	return tcsetattr(h->fd, TCSANOW, &mode) == 0
 		       ? 0
 		       : err_set(err, -errno, "%s: %s", h->device->device, strerror(errno));
@@ -205,21 +290,52 @@ static int hold(struct held *h, struct err *err)
 	else if ((rc = set_line(h, err)) < 0)
 		return rc;
 	if (h->device->kind == IO_LIGHT)
-		return 0;
+		return loop_fd_add(h->io->loop, h->fd, 0, on_light, h); /* its loss alone, until it has to wait */
 	return loop_fd_add(h->io->loop, h->fd, POLLIN, is_switch ? on_switch : on_scanner, h);
 }
 
-static int hold_all(struct io *io, struct err *err)
+/* What is there is held; what is not is tried again. */
+static void hold_what_is_there(struct io *io)
 {
 	for (unsigned i = 0; i < io->file.count; i++) {
 		struct held *h = &io->held[i];
-		int rc;
+		const bool waited = h->waits;
 
-		*h = (struct held){.io = io, .device = &io->file.device[i], .fd = -1};
-		rc = hold(h, err);
-		if (rc < 0)
-			return rc;
+		if (h->fd < 0 && hold(h, &io->why) < 0) {
+			if (h->fd >= 0)
+				close(h->fd);
+			h->fd = -1;
+		} else if (h->fd >= 0 && h->light.fd != h->fd && h->device->kind == IO_LIGHT) {
+			io_light_opened(&h->light, h->fd);
+			write_light(h);
+		}
+		h->len = h->fd < 0 ? 0 : h->len;
+		h->stuck = waited && h->waits;
 	}
+	tell_missing(io);
+}
+
+static void on_again(void *ctx, uint64_t now_ns)
+{
+	struct io *io = ctx;
+
+	hold_what_is_there(io);
+	(void)loop_timer_at(io->loop, &io->again, now_ns + AGAIN_NS);
+}
+
+static int begin(struct io *io, struct err *err)
+{
+	for (unsigned i = 0; i < io->file.count; i++) {
+		const struct io_device *d = &io->file.device[i];
+
+		if (d->baud && speed_of(d->baud) == B0)
+			return err_set(err, -EINVAL, "%s: %lld baud is no usual rate", d->device, (long long)d->baud);
+		io->held[i] = (struct held){.io = io, .device = d, .fd = -1, .light = {.fd = -1}};
+		if (d->kind == IO_LIGHT)
+			io_light_set(&io->held[i].light, io_file_word(d, NULL)); /* until the station says more */
+	}
+	io->again = (struct loop_timer){.fn = on_again, .ctx = io};
+	on_again(io, loop_now_ns(io->loop));
 	fcntl(STDIN_FILENO, F_SETFL, fcntl(STDIN_FILENO, F_GETFL) | O_NONBLOCK);
 	return loop_fd_add(io->loop, STDIN_FILENO, POLLIN, on_order, io);
 }
@@ -236,12 +352,14 @@ static int serve(const struct cli_tables *tables, struct io *io, struct err *err
 	int rc;
 
 	if ((rc = signals_block(err)) < 0 || (rc = loop_new(tables->clock, tables->clock_ctx, &io->loop, err)) < 0 ||
-	    (rc = hold_all(io, err)) < 0 || (rc = signals_open(&signals, io->loop, on_signal, io->loop, err)) < 0)
+	    (rc = begin(io, err)) < 0 || (rc = signals_open(&signals, io->loop, on_signal, io->loop, err)) < 0)
 		return rc;
 	rc = loop_run(io->loop);
 	signals_close(&signals);
-	if (rc == 0 && io->gone)
-		return err_set(err, -ENODEV, "%s is gone", io->gone);
+	loop_timer_cancel(io->loop, &io->again);
+	end_lights(io);
+	if (rc == 0 && io->missing)
+		return err_set(err, -ENODEV, "%s", io->why.text);
 	return rc;
 }
 
@@ -254,6 +372,7 @@ static int io_run(const struct cli_tables *tables, const void *options, const ch
 	(void)options, (void)count;
 	if (!io)
 		return cli_error(EXIT_INTERNAL, "out of memory");
+	signal(SIGPIPE, SIG_IGN); /* a station that died is noticed by its end of the orders: the lights come first */
 	rc = io_file_read(operands[0], &io->file, &err);
 	const bool read = rc == 0;
 
@@ -288,8 +407,10 @@ const struct command command_io = {
 		       "{\"event\":\"switch\",\"bench\":LABEL} on "
 		       "standard output, a line each, and takes {\"light\":WORD,\"bench\":LABEL} on standard input; it "
 		       "ends with its "
-		       "input. A switch starts a test, and never stops one.\n\n"
-		       "The exit code is 0; 2 a wrong file; 4 a device cannot be opened, or went.",
+		       "input. A switch starts a test, and never stops one. A device that cannot be opened, or goes, "
+		       "is looked for each second, and the others go on: {\"event\":\"devices\",\"missing\":[DEVICE]} "
+		       "says which, [] that all are there. At its end it sends each light its \"off\".\n\n"
+		       "The exit code is 0; 2 a wrong file; 4 a device was missing at the end.",
 	.example = "  penrig io line-3-io.json\n",
 	.options = io_table,
 	.options_size = 1,

@@ -4,6 +4,7 @@
 #include <ctype.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <signal.h>
 #include <spawn.h>
 #include <stdio.h>
@@ -232,6 +233,16 @@ int helper_say(struct helper *h, const char *text)
 	ssize_t n = send(h->input, text, strlen(text), MSG_NOSIGNAL | MSG_DONTWAIT);
 
 	return n == (ssize_t)strlen(text) ? 0 : n < 0 ? -errno : -EAGAIN;
+}
+
+void helper_end(struct helper *h, int ms)
+{
+	struct pollfd exit_ = {.fd = h ? h->pidfd : -1, .events = POLLIN};
+
+	if (!h || h->ended || h->input < 0)
+		return;
+	shutdown(h->input, SHUT_WR);
+	(void)poll(&exit_, 1, ms);
 }
 
 void helper_free(struct helper *h)

@@ -36,7 +36,9 @@ int helper_start(struct loop *loop, const struct helper_command *command, double
 		 const struct helper_host *host, struct helper **ret, struct err *err);
 void helper_kill(struct helper *helper);                 /* it then ends as killed */
 int helper_say(struct helper *helper, const char *text); /* to its standard input; -EPIPE, -EAGAIN: it does not read */
-void helper_free(struct helper *helper);                 /* NULL is fine; one that still runs is killed */
+/* Ends its input and waits until it has ended, no longer than ms; outside the loop. NULL is fine. */
+void helper_end(struct helper *helper, int ms);
+void helper_free(struct helper *helper); /* NULL is fine; one that still runs is killed */
 
 /* Adds a word; "{dut}" and the like in it are replaced. False: it has no room, or holds a name in braces that is none. */
 struct helper_value {

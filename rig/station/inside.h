@@ -51,6 +51,7 @@ struct station {
 	struct http *http;
 	struct loop_timer beat, io_again, io_clean;
 	struct helper *io, *io_ended;
+	bool io_missing; /* it runs, and has not all of its devices */
 	int lock;
 	struct decision decision;
 	struct bench bench[STATION_BENCHES_MAX];
@@ -88,6 +89,6 @@ void hooks_close(struct bench *bench);
 /* io.c */
 void station_io_open(struct station *station);
 void station_io_close(struct station *station);
-void station_io_light(struct bench *bench);
+void station_io_light(struct bench *bench); /* nothing where it was told; a word that was not taken is told again */
 
 #endif

@@ -1,6 +1,6 @@
 /* The station's own scanner, foot switch and light: served by a child, `penrig io FILE`, which holds the devices; the station holds
  * none. Lines both ways: the child says {"event":"code","code":"..."} and {"event":"switch"}, each with its bench's label ("": the
- * first); it is told {"light":"pass","bench":LABEL}. A switch starts and never stops: a foot that slips must not decide anything else. */
+ * first), and {"event":"devices","missing":[...]}; it is told {"light":"pass","bench":LABEL}. A switch starts and never stops: a foot that slips must not decide anything else. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -8,7 +8,14 @@
 #include "rig/station/inside.h"
 
 #define AGAIN_NS (2 * NS_PER_S)
+#define END_MS   1000              /* it switches its lights off */
 #define READ_NS  (500 * NS_PER_MS) /* a question that has just come is not the one that a code answers */
+
+static void take_missing(struct station *s, const struct json *list)
+{
+	s->io_missing = list && json_kind(list) == JSON_ARRAY && json_size(list) > 0;
+	tell_station(s);
+}
 
 static void take(struct station *s, const struct json *line)
 {
@@ -20,7 +27,13 @@ static void take(struct station *s, const struct json *line)
 
 	while (*label && number < s->config->benches && strcmp(s->config->bench[number].label, label) != 0)
 		number++;
-	if (!event || json_kind(event) != JSON_STRING || number == s->config->benches)
+	if (!event || json_kind(event) != JSON_STRING)
+		return;
+	if (strcmp(json_string(event), "devices") == 0) {
+		take_missing(s, json_get(line, "missing"));
+		return;
+	}
+	if (number == s->config->benches)
 		return;
 	struct bench *b = &s->bench[number];
 	const struct state_known known = known_of(b);
@@ -62,6 +75,7 @@ static void on_ended(void *ctx, const struct helper_end *end)
 	(void)end;
 	s->io_ended = s->io;
 	s->io = NULL;
+	s->io_missing = false;
 	loop_timer_at(s->loop, &s->io_clean, 0);
 	loop_timer_at(s->loop, &s->io_again, loop_now_ns(s->loop) + AGAIN_NS);
 	tell_station(s);
@@ -99,6 +113,7 @@ void station_io_close(struct station *s)
 {
 	loop_timer_cancel(s->loop, &s->io_again);
 	loop_timer_cancel(s->loop, &s->io_clean);
+	helper_end(s->io, END_MS);
 	helper_free(s->io);
 	helper_free(s->io_ended);
 }

@@ -53,7 +53,7 @@ char *station_text(const struct station *s)
 	json_out_int(out, "benches", s->config->benches);
 	json_out_bool(out, "sign_in", s->config->operators > 0 || s->accounts);
 	json_out_bool(out, "accounts", s->accounts != NULL);
-	json_out_bool(out, "devices_gone", s->config->io[0] && !s->io);
+	json_out_bool(out, "devices_gone", s->config->io[0] && (!s->io || s->io_missing));
 	units_print(s->units, day_begin_ns(s), out);
 	(void)json_out_print(out, false, &text, NULL);
 	json_out_free(out);
@@ -421,8 +421,10 @@ static void beat(void *ctx, uint64_t now_ns)
 	struct station *s = ctx;
 
 	loop_timer_at(s->loop, &s->beat, now_ns + BEAT_NS);
-	for (unsigned i = 0; i < s->config->benches; i++)
+	for (unsigned i = 0; i < s->config->benches; i++) {
 		people_idle(&s->bench[i]);
+		station_io_light(&s->bench[i]);
+	}
 	(void)feed_add(s->feed, "beat", "{}");
 	http_wake(s->http);
 	http_sweep(s->http);

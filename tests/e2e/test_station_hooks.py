@@ -3,6 +3,7 @@ switch and light behind `penrig io`."""
 import json
 import os
 import pty
+import select
 import socket
 import struct
 import subprocess
@@ -101,6 +102,16 @@ def hooks_that_fail(check):
     s.end()
 
 
+def lit(light, until):
+    """What a light was sent, until it ends so."""
+    shown = b""
+    while not shown.endswith(until):
+        if not select.select([light], [], [], LIMIT_S)[0]:
+            raise RuntimeError(f"{until} never came: {shown}")
+        shown += os.read(light, 1)
+    return shown
+
+
 def own_devices(check):
     folder = Path(Station.made[-1].folder if Station.made else "/tmp")
     s = Station()
@@ -113,7 +124,7 @@ def own_devices(check):
     foot = folder / "foot"
     os.mkfifo(foot)
     io = {"kind": "penrig/io/1", "scanners": [{"device": os.ttyname(scanner_end), "baud": 9600}], "switches": [{"bench": "Bench 1", "device": str(foot)}],
-          "lights": [{"bench": "Bench 1", "device": os.ttyname(light_end), "words": {"ready": "R\n", "running": "Y\n", "pass": "G\n", "fail": "X\n"}}]}
+          "lights": [{"bench": "Bench 1", "device": os.ttyname(light_end), "words": {"off": "O\n", "ready": "R\n", "running": "Y\n", "pass": "G\n", "fail": "X\n"}}]}
     schema = jsonschema.Draft202012Validator(json.loads((rig.ROOT / "reports/schema/io.schema.json").read_text()))
     check(schema.is_valid(io), "the schema accepts it")
     (folder / "io.json").write_text(json.dumps(io))
@@ -140,18 +151,25 @@ def own_devices(check):
     os.write(scanner, b"x" * 300 + b"\r")
     check(page.until(lambda b: b["refused"])["refused"].startswith("scan_"), "too long a code is refused, and the foot did nothing more")
     check(len(s.events()) == 1, "one run")
-    shown = b""
-    while b"G\n" not in shown:
-        shown += os.read(light, 64)
-    check(shown.startswith(b"R\nY\nG\n"), f"the light shows what the page shows: {shown}")
+    shown = lit(light, b"G\n")
+    check(shown.endswith(b"R\nO\nY\nG\n"), f"the light shows what the page shows, and nothing for a word that is not named: {shown}")
     os.close(scanner)
     os.close(scanner_end)
     while not page.station["devices_gone"]:
         page.next()
-    check(True, "a scanner that went is said")
+    s.order("scan", code="PEN-DEEP-01")
+    s.order("start")
+    shown = lit(light, b"X\n")
+    check(b"Y\n" in shown and b"G" not in shown, f"a scanner that went is said, and takes no light with it: {shown}")
+    s.kill()
+    check(lit(light, b"O\n") == b"O\n", "a station that dies leaves no light on")
+    s.start()
+    lit(light, b"R\n")
     s.end()
+    check(lit(light, b"O\n") == b"O\n", "nor one that ends")
     for change, why in (({"kind": "penrig/bench/1"}, "penrig/io/1"), ({"scanners": [], "switches": [], "lights": []}, "names no device"), ({"scanners": [{"baud": 9600}]}, "device"),
-                        ({"lights": [{"device": "/dev/null", "words": {"purple": "P"}}]}, "ready, armed")):
+                        ({"lights": [{"device": "/dev/null", "words": {"off": "O", "purple": "P"}}]}, "ready, armed"),
+                        ({"lights": [{"device": "/dev/null", "words": {"pass": "P"}}]}, '"off"'), ({"lights": [{"device": "/dev/null", "words": {"off": ""}}]}, "one character")):
         (folder / "io.json").write_text(json.dumps({**io, **change}))
         done = subprocess.run([str(rig.PENRIG), "io", str(folder / "io.json")], capture_output=True, text=True, timeout=LIMIT_S, stdin=subprocess.DEVNULL)
         check(done.returncode == 2 and why in done.stderr and "io.json:" in done.stderr, f"{change}: {done.returncode} {done.stderr}")

@@ -5,8 +5,10 @@
 #include <stddef.h>
 #include <string.h>
 
-static const char *const light_words[] = {"ready", "armed",      "running",         "prompt", "pass",
-					  "fail",  "not_tested", "stop_unverified", "held",   NULL};
+#define OFF "off"
+
+static const char *const light_words[] = {OFF,    "ready",      "armed",           "running", "prompt", "pass",
+					  "fail", "not_tested", "stop_unverified", "held",    NULL};
 
 #define AT(member)   .offset = offsetof(struct io_device, member)
 #define ROOM(member) .size = sizeof(((struct io_device *)NULL)->member)
@@ -35,12 +37,24 @@ static int check_words(const struct json_doc *doc, const struct json *words, str
 
 		while (light_words[k] && strcmp(light_words[k], json_key_of(member)) != 0)
 			k++;
-		if (!light_words[k] || json_kind(member) != JSON_STRING)
+		if (!light_words[k] || json_kind(member) != JSON_STRING || !*json_string(member))
 			return json_error(doc, member, err,
-					  "must be a text for ready, armed, running, prompt, pass, fail, not_tested, "
-					  "stop_unverified or held");
+					  "must be a text for off, ready, armed, running, prompt, pass, fail, "
+					  "not_tested, stop_unverified or held, of one character or more");
 	}
+	if (!json_get(words, OFF))
+		return json_error(
+			doc, words, err,
+			"does not say \"off\": what the light is sent for each word that is not named, and when "
+			"the station ends; without it the last one would stay");
 	return 0;
+}
+
+const char *io_file_word(const struct io_device *device, const char *word)
+{
+	const struct json *text = word ? json_get(device->words, word) : NULL;
+
+	return json_string(text ? text : json_get(device->words, OFF));
 }
 
 static int read_list(struct io_file *file, const struct json *list, enum io_kind kind, const struct json_field *fields,

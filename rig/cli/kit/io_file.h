@@ -15,7 +15,7 @@ struct io_device {
 	char device[FILE_PATH_MAX];
 	int64_t baud;             /* of a scanner or light; 0: as it is */
 	int64_t key;              /* of a switch: the code of its key; 0: any */
-	const struct json *words; /* of a light: what it is sent for each word */
+	const struct json *words; /* of a light: what it is sent for each word; has "off" */
 };
 
 struct io_file {
@@ -26,5 +26,7 @@ struct io_file {
 
 /* -EINVAL with file:line:column; -errno of the file. */
 int io_file_read(const char *path, struct io_file *ret, struct err *err);
+/* What a light is sent for a word: of one that is not named, and of NULL, its "off". Never empty; lives as long as the file's doc. */
+const char *io_file_word(const struct io_device *device, const char *word);
 
 #endif
