@@ -66,11 +66,12 @@ static void tell(const struct held *h, const char *event, const char *code)
 
 static void tell_missing(struct io *io)
 {
-	struct json_out *out = json_out_object(), *list = json_out_add_array(out, "missing");
+	struct json_out *out = json_out_object(), *list;
 	unsigned missing = 0;
 	char *text = NULL;
 
 	json_out_string(out, "event", "devices");
+	list = json_out_add_array(out, "missing");
 	for (unsigned i = 0; i < io->file.count; i++) {
 		if (io->held[i].fd >= 0 && !io->held[i].stuck)
 			continue;

@@ -4,10 +4,12 @@ import json
 import os
 import pty
 import select
+import signal
 import socket
 import struct
 import subprocess
 import sys
+import tempfile
 import threading
 import tty
 from pathlib import Path
@@ -178,9 +180,48 @@ def own_devices(check):
     check(done.returncode == 4 and "No such file" in done.stderr, f"a device that is not there: {done.returncode} {done.stderr}")
 
 
+def devices_come_and_go(check):
+    """`penrig io` alone: each loss is said, takes nothing else with it, and is made good."""
+    folder = Path(tempfile.mkdtemp(prefix="io"))
+    named = folder / "light"
+
+    def plug():
+        ends = pty.openpty()
+        for fd in ends:
+            tty.setraw(fd)
+        named.unlink(missing_ok=True)
+        named.symlink_to(os.ttyname(ends[1]))
+        return ends
+    ends = plug()
+    (folder / "io.json").write_text(json.dumps({"kind": "penrig/io/1", "scanners": [{"device": str(folder / "none")}], "lights": [{"device": str(named), "words": {"off": "O\n", "pass": "G\n"}}]}))
+    p = subprocess.Popen([str(rig.PENRIG), "io", str(folder / "io.json")], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, bufsize=1)
+
+    def missing():
+        return [Path(d).name for d in json.loads(p.stdout.readline())["missing"]]
+    try:
+        check(missing() == ["none"] and lit(ends[0], b"O\n") == b"O\n", "a scanner that is not there is said, and the light is off at first")
+        p.stdin.write('{"light":"pass","bench":"Bench 1"}\n')
+        check(lit(ends[0], b"G\n") == b"G\n", "and told")
+        for fd in ends:
+            os.close(fd)
+        check(missing() == ["none", "light"], "a light that goes is said too")
+        p.stdin.write('{"light":"held","bench":"Bench 1"}\n{"light":"pass","bench":"Bench 1"}\n')
+        ends = plug()
+        check(missing() == ["none"] and lit(ends[0], b"G\n") == b"G\n", "and told what stands when it is back")
+        p.send_signal(signal.SIGTERM)
+        check(lit(ends[0], b"O\n") == b"O\n", "off at the end")
+        said = p.communicate(timeout=LIMIT_S)[1]
+        check(p.returncode == 4 and "none" in said, f"what was missing at the end: {p.returncode} {said}")
+    finally:
+        p.kill()
+        p.wait()
+        for fd in ends:
+            os.close(fd)
+
+
 def main():
     check = rig.Checks()
-    for test in (label, hooks_that_fail, own_devices):
+    for test in (label, hooks_that_fail, own_devices, devices_come_and_go):
         try:
             test(check)
         except Exception as e:
