@@ -27,17 +27,20 @@ static void print_others(const struct batch_course *c)
 		const struct batch_done *d = &c->done[i];
 		enum batch_class class = batch_class_of(d);
 
-		if (class == CLASS_PASS || class == CLASS_OPEN)
+		if ((class == CLASS_PASS && !*d->why) || class == CLASS_OPEN)
 			continue;
 		printf("  job %u, ", c->job[i].number);
 		print_clean(stdout, c->batch->pen[c->job[i].pen]);
-		printf(", %s%s: ", c->batch->builds ? "build " : "",
-		       c->batch->builds ? c->batch->build[c->job[i].build].name : "");
-		if (*d->why)
-			print_clean(stdout, d->why);
-		else
-			printf("%s, exit code %d, run %s", *d->verdict ? d->verdict : "none", d->code,
-			       *d->run ? d->run : "none");
+		if (c->batch->builds) {
+			fputs(", build ", stdout);
+			print_clean(stdout, c->batch->build[c->job[i].build].name);
+		}
+		if (d->state == JOB_RUN) {
+			printf(": %s, exit code %d, run ", *d->verdict ? d->verdict : "none", d->code);
+			print_clean(stdout, *d->run ? d->run : "none");
+		}
+		fputs(*d->why ? ": " : "", stdout);
+		print_clean(stdout, d->why);
 		putchar('\n');
 	}
 }
@@ -61,8 +64,11 @@ void batch_print(const struct batch_course *c, int code)
 	print_others(c);
 	if (c->signal)
 		printf("ENDED by signal %d; started again it goes on\n", c->signal);
-	else if (c->ended)
-		printf("ENDED EARLY: %s; started again it goes on\n", c->why);
+	if (c->ended) {
+		fputs("ENDED EARLY: ", stdout);
+		print_clean(stdout, c->why);
+		puts("; started again it goes on");
+	}
 	printf("exit code %d\n", code);
 }
 
