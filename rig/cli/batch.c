@@ -15,10 +15,11 @@
 
 #include "rig/cli/kit/hook.h"
 #include "rig/history/unit.h"
-#include "rig/runfile/runfile.h"
 
-#define TROUBLES_MAX 3 /* jobs in a row without a verdict, after which nobody waits for the morning */
-#define BISECT_SKIP  125
+#define TROUBLES_MAX  3 /* jobs in a row without a verdict, after which nobody waits for the morning */
+#define BISECT_SKIP   125
+#define BISECT_END    128  /* and above: git ends the bisection */
+#define PROGRESS_LINE 4096 /* bytes; every character of its texts may be escaped */
 
 struct batch_options {
 	const char *state, *history, *operator_name;
@@ -58,8 +59,9 @@ static const struct cli_option batch_table[] = {
 	 .offset = BATCH_AT(exit_map),
 	 .words = map_words,
 	 .group = "Behaviour",
-	 .help = "git-bisect: 0 all passed, 1 something failed, 125 (skip this commit) where the rig could not tell. "
-		 "Default: none."},
+	 .help = "git-bisect: 0 all passed, 1 something failed, 125 (skip this commit) where the rig could not tell, "
+		 "128 "
+		 "(which ends the bisection) where the pen may still run or \"after\" failed. Default: none."},
 	{.name = "no-input",
 	 .kind = OPTION_FLAG,
 	 .offset = BATCH_AT(no_input),
@@ -112,45 +114,10 @@ struct night {
 	unsigned troubles; /* jobs in a row */
 };
 
-/* ---- what it is made of -------------------------------------------------------------------------------------------- */
-
-static int digest_file(const char *path, char ret[DIGEST_HEX], struct err *err)
-{
-	char buffer[65536];
-	uint8_t bytes[DIGEST_BYTES];
-	struct digest digest;
-	int fd = open(path, O_RDONLY | O_CLOEXEC);
-	ssize_t n = fd < 0 ? -1 : 0;
-
-	digest_begin(&digest);
-	while (fd >= 0 && (n = read(fd, buffer, sizeof(buffer))) > 0)
-		digest_raw(&digest, buffer, (size_t)n);
-	int rc = n < 0 ? -errno : 0;
-	if (fd >= 0)
-		close(fd);
-	digest_end(&digest, bytes);
-	digest_hex(bytes, ret);
-	return rc ? err_set(err, -EINVAL, "the build %.300s cannot be read: %s", path, strerror(-rc)) : 0;
-}
-
 static int define(struct batch_course *c, struct err *err)
 {
-	struct digest digest;
-	uint8_t bytes[DIGEST_BYTES];
-	size_t len = 0;
-	const char *text = json_text(c->batch->doc, &len);
-	int rc = 0;
+	int rc = batch_define(c, err);
 
-	digest_begin(&digest);
-	digest_raw(&digest, text, len);
-	for (unsigned i = 0; i < c->batch->builds && !rc; i++) {
-		if (!c->batch->build[i].file[0])
-			continue;
-		rc = digest_file(c->batch->build[i].file, c->build_sha256[i], err);
-		digest_raw(&digest, c->build_sha256[i], DIGEST_HEX);
-	}
-	digest_end(&digest, bytes);
-	digest_hex(bytes, c->definition);
 	if (!rc && batch_jobs(c->batch, &c->job, &c->jobs) < 0)
 		rc = err_set(err, -ENOMEM, "out of memory");
 	if (!rc && !(c->done = calloc(c->jobs, sizeof(*c->done))))
@@ -178,11 +145,17 @@ static void take_line(struct batch_course *c, const char *line, size_t len)
 	const struct json *root = json_root(doc), *job = json_get(root, "job"), *code = json_get(root, "exit_code");
 	if (job && json_kind(job) == JSON_NUMBER && code && json_kind(code) == JSON_NUMBER && json_number(job) >= 1 &&
 	    json_number(job) <= c->jobs) {
+		struct batch_done *kept = &c->done[(unsigned)json_number(job) - 1];
 		done.code = (int)json_number(code);
 		text_into(root, "run", done.run, sizeof(done.run));
 		text_into(root, "dut_verdict", done.verdict, sizeof(done.verdict));
+		text_into(root, "why", done.why, sizeof(done.why));
+		done.told = batch_attempt_of(c->batch, (unsigned)json_number(job), done.run);
+		if (done.told < kept->told)
+			done.told = kept->told;
 		if (batch_class_of(&done) != CLASS_NO_VERDICT)
-			c->done[(unsigned)json_number(job) - 1] = done;
+			*kept = done;
+		kept->told = done.told;
 	}
 	json_doc_free(doc);
 }
@@ -196,12 +169,13 @@ static int check_first(const struct batch_course *c, const char *line, size_t le
 		text_into(json_root(doc), "definition", definition, sizeof(definition));
 		json_doc_free(doc);
 	}
-	return strcmp(definition, c->definition) == 0 ? 0
-						      : err_set(err, -EINVAL,
-								"%.300s is of this batch as it was before: the file or "
-								"a build was changed since; give it "
-								"another \"name\", or another \"output\"",
-								path);
+	return strcmp(definition, c->definition) == 0
+		       ? 0
+		       : err_set(err, -EINVAL,
+				 "%.300s is of this batch as it was before: the file, "
+				 "a build, a plan, the bench or a phantom "
+				 "was changed since; give it another \"name\", or another \"output\"",
+				 path);
 }
 
 static int append(int fd, const char *text, struct err *err)
@@ -216,7 +190,7 @@ static int append(int fd, const char *text, struct err *err)
 static int read_progress(struct night *n, const char *path, struct err *err)
 {
 	struct batch_course *c = &n->course;
-	char line[1024];
+	char line[PROGRESS_LINE];
 	FILE *in = fopen(path, "re");
 	unsigned lines = 0;
 	bool whole = true;
@@ -309,6 +283,7 @@ static void words_of(const struct batch_course *c, const struct batch_job *job, 
 	add_attr(w, "batch", b->name);
 	add_attr(w, "batch_job", number);
 	add_attr(w, "batch_block", block);
+	add_attr(w, BATCH_DEFINITION, c->definition);
 	add_attr(w, "build", build->name);
 	add_attr(w, "build_sha256", c->build_sha256[job->build]);
 	add_attr(w, "commit", build->commit);
@@ -333,16 +308,14 @@ static int call_hook(struct night *n, const struct batch_hook *hook, const struc
 	return hook_run(&call, line, size, &n->course.signal, err);
 }
 
-/* The pen is made ready, and says what is in it. -EINVAL: an artefact is another one now. */
+/* The pen is made ready, and says what is in it. -EINVAL: a file is another one now. */
 static int make_ready(struct night *n, const struct batch_job *job, const struct words *w, struct err *err)
 {
 	const struct batch *b = n->course.batch;
 	const struct batch_build *build = &b->build[job->build];
-	char digest[DIGEST_HEX], said[160] = "";
-	int rc = build->file[0] ? digest_file(build->file, digest, err) : 0;
+	char said[160] = "";
+	int rc = batch_check_same(&n->course, job, err);
 
-	if (!rc && build->file[0] && strcmp(digest, n->course.build_sha256[job->build]) != 0)
-		rc = err_set(err, -EINVAL, "the build %.200s was changed since the batch began", build->file);
 	if (!rc)
 		rc = call_hook(n, &b->before, w, NULL, 0, err);
 	if (!rc && b->read_back.words)
@@ -356,19 +329,11 @@ static int make_ready(struct night *n, const struct batch_job *job, const struct
 /* A name that no earlier try has. */
 static void name_run(const struct batch *b, unsigned number, char ret[128])
 {
-	char path[FILE_PATH_MAX + 200];
+	unsigned attempt = 0;
 
-	for (unsigned attempt = 1;; attempt++) {
-		if (attempt == 1)
-			snprintf(ret, 128, "%s-%04u", b->name, number);
-		else
-			snprintf(ret, 128, "%s-%04u-%u", b->name, number, attempt);
-		snprintf(path, sizeof(path), "%s/%s" RUNFILE_EXTENSION, b->output, ret);
-		bool taken = access(path, F_OK) == 0;
-		snprintf(path, sizeof(path), "%s/%s.report.json", b->output, ret);
-		if (!taken && access(path, F_OK) != 0)
-			return;
-	}
+	do {
+		batch_run_name(b, number, ++attempt, ret);
+	} while (batch_run_exists(b, ret));
 }
 
 static void end(struct batch_course *c, int code, const char *why)
@@ -377,52 +342,87 @@ static void end(struct batch_course *c, int code, const char *why)
 	snprintf(c->why, sizeof(c->why), "%s", why);
 }
 
-/* What a terminal sends, the run gets itself: a second one would cut its saving short. */
-static void pass_on(const struct night *n, pid_t pid)
+static void stop_unverified(struct batch_course *c)
+{
+	end(c, EXIT_INCONCLUSIVE, "STOP UNVERIFIED: the pen may still run");
+	c->unsafe = true;
+}
+
+/* All that are pending: the batch ends behind them. What a terminal sends, a run gets itself: a second one would cut its
+ * saving short. pid 0: there is none. */
+static void take_signals(struct night *n, pid_t pid)
 {
 	struct signalfd_siginfo info;
 
-	if (read(n->signal_fd, &info, sizeof(info)) == sizeof(info) && info.ssi_code == SI_USER)
-		kill(pid, (int)info.ssi_signo);
+	while (read(n->signal_fd, &info, sizeof(info)) == sizeof(info)) {
+		if (!n->course.signal)
+			n->course.signal = (int)info.ssi_signo;
+		if (pid > 0 && info.ssi_code != SI_KERNEL)
+			kill(pid, (int)info.ssi_signo);
+	}
 }
 
-static int wait_for(const struct night *n, pid_t pid)
+static int wait_for(struct night *n, pid_t pid)
 {
 	int status = 0, pid_fd = (int)syscall(SYS_pidfd_open, pid, 0);
 	struct pollfd fd[] = {{.fd = pid_fd, .events = POLLIN}, {.fd = n->signal_fd, .events = POLLIN}};
 
 	while (pid_fd >= 0 && !fd[0].revents && (poll(fd, 2, -1) >= 0 || errno == EINTR))
 		if (fd[1].revents)
-			pass_on(n, pid);
+			take_signals(n, pid);
 	while (waitpid(pid, &status, 0) < 0 && errno == EINTR)
 		;
 	if (pid_fd >= 0)
 		close(pid_fd);
+	take_signals(n, 0);
 	return WIFEXITED(status) ? WEXITSTATUS(status) : EXIT_INTERNAL; /* it was killed: its stopper saw to the pen */
 }
 
-/* In a process of its own, which can be lost without the batch. */
-static int run_apart(const struct night *n, const struct run_options *run, const char *plan, struct run_outcome *ret)
+struct apart { /* of a run's process */
+	int outcome_fd[2], go_fd[2];
+};
+
+/* Does not begin before it is told that no signal came before it was there: that one nobody would tell it. */
+static void begin_apart(const struct night *n, const struct run_options *run, const char *plan, struct apart *apart)
 {
-	int pipe_fd[2];
+	char go;
+
+	close(apart->go_fd[1]);
+	if (read(apart->go_fd[0], &go, 1) != 1)
+		_exit(EXIT_INTERNAL);
+	int code = run_plan(n->tables, run, plan, NULL, NULL);
+	if (write(apart->outcome_fd[1], run->outcome, sizeof(*run->outcome)) != sizeof(*run->outcome))
+		code = code ? code : EXIT_INTERNAL;
+	fflush(NULL);
+	_exit(code);
+}
+
+/* In a process of its own, which can be lost without the batch. */
+static int run_apart(struct night *n, const struct run_options *run, const char *plan, struct run_outcome *ret)
+{
+	struct apart apart;
 
 	fflush(NULL);
-	if (pipe2(pipe_fd, O_CLOEXEC) != 0)
+	if (pipe2(apart.outcome_fd, O_CLOEXEC) != 0)
 		return cli_error(EXIT_INTERNAL, "no pipe for a run: %s", strerror(errno));
-	pid_t pid = fork();
-	if (pid == 0) {
-		int code = run_plan(n->tables, run, plan, NULL, NULL);
-		if (write(pipe_fd[1], run->outcome, sizeof(*run->outcome)) != sizeof(*run->outcome))
-			code = code ? code : EXIT_INTERNAL;
-		fflush(NULL);
-		_exit(code);
+	if (pipe2(apart.go_fd, O_CLOEXEC) != 0) {
+		close(apart.outcome_fd[0]);
+		close(apart.outcome_fd[1]);
+		return cli_error(EXIT_INTERNAL, "no pipe for a run: %s", strerror(errno));
 	}
-	close(pipe_fd[1]);
+	pid_t pid = fork();
+	if (pid == 0)
+		begin_apart(n, run, plan, &apart);
+	close(apart.outcome_fd[1]);
+	take_signals(n, 0);
+	bool begun = pid > 0 && !n->course.signal && write(apart.go_fd[1], "g", 1) == 1;
+	close(apart.go_fd[0]); /* behind the writing, which a lost child would else make an end of the batch */
+	close(apart.go_fd[1]);
 	int code = pid < 0 ? cli_error(EXIT_INTERNAL, "no process for a run: %s", strerror(errno)) : wait_for(n, pid);
-	if (read(pipe_fd[0], ret, sizeof(*ret)) != sizeof(*ret))
-		*ret = (struct run_outcome){.stop_unverified = pid > 0}; /* nothing is known of its end */
-	close(pipe_fd[0]);
-	return code;
+	if (read(apart.outcome_fd[0], ret, sizeof(*ret)) != sizeof(*ret))
+		*ret = (struct run_outcome){.stop_unverified = begun}; /* nothing is known of its end */
+	close(apart.outcome_fd[0]);
+	return n->course.signal && !begun ? 128 + n->course.signal : code;
 }
 
 static void measure(struct night *n, const struct batch_job *job, const struct words *w, struct batch_done *done)
@@ -450,11 +450,11 @@ static void measure(struct night *n, const struct batch_job *job, const struct w
 	snprintf(done->run, sizeof(done->run), "%s", outcome.name);
 	snprintf(done->verdict, sizeof(done->verdict), "%s", outcome.verdict);
 	if (outcome.stop_unverified) {
-		end(&n->course, EXIT_INCONCLUSIVE, "STOP UNVERIFIED: the pen may still run");
+		stop_unverified(&n->course);
 		return;
 	}
 	if (done->code >= 128)
-		n->course.signal = done->code - 128;
+		n->course.signal = n->course.signal ? n->course.signal : done->code - 128;
 	else if (done->code == EXIT_USAGE || done->code == EXIT_BUSY || done->code == EXIT_STORAGE ||
 		 done->code == EXIT_INTERNAL || done->code == EXIT_REFUSED)
 		end(&n->course, done->code, "what it was refused for would refuse every other job as well");
@@ -464,7 +464,7 @@ static int tell_progress(const struct night *n, const struct batch_job *job, con
 			 struct err *err)
 {
 	struct json_out *line = json_out_object();
-	char *text = NULL, whole[1000];
+	char *text = NULL, whole[PROGRESS_LINE];
 
 	if (!line)
 		return err_set(err, -ENOMEM, "out of memory");
@@ -502,16 +502,12 @@ static void say_job(const struct night *n, const struct batch_job *job)
 	fflush(out);
 }
 
-/* Whatever comes of it, what was switched on before is switched off. */
-static void do_job(struct night *n, const struct batch_job *job, struct batch_done *done)
+static void ready_and_measure(struct night *n, const struct batch_job *job, const struct words *w,
+			      struct batch_done *done)
 {
-	struct words words;
-	struct err err = {""}, after = {""};
+	struct err err = {""};
+	int rc = make_ready(n, job, w, &err);
 
-	*done = (struct batch_done){.state = JOB_HOOK_FAILED};
-	words_of(&n->course, job, &words);
-	say_job(n, job);
-	int rc = make_ready(n, job, &words, &err);
 	if (rc) {
 		cli_error(0, "job %u: %s; no verdict", job->number, err.text);
 		snprintf(done->why, sizeof(done->why), "%.199s", err.text);
@@ -519,13 +515,63 @@ static void do_job(struct night *n, const struct batch_job *job, struct batch_do
 	if (rc == -EINVAL)
 		end(&n->course, EXIT_USAGE, err.text);
 	if (!rc)
-		measure(n, job, &words, done);
-	int later = call_hook(n, &n->course.batch->after, &words, NULL, 0, &after);
-	if (later)
-		cli_error(0, "behind job %u: %s", job->number, after.text);
-	n->troubles = later || batch_class_of(done) == CLASS_NO_VERDICT ? n->troubles + 1 : 0;
+		measure(n, job, w, done);
+}
+
+/* A verdict that penrig was killed over, before it was told: a failure that was seen is no reason to try again. */
+static void take_up(struct night *n, const struct batch_found *found, struct batch_done *done)
+{
+	FILE *out = n->options->json ? stderr : stdout;
+
+	*done = found->done;
+	fputs("its run ", out);
+	print_clean(out, done->run);
+	fprintf(out, " had ended before penrig was: %s\n", done->verdict);
+	if (found->stop_unverified)
+		stop_unverified(&n->course);
+}
+
+/* What it switches off may still be on: nothing goes on from there. */
+static void clear_away(struct night *n, const struct batch_job *job, const struct words *w, struct batch_done *done)
+{
+	struct err err = {""};
+	int rc = call_hook(n, &n->course.batch->after, w, NULL, 0, &err);
+	size_t len = strlen(done->why);
+
+	if (!rc)
+		return;
+	cli_error(0, "behind job %u: %s", job->number, err.text);
+	snprintf(done->why + len, sizeof(done->why) - len, "%sbehind it: %s", len ? "; " : "", err.text);
+	n->course.unsafe = true;
+	if (!n->course.ended) {
+		char why[sizeof(n->course.why)];
+		snprintf(why, sizeof(why), "what the hook \"after\" switches off may still be on: %.200s", err.text);
+		end(&n->course, EXIT_INCONCLUSIVE, why);
+	}
+}
+
+/* Whatever comes of it, what was switched on before is switched off. */
+static int do_job(struct night *n, const struct batch_job *job, struct batch_done *done, struct err *err)
+{
+	struct batch_found found;
+	struct words words;
+	int rc = batch_find(&n->course, job, done->told, &found, err);
+
+	if (rc)
+		return rc;
+	*done = (struct batch_done){.state = JOB_HOOK_FAILED};
+	words_of(&n->course, job, &words);
+	say_job(n, job);
+	if (found.done.state == JOB_OPEN)
+		ready_and_measure(n, job, &words, done);
+	else
+		take_up(n, &found, done);
+	take_signals(n, 0); /* one that is known is no reason to end the hook */
+	clear_away(n, job, &words, done);
+	n->troubles = batch_class_of(done) == CLASS_NO_VERDICT ? n->troubles + 1 : 0;
 	if (n->troubles >= TROUBLES_MAX && !n->course.ended)
 		end(&n->course, EXIT_INCONCLUSIVE, "three jobs in a row met trouble of the rig");
+	return 0;
 }
 
 static int go_through(struct night *n, struct err *err)
@@ -536,8 +582,13 @@ static int go_through(struct night *n, struct err *err)
 	for (unsigned i = 0; i < c->jobs && !rc && !c->signal && !c->ended; i++) {
 		if (c->done[i].state != JOB_OPEN)
 			continue;
-		do_job(n, &c->job[i], &c->done[i]);
-		if (!c->signal || batch_class_of(&c->done[i]) == CLASS_FAIL)
+		take_signals(n, 0);
+		if (c->signal)
+			break;
+		rc = do_job(n, &c->job[i], &c->done[i], err);
+		if (rc)
+			break;
+		if (!c->signal || batch_class_of(&c->done[i]) < CLASS_NO_VERDICT) /* it was over when the signal came */
 			rc = tell_progress(n, &c->job[i], &c->done[i], err);
 		else
 			c->done[i] = (struct batch_done){.state = JOB_OPEN};
@@ -583,10 +634,15 @@ static int save_report(const struct batch_course *c, int code, bool print, struc
 	return rc;
 }
 
-/* A failure of the pen, and a signal, are told as they are; all else that is no pass is the rig's. */
-static int mapped(const struct batch_options *o, int code)
+/* A failure of the pen, and a signal, are told as they are; all else that is no pass is the rig's. Where a pen may run, or
+ * its power be on, the next commit is not tried. */
+static int mapped(const struct batch_options *o, const struct batch_course *c, int code)
 {
-	return o->exit_map == 0 || code == EXIT_PASS || code == EXIT_FAIL || code >= 128 ? code : BISECT_SKIP;
+	if (o->exit_map == 0 || code >= 128)
+		return code;
+	if (c->unsafe)
+		return BISECT_END;
+	return code == EXIT_PASS || code == EXIT_FAIL ? code : BISECT_SKIP;
 }
 
 static int run_all(struct night *n)
@@ -632,10 +688,11 @@ static int batch_run(const struct cli_tables *tables, const void *options, const
 	batch_free(n.course.batch);
 	free(n.course.job);
 	free(n.course.done);
+	free(n.course.file);
 	for (const int *fd = (const int[]){n.progress_fd, n.log_fd, n.signal_fd, -2}; *fd != -2; fd++)
 		if (*fd >= 0)
 			close(*fd);
-	return mapped(o, code);
+	return mapped(o, &n.course, code);
 }
 
 const struct command command_batch = {
@@ -650,14 +707,16 @@ const struct command command_batch = {
 		       "ready (flash, "
 		       "power-cycle), \"read_back\" must print the build's \"version\", and behind it \"after\" clears "
 		       "away. A hook "
-		       "that fails, or another build in the pen, is trouble of the rig: that job has no verdict. Name, "
+		       "before it that fails, or another build in the pen, is trouble of the rig: that job has no "
+		       "verdict. Name, "
 		       "SHA-256 and "
 		       "commit of the build are attributes of its run, by which penrig history finds it.\n\n"
 		       "A batch that was ended or killed goes on where it stopped when it is started again: jobs with "
 		       "a verdict "
 		       "stay, the others are made again. It ends early where every further job would be refused, after "
 		       "three jobs "
-		       "in a row with trouble of the rig, and at once where a pen was not seen to stand still. At its "
+		       "in a row with trouble of the rig, and at once where a pen was not seen to stand still or "
+		       "\"after\" failed. At its "
 		       "end it writes "
 		       "NAME.batch.json.\n\n"
 		       "The exit code is 0 every job passed; 1 something failed; 3 something is inconclusive or has no "

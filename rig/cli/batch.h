@@ -1,4 +1,4 @@
-/* A batch under way (batch.c), told (batch_show.c) and foreseen (batch_check.c). */
+/* A batch under way (batch.c), its files (batch_files.c), told (batch_show.c) and foreseen (batch_check.c). */
 #ifndef PENRIG_CLI_BATCH_H
 #define PENRIG_CLI_BATCH_H
 
@@ -17,24 +17,55 @@ extern const char *const batch_state_name[BATCH_STATES]; /* "open", "run", "hook
 struct batch_done {
 	enum batch_state state;
 	int code;
-	char run[128], verdict[32], why[200];
+	char run[128], verdict[32], why[300];
+	unsigned told; /* attempts whose end is known; 0: none */
 };
 
 enum batch_class { CLASS_PASS, CLASS_FAIL, CLASS_INCONCLUSIVE, CLASS_NO_VERDICT, CLASS_OPEN, BATCH_CLASSES };
 extern const char *const batch_class_name[BATCH_CLASSES];
 enum batch_class batch_class_of(const struct batch_done *done);
 
+struct batch_file {       /* as it was when the batch began */
+	const char *what; /* "build", "plan", "bench", "phantom", "profile" */
+	int build;        /* whose artefact it is; -1: of all jobs */
+	char path[FILE_PATH_MAX], sha256[DIGEST_HEX];
+};
+
 struct batch_course {
 	struct batch *batch;
 	struct batch_job *job;
 	struct batch_done *done; /* of each job */
-	unsigned jobs;
-	char definition[DIGEST_HEX];                     /* of the batch file and the artefacts that it names */
+	unsigned jobs, files;
+	struct batch_file *file;
+	char definition[DIGEST_HEX];                     /* of the batch file and all files */
 	char build_sha256[BATCH_BUILDS_MAX][DIGEST_HEX]; /* "": there is no artefact */
 	int signal;                                      /* that ended it; 0: none */
 	int ended;                                       /* exit code for which it ended early; 0: it did not */
 	char why[300];                                   /* it ended early */
+	bool unsafe;                                     /* the pen may run, or its power be on */
 };
+
+#define BATCH_DEFINITION "batch_definition" /* attribute of its runs */
+
+/* Digests of the batch file and all that it names: builds, plans, the bench, its phantoms and profiles. -EINVAL names the one
+ * that cannot be read. free() course->file. */
+int batch_define(struct batch_course *course, struct err *err);
+/* -EINVAL: one that this job needs is not as it was. */
+int batch_check_same(const struct batch_course *course, const struct batch_job *job, struct err *err);
+
+void batch_run_name(const struct batch *batch, unsigned number, unsigned attempt, char ret[128]);
+unsigned batch_attempt_of(const struct batch *batch, unsigned number,
+			  const char *run); /* 0: it is no run of that job */
+bool batch_run_exists(const struct batch *batch, const char *run);
+
+struct batch_found {
+	struct batch_done done; /* state JOB_OPEN: no run has a verdict */
+	bool stop_unverified;
+};
+/* The verdict of a job's runs behind attempt `told`, as their files say: a fail, else the last one. Files of another definition
+ * are not looked at. -errno names the file that cannot be read. */
+int batch_find(const struct batch_course *course, const struct batch_job *job, unsigned told, struct batch_found *ret,
+	       struct err *err);
 
 /* Of the whole: a signal; a failure; why it ended early; what is inconclusive or missing; 0 where every job passed. */
 int batch_exit_code(const struct batch_course *course);

@@ -3,8 +3,11 @@
 git bisect that finds the commit in spite of the rig's trouble."""
 import json
 import os
+import pty
+import sqlite3
 import subprocess
 import tempfile
+import time
 from pathlib import Path
 
 import jsonschema
@@ -80,7 +83,12 @@ def test_killed(check, place):
     progress.write_text("".join(lines[:-1]) + lines[-1][:20])  # killed as it wrote
     done = place.batch()
     job = place.report()["jobs"][last["job"] - 1]
-    check(done.returncode == 0 and job["run"] == f"{last['run']}-2" and (place.folder / f"out/{last['run']}.penrig").exists(), f"made again beside what is there: {done.returncode} {job}")
+    check(done.returncode == 0 and job["run"] == last["run"] and job["dut_verdict"] == "pass", f"a run that had ended is not made again: {done.returncode} {job}")
+    progress.write_text("".join(lines[:-1]) + lines[-1][:20])
+    (place.folder / f"out/{last['run']}.penrig").unlink()
+    done = place.batch()
+    job = place.report()["jobs"][last["job"] - 1]
+    check(done.returncode == 0 and job["run"] == f"{last['run']}-2", f"made again beside what is there: {done.returncode} {job}")
     check(place.batch().returncode == 0 and len(progress.read_text().splitlines()) >= len(lines), "and then there is nothing to do")
     place.write(blocks=3)
     done = place.batch()
@@ -90,6 +98,51 @@ def test_killed(check, place):
     done = place.batch()
     check(done.returncode == 2 and "was changed since" in done.stderr, f"so is another build: {done.returncode} {done.stderr}")
     (place.folder / "new.bin").write_text("1.1")
+    for name in ("short.json", "virtual-usb.json"):
+        text = (place.folder / name).read_text()
+        (place.folder / name).write_text(text + " ")
+        done = place.batch()
+        check(done.returncode == 2 and "was changed since" in done.stderr, f"so is another {name}: {done.returncode} {done.stderr}")
+        (place.folder / name).write_text(text)
+    place.write(name="edit", builds=None, read_back=None, before=["sh", "-c", "echo >> short.json"])
+    done = place.batch()
+    check(done.returncode == 2 and "short.json was changed since the batch began" in done.stderr and done.stdout.count("job ") == 3, f"while it runs: {done.returncode} {done.stdout} {done.stderr}")
+
+
+def test_fail_not_told(check):
+    """Killed between a run's end and its line of the progress."""
+    place = Place()
+    place.write(name="deep", pens=["PEN-DEEP-01"], before=None, builds=None, read_back=None, after=["touch", "cleared"], blocks=1)
+    check(place.batch(pen="PEN-DEEP-01").returncode == 1, "a pen that fails")
+    progress, run = place.folder / "out/deep.batch.jsonl", place.folder / "out/deep-0001.penrig"
+    first, line = progress.read_text().splitlines(keepends=True)
+    progress.write_text(first)
+    (place.folder / "cleared").unlink()
+    done = place.batch(pen="PEN-DEEP-01")
+    check(done.returncode == 1 and "0 pass, 1 fail" in done.stdout and "deep-0001 had ended" in done.stdout and not (place.folder / "out/deep-0001-2.penrig").exists(), f"stays failed: {done.returncode} {done.stdout}")
+    check((place.folder / "cleared").exists() and json.loads(progress.read_text().splitlines()[1])["dut_verdict"] == "fail", "is cleared away behind, and told")
+    whole = run.read_bytes()
+    progress.write_text(first)
+    run.write_bytes(whole[:len(whole) // 2])
+    done = place.batch(pen="PEN-DEEP-01")
+    check(done.returncode == 6 and "deep-0001.penrig" in done.stderr and "move it away" in done.stderr, f"one that cannot be read: {done.returncode} {done.stderr}")
+    run.write_bytes(whole)
+    (place.folder / "short.json").write_text(json.dumps({**PLAN, "description": "edited"}))
+    progress.unlink()
+    done = place.batch(pen="PEN-DEEP-01")
+    check(done.returncode == 1 and (place.folder / "out/deep-0001-2.penrig").exists(), f"of another definition it says nothing: {done.returncode} {done.stdout} {done.stderr}")
+
+
+def test_after(check, place):
+    place.write(name="after", builds=None, before=None, read_back=None, after=["sh", "-c", "exit 4"])
+    done = place.batch()
+    report = json.loads((place.folder / "out/after.batch.json").read_text())
+    check(done.returncode == 3 and report["exit_code"] == 3 and "code 4" in report["jobs"][0]["why"] and "may still be on" in report["ended_early"] and report["counts"]["open"] == 1
+          and report["jobs"][0]["dut_verdict"] == "pass", f"what is switched off behind a job may be on: {done.returncode} {report}")
+    check(place.batch("--exit-map", "git-bisect").returncode == 128, "which ends a bisection")
+    place.write(name="on", builds=None, before=None, read_back=None, blocks=1)
+    done = place.batch("--exit-map", "git-bisect", world=["--wait-fails", "1.5"])
+    check(done.returncode == 128 and "STOP UNVERIFIED" in done.stdout, f"as does a pen that was not seen to stand still: {done.returncode} {done.stdout} {done.stderr}")
 
 
 def test_trouble(check, place):
@@ -108,6 +161,71 @@ def test_trouble(check, place):
     place.write(name="gone", pens=["PEN-GOOD-01"], before=None, builds=None, read_back=None, blocks=9)
     done = place.batch(world=["--fault", "unplug:pen@0.5"])
     check(done.returncode == 3 and "ENDED EARLY" in done.stdout, f"a pen that is gone: {done.returncode} {done.stdout[-300:]}")
+
+
+class Terminal:
+    """The batch on a terminal, whose Ctrl-C it and its runs get."""
+
+    def __init__(self, place, *args):
+        self.pid, self.fd = pty.fork()
+        if self.pid == 0:
+            os.execv(rig.PENRIG_A, [str(a) for a in [rig.PENRIG_A, "--bench", place.bench, "--virtual-dut", "PEN-GOOD-01", "--", "batch", place.folder / "night.json", "--state", place.folder / "state", *args]])
+        self.said = ""
+
+    def read_until(self, text):
+        while text is None or text not in self.said:
+            try:
+                piece = os.read(self.fd, 4096).decode()
+            except OSError:
+                piece = ""
+            if not piece:
+                break
+            self.said += piece
+
+    def interrupt(self):
+        os.write(self.fd, b"\x03")
+
+    def end(self):
+        self.read_until(None)
+        return os.waitstatus_to_exitcode(os.waitpid(self.pid, 0)[1])
+
+
+def test_interrupted_between(check):
+    """While a build is read: it is a FIFO, so that the test knows where the batch stands."""
+    place = Place()
+    pipe = place.folder / "pipe.bin"
+    os.mkfifo(pipe)
+    place.write(builds=[{"name": "base", "file": "pipe.bin"}], before=None, read_back=None, blocks=1)
+    terminal = Terminal(place)
+    pipe.write_text("1.0")  # for the definition
+    terminal.read_until("job 1 of 1")
+    with open(pipe, "w") as out:  # penrig has opened it, too: it looks whether the build is the same still
+        terminal.interrupt()
+        out.write("1.0")
+    code = terminal.end()
+    check(code == 130 and "ENDED by signal 2" in terminal.said and place.report()["counts"]["open"] == 1 and not list((place.folder / "out").glob("*.penrig")),
+          f"a Ctrl-C between two runs: nothing begins behind it: {code} {terminal.said}")
+
+
+def test_interrupted_at_the_end(check):
+    """While a run whose verdict stands waits for the history, which the test holds."""
+    place = Place()
+    place.write(builds=None, before=None, read_back=None, blocks=2)
+    check(place.batch("--check").returncode == 0, "foreseen")
+    subprocess.run([str(rig.PENRIG_A), "--", "history", "--state", str(place.folder / "state")], capture_output=True)
+    history, report = place.folder / "state/history", place.folder / "out/night-0001.report.json"
+    held = sqlite3.connect(history)
+    held.execute("BEGIN EXCLUSIVE")
+    terminal = Terminal(place)
+    while not report.exists():
+        time.sleep(0.005)
+    terminal.interrupt()
+    held.close()
+    code = terminal.end()
+    first, second = place.report()["jobs"]
+    check(code == 130 and first["dut_verdict"] == "pass" and second["state"] == "open", f"a Ctrl-C as a run is saved: its verdict stands, and no other begins: {code} {first} {second} {terminal.said}")
+    done = place.batch()
+    check(done.returncode == 0 and place.report()["jobs"][0]["run"] == "night-0001", f"and then it goes on: {done.returncode} {place.report()['jobs']}")
 
 
 def test_foreseen(check, place):
@@ -180,6 +298,10 @@ def main():
     test_a_night(check, place)
     test_killed(check, place)
     test_trouble(check, place)
+    test_fail_not_told(check)
+    test_after(check, place)
+    test_interrupted_between(check)
+    test_interrupted_at_the_end(check)
     test_foreseen(check, place)
     test_files(check, place)
     test_bisect(check)
