@@ -97,8 +97,11 @@ static void print_figures(const struct grr_row *r)
 		printf("  %-18s %10.4g %24s %8.2f %10s\n", figure[i].name, sd->value, interval,
 		       100.0 * sd->value / g->tv.value, tolerance);
 	}
-	printf("  %u distinct categories (ndc)%s; %%study %s\n", g->ndc, g->ndc < 5 ? ", fewer than 5" : "",
-	       rating(g->percent_study));
+	if (isfinite(g->ndc))
+		printf("  %.0f distinct categories (ndc)%s; ", g->ndc, g->ndc < 5.0 ? ", fewer than 5" : "");
+	else
+		printf("  distinct categories (ndc) without bound: GRR is 0; ");
+	printf("%%study %s\n", rating(g->percent_study));
 	if (isfinite(r->percent_tolerance))
 		printf("  %%tolerance of %.6g to %.6g %s\n", r->lower, r->upper, rating(r->percent_tolerance));
 	else if (r->limits_differ)
@@ -109,7 +112,9 @@ static void print_figures(const struct grr_row *r)
 
 static void print_names(const struct grr_study *s)
 {
-	printf("%u runs: %u pens, %u appraisers (%s:", s->runs, s->parts, s->appraisers, s->by);
+	printf("%u runs: %u pens, %u appraisers (", s->runs, s->parts, s->appraisers);
+	print_clean(stdout, s->by);
+	putchar(':');
 	for (unsigned i = 0; i < s->appraisers; i++) {
 		fputs(i ? ", " : " ", stdout);
 		print_clean(stdout, s->appraiser_name[i]);
@@ -127,7 +132,9 @@ void grr_print(const struct grr_study *s)
 		const struct grr_row *r = &s->row[i];
 
 		grr_title(r, title, sizeof(title));
-		printf("\n%s\n", title);
+		putchar('\n');
+		print_clean(stdout, title);
+		putchar('\n');
 		if (*r->why_not) {
 			fputs("  CANNOT BE EVALUATED: ", stdout);
 			print_clean(stdout, r->why_not);
@@ -165,7 +172,10 @@ static void add_figures(struct json_out *node, const struct grr_row *r)
 		add_real(of, "percent_study", 100.0 * figure[i].sd.value / r->grr.tv.value);
 		add_real(of, "percent_tolerance", percent_tolerance(r, figure[i].sd.value));
 	}
-	json_out_int(node, "ndc", r->grr.ndc);
+	if (isfinite(r->grr.ndc))
+		json_out_int(node, "ndc", (int64_t)r->grr.ndc);
+	else
+		json_out_null(node, "ndc");
 	if (r->grr.method != GRR_ANOVA)
 		return;
 	json_out_bool(node, "pooled", r->grr.pooled);
@@ -255,10 +265,7 @@ void grr_print_csv(const struct grr_study *s)
 			csv_real(*r->why_not ? NAN : figure[k].sd.hi);
 			csv_real(*r->why_not ? NAN : 100.0 * figure[k].sd.value / r->grr.tv.value);
 			csv_real(*r->why_not ? NAN : percent_tolerance(r, figure[k].sd.value));
-			if (*r->why_not)
-				putchar(',');
-			else
-				printf(",%u", r->grr.ndc);
+			csv_real(*r->why_not ? NAN : r->grr.ndc);
 			putchar(',');
 			print_csv(stdout, r->why_not);
 			fputs("\r\n", stdout);

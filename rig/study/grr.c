@@ -20,7 +20,10 @@ static double at(const struct study *s, unsigned part, unsigned appraiser, unsig
 static void conclude(struct grr *g)
 {
 	g->percent_study = 100.0 * g->grr.value / g->tv.value;
-	g->ndc = g->grr.value > 0.0 ? (unsigned)(DISTINCT * g->pv.value / g->grr.value) : 0;
+	if (g->grr.value > 0.0)
+		g->ndc = fmin(floor(DISTINCT * g->pv.value / g->grr.value), GRR_NDC_MAX);
+	else
+		g->ndc = g->pv.value > 0.0 ? INFINITY : 0.0;
 }
 
 static struct interval bare(double value)

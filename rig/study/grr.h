@@ -8,7 +8,8 @@
 #include "rig/study/anova.h"
 #include "rig/study/interval.h"
 
-#define GRR_POOL_P 0.25 /* AIAG: an interaction less significant than this is pooled into repeatability */
+#define GRR_NDC_MAX 1e6
+#define GRR_POOL_P  0.25 /* AIAG: an interaction less significant than this is pooled into repeatability */
 
 enum grr_method { GRR_RANGE /* average and range */, GRR_ANOVA };
 
@@ -22,10 +23,10 @@ struct grr {
 	struct interval ev, av, grr, pv, tv;
 	double interaction;   /* sd, in av; 0 where pooled */
 	double percent_study; /* 100 GRR / TV */
-	unsigned ndc;         /* 1.41 PV / GRR, cut to a whole number */
+	double ndc; /* 1.41 PV / GRR, cut to a whole number, GRR_NDC_MAX at most; INFINITY where GRR alone is 0 */
 };
 
-/* x[(part * appraisers + appraiser) * trials + trial]; parts, appraisers, trials from 2, appraisers of the range method up to
+/* x[(part * appraisers + appraiser) * trials + trial]; parts, appraisers, trials from 2, each of the range method up to
  * SUBGROUP_MAX. A variance that comes out below 0 is 0. */
 void grr_of(const double *x, unsigned parts, unsigned appraisers, unsigned trials, enum grr_method method,
 	    double confidence, struct grr *ret);

@@ -406,6 +406,29 @@ static void test_nested(void **state)
 	assert_true(g.pv.lo < g.pv.value && g.pv.value < g.pv.hi);
 }
 
+/* Pens that differ and a gauge that does not scatter, or next to not. */
+static void test_categories(void **state)
+{
+	double x[3 * 2 * 2];
+	struct grr g;
+
+	(void)state;
+	for (unsigned method = GRR_RANGE; method <= GRR_ANOVA; method++) {
+		for (unsigned i = 0; i < 12; i++)
+			x[i] = i / 4;
+		grr_of(x, 3, 2, 2, method, 0.95, &g);
+		assert_true(g.grr.value == 0.0 && g.pv.value > 0.0 && isinf(g.ndc));
+		for (unsigned i = 0; i < 12; i++)
+			x[i] = 1e9 * (i / 4) + (i % 2 ? 1e-3 : 0.0);
+		grr_of(x, 3, 2, 2, method, 0.95, &g);
+		assert_true(g.grr.value > 0.0 && g.ndc == GRR_NDC_MAX);
+		for (unsigned i = 0; i < 12; i++)
+			x[i] = 1.0;
+		grr_of(x, 3, 2, 2, method, 0.95, &g);
+		assert_true(g.ndc == 0.0);
+	}
+}
+
 static int set_up(void **state)
 {
 	(void)state;
@@ -425,23 +448,15 @@ static void test_golden(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_nested),
-		cmocka_unit_test(test_golden),
-		cmocka_unit_test(test_strd),
-		cmocka_unit_test(test_constants),
-		cmocka_unit_test(test_individuals),
-		cmocka_unit_test(test_ewma),
-		cmocka_unit_test(test_means),
-		cmocka_unit_test(test_rules),
-		cmocka_unit_test(test_rules_over_many),
-		cmocka_unit_test(test_capability),
-		cmocka_unit_test(test_one_limit),
-		cmocka_unit_test(test_far_limits),
-		cmocka_unit_test(test_capability_names),
-		cmocka_unit_test(test_wilson),
-		cmocka_unit_test(test_aiag_ranges),
-		cmocka_unit_test(test_aiag_anova),
-		cmocka_unit_test(test_interaction),
+		cmocka_unit_test(test_nested),     cmocka_unit_test(test_categories),
+		cmocka_unit_test(test_golden),     cmocka_unit_test(test_strd),
+		cmocka_unit_test(test_constants),  cmocka_unit_test(test_individuals),
+		cmocka_unit_test(test_ewma),       cmocka_unit_test(test_means),
+		cmocka_unit_test(test_rules),      cmocka_unit_test(test_rules_over_many),
+		cmocka_unit_test(test_capability), cmocka_unit_test(test_one_limit),
+		cmocka_unit_test(test_far_limits), cmocka_unit_test(test_capability_names),
+		cmocka_unit_test(test_wilson),     cmocka_unit_test(test_aiag_ranges),
+		cmocka_unit_test(test_aiag_anova), cmocka_unit_test(test_interaction),
 	};
 	return cmocka_run_group_tests(tests, set_up, NULL);
 }
