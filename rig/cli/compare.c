@@ -46,9 +46,11 @@ struct row { /* one measurand at one setpoint */
 	char method[32], phantom[64];
 	bool sweep, limited, limits_differ;
 	double depth_mm, rate_hz, lower, upper;
-	unsigned n, room, last_run;   /* last_run: whose values are being averaged */
-	unsigned in_last, missing[2]; /* runs of each build that gave no value that can be trusted */
+	unsigned n, room, missing[2]; /* missing: runs of each build that gave no value that can be trusted */
 	struct compare_value *value;
+	struct value_of { /* a value: its run, and how many it is the mean of */
+		unsigned run, n;
+	} * of;
 	struct compare_rule rule;
 	struct comparison comparison;
 	struct compared compared;
@@ -57,11 +59,15 @@ struct row { /* one measurand at one setpoint */
 struct comparing {
 	const struct compare_options *options;
 	double percent;
-	unsigned rows, row_room, runs, units, of_build[2], unfinished[2], method;
+	unsigned rows, row_room, files, runs, units, of_build[2], unfinished[2], method;
 	bool methods_differ;
 	struct row *row;
 	char (*unit)[64];
-	char (*run)[192]; /* name and start: the same run twice is a slip */
+	char (*file)[192]; /* name and start: the same run twice is a slip */
+	struct compare_run {
+		char first[192]; /* of the first part of one that was resumed: all its parts are one run */
+		bool is_new, complete;
+	} * run;
 	struct err *err;
 };
 
@@ -96,32 +102,40 @@ static struct row *row_for(struct comparing *c, const struct result *result, boo
 			  .depth_mm = at->depth_mm,
 			  .rate_hz = at->rate_hz,
 			  .lower = NAN,
-			  .upper = NAN,
-			  .last_run = ~0u};
+			  .upper = NAN};
 	memcpy(r->method, result->method, sizeof(r->method));
 	snprintf(r->phantom, sizeof(r->phantom), "%s", phantom);
 	return r;
 }
 
+static int make_room(struct row *r)
+{
+	unsigned room = r->room ? 2 * r->room : 16;
+	struct compare_value *more = realloc(r->value, room * sizeof(*more));
+
+	if (!more)
+		return -ENOMEM;
+	r->value = more;
+	struct value_of *of = realloc(r->of, room * sizeof(*of));
+	if (!of)
+		return -ENOMEM;
+	r->of = of;
+	r->room = room;
+	return 0;
+}
+
 /* A setpoint that a run visits several times gives one value: their mean. */
 static int take_value(struct row *r, unsigned run, const struct compare_value *value)
 {
-	if (r->last_run == run) {
-		struct compare_value *last = &r->value[r->n - 1];
-		last->value += (value->value - last->value) / ++r->in_last;
-		return 0;
-	}
-	if (r->n == r->room) {
-		unsigned room = r->room ? 2 * r->room : 16;
-		struct compare_value *more = realloc(r->value, room * sizeof(*more));
-		if (!more)
-			return -ENOMEM;
-		r->value = more;
-		r->room = room;
-	}
-	r->value[r->n++] = *value;
-	r->last_run = run;
-	r->in_last = 1;
+	for (unsigned i = r->n; i-- > 0;)
+		if (r->of[i].run == run) {
+			r->value[i].value += (value->value - r->value[i].value) / ++r->of[i].n;
+			return 0;
+		}
+	if (r->n == r->room && make_room(r) < 0)
+		return -ENOMEM;
+	r->value[r->n] = *value;
+	r->of[r->n++] = (struct value_of){.run = run, .n = 1};
 	return 0;
 }
 
@@ -147,11 +161,16 @@ static void take_limit(struct row *r, const struct limit *limit)
 	r->upper = upper;
 }
 
+struct part { /* of a run: what a file holds */
+	unsigned run;
+	struct compare_value value;
+};
+
 /* What has a limit and no value that can be trusted makes a row too: that a build gives none is told. */
 static int take_finding(struct comparing *c, const struct finding *f, bool sweep, const struct plan_point *at,
-			const char *phantom, const struct compare_value *of_run)
+			const char *phantom, const struct part *of)
 {
-	struct compare_value value = *of_run;
+	struct compare_value value = of->value;
 	bool trusted = f->result.valid && f->result.trusted && isfinite(f->result.value);
 
 	if (!measurand_is_judged(f->result.id) || !(f->has_limit || (trusted && margin_of(c, f->result.id))))
@@ -164,7 +183,7 @@ static int take_finding(struct comparing *c, const struct finding *f, bool sweep
 	if (!trusted)
 		return 0;
 	value.value = f->result.value;
-	return take_value(r, c->runs, &value);
+	return take_value(r, of->run, &value);
 }
 
 static const char *phantom_of(const struct record *r, int phantom)
@@ -172,19 +191,22 @@ static const char *phantom_of(const struct record *r, int phantom)
 	return phantom >= 0 && phantom < BENCH_PHANTOMS_MAX ? r->phantom_serial[phantom] : "";
 }
 
-static int take_record(struct comparing *c, const struct record *r, const struct compare_value *of_run)
+/* Of an earlier session's points the figures stand with the run that measured them. */
+static int take_record(struct comparing *c, const struct record *r, const struct part *of)
 {
 	int rc = 0;
 
 	for (unsigned i = 0; i < r->points && !rc; i++)
-		for (unsigned k = 0; k < r->point[i].results && r->point[i].counts && r->point[i].collected && !rc; k++)
+		for (unsigned k = 0; k < r->point[i].results && r->point[i].counts && r->point[i].collected &&
+				     !r->point[i].session && !rc;
+		     k++)
 			rc = take_finding(c, &r->point[i].result[k], false, &r->point[i].plan,
-					  phantom_of(r, r->point[i].plan.phantom), of_run);
+					  phantom_of(r, r->point[i].plan.phantom), of);
 	for (unsigned i = 0; i < r->sweeps && !rc; i++)
 		for (unsigned k = 0; k < r->sweep[i].results && !rc; k++)
 			rc = take_finding(c, &r->sweep[i].result[k], true,
 					  &(struct plan_point){.depth_mm = NAN, .rate_hz = r->sweep[i].rate_hz},
-					  phantom_of(r, r->sweep[i].phantom), of_run);
+					  phantom_of(r, r->sweep[i].phantom), of);
 	return rc ? err_set(c->err, rc, "out of memory") : 0;
 }
 
@@ -207,51 +229,71 @@ static double seconds(const char *utc)
 	return rest ? (double)timegm(&tm) + (*rest == '.' ? strtod(rest, NULL) : 0.0) : NAN;
 }
 
-static int know_run(struct comparing *c, const char *path, const struct record *r)
+static int know_file(struct comparing *c, const char *path, const struct record *r)
 {
-	char name[sizeof(c->run[0])];
+	char name[sizeof(c->file[0])];
 
 	if (*r->origin.sha256) /* a recording imported twice is one run */
 		snprintf(name, sizeof(name), "recording %.100s", r->origin.sha256);
 	else
 		snprintf(name, sizeof(name), "%.140s %.32s", r->name, r->started_utc);
-	for (unsigned i = 0; i < c->runs; i++)
-		if (strcmp(c->run[i], name) == 0)
+	for (unsigned i = 0; i < c->files; i++)
+		if (strcmp(c->file[i], name) == 0)
 			return err_set(c->err, -EINVAL,
 				       "%.200s: this run, or its recording, was named before; each counts once", path);
-	memcpy(c->run[c->runs], name, sizeof(name));
+	memcpy(c->file[c->files++], name, sizeof(name));
 	return 0;
 }
 
-static void count_run(struct comparing *c, const struct record *r, bool is_new)
+static int know_run(struct comparing *c, const char *path, const struct record *r, struct part *part)
 {
-	c->methods_differ |= c->runs && c->method != r->method;
-	c->method = r->method;
-	c->of_build[is_new]++;
-	c->unfinished[is_new] += r->run_status != RUN_COMPLETE;
+	struct compare_run run = {.is_new = part->value.is_new};
+	unsigned i = 0;
+
+	memcpy(run.first, c->file[c->files - 1], sizeof(run.first));
+	if (r->sessions)
+		snprintf(run.first, sizeof(run.first), "%.140s %.32s", r->session[0].name, r->session[0].started_utc);
+	while (i < c->runs && strcmp(c->run[i].first, run.first) != 0)
+		i++;
+	if (i == c->runs)
+		c->run[c->runs++] = run;
+	if (c->run[i].is_new != run.is_new)
+		return err_set(c->err, -EINVAL, "%.200s goes on with a run of the other build", path);
+	c->run[i].complete |= r->run_status == RUN_COMPLETE;
+	part->run = i;
+	return 0;
 }
 
 static int take_file(struct comparing *c, const char *path, bool is_new)
 {
 	struct runfile_reader *reader = NULL;
 	struct record *record = NULL;
+	struct part part = {.value.is_new = is_new};
 	int rc = reopen_sound(path, &reader, &record, c->err);
 
 	if (!rc)
-		rc = know_run(c, path, record);
+		rc = know_file(c, path, record);
 	if (!rc)
-		count_run(c, record, is_new);
-	if (!rc)
-		rc = take_record(
-			c, record,
-			&(struct compare_value){.is_new = is_new,
-						.unit = unit_number(c, record->dut),
-						/* an imported one: when it was measured is not known */
-						.time = *record->origin.sha256 ? NAN : seconds(record->started_utc)});
-	c->runs++;
+		rc = know_run(c, path, record, &part);
+	if (!rc) {
+		c->methods_differ |= c->files > 1 && c->method != record->method;
+		c->method = record->method;
+		part.value.unit = unit_number(c, record->dut);
+		/* an imported one: when it was measured is not known */
+		part.value.time = *record->origin.sha256 ? NAN : seconds(record->started_utc);
+		rc = take_record(c, record, &part);
+	}
 	runfile_reader_free(reader);
 	record_free(record);
 	return rc;
+}
+
+static void count_runs(struct comparing *c)
+{
+	for (unsigned i = 0; i < c->runs; i++) {
+		c->of_build[c->run[i].is_new]++;
+		c->unfinished[c->run[i].is_new] += !c->run[i].complete;
+	}
 }
 
 /* ---- what it comes to ---------------------------------------------------------------------------------------------- */
@@ -500,8 +542,9 @@ static int take_files(struct comparing *c, const char *const *operands, unsigned
 			c->err, -EINVAL,
 			"run files of both builds are wanted, with -- between them: penrig compare BASE... -- NEW...");
 	c->unit = calloc(count, sizeof(*c->unit));
+	c->file = calloc(count, sizeof(*c->file));
 	c->run = calloc(count, sizeof(*c->run));
-	if (!c->unit || !c->run)
+	if (!c->unit || !c->file || !c->run)
 		return err_set(c->err, -ENOMEM, "out of memory");
 	for (unsigned i = 0; i < count && !rc; i++)
 		rc = i == split ? 0 : take_file(c, operands[i], i > split);
@@ -512,6 +555,7 @@ static int answer(struct comparing *c)
 {
 	struct err err = {""};
 
+	count_runs(c);
 	decide_rows(c);
 	if (!c->options->json)
 		print_for_people(c);
@@ -532,10 +576,13 @@ static int compare_run(const struct cli_tables *tables, const void *options, con
 		return cli_error(EXIT_USAGE, "%s", err.text);
 	int rc = take_files(&c, operands, count);
 	code = rc < 0 ? cli_error(cli_exit_code(rc), "%s", err.text) : answer(&c);
-	for (unsigned i = 0; i < c.rows; i++)
+	for (unsigned i = 0; i < c.rows; i++) {
 		free(c.row[i].value);
+		free(c.row[i].of);
+	}
 	free(c.row);
 	free(c.unit);
+	free(c.file);
 	free(c.run);
 	return code;
 }

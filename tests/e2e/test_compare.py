@@ -3,6 +3,7 @@
 what does not fit."""
 import json
 import math
+import subprocess
 import tempfile
 from pathlib import Path
 
@@ -32,6 +33,27 @@ def compared(*args):
 
 def row(done, depth):
     return [r for r in json.loads(done.stdout)["comparisons"] if r["depth_mm"] == depth][0]
+
+
+def resumed(check, folder, base, new):
+    """A run that lost its pen at the second setpoint, and the one that went on with it, are one run: nothing counts twice."""
+    plan = folder / "plan.json"
+    place = folder / "parts"
+    rig.run_plan(plan, faults=["unplug:pen@3.9"], folder=place, extra=["--state", folder / "state", "--name", "one"])
+    argv = [rig.PENRIG_A, "--bench", place / "virtual-usb.json", "--seed", 1, "--virtual-dut", "PEN-GOOD-01", "--clock", 3600, "--",
+            "resume", place / "one.penrig", "--name", "two", "--no-input", "-q", "--state", folder / "state"]
+    done = subprocess.run([str(a) for a in argv], stdin=subprocess.DEVNULL, capture_output=True, text=True)
+    points = json.loads((place / "two.report.json").read_text())["points"]
+    check(done.returncode == 0 and [p["session"] for p in points if p["counts"]] == [1, 2], f"the second part holds a copy: {done.returncode} {done.stdout} {done.stderr}")
+    one, two = place / "one.penrig", place / "two.penrig"
+    for parts in ([one, two], [two, one]):
+        done = compared("--json", base, *parts, "--", new)
+        check([row(done, d)["base_runs"] for d in (0.5, 1.0)] == [2, 2], f"one value of each setpoint: {done.stdout} {done.stderr}")
+        done = rig.penrig_a("grr", "--json", "--appraiser", "bench", base, *parts, new)
+        study = json.loads(done.stdout)
+        check(study["runs"] == 3 and all("3 trials" in s["why_not"] for s in study["studies"]), f"one trial of a gauge study: {done.stdout} {done.stderr}")
+    done = compared(one, "--", two)
+    check(done.returncode == 2 and "of the other build" in done.stderr, f"and of one build: {done.returncode} {done.stderr}")
 
 
 def main():
@@ -78,6 +100,7 @@ def main():
     done = compared("--json", "--margin", "depth_error_mm=0.15", good[0], again[0], "--", again[1], loose.run_file)
     check(done.returncode == 3 and "different limits" in row(done, 1.0)["reason"], f"limits that differ are told: {done.returncode} {done.stdout}")
 
+    resumed(check, folder, good[0], again[0])
     (folder / "text.penrig").write_text("no run file")
     for args, code, word in [([good[0]], 2, "-- between them"), (["--", good[0]], 2, "-- between them"), ([good[0], "--", good[0]], 2, "named before"),
                              (["--margin", "depth=1", good[0], "--", deep[0]], 2, "MEASURAND=VALUE"), (["--margin", "depth_error_mm=-1", good[0], "--", deep[0]], 2, "0 or more"),
