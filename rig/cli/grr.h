@@ -7,11 +7,12 @@
 #include "rig/study/grr.h"
 
 #define GRR_CONFIDENCE 0.95
-#define GRR_NAMES_MAX  200 /* pens, or appraisers */
+#define GRR_NAMES_MAX  200 /* pens, appraisers or plans */
 
 struct grr_value {
 	unsigned part, appraiser, run; /* as numbered in struct grr_study, in the order in which they came */
-	double value;
+	unsigned n;                    /* how often the run visited the setpoint: */
+	double value;                  /* their mean */
 };
 
 struct grr_row { /* one measurand at one setpoint */
@@ -19,8 +20,9 @@ struct grr_row { /* one measurand at one setpoint */
 	char method[32], phantom[64];
 	bool sweep, limited, limits_differ;
 	double depth_mm, rate_hz, lower, upper;
-	unsigned n, room, in_last; /* values; how many a run's last one is the mean of */
+	unsigned n, room;
 	struct grr_value *value;
+	bool plan[GRR_NAMES_MAX]; /* whose runs were to give a value */
 	/* what it comes to */
 	char why_not[200]; /* the study cannot be evaluated; "": it was */
 	double *x;         /* in the order that grr_of() or grr_nested_of() wants */
@@ -28,12 +30,18 @@ struct grr_row { /* one measurand at one setpoint */
 	double percent_tolerance; /* NaN: no limits on both sides, or different ones */
 };
 
+struct grr_run {                    /* a trial; parts of one that was resumed are one run */
+	char first[192], name[128]; /* by which its parts are known; of its first file */
+	unsigned part, appraiser, plan;
+};
+
 struct grr_study {
 	char by[64]; /* what tells appraisers apart, for people: "operator", "bench", "attribute station" */
 	bool nested, by_range;
-	unsigned parts, appraisers, runs, rows, row_room, method;
+	unsigned parts, appraisers, plans, runs, files, rows, row_room, method;
 	bool methods_differ;
-	char (*part)[64], (*appraiser_name)[160], (*run)[192];
+	char (*part)[64], (*appraiser_name)[160], (*plan)[SHA256_HEX], (*file)[192];
+	struct grr_run *run;
 	struct grr_row *row;
 };
 

@@ -7,6 +7,7 @@
 
 #include "rig/cli/grr.h"
 #include "rig/offline/reopen.h"
+#include "rig/study/control.h"
 
 static bool same(double a, double b)
 {
@@ -31,8 +32,11 @@ static int make_room(struct grr_study *s, struct err *err)
 		return 0;
 	s->part = calloc(GRR_NAMES_MAX, sizeof(*s->part));
 	s->appraiser_name = calloc(GRR_NAMES_MAX, sizeof(*s->appraiser_name));
+	s->plan = calloc(GRR_NAMES_MAX, sizeof(*s->plan));
+	s->file = calloc(OPERANDS_MAX, sizeof(*s->file));
 	s->run = calloc(OPERANDS_MAX, sizeof(*s->run));
-	return s->part && s->appraiser_name && s->run ? 0 : err_set(err, -ENOMEM, "out of memory");
+	return s->part && s->appraiser_name && s->plan && s->file && s->run ? 0
+									    : err_set(err, -ENOMEM, "out of memory");
 }
 
 /* ---- a run --------------------------------------------------------------------------------------------------------- */
@@ -58,19 +62,40 @@ static const char *appraiser_of(const struct record *r, const char *by)
 	return "";
 }
 
-static int know_run(struct grr_study *s, const char *path, const struct record *r, struct err *err)
+static int know_file(struct grr_study *s, const char *path, const struct record *r, struct err *err)
 {
-	char name[sizeof(s->run[0])];
+	char name[sizeof(s->file[0])];
 
 	if (*r->origin.sha256)
 		snprintf(name, sizeof(name), "recording %.100s", r->origin.sha256);
 	else
 		snprintf(name, sizeof(name), "%.140s %.32s", r->name, r->started_utc);
-	for (unsigned i = 0; i < s->runs; i++)
-		if (strcmp(s->run[i], name) == 0)
+	for (unsigned i = 0; i < s->files; i++)
+		if (strcmp(s->file[i], name) == 0)
 			return err_set(err, -EINVAL,
 				       "%.200s: this run, or its recording, was named before; each counts once", path);
-	memcpy(s->run[s->runs], name, sizeof(name));
+	memcpy(s->file[s->files++], name, sizeof(name));
+	return 0;
+}
+
+/* Whose trial it is; a run that goes on with another one belongs to that one's. */
+static int know_run(struct grr_study *s, const char *path, const struct record *r, struct grr_run *run,
+		    unsigned *ret_number, struct err *err)
+{
+	unsigned i = 0;
+
+	memcpy(run->first, s->file[s->files - 1], sizeof(run->first));
+	if (r->sessions)
+		snprintf(run->first, sizeof(run->first), "%.140s %.32s", r->session[0].name, r->session[0].started_utc);
+	snprintf(run->name, sizeof(run->name), "%s", r->name);
+	while (i < s->runs && strcmp(s->run[i].first, run->first) != 0)
+		i++;
+	if (i == s->runs)
+		s->run[s->runs++] = *run;
+	*ret_number = i;
+	if (s->run[i].part != run->part || s->run[i].appraiser != run->appraiser)
+		return err_set(err, -EINVAL,
+			       "%.200s goes on with a run of another pen or appraiser: a trial has one of each", path);
 	return 0;
 }
 
@@ -108,10 +133,11 @@ static struct grr_row *row_for(struct grr_study *s, const struct result *result,
 /* A setpoint that a run visits several times is one trial: the pen was not clamped anew. */
 static int take_value(struct grr_row *r, struct grr_value value)
 {
-	if (r->n && r->value[r->n - 1].run == value.run) {
-		r->value[r->n - 1].value += (value.value - r->value[r->n - 1].value) / ++r->in_last;
-		return 0;
-	}
+	for (unsigned i = r->n; i-- > 0;)
+		if (r->value[i].run == value.run) {
+			r->value[i].value += (value.value - r->value[i].value) / ++r->value[i].n;
+			return 0;
+		}
 	if (r->n == r->room) {
 		unsigned room = r->room ? 2 * r->room : 32;
 		struct grr_value *more = realloc(r->value, room * sizeof(*more));
@@ -120,8 +146,8 @@ static int take_value(struct grr_row *r, struct grr_value value)
 		r->value = more;
 		r->room = room;
 	}
+	value.n = 1;
 	r->value[r->n++] = value;
-	r->in_last = 1;
 	return 0;
 }
 
@@ -167,19 +193,23 @@ static int take_finding(const struct taking *t, const struct finding *f, bool sw
 			phantom >= 0 && phantom < BENCH_PHANTOMS_MAX ? t->record->phantom_serial[phantom] : "");
 	if (!r)
 		return -ENOMEM;
+	r->plan[t->study->run[value.run].plan] = true;
 	if (f->has_limit)
 		take_limit(r, &f->limit);
 	value.value = f->result.value;
 	return f->result.valid && f->result.trusted && isfinite(value.value) ? take_value(r, value) : 0;
 }
 
+/* Of an earlier session's points the figures stand with the run that measured them. */
 static int take_findings(const struct taking *t)
 {
 	const struct record *r = t->record;
 	int rc = 0;
 
 	for (unsigned i = 0; i < r->points && !rc; i++)
-		for (unsigned k = 0; k < r->point[i].results && r->point[i].counts && r->point[i].collected && !rc; k++)
+		for (unsigned k = 0; k < r->point[i].results && r->point[i].counts && r->point[i].collected &&
+				     !r->point[i].session && !rc;
+		     k++)
 			rc = take_finding(t, &r->point[i].result[k], false, &r->point[i].plan);
 	for (unsigned i = 0; i < r->sweeps && !rc; i++) {
 		const struct plan_point at = {
@@ -194,8 +224,10 @@ static int take_record(struct grr_study *s, const struct grr_wanted *wanted, con
 		       struct err *err)
 {
 	const char *by = wanted->appraiser, *appraiser = appraiser_of(r, by);
-	struct taking taking = {.study = s, .wanted = wanted, .record = r, .of_run = {.run = s->runs}};
-	int rc = know_run(s, path, r, err);
+	const struct record_file *plan = record_file_of(r, "plan");
+	struct taking taking = {.study = s, .wanted = wanted, .record = r};
+	struct grr_run run = {.first = ""};
+	int rc = know_file(s, path, r, err);
 
 	if (rc)
 		return rc;
@@ -203,15 +235,18 @@ static int take_record(struct grr_study *s, const struct grr_wanted *wanted, con
 		return err_set(err, -EINVAL,
 			       "%.200s does not say its %.40s, by which appraisers are told apart: another --appraiser",
 			       path, by);
-	taking.of_run.part = number_of(s->part[0], sizeof(s->part[0]), &s->parts, r->dut);
-	taking.of_run.appraiser =
-		number_of(s->appraiser_name[0], sizeof(s->appraiser_name[0]), &s->appraisers, appraiser);
-	if (taking.of_run.part == GRR_NAMES_MAX || taking.of_run.appraiser == GRR_NAMES_MAX)
-		return err_set(err, -EINVAL, "more than %d pens or appraisers in one study", GRR_NAMES_MAX);
-	s->methods_differ |= s->runs && s->method != r->method;
+	run.part = number_of(s->part[0], sizeof(s->part[0]), &s->parts, r->dut);
+	run.appraiser = number_of(s->appraiser_name[0], sizeof(s->appraiser_name[0]), &s->appraisers, appraiser);
+	run.plan = number_of(s->plan[0], sizeof(s->plan[0]), &s->plans, plan ? plan->sha256 : "");
+	if (run.part == GRR_NAMES_MAX || run.appraiser == GRR_NAMES_MAX || run.plan == GRR_NAMES_MAX)
+		return err_set(err, -EINVAL, "more than %d pens, appraisers or plans in one study", GRR_NAMES_MAX);
+	s->methods_differ |= s->files > 1 && s->method != r->method;
 	s->method = r->method;
+	taking.of_run = (struct grr_value){.part = run.part, .appraiser = run.appraiser};
+	rc = know_run(s, path, r, &run, &taking.of_run.run, err);
+	if (rc)
+		return rc;
 	rc = take_findings(&taking);
-	s->runs++;
 	return rc ? err_set(err, rc, "out of memory") : 0;
 }
 
@@ -224,7 +259,7 @@ int grr_take_file(struct grr_study *study, const struct grr_wanted *wanted, cons
 	study->nested = wanted->nested;
 	study->by_range = wanted->by_range;
 	snprintf(study->by, sizeof(study->by), "%s", wanted->appraiser);
-	if (!rc && study->runs == OPERANDS_MAX)
+	if (!rc && study->files == OPERANDS_MAX)
 		rc = err_set(err, -EINVAL, "more than %d runs in one study", OPERANDS_MAX);
 	if (!rc)
 		rc = reopen_sound(path, &reader, &record, err);
@@ -331,9 +366,46 @@ static bool lay_out_nested(const struct grr_study *s, struct grr_row *r, unsigne
 	return true;
 }
 
+/* Runs that were to give a value here and gave none that can be trusted: they may be as many in each cell. */
+static bool nothing_missing(const struct grr_study *s, struct grr_row *r)
+{
+	const struct grr_run *first = NULL;
+	unsigned wanted = 0;
+
+	for (unsigned i = 0; i < s->runs; i++) {
+		unsigned k = 0;
+		if (!r->plan[s->run[i].plan])
+			continue;
+		wanted++;
+		while (k < r->n && r->value[k].run != i)
+			k++;
+		if (k == r->n && !first)
+			first = &s->run[i];
+	}
+	if (first)
+		cannot(r,
+		       "%u of %u runs gave no value that can be trusted, first %.60s (%.40s by %.40s): measure again, "
+		       "or "
+		       "leave out",
+		       wanted - r->n, wanted, first->name, s->part[first->part], s->appraiser_name[first->appraiser]);
+	return !first;
+}
+
+static bool too_many_for_ranges(const struct grr_study *s, struct grr_row *r, unsigned trials)
+{
+	if (!s->by_range || (s->parts <= SUBGROUP_MAX && s->appraisers <= SUBGROUP_MAX && trials <= SUBGROUP_MAX))
+		return false;
+	cannot(r, "%u pens, %u appraisers, %u trials: --method range goes up to %d of each; anova has no such bound",
+	       s->parts, s->appraisers, trials, SUBGROUP_MAX);
+	return true;
+}
+
 static void evaluate(const struct grr_study *s, struct grr_row *r)
 {
 	unsigned parts = s->parts, trials = 0;
+
+	if (!nothing_missing(s, r))
+		return;
 	bool laid_out = s->nested ? lay_out_nested(s, r, &parts, &trials) : lay_out_crossed(s, r, &trials);
 
 	if (!laid_out)
@@ -343,6 +415,8 @@ static void evaluate(const struct grr_study *s, struct grr_row *r)
 		       s->nested ? " of each" : "", s->appraisers, s->by, trials);
 		return;
 	}
+	if (too_many_for_ranges(s, r, trials))
+		return;
 	if (s->nested)
 		grr_nested_of(r->x, parts, s->appraisers, trials, GRR_CONFIDENCE, &r->grr);
 	else
@@ -381,6 +455,8 @@ void grr_study_free(struct grr_study *s)
 	free(s->row);
 	free(s->part);
 	free(s->appraiser_name);
+	free(s->plan);
+	free(s->file);
 	free(s->run);
 	*s = (struct grr_study){.rows = 0};
 }

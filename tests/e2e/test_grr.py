@@ -100,6 +100,19 @@ def test_missing(check, files):
     check(done.returncode == 6 and "/nowhere" in done.stderr, f"{done.returncode} {done.stderr}")
 
 
+def test_missing_alike(check, folder, plan, runs):
+    """As many trials in each cell, and one in each that gave no value."""
+    files, lost = [r.run_file for (p, o, t), r in runs.items() if p != PENS[2]], []
+    for n, (p, o) in enumerate([(p, o) for p in PENS[:2] for o in OPERATORS]):
+        lost.append(rig.run_plan(plan, dut=p, seed=90 + n, folder=folder / f"l{n}", faults=["unplug:pen@0.5"], world_extra=["--clock", 360000 + 3600 * n],
+                                 extra=["--operator", o, "--state", folder / "none", "--name", f"l{n}"]))
+    done = grr("--json", *files)
+    check(done.returncode == 0, f"without them: {done.returncode} {done.stdout}")
+    done = grr("--json", *files, *[r.run_file for r in lost])
+    s, = json.loads(done.stdout)["studies"]
+    check(done.returncode == 3 and "4 of 12 runs gave no value" in s["why_not"] and "first l0 (PEN-GOOD-01 by A. Meier)" in s["why_not"], f"named: {done.returncode} {s}")
+
+
 def test_forms(check, folder, plan, files, s):
     picture = folder / "g.svg"
     done = grr(plan, "--state", folder / "state", "--svg", picture)
@@ -124,6 +137,7 @@ def main():
     s = test_figures(check, runs, files)
     test_nested(check, runs, files)
     test_missing(check, files)
+    test_missing_alike(check, folder, plan, runs)
     test_forms(check, folder, plan, files, s)
     check.end()
 
