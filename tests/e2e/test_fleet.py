@@ -225,6 +225,48 @@ def two_agents(check, f):
     agent.process = None
 
 
+def recorded_as(f, job, fence, verdict, status, code):
+    """A run is put by an agent's own call; what the server says to it."""
+    run = {"run": str(uuid.uuid4()), "head": "", "ended": "2026-11-29T00:00:00Z", "verdict": verdict, "status": status, "exit_code": code, "reason": "why", "results": [], "devices": [], "files": [],
+           **{word: "" for word in ("name", "host", "started", "dut", "lot", "plan", "plan_sha256", "bench", "bench_sha256", "operator", "software")}}
+    return f.server.sql(f"SELECT penrig.record('bench-1', {job}, {fence}, '{json.dumps(run)}')", user="b1")[0][0]
+
+
+def claimed(f, *, attempts=5, wait="NULL"):
+    """A job that bench-1 has; its number, and the first fence."""
+    job = f.server.sql(f"SELECT penrig.submit(gen_random_uuid(), NULL, '{{}}', 'p', '{{}}', 'PEN', '', '{{}}', 0, '1 h', {attempts}, {wait})", user="ci")[0][0]
+    epoch = f.server.sql("SELECT penrig.register('bench-1', '{}', '{}')", user="b1")[0][0]
+    row = f.server.sql(f"SELECT job_id, fence FROM penrig.claim('bench-1', {epoch}, gen_random_uuid(), '1 h')", user="b1")[0]
+    assert row == [job, "1"], row
+    return job
+
+
+def how_it_stands(f, job):
+    return f.server.sql(f"SELECT state, coalesce(exit_code, -1), (SELECT string_agg(a.state, ' ' ORDER BY fence) FROM penrig.attempt a WHERE a.job_id = j.job_id) FROM penrig.job j WHERE job_id = {job}")[0]
+
+
+def what_answers(check, f):
+    """A failure that was proven closes its job however its run ended; the last attempt answers, though the job was closed over it."""
+    for verdict, status, code, label, stands in (
+            ("fail", "interrupted", 143, "won", ["done", "143", "won"]), ("conditional_fail", "interrupted", 137, "won", ["done", "137", "won"]),
+            ("inconclusive", "interrupted", 143, "aborted", ["ready", "-1", "aborted"]), ("none", "refused", 5, "aborted", ["ready", "-1", "aborted"])):
+        job = claimed(f)
+        check(recorded_as(f, job, 1, verdict, status, code) == label, f"{verdict}, {status}: {label}")
+        check(how_it_stands(f, job) == stands, f"{verdict}, {status}: {how_it_stands(f, job)}")
+        f.server.sql(f"UPDATE penrig.job SET state = 'cancelled', ready_at = NULL, closed_at = now() WHERE job_id = {job} AND closed_at IS NULL")
+    for closes, change, state in (({"attempts": 1}, "", "failed"), ({}, ", deadline = now()", "expired"), ({"wait": "'1 h'"}, ", wait_until = now()", "cancelled")):
+        for verdict, status, code, label, stands in (("fail", "complete", 1, "won", ["done", "1", "won"]), ("inconclusive", "interrupted", 143, "aborted", [state, "-1", "aborted"])):
+            job = claimed(f, **closes)
+            f.server.sql(f"UPDATE penrig.job SET ready_at = now(){change} WHERE job_id = {job}; UPDATE penrig.attempt SET lease_until = now() WHERE job_id = {job}")
+            f.server.sql("SELECT penrig.expire()", user="ci")
+            check(how_it_stands(f, job) == [state, "-1", "expired"], f"closed over it: {how_it_stands(f, job)}")
+            check(recorded_as(f, job, 1, verdict, status, code) == label and how_it_stands(f, job) == stands, f"{state}, then {verdict}: {how_it_stands(f, job)}")
+            check(recorded_as(f, job, 1, "pass", "complete", 0) != "won" and how_it_stands(f, job)[:2] == stands[:2] or label == "aborted", "what has answered stays")
+    job = claimed(f)
+    check(f.server.sql(f"SELECT penrig.give_back('bench-1', {job}, 1, 2, 'no', true, '1 s')", user="b1") == [["t"]], "given back for good")
+    check(recorded_as(f, job, 1, "pass", "complete", 0) == "superseded" and how_it_stands(f, job)[:2] == ["failed", "2"], f"what was given back answers nothing: {how_it_stands(f, job)}")
+
+
 def who_may(check, f):
     """Each of these must fail, and change nothing."""
     f.agents[0].start()
@@ -241,7 +283,7 @@ def who_may(check, f):
             ("b1", "CREATE TABLE penrig.mine (a int)", "permission denied"), ("b1", f"SELECT * FROM {month}", "permission denied"),
             ("b1", "SELECT penrig.register('bench-2', '{}', '{}')", "may not speak"), ("b1", "SELECT penrig.claim('bench-2', 1, gen_random_uuid(), '9 s')", "may not speak"),
             ("b1", f"SELECT penrig.record('bench-2', NULL, NULL, {body})", "may not speak"), ("b1", f"SELECT penrig.record('bench-1', 999, 1, {body})", "never given"),
-            ("b1", "SELECT penrig.answer(NULL, 1, NULL, 'complete', 0, '')", "permission denied"), ("b1", "SELECT penrig.cancel(1, '')", "permission denied"),
+            ("b1", "SELECT penrig.answer(NULL, 1, NULL, 'pass', 'complete', 0, '')", "permission denied"), ("b1", "SELECT penrig.cancel(1, '')", "permission denied"),
             ("reader", f"SELECT * FROM {month}", "permission denied"), ("reader", "SELECT penrig.expire()", "permission denied"),
             ("reader", "UPDATE penrig.bench SET disabled_why = ''", "permission denied"), ("ci", "SELECT penrig.record('bench-1', NULL, NULL, '{}')", "permission denied"),
             ("ci", "SELECT penrig.submit(gen_random_uuid(), 'B', '{}', '', '', '', '', '{}', 0, NULL, 1, NULL)", "may not submit"),
@@ -311,7 +353,7 @@ def main():
     f = Fleet(2)
     clean = "TRUNCATE penrig.job, penrig.attempt, penrig.run_key, penrig.run, penrig.result, penrig.device_use, penrig.run_file, penrig.run_conflict"
     try:
-        for test in (to_the_end, everything_dies, superseded, lost_before_it_moved, back_in_time, killed_run, half_a_run, given_up, maintenance, two_agents, who_may, the_same_id, wrong_words, versions):
+        for test in (to_the_end, everything_dies, superseded, lost_before_it_moved, back_in_time, killed_run, half_a_run, given_up, maintenance, two_agents, what_answers, who_may, the_same_id, wrong_words, versions):
             if len(sys.argv) > 1 and test.__name__ not in sys.argv[1:]:
                 continue
             try:

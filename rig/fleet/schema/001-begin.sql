@@ -191,21 +191,23 @@ DECLARE v_bench bench := bench_of(p_bench, NULL); v_job job; BEGIN
   END IF;
   RETURN true; END $$;
 
--- What a run makes of its job. Called by record() alone, with the job's row locked.
-CREATE FUNCTION answer(p_job job, p_fence bigint, p_run uuid, p_status text, p_exit int, p_why text) RETURNS text
+-- What a run makes of its job. Called by record() alone, with the job's row locked. A failure that was proven answers it, however
+-- the run ended. Where the last lease ran out and expire() closed the job, nobody else took it: its run answers all the same.
+CREATE FUNCTION answer(p_job job, p_fence bigint, p_run uuid, p_verdict text, p_status text, p_exit int, p_why text) RETURNS text
 LANGUAGE plpgsql SET search_path = penrig, pg_temp AS $$
-DECLARE v_cut boolean := p_status = 'interrupted' OR p_exit = 5; -- 5: the bench was in use, or it came too late
-  v_label text := CASE WHEN v_cut THEN 'aborted' ELSE 'superseded' END; BEGIN
-  IF p_job.state = 'leased' AND p_job.fence = p_fence THEN
-    IF v_cut AND NOT p_job.cancelled THEN
-      UPDATE job SET state = 'ready', ready_at = clock_timestamp(), reason = p_why WHERE job_id = p_job.job_id;
-      PERFORM pg_notify('penrig_job', p_job.site_id::text);
-    ELSE
-      v_label := CASE WHEN v_cut THEN 'aborted' ELSE 'won' END;
-      UPDATE job SET state = CASE WHEN v_cut THEN 'cancelled' ELSE 'done' END, ready_at = NULL, run_id = p_run, exit_code = p_exit,
-        reason = p_why, closed_at = clock_timestamp() WHERE job_id = p_job.job_id;
-      PERFORM pg_notify('penrig_done', p_job.job_id::text);
-    END IF;
+DECLARE v_cut boolean := (p_status = 'interrupted' OR p_exit = 5) AND p_verdict NOT IN ('fail', 'conditional_fail'); -- 5: the bench was in use, or it came too late
+  v_label text := CASE WHEN v_cut THEN 'aborted' ELSE 'superseded' END;
+  v_held boolean := p_job.state = 'leased' AND p_job.fence = p_fence;
+  v_last boolean := p_job.fence = p_fence AND EXISTS (SELECT FROM attempt a WHERE a.job_id = p_job.job_id AND a.fence = p_fence AND a.state = 'expired')
+    AND p_job.state IN ('expired', 'failed', 'cancelled'); BEGIN
+  IF v_held AND v_cut AND NOT p_job.cancelled THEN
+    UPDATE job SET state = 'ready', ready_at = clock_timestamp(), reason = p_why WHERE job_id = p_job.job_id;
+    PERFORM pg_notify('penrig_job', p_job.site_id::text);
+  ELSIF v_held OR (v_last AND NOT v_cut) THEN
+    v_label := CASE WHEN v_cut THEN 'aborted' ELSE 'won' END;
+    UPDATE job SET state = CASE WHEN v_cut THEN 'cancelled' ELSE 'done' END, ready_at = NULL, run_id = p_run, exit_code = p_exit,
+      reason = p_why, closed_at = clock_timestamp() WHERE job_id = p_job.job_id;
+    PERFORM pg_notify('penrig_done', p_job.job_id::text);
   END IF;
   UPDATE attempt SET state = v_label, ended_at = clock_timestamp(), run_id = p_run WHERE job_id = p_job.job_id AND fence = p_fence;
   RETURN v_label; END $$;
@@ -268,7 +270,7 @@ DECLARE v_bench bench := bench_of(p_bench, NULL); v_id uuid := (p_run->>'run')::
     SELECT * INTO v_job FROM job WHERE job_id = p_job FOR UPDATE;
     IF NOT FOUND OR NOT EXISTS (SELECT FROM attempt a WHERE a.job_id = p_job AND a.fence = p_fence AND a.bench_id = v_bench.bench_id) THEN
       RAISE EXCEPTION 'job %/% was never given to bench %', p_job, p_fence, p_bench USING ERRCODE = 'PR002'; END IF;
-    v_label := answer(v_job, p_fence, v_id, p_run->>'status', (p_run->>'exit_code')::int, coalesce(p_run->>'reason', ''));
+    v_label := answer(v_job, p_fence, v_id, coalesce(p_run->>'verdict', ''), p_run->>'status', (p_run->>'exit_code')::int, coalesce(p_run->>'reason', ''));
   END IF;
   v_taken := least(v_bench_at, v_now);
   -- A month that is missing would be a refusal (23514) of a good run.
