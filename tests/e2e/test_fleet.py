@@ -288,7 +288,8 @@ def who_may(check, f):
             ("reader", "UPDATE penrig.bench SET disabled_why = ''", "permission denied"), ("ci", "SELECT penrig.record('bench-1', NULL, NULL, '{}')", "permission denied"),
             ("ci", "SELECT penrig.submit(gen_random_uuid(), 'B', '{}', '', '', '', '', '{}', 0, NULL, 1, NULL)", "may not submit"),
             ("other", "SELECT * FROM penrig.run", "permission denied"), ("admin", "UPDATE penrig.run SET verdict = 'pass'", "what was recorded stays"),
-            ("admin", "DELETE FROM penrig.run_key", "what was recorded stays"), ("admin", "TRUNCATE penrig.result", "what was recorded stays"))
+            ("admin", "DELETE FROM penrig.run_key", "what was recorded stays"), ("admin", "TRUNCATE penrig.result", "what was recorded stays"),
+            ("admin", f"TRUNCATE {month}", "what was recorded stays"))
     for user in sorted({user for user, _, _ in attempts}):
         mine = [(sql, why) for who, sql, why in attempts if who == user]
         said = f.server.refusals([sql for sql, _ in mine], user)
@@ -299,8 +300,8 @@ def who_may(check, f):
     f.penrig("fleet", "admit", "other", "--as", "viewer", "--site", "B")
     counts = [f.server.sql("SELECT count(*) FROM penrig.run JOIN penrig.result USING (run_no)", user=user)[0][0] for user in ("reader", "other")]
     check(counts[0] != "0" and counts[1] == "0", f"a viewer sees its own site alone: {counts}")
-    counts = [f.server.sql(f"SELECT count(*) FROM penrig.{table}", user="other")[0][0] for table in ("device_result", "device_use", "job", "bench", "attempt", "result")]
-    check(counts == ["0"] * 6, f"by no table and no view: {counts}")
+    counts = [f.server.sql(f"SELECT count(*) FROM penrig.{table}", user="other")[0][0] for table in ("device_result", "device_use", "device", "job", "bench", "attempt", "result")]
+    check(counts == ["0"] * 7, f"by no table and no view: {counts}")
 
 
 def the_same_id(check, f):

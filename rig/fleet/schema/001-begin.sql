@@ -98,6 +98,8 @@ BEGIN
       EXECUTE format('CREATE TABLE %I (LIKE %I INCLUDING DEFAULTS INCLUDING CONSTRAINTS)', v_part, v_table);
       EXECUTE format('ALTER TABLE %I ATTACH PARTITION %I FOR VALUES FROM (%L) TO (%L)', v_table, v_part,
         v_from::timestamp AT TIME ZONE 'UTC', v_to::timestamp AT TIME ZONE 'UTC');
+      -- Triggers for each row come with the parent; those of a statement do not.
+      EXECUTE format('CREATE TRIGGER %I BEFORE TRUNCATE ON %I FOR EACH STATEMENT EXECUTE FUNCTION no_change()', v_part || '_kept', v_part);
     END IF;
   END LOOP; END $$;
 
@@ -426,6 +428,9 @@ DO $$ DECLARE t text; BEGIN
 -- The owner's own functions see every row: SECURITY DEFINER runs as the owner, to whom a table's policy does not apply.
 ALTER TABLE device_use ENABLE ROW LEVEL SECURITY;
 CREATE POLICY by_site ON device_use FOR SELECT USING (EXISTS (SELECT FROM run WHERE run.run_no = device_use.run_no AND run.recorded_at = device_use.recorded_at));
+-- Whose serial number it is may be seen where it was used; through device_use, which shows a site's own alone.
+ALTER TABLE device ENABLE ROW LEVEL SECURITY;
+CREATE POLICY by_use ON device FOR SELECT USING (EXISTS (SELECT FROM device_use u WHERE u.device_id = device.device_id));
 ALTER TABLE attempt ENABLE ROW LEVEL SECURITY;
 CREATE POLICY by_site ON attempt FOR SELECT USING (EXISTS (SELECT FROM job WHERE job.job_id = attempt.job_id));
 
