@@ -33,6 +33,11 @@ static uint64_t clock_ns(clockid_t id)
 	return (uint64_t)now.tv_sec * NS_PER_S + (uint64_t)now.tv_nsec;
 }
 
+uint64_t loop_boot_ns(void)
+{
+	return clock_ns(CLOCK_BOOTTIME);
+}
+
 static uint64_t monotonic_now(void *ctx)
 {
 	(void)ctx;

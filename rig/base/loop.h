@@ -49,6 +49,8 @@ void loop_free(struct loop *loop); /* NULL is fine; closes no descriptor */
 uint64_t loop_now_ns(const struct loop *loop);
 uint64_t loop_wall_ns(const struct loop *loop);
 bool loop_paced(const struct loop *loop);
+/* CLOCK_BOOTTIME, whatever the loop's clock: goes on while the computer sleeps, and is the same for all its programs. */
+uint64_t loop_boot_ns(void);
 
 /* A descriptor stands at most once in a loop (-EEXIST); -ENOSPC at LOOP_FDS_MAX; -ENOENT for one that is not in it.
  * Callbacks may add and remove any descriptor or timer, their own too: one removed is not called any more, one added is

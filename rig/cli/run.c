@@ -1,6 +1,7 @@
 /* `penrig run`: reads plan and bench, hands them to a session in the poll loop, keeps people informed, writes the
  * reports. What happens to the pen is the session's business alone. */
 #include <errno.h>
+#include <math.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
@@ -75,6 +76,13 @@ static const struct cli_option run_table[] = {
 	 .offset = AT(start_within),
 	 .help = "Where the pen has not been started when TIME is over (90s, 15m), do not start it, and end with exit "
 		 "code 5. For programs that hand out work."},
+	{.name = "start-by",
+	 .kind = OPTION_TEXT,
+	 .arg = "SECONDS",
+	 .offset = AT(start_by),
+	 .help = "The same, once this computer's CLOCK_BOOTTIME has reached SECONDS: counted from when the work was "
+		 "handed "
+		 "out, not from when this program began."},
 	{.name = NULL},
 };
 
@@ -97,7 +105,9 @@ struct run {
 	FILE *people; /* where tables and verdict go */
 	bool suspend;
 	double start_within_s;   /* 0: no bound */
+	double start_by_s;       /* on loop_boot_ns(); 0: no bound */
 	uint64_t began_ns;       /* of the program, by the loop's clock */
+	uint64_t began_boot_ns;  /* and by loop_boot_ns() */
 	struct bench_lock *lock; /* of a bench that was waited for, until the session has it */
 	struct delivery delivery;
 	struct resuming *resuming; /* NULL: the run begins with its first point */
@@ -251,6 +261,29 @@ static int load_key(struct run *run, struct err *err)
 	return rc;
 }
 
+static int read_start_by(struct run *run, struct err *err)
+{
+	const char *text = run->options->start_by;
+	char *end = NULL;
+
+	if (!text)
+		return 0;
+	run->start_by_s = strtod(text, &end);
+	return end != text && !*end && run->start_by_s > 0 && run->start_by_s < 1e9
+		       ? 0
+		       : err_set(err, -EINVAL,
+				 "--start-by %.40s: must be seconds since this computer began, above zero", text);
+}
+
+/* Of both bounds the earlier one. */
+static uint64_t start_by_boot_ns(const struct run *run)
+{
+	double within_s = run->start_within_s > 0 ? 1e-9 * (double)run->began_boot_ns + run->start_within_s : INFINITY;
+	double by_s = run->start_by_s > 0 ? fmin(run->start_by_s, within_s) : within_s;
+
+	return isfinite(by_s) ? (uint64_t)(by_s * 1e9) : 0;
+}
+
 static int read_inputs(struct run *run, const char *plan_path, struct err *err)
 {
 	const char *bench = run->options->bench ? run->options->bench : getenv("PENRIG_BENCH");
@@ -259,6 +292,8 @@ static int read_inputs(struct run *run, const char *plan_path, struct err *err)
 	if (run->options->start_within && parse_duration(run->options->start_within, &run->start_within_s) < 0)
 		return err_set(err, -EINVAL, "--start-within %s: must be a time above zero, for example 90s or 15m",
 			       run->options->start_within);
+	if ((rc = read_start_by(run, err)) < 0)
+		return rc;
 	if (!bench || !*bench)
 		return err_set(err, -EINVAL, "--bench is missing: --bench FILE, or PENRIG_BENCH in the environment");
 	if ((rc = fill_record(run, err)) < 0 || (rc = want_reports(run, err)) < 0 || (rc = load_key(run, err)) < 0 ||
@@ -444,6 +479,7 @@ static int drive(struct run *run, struct err *err)
 		.resume = run->resuming ? resuming_session(run->resuming) : NULL,
 		.stopper = run->tables->stopper,
 		.start_by_ns = run->start_within_s > 0 ? run->began_ns + (uint64_t)(run->start_within_s * 1e9) : 0,
+		.start_by_boot_ns = start_by_boot_ns(run),
 		.finish = on_finish,
 		.finish_ctx = run,
 		.ended = on_ended,
@@ -649,6 +685,7 @@ int run_plan(const struct cli_tables *tables, const struct run_options *options,
 	int code = 0;
 
 	run.began_ns = tables->clock->now_ns(tables->clock_ctx);
+	run.began_boot_ns = loop_boot_ns();
 	run.people = options->json || options->to_stderr ? stderr : stdout;
 	signal(SIGTTIN, SIG_IGN);
 	signal(SIGTTOU, SIG_IGN);

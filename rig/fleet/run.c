@@ -113,7 +113,7 @@ static void compose(const struct seat *seat, const struct seat_order *order, str
 	add(words, "--history=%s", config->history);
 	if (config->state)
 		add(words, "--state=%s", config->state);
-	add(words, "--start-within=%.3f", order->start_within_s);
+	add(words, "--start-by=%.3f", order->start_by_s);
 	add(words, "--no-input");
 	for (unsigned i = 0; i < order->reports; i++)
 		if (strcmp(order->report[i], "html") != 0) /* supervised runs write that anyway */

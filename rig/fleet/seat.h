@@ -55,7 +55,7 @@ struct seat_order { /* a job that was claimed */
 	const char *plan, *dut, *lot;
 	unsigned reports;
 	const char *report[8];
-	double start_within_s; /* from now: of lease and deadline what ends first */
+	double start_by_s; /* of lease and deadline what ends first, on loop_boot_ns() */
 };
 /* Writes it into the outbox, then starts it. -errno with text: nothing runs, and nothing stands in the outbox. */
 int seat_start(struct seat *seat, const struct seat_order *order, struct err *err);

@@ -16,10 +16,7 @@
 /* Goes on while the computer sleeps, as the server's clock does. */
 static double boot_s(void)
 {
-	struct timespec t;
-
-	clock_gettime(CLOCK_BOOTTIME, &t);
-	return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
+	return 1e-9 * (double)loop_boot_ns();
 }
 
 /* ---- how it is ----------------------------------------------------------------------------------------------------- */
@@ -169,9 +166,8 @@ static int begin(struct seat *seat, const struct answer *answer, double asked_s,
 		return give_back(seat, answer, "its plan arrived otherwise than it was submitted", err);
 	snprintf(reports, sizeof(reports), "%s", answer_text(answer, 0, REPORTS));
 	part_reports(reports, &order);
-	order.start_within_s =
-		fmin(answer_real(answer, 0, LEASE), answer_real(answer, 0, DEADLINE)) - (boot_s() - asked_s);
-	if (!(order.start_within_s > 0))
+	order.start_by_s = asked_s + fmin(answer_real(answer, 0, LEASE), answer_real(answer, 0, DEADLINE));
+	if (!(order.start_by_s > boot_s()))
 		return give_back(seat, answer, "it came too late to be started", err);
 	if (seat_start(seat, &order, &why) < 0)
 		return give_back(seat, answer, why.text, err);

@@ -130,6 +130,8 @@ static void start_pen(struct session *s, uint64_t now_ns)
 		}
 		return;
 	}
+	if (!session_may_run(s))
+		return;
 	enter_phase(s, POINT_SPIN_UP, now_ns);
 	verb_begin(&s->verb);
 	guard_run(s->guard, "run", false, verb_done, &s->verb);

@@ -183,6 +183,8 @@ static void start_for_deadman(struct session *s, uint64_t now_ns)
 		session_stop(s, "the dead-man test cannot start", after_deadman);
 		return;
 	}
+	if (!session_may_run(s))
+		return;
 	const struct plan_point *point = &s->config.points[0];
 	session_strikes(s, point, (uint64_t)(point->rate_hz * longest_run_s(&s->bench->pen)));
 	verb_begin(&s->verb);

@@ -361,14 +361,31 @@ static void begin_points(struct session *s)
 	attempt_next(s);
 }
 
-/* Whoever asked for this run may have given it to another bench since. */
+static bool too_late(const struct session *s)
+{
+	const struct session_config *config = &s->config;
+
+	return (config->start_by_ns && loop_now_ns(s->loop) >= config->start_by_ns) ||
+	       (config->start_by_boot_ns && loop_boot_ns() >= config->start_by_boot_ns);
+}
+
+bool session_may_run(struct session *s)
+{
+	if (!s->ran && too_late(s)) {
+		refuse(s, REFUSED_BUSY, "the time within which the pen had to be started is over");
+		return false;
+	}
+	s->ran = true;
+	return true;
+}
+
+/* What is late already needs no tests. */
 static void begin_tests(struct session *s)
 {
-	if (s->config.start_by_ns && loop_now_ns(s->loop) >= s->config.start_by_ns) {
+	if (too_late(s))
 		refuse(s, REFUSED_BUSY, "the time within which the pen had to be started is over");
-		return;
-	}
-	pen_tests_begin(s, begin_points);
+	else
+		pen_tests_begin(s, begin_points);
 }
 
 /* The bench as it was found: what an operator can put right is refused; a sensor that lies makes the run inconclusive.

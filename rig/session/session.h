@@ -113,6 +113,7 @@ struct session_config {
 	/* On the loop's clock: a pen that has not been started by then is not started any more, and the run refused as one whose
 	 * bench is in use. 0: whenever. */
 	uint64_t start_by_ns;
+	uint64_t start_by_boot_ns; /* the same on loop_boot_ns(), which a computer that sleeps does not hold up */
 	/* Called at the very end; the caller stops its loop then. */
 	void (*ended)(void *ctx);
 	void *ended_ctx;

@@ -123,6 +123,7 @@ struct session {
 	struct record *record;
 	struct runfile *runfile;
 	struct bench_lock *lock;
+	bool ran; /* the pen was allowed to run once: see session_may_run() */
 	struct loop *loop;
 	struct loop_timer tick;
 	uint64_t next_progress_ns, started_ns;
@@ -160,6 +161,9 @@ void session_part(struct session *s, enum takt_part part);
 void session_proven(struct session *s, double quiet_s);
 /* The one way out: stop, verify, save. The first status and reason stay. */
 void session_end(struct session *s, enum run_status status, const char *reason);
+/* Asked directly before the pen is told to run: whoever asked for this run may have given it to another bench since. False,
+ * the first time alone: it is too late, and the run ends as refused. */
+bool session_may_run(struct session *s);
 /* A device is gone or silent: ends the run, and a run that is ending already is not complete any more. */
 void session_lost(struct session *s, const char *reason);
 /* UTC of this moment: that of the start and the monotonic time since. The host's clock may be set meanwhile. */

@@ -6,6 +6,7 @@ import os
 import signal
 import subprocess
 import sys
+import time
 import tempfile
 from pathlib import Path
 
@@ -99,9 +100,12 @@ def not_too_late(check, bench):
     late = rig.run_plan("ci-smoke.json", folder=folder, extra=("--start-within", "0.05s"))
     check(late.status == 5 and "had to be started is over" in late.err + late.out, f"it says so: {late.status} {late.err[-300:]}")
     check(late.truth and not rig.strokes(late) and (late.report or {}).get("run_status", "refused") == "refused", f"nothing moved: {len(rig.strokes(late))} strokes")
-    check(rig.run_plan("ci-smoke.json", folder=bench.folder / "soon", extra=("--start-within", "10m")).outcome() == ("pass", "complete", 0), "in time it begins")
-    code, text = finished(bench.run("--start-within", "soon"))
-    check(code == 2 and "90s or 15m" in text, f"{code} {text[-200:]}")
+    since_boot = time.clock_gettime(time.CLOCK_BOOTTIME)
+    check(finished(bench.run("--start-by", f"{since_boot:.3f}"))[0] == 5, "and by the clock of the whole computer")
+    check(rig.run_plan("ci-smoke.json", folder=bench.folder / "soon", extra=("--start-within", "10m", "--start-by", f"{since_boot + 600:.3f}")).outcome() == ("pass", "complete", 0), "in time it begins")
+    for option, word in (("--start-within", "90s or 15m"), ("--start-by", "since this computer began")):
+        code, text = finished(bench.run(option, "soon"))
+        check(code == 2 and word in text, f"{code} {text[-200:]}")
 
 
 def main():

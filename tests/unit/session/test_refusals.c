@@ -491,6 +491,44 @@ static void with_one_the_operator_is_asked(void **state)
 	assert_int_equal(tapped.prompts, 1);
 }
 
+static void soon_too_late(struct session_config *config)
+{
+	config->start_by_ns = tapped.clock.now_ns + 15 * NS_PER_S;
+}
+
+/* The tare was in time; what came behind it was not. */
+static void time_passes(enum tap tap)
+{
+	if (tap == TAP_SET_DEPTH)
+		tapped.slow_ms = 20000;
+}
+
+static void a_pen_that_is_late_by_its_setpoints_is_not_started(void **state)
+{
+	(void)state;
+	tapped.prepare_config = soon_too_late;
+	tapped.on_order = time_passes;
+	const struct record *r = run_session();
+	assert_int_equal(r->run_status, RUN_REFUSED);
+	assert_int_equal(r->refusal, REFUSED_BUSY);
+	assert_non_null(strstr(r->status_reason, "had to be started"));
+	assert_int_equal(tapped.sent[TAP_SET_DEPTH], 1);
+	assert_int_equal(tapped.sent[TAP_RUN], 0);
+	assert_false(r->moved);
+}
+
+static void late_by_boot(struct session_config *config)
+{
+	config->start_by_boot_ns = 1;
+}
+
+static void a_sleep_of_the_computer_counts(void **state)
+{
+	(void)state;
+	tapped.prepare_config = late_by_boot;
+	assert_refused(run_session(), REFUSED_BUSY, "had to be started");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -537,6 +575,8 @@ int main(void)
 		TEST(what_an_operator_says_stands_in_the_journal),
 		TEST(a_free_run_without_a_bar_to_see_is_refused),
 		TEST(with_one_the_operator_is_asked),
+		TEST(a_pen_that_is_late_by_its_setpoints_is_not_started),
+		TEST(a_sleep_of_the_computer_counts),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
