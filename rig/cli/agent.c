@@ -11,6 +11,7 @@
 #include "rig/config/bench.h"
 #include "rig/fleet/agent.h"
 #include "rig/record/host.h"
+#include "rig/runfile/runfile.h"
 #include "rig/state/state.h"
 
 #define LEASE_S     60
@@ -229,6 +230,12 @@ static int take_in(void *ctx, struct history *history, const char *run_file, str
 	return indexing_take_file(history, run_file, err);
 }
 
+static bool holds_nothing(void *ctx, const char *run_file)
+{
+	(void)ctx;
+	return runfile_holds_nothing(run_file);
+}
+
 static void on_signal(void *ctx, int number)
 {
 	(void)number;
@@ -251,7 +258,7 @@ static int turn(struct loop *loop, struct agent *agent, struct err *err)
 
 static int serve(const struct work *work, const struct cli_tables *tables, struct err *err)
 {
-	const struct agent_host host = {.say = say, .take_in = take_in};
+	const struct agent_host host = {.say = say, .take_in = take_in, .holds_nothing = holds_nothing};
 	struct agent *agent = NULL;
 	struct loop *loop = NULL;
 	int rc = signals_block(err);

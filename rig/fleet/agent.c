@@ -45,16 +45,33 @@ static int greet(struct agent *agent, struct err *err)
 	return rc;
 }
 
-int agent_renew(struct agent *agent, struct err *err)
+static int agent_renew(struct agent *agent, struct err *err)
 {
 	int rc = 0;
 
 	for (unsigned i = 0; i < agent->seats && !rc; i++) {
 		struct seat *seat = &agent->seat[i];
-		if (seat->child && !seat->ended && loop_now_ns(agent->loop) >= seat->renew_ns)
+		if (seat->holds && seat->epoch && loop_now_ns(agent->loop) >= seat->renew_ns)
 			rc = talk_renew(seat, err);
 	}
 	return rc;
+}
+
+static int beat(struct agent *agent, struct err *err)
+{
+	uint64_t now_ns = loop_now_ns(agent->loop);
+	int rc = now_ns >= agent->beat_ns ? talk_beat(agent, err) : 0;
+
+	if (!rc && now_ns >= agent->beat_ns)
+		agent->beat_ns = now_ns + BEAT_NS;
+	return rc;
+}
+
+int agent_meanwhile(struct agent *agent, struct err *err)
+{
+	int rc = agent_renew(agent, err);
+
+	return rc ? rc : beat(agent, err);
 }
 
 static int send_all(struct agent *agent, struct err *err)
@@ -70,36 +87,46 @@ static int send_all(struct agent *agent, struct err *err)
 	return rc;
 }
 
+/* Of a penrig that was renewed the file is another one. */
+static void look_for_program(struct agent *agent)
+{
+	bool gone = !runs_can_begin(agent);
+
+	if (gone && !agent->gone)
+		agent_say(agent,
+			  "ALARM: the program that does the jobs is gone, or was renewed: no job is taken until the "
+			  "agent is started again");
+	agent->gone = gone;
+}
+
 static int claim_all(struct agent *agent, struct err *err)
 {
 	int rc = 0;
 
-	for (unsigned i = 0; i < agent->seats && !rc && !agent->full; i++)
+	look_for_program(agent);
+	for (unsigned i = 0; i < agent->seats && !rc && !agent->full && !agent->gone; i++)
 		if (!agent->seat[i].child && !agent->seat[i].ended)
 			rc = talk_claim(&agent->seat[i], err);
 	return rc;
 }
 
-static int beat(struct agent *agent, struct err *err)
-{
-	uint64_t now_ns = loop_now_ns(agent->loop);
-	int rc = now_ns >= agent->beat_ns ? talk_beat(agent, err) : 0;
-
-	if (!rc && now_ns >= agent->beat_ns)
-		agent->beat_ns = now_ns + BEAT_NS;
-	return rc;
-}
-
 static int work(struct agent *agent, struct err *err)
 {
-	static int (*const part[])(struct agent * agent, struct err * err) = {greet, agent_renew, send_all, claim_all,
-									      beat};
-	int rc = 0;
+	struct err why = {""};
+	int rc, sent;
 
 	(void)server_heard(agent->server);
-	for (unsigned i = 0; i < sizeof(part) / sizeof(part[0]) && !rc; i++)
-		rc = part[i](agent, err);
-	return rc;
+	if ((rc = greet(agent, err)) || (rc = agent_renew(agent, err)))
+		return rc;
+	/* Trouble with one run's files keeps neither claims nor heartbeats waiting; trouble with the server does. */
+	sent = send_all(agent, &why);
+	if (!sent || sent == -EAGAIN || sent == -EIO)
+		rc = claim_all(agent, err);
+	if (!rc && (!sent || sent == -EAGAIN || sent == -EIO))
+		rc = beat(agent, err);
+	if (!rc && sent)
+		*err = why;
+	return rc ? rc : sent;
 }
 
 /* ---- when ---------------------------------------------------------------------------------------------------------- */
@@ -133,17 +160,53 @@ static void stumble(struct agent *agent, int rc, const struct err *why)
 	agent->not_before_ns = loop_now_ns(agent->loop) + jittered(agent->failures);
 }
 
+struct left { /* of an agent before this one */
+	unsigned count;
+	struct outbox_item item[4 * AGENT_BENCHES_MAX];
+};
+
+static int on_left(void *ctx, const struct outbox_item *item)
+{
+	struct left *left = ctx;
+
+	left->item[left->count++] = *item;
+	return left->count == sizeof(left->item) / sizeof(left->item[0]);
+}
+
+static int take_over(struct agent *agent, struct err *err)
+{
+	struct left left = {.count = 0};
+	int rc = outbox_each(agent->history, false, on_left, &left, err);
+
+	for (unsigned i = 0; i < left.count && rc >= 0; i++) {
+		struct seat *seat = seat_of(agent, left.item[i].bench);
+		rc = 0;
+		if (seat && !seat->child && !seat->ended)
+			rc = seat_adopt(seat, &left.item[i], err);
+	}
+	agent->opened = true;
+	return rc < 0 ? rc : 0;
+}
+
 /* What cannot be kept is tried again, and told of once. */
 static void settle_all(struct agent *agent)
 {
+	struct err err = {""};
+	bool settled = false;
+
 	for (unsigned i = 0; i < agent->seats; i++) {
 		struct seat *seat = &agent->seat[i];
-		bool told = seat->tries > 0;
-		struct err err;
-		if (seat->ended && seat_settle(seat, &err) < 0 && !told)
+		bool ended = seat->ended;
+		int rc = ended ? seat_settle(seat, &err) : 0;
+		if (rc < 0 && !seat->told)
 			agent_say(agent, "%s: the end of run %s cannot be kept yet: %s", seat_name(seat),
 				  seat->item.name, err.text);
+		seat->told = rc < 0;
+		settled |= ended && rc == 0;
 	}
+	/* A bench may have more than one that an agent before this one began. */
+	if (settled && take_over(agent, &err) < 0)
+		agent_say(agent, "%s", err.text);
 }
 
 static uint64_t next_look(const struct agent *agent)
@@ -152,7 +215,7 @@ static uint64_t next_look(const struct agent *agent)
 
 	for (unsigned i = 0; i < agent->seats; i++) {
 		const struct seat *seat = &agent->seat[i];
-		if (seat->child && !seat->ended && seat->renew_ns < next)
+		if (seat->holds && seat->renew_ns < next)
 			next = seat->renew_ns;
 		if (seat->ended && now_ns + NS_PER_S < next) /* not kept yet */
 			next = now_ns + NS_PER_S;
@@ -248,6 +311,26 @@ static int lock_folder(struct agent *agent, struct err *err)
 	return 0;
 }
 
+/* In another folder, with the same history: the second one would take the first one's runs for ended ones. */
+static int lock_benches(struct agent *agent, struct err *err)
+{
+	char path[2 * FILE_PATH_MAX], name[64];
+
+	for (unsigned i = 0; i < agent->seats; i++) {
+		snprintf(name, sizeof(name), "%s", seat_name(&agent->seat[i]));
+		for (char *at = strchr(name, '/'); at; at = strchr(at, '/'))
+			*at = '_';
+		snprintf(path, sizeof(path), "%s.%s.lock", agent->config->history, name);
+		agent->bench_lock[i] = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0640);
+		if (agent->bench_lock[i] < 0)
+			return err_set(err, -errno, "%.300s: %s", path, strerror(errno));
+		if (flock(agent->bench_lock[i], LOCK_EX | LOCK_NB) != 0)
+			return err_set(err, -EBUSY, "another agent has bench %s with the history %.300s: end it", name,
+				       agent->config->history);
+	}
+	return 0;
+}
+
 /* A bench of the station's stands for each of the agent's, and a product whose plan is that of the job at hand. */
 static int fill_station(struct agent *agent, struct err *err)
 {
@@ -268,35 +351,6 @@ static int fill_station(struct agent *agent, struct err *err)
 	return 0;
 }
 
-struct left { /* of an agent before this one */
-	unsigned count;
-	struct outbox_item item[4 * AGENT_BENCHES_MAX];
-};
-
-static int on_left(void *ctx, const struct outbox_item *item)
-{
-	struct left *left = ctx;
-
-	left->item[left->count++] = *item;
-	return left->count == sizeof(left->item) / sizeof(left->item[0]);
-}
-
-static int take_over(struct agent *agent, struct err *err)
-{
-	struct left left = {.count = 0};
-	int rc = outbox_each(agent->history, false, on_left, &left, err);
-
-	for (unsigned i = 0; i < left.count && rc >= 0; i++) {
-		struct seat *seat = seat_of(agent, left.item[i].bench);
-		rc = 0;
-		if (seat && !seat->child && !seat->ended)
-			rc = seat_adopt(seat, &left.item[i], err);
-		else if (seat)
-			rc = outbox_end(agent->history, left.item[i].seq, -1, err);
-	}
-	return rc < 0 ? rc : 0;
-}
-
 static int open_parts(struct agent *agent, struct err *err)
 {
 	int rc = lock_folder(agent, err);
@@ -307,6 +361,8 @@ static int open_parts(struct agent *agent, struct err *err)
 		rc = server_new(agent->config->db, "penrig agent", &agent->server, err);
 	if (!rc)
 		rc = history_open(agent->config->history, &agent->history, err);
+	if (!rc)
+		rc = lock_benches(agent, err);
 	if (!rc)
 		rc = outbox_open(agent->history, err);
 	if (rc)
@@ -330,6 +386,8 @@ int agent_open(const struct agent_config *config, struct loop *loop, const struc
 	agent->timer = (struct loop_timer){.fn = look, .ctx = agent};
 	for (unsigned i = 0; i < agent->seats; i++)
 		agent->seat[i] = (struct seat){.agent = agent, .index = i};
+	for (unsigned i = 0; i < AGENT_BENCHES_MAX; i++)
+		agent->bench_lock[i] = -1;
 	rc = open_parts(agent, err);
 	if (!rc)
 		rc = loop_timer_at(loop, &agent->timer, 0);
@@ -359,6 +417,9 @@ void agent_close(struct agent *agent)
 	server_free(agent->server);
 	history_close(agent->history);
 	free(agent->station);
+	for (unsigned i = 0; i < agent->seats; i++)
+		if (agent->bench_lock[i] >= 0)
+			close(agent->bench_lock[i]);
 	if (agent->lock >= 0)
 		close(agent->lock);
 	free(agent);

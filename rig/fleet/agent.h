@@ -36,6 +36,8 @@ struct agent_host {
 	void (*say)(void *ctx, const char *text); /* what a person may want to know, a line each */
 	/* Takes the run file of a run that died into the history. 0 or -errno with text. */
 	int (*take_in)(void *ctx, struct history *history, const char *run_file, struct err *err);
+	/* It is of a run that was killed as it made it, and tells nothing of a pen. */
+	bool (*holds_nothing)(void *ctx, const char *run_file);
 };
 
 struct agent;

@@ -12,10 +12,16 @@
 #include "rig/base/digest.h"
 #include "rig/base/text_clean.h"
 
-#define PIECE        262144 /* bytes; the server takes no longer one */
-#define EXIT_NOT_SO  2      /* a plan or an option that is wrong: wrong on every bench */
-#define EXIT_REFUSES 8      /* docs/exit-codes.md: refused before anything moved */
-#define AGAIN_AFTER  "15 s"
+#define PIECE 262144 /* bytes; the server takes no longer one */
+/* docs/exit-codes.md */
+#define EXIT_PASSED      0
+#define EXIT_FAILED      1
+#define EXIT_NOT_SO      2 /* a plan or an option that is wrong: wrong on every bench */
+#define EXIT_CANNOT_TELL 3
+#define EXIT_IN_USE      5
+#define EXIT_NO_STORAGE  6
+#define EXIT_REFUSES     8 /* refused before anything moved */
+#define AGAIN_AFTER      "15 s"
 
 struct parcel {
 	struct server *server;
@@ -70,7 +76,7 @@ static int send_piece(const struct parcel *p, const char *sha256, int fd, int n,
 	hex_of(bytes, (size_t)len, hex);
 	snprintf(number, sizeof(number), "%d", n);
 	int rc = server_ask(p->server, "SELECT file_put($1, $2, $3, $4)", values, 4, NULL, p->err);
-	return rc || !p->between ? rc : p->between->fn(p->between->ctx, p->err);
+	return rc ? rc : p->between->fn(p->between->ctx, p->err);
 }
 
 static int ask_number(const struct parcel *p, const char *sql, const char *const *values, unsigned count, int64_t *ret)
@@ -102,19 +108,37 @@ static int send_pieces(const struct parcel *p, int fd, const char *sha256, off_t
 	return !rc && !done ? err_set(p->err, -EAGAIN, "a file arrived otherwise than it was sent") : rc;
 }
 
+/* -ENOENT: gone, or no file of a run: a folder, a device, a FIFO, a link. */
+static int open_regular(const char *path)
+{
+	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOFOLLOW);
+	struct stat st;
+
+	if (fd < 0)
+		return errno == ELOOP || errno == ENXIO ? -ENOENT : -errno;
+	if (fstat(fd, &st) == 0 && S_ISREG(st.st_mode))
+		return fd;
+	close(fd);
+	return -ENOENT;
+}
+
 static int send_file(const struct parcel *p, const char *path, const char *name, struct json_out *list)
 {
 	uint8_t digest[DIGEST_BYTES];
 	char hex[2 * DIGEST_BYTES + 3];
 	off_t size = 0;
-	int fd = open(path, O_RDONLY | O_CLOEXEC);
-	int rc = fd < 0 ? -errno : digest_file(fd, digest, &size);
+	int fd = open_regular(path);
+	int rc = fd < 0 ? fd : digest_file(fd, digest, &size);
 
 	if (rc == -ENOENT)
 		return 0;
-	if (rc)
-		rc = err_set(p->err, -EIO, "%.300s: %s", path, strerror(-rc));
-	if (!rc && size) {
+	if (rc == -EMFILE || rc == -ENFILE || rc == -ENOMEM)
+		return err_set(p->err, -EAGAIN, "%.300s: %s", path, strerror(-rc));
+	if (rc) {
+		p->between->left_out(p->between->ctx, path, strerror(-rc));
+		size = rc = 0;
+	}
+	if (size) {
 		hex_of(digest, sizeof(digest), hex);
 		rc = send_pieces(p, fd, hex, size);
 	}
@@ -193,6 +217,42 @@ static void last_words(const char *log, char *ret, size_t size)
 		fclose(file);
 }
 
+static bool is_one_of(int exit_code, const int *codes, unsigned count)
+{
+	for (unsigned i = 0; i < count; i++)
+		if (exit_code == codes[i])
+			return true;
+	return false;
+}
+
+/* What ended so has a verdict, or has moved nothing; anything else is told by whether it left a run file. */
+static bool is_lost(const struct parcel *p, const struct parcel_left *left)
+{
+	static const int verdicts[] = {EXIT_PASSED, EXIT_FAILED, EXIT_CANNOT_TELL};
+	static const int unmoved[] = {EXIT_NOT_SO, EXIT_IN_USE, EXIT_REFUSES};
+	int code = p->item->exit_code;
+
+	return is_one_of(code, verdicts, 3) || (left->file && !is_one_of(code, unmoved, 3));
+}
+
+/* No other bench may make good what is lost here: the job ends, with the failure where it was one. */
+static int give_up(const struct parcel *p, enum parcel_end *ret, char ret_label[16])
+{
+	char job[24], fence[24], code[12], why[300];
+	const char *const values[] = {p->item->bench, job, fence, code, why};
+
+	snprintf(job, sizeof(job), "%lld", (long long)p->item->job);
+	snprintf(fence, sizeof(fence), "%lld", (long long)p->item->fence);
+	snprintf(code, sizeof(code), "%d", p->item->exit_code == EXIT_FAILED ? EXIT_FAILED : EXIT_NO_STORAGE);
+	snprintf(why, sizeof(why), "%s: run %s ended with exit code %d and cannot be recorded: look at it there",
+		 p->item->bench, p->item->name, p->item->exit_code);
+	*ret = PARCEL_LOST;
+	snprintf(ret_label, 16, "lost");
+	return p->item->job ? server_ask(p->server, "SELECT give_back($1, $2, $3, $4, $5, true, '0 s')", values, 5,
+					 NULL, p->err)
+			    : 0;
+}
+
 static int give_back(const struct parcel *p, const char *log, enum parcel_end *ret, char ret_label[16])
 {
 	char job[24], fence[24], code[12], why[400], words[400];
@@ -215,8 +275,9 @@ static int give_back(const struct parcel *p, const char *log, enum parcel_end *r
 		       : 0;
 }
 
-int parcel_send(struct server *server, struct history *history, const struct outbox_item *item, const char *log,
-		const struct parcel_between *between, enum parcel_end *ret, char ret_label[16], struct err *err)
+int parcel_send(struct server *server, struct history *history, const struct outbox_item *item,
+		const struct parcel_left *left, const struct parcel_between *between, enum parcel_end *ret,
+		char ret_label[16], struct err *err)
 {
 	const struct parcel p = {server, item, between, err};
 	char run_file[FILE_PATH_MAX];
@@ -226,7 +287,7 @@ int parcel_send(struct server *server, struct history *history, const struct out
 	if (rc < 0)
 		return rc;
 	if (rc == 0)
-		return give_back(&p, log, ret, ret_label);
+		return is_lost(&p, left) ? give_up(&p, ret, ret_label) : give_back(&p, left->log, ret, ret_label);
 	rc = send_files(&p, run_file, json_out_add_array(run, "files"));
 	if (!rc)
 		rc = record(&p, run, ret, ret_label);

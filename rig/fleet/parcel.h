@@ -9,18 +9,27 @@
 enum parcel_end {
 	PARCEL_RECORDED, /* now, or it was before */
 	PARCEL_BACK,     /* there is no run: the job went back, or failed */
+	PARCEL_LOST, /* there was a run, and the history has it not: the job failed, and the run is looked at by hand */
 	PARCEL_CONFLICT, /* another run has this id: an alarm */
 };
 
-/* What else must not wait while a large file goes over a slow line; NULL: nothing. An error of it ends the sending. */
+/* fn: what else must not wait while a large file goes over a slow line. An error of it ends the sending. left_out: is told of a
+ * file that cannot be read. */
 struct parcel_between {
 	int (*fn)(void *ctx, struct err *err);
+	void (*left_out)(void *ctx, const char *path, const char *why);
 	void *ctx;
 };
 
-/* item: one that ended. log: the run's own complaints, for a job that did not begin; may not be there. ret_label: what the
- * server said. A file that is gone is not sent. Errors: server.h, those of the history, -EIO for a file that cannot be read. */
-int parcel_send(struct server *server, struct history *history, const struct outbox_item *item, const char *log,
-		const struct parcel_between *between, enum parcel_end *ret, char ret_label[16], struct err *err);
+struct parcel_left {     /* by a run that the history has not */
+	const char *log; /* its own complaints; may not be there */
+	bool file;       /* a run file that holds something */
+};
+
+/* item: one that ended. ret_label: what the server said. A file that is gone, or cannot be read, is not sent, and what is no
+ * regular file is none. Errors: server.h, those of the history, -EAGAIN where a file cannot be opened now. */
+int parcel_send(struct server *server, struct history *history, const struct outbox_item *item,
+		const struct parcel_left *left, const struct parcel_between *between, enum parcel_end *ret,
+		char ret_label[16], struct err *err);
 
 #endif

@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -15,6 +16,23 @@
 const char *seat_name(const struct seat *seat)
 {
 	return seat->agent->config->bench[seat->index].name;
+}
+
+const char *folder_of(const struct agent *agent, const struct outbox_item *item)
+{
+	return *item->folder ? item->folder : agent->config->folder;
+}
+
+void run_file_of(const struct agent *agent, const struct outbox_item *item, char *ret, size_t size)
+{
+	snprintf(ret, size, "%s/%s.penrig", *item->output ? item->output : agent->config->output, item->name);
+}
+
+bool runs_can_begin(const struct agent *agent)
+{
+	const char *program = agent->config->words ? agent->config->word[0] : own_program();
+
+	return !strchr(program, '/') || access(program, X_OK) == 0;
 }
 
 struct seat *seat_of(struct agent *agent, const char *bench)
@@ -140,6 +158,15 @@ static int start_child(struct seat *seat, const struct seat_order *order, struct
 	return child_start(seat->agent->station, seat->agent->loop, &child, &host, &seat->child, err);
 }
 
+/* The next agent may be started in another place. */
+static void note_place(const char *path, char ret[FILE_PATH_MAX])
+{
+	char *real = realpath(path, NULL);
+
+	snprintf(ret, FILE_PATH_MAX, "%s", real ? real : path);
+	free(real);
+}
+
 int seat_start(struct seat *seat, const struct seat_order *order, struct err *err)
 {
 	struct outbox_item *item = &seat->item;
@@ -154,33 +181,82 @@ int seat_start(struct seat *seat, const struct seat_order *order, struct err *er
 	seat->ended = seat->moved = seat->stopping = false;
 	seat->tries = 0;
 	seat->exit_code = -1;
+	note_place(seat->agent->config->folder, item->folder);
+	note_place(seat->agent->config->output, item->output);
 	rc = outbox_begin(seat->agent->history, item, err);
 	if (rc)
 		return rc;
 	rc = start_child(seat, order, err);
 	if (rc)
 		(void)outbox_done(seat->agent->history, item->seq, NULL);
+	seat->holds = !rc;
 	return rc;
+}
+
+static int adopt_child(struct seat *seat, struct err *err)
+{
+	struct agent *agent = seat->agent;
+	const struct child_host host = host_of(seat);
+	struct station_config *there = malloc(sizeof(*there));
+	int rc;
+
+	if (!there)
+		return err_set(err, -ENOMEM, "out of memory");
+	*there = *agent->station;
+	snprintf(there->state, sizeof(there->state), "%s", folder_of(agent, &seat->item));
+	rc = child_adopt(there, agent->loop, seat->item.name, &host, &seat->child, err);
+	free(there);
+	return rc;
+}
+
+/* There are no events of it. It ended where the history has it; and it did not get so far where they would stand: they are made
+ * before it is started. Else it may still run. */
+static int without_events(struct seat *seat, int why, struct err *err)
+{
+	struct agent *agent = seat->agent;
+	const struct outbox_item *item = &seat->item;
+	char known[FILE_PATH_MAX];
+	struct json_out *run = NULL;
+	int rc = outbox_run(agent->history, item->run_id, &run, known, err);
+
+	json_out_free(run);
+	seat->ended = rc == 1 || (rc == 0 && why == ENOENT && *item->folder && access(item->folder, X_OK) == 0);
+	seat->holds = seat->ended;
+	if (rc >= 0 && !seat->ended && !agent->opened)
+		agent_say(agent,
+			  "%s: ALARM: what became of run %s cannot be seen from here, and it is left alone: %.300s",
+			  seat_name(seat), item->name,
+			  *item->folder ? item->folder : "begin the agent with the --folder that it had");
+	return rc < 0 ? rc : 0;
 }
 
 int seat_adopt(struct seat *seat, const struct outbox_item *item, struct err *err)
 {
-	const struct child_host host = host_of(seat);
 	char path[2 * FILE_PATH_MAX];
 
 	seat->item = *item;
 	seat->exit_code = -1;
 	seat->tries = 0;
 	seat->moved = true;
-	snprintf(path, sizeof(path), "%s/%s.events.jsonl", seat->agent->config->folder, item->name);
-	if (access(path, F_OK) != 0) { /* it did not get so far */
-		seat->ended = true;
-		return 0;
-	}
-	return child_adopt(seat->agent->station, seat->agent->loop, item->name, &host, &seat->child, err);
+	snprintf(path, sizeof(path), "%s/%s.events.jsonl", folder_of(seat->agent, item), item->name);
+	if (access(path, F_OK) != 0)
+		return without_events(seat, errno, err);
+	seat->holds = true;
+	return adopt_child(seat, err);
 }
 
 /* ---- ending -------------------------------------------------------------------------------------------------------- */
+
+/* May be over at the next try, however long that takes. */
+static bool may_pass(int rc)
+{
+	static const int passing[] = {EBUSY, EAGAIN, EINTR, ENOSPC, EDQUOT, EROFS, ENOMEM, EMFILE, ENFILE};
+
+	for (unsigned i = 0; i < sizeof(passing) / sizeof(passing[0]); i++)
+		if (rc == -passing[i])
+			return true;
+	return false;
+}
 
 /* A run takes itself into the history at its end. One that died could not. */
 static int take_in(struct seat *seat, struct err *err)
@@ -191,13 +267,15 @@ static int take_in(struct seat *seat, struct err *err)
 	int rc = outbox_run(agent->history, seat->item.run_id, &run, known, err);
 
 	json_out_free(run);
-	snprintf(path, sizeof(path), "%s/%s.penrig", agent->config->output, seat->item.name);
-	if (rc || access(path, F_OK) != 0)
+	run_file_of(agent, &seat->item, path, sizeof(path));
+	if (rc || (access(path, F_OK) != 0 && errno == ENOENT) || agent->host.holds_nothing(agent->host.ctx, path))
 		return rc < 0 ? rc : 0;
 	rc = agent->host.take_in(agent->host.ctx, agent->history, path, err);
-	if (rc && ++seat->tries <= TRIES)
+	if (rc && (may_pass(rc) || seat->tries < TRIES)) {
+		seat->tries += !may_pass(rc);
 		return rc;
-	/* A run that was killed as it made its file left one that holds nothing. It is not removed, nor waited for. */
+	}
+	/* It stands in nobody's way. What it says of its pen is not lost: see parcel_send(). */
 	if (rc)
 		agent_say(agent, "%s: run %s cannot be taken in, look at it by hand: %s", seat_name(seat),
 			  seat->item.name, err->text);
@@ -210,14 +288,12 @@ int seat_settle(struct seat *seat, struct err *err)
 
 	if (!rc)
 		rc = outbox_end(seat->agent->history, seat->item.seq, seat->exit_code, err);
-	if (rc) {
-		seat->tries += !seat->tries;
+	if (rc)
 		return rc;
-	}
 	agent_say(seat->agent, "%s: job %lld, run %s has ended, exit code %d", seat_name(seat),
 		  (long long)seat->item.job, seat->item.name, seat->exit_code);
 	child_free(seat->child);
 	seat->child = NULL;
-	seat->ended = false;
+	seat->ended = seat->told = false;
 	return 0;
 }

@@ -17,6 +17,8 @@ struct seat {
 	struct child *child; /* NULL: none */
 	struct outbox_item item;
 	bool ended, moved, stopping;
+	bool told;  /* that its end cannot be kept yet */
+	bool holds; /* the server was not told its end yet: its lease is renewed */
 	int exit_code;
 	unsigned tries;    /* to take in what it left */
 	uint64_t renew_ns; /* on the loop's clock */
@@ -28,8 +30,11 @@ struct agent {
 	struct loop *loop;
 	struct server *server;
 	struct history *history;
-	struct station_config *station; /* as supervise.h wants to be told */
-	int lock;                       /* of its folder */
+	struct station_config *station;    /* as supervise.h wants to be told */
+	int lock;                          /* of its folder */
+	int bench_lock[AGENT_BENCHES_MAX]; /* of history and bench */
+	bool opened;
+	bool gone; /* the program that runs are: no job is taken */
 	unsigned seats;
 	struct seat seat[AGENT_BENCHES_MAX];
 	struct loop_timer timer;
@@ -45,8 +50,12 @@ struct agent {
 
 __attribute__((format(printf, 2, 3))) void agent_say(const struct agent *agent, const char *fmt, ...);
 const char *seat_name(const struct seat *seat);
+/* Where the item's agent kept what it began, and put its run files. */
+const char *folder_of(const struct agent *agent, const struct outbox_item *item);
+void run_file_of(const struct agent *agent, const struct outbox_item *item, char *ret, size_t size);
+bool runs_can_begin(const struct agent *agent);               /* their program is there */
 struct seat *seat_of(struct agent *agent, const char *bench); /* NULL: it is another agent's */
-int agent_renew(struct agent *agent, struct err *err);        /* what is due */
+int agent_meanwhile(struct agent *agent, struct err *err);    /* renewals and heartbeats that are due */
 
 /* ---- run.c: the run at hand, no word with the server --------------------------------------------------------------- */
 
@@ -59,7 +68,7 @@ struct seat_order { /* a job that was claimed */
 };
 /* Writes it into the outbox, then starts it. -errno with text: nothing runs, and nothing stands in the outbox. */
 int seat_start(struct seat *seat, const struct seat_order *order, struct err *err);
-/* Takes over what another agent began on this bench, or finds that it ended. */
+/* Takes over what another agent began on this bench, or finds that it ended. What cannot be seen is left alone. */
 int seat_adopt(struct seat *seat, const struct outbox_item *item, struct err *err);
 /* What ended goes into history and outbox. -errno: it is tried again later. */
 int seat_settle(struct seat *seat, struct err *err);

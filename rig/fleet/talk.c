@@ -6,6 +6,7 @@
 #include <string.h>
 #include <sys/statvfs.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "rig/base/digest.h"
 #include "rig/fleet/parcel.h"
@@ -35,7 +36,11 @@ static int health_of(const struct seat *seat, char **ret, struct err *err)
 	struct json_out *out = json_out_object();
 	int rc = outbox_count(agent->history, &counts, err);
 
-	json_out_string(out, "state", seat->child ? "running" : agent->full ? "disk full" : "idle");
+	json_out_string(out, "state",
+			seat->child   ? "running"
+			: agent->full ? "disk full"
+			: agent->gone ? "program gone"
+				      : "idle");
 	if (seat->child)
 		json_out_int(out, "job", seat->item.job);
 	json_out_int(out, "outbox", counts.waiting);
@@ -100,7 +105,7 @@ static void heed(struct seat *seat, const char *word)
 {
 	bool lost = strcmp(word, "lost") == 0, stop = strcmp(word, "stop") == 0;
 
-	if (seat->stopping || !(stop || (lost && !seat->moved)))
+	if (!seat->child || seat->stopping || !(stop || (lost && !seat->moved)))
 		return;
 	seat->stopping = true;
 	agent_say(seat->agent, "%s: job %lld %s: run %s is told to stop", seat_name(seat), (long long)seat->item.job,
@@ -235,36 +240,69 @@ static int take_own(void *ctx, const struct outbox_item *item)
 
 static int renew_meanwhile(void *ctx, struct err *err)
 {
-	return agent_renew(ctx, err);
+	return agent_meanwhile(ctx, err);
+}
+
+static void on_left_out(void *ctx, const char *path, const char *why)
+{
+	agent_say(ctx, "ALARM: %.300s cannot be sent, and its run is without it: %s", path, why);
+}
+
+/* Its lease is renewed until the server has its end. */
+static void hold(struct seat *seat, const struct outbox_item *item)
+{
+	if (seat->child || seat->ended || seat->holds || !item->job)
+		return;
+	seat->item = *item;
+	seat->holds = true;
+	seat->renew_ns = 0;
+}
+
+static void let_go(struct seat *seat, const struct outbox_item *item)
+{
+	if (seat->item.seq == item->seq)
+		seat->holds = false;
 }
 
 /* What the server will never take stands in nobody's way, and is not thrown away. */
 static int set_aside(struct agent *agent, const struct outbox_item *item, const struct err *why, struct err *err)
 {
-	agent_say(agent, "%s: ALARM: the server will never take run %s: %s", item->bench, item->name, why->text);
+	agent_say(agent, "%s: ALARM: the server will never have run %s: %s", item->bench, item->name, why->text);
 	return outbox_refuse(agent->history, item->seq, why->text, err);
 }
 
 int talk_send(struct agent *agent, bool *ret_more, struct err *err)
 {
-	const struct parcel_between between = {renew_meanwhile, agent};
+	const struct parcel_between between = {renew_meanwhile, on_left_out, agent};
 	struct oldest oldest = {.agent = agent};
 	const struct outbox_item *item = &oldest.item;
-	char log[2 * FILE_PATH_MAX], label[16] = "";
+	char log[2 * FILE_PATH_MAX], file[2 * FILE_PATH_MAX], label[16] = "";
 	enum parcel_end end = PARCEL_RECORDED;
 	int rc = outbox_each(agent->history, true, take_own, &oldest, err);
 
 	*ret_more = rc == 1;
 	if (rc != 1)
 		return rc;
-	snprintf(log, sizeof(log), "%s/%s.log", agent->config->folder, item->name);
-	rc = parcel_send(agent->server, agent->history, item, log, &between, &end, label, err);
+	struct seat *seat = seat_of(agent, item->bench);
+	hold(seat, item);
+	snprintf(log, sizeof(log), "%s/%s.log", folder_of(agent, item), item->name);
+	run_file_of(agent, item, file, sizeof(file));
+	const struct parcel_left left = {log,
+					 access(file, F_OK) == 0 && !agent->host.holds_nothing(agent->host.ctx, file)};
+	rc = parcel_send(agent->server, agent->history, item, &left, &between, &end, label, err);
 	if (rc == -EREMOTE && strcmp(server_code(agent->server), "PR001") != 0) {
 		const struct err why = *err;
+		let_go(seat, item);
 		return set_aside(agent, item, &why, err);
 	}
 	if (rc)
 		return rc;
+	let_go(seat, item);
+	if (end == PARCEL_LOST) {
+		struct err why;
+		err_set(&why, -EBADMSG, "it ended with exit code %d and is not in the history", item->exit_code);
+		return set_aside(agent, item, &why, err);
+	}
 	if (end == PARCEL_CONFLICT)
 		agent_say(agent, "%s: ALARM: run %s: the server has another run with this id", item->bench, item->name);
 	else

@@ -14,7 +14,13 @@ static const char table_sql[] = "CREATE TABLE IF NOT EXISTS outbox(seq INTEGER P
 				"NOT NULL UNIQUE, bench TEXT NOT "
 				"NULL, name TEXT NOT NULL, job INTEGER NOT NULL, fence INTEGER NOT NULL, begun INTEGER "
 				"NOT NULL, ended INTEGER NOT "
-				"NULL, exit_code INTEGER NOT NULL, refused TEXT NOT NULL)";
+				"NULL, exit_code INTEGER NOT NULL, refused TEXT NOT NULL, folder TEXT NOT NULL "
+				"DEFAULT '', output TEXT NOT NULL DEFAULT '')";
+/* A table that an older penrig made. */
+static const char count_folders[] =
+	"SELECT count(*) FROM pragma_table_info('outbox') WHERE name IN ('folder', 'output')";
+static const char add_folders[] = "ALTER TABLE outbox ADD COLUMN folder TEXT NOT NULL DEFAULT ''; "
+				  "ALTER TABLE outbox ADD COLUMN output TEXT NOT NULL DEFAULT ''";
 
 static void bind(struct db_stmt *stmt, int index, const char *text)
 {
@@ -23,7 +29,12 @@ static void bind(struct db_stmt *stmt, int index, const char *text)
 
 int outbox_open(struct history *history, struct err *err)
 {
-	return db_exec(history->db, table_sql, err);
+	int64_t columns = 0;
+	int rc = db_exec(history->db, table_sql, err);
+
+	if (!rc)
+		rc = db_number(history->db, count_folders, &columns, err);
+	return rc || columns ? rc : db_exec(history->db, add_folders, err);
 }
 
 int outbox_begin(struct history *history, struct outbox_item *item, struct err *err)
@@ -32,8 +43,8 @@ int outbox_begin(struct history *history, struct outbox_item *item, struct err *
 	int64_t known = 0;
 	int rc = db_prepare(
 		history->db,
-		"INSERT OR IGNORE INTO outbox(run_id, bench, name, job, fence, begun, ended, exit_code, refused) "
-		"VALUES(?,?,?,?,?,?,0,-1,'')",
+		"INSERT OR IGNORE INTO outbox(run_id, bench, name, job, fence, begun, ended, exit_code, refused, "
+		"folder, output) VALUES(?,?,?,?,?,?,0,-1,'',?,?)",
 		&stmt, err);
 
 	if (rc)
@@ -45,6 +56,8 @@ int outbox_begin(struct history *history, struct outbox_item *item, struct err *
 	db_bind_int(stmt, 4, item->job);
 	db_bind_int(stmt, 5, item->fence);
 	db_bind_int(stmt, 6, item->begun_s);
+	bind(stmt, 7, item->folder);
+	bind(stmt, 8, item->output);
 	rc = db_insert(stmt, err);
 	db_finalize(stmt);
 	if (!rc)
@@ -131,6 +144,8 @@ static int on_item(void *ctx, struct db_stmt *row, struct err *err)
 	copy(item.run_id, sizeof(item.run_id), db_text(row, 1, NULL));
 	copy(item.bench, sizeof(item.bench), db_text(row, 2, NULL));
 	copy(item.name, sizeof(item.name), db_text(row, 3, NULL));
+	copy(item.folder, sizeof(item.folder), db_text(row, 9, NULL));
+	copy(item.output, sizeof(item.output), db_text(row, 10, NULL));
 	return walk->fn(walk->ctx, &item);
 }
 
@@ -139,10 +154,11 @@ int outbox_each(struct history *history, bool ended, int (*fn)(void *ctx, const 
 {
 	struct walk walk = {fn, ctx};
 
-	return db_each(history->db,
-		       "SELECT seq, run_id, bench, name, job, fence, begun, ended, exit_code FROM outbox "
-		       "WHERE ended = ?1 AND refused = '' ORDER BY seq",
-		       ended, 0, on_item, &walk, err);
+	return db_each(
+		history->db,
+		"SELECT seq, run_id, bench, name, job, fence, begun, ended, exit_code, folder, output FROM outbox "
+		"WHERE ended = ?1 AND refused = '' ORDER BY seq",
+		ended, 0, on_item, &walk, err);
 }
 
 /* ---- what is told of a run ----------------------------------------------------------------------------------------- */

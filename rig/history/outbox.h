@@ -16,6 +16,7 @@ struct outbox_item {
 	char run_id[40];           /* a UUID */
 	char bench[64], name[128]; /* of the bench in the fleet; of the run */
 	int64_t job, fence;
+	char folder[FILE_PATH_MAX], output[FILE_PATH_MAX]; /* of the agent that began it; "": it did not say */
 	bool ended;
 	int exit_code;   /* of one that ended; -1: not known */
 	int64_t begun_s; /* UTC by the bench's clock */

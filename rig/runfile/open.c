@@ -213,6 +213,15 @@ static int name_altered(struct runfile_reader *reader, int rc, struct err *err)
 	return err_set(err, -EBADMSG, "%s", why.text);
 }
 
+bool runfile_holds_nothing(const char *path)
+{
+	struct db *db = NULL;
+	bool nothing = db_open(path, path, DB_READ, BUSY_AT_END_MS, &db, NULL) == 0 && schema_holds_nothing(db);
+
+	db_close(db);
+	return nothing;
+}
+
 int runfile_open(const char *path, struct runfile_reader **ret, struct record **ret_record, struct err *err)
 {
 	struct runfile_reader *reader = calloc(1, sizeof(*reader));

@@ -68,6 +68,8 @@ const char *runfile_path(const struct runfile *rf);
  * -wal) and says at which step it ended. Restores the record (run_status of an unfinished file: interrupted, without a
  * verdict; rig/offline/reopen.h forms it). */
 struct runfile_reader;
+/* It is of a run that was killed as it made it: no pen was opened yet. False also where that cannot be seen. */
+bool runfile_holds_nothing(const char *path);
 int runfile_open(const char *path, struct runfile_reader **ret, struct record **ret_record, struct err *err);
 /* Recomputes the journal's chain and every block's digest: 0, or -EBADMSG naming the first entry, item or block that does not
  * fit, and in a short one the cell, the byte and what was written there, where it is one byte. */

@@ -89,6 +89,9 @@ static int check_parts(struct db *db, const char *path, struct err *err)
 	return rc;
 }
 
+static const char count_tables[] = "SELECT count(*) FROM sqlite_schema WHERE type='table'";
+static const char count_records[] = "SELECT count(*) FROM item WHERE kind='record'";
+
 static int holds_nothing(const char *path, struct err *err)
 {
 	return err_set(
@@ -99,8 +102,6 @@ static int holds_nothing(const char *path, struct err *err)
 
 int schema_check(struct db *db, const char *path, struct err *err)
 {
-	static const char count_tables[] = "SELECT count(*) FROM sqlite_schema WHERE type='table'";
-	static const char count_records[] = "SELECT count(*) FROM item WHERE kind='record'";
 	int64_t id, version, tables, records = 0;
 	int rc = db_number(db, "PRAGMA application_id", &id, err);
 	if (!rc)
@@ -121,4 +122,13 @@ int schema_check(struct db *db, const char *path, struct err *err)
 	if (!rc && tables)
 		rc = db_number(db, count_records, &records, err);
 	return rc || records ? rc : holds_nothing(path, err);
+}
+
+bool schema_holds_nothing(struct db *db)
+{
+	int64_t tables = 1, records = 1;
+
+	if (db_number(db, count_tables, &tables, NULL))
+		return false;
+	return tables == 0 || (db_number(db, count_records, &records, NULL) == 0 && records == 0);
 }

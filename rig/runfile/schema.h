@@ -15,5 +15,7 @@ int schema_create(struct db *db, struct err *err);
 /* 0: a run file that this penrig reads, with a record in it. -EBADMSG: none, or nothing in it; -ENOTSUP: of another
  * version. path: for the error's text. */
 int schema_check(struct db *db, const char *path, struct err *err);
+/* No table, or no record: of a run that was killed as it made its file. False where that cannot be seen. */
+bool schema_holds_nothing(struct db *db);
 
 #endif

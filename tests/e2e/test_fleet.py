@@ -2,6 +2,7 @@
 import json
 import os
 import signal
+import sqlite3
 import subprocess
 import sys
 import uuid
@@ -66,6 +67,7 @@ def everything_dies(check, f):
     job = f.submit()
     agent.until_said(f"job {job}, plan")
     agent.kill()
+    f.server.sql("UPDATE penrig.attempt SET lease_until = '2001-01-01'; UPDATE penrig.job SET ready_at = '2001-01-01'")
     f.server.stop(signal.SIGKILL)
     agent.start()
     agent.until_said("it is tried again")
@@ -76,6 +78,7 @@ def everything_dies(check, f):
     j = f.until_job(job, over, "the job's end")
     check((j["state"], j["exit_code"], j["attempts"]) == ("done", 0, 1), f"one attempt, which went on: {j}")
     check(recorded(f, "label", job=job) == [("won",)], "recorded once")
+    check(f.server.sql("SELECT 1 FROM penrig.attempt WHERE lease_until > claimed_at") == [["1"]], "its lease was renewed before its files went")
     until("an empty outbox", lambda: agent.rows("SELECT count(*) FROM outbox") == [(0,)])
 
 
@@ -267,6 +270,101 @@ def what_answers(check, f):
     check(recorded_as(f, job, 1, "pass", "complete", 0) == "superseded" and how_it_stands(f, job)[:2] == ["failed", "2"], f"what was given back answers nothing: {how_it_stands(f, job)}")
 
 
+def left_behind(f, code, *, file=None, ended=1, folder=None, exists=True):
+    """A row of bench-1's outbox whose run is not in its history, as an agent that died may leave it; the job, and the run's name."""
+    job, run = claimed(f), str(uuid.uuid4())
+    home = f.agents[0].folder / "state/agent"
+    (home / "runs").mkdir(parents=True, exist_ok=True)
+    name = f"job{job}-1-{run[:8]}"
+    if file is not None:
+        (home / "runs" / f"{name}.penrig").write_bytes(file)
+    with sqlite3.connect(f.agents[0].history) as db:
+        db.execute("INSERT INTO outbox(run_id, bench, name, job, fence, begun, ended, exit_code, refused, folder, output) VALUES(?,'bench-1',?,?,1,1,?,?,'',?,?)",
+                   (run, name, job, ended, code, str(home) if folder is None else folder, str(home / "runs")))
+    return job, name
+
+
+def has_outbox(f):
+    """Made by an agent, and by nobody else."""
+    agent = f.agents[0]
+    agent.start()
+    until("its outbox", lambda: agent.history.exists() and agent.rows("SELECT count(*) FROM sqlite_schema WHERE name = 'outbox'") == [(1,)])
+    agent.end()
+
+
+def what_cannot_be_recorded(check, f):
+    """A run with a verdict, or with a file that says something, is neither given back nor thrown away: its job fails, and it is set aside with an alarm."""
+    has_outbox(f)
+    agent = f.agents[0]
+    cases = ((1, None, ["failed", "1"]), (0, None, ["failed", "6"]), (3, None, ["failed", "6"]), (-1, b"no run file, but something", ["failed", "6"]), (256, None, ["ready", "-1"]),
+             (-1, b"", ["ready", "-1"]), (5, None, ["ready", "-1"]), (8, None, ["failed", "8"]))
+    rows = []
+    for code, file, _ in cases:
+        rows.append(left_behind(f, code, file=file))
+        f.server.sql("UPDATE penrig.attempt SET lease_until = now()")  # so that the bench may have the next one, too
+        f.server.sql("UPDATE penrig.job SET ready_at = now() + interval '1 h' WHERE closed_at IS NULL")
+    agent.start()
+    until("its outbox sent", lambda: agent.rows("SELECT count(*) FROM outbox WHERE refused = ''") == [(0,)])
+    lost = [name for (_, name), (_, _, stands) in zip(rows, cases) if stands[0] == "failed" and stands[1] != "8"]
+    check([n for n, in agent.rows("SELECT name FROM outbox ORDER BY seq")] == lost and agent.said().count("ALARM") == len(lost), f"set aside, each with an alarm: {lost} {agent.said()}")
+    for (job, _), (code, file, stands) in zip(rows, cases):
+        check(how_it_stands(f, job)[:2] == stands, f"exit code {code}, {file}: {how_it_stands(f, job)}")
+    agent.end()
+    with sqlite3.connect(agent.history) as db:
+        db.execute("DELETE FROM outbox")
+
+
+def another_folder(check, f):
+    """A run goes on when its agent is started again in another folder, and is taken over from where it is; not by a second agent beside the first."""
+    agent = f.agents[0]
+    agent.start(gate=True)
+    job = f.submit("PEN-DEEP-01")
+    agent.until_said(f"job {job}, plan")
+    other = ("--folder", str(agent.folder / "elsewhere"))
+    second = subprocess.run(agent.argv(*other), capture_output=True, text=True, timeout=fleet.LIMIT_S)
+    check(second.returncode == 5 and "with the history" in second.stderr, f"two of them, two folders, one history: {second.returncode} {second.stderr}")
+    agent.kill()
+    agent.start(*other)
+    until("the second beginning", lambda: agent.said().count("waits for jobs") == 2)
+    check(agent.rows("SELECT ended FROM outbox") == [(0,)], f"it still runs: {agent.rows('SELECT * FROM outbox')}")
+    agent.open_gate()
+    j = f.until_job(job, over, "its end")
+    check((j["state"], j["exit_code"], j["attempts"]) == ("done", 1, 1) and recorded(f, "label", "verdict", job=job) == [("won", "fail")], f"{j}")
+    agent.end()
+    job, name = left_behind(f, -1, ended=0, folder=str(agent.folder / "gone"))
+    agent.start()
+    agent.until_said(f"ALARM: what became of run {name}")
+    check(agent.rows("SELECT ended, refused FROM outbox") == [(0, "")] and how_it_stands(f, job)[0] == "leased", "what cannot be seen is left alone")
+    agent.end()
+    with sqlite3.connect(agent.history) as db:
+        db.execute("DELETE FROM outbox")
+
+
+def odd_files(check, f):
+    """A folder, a FIFO or a link beside a run under its name is no file of it; an agent without its program takes no job."""
+    agent = f.agents[0]
+    agent.start(gate=True)
+    job = f.submit()
+    agent.until_said(f"job {job}, plan")
+    name = agent.rows("SELECT name FROM outbox")[0][0]
+    runs = agent.folder / "state/agent/runs"
+    (runs / f"{name}.folder").mkdir()
+    os.mkfifo(runs / f"{name}.fifo")
+    (runs / f"{name}.link").symlink_to("/etc/hostname")
+    agent.open_gate()
+    check(f.until_job(job, over, "its end")["state"] == "done", "it is sent all the same")
+    names = {n.split(".", 1)[1] for n, in f.server.sql("SELECT name FROM penrig.run_file")}
+    check("penrig" in names and not names & {"folder", "fifo", "link"} and "ALARM" not in agent.said(), f"{names} {agent.said()}")
+    held = agent.folder / "held"
+    held.rename(agent.folder / "away")
+    job = f.submit()
+    agent.until_said("the program that does the jobs is gone")
+    check(f.jobs()[job]["state"] == "waiting" and f.jobs()[job]["attempts"] == 0, f"{f.jobs()[job]}")
+    (agent.folder / "away").rename(held)
+    f.server.sql("NOTIFY penrig_job")
+    check(f.until_job(job, over, "its end")["state"] == "done", "it is there again")
+
+
 def who_may(check, f):
     """Each of these must fail, and change nothing."""
     f.agents[0].start()
@@ -354,7 +452,7 @@ def main():
     f = Fleet(2)
     clean = "TRUNCATE penrig.job, penrig.attempt, penrig.run_key, penrig.run, penrig.result, penrig.device_use, penrig.run_file, penrig.run_conflict"
     try:
-        for test in (to_the_end, everything_dies, superseded, lost_before_it_moved, back_in_time, killed_run, half_a_run, given_up, maintenance, two_agents, what_answers, who_may, the_same_id, wrong_words, versions):
+        for test in (to_the_end, everything_dies, superseded, lost_before_it_moved, back_in_time, killed_run, half_a_run, given_up, maintenance, two_agents, what_answers, what_cannot_be_recorded, another_folder, odd_files, who_may, the_same_id, wrong_words, versions):
             if len(sys.argv) > 1 and test.__name__ not in sys.argv[1:]:
                 continue
             try:

@@ -11,6 +11,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "rig/history/inside.h"
 #include "rig/history/outbox.h"
 
 static char folder[64], path[96];
@@ -146,12 +147,33 @@ static void again(void **state)
 	assert_null(run);
 }
 
+/* Of an older penrig: what stands in it stays, and does not say where its agent was. */
+static void an_older_table(void **state)
+{
+	struct outbox_item item = {.run_id = "b", .folder = "/some/agent", .output = "/some/runs"};
+
+	(void)state;
+	begin("a", 7);
+	assert_int_equal(db_exec(history->db,
+				 "ALTER TABLE outbox DROP COLUMN folder; ALTER TABLE outbox DROP COLUMN output", NULL),
+			 0);
+	assert_int_equal(outbox_open(history, NULL), 0);
+	assert_int_equal(outbox_open(history, NULL), 0);
+	assert_int_equal(outbox_begin(history, &item, NULL), 0);
+	struct seen seen = all(false);
+	assert_int_equal(seen.count, 2);
+	assert_string_equal(seen.item[0].folder, "");
+	assert_string_equal(seen.item[1].folder, "/some/agent");
+	assert_string_equal(seen.item[1].output, "/some/runs");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(a_life, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(what_is_refused, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(again, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(an_older_table, set_up, tear_down),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
