@@ -330,16 +330,18 @@ int bench_command_settle(const struct json_doc *doc, const struct json *node, co
 
 int bench_commands_check(const struct bench *bench, struct err *err)
 {
-	for (unsigned i = 0; bench->production && i < bench->devices; i++) {
+	const bool golden = bench->golden.present && !bench->given, asked = bench->production || golden;
+
+	for (unsigned i = 0; asked && i < bench->devices; i++) {
 		const struct bench_device *device = &bench->device[i];
 		if (!device->command.there || device->command.sha256[0] ||
 		    strncmp(device->link, EXEC, strlen(EXEC)) != 0)
 			continue;
-		return json_error(
-			bench->doc, json_get(device->node, "command"), err,
-			"a bench in production takes a program by its digest: name it with its folder, and write "
-			"\"program_sha256\": \"%s\"",
-			device->command.setup.sha256[0] ? device->command.setup.sha256 : "its sha256sum");
+		return json_error(bench->doc, json_get(device->node, "command"), err,
+				  "%s takes a program by its digest: name it with its folder, and write "
+				  "\"program_sha256\": \"%s\"",
+				  bench->production ? "a bench in production" : "a bench with a reference pen",
+				  device->command.setup.sha256[0] ? device->command.setup.sha256 : "its sha256sum");
 	}
 	return 0;
 }

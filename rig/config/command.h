@@ -14,7 +14,8 @@ int bench_command_read(const struct json_doc *doc, const struct json *node, void
 int bench_command_settle(const struct json_doc *doc, const struct json *node, const struct bench *bench, uint32_t roles,
 			 struct bench_device *device, struct err *err);
 
-/* On a bench in production the file names the program by its digest, so that whoever approves the bench approves it, too. */
+/* On a bench in production the file names the program by its digest, so that whoever approves the bench approves it, too; and on
+ * one with a reference pen, so that its pass ends where another program measures. */
 int bench_commands_check(const struct bench *bench, struct err *err);
 
 #endif

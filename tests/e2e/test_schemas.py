@@ -36,7 +36,7 @@ ONLY_C = {
     # what a program's samples are against the rest of its entry
     "bench-command-column-beyond", "bench-command-name-twice", "bench-command-no-force", "bench-command-arguments-of-file",
     "bench-command-serial-link", "bench-command-missing", "bench-command-of-other-driver", "bench-command-exec-of-other-driver",
-    "bench-command-digest-in-path", "bench-command-production", "bench-command-range-crossed",
+    "bench-command-digest-in-path", "bench-command-production", "bench-golden-program", "bench-command-range-crossed",
     # another file
     "bench-command-no-program", "bench-command-digest-other", "bench-phantom-gone", "bench-phantom-twice", "bench-phantom-worn", "plan-rate-outside-phantom",
     "plan-depth-outside-pen", "plan-phantom-not-there", "plan-judge-displacement",
