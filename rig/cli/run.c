@@ -626,6 +626,8 @@ static int execute(struct run *run, const char *plan_path)
 			   &err);
 	if (rc >= 0)
 		rc = keeping_begin_proof(&run->keeping, run->plan, run->bench, run->record, &err);
+	if (rc >= 0)
+		rc = keeping_begin_reference(&run->keeping, run->plan, run->bench, run->record, &err);
 	if (rc < 0) {
 		delivery_give_name_back(run->record);
 		return cli_error(rc == -EKEYEXPIRED ? EXIT_REFUSED : EXIT_STORAGE, "%s", err.text);

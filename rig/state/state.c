@@ -34,9 +34,11 @@ static const char schema_sql[] =
 	"CREATE INDEX stroke_by_position ON stroke(phantom, position);";
 
 /* Younger than the format: a penrig that does not know it leaves it alone. */
-static const char deadman_sql[] =
+static const char younger_sql[] =
 	"CREATE TABLE IF NOT EXISTS deadman(run INTEGER PRIMARY KEY REFERENCES run(id), supply TEXT NOT NULL,"
-	" output INTEGER NOT NULL, set_ms INTEGER NOT NULL, passed INTEGER NOT NULL)";
+	" output INTEGER NOT NULL, set_ms INTEGER NOT NULL, passed INTEGER NOT NULL);"
+	"CREATE TABLE IF NOT EXISTS reference(run INTEGER PRIMARY KEY REFERENCES run(id), bench TEXT NOT NULL,"
+	" plan TEXT NOT NULL, folder TEXT NOT NULL)";
 
 /* ---- where --------------------------------------------------------------------------------------------------------- */
 
@@ -142,7 +144,7 @@ int state_open(const char *folder, const char *bench_path, struct state **ret, s
 			 ? kept_db_open(state->path, &format, real_path, &state->db, err)
 			 : err_set(err, -ENAMETOOLONG, "the folder's name is too long: %.200s", folder);
 	if (!rc)
-		rc = db_exec(state->db, deadman_sql, err);
+		rc = db_exec(state->db, younger_sql, err);
 	if (rc) {
 		state_close(state);
 		return not_kept(folder, rc, err);
@@ -230,12 +232,32 @@ static int upsert_deadman(struct state *state, const struct state_run *run, cons
 	return rc;
 }
 
-static int delete_deadman(struct state *state, const struct state_run *run, struct err *err)
+static int upsert_reference(struct state *state, const struct state_run *run, const struct state_reference *reference,
+			    struct err *err)
 {
 	struct db_stmt *stmt;
 	int rc = db_prepare(state->db,
-			    "DELETE FROM deadman WHERE run IN (SELECT id FROM run WHERE name = ?1 AND started_ns = ?2)",
+			    "INSERT OR REPLACE INTO reference(run, bench, plan, folder)"
+			    " SELECT id, ?3, ?4, ?5 FROM run WHERE name = ?1 AND started_ns = ?2",
 			    &stmt, err);
+	if (rc)
+		return rc;
+	bind_run(stmt, run);
+	db_bind_text(stmt, 3, reference->bench, strlen(reference->bench));
+	db_bind_text(stmt, 4, reference->plan, strlen(reference->plan));
+	db_bind_text(stmt, 5, reference->folder, strlen(reference->folder));
+	rc = db_insert(stmt, err);
+	db_finalize(stmt);
+	return rc;
+}
+
+#define DELETE_OF_RUN(table)                                                                                           \
+	"DELETE FROM " table " WHERE run IN (SELECT id FROM run WHERE name = ?1 AND started_ns = ?2)"
+
+static int delete_of_run(struct state *state, const char *sql, const struct state_run *run, struct err *err)
+{
+	struct db_stmt *stmt;
+	int rc = db_prepare(state->db, sql, &stmt, err);
 	if (rc)
 		return rc;
 	bind_run(stmt, run);
@@ -244,10 +266,11 @@ static int delete_deadman(struct state *state, const struct state_run *run, stru
 	return rc;
 }
 
-/* Beside that the run was alive: nothing, strokes, or a dead-man test. */
+/* Beside that the run was alive: nothing, strokes, a dead-man test, or that it is the reference pen's. */
 struct told {
 	const struct state_use *use;
 	const struct state_deadman *test;
+	const struct state_reference *reference;
 };
 
 static int tell(struct state *state, const struct state_run *run, struct told told, struct err *err)
@@ -260,6 +283,8 @@ static int tell(struct state *state, const struct state_run *run, struct told to
 		rc = upsert_strokes(state, run, told.use, err);
 	if (!rc && told.test)
 		rc = upsert_deadman(state, run, told.test, err);
+	if (!rc && told.reference)
+		rc = upsert_reference(state, run, told.reference, err);
 	if (!rc)
 		rc = db_commit(state->db, err);
 	if (rc)
@@ -289,7 +314,18 @@ int state_deadman(struct state *state, const struct state_run *run, const struct
 
 int state_deadman_untested(struct state *state, const struct state_run *run, struct err *err)
 {
-	return delete_deadman(state, run, err);
+	return delete_of_run(state, DELETE_OF_RUN("deadman"), run, err);
+}
+
+int state_reference(struct state *state, const struct state_run *run, const struct state_reference *reference,
+		    struct err *err)
+{
+	return tell(state, run, (struct told){.reference = reference}, err);
+}
+
+int state_reference_unmoved(struct state *state, const struct state_run *run, struct err *err)
+{
+	return delete_of_run(state, DELETE_OF_RUN("reference"), run, err);
 }
 
 /* ---- asking -------------------------------------------------------------------------------------------------------- */
@@ -348,6 +384,31 @@ int state_last_deadman(struct state *state, const char *supply, unsigned output,
 	snprintf(last.supply, sizeof(last.supply), "%s", supply);
 	*ret = last;
 	return 1;
+}
+
+int state_last_reference(struct state *state, const char *dut, const char *bench, const char *plan,
+			 struct state_reference *ret, struct err *err)
+{
+	struct db_stmt *query;
+	int rc = db_prepare(state->db,
+			    "SELECT name, folder, started_ns FROM reference JOIN run ON run.id = reference.run"
+			    " WHERE dut = ? AND bench = ? AND plan = ? ORDER BY started_ns DESC, run.id DESC LIMIT 1",
+			    &query, err);
+	if (rc)
+		return rc;
+	db_bind_text(query, 1, dut, strlen(dut));
+	db_bind_text(query, 2, bench, strlen(bench));
+	db_bind_text(query, 3, plan, strlen(plan));
+	rc = db_step(query, err);
+	if (rc == 1) {
+		copy_text(query, 0, ret->name, sizeof(ret->name));
+		copy_text(query, 1, ret->folder, sizeof(ret->folder));
+		ret->started_wall_ns = (uint64_t)db_int(query, 2);
+		snprintf(ret->bench, sizeof(ret->bench), "%s", bench);
+		snprintf(ret->plan, sizeof(ret->plan), "%s", plan);
+	}
+	db_finalize(query);
+	return rc;
 }
 
 #define USES                                                                                                           \

@@ -63,6 +63,21 @@ int state_deadman_untested(struct state *state, const struct state_run *run, str
 int state_last_deadman(struct state *state, const char *supply, unsigned output, struct state_deadman *ret,
 		       struct err *err);
 
+/* A run of the bench's reference pen. Whether it is in the history, and what it showed, is not known here. */
+struct state_reference {
+	char name[128], bench[64], plan[64]; /* bench: its name, which a history knows it by */
+	char folder[FILE_PATH_MAX];          /* of its file */
+	uint64_t started_wall_ns;
+};
+/* The run sets out to move the reference pen. Durable when it returns 0. */
+int state_reference(struct state *state, const struct state_run *run, const struct state_reference *reference,
+		    struct err *err);
+/* It moved nothing and left no file: an earlier run stands. */
+int state_reference_unmoved(struct state *state, const struct state_run *run, struct err *err);
+/* The newest such run of this pen on the bench of this name by this plan. 1: there is one, 0: none. */
+int state_last_reference(struct state *state, const char *dut, const char *bench, const char *plan,
+			 struct state_reference *ret, struct err *err);
+
 struct state_use { /* of one position of a phantom */
 	char phantom[48], position[32];
 	uint64_t strokes, runs;

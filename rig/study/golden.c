@@ -14,6 +14,7 @@
 const char *const golden_state_name[GOLDEN_STATES] = {
 	[GOLDEN_VALID] = "valid",
 	[GOLDEN_NONE] = "none",
+	[GOLDEN_NOT_INDEXED] = "not_indexed",
 	[GOLDEN_NOT_PASSED] = "not_passed",
 	[GOLDEN_OTHER_PLAN] = "other_plan",
 	[GOLDEN_OTHER_SETUP] = "other_setup",
@@ -151,14 +152,14 @@ struct looking {
 	unsigned runs_since, earlier, room;
 	bool any;
 	int64_t newest, *earlier_id; /* run ids, rising as they were found */
+	bool arrived;                /* the run that began last, or a newer one, is in the history */
 	struct err *err;
 };
 
 static bool is_of_pen(const struct golden_rule *rule, const struct history_run *run)
 {
 	return strcmp(run->dut, rule->pen) == 0 && strcmp(run->bench, rule->bench) == 0 &&
-	       strcmp(run->plan, rule->plan) == 0 && !*run->origin &&
-	       unit_standing_of(run->verdict, run->later) != UNIT_UNKNOWN;
+	       strcmp(run->plan, rule->plan) == 0 && !*run->origin;
 }
 
 /* The one before is an earlier pass now, if it was one. */
@@ -186,6 +187,9 @@ static int on_pen(void *ctx, const struct history_run *run)
 	if (!is_of_pen(l->rule, run))
 		return 0;
 	golden_judge(l->rule, run, 0, l->pass);
+	l->arrived |= strcmp(run->started, l->rule->begun) >= 0; /* its record dates it after the state did */
+	if (unit_standing_of(run->verdict, run->later) == UNIT_UNKNOWN)
+		return 0;
 	l->any = true;
 	l->newest = run->id;
 	return keep_earlier(l, run);
@@ -386,6 +390,16 @@ static int hold_against_history(struct history *history, struct looking *l, stru
 
 	if (!rc)
 		end_run(&c);
+/* What it showed is not known here, so nothing older stands. */
+static void say_not_indexed(const struct golden_rule *rule, struct golden_pass *pass)
+{
+	pass->state = GOLDEN_NOT_INDEXED;
+	snprintf(pass->text, sizeof(pass->text),
+		 "its newest run, %.80s at %.19s, is not in the history, or not over: penrig history --rebuild %.120s "
+		 "takes it in",
+		 rule->begun_name, rule->begun, rule->begun_folder);
+}
+
 	free(c.item);
 	return rc;
 }
@@ -407,7 +421,9 @@ int golden_look(struct history *history, const struct golden_rule *rule, struct 
 	if (!rc && ret->state == GOLDEN_VALID)
 		rc = hold_against_history(history, &l, err);
 	free(l.earlier_id);
-	if (!rc)
+	if (!rc && *rule->begun && !l.arrived)
+		say_not_indexed(rule, ret);
+	else if (!rc)
 		conclude(ret);
 	return rc;
 }

@@ -1,5 +1,5 @@
 /* Does the pass of a bench's reference pen hold? The newest run of that pen by its plan on that bench decides: nothing older is
- * looked for, whatever it says. It must be a plain pass that nobody took back, measured with the very files that the bench has
+ * looked for, whatever it says, and one that the bench's state knows to have begun must be in the history. It must be a plain pass that nobody took back, measured with the very files that the bench has
  * now (bench, phantoms and with them the certificates, plan) by this program; not too old, not used up; and its values must
  * agree with those of the earlier passes, where there are enough to tell. */
 #ifndef PENRIG_STUDY_GOLDEN_H
@@ -18,12 +18,15 @@ struct golden_rule {             /* texts are borrowed */
 	double now_s;      /* seconds since 1970 */
 	double valid_s;
 	int64_t valid_runs; /* 0: any number */
+	const char *begun;  /* when its newest run that the bench's state knows of began; "": none */
+	const char *begun_name, *begun_folder;
 };
 
 enum golden_state {
 	GOLDEN_VALID,
-	GOLDEN_NONE,       /* it never ran */
-	GOLDEN_NOT_PASSED, /* or a later verdict or a supervisor took the pass back */
+	GOLDEN_NONE,        /* it never ran */
+	GOLDEN_NOT_INDEXED, /* its newest run is not in this history */
+	GOLDEN_NOT_PASSED,  /* or a later verdict or a supervisor took the pass back */
 	GOLDEN_OTHER_PLAN,
 	GOLDEN_OTHER_SETUP, /* bench file, a phantom or a profile is another one since */
 	GOLDEN_OTHER_PROGRAM,

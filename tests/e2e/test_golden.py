@@ -134,6 +134,21 @@ def test_whose_pass(check, place):
     check("NO VALID PASS of PEN-GOOD-09" in (place.folder / f"out/r{place.n}.report.txt").read_text(), "in words")
 
 
+def test_not_in_the_history(check, place):
+    """A run that the history was not told of ends the pass before it, whichever history is asked."""
+    place.golden(valid_h=24)
+    check(place.gold().returncode == 0 and place.status() == (0, "valid"), "valid")
+    check(place.gold("--history", place.folder / "elsewhere", faults=["stall:pen@1"]).returncode == 3, "it stalls, and another history is told")
+    done, _ = place.run()
+    check(place.status() == (8, "not_indexed") and done.returncode == 8 and f"g{place.n - 1} at" in done.stderr and "penrig history --rebuild /" in done.stderr,
+          f"the older pass does not stand: {place.status()} {done.stderr}")
+    place.penrig("history", "--rebuild", place.folder / "out")
+    check(place.status()[0] == 8, f"taken in it is no pass: {place.status()}")
+    check(place.gold().returncode == 0, "and a newer one is")
+    late = place.penrig("run", place.folder / "golden.json", "--dut", "PEN-GOOD-09", "-q", "-o", place.folder / "out", "--name", "late", "--start-within", "0.001s", dut="PEN-GOOD-09")
+    check(late.returncode == 5 and place.status() == (0, "valid"), f"one that does not begin shows nothing: {late.returncode} {place.status()} {late.stderr}")
+
+
 def test_drift(check, place):
     place.golden(valid_h=24)
     for _ in range(6):
@@ -190,3 +205,4 @@ def main():
 
 
 main()
+    test_not_in_the_history(check, Place())

@@ -12,7 +12,7 @@ struct indexing { /* as the command line says it; each may be NULL */
 int indexing_open(const struct indexing *where, struct history **ret, struct err *err);
 
 /* The run has ended and its file is saved: takes it into the history. What fails is said on standard error with the way to
- * make it good, and nothing else follows from it. A run that left no file is not taken in. */
+ * make it good, and the run's exit code stays; a reference pen's older pass has ended before (kit/keeping.h). A run that left no file is not taken in. */
 void indexing_end(const struct indexing *where, const struct record *record);
 
 /* Takes in what a run file holds, where it is as it was written (reopen_sound). */

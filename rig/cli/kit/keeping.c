@@ -2,11 +2,15 @@
 #include "rig/cli/kit/keeping.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "rig/cli/kit/command.h"
 #include "rig/record/host.h"
+#include "rig/runfile/runfile.h"
 
 #define SEEN_SLACK_NS (60 * NS_PER_S)    /* computers that share a bench need not agree to the second */
 #define MADE_SLACK_NS (86400 * NS_PER_S) /* nor whoever made the program and whoever uses it, to the day */
@@ -174,6 +178,45 @@ int keeping_begin_proof(struct keeping *keeping, const struct plan *plan, const 
 	return rc;
 }
 
+/* ---- the reference pen ------------------------------------------------------------------------------------------- */
+
+static bool is_reference(const struct bench *bench, const struct record *record)
+{
+	return bench->golden.present && strcmp(record->dut, bench->golden.pen) == 0;
+}
+
+int keeping_begin_reference(struct keeping *keeping, const struct plan *plan, const struct bench *bench,
+			    const struct record *record, struct err *err)
+{
+	struct state_reference reference = {.name = ""};
+	char real_path[PATH_MAX];
+
+	if (!is_reference(bench, record))
+		return 0;
+	if (!keeping->state)
+		return err_set(err, -EIO,
+			       "reference pen %.60s is not run where nothing keeps that its earlier pass has ended: "
+			       "give a folder with --state",
+			       record->dut);
+	snprintf(reference.bench, sizeof(reference.bench), "%s", bench->name);
+	snprintf(reference.plan, sizeof(reference.plan), "%s", plan->name);
+	snprintf(reference.folder, sizeof(reference.folder), "%.*s", (int)sizeof(reference.folder) - 1,
+		 realpath(record->folder, real_path) ? real_path : record->folder);
+	return state_reference(keeping->state, &keeping->run, &reference, err);
+}
+
+/* A run that was refused shows nothing, and leaves no file. */
+static int tell_reference(struct keeping *keeping, const struct bench *bench, const struct record *record,
+			  struct err *err)
+{
+	char path[2 * FILE_PATH_MAX];
+
+	snprintf(path, sizeof(path), "%s/%s" RUNFILE_EXTENSION, record->folder, record->name);
+	if (!is_reference(bench, record) || record->moved || access(path, F_OK) == 0)
+		return 0;
+	return state_reference_unmoved(keeping->state, &keeping->run, err);
+}
+
 /* A test that was begun and came to no end showed nothing, and less than an earlier one. */
 static int tell_deadman(struct keeping *keeping, const struct bench *bench, const struct record *record,
 			struct err *err)
@@ -200,6 +243,8 @@ void keeping_end(struct keeping *keeping, const struct bench *bench, const struc
 		rc = tell_strokes(keeping, bench, session, &err);
 	if (!rc)
 		rc = tell_deadman(keeping, bench, record, &err);
+	if (!rc)
+		rc = tell_reference(keeping, bench, record, &err);
 	if (rc)
 		give_up(keeping, &err);
 	keeping_close(keeping);

@@ -29,6 +29,11 @@ int keeping_proof(struct state *state, const struct plan *plan, const struct ben
 int keeping_begin_proof(struct keeping *keeping, const struct plan *plan, const struct bench *bench,
 			struct record *record, struct err *err);
 
+/* Where the run is one of the bench's reference pen: its earlier pass ends here, before anything moves, and whatever becomes of
+ * this run. -errno with text where that cannot be kept: the pen may not be moved then. */
+int keeping_begin_reference(struct keeping *keeping, const struct plan *plan, const struct bench *bench,
+			    const struct record *record, struct err *err);
+
 /* It has ended; said on standard error where it could not be kept. session NULL: it could not begin. Closes. */
 void keeping_end(struct keeping *keeping, const struct bench *bench, const struct session *session,
 		 const struct record *record);

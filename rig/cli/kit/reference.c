@@ -5,8 +5,25 @@
 #include <string.h>
 
 #include "rig/base/digest.h"
+#include "rig/cli/kit/keeping.h"
 #include "rig/cli/version.h"
 #include "rig/measure/method.h"
+#include "rig/record/host.h"
+
+/* The newest run of the pen by what the bench's state was told, "": none. */
+static int last_begun(const struct bench *bench, const struct plan *plan, const struct indexing *where,
+		      struct state_reference *ret, char ret_utc[32], struct err *err)
+{
+	struct state *state = NULL;
+	int rc = keeping_open(where->state, bench->path, &state, err);
+
+	if (!rc)
+		rc = state_last_reference(state, bench->golden.pen, bench->name, plan->name, ret, err);
+	if (rc == 1)
+		utc_text(ret->started_wall_ns, ret_utc);
+	state_close(state);
+	return rc < 0 ? rc : 0;
+}
 
 /* A record of its own, with what a run by this plan would have in it. */
 static int ask(const struct bench *bench, const struct plan *plan, const struct indexing *where, uint64_t wall_ns,
@@ -14,11 +31,14 @@ static int ask(const struct bench *bench, const struct plan *plan, const struct 
 {
 	struct record *now = record_new();
 	struct history *history = NULL;
-	char setup[SHA256_HEX];
+	struct state_reference begun = {.name = ""};
+	char setup[SHA256_HEX], begun_utc[32] = "";
 	int rc = now ? record_inputs(now, plan, bench) : -ENOMEM;
 
 	if (rc)
 		err_set(err, rc, "out of memory");
+	if (!rc)
+		rc = last_begun(bench, plan, where, &begun, begun_utc, err);
 	if (!rc)
 		rc = indexing_open(where, &history, err);
 	if (!rc) {
@@ -34,7 +54,10 @@ static int ask(const struct bench *bench, const struct plan *plan, const struct 
 						 .since = bench->golden.since,
 						 .now_s = (double)wall_ns * 1e-9,
 						 .valid_s = bench->golden.valid_h * 3600.0,
-						 .valid_runs = bench->golden.valid_runs};
+						 .valid_runs = bench->golden.valid_runs,
+						 .begun = begun_utc,
+						 .begun_name = begun.name,
+						 .begun_folder = begun.folder};
 		rc = golden_look(history, &rule, ret, err);
 	}
 	history_close(history);

@@ -365,6 +365,32 @@ static void test_the_newest_dead_man_test_counts(void **ignored)
 	state_close(state);
 }
 
+static void test_the_newest_run_of_the_reference_pen(void **ignored)
+{
+	struct state *state = opened(bench);
+	struct state_run first = {.name = "g-1", .dut = "GOLD-1", .started_wall_ns = 100, .seen_wall_ns = 200};
+	struct state_run second = {.name = "g-2", .dut = "GOLD-1", .started_wall_ns = 300, .seen_wall_ns = 300};
+	const struct state_reference told = {.bench = "b", .plan = "golden", .folder = "/out"};
+	struct state_reference last;
+	struct err err = {""};
+
+	(void)ignored;
+	assert_int_equal(state_last_reference(state, "GOLD-1", "b", "golden", &last, &err), 0);
+	assert_int_equal(state_reference(state, &second, &told, &err), 0);
+	assert_int_equal(state_reference(state, &first, &told, &err), 0);
+	state_close(state);
+	state = opened(bench);
+	assert_int_equal(state_last_reference(state, "GOLD-1", "b", "golden", &last, &err), 1);
+	assert_true(strcmp(last.name, "g-2") == 0 && strcmp(last.folder, "/out") == 0 && last.started_wall_ns == 300);
+	assert_int_equal(state_last_reference(state, "GOLD-1", "b", "other", &last, &err), 0);
+	assert_int_equal(state_last_reference(state, "GOLD-1", "other", "golden", &last, &err), 0);
+	assert_int_equal(state_last_reference(state, "GOLD-2", "b", "golden", &last, &err), 0);
+	assert_int_equal(state_reference_unmoved(state, &second, &err), 0);
+	assert_int_equal(state_last_reference(state, "GOLD-1", "b", "golden", &last, &err), 1);
+	assert_string_equal(last.name, "g-1");
+	state_close(state);
+}
+
 /* A file of the first format, as it was before dead-man tests were kept. */
 static void test_a_file_from_before_dead_man_tests(void **ignored)
 {
@@ -452,6 +478,7 @@ int main(void)
 		TEST(test_several_processes),
 		TEST(test_a_killed_process_leaves_what_it_told),
 		TEST(test_the_newest_dead_man_test_counts),
+		TEST(test_the_newest_run_of_the_reference_pen),
 		TEST(test_a_file_from_before_dead_man_tests),
 		TEST(test_a_newer_format),
 		TEST(test_another_database),
