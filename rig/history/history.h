@@ -77,6 +77,7 @@ struct history_run { /* texts are borrowed and live until the callback returns *
 	bool again; /* the same recording of the same unit is another run of the history, with a verdict that is worse, or as bad
 		     * and there before: it counts once. No failure is hidden by it. */
 	int exit_code;
+	unsigned sessions; /* earlier runs that this one went on with */
 	/* The last disposition of this run; kind DISPOSITIONS: none. */
 	enum disposition_kind disposition;
 	const char *disposed_by, *disposed_why, *disposed_utc;

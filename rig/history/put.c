@@ -115,16 +115,18 @@ static const char *later_name(const struct record_judged *judged)
 									   : outcome_name(judged->dut_verdict);
 }
 
+/* The numbers that stand beside its texts. */
 static int put_judged(struct put *put)
 {
 	struct db_stmt *stmt;
-	int rc = db_prepare(put->db, "UPDATE run SET judged=?, severity=? WHERE id=?", &stmt, put->err);
+	int rc = db_prepare(put->db, "UPDATE run SET judged=?, severity=?, sessions=? WHERE id=?", &stmt, put->err);
 
 	if (rc)
 		return rc;
 	db_bind_int(stmt, 1, put->entry->judged);
 	db_bind_int(stmt, 2, unit_standing_of(verdict_name(put->record), later_name(put->entry->worst)));
-	db_bind_int(stmt, 3, put->run);
+	db_bind_int(stmt, 3, put->record->sessions);
+	db_bind_int(stmt, 4, put->run);
 	rc = db_insert(stmt, put->err);
 	db_finalize(stmt);
 	return rc;
@@ -182,8 +184,8 @@ static int put_run(struct put *put)
 			     "INSERT INTO run(exit_code, method, name, host, started, ended, path, dut, lot, plan, "
 			     "plan_sha256, bench, bench_sha256, setup, golden, operator, cartridge, verdict, status, "
 			     "reason, software, "
-			     "build, origin, recording, head, later, later_reason, judged, severity) "
-			     "VALUES(?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,0,0)",
+			     "build, origin, recording, head, later, later_reason, judged, severity, sessions) "
+			     "VALUES(?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,0,0,0)",
 			     verdict_exit_code(r), r->method, texts, sizeof(texts) / sizeof(texts[0]), put->err);
 
 	return rc ? rc : db_number(put->db, "SELECT last_insert_rowid()", &put->run, put->err);

@@ -159,6 +159,7 @@ static int on_run(void *ctx, struct db_stmt *row)
 		.again = db_int(row, 25) != 0,
 		.head = db_text(row, 26, NULL),
 		.setup = db_text(row, 27, NULL),
+		.sessions = (unsigned)db_int(row, 29),
 		.method_version = (unsigned)db_int(row, 28),
 	};
 
@@ -180,7 +181,7 @@ int history_each_run(struct history *history, const struct history_filter *filte
 	say(&q,
 	    "SELECT run.id, exit_code, name, host, started, ended, path, dut, lot, plan, plan_sha256, bench, operator, "
 	    "verdict, status, run.reason, software, origin, decision, by, d.reason, utc, later, later_reason, "
-	    "recording, " AGAIN_SQL ", head, setup, method FROM run"
+	    "recording, " AGAIN_SQL ", head, setup, method, sessions FROM run"
 	    " LEFT JOIN disposition AS d ON d.run = run.id AND d.number = (SELECT max(number) FROM disposition WHERE "
 	    "run = run.id) WHERE %s",
 	    order == ORDER_UNIT ? "dut IN (SELECT dut FROM run WHERE 1" : "1");

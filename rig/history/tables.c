@@ -11,7 +11,8 @@ static const char schema_sql[] =
 	" ended TEXT NOT NULL, path TEXT NOT NULL, dut TEXT NOT NULL, lot TEXT NOT NULL, plan TEXT NOT NULL,"
 	" plan_sha256 TEXT NOT NULL, bench TEXT NOT NULL, bench_sha256 TEXT NOT NULL, setup TEXT NOT NULL, golden TEXT "
 	"NOT NULL, operator TEXT NOT NULL,"
-	" cartridge TEXT NOT NULL, verdict TEXT NOT NULL, status TEXT NOT NULL, exit_code INTEGER NOT NULL,"
+	" cartridge TEXT NOT NULL, verdict TEXT NOT NULL, status TEXT NOT NULL, sessions INTEGER NOT NULL, exit_code "
+	"INTEGER NOT NULL,"
 	" reason TEXT NOT NULL, software TEXT NOT NULL, build TEXT NOT NULL, method INTEGER NOT NULL,"
 	" origin TEXT NOT NULL, recording TEXT NOT NULL, severity INTEGER NOT NULL, head TEXT NOT NULL, judged INTEGER "
 	"NOT NULL, later TEXT NOT NULL, later_reason TEXT "
@@ -45,7 +46,7 @@ static const char schema_sql[] =
 
 const struct kept_format history_format = {
 	.application_id = HISTORY_APPLICATION_ID,
-	.version = 3,
+	.version = 4,
 	.what = "history",
 	.option = "--history",
 	.anew = "penrig history --rebuild FOLDER..., from the run files there,",

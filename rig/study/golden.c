@@ -38,7 +38,7 @@ static double seconds_of(const char *utc)
 static bool passed(const struct history_run *run)
 {
 	return unit_standing_of(run->verdict, run->later) == UNIT_PASS && run->disposition == DISPOSITIONS &&
-	       !*run->origin && strcmp(run->status, "complete") == 0;
+	       !*run->origin && !run->sessions && strcmp(run->status, "complete") == 0;
 }
 
 static enum golden_state state_of(const struct golden_rule *rule, const struct history_run *newest,
@@ -94,7 +94,8 @@ static void say_why_not(const struct golden_rule *rule, const struct history_run
 			 newest->verdict, later ? ", later " : "", later ? newest->later : "",
 			 newest->disposition != DISPOSITIONS ? ", and somebody decided about it"
 			 : *newest->origin                   ? ", and a recording"
-							     : "");
+			 : newest->sessions ? ", and resumed: a part of it was measured before its start"
+					    : "");
 		break;
 	case GOLDEN_OTHER_PLAN:
 		snprintf(text, size, "its newest run, %.100s at %.19s, was by the plan as it was before an edit", name,

@@ -118,7 +118,7 @@ def test_whose_pass(check, place):
     (place.folder / "golden.json").write_text(plan)
     check(place.status() == (0, "valid"), "as it was")
     for what, back, state in [("software = '0.0.0'", "software = 'SAME'", "other_program"), ("later = 'fail'", "later = ''", "not_passed"), ("verdict = 'conditional_pass'", "verdict = 'pass'", "not_passed"),
-                              ("origin = 'a.csv'", "origin = ''", "other"), ("status = 'interrupted'", "status = 'complete'", "not_passed")]:
+                              ("origin = 'a.csv'", "origin = ''", "other"), ("status = 'interrupted'", "status = 'complete'", "not_passed"), ("sessions = 1", "sessions = 0", "not_passed")]:
         db = sqlite3.connect(place.history)
         software, = db.execute("SELECT software FROM run WHERE name = ?", (name,)).fetchone()
         db.close()
