@@ -121,6 +121,7 @@ static int print_json(const struct bench *bench, const struct golden_pass *pass,
 	json_out_int(root, "earlier_passes", pass->earlier);
 	json_out_int(root, "compared", pass->compared);
 	json_out_int(root, "not_compared", pass->not_compared);
+	json_out_string(root, "not_compared_measurands", *pass->others ? pass->others : NULL);
 	if (pass->worst.share > 0.0)
 		add_worst(root, &pass->worst);
 	int rc = json_out_print(root, true, &text, err);
@@ -144,8 +145,8 @@ static void print_for_people(const struct bench *bench, const struct golden_pass
 		printf("farthest from its history: %s %.5g %s, mean %.5g, allowed %.2g either way (%u values)\n",
 		       w->measurand, w->value, w->unit, w->mean, w->allowed, pass->compared);
 	if (pass->not_compared && pass->state == GOLDEN_VALID)
-		printf("%u value%s not compared: fewer than %d earlier passes, or none that scatter\n",
-		       pass->not_compared, pass->not_compared == 1 ? "" : "s", GOLDEN_EARLIER_MIN);
+		printf("%u value%s not compared, with fewer than %d earlier passes: %s\n", pass->not_compared,
+		       pass->not_compared == 1 ? "" : "s", GOLDEN_EARLIER_MIN, pass->others);
 }
 
 /* The code of a run that is no pass tells more than that there is no valid one. */

@@ -152,8 +152,8 @@ struct looking {
 	struct golden_pass *pass;
 	unsigned runs_since, earlier, room;
 	bool any;
-	int64_t newest, *earlier_id; /* run ids, rising as they were found */
 	bool arrived;                /* the run that began last, or a newer one, is in the history */
+	int64_t newest, *earlier_id; /* run ids, rising as they were found */
 	struct err *err;
 };
 
@@ -187,10 +187,10 @@ static int on_pen(void *ctx, const struct history_run *run)
 
 	if (!is_of_pen(l->rule, run))
 		return 0;
-	golden_judge(l->rule, run, 0, l->pass);
 	l->arrived |= strcmp(run->started, l->rule->begun) >= 0; /* its record dates it after the state did */
 	if (unit_standing_of(run->verdict, run->later) == UNIT_UNKNOWN)
 		return 0;
+	golden_judge(l->rule, run, 0, l->pass);
 	l->any = true;
 	l->newest = run->id;
 	return keep_earlier(l, run);
@@ -222,8 +222,9 @@ struct compared_value {
 	bool sweep;
 	unsigned n;           /* earlier runs */
 	double mean, squares; /* of them [Welford] */
+	double stated;        /* the greatest of their expanded uncertainties */
 	unsigned in_run;      /* values of the run at hand, whose mean counts */
-	double at_hand;
+	double at_hand, at_hand_stated;
 };
 
 struct comparing {
@@ -283,7 +284,20 @@ double golden_allowed(unsigned n, double sd, unsigned together)
 
 static bool can_compare(const struct compared_value *q)
 {
-	return q->in_run && q->n >= GOLDEN_EARLIER_MIN && q->squares > 0.0;
+	return q->in_run && q->n >= GOLDEN_EARLIER_MIN;
+}
+
+/* What never scattered may differ by what it was said to be uncertain by: a count by nothing. */
+static double allowed_of(const struct compared_value *q, unsigned together)
+{
+	return q->squares > 0.0 ? golden_allowed(q->n, sqrt(q->squares / (q->n - 1.0)), together) : q->stated;
+}
+
+static double share_of(const struct compared_value *q, double allowed)
+{
+	double apart = fabs(q->at_hand - q->mean);
+
+	return apart > 0.0 ? apart / allowed : 0.0; /* infinite where nothing is allowed */
 }
 
 /* Of the run at hand. */
@@ -294,8 +308,7 @@ static void find_worst(const struct comparing *c, unsigned together, struct gold
 
 		if (!can_compare(q))
 			continue;
-		double allowed = golden_allowed(q->n, sqrt(q->squares / (q->n - 1.0)), together);
-		double share = fabs(q->at_hand - q->mean) / allowed;
+		double allowed = allowed_of(q, together), share = share_of(q, allowed);
 		if (share <= ret->share)
 			continue;
 		*ret = (struct golden_worst){.value = q->at_hand, .mean = q->mean, .allowed = allowed, .share = share};
@@ -311,6 +324,19 @@ static void fold(struct compared_value *q)
 
 	q->mean += step / ++q->n;
 	q->squares += step * (q->at_hand - q->mean);
+	q->stated = fmax(q->stated, q->at_hand_stated);
+}
+
+/* Each measurand once, for as long as there is room. */
+static void name_other(struct golden_pass *pass, const char *measurand)
+{
+	size_t len = strlen(pass->others), more = strlen(measurand);
+	const char *at = strstr(pass->others, measurand);
+
+	while (at && ((at != pass->others && at[-1] != ' ') || (at[more] && at[more] != ',')))
+		at = strstr(at + 1, measurand);
+	if (!at && len + more + 3 <= sizeof(pass->others))
+		snprintf(pass->others + len, sizeof(pass->others) - len, "%s%s", len ? ", " : "", measurand);
 }
 
 /* The run at hand is over. One that lay beside its history is none of it: to run the pen again and again makes no drift
@@ -327,6 +353,8 @@ static void end_run(struct comparing *c)
 	for (unsigned i = 0; i < c->n; i++) {
 		compared += can_compare(&c->item[i]);
 		others += c->item[i].in_run && !can_compare(&c->item[i]);
+		if (newest && c->item[i].in_run && !can_compare(&c->item[i]))
+			name_other(pass, c->item[i].measurand);
 	}
 	find_worst(c, compared, &worst);
 	if (newest) {
@@ -356,9 +384,20 @@ static int on_value(void *ctx, const struct history_result *r)
 	if (!q)
 		return err_set(c->looking->err, -ENOMEM, "out of memory");
 	if (!q->in_run)
-		q->at_hand = 0.0;
+		q->at_hand = q->at_hand_stated = 0.0;
+	q->at_hand_stated = fmax(q->at_hand_stated, r->expanded_u); /* of a NaN the other */
 	q->at_hand += (r->value - q->at_hand) / ++q->in_run;
 	return 0;
+}
+
+/* What it showed is not known here, so nothing older stands. */
+static void say_not_indexed(const struct golden_rule *rule, struct golden_pass *pass)
+{
+	pass->state = GOLDEN_NOT_INDEXED;
+	snprintf(pass->text, sizeof(pass->text),
+		 "its newest run, %.80s at %.19s, is not in the history, or not over: penrig history --rebuild %.120s "
+		 "takes it in",
+		 rule->begun_name, rule->begun, rule->begun_folder);
 }
 
 static void conclude(struct golden_pass *pass)
@@ -391,16 +430,6 @@ static int hold_against_history(struct history *history, struct looking *l, stru
 
 	if (!rc)
 		end_run(&c);
-/* What it showed is not known here, so nothing older stands. */
-static void say_not_indexed(const struct golden_rule *rule, struct golden_pass *pass)
-{
-	pass->state = GOLDEN_NOT_INDEXED;
-	snprintf(pass->text, sizeof(pass->text),
-		 "its newest run, %.80s at %.19s, is not in the history, or not over: penrig history --rebuild %.120s "
-		 "takes it in",
-		 rule->begun_name, rule->begun, rule->begun_folder);
-}
-
 	free(c.item);
 	return rc;
 }

@@ -53,7 +53,8 @@ struct golden_pass {
 	double age_s;
 	unsigned runs_since; /* of other pens on this bench */
 	unsigned earlier;    /* passes before it that agreed with theirs; counted where this one could be valid */
-	unsigned compared, not_compared; /* values; of too few earlier ones, or of ones without any scatter */
+	unsigned compared, not_compared; /* values; of too few earlier ones */
+	char others[200];                /* their measurands */
 	struct golden_worst worst;
 };
 

@@ -180,6 +180,19 @@ def test_drift(check, place):
     newest(0.0115)
     check(place.status() == (0, "valid"), f"back again: {place.status()}")
 
+    def all_values(what):
+        db = sqlite3.connect(place.history)
+        db.execute(f"UPDATE result SET {what} AND run IN (SELECT id FROM run WHERE dut = 'PEN-GOOD-09')")
+        db.commit()
+        db.close()
+
+    all_values("value = 0, expanded_u = 0 WHERE outcome <> ''")
+    check(place.status() == (0, "valid"), f"a count that never changed: {place.status()}")
+    newest(3)
+    check(place.status() == (8, "drifted"), f"and did: {place.status()}")
+    all_values("expanded_u = 4 WHERE outcome <> ''")
+    check(place.status() == (0, "valid"), f"within what it was said to be uncertain by: {place.status()}")
+
 
 def test_bad_files(check, place):
     good = place.bench.read_text()
@@ -201,8 +214,8 @@ def main():
     test_whose_pass(check, place)
     test_drift(check, place)
     test_bad_files(check, place)
+    test_not_in_the_history(check, Place())
     check.end()
 
 
 main()
-    test_not_in_the_history(check, Place())
