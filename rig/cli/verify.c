@@ -270,27 +270,56 @@ static void check_name(struct verifying *v, const char *path)
 		    v->record->dut);
 }
 
-/* A resumed run is worth what the run is that it went on with. */
+/* Whether `record` says of the run that it went on with what that run's file says; these are the caller's then. */
+static int check_link(const struct runfile_reader *reader, const struct record *record, struct runfile_reader **ret,
+		      struct record **ret_before, struct err *err)
+{
+	struct record *taken = NULL;
+	int rc = earlier_open(reader, record, ret, ret_before, err);
+
+	if (rc == 0)
+		rc = earlier_taken(record, *ret_before, &taken, err);
+	if (rc == 0)
+		rc = earlier_same_points(record, taken, err);
+	record_free(taken);
+	return rc;
+}
+
+static void say_link(struct verifying *v, const struct record *before, int rc, const struct err *why)
+{
+	if (rc == 0)
+		say(v, TRUST_SOUND, "resumed", "from %s, which is as it was then", before->name);
+	else if (rc == -EBADMSG || rc == -ENOTSUP)
+		say(v, TRUST_ALTERED, "resumed", "%s", why->text);
+	else
+		say(v, TRUST_UNKNOWN, "resumed", "NOT CHECKED: %s", why->text);
+}
+
+/* A resumed run is worth what the run is that it went on with, down to the first: each measured points that count. */
 static void check_earlier(struct verifying *v)
 {
-	struct runfile_reader *reader = NULL;
-	struct record *before = NULL, *taken = NULL;
-	struct err why = {0};
-	int rc = v->record->sessions ? earlier_open(v->reader, v->record, &reader, &before, &why) : 0;
+	struct runfile_reader *at = v->reader;
+	struct record *record = v->record;
+	int rc = 0;
 
-	if (rc == 0 && before)
-		rc = earlier_taken(v->record, before, &taken, &why);
-	if (rc == 0 && before)
-		rc = earlier_same_points(v->record, taken, &why);
-	if (rc == -EBADMSG || rc == -ENOTSUP)
-		say(v, TRUST_ALTERED, "resumed", "%s", why.text);
-	else if (rc)
-		say(v, TRUST_UNKNOWN, "resumed", "NOT CHECKED: %s", why.text);
-	else if (rc == 0 && before)
-		say(v, TRUST_SOUND, "resumed", "from %s, which is as it was then", before->name);
-	runfile_reader_free(reader);
-	record_free(before);
-	record_free(taken);
+	for (unsigned links = 0; rc == 0 && record->sessions && links < RECORD_SESSIONS_MAX; links++) {
+		struct runfile_reader *reader = NULL;
+		struct record *before = NULL;
+		struct err why = {0};
+
+		rc = check_link(at, record, &reader, &before, &why);
+		say_link(v, before, rc, &why);
+		if (record != v->record) {
+			runfile_reader_free(at);
+			record_free(record);
+		}
+		at = reader;
+		record = before;
+	}
+	if (record != v->record) {
+		runfile_reader_free(at);
+		record_free(record);
+	}
 }
 
 static int verify_run(struct verifying *v, struct err *err)

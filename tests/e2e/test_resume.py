@@ -110,6 +110,12 @@ def three_parts(check):
     check(b.call("analyze", b.file("three"))[0] == 0 and b.call("verify", b.file("three"))[0] == 0, "it is derived through all three")
     os.rename(b.file("one"), b.folder / "one.penrig")
     check(b.call("analyze", b.file("three"))[0] == 2, "and not without the first")
+    code, said = b.call("verify", b.file("three"))
+    check(code == 3 and "from two, which is" in said and "NOT CHECKED" in said and "goes on with one," in said, f"nor verified: {code} {said}")
+    data = bytearray((b.folder / "one.penrig").read_bytes())
+    data[data.index(b'"stage"') + 2] ^= 1
+    b.file("one").write_bytes(data)
+    check(b.call("verify", b.file("three"))[0] == 6, "nor with one that was altered")
 
 
 def cut_behind_point(path, row):
