@@ -9,6 +9,7 @@
 #include "reports/html/dossier.h"
 #include "rig/base/digest.h"
 #include "rig/base/disk.h"
+#include "rig/cli/dossier_runs.h"
 #include "rig/cli/kit/indexing.h"
 #include "rig/cli/kit/keys.h"
 #include "rig/cli/kit/sealing.h"
@@ -55,105 +56,17 @@ static const struct cli_option dossier_table[] = {
 	{.name = NULL},
 };
 
-struct source { /* a run file */
-	char *path;
-	char dut[64], plan[64], plan_sha256[SHA256_HEX], started[32]; /* what the runs of a unit are sorted by */
-};
-
 struct making {
 	const struct dossier_options *options;
 	const char *keys; /* folder; NULL: none */
 	struct keyring ring;
-	struct source *source;
-	unsigned sources, room;
+	struct dossier_sources sources;
 	struct dossier *page;
 	struct unit unit;
+	char doubt[160]; /* a run of that unit, and why nobody knows what it said; "": none */
 	FILE *manifest;
-	unsigned missing, unsound;
+	unsigned put, missing, unsound;
 };
-
-/* ---- which runs --------------------------------------------------------------------------------------------------- */
-
-static int add_source(struct making *m, const char *named, struct err *err)
-{
-	char real[PATH_MAX];
-	const char *path = realpath(named, real) ? real : named; /* however it is named, it is put in once */
-
-	for (unsigned i = 0; i < m->sources; i++)
-		if (strcmp(m->source[i].path, path) == 0)
-			return 0;
-	if (m->sources == m->room) {
-		unsigned room = 2 * m->room + 16;
-		void *more = reallocarray(m->source, room, sizeof(*m->source));
-		if (!more)
-			return err_set(err, -ENOMEM, "out of memory");
-		m->source = more;
-		m->room = room;
-	}
-	struct source *s = &m->source[m->sources];
-	*s = (struct source){.path = strdup(path)};
-	m->sources += s->path != NULL;
-	return s->path ? 0 : err_set(err, -ENOMEM, "out of memory");
-}
-
-struct asking {
-	struct making *making;
-	unsigned found;
-	struct err *err;
-};
-
-static int on_run(void *ctx, const struct history_run *run)
-{
-	struct asking *asking = ctx;
-
-	asking->found++;
-	return add_source(asking->making, run->path, asking->err);
-}
-
-static int ask_history(struct making *m, struct history *history, const char *word, struct err *err)
-{
-	static const enum history_field fields[] = {BY_DUT, BY_LOT};
-	struct asking asking = {.making = m, .err = err};
-	int rc = 0;
-
-	for (unsigned i = 0; i < 2 && !rc; i++) {
-		const struct history_filter filter = {.count = 1, .item = {{fields[i], word}}};
-		rc = history_each_run(history, &filter, ORDER_TIME, on_run, &asking, err);
-	}
-	if (!rc && !asking.found)
-		rc = err_set(err, -ENOENT,
-			     "%.100s is no run file, and the history knows no unit and no lot of that name: penrig "
-			     "history --rebuild DIR takes in run files",
-			     word);
-	return rc;
-}
-
-static bool is_run_file(const char *path)
-{
-	size_t len = strlen(path), end = strlen(RUNFILE_EXTENSION);
-
-	return len > end && strcmp(path + len - end, RUNFILE_EXTENSION) == 0;
-}
-
-static int choose_runs(struct making *m, const char *const *operands, unsigned count, struct err *err)
-{
-	const struct indexing where = {.history = m->options->history, .state = m->options->state};
-	struct history *history = NULL;
-	int rc = 0;
-
-	for (unsigned i = 0; i < count && !rc; i++) {
-		if (is_run_file(operands[i])) {
-			rc = add_source(m, operands[i], err);
-			continue;
-		}
-		if (!history)
-			rc = indexing_open(&where, &history, err);
-		if (!rc)
-			rc = ask_history(m, history, operands[i], err);
-	}
-	history_close(history);
-	return rc;
-}
 
 /* ---- files -------------------------------------------------------------------------------------------------------- */
 
@@ -191,6 +104,14 @@ static int copy_file(struct making *m, const char *from, const char *name, struc
 		  : list_file(m, name, err);
 }
 
+static bool is_there(const struct making *m, const char *name)
+{
+	char path[OUTPUT_MAX + PATH_ROOM];
+
+	snprintf(path, sizeof(path), "%s/%s", m->options->output, name);
+	return access(path, F_OK) == 0;
+}
+
 static int by_name(const struct dirent **a, const struct dirent **b)
 {
 	return strcmp((*a)->d_name, (*b)->d_name);
@@ -214,7 +135,7 @@ static int copy_like(struct making *m, const char *folder, const char *begin, co
 		    strcmp(name + len - strlen(end), end) == 0) {
 			snprintf(from, sizeof(from), "%s/%s", folder, name);
 			snprintf(to, sizeof(to), "%s/%s", into, name);
-			rc = copy_file(m, from, to, err);
+			rc = is_there(m, to) ? 0 : copy_file(m, from, to, err); /* by another run of its chain */
 		}
 		free(entry[i]);
 	}
@@ -273,14 +194,59 @@ static int on_judged(void *ctx, const struct record_judged *judged)
 static void end_unit(struct making *m)
 {
 	struct unit *u = &m->unit;
+	enum unit_standing standing;
 	char why[400];
 
-	if (!u->runs)
+	if (!*u->dut)
 		return;
 	unit_end(u);
+	standing = u->standing;
 	snprintf(why, sizeof(why), "%s%s%s", u->decided_by, u->decided_why[0] ? ": " : "", u->decided_why);
-	dossier_unit(m->page, u->dut, unit_standing_name(u->standing), why);
+	if (m->doubt[0] && standing < UNIT_INCONCLUSIVE) {
+		standing = UNIT_INCONCLUSIVE;
+		snprintf(why, sizeof(why), "%s", m->doubt);
+	}
+	dossier_unit(m->page, u->dut, unit_standing_name(standing), why);
 	*u = (struct unit){.runs = 0};
+	m->doubt[0] = '\0';
+}
+
+/* Nobody knows what an altered file said, nor whether it was a failure: no pass of its unit stands beside it. */
+static void add_to_unit(struct making *m, const struct history_run *run, bool sound)
+{
+	struct history_run counted = *run;
+
+	if (*m->unit.dut && strcmp(m->unit.dut, run->dut) != 0)
+		end_unit(m);
+	if (!sound && unit_standing_of(run->verdict, run->later) < UNIT_INCONCLUSIVE) {
+		counted.verdict = unit_standing_name(UNIT_INCONCLUSIVE);
+		counted.later = "";
+		counted.reason = "its file is altered or damaged, or cannot be read";
+		counted.disposition = DISPOSITIONS;
+	}
+	unit_add(&m->unit, &counted);
+	if (!sound)
+		snprintf(m->doubt, sizeof(m->doubt), "%.100s: its file is altered or damaged, or cannot be read",
+			 run->name);
+}
+
+/* As the history has it. What a file of no history says is not known where it is not sound. */
+static void add_row_to_unit(struct making *m, const struct dossier_source *s, bool sound)
+{
+	const struct history_run unread = {.name = s->root,
+					   .dut = s->dut,
+					   .plan = s->plan,
+					   .plan_sha256 = s->plan_sha256,
+					   .started = s->started,
+					   .verdict = "",
+					   .later = "",
+					   .reason = "",
+					   .disposition = DISPOSITIONS};
+	struct history_run run = s->known ? s->row : unread;
+
+	run.again = s->again;
+	if (s->known || (!sound && *s->dut))
+		add_to_unit(m, &run, sound);
 }
 
 /* The worst of what was judged later, as the history has it. */
@@ -294,7 +260,9 @@ static const struct record_judged *worst_of(const struct decided *d)
 	return worst;
 }
 
-static void add_to_unit(struct making *m, const struct record *r, const struct decided *d)
+/* As its file says, or the history, if that knows worse. */
+static void add_run_to_unit(struct making *m, const struct dossier_source *s, const struct record *r,
+			    const struct decided *d, bool sound)
 {
 	const struct record_judged *worst = worst_of(d);
 	const struct disposition *last = d->dispositions ? &d->disposition[d->dispositions - 1] : NULL;
@@ -315,6 +283,8 @@ static void add_to_unit(struct making *m, const struct record *r, const struct d
 					.reason = r->verdict_reason,
 					.software = r->software_version,
 					.origin = r->origin.path,
+					.recording = r->origin.sha256,
+					.again = s->again,
 					.later =
 						worst ? verdict_row(worst->dut_verdict, worst->on_statement)->name : "",
 					.later_why = worst ? worst->verdict_reason : "",
@@ -323,12 +293,14 @@ static void add_to_unit(struct making *m, const struct record *r, const struct d
 					.disposed_why = last ? last->reason : "",
 					.disposed_utc = last ? last->utc : ""};
 
-	if (m->unit.runs && strcmp(m->unit.dut, r->dut) != 0)
-		end_unit(m);
-	unit_add(&m->unit, &run);
+	if (s->known && unit_standing_of(s->row.verdict, s->row.later) > unit_standing_of(run.verdict, run.later))
+		add_row_to_unit(m, s, sound);
+	else
+		add_to_unit(m, &run, sound);
 }
 
-static int read_run(struct making *m, const char *path, const char *within, struct decided *d, struct err *err)
+static int read_run(struct making *m, const struct dossier_source *s, const char *path, const char *within,
+		    struct decided *d, struct err *err)
 {
 	struct runfile_reader *reader = NULL;
 	struct record *record = NULL;
@@ -352,7 +324,8 @@ static int read_run(struct making *m, const char *path, const char *within, stru
 						.judged = d->judged,
 						.verdict = d->verdict};
 		dossier_add(m->page, &run);
-		add_to_unit(m, record, d);
+		add_run_to_unit(m, s, record, d, sound == 0);
+		m->put++;
 		m->unsound += sound != 0;
 	}
 	runfile_reader_free(reader);
@@ -360,67 +333,53 @@ static int read_run(struct making *m, const char *path, const char *within, stru
 	return rc < 0 ? rc : 0;
 }
 
-/* What cannot be read is told, and the others are put together all the same. */
-static int put_run(struct making *m, unsigned number, struct err *err)
+static int is_readable(const struct dossier_source *s, struct err *why)
 {
-	const char *path = m->source[number].path, *slash = strrchr(path, '/');
+	if (s->replaced)
+		return err_set(why, -ENOENT, "%.300s: it is the file of another run now, and not of %.100s", s->path,
+			       s->row.name);
+	return access(s->path, R_OK) == 0 ? 0 : err_set(why, -errno, "%.300s: %s", s->path, strerror(errno));
+}
+
+/* What the history knows of it counts all the same. there: its file is, and could not be read. */
+static void miss_run(struct making *m, const struct dossier_source *s, bool there, int reason, const struct err *why)
+{
+	const char *slash = strrchr(s->path, '/');
+
+	m->missing++;
+	m->unsound += reason == -EBADMSG || reason == -ENOTSUP;
+	dossier_missing(m->page, slash ? slash + 1 : s->path, why->text);
+	cli_error(0, "%s; it is told as missing", why->text);
+	add_row_to_unit(m, s, !there);
+}
+
+/* What cannot be read is told, and the others are put together all the same. */
+static int put_run(struct making *m, const struct dossier_source *s, struct err *err)
+{
+	const char *slash = strrchr(s->path, '/');
 	struct decided *d = calloc(1, sizeof(*d));
 	char into[32], within[PATH_ROOM], copy[2 * PATH_ROOM];
 	struct err why = {""};
 
 	if (!d)
 		return err_set(err, -ENOMEM, "out of memory");
-	snprintf(into, sizeof(into), "runs/%04u", number + 1);
-	snprintf(within, sizeof(within), "%s/%s", into, slash ? slash + 1 : path);
+	snprintf(into, sizeof(into), "runs/%04u", s->folder);
+	snprintf(within, sizeof(within), "%s/%s", into, slash ? slash + 1 : s->path);
 	snprintf(copy, sizeof(copy), "%s/%s", m->options->output, within);
-	int rc = access(path, R_OK) == 0 ? copy_run(m, path, into, err) : 0;
-	int read = access(path, R_OK) != 0 ? err_set(&why, -errno, "%.300s: %s", path, strerror(errno))
-		   : rc                    ? 0
-					   : read_run(m, copy, within, d, &why);
+	int read = is_readable(s, &why);
+	bool there = !read;
+	int rc = read || s->twice ? 0 : copy_run(m, s->path, into, err);
+	if (!rc && !read && s->twice)
+		add_row_to_unit(m, s, true);
+	else if (!rc && !read)
+		read = read_run(m, s, copy, within, d, &why);
 	free(d);
-	if (!rc && read < 0) {
-		m->missing++;
-		m->unsound += read == -EBADMSG || read == -ENOTSUP;
-		dossier_missing(m->page, slash ? slash + 1 : path, why.text);
-		cli_error(0, "%s; it is told as missing", why.text);
-	}
+	if (!rc && read < 0)
+		miss_run(m, s, there, read, &why);
 	return rc;
 }
 
 /* ---- the command -------------------------------------------------------------------------------------------------- */
-
-/* The order in which unit_add() wants them. */
-static int by_unit(const void *a, const void *b)
-{
-	const struct source *x = a, *y = b;
-	const int order[] = {strcmp(x->dut, y->dut), strcmp(x->plan, y->plan), strcmp(x->plan_sha256, y->plan_sha256),
-			     strcmp(x->started, y->started), strcmp(x->path, y->path)};
-
-	for (unsigned i = 0; i < sizeof(order) / sizeof(order[0]); i++)
-		if (order[i])
-			return order[i];
-	return 0;
-}
-
-static void sort_runs(struct making *m)
-{
-	for (unsigned i = 0; i < m->sources; i++) {
-		struct source *s = &m->source[i];
-		struct runfile_reader *reader = NULL;
-		struct record *record = NULL;
-
-		if (runfile_open(s->path, &reader, &record, NULL) == 0) {
-			const struct record_file *plan = record_file_of(record, "plan");
-			snprintf(s->dut, sizeof(s->dut), "%s", record->dut);
-			snprintf(s->plan, sizeof(s->plan), "%s", record->plan_name);
-			snprintf(s->plan_sha256, sizeof(s->plan_sha256), "%s", plan ? plan->sha256 : "");
-			snprintf(s->started, sizeof(s->started), "%s", record->started_utc);
-		}
-		runfile_reader_free(reader);
-		record_free(record);
-	}
-	qsort(m->source, m->sources, sizeof(*m->source), by_unit);
-}
 
 static int write_page(struct making *m, const char *utc, struct err *err)
 {
@@ -455,10 +414,8 @@ static int make(struct making *m, const char *utc, struct err *err)
 	snprintf(path, sizeof(path), "%s/" MANIFEST, m->options->output);
 	if (!rc && !(m->manifest = fopen(path, "we")))
 		rc = err_set(err, -errno, "%.300s cannot be made: %s", path, strerror(errno));
-	if (!rc)
-		sort_runs(m);
-	for (unsigned i = 0; i < m->sources && !rc; i++)
-		rc = put_run(m, i, err);
+	for (unsigned i = 0; i < m->sources.count && !rc; i++)
+		rc = put_run(m, &m->sources.item[i], err);
 	end_unit(m);
 	if (!rc)
 		rc = put_keys(m, err);
@@ -485,13 +442,14 @@ static int begin(struct making *m, const char *const *operands, unsigned count, 
 	snprintf(title, sizeof(title), "%.80s%s", operands[0], count > 1 ? " and others" : "");
 	int rc = keys_trusted(NULL, o->keys, &m->ring, err);
 	if (!rc)
-		rc = choose_runs(m, operands, count, err);
+		rc = dossier_choose(&m->sources, &(struct indexing){.history = o->history, .state = o->state}, operands,
+				    count, err);
 	return rc ? rc : dossier_new(title, &m->page, err);
 }
 
 static int say_end(const struct making *m)
 {
-	printf("dossier:  %s: %u runs, " PAGE ", " MANIFEST "\n", m->options->output, m->sources - m->missing);
+	printf("dossier:  %s: %u runs, " PAGE ", " MANIFEST "\n", m->options->output, m->put);
 	if (m->unsound)
 		return cli_error(EXIT_STORAGE, "%u of them %s altered or damaged, as the page says", m->unsound,
 				 m->unsound == 1 ? "is" : "are");
@@ -516,9 +474,7 @@ static int dossier_cli_run(const struct cli_tables *tables, const void *options,
 	if (!rc)
 		rc = make(m, utc, &err);
 	int code = rc < 0 ? cli_error(rc == -EEXIST ? EXIT_USAGE : cli_exit_code(rc), "%s", err.text) : say_end(m);
-	for (unsigned i = 0; i < m->sources; i++)
-		free(m->source[i].path);
-	free(m->source);
+	dossier_sources_free(&m->sources);
 	dossier_free(m->page);
 	free(m);
 	return code;
@@ -531,15 +487,17 @@ const struct command command_dossier = {
 	.operands_max = OPERANDS_MAX,
 	.summary = "Put all runs of a unit or lot together, to be handed over",
 	.description =
-		"Makes a folder with every run file of the units or lots that are named, as the history knows them, "
-		"and "
-		"with all that stands beside them under their names: reports, seals, signatures, later verdicts. "
+		"Makes a folder with every run file of the units that are named, or of all units of a lot, whether "
+		"the run carries it or not, as the history knows them, and with all that stands beside them under "
+		"their names: reports, seals, signatures, later verdicts. "
 		"dossier.html says how each unit stands by these runs, and of each run what became of it, what was "
 		"not well, attempts made again, approvals and seals, calibrations, and deviations: overrides, "
-		"interruptions, dispositions, statements. manifest.txt lists each file with its SHA-256, as sha256sum "
+		"interruptions, dispositions, statements. Runs of which one went on with another lie in one folder. "
+		"manifest.txt lists each file with its SHA-256, as sha256sum "
 		"does; sign it with penrig sign.\n\n"
 		"Each copy is verified as penrig verify does. A run that the history knows and whose file is not where "
-		"it was stands there as missing; runs of other benches, which the history does not know, do not: name "
+		"it was stands there as missing, and its verdict counts for its unit; beside one that was altered "
+		"no unit passes; runs of other benches, which the history does not know, do not: name "
 		"their run files.\n\n"
 		"Exit code: 0; 2 wrong usage, a name that nobody knows, or a folder that is there already; 3 a run is "
 		"missing; 6 a run file is altered or damaged, or something could not be written. The dossier is made "

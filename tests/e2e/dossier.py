@@ -4,6 +4,7 @@ import json
 import os
 import re
 import shutil
+import sqlite3
 import subprocess
 import tempfile
 from pathlib import Path
@@ -20,6 +21,13 @@ def penrig(*args, cwd, **kw):
 
 def words(page):
     return html.unescape(re.sub(r"\s+", " ", re.sub("<[^>]*>", " ", page)))
+
+
+def alter(run):
+    data = bytearray(run.read_bytes())
+    at = data.index(b'"stage"')
+    data[at + 2] ^= 1
+    run.write_bytes(data)
 
 
 def make(check):
@@ -74,15 +82,61 @@ def test_wrong(check, where, restored):
     done = penrig("dossier", run, "gone.penrig", "-o", "e", cwd=where)
     said = words((where / "e/dossier.html").read_text())
     check(done.returncode == 3 and "1 that are known of are missing" in said and "gone.penrig MISSING" in said, f"a run that is gone: exit {done.returncode}: {said[:600]}")
-    data = bytearray(run.read_bytes())
-    at = data.index(b'"stage"')
-    data[at + 2] ^= 1
-    run.write_bytes(data)
+    alter(run)
     done = penrig("dossier", run, "-o", "f", cwd=where)
     said = words((where / "f/dossier.html").read_text())
     check(done.returncode == 6 and "does not fit" in said, f"an altered run: exit {done.returncode}: {said[:900]}{done.stderr}")
 
 
+def history_set(where, what):
+    db = sqlite3.connect(where / "history")
+    db.execute(f"UPDATE run SET {what}")
+    db.commit()
+    db.close()
+
+
+def test_failures_stay(check):
+    """Of a run without the lot that its unit's others carry; of one whose file is gone, or is another run's now; of one that was altered."""
+    where, runs = make(check)
+    unit = json.loads((where / "runs/attempts.report.json").read_text())["dut"]
+    history_set(where, "lot = 'L7' WHERE name = 'attempts'")
+    stands = []
+
+    def dossier(word, *more):
+        out = f"d{len(stands)}"
+        done = penrig("dossier", word, *more, "-o", out, "--history", "history", cwd=where)
+        page = where / out / "dossier.html"
+        stands.append(words(page.read_text()) if page.exists() else done.stderr)
+        return done.returncode, stands[-1]
+
+    code, said = dossier("L7")
+    check(code == 0 and "4 runs" in said and f"{unit} fail fail-stall" in said, f"by its lot: exit {code}: {said[:600]}")
+    shutil.copy(runs["fail-deep"], runs["fail-stall"])
+    code, said = dossier(unit)
+    check(code == 3 and f"{unit} fail fail-stall" in said and "the file of another run now" in said, f"another run's file in its place: exit {code}: {said[:900]}")
+    runs["fail-stall"].unlink()
+    code, said = dossier(unit)
+    check(code == 3 and f"{unit} fail fail-stall" in said and "fail-stall.penrig MISSING" in said, f"its file gone: exit {code}: {said[:900]}")
+    code, said = dossier(runs["attempts"])
+    check(code == 0 and f"{unit} pass attempts" in said, f"one that passed: exit {code}: {said[:600]}")
+    alter(runs["attempts"])
+    code, said = dossier(runs["attempts"])
+    check(code == 6 and f"{unit} inconclusive attempts: its file is altered" in said, f"and was altered: exit {code}: {said[:600]}")
+
+
+def test_chain(check, bench, last):
+    """The three runs of a chain go together, also where the last one alone is named."""
+    for word in (last, bench.dut):
+        out = bench.folder / f"dossier-{Path(word).suffix[1:]}"
+        code, said = bench.call("dossier", word, "-o", out)
+        check(code == 0 and ": 3 runs" in said, f"dossier {word}: {code} {said}")
+        code, said = bench.call("verify", *sorted(out.glob("runs/*/*.penrig")))
+        check(code == 0 and "from one, which is as it was then" in said, f"verify: {code} {said}")
+        done = subprocess.run(["sha256sum", "-c", "--quiet", "manifest.txt"], cwd=out, capture_output=True, text=True)
+        check(done.returncode == 0, f"sha256sum: {done.stdout}{done.stderr}")
+
+
 def test_all(check):
     where, restored = test_dossier(check)
     test_wrong(check, where, restored)
+    test_failures_stay(check)

@@ -12,6 +12,7 @@ import tempfile
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+import dossier
 import foreign_reports
 import rig
 import sealing
@@ -108,6 +109,7 @@ def three_parts(check):
     check(code == 0 and [s["name"] for s in r["sessions"]] == ["one", "two"], f"{code} {said}")
     check([t["session"] for t in r["tests"]] == [1, 2, 3], "the pen is tested in each")
     check(b.call("analyze", b.file("three"))[0] == 0 and b.call("verify", b.file("three"))[0] == 0, "it is derived through all three")
+    dossier.test_chain(check, b, b.file("three"))
     os.rename(b.file("one"), b.folder / "one.penrig")
     check(b.call("analyze", b.file("three"))[0] == 2, "and not without the first")
     code, said = b.call("verify", b.file("three"))
