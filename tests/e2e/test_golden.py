@@ -1,7 +1,11 @@
 #!/usr/bin/python3
 """The reference pen of a bench: whose pass counts, for how long, and that no other pen is measured without one where the bench
 requires it; what every report says of it."""
+import contextlib
+import fcntl
+import hashlib
 import json
+import os
 import sqlite3
 import subprocess
 import tempfile
@@ -12,6 +16,17 @@ import rig
 
 PLAN = {"kind": "penrig/plan/1", "name": "short", "limits": [{"measurand": "depth_error_mm", "unit": "mm", "lower": -0.15, "upper": 0.15}],
         "steps": [{"depth_mm": [1.0], "rate_hz": 120, "measure_s": 0.5, "settle_s": 0.3, "tare_s": 0.25}]}
+
+
+@contextlib.contextmanager
+def held(bench):
+    """the bench, by another process"""
+    where = next(f for f in (Path("/run/lock"), Path("/tmp")) if os.access(f, os.W_OK))
+    lock = where / f"penrig-{hashlib.sha256(os.path.realpath(bench).encode()).hexdigest()[:24]}.lock"
+    with open(lock, "w") as holder:
+        fcntl.flock(holder, fcntl.LOCK_EX)
+        yield
+    lock.unlink()
 
 
 class Place:
@@ -147,6 +162,9 @@ def test_not_in_the_history(check, place):
     check(place.gold().returncode == 0, "and a newer one is")
     late = place.penrig("run", place.folder / "golden.json", "--dut", "PEN-GOOD-09", "-q", "-o", place.folder / "out", "--name", "late", "--start-within", "0.001s", dut="PEN-GOOD-09")
     check(late.returncode == 5 and place.status() == (0, "valid"), f"one that does not begin shows nothing: {late.returncode} {place.status()} {late.stderr}")
+    with held(place.bench):
+        busy = place.gold()
+    check(busy.returncode == 5 and place.status() == (0, "valid"), f"nor one on a bench in use, which leaves no file: {busy.returncode} {place.status()} {busy.stderr}")
 
 
 def test_drift(check, place):
