@@ -61,6 +61,7 @@ static enum station_standing standing_of(void *ctx, const char *serial)
 		return STANDING_UNKNOWN;
 	return asked.unit.standing == UNIT_FAIL       ? STANDING_FAILED
 	       : asked.unit.standing == UNIT_REJECTED ? STANDING_REJECTED
+	       : asked.unit.standing == UNIT_CONCEDED ? STANDING_ACCEPTED
 						      : STANDING_OPEN;
 }
 

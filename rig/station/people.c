@@ -100,13 +100,15 @@ static void release(struct station *s, const struct decision *d)
 
 	for (unsigned i = 0; i < s->config->benches; i++) {
 		struct bench *b = &s->bench[i];
-
 		const bool shown = b->state.view == VIEW_VERDICT && b->state.word == WORD_HELD &&
 				   strcmp(b->state.unit.serial, d->serial) == 0;
 
-		if (!past.passed || (!shown && b != d->bench))
+		if (past.passed && (shown || b == d->bench))
+			state_released(&b->state, d->serial);
+		else if (!past.passed && !past.held && (shown || (b == d->bench && b->state.view == VIEW_READY)))
+			state_set_aside(&b->state);
+		else
 			continue;
-		state_released(&b->state, d->serial);
 		tell_bench(b);
 	}
 }

@@ -509,6 +509,11 @@ void state_released(struct bench_state *s, const char *serial)
 	refuse(s, "released", serial);
 }
 
+void state_set_aside(struct bench_state *s)
+{
+	forget(s);
+}
+
 void state_unheard(struct bench_state *s, const char *why)
 {
 	refuse(s, why, s->unit.serial);

@@ -28,7 +28,7 @@ enum verdict_word {
 	WORD_STOP_UNVERIFIED,
 	WORD_HELD, /* passed, but failed somewhere before: a supervisor decides whether it is green */
 	/* what a supervisor decided about a unit that failed: words of the file of units, never of a bench */
-	WORD_RETEST, /* the failure is set aside: other tests decide */
+	WORD_RETEST, /* the failure is set aside: a new test decides */
 	WORD_ACCEPT, /* the unit is used as it is */
 	WORD_REJECT  /* it is not used */
 };
@@ -101,6 +101,7 @@ struct unit_past {
 	bool held;      /* waits for a supervisor */
 	bool open;      /* failed, here or where the history knows of, and nobody has decided about it */
 	bool rejected;  /* by a supervisor */
+	bool accepted;  /* by one, since its last test: what was held is released */
 	bool unknown;   /* the history could not be asked: `open` and `rejected` are of this station alone */
 };
 
@@ -139,9 +140,11 @@ void state_run(struct bench_state *state, const char *name, const struct unit *u
 void state_event(struct bench_state *state, const struct json *event);
 /* past: of the unit; a pass of one that failed before, and about which nobody has decided, is held. */
 void state_ended(struct bench_state *state, int exit_code, const struct unit_past *past);
-/* A supervisor decided that the unit whose pass was held is green. No old screen becomes a pass for it: whose hand which pen is
+/* A supervisor accepted the unit whose pass was held: it is green. No old screen becomes a pass for it: whose hand which pen is
  * in by now is not known. It is said, as a refusal is, and the unit's own code shows the rest. */
 void state_released(struct bench_state *state, const char *serial);
+/* A supervisor wants it tested again: the bench waits for its code. */
+void state_set_aside(struct bench_state *state);
 /* It could not be started, or not heard: why is a key of the page's words. */
 void state_failed(struct bench_state *state, const char *why);
 /* Something that was ordered or formed did not arrive where it has to: said as a refusal is; nobody is told "stopping". */

@@ -266,14 +266,18 @@ static void add_history(const struct station *s, const char *serial, struct unit
 	past->unknown = standing == STANDING_UNKNOWN;
 	past->open = past->open || standing == STANDING_FAILED;
 	past->rejected = past->rejected || standing == STANDING_REJECTED;
+	past->accepted = past->accepted || standing == STANDING_ACCEPTED;
+	/* Set aside at a terminal: a new test decides. */
+	if (past->held && !past->accepted && !past->open && !past->rejected && !past->unknown)
+		past->held = false;
 }
 
-/* What waited for a decision that has been made since is green now. */
+/* What was held is green once a supervisor has accepted it. */
 static void settle(struct bench *b, const char *serial, struct unit_past *past)
 {
 	struct unit_row row = {.word = WORD_PASS, .wall_ns = loop_wall_ns(b->station->loop)};
 
-	if (!past->held || past->open || past->rejected)
+	if (!past->held || !past->accepted || past->open || past->rejected)
 		return;
 	snprintf(row.serial, sizeof(row.serial), "%s", serial);
 	snprintf(row.bench, sizeof(row.bench), "%s", b->label);

@@ -10,10 +10,11 @@ struct station;
 
 /* What the history of all benches knows of a unit, beyond what this station tested. */
 enum station_standing {
-	STANDING_UNKNOWN, /* it cannot be asked */
-	STANDING_OPEN,    /* nothing stands against it */
-	STANDING_FAILED,  /* a failure, and nobody has decided about it */
-	STANDING_REJECTED /* by a supervisor */
+	STANDING_UNKNOWN,  /* it cannot be asked */
+	STANDING_OPEN,     /* nothing stands against it */
+	STANDING_ACCEPTED, /* it failed, and a supervisor takes it as it is */
+	STANDING_FAILED,   /* a failure, and nobody has decided about it */
+	STANDING_REJECTED  /* by a supervisor */
 };
 
 struct station_host { /* lent by whoever opens it; each may be NULL */

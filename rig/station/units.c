@@ -211,8 +211,10 @@ bool units_seen(const struct units *u, const char *name)
 static void take_row(struct unit_past *past, enum verdict_word word)
 {
 	past->passed = past->passed || word == WORD_PASS;
-	if (word != WORD_NOT_TESTED && !is_decision(word)) /* a decision ends what it waited for: the pass follows */
+	if (word != WORD_NOT_TESTED && !is_decision(word)) {
 		past->held = word == WORD_HELD;
+		past->accepted = false;
+	}
 	if (word == WORD_FAIL) {
 		past->failed++;
 		past->open = true;
@@ -221,6 +223,11 @@ static void take_row(struct unit_past *past, enum verdict_word word)
 		past->open = false;
 		past->failed = 0;
 		past->rejected = word == WORD_REJECT;
+		past->accepted = word == WORD_ACCEPT;
+	}
+	if (word == WORD_RETEST) { /* neither what it passed nor what was held decides: the next test does */
+		past->held = false;
+		past->passed = false;
 	}
 }
 
