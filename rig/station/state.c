@@ -468,11 +468,17 @@ static bool is_one_of(const char *text, const char *const *names)
 	return false;
 }
 
+bool state_proved_fail(const struct bench_state *s)
+{
+	static const char *const fails[] = {"fail", "conditional_fail", NULL};
+
+	return s->end.told && strcmp(s->end.dut, s->unit.serial) == 0 && is_one_of(s->end.dut_verdict, fails);
+}
+
 /* What a run proved, by its own last word and its exit together: a pass only where both say so, of this unit. */
 static enum verdict_word word_of(struct bench_state *s, int exit_code)
 {
 	static const char *const passes[] = {"pass", "conditional_pass", NULL};
-	static const char *const fails[] = {"fail", "conditional_fail", NULL};
 	const struct bench_end *end = &s->end;
 
 	if (!end->told)
@@ -484,7 +490,7 @@ static enum verdict_word word_of(struct bench_state *s, int exit_code)
 		return because(s, WORD_NOT_TESTED, "disagree");
 	if (strcmp(end->dut, s->unit.serial) != 0)
 		return because(s, WORD_NOT_TESTED, "other_unit");
-	if (is_one_of(end->dut_verdict, fails))
+	if (state_proved_fail(s))
 		return WORD_FAIL;
 	if (end->exit_code == 0 && is_one_of(end->dut_verdict, passes) && strcmp(end->run_status, "complete") == 0)
 		return WORD_PASS;

@@ -140,6 +140,9 @@ void state_run(struct bench_state *state, const char *name, const struct unit *u
 void state_event(struct bench_state *state, const struct json *event);
 /* past: of the unit; a pass of one that failed before, and about which nobody has decided, is held. */
 void state_ended(struct bench_state *state, int exit_code, const struct unit_past *past);
+/* The run that ended proved that this unit fails, whatever the bench shows of it: STOP UNVERIFIED, or NOT TESTED where its exit
+ * says otherwise. */
+bool state_proved_fail(const struct bench_state *state);
 /* A supervisor accepted the unit whose pass was held: it is green. No old screen becomes a pass for it: whose hand which pen is
  * in by now is not known. It is said, as a refusal is, and the unit's own code shows the rest. */
 void state_released(struct bench_state *state, const char *serial);

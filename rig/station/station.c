@@ -136,6 +136,7 @@ void remember(struct bench *b)
 	struct unit_row row = {.word = b->state.word, .wall_ns = loop_wall_ns(s->loop)};
 	struct err err;
 
+	row.failed = row.word != WORD_FAIL && state_proved_fail(&b->state);
 	snprintf(row.bench, sizeof(row.bench), "%s", b->label);
 	snprintf(row.serial, sizeof(row.serial), "%s", b->state.unit.serial);
 	snprintf(row.name, sizeof(row.name), "%s", b->state.name);

@@ -34,6 +34,7 @@ int units_keep(struct units *u, const struct unit_row *row)
 
 struct line {
 	char serial[STATION_TEXT], name[128], word[24], utc_ns[24], by[STATION_TEXT], reason[ACCOUNT_REASON];
+	bool failed;
 	const struct json *bench; /* a label; a number in files of before */
 };
 
@@ -44,6 +45,7 @@ static const struct json_field fields[] = {
 	{"verdict", FIELD_STRING, AT(word), .required = true},
 	{"wall_ns", FIELD_STRING, AT(utc_ns), .required = true},
 	{.key = "bench", .kind = FIELD_NODE, .offset = offsetof(struct line, bench), .required = true},
+	{.key = "failed", .kind = FIELD_BOOL, .offset = offsetof(struct line, failed)},
 	{"by", FIELD_STRING, AT(by), .required = false},
 	{"reason", FIELD_STRING, AT(reason), .required = false},
 	{.key = NULL},
@@ -70,6 +72,7 @@ static int read_line(struct units *u, const char *path, unsigned number, const c
 	snprintf(row.serial, sizeof(row.serial), "%s", line.serial);
 	snprintf(row.name, sizeof(row.name), "%s", line.name);
 	row.word = verdict_word_find(line.word);
+	row.failed = line.failed;
 	row.wall_ns = strtoull(line.utc_ns, NULL, 10);
 	return units_keep(u, &row);
 }
@@ -147,6 +150,8 @@ static int put_line(struct units *u, const struct unit_row *row, const char *by,
 	json_out_string(out, "serial", row->serial);
 	json_out_string(out, "name", row->name);
 	json_out_string(out, "verdict", verdict_word_name(row->word));
+	if (row->failed)
+		json_out_bool(out, "failed", true);
 	json_out_u64(out, "wall_ns", row->wall_ns);
 	json_out_string(out, "bench", row->bench);
 	if (by) {
@@ -180,6 +185,11 @@ static bool is_decision(enum verdict_word word)
 	return word >= WORD_RETEST;
 }
 
+static bool is_failure(const struct unit_row *row)
+{
+	return row->word == WORD_FAIL || row->failed;
+}
+
 void units_each_open(const struct units *u, const char *serial, void (*fn)(void *ctx, const char *name), void *ctx)
 {
 	size_t from = 0;
@@ -188,7 +198,7 @@ void units_each_open(const struct units *u, const char *serial, void (*fn)(void 
 		if (is_decision(u->row[i].word) && strcmp(u->row[i].serial, serial) == 0)
 			from = i;
 	for (size_t i = from; i < u->count; i++)
-		if (u->row[i].word == WORD_FAIL && strcmp(u->row[i].serial, serial) == 0)
+		if (is_failure(&u->row[i]) && strcmp(u->row[i].serial, serial) == 0)
 			fn(ctx, u->row[i].name);
 }
 
@@ -208,14 +218,16 @@ bool units_seen(const struct units *u, const char *name)
 	return false;
 }
 
-static void take_row(struct unit_past *past, enum verdict_word word)
+static void take_row(struct unit_past *past, const struct unit_row *row)
 {
+	const enum verdict_word word = row->word;
+
 	past->passed = past->passed || word == WORD_PASS;
 	if (word != WORD_NOT_TESTED && !is_decision(word)) {
 		past->held = word == WORD_HELD;
 		past->accepted = false;
 	}
-	if (word == WORD_FAIL) {
+	if (is_failure(row)) {
 		past->failed++;
 		past->open = true;
 	}
@@ -238,7 +250,7 @@ struct unit_past units_past(const struct units *u, const char *serial)
 	for (size_t i = 0; i < u->count; i++) {
 		if (strcmp(u->row[i].serial, serial) != 0)
 			continue;
-		take_row(&past, u->row[i].word);
+		take_row(&past, &u->row[i]);
 	}
 	return past;
 }

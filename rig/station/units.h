@@ -10,6 +10,7 @@
 struct unit_row {
 	char serial[STATION_TEXT], name[128];
 	enum verdict_word word;
+	bool failed; /* its run proved a failure, though the word is another: it counts as one */
 	uint64_t wall_ns;
 	char bench[STATION_TEXT]; /* its label; "": not known */
 };

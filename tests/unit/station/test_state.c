@@ -158,6 +158,7 @@ struct ending {
 	const char *end; /* NULL: none was told */
 	int exit_code;
 	enum verdict_word word;
+	bool failed; /* proved, whatever the word */
 };
 
 #define END(status, verdict, code, unverified, dut)                                                                    \
@@ -178,11 +179,13 @@ static void only_what_agrees_is_a_verdict(void **state)
 		{true, END("interrupted", "\"pass\"", 0, false, "PEN-1"), 0, WORD_NOT_TESTED},
 		{true, END("complete", "\"inconclusive\"", 0, false, "PEN-1"), 0, WORD_NOT_TESTED},
 		{true, END("complete", "null", 0, false, "PEN-1"), 0, WORD_NOT_TESTED},
-		{true, END("complete", "\"fail\"", 1, false, "PEN-1"), 1, WORD_FAIL},
-		{true, END("device_lost", "\"fail\"", 1, false, "PEN-1"), 1, WORD_FAIL},
-		{true, END("interrupted", "\"fail\"", 143, false, "PEN-1"), 143, WORD_FAIL},
-		{true, END("complete", "\"conditional_fail\"", 1, false, "PEN-1"), 1, WORD_FAIL},
-		{true, END("complete", "\"fail\"", 1, true, "PEN-1"), 1, WORD_STOP_UNVERIFIED},
+		{true, END("complete", "\"fail\"", 1, false, "PEN-1"), 1, WORD_FAIL, true},
+		{true, END("device_lost", "\"fail\"", 1, false, "PEN-1"), 1, WORD_FAIL, true},
+		{true, END("interrupted", "\"fail\"", 143, false, "PEN-1"), 143, WORD_FAIL, true},
+		{true, END("complete", "\"conditional_fail\"", 1, false, "PEN-1"), 1, WORD_FAIL, true},
+		{true, END("complete", "\"fail\"", 1, true, "PEN-1"), 1, WORD_STOP_UNVERIFIED, true},
+		{true, END("complete", "\"fail\"", 1, false, "PEN-1"), 256, WORD_NOT_TESTED, true},
+		{true, END("complete", "\"fail\"", 1, false, "PEN-2"), 1, WORD_NOT_TESTED},
 		{true, END("interrupted", "\"inconclusive\"", 143, false, "PEN-1"), 143, WORD_NOT_TESTED},
 		{false, END("refused", "null", 8, false, "PEN-1"), 8, WORD_NOT_TESTED},
 		{true, END("storage_failed", "\"inconclusive\"", 6, false, "PEN-1"), 6, WORD_NOT_TESTED},
@@ -207,6 +210,8 @@ static void only_what_agrees_is_a_verdict(void **state)
 		state_ended(&s, rows[i].exit_code, &past);
 		if (s.word != rows[i].word)
 			fail_msg("row %zu: %s, not %s", i, verdict_word_name(s.word), verdict_word_name(rows[i].word));
+		if (state_proved_fail(&s) != rows[i].failed)
+			fail_msg("row %zu: a failure is proved, or is not", i);
 	}
 }
 

@@ -167,6 +167,37 @@ static void a_file_of_before_is_read(void **state)
 	units_close(units);
 }
 
+/* The run proved a failure, and nobody saw the needles stop: it counts, and its run is decided about. */
+static void count_open(void *ctx, const char *name)
+{
+	assert_string_equal(name, "r");
+	++*(unsigned *)ctx;
+}
+
+static void a_proven_failure_counts_whatever_its_word(void **state)
+{
+	static const enum verdict_word words[] = {WORD_STOP_UNVERIFIED, WORD_NOT_TESTED, WORD_FAIL};
+	struct units *units = NULL;
+	struct err err;
+	unsigned open = 0;
+
+	(void)state;
+	assert_int_equal(units_open(folder, &units, &err), 0);
+	for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++) {
+		const struct unit_row row = {
+			.serial = "PEN-1", .name = "r", .word = words[i], .failed = true, .wall_ns = 1};
+
+		assert_int_equal(units_add(units, &row, &err), 0);
+		units_close(units);
+		assert_int_equal(units_open(folder, &units, &err), 0);
+		assert_true(units_past(units, "PEN-1").open);
+		assert_int_equal(units_past(units, "PEN-1").failed, i + 1);
+	}
+	units_each_open(units, "PEN-1", count_open, &open);
+	assert_int_equal(open, 3);
+	units_close(units);
+}
+
 /* Row by row what is known of a unit afterwards. */
 static void what_follows_from_the_rows(void **state)
 {
@@ -215,6 +246,7 @@ int main(void)
 		T(a_full_disk_takes_one_verdict_and_no_other),
 		T(a_file_of_before_is_read),
 		T(what_follows_from_the_rows),
+		T(a_proven_failure_counts_whatever_its_word),
 		T(only_a_stations_own_line_is_believed),
 	};
 
