@@ -203,7 +203,7 @@ static const char *hindrance(struct bench *b, const struct order_text *o)
 
 	if (!b->station->accounts)
 		return "no_accounts";
-	if (b->station->decision.serial[0] || past.elsewhere || b->child || b->helper)
+	if (b->station->decision.serial[0] || past.elsewhere || state_busy(&b->state) || b->helper)
 		return "busy";
 	if (strlen(o->reason) < REASON_MIN || strlen(o->reason) >= ACCOUNT_REASON)
 		return "no_reason";

@@ -57,7 +57,7 @@ static enum state_act refuse(struct bench_state *s, const char *why, const char 
 	return ACT_NOTHING;
 }
 
-static bool busy(const struct bench_state *s)
+bool state_busy(const struct bench_state *s)
 {
 	return s->view == VIEW_RUNNING || s->view == VIEW_PROMPT;
 }
@@ -117,7 +117,7 @@ enum state_act state_start(struct bench_state *s, const struct state_known *know
 	struct unit_past past;
 
 	if (s->view != VIEW_ARMED)
-		return refuse(s, busy(s) ? "busy" : "nothing_to_start", busy(s) ? s->unit.serial : "");
+		return refuse(s, state_busy(s) ? "busy" : "nothing_to_start", state_busy(s) ? s->unit.serial : "");
 	s->refused[0] = '\0';
 	if (!may_test(s, known, s->unit.product))
 		return ACT_NOTHING;
@@ -134,7 +134,7 @@ enum state_act state_stop(struct bench_state *s)
 {
 	if (s->view == VIEW_ARMED)
 		forget(s);
-	if (!busy(s))
+	if (!state_busy(s))
 		return ACT_NOTHING;
 	s->stopping = true;
 	return ACT_STOP;
@@ -193,7 +193,7 @@ static bool is_account_badge(struct bench_state *s, const struct state_known *kn
 
 	if (!account || strcmp(account->badge, scan->text) != 0)
 		return false;
-	if (busy(s)) {
+	if (state_busy(s)) {
 		refuse(s, "busy", s->unit.serial); /* a run has one operator */
 		return true;
 	}
@@ -213,7 +213,7 @@ void state_signed_in(struct bench_state *s, enum account_answer answer, const st
 	s->refused[0] = '\0';
 	if (answer == ACCOUNT_LOCKED || answer == ACCOUNT_DISABLED)
 		s->signing[0] = '\0';
-	if (busy(s))
+	if (state_busy(s))
 		refuse(s, "busy", s->unit.serial);
 	else if (answer != ACCOUNT_KNOWN)
 		refuse(s, account_answer_name(answer), "");
@@ -226,7 +226,7 @@ void state_signed_in(struct bench_state *s, enum account_answer answer, const st
 bool state_sign_out(struct bench_state *s)
 {
 	s->refused[0] = '\0';
-	if (busy(s)) {
+	if (state_busy(s)) {
 		refuse(s, "busy", s->unit.serial);
 		return false;
 	}
@@ -251,7 +251,7 @@ static bool is_badge(struct bench_state *s, const struct state_known *known, con
 	for (unsigned i = 0; i < c->operators; i++) {
 		if (scan->gs1 || strcmp(c->person[i].badge, scan->text) != 0)
 			continue;
-		if (busy(s))
+		if (state_busy(s))
 			refuse(s, "busy", s->unit.serial); /* a run has one operator */
 		else
 			snprintf(s->person, sizeof(s->person), "%s", c->person[i].name);
@@ -296,7 +296,7 @@ static enum state_act take_code(struct bench_state *s, const struct state_known 
 		return ACT_NOTHING;
 	if (asks_for_code(s))
 		return take_read(s, &scan, id);
-	if (busy(s))
+	if (state_busy(s))
 		return refuse(s, "busy", s->unit.serial);
 	product = station_product_of(c, &scan);
 	if (product == STATION_SEVERAL_PRODUCTS)
@@ -438,7 +438,7 @@ void state_event(struct bench_state *s, const struct json *event)
 {
 	char kind[16];
 
-	if (!busy(s))
+	if (!state_busy(s))
 		return;
 	text(event, "event", kind, sizeof(kind));
 	if (strcmp(kind, "setpoint") == 0)
@@ -620,7 +620,7 @@ void state_print(const struct bench_state *s, const struct station_config *c, st
 	json_out_string(out, "refused", s->refused);
 	json_out_string(out, "refused_detail", s->refused_detail);
 	json_out_int(out, "refusals", s->refusals);
-	if (busy(s))
+	if (state_busy(s))
 		put_live(out, &s->live);
 	if (s->view == VIEW_PROMPT)
 		put_prompt(out, &s->prompt);

@@ -130,6 +130,8 @@ enum state_act state_stop(struct bench_state *state);
 void state_signed_in(struct bench_state *state, enum account_answer answer, const struct account *account);
 /* False: not while a test runs. */
 bool state_sign_out(struct bench_state *state);
+/* A hook before its test, the test or one of its questions: the unit is at this bench. */
+bool state_busy(const struct bench_state *state);
 /* An order was not taken: why is a key of the page's words. */
 void state_refuse(struct bench_state *state, const char *why, const char *detail);
 enum state_act state_answer(struct bench_state *state, int64_t id, bool done);

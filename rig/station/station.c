@@ -300,7 +300,7 @@ struct unit_past past_of(void *ctx, const char *serial)
 	for (unsigned i = 0; i < b->station->config->benches; i++) {
 		const struct bench *other = &b->station->bench[i];
 
-		if (other != b && other->child && strcmp(other->state.unit.serial, serial) == 0)
+		if (other != b && state_busy(&other->state) && strcmp(other->state.unit.serial, serial) == 0)
 			past.elsewhere = true;
 	}
 	b->state.history_gone = past.unknown;

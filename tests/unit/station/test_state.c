@@ -168,33 +168,34 @@ struct ending {
 static void only_what_agrees_is_a_verdict(void **state)
 {
 	static const struct ending rows[] = {
-		{true, END("complete", "\"pass\"", 0, false, "PEN-1"), 0, WORD_PASS},
-		{true, END("complete", "\"pass\"", 0, false, "PEN-1"), -1, WORD_PASS}, /* somebody else's child */
-		{true, END("complete", "\"conditional_pass\"", 0, false, "PEN-1"), 0, WORD_PASS},
-		{true, END("complete", "\"conditional_pass\"", 3, false, "PEN-1"), 3, WORD_NOT_TESTED},
-		{true, END("complete", "\"pass\"", 0, false, "PEN-1"), 1, WORD_NOT_TESTED},
-		{true, END("complete", "\"pass\"", 0, false, "PEN-1"), 256, WORD_NOT_TESTED},
-		{true, END("complete", "\"pass\"", 0, false, "PEN-2"), 0, WORD_NOT_TESTED},
-		{true, END("complete", "\"pass\"", 0, true, "PEN-1"), 0, WORD_STOP_UNVERIFIED},
-		{true, END("interrupted", "\"pass\"", 0, false, "PEN-1"), 0, WORD_NOT_TESTED},
-		{true, END("complete", "\"inconclusive\"", 0, false, "PEN-1"), 0, WORD_NOT_TESTED},
-		{true, END("complete", "null", 0, false, "PEN-1"), 0, WORD_NOT_TESTED},
+		{true, END("complete", "\"pass\"", 0, false, "PEN-1"), 0, WORD_PASS, false},
+		{true, END("complete", "\"pass\"", 0, false, "PEN-1"), -1, WORD_PASS,
+		 false}, /* somebody else's child */
+		{true, END("complete", "\"conditional_pass\"", 0, false, "PEN-1"), 0, WORD_PASS, false},
+		{true, END("complete", "\"conditional_pass\"", 3, false, "PEN-1"), 3, WORD_NOT_TESTED, false},
+		{true, END("complete", "\"pass\"", 0, false, "PEN-1"), 1, WORD_NOT_TESTED, false},
+		{true, END("complete", "\"pass\"", 0, false, "PEN-1"), 256, WORD_NOT_TESTED, false},
+		{true, END("complete", "\"pass\"", 0, false, "PEN-2"), 0, WORD_NOT_TESTED, false},
+		{true, END("complete", "\"pass\"", 0, true, "PEN-1"), 0, WORD_STOP_UNVERIFIED, false},
+		{true, END("interrupted", "\"pass\"", 0, false, "PEN-1"), 0, WORD_NOT_TESTED, false},
+		{true, END("complete", "\"inconclusive\"", 0, false, "PEN-1"), 0, WORD_NOT_TESTED, false},
+		{true, END("complete", "null", 0, false, "PEN-1"), 0, WORD_NOT_TESTED, false},
 		{true, END("complete", "\"fail\"", 1, false, "PEN-1"), 1, WORD_FAIL, true},
 		{true, END("device_lost", "\"fail\"", 1, false, "PEN-1"), 1, WORD_FAIL, true},
 		{true, END("interrupted", "\"fail\"", 143, false, "PEN-1"), 143, WORD_FAIL, true},
 		{true, END("complete", "\"conditional_fail\"", 1, false, "PEN-1"), 1, WORD_FAIL, true},
 		{true, END("complete", "\"fail\"", 1, true, "PEN-1"), 1, WORD_STOP_UNVERIFIED, true},
 		{true, END("complete", "\"fail\"", 1, false, "PEN-1"), 256, WORD_NOT_TESTED, true},
-		{true, END("complete", "\"fail\"", 1, false, "PEN-2"), 1, WORD_NOT_TESTED},
-		{true, END("interrupted", "\"inconclusive\"", 143, false, "PEN-1"), 143, WORD_NOT_TESTED},
-		{false, END("refused", "null", 8, false, "PEN-1"), 8, WORD_NOT_TESTED},
-		{true, END("storage_failed", "\"inconclusive\"", 6, false, "PEN-1"), 6, WORD_NOT_TESTED},
-		{true, NULL, 0, WORD_STOP_UNVERIFIED},
-		{true, NULL, 256, WORD_STOP_UNVERIFIED},
-		{true, NULL, -1, WORD_STOP_UNVERIFIED},
-		{false, NULL, 2, WORD_NOT_TESTED}, /* a plan that is wrong */
-		{false, NULL, 256, WORD_NOT_TESTED},
-		{false, NULL, 0, WORD_NOT_TESTED},
+		{true, END("complete", "\"fail\"", 1, false, "PEN-2"), 1, WORD_NOT_TESTED, false},
+		{true, END("interrupted", "\"inconclusive\"", 143, false, "PEN-1"), 143, WORD_NOT_TESTED, false},
+		{false, END("refused", "null", 8, false, "PEN-1"), 8, WORD_NOT_TESTED, false},
+		{true, END("storage_failed", "\"inconclusive\"", 6, false, "PEN-1"), 6, WORD_NOT_TESTED, false},
+		{true, NULL, 0, WORD_STOP_UNVERIFIED, false},
+		{true, NULL, 256, WORD_STOP_UNVERIFIED, false},
+		{true, NULL, -1, WORD_STOP_UNVERIFIED, false},
+		{false, NULL, 2, WORD_NOT_TESTED, false}, /* a plan that is wrong */
+		{false, NULL, 256, WORD_NOT_TESTED, false},
+		{false, NULL, 0, WORD_NOT_TESTED, false},
 	};
 
 	(void)state;
