@@ -277,6 +277,12 @@ static enum state_act take_unit(struct bench_state *s, const struct station_conf
 	return c->product[product].at_once ? ACT_START : ACT_NOTHING;
 }
 
+/* A hook's program would take it for one of its options. */
+static bool is_option(const char *word)
+{
+	return word[0] == '-';
+}
+
 static enum state_act take_code(struct bench_state *s, const struct state_known *known, const char *code, size_t len,
 				int64_t id)
 {
@@ -298,6 +304,8 @@ static enum state_act take_code(struct bench_state *s, const struct state_known 
 		return take_read(s, &scan, id);
 	if (state_busy(s))
 		return refuse(s, "busy", s->unit.serial);
+	if (is_option(scan.gs1 ? scan.serial : scan.text) || is_option(scan.lot))
+		return refuse(s, "scan_character", "");
 	product = station_product_of(c, &scan);
 	if (product == STATION_SEVERAL_PRODUCTS)
 		return refuse(s, "several_products", "");

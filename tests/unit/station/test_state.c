@@ -249,6 +249,29 @@ static void codes_that_are_not_taken(void **state)
 	assert_int_equal(s.unit.attempt, 2);
 }
 
+/* Programs before and after a test are given the serial number and the lot as words. */
+static void no_code_is_an_option(void **state)
+{
+	static const char *const codes[] = {"-PEN-1", "--force",
+					    "]d20104012345678901"
+					    "21-1\x1d"
+					    "10L42",
+					    "]d20104012345678901"
+					    "21PEN-1\x1d"
+					    "10-rf"};
+
+	(void)state;
+	regfree(&config.product[0].pattern);
+	assert_int_equal(regcomp(&config.product[0].pattern, ".*", REG_EXTENDED), 0);
+	for (size_t i = 0; i < sizeof(codes) / sizeof(codes[0]); i++) {
+		assert_int_equal(scan(codes[i]), ACT_NOTHING);
+		assert_refused("scan_character");
+		assert_int_equal(s.view, VIEW_READY);
+	}
+	scan("P-1");
+	assert_int_equal(s.view, VIEW_ARMED);
+}
+
 static void two_scans_are_one_run(void **state)
 {
 	(void)state;
@@ -470,6 +493,7 @@ int main(void)
 		T(scan_start_pass),
 		T(only_what_agrees_is_a_verdict),
 		T(codes_that_are_not_taken),
+		T(no_code_is_an_option),
 		T(two_scans_are_one_run),
 		T(command_cards),
 		T(the_pen_in_the_clamp),
