@@ -242,7 +242,7 @@ void act(struct bench *b, enum state_act what)
 struct undecided {
 	const struct station *station;
 	const char *serial;
-	bool any;
+	unsigned failed;
 };
 
 /* Decided at a terminal, by penrig dispose: the history knows of it. */
@@ -251,7 +251,7 @@ static void look_at_open(void *ctx, const char *name)
 	struct undecided *u = ctx;
 	const struct station_host *host = &u->station->host;
 
-	u->any = u->any || !host->decided || !host->decided(host->ctx, u->serial, name);
+	u->failed += !host->decided || !host->decided(host->ctx, u->serial, name);
 }
 
 /* What the history knows beyond this station's own file. */
@@ -262,7 +262,8 @@ static void add_history(const struct station *s, const char *serial, struct unit
 
 	if (past->open) {
 		units_each_open(s->units, serial, look_at_open, &undecided);
-		past->open = undecided.any;
+		past->open = undecided.failed > 0;
+		past->failed = undecided.failed; /* as after a decision at the page */
 	}
 	past->unknown = standing == STANDING_UNKNOWN;
 	past->open = past->open || standing == STANDING_FAILED;
