@@ -40,16 +40,16 @@ bool helper_word(struct helper_command *command, const char *word, const struct 
 		return false;
 	while (*word && len + 1 < HELPER_WORD) {
 		const struct helper_value *v = values;
-		size_t name = *word == '{' ? strcspn(word, "}") : 0;
+		size_t name = values && *word == '{' ? strcspn(word, "}") : 0;
 
-		while (name && v && v->name &&
+		while (name && v->name &&
 		       (strlen(v->name) != name - 1 || strncmp(v->name, word + 1, name - 1) != 0))
 			v++;
 		if (!name || !word[name]) {
 			to[len++] = *word++;
 			continue;
 		}
-		if (!v || !v->name)
+		if (!v->name)
 			return false;
 		len += (size_t)snprintf(to + len, HELPER_WORD - len, "%s", v->value);
 		if (len >= HELPER_WORD)

@@ -40,7 +40,8 @@ int helper_say(struct helper *helper, const char *text); /* to its standard inpu
 void helper_end(struct helper *helper, int ms);
 void helper_free(struct helper *helper); /* NULL is fine; one that still runs is killed */
 
-/* Adds a word; "{dut}" and the like in it are replaced. False: it has no room, or holds a name in braces that is none. */
+/* Adds a word; "{dut}" and the like in it are replaced. False: it has no room, or holds a name in braces that is none. values
+ * NULL: the word is a person's or a path, and is taken as it is. */
 struct helper_value {
 	const char *name, *value;
 };

@@ -28,17 +28,15 @@ struct bench {
 	char light[24];                   /* what the light was told */
 };
 
-#define DECIDED_RUNS 16
-
-struct decision { /* that is being put into run files */
-	char serial[STATION_TEXT], by[STATION_TEXT], reason[ACCOUNT_REASON];
-	enum verdict_word word;
-	unsigned runs, at;
-	char run[DECIDED_RUNS][128];
-	struct bench *bench; /* where it was made */
+struct decisions { /* that are being put into run files, one file after the other */
+	bool busy, failed;
+	char serial[STATION_TEXT]; /* of the unit that was decided about; "": any, when the station begins */
+	size_t at;
+	struct unit_pending now; /* its texts are these */
+	char unit[STATION_TEXT], run[128], by[STATION_TEXT], reason[ACCOUNT_REASON];
+	struct bench *bench; /* that tells of it */
 	struct helper *helper, *ended;
 	struct loop_timer clean;
-	bool failed;
 };
 
 struct station {
@@ -53,7 +51,7 @@ struct station {
 	struct helper *io, *io_ended;
 	bool io_missing; /* it runs, and has not all of its devices */
 	int lock;
-	struct decision decision;
+	struct decisions decisions;
 	struct bench bench[STATION_BENCHES_MAX];
 	struct bench gone; /* one that this file does not name any more: what ended there still counts */
 };
@@ -74,6 +72,7 @@ struct order_text { /* "" where the order does not say it */
 };
 int people_open(struct station *station, struct err *err);
 void people_close(struct station *station);
+void people_resume(struct station *station); /* what was decided and reached no run file before the station ended */
 const struct account *account_of(void *bench, const char *who);
 void people_sign_in(struct bench *bench, const struct order_text *order);
 void people_sign_out(struct bench *bench);

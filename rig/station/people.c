@@ -75,26 +75,16 @@ void people_idle(struct bench *b)
 
 /* ---- decisions ------------------------------------------------------------------------------------------------- */
 
-static void add_run(void *ctx, const char *name)
-{
-	struct decision *d = ctx;
-
-	if (d->runs < DECIDED_RUNS)
-		snprintf(d->run[d->runs++], sizeof(d->run[0]), "%s", name);
-	else
-		d->failed = true;
-}
-
 static void clean(void *ctx, uint64_t now_ns)
 {
-	struct decision *d = ctx;
+	struct decisions *d = ctx;
 
 	(void)now_ns;
 	helper_free(d->ended);
 	d->ended = NULL;
 }
 
-static void release(struct station *s, const struct decision *d)
+static void release(struct station *s, const struct decisions *d)
 {
 	const struct unit_past past = past_of(d->bench, d->serial);
 
@@ -113,27 +103,29 @@ static void release(struct station *s, const struct decision *d)
 	}
 }
 
-static void next_run(struct decision *d);
+static void next_run(struct decisions *d);
 
 static void on_disposed(void *ctx, const struct helper_end *end)
 {
-	struct decision *d = ctx;
+	struct decisions *d = ctx;
+	struct station *s = d->bench->station;
 
-	d->failed = d->failed || end->exit_code != 0;
+	if (end->exit_code != 0 || units_disposed(s->units, &d->now, loop_wall_ns(s->loop), NULL) < 0)
+		d->failed = true;
 	d->ended = d->helper;
 	d->helper = NULL;
-	loop_timer_at(d->bench->station->loop, &d->clean, 0);
+	loop_timer_at(s->loop, &d->clean, 0);
 	next_run(d);
 }
 
-static bool compose(const struct station_config *c, const struct decision *d, struct helper_command *command)
+static bool compose(const struct station_config *c, const struct decisions *d, struct helper_command *command)
 {
 	char path[FILE_PATH_MAX + 160], history[FILE_PATH_MAX + 16], by[STATION_TEXT + 8], reason[ACCOUNT_REASON + 16];
-	const char *const words[] = {own_program(), "dispose", path, "--decision", verdict_word_name(d->word), by,
+	const char *const words[] = {own_program(), "dispose", path, "--decision", verdict_word_name(d->now.word), by,
 				     reason};
 	bool ok = true;
 
-	snprintf(path, sizeof(path), "%s/%s.penrig", c->output, d->run[d->at]);
+	snprintf(path, sizeof(path), "%s/%s.penrig", c->output, d->run);
 	snprintf(by, sizeof(by), "--by=%s", d->by);
 	snprintf(reason, sizeof(reason), "--reason=%s", d->reason);
 	snprintf(history, sizeof(history), "--history=%s", c->history);
@@ -142,27 +134,58 @@ static bool compose(const struct station_config *c, const struct decision *d, st
 	return ok && (!c->history[0] || helper_word(command, history, NULL));
 }
 
-static void next_run(struct decision *d)
+/* The file of units may grow, and move, while one is written. */
+static bool take_pending(struct decisions *d)
+{
+	struct unit_pending p;
+
+	if (!units_pending(d->bench->station->units, d->serial, &d->at, &p))
+		return false;
+	snprintf(d->unit, sizeof(d->unit), "%s", p.serial);
+	snprintf(d->run, sizeof(d->run), "%s", p.name);
+	snprintf(d->by, sizeof(d->by), "%s", p.by);
+	snprintf(d->reason, sizeof(d->reason), "%s", p.reason);
+	d->now = (struct unit_pending){d->unit, d->run, d->by, d->reason, p.word};
+	return true;
+}
+
+static void next_run(struct decisions *d)
 {
 	struct station *s = d->bench->station;
 	const struct helper_host host = {.ctx = d, .ended = on_disposed};
 
-	for (; d->at < d->runs; d->at++) {
+	while (take_pending(d)) {
 		struct helper_command command = {.count = 0};
-		bool ok = compose(s->config, d, &command) &&
-			  helper_start(s->loop, &command, 60, &host, &d->helper, NULL) == 0;
 
-		if (ok) {
-			d->at++;
+		if (compose(s->config, d, &command) &&
+		    helper_start(s->loop, &command, 60, &host, &d->helper, NULL) == 0)
 			return;
-		}
 		d->failed = true;
 	}
-	release(s, d);
+	if (d->serial[0])
+		release(s, d);
 	if (d->failed)
-		state_refuse(&d->bench->state, "not_disposed", d->serial);
-	d->serial[0] = '\0';
+		state_refuse(&d->bench->state, "not_disposed", d->unit);
+	d->busy = false;
 	tell_bench(d->bench);
+}
+
+static void dispose(struct bench *b, const char *serial)
+{
+	struct decisions *d = &b->station->decisions;
+
+	*d = (struct decisions){.busy = true, .bench = b, .clean = {.fn = clean, .ctx = d}};
+	snprintf(d->serial, sizeof(d->serial), "%s", serial);
+	next_run(d);
+}
+
+void people_resume(struct station *s)
+{
+	struct unit_pending p;
+	size_t at = 0;
+
+	if (units_pending(s->units, "", &at, &p))
+		dispose(&s->bench[0], "");
 }
 
 static bool is_supervisor(struct bench *b, const struct order_text *o, char ret_name[STATION_TEXT])
@@ -181,20 +204,20 @@ static bool is_supervisor(struct bench *b, const struct order_text *o, char ret_
 }
 
 /* Into the trail first: what stands nowhere was not decided. */
-static int keep(struct bench *b, const struct decision *d)
+static int keep(struct bench *b, const struct order_text *o, const char *by)
 {
 	struct station *s = b->station;
 	char text[2 * ACCOUNT_TEXT];
-	struct unit_row row = {.word = d->word, .wall_ns = loop_wall_ns(s->loop)};
+	struct unit_row row = {.word = o->decision, .wall_ns = loop_wall_ns(s->loop)};
 	const struct account_entry entry = {
-		.event = ACCOUNT_DECIDE, .name = d->by, .by = d->by, .text = text, .reason = d->reason};
+		.event = ACCOUNT_DECIDE, .name = by, .by = by, .text = text, .reason = o->reason};
 	int rc;
 
-	snprintf(text, sizeof(text), "%s %s", verdict_word_name(d->word), d->serial);
-	snprintf(row.serial, sizeof(row.serial), "%s", d->serial);
+	snprintf(text, sizeof(text), "%s %.*s", verdict_word_name(o->decision), STATION_TEXT - 1, o->serial);
+	snprintf(row.serial, sizeof(row.serial), "%s", o->serial);
 	snprintf(row.bench, sizeof(row.bench), "%s", b->label);
 	rc = accounts_tell(s->accounts, &entry, row.wall_ns, NULL);
-	return rc < 0 ? rc : units_decide(s->units, &row, d->by, d->reason, NULL);
+	return rc < 0 ? rc : units_decide(s->units, &row, by, o->reason, NULL);
 }
 
 static const char *hindrance(struct bench *b, const struct order_text *o)
@@ -203,7 +226,7 @@ static const char *hindrance(struct bench *b, const struct order_text *o)
 
 	if (!b->station->accounts)
 		return "no_accounts";
-	if (b->station->decision.serial[0] || past.elsewhere || state_busy(&b->state) || b->helper)
+	if (b->station->decisions.busy || past.elsewhere || state_busy(&b->state) || b->helper)
 		return "busy";
 	if (strlen(o->reason) < REASON_MIN || strlen(o->reason) >= ACCOUNT_REASON)
 		return "no_reason";
@@ -214,7 +237,6 @@ static const char *hindrance(struct bench *b, const struct order_text *o)
 
 void people_decide(struct bench *b, const struct order_text *o)
 {
-	struct decision *d = &b->station->decision;
 	const char *why = hindrance(b, o);
 	char by[STATION_TEXT];
 
@@ -225,24 +247,17 @@ void people_decide(struct bench *b, const struct order_text *o)
 	}
 	if (!is_supervisor(b, o, by))
 		return;
-	*d = (struct decision){.word = o->decision, .bench = b, .clean = {.fn = clean, .ctx = d}};
-	snprintf(d->serial, sizeof(d->serial), "%s", o->serial);
-	snprintf(d->by, sizeof(d->by), "%s", by);
-	snprintf(d->reason, sizeof(d->reason), "%s", o->reason);
-	units_each_open(b->station->units, d->serial, add_run, d);
-	if (keep(b, d) < 0) {
+	if (keep(b, o, by) < 0)
 		state_refuse(&b->state, "not_kept", "");
-		d->serial[0] = '\0';
-		return;
-	}
-	next_run(d);
+	else
+		dispose(b, o->serial);
 }
 
 void people_close(struct station *s)
 {
-	if (s->decision.bench)
-		loop_timer_cancel(s->loop, &s->decision.clean);
-	helper_free(s->decision.helper);
-	helper_free(s->decision.ended);
+	if (s->decisions.bench)
+		loop_timer_cancel(s->loop, &s->decisions.clean);
+	helper_free(s->decisions.helper);
+	helper_free(s->decisions.ended);
 	accounts_close(s->accounts);
 }

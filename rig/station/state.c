@@ -17,6 +17,7 @@ static const char *const word_names[] = {
 	[WORD_RETEST] = "retest",
 	[WORD_ACCEPT] = "accept",
 	[WORD_REJECT] = "reject",
+	[WORD_DISPOSED] = "disposed",
 };
 
 const char *verdict_word_name(enum verdict_word word)
@@ -26,7 +27,7 @@ const char *verdict_word_name(enum verdict_word word)
 
 enum verdict_word verdict_word_find(const char *name)
 {
-	for (int i = WORD_PASS; i <= WORD_REJECT; i++)
+	for (int i = WORD_PASS; i <= WORD_DISPOSED; i++)
 		if (strcmp(word_names[i], name) == 0)
 			return (enum verdict_word)i;
 	return WORD_NONE;

@@ -28,9 +28,10 @@ enum verdict_word {
 	WORD_STOP_UNVERIFIED,
 	WORD_HELD, /* passed, but failed somewhere before: a supervisor decides whether it is green */
 	/* what a supervisor decided about a unit that failed: words of the file of units, never of a bench */
-	WORD_RETEST, /* the failure is set aside: a new test decides */
-	WORD_ACCEPT, /* the unit is used as it is */
-	WORD_REJECT  /* it is not used */
+	WORD_RETEST,  /* the failure is set aside: a new test decides */
+	WORD_ACCEPT,  /* the unit is used as it is */
+	WORD_REJECT,  /* it is not used */
+	WORD_DISPOSED /* its decision stands in the run's file: a word of the file of units as well */
 };
 const char *
 verdict_word_name(enum verdict_word word); /* "pass", "fail", "not_tested", "stop_unverified", "held", "retest" ... */

@@ -528,6 +528,7 @@ static int begin(struct station *s, struct err *err)
 		return rc;
 	s->beat = (struct loop_timer){.fn = beat, .ctx = s};
 	station_io_open(s);
+	people_resume(s);
 	return loop_timer_at(s->loop, &s->beat, loop_now_ns(s->loop) + BEAT_NS);
 }
 

@@ -11,30 +11,98 @@
 
 #define SHOWN_MAX 20
 
+struct decided {
+	char by[STATION_TEXT], reason[ACCOUNT_REASON];
+	enum verdict_word word;
+};
+
+struct kept {
+	struct unit_row row;
+	size_t decision; /* which stands for this failure, from 1; 0: none */
+	bool disposed;   /* and stands in its run file */
+};
+
 struct units {
 	int fd;
-	size_t count, room;
-	struct unit_row *row;
+	size_t count, room, decisions;
+	struct kept *kept;
+	struct decided *decided;
 };
+
+static bool is_decision(enum verdict_word word)
+{
+	return word >= WORD_RETEST && word <= WORD_REJECT;
+}
+
+static bool is_test(enum verdict_word word)
+{
+	return word < WORD_RETEST;
+}
+
+static bool is_failure(const struct unit_row *row)
+{
+	return row->word == WORD_FAIL || row->failed;
+}
 
 int units_keep(struct units *u, const struct unit_row *row)
 {
 	if (u->count == u->room) {
 		size_t room = u->room ? 2 * u->room : 64;
-		struct unit_row *rows = realloc(u->row, room * sizeof(*rows));
+		struct kept *more = realloc(u->kept, room * sizeof(*more));
 
-		if (!rows)
+		if (!more)
 			return -ENOMEM;
-		u->row = rows;
+		u->kept = more;
 		u->room = room;
 	}
-	u->row[u->count++] = *row;
+	u->kept[u->count++] = (struct kept){.row = *row};
 	return 0;
+}
+
+/* A failure that was accepted, or set aside, and whose file says so is settled; what was rejected may be accepted yet. */
+static bool is_settled(const struct units *u, const struct kept *k)
+{
+	return k->decision && k->disposed && u->decided[k->decision - 1].word != WORD_REJECT;
+}
+
+/* tracked: units_disposed() tells what reached a run file; files of before do not. */
+static int keep_decision(struct units *u, const struct unit_row *row, const char *by, const char *reason, bool tracked)
+{
+	struct decided *more = realloc(u->decided, (u->decisions + 1) * sizeof(*more));
+	int rc = more ? 0 : -ENOMEM;
+
+	if (more)
+		u->decided = more;
+	if (rc == 0)
+		rc = units_keep(u, row);
+	if (rc < 0)
+		return rc;
+	u->decided[u->decisions] = (struct decided){.word = row->word};
+	snprintf(u->decided[u->decisions].by, sizeof(u->decided->by), "%s", by);
+	snprintf(u->decided[u->decisions].reason, sizeof(u->decided->reason), "%s", reason);
+	u->decisions++;
+	for (size_t i = 0; i < u->count; i++) {
+		struct kept *k = &u->kept[i];
+
+		if (!is_failure(&k->row) || strcmp(k->row.serial, row->serial) != 0 || is_settled(u, k))
+			continue;
+		k->decision = u->decisions;
+		k->disposed = !tracked;
+	}
+	return 0;
+}
+
+static int keep_disposed(struct units *u, const struct unit_row *row)
+{
+	for (size_t i = 0; i < u->count; i++)
+		if (is_failure(&u->kept[i].row) && strcmp(u->kept[i].row.name, row->name) == 0)
+			u->kept[i].disposed = u->kept[i].decision > 0;
+	return units_keep(u, row);
 }
 
 struct line {
 	char serial[STATION_TEXT], name[128], word[24], utc_ns[24], by[STATION_TEXT], reason[ACCOUNT_REASON];
-	bool failed;
+	bool failed, tracked;
 	const struct json *bench; /* a label; a number in files of before */
 };
 
@@ -46,6 +114,7 @@ static const struct json_field fields[] = {
 	{"wall_ns", FIELD_STRING, AT(utc_ns), .required = true},
 	{.key = "bench", .kind = FIELD_NODE, .offset = offsetof(struct line, bench), .required = true},
 	{.key = "failed", .kind = FIELD_BOOL, .offset = offsetof(struct line, failed)},
+	{.key = "tracked", .kind = FIELD_BOOL, .offset = offsetof(struct line, tracked)},
 	{"by", FIELD_STRING, AT(by), .required = false},
 	{"reason", FIELD_STRING, AT(reason), .required = false},
 	{.key = NULL},
@@ -74,7 +143,10 @@ static int read_line(struct units *u, const char *path, unsigned number, const c
 	row.word = verdict_word_find(line.word);
 	row.failed = line.failed;
 	row.wall_ns = strtoull(line.utc_ns, NULL, 10);
-	return units_keep(u, &row);
+	rc = is_decision(row.word)       ? keep_decision(u, &row, line.by, line.reason, line.tracked)
+	     : row.word == WORD_DISPOSED ? keep_disposed(u, &row)
+					 : units_keep(u, &row);
+	return rc < 0 ? err_set(err, rc, "%s: out of memory", file) : 0;
 }
 
 static int read_all(struct units *u, const char *path, struct err *err)
@@ -125,7 +197,8 @@ void units_close(struct units *u)
 		return;
 	if (u->fd >= 0)
 		close(u->fd);
-	free(u->row);
+	free(u->kept);
+	free(u->decided);
 	free(u);
 }
 
@@ -144,7 +217,7 @@ static int append(struct units *u, const char *line, size_t len)
 static int put_line(struct units *u, const struct unit_row *row, const char *by, const char *reason, struct err *err)
 {
 	struct json_out *out = json_out_object();
-	char *text = NULL, line[1536];
+	char *text = NULL, *line = NULL;
 	int rc, n;
 
 	json_out_string(out, "serial", row->serial);
@@ -157,63 +230,81 @@ static int put_line(struct units *u, const struct unit_row *row, const char *by,
 	if (by) {
 		json_out_string(out, "by", by);
 		json_out_string(out, "reason", reason);
+		json_out_bool(out, "tracked", true);
 	}
 	rc = json_out_print(out, false, &text, err);
 	json_out_free(out);
 	if (rc < 0)
 		return rc;
-	n = snprintf(line, sizeof(line), "%s\n", text);
+	n = asprintf(&line, "%s\n", text);
 	free(text);
+	if (n < 0)
+		return err_set(err, -ENOMEM, "out of memory");
 	rc = append(u, line, (size_t)n);
-	if (rc < 0)
-		return err_set(err, rc, "units.jsonl: %s", strerror(-rc));
-	return units_keep(u, row);
+	free(line);
+	return rc < 0 ? err_set(err, rc, "units.jsonl: %s", strerror(-rc)) : 0;
 }
 
 int units_add(struct units *u, const struct unit_row *row, struct err *err)
 {
-	return put_line(u, row, NULL, NULL, err);
+	int rc = put_line(u, row, NULL, NULL, err);
+
+	return rc < 0 ? rc : units_keep(u, row);
 }
 
 int units_decide(struct units *u, const struct unit_row *row, const char *by, const char *reason, struct err *err)
 {
-	return put_line(u, row, by, reason, err);
+	int rc = put_line(u, row, by, reason, err);
+
+	return rc < 0 ? rc : keep_decision(u, row, by, reason, true);
 }
 
-static bool is_decision(enum verdict_word word)
+bool units_pending(const struct units *u, const char *serial, size_t *at, struct unit_pending *ret)
 {
-	return word >= WORD_RETEST;
+	for (; *at < u->count; ++*at) {
+		const struct kept *k = &u->kept[*at];
+
+		if (!k->decision || k->disposed || (*serial && strcmp(k->row.serial, serial) != 0))
+			continue;
+		const struct decided *d = &u->decided[k->decision - 1];
+
+		*ret = (struct unit_pending){k->row.serial, k->row.name, d->by, d->reason, d->word};
+		++*at;
+		return true;
+	}
+	return false;
 }
 
-static bool is_failure(const struct unit_row *row)
+int units_disposed(struct units *u, const struct unit_pending *pending, uint64_t wall_ns, struct err *err)
 {
-	return row->word == WORD_FAIL || row->failed;
+	struct unit_row row = {.word = WORD_DISPOSED, .wall_ns = wall_ns};
+	int rc;
+
+	snprintf(row.serial, sizeof(row.serial), "%s", pending->serial);
+	snprintf(row.name, sizeof(row.name), "%s", pending->name);
+	rc = put_line(u, &row, NULL, NULL, err);
+	return rc < 0 ? rc : keep_disposed(u, &row);
 }
 
 void units_each_open(const struct units *u, const char *serial, void (*fn)(void *ctx, const char *name), void *ctx)
 {
-	size_t from = 0;
-
 	for (size_t i = 0; i < u->count; i++)
-		if (is_decision(u->row[i].word) && strcmp(u->row[i].serial, serial) == 0)
-			from = i;
-	for (size_t i = from; i < u->count; i++)
-		if (is_failure(&u->row[i]) && strcmp(u->row[i].serial, serial) == 0)
-			fn(ctx, u->row[i].name);
+		if (is_failure(&u->kept[i].row) && !u->kept[i].decision && strcmp(u->kept[i].row.serial, serial) == 0)
+			fn(ctx, u->kept[i].row.name);
 }
 
 const char *units_last(const struct units *u, const char *serial)
 {
 	for (size_t i = u->count; i-- > 0;)
-		if (!is_decision(u->row[i].word) && strcmp(u->row[i].serial, serial) == 0)
-			return u->row[i].name;
+		if (is_test(u->kept[i].row.word) && strcmp(u->kept[i].row.serial, serial) == 0)
+			return u->kept[i].row.name;
 	return "";
 }
 
 bool units_seen(const struct units *u, const char *name)
 {
 	for (size_t i = u->count; i-- > 0;)
-		if (strcmp(u->row[i].name, name) == 0)
+		if (strcmp(u->kept[i].row.name, name) == 0)
 			return true;
 	return false;
 }
@@ -223,7 +314,7 @@ static void take_row(struct unit_past *past, const struct unit_row *row)
 	const enum verdict_word word = row->word;
 
 	past->passed = past->passed || word == WORD_PASS;
-	if (word != WORD_NOT_TESTED && !is_decision(word)) {
+	if (word != WORD_NOT_TESTED && is_test(word)) {
 		past->held = word == WORD_HELD;
 		past->accepted = false;
 	}
@@ -248,9 +339,9 @@ struct unit_past units_past(const struct units *u, const char *serial)
 	struct unit_past past = {.passed = false};
 
 	for (size_t i = 0; i < u->count; i++) {
-		if (strcmp(u->row[i].serial, serial) != 0)
+		if (strcmp(u->kept[i].row.serial, serial) != 0)
 			continue;
-		take_row(&past, &u->row[i]);
+		take_row(&past, &u->kept[i].row);
 	}
 	return past;
 }
@@ -258,7 +349,8 @@ struct unit_past units_past(const struct units *u, const char *serial)
 static bool first_test(const struct units *u, size_t row)
 {
 	for (size_t i = 0; i < row; i++)
-		if (strcmp(u->row[i].serial, u->row[row].serial) == 0 && u->row[i].word != WORD_NOT_TESTED)
+		if (strcmp(u->kept[i].row.serial, u->kept[row].row.serial) == 0 &&
+		    u->kept[i].row.word != WORD_NOT_TESTED)
 			return false;
 	return true;
 }
@@ -269,7 +361,7 @@ void units_print(const struct units *u, uint64_t from_ns, struct json_out *out)
 	unsigned tested = 0, firsts = 0, first_passes = 0;
 
 	for (size_t i = 0; i < u->count; i++) {
-		const struct unit_row *row = &u->row[i];
+		const struct unit_row *row = &u->kept[i].row;
 
 		if (row->wall_ns < from_ns || (row->word != WORD_PASS && row->word != WORD_FAIL))
 			continue;
@@ -280,13 +372,13 @@ void units_print(const struct units *u, uint64_t from_ns, struct json_out *out)
 		first_passes += row->word == WORD_PASS;
 	}
 	for (size_t i = u->count > SHOWN_MAX ? u->count - SHOWN_MAX : 0; i < u->count; i++) {
-		if (is_decision(u->row[i].word))
+		if (!is_test(u->kept[i].row.word))
 			continue;
 		struct json_out *o = json_out_add_object(last, NULL);
 
-		json_out_string(o, "serial", u->row[i].serial);
-		json_out_string(o, "name", u->row[i].name);
-		json_out_string(o, "word", verdict_word_name(u->row[i].word));
+		json_out_string(o, "serial", u->kept[i].row.serial);
+		json_out_string(o, "name", u->kept[i].row.name);
+		json_out_string(o, "word", verdict_word_name(u->kept[i].row.word));
 	}
 	json_out_int(out, "today", tested);
 	json_out_int(out, "firsts", firsts);

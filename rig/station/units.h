@@ -26,6 +26,16 @@ int units_add(struct units *units, const struct unit_row *row, struct err *err);
 int units_keep(struct units *units, const struct unit_row *row);
 /* A supervisor's decision (WORD_RETEST and so on) about a unit that failed. As units_add(). */
 int units_decide(struct units *units, const struct unit_row *row, const char *by, const char *reason, struct err *err);
+/* What was decided about a run that failed, and does not stand in its file yet; borrowed until the next row. */
+struct unit_pending {
+	const char *serial, *name, *by, *reason;
+	enum verdict_word word;
+};
+/* The next one from row *at on, 0 to begin with, of this unit, or of any ("" ). False: none. A later decision stands for the ones
+ * before that reached no file, and for a rejection. */
+bool units_pending(const struct units *units, const char *serial, size_t *at, struct unit_pending *ret);
+/* It stands there now. */
+int units_disposed(struct units *units, const struct unit_pending *pending, uint64_t wall_ns, struct err *err);
 /* Calls fn for each of the unit's tests that failed and that nobody has decided about; name: of its run. */
 void units_each_open(const struct units *units, const char *serial, void (*fn)(void *ctx, const char *name), void *ctx);
 const char *units_last(const struct units *units, const char *serial); /* name of the unit's last test; "": none */

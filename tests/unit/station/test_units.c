@@ -198,6 +198,77 @@ static void a_proven_failure_counts_whatever_its_word(void **state)
 	units_close(units);
 }
 
+static void decide(struct units *units, enum verdict_word word, const char *reason)
+{
+	const struct unit_row row = {.serial = "PEN-1", .word = word, .wall_ns = 1};
+	struct err err;
+
+	assert_int_equal(units_decide(units, &row, "R. Chief", reason, &err), 0);
+}
+
+/* The next one is this, and is told to have reached its file unless `tell` is false. */
+static void assert_pending(struct units *units, size_t *at, const char *name, enum verdict_word word, bool tell)
+{
+	struct unit_pending p;
+	struct err err;
+
+	assert_true(units_pending(units, "", at, &p));
+	assert_string_equal(p.name, name);
+	assert_string_equal(p.by, "R. Chief");
+	assert_int_equal(p.word, word);
+	if (tell)
+		assert_int_equal(units_disposed(units, &p, 1, &err), 0);
+}
+
+static struct units *again(struct units *units)
+{
+	struct err err;
+
+	units_close(units);
+	assert_int_equal(units_open(folder, &units, &err), 0);
+	return units;
+}
+
+/* A decision is owed to each run file until it is told that it stands there; so is a later one that stands for it. */
+static void decisions_reach_every_run_file(void **state)
+{
+	struct unit_row row = {.serial = "PEN-1", .name = "a", .word = WORD_FAIL, .wall_ns = 1};
+	struct units *units = NULL;
+	struct unit_pending p;
+	struct err err;
+	size_t at = 0;
+
+	(void)state;
+	assert_int_equal(units_open(folder, &units, &err), 0);
+	assert_int_equal(units_add(units, &row, &err), 0);
+	assert_false(units_pending(units, "", &at, &p));
+	row.name[0] = 'b';
+	assert_int_equal(units_add(units, &row, &err), 0);
+	decide(units, WORD_REJECT, "why {not}");
+	units = again(units);
+	at = 0;
+	assert_pending(units, &at, "a", WORD_REJECT, true);
+	assert_pending(units, &at, "b", WORD_REJECT, false); /* the station ended */
+	units = again(units);
+	at = 0;
+	assert_false(units_pending(units, "PEN-2", &at, &p));
+	at = 0;
+	assert_pending(units, &at, "b", WORD_REJECT, false);
+	decide(units, WORD_ACCEPT, "on second thoughts"); /* of both: one says rejected, one says nothing */
+	units = again(units);
+	at = 0;
+	assert_pending(units, &at, "a", WORD_ACCEPT, true);
+	assert_pending(units, &at, "b", WORD_ACCEPT, true);
+	row.name[0] = 'c';
+	assert_int_equal(units_add(units, &row, &err), 0);
+	decide(units, WORD_RETEST, "torn"); /* of the new one alone */
+	units = again(units);
+	at = 0;
+	assert_pending(units, &at, "c", WORD_RETEST, true);
+	assert_false(units_pending(units, "", &at, &p));
+	units_close(units);
+}
+
 /* Row by row what is known of a unit afterwards. */
 static void what_follows_from_the_rows(void **state)
 {
@@ -246,6 +317,7 @@ int main(void)
 		T(a_full_disk_takes_one_verdict_and_no_other),
 		T(a_file_of_before_is_read),
 		T(what_follows_from_the_rows),
+		T(decisions_reach_every_run_file),
 		T(a_proven_failure_counts_whatever_its_word),
 		T(only_a_stations_own_line_is_believed),
 	};
