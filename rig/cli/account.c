@@ -1,7 +1,9 @@
 /* `penrig account`: who may do what at a station. Every change but the first is made by a supervisor, who gives the PIN. */
 #include <errno.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "rig/base/loop.h"
 #include "rig/cli/kit/keys.h"
@@ -49,7 +51,8 @@ static const struct cli_option account_table[] = {
 	 .arg = "NAME",
 	 .offset = AT(by),
 	 .group = "Who changes it",
-	 .help = "The supervisor, by name or badge. The first account needs none."},
+	 .help = "The supervisor, by name or badge. The first account needs none, nor does the owner of the file for "
+		 "unlock."},
 	{.name = "by-pin-file",
 	 .kind = OPTION_TEXT,
 	 .arg = "FILE",
@@ -83,6 +86,20 @@ static int new_pin(const struct account_options *o, char ret[PIN_KEPT_MAX], stru
 	return rc;
 }
 
+/* Who owns the file could begin another: a lock holds no such person out, and holds a station without one for good. */
+static int let_owner(const char *path, char ret_by[ACCOUNT_TEXT], struct err *err)
+{
+	struct stat st;
+
+	if (stat(path, &st) != 0)
+		return err_set(err, -errno, "%s: %s", path, strerror(errno));
+	if (geteuid() != st.st_uid && geteuid() != 0)
+		return err_set(err, -EINVAL, "--by is missing: without a supervisor only the owner of %s unlocks",
+			       path);
+	snprintf(ret_by, ACCOUNT_TEXT, "the file's owner (uid %u)", (unsigned)geteuid());
+	return 0;
+}
+
 /* A change is a supervisor's, who is asked for the PIN each time. *ret_by: the name. */
 static int let_by(struct accounts *accounts, const struct account_options *o, char ret_by[ACCOUNT_TEXT],
 		  struct err *err)
@@ -103,8 +120,10 @@ static int let_by(struct accounts *accounts, const struct account_options *o, ch
 	answer = accounts_ask(accounts, o->by, pin, now_ns(), &by);
 	keys_forget(pin, sizeof(pin));
 	if (answer == ACCOUNT_LOCKED)
-		return err_set(err, -EPERM, "%s: locked after %d wrong PINs; another supervisor unlocks it", o->by,
-			       ACCOUNT_WRONG_MAX);
+		return err_set(err, -EPERM,
+			       "%s: locked after %d wrong PINs; another supervisor unlocks it, or the owner of the "
+			       "file without --by",
+			       o->by, ACCOUNT_WRONG_MAX);
 	if (answer == ACCOUNT_DISABLED)
 		return err_set(err, -EPERM, "%s: this account is disabled", o->by);
 	if (answer != ACCOUNT_KNOWN)
@@ -115,15 +134,17 @@ static int let_by(struct accounts *accounts, const struct account_options *o, ch
 	return 0;
 }
 
-static int change(struct accounts *accounts, enum account_event event, const struct account_options *o, struct err *err)
+static int change(struct accounts *accounts, const char *path, enum account_event event,
+		  const struct account_options *o, struct err *err)
 {
 	char pin[PIN_KEPT_MAX] = "", by[ACCOUNT_TEXT], name[ACCOUNT_TEXT];
+	bool owner = event == ACCOUNT_UNLOCK && !o->by;
 	int rc;
 
 	if (!o->name)
 		return err_set(err, -EINVAL, "--name is missing: whose account it is");
 	if ((rc = record_text("--name", o->name, name, sizeof(name), err)) < 0 ||
-	    (rc = let_by(accounts, o, by, err)) < 0)
+	    (rc = owner ? let_owner(path, by, err) : let_by(accounts, o, by, err)) < 0)
 		return rc;
 	if (event == ACCOUNT_ADD || event == ACCOUNT_PIN)
 		rc = new_pin(o, pin, err);
@@ -181,7 +202,7 @@ static int account_run(const struct cli_tables *tables, const void *options, con
 			operands[0]);
 	rc = accounts_open(operands[1], event == ACCOUNT_ADD, &accounts, &err);
 	if (rc == 0 && event >= 0)
-		rc = change(accounts, (enum account_event)event, options, &err);
+		rc = change(accounts, operands[1], (enum account_event)event, options, &err);
 	if (rc == 0)
 		list(accounts);
 	accounts_close(accounts);
@@ -202,7 +223,9 @@ const struct command command_account = {
 		       "change needs --by and that supervisor's PIN.\n\n"
 		       "Every change, sign-in, wrong PIN and decision about a unit is a line of the file, chained to "
 		       "the one before by "
-		       "its SHA-256. Five wrong PINs in a row lock an account until a supervisor unlocks it. A station "
+		       "its SHA-256. Five wrong PINs in a row lock an account until a supervisor unlocks it, or the "
+		       "owner of the file "
+		       "does, without --by and a PIN. A station "
 		       "takes a change "
 		       "in at the next order.\n\n"
 		       "The exit code is 0; 2 wrong usage, or a PIN, name or role that does not allow it; 6 the file "

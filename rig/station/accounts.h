@@ -17,7 +17,7 @@
 #define ACCOUNT_REASON    240
 #define ACCOUNTS_MAX      256
 #define ACCOUNT_PLANS_MAX 32
-#define ACCOUNT_WRONG_MAX 5 /* wrong PINs in a row that lock an account, until a supervisor unlocks it */
+#define ACCOUNT_WRONG_MAX 5 /* wrong PINs in a row that lock an account, until it is unlocked */
 
 enum account_role {
 	ROLE_OPERATOR,  /* tests by the plans that it is trained for */

@@ -42,8 +42,7 @@ bool helper_word(struct helper_command *command, const char *word, const struct 
 		const struct helper_value *v = values;
 		size_t name = values && *word == '{' ? strcspn(word, "}") : 0;
 
-		while (name && v->name &&
-		       (strlen(v->name) != name - 1 || strncmp(v->name, word + 1, name - 1) != 0))
+		while (name && v->name && (strlen(v->name) != name - 1 || strncmp(v->name, word + 1, name - 1) != 0))
 			v++;
 		if (!name || !word[name]) {
 			to[len++] = *word++;
