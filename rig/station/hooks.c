@@ -37,7 +37,7 @@ static int keep(const struct bench *b, const struct station_hook *hook, const st
 	json_out_free(out);
 	if (rc < 0)
 		return rc;
-	snprintf(path, sizeof(path), "%s/%s.hooks.jsonl", b->station->config->output, b->after_name);
+	snprintf(path, sizeof(path), "%s/%s.hooks.jsonl", b->station->config->output, b->now.name);
 	fd = open(path, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0640);
 	if (fd < 0 || dprintf(fd, "%s\n", text) < 0 || fdatasync(fd) != 0)
 		rc = -errno;
@@ -49,8 +49,10 @@ static int keep(const struct bench *b, const struct station_hook *hook, const st
 
 static void fail(struct bench *b, const struct station_hook *hook, const char *why)
 {
-	if (b->after) {
+	if (b->after) { /* the next one is none of its business */
 		state_refuse(&b->state, "hook_failed", hook->name);
+		b->hook++;
+		next(b);
 		return;
 	}
 	state_failed(&b->state, "hook");
@@ -68,6 +70,23 @@ static void clean(void *ctx, uint64_t now_ns)
 	b->helper_ended = NULL;
 	child_free(b->ended);
 	b->ended = NULL;
+}
+
+static void begin(struct bench *b, bool after, const struct hooked *what)
+{
+	b->after = after;
+	b->hook = 0;
+	b->now = *what;
+	next(b);
+}
+
+static void begin_waiting(struct bench *b)
+{
+	const struct hooked first = b->waiting[0];
+
+	b->waits--;
+	memmove(b->waiting, b->waiting + 1, b->waits * sizeof(b->waiting[0]));
+	begin(b, true, &first);
 }
 
 static void on_ended(void *ctx, const struct helper_end *end)
@@ -93,17 +112,19 @@ static void on_ended(void *ctx, const struct helper_end *end)
 		b->hook++;
 		next(b);
 	}
+	while (!b->helper && b->waits && !state_busy(&b->state)) /* one that runs nothing ends at once */
+		begin_waiting(b);
 	tell_bench(b);
 }
 
 static bool compose(const struct bench *b, const struct station_hook *hook, struct helper_command *command)
 {
 	const struct helper_value values[] = {
-		{"dut", b->after_unit.serial},
-		{"lot", b->after_unit.lot},
-		{"gtin", b->after_unit.gtin},
-		{"name", b->after_name},
-		{"verdict", verdict_word_name(b->after_word)},
+		{"dut", b->now.unit.serial},
+		{"lot", b->now.unit.lot},
+		{"gtin", b->now.unit.gtin},
+		{"name", b->now.name},
+		{"verdict", verdict_word_name(b->now.word)},
 		{NULL, NULL},
 	};
 	bool ok = true;
@@ -121,7 +142,7 @@ static void next(struct bench *b)
 	struct helper_command command = {.count = 0};
 	struct err err = {""};
 
-	while (hook && b->after && hook->on == 0 && b->after_word != WORD_PASS) {
+	while (hook && b->after && (hook->on == 0 ? b->now.word != WORD_PASS : b->now.released)) {
 		b->hook++;
 		hook = hook_of(b);
 	}
@@ -138,26 +159,52 @@ static void next(struct bench *b)
 		fail(b, hook, err.text);
 }
 
-static void begin(struct bench *b, bool after)
+static struct hooked shown(const struct bench *b)
 {
-	b->after = after;
-	b->hook = 0;
-	b->after_unit = b->state.unit;
-	b->after_word = b->state.word;
-	snprintf(b->after_name, sizeof(b->after_name), "%s", b->state.name);
-	next(b);
+	struct hooked what = {.unit = b->state.unit, .word = b->state.word};
+
+	snprintf(what.name, sizeof(what.name), "%s", b->state.name);
+	return what;
+}
+
+/* Now, or behind those that run. */
+static void queue(struct bench *b, const struct hooked *what)
+{
+	if (!b->station->config->afters)
+		return;
+	if (!b->helper)
+		begin(b, true, what);
+	else if (b->waits < HOOKS_WAITING)
+		b->waiting[b->waits++] = *what;
+	else
+		state_refuse(&b->state, "hook_failed", b->station->config->after[0].name);
 }
 
 void hooks_before(struct bench *b)
 {
+	const struct hooked what = shown(b);
+
 	memset(b->hook_said, 0, sizeof(b->hook_said));
-	begin(b, false);
+	begin(b, false, &what);
 }
 
 void hooks_after(struct bench *b)
 {
-	if (!b->helper)
-		begin(b, true);
+	const struct hooked what = shown(b);
+
+	queue(b, &what);
+}
+
+void hooks_released(struct bench *b, const char *serial, const char *name)
+{
+	struct hooked what = {.word = WORD_PASS, .released = true};
+	char label[STATION_TEXT];
+	unsigned number;
+
+	if (!child_identify(b->station->config, name, &number, label, &what.unit))
+		snprintf(what.unit.serial, sizeof(what.unit.serial), "%s", serial);
+	snprintf(what.name, sizeof(what.name), "%s", name);
+	queue(b, &what);
 }
 
 bool hooks_stop(struct bench *b)

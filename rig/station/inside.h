@@ -11,6 +11,15 @@
 #include "rig/station/supervise.h"
 #include "rig/station/units.h"
 
+#define HOOKS_WAITING 4
+
+struct hooked { /* what hooks run for */
+	struct unit unit;
+	enum verdict_word word;
+	char name[128]; /* of its run */
+	bool released;  /* it was held before: those of a pass alone run */
+};
+
 struct bench {
 	struct station *station;
 	unsigned number;
@@ -21,11 +30,11 @@ struct bench {
 	struct helper *helper, *helper_ended; /* a hook */
 	unsigned hook;                        /* which */
 	bool after;                           /* of those after the test */
-	struct unit after_unit;               /* whose */
-	enum verdict_word after_word;
-	char after_name[128], hook_said[STATION_HOOKS_MAX][64]; /* for the record, of those before */
-	uint64_t ordered_ns, prompted_ns; /* when somebody last gave an order; when the question came */
-	char light[24];                   /* what the light was told */
+	struct hooked now, waiting[HOOKS_WAITING];
+	unsigned waits;
+	char hook_said[STATION_HOOKS_MAX][64]; /* for the record, of those before */
+	uint64_t ordered_ns, prompted_ns;      /* when somebody last gave an order; when the question came */
+	char light[24];                        /* what the light was told */
 };
 
 struct decisions { /* that are being put into run files, one file after the other */
@@ -82,6 +91,8 @@ void people_decide(struct bench *bench, const struct order_text *order);
 /* hooks.c */
 void hooks_before(struct bench *bench);
 void hooks_after(struct bench *bench);
+/* Of a unit whose pass was held, once it is green. */
+void hooks_released(struct bench *bench, const char *serial, const char *name);
 bool hooks_stop(struct bench *bench); /* false: none runs before a test */
 void hooks_close(struct bench *bench);
 

@@ -289,6 +289,8 @@ static void settle(struct bench *b, const char *serial, struct unit_past *past)
 	past->held = false;
 	past->passed = true;
 	tell_station(b->station);
+	if (b != &b->station->gone)
+		hooks_released(b, serial, row.name);
 }
 
 struct unit_past past_of(void *ctx, const char *serial)

@@ -246,6 +246,7 @@ static int write_first(const struct station_config *config, int fd, const struct
 			config->bench[order->bench].label); /* names: the file may be put in another order */
 	json_out_string(out, "dut", order->unit->serial);
 	json_out_string(out, "lot", order->unit->lot);
+	json_out_string(out, "gtin", order->unit->gtin);
 	json_out_string(out, "product", config->product[order->unit->product].name);
 	json_out_int(out, "attempt", order->unit->attempt);
 	rc = json_out_print(out, false, &text, err);
@@ -397,7 +398,7 @@ int child_start(const struct station_config *config, struct loop *loop, const st
 /* ---- adopting -------------------------------------------------------------------------------------------------- */
 
 struct first {
-	char event[16], dut[STATION_TEXT], lot[SCAN_LOT], bench[STATION_TEXT], product[STATION_TEXT];
+	char event[16], dut[STATION_TEXT], lot[SCAN_LOT], gtin[SCAN_GTIN], bench[STATION_TEXT], product[STATION_TEXT];
 	int64_t attempt;
 };
 
@@ -406,6 +407,7 @@ static const struct json_field first_fields[] = {
 	{"event", FIELD_STRING, AT(event), .required = true},
 	{"dut", FIELD_STRING, AT(dut), .required = true, .lo = 1},
 	{"lot", FIELD_STRING, AT(lot), .required = true},
+	{"gtin", FIELD_STRING, AT(gtin), .required = false},
 	{"bench", FIELD_STRING, AT(bench), .required = true, .lo = 1},
 	{"product", FIELD_STRING, AT(product), .required = true, .lo = 1},
 	{"attempt", FIELD_INT, AT(attempt), .required = true, .lo = 1, .hi = 1000},
@@ -460,6 +462,7 @@ bool child_identify(const struct station_config *config, const char *name, unsig
 	*ret_unit = (struct unit){.attempt = (unsigned)first.attempt, .product = product_of(config, first.product)};
 	snprintf(ret_unit->serial, sizeof(ret_unit->serial), "%s", first.dut);
 	snprintf(ret_unit->lot, sizeof(ret_unit->lot), "%s", first.lot);
+	snprintf(ret_unit->gtin, sizeof(ret_unit->gtin), "%s", first.gtin);
 	return true;
 }
 

@@ -102,11 +102,14 @@ def hooks_that_fail(check):
     b = page.until(view("verdict"))
     check(b["verdict"]["why"] == "stopped" and not s.events(), f"STOP ends a hook, and nothing starts: {b['verdict']}")
     s.end()
-    s = Station(start="at_once", hooks={"after": [{"name": "label", "command": ["false"]}]})
+    s = Station(start="at_once", hooks={"after": [{"name": "label", "command": ["false"]}, {"name": "gone", "command": ["/no/such/program"]}, {"name": "count", "command": ["true"]}]})
     page = Page(s)
     s.order("scan", code="PEN-GOOD-01")
     b = page.until(lambda b: b["view"] == "verdict" and b["refused"])
-    check((b["verdict"]["word"], b["refused"], b["refused_detail"]) == ("pass", "hook_failed", "label"), f"a label that fails changes no verdict, and is said: {b}")
+    check((b["verdict"]["word"], b["refused"], b["refusals"]) == ("pass", "hook_failed", 2), f"a label that fails changes no verdict, and is said: {b}")
+    said = s.folder / "runs" / f"{b['name']}.hooks.jsonl"
+    page.until(lambda b: "count" in said.read_text())
+    check([(h["hook"], h["exit_code"]) for h in map(json.loads, said.read_text().splitlines())] == [("label", 1), ("count", 0)], "and keeps none of the others from running")
     s.end()
 
 

@@ -1,6 +1,7 @@
 """Who may do what at the station: sign-in by PIN, roles, plans, lock-out, and a unit that failed once, which shows no green before a
 supervisor has decided. A row for each way in which somebody might do without."""
 import json
+import os
 import subprocess
 import sys
 import tempfile
@@ -203,11 +204,31 @@ def known_elsewhere(check):
     page = Page(s)
     s.order("scan", code="PEN-GOOD-01")
     failed = page.until(view("verdict"))
+    accepted = []
+    for dut in ("PEN-GOOD-04", "PEN-GOOD-03"):
+        s.order("scan", code=dut)
+        accepted.append(page.until(lambda b, dut=dut: b["view"] == "verdict" and b["serial"] == dut))
     s.end()
-    other = Station(start="at_once", history=str(s.folder / "history"))
+    labels, gate = s.folder / "labels", s.folder / "gate"
+    os.mkfifo(gate)
+    opener = os.open(gate, os.O_RDWR)
+    other = Station(start="at_once", history=str(s.folder / "history"), hooks={"after": [{"name": "label", "command": ["sh", "-c", f"read x < {gate}; echo {{dut}} {{lot}} {{verdict}} >> {labels}"]}]})
     page = Page(other)
+    code = "]d2010401234567890121{}\x1d10L7"
+    for one in accepted:
+        other.order("scan", code=code.format(one["serial"]))
+        b = page.until(lambda b, one=one: b["view"] == "verdict" and b["serial"] == one["serial"])
+        check(b["verdict"]["word"] == "held", "one that will be accepted")
+        subprocess.run([str(rig.PENRIG), "dispose", str(s.folder / "runs" / f"{one['name']}.penrig"), "--decision", "accept", "--by", "R. Chief", "--reason", "scratch only",
+                        "--history", str(s.folder / "history")], capture_output=True, check=True)
+    for one in accepted:
+        other.order("scan", code=code.format(one["serial"]))
+        page.until(lambda b, one=one: b["refused"] == "passed_already" and b["refused_detail"] == one["serial"])
+    os.write(opener, b"\n" * 9)  # both wait for it: one runs, the other behind it
+    page.until(lambda b: (other.folder / "runs" / f"{b['name']}.hooks.jsonl").exists())  # the last hook has ended
+    check(labels.read_text() == "PEN-GOOD-04 L7 pass\nPEN-GOOD-03 L7 pass\n", f"what was accepted is labelled as a pass is: {labels.read_text()}")
     other.order("scan", code="PEN-GOOD-01")
-    b = page.until(view("verdict"))
+    b = page.until(lambda b: b["view"] == "verdict" and b["serial"] == "PEN-GOOD-01")
     check(b["verdict"]["word"] == "held", f"a failure at another bench: {b['verdict']}")
     other.order("decide", serial="PEN-GOOD-01", decision="retest", who="SV-01", pin="271828", reason="never mind")
     check(page.until(lambda b: b["refused"])["refused"] == "no_accounts", "where nobody has an account nobody decides at the page")
@@ -224,7 +245,7 @@ def known_elsewhere(check):
     runs = len(other.events())
     other.order("scan", code="PEN-GOOD-01")
     b = page.until(lambda b: b["view"] == "verdict" and b["verdict"]["word"] == "pass")
-    check([u["verdict"] for u in other.units()] == ["held", "pass"] and len(other.events()) == runs + 1, f"tested again, and green: {other.units()}")
+    check([u["verdict"] for u in other.units()] == ["held", "held", "pass", "pass", "held", "pass"] and len(other.events()) == runs + 1, f"tested again, and green: {other.units()}")
     s.config["products"][0]["attempts"] = 1  # where it failed, the decision gives it back its attempts
     s.start()
     page = Page(s)
