@@ -1,7 +1,10 @@
 /* `penrig label`: fills a label's template and sends it to a printer that takes ZPL (or another language of text) on a socket. */
 #include <errno.h>
+#include <linux/sockios.h>
 #include <netdb.h>
+#include <poll.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <sys/time.h>
 #include <unistd.h>
@@ -10,6 +13,8 @@
 
 #define TEMPLATE_MAX 16384
 #define WAIT_S       10
+#define STEP_MS      50
+#define QUIET_MS     500 /* it has all of it, and neither closes nor refuses */
 
 struct label_options {
 	const char *to;
@@ -124,10 +129,29 @@ static int connect_to(const char *to, struct err *err)
 	return fd >= 0 ? fd : err_set(err, -ENODEV, "%s: %s", to, strerror(code));
 }
 
+/* Until the printer closes; one that keeps its connections open has it once all is acknowledged. */
+static int await_taken(int fd, const char *to, struct err *err)
+{
+	struct pollfd poll_fd = {.fd = fd, .events = POLLIN};
+	int waited_ms = 0, quiet_ms = 0, left = 1;
+	char said[256];
+
+	while (waited_ms < WAIT_S * 1000 && quiet_ms < QUIET_MS) {
+		ssize_t n = poll(&poll_fd, 1, STEP_MS) > 0 ? read(fd, said, sizeof(said)) : -1;
+
+		if (n == 0)
+			return 0;
+		if (n < 0 && poll_fd.revents)
+			return err_set(err, -ENODEV, "%s: the printer did not take the label: %s", to, strerror(errno));
+		waited_ms += STEP_MS;
+		quiet_ms = n < 0 && ioctl(fd, SIOCOUTQ, &left) == 0 && left == 0 ? quiet_ms + STEP_MS : 0;
+	}
+	return left == 0 ? 0 : err_set(err, -ENODEV, "%s: the label did not get there within %d s", to, WAIT_S);
+}
+
 static int send_all(int fd, const char *to, const char *text, struct err *err)
 {
 	size_t len = strlen(text), done = 0;
-	char nothing[64];
 
 	while (done < len) {
 		ssize_t n = send(fd, text + done, len - done, MSG_NOSIGNAL);
@@ -137,9 +161,7 @@ static int send_all(int fd, const char *to, const char *text, struct err *err)
 		done += (size_t)n;
 	}
 	shutdown(fd, SHUT_WR);
-	while (read(fd, nothing, sizeof(nothing)) > 0) /* until the printer has taken it and closes */
-		;
-	return 0;
+	return await_taken(fd, to, err);
 }
 
 static int label_run(const struct cli_tables *tables, const void *options, const char *const *operands, unsigned count)
@@ -176,7 +198,8 @@ const struct command command_label = {
 		"value that could be a command of ZPL (^, ~, control characters) is refused. A station runs this as a "
 		"hook "
 		"after a pass.\n\n"
-		"The exit code is 0: the printer took it; 2 wrong usage or template; 4 no printer there, or it went.",
+		"The exit code is 0: the printer took it, or its side of the connection acknowledged all of it; 2 "
+		"wrong usage or template; 4 no printer there, it went, or it threw the label away.",
 	.example = "  penrig label pen-s.zpl --to 10.0.0.9:9100 --set dut=SN-0417 --set lot=L42\n",
 	.options = label_table,
 	.options_size = sizeof(struct label_options),

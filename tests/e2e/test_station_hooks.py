@@ -24,19 +24,25 @@ ZPL = "^XA^FO50,50^A0N,40,40^FD{dut}^FS^FO50,100^BXN,6,200^FD{dut} {lot}^FS^XZ\n
 
 
 class Printer(threading.Thread):
-    """Takes one label."""
+    """Takes one label; `resets`: throws it away; `keeps`: keeps the connection until it is told to close."""
 
-    def __init__(self):
+    def __init__(self, resets=False, keeps=False):
         super().__init__()
+        self.resets, self.closing = resets, threading.Event()
+        if not keeps:
+            self.closing.set()
         self.socket = socket.create_server(("127.0.0.1", 0))
         self.to, self.label = f"127.0.0.1:{self.socket.getsockname()[1]}", b""
         self.start()
 
     def run(self):
         one, _ = self.socket.accept()
-        while data := one.recv(4096):
+        while data := one.recv(1 if self.resets else 4096):
             self.label += data
-        one.close()
+            if self.resets:
+                break
+        self.closing.wait(LIMIT_S)
+        one.close()  # with data that nobody read it is a reset
         self.socket.close()
 
 
@@ -67,6 +73,11 @@ def label(check):
     report = json.loads((s.folder / "runs" / f"{b['name']}.report.json").read_text())
     check("hook_flash" in json.dumps(report["attributes"]), f"and the one before in the record: {report.get('attributes')}")
     s.end()
+    for what, printer, code in (("throws it away", Printer(resets=True), 4), ("keeps the connection", Printer(keeps=True), 0)):
+        done = subprocess.run([str(rig.PENRIG), "label", str(s.folder / "pen.zpl"), "--to", printer.to, "--set", "dut=PEN-1", "--set", "lot="], capture_output=True, text=True, timeout=LIMIT_S)
+        check(done.returncode == code, f"a printer that {what}: {done.returncode} {done.stderr}")
+        printer.closing.set()
+        printer.join(LIMIT_S)
     rows = [("no printer", "PEN-1", "127.0.0.1:1", 4, "refused"), ("a value that is a command", "^XA", printer.to, 2, "obey"), ("no port", "PEN-1", "printer", 2, "HOST:PORT")]
     for what, dut, to, code, why in rows:
         done = subprocess.run([str(rig.PENRIG), "label", str(s.folder / "pen.zpl"), "--to", to, "--set", f"dut={dut}", "--set", "lot="], capture_output=True, text=True, timeout=LIMIT_S)
