@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <search.h>
 #include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -20,6 +21,13 @@ struct kept {
 	struct unit_row row;
 	size_t decision; /* which stands for this failure, from 1; 0: none */
 	bool disposed;   /* and stands in its run file */
+	bool first;      /* test of its unit */
+};
+
+struct day { /* what came of the rows up to `rows`, of those since from_ns */
+	uint64_t from_ns;
+	size_t rows;
+	unsigned tested, firsts, first_passes;
 };
 
 struct units {
@@ -27,6 +35,8 @@ struct units {
 	size_t count, room, decisions;
 	struct kept *kept;
 	struct decided *decided;
+	void *tested; /* tree of the serial numbers that were */
+	struct day day;
 };
 
 static bool is_decision(enum verdict_word word)
@@ -44,8 +54,29 @@ static bool is_failure(const struct unit_row *row)
 	return row->word == WORD_FAIL || row->failed;
 }
 
+static int by_serial(const void *a, const void *b)
+{
+	return strcmp(a, b);
+}
+
+/* 1: of this unit; 0: another was before. -ENOMEM */
+static int is_first(struct units *u, const struct unit_row *row)
+{
+	char *serial;
+
+	if (row->word == WORD_NOT_TESTED || tfind(row->serial, &u->tested, by_serial))
+		return 0;
+	serial = strdup(row->serial);
+	if (serial && tsearch(serial, &u->tested, by_serial))
+		return 1;
+	free(serial);
+	return -ENOMEM;
+}
+
 int units_keep(struct units *u, const struct unit_row *row)
 {
+	int first;
+
 	if (u->count == u->room) {
 		size_t room = u->room ? 2 * u->room : 64;
 		struct kept *more = realloc(u->kept, room * sizeof(*more));
@@ -55,7 +86,10 @@ int units_keep(struct units *u, const struct unit_row *row)
 		u->kept = more;
 		u->room = room;
 	}
-	u->kept[u->count++] = (struct kept){.row = *row};
+	first = is_first(u, row);
+	if (first < 0)
+		return first;
+	u->kept[u->count++] = (struct kept){.row = *row, .first = first};
 	return 0;
 }
 
@@ -197,6 +231,7 @@ void units_close(struct units *u)
 		return;
 	if (u->fd >= 0)
 		close(u->fd);
+	tdestroy(u->tested, free);
 	free(u->kept);
 	free(u->decided);
 	free(u);
@@ -346,31 +381,27 @@ struct unit_past units_past(const struct units *u, const char *serial)
 	return past;
 }
 
-static bool first_test(const struct units *u, size_t row)
+/* Counted on from where it was; anew for another day. */
+static void count_on(struct units *u, uint64_t from_ns)
 {
-	for (size_t i = 0; i < row; i++)
-		if (strcmp(u->kept[i].row.serial, u->kept[row].row.serial) == 0 &&
-		    u->kept[i].row.word != WORD_NOT_TESTED)
-			return false;
-	return true;
+	if (u->day.from_ns != from_ns)
+		u->day = (struct day){.from_ns = from_ns};
+	for (; u->day.rows < u->count; u->day.rows++) {
+		const struct kept *k = &u->kept[u->day.rows];
+
+		if (k->row.wall_ns < from_ns || (k->row.word != WORD_PASS && k->row.word != WORD_FAIL))
+			continue;
+		u->day.tested++;
+		u->day.firsts += k->first;
+		u->day.first_passes += k->first && k->row.word == WORD_PASS;
+	}
 }
 
-void units_print(const struct units *u, uint64_t from_ns, struct json_out *out)
+void units_print(struct units *u, uint64_t from_ns, struct json_out *out)
 {
 	struct json_out *last = json_out_add_array(out, "last");
-	unsigned tested = 0, firsts = 0, first_passes = 0;
 
-	for (size_t i = 0; i < u->count; i++) {
-		const struct unit_row *row = &u->kept[i].row;
-
-		if (row->wall_ns < from_ns || (row->word != WORD_PASS && row->word != WORD_FAIL))
-			continue;
-		tested++;
-		if (!first_test(u, i))
-			continue;
-		firsts++;
-		first_passes += row->word == WORD_PASS;
-	}
+	count_on(u, from_ns);
 	for (size_t i = u->count > SHOWN_MAX ? u->count - SHOWN_MAX : 0; i < u->count; i++) {
 		if (!is_test(u->kept[i].row.word))
 			continue;
@@ -380,7 +411,7 @@ void units_print(const struct units *u, uint64_t from_ns, struct json_out *out)
 		json_out_string(o, "name", u->kept[i].row.name);
 		json_out_string(o, "word", verdict_word_name(u->kept[i].row.word));
 	}
-	json_out_int(out, "today", tested);
-	json_out_int(out, "firsts", firsts);
-	json_out_int(out, "first_passes", first_passes);
+	json_out_int(out, "today", u->day.tested);
+	json_out_int(out, "firsts", u->day.firsts);
+	json_out_int(out, "first_passes", u->day.first_passes);
 }

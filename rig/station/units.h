@@ -43,7 +43,7 @@ bool units_seen(const struct units *units, const char *name);
 /* By the verdicts that were formed: a unit that was not tested has neither passed nor failed. */
 struct unit_past units_past(const struct units *units, const char *serial);
 
-/* For the page: the newest, and what came of those since `from_ns`. */
-void units_print(const struct units *units, uint64_t from_ns, struct json_out *out);
+/* For the page: the newest, and what came of those since `from_ns`. Counts on where it stood: each row is looked at once a day. */
+void units_print(struct units *units, uint64_t from_ns, struct json_out *out);
 
 #endif

@@ -269,6 +269,54 @@ static void decisions_reach_every_run_file(void **state)
 	units_close(units);
 }
 
+static void assert_day(struct units *units, uint64_t from_ns, const char *counts)
+{
+	struct json_out *out = json_out_object();
+	char *text = NULL;
+
+	units_print(units, from_ns, out);
+	assert_int_equal(json_out_print(out, false, &text, NULL), 0);
+	if (!strstr(text, counts))
+		fail_msg("%s, not %s", text, counts);
+	free(text);
+	json_out_free(out);
+}
+
+/* Counted on between rows, anew for another day; NOT TESTED is no first test. */
+static void what_came_of_a_day(void **state)
+{
+	static const struct {
+		const char *serial;
+		enum verdict_word word;
+		uint64_t wall_ns;
+		const char *counts;
+	} rows[] = {
+		{"PEN-1", WORD_FAIL, 5, "\"today\":0,\"firsts\":0,\"first_passes\":0"},
+		{"PEN-1", WORD_PASS, 10, "\"today\":1,\"firsts\":0,\"first_passes\":0"},
+		{"PEN-2", WORD_NOT_TESTED, 11, "\"today\":1,\"firsts\":0,\"first_passes\":0"},
+		{"PEN-2", WORD_PASS, 12, "\"today\":2,\"firsts\":1,\"first_passes\":1"},
+		{"PEN-3", WORD_FAIL, 13, "\"today\":3,\"firsts\":2,\"first_passes\":1"},
+		{"PEN-3", WORD_HELD, 14, "\"today\":3,\"firsts\":2,\"first_passes\":1"},
+	};
+	struct units *units = NULL;
+	struct err err;
+
+	(void)state;
+	assert_int_equal(units_open(folder, &units, &err), 0);
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		struct unit_row row = {.word = rows[i].word, .name = "r", .wall_ns = rows[i].wall_ns};
+
+		snprintf(row.serial, sizeof(row.serial), "%s", rows[i].serial);
+		assert_int_equal(units_add(units, &row, &err), 0);
+		assert_day(units, 10, rows[i].counts);
+	}
+	assert_day(units, 13, "\"today\":1,\"firsts\":1,\"first_passes\":0");
+	assert_day(units, 1, "\"today\":4,\"firsts\":3,\"first_passes\":1");
+	units = again(units);
+	assert_day(units, 10, rows[5].counts);
+	units_close(units);
+}
+
 /* Row by row what is known of a unit afterwards. */
 static void what_follows_from_the_rows(void **state)
 {
@@ -317,6 +365,7 @@ int main(void)
 		T(a_full_disk_takes_one_verdict_and_no_other),
 		T(a_file_of_before_is_read),
 		T(what_follows_from_the_rows),
+		T(what_came_of_a_day),
 		T(decisions_reach_every_run_file),
 		T(a_proven_failure_counts_whatever_its_word),
 		T(only_a_stations_own_line_is_believed),
