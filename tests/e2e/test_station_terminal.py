@@ -152,9 +152,9 @@ def persons(check):
     t.keys("1\r")
     t.until("\n > ")
     end = time.monotonic() + LIMIT_S
-    while [u["verdict"] for u in s.units()] != ["fail", "retest"] and time.monotonic() < end and t.read():
+    while [u["verdict"] for u in s.units()][:2] != ["fail", "retest"] and time.monotonic() < end and t.read():
         pass
-    check([u["verdict"] for u in s.units()] == ["fail", "retest"], f"decided by keyboard alone: {s.units()}")
+    check([u["verdict"] for u in s.units()][:2] == ["fail", "retest"], f"decided by keyboard alone: {s.units()}")
     t.keys("%SIGNOUT\r")
     while "E. Setter" in t.rows[0] and t.read():
         pass
