@@ -252,13 +252,8 @@ static void codes_that_are_not_taken(void **state)
 /* Programs before and after a test are given the serial number and the lot as words. */
 static void no_code_is_an_option(void **state)
 {
-	static const char *const codes[] = {"-PEN-1", "--force",
-					    "]d20104012345678901"
-					    "21-1\x1d"
-					    "10L42",
-					    "]d20104012345678901"
-					    "21PEN-1\x1d"
-					    "10-rf"};
+	static const char *const codes[] = {"-PEN-1", "--force", "]d2010401234567890121-1\03510L42",
+					    "]d2010401234567890121PEN-1\03510-rf"};
 
 	(void)state;
 	regfree(&config.product[0].pattern);
