@@ -241,18 +241,31 @@ static void weigh_tests(struct weighing *w, const struct record *record, const s
 	weigh_test_missing(w, record, plan && plan->test_refusal, "refusal");
 }
 
-/* What would have stopped the pen, had this program not been there? A timer that nobody has seen to trip is none. */
+static void weigh_proof_of(struct weighing *w, const struct record *record, unsigned session,
+			   const struct record_proof *proof)
+{
+	char where[40] = "";
+
+	if (proof->run[0] || was_done(record, session, "dead_man"))
+		return; /* what a test showed is weighed */
+	if (session)
+		snprintf(where, sizeof(where), " in session %u", session);
+	weigh(w, OUTCOME_INCONCLUSIVE, FIRST,
+	      "nothing shows that the timer of the pen's power supply stops it%s%s%.120s: let the plan say \"tests\": "
+	      "{\"dead_man\": true}",
+	      where, proof->why[0] ? ", as " : "", proof->why);
+}
+
+/* What would have stopped the pen, had this program not been there? A timer that nobody has seen to trip is none, and what
+ * is shown of it today says nothing of the day on which an earlier session ran. */
 static void weigh_proof(struct weighing *w, const struct record *record)
 {
-	if (!record->proof.wanted || record->proof.run[0])
+	if (!record->proof.wanted)
 		return;
-	for (unsigned i = 0; i < record->tests; i++)
-		if (record->test[i].done && strcmp(record->test[i].name, "dead_man") == 0)
-			return; /* what it showed is weighed */
-	weigh(w, OUTCOME_INCONCLUSIVE, FIRST,
-	      "nothing shows that the timer of the pen's power supply stops it%s%.120s: let the plan say \"tests\": "
-	      "{\"dead_man\": true}",
-	      record->proof.why[0] ? ", as " : "", record->proof.why);
+	for (unsigned i = 0; i < record->sessions; i++)
+		if (record->session[i].moved)
+			weigh_proof_of(w, record, i + 1, &record->session[i].proof);
+	weigh_proof_of(w, record, 0, &record->proof);
 }
 
 static void weigh_conditions(struct weighing *w, const struct record *record)

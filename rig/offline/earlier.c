@@ -72,8 +72,9 @@ int earlier_open(const struct runfile_reader *reader, const struct record *recor
 
 /* ---- what was taken over --------------------------------------------------------------------------------------- */
 
-/* What of a record was said before this run, as text. */
-static int said_before(const struct record *record, char **ret, struct err *err)
+/* What of a record was said before this run, as text. `like`: a record of it, as files of earlier versions leave out what
+ * stood behind the pen of an earlier session, which is no difference. */
+static int said_before(const struct record *record, const struct record *like, char **ret, struct err *err)
 {
 	struct record *part = record_new();
 
@@ -81,6 +82,9 @@ static int said_before(const struct record *record, char **ret, struct err *err)
 		return err_set(err, -ENOMEM, "out of memory");
 	part->sessions = record->sessions;
 	memcpy(part->session, record->session, sizeof(part->session));
+	for (unsigned i = 0; i < part->sessions; i++)
+		if (!like->session[i].proof.wanted)
+			part->session[i].proof = (struct record_proof){.wanted = false};
 	for (unsigned i = 0; i < record->tests; i++)
 		if (record->test[i].session)
 			part->test[part->tests++] = record->test[i];
@@ -97,10 +101,10 @@ static int compare(const struct record *record, const struct record *taken, stru
 {
 	char *now = NULL, *then = NULL;
 	unsigned points = 0;
-	int rc = said_before(record, &now, err);
+	int rc = said_before(record, record, &now, err);
 
 	if (!rc)
-		rc = said_before(taken, &then, err);
+		rc = said_before(taken, record, &then, err);
 	while (points < record->points && record->point[points].session)
 		points++;
 	if (!rc && (strcmp(now, then) != 0 || points != taken->points))

@@ -256,6 +256,7 @@ struct record_session {
 	char status_reason[ERR_TEXT_MAX];
 	bool moved, stop_verified; /* as in struct record */
 	char stop_text[400];
+	struct record_proof proof; /* as in struct record: what stood behind its pen while that run was under way */
 	uint64_t entries; /* of its journal, and the chain's head behind them, when this run took it over */
 	char head[SHA256_HEX];
 };

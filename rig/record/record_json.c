@@ -318,14 +318,29 @@ static const struct member condition_members[] = {
 	END,
 };
 
+static const struct member proof_members[] = {
+	ONE(struct record_proof, run, TEXT),
+	ONE(struct record_proof, utc, TEXT),
+	ONE(struct record_proof, why, TEXT),
+	END,
+};
+
 static const struct member session_members[] = {
-	ONE(struct record_session, name, TEXT),          ONE(struct record_session, started_utc, TEXT),
-	ONE(struct record_session, ended_utc, TEXT),     ONE(struct record_session, started_host_ns, U64),
-	ONE(struct record_session, operator_name, TEXT), MAYBE(struct record_session, override),
-	ONE(struct record_session, run_status, INT),     ONE(struct record_session, status_reason, TEXT),
-	ONE(struct record_session, moved, BOOL),         ONE(struct record_session, stop_verified, BOOL),
-	ONE(struct record_session, stop_text, TEXT),     ONE(struct record_session, entries, U64),
-	ONE(struct record_session, head, TEXT),          END,
+	ONE(struct record_session, name, TEXT),
+	ONE(struct record_session, started_utc, TEXT),
+	ONE(struct record_session, ended_utc, TEXT),
+	ONE(struct record_session, started_host_ns, U64),
+	ONE(struct record_session, operator_name, TEXT),
+	MAYBE(struct record_session, override),
+	ONE(struct record_session, run_status, INT),
+	ONE(struct record_session, status_reason, TEXT),
+	ONE(struct record_session, moved, BOOL),
+	ONE(struct record_session, stop_verified, BOOL),
+	ONE(struct record_session, stop_text, TEXT),
+	MAYBE_NESTED(struct record_session, proof, proof.wanted, proof_members),
+	ONE(struct record_session, entries, U64),
+	ONE(struct record_session, head, TEXT),
+	END,
 };
 
 static const struct member judged_members[] = {
@@ -414,13 +429,6 @@ static const struct member takt_members[] = {
 static const struct member dut_said_members[] = {
 	ONE(struct record_identity, before, TEXT),
 	ONE(struct record_identity, after, TEXT),
-	END,
-};
-
-static const struct member proof_members[] = {
-	ONE(struct record_proof, run, TEXT),
-	ONE(struct record_proof, utc, TEXT),
-	ONE(struct record_proof, why, TEXT),
 	END,
 };
 

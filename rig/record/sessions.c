@@ -21,6 +21,7 @@ static void copy_session(struct record_session *s, const struct record *before, 
 				     .run_status = before->run_status,
 				     .moved = before->moved,
 				     .stop_verified = before->stop_verified,
+				     .proof = before->proof,
 				     .entries = entries};
 	snprintf(s->name, sizeof(s->name), "%s", before->name);
 	snprintf(s->started_utc, sizeof(s->started_utc), "%s", before->started_utc);

@@ -633,6 +633,31 @@ static void test_each_session_has_its_own_checks(void **state)
 	assert_verdict(record, OUTCOME_PASS, 0, "");
 }
 
+/* What is shown of a timer later says nothing of what stood behind the pen in an earlier session. */
+static void test_each_session_has_its_own_proof(void **state)
+{
+	struct record *record = *state;
+	plan.test_deadman = false;
+	record->tests = 0;
+	record->proof = (struct record_proof){.wanted = true, .run = "r-1"};
+	record->sessions = 1;
+	record->session[0] = (struct record_session){
+		.moved = true, .stop_verified = true, .proof = {.wanted = true, .why = "it was never tested"}};
+	assert_verdict(record, OUTCOME_INCONCLUSIVE, 3, "stops it in session 1, as it was never tested");
+	record->session[0].proof = (struct record_proof){.wanted = false}; /* as a file may leave it out */
+	assert_verdict(record, OUTCOME_INCONCLUSIVE, 3, "stops it in session 1: let");
+	strcpy(record->session[0].proof.run, "r-0");
+	assert_verdict(record, OUTCOME_PASS, 0, "nearest");
+	record->session[0].proof.run[0] = '\0';
+	record->tests = 1;
+	record->test[0] = (struct record_test){.name = "dead_man", .session = 1, .done = true, .outcome = OUTCOME_PASS};
+	assert_verdict(record, OUTCOME_PASS, 0, "nearest");
+	record->proof.run[0] = '\0'; /* and a test of then nothing of now */
+	assert_verdict(record, OUTCOME_INCONCLUSIVE, 3, "stops it: let");
+	record->proof.wanted = false; /* a pen that stops itself */
+	assert_verdict(record, OUTCOME_PASS, 0, "nearest");
+}
+
 /* Neither passes nor fails by figures of which nobody knows whose they are. */
 static void test_another_pen_in_the_clamp(void **state)
 {
@@ -677,6 +702,7 @@ int main(void)
 		T(test_a_timer_that_nobody_saw_trip),
 		T(test_unverified_stop_is_no_pass),
 		T(test_each_session_has_its_own_checks),
+		T(test_each_session_has_its_own_proof),
 		T(test_another_pen_in_the_clamp),
 		T(test_incomplete_runs),
 		T(test_refused_runs),

@@ -26,6 +26,7 @@ static int set_up(void **state)
 	snprintf(r->started_utc, sizeof(r->started_utc), "2026-06-01T09:00:00.000Z");
 	r->run_status = RUN_INTERRUPTED;
 	r->moved = r->stop_verified = true;
+	r->proof = (struct record_proof){.wanted = true, .run = "zero", .utc = "2026-05-31", .why = "why"};
 	r->points_planned = 4;
 	sample_point(r, 0, 0.5, 0.5);
 	sample_point(r, 1, 1.0, 1.0);
@@ -63,6 +64,10 @@ static void everything_is_taken_over(void **state)
 	assert_string_equal(r->session[0].head, head);
 	assert_int_equal(r->session[0].run_status, RUN_INTERRUPTED);
 	assert_true(r->session[0].moved && r->session[0].stop_verified);
+	assert_true(r->session[0].proof.wanted);
+	assert_string_equal(r->session[0].proof.run, "zero");
+	assert_string_equal(r->session[0].proof.why, "why");
+	assert_false(r->proof.wanted); /* its own is its own */
 	assert_int_equal(r->points_planned, 4);
 	assert_int_equal(r->points, 2);
 	assert_int_equal(r->point[0].session, 1);
@@ -120,6 +125,8 @@ static void it_goes_into_the_file_and_back(void **state)
 	assert_string_equal(text, again);
 	assert_int_equal(back->sessions, 1);
 	assert_string_equal(back->session[0].head, head);
+	assert_true(back->session[0].proof.wanted);
+	assert_string_equal(back->session[0].proof.run, "zero");
 	free(text);
 	free(again);
 	r->test[0].session = 2; /* there is no such session */
