@@ -224,7 +224,8 @@ static int tell_deadman(struct keeping *keeping, const struct bench *bench, cons
 	for (unsigned i = 0; i < record->tests; i++) {
 		const struct record_test *test = &record->test[i];
 		struct state_deadman told = test_of(bench, test->done && test->outcome == OUTCOME_PASS);
-		if (strcmp(test->name, "dead_man") == 0)
+		/* those of the run that this one goes on with, that one has told */
+		if (!test->session && strcmp(test->name, "dead_man") == 0)
 			return is_kept(bench) ? state_deadman(keeping->state, &keeping->run, &told, err) : 0;
 	}
 	return state_deadman_untested(keeping->state, &keeping->run, err);
