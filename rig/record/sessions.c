@@ -85,8 +85,21 @@ static struct sessions_place at_point(const struct record *record, unsigned numb
 			continue;
 		place.attempts++;
 		place.tried += point->collected;
+		if (point->collected && !place.failed && point->outcome >= OUTCOME_CONDITIONAL_FAIL)
+			place.failed = place.tried;
 	}
 	return place;
+}
+
+/* As a run that was not interrupted does: a failure is measured again to learn of it, never tried away. */
+static bool is_tried_again(const struct record_point *last, const struct sessions_place *place, const struct plan *plan)
+{
+	if (last->plan.step >= plan->steps)
+		return false;
+	const struct plan_step *step = &plan->step[last->plan.step];
+	if (place->failed)
+		return place->tried < place->failed + step->repeat_failed;
+	return last->outcome == OUTCOME_INCONCLUSIVE && place->tried < step->attempts;
 }
 
 struct sessions_place sessions_next(const struct record *record, const struct plan *plan)
@@ -95,9 +108,7 @@ struct sessions_place sessions_next(const struct record *record, const struct pl
 		return (struct sessions_place){.point = 0};
 	const struct record_point *last = &record->point[record->points - 1];
 	struct sessions_place place = at_point(record, last->plan.number);
-	bool again = last->outcome == OUTCOME_INCONCLUSIVE && last->plan.step < plan->steps &&
-		     place.tried < plan->step[last->plan.step].attempts;
-	return !last->collected || again ? place : at_point(record, last->plan.number + 1);
+	return !last->collected || is_tried_again(last, &place, plan) ? place : at_point(record, last->plan.number + 1);
 }
 
 unsigned session_number(const struct record *record, unsigned session)

@@ -17,6 +17,7 @@ struct sessions_place {
 	unsigned point;    /* from 0; record.points_planned: there is none left */
 	unsigned attempts; /* at that point so far */
 	unsigned tried;    /* of them, those that came to their end: what counts against the plan's attempts */
+	unsigned failed;   /* the first of those, from 1, that failed; 0: none did */
 };
 struct sessions_place sessions_next(const struct record *record, const struct plan *plan);
 
@@ -30,7 +31,8 @@ const char *session_text(const struct record *record, unsigned session, char ret
 uint64_t session_started_ns(const struct record *record, unsigned session);
 const char *session_started_utc(const struct record *record, unsigned session);
 
-/* Why a run that ended so cannot be gone on with; NULL: it can. */
+/* Why a run that ended so cannot be gone on with; NULL: it can. Leaves out whether it took over the run that it went on with
+ * itself. */
 const char *session_dead_end(const struct record *before, const struct plan *plan);
 
 /* What was not the same when `before` ran: the first difference in words into `ret`, from software, pen and the files of

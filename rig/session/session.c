@@ -738,6 +738,7 @@ int session_start(const struct session_config *config, struct session **ret, str
 	s->state = begin;
 	int status = fill_record(s);
 	if (!status)
+		s->at.failed_at = place->failed;
 		status = safety_new(s);
 	if (!status)
 		status = loop_timer_at(s->loop, &s->tick, s->started_ns);

@@ -157,6 +157,10 @@ static void where_it_goes_on(void **state)
 	it_goes_on_at(r, 1, 1, 1);
 	r->point[1].outcome = OUTCOME_FAIL; /* a failure is never tried away */
 	it_goes_on_at(r, 2, 0, 0);
+	step.repeat_failed = 1; /* but measured again to learn of it */
+	it_goes_on_at(r, 1, 1, 1);
+	assert_int_equal(sessions_next(r, &plan).failed, 1);
+	step.repeat_failed = 0;
 	sample_point(r, 1, 1.0, 1.0);
 	r->point[1].outcome = r->point[2].outcome = OUTCOME_INCONCLUSIVE;
 	r->point[2].collected = true;
