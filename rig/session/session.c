@@ -324,11 +324,17 @@ static void refuse(struct session *s, enum refusal refusal, const char *reason)
 	session_end(s, RUN_REFUSED, reason);
 }
 
+/* Of this run itself: what its record says of earlier sessions ended those. */
+static bool has_condition(const struct record *r)
+{
+	return r->conditions && !r->condition[r->conditions - 1].session;
+}
+
 void session_condition(struct session *s, uint32_t condition, const char *text)
 {
 	struct record *r = s->record;
 	const unsigned room = sizeof(r->condition) / sizeof(r->condition[0]);
-	if (s->ending.begun && r->conditions)
+	if (s->ending.begun && has_condition(r))
 		return;
 	if (r->conditions < room) {
 		struct record_condition *c = &r->condition[r->conditions++];
