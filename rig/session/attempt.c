@@ -356,6 +356,7 @@ static void after_point(struct session *s)
 	s->at.number = 1;
 	s->at.before = 0;
 	s->at.failed_at = 0;
+	s->at.phantom_put = false;
 	attempt_next(s);
 }
 
@@ -403,7 +404,7 @@ static void prompting(struct session *s, uint64_t now_ns)
 	snprintf(text, sizeof(text), "the operator gave up at %s", what);
 	journal_text(s, "operator", "%s %s", s->prompt.go_on ? "done:" : "gave up at", what);
 	if (s->prompt.go_on)
-		begin_point(s);
+		s->at.after_prompt(s);
 	else
 		session_end(s, RUN_INTERRUPTED, text);
 }
@@ -412,6 +413,7 @@ static void ask(struct session *s, struct session_prompt prompt)
 {
 	journal_text(s, "prompt", "%s", prompt.text);
 	prompt.point = s->at.point;
+	s->at.after_prompt = begin_point;
 	s->prompt.answered = false;
 	s->at.rest_first = 0; /* a hand comes between: no tare from before it */
 	session_go(s, STAGE_PROMPT, prompting);
@@ -441,6 +443,18 @@ static void complete(struct session *s)
 	session_end(s, RUN_COMPLETE, "");
 }
 
+/* Nothing can be tested on a free run: then the phantom that lies there serves the pen tests, and is taken away behind them. */
+void attempt_put_phantom(struct session *s, void (*then)(struct session *s))
+{
+	if (!s->config.resume || !planned(s)->phantom_change || plan_point_is_free(planned(s))) {
+		then(s);
+		return;
+	}
+	ask_for_phantom(s);
+	s->at.after_prompt = then;
+	s->at.phantom_put = true;
+}
+
 void attempt_next(struct session *s)
 {
 	if (s->at.point >= s->config.point_count) {
@@ -448,7 +462,7 @@ void attempt_next(struct session *s)
 		return;
 	}
 	char text[240];
-	if (planned(s)->phantom_change)
+	if (planned(s)->phantom_change && !s->at.phantom_put)
 		ask_for_phantom(s);
 	else if (s->config.ask && s->config.ask(s->config.calibrating_ctx, s->at.point, text, sizeof(text)))
 		ask(s, (struct session_prompt){.question = QUESTION_SET_STAGE, .text = text});

@@ -278,7 +278,7 @@ void hands_switch_off(struct session *s, void (*then)(struct session *s))
 static void before_tests(struct session *s)
 {
 	if (s->plan->test_deadman)
-		ask_dial(s, s->config.points[0].depth_mm, s->hands.after_scan);
+		ask_dial(s, pen_tests_point(s)->depth_mm, s->hands.after_scan);
 	else
 		s->hands.after_scan(s);
 }

@@ -13,6 +13,12 @@
 #define TRIES_MAX      3                                 /* of a program that is held up again and again */
 #define TRIP_MARGIN_NS (500 * NS_PER_MS) /* how long past its latest due moment a dead-man is waited for */
 
+const struct plan_point *pen_tests_point(const struct session *s)
+{
+	const struct plan_point *next = &s->config.points[s->at.point];
+	return plan_point_is_free(next) ? &s->config.points[0] : next;
+}
+
 static struct record_test *add_test(struct session *s, const char *name, const char *unit)
 {
 	struct record_test *test = &s->record->test[s->record->tests++];
@@ -78,7 +84,7 @@ static struct deadman_seen seen_of(const struct session *s, enum watch_verdict v
 		.set_s = s->bench->pen.deadman_ms * 1e-3,
 		.fed_by_s = since_heartbeat_s(s, guard_fed_by_ns(s->guard)),
 		.coast_down_s = s->bench->pen.coast_down_max_s,
-		.period_s = 1 / s->config.points[0].rate_hz,
+		.period_s = 1 / pen_tests_point(s)->rate_hz,
 		.of_parts = s->bench->pen.power.present,
 		.still = verdict == WATCH_OK,
 		.ran_s = ((double)guard_force(s->guard)->last_motion - heartbeat_index) / s->sensing.fs_hz,
@@ -185,7 +191,7 @@ static void start_for_deadman(struct session *s, uint64_t now_ns)
 	}
 	if (!session_may_run(s))
 		return;
-	const struct plan_point *point = &s->config.points[0];
+	const struct plan_point *point = pen_tests_point(s);
 	session_strikes(s, point, (uint64_t)(point->rate_hz * longest_run_s(&s->bench->pen)));
 	verb_begin(&s->verb);
 	guard_run(s->guard, "run, for the dead-man test", true, verb_done, &s->verb);
@@ -199,7 +205,7 @@ static void set_depth_for_deadman(struct session *s, uint64_t now_ns)
 		return;
 	if (!s->verb.status) {
 		verb_begin(&s->verb);
-		s->pen->driver->pen->set_depth(s->pen->device, s->config.points[0].depth_mm, verb_done, &s->verb);
+		s->pen->driver->pen->set_depth(s->pen->device, pen_tests_point(s)->depth_mm, verb_done, &s->verb);
 	}
 	session_go(s, STAGE_TESTS, start_for_deadman);
 }
@@ -209,7 +215,7 @@ static void try_deadman(struct session *s)
 	s->deadman = (struct deadman_test){.tries = s->deadman.tries + 1};
 	s->at.unmeasured = false;
 	verb_begin(&s->verb);
-	s->pen->driver->pen->set_rate(s->pen->device, s->config.points[0].rate_hz, verb_done, &s->verb);
+	s->pen->driver->pen->set_rate(s->pen->device, pen_tests_point(s)->rate_hz, verb_done, &s->verb);
 	session_go(s, STAGE_TESTS, set_depth_for_deadman);
 }
 

@@ -455,7 +455,7 @@ static void armed(struct session *s, uint64_t now_ns)
 		return;
 	}
 	guard_arm(s->guard);
-	start_sensor(s);
+	attempt_put_phantom(s, start_sensor);
 }
 
 static void arm(struct session *s, uint64_t now_ns)
@@ -471,7 +471,7 @@ static void arm(struct session *s, uint64_t now_ns)
 	if (!row->timed) {
 		journal_text(s, "event", "dead-man of class %s: %s", row->name, row->text);
 		guard_arm(s->guard);
-		start_sensor(s);
+		attempt_put_phantom(s, start_sensor);
 		return;
 	}
 	if (s->record->proof.run[0])

@@ -68,6 +68,8 @@ struct attempt {            /* one try at a point: the one under way, or the nex
 	uint64_t
 		rest_first; /* sample at which the tare of the point to be opened began behind the one before; 0: it has its
 				own */
+	void (*after_prompt)(struct session *s); /* what an answered question of a point leads to */
+	bool phantom_put;                        /* that of the point was asked for before the pen tests */
 	bool unmeasured; /* this computer did not see what the pen did: the attempt ends without results */
 };
 
@@ -232,7 +234,9 @@ bool standby_stopped_it(
 void standby_end(struct session *s);
 
 /* attempt.c */
-void attempt_next(struct session *s);                      /* the next point, or the end */
+void attempt_next(struct session *s); /* the next point, or the end */
+/* Of a run that goes on with another: asks for the phantom of its first point, where nobody knows what lies there now. */
+void attempt_put_phantom(struct session *s, void (*then)(struct session *s));
 void attempt_fault(struct session *s, const char *reason); /* the point under way cannot be trusted: it ends early */
 /* The same, and nothing that it measured is judged: what was missed was not the pen's doing. */
 void attempt_unmeasured(struct session *s, const char *reason);
@@ -256,6 +260,8 @@ bool hands_come(const struct session *s, unsigned point); /* before this point, 
 void pen_tests_begin(struct session *s, void (*then)(struct session *s));
 
 /* journal.c: one line of JSON each */
+/* The point whose setpoints, and phantom, the dead-man test takes. */
+const struct plan_point *pen_tests_point(const struct session *s);
 __attribute__((format(printf, 3, 4))) void journal_text(struct session *s, const char *kind, const char *fmt, ...);
 /* kind "stage" or "phase": tells how far a run got that was killed. */
 void journal_mark(struct session *s, const char *kind, const char *what, uint64_t first_index);
