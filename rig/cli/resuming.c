@@ -8,6 +8,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "rig/base/meaning.h"
+#include "rig/cli/kit/keys.h"
 #include "rig/offline/earlier.h"
 #include "rig/offline/reopen.h"
 #include "rig/offline/replay.h"
@@ -105,6 +107,48 @@ static int check_untaken(struct resuming *r, struct runfile_reader *reader, stru
 	return rc;
 }
 
+/* The run that it went on with itself has it as its one heir, or another may go on there and measure its failure away. */
+static int check_took(const struct resuming *r, struct runfile_reader *reader, struct err *err)
+{
+	struct runfile_reader *earlier = NULL;
+	struct record *record = NULL;
+	char by[128] = "";
+	int rc = r->before->sessions ? earlier_open(reader, r->before, &earlier, &record, err) : 0;
+
+	if (!rc && earlier)
+		rc = runfile_resumed_by(earlier, by, sizeof(by), err);
+	if (!rc && earlier && strcmp(by, r->before->name) != 0)
+		rc = by[0] ? refused(r, err, "%.120s has gone on with %.120s: resume that one", by, record->name)
+			   : refused(r, err,
+				     "it ended before it started the pen, and took nothing from %.120s: resume that "
+				     "one",
+				     record->name);
+	runfile_reader_free(earlier);
+	record_free(record);
+	return rc;
+}
+
+/* Anybody's rejection holds up a pen that would run on with what was rejected; to lift it takes a key that is trusted here. */
+static int check_seals(struct resuming *r, struct runfile_reader *reader, struct err *err)
+{
+	const struct record_seal *rejected = NULL;
+	int rc = keys_read_seals(reader, r->before, err);
+
+	for (unsigned i = 0; rc >= 0 && i < r->before->seals; i++) {
+		const struct record_seal *seal = &r->before->seal[i];
+		const struct meaning *meaning = meaning_find(seal->meaning);
+		if (meaning && meaning->word < 0)
+			rejected = seal;
+		else if (meaning && meaning->word > 0 && seal->state == SEAL_HOLDS)
+			rejected = NULL;
+	}
+	if (rc >= 0 && rejected)
+		rc = refused(r, err,
+			     "its seal %u says %s, by %s, and nobody whose key is trusted here accepted it since",
+			     rejected->number, rejected->meaning, rejected->signer);
+	return rc < 0 ? rc : 0;
+}
+
 static int check_same(const struct resuming *r, const struct record *record, const struct resuming_plan *now,
 		      struct err *err)
 {
@@ -196,6 +240,10 @@ static int look(struct resuming *r, struct err *err)
 		rc = runfile_verify_words(reader, err);
 	if (!rc)
 		rc = check_untaken(r, reader, err);
+	if (!rc)
+		rc = check_took(r, reader, err);
+	if (!rc)
+		rc = check_seals(r, reader, err);
 	if (!rc)
 		rc = runfile_head_of(reader, &r->seen, err);
 	runfile_reader_free(reader);

@@ -180,17 +180,24 @@ static void check_beside(struct verifying *v, unsigned seals)
 	}
 }
 
-/* Of the seals that hold, the newest of a person that accepts the run or takes that back. */
-static void say_rejected(struct verifying *v)
+/* Of the seals that hold, the newest of a person that accepts the run or takes that back, where it takes it back. */
+static const struct record_seal *rejection(const struct record *record)
 {
 	const struct record_seal *last = NULL;
 
-	for (unsigned i = 0; i < v->record->seals; i++) {
-		const struct meaning *meaning = meaning_find(v->record->seal[i].meaning);
-		if (v->record->seal[i].state == SEAL_HOLDS && meaning && meaning->word)
-			last = &v->record->seal[i];
+	for (unsigned i = 0; i < record->seals; i++) {
+		const struct meaning *meaning = meaning_find(record->seal[i].meaning);
+		if (record->seal[i].state == SEAL_HOLDS && meaning && meaning->word)
+			last = &record->seal[i];
 	}
-	if (last && meaning_find(last->meaning)->word < 0)
+	return last && meaning_find(last->meaning)->word < 0 ? last : NULL;
+}
+
+static void say_rejected(struct verifying *v)
+{
+	const struct record_seal *last = rejection(v->record);
+
+	if (last)
 		say(v, TRUST_REJECTED, "sealed", "%s by %s, and accepted by nobody since", last->meaning, last->signer);
 }
 
@@ -295,6 +302,28 @@ static void say_link(struct verifying *v, const struct record *before, int rc, c
 		say(v, TRUST_UNKNOWN, "resumed", "NOT CHECKED: %s", why->text);
 }
 
+/* What persons say of the run that it went on with; seals of it that hold and do not reject it are its own affair. */
+static void say_link_seals(struct verifying *v, struct runfile_reader *reader, struct record *before)
+{
+	struct err why = {0};
+	uint64_t behind;
+	int rc = runfile_seals(reader, &v->ring, before, &behind, &why);
+
+	if (rc < 0)
+		say(v, TRUST_UNKNOWN, "resumed", "NOT CHECKED: the seals of %s: %s", before->name, why.text);
+	for (unsigned i = 0; rc >= 0 && i < before->seals; i++) {
+		const struct record_seal *seal = &before->seal[i];
+		if (seal->state != SEAL_HOLDS)
+			say(v, seal->state == SEAL_BROKEN ? TRUST_ALTERED : TRUST_UNKNOWN, "resumed",
+			    "seal %u of %s, %s by %s, %s: %s", seal->number, before->name, seal->meaning, seal->signer,
+			    seal->state == SEAL_BROKEN ? "DOES NOT HOLD" : "not checked", seal->why);
+	}
+	const struct record_seal *last = rc >= 0 ? rejection(before) : NULL;
+	if (last)
+		say(v, TRUST_REJECTED, "resumed", "%s is %s by %s, and accepted by nobody since", before->name,
+		    last->meaning, last->signer);
+}
+
 /* A resumed run is worth what the run is that it went on with, down to the first: each measured points that count. */
 static void check_earlier(struct verifying *v)
 {
@@ -309,6 +338,8 @@ static void check_earlier(struct verifying *v)
 
 		rc = check_link(at, record, &reader, &before, &why);
 		say_link(v, before, rc, &why);
+		if (rc == 0)
+			say_link_seals(v, reader, before);
 		if (record != v->record) {
 			runfile_reader_free(at);
 			record_free(record);

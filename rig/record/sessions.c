@@ -148,7 +148,10 @@ const char *session_dead_end(const struct record *before, const struct plan *pla
 	};
 	bool measured = false;
 
-	if (by_status[before->run_status])
+	/* One that was refused at the last moment may have taken the run that it goes on with; nothing else has what that
+	 * one measured then. */
+	bool took = before->run_status == RUN_REFUSED && before->sessions;
+	if (by_status[before->run_status] && !took)
 		return by_status[before->run_status];
 	if (before->origin.path[0])
 		return "it is an imported recording";

@@ -375,11 +375,29 @@ static bool too_late(const struct session *s)
 	       (config->start_by_boot_ns && loop_boot_ns() >= config->start_by_boot_ns);
 }
 
+/* The earlier run is taken when the pen is about to run and nothing stands in the way any more: a run that is refused, or
+ * ends before, takes it from nobody. */
+static bool takes_over(struct session *s)
+{
+	const struct session_resume *resume = s->config.resume;
+	struct err err = {""};
+	int status = resume->claim(resume->ctx, &err);
+	if (status == -ESTALE)
+		refuse(s, REFUSED_BENCH, err.text);
+	else if (status)
+		session_end(s, RUN_STORAGE_FAILED, err.text);
+	return !status;
+}
+
 bool session_may_run(struct session *s)
 {
 	if (!s->ran && too_late(s)) {
 		refuse(s, REFUSED_BUSY, "the time within which the pen had to be started is over");
 		return false;
+	}
+	if (s->config.resume && !s->taken) {
+		s->taken = takes_over(s);
+		return false; /* the disk may have taken its time: the interlock is looked at once more */
 	}
 	s->ran = true;
 	return true;
@@ -483,26 +501,6 @@ static void arm(struct session *s, uint64_t now_ns)
 	session_go(s, STAGE_OPENING, armed);
 }
 
-/* The earlier run is taken only when nothing stands in the way any more: a run that is refused takes it from nobody. */
-static bool takes_over(struct session *s)
-{
-	const struct session_resume *resume = s->config.resume;
-	struct err err = {""};
-	int status;
-	if (!resume)
-		return true;
-	if (resumed_check(s, &err)) {
-		refuse(s, REFUSED_DEVICE, err.text);
-		return false;
-	}
-	status = resume->claim(resume->ctx, &err);
-	if (status == -ESTALE)
-		refuse(s, REFUSED_BENCH, err.text);
-	else if (status)
-		session_end(s, RUN_STORAGE_FAILED, err.text);
-	return !status;
-}
-
 static void check_devices(struct session *s)
 {
 	struct err err = {""};
@@ -511,8 +509,10 @@ static void check_devices(struct session *s)
 		refuse(s, refusal, err.text);
 		return;
 	}
-	if (!takes_over(s))
+	if (resumed_check(s, &err)) {
+		refuse(s, REFUSED_DEVICE, err.text);
 		return;
+	}
 	runfile_record(s->runfile, s->record);
 	verb_begin(&s->verb);
 	s->pen->driver->pen->stop(s->pen->device, verb_done, &s->verb);
@@ -738,13 +738,13 @@ int session_start(const struct session_config *config, struct session **ret, str
 		s->at.point = place->point;
 		s->at.number = place->tried + 1;
 		s->at.before = place->attempts - place->tried;
+		s->at.failed_at = place->failed;
 	}
 	s->tick.fn = on_tick;
 	s->tick.ctx = s;
 	s->state = begin;
 	int status = fill_record(s);
 	if (!status)
-		s->at.failed_at = place->failed;
 		status = safety_new(s);
 	if (!status)
 		status = loop_timer_at(s->loop, &s->tick, s->started_ns);

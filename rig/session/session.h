@@ -75,8 +75,9 @@ struct bench_lock;
 struct session_resume {
 	const struct record *before; /* its record: every device must be as it was */
 	struct sessions_place place; /* where this run begins */
-	/* Called once the devices are known to be the same, before the pen is told anything but to stop: takes the earlier
-	 * run, so that no other goes on with it. -ESTALE refuses the run, anything else ends it as RUN_STORAGE_FAILED. */
+	/* Called once, directly before the pen is told to run for the first time, when nothing else refuses that: takes the
+	 * earlier run, so that no other goes on with it. -ESTALE refuses the run, anything else ends it as
+	 * RUN_STORAGE_FAILED. */
 	int (*claim)(void *ctx, struct err *err);
 	void *ctx;
 };

@@ -125,7 +125,8 @@ struct session {
 	struct record *record;
 	struct runfile *runfile;
 	struct bench_lock *lock;
-	bool ran; /* the pen was allowed to run once: see session_may_run() */
+	bool taken; /* the run that this one goes on with */
+	bool ran;   /* the pen was allowed to run once: see session_may_run() */
 	struct loop *loop;
 	struct loop_timer tick;
 	uint64_t next_progress_ns, started_ns;
@@ -164,7 +165,8 @@ void session_proven(struct session *s, double quiet_s);
 /* The one way out: stop, verify, save. The first status and reason stay. */
 void session_end(struct session *s, enum run_status status, const char *reason);
 /* Asked directly before the pen is told to run: whoever asked for this run may have given it to another bench since. False,
- * the first time alone: it is too late, and the run ends as refused. */
+ * the first time alone: it is too late, and the run ends as refused. A run that goes on with another takes that one here; where that
+ * was done, or cannot be, false as well: it is asked again in the next tick, behind the interlock. */
 bool session_may_run(struct session *s);
 /* A device is gone or silent: ends the run, and a run that is ending already is not complete any more. */
 void session_lost(struct session *s, const char *reason);
@@ -258,10 +260,10 @@ bool hands_come(const struct session *s, unsigned point); /* before this point, 
 
 /* pen_tests.c */
 void pen_tests_begin(struct session *s, void (*then)(struct session *s));
-
-/* journal.c: one line of JSON each */
 /* The point whose setpoints, and phantom, the dead-man test takes. */
 const struct plan_point *pen_tests_point(const struct session *s);
+
+/* journal.c: one line of JSON each */
 __attribute__((format(printf, 3, 4))) void journal_text(struct session *s, const char *kind, const char *fmt, ...);
 /* kind "stage" or "phase": tells how far a run got that was killed. */
 void journal_mark(struct session *s, const char *kind, const char *what, uint64_t first_index);

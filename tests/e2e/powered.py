@@ -61,6 +61,34 @@ class Operator:
         return "done"
 
 
+def attended(argv, operator, dial, supervised=True, **rest):
+    """Runs it with the operator at hand: (exit code, what it printed, its events)."""
+    event_in, event_out = os.pipe()
+    answer_in, answer_out = os.pipe()
+    found = []
+
+    def work():
+        with os.fdopen(event_in) as events:
+            for line in events:
+                event = json.loads(line)
+                found.append(event)
+                if event["event"] == "prompt":
+                    said = operator.answer(event, dial)
+                    os.write(answer_out, f"answer {event['id']} {said}\n".encode())
+        os.close(answer_out)
+
+    argv = [*argv, *(["--progress-fd", event_out, "--answer-fd", answer_in] if supervised else ["--no-input"])]
+    child = subprocess.Popen([str(a) for a in argv], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+                             pass_fds=(event_out, answer_in), **rest)
+    os.close(event_out)
+    os.close(answer_in)
+    hands = threading.Thread(target=work)
+    hands.start()
+    out = child.communicate()[0].decode()
+    hands.join()
+    return child.returncode, out, found
+
+
 class Run:
     def __init__(self, bench="bought-supply.json", dut="PEN-GOOD-01", plan=PLAN, faults=(), seed=1, operator=None, name="A. Meier", more=(),
                  before=(), supervised=True, proven=False):
@@ -72,34 +100,12 @@ class Run:
             prove(bench, self.folder / "state")
             more = [*more, "--state", self.folder / "state"]
         dial, self.truth_path = self.folder / "dial", self.folder / "truth.jsonl"
-        event_in, event_out = os.pipe()
-        answer_in, answer_out = os.pipe()
         argv = [rig.PENRIG_A, "--seed", seed, "--bench", bench, "--virtual-dut", dut, "--truth", self.truth_path, "--dial", dial, *before]
         for fault in faults:
             argv += ["--fault", fault]
         argv += ["--", "run", self.folder / "plan.json", "--bench", bench, "--dut", dut, "--output-dir", self.folder, "--name", "r",
                  "--report", "json", "--report", "html"]
         argv += ["--operator", name] if name else []
-        argv += ["--progress-fd", event_out, "--answer-fd", answer_in] if supervised else ["--no-input"]
-        child = subprocess.Popen([str(a) for a in [*argv, *more]], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
-                                 pass_fds=(event_out, answer_in))
-        os.close(event_out)
-        os.close(answer_in)
-        self.events = []
-        hands = threading.Thread(target=self.work, args=(event_in, answer_out, dial))
-        hands.start()
-        self.out = child.communicate()[0].decode()
-        hands.join()
-        self.code = child.returncode
-        self.run = rig.Run(child.returncode, self.out, self.out, self.folder)
+        code, self.out, self.events = attended([*argv, *more], self.operator, dial, supervised)
+        self.run = rig.Run(code, self.out, self.out, self.folder)
         self.code, self.report, self.truth = self.run.status, self.run.report, self.run.truth
-
-    def work(self, event_in, answer_out, dial):
-        with os.fdopen(event_in) as events:
-            for line in events:
-                event = json.loads(line)
-                self.events.append(event)
-                if event["event"] == "prompt":
-                    said = self.operator.answer(event, dial)
-                    os.write(answer_out, f"answer {event['id']} {said}\n".encode())
-        os.close(answer_out)

@@ -14,6 +14,7 @@ from pathlib import Path
 
 import dossier
 import foreign_reports
+import powered
 import rig
 import sealing
 
@@ -26,21 +27,35 @@ DURING = {1: 2.9, 2: 4.6, 3: 6.3}  # seconds in which the Nth point strikes
 class Bench:
     """A folder with a bench and a plan of its own, and the runs in it."""
 
-    def __init__(self, plan=PLAN, dut="PEN-GOOD-01"):
+    def __init__(self, plan=PLAN, dut="PEN-GOOD-01", bench="virtual-usb.json"):
         self.folder = Path(tempfile.mkdtemp(prefix="pr"))
-        self.path, self.dut, self.hour = rig.own_bench("virtual-usb.json", self.folder), dut, 0
+        self.path, self.dut, self.hour = rig.own_bench(bench, self.folder), dut, 0
         self.plan = self.folder / "plan.json"
         self.plan.write_text(json.dumps(plan))
         self.out = self.folder / "out"
 
-    def call(self, *command, faults=(), seed=7, dut=None):
+    def argv(self, command, faults, seed, dut):
         """Each an hour behind the last one."""
         world = ["--bench", self.path, "--seed", seed, "--virtual-dut", dut or self.dut, "--clock", 3600 * self.hour, "--truth", self.folder / f"truth-{self.hour}.jsonl"]
         self.hour += 1
-        argv = [rig.PENRIG_A, *world, *[w for f in faults for w in ("--fault", f)], "--", *command]
-        done = subprocess.run([str(a) for a in argv], stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=120, cwd=self.folder,
-                              env={**os.environ, "XDG_STATE_HOME": str(self.folder / "state")})
+        return [rig.PENRIG_A, *world, *[w for f in faults for w in ("--fault", f)], "--", *command]
+
+    def env(self, **more):
+        return {**os.environ, "XDG_STATE_HOME": str(self.folder / "state"), **more}
+
+    def call(self, *command, faults=(), seed=7, dut=None, **env):
+        argv = self.argv(command, faults, seed, dut)
+        done = subprocess.run([str(a) for a in argv], stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=120, cwd=self.folder, env=self.env(**env))
         return done.returncode, done.stdout + done.stderr
+
+    def attended(self, *command, faults=()):
+        """With an operator at hand, who turns the dial: (exit code, what was said, the depths that were asked for)."""
+        operator, dial = powered.Operator(self.dut), self.folder / f"dial-{self.hour}"
+        argv = self.argv(["--operator", "A. Meier"], faults, 1, None)
+        at = argv.index("--")
+        argv = [*argv[:at], "--dial", dial, "--", *command, "-q", *argv[at + 1:]]
+        code, said, _ = powered.attended(argv, operator, dial, cwd=self.folder, env=self.env())
+        return code, said, [p["depth_mm"] for p in operator.asked if p["question"] == "set_dial"]
 
     def first(self, at=None, name="one", faults=(), **kw):
         faults = [*faults, *([f"unplug:pen@{at}"] if at else [])]
@@ -212,10 +227,71 @@ def changed(check):
     check([b.call(c, b.file("two"))[0] for c in ("analyze", "verify")] == [6, 6], "a first part that was cut later is found")
 
 
+POWERED = {**powered.PLAN, "steps": [{**powered.PLAN["steps"][0], "attempts": 1}]}
+
+
+def supply(check):
+    """What shows that the supply's timer stops the pen is each session's own, and the bench's by the run that tested it."""
+    b = Bench(plan=POWERED, bench="bought-supply.json")
+    tested = b.folder / "tested.json"
+    tested.write_text(json.dumps({**POWERED, "tests": {"dead_man": True}}))
+
+    def run(plan, name, faults=()):
+        return b.attended("run", plan, "--bench", b.path, "--dut", b.dut, "-o", b.out, "--name", name, faults=faults)
+
+    def resume(name, to, faults=()):
+        return b.attended("resume", b.file(name), "--name", to, faults=faults)
+
+    untested = run(b.plan, "one", ["unplug:pen@5"])
+    check(untested[0] == 4, f"the first part, while the timer had never been tested: {untested}")
+    whole = run(tested, "proof")
+    check(whole[0] == 0, f"another run tests it: {whole}")
+    code, said, _ = resume("one", "two")
+    check(code == 3 and "in session 1, as it was never tested" in b.report("two")["verdict_reason"], f"that says nothing of the first part: {code} {said}")
+    check(b.call("analyze", b.file("two"))[0] == 3 and b.call("verify", b.file("two"))[0] == 0, "and it is derived again so")
+    first = run(tested, "three", ["unplug:pen@9"])
+    check(first[0] == 4, f"a first part with its test: {first}")
+    code, said, dials = resume("three", "four", ["dead-man-dead@0"])
+    outcomes = [t["outcome"] for t in b.report("four")["tests"]]
+    check(code == 3 and outcomes == ["pass", "inconclusive"], f"the second part's timer is dead: {code} {outcomes} {said}")
+    check(dials[0] == b.report("four")["points"][-1]["setpoint"]["depth_mm"], f"tested where the run goes on: {dials}")
+    code, said, _ = run(b.plan, "five")
+    check(code == 3 and "in run four, did not pass" in b.report("five")["verdict_reason"], f"the bench knows: {code} {b.report('five')['verdict_reason']}")
+
+
+def rejected(check):
+    b = Bench()
+    b.first(at=DURING[2])
+    for who in ("meier", "boss"):
+        check(b.call("key", "new", f"{who}.key", "--owner", who, "--no-password")[0] == 0, "a key")
+    trusted = b.folder / "trusted"
+    trusted.mkdir()
+    shutil.copy(b.folder / "boss.pub", trusted)
+
+    def sign(key, meaning):
+        code, said = b.call("sign", b.file("one"), "--key", f"{key}.key", "--meaning", meaning)
+        check(code == 0, f"signed: {code} {said}")
+
+    sign("meier", "rejected")
+    sign("meier", "approved")
+    code, said = b.resume(PENRIG_KEYS=str(trusted))
+    check(code == 8 and "rejected, by meier" in said and not b.moved(), f"nobody who is trusted took it back: {code} {said}")
+    sign("boss", "approved")
+    code, said = b.resume(to="x", seed=8, PENRIG_KEYS=str(trusted))
+    check(code == 8 and "cartridge" in said and "resume that one" in b.resume("x", "y")[1], f"what was refused took nothing, and is no way around: {code} {said}")
+    code, said = b.resume(PENRIG_KEYS=str(trusted))
+    check(code == 0, f"accepted: {code} {said}")
+    sign("boss", "rejected")
+    shutil.copy(b.folder / "meier.pub", trusted)
+    b.call("sign", b.file("two"), "--key", "boss.key")
+    code, said = b.call("verify", b.file("two"), "--keys", trusted)
+    check(code == 1 and "one is rejected by boss" in said, f"the second is worth what the first is: {code} {said}")
+
+
 def main():
     check = rig.Checks()
     with ThreadPoolExecutor(2) as pool:
-        list(pool.map(lambda part: part(check), [goes_on, three_parts, failures_stay, refused, changed]))
+        list(pool.map(lambda part: part(check), [goes_on, three_parts, failures_stay, refused, changed, supply, rejected]))
     check.end()
 
 

@@ -183,6 +183,10 @@ static void what_cannot_be_gone_on_with(void **state)
 		r->run_status = over[i];
 		assert_non_null(session_dead_end(r, &plan));
 	}
+	r->sessions = 1;
+	r->run_status = RUN_REFUSED; /* what an earlier one measured is not lost with it */
+	assert_null(session_dead_end(r, &plan));
+	r->sessions = 0;
 	r->run_status = RUN_INTERRUPTED;
 	r->samples_lost = 1;
 	assert_non_null(session_dead_end(r, &plan));

@@ -1,6 +1,7 @@
 /* A session that goes on with an earlier one: nothing on the bench may be another than it was, and it takes the earlier run
  * only when nothing else stands in the way. */
 #include "rig/record/sessions.h"
+#include "rig/session/state.h"
 #include "tests/unit/session/tapped_bench.h"
 
 static struct record *before;
@@ -15,7 +16,6 @@ static int claim(void *ctx, struct err *err)
 {
 	(void)ctx;
 	assert_int_equal(tapped.sent[TAP_RUN], 0);
-	assert_int_equal(tapped.sent[TAP_DEADMAN], 0);
 	claims++;
 	return claim_status ? err_set(err, claim_status, "claimed by another") : 0;
 }
@@ -169,6 +169,95 @@ static void fewer_strokes_are_another_cartridge(void **state)
 	forget();
 }
 
+static void preload_too_low(struct bench *bench)
+{
+	bench->sensor.preload_lo_n = 8;
+	bench->sensor.preload_hi_n = 9;
+}
+
+/* What is refused behind the look at the devices takes the earlier run from nobody either. */
+static void a_refusal_takes_nothing(void **state)
+{
+	(void)state;
+	a_run_before();
+	tapped.status[TAP_DEADMAN] = -ERANGE;
+	const struct record *r = run_session();
+	assert_int_equal(r->run_status, RUN_REFUSED);
+	assert_non_null(strstr(r->status_reason, "could not be armed"));
+	assert_int_equal(claims, 0);
+	clean_up(NULL);
+	set_up(NULL);
+	forget();
+	a_run_before();
+	tapped.prepare = preload_too_low;
+	r = run_session();
+	assert_int_equal(r->run_status, RUN_REFUSED);
+	assert_non_null(strstr(r->status_reason, "preload"));
+	assert_int_equal(claims, 0);
+	forget();
+}
+
+static void ran_on(void *ctx, uint64_t now_ns)
+{
+	(void)ctx;
+	(void)now_ns;
+	session_condition(tapped.session, PEN_RAN_ON, "it ran on");
+}
+
+static void ran_on_at_the_end(enum session_stage stage)
+{
+	if (stage == STAGE_SAVING)
+		ran_on(NULL, 0);
+}
+
+/* One that the earlier run saw hides none that this one sees at its end. */
+static void a_condition_at_the_end_stands_beside_earlier_ones(void **state)
+{
+	(void)state;
+	a_run_before();
+	before->conditions = 1;
+	before->condition[0] = (struct record_condition){.condition = PEN_CARTRIDGE_MISSING, .text = "none"};
+	tapped.on_stage = ran_on_at_the_end;
+	const struct record *r = run_session();
+	assert_int_equal(r->conditions, 2);
+	assert_int_equal(r->condition[0].session, 1);
+	assert_int_equal(r->condition[1].session, 0);
+	assert_int_equal(r->condition[1].condition, PEN_RAN_ON);
+	assert_int_equal(r->dut_verdict, OUTCOME_FAIL);
+	forget();
+}
+
+static struct plan_point changed[2];
+
+static void phantom_changed(struct session_config *config)
+{
+	take_over(config);
+	memcpy(changed, config->points, sizeof(changed));
+	changed[1].phantom_change = true;
+	config->points = changed;
+}
+
+static void nothing_was_tested_yet(void)
+{
+	assert_int_equal(tapped.sent[TAP_STREAM_START], 0);
+	assert_int_equal(tapped.sent[TAP_RUN], 0);
+	session_answer(tapped.session, true);
+}
+
+/* Before anything runs on it, and once. */
+static void its_phantom_is_asked_for_first(void **state)
+{
+	(void)state;
+	a_run_before();
+	tapped.prepare_config = phantom_changed;
+	tapped.on_prompt = nothing_was_tested_yet;
+	const struct record *r = run_session();
+	assert_int_equal(tapped.prompts, 1);
+	assert_int_equal(r->dut_verdict, OUTCOME_PASS);
+	assert_true(session_struck(tapped.session, (unsigned)changed[1].phantom) > 0);
+	forget();
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -176,6 +265,9 @@ int main(void)
 		cmocka_unit_test_setup_teardown(whatever_differs_refuses, set_up, clean_up),
 		cmocka_unit_test_setup_teardown(a_run_that_another_has_taken, set_up, clean_up),
 		cmocka_unit_test_setup_teardown(a_file_that_takes_no_note, set_up, clean_up),
+		cmocka_unit_test_setup_teardown(a_refusal_takes_nothing, set_up, clean_up),
+		cmocka_unit_test_setup_teardown(a_condition_at_the_end_stands_beside_earlier_ones, set_up, clean_up),
+		cmocka_unit_test_setup_teardown(its_phantom_is_asked_for_first, set_up, clean_up),
 		cmocka_unit_test_setup_teardown(fewer_strokes_are_another_cartridge, set_up, clean_up),
 	};
 
