@@ -244,18 +244,29 @@ static void points_text(const struct record *record, unsigned session, char *ret
 		snprintf(ret, size, "points %u to %u", first + 1, last + 1);
 }
 
+/* Of a pen that cannot tell itself which it is. */
+static void session_pen_text(const struct record_session *s, char *ret, size_t size)
+{
+	ret[0] = '\0';
+	if (s->dut_said.wanted)
+		snprintf(ret, size, "; pen read as %.60s before it, %s%.60s after it",
+			 s->dut_said.before[0] ? s->dut_said.before : "nothing",
+			 s->dut_said.after[0] ? "as " : "not read", s->dut_said.after);
+}
+
 void render_sessions(void (*row)(FILE *out, const char *name, const char *text), FILE *out, const struct record *record)
 {
-	char line[700], name[24], points[40];
+	char line[900], name[24], points[40], pen[180];
 
 	for (unsigned i = 0; i < record->sessions; i++) {
 		const struct record_session *s = &record->session[i];
 		snprintf(name, sizeof(name), "session %u", i + 1);
 		points_text(record, i + 1, points, sizeof(points));
-		snprintf(line, sizeof(line), "%.120s, %.19sZ to %.19sZ, %s%s%.90s; %s: %.200s%s", s->name,
+		session_pen_text(s, pen, sizeof(pen));
+		snprintf(line, sizeof(line), "%.120s, %.19sZ to %.19sZ, %s%s%.90s; %s: %.200s%s%s", s->name,
 			 s->started_utc, s->ended_utc, points, s->operator_name[0] ? ", by " : "", s->operator_name,
 			 run_status_name(s->run_status), s->status_reason,
-			 s->moved && !s->stop_verified ? "; STOP UNVERIFIED" : "");
+			 s->moved && !s->stop_verified ? "; STOP UNVERIFIED" : "", pen);
 		row(out, name, line);
 		row(out, "override", s->override);
 	}

@@ -87,6 +87,16 @@ static bool was_tested(const struct record *record, const char *test)
 	return false;
 }
 
+static void put_said(struct json_stream *out, const struct record_identity *said)
+{
+	if (!said->wanted)
+		return;
+	json_object(out, "dut_read_by_operator", JSON_LINES);
+	put_text(out, "before", said->before);
+	put_text(out, "after", said->after);
+	json_end(out);
+}
+
 /* What makes the pen move, and what stops it; of a pen made of parts, whose word stands for what no device told. */
 static void put_made_of(struct json_stream *out, const struct record *record)
 {
@@ -104,12 +114,7 @@ static void put_made_of(struct json_stream *out, const struct record *record)
 		put_text(out, "depth_by", record->depth_by);
 	if (record->rate_by[0])
 		put_text(out, "rate_by", record->rate_by);
-	if (!record->dut_said.wanted)
-		return;
-	json_object(out, "dut_read_by_operator", JSON_LINES);
-	put_text(out, "before", record->dut_said.before);
-	put_text(out, "after", record->dut_said.after);
-	json_end(out);
+	put_said(out, &record->dut_said);
 }
 
 static void put_golden(struct json_stream *out, const struct record_golden *golden)
@@ -205,6 +210,7 @@ static void put_sessions(struct json_stream *out, const struct record *record)
 		put_text(out, "started", s->started_utc);
 		put_text(out, "ended", s->ended_utc);
 		put_text(out, "operator", s->operator_name);
+		put_said(out, &s->dut_said);
 		if (s->override[0])
 			put_text(out, "override", s->override);
 		json_put_string(out, "run_status", run_status_name(s->run_status));

@@ -283,12 +283,20 @@ static void weigh_conditions(struct weighing *w, const struct record *record)
 	}
 }
 
-/* Whose results are these? A pen that was changed meanwhile neither passes nor fails by them. */
-static bool is_another_pen(const struct record *record)
+/* Whose results are these? What was read from a pen that is not this one, NULL: nothing. A pen that was changed meanwhile
+ * neither passes nor fails by them. */
+static const char *another_pen(const struct record *record)
 {
 	const struct record_identity *said = &record->dut_said;
+	for (unsigned i = 0; i < record->sessions; i++) {
+		const struct record_identity *then = &record->session[i].dut_said;
+		if (then->wanted && then->after[0] && strcmp(then->after, record->dut) != 0)
+			return then->after;
+	}
 	return said->wanted && record->run_status == RUN_COMPLETE && !record->status_reason[0] &&
-	       strcmp(said->after, record->dut) != 0;
+			       strcmp(said->after, record->dut) != 0
+		       ? said->after
+		       : NULL;
 }
 
 static void weigh_run(struct weighing *w, const struct record *record)
@@ -401,13 +409,14 @@ void verdict_form(struct record *record, const struct plan *plan)
 		return;
 	weigh_all(&w, record, plan);
 	weigh_origin(&w, record);
-	if (is_another_pen(record)) {
+	const char *another = another_pen(record);
+	if (another) {
 		w = (struct weighing){.conditional_accepted = true};
 		weigh(&w, OUTCOME_INCONCLUSIVE, FIRST,
 		      "the operator read \"%.60s\" from the pen after the run, which is for \"%.60s\": it is not known "
 		      "whose "
 		      "results these are",
-		      record->dut_said.after, record->dut);
+		      another, record->dut);
 	}
 	record->dut_verdict = w.any ? w.outcome : OUTCOME_INCONCLUSIVE;
 	record->accept_conditional = record->dut_verdict == OUTCOME_CONDITIONAL_PASS && w.conditional_accepted;

@@ -73,7 +73,7 @@ int earlier_open(const struct runfile_reader *reader, const struct record *recor
 /* ---- what was taken over --------------------------------------------------------------------------------------- */
 
 /* What of a record was said before this run, as text. `like`: a record of it, as files of earlier versions leave out what
- * stood behind the pen of an earlier session, which is no difference. */
+ * stood behind the pen of an earlier session and what was read from it, which is no difference. */
 static int said_before(const struct record *record, const struct record *like, char **ret, struct err *err)
 {
 	struct record *part = record_new();
@@ -85,6 +85,9 @@ static int said_before(const struct record *record, const struct record *like, c
 	for (unsigned i = 0; i < part->sessions; i++)
 		if (!like->session[i].proof.wanted)
 			part->session[i].proof = (struct record_proof){.wanted = false};
+	for (unsigned i = 0; i < part->sessions; i++)
+		if (!like->session[i].dut_said.wanted)
+			part->session[i].dut_said = (struct record_identity){.wanted = false};
 	for (unsigned i = 0; i < record->tests; i++)
 		if (record->test[i].session)
 			part->test[part->tests++] = record->test[i];

@@ -245,6 +245,12 @@ struct record_proof {
 	char why[200];          /* why there is none; "": not said */
 };
 
+/* Which pen it was, where it cannot tell: what the operator read from it. */
+struct record_identity {
+	bool wanted;                  /* it stands on the operator's word */
+	char before[128], after[128]; /* "": not asked yet; longer than any dut, so that what is cut is another pen's */
+};
+
 /* An earlier run that was interrupted and that this one goes on with; what it measured stands in this record as well. */
 struct record_session {
 	char name[128];
@@ -257,14 +263,9 @@ struct record_session {
 	bool moved, stop_verified; /* as in struct record */
 	char stop_text[400];
 	struct record_proof proof; /* as in struct record: what stood behind its pen while that run was under way */
+	struct record_identity dut_said; /* as in struct record */
 	uint64_t entries; /* of its journal, and the chain's head behind them, when this run took it over */
 	char head[SHA256_HEX];
-};
-
-/* Which pen it was, where it cannot tell: what the operator read from it. */
-struct record_identity {
-	bool wanted;                  /* it stands on the operator's word */
-	char before[128], after[128]; /* "": not asked yet; longer than any dut, so that what is cut is another pen's */
 };
 
 /* On which pass of the bench's reference pen it stands. */

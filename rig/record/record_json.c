@@ -325,6 +325,12 @@ static const struct member proof_members[] = {
 	END,
 };
 
+static const struct member dut_said_members[] = {
+	ONE(struct record_identity, before, TEXT),
+	ONE(struct record_identity, after, TEXT),
+	END,
+};
+
 static const struct member session_members[] = {
 	ONE(struct record_session, name, TEXT),
 	ONE(struct record_session, started_utc, TEXT),
@@ -338,6 +344,7 @@ static const struct member session_members[] = {
 	ONE(struct record_session, stop_verified, BOOL),
 	ONE(struct record_session, stop_text, TEXT),
 	MAYBE_NESTED(struct record_session, proof, proof.wanted, proof_members),
+	MAYBE_NESTED(struct record_session, dut_said, dut_said.wanted, dut_said_members),
 	ONE(struct record_session, entries, U64),
 	ONE(struct record_session, head, TEXT),
 	END,
@@ -424,12 +431,6 @@ static const struct member takt_members[] = {
 	PART(TAKT_PROMPT, "prompt_s"),   PART(TAKT_TARE, "tare_s"),           PART(TAKT_SETTING, "setting_s"),
 	PART(TAKT_SETTLE, "settle_s"),   PART(TAKT_WINDOW, "window_s"),       PART(TAKT_COAST, "coast_s"),
 	PART(TAKT_PROOF, "proof_s"),     PART(TAKT_REST, "rest_s"),           END,
-};
-
-static const struct member dut_said_members[] = {
-	ONE(struct record_identity, before, TEXT),
-	ONE(struct record_identity, after, TEXT),
-	END,
 };
 
 static const struct member golden_members[] = {

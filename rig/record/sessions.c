@@ -22,6 +22,7 @@ static void copy_session(struct record_session *s, const struct record *before, 
 				     .moved = before->moved,
 				     .stop_verified = before->stop_verified,
 				     .proof = before->proof,
+				     .dut_said = before->dut_said,
 				     .entries = entries};
 	snprintf(s->name, sizeof(s->name), "%s", before->name);
 	snprintf(s->started_utc, sizeof(s->started_utc), "%s", before->started_utc);

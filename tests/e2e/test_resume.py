@@ -252,6 +252,8 @@ def supply(check):
     first = run(tested, "three", ["unplug:pen@9"])
     check(first[0] == 4, f"a first part with its test: {first}")
     code, said, dials = resume("three", "four", ["dead-man-dead@0"])
+    read = [b.report("four")["sessions"][0]["dut_read_by_operator"], b.report("four")["bench"]["dut_read_by_operator"]]
+    check(read == [{"before": b.dut, "after": None}, {"before": b.dut, "after": b.dut}], f"which pen, in each part: {read}")
     outcomes = [t["outcome"] for t in b.report("four")["tests"]]
     check(code == 3 and outcomes == ["pass", "inconclusive"], f"the second part's timer is dead: {code} {outcomes} {said}")
     check(dials[0] == b.report("four")["points"][-1]["setpoint"]["depth_mm"], f"tested where the run goes on: {dials}")

@@ -671,6 +671,13 @@ static void test_another_pen_in_the_clamp(void **state)
 	assert_verdict(record, OUTCOME_INCONCLUSIVE, 3, "whose results these are");
 	strcpy(record->status_reason, "the pen stalled"); /* it ended before anybody was asked */
 	assert_verdict(record, OUTCOME_FAIL, 1, "depth_mm");
+	record->sessions = 1;
+	record->test[record->tests] = record->test[0];
+	record->test[record->tests++].session = 1;
+	record->session[0].dut_said = (struct record_identity){.wanted = true}; /* it ended before anybody was asked */
+	assert_verdict(record, OUTCOME_FAIL, 1, "depth_mm");
+	strcpy(record->session[0].dut_said.after, "a third");
+	assert_verdict(record, OUTCOME_INCONCLUSIVE, 3, "the operator read \"a third\"");
 }
 
 int main(void)

@@ -27,6 +27,7 @@ static int set_up(void **state)
 	r->run_status = RUN_INTERRUPTED;
 	r->moved = r->stop_verified = true;
 	r->proof = (struct record_proof){.wanted = true, .run = "zero", .utc = "2026-05-31", .why = "why"};
+	r->dut_said = (struct record_identity){.wanted = true, .before = "PEN"};
 	r->points_planned = 4;
 	sample_point(r, 0, 0.5, 0.5);
 	sample_point(r, 1, 1.0, 1.0);
@@ -127,6 +128,7 @@ static void it_goes_into_the_file_and_back(void **state)
 	assert_string_equal(back->session[0].head, head);
 	assert_true(back->session[0].proof.wanted);
 	assert_string_equal(back->session[0].proof.run, "zero");
+	assert_string_equal(back->session[0].dut_said.before, "PEN");
 	free(text);
 	free(again);
 	r->test[0].session = 2; /* there is no such session */
