@@ -70,6 +70,13 @@ if need ctags universal-ctags; then
 		complain
 fi
 
+# ---- a table of members without its end is read on into whatever stands behind it
+for file in $(grep -l '^static const struct member [a-z_]*\[\] = {' $(files rig drivers reports fixtures) 2>/dev/null); do
+	awk -v file="$file" '/^static const struct member [a-z_]*\[\] = \{/ { name = $5; line = FNR; last = "" }
+		name && /^};/ { if (last !~ /(^|[^A-Za-z_])END,?[ \t]*$/) print file ":" line ": " name " does not end with END"; name = "" }
+		{ last = $0 }' "$file"
+done | complain
+
 # ---- unfinished work, lines that nobody wants
 grep -HnE '\b(TODO|FIXME|XXX)\b' /dev/null $(files rig drivers reports fixtures tests) README.md $(find docs -name '*.md') 2>/dev/null |
 	sed 's|^\([^:]*:[0-9]*\):.*|\1: unfinished|' | complain

@@ -138,6 +138,32 @@ static void a_production_comes_back(void **state)
 	record_free(record);
 }
 
+/* Each such part with its own members and no more: its table ends where it ends. */
+static void parts_that_may_be_left_out_come_back(void **state)
+{
+	struct record *record = sample_record("/tmp", "r"), *again = record_new();
+	struct err err = {0};
+	char *text;
+
+	(void)state;
+	record->dut_said = (struct record_identity){.wanted = true, .before = "P-1", .after = "P-2"};
+	record->proof = (struct record_proof){.wanted = true, .run = "earlier", .utc = "2026-09-20", .why = "no"};
+	record->golden = (struct record_golden){.asked = true, .valid = true, .pen = "G-1", .text = "it passed"};
+	assert_int_equal(record_to_json(record, &text, &err), 0);
+	assert_non_null(strstr(text, "\"dut_said\":{\"before\":\"P-1\",\"after\":\"P-2\"}"));
+	assert_non_null(strstr(text, "\"proof\":{\"run\":\"earlier\",\"utc\":\"2026-09-20\",\"why\":\"no\"}"));
+	assert_non_null(strstr(text,
+			       "\"golden\":{\"valid\":true,\"pen\":\"G-1\",\"run\":\"\",\"started_utc\":\"\",\"head\":"
+			       "\"\",\"text\":\"it passed\"}"));
+	assert_int_equal(record_from_json(text, strlen(text), again, &err), 0);
+	assert_true(again->dut_said.wanted && again->proof.wanted && again->golden.asked && again->golden.valid);
+	assert_string_equal(again->proof.why, "no");
+	assert_string_equal(again->golden.text, "it passed");
+	free(text);
+	record_free(record);
+	record_free(again);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -146,6 +172,7 @@ int main(void)
 		cmocka_unit_test(correlations_come_back),
 		cmocka_unit_test(correlations_that_cannot_be_are_refused),
 		cmocka_unit_test(a_production_comes_back),
+		cmocka_unit_test(parts_that_may_be_left_out_come_back),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
