@@ -132,6 +132,7 @@ static void on_prompt(void *ctx, const struct session_prompt *prompt)
 
 	run->wants_words = prompt->question == QUESTION_SCAN_PEN;
 	progress_prompt(&run->progress, prompt);
+	prompt_cancel(&run->prompt); /* an urgent question takes the place of the one that is open */
 	if (run->answers.fd >= 0)
 		answers_ask(&run->answers, run->progress.events.asked, run->wants_words);
 	else if (prompt_ask(&run->prompt) < 0)

@@ -91,6 +91,7 @@ static void lose(struct attached *device)
 {
 	struct session *s = device->session;
 	char reason[ERR_TEXT_MAX + 128], who[96];
+	bool off = guard_power_off(s->guard); /* before the stop that the loss orders, which no answer confirms */
 	device->lost = true;
 	device->verb.pending = false;
 	attached_label(device, who, sizeof(who));
@@ -106,7 +107,7 @@ static void lose(struct attached *device)
 		session_lost(s, reason);
 	else
 		session_say(s, reason, true);
-	if (device == s->pen)
+	if (device == s->pen && !off)
 		hands_pen_lost(s);
 }
 
