@@ -195,6 +195,7 @@ static void ask_switch_off(struct session *s)
 		 guard_still(s->guard, INTERLOCK_QUIET_S) == WATCH_MOVING ? "RUNS ON" : "MAY RUN ON", who,
 		 who[0] ? ": " : "");
 	s->hands.off.asked++;
+	s->hands.off.put_ns = loop_now_ns(s->loop);
 	s->hands.off.done_ns = 0;
 	session_say(s, text, true);
 	put_question(s, (struct session_prompt){.question = QUESTION_SWITCH_OFF, .text = text});
@@ -203,7 +204,7 @@ static void ask_switch_off(struct session *s)
 /* A timer that is armed is given its time first; where there is none, each moment counts. */
 void hands_pen_lost(struct session *s)
 {
-	if (may_have_power(s) && !deadman_of(s)->timed && !guard_power_off(s->guard) && !s->hands.off.asked)
+	if (may_have_power(s) && !deadman_of(s)->timed && !s->hands.off.asked)
 		ask_switch_off(s);
 }
 
@@ -243,11 +244,11 @@ static void wait_for_switch_off(struct session *s, uint64_t now_ns)
 {
 	if (standby_stopped_it(s)) {
 		switched_off(s, "; the stopper has switched its power off since, and its supply says so");
-	} else if (s->ending.interrupts > s->hands.off.interrupts) {
+	} else if (s->hands.off.interrupted) {
 		switched_off(s, "; an interrupt came before anybody said that its power is off");
 	} else if (s->prompt.answered && !s->prompt.go_on) {
 		switched_off(s, "; the operator was asked to switch its power off by hand, and gave up");
-	} else if (!s->prompt.answered && now_ns - s->state_since_ns > ANSWER_NS) {
+	} else if (!s->prompt.answered && now_ns - s->hands.off.put_ns > ANSWER_NS) {
 		switched_off(s, "; the operator was asked to switch its power off by hand, and said nothing for 60 s");
 	} else if (s->prompt.answered) {
 		if (!s->hands.off.done_ns)
@@ -268,9 +269,15 @@ void hands_switch_off(struct session *s, void (*then)(struct session *s))
 		ask_switch_off(s);
 	standby_hand_over(s);
 	s->hands.then = then;
-	s->hands.off.interrupts = s->ending.interrupts;
 	session_go(s, STAGE_SAVING, wait_for_switch_off);
 	session_part(s, TAKT_PROMPT);
+}
+
+bool hands_interrupt(struct session *s)
+{
+	bool waits = s->hands.off.asked && !s->hands.off.came_of_it[0];
+	s->hands.off.interrupted |= waits;
+	return waits;
 }
 
 /* ---- when ------------------------------------------------------------------------------------------------------ */

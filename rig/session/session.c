@@ -349,6 +349,8 @@ void session_condition(struct session *s, uint32_t condition, const char *text)
 
 void session_interrupt(struct session *s, int signal_number)
 {
+	if (hands_interrupt(s))
+		return;
 	if (s->ending.interrupts++ > 0) {
 		s->ending.skip_saving = true;
 		return;

@@ -106,8 +106,9 @@ struct hands {           /* of the operator, for a pen made of parts */
 	void (*after_scan)(struct session *s);
 	struct { /* the pen's power, where nothing else can */
 		unsigned asked;
+		uint64_t put_ns;      /* when it was asked last */
 		uint64_t done_ns;     /* when they said that it is; 0: not yet */
-		int interrupts;       /* when it began to be waited for */
+		bool interrupted;     /* since it was asked first */
 		char came_of_it[160]; /* behind what is said of the stop; "": it was not asked */
 	} off;
 };
@@ -251,11 +252,13 @@ bool hands_check(const struct session *s, char *why, size_t size);
 void hands_before_run(struct session *s, void (*then)(struct session *s));
 void hands_before_point(struct session *s, void (*then)(struct session *s));
 void hands_after_run(struct session *s, void (*then)(struct session *s));
-/* The pen is lost, and may have power that only a person can take away: they are told at once. */
+/* The pen is lost, and was not confirmed off before: what has power that only a person can take away, they are told at once. */
 void hands_pen_lost(struct session *s);
 /* The pen's stop is not verified, and the run ends: where it is made of parts and may run, its power is asked to be taken away
  * by hand, and waited for until no stroke is seen, nobody answers, or the stopper did it. `then` at once for any other. */
 void hands_switch_off(struct session *s, void (*then)(struct session *s));
+/* An interrupt: true where a hand was asked to switch the power off. It ends the waiting for that hand, and nothing else. */
+bool hands_interrupt(struct session *s);
 bool hands_come(const struct session *s, unsigned point); /* before this point, as things stand */
 
 /* pen_tests.c */

@@ -2,6 +2,7 @@
 attends. For test_powered.py."""
 import json
 import os
+import signal
 import sqlite3
 import subprocess
 import tempfile
@@ -40,11 +41,17 @@ def prove(bench, folder, hours=4, set_ms=1500):
 
 class Operator:
     """Does what is asked. read: what they read from the pen, before and after; deaf: says that this is done, and does not do it; quit: gives up
-    at this question."""
+    at this question; late: is deaf the first time only;
+    interrupts: ends the run by SIGINT once it measures; quit "by a signal": and the waiting for the switch."""
 
-    def __init__(self, dut, read=None, deaf=None, quit=None):
-        self.read, self.deaf, self.quit = list(read or (dut, dut)), deaf, quit
-        self.asked = []
+    def __init__(self, dut, read=None, deaf=None, quit=None, late=False, interrupts=False):
+        self.read, self.deaf, self.quit, self.late, self.interrupts = list(read or (dut, dut)), deaf, quit, late, interrupts
+        self.asked, self.child = [], None
+
+    def watch(self, event):
+        if self.interrupts and event["event"] == "progress" and event["stage"] == "measuring":
+            self.child.send_signal(signal.SIGINT)
+            self.interrupts = False
 
     def answer(self, prompt, dial):
         self.asked.append(prompt)
@@ -53,9 +60,13 @@ class Operator:
         if prompt["question"] == "scan_pen":
             return "is " + self.read.pop(0)
         if prompt["question"] == self.deaf:
+            self.deaf = None if self.late else self.deaf
             return "done"
         if prompt["question"] == "set_dial":
             dial.write_text(f"{prompt['depth_mm']}\n")
+        if prompt["question"] == "switch_off" and self.quit == "by a signal":
+            self.child.send_signal(signal.SIGINT)
+            return None
         if prompt["question"] == "switch_off":
             dial.write_text("off\n")
         return "done"
@@ -72,9 +83,11 @@ def attended(argv, operator, dial, supervised=True, **rest):
             for line in events:
                 event = json.loads(line)
                 found.append(event)
+                operator.watch(event)
                 if event["event"] == "prompt":
                     said = operator.answer(event, dial)
-                    os.write(answer_out, f"answer {event['id']} {said}\n".encode())
+                    if said:
+                        os.write(answer_out, f"answer {event['id']} {said}\n".encode())
         os.close(answer_out)
 
     argv = [*argv, *(["--progress-fd", event_out, "--answer-fd", answer_in] if supervised else ["--no-input"])]
@@ -82,6 +95,7 @@ def attended(argv, operator, dial, supervised=True, **rest):
                              pass_fds=(event_out, answer_in), **rest)
     os.close(event_out)
     os.close(answer_in)
+    operator.child = child
     hands = threading.Thread(target=work)
     hands.start()
     out = child.communicate()[0].decode()

@@ -150,6 +150,28 @@ def by_hand():
         check(how or last < 5e9, f"{what}: asked at once, the last stroke at {last / 1e9} s")
         check(true_values.pen_left_running(run.run) == bool(how), f"{what}: in truth")
         honest(run, what)
+    late = powered.Run(ATTENDED, plan=plan, faults=["unplug:pen@4"], before=["--hands", "3.9,58"],
+                       operator=powered.Operator("PEN-GOOD-01", deaf="switch_off", late=True))
+    check(late.run.outcome() == LOST and endings[None] in late.report["stop"]["text"] and asked_of(late).count("switch_off") == 2,
+          f"asked again, it is waited for as long again: {late.run.outcome()} {late.report['stop']} {asked_of(late)}")
+    honest(late, "a pulled cable, a late hand")
+
+
+def off_before_it_was_lost():
+    """A supply that has said off, and whose needles were seen to stand, needs nobody's hand: its cable is pulled while the dial is set."""
+    run = powered.Run(ATTENDED, faults=["unplug:pen@5.8"])
+    check(asked_of(run) == ["scan_pen", "set_dial", "set_dial"], f"lost while the dial is being set: asked {asked_of(run)}")
+    check(run.run.outcome() == LOST and run.report["stop"]["verified"], f"and the stop before it holds: {run.run.outcome()} {run.report['stop']}")
+    check("RUN ON" not in run.out and "BY HAND" not in run.out, f"nothing is shouted: {run.out}")
+    honest(run, "unplugged while it is off")
+
+
+def interrupted():
+    """An interrupt ends the waiting for a hand, and no more: the run that an interrupt ended is saved."""
+    plan = {**deepcopy(powered.PLAN), "steps": [{**powered.PLAN["steps"][0], "depth_mm": 0.7, "measure_s": 300.0}]}
+    run = powered.Run(ATTENDED, plan=plan, faults=["welded@3"], operator=powered.Operator("PEN-GOOD-01", quit="by a signal", interrupts=True))
+    check(run.code == 130 and run.report and "an interrupt came before" in run.report["stop"]["text"], f"interrupted twice: {run.code} {run.out[-600:]}")
+    honest(run, "interrupted twice")
 
 
 def faulty(fault, bench, seed, right):
@@ -229,7 +251,7 @@ def hands():
 
 
 if __name__ == "__main__":
-    jobs = [good(TIMED), good(ATTENDED), deadman, hands, by_hand, quick_heartbeats]
+    jobs = [good(TIMED), good(ATTENDED), deadman, hands, by_hand, off_before_it_was_lost, interrupted, quick_heartbeats]
     jobs += [named(dut, right) for dut, right in NAMED.items()]
     jobs += [faulty(fault, bench, seed, right) for (fault, bench), right in FAULTS.items() for seed in range(1, SEEDS + 1)]
     rig.in_parallel(jobs)

@@ -1,12 +1,13 @@
 /* penrig with the same command line, on a virtual clock and with in-process devices, so that hours pass in seconds:
  * penrig-a [--seed N] [--fault SPEC]... [--bench FILE] [--virtual-dut SERIAL] [--truth FILE] [--clamp FILE]
  * [--wait-fails SECONDS[,TIMES]] [--held-up SECONDS,LONG]
- * [--clock SECONDS] [--clock-step SECONDS,BY] [--transfer N,FAULT] [--transfers FILE] -- PENRIG-ARGUMENTS...
+ * [--clock SECONDS] [--clock-step SECONDS,BY] [--hands SECONDS,LONG] [--transfer N,FAULT] [--transfers FILE] -- PENRIG-ARGUMENTS...
  * --transfer N,FAULT: the Nth transfer of all devices is spoilt; --transfers FILE: a line for each (transfer_tap.h).
  * --wait-fails SECONDS[,TIMES]: from then on the loop cannot wait, TIMES times or for ever.
  * --clock SECONDS: UTC begins so much later, or earlier, than it does else, and is held against the last run as in the
  * product. --clock-step SECONDS,BY: then UTC is set by so many seconds.
  * --held-up SECONDS,LONG: then the program does not run for LONG seconds, and the bench does; up to four times.
+ * --hands SECONDS,LONG: from then on an operator takes so long for what is asked.
  * --bench and --virtual-dut say what the virtual bench is; penrig's own --bench and --dut stand behind the "--". */
 #include <errno.h>
 #include <getopt.h>
@@ -53,6 +54,10 @@ static struct {
 static unsigned held_ups, held_ups_over;
 
 static struct {
+	uint64_t from_ns, long_ns;
+} hands = {.from_ns = UINT64_MAX};
+
+static struct {
 	uint64_t at_ns;
 	int64_t by_ns;
 } clock_step = {.at_ns = UINT64_MAX};
@@ -63,6 +68,8 @@ static int wait_or_be_held_up(void *ctx, struct pollfd *fds, unsigned nfds, uint
 	struct virtual_clock *clock = ctx;
 	int n = virtual_clock_ops.wait(ctx, fds, nfds, deadline_ns);
 
+	if (clock->now_ns >= hands.from_ns)
+		clock->hands_ns = hands.long_ns;
 	if (clock->now_ns >= clock_step.at_ns) {
 		clock->wall_zero_ns += (uint64_t)clock_step.by_ns;
 		clock_step.at_ns = UINT64_MAX;
@@ -106,6 +113,18 @@ static bool parse_held_up(const char *text)
 	return true;
 }
 
+static bool parse_hands(const char *text)
+{
+	double from_s, long_s;
+	int used = 0;
+
+	if (sscanf(text, "%lf,%lf%n", &from_s, &long_s, &used) != 2 || text[used] || !(from_s >= 0) || !(long_s >= 0))
+		return false;
+	hands.from_ns = START_NS + (uint64_t)(from_s * 1e9);
+	hands.long_ns = (uint64_t)(long_s * 1e9);
+	return true;
+}
+
 static bool parse_clock_step(const char *text)
 {
 	double at_s, by_s;
@@ -138,7 +157,8 @@ static int usage(const char *why)
 		"penrig-a: %s\nusage: penrig-a [--seed N] [--fault SPEC]... [--bench FILE] [--virtual-dut SERIAL] "
 		"[--truth FILE] [--clamp FILE] [--dial FILE] [--wait-fails SECONDS[,TIMES]] [--held-up "
 		"SECONDS,LONG]... "
-		"[--clock SECONDS] [--clock-step SECONDS,BY] [--transfer N,FAULT] [--transfers FILE] -- "
+		"[--clock SECONDS] [--clock-step SECONDS,BY] [--hands SECONDS,LONG] [--transfer N,FAULT] "
+		"[--transfers FILE] -- "
 		"PENRIG-ARGUMENTS...\n",
 		why);
 	return EXIT_USAGE;
@@ -157,13 +177,21 @@ static bool parse_seed(const char *text, uint64_t *ret)
 static int parse(int argc, char **argv, struct world_config *config, int *ret_first)
 {
 	static const struct option options[] = {
-		{"seed", required_argument, NULL, 's'},       {"fault", required_argument, NULL, 'f'},
-		{"bench", required_argument, NULL, 'b'},      {"virtual-dut", required_argument, NULL, 'd'},
-		{"truth", required_argument, NULL, 't'},      {"clamp", required_argument, NULL, 'c'},
-		{"dial", required_argument, NULL, 'D'},       {"wait-fails", required_argument, NULL, 'w'},
-		{"held-up", required_argument, NULL, 'h'},    {"clock", required_argument, NULL, 'k'},
-		{"clock-step", required_argument, NULL, 'j'}, {"transfer", required_argument, NULL, 'x'},
-		{"transfers", required_argument, NULL, 'X'},  {NULL, 0, NULL, 0},
+		{"seed", required_argument, NULL, 's'},
+		{"fault", required_argument, NULL, 'f'},
+		{"bench", required_argument, NULL, 'b'},
+		{"virtual-dut", required_argument, NULL, 'd'},
+		{"truth", required_argument, NULL, 't'},
+		{"clamp", required_argument, NULL, 'c'},
+		{"dial", required_argument, NULL, 'D'},
+		{"wait-fails", required_argument, NULL, 'w'},
+		{"held-up", required_argument, NULL, 'h'},
+		{"clock", required_argument, NULL, 'k'},
+		{"clock-step", required_argument, NULL, 'j'},
+		{"transfer", required_argument, NULL, 'x'},
+		{"transfers", required_argument, NULL, 'X'},
+		{"hands", required_argument, NULL, 'H'},
+		{NULL, 0, NULL, 0},
 	};
 	int c;
 
@@ -188,6 +216,8 @@ static int parse(int argc, char **argv, struct world_config *config, int *ret_fi
 			return usage("--wait-fails needs seconds");
 		if (c == 'h' && !parse_held_up(optarg))
 			return usage("--held-up needs seconds and how long, up to four times");
+		if (c == 'H' && !parse_hands(optarg))
+			return usage("--hands needs seconds and how long they take from then on");
 		if (c == 'j' && !parse_clock_step(optarg))
 			return usage("--clock-step needs seconds and by how many");
 		if (c == 'k' && !parse_clock(optarg))
