@@ -55,6 +55,7 @@ struct job {
 		double value;
 	} step[STEPS_MAX];
 	bool tells;    /* host->power at its end */
+	bool amps;     /* among what it tells */
 	bool releases; /* the timer is not ours any more at its end */
 	device_done_fn done;
 	void *ctx;
@@ -380,6 +381,16 @@ static const struct dialogue_ops speech = {
 
 static void ask_step(struct job *job);
 
+static void tell_state(const struct job *job)
+{
+	const struct supply *supply = job->supply;
+	struct power_state state = supply->state;
+
+	if (!job->amps)
+		state.current_a = NAN;
+	supply->host.power(supply->host.ctx, &state);
+}
+
 static void step_done(void *ctx, int status, const struct err *err)
 {
 	struct job *job = ctx;
@@ -389,7 +400,7 @@ static void step_done(void *ctx, int status, const struct err *err)
 		return;
 	}
 	if (status == 0 && job->tells)
-		job->supply->host.power(job->supply->host.ctx, &job->supply->state);
+		tell_state(job);
 	if (status == 0 && job->releases)
 		job->supply->timer_s = 0;
 	if (status == 0 && job->releases)
@@ -471,10 +482,11 @@ static void power_read(struct device *device, unsigned also, device_done_fn done
 		add_step(job, POWER_FEED, job->supply->timer_s);
 	add_step(job, POWER_OUTPUT, 0);
 	add_step(job, POWER_VOLTS, 0);
-	if (also & POWER_READ_TIMER)
-		add_step(job, POWER_TIMER, TIMER_EITHER);
-	else
+	job->amps = !(also & POWER_READ_TIMER);
+	if (job->amps)
 		add_step(job, POWER_AMPS, 0);
+	else
+		add_step(job, POWER_TIMER, TIMER_EITHER);
 	job->tells = true;
 	ask_step(job);
 }

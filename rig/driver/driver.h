@@ -61,7 +61,7 @@ enum pen_condition {
 /* What a power supply says of the output that feeds the pen. */
 struct power_state {
 	uint64_t host_ns;          /* when the last of it was heard */
-	double volts_v, current_a; /* at its terminals, as it measures them */
+	double volts_v, current_a; /* at its terminals, as it measures them; amps that were not asked for are NaN */
 	bool on;
 	bool timer_off; /* its timer was asked for, and says that it is not armed */
 };
@@ -167,9 +167,8 @@ struct pen_verbs {
 
 /* What a read of a power supply does besides. */
 enum {
-	POWER_READ_FEED = 1 << 0, /* the timer that was armed is fed first */
-	POWER_READ_TIMER =
-		1 << 1, /* it is asked for, too: power_state.timer_off; the amps are those of the last read */
+	POWER_READ_FEED = 1 << 0,  /* the timer that was armed is fed first */
+	POWER_READ_TIMER = 1 << 1, /* it is asked for in the amps' place: power_state.timer_off */
 };
 
 /* Of a power supply that feeds a pen. Opening it has switched the output off and read that back. Whenever it is lost with its
