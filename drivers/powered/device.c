@@ -11,6 +11,7 @@
 #include <string.h>
 
 #define ANSWERS_MAX  8                /* answers of its own that wait for a tick: the session has one verb under way */
+#define LAST_WORDS   2                /* that agree: behind a stop no other read would tell a garbled one */
 #define TRIP_NEAR_NS (50 * NS_PER_MS) /* how much earlier than its time the timer may be seen to have been over */
 
 struct answer { /* of a verb that no device is asked for */
@@ -41,6 +42,9 @@ struct powered {
 	bool starting; /* told to run, and not answered yet */
 	uint64_t reads_begun, reads_ended;
 	uint64_t fresh_from; /* number of the first read that began with the output on */
+	bool timer_off;      /* as it was told with the read that ended last */
+	bool owes_word;      /* of the timer, behind a stop: whether it was armed to the end */
+	unsigned words;      /* in a row that it was not */
 	device_done_fn run_done;
 	void *run_ctx;
 };
@@ -128,11 +132,12 @@ static void watch_volts(struct powered *pen, const struct power_state *state)
 }
 
 /* Of an output that is off it says nothing yet: it is asked before the next start. */
+static const char disarmed[] = "the timer of the pen's power supply, which is to stop it, is not armed any more";
+
 static void watch_timer(struct powered *pen, const struct power_state *state)
 {
 	if (pen->wanted && state->on && state->timer_off)
-		appear(pen, PEN_TIMER_OFF,
-		       "the timer of the pen's power supply, which is to stop it, is not armed any more");
+		appear(pen, PEN_TIMER_OFF, disarmed);
 }
 
 /* How the output stood before it was switched on says nothing of how it stands. */
@@ -145,6 +150,7 @@ static void on_power(void *ctx, const struct power_state *state)
 {
 	struct powered *pen = ctx;
 
+	pen->timer_off = state->timer_off;
 	if (is_stale(pen))
 		return;
 	watch_output(pen, state);
@@ -271,20 +277,12 @@ static void powered_run(struct device *device, device_done_fn done, void *ctx)
 	}
 	pen->condition = 0;
 	pen->low = 0;
+	pen->owes_word = false; /* it is asked before the output is switched on */
 	pen->fed_ns = pen->timer_asked_ns = pen->now_ns;
 	pen->starting = true;
 	pen->run_done = done;
 	pen->run_ctx = ctx;
 	pen->verbs->on(pen->supply, ran, pen);
-}
-
-static void powered_stop(struct device *device, device_done_fn done, void *ctx)
-{
-	struct powered *pen = powered_of(device);
-
-	pen->wanted = false;
-	cancel_answers(pen);
-	pen->verbs->off(pen->supply, done, ctx);
 }
 
 static void powered_deadman(struct device *device, uint32_t timeout_ms, device_done_fn done, void *ctx)
@@ -321,6 +319,44 @@ static void read_output(struct powered *pen, unsigned also, device_done_fn done,
 	pen->verbs->read(pen->supply, also, read_done, read);
 }
 
+static void ask_last_word(struct powered *pen);
+
+static void last_word(void *ctx, int status, const struct err *err)
+{
+	struct powered *pen = ctx;
+
+	(void)err;
+	if (status || !pen->owes_word) /* another stop has overtaken it, and asks again */
+		return;
+	pen->words = pen->timer_off ? pen->words + 1 : 0;
+	pen->owes_word = pen->words > 0 && pen->words < LAST_WORDS;
+	if (pen->owes_word)
+		ask_last_word(pen);
+	else if (pen->words)
+		appear(pen, PEN_TIMER_OFF, disarmed);
+}
+
+static void ask_last_word(struct powered *pen)
+{
+	read_output(pen, POWER_READ_TIMER, last_word, pen);
+}
+
+/* Behind it the timer is asked for once more: it may have been disarmed since it last was. One that has tripped says nothing
+ * of that. */
+static void powered_stop(struct device *device, device_done_fn done, void *ctx)
+{
+	struct powered *pen = powered_of(device);
+
+	pen->owes_word |= pen->wanted && pen->timer_ns && pen->setup.fed &&
+			  !(pen->condition & (PEN_DEADMAN_TRIPPED | PEN_TIMER_OFF));
+	pen->wanted = false;
+	pen->words = 0;
+	cancel_answers(pen);
+	pen->verbs->off(pen->supply, done, ctx);
+	if (pen->owes_word)
+		ask_last_word(pen);
+}
+
 static void powered_heartbeat(struct device *device, device_done_fn done, void *ctx)
 {
 	struct powered *pen = powered_of(device);
@@ -347,6 +383,7 @@ static void powered_release(struct device *device, device_done_fn done, void *ct
 	struct powered *pen = powered_of(device);
 
 	pen->timer_ns = 0;
+	pen->owes_word = false;
 	pen->verbs->release(pen->supply, done, ctx);
 }
 

@@ -156,6 +156,9 @@ static void on_event(void *ctx, uint32_t condition, const char *text)
 	journal_text(s, "event", "%s: %s", who, text);
 	if (device == s->pen && (condition & PEN_REBOOTED))
 		session_condition(s, condition, text);
+	if (device == s->pen &&
+	    (condition & PEN_TIMER_OFF)) /* behind a stop no heartbeat may come before the point ends */
+		attempt_fault(s, text);
 	if (device != s->pen)
 		sensor_event(device, condition, text);
 }

@@ -27,6 +27,7 @@ FAULTS = {
     ("off-volts@3.2,by=1", ATTENDED): {UNSURE},
     ("current-limit@0,at=0.02", TIMED): {UNSURE},
     ("timer-off@3.2", TIMED): {UNSURE},
+    ("timer-off@8.2", TIMED): {UNSURE},  # in the last second before the last stop
     ("slow@1,ms=150", TIMED): {PASS, UNSURE, LOST},
     ("silent:pen@5.2", TIMED): {LOST},
     ("silent:pen@5.2", ATTENDED): {LOST},

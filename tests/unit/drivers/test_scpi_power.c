@@ -664,7 +664,44 @@ static void stop_pen(void)
 	device->driver->pen->stop(device, on_done, &off);
 	answer(":OUTP OFF;:OUTP?", "0");
 	answer(":OUTP OFF;:OUTP?", "0");
+	assert_int_equal(off.calls, 1);
 	assert_int_equal(off.status, 0);
+}
+
+static void last_word(const char *armed)
+{
+	answer(":OUTP?", "0");
+	answer(":MEAS:VOLT?", "0.01");
+	answer(":OUTP:TIM?", armed);
+}
+
+/* It may have been disarmed since it was asked last. Once may be a garbled line. */
+static void test_timer_disarmed_before_the_stop(void **state)
+{
+	(void)state;
+	open_pen();
+	arm_and_run();
+	stop_pen();
+	last_word("0");
+	assert_int_equal(heard.conditions, 0);
+	last_word("1");
+	assert_int_equal(heard.conditions, 0);
+	nothing_sent();
+	finish();
+	open_pen();
+	arm_and_run();
+	stop_pen();
+	last_word("0");
+	expect(":OUTP?");
+	stop_pen(); /* which overtakes the second question, and begins anew */
+	last_word("0");
+	assert_int_equal(heard.conditions, 0);
+	last_word("0");
+	assert_int_equal(heard.conditions, PEN_TIMER_OFF);
+	nothing_sent();
+	stop_pen();
+	nothing_sent();
+	finish();
 }
 
 /* Once a second it is asked whether the timer is armed, in the amps' place. */
@@ -683,7 +720,9 @@ static void test_timer_disarmed_while_on(void **state)
 	answer(":MEAS:VOLT?", "4.8");
 	answer(":OUTP:TIM?", "1");
 	assert_int_equal(heard.telemetry.condition, 0);
+	assert_true(isnan(heard.telemetry.current_a)); /* those of the read before are no news */
 	beat("1", "4.8");
+	assert_float_equal(heard.telemetry.current_a, 0.3, 1e-9);
 	tick(POWERED_TIMER_NS / MS);
 	device->driver->pen->heartbeat(device, NULL, NULL);
 	answer(":OUTP:TIM:DEL 0.500;:OUTP:TIM:DEL?", "0.50");
@@ -711,6 +750,7 @@ static void put_back(const char *on, const char *s, const char *time, bool disar
 	found_on = "0";
 	found_s = "60";
 	stop_pen();
+	last_word("1");
 	device->driver->pen->release(device, on_done, &done);
 	answer(time, s);
 	if (disarmed)
@@ -733,6 +773,7 @@ static void test_timer_as_it_was_found(void **state)
 	open_pen();
 	arm_and_run();
 	stop_pen();
+	last_word("1");
 	device->driver->pen->release(device, on_done, &done);
 	answer(":OUTP:TIM:DEL 60.000;:OUTP:TIM:DEL?", "60");
 	for (unsigned i = 0; i < 2; i++)
@@ -757,6 +798,9 @@ static void test_stale_state(void **state)
 	say("0");
 	say("0");
 	assert_int_equal(off.status, 0);
+	say("0");
+	say("0.0");
+	say("1"); /* the timer, to its end */
 	fake.read_to = fake.written_len;
 	device->driver->pen->telemetry(device, NULL, NULL);
 	expect(":OUTP?");
@@ -815,6 +859,7 @@ int main(void)
 		cmocka_unit_test(test_runs_on_a_confirmed_voltage_alone),
 		cmocka_unit_test(test_pen_runs),
 		cmocka_unit_test(test_timer_disarmed_while_on),
+		cmocka_unit_test(test_timer_disarmed_before_the_stop),
 		cmocka_unit_test(test_timer_as_it_was_found),
 		cmocka_unit_test(test_stale_state),
 		cmocka_unit_test(test_switched_off),
