@@ -1,7 +1,7 @@
 /* Places are bytes of a file, locked by open file description (F_OFD_SETLK): byte 0 is the door that is held while a place is
  * being taken, byte n the n-th place since the queue was last empty. What stands in the file, a line for each place, is for
  * people; the locks alone count.
- * Leaves out the bench's lock itself: lock.c. */
+ * Leaves out how the bench's lock itself is held: lock.c. */
 #include "rig/session/queue.h"
 
 #include <errno.h>
@@ -125,6 +125,16 @@ int bench_queue_turn(const struct bench_queue *queue, const char *bench_path, st
 			 lock_holder_stopped(pid) ? ", which is stopped: let it go on (kill -CONT), or end it" : "");
 	return err_set(err, -EBUSY, "%u other%s for the bench %.200s%s", seen.places,
 		       seen.places == 1 ? " waits" : "s wait", bench_path, who);
+}
+
+int bench_queue_pass(const char *bench_path, struct bench_lock **ret, struct err *err)
+{
+	struct bench_queue *queue = NULL;
+	int status = bench_queue_new(bench_path, false, &queue, err);
+	if (!status)
+		status = bench_queue_turn(queue, bench_path, err);
+	bench_queue_free(queue);
+	return status ? status : bench_lock_take(bench_path, ret, err);
 }
 
 void bench_queue_free(struct bench_queue *queue)

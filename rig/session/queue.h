@@ -6,7 +6,7 @@
 
 #include <stdbool.h>
 
-#include "rig/base/error.h"
+#include "rig/session/lock.h"
 
 struct bench_queue;
 
@@ -18,6 +18,9 @@ int bench_queue_join(struct bench_queue *queue);
 /* 0: nobody waits before this one; without a place, nobody waits at all. -EBUSY: err says how many do, and who is next.
  * NULL: nobody waits. */
 int bench_queue_turn(const struct bench_queue *queue, const char *bench_path, struct err *err);
+/* The bench's lock at once, for whoever has no place: -EBUSY where somebody holds it, or waits for it; else as
+ * bench_lock_take(). */
+int bench_queue_pass(const char *bench_path, struct bench_lock **ret, struct err *err);
 /* Gives the place up. NULL: nothing. */
 void bench_queue_free(struct bench_queue *queue);
 

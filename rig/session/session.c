@@ -665,22 +665,11 @@ static void begin_locked(struct session *s)
 	standby_begin(s, open_devices);
 }
 
-/* Nobody who waits is overtaken. */
-static int take_bench(struct session *s, struct err *err)
-{
-	struct bench_queue *queue = NULL;
-	int status = bench_queue_new(s->bench->path, false, &queue, err);
-	if (!status)
-		status = bench_queue_turn(queue, s->bench->path, err);
-	bench_queue_free(queue);
-	return status ? status : bench_lock_take(s->bench->path, &s->lock, err);
-}
-
 static void begin(struct session *s, uint64_t now_ns)
 {
 	(void)now_ns;
 	struct err err = {""};
-	int status = s->lock ? 0 : take_bench(s, &err);
+	int status = s->lock ? 0 : bench_queue_pass(s->bench->path, &s->lock, &err);
 	if (status)
 		refuse(s, status == -EBUSY ? REFUSED_BUSY : REFUSED_BENCH, err.text);
 	else

@@ -220,6 +220,19 @@ static void it_has_the_lock(struct session_config *config)
 	config->lock = held;
 }
 
+static void who_has_no_place_takes_a_bench_that_nobody_waits_for(void **state)
+{
+	(void)state;
+	struct bench_queue *waits = join();
+	struct bench_lock *lock = NULL;
+	struct err err = {""};
+	assert_int_equal(bench_queue_pass(bench_file, &lock, &err), -EBUSY);
+	assert_null(lock);
+	bench_queue_free(waits);
+	assert_int_equal(bench_queue_pass(bench_file, &lock, &err), 0);
+	bench_lock_release(lock);
+}
+
 static void a_run_whose_bench_was_waited_for_has_it(void **state)
 {
 	(void)state;
@@ -239,6 +252,8 @@ int main(void)
 		cmocka_unit_test_setup_teardown(a_lock_that_is_no_place, make_bench_file, remove_bench_file),
 		cmocka_unit_test_setup_teardown(who_is_next_is_named, make_bench_file, remove_bench_file),
 		cmocka_unit_test_setup_teardown(without_a_file, make_bench_file, remove_bench_file),
+		cmocka_unit_test_setup_teardown(who_has_no_place_takes_a_bench_that_nobody_waits_for, make_bench_file,
+						remove_bench_file),
 		TEST(a_run_overtakes_nobody),
 		TEST(a_run_whose_bench_was_waited_for_has_it),
 	};
