@@ -8,12 +8,13 @@
 #include "rig/cli/doctor_devices.h"
 #include "rig/cli/kit/command.h"
 #include "rig/cli/kit/keeping.h"
+#include "rig/cli/kit/reference.h"
 #include "rig/cli/version.h"
-#include "rig/session/lock.h"
+#include "rig/session/queue.h"
 #include "rig/system/computer.h"
 
 struct doctor_options {
-	const char *dut, *folder, *root;
+	const char *dut, *folder, *root, *state, *history;
 	bool no_open, json;
 };
 
@@ -28,6 +29,18 @@ static const struct cli_option doctor_table[] = {
 	 .kind = OPTION_TEXT,
 	 .offset = offsetof(struct doctor_options, folder),
 	 .help = "Where runs will be written: its disk is tried. Default: here."},
+	{.name = "state",
+	 .arg = "DIR",
+	 .kind = OPTION_TEXT,
+	 .offset = offsetof(struct doctor_options, state),
+	 .help = "Where is kept what outlives a run. Default: /var/lib/penrig where it stands, else the user's own "
+		 "state folder."},
+	{.name = "history",
+	 .arg = "FILE",
+	 .kind = OPTION_TEXT,
+	 .offset = offsetof(struct doctor_options, history),
+	 .help = "The history that tells of the reference pen. Default: the file \"history\" in the folder of "
+		 "--state."},
 	{.name = "no-open",
 	 .kind = OPTION_FLAG,
 	 .offset = offsetof(struct doctor_options, no_open),
@@ -81,7 +94,73 @@ static void check_dates(const struct doctor *d)
 		diagnosis_add(d->findings, DIAGNOSIS_GOOD, "calibration", d->bench->path, "none is overdue");
 }
 
-/* A bench that a run holds is not disturbed. */
+/* ---- what a run would stand on ------------------------------------------------------------------------------------ */
+
+static void check_reference(const struct doctor *d, const struct indexing *where, uint64_t wall_ns)
+{
+	const struct bench *bench = d->bench;
+	struct record_golden golden = {.asked = false};
+	struct err err;
+
+	if (reference_stand_on(bench, d->dut ? d->dut : "", where, wall_ns, &golden, &err) < 0)
+		set_code(diagnosis_add(d->findings, DIAGNOSIS_FAULT, "reference pen", bench->path, "%s", err.text),
+			 EXIT_REFUSED);
+	else if (golden.asked)
+		diagnosis_add(d->findings, golden.valid ? DIAGNOSIS_GOOD : DIAGNOSIS_WARNING, "reference pen",
+			      bench->path, "%s: %s%s", golden.pen, golden.valid ? "" : "not required: ", golden.text);
+}
+
+/* What is approved is the plan, too, and the phantoms that it uses. */
+static void check_control(const struct doctor *d)
+{
+	if (d->bench->production)
+		diagnosis_add(d->findings, DIAGNOSIS_UNKNOWN, "change control", d->bench->path,
+			      "not looked at: this bench runs approved files only, and which plan is not known here");
+}
+
+/* A plan that tests the timer itself needs no earlier proof. */
+static void check_proof(const struct doctor *d, struct state *state, uint64_t wall_ns)
+{
+	struct plan *plan = calloc(1, sizeof(*plan));
+	struct record_proof proof = {.wanted = false};
+	struct err err;
+	int rc = plan ? keeping_proof(state, plan, d->bench, wall_ns, &proof, &err)
+		      : err_set(&err, -ENOMEM, "out of memory");
+
+	if (rc < 0)
+		diagnosis_add(d->findings, DIAGNOSIS_UNKNOWN, "dead-man", d->bench->path, "%s", err.text);
+	else if (proof.run[0])
+		diagnosis_add(d->findings, DIAGNOSIS_GOOD, "dead-man", d->bench->path,
+			      "the supply's timer was tested in run %s, %.19sZ", proof.run, proof.utc);
+	else if (proof.wanted)
+		diagnosis_add(d->findings, DIAGNOSIS_WARNING, "dead-man", d->bench->path,
+			      "nothing shows that the timer of the pen's power supply stops it: %s; only a plan with "
+			      "\"tests\": {\"dead_man\": true} can pass",
+			      proof.why);
+	free(plan);
+}
+
+static void check_state(const struct doctor *d, const struct indexing *where, uint64_t wall_ns)
+{
+	struct state *state = NULL;
+	struct err err;
+
+	if (keeping_open(where->state, d->bench->path, &state, &err) < 0)
+		set_code(diagnosis_add(d->findings, where->state ? DIAGNOSIS_FAULT : DIAGNOSIS_WARNING, "state",
+				       d->bench->path, "%s", err.text),
+			 EXIT_STORAGE);
+	int rc = state && d->tables->honest ? keeping_check_last(state, wall_ns, &err) : 0;
+	if (rc)
+		set_code(diagnosis_add(d->findings, DIAGNOSIS_FAULT, rc == -EKEYEXPIRED ? "clock" : "state",
+				       d->bench->path, "%s", err.text),
+			 rc == -EKEYEXPIRED ? EXIT_REFUSED : EXIT_STORAGE);
+	check_proof(d, state, wall_ns);
+	state_close(state);
+}
+
+/* ---- its devices -------------------------------------------------------------------------------------------------- */
+
+/* A bench that a run holds is not disturbed, and whoever waits for it is not overtaken. */
 static void with_the_lock(const struct doctor *d, bool open)
 {
 	struct bench_lock *lock = NULL;
@@ -91,7 +170,7 @@ static void with_the_lock(const struct doctor *d, bool open)
 		doctor_devices(d, false);
 		return;
 	}
-	int status = bench_lock_take(d->bench->path, &lock, &err);
+	int status = bench_queue_pass(d->bench->path, &lock, &err);
 	if (status) {
 		set_code(diagnosis_add(d->findings, status == -EBUSY ? DIAGNOSIS_FAULT : DIAGNOSIS_UNKNOWN, "bench",
 				       d->bench->path, "%s", err.text),
@@ -107,8 +186,9 @@ static void with_the_lock(const struct doctor *d, bool open)
 	bench_lock_keep(lock);
 }
 
-static void check_bench(struct doctor *d, const char *path, bool open)
+static void check_bench(struct doctor *d, const char *path, const struct indexing *where, bool open)
 {
+	uint64_t wall_ns = d->tables->clock->wall_ns(d->tables->clock_ctx);
 	struct bench *bench = NULL;
 	struct err err;
 	int status = bench_read(path, &bench, &err);
@@ -121,6 +201,9 @@ static void check_bench(struct doctor *d, const char *path, bool open)
 		d->bench = bench;
 		diagnosis_add(d->findings, DIAGNOSIS_GOOD, "bench", path, "it reads");
 		check_dates(d);
+		check_control(d);
+		check_reference(d, where, wall_ns);
+		check_state(d, where, wall_ns);
 		with_the_lock(d, open);
 	}
 	bench_free(bench);
@@ -204,6 +287,7 @@ static int doctor_run(const struct cli_tables *tables, const void *options, cons
 	const char *root = o->root ? o->root : "", *folder = o->folder ? o->folder : ".";
 	struct diagnoses *findings = calloc(1, sizeof(*findings));
 	struct doctor d = {.tables = tables, .root = root, .dut = o->dut, .findings = findings};
+	const struct indexing where = {.history = o->history, .state = o->state};
 	struct computer computer;
 	struct err err;
 
@@ -216,7 +300,7 @@ static int doctor_run(const struct cli_tables *tables, const void *options, cons
 			findings->finding[i].exit_code = EXIT_STORAGE;
 	d.modem_manager = computer.modem_manager;
 	if (bench && *bench)
-		check_bench(&d, bench, !o->no_open);
+		check_bench(&d, bench, &where, !o->no_open);
 	int code = exit_code_of(findings);
 	if (!o->json)
 		print_text(findings);
@@ -233,17 +317,14 @@ const struct command command_doctor = {
 	.summary = "Say whether a run would start here, and what mends it where not",
 	.description =
 		"Looks at this computer (clock, real-time rights, disk), and with a bench file at that and at each of "
-		"its "
-		"devices: plugged in, permission, holder, kernel driver, latency timer, autosuspend, ModemManager, "
-		"calibration dates. Then it opens each device and asks it who it is; a pen is ordered off with that "
-		"and never "
-		"run, and a bench that a run holds is left alone. BENCH: the environment's PENRIG_BENCH where none is "
-		"given.\n\n"
+		"its devices: plugged in, permission, holder, kernel driver, latency timer, autosuspend, ModemManager, "
+		"calibration dates; and at what a run on it would stand on: the reference pen's pass, the bench's "
+		"state, the proof of its dead-man. Then it opens each device and asks it who it is; a pen is ordered "
+		"off with that and never run, and a bench that a run holds, or that one waits for, is left alone. "
+		"BENCH: the environment's PENRIG_BENCH where none is given.\n\n"
 		"Each finding is good, a warning (a run starts, and may be worse for it), unknown or a fault, with the "
-		"command "
-		"that mends it. Exit code 0: a run would start; 3: that could not be seen; else that with which a run "
-		"would "
-		"end.",
+		"command that mends it. Exit code 0: a run would start; 3: that could not be seen (as the approvals of "
+		"a bench in production, which hang on the plan); else that with which a run would end.",
 	.example = "  penrig doctor bench-3.json\n  penrig doctor bench-3.json --json | jq -r '.findings[] | "
 		   "select(.remedy) | .remedy'\n",
 	.options = doctor_table,

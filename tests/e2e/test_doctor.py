@@ -3,6 +3,7 @@
 /sys and the computer are in tests/unit/system."""
 import json
 import os
+import sqlite3
 import subprocess
 import tempfile
 from pathlib import Path
@@ -51,6 +52,32 @@ def never_ran():
     return not [t for t in truth if t.get("event") == "motor" and t["on"]]
 
 
+def stands_on(bench, text):
+    """What a run would be refused for though every device is in order, and what it could not pass without."""
+    state = FOLDER / "state"
+    (FOLDER / "golden.json").write_text((rig.FIXTURES / "plans/ci-smoke.json").read_text())
+    for required, exit_code, how in (("true", 8, "fault"), ("false", 0, "warning")):
+        golden = f'"mains_hz": 50, "golden": {{"pen": "PEN-GOOD-09", "plan": "golden.json", "valid_h": 8, "required": {required}}},'
+        bench.write_text(text.replace('"mains_hz": 50,', golden, 1))
+        told = doctor(bench, "--no-open", "--state", state)
+        check(told["exit_code"] == exit_code and "PEN-GOOD-09" in of(told, "reference pen", how)[0]["text"], f"no pass of its reference pen: {told}")
+    bench.write_text(text.replace('"mains_hz": 50,', '"mains_hz": 50, "production": true,', 1))
+    told = doctor(bench, "--no-open", "--state", state)
+    check(told["exit_code"] == 3 and told["would_start"] is None and of(told, "change control", "unknown"), f"approvals are not looked at: {told}")
+    bench.write_text(text)
+    where = json.loads(subprocess.run([rig.PENRIG, "state", "--json", "--bench", bench, "--state", state], capture_output=True, check=True).stdout)["path"]
+    with sqlite3.connect(where) as db:
+        db.execute("INSERT INTO run VALUES(1, 'later', ?1, ?1, 'here', 'PEN')", (4 * 10**18,))
+    db.close()
+    told = doctor(bench, "--no-open", "--state", state)
+    check(told["exit_code"] == 8 and "run later" in of(told, "clock", "fault")[0]["text"], f"a clock behind the last run: {told}")
+    told = doctor(bench, "--no-open", "--state", "/proc/none")
+    check(told["exit_code"] == 6 and of(told, "state", "fault"), f"no state where it is to be: {told}")
+    supply = rig.own_bench("bought-supply.json", FOLDER)
+    told = doctor(supply, "--no-open", "--state", state)
+    check(told["exit_code"] == 0 and "never tested" in of(told, "dead-man", "warning")[0]["text"], f"a timer that was never tested: {told}")
+
+
 def main():
     serial, usb = rig.own_bench("virtual-serial.json", FOLDER), rig.own_bench("virtual-usb.json", FOLDER)
     for bench in (serial, usb):
@@ -93,6 +120,7 @@ def main():
     told = doctor(serial)
     check(told["exit_code"] == 2 and "did you mean" in of(told, "bench", "fault")[0]["text"], f"a mistake: {told}")
 
+    stands_on(serial, text)
     plain = subprocess.run([str(rig.PENRIG), "doctor", "--output-dir", str(FOLDER / "none")], capture_output=True, text=True)
     check(plain.returncode == 6 and "mkdir -p" in plain.stdout and "A RUN WOULD NOT START" in plain.stdout, f"no folder: {plain.stdout}")
     check.end()

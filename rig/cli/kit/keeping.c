@@ -49,21 +49,21 @@ int keeping_check_made(uint64_t made_ns, uint64_t wall_ns, struct err *err)
 		       now, made);
 }
 
-static int check_last(struct keeping *keeping, struct err *err)
+int keeping_check_last(struct state *state, uint64_t wall_ns, struct err *err)
 {
 	char now[32], seen[32];
 	struct state_run last;
-	int rc = state_last_run(keeping->state, &last, err);
+	int rc = state_last_run(state, &last, err);
 
-	if (rc <= 0 || keeping->run.started_wall_ns + SEEN_SLACK_NS >= last.seen_wall_ns)
+	if (rc <= 0 || wall_ns + SEEN_SLACK_NS >= last.seen_wall_ns)
 		return rc < 0 ? rc : 0;
-	utc_text(keeping->run.started_wall_ns, now);
+	utc_text(wall_ns, now);
 	utc_text(last.seen_wall_ns, seen);
 	return err_set(
 		err, -EKEYEXPIRED,
 		"this computer's clock says %.19sZ, and run %.80s on this bench was under way at %.19sZ: the clock "
 		"was set back. Set it right; if it is right now, and was wrong then, move %.300s away",
-		now, last.name, seen, state_path(keeping->state));
+		now, last.name, seen, state_path(state));
 }
 
 int keeping_begin(struct keeping *keeping, const char *wanted, const struct bench *bench, const struct record *record,
@@ -79,7 +79,7 @@ int keeping_begin(struct keeping *keeping, const char *wanted, const struct benc
 	host_name(keeping->run.host, sizeof(keeping->run.host));
 	int rc = keeping_open(wanted, bench->path, &keeping->state, err);
 	if (!rc && honest)
-		rc = check_last(keeping, err);
+		rc = keeping_check_last(keeping->state, wall_ns, err);
 	if (!rc)
 		rc = state_saw(keeping->state, &keeping->run, err);
 	if (rc == -EKEYEXPIRED)

@@ -21,6 +21,8 @@ int keeping_open(const char *wanted, const char *bench_path, struct state **ret,
  * behind it, and a certificate that has run out could be used. */
 int keeping_begin(struct keeping *keeping, const char *wanted, const struct bench *bench, const struct record *record,
 		  struct loop *loop, bool honest, struct err *err);
+/* Whether this clock stands behind the last run of the bench: -EKEYEXPIRED; else 0, or -errno. */
+int keeping_check_last(struct state *state, uint64_t wall_ns, struct err *err);
 /* What the bench's state shows of the supply's timer that stops its pen, for a run of this plan now: ret->run is empty where no
  * passed test holds for it, and ret->why says why (empty where none is wanted). state NULL: none is kept. -errno. */
 int keeping_proof(struct state *state, const struct plan *plan, const struct bench *bench, uint64_t wall_ns,
