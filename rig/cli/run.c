@@ -285,9 +285,15 @@ static uint64_t start_by_boot_ns(const struct run *run)
 	return isfinite(by_s) ? (uint64_t)(by_s * 1e9) : 0;
 }
 
+/* NULL or empty: none is named. */
+static const char *bench_path(const struct run_options *options)
+{
+	return options->bench ? options->bench : getenv("PENRIG_BENCH");
+}
+
 static int read_inputs(struct run *run, const char *plan_path, struct err *err)
 {
-	const char *bench = run->options->bench ? run->options->bench : getenv("PENRIG_BENCH");
+	const char *bench = bench_path(run->options);
 	int rc;
 
 	if (run->options->start_within && parse_duration(run->options->start_within, &run->start_within_s) < 0)
@@ -663,7 +669,7 @@ static void run_free(struct run *run)
 static int wait_first(const struct run *before, const char *plan_path, struct bench_lock **ret)
 {
 	struct run look = {.tables = before->tables, .options = before->options, .record = record_new()};
-	const char *time_text = before->options->wait, *bench = before->options->bench;
+	const char *time_text = before->options->wait;
 	double wait_s;
 	struct err err = {0};
 	int rc = look.record ? read_inputs(&look, plan_path, &err) : -ENOMEM;
@@ -676,7 +682,7 @@ static int wait_first(const struct run *before, const char *plan_path, struct be
 	if (parse_duration(time_text, &wait_s) < 0)
 		return cli_error(EXIT_USAGE, "--wait %s: must be a time above zero, for example 90s, 15m or 2h",
 				 time_text);
-	rc = bench_wait(bench, wait_s, ret, &err);
+	rc = bench_wait(bench_path(before->options), wait_s, ret, &err);
 	return rc < 0 ? cli_error(rc == -EBUSY ? EXIT_BUSY : EXIT_REFUSED, "%s", err.text) : 0;
 }
 

@@ -25,10 +25,11 @@ class Bench:
         self.holder = open(self.files[0], "w")
         fcntl.flock(self.holder, fcntl.LOCK_EX)
 
-    def run(self, *options, plan=rig.FIXTURES / "plans/ci-smoke.json"):
-        argv = [rig.PENRIG_A, "--bench", self.path, "--virtual-dut", "PEN-GOOD-01", "--", "run", plan, "--bench", self.path, "--dut",
-                "PEN-GOOD-01", "--output-dir", self.folder, "--no-input", *options]
-        return subprocess.Popen([str(a) for a in argv], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    def run(self, *options, named=True, plan=rig.FIXTURES / "plans/ci-smoke.json"):
+        argv = [rig.PENRIG_A, "--bench", self.path, "--virtual-dut", "PEN-GOOD-01", "--", "run", plan, "--dut",
+                "PEN-GOOD-01", "--output-dir", self.folder, "--no-input", *(["--bench", self.path] if named else []), *options]
+        environment = {**os.environ, "PENRIG_BENCH": str("" if named else self.path)}
+        return subprocess.Popen([str(a) for a in argv], env=environment, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
 
     def waiting(self, *options):
         """A run that has said for whom it waits, and what it said."""
@@ -75,6 +76,8 @@ def ends_with_its_time(check, bench):
     code, text = finished(bench.run("--wait", "0.05s"))
     check(code == 5 and "in use by" in text, f"the time is over: {code} {text}")
     check(not bench.made(), f"nothing was begun: {bench.made()}")
+    code, text = finished(bench.run("--wait", "0.05s", named=False))
+    check(code == 5 and "in use by" in text, f"the bench of the environment: {code} {text}")
 
 
 def ends_by_a_signal(check, bench):
