@@ -173,7 +173,7 @@ def failed_once(check):
     check(s.order("decide", **{**good, "decision": "pass"}) == 400, "there is no such decision")
     check(page.bench["view"] == "ready", "nothing of that made it green, and the next code ended what was shown")
     check(s.order("decide", **good) == 200, "the supervisor decides")
-    b = page.until(lambda b: b["view"] == "ready" and b["refused"] == "")
+    b = page.until(lambda b: b["view"] == "ready" and b["refused"] == "" and s.units()[-1]["verdict"] == "disposed")
     check(b["serial"] == "", f"the bench waits for its code: {b}")
     check([u["verdict"] for u in s.units()] == ["fail", "held", "retest", "disposed"], f"nothing is green without a new test: {s.units()}")
     s.order("scan", code="PEN-GOOD-01")
@@ -219,13 +219,14 @@ def known_elsewhere(check):
         other.order("scan", code=code.format(one["serial"]))
         b = page.until(lambda b, one=one: b["view"] == "verdict" and b["serial"] == one["serial"])
         check(b["verdict"]["word"] == "held", "one that will be accepted")
+        last = b["name"]
         subprocess.run([str(rig.PENRIG), "dispose", str(s.folder / "runs" / f"{one['name']}.penrig"), "--decision", "accept", "--by", "R. Chief", "--reason", "scratch only",
                         "--history", str(s.folder / "history")], capture_output=True, check=True)
     for one in accepted:
         other.order("scan", code=code.format(one["serial"]))
         page.until(lambda b, one=one: b["refused"] == "passed_already" and b["refused_detail"] == one["serial"])
     os.write(opener, b"\n" * 9)  # both wait for it: one runs, the other behind it
-    page.until(lambda b: (other.folder / "runs" / f"{b['name']}.hooks.jsonl").exists())  # the last hook has ended
+    page.until(lambda b: (other.folder / "runs" / f"{last}.hooks.jsonl").exists())  # the last hook has ended
     check(labels.read_text() == "PEN-GOOD-04 L7 pass\nPEN-GOOD-03 L7 pass\n", f"what was accepted is labelled as a pass is: {labels.read_text()}")
     other.order("scan", code="PEN-GOOD-01")
     b = page.until(lambda b: b["view"] == "verdict" and b["serial"] == "PEN-GOOD-01")
