@@ -157,6 +157,8 @@ def test_not_in_the_history(check, place):
     done, _ = place.run()
     check(place.status() == (8, "not_indexed") and done.returncode == 8 and f"g{place.n - 1} at" in done.stderr and "penrig history --rebuild /" in done.stderr,
           f"the older pass does not stand: {place.status()} {done.stderr}")
+    late = place.penrig("run", place.folder / "golden.json", "--dut", "PEN-GOOD-09", "-q", "-o", place.folder / "out", "--name", "later", "--start-within", "0.001s", dut="PEN-GOOD-09")
+    check(late.returncode == 5 and place.status() == (8, "not_indexed"), f"nor after one that never began: {late.returncode} {place.status()}")
     place.penrig("history", "--rebuild", place.folder / "out")
     check(place.status()[0] == 8, f"taken in it is no pass: {place.status()}")
     check(place.gold().returncode == 0, "and a newer one is")

@@ -6,11 +6,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "rig/cli/kit/command.h"
 #include "rig/record/host.h"
-#include "rig/runfile/runfile.h"
 
 #define SEEN_SLACK_NS (60 * NS_PER_S)    /* computers that share a bench need not agree to the second */
 #define MADE_SLACK_NS (86400 * NS_PER_S) /* nor whoever made the program and whoever uses it, to the day */
@@ -205,14 +203,11 @@ int keeping_begin_reference(struct keeping *keeping, const struct plan *plan, co
 	return state_reference(keeping->state, &keeping->run, &reference, err);
 }
 
-/* A run that was refused shows nothing, and leaves no file. */
+/* A run that moved nothing shows nothing: the one before it stays the newest that was begun, and has to be known. */
 static int tell_reference(struct keeping *keeping, const struct bench *bench, const struct record *record,
 			  struct err *err)
 {
-	char path[2 * FILE_PATH_MAX];
-
-	snprintf(path, sizeof(path), "%s/%s" RUNFILE_EXTENSION, record->folder, record->name);
-	if (!is_reference(bench, record) || record->moved || access(path, F_OK) == 0)
+	if (!is_reference(bench, record) || record->moved)
 		return 0;
 	return state_reference_unmoved(keeping->state, &keeping->run, err);
 }
