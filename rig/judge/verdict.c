@@ -213,11 +213,11 @@ static bool was_done(const struct record *record, unsigned session, const char *
 	return false;
 }
 
-/* Each session has its own: what the pen was tested for in one says nothing of the other. */
+/* Each session that moved the pen has its own: what it was tested for in one says nothing of the other. */
 static void weigh_test_missing(struct weighing *w, const struct record *record, bool wanted, const char *name)
 {
 	for (unsigned session = 0; wanted && session <= record->sessions; session++) {
-		if (was_done(record, session, name))
+		if (was_done(record, session, name) || (session && !record->session[session - 1].moved))
 			continue;
 		if (!session)
 			weigh(w, OUTCOME_INCONCLUSIVE, FIRST, "the %s test that the plan asks for was not done", name);
