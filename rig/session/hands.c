@@ -275,7 +275,9 @@ void hands_switch_off(struct session *s, void (*then)(struct session *s))
 
 bool hands_interrupt(struct session *s)
 {
-	bool waits = s->hands.off.asked && !s->hands.off.came_of_it[0];
+	const struct stop_answer *answer = guard_answer(s->guard);
+	bool waits = s->hands.off.asked && !s->hands.off.came_of_it[0] && !(answer->given && answer->verified);
+
 	s->hands.off.interrupted |= waits;
 	return waits;
 }
