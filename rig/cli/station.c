@@ -22,8 +22,20 @@ static void on_signal(void *ctx, int number)
 struct asked {
 	const char *serial, *run;
 	struct unit unit;
+	char failed_at[32]; /* start of its newest run that failed, or that somebody decided about */
+	bool conceded;      /* that one */
 	bool decided;
 };
+
+static void look_at_failure(struct asked *asked, const struct history_run *run)
+{
+	if (unit_standing_of(run->verdict, run->later) != UNIT_FAIL && run->disposition == DISPOSITIONS)
+		return;
+	if (strcmp(run->started, asked->failed_at) < 0)
+		return;
+	snprintf(asked->failed_at, sizeof(asked->failed_at), "%s", run->started);
+	asked->conceded = run->disposition == DISPOSITION_ACCEPT;
+}
 
 /* A filter takes `*` and `?` in a serial number for any letters: only the very unit counts. */
 static int on_run(void *ctx, const struct history_run *run)
@@ -33,6 +45,7 @@ static int on_run(void *ctx, const struct history_run *run)
 	if (strcmp(run->dut, asked->serial) != 0)
 		return 0;
 	unit_add(&asked->unit, run);
+	look_at_failure(asked, run);
 	if (asked->run && strcmp(run->name, asked->run) == 0)
 		asked->decided = run->disposition != DISPOSITIONS;
 	return 0;
@@ -53,16 +66,17 @@ static int ask_history(const struct station_config *config, struct asked *asked)
 	return rc;
 }
 
+/* What was accepted once says nothing of a later failure that was set aside: that one a new test decides. */
 static enum station_standing standing_of(void *ctx, const char *serial)
 {
 	struct asked asked = {.serial = serial};
 
 	if (ask_history(ctx, &asked) < 0)
 		return STANDING_UNKNOWN;
-	return asked.unit.standing == UNIT_FAIL       ? STANDING_FAILED
-	       : asked.unit.standing == UNIT_REJECTED ? STANDING_REJECTED
-	       : asked.unit.standing == UNIT_CONCEDED ? STANDING_ACCEPTED
-						      : STANDING_OPEN;
+	return asked.unit.standing == UNIT_FAIL                         ? STANDING_FAILED
+	       : asked.unit.standing == UNIT_REJECTED                   ? STANDING_REJECTED
+	       : asked.unit.standing == UNIT_CONCEDED && asked.conceded ? STANDING_ACCEPTED
+									: STANDING_OPEN;
 }
 
 static bool is_decided(void *ctx, const char *serial, const char *run)

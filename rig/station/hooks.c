@@ -80,13 +80,16 @@ static void begin(struct bench *b, bool after, const struct hooked *what)
 	next(b);
 }
 
-static void begin_waiting(struct bench *b)
+/* One that runs nothing ends at once, and the next begins. */
+static void begin_those_that_wait(struct bench *b)
 {
-	const struct hooked first = b->waiting[0];
+	while (!b->helper && b->waits && !state_busy(&b->state)) {
+		const struct hooked first = b->waiting[0];
 
-	b->waits--;
-	memmove(b->waiting, b->waiting + 1, b->waits * sizeof(b->waiting[0]));
-	begin(b, true, &first);
+		b->waits--;
+		memmove(b->waiting, b->waiting + 1, b->waits * sizeof(b->waiting[0]));
+		begin(b, true, &first);
+	}
 }
 
 static void on_ended(void *ctx, const struct helper_end *end)
@@ -112,8 +115,7 @@ static void on_ended(void *ctx, const struct helper_end *end)
 		b->hook++;
 		next(b);
 	}
-	while (!b->helper && b->waits && !state_busy(&b->state)) /* one that runs nothing ends at once */
-		begin_waiting(b);
+	begin_those_that_wait(b);
 	tell_bench(b);
 }
 
@@ -172,12 +174,13 @@ static void queue(struct bench *b, const struct hooked *what)
 {
 	if (!b->station->config->afters)
 		return;
-	if (!b->helper)
+	if (!b->helper && !b->waits)
 		begin(b, true, what);
 	else if (b->waits < HOOKS_WAITING)
 		b->waiting[b->waits++] = *what;
 	else
 		state_refuse(&b->state, "hook_failed", b->station->config->after[0].name);
+	begin_those_that_wait(b);
 }
 
 void hooks_before(struct bench *b)

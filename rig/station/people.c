@@ -93,7 +93,7 @@ static void release(struct station *s, const struct decisions *d)
 		const bool shown = b->state.view == VIEW_VERDICT && b->state.word == WORD_HELD &&
 				   strcmp(b->state.unit.serial, d->serial) == 0;
 
-		if (past.passed && (shown || b == d->bench))
+		if (past.passed && !past.rejected && !past.open && (shown || b == d->bench))
 			state_released(&b->state, d->serial);
 		else if (!past.passed && !past.held && (shown || (b == d->bench && b->state.view == VIEW_READY)))
 			state_set_aside(&b->state);
