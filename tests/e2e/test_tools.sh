@@ -14,7 +14,9 @@ mkdir -p tree && cd tree || exit 1
 mkdir -p rig/{base,link,driver,measure,config,record,judge,runfile,session,cli,attic} drivers/x reports fixtures/virtual tests/tools docs packaging
 cp "$ROOT/.clang-format" .
 cp "$tools/rooms.mk" tests/tools
-touch Makefile README.md LICENSE
+touch Makefile LICENSE
+echo '[rooms](docs/architecture.md)' >README.md
+find rig drivers reports -mindepth 1 -type d -printf '`%p/`\n' >docs/architecture.md
 lint() { env -u CI "$tools/lint.sh" >out 2>&1; }
 mistake() { # FILE WHAT TEXT
 	printf '%b' "$3" >"$1"
@@ -44,6 +46,12 @@ mistake drivers/x/a.c "a driver includes another" '#include "drivers/y/wire.h"\n
 mistake rig/attic/a.c "a room that the table does not know" 'int a;\n'
 mistake notes.txt "a stray file at the top" 'x'
 mistake docs/a.md "a link to nowhere" 'See [b](b.md).\n'
+mistake docs/b.md "a page that no other reaches" 'Text.\n'
+mkdir rig/base/nowhere
+lint
+check "lint passes: a folder that the table of rooms has not" test $? -ne 0
+check "lint does not name it" says "rig/base/nowhere/"
+rmdir rig/base/nowhere
 mistake rig/base/a.c "unfinished work" "/* TO""DO */\n"
 table() { # WHAT SED-SCRIPT: a table with this mistake
 	sed -i "$2" tests/tools/rooms.mk

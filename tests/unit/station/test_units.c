@@ -131,8 +131,8 @@ static void only_a_stations_own_line_is_believed(void **state)
 		FIRST("station", "\"Left\"", "\"Pen S\"", "-1"),
 		FIRST("station", "\"Left\"", "\"Pen S\"", "0"),
 		FIRST("begin", "\"Left\"", "\"Pen S\"", "1"),
-		"{\"event\":\"station\",\"bench\":\"Left\",\"dut\":7,\"lot\":\"\",\"product\":\"Pen "
-		"S\",\"attempt\":1}\n",
+		("{\"event\":\"station\",\"bench\":\"Left\",\"dut\":7,\"lot\":\"\",\"product\":\"Pen "
+		 "S\",\"attempt\":1}\n"),
 	};
 	struct unit unit;
 	unsigned bench;
