@@ -188,7 +188,7 @@ static int on_pen(void *ctx, const struct history_run *run)
 	if (!is_of_pen(l->rule, run))
 		return 0;
 	if (unit_standing_of(run->verdict, run->later) == UNIT_UNKNOWN)
-		return 0; /* it never began, and shows nothing of what did */
+		return 0;                                        /* it never began, and shows nothing of what did */
 	l->arrived |= strcmp(run->started, l->rule->begun) >= 0; /* its record dates it after the state did */
 	golden_judge(l->rule, run, 0, l->pass);
 	l->any = true;
