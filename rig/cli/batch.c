@@ -281,7 +281,7 @@ static void words_of(const struct batch_course *c, const struct batch_job *job, 
 	add_variable(w, "BUILD_SHA256", c->build_sha256[job->build]);
 	add_variable(w, "COMMIT", build->commit);
 	add_attr(w, "batch", b->name);
-	add_attr(w, "batch_job", number);
+	add_attr(w, BATCH_JOB, number);
 	add_attr(w, "batch_block", block);
 	add_attr(w, BATCH_DEFINITION, c->definition);
 	add_attr(w, "build", build->name);

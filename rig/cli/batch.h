@@ -46,6 +46,7 @@ struct batch_course {
 };
 
 #define BATCH_DEFINITION "batch_definition" /* attribute of its runs */
+#define BATCH_JOB        "batch_job"        /* another: its number */
 
 /* Digests of the batch file and all that it names: builds, plans, the bench, its phantoms and profiles. -EINVAL names the one
  * that cannot be read. free() course->file. */

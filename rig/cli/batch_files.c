@@ -154,15 +154,26 @@ bool batch_run_exists(const struct batch *b, const char *run)
 	return exists(b, run, RUNFILE_EXTENSION, &size) || exists(b, run, ".report.json", &size);
 }
 
-static bool is_of(const struct batch_course *c, const struct record *r)
+static bool has_attr(const struct record *r, const char *key, const char *value)
 {
 	for (unsigned i = 0; i < r->attrs; i++)
-		if (strcmp(r->attr[i].key, BATCH_DEFINITION) == 0)
-			return strcmp(r->attr[i].value, c->definition) == 0;
+		if (strcmp(r->attr[i].key, key) == 0)
+			return strcmp(r->attr[i].value, value) == 0;
 	return false;
 }
 
-static int look(const struct batch_course *c, const char *run, struct batch_found *ret, struct err *err)
+/* Not one that somebody made under that name: by hand, of another pen, or gone on with from another job's. */
+static bool is_of(const struct batch_course *c, const struct batch_job *job, const struct record *r)
+{
+	char number[16];
+
+	snprintf(number, sizeof(number), "%u", job->number);
+	return strcmp(r->dut, c->batch->pen[job->pen]) == 0 && has_attr(r, BATCH_DEFINITION, c->definition) &&
+	       has_attr(r, BATCH_JOB, number);
+}
+
+static int look(const struct batch_course *c, const struct batch_job *job, const char *run, struct batch_found *ret,
+		struct err *err)
 {
 	char path[FILE_PATH_MAX + 200];
 	struct runfile_reader *reader = NULL;
@@ -176,7 +187,7 @@ static int look(const struct batch_course *c, const char *run, struct batch_foun
 			     "%.300s: penrig was killed before it told its verdict, and it cannot be read (%.200s); "
 			     "move it away to have the job made again",
 			     path, why.text);
-	} else if (is_of(c, record)) {
+	} else if (is_of(c, job, record)) {
 		struct batch_done done = {.state = JOB_RUN, .code = verdict_exit_code(record)};
 		snprintf(done.run, sizeof(done.run), "%s", run);
 		snprintf(done.verdict, sizeof(done.verdict), "%s", verdict_name(record));
@@ -204,7 +215,7 @@ int batch_find(const struct batch_course *c, const struct batch_job *job, unsign
 		if (!batch_run_exists(c->batch, run))
 			break;
 		if (exists(c->batch, run, RUNFILE_EXTENSION, &size) && size > 0) /* else its name was taken, no more */
-			rc = look(c, run, ret, err);
+			rc = look(c, job, run, ret, err);
 	}
 	return rc;
 }
