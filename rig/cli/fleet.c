@@ -186,7 +186,7 @@ const struct command command_fleet = {
 	.operands = "init|check|admit|units [LOGIN]",
 	.operands_min = 1,
 	.operands_max = 2,
-	.summary = "Make the tables of a fleet, let logins use them, say how units stand",
+	.summary = "Make a fleet's tables, let logins use them, say how units stand",
 	.description =
 		"init: makes the tables in a PostgreSQL database (15 or later), or brings them up to date, each step "
 		"in one "

@@ -405,7 +405,7 @@ const struct command command_history = {
 	.operands_min = 0,
 	.operands_max = OPERANDS_MAX,
 	.group = "Many runs",
-	.summary = "Show the runs of a bench, and how each pen stands by all of its runs",
+	.summary = "Show a bench's runs, and how each pen stands by all of its runs",
 	.description =
 		"Every run goes into the history at its end, also one that was interrupted or lost a device. Runs are "
 		"listed in the order of their start, those that all the options choose.\n\n"

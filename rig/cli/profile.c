@@ -487,7 +487,7 @@ const struct command command_profile = {
 	.operands = "list | check PROFILE | test PROFILE [LINK]",
 	.operands_min = 1,
 	.operands_max = 3,
-	.summary = "Text instruments by profile: list, check and test the files that describe them",
+	.summary = "Text instruments by profile: list, check and test profiles",
 	.description =
 		"A profile is a JSON file that says how a gauge, a balance or a thermometer speaks: what to send, and "
 		"how its "

@@ -275,7 +275,7 @@ const struct command command_requalify = {
 	.operands = "RUNFILE...",
 	.operands_min = 1,
 	.operands_max = OPERANDS_MAX,
-	.summary = "Derive many runs again by this version's method, and list the verdicts that change",
+	.summary = "Derive many runs again by this method, and list changed verdicts",
 	.description = "For each run file: how many results differ from those that it holds, by how much of their U, "
 		       "and whether this "
 		       "version's method comes to another verdict; at the end a table of the verdicts that change. Run "
