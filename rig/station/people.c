@@ -93,7 +93,9 @@ static void release(struct station *s, const struct decisions *d)
 		const bool shown = b->state.view == VIEW_VERDICT && b->state.word == WORD_HELD &&
 				   strcmp(b->state.unit.serial, d->serial) == 0;
 
-		if (past.passed && !past.rejected && !past.open && (shown || b == d->bench))
+		if (past.rejected && b == d->bench)
+			state_refuse(&b->state, "rejected", d->serial); /* also what another bench's history says */
+		else if (past.passed && !past.rejected && !past.open && (shown || b == d->bench))
 			state_released(&b->state, d->serial);
 		else if (!past.passed && !past.held && (shown || (b == d->bench && b->state.view == VIEW_READY)))
 			state_set_aside(&b->state);
@@ -174,6 +176,9 @@ static void dispose(struct bench *b, const char *serial)
 {
 	struct decisions *d = &b->station->decisions;
 
+	if (d->bench)
+		loop_timer_cancel(b->station->loop, &d->clean); /* it stands in what is written over */
+	clean(d, 0);
 	*d = (struct decisions){.busy = true, .bench = b, .clean = {.fn = clean, .ctx = d}};
 	snprintf(d->serial, sizeof(d->serial), "%s", serial);
 	next_run(d);

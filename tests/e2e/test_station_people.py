@@ -199,6 +199,62 @@ def failed_once(check):
     other.end()
 
 
+def fails_elsewhere(history, dut, decision, at=3600):
+    """By the plan that the station tests by, at another bench of the same history, and decided there."""
+    run = rig.run_plan("ci-smoke.json", dut=dut, faults=("offset@0,by=0.5",), world_extra=("--clock", at), extra=("--history", history))
+    subprocess.run([str(rig.PENRIG), "dispose", str(run.run_file), "--decision", decision, "--by", "R. Chief", "--reason", "decided elsewhere", "--history", str(history)],
+                   capture_output=True, check=True)
+
+
+def decided_elsewhere(check):
+    """A failure here, and a later one at another bench that was decided there: only the last one's decision counts, and a rejection stands."""
+    s = Station(accounts=str(trail), start="at_once", plan=SLOWER)
+    page = Page(s)
+    rows = ("PEN-GOOD-05", "retest"), ("PEN-GOOD-06", "accept")
+    units = [dut for dut, _ in rows]
+
+    def test_each(word):
+        s.order("sign_in", who="EN-02", pin="1618")
+        for dut in units:
+            s.order("scan", code=dut)
+            b = page.until(lambda b, dut=dut: b["view"] == "verdict" and b["serial"] == dut)
+            check(b["verdict"]["word"] == word, f"{dut}: {b['verdict']}")
+            yield dut, b["name"]
+    failed = dict(test_each("fail"))
+    s.kill()
+    for dut, decision in rows:
+        fails_elsewhere(s.folder / "history", dut, decision)
+    s.config["products"][0]["plan"] = str(rig.FIXTURES / "plans/ci-smoke.json")
+    s.config["command"][1:1] = ["--clock", "7200"]  # later than that one
+    s.config["hooks"] = {"after": [{"name": "label", "command": ["sh", "-c", f"echo {{dut}} >> {s.folder / 'labels'}"]}]}
+    s.start()
+    page = Page(s)
+    list(test_each("held"))
+    for dut in units:
+        subprocess.run([str(rig.PENRIG), "dispose", str(s.folder / "runs" / f"{failed[dut]}.penrig"), "--decision", "accept", "--by", "R. Chief", "--reason", "scratch only",
+                        "--history", str(s.folder / "history")], capture_output=True, check=True)
+    s.order("scan", code="PEN-GOOD-06")
+    b = page.until(lambda b: b["refused"] == "passed_already")
+    check(b["refused_detail"] == "PEN-GOOD-06", "both failures are accepted: what was held is a pass")
+    s.order("scan", code="PEN-GOOD-05")
+    b = page.until(lambda b: b["serial"] == "PEN-GOOD-05" or b["refused_detail"] == "PEN-GOOD-05")
+    check(b["serial"] == "PEN-GOOD-05", f"the last failure was set aside: a new test decides, not the old acceptance: {b['refused']}")
+    while page.bench["view"] == "armed":  # a label is still printed
+        s.order("start")
+        page.next()
+    check(page.until(view("verdict"))["verdict"]["word"] == "pass", "and does")
+    for dut in "PEN-GOOD-06", "PEN-GOOD-07":  # one that passed here, one that was never here
+        fails_elsewhere(s.folder / "history", dut, "reject", at=9000)
+        for order in dict(do="scan", code=dut), dict(do="decide", serial=dut, decision="accept", who="SV-01", pin="271828", reason="looks fine to me"), dict(do="scan", code=dut):
+            before = page.bench["refusals"]
+            s.order(order.pop("do"), **order)
+            b = page.until(lambda b, before=before: b["refusals"] > before)
+            check((b["refused"], b["refused_detail"]) == ("rejected", dut), f"what was rejected elsewhere stays so, whoever decides here: {b['refused']} {b['refused_detail']}")
+    labels = (s.folder / "labels").read_text().split()
+    check(sorted(labels) == ["PEN-GOOD-05", "PEN-GOOD-06"], f"one label for each pass: {labels}")
+    s.end()
+
+
 def known_elsewhere(check):
     s = Station(start="at_once", plan=SLOWER)
     page = Page(s)
@@ -265,7 +321,7 @@ def known_elsewhere(check):
 
 def main():
     check = rig.Checks()
-    for test in (make_accounts, signing_in, failed_once, known_elsewhere):
+    for test in (make_accounts, signing_in, failed_once, decided_elsewhere, known_elsewhere):
         try:
             test(check)
         except Exception as e:
