@@ -33,7 +33,7 @@ APT_CHECK := $(APT_DEMO) libcmocka-dev scdoc python3 python3-jsonschema python3-
 	universal-ctags strace minisign git libmicrohttpd-dev sigrok-cli libpq-dev
 # For the page of `penrig station`, and for looking at it in a browser (450 MB installed: not part of `make check`).
 APT_STATION := $(APT_DEMO) libmicrohttpd-dev
-APT_BROWSER := $(APT_STATION) chromium chromium-driver python3-selenium fonts-dejavu-core
+APT_BROWSER := $(APT_STATION) chromium chromium-driver python3-selenium fonts-dejavu-core zbar-tools zint dmtx-utils
 # For a fleet: the library, and a server to try it with. Not part of `make check`, whose tests of a fleet are skipped without it.
 APT_FLEET := $(APT_DEMO) libpq-dev postgresql-15 postgresql-client-15 python3 python3-psycopg2 psmisc openssl
 APT_DEB := $(APT_STATION) libpq-dev debhelper lintian dpkg-dev scdoc
@@ -257,7 +257,9 @@ demo: deps-demo
 # The operator's page on the virtual bench, until Ctrl-C.
 station-demo: deps-station
 	@$(MAKE) --no-print-directory -s all
-	@echo "type PEN-GOOD-01 (or PEN-DEEP-01, a pen that goes too deep) and Enter on the page, and Enter again:"
+	@mkdir -p out/station
+	@$(B)/penrig sheet fixtures/stations/virtual.json --unit PEN-GOOD-01 --unit PEN-DEEP-01 -o out/station/codes.html
+	@echo "type PEN-GOOD-01 (or PEN-DEEP-01, a pen that goes too deep) and Enter on the page, and Enter again; codes for a scanner: out/station/codes.html"
 	@$(B)/penrig station fixtures/stations/virtual.json
 
 # TEST= keeps the tests that have one of its words in their path. Scripts need the programs, whichever they are.
@@ -330,7 +332,7 @@ lint:
 
 # Manual pages: one per command, from the same table as --help.
 MAN_COMMANDS := run resume check list doctor bench show report analyze requalify plot export import calibrate profile history dispose trend \
-	compare golden grr batch state station account io label agent submit jobs benches fleet key sign verify anchor dossier version help
+	compare golden grr batch state station account io label sheet agent submit jobs benches fleet key sign verify anchor dossier version help
 MAN := $(B)/man/penrig.1 $(MAN_COMMANDS:%=$(B)/man/penrig-%.1) $(B)/man/penrig-virtual.1
 man: $(MAN)
 $(B)/man/penrig-virtual.1: docs/man/penrig-virtual.1.scd

@@ -169,20 +169,23 @@ enum state_act state_answer(struct bench_state *s, int64_t id, bool done)
 	return done ? ACT_DONE : ACT_GIVE_UP;
 }
 
+const struct state_card state_cards[] = {
+	{"%START", ACT_START, "starts the test of the unit that was scanned"},
+	{"%STOP", ACT_STOP, "stops the test; no emergency stop: that is a switch at the bench"},
+	{"%DONE", ACT_DONE, "what the page asks for is done"},
+	{"%GIVEUP", ACT_GIVE_UP, "what the page asks for cannot be done: the test ends"},
+	{NULL, ACT_NOTHING, NULL},
+};
+
 static bool is_command(struct bench_state *s, const struct state_known *known, const char *code, size_t len, int64_t id,
 		       enum state_act *ret)
 {
-	static const struct {
-		const char *code;
-		enum state_act act;
-	} cards[] = {{"%START", ACT_START}, {"%STOP", ACT_STOP}, {"%DONE", ACT_DONE}, {"%GIVEUP", ACT_GIVE_UP}};
-
-	for (size_t i = 0; i < sizeof(cards) / sizeof(cards[0]); i++) {
-		if (len != strlen(cards[i].code) || memcmp(code, cards[i].code, len) != 0)
+	for (const struct state_card *card = state_cards; card->code; card++) {
+		if (len != strlen(card->code) || memcmp(code, card->code, len) != 0)
 			continue;
-		*ret = cards[i].act == ACT_START  ? state_start(s, known)
-		       : cards[i].act == ACT_STOP ? state_stop(s)
-						  : state_answer(s, id, cards[i].act == ACT_DONE);
+		*ret = card->act == ACT_START  ? state_start(s, known)
+		       : card->act == ACT_STOP ? state_stop(s)
+					       : state_answer(s, id, card->act == ACT_DONE);
 		return true;
 	}
 	return false;

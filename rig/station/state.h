@@ -118,7 +118,14 @@ struct state_known {
 
 void state_begin(struct bench_state *state);
 
-/* A code: a command card ("%START", "%STOP", "%DONE", "%GIVEUP"), a badge, or a unit; while the run asks which pen is in the
+struct state_card { /* a code that is an order */
+	const char *code;
+	enum state_act act;
+	const char *help;
+};
+extern const struct state_card state_cards[]; /* ends with NULL */
+
+/* A code: one of state_cards, a badge, or a unit; while the run asks which pen is in the
  * clamp, what stands on it. id: of the question that was on the page when it was read, 0 for none: an answer to another is
  * refused. */
 enum state_act state_scan(struct bench_state *state, const struct state_known *known, const char *code, size_t len,
