@@ -65,6 +65,7 @@ struct pen {
 	struct device_identity identity;
 	struct pen_limits limits;
 	uint64_t answers, doubted;
+	bool ran_itself;
 	uint64_t stops; /* written */
 };
 
@@ -98,7 +99,7 @@ static size_t encode(void *device, const struct dialogue_request *request, unsig
 		pen->candidate_valid = false;
 	pen->torn = asked > 0 && pen->lines.len > 0;
 	pen->tag++;
-	pen->stops += request->what == SCPI_OPEN || request->what == SCPI_STOP;
+	pen->stops += request->what == SCPI_REOPEN || request->what == SCPI_OPEN || request->what == SCPI_STOP;
 	return scpi_encode((enum scpi_line)request->what, request->value, pen->tag, (char *)buffer, size);
 }
 
@@ -348,6 +349,17 @@ static int read_output(struct pen *pen, const char *field, bool wanted, struct e
 	return 0;
 }
 
+/* Text has no checksum: only a pen that says so twice ran. */
+static int read_reopened(struct pen *pen, char **fields, struct err *err)
+{
+	bool ran, ran_too;
+
+	if (!scpi_read_bool(fields[0], &ran) || !scpi_read_bool(fields[1], &ran_too))
+		return -EPROTO;
+	pen->ran_itself = pen->ran_itself || (ran && ran_too);
+	return read_output(pen, fields[2], false, err);
+}
+
 static int read_refusal(const char *field, const char *what, struct err *err)
 {
 	struct scpi_error error;
@@ -401,6 +413,7 @@ static int read_answer(struct pen *pen, char **fields, uint64_t host_ns, struct 
 	struct scpi_readings readings = {NAN, NAN, NAN, NAN, NAN};
 
 	switch (active_line(pen)) {
+	case SCPI_REOPEN: return read_reopened(pen, fields, err);
 	case SCPI_OPEN:
 	case SCPI_STOP: return read_output(pen, fields[0], false, err);
 	case SCPI_IDENTIFY: return read_identity(pen, fields[0]);
@@ -425,6 +438,15 @@ static int read_answer(struct pen *pen, char **fields, uint64_t host_ns, struct 
 
 /* ---- lines ----------------------------------------------------------------------------------------------------- */
 
+static void be_ready(struct pen *pen)
+{
+	dialogue_ready(pen->dialogue);
+	if (pen->ran_itself)
+		pen->host.event(pen->host.ctx, PEN_RAN_ITSELF,
+				"the pen ran when it was back: it had started by itself, or its dead-man had not "
+				"stopped it");
+}
+
 /* A good answer; while opening, the next line is the pen's to be asked. */
 static void settle(struct pen *pen)
 {
@@ -437,7 +459,7 @@ static void settle(struct pen *pen)
 	else if (line < SCPI_CARTRIDGE)
 		dialogue_ask(pen->dialogue, line + 1, 0);
 	else
-		dialogue_ready(pen->dialogue);
+		be_ready(pen);
 }
 
 static void reject(struct pen *pen, int status, const struct err *err)
@@ -618,7 +640,7 @@ static int pen_open(const struct device_open *open, uint64_t now_ns, struct devi
 		free(pen);
 		return status;
 	}
-	dialogue_ask(pen->dialogue, SCPI_OPEN, 0);
+	dialogue_ask(pen->dialogue, open->stopped_before ? SCPI_REOPEN : SCPI_OPEN, 0);
 	*ret = &pen->base;
 	return 0;
 }

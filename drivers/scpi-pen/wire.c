@@ -18,6 +18,7 @@ struct line_form {
 };
 
 static const struct line_form forms[SCPI_LINES] = {
+	[SCPI_REOPEN] = {.before = "*CLS;:OUTP?;:OUTP?;:OUTP OFF;:OUTP?", .answers = 3},
 	[SCPI_OPEN] = {.before = "*CLS;:OUTP OFF;:OUTP?", .answers = 1},
 	[SCPI_IDENTIFY] = {.before = "*IDN?", .answers = 1},
 	[SCPI_LIMITS] = {.before = "SOUR:FREQ? MIN;:SOUR:FREQ? MAX;:SOUR:DEPT? MIN;:SOUR:DEPT? MAX", .answers = 4},

@@ -43,6 +43,7 @@ enum scpi_condition {
 
 /* Lines of section 6 of the protocol, in the order in which its table names them. */
 enum scpi_line {
+	SCPI_REOPEN, /* as SCPI_OPEN, and whether it ran until then, said twice */
 	SCPI_OPEN,
 	SCPI_IDENTIFY,
 	SCPI_LIMITS,

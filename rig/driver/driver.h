@@ -56,6 +56,7 @@ enum pen_condition {
 	PEN_POWER_LOST = 1 << 14, /* its supply's output went off unasked */
 	PEN_POWER_LOW = 1 << 15,  /* its supply does not hold the voltage that was set */
 	PEN_TIMER_OFF = 1 << 16,  /* its supply's timer, which is to stop it, is not armed any more */
+	PEN_RAN_ITSELF = 1 << 17, /* set by the driver: it ran when it was opened, and must have stood still */
 };
 
 /* What a power supply says of the output that feeds the pen. */
@@ -229,6 +230,9 @@ struct device_open {
 	double rate_hz;   /* wanted sample rate; 0 = the device's default */
 	int adopted;      /* as in struct link_opening: descriptor of a port that another process has opened; 0: none */
 	const struct device_told *told; /* for drivers with profiles; else NULL */
+	/* Of a pen: whoever opens it knows that it must stand still. Where it says that it ran, it is stopped
+	 * like any other, and the event PEN_RAN_ITSELF follows ready. */
+	bool stopped_before;
 	unsigned output;                /* of a power supply, from 1 */
 	double volts_max_v, amps_max_a; /* of a power supply: the most that it will be set to; 0: not said */
 	/* Of a power supply: what it is known to speak. Its output is then ordered off before anything is asked, and again

@@ -213,11 +213,21 @@ static bool was_done(const struct record *record, unsigned session, const char *
 	return false;
 }
 
-/* Each session that moved the pen has its own: what it was tested for in one says nothing of the other. */
+/* Of a session that was interrupted before it had measured anything no result rests on its tests. */
+static bool needs_tests(const struct record *record, unsigned session)
+{
+	bool measured = !session;
+
+	for (unsigned i = 0; i < record->points; i++)
+		measured |= record->point[i].session == session && record->point[i].collected;
+	return measured && (!session || record->session[session - 1].moved);
+}
+
+/* Each session that measured has its own: what the pen was tested for in one says nothing of the other. */
 static void weigh_test_missing(struct weighing *w, const struct record *record, bool wanted, const char *name)
 {
 	for (unsigned session = 0; wanted && session <= record->sessions; session++) {
-		if (was_done(record, session, name) || (session && !record->session[session - 1].moved))
+		if (was_done(record, session, name) || !needs_tests(record, session))
 			continue;
 		if (!session)
 			weigh(w, OUTCOME_INCONCLUSIVE, FIRST, "the %s test that the plan asks for was not done", name);
@@ -274,7 +284,7 @@ static void weigh_conditions(struct weighing *w, const struct record *record)
 		PEN_OVER_TEMPERATURE | PEN_STALL | PEN_UNDERVOLTAGE | PEN_REBOOTED | PEN_DEADMAN_TRIPPED;
 	for (unsigned i = 0; i < record->conditions; i++) {
 		const struct record_condition *c = &record->condition[i];
-		if (c->condition & PEN_RAN_ON)
+		if (c->condition & (PEN_RAN_ON | PEN_RAN_ITSELF))
 			weigh(w, OUTCOME_FAIL, FIRST, "%s", c->text);
 		else if (c->condition & failing)
 			weigh(w, OUTCOME_FAIL, FIRST, "the pen itself reported: %s", c->text);

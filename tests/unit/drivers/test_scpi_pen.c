@@ -65,6 +65,7 @@ static void answer(const char *fields)
 }
 
 #define OPEN    "*CLS;:OUTP OFF;:OUTP?"
+#define REOPEN  "*CLS;:OUTP?;:OUTP?;:OUTP OFF;:OUTP?"
 #define LIMITS  "SOUR:FREQ? MIN;:SOUR:FREQ? MAX;:SOUR:DEPT? MIN;:SOUR:DEPT? MAX"
 #define CART    "SYST:CART?;:SYST:UPT?"
 #define BEAT    "SYST:HEAR;:OUTP?;:STAT:QUES:COND?;:SYST:UPT?"
@@ -80,10 +81,15 @@ static uint64_t uptime(void)
 	return now / MS + 1;
 }
 
+static bool stopped_before;
+
 static void begin_open(uint32_t baud)
 {
-	const struct device_open open = {
-		.links = fake_table, .uri = "serial:by-id=TEST", .settings = {.baud = baud}, .host = test_host};
+	const struct device_open open = {.links = fake_table,
+					 .uri = "serial:by-id=TEST",
+					 .settings = {.baud = baud},
+					 .stopped_before = stopped_before,
+					 .host = test_host};
 	struct err err = {""};
 
 	memset(&heard, 0, sizeof(heard));
@@ -200,6 +206,32 @@ static void test_open(void **state)
 
 /* Half a line of an unclean client stands before the first answer; the first line of ours was swallowed by the pen's
  * half. */
+static uint32_t reopened(const char *said)
+{
+	stopped_before = true;
+	begin_open(0);
+	stopped_before = false;
+	expect(REOPEN);
+	answer(said);
+	unsigned before = heard.events;
+	finish_open();
+	uint32_t told = heard.conditions;
+	pen->driver->close(pen);
+	pen = NULL;
+	assert_int_equal(before, 0); /* not before it is ready, and can be told to stop again */
+	return told;
+}
+
+/* It is stopped by the very line that asks it, and no single odd digit makes a pen one that started by itself. */
+static void test_a_pen_that_must_have_stood_still(void **state)
+{
+	(void)state;
+	assert_int_equal(reopened("0;0;0"), 0);
+	assert_int_equal(reopened("1;0;0"), 0);
+	assert_int_equal(reopened("0;1;0"), 0);
+	assert_int_equal(reopened("1;1;0"), PEN_RAN_ITSELF);
+}
+
 static void test_open_after_garbage(void **state)
 {
 	struct pen_limits limits = {.rate_min_hz = -1};
@@ -1048,6 +1080,7 @@ int main(void)
 #define T(test) cmocka_unit_test_setup_teardown(test, setup, teardown)
 	const struct CMUnitTest tests[] = {
 		T(test_open),
+		cmocka_unit_test_teardown(test_a_pen_that_must_have_stood_still, teardown),
 		cmocka_unit_test_teardown(test_open_after_garbage, teardown),
 		cmocka_unit_test_teardown(test_open_fails, teardown),
 		T(test_set),

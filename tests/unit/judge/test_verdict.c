@@ -613,6 +613,9 @@ static void test_each_session_has_its_own_checks(void **state)
 	assert_verdict(record, OUTCOME_PASS, 0, "");
 	record->sessions = 1;
 	record->session[0].moved = record->session[0].stop_verified = true;
+	assert_verdict(record, OUTCOME_PASS, 0, ""); /* nothing of it rests on its tests */
+	record->point[0].session = 1;
+	record->point[0].collected = true;
 	assert_verdict(record, OUTCOME_INCONCLUSIVE, 3, "not done in session 1");
 	record->tests = 2;
 	record->test[1] = record->test[0];
@@ -633,6 +636,18 @@ static void test_each_session_has_its_own_checks(void **state)
 	assert_verdict(record, OUTCOME_PASS, 0, "");
 	record->tests = 1; /* it ended before anything could be tested, or needed to be */
 	assert_verdict(record, OUTCOME_PASS, 0, "");
+}
+
+/* Whoever says it, and in whichever session: a pen that runs untold fails. */
+static void test_a_pen_that_ran_by_itself_fails(void **state)
+{
+	struct record *record = *state;
+
+	record->conditions = 1;
+	record->condition[0] = (struct record_condition){.condition = PEN_RAN_ITSELF, .text = "it ran by itself"};
+	assert_verdict(record, OUTCOME_FAIL, 1, "it ran by itself");
+	record->condition[0].session = 1;
+	assert_verdict(record, OUTCOME_FAIL, 1, "it ran by itself");
 }
 
 /* What is shown of a timer later says nothing of what stood behind the pen in an earlier session. */
@@ -711,6 +726,7 @@ int main(void)
 		T(test_a_timer_that_nobody_saw_trip),
 		T(test_unverified_stop_is_no_pass),
 		T(test_each_session_has_its_own_checks),
+		T(test_a_pen_that_ran_by_itself_fails),
 		T(test_each_session_has_its_own_proof),
 		T(test_another_pen_in_the_clamp),
 		T(test_incomplete_runs),
