@@ -21,6 +21,7 @@ struct resuming {
 	const struct record *after; /* of the run that goes on with it */
 	struct runfile_head seen;
 	uint64_t wall_ns;
+	bool at_once, taken;
 	struct session_resume session;
 };
 
@@ -64,6 +65,21 @@ void resuming_free(struct resuming *r)
 const struct record *resuming_before(const struct resuming *r)
 {
 	return r->before;
+}
+
+void resuming_at_once(struct resuming *r)
+{
+	r->at_once = true;
+}
+
+bool resuming_taken(const struct resuming *r)
+{
+	return r->taken;
+}
+
+const char *resuming_path(const struct resuming *r)
+{
+	return r->path;
 }
 
 void resuming_name(const struct resuming *r, struct record *record)
@@ -254,11 +270,13 @@ static int look(struct resuming *r, struct err *err)
 
 static int claim(void *ctx, struct err *err)
 {
-	const struct resuming *r = ctx;
+	struct resuming *r = ctx;
 	char utc[32];
 
 	utc_text(r->wall_ns, utc);
-	return runfile_append_resumed(r->path, &r->seen, r->after->name, utc, err);
+	int rc = runfile_append_resumed(r->path, &r->seen, r->after->name, utc, err);
+	r->taken = rc == 0;
+	return rc;
 }
 
 /* What stands under the pen now nobody knows, where the plan has had it changed. */
@@ -270,12 +288,15 @@ static void ask_for_phantom(const struct resuming_plan *now, unsigned point)
 
 static int take(struct resuming *r, struct record *record, const struct resuming_plan *now, struct err *err)
 {
-	const char *dead_end = session_dead_end(r->before, now->plan);
+	const char *dead_end = session_dead_end(r->before, now->plan, r->at_once);
 
 	if (dead_end)
 		return refused(r, err, "%s", dead_end);
-	r->session = (struct session_resume){
-		.before = r->before, .place = sessions_next(r->before, now->plan), .claim = claim, .ctx = r};
+	r->session = (struct session_resume){.before = r->before,
+					     .place = sessions_next(r->before, now->plan),
+					     .claim = claim,
+					     .ctx = r,
+					     .replug = r->at_once};
 	r->after = record;
 	r->wall_ns = now->wall_ns;
 	ask_for_phantom(now, r->session.place.point);

@@ -21,10 +21,15 @@
 #include "rig/cli/kit/sealing.h"
 #include "rig/cli/kit/signals.h"
 #include "rig/cli/kit/waiting.h"
+#include "rig/cli/replug.h"
 #include "rig/cli/resuming.h"
 #include "rig/cli/run.h"
 #include "rig/cli/version.h"
 #include "rig/judge/verdict.h"
+
+#define REPLUG_TRIES    3 /* to go on, in a row, before the pen was started: such a device is there and does not work */
+#define REPLUG_AGAIN_NS (1 * NS_PER_S) /* until it is tried again */
+#define REPLUG_MAX_S    3600.0
 
 const char *const run_report_words[] = {"json", "junit", "text", "html", "csv",  "strokes", "tap",
 					"prom", "jsonl", "dfq",  "wsjf", "atml", "openhtf", NULL};
@@ -111,6 +116,10 @@ struct run {
 	struct bench_lock *lock; /* of a bench that was waited for, until the session has it */
 	struct delivery delivery;
 	struct resuming *resuming; /* NULL: the run begins with its first point */
+	unsigned part;             /* from 1; one more each time a lost device was back */
+	double replug_s;           /* 0: a lost device is not waited for */
+	unsigned tries;            /* parts in a row that did not start the pen */
+	uint64_t back_by_ns;       /* of those: until when it is waited */
 	struct signing_key *key;   /* NULL: the run is not sealed */
 	char bench_owner[KEY_OWNER_MAX];
 };
@@ -253,9 +262,9 @@ static bool can_ask(const struct run *run)
 static int load_key(struct run *run, struct err *err)
 {
 	const struct run_options *o = run->options;
-	int rc = o->sign ? keys_load(o->sign, o->password_file, &run->key, err) : 0;
+	int rc = o->sign && !run->key ? keys_load(o->sign, o->password_file, &run->key, err) : 0;
 
-	if (rc == 0 && o->sign)
+	if (rc == 0 && o->sign && !run->bench_owner[0])
 		rc = keys_signer(run->key, true, NULL, run->bench_owner, err);
 	if (rc < 0)
 		err_prefix(err, "--sign");
@@ -274,6 +283,18 @@ static int read_start_by(struct run *run, struct err *err)
 		       ? 0
 		       : err_set(err, -EINVAL,
 				 "--start-by %.40s: must be seconds since this computer began, above zero", text);
+}
+
+static int read_replug(struct run *run, struct err *err)
+{
+	const char *text = run->options->replug_timeout;
+
+	if (!text || strcmp(text, "0") == 0)
+		return 0;
+	if (parse_duration(text, &run->replug_s) == 0 && run->replug_s <= REPLUG_MAX_S)
+		return 0;
+	return err_set(err, -EINVAL,
+		       "--replug-timeout %.40s: must be 0, or a time up to an hour, for example 30s or 2m", text);
 }
 
 /* Of both bounds the earlier one. */
@@ -299,7 +320,7 @@ static int read_inputs(struct run *run, const char *plan_path, struct err *err)
 	if (run->options->start_within && parse_duration(run->options->start_within, &run->start_within_s) < 0)
 		return err_set(err, -EINVAL, "--start-within %s: must be a time above zero, for example 90s or 15m",
 			       run->options->start_within);
-	if ((rc = read_start_by(run, err)) < 0)
+	if ((rc = read_start_by(run, err)) < 0 || (rc = read_replug(run, err)) < 0)
 		return rc;
 	if (!bench || !*bench)
 		return err_set(err, -EINVAL, "--bench is missing: --bench FILE, or PENRIG_BENCH in the environment");
@@ -403,8 +424,23 @@ static int check_control(struct run *run, struct err *err)
 	return 0;
 }
 
+/* Beside the earlier parts, and whatever else stands there under such a name. */
+static int name_part(struct run *run, struct err *err)
+{
+	char name[sizeof(run->record->name)];
+	int rc = -EEXIST;
+
+	for (unsigned n = run->part; n < run->part + 100 && rc == -EEXIST; n++) {
+		snprintf(name, sizeof(name), "%.*s-%u", (int)sizeof(name) - 12, run->options->name, n);
+		rc = name_chosen(&run->delivery, run->record, name, err);
+	}
+	return rc;
+}
+
 static int choose_name(struct run *run, struct err *err)
 {
+	if (run->options->name && run->part > 1)
+		return name_part(run, err);
 	if (run->options->name)
 		return name_chosen(&run->delivery, run->record, run->options->name, err);
 	return name_default(&run->delivery, run->record, run->plan->name, loop_wall_ns(run->loop), err);
@@ -438,9 +474,10 @@ static int open_surroundings(struct run *run, struct err *err)
 					.stop = on_stop,
 					.refused = on_refused,
 					.ctx = run};
+	if ((rc = descriptor_of("--answer-fd", run->options->answer_fd, &run->answers.fd, err)) < 0 ||
+	    (rc = answers_check(&run->answers, err)) < 0 || run->loop)
+		return rc; /* a later part goes on with what the first one opened */
 	if ((rc = descriptor_of("--progress-fd", run->options->progress_fd, &event_fd, err)) < 0 ||
-	    (rc = descriptor_of("--answer-fd", run->options->answer_fd, &run->answers.fd, err)) < 0 ||
-	    (rc = answers_check(&run->answers, err)) < 0 ||
 	    (rc = progress_init(&run->progress, STDERR_FILENO, event_fd, run->options->quiet, style, err)) < 0 ||
 	    (rc = signals_block(err)) < 0 ||
 	    (rc = loop_new(run->tables->clock, run->tables->clock_ctx, &run->loop, err)) < 0)
@@ -601,6 +638,153 @@ static int conclude(struct run *run)
 	return code;
 }
 
+static void run_free(struct run *run)
+{
+	loop_free(run->loop);
+	free(run->points);
+	record_free(run->record);
+	signing_key_free(run->key);
+	bench_free(run->bench);
+	plan_free(run->plan);
+	/* Nothing was seen to of what an earlier run may have left: the next one must find it. */
+	bench_lock_keep(run->lock);
+}
+
+/* ---- a device that was lost and is back ------------------------------------------------------------------------ */
+
+static int execute(struct run *run, const char *plan_path);
+
+/* Which part the next one goes on with: one that never started the pen took nothing over. */
+static void path_to_go_on(const struct run *run, char ret[DELIVERY_PATH_MAX])
+{
+	const struct record *r = run->record;
+
+	if (run->resuming && !resuming_taken(run->resuming))
+		snprintf(ret, DELIVERY_PATH_MAX, "%s", resuming_path(run->resuming));
+	else
+		snprintf(ret, DELIVERY_PATH_MAX, "%s/%s" RUNFILE_EXTENSION, r->folder, r->name);
+}
+
+/* All devices had said who they are, so it can be told whether they are the same. */
+static bool were_known(const struct record *r)
+{
+	for (unsigned i = 0; i < r->devices; i++)
+		if (r->device[i].limits.rate_max_hz > 0)
+			return true;
+	return false;
+}
+
+/* A pen that failed by what it said of itself has nothing to be tried away. */
+static bool may_go_on(const struct run *run)
+{
+	const struct record *r = run->record;
+	bool failed = r->conditions && !r->condition[r->conditions - 1].session;
+	bool took = !run->resuming || resuming_taken(run->resuming);
+
+	if (run->replug_s <= 0 || r->run_status != RUN_DEVICE_LOST || failed)
+		return false;
+	return took ? were_known(r) && !session_dead_end(r, run->plan, true) : run->tries < REPLUG_TRIES;
+}
+
+static bool is_back(struct run *run)
+{
+	const struct record *r = run->record;
+	uint64_t now_ns = loop_now_ns(run->loop);
+	enum replug came = REPLUG_LATE;
+	struct err err = {0};
+	char text[2 * ERR_TEXT_MAX];
+
+	if (!run->tries)
+		run->back_by_ns = now_ns + (uint64_t)(run->replug_s * 1e9);
+	const struct replug_wait wait = {.loop = run->loop,
+					 .links = run->tables->links,
+					 .drivers = run->tables->drivers,
+					 .bench = run->bench,
+					 .dut = r->dut,
+					 .from_ns = now_ns + (run->tries ? REPLUG_AGAIN_NS : 0),
+					 .until_ns = run->back_by_ns};
+
+	snprintf(text, sizeof(text), "%.400s; waiting %g s for it to be plugged in again, then the pen starts anew%s",
+		 r->status_reason,
+		 (double)(run->back_by_ns - (now_ns < run->back_by_ns ? now_ns : run->back_by_ns)) * 1e-9,
+		 r->moved && !r->stop_verified ? " (nobody saw the pen stop: the verdict can be a fail, but no pass)"
+					       : "");
+	progress_show(&run->progress, &(struct session_progress){.stage = STAGE_OPENING,
+								 .points = run->point_count,
+								 .depth_set_mm = NAN,
+								 .rate_set_hz = NAN,
+								 .rate_hz = NAN,
+								 .depth_mm = NAN,
+								 .force_n = NAN,
+								 .handle_c = NAN,
+								 .text = text});
+	if (replug_wait(&wait, &came, &err) < 0)
+		cli_error(0, "%s", err.text);
+	else if (came == REPLUG_LATE)
+		cli_error(0, "it was not plugged in again within %g s", run->replug_s);
+	else if (came == REPLUG_INTERRUPTED)
+		cli_error(0, "interrupted while it was waited for");
+	return came == REPLUG_BACK;
+}
+
+static int next_part(struct run *before, const char *plan_path, struct resuming *resuming, struct bench_lock *lock)
+{
+	struct run_options options = *before->options;
+	bool took = !before->resuming || resuming_taken(before->resuming);
+	struct run run = {.tables = before->tables,
+			  .options = &options,
+			  .record = record_new(),
+			  .loop = before->loop,
+			  .progress = before->progress,
+			  .people = before->people,
+			  .lock = lock,
+			  .resuming = resuming,
+			  .part = before->part + 1,
+			  .tries = took ? 1 : before->tries + 1,
+			  .back_by_ns = before->back_by_ns,
+			  .key = before->key};
+
+	options.start_within = options.start_by = NULL; /* the pen was started in time */
+	memcpy(run.bench_owner, before->bench_owner, sizeof(run.bench_owner));
+	before->loop = NULL;
+	before->key = NULL;
+	int code = run.record ? execute(&run, plan_path) : cli_error(EXIT_INTERNAL, "out of memory");
+	run_free(&run);
+	return code;
+}
+
+/* As `penrig resume` does, where the device is there again in time: what this part measured is closed, and the next one has
+ * everything looked at anew. False: it is this part that the program ends with. */
+static bool goes_on(struct run *run, const char *plan_path, int *ret_code)
+{
+	struct resuming *resuming = NULL;
+	struct bench_lock *lock = NULL;
+	char path[DELIVERY_PATH_MAX];
+	struct err err = {0};
+
+	if (run->resuming && resuming_taken(run->resuming))
+		run->tries = 0;
+	if (!may_go_on(run) || !is_back(run))
+		return false;
+	path_to_go_on(run, path);
+	uint64_t now_ns = loop_now_ns(run->loop);
+	double left_s = now_ns < run->back_by_ns ? (double)(run->back_by_ns - now_ns) * 1e-9 : 0;
+	int rc = resuming_open(path, &resuming, &err);
+	if (rc == 0) /* the stopper has it, while it tries the pen */
+		rc = bench_wait(bench_path(run->options), left_s, &lock, &err);
+	if (rc < 0) {
+		resuming_free(resuming);
+		cli_error(0, "the run does not go on: %s", err.text);
+		return false;
+	}
+	resuming_at_once(resuming);
+	(void)deliver_last_word(&run->delivery, run->record);
+	(void)seal(run, EXIT_DEVICE_LOST);
+	*ret_code = next_part(run, plan_path, resuming, lock);
+	resuming_free(resuming);
+	return true;
+}
+
 static int execute(struct run *run, const char *plan_path)
 {
 	const struct indexing where = {.history = run->options->history, .state = run->options->state};
@@ -649,19 +833,7 @@ static int execute(struct run *run, const char *plan_path)
 		return cli_error(EXIT_INTERNAL, "%s", err.text);
 	if (run->suspend)
 		signals_suspend();
-	return conclude(run);
-}
-
-static void run_free(struct run *run)
-{
-	loop_free(run->loop);
-	free(run->points);
-	record_free(run->record);
-	signing_key_free(run->key);
-	bench_free(run->bench);
-	plan_free(run->plan);
-	/* Nothing was seen to of what an earlier run may have left: the next one must find it. */
-	bench_lock_keep(run->lock);
+	return goes_on(run, plan_path, &rc) ? rc : conclude(run);
 }
 
 /* What is wrong with the files is said before the waiting. They are read anew behind it, as is all that hangs on the day: it
@@ -689,8 +861,12 @@ static int wait_first(const struct run *before, const char *plan_path, struct be
 int run_plan(const struct cli_tables *tables, const struct run_options *options, const char *plan_path,
 	     struct resuming *resuming, struct bench_lock *lock)
 {
-	struct run run = {
-		.tables = tables, .options = options, .record = record_new(), .resuming = resuming, .lock = lock};
+	struct run run = {.tables = tables,
+			  .options = options,
+			  .record = record_new(),
+			  .resuming = resuming,
+			  .part = 1,
+			  .lock = lock};
 	int code = 0;
 
 	run.began_ns = tables->clock->now_ns(tables->clock_ctx);

@@ -13,7 +13,7 @@ struct run_outcome {          /* what a caller may want to know beside the exit 
 
 struct run_options { /* as the command line says them; NULL and false: not said */
 	const char *bench, *dut, *operator_name, *lot, *cartridge, *output_dir, *name, *state, *history, *progress_fd,
-		*answer_fd, *wait, *start_within, *start_by;
+		*answer_fd, *wait, *start_within, *start_by, *replug_timeout;
 	const char *sign, *password_file, *keys, *override;
 	struct option_list attr, report;
 	bool json, no_input, quiet, production;
@@ -123,6 +123,13 @@ struct run_options { /* as the command line says them; NULL and false: not said 
 		 .help = "Where the bench is in use, wait so long for it (90, 90s, 15m, 2h) behind those who waited "  \
 			 "before, "                                                                                    \
 			 "then end with exit code 5; the files are read when it is free. Default: do not wait."},      \
+		{.name = "replug-timeout",                                                                             \
+		 .kind = OPTION_TEXT,                                                                                  \
+		 .arg = "TIME",                                                                                        \
+		 .offset = AT(replug_timeout),                                                                         \
+		 .help = "Where a device is lost, wait so long for it (30s, 2m) to be plugged in again, then go on "   \
+			 "as resume does: a run of its own, NAME-2, with the point that was interrupted. Another "     \
+			 "device ends it with exit code 8. Default: 0, end at once with exit code 4."},                \
 	{                                                                                                              \
 		.name = "no-input", .kind = OPTION_FLAG, .offset = AT(no_input),                                       \
 		.help = "Ask nothing. A plan that needs the operator's hand is refused before anything moves."         \

@@ -137,7 +137,7 @@ const char *session_text(const struct record *record, unsigned session, char ret
 
 /* ---- whether it may -------------------------------------------------------------------------------------------- */
 
-const char *session_dead_end(const struct record *before, const struct plan *plan)
+const char *session_dead_end(const struct record *before, const struct plan *plan, bool at_once)
 {
 	static const char *const by_status[] = {
 		[RUN_COMPLETE] = "it came to its end",
@@ -147,7 +147,7 @@ const char *session_dead_end(const struct record *before, const struct plan *pla
 		[RUN_REFUSED] = "it was refused before it began",
 		[RUN_INTERNAL_ERROR] = "it ended by an error of the program: what it measured before is not relied on",
 	};
-	bool measured = false;
+	bool measured = at_once;
 
 	/* One that was refused at the last moment may have taken the run that it goes on with; nothing else has what that
 	 * one measured then. */

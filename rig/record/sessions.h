@@ -32,8 +32,8 @@ uint64_t session_started_ns(const struct record *record, unsigned session);
 const char *session_started_utc(const struct record *record, unsigned session);
 
 /* Why a run that ended so cannot be gone on with; NULL: it can. Leaves out whether it took over the run that it went on with
- * itself. */
-const char *session_dead_end(const struct record *before, const struct plan *plan);
+ * itself. at_once: by the same program, where it ended a moment ago; then it need not have measured anything. */
+const char *session_dead_end(const struct record *before, const struct plan *plan, bool at_once);
 
 /* What was not the same when `before` ran: the first difference in words into `ret`, from software, pen and the files of
  * kind plan, bench, phantom and profile. True: nothing. Both records have their inputs (record_inputs()). */

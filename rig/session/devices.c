@@ -154,6 +154,8 @@ static void on_event(void *ctx, uint32_t condition, const char *text)
 	char who[96];
 	attached_label(device, who, sizeof(who));
 	journal_text(s, "event", "%s: %s", who, text);
+	if (device == s->pen && (condition & PEN_RAN_ITSELF))
+		session_ran_itself(s, text);
 	if (device == s->pen && (condition & PEN_REBOOTED))
 		session_condition(s, condition, text);
 	if (device == s->pen &&
@@ -223,6 +225,14 @@ static void describe(struct attached *device, const char *uri)
 	snprintf(record->link.uri, sizeof(record->link.uri), "%s", uri);
 }
 
+/* Since the run that this one goes on with lost a device: seen, or by a dead-man whose time that run waited for. */
+static bool must_have_stopped(const struct session *s)
+{
+	const struct session_resume *resume = s->config.resume;
+	bool timed = deadman_row((enum deadman_class)s->bench->pen.dead_man)->timed;
+	return resume && resume->replug && (timed || !resume->before->moved || resume->before->stop_verified);
+}
+
 static int attach(struct session *s, const struct bench_device *bench, const char *uri, struct err *err)
 {
 	struct attached *device = &s->device[s->devices];
@@ -245,6 +255,7 @@ static int attach(struct session *s, const struct bench_device *bench, const cha
 		return status;
 	const struct device_open open = {
 		.power = device->driver->powered ? &power : NULL,
+		.stopped_before = must_have_stopped(s),
 		.links = s->config.links,
 		.loop = s->loop,
 		.uri = uri,

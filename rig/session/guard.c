@@ -422,6 +422,12 @@ void guard_run(struct guard *g, const char *what, bool deadman_expected, device_
 	g->config.host->run(g->config.ctx, done, ctx);
 }
 
+void guard_ran_itself(struct guard *g)
+{
+	g->known.run = (struct last_run){.moved = true, .ns = now(g)};
+	g->known.answer = (struct stop_answer){.given = false};
+}
+
 bool guard_withhold(struct guard *g)
 {
 	if (g->beats.pending || g->beats.unanswered)

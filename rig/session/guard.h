@@ -100,6 +100,9 @@ void guard_free_run(struct guard *guard, bool free_run);
  * test its dead-man, so a trip is no fault. done and ctx as the verb's. */
 void guard_run(struct guard *guard, const char *what, bool deadman_expected, device_done_fn done, void *ctx);
 
+/* It was found running before it was told to: from now on its stop is to be proven, as if it had been. */
+void guard_ran_itself(struct guard *guard);
+
 /* For the dead-man test: no heartbeat from now on, and the pen should stop by itself. False, and nothing is done, while
  * one is still under way, or the last was not answered. */
 bool guard_withhold(struct guard *guard);

@@ -197,9 +197,28 @@ static void saving_skipped(struct session *s)
 	snprintf(r->status_reason, sizeof(r->status_reason), "interrupted twice: the reports were not saved");
 }
 
+/* Of this run itself: what its record says of earlier sessions ended those. */
+static bool has_condition(const struct record *r)
+{
+	return r->conditions && !r->condition[r->conditions - 1].session;
+}
+
+/* What a part showed against its pen goes with the run that it goes on with: else whoever goes on there leaves it behind. */
+static void keep_failure(struct session *s)
+{
+	const struct session_resume *resume = s->config.resume;
+	struct err err = {""};
+	if (!resume || s->taken || !has_condition(s->record))
+		return;
+	s->taken = !resume->claim(resume->ctx, &err);
+	if (!s->taken)
+		journal_text(s, "event", "the run that this one goes on with does not know of it: %.300s", err.text);
+}
+
 static void save(struct session *s)
 {
 	struct err err = {""};
+	keep_failure(s);
 	if (s->ending.skip_saving)
 		saving_skipped(s);
 	finish_record(s);
@@ -324,18 +343,10 @@ static void refuse(struct session *s, enum refusal refusal, const char *reason)
 	session_end(s, RUN_REFUSED, reason);
 }
 
-/* Of this run itself: what its record says of earlier sessions ended those. */
-static bool has_condition(const struct record *r)
-{
-	return r->conditions && !r->condition[r->conditions - 1].session;
-}
-
-void session_condition(struct session *s, uint32_t condition, const char *text)
+static void add_condition(struct session *s, uint32_t condition, const char *text)
 {
 	struct record *r = s->record;
 	const unsigned room = sizeof(r->condition) / sizeof(r->condition[0]);
-	if (s->ending.begun && has_condition(r))
-		return;
 	if (r->conditions < room) {
 		struct record_condition *c = &r->condition[r->conditions++];
 		*c = (struct record_condition){.condition = condition, .host_ns = loop_now_ns(s->loop)};
@@ -344,7 +355,21 @@ void session_condition(struct session *s, uint32_t condition, const char *text)
 	journal_text(s, "condition", "%s", text);
 	if (s->runfile)
 		runfile_record(s->runfile, r);
+}
+
+void session_condition(struct session *s, uint32_t condition, const char *text)
+{
+	if (s->ending.begun && has_condition(s->record))
+		return;
+	add_condition(s, condition, text);
 	session_end(s, RUN_COMPLETE, text);
+}
+
+void session_ran_itself(struct session *s, const char *text)
+{
+	guard_ran_itself(s->guard);
+	add_condition(s, PEN_RAN_ITSELF, text);
+	session_say(s, text, true);
 }
 
 void session_interrupt(struct session *s, int signal_number)
@@ -426,6 +451,8 @@ static void first_interlock(struct session *s, uint64_t now_ns)
 		return;
 	}
 	devices_started(s);
+	if (has_condition(s->record)) /* it ran before anything told it to */
+		session_end(s, RUN_COMPLETE, s->record->condition[s->record->conditions - 1].text);
 	if (s->ending.begun)
 		return;
 	enum watch_verdict verdict = guard_still(s->guard, INTERLOCK_QUIET_S);

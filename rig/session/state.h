@@ -177,6 +177,8 @@ void session_say(struct session *s, const char *text, bool alarm);
 void session_strikes(struct session *s, const struct plan_point *point, uint64_t strokes);
 void session_report(struct session *s, const struct record_point *finished); /* progress */
 void session_condition(struct session *s, uint32_t condition, const char *text);
+/* The pen ran when it was opened. It was told to stop then; the run ends so once the streams tell whether it does. */
+void session_ran_itself(struct session *s, const char *text);
 void verb_done(void *ctx, int status, const struct err *err); /* ctx: struct verb */
 void verb_begin(struct verb *verb);
 

@@ -178,29 +178,32 @@ static void what_cannot_be_gone_on_with(void **state)
 	static const enum run_status over[] = {RUN_COMPLETE, RUN_STORAGE_FAILED, RUN_REFUSED, RUN_INTERNAL_ERROR};
 	struct record *r = *state;
 
-	assert_null(session_dead_end(r, &plan));
+	assert_null(session_dead_end(r, &plan, false));
 	r->run_status = RUN_DEVICE_LOST;
-	assert_null(session_dead_end(r, &plan));
+	assert_null(session_dead_end(r, &plan, false));
 	for (unsigned i = 0; i < sizeof(over) / sizeof(over[0]); i++) {
 		r->run_status = over[i];
-		assert_non_null(session_dead_end(r, &plan));
+		assert_non_null(session_dead_end(r, &plan, false));
 	}
 	r->sessions = 1;
 	r->run_status = RUN_REFUSED; /* what an earlier one measured is not lost with it */
-	assert_null(session_dead_end(r, &plan));
+	assert_null(session_dead_end(r, &plan, false));
 	r->sessions = 0;
 	r->run_status = RUN_INTERRUPTED;
 	r->samples_lost = 1;
-	assert_non_null(session_dead_end(r, &plan));
+	assert_non_null(session_dead_end(r, &plan, false));
 	r->samples_lost = 0;
 	strcpy(r->origin.path, "a.csv");
-	assert_non_null(session_dead_end(r, &plan));
+	assert_non_null(session_dead_end(r, &plan, false));
 	r->origin.path[0] = '\0';
 	r->points_planned = 1;
 	r->points = 1;
-	assert_string_equal(session_dead_end(r, &plan), "all of its points were measured");
+	assert_string_equal(session_dead_end(r, &plan, false), "all of its points were measured");
 	r->point[0].collected = false;
-	assert_non_null(session_dead_end(r, &plan));
+	assert_non_null(session_dead_end(r, &plan, false));
+	assert_null(session_dead_end(r, &plan, true)); /* that it measured nothing keeps nobody who goes on at once */
+	r->run_status = RUN_COMPLETE;
+	assert_non_null(session_dead_end(r, &plan, true));
 }
 
 static void keep(struct record *r, const char *kind, const char *text)
