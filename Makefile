@@ -58,7 +58,7 @@ LIBS_HERE = $(shell for lib in $(NEED_LIBS) $(MAY_LIBS) $(WEB_LIBS) $(PQ_LIBS); 
 KEY = $(CC) | $(STD) $(WARN) $(CPPFLAGS) $(CFLAGS) $(LDFLAGS) $(SAN) | $(LIBS_HERE) | $(TRY)
 
 # Goals that compile nothing themselves do not ask for a compiler and libraries.
-NO_BUILD := help deb deps-deb clean lint demo station-demo fleet-demo check check-browser check-fleet deps-station deps-browser deps-fleet soak reliability mutants bench deps-demo deps-check deps-bench
+NO_BUILD := help deb deps-deb clean lint demo station-demo fleet-demo check check-fuzz check-browser check-fleet deps-station deps-browser deps-fleet soak reliability mutants bench deps-demo deps-check deps-bench
 ifneq ($(filter-out $(NO_BUILD),$(or $(MAKECMDGOALS),all)),)
 KEY := $(KEY)
 -include $(B)/flags.mk
@@ -114,7 +114,7 @@ PENRIG_A := $(B)/tests/penrig-a
 # What fails on purpose, preloaded into tests: allocations and writes.
 FAILING := $(B)/libfailing-calls.so
 
-.PHONY: all help deb deps-deb demo station-demo fleet-demo check check-browser check-fleet deps-station deps-browser deps-fleet soak reliability mutants bench bench-programs lint man install clean deps-demo deps-check deps-bench tests FORCE
+.PHONY: all help deb deps-deb demo station-demo fleet-demo check check-fuzz check-browser check-fleet deps-station deps-browser deps-fleet soak reliability mutants bench bench-programs lint man install clean deps-demo deps-check deps-bench tests FORCE
 .DELETE_ON_ERROR:
 .SECONDARY:
 all: $(PROGRAMS)
@@ -196,7 +196,7 @@ $(B)/tests/unit/$(1)/%: $(B)/tests/unit/$(1)/%.o $(EXTRA_$(1)) $(call archives,$
 endef
 $(foreach l,$(ROOMS) virtual,$(eval $(call unit_rule,$(l))))
 
-ARCH_fuzz := $(sort $(ARCH_drivers) $(ARCH_offline) $(ARCH_station))
+ARCH_fuzz := $(sort $(ARCH_drivers) $(ARCH_offline) $(ARCH_station) $(ARCH_reports))
 $(B)/tests/fuzz/%: $(B)/tests/fuzz/%.o $(call archives,$(ARCH_fuzz))
 	$(call link_with,$<,$(ARCH_fuzz))
 
@@ -223,6 +223,7 @@ help:
 	@echo "make check TEST=plan  only the tests with this in their path (several: TEST='plan limit'); LIST=1 names them; NOT='test_x.py' leaves scripts out"
 	@echo "make soak             200 kills of penrig at random: the pen stops; 10 000 flipped bits, each found; 5 000 random runs: no pass that the truth contradicts; KILLS=N, FLIPS=N, RUNS=N, FIRST=SEED"
 	@echo "make reliability      every transfer, bit, allocation and write of a run made to fail: hours; writes docs/reliability.md; PARTS=, WORKERS=N"
+	@echo "make check-fuzz       libFuzzer for EACH seconds on each parser (60); needs clang; TEST=words: on some"
 	@echo "make mutants          the code changed in COUNT places, drawn by SEED: those that no unit test notices"
 	@echo "make bench            install what is missing, build, measure, write docs/performance.md, misfits.md; BENCH_SIZE=10M is quick"
 	@echo "make lint             format, rooms, function length, no printing outside rig/cli"
@@ -281,6 +282,14 @@ else
 	@$(MAKE) --no-print-directory tests
 	@B=$(B) PYTHON=$(PYTHON) SANITIZE=$(SANITIZE) ALLOWED_SKIPS="test_full_disk.py $(FLEET_TESTS)" tests/tools/run-tests.sh $(TESTS)
 endif
+
+# libFuzzer, of clang, for EACH seconds on each target (TEST=words: on some), from what make check tries of it.
+EACH ?= 60
+check-fuzz: deps-check
+	@$(MAKE) --no-print-directory -s DEPS=skip $(FUZZ)
+	@$(MAKE) --no-print-directory -s DEPS=skip BUILD=build/fuzz SANITIZE=address,undefined CC=clang \
+		CFLAGS="-O1 -g1 -DPENRIG_LIBFUZZER -fsanitize=fuzzer-no-link" LDFLAGS=-fsanitize=fuzzer $(FUZZ:$(B)/%=build/fuzz/address-undefined/%)
+	@PYTHON=$(PYTHON) tests/tools/check-fuzz.sh build/fuzz/address-undefined/tests/fuzz $(B)/tests/fuzz $(EACH) $(TEST)
 
 check-fleet: deps-fleet
 	@$(MAKE) --no-print-directory $(PROGRAMS) $(PENRIG_A)

@@ -23,14 +23,17 @@ static size_t character_at(const unsigned char *s, size_t left, uint32_t *ret_co
 	return code < smallest[len] || code > 0x10ffff || surrogate || nothing ? 0 : len;
 }
 
-static bool document_carries(uint32_t code)
-{
-	return (code >= 0x20 || code == '\t' || code == '\n') && code != 0x7f;
-}
-
+/* What a terminal or a page obeys instead of showing it: controls, C1 too, and the characters that break a line or turn the
+ * order of all that stands behind them around, a verdict too. */
 static bool terminal_obeys(uint32_t code)
 {
-	return code < 0x20 || (code >= 0x7f && code < 0xa0);
+	return code < 0x20 || (code >= 0x7f && code < 0xa0) || code == 0x61c || code == 0x200e || code == 0x200f ||
+	       (code >= 0x2028 && code <= 0x202e) || (code >= 0x2066 && code <= 0x2069);
+}
+
+static bool document_carries(uint32_t code)
+{
+	return code == '\t' || code == '\n' || !terminal_obeys(code);
 }
 
 char *text_clean(const char *text, char *ret, size_t size)

@@ -6,8 +6,8 @@
 #include <stddef.h>
 #include <stdio.h>
 
-/* Copies text that JSON and XML can carry: every byte that is not part of valid UTF-8, and every control character but
- * tab and line feed, becomes '?'. Same length, always terminated; truncates to size. Returns ret. */
+/* Copies text that JSON and XML can carry: every byte that is not part of valid UTF-8, and of every control character but
+ * tab and line feed, those that turn the direction of writing among them, becomes '?'. Same length, always terminated; truncates to size. Returns ret. */
 char *text_clean(const char *text, char *ret, size_t size);
 
 /* Prints it with every control character, line breaks too, made '?', so that no text steers a terminal. */

@@ -35,6 +35,22 @@ static uint64_t fuzz_random(uint64_t *state)
 	return z ^ z >> 31;
 }
 
+/* With SEEDS=FOLDER in the environment every input is kept there as a file as well, to begin a fuzzer with; 2000 at most. */
+static void fuzz_keep(const uint8_t *data, size_t size)
+{
+	static unsigned kept;
+	const char *folder = getenv("SEEDS");
+	char path[512];
+
+	if (!folder || kept == 2000)
+		return;
+	snprintf(path, sizeof(path), "%s/seed-%04u", folder, kept++);
+	FILE *file = fopen(path, "wb");
+	FUZZ_CHECK(file);
+	fwrite(data, 1, size, file);
+	fclose(file);
+}
+
 /* A copy of exactly its size, so that the sanitizer sees a read beyond it. */
 static void fuzz_run(const uint8_t *data, size_t size)
 {
@@ -42,6 +58,7 @@ static void fuzz_run(const uint8_t *data, size_t size)
 
 	FUZZ_CHECK(copy);
 	memcpy(copy, data, size);
+	fuzz_keep(data, size);
 	LLVMFuzzerTestOneInput(copy, size);
 	free(copy);
 }

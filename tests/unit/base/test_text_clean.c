@@ -16,6 +16,10 @@ static void test_a_document_carries_it(void **state)
 	(void)state;
 	char out[32];
 	assert_string_equal(text_clean("20 °C", out, sizeof(out)), "20 °C");
+	assert_string_equal(text_clean("a\xe2\x80\xae"
+				       "b\xc2\x9b",
+				       out, sizeof(out)),
+			    "a???b??"); /* nor turns a document around, or steers who prints it */
 	assert_string_equal(text_clean("20 \xc2", out, sizeof(out)), "20 ?"); /* cut in the middle */
 	assert_string_equal(text_clean("a\xc0\x80"
 				       "b\xed\xa0\x80",
@@ -54,6 +58,11 @@ static void test_it_cannot_steer_a_terminal(void **state)
 	assert_false(text_is_clean("a\x7f"));
 	assert_false(text_is_clean("\xc2\x85"));
 	assert_false(text_is_clean("\xc2\x9f"));
+	assert_false(text_is_clean("\xe2\x80\xae")); /* turns what follows around */
+	assert_false(text_is_clean("\xe2\x81\xa6"));
+	assert_false(text_is_clean("\xe2\x80\xa8")); /* breaks the line */
+	assert_false(text_is_clean("\xd8\x9c"));
+	assert_true(text_is_clean("\xe2\x80\xa7\xe2\x80\xaf\xe2\x80\x90"));
 	assert_true(text_is_clean("\xc2\xa0"));
 	assert_false(text_is_clean("\xc0\xaf"));
 	assert_false(text_is_clean("\xc3"));
