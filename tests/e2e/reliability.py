@@ -10,13 +10,17 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import failing
+import power_cut
 import reliability_page
 import rig
+import test_replug
 import transfers
 
 WORKERS = int(os.environ.get("WORKERS", "1"))
 EVERY = int(os.environ.get("EVERY", "50"))  # transfer of a stream
 EVERY_MALLOC = int(os.environ.get("EVERY_MALLOC", "100"))
+TORN = int(os.environ.get("TORN", "4"))  # disks of each moment with any sectors on them
+REPLUGS = int(os.environ.get("REPLUGS", "60"))  # moments of each device
 KEPT = rig.B / "reliability"  # what each part came to, for the page
 
 
@@ -95,8 +99,26 @@ def of_writes(part):
         part.count(job[2], f"exit {code}", wrong, f"write {job[1]}, {job[2]}")
 
 
+def of_power(part):
+    run, certain, floor, jobs = power_cut.Run(failing.Place()), [], 0, []
+    if not run.is_known():
+        part.found["fell"].append("what the run wrote is not all known")
+    for cut in range(1, len(run.calls) + 1):
+        floor = max(floor, power_cut.durable_entries(run, cut))
+        certain.append(floor)
+        jobs += [(run, cut, way, seed, floor) for way in power_cut.WAYS for seed in range(TORN if way == "torn" else 1)]
+    for job, (came, wrong) in part.all_of(jobs, power_cut.examine):
+        part.count(f"{job[2]} of what was not durable", {0: "whole", 130: "recovered", None: "no file yet"}.get(came, f"exit {came}"), wrong, f"after call {job[1]}, {job[2]}, seed {job[3]}")
+
+
+def of_replug(part):
+    for job, (code, wrong) in part.all_of(test_replug.drawn(REPLUGS, 1), test_replug.tried):
+        part.count(f"{job[0]}: {job[1]}", f"exit {code}", wrong, f"{job[0]}, {job[2]}")
+
+
 PARTS = {"transfers": (of_transfers, {"every": EVERY, "seed": 7}), "bits": (of_bits, {"seed": 7, "frames": "not tried"}),
-         "memory": (of_memory, {"every": EVERY_MALLOC}), "writes": (of_writes, {})}
+         "memory": (of_memory, {"every": EVERY_MALLOC}), "writes": (of_writes, {}),
+         "power": (of_power, {"torn": TORN}), "replug": (of_replug, {})}
 
 
 def main():

@@ -5,7 +5,7 @@ HEAD = """# Reliability
 
 What was made to fail, how often, and what came of it; written by `make reliability`, which takes hours of CPU (`PARTS="transfers bits"` does some of it). Each row counts runs on the virtual
 clock. *fell*: the run ended otherwise than it should, a pass was false, the pen was left running, a file did not open, or it hung; such a run is named below its table and runs again alone.
-The same is tried with a few of them, other ones by `SEED`, in every `make check` (`test_transfers.py`, `test_failing.py`).
+The same is tried with a few of them, other ones by `SEED`, in every `make check` (`test_transfers.py`, `test_failing.py`, `test_power_cut.py`, `test_replug.py`).
 
 """
 
@@ -19,6 +19,12 @@ TEXTS = {
     "writes": ("Writes", "Each call of a run that writes (write, pwrite, fsync, fdatasync, ftruncate, fallocate, rename, unlink) fails so, or the program is killed in it: the run file opens and holds what was acknowledged, or the exit "
                "code is 6; no report says pass then. `exit 0`: what failed was none of the run's files (the state, the history, a log that is made anew), and the run file was derived again. "
                "A file that was written half (SHORT) is written on."),
+    "power": ("Power cut", "The power goes behind each call of a run that writes or makes durable, and the disk is left with nothing, all, or any sectors of 512 bytes ({torn} times) and the first few names of what no fsync "
+              "had followed (`tests/e2e/power_cut.py`; the log of writes played to its end is the run's folder, to the byte). The run file opens with every entry that was durable by then; one that ended is "
+              "whole; no report says pass without it. `exit 6`: before anything of the run was durable."),
+    "replug": ("Unplugged and plugged in again", "A device is pulled out at a random moment of a run of three points with a dead-man test, and is back 0.05, 0.4 or 2 s later (`--replug-timeout 10s`). The pen stands in the end, "
+               "by the truth; what passes (0) has every point measured and every stop seen. 3: the load sensor was gone while the pen ran, so nobody saw its stop. 4: before any device had said who it is, or behind the last point. The "
+               "files of all parts are derived again."),
 }
 
 

@@ -4,15 +4,20 @@
  *                     the standard descriptors) fails: HOW is KILL (the process dies there), SHORT (half of it is written)
  *                     or the name of an error
  * FAIL_COUNT=FILE     how many there were of each: a line "malloc N", a line "write N".
+ * FAIL_LOG=FILE       and nothing fails: what was written under the folder FAIL_LOG_UNDER, in its order, for whoever plays a
+ *                     power cut (tests/e2e/power_cut.py): a line "CALL OFFSET LENGTH BYTES PATH" and so many bytes behind it
  * C libraries alone: it counts from the program's first call on. */
 #include <dlfcn.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <pthread.h>
 #include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 extern void *__libc_malloc(size_t size);
@@ -84,6 +89,86 @@ void *realloc(void *at, size_t size)
 	return no_memory() ? NULL : __libc_realloc(at, size);
 }
 
+/* ---- the log --------------------------------------------------------------------------------------------------- */
+
+static pthread_mutex_t turn = PTHREAD_MUTEX_INITIALIZER;
+static int log_fd = -1;
+static const char *under;
+
+__attribute__((constructor)) static void begin_log(void)
+{
+	const char *path = getenv("FAIL_LOG");
+
+	under = getenv("FAIL_LOG_UNDER");
+	if (path && under)
+		log_fd = (int)syscall(SYS_openat, AT_FDCWD, path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
+}
+
+static void put(const void *data, size_t len)
+{
+	if (syscall(SYS_write, log_fd, data, len) != (ssize_t)len)
+		_exit(98);
+}
+
+static void note_path(const char *call, const char *path, off_t at, size_t len, const void *data, size_t bytes)
+{
+	char line[4600];
+
+	if (log_fd < 0 || strncmp(path, under, strlen(under)) != 0)
+		return;
+	put(line, (size_t)snprintf(line, sizeof(line), "%s %lld %zu %zu %s\n", call, (long long)at, len, bytes, path));
+	put(data, bytes);
+}
+
+static int path_of(int fd, char ret[4096])
+{
+	char link[64];
+
+	snprintf(link, sizeof(link), "/proc/self/fd/%d", fd);
+	ssize_t n = log_fd < 0 ? -1 : readlink(link, ret, 4095);
+	ret[n < 0 ? 0 : n] = '\0';
+	return n > 0;
+}
+
+static void note(const char *call, int fd, off_t at, size_t len, const void *data, size_t bytes)
+{
+	char path[4096];
+
+	if (path_of(fd, path))
+		note_path(call, path, at, len, data, bytes);
+}
+
+/* What stdio writes passes by here: of all but run files the whole content is told. */
+static void note_content(const char *path)
+{
+	static char content[1 << 24];
+	int fd;
+
+	if (log_fd < 0 || strstr(path, ".penrig") || strncmp(path, under, strlen(under)) != 0)
+		return;
+	fd = (int)syscall(SYS_openat, AT_FDCWD, path, O_RDONLY | O_CLOEXEC, 0);
+	ssize_t n = fd < 0 ? -1 : (ssize_t)syscall(SYS_pread64, fd, content, sizeof(content), 0L);
+	if (n >= 0)
+		note_path("content", path, 0, (size_t)n, content, (size_t)n);
+	if (fd >= 0)
+		syscall(SYS_close, fd);
+}
+
+static void enter(void)
+{
+	if (log_fd >= 0)
+		pthread_mutex_lock(&turn);
+}
+
+static void leave(void)
+{
+	int error = errno;
+
+	if (log_fd >= 0)
+		pthread_mutex_unlock(&turn);
+	errno = error;
+}
+
 /* ---- disk ------------------------------------------------------------------------------------------------------ */
 
 /* 0: it goes on; else errno is set, or half of it is to be written (HOW_SHORT). */
@@ -106,56 +191,144 @@ ssize_t write(int fd, const void *data, size_t len)
 {
 	int struck = strikes(fd);
 
-	return struck > 0 ? -1 : REAL(write)(fd, data, struck == HOW_SHORT ? len / 2 : len);
-}
-
-ssize_t pwrite(int fd, const void *data, size_t len, off_t at)
-{
-	int struck = strikes(fd);
-
-	return struck > 0 ? -1 : REAL(pwrite)(fd, data, struck == HOW_SHORT ? len / 2 : len, at);
+	if (struck > 0)
+		return -1;
+	enter();
+	off_t at = log_fd < 0 ? 0 : lseek(fd, 0, SEEK_CUR);
+	ssize_t n = REAL(write)(fd, data, struck == HOW_SHORT ? len / 2 : len);
+	if (n > 0 && at >= 0)
+		note("write", fd, at, (size_t)n, data, (size_t)n);
+	leave();
+	return n;
 }
 
 ssize_t pwrite64(int fd, const void *data, size_t len, off64_t at)
 {
 	int struck = strikes(fd);
 
-	return struck > 0 ? -1 : REAL(pwrite64)(fd, data, struck == HOW_SHORT ? len / 2 : len, at);
+	if (struck > 0)
+		return -1;
+	enter();
+	ssize_t n = REAL(pwrite64)(fd, data, struck == HOW_SHORT ? len / 2 : len, at);
+	if (n > 0)
+		note("write", fd, at, (size_t)n, data, (size_t)n);
+	leave();
+	return n;
+}
+
+ssize_t pwrite(int fd, const void *data, size_t len, off_t at)
+{
+	return pwrite64(fd, data, len, at);
+}
+
+static int synced(int fd, int (*sync_it)(int fd))
+{
+	char path[4096];
+
+	if (strikes(fd) > 0)
+		return -1;
+	enter();
+	int rc = sync_it(fd);
+	if (rc == 0 && path_of(fd, path)) {
+		note_content(path);
+		note_path("sync", path, 0, 0, "", 0);
+	}
+	leave();
+	return rc;
 }
 
 int fsync(int fd)
 {
-	return strikes(fd) > 0 ? -1 : REAL(fsync)(fd);
+	return synced(fd, REAL(fsync));
 }
 
 int fdatasync(int fd)
 {
-	return strikes(fd) > 0 ? -1 : REAL(fdatasync)(fd);
-}
-
-int ftruncate(int fd, off_t len)
-{
-	return strikes(fd) > 0 ? -1 : REAL(ftruncate)(fd, len);
+	return synced(fd, REAL(fdatasync));
 }
 
 int ftruncate64(int fd, off64_t len)
 {
-	return strikes(fd) > 0 ? -1 : REAL(ftruncate64)(fd, len);
+	if (strikes(fd) > 0)
+		return -1;
+	enter();
+	int rc = REAL(ftruncate64)(fd, len);
+	if (rc == 0)
+		note("truncate", fd, len, 0, "", 0);
+	leave();
+	return rc;
+}
+
+int ftruncate(int fd, off_t len)
+{
+	return ftruncate64(fd, len);
 }
 
 int posix_fallocate(int fd, off_t at, off_t len)
 {
 	int struck = strikes(fd);
 
-	return struck > 0 ? struck : REAL(posix_fallocate)(fd, at, len);
+	if (struck > 0)
+		return struck;
+	enter();
+	int rc = REAL(posix_fallocate)(fd, at, len);
+	if (rc == 0)
+		note("allocate", fd, at, (size_t)len, "", 0);
+	leave();
+	return rc;
 }
 
 int rename(const char *from, const char *to)
 {
-	return strikes(-1) > 0 ? -1 : REAL(rename)(from, to);
+	if (strikes(-1) > 0)
+		return -1;
+	enter();
+	note_content(from);
+	int rc = REAL(rename)(from, to);
+	if (rc == 0)
+		note_path("rename", from, 0, strlen(to), to, strlen(to));
+	leave();
+	return rc;
 }
 
 int unlink(const char *path)
 {
-	return strikes(-1) > 0 ? -1 : REAL(unlink)(path);
+	if (strikes(-1) > 0)
+		return -1;
+	enter();
+	int rc = REAL(unlink)(path);
+	if (rc == 0)
+		note_path("unlink", path, 0, 0, "", 0);
+	leave();
+	return rc;
+}
+
+/* Only the log wants to know: a file that is made, or emptied. */
+int open64(const char *path, int flags, ...)
+{
+	va_list args;
+
+	va_start(args, flags);
+	mode_t mode = va_arg(args, mode_t);
+	va_end(args);
+	enter();
+	struct stat st;
+	int made = log_fd >= 0 && (flags & O_CREAT) && stat(path, &st) != 0;
+	int fd = REAL(open64)(path, flags, mode);
+	if (fd >= 0 && made)
+		note("create", fd, 0, 0, "", 0);
+	else if (fd >= 0 && (flags & O_TRUNC))
+		note("truncate", fd, 0, 0, "", 0);
+	leave();
+	return fd;
+}
+
+int open(const char *path, int flags, ...)
+{
+	va_list args;
+
+	va_start(args, flags);
+	mode_t mode = va_arg(args, mode_t);
+	va_end(args);
+	return open64(path, flags, mode);
 }
