@@ -326,14 +326,14 @@ static int make_ready(struct night *n, const struct batch_job *job, const struct
 	return rc;
 }
 
-/* A name that no earlier try has. */
-static void name_run(const struct batch *b, unsigned number, char ret[128])
+/* A name that no earlier try has, nor one whose files were moved away: what is told of those is not to be believed of this. */
+static int name_run(const struct batch *b, unsigned number, unsigned told, char ret[128], struct err *err)
 {
-	unsigned attempt = 0;
+	unsigned next, last;
+	int rc = batch_next_attempt(b, number, 0, &next, &last, err);
 
-	do {
-		batch_run_name(b, number, ++attempt, ret);
-	} while (batch_run_exists(b, ret));
+	batch_run_name(b, number, (last > told ? last : told) + 1, ret);
+	return rc;
 }
 
 static void end(struct batch_course *c, int code, const char *why)
@@ -425,12 +425,12 @@ static int run_apart(struct night *n, const struct run_options *run, const char 
 	return n->course.signal && !begun ? 128 + n->course.signal : code;
 }
 
-static void measure(struct night *n, const struct batch_job *job, const struct words *w, struct batch_done *done)
+static void measure(struct night *n, const struct batch_job *job, const char *name, const struct words *w,
+		    struct batch_done *done)
 {
 	const struct batch_options *o = n->options;
 	const struct batch *b = n->course.batch;
 	struct run_outcome outcome = {.name = ""};
-	char name[128];
 	const struct run_options run = {.bench = b->bench,
 					.dut = b->pen[job->pen],
 					.operator_name = o->operator_name,
@@ -444,7 +444,6 @@ static void measure(struct night *n, const struct batch_job *job, const struct w
 					.to_stderr = o->json,
 					.outcome = &outcome};
 
-	name_run(b, job->number, name);
 	done->state = JOB_RUN;
 	done->code = run_apart(n, &run, b->plan[job->plan], &outcome);
 	snprintf(done->run, sizeof(done->run), "%s", outcome.name);
@@ -502,7 +501,7 @@ static void say_job(const struct night *n, const struct batch_job *job)
 	fflush(out);
 }
 
-static void ready_and_measure(struct night *n, const struct batch_job *job, const struct words *w,
+static void ready_and_measure(struct night *n, const struct batch_job *job, const char *name, const struct words *w,
 			      struct batch_done *done)
 {
 	struct err err = {""};
@@ -515,7 +514,7 @@ static void ready_and_measure(struct night *n, const struct batch_job *job, cons
 	if (rc == -EINVAL)
 		end(&n->course, EXIT_USAGE, err.text);
 	if (!rc)
-		measure(n, job, w, done);
+		measure(n, job, name, w, done);
 }
 
 /* A verdict that penrig was killed over, before it was told: a failure that was seen is no reason to try again. */
@@ -555,15 +554,18 @@ static int do_job(struct night *n, const struct batch_job *job, struct batch_don
 {
 	struct batch_found found;
 	struct words words;
+	char name[128];
 	int rc = batch_find(&n->course, job, done->told, &found, err);
 
+	if (!rc)
+		rc = name_run(n->course.batch, job->number, done->told, name, err);
 	if (rc)
 		return rc;
 	*done = (struct batch_done){.state = JOB_HOOK_FAILED};
 	words_of(&n->course, job, &words);
 	say_job(n, job);
 	if (found.done.state == JOB_OPEN)
-		ready_and_measure(n, job, &words, done);
+		ready_and_measure(n, job, name, &words, done);
 	else
 		take_up(n, &found, done);
 	take_signals(n, 0); /* one that is known is no reason to end the hook */

@@ -57,13 +57,16 @@ int batch_check_same(const struct batch_course *course, const struct batch_job *
 void batch_run_name(const struct batch *batch, unsigned number, unsigned attempt, char ret[128]);
 unsigned batch_attempt_of(const struct batch *batch, unsigned number,
 			  const char *run); /* 0: it is no run of that job */
-bool batch_run_exists(const struct batch *batch, const char *run);
+/* The first attempt at a job behind `after` of which a file lies in the output folder, and the last of all; 0: none. Attempts
+ * between them may be missing: somebody moved them away. -errno: the folder cannot be read. */
+int batch_next_attempt(const struct batch *batch, unsigned number, unsigned after, unsigned *ret_next,
+		       unsigned *ret_last, struct err *err);
 
 struct batch_found {
 	struct batch_done done; /* state JOB_OPEN: no run has a verdict */
 	bool stop_unverified;
 };
-/* The verdict of a job's runs behind attempt `told`, as their files say: a fail, else the last one. Files of another definition
+/* The verdict of a job's runs behind attempt `told`, as their files say, whichever of them are missing: a fail, else the last one. Files of another definition
  * are not looked at. -errno names the file that cannot be read. */
 int batch_find(const struct batch_course *course, const struct batch_job *job, unsigned told, struct batch_found *ret,
 	       struct err *err);

@@ -1,4 +1,5 @@
 /* What a batch is made of, and what of it is measured: the files that define it, and the run files of its jobs. */
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
@@ -147,11 +148,39 @@ static bool exists(const struct batch *b, const char *run, const char *extension
 	return true;
 }
 
-bool batch_run_exists(const struct batch *b, const char *run)
+/* 0: the file is of no run of that job. */
+static unsigned attempt_of_file(const struct batch *b, unsigned number, const char *file)
 {
-	off_t size;
+	unsigned attempt = batch_attempt_of(b, number, file);
+	char run[128];
 
-	return exists(b, run, RUNFILE_EXTENSION, &size) || exists(b, run, ".report.json", &size);
+	batch_run_name(b, number, attempt, run);
+	size_t len = strlen(run);
+	bool is = strncmp(file, run, len) == 0 &&
+		  (strcmp(file + len, RUNFILE_EXTENSION) == 0 || strcmp(file + len, ".report.json") == 0);
+	return is ? attempt : 0;
+}
+
+int batch_next_attempt(const struct batch *b, unsigned number, unsigned after, unsigned *ret_next, unsigned *ret_last,
+		       struct err *err)
+{
+	DIR *dir = opendir(b->output);
+	const struct dirent *entry;
+
+	*ret_next = 0;
+	*ret_last = 0;
+	if (!dir)
+		return err_set(err, -errno, "%.300s cannot be looked through: %s", b->output, strerror(errno));
+	for (errno = 0; (entry = readdir(dir)); errno = 0) {
+		unsigned attempt = attempt_of_file(b, number, entry->d_name);
+		if (attempt > after && (!*ret_next || attempt < *ret_next))
+			*ret_next = attempt;
+		if (attempt > *ret_last)
+			*ret_last = attempt;
+	}
+	int rc = errno ? err_set(err, -errno, "%.300s cannot be looked through: %s", b->output, strerror(errno)) : 0;
+	closedir(dir);
+	return rc;
 }
 
 static bool has_attr(const struct record *r, const char *key, const char *value)
@@ -207,15 +236,16 @@ int batch_find(const struct batch_course *c, const struct batch_job *job, unsign
 {
 	char run[128];
 	off_t size = 0;
-	int rc = 0;
+	unsigned attempt = told, last;
+	int rc;
 
 	*ret = (struct batch_found){.done = {.state = JOB_OPEN}};
-	for (unsigned attempt = told + 1; !rc; attempt++) {
+	while (!(rc = batch_next_attempt(c->batch, job->number, attempt, &attempt, &last, err)) && attempt) {
 		batch_run_name(c->batch, job->number, attempt, run);
-		if (!batch_run_exists(c->batch, run))
-			break;
 		if (exists(c->batch, run, RUNFILE_EXTENSION, &size) && size > 0) /* else its name was taken, no more */
 			rc = look(c, job, run, ret, err);
+		if (rc)
+			break;
 	}
 	return rc;
 }

@@ -127,11 +127,19 @@ def test_fail_not_told(check):
     run.write_bytes(whole[:len(whole) // 2])
     done = place.batch(pen="PEN-DEEP-01")
     check(done.returncode == 6 and "deep-0001.penrig" in done.stderr and "move it away" in done.stderr, f"one that cannot be read: {done.returncode} {done.stderr}")
-    run.write_bytes(whole)
+    run.rename(place.folder / "out/deep-0001-3.penrig")
+    (place.folder / "out/deep-0001.report.json").unlink()
+    (place.folder / "out/deep-0001-3.penrig").write_bytes(whole)
+    done = place.batch(pen="PEN-DEEP-01")
+    check(done.returncode == 1 and "deep-0001-3 had ended" in done.stdout and not (place.folder / "out/deep-0001.penrig").exists(), f"behind attempts that were moved away it is found: {done.returncode} {done.stdout} {done.stderr}")
+    progress.write_text(first + json.dumps({"job": 1, "state": "run", "exit_code": 4, "run": "deep-0001-3", "dut_verdict": ""}) + "\n")
+    (place.folder / "out/deep-0001-3.penrig").unlink()
+    done = place.batch(pen="PEN-DEEP-01")
+    check(done.returncode == 1 and (place.folder / "out/deep-0001-4.penrig").exists(), f"one that was told of and moved away lends nobody its name: {done.returncode} {done.stdout} {done.stderr}")
     (place.folder / "short.json").write_text(json.dumps({**PLAN, "description": "edited"}))
     progress.unlink()
     done = place.batch(pen="PEN-DEEP-01")
-    check(done.returncode == 1 and (place.folder / "out/deep-0001-2.penrig").exists(), f"of another definition it says nothing: {done.returncode} {done.stdout} {done.stderr}")
+    check(done.returncode == 1 and (place.folder / "out/deep-0001-5.penrig").exists(), f"of another definition it says nothing: {done.returncode} {done.stdout} {done.stderr}")
 
 
 def test_after(check, place):
