@@ -368,7 +368,7 @@ static int check_reference(const struct check *check, const struct cli_tables *t
 	const struct indexing where = {.history = o->history, .state = o->state};
 	struct record_golden golden = {.asked = false};
 	int rc = check->bench ? reference_stand_on(check->bench, o->dut ? o->dut : "", &where,
-						   tables->clock->wall_ns(tables->clock_ctx), &golden, err)
+						   tables->clock->wall_ns(tables->clock_ctx), &golden, NULL, err)
 			      : 0;
 
 	if (golden.asked && rc == 0) {

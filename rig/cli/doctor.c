@@ -102,7 +102,7 @@ static void check_reference(const struct doctor *d, const struct indexing *where
 	struct record_golden golden = {.asked = false};
 	struct err err;
 
-	if (reference_stand_on(bench, d->dut ? d->dut : "", where, wall_ns, &golden, &err) < 0)
+	if (reference_stand_on(bench, d->dut ? d->dut : "", where, wall_ns, &golden, NULL, &err) < 0)
 		set_code(diagnosis_add(d->findings, DIAGNOSIS_FAULT, "reference pen", bench->path, "%s", err.text),
 			 EXIT_REFUSED);
 	else if (golden.asked)

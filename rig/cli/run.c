@@ -115,12 +115,13 @@ struct run {
 	uint64_t began_boot_ns;  /* and by loop_boot_ns() */
 	struct bench_lock *lock; /* of a bench that was waited for, until the session has it */
 	struct delivery delivery;
-	struct resuming *resuming; /* NULL: the run begins with its first point */
+	struct golden_pass stands_on; /* where record->golden is valid */
+	struct resuming *resuming;    /* NULL: the run begins with its first point */
 	unsigned part;             /* from 1; one more each time a lost device was back */
 	double replug_s;           /* 0: a lost device is not waited for */
 	unsigned tries;            /* parts in a row that did not start the pen */
 	uint64_t back_by_ns;       /* of those: until when it is waited */
-	struct signing_key *key;   /* NULL: the run is not sealed */
+	struct signing_key *key;      /* NULL: the run is not sealed */
 	char bench_owner[KEY_OWNER_MAX];
 };
 
@@ -505,6 +506,13 @@ static int take_over(struct run *run)
 	return check_operator(run, &err) < 0 ? cli_error(EXIT_USAGE, "%s", err.text) : 0;
 }
 
+static int on_known(void *ctx, struct record *record, struct err *err)
+{
+	const struct run *run = ctx;
+
+	return reference_check_devices(run->bench, &run->stands_on, record, err);
+}
+
 /* ---- the run --------------------------------------------------------------------------------------------------- */
 
 static int drive(struct run *run, struct err *err)
@@ -524,6 +532,8 @@ static int drive(struct run *run, struct err *err)
 		.stopper = run->tables->stopper,
 		.start_by_ns = run->start_within_s > 0 ? run->began_ns + (uint64_t)(run->start_within_s * 1e9) : 0,
 		.start_by_boot_ns = start_by_boot_ns(run),
+		.known = on_known,
+		.known_ctx = run,
 		.finish = on_finish,
 		.finish_ctx = run,
 		.ended = on_ended,
@@ -808,7 +818,7 @@ static int execute(struct run *run, const char *plan_path)
 	if (refused)
 		return refused;
 	if (reference_stand_on(run->bench, run->record->dut, &where, loop_wall_ns(run->loop), &run->record->golden,
-			       &err) < 0)
+			       &run->stands_on, &err) < 0)
 		return cli_error(EXIT_REFUSED, "%s", err.text);
 	rc = choose_name(run, &err);
 	if (rc < 0)

@@ -90,6 +90,14 @@ enum history_order {
 int history_each_run(struct history *history, const struct history_filter *filter, enum history_order order,
 		     int (*fn)(void *ctx, const struct history_run *run), void *ctx, struct err *err);
 
+struct history_device { /* of one run; a phantom of its bench has the role "phantom" */
+	int64_t run_id;
+	const char *run, *started, *role, *model, *serial, *firmware, *certificate, *due;
+};
+/* Devices and phantoms of the runs that are chosen, in order of time. */
+int history_each_device(struct history *history, const struct history_filter *filter,
+			int (*fn)(void *ctx, const struct history_device *device), void *ctx, struct err *err);
+
 struct history_result { /* of one measurand at one setpoint of one run */
 	int64_t run_id;
 	const char *measurand;

@@ -191,6 +191,44 @@ int history_each_run(struct history *history, const struct history_filter *filte
 	return ask(history->db, &q, on_run, &walk, err);
 }
 
+/* ---- devices ------------------------------------------------------------------------------------------------------- */
+
+struct device_walk {
+	int (*fn)(void *ctx, const struct history_device *device);
+	void *ctx;
+};
+
+static int on_device(void *ctx, struct db_stmt *row)
+{
+	const struct device_walk *walk = ctx;
+	const struct history_device device = {
+		.run_id = db_int(row, 0),
+		.run = db_text(row, 1, NULL),
+		.started = db_text(row, 2, NULL),
+		.role = db_text(row, 3, NULL),
+		.model = db_text(row, 4, NULL),
+		.serial = db_text(row, 5, NULL),
+		.firmware = db_text(row, 6, NULL),
+		.certificate = db_text(row, 7, NULL),
+		.due = db_text(row, 8, NULL),
+	};
+
+	return walk->fn(walk->ctx, &device);
+}
+
+int history_each_device(struct history *history, const struct history_filter *filter,
+			int (*fn)(void *ctx, const struct history_device *device), void *ctx, struct err *err)
+{
+	struct device_walk walk = {.fn = fn, .ctx = ctx};
+	struct question q = {.len = 0};
+
+	say(&q, "SELECT run.id, name, started, role, model, serial, firmware, certificate, due FROM run"
+		" JOIN device ON device.run = run.id WHERE 1");
+	add_filter(&q, filter);
+	say(&q, " ORDER BY started, name, host, run.id, device.number");
+	return ask(history->db, &q, on_device, &walk, err);
+}
+
 /* ---- results ------------------------------------------------------------------------------------------------------- */
 
 struct result_walk {

@@ -542,6 +542,10 @@ static void check_devices(struct session *s)
 		refuse(s, REFUSED_DEVICE, err.text);
 		return;
 	}
+	if (s->config.known && s->config.known(s->config.known_ctx, s->record, &err)) {
+		refuse(s, REFUSED_DEVICE, err.text);
+		return;
+	}
 	runfile_record(s->runfile, s->record);
 	verb_begin(&s->verb);
 	s->pen->driver->pen->stop(s->pen->device, verb_done, &s->verb);

@@ -96,6 +96,9 @@ struct session_config {
 		*record; /* name, folder, operator, lot, cartridge, dut, attrs are set; the session fills the rest */
 	const struct session_resume *resume; /* NULL: the run begins with the first point */
 	struct session_observer observer;
+	/* Called once every device has said who it is, and before the pen is touched: -errno refuses the run. NULL: nobody asks. */
+	int (*known)(void *ctx, struct record *record, struct err *err);
+	void *known_ctx;
 	/* Called once the record is final and its journal head known, with the run file still open: writes reports,
 	 * stores the JSON one by runfile_finish(). A failure makes the run RUN_STORAGE_FAILED. */
 	int (*finish)(void *ctx, struct record *record, struct runfile *rf, struct err *err);

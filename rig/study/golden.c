@@ -19,6 +19,7 @@ const char *const golden_state_name[GOLDEN_STATES] = {
 	[GOLDEN_OTHER_PLAN] = "other_plan",
 	[GOLDEN_OTHER_SETUP] = "other_setup",
 	[GOLDEN_OTHER_PROGRAM] = "other_program",
+	[GOLDEN_OTHER_FIRMWARE] = "other_firmware",
 	[GOLDEN_FUTURE] = "future",
 	[GOLDEN_OVERDUE] = "overdue",
 	[GOLDEN_USED_UP] = "used_up",
@@ -212,6 +213,64 @@ static int on_bench(void *ctx, const struct history_run *run)
 	l->runs_since += strcmp(run->started, l->pass->started) > 0 && strcmp(run->dut, l->rule->pen) != 0 &&
 			 !*run->origin && unit_standing_of(run->verdict, run->later) != UNIT_UNKNOWN;
 	return 0;
+}
+
+/* ---- its devices --------------------------------------------------------------------------------------------------- */
+
+static bool measures(const char *role)
+{
+	return strcmp(role, "pen") != 0 && strcmp(role, "phantom") != 0;
+}
+
+static int on_own_device(void *ctx, const struct history_device *device)
+{
+	struct golden_pass *pass = ctx;
+
+	if (device->run_id == pass->run_id && measures(device->role) && pass->devices < RECORD_DEVICES_MAX) {
+		struct golden_device *d = &pass->device[pass->devices++];
+		snprintf(d->serial, sizeof(d->serial), "%s", device->serial);
+		snprintf(d->firmware, sizeof(d->firmware), "%s", device->firmware);
+	}
+	return 0;
+}
+
+const char *golden_other_firmware(const struct golden_pass *pass, const char *serial, const char *firmware,
+				  char ret[240])
+{
+	for (unsigned i = 0; i < pass->devices; i++) {
+		const struct golden_device *d = &pass->device[i];
+		if (strcmp(d->serial, serial) != 0 || strcmp(d->firmware, firmware) == 0)
+			continue;
+		snprintf(ret, 240, "%.47s has the firmware \"%.47s\", and had \"%.47s\"", serial, firmware,
+			 d->firmware);
+		return ret;
+	}
+	return NULL;
+}
+
+/* A run with another one since ends it, also where the old one is back: nobody knows what the other left behind. */
+static int on_device_since(void *ctx, const struct history_device *device)
+{
+	struct golden_pass *pass = ctx;
+	char why[240];
+
+	if (pass->state != GOLDEN_VALID || !measures(device->role) ||
+	    !golden_other_firmware(pass, device->serial, device->firmware, why))
+		return 0;
+	pass->state = GOLDEN_OTHER_FIRMWARE;
+	snprintf(pass->text, sizeof(pass->text), "in run %.50s at %.19s %.150s in its newest run, %.50s", device->run,
+		 device->started, why, pass->run);
+	return 0;
+}
+
+static int look_at_devices(struct history *history, const struct golden_rule *rule, struct golden_pass *pass,
+			   struct err *err)
+{
+	const struct history_filter own = {.count = 2, .item = {{BY_NAME, pass->run}, {BY_SINCE, pass->started}}};
+	const struct history_filter since = {.count = 2, .item = {{BY_BENCH, rule->bench}, {BY_SINCE, pass->started}}};
+	int rc = history_each_device(history, &own, on_own_device, pass, err);
+
+	return rc ? rc : history_each_device(history, &since, on_device_since, pass, err);
 }
 
 /* ---- its values ---------------------------------------------------------------------------------------------------- */
@@ -448,6 +507,8 @@ int golden_look(struct history *history, const struct golden_rule *rule, struct 
 	}
 	if (!rc && l.any)
 		rc = history_each_run(history, &own, ORDER_TIME, on_newest, &l, err);
+	if (!rc && ret->state == GOLDEN_VALID)
+		rc = look_at_devices(history, rule, ret, err);
 	if (!rc && ret->state == GOLDEN_VALID)
 		rc = hold_against_history(history, &l, err);
 	free(l.earlier_id);

@@ -1,6 +1,6 @@
 /* Does the pass of a bench's reference pen hold? The newest run of that pen by its plan on that bench decides: nothing older is
  * looked for, whatever it says, and one that the bench's state knows to have begun must be in the history. It must be a plain pass that nobody took back, measured with the very files that the bench has
- * now (bench, phantoms and with them the certificates, plan) by this program; not too old, not used up; and its values must
+ * now (bench, phantoms and with them the certificates, plan) by this program, and no device had another firmware in a run since; not too old, not used up; and its values must
  * agree with those of the earlier passes, where there are enough to tell. */
 #ifndef PENRIG_STUDY_GOLDEN_H
 #define PENRIG_STUDY_GOLDEN_H
@@ -30,7 +30,8 @@ enum golden_state {
 	GOLDEN_OTHER_PLAN,
 	GOLDEN_OTHER_SETUP, /* bench file, a phantom or a profile is another one since */
 	GOLDEN_OTHER_PROGRAM,
-	GOLDEN_FUTURE, /* it is dated after now */
+	GOLDEN_OTHER_FIRMWARE, /* of a device that measured, under the same serial number */
+	GOLDEN_FUTURE,         /* it is dated after now */
 	GOLDEN_OVERDUE,
 	GOLDEN_USED_UP,
 	GOLDEN_DRIFTED, /* it passed its plan, and lies beside its own history */
@@ -45,6 +46,10 @@ struct golden_worst {
 	double share;                /* 0: nothing could be compared */
 };
 
+struct golden_device { /* that measured, as the pass's run had it */
+	char serial[48], firmware[48];
+};
+
 struct golden_pass {
 	enum golden_state state;
 	char text[320]; /* for people: until when it holds, or why it does not */
@@ -55,6 +60,8 @@ struct golden_pass {
 	unsigned earlier;    /* passes before it that agreed with theirs; counted where this one could be valid */
 	unsigned compared, not_compared; /* values; of too few earlier ones */
 	char others[200];                /* their measurands */
+	unsigned devices;                /* of its run, all but the pen; found where this one could be valid */
+	struct golden_device device[RECORD_DEVICES_MAX];
 	struct golden_worst worst;
 };
 
@@ -64,6 +71,10 @@ void golden_judge(const struct golden_rule *rule, const struct history_run *newe
 /* By how much a value may differ from n earlier ones of mean and deviation sd, where `together` are compared at once; Student's t
  * of a new value. n >= 2. */
 double golden_allowed(unsigned n, double sd, unsigned together);
+
+/* Whether this device had another firmware when the pass was measured: in words, else NULL. The words are of *ret. */
+const char *golden_other_firmware(const struct golden_pass *pass, const char *serial, const char *firmware,
+				  char ret[240]);
 
 /* Asks the history. -errno with text where it cannot be read. */
 int golden_look(struct history *history, const struct golden_rule *rule, struct golden_pass *ret, struct err *err);

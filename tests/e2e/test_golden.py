@@ -149,6 +149,40 @@ def test_whose_pass(check, place):
     check("NO VALID PASS of PEN-GOOD-09" in (place.folder / f"out/r{place.n}.report.txt").read_text(), "in words")
 
 
+def test_new_firmware(check, place):
+    """A device of the same serial number that says another firmware than in the pass."""
+    place.golden(valid_h=24)
+    check(place.gold().returncode == 0 and place.run()[0].returncode == 0 and place.status() == (0, "valid"), "valid")
+
+    def flash(version, name):
+        db = sqlite3.connect(place.history)
+        was, = db.execute("SELECT firmware FROM device JOIN run ON run = id WHERE name = ? AND serial = 'LC-2001'", (name,)).fetchone()
+        db.execute("UPDATE device SET firmware = ? WHERE serial = 'LC-2001' AND run = (SELECT id FROM run WHERE name = ?)", (version, name))
+        db.execute("UPDATE device SET firmware = 'pens have their own' WHERE role = 'pen'")
+        db.commit()
+        db.close()
+        return was
+
+    gold, other = f"g{place.n - 1}", f"r{place.n}"
+    now = flash("0.9", other)
+    check(place.status() == (8, "other_firmware") and place.run()[0].returncode == 8, f"a run since says another one: {place.status()}")
+    flash(now, other)
+    check(place.status() == (0, "valid"), f"as it was: {place.status()}")
+    flash("0.9", gold)
+    flash("0.9", other)
+    check(place.status() == (0, "valid"), f"nobody knows of it yet: {place.status()}")
+    done, report = place.run()
+    check(done.returncode == 8 and 'LC-2001 has the firmware' in done.stderr + done.stdout and 'had "0.9"' in done.stderr + done.stdout and report["dut_verdict"] is None,
+          f"the run itself sees it, before the pen moves: {done.returncode} {done.stdout} {done.stderr}")
+    check(place.status() == (8, "other_firmware"), f"and is known: {place.status()}")
+    place.golden(valid_h=24, required=False)
+    check(place.gold().returncode == 0, "made anew")
+    flash("0.9", f"g{place.n}")
+    done, report = place.run("--report", "text")
+    check(done.returncode == 0 and not report["bench"]["golden"]["valid"] and "has the firmware" in report["bench"]["golden"]["text"], f"where none is required it is told: {done.returncode} {report['bench']['golden']}")
+    check("NO VALID PASS of PEN-GOOD-09: LC-2001" in (place.folder / f"out/r{place.n}.report.txt").read_text(), "in words")
+
+
 def test_not_in_the_history(check, place):
     """A run that the history was not told of ends the pass before it, whichever history is asked."""
     place.golden(valid_h=24)
@@ -235,6 +269,7 @@ def main():
     test_drift(check, place)
     test_bad_files(check, place)
     test_not_in_the_history(check, Place())
+    test_new_firmware(check, Place())
     check.end()
 
 

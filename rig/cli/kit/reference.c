@@ -80,8 +80,18 @@ int reference_look(const struct bench *bench, const struct indexing *where, uint
 	return rc;
 }
 
+static int conclude(const struct bench *bench, const struct record_golden *golden, struct err *err)
+{
+	if (golden->valid || !bench->golden.required)
+		return 0;
+	return err_set(err, -EKEYREVOKED,
+		       "%.200s requires a valid pass of its reference pen %.60s, and there is none: %s; run it: penrig "
+		       "golden --bench %.200s",
+		       bench->path, bench->golden.pen, golden->text, bench->path);
+}
+
 int reference_stand_on(const struct bench *bench, const char *dut, const struct indexing *where, uint64_t wall_ns,
-		       struct record_golden *ret, struct err *err)
+		       struct record_golden *ret, struct golden_pass *ret_pass, struct err *err)
 {
 	struct golden_pass pass;
 	struct err why = {""};
@@ -95,10 +105,25 @@ int reference_stand_on(const struct bench *bench, const char *dut, const struct 
 	snprintf(ret->started_utc, sizeof(ret->started_utc), "%s", rc ? "" : pass.started);
 	snprintf(ret->head, sizeof(ret->head), "%s", rc ? "" : pass.head);
 	snprintf(ret->text, sizeof(ret->text), "%.319s", rc ? why.text : pass.text);
-	if (ret->valid || !bench->golden.required)
-		return 0;
-	return err_set(err, -EKEYREVOKED,
-		       "%.200s requires a valid pass of its reference pen %.60s, and there is none: %s; run it: penrig "
-		       "golden --bench %.200s",
-		       bench->path, bench->golden.pen, ret->text, bench->path);
+	if (ret_pass)
+		*ret_pass = pass;
+	return conclude(bench, ret, err);
+}
+
+int reference_check_devices(const struct bench *bench, const struct golden_pass *pass, struct record *record,
+			    struct err *err)
+{
+	char why[240];
+
+	for (unsigned i = 0; i < record->devices && record->golden.valid; i++) {
+		const struct record_device *d = &record->device[i];
+		if (strcmp(d->role, "pen") == 0 ||
+		    !golden_other_firmware(pass, d->identity.serial, d->identity.firmware, why))
+			continue;
+		record->golden.valid = false;
+		snprintf(record->golden.text, sizeof(record->golden.text), "%.239s in its newest run, %.50s", why,
+			 pass->run);
+		return conclude(bench, &record->golden, err);
+	}
+	return 0;
 }
