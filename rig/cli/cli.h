@@ -31,7 +31,8 @@ enum exit_code { /* the only exit codes; 128 + n for signals besides */
 		 EXIT_STORAGE = 6,
 		 EXIT_INTERNAL = 7,
 		 EXIT_REFUSED = 8,
-		 EXIT_OTHER_METHOD = 9, /* of analyze and requalify: judged by another version of the method */
+		 EXIT_OTHER_METHOD =
+			 9, /* of analyze and requalify: judged by another version of the method; history --impact */
 };
 
 int cli_main(int argc, char **argv, const struct cli_tables *tables);

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "rig/base/json.h"
+#include "rig/cli/history_impact.h"
 #include "rig/cli/history_options.h"
 #include "rig/cli/kit/format.h"
 #include "rig/cli/kit/indexing.h"
@@ -14,6 +15,7 @@
 
 struct history_options {
 	struct choice choice;
+	const char *impact;
 	bool units, rebuild, json, csv;
 };
 
@@ -26,6 +28,13 @@ static const struct cli_option history_table[] = {
 	 .offset = AT(units),
 	 .group = "What is done",
 	 .help = "Show how each pen of these runs stands, by all runs of it, chosen or not."},
+	{.name = "impact",
+	 .kind = OPTION_TEXT,
+	 .arg = "FILE",
+	 .offset = AT(impact),
+	 .help = "A calibration was found wrong: judge the runs that rest on it again by the corrected one in FILE, a "
+		 "certificate (penrig/certificate/1) or a phantom's file, and list the verdicts that change. Writes "
+		 "nothing."},
 	{.name = "rebuild",
 	 .kind = OPTION_FLAG,
 	 .offset = AT(rebuild),
@@ -35,7 +44,7 @@ static const struct cli_option history_table[] = {
 	 .kind = OPTION_FLAG,
 	 .offset = AT(json),
 	 .group = "Output",
-	 .help = "One JSON array on standard output, an object on each line."},
+	 .help = "One JSON array on standard output, an object on each line; of --impact one object."},
 	{.name = "csv", .kind = OPTION_FLAG, .offset = AT(csv), .help = "A row for each, RFC 4180."},
 	{.name = NULL},
 };
@@ -364,6 +373,8 @@ static int check_words(const struct history_options *o, unsigned count, struct e
 	if (o->rebuild && count == 0)
 		return err_set(err, -EINVAL,
 			       "--rebuild wants the folders of the run files: penrig history --rebuild DIR");
+	if (o->units + o->rebuild + (o->impact != NULL) > 1)
+		return err_set(err, -EINVAL, "--units, --rebuild, --impact: choose one");
 	if (!o->rebuild && count)
 		return err_set(err, -EINVAL, "folders are named for --rebuild alone; runs are chosen by options");
 	return 0;
@@ -394,7 +405,10 @@ static int history_run(const struct cli_tables *tables, const void *options, con
 	int rc = indexing_open(&where, &history, &err);
 	if (rc)
 		return cli_error(rc == -ENOENT ? EXIT_USAGE : EXIT_STORAGE, "%s", err.text);
-	code = o->rebuild ? rebuild(history, operands, count) : answer(o, history, &filter);
+	const struct impact_request impact = {.file = o->impact, .json = o->json, .csv = o->csv, .filter = filter};
+	code = o->impact    ? history_impact(history, &impact)
+	       : o->rebuild ? rebuild(history, operands, count)
+			    : answer(o, history, &filter);
 	history_close(history);
 	return code;
 }
@@ -415,8 +429,9 @@ const struct command command_history = {
 		"The history holds nothing that the run files do not hold. A run that could not be taken in at its end "
 		"says so; --rebuild DIR takes in every run file under DIR that is as it was written.\n\n"
 		"The exit code is 0 shown, 2 wrong usage, 6 the history cannot be read or written, or a run file was "
-		"left out.",
+		"left out or could not be judged again; 9 with --impact: a verdict changes.",
 	.example = "  penrig history --device LC-2001 --since 2026-03-01\n"
+		   "  penrig history --impact LC-2001-corrected.json --since 2026-03-01\n"
 		   "  penrig history --units --lot L7\n"
 		   "  penrig history --rebuild /srv/runs\n",
 	.options = history_table,

@@ -603,7 +603,10 @@ static int derive_earlier(struct replay *r, struct runfile_reader *reader, struc
 {
 	struct replay_inputs inputs = {.plan = NULL};
 	struct replay_summary summary;
+	const struct replay_listener *listener = &r->differences.listener;
 	int rc = replay_inputs_read(before, &inputs, r->err);
+	if (!rc && listener->inputs)
+		rc = listener->inputs(listener->ctx, before, &inputs, r->err);
 	if (!rc)
 		rc = replay_run(reader, before, &inputs, &r->differences.listener, &summary, r->err);
 	if (!rc)

@@ -34,6 +34,8 @@ struct replay_listener {
 	void *ctx;
 	void (*difference)(void *ctx, const char *text);                /* one line for each */
 	void (*changed)(void *ctx, const struct replay_change *change); /* where the file's method is another one */
+	/* Inputs of a run that this one went on with, before it is derived: may be corrected. -errno ends it all. */
+	int (*inputs)(void *ctx, struct record *before, struct replay_inputs *inputs, struct err *err);
 };
 
 struct replay_summary {
