@@ -208,16 +208,6 @@ int estimator_add(struct estimator *e, const struct estimator_device *other, str
 	return add_bar(e, source, bar, err);
 }
 
-static const struct bench_device *bench_entry(const struct bench *bench, const struct record_device *device)
-{
-	enum device_role role;
-
-	for (unsigned i = 0; device->name[0] && i < bench->devices; i++)
-		if (strcmp(bench->device[i].name, device->name) == 0)
-			return &bench->device[i];
-	return !device->name[0] && role_find(device->role, &role) == 0 ? bench_device(bench, role) : NULL;
-}
-
 /* In the order of the record; the load sensor at once, the others behind it. */
 static int add_devices(struct estimator *e, const struct record *record, bool load_sensor, struct err *err)
 {
@@ -228,7 +218,7 @@ static int add_devices(struct estimator *e, const struct record *record, bool lo
 		const struct estimator_device device = {.device = i,
 							.channels = d->channel,
 							.channel_count = d->channels,
-							.bench = bench_entry(e->bench, d)};
+							.bench = record_bench_device(d, e->bench)};
 		bool wanted = (strcmp(d->role, role_row(ROLE_LOAD_SENSOR)->name) == 0) == load_sensor;
 		if (!wanted || (load_sensor && e->sources) || (!load_sensor && !d->channels))
 			continue;

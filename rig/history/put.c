@@ -197,17 +197,47 @@ static int put_run(struct put *put)
 	"INSERT INTO device(run, number, role, driver, model, serial, firmware, certificate, due)"                     \
 	" VALUES(?,?,?,?,?,?,?,?,?)"
 
+/* As it was; NULL: it cannot be read any more. */
+static struct bench *bench_of(const struct record *r)
+{
+	struct bench_text own = {.path = NULL}, phantom[BENCH_PHANTOMS_MAX];
+	struct bench *bench = NULL;
+	unsigned phantoms = 0;
+
+	for (unsigned i = 0; i < r->files; i++) {
+		const struct record_file *f = &r->file[i];
+		const struct bench_text text = {.path = f->path, .text = f->text ? f->text : "", .len = f->len};
+		if (strcmp(f->kind, "bench") == 0)
+			own = text;
+		else if (strcmp(f->kind, "phantom") == 0 && phantoms < BENCH_PHANTOMS_MAX)
+			phantom[phantoms++] = text;
+	}
+	return own.path && bench_parse(&own, phantom, phantoms, &bench, NULL) == 0 ? bench : NULL;
+}
+
+/* By its own word; what says none, as the sensor of a recording, is the one of the bench file. */
+static void serial_of(const struct record *r, const struct record_device *device, char ret[48])
+{
+	struct bench *bench = *device->identity.serial ? NULL : bench_of(r);
+	const struct bench_device *entry = bench ? record_bench_device(device, bench) : NULL;
+
+	snprintf(ret, 48, "%s", entry ? entry->serial : device->identity.serial);
+	bench_free(bench);
+}
+
 static int put_devices(struct put *put)
 {
 	const struct record *r = put->record;
+	char serial[48];
 	int rc = 0;
 
 	for (unsigned i = 0; i < r->devices && !rc; i++) {
 		const struct record_device *d = &r->device[i];
+		serial_of(r, d, serial);
 		const char *const texts[] = {d->role,
 					     d->driver,
 					     d->identity.model,
-					     d->identity.serial,
+					     serial,
 					     d->identity.firmware,
 					     d->calibration.certificate,
 					     d->calibration.due};

@@ -35,13 +35,9 @@ static void date_as_far(const struct calibration *calibration, const struct reco
 
 static struct bench_device *entry_of(struct bench *bench, const struct record_device *device)
 {
-	enum device_role role;
+	const struct bench_device *entry = record_bench_device(device, bench);
 
-	for (unsigned i = 0; i < bench->devices; i++)
-		if (strcmp(bench->device[i].name, device->name) == 0 && role_find(device->role, &role) == 0 &&
-		    (bench->device[i].roles & ROLE_BIT(role)))
-			return &bench->device[i];
-	return NULL;
+	return entry ? &bench->device[entry - bench->device] : NULL;
 }
 
 static void scale_channel(struct channel *channel, double gain)
@@ -80,10 +76,8 @@ static void correct_curves(double gain, const char *certificate, struct bench *b
 }
 
 static void correct_device(const struct correction *c, struct record *record, struct record_device *device,
-			   struct bench *bench)
+			   struct bench_device *entry, struct bench *bench)
 {
-	struct bench_device *entry = entry_of(bench, device);
-
 	correct_channels(c, device);
 	if (c->force.there && strcmp(device->role, role_row(ROLE_LOAD_SENSOR)->name) == 0) {
 		bench->sensor.force_u_rel = c->force.u;
@@ -105,10 +99,12 @@ static bool correct_devices(const struct correction *c, struct record *record, s
 
 	for (unsigned i = 0; i < record->devices; i++) {
 		struct record_device *device = &record->device[i];
-		if (strcmp(device->identity.serial, c->serial) != 0 ||
+		struct bench_device *entry = entry_of(bench, device);
+		const char *own = device->identity.serial; /* the sensor of a recording says none */
+		if (strcmp(*own || !entry ? own : entry->serial, c->serial) != 0 ||
 		    (*c->replaces && strcmp(device->calibration.certificate, c->replaces) != 0))
 			continue;
-		correct_device(c, record, device, bench);
+		correct_device(c, record, device, entry, bench);
 		concerned = true;
 	}
 	return concerned;

@@ -351,6 +351,8 @@ struct record *record_new(void);         /* NULL: no memory */
 void record_free(struct record *record); /* NULL is fine; frees owned texts of a loaded record */
 /* Names and texts of what the run was given; the texts stay borrowed from plan and bench. -ENOMEM. */
 int record_inputs(struct record *record, const struct plan *plan, const struct bench *bench);
+/* The bench file's entry of a device of the record, by its name, or where it has none by its role. NULL: there is none. */
+const struct bench_device *record_bench_device(const struct record_device *device, const struct bench *bench);
 /* One more file, whose text stays borrowed. */
 void record_keep_file(struct record *record, const char *kind, const char *path, const char *text, size_t len);
 /* What a file says of its revision, and who approved it where that counts. */

@@ -106,3 +106,13 @@ int record_inputs(struct record *r, const struct plan *plan, const struct bench 
 		record_approval(r, &bench->phantom[i].approval);
 	return record_steps(r, plan);
 }
+
+const struct bench_device *record_bench_device(const struct record_device *device, const struct bench *bench)
+{
+	enum device_role role;
+
+	for (unsigned i = 0; device->name[0] && i < bench->devices; i++)
+		if (strcmp(bench->device[i].name, device->name) == 0)
+			return &bench->device[i];
+	return !device->name[0] && role_find(device->role, &role) == 0 ? bench_device(bench, role) : NULL;
+}

@@ -193,6 +193,14 @@ def test_recordings(check, bench):
 
     done = import_again("once", 200)
     check(done.returncode == 3 and rows()["once"]["dut_verdict"] == "inconclusive", f"imported: {done.returncode} {done.stdout} {done.stderr}")
+    found = rig.penrig_a("history", "--history", other, "--device", "LC-2001", "--json").stdout
+    check([r["run"] for r in json.loads(found)] == ["once"], f"and is found by the sensor that the bench file names: {found}")
+    correction = folder / "new.json"
+    correction.write_text(json.dumps({"kind": "penrig/certificate/1", "serial": "LC-2001", "force": {"gain": 1.1, "u_rel": 0.001},
+                                      "calibration": {"certificate": "B", "laboratory": "L", "date": "2026-01-15", "due": "2099-12-31"}}))
+    impact = rig.penrig_a("history", "--history", other, "--impact", correction, "--json")
+    check(impact.returncode == 0 and [r["run"] for r in json.loads(impact.stdout)["runs"]] == ["once"] and json.loads(impact.stdout)["runs"][0]["largest_share_of_u"] > 1,
+          f"and by what was wrong with it: {impact.stdout} {impact.stderr}")
     done = import_again("twice", 1e-3)
     check(done.returncode == 1 and {n: (r["dut_verdict"], r["imported_again"]) for n, r in rows().items()} == {"once": ("inconclusive", 1), "twice": ("fail", 0)},
           f"the worse one counts: {done.stderr} {rows()}")
