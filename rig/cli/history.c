@@ -1,6 +1,7 @@
 /* `penrig history`: runs, and what is known of units, from the history; the history made again from run files. */
 #include <errno.h>
 #include <ftw.h>
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -16,7 +17,7 @@
 struct history_options {
 	struct choice choice;
 	const char *impact;
-	bool units, rebuild, json, csv;
+	bool units, results, rebuild, json, csv;
 };
 
 #define AT(member) offsetof(struct history_options, member)
@@ -28,6 +29,11 @@ static const struct cli_option history_table[] = {
 	 .offset = AT(units),
 	 .group = "What is done",
 	 .help = "Show how each pen of these runs stands, by all runs of it, chosen or not."},
+	{.name = "results",
+	 .kind = OPTION_FLAG,
+	 .offset = AT(results),
+	 .help = "Show every result of these runs that a limit can name, with its expanded uncertainty and what it was "
+		 "judged."},
 	{.name = "impact",
 	 .kind = OPTION_TEXT,
 	 .arg = "FILE",
@@ -54,6 +60,8 @@ static const struct cli_option history_table[] = {
 struct cell {
 	const char *name, *text; /* text NULL: a number */
 	long long number;
+	double real; /* where `is_real`; NaN: there is none */
+	bool is_real;
 };
 
 enum form { FORM_PEOPLE, FORM_JSON, FORM_CSV };
@@ -73,6 +81,8 @@ static void csv_row(const struct cell *cell, unsigned count, bool names)
 			fputs(cell[i].name, stdout);
 		else if (cell[i].text)
 			print_csv(stdout, cell[i].text);
+		else if (cell[i].is_real)
+			isnan(cell[i].real) ? 0 : printf("%.10g", cell[i].real);
 		else
 			printf("%lld", cell[i].number);
 	}
@@ -88,6 +98,10 @@ static int json_row(const struct cell *cell, unsigned count, struct err *err)
 	for (unsigned i = 0; i < count && !rc; i++)
 		if (cell[i].text)
 			json_out_string(object, cell[i].name, cell[i].text);
+		else if (cell[i].is_real && isnan(cell[i].real))
+			json_out_null(object, cell[i].name);
+		else if (cell[i].is_real)
+			json_out_number(object, cell[i].name, cell[i].real, 17);
 		else
 			json_out_int(object, cell[i].name, cell[i].number);
 	if (!rc)
@@ -158,30 +172,31 @@ static void show_run(struct listing *l, const struct history_run *run)
 static int list_run(struct listing *l, const struct history_run *run)
 {
 	const struct cell cell[] = {
-		{"started", run->started, 0},
-		{"ended", run->ended, 0},
-		{"dut", run->dut, 0},
-		{"lot", run->lot, 0},
-		{"plan", run->plan, 0},
-		{"bench", run->bench, 0},
-		{"operator", run->operator_name, 0},
-		{"dut_verdict", run->verdict, 0},
-		{"later_verdict", run->later, 0},
-		{"later_reason", run->later_why, 0},
-		{"run_status", run->status, 0},
-		{"exit_code", NULL, run->exit_code},
-		{"reason", run->reason, 0},
-		{"disposition", run->disposition == DISPOSITIONS ? "" : disposition_words[run->disposition], 0},
-		{"disposed_by", run->disposed_by, 0},
-		{"disposed_why", run->disposed_why, 0},
-		{"disposed_utc", run->disposed_utc, 0},
-		{"software", run->software, 0},
-		{"recording", run->origin, 0},
-		{"recording_sha256", run->recording, 0},
-		{"imported_again", NULL, run->again},
-		{"host", run->host, 0},
-		{"run", run->name, 0},
-		{"path", run->path, 0},
+		{.name = "started", .text = run->started},
+		{.name = "ended", .text = run->ended},
+		{.name = "dut", .text = run->dut},
+		{.name = "lot", .text = run->lot},
+		{.name = "plan", .text = run->plan},
+		{.name = "bench", .text = run->bench},
+		{.name = "operator", .text = run->operator_name},
+		{.name = "dut_verdict", .text = run->verdict},
+		{.name = "later_verdict", .text = run->later},
+		{.name = "later_reason", .text = run->later_why},
+		{.name = "run_status", .text = run->status},
+		{.name = "exit_code", .number = run->exit_code},
+		{.name = "reason", .text = run->reason},
+		{.name = "disposition",
+		 .text = run->disposition == DISPOSITIONS ? "" : disposition_words[run->disposition]},
+		{.name = "disposed_by", .text = run->disposed_by},
+		{.name = "disposed_why", .text = run->disposed_why},
+		{.name = "disposed_utc", .text = run->disposed_utc},
+		{.name = "software", .text = run->software},
+		{.name = "recording", .text = run->origin},
+		{.name = "recording_sha256", .text = run->recording},
+		{.name = "imported_again", .number = run->again},
+		{.name = "host", .text = run->host},
+		{.name = "run", .text = run->name},
+		{.name = "path", .text = run->path},
 	};
 
 	return put_row(l, cell, sizeof(cell) / sizeof(cell[0]));
@@ -228,6 +243,79 @@ static int list_runs(struct listing *l, struct history *history, const struct hi
 	return 0;
 }
 
+/* ---- results ------------------------------------------------------------------------------------------------------- */
+
+static void show_result(const struct listing *l, const struct history_result *r)
+{
+	char when[20];
+
+	if (l->rows == 0)
+		printf("%-19s %-16s %-22s %10s %7s %12s %9s %-5s %-18s run\n", "started, UTC", "unit", "measurand",
+		       "depth mm", "rate Hz", "value", "U", "", "");
+	snprintf(when, sizeof(when), "%.19s", r->started);
+	column(when, 19);
+	column(r->dut, 16);
+	column(r->measurand, 22);
+	isnan(r->depth_mm) ? printf("%10s", "sweep") : printf("%10.4g", r->depth_mm);
+	printf(" %7.4g", r->rate_hz);
+	isnan(r->value) ? printf(" %12s %9s", "no value", "") : printf(" %12.5g %9.2g", r->value, r->expanded_u);
+	putchar(' ');
+	column(r->unit, 5);
+	column(*r->outcome ? r->outcome : "no limit", 18);
+	print_clean(stdout, r->run);
+	putchar('\n');
+}
+
+static int list_result(struct listing *l, const struct history_result *r)
+{
+	const struct cell cell[] = {
+		{.name = "started", .text = r->started},
+		{.name = "dut", .text = r->dut},
+		{.name = "lot", .text = r->lot},
+		{.name = "run", .text = r->run},
+		{.name = "measurand", .text = r->measurand},
+		{.name = "method", .text = r->method},
+		{.name = "phantom", .text = r->phantom},
+		{.name = "depth_mm", .real = r->depth_mm, .is_real = true},
+		{.name = "rate_hz", .real = r->rate_hz, .is_real = true},
+		{.name = "value", .real = r->value, .is_real = true},
+		{.name = "u", .real = r->u, .is_real = true},
+		{.name = "expanded_u", .real = r->expanded_u, .is_real = true},
+		{.name = "unit", .text = r->unit},
+		{.name = "lower", .real = r->lower, .is_real = true},
+		{.name = "upper", .real = r->upper, .is_real = true},
+		{.name = "outcome", .text = r->outcome},
+	};
+
+	return put_row(l, cell, sizeof(cell) / sizeof(cell[0]));
+}
+
+static int on_result(void *ctx, const struct history_result *result)
+{
+	struct listing *l = ctx;
+	int rc = 0;
+
+	if (l->form == FORM_PEOPLE)
+		show_result(l, result);
+	else
+		rc = list_result(l, result);
+	l->rows++;
+	return rc;
+}
+
+static int list_results(struct listing *l, struct history *history, const struct history_filter *filter,
+			struct err *err)
+{
+	int rc = history_each_result(history, filter, NULL, NULL, on_result, l, err);
+
+	if (rc)
+		return rc;
+	put_end(l);
+	if (l->form == FORM_PEOPLE)
+		printf("%s%u result%s\n", l->rows ? "\n" : "", l->rows, l->rows == 1 ? "" : "s");
+	return 0;
+}
+
 /* ---- units --------------------------------------------------------------------------------------------------------- */
 
 static void show_unit(struct listing *l, const struct unit *u)
@@ -251,17 +339,17 @@ static int put_unit(struct listing *l)
 {
 	struct unit *u = &l->unit;
 	const struct cell cell[] = {
-		{"dut", u->dut, 0},
-		{"stands", NULL, 0},
-		{"runs", NULL, u->runs},
-		{"pass", NULL, u->passes},
-		{"fail", NULL, u->failures},
-		{"other", NULL, u->others},
-		{"set_aside", NULL, u->set_aside},
-		{"last_started", u->last, 0},
-		{"decided_by", u->decided_by, 0},
-		{"decided_started", u->decided_on, 0},
-		{"decided_why", u->decided_why, 0},
+		{.name = "dut", .text = u->dut},
+		{.name = "stands", .number = 0},
+		{.name = "runs", .number = u->runs},
+		{.name = "pass", .number = u->passes},
+		{.name = "fail", .number = u->failures},
+		{.name = "other", .number = u->others},
+		{.name = "set_aside", .number = u->set_aside},
+		{.name = "last_started", .text = u->last},
+		{.name = "decided_by", .text = u->decided_by},
+		{.name = "decided_started", .text = u->decided_on},
+		{.name = "decided_why", .text = u->decided_why},
 	};
 	struct cell filled[sizeof(cell) / sizeof(cell[0])];
 	int rc = 0;
@@ -373,8 +461,8 @@ static int check_words(const struct history_options *o, unsigned count, struct e
 	if (o->rebuild && count == 0)
 		return err_set(err, -EINVAL,
 			       "--rebuild wants the folders of the run files: penrig history --rebuild DIR");
-	if (o->units + o->rebuild + (o->impact != NULL) > 1)
-		return err_set(err, -EINVAL, "--units, --rebuild, --impact: choose one");
+	if (o->units + o->results + o->rebuild + (o->impact != NULL) > 1)
+		return err_set(err, -EINVAL, "--units, --results, --rebuild, --impact: choose one");
 	if (!o->rebuild && count)
 		return err_set(err, -EINVAL, "folders are named for --rebuild alone; runs are chosen by options");
 	return 0;
@@ -384,7 +472,9 @@ static int answer(const struct history_options *o, struct history *history, cons
 {
 	struct err err = {""};
 	struct listing l = {.form = o->json ? FORM_JSON : o->csv ? FORM_CSV : FORM_PEOPLE, .err = &err};
-	int rc = o->units ? list_units(&l, history, filter, &err) : list_runs(&l, history, filter, &err);
+	int rc = o->units     ? list_units(&l, history, filter, &err)
+		 : o->results ? list_results(&l, history, filter, &err)
+			      : list_runs(&l, history, filter, &err);
 
 	return rc ? cli_error(EXIT_STORAGE, "%s", err.text) : EXIT_PASS;
 }
@@ -430,7 +520,7 @@ const struct command command_history = {
 		"says so; --rebuild DIR takes in every run file under DIR that is as it was written.\n\n"
 		"The exit code is 0 shown, 2 wrong usage, 6 the history cannot be read or written, or a run file was "
 		"left out or could not be judged again; 9 with --impact: a verdict changes.",
-	.example = "  penrig history --device LC-2001 --since 2026-03-01\n"
+	.example = "  penrig history --device LC-2001 --since 2026-03-01 --results\n"
 		   "  penrig history --impact LC-2001-corrected.json --since 2026-03-01\n"
 		   "  penrig history --units --lot L7\n"
 		   "  penrig history --rebuild /srv/runs\n",

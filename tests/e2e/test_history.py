@@ -13,6 +13,7 @@ from pathlib import Path
 
 import numpy as np
 
+import report_form
 import rig
 
 PLAN = {"kind": "penrig/plan/1", "name": "short", "limits": [{"measurand": "depth_error_mm", "unit": "mm", "lower": -0.15, "upper": 0.15}],
@@ -105,6 +106,22 @@ def test_questions(check, bench):
     shown = bench.told().stdout
     check("4 runs: 2 pass, 1 fail, 1 neither" in shown and "gone (device_lost)" in shown, f"for people: {shown}")
     check(bench.json("--lot", "none") == [] and "0 runs" in bench.told("--lot", "none").stdout, "nothing is an answer")
+
+
+def test_results(check, bench):
+    rows = bench.json("--results", "--device", "LC-2001", "--plan", "short", "--verdict", "pass")
+    run = next(r for r in rows if r["run"] == "first")
+    report = report_form.read((bench.folder / "out/first.report.json").read_text())
+    told = {(r["measurand"], r["depth_mm"], r["method"]): r for r in rows if r["run"] == "first"}
+    for point in report["points"]:
+        for result in point["results"]:
+            if result["measurand"] == "depth_error_mm" and result["method"] == "force_equivalent":
+                row = told["depth_error_mm", point["setpoint"]["depth_mm"], "force_equivalent"]
+                check(abs(row["value"] - result["value"]) < 1e-3 * row["expanded_u"] and row["outcome"] == "pass" and (row["lower"], row["upper"]) == (-0.15, 0.15), f"as in its report: {row} {result}")
+    done = bench.told("--results", "--verdict", "pass")
+    check(run["unit"] and "results\n" in done.stdout and "depth_error_mm" in done.stdout and "no limit" in done.stdout, f"for people: {done.stdout[:400]}")
+    table = list(csv.DictReader(io.StringIO(bench.told("--results", "--csv", "--verdict", "pass").stdout)))
+    check(len(table) == len(bench.json("--results", "--verdict", "pass")) and float(table[0]["expanded_u"]) >= 0, f"as CSV: {table[:1]}")
 
 
 def standing(bench, dut, *args):
@@ -356,6 +373,7 @@ def main():
     bench = Bench()
     test_rows(check, bench)
     test_questions(check, bench)
+    test_results(check, bench)
     test_units(check, bench)
     test_later_verdicts(check, bench)
     test_recordings(check, bench)
