@@ -12,7 +12,7 @@
 static const char header[] =
 	"run,dut,lot,plan,bench,started,dut_verdict,run_status,step,point,attempt,counts,depth_set_mm,rate_set_hz,"
 	"measurand,method,value,expanded_uncertainty,coverage_factor,degrees_of_freedom,n,unit,trusted,"
-	"lower,upper,guard_band,required,outcome,margin,false_accept_risk,reason\r\n";
+	"lower,upper,guard_band,required,outcome,margin,false_accept_risk,reason,rig_cause\r\n";
 
 static void put_run(struct csv_row *row, const struct record *record)
 {
@@ -26,7 +26,7 @@ static void put_run(struct csv_row *row, const struct record *record)
 	csv_put_text(row, run_status_name(record->run_status));
 }
 
-static void put_finding(struct csv_row *row, const struct finding *f)
+static void put_finding(struct csv_row *row, const struct finding *f, const char *rig_cause)
 {
 	const struct result *r = &f->result;
 	bool limited = f->has_limit, told = r->valid;
@@ -48,6 +48,7 @@ static void put_finding(struct csv_row *row, const struct finding *f)
 	csv_put_real(row, limited ? f->judgement.margin : NAN);
 	csv_put_real(row, limited ? f->judgement.false_accept_risk : NAN);
 	csv_put_text(row, limited && f->judgement.reason[0] ? f->judgement.reason : r->reason);
+	csv_put_text(row, rig_cause);
 	csv_end(row);
 }
 
@@ -66,7 +67,7 @@ static void put_points(FILE *out, const struct record *record)
 			csv_put_bool(&row, p->counts);
 			csv_put_real(&row, p->plan.depth_mm);
 			csv_put_real(&row, p->plan.rate_hz);
-			put_finding(&row, &p->result[k]);
+			put_finding(&row, &p->result[k], p->rig_cause);
 		}
 	}
 }
@@ -87,7 +88,7 @@ static void put_sweeps(FILE *out, const struct record *record)
 			csv_put_bool(&row, true);
 			csv_put_text(&row, "");
 			csv_put_real(&row, s->rate_hz);
-			put_finding(&row, &s->result[k]);
+			put_finding(&row, &s->result[k], "");
 		}
 	}
 }

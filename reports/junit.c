@@ -310,7 +310,7 @@ static void put_statement(FILE *out, const struct record *record)
 /* JUnit has properties only inside a suite: the first one, which holds no case. */
 static void put_properties(const struct record *record, FILE *out)
 {
-	char golden[500], again[16];
+	char golden[500], again[16], causes[VERDICT_CAUSES_MAX];
 
 	fputs("  <testsuite name=\"about\" tests=\"0\" failures=\"0\" errors=\"0\" skipped=\"0\">\n    <properties>\n",
 	      out);
@@ -326,6 +326,9 @@ static void put_properties(const struct record *record, FILE *out)
 	put_property(out, "journal_head", record->journal_head);
 	snprintf(again, sizeof(again), "%u", verdict_measured_again(record));
 	put_property(out, "points_measured_again", again);
+	snprintf(again, sizeof(again), "%u", verdict_retried(record, causes));
+	put_property(out, "points_retried", again);
+	put_property(out, "points_retried_because_of", causes);
 	put_property(out, "golden", render_golden(&record->golden, golden, sizeof(golden)));
 	put_property(out, "golden_run", record->golden.run);
 	put_property(out, "golden_journal_head", record->golden.head);

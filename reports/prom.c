@@ -168,6 +168,8 @@ static void put_family(FILE *out, const struct record *record, const struct fami
 
 static int write_prom(const struct record *record, FILE *out, struct err *err)
 {
+	char causes[VERDICT_CAUSES_MAX];
+
 	put_one(out, record, "penrig_run_exit_code", "As penrig run returned it; 0: the pen is accepted",
 		verdict_exit_code(record));
 	put_one(out, record, "penrig_run_complete", "1: the run came to its end", record->run_status == RUN_COMPLETE);
@@ -179,6 +181,8 @@ static int write_prom(const struct record *record, FILE *out, struct err *err)
 			"0 pass, 1 conditional_pass, 2 inconclusive, 3 conditional_fail, 4 fail", record->dut_verdict);
 	put_one(out, record, "penrig_run_points_measured_again", "Whose first attempt is not the one that counts",
 		verdict_measured_again(record));
+	put_one(out, record, "penrig_run_points_retried", "Of them, those with an attempt that the rig lost",
+		verdict_retried(record, causes));
 	for (unsigned i = 0; i < sizeof(families) / sizeof(families[0]); i++)
 		put_family(out, record, &families[i]);
 	return ferror(out) ? err_set(err, -EIO, "the Prometheus text cannot be written: %s", strerror(EIO)) : 0;

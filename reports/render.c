@@ -177,6 +177,20 @@ static void render_control(FILE *out, const struct record *record)
 	field(out, "override", record->override);
 }
 
+const char *render_again(const struct record *record, char ret[160])
+{
+	char causes[VERDICT_CAUSES_MAX];
+	unsigned again = verdict_measured_again(record), rig = verdict_retried(record, causes);
+
+	*ret = '\0';
+	if (rig)
+		snprintf(ret, 160, "points that had to be measured again: %u, of them %u because of the rig: %s", again,
+			 rig, causes);
+	else if (again)
+		snprintf(ret, 160, "points that had to be measured again: %u", again);
+	return ret;
+}
+
 const char *render_golden(const struct record_golden *golden, char *ret, size_t size)
 {
 	*ret = '\0';
@@ -658,6 +672,7 @@ static void run_risk(FILE *out, const struct record *record)
 void render_verdict(FILE *out, const struct style *style, const struct record *record)
 {
 	enum tone tone = record->has_verdict ? tone_of(record->dut_verdict) : TONE_WARN;
+	char again[160];
 
 	fputc('\n', out);
 	if (record->has_verdict)
@@ -673,8 +688,8 @@ void render_verdict(FILE *out, const struct style *style, const struct record *r
 		fputs(", ", out);
 		print_clean(out, record->verdict_reason);
 	}
-	if (verdict_measured_again(record))
-		fprintf(out, "; points that had to be measured again: %u", verdict_measured_again(record));
+	if (*render_again(record, again))
+		fprintf(out, "; %s", again);
 	fputc('\n', out);
 	run_risk(out, record);
 	print_status(out, style, record);

@@ -19,6 +19,8 @@ void render_record(FILE *out, const struct style *style, const struct record *re
 
 /* What stops the pen where penrig cannot; of a pen made of parts, how depth and rate come about and on whose word it stands
  * which pen it was. A row for each, nothing where the record does not say. */
+/* "points that had to be measured again: 3, of them 1 because of the rig: timing"; empty where none had to. Returns ret. */
+const char *render_again(const struct record *record, char ret[160]);
 /* The line about the bench's reference pen; empty where it has none. Returns ret. */
 const char *render_golden(const struct record_golden *golden, char *ret, size_t size);
 void render_made_of(void (*row)(FILE *out, const char *name, const char *text), FILE *out, const struct record *record);

@@ -167,7 +167,7 @@ static void put_points(struct tap *tap, const struct record *record)
 static int write_tap(const struct record *record, FILE *out, struct err *err)
 {
 	struct tap counted = {.out = NULL}, tap = {.out = out};
-	char golden[500];
+	char golden[500], causes[VERDICT_CAUSES_MAX];
 
 	put_points(&counted, record);
 	fprintf(out, "TAP version 13\n1..%u\n# run ", counted.count);
@@ -178,6 +178,8 @@ static int write_tap(const struct record *record, FILE *out, struct err *err)
 	put_words(out, record->plan_name);
 	if (verdict_measured_again(record))
 		fprintf(out, "\n# points measured again %u", verdict_measured_again(record));
+	if (verdict_retried(record, causes))
+		fprintf(out, "\n# points retried because of the rig %u: %s", verdict_retried(record, causes), causes);
 	if (record->golden.asked) {
 		fputs("\n# golden pen ", out);
 		put_words(out, render_golden(&record->golden, golden, sizeof(golden)));

@@ -49,6 +49,8 @@ const char html_style[] =
 
 static void put_verdict(FILE *out, const struct record *record)
 {
+	char again[160];
+
 	fputs("<h1>", out);
 	if (record->has_verdict)
 		html_verdict(out, record);
@@ -56,8 +58,8 @@ static void put_verdict(FILE *out, const struct record *record)
 		fputs("<span class=\"none\">&#9633; no verdict</span>", out);
 	fputs("</h1>\n<p><big>", out);
 	html_text(out, record->verdict_reason);
-	if (verdict_measured_again(record))
-		fprintf(out, "; points that had to be measured again: %u", verdict_measured_again(record));
+	if (*render_again(record, again))
+		fprintf(out, "; %s", again);
 	fputs("</big></p>\n", out);
 	if (record->moved && !record->stop_verified) {
 		fputs("<p class=\"alarm\">&#10005; STOP UNVERIFIED: the needles may still have been moving. ", out);

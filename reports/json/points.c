@@ -270,6 +270,8 @@ void json_put_points(struct json_stream *out, const struct record *record, struc
 		json_put_bool(out, "measured", point->measured);
 		json_put_string(out, "outcome", point->measured ? outcome_name(point->outcome) : NULL);
 		put_text(out, "reason", point->reason);
+		if (point->rig_cause[0])
+			put_text(out, "rig_cause", point->rig_cause);
 		put_index(out, "started_utc_ns", point->start_wall_ns);
 		put_real(out, "stop_latency_ms", point->stop_latency_ms, 6);
 		put_window(out, point);

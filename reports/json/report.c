@@ -25,12 +25,16 @@ static void put_run_risk(struct json_stream *out, const struct record *record)
 
 static void put_verdict(struct json_stream *out, const struct record *record)
 {
+	char causes[VERDICT_CAUSES_MAX];
+
 	json_put_string(out, "kind", "penrig/report/2");
 	put_text(out, "name", record->name);
 	json_put_string(out, "dut_verdict", record->has_verdict ? verdict_name(record) : NULL);
 	put_text(out, "verdict_reason", record->verdict_reason);
 	if (verdict_measured_again(record))
 		json_put_int(out, "points_measured_again", verdict_measured_again(record));
+	if (verdict_retried(record, causes))
+		json_put_int(out, "points_retried", verdict_retried(record, causes));
 	put_run_risk(out, record);
 	json_put_bool(out, "conditional_pass_accepted", record->accept_conditional);
 	json_put_bool(out, "pass_on_statement_accepted", record->accept_statement);

@@ -129,7 +129,10 @@ static void print_step(const struct plan *plan, unsigned step)
 	print_settling(&s->settle);
 	fputs(", measure ", stdout);
 	print_window(&s->measure);
-	printf(", at most %u attempt%s\n", s->attempts, s->attempts == 1 ? "" : "s");
+	printf(", at most %u attempt%s", s->attempts, s->attempts == 1 ? "" : "s");
+	if (s->retry)
+		printf(", and %u more where the rig was to blame", s->retry);
+	putchar('\n');
 	if (s->still)
 		printf("  still: passes without a measured motion, too\n");
 	print_limits(plan, step);

@@ -406,7 +406,7 @@ static int add_steps(struct expansion *x)
 /* Of one point, at most. */
 static unsigned tries_of(const struct plan_step *step)
 {
-	return step->attempts + step->repeat_failed;
+	return step->attempts + step->retry + step->repeat_failed;
 }
 
 static double strokes_of(const struct plan *plan, const struct plan_point *point)

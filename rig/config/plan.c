@@ -196,7 +196,7 @@ static int read_settle(const struct json_doc *doc, const struct json *node, void
 
 struct step_text {
 	struct plan_step step;
-	int64_t repeats, seed, attempts, repeat_failed;
+	int64_t repeats, seed, attempts, repeat_failed, retry;
 	int order;
 };
 
@@ -228,6 +228,7 @@ static const struct json_field step_fields[] = {
 	 .offset = offsetof(struct step_text, repeat_failed),
 	 .lo = 0,
 	 .hi = 9},
+	{.key = "retry", .kind = FIELD_INT, .offset = offsetof(struct step_text, retry), .lo = 0, .hi = 9},
 	{.key = "still", .kind = FIELD_BOOL, .offset = IN_STEP(still)},
 	{.key = "free_run", .kind = FIELD_BOOL, .offset = IN_STEP(free_run)},
 	{.key = "limits", .kind = FIELD_CUSTOM, .read = read_step_limits},
@@ -278,6 +279,7 @@ static int read_step(const struct json_doc *doc, const struct json *node, unsign
 	ret->repeats = (unsigned)text.repeats;
 	ret->attempts = (unsigned)text.attempts;
 	ret->repeat_failed = (unsigned)text.repeat_failed;
+	ret->retry = (unsigned)text.retry;
 	ret->seed = (uint64_t)text.seed;
 	ret->order = (enum plan_order)text.order;
 	json_position(node, &ret->line, &ret->column);

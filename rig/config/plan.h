@@ -36,6 +36,7 @@ struct plan_step {
 	unsigned attempts; /* >= 1: an inconclusive point is measured again up to this often */
 	unsigned
 		repeat_failed; /* a point that failed is measured so many times more, to learn of it: the failure counts */
+	unsigned retry;        /* an attempt that was lost to the rig is made again up to so often, beside `attempts` */
 	bool still;            /* it passes without a measured motion, too */
 	bool free_run;         /* before its other points: each rate once with nothing under the needles */
 	unsigned limits;       /* own limits; they replace plan limits of the same measurand */

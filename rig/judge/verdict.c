@@ -375,6 +375,34 @@ unsigned verdict_measured_again(const struct record *record)
 	return count;
 }
 
+/* An attempt before the one that counts was lost to the rig. */
+static const char *rig_cause_before(const struct record *record, const struct record_point *counting)
+{
+	for (const struct record_point *p = record->point; p < counting; p++)
+		if (p->plan.number == counting->plan.number && p->rig_cause[0])
+			return p->rig_cause;
+	return NULL;
+}
+
+unsigned verdict_retried(const struct record *record, char ret_causes[VERDICT_CAUSES_MAX])
+{
+	unsigned count = 0;
+	size_t len = 0;
+
+	ret_causes[0] = '\0';
+	for (unsigned i = 0; i < record->points; i++) {
+		const struct record_point *p = &record->point[i];
+		const char *cause = p->counts && p->attempt > 1 ? rig_cause_before(record, p) : NULL;
+		if (!cause)
+			continue;
+		count++;
+		if (!strstr(ret_causes, cause) && len + strlen(cause) + 3 < VERDICT_CAUSES_MAX)
+			len += (size_t)snprintf(ret_causes + len, VERDICT_CAUSES_MAX - len, "%s%s", len ? ", " : "",
+						cause);
+	}
+	return count;
+}
+
 static void write_reason(struct record *record, const struct weighing *w)
 {
 	const char *nearest = w->outcome == OUTCOME_PASS ? "nearest to its limit: " : "";

@@ -44,5 +44,8 @@ int verdict_exit_code(const struct record *record);
 
 /* Points whose first attempt is not the one that counts: what passes, passed only then. */
 unsigned verdict_measured_again(const struct record *record);
+/* Of them, those with an attempt that the rig lost (rig_cause); ret_causes: by what, each once, "timing, samples". */
+#define VERDICT_CAUSES_MAX 40
+unsigned verdict_retried(const struct record *record, char ret_causes[VERDICT_CAUSES_MAX]);
 
 #endif

@@ -124,6 +124,8 @@ struct record_point {
 	bool collected;         /* the estimators gave results */
 	char unmoved[160]; /* why the pen was not seen to strike throughout the window; empty: it was. Not stored */
 	char fault[200];   /* why its results cannot be trusted, as the run saw it; empty: nothing known */
+	char rig_cause
+		[16]; /* of an inconclusive attempt that the rig lost, not the pen: "timing", "device", "samples"; empty: none */
 	struct record_mark mark[POINT_MARKS];
 	char reason[200]; /* why not, or why inconclusive */
 	uint64_t start_wall_ns;

@@ -162,6 +162,7 @@ static const struct member point_members[] = {
 	ONE(struct record_point, measured, BOOL),
 	ONE(struct record_point, collected, BOOL),
 	ONE(struct record_point, fault, TEXT),
+	MAYBE(struct record_point, rig_cause),
 	TABLE(struct record_point, mark, mark_members, POINT_MARKS),
 	ONE(struct record_point, reason, TEXT),
 	ONE(struct record_point, start_wall_ns, U64),

@@ -86,6 +86,7 @@ static struct sessions_place at_point(const struct record *record, unsigned numb
 			continue;
 		place.attempts++;
 		place.tried += point->collected;
+		place.lost += point->collected && point->rig_cause[0];
 		if (point->collected && !place.failed && point->outcome >= OUTCOME_CONDITIONAL_FAIL)
 			place.failed = place.tried;
 	}
@@ -100,7 +101,8 @@ static bool is_tried_again(const struct record_point *last, const struct session
 	const struct plan_step *step = &plan->step[last->plan.step];
 	if (place->failed)
 		return place->tried < place->failed + step->repeat_failed;
-	return last->outcome == OUTCOME_INCONCLUSIVE && place->tried < step->attempts;
+	unsigned more = place->lost < step->retry ? place->lost : step->retry;
+	return last->outcome == OUTCOME_INCONCLUSIVE && place->tried < step->attempts + more;
 }
 
 struct sessions_place sessions_next(const struct record *record, const struct plan *plan)

@@ -17,6 +17,7 @@ struct sessions_place {
 	unsigned point;    /* from 0; record.points_planned: there is none left */
 	unsigned attempts; /* at that point so far */
 	unsigned tried;    /* of them, those that came to their end: what counts against the plan's attempts */
+	unsigned lost;     /* of those, the ones that the rig lost */
 	unsigned failed;   /* the first of those, from 1, that failed; 0: none did */
 };
 struct sessions_place sessions_next(const struct record *record, const struct plan *plan);

@@ -66,10 +66,35 @@ void attempt_fault(struct session *s, const char *reason)
 	journal_text(s, "event", "%s", reason);
 }
 
+/* The first fault is the attempt's, and so is its cause. */
+static void rig_fault(struct session *s, const char *cause, const char *reason)
+{
+	if (s->at.open && !s->at.fault[0])
+		s->at.cause = cause;
+	attempt_fault(s, reason);
+}
+
 void attempt_unmeasured(struct session *s, const char *reason)
 {
 	s->at.unmeasured = true;
-	attempt_fault(s, reason);
+	rig_fault(s, "timing", reason);
+}
+
+void attempt_device_fault(struct session *s, const char *reason)
+{
+	rig_fault(s, "device", reason);
+}
+
+static uint64_t samples_lost(const struct session *s)
+{
+	struct device_counters counters;
+	uint64_t lost = 0;
+
+	for (unsigned i = 0; i < s->devices; i++) {
+		s->device[i].driver->counters(s->device[i].device, &counters);
+		lost += counters.lost_samples;
+	}
+	return lost;
 }
 
 /* True, and the point is on its way to its end, where a fault was found or a verb failed. */
@@ -254,6 +279,8 @@ static void start_point(struct session *s)
 	s->at.index = s->record->points - 1;
 	s->at.open = true;
 	s->at.fault[0] = '\0';
+	s->at.cause = NULL;
+	s->at.samples_lost = samples_lost(s);
 	s->at.unmeasured = false;
 	s->verb = (struct verb){0};
 	point->plan = *planned(s);
@@ -265,7 +292,7 @@ static void start_point(struct session *s)
 		runfile_point_begin(s->runfile, s->at.index, point);
 	const char *trouble = devices_trouble(s);
 	if (trouble)
-		attempt_fault(s, trouble);
+		attempt_device_fault(s, trouble);
 	if (status) {
 		char text[120];
 		snprintf(text, sizeof(text), "cannot measure this point: %s", strerror(-status));
@@ -324,7 +351,7 @@ static void resting(struct session *s, uint64_t now_ns)
 	finish_point(s);
 }
 
-/* Again after an inconclusive attempt, as often as the plan allows. A failed one is never tried away: where the plan wants to
+/* Again after an inconclusive attempt, as often as the plan allows; what the rig lost has tries of its own. A failed one is never tried away: where the plan wants to
  * learn of it, it is measured again, and goes on to count (judge_supersede). */
 static bool wants_again(struct session *s, const struct record_point *point)
 {
@@ -332,7 +359,9 @@ static bool wants_again(struct session *s, const struct record_point *point)
 		s->at.failed_at = s->at.number;
 	if (s->at.failed_at)
 		return s->at.number < s->at.failed_at + plan_step_of(s)->repeat_failed;
-	return point->outcome == OUTCOME_INCONCLUSIVE && s->at.number < plan_step_of(s)->attempts;
+	const struct plan_step *step = plan_step_of(s);
+	unsigned more = s->at.lost < step->retry ? s->at.lost : step->retry;
+	return point->outcome == OUTCOME_INCONCLUSIVE && s->at.number < step->attempts + more;
 }
 
 static void after_point(struct session *s)
@@ -356,8 +385,22 @@ static void after_point(struct session *s)
 	s->at.number = 1;
 	s->at.before = 0;
 	s->at.failed_at = 0;
+	s->at.lost = 0;
 	s->at.phantom_put = false;
 	attempt_next(s);
+}
+
+/* Not the pen: of what it did at a fault of its own nothing is blamed on the rig. */
+static void blame_rig(struct session *s, struct record_point *point)
+{
+	const char *cause = s->at.cause;
+
+	if (!cause && !s->at.fault[0] && samples_lost(s) != s->at.samples_lost)
+		cause = "samples";
+	if (!cause || point->outcome != OUTCOME_INCONCLUSIVE)
+		return;
+	snprintf(point->rig_cause, sizeof(point->rig_cause), "%s", cause);
+	s->at.lost++;
 }
 
 /* With the results of what was measured, or without any where `measured` is false or nobody saw it. */
@@ -366,6 +409,7 @@ static void close_point(struct session *s, bool measured)
 	struct record_point *point = recorded(s);
 	snprintf(point->fault, sizeof(point->fault), "%s", s->at.fault);
 	estimator_end(&s->estimator, point, loop_now_ns(s->loop), measured && !s->at.unmeasured);
+	blame_rig(s, point);
 	judge_supersede(s->record, s->at.index);
 	if (s->runfile)
 		runfile_point_end(s->runfile, s->at.index, point);

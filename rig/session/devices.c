@@ -136,7 +136,7 @@ static void sensor_event(struct attached *device, uint32_t condition, const char
 	if (!news)
 		return;
 	snprintf(device->trouble, sizeof(device->trouble), "%s", text);
-	attempt_fault(device->session, device->trouble);
+	attempt_device_fault(device->session, device->trouble);
 }
 
 const char *devices_trouble(const struct session *s)

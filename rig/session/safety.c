@@ -95,7 +95,7 @@ static void on_event(void *ctx, const struct guard_event *event)
 	switch (event->kind) {
 	case GUARD_ORDERED: journal_text(s, "command", "%s", event->text); break;
 	case GUARD_NOTED: journal_text(s, "event", "%s", event->text); break;
-	case GUARD_FAULT: (event->unmeasured ? attempt_unmeasured : attempt_fault)(s, event->text); break;
+	case GUARD_FAULT: (event->unmeasured ? attempt_unmeasured : attempt_device_fault)(s, event->text); break;
 	case GUARD_CONDITION: session_condition(s, event->condition, event->text); break;
 	case GUARD_LOST: lost(s, event); break;
 	case GUARD_STORAGE: session_end(s, RUN_STORAGE_FAILED, event->text); break;

@@ -761,6 +761,7 @@ int session_start(const struct session_config *config, struct session **ret, str
 		s->at.number = place->tried + 1;
 		s->at.before = place->attempts - place->tried;
 		s->at.failed_at = place->failed;
+		s->at.lost = place->lost;
 	}
 	s->tick.fn = on_tick;
 	s->tick.ctx = s;

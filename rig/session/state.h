@@ -59,12 +59,15 @@ struct attempt {            /* one try at a point: the one under way, or the nex
 	unsigned number;    /* at this point, from 1 */
 	unsigned before;    /* at this point, that an earlier run began and did not end: they do not count as tries */
 	unsigned failed_at; /* the one that failed; 0: none did */
+	unsigned lost;      /* of those at this point, to the rig */
 	unsigned index;     /* in record->point, which holds every attempt */
 	bool open;          /* it stands in the record and is not finished */
 	uint64_t phase_first;
-	char fault[200];     /* why it cannot be trusted; empty = nothing known */
-	bool rests_for_next; /* its rest is to be the next point's tare ... */
-	double rest_s;       /* ... the end of this much of it, whatever the force does meanwhile */
+	char fault[200];       /* why it cannot be trusted; empty = nothing known */
+	const char *cause;     /* of the rig; NULL: none is known */
+	uint64_t samples_lost; /* by all devices, when it began */
+	bool rests_for_next;   /* its rest is to be the next point's tare ... */
+	double rest_s;         /* ... the end of this much of it, whatever the force does meanwhile */
 	uint64_t
 		rest_first; /* sample at which the tare of the point to be opened began behind the one before; 0: it has its
 				own */
@@ -245,6 +248,8 @@ void attempt_put_phantom(struct session *s, void (*then)(struct session *s));
 void attempt_fault(struct session *s, const char *reason); /* the point under way cannot be trusted: it ends early */
 /* The same, and nothing that it measured is judged: what was missed was not the pen's doing. */
 void attempt_unmeasured(struct session *s, const char *reason);
+/* The same as attempt_fault(), and no fault of the pen: a device of the bench is to blame. */
+void attempt_device_fault(struct session *s, const char *reason);
 /* The run ends: an open point that was measured to its end keeps its results, any other is closed for this reason. */
 void attempt_close(struct session *s, const char *reason);
 

@@ -124,6 +124,24 @@ def a_failure_is_measured_again_and_stays(check):
         check(said in told.stdout, f"{form}: {told.stderr} {told.stdout[:300]}")
 
 
+def what_the_rig_lost_has_tries_of_its_own(check):
+    """retry: beside attempts, and never for what the pen did; every report tells it."""
+    dropped = ("dropped-frames@0.1,p=0.001",)
+    without = run(DEPTH, faults=dropped)
+    check(without.outcome() == UNSURE and [p.get("rig_cause") for p in without.report["points"]] == ["samples"] and "points_retried" not in without.report, f"the plan allows none: {without.outcome()}")
+    again = run(DEPTH, step={"retry": 1}, faults=dropped)
+    check(again.outcome() == PASS and [p.get("rig_cause") for p in again.report["points"]] == ["samples", None] and again.report["points_retried"] == 1, f"one more: {again.outcome()} {again.report['verdict_reason']}")
+    words = "points that had to be measured again: 1, of them 1 because of the rig: samples"
+    check(words in again.out and rig.penrig_a("analyze", again.run_file).returncode == 0, f"and says so: {again.out[-400:]}")
+    for form, said in [("text", words), ("html", words), ("tap", "because of the rig 1: samples"), ("junit", 'name="points_retried" value="1"'), ("prom", "penrig_run_points_retried"), ("csv", ",samples\r\n"), ("json", '"rig_cause": "samples"')]:
+        told = rig.penrig_a("report", again.run_file, "--format", form, "--output", "-")
+        check(said.strip() in told.stdout, f"{form}: {told.stderr} {told.stdout[:300]}")
+    often = run(DEPTH, step={"retry": 2}, faults=("dropped-frames@0.1,p=0.001", "dropped-frames@5,p=0.001", "dropped-frames@8,p=0.001", "dropped-frames@11,p=0.001"))
+    check(often.report["points"][-1]["attempt"] <= 3, f"no more than that: {len(often.report['points'])}")
+    stalled = run(DEPTH, step={"retry": 3}, faults=("stall@1.5",))
+    check(len(stalled.report["points"]) == 1 and "rig_cause" not in stalled.report["points"][0] and stalled.outcome() != PASS, f"a pen that stalls is not the rig: {stalled.outcome()} {len(stalled.report['points'])}")
+
+
 # ---- needles that were not seen to move
 
 OF_MOTION = [limit("coast_down_s", "s", upper=0.5), limit("double_strokes", "1", upper=0)]
@@ -213,6 +231,7 @@ def main():
     no_means_is_no_failed_check(check)
     what_an_attempt_showed_stays(check)
     a_failure_is_measured_again_and_stays(check)
+    what_the_rig_lost_has_tries_of_its_own(check)
     a_pass_needs_motion(check)
     a_still_step_passes_at_rest(check)
     phantom_temperature(check)

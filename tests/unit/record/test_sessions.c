@@ -167,6 +167,14 @@ static void where_it_goes_on(void **state)
 	r->point[1].outcome = r->point[2].outcome = OUTCOME_INCONCLUSIVE;
 	r->point[2].collected = true;
 	it_goes_on_at(r, 2, 0, 0); /* tried twice */
+	strcpy(r->point[1].rig_cause, "timing");
+	it_goes_on_at(r, 2, 0, 0);
+	step.retry = 1; /* what the rig lost has a try of its own */
+	it_goes_on_at(r, 1, 2, 2);
+	assert_int_equal(sessions_next(r, &plan).lost, 1);
+	r->point[1].rig_cause[0] = '\0';
+	it_goes_on_at(r, 2, 0, 0);
+	step.retry = 0;
 	r->point[2].collected = false;
 	it_goes_on_at(r, 1, 2, 1);
 	r->points = 0;
