@@ -49,10 +49,11 @@ static int agent_renew(struct agent *agent, struct err *err)
 {
 	int rc = 0;
 
-	for (unsigned i = 0; i < agent->seats && !rc; i++) {
-		struct seat *seat = &agent->seat[i];
-		if (seat->holds && seat->epoch && loop_now_ns(agent->loop) >= seat->renew_ns)
-			rc = talk_renew(seat, err);
+	for (unsigned i = 0; i < agent->seats * SEAT_LEASES && !rc; i++) {
+		struct seat *seat = &agent->seat[i / SEAT_LEASES];
+		struct lease *lease = &seat->lease[i % SEAT_LEASES];
+		if (lease->seq && seat->epoch && loop_now_ns(agent->loop) >= lease->renew_ns)
+			rc = talk_renew(seat, lease, err);
 	}
 	return rc;
 }
@@ -215,8 +216,9 @@ static uint64_t next_look(const struct agent *agent)
 
 	for (unsigned i = 0; i < agent->seats; i++) {
 		const struct seat *seat = &agent->seat[i];
-		if (seat->holds && seat->renew_ns < next)
-			next = seat->renew_ns;
+		for (unsigned k = 0; k < SEAT_LEASES; k++)
+			if (seat->lease[k].seq && seat->lease[k].renew_ns < next)
+				next = seat->lease[k].renew_ns;
 		if (seat->ended && now_ns + NS_PER_S < next) /* not kept yet */
 			next = now_ns + NS_PER_S;
 	}
@@ -285,9 +287,11 @@ static void on_word(void *ctx, const char *channel, const char *payload)
 {
 	struct agent *agent = ctx;
 
-	for (unsigned i = 0; i < agent->seats; i++)
-		if (strcmp(channel, CANCELS) == 0 && agent->seat[i].item.job == strtoll(payload, NULL, 10))
-			agent->seat[i].renew_ns = 0;
+	for (unsigned i = 0; i < agent->seats * SEAT_LEASES && strcmp(channel, CANCELS) == 0; i++) {
+		struct lease *lease = &agent->seat[i / SEAT_LEASES].lease[i % SEAT_LEASES];
+		if (lease->job == strtoll(payload, NULL, 10))
+			lease->renew_ns = 0;
+	}
 }
 
 /* ---- beginning and end --------------------------------------------------------------------------------------------- */

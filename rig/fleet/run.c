@@ -43,6 +43,29 @@ struct seat *seat_of(struct agent *agent, const char *bench)
 	return NULL;
 }
 
+/* ---- leases -------------------------------------------------------------------------------------------------------- */
+
+void seat_let_go(struct seat *seat, int64_t seq)
+{
+	for (unsigned i = 0; i < SEAT_LEASES; i++)
+		if (seat->lease[i].seq == seq)
+			seat->lease[i].seq = 0;
+}
+
+void seat_hold(struct seat *seat, const struct outbox_item *item)
+{
+	struct lease *free_one = NULL;
+
+	for (unsigned i = 0; i < SEAT_LEASES; i++) {
+		if (seat->lease[i].seq == item->seq)
+			return;
+		if (!seat->lease[i].seq && !free_one)
+			free_one = &seat->lease[i];
+	}
+	if (item->job && free_one)
+		*free_one = (struct lease){item->seq, item->job, item->fence, 0};
+}
+
 /* ---- what it tells ------------------------------------------------------------------------------------------------- */
 
 /* Before the pen tests and the first point. */
@@ -189,7 +212,8 @@ int seat_start(struct seat *seat, const struct seat_order *order, struct err *er
 	rc = start_child(seat, order, err);
 	if (rc)
 		(void)outbox_done(seat->agent->history, item->seq, NULL);
-	seat->holds = !rc;
+	else
+		seat_hold(seat, item);
 	return rc;
 }
 
@@ -221,7 +245,8 @@ static int without_events(struct seat *seat, int why, struct err *err)
 
 	json_out_free(run);
 	seat->ended = rc == 1 || (rc == 0 && why == ENOENT && *item->folder && access(item->folder, X_OK) == 0);
-	seat->holds = seat->ended;
+	if (seat->ended)
+		seat_hold(seat, item);
 	if (rc >= 0 && !seat->ended && !agent->opened)
 		agent_say(agent,
 			  "%s: ALARM: what became of run %s cannot be seen from here, and it is left alone: %.300s",
@@ -238,10 +263,11 @@ int seat_adopt(struct seat *seat, const struct outbox_item *item, struct err *er
 	seat->exit_code = -1;
 	seat->tries = 0;
 	seat->moved = true;
+	seat->stopping = false;
 	snprintf(path, sizeof(path), "%s/%s.events.jsonl", folder_of(seat->agent, item), item->name);
 	if (access(path, F_OK) != 0)
 		return without_events(seat, errno, err);
-	seat->holds = true;
+	seat_hold(seat, item);
 	return adopt_child(seat, err);
 }
 

@@ -8,6 +8,14 @@
 #include "rig/history/outbox.h"
 #include "rig/station/supervise.h"
 
+#define SEAT_LEASES 40 /* more than an agent takes over at once */
+
+struct lease {       /* of a job whose end the server was not told yet */
+	int64_t seq; /* of its run in the outbox; 0: none */
+	int64_t job, fence;
+	uint64_t renew_ns; /* on the loop's clock */
+};
+
 struct seat {
 	struct agent *agent;
 	unsigned index;        /* in the configuration */
@@ -17,11 +25,10 @@ struct seat {
 	struct child *child; /* NULL: none */
 	struct outbox_item item;
 	bool ended, moved, stopping;
-	bool told;  /* that its end cannot be kept yet */
-	bool holds; /* the server was not told its end yet: its lease is renewed */
+	bool told; /* that its end cannot be kept yet */
 	int exit_code;
-	unsigned tries;    /* to take in what it left */
-	uint64_t renew_ns; /* on the loop's clock */
+	unsigned tries;                  /* to take in what it left */
+	struct lease lease[SEAT_LEASES]; /* of that run, and of those before it: what begins next drops none */
 };
 
 struct agent {
@@ -56,6 +63,9 @@ void run_file_of(const struct agent *agent, const struct outbox_item *item, char
 bool runs_can_begin(const struct agent *agent);               /* their program is there */
 struct seat *seat_of(struct agent *agent, const char *bench); /* NULL: it is another agent's */
 int agent_meanwhile(struct agent *agent, struct err *err);    /* renewals and heartbeats that are due */
+/* Its lease is renewed until the server has its end, or says that it is lost. Once or again; of a run without a job nothing. */
+void seat_hold(struct seat *seat, const struct outbox_item *item);
+void seat_let_go(struct seat *seat, int64_t seq);
 
 /* ---- run.c: the run at hand, no word with the server --------------------------------------------------------------- */
 
@@ -76,7 +86,7 @@ int seat_settle(struct seat *seat, struct err *err);
 /* ---- talk.c: the words with the server ----------------------------------------------------------------------------- */
 
 int talk_begin(struct seat *seat, struct err *err); /* registers */
-int talk_renew(struct seat *seat, struct err *err);
+int talk_renew(struct seat *seat, struct lease *lease, struct err *err);
 int talk_claim(struct seat *seat, struct err *err);                  /* and starts what it gets */
 int talk_send(struct agent *agent, bool *ret_more, struct err *err); /* the oldest of the outbox */
 int talk_beat(struct agent *agent, struct err *err);

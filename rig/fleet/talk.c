@@ -113,19 +113,22 @@ static void heed(struct seat *seat, const char *word)
 	(void)child_stop(seat->child);
 }
 
-int talk_renew(struct seat *seat, struct err *err)
+int talk_renew(struct seat *seat, struct lease *held, struct err *err)
 {
 	char epoch[24], job[24], fence[24], lease[32];
-	const char *const values[] = {seat_name(seat), number(epoch, seat->epoch), number(job, seat->item.job),
-				      number(fence, seat->item.fence), interval(lease, seat->agent->config->lease_s)};
+	const char *const values[] = {seat_name(seat), number(epoch, seat->epoch), number(job, held->job),
+				      number(fence, held->fence), interval(lease, seat->agent->config->lease_s)};
 	struct answer *answer = NULL;
 	int rc = server_ask(seat->agent->server, "SELECT renew($1, $2, $3, $4, $5)", values, 5, &answer, err);
 
 	if (rc)
 		return rc;
-	heed(seat, answer_text(answer, 0, 0));
+	if (held->seq == seat->item.seq)
+		heed(seat, answer_text(answer, 0, 0));
+	held->renew_ns = loop_now_ns(seat->agent->loop) + (uint64_t)(seat->agent->config->lease_s / 3 * 1e9);
+	if (strcmp(answer_text(answer, 0, 0), "lost") == 0)
+		seat_let_go(seat, held->seq); /* for good: a fence never comes back */
 	answer_free(answer);
-	seat->renew_ns = loop_now_ns(seat->agent->loop) + (uint64_t)(seat->agent->config->lease_s / 3 * 1e9);
 	return 0;
 }
 
@@ -176,7 +179,6 @@ static int begin(struct seat *seat, const struct answer *answer, double asked_s,
 		return give_back(seat, answer, "it came too late to be started", err);
 	if (seat_start(seat, &order, &why) < 0)
 		return give_back(seat, answer, why.text, err);
-	seat->renew_ns = loop_now_ns(seat->agent->loop) + (uint64_t)(seat->agent->config->lease_s / 3 * 1e9);
 	agent_say(seat->agent, "%s: job %lld, plan %s on %s, is run %s", seat_name(seat), (long long)order.job,
 		  answer_text(answer, 0, PLAN_NAME), order.dut, seat->item.name);
 	return 0;
@@ -248,22 +250,6 @@ static void on_left_out(void *ctx, const char *path, const char *why)
 	agent_say(ctx, "ALARM: %.300s cannot be sent, and its run is without it: %s", path, why);
 }
 
-/* Its lease is renewed until the server has its end. */
-static void hold(struct seat *seat, const struct outbox_item *item)
-{
-	if (seat->child || seat->ended || seat->holds || !item->job)
-		return;
-	seat->item = *item;
-	seat->holds = true;
-	seat->renew_ns = 0;
-}
-
-static void let_go(struct seat *seat, const struct outbox_item *item)
-{
-	if (seat->item.seq == item->seq)
-		seat->holds = false;
-}
-
 /* What the server will never take stands in nobody's way, and is not thrown away. */
 static int set_aside(struct agent *agent, const struct outbox_item *item, const struct err *why, struct err *err)
 {
@@ -284,7 +270,7 @@ int talk_send(struct agent *agent, bool *ret_more, struct err *err)
 	if (rc != 1)
 		return rc;
 	struct seat *seat = seat_of(agent, item->bench);
-	hold(seat, item);
+	seat_hold(seat, item);
 	snprintf(log, sizeof(log), "%s/%s.log", folder_of(agent, item), item->name);
 	run_file_of(agent, item, file, sizeof(file));
 	const struct parcel_left left = {log,
@@ -292,12 +278,12 @@ int talk_send(struct agent *agent, bool *ret_more, struct err *err)
 	rc = parcel_send(agent->server, agent->history, item, &left, &between, &end, label, err);
 	if (rc == -EREMOTE && strcmp(server_code(agent->server), "PR001") != 0) {
 		const struct err why = *err;
-		let_go(seat, item);
+		seat_let_go(seat, item->seq);
 		return set_aside(agent, item, &why, err);
 	}
 	if (rc)
 		return rc;
-	let_go(seat, item);
+	seat_let_go(seat, item->seq);
 	if (end == PARCEL_LOST) {
 		struct err why;
 		err_set(&why, -EBADMSG, "it ended with exit code %d and is not in the history", item->exit_code);

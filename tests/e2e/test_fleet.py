@@ -1,4 +1,5 @@
 """The fleet on a PostgreSQL of its own: each run recorded once whatever dies, nothing started late, nobody does what he may not."""
+import fcntl
 import json
 import os
 import signal
@@ -340,6 +341,40 @@ def another_folder(check, f):
         db.execute("DELETE FROM outbox")
 
 
+def lease_of(f, job):
+    return f.server.sql(f"SELECT lease_until FROM penrig.attempt WHERE job_id = {job}")[0][0]
+
+
+def adopts_the_next(check, f):
+    """An agent that takes over two runs of a bench holds the first one's lease until the server has its end, also while the second one runs."""
+    has_outbox(f)
+    agent = f.agents[0]
+    ended, first = left_behind(f, 1, ended=0)
+    f.server.sql("UPDATE penrig.attempt SET lease_until = now(); UPDATE penrig.job SET ready_at = now() + interval '1 h'")
+    _, second = left_behind(f, -1, ended=0)
+    home = agent.folder / "state/agent"
+    (home / f"{first}.events.jsonl").write_text('{"event": "end", "exit_code": 1}\n')
+    runs = (home / f"{second}.events.jsonl").open("w")
+    fcntl.flock(runs, fcntl.LOCK_EX)
+    f.server.sql("ALTER FUNCTION penrig.give_back RENAME TO give_back_kept; CREATE FUNCTION penrig.give_back(text, bigint, bigint, int, text, boolean, interval) RETURNS boolean "
+                 "LANGUAGE plpgsql AS $$ BEGIN RAISE 'not yet' USING ERRCODE = 'PR003'; END $$")
+    agent.start("--lease=3s")
+    agent.until_said(f"run {first} has ended")
+    for _ in range(3):  # the first may have been before the second run was taken over
+        was = lease_of(f, ended)
+        until("its lease renewed", lambda: lease_of(f, ended) != was)
+    check(agent.rows("SELECT ended FROM outbox ORDER BY seq") == [(1,), (0,)], "one waits to be sent, the other one runs")
+    f.server.sql("DROP FUNCTION penrig.give_back; ALTER FUNCTION penrig.give_back_kept RENAME TO give_back")
+    until("its end told", lambda: how_it_stands(f, ended)[:2] == ["failed", "1"])
+    was = lease_of(f, ended)
+    runs.close()
+    agent.until_said(f"run {second} has ended")
+    check(lease_of(f, ended) == was, "a lease that is over is renewed no more")
+    agent.end()
+    with sqlite3.connect(agent.history) as db:
+        db.execute("DELETE FROM outbox")
+
+
 def odd_files(check, f):
     """A folder, a FIFO or a link beside a run under its name is no file of it; an agent without its program takes no job."""
     agent = f.agents[0]
@@ -452,7 +487,7 @@ def main():
     f = Fleet(2)
     clean = "TRUNCATE penrig.job, penrig.attempt, penrig.run_key, penrig.run, penrig.result, penrig.device_use, penrig.run_file, penrig.run_conflict"
     try:
-        for test in (to_the_end, everything_dies, superseded, lost_before_it_moved, back_in_time, killed_run, half_a_run, given_up, maintenance, two_agents, what_answers, what_cannot_be_recorded, another_folder, odd_files, who_may, the_same_id, wrong_words, versions):
+        for test in (to_the_end, everything_dies, superseded, lost_before_it_moved, back_in_time, killed_run, half_a_run, given_up, maintenance, two_agents, what_answers, what_cannot_be_recorded, another_folder, adopts_the_next, odd_files, who_may, the_same_id, wrong_words, versions):
             if len(sys.argv) > 1 and test.__name__ not in sys.argv[1:]:
                 continue
             try:
