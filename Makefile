@@ -272,7 +272,7 @@ SCRIPTS := $(filter %.sh %.py,$(TESTS))
 tests: $(filter-out $(SCRIPTS),$(TESTS)) $(if $(TEST),$(if $(SCRIPTS),$(PROGRAMS) $(PENRIG_A) $(FAILING)),$(PROGRAMS) $(PENRIG_A) $(FAILING))
 
 # They need a PostgreSQL, which `make check` does not install: `make check-fleet` does.
-FLEET_TESTS := test_fleet.py test_fleet_kills.py test_fleet_ci.py
+FLEET_TESTS := test_fleet.py test_fleet_many.py test_fleet_kills.py test_fleet_ci.py
 
 check: deps-check
 ifneq ($(LIST),)
@@ -341,7 +341,7 @@ lint:
 
 # Manual pages: one per command, from the same table as --help.
 MAN_COMMANDS := run resume check list doctor bench show report analyze requalify plot export import calibrate profile history dispose trend \
-	compare golden grr batch state station account io label sheet agent submit jobs benches fleet key sign verify anchor dossier version help
+	compare golden grr batch state station account io label sheet agent submit jobs benches push fleet key sign verify anchor dossier version help
 MAN := $(B)/man/penrig.1 $(MAN_COMMANDS:%=$(B)/man/penrig-%.1) $(B)/man/penrig-virtual.1
 man: $(MAN)
 $(B)/man/penrig-virtual.1: docs/man/penrig-virtual.1.scd

@@ -46,6 +46,7 @@ const struct command *const command_table[] = {
 	&command_submit,
 	&command_jobs,
 	&command_benches,
+	&command_push,
 	&command_fleet,
 	&command_key,
 	&command_sign,

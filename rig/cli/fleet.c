@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "rig/cli/kit/fleet.h"
+#include "rig/fleet/mirror.h"
 #include "rig/fleet/tables.h"
 #include "rig/history/unit.h"
 
@@ -59,7 +60,7 @@ static int init(struct server *server, const struct fleet_options *o, const char
 
 static int check(struct server *server, const struct fleet_options *o, const char *const *operands, struct err *err)
 {
-	int version = 0, rc = tables_check(server, &version, err);
+	int version = 0, rc = tables_check(server, FLEET_OLDEST, &version, err);
 
 	(void)o, (void)operands;
 	if (!rc)
@@ -77,7 +78,7 @@ static int admit(struct server *server, const struct fleet_options *o, const cha
 		return err_set(err, -EINVAL, "fleet admit: --site is missing");
 	if ((o->bench != NULL) != (o->as == 0))
 		return err_set(err, -EINVAL, "fleet admit: --bench names the bench of an agent, and of nobody else");
-	int rc = tables_check(server, NULL, err);
+	int rc = tables_check(server, FLEET_OLDEST, NULL, err);
 	if (!rc)
 		rc = tables_admit(server, &admission, err);
 	if (!rc)
@@ -87,12 +88,6 @@ static int admit(struct server *server, const struct fleet_options *o, const cha
 }
 
 /* ---- units --------------------------------------------------------------------------------------------------------- */
-
-enum { DUT, NAME, HOST, STARTED, PLAN, PLAN_SHA256, VERDICT, STATUS, REASON };
-#define UNITS_SQL                                                                                                      \
-	"SELECT dut, name, host, started, plan, plan_sha256, verdict, status, reason FROM run WHERE $1::text IS NULL " \
-	"OR dut = $1 "                                                                                                 \
-	"ORDER BY dut, plan, plan_sha256, started, run_no"
 
 static void show(struct unit *unit)
 {
@@ -112,43 +107,32 @@ static void show(struct unit *unit)
 	*unit = (struct unit){.runs = 0};
 }
 
-/* The rules are those of one bench's history (rig/history/unit.h), over the runs of all. */
+static int on_run(void *ctx, const struct history_run *run)
+{
+	struct unit *unit = ctx;
+
+	if (unit->runs && strcmp(unit->dut, run->dut) != 0)
+		show(unit);
+	unit_add(unit, run);
+	return 0;
+}
+
+/* The rules are those of one bench's history, over the runs of all. */
 static int units(struct server *server, const struct fleet_options *o, const char *const *operands, struct err *err)
 {
-	const char *const values[] = {o->dut};
+	const struct history_filter filter = {.count = o->dut != NULL, .item = {{BY_DUT, o->dut}}};
+	struct history *history = NULL;
 	struct unit unit = {.runs = 0};
-	struct answer *a = NULL;
-	int rc = tables_check(server, NULL, err);
+	int rc = mirror_fetch(server, &filter, true, &history, err);
 
 	(void)operands;
-	if (!rc)
-		rc = server_ask(server, UNITS_SQL, values, 1, &a, err);
 	if (rc)
 		return rc;
 	printf("%-22s%-12s %4s %4s %4s %5s  last run, UTC\n", "unit", "stands", "runs", "pass", "fail", "other");
-	for (unsigned i = 0; i < answer_rows(a); i++) {
-		const struct history_run run = {.dut = answer_text(a, i, DUT),
-						.name = answer_text(a, i, NAME),
-						.host = answer_text(a, i, HOST),
-						.started = answer_text(a, i, STARTED),
-						.plan = answer_text(a, i, PLAN),
-						.plan_sha256 = answer_text(a, i, PLAN_SHA256),
-						.verdict = answer_text(a, i, VERDICT),
-						.status = answer_text(a, i, STATUS),
-						.reason = answer_text(a, i, REASON),
-						.later = "",
-						.later_why = "",
-						.disposition = DISPOSITIONS,
-						.disposed_by = "",
-						.disposed_why = "",
-						.disposed_utc = ""};
-		if (unit.runs && strcmp(unit.dut, run.dut) != 0)
-			show(&unit);
-		unit_add(&unit, &run);
-	}
+	rc = history_each_run(history, &filter, ORDER_UNIT, on_run, &unit, err);
 	show(&unit);
-	answer_free(a);
-	return 0;
+	history_close(history);
+	return rc;
 }
 
 static const struct {

@@ -463,6 +463,10 @@ static int check_words(const struct history_options *o, unsigned count, struct e
 			       "--rebuild wants the folders of the run files: penrig history --rebuild DIR");
 	if (o->units + o->results + o->rebuild + (o->impact != NULL) > 1)
 		return err_set(err, -EINVAL, "--units, --results, --rebuild, --impact: choose one");
+	if (o->rebuild && o->choice.db)
+		return err_set(err, -EINVAL, "--rebuild makes a bench's own history: penrig push brings it to --db");
+	if (o->impact && o->choice.db)
+		return err_set(err, -EINVAL, "--impact judges the run files of this computer again: not those of --db");
 	if (!o->rebuild && count)
 		return err_set(err, -EINVAL, "folders are named for --rebuild alone; runs are chosen by options");
 	return 0;
@@ -483,7 +487,6 @@ static int history_run(const struct cli_tables *tables, const void *options, con
 		       unsigned count)
 {
 	const struct history_options *o = options;
-	const struct indexing where = {.history = o->choice.history, .state = o->choice.state};
 	struct history_filter filter;
 	struct history *history = NULL;
 	struct err err = {""};
@@ -492,9 +495,9 @@ static int history_run(const struct cli_tables *tables, const void *options, con
 	(void)tables;
 	if (check_words(o, count, &err) < 0 || choice_filter(&o->choice, &filter, &err) < 0)
 		return cli_error(EXIT_USAGE, "%s", err.text);
-	int rc = indexing_open(&where, &history, &err);
+	int rc = choice_open(&o->choice, &filter, o->units, &history, &err);
 	if (rc)
-		return cli_error(rc == -ENOENT ? EXIT_USAGE : EXIT_STORAGE, "%s", err.text);
+		return cli_error(choice_exit_code(&o->choice, rc), "%s", err.text);
 	const struct impact_request impact = {.file = o->impact, .json = o->json, .csv = o->csv, .filter = filter};
 	code = o->impact    ? history_impact(history, &impact)
 	       : o->rebuild ? rebuild(history, operands, count)
@@ -518,8 +521,11 @@ const struct command command_history = {
 		"each plan counts, and the worst of the plans.\n\n"
 		"The history holds nothing that the run files do not hold. A run that could not be taken in at its end "
 		"says so; --rebuild DIR takes in every run file under DIR that is as it was written.\n\n"
+		"--db asks the server of a fleet: all benches' runs that it has, superseded ones too, with what was "
+		"decided of them later. Imported recordings are not there. A run that no bench has handed over yet is "
+		"not known there (penrig benches: outbox).\n\n"
 		"The exit code is 0 shown, 2 wrong usage, 6 the history cannot be read or written, or a run file was "
-		"left out or could not be judged again; 9 with --impact: a verdict changes.",
+		"left out, could not be judged again, or the server is not reached; 9 with --impact: a verdict changes.",
 	.example = "  penrig history --device LC-2001 --since 2026-03-01 --results\n"
 		   "  penrig history --impact LC-2001-corrected.json --since 2026-03-01\n"
 		   "  penrig history --units --lot L7\n"

@@ -5,6 +5,9 @@
 #include <string.h>
 
 #include "rig/base/json.h"
+#include "rig/cli/kit/fleet.h"
+#include "rig/cli/kit/indexing.h"
+#include "rig/fleet/mirror.h"
 
 const char *const history_verdict_words[] = {
 	"pass", "conditional_pass", "pass_on_statement", "inconclusive", "conditional_fail", "fail", "none", NULL};
@@ -92,4 +95,28 @@ int choice_filter(const struct choice *c, struct history_filter *ret, struct err
 	if (!rc)
 		rc = add_time(ret, BY_SINCE, "--since", c->since, err);
 	return rc ? rc : add_time(ret, BY_UNTIL, "--until", c->until, err);
+}
+
+int choice_open(const struct choice *c, const struct history_filter *filter, bool units, struct history **ret,
+		struct err *err)
+{
+	const struct indexing where = {.history = c->history, .state = c->state};
+	struct server *server = NULL;
+
+	if (!c->db)
+		return indexing_open(&where, ret, err);
+	int rc = c->history || c->state
+			 ? err_set(err, -EINVAL, "--db asks a server: --history and --state name a bench's own history")
+			 : server_new(c->db, "penrig history", &server, err);
+	if (!rc)
+		rc = mirror_fetch(server, filter, units, ret, err);
+	server_free(server);
+	return rc;
+}
+
+int choice_exit_code(const struct choice *choice, int rc)
+{
+	if (choice->db)
+		return fleet_exit_code(rc);
+	return rc == -ENOENT ? EXIT_USAGE : EXIT_STORAGE;
 }

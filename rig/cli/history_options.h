@@ -7,7 +7,7 @@
 
 struct choice {
 	struct option_list dut, lot, plan, bench, by_operator, device, certificate, verdict, status, attr;
-	const char *since, *until, *history, *state;
+	const char *since, *until, *history, *state, *db;
 };
 
 /* Rows of an option table for a `struct choice` that stands at `base` in the command's options. */
@@ -55,6 +55,12 @@ struct choice {
 		 .offset = (base) + offsetof(struct choice, history),                                                  \
 		 .group = "Where",                                                                                     \
 		 .help = "The history. Default: the file \"history\" in the folder of --state."},                      \
+		{.name = "db",                                                                                         \
+		 .kind = OPTION_TEXT,                                                                                  \
+		 .arg = "CONNECTION",                                                                                  \
+		 .offset = (base) + offsetof(struct choice, db),                                                       \
+		 .help = "Ask the server of a fleet in its place, as libpq takes it (penrig help fleet): the runs of " \
+			 "all benches that this login sees."},                                                         \
 	{                                                                                                              \
 		.name = "state", .kind = OPTION_TEXT, .arg = "DIR", .offset = (base) + offsetof(struct choice, state), \
 		.help = "The folder of what outlives a run. Default: /var/lib/penrig where it stands, else the "       \
@@ -65,5 +71,11 @@ extern const char *const history_verdict_words[], *const history_status_words[];
 
 /* -EINVAL: a time that is none, an attribute without "=", a verdict or status that there is not. Values stay borrowed. */
 int choice_filter(const struct choice *choice, struct history_filter *ret, struct err *err);
+
+/* The bench's history, or what the server has of these runs, which is read then. units: and of all runs of their units. */
+int choice_open(const struct choice *choice, const struct history_filter *filter, bool units, struct history **ret,
+		struct err *err);
+/* For what choice_open() returns. */
+int choice_exit_code(const struct choice *choice, int rc);
 
 #endif

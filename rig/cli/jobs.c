@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "rig/cli/kit/fleet.h"
+#include "rig/fleet/tables.h"
 
 /* ---- jobs ---------------------------------------------------------------------------------------------------------- */
 
@@ -96,7 +97,7 @@ static int jobs_run(const struct cli_tables *tables, const void *options, const 
 	const char *const values[] = {o->all ? "t" : "f"};
 	struct server *server = NULL;
 	struct err err = {""};
-	int rc = fleet_open(o->db, &server, &err);
+	int rc = fleet_open(o->db, FLEET_OLDEST, NULL, &server, &err);
 
 	(void)tables, (void)operands, (void)count;
 	if (!rc)
@@ -205,7 +206,7 @@ static int benches_run(const struct cli_tables *tables, const void *options, con
 	const struct benches_options *o = options;
 	struct server *server = NULL;
 	struct err err = {""};
-	int rc = fleet_open(o->db, &server, &err);
+	int rc = fleet_open(o->db, FLEET_OLDEST, NULL, &server, &err);
 
 	(void)tables, (void)operands, (void)count;
 	if (!rc)

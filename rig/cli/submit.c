@@ -8,6 +8,7 @@
 #include "rig/cli/kit/signals.h"
 #include "rig/config/plan.h"
 #include "rig/fleet/submit.h"
+#include "rig/fleet/tables.h"
 #include "rig/fleet/words.h"
 
 #define LOOK_NS     (10 * NS_PER_S) /* without a note; a sixth of the submitter's lease */
@@ -354,7 +355,7 @@ static int conclude(const struct waiting *w)
 static int do_wish(const struct wish *wish, const struct submit_options *o, const struct cli_tables *tables)
 {
 	struct waiting w = {.options = o, .submission = &wish->submission, .watched = -1};
-	int rc = fleet_open(o->db, &w.server, &w.err), code = EXIT_PASS;
+	int rc = fleet_open(o->db, FLEET_OLDEST, NULL, &w.server, &w.err), code = EXIT_PASS;
 
 	if (!rc && o->wait)
 		rc = follow(&w, tables);

@@ -293,7 +293,6 @@ static int answer(const struct trend_options *o, const char *measurand, const st
 static int trend_run(const struct cli_tables *tables, const void *options, const char *const *operands, unsigned count)
 {
 	const struct trend_options *o = options;
-	const struct indexing where = {.history = o->choice.history, .state = o->choice.state};
 	struct trend_settings settings;
 	struct history_filter filter;
 	struct history *history = NULL;
@@ -304,9 +303,9 @@ static int trend_run(const struct cli_tables *tables, const void *options, const
 	if (check_measurand(operands[0], &err) < 0 || read_settings(o, &settings, &err) < 0 ||
 	    choice_filter(&o->choice, &filter, &err) < 0)
 		return cli_error(EXIT_USAGE, "%s", err.text);
-	int rc = indexing_open(&where, &history, &err);
+	int rc = choice_open(&o->choice, &filter, false, &history, &err);
 	if (rc)
-		return cli_error(rc == -ENOENT ? EXIT_USAGE : EXIT_STORAGE, "%s", err.text);
+		return cli_error(choice_exit_code(&o->choice, rc), "%s", err.text);
 	rc = series_read(history, &filter, operands[0], o->method, &list, &err);
 	if (!rc)
 		rc = answer(o, operands[0], &list, &settings, &err);

@@ -36,7 +36,7 @@ void agent_say(const struct agent *agent, const char *fmt, ...)
 
 static int greet(struct agent *agent, struct err *err)
 {
-	int rc = agent->fits ? 0 : tables_check(agent->server, NULL, err);
+	int rc = agent->fits ? 0 : tables_check(agent->server, FLEET_OLDEST, &agent->version, err);
 
 	agent->fits = rc == 0;
 	for (unsigned i = 0; i < agent->seats && !rc; i++)

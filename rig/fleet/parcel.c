@@ -180,7 +180,7 @@ static int send_files(const struct parcel *p, const char *run_file, struct json_
 
 /* ---- the run ------------------------------------------------------------------------------------------------------- */
 
-static int record(const struct parcel *p, struct json_out *run, enum parcel_end *ret, char ret_label[16])
+static int record(const struct parcel *p, struct json_out *run, enum parcel_end *ret, struct parcel_receipt *receipt)
 {
 	char job[24], fence[24], *text = NULL;
 	struct answer *answer = NULL;
@@ -193,8 +193,8 @@ static int record(const struct parcel *p, struct json_out *run, enum parcel_end 
 	const char *const values[] = {p->item->bench, p->item->job ? job : NULL, p->item->job ? fence : NULL, text};
 	rc = server_ask(p->server, "SELECT record($1, $2, $3, $4)", values, 4, &answer, p->err);
 	if (!rc) {
-		snprintf(ret_label, 16, "%s", answer_text(answer, 0, 0));
-		*ret = strcmp(ret_label, "CONFLICT") == 0 ? PARCEL_CONFLICT : PARCEL_RECORDED;
+		snprintf(receipt->label, sizeof(receipt->label), "%s", answer_text(answer, 0, 0));
+		*ret = strcmp(receipt->label, "CONFLICT") == 0 ? PARCEL_CONFLICT : PARCEL_RECORDED;
 	}
 	answer_free(answer);
 	free(text);
@@ -236,7 +236,7 @@ static bool is_lost(const struct parcel *p, const struct parcel_left *left)
 }
 
 /* No other bench may make good what is lost here: the job ends, with the failure where it was one. */
-static int give_up(const struct parcel *p, enum parcel_end *ret, char ret_label[16])
+static int give_up(const struct parcel *p, enum parcel_end *ret, struct parcel_receipt *receipt)
 {
 	char job[24], fence[24], code[12], why[300];
 	const char *const values[] = {p->item->bench, job, fence, code, why};
@@ -247,13 +247,13 @@ static int give_up(const struct parcel *p, enum parcel_end *ret, char ret_label[
 	snprintf(why, sizeof(why), "%s: run %s ended with exit code %d and cannot be recorded: look at it there",
 		 p->item->bench, p->item->name, p->item->exit_code);
 	*ret = PARCEL_LOST;
-	snprintf(ret_label, 16, "lost");
+	snprintf(receipt->label, sizeof(receipt->label), "lost");
 	return p->item->job ? server_ask(p->server, "SELECT give_back($1, $2, $3, $4, $5, true, '0 s')", values, 5,
 					 NULL, p->err)
 			    : 0;
 }
 
-static int give_back(const struct parcel *p, const char *log, enum parcel_end *ret, char ret_label[16])
+static int give_back(const struct parcel *p, const char *log, enum parcel_end *ret, struct parcel_receipt *receipt)
 {
 	char job[24], fence[24], code[12], why[400], words[400];
 	bool final = p->item->exit_code == EXIT_NOT_SO || p->item->exit_code == EXIT_REFUSES;
@@ -269,28 +269,39 @@ static int give_back(const struct parcel *p, const char *log, enum parcel_end *r
 	const char *const values[] = {p->item->bench,    job,        fence, p->item->exit_code >= 0 ? code : NULL, why,
 				      final ? "t" : "f", AGAIN_AFTER};
 	*ret = PARCEL_BACK;
-	snprintf(ret_label, 16, "given_back");
+	snprintf(receipt->label, sizeof(receipt->label), "given_back");
 	return p->item->job
 		       ? server_ask(p->server, "SELECT give_back($1, $2, $3, $4, $5, $6, $7)", values, 7, NULL, p->err)
 		       : 0;
 }
 
+/* One that the server has is told again for what was decided of it since: its files need not go again. */
+static int is_there(const struct parcel *p, int64_t *ret)
+{
+	const char *const values[] = {p->item->bench, p->item->run_id};
+
+	return p->item->job ? 0 : ask_number(p, "SELECT recorded($1, $2)::int", values, 2, ret);
+}
+
 int parcel_send(struct server *server, struct history *history, const struct outbox_item *item,
 		const struct parcel_left *left, const struct parcel_between *between, enum parcel_end *ret,
-		char ret_label[16], struct err *err)
+		struct parcel_receipt *receipt, struct err *err)
 {
 	const struct parcel p = {server, item, between, err};
-	char run_file[FILE_PATH_MAX];
 	struct json_out *run = NULL;
-	int rc = outbox_run(history, item->run_id, &run, run_file, err);
+	int64_t there = 0;
+	int rc = outbox_run(history, item, &run, &receipt->told, err);
 
 	if (rc < 0)
 		return rc;
 	if (rc == 0)
-		return is_lost(&p, left) ? give_up(&p, ret, ret_label) : give_back(&p, left->log, ret, ret_label);
-	rc = send_files(&p, run_file, json_out_add_array(run, "files"));
+		return is_lost(&p, left) ? give_up(&p, ret, receipt) : give_back(&p, left->log, ret, receipt);
+	struct json_out *files = json_out_add_array(run, "files");
+	rc = is_there(&p, &there);
+	if (!rc && !there)
+		rc = send_files(&p, receipt->told.path, files);
 	if (!rc)
-		rc = record(&p, run, ret, ret_label);
+		rc = record(&p, run, ret, receipt);
 	json_out_free(run);
 	return rc;
 }

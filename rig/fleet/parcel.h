@@ -26,10 +26,15 @@ struct parcel_left {     /* by a run that the history has not */
 	bool file;       /* a run file that holds something */
 };
 
-/* item: one that ended. ret_label: what the server said. A file that is gone, or cannot be read, is not sent, and what is no
+struct parcel_receipt {
+	char label[16];   /* what the server said */
+	struct told told; /* of a run: what of it */
+};
+
+/* item: one that ended. A file that is gone, or cannot be read, is not sent, and what is no
  * regular file is none. Errors: server.h, those of the history, -EAGAIN where a file cannot be opened now. */
 int parcel_send(struct server *server, struct history *history, const struct outbox_item *item,
 		const struct parcel_left *left, const struct parcel_between *between, enum parcel_end *ret,
-		char ret_label[16], struct err *err);
+		struct parcel_receipt *receipt, struct err *err);
 
 #endif

@@ -239,9 +239,9 @@ static int without_events(struct seat *seat, int why, struct err *err)
 {
 	struct agent *agent = seat->agent;
 	const struct outbox_item *item = &seat->item;
-	char known[FILE_PATH_MAX];
+	struct told known;
 	struct json_out *run = NULL;
-	int rc = outbox_run(agent->history, item->run_id, &run, known, err);
+	int rc = outbox_run(agent->history, item, &run, &known, err);
 
 	json_out_free(run);
 	seat->ended = rc == 1 || (rc == 0 && why == ENOENT && *item->folder && access(item->folder, X_OK) == 0);
@@ -288,9 +288,10 @@ static bool may_pass(int rc)
 static int take_in(struct seat *seat, struct err *err)
 {
 	struct agent *agent = seat->agent;
-	char path[2 * FILE_PATH_MAX], known[FILE_PATH_MAX];
+	char path[2 * FILE_PATH_MAX];
+	struct told known;
 	struct json_out *run = NULL;
-	int rc = outbox_run(agent->history, seat->item.run_id, &run, known, err);
+	int rc = outbox_run(agent->history, &seat->item, &run, &known, err);
 
 	json_out_free(run);
 	run_file_of(agent, &seat->item, path, sizeof(path));

@@ -47,6 +47,7 @@ struct agent {
 	struct loop_timer timer;
 	int watched;            /* descriptor that is in the loop; -1: none */
 	bool fits;              /* the tables do */
+	int version;            /* of them */
 	uint64_t not_before_ns; /* the server is left alone until then */
 	unsigned failures;      /* in a row */
 	uint64_t beat_ns;       /* when it says next how it is */

@@ -15,9 +15,11 @@
 
 FILE_IN(schema_roles, "roles.sql");
 FILE_IN(schema_001, "001-begin.sql");
+FILE_IN(schema_002, "002-many.sql");
 
 const struct table_step table_steps[] = {
 	{.version = 1, .min_client = 1, .name = "begin", .sql = schema_001_begin},
+	{.version = 2, .min_client = 1, .name = "many", .sql = schema_002_begin},
 	{.version = 0},
 };
 
@@ -121,7 +123,7 @@ int tables_update(struct server *server, int *ret_from, struct err *err)
 
 /* ---- fitting ------------------------------------------------------------------------------------------------------- */
 
-int tables_check(struct server *server, int *ret_version, struct err *err)
+int tables_check(struct server *server, int need, int *ret_version, struct err *err)
 {
 	struct answer *answer = NULL;
 	int rc = server_ask(server,
@@ -143,11 +145,10 @@ int tables_check(struct server *server, int *ret_version, struct err *err)
 			       "the tables have version %d, which needs a penrig that knows %d; this one knows %d: "
 			       "renew penrig",
 			       version, oldest, FLEET_VERSION);
-	if (version < FLEET_VERSION)
-		return err_set(err, -ENOTSUP,
-			       "the tables have version %d, and this penrig needs %d: penrig fleet init renews them",
-			       version, FLEET_VERSION);
-	return 0;
+	return version < need ? err_set(err, -ENOTSUP,
+					"the tables have version %d, and this needs %d: penrig fleet init renews them",
+					version, need)
+			      : 0;
 }
 
 /* ---- admitting ----------------------------------------------------------------------------------------------------- */

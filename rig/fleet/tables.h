@@ -5,7 +5,8 @@
 
 #include "rig/fleet/server.h"
 
-#define FLEET_VERSION 1 /* of the tables that this program knows */
+#define FLEET_VERSION 2 /* of the tables that this program knows */
+#define FLEET_OLDEST  1 /* with which it works, but for what came with later ones */
 
 struct table_step {
 	int version, min_client; /* the oldest program that works with it */
@@ -16,8 +17,8 @@ extern const struct table_step table_steps[]; /* ends with version 0 */
 /* Brings the tables to FLEET_VERSION. *ret_from: the version that was there, 0 none. Needs a role that may make roles, the first
  * time. -EREMOTE also where a step was made by a program that had another text for it, or a newer one. */
 int tables_update(struct server *server, int *ret_from, struct err *err);
-/* 0: this program fits. -ENOTSUP: with which of the two has to be renewed. */
-int tables_check(struct server *server, int *ret_version, struct err *err);
+/* 0: this program fits, and the tables have at least version `need`. -ENOTSUP: with which of the two has to be renewed. */
+int tables_check(struct server *server, int need, int *ret_version, struct err *err);
 
 /* What a login may do: a member of agent, submitter or viewer, at one site; for an agent, a bench that it may speak for. */
 struct admission {

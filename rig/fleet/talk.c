@@ -77,9 +77,23 @@ static const char *number(char ret[24], int64_t value)
 	return ret;
 }
 
+static bool is_own(void *ctx, const char *bench, const char *path)
+{
+	(void)path;
+	return seat_of(ctx, bench) != NULL;
+}
+
+/* A disposition or a later verdict of a run that the server has goes there, too. */
+static int tell_decided(struct agent *agent, struct err *err)
+{
+	unsigned put;
+
+	return agent->version < 2 ? 0 : outbox_push(agent->history, true, is_own, agent, &put, err);
+}
+
 int talk_beat(struct agent *agent, struct err *err)
 {
-	int rc = 0;
+	int rc = tell_decided(agent, err);
 
 	agent->full = disk_is_full(agent);
 	for (unsigned i = 0; i < agent->seats && !rc; i++) {
@@ -262,7 +276,8 @@ int talk_send(struct agent *agent, bool *ret_more, struct err *err)
 	const struct parcel_between between = {renew_meanwhile, on_left_out, agent};
 	struct oldest oldest = {.agent = agent};
 	const struct outbox_item *item = &oldest.item;
-	char log[2 * FILE_PATH_MAX], file[2 * FILE_PATH_MAX], label[16] = "";
+	char log[2 * FILE_PATH_MAX], file[2 * FILE_PATH_MAX];
+	struct parcel_receipt receipt = {.label = ""};
 	enum parcel_end end = PARCEL_RECORDED;
 	int rc = outbox_each(agent->history, true, take_own, &oldest, err);
 
@@ -275,7 +290,7 @@ int talk_send(struct agent *agent, bool *ret_more, struct err *err)
 	run_file_of(agent, item, file, sizeof(file));
 	const struct parcel_left left = {log,
 					 access(file, F_OK) == 0 && !agent->host.holds_nothing(agent->host.ctx, file)};
-	rc = parcel_send(agent->server, agent->history, item, &left, &between, &end, label, err);
+	rc = parcel_send(agent->server, agent->history, item, &left, &between, &end, &receipt, err);
 	if (rc == -EREMOTE && strcmp(server_code(agent->server), "PR001") != 0) {
 		const struct err why = *err;
 		seat_let_go(seat, item->seq);
@@ -292,6 +307,8 @@ int talk_send(struct agent *agent, bool *ret_more, struct err *err)
 	if (end == PARCEL_CONFLICT)
 		agent_say(agent, "%s: ALARM: run %s: the server has another run with this id", item->bench, item->name);
 	else
-		agent_say(agent, "%s: job %lld, run %s: %s", item->bench, (long long)item->job, item->name, label);
-	return outbox_done(agent->history, item->seq, err);
+		agent_say(agent, "%s: job %lld, run %s: %s", item->bench, (long long)item->job, item->name,
+			  receipt.label);
+	return end == PARCEL_BACK ? outbox_done(agent->history, item->seq, err)
+				  : outbox_handed(agent->history, item, &receipt.told, err);
 }

@@ -7,6 +7,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "rig/base/digest.h"
 #include "rig/history/inside.h"
 
 /* AUTOINCREMENT: a number that was given again behind the last row's end would be taken out in another's place. */
@@ -15,12 +16,11 @@ static const char table_sql[] = "CREATE TABLE IF NOT EXISTS outbox(seq INTEGER P
 				"NULL, name TEXT NOT NULL, job INTEGER NOT NULL, fence INTEGER NOT NULL, begun INTEGER "
 				"NOT NULL, ended INTEGER NOT "
 				"NULL, exit_code INTEGER NOT NULL, refused TEXT NOT NULL, folder TEXT NOT NULL "
-				"DEFAULT '', output TEXT NOT NULL DEFAULT '')";
-/* A table that an older penrig made. */
-static const char count_folders[] =
-	"SELECT count(*) FROM pragma_table_info('outbox') WHERE name IN ('folder', 'output')";
-static const char add_folders[] = "ALTER TABLE outbox ADD COLUMN folder TEXT NOT NULL DEFAULT ''; "
-				  "ALTER TABLE outbox ADD COLUMN output TEXT NOT NULL DEFAULT ''";
+				"DEFAULT '', output TEXT NOT NULL DEFAULT '', head TEXT NOT NULL DEFAULT ''); "
+				"CREATE TABLE IF NOT EXISTS handed(run_id TEXT PRIMARY KEY, judged INTEGER NOT NULL, "
+				"disposed INTEGER NOT NULL) WITHOUT ROWID";
+/* A table that an older penrig made lacks some. */
+static const char *const later_columns[] = {"folder", "output", "head"};
 
 static void bind(struct db_stmt *stmt, int index, const char *text)
 {
@@ -29,12 +29,20 @@ static void bind(struct db_stmt *stmt, int index, const char *text)
 
 int outbox_open(struct history *history, struct err *err)
 {
-	int64_t columns = 0;
 	int rc = db_exec(history->db, table_sql, err);
 
-	if (!rc)
-		rc = db_number(history->db, count_folders, &columns, err);
-	return rc || columns ? rc : db_exec(history->db, add_folders, err);
+	for (unsigned i = 0; i < sizeof(later_columns) / sizeof(later_columns[0]) && !rc; i++) {
+		char sql[160];
+		int64_t there = 0;
+		snprintf(sql, sizeof(sql), "SELECT count(*) FROM pragma_table_info('outbox') WHERE name = '%s'",
+			 later_columns[i]);
+		rc = db_number(history->db, sql, &there, err);
+		snprintf(sql, sizeof(sql), "ALTER TABLE outbox ADD COLUMN %s TEXT NOT NULL DEFAULT ''",
+			 later_columns[i]);
+		if (!rc && !there)
+			rc = db_exec(history->db, sql, err);
+	}
+	return rc;
 }
 
 int outbox_begin(struct history *history, struct outbox_item *item, struct err *err)
@@ -44,20 +52,23 @@ int outbox_begin(struct history *history, struct outbox_item *item, struct err *
 	int rc = db_prepare(
 		history->db,
 		"INSERT OR IGNORE INTO outbox(run_id, bench, name, job, fence, begun, ended, exit_code, refused, "
-		"folder, output) VALUES(?,?,?,?,?,?,0,-1,'',?,?)",
+		"folder, output, head) VALUES(?,?,?,?,?,?,?,?,'',?,?,?)",
 		&stmt, err);
 
 	if (rc)
 		return rc;
-	item->begun_s = (int64_t)time(NULL);
+	item->begun_s = item->begun_s ? item->begun_s : (int64_t)time(NULL);
 	bind(stmt, 1, item->run_id);
 	bind(stmt, 2, item->bench);
 	bind(stmt, 3, item->name);
 	db_bind_int(stmt, 4, item->job);
 	db_bind_int(stmt, 5, item->fence);
 	db_bind_int(stmt, 6, item->begun_s);
-	bind(stmt, 7, item->folder);
-	bind(stmt, 8, item->output);
+	db_bind_int(stmt, 7, item->ended);
+	db_bind_int(stmt, 8, item->ended ? item->exit_code : -1);
+	bind(stmt, 9, item->folder);
+	bind(stmt, 10, item->output);
+	bind(stmt, 11, item->head);
 	rc = db_insert(stmt, err);
 	db_finalize(stmt);
 	if (!rc)
@@ -94,6 +105,38 @@ int outbox_end(struct history *history, int64_t seq, int exit_code, struct err *
 int outbox_done(struct history *history, int64_t seq, struct err *err)
 {
 	return change(history, "DELETE FROM outbox WHERE seq = ?1", seq, -2, NULL, err);
+}
+
+static int note_handed(struct history *history, const char *run_id, const struct told *told, struct err *err)
+{
+	struct db_stmt *stmt;
+	int rc = db_prepare(history->db, "INSERT OR REPLACE INTO handed(run_id, judged, disposed) VALUES(?,?,?)", &stmt,
+			    err);
+
+	if (rc)
+		return rc;
+	bind(stmt, 1, run_id);
+	db_bind_int(stmt, 2, told->judged);
+	db_bind_int(stmt, 3, told->disposed);
+	rc = db_insert(stmt, err);
+	db_finalize(stmt);
+	return rc;
+}
+
+int outbox_handed(struct history *history, const struct outbox_item *item, const struct told *told, struct err *err)
+{
+	int rc = db_begin(history->db, err);
+
+	if (rc)
+		return rc;
+	rc = note_handed(history, item->run_id, told, err);
+	if (!rc)
+		rc = outbox_done(history, item->seq, err);
+	if (!rc)
+		rc = db_commit(history->db, err);
+	if (rc)
+		db_rollback(history->db);
+	return rc;
 }
 
 int outbox_refuse(struct history *history, int64_t seq, const char *why, struct err *err)
@@ -146,6 +189,7 @@ static int on_item(void *ctx, struct db_stmt *row, struct err *err)
 	copy(item.name, sizeof(item.name), db_text(row, 3, NULL));
 	copy(item.folder, sizeof(item.folder), db_text(row, 9, NULL));
 	copy(item.output, sizeof(item.output), db_text(row, 10, NULL));
+	copy(item.head, sizeof(item.head), db_text(row, 11, NULL));
 	return walk->fn(walk->ctx, &item);
 }
 
@@ -154,118 +198,130 @@ int outbox_each(struct history *history, bool ended, int (*fn)(void *ctx, const 
 {
 	struct walk walk = {fn, ctx};
 
-	return db_each(
-		history->db,
-		"SELECT seq, run_id, bench, name, job, fence, begun, ended, exit_code, folder, output FROM outbox "
-		"WHERE ended = ?1 AND refused = '' ORDER BY seq",
-		ended, 0, on_item, &walk, err);
+	return db_each(history->db,
+		       "SELECT seq, run_id, bench, name, job, fence, begun, ended, exit_code, folder, output, head "
+		       "FROM outbox "
+		       "WHERE ended = ?1 AND refused = '' ORDER BY seq",
+		       ended, 0, on_item, &walk, err);
 }
 
-/* ---- what is told of a run ----------------------------------------------------------------------------------------- */
+/* ---- which run is meant -------------------------------------------------------------------------------------------- */
 
-struct column {
-	const char *key;
-	char kind; /* t text, i integer, r real (NULL: null), b 0 or 1 */
-};
+/* By the id that it has as an attribute; one that began without a job by its name and the head of its chain. Of rows that differ
+ * in the verdict alone the worst one is told. */
+#define ROW_SQL                                                                                                        \
+	"SELECT coalesce((SELECT max(run) FROM attribute WHERE key = '" OUTBOX_RUN_ATTRIBUTE "' AND value = ?1), "     \
+	"(SELECT id FROM run WHERE ?4 AND name = ?2 AND head = ?3 ORDER BY severity DESC, id DESC LIMIT 1), 0)"
 
-static void add_columns(struct json_out *out, const struct column *column, struct db_stmt *row)
-{
-	for (int i = 0; column[i].key; i++) {
-		double number = column[i].kind == 'r' ? db_real(row, i) : 0;
-
-		if (column[i].kind == 't')
-			json_out_string(out, column[i].key, db_text(row, i, NULL));
-		else if (column[i].kind == 'i')
-			json_out_int(out, column[i].key, db_int(row, i));
-		else if (column[i].kind == 'b')
-			json_out_bool(out, column[i].key, db_int(row, i) != 0);
-		else if (number == number)
-			json_out_number(out, column[i].key, number, 17);
-		else
-			json_out_null(out, column[i].key);
-	}
-}
-
-static const struct column run_columns[] = {
-	{"head", 't'},         {"name", 't'},     {"host", 't'},    {"started", 't'},     {"ended", 't'},
-	{"dut", 't'},          {"lot", 't'},      {"plan", 't'},    {"plan_sha256", 't'}, {"bench", 't'},
-	{"bench_sha256", 't'}, {"operator", 't'}, {"verdict", 't'}, {"status", 't'},      {"exit_code", 'i'},
-	{"reason", 't'},       {"software", 't'}, {NULL, 0},
-};
-static const struct column result_columns[] = {
-	{"measurand", 't'},  {"method", 't'},   {"unit", 't'},    {"place", 'i'},   {"sweep", 'b'}, {"step", 'i'},
-	{"phantom", 't'},    {"depth_mm", 'r'}, {"rate_hz", 'r'}, {"attempt", 'i'}, {"value", 'r'}, {"u", 'r'},
-	{"expanded_u", 'r'}, {"n", 'i'},        {"outcome", 't'}, {"lower", 'r'},   {"upper", 'r'}, {NULL, 0},
-};
-static const struct column device_columns[] = {
-	{"number", 'i'},   {"role", 't'},        {"driver", 't'}, {"model", 't'}, {"serial", 't'},
-	{"firmware", 't'}, {"certificate", 't'}, {"due", 't'},    {NULL, 0},
-};
-
-#define RUN_SQL                                                                                                        \
-	"SELECT head, name, host, started, ended, dut, lot, plan, plan_sha256, bench, bench_sha256, operator, "        \
-	"verdict, "                                                                                                    \
-	"status, exit_code, reason, software, path, id FROM run "                                                      \
-	"WHERE id = (SELECT max(run) FROM attribute WHERE key = '" OUTBOX_RUN_ATTRIBUTE "' AND value = ?1)"
-#define RESULT_SQL                                                                                                     \
-	"SELECT q.measurand, q.method, q.unit, r.place, p.sweep, p.step, p.phantom, p.depth_mm, p.rate_hz, "           \
-	"p.attempt, "                                                                                                  \
-	"r.value, r.u, r.expanded_u, coalesce(r.n, 0), r.outcome, r.lower, r.upper FROM result r JOIN quantity q ON "  \
-	"q.id = r.quantity JOIN place p ON p.run = r.run AND p.number = r.place WHERE r.run = ?1 "                     \
-	"ORDER BY r.place, q.measurand, q.method"
-#define DEVICE_SQL                                                                                                     \
-	"SELECT number, role, driver, model, serial, firmware, certificate, due FROM device WHERE run = ?1 ORDER BY 1"
-
-struct rows {
-	struct json_out *list;
-	const struct column *column;
-};
-
-static int on_row(void *ctx, struct db_stmt *row, struct err *err)
-{
-	const struct rows *rows = ctx;
-
-	(void)err;
-	add_columns(json_out_add_object(rows->list, NULL), rows->column, row);
-	return 0;
-}
-
-static int add_rows(struct history *history, struct json_out *out, const char *key, int64_t run, struct err *err)
-{
-	bool results = strcmp(key, "results") == 0;
-	struct rows rows = {json_out_add_array(out, key), results ? result_columns : device_columns};
-
-	return db_each(history->db, results ? RESULT_SQL : DEVICE_SQL, run, 0, on_row, &rows, err);
-}
-
-int outbox_run(struct history *history, const char *run_id, struct json_out **ret, char ret_path[FILE_PATH_MAX],
+int outbox_run(struct history *history, const struct outbox_item *item, struct json_out **ret, struct told *ret_told,
 	       struct err *err)
 {
-	struct json_out *out = json_out_object();
-	struct db_stmt *row;
-	int64_t run = 0;
-	int rc = db_prepare(history->db, RUN_SQL, &row, err);
+	struct db_stmt *stmt;
+	int64_t row = 0;
+	int rc = db_prepare(history->db, ROW_SQL, &stmt, err);
 
-	if (rc) {
-		json_out_free(out);
+	if (rc)
 		return rc;
-	}
-	bind(row, 1, run_id);
-	rc = db_step(row, err);
-	if (rc == 1) {
-		json_out_string(out, "run", run_id);
-		add_columns(out, run_columns, row);
-		copy(ret_path, FILE_PATH_MAX, db_text(row, 17, NULL));
-		run = db_int(row, 18);
-	}
-	db_finalize(row);
-	int more = rc == 1 ? add_rows(history, out, "results", run, err) : 0;
-	if (rc == 1 && !more)
-		more = add_rows(history, out, "devices", run, err);
-	if (rc != 1 || more) {
-		json_out_free(out);
-		return more ? more : rc;
-	}
-	*ret = out;
-	return 1;
+	bind(stmt, 1, item->run_id);
+	bind(stmt, 2, item->name);
+	bind(stmt, 3, item->head);
+	db_bind_int(stmt, 4, !item->job);
+	rc = db_step(stmt, err);
+	if (rc == 1)
+		row = db_int(stmt, 0);
+	db_finalize(stmt);
+	if (rc != 1 || !row)
+		return rc < 0 ? rc : 0;
+	return told_run(history, row, item->run_id, ret, ret_told, err);
+}
+
+/* ---- runs without a job -------------------------------------------------------------------------------------------- */
+
+/* The same run has the same id wherever it is told from: of its chain's head, or, where it was killed before its chain had an
+ * end, of what it is called, where and when it began. RFC 9562, version 8. */
+static void id_of(const char *const text[4], char ret[40])
+{
+	struct digest digest;
+	uint8_t b[DIGEST_BYTES];
+
+	digest_begin(&digest);
+	digest_raw(&digest, "penrig run", 11);
+	for (unsigned i = 0; i < (*text[0] ? 1 : 4); i++)
+		digest_raw(&digest, text[i], strlen(text[i]) + 1);
+	digest_end(&digest, b);
+	b[6] = (uint8_t)((b[6] & 0x0f) | 0x80);
+	b[8] = (uint8_t)((b[8] & 0x3f) | 0x80);
+	snprintf(ret, 40, "%02x%02x%02x%02x-%02x%02x-%02x%02x-%02x%02x-%02x%02x%02x%02x%02x%02x", b[0], b[1], b[2],
+		 b[3], b[4], b[5], b[6], b[7], b[8], b[9], b[10], b[11], b[12], b[13], b[14], b[15]);
+}
+
+struct pushing {
+	struct history *history;
+	bool (*wanted)(void *ctx, const char *bench, const char *path);
+	void *ctx;
+	bool decided_only;
+	unsigned put;
+};
+
+/* Whether the server lacks it, or something of it. */
+static int is_new(const struct pushing *p, const struct outbox_item *item, const struct told *has, struct err *err)
+{
+	struct db_stmt *stmt;
+	int rc = db_prepare(p->history->db,
+			    "SELECT coalesce((SELECT judged < ?2 OR disposed < ?3 FROM handed WHERE run_id = ?1), ?4) "
+			    "AND NOT EXISTS (SELECT 1 FROM outbox WHERE run_id = ?1)",
+			    &stmt, err);
+
+	if (rc)
+		return rc;
+	bind(stmt, 1, item->run_id);
+	db_bind_int(stmt, 2, has->judged);
+	db_bind_int(stmt, 3, has->disposed);
+	db_bind_int(stmt, 4, !p->decided_only);
+	rc = db_step(stmt, err);
+	if (rc == 1)
+		rc = db_int(stmt, 0) != 0;
+	db_finalize(stmt);
+	return rc;
+}
+
+enum { NAME, HEAD, HOST, STARTED, BENCH, PATH, EXIT, JUDGED, DISPOSED, RUN_ID };
+#define PUSH_SQL                                                                                                       \
+	"SELECT name, head, host, started, bench, path, exit_code, judged, (SELECT count(*) FROM disposition d WHERE " \
+	"d.run = run.id), coalesce((SELECT value FROM attribute a WHERE a.run = run.id AND key = "                     \
+	"'" OUTBOX_RUN_ATTRIBUTE                                                                                       \
+	"'), '') FROM run WHERE recording = '' AND (?1 = 0 OR judged > 0 OR EXISTS (SELECT 1 "                         \
+	"FROM disposition d WHERE d.run = run.id)) ORDER BY started, id"
+
+static int on_pushed(void *ctx, struct db_stmt *row, struct err *err)
+{
+	struct pushing *p = ctx;
+	const char *const texts[4] = {db_text(row, HEAD, NULL), db_text(row, NAME, NULL), db_text(row, HOST, NULL),
+				      db_text(row, STARTED, NULL)};
+	const struct told has = {.judged = db_int(row, JUDGED), .disposed = db_int(row, DISPOSED)};
+	struct outbox_item item = {.ended = true, .exit_code = (int)db_int(row, EXIT)};
+
+	copy(item.run_id, sizeof(item.run_id), db_text(row, RUN_ID, NULL));
+	if (!*item.run_id)
+		id_of(texts, item.run_id);
+	copy(item.bench, sizeof(item.bench), db_text(row, BENCH, NULL));
+	copy(item.name, sizeof(item.name), texts[1]);
+	copy(item.head, sizeof(item.head), texts[0]);
+	int rc = is_new(p, &item, &has, err);
+	if (rc <= 0 || !p->wanted(p->ctx, item.bench, db_text(row, PATH, NULL)))
+		return rc < 0 ? rc : 0;
+	rc = outbox_begin(p->history, &item, err);
+	p->put += !rc;
+	return rc;
+}
+
+int outbox_push(struct history *history, bool decided_only,
+		bool (*wanted)(void *ctx, const char *bench, const char *path), void *ctx, unsigned *ret_put,
+		struct err *err)
+{
+	struct pushing p = {history, wanted, ctx, decided_only, 0};
+	int rc = db_each(history->db, PUSH_SQL, decided_only, 0, on_pushed, &p, err);
+
+	*ret_put = p.put;
+	return rc;
 }

@@ -6,30 +6,32 @@
 
 #include <stdbool.h>
 
-#include "rig/base/json.h"
-#include "rig/history/history.h"
+#include "rig/history/told.h"
 
 #define OUTBOX_RUN_ATTRIBUTE "fleet.run" /* of a run's record: the id that it has in the outbox */
 
 struct outbox_item {
-	int64_t seq;               /* never given again */
-	char run_id[40];           /* a UUID */
-	char bench[64], name[128]; /* of the bench in the fleet; of the run */
-	int64_t job, fence;
+	int64_t seq;                                       /* never given again */
+	char run_id[40];                                   /* a UUID */
+	char bench[64], name[128];                         /* of the bench in the fleet; of the run */
+	int64_t job, fence;                                /* 0: it began without a job */
+	char head[72];                                     /* of such a run: of its journal's chain, in hex */
 	char folder[FILE_PATH_MAX], output[FILE_PATH_MAX]; /* of the agent that began it; "": it did not say */
 	bool ended;
 	int exit_code;   /* of one that ended; -1: not known */
-	int64_t begun_s; /* UTC by the bench's clock */
+	int64_t begun_s; /* UTC by the bench's clock; 0 for outbox_begin(): now */
 };
 
 /* Makes its table where there is none. */
 int outbox_open(struct history *history, struct err *err);
-/* The run begins now. seq is set. -EEXIST: this id is there. */
+/* The run begins now, or, of an item that is ended, was over before. seq is set. -EEXIST: this id is there. */
 int outbox_begin(struct history *history, struct outbox_item *item, struct err *err);
 /* It has ended, and the history has it if it left a file. */
 int outbox_end(struct history *history, int64_t seq, int exit_code, struct err *err);
 /* The server has it, or has an answer that no further sending changes. */
 int outbox_done(struct history *history, int64_t seq, struct err *err);
+/* The same, and what of it was told is remembered, so that what is decided later is told later. */
+int outbox_handed(struct history *history, const struct outbox_item *item, const struct told *told, struct err *err);
 /* The server will never take it: kept, and stands in nobody's way. */
 int outbox_refuse(struct history *history, int64_t seq, const char *why, struct err *err);
 
@@ -43,9 +45,15 @@ int outbox_count(struct history *history, struct outbox_counts *ret, struct err 
 int outbox_each(struct history *history, bool ended, int (*fn)(void *ctx, const struct outbox_item *item), void *ctx,
 		struct err *err);
 
-/* What the server is told of the run with this id: a JSON object (docs/fleet-protocol.md, "A run"), for the caller to free; its
- * file's path. 1; 0: the history has no such run. */
-int outbox_run(struct history *history, const char *run_id, struct json_out **ret, char ret_path[FILE_PATH_MAX],
+/* What the server is told of this run. 1; 0: the history has no such run. */
+int outbox_run(struct history *history, const struct outbox_item *item, struct json_out **ret, struct told *ret_told,
 	       struct err *err);
+
+/* Puts the history's runs into the outbox that were not handed over yet, or of which something was decided since; decided_only:
+ * those alone. wanted: chooses among them, by bench and path of the run file. Imported recordings are no runs of a bench.
+ * *ret_put: how many. */
+int outbox_push(struct history *history, bool decided_only,
+		bool (*wanted)(void *ctx, const char *bench, const char *path), void *ctx, unsigned *ret_put,
+		struct err *err);
 
 #endif

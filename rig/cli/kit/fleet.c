@@ -17,13 +17,13 @@ const char *fleet_db(const char *option)
 	return option ? option : own ? own : "";
 }
 
-int fleet_open(const char *option, struct server **ret, struct err *err)
+int fleet_open(const char *option, int need, int *ret_version, struct server **ret, struct err *err)
 {
 	struct server *server = NULL;
 	int rc = server_new(fleet_db(option), "penrig", &server, err);
 
 	if (!rc)
-		rc = tables_check(server, NULL, err);
+		rc = tables_check(server, need, ret_version, err);
 	if (rc) {
 		server_free(server);
 		return rc;

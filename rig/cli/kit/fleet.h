@@ -16,8 +16,8 @@
 
 /* --db, else PENRIG_DB, else "". */
 const char *fleet_db(const char *option);
-/* A server whose tables fit this program. */
-int fleet_open(const char *option, struct server **ret, struct err *err);
+/* A server whose tables fit this program, and have at least version `need`. ret_version may be NULL. */
+int fleet_open(const char *option, int need, int *ret_version, struct server **ret, struct err *err);
 int fleet_exit_code(int rc);
 
 struct fleet_column {

@@ -135,7 +135,7 @@ static void what_is_refused(void **state)
 static void again(void **state)
 {
 	struct json_out *run = NULL;
-	char file[FILE_PATH_MAX] = "";
+	struct told told;
 
 	(void)state;
 	begin("a", 7);
@@ -143,7 +143,7 @@ static void again(void **state)
 	assert_int_equal(history_open(path, &history, NULL), 0);
 	assert_int_equal(outbox_open(history, NULL), 0);
 	assert_int_equal(all(false).count, 1); /* on the disk */
-	assert_int_equal(outbox_run(history, "a", &run, file, NULL), 0);
+	assert_int_equal(outbox_run(history, &all(false).item[0], &run, &told, NULL), 0);
 	assert_null(run);
 }
 

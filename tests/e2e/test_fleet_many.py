@@ -1,0 +1,238 @@
+"""All benches as one: runs without a job reach the server once, and what is asked of one bench's history is asked of all of them."""
+import hashlib
+import json
+import shutil
+import signal
+import subprocess
+import sys
+
+import fleet
+import rig
+from fleet import Fleet, until
+
+PLAN = {"kind": "penrig/plan/1", "name": "short", "limits": [{"measurand": "depth_error_mm", "unit": "mm", "lower": -0.15, "upper": 0.15}],
+        "steps": [{"depth_mm": [0.5, 1.0], "rate_hz": 120, "measure_s": 1}]}
+
+
+class Person:
+    """Somebody at a bench who runs pens without any job; each run a day later."""
+
+    def __init__(self, f, agent):
+        self.fleet, self.agent, self.days = f, agent, 0
+        self.folder, self.history = agent.folder / "own", agent.history
+        self.folder.mkdir(exist_ok=True)
+
+    def run(self, name, dut="PEN-GOOD-01", plan="short", faults=(), bench=None):
+        path = self.folder / f"{plan}.json"
+        path.write_text(json.dumps({**PLAN, "name": plan}))
+        self.days += 1
+        done = rig.run_plan(path, bench=str(bench or self.agent.bench), dut=dut, folder=self.folder, faults=faults, world_extra=["--clock", 86400 * self.days],
+                            extra=["--state", self.agent.folder / "state", "--name", name, "--attr", f"day={self.days}"])
+        return done, self.folder / f"{name}.penrig"
+
+    def push(self, *runs, history=None, check=True):
+        return self.fleet.penrig("push", *runs, "--history", history or self.history, user=f"b{self.agent.number}", check=check)
+
+    def told(self, *args):
+        return rig.penrig_a(*args, "--history", self.history).stdout
+
+
+def there(f, sql):
+    return f.server.sql(sql)[0][0]
+
+
+def without_paths(text):
+    return [{**row, "path": ""} for row in json.loads(text)]
+
+
+def pushed_once(check, f):
+    """A run that nobody submitted is recorded once, whoever pushes it, how often and from where; not while the server is away."""
+    p = Person(f, f.agents[0])
+    _, good = p.run("good")
+    _, bad = p.run("bad", "PEN-DEEP-01")
+    p.run("unjudged", "PEN-GOOD-02", faults=("stall@1",))
+    f.server.stop()
+    done = p.push(check=False)
+    check(done.returncode == 6 and "server" in done.stderr, f"the server is away: {done.returncode} {done.stderr}")
+    f.server.start()
+    done = p.push(good)
+    check(done.stdout == "good: recorded\n" and there(f, "SELECT count(*) FROM penrig.run") == "1", f"that one alone: {done.stdout}")
+    done = p.push()
+    check(done.stdout == "bad: recorded\nunjudged: recorded\n", f"the rest, oldest first: {done.stdout}")
+    check(p.push().stdout == "the server has them all\n", "and no more")
+    check(f.server.sql("SELECT label, verdict, job_id FROM penrig.run ORDER BY run_no")[:2] == [["free", "pass", ""], ["free", "fail", ""]], "as what they are")
+    check(there(f, "SELECT count(*) FROM penrig.result WHERE value IS NULL") != "0", "what had a limit and could not be judged is there, too")
+    other = p.folder / "other-history"
+    done = p.push(bad, history=other)
+    check(done.stdout == "bad: is there\n" and there(f, "SELECT count(*) FROM penrig.run") == "3", f"from another computer: {done.stdout}")
+    names = sorted(n for n, in f.server.sql("SELECT name FROM penrig.run_file JOIN penrig.file USING (sha256) WHERE complete"))
+    check("good.penrig" in names and "bad.report.json" in names, f"their files are there: {names}")
+    body = f.server.sql("SELECT encode(f.sha256, 'hex') FROM penrig.run_file f WHERE name = 'good.penrig'")[0][0]
+    check(body == subprocess.run(["sha256sum", good], capture_output=True, text=True).stdout.split()[0], "as they are here")
+    broken = p.folder / "broken.penrig"
+    broken.write_bytes(good.read_bytes()[:20000])
+    done = p.push(broken, check=False)
+    check(done.returncode != 0 and "broken.penrig" in done.stderr, f"a damaged file: {done.returncode} {done.stderr}")
+    _, foreign = p.run("foreign", bench=f.agents[1].bench)
+    done = p.push(check=False)
+    check(done.returncode == 2 and '"bench-2"' in done.stderr, f"a bench that is not this login's: {done.returncode} {done.stderr}")
+    check(f.penrig("push", "--history", p.history, user="ci", check=False).returncode == 2, "a submitter has no bench")
+
+
+def killed_between(check, f):
+    """Killed behind the server's answer and before the outbox was told: the next push finds it recorded."""
+    p = Person(f, f.agents[0])
+    _, run = p.run("once")
+    p.push()
+    with fleet.sqlite3.connect(p.history) as db:
+        (run_id,) = db.execute("SELECT run_id FROM handed").fetchone()
+        db.execute("DELETE FROM handed")
+        db.execute("INSERT INTO outbox(run_id, bench, name, job, fence, begun, ended, exit_code, refused, head) SELECT ?, 'bench-1', name, 0, 0, 1, 1, exit_code, '', head FROM run", (run_id,))
+    check(p.push().stdout == "once: is there\n" and there(f, "SELECT count(*) FROM penrig.run") == "1", "it is there once")
+    with fleet.sqlite3.connect(p.history) as db:
+        db.execute("DELETE FROM handed")
+        db.execute("INSERT INTO outbox(run_id, bench, name, job, fence, begun, ended, exit_code, refused, head) SELECT ?, 'bench-1', name, 0, 0, 1, 1, exit_code, '', head FROM run", (run_id,))
+    f.agents[0].start()
+    f.agents[0].until_said("run once: known")
+    f.agents[0].end()
+    check(f.agents[0].rows("SELECT count(*) FROM outbox") == [(0,)], "the bench's agent sends it as well")
+
+
+QUESTIONS = ((), ("--dut", "PEN-GOOD-01"), ("--dut", "PEN-*"), ("--dut", "PEN-[DG]*-01"), ("--lot", "none"), ("--plan", "sho?t"), ("--bench", "bench-1"), ("--verdict", "fail"), ("--status", "complete"),
+             ("--device", "VB-LC-2001"), ("--device", "SIL*"), ("--certificate", "*"), ("--attr", "day=2"), ("--since", "2026-01-03"), ("--until", "2026-01-02"), ("--since", "1971-01-01", "--verdict", "pass"),
+             ("--operator", "x"), ("--dut", "PEN_GOOD_01"), ("--dut", "PEN%"))
+
+
+def asked_of_all(check, f):
+    """The same questions to the bench and to the server have the same answers, decisions and later verdicts included."""
+    p = Person(f, f.agents[0])
+    for name, dut in (("a", "PEN-GOOD-01"), ("b", "PEN-DEEP-01"), ("c", "PEN-GOOD-01"), ("d", "PEN-DEEP-02")):
+        p.run(name, dut)
+    p.run("e", "PEN-GOOD-01", plan="other", faults=("stall@1",))
+    p.push()
+    db = f.server.db("reader")
+    for words in QUESTIONS:
+        for more in ((), ("--units",)):
+            here, far = p.told("history", "--json", *more, *words), rig.penrig_a("history", "--db", db, "--json", *more, *words).stdout
+            check(without_paths(here) == without_paths(far), f"{words} {more}: {here[-600:]} {far[-600:]}")
+        here, far = p.told("trend", "depth_error_mm", *words), rig.penrig_a("trend", "depth_error_mm", "--db", db, *words).stdout
+        check(here == far, f"trend {words}: {here[-600:]} {far[-600:]}")
+    check(len(json.loads(rig.penrig_a("history", "--db", db, "--json").stdout)) == 5, "all of them")
+    for name, decision in (("b", "reject"), ("d", "retest"), ("d", "accept")):
+        done = rig.penrig_a("dispose", p.folder / f"{name}.penrig", "--decision", decision, "--by", "R. Chief", "--reason", "looked at", "--history", p.history)
+        check(done.returncode == 0, f"{done.stderr}")
+    limits = p.folder / "limits.json"
+    limits.write_text(json.dumps({"kind": "penrig/limits/1", "name": "later", "limits": [{"measurand": "depth_error_mm", "unit": "mm", "lower": 1, "upper": 2}]}))
+    done = rig.penrig_a("analyze", "-q", p.folder / "c.penrig", "--limits", limits, "--history", p.history)
+    was = rig.penrig_a("history", "--db", db, "--json", "--units").stdout
+    check(without_paths(was) != without_paths(p.told("history", "--json", "--units")), f"the server was not told yet: {done.stderr}")
+    before = there(f, "SELECT count(*) FROM penrig.run_file")
+    said = p.push().stdout
+    check(sorted(said.splitlines()) == ["b: is there", "c: is there", "d: is there"] and there(f, "SELECT count(*) FROM penrig.run_file") == before, f"it is told, and no file goes again: {said}")
+    for more in ((), ("--units",)):
+        here, far = p.told("history", "--json", *more), rig.penrig_a("history", "--db", db, "--json", *more).stdout
+        check(without_paths(here) == without_paths(far), f"decided {more}: {here} {far}")
+    rows = f.penrig("fleet", "units", user="reader").stdout
+    check("rejected" in rows and "conceded" in rows, f"{rows}")
+    check(p.push().stdout == "the server has them all\n", "once")
+    for argv, why in ((("history", "--db", db, "--rebuild", "/tmp"), "penrig push"), (("history", "--db", db, "--history", "x"), "own history")):
+        done = rig.penrig_a(*argv)
+        check(done.returncode == 2 and why in done.stderr, f"{argv}: {done.returncode} {done.stderr}")
+    check(json.loads(rig.penrig_a("history", "--db", f.server.db("far"), "--json").stdout) == [], "another site sees none of it")
+
+
+def superseded_counts(check, f):
+    """A failure on one bench stays, though another bench's pass answered the job; the agent tells by itself what was decided of a run."""
+    one, two = f.agents
+    one.start("--lease=3s", gate=True)
+    job = f.submit("PEN-DEEP-01")
+    one.until_said(f"job {job}, plan")
+    two.start("--lease=3s", gate=True)  # it holds nobody up until the first one's lease is over
+    one.process.send_signal(signal.SIGSTOP)
+    f.server.sql(f"UPDATE penrig.job SET ready_at = clock_timestamp(); UPDATE penrig.attempt SET lease_until = clock_timestamp() WHERE state = 'open'; NOTIFY penrig_job")
+    two.until_said(f"job {job}, plan")
+    one.open_gate()
+    two.open_gate()
+    f.until_job(job, lambda j: j["state"] == "done", "its end")
+    one.process.send_signal(signal.SIGCONT)
+    until("both recorded", lambda: there(f, "SELECT count(*) FROM penrig.run") == "2")
+    check([x for x, in f.server.sql("SELECT label FROM penrig.run ORDER BY label")] == ["superseded", "won"], "both are there")
+    units = json.loads(rig.penrig_a("history", "--units", "--json", "--db", f.server.db("reader")).stdout)
+    check([(u["dut"], u["stands"], u["runs"]) for u in units] == [("PEN-DEEP-01", "fail", 2)], f"{units}")
+    run = next((one.folder / "state/agent/runs").glob("*.penrig"))
+    done = rig.penrig_a("dispose", run, "--decision", "reject", "--by", "R. Chief", "--reason", "scrap", "--history", one.history)
+    check(done.returncode == 0, f"{done.stderr}")
+    one.end()
+    one.start()  # its first beat
+    until("the agent to tell it", lambda: there(f, "SELECT count(*) FROM penrig.run_decided") == "1")
+    units = json.loads(rig.penrig_a("history", "--units", "--json", "--db", f.server.db("reader")).stdout)
+    check(units[0]["stands"] == "rejected", f"{units}")
+
+
+def tables_of_version_1(f):
+    """As the program before this one made them."""
+    schema = rig.ROOT / "rig/fleet/schema"
+    text = (schema / "001-begin.sql").read_text()
+    f.server.sql("DROP SCHEMA penrig CASCADE")
+    f.server.sql((schema / "roles.sql").read_text())
+    f.server.sql(f"BEGIN; SET LOCAL ROLE penrig_owner; SET LOCAL search_path = penrig, pg_temp;\n{text}\n"
+                 f"INSERT INTO penrig.migration (version, name, sha256, min_client) VALUES (1, 'begin', '{hashlib.sha256(text.encode()).hexdigest()}', 1); COMMIT")
+    f.penrig("fleet", "admit", "ci", "--as", "submitter", "--site", "A")
+    f.penrig("fleet", "admit", "reader", "--as", "viewer", "--site", "A")
+    f.penrig("fleet", "admit", "b1", "--as", "agent", "--site", "A", "--bench", "bench-1")
+
+
+def one_version_apart(check, f):
+    """This program on the tables before: what they can is done, what they cannot says what to do. They are brought up to date with what is in them, under a living agent."""
+    tables_of_version_1(f)
+    agent = f.agents[0]
+    agent.start()
+    jobs = {job: f.until_job(job, lambda j: j["state"] == "done", "its end") for job in (f.submit(), f.submit("PEN-DEEP-01"))}
+    check([j["exit_code"] for j in jobs.values()] == [0, 1], f"jobs are done: {jobs}")
+    check("bench-1" in f.penrig("benches", user="reader").stdout, "and benches are seen")
+    for argv, user in ((("push", "--history", agent.history), "b1"), (("history", "--db", f.server.db("reader")), None), *NEED_2):
+        done = f.penrig(*argv, user=user, check=False) if user else rig.penrig_a(*argv)
+        check(done.returncode == 2 and "penrig fleet init renews them" in done.stderr, f"{argv}: {done.returncode} {done.stderr}")
+    before = f.server.sql("SELECT md5(string_agg(r::text, '|' ORDER BY run_no)), (SELECT md5(string_agg(x::text, '|' ORDER BY run_no, place, quantity_id)) FROM penrig.result x) FROM penrig.run r")
+    waiting = f.submit("PEN-GOOD-02", fleet.SMOKE, "--where", "bench=none", "--priority", "7")
+    check("version 2 now" in f.penrig("fleet", "init").stdout, "brought up to date")
+    after = f.server.sql("SELECT md5(string_agg(r::text, '|' ORDER BY run_no)), (SELECT md5(string_agg(x::text, '|' ORDER BY run_no, place, quantity_id)) FROM penrig.result x) FROM penrig.run r")
+    check(before == after, "what was recorded is what it was")
+    check(f.server.sql(f"SELECT submitted_at - turn_at FROM penrig.job WHERE job_id = {waiting}") == [["01:10:00"]], "a job that waits has its turn")
+    check(f.until_job(f.submit(), lambda j: j["state"] == "done", "its end")["exit_code"] == 0, "the agent goes on")
+    units = json.loads(rig.penrig_a("history", "--units", "--json", "--db", f.server.db("reader")).stdout)
+    check([(u["dut"], u["stands"]) for u in units] == [("PEN-DEEP-01", "fail"), ("PEN-GOOD-01", "pass")], f"{units}")
+    agent.end()
+
+
+NEED_2 = ()
+TESTS = (pushed_once, killed_between, asked_of_all, superseded_counts, one_version_apart)
+
+
+def main():
+    fleet.skip_without_postgres()
+    check = rig.Checks()
+    f = Fleet(2)
+    f.server.sql("CREATE ROLE far LOGIN")
+    f.penrig("fleet", "admit", "far", "--as", "viewer", "--site", "B")
+    tables = ", ".join(f"penrig.{t}" for t in ("job", "attempt", "run_key", "run", "result", "device_use", "run_file", "run_conflict", "run_more", "run_decided", "reservation"))
+    try:
+        for test in TESTS:
+            if len(sys.argv) > 1 and test.__name__ not in sys.argv[1:]:
+                continue
+            try:
+                test(check, f)
+            except Exception as e:
+                check(False, f"{test.__name__}: {type(e).__name__}: {e}\n{[a.said()[-900:] for a in f.agents]}")
+            for agent in f.agents:
+                agent.end()
+                shutil.rmtree(agent.folder / "state", ignore_errors=True)
+                (agent.folder / "said").unlink(missing_ok=True)
+            f.server.sql(f"SET session_replication_role = replica; TRUNCATE {tables}")
+    finally:
+        f.end()
+    check.end()
+
+
+if __name__ == "__main__":
+    main()
