@@ -156,26 +156,37 @@ static const struct fleet_column bench_columns[] = {
 	{"outbox", "outbox", 'i'},
 	{"refused", NULL, 'i'},
 	{"version", "version", 't'},
+	{"reserved_by", NULL, 't'},
+	{"reserved_until", "reserved until, UTC", 't'},
 	{"disabled_by", NULL, 't'},
 	{"disabled_at", NULL, 't'},
 	{"labels", "labels", 't'},
-	{"disabled_why", "why", 't'},
+	{"disabled_why", NULL, 't'},
+	{"why", "why", 't'},
 	{.key = NULL},
 };
 #define SILENT "90 seconds" /* three beats of an agent */
-#define BENCHES_SQL                                                                                                    \
+#define RESERVED                                                                                                       \
+	"LEFT JOIN LATERAL (SELECT holder, why, until, granted_at FROM reservation r WHERE r.bench_id = b.bench_id "   \
+	"AND ended_at IS NULL AND until > now() AND keep_until > now()) h ON true "
+/* Tables of version 1 have no reservations. */
+#define NONE_RESERVED                                                                                                  \
+	"LEFT JOIN (SELECT NULL::text AS holder, NULL::text AS why, NULL::timestamptz AS until, NULL::timestamptz AS " \
+	"granted_at) h ON true "
+#define BENCHES_SQL(reserved)                                                                                          \
 	"SELECT b.name, s.name, CASE WHEN b.seen_at IS NULL THEN 'never seen' WHEN b.disabled_why IS NOT NULL THEN "   \
 	"'disabled' WHEN b.seen_at < now() - interval '" SILENT                                                        \
-	"' THEN 'silent' WHEN j.job_id IS NOT NULL THEN 'running' "                                                    \
+	"' THEN 'silent' WHEN j.job_id IS NOT NULL THEN 'running' WHEN h.holder IS NOT NULL THEN 'reserved' "          \
 	"WHEN b.health->>'state' = 'running' THEN 'idle' ELSE b.health->>'state' END, j.job_id, "                      \
 	"extract(epoch FROM now() - b.seen_at)::bigint, (b.health->>'outbox')::bigint, "                               \
-	"(b.health->>'refused')::bigint, "                                                                             \
-	"b.health->>'version', b.disabled_by, " STAMP(                                                                 \
-		"b.disabled_at") ", array_to_string(b.labels, ' '), b.disabled_why "                                   \
+	"(b.health->>'refused')::bigint, b.health->>'version', h.holder, CASE WHEN h.granted_at IS NOT NULL "          \
+	"THEN " STAMP("h.until") " END, b.disabled_by, " STAMP(                                                        \
+		"b.disabled_at") ", array_to_string(b.labels, ' '), b.disabled_why, coalesce(b.disabled_why, "         \
+				 "h.holder || ': ' || "                                                                \
+				 "h.why) "                                                                             \
 				 "FROM bench b JOIN site s USING (site_id) LEFT JOIN LATERAL (SELECT a.job_id FROM "   \
-				 "attempt a WHERE a.bench_id = "                                                       \
-				 "b.bench_id AND a.state = 'open' ORDER BY a.claimed_at DESC LIMIT 1) j ON true "      \
-				 "ORDER BY b.name"
+				 "attempt a WHERE a.bench_id = b.bench_id AND a.state = 'open' ORDER BY a.claimed_at " \
+				 "DESC LIMIT 1) j ON true " reserved "ORDER BY b.name"
 
 static int set_bench(struct server *server, const char *bench, const char *why, struct err *err)
 {
@@ -189,7 +200,7 @@ static int set_bench(struct server *server, const char *bench, const char *why, 
 	return rc;
 }
 
-static int do_benches(struct server *server, const struct benches_options *o, struct err *err)
+static int do_benches(struct server *server, const struct benches_options *o, int version, struct err *err)
 {
 	if (o->disable && o->enable)
 		return err_set(err, -EINVAL, "--disable and --enable: one at a time");
@@ -197,7 +208,8 @@ static int do_benches(struct server *server, const struct benches_options *o, st
 		return err_set(err, -EINVAL, "--disable needs --why: whoever waits for the bench wants to know");
 	if (o->disable || o->enable)
 		return set_bench(server, o->disable ? o->disable : o->enable, o->disable ? o->why : NULL, err);
-	return list(server, BENCHES_SQL, NULL, 0, bench_columns, o->json, err);
+	return list(server, version < 2 ? BENCHES_SQL(NONE_RESERVED) : BENCHES_SQL(RESERVED), NULL, 0, bench_columns,
+		    o->json, err);
 }
 
 static int benches_run(const struct cli_tables *tables, const void *options, const char *const *operands,
@@ -206,11 +218,11 @@ static int benches_run(const struct cli_tables *tables, const void *options, con
 	const struct benches_options *o = options;
 	struct server *server = NULL;
 	struct err err = {""};
-	int rc = fleet_open(o->db, FLEET_OLDEST, NULL, &server, &err);
+	int version = 0, rc = fleet_open(o->db, FLEET_OLDEST, &version, &server, &err);
 
 	(void)tables, (void)operands, (void)count;
 	if (!rc)
-		rc = do_benches(server, o, &err);
+		rc = do_benches(server, o, version, &err);
 	server_free(server);
 	return rc ? cli_error(fleet_exit_code(rc), "%s", err.text) : EXIT_PASS;
 }

@@ -5,10 +5,11 @@
 
 #include "rig/cli/kit/fleet.h"
 #include "rig/cli/kit/format.h"
+#include "rig/cli/kit/labels.h"
 #include "rig/cli/kit/signals.h"
 #include "rig/config/plan.h"
+#include "rig/fleet/reserve.h"
 #include "rig/fleet/submit.h"
-#include "rig/fleet/tables.h"
 #include "rig/fleet/words.h"
 
 #define LOOK_NS     (10 * NS_PER_S) /* without a note; a sixth of the submitter's lease */
@@ -16,10 +17,10 @@
 #define ATTEMPTS    5
 #define ATTEMPTS_HI 1000
 #define PRIORITY_HI 1000
-#define NEEDS_MAX   OPTION_LIST_MAX
+#define GROUP_BYTES 60
 
 struct submit_options {
-	const char *db, *dut, *lot, *priority, *deadline, *attempts, *output_dir;
+	const char *db, *dut, *lot, *priority, *deadline, *attempts, *output_dir, *exclusive, *reservation;
 	struct option_list where, report;
 	bool wait, quiet;
 };
@@ -49,12 +50,24 @@ static const struct cli_option submit_table[] = {
 	 .arg = "N",
 	 .offset = AT(priority),
 	 .group = "When",
-	 .help = "Higher goes first; -1000 to 1000, default 0. Jobs of one priority go in the order of their numbers."},
+	 .help = "Higher goes first, -1000 to 1000, default 0: a step is worth ten minutes of waiting, so that every "
+		 "job has its turn."},
 	{.name = "deadline",
 	 .kind = OPTION_TEXT,
 	 .arg = "TIME",
 	 .offset = AT(deadline),
 	 .help = "Not started any more when TIME is over (90s, 15m, 2h)."},
+	{.name = "exclusive",
+	 .kind = OPTION_TEXT,
+	 .arg = "GROUP",
+	 .offset = AT(exclusive),
+	 .help = "Not while another job of this group runs: a phantom or a cartridge that several benches share."},
+	{.name = "reservation",
+	 .kind = OPTION_TEXT,
+	 .arg = "N",
+	 .offset = AT(reservation),
+	 .help = "On the bench that is reserved so, and only while it is. Default: the environment's "
+		 "PENRIG_RESERVATION, which penrig reserve sets."},
 	{.name = "attempts",
 	 .kind = OPTION_TEXT,
 	 .arg = "N",
@@ -109,8 +122,7 @@ struct waiting {
 struct wish {
 	struct submission submission;
 	char token[UUID_TEXT];
-	const char *need[NEEDS_MAX];
-	char *where; /* the words of --where, parted */
+	struct labels labels;
 	struct plan *plan;
 };
 
@@ -128,41 +140,21 @@ static int number_of(const char *option, const char *text, int lo, int hi, int *
 	return 0;
 }
 
-static int add_need(struct wish *wish, const char *word, struct err *err)
+static int read_aim(struct submission *s, const struct submit_options *o, struct err *err)
 {
-	struct submission *s = &wish->submission;
+	const char *held = o->reservation ? o->reservation : getenv(RESERVE_ENVIRONMENT);
+	char *end;
 
-	if (!strchr(word, '='))
-		return err_set(err, -EINVAL, "--where %.80s: must be KEY=VALUE, such as model=X2", word);
-	if (strncmp(word, "site=", 5) == 0) {
-		s->site = word + 5;
+	s->exclusive = o->exclusive ? o->exclusive : "";
+	if (strlen(s->exclusive) > GROUP_BYTES || (o->exclusive && !*o->exclusive))
+		return err_set(err, -EINVAL, "--exclusive: a group's name has 1 to %d bytes", GROUP_BYTES);
+	if (!held || !*held)
 		return 0;
-	}
-	if (s->needs == NEEDS_MAX)
-		return err_set(err, -EINVAL, "--where has more than %d labels", NEEDS_MAX);
-	wish->need[s->needs++] = word;
-	return 0;
-}
-
-static int part_where(struct wish *wish, const struct option_list *where, struct err *err)
-{
-	size_t size = 1;
-	char *rest, *word;
-	int rc = 0;
-
-	for (unsigned i = 0; i < where->count; i++)
-		size += strlen(where->item[i]) + 1;
-	wish->where = calloc(1, size);
-	if (!wish->where)
-		return err_set(err, -ENOMEM, "out of memory");
-	for (unsigned i = 0; i < where->count; i++) {
-		strcat(wish->where, where->item[i]);
-		strcat(wish->where, " ");
-	}
-	for (rest = wish->where; !rc && (word = strsep(&rest, " \t"));)
-		if (*word)
-			rc = add_need(wish, word, err);
-	return rc;
+	errno = 0;
+	s->reservation = strtoll(held, &end, 10);
+	return errno || *end || s->reservation < 1
+		       ? err_set(err, -EINVAL, "--reservation %.40s: must be the number that penrig reserve says", held)
+		       : 0;
 }
 
 /* The plan is read here as well: one that is wrong is told of now, and not by a bench. */
@@ -173,7 +165,6 @@ static int make_wish(struct wish *wish, const struct submit_options *o, const ch
 	int rc = plan_read(path, &wish->plan, err);
 
 	*s = (struct submission){.token = wish->token,
-				 .need = wish->need,
 				 .reports = o->report.count,
 				 .report = o->report.item,
 				 .dut = o->dut,
@@ -185,7 +176,9 @@ static int make_wish(struct wish *wish, const struct submit_options *o, const ch
 	if (!rc && (strlen(o->dut) > 63 || strlen(s->lot) > 20))
 		rc = err_set(err, -EINVAL, "--dut has at most 63 bytes, --lot 20");
 	if (!rc)
-		rc = part_where(wish, &o->where, err);
+		rc = labels_read(&o->where, &wish->labels, err);
+	if (!rc)
+		rc = read_aim(s, o, err);
 	if (!rc)
 		rc = number_of("--priority", o->priority, -PRIORITY_HI, PRIORITY_HI, &s->priority, err);
 	if (!rc)
@@ -197,6 +190,9 @@ static int make_wish(struct wish *wish, const struct submit_options *o, const ch
 		rc = uuid_draw(wish->token, err);
 	if (rc)
 		return rc;
+	s->site = wish->labels.site;
+	s->need = wish->labels.need;
+	s->needs = wish->labels.needs;
 	s->plan = json_text(wish->plan->doc, &len);
 	s->plan_name = wish->plan->name;
 	return 0;
@@ -355,7 +351,8 @@ static int conclude(const struct waiting *w)
 static int do_wish(const struct wish *wish, const struct submit_options *o, const struct cli_tables *tables)
 {
 	struct waiting w = {.options = o, .submission = &wish->submission, .watched = -1};
-	int rc = fleet_open(o->db, FLEET_OLDEST, NULL, &w.server, &w.err), code = EXIT_PASS;
+	int need = submit_needs(&wish->submission), code = EXIT_PASS;
+	int rc = fleet_open(o->db, need, NULL, &w.server, &w.err);
 
 	if (!rc && o->wait)
 		rc = follow(&w, tables);
@@ -373,13 +370,13 @@ static int do_wish(const struct wish *wish, const struct submit_options *o, cons
 
 static int submit_run(const struct cli_tables *tables, const void *options, const char *const *operands, unsigned count)
 {
-	struct wish wish = {.where = NULL};
+	struct wish wish = {.plan = NULL};
 	struct err err = {""};
 	int rc = make_wish(&wish, options, operands[0], &err);
 	int code = rc ? cli_error(cli_exit_code(rc), "%s", err.text) : do_wish(&wish, options, tables);
 
 	(void)count;
-	free(wish.where);
+	labels_free(&wish.labels);
 	plan_free(wish.plan);
 	return code;
 }

@@ -8,29 +8,39 @@
 #include <unistd.h>
 
 #include "rig/base/digest.h"
+#include "rig/fleet/tables.h"
 #include "rig/fleet/words.h"
 
 #define LEASE "60 s" /* SUBMIT_LEASE_S */
 
+#define PUT_1 "SELECT submit($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)"
+#define PUT_2 "SELECT submit($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)"
+
+int submit_needs(const struct submission *s)
+{
+	return *s->exclusive || s->reservation ? 2 : FLEET_OLDEST;
+}
+
 int submit_put(struct server *server, const struct submission *s, int64_t *ret_job, struct err *err)
 {
-	char priority[12], attempts[12], deadline[32];
+	char priority[12], attempts[12], deadline[32], reservation[24];
+	bool more = submit_needs(s) > 1;
 	char *need = words_array(s->need, s->needs), *reports = words_array(s->report, s->reports);
 	struct answer *answer = NULL;
 
 	snprintf(priority, sizeof(priority), "%d", s->priority);
 	snprintf(attempts, sizeof(attempts), "%d", s->attempts);
 	snprintf(deadline, sizeof(deadline), "%.3f s", s->deadline_s);
-	const char *const values[] = {s->token, s->site,
-				      need,     s->plan_name,
-				      s->plan,  s->dut,
-				      s->lot,   reports,
-				      priority, s->deadline_s > 0 ? deadline : NULL,
-				      attempts, s->waits ? LEASE : NULL};
-	int rc = need && reports
-			 ? server_ask(server, "SELECT submit($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)",
-				      values, 12, &answer, err)
-			 : err_set(err, -ENOMEM, "out of memory");
+	const char *const values[] = {s->token,     s->site,
+				      need,         s->plan_name,
+				      s->plan,      s->dut,
+				      s->lot,       reports,
+				      priority,     s->deadline_s > 0 ? deadline : NULL,
+				      attempts,     s->waits ? LEASE : NULL,
+				      s->exclusive, s->reservation ? reservation : NULL};
+	snprintf(reservation, sizeof(reservation), "%lld", (long long)s->reservation);
+	int rc = need && reports ? server_ask(server, more ? PUT_2 : PUT_1, values, more ? 14 : 12, &answer, err)
+				 : err_set(err, -ENOMEM, "out of memory");
 	if (!rc)
 		*ret_job = answer_int(answer, 0, 0);
 	answer_free(answer);

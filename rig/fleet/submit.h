@@ -14,9 +14,13 @@ struct submission {
 	const char *const *need, *const *report;
 	const char *plan_name, *plan, *dut, *lot;
 	int priority, attempts;
-	double deadline_s; /* from now; 0: none */
+	double deadline_s;     /* from now; 0: none */
+	const char *exclusive; /* group of jobs of which one runs at a time; "": none */
+	int64_t reservation;   /* on the bench that is reserved so; 0: none */
 	bool waits;
 };
+/* The version of the tables that it needs. */
+int submit_needs(const struct submission *submission);
 int submit_put(struct server *server, const struct submission *submission, int64_t *ret_job, struct err *err);
 
 struct job_state {

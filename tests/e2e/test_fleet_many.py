@@ -5,6 +5,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import threading
 
 import fleet
 import rig
@@ -205,15 +206,162 @@ def one_version_apart(check, f):
     agent.end()
 
 
-NEED_2 = ()
-TESTS = (pushed_once, killed_between, asked_of_all, superseded_counts, one_version_apart)
+def held(f, *words, command=None, user="ci"):
+    """A reservation under way; command: a shell's."""
+    more = ["--", "sh", "-c", command] if command else []
+    return subprocess.Popen([str(rig.PENRIG), "reserve", "--db", f.server.db(user), *words, *more], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+                            preexec_fn=fleet.dies_with_us)
+
+
+def benches(f):
+    return {b["bench"]: b for b in json.loads(f.penrig("benches", "--json", user="reader").stdout)}
+
+
+def reservations(check, f):
+    """Nobody else's job begins on a bench that is reserved, whatever its priority; its holder's do. It ends with the command, by itself, and when its holder is killed."""
+    agent = f.agents[0]
+    agent.start(gate=True)
+    before = f.submit("PEN-GOOD-01", fleet.SMOKE, "--where", "bench=bench-1")
+    agent.until_said(f"job {before}, plan")
+    gate = f.folder / "hold"
+    fleet.os.mkfifo(gate)
+    script = (f'echo "$PENRIG_BENCH" >{f.folder}/inside; {rig.PENRIG} submit {fleet.SMOKE} --dut PEN-GOOD-02 --wait -q --output-dir {f.folder}/held --db "{f.server.db("ci")}" >&2 || exit 9; '
+              f'echo done >>{f.folder}/inside; read x <{gate}; exit 7')
+    holder = held(f, "--where", "bench=bench-1", "--for", "2h", command="exit 0")
+    until("it to be asked for", lambda: benches(f)["bench-1"]["reserved_by"] == "ci")
+    holder.send_signal(signal.SIGTERM)
+    check(holder.wait(timeout=fleet.LIMIT_S) == 143, "a signal before it was held: its command did not run, and that is no success")
+    holder = held(f, "--where", "bench=bench-1", "--for", "2h", "--why", "firmware 4.2", command=script)
+    until("it to be asked for", lambda: benches(f)["bench-1"]["reserved_by"] == "ci")
+    foreign = f.submit("PEN-GOOD-03", fleet.SMOKE, "--where", "bench=bench-1", "--priority", "1000")
+    check(not (f.folder / "inside").exists() and benches(f)["bench-1"]["state"] == "running", "what was given out before goes on, and the command waits")
+    agent.open_gate()
+    until("its own job done", lambda: (f.folder / "inside").exists() and "done" in (f.folder / "inside").read_text())
+    bench = benches(f)["bench-1"]
+    check((f.folder / "inside").read_text().split()[0] == "bench-1" and bench["state"] == "reserved" and bench["reserved_until"] and "firmware 4.2" in bench["why"], f"{bench}")
+    check((f.jobs()[foreign]["state"], f.jobs()[foreign]["attempts"]) == ("waiting", 0), f"no foreign job: {f.jobs()[foreign]}")
+    check(f.jobs()[before]["state"] == "done", "the one before is done")
+    for words, code, why in ((["--where", "bench=bench-1", "--for", "1h"], 8, "not reserved"), (["--where", "bench=none", "--for", "1h"], 8, "has these labels"),
+                             (["--where", "bench", "--for", "1h"], 2, "KEY=VALUE"), (["--for", "soon"], 2, "--for"), ([], 2, "--for is missing"), (["--for", "200h"], 2, "168h")):
+        done = f.penrig("reserve", *words, user="ci", check=False)
+        check(done.returncode == code and why in done.stderr, f"{words}: {done.returncode} {done.stderr}")
+    number = there(f, "SELECT max(reservation_id) FROM penrig.reservation")
+    done = f.penrig("submit", fleet.SMOKE, "--dut", "P", "--reservation", number, user="ci2", check=False)
+    check(done.returncode == 2 and "another login's" in done.stderr, f"another's: {done.returncode} {done.stderr}")
+    done = f.penrig("reserve", "--where", "bench=bench-1", "--for", "1h", user="reader", check=False)
+    check(done.returncode == 2, "a viewer reserves nothing")
+    gate.write_text("go\n")
+    check(holder.wait(timeout=fleet.LIMIT_S) == 7, f"its command's exit code: {holder.communicate()}")
+    check(f.until_job(foreign, lambda j: j["state"] == "done", "its end")["exit_code"] == 0, "then it is everybody's")
+    done = f.penrig("submit", fleet.SMOKE, "--dut", "P", "--reservation", number, user="ci", check=False)
+    check(done.returncode == 2 and "is over" in done.stderr, f"nothing behind it: {done.stderr}")
+
+
+def reservations_end(check, f):
+    agent = f.agents[0]
+    agent.start()
+    until("the bench", lambda: benches(f)["bench-1"]["state"] == "idle")
+    mark = f.folder / "told to end"
+    deaf = held(f, "--where", "bench=bench-1", "--for", "1s", command="trap '' TERM; while :; do sleep 0.1; done")
+    check(deaf.wait(timeout=fleet.LIMIT_S) == 8, "the time is over, and the command does not heed it")
+    short = held(f, "--where", "bench=bench-1", "--for", "2s", command=f"trap 'echo >\"{mark}\"; exit 0' TERM; while :; do sleep 0.1; done")
+    check(short.wait(timeout=fleet.LIMIT_S) == 8 and "is over" in short.stderr.read() and mark.exists(), "the time is over: the command is told to end")
+    holder = held(f, "--where", "bench=bench-1", "--for", "2h")
+    said = holder.stdout.readline()
+    check("bench-1, for 120 min" in said, f"{said}")
+    own = f.submit("PEN-GOOD-01", fleet.SMOKE, "--where", "model=none", "--reservation", said.split()[1].rstrip(":"))
+    job = f.submit("PEN-GOOD-01", fleet.SMOKE, "--where", "bench=bench-1")
+    second = held(f, "--where", "bench=bench-1", "--for", "1h", "--within", "2m", command="exit 3")
+    until("its refusal", lambda: "penrig" in there(f, "SELECT string_agg(application_name, ' ') FROM pg_stat_activity WHERE query LIKE '%reserve(%'"))
+    check(second.poll() is None, "it tries again")
+    holder.kill()
+    holder.wait()
+    f.server.sql("UPDATE penrig.reservation SET keep_until = clock_timestamp() WHERE ended_at IS NULL")  # a minute later
+    check(second.wait(timeout=fleet.LIMIT_S) == 3, "a killed holder frees it for the next one")
+    check(f.until_job(job, lambda j: j["state"] == "done", "its end")["exit_code"] == 0, "and for jobs")
+    check("reservation" in f.until_job(own, lambda j: j["state"] == "cancelled", "its end")["reason"], "what was for it alone is cancelled")
+    holder = held(f, "--where", "bench=bench-1", "--for", "2h")
+    holder.stdout.readline()
+    holder.send_signal(signal.SIGTERM)
+    check(holder.wait(timeout=fleet.LIMIT_S) == 0 and there(f, "SELECT count(*) FROM penrig.reservation WHERE ended_at IS NULL") == "0", "a signal gives it back")
+    done = subprocess.run([rig.PENRIG, "reserve", "--db", f.server.db("ci"), "--where", "bench=bench-1", "--for", "1h", "--", "/no/such"], capture_output=True, text=True)
+    check(done.returncode == 2 and "/no/such" in done.stderr and there(f, "SELECT count(*) FROM penrig.reservation WHERE ended_at IS NULL") == "0", f"{done.returncode} {done.stderr}")
+
+
+def connect(f, user):
+    import psycopg2
+    return psycopg2.connect(f.server.db(user) + " options='-c search_path=penrig'")
+
+
+def one(connection, sql):
+    with connection.cursor() as c:
+        c.execute(sql)
+        return c.fetchone()
+
+
+def begun_before(check, f):
+    """A claim that meets a reservation, or another claim of the same group, on its way waits for it, or passes it by."""
+    if not fleet.has_second_agent():
+        print("no psycopg2: these two are not looked at")
+        return
+    epoch = {n: f.server.sql(f"SELECT penrig.register('bench-{n}', '{{}}', '{{}}')", user=f"b{n}")[0][0] for n in (1, 2)}
+    claim = "SELECT job_id FROM claim('bench-{0}', {1}, gen_random_uuid(), '1 h')"
+    job = f.submit()
+    ci, b1 = connect(f, "ci"), connect(f, "b1")
+    number = one(ci, "SELECT reserve(gen_random_uuid(), NULL, '{}', '1 h', '1 h', '')")[0]
+    got = []
+    thread = threading.Thread(target=lambda: got.append(one(b1, claim.format(1, epoch[1]))))
+    thread.start()
+    until("the claim to wait", lambda: there(f, "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND query LIKE '%claim(%'") == "1")
+    check(not got, "it waits")
+    ci.commit()
+    thread.join(timeout=fleet.LIMIT_S)
+    check(got == [None] and f.jobs()[job]["attempts"] == 0, f"and finds the bench reserved: {got}")
+    b1.commit()
+    check(f.server.sql(f"SELECT penrig.release({number})", user="ci") == [["t"]], "given back")
+    f.server.sql(f"SELECT penrig.cancel({job}, '')", user="ci")
+    first, second, third = (f.submit("PEN-GOOD-01", fleet.SMOKE, *more) for more in (("--exclusive", "ref-pen"), ("--exclusive", "ref-pen"), ()))
+    b2 = connect(f, "b2")
+    check(one(b1, claim.format(1, epoch[1])) == (first,), "the first of the group, not yet committed")
+    check(one(b2, claim.format(2, epoch[2])) == (third,), "the other bench gets what is of no group")
+    b1.commit(), b2.commit()
+    f.server.sql(f"SELECT penrig.give_back('bench-2', {third}, 1, 2, '', true, '0 s')", user="b2")
+    f.server.sql(f"UPDATE penrig.attempt SET lease_until = now() WHERE job_id = {first}; UPDATE penrig.job SET ready_at = now() + interval '1 h' WHERE job_id = {first}")
+    check(one(b2, claim.format(2, epoch[2])) is None, "nor the second one while the first one's pen may run")
+    b2.commit()
+    f.server.sql(f"SELECT penrig.give_back('bench-1', {first}, 1, 2, '', true, '0 s')", user="b1")
+    check(one(b2, claim.format(2, epoch[2])) == (second,), "then that")
+    b2.rollback()
+    for c in (ci, b1, b2):
+        c.close()
+
+
+def turns(check, f):
+    """Ten minutes of waiting are worth a step of priority; nothing else changes the order, and a job that failed to begin keeps its turn."""
+    jobs = [f.submit("PEN-GOOD-01", fleet.SMOKE, "--priority", str(p)) for p in (0, 11, 13, 0, -5)]
+    f.server.sql(f"UPDATE penrig.job SET submitted_at = submitted_at - interval '2 h', turn_at = penrig.turn(submitted_at - interval '2 h', priority) WHERE job_id = {jobs[0]}")
+    epoch = f.server.sql("SELECT penrig.register('bench-1', '{}', '{}')", user="b1")[0][0]
+    order = []
+    for turn in range(6):
+        job, fence = f.server.sql(f"SELECT job_id, fence FROM penrig.claim('bench-1', {epoch}, gen_random_uuid(), '1 h')", user="b1")[0]
+        order.append(int(job))
+        f.server.sql(f"SELECT penrig.give_back('bench-1', {job}, {fence}, NULL, '', {'false' if turn == 1 else 'true'}, '0 s')", user="b1")
+    check(order == [jobs[2], jobs[0], jobs[0], jobs[1], jobs[3], jobs[4]], f"{order} of {jobs}")
+    f.server.sql("SET enable_seqscan = off")
+    plan = " ".join(line[0] for line in f.server.sql("SET enable_seqscan = off; EXPLAIN SELECT job_id FROM penrig.job j WHERE closed_at IS NULL AND ready_at <= now() AND site_id = 1 AND need <@ '{}' ORDER BY turn_at, job_id LIMIT 1"))
+    check("job_queue" in plan and "Sort" not in plan, f"the index has the order: {plan}")
+
+
+NEED_2 = ((("reserve", "--for", "1h"), "ci"), (("submit", fleet.SMOKE, "--dut", "P", "--exclusive", "g"), "ci"))
+TESTS = (reservations, reservations_end, begun_before, turns, pushed_once, killed_between, asked_of_all, superseded_counts, one_version_apart)
 
 
 def main():
     fleet.skip_without_postgres()
     check = rig.Checks()
     f = Fleet(2)
-    f.server.sql("CREATE ROLE far LOGIN")
+    f.server.sql("CREATE ROLE far LOGIN; CREATE ROLE ci2 LOGIN")
+    f.penrig("fleet", "admit", "ci2", "--as", "submitter", "--site", "A")
     f.penrig("fleet", "admit", "far", "--as", "viewer", "--site", "B")
     tables = ", ".join(f"penrig.{t}" for t in ("job", "attempt", "run_key", "run", "result", "device_use", "run_file", "run_conflict", "run_more", "run_decided", "reservation"))
     try:

@@ -65,7 +65,8 @@ extern const struct command command_state, command_station, command_account, com
 extern const struct command command_anchor, command_profile, command_doctor, command_bench;
 extern const struct command command_run, command_resume, command_list, command_check, command_show, command_report,
 	command_version, command_help;
-extern const struct command command_agent, command_submit, command_jobs, command_benches, command_fleet, command_push;
+extern const struct command command_agent, command_submit, command_jobs, command_benches, command_fleet, command_push,
+	command_reserve;
 extern const struct command command_dossier;
 extern const struct command *const command_table[];   /* NULL-terminated, in the order of help */
 const struct command *command_find(const char *name); /* NULL if there is none */
