@@ -145,8 +145,8 @@ def audit(check, f):
 MUTANTS = {  # a function, what stands in it, what takes its place
     "an old attempt answers": ("answer", "p_job.state = 'leased' AND p_job.fence = p_fence", "p_job.state = 'leased'"),
     "every attempt answers": ("answer", "p_job.state = 'leased' AND p_job.fence = p_fence", "true"),
-    "known, and is not": ("record", "  INSERT INTO run_key", "  IF random() < 0.3 THEN RETURN 'known'; END IF;\n  INSERT INTO run_key"),
-    "results are lost": ("record", "PERFORM put_results", "IF random() < 0.8 THEN PERFORM put_results"),
+    "known, and is not": ("record_run", "  INSERT INTO run_key", "  IF random() < 0.3 THEN RETURN 'known'; END IF;\n  INSERT INTO run_key"),
+    "results are lost": ("record_run", "PERFORM put_results", "IF random() < 0.8 THEN PERFORM put_results"),
 }
 
 

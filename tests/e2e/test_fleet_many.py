@@ -347,9 +347,12 @@ def turns(check, f):
         order.append(int(job))
         f.server.sql(f"SELECT penrig.give_back('bench-1', {job}, {fence}, NULL, '', {'false' if turn == 1 else 'true'}, '0 s')", user="b1")
     check(order == [jobs[2], jobs[0], jobs[0], jobs[1], jobs[3], jobs[4]], f"{order} of {jobs}")
-    f.server.sql("SET enable_seqscan = off")
     plan = " ".join(line[0] for line in f.server.sql("SET enable_seqscan = off; EXPLAIN SELECT job_id FROM penrig.job j WHERE closed_at IS NULL AND ready_at <= now() AND site_id = 1 AND need <@ '{}' ORDER BY turn_at, job_id LIMIT 1"))
     check("job_queue" in plan and "Sort" not in plan, f"the index has the order: {plan}")
+    if fleet.has_second_agent():
+        for more, code in (((), 0), (("--by-priority-alone",), 1)):
+            done = subprocess.run([sys.executable, rig.ROOT / "tests/bench/fleet_queue.py", "--benches", "20", "--jobs", "600", "--waiting", "100", *more], capture_output=True, text=True)
+            check(done.returncode == code and ("starvation" in done.stdout) == bool(code), f"nobody starves, and it would be seen: {done.stdout} {done.stderr[-500:]}")
 
 
 NEED_2 = ((("reserve", "--for", "1h"), "ci"), (("submit", fleet.SMOKE, "--dut", "P", "--exclusive", "g"), "ci"))
