@@ -1,6 +1,7 @@
 """All benches as one: runs without a job reach the server once, and what is asked of one bench's history is asked of all of them."""
 import hashlib
 import json
+import re
 import shutil
 import signal
 import subprocess
@@ -288,6 +289,54 @@ def reservations_end(check, f):
     check(done.returncode == 2 and "/no/such" in done.stderr and there(f, "SELECT count(*) FROM penrig.reservation WHERE ended_at IS NULL") == "0", f"{done.returncode} {done.stderr}")
 
 
+def queries(name):
+    """Of a dashboard, or of alerts: title and SQL, as Grafana has them but for its macros."""
+    found = []
+
+    def look(node, title):
+        if isinstance(node, dict):
+            title = node.get("title", title)
+            if "rawSql" in node:
+                found.append((title, re.sub(r"\$__timeFilter\(([^)]+)\)", r"\1 BETWEEN now() - interval '7 days' AND now()", node["rawSql"])))
+            for child in node.values():
+                look(child, title)
+        elif isinstance(node, list):
+            for child in node:
+                look(child, title)
+
+    look(json.loads((rig.FIXTURES / "grafana" / name).read_text()), "")
+    return found
+
+
+def dashboard(check, f):
+    """Every query of the dashboard and of the alerts is asked, as a viewer; each alert is silent while all is well, and raised by what it is for."""
+    agent = f.agents[0]
+    agent.start()
+    for dut in ("PEN-GOOD-01", "PEN-DEEP-01"):
+        f.until_job(f.submit(dut), lambda j: j["state"] == "done", "its end")
+    agent.end()
+    f.submit("PEN-GOOD-02", fleet.SMOKE, "--where", "bench=none")
+    f.server.sql("UPDATE penrig.bench SET seen_at = now() WHERE name <> 'bench-1'; INSERT INTO penrig.attempt (job_id, fence, bench_id, epoch, token, lease_until, state) "
+                 "SELECT max(job_id), 9, 1, 1, gen_random_uuid(), now(), 'aborted' FROM penrig.job")
+    panels, alerts = queries("fleet.json"), queries("alerts.json")
+    check(len(panels) == 8 and len(alerts) == 4, f"{len(panels)} panels, {len(alerts)} alerts")
+    for title, sql in panels:
+        check(f.server.sql(sql, user="reader") != [], f"{title} shows nothing")
+    ask = dict(alerts)
+    wrong = {
+        "Bench silent": "UPDATE penrig.bench SET seen_at = now() - interval '11 min' WHERE name = 'bench-1'",
+        "Calibration due": "SET session_replication_role = replica; UPDATE penrig.device_use SET due = (current_date + 14)::text WHERE number = 0",
+        "Cpk below 1.33": "SET session_replication_role = replica; INSERT INTO penrig.result SELECT r.run_no, r.recorded_at, r.taken_at, 0.1 * sin(i), 0, 0, -0.15, 0.15, 1, 1, 1, q.quantity_id, 1000 + i, 1, 1, r.site_id, "
+                          "false, 'pass', '' FROM generate_series(1, 40) i, penrig.quantity q, penrig.run r WHERE q.measurand = 'depth_error_mm' AND r.run_no = (SELECT min(run_no) FROM penrig.run)",
+        "Outbox old": "UPDATE penrig.bench SET health = health || '{\"outbox\": 2, \"outbox_oldest_s\": 3601}' WHERE name = 'bench-1'"}
+    check(set(ask) == set(wrong), f"{list(ask)}")
+    for title, change in wrong.items():
+        was = f.server.sql(ask[title], user="reader")
+        f.server.sql(change)
+        now = f.server.sql(ask[title], user="reader")
+        check(was == [] and now != [] and all(float(row[-1]) > 0 for row in now), f"{title}: {was}, then {now}")
+
+
 def connect(f, user):
     import psycopg2
     return psycopg2.connect(f.server.db(user) + " options='-c search_path=penrig'")
@@ -356,7 +405,7 @@ def turns(check, f):
 
 
 NEED_2 = ((("reserve", "--for", "1h"), "ci"), (("submit", fleet.SMOKE, "--dut", "P", "--exclusive", "g"), "ci"))
-TESTS = (reservations, reservations_end, begun_before, turns, pushed_once, killed_between, asked_of_all, superseded_counts, one_version_apart)
+TESTS = (dashboard, reservations, reservations_end, begun_before, turns, pushed_once, killed_between, asked_of_all, superseded_counts, one_version_apart)
 
 
 def main():
