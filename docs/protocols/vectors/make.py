@@ -459,6 +459,38 @@ def make_crc():
     write("crc32c.txt", [f"crc {hexed(c)} {crc32c(c):08x}" for c in cases])
 
 
+def rtu(text):
+    """A frame of Modbus RTU: what is given, and its CRC-16."""
+    data, crc = bytes.fromhex(text), 0xFFFF
+    for byte in data:
+        crc ^= byte
+        for _ in range(8):
+            crc = crc >> 1 ^ 0xA001 if crc & 1 else crc >> 1
+    return (data + struct.pack("<H", crc)).hex()
+
+
+def make_modbus():
+    cases = {
+        "relay-on": ("01050000FF00", "01050000FF00"),
+        "relay-off": ("010500000000", "010500000000"),
+        "flash-on-700-ms": ("010502000007", "010502000007"),
+        "flash-on-3-s": ("01050200001E", "01050200001E"),
+        "read-a-coil": ("010100000001", "01010101"),
+        "read-8-coils": ("010100000008", "01010105"),
+        "no-such-coil": ("010500090000", "018502"),
+        "riden-who": ("010300000004", "010308EA9E000030390080"),
+        "riden-output-on": ("011000120001020001", "011000120001"),
+        "riden-output-off": ("011000120001020000", "011000120001"),
+        "riden-3.30-V": ("01100008000102014A", "011000080001"),
+        "riden-as-set": ("010300080002", "010304014A05DC"),
+        "riden-state": ("01030008000B", "01031601E005DC01DF0096000000F004E20000000000000001"),
+        "dps-who": ("0103000B0002", "010304138D000E"),
+        "dps-state": ("01030000000A", "01031401E005DC01DF009602D004B00000000000000001"),
+    }
+    assert rtu(cases["relay-on"][0]) == "01050000ff008c3a"  # as the maker's document has it
+    write("modbus.txt", [f"rtu {name} {rtu(asked)} {rtu(said)}" for name, (asked, said) in cases.items()])
+
+
 def main():
     assert crc32c(b"123456789") == 0xE3069283
     make_stream()
@@ -469,6 +501,7 @@ def main():
     make_readings()
     make_usbtmc()
     make_crc()
+    make_modbus()
 
 
 if __name__ == "__main__":
