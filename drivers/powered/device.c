@@ -124,7 +124,7 @@ static void watch_volts(struct powered *pen, const struct power_state *state)
 {
 	double off_v = fabs(state->volts_v - pen->volts_v);
 
-	if (!pen->wanted || !state->on || off_v <= POWERED_LOW_REL * pen->volts_v + POWERED_LOW_V)
+	if (!pen->wanted || !state->on || !pen->verbs->set || off_v <= POWERED_LOW_REL * pen->volts_v + POWERED_LOW_V)
 		pen->low = 0;
 	else if (++pen->low >= POWERED_LOW_READS)
 		appear(pen, PEN_POWER_LOW,
@@ -223,6 +223,11 @@ static void powered_set_rate(struct device *device, double rate_hz, device_done_
 	double volts_v = powered_volts(&pen->setup, rate_hz);
 	struct err err;
 
+	if (!pen->verbs->set) { /* its own, at what its plug makes */
+		pen->set = true;
+		answer_later(pen, 0, NULL, done, ctx);
+		return;
+	}
 	if (!isfinite(volts_v)) {
 		int status = err_set(&err, -ERANGE, "no voltage is known at which this pen makes %.6g Hz", rate_hz);
 		answer_later(pen, status, &err, done, ctx);
@@ -289,6 +294,13 @@ static void powered_deadman(struct device *device, uint32_t timeout_ms, device_d
 {
 	struct powered *pen = powered_of(device);
 
+	struct err err;
+
+	if (!pen->verbs->timer) {
+		err_set(&err, -ERANGE, "what switches this pen has no timer");
+		answer_later(pen, -ERANGE, &err, done, ctx);
+		return;
+	}
 	pen->timer_ns = timeout_ms * NS_PER_MS;
 	pen->verbs->timer(pen->supply, timeout_ms, done, ctx);
 }
@@ -384,7 +396,10 @@ static void powered_release(struct device *device, device_done_fn done, void *ct
 
 	pen->timer_ns = 0;
 	pen->owes_word = false;
-	pen->verbs->release(pen->supply, done, ctx);
+	if (pen->verbs->release)
+		pen->verbs->release(pen->supply, done, ctx);
+	else
+		answer_later(pen, 0, NULL, done, ctx);
 }
 
 static const struct pen_verbs verbs = {
@@ -413,6 +428,7 @@ static int open_supply(struct powered *pen, const struct device_open *open, uint
 
 	parts.power = NULL;
 	parts.output = open->power->output;
+	parts.address = open->power->address;
 	parts.volts_max_v = open->power->points ? open->power->volts_v[open->power->points - 1] : 0;
 	parts.amps_max_a = open->power->current_max_a;
 	parts.dialect = open->power->dialect;
@@ -495,7 +511,7 @@ static const struct link *powered_link(const struct device *device)
 
 const struct driver driver_powered = {
 	.name = "powered",
-	.description = "pen without a plug: a power supply switches it, an operator sets its depth",
+	.description = "pen without a plug: a power supply or relay switches it, an operator sets its depth",
 	.roles = ROLE_BIT(ROLE_PEN),
 	.wants =
 		{.usb_class = 0xFE, .usb_subclass = 0x03, .usb_protocol = -1, .usbtmc = true, .serial = {.baud = 9600}},

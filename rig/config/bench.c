@@ -451,6 +451,7 @@ static int check_made_of(const struct bench *bench, const struct bench_device *d
 	bool made = (device->roles & ROLE_BIT(ROLE_PEN)) && bench->pen.power.present;
 	const struct json *power = json_get(device->node, "power");
 	struct power_setup setup;
+	struct err why;
 	int ret = check_roles(bench, device, driver, err);
 
 	if (ret)
@@ -462,11 +463,8 @@ static int check_made_of(const struct bench *bench, const struct bench_device *d
 				       : "the driver \"%s\" is of a pen that is made of parts: name its supply in "
 					 "\"power\"",
 				  driver->name);
-	if (made && bench_power_setup(bench, table, &setup, err))
-		return json_error(
-			bench->doc, json_get(power, "driver"), err,
-			"there is no driver of power supplies named \"%s\"; `penrig version` lists the drivers",
-			bench->pen.power.driver);
+	if (made && bench_power_setup(bench, table, &setup, &why))
+		return json_error(bench->doc, json_get(power, "driver"), err, "%s", why.text);
 	return 0;
 }
 

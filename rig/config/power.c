@@ -106,10 +106,10 @@ int bench_power_read(const struct json_doc *doc, const struct json *node, void *
 		 .lo = 1},
 		{.key = "serial", .kind = FIELD_STRING, .offset = IN(power.serial), .size = SIZE(serial), .lo = 1},
 		{.key = "output", .kind = FIELD_INT, .offset = IN(power.output), .lo = 1, .hi = 8},
+		{.key = "address", .kind = FIELD_INT, .offset = IN(power.address), .lo = 1, .hi = 247},
 		{.key = "current_max_a",
 		 .kind = FIELD_NUMBER,
 		 .offset = IN(power.current_max_a),
-		 .required = true,
 		 .lo = 0.01,
 		 .hi = AMPS_MAX,
 		 .unit = "A"},
@@ -126,7 +126,7 @@ int bench_power_read(const struct json_doc *doc, const struct json *node, void *
 	struct power_text text = {.power = {.present = true, .output = 1}};
 	int ret = json_read_object(doc, node, fields, &text, err);
 
-	if (ret == 0 && !text.table == !(text.volts_v > 0))
+	if (ret == 0 && text.table && text.volts_v > 0)
 		return json_error(
 			doc, node, err,
 			"\"power\" says how the pen is driven by one of two: \"volts\", where its rate is its "
@@ -135,7 +135,7 @@ int bench_power_read(const struct json_doc *doc, const struct json *node, void *
 		ret = read_table(doc, text.table, &text.power, err);
 	if (ret)
 		return ret;
-	if (!text.table) {
+	if (text.volts_v > 0) {
 		text.power.volts_v[0] = text.volts_v;
 		text.power.points = 1;
 	}
@@ -264,6 +264,33 @@ const char *bench_rate_by(const struct bench *bench)
 	return !bench->pen.power.present ? "set" : bench->pen.power.points > 1 ? "volts" : "own";
 }
 
+/* What only switches is told no volts, and anything else must be. */
+static int check_fit(const struct bench *bench, const struct driver *driver, struct err *err)
+{
+	const struct bench_power *power = &bench->pen.power;
+	const struct power_verbs *verbs = driver->power;
+
+	if (!verbs->set && (power->points || power->current_max_a > 0))
+		return err_set(err, -EINVAL,
+			       "the driver \"%s\" only switches, it sets no volts: leave \"volts\", "
+			       "\"rate_by_volts\" and \"current_max_a\" out",
+			       driver->name);
+	if (verbs->set && !power->points)
+		return err_set(err, -EINVAL,
+			       "\"power\" says how the pen is driven by one of two: \"volts\", where its rate is its "
+			       "own, or \"rate_by_volts\", where it follows the voltage");
+	if (verbs->set && !(power->current_max_a > 0))
+		return err_set(err, -EINVAL,
+			       "\"current_max_a\" is missing: what the supply shall limit the pen's current to");
+	if (!verbs->timer && deadman_row((enum deadman_class)bench->pen.dead_man)->timed)
+		return err_set(
+			err, -EINVAL,
+			"nothing that the driver \"%s\" speaks to has a timer: write \"dead_man\": \"host\", where "
+			"only penrig's stopper stops the pen, or \"none\"",
+			driver->name);
+	return 0;
+}
+
 int bench_power_setup(const struct bench *bench, const struct driver *const *table, struct power_setup *ret,
 		      struct err *err)
 {
@@ -272,6 +299,7 @@ int bench_power_setup(const struct bench *bench, const struct driver *const *tab
 
 	*ret = (struct power_setup){
 		.output = (unsigned)power->output,
+		.address = (unsigned)power->address,
 		.current_max_a = power->current_max_a,
 		.fed = deadman_row(pen->dead_man)->timed,
 		.limits = {.rate_min_hz = pen->rate_lo_hz,
@@ -285,7 +313,9 @@ int bench_power_setup(const struct bench *bench, const struct driver *const *tab
 	for (; *table; table++)
 		if (strcmp((*table)->name, power->driver) == 0 && driver_serves(*table, ROLE_POWER))
 			ret->driver = *table;
-	return ret->driver ? 0
-			   : err_set(err, -EINVAL, "%s: there is no power supply driver named \"%s\"", bench->path,
-				     power->driver);
+	if (!ret->driver)
+		return err_set(err, -EINVAL,
+			       "there is no driver of power supplies named \"%s\"; `penrig version` lists the drivers",
+			       power->driver);
+	return check_fit(bench, ret->driver, err);
 }

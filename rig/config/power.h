@@ -36,9 +36,10 @@ struct bench_power {
 	char driver[32]; /* of the supply; the pen's link is the supply's */
 	char serial[48]; /* must be the supply's own; "": not checked */
 	int64_t output;
-	double current_max_a;
+	int64_t address;      /* on a bus with several devices; 0: the driver's */
+	double current_max_a; /* 0: not said, of what only switches */
 	double timer_proof_h; /* so long a passed test of its timer holds for later runs; 0: for its own alone */
-	unsigned points;      /* 1: the rate is the pen's own at this voltage */
+	unsigned points;      /* 0: none, of what only switches; 1: the rate is the pen's own at this voltage */
 	double volts_v[POWER_POINTS_MAX], rate_hz[POWER_POINTS_MAX]; /* rising; rate_hz unused where points is 1 */
 };
 
@@ -71,8 +72,8 @@ bool plan_lacks_proof(const struct plan *plan, const struct bench *bench);
 const char *bench_depth_by(const struct bench *bench);
 const char *bench_rate_by(const struct bench *bench);
 
-/* What the driver of such a pen gets. table: where the supply's driver is looked up. -EINVAL: it is not there, or drives no
- * supply. */
+/* What the driver of such a pen gets. table: where the supply's driver is looked up. -EINVAL: it is not there, drives no
+ * supply, or does not go with what the bench says of volts, amps and dead-man. */
 int bench_power_setup(const struct bench *bench, const struct driver *const *table, struct power_setup *ret,
 		      struct err *err);
 

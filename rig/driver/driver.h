@@ -61,8 +61,9 @@ enum pen_condition {
 
 /* What a power supply says of the output that feeds the pen. */
 struct power_state {
-	uint64_t host_ns;          /* when the last of it was heard */
-	double volts_v, current_a; /* at its terminals, as it measures them; amps that were not asked for are NaN */
+	uint64_t host_ns; /* when the last of it was heard */
+	double volts_v,
+		current_a; /* at its terminals, as it measures them; what it does not or was not asked for is NaN */
 	bool on;
 	bool timer_off; /* its timer was asked for, and says that it is not armed */
 };
@@ -73,11 +74,12 @@ struct power_state {
 struct power_setup {
 	const struct driver *driver; /* of the supply: ROLE_POWER */
 	unsigned output;             /* of the supply, from 1 */
+	unsigned address;            /* on a bus with several devices; 0: the driver's */
 	char dialect[32];            /* what it is known to speak, as its identity said before; empty: not known */
 	double current_max_a;        /* what the supply is told to limit the current to */
 	bool fed;                    /* the supply's own timer is the pen's dead-man, and is fed */
 	struct pen_limits limits;    /* the pen's, as the bench file states them */
-	unsigned points;             /* 1: that voltage, whatever the rate; else rising in both */
+	unsigned points; /* 0: no voltage is set (a relay); 1: that one, whatever the rate; else rising in both */
 	double volts_v[POWER_POINTS_MAX], rate_hz[POWER_POINTS_MAX];
 };
 
@@ -128,6 +130,7 @@ struct driver_host {
  * -EREMOTEIO  the value read back is not the value set, or the device does not obey
  * -ECANCELED  stop or close came first
  * -ENODEV     lost
+ * -ENODATA    it was told, and has no way to say whether it did
  * -ENOBUFS    too many verbs wait */
 typedef void (*device_done_fn)(void *ctx, int status, const struct err *err);
 
@@ -149,7 +152,7 @@ struct pen_verbs {
 	/* OUTP ON, then OUTP? says 1. */
 	void (*run)(struct device *device, device_done_fn done, void *ctx);
 
-	/* OUTP OFF, then OUTP? says 0. */
+	/* OUTP OFF, then OUTP? says 0. -ENODATA: it was told, and nothing says whether it is off. */
 	void (*stop)(struct device *device, device_done_fn done, void *ctx);
 
 	/* Arms the pen's own dead-man timer; read back where the protocol can. */
@@ -176,21 +179,23 @@ enum {
  * link open, and when it is closed with an output that is not confirmed off, it is ordered off blindly. */
 struct power_verbs {
 	/* Sets the current limit, then the voltage; reads the error queue after each; reads both back and compares them with
-	 * what was sent, which is rounded to the supply's steps. */
+	 * what was sent, which is rounded to the supply's steps. NULL: it only switches, as a relay does. */
 	void (*set)(struct device *device, double volts_v, double current_a, device_done_fn done, void *ctx);
 
 	/* Output on; and it says so when asked. Where a timer was armed, it must say first that it still is: -EREMOTEIO. */
 	void (*on)(struct device *device, device_done_fn done, void *ctx);
 
-	/* A stop: output off; and it says so twice. Of a lost one: ordered all the same, and done(-ENODEV). */
+	/* A stop: output off; and it says so twice. Of a lost one: ordered all the same, and done(-ENODEV). One that says
+	 * nothing of its output: told several times, and done(-ENODATA). */
 	void (*off)(struct device *device, device_done_fn done, void *ctx);
 
 	/* Arms the supply's own timer, which switches the output off this long after it was fed last; read back.
-	 * -ERANGE: it has none, or not for such a time. */
+	 * -ERANGE: it has none, or not for such a time. NULL: none of its kind has. */
 	void (*timer)(struct device *device, uint32_t timeout_ms, device_done_fn done, void *ctx);
 
 	/* The timer is as it was found before it was first armed, and so is its time; read back. One that was found armed for
-	 * just what it was armed to again is an earlier run's, and is disarmed. Only with the output confirmed off. */
+	 * just what it was armed to again is an earlier run's, and is disarmed. Only with the output confirmed off. NULL:
+	 * nothing is left to put back. */
 	void (*release)(struct device *device, device_done_fn done, void *ctx);
 
 	/* Asks for the output's state, volts and amps, which feeds no timer: host->power, then done. also: POWER_READ_. */
@@ -234,6 +239,7 @@ struct device_open {
 	 * like any other, and the event PEN_RAN_ITSELF follows ready. */
 	bool stopped_before;
 	unsigned output;                /* of a power supply, from 1 */
+	unsigned address;               /* on a bus with several devices; 0: the driver's own */
 	double volts_max_v, amps_max_a; /* of a power supply: the most that it will be set to; 0: not said */
 	/* Of a power supply: what it is known to speak. Its output is then ordered off before anything is asked, and again
 	 * with each question until it answers. NULL or empty: it must say what it is first. Borrowed. */

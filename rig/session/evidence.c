@@ -12,8 +12,9 @@
 #define SILENT_PERIODS 6
 #define STOP_MARGIN_NS (200 * NS_PER_MS) /* of the verification's deadline, for transport and re-tries */
 #define CAUGHT_UP_NS   (30 * NS_PER_S)
-#define LATENCY_NS     FRESH_NS /* by which a sample may arrive later than it was taken */
-#define BAR_TELLS_MM   0.05     /* a stroke in two seconds moves the bar by more within 20 ms, but for its ends */
+#define LATENCY_NS     FRESH_NS          /* by which a sample may arrive later than it was taken */
+#define STRUCK_NS      (150 * NS_PER_MS) /* between two strokes of a pen that runs, and for what arrives late */
+#define BAR_TELLS_MM   0.05 /* a stroke in two seconds moves the bar by more within 20 ms, but for its ends */
 
 struct patience patience_of(double rate_hz)
 {
@@ -126,6 +127,8 @@ enum pen_word pen_word(const struct pen_known *pen)
 		return PEN_NEVER_CAME;
 	if (pen->off)
 		return pen->senseless ? PEN_IS_OFF_OR_SO : PEN_IS_OFF;
+	if (pen->told)
+		return PEN_WAS_TOLD;
 	return pen->senseless ? PEN_MAKES_NO_SENSE : PEN_OWES_AN_ANSWER;
 }
 
@@ -217,6 +220,17 @@ static bool deadman_ended_it(const struct known *known)
 	return known->pen.tripped && !moves_past(known, order->trips_ns + coast_ns + LATENCY_NS);
 }
 
+/* Needles that struck until they were told to stop were stopped by that, where nothing says so: a jam that came just then
+ * would be a great coincidence. */
+static bool stopped_as_told(const struct known *known)
+{
+	const struct signals *signals = &known->signals;
+	const struct watch *watch = signals->free_run ? &signals->bar.watch : &signals->force.watch;
+
+	return known->pen.told && signals->streaming && !known->order.held_up && watch->strokes.last &&
+	       taken_ns(watch, watch->strokes.last) + STRUCK_NS >= known->order.first_ns;
+}
+
 /* Of a pen made of parts its power must be gone: needles that keep still may be a motor's that is jammed and goes on once it
  * comes free. Nothing has fed its supply's timer since the order. */
 static bool has_no_power(const struct known *known, bool off, uint64_t now_ns)
@@ -225,7 +239,7 @@ static bool has_no_power(const struct known *known, bool off, uint64_t now_ns)
 
 	if (!known->pen.of_parts)
 		return !known->run.ran_on || deadman_ended_it(known);
-	return (off && !known->run.ran_on) ||
+	return (off && !known->run.ran_on) || stopped_as_told(known) ||
 	       (order->alone_ns > 0 && now_ns >= order->ns + order->alone_ns + LATENCY_NS);
 }
 

@@ -55,13 +55,22 @@ struct pen_known {      /* what the pen has made known of itself */
 	bool senseless; /* it answers, but no heartbeat with sense for too long: its word is not waited for */
 	bool of_parts;  /* its word is its power supply's */
 	bool off;       /* it has confirmed the stop */
+	bool told;      /* it was told to stop, and has no way to say whether it did */
 	uint64_t off_ns;
 	bool off_again; /* and has said so again, asked for its state later in the same stop */
 	bool tripped;   /* with that answer it said that its dead-man has tripped */
 };
 
 /* What the pen says of a stop that was ordered; each has a row in rules.c. */
-enum pen_word { PEN_OWES_AN_ANSWER, PEN_IS_OFF, PEN_IS_OFF_OR_SO, PEN_MAKES_NO_SENSE, PEN_IS_GONE, PEN_NEVER_CAME };
+enum pen_word {
+	PEN_OWES_AN_ANSWER,
+	PEN_IS_OFF,
+	PEN_IS_OFF_OR_SO,
+	PEN_WAS_TOLD,
+	PEN_MAKES_NO_SENSE,
+	PEN_IS_GONE,
+	PEN_NEVER_CAME
+};
 enum pen_word pen_word(const struct pen_known *pen);
 
 struct last_run {   /* when the pen was last told to run */
@@ -73,6 +82,7 @@ struct last_run {   /* when the pen was last told to run */
 
 struct stop_order {          /* the stop that is to be proven */
 	uint64_t ns;         /* when it was ordered */
+	uint64_t first_ns;   /* the first since the pen ran */
 	double quiet_s;      /* of stillness that are wanted */
 	double alone_s;      /* of stillness that are wanted where only the force tells; at least quiet_s */
 	uint64_t coasted_ns; /* when needles whose motor is off have come to rest */

@@ -289,8 +289,9 @@ static void stop_done(void *ctx, int status, const struct err *err)
 	struct pen_known *pen = &g->known.pen;
 	g->stopping.pending = false;
 	pen->off = status == 0;
+	pen->told = status == -ENODATA;
 	pen->off_ns = now(g);
-	if (pen->off)
+	if (pen->off || pen->told)
 		g->beats.heard_ns = pen->off_ns;
 }
 
@@ -311,6 +312,8 @@ static void answer(struct guard *g, const struct evidence *evidence, const char 
 	if (rule->ruling == RULING_WAIT)
 		return;
 	bool news = rule->ruling != RULING_AS_BEFORE;
+	if (rule->ruling == RULING_UNVERIFIED && g->known.pen.told)
+		tell(g, GUARD_FAULT, "whether the pen had power is not known: what switches it cannot say");
 	if (news) {
 		a->verified = rule->ruling == RULING_PROVEN;
 		stop_text(rule, evidence, &g->known, why, a->text, sizeof(a->text));
@@ -377,9 +380,10 @@ bool guard_stop(struct guard *g, const char *why, double rate_hz, bool last)
 	if (!g->known.answer.given) { /* else nothing has run since the order that was given then */
 		order->first_index = watch_index_at(&g->known.signals.force.watch, now_ns);
 		order->rests_ns = order->coasted_ns;
+		order->first_ns = now_ns;
 	}
 	order->alone_ns = g->beats.armed ? g->config.deadman_ms * NS_PER_MS : 0;
-	g->known.pen.off = g->known.pen.off_again = g->known.pen.tripped = false;
+	g->known.pen.off = g->known.pen.off_again = g->known.pen.told = g->known.pen.tripped = false;
 	g->stopping = (struct stopping){.active = true};
 	send_stop(g, now_ns);
 	return true;
@@ -580,7 +584,9 @@ bool guard_moved(const struct guard *g)
 bool guard_power_off(const struct guard *g)
 {
 	const struct pen_known *pen = &g->known.pen;
-	return !pen->of_parts || !g->known.run.moved || (pen->off && !g->running.wanted);
+	const struct stop_answer *a = &g->known.answer;
+	bool off = pen->off || (pen->told && a->given && a->verified); /* where it cannot say, it was seen */
+	return !pen->of_parts || !g->known.run.moved || (off && !g->running.wanted);
 }
 
 const struct stop_answer *guard_answer(const struct guard *g)

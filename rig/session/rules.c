@@ -39,6 +39,8 @@ static const struct {
 	[PEN_OWES_AN_ANSWER] = {"", "the pen has not confirmed the stop"},
 	[PEN_IS_OFF] = {"", "the pen says that its motor is off"},
 	[PEN_IS_OFF_OR_SO] = {", though the pen itself makes no sense", "the pen says that its motor is off"},
+	[PEN_WAS_TOLD] = {"; what switches its power was told, and cannot say",
+			  "what switches its power was told to switch off, and cannot say that it did"},
 	[PEN_MAKES_NO_SENSE] = {", though the pen itself makes no sense", "the pen has not confirmed the stop"},
 	[PEN_IS_GONE] = {", though the pen itself is gone", "the pen does not answer"},
 	[PEN_NEVER_CAME] = {"", "the pen has not confirmed the stop"},

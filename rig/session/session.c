@@ -511,7 +511,7 @@ static void arm(struct session *s, uint64_t now_ns)
 	(void)now_ns;
 	if (s->verb.pending)
 		return;
-	if (s->verb.status) {
+	if (s->verb.status && s->verb.status != -ENODATA) { /* what cannot say so was told to */
 		session_end(s, RUN_DEVICE_LOST, "the pen did not confirm that it is off");
 		return;
 	}

@@ -126,11 +126,13 @@ static int check_left(const struct session *s, struct err *err)
 		return err_set(err, -EPERM, "this bench's pen has the driver %s, that one %s", pen->driver,
 			       left->driver);
 	const struct bench_power *power = &s->bench->pen.power;
-	if (strcmp(left->power, power->driver) != 0 || (int64_t)left->output != power->output)
-		return err_set(
-			err, -EPERM,
-			"this bench's pen has its power from \"%s\", output %lld, that one from \"%s\", output %u",
-			power->driver, (long long)power->output, left->power, left->output);
+	if (strcmp(left->power, power->driver) != 0 || (int64_t)left->output != power->output ||
+	    (int64_t)left->address != power->address)
+		return err_set(err, -EPERM,
+			       "this bench's pen has its power from \"%s\", address %lld, output %lld, that one from "
+			       "\"%s\", address %u, output %u",
+			       power->driver, (long long)power->address, (long long)power->output, left->power,
+			       left->address, left->output);
 	if (!bench_pen_could_be(s->bench, left->link))
 		return err_set(err, -EPERM, "this bench's pen is %.100s", pen->link);
 	if (!s->config.stopper)
@@ -231,6 +233,7 @@ static int recipe_of(struct session *s, struct stop_recipe *ret, struct err *err
 	snprintf(recipe.driver, sizeof(recipe.driver), "%s", pen->driver);
 	snprintf(recipe.power, sizeof(recipe.power), "%s", s->bench->pen.power.driver);
 	recipe.output = (unsigned)s->bench->pen.power.output;
+	recipe.address = (unsigned)s->bench->pen.power.address;
 	snprintf(recipe.supply, sizeof(recipe.supply), "%s", s->bench->pen.power.serial);
 	if (s->pen->device && s->pen->driver->powered) {
 		const struct device_identity *said = s->pen->driver->identity(s->pen->device);

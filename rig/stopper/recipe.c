@@ -9,7 +9,7 @@
 
 struct recipe_text { /* numbers as JSON has them */
 	struct stop_recipe recipe;
-	int64_t output, baud, data_bits, stop_bits, parity, flow, wait_ms, standstill_ms;
+	int64_t output, address, baud, data_bits, stop_bits, parity, flow, wait_ms, standstill_ms;
 };
 
 #define AT(member) offsetof(struct recipe_text, member)
@@ -38,6 +38,7 @@ static const struct json_field fields[] = {
 	 .offset = AT(recipe.supply),
 	 .size = sizeof(((struct stop_recipe *)0)->supply)},
 	{.key = "output", .kind = FIELD_INT, .offset = AT(output), .lo = 0, .hi = 255},
+	{.key = "address", .kind = FIELD_INT, .offset = AT(address), .lo = 0, .hi = 255},
 	TEXT(link),
 	TEXT(run),
 	TEXT(folder),
@@ -60,6 +61,8 @@ int stop_recipe_print(const struct stop_recipe *recipe, char ret[RECIPE_TEXT_MAX
 	if (recipe->power[0]) {
 		json_out_string(out, "power", recipe->power);
 		json_out_int(out, "output", recipe->output);
+		if (recipe->address)
+			json_out_int(out, "address", recipe->address);
 		if (recipe->dialect[0])
 			json_out_string(out, "dialect", recipe->dialect);
 		if (recipe->supply[0])
@@ -111,6 +114,7 @@ int stop_recipe_parse(const char *text, struct stop_recipe *ret, struct err *err
 		.wait_ns = (uint64_t)read.wait_ms * NS_PER_MS,
 	};
 	ret->output = (unsigned)read.output;
+	ret->address = (unsigned)read.address;
 	ret->standstill_ms = (uint32_t)read.standstill_ms;
 	return 0;
 }

@@ -15,6 +15,7 @@ struct stop_recipe {
 	char driver[32];  /* of the pen */
 	char power[32];   /* of its power supply, of a pen made of parts; "": it is none */
 	unsigned output;  /* of that supply, from 1 */
+	unsigned address; /* its own, on a bus with several devices; 0: its driver's */
 	char dialect[32]; /* what that supply speaks, once it has said so; "": not known */
 	char supply[48];  /* that supply's serial number, as the bench or itself says; "": not known */
 	char link[LINK_NAME_MAX];

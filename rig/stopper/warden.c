@@ -403,6 +403,7 @@ static void take_recipe(struct warden *w, const char *text)
 	w->driver = find_driver(w, w->recipe.driver, ROLE_PEN);
 	w->power.driver = find_driver(w, w->recipe.power, ROLE_POWER);
 	w->power.output = w->recipe.output;
+	w->power.address = w->recipe.address;
 	memcpy(w->power.dialect, w->recipe.dialect, sizeof(w->power.dialect));
 	if (!w->driver || w->driver->powered != (w->power.driver != NULL)) {
 		say(w, STOPPER_UNFIT, "the stopper has no such driver of a pen: it is of another version than penrig");

@@ -30,7 +30,7 @@ ONLY_C = {
     "plan-limit-twice", "plan-none-required", "plan-no-limits", "plan-temperature-no-thermal", "plan-hysteresis-one-way",
     "plan-linearity-two-depths", "plan-process-no-limit", "plan-process-step-no-limit", "plan-process-twice",
     # the form of a device's name, the drivers there are
-    "bench-link-address", "bench-driver-unknown", "bench-power-driver", "bench-devices-role-not-served",
+    "bench-link-address", "bench-driver-unknown", "bench-power-driver", "bench-power-neither", "bench-power-relay-volts", "bench-power-no-timer", "bench-power-no-amps", "bench-devices-role-not-served",
     # one device of the list against another
     "bench-devices-name-twice", "bench-devices-link-twice", "bench-devices-latency-crossed",
     # what a program's samples are against the rest of its entry

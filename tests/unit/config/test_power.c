@@ -107,7 +107,10 @@ static void refuses_what_cannot_be(void **state)
 	refused("\"dead_man\": \"host\", " VOLTS, ", \"stopper\": {\"required\": false}", "is the stopper");
 	refused("\"dead_man\": \"host\", \"dead_man_ms\": 500, " VOLTS, "", "has no time");
 	refused("\"dead_man\": \"device\", \"dead_man_ms\": 200, " VOLTS, "", "three heartbeats");
-	refused("\"dead_man\": \"none\", \"power\": {\"driver\": \"x\", \"current_max_a\": 1}", "", "one of two");
+	refused("\"dead_man\": \"none\", \"power\": {\"driver\": \"x\", \"volts\": 5, \"rate_by_volts\": [[2, 60], [4, "
+		"120]]}",
+		"", "one of two");
+	refused("\"dead_man\": \"none\", \"power\": {\"driver\": \"x\", \"address\": 248}", "", "allowed is");
 	refused("\"dead_man\": \"none\", \"power\": {\"driver\": \"x\", \"current_max_a\": 1, \"rate_by_volts\": [[2, "
 		"60]]}",
 		"", "2 to 16");
@@ -122,6 +125,62 @@ static void refuses_what_cannot_be(void **state)
 		"", "[V, Hz]");
 	refused("\"dead_man\": \"none\", \"power\": {\"driver\": \"x\", \"current_max_a\": 11, \"volts\": 5}", "",
 		"allowed is");
+}
+
+static void no_set(struct device *device, double volts_v, double current_a, device_done_fn done, void *ctx)
+{
+	(void)device;
+	(void)volts_v;
+	(void)current_a;
+	(void)done;
+	(void)ctx;
+}
+
+static void no_timer(struct device *device, uint32_t timeout_ms, device_done_fn done, void *ctx)
+{
+	(void)device;
+	(void)timeout_ms;
+	(void)done;
+	(void)ctx;
+}
+
+/* What the driver of what gives the pen its power can do, against what the bench says: "" where they go together. */
+static void goes_with(const struct power_verbs *verbs, const char *dead_man, const char *keys, const char *why)
+{
+	const struct driver driver = {.name = "x", .roles = ROLE_BIT(ROLE_POWER), .power = verbs};
+	const struct driver *const table[] = {&driver, NULL};
+	struct bench *b = NULL;
+	struct power_setup setup;
+	struct err err = {""};
+	char text[200];
+
+	snprintf(text, sizeof(text), "\"dead_man\": \"%s\", \"power\": {\"driver\": \"x\"%s}", dead_man, keys);
+	assert_int_equal(read_with(text, "", &b, &err), 0);
+	int status = bench_power_setup(b, table, &setup, &err);
+	bench_free(b);
+	assert_int_equal(status, why[0] ? -EINVAL : 0);
+	if (!strstr(err.text, why))
+		fail_msg("%s", err.text);
+	assert_true(status || setup.driver == &driver);
+}
+
+static void what_goes_with_a_driver(void **state)
+{
+	static const struct power_verbs supply = {.set = no_set, .timer = no_timer}, relay = {.timer = no_timer},
+					mute = {.set = NULL}, plain = {.set = no_set};
+	const char *volts = ", \"volts\": 5, \"current_max_a\": 1";
+
+	(void)state;
+	goes_with(&supply, "device", volts, "");
+	goes_with(&plain, "host", volts, "");
+	goes_with(&relay, "device", ", \"address\": 3", "");
+	goes_with(&mute, "none", "", "");
+	goes_with(&supply, "device", "", "one of two");
+	goes_with(&supply, "device", ", \"volts\": 5", "\"current_max_a\" is missing");
+	goes_with(&relay, "device", volts, "only switches");
+	goes_with(&mute, "none", ", \"current_max_a\": 1", "only switches");
+	goes_with(&mute, "device", "", "has a timer");
+	goes_with(&plain, "device", volts, "has a timer");
 }
 
 static void each_class_says_what_it_is(void **state)
@@ -141,9 +200,8 @@ static void each_class_says_what_it_is(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(reads_what_is_said),
-		cmocka_unit_test(a_proof_is_one_supplys),
-		cmocka_unit_test(refuses_what_cannot_be),
+		cmocka_unit_test(reads_what_is_said),         cmocka_unit_test(a_proof_is_one_supplys),
+		cmocka_unit_test(refuses_what_cannot_be),     cmocka_unit_test(what_goes_with_a_driver),
 		cmocka_unit_test(each_class_says_what_it_is),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

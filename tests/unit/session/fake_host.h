@@ -47,6 +47,7 @@ struct host {
 	uint64_t now_ns;
 	struct order heartbeat, run, stop;
 	bool answers, confirms_stop; /* heartbeats, and stops, are answered in the tick in which they are sent */
+	int stop_status;             /* with which */
 	unsigned telemetry_reads;
 	uint64_t telemetry_ns;
 	struct pen_telemetry says;
@@ -158,7 +159,7 @@ static inline bool tick_after(struct host *h, unsigned gap_ms)
 	if (h->answers && h->heartbeat.done)
 		reply_heartbeat(h, h->says.condition, h->says.running);
 	if (h->confirms_stop && h->stop.done)
-		reply(&h->stop, 0, NULL);
+		reply(&h->stop, h->stop_status, NULL);
 	return proving;
 }
 
@@ -186,7 +187,8 @@ static inline const struct event *newest(const struct host *h, enum guard_event_
 	return &h->event[at - 1];
 }
 
-static inline int new_host(void **state)
+/* deadman_ms: 0 of a pen made of parts, behind what has no timer. */
+static inline int new_host_of(void **state, unsigned deadman_ms)
 {
 	struct host *h = calloc(1, sizeof(*h));
 	if (!h)
@@ -198,13 +200,19 @@ static inline int new_host(void **state)
 		.host = &fake_host,
 		.ctx = h,
 		.heartbeat_ms = HEARTBEAT_MS,
-		.deadman_ms = DEADMAN_MS,
+		.deadman_ms = deadman_ms,
+		.of_parts = deadman_ms == 0,
 		.coast_down_max_s = COAST_DOWN_S,
 		.preload_lo_n = 0.1,
 		.preload_hi_n = 0.3,
 	};
 	*state = h;
 	return guard_new(&config, &h->guard);
+}
+
+static inline int new_host(void **state)
+{
+	return new_host_of(state, DEADMAN_MS);
 }
 
 static inline int free_host(void **state)

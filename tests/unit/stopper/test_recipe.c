@@ -62,6 +62,7 @@ static void test_recipe_of_parts(void **state)
 	assert_null(strstr(text, "power"));
 	snprintf(recipe.power, sizeof(recipe.power), "scpi-power");
 	recipe.output = 3;
+	recipe.address = 17;
 	assert_int_equal(stop_recipe_print(&recipe, text, &err), 0);
 	assert_null(strstr(text, "dialect")); /* it has not said yet what it is */
 	snprintf(recipe.dialect, sizeof(recipe.dialect), "rigol-dp800");
