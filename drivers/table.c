@@ -2,7 +2,9 @@
 #include <stddef.h>
 
 #include "drivers/command/device.h"
+#include "drivers/lcus-relay/device.h"
 #include "drivers/load-stream/device.h"
+#include "drivers/modbus-power/device.h"
 #include "drivers/powered/device.h"
 #include "drivers/profile/device.h"
 #include "drivers/scpi-pen/device.h"
@@ -11,6 +13,6 @@
 /* clang-format off */
 const struct driver *const driver_table[] = {
 	&driver_scpi_pen, &driver_load_stream, &driver_profile, &driver_powered, &driver_scpi_power,
-	&driver_command,  NULL,
+	&driver_command,  &driver_lcus_relay,  &driver_modbus_relay, &driver_riden, &driver_dps, NULL,
 };
 /* clang-format on */

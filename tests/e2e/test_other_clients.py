@@ -22,6 +22,51 @@ def sigrok(bench, driver, *calls):
     return done.stdout, [json.loads(line) for line in truth.read_text().splitlines()]
 
 
+def in_front(bench, script):
+    """The same of any program: $P is the port of what gives the pen its power."""
+    truth = Path(tempfile.mkdtemp(prefix="oc")) / "truth.jsonl"
+    script = "P=$(readlink -f /dev/serial/by-id/*supply*);" + script
+    done = subprocess.run([str(a) for a in [rig.VIRTUAL, "--bench", bench, "--truth", truth, "--", "sh", "-c", script]],
+                          stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=60)
+    return done.stdout + done.stderr, [json.loads(line) for line in truth.read_text().splitlines()]
+
+
+def mbpoll(baud, what):
+    return f"timeout 10 mbpoll -m rtu -a 1 -b {baud} -P none -0 -1 -o 0.5 {what} $P"
+
+
+def relay():
+    """A Modbus client of libmodbus, against the virtual board that penrig's own framing is tested against."""
+    said, truth = in_front(rig.FIXTURES / "benches/bought-relay.json", ";".join([
+        mbpoll(9600, "-t 0 -r 0 -c 8"), mbpoll(9600, "-t 0 -r 0") + " -- 1", mbpoll(9600, "-t 0 -r 0 -c 8"), mbpoll(9600, "-t 0 -r 0") + " -- 0",
+        mbpoll(9600, "-t 0 -r 0 -c 8"), mbpoll(9600, "-t 0 -r 20 -c 1")]))
+    coils = [re.findall(r"\[\d\]:\s+(\d)", part) for part in said.split("-- Polling")[1:]]
+    check([c[:1] for c in coils if len(c) == 8] == [["0"], ["1"], ["0"]], f"mbpoll sees relay 1 closed and open: {said}")
+    check("Illegal data address" in said, f"and is told of a coil that is not there: {said[-300:]}")
+    check([t["on"] for t in truth if t.get("event") == "motor"] == [True, False], "the pen behind it ran, and stands")
+
+
+def riden():
+    said, truth = in_front(rig.FIXTURES / "benches/bought-riden.json", ";".join([
+        mbpoll(115200, "-t 4 -r 0 -c 4"), mbpoll(115200, "-t 4 -r 8") + " -- 480", mbpoll(115200, "-t 4 -r 9") + " -- 1500",
+        mbpoll(115200, "-t 4 -r 18") + " -- 1", "sleep 0.5", mbpoll(115200, "-t 4 -r 8 -c 11"), mbpoll(115200, "-t 4 -r 18") + " -- 0"]))
+    values = dict(re.findall(r"\[(\d+)\]:\s+(-?\d+)", said))
+    check(values.get("0") in ("60062", "-5474") and values.get("2") == "12345", f"mbpoll reads who it is: {said}")
+    check(values.get("8") == "480" and abs(int(values.get("10", 0)) - 480) < 5 and values.get("18") == "1", f"what was set and is measured: {values}")
+    check([t["on"] for t in truth if t.get("event") == "motor"] == [True, False], "the pen behind it ran, and stands")
+
+
+def dps():
+    """sigrok's driver of the DPS family, against the same virtual registers."""
+    folder = Path(tempfile.mkdtemp(prefix="dp"))
+    bench = rig.own_bench("bought-riden.json", folder)
+    bench.write_text(bench.read_text().replace('"driver": "riden"', '"driver": "dps"').replace("115200", "9600"))
+    said, truth = sigrok(bench, "rdtech-dps:conn=$P", "--set -c voltage_target=4.80:current_limit=1.5:enabled=true", "--samples 1",
+                         "--set -c enabled=false")
+    check(re.search(r"V1?: 4\.[78]", said), f"sigrok-cli reads the volts that it has set: {said}")
+    check([t["on"] for t in truth if t.get("event") == "motor"] == [True, False], f"the pen behind it ran, and stands: {said}")
+
+
 def rigol():
     said, truth = sigrok(rig.FIXTURES / "benches/bought-attended.json", "scpi-pps:conn=$P:serialcomm=9600/8n1",
                          "-g 1 --set -c voltage_target=4.80:current_limit=1.0:enabled=true", "--samples 1", "-g 1 --set -c enabled=false", "--samples 1")
@@ -36,5 +81,5 @@ def rigol():
 
 
 if __name__ == "__main__":
-    rigol()
+    rig.in_parallel([rigol, relay, riden, dps])
     check.end()

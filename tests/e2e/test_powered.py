@@ -18,6 +18,8 @@ PASS, FAIL = ("pass", "complete", 0), ("fail", "complete", 1)
 FAIL_LOST = ("fail", "device_lost", 1)
 UNSURE, LOST = ("inconclusive", "complete", 3), ("inconclusive", "device_lost", 4)
 TIMED, ATTENDED = "bought-supply.json", "bought-attended.json"
+RELAY, MUTE, RIDEN = "bought-relay.json", "bought-lcus.json", "bought-riden.json"
+TESTED = {TIMED, RELAY}  # have a timer
 
 # fault, bench: endings that are right
 FAULTS = {
@@ -39,6 +41,19 @@ FAULTS = {
     ("bit-flips:pen,rate=0.002", ATTENDED): {PASS, UNSURE, LOST},
     ("stall@3", TIMED): {FAIL, UNSURE},
     ("stuck@3", ATTENDED): {UNSURE},
+    ("welded@8", RELAY): {UNSURE},
+    ("dead-man-dead@0", RELAY): {UNSURE},
+    ("unfed@0", RELAY): {UNSURE},  # the relay opens in the middle, fed or not
+    ("slow@6,ms=150", RELAY): {LOST},  # an answer that is overdue is never the next one's
+    ("unplug:pen@8", RELAY): {LOST},
+    ("bit-flips:pen,rate=0.002", RELAY): {PASS, UNSURE, LOST},
+    ("welded@3", MUTE): {UNSURE},
+    ("silent:pen@5.2", MUTE): {UNSURE},  # it does not close: nobody knows that, and the pen is not blamed
+    ("silent:pen@6.9", MUTE): {UNSURE},  # it does not open
+    ("stall@3", MUTE): {UNSURE},
+    ("unplug:pen@3", MUTE): {LOST},
+    ("welded@3", RIDEN): {UNSURE},
+    ("off-volts@0,by=-0.8", RIDEN): {UNSURE},
 }
 NAMED = {"PEN-GOOD-01": {PASS}, "PEN-SLOW-01": {FAIL}, "PEN-SHALLOW-01": {FAIL}}
 check = rig.Checks()
@@ -53,7 +68,8 @@ def ordered_off(run, what):
 
 def honest(run, what):
     """Nothing is said that the truth contradicts."""
-    if "unplug" not in what and "cable" not in what:  # no cable, no order
+    deaf = "silent" in what and MUTE in what
+    if "unplug" not in what and "cable" not in what and not deaf:  # no cable or ear, no order
         ordered_off(run, what)
     if run.report is None:
         check(False, f"{what}: no report: {run.out[-400:]}")
@@ -103,6 +119,20 @@ def good(bench):
         check(not lines or ":TIM OFF" in lines[-1], f"{bench}: the supply's timer is as it was found: {lines}")
         check(bool(lines) == (bench == TIMED), f"{bench}: where it has one: {lines}")
         check(len(ons) == 2 + (bench == TIMED), f"{bench}: the power went on once for each point and for the test: {ons}")
+    return job
+
+
+def other(bench):
+    """What only switches, and what is spoken to in registers: results as on any bench, and what is known of the power is said."""
+    def job():
+        run = powered.Run(bench, plan=powered.PROVEN if bench in TESTED else powered.PLAN)
+        check(run.run.outcome() == PASS, f"{bench}: {run.run.outcome()} {run.out[-600:]}")
+        honest(run, bench)
+        inside(run, bench)
+        stated, stop = run.report["bench"], run.report["stop"]["text"]
+        check(stated["rate_by"] == ("volts" if bench == RIDEN else "own"), f"{bench}: what makes its rate: {stated}")
+        check(("was told, and cannot say" in stop) == (bench == MUTE), f"{bench}: whether its power was read back: {stop}")
+        check(stated["dead_man_tested"] is (bench in TESTED), f"{bench}: whether its timer was tested: {stated}")
     return job
 
 
@@ -177,7 +207,8 @@ def interrupted():
 
 def faulty(fault, bench, seed, right):
     def job():
-        run = powered.Run(bench, faults=fault.split("+"), seed=seed, proven=bench == TIMED)
+        run = powered.Run(bench, plan=powered.PROVEN if bench == RELAY else powered.PLAN, faults=fault.split("+"), seed=seed,
+                          proven=bench == TIMED)
         what = f"{fault} on {bench}, seed {seed}"
         check(run.run.outcome() in right, f"{what}: {run.run.outcome()} {run.report and run.report['verdict_reason']}")
         check("nothing shows" not in run.out, f"{what}: ends so for another reason than a timer that was not tested")
@@ -253,6 +284,7 @@ def hands():
 
 if __name__ == "__main__":
     jobs = [good(TIMED), good(ATTENDED), deadman, hands, by_hand, off_before_it_was_lost, interrupted, quick_heartbeats]
+    jobs += [other(bench) for bench in (RELAY, MUTE, RIDEN)]
     jobs += [named(dut, right) for dut, right in NAMED.items()]
     jobs += [faulty(fault, bench, seed, right) for (fault, bench), right in FAULTS.items() for seed in range(1, SEEDS + 1)]
     rig.in_parallel(jobs)
