@@ -12,6 +12,7 @@
 
 #define ANSWERS_MAX  8                /* answers of its own that wait for a tick: the session has one verb under way */
 #define LAST_WORDS   2                /* that agree: behind a stop no other read would tell a garbled one */
+#define LAST_ASKED   3                /* times, where the answer makes no sense */
 #define TRIP_NEAR_NS (50 * NS_PER_MS) /* how much earlier than its time the timer may be seen to have been over */
 
 struct answer { /* of a verb that no device is asked for */
@@ -19,6 +20,15 @@ struct answer { /* of a verb that no device is asked for */
 	void *ctx;
 	int status;
 	struct err err;
+};
+
+/* A stop: it is done once the supply's output is off and the timer's last word is heard, so that what that says is of the point
+ * that the stop has ended. */
+struct stop {
+	struct powered *pen;
+	device_done_fn done;
+	void *ctx;
+	unsigned words, unheard; /* in a row that the timer was not armed; that made no sense */
 };
 
 struct powered {
@@ -44,7 +54,7 @@ struct powered {
 	uint64_t fresh_from; /* number of the first read that began with the output on */
 	bool timer_off;      /* as it was told with the read that ended last */
 	bool owes_word;      /* of the timer, behind a stop: whether it was armed to the end */
-	unsigned words;      /* in a row that it was not */
+	struct stop *stop;   /* the newest that is not done; NULL: none */
 	device_done_fn run_done;
 	void *run_ctx;
 };
@@ -275,14 +285,15 @@ static void powered_run(struct device *device, device_done_fn done, void *ctx)
 	struct powered *pen = powered_of(device);
 	struct err err;
 
-	if (pen->starting || !pen->set) {
-		int status = err_set(&err, -EAGAIN, "the pen's power is to be set before it is switched on");
+	if (pen->starting || !pen->set || pen->owes_word) {
+		int status = err_set(&err, -EAGAIN,
+				     pen->owes_word ? "the stop before this start is not done"
+						    : "the pen's power is to be set before it is switched on");
 		answer_later(pen, status, &err, done, ctx);
 		return;
 	}
 	pen->condition = 0;
 	pen->low = 0;
-	pen->owes_word = false; /* it is asked before the output is switched on */
 	pen->fed_ns = pen->timer_asked_ns = pen->now_ns;
 	pen->starting = true;
 	pen->run_done = done;
@@ -331,26 +342,61 @@ static void read_output(struct powered *pen, unsigned also, device_done_fn done,
 	pen->verbs->read(pen->supply, also, read_done, read);
 }
 
-static void ask_last_word(struct powered *pen);
+static void ask_last_word(struct stop *stop);
 
-static void last_word(void *ctx, int status, const struct err *err)
+static const char no_word[] =
+	"whether the timer of the pen's power supply was armed to the end is not known: it has not said so with sense";
+
+/* A newer stop asks for itself. */
+static void end_stop(struct stop *stop, int status, const struct err *err)
 {
-	struct powered *pen = ctx;
-
-	(void)err;
-	if (status || !pen->owes_word) /* another stop has overtaken it, and asks again */
-		return;
-	pen->words = pen->timer_off ? pen->words + 1 : 0;
-	pen->owes_word = pen->words > 0 && pen->words < LAST_WORDS;
-	if (pen->owes_word)
-		ask_last_word(pen);
-	else if (pen->words)
-		appear(pen, PEN_TIMER_OFF, disarmed);
+	if (stop->pen->stop == stop)
+		stop->pen->stop = NULL;
+	if (stop->done)
+		stop->done(stop->ctx, status, err);
+	free(stop);
 }
 
-static void ask_last_word(struct powered *pen)
+/* The output is known to be off, whatever becomes of the question. */
+static void last_word(void *ctx, int status, const struct err *err)
 {
-	read_output(pen, POWER_READ_TIMER, last_word, pen);
+	struct stop *stop = ctx;
+	struct powered *pen = stop->pen;
+
+	if (status == -ECANCELED) {
+		end_stop(stop, status, err);
+		return;
+	}
+	if (status == 0)
+		stop->words = pen->timer_off ? stop->words + 1 : 0;
+	else if (status != -ENODEV && status != -ETIMEDOUT) /* else the supply is lost, and that is said */
+		stop->unheard++;
+	if ((status == 0 && stop->words > 0 && stop->words < LAST_WORDS) ||
+	    (status && stop->unheard > 0 && stop->unheard < LAST_ASKED)) {
+		ask_last_word(stop);
+		return;
+	}
+	pen->owes_word = false;
+	if (stop->words >= LAST_WORDS)
+		appear(pen, PEN_TIMER_OFF, disarmed);
+	else if (stop->unheard >= LAST_ASKED)
+		appear(pen, PEN_TIMER_OFF, no_word);
+	end_stop(stop, 0, NULL);
+}
+
+static void ask_last_word(struct stop *stop)
+{
+	read_output(stop->pen, POWER_READ_TIMER, last_word, stop);
+}
+
+static void switched_off(void *ctx, int status, const struct err *err)
+{
+	struct stop *stop = ctx;
+
+	if (status == 0 && stop->pen->owes_word && stop->pen->stop == stop)
+		ask_last_word(stop);
+	else
+		end_stop(stop, status, err);
 }
 
 /* Behind it the timer is asked for once more: it may have been disarmed since it last was. One that has tripped says nothing
@@ -358,15 +404,19 @@ static void ask_last_word(struct powered *pen)
 static void powered_stop(struct device *device, device_done_fn done, void *ctx)
 {
 	struct powered *pen = powered_of(device);
+	struct stop *stop = calloc(1, sizeof(*stop));
 
+	if (stop)
+		*stop = (struct stop){.pen = pen, .done = done, .ctx = ctx};
 	pen->owes_word |= pen->wanted && pen->timer_ns && pen->setup.fed &&
 			  !(pen->condition & (PEN_DEADMAN_TRIPPED | PEN_TIMER_OFF));
 	pen->wanted = false;
-	pen->words = 0;
+	pen->stop = stop;
 	cancel_answers(pen);
-	pen->verbs->off(pen->supply, done, ctx);
-	if (pen->owes_word)
-		ask_last_word(pen);
+	if (stop)
+		pen->verbs->off(pen->supply, switched_off, stop);
+	else /* a computer without memory must be able to stop its pen; it starts it no more where a word is owed */
+		pen->verbs->off(pen->supply, done, ctx);
 }
 
 static void powered_heartbeat(struct device *device, device_done_fn done, void *ctx)

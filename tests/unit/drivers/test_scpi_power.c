@@ -657,13 +657,19 @@ static void test_pen_runs(void **state)
 	finish();
 }
 
-static void stop_pen(void)
-{
-	struct outcome off = {0};
+static struct outcome off;
 
+static void order_off(void)
+{
+	off = (struct outcome){0};
 	device->driver->pen->stop(device, on_done, &off);
 	answer(":OUTP OFF;:OUTP?", "0");
 	answer(":OUTP OFF;:OUTP?", "0");
+}
+
+static void stop_pen(void)
+{
+	order_off();
 	assert_int_equal(off.calls, 1);
 	assert_int_equal(off.status, 0);
 }
@@ -675,32 +681,77 @@ static void last_word(const char *armed)
 	answer(":OUTP:TIM?", armed);
 }
 
-/* It may have been disarmed since it was asked last. Once may be a garbled line. */
+/* It may have been disarmed since it was asked last. Once may be a garbled line. The stop is done with the last word: what it says
+ * is of the point that the stop has ended. */
 static void test_timer_disarmed_before_the_stop(void **state)
 {
 	(void)state;
 	open_pen();
 	arm_and_run();
-	stop_pen();
+	order_off();
 	last_word("0");
-	assert_int_equal(heard.conditions, 0);
+	assert_int_equal(off.calls, 0);
 	last_word("1");
 	assert_int_equal(heard.conditions, 0);
+	assert_true(off.calls == 1 && off.status == 0);
 	nothing_sent();
 	finish();
 	open_pen();
 	arm_and_run();
-	stop_pen();
+	order_off();
 	last_word("0");
 	expect(":OUTP?");
-	stop_pen(); /* which overtakes the second question, and begins anew */
+	order_off(); /* which overtakes the second question, and begins anew */
 	last_word("0");
 	assert_int_equal(heard.conditions, 0);
 	last_word("0");
 	assert_int_equal(heard.conditions, PEN_TIMER_OFF);
+	assert_true(off.calls == 1 && off.status == 0);
 	nothing_sent();
 	stop_pen();
 	nothing_sent();
+	finish();
+}
+
+/* A last word without sense is asked for again, and then the point is worth nothing, and that at once. */
+static void test_timer_without_a_last_word(void **state)
+{
+	struct outcome ran = {0};
+
+	(void)state;
+	for (unsigned odd = 0; odd < 2; odd++) {
+		open_pen();
+		arm_and_run();
+		order_off();
+		device->driver->pen->run(device, on_done, &ran); /* nor does it start before that */
+		tick(5);
+		assert_int_equal(ran.status, -EAGAIN);
+		for (unsigned i = 0; i < 2 + odd; i++) { /* each asked twice */
+			answer(":OUTP?", "what?");
+			answer(":OUTP?", "what?");
+		}
+		assert_int_equal(off.calls, odd);
+		assert_int_equal(heard.conditions, odd ? PEN_TIMER_OFF : 0);
+		if (!odd)
+			last_word("1");
+		assert_true(off.calls == 1 && off.status == 0);
+		nothing_sent();
+		finish();
+	}
+}
+
+/* One that falls silent had said off: that stands, and the loss is told by itself. */
+static void test_silent_behind_a_stop(void **state)
+{
+	(void)state;
+	open_pen();
+	arm_and_run();
+	order_off();
+	expect(":OUTP?");
+	tick(500);
+	assert_int_equal(heard.lost, 1);
+	assert_int_equal(heard.conditions, 0);
+	assert_true(off.calls == 1 && off.status == 0);
 	finish();
 }
 
@@ -749,7 +800,7 @@ static void put_back(const char *on, const char *s, const char *time, bool disar
 	arm_and_run();
 	found_on = "0";
 	found_s = "60";
-	stop_pen();
+	order_off();
 	last_word("1");
 	device->driver->pen->release(device, on_done, &done);
 	answer(time, s);
@@ -772,7 +823,7 @@ static void test_timer_as_it_was_found(void **state)
 	put_back("1", "0.5", ":OUTP:TIM:DEL 0.500;:OUTP:TIM:DEL?", true);  /* a killed run's */
 	open_pen();
 	arm_and_run();
-	stop_pen();
+	order_off();
 	last_word("1");
 	device->driver->pen->release(device, on_done, &done);
 	answer(":OUTP:TIM:DEL 60.000;:OUTP:TIM:DEL?", "60");
@@ -793,7 +844,9 @@ static void test_stale_state(void **state)
 	(void)state;
 	open_pen();
 	arm_and_run();
-	struct outcome off = {0}, on = {0};
+	struct outcome on = {0};
+
+	off = (struct outcome){0};
 	device->driver->pen->stop(device, on_done, &off);
 	say("0");
 	say("0");
@@ -860,6 +913,8 @@ int main(void)
 		cmocka_unit_test(test_pen_runs),
 		cmocka_unit_test(test_timer_disarmed_while_on),
 		cmocka_unit_test(test_timer_disarmed_before_the_stop),
+		cmocka_unit_test(test_timer_without_a_last_word),
+		cmocka_unit_test(test_silent_behind_a_stop),
 		cmocka_unit_test(test_timer_as_it_was_found),
 		cmocka_unit_test(test_stale_state),
 		cmocka_unit_test(test_switched_off),
