@@ -6,7 +6,7 @@
 
 #include "rig/link/name.h"
 
-const struct link_ops *const link_table[] = {&link_serial, &link_usb, &link_exec, &link_file, NULL};
+const struct link_ops *const link_table[] = {&link_serial, &link_usb, &link_exec, &link_file, &link_tcp, NULL};
 
 static bool known_scheme(const char *scheme)
 {
@@ -33,13 +33,14 @@ static int find_ops(const struct link_ops *const *table, const char *uri, const 
 	}
 	return err_set(err, -EINVAL,
 		       "'%s' names no device: write usb:VID:PID:SERIAL, serial:VID:PID:SERIAL or serial:by-id=NAME "
-		       "(`penrig list` shows the names of what is plugged in), exec:PROGRAM or file:PATH",
+		       "(`penrig list` shows the names of what is plugged in), tcp:ADDRESS, exec:PROGRAM or file:PATH",
 		       uri);
 }
 
 int link_uri_check(const struct link_ops *const *table, const char *uri, struct err *err)
 {
 	const struct link_ops *ops;
+	struct link_address address;
 	struct link_name name;
 	const char *rest;
 	int status = find_ops(table, uri, &ops, &rest, err);
@@ -48,6 +49,8 @@ int link_uri_check(const struct link_ops *const *table, const char *uri, struct 
 		return status;
 	if (known_scheme(ops->scheme))
 		return link_name_parse(ops->scheme, rest, &name, err);
+	if (strcmp(ops->scheme, "tcp") == 0)
+		return link_address_parse(rest, &address, err);
 	return *rest ? 0 : err_set(err, -EINVAL, "'%s' names no device: nothing stands behind the colon", uri);
 }
 
@@ -84,17 +87,31 @@ static bool given(const struct link_settings *settings)
 	       settings->wait_ns;
 }
 
-static int check_usb(const struct link_opening *opening, struct err *err)
+static int check_no_settings(const struct link_opening *opening, struct err *err)
 {
-	if (!opening->wants.usb_class)
-		return err_set(err, -EINVAL, "%s: this driver has no USB interface; name the device as serial:…",
-			       opening->uri);
 	if (given(&opening->settings))
 		return err_set(err, -EINVAL,
 			       "%s: baud rate, data bits, parity, stop bits, flow control and a wait after opening are "
 			       "for serial: links; leave them out",
 			       opening->uri);
 	return 0;
+}
+
+static int check_usb(const struct link_opening *opening, struct err *err)
+{
+	if (!opening->wants.usb_class)
+		return err_set(err, -EINVAL, "%s: this driver has no USB interface; name the device as serial:…",
+			       opening->uri);
+	return check_no_settings(opening, err);
+}
+
+static int check_tcp(const struct link_opening *opening, struct err *err)
+{
+	if (!opening->wants.tcp_port)
+		return err_set(err, -EINVAL,
+			       "%s: this driver has no network interface; name the device as serial:… or usb:…",
+			       opening->uri);
+	return check_no_settings(opening, err);
 }
 
 /* Fills what the bench and the driver leave unset. */
@@ -139,6 +156,8 @@ int link_open(const struct link_opening *opening, struct link **ret, struct err 
 		status = check_usb(opening, err);
 	else if (!status && strcmp(ops->scheme, "serial") == 0)
 		status = settle_serial(opening, &wants.serial, err);
+	else if (!status && strcmp(ops->scheme, "tcp") == 0)
+		status = check_tcp(opening, err);
 	if (status)
 		return status;
 	if (opening->adopted && ops->adopt)

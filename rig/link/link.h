@@ -5,8 +5,10 @@
  *   usb:VID:PID:SERIAL      usb:port=1-2.3
  *   serial:VID:PID:SERIAL   serial:port=1-2.3   serial:by-id=NAME   serial:/dev/serial/by-id/NAME
  *   exec:PROGRAM            file:PATH
+ *   tcp:ADDRESS:PORT        tcp:ADDRESS       tcp:[IPV6]:PORT
  * VID and PID are four hex digits. A name that is not stable (/dev/ttyACM0) is refused with the stable one to write.
- * exec: is a program whose standard output is read, file: a FIFO or a device of the kernel: bytes only come from them. */
+ * exec: is a program whose standard output is read, file: a FIFO or a device of the kernel: bytes only come from them.
+ * tcp: is a device on the network, by its address: a name would have to be looked up, which may block. */
 #ifndef PENRIG_LINK_LINK_H
 #define PENRIG_LINK_LINK_H
 
@@ -25,7 +27,8 @@ struct link;
 /* Where received bytes and "gone" arrive. Called from the loop, never from inside a call into the link.
  * bytes: `end` marks the end of a USB transfer or message (short packet); serial links never set it. host_ns is read
  *        once, when the bytes arrived.
- * gone:  exactly once, at most 100 ms after the device went; nothing follows it; only link_close() is useful then. */
+ * gone:  exactly once, at most 100 ms after the device went; nothing follows it; only link_close() is useful then. Of a tcp:
+ *        link whose other side vanished without a word, some 3 s after: who needs to know sooner looks at what comes. */
 struct link_sink {
 	void *ctx;
 	void (*bytes)(void *ctx, const uint8_t *data, size_t len, bool end, uint64_t host_ns);
@@ -82,6 +85,7 @@ struct link_wants {
 	bool source;                  /* bytes only come: exec: and file: links, and no others */
 	bool binary;                  /* every byte value may come: fewer than 8 data bits and XON/XOFF are refused */
 	struct link_settings serial;  /* baud 0 = the driver has no serial face */
+	uint16_t tcp_port;            /* where the link names none; 0 = the driver has no network face */
 	const char *const *arguments; /* of a program, NULL-terminated; NULL: none. Borrowed for the call */
 };
 
@@ -124,6 +128,7 @@ struct link {
 	/* No byte leaves before this time, and what arrives before it is dropped: the wait after opening. 0 = no wait.
 	 * Who waits for an answer counts from here. */
 	uint64_t held_until_ns;
+	bool connecting; /* tcp: the other side has not answered yet; what is written meanwhile waits */
 };
 
 /* What implements a scheme. Nothing here blocks but where it says so; an error's text names the remedy. */
@@ -189,7 +194,7 @@ struct link_ops {
 	int (*list)(void (*each)(void *ctx, const struct link_identity *id), void *ctx, struct err *err);
 };
 
-extern const struct link_ops link_serial, link_usb, link_exec, link_file;
+extern const struct link_ops link_serial, link_usb, link_exec, link_file, link_tcp;
 extern const struct link_ops *const link_table[]; /* NULL-terminated: every scheme of the product */
 
 /* All that is said of a link to be opened. Borrowed for the call, but for what it points to of the loop and the table. */
@@ -204,7 +209,7 @@ struct link_opening {
 };
 
 /* Opens by scheme and wraps a USB link for USBTMC where wanted. Errors: those of link_ops.open; -EINVAL too for an
- * unknown scheme, a driver without this face, settings out of range, and any setting given for a usb: link. */
+ * unknown scheme, a driver without this face, settings out of range, and any setting given for a usb: or tcp: link. */
 int link_open(const struct link_opening *opening, struct link **ret, struct err *err);
 void link_close(struct link *link); /* NULL is fine */
 

@@ -2,6 +2,7 @@
  * Knows the two schemes of the product and the few places of Linux that lead from one name to another. */
 #include "rig/link/name.h"
 
+#include <arpa/inet.h>
 #include <ctype.h>
 #include <dirent.h>
 #include <errno.h>
@@ -174,6 +175,53 @@ bool link_name_matches(const struct link_name *name, const struct link_identity 
 		return strcmp(name->text, id->port) == 0;
 	return name->kind == LINK_NAME_IDS && name->vid == id->vid && name->pid == id->pid &&
 	       strcmp(name->text, id->serial) == 0;
+}
+
+/* ---- addresses ---------------------------------------------------------------------------------------------------- */
+
+/* Text up to 48 bytes before the port, and the port's text or NULL. */
+static bool split_address(const char *uri, struct link_address *ret, const char **ret_port)
+{
+	const char *from = *uri == '[' ? uri + 1 : uri, *end = strchr(from, *uri == '[' ? ']' : ':');
+	size_t len = end ? (size_t)(end - from) : strlen(from);
+
+	ret->v6 = *uri == '[';
+	if (len >= sizeof(ret->host) || (ret->v6 && !end))
+		return false;
+	memcpy(ret->host, from, len);
+	ret->host[len] = '\0';
+	end = from + len + (ret->v6 ? 1 : 0);
+	*ret_port = *end == ':' ? end + 1 : NULL;
+	return *end == ':' || !*end;
+}
+
+int link_address_parse(const char *uri, struct link_address *ret, struct err *err)
+{
+	struct link_address address = {.port = 0};
+	const char *port = NULL;
+	uint8_t bytes[16];
+	int family;
+
+	if (!split_address(uri, &address, &port))
+		return err_set(err, -EINVAL, "'tcp:%s' names no device: write tcp:ADDRESS:PORT or tcp:[IPV6]:PORT",
+			       uri);
+	family = address.v6 ? AF_INET6 : AF_INET;
+	if (inet_pton(family, address.host, bytes) != 1)
+		return err_set(
+			err, -EINVAL,
+			"'tcp:%s': \"%s\" is no address such as 192.168.1.20; a name is not looked up, since that "
+			"may take seconds: `getent ahosts NAME` shows its address",
+			uri, address.host);
+	inet_ntop(family, bytes, address.host, sizeof(address.host));
+	if (port) {
+		char *end;
+		long number = isdigit((unsigned char)*port) ? strtol(port, &end, 10) : 0;
+		if (number < 1 || number > 65535 || *end)
+			return err_set(err, -EINVAL, "'tcp:%s': a port is a number from 1 to 65535", uri);
+		address.port = (uint16_t)number;
+	}
+	*ret = address;
+	return 0;
 }
 
 /* ---- who holds a node ------------------------------------------------------------------------------------------ */

@@ -22,6 +22,16 @@ int link_name_parse(const char *scheme, const char *uri, struct link_name *ret, 
 /* By ids or port; a by-id name is the file system's to resolve and never matches here. */
 bool link_name_matches(const struct link_name *name, const struct link_identity *id);
 
+/* A device on the network: "192.168.1.20", "192.168.1.20:502", "[fe80::1]:502". Its address, never a name. */
+struct link_address {
+	char host[48]; /* as inet_ntop() writes it */
+	bool v6;
+	uint16_t port; /* 0: not said */
+};
+
+/* -EINVAL with the remedy. uri: without its scheme. */
+int link_address_parse(const char *uri, struct link_address *ret, struct err *err);
+
 /* The name in /dev/serial/by-id that leads to `node` ("/dev/ttyACM0"), or -ENOENT. */
 int link_by_id_of(const char *node, char *ret, size_t size);
 
