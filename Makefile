@@ -30,7 +30,7 @@ APT_BUILD := gcc make pkg-config libserialport-dev libusb-1.0-0-dev libcjson-dev
 APT_DEMO  := $(APT_BUILD) umockdev
 APT_CHECK := $(APT_DEMO) libcmocka-dev scdoc python3 python3-jsonschema python3-prometheus-client python3-pyvisa \
 	python3-pyvisa-py python3-usb python3-serial python3-numpy python3-h5py libhdf5-dev usbutils clang clang-format \
-	universal-ctags strace minisign git libmicrohttpd-dev sigrok-cli mbpoll libpq-dev
+	universal-ctags strace minisign git libmicrohttpd-dev sigrok-cli mbpoll libpq-dev mbpoll
 # For the page of `penrig station`, and for looking at it in a browser (450 MB installed: not part of `make check`).
 APT_STATION := $(APT_DEMO) libmicrohttpd-dev
 APT_BROWSER := $(APT_STATION) chromium chromium-driver python3-selenium fonts-dejavu-core zbar-tools zint dmtx-utils

@@ -243,6 +243,7 @@ static int open_device(struct look *look, struct err *err)
 		.rate_hz = bench->rate_hz,
 		.told = bench->profile[0] ? &told : NULL,
 		.command = bench->command.there ? &bench->command.setup : NULL,
+		.daq = bench->daq.there ? &bench->daq.setup : NULL,
 		.host = {.ctx = look,
 			 .ready = on_ready,
 			 .block = on_block,

@@ -482,6 +482,12 @@ static int check_described(const struct bench *bench, const struct bench_device 
 	if (driver->described && !command)
 		return json_error(bench->doc, device->node, err,
 				  "\"command\" is missing: what the samples are; docs/programs.md has an example");
+	if (driver->mapped != device->daq.there)
+		return json_error(bench->doc, device->daq.there ? json_get(device->node, "daq") : device->node, err,
+				  driver->mapped
+					  ? "\"daq\" is missing: what hangs on the inputs; docs/daq.md has an example"
+					  : "the driver \"%s\" knows its device's channels: leave \"daq\" out",
+				  driver->name);
 	if (driver->described == link_uri_is_source(link_table, device->link))
 		return 0;
 	return json_error(bench->doc, json_get(device->node, "link"), err,

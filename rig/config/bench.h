@@ -65,6 +65,12 @@ struct bench_command {
 	char sha256[65]; /* must be the program's; empty: not checked */
 };
 
+/* What hangs on the inputs of a DAQ. */
+struct bench_daq {
+	bool there;
+	struct daq_setup setup;
+};
+
 /* What every device of a bench has, and what its roles add to that. */
 struct bench_device {
 	char name[32];              /* empty in the short form, "pen" and "sensor" */
@@ -88,6 +94,7 @@ struct bench_device {
 	unsigned sites;          /* what each value of a reading is of */
 	char site[DEVICE_SITES_MAX][16];
 	struct bench_command command; /* of a driver that needs it */
+	struct bench_daq daq;         /* the same */
 	const struct json *node;      /* its entry in the file, for messages */
 };
 

@@ -8,6 +8,7 @@
 
 #include "rig/base/digest.h"
 #include "rig/config/command.h"
+#include "rig/config/daq.h"
 #include "rig/config/filekind.h"
 #include "rig/link/link.h"
 
@@ -288,6 +289,7 @@ static const struct device_key {
 	 MEASURE,
 	 0,
 	 false},
+	{{.key = "daq", .kind = FIELD_CUSTOM, .offset = IN(device.daq), .read = bench_daq_read}, MEASURE, 0, false},
 	{{.key = "unit", .kind = FIELD_STRING, .offset = IN(device.unit), .size = SIZE(bench_device, unit), .lo = 1},
 	 MEASURE,
 	 0,
@@ -619,13 +621,13 @@ static int check_zero(const struct json_doc *doc, const struct json *node, struc
 }
 
 /* Within these a sample reaches this computer, where the bench file does not say: a frame of 1 ms on USB, a block of
- * 5 ms on a line that is just fast enough, and of a program as late as still counts as fresh. */
+ * 5 ms on a line that is just fast enough or on a network, and of a program as late as still counts as fresh. */
 static void default_latency(struct bench_device *device)
 {
 	if (device->latency_hi_ms == 0)
-		device->latency_hi_ms = device->command.there                      ? 100.0
-					: strncmp(device->link, "serial:", 7) == 0 ? 5.0
-										   : 1.0;
+		device->latency_hi_ms = device->command.there                   ? 100.0
+					: strncmp(device->link, "usb:", 4) != 0 ? 5.0
+										: 1.0;
 }
 
 static void take(const struct json *node, uint32_t roles, const struct device_text *text, struct bench *bench)
@@ -686,6 +688,8 @@ static int read_device(const struct json_doc *doc, const struct json *node, bool
 		ret = load_profile(doc, node, bench, &text.device, err);
 	if (ret == 0)
 		ret = bench_command_settle(doc, node, bench, roles, &text.device, err);
+	if (ret == 0)
+		ret = bench_daq_settle(doc, node, roles, &text.device, err);
 	if (ret) {
 		json_doc_free(text.device.profile_doc);
 		return ret;

@@ -1,6 +1,7 @@
 /* See command.h. */
 #include "rig/config/command.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
@@ -29,11 +30,6 @@ static const char *const separator_words[] = {"comma", "semicolon", "tab", "blan
 static const char separators[] = {',', ';', '\t', ' '};
 
 /* ---- channels ---------------------------------------------------------------------------------------------------- */
-
-struct channel_text {
-	struct command_channel channel;
-	int64_t column;
-};
 
 _Static_assert(offsetof(struct command_channel, range_hi) ==
 		       offsetof(struct command_channel, range_lo) + sizeof(double),
@@ -66,7 +62,8 @@ static enum quantity quantity_of(const char *unit)
 	return QUANTITY_OTHER;
 }
 
-static const struct json_field channel_fields[] = {
+/* What every channel says, whoever delivers it. */
+static const struct json_field common_fields[] = {
 	{.key = "name",
 	 .kind = FIELD_STRING,
 	 .offset = OF(channel.name),
@@ -79,15 +76,8 @@ static const struct json_field channel_fields[] = {
 	 .size = sizeof(((struct command_channel *)0)->unit),
 	 .required = true,
 	 .lo = 1},
-	{.key = "column",
-	 .kind = FIELD_INT,
-	 .offset = OF(column),
-	 .required = true,
-	 .lo = 1,
-	 .hi = COMMAND_COLUMNS_MAX},
 	{.key = "scale", .kind = FIELD_NUMBER, .offset = OF(channel.scale), .lo = -1e9, .hi = 1e9},
 	{.key = "offset", .kind = FIELD_NUMBER, .offset = OF(channel.offset), .lo = -1e9, .hi = 1e9},
-	{.key = "resolution", .kind = FIELD_NUMBER, .offset = OF(channel.resolution), .lo = 1e-12, .hi = 1e6},
 	{.key = "range", .kind = FIELD_CUSTOM, .offset = OF(channel.range_lo), .required = true, .read = read_range},
 	{.key = "noise_rms", .kind = FIELD_NUMBER, .offset = OF(channel.noise_rms), .lo = 0, .hi = 1e9},
 	{.key = "bandwidth_hz",
@@ -96,8 +86,51 @@ static const struct json_field channel_fields[] = {
 	 .lo = 1e-3,
 	 .hi = 1e7,
 	 .unit = "Hz"},
+};
+
+#define COMMON  (sizeof(common_fields) / sizeof(common_fields[0]))
+#define OWN_MAX 4
+
+static const struct json_field column_fields[] = {
+	{.key = "column",
+	 .kind = FIELD_INT,
+	 .offset = OF(column),
+	 .required = true,
+	 .lo = 1,
+	 .hi = COMMAND_COLUMNS_MAX},
+	{.key = "resolution", .kind = FIELD_NUMBER, .offset = OF(channel.resolution), .lo = 1e-12, .hi = 1e6},
 	{.key = NULL},
 };
+
+int bench_channel_read(const struct json_doc *doc, const struct json *node, const struct json_field *own,
+		       struct channel_text *ret, struct err *err)
+{
+	struct json_field fields[COMMON + OWN_MAX + 1];
+	struct channel_text text = {.channel = {.scale = 1}};
+	size_t n = 0;
+
+	for (; own[n].key; n++)
+		fields[n] = own[n];
+	assert(n <= OWN_MAX);
+	for (size_t i = 0; i < COMMON; i++) {
+		bool given = false;
+		for (const struct json_field *f = own; f->key; f++)
+			given |= strcmp(f->key, common_fields[i].key) == 0;
+		if (!given)
+			fields[n++] = common_fields[i];
+	}
+	fields[n] = (struct json_field){.key = NULL};
+	int status = json_read_object(doc, node, fields, &text, err);
+
+	if (status)
+		return status;
+	text.channel.column = (unsigned)text.column;
+	text.channel.quantity = quantity_of(text.channel.unit);
+	if (text.channel.scale == 0)
+		return json_error(doc, json_get(node, "scale"), err, "a scale of 0 makes every value the same");
+	*ret = text;
+	return 0;
+}
 
 /* How finely a column is kept is only asked where it is no integer. */
 static int check_resolution(const struct json_doc *doc, const struct json *node, const struct command_setup *setup,
@@ -120,8 +153,6 @@ static int check_channel(const struct json_doc *doc, const struct json *node, co
 	if (channel->column > setup->columns)
 		return json_error(doc, json_get(node, "column"), err,
 				  "column %u, and \"columns\" says that there are %u", channel->column, setup->columns);
-	if (channel->scale == 0)
-		return json_error(doc, json_get(node, "scale"), err, "a scale of 0 makes every value the same");
 	for (unsigned i = 0; i < setup->channels; i++)
 		if (strcmp(setup->channel[i].name, channel->name) == 0)
 			return json_error(doc, json_get(node, "name"), err, "a channel \"%s\" stands here already",
@@ -138,13 +169,10 @@ static int read_channels(const struct json_doc *doc, const struct json *node, st
 		return json_error(doc, node, err, "\"channels\" is a list of 1 to %d objects with " CHANNEL_KEYS,
 				  CHANNELS_MAX);
 	for (size_t i = 0; i < json_size(node) && ret == 0; i++) {
-		struct channel_text text = {.channel = {.scale = 1}};
-		ret = json_read_object(doc, json_at(node, i), channel_fields, &text, err);
-		if (ret == 0) {
-			text.channel.column = (unsigned)text.column;
-			text.channel.quantity = quantity_of(text.channel.unit);
+		struct channel_text text;
+		ret = bench_channel_read(doc, json_at(node, i), column_fields, &text, err);
+		if (ret == 0)
 			ret = check_channel(doc, json_at(node, i), setup, &text.channel, err);
-		}
 		if (ret == 0)
 			setup->channel[setup->channels++] = text.channel;
 	}
@@ -236,19 +264,29 @@ int bench_command_read(const struct json_doc *doc, const struct json *node, void
 
 /* ---- with the rest of its entry ---------------------------------------------------------------------------------- */
 
-static int check_roles(const struct json_doc *doc, const struct json *node, uint32_t roles,
-		       const struct command_setup *setup, struct err *err)
+int bench_channels_serve(const struct json_doc *doc, const struct json *list, uint32_t roles,
+			 const struct command_channel *const *channel, unsigned channels, struct err *err)
 {
 	for (size_t i = 0; i < QUANTITIES; i++) {
 		bool found = false;
-		for (unsigned c = 0; c < setup->channels; c++)
-			found |= setup->channel[c].quantity == quantities[i].quantity;
+		for (unsigned c = 0; c < channels; c++)
+			found |= channel[c]->quantity == quantities[i].quantity;
 		if ((roles & ROLE_BIT(quantities[i].role)) && !found)
-			return json_error(doc, json_get(json_get(node, "command"), "channels"), err,
-					  "the role \"%s\" needs a channel in %s", role_row(quantities[i].role)->name,
-					  quantities[i].unit);
+			return json_error(doc, list, err, "the role \"%s\" needs a channel in %s",
+					  role_row(quantities[i].role)->name, quantities[i].unit);
 	}
 	return 0;
+}
+
+static int check_roles(const struct json_doc *doc, const struct json *node, uint32_t roles,
+		       const struct command_setup *setup, struct err *err)
+{
+	const struct command_channel *channel[CHANNELS_MAX];
+
+	for (unsigned i = 0; i < setup->channels; i++)
+		channel[i] = &setup->channel[i];
+	return bench_channels_serve(doc, json_get(json_get(node, "command"), "channels"), roles, channel,
+				    setup->channels, err);
 }
 
 static int digest_file(const char *path, char ret[DIGEST_HEX])

@@ -14,6 +14,20 @@ int bench_command_read(const struct json_doc *doc, const struct json *node, void
 int bench_command_settle(const struct json_doc *doc, const struct json *node, const struct bench *bench, uint32_t roles,
 			 struct bench_device *device, struct err *err);
 
+/* One entry of a list of channels: what all of them say, and the keys of this list besides, whose offsets count in *ret; a
+ * key of its own comes before a common one of the same name. END row: key NULL. */
+struct channel_text {
+	struct command_channel channel;
+	int64_t column;
+	double range_v;
+};
+int bench_channel_read(const struct json_doc *doc, const struct json *node, const struct json_field *own,
+		       struct channel_text *ret, struct err *err);
+
+/* Whether each role finds a channel of its quantity among these. list: for the message. */
+int bench_channels_serve(const struct json_doc *doc, const struct json *list, uint32_t roles,
+			 const struct command_channel *const *channel, unsigned channels, struct err *err);
+
 /* On a bench in production the file names the program by its digest, so that whoever approves the bench approves it, too; and on
  * one with a reference pen, so that its pass ends where another program measures. */
 int bench_commands_check(const struct bench *bench, struct err *err);

@@ -10,6 +10,7 @@
 #include "rig/base/error.h"
 #include "rig/base/samples.h"
 #include "rig/driver/command.h"
+#include "rig/driver/daq.h"
 #include "rig/driver/role.h"
 #include "rig/link/link.h"
 
@@ -246,8 +247,9 @@ struct device_open {
 	const char *dialect;
 	const struct power_setup *power; /* of a pen made of parts; copied. NULL: it is none */
 	const struct command_setup
-		*command; /* of a driver that is `described`: what the bench says of it; copied, but for
+		*command;            /* of a driver that is `described`: what the bench says of it; copied, but for
 						its texts, which outlive the device. Else NULL */
+	const struct daq_setup *daq; /* of a driver that is `mapped`: what hangs on its inputs; copied. Else NULL */
 	struct driver_host host;
 };
 
@@ -328,6 +330,8 @@ struct driver {
 	const struct link *(*link)(const struct device *device);
 
 	bool described; /* its samples are described by the bench file's "command": opened with device_open.command */
+
+	bool mapped; /* what its inputs measure stands in the bench file's "daq": opened with device_open.daq */
 
 	bool powered; /* a pen made of parts: opened with device_open.power, over the link of its supply */
 

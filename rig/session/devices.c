@@ -263,6 +263,7 @@ static int attach(struct session *s, const struct bench_device *bench, const cha
 		.rate_hz = bench->rate_hz,
 		.told = bench->profile[0] ? &told : NULL,
 		.command = bench->command.there ? &bench->command.setup : NULL,
+		.daq = bench->daq.there ? &bench->daq.setup : NULL,
 		.host = {.ctx = device,
 			 .ready = on_ready,
 			 .block = on_block,

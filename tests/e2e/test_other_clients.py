@@ -1,7 +1,7 @@
 #!/usr/bin/python3
 # runs alone: real time is part of what it tests
-"""Programs that nobody here wrote set and read the virtual power supplies: what they understand of a supply is what penrig's driver is
-tested against. sigrok-cli asks over the real libserialport; how it exits says nothing (it asks for SYST:LOCAL when it has closed)."""
+"""Programs that nobody here wrote set and read the virtual power supplies and DAQs: what they understand of a supply is what penrig's driver is
+tested against. mbpoll is libmodbus. sigrok-cli asks over the real libserialport; how it exits says nothing (it asks for SYST:LOCAL when it has closed)."""
 import json
 import re
 import subprocess
@@ -80,6 +80,22 @@ def rigol():
     check(rates and abs(rates[len(rates) // 2] - 120) < 6, f"at the rate that these volts make: {rates[-3:]}")
 
 
+def labjack():
+    ask = "mbpoll -m tcp -a 1 -0 -1 -B -q -t 4:"
+    script = ";".join(ask + call for call in ("hex -r 55100 -c 2 192.0.2.7", "float -r 60000 -c 1 192.0.2.7", "int -r 60028 -c 1 192.0.2.7",
+                                              "float -r 4002 192.0.2.7 -- 30000", "float -r 4002 -c 1 192.0.2.7",
+                                              "int -r 61810 192.0.2.7 -- 3948544", "float -r 61812 -c 3 192.0.2.7", "int -r 4003 -c 1 192.0.2.7"))
+    argv = [rig.VIRTUAL, "--bench", rig.FIXTURES / "benches/bought-daq.json", "--", "sh", "-c", script]
+    done = subprocess.run([str(a) for a in argv], stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=90)
+    read = dict(re.findall(r"^\[(\d+)\]:\s+(\S+)", done.stdout, flags=re.M))
+    check(read.get("55100") == "0x0011" and read.get("55101") == "0x2233", f"mbpoll reads the virtual T7's test register: {done.stdout}")
+    check(read.get("60000") == "7" and read.get("60028") == "470010001", f"and what it is: {read}")
+    check(abs(float(read.get("4002", 0)) - 30030) < 0.5, f"the rate that it can have, a multiple of 100 ns: {read}")
+    check(abs(float(read.get("61812", 0)) / 3.158e-4 - 1) < 0.006 and abs(float(read.get("61814", 0)) / -3.158e-4 - 1) < 0.006 and
+          abs(float(read.get("61816", 0)) - 33523) < 61, f"and its calibration: {read}")
+    check("Illegal data address" in done.stderr + done.stdout and "4003" not in read, f"half a value is no register: {done.stderr}")
+
+
 if __name__ == "__main__":
-    rig.in_parallel([rigol, relay, riden, dps])
+    rig.in_parallel([rigol, labjack, relay, riden, dps])
     check.end()

@@ -37,6 +37,9 @@ ONLY_C = {
     "bench-command-column-beyond", "bench-command-name-twice", "bench-command-no-force", "bench-command-arguments-of-file",
     "bench-command-serial-link", "bench-command-missing", "bench-command-of-other-driver", "bench-command-exec-of-other-driver",
     "bench-command-digest-in-path", "bench-command-production", "bench-golden-program", "bench-command-range-crossed",
+    # what hangs on a DAQ's inputs, one against another and against the rest of its entry
+    "bench-daq-missing", "bench-daq-of-other-driver", "bench-daq-input-twice", "bench-daq-name-twice", "bench-daq-no-force",
+    "bench-daq-range-wide", "bench-daq-range-crossed", "bench-daq-link-name",
     # another file
     "bench-command-no-program", "bench-command-digest-other", "bench-phantom-gone", "bench-phantom-twice", "bench-phantom-worn", "plan-rate-outside-phantom",
     "plan-depth-outside-pen", "plan-phantom-not-there", "plan-judge-displacement",
@@ -179,9 +182,9 @@ def check_measurands():
 
 
 def check_docs(validators):
-    """docs/files.md, and docs/profiles.md for those of a profile, tell every key and every word that a schema knows."""
+    """docs/files.md, and docs/profiles.md and docs/daq.md for what they are about, tell every key and every word that a schema knows."""
     text = ""
-    for page in ("files", "profiles"):
+    for page in ("files", "profiles", "daq"):
         with open(f"docs/{page}.md", encoding="utf-8") as f:
             text += f.read()
 

@@ -21,8 +21,10 @@ static void test_slots(void **state)
 		assert_true(driver->match && driver->open && driver->close && driver->on_tick && driver->identity &&
 			    driver->channels && driver->counters && driver->link);
 		assert_non_null(driver->link);
-		assert_true(driver->wants.usb_class || driver->wants.serial.baud || driver->wants.source);
+		assert_true(driver->wants.usb_class || driver->wants.serial.baud || driver->wants.source ||
+			    driver->wants.tcp_port);
 		assert_true(!driver->described || driver->wants.source);
+		assert_true(!driver->mapped || (driver->stream && !driver->described));
 		assert_true(driver->roles != 0 && driver->roles < ROLE_BIT(ROLES_COUNT));
 		assert_int_equal(driver_serves(driver, ROLE_PEN), driver->pen != NULL);
 		assert_int_equal(driver_serves(driver, ROLE_POWER), driver->power != NULL);
@@ -42,7 +44,7 @@ static void test_slots(void **state)
 			assert_string_not_equal(driver_table[i]->name, driver->name);
 		driver->close(NULL);
 	}
-	assert_int_equal(n, 10);
+	assert_int_equal(n, 11);
 }
 
 /* Every role has a name of its own that leads back to it. */

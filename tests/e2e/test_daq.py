@@ -1,0 +1,109 @@
+"""A load cell on a DAQ (a virtual LabJack T7): pens judged right, rate and depth inside their U of the truth, the run derived again
+bit for bit, every fault of the device on seeds of its own, and the bench with a bought supply. SEEDS sets how many."""
+import json
+import os
+import re
+import tempfile
+from pathlib import Path
+
+import powered
+import rig
+import true_values
+
+SEEDS = int(os.environ.get("SEEDS", "2"))  # a long trial says SEEDS=20
+UNSURE, LOST, PASS = ("inconclusive", "complete"), ("inconclusive", "device_lost"), ("pass", "complete")
+FAULTS = {
+    "overflow": {LOST},
+    "garbage:sensor": {LOST},
+    "silent:sensor": {LOST},
+    "unplug:sensor": {LOST},
+    "dropped-frames,p=0.05": {UNSURE, PASS},
+    "saturated": {UNSURE},
+    "stuck": {UNSURE},
+    "slow-clock": {UNSURE},
+    "wrong-range": {UNSURE},
+}
+ALWAYS = {"slow-clock", "wrong-range"}  # they are a state, not a moment
+check = rig.Checks()
+
+
+def own(change=None):
+    """A bench with a pen that speaks, and the shipped bench's DAQ."""
+    folder = Path(tempfile.mkdtemp(prefix="daq"))
+
+    def read(name):
+        return json.loads(re.sub(r"(?m)(^|\s)// .*$", "", rig.own_bench(name, folder).read_text()))
+
+    bench = read("virtual-usb.json")
+    bench["sensor"] = read("bought-daq.json")["sensor"]
+    if change:
+        change(bench)
+    path = folder / "daq.json"
+    path.write_text(json.dumps(bench))
+    return path
+
+
+def inside_u(run, what):
+    """Rate and depth of each point that is trusted, against the strokes that fell into its window."""
+    for point, truth in true_values.points_of(run):
+        for result in point["results"]:
+            if result["measurand"] in ("stroke_rate_hz", "depth_mm") and result["trusted"]:
+                ratio = true_values.off(result, [true_values.value(truth, result, side) for side in ("upper", "lower")])
+                check(abs(ratio) <= 1, f"{what}: {result['measurand']} of point {point['number']} is {ratio:.2f} U off: {result['value']}")
+
+
+def pens(bench):
+    for dut, verdict in (("PEN-GOOD-01", "pass"), ("PEN-DEEP-01", "fail"), ("PEN-JITTERY-01", "fail")):
+        run = rig.run_plan("demo.json", bench=bench, dut=dut, seed=3)
+        check(run.report["dut_verdict"] == verdict, f"{dut}: {run.report['dut_verdict']}, {run.out[-300:]}")
+        inside_u(run, dut)
+        if verdict == "pass":
+            again = rig.penrig_a("analyze", run.run_file)
+            check("bit for bit" in again.stdout, f"derived again: {again.stdout[:300]} {again.stderr[:300]}")
+
+
+def faults(bench):
+    for fault, right in FAULTS.items():
+        struck = 0
+        for seed in range(1, SEEDS + 1):
+            head, comma, options = fault.partition(",")
+            when = "@0" if head in ALWAYS else f"@{0.3 + 4.2 * seed / SEEDS:.3f}"
+            run = rig.run_plan("ci-smoke.json", bench=bench, faults=[head + when + comma + options], seed=seed)
+            found = (run.report["dut_verdict"], run.report["run_status"])
+            struck += found in right and found != PASS
+            check(found in right or found == PASS and when != "@0", f"{fault} seed {seed}: {found}: {run.out[-200:]}")
+            motor = [t["on"] for t in run.truth if t.get("event") == "motor"]
+            check(not motor or not motor[-1], f"{fault} seed {seed}: the pen runs on")
+            if found == PASS:
+                inside_u(run, f"{fault} seed {seed}")
+        check(struck >= SEEDS / 2, f"{fault} strikes in {struck} of {SEEDS}")
+
+
+def refused():
+    def at(key, value):
+        return lambda bench: bench["sensor"]["daq"]["inputs"][0].update({key: value})
+
+    for change, says in ((at("input", 14), "AIN0 to AIN13"), (at("range_v", 12), "0.1 and 0.01 V"),
+                         (lambda b: b["sensor"].update(sample_rate_hz=25000), "20000"),
+                         (lambda b: b["sensor"].update(serial="470010002"), "470010002"),
+                         (lambda b: b["sensor"].update(link="tcp:192.0.2.7:503"), "refuses the connection")):
+        run = rig.run_plan("ci-smoke.json", bench=own(change)) if "470010002" not in says else None
+        if run:
+            check(run.report["dut_verdict"] == "inconclusive" and says in run.out + run.err, f"{says}: {(run.out + run.err)[-300:]}")
+
+
+def bought():
+    """The whole bench, with an operator at the dial."""
+    for dut, verdict in (("PEN-GOOD-01", "pass"), ("PEN-SHALLOW-01", "fail")):
+        run = powered.Run(bench="bought-daq.json", dut=dut, plan=powered.PROVEN)
+        check(run.report["dut_verdict"] == verdict, f"bought-daq, {dut}: {run.report['dut_verdict']}: {run.out[-300:]}")
+        inside_u(run.run, f"bought-daq, {dut}")
+
+
+if __name__ == "__main__":
+    BENCH = own()
+    pens(BENCH)
+    faults(BENCH)
+    refused()
+    bought()
+    check.end()
