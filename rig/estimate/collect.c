@@ -113,6 +113,8 @@ static void take_thermal(struct record_point *point, struct thermal *thermal, co
 {
 	struct result results[4];
 	unsigned count = thermal ? thermal_finish(thermal, results, 4) : 0;
+	if (thermal && held->channel >= 0)
+		point->inputs = thermal_inputs(thermal, point->input, point->inputs);
 	for (unsigned i = 0; i < count && point->results < sizeof(point->result) / sizeof(point->result[0]); i++) {
 		if (held->channel < 0)
 			snprintf(results[i].reason, sizeof(results[i].reason), "the sensor has no \"%s\" channel",

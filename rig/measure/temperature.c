@@ -28,6 +28,8 @@ struct thermal {
 	double max_c, max_rise_k, start_c;
 	double last_c, last_rise_k; /* of the reading before */
 	double step_c, rise_step_k; /* from the reading before the largest one to it */
+	double steady_u_k, steady_growth,
+		steady_dof; /* of the asymptote: its own u, that u's slope, its degrees; 0: none */
 };
 
 int thermal_new(const struct thermal_config *config, struct thermal **ret)
@@ -248,9 +250,9 @@ static double asymptote_u(const struct thermal *t, const struct thermal_fit *fit
 
 /* u grows with the asymptote (a slower node), so a low estimate states too little. The interval's upper end T + U is
  * where T is just explained by the u that stands there: U = k u (1 + k du/dT), du/dT along the slow time constant. */
-static double asymptote_u_above(const struct thermal *t, const struct thermal_fit *fit)
+static double asymptote_u_above(struct thermal *t, const struct thermal_fit *fit)
 {
-	double u = asymptote_u(t, fit), k = student_k(t->count - 1.0 - 2.0 * fit->nodes);
+	double u = asymptote_u(t, fit), dof = t->count - 1.0 - 2.0 * fit->nodes;
 	struct thermal_fit slower = *fit;
 
 	slower.tau[0] *= 1.0 + TAU_STEP;
@@ -258,7 +260,11 @@ static double asymptote_u_above(const struct thermal *t, const struct thermal_fi
 	slower.chi2 = fit->chi2;
 	double rise = (asymptote_u(t, &slower) - u) / (slower.coef[0] - fit->coef[0]);
 
-	return isfinite(rise) && rise > 0.0 ? u * (1.0 + k * rise) : u;
+	rise = isfinite(rise) && rise > 0.0 ? rise : 0.0;
+	t->steady_u_k = u;
+	t->steady_growth = rise;
+	t->steady_dof = dof;
+	return u * (1.0 + student_k(dof) * rise);
 }
 
 static void begin(struct result *r, enum measurand id, const char *method)
@@ -291,7 +297,7 @@ static void refuse(struct result *r, const char *reason)
 	snprintf(r->reason, sizeof(r->reason), "%s", reason);
 }
 
-static void steady(const struct thermal *t, struct result *r)
+static void steady(struct thermal *t, struct result *r)
 {
 	double window = t->count > 1 ? t->points[t->count - 1].t_s - t->points[0].t_s : 0.0, ambient = 0.0;
 
@@ -366,5 +372,25 @@ unsigned thermal_finish(struct thermal *t, struct result *results, unsigned cap)
 		steady(t, &local[2]);
 	}
 	memcpy(results, local, n * sizeof(local[0]));
+	return n;
+}
+
+unsigned thermal_inputs(const struct thermal *t, struct budget_input ret[BUDGET_INPUTS_MAX], unsigned n)
+{
+	const struct {
+		const char *name, *unit;
+		double value;
+	} rows[] = {
+		{"sensor", "K", t->config.u_sensor_k},      {"step", "K", t->step_c},
+		{"rise_step", "K", t->rise_step_k},         {"steady_u", "K", t->steady_u_k},
+		{"steady_u_growth", "1", t->steady_growth}, {"steady_dof", "1", t->steady_dof},
+	};
+
+	for (unsigned i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		char name[32];
+
+		snprintf(name, sizeof(name), "%s_%s", t->config.site, rows[i].name);
+		n = budget_input_add(ret, n, name, rows[i].unit, rows[i].value);
+	}
 	return n;
 }

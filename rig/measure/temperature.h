@@ -2,6 +2,7 @@
 #ifndef PENRIG_MEASURE_TEMPERATURE_H
 #define PENRIG_MEASURE_TEMPERATURE_H
 
+#include "rig/measure/point/budget_inputs.h"
 #include "rig/measure/result.h"
 
 #define THERMAL_POINTS_MAX 1024 /* kept; when full, neighbours are averaged in pairs */
@@ -24,5 +25,8 @@ void thermal_feed(struct thermal *thermal, double t_s, double temperature_c, dou
  * site), steady_temperature_c (method = site; two-node exponential fit; not valid where the window is shorter than the
  * slow time constant that it finds, with the reason). Returns the number, at most 4. */
 unsigned thermal_finish(struct thermal *thermal, struct result *results, unsigned cap);
+
+/* Behind thermal_finish(): what the budgets of its results are made of, behind ret[n - 1]; returns how many there are then. */
+unsigned thermal_inputs(const struct thermal *thermal, struct budget_input ret[BUDGET_INPUTS_MAX], unsigned n);
 
 #endif

@@ -29,7 +29,7 @@ def lines_of_force(i):
     lines["bandwidth"] = i["bandwidth_n"] / i["slope"]
     lines["cell"] = i["cell_effect"] * i["cell_rel"] / i["slope"]
     lines["hum"] = i["hum"] / math.sqrt(2) / i["slope"]
-    return lines
+    return {**lines, **wear(i)}
 
 
 CELL = {name: key for name, key in REL.items() if name.startswith("cell ")}
@@ -99,6 +99,94 @@ def lines_of_rate(i, rate):
             "strokes": per * i["unsure_strokes"], "clock": i["clock_rel"] * rate}
 
 
+def lines_of_nominal(i, rate):
+    return {"repeatability": rate * i["nominal_period_u"] / i["nominal_period"], "clock": i["clock_rel"] * rate}
+
+
+def lines_of_spin_up(i):
+    return {"resolution": i["period"] / i["sample_rate"] / 2 / math.sqrt(3), "entry": i["spin_up_entry"] / math.sqrt(3), "clock": i["event_clock"]}
+
+
+def lines_of_coast(i):
+    return {"resolution": 1 / i["converter_rate"], "last stroke": i["coast_down_last_stroke"] / math.sqrt(3), "clock": i["event_clock"]}
+
+
+def lines_of_maximum(i, site):
+    return {"calibration": i[f"{site}_sensor"], "resolution": i[f"{site}_step"] / math.sqrt(3)}
+
+
+def wear(i):
+    return {"wear": abs(i["depth_trend"]) / math.sqrt(12) if abs(i["depth_trend"]) > 2.576 * i["depth_trend_noise"] else 0.0}
+
+
+def unshown(i, scatter, n):
+    """The mean lacks what the sensor did not show."""
+    hidden, unseen = i["strokes_excluded"], i["strokes_unseen"]
+    return {"excluded strokes": scatter * math.sqrt(hidden / (n * (n + hidden))), "missed strokes": 2 * scatter * unseen / (math.sqrt(3) * (n + unseen))}
+
+
+def root_u(square, *lines):
+    """u of a root whose square has these lines, all of them normal: (181)."""
+    reach = 1.959964 * math.hypot(*lines)
+    return max(math.sqrt(square + reach) - math.sqrt(square), math.sqrt(square) - math.sqrt(max(0, square - reach))) / 1.959964
+
+
+def of_force(i):
+    """What a spread rests on, by one method: sd and effective number of depths, K, share of movement, its u and what tops lack, noise, scale."""
+    return {"scatter": i["depth_scatter"], "effective": i["depths_effective"], "k": i["tolerance_k"], "share": i["depth_share"], "share_u": i["depth_share_u"],
+            "held": i["depth_share_held"], "noise2": i["depth_noise_variance"], "noise2_u": i["depth_noise_variance_u"], "scale_rel": i["scale_rel"]}
+
+
+def of_bar(i):
+    return {"scatter": i["bar_depth_scatter"], "effective": i["bar_depths_effective"], "k": i["bar_tolerance_k"], "share": 1, "share_u": 0, "held": 0,
+            "noise2": i["bar_depth_noise"] ** 2, "noise2_u": 0, "scale_rel": 0}
+
+
+def lines_of_tolerance(s):
+    square = max(0, s["scatter"] ** 2 - s["noise2"]) / s["share"] ** 2
+    shape = math.hypot(0.003, s["share_u"] / s["share"])
+    return {"repeatability": s["scatter"] / math.sqrt(s["effective"]),
+            "spread": s["k"] * root_u(square, s["noise2_u"] / s["share"] ** 2, 2 * square * shape, 2 * square * s["scale_rel"])}
+
+
+def lines_of_largest(s, beyond):
+    shape = math.hypot(0.003, s["share_u"] / s["share"])
+    return {"repeatability": math.sqrt(s["noise2"]) / s["share"], "spread": abs(beyond) * math.hypot(shape, 2 * s["held"])}
+
+
+def shared(result, own):
+    """The lines that the mean of the same strokes has too, but for those that are the mean's own."""
+    return {line["name"]: line["standard_uncertainty"] for line in result["budget"] if line["name"] not in own}
+
+
+def check_spreads(check, label, point, i):
+    mean_only = ("repeatability", "excluded strokes", "missed strokes")
+    for method, s in (("force_equivalent", of_force(i)), ("displacement", of_bar(i))):
+        mean = rig.result(point, "depth_mm", method)
+        common = shared(mean, mean_only)
+        largest = rig.result(point, "depth_max_mm", method)
+        check_lines(check, f"{label}, largest by {method}", largest, {**common, **lines_of_largest(s, largest["value"] - mean["value"])}, rounded=ROUNDED_MM)
+        raw = rig.result(point, "depth_max_raw_mm", method)
+        check_lines(check, f"{label}, largest as it reads by {method}", raw, {**common, "repeatability": math.sqrt(s["noise2"])})
+        for end, sign in (("lo", -1), ("hi", 1)):
+            limit = rig.result(point, f"depth_tolerance_{end}_mm", method)
+            check_lines(check, f"{label}, tolerance {end} by {method}", limit, {**common, **lines_of_tolerance(s)})
+            own = math.sqrt(max(0, s["scatter"] ** 2 - s["noise2"])) / s["share"]
+            want = mean["value"] + sign * s["k"] * own
+            check(math.isclose(limit["value"], want, abs_tol=limit["expanded_uncertainty"] / 50), f"{label}: {end} is {limit['value']}, mean and K sd {want}")
+
+
+def check_events(check, label, point, i):
+    nominal = rig.result(point, "stroke_rate_hz", "nominal")
+    check_lines(check, f"{label}, nominal rate", nominal, lines_of_nominal(i, nominal["value"]))
+    check_lines(check, f"{label}, spin-up", rig.result(point, "spin_up_s"), lines_of_spin_up(i))
+    check_lines(check, f"{label}, coast-down", rig.result(point, "coast_down_s"), lines_of_coast(i))
+    for site in ("handle", "tip"):
+        hottest = rig.result(point, f"{site}_temperature_c")
+        if hottest["value"] is not None and hottest["method"] == "maximum":
+            check_lines(check, f"{label}, {site}", hottest, lines_of_maximum(i, site))
+
+
 def check_roots(check, label, point, i):
     """Jitter and scatter: the value is the root of a square, and the lines stand as those of the square do."""
     jitter, sd = rig.result(point, "period_jitter_pct"), rig.result(point, "depth_sd_mm", "force_equivalent")
@@ -116,13 +204,16 @@ def check_roots(check, label, point, i):
         check_lines(check, name, result, {line: scale * u for line, u in lines.items()})
 
 
-def check_lines(check, label, result, expected, of_checks=()):
+ROUNDED_MM = 5e-7  # what a difference of two depths of a report lacks, times the shape's share
+
+
+def check_lines(check, label, result, expected, of_checks=(), rounded=1e-9):
     for line in result["budget"]:
-        if line["standard_uncertainty"] in of_checks or line["name"] == "wear":
+        if line["standard_uncertainty"] in of_checks:
             continue
         if check(line["name"] in expected, f"{label}: {line['name']} can be computed"):
             want, got = expected[line["name"]], line["standard_uncertainty"]
-            check(math.isclose(want, got, rel_tol=1e-3, abs_tol=1e-9), f"{label}: {line['name']} is {got}, by its inputs {want}")
+            check(math.isclose(want, got, rel_tol=1e-3, abs_tol=rounded), f"{label}: {line['name']} is {got}, by its inputs {want}")
     for name, want in expected.items():
         stands = any(line["name"] == name for line in result["budget"])
         check(stands or want < 1e-12, f"{label}: the line {name} of {want} stands")
@@ -179,9 +270,26 @@ def check_evidence(check):
     check(state == "not_made" and "tare_free" in reason, f"none: {state}, {reason}")
 
 
+SPOILT = ("missed-strokes@0.2,p=0.03", "glitch@0.2,rate=5", "travel@0.1,by=0.04,tau=2")
+
+
+def check_spoilt(check):
+    """Strokes that were not made or not seen, and depths that travel: the lines that a good pen has not."""
+    folder = Path(tempfile.mkdtemp(prefix="pr"))
+    (folder / "plan.json").write_text(json.dumps(PLAN))
+    point = rig.run_plan(folder / "plan.json", faults=SPOILT, seed=5, folder=folder).report["points"][0]
+    i = {of["name"]: of["value"] for of in point["budget_inputs"]}
+    by_force = rig.result(point, "depth_mm", "force_equivalent")
+    lines = {line["name"]: line["standard_uncertainty"] for line in by_force["budget"]}
+    for name, want in {**unshown(i, i["depth_scatter"], i["depths"]), **wear(i)}.items():
+        check(want > 0 and math.isclose(lines.get(name, 0), want, rel_tol=1e-3), f"spoilt: {name} is {lines.get(name)}, by its inputs {want}")
+    check_spreads(check, "spoilt", point, i)
+
+
 def main():
     check = rig.Checks()
     check_evidence(check)
+    check_spoilt(check)
     for stated in (True, False):
         report, shown = run(stated)
         point = report["points"][0]
@@ -191,15 +299,18 @@ def main():
         of_checks = {c["standard_uncertainty_mm"] for c in point.get("model_checks", [])}
         by_force, by_bar = rig.result(point, "depth_mm", "force_equivalent"), rig.result(point, "depth_mm", "displacement")
         check_lines(check, f"{label}, by force", by_force,
-                    {**lines_of_force(inputs), "repeatability": inputs["depth_noise"] / math.sqrt(inputs["depths"])}, of_checks)
+                    {**lines_of_force(inputs), **unshown(inputs, inputs["depth_scatter"], inputs["depths"]),
+                     "repeatability": inputs["depth_noise"] / math.sqrt(inputs["depths"])}, of_checks)
         check_lines(check, f"{label}, by displacement", by_bar,
-                    {"repeatability": inputs["bar_depth_noise"] / math.sqrt(by_bar["n"]), "calibration": inputs["displacement_mm"],
+                    {**unshown(inputs, inputs["bar_depth_scatter"], by_bar["n"]), "repeatability": inputs["bar_depth_noise"] / math.sqrt(by_bar["n"]), "calibration": inputs["displacement_mm"],
                      "cartridge": inputs["cartridge_length_mm"], "seating": inputs["seating_mm"], "bar shape": inputs["bar_shape_mm"],
                      "needle angle": inputs["needle_angle_rel"] * inputs["bar_depth_mean"]})
         check_forces(check, label, point, inputs)
         rate = rig.result(point, "stroke_rate_hz", "realised")
         check_lines(check, f"{label}, rate", rate, lines_of_rate(inputs, rate["value"]))
         check_roots(check, label, point, inputs)
+        check_spreads(check, label, point, inputs)
+        check_events(check, label, point, inputs)
         check(any(line["name"] == "bandwidth" for line in by_force["budget"]) == stated, f"{label}: a slow filter has its line")
         check(("bandwidth  3000 Hz" in shown) == stated and "will not be trusted" not in shown, f"{label}: check says so:\n{shown}")
         if stated:

@@ -15,15 +15,21 @@ struct inputs {
 	unsigned n;
 };
 
+unsigned budget_input_add(struct budget_input ret[BUDGET_INPUTS_MAX], unsigned n, const char *name, const char *unit,
+			  double value)
+{
+	assert(n < BUDGET_INPUTS_MAX);
+	if (n >= BUDGET_INPUTS_MAX)
+		return n;
+	ret[n] = (struct budget_input){.value = value};
+	snprintf(ret[n].name, sizeof(ret[n].name), "%s", name);
+	snprintf(ret[n].unit, sizeof(ret[n].unit), "%s", unit);
+	return n + 1;
+}
+
 static void add(struct inputs *in, const char *name, const char *unit, double value)
 {
-	assert(in->n < BUDGET_INPUTS_MAX);
-
-	struct budget_input *input = &in->at[in->n++];
-
-	*input = (struct budget_input){.value = value};
-	snprintf(input->name, sizeof(input->name), "%s", name);
-	snprintf(input->unit, sizeof(input->unit), "%s", unit);
+	in->n = budget_input_add(in->at, in->n, name, unit, value);
 }
 
 static void add_timing(struct inputs *in, const struct account *a, const struct stroke_noise *noise)
@@ -32,16 +38,31 @@ static void add_timing(struct inputs *in, const struct account *a, const struct 
 
 	add(in, "strokes", "1", (double)t->rhythm.strokes);
 	add(in, "period", "samples", tally_period(t));
+	add(in, "sample_rate", "Hz", a->grid->fs_hz);
 	add(in, "instant_noise", "samples", sqrt(noise->shares.instant * tally_timing_variance(t)));
 	add(in, "clock_rel", "1", a->config->u.clock_rel);
 	if (t->rhythm.strokes < RATE_STROKES_MIN)
 		return;
 
 	struct rate_errors errors = rate_errors_of(a);
+	double u_nominal, nominal = nominal_period(a, &u_nominal);
 
+	add(in, "nominal_period", "samples", nominal);
+	add(in, "nominal_period_u", "samples", u_nominal);
 	add(in, "ends_noise", "samples", errors.noise);
 	add(in, "ends_shift", "samples", errors.ends);
 	add(in, "unsure_strokes", "1", errors.unsure);
+}
+
+/* Of the two events: the converter's own rate, where several of its samples are one of the analysis. */
+static void add_events_of(struct inputs *in, const struct account *a)
+{
+	struct event_widths width = event_widths_of(a);
+
+	add(in, "converter_rate", "Hz", a->config->fs_hz);
+	add(in, "spin_up_entry", "s", width.entry_s);
+	add(in, "coast_down_last_stroke", "s", width.last_stroke_s);
+	add(in, "event_clock", "s", EVENT_CLOCK_S);
 }
 
 /* Of the intervals: as the pen made them, what noise adds, and what of that is not known. */
@@ -68,7 +89,9 @@ static void add_spread(struct inputs *in, const struct account *a, const struct 
 	add(in, "depth_noise_variance_u", "mm^2", spread.u_noise_mm2);
 	add(in, "depth_share", "1", spread.kappa);
 	add(in, "depth_share_u", "1", spread.u_kappa);
+	add(in, "depth_share_held", "1", spread.held);
 	add(in, "scale_rel", "1", spread.gain_rel);
+	add(in, "tolerance_k", "1", depth_tolerance_k(a, &a->tally->depth.seen));
 }
 
 /* Noise as it acts. */
@@ -85,6 +108,11 @@ static void add_depth(struct inputs *in, const struct account *a, const struct s
 	add(in, "depth_scatter", "mm", moments_sd(&at.seen));
 	add(in, "depth_noise", "mm", at.scale * sqrt(noise->acting * noise->shares.mean));
 	add(in, "depth_mean", "mm", d->seen.mean);
+
+	struct depth_trend trend = depth_trend_of(d);
+
+	add(in, "depth_trend", "mm", trend.over_mm);
+	add(in, "depth_trend_noise", "mm", trend.noise_mm);
 	add(in, "slope", "N/mm", d->slope / n);
 	add(in, "gain", "mm", d->gain_mm / n);
 	add(in, "sample_noise", "N", a->noise_n);
@@ -148,6 +176,9 @@ static void add_displacement(struct inputs *in, const struct account *a)
 	if (a->config->displacement.position < 0)
 		return;
 	add(in, "bar_depth_mean", "mm", p->seen.mean);
+	add(in, "bar_depths_effective", "1", moments_effective_n(&p->seen));
+	add(in, "bar_depth_scatter", "mm", moments_sd(&p->seen));
+	add(in, "bar_tolerance_k", "1", depth_tolerance_k(a, &p->seen));
 	add(in, "bar_depth_noise", "mm", sqrt(p->noise_mm2 / (double)p->seen.n));
 	add(in, "displacement_mm", "mm", a->config->u.displacement_mm);
 	add(in, "cartridge_length_mm", "mm", a->config->u.cartridge_mm);
@@ -165,6 +196,9 @@ unsigned budget_inputs(const struct account *account, struct budget_input ret[BU
 
 	whole.stroke_noise = &noise;
 	add_timing(&in, a, &noise);
+	add_events_of(&in, a);
+	add(&in, "strokes_excluded", "1", (double)a->tally->rhythm.blind.touched);
+	add(&in, "strokes_unseen", "1", strokes_unseen(a));
 	if (a->tally->rhythm.interval.n > 2)
 		add_intervals(&in, a);
 	if (a->tally->depth.seen.n > 0)

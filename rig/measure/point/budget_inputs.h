@@ -4,7 +4,7 @@
 
 #include <stdbool.h>
 
-#define BUDGET_INPUTS_MAX 80
+#define BUDGET_INPUTS_MAX 104
 
 struct budget_input {
 	char name[32];
@@ -14,6 +14,10 @@ struct budget_input {
 };
 
 struct account;
+
+/* One more at ret[n], where there is room; returns how many there are then. */
+unsigned budget_input_add(struct budget_input ret[BUDGET_INPUTS_MAX], unsigned n, const char *name, const char *unit,
+			  double value);
 
 /* In a fixed order; returns their number. */
 unsigned budget_inputs(const struct account *account, struct budget_input ret[BUDGET_INPUTS_MAX]);

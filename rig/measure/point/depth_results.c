@@ -51,14 +51,20 @@ static void known_budget(struct result *r, const struct account *a)
 	results_budget(r, "resolution", fabs(a->config->force.scale) / sqrt(12.0) / slope / sqrt(n), INFINITY);
 }
 
-/* Half of a trend over the window, where it is more than the noise of the strokes makes of none. mm. */
-static double wear_mm(const struct depths *d)
+struct depth_trend depth_trend_of(const struct depths *d)
 {
 	double n = (double)d->seen.n, trend = d->trend_kk - d->trend_k * d->trend_k / n;
 	double per_stroke = trend > 0.0 ? (d->trend_kd - d->trend_k * d->trend_d / n) / trend : 0.0;
-	double drift = per_stroke * n, drift_u = moments_sd(&d->seen) * sqrt(12.0 / n);
 
-	return fabs(drift) > WEAR_CHANCE * drift_u ? fabs(drift) / sqrt(12.0) : 0.0;
+	return (struct depth_trend){per_stroke * n, moments_sd(&d->seen) * sqrt(12.0 / n)};
+}
+
+/* Half of a trend over the window, where it is more than the noise of the strokes makes of none. mm. */
+static double wear_mm(const struct depths *d)
+{
+	struct depth_trend trend = depth_trend_of(d);
+
+	return fabs(trend.over_mm) > WEAR_CHANCE * trend.noise_mm ? fabs(trend.over_mm) / sqrt(12.0) : 0.0;
 }
 
 /* Components that all strokes share. */
@@ -142,12 +148,18 @@ static double excluded_mm(const struct account *a, const struct moments *m)
 	return moments_sd(m) * sqrt(e / (n * (n + e)));
 }
 
+double strokes_unseen(const struct account *a)
+{
+	const struct rhythm *r = &a->tally->rhythm;
+
+	return (double)(r->missed + r->blind.hidden) + unseen_at_start(a);
+}
+
 /* Nor what it did not see at all, though it may have been made: m of n + m, of which nobody says that they are like the
  * others. Each is up to two sd off. */
 static double missed_mm(const struct account *a, const struct moments *m)
 {
-	const struct rhythm *r = &a->tally->rhythm;
-	double missed = (double)(r->missed + r->blind.hidden) + unseen_at_start(a);
+	double missed = strokes_unseen(a);
 
 	return 2.0 * moments_sd(m) * missed / (((double)m->n + missed) * sqrt(3.0));
 }

@@ -60,7 +60,7 @@ static double entered(const struct spin_up *s)
 
 /* How far off the moment may be: where the band is a little wider or narrower, where strokes were not seen, and where
  * the first one that was seen runs at speed, so that what came before it is not known. */
-static double entry_u(const struct spin_up *s, double at)
+static double entry_worst(const struct spin_up *s, double at)
 {
 	struct spin_up other = *s;
 	double worst = at == s->at[0] ? at - s->command : 0.0;
@@ -72,17 +72,22 @@ static double entry_u(const struct spin_up *s, double at)
 
 		worst = fmax(worst, fabs((isfinite(then) ? then : s->at[s->strokes - 1]) - at));
 	}
-	return worst / SQRT3;
+	return worst;
+}
+
+static struct spin_up spin_up_of(const struct account *a)
+{
+	return (struct spin_up){.at = a->tally->spin_up,
+				.strokes = a->tally->spin_ups,
+				.period = tally_period(a->tally) * a->axis->decimation,
+				.command = a->command[POINT_SPIN_UP],
+				.band = BAND};
 }
 
 static void add_spin_up(struct result_list *list, const struct account *a, const char *event)
 {
 	double fs = a->config->fs_hz;
-	struct spin_up s = {.at = a->tally->spin_up,
-			    .strokes = a->tally->spin_ups,
-			    .period = tally_period(a->tally) * a->axis->decimation,
-			    .command = a->command[POINT_SPIN_UP],
-			    .band = BAND};
+	struct spin_up s = spin_up_of(a);
 	struct result *r = results_add(list, MEASURAND_SPIN_UP, "");
 	char reason[REASON_MAX] = "";
 
@@ -100,8 +105,8 @@ static void add_spin_up(struct result_list *list, const struct account *a, const
 		return;
 	}
 	results_budget(r, "resolution", 0.5 * s.period / fs / SQRT3, INFINITY);
-	results_budget(r, "entry", entry_u(&s, at) / fs, INFINITY);
-	results_budget(r, "clock", 0.001, INFINITY);
+	results_budget(r, "entry", entry_worst(&s, at) / fs / SQRT3, INFINITY);
+	results_budget(r, "clock", EVENT_CLOCK_S, INFINITY);
 	results_value(r, (at - s.command) / fs, s.strokes, reason);
 }
 
@@ -113,6 +118,15 @@ static void doubt_rest(const struct account *a, char *reason)
 	if (axis_begun(a->axis, POINT_REST) && a->tally->coast_last >= (double)rest)
 		doubt(reason, "a stroke %.2g s after the stop, when the pen had been seen to stand: it may creep on",
 		      (a->tally->coast_last - a->command[POINT_COAST]) / a->config->fs_hz);
+}
+
+/* From the last full stroke of the coast to the last one of any height, samples. */
+static double last_strokes(const struct account *a)
+{
+	const struct tally *t = a->tally;
+	double command = a->command[POINT_COAST], last = isfinite(t->coast_last) ? t->coast_last : command;
+
+	return last - (isfinite(t->coast_full) ? t->coast_full : command);
 }
 
 static void add_coast_down(struct result_list *list, const struct account *a, const char *event)
@@ -132,12 +146,20 @@ static void add_coast_down(struct result_list *list, const struct account *a, co
 	doubt_rest(a, reason);
 
 	double last = isfinite(t->coast_last) ? t->coast_last : command;
-	double full = isfinite(t->coast_full) ? t->coast_full : command;
 
 	results_budget(r, "resolution", 1.0 / fs, INFINITY);
-	results_budget(r, "last stroke", (last - full) / fs / SQRT3, INFINITY);
-	results_budget(r, "clock", 0.001, INFINITY);
+	results_budget(r, "last stroke", last_strokes(a) / fs / SQRT3, INFINITY);
+	results_budget(r, "clock", EVENT_CLOCK_S, INFINITY);
 	results_value(r, fmax(0.0, (last - command) / fs), 1, reason);
+}
+
+struct event_widths event_widths_of(const struct account *a)
+{
+	struct spin_up s = spin_up_of(a);
+	double at = isfinite(s.command) && isfinite(s.period) ? entered(&s) : NAN, fs = a->config->fs_hz;
+
+	return (struct event_widths){.entry_s = isfinite(at) ? entry_worst(&s, at) / fs : NAN,
+				     .last_stroke_s = last_strokes(a) / fs};
 }
 
 void add_events(struct result_list *list, const struct account *a, const struct reasons *why)

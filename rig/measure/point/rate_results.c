@@ -34,12 +34,13 @@ static uint64_t missed_at_edges(const struct account *a)
 }
 
 /* Where intervals resemble their neighbours (a speed that wanders slowly), there are fewer of them than it seems. */
-static double nominal_period(const struct tally *t, double timing, double *ret_u)
+double nominal_period(const struct account *a, double *ret_u)
 {
+	const struct tally *t = a->tally;
 	double period = ticks_period(&t->rhythm.ticks, ret_u);
 
 	if (!isfinite(period)) {
-		*ret_u = timing;
+		*ret_u = M_SQRT2 * sqrt(fmax(interval_scatter_of(a).instant, 1e-8));
 		return tally_period(t);
 	}
 	*ret_u *= sqrt((double)t->rhythm.interval.n / moments_effective_n(&t->rhythm.interval));
@@ -101,11 +102,9 @@ void add_rates(struct result_list *list, const struct account *a, const struct r
 		return;
 	}
 	double period = tally_period(t), rate = a->grid->fs_hz / period;
-	struct interval_scatter intervals = interval_scatter_of(a);
-	double sigma_t = sqrt(fmax(intervals.instant, 1e-8));
 	struct rate_errors errors = rate_errors_of(a);
 	double timing = rate * errors.noise / ((n - 1.0) * period);
-	double u_nominal, nominal_at = nominal_period(t, M_SQRT2 * sigma_t, &u_nominal);
+	double u_nominal, nominal_at = nominal_period(a, &u_nominal);
 
 	timing_budget(realised, a, rate, timing, n - 1.0);
 	/* Of few strokes the change of speed is itself a guess, and by chance a small one. */

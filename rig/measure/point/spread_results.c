@@ -63,13 +63,25 @@ static double corrected_max(const struct moments *m, double max, double noise)
 	return fmax(m->mean + share * excess, max - likely * noise);
 }
 
+static double effective_n(const struct moments *m)
+{
+	return fmax(2.0, moments_effective_n(m));
+}
+
+double depth_tolerance_k(const struct account *a, const struct moments *m)
+{
+	double n = effective_n(m);
+
+	if (m->n < 3)
+		return NAN;
+	return a->so_far ? tolerance_k(n, CONTENT, CONFIDENCE) : tolerance_k_exact(n, CONTENT, CONFIDENCE);
+}
+
 void add_depth_spread(struct result_list *list, const struct account *a, const struct depth_spread *s)
 {
 	const struct moments *m = s->seen;
-	double n = fmax(2.0, moments_effective_n(m)), square = own_square(s), own = sqrt(fmax(0.0, square));
-	double k = m->n < 3    ? NAN
-		   : a->so_far ? tolerance_k(n, CONTENT, CONFIDENCE)
-			       : tolerance_k_exact(n, CONTENT, CONFIDENCE);
+	double n = effective_n(m), square = own_square(s), own = sqrt(fmax(0.0, square));
+	double k = depth_tolerance_k(a, m);
 	double noise = sqrt(s->noise_mm2);
 	double mean_u = moments_sd(m) / sqrt(n), spread_u = k * known_sd_u(s, square);
 	double excess = (corrected_max(m, s->max_mm, noise) - m->mean) / s->kappa;

@@ -15,11 +15,21 @@ struct rate_errors {
 };
 
 struct rate_errors rate_errors_of(const struct account *account);
+/* The period that the pen keeps to, with its standard uncertainty, in samples. Of RATE_STROKES_MIN strokes or more. */
+double nominal_period(const struct account *account, double *ret_u);
 /* Of a rate that add_rates() gave. */
 void add_rate_error(struct result_list *list, const struct account *account, const struct reasons *why,
 		    struct result rate);
 void add_rate_details(struct result_list *list, const struct account *account, const struct reasons *why);
 void add_events(struct result_list *list, const struct account *account, const struct reasons *why);
+#define EVENT_CLOCK_S 0.001 /* standard uncertainty of a command's place on the sample axis */
+/* How far off the two moments may be by what was seen of the strokes, as half-widths; NaN: there is no such moment. */
+struct event_widths {
+	double entry_s;       /* of the entry into the band of the final rate */
+	double last_stroke_s; /* from the last full stroke of the coast to the last one */
+};
+
+struct event_widths event_widths_of(const struct account *account);
 /* Of a pen that was not seen to strike before the window: strokes that were due in it before the first one that was. */
 double unseen_at_start(const struct account *account);
 /* Completes the reason of depths. */
@@ -40,6 +50,17 @@ struct depth_spread {
 /* What noise and shape do to the scatter sd of depths by force: fills noise_mm2 to gain_rel. */
 void spread_of_force(const struct account *account, const struct stroke_noise *noise, double sd,
 		     struct depth_spread *ret);
+/* Factor of the tolerance limits; NaN: too few strokes. Rough while the point goes on. */
+double depth_tolerance_k(const struct account *account, const struct moments *seen);
+/* Strokes of the window that may have been made though the sensor did not see them. */
+double strokes_unseen(const struct account *account);
+/* What a straight line through the depths changes over the window, and the standard deviation of that of strokes without
+ * a trend, mm. */
+struct depth_trend {
+	double over_mm, noise_mm;
+};
+
+struct depth_trend depth_trend_of(const struct depths *depths);
 void add_depth_spread(struct result_list *list, const struct account *account, const struct depth_spread *spread);
 /* Expanded uncertainty of the mean depth by force without what the model checks add; NaN: there is none. mm. */
 double depth_rest_u(const struct account *account);

@@ -8,6 +8,7 @@
 #include "rig/measure/channel_scale.h"
 #include "rig/measure/clock.h"
 #include "rig/measure/curve.h"
+#include "rig/measure/statistics.h"
 #include "rig/measure/temperature.h"
 #include "rig/measure/watch.h"
 #include "tests/bench/pw1.h"
@@ -453,7 +454,22 @@ static void watch_tells_what_is_wrong(void **state)
 	assert_int_equal(watch_still(&watch, 2101 * ms, 50 * ms, 0.2), WATCH_MOVING);
 }
 
-static unsigned thermal_run(double seconds, uint64_t seed, double rated, struct result *results)
+struct inputs {
+	unsigned n;
+	struct budget_input at[BUDGET_INPUTS_MAX];
+};
+
+static double input_of(const struct inputs *in, const char *name)
+{
+	for (unsigned i = 0; i < in->n; i++)
+		if (strcmp(in->at[i].name, name) == 0)
+			return in->at[i].value;
+	fail_msg("no input %s", name);
+	return NAN;
+}
+
+static unsigned thermal_run(double seconds, uint64_t seed, double rated, struct result *results,
+			    struct inputs *ret_inputs)
 {
 	const struct thermal_config config = {
 		.site = "handle", .id = MEASURAND_HANDLE_TEMPERATURE, .u_sensor_k = 0.1, .rated_ambient_c = rated};
@@ -468,6 +484,7 @@ static unsigned thermal_run(double seconds, uint64_t seed, double rated, struct 
 		thermal_feed(thermal, t, 23.0 + rise + 0.05 * pw1_normal(&random), 23.0);
 	}
 	n = thermal_finish(thermal, results, 4);
+	ret_inputs->n = thermal_inputs(thermal, ret_inputs->at, 0);
 	thermal_free(thermal);
 	return n;
 }
@@ -477,10 +494,11 @@ static void steady_temperature(void **state)
 	struct result r[4];
 	double worst = 0.0;
 	unsigned inside = 0;
+	struct inputs in;
 
 	(void)state;
 	for (uint64_t seed = 1; seed <= 20; seed++) {
-		assert_int_equal(thermal_run(700.0, seed, NAN, r), 3);
+		assert_int_equal(thermal_run(700.0, seed, NAN, r, &in), 3);
 		assert_string_equal(r[2].name, "steady_temperature_c");
 		assert_true(r[2].valid && r[2].trusted);
 		worst = fmax(worst, fabs(r[2].value - 35.0));
@@ -489,13 +507,13 @@ static void steady_temperature(void **state)
 	print_message("steady temperature: worst error %.3f K, U %.3f K\n", worst, r[2].expanded_u);
 	check_less(worst, 0.15);
 	assert_true(inside >= 18);
-	thermal_run(20.0, 1, NAN, r); /* of the slow node nothing is to be seen yet */
+	thermal_run(20.0, 1, NAN, r, &in); /* of the slow node nothing is to be seen yet */
 	assert_true(!r[2].valid && !r[2].trusted);
 	assert_non_null(strstr(r[2].reason, "too short for a steady state"));
-	thermal_run(100.0, 1, NAN, r);
+	thermal_run(100.0, 1, NAN, r, &in);
 	assert_true(!r[2].valid && !r[2].trusted);
 	assert_non_null(strstr(r[2].reason, "time constant"));
-	thermal_run(5000.0, 1, 40.0, r);
+	thermal_run(5000.0, 1, 40.0, r, &in);
 	assert_string_equal(r[0].name, "handle_temperature_c");
 	assert_string_equal(r[0].method, "rise_plus_rated_ambient");
 	check_near(r[0].value, 52.15, 0.15); /* the maximum of 5000 noisy readings lies above 52 */
@@ -509,6 +527,33 @@ static double line_u(const struct result *r, const char *name)
 		if (strcmp(r->budget[i].name, name) == 0)
 			return r->budget[i].u;
 	return NAN;
+}
+
+/* By (59), (60), (63) from the inputs alone, with a rated ambient and without. */
+static void temperature_budgets_from_inputs(void **state)
+{
+	const double rated[] = {NAN, 40.0};
+	struct result r[4];
+	struct inputs in;
+
+	(void)state;
+	for (unsigned i = 0; i < 2; i++) {
+		double both = isfinite(rated[i]) ? M_SQRT2 : 1.0;
+
+		assert_int_equal(thermal_run(700.0, 3, rated[i], r, &in), 3);
+
+		double sensor = input_of(&in, "handle_sensor"), u = input_of(&in, "handle_steady_u");
+		double dof = input_of(&in, "handle_steady_dof"), growth = input_of(&in, "handle_steady_u_growth");
+
+		check_near(sensor, 0.1, 1e-12);
+		check_near(line_u(&r[0], "calibration"), both * sensor, 1e-12);
+		check_near(line_u(&r[1], "calibration"), M_SQRT2 * sensor, 1e-12);
+		check_near(line_u(&r[2], "calibration"), both * sensor, 1e-12);
+		check_near(line_u(&r[i], "resolution"),
+			   input_of(&in, i ? "handle_rise_step" : "handle_step") / sqrt(3.0), 1e-12);
+		assert_true(growth > 0.0 && u > 0.0);
+		check_near(line_u(&r[2], "fit"), u * (1.0 + student_k(dof) * growth), 1e-12);
+	}
 }
 
 /* A tip that rises fast: what came between its last reading and the stop is in U. Ambient rises, too, half as fast. */
@@ -610,6 +655,7 @@ int main(void)
 		cmocka_unit_test(watch_sees_a_drift),
 		cmocka_unit_test(watch_lets_a_phantom_relax),
 		cmocka_unit_test(steady_temperature),
+		cmocka_unit_test(temperature_budgets_from_inputs),
 		cmocka_unit_test(a_rise_goes_on_between_readings),
 	};
 
