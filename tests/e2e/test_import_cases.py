@@ -170,6 +170,19 @@ REFUSED = [
     ("a line without an end", "1" * 70000, COMMON, []),
     ("half a character", "F_N\n0.3\n".encode("utf-16") * 3 + b"0", COMMON, ["UTF-16"]),
     ("an odd length", b"\1" * 4801, ["-f", "i16", *COMMON], ["no multiple of 2"]),
+    ("two rates", "Sample rate: 10000 Hz\nSample interval: 200 us\nF_N\n" + lines_of(numbers(900)), FAST,
+     ["10000 rows a second (line 1, Sample rate)", "5000 as well (line 2, Sample interval)", "--rate"]),
+    ("a third rate", "Sample rate: 10000 Hz\nfs=5000\nF_N\n" + lines_of(numbers(900)), ["--rate", 4000, *FAST], ["--rate 4000 contradicts"]),
+    ("a rate that the times contradict", "Sample rate: 10000 Hz\n" + HEAD + lines_of(timed(900)), FAST, ["10000", "line 1", "those of 5000", "--rate"]),
+    ("two units in a name", "t_s,F_mN (N)\n" + lines_of(timed(900)), FAST, ['"F_mN (N)"', '"N" and "mN"', "--unit"]),
+    ("two units in two lines", "t [s],F [N]\ns,mN\n" + lines_of(timed(900)), FAST, ['"mN" and "N"', "--unit"]),
+    ("two units of time", HEAD + "ms,N\n" + lines_of(timed(900)), FAST, ['"ms" and "s"', "--time-unit"]),
+    ("two units beside", "t_s,F_N,T (K)\n,,degC\n" + lines_of([t + ",21.5" for t in timed(900)]), [*FAST, "--temperature", "ambient=3"], ['"degC" and "K"', "COLUMN:SCALE"]),
+    ("a last number cut short", (HEAD + lines_of(timed(900)))[:-4], FAST, [":901:", "without a line break", "cut short"]),
+    ("an exponent cut short", "t_s,F_N\n" + lines_of([f"{i / 5000:.4f},{0.3 + i % 41 / 1000:.4e}" for i in range(900)])[:-2], FAST, [":901:", "cut short"]),
+    ("stamps of a second", "time,F_N\n" + lines_of([f"12:00:{i // 5000:02d},{v}" for i, v in enumerate(numbers(12000))]), ["--rate", 5000, *FAST],
+     ["too many to tell when", "--time-column none"]),
+    ("a D in hexadecimal", "F_N\n" + lines_of([f"{i % 900 + 1000:d}D2" for i in range(900)]), COMMON, ["no column of numbers"]),
     ("not a separator", lines_of(numbers(900)), [*COMMON, "--separator", "x"], ["must be comma"]),
     ("not a decimal mark", lines_of(numbers(900)), [*COMMON, "--decimal", "x"], ["point or comma"]),
     ("not a unit", lines_of(numbers(900)), [*COMMON, "--unit", "mile"], ["unit of force"]),
@@ -194,6 +207,11 @@ def test_decided(check, place):
     check(done.returncode in (1, 3) and done.report["imported"]["rate_hz"] == 5100, f"--time-column none: {done.stderr}")
     done = place.run(CASES / "quoted.csv", "--unit", "none", "--scale", 0.1, *FAST)
     check(done.returncode in (1, 3) and done.report["imported"]["scale_n"] == 0.1, f"--unit none: {done.stderr}")
+    rows = lines_of(numbers(12000, lambda i: f"{0.3 + (i % 41) / 1000:.5f}"))
+    for head, options, key, value in (("Sample rate: 10000 Hz\nfs=5000\nF_N\n", ["--rate", 5000], "rate_hz", 5000),
+                                      ("F_mN (N)\n", ["--rate", 5000, "--unit", "mN"], "scale_n", 0.001)):
+        done = place.run(place.text("decided.txt", head + rows), *options, *FAST)
+        check(done.returncode in (1, 3) and done.report["imported"][key] == value, f"{head!r} {options}: {done.returncode} {done.stderr}")
     done = place.run(CASES / "quoted.csv", "--unit", "mN", *FAST)
     check(done.returncode in (1, 3) and done.report["imported"]["scale_n"] == 0.001, f"--unit mN: {done.stderr}")
 

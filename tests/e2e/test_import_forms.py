@@ -160,6 +160,14 @@ def quoted_commas(force):
     return "Zeit [s],Kraft [N]\n" + rows(force, lambda i, f: f'"{german(f"{i / RATE_HZ:.4f}")}","{german(f"{f:.5f}")}"\n')
 
 
+def fortran(force):
+    return "  time_s   force_N\n" + rows(force, lambda i, f: f"  {i / RATE_HZ:.6E}  {f:.6E}\n".replace("E", "D"))
+
+
+def rows_that_close_with_a_separator(force):
+    return "t [ms];F [mN]\r\nms;mN\r\n" + rows(force, lambda i, f: f"{i / 5:.1f};{f * 1000:.2f};\r\n")
+
+
 def old_mac(force):
     return "F_N\r" + rows(force, lambda i, f: f"{f:.5f}\r")
 
@@ -189,6 +197,8 @@ FORMS = [
     (iso_and_fraction, [], {"scale_n": 1e3, "rate_from": "times"}),
     (thousands, ["--rate", 5000], {"dialect": "separator none, decimal point, 1 header line", "scale_n": 1e-6}),
     (quoted_commas, [], {"dialect": "separator comma, decimal comma, 1 header line", "rate_from": "times"}),
+    (fortran, [], {"column": '2 "force_N" [N]', "rate_from": "times"}),
+    (rows_that_close_with_a_separator, [], {"column": '2 "F [mN]" [mN]', "scale_n": 1e-3}),
     (old_mac, ["--rate", 5000], {"dialect": "separator none, decimal point, 1 header line"}),
 ]
 

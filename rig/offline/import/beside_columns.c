@@ -67,6 +67,12 @@ static int scale_column(const struct recording_column *from, const struct said *
 {
 	double unit_scale, unit_offset, scale = said->scale, offset = isnan(said->offset) ? 0 : said->offset;
 	bool known = unit_of(to->quantity, from->unit, &unit_scale, &unit_offset);
+	if (from->other_unit[0] && isnan(scale))
+		return err_set(err, -EINVAL,
+			       "%s: column %d \"%s\" has two units, \"%s\" and \"%s\": write COLUMN:SCALE, in %s per "
+			       "number",
+			       said->option, to->column + 1, from->name, from->unit, from->other_unit, said->unit);
+	known = known && !from->other_unit[0]; /* then SCALE decides */
 	if (!known && isnan(scale))
 		return err_set(
 			err, -EINVAL,

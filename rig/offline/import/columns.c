@@ -50,7 +50,15 @@ int columns_find(const struct recording_layout *layout, const char *option, cons
 					       option, word, path);
 			found = (int)i;
 		}
-	if (found < 0 && *word && !*end && number >= 1 && number <= (long)layout->columns)
+	bool numbered = *word && !*end && number >= 1 && number <= (long)layout->columns;
+
+	if (found >= 0 && numbered && found != (int)number - 1)
+		return err_set(
+			err, -EINVAL,
+			"%s %s: column %d of %.200s is called so, and column %s has that number: name its columns "
+			"otherwise",
+			option, word, found + 1, path, word);
+	if (found < 0 && numbered)
 		found = (int)number - 1;
 	if (found < 0) {
 		list_columns(layout, list, sizeof(list));
@@ -58,6 +66,19 @@ int columns_find(const struct recording_layout *layout, const char *option, cons
 	}
 	*ret = found;
 	return 0;
+}
+
+/* Two units are a factor between them, and the file does not say which is right. */
+static int two_units(const struct recording_layout *layout, int column, const char *option, const char *path,
+		     struct err *err)
+{
+	const struct recording_column *c = &layout->column[column];
+
+	if (!c->other_unit[0])
+		return 0;
+	return err_set(err, -EINVAL,
+		       "column %d \"%s\" of %.200s has two units, \"%s\" and \"%s\": say by %s which is right",
+		       column + 1, c->name, path, c->unit, c->other_unit, option);
 }
 
 /* ---- time ---- */
@@ -81,6 +102,8 @@ static int choose_time(const struct recording_layout *layout, const struct colum
 			unit_s = NAN;
 		ret->time_resolution_s = 0;
 	}
+	if (rc == 0 && ret->time >= 0 && !wish->time_unit)
+		rc = two_units(layout, ret->time, "--time-unit", path, err);
 	if (rc == 0 && ret->time >= 0 && wish->time_unit) {
 		double old_s = unit_s > 0 ? unit_s : 1;
 		if (!quantity_time(wish->time_unit, &unit_s))
@@ -149,6 +172,8 @@ static int choose_scale(const struct recording_layout *layout, const struct colu
 	if (wish->unit && !none && !known)
 		return err_set(err, -EINVAL, "--unit %s: must be a unit of force, as N, mN, kN, gf, kgf, lbf; or none",
 			       wish->unit);
+	if (!wish->unit && c->other_unit[0])
+		return two_units(layout, ret->force, "--unit", path, err);
 	if (!known && isnan(scale_n))
 		return no_scale(c, path, err);
 	if (known && !isnan(scale_n) && fabs(scale_n - unit_n) > SAME_SCALE * fabs(unit_n))

@@ -16,9 +16,10 @@
 #include "rig/offline/import/timeline.h"
 #include "rig/record/host.h"
 
-#define RATE_MIN_HZ 100.0
-#define RATE_MAX_HZ 1e7
-#define SAME_RATE   1e-4 /* two clocks may differ by so much; an XO is within half of it */
+#define RATE_MIN_HZ  100.0
+#define RATE_MAX_HZ  1e7
+#define NOMINAL_RATE 0.01 /* by which what times show may differ from what a header states: more is no clock */
+#define SAME_RATE    1e-4 /* two clocks may differ by so much; an XO is within half of it */
 
 /* ---- what the file says of itself ---- */
 
@@ -61,6 +62,13 @@ static int rate_of_times(struct importing *im)
 			       "a second: "
 			       "leave --rate out, or say --time-column none where the column is wrong",
 			       c->rate_hz, im->columns.time + 1, c->path, rate_hz);
+	if (!(c->rate_hz > 0) && im->layout.rate_hz > 0 && differ(rate_hz, im->layout.rate_hz, NOMINAL_RATE + 2 * ends))
+		return err_set(im->err, -EINVAL,
+			       "%.200s states %.9g rows a second (%s), and the times in column %d are those of %.9g: "
+			       "say by --rate which is right, and --time-column none where the times are not",
+			       c->path, im->layout.rate_hz,
+			       im->layout.rate_from[0] ? im->layout.rate_from : "its header", im->columns.time + 1,
+			       rate_hz);
 	im->rate_hz = c->rate_hz > 0 ? c->rate_hz : rate_hz;
 	snprintf(im->record->origin.rate_from, sizeof(im->record->origin.rate_from), "%s",
 		 c->rate_hz > 0 ? "--rate, and the times agree" : "times");
@@ -76,6 +84,13 @@ static int no_rate(const struct importing *im)
 		       *doubt ? " may be that of strokes or of rows: if of rows, say so by --rate)" : "");
 }
 
+static int two_rates(const struct importing *im, double rate_hz, const char *where)
+{
+	return err_set(im->err, -EINVAL,
+		       "%.200s states %.9g rows a second (%s) and %.9g as well (%s): say by --rate which they are",
+		       im->config->path, rate_hz, where, im->layout.other_rate_hz, im->layout.other_rate_from);
+}
+
 static int stated_rate(struct importing *im)
 {
 	const struct import_config *c = im->config;
@@ -84,6 +99,12 @@ static int stated_rate(struct importing *im)
 	double stated_hz = heard ? im->layout.rate_hz : NAN;
 	const char *where = im->layout.rate_from[0] ? im->layout.rate_from : "its header";
 
+	if (heard && im->layout.other_rate_hz > 0) {
+		if (!(c->rate_hz > 0))
+			return two_rates(im, stated_hz, where);
+		if (!differ(c->rate_hz, im->layout.other_rate_hz, SAME_RATE))
+			stated_hz = c->rate_hz;
+	}
 	if (c->rate_hz > 0 && stated_hz > 0 && differ(c->rate_hz, stated_hz, SAME_RATE))
 		return err_set(im->err, -EINVAL,
 			       "--rate %.9g contradicts %.200s, which states %.9g rows a second (%s): leave --rate "

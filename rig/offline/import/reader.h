@@ -15,6 +15,7 @@
 struct recording_column {
 	char name[64];        /* as the file calls it; "" where it does not */
 	char unit[16];        /* as the file writes it; "" where it does not */
+	char other_unit[16];  /* where the file gives it a second one that means something else; else "" */
 	bool integer;         /* all values are integers of at most 32 bits: they become counts as they are */
 	bool no_numbers;      /* words or times, or nothing at all: it cannot be the force */
 	unsigned bits;        /* of an integer column: 8, 16, 24 or 32; else 0 */
@@ -31,8 +32,10 @@ struct recording_layout {
 	double time_resolution_s; /* of that column's values; 0: as fine as a double */
 	uint64_t rows;            /* as the file states; UINT64_MAX where it does not */
 	char rate_from[96];       /* where rate_hz stands in the file: "line 4, Delta_X"; "" where it states none */
-	char rate_doubt[96]; /* a number in the file that may be the rate of something else; "" where there is none */
-	char dialect[160];   /* how the file is written, in words, where its kind leaves a choice; else "" */
+	char rate_doubt[96];  /* a number in the file that may be the rate of something else; "" where there is none */
+	double other_rate_hz; /* where the file states another one as well; 0: it does not */
+	char other_rate_from[96];
+	char dialect[160]; /* how the file is written, in words, where its kind leaves a choice; else "" */
 };
 
 /* What the command line may say; 0, NULL where it does not. */

@@ -8,8 +8,9 @@
 
 #include "rig/offline/import/timeline.h"
 
-#define ROOM_VALUES 65536 /* of one reading, all columns together */
-#define UNIT_MATCH  0.02  /* by which a step may differ from --rate's for its unit to be recognised */
+#define ROOM_VALUES 65536                /* of one reading, all columns together */
+#define COARSE_ROWS (TIMELINE_AHEAD / 4) /* of one stamp: with more of them a place is not seen */
+#define UNIT_MATCH  0.02                 /* by which a step may differ from --rate's for its unit to be recognised */
 
 struct stream {
 	const struct recording_reader *reader;
@@ -109,6 +110,15 @@ static int no_step(const char *path, const struct columns *c, struct err *err)
 		       path, c->time + 1);
 }
 
+static int too_coarse(const char *path, const struct columns *c, double rows, struct err *err)
+{
+	return err_set(
+		err, -EINVAL,
+		"%.300s: the times in column %d are the same for some %.0f rows, too many to tell when a row was "
+		"taken (at most %d): say --time-column none and --rate",
+		path, c->time + 1, rows, COARSE_ROWS);
+}
+
 static int find_unit(const char *path, const struct columns *c, double step, double rate_hz, double *ret,
 		     struct err *err)
 {
@@ -151,6 +161,8 @@ static int learn_step(struct stream *s, const struct stream_config *c, double ra
 		return rc;
 	if (isnan(step))
 		return no_step(c->path, c->columns, err);
+	if (coarse > COARSE_ROWS * step)
+		return too_coarse(c->path, c->columns, coarse / step, err);
 	rc = isnan(unit_s) ? find_unit(c->path, c->columns, step, rate_hz, &unit_s, err) : 0;
 	if (rc == 0)
 		timeline_init(&s->timeline, unit_s, fine * unit_s, step * unit_s, coarse * unit_s, true);

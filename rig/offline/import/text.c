@@ -27,6 +27,7 @@ struct recording {
 	struct text_row_form plain;                           /* and such they then are */
 	struct recount recount;                               /* of an export of penrig */
 	unsigned wanted[RECORDING_COLUMNS_MAX], wanted_count; /* rising */
+	size_t shortest;                                      /* of the last cells in the first rows */
 	struct text_line line;
 	bool held;      /* that line is still to come, behind: */
 	uint64_t blank; /* rows of blank lines */
@@ -95,6 +96,29 @@ static bool is_fast(const struct recording *r)
 	return r->dialect.separator != TEXT_BLANKS && r->dialect.separator != r->dialect.decimal && !times;
 }
 
+static size_t last_cell(const struct text_line *line, char separator)
+{
+	struct text_cells cells = text_cells_of(line, separator);
+	const char *cell;
+	size_t len = 0;
+
+	while (text_next_cell(&cells, &cell, &len))
+		;
+	return len;
+}
+
+static size_t shortest_end(const struct text_line *line, unsigned lines, const struct text_dialect *d)
+{
+	size_t shortest = SIZE_MAX;
+
+	for (unsigned l = d->body; l < lines; l++) {
+		size_t len = last_cell(&line[l], d->separator);
+		if (len > 0 && len < shortest && l + 1 < lines) /* the file's last line is no witness */
+			shortest = len;
+	}
+	return shortest;
+}
+
 static int read_head(struct recording *r, const struct recording_wish *wish, struct text_line *line,
 		     struct recording_layout *layout, struct err *err)
 {
@@ -111,6 +135,7 @@ static int read_head(struct recording *r, const struct recording_wish *wish, str
 	text_header_read(line, (unsigned)lines, &r->dialect, layout);
 	describe(r, r->dialect.body, layout);
 	want(r, wish->wanted);
+	r->shortest = shortest_end(line, (unsigned)lines, &r->dialect);
 	r->fast = is_fast(r);
 	for (unsigned i = 0; i < r->dialect.body; i++)
 		if ((rc = text_input_next(r->in, &r->line, err)) < 0)
@@ -296,10 +321,27 @@ static void empty_row(const struct recording *r, double *value)
 		value[i] = NAN;
 }
 
+/* A file that was cut in the middle of its last number, which is another one then: "0.3" of 0.30193. */
+static bool is_cut(const struct recording *r)
+{
+	unsigned last = r->dialect.columns - 1;
+	bool read = r->wanted_count > 0 && r->wanted[r->wanted_count - 1] == last;
+
+	return read && text_input_unended(r->in) && r->shortest != SIZE_MAX &&
+	       last_cell(&r->line, r->dialect.separator) < r->shortest;
+}
+
 static int csv_row(struct recording *r, double *value, struct err *err)
 {
 	empty_row(r, value);
-	return row_slowly(r, value, err);
+	int rc = row_slowly(r, value, err);
+
+	if (rc == 0 && is_cut(r))
+		return err_set(err, -EINVAL,
+			       "%.200s:%llu: the file ends in this line without a line break, and its last number is "
+			       "shorter than those before it: cut short? remove the line, or end it where it is whole",
+			       r->path, (unsigned long long)r->line.number);
+	return rc;
 }
 
 /* The next row's line in r->line; r->blank: so many blank ones before it, which are rows, too. 1, or 0: the end. */

@@ -6,6 +6,7 @@
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
+#include <strings.h>
 
 #include "rig/offline/import/quantity.h"
 #include "rig/offline/import/text_number.h"
@@ -15,6 +16,7 @@
 #define EVEN_ROWS   20   /* a column without a name must rise evenly through so many rows to be taken for a time */
 #define EVEN_PART   0.02 /* of a step: how much steps may differ, beyond their resolution */
 #define SYMBOL_MAX  3    /* letters and digits of a force's symbol: F, Fz, Fn1 */
+#define RATES_AGREE 1e-4 /* relative: two rates that a header states are one */
 #define KEYED_LINES 64   /* of the body, where some programs write a header beside their columns */
 
 struct cell {
@@ -177,7 +179,7 @@ static bool is_units_line(const struct cell *cell, unsigned n, char decimal)
 	for (unsigned i = 0; i < n; i++) {
 		key_of(cell[i].at, cell[i].len, key);
 		if (is_unit(&cell[i], unit))
-			units++;
+			units += !is_number(&cell[i], decimal); /* "0,1" above two columns are their numbers */
 		else if (!is_one_of(key, fillers) && !is_number(&cell[i], decimal))
 			return false;
 	}
@@ -196,27 +198,61 @@ static bool is_names_line(const struct cell *cell, unsigned n, char decimal)
 	return words * 2 > n;
 }
 
+/* Do two spellings mean one unit? */
+static bool same_unit(const char *a, const char *b)
+{
+	double x, y, off_x, off_y;
+
+	if (quantity_force(a, &x) && quantity_force(b, &y))
+		return x == y;
+	if (quantity_time(a, &x) && quantity_time(b, &y))
+		return x == y;
+	if (quantity_temperature(a, &x, &off_x) && quantity_temperature(b, &y, &off_y))
+		return x == y && off_x == off_y;
+	if (quantity_length(a, &x) && quantity_length(b, &y))
+		return x == y;
+	return strcasecmp(a, b) == 0;
+}
+
+/* The first unit counts; another one that means something else is told, for one of them is wrong by as much. */
+static void note_unit(struct recording_column *c, const char *unit)
+{
+	if (!c->unit[0])
+		snprintf(c->unit, sizeof(c->unit), "%s", unit);
+	else if (!same_unit(c->unit, unit))
+		snprintf(c->other_unit, sizeof(c->other_unit), "%s", unit);
+}
+
 static void take_units(const struct cell *cell, struct recording_layout *layout)
 {
 	for (unsigned i = 0; i < layout->columns; i++) {
 		char unit[16], key[KEY_MAX];
 		key_of(cell[i].at, cell[i].len, key);
 		if (is_unit(&cell[i], unit))
-			snprintf(layout->column[i].unit, sizeof(layout->column[i].unit), "%s", unit);
+			note_unit(&layout->column[i], unit);
 		else if (strcmp(key, "sequence") == 0)
 			snprintf(layout->column[i].name, sizeof(layout->column[i].name), "Sequence");
 	}
+}
+
+/* "F_mN (N)" has two; a name that is a unit, "t", is one where nothing else is. */
+static void take_units_of_name(struct cell *name, struct recording_column *c)
+{
+	char unit[16];
+
+	if ((c->unit[0] && is_unit(name, unit)) || !unit_of_name(name, unit))
+		return;
+	note_unit(c, unit);
+	if (!is_unit(name, unit) && unit_of_name(name, unit))
+		note_unit(c, unit);
 }
 
 static void take_names(struct cell *cell, struct recording_layout *layout)
 {
 	for (unsigned i = 0; i < layout->columns; i++) {
 		struct recording_column *c = &layout->column[i];
-		char unit[16];
 		struct cell whole = cell[i];
-		bool has = unit_of_name(&cell[i], unit);
-		if (has && !c->unit[0])
-			snprintf(c->unit, sizeof(c->unit), "%s", unit);
+		take_units_of_name(&cell[i], c);
 		if (!c->name[0])
 			copy(&whole, c->name, sizeof(c->name));
 	}
@@ -237,24 +273,33 @@ static unsigned join_brackets(struct cell *cell, unsigned n)
 	return kept;
 }
 
+/* Without an empty one at the end: rows may close with a separator where their header does not. */
+static unsigned named_columns(const struct text_dialect *d)
+{
+	return d->columns - (d->columns > 1 && d->form[d->columns - 1] == TEXT_FORM_EMPTY);
+}
+
 /* From the body upwards: the line of units, then that of names, in either order. */
 static void read_names(const struct text_line *line, const struct text_dialect *d, struct recording_layout *layout)
 {
 	struct cell cell[RECORDING_COLUMNS_MAX + 1];
+	unsigned named = named_columns(d);
 	bool units = false, names = false;
 
 	for (unsigned l = d->body; l > 0 && d->body - l < 6 && !(names && units); l--) {
 		unsigned n = cells_of(&line[l - 1], d->separator, cell, RECORDING_COLUMNS_MAX + 1);
 		if (d->separator == TEXT_BLANKS && n > d->columns)
 			n = join_brackets(cell, n);
-		if (n < d->columns || text_line_is_blank(&line[l - 1]))
+		if (n < named || text_line_is_blank(&line[l - 1]))
 			continue;
-		if (!units && is_units_line(cell, d->columns, d->decimal)) {
+		for (; n < d->columns; n++)
+			cell[n] = (struct cell){"", 0};
+		if (!units && is_units_line(cell, named, d->decimal)) {
 			units = true;
 			take_units(cell, layout);
 		} else if (names) {
 			break;
-		} else if (is_names_line(cell, d->columns, d->decimal)) {
+		} else if (is_names_line(cell, named, d->decimal)) {
 			names = true;
 			take_names(cell, layout);
 		}
@@ -354,6 +399,22 @@ struct key_value {
 	struct cell key, value, unit;
 };
 
+/* The first one that a file states, and one that contradicts it: which of them is the rows' it does not say. */
+static void note_rate(struct recording_layout *layout, double rate_hz, const char *key, uint64_t number)
+{
+	bool first = isnan(layout->rate_hz), other = !first && fabs(rate_hz / layout->rate_hz - 1) > RATES_AGREE;
+	char from[sizeof(layout->rate_from)];
+
+	snprintf(from, sizeof(from), "line %llu, %s", (unsigned long long)number, key);
+	if (first) {
+		layout->rate_hz = rate_hz;
+		memcpy(layout->rate_from, from, sizeof(from));
+	} else if (other && layout->other_rate_hz == 0) {
+		layout->other_rate_hz = rate_hz;
+		memcpy(layout->other_rate_from, from, sizeof(from));
+	}
+}
+
 static void take_rate(struct recording_layout *layout, const struct key_value *kv, char decimal, uint64_t number)
 {
 	char key[KEY_MAX], text[64];
@@ -362,7 +423,7 @@ static void take_rate(struct recording_layout *layout, const struct key_value *k
 	key_of(kv->key.at, kv->key.len, key);
 	bool interval = is_one_of(key, interval_keys), vague = is_one_of(key, vague_keys);
 	bool rate = vague || is_one_of(key, rate_keys);
-	if (!isnan(layout->rate_hz) || (!interval && !rate) || kv->value.len >= sizeof(text))
+	if ((!interval && !rate) || kv->value.len >= sizeof(text))
 		return;
 	copy(&kv->value, text, sizeof(text));
 	const char *end = text_number(text, decimal, &value);
@@ -383,9 +444,8 @@ static void take_rate(struct recording_layout *layout, const struct key_value *k
 	double factor = interval ? interval_unit(unit.at, unit.len) : rate_unit(unit.at, unit.len);
 	if (isnan(factor)) /* what stands behind the number is not understood, so the number is not */
 		return;
-	layout->rate_hz = interval ? 1 / (value * factor) : value * factor;
 	copy(&kv->key, text, sizeof(text));
-	snprintf(layout->rate_from, sizeof(layout->rate_from), "line %llu, %s", (unsigned long long)number, text);
+	note_rate(layout, interval ? 1 / (value * factor) : value * factor, text, number);
 }
 
 /* A unit in brackets at a key's end, "Interval (ms)", is the value's where none stands behind that. */
@@ -432,19 +492,16 @@ static void value_first(struct recording_layout *layout, const struct cell *cell
 		return;
 	copy(cell, text, sizeof(text));
 	const char *end = text_number(text, decimal, &value);
-	if (!end || !(value > 0) || *end != ' ' || !isnan(layout->rate_hz))
+	if (!end || !(value > 0) || *end != ' ')
 		return;
 	const char *slash = strchr(++end, '/');
 	if (!slash)
 		return;
 	snprintf(unit, sizeof(unit), "%.*s", (int)(slash - end < 15 ? slash - end : 15), end);
 	if (strcmp(slash, "/sample") == 0 && quantity_time(unit, &factor))
-		layout->rate_hz = 1 / (value * factor);
+		note_rate(layout, 1 / (value * factor), text, number);
 	else if ((strcmp(unit, "samples") == 0 || strcmp(unit, "Samples") == 0) && quantity_time(slash + 1, &factor))
-		layout->rate_hz = value / factor;
-	else
-		return;
-	snprintf(layout->rate_from, sizeof(layout->rate_from), "line %llu, %s", (unsigned long long)number, text);
+		note_rate(layout, value / factor, text, number);
 }
 
 static void read_rate_line(const struct text_line *line, const struct text_line *below, const struct text_dialect *d,

@@ -20,6 +20,7 @@ struct text_input {
 	int fd;
 	enum text_encoding encoding;
 	bool ended;      /* the file has no more bytes */
+	bool unended;    /* the line that was given last ends with the file, without a break */
 	bool returns;    /* its lines end in CR alone */
 	uint64_t number; /* of the line that was given last */
 	uint16_t half;   /* the first half of a surrogate pair */
@@ -213,7 +214,7 @@ int text_input_open(const char *path, struct text_input **ret, struct err *err)
 	if (!in)
 		return err_set(err, -ENOMEM, "%.300s: out of memory, or its path is too long", path);
 	in->fd = -1;
-	in->ended = in->returns = false;
+	in->ended = in->unended = in->returns = false;
 	in->number = 0;
 	in->half = 0;
 	in->wide_held = in->at = in->end = in->whole = 0;
@@ -298,6 +299,11 @@ uint64_t text_input_number(const struct text_input *in)
 	return in->number;
 }
 
+bool text_input_unended(const struct text_input *in)
+{
+	return in->unended;
+}
+
 void text_input_skip(struct text_input *in, const char *to, uint64_t lines)
 {
 	in->at = (size_t)(to - in->text);
@@ -317,6 +323,7 @@ int text_input_next(struct text_input *in, struct text_line *ret, struct err *er
 		return 0;
 	size_t stop = end ? (size_t)(end - in->text) : in->end;
 	in->number++;
+	in->unended = !end;
 	if (stop > in->nul_at || stop - in->at > TEXT_LINE_MAX)
 		return check_line(in, stop, in->number, err);
 	*ret = line_at(in, in->at, in->text + stop, in->number);

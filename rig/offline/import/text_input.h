@@ -39,6 +39,8 @@ int text_input_head(struct text_input *in, struct text_line *line, unsigned most
 const char *text_input_lines(const struct text_input *in, const char **ret_end);
 void text_input_skip(struct text_input *in, const char *to, uint64_t lines);
 uint64_t text_input_number(const struct text_input *in); /* of the line that was given, or skipped, last */
+/* Whether the line that text_input_next() gave last ends with the file, and not with a line break. */
+bool text_input_unended(const struct text_input *in);
 /* 1: a line; 0: the end; -EINVAL: a NUL byte, a line longer than TEXT_LINE_MAX, half a character; -errno. */
 int text_input_next(struct text_input *in, struct text_line *ret, struct err *err);
 

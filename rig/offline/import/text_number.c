@@ -40,6 +40,8 @@ static bool slowly(const char *at, const char *end, char decimal, double *ret)
 		return false;
 	memcpy(copy, at, len);
 	copy[len] = '\0';
+	for (char *c = copy; *c; c++)
+		*c = (char)(*c == 'd' || *c == 'D' ? 'e' : *c);
 	char *mark = memchr(copy, decimal, len);
 	if (mark)
 		*mark = '.';
@@ -47,6 +49,12 @@ static bool slowly(const char *at, const char *end, char decimal, double *ret)
 		c_locale = newlocale(LC_ALL_MASK, "C", (locale_t)0);
 	*ret = c_locale ? strtod_l(copy, NULL, c_locale) : strtod(copy, NULL);
 	return isfinite(*ret);
+}
+
+/* Fortran writes D; behind digits alone it may be one of a hexadecimal number. */
+static bool is_exponent(char c, bool fraction)
+{
+	return c == 'e' || c == 'E' || (fraction && (c == 'd' || c == 'D'));
 }
 
 static const char *exponent(const char *at, int *ret)
@@ -84,7 +92,7 @@ const char *text_number(const char *at, char decimal, double *ret)
 	}
 	if (seen == 0)
 		return NULL;
-	if ((*c == 'e' || *c == 'E') && !(c = exponent(c, &scientific)))
+	if (is_exponent(*c, power < 0) && !(c = exponent(c, &scientific)))
 		return NULL;
 	power += scientific;
 	if (seen > DIGITS_MAX || mantissa > (uint64_t)1 << 53 || power < -POWER_MAX || power > POWER_MAX)
@@ -104,7 +112,7 @@ int text_decimals(const char *at, size_t len, char decimal)
 	for (const char *c = mark + 1; c < end && is_digit(*c); c++)
 		digits++;
 	const char *e = mark + 1 + digits;
-	if (e < end && (*e == 'e' || *e == 'E') && exponent(e, &power))
+	if (e < end && is_exponent(*e, digits > 0) && exponent(e, &power))
 		digits = digits - power > 0 ? digits - power : 0;
 	return digits;
 }

@@ -6,7 +6,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-/* [+-] digits [mark digits] [e [+-] digits], with a digit on one side of the mark at least; "5." only with a point. At
+/* [+-] digits [mark digits] [e [+-] digits] (or d, behind digits after the mark), with a digit on one side of the mark at least; "5." only with a point. At
  * the end of the text must stand a byte that is no part of a number. Returns the byte behind the number, NULL where at
  * `at` is none, or one beyond the range of doubles. */
 const char *text_number(const char *at, char decimal, double *ret);

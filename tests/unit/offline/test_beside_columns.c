@@ -97,12 +97,37 @@ static void test_what_is_refused(void **state)
 	assert_int_equal(choose(NULL, four, 4), -EINVAL);
 }
 
+/* A word that is one column's name and another one's number may mean either. */
+static void test_a_number_for_a_name(void **state)
+{
+	(void)state;
+	strcpy(layout.column[5].name, "3");
+	assert_int_equal(choose("3", NULL, 0), -EINVAL);
+	assert_non_null(strstr(err.text, "column 6 of x.csv is called so, and column 3 has that number"));
+	strcpy(layout.column[2].name, "3");
+	strcpy(layout.column[5].name, "U");
+	assert_int_equal(choose("3", NULL, 0), 0);
+	assert_int_equal(chosen.at[0].column, 2);
+}
+
+static void test_two_units(void **state)
+{
+	(void)state;
+	strcpy(layout.column[2].other_unit, "mm");
+	assert_int_equal(choose("bar", NULL, 0), -EINVAL);
+	assert_non_null(strstr(err.text, "two units, \"um\" and \"mm\""));
+	assert_int_equal(choose("bar:1", NULL, 0), 0);
+	assert_true(physical(0, 4) == 12);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup(test_units_scale_by_themselves, set_up),
 		cmocka_unit_test_setup(test_a_name_may_hold_colons, set_up),
 		cmocka_unit_test_setup(test_what_is_refused, set_up),
+		cmocka_unit_test_setup(test_a_number_for_a_name, set_up),
+		cmocka_unit_test_setup(test_two_units, set_up),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -126,6 +126,11 @@ static void test_cells(void **unused)
 		{"#N/A", '.', TEXT_NO_VALUE, 0},
 		{"-----", '.', TEXT_NO_VALUE, 0},
 		{"Over", '.', TEXT_NO_VALUE, 0},
+		{"1.25D-03", '.', TEXT_NUMBER, 1.25e-3}, /* Fortran's */
+		{"1,25d+3", ',', TEXT_NUMBER, 1250},
+		{"0.1234567890123456789012D1", '.', TEXT_NUMBER, 1.234567890123456789012},
+		{"12D4", '.', TEXT_OTHER, 0}, /* may be hexadecimal */
+		{"1.25D", '.', TEXT_OTHER, 0},
 		{"0.5 N", '.', TEXT_OTHER, 0},
 		{"0x10", '.', TEXT_OTHER, 0},
 		{"1e999", '.', TEXT_OTHER, 0},
@@ -148,6 +153,7 @@ static void test_decimals(void **unused)
 	assert_int_equal(text_decimals("5.", 2, '.'), 0);
 	assert_int_equal(text_decimals("1,25e-3", 7, ','), 5);
 	assert_int_equal(text_decimals("1.25e+6", 7, '.'), 0);
+	assert_int_equal(text_decimals("1.25D-3", 7, '.'), 5);
 }
 
 #define TEN_OF(d) d d d d d d d d d d
