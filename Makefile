@@ -58,7 +58,7 @@ LIBS_HERE = $(shell for lib in $(NEED_LIBS) $(MAY_LIBS) $(WEB_LIBS) $(PQ_LIBS); 
 KEY = $(CC) | $(STD) $(WARN) $(CPPFLAGS) $(CFLAGS) $(LDFLAGS) $(SAN) | $(LIBS_HERE) | $(TRY)
 
 # Goals that compile nothing themselves do not ask for a compiler and libraries.
-NO_BUILD := help deb deps-deb clean lint demo station-demo fleet-demo check check-fuzz check-browser check-fleet deps-station deps-browser deps-fleet soak reliability mutants bench deps-demo deps-check deps-bench
+NO_BUILD := help installed-list deb deps-deb clean lint demo station-demo fleet-demo check check-fuzz check-browser check-fleet deps-station deps-browser deps-fleet soak reliability mutants bench deps-demo deps-check deps-bench
 ifneq ($(filter-out $(NO_BUILD),$(or $(MAKECMDGOALS),all)),)
 KEY := $(KEY)
 -include $(B)/flags.mk
@@ -114,7 +114,7 @@ PENRIG_A := $(B)/tests/penrig-a
 # What fails on purpose, preloaded into tests: allocations and writes.
 FAILING := $(B)/libfailing-calls.so
 
-.PHONY: all help deb deps-deb demo station-demo fleet-demo check check-fuzz check-browser check-fleet deps-station deps-browser deps-fleet soak reliability mutants bench bench-programs lint man install clean deps-demo deps-check deps-bench tests FORCE
+.PHONY: all help deb deps-deb demo station-demo fleet-demo check check-fuzz check-browser check-fleet deps-station deps-browser deps-fleet soak reliability mutants bench bench-programs lint man install installed-list clean deps-demo deps-check deps-bench tests FORCE
 .DELETE_ON_ERROR:
 .SECONDARY:
 all: $(PROGRAMS)
@@ -341,7 +341,7 @@ lint:
 
 # Manual pages: one per command, from the same table as --help.
 MAN_COMMANDS := run resume check list doctor bench show report analyze requalify plot export import calibrate profile history dispose trend \
-	compare golden grr batch state station account io label sheet agent submit jobs benches push reserve fleet key sign verify anchor dossier version help
+	compare golden grr batch state station account io label sheet agent submit jobs benches push reserve fleet key sign verify anchor dossier qualify version help
 MAN := $(B)/man/penrig.1 $(MAN_COMMANDS:%=$(B)/man/penrig-%.1) $(B)/man/penrig-virtual.1
 man: $(MAN)
 $(B)/man/penrig-virtual.1: docs/man/penrig-virtual.1.scd
@@ -355,6 +355,13 @@ $(MAN_COMMANDS:%=$(B)/man/penrig-%.1): $(B)/man/penrig-%.1: $(B)/penrig
 	@mkdir -p $(@D)
 	$(B)/penrig help --man $* > $@.scd
 	scdoc < $@.scd > $@
+
+# What `penrig qualify` needs: recordings whose results are kept, and the list of what was installed.
+REFERENCE_RUNS := pass-20-khz fail-slow inconclusive-alarm
+list_installed = cd $(D) && find bin/penrig bin/penrig-virtual libexec/penrig lib/penrig share/penrig -type f ! -name installed.sha256 | \
+	LC_ALL=C sort | xargs sha256sum > share/penrig/qualification/installed.sha256
+installed-list:
+	$(list_installed)
 
 # Man pages are installed where scdoc is there to make them. The documents keep their places, so that their links lead
 # where they do here.
@@ -370,6 +377,8 @@ install: all $(if $(shell command -v scdoc),man)
 	for kind in benches phantoms plans profiles stations; do install -d $(D)/share/penrig/$$kind; \
 		for f in fixtures/$$kind/*.json; do [ ! -e $$f ] || install -m 644 $$f $(D)/share/penrig/$$kind || exit 1; done; done
 	install -m 644 fixtures/profiles/*.dialogue $(D)/share/penrig/profiles
+	install -d $(D)/share/penrig/qualification
+	for run in $(REFERENCE_RUNS); do xz -dc tests/data/runs-method-3/$$run.penrig.xz > $(D)/share/penrig/qualification/$$run.penrig || exit 1; done
 	for f in reports/schema/*.json; do [ ! -e $$f ] || install -m 644 $$f $(D)/share/penrig/schema || exit 1; done
 	install -m 644 docs/70-penrig.rules $(D)/lib/udev/rules.d
 	install -m 644 docs/penrig.sysusers.conf $(D)/lib/sysusers.d/penrig.conf
@@ -385,6 +394,7 @@ install: all $(if $(shell command -v scdoc),man)
 	ln -sfn ../../../penrig/schema $(DOC)/reports/schema
 	$(B)/penrig help --completion > $(D)/share/bash-completion/completions/penrig
 	$(if $(shell command -v scdoc),install -m 644 $(MAN) $(D)/share/man/man1,@echo "scdoc is not installed: no manual pages")
+	$(list_installed)
 	@[ -n "$(DESTDIR)" ] || echo "For a bench on this computer: sudo systemd-sysusers && sudo udevadm control --reload && sudo udevadm trigger && sudo usermod -aG penrig $$(id -un)"
 
 # Debian packages, built in a copy of the project's files, checked by lintian; into $(BUILD)/deb.
