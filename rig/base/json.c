@@ -547,6 +547,81 @@ int json_out_print(const struct json_out *root, bool indented, char **ret_text, 
 	return 0;
 }
 
+/* ---- a tree as rows ------------------------------------------------------------------------------------------------ */
+
+static const cJSON *at_path(const cJSON *row, const cJSON *around, const char *path)
+{
+	char part[64];
+	const cJSON *item = path[0] == '^' ? around : row;
+
+	for (path += path[0] == '^'; item && *path; path += path[0] == '/') {
+		snprintf(part, sizeof(part), "%.*s", (int)strcspn(path, "/"), path);
+		path += strcspn(path, "/");
+		item = cJSON_GetObjectItemCaseSensitive(item, part);
+	}
+	return item;
+}
+
+static void put_cell(FILE *out, const cJSON *item)
+{
+	if (cJSON_IsBool(item))
+		fputs(cJSON_IsTrue(item) ? "true" : "false", out);
+	else if (cJSON_IsString(item) || cJSON_IsRaw(item))
+		fputs(item->valuestring, out);
+	for (const cJSON *child = cJSON_IsArray(item) ? item->child : NULL; child; child = child->next) {
+		put_cell(out, child);
+		if (child->next)
+			fputc(' ', out);
+	}
+}
+
+/* All cells of a row one behind the other, each with its NUL. */
+static int give_row(const cJSON *row, const cJSON *around, const char *const *paths,
+		    int (*fn)(void *ctx, const char *const *cell), void *ctx)
+{
+	const char *cell[JSON_ROW_MAX] = {NULL};
+	char *text = NULL, *at;
+	size_t len = 0;
+	unsigned count = 0;
+	FILE *out = open_memstream(&text, &len);
+
+	for (; out && paths[count] && count < JSON_ROW_MAX; count++) {
+		put_cell(out, at_path(row, around, paths[count]));
+		fputc('\0', out);
+	}
+	int rc = out && fclose(out) == 0 ? 0 : -ENOMEM;
+	at = text;
+	for (unsigned i = 0; !rc && i < count; i++, at += strlen(at) + 1)
+		cell[i] = at;
+	if (!rc)
+		rc = fn(ctx, cell);
+	free(text);
+	return rc;
+}
+
+int json_out_rows(const struct json_out *root, const char *rows, const char *const *paths,
+		  int (*row)(void *ctx, const char *const *cell), void *ctx, struct err *err)
+{
+	const char *slash = strchr(rows, '/');
+	char outer[64];
+	int rc = root ? root->status : -ENOMEM;
+
+	if (rc)
+		return err_set(err, rc, "%s", root ? root->why.text : "out of memory");
+	snprintf(outer, sizeof(outer), "%.*s", (int)strcspn(rows, "/"), rows);
+	const cJSON *list = at_path(root->item, NULL, outer);
+	if (cJSON_IsObject(list))
+		rc = give_row(list, NULL, paths, row, ctx);
+	for (const cJSON *item = cJSON_IsArray(list) ? list->child : NULL; item && !rc; item = item->next) {
+		const cJSON *inner = slash ? at_path(item, NULL, slash + 1) : NULL;
+		if (!slash)
+			rc = give_row(item, root->item, paths, row, ctx);
+		for (const cJSON *child = cJSON_IsArray(inner) ? inner->child : NULL; child && !rc; child = child->next)
+			rc = give_row(child, item, paths, row, ctx);
+	}
+	return rc ? err_set(err, rc, "out of memory") : 0;
+}
+
 void json_out_free(struct json_out *root)
 {
 	if (!root)

@@ -105,6 +105,13 @@ void json_out_copy(struct json_out *parent, const char *key, const struct json *
 /* malloc'd, NUL-terminated, for free(). indented: two spaces, else one line. -EINVAL names the key of the offending
  * value. */
 int json_out_print(const struct json_out *root, bool indented, char **ret_text, struct err *err);
+/* The rows of the list `rows` within the tree ("a", or "a/b": of each of the list a those of its list b; "": the tree itself, which
+ * is a list or the only row): of each the members at `paths` ("a", "a/b", of the row around it "^a"; ends with NULL) as text.
+ * Numbers have the digits that they are printed with; a list of texts is joined by blanks; "" where there is none. Cells are of use
+ * during the call. What `row` returns ends it where it is not 0. */
+#define JSON_ROW_MAX 48
+int json_out_rows(const struct json_out *root, const char *rows, const char *const *paths,
+		  int (*row)(void *ctx, const char *const *cell), void *ctx, struct err *err);
 void json_out_free(struct json_out *root); /* frees the whole tree; only on a root */
 
 #endif

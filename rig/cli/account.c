@@ -8,11 +8,13 @@
 #include "rig/base/loop.h"
 #include "rig/cli/kit/keys.h"
 #include "rig/cli/kit/naming.h"
+#include "rig/cli/kit/table.h"
 #include "rig/station/accounts.h"
 
 struct account_options {
 	const char *name, *badge, *by, *plan, *pin_file, *by_pin_file;
 	int role;
+	bool json, csv;
 };
 
 #define AT(member) offsetof(struct account_options, member)
@@ -58,6 +60,8 @@ static const struct cli_option account_table[] = {
 	 .arg = "FILE",
 	 .offset = AT(by_pin_file),
 	 .help = "The supervisor's PIN is the first line of FILE. Default: asked for on the terminal."},
+	{.name = "json", .kind = OPTION_FLAG, .offset = AT(json), .group = "Output", .help = "The accounts as JSON."},
+	{.name = "csv", .kind = OPTION_FLAG, .offset = AT(csv), .help = "The accounts as CSV."},
 	{.name = NULL},
 };
 
@@ -159,6 +163,34 @@ static int change(struct accounts *accounts, const char *path, enum account_even
 	return rc < 0 ? rc : accounts_tell(accounts, &entry, now_ns(), err);
 }
 
+static const struct table_column columns[] = {
+	{"name", TABLE_STRING, NULL},    {"role", TABLE_STRING, NULL},  {"disabled", TABLE_BOOLEAN, NULL},
+	{"locked", TABLE_BOOLEAN, NULL}, {"plans", TABLE_STRING, NULL}, {.path = NULL},
+};
+const struct table table_account = {"account list", "accounts", columns};
+
+static int print_form(const struct accounts *accounts, bool csv, struct err *err)
+{
+	struct json_out *root = json_out_object(), *rows = json_out_add_array(root, "accounts");
+	char head[DIGEST_HEX];
+
+	for (unsigned i = 0; i < accounts_count(accounts); i++) {
+		const struct account *a = accounts_at(accounts, i);
+		struct json_out *o = json_out_add_object(rows, NULL);
+
+		json_out_string(o, "name", a->name);
+		json_out_string(o, "role", account_roles[a->role]);
+		json_out_bool(o, "disabled", a->disabled);
+		json_out_bool(o, "locked", account_locked(a));
+		struct json_out *plans = json_out_add_array(o, "plans");
+		for (unsigned k = 0; k < a->plans; k++)
+			json_out_string(plans, NULL, a->plan[k]);
+	}
+	accounts_head(accounts, head);
+	json_out_string(root, "head", head);
+	return table_print(root, &table_account, csv, err);
+}
+
 static void list(const struct accounts *accounts)
 {
 	char head[DIGEST_HEX];
@@ -192,6 +224,7 @@ static int account_run(const struct cli_tables *tables, const void *options, con
 {
 	struct accounts *accounts = NULL;
 	struct err err = {""};
+	const struct account_options *o = options;
 	int event = event_of(operands[0]), rc;
 
 	(void)tables, (void)count;
@@ -203,7 +236,9 @@ static int account_run(const struct cli_tables *tables, const void *options, con
 	rc = accounts_open(operands[1], event == ACCOUNT_ADD, &accounts, &err);
 	if (rc == 0 && event >= 0)
 		rc = change(accounts, operands[1], (enum account_event)event, options, &err);
-	if (rc == 0)
+	if (rc == 0 && (o->json || o->csv))
+		rc = print_form(accounts, o->csv, &err);
+	else if (rc == 0)
 		list(accounts);
 	accounts_close(accounts);
 	return rc < 0 ? cli_error(rc == -EPERM || rc == -ENOKEY ? EXIT_USAGE : cli_exit_code(rc), "%s", err.text)

@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "rig/cli/kit/hook.h"
+#include "rig/cli/kit/table.h"
 #include "rig/history/unit.h"
 
 #define TROUBLES_MAX  3 /* jobs in a row without a verdict, after which nobody waits for the morning */
@@ -23,7 +24,7 @@
 
 struct batch_options {
 	const char *state, *history, *operator_name;
-	bool check, json, no_input;
+	bool check, json, csv, no_input;
 	int exit_map;
 };
 
@@ -70,6 +71,7 @@ static const struct cli_option batch_table[] = {
 	 .kind = OPTION_FLAG,
 	 .offset = BATCH_AT(json),
 	 .help = "The report as JSON on standard output."},
+	{.name = "csv", .kind = OPTION_FLAG, .offset = BATCH_AT(csv), .help = TABLE_CSV_HELP},
 	{.name = NULL},
 };
 
@@ -441,7 +443,7 @@ static void measure(struct night *n, const struct batch_job *job, const char *na
 					.attr = w->attrs,
 					.no_input = o->no_input,
 					.quiet = true,
-					.to_stderr = o->json,
+					.to_stderr = o->json || o->csv,
 					.outcome = &outcome};
 
 	done->state = JOB_RUN;
@@ -487,7 +489,7 @@ static int tell_progress(const struct night *n, const struct batch_job *job, con
 static void say_job(const struct night *n, const struct batch_job *job)
 {
 	const struct batch *b = n->course.batch;
-	FILE *out = n->options->json ? stderr : stdout;
+	FILE *out = n->options->json || n->options->csv ? stderr : stdout;
 
 	fprintf(out, "\njob %u of %u: ", job->number, n->course.jobs);
 	print_clean(out, b->pen[job->pen]);
@@ -520,7 +522,7 @@ static void ready_and_measure(struct night *n, const struct batch_job *job, cons
 /* A verdict that penrig was killed over, before it was told: a failure that was seen is no reason to try again. */
 static void take_up(struct night *n, const struct batch_found *found, struct batch_done *done)
 {
-	FILE *out = n->options->json ? stderr : stdout;
+	FILE *out = n->options->json || n->options->csv ? stderr : stdout;
 
 	*done = found->done;
 	fputs("its run ", out);
@@ -614,10 +616,11 @@ static int open_signals(struct night *n, struct err *err)
 	return n->signal_fd >= 0 ? 0 : err_set(err, -errno, "signals cannot be waited for: %s", strerror(errno));
 }
 
-static int save_report(const struct batch_course *c, int code, bool print, struct err *err)
+static int save_report(const struct batch_course *c, int code, const struct batch_options *o, struct err *err)
 {
+	struct json_out *root = batch_tree(c, code);
 	char path[FILE_PATH_MAX + 80], made[FILE_PATH_MAX + 90], *text = NULL;
-	int rc = batch_json(c, code, &text, err);
+	int rc = json_out_print(root, true, &text, err);
 	FILE *out = NULL;
 
 	snprintf(path, sizeof(path), "%s/%s.batch.json", c->batch->output, c->batch->name);
@@ -628,10 +631,14 @@ static int save_report(const struct batch_course *c, int code, bool print, struc
 		rc = err_set(err, -EIO, "%.300s cannot be written: %s", path, strerror(errno));
 	if (!rc && rename(made, path) != 0)
 		rc = err_set(err, -EIO, "%.300s cannot be written: %s", path, strerror(errno));
-	if (text && print)
-		fputs(text, stdout);
-	else if (!rc)
+	if (text && (o->json || o->csv)) {
+		int printed = table_print(root, &table_batch, o->csv, err);
+		root = NULL;
+		rc = rc ? rc : printed;
+	} else if (!rc) {
 		printf("report:   %s\n", path);
+	}
+	json_out_free(root);
 	free(text);
 	return rc;
 }
@@ -663,9 +670,9 @@ static int run_all(struct night *n)
 		end(c, EXIT_STORAGE, err.text);
 	}
 	int code = batch_exit_code(c);
-	if (!n->options->json)
+	if (!n->options->json && !n->options->csv)
 		batch_print(c, code);
-	rc = save_report(c, code, n->options->json, &err);
+	rc = save_report(c, code, n->options, &err);
 	return rc ? cli_error(code ? code : EXIT_STORAGE, "%s", err.text) : code;
 }
 

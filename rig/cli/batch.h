@@ -75,7 +75,7 @@ int batch_find(const struct batch_course *course, const struct batch_job *job, u
 int batch_exit_code(const struct batch_course *course);
 void batch_print(const struct batch_course *course, int code);
 /* As a malloc'd JSON text. */
-int batch_json(const struct batch_course *course, int code, char **ret, struct err *err);
+struct json_out *batch_tree(const struct batch_course *course, int code);
 
 struct batch_where {
 	const char *state, *history, *operator_name;

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "rig/cli/batch.h"
+#include "rig/cli/kit/table.h"
 
 static void count_all(const struct batch_course *c, int build, unsigned ret[BATCH_CLASSES])
 {
@@ -94,15 +95,28 @@ static void add_job(struct json_out *list, const struct batch_course *c, unsigne
 	json_out_string(node, "why", *d->why ? d->why : NULL);
 }
 
-int batch_json(const struct batch_course *c, int code, char **ret, struct err *err)
+static const struct table_column columns[] = {
+	{"job", TABLE_INTEGER, NULL},
+	{"block", TABLE_INTEGER, NULL},
+	{"pen", TABLE_STRING, NULL},
+	{"plan", TABLE_STRING, NULL},
+	{"build", TABLE_STRING, NULL},
+	{"state", TABLE_STRING, NULL},
+	{"run", TABLE_STRING, NULL},
+	{"dut_verdict", TABLE_STRING, NULL},
+	{"exit_code", TABLE_INTEGER, NULL},
+	{"why", TABLE_STRING, NULL},
+	{.path = NULL},
+};
+const struct table table_batch = {"batch", "jobs", columns};
+
+struct json_out *batch_tree(const struct batch_course *c, int code)
 {
 	static const char *const keys[BATCH_CLASSES] = {"pass", "fail", "inconclusive", "no_verdict", "open"};
 	const struct batch *b = c->batch;
 	struct json_out *root = json_out_object();
 	unsigned count[BATCH_CLASSES];
 
-	if (!root)
-		return err_set(err, -ENOMEM, "out of memory");
 	json_out_string(root, "batch", b->name);
 	json_out_string(root, "definition", c->definition);
 	json_out_int(root, "seed", b->seed);
@@ -122,7 +136,5 @@ int batch_json(const struct batch_course *c, int code, char **ret, struct err *e
 	struct json_out *jobs = json_out_add_array(root, "jobs");
 	for (unsigned i = 0; i < c->jobs; i++)
 		add_job(jobs, c, i);
-	int rc = json_out_print(root, true, ret, err);
-	json_out_free(root);
-	return rc;
+	return root;
 }

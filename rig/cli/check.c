@@ -9,6 +9,7 @@
 #include "rig/cli/kit/format.h"
 #include "rig/cli/kit/keeping.h"
 #include "rig/cli/kit/reference.h"
+#include "rig/cli/kit/table.h"
 #include "rig/cli/version.h"
 #include "rig/config/takt.h"
 #include "rig/measure/clock.h"
@@ -16,6 +17,7 @@
 
 struct check_options {
 	const char *bench, *dut, *history, *state;
+	bool json, csv;
 };
 
 static const struct cli_option check_table[] = {
@@ -45,6 +47,8 @@ static const struct cli_option check_table[] = {
 	 .offset = offsetof(struct check_options, state),
 	 .help = "Where is kept what outlives a run. Default: /var/lib/penrig where it stands, else the user's own "
 		 "state folder."},
+	{.name = "json", .kind = OPTION_FLAG, .offset = offsetof(struct check_options, json), .help = TABLE_JSON_HELP},
+	{.name = "csv", .kind = OPTION_FLAG, .offset = offsetof(struct check_options, csv), .help = TABLE_CSV_HELP},
 	{.name = NULL},
 };
 
@@ -319,7 +323,14 @@ static void print_profiles(const struct check *check, const struct cli_tables *t
 }
 
 /* What would stop the pen, were penrig gone: a run that nothing shows it for cannot pass. */
-static int print_proof(const struct check *check, const struct cli_tables *tables, const char *folder, struct err *err)
+/* Beside rows for a program, words for people go elsewhere. */
+static FILE *people(const struct check_options *o)
+{
+	return o->json || o->csv ? stderr : stdout;
+}
+
+static int print_proof(const struct check *check, const struct cli_tables *tables, const struct check_options *o,
+		       struct err *err)
 {
 	uint64_t wall_ns = tables->clock->wall_ns(tables->clock_ctx);
 	struct state *state = NULL;
@@ -328,7 +339,7 @@ static int print_proof(const struct check *check, const struct cli_tables *table
 	if (!check->bench || !plan_lacks_proof(check->plan, check->bench))
 		return 0;
 	if (plan_proof_h(check->plan, check->bench) > 0) {
-		int rc = keeping_open(folder, check->bench->path, &state, err);
+		int rc = keeping_open(o->state, check->bench->path, &state, err);
 		if (rc < 0)
 			return rc;
 	}
@@ -337,11 +348,13 @@ static int print_proof(const struct check *check, const struct cli_tables *table
 	if (rc < 0)
 		return rc;
 	if (proof.run[0])
-		printf("dead-man   the supply's timer was tested in run %s, %.19sZ\n", proof.run, proof.utc);
+		fprintf(people(o), "dead-man   the supply's timer was tested in run %s, %.19sZ\n", proof.run,
+			proof.utc);
 	else
-		printf("dead-man   WARNING: this run cannot pass: nothing shows that the timer of the pen's power "
-		       "supply stops it: %s; let the plan say \"tests\": {\"dead_man\": true}\n",
-		       proof.why);
+		fprintf(people(o),
+			"dead-man   WARNING: this run cannot pass: nothing shows that the timer of the pen's power "
+			"supply stops it: %s; let the plan say \"tests\": {\"dead_man\": true}\n",
+			proof.why);
 	return 0;
 }
 
@@ -375,11 +388,11 @@ static int check_reference(const struct check *check, const struct cli_tables *t
 			      : 0;
 
 	if (golden.asked && rc == 0) {
-		fputs("golden     ", stdout);
-		print_clean(stdout, golden.pen);
-		fputs(golden.valid ? ": " : ", not required: ", stdout);
-		print_clean(stdout, golden.text);
-		fputc('\n', stdout);
+		fputs("golden     ", people(o));
+		print_clean(people(o), golden.pen);
+		fputs(golden.valid ? ": " : ", not required: ", people(o));
+		print_clean(people(o), golden.text);
+		fputc('\n', people(o));
 	}
 	return rc;
 }
@@ -402,6 +415,69 @@ static int check_files(struct check *check, const struct cli_tables *tables, con
 	return rc;
 }
 
+static const struct table_column columns[] = {
+	{"point", TABLE_INTEGER, NULL},          {"step", TABLE_STRING, NULL},
+	{"depth_mm", TABLE_NUMBER, "mm"},        {"rate_hz", TABLE_NUMBER, "Hz"},
+	{"repeat", TABLE_INTEGER, NULL},         {"phantom", TABLE_STRING, NULL},
+	{"phantom_change", TABLE_BOOLEAN, NULL}, {.path = NULL},
+};
+const struct table table_check = {"check", "points", columns};
+
+static int print_form(const struct check *check, bool csv, struct err *err)
+{
+	struct json_out *root = json_out_object();
+
+	json_out_string(root, "plan", check->plan->name);
+	json_out_string(root, "bench", check->bench ? check->bench->name : NULL);
+	json_out_number(root, "duration_s", plan_duration_s(check->plan, check->bench, check->points, check->count),
+			17);
+	struct json_out *list = json_out_add_array(root, "points");
+	for (unsigned i = 0; i < check->count; i++) {
+		const struct plan_point *p = &check->points[i];
+		struct json_out *o = json_out_add_object(list, NULL);
+		bool named = check->bench && p->phantom >= 0;
+
+		json_out_int(o, "point", p->number + 1);
+		json_out_string(o, "step", check->plan->step[p->step].name);
+		json_out_number(o, "depth_mm", p->depth_mm, 17);
+		json_out_number(o, "rate_hz", p->rate_hz, 17);
+		json_out_int(o, "repeat", p->repeat + 1);
+		json_out_string(o, "phantom", named ? check->bench->phantom[p->phantom].serial : NULL);
+		json_out_bool(o, "phantom_change", p->phantom_change);
+	}
+	return table_print(root, &table_check, csv, err);
+}
+
+static void print_for_people(const struct check *check, const struct cli_tables *tables)
+{
+	fputs("plan ", stdout);
+	print_clean(stdout, check->plan->name);
+	fputc('\n', stdout);
+	print_sequence(check);
+	print_summary(check);
+	print_profiles(check, tables);
+}
+
+/* A program gets the points alone: what else would be said is for people, and the exit code is the same. */
+static int print_all(const struct check *check, const struct cli_tables *tables, const struct check_options *o,
+		     struct err *err)
+{
+	if (o->json || o->csv)
+		return print_form(check, o->csv, err) < 0 ? cli_error(EXIT_INTERNAL, "%s", err->text) : EXIT_PASS;
+	print_for_people(check, tables);
+	return EXIT_PASS;
+}
+
+static int check_today(const struct check *check, const struct cli_tables *tables, const struct check_options *o,
+		       struct err *err)
+{
+	if (check_due(check, tables, err) < 0 || check_reference(check, tables, o, err) < 0)
+		return cli_error(EXIT_REFUSED, "%s", err->text);
+	if (print_proof(check, tables, o, err) < 0)
+		return cli_error(EXIT_STORAGE, "%s", err->text);
+	return EXIT_PASS;
+}
+
 static int check_run(const struct cli_tables *tables, const void *options, const char *const *operands, unsigned count)
 {
 	const struct check_options *o = options;
@@ -414,16 +490,9 @@ static int check_run(const struct cli_tables *tables, const void *options, const
 	if (rc < 0) {
 		code = cli_error(cli_usage_code(rc), "%s", err.text);
 	} else {
-		fputs("plan ", stdout);
-		print_clean(stdout, check.plan->name);
-		fputc('\n', stdout);
-		print_sequence(&check);
-		print_summary(&check);
-		print_profiles(&check, tables);
-		if (check_due(&check, tables, &err) < 0 || check_reference(&check, tables, o, &err) < 0)
-			code = cli_error(EXIT_REFUSED, "%s", err.text);
-		else if (print_proof(&check, tables, o->state, &err) < 0)
-			code = cli_error(EXIT_STORAGE, "%s", err.text);
+		code = print_all(&check, tables, o, &err);
+		if (code == EXIT_PASS)
+			code = check_today(&check, tables, o, &err);
 	}
 	free(check.points);
 	bench_free(check.bench);

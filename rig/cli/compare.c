@@ -9,6 +9,7 @@
 
 #include "rig/base/json.h"
 #include "rig/cli/kit/command.h"
+#include "rig/cli/kit/table.h"
 #include "rig/measure/measurand.h"
 #include "rig/offline/reopen.h"
 
@@ -17,7 +18,7 @@
 struct compare_options {
 	struct option_list margin;
 	const char *margin_percent;
-	bool json;
+	bool json, csv;
 };
 
 #define AT(member) offsetof(struct compare_options, member)
@@ -38,6 +39,7 @@ static const struct cli_option compare_table[] = {
 		 "the "
 		 "base to its only one. Default: 10."},
 	{.name = "json", .kind = OPTION_FLAG, .offset = AT(json), .help = "One JSON object on standard output."},
+	{.name = "csv", .kind = OPTION_FLAG, .offset = AT(csv), .help = TABLE_CSV_HELP},
 	{.name = NULL},
 };
 
@@ -477,10 +479,39 @@ static void add_row(struct json_out *list, const struct row *r)
 	add_real(node, "more", r->compared.more);
 }
 
-static int print_json(const struct comparing *c, struct err *err)
+static const struct table_column columns[] = {
+	{"measurand", TABLE_STRING, NULL},
+	{"method", TABLE_STRING, NULL},
+	{"unit", TABLE_STRING, NULL},
+	{"phantom", TABLE_STRING, NULL},
+	{"sweep", TABLE_BOOLEAN, NULL},
+	{"depth_mm", TABLE_NUMBER, "mm"},
+	{"rate_hz", TABLE_NUMBER, "Hz"},
+	{"outcome", TABLE_STRING, NULL},
+	{"model", TABLE_STRING, NULL},
+	{"reason", TABLE_STRING, NULL},
+	{"drift", TABLE_BOOLEAN, NULL},
+	{"base_runs", TABLE_INTEGER, "1"},
+	{"new_runs", TABLE_INTEGER, "1"},
+	{"base_missing", TABLE_INTEGER, "1"},
+	{"new_missing", TABLE_INTEGER, "1"},
+	{"left_out", TABLE_INTEGER, "1"},
+	{"base_mean", TABLE_NUMBER, "unit"},
+	{"new_mean", TABLE_NUMBER, "unit"},
+	{"difference", TABLE_NUMBER, "unit"},
+	{"standard_error", TABLE_NUMBER, "unit"},
+	{"degrees_of_freedom", TABLE_NUMBER, "1"},
+	{"lower", TABLE_NUMBER, "unit"},
+	{"upper", TABLE_NUMBER, "unit"},
+	{"margin", TABLE_NUMBER, "unit"},
+	{"more", TABLE_NUMBER, "1"},
+	{.path = NULL},
+};
+const struct table table_compare = {"compare", "comparisons", columns};
+
+static int print_form(const struct comparing *c, bool csv, struct err *err)
 {
 	struct json_out *root = json_out_object();
-	char *text = NULL;
 
 	if (!root)
 		return err_set(err, -ENOMEM, "out of memory");
@@ -489,12 +520,7 @@ static int print_json(const struct comparing *c, struct err *err)
 	struct json_out *list = json_out_add_array(root, "comparisons");
 	for (unsigned i = 0; i < c->rows; i++)
 		add_row(list, &c->row[i]);
-	int rc = json_out_print(root, true, &text, err);
-	json_out_free(root);
-	if (!rc)
-		fputs(text, stdout);
-	free(text);
-	return rc;
+	return table_print(root, &table_compare, csv, err);
 }
 
 /* ---- the command --------------------------------------------------------------------------------------------------- */
@@ -557,9 +583,9 @@ static int answer(struct comparing *c)
 
 	count_runs(c);
 	decide_rows(c);
-	if (!c->options->json)
+	if (!c->options->json && !c->options->csv)
 		print_for_people(c);
-	else if (print_json(c, &err) < 0)
+	else if (print_form(c, c->options->csv, &err) < 0)
 		return cli_error(EXIT_INTERNAL, "%s", err.text);
 	return exit_code_of(worst(c));
 }

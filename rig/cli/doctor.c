@@ -9,13 +9,14 @@
 #include "rig/cli/kit/command.h"
 #include "rig/cli/kit/keeping.h"
 #include "rig/cli/kit/reference.h"
+#include "rig/cli/kit/table.h"
 #include "rig/cli/version.h"
 #include "rig/session/queue.h"
 #include "rig/system/computer.h"
 
 struct doctor_options {
 	const char *dut, *folder, *root, *state, *history;
-	bool no_open, json;
+	bool no_open, json, csv;
 };
 
 static const struct cli_option doctor_table[] = {
@@ -49,6 +50,7 @@ static const struct cli_option doctor_table[] = {
 	 .kind = OPTION_FLAG,
 	 .offset = offsetof(struct doctor_options, json),
 	 .help = "One JSON object on standard output."},
+	{.name = "csv", .kind = OPTION_FLAG, .offset = offsetof(struct doctor_options, csv), .help = TABLE_CSV_HELP},
 	{.name = "root",
 	 .arg = "FOLDER",
 	 .kind = OPTION_TEXT,
@@ -250,11 +252,16 @@ static void print_text(const struct diagnoses *findings)
 	printf("\n%s\n", ends[diagnoses_worst(findings)]);
 }
 
-static int print_json(const struct diagnoses *findings, int code, struct err *err)
+static const struct table_column columns[] = {
+	{"state", TABLE_STRING, NULL}, {"check", TABLE_STRING, NULL},  {"subject", TABLE_STRING, NULL},
+	{"text", TABLE_STRING, NULL},  {"remedy", TABLE_STRING, NULL}, {.path = NULL},
+};
+const struct table table_doctor = {"doctor", "findings", columns};
+
+static int print_form(const struct diagnoses *findings, int code, bool csv, struct err *err)
 {
 	struct json_out *root = json_out_object(), *list;
 	enum diagnosis_state worst = diagnoses_worst(findings);
-	char *text = NULL;
 
 	json_out_string(root, "kind", "penrig/doctor/1");
 	if (worst == DIAGNOSIS_UNKNOWN)
@@ -272,12 +279,7 @@ static int print_json(const struct diagnoses *findings, int code, struct err *er
 		json_out_string(o, "text", f->text);
 		json_out_string(o, "remedy", *f->remedy ? f->remedy : NULL);
 	}
-	int status = json_out_print(root, true, &text, err);
-	if (status == 0)
-		puts(text);
-	free(text);
-	json_out_free(root);
-	return status;
+	return table_print(root, &table_doctor, csv, err);
 }
 
 static int doctor_run(const struct cli_tables *tables, const void *options, const char *const *operands, unsigned count)
@@ -302,9 +304,9 @@ static int doctor_run(const struct cli_tables *tables, const void *options, cons
 	if (bench && *bench)
 		check_bench(&d, bench, &where, !o->no_open);
 	int code = exit_code_of(findings);
-	if (!o->json)
+	if (!o->json && !o->csv)
 		print_text(findings);
-	else if (print_json(findings, code, &err) < 0)
+	else if (print_form(findings, code, o->csv, &err) < 0)
 		code = cli_error(EXIT_INTERNAL, "%s", err.text);
 	free(findings);
 	return code;

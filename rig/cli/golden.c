@@ -7,11 +7,12 @@
 #include "rig/base/json.h"
 #include "rig/cli/kit/format.h"
 #include "rig/cli/kit/reference.h"
+#include "rig/cli/kit/table.h"
 #include "rig/cli/run.h"
 
 struct golden_options {
 	struct run_options run;
-	bool status, json;
+	bool status, json, csv;
 };
 
 #define GOLDEN_AT(member) offsetof(struct golden_options, member)
@@ -69,6 +70,7 @@ static const struct cli_option golden_table[] = {
 	 .kind = OPTION_FLAG,
 	 .offset = GOLDEN_AT(json),
 	 .help = "One JSON object about the pass on standard output; what the run prints goes to standard error."},
+	{.name = "csv", .kind = OPTION_FLAG, .offset = GOLDEN_AT(csv), .help = TABLE_CSV_HELP},
 	{.name = "quiet",
 	 .letter = 'q',
 	 .kind = OPTION_FLAG,
@@ -102,10 +104,33 @@ static void add_worst(struct json_out *root, const struct golden_worst *w)
 	json_out_number(node, "allowed", w->allowed, 17);
 }
 
-static int print_json(const struct bench *bench, const struct golden_pass *pass, struct err *err)
+static const struct table_column columns[] = {
+	{"pen", TABLE_STRING, NULL},
+	{"bench", TABLE_STRING, NULL},
+	{"valid", TABLE_BOOLEAN, NULL},
+	{"state", TABLE_STRING, NULL},
+	{"text", TABLE_STRING, NULL},
+	{"run", TABLE_STRING, NULL},
+	{"started", TABLE_STRING, "UTC"},
+	{"journal_head", TABLE_STRING, NULL},
+	{"runs_since", TABLE_INTEGER, "1"},
+	{"earlier_passes", TABLE_INTEGER, "1"},
+	{"compared", TABLE_INTEGER, "1"},
+	{"not_compared", TABLE_INTEGER, "1"},
+	{"not_compared_measurands", TABLE_STRING, NULL},
+	{"farthest/measurand", TABLE_STRING, NULL},
+	{"farthest/method", TABLE_STRING, NULL},
+	{"farthest/unit", TABLE_STRING, NULL},
+	{"farthest/value", TABLE_NUMBER, "farthest_unit"},
+	{"farthest/mean", TABLE_NUMBER, "farthest_unit"},
+	{"farthest/allowed", TABLE_NUMBER, "farthest_unit"},
+	{.path = NULL},
+};
+const struct table table_golden = {"golden", "", columns};
+
+static int print_form(const struct bench *bench, const struct golden_pass *pass, bool csv, struct err *err)
 {
 	struct json_out *root = json_out_object();
-	char *text = NULL;
 
 	if (!root)
 		return err_set(err, -ENOMEM, "out of memory");
@@ -124,12 +149,7 @@ static int print_json(const struct bench *bench, const struct golden_pass *pass,
 	json_out_string(root, "not_compared_measurands", *pass->others ? pass->others : NULL);
 	if (pass->worst.share > 0.0)
 		add_worst(root, &pass->worst);
-	int rc = json_out_print(root, true, &text, err);
-	json_out_free(root);
-	if (!rc)
-		fputs(text, stdout);
-	free(text);
-	return rc;
+	return table_print(root, &table_golden, csv, err);
 }
 
 static void print_for_people(const struct bench *bench, const struct golden_pass *pass)
@@ -157,8 +177,8 @@ static int say(const struct cli_tables *tables, const struct golden_options *o, 
 	struct err err = {""};
 	int rc = reference_look(bench, &where, tables->clock->wall_ns(tables->clock_ctx), &pass, &err);
 
-	if (!rc && o->json)
-		rc = print_json(bench, &pass, &err);
+	if (!rc && (o->json || o->csv))
+		rc = print_form(bench, &pass, o->csv, &err);
 	else if (!rc)
 		print_for_people(bench, &pass);
 	if (rc)
@@ -187,7 +207,7 @@ static int golden_run(const struct cli_tables *tables, const void *options, cons
 				 o.run.bench);
 	}
 	o.run.dut = bench->golden.pen;
-	o.run.to_stderr = o.json;
+	o.run.to_stderr = o.json || o.csv;
 	if (!o.status)
 		code = run_plan(tables, &o.run, bench->golden.plan, NULL, NULL);
 	code = say(tables, &o, bench, code);

@@ -78,8 +78,6 @@ static const struct cli_option grr_table[] = {
 
 static int check_words(const struct grr_options *o, struct err *err)
 {
-	if (o->json && o->csv)
-		return err_set(err, -EINVAL, "--json and --csv: choose one");
 	if (o->nested && o->method != 0)
 		return err_set(err, -EINVAL, "--nested goes by analysis of variance: leave --method range out");
 	for (unsigned i = 0; i < o->measurand.count; i++)

@@ -2,10 +2,11 @@
 #include <string.h>
 
 #include "rig/cli/kit/command.h"
+#include "rig/cli/kit/table.h"
 #include "rig/cli/measurands.h"
 
 struct help_options {
-	bool man, completion, json;
+	bool man, completion, json, csv;
 };
 
 static const struct cli_option help_table[] = {
@@ -20,8 +21,12 @@ static const struct cli_option help_table[] = {
 	 .offset = offsetof(struct help_options, completion)},
 	{.name = "json",
 	 .kind = OPTION_FLAG,
-	 .help = "With measurands: one JSON array on standard output.",
+	 .help = "With measurands and tables: one JSON array on standard output.",
 	 .offset = offsetof(struct help_options, json)},
+	{.name = "csv",
+	 .kind = OPTION_FLAG,
+	 .help = "With measurands: the same as CSV.",
+	 .offset = offsetof(struct help_options, csv)},
 	{.name = NULL},
 };
 
@@ -31,14 +36,21 @@ static int help_run(const struct cli_tables *tables, const void *options, const 
 	const struct command *command = count ? command_find(operands[0]) : NULL;
 	bool main_page = o->man && count && strcmp(operands[0], "penrig") == 0;
 	bool measurands = count && strcmp(operands[0], help_topics[0]) == 0;
+	bool tables_of = count && strcmp(operands[0], help_topics[1]) == 0;
+	struct err err = {""};
 
 	(void)tables;
-	if (o->json && !measurands)
-		return cli_error(EXIT_USAGE, "--json is for \"penrig help measurands\" alone");
-	if (measurands && o->json)
-		return measurands_print_json(stdout);
+	if ((o->json && !measurands && !tables_of) || (o->csv && !measurands))
+		return cli_error(EXIT_USAGE,
+				 "--json is for \"penrig help measurands\" and \"tables\" alone, --csv for the former");
+	if (measurands && (o->json || o->csv))
+		return measurands_print_form(o->csv);
+	if (tables_of && o->json)
+		return tables_print_json(&err) ? cli_error(EXIT_INTERNAL, "%s", err.text) : EXIT_PASS;
 	if (measurands)
 		measurands_print(stdout);
+	else if (tables_of)
+		tables_print();
 	else if (o->completion)
 		help_completion(stdout);
 	else if (main_page)
@@ -56,14 +68,16 @@ static int help_run(const struct cli_tables *tables, const void *options, const 
 
 const struct command command_help = {
 	.name = "help",
-	.operands = "[COMMAND|measurands]",
+	.operands = "[COMMAND|measurands|tables]",
 	.operands_max = 1,
 	.summary = "Explain penrig or one of its commands",
 	.description =
 		"Without COMMAND, lists the commands. The same text is printed by penrig COMMAND --help.\n\n"
 		"measurands: lists all that is measured, each with its unit, what it is a property of (a point, a "
 		"sweep, the pen's own word, or for information only), what it needs to be trusted, and what of it is "
-		"judged. What is of a point or a sweep can have a limit in a plan.",
+		"judged. What is of a point or a sweep can have a limit in a plan.\n\n"
+		"tables: the columns of each table that --json and --csv give, each with its type and unit (\"unit\": "
+		"that which the column unit names).",
 	.example = "  penrig help run\n  penrig help measurands\n",
 	.options = help_table,
 	.options_size = sizeof(struct help_options),

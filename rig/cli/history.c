@@ -456,8 +456,6 @@ static int rebuild(struct history *history, const char *const *folder, unsigned 
 
 static int check_words(const struct history_options *o, unsigned count, struct err *err)
 {
-	if (o->json && o->csv)
-		return err_set(err, -EINVAL, "--json and --csv: choose one");
 	if (o->rebuild && count == 0)
 		return err_set(err, -EINVAL,
 			       "--rebuild wants the folders of the run files: penrig history --rebuild DIR");

@@ -3,13 +3,14 @@
 #include <string.h>
 
 #include "rig/cli/kit/fleet.h"
+#include "rig/cli/kit/table.h"
 #include "rig/fleet/tables.h"
 
 /* ---- jobs ---------------------------------------------------------------------------------------------------------- */
 
 struct jobs_options {
 	const char *db, *cancel, *why;
-	bool all, json;
+	bool all, json, csv;
 };
 
 #define AT(member) offsetof(struct jobs_options, member)
@@ -29,6 +30,7 @@ static const struct cli_option jobs_table[] = {
 	 .offset = AT(why),
 	 .help = "Of --cancel: the reason, for the record."},
 	{.name = "json", .kind = OPTION_FLAG, .offset = AT(json), .help = "As JSON."},
+	{.name = "csv", .kind = OPTION_FLAG, .offset = AT(csv), .help = TABLE_CSV_HELP},
 	FLEET_DB_ROW(AT(db)),
 	{.name = NULL},
 };
@@ -51,6 +53,14 @@ static const struct fleet_column job_columns[] = {
 	{"reason", "why", 't'},
 	{.key = NULL},
 };
+static const struct table_column jobs_fields[] = {
+	{"job", TABLE_INTEGER, NULL},         {"state", TABLE_STRING, NULL},         {"exit_code", TABLE_INTEGER, NULL},
+	{"plan", TABLE_STRING, NULL},         {"dut", TABLE_STRING, NULL},           {"need", TABLE_STRING, NULL},
+	{"bench", TABLE_STRING, NULL},        {"attempts", TABLE_INTEGER, "1"},      {"priority", TABLE_INTEGER, NULL},
+	{"submitted_by", TABLE_STRING, NULL}, {"submitted_at", TABLE_STRING, "UTC"}, {"closed_at", TABLE_STRING, "UTC"},
+	{"run_id", TABLE_STRING, NULL},       {"reason", TABLE_STRING, NULL},        {.path = NULL},
+};
+const struct table table_jobs = {"jobs", "", jobs_fields};
 #define STAMP(column) "to_char(" column " AT TIME ZONE 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS')"
 #define JOBS_SQL                                                                                                       \
 	"SELECT j.job_id, CASE WHEN j.state = 'leased' THEN 'running' WHEN j.state = 'ready' THEN 'waiting' ELSE "     \
@@ -80,13 +90,13 @@ static int cancel(struct server *server, const struct jobs_options *o, struct er
 }
 
 static int list(struct server *server, const char *sql, const char *const *values, unsigned count,
-		const struct fleet_column *columns, bool json, struct err *err)
+		const struct fleet_print *how, struct err *err)
 {
 	struct answer *answer = NULL;
 	int rc = server_ask(server, sql, values, count, &answer, err);
 
 	if (!rc)
-		rc = fleet_print(answer, columns, json, err);
+		rc = fleet_print(answer, how, err);
 	answer_free(answer);
 	return rc;
 }
@@ -95,14 +105,14 @@ static int jobs_run(const struct cli_tables *tables, const void *options, const 
 {
 	const struct jobs_options *o = options;
 	const char *const values[] = {o->all ? "t" : "f"};
+	const struct fleet_print how = {job_columns, &table_jobs, o->json, o->csv};
 	struct server *server = NULL;
 	struct err err = {""};
 	int rc = fleet_open(o->db, FLEET_OLDEST, NULL, &server, &err);
 
 	(void)tables, (void)operands, (void)count;
 	if (!rc)
-		rc = o->cancel ? cancel(server, o, &err)
-			       : list(server, JOBS_SQL, values, 1, job_columns, o->json, &err);
+		rc = o->cancel ? cancel(server, o, &err) : list(server, JOBS_SQL, values, 1, &how, &err);
 	server_free(server);
 	return rc ? cli_error(fleet_exit_code(rc), "%s", err.text) : EXIT_PASS;
 }
@@ -125,7 +135,7 @@ const struct command command_jobs = {
 
 struct benches_options {
 	const char *db, *disable, *enable, *why;
-	bool json;
+	bool json, csv;
 };
 
 #define AT(member) offsetof(struct benches_options, member)
@@ -142,6 +152,7 @@ static const struct cli_option benches_table[] = {
 	 .help = "Of --disable: the reason, for all to see."},
 	{.name = "enable", .kind = OPTION_TEXT, .arg = "BENCH", .offset = AT(enable), .help = "It gets jobs again."},
 	{.name = "json", .kind = OPTION_FLAG, .offset = AT(json), .help = "As JSON."},
+	{.name = "csv", .kind = OPTION_FLAG, .offset = AT(csv), .help = TABLE_CSV_HELP},
 	FLEET_DB_ROW(AT(db)),
 	{.name = NULL},
 };
@@ -165,6 +176,25 @@ static const struct fleet_column bench_columns[] = {
 	{"why", "why", 't'},
 	{.key = NULL},
 };
+static const struct table_column benches_fields[] = {
+	{"bench", TABLE_STRING, NULL},
+	{"site", TABLE_STRING, NULL},
+	{"state", TABLE_STRING, NULL},
+	{"job", TABLE_INTEGER, NULL},
+	{"seen_s", TABLE_INTEGER, "s"},
+	{"outbox", TABLE_INTEGER, NULL},
+	{"refused", TABLE_INTEGER, NULL},
+	{"version", TABLE_STRING, NULL},
+	{"reserved_by", TABLE_STRING, NULL},
+	{"reserved_until", TABLE_STRING, "UTC"},
+	{"disabled_by", TABLE_STRING, NULL},
+	{"disabled_at", TABLE_STRING, "UTC"},
+	{"labels", TABLE_STRING, NULL},
+	{"disabled_why", TABLE_STRING, NULL},
+	{"why", TABLE_STRING, NULL},
+	{.path = NULL},
+};
+const struct table table_benches = {"benches", "", benches_fields};
 #define SILENT "90 seconds" /* three beats of an agent */
 #define RESERVED                                                                                                       \
 	"LEFT JOIN LATERAL (SELECT holder, why, until, granted_at FROM reservation r WHERE r.bench_id = b.bench_id "   \
@@ -208,8 +238,8 @@ static int do_benches(struct server *server, const struct benches_options *o, in
 		return err_set(err, -EINVAL, "--disable needs --why: whoever waits for the bench wants to know");
 	if (o->disable || o->enable)
 		return set_bench(server, o->disable ? o->disable : o->enable, o->disable ? o->why : NULL, err);
-	return list(server, version < 2 ? BENCHES_SQL(NONE_RESERVED) : BENCHES_SQL(RESERVED), NULL, 0, bench_columns,
-		    o->json, err);
+	const struct fleet_print how = {bench_columns, &table_benches, o->json, o->csv};
+	return list(server, version < 2 ? BENCHES_SQL(NONE_RESERVED) : BENCHES_SQL(RESERVED), NULL, 0, &how, err);
 }
 
 static int benches_run(const struct cli_tables *tables, const void *options, const char *const *operands,

@@ -6,10 +6,11 @@
 #include "rig/base/json.h"
 #include "rig/cli/kit/command.h"
 #include "rig/cli/kit/plugged.h"
+#include "rig/cli/kit/table.h"
 #include "rig/system/watch.h"
 
 struct list_options {
-	bool json, watch, entries;
+	bool json, csv, watch, entries;
 };
 
 static const struct cli_option list_table[] = {
@@ -26,6 +27,7 @@ static const struct cli_option list_table[] = {
 	 .kind = OPTION_FLAG,
 	 .offset = offsetof(struct list_options, json),
 	 .help = "One JSON array on standard output; with --watch, one JSON object a line for each change behind it."},
+	{.name = "csv", .kind = OPTION_FLAG, .offset = offsetof(struct list_options, csv), .help = TABLE_CSV_HELP},
 	{.name = NULL},
 };
 
@@ -148,11 +150,11 @@ static void put_device(const struct cli_tables *tables, const struct plugged *p,
 		json_out_null(o, "bench_entry");
 }
 
-static int print_tree(struct json_out *root, bool indented)
+static int print_tree(struct json_out *root)
 {
 	struct err err = {0};
 	char *text = NULL;
-	int rc = json_out_print(root, indented, &text, &err);
+	int rc = json_out_print(root, false, &text, &err);
 
 	if (rc == 0)
 		puts(text);
@@ -161,13 +163,25 @@ static int print_tree(struct json_out *root, bool indented)
 	return rc == 0 ? EXIT_PASS : cli_error(EXIT_INTERNAL, "%s", err.text);
 }
 
-static int print_json(const struct cli_tables *tables, const struct plugged_list *list)
+static const struct table_column columns[] = {
+	{"link", TABLE_STRING, NULL},     {"driver", TABLE_STRING, NULL},
+	{"certain", TABLE_BOOLEAN, NULL}, {"drivers", TABLE_STRING, NULL},
+	{"maker", TABLE_STRING, NULL},    {"product", TABLE_STRING, NULL},
+	{"serial", TABLE_STRING, NULL},   {"vid", TABLE_STRING, NULL},
+	{"pid", TABLE_STRING, NULL},      {"node", TABLE_STRING, NULL},
+	{"port", TABLE_STRING, NULL},     {"kernel_driver", TABLE_STRING, NULL},
+	{"holder", TABLE_STRING, NULL},   {.path = NULL},
+};
+const struct table table_list = {"list", "", columns};
+
+static int print_form(const struct cli_tables *tables, const struct plugged_list *list, bool csv)
 {
 	struct json_out *root = json_out_array();
+	struct err err = {""};
 
 	for (unsigned i = 0; i < list->count; i++)
 		put_device(tables, &list->device[i], json_out_add_object(root, NULL));
-	return print_tree(root, true);
+	return table_print(root, &table_list, csv, &err) == 0 ? EXIT_PASS : cli_error(EXIT_INTERNAL, "%s", err.text);
 }
 
 /* ---- what changes ------------------------------------------------------------------------------------------------- */
@@ -187,7 +201,7 @@ static void tell_change(const struct cli_tables *tables, const struct plugged *p
 		struct json_out *root = json_out_object();
 		json_out_string(root, "event", came ? "plugged_in" : "pulled_out");
 		put_device(tables, p, json_out_add_object(root, "device"));
-		print_tree(root, false);
+		print_tree(root);
 	} else {
 		printf("%s ", came ? "+" : "-");
 		print_device(tables, p, came && o->entries);
@@ -227,8 +241,8 @@ static int show(const struct cli_tables *tables, int fd, struct plugged_list *li
 {
 	int code = plugged_find(tables, list), printed = EXIT_PASS;
 
-	if (o->json)
-		printed = print_json(tables, list);
+	if (o->json || o->csv)
+		printed = print_form(tables, list, o->csv);
 	else
 		print_text(tables, list, o->entries);
 	if (list->beyond)
@@ -246,6 +260,10 @@ static int list_run(const struct cli_tables *tables, const void *options, const 
 	int fd = o->watch ? system_watch_open(&err) : -1; /* before the first look, so that no change is missed */
 
 	(void)operands, (void)count;
+	if (o->csv && o->watch) {
+		free(list);
+		return cli_error(EXIT_USAGE, "--watch: as text, or with --json");
+	}
 	int code = !list                ? cli_error(EXIT_INTERNAL, "out of memory")
 		   : o->watch && fd < 0 ? cli_error(EXIT_DEVICE_LOST, "%s", err.text)
 					: show(tables, fd, list, o);

@@ -5,6 +5,7 @@
 
 #include "rig/base/json.h"
 #include "rig/cli/kit/command.h"
+#include "rig/cli/kit/table.h"
 #include "rig/measure/measurand.h"
 
 static const char *const scopes[] = {
@@ -85,18 +86,23 @@ static void add_row(struct json_out *root, enum measurand id)
 	json_out_bool(o, "travels", row->travels);
 }
 
-int measurands_print_json(FILE *out)
+static const struct table_column columns[] = {
+	{"name", TABLE_STRING, NULL},           {"unit", TABLE_STRING, NULL},
+	{"about", TABLE_STRING, NULL},          {"scope", TABLE_STRING, NULL},
+	{"needs", TABLE_STRING, NULL},          {"judged", TABLE_BOOLEAN, NULL},
+	{"judged_methods", TABLE_STRING, NULL}, {"parts", TABLE_BOOLEAN, NULL},
+	{"thermal_basis", TABLE_BOOLEAN, NULL}, {"narrows", TABLE_BOOLEAN, NULL},
+	{"travels", TABLE_BOOLEAN, NULL},       {.path = NULL},
+};
+const struct table table_measurands = {"help measurands", "", columns};
+
+int measurands_print_form(bool csv)
 {
 	struct json_out *root = json_out_array();
 	struct err err = {0};
-	char *text = NULL;
 
 	for (unsigned id = MEASURAND_NONE + 1; id < MEASURANDS; id++)
 		add_row(root, (enum measurand)id);
-	int rc = json_out_print(root, true, &text, &err);
-	json_out_free(root);
-	if (rc == 0)
-		fprintf(out, "%s\n", text);
-	free(text);
-	return rc == 0 ? EXIT_PASS : cli_error(EXIT_INTERNAL, "%s", err.text);
+	return table_print(root, &table_measurands, csv, &err) == 0 ? EXIT_PASS
+								    : cli_error(EXIT_INTERNAL, "%s", err.text);
 }

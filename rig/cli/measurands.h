@@ -2,10 +2,11 @@
 #ifndef PENRIG_CLI_MEASURANDS_H
 #define PENRIG_CLI_MEASURANDS_H
 
+#include <stdbool.h>
 #include <stdio.h>
 
 void measurands_print(FILE *out);
-/* One JSON array. An exit code. */
-int measurands_print_json(FILE *out);
+/* One JSON array, or CSV. An exit code. */
+int measurands_print_form(bool csv);
 
 #endif

@@ -5,6 +5,7 @@
 
 #include "rig/base/json.h"
 #include "rig/cli/kit/command.h"
+#include "rig/cli/kit/table.h"
 
 #define READINGS_DEFAULT 5
 #define READINGS_MAX     10000
@@ -15,6 +16,7 @@ struct profile_options {
 	const char *unit, *gravity, *rate, *baud, *readings;
 	struct option_list sites;
 	bool zero;
+	bool json, csv;
 };
 
 #define AT(member) offsetof(struct profile_options, member)
@@ -53,6 +55,11 @@ static const struct cli_option profile_table[] = {
 	 .kind = OPTION_FLAG,
 	 .offset = AT(zero),
 	 .help = "Sets the device's zero first, and says how that went. Nothing else changes a device."},
+	{.name = "json",
+	 .kind = OPTION_FLAG,
+	 .offset = AT(json),
+	 .help = "With list: JSON on standard output instead."},
+	{.name = "csv", .kind = OPTION_FLAG, .offset = AT(csv), .help = "With list: the rows as CSV instead."},
 	{.name = NULL},
 };
 #undef AT
@@ -146,6 +153,38 @@ static int describe(const struct driver *driver, const char *name, const char *t
 			*err = why;
 	}
 	return rc;
+}
+
+static const struct table_column columns[] = {
+	{"profile", TABLE_STRING, NULL},      {"measures", TABLE_STRING, NULL},
+	{"sure", TABLE_STRING, NULL},         {"devices", TABLE_STRING, NULL},
+	{"reads_per_s", TABLE_NUMBER, "1/s"}, {"samples_per_s", TABLE_NUMBER, "1/s"},
+	{"sha256", TABLE_STRING, NULL},       {.path = NULL},
+};
+const struct table table_profile = {"profile list", "", columns};
+
+static int print_profiles(const struct driver *driver, bool csv)
+{
+	struct json_out *list = json_out_array();
+	struct err err = {""};
+
+	for (unsigned i = 0; driver->profiles->shipped(i); i++) {
+		struct json_out *o = json_out_add_object(list, NULL);
+		struct profile_facts facts;
+
+		if (describe(driver, driver->profiles->shipped(i)->name, NULL, 0, &facts, &err) < 0) {
+			json_out_free(list);
+			return cli_error(EXIT_INTERNAL, "%s", err.text);
+		}
+		json_out_string(o, "profile", facts.name);
+		json_out_string(o, "measures", facts.measures);
+		json_out_string(o, "sure", facts.sure);
+		json_out_string(o, "devices", facts.title);
+		json_out_number(o, "reads_per_s", facts.reads_per_s, 17);
+		json_out_number(o, "samples_per_s", facts.samples_per_s, 17);
+		json_out_string(o, "sha256", facts.sha256);
+	}
+	return table_print(list, &table_profile, csv, &err) == 0 ? EXIT_PASS : cli_error(EXIT_INTERNAL, "%s", err.text);
 }
 
 static int list_profiles(const struct driver *driver)
@@ -458,6 +497,7 @@ static int test_device(struct subject *s, const struct cli_tables *tables, const
 static int profile_run(const struct cli_tables *tables, const void *options, const char *const *operands,
 		       unsigned count)
 {
+	const struct profile_options *o = options;
 	struct subject s = {.driver = find_driver(tables), .options = options};
 	const char *verb = operands[0];
 	struct err err = {""};
@@ -466,7 +506,9 @@ static int profile_run(const struct cli_tables *tables, const void *options, con
 	if (!s.driver)
 		return cli_error(EXIT_INTERNAL, "no driver of this penrig takes profiles");
 	if (strcmp(verb, "list") == 0 && count == 1)
-		return list_profiles(s.driver);
+		return o->json || o->csv ? print_profiles(s.driver, o->csv) : list_profiles(s.driver);
+	if (o->json || o->csv)
+		return cli_error(EXIT_USAGE, "--json and --csv go with list");
 	bool check = strcmp(verb, "check") == 0 && count == 2, test = strcmp(verb, "test") == 0 && count >= 2;
 	if (!check && !test)
 		return cli_error(EXIT_USAGE, "profile %.40s: list; check PROFILE; test PROFILE [LINK]", verb);

@@ -247,10 +247,6 @@ static int requalify_run(const struct cli_tables *tables, const void *options, c
 	(void)tables;
 	if (!rows)
 		return cli_error(EXIT_INTERNAL, "out of memory");
-	if (o->json && o->csv) {
-		free(rows);
-		return cli_error(EXIT_USAGE, "--json and --csv: choose one");
-	}
 	for (unsigned i = 0; i < count; i++) {
 		requalify(operands[i], &rows[i]);
 		worst = rows[i].state > worst ? rows[i].state : worst;

@@ -7,6 +7,7 @@
 #include "rig/cli/kit/command.h"
 #include "rig/cli/kit/format.h"
 #include "rig/cli/kit/keys.h"
+#include "rig/cli/kit/table.h"
 #include "rig/judge/verdict.h"
 #include "rig/offline/reopen.h"
 #include "rig/runfile/runfile.h"
@@ -14,7 +15,7 @@
 #define TAIL 12 /* journal entries at the end of the summary */
 
 struct show_options {
-	bool json, journal, verify;
+	bool json, csv, journal, verify;
 	int color;
 };
 
@@ -24,6 +25,10 @@ static const struct cli_option show_table[] = {
 	 .offset = offsetof(struct show_options, json),
 	 .help = "Print the stored JSON report; for a run that ended before it had one, the report of what it "
 		 "recorded."},
+	{.name = "csv",
+	 .kind = OPTION_FLAG,
+	 .offset = offsetof(struct show_options, csv),
+	 .help = "Print a row for each result, as penrig report --format csv does."},
 	{.name = "journal",
 	 .kind = OPTION_FLAG,
 	 .offset = offsetof(struct show_options, journal),
@@ -160,6 +165,8 @@ static int show_verified(const struct cli_tables *tables, const struct show_opti
 
 	if (rc)
 		return rc;
+	if (o->csv)
+		return report_write(report_find(tables->reports, "csv"), record, reader, stdout, err);
 	if (o->json)
 		return print_report(tables, reader, record, err);
 	printf("verified: the journal's chain and every block's digest are as they were written\n");
@@ -177,8 +184,8 @@ static int show_run(const struct cli_tables *tables, const void *options, const 
 	(void)count;
 	if (rc < 0)
 		return cli_error(cli_exit_code(rc), "%s", err.text);
-	rc = o->json || o->verify ? show_verified(tables, o, reader, record, &err)
-				  : show_words(o, operands[0], reader, record, &err);
+	rc = o->json || o->csv || o->verify ? show_verified(tables, o, reader, record, &err)
+					    : show_words(o, operands[0], reader, record, &err);
 	runfile_reader_free(reader);
 	record_free(record);
 	return rc < 0 ? cli_error(EXIT_STORAGE, "%s", err.text) : EXIT_PASS;

@@ -6,11 +6,12 @@
 #include "rig/base/json.h"
 #include "rig/cli/kit/command.h"
 #include "rig/cli/kit/keeping.h"
+#include "rig/cli/kit/table.h"
 #include "rig/record/host.h"
 
 struct state_options {
 	const char *bench, *state;
-	bool json;
+	bool json, csv;
 };
 
 #define AT(member) offsetof(struct state_options, member)
@@ -32,6 +33,7 @@ static const struct cli_option state_table[] = {
 	 .offset = AT(json),
 	 .group = "Output",
 	 .help = "One JSON object on standard output."},
+	{.name = "csv", .kind = OPTION_FLAG, .offset = AT(csv), .help = TABLE_CSV_HELP},
 	{.name = NULL},
 };
 
@@ -116,18 +118,20 @@ static int fill_json(struct state *state, struct json_out *root, struct err *err
 	return rc < 0 ? rc : state_each_use(state, add_use, json_out_add_array(root, "phantoms"), err);
 }
 
-static int print_for_programs(struct state *state, struct err *err)
+static const struct table_column columns[] = {
+	{"phantom", TABLE_STRING, NULL}, {"position", TABLE_STRING, NULL},     {"strokes", TABLE_INTEGER, "1"},
+	{"runs", TABLE_INTEGER, "1"},    {"last_struck", TABLE_STRING, "UTC"}, {.path = NULL},
+};
+const struct table table_state = {"state", "phantoms", columns};
+
+static int print_for_programs(struct state *state, bool csv, struct err *err)
 {
 	struct json_out *root = json_out_object();
-	char *text = NULL;
 	int rc = root ? fill_json(state, root, err) : err_set(err, -ENOMEM, "out of memory");
 
 	if (rc == 0)
-		rc = json_out_print(root, true, &text, err);
+		return table_print(root, &table_state, csv, err);
 	json_out_free(root);
-	if (rc == 0)
-		fputs(text, stdout);
-	free(text);
 	return rc;
 }
 
@@ -146,7 +150,7 @@ static int state_run(const struct cli_tables *tables, const void *options, const
 	int rc = keeping_open(o->state, bench, &state, &err);
 	if (rc)
 		return cli_error(rc == -ENOENT ? EXIT_USAGE : EXIT_STORAGE, "%s", err.text);
-	rc = o->json ? print_for_programs(state, &err) : print_for_people(state, &err);
+	rc = o->json || o->csv ? print_for_programs(state, o->csv, &err) : print_for_people(state, &err);
 	state_close(state);
 	return rc ? cli_error(EXIT_STORAGE, "%s", err.text) : EXIT_PASS;
 }

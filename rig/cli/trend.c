@@ -11,12 +11,13 @@
 #include "rig/cli/history_options.h"
 #include "rig/cli/kit/format.h"
 #include "rig/cli/kit/indexing.h"
+#include "rig/cli/kit/table.h"
 
 struct trend_options {
 	struct choice choice;
 	const char *method, *run, *subgroup, *lambda, *svg;
 	int chart, rules;
-	bool json;
+	bool json, csv;
 };
 
 static const char *const rule_words[] = {"western-electric", "nelson", NULL};
@@ -67,6 +68,7 @@ static const struct cli_option trend_table[] = {
 	 .group = "Output",
 	 .help = "Draw the charts into FILE, one below the other. A file of that name is replaced."},
 	{.name = "json", .kind = OPTION_FLAG, .offset = AT(json), .help = "One JSON object on standard output."},
+	{.name = "csv", .kind = OPTION_FLAG, .offset = AT(csv), .help = TABLE_CSV_HELP},
 	{.name = NULL},
 };
 
@@ -214,10 +216,32 @@ static void add_trend(struct json_out *list, const struct trend *t)
 	add_values(node, t);
 }
 
-static int print_json(const char *measurand, const struct trend *trend, unsigned count, struct err *err)
+static const struct table_column columns[] = {
+	{"^method", TABLE_STRING, NULL},
+	{"^unit", TABLE_STRING, NULL},
+	{"^phantom", TABLE_STRING, NULL},
+	{"^sweep", TABLE_BOOLEAN, NULL},
+	{"^depth_mm", TABLE_NUMBER, "mm"},
+	{"^rate_hz", TABLE_NUMBER, "Hz"},
+	{"run", TABLE_STRING, NULL},
+	{"dut", TABLE_STRING, NULL},
+	{"started", TABLE_STRING, "UTC"},
+	{"value", TABLE_NUMBER, "unit"},
+	{"scatter", TABLE_NUMBER, "unit"},
+	{"half_width", TABLE_NUMBER, "unit"},
+	{"rules", TABLE_STRING, NULL},
+	{"^centre", TABLE_NUMBER, "unit"},
+	{"^lower_control", TABLE_NUMBER, "unit"},
+	{"^upper_control", TABLE_NUMBER, "unit"},
+	{"^lower_limit", TABLE_NUMBER, "unit"},
+	{"^upper_limit", TABLE_NUMBER, "unit"},
+	{.path = NULL},
+};
+const struct table table_trend = {"trend", "series/values", columns};
+
+static int print_form(const char *measurand, const struct trend *trend, unsigned count, bool csv, struct err *err)
 {
 	struct json_out *root = json_out_object();
-	char *text = NULL;
 
 	if (!root)
 		return err_set(err, -ENOMEM, "out of memory");
@@ -226,12 +250,7 @@ static int print_json(const char *measurand, const struct trend *trend, unsigned
 	struct json_out *list = json_out_add_array(root, "series");
 	for (unsigned i = 0; i < count; i++)
 		add_trend(list, &trend[i]);
-	int rc = json_out_print(root, true, &text, err);
-	json_out_free(root);
-	if (!rc)
-		fputs(text, stdout);
-	free(text);
-	return rc;
+	return table_print(root, &table_trend, csv, err);
 }
 
 /* ---- the command --------------------------------------------------------------------------------------------------- */
@@ -260,8 +279,8 @@ static int compute(const char *measurand, const struct series_list *list, const 
 static int show(const struct trend_options *o, const char *measurand, const struct trend *trend, unsigned count,
 		struct err *err)
 {
-	if (o->json)
-		return print_json(measurand, trend, count, err);
+	if (o->json || o->csv)
+		return print_form(measurand, trend, count, o->csv, err);
 	if (count == 0)
 		printf("no values of %s in the runs that were chosen\n", measurand);
 	for (unsigned i = 0; i < count; i++) {

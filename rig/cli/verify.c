@@ -11,6 +11,7 @@
 #include "rig/base/text_clean.h"
 #include "rig/cli/kit/keys.h"
 #include "rig/cli/kit/naming.h"
+#include "rig/cli/kit/table.h"
 #include "rig/cli/verify_kit.h"
 #include "rig/config/control.h"
 #include "rig/offline/anchor.h"
@@ -22,7 +23,7 @@
 struct verify_options {
 	struct option_list public_key;
 	const char *keys, *anchor;
-	bool search, json;
+	bool search, json, csv;
 };
 
 #define AT(member) offsetof(struct verify_options, member)
@@ -52,13 +53,15 @@ static const struct cli_option verify_table[] = {
 	 .kind = OPTION_FLAG,
 	 .offset = AT(json),
 	 .help = "Print what was found as JSON (penrig/verify/1) instead: of each file its findings and their worst."},
+	{.name = "csv", .kind = OPTION_FLAG, .offset = AT(csv), .help = TABLE_CSV_HELP},
 	{.name = NULL},
 };
 
 struct verifying {
 	const struct cli_tables *tables;
 	const struct verify_options *options;
-	struct json_stream *json; /* NULL: lines for people */
+	struct json_stream *json; /* NULL: rows, or lines for people */
+	const char *file;         /* at hand */
 	struct keyring ring;
 	struct anchor *anchor; /* NULL: none */
 	const char *path;
@@ -78,6 +81,15 @@ static const struct {
 	[TRUST_USAGE] = {"unread", "NOT ALL COULD BE READ", EXIT_USAGE},
 	[TRUST_ALTERED] = {"altered", "ALTERED OR DAMAGED", EXIT_STORAGE},
 };
+
+static const struct table_column columns[] = {
+	{"^file", TABLE_STRING, NULL},
+	{"what", TABLE_STRING, NULL},
+	{"state", TABLE_STRING, NULL},
+	{"text", TABLE_STRING, NULL},
+	{.path = NULL},
+};
+const struct table table_verify = {"verify", "files/findings", columns};
 
 static void put_text(struct json_stream *out, const char *key, const char *text)
 {
@@ -108,6 +120,11 @@ __attribute__((format(printf, 4, 5))) static void say(struct verifying *v, enum 
 	v->trust = trust > v->trust ? trust : v->trust;
 	if (v->json) {
 		say_json(v->json, trust, what, text);
+		return;
+	}
+	if (v->options->csv) {
+		const char *const cell[] = {v->file, what, ends[trust].name, text};
+		table_csv_row(&table_verify, cell);
 		return;
 	}
 	printf("  %-9s ", what);
@@ -479,11 +496,12 @@ static int verify_other(struct verifying *v, struct err *err)
 static void begin_file(struct verifying *v, const char *path)
 {
 	v->trust = TRUST_SOUND;
+	v->file = path ? path : "";
 	if (v->json) {
 		json_object(v->json, NULL, JSON_LINES);
 		put_text(v->json, "file", path ? path : "");
 		json_array(v->json, "findings", JSON_LINES);
-	} else if (path) {
+	} else if (path && !v->options->csv) {
 		print_clean(stdout, path);
 		fputc('\n', stdout);
 	}
@@ -562,8 +580,11 @@ static enum trust verify_printed(struct verifying *v, const char *const *operand
 	enum trust worst;
 
 	if (!v->options->json) {
+		if (v->options->csv)
+			table_csv_head(&table_verify);
 		worst = verify_all(v, operands, count);
-		printf("%s\n", ends[worst].words);
+		if (!v->options->csv)
+			printf("%s\n", ends[worst].words);
 		return worst;
 	}
 	v->json = &stream;

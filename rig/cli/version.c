@@ -6,6 +6,7 @@
 
 #include "build-id.h"
 #include "rig/cli/kit/command.h"
+#include "rig/cli/kit/table.h"
 #include "rig/cli/version.h"
 #include "rig/offline/export.h"
 
@@ -119,10 +120,58 @@ static void print_exports(void)
 	printf("%s\n", missing ? "" : "\n\nmissing        nothing: every library of this version is present");
 }
 
+struct version_options {
+	bool json, csv;
+};
+
+static const struct cli_option version_table[] = {
+	{.name = "json",
+	 .kind = OPTION_FLAG,
+	 .offset = offsetof(struct version_options, json),
+	 .help = TABLE_JSON_HELP},
+	{.name = "csv", .kind = OPTION_FLAG, .offset = offsetof(struct version_options, csv), .help = TABLE_CSV_HELP},
+	{.name = NULL},
+};
+
+static const struct table_column columns[] = {
+	{"library", TABLE_STRING, NULL}, {"compiled", TABLE_STRING, NULL}, {"loaded", TABLE_STRING, NULL},
+	{"use", TABLE_STRING, NULL},     {"package", TABLE_STRING, NULL},  {.path = NULL},
+};
+const struct table table_version = {"version", "libraries", columns};
+
+static int print_form(bool csv)
+{
+	struct json_out *root = json_out_object();
+	char compiled[40], loaded[40];
+	struct err err = {""};
+
+	json_out_string(root, "version", PENRIG_VERSION);
+	json_out_string(root, "build", PENRIG_BUILD);
+	json_out_string(root, "compiler", COMPILER);
+	struct json_out *list = json_out_add_array(root, "libraries");
+	for (size_t i = 0; i < sizeof(libraries) / sizeof(libraries[0]); i++) {
+		compiled_version(libraries[i].module, compiled, sizeof(compiled));
+		if (strcmp(compiled, "?") == 0)
+			continue;
+		loaded_version(libraries[i].kind, libraries[i].symbol, loaded, sizeof(loaded));
+		struct json_out *o = json_out_add_object(list, NULL);
+		json_out_string(o, "library", libraries[i].module);
+		json_out_string(o, "compiled", compiled);
+		json_out_string(o, "loaded", *loaded ? loaded : NULL);
+		json_out_string(o, "use", libraries[i].use);
+		json_out_string(o, "package", libraries[i].package);
+	}
+	return table_print(root, &table_version, csv, &err) == 0 ? EXIT_PASS : cli_error(EXIT_INTERNAL, "%s", err.text);
+}
+
 static int version_run(const struct cli_tables *tables, const void *options, const char *const *operands,
 		       unsigned count)
 {
-	(void)options, (void)operands, (void)count;
+	const struct version_options *o = options;
+
+	(void)operands, (void)count;
+	if (o->json || o->csv)
+		return print_form(o->csv);
 	printf("penrig %s (%s, %s)\n", PENRIG_VERSION, PENRIG_BUILD, COMPILER);
 	print_libraries();
 	printf("\nlinks\n");
@@ -138,8 +187,6 @@ static int version_run(const struct cli_tables *tables, const void *options, con
 	return EXIT_PASS;
 }
 
-static const struct cli_option no_options[] = {{.name = NULL}};
-
 const struct command command_version = {
 	.name = "version",
 	.operands = "",
@@ -148,6 +195,7 @@ const struct command command_version = {
 	.description = "The first line is \"penrig VERSION (BUILD, COMPILER)\". Libraries are listed with the version "
 		       "penrig was "
 		       "compiled against, the one that is loaded now and the package that holds it.",
-	.options = no_options,
+	.options = version_table,
+	.options_size = sizeof(struct version_options),
 	.run = version_run,
 };

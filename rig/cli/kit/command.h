@@ -70,7 +70,7 @@ extern const struct command command_agent, command_submit, command_jobs, command
 extern const struct command command_dossier, command_qualify;
 extern const struct command *const command_table[];   /* NULL-terminated, in the order of help */
 const struct command *command_find(const char *name); /* NULL if there is none */
-extern const char *const help_topics[];               /* what help explains besides; NULL-terminated: "measurands" */
+extern const char *const help_topics[]; /* what help explains besides; NULL-terminated: "measurands", "tables" */
 
 /* Parses argv[1..] (argv[0] is the command's name) into `options` and at most OPERANDS_MAX operands. 0; 1: help was
  * asked for; -EINVAL with a text that names the option, and the one that may have been meant. */

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "rig/base/json.h"
+#include "rig/cli/kit/table.h"
 #include "rig/fleet/tables.h"
 
 #define WIDEST 48
@@ -62,22 +63,16 @@ static void add_value(struct json_out *row, const struct answer *answer, unsigne
 		json_out_string(row, column->key, text);
 }
 
-static int print_json(const struct answer *answer, const struct fleet_column *columns, struct err *err)
+static int print_form(const struct answer *answer, const struct fleet_print *how, struct err *err)
 {
 	struct json_out *list = json_out_array();
-	char *text = NULL;
 
 	for (unsigned i = 0; i < answer_rows(answer); i++) {
 		struct json_out *row = json_out_add_object(list, NULL);
-		for (unsigned c = 0; columns[c].key; c++)
-			add_value(row, answer, i, c, &columns[c]);
+		for (unsigned c = 0; how->columns[c].key; c++)
+			add_value(row, answer, i, c, &how->columns[c]);
 	}
-	int rc = json_out_print(list, true, &text, err);
-	if (!rc)
-		printf("%s\n", text);
-	free(text);
-	json_out_free(list);
-	return rc;
+	return table_print(list, how->table, how->csv, err);
 }
 
 static int width_of(const struct answer *answer, const struct fleet_column *columns, unsigned c)
@@ -125,10 +120,10 @@ static void print_table(const struct answer *answer, const struct fleet_column *
 				print_cell(answer_text(answer, i, c), width[c], c == shown);
 }
 
-int fleet_print(const struct answer *answer, const struct fleet_column *columns, bool json, struct err *err)
+int fleet_print(const struct answer *answer, const struct fleet_print *how, struct err *err)
 {
-	if (json)
-		return print_json(answer, columns, err);
-	print_table(answer, columns);
+	if (how->json || how->csv)
+		return print_form(answer, how, err);
+	print_table(answer, how->columns);
 	return 0;
 }

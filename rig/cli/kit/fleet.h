@@ -24,7 +24,12 @@ struct fleet_column {
 	const char *key, *title; /* title NULL: in JSON alone */
 	char kind;               /* t text, i integer, r real, b boolean, a array of texts (joined by blanks) */
 };
-/* Prints the rows: as JSON, a list of objects, or as a table. columns end with key NULL. */
-int fleet_print(const struct answer *answer, const struct fleet_column *columns, bool json, struct err *err);
+struct fleet_print {
+	const struct fleet_column *columns; /* end with key NULL */
+	const struct table *table;          /* the same for programs */
+	bool json, csv;                     /* neither: for people */
+};
+/* Prints the rows: as JSON, a list of objects, as CSV, or as a table. */
+int fleet_print(const struct answer *answer, const struct fleet_print *how, struct err *err);
 
 #endif

@@ -7,7 +7,7 @@
 #define TEXT_COLUMN 28 /* where an option's explanation begins */
 #define MARGIN      2
 
-const char *const help_topics[] = {"measurands", NULL};
+const char *const help_topics[] = {"measurands", "tables", NULL};
 
 static const struct cli_option help_itself = {
 	.name = "help", .letter = 'h', .kind = OPTION_FLAG, .help = "Print this help and exit."};

@@ -175,6 +175,14 @@ static int take_operands(const struct command *command, int argc, char **argv, s
 	return 0;
 }
 
+static bool is_set(const struct command *command, const char *name, const void *options)
+{
+	for (const struct cli_option *o = command->options; o->name; o++)
+		if (o->kind == OPTION_FLAG && strcmp(o->name, name) == 0)
+			return *(const bool *)((const char *)options + o->offset);
+	return false;
+}
+
 static int place_of_dashes(int argc, char **argv)
 {
 	int place = 1;
@@ -210,5 +218,7 @@ int options_parse(const struct command *command, int argc, char **argv, void *op
 		if (rc < 0)
 			return rc;
 	}
+	if (is_set(command, "json", options) && is_set(command, "csv", options))
+		return err_set(err, -EINVAL, "--json and --csv: choose one");
 	return take_operands(command, argc, argv, ret, err);
 }

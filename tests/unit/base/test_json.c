@@ -603,6 +603,59 @@ static void null_parents_are_harmless(void **state)
 	json_doc_free(doc);
 }
 
+/* ---- a tree as rows ------------------------------------------------------------------------------------------------ */
+
+struct seen_rows {
+	unsigned rows;
+	char text[400];
+};
+
+static int see_row(void *ctx, const char *const *cell)
+{
+	struct seen_rows *seen = ctx;
+
+	seen->rows++;
+	for (; *cell; cell++) {
+		strcat(seen->text, *cell);
+		strcat(seen->text, "|");
+	}
+	return 0;
+}
+
+static void rows_of_a_tree(void **state)
+{
+	static const char *const paths[] = {"n", "^unit", "deep/value", "words", "yes", "none", "gone", NULL};
+	struct json_out *root = json_out_object(), *series = json_out_add_array(root, "series");
+	struct seen_rows seen = {0}, outer = {0}, itself = {0};
+	struct err err = {""};
+
+	(void)state;
+	for (int s = 0; s < 2; s++) {
+		struct json_out *one = json_out_add_object(series, NULL);
+		json_out_string(one, "unit", s ? "Hz" : "mm");
+		struct json_out *values = json_out_add_array(one, "values");
+		for (int i = 0; i < 2 - s; i++) {
+			struct json_out *row = json_out_add_object(values, NULL);
+			json_out_int(row, "n", i + 10 * s);
+			json_out_number(json_out_add_object(row, "deep"), "value", 0.1, 17);
+			struct json_out *words = json_out_add_array(row, "words");
+			json_out_string(words, NULL, "a");
+			json_out_string(words, NULL, "b");
+			json_out_bool(row, "yes", i == 0);
+			json_out_null(row, "none");
+		}
+	}
+	assert_int_equal(json_out_rows(root, "series/values", paths, see_row, &seen, &err), 0);
+	assert_string_equal(seen.text, "0|mm|0.1|a b|true|||1|mm|0.1|a b|false|||10|Hz|0.1|a b|true|||");
+	assert_int_equal(json_out_rows(root, "series", (const char *const[]){"unit", NULL}, see_row, &outer, &err), 0);
+	assert_string_equal(outer.text, "mm|Hz|");
+	assert_int_equal(json_out_rows(root, "", (const char *const[]){"unit", NULL}, see_row, &itself, &err), 0);
+	assert_int_equal(itself.rows, 1);
+	json_out_number(root, "nan", NAN, 17);
+	assert_int_equal(json_out_rows(root, "series", paths, see_row, &outer, &err), -EINVAL);
+	json_out_free(root);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -624,6 +677,7 @@ int main(void)
 		cmocka_unit_test(copies),
 		cmocka_unit_test(refuses_to_write),
 		cmocka_unit_test(null_parents_are_harmless),
+		cmocka_unit_test(rows_of_a_tree),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
