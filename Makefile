@@ -137,7 +137,7 @@ $(B)/%.o: %.c $(B)/flags.mk
 	$(CC) $(CPPFLAGS_ALL) $(CFLAGS_ALL) -c $< -o $@
 
 # Where the optional libhdf5 is there; the only objects that see its headers. It is loaded when it is asked for.
-$(addprefix $(B)/rig/offline/,hdf5_library.o export_hdf5.o import/hdf5.o): CPPFLAGS_ALL += $(HDF5_CFLAGS)
+$(addprefix $(B)/rig/offline/,hdf5_library.o export_hdf5.o import/hdf5.o) $(B)/tests/fuzz/fuzz_import.o: CPPFLAGS_ALL += $(HDF5_CFLAGS)
 
 # Where libmicrohttpd is there; the only object that sees its header.
 $(B)/rig/station/http.o: CPPFLAGS_ALL += $(HTTP_CFLAGS)

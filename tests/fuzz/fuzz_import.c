@@ -1,15 +1,17 @@
 /* Files of any kind, whatever they hold: no reader of the table crashes, reads beyond, or says rows that it has not. The
  * seeds are small files of each form, made here. */
 #include <math.h>
-#include <sys/mman.h>
 #include <unistd.h>
 
+#include "rig/offline/hdf5_library.h"
 #include "rig/offline/import/readers.h"
 #include "tests/fuzz/standalone.h"
 
 #define ROWS_MAX   20000 /* of a file of 64 KiB */
 #define ROOM       256
 #define COLUMNS_OK RECORDING_COLUMNS_MAX
+
+static uint64_t rows_read; /* of the file that is run, by the readers that recognise it */
 
 static void check_layout(const struct recording_layout *layout)
 {
@@ -24,7 +26,8 @@ static void check_layout(const struct recording_layout *layout)
 	}
 }
 
-static void read_all(const struct recording_reader *reader, struct recording *recording, unsigned columns)
+static void read_all(const struct recording_reader *reader, struct recording *recording, unsigned columns,
+		     bool recognised)
 {
 	static double value[ROOM * COLUMNS_OK];
 	struct recording_rows rows = {.value = value, .room = ROOM};
@@ -38,10 +41,12 @@ static void read_all(const struct recording_reader *reader, struct recording *re
 			FUZZ_CHECK(!isinf(value[i]) || reader != &reader_csv);
 		FUZZ_CHECK((all += rows.rows) <= ROWS_MAX * 8);
 	}
+	rows_read += recognised ? all : 0;
 	FUZZ_CHECK(rc == 0 || (rc < 0 && err.text[0]));
 }
 
-static void try_reader(const struct recording_reader *reader, const char *path, const struct recording_wish *wish)
+static void try_reader(const struct recording_reader *reader, const char *path, const struct recording_wish *wish,
+		       bool recognised)
 {
 	struct recording *recording = NULL;
 	struct recording_layout layout = {.columns = 0};
@@ -52,8 +57,45 @@ static void try_reader(const struct recording_reader *reader, const char *path, 
 	if (rc < 0)
 		return;
 	check_layout(&layout);
-	read_all(reader, recording, layout.columns);
+	read_all(reader, recording, layout.columns, recognised);
 	reader->close(recording);
+}
+
+/* As an import does: what it holds is asked first, and only then columns are chosen. */
+static bool look(const struct recording_reader *reader, const char *path, const struct recording_wish *wish)
+{
+	struct recording_wish first = *wish;
+	struct recording *recording = NULL;
+	struct recording_layout layout = {.columns = 0};
+	struct err err = {""};
+
+	first.wanted = 0;
+	if (reader->open(path, &first, &recording, &layout, &err) < 0)
+		return false;
+	reader->close(recording);
+	return true;
+}
+
+static char scratch_path[256];
+
+static void remove_scratch(void)
+{
+	unlink(scratch_path);
+}
+
+/* A file of that content, the same one each time. With a name of its own: libhdf5 opens no other. */
+static const char *scratch(const uint8_t *data, size_t size)
+{
+	static int fd = -1;
+
+	if (fd < 0) {
+		const char *folder = getenv("TMPDIR");
+		snprintf(scratch_path, sizeof(scratch_path), "%s/penrig-fuzz-XXXXXX", folder ? folder : "/tmp");
+		fd = mkstemp(scratch_path);
+		atexit(remove_scratch);
+	}
+	FUZZ_CHECK(fd >= 0 && ftruncate(fd, 0) == 0 && pwrite(fd, data, size, 0) == (ssize_t)size);
+	return scratch_path;
 }
 
 /* The first byte chooses what the command line says; the file is the rest. */
@@ -66,17 +108,14 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 				      .decimal = decimals[data[0] >> 3 & 3],
 				      .gaps = data[0] >> 5 & 1,
 				      .wanted = data[0] >> 6 & 1 ? 2 : 0};
-	int fd = memfd_create("recording", MFD_CLOEXEC);
-	char path[64];
+	const char *path = scratch(data + 1, size - 1);
 
-	FUZZ_CHECK(fd >= 0 && write(fd, data + 1, size - 1) == (ssize_t)(size - 1));
-	snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
 	for (const struct recording_reader *const *reader = reader_table; *reader; reader++) {
 		size_t head = size - 1 < RECORDING_HEAD ? size - 1 : RECORDING_HEAD;
-		(void)(*reader)->recognise(data + 1, head, path);
-		try_reader(*reader, path, &wish);
+		bool recognised = (*reader)->recognise(data + 1, head, path);
+		if (look(*reader, path, &wish))
+			try_reader(*reader, path, &wish, recognised);
 	}
-	close(fd);
 	return 0;
 }
 
@@ -152,6 +191,72 @@ static size_t make_npy(uint8_t *to, const char *header)
 	return put_samples(to, put(to, at, header), 120);
 }
 
+#ifdef PENRIG_HDF5
+
+static void put_rate(hid_t group, double rate_hz)
+{
+	hid_t space = h5.H5Screate(H5S_SCALAR);
+	hid_t rate = h5.H5Acreate2(group, "rate_hz", *h5.H5T_IEEE_F64LE_g, space, H5P_DEFAULT, H5P_DEFAULT);
+
+	FUZZ_CHECK(rate >= 0 && h5.H5Awrite(rate, *h5.H5T_NATIVE_DOUBLE_g, &rate_hz) >= 0);
+	h5.H5Aclose(rate);
+	h5.H5Sclose(space);
+}
+
+static void put_dataset(hid_t group, const char *name, const double *value, hsize_t rows)
+{
+	hid_t space = h5.H5Screate_simple(1, &rows, NULL), plist = h5.H5Pcreate(*h5.H5P_CLS_DATASET_CREATE_ID_g);
+
+	FUZZ_CHECK(h5.H5Pset_chunk(plist, 1, &(hsize_t){16}) >= 0);
+	hid_t set = h5.H5Dcreate2(group, name, *h5.H5T_IEEE_F64LE_g, space, H5P_DEFAULT, plist, H5P_DEFAULT);
+	FUZZ_CHECK(set >= 0 && h5.H5Dwrite(set, *h5.H5T_NATIVE_DOUBLE_g, H5S_ALL, H5S_ALL, H5P_DEFAULT, value) >= 0);
+	h5.H5Dclose(set);
+	h5.H5Pclose(plist);
+	h5.H5Sclose(space);
+}
+
+/* A group of two columns, in chunks. */
+static size_t make_hdf5(uint8_t *to)
+{
+	double value[40];
+	struct err err;
+
+	FUZZ_CHECK(hdf5_load(&err) == 0);
+	hid_t file = h5.H5Fcreate(scratch(to, 0), H5F_ACC_TRUNC, H5P_DEFAULT, H5P_DEFAULT);
+	hid_t group = h5.H5Gcreate2(file, "rec", H5P_DEFAULT, H5P_DEFAULT, H5P_DEFAULT);
+	FUZZ_CHECK(file >= 0 && group >= 0);
+	put_rate(group, 5000);
+	for (unsigned i = 0; i < 40; i++)
+		value[i] = 0.3 + i % 7 / 100.0;
+	put_dataset(group, "F_N", value, 40);
+	for (unsigned i = 0; i < 40; i++)
+		value[i] = i / 5000.0;
+	put_dataset(group, "t_s", value, 40);
+	h5.H5Gclose(group);
+	h5.H5Fclose(file);
+	FILE *made = fopen(scratch_path, "rb");
+	FUZZ_CHECK(made);
+	size_t n = fread(to + 1, 1, INPUT_MAX - 1, made);
+	fclose(made);
+	FUZZ_CHECK(n > 0 && n < INPUT_MAX - 1);
+	to[0] = '0';
+	return 1 + n;
+}
+
+#define BINARIES 6
+
+#else
+
+#define BINARIES 5
+
+static size_t make_hdf5(uint8_t *to)
+{
+	(void)to;
+	return 0;
+}
+
+#endif
+
 static size_t make_binary(unsigned which, uint8_t *to)
 {
 	static const char *const headers[] = {
@@ -162,10 +267,9 @@ static size_t make_binary(unsigned which, uint8_t *to)
 
 	if (which < 2)
 		return make_wav(to, which ? UINT32_MAX : 0);
-	return make_npy(to, headers[which - 2]);
+	return which < 5 ? make_npy(to, headers[which - 2]) : make_hdf5(to);
 }
 
-#define BINARIES    5
 #define BINARY_RUNS 200 /* most of it is samples, which a damage does no harm */
 
 static size_t put_value(uint8_t *to, size_t at, char kind, unsigned i)
@@ -215,7 +319,9 @@ int main(int argc, char **argv)
 		fuzz_file(argv[i]);
 	for (unsigned s = 0; argc == 1 && s < BINARIES; s++) {
 		size_t len = make_binary(s, data);
+		rows_read = 0;
 		fuzz_run(data, len);
+		FUZZ_CHECK(rows_read > 0); /* else it is no seed */
 		for (int i = 0; i < BINARY_RUNS; i++)
 			fuzz_damage(data, len, &state);
 	}
