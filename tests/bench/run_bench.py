@@ -330,15 +330,20 @@ TAIL = """
   light pass. Other sizes of piece, read() for mmap() and wider vectors change nothing. From the run file a quarter is the kernel's
   copy of every page; mapping the file would avoid it, but counts as memory, and a damaged disk would kill the process.
 
-- **The demo outside its windows**: of 21.2 s the windows are 10.8, the pen tests 1.8, tares 1.5 (five of six are the rest behind the
-  point before). What is left, 7.1 s, was 7.7 with a fixed settling time, and was to be 4: it is not halved. 2.0 s are coast-down:
-  needles make their last stroke 0.23 to 0.26 s behind the order and draw out for 0.1 s more, and a proof of standstill begins behind
-  that. 3.1 s are stillness that is no tare: 0.2 s behind each point, in which a phantom comes back, and 2.2 s at the last stop, as long
-  as needles that creep could hide. 1.8 s are settling: 16 strokes at speed in the newest half of the time since the start, as many as a
-  template is learned from, take 0.25 s at 150 Hz, 0.3 s at 120 and 0.4 s at 90. Setting rate and depth takes 0.01 s a point; giving
-  such orders while a standstill is being proven would save no more than that, and is not done.
-- **Conformance in open windows** takes 48 % of the 300.9 s that fixed windows took with a fixed settling time, 51 % of the 283.9 s
-  that they take now; every named pen keeps its verdict (`tests/e2e/test_quick.py`).
+- **The demo outside its windows**: of 21.8 s the windows are 10.8, the pen tests 1.8, tares 1.5 (five of six are the rest behind the
+  point before). What is left, 7.7 s, was to be 4: it is not halved, and cannot be with a proof of standstill behind each point
+  ([stage by stage](#what-the-demo-spends-outside-its-windows-and-pen-tests)). Coast-down and the watch over the last stop alone are 4.2 s: needles
+  make their last stroke 0.23 to 0.26 s behind the order and draw out for 0.1 s more, and a proof begins behind that. Of the stillness
+  behind each other stop 0.2 s are no tare: in these the phantom comes back. The proof, 0.3 s, lies in the same stretch. Had the pen never
+  to stop between points, 5.0 s would be left. 2.4 s are settling, 0.4 s a point as by a fixed time: the rule waits beyond that for a pen
+  that still travels. To begin earlier, from 0.15 s, took 1.8 s, and pens whose depth travels more slowly than that were judged further from
+  where they come to rest: what is still to come is not seen so early ([method](method.md#settling)). To bound what is
+  still to come, of travels with time constants of up to 0.3 s, takes 0.35 s at the demo's 4 µm of scatter before the bound is as small as
+  its plan allows: no gain. A shorter watch over the last stop with a finer threshold would prove less of needles that stick and go on,
+  and was not tried. Setting rate and depth
+  takes 0.01 s a point; giving such orders while a standstill is being proven would save no more than that, and is not done.
+- **Conformance in open windows** takes 48 % of the 303.9 s that fixed windows take, both with settling times that end by what is
+  seen; every named pen keeps its verdict (`tests/e2e/test_quick.py`).
 
 ## What was run
 
