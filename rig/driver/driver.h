@@ -179,6 +179,9 @@ enum {
 /* Of a power supply that feeds a pen. Opening it has switched the output off and read that back. Whenever it is lost with its
  * link open, and when it is closed with an output that is not confirmed off, it is ordered off blindly. */
 struct power_verbs {
+	/* How long it may take until a verb is done because another is under way, of one that hears slowly; 0: half a second. */
+	uint64_t slow_ns;
+
 	/* Sets the current limit, then the voltage; reads the error queue after each; reads both back and compares them with
 	 * what was sent, which is rounded to the supply's steps. NULL: it only switches, as a relay does. */
 	void (*set)(struct device *device, double volts_v, double current_a, device_done_fn done, void *ctx);

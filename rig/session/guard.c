@@ -184,15 +184,20 @@ static void watch_starvation(struct guard *g, uint64_t now_ns)
 static void watch_pen(struct guard *g, uint64_t now_ns)
 {
 	struct pen_known *pen = &g->known.pen;
+	uint64_t most_ns = g->config.slow_ns ? g->config.slow_ns : NO_SENSE_NS;
+	char text[160];
 	bool owes = is_fed(g, now_ns) || (g->stopping.active && !pen->off);
 	if (!g->beats.armed || g->beats.withheld || pen->lost || !owes)
 		g->beats.heard_ns = now_ns;
-	if (pen->senseless || now_ns - g->beats.heard_ns <= NO_SENSE_NS)
+	if (pen->senseless || now_ns - g->beats.heard_ns <= most_ns)
 		return;
 	pen->senseless = true; /* now its dead-man stops it, should it not hear the order */
-	tell(g, GUARD_LOST,
-	     "the pen has not answered its heartbeat with sense for 0.5 s: check its cable and the baud rate in the "
-	     "bench file");
+	snprintf(text, sizeof(text),
+		 "the pen has not answered its heartbeat with sense for %.1f s: check its cable and the baud rate in "
+		 "the "
+		 "bench file",
+		 (double)most_ns * 1e-9);
+	tell(g, GUARD_LOST, text);
 }
 
 static void sensor_silent(struct guard *g, uint64_t silent_ns)

@@ -54,6 +54,7 @@ struct guard_config {
 	void *ctx;
 	uint32_t heartbeat_ms; /* period */
 	uint32_t deadman_ms;   /* what the pen's dead-man is set to; 0: nothing counts, and heartbeats only ask */
+	uint64_t slow_ns;      /* an answer may take so long; 0: half a second */
 	bool of_parts;         /* what the pen says is its power supply's word: no motion after it is the pen's fault */
 	double coast_down_max_s;
 	double preload_lo_n, preload_hi_n; /* seating force */

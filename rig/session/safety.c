@@ -103,6 +103,17 @@ static void on_event(void *ctx, const struct guard_event *event)
 	}
 }
 
+/* Of a pen made of parts, how slow what switches it is. Its driver is there: the bench was checked. */
+static uint64_t slow_ns(const struct session *s)
+{
+	struct power_setup setup;
+	struct err err;
+
+	if (!s->bench->pen.power.present || bench_power_setup(s->bench, s->config.drivers, &setup, &err))
+		return 0;
+	return setup.driver->power->slow_ns;
+}
+
 int safety_new(struct session *s)
 {
 	static const struct guard_host host = {
@@ -119,6 +130,7 @@ int safety_new(struct session *s)
 		.ctx = s,
 		.heartbeat_ms = s->bench->pen.heartbeat_ms,
 		.deadman_ms = s->bench->pen.deadman_ms,
+		.slow_ns = slow_ns(s),
 		.of_parts = s->bench->pen.power.present,
 		.coast_down_max_s = s->bench->pen.coast_down_max_s,
 		.preload_lo_n = s->bench->sensor.preload_lo_n,

@@ -67,6 +67,14 @@ def dps():
     check([t["on"] for t in truth if t.get("event") == "motor"] == [True, False], f"the pen behind it ran, and stands: {said}")
 
 
+def korad():
+    """Nothing may follow its last command for a while: what it asks next would be taken for one command with it."""
+    said, truth = sigrok(rig.FIXTURES / "benches/bought-korad.json", "korad-kaxxxxp:conn=$P",
+                         "--set -c voltage_target=4.80:current_limit=1.000:enabled=true; sleep 1", "--samples 1; sleep 1", "--set -c enabled=false; sleep 0.3")
+    check(re.search(r"V1?: 4\.[78]", said), f"sigrok-cli reads the volts that it has set: {said}")
+    check([t["on"] for t in truth if t.get("event") == "motor"] == [True, False], f"the pen behind it ran, and stands: {said}")
+
+
 def rigol():
     said, truth = sigrok(rig.FIXTURES / "benches/bought-attended.json", "scpi-pps:conn=$P:serialcomm=9600/8n1",
                          "-g 1 --set -c voltage_target=4.80:current_limit=1.0:enabled=true", "--samples 1", "-g 1 --set -c enabled=false", "--samples 1")
@@ -97,5 +105,5 @@ def labjack():
 
 
 if __name__ == "__main__":
-    rig.in_parallel([rigol, labjack, relay, riden, dps])
+    rig.in_parallel([rigol, labjack, korad, relay, riden, dps])
     check.end()

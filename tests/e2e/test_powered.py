@@ -18,7 +18,7 @@ PASS, FAIL = ("pass", "complete", 0), ("fail", "complete", 1)
 FAIL_LOST = ("fail", "device_lost", 1)
 UNSURE, LOST = ("inconclusive", "complete", 3), ("inconclusive", "device_lost", 4)
 TIMED, ATTENDED = "bought-supply.json", "bought-attended.json"
-RELAY, MUTE, RIDEN = "bought-relay.json", "bought-lcus.json", "bought-riden.json"
+RELAY, MUTE, RIDEN, KORAD = "bought-relay.json", "bought-lcus.json", "bought-riden.json", "bought-korad.json"
 TESTED = {TIMED, RELAY}  # have a timer
 
 # fault, bench: endings that are right
@@ -54,6 +54,9 @@ FAULTS = {
     ("unplug:pen@3", MUTE): {LOST},
     ("welded@3", RIDEN): {UNSURE},
     ("off-volts@0,by=-0.8", RIDEN): {UNSURE},
+    ("welded@3", KORAD): {UNSURE},
+    ("bit-flips:pen,rate=0.002", KORAD): {PASS, UNSURE, LOST},
+    ("slow@1,ms=250", KORAD): {LOST},
 }
 NAMED = {"PEN-GOOD-01": {PASS}, "PEN-SLOW-01": {FAIL}, "PEN-SHALLOW-01": {FAIL}}
 check = rig.Checks()
@@ -130,7 +133,7 @@ def other(bench):
         honest(run, bench)
         inside(run, bench)
         stated, stop = run.report["bench"], run.report["stop"]["text"]
-        check(stated["rate_by"] == ("volts" if bench == RIDEN else "own"), f"{bench}: what makes its rate: {stated}")
+        check(stated["rate_by"] == ("volts" if bench in (RIDEN, KORAD) else "own"), f"{bench}: what makes its rate: {stated}")
         check(("was told, and cannot say" in stop) == (bench == MUTE), f"{bench}: whether its power was read back: {stop}")
         check(stated["dead_man_tested"] is (bench in TESTED), f"{bench}: whether its timer was tested: {stated}")
     return job
@@ -284,7 +287,7 @@ def hands():
 
 if __name__ == "__main__":
     jobs = [good(TIMED), good(ATTENDED), deadman, hands, by_hand, off_before_it_was_lost, interrupted, quick_heartbeats]
-    jobs += [other(bench) for bench in (RELAY, MUTE, RIDEN)]
+    jobs += [other(bench) for bench in (RELAY, MUTE, RIDEN, KORAD)]
     jobs += [named(dut, right) for dut, right in NAMED.items()]
     jobs += [faulty(fault, bench, seed, right) for (fault, bench), right in FAULTS.items() for seed in range(1, SEEDS + 1)]
     rig.in_parallel(jobs)

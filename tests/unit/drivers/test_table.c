@@ -44,7 +44,7 @@ static void test_slots(void **state)
 			assert_string_not_equal(driver_table[i]->name, driver->name);
 		driver->close(NULL);
 	}
-	assert_int_equal(n, 11);
+	assert_int_equal(n, 12);
 }
 
 /* Every role has a name of its own that leads back to it. */
