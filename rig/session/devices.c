@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "rig/config/bench_device.h"
 #include "rig/session/state.h"
 
 static_assert(BENCH_DEVICES_MAX <= RECORD_DEVICES_MAX, "every device of a bench has its place in the record");
@@ -277,6 +278,40 @@ static int attach(struct session *s, const struct bench_device *bench, const cha
 	return status;
 }
 
+struct pens {
+	const struct session *s;
+	unsigned count;
+	char serial[64]; /* of the first */
+};
+
+static void see_pen(void *ctx, const struct link_identity *id)
+{
+	struct pens *pens = ctx;
+	const struct bench *bench = pens->s->bench;
+
+	if (bench_pen_could_be(bench, id->uri) && id->serial[0] && pens->count++ == 0)
+		snprintf(pens->serial, sizeof(pens->serial), "%s", id->serial);
+}
+
+/* Where the pen's link names it by its serial number and it is not there, another of its kind that is: the wrong one is in the
+ * clamp, which is no device's failure. Else err stays. */
+static int another_pen(const struct session *s, int status, struct err *err)
+{
+	struct pens pens = {.s = s};
+	struct err unread;
+
+	if (status != -ENODEV || !bench_link_waits(bench_device(s->bench, ROLE_PEN)->link))
+		return status;
+	for (const struct link_ops *const *ops = s->config.links; *ops; ops++)
+		if ((*ops)->list)
+			(void)(*ops)->list(see_pen, &pens, &unread);
+	if (!pens.count)
+		return status;
+	return err_set(err, -EINVAL,
+		       "the run is for \"%s\", which is not there, and \"%s\" is%s: check which pen is in the clamp",
+		       s->record->dut, pens.serial, pens.count > 1 ? ", and more" : "");
+}
+
 int devices_open(struct session *s, struct err *err)
 {
 	const struct bench_device *pen = bench_device(s->bench, ROLE_PEN);
@@ -286,7 +321,7 @@ int devices_open(struct session *s, struct err *err)
 	if (!status)
 		status = attach(s, sensor, sensor->link, err);
 	if (!status)
-		status = attach(s, pen, uri, err);
+		status = another_pen(s, attach(s, pen, uri, err), err);
 	for (unsigned i = 0; i < s->bench->devices && !status; i++) {
 		const struct bench_device *other = &s->bench->device[i];
 		if (other != pen && other != sensor)

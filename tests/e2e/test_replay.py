@@ -66,7 +66,8 @@ def test_same(check):
             check_same(check, label, run)
     check_same(check, "conformance", rig.run_plan("conformance.json"))
     gone = rig.run_plan("demo.json", clamp="PEN-GOOD-02")
-    if check(gone.status == 4 and gone.run_file is not None, f"a pen that is not there, and a run file that says so: {gone.status}"):
+    both = "PEN-GOOD-01" in gone.err and "PEN-GOOD-02" in gone.err
+    if check(gone.status == 8 and both and gone.run_file is not None, f"the wrong pen is there, and a run file that says so: {gone.status} {gone.err}"):
         check_same(check, "a run that measured nothing", gone)
 
 
