@@ -2,6 +2,7 @@
 #include <stddef.h>
 
 #include "drivers/command/device.h"
+#include "drivers/grbl/device.h"
 #include "drivers/korad/device.h"
 #include "drivers/labjack/device.h"
 #include "drivers/lcus-relay/device.h"
@@ -16,6 +17,6 @@
 const struct driver *const driver_table[] = {
 	&driver_scpi_pen, &driver_load_stream, &driver_profile, &driver_powered, &driver_scpi_power,
 	&driver_command,  &driver_lcus_relay,  &driver_modbus_relay, &driver_riden, &driver_dps, &driver_korad,
-	&driver_labjack,  NULL,
+	&driver_labjack,  &driver_grbl,        NULL,
 };
 /* clang-format on */

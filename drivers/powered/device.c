@@ -1,12 +1,13 @@
 /* A pen made of parts. To run it is to switch its supply on, to stop it is to switch that off; its rate is the pen's own, or
  * what a voltage makes of it; its depth is set by a hand. It tells nothing of itself: what is known is what its supply says
- * of the output, which is passed on as the pen's word. It speaks to the supply through the verbs of that role alone.
- * Leaves out who turns the dial and who is asked to. */
+ * of the output, which is passed on as the pen's word. It speaks to the supply through the verbs of that role alone; and so
+ * to the stage that turns its dial, where there is one. Leaves out whose hand turns it else, and who is asked to. */
 #include "drivers/powered/device.h"
 
 #include <assert.h>
 #include <errno.h>
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -57,6 +58,10 @@ struct powered {
 	struct stop *stop;   /* the newest that is not done; NULL: none */
 	device_done_fn run_done;
 	void *run_ctx;
+	struct device *dial; /* NULL: a hand's, or not opened yet */
+	const struct link_ops *const *links;
+	struct loop *loop;
+	bool dial_wanted; /* to be opened with the next tick: the supply is there */
 };
 
 static struct powered *powered_of(struct device *device)
@@ -183,7 +188,9 @@ static void on_ready(void *ctx, int status, const struct err *err)
 {
 	struct powered *pen = ctx;
 
-	pen->host.ready(pen->host.ctx, status, err);
+	pen->dial_wanted = status == 0 && pen->setup.dial.driver;
+	if (!pen->dial_wanted)
+		pen->host.ready(pen->host.ctx, status, err);
 }
 
 static void on_event(void *ctx, uint32_t condition, const char *text)
@@ -199,6 +206,54 @@ static void on_lost(void *ctx, int status, const struct err *err)
 	struct powered *pen = ctx;
 
 	pen->host.lost(pen->host.ctx, status, err);
+}
+
+/* ---- what turns the dial --------------------------------------------------------------------------------------- */
+
+static void dial_ready(void *ctx, int status, const struct err *err)
+{
+	struct powered *pen = ctx;
+	const struct driver *driver = pen->setup.dial.driver;
+	struct err why = err ? *err : (struct err){""};
+	char text[240];
+
+	if (status == 0) {
+		snprintf(text, sizeof(text), "the pen's dial is turned by %s %s (%.60s)",
+			 driver->identity(pen->dial)->model, driver->identity(pen->dial)->firmware,
+			 pen->setup.dial.uri);
+		pen->host.event(pen->host.ctx, 0, text);
+	}
+	err_prefix(&why, "the pen's dial, %s", pen->setup.dial.uri);
+	pen->host.ready(pen->host.ctx, status, status ? &why : NULL);
+}
+
+/* The pen can still be stopped; the next depth fails. */
+static void dial_lost(void *ctx, int status, const struct err *err)
+{
+	struct powered *pen = ctx;
+	char text[200];
+
+	(void)status;
+	snprintf(text, sizeof(text), "what turns the pen's dial is lost: %.150s", err->text);
+	pen->host.event(pen->host.ctx, 0, text);
+}
+
+static void open_dial(struct powered *pen)
+{
+	const struct dial_setup *dial = &pen->setup.dial;
+	const struct device_open open = {
+		.links = pen->links,
+		.loop = pen->loop,
+		.uri = dial->uri,
+		.settings = dial->line,
+		.stage = &dial->stage,
+		.host = {.ctx = pen, .ready = dial_ready, .event = on_event, .lost = dial_lost}};
+	struct err err;
+	int status = dial->driver->open(&open, pen->now_ns, &pen->dial, &err);
+
+	pen->dial_wanted = false;
+	if (status)
+		dial_ready(pen, status, &err);
 }
 
 /* ---- verbs ----------------------------------------------------------------------------------------------------- */
@@ -252,7 +307,7 @@ static void powered_set_rate(struct device *device, double rate_hz, device_done_
 	pen->verbs->set(pen->supply, volts_v, pen->setup.current_max_a, is_set, setting);
 }
 
-/* The dial is a hand's. */
+/* The dial is a hand's, or a stage turns it. */
 static void powered_set_depth(struct device *device, double depth_mm, device_done_fn done, void *ctx)
 {
 	struct powered *pen = powered_of(device);
@@ -264,6 +319,11 @@ static void powered_set_depth(struct device *device, double depth_mm, device_don
 		status = err_set(&err, -ERANGE,
 				 "the bench file lets this pen's dial go from %.6g to %.6g mm, not to %.6g",
 				 limits->depth_min_mm, limits->depth_max_mm, depth_mm);
+	if (status == 0 && pen->dial) {
+		pen->setup.dial.driver->stage->move(
+			pen->dial, pen->setup.dial.zero_mm + pen->setup.dial.mm_per_mm * depth_mm, done, ctx);
+		return;
+	}
 	answer_later(pen, status, status ? &err : NULL, done, ctx);
 }
 
@@ -417,6 +477,8 @@ static void powered_stop(struct device *device, device_done_fn done, void *ctx)
 		pen->verbs->off(pen->supply, switched_off, stop);
 	else /* a computer without memory must be able to stop its pen; it starts it no more where a word is owed */
 		pen->verbs->off(pen->supply, done, ctx);
+	if (pen->dial)
+		pen->setup.dial.driver->stage->halt(pen->dial);
 }
 
 static void powered_heartbeat(struct device *device, device_done_fn done, void *ctx)
@@ -500,6 +562,8 @@ static int powered_open(const struct device_open *open, uint64_t now_ns, struct 
 	pen->setup = *open->power;
 	pen->verbs = pen->setup.driver->power;
 	pen->volts_v = NAN;
+	pen->links = open->links;
+	pen->loop = open->loop;
 	pen->now_ns = now_ns;
 	int status = open_supply(pen, open, now_ns, err);
 	if (status) {
@@ -517,6 +581,8 @@ static void powered_close(struct device *device)
 	if (!pen)
 		return;
 	pen->setup.driver->close(pen->supply);
+	if (pen->dial)
+		pen->setup.dial.driver->close(pen->dial);
 	cancel_answers(pen);
 	tell_answers(pen);
 	free(pen);
@@ -529,6 +595,10 @@ static void powered_on_tick(struct device *device, uint64_t now_ns)
 	pen->now_ns = now_ns;
 	tell_answers(pen);
 	pen->setup.driver->on_tick(pen->supply, now_ns);
+	if (pen->dial_wanted)
+		open_dial(pen);
+	if (pen->dial)
+		pen->setup.dial.driver->on_tick(pen->dial, now_ns);
 }
 
 static const struct device_identity *powered_identity(const struct device *device)
@@ -561,7 +631,8 @@ static const struct link *powered_link(const struct device *device)
 
 const struct driver driver_powered = {
 	.name = "powered",
-	.description = "pen without a plug: a power supply or relay switches it, an operator sets its depth",
+	.description =
+		"pen without a plug: a power supply or relay switches it, an operator or a stage sets its depth",
 	.roles = ROLE_BIT(ROLE_PEN),
 	.wants =
 		{.usb_class = 0xFE, .usb_subclass = 0x03, .usb_protocol = -1, .usbtmc = true, .serial = {.baud = 9600}},

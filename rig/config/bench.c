@@ -463,6 +463,10 @@ static int check_made_of(const struct bench *bench, const struct bench_device *d
 				       : "the driver \"%s\" is of a pen that is made of parts: name its supply in "
 					 "\"power\"",
 				  driver->name);
+	if (made && bench_dial_setup(&bench->pen.dial, table, &setup.dial, err))
+		return json_error(bench->doc, json_get(json_get(device->node, "dial"), "driver"), err,
+				  "there is no driver of stages named \"%s\"; `penrig version` lists the drivers",
+				  bench->pen.dial.driver);
 	if (made && bench_power_setup(bench, table, &setup, &why))
 		return json_error(bench->doc, json_get(power, "driver"), err, "%s", why.text);
 	return 0;

@@ -9,6 +9,7 @@
 #include "rig/base/disk.h"
 #include "rig/base/json.h"
 #include "rig/config/control.h"
+#include "rig/config/dial.h"
 #include "rig/config/golden.h"
 #include "rig/config/power.h"
 #include "rig/config/uncertainty.h"
@@ -106,6 +107,7 @@ struct bench_pen {
 	double coast_down_max_s;  /* how long the needles may run on after stop; default 0.5 */
 	int dead_man;             /* enum deadman_class; default DEADMAN_PEN */
 	struct bench_power power; /* of a pen made of parts */
+	struct bench_dial dial;   /* the same; not present: a hand turns it */
 };
 
 /* The force that the load sensor measures. */

@@ -371,6 +371,7 @@ static const struct device_key {
 	 false},
 	{{.key = "dead_man", .kind = FIELD_WORD, .offset = IN(pen.dead_man), .words = deadman_words}, PEN, 0, false},
 	{{.key = "power", .kind = FIELD_CUSTOM, .offset = IN(pen.power), .read = bench_power_read}, PEN, 0, false},
+	{{.key = "dial", .kind = FIELD_CUSTOM, .offset = IN(pen.dial), .read = bench_dial_read}, PEN, 0, false},
 	{{.key = "dead_man_ms", .kind = FIELD_INT, .offset = IN(deadman_ms), .lo = 50, .hi = 10000, .unit = "ms"},
 	 PEN,
 	 0,
@@ -580,7 +581,9 @@ static int check_power(const struct json_doc *doc, const struct json *node, cons
 		.rate_hi_hz = pen->rate_hi_hz,
 	};
 
-	return bench_power_check(doc, node, &claim, err);
+	int ret = bench_power_check(doc, node, &claim, err);
+
+	return ret ? ret : bench_dial_check(doc, node, &pen->dial, pen->power.present, err);
 }
 
 static int check_preload(const struct json_doc *doc, const struct json *node, const struct bench_sensor *s,

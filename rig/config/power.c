@@ -256,7 +256,7 @@ double plan_proof_h(const struct plan *plan, const struct bench *bench)
 
 const char *bench_depth_by(const struct bench *bench)
 {
-	return bench->pen.power.present ? "asked" : "set";
+	return bench->pen.power.present && !bench->pen.dial.present ? "asked" : "set";
 }
 
 const char *bench_rate_by(const struct bench *bench)
@@ -310,6 +310,9 @@ int bench_power_setup(const struct bench *bench, const struct driver *const *tab
 	};
 	memcpy(ret->volts_v, power->volts_v, sizeof(ret->volts_v));
 	memcpy(ret->rate_hz, power->rate_hz, sizeof(ret->rate_hz));
+	int status = bench_dial_setup(&pen->dial, table, &ret->dial, err);
+	if (status)
+		return status;
 	for (; *table; table++)
 		if (strcmp((*table)->name, power->driver) == 0 && driver_serves(*table, ROLE_POWER))
 			ret->driver = *table;

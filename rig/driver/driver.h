@@ -69,7 +69,25 @@ struct power_state {
 	bool timer_off; /* its timer was asked for, and says that it is not armed */
 };
 
+/* What a bench says of a stage: how it is to move. */
+struct stage_setup {
+	char axis;           /* 'X', 'Y' or 'Z' */
+	double feed_mm_min;  /* how fast */
+	double backlash_mm;  /* each position is approached from so far away; 0: it has no play */
+	bool from_above;     /* ... from larger positions, else from smaller ones */
+	double tolerance_mm; /* so far it may stand from where it was sent */
+};
+
 #define POWER_POINTS_MAX 16
+
+/* What turns the dial of a pen made of parts. */
+struct dial_setup {
+	const struct driver *driver; /* ROLE_STAGE; NULL: a hand turns it */
+	char uri[LINK_NAME_MAX];
+	struct link_settings line;
+	struct stage_setup stage;
+	double zero_mm, mm_per_mm; /* the stage's position at a depth of 0, and its travel per mm of depth */
+};
 
 /* A pen made of parts: what gives it its power, and how its rate hangs on that. */
 struct power_setup {
@@ -82,6 +100,7 @@ struct power_setup {
 	struct pen_limits limits;    /* the pen's, as the bench file states them */
 	unsigned points; /* 0: no voltage is set (a relay); 1: that one, whatever the rate; else rising in both */
 	double volts_v[POWER_POINTS_MAX], rate_hz[POWER_POINTS_MAX];
+	struct dial_setup dial;
 };
 
 /* What a load sensor says of its own state, with its events. Where one is set, its samples are not to be trusted. */
@@ -215,6 +234,16 @@ struct stream_verbs {
 	void (*stop)(struct device *device, device_done_fn done, void *ctx);
 };
 
+/* Of a stage. */
+struct stage_verbs {
+	/* Goes there, homed first where its position is not known, and says that it is there: at rest, and read back.
+	 * -EREMOTEIO: it is jammed, stands elsewhere, or refuses. */
+	void (*move)(struct device *device, double position_mm, device_done_fn done, void *ctx);
+
+	/* Whatever moves stops at once; the move under way fails. Calls nothing back. */
+	void (*halt)(struct device *device);
+};
+
 #define DEVICE_SITES_MAX 4
 
 /* What a bench says of a device whose driver knows many makes, by a profile. Borrowed for the call. */
@@ -250,9 +279,10 @@ struct device_open {
 	const char *dialect;
 	const struct power_setup *power; /* of a pen made of parts; copied. NULL: it is none */
 	const struct command_setup
-		*command;            /* of a driver that is `described`: what the bench says of it; copied, but for
+		*command;                /* of a driver that is `described`: what the bench says of it; copied, but for
 						its texts, which outlive the device. Else NULL */
-	const struct daq_setup *daq; /* of a driver that is `mapped`: what hangs on its inputs; copied. Else NULL */
+	const struct daq_setup *daq;     /* of a driver that is `mapped`: what hangs on its inputs; copied. Else NULL */
+	const struct stage_setup *stage; /* of a stage; copied. Else NULL */
 	struct driver_host host;
 };
 
@@ -341,6 +371,7 @@ struct driver {
 	const struct pen_verbs *pen;       /* ROLE_PEN, else NULL */
 	const struct power_verbs *power;   /* ROLE_POWER, else NULL */
 	const struct stream_verbs *stream; /* roles that deliver channels, else NULL */
+	const struct stage_verbs *stage;   /* ROLE_STAGE, else NULL */
 
 	const struct driver_profiles *profiles; /* where files say what its devices speak, else NULL */
 };

@@ -156,10 +156,16 @@ static void attend_text(const struct session *s, char *ret, size_t size)
 			 s->record->operator_name);
 }
 
+/* Whether a hand must turn the dial, which nothing else does. */
+static bool to_be_turned(const struct session *s, double depth_mm)
+{
+	return !pen_of(s)->dial.present && s->hands.dial_mm != depth_mm;
+}
+
 static void ask_dial(struct session *s, double depth_mm, void (*then)(struct session *s))
 {
 	char text[400], attend[240];
-	bool turned = s->hands.dial_mm != depth_mm;
+	bool turned = to_be_turned(s, depth_mm);
 	s->hands.then = then;
 	s->hands.asked_mm = depth_mm;
 	if (!turned && !deadman_of(s)->attended) {
@@ -310,7 +316,7 @@ void hands_before_run(struct session *s, void (*then)(struct session *s))
 bool hands_come(const struct session *s, unsigned point)
 {
 	return pen_of(s)->power.present &&
-	       (deadman_of(s)->attended || s->hands.dial_mm != s->config.points[point].depth_mm);
+	       (deadman_of(s)->attended || to_be_turned(s, s->config.points[point].depth_mm));
 }
 
 void hands_before_point(struct session *s, void (*then)(struct session *s))

@@ -1,5 +1,5 @@
 """A load cell on a DAQ (a virtual LabJack T7): pens judged right, rate and depth inside their U of the truth, the run derived again
-bit for bit, every fault of the device on seeds of its own, and the bench with a bought supply. SEEDS sets how many."""
+bit for bit, every fault of the device on seeds of its own, and the benches with a bought supply, an operator or a stage at the dial. SEEDS sets how many."""
 import json
 import os
 import re
@@ -93,11 +93,29 @@ def refused():
 
 
 def bought():
-    """The whole bench, with an operator at the dial."""
-    for dut, verdict in (("PEN-GOOD-01", "pass"), ("PEN-SHALLOW-01", "fail")):
-        run = powered.Run(bench="bought-daq.json", dut=dut, plan=powered.PROVEN)
-        check(run.report["dut_verdict"] == verdict, f"bought-daq, {dut}: {run.report['dut_verdict']}: {run.out[-300:]}")
-        inside_u(run.run, f"bought-daq, {dut}")
+    """The whole bench, with an operator at the dial, and with a stage there."""
+    for bench, by in (("bought-daq.json", "asked"), ("bought-1.json", "set")):
+        for dut, verdict in (("PEN-GOOD-01", "pass"), ("PEN-SHALLOW-01", "fail")):
+            run = powered.Run(bench=bench, dut=dut, plan=powered.PROVEN)
+            check(run.report["dut_verdict"] == verdict, f"{bench}, {dut}: {run.report['dut_verdict']}: {run.out[-300:]}")
+            stated = run.report["bench"]
+            check(stated["depth_by"] == by, f"{bench}: the depth is {stated}")
+            dials = sum(e["event"] == "prompt" and e["question"] == "set_dial" for e in run.events)
+            check((dials > 0) == (by == "asked"), f"{bench}: a hand was asked {dials} times")
+            inside_u(run.run, f"{bench}, {dut}")
+
+
+def dial_faults():
+    """What fails at the dial is never the pen's fault, nor its pass; steps lost unseen show in the measured depth."""
+    for fault, right in (("dial-jammed", {UNSURE}), ("dial-runs", {UNSURE}), ("dial-silent", {UNSURE}),
+                         ("dial-slips,share=0.2", {UNSURE, ("fail", "complete"), ("pass", "complete")})):
+        for seed in range(1, SEEDS + 1):
+            name, comma, options = fault.partition(",")
+            run = powered.Run(bench="bought-1.json", plan=powered.PROVEN, faults=[f"{name}@{1 + 2.5 * seed / SEEDS:.3f}{comma}{options}"], seed=seed)
+            found = (run.report["dut_verdict"], run.report["run_status"])
+            check(found in right, f"{fault} seed {seed}: {found}: {run.out[-300:]}")
+            check(not true_values.pen_left_running(run.run), f"{fault} seed {seed}: the pen runs on")
+            inside_u(run.run, f"{fault} seed {seed}")
 
 
 if __name__ == "__main__":
@@ -106,4 +124,5 @@ if __name__ == "__main__":
     faults(BENCH)
     refused()
     bought()
+    dial_faults()
     check.end()

@@ -31,6 +31,7 @@ ONLY_C = {
     "plan-linearity-two-depths", "plan-process-no-limit", "plan-process-step-no-limit", "plan-process-twice",
     # the form of a device's name, the drivers there are
     "bench-link-address", "bench-driver-unknown", "bench-power-driver", "bench-power-neither", "bench-power-relay-volts", "bench-power-no-timer", "bench-power-no-amps", "bench-devices-role-not-served",
+    "bench-dial-driver", "bench-dial-link-of-supply",
     # one device of the list against another
     "bench-devices-name-twice", "bench-devices-link-twice", "bench-devices-latency-crossed",
     # what a program's samples are against the rest of its entry

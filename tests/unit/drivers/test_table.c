@@ -29,6 +29,8 @@ static void test_slots(void **state)
 		assert_int_equal(driver_serves(driver, ROLE_PEN), driver->pen != NULL);
 		assert_int_equal(driver_serves(driver, ROLE_POWER), driver->power != NULL);
 		assert_int_equal(delivers_channels(driver), driver->stream != NULL);
+		assert_int_equal(driver_serves(driver, ROLE_STAGE), driver->stage != NULL);
+		assert_true(!driver->stage || (driver->stage->move && driver->stage->halt));
 		assert_true(!driver->powered || driver->pen);
 		if (driver->power)
 			assert_true(driver->power->on && driver->power->off && driver->power->read);
@@ -44,7 +46,7 @@ static void test_slots(void **state)
 			assert_string_not_equal(driver_table[i]->name, driver->name);
 		driver->close(NULL);
 	}
-	assert_int_equal(n, 12);
+	assert_int_equal(n, 13);
 }
 
 /* Every role has a name of its own that leads back to it. */
