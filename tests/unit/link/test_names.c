@@ -310,7 +310,8 @@ static void product_table_has_unique_schemes(void **state)
 	assert_ptr_equal(link_table[1], &link_usb);
 	assert_ptr_equal(link_table[2], &link_exec);
 	assert_ptr_equal(link_table[3], &link_file);
-	assert_null(link_table[4]);
+	assert_ptr_equal(link_table[4], &link_tcp);
+	assert_null(link_table[5]);
 }
 
 /* A link of a bench file and a device of a list are one, by whichever of its names. */
