@@ -78,11 +78,12 @@ static bool read_position(const char *text, double ret[GRBL_AXES], const char **
 /* "<Idle|MPos:0.000,0.000,0.000|FS:0,0>" */
 static bool read_report(const char *line, struct grbl_said *ret)
 {
-	size_t len = strlen(line), field = strcspn(line + 1, "|>");
+	size_t len = strlen(line), field;
 	const char *end;
 
 	if (line[0] != '<' || len < 3 || line[len - 1] != '>')
 		return false;
+	field = strcspn(line + 1, "|>");
 	ret->kind = GRBL_REPORT;
 	ret->state = state_of(line + 1, field);
 	for (const char *p = line + 1 + field; *p == '|'; p += 1 + strcspn(p + 1, "|>")) {
@@ -97,7 +98,7 @@ static bool read_report(const char *line, struct grbl_said *ret)
 
 static bool read_setting(const char *line, struct grbl_said *ret)
 {
-	const char *equals = strchr(line, '='), *at = equals + 1;
+	const char *equals = strchr(line, '='), *at = equals ? equals + 1 : line;
 
 	if (line[0] != '$' || !equals || !whole(line + 1, equals, &ret->number) || !decimal(&at, &ret->value))
 		return false;
