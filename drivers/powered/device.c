@@ -319,6 +319,8 @@ static void powered_set_depth(struct device *device, double depth_mm, device_don
 		status = err_set(&err, -ERANGE,
 				 "the bench file lets this pen's dial go from %.6g to %.6g mm, not to %.6g",
 				 limits->depth_min_mm, limits->depth_max_mm, depth_mm);
+	if (status == 0 && pen->dial && (pen->wanted || pen->starting))
+		status = err_set(&err, -EAGAIN, "a pen's dial is turned only while its power is off");
 	if (status == 0 && pen->dial) {
 		pen->setup.dial.driver->stage->move(
 			pen->dial, pen->setup.dial.zero_mm + pen->setup.dial.mm_per_mm * depth_mm, done, ctx);

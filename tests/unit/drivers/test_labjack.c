@@ -476,7 +476,7 @@ static void test_start_waits(void **state)
 	(void)state;
 	open_ready();
 	device->driver->stream->start(device, on_done, NULL);
-	assert_string_equal(samples.uri, ADDRESS + strlen("tcp:"));
+	assert_string_equal(samples.uri, &ADDRESS[strlen("tcp:")]);
 	wait_ns(50 * NS_PER_MS);
 	assert_false(streams);
 	assert_int_equal(dones, 0);
@@ -686,6 +686,32 @@ static void test_started_again(void **state)
 	assert_int_equal(last.flags, 0);
 }
 
+/* A device of temperatures alone has one stream, of means. */
+static void test_thermometer(void **state)
+{
+	struct daq_setup daq = usual();
+	const struct channel *channel;
+	unsigned count;
+
+	(void)state;
+	daq.input[0] = daq.input[1];
+	daq.inputs = 1;
+	daq.rate_hz = 25;
+	open_device(&daq);
+	turn(200);
+	channel = device->driver->channels(device, &count);
+	assert_int_equal(count, 1);
+	assert_int_equal(channel[0].stream, 0);
+	assert_true(channel[0].rate_hz > 8.3 && channel[0].rate_hz < 8.4); /* each the mean of three */
+	start();
+	for (unsigned i = 0; i < 9; i++)
+		send_packet(i, 0);
+	assert_int_equal(blocks, 3);
+	assert_int_equal(last.first_index, 2);
+	assert_int_equal(last.channels, 1);
+	assert_int_equal(last.flags, 0);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 #define REFUSED(name, row)                                                                                             \
 	{                                                                                                              \
@@ -727,6 +753,7 @@ int main(void)
 		TEST(test_overflow),
 		TEST(test_samples_gone),
 		TEST(test_started_again),
+		TEST(test_thermometer),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
