@@ -1,5 +1,5 @@
 /* Plans, benches, phantoms and files of limits, whatever they are: no crash, no read beyond, an end, either a result or a
- * message, and no message that steers a terminal. An input is a plan, a NUL, a bench, a NUL and its phantom. */
+ * message (which rig/cli cleans where it is shown). An input is a plan, a NUL, a bench, a NUL and its phantom. */
 #include <glob.h>
 
 #include "rig/config/bench.h"
@@ -14,8 +14,7 @@
 static void came_to(int status, bool there, const struct err *err)
 {
 	FUZZ_CHECK((status == 0) == there && (status == 0 || err->text[0]));
-	for (const char *c = status ? err->text : ""; *c; c++)
-		FUZZ_CHECK((unsigned char)*c >= 0x20 && (unsigned char)*c != 0x7f);
+	FUZZ_CHECK(memchr(err->text, '\0', sizeof(err->text)));
 }
 
 /* Where both are sound, what the plan comes to on that bench, and how long it takes. */

@@ -88,13 +88,14 @@ void format_bytes(double bytes, char *ret, size_t size)
 void print_csv(FILE *out, const char *text)
 {
 	bool formula = *text && strchr("=+-@\t", *text);
+	char clean[4096];
 
 	if (!formula && !strpbrk(text, ",\"\r\n")) {
 		print_clean(out, text);
 		return;
 	}
 	fputs(formula ? "\" " : "\"", out);
-	for (const char *c = text; *c; c++) {
+	for (const char *c = text_clean(text, clean, sizeof(clean)); *c; c++) {
 		if (*c == '"')
 			fputc('"', out);
 		fputc((unsigned char)*c < 0x20 ? '?' : *c, out);
