@@ -6,9 +6,9 @@ import json
 import os
 import random
 
+import powered
 import rig
-import test_faults
-from test_resume import LIMITS, PLAN, Bench
+from test_resume import LIMITS, PLAN, POWERED, Bench
 
 EACH = int(os.environ.get("EACH", "1"))
 SEED = int(os.environ.get("SEED", "1"))
@@ -130,9 +130,20 @@ def another(check):
     check(b.report("one-2")["run_status"] == "refused" and not any(t["t_ns"] > 6e9 and t["on"] for t in truth if t.get("event") == "motor"), "nothing moved any more")
 
 
+def made_of_parts(check):
+    """A supply whose timer was seen to stop the pen: the operator is asked everything anew. One that nothing stops: a hand did, and nothing undoes that."""
+    for bench, tests, expected in (("bought-supply.json", True, 0), ("bought-attended.json", False, 4)):
+        b = Bench(plan={**POWERED, "tests": {"dead_man": tests}}, bench=bench)
+        operator, dial = powered.Operator(b.dut, read=[b.dut] * 4), b.folder / "dial"
+        argv = b.argv(["run", b.plan, "--bench", b.path, "--dut", b.dut, "-o", b.out, "--name", "one", "--operator", "A. Meier", "--replug-timeout", "5s"], ["unplug:pen@9,back=1"], 1, None)
+        at = argv.index("--")
+        code, said, _ = powered.attended([*argv[:at], "--dial", dial, *argv[at:]], operator, dial, cwd=b.folder, env=b.env())
+        check(code == expected and b.file("one-2").exists() == (expected == 0), f"{bench}: {code} {said[-300:]}")
+
+
 def main():
     check = rig.Checks()
-    for part in (kept, not_tried_away, ends, another, any_moment):
+    for part in (kept, not_tried_away, ends, another, made_of_parts, any_moment):
         part(check)
     check.end()
 
