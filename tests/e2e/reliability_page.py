@@ -37,6 +37,25 @@ what a bar tells. These change nothing that can be seen: an attempt that is said
 median of two that are equal, the number of the last block where none is appended (`store_open`). A file of limits that is not freed is seen by a checked build. The others want a test.
 """
 
+FUZZING = """
+## Fuzzing
+
+`make check-fuzz EACH=45`, clang's libFuzzer with the address and undefined-behaviour sanitizers, on two cores that others used as well; nothing fell. Besides, some 2400 changes of rows of run files (`fuzz_runfile`) under gcc's, of
+which none fell either. What the targets found as they were written: texts of devices that turn the direction of writing, or hold C1 controls, reached documents as they were; they are made `?` since.
+
+| target | inputs | places reached |
+|---|---|---|
+| `fuzz_config` | 3332 | 1011 |
+| `fuzz_device_texts` | 1665 | 872 |
+| `fuzz_import` | 2001 | 1261 |
+| `fuzz_load_stream` | 143650 | 186 |
+| `fuzz_profile` | 8887 | 827 |
+| `fuzz_runfile` | 74 | 5747 |
+| `fuzz_scan` | 514415 | 243 |
+| `fuzz_scpi_reply` | 124302 | 203 |
+| `fuzz_usbtmc` | 105880 | 282 |
+"""
+
 
 def table(rows):
     columns = sorted({c for row in rows.values() for c in row} - {"fell"}) + ["fell"]
@@ -58,4 +77,4 @@ def write(kept, page):
         named = "\n".join(f"- {said}" for said in found["fell"][:20])
         tried = f"{found['tried']} were tried" + ("" if found["tried"] == found["of"] else f" of {found['of']}, drawn at random" if name in ("bits", "transfers") else f" of {found['of']}")
         parts.append(f"## {title}\n\n{text.format(**found)} {tried}, {len(found['fell'])} fell.\n\n{table(found['rows'])}\n" + (f"\n{named}\n" if named else ""))
-    page.write_text(HEAD + "\n".join(parts) + MUTANTS)
+    page.write_text(HEAD + "\n".join(parts) + FUZZING + MUTANTS)
