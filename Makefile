@@ -58,7 +58,7 @@ LIBS_HERE = $(shell for lib in $(NEED_LIBS) $(MAY_LIBS) $(WEB_LIBS) $(PQ_LIBS); 
 KEY = $(CC) | $(STD) $(WARN) $(CPPFLAGS) $(CFLAGS) $(LDFLAGS) $(SAN) | $(LIBS_HERE) | $(TRY)
 
 # Goals that compile nothing themselves do not ask for a compiler and libraries.
-NO_BUILD := help installed-list deb deps-deb clean lint demo station-demo fleet-demo check check-fuzz check-browser check-fleet deps-station deps-browser deps-fleet soak reliability mutants bench deps-demo deps-check deps-bench
+NO_BUILD := help installed-list deb deps-deb clean lint demo station-demo fleet-demo check check-fuzz check-systems check-browser check-fleet deps-station deps-browser deps-fleet soak reliability mutants bench deps-demo deps-check deps-bench
 ifneq ($(filter-out $(NO_BUILD),$(or $(MAKECMDGOALS),all)),)
 KEY := $(KEY)
 -include $(B)/flags.mk
@@ -114,7 +114,7 @@ PENRIG_A := $(B)/tests/penrig-a
 # What fails on purpose, preloaded into tests: allocations and writes.
 FAILING := $(B)/libfailing-calls.so
 
-.PHONY: all help deb deps-deb demo station-demo fleet-demo check check-fuzz check-browser check-fleet deps-station deps-browser deps-fleet soak reliability mutants bench bench-programs lint man install installed-list clean deps-demo deps-check deps-bench tests FORCE
+.PHONY: all help deb deps-deb demo station-demo fleet-demo check check-fuzz check-systems check-browser check-fleet deps-station deps-browser deps-fleet soak reliability mutants bench bench-programs lint man install installed-list clean deps-demo deps-check deps-bench tests FORCE
 .DELETE_ON_ERROR:
 .SECONDARY:
 all: $(PROGRAMS)
@@ -224,6 +224,7 @@ help:
 	@echo "make soak             200 kills of penrig at random: the pen stops; 10 000 flipped bits, each found; 5 000 random runs: no pass that the truth contradicts; KILLS=N, FLIPS=N, RUNS=N, FIRST=SEED"
 	@echo "make reliability      every transfer, bit, allocation and write of a run made to fail: hours; writes docs/reliability.md; PARTS=, WORKERS=N"
 	@echo "make check-fuzz       libFuzzer for EACH seconds on each parser (60); needs clang; TEST=words: on some"
+	@echo "make check-systems    the README's commands on Debian 13, Ubuntu 22.04 and 24.04, made by debootstrap: root; SYSTEMS=, STAGES="
 	@echo "make mutants          the code changed in COUNT places, drawn by SEED: those that no unit test notices"
 	@echo "make bench            install what is missing, build, measure, write docs/performance.md, misfits.md; BENCH_SIZE=10M is quick"
 	@echo "make lint             format, rooms, function length, no printing outside rig/cli"
@@ -290,6 +291,10 @@ check-fuzz: deps-check
 	@$(MAKE) --no-print-directory -s DEPS=skip BUILD=build/fuzz SANITIZE=address,undefined CC=clang \
 		CFLAGS="-O1 -g1 -DPENRIG_LIBFUZZER -fsanitize=fuzzer-no-link" LDFLAGS=-fsanitize=fuzzer $(FUZZ:$(B)/%=build/fuzz/address-undefined/%)
 	@PYTHON=$(PYTHON) tests/tools/check-fuzz.sh build/fuzz/address-undefined/tests/fuzz $(B)/tests/fuzz $(EACH) $(TEST)
+
+# The README's commands on other systems, each made by debootstrap: SYSTEMS=, STAGES=, TEST= (tests/tools/check-systems.sh). Root.
+check-systems:
+	@SYSTEMS="$(SYSTEMS)" STAGES="$(STAGES)" TEST="$(TEST)" tests/tools/check-systems.sh
 
 check-fleet: deps-fleet
 	@$(MAKE) --no-print-directory $(PROGRAMS) $(PENRIG_A)
