@@ -167,6 +167,27 @@ def durable_entries(run, cut):
         return entries(Path(folder) / "d") or 0
 
 
+def late_commit(run):
+    """Each commit is durable before the next one is written: the first of which that is not true, in words; None: it is of all."""
+    disk, level, certain = Disk(run.out), 0, 0
+    with tempfile.TemporaryDirectory(prefix="pr") as folder:
+        for n, call in enumerate(run.calls):
+            disk.do(*call)
+            if call[0] not in ("write", "sync") or ".penrig" not in call[4]:
+                continue
+            to, way = Path(folder) / str(n), "nothing" if call[0] == "sync" else "all"
+            disk.cut(way, None, to)
+            found = entries(to) or 0
+            shutil.rmtree(to)
+            if way == "nothing":
+                certain = max(certain, found)
+            elif found > level:
+                if certain < level:
+                    return f"at call {n + 1} {found} entries are written, {level} were committed before, and {certain} are certain"
+                level = found
+    return None if level else "nothing was ever committed"
+
+
 def examine(run, cut, way, seed, certain, ask_penrig=True):
     """(how it ended, what is wrong) of a cut after so many calls. certain: entries that were durable by then."""
     with tempfile.TemporaryDirectory(prefix="pr") as folder:

@@ -103,6 +103,9 @@ def of_power(part):
     run, certain, floor, jobs = power_cut.Run(failing.Place()), [], 0, []
     if not run.is_known():
         part.found["fell"].append("what the run wrote is not all known")
+    late = power_cut.late_commit(run)
+    if late:
+        part.found["fell"].append(late)
     for cut in range(1, len(run.calls) + 1):
         floor = max(floor, power_cut.durable_entries(run, cut))
         certain.append(floor)

@@ -21,7 +21,7 @@ TEXTS = {
                "A file that was written half (SHORT) is written on."),
     "power": ("Power cut", "The power goes behind each call of a run that writes or makes durable, and the disk is left with nothing, all, or any sectors of 512 bytes ({torn} times) and the first few names of what no fsync "
               "had followed (`tests/e2e/power_cut.py`; the log of writes played to its end is the run's folder, to the byte). The run file opens with every entry that was durable by then; one that ended is "
-              "whole; no report says pass without it. `exit 6`: before anything of the run was durable."),
+              "whole; no report says pass without it; each commit is durable before the next is written. `exit 6`: before anything of the run was durable."),
     "replug": ("Unplugged and plugged in again", "A device is pulled out at a random moment of a run of three points with a dead-man test, and is back 0.05, 0.4 or 2 s later (`--replug-timeout 10s`). The pen stands in the end, "
                "by the truth; what passes (0) has every point measured and every stop seen. 3: the load sensor was gone while the pen ran, so nobody saw its stop. 4: before any device had said who it is, or behind the last point. The "
                "files of all parts are derived again."),

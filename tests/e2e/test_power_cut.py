@@ -21,6 +21,8 @@ def main():
     most = len(run.calls)
     check(most > 60 and run.is_known(), f"all that a run writes is known: {most} calls")
     tried = sorted(rng.sample(range(1, most), 4 * EACH)) + [most]
+    late = power_cut.late_commit(run)
+    check(not late, f"each commit is durable before the next: {late}")
     certain = 0
     for n, cut in enumerate(tried):
         now = power_cut.durable_entries(run, cut)
