@@ -11,6 +11,7 @@
 #include "rig/base/disk.h"
 #include "rig/cli/kit/command.h"
 #include "rig/cli/kit/keys.h"
+#include "rig/cli/kit/lot.h"
 #include "rig/cli/kit/naming.h"
 #include "rig/cli/kit/pdf.h"
 #include "rig/offline/reopen.h"
@@ -285,12 +286,11 @@ static int execute(struct reporting *r)
 	return rc < 0 ? cli_error(EXIT_STORAGE, "%s", err.text) : EXIT_PASS;
 }
 
-static int report_run(const struct cli_tables *tables, const void *options, const char *const *operands, unsigned count)
+static int report_one(const struct cli_tables *tables, const struct report_options *options, const char *path)
 {
-	struct reporting r = {.tables = tables, .options = options, .path = operands[0]};
+	struct reporting r = {.tables = tables, .options = options, .path = path};
 	int code;
 
-	(void)count;
 	code = execute(&r);
 	for (unsigned i = 0; i < r.writers; i++)
 		free(r.target[i]);
@@ -300,11 +300,30 @@ static int report_run(const struct cli_tables *tables, const void *options, cons
 	return code;
 }
 
+/* Several runs into one file are a page of their own; else each has its reports. */
+static int report_run(const struct cli_tables *tables, const void *options, const char *const *operands, unsigned count)
+{
+	const struct report_options *o = options;
+	int worst = EXIT_PASS;
+
+	if (count > 1 && o->output) {
+		if (o->format.count != 1 || strcmp(o->format.item[0], "html") != 0 || o->judged || o->output_dir)
+			return cli_error(EXIT_USAGE, "several runs in one file are a page: --format html --output "
+						     "FILE, without --judged and --output-dir");
+		return lot_report(operands, count, o->output, o->force, tables->clock->wall_ns(tables->clock_ctx));
+	}
+	for (unsigned i = 0; i < count; i++) {
+		int code = report_one(tables, o, operands[i]);
+		worst = code > worst ? code : worst;
+	}
+	return worst;
+}
+
 const struct command command_report = {
 	.name = "report",
-	.operands = "RUNFILE",
+	.operands = "RUNFILE...",
 	.operands_min = 1,
-	.operands_max = 1,
+	.operands_max = OPERANDS_MAX,
 	.summary = "Write a report of a run file, in any format",
 	.description =
 		"json: NAME.report.json, for programs, byte for byte as the run file keeps it; of a run that ended "
@@ -318,6 +337,11 @@ const struct command command_report = {
 		"as OCP Test and Validation has them. dfq: NAME.dfq, Q-DAS. wsjf: NAME.wsjf.json, WATS. atml: "
 		"NAME.atml.xml, "
 		"IEEE 1636.1. openhtf: NAME.openhtf.json.\n\n"
+		"Of several run files each has its reports; with --format html --output FILE they become one page: how "
+		"many units passed, what "
+		"each run came to and what failed it, every judged measurand over the runs against its limits with "
+		"Ppk, and each run. A unit "
+		"that ran more than once counts there by the worst of its runs.\n\n"
 		"Works with every run file: finished, interrupted, killed, imported, a calibration. The report of a "
 		"verdict that penrig analyze formed later is NAME.limits-<name> with the same extension.\n\n"
 		"The file's hash chain and every block's digest are recomputed first; of a file that is damaged or was "
@@ -330,6 +354,7 @@ const struct command command_report = {
 		"could "
 		"not be written, 7 a later verdict that this penrig would not form so.",
 	.example = "  penrig report RUN.penrig --format junit --format text\n"
+		   "  penrig report out/*.penrig --format html --output lot-7.html\n"
 		   "  penrig report RUN.penrig --format text --judged latest --output -\n",
 	.options = report_options_table,
 	.options_size = sizeof(struct report_options),
