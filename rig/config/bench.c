@@ -4,6 +4,7 @@
 
 #include <assert.h>
 #include <errno.h>
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -209,6 +210,13 @@ static const struct json_field bench_fields[] = {
 	FILE_KIND_FIELDS,
 	{.key = "name", .kind = FIELD_STRING, .offset = IN(name), .size = SIZE(bench, name), .required = true, .lo = 1},
 	{.key = "site", .kind = FIELD_STRING, .offset = IN(site), .size = SIZE(bench, site)},
+	{.key = "retention_years",
+	 .kind = FIELD_NUMBER,
+	 .offset = IN(retention_years),
+	 .lo = 0,
+	 .hi = 1000,
+	 .unit = "years"},
+	{.key = "legal_hold", .kind = FIELD_STRING, .offset = IN(legal_hold), .size = SIZE(bench, legal_hold), .lo = 1},
 	{.key = "production", .kind = FIELD_BOOL, .offset = IN(production)},
 	{.key = "keys", .kind = FIELD_CUSTOM, .read = read_keys},
 	{.key = "penrig_versions", .kind = FIELD_CUSTOM, .read = read_versions},
@@ -234,6 +242,7 @@ static int new_bench(const char *path, struct bench **ret, struct err *err)
 	if (!bench)
 		return err_set(err, -ENOMEM, "%s: no memory", path);
 	memcpy(bench->path, path, strlen(path) + 1);
+	bench->retention_years = NAN;
 	bench->uncertainty = uncertainty_default(UNCERTAINTY_OF_BENCH);
 	bench->stopper = (struct bench_stopper){.required = true, .standstill_s = 5};
 	*ret = bench;

@@ -140,6 +140,8 @@ struct bench {
 	struct json_doc *doc;
 	struct approval approval;
 	char name[64], site[96];
+	double retention_years;   /* for which its runs are kept; NAN: for good */
+	char legal_hold[200];     /* why none of them may be deleted whatever their age; "": they may */
 	bool production;          /* only approved files are run on it: control.h */
 	char keys[FILE_PATH_MAX]; /* folder of the approvers' public keys; empty: not said */
 	unsigned versions;        /* of penrig that it allows; 0: any */
