@@ -56,3 +56,23 @@ double f_quantile(double p, double dof1, double dof2)
 {
 	return gsl_cdf_fdist_Pinv(p, dof1, dof2);
 }
+
+double binomial_below(unsigned k, double p, unsigned n)
+{
+	return k >= n ? 1.0 : gsl_cdf_binomial_P(k, p, n);
+}
+
+double binomial_at(unsigned k, double p, unsigned n)
+{
+	return gsl_ran_binomial_pdf(k, p, n);
+}
+
+double hypergeometric_below(unsigned k, unsigned bad, unsigned good, unsigned n)
+{
+	return k >= n || k >= bad ? 1.0 : gsl_cdf_hypergeometric_P(k, bad, good, n);
+}
+
+double hypergeometric_at(unsigned k, unsigned bad, unsigned good, unsigned n)
+{
+	return gsl_ran_hypergeometric_pdf(k, bad, good, n);
+}

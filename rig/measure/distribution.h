@@ -10,7 +10,12 @@ double student_above(double t, double dof);
 double student_quantile(double p, double dof); /* dof INFINITY: normal */
 double chi2_below(double x, double dof);
 double chi2_density(double x, double dof);
-double chi2_at(double p, double dof); /* quantile */
+double chi2_at(double p, double dof);                    /* quantile */
+double binomial_below(unsigned k, double p, unsigned n); /* P(X <= k) */
+double binomial_at(unsigned k, double p, unsigned n);    /* P(X = k) */
+/* Of n drawn without return out of good + bad: k of the bad ones. */
+double hypergeometric_below(unsigned k, unsigned bad, unsigned good, unsigned n);
+double hypergeometric_at(unsigned k, unsigned bad, unsigned good, unsigned n);
 double f_above(double f, double dof1, double dof2);
 double f_quantile(double p, double dof1, double dof2);
 

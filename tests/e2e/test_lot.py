@@ -1,106 +1,79 @@
 #!/usr/bin/python3
-"""Several runs in one page: counts, each unit's verdict and what failed it, every judged figure, links that lead somewhere; a run that was
-failed or rejected later makes no pass of its unit; a damaged one makes no page."""
-import html
-import re
-import subprocess
+"""Sampling plans: what one accepts, told in every form; a lot judged by its pens."""
+import json
 import tempfile
-from collections import Counter
-from html.parser import HTMLParser
+import xml.dom.minidom
 from pathlib import Path
 
-import old_runs
-import report_form
+import jsonschema
+
 import rig
 
-NAMES = ("pass-20-khz", "fail-slow", "fail-deep", "conditional-pass", "inconclusive-alarm", "killed")
-OPEN = {"meta", "br", "tr", "td", "th", "line", "path", "rect", "circle", "use"}  # that HTML lets stand open, or are empty
+PLAN = {"kind": "penrig/plan/1", "name": "short", "limits": [{"measurand": "depth_error_mm", "unit": "mm", "lower": -0.15, "upper": 0.15}],
+        "steps": [{"depth_mm": [1.0], "rate_hz": 120, "measure_s": 0.5, "settle_s": 0.3, "tare_s": 0.25}]}
+LOT = {"kind": "penrig/lot/1", "standard": "ISO 2859-1, level II, normal, AQL 1.0", "n": 80, "c": 2, "aql_percent": 1, "lq_percent": 6.5}
 
 
-class Page(HTMLParser):
-    """Links, anchors, and elements that are left open."""
-
-    def __init__(self, text):
-        super().__init__()
-        self.links, self.anchors, self.open, self.wrong = [], set(), [], []
-        self.feed(text)
-
-    def handle_starttag(self, tag, attrs):
-        attrs = dict(attrs)
-        self.links += [attrs["href"]] if "href" in attrs else []
-        self.anchors |= {attrs["id"]} if "id" in attrs else set()
-        if tag not in OPEN:
-            self.open.append(tag)
-
-    def handle_startendtag(self, tag, attrs):
-        pass
-
-    def handle_endtag(self, tag):
-        if tag in OPEN:
-            return
-        if not self.open or self.open.pop() != tag:
-            self.wrong.append(tag)
+def lot(folder, *args, **keys):
+    path = folder / "lot.json"
+    path.write_text(json.dumps({k: v for k, v in {**LOT, **keys}.items() if v is not None}))
+    return rig.penrig_a("lot", path, "--state", folder / "state", *args)
 
 
-def penrig(*args, cwd):
-    return subprocess.run([str(rig.PENRIG), *map(str, args)], cwd=cwd, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=120)
+def test_curve(check, folder):
+    done = lot(folder)
+    check(done.returncode == 0 and "ISO 2859-1, level II" in done.stdout and "AQL 1 %: accepted 95.3 %; the producer's risk is 4.7 %" in done.stdout
+          and "LQ  6.5 %: accepted 10.1 %; the consumer's risk is 10.1 %" in done.stdout, f"the published figures: {done.stdout}")
+    for share, percent in (("95", "1.03"), ("50", "3.33"), ("10", "6.52")):
+        check(f"  {share:<22} {percent:>14}\n" in done.stdout, f"accepted with {share} %: {done.stdout}")
+    done = lot(folder, "--json", "--svg", folder / "oc.svg", measurement={"u_random": 0.3, "u_common": 0.2, "guard": 0.25})
+    curve = json.loads(done.stdout)["curve"]
+    check(curve[0]["accepted_percent"] == 100 and curve[-1]["accepted_percent"] < 1 and any(p["accepted_as_measured_percent"] < p["accepted_percent"] - 20 for p in curve), f"and as it is measured: {curve[:3]}")
+    text = xml.dom.minidom.parse(str(folder / "oc.svg")).toxml()
+    check("as it is measured" in text and "AQL 1 %" in text, "drawn")
+    done = lot(folder, c=None, k=1.69, n=20, sigma="unknown")
+    check(done.returncode == 0 and "by variables, one limit: n 20, k 1.69, sigma unknown" in done.stdout, f"by variables: {done.stdout}")
+    check("of a lot of 500" in lot(folder, lot_size=500).stdout, "of a counted lot")
 
 
-def words(page):
-    return html.unescape(re.sub(r"\s+", " ", re.sub("<[^>]*>", " ", page)))
+def test_a_lot(check, folder):
+    bench = rig.own_bench("virtual-usb.json", folder)
+    (folder / "short.json").write_text(json.dumps(PLAN))
+    for dut, name in (("PEN-GOOD-01", "L7"), ("PEN-GOOD-02", "L7"), ("PEN-DEEP-01", "L8"), ("PEN-GOOD-03", "L8")):
+        rig.run_plan(folder / "short.json", bench=bench, dut=dut, folder=folder / "out", extra=["--state", folder / "state", "--name", dut, "--lot", name])
+    done = lot(folder, "--lot", "L7", n=2, c=0)
+    check(done.returncode == 0 and "lot L7: accepted: 2 units, 2 pass, 0 do not conform, 0 neither" in done.stdout, f"accepted: {done.returncode} {done.stdout[-200:]} {done.stderr}")
+    done = lot(folder, "--lot", "L8", n=2, c=0)
+    check(done.returncode == 1 and "lot L8: rejected: 2 units, 1 pass, 1 do not conform" in done.stdout, f"rejected: {done.returncode} {done.stdout[-200:]}")
+    check(lot(folder, "--lot", "L8", n=2, c=1).returncode == 0, "one may be")
+    done = lot(folder, "--lot", "L7", n=3, c=0)
+    check(done.returncode == 3 and "undecided" in done.stdout and "the plan draws 3" in done.stdout, f"too few: {done.returncode} {done.stdout[-200:]}")
+    check(lot(folder, "--lot", "none", n=2, c=0).returncode == 3, "of no pen nothing is known")
+    dispose = rig.penrig_a("dispose", folder / "out/PEN-DEEP-01.penrig", "--decision", "accept", "--by", "Q", "--reason", "r", "--state", folder / "state")
+    done = lot(folder, "--lot", "L8", "--json", n=2, c=0)
+    check(dispose.returncode == 0 and done.returncode == 1 and json.loads(done.stdout)["lot"] == {"name": "L8", "outcome": "rejected", "units": 2, "pass": 1, "nonconforming": 1, "neither": 0},
+          f"a concession makes no pen conform: {done.returncode} {done.stdout[-300:]}")
+    check(lot(folder, "--lot", "L*", n=2, c=0).returncode == 2 and lot(folder, "--lot", "L7", c=None, k=1.5).returncode == 2, "wrong usage")
 
 
-def counts(page):
-    """Of the first screen."""
-    text = re.search(r'<p class="counts">(.*?)</p>', page, re.S)[1]
-    return {word: int(n) for n, word in re.findall(r"(\d+) \W*([a-z ]+?)\W*(?=\d|$)", words(text).strip())}
+def test_files(check, folder):
+    schema = jsonschema.Draft202012Validator(json.loads((rig.ROOT / "reports/schema/lot.schema.json").read_text()))
+    check(lot(folder, lot_size=100, measurement={"u_common": 0.1}).returncode == 0 and schema.is_valid(json.loads((folder / "lot.json").read_text())), "the schema knows it")
+    for keys, word, only_c in (({"c": None}, "write one of them", False), ({"k": 1}, "write one of them", False), ({"n": 0}, "n", False), ({"c": 80}, "accepts whatever", True), ({"standard": None}, "standard", False),
+                               ({"lot_size": 79}, "cannot be drawn", True), ({"sigma": "known"}, "belongs to", False), ({"lq_percent": 0.5}, "lies above", True), ({"measurement": {"u": 1}}, "unknown key", False),
+                               ({"c": None, "k": 1, "measurement": {"guard": 1}}, "leave \"guard\" out", True), ({"c": None, "k": 1, "n": 1}, "2 at least", True)):
+        done = lot(folder, **keys)
+        check(done.returncode == 2 and word in done.stderr and "lot.json:" in done.stderr, f"{keys}: {done.returncode} {done.stderr}")
+        check(schema.is_valid(json.loads((folder / "lot.json").read_text())) == only_c, f"the schema as well: {keys}")
 
 
 def main():
     check = rig.Checks()
-    where, kept = Path(tempfile.mkdtemp(prefix="pr")), sorted(old_runs.DATA.glob("runs-*"))[-1]
-    runs = {name: old_runs.unpack(kept, name, where) for name in NAMES}
-    reports = {name: report_form.read((where / f"{name}.report.json").read_text()) for name in NAMES}
-    done = penrig("report", *runs.values(), "--format", "html", "-o", "lot.html", cwd=where)
-    check(done.returncode == 0, f"a page: {done.returncode} {done.stderr}")
-    text = (where / "lot.html").read_text()
-    page, said = Page(text), words(text)
-    check(not page.wrong and not page.open, f"elements are closed in order: {page.wrong} {page.open}")
-    dead = [link for link in page.links if not (link[1:] in page.anchors if link[0] == "#" else (where / link).exists())]
-    check(page.links and not dead, f"links lead somewhere: {dead}")
-    check("<script" not in text and "http://" not in text.replace("http://www.w3.org", ""), "no script, nothing from elsewhere")
-    worst, order = {}, ["pass", "conditional_pass", "inconclusive", "conditional_fail", "fail"]
-    for r in reports.values():
-        verdict = r["dut_verdict"] or "none"
-        worst[r["dut"]] = max(worst.get(r["dut"], "pass"), verdict, key=lambda v: order.index(v) if v in order else 2)
-    wanted = Counter(v.replace("_", " ") for v in worst.values())
-    got = counts(text)
-    check(sum(got.values()) == len(worst) and got.get("pass", 0) <= wanted["pass"] and got.get("fail", 0) == wanted["fail"], f"units by the worst of their runs: {got}, {wanted}")
-    for name, r in reports.items():
-        check(r["dut"] in said and f'href="{name}.penrig"' in text, f"{name} is named and linked")
-    deep = next(f for f in reports["fail-deep"]["points"] for x in f["results"] if x["outcome"] == "fail")
-    check("above the upper limit" in said and deep, "what failed, and by how much")
-    check(text.count("<figure>") >= 3 and text.count("Ppk") + text.count("mean") > 0, "pictures of the judged measurands")
-    alone = penrig("report", runs["pass-20-khz"], runs["fail-slow"], "--format", "text", cwd=where)
-    check(alone.returncode == 0 and (where / "pass-20-khz.report.txt").exists() and (where / "fail-slow.report.txt").exists(), f"each its own: {alone.stderr}")
-    # what was said later
-    (where / "tight.json").write_text('{"kind":"penrig/limits/1","name":"tight","limits":[{"measurand":"strokes","unit":"1","lower":1e6}]}')
-    penrig("analyze", runs["pass-20-khz"], "--limits", "tight.json", "-q", cwd=where)
-    penrig("report", runs["pass-20-khz"], runs["pass-20-khz"], "--format", "html", "-o", "later.html", cwd=where)
-    later = (where / "later.html").read_text()
-    check(counts(later).get("pass", 0) == 0 and "by tight" in words(later), f"a run that failed by later limits is no pass: {counts(later)}")
-    # refused
-    for args, code, word in ((("--format", "html", "-o", "lot.html"), 2, "is there already"), (("--format", "csv", "-o", "x.csv"), 2, "--format html"),
-                             (("--format", "html", "-o", "y.html", "--judged", "latest"), 2, "without --judged")):
-        done = penrig("report", *list(runs.values())[:2], *args, cwd=where)
-        check(done.returncode == code and word in done.stderr, f"report of two {args}: {done.returncode} {done.stderr}")
-    data = bytearray(runs["fail-slow"].read_bytes())
-    data[data.index(b'"stage"') + 2] ^= 1
-    runs["fail-slow"].write_bytes(data)
-    done = penrig("report", *list(runs.values())[:2], "--format", "html", "-o", "z.html", cwd=where)
-    check(done.returncode == 6 and "fail-slow" in done.stderr and not list(where.glob("z.html*")), f"a damaged one: {done.returncode} {done.stderr}")
+    folder = Path(tempfile.mkdtemp(prefix="pr"))
+    test_curve(check, folder)
+    test_a_lot(check, folder)
+    test_files(check, folder)
     check.end()
 
 
-if __name__ == "__main__":
-    main()
+main()

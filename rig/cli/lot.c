@@ -1,0 +1,380 @@
+/* `penrig lot`: what a sampling plan accepts, and whether a lot is. */
+#include <errno.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "reports/draw/oc_picture.h"
+#include "rig/base/json.h"
+#include "rig/cli/kit/command.h"
+#include "rig/cli/kit/indexing.h"
+#include "rig/config/lot.h"
+#include "rig/history/unit.h"
+#include "rig/study/acceptance.h"
+
+#define POINTS 81 /* of the curve */
+#define ROWS   11 /* of the chart in letters */
+#define WIDTH  61
+
+struct lot_options {
+	const char *lot, *history, *state, *svg;
+	bool json;
+};
+
+#define AT(member) offsetof(struct lot_options, member)
+static const struct cli_option lot_table[] = {
+	{.name = "lot",
+	 .kind = OPTION_TEXT,
+	 .arg = "LOT",
+	 .offset = AT(lot),
+	 .group = "What is judged",
+	 .help = "Of a plan by attributes: judge this lot by how its pens stand in the history."},
+	{.name = "history",
+	 .kind = OPTION_TEXT,
+	 .arg = "FILE",
+	 .offset = AT(history),
+	 .group = "Where",
+	 .help = "The history. Default: the file \"history\" in the folder of --state."},
+	{.name = "state",
+	 .kind = OPTION_TEXT,
+	 .arg = "DIR",
+	 .offset = AT(state),
+	 .help = "The folder of what outlives a run. Default: /var/lib/penrig where it stands, else the user's own."},
+	{.name = "svg",
+	 .kind = OPTION_TEXT,
+	 .arg = "FILE",
+	 .offset = AT(svg),
+	 .group = "Output",
+	 .help = "Draw the curve."},
+	{.name = "json", .kind = OPTION_FLAG, .offset = AT(json), .help = "One JSON object on standard output."},
+	{.name = NULL},
+};
+
+struct lot_study {
+	const struct lot_options *options;
+	struct lot_file file;
+	struct acceptance_plan exact, measured;
+	bool uncertain; /* measuring is no exact one */
+	double percent[POINTS], chance[POINTS], seen[POINTS];
+	unsigned units, passed, failed, neither;
+	enum acceptance_outcome outcome; /* of --lot */
+	struct unit unit;                /* at hand */
+};
+
+static const double shares[] = {0.99, 0.95, 0.50, 0.10, 0.01}; /* of lots accepted, for the table */
+
+/* ---- the curve ----------------------------------------------------------------------------------------------------- */
+
+static void plans_of(struct lot_study *s)
+{
+	const struct lot_file *f = &s->file;
+
+	s->exact = (struct acceptance_plan){.variables = f->variables,
+					    .sigma_known = f->sigma == 1,
+					    .n = (unsigned)f->n,
+					    .c = (unsigned)f->c,
+					    .k = f->k,
+					    .lot = f->variables ? 0 : (unsigned)f->lot_size};
+	s->measured = s->exact;
+	s->measured.measuring = (struct acceptance_measuring){
+		.u_random = f->measuring.u_random, .u_common = f->measuring.u_common, .guard = f->measuring.guard};
+	s->uncertain = f->measuring.u_random > 0 || f->measuring.u_common > 0 || f->measuring.guard > 0;
+}
+
+/* From 0 to where hardly a lot is accepted. */
+static void draw_curve(struct lot_study *s)
+{
+	double end = fmax(acceptance_share(&s->exact, 0.005), s->uncertain ? acceptance_share(&s->measured, 0.005) : 0);
+
+	if (!(end > 0.0))
+		end = 1.0;
+	for (unsigned i = 0; i < POINTS; i++) {
+		double share = end * i / (POINTS - 1.0);
+		s->percent[i] = 100.0 * share;
+		s->chance[i] = 100.0 * acceptance_chance(&s->exact, share);
+		s->seen[i] = s->uncertain ? 100.0 * acceptance_chance(&s->measured, share) : s->chance[i];
+	}
+}
+
+/* ---- a lot --------------------------------------------------------------------------------------------------------- */
+
+/* One that failed and was conceded does not conform all the same. */
+static void count_unit(struct lot_study *s)
+{
+	if (!s->unit.runs)
+		return;
+	unit_end(&s->unit);
+	s->units++;
+	switch (s->unit.standing) {
+	case UNIT_PASS: s->passed++; break;
+	case UNIT_FAIL:
+	case UNIT_REJECTED:
+	case UNIT_CONCEDED: s->failed++; break;
+	default: s->neither++; break;
+	}
+	s->unit = (struct unit){.runs = 0};
+}
+
+static int on_run(void *ctx, const struct history_run *run)
+{
+	struct lot_study *s = ctx;
+
+	if (s->unit.runs && strcmp(s->unit.dut, run->dut) != 0)
+		count_unit(s);
+	unit_add(&s->unit, run);
+	return 0;
+}
+
+static int look_at_lot(struct lot_study *s, struct err *err)
+{
+	const struct indexing where = {.history = s->options->history, .state = s->options->state};
+	const struct history_filter filter = {.count = 1, .item = {{BY_LOT, s->options->lot}}};
+	struct history *history = NULL;
+	int rc = indexing_open(&where, &history, err);
+
+	if (!rc)
+		rc = history_each_run(history, &filter, ORDER_UNIT, on_run, s, err);
+	history_close(history);
+	count_unit(s);
+	s->outcome = acceptance_judge(&s->exact, s->passed, s->failed, s->neither);
+	return rc;
+}
+
+static const char *outcome_of(const struct lot_study *s)
+{
+	static const char *const names[] = {"accepted", "rejected", "undecided"};
+
+	return names[s->outcome];
+}
+
+/* ---- for people ---------------------------------------------------------------------------------------------------- */
+
+static void print_plan(const struct lot_study *s)
+{
+	const struct lot_file *f = &s->file;
+
+	fputs("sampling plan: ", stdout);
+	print_clean(stdout, f->standard);
+	if (f->variables)
+		printf("\n  by variables, one limit: n %lld, k %g, sigma %s\n", (long long)f->n, f->k,
+		       f->sigma ? "known" : "unknown");
+	else if (f->lot_size)
+		printf("\n  by attributes: n %lld, accepted with up to %lld nonconforming; of a lot of %lld\n",
+		       (long long)f->n, (long long)f->c, (long long)f->lot_size);
+	else
+		printf("\n  by attributes: n %lld, accepted with up to %lld nonconforming\n", (long long)f->n,
+		       (long long)f->c);
+	if (s->uncertain)
+		printf("  measured: u of each unit %g, u in common %g, guard band %g standard deviations of the lot\n",
+		       f->measuring.u_random, f->measuring.u_common, f->measuring.guard);
+}
+
+static void print_percent(double share)
+{
+	isfinite(share) ? printf("%14.3g", 100.0 * share) : printf("%14s", "-");
+}
+
+static void print_at(const struct lot_study *s, const char *name, double percent, bool risk)
+{
+	if (!isfinite(percent))
+		return;
+	printf("  %s %.4g %%: accepted %.1f %%", name, percent, 100.0 * acceptance_chance(&s->exact, 0.01 * percent));
+	double chance = acceptance_chance(&s->measured, 0.01 * percent);
+	if (s->uncertain)
+		printf(", as it is measured %.1f %%", 100.0 * chance);
+	printf("; the %s's risk is %.1f %%\n", risk ? "producer" : "consumer", 100.0 * (risk ? 1.0 - chance : chance));
+}
+
+static void print_table(const struct lot_study *s)
+{
+	printf("  %-22s %14s%s\n", "lots accepted", "nonconforming, %", s->uncertain ? "   as measured, %" : "");
+	for (unsigned i = 0; i < sizeof(shares) / sizeof(shares[0]); i++) {
+		printf("  %-22g ", 100.0 * shares[i]);
+		print_percent(acceptance_share(&s->exact, shares[i]));
+		if (s->uncertain)
+			print_percent(acceptance_share(&s->measured, shares[i]));
+		putchar('\n');
+	}
+	print_at(s, "AQL", s->file.aql_percent, true);
+	print_at(s, "LQ ", s->file.lq_percent, false);
+}
+
+static void print_chart(const struct lot_study *s)
+{
+	for (unsigned row = 0; row < ROWS; row++) {
+		char line[WIDTH + 1] = "";
+		double level = 100.0 - 100.0 * row / (ROWS - 1);
+		for (unsigned x = 0; x < WIDTH; x++) {
+			unsigned i = x * (POINTS - 1) / (WIDTH - 1);
+			double half = 50.0 / (ROWS - 1);
+			line[x] = fabs(s->seen[i] - level) <= half && s->uncertain ? 'm'
+				  : fabs(s->chance[i] - level) <= half             ? 'o'
+										   : ' ';
+		}
+		line[WIDTH] = '\0';
+		printf("  %5.0f %% |%s\n", level, line);
+	}
+	printf("  %8s+%.*s\n  %8s 0 %*.3g %% nonconforming%s\n", "", WIDTH,
+	       "-------------------------------------------------------------------------------", "", WIDTH - 4,
+	       s->percent[POINTS - 1], s->uncertain ? "; o exact, m as measured" : "");
+}
+
+static void print_lot(const struct lot_study *s)
+{
+	fputs("\nlot ", stdout);
+	print_clean(stdout, s->options->lot);
+	printf(": %s: %u units, %u pass, %u do not conform, %u neither", outcome_of(s), s->units, s->passed, s->failed,
+	       s->neither);
+	if (s->outcome == LOT_UNDECIDED && s->neither)
+		fputs("; a unit that is neither decides nothing: test it again", stdout);
+	else if (s->outcome == LOT_UNDECIDED)
+		printf("; the plan draws %u", s->exact.n);
+	putchar('\n');
+}
+
+/* ---- for programs -------------------------------------------------------------------------------------------------- */
+
+static void put_number(struct json_out *out, const char *key, double value)
+{
+	if (isfinite(value))
+		json_out_number(out, key, value, 9);
+	else
+		json_out_null(out, key);
+}
+
+static void put_plan(struct json_out *out, const struct lot_study *s)
+{
+	const struct lot_file *f = &s->file;
+
+	json_out_string(out, "standard", f->standard);
+	json_out_string(out, "by", f->variables ? "variables" : "attributes");
+	json_out_int(out, "n", f->n);
+	if (f->variables) {
+		json_out_number(out, "k", f->k, 17);
+		json_out_string(out, "sigma", f->sigma ? "known" : "unknown");
+	} else {
+		json_out_int(out, "c", f->c);
+	}
+	put_number(out, "aql_percent", f->aql_percent);
+	put_number(out, "lq_percent", f->lq_percent);
+	json_out_bool(out, "measured_exactly", !s->uncertain);
+}
+
+static int print_json(const struct lot_study *s, struct err *err)
+{
+	struct json_out *out = json_out_object(), *list;
+	char *text = NULL;
+
+	if (!out)
+		return err_set(err, -ENOMEM, "out of memory");
+	put_plan(out, s);
+	list = json_out_add_array(out, "curve");
+	for (unsigned i = 0; i < POINTS; i++) {
+		struct json_out *point = json_out_add_object(list, NULL);
+		put_number(point, "nonconforming_percent", s->percent[i]);
+		put_number(point, "accepted_percent", s->chance[i]);
+		put_number(point, "accepted_as_measured_percent", s->seen[i]);
+	}
+	if (s->options->lot) {
+		struct json_out *lot = json_out_add_object(out, "lot");
+		json_out_string(lot, "name", s->options->lot);
+		json_out_string(lot, "outcome", outcome_of(s));
+		json_out_int(lot, "units", s->units);
+		json_out_int(lot, "pass", s->passed);
+		json_out_int(lot, "nonconforming", s->failed);
+		json_out_int(lot, "neither", s->neither);
+	}
+	int rc = json_out_print(out, true, &text, err);
+	json_out_free(out);
+	if (!rc)
+		fputs(text, stdout);
+	free(text);
+	return rc;
+}
+
+/* ---- the command --------------------------------------------------------------------------------------------------- */
+
+static int draw(const struct lot_study *s, struct err *err)
+{
+	FILE *out = fopen(s->options->svg, "we");
+	int rc = out ? 0 : err_set(err, -errno, "%.300s cannot be written: %s", s->options->svg, strerror(errno));
+
+	if (rc)
+		return rc;
+	oc_picture_draw(out, &(struct oc_picture){.title = s->file.standard,
+						  .n = POINTS,
+						  .percent = s->percent,
+						  .exact = s->chance,
+						  .measured = s->uncertain ? s->seen : NULL,
+						  .aql_percent = s->file.aql_percent,
+						  .lq_percent = s->file.lq_percent});
+	bool bad = ferror(out) != 0;
+	if (fclose(out) != 0 || bad)
+		rc = err_set(err, -EIO, "%.300s cannot be written", s->options->svg);
+	return rc;
+}
+
+static int check_lot(const struct lot_study *s, struct err *err)
+{
+	const char *lot = s->options->lot;
+
+	if (lot && s->file.variables)
+		return err_set(err, -EINVAL,
+			       "--lot counts pens that failed: it goes with a plan by attributes (\"c\")");
+	if (lot && (!*lot || strpbrk(lot, "*?")))
+		return err_set(err, -EINVAL, "--lot %s: name one lot", lot);
+	return 0;
+}
+
+static int lot_run(const struct cli_tables *tables, const void *options, const char *const *operands, unsigned count)
+{
+	static const int codes[] = {EXIT_PASS, EXIT_FAIL, EXIT_INCONCLUSIVE};
+	struct lot_study s = {.options = options};
+	struct err err = {""};
+
+	(void)tables, (void)count;
+	if (lot_read(operands[0], &s.file, &err) < 0 || check_lot(&s, &err) < 0)
+		return cli_error(EXIT_USAGE, "%s", err.text);
+	plans_of(&s);
+	draw_curve(&s);
+	int rc = s.options->lot ? look_at_lot(&s, &err) : 0;
+	if (!rc && s.options->svg)
+		rc = draw(&s, &err);
+	if (!rc && s.options->json)
+		rc = print_json(&s, &err);
+	if (rc)
+		return cli_error(EXIT_STORAGE, "%s", err.text);
+	if (!s.options->json) {
+		print_plan(&s);
+		print_table(&s);
+		print_chart(&s);
+		if (s.options->lot)
+			print_lot(&s);
+	}
+	return s.options->lot ? codes[s.outcome] : EXIT_PASS;
+}
+
+const struct command command_lot = {
+	.name = "lot",
+	.operands = "FILE",
+	.operands_min = 1,
+	.operands_max = 1,
+	.summary = "Show what a sampling plan accepts, and judge a lot by it",
+	.description =
+		"FILE cites a plan as the procedure does: the standard's name in words, n and c (attributes) or n and "
+		"k "
+		"(variables, one limit), AQL and limiting quality. Shown is its operating characteristic, the chance "
+		"that a lot is accepted over its share nonconforming, and what the uncertainty of the measurement "
+		"makes "
+		"of it.\n\n"
+		"--lot LOT counts how the pens of the lot stand by all their runs (penrig history --units): one that "
+		"failed does not conform, also where a supervisor conceded it. A pen that is neither decides "
+		"nothing.\n\n"
+		"The exit code is 0 shown, or the lot is accepted; 1 it is rejected; 3 undecided: too few pens or too "
+		"many, or one without a verdict; 2 wrong usage; 6 the history cannot be read, or the picture written.",
+	.example = "  penrig lot sop-12.json --svg oc.svg\n"
+		   "  penrig lot sop-12.json --lot L7\n",
+	.options = lot_table,
+	.options_size = sizeof(struct lot_options),
+	.run = lot_run,
+};

@@ -1,0 +1,165 @@
+/* Operating characteristics. */
+#include "rig/study/acceptance.h"
+
+#include <math.h>
+
+#include "rig/measure/distribution.h"
+#include "rig/measure/quadrature.h"
+
+#define REACH      8.0 /* of the normal: 1e-15 lies beyond */
+#define PANELS     6
+#define RARE       1e-14
+#define BISECTIONS 60
+
+/* ---- Student's t, not central -------------------------------------------------------------------------------------- */
+
+struct noncentral {
+	double t, dof, delta;
+};
+
+/* s: a standard deviation of dof degrees over the true one. */
+static double at_deviation(double s, const void *ctx)
+{
+	const struct noncentral *c = ctx;
+
+	return 2.0 * c->dof * s * chi2_density(c->dof * s * s, c->dof) * normal_below(c->t * s - c->delta);
+}
+
+double student_noncentral_below(double t, double dof, double delta)
+{
+	const struct noncentral c = {t, dof, delta};
+	double lo = sqrt(chi2_at(RARE, dof) / dof), hi = sqrt(chi2_at(1.0 - RARE, dof) / dof);
+
+	return fmin(1.0, fmax(0.0, integrate(at_deviation, &c, lo, hi, 2 * PANELS)));
+}
+
+/* ---- one lot ------------------------------------------------------------------------------------------------------- */
+
+struct lot {
+	const struct acceptance_plan *plan;
+	double share;    /* nonconforming */
+	double distance; /* from the mean to the limit, in the lot's standard deviations */
+	double shift;    /* by the error in common */
+};
+
+/* From the mean of what is measured to the limit that it is held against, in its own standard deviations. */
+static double seen_distance(const struct lot *lot)
+{
+	const struct acceptance_measuring *m = &lot->plan->measuring;
+
+	return (lot->distance - m->guard - lot->shift) / hypot(1.0, m->u_random);
+}
+
+static double by_variables(const struct lot *lot)
+{
+	const struct acceptance_plan *p = lot->plan;
+	double root = sqrt(p->n), distance = seen_distance(lot);
+
+	if (p->sigma_known)
+		return normal_below(root * (distance - p->k));
+	return 1.0 - student_noncentral_below(p->k * root, p->n - 1.0, distance * root);
+}
+
+static double rejected_at(double x, const void *ctx)
+{
+	const struct lot *lot = ctx;
+	const struct acceptance_measuring *m = &lot->plan->measuring;
+
+	return normal_density(x) * normal_below((x - lot->distance + m->guard + lot->shift) / m->u_random);
+}
+
+/* P(a unit is nonconforming and seen to be). */
+static double seen_nonconforming(const struct lot *lot)
+{
+	const struct acceptance_measuring *m = &lot->plan->measuring;
+	double from = fmax(-REACH, lot->distance), limit = lot->distance - m->guard - lot->shift;
+
+	if (from >= REACH)
+		return lot->share;
+	if (m->u_random > 0.0)
+		return integrate(rejected_at, lot, from, REACH, 4 * PANELS);
+	return 1.0 - normal_below(fmax(limit, lot->distance));
+}
+
+/* Of a counted lot the nonconforming units of the sample, and of those and the others how many are called so. */
+static double by_count(const struct lot *lot)
+{
+	const struct acceptance_plan *p = lot->plan;
+	unsigned bad = (unsigned)lround(lot->share * p->lot), good = p->lot - bad;
+	double both = seen_nonconforming(lot), all = 1.0 - normal_below(seen_distance(lot)), chance = 0.0;
+	double bad_called = lot->share > 0.0 ? fmin(1.0, both / lot->share) : 0.0;
+	double good_called = lot->share < 1.0 ? fmin(1.0, fmax(0.0, all - both) / (1.0 - lot->share)) : 0.0;
+
+	for (unsigned x = 0; x <= p->n && x <= bad; x++) {
+		double drawn = hypergeometric_at(x, bad, good, p->n), accepted = 0.0;
+		for (unsigned i = 0; drawn > RARE && i <= p->c && i <= x; i++)
+			accepted += binomial_at(i, bad_called, x) * binomial_below(p->c - i, good_called, p->n - x);
+		chance += drawn * accepted;
+	}
+	return chance;
+}
+
+static bool is_exact(const struct acceptance_measuring *m)
+{
+	return m->u_random == 0.0 && m->u_common == 0.0 && m->guard == 0.0;
+}
+
+static double chance_of(const struct lot *lot)
+{
+	const struct acceptance_plan *p = lot->plan;
+
+	if (p->variables)
+		return by_variables(lot);
+	if (!p->lot)
+		return binomial_below(p->c, 1.0 - normal_below(seen_distance(lot)), p->n);
+	unsigned bad = (unsigned)lround(lot->share * p->lot);
+	return is_exact(&p->measuring) ? hypergeometric_below(p->c, bad, p->lot - bad, p->n) : by_count(lot);
+}
+
+static double chance_at(double z, const void *ctx)
+{
+	struct lot lot = *(const struct lot *)ctx;
+
+	lot.shift = z * lot.plan->measuring.u_common;
+	return normal_density(z) * chance_of(&lot);
+}
+
+/* A lot without a nonconforming unit has none by what is measured either only where that is exact: its mean then lies infinitely far
+ * inside. So has one that is all nonconforming. */
+double acceptance_chance(const struct acceptance_plan *plan, double share)
+{
+	struct lot lot = {.plan = plan, .share = share};
+
+	if (share <= 0.0 || share >= 1.0)
+		return share <= 0.0 ? 1.0 : 0.0;
+	lot.distance = -normal_quantile(share);
+	if (plan->measuring.u_common == 0.0)
+		return chance_of(&lot);
+	return fmin(1.0, integrate(chance_at, &lot, -REACH, REACH, PANELS));
+}
+
+double acceptance_share(const struct acceptance_plan *plan, double chance)
+{
+	double lo = normal_quantile(1e-9), hi = -lo; /* of the share: the curve is even in it */
+
+	if (acceptance_chance(plan, 1e-9) < chance || acceptance_chance(plan, 1.0 - 1e-9) > chance)
+		return NAN;
+	for (unsigned i = 0; i < BISECTIONS; i++) {
+		double middle = 0.5 * (lo + hi);
+		if (acceptance_chance(plan, normal_below(middle)) >= chance)
+			lo = middle;
+		else
+			hi = middle;
+	}
+	return normal_below(0.5 * (lo + hi));
+}
+
+/* ---- a sample ------------------------------------------------------------------------------------------------------ */
+
+enum acceptance_outcome acceptance_judge(const struct acceptance_plan *plan, unsigned passed, unsigned failed,
+					 unsigned neither)
+{
+	if (failed > plan->c)
+		return LOT_REJECTED;
+	return !neither && passed + failed == plan->n ? LOT_ACCEPTED : LOT_UNDECIDED;
+}
