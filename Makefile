@@ -35,7 +35,8 @@ APT_CHECK := $(APT_DEMO) libcmocka-dev scdoc python3 python3-jsonschema python3-
 APT_STATION := $(APT_DEMO) libmicrohttpd-dev
 APT_BROWSER := $(APT_STATION) chromium chromium-driver python3-selenium fonts-dejavu-core zbar-tools zint dmtx-utils
 # For a fleet: the library, and a server to try it with. Not part of `make check`, whose tests of a fleet are skipped without it.
-APT_FLEET := $(APT_DEMO) libpq-dev postgresql-15 postgresql-client-15 python3 python3-psycopg2 psmisc openssl
+APT_FLEET := $(APT_DEMO) libpq-dev postgresql-15 postgresql-client-15 python3 python3-psycopg2 psmisc openssl python3-prometheus-client \
+	python3-pytest python3-pip python3-wheel python3-labgrid
 APT_DEB := $(APT_STATION) libpq-dev debhelper lintian dpkg-dev scdoc
 APT_BENCH := $(APT_BUILD) python3 python3-numpy python3-scipy python3-pandas
 
@@ -218,7 +219,7 @@ help:
 	@echo "make check            install what is missing, build, run every test; SANITIZE=address,undefined for a checked build"
 	@echo "make station-demo     install what is missing, build, serve the operator's page on the virtual bench"
 	@echo "make fleet-demo       install what is missing (PostgreSQL, without a cluster), build, three virtual benches test ten pens"
-	@echo "make check-fleet      install what is missing (the same), build, every test of a fleet"
+	@echo "make check-fleet      install what is missing (the same), build, every test of a fleet; FLEET_JOBS=N in the kill test (300)"
 	@echo "make check-browser    install what is missing (chromium), build, try the operator's page in a real browser"
 	@echo "make check TEST=plan  only the tests with this in their path (several: TEST='plan limit'); LIST=1 names them; NOT='test_x.py' leaves scripts out"
 	@echo "make soak             200 kills of penrig at random: the pen stops; 10 000 flipped bits, each found; 5 000 random runs: no pass that the truth contradicts; KILLS=N, FLIPS=N, RUNS=N, FIRST=SEED"
@@ -273,7 +274,7 @@ SCRIPTS := $(filter %.sh %.py,$(TESTS))
 tests: $(filter-out $(SCRIPTS),$(TESTS)) $(if $(TEST),$(if $(SCRIPTS),$(PROGRAMS) $(PENRIG_A) $(FAILING)),$(PROGRAMS) $(PENRIG_A) $(FAILING))
 
 # They need a PostgreSQL, which `make check` does not install: `make check-fleet` does.
-FLEET_TESTS := test_fleet.py test_fleet_many.py test_fleet_kills.py test_fleet_ci.py
+FLEET_TESTS := test_fleet.py test_fleet_many.py test_fleet_kills.py test_fleet_ci.py test_python.py
 
 check: deps-check
 ifneq ($(LIST),)
@@ -298,7 +299,7 @@ check-systems:
 
 check-fleet: deps-fleet
 	@$(MAKE) --no-print-directory $(PROGRAMS) $(PENRIG_A)
-	@B=$(B) PYTHON=$(PYTHON) tests/tools/run-tests.sh $(FLEET_TESTS:%=tests/e2e/%)
+	@B=$(B) PYTHON=$(PYTHON) FLEET_JOBS=$(or $(FLEET_JOBS),300) tests/tools/run-tests.sh $(FLEET_TESTS:%=tests/e2e/%)
 
 # Three virtual benches, a PostgreSQL in a folder of its own, ten pens; FLEET_DUTS names others.
 fleet-demo: deps-fleet

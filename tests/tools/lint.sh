@@ -20,7 +20,7 @@ if need clang-format clang-format; then
 fi
 
 # ---- the top level
-expected="Makefile README.md LICENSE rig drivers fixtures reports tests docs packaging"
+expected="Makefile README.md LICENSE rig drivers fixtures reports tests docs packaging clients"
 for name in *; do
 	case " $expected build out " in *" $name "*) ;; *) echo "$name:1: does not belong at the top level" | complain ;; esac
 done
