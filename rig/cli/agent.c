@@ -20,7 +20,7 @@
 #define LABEL_BYTES 160
 
 struct agent_options {
-	const char *db, *folder, *output_dir, *history, *state, *lease;
+	const char *db, *folder, *output_dir, *history, *state, *lease, *metrics;
 	struct option_list label, command;
 };
 
@@ -39,6 +39,12 @@ static const struct cli_option agent_table[] = {
 	 .offset = AT(command),
 	 .help = "What stands before \"run\", a word each time; {dut} becomes the serial number. Default: this "
 		 "program."},
+	{.name = "metrics",
+	 .kind = OPTION_TEXT,
+	 .arg = "FILE",
+	 .offset = AT(metrics),
+	 .help = "Write how it is into FILE, as OpenMetrics text, every 15 s and when a run has ended: for "
+		 "node_exporter's textfile collector, whose files are called *.prom."},
 	{.name = "lease",
 	 .kind = OPTION_TEXT,
 	 .arg = "TIME",
@@ -205,6 +211,7 @@ static int configure(struct work *work, const struct cli_tables *tables, const c
 		.history = work->places.history,
 		.state = o->state,
 		.version = PENRIG_VERSION,
+		.metrics = o->metrics,
 		.lease_s = lease_s,
 		.words = o->command.count,
 		.word = o->command.item,

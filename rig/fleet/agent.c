@@ -12,6 +12,7 @@
 #include <sys/random.h>
 #include <unistd.h>
 
+#include "rig/fleet/metrics.h"
 #include "rig/fleet/seat.h"
 #include "rig/fleet/tables.h"
 
@@ -190,7 +191,7 @@ static int take_over(struct agent *agent, struct err *err)
 }
 
 /* What cannot be kept is tried again, and told of once. */
-static void settle_all(struct agent *agent)
+static bool settle_all(struct agent *agent)
 {
 	struct err err = {""};
 	bool settled = false;
@@ -208,6 +209,7 @@ static void settle_all(struct agent *agent)
 	/* A bench may have more than one that an agent before this one began. */
 	if (settled && take_over(agent, &err) < 0)
 		agent_say(agent, "%s", err.text);
+	return settled;
 }
 
 static uint64_t next_look(const struct agent *agent)
@@ -244,13 +246,27 @@ static void unwatch(struct agent *agent)
 	agent->watched = -1;
 }
 
+/* Told of once: a monitor sees by its age that the file is no longer written. */
+static void tell_monitor(struct agent *agent, uint64_t now_ns)
+{
+	struct err err = {""};
+
+	if (!agent->config->metrics || now_ns < agent->metrics_ns)
+		return;
+	agent->metrics_ns = now_ns + POLL_NS;
+	bool failed = metrics_write(agent, agent->config->metrics, &err) < 0;
+	if (failed && !agent->metrics_failed)
+		agent_say(agent, "no metrics: %s", err.text);
+	agent->metrics_failed = failed;
+}
+
 static void look(void *ctx, uint64_t now_ns)
 {
 	struct agent *agent = ctx;
 	struct err err = {""};
 
 	unwatch(agent);
-	settle_all(agent);
+	bool settled = settle_all(agent);
 	if (now_ns >= agent->not_before_ns) {
 		int rc = work(agent, &err);
 		if (rc < 0) {
@@ -262,6 +278,9 @@ static void look(void *ctx, uint64_t now_ns)
 		}
 	}
 	watch(agent);
+	if (settled)
+		agent->metrics_ns = 0;
+	tell_monitor(agent, now_ns);
 	if (agent->failure)
 		return;
 	/* What was told while statements were under way is not read again. */

@@ -24,6 +24,7 @@ struct agent_config { /* all borrowed */
 	const char *history; /* its file */
 	const char *state;   /* of benches, as `run --state`; NULL: where it is by itself */
 	const char *version; /* of this program */
+	const char *metrics; /* file for a monitor; NULL: none */
 	double lease_s;
 	unsigned words;
 	const char *const *word; /* what stands before `run`; "{dut}" becomes the serial number; none: this program */

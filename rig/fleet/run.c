@@ -319,6 +319,8 @@ int seat_settle(struct seat *seat, struct err *err)
 		return rc;
 	agent_say(seat->agent, "%s: job %lld, run %s has ended, exit code %d", seat_name(seat),
 		  (long long)seat->item.job, seat->item.name, seat->exit_code);
+	if (seat->exit_code >= 0 && seat->exit_code < SEAT_CODES)
+		seat->ended_as[seat->exit_code]++;
 	child_free(seat->child);
 	seat->child = NULL;
 	seat->ended = seat->told = false;

@@ -8,6 +8,7 @@
 #include "rig/history/outbox.h"
 #include "rig/station/supervise.h"
 
+#define SEAT_CODES  256
 #define SEAT_LEASES 40 /* more than an agent takes over at once */
 
 struct lease {       /* of a job whose end the server was not told yet */
@@ -27,8 +28,9 @@ struct seat {
 	bool ended, moved, stopping;
 	bool told; /* that its end cannot be kept yet */
 	int exit_code;
-	unsigned tries;                  /* to take in what it left */
-	struct lease lease[SEAT_LEASES]; /* of that run, and of those before it: what begins next drops none */
+	unsigned tries;                     /* to take in what it left */
+	unsigned long ended_as[SEAT_CODES]; /* runs, by exit code, since the agent began */
+	struct lease lease[SEAT_LEASES];    /* of that run, and of those before it: what begins next drops none */
 };
 
 struct agent {
@@ -52,6 +54,8 @@ struct agent {
 	unsigned failures;      /* in a row */
 	uint64_t beat_ns;       /* when it says next how it is */
 	bool full;              /* its disk: no job is taken */
+	uint64_t metrics_ns;    /* when they are written next */
+	bool metrics_failed;
 	int failure;
 	struct err why;
 };

@@ -17,6 +17,7 @@ from fleet import Fleet
 
 PENS = {"PEN-GOOD-01": 0, "PEN-DEEP-01": 1}  # and the exit code that the job has to end in
 LEASE = "--lease=3s"
+JOBS = int(os.environ.get("FLEET_JOBS", 6))  # make check-fleet: 300
 
 
 class Faults:
@@ -214,7 +215,7 @@ def storm(check, jobs, benches, seed, faults, mutant=None):
 
 def main():
     parser = argparse.ArgumentParser()
-    for name, default in (("jobs", 6), ("benches", 2), ("first", 1), ("seeds", 1), ("faults", 5)):
+    for name, default in (("jobs", JOBS), ("benches", 6 if JOBS > 50 else 2), ("first", 1), ("seeds", 1), ("faults", max(5, JOBS // 8))):
         parser.add_argument(f"--{name}", type=int, default=default)
     parser.add_argument("--mutants", action="store_true")
     o = parser.parse_args()

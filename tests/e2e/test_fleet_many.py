@@ -1,5 +1,6 @@
 """All benches as one: runs without a job reach the server once, and what is asked of one bench's history is asked of all of them."""
 import hashlib
+import importlib.util
 import json
 import re
 import shutil
@@ -308,6 +309,34 @@ def queries(name):
     return found
 
 
+def metrics(check, f):
+    """OpenMetrics text, read by somebody else's parser: counts, the server away, a file that cannot be written."""
+    if importlib.util.find_spec("prometheus_client") is None:
+        print("no prometheus_client (package python3-prometheus-client): the metrics are not looked at")
+        return
+    from prometheus_client.openmetrics.parser import text_string_to_metric_families
+    agent = f.agents[0]
+    file = agent.folder / "agent.prom"
+
+    def now():
+        return {(s.name, *s.labels.values()): s.value for family in text_string_to_metric_families(file.read_text()) for s in family.samples}
+
+    agent.start("--metrics", file)
+    for dut in ("PEN-GOOD-01", "PEN-DEEP-01", "PEN-GOOD-02"):
+        f.until_job(f.submit(dut), lambda j: j["state"] == "done", "its end")
+    seen = until("three runs", lambda: (lambda m: m if m.get(("penrig_bench_runs_total", "bench-1", "0")) == 2 and m.get(("penrig_bench_runs_total", "bench-1", "1")) == 1 else None)(now()))
+    check(seen[("penrig_agent_server_reached",)] == 1 and seen[("penrig_outbox_refused_runs",)] == 0 and seen[("penrig_bench_takes_jobs", "bench-1")] == 1, f"{seen}")
+    check(file.read_text().endswith("# EOF\n") and not list(agent.folder.glob("*.part")), "it is whole")
+    f.server.stop()
+    until("the server away", lambda: now()[("penrig_agent_server_reached",)] == 0)
+    f.server.start()
+    until("the server back", lambda: now()[("penrig_agent_server_reached",)] == 1)
+    agent.end()
+    agent.start("--metrics", "/no/such/folder/x.prom")
+    agent.until_said("no metrics: /no/such/folder")
+    check(f.until_job(f.submit(), lambda j: j["state"] == "done", "its end")["exit_code"] == 0, "nothing waits for it")
+
+
 def dashboard(check, f):
     """Every query of the dashboard and of the alerts is asked, as a viewer; each alert is silent while all is well, and raised by what it is for."""
     agent = f.agents[0]
@@ -405,7 +434,7 @@ def turns(check, f):
 
 
 NEED_2 = ((("reserve", "--for", "1h"), "ci"), (("submit", fleet.SMOKE, "--dut", "P", "--exclusive", "g"), "ci"))
-TESTS = (dashboard, reservations, reservations_end, begun_before, turns, pushed_once, killed_between, asked_of_all, superseded_counts, one_version_apart)
+TESTS = (metrics, dashboard, reservations, reservations_end, begun_before, turns, pushed_once, killed_between, asked_of_all, superseded_counts, one_version_apart)
 
 
 def main():
