@@ -59,7 +59,7 @@ LIBS_HERE = $(shell for lib in $(NEED_LIBS) $(MAY_LIBS) $(WEB_LIBS) $(PQ_LIBS); 
 KEY = $(CC) | $(STD) $(WARN) $(CPPFLAGS) $(CFLAGS) $(LDFLAGS) $(SAN) | $(LIBS_HERE) | $(TRY)
 
 # Goals that compile nothing themselves do not ask for a compiler and libraries.
-NO_BUILD := help installed-list deb deps-deb clean lint demo station-demo fleet-demo check check-fuzz check-systems check-browser check-fleet deps-station deps-browser deps-fleet soak reliability mutants bench deps-demo deps-check deps-bench
+NO_BUILD := help installed-list deb deps-deb clean lint demo station-demo fleet-demo check check-fuzz check-systems check-browser check-fleet deps-station deps-browser deps-fleet soak reliability misfits mutants bench deps-demo deps-check deps-bench
 ifneq ($(filter-out $(NO_BUILD),$(or $(MAKECMDGOALS),all)),)
 KEY := $(KEY)
 -include $(B)/flags.mk
@@ -115,7 +115,7 @@ PENRIG_A := $(B)/tests/penrig-a
 # What fails on purpose, preloaded into tests: allocations and writes.
 FAILING := $(B)/libfailing-calls.so
 
-.PHONY: all help deb deps-deb demo station-demo fleet-demo check check-fuzz check-systems check-browser check-fleet deps-station deps-browser deps-fleet soak reliability mutants bench bench-programs lint man install installed-list clean deps-demo deps-check deps-bench tests FORCE
+.PHONY: all help deb deps-deb demo station-demo fleet-demo check check-fuzz check-systems check-browser check-fleet deps-station deps-browser deps-fleet soak reliability misfits mutants bench bench-programs lint man install installed-list clean deps-demo deps-check deps-bench tests FORCE
 .DELETE_ON_ERROR:
 .SECONDARY:
 all: $(PROGRAMS)
@@ -227,6 +227,7 @@ help:
 	@echo "make check-fuzz       libFuzzer for EACH seconds on each parser (60); needs clang; TEST=words: on some"
 	@echo "make check-systems    the README's commands on Debian 13, Ubuntu 22.04 and 24.04, made by debootstrap: root; SYSTEMS=, STAGES="
 	@echo "make mutants          the code changed in COUNT places, drawn by SEED: those that no unit test notices"
+	@echo "make misfits          what the estimators make of signals that they are not made for; writes docs/misfits.md; TRIALS=, GOOD=, ANEW=1"
 	@echo "make bench            install what is missing, build, measure, write docs/performance.md, misfits.md; BENCH_SIZE=10M is quick"
 	@echo "make lint             format, rooms, function length, no printing outside rig/cli"
 	@echo "make man              manual pages into $(B)/man (needs scdoc)"
@@ -331,6 +332,13 @@ soak: deps-check
 reliability: deps-check
 	@$(MAKE) --no-print-directory -s $(PROGRAMS) $(PENRIG_A) $(FAILING) $(B)/tests/unit/drivers/test_every_bit
 	@B=$(B) $(PYTHON) tests/e2e/reliability.py
+
+# What is wanting of TRIALS of each signal that the model does not fit, and of GOOD that it does; ANEW=1 forgets what is kept.
+TRIALS ?= 200
+GOOD   ?= 4000
+misfits: deps-bench
+	@$(MAKE) --no-print-directory -s $(B)/tests/bench/misfit $(B)/tests/bench/sweep_trials
+	@$(PYTHON) tests/bench/misfit_table.py $(B) $(TRIALS) $(GOOD) $(if $(ANEW),--anew)
 
 # One thing changed in a module that a verdict, a stop or a record hangs on: does a unit test notice? COUNT=, SEED=.
 COUNT ?= 100

@@ -6,15 +6,19 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "rig/measure/method.h"
 #include "tests/bench/misfit_cells.h"
 
 static const char usage[] =
-	"usage: misfit [--family WORD]... [--severity X] [--trials N] [--processes N] [--claim NAME]... [--errors]\n"
+	"usage: misfit [--family WORD]... [--severity X] [--trials N] [--first TRIAL] [--processes N] [--claim "
+	"NAME]... "
+	"[--errors]\n"
 	"       misfit --good N [--first TRIAL] [--claim NAME]...\n"
 	"       misfit --family NAME --severity X --one TRIAL [--counts]\n"
 	"       misfit --good 1 --one TRIAL [--counts]\n"
 	"       misfit --list\n"
-	"--family takes every family that has WORD in its name; default: all that are misfits. --trials: 60 of each "
+	"--family takes the family of that name, or else every one that has WORD in it; default: all that are misfits. "
+	"--trials: 60 of each "
 	"severity;\n"
 	"even ones are of the nominal pen (120 Hz, 1 mm, duty 0.4, 40 dB), odd ones of others. --good: false alarms "
 	"over N\n"
@@ -24,8 +28,9 @@ static const char usage[] =
 	"trial.\n"
 	"--one: all checks and results of that trial, with reasons and budgets; --counts: its samples instead, a line "
 	"each,\n"
-	"behind the phases' first samples. --fields: every figure, between tabs. The same trial is the same recording\n"
-	"whatever else is run.\n";
+	"behind the phases' first samples. --fields: counts and sums, between tabs, behind a line with the method's "
+	"version.\n"
+	"The same trial is the same recording whatever else is run; --first begins with a later one.\n";
 
 struct options {
 	const char *family[16];
@@ -63,35 +68,37 @@ static double scale_of(enum misfit_claim claim)
 
 static void print_row(const char *name, const struct misfit_row *row, enum misfit_claim claim)
 {
-	double scale = scale_of(claim), n = row->trials;
+	double scale = scale_of(claim), n = row->trials, trusted = row->trusted;
 	char what[96];
 
 	snprintf(what, sizeof(what), "%s: %s", name, misfit_claim_name(claim));
 	printf("%-42s %6u | %+9.4g %9.4g %7.2f | %6.1f %6.1f %6.1f %6.1f %6.1f | ", what, row->trials,
-	       scale * row->bias, scale * row->median_u, row->worst, 100.0 * row->outside.mean,
-	       percent(n - row->trusted, n), 100.0 * row->accept.mean, 100.0 * row->accept_worse,
+	       scale * row->error / trusted, scale * row->median_u, row->worst, percent(row->outside.sum, trusted),
+	       percent(n - trusted, n), percent(row->accept.sum, n), percent(fmax(row->upper, row->lower), n),
 	       percent(row->miscounted, n));
 	misfit_print_reasons(&row->reasons);
 	printf("\n");
 	fflush(stdout);
 }
 
-/* For programs: every figure, between tabs. */
-static void print_fields(const char *kind, const char *name, const struct misfit_row *row, enum misfit_claim claim)
+/* For programs: what can be added to what other trials came to. Reasons are the depth's. */
+static void print_fields(const char *kind, const char *name, const struct misfit_row *row, enum misfit_claim claim,
+			 const struct misfit_mark *mark)
 {
 	double scale = scale_of(claim);
 
-	printf("%s\t%s\t%s\t%u\t%u\t%.6g\t%.6g\t%.6g\t%.6g\t%.6g\t%.6g\t%.6g\t%.6g\t%.6g\t%u\t", kind, name,
-	       misfit_claim_name(claim), row->trials, row->trusted, scale * row->bias, 100.0 * row->bias_rel,
-	       scale * row->median_u, row->worst, row->outside.mean, row->outside.sd, row->accept.mean, row->accept.sd,
-	       row->accept_worse, row->miscounted);
-	misfit_print_reasons(&row->reasons);
+	printf("%s\t%s\t%s\t%.9g\t%.9g\t%.9g\t%u\t%u\t%.9g\t%.9g\t%.9g\t%.6g\t%.9g\t%.9g\t%.9g\t%.9g\t%.9g\t%.9g\t%u\t",
+	       kind, name, misfit_claim_name(claim), mark->rms_n, mark->depth_mm, mark->expanded_u_mm, row->trials,
+	       row->trusted, scale * row->error, 100.0 * row->error_rel, scale * row->u, row->worst, row->outside.sum,
+	       row->outside.squares, row->accept.sum, row->accept.squares, row->upper, row->lower, row->miscounted);
+	if (claim == CLAIM_DEPTH)
+		misfit_print_reasons(&row->reasons);
 	printf("\n");
 	fflush(stdout);
 }
 
 static void print_claims(const char *kind, const char *name, const struct misfit_outcome *all, unsigned trials,
-			 const struct options *o)
+			 const struct misfit_mark *mark, const struct options *o)
 {
 	for (unsigned i = 0; i < CLAIMS; i++) {
 		enum misfit_claim claim = (enum misfit_claim)i;
@@ -101,7 +108,7 @@ static void print_claims(const char *kind, const char *name, const struct misfit
 			continue;
 		row = misfit_row_of(all, trials, claim);
 		if (o->fields)
-			print_fields(kind, name, &row, claim);
+			print_fields(kind, name, &row, claim, mark);
 		else
 			print_row(name, &row, claim);
 	}
@@ -182,21 +189,36 @@ static void print_one(const struct misfit_cell *cell, const struct options *o)
 
 /* ---- what is asked */
 
-static bool wanted(const struct options *o, const char *name)
+static bool is_family(const char *name)
 {
-	for (unsigned i = 0; i < o->families; i++) {
-		if (strstr(name, o->family[i]) != NULL)
+	for (unsigned i = 0; i < misfit_family_count; i++) {
+		if (strcmp(misfit_families[i].name, name) == 0)
 			return true;
 	}
 	return false;
 }
 
+static bool wanted(const struct options *o, const char *name)
+{
+	for (unsigned i = 0; i < o->families; i++) {
+		const char *word = o->family[i];
+
+		if (is_family(word) ? strcmp(name, word) == 0 : strstr(name, word) != NULL)
+			return true;
+	}
+	return false;
+}
+
+static const char *kind_of(const struct misfit_family *family)
+{
+	return family->fits ? "fits" : family->depth_wrong ? "misfit*" : "misfit";
+}
+
 static void print_family(const struct misfit_family *family, const struct options *o)
 {
-	const char *kind = family->fits ? "fits" : family->depth_wrong ? "misfit*" : "misfit";
-
 	for (unsigned i = 0; i < misfit_severities(family); i++) {
 		struct misfit_cell cell = {family, family->severity[i], o->first};
+		struct misfit_mark mark = {0};
 		struct misfit_outcome *all;
 		char name[64];
 
@@ -206,12 +228,14 @@ static void print_family(const struct misfit_family *family, const struct option
 			print_one(&cell, o);
 			return;
 		}
+		if (o->fields)
+			mark = misfit_cell_mark(&cell);
 		all = misfit_cell_run(&cell, o->trials, o->processes);
 		snprintf(name, sizeof(name), o->fields ? "%s\t%g\t%s" : "%s %g %s", family->name, cell.severity,
 			 o->fields             ? family->unit
 			 : family->depth_wrong ? "*"
 					       : "");
-		print_claims(kind, name, all, o->trials, o);
+		print_claims(kind_of(family), name, all, o->trials, &mark, o);
 		if (o->errors)
 			print_errors(&cell, all, o->trials, o->shown);
 		free(all);
@@ -280,7 +304,7 @@ static void print_trips(const struct misfit_outcome *all, unsigned trials)
 }
 
 static void print_class(const struct class_of_good *class, const struct misfit_cell *cell,
-			const struct misfit_outcome *all, const struct options *o)
+			const struct misfit_outcome *all, const struct misfit_mark *mark, const struct options *o)
 {
 	struct misfit_outcome *some = calloc(o->good, sizeof(*some));
 	char name[64];
@@ -296,7 +320,7 @@ static void print_class(const struct class_of_good *class, const struct misfit_c
 	}
 	snprintf(name, sizeof(name), o->fields ? "%s\t\t" : "good, %s", class->name);
 	if (n > 0)
-		print_claims("good", name, some, n, o);
+		print_claims("good", name, some, n, mark, o);
 	free(some);
 }
 
@@ -314,9 +338,10 @@ static void print_good(const struct options *o)
 	};
 	struct misfit_cell cell = {.first = o->first};
 	struct misfit_outcome *all = misfit_cell_run(&cell, o->good, o->processes);
+	struct misfit_mark mark = o->fields ? misfit_cell_mark(&cell) : (struct misfit_mark){0};
 
 	for (unsigned c = 0; c < sizeof(classes) / sizeof(classes[0]); c++)
-		print_class(&classes[c], &cell, all, o);
+		print_class(&classes[c], &cell, all, &mark, o);
 	if (!o->fields)
 		print_trips(all, o->good);
 	for (unsigned k = 0; !o->fields && k < o->good; k++) {
@@ -329,15 +354,16 @@ static void print_good(const struct options *o)
 	free(all);
 }
 
+/* A line for each: kind, name, unit, severities, between tabs. */
 static void list(void)
 {
 	for (unsigned i = 0; i < misfit_family_count; i++) {
 		const struct misfit_family *f = &misfit_families[i];
 
-		printf("%-24s", f->name);
+		printf("%s\t%s\t%s\t", kind_of(f), f->name, f->unit);
 		for (unsigned k = 0; k < misfit_severities(f); k++)
-			printf(" %g", f->severity[k]);
-		printf(" %s\n", f->unit);
+			printf(k > 0 ? " %g" : "%g", f->severity[k]);
+		printf("\n");
 	}
 }
 
@@ -400,7 +426,9 @@ int main(int argc, char **argv)
 		print_one(&(struct misfit_cell){.first = 0}, &o);
 		return 0;
 	}
-	if (o.one < 0 && !o.fields)
+	if (o.fields)
+		printf("method\t%u\n", METHOD_VERSION);
+	else if (o.one < 0)
 		print_head();
 	if (o.good > 0) {
 		print_good(&o);

@@ -80,9 +80,12 @@ static void add_reason(struct reason_counts *reasons, const char *text)
 	unsigned n = 0, kind = 0;
 
 	for (const char *c = text; *c != '\0' && n + 1 < sizeof(plain); c++) {
-		bool figure = (*c >= '0' && *c <= '9') || (n > 0 && *c == '.' && plain[n - 1] == '#');
+		bool behind = n > 0 && plain[n - 1] == '#', power = behind && *c == 'e' && (c[1] == '+' || c[1] == '-');
+		bool figure = (*c >= '0' && *c <= '9') || (behind && *c == '.') || power;
 
-		if (!figure || n == 0 || plain[n - 1] != '#')
+		c += power;
+
+		if (!figure || !behind)
 			plain[n++] = figure ? '#' : *c;
 	}
 	plain[n] = '\0';
@@ -108,10 +111,6 @@ static int by_size(const void *a, const void *b)
 	return (x > y) - (x < y);
 }
 
-struct sum {
-	double n, sum, squares;
-};
-
 static void add(struct sum *s, double x)
 {
 	s->n++;
@@ -119,18 +118,10 @@ static void add(struct sum *s, double x)
 	s->squares += x * x;
 }
 
-static struct share share_of(const struct sum *s)
-{
-	double mean = s->sum / s->n;
-
-	return (struct share){mean, s->n > 1.0 ? sqrt(fmax(0.0, s->squares - s->n * mean * mean) / (s->n - 1.0)) : NAN};
-}
-
 struct misfit_row misfit_row_of(const struct misfit_outcome *all, unsigned trials, enum misfit_claim claim)
 {
 	struct misfit_row row = {.trials = trials};
-	struct sum outside = {0}, accept = {0};
-	double *u = calloc(trials + 1, sizeof(*u)), upper = 0.0, lower = 0.0;
+	double *u = calloc(trials + 1, sizeof(*u));
 
 	if (u == NULL)
 		abort();
@@ -138,26 +129,47 @@ struct misfit_row misfit_row_of(const struct misfit_outcome *all, unsigned trial
 		const struct claim_outcome *c = &all[k].claim[claim];
 
 		row.miscounted += all[k].miscounted;
-		add(&accept, misfit_claim_upper(claim) ? c->accept_upper : 0.5 * (c->accept_upper + c->accept_lower));
+		add(&row.accept,
+		    misfit_claim_upper(claim) ? c->accept_upper : 0.5 * (c->accept_upper + c->accept_lower));
 		if (!c->trusted) {
 			add_reason(&row.reasons, c->reason);
 			continue;
 		}
 		u[row.trusted++] = c->expanded_u;
-		row.bias += c->error;
-		row.bias_rel += c->error / c->truth;
+		row.error += c->error;
+		row.error_rel += c->error / c->truth;
+		row.u += c->expanded_u;
 		row.worst = fmax(row.worst, fabs(c->error) / c->expanded_u);
-		add(&outside, c->outside);
-		upper += c->accept_upper;
-		lower += misfit_claim_upper(claim) ? 0.0 : c->accept_lower;
+		add(&row.outside, c->outside);
+		row.upper += c->accept_upper;
+		row.lower += misfit_claim_upper(claim) ? 0.0 : c->accept_lower;
 	}
 	qsort(u, row.trusted, sizeof(*u), by_size);
 	row.median_u = row.trusted > 0 ? u[row.trusted / 2] : NAN;
-	row.bias /= row.trusted;
-	row.bias_rel /= row.trusted;
-	row.outside = share_of(&outside);
-	row.accept = share_of(&accept);
-	row.accept_worse = fmax(upper, lower) / trials;
 	free(u);
 	return row;
+}
+
+struct misfit_mark misfit_cell_mark(const struct misfit_cell *cell)
+{
+	struct misfit_cell from_start = {cell->family, cell->severity, 0};
+	struct recording r = misfit_cell_recording(&from_start, 0);
+	struct misfit_results *results = calloc(1, sizeof(*results));
+	const struct result *depth;
+	struct take take;
+	double squares = 0.0;
+
+	if (results == NULL)
+		abort();
+	recording_make(&r, &take);
+	for (uint64_t i = 0; i < take.samples; i++)
+		squares += pow(take.lsb_n * take.counts[i], 2.0);
+	misfit_measure(&r, &take, results);
+	depth = misfit_find(results, "depth_mm", "force_equivalent");
+
+	struct misfit_mark mark = {sqrt(squares / (double)take.samples), depth->value, depth->expanded_u};
+
+	take_free(&take);
+	free(results);
+	return mark;
 }

@@ -20,18 +20,25 @@ struct reason_counts {
 	char text[REASONS_MAX][REASON_LENGTH]; /* figures in them are '#' */
 };
 
-/* A share with the sd that it has from trial to trial. */
-struct share {
-	double mean, sd;
+/* Of n values. */
+struct sum {
+	double n, sum, squares;
 };
 
 struct misfit_row {
 	unsigned trials, trusted, miscounted;
-	double bias, bias_rel, median_u, worst; /* means of error, error / truth; worst |error| / U */
-	struct share outside;                   /* of the trusted */
-	struct share accept;                    /* of all: limits above and below in turn, or above alone */
-	double accept_worse;                    /* of all: the worse of the two */
+	double error, error_rel, u; /* sums over the trusted: of error, error / truth, U */
+	double median_u, worst;     /* of the trusted; worst |error| / U */
+	struct sum outside;         /* of the trusted */
+	struct sum accept;          /* of all: limits above and below in turn, or above alone */
+	double upper, lower;        /* sums over the trusted: passes of limits above, and below */
 	struct reason_counts reasons;
+};
+
+/* By what one sees that a cell's recordings and results are those of an earlier time: of its trial 0, rms of the force [N],
+ * depth and its U [mm]. */
+struct misfit_mark {
+	double rms_n, depth_mm, expanded_u_mm;
 };
 
 struct recording misfit_cell_recording(const struct misfit_cell *cell, unsigned trial);
@@ -41,6 +48,8 @@ struct recording misfit_cell_recording(const struct misfit_cell *cell, unsigned 
 struct misfit_outcome *misfit_cell_run(const struct misfit_cell *cell, unsigned trials, unsigned processes);
 
 struct misfit_row misfit_row_of(const struct misfit_outcome *all, unsigned trials, enum misfit_claim claim);
+
+struct misfit_mark misfit_cell_mark(const struct misfit_cell *cell);
 
 void misfit_print_reasons(const struct reason_counts *reasons);
 

@@ -1,72 +1,28 @@
 #!/usr/bin/python3
-"""What the estimators make of signals that their model does not fit, and of good ones: runs `misfit` and writes
-docs/misfits.md.
+"""What the estimators make of signals that their model does not fit, and of good ones: adds to misfit_counts.tsv what trials it lacks
+and writes docs/misfits.md. `make misfits` runs it; it may be broken off at any time, and goes on from there.
 
-    misfit_table.py BUILD_FOLDER [TRIALS [GOOD]] [--page] [--keep FOLDER] [--processes N]
+    misfit_table.py BUILD_FOLDER [TRIALS [GOOD]] [--anew] [--processes N]
 
-200 trials of each cell and 4000 good recordings, unless said otherwise. A page of fewer than 200 trials is printed; with --page it
-is written all the same, and says how many they were. --keep: what was measured is left in FOLDER, and what is there already is not
-measured again; it is the same whoever measures it, for each trial has a seed of its own."""
+200 trials of each cell and 4000 good recordings, unless said otherwise; fewer than are kept: only the page is written. --anew: what is
+kept is of an older method, or of other signals, and is measured from the start."""
 import argparse
 import math
-import os
-import subprocess
+import sys
 from pathlib import Path
 
 from scipy.stats import beta, norm
 
+from misfit_counts import Bench, Counts, Mixed, Row, reasons_of
+
 PAGE = Path("docs/misfits.md")
-FIELDS = ("kind family severity unit claim trials trusted bias bias_rel median_u worst outside outside_sd accept accept_sd "
-          "accept_worse miscounted reasons").split()
-TEXTS = ("kind", "family", "severity", "unit", "claim", "reasons")
 OUTSIDE, ACCEPT, GOOD_UNTRUSTED, TOLERANCE_OUTSIDE = 0.05, 0.025, 0.01, 0.01
 COVERAGE = (0.93, 0.97)
 RISK = 0.05  # that chance alone marks any cell of the page as missed
 LEAST_FOR_NORMAL = 30
+REASONS_SHOWN = 3
 TRIALS_WANTED = 200
 SCATTER = {"depth_sd_process": "depth_sd", "depth_max": "depth_max", "jitter_process": "jitter"}
-
-
-class Row(dict):
-    __getattr__ = dict.__getitem__
-
-
-class Bench:
-    """The programs that measure."""
-
-    def __init__(self, build, processes=None, keep=None):
-        self.folder, self.processes, self.keep = Path(build) / "tests/bench", processes or os.cpu_count(), keep and Path(keep)
-
-    def run(self, name, program, *options):
-        kept = self.keep / name if self.keep else None
-        if kept and kept.exists():
-            return kept.read_text()
-        text = subprocess.run([str(self.folder / program), *map(str, options)], check=True, capture_output=True, text=True).stdout
-        if kept:
-            kept.parent.mkdir(parents=True, exist_ok=True)
-            kept.write_text(text)
-        return text
-
-    def misfit(self, name, *options):
-        return rows_of(self.run(name, "misfit", "--fields", "--processes", self.processes, *options))
-
-    def sweeps(self, trials):
-        return self.run("sweeps", "sweep_trials", trials, self.processes).splitlines()
-
-
-def rows_of(text):
-    rows = [Row(zip(FIELDS, line.split("\t"))) for line in text.splitlines()]
-    for row in rows:
-        row.update({f: float(row[f]) for f in FIELDS if f not in TEXTS})
-    return rows
-
-
-def cells_of(rows):
-    """{(family, severity): {claim: row}}, in order."""
-    cells = {}
-    for row in rows:
-        cells.setdefault((row.family, row.severity), {})[row.claim] = row
-    return cells
 
 
 class Judge:
@@ -111,7 +67,7 @@ def share(mean, sd, n):
 
 
 def outside_of(row):
-    return share(row.outside, row.outside_sd, row.trusted)
+    return share(row.mean("outside"), row.sd("outside"), row.trusted)
 
 
 def untrusted_of(row):
@@ -119,18 +75,18 @@ def untrusted_of(row):
 
 
 def accept_of(row):
-    return share(row.accept, row.accept_sd, row.trials)
+    return share(row.mean("accept", "trials"), row.sd("accept", "trials"), row.trials)
 
 
 def shares(row):
-    return f"{outside_of(row)} | {untrusted_of(row)} | {accept_of(row)} ({percent(row.accept_worse)})"
+    return f"{outside_of(row)} | {untrusted_of(row)} | {accept_of(row)} ({percent(max(row.upper, row.lower) / row.trials)})"
 
 
 def missed_of(judge, name, row):
     missed = []
-    if judge.above(row.outside, row.outside_sd, row.trusted, OUTSIDE):
+    if judge.above(row.mean("outside"), row.sd("outside"), row.trusted, OUTSIDE):
         missed.append(f"{name} outside U")
-    if judge.above(row.accept, row.accept_sd, row.trials, ACCEPT):
+    if judge.above(row.mean("accept", "trials"), row.sd("accept", "trials"), row.trials, ACCEPT):
         missed.append(f"{name} false accepts")
     return missed
 
@@ -138,6 +94,13 @@ def missed_of(judge, name, row):
 def table(head, lines):
     columns = head.count("|") - 1
     return "\n".join([head, "|" + "---|" * columns, *lines]) + "\n"
+
+
+def reasons(row):
+    """The three that are named most often."""
+    found = sorted(reasons_of(row.reasons).items(), key=lambda r: -r[1])
+    more = len(found) - REASONS_SHOWN
+    return "; ".join(f"{text} ({count})" for text, count in found[:REASONS_SHOWN]) + (f"; {more} more" if more > 0 else "")
 
 
 def title(row):
@@ -154,9 +117,9 @@ def misfit_table(cells, judge, found):
         star = depth.kind == "misfit*"
         found["aims"] += not star
         found["missed"] += [f"{depth.family} {depth.severity}: {', '.join(missed)}"] if missed and not star else []
-        lines.append(f"| {title(depth)} | {figure(depth.bias)} | {figure(depth.median_u)} | {shares(depth)} | {shares(rate)} | "
-                     f"{percent(depth.miscounted / depth.trials)} | {'-' if star else verdict(missed)} | {depth.reasons} |")
-    return table("| family | severity | bias, µm | U, µm | depth outside U | untrusted | false accepts | rate outside U | untrusted | "
+        lines.append(f"| {title(depth)} | {depth.trials:.0f} | {figure(depth.mean('error'))} | {figure(depth.mean('u'))} | {shares(depth)} | {shares(rate)} | "
+                     f"{percent(depth.miscounted / depth.trials)} | {'-' if star else verdict(missed)} | {reasons(depth)} |")
+    return table("| family | severity | trials | bias, µm | U, µm | depth outside U | untrusted | false accepts | rate outside U | untrusted | "
                  "false accepts | miscounted | met | untrusted because |", lines)
 
 
@@ -169,16 +132,16 @@ def scatter_table(cells, judge, found):
         missed = [m for name, row in rows.items() for m in missed_of(judge, name, row)]
         found["aims"] += not star
         found["missed"] += [f"{first.family} {first.severity}: {', '.join(missed)}"] if missed and not star else []
-        lines.append(f"| {title(first)} | " + " | ".join(
+        lines.append(f"| {title(first)} | {first.trials:.0f} | " + " | ".join(
             f"{outside_of(r)} | {untrusted_of(r)} | {accept_of(r)}" for r in rows.values()) +
             f" | {'-' if star else verdict(missed)} |")
-    return table("| family | severity | depth_sd outside U | untrusted | false accepts | depth_max outside U | untrusted | "
+    return table("| family | severity | trials | depth_sd outside U | untrusted | false accepts | depth_max outside U | untrusted | "
                  "false accepts | jitter outside U | untrusted | false accepts | met |", lines)
 
 
 def good_table(rows, judge, found):
     lines = []
-    for claims in cells_of(rows).values():
+    for claims in rows.values():
         depth, rate = claims["depth"], claims["rate"]
         missed = missed_of(judge, "depth", depth) + missed_of(judge, "rate", rate)
         worst = max(untrusted(depth), untrusted(rate))
@@ -187,16 +150,16 @@ def good_table(rows, judge, found):
             missed.append("untrusted")
         found["aims"] += 1
         found["missed"] += [f"good, {depth.family}: {', '.join(missed)}"] if missed else []
-        lines.append(f"| {depth.family} | {depth.trials:.0f} | {figure(depth.bias)} | {figure(depth.median_u)} | {shares(depth)} | "
-                     f"{shares(rate)} | {percent(depth.miscounted / depth.trials)} | {verdict(missed)} | {depth.reasons} |")
+        lines.append(f"| {depth.family} | {depth.trials:.0f} | {figure(depth.mean('error'))} | {figure(depth.mean('u'))} | {shares(depth)} | "
+                     f"{shares(rate)} | {percent(depth.miscounted / depth.trials)} | {verdict(missed)} | {reasons(depth)} |")
     return table("| good recordings | n | bias, µm | U, µm | depth outside U | untrusted | false accepts | rate outside U | "
                  "untrusted | false accepts | miscounted | met | untrusted because |", lines)
 
 
 def covers(judge, row, least, most):
     """Is its coverage within the bounds, as far as chance lets one tell?"""
-    below = judge.above(row.outside, row.outside_sd, row.trusted, 1 - least)
-    return not below and not judge.above(1 - row.outside, row.outside_sd, row.trusted, most)
+    outside, sd = row.mean("outside"), row.sd("outside")
+    return not judge.above(outside, sd, row.trusted, 1 - least) and not judge.above(1 - outside, sd, row.trusted, most)
 
 
 def accuracy_table(cells, judge, found):
@@ -207,45 +170,45 @@ def accuracy_table(cells, judge, found):
             missed.append("depth_sd coverage")
         if "jitter" in first.family and not covers(judge, claims["jitter_process"], COVERAGE[0], 1.0):
             missed.append("jitter coverage")
-        if "minute" in first.family and not abs(claims["depth_sd"].bias_rel) <= 1.0:
+        if "minute" in first.family and not abs(claims["depth_sd"].mean("error_rel")) <= 1.0:
             missed.append("depth_sd off by more than 1 %")
         for claim in ("depth", "depth_process", "rate", "depth_max"):
             missed += missed_of(judge, claim, claims[claim])
-        if judge.above(claims["tolerance"].outside, 0.0, claims["tolerance"].trusted, TOLERANCE_OUTSIDE):
+        if judge.above(claims["tolerance"].mean("outside"), 0.0, claims["tolerance"].trusted, TOLERANCE_OUTSIDE):
             missed.append("tolerance")
         found["aims"] += 1
         found["missed"] += [f"{first.family} {first.severity}: {', '.join(missed)}"] if missed else []
         order = ("depth", "depth_process", "rate", "depth_sd_process", "depth_max", "jitter_process")
-        lines.append(f"| {title(first)} | {percent(untrusted(first))} | " +
-                     " | ".join(percent(1 - claims[c].outside) for c in order) +
-                     f" | {percent(claims['tolerance'].outside)} | {figure(claims['depth_sd'].bias_rel)} | "
-                     f"{figure(claims['jitter'].bias_rel) if 'jitter' in first.family else '-'} | {verdict(missed)} |")
-    return table("| good, by | value | untrusted | depth | depth, process | rate | depth_sd | depth_max | jitter | tolerance short | "
+        lines.append(f"| {title(first)} | {first.trials:.0f} | {percent(untrusted(first))} | " +
+                     " | ".join(percent(1 - claims[c].mean("outside")) for c in order) +
+                     f" | {percent(claims['tolerance'].mean('outside'))} | {figure(claims['depth_sd'].mean('error_rel'))} | "
+                     f"{figure(claims['jitter'].mean('error_rel')) if 'jitter' in first.family else '-'} | {verdict(missed)} |")
+    return table("| good, by | value | trials | untrusted | depth | depth, process | rate | depth_sd | depth_max | jitter | tolerance short | "
                  "depth_sd off, % | jitter off, % | met |", lines)
 
 
-def sweep_table(lines_of_program, judge, found):
+def sweep_table(sweeps, judge, found):
     lines = []
-    for text in lines_of_program:
-        what, setpoints, snr, deviation, hysteresis, *figures = text.split("\t")
-        trials, lost, covered, bias, u = map(float, figures)
-        n = trials - lost
-        row = Row(outside=1 - covered / n if n else math.nan, outside_sd=0.0, trusted=n)
+    for s in sweeps:
+        n = s.trials - s.untrusted
+        row = Row(outside=n - s.covered, outside2=n - s.covered, trusted=n)
         missed = [] if covers(judge, row, *COVERAGE) else ["coverage"]
         found["aims"] += 1
-        found["missed"] += [f"{what}, {setpoints} setpoints, {snr} dB, {deviation} µm: coverage"] if missed else []
-        lines.append(f"| {what} | {setpoints} | {snr} | {deviation} | {hysteresis} | {percent(lost / trials)} | "
-                     f"{percent(1 - row.outside)} | {figure(bias)} | {figure(u)} | {verdict(missed)} |")
-    return table("| | setpoints | SNR, dB | deviations, µm | hysteresis, µm | untrusted | coverage | bias, µm | mean U, µm | met |", lines)
+        found["missed"] += [f"{s.what}, {s.setpoints} setpoints, {s.snr} dB, {s.deviation} µm: coverage"] if missed else []
+        lines.append(f"| {s.what} | {s.setpoints} | {s.snr} | {s.deviation} | {s.hysteresis} | {s.trials:.0f} | {percent(s.untrusted / s.trials)} | "
+                     f"{percent(1 - row.mean('outside'))} | {figure(s.error / n)} | {figure(s.u / n)} | {verdict(missed)} |")
+    return table("| | setpoints | SNR, dB | deviations, µm | hysteresis, µm | trials | untrusted | coverage | bias, µm | mean U, µm | met |", lines)
 
 
 HEAD = """# Signals that the model does not fit
 
-Written by `make bench`; do not edit. Recordings with exactly known truth (`tests/bench/recording.c`; they share no code with the
+Written by `make misfits` from [what the trials came to](../tests/bench/misfit_counts.tsv) by version {method} of the
+[method](method.md#versions); do not edit. Recordings with exactly known truth (`tests/bench/recording.c`; they share no code with the
 estimators and none with the virtual bench) go through tare, spin-up, window, coast and rest into the point's analysis. Of each
-family ([misfits.c](../tests/bench/misfits.c)) and severity, {trials} trials{few}: even ones of a nominal pen (120 Hz, 1 mm, duty 0.4,
+family ([misfits.c](../tests/bench/misfits.c)) and severity, {trials} trials{few}: even ones are of a nominal pen (120 Hz, 1 mm, duty 0.4,
 40 dB, sd 8 µm, 20 kS/s, 3 s), odd ones of others (80 to 200 Hz, 0.6 to 1.6 mm, duty 0.25 to 0.65, 32 to 50 dB). One of them alone:
-`build/dev/tests/bench/misfit --family NAME --severity X --one TRIAL`.
+`build/dev/tests/bench/misfit --family NAME --severity X --one TRIAL`. Runs of other trials add to these, never to those of another
+version.
 
 - **outside U**: of the trusted results, how many % are further from the truth than their expanded uncertainty; at most 5.
 - **untrusted**: how many % are not trusted, so that no limit is passed by them.
@@ -262,19 +225,17 @@ bound, at a risk of {risk:g} for all {looked_at} shares of this page together.
 """
 
 
-def fewest_trials(*cells):
-    return int(min(row.trials for some in cells for claims in some.values() for row in claims.values()))
+def trials_text(*cells):
+    n = [int(row.trials) for some in cells for claims in some.values() for row in claims.values()]
+    few = "" if min(n) >= TRIALS_WANTED else f" (it takes {TRIALS_WANTED} to show the targets)"
+    return f"{min(n)}" if min(n) == max(n) else f"{min(n)} to {max(n)}", few
 
 
-def write(build, trials=200, good=4000, page=False, keep=None, processes=None):
-    """Returns (rows that meet their targets, rows, share of good signals with duty <= 0.85 that are untrusted)."""
-    bench = Bench(build, processes, keep)
-    misfits = cells_of(bench.misfit("misfits", "--trials", trials))
-    fits = cells_of(bench.misfit("fits", "--trials", trials, "--family", "fits-"))
-    goods = bench.misfit("good", "--good", good)
-    sweeps = bench.sweeps(trials)
-    trials = fewest_trials(misfits, fits)
-    judge = Judge(len(sweeps) + 10 * len(misfits) + 10 * len(fits) + 5 * len(cells_of(goods)))
+def page_of(counts):
+    """Returns its text and (rows that meet their targets, rows, share of good signals with duty <= 0.85 that are untrusted)."""
+    misfits, fits, goods, sweeps = counts.of_kind("misfit", "misfit*"), counts.of_kind("fits"), counts.of_kind("good"), counts.sweeps.values()
+    trials, few = trials_text(misfits, fits)
+    judge = Judge(len(sweeps) + 10 * len(misfits) + 10 * len(fits) + 5 * len(goods))
     found = {"aims": 0, "missed": []}
     parts = ["\n## Good signals\n\n" + GOOD_NOTE, good_table(goods, judge, found),
              "\n## Misfits: depth and rate\n\n" + MISFIT_NOTE, misfit_table(misfits, judge, found),
@@ -282,16 +243,23 @@ def write(build, trials=200, good=4000, page=False, keep=None, processes=None):
              "\n## Good signals, every result\n\n" + FITS_NOTE, accuracy_table(fits, judge, found),
              "\n## Sweeps\n\n" + SWEEP_NOTE, sweep_table(sweeps, judge, found)]
     missed = found["missed"]
-    text = HEAD.format(trials=trials, z=judge.z, risk=RISK, looked_at=judge.looked_at, met=found["aims"] - len(missed),
-                       aims=found["aims"], few="" if trials >= TRIALS_WANTED else f" (fewer than the {TRIALS_WANTED} that it takes)")
+    text = HEAD.format(trials=trials, few=few, method=counts.method, z=judge.z, risk=RISK, looked_at=judge.looked_at,
+                       met=found["aims"] - len(missed), aims=found["aims"])
     text += "".join(f"\n- missed: {m}" for m in missed) + ("\n" if missed else "") + "\n".join(parts)
-    if page or trials >= TRIALS_WANTED:
-        PAGE.write_text(text)
-        print(f"bench: {PAGE} written")
-    else:
-        print(text)
-    usual = cells_of(goods)[("duty <= 0.85", "")]
-    return found["aims"] - len(missed), found["aims"], max(untrusted(usual[c]) for c in ("depth", "rate"))
+    usual = goods[("duty <= 0.85", "")]
+    return text, (found["aims"] - len(missed), found["aims"], max(untrusted(usual[c]) for c in ("depth", "rate")))
+
+
+def write(build, trials=TRIALS_WANTED, good=4000, anew=False, processes=None):
+    """Measures what is wanting and writes the page; returns what page_of() does behind the text. Raises Mixed."""
+    counts = Counts()
+    if anew:
+        counts.method, counts.rows, counts.sweeps = None, {}, {}
+    Bench(build, processes).more(counts, trials, good)
+    text, figures = page_of(counts)
+    PAGE.write_text(text)
+    print(f"bench: {PAGE} written")
+    return figures
 
 
 GOOD_NOTE = """60 to 300 Hz, 0.2 to 2.5 mm, duty 0.15 to 0.95, 20 to 60 dB, 12 to 24 bits, hum to 7 mN, drift, jitter to 2 %, widths, slow
@@ -323,8 +291,9 @@ if __name__ == "__main__":
     parser.add_argument("build")
     parser.add_argument("trials", type=int, nargs="?", default=TRIALS_WANTED)
     parser.add_argument("good", type=int, nargs="?", default=4000)
-    parser.add_argument("--page", action="store_true")
-    parser.add_argument("--keep")
+    parser.add_argument("--anew", action="store_true")
     parser.add_argument("--processes", type=int)
-    print("bench: misfits: {} of {} rows meet their targets; good signals untrusted {:.2%}".format(
-        *write(**vars(parser.parse_args()))))
+    try:
+        print("bench: misfits: {} of {} rows meet their targets; good signals untrusted {:.2%}".format(*write(**vars(parser.parse_args()))))
+    except Mixed as e:
+        sys.exit(f"misfit_table: tests/bench/misfit_counts.tsv: {e}; --anew measures from the start")

@@ -1,13 +1,15 @@
 /* Coverage of linearity and hysteresis: sweeps of 3, 6 and 15 setpoints, up and down again, on one bench whose certificates
  * are wrong by what they state; the pen's own deviations and hysteresis are known.
- * sweep_trials [TRIALS [PROCESSES]]: 200 of each kind, 1. A line for each: what, setpoints, SNR in dB, sd of the deviations,
- * hysteresis, trials, untrusted, covered, bias, mean U, lengths in um. Not a test: it prints and judges nothing. */
+ * sweep_trials [TRIALS [PROCESSES [FIRST]]]: 200 of each kind, 1, 0; FIRST is the number of the first. A line with the
+ * method's version, and one for each kind: what, setpoints, SNR in dB, sd of the deviations, hysteresis, trials, untrusted,
+ * covered, sums of error and U, lengths in um. Not a test: it prints and judges nothing. */
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "rig/measure/method.h"
 #include "rig/measure/sweep.h"
 #include "tests/bench/misfit_trial.h"
 #include "tests/bench/pw1.h"
@@ -127,7 +129,7 @@ static struct outcome judge(const struct sweep *s)
 
 /* ---- in processes of their own */
 
-static int run_apart(const struct kind *kind, unsigned first, unsigned trials, unsigned step)
+static int run_apart(const struct kind *kind, unsigned first, unsigned end, unsigned step)
 {
 	static struct sweep sweep;
 	int ends[2];
@@ -143,7 +145,7 @@ static int run_apart(const struct kind *kind, unsigned first, unsigned trials, u
 		close(ends[1]);
 		return ends[0];
 	}
-	for (unsigned k = first; k < trials; k += step) {
+	for (unsigned k = first; k < end; k += step) {
 		struct outcome o;
 
 		run_sweep(kind, 1000000u * (uint64_t)(kind - kinds + 1) + k, &sweep);
@@ -156,24 +158,24 @@ static int run_apart(const struct kind *kind, unsigned first, unsigned trials, u
 
 struct sum {
 	unsigned n, untrusted, covered;
-	double bias, u;
+	double error, u;
 };
 
 static void print(const struct kind *kind, const char *name, const struct sum *s)
 {
-	printf("%s\t%u\t%g\t%g\t%g\t%u\t%u\t%u\t%.4g\t%.4g\n", name, kind->setpoints, kind->snr_db,
+	printf("%s\t%u\t%g\t%g\t%g\t%u\t%u\t%u\t%.6g\t%.6g\n", name, kind->setpoints, kind->snr_db,
 	       1000.0 * kind->deviation_mm, 1000.0 * kind->hysteresis_mm, s->n, s->untrusted, s->covered,
-	       1000.0 * s->bias / (s->n - s->untrusted), 1000.0 * s->u / (s->n - s->untrusted));
+	       1000.0 * s->error, 1000.0 * s->u);
 	fflush(stdout);
 }
 
-static void run_kind(const struct kind *kind, unsigned trials, unsigned processes)
+static void run_kind(const struct kind *kind, unsigned first, unsigned trials, unsigned processes)
 {
 	struct sum sums[2] = {{0}};
 	int from[PROCESSES_MAX];
 
 	for (unsigned i = 0; i < processes; i++)
-		from[i] = run_apart(kind, i, trials, processes);
+		from[i] = run_apart(kind, first + i, first + trials, processes);
 	for (unsigned k = 0; k < trials; k++) {
 		struct outcome o;
 
@@ -187,7 +189,7 @@ static void run_kind(const struct kind *kind, unsigned trials, unsigned processe
 			if (!o.trusted[i])
 				continue;
 			sums[i].covered += fabs(error) <= o.expanded_u[i];
-			sums[i].bias += error;
+			sums[i].error += error;
 			sums[i].u += o.expanded_u[i];
 		}
 	}
@@ -202,9 +204,11 @@ static void run_kind(const struct kind *kind, unsigned trials, unsigned processe
 int main(int argc, char **argv)
 {
 	unsigned trials = argc > 1 ? (unsigned)atoi(argv[1]) : 200, processes = argc > 2 ? (unsigned)atoi(argv[2]) : 1;
+	unsigned first = argc > 3 ? (unsigned)atoi(argv[3]) : 0;
 
 	processes = processes < 1 ? 1 : processes > PROCESSES_MAX ? PROCESSES_MAX : processes;
+	printf("method\t%u\n", METHOD_VERSION);
 	for (unsigned i = 0; i < KINDS; i++)
-		run_kind(&kinds[i], trials, processes);
+		run_kind(&kinds[i], first, trials, processes);
 	return 0;
 }
