@@ -46,7 +46,8 @@ static double true_sd(const struct recording *r, const struct take *take)
 static double true_process_sd(const struct recording *r, const struct take *take)
 {
 	(void)take;
-	return sqrt(r->depth_sd_mm * r->depth_sd_mm + 0.5 * r->slow_mm * r->slow_mm);
+	return sqrt(r->depth_sd_mm * r->depth_sd_mm + 0.5 * r->slow_mm * r->slow_mm +
+		    r->misfit.alternate_mm * r->misfit.alternate_mm);
 }
 
 static double true_jitter(const struct recording *r, const struct take *take)
@@ -59,7 +60,8 @@ static double true_jitter(const struct recording *r, const struct take *take)
 static double true_process_jitter(const struct recording *r, const struct take *take)
 {
 	(void)take;
-	return 100.0 * r->jitter * (r->speed_change == SPEED_IN_GAP ? M_SQRT1_2 : 1.0);
+	return 100.0 * hypot(r->jitter * (r->speed_change == SPEED_IN_GAP ? M_SQRT1_2 : 1.0),
+			     r->misfit.rate_drift / sqrt(12.0));
 }
 
 static double true_max(const struct recording *r, const struct take *take)
@@ -246,7 +248,8 @@ void misfit_judge(const struct recording *r, const struct take *take, const stru
 		if (results->check[i].check < MODEL_CHECKS)
 			ret->state[results->check[i].check] = results->check[i].state;
 	}
-	ret->miscounted = (missed->trusted && missed->value != 0.0) || (doubled->trusted && doubled->value != 0.0);
+	ret->miscounted =
+		(missed->trusted && missed->value != take->truth.missed) || (doubled->trusted && doubled->value != 0.0);
 	ret->strokes = (unsigned)misfit_find(results, "strokes", "")->value;
 	ret->strokes_made = take->truth.strokes;
 }

@@ -393,6 +393,145 @@ RULE(modulated)
 	r->slow_hz = s;
 }
 
+/* ---- of the pen and the phantom, while they run */
+
+RULE(rate_drift)
+{
+	r->misfit.rate_drift = s;
+}
+
+RULE(alternating)
+{
+	r->misfit.alternate_mm = s;
+}
+
+RULE(skipping)
+{
+	r->misfit.skip = (unsigned)s;
+}
+
+RULE(softening)
+{
+	r->misfit.soften = s;
+}
+
+/* ---- a bench that is not what it says */
+
+static void cell_in_step(struct recording *r, double damping, double declared)
+{
+	cell(r, 10.0 * r->rate_hz, damping);
+	r->declared_hz = declared * r->cell_hz;
+	r->declared_damping = declared > 0.0 ? damping : 0.0;
+}
+
+RULE(cell_multiple)
+{
+	cell_in_step(r, s, 1.0);
+}
+
+RULE(cell_multiple_off)
+{
+	cell_in_step(r, s, 1.05);
+}
+
+RULE(cell_multiple_undeclared)
+{
+	cell_in_step(r, s, 0.0);
+}
+
+RULE(held)
+{
+	r->misfit.hold = (unsigned)s;
+}
+
+RULE(lost)
+{
+	r->misfit.lost = (unsigned)s;
+}
+
+RULE(floor_of_gap)
+{
+	r->misfit.floor = true;
+	r->misfit.floor_at = s;
+}
+
+RULE(floor_behind_noise)
+{
+	floor_of_gap(r, s);
+	r->misfit.clip_behind_noise = true;
+}
+
+RULE(high_pass)
+{
+	r->misfit.high_pass_hz = s;
+}
+
+RULE(average)
+{
+	r->misfit.average = (unsigned)s;
+}
+
+RULE(motor_line)
+{
+	r->misfit.line_hz = 73.0;
+	r->misfit.line_of_motor = true;
+	r->misfit.line_n = s;
+}
+
+RULE(motor_line_half)
+{
+	motor_line(r, s);
+	r->misfit.line_hz = 1.5 * r->rate_hz;
+}
+
+RULE(gain_step)
+{
+	r->misfit.gain_step = s;
+}
+
+RULE(line_beats)
+{
+	r->misfit.line_hz = r->rate_hz + 0.3;
+	r->misfit.line_n = s;
+}
+
+RULE(line_grows)
+{
+	r->misfit.line_hz = 73.0;
+	r->misfit.line_grows = true;
+	r->misfit.line_n = s;
+}
+
+RULE(dimmer)
+{
+	r->misfit.dimmer_n = s;
+}
+
+/* ---- two at once */
+
+RULE(clip_adhesion)
+{
+	clip(r, s);
+	r->misfit.adhesion = s;
+}
+
+RULE(tail_inertia)
+{
+	r->misfit.tail = s;
+	r->misfit.inertia_n = 0.1 * s;
+}
+
+RULE(adhesion_bounce)
+{
+	r->misfit.adhesion = r->misfit.bounce = s;
+}
+
+RULE(unsettled_softening)
+{
+	unsettled_for(r, s, 0.5);
+	r->misfit.soften = s;
+}
+
 /* ---- what the model fits */
 
 /* Depth 1 or 2.5 mm, duty 0.4 or 0.7, sd 8 or 20 um, strokes moved or scaled: all of them, in turn. */
@@ -447,6 +586,12 @@ RULE(fits_jitter_noisy)
 		.name = name_, .unit = unit_, .apply = apply_, .severity = {__VA_ARGS__}, .as_drawn = true             \
 	}
 
+/* What no force signal tells: nothing is asked of its trusted points here. */
+#define UNTOLD(name_, unit_, apply_, ...)                                                                              \
+	{                                                                                                              \
+		.name = name_, .unit = unit_, .apply = apply_, .severity = {__VA_ARGS__}, .depth_wrong = true          \
+	}
+
 #define FITS(name_, unit_, apply_, ...)                                                                                \
 	{                                                                                                              \
 		.name = name_, .unit = unit_, .apply = apply_, .severity = {__VA_ARGS__}, .fits = true                 \
@@ -472,7 +617,7 @@ const struct misfit_family misfit_families[] = {
 	ROW("never-off", "mm", never_off, 0.01, 0.05, 0.2),
 	ROW("never-off-tare", "mm", never_off_tare, 0.01, 0.05, 0.2),
 	ROW("dwell", "mm", dwell, 0.01, 0.05, 0.2),
-	{.name = "dwell-tare", .unit = "mm", .apply = dwell_tare, .severity = {0.01, 0.05, 0.2}, .depth_wrong = true},
+	UNTOLD("dwell-tare", "mm", dwell_tare, 0.01, 0.05, 0.2),
 	ROW("dwell-tare-zero-known", "mm", dwell_tare_zero, 0.01, 0.05, 0.2),
 	ROW("tare-contact", "mm", tare_contact, 0.01, 0.05, 0.2),
 	ROW("clip", "of the height", clip, 0.0005, 0.005, 0.02, 0.1, 0.3),
@@ -515,6 +660,29 @@ const struct misfit_family misfit_families[] = {
 	ROW("unsettled-fast", "mm", unsettled_fast, 0.05, 0.2),
 	ROW("unsettled-slow", "mm", unsettled_slow, 0.01, 0.02, 0.05),
 	ROW("modulated", "Hz", modulated, 3.0, 0.4),
+	ROW("rate-drift", "over the window", rate_drift, 0.001, 0.01, 0.05, 0.2, -0.05),
+	ROW("alternating", "mm", alternating, 0.01, 0.03, 0.1),
+	ROW("skipping", "strokes", skipping, 50, 10, 4, 2),
+	ROW("softening", "over the window", softening, 0.001, 0.005, 0.02, 0.1, -0.02),
+	ROW("cell-multiple-of-rate", "damping", cell_multiple, 0.05, 0.01, 0.003),
+	ROW("cell-multiple-declared-1.05", "damping", cell_multiple_off, 0.05, 0.01, 0.003),
+	ROW("cell-multiple-undeclared", "damping", cell_multiple_undeclared, 0.3, 0.05, 0.01, 0.003),
+	ROW("held-samples", "times", held, 2, 4, 10),
+	UNTOLD("lost-samples", "samples", lost, 1, 5, 40),
+	UNTOLD("floor-of-gap", "of the height", floor_of_gap, -0.01, 0.002, 0.01, 0.05),
+	ROW("floor-behind-noise", "of the height", floor_behind_noise, -0.01, 0.002, 0.01, 0.05),
+	ROW("alternating-current", "Hz", high_pass, 0.01, 0.1, 1.0, 10.0),
+	ROW("running-average", "samples", average, 4, 10, 20, 40),
+	ROW("motor-73Hz", "N", motor_line, 0.002, 0.01, 0.05),
+	ROW("motor-1.5-times-rate", "N", motor_line_half, 0.002, 0.01, 0.05),
+	ROW("gain-step", "of the gain", gain_step, 0.001, 0.005, 0.02),
+	ROW("line-beats", "N", line_beats, 0.001, 0.005, 0.02),
+	ROW("line-grows", "N", line_grows, 0.002, 0.01, 0.05),
+	ROW("dimmer", "N", dimmer, 0.002, 0.02, 0.1),
+	ROW("clip-and-adhesion", "of the height", clip_adhesion, 0.002, 0.01, 0.05),
+	ROW("tail-and-inertia", "of the height", tail_inertia, 0.01, 0.03, 0.1),
+	ROW("adhesion-and-bounce", "of the height", adhesion_bounce, 0.002, 0.01, 0.03),
+	UNTOLD("unsettled-and-softening", "mm, of the force", unsettled_softening, 0.005, 0.02, 0.05),
 	FITS("fits-noise", "dB", fits_noise, 20, 40, 60),
 	FITS("fits-minute", "dB", fits_minute, 20, 40, 60),
 	FITS("fits-jitter", "%", fits_jitter, 0.1, 0.3, 1, 3, 5),

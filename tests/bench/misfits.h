@@ -12,7 +12,7 @@ struct misfit_family {
 	double severity[SEVERITIES_MAX]; /* the first 0 behind the first ends them */
 	/* Makes the recording one of the family. */
 	void (*apply)(struct recording *r, double severity);
-	bool depth_wrong; /* its depth is told by no force signal: of its trusted points nothing is asked here */
+	bool depth_wrong; /* what is wrong with it no force signal tells: of its trusted points nothing is asked here */
 	bool as_drawn;    /* tried on the nominal recording alone */
 	bool fits;        /* no misfit at all: of these every result is asked for its accuracy */
 };

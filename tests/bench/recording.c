@@ -12,6 +12,8 @@
 #define COAST_STROKES 6
 #define CELL_STEPS    8 /* per sample */
 #define SECOND_AT     0.2
+#define LOSSES        5
+#define AVERAGE_MAX   256
 
 struct stroke_plan {
 	double instant_s, period_s, depth_mm, width;
@@ -29,6 +31,9 @@ struct maker {
 	unsigned at; /* stroke whose neighbourhood the last time was in */
 	double tail_n, tail_top, cell_y, cell_v;
 	double *wave; /* noise */
+	double coupled_n, sum_n, last_n[AVERAGE_MAX];
+	unsigned long samples; /* averaged */
+	bool begun;
 };
 
 static double uniform(struct pw1_random *random)
@@ -173,6 +178,16 @@ static double contact(const struct recording *r, double depth_mm)
 
 /* ---- strokes */
 
+static double share_of_window(const struct maker *m, double at_s)
+{
+	return fmin(1.0, fmax(0.0, (at_s - m->r->tare_s - m->r->settle_s) / m->r->window_s));
+}
+
+static bool skipped(const struct maker *m, unsigned i)
+{
+	return m->r->misfit.skip > 0 && i % m->r->misfit.skip == 0;
+}
+
 static double period_of(struct maker *m, unsigned i)
 {
 	const struct recording *r = m->r;
@@ -184,7 +199,9 @@ static double period_of(struct maker *m, unsigned i)
 		slow += r->misfit.unsettled_rate * exp(-late / r->misfit.unsettled_s);
 	}
 
-	return (1.0 + slow + r->jitter * pw1_normal(&m->strokes)) / r->rate_hz;
+	double grown = i > 0 && r->misfit.rate_drift != 0.0 ? share_of_window(m, m->plan[i - 1].instant_s) : 0.0;
+
+	return (1.0 + slow + r->jitter * pw1_normal(&m->strokes)) / r->rate_hz / (1.0 + r->misfit.rate_drift * grown);
 }
 
 static void place(struct maker *m, unsigned i, double period)
@@ -232,7 +249,10 @@ static void make_strokes(struct maker *m)
 		s->depth_mm += r->slow_mm * sin(2.0 * M_PI * r->slow_hz * s->instant_s);
 		if (r->misfit.unsettled_mm != 0.0)
 			s->depth_mm -= r->misfit.unsettled_mm * exp(-fmax(late, reach_s) / r->misfit.unsettled_s);
-		s->depth_mm = fmax(s->depth_mm, 0.0); /* a path that is scaled by less would turn around */
+		s->depth_mm += i % 2 ? -r->misfit.alternate_mm : r->misfit.alternate_mm;
+		s->depth_mm = skipped(m, i)
+				      ? 0.0
+				      : fmax(s->depth_mm, 0.0); /* a path that is scaled by less would turn around */
 		s->width = 1.0 + r->width_sd * pw1_normal(&m->strokes);
 	}
 }
@@ -241,24 +261,28 @@ static void make_strokes(struct maker *m)
 static void note_truth(struct maker *m)
 {
 	struct recording_truth *t = &m->take->truth;
-	double n = m->end - m->first, sum = 0.0, squares = 0.0, periods = 0.0;
+	double n = m->end - m->first, made = 0.0, sum = 0.0, squares = 0.0, periods = 0.0;
 	double mean = (m->plan[m->end - 1].instant_s - m->plan[m->first].instant_s) / (n - 1.0);
 
-	t->strokes = (unsigned)n;
-	t->rate_hz = 1.0 / mean;
 	for (unsigned i = m->first; i < m->end; i++) {
 		double late = m->plan[i].instant_s - m->r->tare_s - m->r->settle_s, depth = m->plan[i].depth_mm;
 
 		if (m->r->misfit.unsettled_mm != 0.0)
 			depth += m->r->misfit.unsettled_mm * exp(-late / m->r->misfit.unsettled_s);
+		if (i + 1 < m->end)
+			periods += pow(m->plan[i + 1].instant_s - m->plan[i].instant_s - mean, 2.0);
+		t->missed += skipped(m, i);
+		if (skipped(m, i))
+			continue;
+		made++;
 		sum += depth;
 		squares += depth * depth;
 		t->depth_max_mm = fmax(t->depth_max_mm, depth);
-		if (i + 1 < m->end)
-			periods += pow(m->plan[i + 1].instant_s - m->plan[i].instant_s - mean, 2.0);
 	}
-	t->depth_mm = sum / n;
-	t->depth_sd_mm = sqrt(fmax(0.0, squares - sum * sum / n) / (n - 1.0));
+	t->strokes = (unsigned)made;
+	t->rate_hz = 1.0 / mean;
+	t->depth_mm = sum / made;
+	t->depth_sd_mm = sqrt(fmax(0.0, squares - sum * sum / made) / (made - 1.0));
 	t->jitter_pct = 100.0 * sqrt(periods / (n - 2.0)) / mean;
 }
 
@@ -363,6 +387,8 @@ static double inertia(const struct maker *m, unsigned stroke, double u)
 	const struct misfit *f = &m->r->misfit;
 	double speed = 1.0 / (m->r->rate_hz * m->plan[stroke].period_s), w = 2.0 * M_PI * u;
 
+	if (f->inertia_n == 0.0 && f->inertia_q_n == 0.0 && f->inertia_2_n == 0.0)
+		return 0.0;
 	return speed * speed * (f->inertia_n * cos(w) + f->inertia_q_n * sin(w) + f->inertia_2_n * cos(2.0 * w));
 }
 
@@ -388,6 +414,8 @@ static double force_at(struct maker *m, double at_s, double step_s)
 		m->tail_n += (force - m->tail_n) * step_s * 10.0 * r->rate_hz;
 		force = (force + f->tail * m->tail_n) / m->tail_top;
 	}
+	if (f->soften != 0.0)
+		force *= 1.0 - f->soften * share_of_window(m, at_s);
 	if (moves && (stroke > 0 || u > 0.0))
 		force += lobes(m, u);
 	return moves ? force + inertia(m, stroke, u) : force;
@@ -509,6 +537,13 @@ static double in_tare(const struct maker *m, double at_s)
 	return sum;
 }
 
+static double line_share(const struct maker *m, double at_s)
+{
+	if (m->r->misfit.line_of_motor)
+		return at_s > m->plan[0].instant_s && at_s < m->plan[m->count - 1].instant_s ? 1.0 : 0.0;
+	return m->r->misfit.line_grows ? share_of_window(m, at_s) : 1.0;
+}
+
 static double added(const struct maker *m, const struct additions *a, double at_s)
 {
 	const struct recording *r = m->r;
@@ -518,10 +553,12 @@ static double added(const struct maker *m, const struct additions *a, double at_
 	sum += r->drift_n * (at_s / m->end_s + 0.2 * sin(2.0 * M_PI * at_s / m->end_s + a->tremor_phase));
 	sum += r->hum_n * sin(2.0 * M_PI * r->hum_hz * at_s + a->phase);
 	if (f->line_n != 0.0)
-		sum += f->line_n * sin(2.0 * M_PI * f->line_hz * at_s + a->line_phase);
+		sum += line_share(m, at_s) * f->line_n * sin(2.0 * M_PI * f->line_hz * at_s + a->line_phase);
 	if (f->tremor_n != 0.0)
 		sum += f->tremor_n * (0.8 * sin(2.0 * M_PI * 3.1 * at_s + a->tremor_phase) +
 				      0.2 * sin(2.0 * M_PI * 5.3 * at_s + a->line_phase));
+	if (f->dimmer_n != 0.0)
+		sum += f->dimmer_n * half_sine(fmod(at_s, 0.01), 0.002, 0.0005);
 	if (f->step_n != 0.0 && at_s > a->step_s)
 		sum += f->step_n;
 	for (unsigned i = 0; i < f->impulses && i < 32; i++)
@@ -529,11 +566,37 @@ static double added(const struct maker *m, const struct additions *a, double at_
 	return sum;
 }
 
+/* What comes before its ends. */
+static double coupled(struct maker *m, double force)
+{
+	const struct misfit *f = &m->r->misfit;
+
+	if (f->high_pass_hz > 0.0) {
+		m->coupled_n = m->begun ? m->coupled_n : force;
+		m->coupled_n += (force - m->coupled_n) * 2.0 * M_PI * f->high_pass_hz / m->r->fs_hz;
+		force -= m->coupled_n - m->r->level_n;
+	}
+	if (f->average > 1) {
+		double *slot = &m->last_n[m->samples++ % f->average];
+
+		m->sum_n += force - (m->begun ? *slot : 0.0);
+		if (!m->begun)
+			for (unsigned i = 1; i < f->average; i++)
+				m->last_n[i] = force, m->sum_n += force;
+		*slot = force;
+		force = m->sum_n / f->average;
+	}
+	m->begun = true;
+	return force;
+}
+
 static double front_end(const struct maker *m, double force)
 {
 	const struct misfit *f = &m->r->misfit;
 	double end = m->r->level_n + m->height_n * (1.0 - f->clip);
 
+	if (f->floor)
+		force = fmax(force, m->r->level_n + f->floor_at * m->height_n);
 	return f->clip == 0.0 || force <= end ? force : end + f->clip_slope * (force - end);
 }
 
@@ -574,6 +637,15 @@ static void spoil(struct maker *m)
 	at = sample_in(m, t->measure, t->coast - frozen);
 	for (uint64_t i = 1; i < frozen; i++)
 		t->counts[at + i] = t->counts[at];
+	for (uint64_t i = 0; f->hold > 1 && i < t->samples; i++)
+		t->counts[i] = t->counts[i - i % f->hold];
+	for (unsigned k = 0; f->lost > 0 && k < LOSSES; k++) {
+		at = sample_in(m, t->measure, t->coast - f->lost);
+		t->samples -= f->lost;
+		t->coast -= f->lost;
+		t->rest -= f->lost;
+		memmove(&t->counts[at], &t->counts[at + f->lost], (t->samples - at) * sizeof(*t->counts));
+	}
 }
 
 static void fill(struct maker *m)
@@ -587,6 +659,9 @@ static void fill(struct maker *m)
 		double force = r->cell_hz > 0.0 ? through_cell(m, i) : force_at(m, at, 1.0 / r->fs_hz);
 
 		force += added(m, &a, at);
+		if (at > a.step_s)
+			force *= 1.0 + r->misfit.gain_step;
+		force = coupled(m, force);
 		force = before ? front_end(m, force + noise) : front_end(m, force) + noise;
 		m->take->counts[i] = convert(m->take, force);
 	}

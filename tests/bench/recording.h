@@ -50,6 +50,20 @@ struct misfit {
 		unsettled_s;   /* depth still on its way at the window's head: by this, falling with this time */
 	bool unsettled_long;   /* it was so since the start, not only for 0.3 s */
 	double unsettled_rate; /* share by which the rate still lacks at the window's head, falling with the same time */
+	double rate_drift;     /* share by which the rate has grown at the window's end */
+	double alternate_mm;   /* every other stroke is as much deeper, the next one shallower */
+	unsigned skip;         /* every so many-th stroke does not reach the phantom */
+	double soften;         /* share by which the phantom's force has fallen at the window's end */
+	unsigned hold;         /* the converter is slower than it says: each count comes so many times */
+	unsigned lost;         /* samples that are lost in the window, five times, and nobody says so */
+	bool floor;            /* the front end ends below, */
+	double floor_at;       /* at this share of the height above the level */
+	double high_pass_hz;   /* the front end is coupled by alternating current */
+	unsigned average;      /* the front end shows the mean of so many samples */
+	bool line_of_motor;    /* line_n is there while the pen runs */
+	bool line_grows;       /* line_n comes up over the window */
+	double dimmer_n;       /* blows of 0.5 ms, a hundred a second */
+	double gain_step;      /* share by which the gain of the front end jumps in the window */
 	enum noise_kind noise;
 	double noise_hz;
 };
@@ -87,7 +101,7 @@ struct recording {
 
 struct recording_truth {
 	double depth_mm, depth_sd_mm, depth_max_mm, rate_hz, jitter_pct; /* of the strokes made in the window */
-	unsigned strokes;
+	unsigned strokes, missed; /* that reach the phantom; that do not, between others */
 };
 
 struct take {

@@ -134,11 +134,11 @@ def root_u(square, *lines):
 def of_force(i):
     """What a spread rests on, by one method: sd and effective number of depths, K, share of movement, its u and what tops lack, noise, scale."""
     return {"scatter": i["depth_scatter"], "effective": i["depths_effective"], "k": i["tolerance_k"], "share": i["depth_share"], "share_u": i["depth_share_u"],
-            "held": i["depth_share_held"], "noise2": i["depth_noise_variance"], "noise2_u": i["depth_noise_variance_u"], "scale_rel": i["scale_rel"]}
+            "held": i["depth_share_held"], "moved2": i["depth_moved_variance"], "noise2": i["depth_noise_variance"], "noise2_u": i["depth_noise_variance_u"], "scale_rel": i["scale_rel"]}
 
 
 def of_bar(i):
-    return {"scatter": i["bar_depth_scatter"], "effective": i["bar_depths_effective"], "k": i["bar_tolerance_k"], "share": 1, "share_u": 0, "held": 0,
+    return {"scatter": i["bar_depth_scatter"], "effective": i["bar_depths_effective"], "k": i["bar_tolerance_k"], "share": 1, "share_u": 0, "held": 0, "moved2": 0,
             "noise2": i["bar_depth_noise"] ** 2, "noise2_u": 0, "scale_rel": 0}
 
 
@@ -151,7 +151,7 @@ def lines_of_tolerance(s):
 
 def lines_of_largest(s, beyond):
     shape = math.hypot(0.003, s["share_u"] / s["share"])
-    return {"repeatability": math.sqrt(s["noise2"]) / s["share"], "spread": abs(beyond) * math.hypot(shape, 2 * s["held"])}
+    return {"repeatability": math.sqrt(s["noise2"]) / s["share"], "spread": abs(beyond) * math.hypot(shape, 2 * s["held"], min(1, s["moved2"] / s["scatter"] ** 2))}
 
 
 def shared(result, own):

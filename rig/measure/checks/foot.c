@@ -2,6 +2,7 @@
 #include "rig/measure/checks/foot.h"
 
 #include <math.h>
+#include <string.h>
 
 #define TERMS        3
 #define POINTS_MIN   8
@@ -15,6 +16,8 @@
 /* Depth as an eccentric moves the needle: c0 + c1 cos wt + c2 sin wt, mm. */
 struct path {
 	double w, c[TERMS];
+	double own[TERMS][TERMS],
+		noise[TERMS][TERMS]; /* normal matrix; what noise of 1 N in each sample makes of its right side */
 };
 
 /* Of the height: the forces that a path is taken from. */
@@ -23,6 +26,7 @@ struct share {
 };
 static const struct share flank = {0.12, 0.55};
 static const struct share other_flank = {0.18, 0.70}; /* to see how well a path is drawn on to the surface */
+static const struct share high_flank = {0.50, 0.90};  /* where less of what rounds the end of contact reaches */
 
 static double path_at(const struct path *p, double t, double *ret_speed)
 {
@@ -78,16 +82,21 @@ static bool find_path(const struct points *p, const struct foot_question *q, dou
 			continue;
 		for (unsigned r = 0; r < TERMS; r++) {
 			ret->c[r] += p->weight[i] * row[r] * depth;
-			for (unsigned c = 0; c < TERMS; c++)
+			for (unsigned c = 0; c < TERMS; c++) {
 				a[r][c] += p->weight[i] * row[r] * row[c];
+				ret->noise[r][c] += p->weight[i] * row[r] * row[c] / (slope * slope);
+			}
 		}
 		weight += p->weight[i];
 		n++;
 	}
 	for (unsigned r = 0; r < TERMS; r++) {
 		ret->c[r] /= weight;
-		for (unsigned c = 0; c < TERMS; c++)
+		for (unsigned c = 0; c < TERMS; c++) {
 			a[r][c] /= weight;
+			ret->own[r][c] = a[r][c];
+			ret->noise[r][c] /= weight * weight;
+		}
 	}
 	if (straight) { /* the cosine is as good as 1 */
 		for (unsigned r = 0; r < TERMS; r++)
@@ -101,6 +110,7 @@ static bool find_path(const struct points *p, const struct foot_question *q, dou
 struct excess {
 	double area, moment;   /* N x samples; about the surface */
 	double near;           /* the largest area from the beginning on whose centroid is near the surface */
+	double u_area;         /* from noise, by way of the path */
 	double slope_n, speed; /* where the path leaves the surface: N and mm per sample, negative */
 };
 
@@ -166,6 +176,33 @@ static double end_speed(const struct points *p, const struct path *path)
 	return NAN;
 }
 
+/* Standard uncertainty of the area from noise of 1 N in each sample, by way of the path alone. */
+static double area_u(const struct points *p, const struct foot_question *q, double level, double from,
+		     const struct path *path)
+{
+	double gradient[TERMS] = {0.0}, own[TERMS][TERMS], sum = 0.0, speed, force, slope;
+
+	for (unsigned i = 0; i < p->n; i++) {
+		double t = points_at(p, i), depth = path_at(path, t, &speed);
+		double row[TERMS] = {1.0, cos(path->w * t), sin(path->w * t)};
+
+		if (p->weight[i] <= 0.0 || p->y[i] - level > from)
+			continue;
+		if (depth <= 0.0 || curve_force(q->curve, depth, &force, &slope) != 0)
+			break;
+		for (unsigned r = 0; r < TERMS; r++)
+			gradient[r] += slope * row[r] * p->step;
+	}
+	memcpy(own, path->own, sizeof(own));
+	if (!solve_three(own, gradient))
+		return NAN;
+	for (unsigned r = 0; r < TERMS; r++) {
+		for (unsigned c = 0; c < TERMS; c++)
+			sum += gradient[r] * path->noise[r][c] * gradient[c];
+	}
+	return sqrt(sum);
+}
+
 /* By the path of an eccentric, or a straight one. */
 static bool find_excess(const struct points *p, const struct foot_question *q, double level, const struct share *share,
 			bool straight, struct excess *ret)
@@ -183,6 +220,7 @@ static bool find_excess(const struct points *p, const struct foot_question *q, d
 	*ret = excess_of(p, q, level, flank.lo * q->height_n, &path, slope * speed);
 	ret->slope_n = slope * speed;
 	ret->speed = speed;
+	ret->u_area = q->noise_n * area_u(p, q, level, flank.lo * q->height_n, &path);
 	return true;
 }
 
@@ -198,6 +236,23 @@ static double variance_of(double area, double slope_n)
 	return 2.0 * area / -slope_n;
 }
 
+/* A filter that is as slow as the flank is steep rounds the flank itself, and a path through that hides most of it: the nearer
+ * to the top a path is taken from, the more of it is seen. */
+static void find_growth(const struct points *p, const struct foot_question *q, double level, const struct excess *low,
+			struct foot *ret)
+{
+	struct excess high;
+
+	ret->high = ret->growth_sd = NAN;
+	if (!find_excess(p, q, level, &high_flank, false, &high))
+		return;
+
+	double growth = variance_of(high.area, high.slope_n) - variance_of(low->area, low->slope_n);
+
+	ret->high = variance_of(high.area, high.slope_n);
+	ret->growth_sd = growth / hypot(variance_of(high.u_area, high.slope_n), variance_of(low->u_area, low->slope_n));
+}
+
 void foot_find(const struct points *p, const struct foot_question *q, struct foot *ret)
 {
 	double weight, level = level_of(p, q->settled, &weight), per_sample = 0.0;
@@ -211,12 +266,15 @@ void foot_find(const struct points *p, const struct foot_question *q, struct foo
 		per_sample += p->weight[i];
 	per_sample /= p->n * p->step;
 
+	find_growth(p, q, level, &more, ret);
+
 	double long_n = q->settled - points_at(p, 0);
 	double noise = q->noise_n * hypot(sqrt(long_n / per_sample), long_n / sqrt(weight));
 
 	double blur = pow(q->scatter_mm / more.speed, 2.0);
 
 	ret->looked = true;
+	ret->high -= blur;
 	ret->slope_n = more.slope_n;
 	ret->variance = variance_of(more.area, ret->slope_n) - blur;
 	ret->u_variance =

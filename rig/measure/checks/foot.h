@@ -24,6 +24,9 @@ struct foot {
 	double lag; /* the variance, if a cell or filter made it: its force is added near the end of contact; else 0 */
 	double lag_part; /* the same of the largest part from the beginning on that a cell or filter may have made */
 	double slope_n;  /* of the force at the end of contact, N per sample, negative */
+	/* The variance by the path of the forces near the top, and how sure it is that those below show less of it: what rounds
+	 * the flank itself. NaN: no such path. */
+	double high, growth_sd;
 };
 
 void foot_find(const struct points *points, const struct foot_question *question, struct foot *ret);

@@ -5,38 +5,57 @@
 
 #include "rig/measure/statistics.h"
 
+#define MOVED_GAPS   16
+#define MOVED_CHANCE 2.0 /* times its variance, that noise makes of a median of so many */
+
 /* Every second of those kept stays. */
 static void thin_out(struct level_jump *j)
 {
-	for (unsigned i = 0; i < JUMP_KEPT / 2; i++)
+	for (unsigned i = 0; i < JUMP_KEPT / 2; i++) {
 		j->kept[i] = j->kept[2 * i];
+		j->halves[i] = j->halves[2 * i];
+	}
 	j->keeps = JUMP_KEPT / 2;
 	j->each *= 2;
 }
 
-void level_jump_add(struct level_jump *j, double off_n, bool next)
+void level_jump_add(struct level_jump *j, const struct level_gap *gap, bool next)
 {
-	double off = fabs(off_n);
+	double off = fabs(0.5 * (gap->first_n + gap->second_n));
 
 	if (j->gaps == 0)
 		j->each = 1;
 	if (j->gaps > 0 && next)
 		j->largest = fmax(j->largest, fmin(off, j->before));
 	j->before = off;
+	j->samples += gap->n;
 	if (j->gaps++ % j->each != 0)
 		return;
 	if (j->keeps == JUMP_KEPT)
 		thin_out(j);
+	j->halves[j->keeps] = (float)(hypot(gap->first_n, gap->second_n) * M_SQRT1_2);
 	j->kept[j->keeps++] = (float)off;
+}
+
+static double median(const float *of, unsigned n)
+{
+	double sorted[JUMP_KEPT];
+
+	for (unsigned i = 0; i < n; i++)
+		sorted[i] = (double)of[i];
+	return n > 0 ? select_kth(sorted, n, n / 2) : 0.0;
 }
 
 struct level_jump_look level_jump_look(const struct level_jump *j)
 {
-	struct level_jump_look ret = {.largest_n = j->largest};
-	double sorted[JUMP_KEPT];
+	return (struct level_jump_look){.largest_n = j->largest, .usual_n = median(j->kept, j->keeps) / 0.67449};
+}
 
-	for (unsigned i = 0; i < j->keeps; i++)
-		sorted[i] = (double)j->kept[i];
-	ret.usual_n = j->keeps > 0 ? select_kth(sorted, j->keeps, j->keeps / 2) / 0.67449 : 0.0;
-	return ret;
+double level_jump_moved(const struct level_jump *j, double noise_n2)
+{
+	/* of the mean of two squares of normal values of variance 1 the median is ln 2 */
+	double usual_n2 = pow(median(j->halves, j->keeps), 2.0) / M_LN2,
+	       noise = noise_n2 * (double)j->gaps / j->samples;
+
+	return j->gaps >= MOVED_GAPS && usual_n2 > MOVED_CHANCE * noise ? usual_n2 - noise : 0.0;
 }

@@ -10,15 +10,22 @@
 
 struct level_jump {
 	uint64_t gaps;
-	double before;  /* of the gap before this one, N */
-	double largest; /* of the lesser ones of two neighbours, N */
-	float kept[JUMP_KEPT];
-	unsigned keeps, each; /* every each-th gap is kept; doubles when there is no more room */
+	double samples;                           /* that the halves are means of, sum over the gaps */
+	double before;                            /* of the gap before this one, N */
+	double largest;                           /* of the lesser ones of two neighbours, N */
+	float kept[JUMP_KEPT], halves[JUMP_KEPT]; /* of a gap, and rms of its two halves */
+	unsigned keeps, each;                     /* every each-th gap is kept; doubles when there is no more room */
 };
 
-/* Zeroed is empty. off_n: what the baseline leaves of the level of the gap before a stroke; next: the stroke before it was the one
+/* What the baseline leaves of the level of a gap, N: of its two halves, each a mean of n samples. */
+struct level_gap {
+	double first_n, second_n;
+	unsigned n;
+};
+
+/* Zeroed is empty. gap: before a stroke; next: the stroke before it was the one
  * before that gap. */
-void level_jump_add(struct level_jump *jump, double off_n, bool next);
+void level_jump_add(struct level_jump *jump, const struct level_gap *gap, bool next);
 
 struct level_jump_look {
 	double largest_n; /* that two neighbouring gaps are off by, at least */
@@ -26,5 +33,8 @@ struct level_jump_look {
 };
 
 struct level_jump_look level_jump_look(const struct level_jump *jump);
+/* Variance of what moves the force between strokes beyond noise of this variance of a sample, N^2: 0 where that may be
+ * chance. */
+double level_jump_moved(const struct level_jump *jump, double noise_n2);
 
 #endif

@@ -21,7 +21,10 @@
 #define DAMPING_SD   4.0
 #define LEAST_MM     0.002
 #define FOOT_SD      2.0
-#define FOOT_REL     0.4  /* of the effect: force that follows path and curve less well than an eccentric's */
+#define FOOT_REL     0.4 /* of the effect: force that follows path and curve less well than an eccentric's */
+#define GROWS_SD     3.5
+#define GROWS_FOLD   1.25
+#define HIDDEN_FOLD  2.0  /* what rounds the flank itself takes more from the top than it shows: line */
 #define CLEAR        0.01 /* share of the structure in the gap that a ring alone leaves at most */
 #define NEARLY_CLEAR 0.03 /* and a cell that hardly rings */
 #define AGREE_SHARE  0.2
@@ -33,6 +36,8 @@
 #define SILENT       0.1 /* of the ring that a declared cell would show */
 #define U_MAX        0.5 /* of a frequency, relative, and of a damping */
 #define SQRT3        1.7320508075688772
+#define SLOWER       "slower than is declared, or a phantom that follows late"
+#define UNDECLARED   "or a phantom that follows late: declare \"cell\" in the bench file"
 
 /* All that is asked of one pulse. */
 struct cell_case {
@@ -143,6 +148,14 @@ static bool is_too_much(const struct cell_case *c, double effect_mm)
 	return check_outweighs(&scale, effect_mm);
 }
 
+/* What rounds the flank itself, not only the end of contact: the nearer to the top, the more of it is seen. */
+static bool rounds_flank(const struct cell_case *c)
+{
+	const struct foot *f = &c->foot;
+
+	return f->looked && f->growth_sd > FOOT_SD && f->high > GROWS_FOLD * fmax(0.0, f->variance);
+}
+
 /* What delays the force and is not undone, as far as it may be a cell's or a filter's: before a phantom that follows late,
  * or beside force between strokes, a part. */
 static double foot_variance(const struct cell_case *c)
@@ -204,17 +217,33 @@ static double certified_n(const struct cell_case *c)
 	return h->cell_count > 0 ? fabs(h->cell_n / (double)h->cell_count) * cell_u_rel(c->account->config) : 0.0;
 }
 
-static void trip_slower(const struct cell_case *c, double variance, double sd, struct check_result *ret)
+/* Does it make the point untrusted? Its effect is left as far as it can be told; how much more there may be of one that rounds
+ * the flank itself nobody can. */
+static void judge_delay(const struct cell_case *c, double variance, double sd, const char *says,
+			struct check_result *ret)
 {
-	if (variance == 0.0 || !(sd > FOOT_SD) ||
-	    !is_too_much(c, 0.5 * c->view->second_n * variance * c->scale->mm_per_n))
-		return;
-	ret->statistic = sd;
-	ret->threshold = FOOT_SD;
-	check_trip(ret,
-		   "contact ends as behind a load cell or filter of about %.0f Hz, slower than is declared, or a "
-		   "phantom that follows late",
-		   cell_hz(c, variance));
+	const struct load_cell *declared = &c->account->config->cell;
+	double half_mm = 0.5 * c->view->second_n * c->scale->mm_per_n, hidden = 0.0;
+
+	bool undone = declared->hz > 0.0 && (is_silent(c, declared) || (c->ring.seen && c->ring.z > RING_Z));
+
+	if (rounds_flank(c) &&
+	    !undone) /* what undoing a cell leaves that is a little another one is on the flank, too */
+		hidden = c->foot.high;
+
+	if (variance != 0.0 && sd > FOOT_SD && is_too_much(c, half_mm * variance)) {
+		ret->statistic = sd;
+		ret->threshold = FOOT_SD;
+		check_trip(ret, "contact ends as behind a load cell or filter of about %.0f Hz, %s",
+			   cell_hz(c, variance), says);
+	} else if (hidden > 0.0 && c->foot.growth_sd > GROWS_SD && is_too_much(c, half_mm * hidden)) {
+		ret->statistic = c->foot.growth_sd;
+		ret->threshold = GROWS_SD;
+		ret->effect_mm = half_mm * hidden;
+		check_trip(ret, "pulses are rounded as behind a filter that is slower than they are, %s", says);
+	} else if (hidden > 0.0) {
+		ret->u_mm = hypot(ret->u_mm, check_line(HIDDEN_FOLD * half_mm * hidden, 0.0));
+	}
 }
 
 /* No ring says that the cell is the one declared: it may be another, that is damped. */
@@ -226,19 +255,19 @@ static void judge_rest(const struct cell_case *c, struct check_result *ret)
 	ret->threshold = FOOT_SD;
 	ret->statistic = fabs(foot_variance(c)) / c->foot.u_variance;
 	leave(c, effect_n, hypot(hypot(half * c->foot.u_variance, FOOT_REL * effect_n), certified_n(c)), ret);
-	trip_slower(c, variance, ret->statistic, ret);
+	judge_delay(c, variance, ret->statistic, SLOWER, ret);
 }
 
-/* A cell that rings may have a filter behind it. */
-static void judge_beside(const struct cell_case *c, struct check_result *ret)
+/* A cell that rings may have a filter behind it, and what seems to ring may be none. */
+static void judge_beside(const struct cell_case *c, const char *says, struct check_result *ret)
 {
 	double half = 0.5 * c->view->second_n, variance = c->foot.lag - ring_variance(c);
 	double sd = variance / c->foot.u_variance, mm_per_n = c->scale->mm_per_n;
 
 	if (!(c->foot.lag > 0.0) || !(sd > FOOT_SD))
-		return;
+		variance = 0.0;
 	ret->u_mm = hypot(ret->u_mm, check_line(half * variance * mm_per_n, FOOT_REL * half * variance * mm_per_n));
-	trip_slower(c, variance, sd, ret);
+	judge_delay(c, variance, sd, says, ret);
 }
 
 /* Nothing shows what the cell does: all that is undone for it is no more than the bench file's word. */
@@ -256,7 +285,7 @@ static void judge_declared(const struct cell_case *c, const struct load_cell *de
 		ret->state = CHECK_PASSED;
 		compare(c, declared, ret);
 		if (ret->state == CHECK_PASSED)
-			judge_beside(c, ret);
+			judge_beside(c, SLOWER, ret);
 	} else if (is_told(c)) {
 		judge_rest(c, ret);
 	}
@@ -281,6 +310,8 @@ static void judge_ring(const struct cell_case *c, struct check_result *ret)
 	if (check_outweighs(c->scale, ret->effect_mm))
 		check_trip(ret, "load cell rings at %.0f Hz (damping %.2g) and is not declared: declare \"cell\"",
 			   seen.hz, seen.damping);
+	else
+		judge_beside(c, UNDECLARED, ret);
 }
 
 /* A smooth top loses half its second derivative times the variance of what delays it. What rings unseen is faster. */
@@ -296,11 +327,7 @@ static void judge_foot(const struct cell_case *c, double slowest, struct check_r
 	if (c->account->config->bandwidth_hz > 0.0 && check_outweighs(c->scale, u_n * c->scale->mm_per_n))
 		u_n = 0.0; /* it tells nothing; what is declared does */
 	leave(c, effect_n, hypot(hypot(u_n, unseen), FOOT_REL * effect_n), ret);
-	if (variance != 0.0 && ret->statistic > FOOT_SD && is_too_much(c, ret->effect_mm))
-		check_trip(ret,
-			   "contact ends as behind a load cell or filter of about %.0f Hz, or a phantom that follows "
-			   "late: declare \"cell\" in the bench file",
-			   cell_hz(c, variance));
+	judge_delay(c, variance, ret->statistic, UNDECLARED, ret);
 }
 
 static void judge_undeclared(const struct cell_case *c, struct check_result *ret)

@@ -231,6 +231,7 @@ void spread_of_force(const struct account *a, const struct stroke_noise *noise, 
 
 	ret->noise_mm2 = noise->acting + noise->baseline;
 	ret->u_noise_mm2 = hypot(noise->u, hidden_mm2(a, sd));
+	ret->moved_mm2 = noise->moved;
 	ret->kappa = share.kappa;
 	ret->u_kappa = share.u;
 	ret->held = share.held;

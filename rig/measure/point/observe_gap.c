@@ -125,10 +125,14 @@ static void observe_level(struct analysis *a, double before, double at)
 	long first = (long)ceil(from + inner), end = (long)floor(to - inner) + 1;
 	struct observed *seen = &a->observed;
 
-	if (end <= first || first < a->from)
+	if (end - first < 2 || first < a->from)
 		return;
-	level_jump_add(&seen->jump, mean_of(a->flat + (first - a->flat_base), (unsigned)(end - first)),
-		       seen->strokes == seen->jump_at + 1);
+
+	const float *x = a->flat + (first - a->flat_base);
+	unsigned half = (unsigned)(end - first) / 2;
+	struct level_gap gap = {mean_of(x, half), mean_of(x + half, half), half};
+
+	level_jump_add(&seen->jump, &gap, seen->strokes == seen->jump_at + 1);
 	seen->jump_at = seen->strokes;
 }
 

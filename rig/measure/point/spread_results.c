@@ -63,6 +63,14 @@ static double corrected_max(const struct moments *m, double max, double noise)
 	return fmax(m->mean + share * excess, max - likely * noise);
 }
 
+/* Of what the largest stroke lies above the mean, what may not be the stroke's. */
+static double moved_share(const struct depth_spread *s)
+{
+	double sd = moments_sd(s->seen);
+
+	return sd > 0.0 ? fmin(1.0, s->moved_mm2 / (sd * sd)) : 0.0;
+}
+
 static double effective_n(const struct moments *m)
 {
 	return fmax(2.0, moments_effective_n(m));
@@ -92,7 +100,8 @@ void add_depth_spread(struct result_list *list, const struct account *a, const s
 		{MEASURAND_DEPTH_TOLERANCE_LO, m->mean - k * own, mean_u, spread_u},
 		{MEASURAND_DEPTH_TOLERANCE_HI, m->mean + k * own, mean_u, spread_u},
 		{MEASURAND_DEPTH_MAX, m->mean + excess, noise / s->kappa,
-		 fabs(excess) * hypot(hypot(SHAPE_U, s->u_kappa / s->kappa), HELD_MAX * s->held)},
+		 fabs(excess) *
+			 hypot(hypot(hypot(SHAPE_U, s->u_kappa / s->kappa), HELD_MAX * s->held), moved_share(s))},
 		{MEASURAND_DEPTH_MAX_RAW, s->max_mm, noise, 0.0},
 	};
 

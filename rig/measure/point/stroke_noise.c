@@ -6,6 +6,7 @@
 #include "rig/measure/curve.h"
 #include "rig/measure/point/check_noise.h"
 #include "rig/measure/point/model_checks.h"
+#include "rig/measure/point/summary_parts.h"
 
 #define BASELINE_U   0.5   /* relative, of the variance that the baseline adds: few blocks, priors in it */
 #define INSTANT_U    0.08  /* relative, of an instant's variance by residuals */
@@ -15,6 +16,7 @@
 #define INTERVAL_U   0.006 /* relative, of the intervals' variance: second order of the speed's changes */
 #define EDGE         0.003 /* of the height: below it there is no contact */
 #define EITHER       0.4   /* standard uncertainty of what is one of two, of their distance: 1.96 of it hold both */
+#define MOVED_FOLD   1.6   /* of the variance between strokes: what moves the strokes may be so much more there */
 #define NOISE_SHARE  0.3   /* difference of what top and height make of noise that both halves of the samples have */
 
 struct acting_shares acting_shares_of(const struct account *a)
@@ -44,9 +46,14 @@ struct stroke_noise stroke_noise_of(const struct account *a)
 	if (seen->baselined > 0)
 		ret.baseline =
 			fmax(0.0, seen->baseline_n2 / (double)seen->baselined - d->zero_n2 / (n * n)) / (slope * slope);
+
+	double per_n = level_gain(a) / slope, noise_n2 = fmax(1.0, ret.shares.height) * a->noise_n * a->noise_n;
+
+	ret.moved = MOVED_FOLD * per_n * per_n * level_jump_moved(&a->observed->jump, noise_n2);
 	/* The pulse has what is not white by another transfer than a stretch without contact: all of it is in doubt. */
 	ret.u = hypot(hypot(ret.acting * sqrt(2.0 / ret.shares.n), BASELINE_U * ret.baseline),
 		      ret.white * beyond_chance(ret.shares.height, ret.shares.n));
+	ret.u = hypot(ret.u, ret.moved);
 	return ret;
 }
 
@@ -73,7 +80,10 @@ static double instant_without_pulse(const struct account *a)
 static double coloured_intervals(const struct account *a, const struct interval_scatter *s, double told)
 {
 	const struct acting_shares *shares = &a->stroke_noise->shares;
-	double count = a->config->force.scale, strange = fmin(1.0, beyond_chance(shares->height, shares->n));
+	const struct stroke_noise *noise = a->stroke_noise;
+	double moved = noise->acting > 0.0 ? noise->moved / noise->acting : 0.0;
+	double count = a->config->force.scale,
+	       strange = fmin(1.0, fmax(moved, beyond_chance(shares->height, shares->n)));
 
 	if (quantiser_shows(a))
 		return told + s->noise * instant_of(a, count * count / 12.0) / s->instant;

@@ -12,7 +12,8 @@ struct stroke_noise {
 	double white;    /* what the samples' noise would do were it white */
 	double acting;   /* what it does */
 	double baseline; /* what the error of the baseline adds to the scatter of the strokes */
-	double u;        /* standard uncertainty of acting + baseline */
+	double moved; /* what moves the force between strokes, beyond noise: it may move the strokes as much, or not */
+	double u;     /* standard uncertainty of acting + baseline */
 };
 
 struct acting_shares acting_shares_of(const struct account *account);

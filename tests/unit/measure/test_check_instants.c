@@ -5,6 +5,7 @@
 #include "rig/measure/checks/level_jump.h"
 #include "tests/bench/misfit_trial.h"
 #include "tests/bench/misfits.h"
+#include "tests/bench/pw1.h"
 #include "tests/unit/measure/check.h"
 
 #define TRIALS 4
@@ -18,6 +19,40 @@ static struct misfit_outcome outcome_of(const char *family, double severity, uns
 	return ret;
 }
 
+static void add_gap(struct level_jump *jump, double off_n, bool next)
+{
+	level_jump_add(jump, &(struct level_gap){off_n, off_n, 40}, next);
+}
+
+/* What moves the force between strokes is told from noise, in the gaps' means or only in their halves. */
+static void what_moves_between_strokes_is_seen(void **state)
+{
+	const double noise_n = 0.001, amplitude_n = 0.01;
+	struct pw1_random random = {.state = 11};
+
+	(void)state;
+	for (unsigned kind = 0; kind < 3; kind++) {
+		struct level_jump jump = {.gaps = 0};
+
+		for (unsigned i = 0; i < 300; i++) {
+			double first = amplitude_n * (kind == 1) * (i % 2 ? 1.0 : -1.0) +
+				       noise_n / sqrt(40.0) * pw1_normal(&random);
+			double second = first + amplitude_n * (kind == 2) * (i % 2 ? 2.0 : -2.0);
+
+			first -= amplitude_n * (kind == 2) * (i % 2 ? 1.0 : -1.0);
+			second -= amplitude_n * (kind == 2) * (i % 2 ? 1.0 : -1.0);
+			level_jump_add(&jump, &(struct level_gap){first, second, 40}, true);
+		}
+
+		double moved = level_jump_moved(&jump, noise_n * noise_n);
+
+		if (kind == 0)
+			check_near(moved, 0.0, 0.0);
+		else
+			check_near(moved, amplitude_n * amplitude_n / M_LN2, 0.1 * amplitude_n * amplitude_n);
+	}
+}
+
 /* The lesser of two neighbours counts, against the median of all; a gap alone is a knock, and gaps apart are no neighbours. */
 static void neighbours_tell_a_jump(void **state)
 {
@@ -25,18 +60,48 @@ static void neighbours_tell_a_jump(void **state)
 
 	(void)state;
 	for (unsigned i = 0; i < 3 * JUMP_KEPT; i++)
-		level_jump_add(&jump, i % 2 ? 0.001 : -0.001, true);
+		add_gap(&jump, i % 2 ? 0.001 : -0.001, true);
 	check_near(level_jump_look(&jump).largest_n, 0.001, 1e-9);
 	check_near(level_jump_look(&jump).usual_n, 0.001 / 0.67449, 1e-8);
-	level_jump_add(&jump, 0.5, true);
-	level_jump_add(&jump, 0.001, true);
+	add_gap(&jump, 0.5, true);
+	add_gap(&jump, 0.001, true);
 	check_near(level_jump_look(&jump).largest_n, 0.001, 1e-9);
-	level_jump_add(&jump, 0.02, true);
-	level_jump_add(&jump, -0.03, false);
+	add_gap(&jump, 0.02, true);
+	add_gap(&jump, -0.03, false);
 	check_near(level_jump_look(&jump).largest_n, 0.001, 1e-9);
-	level_jump_add(&jump, 0.02, true);
+	add_gap(&jump, 0.02, true);
 	check_near(level_jump_look(&jump).largest_n, 0.02, 1e-9);
 	check_near(level_jump_look(&jump).usual_n, 0.001 / 0.67449, 1e-8);
+}
+
+/* A moving average as long as a flank rounds the flank, too: a path through that hides most of it. */
+static void a_filter_as_slow_as_the_pulse_is_refused(void **state)
+{
+	(void)state;
+	for (unsigned trial = 0; trial < TRIALS; trial++) {
+		struct misfit_outcome o = outcome_of("running-average", 40, trial);
+
+		assert_int_equal(o.state[CHECK_CELL], CHECK_TRIPPED);
+		assert_false(o.claim[CLAIM_DEPTH].trusted || o.claim[CLAIM_DEPTH_MAX].trusted);
+		assert_non_null(strstr(o.claim[CLAIM_DEPTH].reason, "filter"));
+		assert_true(o.claim[CLAIM_RATE].trusted);
+	}
+}
+
+/* A motor that shakes the bench is in no tare: what it does to each stroke is in the uncertainty of their scatter. */
+static void a_motor_that_shakes_is_in_the_scatter(void **state)
+{
+	static const char *const families[] = {"motor-73Hz", "motor-1.5-times-rate"};
+
+	(void)state;
+	for (unsigned i = 0; i < 2 * TRIALS; i++) {
+		struct misfit_outcome o = outcome_of(families[i % 2], 0.01, i / 2);
+		const struct claim_outcome *sd = &o.claim[CLAIM_DEPTH_SD], *largest = &o.claim[CLAIM_DEPTH_MAX];
+
+		assert_true(sd->trusted && largest->trusted);
+		assert_true(fabs(sd->error) <= sd->expanded_u);
+		assert_true(fabs(largest->error) <= largest->expanded_u);
+	}
 }
 
 static void a_jump_is_named(void **state)
@@ -121,6 +186,9 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(neighbours_tell_a_jump),
+		cmocka_unit_test(what_moves_between_strokes_is_seen),
+		cmocka_unit_test(a_filter_as_slow_as_the_pulse_is_refused),
+		cmocka_unit_test(a_motor_that_shakes_is_in_the_scatter),
 		cmocka_unit_test(a_jump_is_named),
 		cmocka_unit_test(what_moves_instants_doubts_jitter),
 		cmocka_unit_test(strange_noise_is_in_the_jitter),
