@@ -75,6 +75,14 @@ def korad():
     check([t["on"] for t in truth if t.get("event") == "motor"] == [True, False], f"the pen behind it ran, and stands: {said}")
 
 
+def pen():
+    """A scan asks whatever it finds *OPC? a hundred times before it asks who it is: a pen that answers is found at once."""
+    said = subprocess.run([str(a) for a in [rig.VIRTUAL, "--bench", rig.FIXTURES / "benches/virtual-usb.json", "--", "sh", "-c",
+                                            "timeout 20 stdbuf -oL sigrok-cli -d scpi-dmm:conn=usbtmc/1209.0001 --scan; echo ended $?"]],
+                          stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=60).stdout
+    check("ended" in said and "ended 124" not in said, f"the scan ends by itself: {said}")
+
+
 def rigol():
     said, truth = sigrok(rig.FIXTURES / "benches/bought-attended.json", "scpi-pps:conn=$P:serialcomm=9600/8n1",
                          "-g 1 --set -c voltage_target=4.80:current_limit=1.0:enabled=true", "--samples 1", "-g 1 --set -c enabled=false", "--samples 1")
@@ -105,5 +113,5 @@ def labjack():
 
 
 if __name__ == "__main__":
-    rig.in_parallel([rigol, labjack, korad, relay, riden, dps])
+    rig.in_parallel([pen, rigol, labjack, korad, relay, riden, dps])
     check.end()
