@@ -189,7 +189,7 @@ static void watch_pen(struct guard *g, uint64_t now_ns)
 	bool owes = is_fed(g, now_ns) || (g->stopping.active && !pen->off);
 	if (!g->beats.armed || g->beats.withheld || pen->lost || !owes)
 		g->beats.heard_ns = now_ns;
-	if (pen->senseless || now_ns - g->beats.heard_ns <= most_ns)
+	if (pen->senseless || now_ns <= g->beats.heard_ns + most_ns) /* it may have been heard since this tick began */
 		return;
 	pen->senseless = true; /* now its dead-man stops it, should it not hear the order */
 	snprintf(text, sizeof(text),

@@ -182,6 +182,8 @@ static void on_stopped(void *ctx, int status, const struct err *err)
 	struct warden *w = ctx;
 	struct err another;
 
+	if (status == -ECANCELED) /* by closing it, which has its own reason */
+		return;
 	if (status) {
 		failed(w, status, err);
 		return;

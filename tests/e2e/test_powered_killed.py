@@ -92,6 +92,15 @@ def killed():
     check(again.returncode == 8 and "R" in again.stderr, f"the next start: {again.returncode} {again.stderr[-400:]}")
 
 
+def told():
+    """The same behind a relay that says nothing: it is told until the stopper's time is over, and nobody claims that it opened."""
+    folder = Path(tempfile.mkdtemp(prefix="pk"))
+    run = drive(folder, rig.own_bench("bought-lcus.json", folder), "T", kill=True, depth_mm=0.7)
+    note = note_of(folder, "T")
+    check(note.get("stopped") is False and "cannot say" in note["text"], f"told, and not claimed to be off: {note} {run.err[-400:]}")
+    check([t["on"] for t in run.truth if t.get("event") == "motor"] == [True, False], f"though it is, in truth: {run.truth[-1:]}")
+
+
 def drive_refused(folder, bench):
     """The next start finds the recipe, has that supply switched off first, says so, and is refused for want of an operator."""
     argv = [rig.VIRTUAL, "--bench", bench, "--", rig.PENRIG, "run", folder / "plan.json", "--bench", bench, "--dut", "PEN-GOOD-01",
@@ -100,5 +109,5 @@ def drive_refused(folder, bench):
 
 
 if __name__ == "__main__":
-    rig.in_parallel([killed, handed_over])
+    rig.in_parallel([handed_over, told, killed])
     check.end()

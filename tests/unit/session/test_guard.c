@@ -69,6 +69,22 @@ static void a_heartbeat_answered_behind_a_hold_up_is_heard(void **state)
 	assert_int_equal(count_of(h, GUARD_LOST), 0);
 }
 
+/* What answers without a wire in between may do so within a tick, later than that began. */
+static void a_heartbeat_answered_within_a_tick_is_heard(void **state)
+{
+	struct host *h = *state;
+	begin(h);
+	run_pen(h, 50);
+	h->answers = false;
+	while (!h->heartbeat.done)
+		tick_after(h, 5);
+	uint64_t began_ns = h->now_ns;
+	h->now_ns += NS_PER_MS;
+	reply_heartbeat(h, 0, true);
+	guard_tick(h->guard, began_ns);
+	assert_int_equal(count_of(h, GUARD_LOST), 0);
+}
+
 static void a_pen_that_is_gone_is_fed_no_more(void **state)
 {
 	struct host *h = *state;
@@ -964,6 +980,7 @@ int main(void)
 		TEST(the_first_heartbeat_leaves_at_once),
 		TEST(a_heartbeat_waits_for_the_answer_to_the_one_before),
 		TEST(a_heartbeat_answered_behind_a_hold_up_is_heard),
+		TEST(a_heartbeat_answered_within_a_tick_is_heard),
 		TEST(a_pen_that_is_gone_is_fed_no_more),
 		TEST(the_deadman_test_withholds_heartbeats),
 		TEST(an_odd_heartbeat_is_asked_again_at_once),
