@@ -405,8 +405,8 @@ enum lj_packet lj_stream_take(struct lj_stream *stream, const struct lj_frames *
 	}
 	if (!is_packet(stream, p))
 		return broken(why, "what its stream carries is no packet of the size that was set");
-	if (missing >
-	    GAP_MAX) /* or one that was here already: TCP repeats nothing, so the device does not count any more */
+	/* Or one that was here already: TCP repeats nothing, so the device does not count any more. */
+	if (missing > GAP_MAX)
 		return broken(why, "the numbers of its packets jump: what is missing is not known");
 	stream->begun = true;
 	stream->expected = (uint16_t)(number + 1);

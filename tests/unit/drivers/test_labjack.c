@@ -448,9 +448,12 @@ static void test_late_answer(void **state)
 
 	(void)state;
 	open_device(&daq);
-	keep_back = true; /* the test register's */
-	wait_ns(205 * NS_PER_MS);
-	assert_true(late_len > 0);
+	keep_back = true; /* the test register's: it is asked again */
+	for (unsigned i = 0; i < 50 && asked < 2; i++)
+		turn(1);
+	assert_true(late_len > 0 && has_pending);
+	execute();
+	assert_true(has_pending); /* the product, whose answer is awaited now */
 	command.sink.bytes(command.sink.ctx, late, late_len, false, now_ns);
 	wait_ns(20 * NS_PER_MS);
 	assert_int_equal(ready, 1);
@@ -550,6 +553,8 @@ static void test_stop_while_starting(void **state)
 	dones = 0;
 	start();
 	assert_true(streams && samples.open);
+	device->driver->stream->start(device, NULL, NULL); /* a connection of its own again */
+	assert_true(samples.link.connecting);
 }
 
 /* ---- samples ------------------------------------------------------------------------------------------------------- */
@@ -641,6 +646,20 @@ static void test_gap(void **state)
 	assert_int_equal(told.lost_samples, 50);
 	assert_int_equal(told.frames, 78);
 	assert_int_equal(lost, 0);
+}
+
+/* As many scans as make a mean are missing: what stands before and behind them is none. */
+static void test_gap_of_a_mean(void **state)
+{
+	(void)state;
+	open_ready();
+	start();
+	for (unsigned i = 0; i < 20; i++)
+		send_packet(i, 0);
+	for (unsigned i = 60; i < 80; i++)
+		send_packet(i, 0);
+	assert_int_equal(last.first_index, 79 * 25);
+	assert_int_equal(warm_blocks, 0);
 }
 
 static void test_overflow(void **state)
@@ -750,6 +769,7 @@ int main(void)
 		TEST(test_stop_while_starting),
 		TEST(test_blocks),
 		TEST(test_gap),
+		TEST(test_gap_of_a_mean),
 		TEST(test_overflow),
 		TEST(test_samples_gone),
 		TEST(test_started_again),
