@@ -159,15 +159,26 @@ static uint64_t chunk_bytes(const hsize_t chunk[2], const struct cell *cell)
 	return chunk[0] * chunk[1] * cell->width;
 }
 
-static bool is_written(hid_t dataset, const hsize_t shape[2], const hsize_t chunk[2])
+/* Of what is stored in one piece: bytes for every number. A damaged size would have others read in their place. */
+static bool is_stored(hid_t dataset, const hsize_t shape[2])
 {
 	H5D_space_status_t status;
+	hid_t type = h5.H5Dget_type(dataset);
+	double bytes = (double)shape[0] * (double)shape[1] * (double)h5.H5Tget_size(type);
+
+	h5.H5Tclose(type);
+	return h5.H5Dget_space_status(dataset, &status) >= 0 && status == H5D_SPACE_STATUS_ALLOCATED &&
+	       (double)h5.H5Dget_storage_size(dataset) == bytes;
+}
+
+static bool is_written(hid_t dataset, const hsize_t shape[2], const hsize_t chunk[2])
+{
 	hsize_t held = 0;
 
 	if (shape[0] == 0)
 		return true;
 	if (chunk[0] == 0)
-		return h5.H5Dget_space_status(dataset, &status) >= 0 && status == H5D_SPACE_STATUS_ALLOCATED;
+		return is_stored(dataset, shape);
 	hid_t space = h5.H5Dget_space(dataset);
 	hsize_t wanted = ((shape[0] - 1) / chunk[0] + 1) * ((shape[1] - 1) / chunk[1] + 1);
 	bool whole = h5.H5Dget_num_chunks(dataset, space, &held) >= 0 && held >= wanted;
@@ -556,10 +567,12 @@ static int survives(struct hdf5 *f, const struct recording_wish *wish, struct er
 	}
 	while (waitpid(child, &status, 0) < 0 && errno == EINTR)
 		;
+	bool died = WIFEXITED(status) && WEXITSTATUS(status) != 0; /* of what a sanitizer saw */
 	for (unsigned i = 0; i < sizeof(deaths) / sizeof(deaths[0]); i++)
-		if (WIFSIGNALED(status) && WTERMSIG(status) == deaths[i])
-			return err_set(err, -EINVAL, "%.300s cannot be read: libhdf5 dies of it (%s): it is damaged",
-				       f->path, strsignal(deaths[i]));
+		died = died || (WIFSIGNALED(status) && WTERMSIG(status) == deaths[i]);
+	if (died)
+		return err_set(err, -EINVAL, "%.300s cannot be read: libhdf5 dies of it (%s): it is damaged", f->path,
+			       WIFSIGNALED(status) ? strsignal(WTERMSIG(status)) : "it read beyond its memory");
 	return 0;
 }
 
