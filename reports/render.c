@@ -707,11 +707,13 @@ static void render_failure(void *ctx, const struct failure *f)
 	struct failure_list *list = ctx;
 	char where[120];
 
-	if (list->told++ >= FAILURES_SHOWN)
+	/* Why the run ended stands in its own line above. */
+	if (f->kind == FAILURE_RUN || list->told++ >= FAILURES_SHOWN)
 		return;
 	failure_place(f, where, sizeof(where));
-	fprintf(list->out, "  %s: %s%s%s%s", outcome_name(f->outcome), f->name, where[0] ? " at " : "", where,
-		f->reason[0] ? ": " : "");
+	bool itself = where[0] && (f->kind == FAILURE_POINT || f->kind == FAILURE_NOT_RUN); /* its place is its name */
+	fprintf(list->out, "  %s: %s%s%s%s", outcome_name(f->outcome), itself ? "" : f->name,
+		where[0] && !itself ? " at " : "", where, f->reason[0] ? ": " : "");
 	print_clean(list->out, f->reason);
 	fputc('\n', list->out);
 }
@@ -724,8 +726,8 @@ void render_failures(FILE *out, const struct record *record)
 	if (count < 2)
 		return;
 	failures_each(record, render_failure, &list);
-	if (count > FAILURES_SHOWN)
-		fprintf(out, "  and %u more: \"penrig show\" lists them\n", count - FAILURES_SHOWN);
+	if (list.told > FAILURES_SHOWN)
+		fprintf(out, "  and %u more: \"penrig show\" lists them\n", list.told - FAILURES_SHOWN);
 }
 
 static void render_software(FILE *out, const struct record *record)

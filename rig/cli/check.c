@@ -17,7 +17,7 @@
 
 struct check_options {
 	const char *bench, *dut, *history, *state;
-	bool json, csv;
+	bool json, csv, plain;
 };
 
 static const struct cli_option check_table[] = {
@@ -48,6 +48,10 @@ static const struct cli_option check_table[] = {
 	 .help = "Where is kept what outlives a run. Default: /var/lib/penrig where it stands, else the user's own "
 		 "state folder."},
 	{.name = "json", .kind = OPTION_FLAG, .offset = offsetof(struct check_options, json), .help = TABLE_JSON_HELP},
+	{.name = "plain",
+	 .kind = OPTION_FLAG,
+	 .offset = offsetof(struct check_options, plain),
+	 .help = "Print the plan itself as strict JSON, without its comments, for jq and the like."},
 	{.name = "csv", .kind = OPTION_FLAG, .offset = offsetof(struct check_options, csv), .help = TABLE_CSV_HELP},
 	{.name = NULL},
 };
@@ -326,7 +330,7 @@ static void print_profiles(const struct check *check, const struct cli_tables *t
 /* Beside rows for a program, words for people go elsewhere. */
 static FILE *people(const struct check_options *o)
 {
-	return o->json || o->csv ? stderr : stdout;
+	return o->json || o->csv || o->plain ? stderr : stdout;
 }
 
 static int print_proof(const struct check *check, const struct cli_tables *tables, const struct check_options *o,
@@ -459,9 +463,27 @@ static void print_for_people(const struct check *check, const struct cli_tables 
 }
 
 /* A program gets the points alone: what else would be said is for people, and the exit code is the same. */
+static int print_plain(const struct plan *plan, struct err *err)
+{
+	const struct json *root = json_root(plan->doc);
+	struct json_out *out = json_out_object();
+	char *text = NULL;
+
+	for (size_t i = 0; i < json_size(root); i++)
+		json_out_copy(out, json_key_of(json_at(root, i)), json_at(root, i));
+	int rc = json_out_print(out, true, &text, err);
+	if (!rc)
+		printf("%s\n", text);
+	free(text);
+	json_out_free(out);
+	return rc;
+}
+
 static int print_all(const struct check *check, const struct cli_tables *tables, const struct check_options *o,
 		     struct err *err)
 {
+	if (o->plain)
+		return print_plain(check->plan, err) < 0 ? cli_error(EXIT_INTERNAL, "%s", err->text) : EXIT_PASS;
 	if (o->json || o->csv)
 		return print_form(check, o->csv, err) < 0 ? cli_error(EXIT_INTERNAL, "%s", err->text) : EXIT_PASS;
 	print_for_people(check, tables);
@@ -513,7 +535,8 @@ const struct command command_check = {
 		"A mistake is told as FILE:LINE:COLUMN with what to write instead, exit code 2. With a bench whose "
 		"calibration is overdue, that does not allow this version of penrig, or that requires a pass of its "
 		"reference pen and has no valid one, the exit code is 8, as that of a run would be.",
-	.example = "  penrig check conformance.json --bench bench-3.json\n",
+	.example = "  penrig check conformance.json --bench bench-3.json\n"
+		   "  penrig check conformance.json --plain | jq .limits\n",
 	.options = check_table,
 	.options_size = sizeof(struct check_options),
 	.run = check_run,

@@ -52,7 +52,7 @@ expect 2 "must be the number of an open descriptor" "$penrig" run "$demo" --benc
 expect 2 "nosuch.json" "$penrig" run nosuch.json --bench "$bench" --dut X
 expect 2 "nosuch.json" "$penrig" check "$demo" --bench nosuch.json
 expect 2 "nosuch.penrig" "$penrig" show nosuch.penrig
-expect 2 "RUNFILE is missing" "$penrig" report
+expect 2 "RUNFILE... is missing" "$penrig" report
 for command in run check list show report analyze plot export import calibrate version help; do
 	expect 0 "usage: penrig $command" "$penrig" "$command" --help
 	expect 0 "usage: penrig $command" "$penrig" help "$command"
@@ -128,6 +128,8 @@ truth "and no file is made" test ! -e x.pdf
 truth "export makes the folder that it is told" test -s "new folder/deep/x.strokes.csv"
 truth "points of the journal count from 1" eval '"$penrig" show --journal good/good.penrig >out && grep -q "\"point\":1[,}]" out && grep -q "\"point\":6[,}]" out && ! grep -q "\"point\":0[,}]" out'
 expect 4 "is not there" run_a -- --dut PEN-OTHER --output-dir other
+expect 4 "  inconclusive: point 1: it was not run" run_a -- --dut PEN-OTHER --output-dir others -q
+truth "why a run ended is said in the verdict and of the run, and no third time" eval '[ "$(run_a -- --dut PEN-OTHER --output-dir othr -q 2>/dev/null | grep -c "is not there")" -eq 2 ]'
 sed 's/usb:1209:0001:{dut}/usb:port=1-1/' "$bench" >port.json
 expect 8 "PEN-GOOD-01" "$a" --bench "$bench" -- run "$demo" --bench port.json --no-input --dut PEN-OTHER --output-dir other
 expect 8 "overdue.json:" "$a" --bench "$bench" -- run "$demo" --bench overdue.json --no-input --dut PEN-GOOD-01 --output-dir overdue

@@ -151,6 +151,9 @@ def main():
     ):
         name = args[0] if args[0] in tables else " ".join(map(str, args[:2]))
         examine(check, tables[name], *args, cwd=where, schema=schema, rows_min=rows)
+    for path in sorted((rig.FIXTURES / "plans").glob("*.json")):
+        plain = penrig("check", path, "--plain")
+        check(plain.returncode == 0 and json.loads(plain.stdout)["kind"] == "penrig/plan/1", f"{path.name} without comments: {plain.stderr}")
     shown = penrig("show", run, "--csv", cwd=where).stdout
     written = penrig("report", run, "--format", "csv", "-o", "x.csv", cwd=where)
     check(written.returncode == 0 and shown.replace("\r", "") == (where / "x.csv").read_text().replace("\r", ""), f"show --csv is the report's table: {written.stderr}")

@@ -179,6 +179,8 @@ check "TIOCEXCL keeps others out and dies with its holder" "second open: EBUSY
 after kill: ok" "$out"
 check_clean "unprivileged"
 
+check "-- is no option's value" "penrig-virtual: -- stands where an option's value should" "$("$V" --dut -- true 2>&1)"
+
 # ---- a client under AddressSanitizer
 if cc -g -fsanitize=address "$here/usb_probe.c" $(pkg-config --cflags --libs libusb-1.0) -o "$work/usb_probe_asan" 2>/dev/null; then
 	out=$("$V" --fault unplug:sensor@#150,back=0.5 -- "$work/usb_probe_asan" 1209:0002 session 2>&1)
