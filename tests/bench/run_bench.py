@@ -133,6 +133,19 @@ def memory():
             report(f"the same, 100 M / 10 M samples, {what}", f"{ratio:.3f}", "", "<= 1.05", ratio <= 1.05)
 
 
+def pages():
+    """The page of a run, by CPU time beside analyze of the same file; its size and memory hang on no number of strokes."""
+    base = workload(SIZE)
+    with tempfile.TemporaryDirectory() as folder:
+        page = Path(folder) / "page.html"
+        command = [BIN / "penrig", "report", f"{base}.penrig", "--format", "html", "--force", "--output", page]
+        pair("page of a run / analyze of the same file, CPU", command, penrig(base), 0.5, measure=1)
+        peak = peak_mb(command)
+        report("peak memory of writing the page, MB", f"{peak:.1f}", "", "<= 64", peak <= 64)
+        size = page.stat().st_size / 1e6
+        report("size of the page, MB", f"{size:.3f}", "", "<= 1", size <= 1)
+
+
 TEXT_PLAN = {"kind": "penrig/plan/1", "name": "text",
              "steps": [{"name": "one", "depth_mm": [1], "rate_hz": [120], "tare_s": 0.25, "settle_s": 0.3, "measure_s": 1}],
              "limits": [{"measurand": "stroke_rate_error_pct", "unit": "%", "lower": -5, "upper": 5}]}
@@ -375,7 +388,7 @@ TAIL = """
 """
 
 
-PARTS = {"speed": lambda: speed(workload(SIZE)), "memory": memory, "accuracy": accuracy, "writer": writer, "streams": streams,
+PARTS = {"speed": lambda: speed(workload(SIZE)), "memory": memory, "pages": pages, "accuracy": accuracy, "writer": writer, "streams": streams,
          "recordings": recordings, "coverage": coverage, "until": until}
 
 

@@ -267,6 +267,13 @@ static void check_signed(struct qualify *q)
 	free(ring);
 }
 
+static const char *text_of(const struct json *object, const char *key)
+{
+	const struct json *node = json_get(object, key);
+
+	return node && json_kind(node) == JSON_STRING ? json_string(node) : "";
+}
+
 void qualify_against(struct qualify *q, const void *argument)
 {
 	struct json_doc *doc = NULL;
@@ -283,9 +290,11 @@ void qualify_against(struct qualify *q, const void *argument)
 		evidence(q, QUALIFIED_BROKEN, q->against, "can be read", "%s", err.text);
 		return;
 	}
-	const struct json *files = json_get(json_root(doc), "files"), *part = json_get(json_root(doc), "part");
-	if (!files || json_kind(files) != JSON_ARRAY || !part || json_kind(part) != JSON_STRING ||
-	    strcmp(json_string(part), "iq") != 0)
+	const struct json *files = json_get(json_root(doc), "files");
+	const char *part = text_of(json_root(doc), "part"), *verdict = text_of(json_root(doc), "verdict");
+	evidence_if(q, strcmp(verdict, "qualified") == 0, q->against, "the installation was qualified then", "%s",
+		    verdict);
+	if (!files || json_kind(files) != JSON_ARRAY || strcmp(part, "iq") != 0)
 		evidence(q, QUALIFIED_BROKEN, q->against, "is the record of an installation qualification",
 			 "it is not");
 	else
