@@ -409,7 +409,11 @@ def who_may(check, f):
     run = str(uuid.uuid4())
     body = f"'{{\"run\": \"{run}\", \"head\": \"{'0' * 64}\", \"ended\": \"2026-11-29T00:00:00Z\"}}'"
     month = f.server.sql("SELECT inhrelid::regclass::text FROM pg_inherits WHERE inhparent = 'penrig.run'::regclass LIMIT 1")[0][0]
+    (known, head), = recorded(f, "run_id", "(SELECT encode(chain_head, 'hex') FROM penrig.run_key k WHERE k.run_id = run.run_id)")
+    forged = json.dumps({"run": known, "head": head, "ended": "2026-11-29T00:00:00Z", "decided": {"judged": 0, "later": "", "later_reason": "", "dispositions": [
+        {"utc": "", "by": "nobody", "decision": "accept", "reason": "x"}]}})
     attempts = (
+            ("b2", f"SELECT penrig.record('bench-2', NULL, NULL, '{forged}')", "is another bench"),
             ("b1", "UPDATE penrig.run SET verdict = 'pass'", "permission denied"), ("b1", "DELETE FROM penrig.result", "permission denied"),
             ("b1", "TRUNCATE penrig.run", "permission denied"), ("b1", "INSERT INTO penrig.run_key (run_id) VALUES (gen_random_uuid())", "permission denied"),
             ("b1", "UPDATE penrig.job SET state = 'done'", "permission denied"), ("b1", "SET ROLE penrig_owner", "permission denied"),
@@ -422,7 +426,12 @@ def who_may(check, f):
             ("ci", "SELECT penrig.submit(gen_random_uuid(), 'B', '{}', '', '', '', '', '{}', 0, NULL, 1, NULL)", "may not submit"),
             ("other", "SELECT * FROM penrig.run", "permission denied"), ("admin", "UPDATE penrig.run SET verdict = 'pass'", "what was recorded stays"),
             ("admin", "DELETE FROM penrig.run_key", "what was recorded stays"), ("admin", "TRUNCATE penrig.result", "what was recorded stays"),
-            ("admin", f"TRUNCATE {month}", "what was recorded stays"))
+            ("admin", f"TRUNCATE {month}", "what was recorded stays"), ("admin", "UPDATE penrig.run_more SET more = '{}'", "what was recorded stays"),
+            ("admin", "TRUNCATE penrig.run_decided", "what was recorded stays"), ("b1", f"SELECT penrig.record_run('bench-1', NULL, NULL, {body})", "permission denied"),
+            ("b1", "SELECT penrig.reserve(gen_random_uuid(), NULL, '{}', '1 h', '1 h', '')", "permission denied"), ("b1", f"SELECT penrig.recorded('bench-2', '{run}')", "may not speak"),
+            ("b1", "INSERT INTO penrig.run_decided DEFAULT VALUES", "permission denied"), ("reader", "SELECT penrig.release(1)", "permission denied"),
+            ("reader", "SELECT token FROM penrig.reservation", "permission denied"), ("ci", "SELECT penrig.reserved(999, '1 h')", "no reservation"),
+            ("ci", "SELECT penrig.reserve(gen_random_uuid(), 'B', '{}', '1 h', '1 h', '')", "may not submit"))
     for user in sorted({user for user, _, _ in attempts}):
         mine = [(sql, why) for who, sql, why in attempts if who == user]
         said = f.server.refusals([sql for sql, _ in mine], user)
@@ -433,8 +442,8 @@ def who_may(check, f):
     f.penrig("fleet", "admit", "other", "--as", "viewer", "--site", "B")
     counts = [f.server.sql("SELECT count(*) FROM penrig.run JOIN penrig.result USING (run_no)", user=user)[0][0] for user in ("reader", "other")]
     check(counts[0] != "0" and counts[1] == "0", f"a viewer sees its own site alone: {counts}")
-    counts = [f.server.sql(f"SELECT count(*) FROM penrig.{table}", user="other")[0][0] for table in ("device_result", "device_use", "device", "job", "bench", "attempt", "result")]
-    check(counts == ["0"] * 7, f"by no table and no view: {counts}")
+    counts = [f.server.sql(f"SELECT count(*) FROM penrig.{table}", user="other")[0][0] for table in ("device_result", "device_use", "device", "job", "bench", "attempt", "result", "run_more", "run_told", "run_decided", "reservation")]
+    check(counts == ["0"] * 11, f"by no table and no view: {counts}")
 
 
 def the_same_id(check, f):
@@ -471,6 +480,8 @@ def wrong_words(check, f):
     bench = str(f.agents[0].bench)
     for argv, code, why in (
             (["jobs", "--db", "host=/tmp password=secret"], 2, "password file"), (["jobs", "--db", "postgres://u:secret@h/d"], 2, "password file"),
+            (["push", "--db", "host=/tmp password=secret"], 2, "password file"), (["reserve", "--for", "1h", "--db", "host=/tmp password=secret"], 2, "password file"),
+            (["history", "--db", "host=/tmp password=secret"], 2, "password file"), (["trend", "depth_error_mm", "--db", "host=127.0.0.1 port=1 dbname=x"], 2, "verify-full"),
             (["jobs", "--db", "host=127.0.0.1 port=1 dbname=x"], 2, "verify-full"), (["jobs", "--db", "host=127.0.0.1 port=1 sslmode=require"], 2, "verify-full"),
             (["jobs", "--db", "no=such"], 2, "no"), (["jobs", "--db", "host=/nowhere dbname=x"], 6, "server"), (["submit", str(SMOKE), "--db", "host=/nowhere"], 2, "--dut"),
             (["submit", str(SMOKE), "--dut", "P", "--where", "model"], 2, "KEY=VALUE"), (["submit", str(SMOKE), "--dut", "P", "--priority", "high"], 2, "whole number"),

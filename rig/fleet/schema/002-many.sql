@@ -186,12 +186,14 @@ CREATE FUNCTION put_decided(p_no bigint, p_bench int, p_decided jsonb) RETURNS v
 
 ALTER FUNCTION record(text, bigint, bigint, jsonb) RENAME TO record_run;
 REVOKE EXECUTE ON FUNCTION record_run(text, bigint, bigint, jsonb) FROM penrig_agent;
--- A run that is known already may bring what was decided of it since.
+-- A run that is known already may bring what was decided of it since: from its own bench, and from no other.
 CREATE FUNCTION record(p_bench text, p_job bigint, p_fence bigint, p_run jsonb) RETURNS text LANGUAGE plpgsql SECURITY DEFINER
 SET search_path = penrig, pg_temp AS $$
-DECLARE v_label text := record_run(p_bench, p_job, p_fence, p_run); v_no bigint; BEGIN
+DECLARE v_label text := record_run(p_bench, p_job, p_fence, p_run); v_no bigint; v_at timestamptz; BEGIN
   IF v_label = 'CONFLICT' THEN RETURN v_label; END IF;
-  SELECT run_no INTO v_no FROM run_key WHERE run_id = (p_run->>'run')::uuid;
+  SELECT run_no, recorded_at INTO v_no, v_at FROM run_key WHERE run_id = (p_run->>'run')::uuid;
+  IF NOT EXISTS (SELECT FROM run JOIN bench USING (bench_id) WHERE run_no = v_no AND recorded_at = v_at AND bench.name = p_bench) THEN
+    RAISE EXCEPTION 'run % is another bench''s', p_run->>'run' USING ERRCODE = '42501'; END IF;
   IF p_run->'more' IS NOT NULL THEN
     INSERT INTO run_more (run_no, more) VALUES (v_no, (p_run->'more') || jsonb_build_object('head', p_run->>'head')) ON CONFLICT DO NOTHING; END IF;
   IF p_run->'decided' IS NOT NULL THEN PERFORM put_decided(v_no, (SELECT bench_id FROM bench WHERE name = p_bench), p_run->'decided'); END IF;
