@@ -30,6 +30,7 @@
 #define REPLUG_TRIES    3 /* to go on, in a row, before the pen was started: such a device is there and does not work */
 #define REPLUG_AGAIN_NS (1 * NS_PER_S) /* until it is tried again */
 #define REPLUG_MAX_S    3600.0
+#define REPLUG_LOCK_S   15.0 /* for the bench: longer than a stopper tries its pen, and no signal is heard meanwhile */
 
 const char *const run_report_words[] = {"json", "junit", "text", "html", "csv",  "strokes", "tap",
 					"prom", "jsonl", "dfq",  "wsjf", "atml", "openhtf", NULL};
@@ -117,6 +118,7 @@ struct run {
 	struct delivery delivery;
 	struct golden_pass stands_on; /* where record->golden is valid */
 	struct resuming *resuming;    /* NULL: the run begins with its first point */
+	bool began;                /* a session: else nothing of it is told but why */
 	unsigned part;             /* from 1; one more each time a lost device was back */
 	double replug_s;           /* 0: a lost device is not waited for */
 	unsigned tries;            /* parts in a row that did not start the pen */
@@ -695,7 +697,7 @@ static bool may_go_on(const struct run *run)
 
 	if (run->replug_s <= 0 || r->run_status != RUN_DEVICE_LOST || failed)
 		return false;
-	if (unseen && run->bench->pen.power.present)
+	if ((unseen && run->bench->pen.power.present) || r->sessions == RECORD_SESSIONS_MAX)
 		return false;
 	return took ? were_known(r) && !session_dead_end(r, run->plan, true) : run->tries < REPLUG_TRIES;
 }
@@ -741,7 +743,9 @@ static bool is_back(struct run *run)
 	return came == REPLUG_BACK;
 }
 
-static int next_part(struct run *before, const char *plan_path, struct resuming *resuming, struct bench_lock *lock)
+/* False: it could not begin, which is said, and the part before is the last one. */
+static bool next_part(struct run *before, const char *plan_path, struct resuming *resuming, struct bench_lock *lock,
+		      int *ret_code)
 {
 	struct run_options options = *before->options;
 	bool took = !before->resuming || resuming_taken(before->resuming);
@@ -762,9 +766,13 @@ static int next_part(struct run *before, const char *plan_path, struct resuming 
 	memcpy(run.bench_owner, before->bench_owner, sizeof(run.bench_owner));
 	before->loop = NULL;
 	before->key = NULL;
-	int code = run.record ? execute(&run, plan_path) : cli_error(EXIT_INTERNAL, "out of memory");
+	*ret_code = run.record ? execute(&run, plan_path) : cli_error(EXIT_INTERNAL, "out of memory");
+	if (!run.began) {
+		before->loop = run.loop;
+		run.loop = NULL;
+	}
 	run_free(&run);
-	return code;
+	return run.began;
 }
 
 /* As `penrig resume` does, where the device is there again in time: what this part measured is closed, and the next one has
@@ -785,7 +793,7 @@ static bool goes_on(struct run *run, const char *plan_path, int *ret_code)
 	double left_s = now_ns < run->back_by_ns ? (double)(run->back_by_ns - now_ns) * 1e-9 : 0;
 	int rc = resuming_open(path, &resuming, &err);
 	if (rc == 0) /* the stopper has it, while it tries the pen */
-		rc = bench_wait(bench_path(run->options), left_s, &lock, &err);
+		rc = bench_wait(bench_path(run->options), fmin(left_s, REPLUG_LOCK_S), &lock, &err);
 	if (rc < 0) {
 		resuming_free(resuming);
 		cli_error(0, "the run does not go on: %s", err.text);
@@ -794,9 +802,9 @@ static bool goes_on(struct run *run, const char *plan_path, int *ret_code)
 	resuming_at_once(resuming);
 	(void)deliver_last_word(&run->delivery, run->record);
 	(void)seal(run, EXIT_DEVICE_LOST);
-	*ret_code = next_part(run, plan_path, resuming, lock);
+	bool began = next_part(run, plan_path, resuming, lock, ret_code);
 	resuming_free(resuming);
-	return true;
+	return began;
 }
 
 static int execute(struct run *run, const char *plan_path)
@@ -837,6 +845,7 @@ static int execute(struct run *run, const char *plan_path)
 		delivery_give_name_back(run->record);
 		return cli_error(rc == -EKEYEXPIRED ? EXIT_REFUSED : EXIT_STORAGE, "%s", err.text);
 	}
+	run->began = true;
 	events_begin(&run->progress.events, run->record, run->plan, run->bench->name, run->point_count);
 	rc = drive(run, &err);
 	delivery_give_name_back(run->record);
