@@ -103,6 +103,7 @@ struct history_result { /* of one measurand at one setpoint of one run */
 	const char *measurand;
 	const char *run, *dut, *lot, *started, *method, *unit, *outcome;
 	const char *phantom;
+	const char *bench;
 	const char *recording;   /* as in struct history_run */
 	unsigned method_version; /* that derived it */
 	bool failed_later;       /* its run, by a verdict that was formed later */

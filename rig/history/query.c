@@ -241,6 +241,7 @@ static int on_result(void *ctx, struct db_stmt *row)
 	const struct result_walk *walk = ctx;
 	const struct history_result result = {
 		.measurand = db_text(row, 21, NULL),
+		.bench = db_text(row, 22, NULL),
 		.run = db_text(row, 0, NULL),
 		.dut = db_text(row, 1, NULL),
 		.lot = db_text(row, 2, NULL),
@@ -277,7 +278,8 @@ int history_each_result(struct history *history, const struct history_filter *fi
 	say(&q,
 	    "SELECT name, dut, lot, started, quantity.method, unit, result.outcome, phantom, sweep, depth_mm, rate_hz, "
 	    "value, u, "
-	    "expanded_u, lower, upper, n, run.id, recording, run.method, later, measurand FROM quantity JOIN result ON "
+	    "expanded_u, lower, upper, n, run.id, recording, run.method, later, measurand, bench FROM quantity JOIN "
+	    "result ON "
 	    "result.quantity = quantity.id"
 	    " JOIN run ON run.id = result.run JOIN place ON place.run = run.id AND place.number = result.place"
 	    " WHERE 1");
