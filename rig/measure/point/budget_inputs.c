@@ -93,6 +93,7 @@ static void add_spread(struct inputs *in, const struct account *a, const struct 
 	add(in, "depth_share_held", "1", spread.held);
 	add(in, "scale_rel", "1", spread.gain_rel);
 	add(in, "tolerance_k", "1", depth_tolerance_k(a, &a->tally->depth.seen));
+	add(in, "tolerance_low", "1", depth_tolerance_low(&a->tally->depth.seen));
 }
 
 /* Noise as it acts. */
@@ -180,6 +181,7 @@ static void add_displacement(struct inputs *in, const struct account *a)
 	add(in, "bar_depths_effective", "1", moments_effective_n(&p->seen));
 	add(in, "bar_depth_scatter", "mm", moments_sd(&p->seen));
 	add(in, "bar_tolerance_k", "1", depth_tolerance_k(a, &p->seen));
+	add(in, "bar_tolerance_low", "1", depth_tolerance_low(&p->seen));
 	add(in, "bar_depth_noise", "mm", sqrt(p->noise_mm2 / (double)p->seen.n));
 	add(in, "displacement_mm", "mm", a->config->u.displacement_mm);
 	add(in, "cartridge_length_mm", "mm", a->config->u.cartridge_mm);

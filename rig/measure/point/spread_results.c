@@ -3,10 +3,11 @@
 
 #include <math.h>
 
-#define CONTENT    0.95
-#define CONFIDENCE 0.99
-#define HELD_MAX   2.0   /* of the share of movement that tops lack, what the largest one lacks: it is cut whole */
-#define SHAPE_U    0.003 /* relative: of a scatter, what curve and fit leave of second order */
+#define CONTENT         0.95
+#define CONFIDENCE      0.99
+#define NOISE_CONFIDENT 2.3263 /* the normal quantile of that */
+#define HELD_MAX        2.0   /* of the share of movement that tops lack, what the largest one lacks: it is cut whole */
+#define SHAPE_U         0.003 /* relative: of a scatter, what curve and fit leave of second order */
 
 /* Of the scatter of the strokes alone, its square: that of the depths as fitted, less noise, by the share that is seen. */
 static double own_square(const struct depth_spread *s)
@@ -85,11 +86,26 @@ double depth_tolerance_k(const struct account *a, const struct moments *m)
 	return a->so_far ? tolerance_k(n, CONTENT, CONFIDENCE) : tolerance_k_exact(n, CONTENT, CONFIDENCE);
 }
 
+double depth_tolerance_low(const struct moments *m)
+{
+	return m->n < 3 ? NAN : chi2_share(1.0 - CONFIDENCE, effective_n(m) - 1.0);
+}
+
+/* Half the distance of the tolerance limits. K holds of depths that are known; where noise is taken off them, the upper limit of
+ * what is left (modified large samples) takes the place of what sampling alone would leave of it. */
+static double tolerance_half(const struct depth_spread *s, double k, double square)
+{
+	double kappa2 = s->kappa * s->kappa, seen = moments_sd(s->seen), low = depth_tolerance_low(s->seen);
+	double sampling = seen * seen / kappa2 * (1.0 / low - 1.0), noise = NOISE_CONFIDENT * s->u_noise_mm2 / kappa2;
+
+	return k * sqrt(low * (fmax(0.0, square) + hypot(sampling, noise)));
+}
+
 void add_depth_spread(struct result_list *list, const struct account *a, const struct depth_spread *s)
 {
 	const struct moments *m = s->seen;
-	double n = effective_n(m), square = own_square(s), own = sqrt(fmax(0.0, square));
-	double k = depth_tolerance_k(a, m);
+	double n = effective_n(m), square = own_square(s), k = depth_tolerance_k(a, m);
+	double half = m->n < 3 ? NAN : tolerance_half(s, k, square);
 	double noise = sqrt(s->noise_mm2);
 	double mean_u = moments_sd(m) / sqrt(n), spread_u = k * known_sd_u(s, square);
 	double excess = (corrected_max(m, s->max_mm, noise) - m->mean) / s->kappa;
@@ -97,8 +113,8 @@ void add_depth_spread(struct result_list *list, const struct account *a, const s
 		enum measurand id;
 		double value, u, spread_u;
 	} rows[] = {
-		{MEASURAND_DEPTH_TOLERANCE_LO, m->mean - k * own, mean_u, spread_u},
-		{MEASURAND_DEPTH_TOLERANCE_HI, m->mean + k * own, mean_u, spread_u},
+		{MEASURAND_DEPTH_TOLERANCE_LO, m->mean - half, mean_u, spread_u},
+		{MEASURAND_DEPTH_TOLERANCE_HI, m->mean + half, mean_u, spread_u},
 		{MEASURAND_DEPTH_MAX, m->mean + excess, noise / s->kappa,
 		 fabs(excess) *
 			 hypot(hypot(hypot(SHAPE_U, s->u_kappa / s->kappa), HELD_MAX * s->held), moved_share(s))},

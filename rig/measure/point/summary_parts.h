@@ -53,6 +53,8 @@ void spread_of_force(const struct account *account, const struct stroke_noise *n
 		     struct depth_spread *ret);
 /* Factor of the tolerance limits; NaN: too few strokes. Rough while the point goes on. */
 double depth_tolerance_k(const struct account *account, const struct moments *seen);
+/* Share of a variance below which one of so many values is seen with the chance that their confidence leaves; NaN: too few. */
+double depth_tolerance_low(const struct moments *seen);
 /* Strokes of the window that may have been made though the sensor did not see them. */
 double strokes_unseen(const struct account *account);
 /* What a straight line through the depths changes over the window, and the standard deviation of that of strokes without
