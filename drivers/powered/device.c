@@ -633,8 +633,7 @@ static const struct link *powered_link(const struct device *device)
 
 const struct driver driver_powered = {
 	.name = "powered",
-	.description =
-		"pen without a plug: a power supply or relay switches it, an operator or a stage sets its depth",
+	.description = "pen without a plug: a power supply or relay switches it, an operator or a stage sets its depth",
 	.roles = ROLE_BIT(ROLE_PEN),
 	.wants =
 		{.usb_class = 0xFE, .usb_subclass = 0x03, .usb_protocol = -1, .usbtmc = true, .serial = {.baud = 9600}},

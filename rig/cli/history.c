@@ -523,7 +523,8 @@ const struct command command_history = {
 		"decided of them later. Imported recordings are not there. A run that no bench has handed over yet is "
 		"not known there (penrig benches: outbox).\n\n"
 		"The exit code is 0 shown, 2 wrong usage, 6 the history cannot be read or written, or a run file was "
-		"left out, could not be judged again, or the server is not reached; 9 with --impact: a verdict changes.",
+		"left out, could not be judged again, or the server is not reached; 9 with --impact: a verdict "
+		"changes.",
 	.example = "  penrig history --device LC-2001 --since 2026-03-01 --results\n"
 		   "  penrig history --impact LC-2001-corrected.json --since 2026-03-01\n"
 		   "  penrig history --units --lot L7\n"

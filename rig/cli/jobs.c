@@ -177,22 +177,14 @@ static const struct fleet_column bench_columns[] = {
 	{.key = NULL},
 };
 static const struct table_column benches_fields[] = {
-	{"bench", TABLE_STRING, NULL},
-	{"site", TABLE_STRING, NULL},
-	{"state", TABLE_STRING, NULL},
-	{"job", TABLE_INTEGER, NULL},
-	{"seen_s", TABLE_INTEGER, "s"},
-	{"outbox", TABLE_INTEGER, NULL},
-	{"refused", TABLE_INTEGER, NULL},
-	{"version", TABLE_STRING, NULL},
-	{"reserved_by", TABLE_STRING, NULL},
-	{"reserved_until", TABLE_STRING, "UTC"},
-	{"disabled_by", TABLE_STRING, NULL},
-	{"disabled_at", TABLE_STRING, "UTC"},
-	{"labels", TABLE_STRING, NULL},
-	{"disabled_why", TABLE_STRING, NULL},
-	{"why", TABLE_STRING, NULL},
-	{.path = NULL},
+	{"bench", TABLE_STRING, NULL},       {"site", TABLE_STRING, NULL},
+	{"state", TABLE_STRING, NULL},       {"job", TABLE_INTEGER, NULL},
+	{"seen_s", TABLE_INTEGER, "s"},      {"outbox", TABLE_INTEGER, NULL},
+	{"refused", TABLE_INTEGER, NULL},    {"version", TABLE_STRING, NULL},
+	{"reserved_by", TABLE_STRING, NULL}, {"reserved_until", TABLE_STRING, "UTC"},
+	{"disabled_by", TABLE_STRING, NULL}, {"disabled_at", TABLE_STRING, "UTC"},
+	{"labels", TABLE_STRING, NULL},      {"disabled_why", TABLE_STRING, NULL},
+	{"why", TABLE_STRING, NULL},         {.path = NULL},
 };
 const struct table table_benches = {"benches", "", benches_fields};
 #define SILENT "90 seconds" /* three beats of an agent */

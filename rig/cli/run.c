@@ -118,11 +118,11 @@ struct run {
 	struct delivery delivery;
 	struct golden_pass stands_on; /* where record->golden is valid */
 	struct resuming *resuming;    /* NULL: the run begins with its first point */
-	bool began;                /* a session: else nothing of it is told but why */
-	unsigned part;             /* from 1; one more each time a lost device was back */
-	double replug_s;           /* 0: a lost device is not waited for */
-	unsigned tries;            /* parts in a row that did not start the pen */
-	uint64_t back_by_ns;       /* of those: until when it is waited */
+	bool began;                   /* a session: else nothing of it is told but why */
+	unsigned part;                /* from 1; one more each time a lost device was back */
+	double replug_s;              /* 0: a lost device is not waited for */
+	unsigned tries;               /* parts in a row that did not start the pen */
+	uint64_t back_by_ns;          /* of those: until when it is waited */
 	struct signing_key *key;      /* NULL: the run is not sealed */
 	char bench_owner[KEY_OWNER_MAX];
 };
