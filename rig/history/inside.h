@@ -7,6 +7,7 @@
 
 struct history {
 	struct db *db;
+	int64_t looked; /* how often it had been changed when outbox_push() last found nothing decided */
 };
 
 extern const struct kept_format history_format; /* tables.c */

@@ -320,8 +320,18 @@ int outbox_push(struct history *history, bool decided_only,
 		struct err *err)
 {
 	struct pushing p = {history, wanted, ctx, decided_only, 0};
-	int rc = db_each(history->db, PUSH_SQL, decided_only, 0, on_pushed, &p, err);
+	int64_t others = 0, own = 0;
+	int rc = db_number(history->db, "PRAGMA data_version", &others, err);
 
+	*ret_put = 0;
+	if (!rc)
+		rc = db_number(history->db, "SELECT total_changes()", &own, err);
+	int64_t changes = others * INT64_C(0x100000000) + own; /* by other processes, and by this one */
+	if (rc || (decided_only && changes == history->looked))
+		return rc;
+	rc = db_each(history->db, PUSH_SQL, decided_only, 0, on_pushed, &p, err);
 	*ret_put = p.put;
+	if (!rc && decided_only && !p.put)
+		history->looked = changes;
 	return rc;
 }
