@@ -378,11 +378,12 @@ TAIL = """
   A file of 4 000 MB, once, on a machine that was busy otherwise: 54.9 s (31.6 s of CPU, 127 MB of it a second) and 18.7 MB, where
   pandas takes 192 s (28.8 s in its own code, the rest in getting memory) and 6 149 MB to read it, and `wc -l` 3.0 s.
 - **64 streams**: encoded frames, 5 ms of each stream in turn, through the driver's parser and the full estimators; no links.
-- **Coverage**: each trial redraws gain, curve, clock, resonance, stroke scatter and noise within what the certificates say; the
+- **Coverage**: each trial redraws gain, curve, clock, resonance, stroke scatter and noise within what the certificates say, and what the
+  model checks cannot exclude within what their lines say; the
   allowance for sampling error is two standard errors of the count. *Small walk* is there for its nominal rate (the star): a
   walk that the window cannot tell from none, where no interval covers what it states.
 - **Windows that end early**: `tests/bench/until_trials.c`, one trial for every ten of the above: depth and realised rate, each in
-  the windows that its own U has ended. More than 96 % are covered where U has lines for what the model checks cannot exclude.
+  the windows that its own U has ended. The realised rate has more than 96 % where instants scatter ([method](method.md#windows-that-end-early)).
 - **Bounds**: `docs/method.md`. A depth below its bound of 1 is no contradiction: the bound takes 400 samples of baseline a
   stroke, and the estimator's baseline rests on more.
 """

@@ -1,5 +1,5 @@
 /* Coverage of the stated 95 % intervals and false accepts at r = 1, by trials that redraw the truth within the
- * certificates. trials [TRIALS [FIRST_SEED [PROCESSES]]]: 10 000 per regime, 1, 1 by default; the seeds and so the
+ * certificates and within what the model checks cannot exclude. trials [TRIALS [FIRST_SEED [PROCESSES]]]: 10 000 per regime, 1, 1 by default; the seeds and so the
  * counts do not depend on the number of processes. Not a test: it prints and judges nothing. */
 #include <stdio.h>
 #include <sys/wait.h>
@@ -19,14 +19,16 @@ struct scores {
 static void print(const struct pen_regime *regime, const struct pen_score *s)
 {
 	static const char *const names[] = {"depth realised", "depth process", "rate realised", "rate nominal"};
-	double n = s->trials;
 
-	printf("%-18s %u trials, %u untrusted, %u with another stroke count\n", regime->name, s->trials, s->untrusted,
-	       s->wrong_count);
-	for (unsigned i = 0; i < PEN_CLAIMS; i++)
+	printf("%-18s %u trials, %u depths untrusted, %u with another stroke count\n", regime->name, s->trials,
+	       s->trials - s->claimed[PEN_DEPTH], s->wrong_count);
+	for (unsigned i = 0; i < PEN_CLAIMS; i++) {
+		double n = s->claimed[i];
+
 		printf("  %-14s%c  coverage %6.2f %%  false accepts %5.2f %%  rms error / u %.3f\n", names[i],
 		       regime->walk_hidden && i == PEN_RATE_NOMINAL ? '*' : ' ', 100.0 * s->covered[i] / n,
 		       100.0 * s->false_accepts[i] / n, sqrt(s->squares[i] / n));
+	}
 }
 
 static void print_heat(const struct heat_regime *regime, const struct heat_score *s)

@@ -91,7 +91,7 @@ static void say(const struct pen_trial *t, const struct pen_regime *g, const str
 {
 	for (unsigned c = 0; c < CLAIMS; c++) {
 		const struct result *r = claimed(results, n, (enum claim)c);
-		double truth = truth_of(t, g, (enum claim)c, end_s);
+		double truth = truth_of(t, g, (enum claim)c, end_s) - pen_unseen(t, r);
 		struct limit limit = {.id = r->id, .has_upper = true, .upper = truth, .guard_r = 1.0};
 		struct judgement j;
 
