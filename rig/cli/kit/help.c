@@ -70,7 +70,7 @@ void help_usage(FILE *out)
 	for (unsigned i = 0; command_table[i]; i++) {
 		if (command_table[i]->group)
 			fprintf(out, "%s%s:\n", i ? "\n" : "", command_table[i]->group);
-		fprintf(out, "  %-11s%s\n", command_table[i]->name, command_table[i]->summary);
+		fprintf(out, "  %-12s%s\n", command_table[i]->name, command_table[i]->summary);
 	}
 	fputs("\n\"penrig help COMMAND\" explains one. Exit codes: penrig(1).\n", out);
 }
