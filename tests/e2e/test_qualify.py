@@ -174,7 +174,8 @@ def test_bench(check, where):
     text = json.dumps(first)
     check(code == 3 and first["state"] == "holds" and "within U of what was true" in text and "stand still" in text, f"the virtual pen: {code} {said[-600:]}")
     code, record, _, said = qualify(where, "oq", "--only", "OQ-30")
-    check(code == 3 and state(record, "OQ-30") == "holds", f"killed: {code} {said[-600:]}")
+    killed = ("holds", "unknown") if rig.CHECKED else ("holds",)  # a slow build may be killed before its pen runs
+    check(code == 3 and state(record, "OQ-30") in killed, f"killed: {code} {said[-600:]}")
     return next(folder.glob("evidence/good*/run.penrig"))
 
 

@@ -192,12 +192,14 @@ static void check_still(struct qualify *q, const struct running *r, bool at_an_o
 		evidence(q, QUALIFIED_UNKNOWN, "the needles in the end", "stand still", "not told; %s", err.text);
 		return;
 	}
-	evidence_if(q, t.ran, "the pen", "was made to run", "%s", t.ran ? "ran" : "never ran");
+	/* One that never ran shows nothing of how it is stopped. */
+	evidence(q, t.ran ? QUALIFIED_HOLDS : QUALIFIED_UNKNOWN, "the pen", "was made to run", "%s",
+		 t.ran ? "ran" : "never ran");
 	evidence_if(q, !t.motor_on && !t.moving, "the needles in the end", "stand still", "%s",
 		    t.moving     ? "move"
 		    : t.motor_on ? "the motor is on"
 				 : "stand still");
-	if (at_an_order)
+	if (at_an_order && t.ran)
 		evidence_if(q, t.ordered, "what switched the motor off", "an order to stop", "%s",
 			    t.ordered ? "an order to stop" : "the pen itself");
 }
