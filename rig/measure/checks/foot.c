@@ -8,10 +8,11 @@
 #define POINTS_MIN   8
 #define STRAIGHT_MIN 4
 #define STRAIGHT     1e-3 /* of the rate: its sine is a straight line */
-#define BLUR_U       0.5  /* of what strokes of different depths blur: their paths are moved, or scaled */
-#define SPREAD       1.0  /* times the difference of the two: its standard uncertainty */
-#define FAR          1.3  /* sd of a delay: what adds its force further behind the end of contact is none */
-#define FAR_PART     0.8  /* the same of the beginning of a force that goes on further behind */
+#define BLUR_GROWTH  3.0
+#define BLUR_U       0.5 /* of what strokes of different depths blur: their paths are moved, or scaled */
+#define SPREAD       1.0 /* times the difference of the two: its standard uncertainty */
+#define FAR          1.3 /* sd of a delay: what adds its force further behind the end of contact is none */
+#define FAR_PART     0.8 /* the same of the beginning of a force that goes on further behind */
 
 /* Depth as an eccentric moves the needle: c0 + c1 cos wt + c2 sin wt, mm. */
 struct path {
@@ -239,7 +240,7 @@ static double variance_of(double area, double slope_n)
 /* A filter that is as slow as the flank is steep rounds the flank itself, and a path through that hides most of it: the nearer
  * to the top a path is taken from, the more of it is seen. */
 static void find_growth(const struct points *p, const struct foot_question *q, double level, const struct excess *low,
-			struct foot *ret)
+			double blur, struct foot *ret)
 {
 	struct excess high;
 
@@ -250,7 +251,8 @@ static void find_growth(const struct points *p, const struct foot_question *q, d
 	double growth = variance_of(high.area, high.slope_n) - variance_of(low->area, low->slope_n);
 
 	ret->high = variance_of(high.area, high.slope_n);
-	ret->growth_sd = growth / hypot(variance_of(high.u_area, high.slope_n), variance_of(low->u_area, low->slope_n));
+	ret->growth_sd = growth / hypot(BLUR_GROWTH * blur, hypot(variance_of(high.u_area, high.slope_n),
+								  variance_of(low->u_area, low->slope_n)));
 }
 
 void foot_find(const struct points *p, const struct foot_question *q, struct foot *ret)
@@ -266,13 +268,12 @@ void foot_find(const struct points *p, const struct foot_question *q, struct foo
 		per_sample += p->weight[i];
 	per_sample /= p->n * p->step;
 
-	find_growth(p, q, level, &more, ret);
-
 	double long_n = q->settled - points_at(p, 0);
 	double noise = q->noise_n * hypot(sqrt(long_n / per_sample), long_n / sqrt(weight));
 
 	double blur = pow(q->scatter_mm / more.speed, 2.0);
 
+	find_growth(p, q, level, &more, blur, ret);
 	ret->looked = true;
 	ret->high -= blur;
 	ret->slope_n = more.slope_n;

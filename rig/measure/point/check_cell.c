@@ -11,33 +11,34 @@
 #include "rig/measure/point/pulse_view.h"
 #include "rig/measure/point/summary_parts.h"
 
-#define STROKES_MIN  3.0  /* fewer give no value */
-#define RING_Z       20.0 /* from here on a ring is known better than a certificate knows the cell */
-#define OFF_CYCLES   2.4  /* in the gap: with fewer what is smooth there may shift a ring by as much */
-#define OFF_SD       3.0  /* a cell that moved by more of its sd than this is loose, or another */
-#define CELL_U_REL   0.02 /* and by at least so many of these */
-#define DAMPING_STEP 0.01
-#define DAMPING_FOLD 1.2
-#define DAMPING_SD   4.0
-#define LEAST_MM     0.002
-#define FOOT_SD      2.0
-#define FOOT_REL     0.4 /* of the effect: force that follows path and curve less well than an eccentric's */
-#define GROWS_SD     3.5
-#define GROWS_FOLD   1.25
-#define HIDDEN_FOLD  2.0  /* what rounds the flank itself takes more from the top than it shows: line */
-#define CLEAR        0.01 /* share of the structure in the gap that a ring alone leaves at most */
-#define NEARLY_CLEAR 0.03 /* and a cell that hardly rings */
-#define AGREE_SHARE  0.2
-#define AGREE_SD     4.0
-#define LOOSE_SHARE  0.5
-#define FOOT_SHARE   0.4 /* of the gap: what rounds the end of contact has died away */
-#define UNSEEN_SD    8.0
-#define UNSEEN_MAX   0.2 /* cycles per sample: rings above are not looked for */
-#define SILENT       0.1 /* of the ring that a declared cell would show */
-#define U_MAX        0.5 /* of a frequency, relative, and of a damping */
-#define SQRT3        1.7320508075688772
-#define SLOWER       "slower than is declared, or a phantom that follows late"
-#define UNDECLARED   "or a phantom that follows late: declare \"cell\" in the bench file"
+#define STROKES_MIN    3.0  /* fewer give no value */
+#define RING_Z         20.0 /* from here on a ring is known better than a certificate knows the cell */
+#define OFF_CYCLES     2.4  /* in the gap: with fewer what is smooth there may shift a ring by as much */
+#define OFF_SD         3.0  /* a cell that moved by more of its sd than this is loose, or another */
+#define CELL_U_REL     0.02 /* and by at least so many of these */
+#define DAMPING_STEP   0.01
+#define DAMPING_FOLD   1.2
+#define DAMPING_SD     4.0
+#define LEAST_MM       0.002
+#define FOOT_SD        2.0
+#define FOOT_REL       0.4 /* of the effect: force that follows path and curve less well than an eccentric's */
+#define GROWS_SD       3.5
+#define GROWS_LEAST_MM 0.006 /* strokes of different depths make as much */
+#define GROWS_FOLD     1.25
+#define HIDDEN_FOLD    2.0  /* what rounds the flank itself takes more from the top than it shows: line */
+#define CLEAR          0.01 /* share of the structure in the gap that a ring alone leaves at most */
+#define NEARLY_CLEAR   0.03 /* and a cell that hardly rings */
+#define AGREE_SHARE    0.2
+#define AGREE_SD       4.0
+#define LOOSE_SHARE    0.5
+#define FOOT_SHARE     0.4 /* of the gap: what rounds the end of contact has died away */
+#define UNSEEN_SD      8.0
+#define UNSEEN_MAX     0.2 /* cycles per sample: rings above are not looked for */
+#define SILENT         0.1 /* of the ring that a declared cell would show */
+#define U_MAX          0.5 /* of a frequency, relative, and of a damping */
+#define SQRT3          1.7320508075688772
+#define SLOWER         "slower than is declared, or a phantom that follows late"
+#define UNDECLARED     "or a phantom that follows late: declare \"cell\" in the bench file"
 
 /* All that is asked of one pulse. */
 struct cell_case {
@@ -236,7 +237,9 @@ static void judge_delay(const struct cell_case *c, double variance, double sd, c
 		ret->threshold = FOOT_SD;
 		check_trip(ret, "contact ends as behind a load cell or filter of about %.0f Hz, %s",
 			   cell_hz(c, variance), says);
-	} else if (hidden > 0.0 && c->foot.growth_sd > GROWS_SD && is_too_much(c, half_mm * hidden)) {
+	} else if (hidden > 0.0 && c->foot.growth_sd > GROWS_SD &&
+		   fabs(half_mm * hidden) > fmax(GROWS_LEAST_MM, moments_sd(&c->account->tally->depth.seen)) &&
+		   is_too_much(c, half_mm * hidden)) {
 		ret->statistic = c->foot.growth_sd;
 		ret->threshold = GROWS_SD;
 		ret->effect_mm = half_mm * hidden;
