@@ -8,13 +8,14 @@
 #include "rig/cli/history_options.h"
 #include "rig/cli/kit/format.h"
 #include "rig/cli/kit/indexing.h"
+#include "rig/cli/kit/table.h"
 #include "rig/measure/measurand.h"
 #include "rig/study/equivalence.h"
 
 struct equivalence_options {
 	struct choice choice;
 	const char *reference;
-	bool json;
+	bool json, csv;
 };
 
 #define AT(member) offsetof(struct equivalence_options, member)
@@ -26,7 +27,8 @@ static const struct cli_option equivalence_table[] = {
 	 .offset = AT(reference),
 	 .group = "What is done",
 	 .help = "Hold the benches against this one. Default: each against the mean of the others."},
-	{.name = "json", .kind = OPTION_FLAG, .offset = AT(json), .group = "Output", .help = "One JSON array."},
+	{.name = "json", .kind = OPTION_FLAG, .offset = AT(json), .group = "Output", .help = TABLE_JSON_HELP},
+	{.name = "csv", .kind = OPTION_FLAG, .offset = AT(csv), .help = TABLE_CSV_HELP},
 	{.name = NULL},
 };
 
@@ -170,12 +172,20 @@ static struct equivalence_value *table_of(const struct gathering *g, unsigned se
 
 /* ---- what is told -------------------------------------------------------------------------------------------------- */
 
-enum equivalence_state { AGREES, DIFFERS, NOT_COMPARED };
-static const char *const state_names[] = {"agrees", "DIFFERS", "not compared"};
+enum equivalence_state { AGREES, DIFFERS, SCATTERS /* by the pen */, NOT_COMPARED, STATES };
+static const struct {
+	const char *shown, *name;
+} states[] = {{"agrees", "agrees"},
+	      {"DIFFERS", "differs"},
+	      {"DIFFERS BY PEN", "differs_by_pen"},
+	      {"not compared", "not compared"}};
 
 static enum equivalence_state state_of(const struct equivalence *e)
 {
-	return isnan(e->en) ? NOT_COMPARED : fabs(e->en) > 1.0 ? DIFFERS : AGREES;
+	return isnan(e->en)                  ? NOT_COMPARED
+	       : fabs(e->en) > 1.0           ? DIFFERS
+	       : e->scatter > e->scatter_max ? SCATTERS
+					     : AGREES;
 }
 
 struct telling {
@@ -183,7 +193,7 @@ struct telling {
 	const char *measurand;
 	int reference;
 	struct json_out *list; /* NULL: for people */
-	unsigned of[3];
+	unsigned of[STATES];
 };
 
 static void print_bench(const struct telling *t, const struct setpoint *s, unsigned bench, const struct equivalence *e)
@@ -197,8 +207,8 @@ static void print_bench(const struct telling *t, const struct setpoint *s, unsig
 		printf("not compared: %s\n", e->pens ? "nothing is stated to be uncertain" : "no pen in common");
 		return;
 	}
-	printf("%4u %+12.4g %9.2g %9.2g %8.2f  %-8s %9.2g %s\n", e->pens, e->difference, e->u, e->u_ref, e->en,
-	       state_names[state_of(e)], e->found_offset, s->unit);
+	printf("%4u %+10.4g %8.2g %8.2g %7.2f %8.2g %8.2g %-4s %s\n", e->pens, e->difference, e->u, e->u_ref, e->en,
+	       e->scatter, e->found_offset, s->unit, states[state_of(e)].shown);
 }
 
 static void put_number(struct json_out *out, const char *key, double value)
@@ -220,16 +230,14 @@ static void put_bench(const struct telling *t, const struct setpoint *s, unsigne
 	json_out_string(out, "unit", s->unit);
 	json_out_string(out, "bench", t->g->bench[bench]);
 	json_out_string(out, "reference", t->reference >= 0 ? t->g->bench[t->reference] : NULL);
-	json_out_string(out, "state",
-			(int)bench == t->reference ? "reference"
-			: state_of(e) == DIFFERS   ? "differs"
-						   : state_names[state_of(e)]);
+	json_out_string(out, "state", (int)bench == t->reference ? "reference" : states[state_of(e)].name);
 	json_out_int(out, "pens", e->pens);
 	put_number(out, "difference", e->difference);
 	put_number(out, "expanded_u", e->u);
 	put_number(out, "reference_expanded_u", e->u_ref);
 	put_number(out, "en", e->en);
 	put_number(out, "scatter_of_pens", e->scatter);
+	put_number(out, "scatter_explained", e->scatter_max);
 	put_number(out, "offset_found_with_80_percent", e->found_offset);
 }
 
@@ -244,8 +252,8 @@ static int tell_setpoint(struct telling *t, unsigned setpoint)
 		printf("%s%s%s%s at ", t->measurand, *s->method ? " (" : "", s->method, *s->method ? ")" : "");
 		isnan(s->depth_mm) ? printf("sweeps, %g Hz\n", s->rate_hz)
 				   : printf("%g mm, %g Hz\n", s->depth_mm, s->rate_hz);
-		printf("  %-20s %4s %12s %9s %9s %8s  %-8s %9s\n", "bench", "pens", "difference", "U", "U of ref",
-		       "E_n", "", "found 80%");
+		printf("  %-20s %4s %10s %8s %8s %7s %8s %8s\n", "bench", "pens", "difference", "U", "U of ref", "E_n",
+		       "sd pens", "found 80%");
 	}
 	for (unsigned b = 0; b < t->g->benches; b++) {
 		struct equivalence e;
@@ -272,16 +280,26 @@ static int find_reference(const struct gathering *g, const char *name, int *ret,
 	return 0;
 }
 
-static int print_list(const struct json_out *list, struct err *err)
-{
-	char *text = NULL;
-	int rc = json_out_print(list, true, &text, err);
-
-	if (!rc)
-		fputs(text, stdout);
-	free(text);
-	return rc;
-}
+static const struct table_column columns[] = {
+	{"measurand", TABLE_STRING, NULL},
+	{"method", TABLE_STRING, NULL},
+	{"depth_mm", TABLE_NUMBER, "mm"},
+	{"rate_hz", TABLE_NUMBER, "Hz"},
+	{"unit", TABLE_STRING, NULL},
+	{"bench", TABLE_STRING, NULL},
+	{"reference", TABLE_STRING, NULL},
+	{"state", TABLE_STRING, NULL},
+	{"pens", TABLE_INTEGER, NULL},
+	{"difference", TABLE_NUMBER, NULL},
+	{"expanded_u", TABLE_NUMBER, NULL},
+	{"reference_expanded_u", TABLE_NUMBER, NULL},
+	{"en", TABLE_NUMBER, "1"},
+	{"scatter_of_pens", TABLE_NUMBER, NULL},
+	{"scatter_explained", TABLE_NUMBER, NULL},
+	{"offset_found_with_80_percent", TABLE_NUMBER, NULL},
+	{.path = NULL},
+};
+const struct table table_equivalence = {"equivalence", "", columns};
 
 static int tell(const struct equivalence_options *o, const struct gathering *g, const char *measurand, int reference)
 {
@@ -289,21 +307,20 @@ static int tell(const struct equivalence_options *o, const struct gathering *g, 
 	struct err err = {""};
 	int rc = 0;
 
-	if (o->json && !(t.list = json_out_array()))
+	if ((o->json || o->csv) && !(t.list = json_out_array()))
 		return cli_error(EXIT_INTERNAL, "out of memory");
 	for (unsigned i = 0; i < g->setpoints && !rc; i++)
 		rc = tell_setpoint(&t, i);
 	if (rc)
 		err_set(&err, rc, "out of memory");
-	else if (o->json)
-		rc = print_list(t.list, &err);
+	else if (t.list)
+		rc = table_print(t.list, &table_equivalence, o->csv, &err);
 	else
 		printf("%s%u agree, %u differ, %u not compared\n", g->setpoints ? "\n" : "", t.of[AGREES],
-		       t.of[DIFFERS], t.of[NOT_COMPARED]);
-	json_out_free(t.list);
+		       t.of[DIFFERS] + t.of[SCATTERS], t.of[NOT_COMPARED]);
 	if (rc)
 		return cli_error(EXIT_INTERNAL, "%s", err.text);
-	if (t.of[DIFFERS])
+	if (t.of[DIFFERS] + t.of[SCATTERS])
 		return EXIT_FAIL;
 	return t.of[NOT_COMPARED] || !t.of[AGREES] ? EXIT_INCONCLUSIVE : EXIT_PASS;
 }
@@ -359,7 +376,9 @@ const struct command command_equivalence = {
 		"--reference, or "
 		"from the mean of the other benches, over the uncertainties of both (E_n of ISO 13528). Beyond 1 they "
 		"do "
-		"not explain it. The last column is the offset that would be flagged with a chance of 80 %.\n\n"
+		"not explain it. Nor do they where the differences scatter from pen to pen by more than they allow (sd "
+		"pens; chi-square, 99 %): that bench DIFFERS BY PEN. The last figure is the offset that would be "
+		"flagged with a chance of 80 %.\n\n"
 		"The exit code is 0 all benches agree; 1 one differs; 3 nothing differs, and a bench could not be "
 		"compared; 2 wrong usage; 6 the history cannot be read.",
 	.example = "  penrig equivalence depth_mm --plan round --since 2026-03-01\n"

@@ -8,6 +8,7 @@
 #include "rig/base/json.h"
 #include "rig/cli/kit/command.h"
 #include "rig/cli/kit/indexing.h"
+#include "rig/cli/kit/table.h"
 #include "rig/config/lot.h"
 #include "rig/history/unit.h"
 #include "rig/study/acceptance.h"
@@ -18,7 +19,7 @@
 
 struct lot_options {
 	const char *lot, *history, *state, *svg;
-	bool json;
+	bool json, csv;
 };
 
 #define AT(member) offsetof(struct lot_options, member)
@@ -46,7 +47,8 @@ static const struct cli_option lot_table[] = {
 	 .offset = AT(svg),
 	 .group = "Output",
 	 .help = "Draw the curve."},
-	{.name = "json", .kind = OPTION_FLAG, .offset = AT(json), .help = "One JSON object on standard output."},
+	{.name = "json", .kind = OPTION_FLAG, .offset = AT(json), .help = TABLE_JSON_HELP},
+	{.name = "csv", .kind = OPTION_FLAG, .offset = AT(csv), .help = TABLE_CSV_HELP},
 	{.name = NULL},
 };
 
@@ -260,10 +262,17 @@ static void put_plan(struct json_out *out, const struct lot_study *s)
 	json_out_bool(out, "measured_exactly", !s->uncertain);
 }
 
-static int print_json(const struct lot_study *s, struct err *err)
+static const struct table_column columns[] = {
+	{"nonconforming_percent", TABLE_NUMBER, "%"},
+	{"accepted_percent", TABLE_NUMBER, "%"},
+	{"accepted_as_measured_percent", TABLE_NUMBER, "%"},
+	{.path = NULL},
+};
+const struct table table_lot = {"lot", "curve", columns};
+
+static int print_rows(const struct lot_study *s, struct err *err)
 {
 	struct json_out *out = json_out_object(), *list;
-	char *text = NULL;
 
 	if (!out)
 		return err_set(err, -ENOMEM, "out of memory");
@@ -284,12 +293,7 @@ static int print_json(const struct lot_study *s, struct err *err)
 		json_out_int(lot, "nonconforming", s->failed);
 		json_out_int(lot, "neither", s->neither);
 	}
-	int rc = json_out_print(out, true, &text, err);
-	json_out_free(out);
-	if (!rc)
-		fputs(text, stdout);
-	free(text);
-	return rc;
+	return table_print(out, &table_lot, s->options->csv, err);
 }
 
 /* ---- the command --------------------------------------------------------------------------------------------------- */
@@ -340,11 +344,12 @@ static int lot_run(const struct cli_tables *tables, const void *options, const c
 	int rc = s.options->lot ? look_at_lot(&s, &err) : 0;
 	if (!rc && s.options->svg)
 		rc = draw(&s, &err);
-	if (!rc && s.options->json)
-		rc = print_json(&s, &err);
+	const bool rows = s.options->json || s.options->csv;
+	if (!rc && rows)
+		rc = print_rows(&s, &err);
 	if (rc)
 		return cli_error(EXIT_STORAGE, "%s", err.text);
-	if (!s.options->json) {
+	if (!rows) {
 		print_plan(&s);
 		print_table(&s);
 		print_chart(&s);

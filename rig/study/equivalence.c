@@ -50,6 +50,12 @@ static double offset_found(double expanded_u)
 	return hi;
 }
 
+/* What benches have in common over their pens adds nothing to the scatter, so this bound is rather too wide. */
+static double scatter_explained(unsigned pens, double expanded_u)
+{
+	return expanded_u / COVERAGE * sqrt(chi2_at(EQUIVALENCE_SCATTER, pens - 1) / (pens - 1));
+}
+
 void equivalence_of(const struct equivalence_value *x, unsigned pens, unsigned benches, unsigned bench, int reference,
 		    struct equivalence *ret)
 {
@@ -70,6 +76,7 @@ void equivalence_of(const struct equivalence_value *x, unsigned pens, unsigned b
 				    .u = d.n ? own.mean : NAN,
 				    .u_ref = d.n ? others.mean : NAN,
 				    .scatter = d.n > 1 ? moments_sd(&d) : NAN,
+				    .scatter_max = d.n > 1 && u > 0.0 ? scatter_explained((unsigned)d.n, u) : NAN,
 				    .en = d.n && u > 0.0 ? d.mean / u : NAN,
 				    .found_offset = d.n && u > 0.0 ? offset_found(u) : NAN};
 }

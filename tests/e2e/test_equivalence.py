@@ -45,6 +45,15 @@ def main():
     check(0.005 < three["offset_found_with_80_percent"] < 0.020, f"and would be found: {three}")
     done = asked("--reference", "one")
     check("DIFFERS" in done.stdout and "the reference" in done.stdout and "7 agree, 1 differ" in done.stdout, f"for people: {done.stdout}")
+    db = sqlite3.connect(folder / "state/history")  # no bench is off, but one pen of each bench is another than it says
+    for pen, by in (("PEN-GOOD-01", 0.28), ("PEN-GOOD-02", -0.32)):
+        db.execute("UPDATE result SET value = value + ? WHERE quantity IN (SELECT id FROM quantity WHERE method = 'force_equivalent') AND run IN (SELECT id FROM run WHERE bench = 'three' AND dut = ?)", (by, pen))
+    db.commit()
+    db.close()
+    done = asked("--reference", "one", "--json")
+    three = next(r for r in json.loads(done.stdout) if r["method"] == "force_equivalent" and r["bench"] == "three")
+    check(done.returncode == 1 and three["state"] == "differs_by_pen" and abs(three["en"]) < 1, f"differences of both signs have no mean, and are seen: {three}")
+    check("DIFFERS BY PEN" in asked("--reference", "one").stdout, "for people, too")
     done = asked("--reference", "none")
     check(done.returncode == 2 and "no run that was chosen is of that bench" in done.stderr, f"unknown: {done.stderr}")
     check(rig.penrig_a("equivalence", "depth", "--history", folder / "state/history").returncode == 2, "no measurand")

@@ -21,7 +21,7 @@ SCHEMA = rig.ROOT / "reports/schema/tables.schema.json"
 NO_TABLE = {
     "run": "its events and reports are files", "resume": "as run", "bench": "writes a bench file", "calibrate": "writes a phantom file and a report",
     "report": "writes reports", "analyze": "writes verdicts; show prints them", "plot": "draws", "export": "writes samples", "import": "writes a run file",
-    "dispose": "one decision", "station": "serves a page", "io": "speaks lines of JSON", "label": "prints labels", "agent": "serves a bench", "submit": "one job",
+    "dispose": "one decision", "station": "serves a page", "io": "speaks lines of JSON", "label": "prints labels", "sheet": "one page", "push": "one line a run", "reserve": "holds a bench", "agent": "serves a bench", "submit": "one job",
     "fleet": "prints no rows", "key": "one key", "sign": "one signature", "anchor": "one line", "dossier": "makes a folder", "qualify": "its record is JSON", "purge": "its log is JSON",
 }
 OWN_FORM = {"show", "requalify", "history", "grr"}  # both forms, with columns of their own: docs/report.md, docs/history.md
@@ -123,6 +123,7 @@ def prepare():
     (where / "pin").write_text("481516\n")
     (where / "pin").chmod(0o600)
     penrig("account", "add", "trail", "--name", "A. Meier", "--role", "supervisor", "--badge", "B1", "--pin-file", "pin", cwd=where)
+    (where / "sop.json").write_text(json.dumps({"kind": "penrig/lot/1", "standard": "ours", "n": 20, "c": 1}))
     return where
 
 
@@ -147,7 +148,7 @@ def main():
     for args, rows in (
         (("check", plan, "--bench", bench, "--state", "."), 6), (("list",), 0), (("doctor",), 1), (("state", "--bench", bench, "--state", "."), 0), (("profile", "list"), 5),
         (("verify", *sorted((where / "runs").glob("*.penrig"))), 4), (("account", "list", "trail"), 1), (("version",), 5), (("help", "measurands"), 20),
-        (("trend", "stroke_rate_hz", *at), 0),
+        (("trend", "stroke_rate_hz", *at), 0), (("lot", "sop.json"), 10), (("equivalence", "depth_mm", *at), 1),
     ):
         name = args[0] if args[0] in tables else " ".join(map(str, args[:2]))
         examine(check, tables[name], *args, cwd=where, schema=schema, rows_min=rows)

@@ -11,7 +11,7 @@ says() { grep -qF -- "$1" out; }
 
 # ---- lint
 mkdir -p tree && cd tree || exit 1
-mkdir -p rig/{base,link,driver,measure,config,record,judge,runfile,session,cli,attic} drivers/x reports fixtures/virtual tests/tools docs packaging
+mkdir -p rig/{base,link,driver,measure,config,record,judge,runfile,session,cli,attic} drivers/x reports fixtures/virtual tests/tools docs packaging clients
 cp "$ROOT/.clang-format" .
 cp "$tools/rooms.mk" tests/tools
 touch Makefile LICENSE

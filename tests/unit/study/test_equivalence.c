@@ -70,9 +70,36 @@ static void test_power(void **state)
 	near(equivalence_power(e.found_offset, 0.008 * sqrt(2.0)), 0.8, 1e-9);
 }
 
+/* Two pens that were mixed up have no mean difference. All of U is the pens' own here, which is the worst case for false alarms. */
+static void test_scatter(void **state)
+{
+	const struct equivalence_value mixed[] = {{1.0, 0.02}, {1.3, 0.02}, {1.3, 0.02}, {1.0, 0.02}};
+	struct draws d;
+	struct equivalence e;
+	unsigned alarms = 0;
+
+	(void)state;
+	equivalence_of(mixed, 2, 2, 1, 0, &e);
+	near(e.en, 0.0, 1e-12);
+	near(e.scatter, 0.3 * sqrt(2.0), 1e-12);
+	near(e.scatter_max, 0.01 * sqrt(2.0) * 2.5758293035489, 1e-9);
+	equivalence_of(mixed, 1, 2, 1, 0, &e);
+	assert_true(isnan(e.scatter_max));
+	draws_seed(&d, 8);
+	for (unsigned t = 0; t < TRIALS; t++) {
+		struct equivalence_value x[10];
+		for (unsigned i = 0; i < 10; i++)
+			x[i] = (struct equivalence_value){1.0 + 0.004 * draws_normal(&d), 0.008};
+		equivalence_of(x, 5, 2, 1, 0, &e);
+		alarms += e.scatter > e.scatter_max;
+	}
+	near((double)alarms / TRIALS, 0.01, 0.003);
+}
+
 int main(void)
 {
-	const struct CMUnitTest tests[] = {cmocka_unit_test(test_by_hand), cmocka_unit_test(test_power)};
+	const struct CMUnitTest tests[] = {cmocka_unit_test(test_by_hand), cmocka_unit_test(test_power),
+					   cmocka_unit_test(test_scatter)};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
