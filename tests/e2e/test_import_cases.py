@@ -174,6 +174,7 @@ REFUSED = [
      ["10000 rows a second (line 1, Sample rate)", "5000 as well (line 2, Sample interval)", "--rate"]),
     ("a third rate", "Sample rate: 10000 Hz\nfs=5000\nF_N\n" + lines_of(numbers(900)), ["--rate", 4000, *FAST], ["--rate 4000 contradicts"]),
     ("a rate that the times contradict", "Sample rate: 10000 Hz\n" + HEAD + lines_of(timed(900)), FAST, ["10000", "line 1", "those of 5000", "--rate"]),
+    ("a rate that the times contradict a little", "Sample rate: 5040 Hz\n" + HEAD + lines_of(timed(900)), FAST, ["5040", "line 1", "those of 5000", "--rate"]),
     ("two units in a name", "t_s,F_mN (N)\n" + lines_of(timed(900)), FAST, ['"F_mN (N)"', '"N" and "mN"', "--unit"]),
     ("two units in two lines", "t [s],F [N]\ns,mN\n" + lines_of(timed(900)), FAST, ['"mN" and "N"', "--unit"]),
     ("two units of time", HEAD + "ms,N\n" + lines_of(timed(900)), FAST, ['"ms" and "s"', "--time-unit"]),
@@ -212,6 +213,11 @@ def test_decided(check, place):
                                       ("F_mN (N)\n", ["--rate", 5000, "--unit", "mN"], "scale_n", 0.001)):
         done = place.run(place.text("decided.txt", head + rows), *options, *FAST)
         check(done.returncode in (1, 3) and done.report["imported"][key] == value, f"{head!r} {options}: {done.returncode} {done.stderr}")
+    for what, last in (("a whole number, shorter by its first digit", "0.29000"), ("by its sign", "0.29000")):
+        sign = "-" if "sign" in what else "1"
+        text = "F_N\n" + "".join(f"{sign}{0.3 + (i % 41) / 1000:.5f}\n" for i in range(11999)) + last
+        done = place.run(place.text("whole.txt", text), "--rate", 5000, *FAST)
+        check(done.returncode in (1, 3), f"the end of a file without a line break, {what}: {done.returncode} {done.stderr}")
     done = place.run(CASES / "quoted.csv", "--unit", "mN", *FAST)
     check(done.returncode in (1, 3) and done.report["imported"]["scale_n"] == 0.001, f"--unit mN: {done.stderr}")
 

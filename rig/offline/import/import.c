@@ -18,7 +18,7 @@
 
 #define RATE_MIN_HZ  100.0
 #define RATE_MAX_HZ  1e7
-#define NOMINAL_RATE 0.01 /* by which what times show may differ from what a header states: more is no clock */
+#define NOMINAL_RATE 1e-3 /* by which what times show may differ from what a header states: more is no clock */
 #define SAME_RATE    1e-4 /* two clocks may differ by so much; an XO is within half of it */
 
 /* ---- what the file says of itself ---- */

@@ -27,7 +27,7 @@ struct recording {
 	struct text_row_form plain;                           /* and such they then are */
 	struct recount recount;                               /* of an export of penrig */
 	unsigned wanted[RECORDING_COLUMNS_MAX], wanted_count; /* rising */
-	size_t shortest;                                      /* of the last cells in the first rows */
+	size_t usual_end;                                     /* of the last cells in the first rows: usual_end() */
 	struct text_line line;
 	bool held;      /* that line is still to come, behind: */
 	uint64_t blank; /* rows of blank lines */
@@ -96,27 +96,29 @@ static bool is_fast(const struct recording *r)
 	return r->dialect.separator != TEXT_BLANKS && r->dialect.separator != r->dialect.decimal && !times;
 }
 
-static size_t last_cell(const struct text_line *line, char separator)
+/* Of a line's last cell, what stands behind its decimal mark, an exponent too; SIZE_MAX: it has none. */
+static size_t end_of(const struct text_line *line, const struct text_dialect *d)
 {
-	struct text_cells cells = text_cells_of(line, separator);
-	const char *cell;
+	struct text_cells cells = text_cells_of(line, d->separator);
+	const char *cell = NULL;
 	size_t len = 0;
 
 	while (text_next_cell(&cells, &cell, &len))
 		;
-	return len;
+	const char *mark = len > 0 ? memchr(cell, d->decimal, len) : NULL;
+
+	return mark ? (size_t)(cell + len - mark) : SIZE_MAX;
 }
 
-static size_t shortest_end(const struct text_line *line, unsigned lines, const struct text_dialect *d)
+/* The same in all the first rows, or SIZE_MAX: their numbers are written as short as they are. */
+static size_t usual_end(const struct text_line *line, unsigned lines, const struct text_dialect *d)
 {
-	size_t shortest = SIZE_MAX;
+	size_t usual = d->body + 1 < lines ? end_of(&line[d->body], d) : SIZE_MAX;
 
-	for (unsigned l = d->body; l < lines; l++) {
-		size_t len = last_cell(&line[l], d->separator);
-		if (len > 0 && len < shortest && l + 1 < lines) /* the file's last line is no witness */
-			shortest = len;
-	}
-	return shortest;
+	for (unsigned l = d->body; l + 1 < lines; l++) /* the file's last line is no witness */
+		if (end_of(&line[l], d) != usual)
+			return SIZE_MAX;
+	return usual;
 }
 
 static int read_head(struct recording *r, const struct recording_wish *wish, struct text_line *line,
@@ -135,7 +137,7 @@ static int read_head(struct recording *r, const struct recording_wish *wish, str
 	text_header_read(line, (unsigned)lines, &r->dialect, layout);
 	describe(r, r->dialect.body, layout);
 	want(r, wish->wanted);
-	r->shortest = shortest_end(line, (unsigned)lines, &r->dialect);
+	r->usual_end = usual_end(line, (unsigned)lines, &r->dialect);
 	r->fast = is_fast(r);
 	for (unsigned i = 0; i < r->dialect.body; i++)
 		if ((rc = text_input_next(r->in, &r->line, err)) < 0)
@@ -327,8 +329,11 @@ static bool is_cut(const struct recording *r)
 	unsigned last = r->dialect.columns - 1;
 	bool read = r->wanted_count > 0 && r->wanted[r->wanted_count - 1] == last;
 
-	return read && text_input_unended(r->in) && r->shortest != SIZE_MAX &&
-	       last_cell(&r->line, r->dialect.separator) < r->shortest;
+	if (!read || !text_input_unended(r->in) || r->usual_end == SIZE_MAX)
+		return false;
+	size_t end = end_of(&r->line, &r->dialect);
+
+	return end == SIZE_MAX || end < r->usual_end;
 }
 
 static int csv_row(struct recording *r, double *value, struct err *err)
@@ -337,10 +342,11 @@ static int csv_row(struct recording *r, double *value, struct err *err)
 	int rc = row_slowly(r, value, err);
 
 	if (rc == 0 && is_cut(r))
-		return err_set(err, -EINVAL,
-			       "%.200s:%llu: the file ends in this line without a line break, and its last number is "
-			       "shorter than those before it: cut short? remove the line, or end it where it is whole",
-			       r->path, (unsigned long long)r->line.number);
+		return err_set(
+			err, -EINVAL,
+			"%.200s:%llu: the file ends in this line without a line break, and its last number has "
+			"fewer digits than those before it: cut short? remove the line, or end it where it is whole",
+			r->path, (unsigned long long)r->line.number);
 	return rc;
 }
 
