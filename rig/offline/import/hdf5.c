@@ -6,6 +6,9 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -37,6 +40,8 @@ static bool hdf5_recognise(const uint8_t *head, size_t n, const char *path)
 #define CACHE_SLOTS      521          /* a prime, as libhdf5 wants it; of chunks, of which one at a time is read */
 #define PACKED_MAX       2000.0 /* times by which numbers can be packed: deflate ends at 1032, and a force has noise */
 #define PIECE            16384  /* rows of a column at once */
+#define TIME_LEAST_S     60
+#define TIME_BYTES_PER_S 2000000 /* a twentieth of what is read at the slowest */
 
 struct found {
 	char path[PATH_ROOM];
@@ -550,30 +555,47 @@ static void read_through(struct hdf5 *f, const struct recording_wish *wish)
 			;
 }
 
-/* libhdf5 dies of some damaged files: of a chunk without rows by a division. So a child reads a file first. */
+/* So much time of a core that no file takes that is read at all; a damaged one may keep libhdf5 going for ever. */
+static rlim_t time_for(const char *path)
+{
+	struct stat file = {.st_size = 0};
+
+	(void)stat(path, &file);
+	return TIME_LEAST_S + (rlim_t)file.st_size / TIME_BYTES_PER_S;
+}
+
+static void read_as_child(struct hdf5 *f, const struct recording_wish *wish, pid_t parent)
+{
+	static const int deaths[] = {SIGFPE, SIGSEGV, SIGBUS, SIGABRT, SIGILL, SIGXCPU};
+	const struct rlimit limit = {time_for(f->path), time_for(f->path)};
+
+	for (unsigned i = 0; i < sizeof(deaths) / sizeof(deaths[0]); i++)
+		signal(deaths[i], SIG_DFL);
+	prctl(PR_SET_PDEATHSIG, SIGKILL);
+	setrlimit(RLIMIT_CPU, &limit);
+	if (getppid() == parent)
+		read_through(f, wish);
+}
+
+/* libhdf5 dies of some damaged files: of a chunk without rows by a division. So a child reads a file first; one that did not
+ * come through it, for whatever reason, leaves it unread. */
 static int survives(struct hdf5 *f, const struct recording_wish *wish, struct err *err)
 {
-	static const int deaths[] = {SIGFPE, SIGSEGV, SIGBUS, SIGABRT, SIGILL};
 	int status = 0;
-	pid_t child = fork();
+	const pid_t parent = getpid(), child = fork();
 
 	if (child < 0)
 		return err_set(err, -errno, "%.300s cannot be read: no process: %s", f->path, strerror(errno));
 	if (child == 0) {
-		for (unsigned i = 0; i < sizeof(deaths) / sizeof(deaths[0]); i++)
-			signal(deaths[i], SIG_DFL);
-		read_through(f, wish);
+		read_as_child(f, wish, parent);
 		_exit(0); /* lint: the child alone */
 	}
 	while (waitpid(child, &status, 0) < 0 && errno == EINTR)
 		;
-	bool died = WIFEXITED(status) && WEXITSTATUS(status) != 0; /* of what a sanitizer saw */
-	for (unsigned i = 0; i < sizeof(deaths) / sizeof(deaths[0]); i++)
-		died = died || (WIFSIGNALED(status) && WTERMSIG(status) == deaths[i]);
-	if (died)
-		return err_set(err, -EINVAL, "%.300s cannot be read: libhdf5 dies of it (%s): it is damaged", f->path,
-			       WIFSIGNALED(status) ? strsignal(WTERMSIG(status)) : "it read beyond its memory");
-	return 0;
+	if (WIFEXITED(status) && WEXITSTATUS(status) == 0)
+		return 0;
+	return err_set(err, -EINVAL, "%.300s cannot be read: libhdf5 dies of it (%s): it is damaged", f->path,
+		       WIFSIGNALED(status) ? strsignal(WTERMSIG(status)) : "it read beyond its memory");
 }
 
 static int hdf5_open(const char *path, const struct recording_wish *wish, struct recording **ret,
