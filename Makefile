@@ -371,6 +371,7 @@ $(MAN_COMMANDS:%=$(B)/man/penrig-%.1): $(B)/man/penrig-%.1: $(B)/penrig
 	scdoc < $@.scd > $@
 
 # What `penrig qualify` needs: recordings whose results are kept, and the list of what was installed.
+REFERENCE_FROM := tests/data/runs-method-5
 REFERENCE_RUNS := pass-20-khz fail-slow inconclusive-alarm
 list_installed = cd $(D) && find bin/penrig bin/penrig-virtual libexec/penrig lib/penrig share/penrig -type f ! -name installed.sha256 | \
 	LC_ALL=C sort | xargs sha256sum > share/penrig/qualification/installed.sha256
@@ -392,7 +393,7 @@ install: all $(if $(shell command -v scdoc),man)
 		for f in fixtures/$$kind/*.json; do [ ! -e $$f ] || install -m 644 $$f $(D)/share/penrig/$$kind || exit 1; done; done
 	install -m 644 fixtures/profiles/*.dialogue $(D)/share/penrig/profiles
 	install -d $(D)/share/penrig/qualification
-	for run in $(REFERENCE_RUNS); do xz -dc tests/data/runs-method-3/$$run.penrig.xz > $(D)/share/penrig/qualification/$$run.penrig || exit 1; done
+	for run in $(REFERENCE_RUNS); do xz -dc $(REFERENCE_FROM)/$$run.penrig.xz > $(D)/share/penrig/qualification/$$run.penrig || exit 1; done
 	for f in reports/schema/*.json; do [ ! -e $$f ] || install -m 644 $$f $(D)/share/penrig/schema || exit 1; done
 	install -m 644 docs/70-penrig.rules $(D)/lib/udev/rules.d
 	install -m 644 docs/penrig.sysusers.conf $(D)/lib/sysusers.d/penrig.conf

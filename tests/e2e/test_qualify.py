@@ -14,7 +14,8 @@ import jsonschema
 import rig
 
 SCHEMA = json.loads((rig.ROOT / "reports/schema/qualification.schema.json").read_text())
-RUNS = re.search(r"^REFERENCE_RUNS := (.*)$", (rig.ROOT / "Makefile").read_text(), re.M)[1].split()
+RUNS, FROM = (re.search(rf"^REFERENCE_{what} := (.*)$", (rig.ROOT / "Makefile").read_text(), re.M)[1] for what in ("RUNS", "FROM"))
+RUNS = RUNS.split()
 # What is planted: file, what stands there, what is planted, the requirement that it breaks, one that it does not.
 PLANTED = (
     ("rig/measure/statistics.c", "0.5 * (1.0 + COVERAGE)", "0.49 * (1.0 + COVERAGE)", "OQ-01", "OQ-08"),
@@ -63,7 +64,7 @@ def install():
         shutil.copy(rig.B / name, where / into / name)
     for run in RUNS:
         with open(share / "qualification" / f"{run}.penrig", "wb") as out:
-            subprocess.run(["xz", "-dc", rig.ROOT / f"tests/data/runs-method-3/{run}.penrig.xz"], stdout=out, check=True)
+            subprocess.run(["xz", "-dc", rig.ROOT / FROM / f"{run}.penrig.xz"], stdout=out, check=True)
     list_installed(where)
     return where
 

@@ -145,25 +145,31 @@ static int read_truth(const char *path, struct truth *t, struct err *err)
 
 /* ---- against it --------------------------------------------------------------------------------------------------- */
 
+/* A figure that is not trusted says nothing; one of each kind has to be, at every point. */
 static void against(struct qualify *q, const struct record_point *p, enum measurand id, double truth)
 {
 	char what[200], wanted[100];
+	unsigned told = 0;
 
 	for (unsigned i = 0; i < p->results; i++) {
 		const struct result *r = &p->result[i].result;
 		if (r->id != id || !r->valid || !r->trusted)
 			continue;
+		told++;
 		snprintf(what, sizeof(what), "%s, %s, at point %u", r->name, r->method, p->plan.number + 1);
 		snprintf(wanted, sizeof(wanted), "%.9g %s is within U of what was true", truth, r->unit);
 		evidence_if(q, fabs(r->value - truth) <= r->expanded_u, what, wanted, "%.9g, U %.3g", r->value,
 			    r->expanded_u);
 	}
+	snprintf(what, sizeof(what), "%s at point %u", measurand_row(id)->name, p->plan.number + 1);
+	if (told == 0)
+		evidence(q, QUALIFIED_UNKNOWN, what, "is measured", "none of its results is trusted");
 }
 
 static void check_figures(struct qualify *q, const struct running *r, const struct record *record)
 {
 	struct err err = {""};
-	unsigned before = q->now->count;
+	unsigned points = 0;
 
 	for (unsigned i = 0; i < record->points; i++) {
 		const struct record_point *p = &record->point[i];
@@ -171,6 +177,7 @@ static void check_figures(struct qualify *q, const struct running *r, const stru
 
 		if (!p->counts)
 			continue;
+		points++;
 		if (read_truth(r->truth, &t, &err) < 0 || t.strokes < 3) {
 			evidence(q, QUALIFIED_UNKNOWN, "what was true", "strokes in the window", "%u; %s", t.strokes,
 				 err.text);
@@ -179,8 +186,8 @@ static void check_figures(struct qualify *q, const struct running *r, const stru
 		against(q, p, MEASURAND_DEPTH, t.depth / t.strokes);
 		against(q, p, MEASURAND_STROKE_RATE, (t.strokes - 1) / (t.to - t.from));
 	}
-	if (q->now->count == before)
-		evidence(q, QUALIFIED_UNKNOWN, "depth and rate", "were measured", "no result of them is trusted");
+	if (points == 0)
+		evidence(q, QUALIFIED_UNKNOWN, "depth and rate", "were measured", "no point counts");
 }
 
 static void check_still(struct qualify *q, const struct running *r, bool at_an_order)

@@ -13,7 +13,7 @@ const struct requirement requirements_iq[] = {
 	{"IQ-03", "Plans, profiles, phantoms, schemas and reference data are the ones that were installed",
 	 "ISO 13485, 4.1.6", "each file against its package's MD5, else against the list of the installation",
 	 qualify_data, NULL},
-	{"IQ-04", "Nothing changed since the qualification that was approved", "ISO 13485, 7.6: revalidation",
+	{"IQ-04", "Nothing changed since an earlier qualification, where one is named", "ISO 13485, 7.6: revalidation",
 	 "each file's SHA-256 against the earlier record, whose signature is verified (--against)", qualify_against,
 	 NULL},
 	{"IQ-05", "This processor and system compute as the formulas assume", "IEEE 754-2019; " METHOD "Versions",
