@@ -220,15 +220,18 @@ static bool deadman_ended_it(const struct known *known)
 	return known->pen.tripped && !moves_past(known, order->trips_ns + coast_ns + LATENCY_NS);
 }
 
-/* Needles that struck until they were told to stop were stopped by that, where nothing says so: a jam that came just then
- * would be a great coincidence. */
+/* Needles that struck until they were told to stop, and no longer than they take to come to rest, were stopped by that,
+ * where nothing says so: a jam that came just then would be a great coincidence. What struck on first did not heed it.
+ * Once that was seen, a hand at the bench is no stroke. */
 static bool stopped_as_told(const struct known *known)
 {
 	const struct signals *signals = &known->signals;
 	const struct watch *watch = signals->free_run ? &signals->bar.watch : &signals->force.watch;
+	const struct stop_order *order = &known->order;
 
-	return known->pen.told && signals->streaming && !known->order.held_up && watch->strokes.last &&
-	       taken_ns(watch, watch->strokes.last) + STRUCK_NS >= known->order.first_ns;
+	return known->pen.told && signals->streaming && !order->held_up && watch->strokes.last &&
+	       taken_ns(watch, watch->strokes.last) + STRUCK_NS >= order->first_ns &&
+	       (known->answer.verified || !moves_past(known, order->rests_ns + LATENCY_NS));
 }
 
 /* Of a pen made of parts its power must be gone: needles that keep still may be a motor's that is jammed and goes on once it

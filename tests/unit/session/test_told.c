@@ -1,4 +1,6 @@
 /* A pen behind a relay that is told and cannot say: what stops it is what the force shows, and nothing else. */
+#include <string.h>
+
 #include "rig/session/rules.h"
 #include "tests/unit/session/fake_host.h"
 
@@ -61,6 +63,27 @@ static void one_that_strikes_on_is_not_stopped(void **state)
 	assert_false(guard_power_off(h->guard));
 }
 
+/* What ends strokes that went on past all coast-down is a jam, or an empty battery: the needles have power. */
+static void what_stops_later_was_not_stopped_by_it(void **state)
+{
+	struct host *h = *state;
+	begin(h);
+	run_pen(h, 1000);
+	const struct event *stopped = stop(h, COAST_DOWN_MS + 150);
+	assert_false(stopped->verified);
+	assert_non_null(strstr(stopped->text, "as those of a jammed motor do that has power"));
+	assert_false(guard_power_off(h->guard));
+}
+
+/* And within it they coasted. */
+static void what_coasts_was_stopped_by_it(void **state)
+{
+	struct host *h = *state;
+	begin(h);
+	run_pen(h, 1000);
+	assert_true(stop(h, COAST_DOWN_MS)->verified);
+}
+
 static void one_that_never_ran_needs_no_proof(void **state)
 {
 	struct host *h = *state;
@@ -68,6 +91,23 @@ static void one_that_never_ran_needs_no_proof(void **state)
 	assert_true(stop(h, 0)->verified);
 	assert_int_equal(count_of(h, GUARD_FAULT), 0);
 	assert_true(guard_power_off(h->guard));
+}
+
+/* Who reads the pen's serial number behind the last point touches it. */
+static void a_hand_behind_the_proof_is_no_stroke(void **state)
+{
+	struct host *h = *state;
+	begin(h);
+	run_pen(h, 1000);
+	assert_true(stop(h, 50)->verified);
+	turn(h, 1000);
+	h->signal.strokes_hz = 50;
+	turn(h, 40);
+	h->signal.strokes_hz = 0;
+	turn(h, 500);
+	assert_true(guard_stop(h->guard, "the end", 50, true));
+	turn(h, 13000);
+	assert_true(newest(h, GUARD_STOPPED)->verified);
 }
 
 /* A longer proof of the same stop, as at the end of a run: strokes count against the order that ended them. */
@@ -89,7 +129,10 @@ int main(void)
 		cmocka_unit_test_setup_teardown(a_stop_that_is_seen_is_proven, new_told, free_host),
 		cmocka_unit_test_setup_teardown(needles_that_stood_before_prove_nothing, new_told, free_host),
 		cmocka_unit_test_setup_teardown(one_that_strikes_on_is_not_stopped, new_told, free_host),
+		cmocka_unit_test_setup_teardown(what_stops_later_was_not_stopped_by_it, new_told, free_host),
+		cmocka_unit_test_setup_teardown(what_coasts_was_stopped_by_it, new_told, free_host),
 		cmocka_unit_test_setup_teardown(one_that_never_ran_needs_no_proof, new_told, free_host),
+		cmocka_unit_test_setup_teardown(a_hand_behind_the_proof_is_no_stroke, new_told, free_host),
 		cmocka_unit_test_setup_teardown(the_stop_is_proven_again, new_told, free_host),
 	};
 
