@@ -136,8 +136,8 @@ static void distrust(struct record_point *point, unsigned needs, const char *rea
 	}
 }
 
-/* Depths by this method, and what follows of them. */
-static void distrust_method(struct record_point *point, const char *method, const char *reason)
+/* Depths by this method, and what follows of them. lacks: as of a result. */
+static void distrust_method(struct record_point *point, const char *method, bool lacks, const char *reason)
 {
 	for (unsigned i = 0; i < point->results; i++) {
 		struct result *r = &point->result[i].result;
@@ -145,6 +145,7 @@ static void distrust_method(struct record_point *point, const char *method, cons
 		if (!depth || strncmp(r->method, method, strlen(method)) != 0 || !r->trusted)
 			continue;
 		r->trusted = false;
+		r->lacks = lacks;
 		snprintf(r->reason, sizeof(r->reason), "%s", reason);
 	}
 }
@@ -191,7 +192,7 @@ static void check_clock(const struct estimator *e, struct record_point *point)
 	if (!clock_is_off(align_bar_clock(e->bar.align), &e->bar.point_clock, bar->clock_ppm, text))
 		return;
 	snprintf(whole, sizeof(whole), "the displacement device's %s", text);
-	distrust_method(point, measurand_method(JUDGED_BY_DEPTH, false, true), whole);
+	distrust_method(point, measurand_method(JUDGED_BY_DEPTH, false, true), false, whole);
 }
 
 static uint64_t slow_gap_max_ns(const struct estimator *e, const struct held *held)
@@ -361,7 +362,7 @@ static void check_phantom(const struct estimator *e, struct record_point *point)
 		return;
 	if (bar && bar->trusted && !is_blurred(e, force, bar))
 		distrust_pulses(point, text);
-	distrust_method(point, force->method, text);
+	distrust_method(point, force->method, bar && bar->lacks, text);
 }
 
 /* A phantom has the temperature of its room, and its curves hold about that of its calibration. Without an ambient channel
@@ -380,7 +381,7 @@ static void check_phantom_temperature(const struct estimator *e, struct record_p
 	snprintf(text, sizeof(text),
 		 "ambient of %.2f degC, and the phantom's calibration at %g degC holds from %g to %g degC only",
 		 e->ambient.now, phantom->temperature_c, hold_c[0], hold_c[1]);
-	distrust_method(point, measurand_method(JUDGED_BY_DEPTH, false, false), text);
+	distrust_method(point, measurand_method(JUDGED_BY_DEPTH, false, false), false, text);
 }
 
 /* What the files leave unsaid is marked, so that a reader of the report sees which widths are guesses. */

@@ -161,6 +161,21 @@ enum outcome judge_what_stays(const struct finding *f, char ret_reason[240])
 	return doubted && shown.outcome > OUTCOME_INCONCLUSIVE ? OUTCOME_INCONCLUSIVE : shown.outcome;
 }
 
+bool judge_lacks_samples(const struct record_point *point)
+{
+	bool lacks = plan_point_is_free(&point->plan) && point->results && point->result[0].result.lacks;
+
+	for (unsigned i = 0; i < point->results; i++) {
+		const struct finding *f = &point->result[i];
+		if (!judge_counts(f) || f->judgement.outcome != OUTCOME_INCONCLUSIVE)
+			continue;
+		if (!f->result.lacks)
+			return false;
+		lacks = true;
+	}
+	return lacks && !point->unmoved[0];
+}
+
 void judge_label(const struct result *result, char *ret, size_t size)
 {
 	if (measurand_row(result->id)->parts && result->method[0])

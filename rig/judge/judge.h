@@ -19,6 +19,9 @@ bool judge_counts(const struct finding *finding);
  * or in its guard band, is no pass either, where it is one that samples which are missing do not make (`stays` in its row).
  * ret_reason, where the outcome is no pass: why. */
 enum outcome judge_what_stays(const struct finding *finding, char ret_reason[240]);
+/* Is the point inconclusive for no other reason than that samples are missing in the force or the displacement that its
+ * findings rest on? Only of one that was measured just now. */
+bool judge_lacks_samples(const struct record_point *point);
 /* Is there nothing behind it but a limit that met no result? */
 bool judge_is_unmet(const struct finding *finding);
 /* Did one of the findings meet this limit, were it only by saying that nothing was measured? */

@@ -197,6 +197,7 @@ void free_run_finish(const struct free_run *run, struct result *ret)
 	double n = (double)run->interval.n, span = run->last_at - run->first_at;
 
 	begin(ret, MEASURAND_FREE_RATE);
+	ret->lacks = run->gap && !run->saturated;
 	if (why)
 		snprintf(ret->reason, sizeof(ret->reason), "%s", why);
 	if (run->interval.n < 2)
@@ -218,6 +219,8 @@ void free_run_droop(double free_hz, double u_free_hz, const struct result *loade
 		    struct result *ret)
 {
 	begin(ret, MEASURAND_RATE_DROOP);
+	ret->lacks = (loaded->lacks || loaded->trusted) && (jitter->lacks || jitter->trusted) &&
+		     (loaded->lacks || jitter->lacks);
 	if (!loaded->valid || !jitter->valid || !(free_hz > 0) || jitter->n < 2) {
 		snprintf(ret->reason, sizeof(ret->reason), "not measured: no rate under load: %.100s", loaded->reason);
 		return;

@@ -34,6 +34,7 @@ struct result {
 	char unit[8];
 	bool valid;   /* a value stands; else `reason` says why none does */
 	bool trusted; /* may be judged; false: value is shown, but a judgement on it is inconclusive, for `reason` */
+	bool lacks; /* that reason is that samples are missing in what it rests on. Known where it was measured, not stored */
 	double value;
 	uint64_t n;        /* observations behind the value */
 	double u;          /* combined standard uncertainty; 0 with budget_lines 0: exact (a count) */

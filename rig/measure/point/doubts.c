@@ -4,6 +4,7 @@
 #include <math.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <string.h>
 
 #include "rig/measure/point/actual_rate.h"
 
@@ -25,14 +26,21 @@ void doubt(char *reason, const char *format, ...)
 	va_end(args);
 }
 
+static const char lack[] = "samples "; /* no other doubt begins so */
+
+bool doubt_is_lack(const char *reason)
+{
+	return strncmp(reason, lack, sizeof(lack) - 1) == 0;
+}
+
 void doubt_channel(const struct account *a, enum point_phase phase, const char *where, char *reason)
 {
 	const struct quality *q = &a->quality[phase];
 
-	if (q->gap)
-		doubt(reason, "samples are missing in the %s", where);
-	if (q->saturated)
+	if (q->saturated) /* which no sample that is missing explains */
 		doubt(reason, "the force channel saturated or left its range in the %s", where);
+	if (q->gap)
+		doubt(reason, "%sare missing in the %s", lack, where);
 	if (q->stuck)
 		doubt(reason, "the force channel stood still (stuck) in the %s", where);
 }
@@ -180,7 +188,7 @@ static void doubt_other_bar(const struct account *a, char *reason)
 	if (!(c->bar_rate_hz > 0.0))
 		return;
 	if (a->quality[POINT_MEASURE].displacement_missing)
-		doubt(reason, "samples of the displacement device are missing in the measure window");
+		doubt(reason, "%sof the displacement device are missing in the measure window", lack);
 	if (c->bar_rate_hz < SAMPLES_PER_STROKE_MIN * c->rate_set_hz)
 		doubt(reason,
 		      "under-sampled: %.2g displacement samples per stroke at the commanded rate, at least 10 needed",

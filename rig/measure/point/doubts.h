@@ -15,6 +15,9 @@ struct reasons {
 /* reason: of REASON_MAX. Nothing where it is not empty. */
 __attribute__((format(printf, 2, 3))) void doubt(char *reason, const char *format, ...);
 
+/* Of a reason: samples are missing, and nothing was doubted before that. */
+bool doubt_is_lack(const char *reason);
+
 void doubt_channel(const struct account *account, enum point_phase phase, const char *where, char *reason);
 void doubt_tare(const struct account *account, char *reason);
 void doubt_rate(const struct account *account, char *reason);

@@ -5,6 +5,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "rig/measure/point/doubts.h"
+
 #define BEYOND "lines beyond" /* stands last, instead of what has no place */
 
 struct result *results_add(struct result_list *list, enum measurand id, const char *method)
@@ -49,6 +51,7 @@ static void close_result(struct result *r, uint64_t n, const char *why_not)
 	r->valid = isfinite(r->value);
 	r->n = n;
 	r->trusted = r->valid && why_not[0] == '\0' && isfinite(r->expanded_u);
+	r->lacks = !r->trusted && doubt_is_lack(why_not);
 	if (!r->trusted)
 		snprintf(r->reason, sizeof(r->reason), "%s", why_not[0] ? why_not : why_untrusted(r));
 }
@@ -68,5 +71,6 @@ void results_root(struct result *r, double square, uint64_t n, const char *why_n
 
 void results_none(struct result *r, const char *reason)
 {
+	r->lacks = doubt_is_lack(reason);
 	snprintf(r->reason, sizeof(r->reason), "%s", reason);
 }

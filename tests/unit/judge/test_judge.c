@@ -422,6 +422,37 @@ static void a_free_run_is_only_to_be_trusted(void **state)
 	assert_point(d, OUTCOME_INCONCLUSIVE, "");
 }
 
+/* The rig lost a point only where nothing but samples that are missing stands between it and its judgement. */
+static void what_samples_alone_leave_open(void **state)
+{
+	struct desk *d = *state;
+	demand(d, MEASURAND_DEPTH, 2, true);
+	demand(d, MEASURAND_HANDLE_TEMPERATURE, 40, true);
+	demand(d, MEASURAND_STROKE_RATE, 200, false);
+	struct finding *depth = measure(d, MEASURAND_DEPTH, "force_equivalent", 1);
+	struct finding *heat = measure(d, MEASURAND_HANDLE_TEMPERATURE, "", 30);
+	struct finding *rate = measure(d, MEASURAND_STROKE_RATE, "realised", 100);
+	assert_point(d, OUTCOME_PASS, "");
+	assert_false(judge_lacks_samples(d->point));
+	depth->result.trusted = false;
+	depth->result.lacks = true;
+	judge_point(&d->plan, d->point, true);
+	assert_true(judge_lacks_samples(d->point));
+	rate->result.trusted = false; /* has no weight */
+	judge_point(&d->plan, d->point, true);
+	assert_true(judge_lacks_samples(d->point));
+	strcpy(d->point->unmoved, "no strokes");
+	assert_false(judge_lacks_samples(d->point));
+	d->point->unmoved[0] = '\0';
+	heat->result.trusted = false;
+	judge_point(&d->plan, d->point, true);
+	assert_false(judge_lacks_samples(d->point));
+	heat->result.trusted = true;
+	depth->result.lacks = false; /* whatever else was lost */
+	judge_point(&d->plan, d->point, true);
+	assert_false(judge_lacks_samples(d->point));
+}
+
 static void labels_name_the_part_where_there_are_several(void **state)
 {
 	static const struct {
@@ -714,6 +745,7 @@ int main(void)
 		T(the_reason_is_of_one_that_counts),
 		T(a_fault_leaves_no_pass),
 		T(a_free_run_is_only_to_be_trusted),
+		T(what_samples_alone_leave_open),
 		T(labels_name_the_part_where_there_are_several),
 		T(the_last_attempt_is_the_one_that_counts),
 		T(an_attempt_that_failed_counts_for_good),
