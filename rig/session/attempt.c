@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "rig/judge/judge.h"
+#include "rig/session/rules.h"
 #include "rig/session/state.h"
 
 static const struct plan_point *planned(const struct session *s)
@@ -58,43 +59,22 @@ static void stop_pen(struct session *s, const char *why);
 static void resting(struct session *s, uint64_t now_ns);
 static void finish_point(struct session *s);
 
-void attempt_fault(struct session *s, const char *reason)
+/* The first fault is the attempt's. */
+void attempt_fault(struct session *s, const char *cause, const char *reason)
 {
-	if (!s->at.open || s->at.fault[0])
+	if (!s->at.open)
+		return;
+	s->at.cause = !s->at.fault[0] ? cause : !cause ? NULL : s->at.cause;
+	if (s->at.fault[0])
 		return;
 	snprintf(s->at.fault, sizeof(s->at.fault), "%s", reason);
 	journal_text(s, "event", "%s", reason);
 }
 
-/* The first fault is the attempt's, and so is its cause. */
-static void rig_fault(struct session *s, const char *cause, const char *reason)
-{
-	if (s->at.open && !s->at.fault[0])
-		s->at.cause = cause;
-	attempt_fault(s, reason);
-}
-
 void attempt_unmeasured(struct session *s, const char *reason)
 {
 	s->at.unmeasured = true;
-	rig_fault(s, "timing", reason);
-}
-
-void attempt_device_fault(struct session *s, const char *reason)
-{
-	rig_fault(s, "device", reason);
-}
-
-static uint64_t samples_lost(const struct session *s)
-{
-	struct device_counters counters;
-	uint64_t lost = 0;
-
-	for (unsigned i = 0; i < s->devices; i++) {
-		s->device[i].driver->counters(s->device[i].device, &counters);
-		lost += counters.lost_samples;
-	}
-	return lost;
+	attempt_fault(s, "timing", reason);
 }
 
 /* True, and the point is on its way to its end, where a fault was found or a verb failed. */
@@ -104,7 +84,7 @@ static bool gone_wrong(struct session *s, const char *what)
 		char text[200];
 		snprintf(text, sizeof(text), "%s: %.120s", what,
 			 s->verb.err.text[0] ? s->verb.err.text : strerror(-s->verb.status));
-		attempt_fault(s, text);
+		attempt_fault(s, NULL, text);
 	}
 	if (!s->at.fault[0])
 		return false;
@@ -150,7 +130,7 @@ static void start_pen(struct session *s, uint64_t now_ns)
 		if (guard_hopeless(s->guard, verdict, s->state_since_ns)) {
 			char text[120];
 			snprintf(text, sizeof(text), "start interlock: %s", watch_verdict_text(verdict));
-			attempt_fault(s, text);
+			attempt_fault(s, NULL, text);
 			stop_pen(s, text);
 		}
 		return;
@@ -215,7 +195,7 @@ static void interlocking(struct session *s, uint64_t now_ns)
 		return;
 	char text[120];
 	snprintf(text, sizeof(text), "start interlock: %s", watch_verdict_text(verdict));
-	attempt_fault(s, text);
+	attempt_fault(s, NULL, text);
 	stop_pen(s, text);
 }
 
@@ -280,7 +260,6 @@ static void start_point(struct session *s)
 	s->at.open = true;
 	s->at.fault[0] = '\0';
 	s->at.cause = NULL;
-	s->at.samples_lost = samples_lost(s);
 	s->at.unmeasured = false;
 	s->verb = (struct verb){0};
 	point->plan = *planned(s);
@@ -290,9 +269,9 @@ static void start_point(struct session *s)
 	int status = estimator_begin(&s->estimator, point, loop_now_ns(s->loop), on_stroke, s);
 	if (s->runfile)
 		runfile_point_begin(s->runfile, s->at.index, point);
-	const char *trouble = devices_trouble(s);
-	if (trouble)
-		attempt_device_fault(s, trouble);
+	const struct attached *sick = devices_trouble(s);
+	if (sick)
+		attempt_fault(s, sensor_cause(sick->condition), sick->trouble);
 	if (status) {
 		char text[120];
 		snprintf(text, sizeof(text), "cannot measure this point: %s", strerror(-status));
@@ -351,8 +330,8 @@ static void resting(struct session *s, uint64_t now_ns)
 	finish_point(s);
 }
 
-/* Again after an inconclusive attempt, as often as the plan allows; what the rig lost has tries of its own. A failed one is never tried away: where the plan wants to
- * learn of it, it is measured again, and goes on to count (judge_supersede). */
+/* Again after an inconclusive attempt, as often as the plan allows; what the rig lost has tries of its own. A failed one is
+ * never tried away: where the plan wants to learn of it, it is measured again, and goes on to count (judge_supersede). */
 static bool wants_again(struct session *s, const struct record_point *point)
 {
 	if (!s->at.failed_at && point->outcome >= OUTCOME_CONDITIONAL_FAIL)
@@ -395,7 +374,7 @@ static void blame_rig(struct session *s, struct record_point *point)
 {
 	const char *cause = s->at.cause;
 
-	if (!cause && !s->at.fault[0] && samples_lost(s) != s->at.samples_lost)
+	if (!s->at.fault[0] && judge_lacks_samples(point))
 		cause = "samples";
 	if (!cause || point->outcome != OUTCOME_INCONCLUSIVE)
 		return;
@@ -430,7 +409,7 @@ void attempt_close(struct session *s, const char *reason)
 	enum point_phase phase = s->estimator.phase;
 	bool measured = phase == POINT_COAST || phase == POINT_REST;
 	if (!measured)
-		attempt_fault(s, reason);
+		attempt_fault(s, NULL, reason);
 	close_point(s, measured);
 }
 

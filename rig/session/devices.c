@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "rig/config/bench_device.h"
+#include "rig/session/rules.h"
 #include "rig/session/state.h"
 
 static_assert(BENCH_DEVICES_MAX <= RECORD_DEVICES_MAX, "every device of a bench has its place in the record");
@@ -137,14 +138,14 @@ static void sensor_event(struct attached *device, uint32_t condition, const char
 	if (!news)
 		return;
 	snprintf(device->trouble, sizeof(device->trouble), "%s", text);
-	attempt_device_fault(device->session, device->trouble);
+	attempt_fault(device->session, sensor_cause(condition), device->trouble);
 }
 
-const char *devices_trouble(const struct session *s)
+const struct attached *devices_trouble(const struct session *s)
 {
 	for (unsigned i = 0; i < s->devices; i++)
 		if (s->device[i].condition)
-			return s->device[i].trouble;
+			return &s->device[i];
 	return NULL;
 }
 
@@ -161,7 +162,7 @@ static void on_event(void *ctx, uint32_t condition, const char *text)
 		session_condition(s, condition, text);
 	if (device == s->pen &&
 	    (condition & PEN_TIMER_OFF)) /* behind a stop no heartbeat may come before the point ends */
-		attempt_fault(s, text);
+		attempt_fault(s, condition_cause(condition), text);
 	if (device != s->pen)
 		sensor_event(device, condition, text);
 }

@@ -110,8 +110,10 @@ static void judge_heartbeat(struct guard *g)
 		g->beats.next_ns = now(g);
 		return;
 	}
-	if (blame == BLAME_BENCH)
+	if (blame == BLAME_BENCH) {
 		event.kind = GUARD_FAULT;
+		event.cause = condition_cause(event.condition);
+	}
 	g->config.host->event(g->config.ctx, &event);
 }
 
@@ -159,10 +161,16 @@ static void beat(struct guard *g, uint64_t now_ns)
 
 /* ---- watchdogs ------------------------------------------------------------------------------------------------- */
 
-static void fault(struct guard *g, const char *text, bool unmeasured)
+static void fault(struct guard *g, const char *text, const char *cause)
 {
-	g->config.host->event(g->config.ctx,
-			      &(struct guard_event){.kind = GUARD_FAULT, .text = text, .unmeasured = unmeasured});
+	g->config.host->event(g->config.ctx, &(struct guard_event){.kind = GUARD_FAULT, .text = text, .cause = cause});
+}
+
+static void unmeasured(struct guard *g, const char *text)
+{
+	g->config.host->event(
+		g->config.ctx,
+		&(struct guard_event){.kind = GUARD_FAULT, .text = text, .cause = "timing", .unmeasured = true});
 }
 
 /* This process did not run, or the line was blocked, for longer than the pen waits: it may have stopped, and for no
@@ -176,7 +184,7 @@ static void watch_starvation(struct guard *g, uint64_t now_ns)
 	char text[120];
 	snprintf(text, sizeof(text), "no heartbeat left this computer for %.2f s, longer than the pen's dead-man waits",
 		 (double)(now_ns - fed_ns) * 1e-9);
-	fault(g, text, true);
+	unmeasured(g, text);
 }
 
 /* A pen that answers, but never with sense, could report anything and nobody would know; one that falls silent shows
@@ -224,7 +232,10 @@ static void watch_health(struct guard *g, uint64_t now_ns)
 		return;
 	char text[160];
 	snprintf(text, sizeof(text), "load sensor while the pen ran: %s", watch_verdict_text(verdict));
-	fault(g, text, verdict == WATCH_STALE && signals_behind(&g->known.signals));
+	if (verdict == WATCH_STALE && signals_behind(&g->known.signals))
+		unmeasured(g, text);
+	else
+		fault(g, text, sickness_cause(verdict));
 }
 
 static void watch_sensor(struct guard *g, uint64_t now_ns)

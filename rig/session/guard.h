@@ -24,6 +24,7 @@ struct guard_event {
 	uint32_t condition; /* GUARD_CONDITION: enum pen_condition */
 	bool sensor;        /* GUARD_LOST: the sensor, not the pen */
 	bool unmeasured;    /* GUARD_FAULT: this computer's own: what was measured meanwhile says nothing of the pen */
+	const char *cause;  /* GUARD_FAULT: of the rig alone, as in rules.h; NULL: the pen may have had a part in it */
 	bool news;          /* GUARD_STOPPED: not the answer of an earlier stop once more */
 };
 

@@ -97,21 +97,56 @@ const char *stop_blame(const struct evidence *evidence)
 
 /* ---- whose doing is it? ---------------------------------------------------------------------------------------- */
 
+/* A supply that goes low or off may have met its limit: by a pen that jams. */
 static const struct {
 	uint32_t bit;
 	enum blame blame;
 	const char *text;
+	const char *cause; /* of the rig; NULL: the pen's, or nobody knows */
 } conditions[] = {
-	{PEN_OVER_TEMPERATURE, BLAME_PEN, "over-temperature"},
-	{PEN_UNDERVOLTAGE, BLAME_PEN, "undervoltage"},
-	{PEN_STALL, BLAME_PEN, "motor stall"},
-	{PEN_DEADMAN_TRIPPED, BLAME_BENCH, "dead-man tripped"},
-	{PEN_CARTRIDGE_MISSING, BLAME_BENCH, "cartridge missing"},
-	{PEN_REBOOTED, BLAME_PEN, "restarted by itself"},
-	{PEN_POWER_LOST, BLAME_BENCH, "that its power supply went off unasked"},
-	{PEN_POWER_LOW, BLAME_BENCH, "that its power supply does not hold its voltage"},
-	{PEN_TIMER_OFF, BLAME_BENCH, "that the timer of its power supply is not armed any more"},
+	{PEN_OVER_TEMPERATURE, BLAME_PEN, "over-temperature", NULL},
+	{PEN_UNDERVOLTAGE, BLAME_PEN, "undervoltage", NULL},
+	{PEN_STALL, BLAME_PEN, "motor stall", NULL},
+	{PEN_DEADMAN_TRIPPED, BLAME_BENCH, "dead-man tripped", NULL},
+	{PEN_CARTRIDGE_MISSING, BLAME_BENCH, "cartridge missing", NULL},
+	{PEN_REBOOTED, BLAME_PEN, "restarted by itself", NULL},
+	{PEN_POWER_LOST, BLAME_BENCH, "that its power supply went off unasked", NULL},
+	{PEN_POWER_LOW, BLAME_BENCH, "that its power supply does not hold its voltage", NULL},
+	{PEN_TIMER_OFF, BLAME_BENCH, "that the timer of its power supply is not armed any more", "device"},
 };
+
+/* Strokes that are too hard saturate a sensor and overload it. */
+static const char *const sickness[] = {
+	[WATCH_NO_DATA] = "device",
+	[WATCH_STALE] = "device",
+	[WATCH_STUCK] = "device",
+	[WATCH_MOVING] = NULL, /* and all between: the last row */
+};
+
+const char *sickness_cause(enum watch_verdict verdict)
+{
+	return verdict < COUNT(sickness) ? sickness[verdict] : NULL;
+}
+
+const char *sensor_cause(uint32_t condition)
+{
+	const uint32_t own = SENSOR_HOT | SENSOR_FAULTY;
+
+	return condition && !(condition & ~own) ? "device" : NULL;
+}
+
+const char *condition_cause(uint32_t condition)
+{
+	const char *cause = NULL;
+
+	for (unsigned i = 0; i < COUNT(conditions); i++) {
+		if (!(condition & conditions[i].bit) || !conditions[i].cause)
+			continue;
+		cause = conditions[i].cause;
+		condition &= ~conditions[i].bit;
+	}
+	return condition ? NULL : cause;
+}
 
 void condition_text(uint32_t condition, char *text, size_t size)
 {

@@ -40,6 +40,14 @@ struct report {             /* a heartbeat's reply, and what was wanted of the p
 	bool should_run;       /* it was told to run and not yet to stop */
 	bool deadman_expected; /* its dead-man is being tested */
 };
+/* By what the rig lost an attempt, as record_point.rig_cause says it: all that is set is its doing alone, whatever the pen
+ * did. NULL: the pen may have had a part in it, or nobody knows. */
+const char *condition_cause(uint32_t condition);
+/* The same of a load sensor that is not alive under a running pen, and of what sensors say of themselves (enum
+ * sensor_condition). */
+const char *sickness_cause(enum watch_verdict verdict);
+const char *sensor_cause(uint32_t condition);
+
 /* "the pen reports undervoltage", all that are set. */
 void condition_text(uint32_t condition, char *text, size_t size);
 /* ret_condition: what counts of the condition; a motor that switched itself off is a stall. text: for people; both

@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "rig/session/rules.h"
 #include "rig/session/state.h"
 
 #define BAR_STILL_MM    0.01 /* a swing of the needle bar above this is motion: 20 ms of one stroke in ten seconds */
@@ -88,6 +89,14 @@ static void lost(struct session *s, const struct guard_event *event)
 	session_lost(s, event->text);
 }
 
+static void faulty(struct session *s, const struct guard_event *event)
+{
+	if (event->unmeasured)
+		attempt_unmeasured(s, event->text);
+	else
+		attempt_fault(s, event->cause, event->text);
+}
+
 static void on_event(void *ctx, const struct guard_event *event)
 {
 	struct session *s = ctx;
@@ -95,7 +104,7 @@ static void on_event(void *ctx, const struct guard_event *event)
 	switch (event->kind) {
 	case GUARD_ORDERED: journal_text(s, "command", "%s", event->text); break;
 	case GUARD_NOTED: journal_text(s, "event", "%s", event->text); break;
-	case GUARD_FAULT: (event->unmeasured ? attempt_unmeasured : attempt_device_fault)(s, event->text); break;
+	case GUARD_FAULT: faulty(s, event); break;
 	case GUARD_CONDITION: session_condition(s, event->condition, event->text); break;
 	case GUARD_LOST: lost(s, event); break;
 	case GUARD_STORAGE: session_end(s, RUN_STORAGE_FAILED, event->text); break;

@@ -63,11 +63,10 @@ struct attempt {            /* one try at a point: the one under way, or the nex
 	unsigned index;     /* in record->point, which holds every attempt */
 	bool open;          /* it stands in the record and is not finished */
 	uint64_t phase_first;
-	char fault[200];       /* why it cannot be trusted; empty = nothing known */
-	const char *cause;     /* of the rig; NULL: none is known */
-	uint64_t samples_lost; /* by all devices, when it began */
-	bool rests_for_next;   /* its rest is to be the next point's tare ... */
-	double rest_s;         /* ... the end of this much of it, whatever the force does meanwhile */
+	char fault[200];     /* why it cannot be trusted; empty = nothing known */
+	const char *cause;   /* of that, the rig's alone; NULL: the pen may have had a part in it */
+	bool rests_for_next; /* its rest is to be the next point's tare ... */
+	double rest_s;       /* ... the end of this much of it, whatever the force does meanwhile */
 	uint64_t
 		rest_first; /* sample at which the tare of the point to be opened began behind the one before; 0: it has its
 				own */
@@ -202,8 +201,8 @@ void devices_started(struct session *s); /* what became of it, beside the load s
 bool devices_pending(const struct session *s);
 /* Every tick: drivers', and the silence of devices that the guard does not watch. */
 void devices_tick(struct session *s, uint64_t now_ns);
-/* Why nothing that is measured now can be trusted, as a device says of itself; NULL: none does. */
-const char *devices_trouble(const struct session *s);
+/* The device that says of itself (trouble) why nothing that is measured now can be trusted; NULL: none does. */
+const struct attached *devices_trouble(const struct session *s);
 
 /* resumed.c */
 /* At the start: what the earlier run measured goes into the run file; nothing where there is none. */
@@ -245,11 +244,11 @@ void standby_end(struct session *s);
 void attempt_next(struct session *s); /* the next point, or the end */
 /* Of a run that goes on with another: asks for the phantom of its first point, where nobody knows what lies there now. */
 void attempt_put_phantom(struct session *s, void (*then)(struct session *s));
-void attempt_fault(struct session *s, const char *reason); /* the point under way cannot be trusted: it ends early */
+/* The point under way cannot be trusted: it ends early. cause: of the rig, as in rules.h; NULL: the pen may have had a part
+ * in it, and then no other fault of the attempt is the rig's alone either. */
+void attempt_fault(struct session *s, const char *cause, const char *reason);
 /* The same, and nothing that it measured is judged: what was missed was not the pen's doing. */
 void attempt_unmeasured(struct session *s, const char *reason);
-/* The same as attempt_fault(), and no fault of the pen: a device of the bench is to blame. */
-void attempt_device_fault(struct session *s, const char *reason);
 /* The run ends: an open point that was measured to its end keeps its results, any other is closed for this reason. */
 void attempt_close(struct session *s, const char *reason);
 

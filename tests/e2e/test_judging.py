@@ -138,6 +138,11 @@ def what_the_rig_lost_has_tries_of_its_own(check):
         check(said.strip() in told.stdout, f"{form}: {told.stderr} {told.stdout[:300]}")
     often = run(DEPTH, step={"retry": 2}, faults=("dropped-frames@0.1,p=0.001", "dropped-frames@5,p=0.001", "dropped-frames@8,p=0.001", "dropped-frames@11,p=0.001"))
     check(often.report["points"][-1]["attempt"] <= 3, f"no more than that: {len(often.report['points'])}")
+    behind = f"dropped-frames@{window_ends_s(without) + 0.05:.2f},p=0.3"
+    other = run(DEPTH, step={"retry": 2}, phantom="SIL-BONE-01", dut="PEN-SHALLOW-01", faults=(behind,))
+    lost = next(int(d["counters"]["lost_samples"]) for d in other.report["devices"] if d["role"] == "load_sensor")
+    check(lost > 0 and len(other.report["points"]) == 1 and "rig_cause" not in other.report["points"][0] and other.outcome() == UNSURE,
+          f"samples that it did not rest on: {lost}, {other.outcome()} {[p.get('rig_cause') for p in other.report['points']]}")
     stalled = run(DEPTH, step={"retry": 3}, faults=("stall@1.5",))
     check(len(stalled.report["points"]) == 1 and "rig_cause" not in stalled.report["points"][0] and stalled.outcome() != PASS, f"a pen that stalls is not the rig: {stalled.outcome()} {len(stalled.report['points'])}")
 

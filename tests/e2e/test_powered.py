@@ -81,6 +81,9 @@ def honest(run, what):
     check(not (verified and true_values.pen_left_running(run.run)), f"{what}: said to stand still, and it runs")
     if run.report["stop"]["moved"] and not verified:
         check("UNVERIFIED" in run.out, f"{what}: a stop that is not proven is shouted")
+    causes = {p["rig_cause"] for p in run.report["points"] if "rig_cause" in p}
+    check(not causes or not any(fault in what for fault in ("stall", "current-limit", "off-volts")), f"{what}: a pen may have done that: {causes}")
+    check("device" in causes or "timer-off" not in what, f"{what}: and no pen that: {causes}")
     if run.report["dut_verdict"] != "pass":
         return
     check(verified, f"{what}: a pass with a stop that nobody saw")

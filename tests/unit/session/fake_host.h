@@ -37,6 +37,7 @@ struct order { /* to the pen, and its answer that is due */
 struct event {
 	enum guard_event_kind kind;
 	char text[200];
+	const char *cause; /* "": none */
 	uint32_t condition;
 	bool sensor, news, verified, unmeasured;
 	uint64_t ns;
@@ -115,6 +116,7 @@ static void host_event(void *ctx, const struct guard_event *event)
 			    .sensor = event->sensor,
 			    .news = event->news,
 			    .unmeasured = event->unmeasured,
+			    .cause = event->cause ? event->cause : "",
 			    .verified = guard_answer(h->guard)->verified,
 			    .ns = h->now_ns};
 	snprintf(e->text, sizeof(e->text), "%s", event->text);

@@ -50,6 +50,49 @@ static void an_inconclusive_point_is_tried_again(void **state)
 	assert_stopped(r);
 }
 
+static const char one_retry[] = PLAN_HEAD "\"limits\": [" EASY_LIMIT "], \"steps\": [{" PLAN_STEP ", \"retry\": 1}]}";
+static uint32_t said, said_then; /* by the sensor, and once more */
+static bool pen_too;
+
+static void say_it_once(enum session_stage stage)
+{
+	if (stage != STAGE_MEASURING || tapped.sent[TAP_RUN] != 1)
+		return;
+	sensor_says(said, "the sensor is unwell");
+	if (said_then)
+		sensor_says(said_then, "and more so");
+	if (pen_too)
+		tapped.pen_host.event(tapped.pen_host.ctx, PEN_TIMER_OFF, "the timer is not armed");
+	sensor_says(0, "no more");
+}
+
+/* What a device says of itself has a try of its own; an overload has not: strokes that are too hard make one. */
+static void only_what_no_pen_does_is_retried(void **state)
+{
+	static const struct {
+		uint32_t said, then;
+		bool pen_too;
+		const char *cause;
+	} trials[] = {
+		{SENSOR_HOT, 0, false, "device"}, {SENSOR_FAULTY, 0, true, "device"},
+		{0, 0, true, "device"},           {SENSOR_OVERLOADED, 0, false, ""},
+		{SENSOR_OVERLOADED, 0, true, ""}, {SENSOR_HOT, SENSOR_HOT | SENSOR_OVERLOADED, false, ""},
+	};
+	for (unsigned i = 0; i < sizeof(trials) / sizeof(trials[0]); i++) {
+		clean_up(state);
+		set_up(state);
+		said = trials[i].said;
+		said_then = trials[i].then;
+		pen_too = trials[i].pen_too;
+		tapped.plan = one_retry;
+		tapped.on_stage = say_it_once;
+		const struct record *r = run_session();
+		assert_string_equal(point(r, 0)->rig_cause, trials[i].cause);
+		assert_int_equal(r->points, trials[i].cause[0] ? 2 : 1);
+		assert_int_equal(r->dut_verdict, trials[i].cause[0] ? OUTCOME_PASS : OUTCOME_INCONCLUSIVE);
+	}
+}
+
 static void hot_for_ever(enum session_stage stage)
 {
 	if (stage == STAGE_MEASURING && tapped.sent[TAP_RUN] == 1) {
@@ -301,6 +344,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(a_failed_point_is_not_tried_away),
 		TEST(an_inconclusive_point_is_tried_again),
+		TEST(only_what_no_pen_does_is_retried),
 		TEST(what_a_sensor_says_holds_until_it_takes_it_back),
 		TEST(the_last_look_before_a_start),
 		TEST(what_presses_at_the_last_look_may_settle),

@@ -173,6 +173,28 @@ static void what_is_the_benchs_doing_is_a_fault(void **state)
 	assert_int_equal(count_of(h, GUARD_CONDITION), 0);
 }
 
+/* A pen that jams draws its supply's limit, and a cartridge is the pen's: no try of the rig's for those. */
+static void only_what_no_pen_does_is_the_rigs(void **state)
+{
+	static const struct {
+		uint32_t condition;
+		const char *cause;
+	} trials[] = {
+		{PEN_TIMER_OFF, "device"},      {PEN_TIMER_OFF | PEN_POWER_LOW, ""},
+		{PEN_TIMER_OFF | 1u << 30, ""}, {PEN_POWER_LOW, ""},
+		{PEN_POWER_LOST, ""},           {PEN_DEADMAN_TRIPPED, ""},
+		{PEN_CARTRIDGE_MISSING, ""},    {1u << 30, ""},
+	};
+	struct host *h = *state;
+	begin(h);
+	run_pen(h, 50);
+	for (unsigned i = 0; i < sizeof(trials) / sizeof(trials[0]); i++) {
+		two_odd_heartbeats(h, trials[i].condition, true);
+		assert_int_equal(count_of(h, GUARD_FAULT) > i, true);
+		assert_string_equal(newest(h, GUARD_FAULT)->cause, trials[i].cause);
+	}
+}
+
 static void a_motor_that_switches_itself_off_is_a_stall(void **state)
 {
 	struct host *h = *state;
@@ -401,6 +423,7 @@ static void a_sick_channel_ends_what_is_measured(void **state)
 	tick_after(h, 5);
 	assert_int_equal(count_of(h, GUARD_FAULT), 1);
 	assert_string_equal(newest(h, GUARD_FAULT)->text, "load sensor while the pen ran: saturated");
+	assert_string_equal(newest(h, GUARD_FAULT)->cause, ""); /* strokes that are too hard do that */
 }
 
 static void a_sickness_before_the_run_does_not_count(void **state)
@@ -986,6 +1009,7 @@ int main(void)
 		TEST(an_odd_heartbeat_is_asked_again_at_once),
 		TEST(the_pens_own_condition_is_told),
 		TEST(what_is_the_benchs_doing_is_a_fault),
+		TEST(only_what_no_pen_does_is_the_rigs),
 		TEST(a_motor_that_switches_itself_off_is_a_stall),
 		TEST(a_trip_counts_only_where_it_is_not_expected),
 		TEST(odd_heartbeats_of_the_last_run_do_not_count),

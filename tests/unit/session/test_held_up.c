@@ -118,6 +118,7 @@ static void what_was_missed_is_not_measured(void **state)
 	run_pen(h, 500);
 	tick_after(h, HELD_MS);
 	assert_true(newest(h, GUARD_FAULT)->unmeasured);
+	assert_string_equal(newest(h, GUARD_FAULT)->cause, "timing");
 	assert_string_equal(newest(h, GUARD_NOTED)->text,
 			    "this program was held up for 4.00 s: what came meanwhile waited");
 }
@@ -130,6 +131,7 @@ static void a_sick_channel_is_measured_all_the_same(void **state)
 	h->signal.saturated = true;
 	turn(h, 200);
 	assert_false(newest(h, GUARD_FAULT)->unmeasured);
+	assert_string_equal(newest(h, GUARD_FAULT)->cause, "");
 }
 
 static void what_comes_late_under_a_running_pen_is_not_measured(void **state)
