@@ -13,10 +13,17 @@
 #define TRIES_MAX      3                                 /* of a program that is held up again and again */
 #define TRIP_MARGIN_NS (500 * NS_PER_MS) /* how long past its latest due moment a dead-man is waited for */
 
+/* The last point before a free run is that of the phantom which lies there; before the first one lies that of the next. */
 const struct plan_point *pen_tests_point(const struct session *s)
 {
-	const struct plan_point *next = &s->config.points[s->at.point];
-	return plan_point_is_free(next) ? &s->config.points[0] : next;
+	const struct plan_point *points = s->config.points;
+	unsigned at = s->at.point;
+
+	while (at && plan_point_is_free(&points[at]))
+		at--;
+	while (at + 1 < s->config.point_count && plan_point_is_free(&points[at]))
+		at++;
+	return &points[at];
 }
 
 static struct record_test *add_test(struct session *s, const char *name, const char *unit)

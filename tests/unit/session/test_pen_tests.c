@@ -1,4 +1,5 @@
 /* The checks of the pen itself: does it refuse, and does its dead-man stop it? */
+#include "rig/session/state.h"
 #include "tests/unit/session/tapped_bench.h"
 
 static const char refusal_test[] =
@@ -253,6 +254,24 @@ static void what_may_settle_is_waited_for(void **state)
 	assert_int_equal(tapped.record->dut_verdict, OUTCOME_PASS);
 }
 
+/* What lies under the needles where a run goes on with a free run is the phantom of the point before it. */
+static void a_free_run_tests_with_the_phantom_that_lies_there(void **state)
+{
+	enum { A = 0, B = 1, AIR = PHANTOM_NONE };
+	static const struct plan_point points[] = {
+		{.phantom = AIR, .depth_mm = 0.1}, {.phantom = AIR, .depth_mm = 0.2}, {.phantom = A, .depth_mm = 0.3},
+		{.phantom = B, .depth_mm = 0.4},   {.phantom = AIR, .depth_mm = 0.5}, {.phantom = AIR, .depth_mm = 0.6},
+		{.phantom = A, .depth_mm = 0.7},
+	};
+	static const unsigned expected[] = {2, 2, 2, 3, 3, 3, 6};
+	static struct session s;
+	(void)state;
+	s.config.points = points;
+	s.config.point_count = sizeof(points) / sizeof(points[0]);
+	for (s.at.point = 0; s.at.point < s.config.point_count; s.at.point++)
+		assert_ptr_equal(pen_tests_point(&s), &points[expected[s.at.point]]);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -275,6 +294,7 @@ int main(void)
 		TEST(a_slow_start_is_waited_for),
 		TEST(a_slow_arming_is_waited_for),
 		TEST(what_may_settle_is_waited_for),
+		TEST(a_free_run_tests_with_the_phantom_that_lies_there),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
