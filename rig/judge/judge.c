@@ -146,15 +146,23 @@ static void judge_untrusted(const struct finding *f, struct judgement *ret)
 	decide(&result, &f->limit, ret);
 }
 
-enum outcome judge_what_stays(const struct finding *f, char ret_reason[240])
+/* Nothing else was against it. */
+static bool fault_alone(const struct record_point *point, const struct result *result)
 {
+	return point->fault[0] && strncmp(result->reason, point->fault, REASON_MAX - 1) == 0;
+}
+
+enum outcome judge_what_stays(const struct record_point *point, const struct finding *f, char ret_reason[240])
+{
+	const struct measurand_row *row = measurand_row(f->result.id);
 	bool doubted = f->result.valid && !f->result.trusted;
+	bool cut = doubted && row->outlasts && fault_alone(point, &f->result);
 	struct judgement shown = f->judgement;
 	if (!judge_counts(f))
 		return OUTCOME_PASS;
-	if (doubted && measurand_row(f->result.id)->stays)
+	if (doubted && (row->stays || cut))
 		judge_untrusted(f, &shown);
-	if (shown.outcome == OUTCOME_INCONCLUSIVE)
+	if (shown.outcome == OUTCOME_INCONCLUSIVE || (cut && shown.outcome != OUTCOME_FAIL))
 		return OUTCOME_PASS;
 	snprintf(ret_reason, 240, "%.120s%s%.90s", shown.reason, doubted ? ", though not trusted: " : "",
 		 doubted ? f->result.reason : "");

@@ -16,9 +16,10 @@ void judge_sweep(const struct plan *plan, struct record_sweep *sweep);
 bool judge_counts(const struct finding *finding);
 /* What stays of a finding when a later attempt takes the place of its own: the outcome that the point cannot be better than.
  * What was trusted stays as it was judged. A value that was not trusted proves nothing, but one that is beyond its limit,
- * or in its guard band, is no pass either, where it is one that samples which are missing do not make (`stays` in its row).
+ * or in its guard band, is no pass either, where it is one that samples which are missing do not make (`stays` in its row);
+ * nor is one that would fail but for the fault that ended the attempt, where that does not make it (`outlasts`).
  * ret_reason, where the outcome is no pass: why. */
-enum outcome judge_what_stays(const struct finding *finding, char ret_reason[240]);
+enum outcome judge_what_stays(const struct record_point *point, const struct finding *finding, char ret_reason[240]);
 /* Is the point inconclusive for no other reason than that samples are missing in the force or the displacement that its
  * findings rest on? Only of one that was measured just now. */
 bool judge_lacks_samples(const struct record_point *point);

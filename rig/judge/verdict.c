@@ -113,7 +113,7 @@ static void weigh_superseded(struct weighing *w, const struct record_point *poin
 	point_text(point, where, sizeof(where));
 	for (unsigned i = 0; i < point->results; i++) {
 		const struct finding *f = &point->result[i];
-		enum outcome outcome = judge_what_stays(f, why);
+		enum outcome outcome = judge_what_stays(point, f, why);
 		if (outcome == OUTCOME_PASS)
 			continue;
 		if (outcome == OUTCOME_CONDITIONAL_PASS && !f->limit.accept_conditional)

@@ -7,7 +7,7 @@
 
 #define RATE                                                                                                           \
 	.scope = SCOPE_POINT, .needs = NEEDS_FORCE | NEEDS_CLOCK, .judged_by = JUDGED_BY_RATE, .moving = true,         \
-	.narrows = true
+	.narrows = true, .outlasts = true
 #define COUNT .scope = SCOPE_POINT, .unit = "1", .needs = NEEDS_FORCE, .moving = true
 #define TIME  .scope = SCOPE_POINT, .unit = "s", .needs = NEEDS_FORCE | NEEDS_CLOCK, .moving = true
 #define DEPTH                                                                                                          \
@@ -36,11 +36,13 @@ static const struct measurand_row rows[MEASURANDS] = {
 				     .about = "standard deviation of the periods over their mean",
 				     .scope = SCOPE_POINT,
 				     .needs = NEEDS_FORCE | NEEDS_CLOCK,
-				     .moving = true},
+				     .moving = true,
+				     .outlasts = true},
 	[MEASURAND_MISSED_STROKES] = {.name = "missed_strokes",
 				      .about = "strokes that are missing in the measure window",
 				      .counted = "missed",
-				      COUNT},
+				      COUNT,
+				      .outlasts = true},
 	[MEASURAND_DOUBLE_STROKES] = {.name = "double_strokes",
 				      .about = "strokes that came twice",
 				      .counted = "double",
@@ -62,7 +64,8 @@ static const struct measurand_row rows[MEASURANDS] = {
 	[MEASURAND_DEPTH_SD] = {.name = "depth_sd_mm",
 				.about = "scatter of the depth from stroke to stroke",
 				.scope = SCOPE_POINT,
-				DEPTH},
+				DEPTH,
+				.outlasts = true},
 	[MEASURAND_DEPTH_ERROR] = {.name = "depth_error_mm",
 				   .about = "mean depth against its setpoint",
 				   .scope = SCOPE_POINT,

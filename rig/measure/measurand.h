@@ -100,6 +100,8 @@ struct measurand_row {
 		      * a pen that stops is slow, and misses strokes */
 	bool stays; /* no samples that are missing make it larger: what an attempt showed of it holds, were the attempt not
 		     * trusted. Rates, counts and scatters go by what lies between strokes */
+	bool outlasts; /* no window that was cut short makes it fail: what a fault ended showed of it, with all its samples, holds.
+			* A count of strokes and what few strokes widen go by the window's length */
 	bool narrows; /* its uncertainty falls with every stroke: a window may end when it is small enough. Not of a scatter,
 		       * whose uncertainty is small where it is: such a window would end where the pen looks best */
 	bool travels;        /* each stroke shows it, so that a pen which still settles is seen by it */

@@ -433,12 +433,53 @@ static void test_what_a_gap_makes_does_not_stay(void **state)
 		f->result.trusted = false;
 		sample_limit(f, NAN, 1, true);
 		char why[240] = "";
-		if ((judge_what_stays(f, why) == OUTCOME_INCONCLUSIVE) != trials[i].stays)
+		if ((judge_what_stays(&record->point[1], f, why) == OUTCOME_INCONCLUSIVE) != trials[i].stays)
 			fail_msg("%s: %s", trials[i].measurand, why);
 		f->result.trusted = true;
 		decide(&f->result, &f->limit, &f->judgement);
-		assert_int_equal(judge_what_stays(f, why), OUTCOME_FAIL); /* what was trusted was not made by a gap */
+		assert_int_equal(judge_what_stays(&record->point[1], f, why),
+				 OUTCOME_FAIL); /* what was trusted was not made by a gap */
 	}
+}
+
+/* Strokes that a pen which jams misses are not taken back because the fault which that made ended the attempt. */
+static void test_what_a_fault_ended_stays(void **state)
+{
+	static const struct {
+		const char *measurand, *unit;
+		double value;
+		bool stays;
+	} trials[] = {
+		{"missed_strokes", "1", 9, true},    {"stroke_rate_hz", "Hz", 9, true},
+		{"period_jitter_pct", "%", 9, true}, {"depth_sd_mm", "mm", 9, true},
+		{"missed_strokes", "1", 1, false},   {"stroke_rate_hz", "Hz", 1.0005, false},
+		{"strokes", "1", 9, false},          {"depth_tolerance_hi_mm", "mm", 9, false},
+		{"depth_error_mm", "mm", 9, true},
+	};
+	struct record *record = *state;
+	struct finding *f = tried_again(record);
+	struct record_point *point = &record->point[1];
+	for (unsigned i = 0; i < sizeof(trials) / sizeof(trials[0]); i++) {
+		char why[240] = "";
+		sample_result(f, trials[i].measurand, "", trials[i].unit, trials[i].value, 0.001);
+		f->result.trusted = false;
+		sample_limit(f, NAN, 1, true);
+		memset(point->fault, 'x', sizeof(point->fault) - 1);
+		snprintf(f->result.reason, sizeof(f->result.reason), "%.159s", point->fault);
+		decide(&f->result, &f->limit, &f->judgement);
+		if ((judge_what_stays(point, f, why) == OUTCOME_INCONCLUSIVE) != trials[i].stays)
+			fail_msg("%s: %s", trials[i].measurand, why);
+	}
+	sample_result(f, "missed_strokes", "", "1", 9, 0);
+	f->result.trusted = false;
+	sample_limit(f, NAN, 1, true);
+	strcpy(point->fault, "the pen reports that its power supply does not hold its voltage");
+	strcpy(f->result.reason, point->fault);
+	decide(&f->result, &f->limit, &f->judgement);
+	assert_verdict(record, OUTCOME_INCONCLUSIVE, 3,
+		       "attempt 1: 9 missed, limit 1, though not trusted: the pen reports");
+	strcpy(f->result.reason, "samples are missing in the measure window");
+	assert_verdict(record, OUTCOME_PASS, 0, "");
 }
 
 static void test_the_pen_s_own_troubles(void **state)
@@ -722,6 +763,7 @@ int main(void)
 		T(test_what_an_attempt_showed_stays),
 		T(test_no_number_of_attempts_washes_a_failure_out),
 		T(test_what_a_gap_makes_does_not_stay),
+		T(test_what_a_fault_ended_stays),
 		T(test_the_pen_s_own_troubles),
 		T(test_a_timer_that_nobody_saw_trip),
 		T(test_unverified_stop_is_no_pass),
