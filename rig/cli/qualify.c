@@ -23,7 +23,7 @@
 #define PROTOCOL "protocol.html"
 
 struct qualify_options {
-	const char *output, *against, *keys, *sign, *name, *password_file, *operator_name;
+	const char *output, *against, *bench, *history, *state, *keys, *sign, *name, *password_file, *operator_name;
 	struct option_list only, public_key;
 	int meaning;
 	bool list, quiet;
@@ -71,6 +71,24 @@ static const struct cli_option qualify_table[] = {
 	 .arg = "DIR",
 	 .offset = AT(keys),
 	 .help = "A folder of public keys that are trusted. Default: the environment's PENRIG_KEYS."},
+	{.name = "bench",
+	 .letter = 'b',
+	 .kind = OPTION_TEXT,
+	 .arg = "FILE",
+	 .offset = AT(bench),
+	 .help = "Of pq with run files: the bench file whose reference pen made them. Default: the environment's "
+		 "PENRIG_BENCH, else the one that the first of them names."},
+	{.name = "history",
+	 .kind = OPTION_TEXT,
+	 .arg = "FILE",
+	 .offset = AT(history),
+	 .help = "Of pq with run files: the bench's history, which knows the runs that were left out. Default: the "
+		 "file \"history\" in the folder of --state."},
+	{.name = "state",
+	 .kind = OPTION_TEXT,
+	 .arg = "DIR",
+	 .offset = AT(state),
+	 .help = "The folder of what outlives a run. Default: /var/lib/penrig where it stands, else the user's own."},
 	{.name = "operator",
 	 .kind = OPTION_TEXT,
 	 .arg = "NAME",
@@ -357,6 +375,8 @@ static int prepare(struct qualify *q, const struct qualify_options *o, const cha
 		rc = err_set(err, -EINVAL, "%s takes no run files: those of the reference pen go with pq", name);
 	if (!rc && o->against && strcmp(name, "iq") != 0)
 		rc = err_set(err, -EINVAL, "--against goes with iq");
+	if (!rc && (o->bench || o->history || o->state) && !q->runs)
+		rc = err_set(err, -EINVAL, "--bench, --history and --state go with the run files of pq");
 	for (unsigned i = 0; i < o->only.count && !rc; i++) {
 		const struct requirement *r = part_of(name, q->runs)->requirement;
 		while (r->id && strncmp(r->id, o->only.item[i], strlen(o->only.item[i])) != 0)
@@ -401,6 +421,9 @@ static int qualify_run(const struct cli_tables *tables, const void *options, con
 			      .run = operands + 1,
 			      .runs = count - 1,
 			      .against = o->against,
+			      .bench = o->bench,
+			      .history = o->history,
+			      .state = o->state,
 			      .keys = o->keys,
 			      .public_key = &o->public_key};
 	int rc = part ? 0 : err_set(&err, -EINVAL, "qualify %.40s: one of iq, oq and pq", operands[0]);
@@ -445,7 +468,8 @@ const struct command command_qualify = {
 		       "altered records, wrong plans, "
 		       "and runs on the virtual bench with pens and faults that are known, some two minutes. pq: runs "
 		       "of the bench's reference pen that "
-		       "are given (penrig golden makes them), or without any three virtual pens in order and one that "
+		       "are given (penrig golden makes them), held against the bench file and its history, or without "
+		       "any three virtual pens in order and one that "
 		       "is not.\n\n"
 		       "Nothing that exists is written over. Sign with --sign, or later with penrig sign, each of the "
 		       "two files.\n\n"

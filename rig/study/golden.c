@@ -36,7 +36,12 @@ static double seconds_of(const char *utc)
 
 /* ---- the rule ------------------------------------------------------------------------------------------------------ */
 
-static bool passed(const struct history_run *run)
+bool golden_ran(const struct history_run *run)
+{
+	return !*run->origin && unit_standing_of(run->verdict, run->later) != UNIT_UNKNOWN;
+}
+
+bool golden_passed(const struct history_run *run)
 {
 	return unit_standing_of(run->verdict, run->later) == UNIT_PASS && run->disposition == DISPOSITIONS &&
 	       !*run->origin && !run->sessions && strcmp(run->status, "complete") == 0;
@@ -47,7 +52,7 @@ static enum golden_state state_of(const struct golden_rule *rule, const struct h
 {
 	if (!newest)
 		return GOLDEN_NONE;
-	if (!passed(newest))
+	if (!golden_passed(newest))
 		return GOLDEN_NOT_PASSED;
 	if (strcmp(newest->plan_sha256, rule->plan_sha256) != 0)
 		return GOLDEN_OTHER_PLAN;
@@ -176,7 +181,7 @@ static int keep_earlier(struct looking *l, const struct history_run *run)
 		l->earlier_id = more;
 		l->room = room;
 	}
-	if (passed(run) && strcmp(run->plan_sha256, l->rule->plan_sha256) == 0 &&
+	if (golden_passed(run) && strcmp(run->plan_sha256, l->rule->plan_sha256) == 0 &&
 	    strcmp(run->started, l->rule->since) >= 0)
 		l->earlier_id[l->earlier++] = run->id;
 	return 0;

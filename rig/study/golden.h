@@ -68,6 +68,10 @@ struct golden_pass {
 /* The rule alone: newest NULL: there is none. Texts of *newest as history_each_run() gives them. */
 void golden_judge(const struct golden_rule *rule, const struct history_run *newest, unsigned runs_since,
 		  struct golden_pass *ret);
+/* Whether a run is one that a pen's pass could be told from: measured here, and begun. Whether it is a plain pass, in one part, that
+ * nobody took back or decided about. */
+bool golden_ran(const struct history_run *run);
+bool golden_passed(const struct history_run *run);
 /* By how much a value may differ from n earlier ones of mean and deviation sd, where `together` are compared at once; Student's t
  * of a new value. n >= 2. */
 double golden_allowed(unsigned n, double sd, unsigned together);

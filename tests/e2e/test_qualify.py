@@ -7,15 +7,18 @@ import re
 import shutil
 import subprocess
 import tempfile
+import time
 from pathlib import Path
 
 import jsonschema
 
 import rig
+import test_golden
 
 SCHEMA = json.loads((rig.ROOT / "reports/schema/qualification.schema.json").read_text())
 RUNS, FROM = (re.search(rf"^REFERENCE_{what} := (.*)$", (rig.ROOT / "Makefile").read_text(), re.M)[1] for what in ("RUNS", "FROM"))
 RUNS = RUNS.split()
+WALL_ZERO = 1780304400  # of penrig-a's clock
 # What is planted: file, what stands there, what is planted, the requirement that it breaks, one that it does not.
 PLANTED = (
     ("rig/measure/statistics.c", "0.5 * (1.0 + COVERAGE)", "0.49 * (1.0 + COVERAGE)", "OQ-01", "OQ-08"),
@@ -177,15 +180,40 @@ def test_bench(check, where):
     code, record, _, said = qualify(where, "oq", "--only", "OQ-30")
     killed = ("holds", "unknown") if rig.CHECKED else ("holds",)  # a slow build may be killed before its pen runs
     check(code == 3 and state(record, "OQ-30") in killed, f"killed: {code} {said[-600:]}")
-    return next(folder.glob("evidence/good*/run.penrig"))
 
 
-def test_pen(check, where, run):
-    """The run of a reference pen: of this program, passed. A recording of another program, or a failed one, does not do."""
-    code, record, _, said = qualify(where, "pq", run)
-    check(code == 0 and record["verdict"] == "qualified", f"a run of the reference pen: {code} {said[-700:]}")
-    code, record, _, said = qualify(where, "pq", run, where / "share/penrig/qualification/fail-slow.penrig")
-    check(code == 1 and {"PQ-02", "PQ-03"} <= set(broken(record)), f"with one of another program that failed: {code} {broken(record)}")
+def test_pen(check, where):
+    """Runs of the reference pen, on a virtual clock that shows the time of now: of this program, bench, pen and plan, passed, and none
+    that was no pass left out."""
+    place = test_golden.Place()
+    place.hours = (time.time() - WALL_ZERO) / 3600 - 1
+    pq = lambda *names: qualify(where, "pq", *(place.folder / f"out/{n}.penrig" if isinstance(n, str) else n for n in names), "--bench", place.bench, "--state", place.folder / "state")
+    check(place.gold().returncode == 0, "the reference pen passes")
+    code, record, _, said = pq("g1")
+    check(code == 0 and record["verdict"] == "qualified", f"a run of the reference pen: {code} {said[-900:]}")
+    code, record, _, said = pq("g1", where / "share/penrig/qualification/fail-slow.penrig")
+    check(code == 1 and {"PQ-02", "PQ-03", "PQ-05"} <= set(broken(record)), f"with one of another program that failed: {code} {broken(record)}")
+    wide = {**test_golden.PLAN, "limits": [{"measurand": "depth_error_mm", "unit": "mm", "lower": -0.9, "upper": 0.9}]}
+    (place.folder / "wide.json").write_text(json.dumps(wide))
+    place.penrig("run", place.folder / "wide.json", "--dut", "PEN-DEEP-01", "-q", "-o", place.folder / "out", "--name", "bad", dut="PEN-DEEP-01")
+    code, record, _, said = pq("bad")
+    check(code == 1 and broken(record) == ["PQ-05", "PQ-06"] and "of PEN-DEEP-01" in said and "is not among" not in said, f"another pen by a wide plan: {code} {broken(record)} {said[-900:]}")
+    check(place.gold(faults=["jam@2.5"]).returncode not in (0, 2), "the reference pen fails")
+    failed = place.n
+    check(place.gold().returncode == 0, "and passes again")
+    newest = f"g{place.n}"
+    code, record, _, said = pq("g1", newest)
+    check(code == 1 and broken(record) == ["PQ-06"] and f"g{failed}" in said, f"the failure between was left out: {code} {broken(record)} {said[-600:]}")
+    code, record, _, said = pq("g1")
+    check(code == 1 and "is not" in said and broken(record) == ["PQ-06"], f"an old one: {code} {broken(record)}")
+    code, record, _, said = pq(newest)
+    check(code == 0, f"after the failure: {code} {said[-600:]}")
+    code, record, _, said = qualify(where, "pq", place.folder / f"out/{newest}.penrig", "--history", place.folder / "none", "--state", place.folder / "state")
+    check(code != 0 and state(record, "PQ-06") != "holds", f"a history that knows nothing of it: {code}")
+    (place.folder / "strict.json").write_text(json.dumps({"kind": "penrig/limits/1", "name": "strict", "limits": [{"measurand": "depth_error_mm", "unit": "mm", "lower": 0.5, "upper": 0.6}]}))
+    subprocess.run([rig.PENRIG, "analyze", "--limits", place.folder / "strict.json", "-q", place.folder / f"out/{newest}.penrig"], stdin=subprocess.DEVNULL, capture_output=True)
+    code, record, _, said = pq(newest)
+    check(code == 1 and "PQ-03" in broken(record) and "fail by strict" in said, f"a later verdict: {code} {broken(record)} {said[-600:]}")
 
 
 def test_wrong(check, where):
@@ -216,7 +244,8 @@ def main():
     test_operation(check, where)
     test_planted(check, where)
     test_wrong(check, where)
-    test_pen(check, where, test_bench(check, where))
+    test_bench(check, where)
+    test_pen(check, where)
     check.end()
 
 

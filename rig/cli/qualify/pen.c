@@ -8,7 +8,7 @@
 #include "rig/measure/method.h"
 #include "rig/offline/reopen.h"
 
-static void each(struct qualify *q, void (*look)(struct qualify *q, const char *path, const struct record *record))
+void qualify_each_run(struct qualify *q, qualify_look_fn look, void *ctx)
 {
 	for (unsigned i = 0; i < q->runs; i++) {
 		struct runfile_reader *reader = NULL;
@@ -18,7 +18,7 @@ static void each(struct qualify *q, void (*look)(struct qualify *q, const char *
 		if (reopen(q->run[i], &reader, &record, &err) < 0)
 			evidence(q, QUALIFIED_BROKEN, q->run[i], "can be read", "%s", err.text);
 		else
-			look(q, q->run[i], record);
+			look(q, ctx, reader, record);
 		runfile_reader_free(reader);
 		record_free(record);
 	}
@@ -39,10 +39,12 @@ void qualify_pen_sound(struct qualify *q, const void *argument)
 	}
 }
 
-static void look_program(struct qualify *q, const char *path, const struct record *record)
+static void look_program(struct qualify *q, void *ctx, struct runfile_reader *reader, const struct record *record)
 {
+	const char *path = runfile_reader_path(reader);
 	struct record *now = record_new();
 
+	(void)ctx;
 	if (!now) {
 		q->no_memory = true;
 		return;
@@ -62,11 +64,48 @@ static void look_program(struct qualify *q, const char *path, const struct recor
 void qualify_pen_program(struct qualify *q, const void *argument)
 {
 	(void)argument;
-	each(q, look_program);
+	qualify_each_run(q, look_program, NULL);
 }
 
-static void look_verdict(struct qualify *q, const char *path, const struct record *record)
+struct later {
+	struct qualify *q;
+	const char *path;
+};
+
+static int on_judged(void *ctx, const struct record_judged *judged)
 {
+	struct later *l = ctx;
+
+	evidence_if(l->q, judged->dut_verdict == OUTCOME_PASS && !judged->on_statement, l->path,
+		    "no later verdict took the pass back", "%s by %s at %s", outcome_name(judged->dut_verdict),
+		    judged->limits_name, judged->utc);
+	return 0;
+}
+
+static int on_disposition(void *ctx, const struct disposition *disposition)
+{
+	struct later *l = ctx;
+
+	evidence(l->q, QUALIFIED_BROKEN, l->path, "nobody had to decide about it", "%s: %s", disposition->by,
+		 disposition->reason);
+	return 0;
+}
+
+static void look_later(struct qualify *q, struct runfile_reader *reader)
+{
+	struct later l = {q, runfile_reader_path(reader)};
+	struct err err = {""};
+
+	if (runfile_each_judged(reader, on_judged, &l, &err) < 0 ||
+	    runfile_each_disposition(reader, on_disposition, &l, &err) < 0)
+		evidence(q, QUALIFIED_BROKEN, l.path, "what was said of it later can be read", "%s", err.text);
+}
+
+static void look_verdict(struct qualify *q, void *ctx, struct runfile_reader *reader, const struct record *record)
+{
+	const char *path = runfile_reader_path(reader);
+
+	(void)ctx;
 	evidence_if(q, record->run_status == RUN_COMPLETE && record->has_verdict && record->dut_verdict == OUTCOME_PASS,
 		    path, "complete, pass", "%s, %s: %s, on bench %s, %s", run_status_name(record->run_status),
 		    verdict_name(record), record->dut, record->bench_name, record->started_utc);
@@ -77,12 +116,15 @@ static void look_verdict(struct qualify *q, const char *path, const struct recor
 	for (unsigned i = 0; i < record->tests; i++)
 		evidence_if(q, record->test[i].done && record->test[i].outcome == OUTCOME_PASS, record->test[i].name,
 			    "passed", "%s", record->test[i].text);
+	evidence_if(q, record->sessions == 0, path, "no part of it was measured before its start", "%u earlier part%s",
+		    record->sessions, record->sessions == 1 ? "" : "s");
+	look_later(q, reader);
 }
 
 void qualify_pen_verdict(struct qualify *q, const void *argument)
 {
 	(void)argument;
-	each(q, look_verdict);
+	qualify_each_run(q, look_verdict, NULL);
 }
 
 void qualify_pen_again(struct qualify *q, const void *argument)

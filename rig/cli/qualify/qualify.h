@@ -6,6 +6,7 @@
 #include "reports/qualification.h"
 #include "rig/base/disk.h"
 #include "rig/cli/kit/command.h"
+#include "rig/runfile/runfile.h"
 
 #define QUALIFY_PATH_MAX (FILE_PATH_MAX + 128)
 
@@ -19,7 +20,8 @@ struct qualify {
 	const char *against;               /* an earlier record; NULL: none */
 	const struct option_list *public_key; /* that signed it */
 	const char *keys;
-	const char *const *run; /* of the reference pen, for pq */
+	const char *const *run;              /* of the reference pen, for pq */
+	const char *bench, *history, *state; /* of pq, as the command line says it; each may be NULL */
 	unsigned runs;
 	bool no_memory;
 };
@@ -89,5 +91,12 @@ void qualify_pen_sound(struct qualify *q, const void *argument);
 void qualify_pen_program(struct qualify *q, const void *argument);
 void qualify_pen_verdict(struct qualify *q, const void *argument);
 void qualify_pen_again(struct qualify *q, const void *argument);
+/* Each of them; one that cannot be read is broken. */
+typedef void (*qualify_look_fn)(struct qualify *q, void *ctx, struct runfile_reader *reader,
+				const struct record *record);
+void qualify_each_run(struct qualify *q, qualify_look_fn look, void *ctx);
+/* ---- standing.c: against the bench's file and history */
+void qualify_pen_bench(struct qualify *q, const void *argument);
+void qualify_pen_history(struct qualify *q, const void *argument);
 
 #endif

@@ -109,6 +109,10 @@ const struct requirement requirements_pq_pen[] = {
 	{"PQ-03", "The reference pen passed, stood still in the end, and nothing was overridden",
 	 "docs/history.md, The reference pen", "each run file", qualify_pen_verdict, NULL},
 	{"PQ-04", "Their results come out again", "docs/run-file.md", "penrig analyze", qualify_pen_again, NULL},
+	{"PQ-05", "They are of one bench, of its reference pen, by the plan that it names for it",
+	 "docs/files.md, Bench", "each run file against the bench file", qualify_pen_bench, NULL},
+	{"PQ-06", "The pen's pass is valid, its newest run is among them, and none since the first of them was no pass",
+	 "docs/history.md, The reference pen", "the bench's history", qualify_pen_history, NULL},
 	{.id = NULL},
 };
 
