@@ -355,7 +355,7 @@ int lot_add(struct lot *lot, const struct lot_run *run, struct err *err)
 	const struct record *r = run->record;
 	int rc = add_unit(lot, r, counted(run));
 
-	if (!rc)
+	if (!rc && !run->part)
 		rc = add_marks(lot, r);
 	if (rc)
 		return err_set(err, rc, "out of memory");

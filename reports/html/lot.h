@@ -28,6 +28,7 @@ struct lot_run {                /* borrowed for the call */
 	const char *later; /* what was said of it afterwards: verdicts by other limits, a rejection; "": nothing */
 	enum outcome
 		worst_later; /* by which its unit counts where it is worse than the run's own; OUTCOME_PASS: nothing was */
+	bool part; /* another run of the page went on with it and holds its figures: they count there, and not here */
 };
 /* -ENOMEM, -EIO. */
 int lot_add(struct lot *lot, const struct lot_run *run, struct err *err);

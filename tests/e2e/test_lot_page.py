@@ -3,6 +3,7 @@
 failed or rejected later makes no pass of its unit; a damaged one makes no page."""
 import html
 import re
+import shutil
 import subprocess
 import tempfile
 from collections import Counter
@@ -12,6 +13,7 @@ from pathlib import Path
 import old_runs
 import report_form
 import rig
+import test_resume
 
 NAMES = ("pass-20-khz", "fail-slow", "fail-deep", "conditional-pass", "inconclusive-alarm", "killed")
 OPEN = {"meta", "br", "tr", "td", "th", "line", "path", "rect", "circle", "use"}  # that HTML lets stand open, or are empty
@@ -56,6 +58,27 @@ def counts(page):
     return {word: int(n) for n, word in re.findall(r"(\d+) \W*([a-z ]+?)\W*(?=\d|$)", words(text).strip())}
 
 
+def test_parts(check):
+    """A run and the one that went on with it: what the first measured counts once, in whatever order they are named."""
+    b = test_resume.Bench(plan=test_resume.PLAN)
+    b.first(at=6)
+    b.resume()
+    alone = b.report("two")
+    measured = [p for p in alone["points"] if p.get("session", 0)]
+    check(measured, "the second part holds points of the first")
+
+    def captions(*names):
+        done = penrig("report", *(b.file(n) for n in names), "--format", "html", "--force", "-o", "p.html", cwd=b.folder)
+        page = (b.folder / "p.html").read_text() if done.returncode == 0 else done.stderr
+        return [words(c) for c in re.findall(r"<figcaption>(.*?)</figcaption>", page)], words(page)
+
+    b.call("run", b.plan, "--bench", b.path, "--dut", b.dut, "-o", b.out, "--name", "other", "--no-input", "-q")
+    wanted, _ = captions("two", "other")
+    for names in (("one", "two", "other"), ("other", "two", "one")):
+        got, said = captions(*names)
+        check(got == wanted and got and "another run went on with it, and has its figures" in said, f"{names}: {got[:3]}, {wanted[:3]}")
+
+
 def main():
     check = rig.Checks()
     where, kept = Path(tempfile.mkdtemp(prefix="pr")), sorted(old_runs.DATA.glob("runs-*"))[-1]
@@ -86,9 +109,15 @@ def main():
     # what was said later
     (where / "tight.json").write_text('{"kind":"penrig/limits/1","name":"tight","limits":[{"measurand":"strokes","unit":"1","lower":1e6}]}')
     penrig("analyze", runs["pass-20-khz"], "--limits", "tight.json", "-q", cwd=where)
-    penrig("report", runs["pass-20-khz"], runs["pass-20-khz"], "--format", "html", "-o", "later.html", cwd=where)
+    penrig("report", runs["pass-20-khz"], runs["fail-slow"], "--format", "html", "-o", "later.html", cwd=where)
     later = (where / "later.html").read_text()
     check(counts(later).get("pass", 0) == 0 and "by tight" in words(later), f"a run that failed by later limits is no pass: {counts(later)}")
+    # each once
+    shutil.copy(runs["pass-20-khz"], where / "copy.penrig")
+    for again in (runs["pass-20-khz"], where / "copy.penrig"):
+        done = penrig("report", runs["pass-20-khz"], runs["fail-slow"], again, "--format", "html", "-o", "twice.html", cwd=where)
+        check(done.returncode == 2 and "is named twice" in done.stderr and not (where / "twice.html").exists(), f"a run a second time: {done.returncode} {done.stderr}")
+    test_parts(check)
     # refused
     for args, code, word in ((("--format", "html", "-o", "lot.html"), 2, "is there already"), (("--format", "csv", "-o", "x.csv"), 2, "--format html"),
                              (("--format", "html", "-o", "y.html", "--judged", "latest"), 2, "without --judged")):

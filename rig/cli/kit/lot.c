@@ -58,7 +58,86 @@ static void tell_rejections(const struct record *record, struct afterwards *a)
 	}
 }
 
-static int add(struct lot *lot, const char *path, struct err *err)
+/* ---- each once ---------------------------------------------------------------------------------------------------- */
+
+struct named {
+	char name[128], started_utc[32], host[64], head[SHA256_HEX];
+};
+
+/* What stands on the page, before anything is counted: its runs, and the earlier parts that they went on with. */
+struct inside {
+	unsigned runs, parts;
+	struct named *run, *part;
+};
+
+static void inside_free(struct inside *in)
+{
+	free(in->run);
+	free(in->part);
+}
+
+static int put_named(struct named **list, unsigned *count, const struct named *n, struct err *err)
+{
+	struct named *more = realloc(*list, (*count + 1) * sizeof(*more));
+
+	if (!more)
+		return err_set(err, -ENOMEM, "out of memory");
+	*list = more;
+	more[(*count)++] = *n;
+	return 0;
+}
+
+static int note_run(struct inside *in, const struct record *r, struct err *err)
+{
+	struct named n = {.name = ""};
+
+	snprintf(n.name, sizeof(n.name), "%s", r->name);
+	snprintf(n.started_utc, sizeof(n.started_utc), "%s", r->started_utc);
+	snprintf(n.host, sizeof(n.host), "%s", r->host);
+	snprintf(n.head, sizeof(n.head), "%s", r->journal_head);
+	for (unsigned i = 0; i < in->runs; i++) {
+		const struct named *other = &in->run[i];
+		bool same = strcmp(other->name, n.name) == 0 && strcmp(other->started_utc, n.started_utc) == 0 &&
+			    strcmp(other->host, n.host) == 0;
+		if (same || (n.head[0] && strcmp(other->head, n.head) == 0))
+			return err_set(err, -EINVAL,
+				       "the run %.100s is named twice, and would count twice: name each run once",
+				       n.name);
+	}
+	int rc = put_named(&in->run, &in->runs, &n, err);
+	for (unsigned i = 0; i < r->sessions && !rc; i++) {
+		snprintf(n.name, sizeof(n.name), "%s", r->session[i].name);
+		snprintf(n.started_utc, sizeof(n.started_utc), "%s", r->session[i].started_utc);
+		rc = put_named(&in->part, &in->parts, &n, err);
+	}
+	return rc;
+}
+
+static int note(struct inside *in, const char *path, struct err *err)
+{
+	struct runfile_reader *reader = NULL;
+	struct record *record = NULL;
+	int rc = reopen(path, &reader, &record, err);
+
+	if (!rc)
+		rc = note_run(in, record, err);
+	runfile_reader_free(reader);
+	record_free(record);
+	return rc;
+}
+
+/* Another run of the page went on with it, and holds all that it measured. */
+static bool is_part(const struct inside *in, const struct record *r)
+{
+	for (unsigned i = 0; i < in->parts; i++)
+		if (strcmp(in->part[i].name, r->name) == 0 && strcmp(in->part[i].started_utc, r->started_utc) == 0)
+			return true;
+	return false;
+}
+
+/* ---- taken in ----------------------------------------------------------------------------------------------------- */
+
+static int add(struct lot *lot, const struct inside *in, const char *path, struct err *err)
 {
 	const char *slash = strrchr(path, '/');
 	struct runfile_reader *reader = NULL;
@@ -74,11 +153,14 @@ static int add(struct lot *lot, const char *path, struct err *err)
 		rc = keys_read_seals(reader, record, err);
 	if (!rc) {
 		tell_rejections(record, &after);
+		if (is_part(in, record))
+			tell(&after, "another run went on with it, and has its figures");
 		rc = lot_add(lot,
 			     &(struct lot_run){.record = record,
 					       .path = slash ? slash + 1 : path,
 					       .later = after.text,
-					       .worst_later = after.worst},
+					       .worst_later = after.worst,
+					       .part = is_part(in, record)},
 			     err);
 	}
 	runfile_reader_free(reader);
@@ -140,6 +222,7 @@ int lot_report(const char *const *paths, unsigned count, const char *output, boo
 {
 	bool file = strcmp(output, "-") != 0;
 	struct record now = {.name = ""};
+	struct inside in = {.runs = 0};
 	struct lot *lot = NULL;
 	struct err err = {""};
 	char made[200], utc[32];
@@ -152,13 +235,17 @@ int lot_report(const char *const *paths, unsigned count, const char *output, boo
 	snprintf(made, sizeof(made), "%s by penrig %s (%s)", utc, now.software_version, now.software_build);
 	int rc = lot_new(&lot, &err);
 	for (unsigned i = 0; i < count && !rc; i++)
-		if ((rc = add(lot, paths[i], &err)) < 0)
+		if ((rc = note(&in, paths[i], &err)) < 0)
+			err_prefix(&err, "%.200s: no page is written", paths[i]);
+	for (unsigned i = 0; i < count && !rc; i++)
+		if ((rc = add(lot, &in, paths[i], &err)) < 0)
 			err_prefix(&err, "%.200s: no page is written", paths[i]);
 	for (unsigned i = 0; !rc && i < lot_groups(lot); i++)
 		say_capability(lot, i);
 	if (!rc)
 		rc = save(lot, made, output, &err);
 	lot_free(lot);
+	inside_free(&in);
 	if (rc)
 		return cli_error(rc == -EBADMSG ? EXIT_STORAGE : cli_exit_code(rc), "%s", err.text);
 	if (file) {
