@@ -130,9 +130,30 @@ def test_files(check, where):
         check(code == 1 and broken(record) == ids, f"{name} changed: {code} {broken(record)} {said[-300:]}")
     code, record, _, said = qualify(copy, "oq", "--only", "OQ-14")
     check(code == 1 and broken(record) == ["OQ-14"], f"a changed recording is not derived from: {code} {broken(record)}")
+    test_list(check, where)
     (copy / "share/penrig/qualification/installed.sha256").unlink()
     code, record, _, said = qualify(copy, "iq", "--only", "IQ-03")
     check(code == 3 and state(record, "IQ-03") == "unknown", f"without the list of what was installed: {code} {said[-300:]}")
+
+
+def test_list(check, where):
+    """A line taken out of the list, a file put beside what was installed, and a list that is another one."""
+    listed = Path("share/penrig/qualification/installed.sha256")
+
+    def less(text):
+        return "".join(line for line in text.splitlines(True) if not line.endswith("plans/demo.json\n"))
+
+    for what, word, plant in (("a line taken out", "plans/demo.json", lambda at: (at / listed).write_text(less((where / listed).read_text()))),
+                              ("a file put there", "plans/demo-2.json", lambda at: (at / "share/penrig/plans/demo-2.json").write_text("{}")),
+                              ("a link put there", "plans/link.json", lambda at: (at / "share/penrig/plans/link.json").symlink_to("demo.json"))):
+        copy = Path(tempfile.mkdtemp(prefix="pr")) / "usr"
+        shutil.copytree(where, copy, copy_function=os.link)
+        (copy / listed).unlink()
+        shutil.copy(where / listed, copy / listed)
+        plant(copy)
+        code, record, _, said = qualify(copy, "iq", "--only", "IQ-03")
+        check(code == 1 and broken(record) == ["IQ-03"] and word in said, f"{what}: {code} {said[-400:]}")
+        check(any(f["path"].endswith(str(listed)) for f in record["files"]), f"{what}: the list is one of the files")
 
 
 def test_signed(check, where, approved):

@@ -139,7 +139,8 @@ static void check_file(struct qualify *q, const char *path)
 		snprintf(wanted, sizeof(wanted), "SHA-256 %s, of " MANIFEST, sha);
 		evidence_if(q, strcmp(f->sha256, sha) == 0, path, wanted, "SHA-256 %s", f->sha256);
 	} else {
-		evidence(q, access(DPKG, R_OK) == 0 ? QUALIFIED_BROKEN : QUALIFIED_UNKNOWN, path,
+		bool ours = strncmp(path, q->share, strlen(q->share)) == 0 && path[strlen(q->share)] == '/';
+		evidence(q, ours || access(DPKG, R_OK) == 0 ? QUALIFIED_BROKEN : QUALIFIED_UNKNOWN, path,
 			 "is the file that a package or the installation brought",
 			 "neither a package nor " MANIFEST " knows it; SHA-256 %s", f->sha256);
 	}
@@ -183,7 +184,53 @@ void qualify_libraries(struct qualify *q, const void *argument)
 
 /* ---- data --------------------------------------------------------------------------------------------------------- */
 
-/* Every file of the list that is no program. */
+/* What is there and on no list was put there by somebody else, or its line was taken out. */
+static void walk(struct qualify *q, const char *folder)
+{
+	char path[QUALIFY_PATH_MAX], sha[DIGEST_HEX];
+	struct dirent *entry;
+	struct stat file;
+	DIR *dir = opendir(folder);
+
+	if (!dir)
+		evidence(q, QUALIFIED_UNKNOWN, folder, "can be read", "%s", strerror(errno));
+	while (dir && (entry = readdir(dir))) {
+		if (strcmp(entry->d_name, ".") == 0 || strcmp(entry->d_name, "..") == 0)
+			continue;
+		if ((size_t)snprintf(path, sizeof(path), "%s/%s", folder, entry->d_name) >= sizeof(path))
+			evidence(q, QUALIFIED_BROKEN, folder, "holds what was installed", "a longer name: %.60s",
+				 entry->d_name);
+		else if (lstat(path, &file) != 0)
+			evidence(q, QUALIFIED_BROKEN, path, "can be read", "%s", strerror(errno));
+		else if (S_ISDIR(file.st_mode))
+			walk(q, path);
+		else if (!S_ISREG(file.st_mode))
+			evidence(q, QUALIFIED_BROKEN, path, "is a regular file", "it is none");
+		else if (!listed(q, path, sha) && strcmp(path + strlen(q->share) + 1, MANIFEST) != 0)
+			check_file(q, path);
+	}
+	if (dir)
+		closedir(dir);
+}
+
+/* The list itself: its package knows it, or an earlier record, which `files` is held against. */
+static void check_list(struct qualify *q, const char *path)
+{
+	char md5[MD5_HEX], was[MD5_HEX], wanted[160];
+	struct qualified_file *f = add_file(q, path, md5);
+
+	if (!f)
+		return;
+	if (package_of(path, f->owner, sizeof(f->owner), was)) {
+		snprintf(wanted, sizeof(wanted), "MD5 %s, of the package %s", was, f->owner);
+		evidence_if(q, strcmp(md5, was) == 0, path, wanted, "MD5 %s; SHA-256 %s", md5, f->sha256);
+	} else {
+		evidence(q, QUALIFIED_HOLDS, path, "is there; an earlier record (--against) shows that it is the same",
+			 "SHA-256 %s", f->sha256);
+	}
+}
+
+/* Every file of the list that is no program, and every file that stands there. */
 void qualify_data(struct qualify *q, const void *argument)
 {
 	char path[QUALIFY_PATH_MAX], line[PATH_MAX + DIGEST_HEX + 4];
@@ -207,6 +254,9 @@ void qualify_data(struct qualify *q, const void *argument)
 	fclose(in);
 	if (!count)
 		evidence(q, QUALIFIED_UNKNOWN, MANIFEST, "lists what was installed", "it lists nothing");
+	snprintf(path, sizeof(path), "%s/" MANIFEST, q->share);
+	check_list(q, path);
+	walk(q, q->share);
 }
 
 /* ---- an earlier record -------------------------------------------------------------------------------------------- */
