@@ -1,5 +1,16 @@
 #include "rig/fleet/pq_library.h"
 
+#include <stddef.h>
+
+const char *pq_file(void)
+{
+#ifdef PENRIG_PQ
+	return PENRIG_PQ;
+#else
+	return NULL;
+#endif
+}
+
 #ifdef PENRIG_PQ
 
 #include <dlfcn.h>

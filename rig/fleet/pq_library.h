@@ -9,6 +9,9 @@
 #define PQ_PACKAGE_BUILD "libpq-dev"
 #define PQ_PACKAGE       "libpq5"
 
+/* Its file, as the loader finds it; NULL: a build without it. */
+const char *pq_file(void);
+
 #ifdef PENRIG_PQ
 
 #include <libpq-fe.h>

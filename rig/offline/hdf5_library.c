@@ -1,5 +1,16 @@
 #include "rig/offline/hdf5_library.h"
 
+#include <stddef.h>
+
+const char *hdf5_file(void)
+{
+#ifdef PENRIG_HDF5
+	return PENRIG_HDF5;
+#else
+	return NULL;
+#endif
+}
+
 #ifdef PENRIG_HDF5
 
 #include <dlfcn.h>

@@ -8,6 +8,9 @@
 /* What a build without it lacks. */
 #define HDF5_PACKAGE "libhdf5-dev"
 
+/* Its file, as the loader finds it; NULL: a build without it. */
+const char *hdf5_file(void);
+
 #ifdef PENRIG_HDF5
 
 #include <hdf5.h>

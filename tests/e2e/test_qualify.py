@@ -97,6 +97,9 @@ def test_installation(check, where):
     check(code == 0 and record["verdict"] == "qualified" and not broken(record), f"what was installed: {code} {said[-600:]}")
     libraries = [f for f in record["files"] if "/libgsl.so" in f["path"]]
     check(libraries and libraries[0]["package"], f"libraries and their packages: {libraries}")
+    for name in ("hdf5", "pq"):  # loaded on demand
+        there = [f for f in record["files"] if re.search(rf"/lib{name}[.\w-]*\.so", f["path"])]
+        check(bool(there) == any("-D" + f"PENRIG_{name.upper()}" in v for v in flag_lines().values()), f"lib{name}: {there}")
     page = (folder / "protocol.html").read_text()
     check("A. Meier &lt;&amp;&gt;" in page and all(r["id"] in page for r in record["requirements"]), "the page names who, and each requirement")
     sums = subprocess.run(["sha256sum", folder / "record.json"], capture_output=True, text=True).stdout.split()[0]

@@ -1,6 +1,7 @@
 /* Is what is installed what was installed? Each file is held against the package that brought it (dpkg's own sums), else against
  * the list that `make install` left; and all of it against an earlier record, where one is given. */
 #include <dirent.h>
+#include <dlfcn.h>
 #include <errno.h>
 #include <fenv.h>
 #include <float.h>
@@ -16,6 +17,8 @@
 #include "rig/cli/kit/keys.h"
 #include "rig/cli/qualify/qualify.h"
 #include "rig/cli/verify_kit.h"
+#include "rig/fleet/pq_library.h"
+#include "rig/offline/hdf5_library.h"
 
 #define DPKG     "/var/lib/dpkg/info"
 #define MANIFEST "qualification/installed.sha256"
@@ -179,6 +182,10 @@ static int on_library(struct dl_phdr_info *info, size_t size, void *ctx)
 void qualify_libraries(struct qualify *q, const void *argument)
 {
 	(void)argument;
+	const char *const on_demand[] = {hdf5_file(), pq_file()}; /* with all that they bring */
+	for (unsigned i = 0; i < sizeof(on_demand) / sizeof(on_demand[0]); i++)
+		if (on_demand[i]) /* one that is not installed cannot be loaded by any command */
+			(void)!dlopen(on_demand[i], RTLD_LAZY | RTLD_LOCAL);
 	dl_iterate_phdr(on_library, q);
 }
 

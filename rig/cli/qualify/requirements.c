@@ -142,8 +142,9 @@ const struct anomaly known_anomalies[] = {
 	 "them.",
 	 "A receiver may read them otherwise.", "Qualify the receiver with a known run (docs/report.md)."},
 	{"A-05",
-	 "Libraries that are loaded on demand (HDF5, libpq, libmicrohttpd's own) are held against their packages only "
-	 "where they are loaded.",
+	 "Programs that penrig starts (chromium, weasyprint, hooks) are not looked at, nor is a library on demand "
+	 "(HDF5, "
+	 "libpq) that is not installed.",
 	 "A changed one is not found by IQ-02.", "Let dpkg --verify hold them too."},
 	{"A-06", "A PDF has the time of its making in it.", "penrig verify does not hold it against its run.",
 	 "Sign it, or keep the page."},
