@@ -31,7 +31,7 @@ struct supply {
 	size_t len;
 	bool too_long;
 	uint64_t heard_ns;
-	unsigned agreed; /* answers in a row that say off */
+	unsigned agreed; /* answers in a row that say off, to the stop under way */
 	bool off;        /* confirmed, and not ordered on since */
 	double set_v, set_a;
 	uint64_t stops, answers, odd;
@@ -63,9 +63,10 @@ static size_t encode(void *device, const struct dialogue_request *request, unsig
 	supply->len = 0;
 	supply->too_long = false;
 	supply->stops += ask == KORAD_OFF;
-	supply->off &= ask != KORAD_ON;
-	if (ask == KORAD_OFF)
+	if (ask == KORAD_ON || ask == KORAD_OFF) {
+		supply->off = false;
 		supply->agreed = 0;
+	}
 	return korad_encode(ask, request->value, (char *)buffer, size);
 }
 
@@ -120,8 +121,12 @@ static int read_status(struct supply *supply, int what, struct err *err)
 
 	if (!korad_read_on(supply->answer, supply->len, &supply->state.on))
 		return -EPROTO;
-	if (what == KORAD_STATUS || supply->state.on == wanted) {
-		supply->agreed += what == ASK_CHECK_OFF;
+	supply->off &= !supply->state.on;
+	if (what == KORAD_STATUS)
+		return 0;
+	if (supply->state.on == wanted) {
+		if (!wanted)
+			supply->off = ++supply->agreed >= OFF_AGREE;
 		return 0;
 	}
 	supply->agreed = 0;
@@ -186,7 +191,6 @@ static void open_on(struct supply *supply, int what)
 
 static void settle(struct supply *supply, int what)
 {
-	supply->off |= supply->agreed >= OFF_AGREE;
 	if (dialogue_state(supply->dialogue) == DIALOGUE_OPENING)
 		open_on(supply, what);
 	else
@@ -285,6 +289,7 @@ static void power_off(struct device *device, device_done_fn done, void *ctx)
 	struct supply *supply = supply_of(device);
 	struct steps *steps = steps_new(supply->dialogue, done, ctx);
 
+	supply->off = false; /* until it says so again */
 	if (dialogue_state(supply->dialogue) == DIALOGUE_LOST)
 		tell_off(supply);
 	steps_add(steps, KORAD_OFF, 0);

@@ -81,6 +81,13 @@ static void tell_off(void *device)
 	tell(device, false);
 }
 
+static void pace(const void *device, const struct dialogue_request *request, struct dialogue_pace *ret)
+{
+	(void)device;
+	(void)request;
+	ret->between_ns = LCUS_AGAIN_NS;
+}
+
 static const struct dialogue_ops speech = {
 	.driver = &driver_lcus_relay,
 	.name = "relay board",
@@ -88,6 +95,7 @@ static const struct dialogue_ops speech = {
 	.encode = encode,
 	.lost = tell_off,
 	.bytes = on_bytes,
+	.pace = pace,
 };
 
 /* ---- orders and answers ---------------------------------------------------------------------------------------- */
@@ -240,7 +248,8 @@ static void relay_close(struct device *device)
 	give_up(relay, -ECANCELED);
 	while (relay->answers)
 		tell_answers(relay);
-	dialogue_close(relay->dialogue, relay->on ? &(const struct dialogue_request){.what = false} : NULL);
+	dialogue_close(relay->dialogue,
+		       &(const struct dialogue_request){.what = false}); /* it never says that it is off */
 	free(relay);
 }
 

@@ -40,7 +40,7 @@ struct supply {
 	struct modbus_line line;
 	struct modbus_request sent; /* that is under way, as it was written last */
 	uint64_t first_ns;          /* when it was written first */
-	unsigned agreed;            /* answers in a row that say off */
+	unsigned agreed;            /* answers in a row that say off, to the stop under way */
 	bool off;                   /* confirmed, and not ordered on since */
 	bool pulsing;               /* the pulse was begun, and not ended by us */
 	bool lapsed;                /* it ended by itself, and was switched on again by a feed that came too late */
@@ -97,11 +97,12 @@ static void note_order(struct supply *supply, const struct dialogue_request *req
 	bool off = ask == MODPOWER_OFF, on = ask == MODPOWER_ON || ask == MODPOWER_PULSE;
 
 	supply->stops += off;
-	supply->off &= !on;
-	if (off) {
-		supply->pulsing = false;
+	if (on || off) {
+		supply->off = false;
 		supply->agreed = 0;
 	}
+	if (off)
+		supply->pulsing = false;
 	if (ask == MODPOWER_PULSE && request->what != ASK_FEED) {
 		supply->pulsing = true;
 		supply->lapsed = false;
@@ -145,7 +146,7 @@ static void pace(const void *device, const struct dialogue_request *request, str
 	uint8_t frame[MODBUS_FRAME_MAX];
 	size_t asked = modbus_encode(&supply->sent, frame, sizeof(frame));
 	uint64_t free_ns = modbus_line_ns(supply->baud, asked + modbus_answer_len(&supply->sent)) + THINKING_NS;
-	bool off = request->what == MODPOWER_OFF;
+	bool off = request->what == MODPOWER_OFF || request->what == TELL_OFF;
 
 	ret->reply_ns = MODPOWER_REPLY_NS;
 	ret->rest_ns = off ? free_ns : MODPOWER_REPLY_NS;
@@ -199,6 +200,7 @@ static int read_state(struct supply *supply, const struct modbus_answer *answer,
 		return err_set(err, -EPROTO, "the %s says neither that its output is on nor that it is off",
 			       supply->family->name);
 	supply->state.on = state.on;
+	supply->off &= !state.on;
 	supply->state.volts_v = state.volts_v;
 	supply->state.current_a = state.amps_a;
 	return 0;
@@ -208,9 +210,12 @@ static int check_state(struct supply *supply, const struct modbus_answer *answer
 {
 	int status = read_state(supply, answer, err);
 
-	if (status || supply->state.on == wanted) {
-		supply->agreed += status == 0 && !wanted;
+	if (status)
 		return status;
+	if (supply->state.on == wanted) {
+		if (!wanted)
+			supply->off = ++supply->agreed >= OFF_AGREE;
+		return 0;
 	}
 	supply->agreed = 0;
 	supply->off = false;
@@ -273,7 +278,6 @@ static void open_on(struct supply *supply, int what)
 
 static void settle(struct supply *supply, int what)
 {
-	supply->off |= supply->agreed >= OFF_AGREE;
 	if (dialogue_state(supply->dialogue) == DIALOGUE_OPENING)
 		open_on(supply, what);
 	else
@@ -351,6 +355,7 @@ static void power_off(struct device *device, device_done_fn done, void *ctx)
 	struct supply *supply = supply_of(device);
 	struct steps *steps = begin(supply, done, ctx);
 
+	supply->off = false; /* until it says so again */
 	if (dialogue_state(supply->dialogue) == DIALOGUE_LOST)
 		tell_off(supply);
 	steps_add(steps, MODPOWER_OFF, 0);

@@ -78,7 +78,7 @@ static size_t encode(void *device, const struct dialogue_request *request, unsig
 	if (asked == 0)
 		supply->agreed = 0;
 	supply->torn = asked > 0 && supply->lines.len > 0;
-	if (request->what == POWER_ON)
+	if (request->what == POWER_ON || (request->what == POWER_OFF && asked == 0))
 		supply->off = false;
 	supply->stops += request->what == POWER_OFF || request->what == OFF_BLINDLY;
 	if (request->what == OFF_BLINDLY)
@@ -262,9 +262,10 @@ static int read_disarmed(struct supply *supply, const char *line, struct err *er
 static int read_state(struct supply *supply, const char *line, struct err *err)
 {
 	supply->state.timer_off = false; /* not asked */
-	return power_read_output(supply->dialect, supply->output, line, &supply->state.on)
-		       ? ANSWER_GOOD
-		       : no_output(supply, line, err);
+	if (!power_read_output(supply->dialect, supply->output, line, &supply->state.on))
+		return no_output(supply, line, err);
+	supply->off &= !supply->state.on;
+	return ANSWER_GOOD;
 }
 
 static int read_value(const char *line, double *ret)
@@ -461,6 +462,7 @@ static void power_off(struct device *device, device_done_fn done, void *ctx)
 {
 	struct supply *supply = supply_of(device);
 
+	supply->off = false; /* until it says so again */
 	if (dialogue_state(supply->dialogue) == DIALOGUE_LOST)
 		off_blindly(supply);
 	dialogue_stop(supply->dialogue, &(const struct dialogue_request){.what = POWER_OFF, .done = done, .ctx = ctx});

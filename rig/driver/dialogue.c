@@ -6,6 +6,9 @@
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
+
+#define LAST_WAIT_NS (250 * NS_PER_MS) /* the longest that closing waits for the line */
 
 /* Done, and not told yet. As many as there are verbs between two ticks: not bounded by what may wait. */
 struct settled {
@@ -23,6 +26,8 @@ struct dialogue {
 	void *device;
 	struct driver_host host;
 	struct link *link;
+	bool paced;
+	uint64_t written_ns; /* when anything was written last; 0: never */
 	uint64_t now_ns, ticked_ns;
 	enum dialogue_state state;
 
@@ -55,6 +60,7 @@ static void write_request(struct dialogue *d, const struct dialogue_request *req
 	size_t len = d->ops->encode(d->device, request, asked, message, sizeof(message));
 
 	assert(len > 0 && len <= sizeof(message));
+	d->written_ns = d->now_ns;
 	/* A write that fails leaves the request unanswered: the reply time decides, or the link says that it is gone. */
 	(void)d->link->ops->write(d->link, message, len, deadline_ns, NULL, NULL);
 }
@@ -454,6 +460,7 @@ int dialogue_open(const struct dialogue_ops *ops, void *device, const struct dev
 	d->ops = ops;
 	d->device = device;
 	d->host = open->host;
+	d->paced = open->loop && loop_paced(open->loop);
 	d->now_ns = now_ns;
 	d->settled_tail = &d->settled;
 	const struct link_opening opening = {
@@ -474,13 +481,26 @@ int dialogue_open(const struct dialogue_ops *ops, void *device, const struct dev
 	return 0;
 }
 
+/* What is said into a line that is not free, or to a device that takes a pause, is heard by nobody. */
+static void say_last(struct dialogue *d, const struct dialogue_request *last)
+{
+	uint64_t free_ns = d->written_ns ? d->written_ns + pace_of(d, last).between_ns : 0;
+	uint64_t wait_ns = d->paced && free_ns > d->now_ns ? free_ns - d->now_ns : 0;
+
+	if (wait_ns > LAST_WAIT_NS)
+		wait_ns = LAST_WAIT_NS;
+	if (wait_ns > 0)
+		(void)nanosleep(&(const struct timespec){.tv_nsec = (long)wait_ns}, NULL);
+	write_request(d, last, 0, reply_due_ns(d, last));
+}
+
 void dialogue_close(struct dialogue *d, const struct dialogue_request *last)
 {
 	if (!d)
 		return;
 	settle_active(d);
 	if (last)
-		write_request(d, last, 0, reply_due_ns(d, last));
+		say_last(d, last);
 	d->state = DIALOGUE_LOST;
 	settle_waiting(d, -ECANCELED);
 	while (d->settled)

@@ -8,7 +8,7 @@
  *
  * The course of things: dialogue_open(); the driver asks what it must know, one dialogue_ask() after the other;
  * dialogue_ready(); from then on verbs: dialogue_submit(), dialogue_stop(). host->ready and host->lost are called here
- * and nowhere else. Nothing here reads a clock, blocks or prints. */
+ * and nowhere else. Nothing here reads a clock or prints, nor blocks but for closing. */
 #ifndef PENRIG_DRIVER_DIALOGUE_H
 #define PENRIG_DRIVER_DIALOGUE_H
 
@@ -83,8 +83,8 @@ int dialogue_open(const struct dialogue_ops *ops, void *device, const struct dev
 		  struct dialogue **ret, struct err *err);
 
 /* Every done that is due runs with -ECANCELED (with -ENODEV where a done calls a verb) before it returns; then the link
- * is closed and all is freed. `last`, where it is not NULL, is written first and not waited for: what a device must not
- * be left without. Not from inside one of the dialogue's callbacks. NULL is fine. */
+ * is closed and all is freed. `last`, where it is not NULL, is written first, behind what is left of the pace's between_ns
+ * (slept, 0.25 s at most), and not waited for: what a device must not be left without. Not from inside one of the dialogue's callbacks. NULL is fine. */
 void dialogue_close(struct dialogue *dialogue, const struct dialogue_request *last);
 
 /* ---- opening --------------------------------------------------------------------------------------------------- */

@@ -196,7 +196,8 @@ enum {
 };
 
 /* Of a power supply that feeds a pen. Opening it has switched the output off and read that back. Whenever it is lost with its
- * link open, and when it is closed with an output that is not confirmed off, it is ordered off blindly. */
+ * link open, and when it is closed with an output that has not confirmed a stop since it was last ordered or seen on (one that
+ * cannot say: always), it is ordered off blindly. */
 struct power_verbs {
 	/* How long it may take until a verb is done because another is under way, of one that hears slowly; 0: half a second. */
 	uint64_t slow_ns;

@@ -274,6 +274,42 @@ static void test_silent(void **state)
 	finish();
 }
 
+static void run_korad(void)
+{
+	struct outcome done = {0};
+
+	open_korad();
+	device->driver->power->on(device, on_done, &done);
+	expect("OUT1");
+	answer("STATUS?", ON);
+	assert_true(done.calls == 1 && done.status == 0);
+}
+
+/* That it was off once, before it was switched on, is no reason to leave it on. */
+static void test_closed_while_on(void **state)
+{
+	struct outcome done = {0};
+
+	(void)state;
+	run_korad();
+	finish();
+	expect("OUT0");
+	run_korad();
+	device->driver->power->read(device, 0, on_done, &done);
+	expect("STATUS?");
+	device->driver->power->off(device, on_done, &done); /* waits for the pause */
+	nothing_sent();
+	finish();
+	expect("OUT0");
+	run_korad();
+	tick(100);
+	device->driver->power->off(device, on_done, &done);
+	expect("OUT0");
+	answer("STATUS?", OFF);
+	finish(); /* once is not enough */
+	expect("OUT0");
+}
+
 static void test_openings(void **state)
 {
 	(void)state;
@@ -302,10 +338,11 @@ static void test_openings(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_requests),   cmocka_unit_test(test_answers),
-		cmocka_unit_test(test_identities), cmocka_unit_test(test_verbs),
-		cmocka_unit_test(test_not_as_set), cmocka_unit_test(test_a_stop_overtakes),
-		cmocka_unit_test(test_silent),     cmocka_unit_test(test_openings),
+		cmocka_unit_test(test_requests),        cmocka_unit_test(test_answers),
+		cmocka_unit_test(test_identities),      cmocka_unit_test(test_verbs),
+		cmocka_unit_test(test_not_as_set),      cmocka_unit_test(test_a_stop_overtakes),
+		cmocka_unit_test(test_silent),          cmocka_unit_test(test_openings),
+		cmocka_unit_test(test_closed_while_on),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

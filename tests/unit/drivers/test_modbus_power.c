@@ -215,6 +215,56 @@ static void test_relay_stays_on(void **state)
 	expect(OFF); /* with the last words */
 }
 
+static void run_relay(void)
+{
+	struct outcome done = {0};
+
+	open_relay();
+	device->driver->power->on(device, on_done, &done);
+	answer(ON, ON);
+	answer(STATE, SAYS_ON);
+	assert_true(done.calls == 1 && done.status == 0);
+}
+
+/* That it was off once, before it was switched on, is no reason to leave it on. */
+static void test_closed_while_on(void **state)
+{
+	struct outcome done = {0};
+
+	(void)state;
+	run_relay();
+	finish();
+	expect(OFF);
+	run_relay();
+	device->driver->power->read(device, 0, on_done, &done);
+	expect(STATE);
+	device->driver->power->off(device, on_done, &done); /* waits for the line */
+	nothing_sent();
+	finish();
+	expect(OFF);
+	run_relay();
+	tick(40);
+	device->driver->power->off(device, on_done, &done);
+	answer(OFF, OFF);
+	answer(STATE, SAYS_OFF);
+	finish(); /* once is not enough */
+	expect(OFF);
+}
+
+/* One that another hand has switched on is not off, whatever it said before. */
+static void test_closed_while_found_on(void **state)
+{
+	struct outcome done = {0};
+
+	(void)state;
+	open_relay();
+	tick(40);
+	device->driver->power->read(device, 0, on_done, &done);
+	answer(STATE, SAYS_ON);
+	finish();
+	expect(OFF);
+}
+
 /* The line is half duplex: an order into an answer would be heard by nobody. It waits for that answer's time and no longer. */
 static void test_stop_waits_for_the_line(void **state)
 {
@@ -463,6 +513,8 @@ int main(void)
 		cmocka_unit_test(test_states),
 		cmocka_unit_test(test_relay_switches),
 		cmocka_unit_test(test_relay_stays_on),
+		cmocka_unit_test(test_closed_while_on),
+		cmocka_unit_test(test_closed_while_found_on),
 		cmocka_unit_test(test_stop_waits_for_the_line),
 		cmocka_unit_test(test_late_answer),
 		cmocka_unit_test(test_refused),
