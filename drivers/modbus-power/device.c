@@ -43,7 +43,7 @@ struct supply {
 	unsigned agreed;            /* answers in a row that say off, to the stop under way */
 	bool off;                   /* confirmed, and not ordered on since */
 	bool pulsing;               /* the pulse was begun, and not ended by us */
-	bool lapsed;                /* it ended by itself, and was switched on again by a feed that came too late */
+	bool lapsed;                /* it ended by itself, or something else ended it: it is not said to be on */
 	double pulse_s;             /* 0: no timer is wanted */
 	uint64_t fed_ns;            /* the pulse ends so long after that */
 	uint16_t set_a, set_v;      /* as sent */
@@ -192,6 +192,13 @@ static int read_identity(struct supply *supply, const struct modbus_answer *answ
 	return 0;
 }
 
+/* To feed it now would be to switch the pen on again. */
+static void end_pulse(struct supply *supply)
+{
+	supply->lapsed |= supply->pulsing;
+	supply->pulsing = false;
+}
+
 static int read_state(struct supply *supply, const struct modbus_answer *answer, struct err *err)
 {
 	struct modpower_state state;
@@ -201,6 +208,8 @@ static int read_state(struct supply *supply, const struct modbus_answer *answer,
 			       supply->family->name);
 	supply->state.on = state.on;
 	supply->off &= !state.on;
+	if (!state.on)
+		end_pulse(supply);
 	supply->state.volts_v = state.volts_v;
 	supply->state.current_a = state.amps_a;
 	return 0;
@@ -235,10 +244,18 @@ static int check_set(const struct supply *supply, const struct modbus_answer *an
 /* One that was heard behind the pulse's end may have switched the pen on again: then it is not said to have been on. */
 static void take_feed(struct supply *supply)
 {
-	supply->lapsed |= dialogue_now_ns(supply->dialogue) >= pulse_end_ns(supply);
-	if (supply->lapsed)
-		supply->pulsing = false; /* it is not fed any more */
+	if (dialogue_now_ns(supply->dialogue) >= pulse_end_ns(supply))
+		end_pulse(supply);
 	supply->fed_ns = supply->first_ns;
+}
+
+/* What is not to be fed was asked how it stands instead. */
+static int read_fed(struct supply *supply, const struct modbus_answer *answer, struct err *err)
+{
+	if (supply->sent.function != MODBUS_WRITE_COIL)
+		return read_state(supply, answer, err);
+	take_feed(supply);
+	return 0;
 }
 
 static int take(struct supply *supply, const struct modbus_answer *answer, int what, struct err *err)
@@ -254,10 +271,7 @@ static int take(struct supply *supply, const struct modbus_answer *answer, int w
 	case ASK_REFUSE:
 		return err_set(err, -ERANGE, "the %s cannot be set so, or has no such timer", supply->family->name);
 	case MODPOWER_PULSE: supply->fed_ns = supply->first_ns; break;
-	case ASK_FEED:
-		if (supply->sent.function == MODBUS_WRITE_COIL)
-			take_feed(supply);
-		break;
+	case ASK_FEED: return read_fed(supply, answer, err);
 	default: break; /* an echo, which was compared */
 	}
 	return 0;
@@ -375,15 +389,15 @@ static void tell_state(void *device, unsigned also)
 	supply->host.power(supply->host.ctx, &state);
 }
 
-/* A pulse that was begun cannot be disarmed. */
+/* A pulse that was begun cannot be disarmed. It is fed behind an answer that says on, and no other. */
 static void power_read(struct device *device, unsigned also, device_done_fn done, void *ctx)
 {
 	struct supply *supply = supply_of(device);
 	struct steps *steps = begin(supply, done, ctx);
 
+	steps_add(steps, MODPOWER_STATE, 0);
 	if (also & POWER_READ_FEED)
 		steps_add(steps, ASK_FEED, supply->pulse_s);
-	steps_add(steps, MODPOWER_STATE, 0);
 	steps_then(steps, tell_state, supply, also);
 	steps_go(steps);
 }

@@ -44,6 +44,9 @@ FAULTS = {
     ("welded@8", RELAY): {UNSURE},
     ("dead-man-dead@0", RELAY): {UNSURE},
     ("unfed@0", RELAY): {UNSURE},  # the relay opens in the middle, fed or not
+    ("goes-off@6", RELAY): {UNSURE},  # and is not switched on again behind whoever opened it
+    ("goes-off@3.2", TIMED): {UNSURE},
+    ("goes-off@4.2", RIDEN): {UNSURE},
     ("slow@6,ms=150", RELAY): {LOST},  # an answer that is overdue is never the next one's
     ("unplug:pen@8", RELAY): {LOST},
     ("bit-flips:pen,rate=0.002", RELAY): {PASS, UNSURE, LOST},

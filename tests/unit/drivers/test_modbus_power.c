@@ -364,11 +364,11 @@ static void beat(bool feeds, const char *said)
 	struct outcome done = {0};
 
 	device->driver->power->read(device, POWER_READ_FEED, on_done, &done);
+	answer(STATE, said);
 	if (feeds)
 		answer(PULSE, PULSE);
 	else
 		answer(STATE, said);
-	answer(STATE, said);
 	assert_int_equal(done.status, 0);
 	assert_int_equal(done.calls, 1);
 }
@@ -407,6 +407,48 @@ static void test_too_late_to_feed(void **state)
 	finish();
 }
 
+/* Somebody opened it, or the board restarted: to feed it would be to switch the pen on again, behind their back. */
+static void test_off_unasked(void **state)
+{
+	struct outcome done = {0};
+
+	(void)state;
+	arm_and_run();
+	tick(200);
+	beat(true, SAYS_ON);
+	tick(200);
+	beat(false, SAYS_OFF);
+	assert_false(told.on);
+	tick(200);
+	beat(false, SAYS_ON); /* and whoever switches it on again, it was not on all the time */
+	assert_false(told.on);
+	stop_relay(&done);
+	assert_int_equal(done.status, 0);
+	device->driver->power->on(device, on_done, &done);
+	answer(PULSE, PULSE);
+	answer(STATE, SAYS_ON);
+	tick(200);
+	beat(true, SAYS_ON);
+	assert_true(told.on);
+	finish();
+}
+
+/* A question between two beats says so as well. */
+static void test_off_between_beats(void **state)
+{
+	struct outcome done = {0};
+
+	(void)state;
+	arm_and_run();
+	tick(40);
+	device->driver->power->read(device, 0, on_done, &done);
+	answer(STATE, SAYS_OFF);
+	assert_false(told.on);
+	tick(40);
+	beat(false, SAYS_ON);
+	finish();
+}
+
 /* A pulse whose answer comes behind the end of the one before: it was off in between, whatever it says now. */
 static void test_fed_behind_its_end(void **state)
 {
@@ -416,10 +458,10 @@ static void test_fed_behind_its_end(void **state)
 	arm_and_run();
 	tick(1330);
 	device->driver->power->read(device, POWER_READ_FEED, on_done, &done);
+	answer(STATE, SAYS_ON);
 	expect(PULSE);
 	now += 200 * MS; /* in which this process did not run */
 	say(PULSE);
-	answer(STATE, SAYS_ON);
 	assert_int_equal(done.status, 0);
 	assert_false(told.on);
 	tick(100);
@@ -520,6 +562,8 @@ int main(void)
 		cmocka_unit_test(test_refused),
 		cmocka_unit_test(test_timer_is_fed),
 		cmocka_unit_test(test_too_late_to_feed),
+		cmocka_unit_test(test_off_unasked),
+		cmocka_unit_test(test_off_between_beats),
 		cmocka_unit_test(test_fed_behind_its_end),
 		cmocka_unit_test(test_riden),
 		cmocka_unit_test(test_not_this_supply),
