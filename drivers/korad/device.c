@@ -237,6 +237,11 @@ static void on_bytes(void *device, const uint8_t *data, size_t len, uint64_t hos
 	}
 }
 
+static bool switches_on(const struct dialogue_request *request)
+{
+	return request->what == KORAD_ON;
+}
+
 static const struct dialogue_ops speech = {
 	.driver = &driver_korad,
 	.name = "power supply",
@@ -244,6 +249,7 @@ static const struct dialogue_ops speech = {
 	.encode = encode,
 	.lost = tell_off,
 	.bytes = on_bytes,
+	.switches_on = switches_on,
 	.pace = pace,
 };
 

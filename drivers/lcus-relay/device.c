@@ -81,6 +81,17 @@ static void tell_off(void *device)
 	tell(device, false);
 }
 
+static void give_up(struct relay *relay, int status);
+
+/* What is left of an order to switch on. */
+static void stop_telling(void *device)
+{
+	struct relay *relay = device;
+
+	if (relay->order.left && relay->order.on)
+		give_up(relay, -ECANCELED);
+}
+
 static void pace(const void *device, const struct dialogue_request *request, struct dialogue_pace *ret)
 {
 	(void)device;
@@ -95,6 +106,7 @@ static const struct dialogue_ops speech = {
 	.encode = encode,
 	.lost = tell_off,
 	.bytes = on_bytes,
+	.stood = stop_telling,
 	.pace = pace,
 };
 
@@ -119,7 +131,7 @@ static void conclude(const struct relay *relay, const struct answer *answer)
 	else if (answer->status == -ENODEV)
 		err_set(&err, -ENODEV, "the relay board is gone");
 	else if (answer->status)
-		err_set(&err, answer->status, "cancelled: a stop or the end of the session came first");
+		err_set(&err, answer->status, "cancelled: a stop, the end of the session or a standstill came first");
 	if (answer->done)
 		answer->done(answer->ctx, answer->status, answer->status ? &err : NULL);
 }
@@ -258,12 +270,12 @@ static void relay_on_tick(struct device *device, uint64_t now_ns)
 	struct relay *relay = relay_of(device);
 
 	relay->now_ns = now_ns;
+	dialogue_tick(relay->dialogue, now_ns);
 	if (is_lost(relay))
 		give_up(relay, -ENODEV);
 	tell_answers(relay);
 	if (!is_lost(relay))
 		go_on(relay);
-	dialogue_tick(relay->dialogue, now_ns);
 }
 
 static const struct device_identity *relay_identity(const struct device *device)

@@ -314,6 +314,19 @@ static void take_answer(struct supply *supply, const struct modbus_answer *answe
 		dialogue_reject(supply->dialogue, status == -ERANGE ? 0 : DIALOGUE_ASKED_MAX, status, &err);
 }
 
+static bool switches_on(const struct dialogue_request *request)
+{
+	return request->what == MODPOWER_ON || request->what == MODPOWER_PULSE;
+}
+
+/* Whoever switched it off meanwhile had a reason. */
+static void stop_feeding(void *device)
+{
+	struct supply *supply = device;
+
+	supply->pulsing = false;
+}
+
 /* While the line rests nothing is awaited, so what comes late is dropped. */
 static void on_bytes(void *device, const uint8_t *data, size_t len, uint64_t host_ns)
 {
@@ -502,7 +515,7 @@ static const struct link *supply_link(const struct device *device)
 #define SPEECH(of, what)                                                                                               \
 	{                                                                                                              \
 		.driver = &(of), .name = (what), .waiting_max = DIALOGUE_WAITING_MAX, .encode = encode,                \
-		.lost = tell_off, .bytes = on_bytes, .pace = pace                                                      \
+		.lost = tell_off, .bytes = on_bytes, .switches_on = switches_on, .stood = stop_feeding, .pace = pace   \
 	}
 #define SUPPLY(rate)                                                                                                   \
 	.roles = ROLE_BIT(ROLE_POWER), .wants = {.usb_protocol = -1, .binary = true, .serial = {.baud = (rate)}},      \

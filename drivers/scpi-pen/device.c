@@ -540,12 +540,18 @@ static void on_bytes(void *device, const uint8_t *data, size_t len, uint64_t hos
 	}
 }
 
+static bool switches_on(const struct dialogue_request *request)
+{
+	return request->what == SCPI_RUN;
+}
+
 static const struct dialogue_ops speech = {
 	.driver = &driver_scpi_pen,
 	.name = "pen",
 	.waiting_max = DIALOGUE_WAITING_MAX,
 	.encode = encode,
 	.bytes = on_bytes,
+	.switches_on = switches_on,
 };
 
 static void pen_on_tick(struct device *device, uint64_t now_ns)

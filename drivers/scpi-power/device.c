@@ -368,6 +368,11 @@ static void on_bytes(void *device, const uint8_t *data, size_t len, uint64_t hos
 	}
 }
 
+static bool switches_on(const struct dialogue_request *request)
+{
+	return request->what == POWER_ON;
+}
+
 static const struct dialogue_ops speech = {
 	.driver = &driver_scpi_power,
 	.name = "power supply",
@@ -376,6 +381,7 @@ static const struct dialogue_ops speech = {
 	.ahead = encode_ahead,
 	.lost = off_blindly,
 	.bytes = on_bytes,
+	.switches_on = switches_on,
 };
 
 /* ---- verbs of several lines ------------------------------------------------------------------------------------ */

@@ -43,6 +43,8 @@ struct dialogue {
 	unsigned asked, silent, excused;
 	uint64_t asked_ns, deadline_ns;
 	uint64_t missed_ns; /* of this wait the host did not run so long */
+	uint64_t stood_ns;  /* device_open.stood_ns */
+	bool barred; /* the host stood still so long while `active` was under way: it switches nothing on any more */
 
 	uint64_t repeated, odd;
 };
@@ -81,14 +83,39 @@ static uint64_t reply_due_ns(const struct dialogue *d, const struct dialogue_req
 	return (d->now_ns > held_ns ? d->now_ns : held_ns) + pace_of(d, request).reply_ns;
 }
 
-static void ask(struct dialogue *d)
+static void begin_next(struct dialogue *d);
+static void settle(struct dialogue *d, const struct dialogue_request *request, int status);
+
+/* True from a standstill of the host to the tick that ends it. */
+static bool has_stood(const struct dialogue *d)
 {
+	return d->stood_ns && d->ticked_ns && d->now_ns >= d->ticked_ns + d->stood_ns;
+}
+
+static bool switches_on(const struct dialogue *d, const struct dialogue_request *request)
+{
+	return d->ops->switches_on && d->ops->switches_on(request);
+}
+
+static void drop(struct dialogue *d)
+{
+	settle(d, &d->active, -ECANCELED);
+	d->busy = d->resting = false;
+	begin_next(d);
+}
+
+static void ask(struct dialogue *d, bool counted)
+{
+	if ((d->barred || has_stood(d)) && switches_on(d, &d->active)) {
+		drop(d);
+		return;
+	}
 	d->resting = false;
 	d->asked_ns = d->now_ns;
 	d->missed_ns = 0;
 	d->deadline_ns = reply_due_ns(d, &d->active);
 	write_request(d, &d->active, d->asked, d->deadline_ns);
-	d->asked++;
+	d->asked += counted;
 }
 
 static void rest(struct dialogue *d, uint64_t until_ns)
@@ -104,32 +131,21 @@ static void begin(struct dialogue *d, const struct dialogue_request *request)
 	bool first = d->asked_ns == 0;
 
 	d->busy = true;
-	d->excuse = false;
+	d->excuse = d->barred = false;
 	d->active = *request;
 	d->asked = d->silent = d->excused = 0;
 	if (!first && d->now_ns < free_ns)
 		rest(d, free_ns);
 	else
-		ask(d);
+		ask(d, true);
 }
 
 /* As if it had not been asked before: odd answers to come are allowed as many as ever. */
-static void ask_excused(struct dialogue *d)
-{
-	unsigned asked = d->asked;
-
-	d->excused++;
-	ask(d);
-	d->asked = asked;
-}
-
 static void ask_anew(struct dialogue *d, bool excused)
 {
 	d->excuse = false;
-	if (excused)
-		ask_excused(d);
-	else
-		ask(d);
+	d->excused += excused;
+	ask(d, !excused);
 }
 
 static void ask_again(struct dialogue *d, bool excused)
@@ -217,7 +233,7 @@ static int settled_err(const struct dialogue *d, int status, struct err *err)
 	switch (status) {
 	case -ENODEV: return err_set(err, status, "the %s is gone or silent", name);
 	case -ENOBUFS: return err_set(err, status, "%u requests wait for this %s already", d->ops->waiting_max, name);
-	default: return err_set(err, status, "cancelled: a stop or the end of the session came first");
+	default: return err_set(err, status, "cancelled: a stop, the end of the session or a standstill came first");
 	}
 }
 
@@ -329,7 +345,7 @@ void dialogue_reject(struct dialogue *d, unsigned asked_max, int status, const s
 void dialogue_confirm(struct dialogue *d)
 {
 	assert(d->busy);
-	ask(d);
+	ask(d, true);
 }
 
 /* ---- the loop -------------------------------------------------------------------------------------------------- */
@@ -374,6 +390,26 @@ static void advance(struct dialogue *d, uint64_t now_ns)
 	d->now_ns = now_ns > d->now_ns ? now_ns : d->now_ns;
 }
 
+/* Others may have switched the device off meanwhile: what was to switch it on before that does not leave any more. What has left
+ * may yet be answered, but is not asked again. */
+static void look_behind(struct dialogue *d)
+{
+	unsigned kept = 0;
+
+	if (!has_stood(d))
+		return;
+	d->barred = d->busy;
+	if (d->ops->stood)
+		d->ops->stood(d->device);
+	for (unsigned i = 0; i < d->waiting_count; i++) {
+		if (switches_on(d, &d->waiting[i]))
+			settle(d, &d->waiting[i], -ECANCELED);
+		else
+			d->waiting[kept++] = d->waiting[i];
+	}
+	d->waiting_count = kept;
+}
+
 /* While the process did not run, no answer could be read: that time is not the device's. A question that was asked behind it,
  * in the turn that ended it, has missed nothing. */
 static void note_missed(struct dialogue *d, uint64_t now_ns)
@@ -396,6 +432,7 @@ static bool is_excused(const struct dialogue *d)
 void dialogue_tick(struct dialogue *d, uint64_t now_ns)
 {
 	advance(d, now_ns);
+	look_behind(d);
 	note_missed(d, now_ns);
 	tell_settled(d);
 	if (!d->busy || d->now_ns < d->deadline_ns)
@@ -417,6 +454,7 @@ static void on_bytes(void *ctx, const uint8_t *data, size_t len, bool end, uint6
 
 	(void)end;
 	advance(d, host_ns);
+	look_behind(d);
 	if (d->state != DIALOGUE_LOST)
 		d->ops->bytes(d->device, data, len, host_ns);
 }
@@ -462,6 +500,7 @@ int dialogue_open(const struct dialogue_ops *ops, void *device, const struct dev
 	d->host = open->host;
 	d->paced = open->loop && loop_paced(open->loop);
 	d->now_ns = now_ns;
+	d->stood_ns = open->stood_ns;
 	d->settled_tail = &d->settled;
 	const struct link_opening opening = {
 		.table = open->links,

@@ -65,6 +65,14 @@ struct dialogue_ops {
 	 * anybody hears of it; no callback may come of it. */
 	void (*lost)(void *device);
 
+	/* Whether a request switches something on. Behind a standstill of device_open.stood_ns it leaves no more, and is not asked
+	 * again: it is done with -ECANCELED. Optional: NULL where nothing does. */
+	bool (*switches_on)(const struct dialogue_request *request);
+
+	/* There was such a standstill; from the loop, before anything is read or written behind it, perhaps more than once. No
+	 * callback may come of it. Optional. */
+	void (*stood)(void *device);
+
 	/* The pace of a request. Optional: NULL where requests and answers are matched by a tag or a number, and
 	 * DRIVER_REPLY_NS is enough. */
 	void (*pace)(const void *device, const struct dialogue_request *request, struct dialogue_pace *ret);
@@ -108,7 +116,7 @@ void dialogue_ready(struct dialogue *dialogue);
  * -ENOBUFS   waiting_max requests wait already
  * -ENODEV    the device is lost, or was lost while the request waited; the request under way gets the reason itself
  * -ETIMEDOUT no answer, asked twice: the device is lost with it
- * -ECANCELED a stop or the end of the session came first. */
+ * -ECANCELED a stop or the end of the session came first, or a standstill of this program: see switches_on. */
 void dialogue_submit(struct dialogue *dialogue, const struct dialogue_request *request);
 
 /* Jumps the queue: what waits is cancelled, what is under way is given up (its answer, should it come late, is the

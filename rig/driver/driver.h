@@ -148,7 +148,7 @@ struct driver_host {
  * -EPROTO     an answer that makes no sense, asked twice
  * -ERANGE     the device refused the value
  * -EREMOTEIO  the value read back is not the value set, or the device does not obey
- * -ECANCELED  stop or close came first
+ * -ECANCELED  stop or close came first, or a standstill of this program (device_open.stood_ns)
  * -ENODEV     lost
  * -ENODATA    it was told, and has no way to say whether it did
  * -ENOBUFS    too many verbs wait */
@@ -272,6 +272,10 @@ struct device_open {
 	/* Of a pen: whoever opens it knows that it must stand still. Where it says that it ran, it is stopped
 	 * like any other, and the event PEN_RAN_ITSELF follows ready. */
 	bool stopped_before;
+	/* Of a pen or power supply: whoever opens it may be taken for gone once it stood still for so long, and the device be
+	 * switched off behind its back. Then nothing that was asked for before switches it on again: such a verb is done with
+	 * -ECANCELED. 0: nobody else is there. */
+	uint64_t stood_ns;
 	unsigned output;                /* of a power supply, from 1 */
 	unsigned address;               /* on a bus with several devices; 0: the driver's own */
 	double volts_max_v, amps_max_a; /* of a power supply: the most that it will be set to; 0: not said */

@@ -258,6 +258,7 @@ static int attach(struct session *s, const struct bench_device *bench, const cha
 	const struct device_open open = {
 		.power = device->driver->powered ? &power : NULL,
 		.stopped_before = must_have_stopped(s),
+		.stood_ns = standby_stood_ns(s),
 		.links = s->config.links,
 		.loop = s->loop,
 		.uri = uri,

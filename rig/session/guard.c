@@ -26,6 +26,7 @@
 struct heartbeats {
 	bool armed;    /* the pen's dead-man is set: they are due */
 	bool withheld; /* by the dead-man test */
+	bool barred;   /* until the pen is told to stop: somebody else may have switched it off */
 	bool pending;
 	bool unanswered; /* the last one came to nothing */
 	unsigned odd;    /* in a row: a condition, or off while it should run */
@@ -142,7 +143,7 @@ static bool is_fed(const struct guard *g, uint64_t now_ns)
 	if (!beats->armed || beats->withheld || g->known.pen.lost || g->known.pen.senseless)
 		return false;
 	if (g->running.wanted)
-		return true;
+		return !beats->barred;
 	if (g->stopping.active || (a->given && !a->verified))
 		return false;
 	return signals_still(&g->known.signals, now_ns, INTERLOCK_QUIET_S) != WATCH_MOVING;
@@ -385,7 +386,7 @@ bool guard_stop(struct guard *g, const char *why, double rate_hz, bool last)
 	snprintf(text, sizeof(text), "stop: %.500s", why);
 	tell(g, GUARD_ORDERED, text);
 	struct stop_order *order = &g->known.order;
-	g->running.wanted = false;
+	g->running.wanted = g->beats.barred = false;
 	order->ns = now_ns;
 	order->held_up = now_ns < g->held_until_ns;
 	order->trips_ns =
@@ -455,6 +456,12 @@ bool guard_withhold(struct guard *g)
 	g->beats.withheld = true;
 	g->running.wanted = false;
 	return true;
+}
+
+bool guard_stop_feeding(struct guard *g)
+{
+	g->beats.barred = g->running.wanted;
+	return g->beats.barred;
 }
 
 void guard_resume(struct guard *g)

@@ -110,6 +110,10 @@ void guard_ran_itself(struct guard *guard);
 bool guard_withhold(struct guard *guard);
 void guard_resume(struct guard *guard);
 
+/* Somebody else may have switched the pen off: nothing feeds it any more before guard_stop(), which the caller sees to. False,
+ * and nothing is done, where it was not told to run. */
+bool guard_stop_feeding(struct guard *guard);
+
 /* Orders the pen to stop, again until it confirms, and wants proof; GUARD_STOPPED follows, never from inside the call.
  * rate_hz: at which it was to run; 0: none. last: the run is complete with this stop. False where a stop is under way
  * already: its answer is the answer to this one, too. */

@@ -153,13 +153,13 @@ static void again_or_not(struct session *s, bool verified)
 
 static void run_a_while(struct session *s, uint64_t now_ns)
 {
-	if (s->verb.pending || now_ns - s->state_since_ns < RUN_BEFORE_NS)
-		return;
 	if (s->at.unmeasured) {
 		conclude(s, OUTCOME_INCONCLUSIVE, "cannot tell: this program was held up before the test");
 		session_stop(s, "the dead-man test begins again", again_or_not);
 		return;
 	}
+	if (s->verb.pending || now_ns - s->state_since_ns < RUN_BEFORE_NS)
+		return;
 	enum watch_verdict verdict = guard_still(s->guard, INTERLOCK_QUIET_S);
 	if (verdict == WATCH_STALE && !guard_hopeless(s->guard, verdict, s->state_since_ns + RUN_BEFORE_NS))
 		return;

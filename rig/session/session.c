@@ -714,6 +714,7 @@ static void on_tick(void *ctx, uint64_t now_ns)
 	struct session *s = ctx;
 	loop_timer_at(s->loop, &s->tick, now_ns + TICK_NS);
 	watch_clock(s, now_ns);
+	standby_look(s, now_ns);
 	devices_tick(s, now_ns);
 	standby_watch(s);
 	standby_beat(s, session_moving(s));

@@ -13,7 +13,21 @@
 #define READY_NS (5 * NS_PER_S)  /* a busy computer starts a program in a second */
 #define ACTED_NS (15 * NS_PER_S) /* it tries for 10 s */
 
+/* Of the standstill that the stopper waits for: what is so long to this process may be all of it to the stopper, which counts
+ * from a sign that was given before. */
+#define STOOD_SHARE 0.6
+
 /* ---- what the stopper tells ------------------------------------------------------------------------------------ */
+
+/* Whatever was to feed the pen or switch it on is cancelled by an order to stop, at once: that of the guard, which is proven,
+ * follows with the next tick. */
+static bool stop_first(struct session *s)
+{
+	if (!s->pen->device || !guard_stop_feeding(s->guard))
+		return false;
+	s->pen->driver->pen->stop(s->pen->device, NULL, NULL);
+	return true;
+}
 
 /* A stop that comes into one that is being proven changes nothing; any other ends what is being measured, of which nothing
  * is judged. Its end goes through the guard, which starts no pen without its interlock. */
@@ -26,6 +40,7 @@ static void on_acted(void *ctx, const struct stop_note *note)
 		return;
 	journal_text(s, "event", "%s", note->text);
 	session_say(s, note->text, true);
+	(void)stop_first(s);
 	if (s->stage != STAGE_STOPPING && s->stage != STAGE_SAVING)
 		attempt_unmeasured(s, note->text);
 }
@@ -288,6 +303,25 @@ void standby_learn(struct session *s)
 			     err.text);
 	else
 		bench_lock_leave(s->lock, text);
+}
+
+uint64_t standby_stood_ns(const struct session *s)
+{
+	return s->config.stopper ? (uint64_t)(STOOD_SHARE * s->bench->stopper.standstill_s * 1e9) : 0;
+}
+
+void standby_look(struct session *s, uint64_t now_ns)
+{
+	struct standby *b = &s->standby;
+	uint64_t passed_ns = b->looked_ns ? now_ns - b->looked_ns : 0;
+	char text[160];
+	b->looked_ns = now_ns;
+	if (!b->stopper || passed_ns < standby_stood_ns(s) || !stop_first(s))
+		return;
+	snprintf(text, sizeof(text),
+		 "this program stood still for %.2f s while the pen ran: the stopper may have stopped it",
+		 (double)passed_ns * 1e-9);
+	attempt_unmeasured(s, text);
 }
 
 void standby_beat(struct session *s, bool moving)

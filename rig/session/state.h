@@ -88,6 +88,7 @@ struct standby { /* the stopper */
 	struct stopper *stopper;
 	void (*then)(struct session *s); /* what it is waited for with; NULL: nothing waits */
 	bool acted, lost;
+	uint64_t looked_ns; /* standby_look() */
 	struct stop_note note;
 	struct err why;
 	struct stop_recipe left; /* by an earlier run */
@@ -227,6 +228,10 @@ void standby_begin(struct session *s, void (*then)(struct session *s));
 /* The pen is ready: what its power supply speaks is told to the stopper, and left for the next start. */
 void standby_learn(struct session *s);
 /* moving: before the pen is told to run, and until it was seen to stand still. */
+/* Before anything is said to a device in a tick: behind a standstill in which the stopper may have stopped the pen, that is told
+ * to stop. */
+void standby_look(struct session *s, uint64_t now_ns);
+uint64_t standby_stood_ns(const struct session *s); /* such a standstill; 0: there is no stopper */
 void standby_beat(struct session *s, bool moving);
 void standby_watch(
 	struct session

@@ -1,7 +1,8 @@
 #!/usr/bin/python3
 # runs alone: real time is part of what it tests
 """penrig is killed (SIGKILL) while a pen without a plug strikes, on a supply that nothing else would switch off: the stopper switches it
-off and reads that back, the needles come to rest, and the next start knows. The same where penrig lives and hands the pen over. Real processes over the real libserialport."""
+off and reads that back, the needles come to rest, and the next start knows. The same where penrig lives and hands the pen over, or stands still
+and goes on. Real processes over the real libserialport."""
 import json
 import os
 import signal
@@ -36,8 +37,9 @@ def start(folder, bench, name, faults=(), **plan):
     return child, os.fdopen(event_in), answer_out
 
 
-def drive(folder, bench, name, kill=False, mute=None, **more):
-    """Answers what is asked, but for one question; kills penrig once the needles strike, or lets it come to its end."""
+def drive(folder, bench, name, kill=False, freeze=False, mute=None, **more):
+    """Answers what is asked, but for one question; kills penrig once the needles strike, has it stand still until the stopper has acted, or
+    lets it come to its end."""
     child, events, answer_out = start(folder, bench, name, **more)
     operator, pid = powered.Operator("PEN-GOOD-01"), None
     with events:
@@ -48,6 +50,11 @@ def drive(folder, bench, name, kill=False, mute=None, **more):
                 os.write(answer_out, f"answer {event['id']} {operator.answer(event, folder / 'dial')}\n".encode())
             elif event.get("stage") == "measuring" and pid and kill:
                 os.kill(pid, signal.SIGKILL)
+                pid = None
+            elif event.get("stage") == "measuring" and pid and freeze:
+                os.kill(pid, signal.SIGSTOP)
+                note_of(folder, name)
+                os.kill(pid, signal.SIGCONT)
                 pid = None
     said = child.communicate(timeout=WAIT_S)[1].decode()
     os.close(answer_out)
@@ -73,6 +80,23 @@ def handed_over():
     check(stop["verified"] is False and "the stopper has switched its power off since" in stop["text"], f"and penrig says so: {stop}")
     motor = [t["on"] for t in run.truth if t.get("event") == "motor"]
     check(motor == [True, False] and not true_values.pen_left_running(run), f"in truth: {motor}")
+
+
+def frozen():
+    """penrig stands still for longer than the stopper waits and shorter than the relay's timer: behind the stopper's stop nothing is fed,
+    which would switch the pen on again, and what was being measured is worth nothing."""
+    folder = Path(tempfile.mkdtemp(prefix="pk"))
+    bench = rig.own_bench("bought-relay.json", folder)
+    text = bench.read_text().replace('"dead_man_ms": 1500', '"dead_man_ms": 5000')
+    bench.write_text(text.replace('"name":', '"stopper": {"standstill_s": 1},\n  "name":', 1))
+    run = drive(folder, bench, "F", freeze=True, depth_mm=0.7, attempts=1)
+    note = note_of(folder, "F")
+    check(note.get("stopped") is True and "stood still" in note["cause"], f"the stopper stopped it: {note} {run.err[-300:]}")
+    motor = [t["on"] for t in run.truth if t.get("event") == "motor"]
+    check(motor == [True, False], f"on, off, and not on again: {motor}")
+    point = run.report["points"][0]
+    check(len(run.report["points"]) == 1 and point["outcome"] is None, f"nothing was measured: {point.get('outcome')} {point.get('reason')}")
+    check(not true_values.pen_left_running(run), f"the needles are at rest: {run.truth[-1:]}")
 
 
 def killed():
@@ -109,5 +133,5 @@ def drive_refused(folder, bench):
 
 
 if __name__ == "__main__":
-    rig.in_parallel([handed_over, told, killed])
+    rig.in_parallel([handed_over, told, killed, frozen])
     check.end()

@@ -128,9 +128,30 @@ static void bytes(void *ctx, const uint8_t *data, size_t len, uint64_t host_ns)
 	snprintf(heard, sizeof(heard), "%.*s", (int)len, (const char *)data);
 }
 
+#define SWITCHES_ON 50 /* requests from this one on */
+#define STOOD       300
+
+static unsigned standstills;
+
+static bool is_hot(const struct dialogue_request *asked)
+{
+	return asked->what >= SWITCHES_ON;
+}
+
+static void stood(void *ctx)
+{
+	assert_ptr_equal(ctx, &device);
+	standstills++;
+}
+
 static const struct driver driver = {.name = "test", .wants = {.serial = {.baud = 4800}}};
-static const struct dialogue_ops ops = {
-	.driver = &driver, .name = "gauge", .waiting_max = 4, .encode = encode, .bytes = bytes};
+static const struct dialogue_ops ops = {.driver = &driver,
+					.name = "gauge",
+					.waiting_max = 4,
+					.encode = encode,
+					.bytes = bytes,
+					.switches_on = is_hot,
+					.stood = stood};
 
 /* ---- the host -------------------------------------------------------------------------------------------------- */
 
@@ -238,6 +259,7 @@ static struct device_counters counters(void)
 static const struct device_open opening = {.links = table,
 					   .uri = "serial:x",
 					   .settings = {.parity = LINK_PARITY_ODD},
+					   .stood_ns = STOOD * MS,
 					   .host = {.ready = on_ready, .lost = on_lost}};
 
 static int setup_opening(void **state)
@@ -245,7 +267,7 @@ static int setup_opening(void **state)
 	(void)state;
 	fake = (struct link){.ops = &fake_ops};
 	written[0] = order[0] = told[0] = heard[0] = '\0';
-	readies = losses = 0;
+	readies = losses = standstills = 0;
 	write_status = open_status = 0;
 	no_memory = false;
 	encoded_len = -1;
@@ -538,6 +560,93 @@ static void a_silence_on_a_held_up_host_does_not_count(void **state)
 	expect_told("one:-110 lost:-110 ");
 }
 
+/* Somebody else may have switched the device off meanwhile. */
+static void what_waited_switches_nothing_on_behind_a_standstill(void **state)
+{
+	(void)state;
+	tick(5);
+	submit(1, "one");
+	submit(SWITCHES_ON, "on");
+	submit(2, "two");
+	submit(SWITCHES_ON + 1, "more");
+	tick(5);
+	expect_written("1.0 ");
+	now += STOOD * MS;
+	dialogue_tick(d, now);
+	expect_told("on:-125 more:-125 ");
+	assert_int_equal(standstills, 1);
+	dialogue_answered(d);
+	expect_written("2.0 ");
+	dialogue_answered(d);
+	expect_written("");
+	expect_told("one:0 two:0 ");
+	submit(SWITCHES_ON, "anew"); /* whoever asks for it now knows of the standstill */
+	expect_written("50.0 ");
+	dialogue_answered(d);
+	order[0] = '\0';
+}
+
+static void a_short_pause_is_no_standstill(void **state)
+{
+	(void)state;
+	tick(5);
+	submit(1, "one");
+	submit(SWITCHES_ON, "on");
+	now += STOOD * MS - 1;
+	dialogue_tick(d, now);
+	dialogue_answered(d);
+	expect_written("1.0 50.0 ");
+	dialogue_answered(d);
+	assert_int_equal(standstills, 0);
+	order[0] = '\0';
+}
+
+/* What waited in the line is read before the tick. */
+static void nor_what_an_answer_brings_before_the_tick(void **state)
+{
+	(void)state;
+	tick(5);
+	submit(1, "one");
+	submit(SWITCHES_ON, "on");
+	expect_written("1.0 ");
+	now += STOOD * MS;
+	sink.bytes(sink.ctx, (const uint8_t *)"x", 1, true, now);
+	assert_int_equal(standstills, 1);
+	dialogue_answered(d);
+	submit(SWITCHES_ON + 1, "a step behind it");
+	expect_written("");
+	tick(5);
+	expect_told("one:0 on:-125 a step behind it:-125 ");
+}
+
+static void what_switches_on_is_not_asked_again_behind_it(void **state)
+{
+	static const char *const what[] = {"silent", "odd", "unsure"};
+
+	(void)state;
+	for (int i = 0; i < 3; i++) {
+		tick(5);
+		submit(SWITCHES_ON, what[i]);
+		submit(1, NULL);
+		expect_written("50.0 ");
+		now += STOOD * MS;
+		dialogue_tick(d, now);
+		expect_told("");
+		assert_int_equal(awaited().what, SWITCHES_ON); /* it may yet be answered */
+		if (i == 0)
+			tick(TOO + 5);
+		else if (i == 1)
+			dialogue_reject(d, DIALOGUE_ASKED_MAX, -EPROTO, &odd);
+		else
+			dialogue_confirm(d);
+		expect_written("1.0 ");
+		dialogue_answered(d);
+		tick(5);
+		assert_true(strncmp(order, what[i], strlen(what[i])) == 0 && strstr(order, ":-125 "));
+		order[0] = '\0';
+	}
+}
+
 static void a_little_lateness_excuses_nothing(void **state)
 {
 	(void)state;
@@ -630,7 +739,7 @@ static void stop_jumps_the_queue(void **state)
 	expect_told("");
 	tick(5);
 	expect_told("two:-125 four:-125 one:-125 ");
-	assert_string_equal(told, "cancelled: a stop or the end of the session came first");
+	assert_string_equal(told, "cancelled: a stop, the end of the session or a standstill came first");
 	dialogue_answered(d);
 	expect_told("stop:0 ");
 	tick(1000);
@@ -1072,6 +1181,10 @@ int main(void)
 		T(one_answer_is_not_enough),
 		T(time_in_which_the_host_stood_still),
 		T(a_silence_on_a_held_up_host_does_not_count),
+		T(what_waited_switches_nothing_on_behind_a_standstill),
+		T(a_short_pause_is_no_standstill),
+		T(nor_what_an_answer_brings_before_the_tick),
+		T(what_switches_on_is_not_asked_again_behind_it),
 		T(a_little_lateness_excuses_nothing),
 		T(a_question_behind_the_pause_missed_nothing),
 		T(first_tick),

@@ -4,7 +4,8 @@
 #include "drivers/powered/device.h"
 #include "fake_link.h"
 
-#define MS NS_PER_MS
+#define MS       NS_PER_MS
+#define STOOD_MS 600
 
 static struct device *device;
 static uint64_t now;
@@ -44,6 +45,7 @@ static void begin(const struct driver *driver, unsigned output, const struct pow
 	struct err err = {""};
 
 	open.host.power = on_power;
+	open.stood_ns = STOOD_MS * MS;
 	memset(&heard, 0, sizeof(heard));
 	tells = 0;
 	now = 5000 * MS;
@@ -124,6 +126,28 @@ static void test_a_stop_overtakes(void **state)
 	assert_int_equal(tells, 0);
 	assert_int_equal(off.status, -ENODATA);
 	expect(1, 0, LCUS_TOLD); /* and no on behind it */
+	finish();
+}
+
+/* Somebody else may have told it to switch off meanwhile; that is told three times all the same. */
+static void test_a_standstill_ends_an_on(void **state)
+{
+	struct outcome on = {0}, off = {0};
+
+	(void)state;
+	begin(&driver_lcus_relay, 1, NULL);
+	device->driver->power->on(device, on_done, &on);
+	expect(1, 1, 1);
+	now += STOOD_MS * MS;
+	tick(60);
+	expect(1, 1, 0);
+	assert_int_equal(on.status, -ECANCELED);
+	device->driver->power->off(device, on_done, &off);
+	expect(1, 0, 1);
+	now += STOOD_MS * MS;
+	tick(60);
+	expect(1, 0, LCUS_TOLD - 1);
+	assert_int_equal(off.status, -ENODATA);
 	finish();
 }
 
@@ -231,6 +255,7 @@ int main(void)
 		cmocka_unit_test(test_gone),
 		cmocka_unit_test(test_closed_while_on),
 		cmocka_unit_test(test_closed_while_a_stop_is_told),
+		cmocka_unit_test(test_a_standstill_ends_an_on),
 		cmocka_unit_test(test_pen),
 	};
 

@@ -4,7 +4,8 @@
 #include "drivers/modbus-power/wire.h"
 #include "fake_link.h"
 
-#define MS NS_PER_MS
+#define MS       NS_PER_MS
+#define STOOD_MS 600
 
 static struct device *device;
 static uint64_t now;
@@ -78,6 +79,7 @@ static void begin(const struct driver *driver, const struct device_open *how)
 	open.uri = "serial:by-id=TEST";
 	open.host = test_host;
 	open.host.power = on_power;
+	open.stood_ns = STOOD_MS * MS;
 	memset(&heard, 0, sizeof(heard));
 	tells = 0;
 	now = 5000 * MS;
@@ -433,6 +435,50 @@ static void test_off_unasked(void **state)
 	finish();
 }
 
+/* In time by its own clock, but not alone any more. */
+static void test_not_fed_behind_a_standstill(void **state)
+{
+	struct outcome done = {0}, on = {0};
+
+	(void)state;
+	for (int early = 0; early < 2; early++) {
+		arm_and_run();
+		tick(200);
+		beat(true, SAYS_ON);
+		device->driver->power->read(device, POWER_READ_FEED, on_done, &done);
+		expect(STATE);
+		now += (STOOD_MS - 1) * MS; /* and one more with the answer */
+		if (!early) {
+			now += MS;
+			device->driver->on_tick(device, now);
+		}
+		say(SAYS_ON);
+		answer(STATE, SAYS_ON);
+		beat(false, SAYS_ON);
+		finish();
+		expect(OFF);
+	}
+	arm_and_run();
+	tick(200);
+	beat(true, SAYS_ON);
+	now += STOOD_MS * MS - 5 * MS;
+	device->driver->on_tick(device, now);
+	beat(true, SAYS_ON); /* a pause that nobody can have noticed */
+	finish();
+	expect(OFF);
+	open_relay();
+	tick(5);
+	device->driver->power->read(device, 0, on_done, &done);
+	expect(STATE);
+	device->driver->power->on(device, on_done, &on);
+	now += STOOD_MS * MS;
+	say(SAYS_OFF);
+	tick(200);
+	assert_int_equal(on.status, -ECANCELED);
+	nothing_sent();
+	finish();
+}
+
 /* A question between two beats says so as well. */
 static void test_off_between_beats(void **state)
 {
@@ -564,6 +610,7 @@ int main(void)
 		cmocka_unit_test(test_too_late_to_feed),
 		cmocka_unit_test(test_off_unasked),
 		cmocka_unit_test(test_off_between_beats),
+		cmocka_unit_test(test_not_fed_behind_a_standstill),
 		cmocka_unit_test(test_fed_behind_its_end),
 		cmocka_unit_test(test_riden),
 		cmocka_unit_test(test_not_this_supply),

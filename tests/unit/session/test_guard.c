@@ -121,6 +121,27 @@ static void the_deadman_test_withholds_heartbeats(void **state)
 	assert_int_equal(count_of(h, GUARD_LOST), 0); /* its silence was ours */
 }
 
+static void a_pen_that_somebody_else_stopped_is_fed_no_more(void **state)
+{
+	struct host *h = *state;
+	begin(h);
+	assert_false(guard_stop_feeding(h->guard)); /* it was not told to run */
+	run_pen(h, 300);
+	unsigned sent = h->heartbeat.sent;
+	assert_true(guard_stop_feeding(h->guard));
+	turn(h, 300);
+	assert_int_equal(h->heartbeat.sent, sent);
+	guard_stop(h->guard, "stopped behind our back", 50, false);
+	h->signal.strokes_hz = 0;
+	h->says.running = false;
+	turn(h, 2000);
+	assert_true(newest(h, GUARD_STOPPED)->verified);
+	assert_false(guard_stop_feeding(h->guard));
+	sent = h->heartbeat.sent;
+	run_pen(h, 300);
+	assert_true(h->heartbeat.sent > sent);
+}
+
 static void an_odd_heartbeat_is_asked_again_at_once(void **state)
 {
 	struct host *h = *state;
@@ -1006,6 +1027,7 @@ int main(void)
 		TEST(a_heartbeat_answered_within_a_tick_is_heard),
 		TEST(a_pen_that_is_gone_is_fed_no_more),
 		TEST(the_deadman_test_withholds_heartbeats),
+		TEST(a_pen_that_somebody_else_stopped_is_fed_no_more),
 		TEST(an_odd_heartbeat_is_asked_again_at_once),
 		TEST(the_pens_own_condition_is_told),
 		TEST(what_is_the_benchs_doing_is_a_fault),
