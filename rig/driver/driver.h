@@ -66,7 +66,7 @@ struct power_state {
 	double volts_v,
 		current_a; /* at its terminals, as it measures them; what it does not or was not asked for is NaN */
 	bool on;
-	bool timer_off; /* its timer was asked for, and says that it is not armed */
+	bool timer_off; /* its timer was asked for, and says that it is not armed; false of one that cannot be asked */
 };
 
 /* What a bench says of a stage: how it is to move. */
