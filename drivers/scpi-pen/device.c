@@ -65,7 +65,8 @@ struct pen {
 	struct device_identity identity;
 	struct pen_limits limits;
 	uint64_t answers, doubted;
-	bool ran_itself;
+	bool ran_itself, may_have_run;
+	bool told;      /* whether it ran, by an answer that was read */
 	uint64_t stops; /* written */
 };
 
@@ -99,6 +100,8 @@ static size_t encode(void *device, const struct dialogue_request *request, unsig
 		pen->candidate_valid = false;
 	pen->torn = asked > 0 && pen->lines.len > 0;
 	pen->tag++;
+	if (request->what == SCPI_REOPEN && asked > 0 && !pen->told)
+		pen->may_have_run = true; /* the line that asks has switched it off */
 	pen->stops += request->what == SCPI_REOPEN || request->what == SCPI_OPEN || request->what == SCPI_STOP;
 	return scpi_encode((enum scpi_line)request->what, request->value, pen->tag, (char *)buffer, size);
 }
@@ -349,14 +352,16 @@ static int read_output(struct pen *pen, const char *field, bool wanted, struct e
 	return 0;
 }
 
-/* Text has no checksum: only a pen that says so twice ran. */
+/* Text has no checksum: only a pen that says so twice ran, or did not. */
 static int read_reopened(struct pen *pen, char **fields, struct err *err)
 {
 	bool ran, ran_too;
 
 	if (!scpi_read_bool(fields[0], &ran) || !scpi_read_bool(fields[1], &ran_too))
 		return -EPROTO;
+	pen->told = true;
 	pen->ran_itself = pen->ran_itself || (ran && ran_too);
+	pen->may_have_run = pen->may_have_run || ran != ran_too;
 	return read_output(pen, fields[2], false, err);
 }
 
@@ -445,6 +450,11 @@ static void be_ready(struct pen *pen)
 		pen->host.event(pen->host.ctx, PEN_RAN_ITSELF,
 				"the pen ran when it was back: it had started by itself, or its dead-man had not "
 				"stopped it");
+	else if (pen->may_have_run)
+		pen->host.event(
+			pen->host.ctx, PEN_MAY_HAVE_RUN,
+			"whether the pen ran when it was back is not known: its answer was lost or unclear, and "
+			"the question switches it off");
 }
 
 /* A good answer; while opening, the next line is the pen's to be asked. */
@@ -641,6 +651,7 @@ static int pen_open(const struct device_open *open, uint64_t now_ns, struct devi
 		return err_set(err, -ENOMEM, "no memory for a pen");
 	pen->base.driver = &driver_scpi_pen;
 	pen->host = open->host;
+	pen->may_have_run = open->stopped_before && open->stopped_unheard;
 	int status = dialogue_open(&speech, pen, open, now_ns, &pen->dialogue, err);
 	if (status) {
 		free(pen);

@@ -243,6 +243,7 @@ static void put_conditions(struct json_stream *out, const struct record *record)
 		{PEN_REBOOTED, "rebooted"},
 		{PEN_RAN_ON, "ran_on"},
 		{PEN_RAN_ITSELF, "ran_by_itself"},
+		{PEN_MAY_HAVE_RUN, "may_have_run_by_itself"},
 	};
 	json_array(out, "pen_conditions", JSON_LINES);
 	for (unsigned i = 0; i < record->conditions; i++) {

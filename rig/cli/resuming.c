@@ -21,7 +21,7 @@ struct resuming {
 	const struct record *after; /* of the run that goes on with it */
 	struct runfile_head seen;
 	uint64_t wall_ns;
-	bool at_once, taken;
+	bool at_once, unheard, taken;
 	struct session_resume session;
 };
 
@@ -67,9 +67,10 @@ const struct record *resuming_before(const struct resuming *r)
 	return r->before;
 }
 
-void resuming_at_once(struct resuming *r)
+void resuming_at_once(struct resuming *r, bool unheard)
 {
 	r->at_once = true;
+	r->unheard = unheard;
 }
 
 bool resuming_taken(const struct resuming *r)
@@ -296,7 +297,8 @@ static int take(struct resuming *r, struct record *record, const struct resuming
 					     .place = sessions_next(r->before, now->plan),
 					     .claim = claim,
 					     .ctx = r,
-					     .replug = r->at_once};
+					     .replug = r->at_once,
+					     .unheard = r->unheard};
 	r->after = record;
 	r->wall_ns = now->wall_ns;
 	ask_for_phantom(now, r->session.place.point);

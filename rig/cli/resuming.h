@@ -11,8 +11,8 @@ int resuming_open(const char *path, struct resuming **ret, struct err *err);
 void resuming_free(struct resuming *resuming); /* NULL is fine */
 const struct record *resuming_before(const struct resuming *resuming);
 
-/* The program itself goes on, where a device was lost and is back. */
-void resuming_at_once(struct resuming *resuming);
+/* The program itself goes on, where a device was lost and is back. unheard: as session_unheard() said of the try before. */
+void resuming_at_once(struct resuming *resuming, bool unheard);
 /* Whether the run has been taken over: no other can go on with it. */
 bool resuming_taken(const struct resuming *resuming);
 const char *resuming_path(const struct resuming *resuming);

@@ -123,6 +123,7 @@ struct run {
 	double replug_s;              /* 0: a lost device is not waited for */
 	unsigned tries;               /* parts in a row that did not start the pen */
 	uint64_t back_by_ns;          /* of those: until when it is waited */
+	bool unheard;                 /* session_unheard() of this part */
 	struct signing_key *key;      /* NULL: the run is not sealed */
 	char bench_owner[KEY_OWNER_MAX];
 };
@@ -799,7 +800,7 @@ static bool goes_on(struct run *run, const char *plan_path, int *ret_code)
 		cli_error(0, "the run does not go on: %s", err.text);
 		return false;
 	}
-	resuming_at_once(resuming);
+	resuming_at_once(resuming, run->unheard);
 	(void)deliver_last_word(&run->delivery, run->record);
 	(void)seal(run, EXIT_DEVICE_LOST);
 	bool began = next_part(run, plan_path, resuming, lock, ret_code);
@@ -851,6 +852,7 @@ static int execute(struct run *run, const char *plan_path)
 	delivery_give_name_back(run->record);
 	keeping_end(&run->keeping, run->bench, run->session, run->record);
 	indexing_end(&where, run->record);
+	run->unheard = run->session && session_unheard(run->session);
 	session_free(run->session);
 	if (rc < 0)
 		return cli_error(EXIT_INTERNAL, "%s", err.text);

@@ -54,10 +54,11 @@ enum pen_condition {
 	PEN_REBOOTED = 1 << 12, /* set by the driver: the pen lost its settings while we held it */
 	PEN_RAN_ON = 1 << 13,   /* set by the guard: it said that it is off, and was seen to strike on */
 	/* Of a pen made of parts, set by the driver that composes it: */
-	PEN_POWER_LOST = 1 << 14, /* its supply's output went off unasked */
-	PEN_POWER_LOW = 1 << 15,  /* its supply does not hold the voltage that was set */
-	PEN_TIMER_OFF = 1 << 16,  /* its supply's timer, which is to stop it, is not armed any more */
-	PEN_RAN_ITSELF = 1 << 17, /* set by the driver: it ran when it was opened, and must have stood still */
+	PEN_POWER_LOST = 1 << 14,   /* its supply's output went off unasked */
+	PEN_POWER_LOW = 1 << 15,    /* its supply does not hold the voltage that was set */
+	PEN_TIMER_OFF = 1 << 16,    /* its supply's timer, which is to stop it, is not armed any more */
+	PEN_RAN_ITSELF = 1 << 17,   /* set by the driver: it ran when it was opened, and must have stood still */
+	PEN_MAY_HAVE_RUN = 1 << 18, /* set by the driver: it must have stood still, and whether it did is not known */
 };
 
 /* What a power supply says of the output that feeds the pen. */
@@ -270,8 +271,10 @@ struct device_open {
 	int adopted;      /* as in struct link_opening: descriptor of a port that another process has opened; 0: none */
 	const struct device_told *told; /* for drivers with profiles; else NULL */
 	/* Of a pen: whoever opens it knows that it must stand still. Where it says that it ran, it is stopped
-	 * like any other, and the event PEN_RAN_ITSELF follows ready. */
+	 * like any other, and the event PEN_RAN_ITSELF follows ready; PEN_MAY_HAVE_RUN, where the first answer was not
+	 * read: the question stops the pen, and the answer to the next one tells nothing of before. */
 	bool stopped_before;
+	bool stopped_unheard;           /* and an opening that failed has asked that before */
 	/* Of a pen or power supply: whoever opens it may be taken for gone once it stood still for so long, and the device be
 	 * switched off behind its back. Then nothing that was asked for before switches it on again: such a verb is done with
 	 * -ECANCELED. 0: nobody else is there. */

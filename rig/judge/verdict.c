@@ -288,6 +288,8 @@ static void weigh_conditions(struct weighing *w, const struct record *record)
 			weigh(w, OUTCOME_FAIL, FIRST, "%s", c->text);
 		else if (c->condition & failing)
 			weigh(w, OUTCOME_FAIL, FIRST, "the pen itself reported: %s", c->text);
+		else if (c->condition & PEN_MAY_HAVE_RUN)
+			weigh(w, OUTCOME_INCONCLUSIVE, FIRST, "%s", c->text);
 		else if (c->condition & PEN_CARTRIDGE_MISSING)
 			weigh(w, OUTCOME_INCONCLUSIVE, FIRST, "the pen itself reported: %s", c->text);
 	}

@@ -156,8 +156,8 @@ static void on_event(void *ctx, uint32_t condition, const char *text)
 	char who[96];
 	attached_label(device, who, sizeof(who));
 	journal_text(s, "event", "%s: %s", who, text);
-	if (device == s->pen && (condition & PEN_RAN_ITSELF))
-		session_ran_itself(s, text);
+	if (device == s->pen && (condition & (PEN_RAN_ITSELF | PEN_MAY_HAVE_RUN)))
+		session_ran_itself(s, condition, text);
 	if (device == s->pen && (condition & PEN_REBOOTED))
 		session_condition(s, condition, text);
 	if (device == s->pen &&
@@ -259,6 +259,7 @@ static int attach(struct session *s, const struct bench_device *bench, const cha
 		.power = device->driver->powered ? &power : NULL,
 		.stopped_before = must_have_stopped(s),
 		.stood_ns = standby_stood_ns(s),
+		.stopped_unheard = s->config.resume && s->config.resume->unheard,
 		.links = s->config.links,
 		.loop = s->loop,
 		.uri = uri,
@@ -332,8 +333,21 @@ int devices_open(struct session *s, struct err *err)
 	return status;
 }
 
+/* Its opening has come to nothing, behind an order to stop that was written. */
+static bool was_stopped_unheard(const struct attached *device)
+{
+	struct device_counters counters;
+
+	if (!device->device || device->ready)
+		return false;
+	device->driver->counters(device->device, &counters);
+	return counters.stops > 0;
+}
+
 static void close_one(struct attached *device)
 {
+	if (was_stopped_unheard(device) && device == device->session->pen)
+		device->session->pen_unheard = true;
 	if (device->device)
 		device->driver->close(device->device);
 	device->device = NULL;

@@ -365,10 +365,10 @@ void session_condition(struct session *s, uint32_t condition, const char *text)
 	session_end(s, RUN_COMPLETE, text);
 }
 
-void session_ran_itself(struct session *s, const char *text)
+void session_ran_itself(struct session *s, uint32_t condition, const char *text)
 {
 	guard_ran_itself(s->guard);
-	add_condition(s, PEN_RAN_ITSELF, text);
+	add_condition(s, condition, text);
 	session_say(s, text, true);
 }
 
@@ -808,6 +808,15 @@ void session_run(struct session *s)
 	snprintf(s->record->status_reason, sizeof(s->record->status_reason), "%s", reason);
 	guard_abandon(s->guard, reason);
 	conclude(s);
+}
+
+bool session_unheard(const struct session *s)
+{
+	const struct session_resume *resume = s->config.resume;
+
+	if (!resume || !resume->replug || s->taken)
+		return false;
+	return resume->unheard || s->pen_unheard;
 }
 
 void session_free(struct session *s)

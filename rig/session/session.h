@@ -82,6 +82,7 @@ struct session_resume {
 	int (*claim)(void *ctx, struct err *err);
 	void *ctx;
 	bool replug; /* that run ended by a lost device a moment ago: a pen that runs when it is opened started by itself */
+	bool unheard; /* and since then a pen was told to stop that did not say whether it ran: session_unheard() */
 };
 
 struct session_config {
@@ -133,6 +134,9 @@ int session_start(const struct session_config *config, struct session **ret, str
 /* Turns the loop until the session has ended. A loop that fails does not end it: the pen is ordered to stop, and the
  * run ends as RUN_INTERNAL_ERROR, its stop unverified where the loop cannot be turned any more. */
 void session_run(struct session *session);
+/* The run has ended: it was to hear whether the pen had started by itself, and its opening failed behind the question, which
+ * switches a pen off. Whoever opens it next must not believe that it stood still. */
+bool session_unheard(const struct session *session);
 void session_free(struct session *session);
 
 /* The operator's answer to a prompt: true = done, go on; false = give up. */

@@ -129,8 +129,9 @@ struct session {
 	struct record *record;
 	struct runfile *runfile;
 	struct bench_lock *lock;
-	bool taken; /* the run that this one goes on with */
-	bool ran;   /* the pen was allowed to run once: see session_may_run() */
+	bool taken;       /* the run that this one goes on with */
+	bool pen_unheard; /* it was closed before it was ready, and had been ordered to stop */
+	bool ran;         /* the pen was allowed to run once: see session_may_run() */
 	struct loop *loop;
 	struct loop_timer tick;
 	uint64_t next_progress_ns, started_ns;
@@ -180,8 +181,8 @@ void session_say(struct session *s, const char *text, bool alarm);
 void session_strikes(struct session *s, const struct plan_point *point, uint64_t strokes);
 void session_report(struct session *s, const struct record_point *finished); /* progress */
 void session_condition(struct session *s, uint32_t condition, const char *text);
-/* The pen ran when it was opened. It was told to stop then; the run ends so once the streams tell whether it does. */
-void session_ran_itself(struct session *s, const char *text);
+/* The pen ran when it was opened, or may have. It was told to stop then; the run ends so once the streams tell whether it does. */
+void session_ran_itself(struct session *s, uint32_t condition, const char *text);
 void verb_done(void *ctx, int status, const struct err *err); /* ctx: struct verb */
 void verb_begin(struct verb *verb);
 

@@ -81,7 +81,7 @@ static uint64_t uptime(void)
 	return now / MS + 1;
 }
 
-static bool stopped_before;
+static bool stopped_before, stopped_unheard;
 
 static void begin_open(uint32_t baud)
 {
@@ -89,6 +89,7 @@ static void begin_open(uint32_t baud)
 					 .uri = "serial:by-id=TEST",
 					 .settings = {.baud = baud},
 					 .stopped_before = stopped_before,
+					 .stopped_unheard = stopped_unheard,
 					 .host = test_host};
 	struct err err = {""};
 
@@ -204,16 +205,10 @@ static void test_open(void **state)
 	assert_int_equal(lines_unread(), 0);
 }
 
-/* Half a line of an unclean client stands before the first answer; the first line of ours was swallowed by the pen's
- * half. */
-static uint32_t reopened(const char *said)
+static uint32_t finish_reopened(void)
 {
-	stopped_before = true;
-	begin_open(0);
-	stopped_before = false;
-	expect(REOPEN);
-	answer(said);
 	unsigned before = heard.events;
+
 	finish_open();
 	uint32_t told = heard.conditions;
 	pen->driver->close(pen);
@@ -222,16 +217,65 @@ static uint32_t reopened(const char *said)
 	return told;
 }
 
-/* It is stopped by the very line that asks it, and no single odd digit makes a pen one that started by itself. */
+#define LOST    NULL /* instead of an answer */
+#define GARBLED "1;x;0"
+
+static void answer_reopened(const char *said)
+{
+	expect(REOPEN);
+	if (said)
+		answer(said);
+	else
+		tick(200);
+}
+
+static uint32_t reopened_after(const char *first, const char *said)
+{
+	stopped_before = true;
+	begin_open(0);
+	stopped_before = false;
+	answer_reopened(first);
+	answer_reopened(said);
+	return finish_reopened();
+}
+
+static uint32_t reopened(const char *said)
+{
+	stopped_before = true;
+	begin_open(0);
+	stopped_before = false;
+	answer_reopened(said);
+	return finish_reopened();
+}
+
+/* It is stopped by the very line that asks it, and no single odd digit makes a pen one that started by itself, nor one that
+ * did not. */
 static void test_a_pen_that_must_have_stood_still(void **state)
 {
 	(void)state;
 	assert_int_equal(reopened("0;0;0"), 0);
-	assert_int_equal(reopened("1;0;0"), 0);
-	assert_int_equal(reopened("0;1;0"), 0);
+	assert_int_equal(reopened("1;0;0"), PEN_MAY_HAVE_RUN);
+	assert_int_equal(reopened("0;1;0"), PEN_MAY_HAVE_RUN);
 	assert_int_equal(reopened("1;1;0"), PEN_RAN_ITSELF);
 }
 
+/* Whoever asks again hears of a pen that the first question has switched off. */
+static void test_a_first_answer_that_is_not_read(void **state)
+{
+	(void)state;
+	assert_int_equal(reopened_after(LOST, "0;0;0"), PEN_MAY_HAVE_RUN);
+	assert_int_equal(reopened_after(GARBLED, "0;0;0"), PEN_MAY_HAVE_RUN);
+	assert_int_equal(reopened_after(LOST, "1;1;0"), PEN_RAN_ITSELF); /* and was not stopped either */
+	assert_int_equal(reopened_after("0;0;1", "0;0;0"), 0);           /* read: it stood, and the rest was odd */
+	assert_int_equal(reopened_after("1;1;1", "0;0;0"), PEN_RAN_ITSELF);
+	stopped_unheard = true;
+	assert_int_equal(reopened("0;0;0"), PEN_MAY_HAVE_RUN);
+	assert_int_equal(reopened("1;1;0"), PEN_RAN_ITSELF);
+	stopped_unheard = false;
+}
+
+/* Half a line of an unclean client stands before the first answer; the first line of ours was swallowed by the pen's
+ * half. */
 static void test_open_after_garbage(void **state)
 {
 	struct pen_limits limits = {.rate_min_hz = -1};
@@ -1081,6 +1125,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		T(test_open),
 		cmocka_unit_test_teardown(test_a_pen_that_must_have_stood_still, teardown),
+		cmocka_unit_test_teardown(test_a_first_answer_that_is_not_read, teardown),
 		cmocka_unit_test_teardown(test_open_after_garbage, teardown),
 		cmocka_unit_test_teardown(test_open_fails, teardown),
 		T(test_set),

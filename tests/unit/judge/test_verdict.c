@@ -689,6 +689,8 @@ static void test_a_pen_that_ran_by_itself_fails(void **state)
 	assert_verdict(record, OUTCOME_FAIL, 1, "it ran by itself");
 	record->condition[0].session = 1;
 	assert_verdict(record, OUTCOME_FAIL, 1, "it ran by itself");
+	record->condition[0] = (struct record_condition){.condition = PEN_MAY_HAVE_RUN, .text = "it may have run"};
+	assert_verdict(record, OUTCOME_INCONCLUSIVE, 3, "it may have run");
 }
 
 /* What is shown of a timer later says nothing of what stood behind the pen in an earlier session. */

@@ -136,6 +136,45 @@ static void whatever_differs_refuses(void **state)
 	run_session();
 }
 
+/* A pen that was asked, and switched off by that, in an opening that failed: what it says now is no proof. */
+static void whether_it_ran_is_not_known(void **state)
+{
+	(void)state;
+	a_run_before();
+	resume.replug = true;
+	const struct record *r = run_session();
+	assert_int_equal(r->dut_verdict, OUTCOME_PASS);
+	assert_false(session_unheard(tapped.session));
+	clean_up(NULL);
+	set_up(NULL);
+	forget();
+	a_run_before();
+	resume.replug = true;
+	tapped.pen_status = -ETIMEDOUT;
+	run_session();
+	assert_true(session_unheard(tapped.session));
+	assert_int_equal(claims, 0);
+	clean_up(NULL);
+	set_up(NULL);
+	forget();
+	a_run_before();
+	resume.replug = true;
+	tapped.open_status = -ENODEV; /* it was asked nothing */
+	run_session();
+	assert_false(session_unheard(tapped.session));
+	clean_up(NULL);
+	set_up(NULL);
+	forget();
+	a_run_before();
+	resume.replug = resume.unheard = true;
+	r = run_session();
+	assert_int_equal(r->dut_verdict, OUTCOME_INCONCLUSIVE);
+	assert_int_equal(r->condition[0].condition, PEN_MAY_HAVE_RUN);
+	assert_int_equal(tapped.sent[TAP_RUN], 0);
+	assert_int_equal(claims, 1);
+	forget();
+}
+
 static void a_run_that_another_has_taken(void **state)
 {
 	(void)state;
@@ -263,6 +302,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(it_goes_on_at_the_second_point, set_up, clean_up),
 		cmocka_unit_test_setup_teardown(whatever_differs_refuses, set_up, clean_up),
+		cmocka_unit_test_setup_teardown(whether_it_ran_is_not_known, set_up, clean_up),
 		cmocka_unit_test_setup_teardown(a_run_that_another_has_taken, set_up, clean_up),
 		cmocka_unit_test_setup_teardown(a_file_that_takes_no_note, set_up, clean_up),
 		cmocka_unit_test_setup_teardown(a_refusal_takes_nothing, set_up, clean_up),
