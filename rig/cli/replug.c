@@ -1,9 +1,8 @@
 /* See replug.h. Whether it is the same device is the session's to say, once it is open. */
 #include "rig/cli/replug.h"
 
+#include <stdio.h>
 #include <string.h>
-
-#include "rig/driver/driver.h"
 
 #define LOOK_NS (500 * NS_PER_MS)
 
@@ -25,44 +24,57 @@ static void each_device(void *ctx, const struct link_identity *id)
 	sought->there = sought->there || link_uri_names(sought->uri, sought->scheme, id);
 }
 
-/* A program or a file is listed nowhere: it is tried. */
-static bool is_listed(const struct replug_wait *about, const struct bench_device *device)
+static const struct link_ops *link_of(const struct link_ops *const *links, const char *uri)
 {
-	for (unsigned i = 0; about->drivers[i]; i++)
-		if (strcmp(about->drivers[i]->name, device->driver) == 0 && about->drivers[i]->wants.source)
-			return false;
-	return true;
+	for (; *links; links++) {
+		size_t len = strlen((*links)->scheme);
+		if (strncmp(uri, (*links)->scheme, len) == 0 && uri[len] == ':')
+			return *links;
+	}
+	return NULL;
 }
 
+/* What is listed nowhere counts as there: it is tried. */
 static bool is_there(const struct replug_wait *about, const char *uri)
 {
+	const struct link_ops *link = link_of(about->links, uri);
 	struct sought sought = {.uri = uri};
 	struct err ignored; /* what cannot be listed now may be in half a second */
 
-	for (unsigned i = 0; about->links[i] && !sought.there; i++) {
-		sought.scheme = about->links[i]->scheme;
-		size_t len = strlen(sought.scheme);
-		if (strncmp(uri, sought.scheme, len) == 0 && uri[len] == ':')
-			about->links[i]->list(each_device, &sought, &ignored);
-	}
+	if (!link || link->unlisted)
+		return link;
+	sought.scheme = link->scheme;
+	link->list(each_device, &sought, &ignored);
 	return sought.there;
 }
 
 static bool all_there(const struct replug_wait *about)
 {
-	const struct bench_device *pen = bench_device(about->bench, ROLE_PEN);
+	const struct bench *bench = about->bench;
+	const struct bench_device *pen = bench_device(bench, ROLE_PEN);
 
-	for (unsigned i = 0; i < about->bench->devices; i++) {
-		const struct bench_device *device = &about->bench->device[i];
+	for (unsigned i = 0; i < bench->devices; i++) {
 		char uri[LINK_NAME_MAX];
 		struct err ignored; /* the run that was interrupted had a link */
-		snprintf(uri, sizeof(uri), "%s", device->link);
-		if (device == pen && bench_pen_link(about->bench, about->dut, uri, sizeof(uri), &ignored))
+		snprintf(uri, sizeof(uri), "%s", bench->device[i].link);
+		if (&bench->device[i] == pen && bench_pen_link(bench, about->dut, uri, sizeof(uri), &ignored))
 			return false;
-		if (is_listed(about, device) && !is_there(about, uri))
+		if (!is_there(about, uri))
 			return false;
 	}
-	return true;
+	return !bench->pen.dial.present || is_there(about, bench->pen.dial.link);
+}
+
+bool replug_is_tried(const struct link_ops *const *links, const struct bench *bench)
+{
+	const struct link_ops *dial = bench->pen.dial.present ? link_of(links, bench->pen.dial.link) : NULL;
+
+	for (unsigned i = 0; i < bench->devices; i++) {
+		const struct link_ops *link = link_of(links, bench->device[i].link);
+		if (link && link->unlisted)
+			return true;
+	}
+	return dial && dial->unlisted;
 }
 
 static void look(void *ctx, uint64_t now_ns)

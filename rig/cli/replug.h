@@ -11,15 +11,17 @@ enum replug { REPLUG_BACK, REPLUG_LATE, REPLUG_INTERRUPTED };
 struct replug_wait {
 	struct loop *loop;
 	const struct link_ops *const *links;
-	const struct driver *const *drivers;
 	const struct bench *bench;
 	const char *dut;
 	uint64_t from_ns;  /* not looked at before then */
 	uint64_t until_ns; /* on the loop's clock */
 };
 
-/* Turns the loop until every device of the bench that its links can list is there, the time is over, or a signal asks for the
- * end. Opens nothing, and looks twice a second. -errno with text. */
+/* Whether the bench has a device that no link lists (a network's, a program, a file): that it is back shows when it is opened. */
+bool replug_is_tried(const struct link_ops *const *links, const struct bench *bench);
+
+/* Turns the loop until every device of the bench that its links can list is there, the stage at the pen's dial among them, the
+ * time is over, or a signal asks for the end. Opens nothing, and looks twice a second. -errno with text. */
 int replug_wait(const struct replug_wait *wait, enum replug *ret, struct err *err);
 
 #endif

@@ -27,10 +27,11 @@
 #include "rig/cli/version.h"
 #include "rig/judge/verdict.h"
 
-#define REPLUG_TRIES    3 /* to go on, in a row, before the pen was started: such a device is there and does not work */
-#define REPLUG_AGAIN_NS (1 * NS_PER_S) /* until it is tried again */
-#define REPLUG_MAX_S    3600.0
-#define REPLUG_LOCK_S   15.0 /* for the bench: longer than a stopper tries its pen, and no signal is heard meanwhile */
+#define REPLUG_TRIES     3 /* to go on, in a row, before the pen was started: a device that is listed then does not work */
+#define REPLUG_AGAIN_NS  (1 * NS_PER_S)  /* until it is tried again */
+#define REPLUG_RARELY_NS (30 * NS_PER_S) /* the same, at most, where only a try tells whether a device is there */
+#define REPLUG_MAX_S     3600.0
+#define REPLUG_LOCK_S    15.0 /* for the bench: longer than a stopper tries its pen, and no signal is heard meanwhile */
 
 const char *const run_report_words[] = {"json", "junit", "text", "html", "csv",  "strokes", "tap",
 					"prom", "jsonl", "dfq",  "wsjf", "atml", "openhtf", NULL};
@@ -700,7 +701,27 @@ static bool may_go_on(const struct run *run)
 		return false;
 	if ((unseen && run->bench->pen.power.present) || r->sessions == RECORD_SESSIONS_MAX)
 		return false;
-	return took ? were_known(r) && !session_dead_end(r, run->plan, true) : run->tries < REPLUG_TRIES;
+	if (took)
+		return were_known(r) && !session_dead_end(r, run->plan, true);
+	return run->tries < REPLUG_TRIES || replug_is_tried(run->tables->links, run->bench);
+}
+
+/* When the devices are opened next: what no link lists may need all of the time, and each try leaves a run file. */
+static uint64_t next_try_ns(const struct run *run, uint64_t now_ns)
+{
+	uint64_t again_ns = REPLUG_AGAIN_NS;
+
+	if (!run->tries)
+		return now_ns;
+	for (unsigned i = REPLUG_TRIES; i <= run->tries && again_ns < REPLUG_RARELY_NS; i++)
+		again_ns *= 2;
+	return now_ns + again_ns < run->back_by_ns ? now_ns + again_ns : run->back_by_ns;
+}
+
+static bool too_late(const struct run *run)
+{
+	cli_error(0, "it was not plugged in again within %g s", run->replug_s);
+	return false;
 }
 
 static bool is_back(struct run *run)
@@ -713,17 +734,18 @@ static bool is_back(struct run *run)
 
 	if (!run->tries)
 		run->back_by_ns = now_ns + (uint64_t)(run->replug_s * 1e9);
+	else if (now_ns >= run->back_by_ns)
+		return too_late(run);
+	uint64_t try_ns = next_try_ns(run, now_ns);
 	const struct replug_wait wait = {.loop = run->loop,
 					 .links = run->tables->links,
-					 .drivers = run->tables->drivers,
 					 .bench = run->bench,
 					 .dut = r->dut,
-					 .from_ns = now_ns + (run->tries ? REPLUG_AGAIN_NS : 0),
+					 .from_ns = now_ns < try_ns ? try_ns : now_ns,
 					 .until_ns = run->back_by_ns};
 
 	snprintf(text, sizeof(text), "%.400s; waiting %g s for it to be plugged in again, then the pen starts anew%s",
-		 r->status_reason,
-		 (double)(run->back_by_ns - (now_ns < run->back_by_ns ? now_ns : run->back_by_ns)) * 1e-9,
+		 r->status_reason, (double)(run->back_by_ns - now_ns) * 1e-9,
 		 r->moved && !r->stop_verified ? " (nobody saw the pen stop: the verdict can be a fail, but no pass)"
 					       : "");
 	progress_show(&run->progress, &(struct session_progress){.stage = STAGE_OPENING,
@@ -738,7 +760,7 @@ static bool is_back(struct run *run)
 	if (replug_wait(&wait, &came, &err) < 0)
 		cli_error(0, "%s", err.text);
 	else if (came == REPLUG_LATE)
-		cli_error(0, "it was not plugged in again within %g s", run->replug_s);
+		too_late(run);
 	else if (came == REPLUG_INTERRUPTED)
 		cli_error(0, "interrupted while it was waited for");
 	return came == REPLUG_BACK;

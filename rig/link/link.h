@@ -137,6 +137,7 @@ struct link_ops {
 	const char *scheme; /* of the URIs that it opens */
 	bool source;        /* bytes only come: nobody can be asked over it */
 	bool midway;        /* what comes first may have begun before: half a line, half a sample */
+	bool unlisted;      /* list() names none: whether a device is there shows when it is opened */
 
 	/* Opens a device and begins to listen. Blocks no longer than the operating system's own open. uri: without its
 	 * scheme. wants: borrowed for the call, its settings complete.

@@ -323,6 +323,7 @@ static int tcp_list(void (*each)(void *ctx, const struct link_identity *id), voi
 const struct link_ops link_tcp = {
 	.name = "tcp",
 	.scheme = "tcp",
+	.unlisted = true,
 	.open = tcp_open,
 	.close = tcp_close,
 	.write = tcp_write,

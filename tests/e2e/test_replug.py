@@ -8,6 +8,7 @@ import random
 
 import powered
 import rig
+import test_daq
 from test_resume import LIMITS, PLAN, POWERED, Bench
 
 EACH = int(os.environ.get("EACH", "1"))
@@ -16,8 +17,10 @@ BENCHES = {"virtual-usb.json": ("pen", "sensor"), "virtual-serial.json": ("pen",
 LAST_S = 8.2  # a little longer than the run takes
 
 
-def run(bench, fault, *options, timeout="10s", by_port=False, **kw):
+def run(bench, fault, *options, timeout="10s", by_port=False, text=None, **kw):
     b = Bench(bench=bench, plan=PLAN)
+    if text:
+        b.path.write_text(text)
     if by_port:
         b.path.write_text(b.path.read_text().replace("usb:1209:0002:LC-2001", "usb:port=1-2").replace('"serial": "LC-2001",', ""))
     faults = [fault] if isinstance(fault, str) else fault
@@ -130,6 +133,17 @@ def another(check):
     check(b.report("one-2")["run_status"] == "refused" and not any(t["t_ns"] > 6e9 and t["on"] for t in truth if t.get("event") == "motor"), "nothing moved any more")
 
 
+def on_a_network(check):
+    """No list says that such a sensor is there: it is tried."""
+    text = test_daq.own().read_text()
+    b, code, said, _ = run("virtual-usb.json", "unplug:pen@4.6,back=1", text=text)
+    check(code == 0 and b.newest == "one-2", f"the pen was what was lost: {code} {said[-300:]}")
+    b, code, said, truth = run("virtual-usb.json", "unplug:sensor@4.6,back=8", text=text, timeout="20s")
+    check(code == 3 and "STOP UNVERIFIED" in b.report(b.newest)["verdict_reason"] and truth[-1]["motor_on"] is False, f"it itself, for longer than three tries: {code} {said[-300:]}")
+    b, code, said, truth = run("virtual-usb.json", "unplug:sensor@4.6", text=text, timeout="6s")
+    check(code == 4 and "not plugged in again within 6 s" in said and truth[-1]["t_ns"] > 10.5e9, f"all of its time is waited: {code} {said[-300:]}")
+
+
 def made_of_parts(check):
     """A supply whose timer was seen to stop the pen: the operator is asked everything anew. One that nothing stops: a hand did, and nothing undoes that."""
     for bench, tests, expected in (("bought-supply.json", True, 0), ("bought-attended.json", False, 4)):
@@ -143,7 +157,7 @@ def made_of_parts(check):
 
 def main():
     check = rig.Checks()
-    for part in (kept, not_tried_away, ends, another, made_of_parts, any_moment):
+    for part in (kept, not_tried_away, ends, another, on_a_network, made_of_parts, any_moment):
         part(check)
     check.end()
 
