@@ -9,7 +9,7 @@
 struct waiting {
 	const struct replug_wait *about;
 	struct loop_timer timer;
-	enum replug came;
+	struct replug_came came;
 };
 
 struct sought {
@@ -83,7 +83,7 @@ static void look(void *ctx, uint64_t now_ns)
 	const struct replug_wait *about = w->about;
 
 	if (now_ns >= about->from_ns && all_there(about))
-		w->came = REPLUG_BACK;
+		w->came.how = REPLUG_BACK;
 	else if (now_ns < about->until_ns && loop_timer_at(about->loop, &w->timer, now_ns + LOOK_NS) == 0)
 		return;
 	loop_stop(about->loop);
@@ -93,14 +93,13 @@ static void on_signal(void *ctx, int number)
 {
 	struct waiting *w = ctx;
 
-	(void)number;
-	w->came = REPLUG_INTERRUPTED;
+	w->came = (struct replug_came){.how = REPLUG_INTERRUPTED, .signal = number};
 	loop_stop(w->about->loop);
 }
 
-int replug_wait(const struct replug_wait *wait, enum replug *ret, struct err *err)
+int replug_wait(const struct replug_wait *wait, struct replug_came *ret, struct err *err)
 {
-	struct waiting w = {.about = wait, .timer = {.fn = look, .ctx = &w}, .came = REPLUG_LATE};
+	struct waiting w = {.about = wait, .timer = {.fn = look, .ctx = &w}, .came = {.how = REPLUG_LATE}};
 	struct signals signals;
 	int rc = signals_open(&signals, wait->loop, on_signal, &w, err);
 

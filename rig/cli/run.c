@@ -111,11 +111,12 @@ struct run {
 	struct keeping keeping;
 	FILE *people; /* where tables and verdict go */
 	bool suspend;
-	double start_within_s;   /* 0: no bound */
-	double start_by_s;       /* on loop_boot_ns(); 0: no bound */
-	uint64_t began_ns;       /* of the program, by the loop's clock */
-	uint64_t began_boot_ns;  /* and by loop_boot_ns() */
-	struct bench_lock *lock; /* of a bench that was waited for, until the session has it */
+	double start_within_s;  /* 0: no bound */
+	double start_by_s;      /* on loop_boot_ns(); 0: no bound */
+	uint64_t began_ns;      /* of the program, by the loop's clock */
+	uint64_t began_boot_ns; /* and by loop_boot_ns() */
+	struct bench_lock
+		*lock; /* of a bench that was waited for, until the session has it; and behind a lost device */
 	struct delivery delivery;
 	struct golden_pass stands_on; /* where record->golden is valid */
 	struct resuming *resuming;    /* NULL: the run begins with its first point */
@@ -125,6 +126,7 @@ struct run {
 	unsigned tries;               /* parts in a row that did not start the pen */
 	uint64_t back_by_ns;          /* of those: until when it is waited */
 	bool unheard;                 /* session_unheard() of this part */
+	int signal;                   /* by which the wait for its device ended */
 	struct signing_key *key;      /* NULL: the run is not sealed */
 	char bench_owner[KEY_OWNER_MAX];
 };
@@ -532,6 +534,7 @@ static int drive(struct run *run, struct err *err)
 		.record = run->record,
 		.observer = {.ctx = run, .progress = on_progress, .prompt = can_ask(run) ? on_prompt : NULL},
 		.lock = run->lock,
+		.lock_for = run->replug_s > 0 ? REPLUG_LOCK_FOR : NULL,
 		.resume = run->resuming ? resuming_session(run->resuming) : NULL,
 		.stopper = run->tables->stopper,
 		.start_by_ns = run->start_within_s > 0 ? run->began_ns + (uint64_t)(run->start_within_s * 1e9) : 0,
@@ -641,6 +644,8 @@ static int conclude(struct run *run)
 		render_failures(run->people, r);
 	print_files(run);
 	code = seal(run, code);
+	if (run->signal && code == EXIT_DEVICE_LOST)
+		code = 128 + run->signal;
 	if (run->options->json)
 		code = print_json(run, code);
 	if (r->run_status != RUN_COMPLETE && run->people == stdout && !style.big)
@@ -728,7 +733,7 @@ static bool is_back(struct run *run)
 {
 	const struct record *r = run->record;
 	uint64_t now_ns = loop_now_ns(run->loop);
-	enum replug came = REPLUG_LATE;
+	struct replug_came came = {.how = REPLUG_LATE};
 	struct err err = {0};
 	char text[2 * ERR_TEXT_MAX];
 
@@ -759,16 +764,16 @@ static bool is_back(struct run *run)
 								 .text = text});
 	if (replug_wait(&wait, &came, &err) < 0)
 		cli_error(0, "%s", err.text);
-	else if (came == REPLUG_LATE)
+	else if (came.how == REPLUG_LATE)
 		too_late(run);
-	else if (came == REPLUG_INTERRUPTED)
+	else if (came.how == REPLUG_INTERRUPTED)
 		cli_error(0, "interrupted while it was waited for");
-	return came == REPLUG_BACK;
+	run->signal = came.signal;
+	return came.how == REPLUG_BACK;
 }
 
 /* False: it could not begin, which is said, and the part before is the last one. */
-static bool next_part(struct run *before, const char *plan_path, struct resuming *resuming, struct bench_lock *lock,
-		      int *ret_code)
+static bool next_part(struct run *before, const char *plan_path, struct resuming *resuming, int *ret_code)
 {
 	struct run_options options = *before->options;
 	bool took = !before->resuming || resuming_taken(before->resuming);
@@ -778,7 +783,7 @@ static bool next_part(struct run *before, const char *plan_path, struct resuming
 			  .loop = before->loop,
 			  .progress = before->progress,
 			  .people = before->people,
-			  .lock = lock,
+			  .lock = before->lock,
 			  .resuming = resuming,
 			  .part = before->part + 1,
 			  .tries = took ? 1 : before->tries + 1,
@@ -789,6 +794,7 @@ static bool next_part(struct run *before, const char *plan_path, struct resuming
 	memcpy(run.bench_owner, before->bench_owner, sizeof(run.bench_owner));
 	before->loop = NULL;
 	before->key = NULL;
+	before->lock = NULL;
 	*ret_code = run.record ? execute(&run, plan_path) : cli_error(EXIT_INTERNAL, "out of memory");
 	if (!run.began) {
 		before->loop = run.loop;
@@ -803,7 +809,6 @@ static bool next_part(struct run *before, const char *plan_path, struct resuming
 static bool goes_on(struct run *run, const char *plan_path, int *ret_code)
 {
 	struct resuming *resuming = NULL;
-	struct bench_lock *lock = NULL;
 	char path[DELIVERY_PATH_MAX];
 	struct err err = {0};
 
@@ -815,8 +820,8 @@ static bool goes_on(struct run *run, const char *plan_path, int *ret_code)
 	uint64_t now_ns = loop_now_ns(run->loop);
 	double left_s = now_ns < run->back_by_ns ? (double)(run->back_by_ns - now_ns) * 1e-9 : 0;
 	int rc = resuming_open(path, &resuming, &err);
-	if (rc == 0) /* the stopper has it, while it tries the pen */
-		rc = bench_wait(bench_path(run->options), fmin(left_s, REPLUG_LOCK_S), &lock, &err);
+	if (rc == 0 && !run->lock) /* the stopper has it, while it tries the pen */
+		rc = bench_wait(bench_path(run->options), fmin(left_s, REPLUG_LOCK_S), &run->lock, &err);
 	if (rc < 0) {
 		resuming_free(resuming);
 		cli_error(0, "the run does not go on: %s", err.text);
@@ -825,7 +830,7 @@ static bool goes_on(struct run *run, const char *plan_path, int *ret_code)
 	resuming_at_once(resuming, run->unheard);
 	(void)deliver_last_word(&run->delivery, run->record);
 	(void)seal(run, EXIT_DEVICE_LOST);
-	bool began = next_part(run, plan_path, resuming, lock, ret_code);
+	bool began = next_part(run, plan_path, resuming, ret_code);
 	resuming_free(resuming);
 	return began;
 }
@@ -875,12 +880,17 @@ static int execute(struct run *run, const char *plan_path)
 	keeping_end(&run->keeping, run->bench, run->session, run->record);
 	indexing_end(&where, run->record);
 	run->unheard = run->session && session_unheard(run->session);
+	run->lock = run->session ? session_take_lock(run->session) : run->lock;
 	session_free(run->session);
 	if (rc < 0)
 		return cli_error(EXIT_INTERNAL, "%s", err.text);
-	if (run->suspend)
+	if (goes_on(run, plan_path, &rc))
+		return rc;
+	bench_lock_release(run->lock);
+	run->lock = NULL;
+	if (run->suspend || run->signal == SIGTSTP)
 		signals_suspend();
-	return goes_on(run, plan_path, &rc) ? rc : conclude(run);
+	return conclude(run);
 }
 
 /* What is wrong with the files is said before the waiting. They are read anew behind it, as is all that hangs on the day: it

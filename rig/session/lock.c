@@ -160,6 +160,13 @@ void bench_lock_work(struct bench_lock *lock, const char *work)
 	snprintf(lock->work, sizeof(lock->work), "%s", work);
 }
 
+void bench_lock_hold(struct bench_lock *lock, const char *work)
+{
+	lock->left[0] = '\0';
+	bench_lock_work(lock, work);
+	bench_lock_leave(lock, "");
+}
+
 const char *bench_lock_left(const struct bench_lock *lock)
 {
 	return lock->left;

@@ -16,6 +16,8 @@ void bench_lock_keep(struct bench_lock *lock);
 
 /* What it is held for, and until when, for whoever finds it taken; written with the next bench_lock_leave(). */
 void bench_lock_work(struct bench_lock *lock, const char *work);
+/* All is in order, and it is held on for this: as if it had been released and taken anew. */
+void bench_lock_hold(struct bench_lock *lock, const char *work);
 /* One line for the next holder, should this one not come to its release: the second of the lock's file. */
 void bench_lock_leave(struct bench_lock *lock, const char *text);
 /* What an earlier holder left, which did not come to its release; "" where all was in order. */

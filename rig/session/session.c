@@ -810,6 +810,14 @@ void session_run(struct session *s)
 	conclude(s);
 }
 
+struct bench_lock *session_take_lock(struct session *s)
+{
+	struct bench_lock *lock = s->held_on;
+
+	s->held_on = NULL;
+	return lock;
+}
+
 bool session_unheard(const struct session *s)
 {
 	const struct session_resume *resume = s->config.resume;
@@ -826,6 +834,7 @@ void session_free(struct session *s)
 	loop_timer_cancel(s->loop, &s->tick);
 	devices_close(s);
 	standby_end(s);
+	bench_lock_release(s->held_on);
 	estimator_release(&s->estimator);
 	guard_free(s->guard);
 	free(s);

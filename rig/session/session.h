@@ -115,6 +115,7 @@ struct session_config {
 	struct bench_lock
 		*lock; /* of the bench, where it was waited for; the session's from session_start() on, where that
 				  * gives 0. NULL: it takes the lock itself, or refuses */
+	const char *lock_for; /* it is not let go at the end, and held on for this: session_take_lock(). NULL: let go */
 	/* Whether a stopper is started, as the bench file says. False where nothing of another process reaches the devices. */
 	bool stopper;
 	/* On the loop's clock: a pen that has not been started by then is not started any more, and the run refused as one whose
@@ -137,6 +138,9 @@ void session_run(struct session *session);
 /* The run has ended: it was to hear whether the pen had started by itself, and its opening failed behind the question, which
  * switches a pen off. Whoever opens it next must not believe that it stood still. */
 bool session_unheard(const struct session *session);
+/* The run has ended in order: the bench's lock, still held, where config.lock_for asked for it; once. Else NULL: it was let go,
+ * or the stopper has it. */
+struct bench_lock *session_take_lock(struct session *session);
 void session_free(struct session *session);
 
 /* The operator's answer to a prompt: true = done, go on; false = give up. */

@@ -376,6 +376,8 @@ void standby_end(struct session *s)
 	b->stopper = NULL;
 	if (b->open || b->handed_over)
 		bench_lock_keep(s->lock);
+	else if (s->lock && s->config.lock_for)
+		bench_lock_hold(s->held_on = s->lock, s->config.lock_for);
 	else
 		bench_lock_release(s->lock);
 	s->lock = NULL;

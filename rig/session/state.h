@@ -128,7 +128,7 @@ struct session {
 	const struct bench *bench;
 	struct record *record;
 	struct runfile *runfile;
-	struct bench_lock *lock;
+	struct bench_lock *lock, *held_on;
 	bool taken;       /* the run that this one goes on with */
 	bool pen_unheard; /* it was closed before it was ready, and had been ordered to stop */
 	bool ran;         /* the pen was allowed to run once: see session_may_run() */

@@ -5,6 +5,7 @@ sets how many moments of each device are drawn, SEED which."""
 import json
 import os
 import random
+import signal
 
 import powered
 import rig
@@ -133,6 +134,46 @@ def another(check):
     check(b.report("one-2")["run_status"] == "refused" and not any(t["t_ns"] > 6e9 and t["on"] for t in truth if t.get("event") == "motor"), "nothing moved any more")
 
 
+class AtTheWait(powered.Operator):
+    """Ends the program while it waits."""
+
+    def watch(self, event):
+        if "waiting" in str(event.get("text")):
+            self.child.send_signal(signal.SIGTERM)
+
+
+class Forger(powered.Operator):
+    """Alters the plan's file behind the run's back."""
+
+    def __init__(self, dut, plan):
+        super().__init__(dut, read=[dut] * 4)
+        self.plan = plan
+
+    def answer(self, prompt, dial):
+        self.plan.write_text(self.plan.read_text() + "\n")
+        return super().answer(prompt, dial)
+
+
+def parts(operator_of, bench, plan, fault, *options):
+    b = Bench(plan=plan, bench=bench)
+    operator, dial = operator_of(b), b.folder / "dial"
+    argv = b.argv(["run", b.plan, "--bench", b.path, "--dut", b.dut, "-o", b.out, "--name", "one", "--operator", "A. Meier", *options], [fault], 1, None)
+    at = argv.index("--")
+    code, said, events = powered.attended([*argv[:at], "--dial", dial, *argv[at:]], operator, dial, cwd=b.folder, env=b.env())
+    return b, code, said, events
+
+
+def first_part_concludes(check):
+    b, code, said, events = parts(lambda b: AtTheWait(b.dut), "virtual-usb.json", PLAN, "unplug:pen@4.6", "--replug-timeout", "1h")
+    check(code == 143 and "interrupted while" in said and events[-1]["exit_code"] == 143, f"a signal ends the wait: {code} {said[-300:]}")
+    status, again = b.report("one")["run_status"], b.resume(seed=1)
+    check(status == "device_lost" and again[0] == 0, f"its file is that of a lost device, and can be gone on with: {status} {again}")
+    plan = {**POWERED, "tests": {"dead_man": True}}
+    b, code, said, events = parts(lambda b: Forger(b.dut, b.plan), "bought-supply.json", plan, "unplug:pen@9,back=1", "--replug-timeout", "5s")
+    check(code == 4 and "cannot be resumed" in said and not b.file("one-2").exists(), f"the next part is refused before it begins: {code} {said[-300:]}")
+    check(events[-1]["event"] == "end" and events[-1]["exit_code"] == 4 and b.call("verify", b.file("one"))[0] == 0, f"and the first one is told: {events[-1]}")
+
+
 def on_a_network(check):
     """No list says that such a sensor is there: it is tried."""
     text = test_daq.own().read_text()
@@ -147,17 +188,14 @@ def on_a_network(check):
 def made_of_parts(check):
     """A supply whose timer was seen to stop the pen: the operator is asked everything anew. One that nothing stops: a hand did, and nothing undoes that."""
     for bench, tests, expected in (("bought-supply.json", True, 0), ("bought-attended.json", False, 4)):
-        b = Bench(plan={**POWERED, "tests": {"dead_man": tests}}, bench=bench)
-        operator, dial = powered.Operator(b.dut, read=[b.dut] * 4), b.folder / "dial"
-        argv = b.argv(["run", b.plan, "--bench", b.path, "--dut", b.dut, "-o", b.out, "--name", "one", "--operator", "A. Meier", "--replug-timeout", "5s"], ["unplug:pen@9,back=1"], 1, None)
-        at = argv.index("--")
-        code, said, _ = powered.attended([*argv[:at], "--dial", dial, *argv[at:]], operator, dial, cwd=b.folder, env=b.env())
+        plan = {**POWERED, "tests": {"dead_man": tests}}
+        b, code, said, _ = parts(lambda b: powered.Operator(b.dut, read=[b.dut] * 4), bench, plan, "unplug:pen@9,back=1", "--replug-timeout", "5s")
         check(code == expected and b.file("one-2").exists() == (expected == 0), f"{bench}: {code} {said[-300:]}")
 
 
 def main():
     check = rig.Checks()
-    for part in (kept, not_tried_away, ends, another, on_a_network, made_of_parts, any_moment):
+    for part in (kept, not_tried_away, ends, another, first_part_concludes, on_a_network, made_of_parts, any_moment):
         part(check)
     check.end()
 

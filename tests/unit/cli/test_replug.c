@@ -80,12 +80,13 @@ static enum replug waits(double from_s, double until_s)
 					 .dut = "SN-1",
 					 .from_ns = BEGAN_NS + (uint64_t)(from_s * 1e9),
 					 .until_ns = BEGAN_NS + (uint64_t)(until_s * 1e9)};
-	enum replug came = REPLUG_BACK;
+	struct replug_came came = {.how = REPLUG_BACK};
 	struct err err;
 
 	if (replug_wait(&wait, &came, &err))
 		fail_msg("%s", err.text);
-	return came;
+	assert_int_equal(came.signal, came.how == REPLUG_INTERRUPTED ? SIGTERM : 0);
+	return came.how;
 }
 
 /* Nothing lists the DAQ on the network: the others decide. */

@@ -68,6 +68,27 @@ static void test_what_it_is_held_for(void **state)
 	bench_lock_release(lock);
 }
 
+/* Held on, it is in order, and nobody else's: not even what it found is left to the next. */
+static void test_held_on(void **state)
+{
+	(void)state;
+	struct bench_lock *lock = NULL, *second = NULL;
+	struct err err = {""};
+	assert_int_equal(bench_lock_take(bench, &lock, &err), 0);
+	bench_lock_leave(lock, "the pen of R");
+	bench_lock_keep(lock);
+	assert_int_equal(bench_lock_take(bench, &lock, &err), 0);
+	assert_string_equal(bench_lock_left(lock), "the pen of R");
+	bench_lock_hold(lock, "waits for a device");
+	assert_string_equal(bench_lock_left(lock), "");
+	assert_int_equal(bench_lock_take(bench, &second, &err), -EBUSY);
+	assert_non_null(strstr(err.text, "waits for a device"));
+	bench_lock_keep(lock);
+	assert_int_equal(bench_lock_take(bench, &lock, &err), 0);
+	assert_string_equal(bench_lock_left(lock), "");
+	bench_lock_release(lock);
+}
+
 /* What a holder leaves that dies is found by whoever comes next, until that one has seen to it. */
 static void test_what_a_dead_holder_leaves(void **state)
 {
@@ -203,6 +224,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		T(test_second_is_told_who),
 		T(test_what_it_is_held_for),
+		T(test_held_on),
 		T(test_what_a_dead_holder_leaves),
 		T(test_shared),
 		T(test_a_stopped_holder_is_shown_as_such),

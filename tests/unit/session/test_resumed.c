@@ -175,6 +175,32 @@ static void whether_it_ran_is_not_known(void **state)
 	forget();
 }
 
+static void hold_on(struct session_config *config)
+{
+	config->lock_for = "waits for a device";
+}
+
+/* Nobody comes between two parts. */
+static void the_bench_is_held_on(void **state)
+{
+	struct bench_lock *lock = NULL;
+	struct err err = {""};
+
+	(void)state;
+	run_session();
+	assert_null(session_take_lock(tapped.session));
+	clean_up(NULL);
+	set_up(NULL);
+	tapped.prepare_config = hold_on;
+	run_session();
+	assert_int_equal(bench_lock_take(tapped.bench->path, &lock, &err), -EBUSY);
+	assert_non_null(strstr(err.text, "waits for a device"));
+	bench_lock_release(session_take_lock(tapped.session));
+	assert_null(session_take_lock(tapped.session));
+	assert_int_equal(bench_lock_take(tapped.bench->path, &lock, &err), 0);
+	bench_lock_release(lock);
+}
+
 static void a_run_that_another_has_taken(void **state)
 {
 	(void)state;
@@ -303,6 +329,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(it_goes_on_at_the_second_point, set_up, clean_up),
 		cmocka_unit_test_setup_teardown(whatever_differs_refuses, set_up, clean_up),
 		cmocka_unit_test_setup_teardown(whether_it_ran_is_not_known, set_up, clean_up),
+		cmocka_unit_test_setup_teardown(the_bench_is_held_on, set_up, clean_up),
 		cmocka_unit_test_setup_teardown(a_run_that_another_has_taken, set_up, clean_up),
 		cmocka_unit_test_setup_teardown(a_file_that_takes_no_note, set_up, clean_up),
 		cmocka_unit_test_setup_teardown(a_refusal_takes_nothing, set_up, clean_up),
