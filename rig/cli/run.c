@@ -693,16 +693,15 @@ static bool were_known(const struct record *r)
 	return false;
 }
 
-/* A pen that failed by what it said of itself has nothing to be tried away; and where a hand was asked to take a pen's power
+/* A pen that failed has nothing to be tried away; and where a hand was asked to take a pen's power
  * away, nothing puts it back. */
 static bool may_go_on(const struct run *run)
 {
 	const struct record *r = run->record;
-	bool failed = r->conditions && !r->condition[r->conditions - 1].session;
 	bool took = !run->resuming || resuming_taken(run->resuming);
 	bool unseen = r->moved && !r->stop_verified;
 
-	if (run->replug_s <= 0 || r->run_status != RUN_DEVICE_LOST || failed)
+	if (run->replug_s <= 0 || r->run_status != RUN_DEVICE_LOST || session_shows_failure(r))
 		return false;
 	if ((unseen && run->bench->pen.power.present) || r->sessions == RECORD_SESSIONS_MAX)
 		return false;

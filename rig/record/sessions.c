@@ -137,6 +137,25 @@ const char *session_text(const struct record *record, unsigned session, char ret
 	return ret;
 }
 
+static bool is_against(const struct record_test *test)
+{
+	return test->done && test->outcome != OUTCOME_PASS;
+}
+
+bool session_shows_failure(const struct record *record)
+{
+	bool shown = false;
+
+	for (unsigned i = 0; i < record->conditions; i++)
+		shown |= !record->condition[i].session;
+	for (unsigned i = 0; i < record->tests; i++)
+		shown |= !record->test[i].session && is_against(&record->test[i]);
+	for (unsigned i = 0; i < record->points; i++)
+		shown |= !record->point[i].session && record->point[i].counts &&
+			 record->point[i].outcome >= OUTCOME_CONDITIONAL_FAIL;
+	return shown;
+}
+
 /* ---- whether it may -------------------------------------------------------------------------------------------- */
 
 const char *session_dead_end(const struct record *before, const struct plan *plan, bool at_once)

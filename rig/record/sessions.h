@@ -36,6 +36,10 @@ const char *session_started_utc(const struct record *record, unsigned session);
  * itself. at_once: by the same program, where it ended a moment ago; then it need not have measured anything. */
 const char *session_dead_end(const struct record *before, const struct plan *plan, bool at_once);
 
+/* The record's own session, the newest, showed something against its pen: a condition of it, a test that it did not pass, a
+ * point that failed. Such a session is never left behind, nor gone on with unasked. */
+bool session_shows_failure(const struct record *record);
+
 /* What was not the same when `before` ran: the first difference in words into `ret`, from software, pen and the files of
  * kind plan, bench, phantom and profile. True: nothing. Both records have their inputs (record_inputs()). */
 bool sessions_alike(const struct record *record, const struct record *before, char *ret, size_t size);

@@ -48,6 +48,7 @@ static void conclude(struct session *s, enum outcome outcome, const char *text)
 	test->outcome = outcome;
 	snprintf(test->text, sizeof(test->text), "%s", text);
 	journal_text(s, "test", "%s: %s: %s", test->name, outcome_name(outcome), text);
+	runfile_record(s->runfile, s->record); /* a process that is killed has it seen */
 }
 
 /* ---- dead-man -------------------------------------------------------------------------------------------------- */
@@ -260,7 +261,8 @@ static void judge_refusal(struct session *s, uint64_t now_ns)
 		snprintf(text, sizeof(text), "cannot tell: %.100s", s->verb.err.text);
 		conclude(s, OUTCOME_INCONCLUSIVE, text);
 	}
-	begin_deadman(s);
+	if (session_keeps_failure(s))
+		begin_deadman(s);
 }
 
 void pen_tests_begin(struct session *s, void (*then)(struct session *s))

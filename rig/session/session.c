@@ -203,16 +203,21 @@ static bool has_condition(const struct record *r)
 	return r->conditions && !r->condition[r->conditions - 1].session;
 }
 
-/* What a part showed against its pen goes with the run that it goes on with: else whoever goes on there leaves it behind. */
+/* What a part showed against its pen goes with the run that it goes on with: else whoever goes on there leaves it behind. Where
+ * it does not, that is no end in silence. */
 static void keep_failure(struct session *s)
 {
 	const struct session_resume *resume = s->config.resume;
-	struct err err = {""};
-	if (!resume || s->taken || !has_condition(s->record))
+	struct err why = {""}, err;
+	if (!resume || s->taken || !session_shows_failure(s->record))
 		return;
-	s->taken = !resume->claim(resume->ctx, &err);
-	if (!s->taken)
-		journal_text(s, "event", "the run that this one goes on with does not know of it: %.300s", err.text);
+	s->taken = !resume->claim(resume->ctx, &why);
+	if (s->taken)
+		return;
+	err_set(&err, -EIO, "what this run shows of the pen is not known to the run that it goes on with: %.300s",
+		why.text);
+	journal_text(s, "event", "%s", err.text);
+	storage_failed(s, &err);
 }
 
 static void save(struct session *s)
@@ -414,6 +419,13 @@ static bool takes_over(struct session *s)
 	else if (status)
 		session_end(s, RUN_STORAGE_FAILED, err.text);
 	return !status;
+}
+
+bool session_keeps_failure(struct session *s)
+{
+	if (s->config.resume && !s->taken && session_shows_failure(s->record))
+		s->taken = takes_over(s);
+	return !s->ending.begun;
 }
 
 bool session_may_run(struct session *s)

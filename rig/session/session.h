@@ -75,10 +75,10 @@ struct bench_lock;
 struct session_resume {
 	const struct record *before; /* its record: every device must be as it was */
 	struct sessions_place place; /* where this run begins */
-	/* Called once, directly before the pen is told to run for the first time, when nothing else refuses that, or at the
-	 * end, where the pen failed before: takes the
+	/* Called once, directly before the pen is told to run for the first time, when nothing else refuses that, or
+	 * before, once something was shown against the pen: takes the
 	 * earlier run, so that no other goes on with it. -ESTALE refuses the run, anything else ends it as
-	 * RUN_STORAGE_FAILED. */
+	 * RUN_STORAGE_FAILED; at the run's end both do. */
 	int (*claim)(void *ctx, struct err *err);
 	void *ctx;
 	bool replug; /* that run ended by a lost device a moment ago: a pen that runs when it is opened started by itself */

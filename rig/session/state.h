@@ -173,6 +173,9 @@ void session_end(struct session *s, enum run_status status, const char *reason);
  * the first time alone: it is too late, and the run ends as refused. A run that goes on with another takes that one here; where that
  * was done, or cannot be, false as well: it is asked again in the next tick, behind the interlock. */
 bool session_may_run(struct session *s);
+/* A pen test is done: where it was not passed, the run that this one goes on with is taken at once, so that nobody goes on there
+ * without it. False: the run ends. */
+bool session_keeps_failure(struct session *s);
 /* A device is gone or silent: ends the run, and a run that is ending already is not complete any more. */
 void session_lost(struct session *s, const char *reason);
 /* UTC of this moment: that of the start and the monotonic time since. The host's clock may be set meanwhile. */

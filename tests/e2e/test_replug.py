@@ -18,8 +18,8 @@ BENCHES = {"virtual-usb.json": ("pen", "sensor"), "virtual-serial.json": ("pen",
 LAST_S = 8.2  # a little longer than the run takes
 
 
-def run(bench, fault, *options, timeout="10s", by_port=False, text=None, **kw):
-    b = Bench(bench=bench, plan=PLAN)
+def run(bench, fault, *options, timeout="10s", by_port=False, text=None, plan=PLAN, **kw):
+    b = Bench(bench=bench, plan=plan)
     if text:
         b.path.write_text(text)
     if by_port:
@@ -110,6 +110,18 @@ def not_tried_away(check):
     check(code == 1, f"a failure of the first part stays: {code} {said[-200:]}")
 
 
+def a_failed_test(check):
+    """Of a part that never started the pen: it is not left behind."""
+    plan = {**PLAN, "tests": {"dead_man": False, "refusal": True}}
+    b, code, said, truth = run("virtual-usb.json", ["unplug:pen@3.6,back=1", "accepts@3.8,for=1.8", "unplug:pen@4.95,back=1"], plan=plan)
+    r = b.report(b.newest)
+    check(code == 1 and r["dut_verdict"] == "fail" and b.newest == "one-2", f"the second part's refusal test: {code} {b.newest} {said[-300:]}")
+    check([(t["outcome"], t["session"]) for t in r["tests"]] == [("pass", 1), ("fail", 2)] and not any(t["t_ns"] > 4.6e9 and t["on"] for t in truth if t.get("event") == "motor"), f"before the pen ran: {r['tests']}")
+    check("resume that one" in b.resume()[1] and [b.call(c, b.file("one-2"))[0] for c in ("analyze", "verify")] == [1, 0], "nobody goes on past it")
+    b, code, said, _ = run("virtual-usb.json", "unplug:pen@3.6,back=1", plan=plan)
+    check(code == 0 and [t["session"] for t in b.report("one-2")["tests"]] == [1, 2], f"a pen that refuses: {code} {said[-300:]}")
+
+
 def ends(check):
     b, code, said, truth = run("virtual-usb.json", "unplug:pen@4.6,back=9", timeout="3s")
     check(code == 4 and "not plugged in again within 3 s" in said and not b.file("one-2").exists(), f"too late: {code} {said[-300:]}")
@@ -195,7 +207,7 @@ def made_of_parts(check):
 
 def main():
     check = rig.Checks()
-    for part in (kept, not_tried_away, ends, another, first_part_concludes, on_a_network, made_of_parts, any_moment):
+    for part in (kept, not_tried_away, a_failed_test, ends, another, first_part_concludes, on_a_network, made_of_parts, any_moment):
         part(check)
     check.end()
 

@@ -264,6 +264,30 @@ static void whatever_differs_is_named(void **state)
 	record_free(now);
 }
 
+/* Whatever an earlier session showed is not its own. */
+static void what_is_shown_against_the_pen(void **state)
+{
+	struct record *r = *state;
+
+	assert_true(session_shows_failure(r));
+	r->condition[0].session = 1;
+	assert_false(session_shows_failure(r));
+	r->test[0].outcome = OUTCOME_INCONCLUSIVE;
+	assert_true(session_shows_failure(r));
+	r->test[0].done = false;
+	assert_false(session_shows_failure(r));
+	r->test[0] = (struct record_test){.name = "refusal", .done = true, .outcome = OUTCOME_FAIL, .session = 1};
+	assert_false(session_shows_failure(r));
+	r->point[0].outcome = OUTCOME_CONDITIONAL_FAIL;
+	r->point[0].counts = true;
+	assert_true(session_shows_failure(r));
+	r->point[0].session = 1;
+	assert_false(session_shows_failure(r));
+	r->conditions = 2; /* behind an earlier one's */
+	r->condition[1] = (struct record_condition){.condition = PEN_RAN_ITSELF};
+	assert_true(session_shows_failure(r));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -273,6 +297,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(it_goes_into_the_file_and_back, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(where_it_goes_on, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(what_cannot_be_gone_on_with, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(what_is_shown_against_the_pen, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(whatever_differs_is_named, set_up, tear_down),
 	};
 

@@ -292,6 +292,64 @@ static void a_condition_at_the_end_stands_beside_earlier_ones(void **state)
 	forget();
 }
 
+static const char two_points_and_refusal[] = PLAN_HEAD "\"tests\": {\"refusal\": true}, \"limits\": [" EASY_LIMIT
+						       "], \"steps\": [{" PLAN_STEP ", \"repeats\": 2}]}";
+
+static void interrupted_at_the_tare(enum session_stage stage)
+{
+	if (stage == STAGE_TARE)
+		session_interrupt(tapped.session, SIGINT);
+}
+
+/* It ends before the pen ran for the first time. */
+static const struct record *refusal_changed_in_silence(int claimed)
+{
+	a_run_before();
+	claim_status = claimed;
+	tapped.plan = two_points_and_refusal;
+	tapped.status[TAP_SET_DEPTH] = -EREMOTEIO;
+	tapped.on_stage = interrupted_at_the_tare;
+	return run_session();
+}
+
+/* Else whoever goes on with the earlier run leaves the failure behind. */
+static void a_test_that_failed_takes_the_earlier_run(void **state)
+{
+	(void)state;
+	const struct record *r = refusal_changed_in_silence(0);
+	assert_int_equal(r->run_status, RUN_INTERRUPTED);
+	assert_int_equal(r->tests, 1);
+	assert_int_equal(r->test[0].outcome, OUTCOME_FAIL);
+	assert_int_equal(r->dut_verdict, OUTCOME_FAIL);
+	assert_int_equal(tapped.sent[TAP_RUN], 0);
+	assert_int_equal(claims, 1);
+	forget();
+}
+
+static void a_failure_that_nobody_would_know_of_is_loud(void **state)
+{
+	(void)state;
+	const struct record *r = refusal_changed_in_silence(-ESTALE);
+	assert_int_equal(r->run_status, RUN_STORAGE_FAILED);
+	assert_non_null(strstr(r->status_reason, "is not known to the run that it goes on with: claimed by another"));
+	assert_int_equal(r->dut_verdict, OUTCOME_FAIL);
+	assert_int_equal(tapped.sent[TAP_RUN], 0);
+	forget();
+}
+
+/* A test that was passed takes nothing from anybody. */
+static void a_test_that_was_passed_takes_nothing(void **state)
+{
+	(void)state;
+	a_run_before();
+	tapped.plan = two_points_and_refusal;
+	tapped.on_stage = interrupted_at_the_tare;
+	const struct record *r = run_session();
+	assert_int_equal(r->test[0].outcome, OUTCOME_PASS);
+	assert_int_equal(claims, 0);
+	forget();
+}
+
 static struct plan_point changed[2];
 
 static void phantom_changed(struct session_config *config)
@@ -334,6 +392,9 @@ int main(void)
 		cmocka_unit_test_setup_teardown(a_file_that_takes_no_note, set_up, clean_up),
 		cmocka_unit_test_setup_teardown(a_refusal_takes_nothing, set_up, clean_up),
 		cmocka_unit_test_setup_teardown(a_condition_at_the_end_stands_beside_earlier_ones, set_up, clean_up),
+		cmocka_unit_test_setup_teardown(a_test_that_failed_takes_the_earlier_run, set_up, clean_up),
+		cmocka_unit_test_setup_teardown(a_failure_that_nobody_would_know_of_is_loud, set_up, clean_up),
+		cmocka_unit_test_setup_teardown(a_test_that_was_passed_takes_nothing, set_up, clean_up),
 		cmocka_unit_test_setup_teardown(its_phantom_is_asked_for_first, set_up, clean_up),
 		cmocka_unit_test_setup_teardown(fewer_strokes_are_another_cartridge, set_up, clean_up),
 	};

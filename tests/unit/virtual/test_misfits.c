@@ -718,6 +718,26 @@ static void test_deadman_that_trips_late(void **state)
 	host_close(&h);
 }
 
+/* Of a pen that must be told no: for as long as it was said. */
+static void test_it_accepts_any_depth(void **state)
+{
+	static const char ask[] = "*CLS;:SOUR:DEPT 9;:SYST:ERR?\n";
+	struct host h;
+	char answer[64];
+
+	(void)state;
+	stop_with(&h, "accepts@1.7,for=0.5", 1.6);
+	assert_true(host_ask(&h, ask, answer, sizeof(answer)) > 0);
+	assert_true(strncmp(answer, "-222", 4) == 0);
+	host_until(&h, 1.8, false);
+	assert_true(host_ask(&h, ask, answer, sizeof(answer)) > 0);
+	assert_true(strncmp(answer, "0", 1) == 0);
+	host_until(&h, 2.3, false);
+	assert_true(host_ask(&h, ask, answer, sizeof(answer)) > 0);
+	assert_true(strncmp(answer, "-222", 4) == 0);
+	host_close(&h);
+}
+
 static void test_uptime_has_a_grain(void **state)
 {
 	struct host h;
@@ -876,6 +896,7 @@ int main(void)
 		TEST(test_runs_on_after_it_said_off),
 		TEST(test_deadman_that_trips_late),
 		TEST(test_uptime_has_a_grain),
+		TEST(test_it_accepts_any_depth),
 		SIGNS(test_truth_keeps_the_true_depth),
 		SIGNS(test_pushes_are_the_needles_own),
 		TEST(test_the_same_seed_gives_the_same_bytes),
