@@ -128,6 +128,8 @@ struct run {
 	bool unheard;                 /* session_unheard() of this part */
 	int signal;                   /* by which the wait for its device ended */
 	struct signing_key *key;      /* NULL: the run is not sealed */
+	bool sealed;                  /* it is, and once is enough */
+	int unsealed;                 /* exit code of a pass with an earlier part that is not sealed; else EXIT_PASS */
 	char bench_owner[KEY_OWNER_MAX];
 };
 
@@ -587,7 +589,7 @@ static void print_files(const struct run *run)
 
 /* The last thing of all: nothing is written into the file behind it. Without a file (the run was refused) there is nothing
  * to seal. */
-static int seal(const struct run *run, int code)
+static int seal(struct run *run, int code)
 {
 	const struct record *r = run->record;
 	const struct sealing sealing = {.key = run->key,
@@ -600,7 +602,10 @@ static int seal(const struct run *run, int code)
 	char path[DELIVERY_PATH_MAX];
 
 	snprintf(path, sizeof(path), "%s/%s" RUNFILE_EXTENSION, r->folder, r->name);
-	if (!run->key || access(path, F_OK) != 0 || seal_run(path, &sealing, run->people, &err) == 0)
+	if (!run->key || run->sealed || access(path, F_OK) != 0)
+		return code;
+	run->sealed = seal_run(path, &sealing, run->people, &err) == 0;
+	if (run->sealed)
 		return code;
 	cli_error(0, "the run is NOT sealed: %s", err.text);
 	return code == EXIT_PASS ? EXIT_STORAGE : code;
@@ -644,6 +649,8 @@ static int conclude(struct run *run)
 		render_failures(run->people, r);
 	print_files(run);
 	code = seal(run, code);
+	if (code == EXIT_PASS)
+		code = run->unsealed;
 	if (run->signal && code == EXIT_DEVICE_LOST)
 		code = 128 + run->signal;
 	if (run->options->json)
@@ -787,7 +794,8 @@ static bool next_part(struct run *before, const char *plan_path, struct resuming
 			  .part = before->part + 1,
 			  .tries = took ? 1 : before->tries + 1,
 			  .back_by_ns = before->back_by_ns,
-			  .key = before->key};
+			  .key = before->key,
+			  .unsealed = seal(before, before->unsealed)};
 
 	options.start_within = options.start_by = NULL; /* the pen was started in time */
 	memcpy(run.bench_owner, before->bench_owner, sizeof(run.bench_owner));
@@ -828,7 +836,6 @@ static bool goes_on(struct run *run, const char *plan_path, int *ret_code)
 	}
 	resuming_at_once(resuming, run->unheard);
 	(void)deliver_last_word(&run->delivery, run->record);
-	(void)seal(run, EXIT_DEVICE_LOST);
 	bool began = next_part(run, plan_path, resuming, ret_code);
 	resuming_free(resuming);
 	return began;

@@ -122,6 +122,18 @@ def a_failed_test(check):
     check(code == 0 and [t["session"] for t in b.report("one-2")["tests"]] == [1, 2], f"a pen that refuses: {code} {said[-300:]}")
 
 
+def sealed(check):
+    """Each part; a program that was to seal them all and could not does not end as if it had."""
+    for hinder, expected in ((None, 0), ("one", 6), ("one-2", 6)):
+        b = Bench()
+        check(b.call("key", "new", "bench.key", "--bench", "--owner", "bench 3", "--no-password")[0] == 0, "a key")
+        if hinder:
+            (b.out / f"{hinder}.seal-1.json").mkdir(parents=True)
+        code, said = b.call("run", b.plan, "--bench", b.path, "--dut", b.dut, "-o", b.out, "--name", "one", "--no-input", "--replug-timeout", "10s", "--sign", "bench.key",
+                            faults=["unplug:pen@4.6,back=1"])
+        check(code == expected and b.report("one-2")["dut_verdict"] == "pass" and said.count("NOT sealed") == bool(hinder), f"{hinder}: {code} {said[-400:]}")
+
+
 def ends(check):
     b, code, said, truth = run("virtual-usb.json", "unplug:pen@4.6,back=9", timeout="3s")
     check(code == 4 and "not plugged in again within 3 s" in said and not b.file("one-2").exists(), f"too late: {code} {said[-300:]}")
@@ -207,7 +219,7 @@ def made_of_parts(check):
 
 def main():
     check = rig.Checks()
-    for part in (kept, not_tried_away, a_failed_test, ends, another, first_part_concludes, on_a_network, made_of_parts, any_moment):
+    for part in (kept, not_tried_away, a_failed_test, sealed, ends, another, first_part_concludes, on_a_network, made_of_parts, any_moment):
         part(check)
     check.end()
 
