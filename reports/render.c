@@ -181,6 +181,7 @@ const char *render_again(const struct record *record, char ret[160])
 {
 	char causes[VERDICT_CAUSES_MAX];
 	unsigned again = verdict_measured_again(record), rig = verdict_retried(record, causes);
+	unsigned lost = verdict_devices_lost(record);
 
 	*ret = '\0';
 	if (rig)
@@ -188,6 +189,9 @@ const char *render_again(const struct record *record, char ret[160])
 			 rig, causes);
 	else if (again)
 		snprintf(ret, 160, "points that had to be measured again: %u", again);
+	if (lost)
+		snprintf(ret + strlen(ret), 160 - strlen(ret), "%sdevices that were lost on the way: %u",
+			 again ? "; " : "", lost);
 	return ret;
 }
 

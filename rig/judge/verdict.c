@@ -311,6 +311,28 @@ static const char *another_pen(const struct record *record)
 		       : NULL;
 }
 
+unsigned verdict_devices_lost(const struct record *record)
+{
+	unsigned lost = 0;
+
+	for (unsigned i = 0; i < record->sessions; i++)
+		lost += record->session[i].moved && record->session[i].run_status == RUN_DEVICE_LOST;
+	return lost;
+}
+
+/* Once is a cable that somebody caught. A pen whose supply breaks down under load takes its link down with it, and others on
+ * the same bus: what went again may be its own failure, which no log of a cable can tell from that. */
+static void weigh_losses(struct weighing *w, const struct record *record)
+{
+	unsigned lost = verdict_devices_lost(record);
+
+	if (lost > 1)
+		weigh(w, OUTCOME_INCONCLUSIVE, FIRST,
+		      "a device was lost %u times after the pen had been started: it is not known that the pen did not "
+		      "do that",
+		      lost);
+}
+
 static void weigh_run(struct weighing *w, const struct record *record)
 {
 	if (record->run_status != RUN_COMPLETE)
@@ -418,6 +440,7 @@ static void write_reason(struct record *record, const struct weighing *w)
 static void weigh_all(struct weighing *w, const struct record *record, const struct plan *plan)
 {
 	weigh_run(w, record);
+	weigh_losses(w, record);
 	weigh_conditions(w, record);
 	weigh_tests(w, record, plan);
 	weigh_proof(w, record);

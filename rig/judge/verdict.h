@@ -42,6 +42,8 @@ bool verdict_accepted(const struct record *record);
 /* The exit code, by the table of docs/exit-codes.md. */
 int verdict_exit_code(const struct record *record);
 
+/* Earlier sessions that a lost device ended after the pen had been told to run. */
+unsigned verdict_devices_lost(const struct record *record);
 /* Points whose first attempt is not the one that counts: what passes, passed only then. */
 unsigned verdict_measured_again(const struct record *record);
 /* Of them, those with an attempt that the rig lost (rig_cause); ret_causes: by what, each once, "timing, samples". */

@@ -679,6 +679,26 @@ static void test_each_session_has_its_own_checks(void **state)
 	assert_verdict(record, OUTCOME_PASS, 0, "");
 }
 
+/* Once may be anybody's; what goes again may be the pen, and takes its link with it. */
+static void test_devices_that_go_again_and_again(void **state)
+{
+	struct record *record = *state;
+
+	record->sessions = 3;
+	for (unsigned i = 0; i < 3; i++)
+		record->session[i] =
+			(struct record_session){.run_status = RUN_DEVICE_LOST, .moved = true, .stop_verified = true};
+	assert_int_equal(verdict_devices_lost(record), 3);
+	assert_verdict(record, OUTCOME_INCONCLUSIVE, 3, "a device was lost 3 times after the pen had been started");
+	record->session[0].run_status = RUN_INTERRUPTED;
+	assert_verdict(record, OUTCOME_INCONCLUSIVE, 3, "a device was lost 2 times after the pen had been started");
+	record->session[1].moved = false; /* the pen had no load then */
+	assert_verdict(record, OUTCOME_PASS, 0, "");
+	record->session[1].moved = true;
+	measured(record, 1, 2);
+	assert_verdict(record, OUTCOME_FAIL, 1, "depth_mm");
+}
+
 /* Whoever says it, and in whichever session: a pen that runs untold fails. */
 static void test_a_pen_that_ran_by_itself_fails(void **state)
 {
@@ -770,6 +790,7 @@ int main(void)
 		T(test_a_timer_that_nobody_saw_trip),
 		T(test_unverified_stop_is_no_pass),
 		T(test_each_session_has_its_own_checks),
+		T(test_devices_that_go_again_and_again),
 		T(test_a_pen_that_ran_by_itself_fails),
 		T(test_each_session_has_its_own_proof),
 		T(test_another_pen_in_the_clamp),
