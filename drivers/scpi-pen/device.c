@@ -715,5 +715,6 @@ const struct driver driver_scpi_pen = {
 	.channels = pen_channels,
 	.counters = pen_counters,
 	.link = pen_link,
+	.says_it_ran = true,
 	.pen = &verbs,
 };

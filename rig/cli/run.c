@@ -306,6 +306,23 @@ static int read_replug(struct run *run, struct err *err)
 		       "--replug-timeout %.40s: must be 0, or a time up to an hour, for example 30s or 2m", text);
 }
 
+/* A pen that runs when it is back fails: one whose driver stops it unasked would not be found out. */
+static int check_replug(const struct run *run, struct err *err)
+{
+	const struct bench_device *pen = bench_device(run->bench, ROLE_PEN);
+	const struct driver *const *driver = run->tables->drivers;
+
+	while (*driver && strcmp((*driver)->name, pen->driver) != 0)
+		driver++;
+	if (run->replug_s <= 0 || (*driver && (*driver)->says_it_ran))
+		return 0;
+	return err_set(
+		err, -EINVAL,
+		"--replug-timeout: with the driver \"%s\" nothing tells whether the pen ran when it is back: leave "
+		"it out, and go on by `penrig resume`",
+		pen->driver);
+}
+
 /* Of both bounds the earlier one. */
 static uint64_t start_by_boot_ns(const struct run *run)
 {
@@ -336,6 +353,7 @@ static int read_inputs(struct run *run, const char *plan_path, struct err *err)
 	if ((rc = fill_record(run, err)) < 0 || (rc = want_reports(run, err)) < 0 || (rc = load_key(run, err)) < 0 ||
 	    (rc = plan_read(plan_path, &run->plan, err)) < 0 || (rc = bench_read(bench, &run->bench, err)) < 0 ||
 	    (rc = bench_check_drivers(run->bench, run->tables->drivers, err)) < 0 ||
+	    (rc = check_replug(run, err)) < 0 ||
 	    (rc = plan_expand(run->plan, run->bench, &run->points, &run->point_count, err)) < 0 ||
 	    (rc = plan_check_still(run->plan, run->bench, err)) < 0 ||
 	    (rc = plan_check_power(run->plan, run->bench, err)) < 0)
@@ -700,17 +718,14 @@ static bool were_known(const struct record *r)
 	return false;
 }
 
-/* A pen that failed has nothing to be tried away; and where a hand was asked to take a pen's power
- * away, nothing puts it back. */
+/* A pen that failed has nothing to be tried away. */
 static bool may_go_on(const struct run *run)
 {
 	const struct record *r = run->record;
 	bool took = !run->resuming || resuming_taken(run->resuming);
-	bool unseen = r->moved && !r->stop_verified;
 
-	if (run->replug_s <= 0 || r->run_status != RUN_DEVICE_LOST || session_shows_failure(r))
-		return false;
-	if ((unseen && run->bench->pen.power.present) || r->sessions == RECORD_SESSIONS_MAX)
+	if (run->replug_s <= 0 || r->run_status != RUN_DEVICE_LOST || session_shows_failure(r) ||
+	    r->sessions == RECORD_SESSIONS_MAX)
 		return false;
 	if (took)
 		return were_known(r) && !session_dead_end(r, run->plan, true);

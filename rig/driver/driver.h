@@ -274,7 +274,7 @@ struct device_open {
 	 * like any other, and the event PEN_RAN_ITSELF follows ready; PEN_MAY_HAVE_RUN, where the first answer was not
 	 * read: the question stops the pen, and the answer to the next one tells nothing of before. */
 	bool stopped_before;
-	bool stopped_unheard;           /* and an opening that failed has asked that before */
+	bool stopped_unheard; /* and an opening that failed has asked that before */
 	/* Of a pen or power supply: whoever opens it may be taken for gone once it stood still for so long, and the device be
 	 * switched off behind its back. Then nothing that was asked for before switches it on again: such a verb is done with
 	 * -ECANCELED. 0: nobody else is there. */
@@ -373,6 +373,8 @@ struct driver {
 	bool described; /* its samples are described by the bench file's "command": opened with device_open.command */
 
 	bool mapped; /* what its inputs measure stands in the bench file's "daq": opened with device_open.daq */
+
+	bool says_it_ran; /* of a pen: device_open.stopped_before is honoured, by asking before the first order to stop */
 
 	bool powered; /* a pen made of parts: opened with device_open.power, over the link of its supply */
 

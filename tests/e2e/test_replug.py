@@ -167,15 +167,15 @@ class AtTheWait(powered.Operator):
 
 
 class Forger(powered.Operator):
-    """Alters the plan's file behind the run's back."""
+    """Alters the plan's file behind the run's back, while it waits."""
 
     def __init__(self, dut, plan):
-        super().__init__(dut, read=[dut] * 4)
+        super().__init__(dut)
         self.plan = plan
 
-    def answer(self, prompt, dial):
-        self.plan.write_text(self.plan.read_text() + "\n")
-        return super().answer(prompt, dial)
+    def watch(self, event):
+        if "waiting" in str(event.get("text")):
+            self.plan.write_text(self.plan.read_text() + "\n")
 
 
 def parts(operator_of, bench, plan, fault, *options):
@@ -192,8 +192,7 @@ def first_part_concludes(check):
     check(code == 143 and "interrupted while" in said and events[-1]["exit_code"] == 143, f"a signal ends the wait: {code} {said[-300:]}")
     status, again = b.report("one")["run_status"], b.resume(seed=1)
     check(status == "device_lost" and again[0] == 0, f"its file is that of a lost device, and can be gone on with: {status} {again}")
-    plan = {**POWERED, "tests": {"dead_man": True}}
-    b, code, said, events = parts(lambda b: Forger(b.dut, b.plan), "bought-supply.json", plan, "unplug:pen@9,back=1", "--replug-timeout", "5s")
+    b, code, said, events = parts(lambda b: Forger(b.dut, b.plan), "virtual-usb.json", PLAN, "unplug:pen@4.6,back=1", "--replug-timeout", "5s")
     check(code == 4 and "cannot be resumed" in said and not b.file("one-2").exists(), f"the next part is refused before it begins: {code} {said[-300:]}")
     check(events[-1]["event"] == "end" and events[-1]["exit_code"] == 4 and b.call("verify", b.file("one"))[0] == 0, f"and the first one is told: {events[-1]}")
 
@@ -210,11 +209,11 @@ def on_a_network(check):
 
 
 def made_of_parts(check):
-    """A supply whose timer was seen to stop the pen: the operator is asked everything anew. One that nothing stops: a hand did, and nothing undoes that."""
-    for bench, tests, expected in (("bought-supply.json", True, 0), ("bought-attended.json", False, 4)):
-        plan = {**POWERED, "tests": {"dead_man": tests}}
-        b, code, said, _ = parts(lambda b: powered.Operator(b.dut, read=[b.dut] * 4), bench, plan, "unplug:pen@9,back=1", "--replug-timeout", "5s")
-        check(code == expected and b.file("one-2").exists() == (expected == 0), f"{bench}: {code} {said[-300:]}")
+    """What switches such a pen is ordered off when it is opened, and not asked before: nobody would see that it had run."""
+    for bench in ("bought-supply.json", "bought-attended.json"):
+        b = Bench(plan=POWERED, bench=bench)
+        code, said = b.call("run", b.plan, "--bench", b.path, "--dut", b.dut, "-o", b.out, "--operator", "A. Meier", "--replug-timeout", "5s")
+        check(code == 2 and "nothing tells whether the pen ran" in said and '"powered"' in said and not b.out.exists(), f"{bench}: {code} {said[-300:]}")
 
 
 def main():
