@@ -36,8 +36,9 @@ struct grbl {
 	struct device_identity identity;
 	double setting[SETTINGS];
 	bool known[SETTINGS];
-	bool homed, moving;
-	double at_mm; /* where it stood last, as it said */
+	bool homed;
+	unsigned moves, halts; /* under way; how often it was halted */
+	double at_mm;          /* where it stood last, as it said */
 	struct grbl_said report;
 };
 
@@ -45,6 +46,7 @@ struct grbl {
 struct move {
 	struct grbl *grbl;
 	int what;
+	unsigned halts; /* that were when it began: one more, and it ends whatever is answered */
 	double leg_mm[2];
 	unsigned leg;
 	uint64_t since_ns; /* since the leg was accepted */
@@ -63,13 +65,24 @@ static const struct grbl *grbl_of_const(const struct device *device)
 	return (const struct grbl *)device;
 }
 
+static bool is_halted(const struct move *move)
+{
+	return move->halts != move->grbl->halts;
+}
+
+static bool moves(const struct dialogue_request *request)
+{
+	return request->what == HOME || request->what == MOVE;
+}
+
+/* Of a move that was halted nothing is asked again that moves. */
 static size_t encode(void *device, const struct dialogue_request *request, unsigned asked, uint8_t *buffer, size_t size)
 {
 	static const char *const lines[] = {[VERSION] = "$I\n", [ASK_SETTINGS] = "$$\n", [HOME] = "$H\n"};
 	struct grbl *grbl = device;
 
 	(void)asked, (void)size;
-	switch ((enum what)request->what) {
+	switch (moves(request) && is_halted(request->ctx) ? STATUS : (enum what)request->what) {
 	case RESET: buffer[0] = GRBL_RESET; return 1;
 	case STATUS: buffer[0] = GRBL_STATUS; return 1;
 	case HOLD: buffer[0] = GRBL_HOLD; return 1;
@@ -159,7 +172,6 @@ static void take_answer(struct grbl *grbl, const struct grbl_said *said)
 		else
 			refuse(grbl, -EREMOTEIO, "has restarted", "its position is lost");
 	} else if (said->kind == GRBL_OK && what != RESET && what != STATUS) {
-		grbl->homed |= what == HOME;
 		answered(grbl, what);
 	} else if (said->kind == GRBL_REPORT && what == STATUS) {
 		grbl->report = *said;
@@ -213,7 +225,7 @@ static void end(struct move *move, int status, const struct err *err)
 {
 	if (status)
 		move->grbl->homed = false; /* whatever it was, where it stands is not known any more */
-	move->grbl->moving = false;
+	move->grbl->moves--;
 	if (move->done)
 		move->done(move->ctx, status, err);
 	free(move);
@@ -273,12 +285,16 @@ static void look(struct move *move)
 static void step_done(void *ctx, int status, const struct err *err)
 {
 	struct move *move = ctx;
+	struct err halted;
 
+	if (status == 0 && is_halted(move))
+		status = err_set(err = &halted, -EREMOTEIO, "the stage was halted on its way");
 	if (status) {
 		end(move, status, err);
 	} else if (move->what == RESET) {
 		ask(move, HOME);
 	} else if (move->what == HOME) {
+		move->grbl->homed = true;
 		move->grbl->at_mm = 0;
 		begin_leg(move);
 	} else if (move->what == MOVE) {
@@ -302,13 +318,25 @@ static void stage_move(struct device *device, double position_mm, device_done_fn
 				&(const struct dialogue_request){.what = HOLD, .done = done, .ctx = ctx});
 		return; /* nobody answers it: it ends as silence */
 	}
-	*move = (struct move){.grbl = grbl, .leg_mm = {position_mm - play_mm, position_mm}, .done = done, .ctx = ctx};
+	*move = (struct move){.grbl = grbl,
+			      .halts = grbl->halts,
+			      .leg_mm = {position_mm - play_mm, position_mm},
+			      .done = done,
+			      .ctx = ctx};
 	move->leg = play_mm == 0 ? 1 : 0;
-	grbl->moving = true;
+	grbl->moves++;
 	if (grbl->homed)
 		begin_leg(move);
 	else
 		ask(move, RESET);
+}
+
+/* A homing heeds no hold. */
+static int how_to_halt(const struct grbl *grbl)
+{
+	const struct dialogue_request *awaited = dialogue_awaits(grbl->dialogue);
+
+	return awaited && awaited->what == HOME ? RESET : HOLD;
 }
 
 /* Homed again before the next move. */
@@ -316,10 +344,12 @@ static void stage_halt(struct device *device)
 {
 	struct grbl *grbl = grbl_of(device);
 
-	if (!grbl->moving)
+	if (grbl->moves == 0)
 		return;
+	int how = how_to_halt(grbl);
 	grbl->homed = false;
-	dialogue_tell(grbl->dialogue, &(const struct dialogue_request){.what = HOLD});
+	grbl->halts++;
+	dialogue_tell(grbl->dialogue, &(const struct dialogue_request){.what = how});
 }
 
 /* ---- the driver ---------------------------------------------------------------------------------------------------- */
@@ -366,12 +396,12 @@ static int grbl_open(const struct device_open *open, uint64_t now_ns, struct dev
 
 static void grbl_close(struct device *device)
 {
-	static const struct dialogue_request hold = {.what = HOLD};
 	struct grbl *grbl = grbl_of(device);
 
 	if (!grbl)
 		return;
-	dialogue_close(grbl->dialogue, grbl->moving ? &hold : NULL);
+	const struct dialogue_request halt = {.what = how_to_halt(grbl)};
+	dialogue_close(grbl->dialogue, grbl->moves > 0 ? &halt : NULL);
 	free(grbl);
 }
 

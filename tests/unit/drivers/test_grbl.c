@@ -369,6 +369,101 @@ static void test_halt(void **state)
 	hears("");
 }
 
+static void fails_halted(void)
+{
+	hears("");
+	assert_int_equal(dones, 1);
+	assert_true(done_status < 0);
+	move_to(-10);
+	home(); /* where it stands is not known any more */
+	hears("G90 G21 G1 X-10.500 F600.0\n");
+}
+
+/* A homing does not heed a hold: it is reset, and nothing that is answered takes the move on. */
+static void test_halt_while_homing(void **state)
+{
+	static const char *const answers[] = {
+		"ok\r\n",
+		"ALARM:6\r\n\r\nGrbl 1.1h ['$' for help]\r\n[MSG:'$H'|'$X' to unlock]\r\n",
+		"\r\nGrbl 1.1h ['$' for help]\r\n",
+	};
+
+	for (size_t i = 0; i < sizeof(answers) / sizeof(answers[0]); i++) {
+		if (i > 0) {
+			driver_grbl.close(device);
+			setup(state);
+		}
+		open_ready();
+		move_to(-10);
+		hears("\x18");
+		says("Grbl 1.1h ['$' for help]\r\n[MSG:'$H'|'$X' to unlock]\r\n");
+		hears("$H\n");
+		wait_ms(1000);
+		driver_grbl.stage->halt(device);
+		hears("\x18");
+		wait_ms(1000);
+		says(answers[i]);
+		fails_halted();
+	}
+}
+
+/* Between reset and banner, and between a leg and its "ok". */
+static void test_halt_before_an_answer(void **state)
+{
+	(void)state;
+	open_ready();
+	move_to(-10);
+	hears("\x18");
+	driver_grbl.stage->halt(device);
+	hears("!");
+	says("Grbl 1.1h ['$' for help]\r\n");
+	fails_halted();
+	driver_grbl.stage->halt(device);
+	hears("!");
+	says("ok\r\n");
+	wait_ms(1000);
+	hears("");
+	assert_int_equal(dones, 2);
+	assert_true(done_status < 0);
+}
+
+/* Silence is asked again, but nothing that moves. */
+static void test_halted_and_silent(void **state)
+{
+	(void)state;
+	open_ready();
+	move_to(-10);
+	home();
+	hears("G90 G21 G1 X-10.500 F600.0\n");
+	driver_grbl.stage->halt(device);
+	hears("!");
+	wait_ms(2100);
+	hears("?");
+	wait_ms(2100);
+	assert_int_equal(heard.lost, 1);
+	assert_int_equal(dones, 1);
+	assert_true(done_status < 0);
+}
+
+/* One that ends leaves the other to be halted. */
+static void test_two_moves(void **state)
+{
+	(void)state;
+	open_ready();
+	move_to(-10);
+	home();
+	hears("G90 G21 G1 X-10.500 F600.0\n");
+	move_to(-12);
+	says("error:9\r\n");
+	hears("G90 G21 G1 X-12.500 F600.0\n");
+	assert_int_equal(dones, 1);
+	driver_grbl.stage->halt(device);
+	hears("!");
+	says("ok\r\n");
+	assert_int_equal(dones, 2);
+	assert_true(done_status < 0);
+}
+
 static void test_settings(void **state)
 {
 	static const struct {
@@ -423,6 +518,10 @@ int main(void)
 		TEST(test_homing_fails),
 		TEST(test_never_rests),
 		TEST(test_halt),
+		TEST(test_halt_while_homing),
+		TEST(test_halt_before_an_answer),
+		TEST(test_halted_and_silent),
+		TEST(test_two_moves),
 		TEST(test_settings),
 		TEST(test_silent),
 	};
