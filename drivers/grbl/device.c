@@ -3,6 +3,7 @@
  * position read back. Its answers carry no tag: a line is asked for only when the one before has its answer. */
 #include "drivers/grbl/device.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <math.h>
 #include <stdio.h>
@@ -16,6 +17,7 @@
 #define GREET_NS    (1500 * NS_PER_MS) /* from a reset to the banner: half a second, and a second where it starts anew */
 #define HOMING_NS   (90 * NS_PER_S)    /* it answers nothing meanwhile */
 #define ANSWER_NS   (2 * NS_PER_S)     /* of a line */
+#define LOOK_NS     (75 * NS_PER_MS)   /* of a stage at rest: it answers in 10, and a stop waits for it */
 #define POLL_NS     (200 * NS_PER_MS)  /* it wants to be asked at most five times a second */
 #define AT_REST_S   5.0                /* beyond the time that a move takes at its feed */
 #define SHOWN_MAX   64
@@ -24,8 +26,8 @@
 #define REPORT_MASK 10
 #define HOMING_ON   22
 
-/* Requests; value: of MOVE where to. */
-enum what { RESET, VERSION, ASK_SETTINGS, HOME, MOVE, STATUS, HOLD };
+/* Requests; value: of MOVE where to. LOOK is a STATUS that no move asks for. */
+enum what { RESET, VERSION, ASK_SETTINGS, HOME, MOVE, STATUS, LOOK, HOLD };
 
 struct grbl {
 	struct device base;
@@ -36,9 +38,10 @@ struct grbl {
 	struct device_identity identity;
 	double setting[SETTINGS];
 	bool known[SETTINGS];
-	bool homed;
+	bool homed, restarts;  /* restarts: it was told to, and has not greeted yet */
 	unsigned moves, halts; /* under way; how often it was halted */
 	double at_mm;          /* where it stood last, as it said */
+	double sent_mm;        /* where the last move that has ended well has left it */
 	struct grbl_said report;
 };
 
@@ -83,8 +86,12 @@ static size_t encode(void *device, const struct dialogue_request *request, unsig
 
 	(void)asked, (void)size;
 	switch (moves(request) && is_halted(request->ctx) ? STATUS : (enum what)request->what) {
-	case RESET: buffer[0] = GRBL_RESET; return 1;
-	case STATUS: buffer[0] = GRBL_STATUS; return 1;
+	case RESET:
+		buffer[0] = GRBL_RESET;
+		grbl->restarts = true;
+		return 1;
+	case STATUS:
+	case LOOK: buffer[0] = GRBL_STATUS; return 1;
 	case HOLD: buffer[0] = GRBL_HOLD; return 1;
 	case MOVE: return grbl_move(grbl->setup.axis, request->value, grbl->setup.feed_mm_min, (char *)buffer);
 	default: break;
@@ -98,6 +105,7 @@ static void pace(const void *device, const struct dialogue_request *request, str
 	(void)device;
 	*ret = (struct dialogue_pace){.reply_ns = request->what == RESET  ? GREET_NS
 						  : request->what == HOME ? HOMING_NS
+						  : request->what == LOOK ? LOOK_NS
 									  : ANSWER_NS,
 				      .between_ns = request->what == STATUS ? POLL_NS : 0};
 }
@@ -152,18 +160,15 @@ static void answered(struct grbl *grbl, int what)
 }
 
 /* A stray "ok" follows a homing that has failed; nothing but the answer that is awaited counts. */
-static void take_answer(struct grbl *grbl, const struct grbl_said *said)
+static void take_answer(struct grbl *grbl, int what, const struct grbl_said *said)
 {
-	const struct dialogue_request *awaited = dialogue_awaits(grbl->dialogue);
+	bool asked_at_once = what == RESET || what == STATUS || what == LOOK;
 	char text[96];
 
-	if (!awaited)
-		return;
-	int what = awaited->what;
 	if (said->kind == GRBL_ALARM) {
 		snprintf(text, sizeof(text), "%s (ALARM:%u)", grbl_alarm(said->number), said->number);
 		refuse(grbl, -EREMOTEIO, "has an alarm", text);
-	} else if (said->kind == GRBL_ERROR && what != RESET && what != STATUS) {
+	} else if (said->kind == GRBL_ERROR && !asked_at_once) {
 		snprintf(text, sizeof(text), "%s (error:%u)", grbl_error(said->number), said->number);
 		refuse(grbl, -EREMOTEIO, "refuses", text);
 	} else if (said->kind == GRBL_BANNER) {
@@ -171,27 +176,47 @@ static void take_answer(struct grbl *grbl, const struct grbl_said *said)
 			answered(grbl, what);
 		else
 			refuse(grbl, -EREMOTEIO, "has restarted", "its position is lost");
-	} else if (said->kind == GRBL_OK && what != RESET && what != STATUS) {
+	} else if (said->kind == GRBL_OK && !asked_at_once) {
 		answered(grbl, what);
-	} else if (said->kind == GRBL_REPORT && what == STATUS) {
+	} else if (said->kind == GRBL_REPORT && (what == STATUS || what == LOOK)) {
 		grbl->report = *said;
 		answered(grbl, what);
 	}
 }
 
+/* What it says by itself, between two moves. */
+static void take_unasked(struct grbl *grbl, const struct grbl_said *said)
+{
+	char text[120];
+
+	if (said->kind == GRBL_ALARM)
+		snprintf(text, sizeof(text), "the stage has an alarm: %s (ALARM:%u)", grbl_alarm(said->number),
+			 said->number);
+	else
+		snprintf(text, sizeof(text), "the stage has restarted by itself: its position is lost");
+	grbl->host.event(grbl->host.ctx, STAGE_UNSURE, text);
+}
+
 static void take_line(struct grbl *grbl, const char *line)
 {
 	const struct grbl_said said = grbl_read(line);
+	const struct dialogue_request *awaited = dialogue_awaits(grbl->dialogue);
+	bool lost = said.kind == GRBL_ALARM || said.kind == GRBL_BANNER, told = grbl->restarts;
 
-	if (said.kind == GRBL_ALARM || said.kind == GRBL_BANNER)
+	if (lost)
 		grbl->homed = false;
-	if (said.kind == GRBL_BANNER)
+	if (said.kind == GRBL_BANNER) {
+		grbl->restarts = false;
 		snprintf(grbl->identity.firmware, sizeof(grbl->identity.firmware), "%.40s", said.text);
+	}
 	if (said.kind == GRBL_SETTING && said.number < SETTINGS) {
 		grbl->setting[said.number] = said.value;
 		grbl->known[said.number] = true;
 	}
-	take_answer(grbl, &said);
+	if (awaited)
+		take_answer(grbl, awaited->what, &said);
+	else if (lost && !told)
+		take_unasked(grbl, &said);
 }
 
 static void on_bytes(void *device, const uint8_t *data, size_t len, uint64_t host_ns)
@@ -253,6 +278,7 @@ static void arrive(struct move *move)
 	} else if (++move->leg < 2) {
 		begin_leg(move);
 	} else {
+		grbl->sent_mm = move->leg_mm[1];
 		end(move, 0, NULL);
 	}
 }
@@ -288,7 +314,7 @@ static void step_done(void *ctx, int status, const struct err *err)
 	struct err halted;
 
 	if (status == 0 && is_halted(move))
-		status = err_set(err = &halted, -EREMOTEIO, "the stage was halted on its way");
+		err = (status = err_set(&halted, -EREMOTEIO, "the stage was halted on its way"), &halted);
 	if (status) {
 		end(move, status, err);
 	} else if (move->what == RESET) {
@@ -350,6 +376,46 @@ static void stage_halt(struct device *device)
 	grbl->homed = false;
 	grbl->halts++;
 	dialogue_tell(grbl->dialogue, &(const struct dialogue_request){.what = how});
+}
+
+/* Allocated for its life. */
+struct glance {
+	struct grbl *grbl;
+	device_done_fn done;
+	void *ctx;
+};
+
+static void looked(void *ctx, int status, const struct err *err)
+{
+	struct glance *glance = ctx;
+	struct grbl *grbl = glance->grbl;
+	const struct grbl_said *report = &grbl->report;
+	double at_mm = report->has_position ? report->position_mm[grbl->setup.axis - 'X'] : NAN;
+	struct err moved;
+
+	if (status == 0 && !grbl->homed)
+		status = err_set(&moved, -EREMOTEIO, "the stage has lost its position");
+	else if (status == 0 && report->state != GRBL_IDLE)
+		status = err_set(&moved, -EREMOTEIO, "the stage is held, locked, or moves by itself");
+	else if (status == 0 && !(fabs(at_mm - grbl->sent_mm) <= grbl->setup.tolerance_mm))
+		status = err_set(&moved, -EREMOTEIO, "the stage was left at %.3f mm and stands at %.3f mm",
+				 grbl->sent_mm, at_mm);
+	else if (status)
+		moved = *err;
+	if (status)
+		grbl->homed = false;
+	glance->done(glance->ctx, status, status ? &moved : NULL);
+	free(glance);
+}
+
+static void stage_look(struct device *device, device_done_fn done, void *ctx)
+{
+	struct grbl *grbl = grbl_of(device);
+	struct glance *glance = malloc(sizeof(*glance));
+
+	assert(glance); /* a done that is lost is worse: somebody would wait for it for ever */
+	*glance = (struct glance){.grbl = grbl, .done = done, .ctx = ctx};
+	dialogue_submit(grbl->dialogue, &(const struct dialogue_request){.what = LOOK, .done = looked, .ctx = glance});
 }
 
 /* ---- the driver ---------------------------------------------------------------------------------------------------- */
@@ -433,7 +499,7 @@ static const struct link *grbl_link(const struct device *device)
 	return dialogue_link(grbl_of_const(device)->dialogue);
 }
 
-static const struct stage_verbs verbs = {.move = stage_move, .halt = stage_halt};
+static const struct stage_verbs verbs = {.move = stage_move, .halt = stage_halt, .look = stage_look};
 
 const struct driver driver_grbl = {
 	.name = "grbl",

@@ -30,6 +30,7 @@ struct stop {
 	device_done_fn done;
 	void *ctx;
 	unsigned words, unheard; /* in a row that the timer was not armed; that made no sense */
+	bool off;                /* it is done, but for the look at the dial */
 };
 
 struct powered {
@@ -62,6 +63,9 @@ struct powered {
 	const struct link_ops *const *links;
 	struct loop *loop;
 	bool dial_wanted; /* to be opened with the next tick: the supply is there */
+	bool turning;     /* a move is under way */
+	bool dial_unsure; /* where it stands is not known, since it was set last */
+	bool looking;     /* asked, behind a stop, whether it stands where it was set */
 };
 
 static struct powered *powered_of(struct device *device)
@@ -227,15 +231,33 @@ static void dial_ready(void *ctx, int status, const struct err *err)
 	pen->host.ready(pen->host.ctx, status, status ? &why : NULL);
 }
 
+/* What was measured since it was set last is worth nothing, if it was. */
+static void doubt_dial(struct powered *pen, const char *text)
+{
+	bool counts = (pen->wanted || pen->looking) && !pen->dial_unsure;
+
+	pen->dial_unsure = true;
+	pen->host.event(pen->host.ctx, counts ? PEN_DIAL_LOST : 0, text);
+}
+
+static void dial_event(void *ctx, uint32_t condition, const char *text)
+{
+	struct powered *pen = ctx;
+
+	if (condition)
+		doubt_dial(pen, text);
+	else
+		pen->host.event(pen->host.ctx, 0, text);
+}
+
 /* The pen can still be stopped; the next depth fails. */
 static void dial_lost(void *ctx, int status, const struct err *err)
 {
-	struct powered *pen = ctx;
 	char text[200];
 
 	(void)status;
 	snprintf(text, sizeof(text), "what turns the pen's dial is lost: %.150s", err->text);
-	pen->host.event(pen->host.ctx, 0, text);
+	doubt_dial(ctx, text);
 }
 
 static void open_dial(struct powered *pen)
@@ -247,7 +269,7 @@ static void open_dial(struct powered *pen)
 		.uri = dial->uri,
 		.settings = dial->line,
 		.stage = &dial->stage,
-		.host = {.ctx = pen, .ready = dial_ready, .event = on_event, .lost = dial_lost}};
+		.host = {.ctx = pen, .ready = dial_ready, .event = dial_event, .lost = dial_lost}};
 	struct err err;
 	int status = dial->driver->open(&open, pen->now_ns, &pen->dial, &err);
 
@@ -307,6 +329,35 @@ static void powered_set_rate(struct device *device, double rate_hz, device_done_
 	pen->verbs->set(pen->supply, volts_v, pen->setup.current_max_a, is_set, setting);
 }
 
+struct turn {
+	struct powered *pen;
+	device_done_fn done;
+	void *ctx;
+};
+
+static void turned(void *ctx, int status, const struct err *err)
+{
+	struct turn *turn = ctx;
+
+	turn->pen->turning = false;
+	turn->pen->dial_unsure |= status != 0;
+	if (turn->done)
+		turn->done(turn->ctx, status, err);
+	free(turn);
+}
+
+static void turn_dial(struct powered *pen, double depth_mm, device_done_fn done, void *ctx)
+{
+	const struct dial_setup *dial = &pen->setup.dial;
+	struct turn *turn = malloc(sizeof(*turn));
+
+	assert(turn); /* a done that is lost is worse: somebody would wait for it for ever */
+	*turn = (struct turn){.pen = pen, .done = done, .ctx = ctx};
+	pen->turning = true;
+	pen->dial_unsure = false;
+	dial->driver->stage->move(pen->dial, dial->zero_mm + dial->mm_per_mm * depth_mm, turned, turn);
+}
+
 /* The dial is a hand's, or a stage turns it. */
 static void powered_set_depth(struct device *device, double depth_mm, device_done_fn done, void *ctx)
 {
@@ -319,14 +370,12 @@ static void powered_set_depth(struct device *device, double depth_mm, device_don
 		status = err_set(&err, -ERANGE,
 				 "the bench file lets this pen's dial go from %.6g to %.6g mm, not to %.6g",
 				 limits->depth_min_mm, limits->depth_max_mm, depth_mm);
-	if (status == 0 && pen->dial && (pen->wanted || pen->starting))
-		status = err_set(&err, -EAGAIN, "a pen's dial is turned only while its power is off");
-	if (status == 0 && pen->dial) {
-		pen->setup.dial.driver->stage->move(
-			pen->dial, pen->setup.dial.zero_mm + pen->setup.dial.mm_per_mm * depth_mm, done, ctx);
-		return;
-	}
-	answer_later(pen, status, status ? &err : NULL, done, ctx);
+	if (status == 0 && pen->dial && (pen->wanted || pen->starting || pen->turning || pen->looking))
+		status = err_set(&err, -EAGAIN, "a pen's dial is turned only while its power is off and it is at rest");
+	if (status == 0 && pen->dial)
+		turn_dial(pen, depth_mm, done, ctx);
+	else
+		answer_later(pen, status, status ? &err : NULL, done, ctx);
 }
 
 static void ran(void *ctx, int status, const struct err *err)
@@ -338,6 +387,9 @@ static void ran(void *ctx, int status, const struct err *err)
 	pen->starting = false;
 	pen->wanted = status == 0;
 	pen->fresh_from = pen->reads_begun;
+	if (pen->wanted && pen->dial_unsure)
+		pen->host.event(pen->host.ctx, PEN_DIAL_LOST,
+				"where the stage at the pen's dial stands was not known when it started");
 	if (done)
 		done(pen->run_ctx, status, err);
 }
@@ -347,9 +399,10 @@ static void powered_run(struct device *device, device_done_fn done, void *ctx)
 	struct powered *pen = powered_of(device);
 	struct err err;
 
-	if (pen->starting || !pen->set || pen->owes_word) {
+	if (pen->starting || !pen->set || pen->owes_word || pen->turning || pen->looking) {
 		int status = err_set(&err, -EAGAIN,
-				     pen->owes_word ? "the stop before this start is not done"
+				     pen->owes_word || pen->looking ? "the stop before this start is not done"
+				     : pen->turning                 ? "the pen's dial is being turned"
 						    : "the pen's power is to be set before it is switched on");
 		answer_later(pen, status, &err, done, ctx);
 		return;
@@ -412,6 +465,10 @@ static const char no_word[] =
 /* A newer stop asks for itself. */
 static void end_stop(struct stop *stop, int status, const struct err *err)
 {
+	if (status == 0 && stop->pen->looking && stop->pen->stop == stop) {
+		stop->off = true;
+		return;
+	}
 	if (stop->pen->stop == stop)
 		stop->pen->stop = NULL;
 	if (stop->done)
@@ -461,6 +518,33 @@ static void switched_off(void *ctx, int status, const struct err *err)
 		end_stop(stop, status, err);
 }
 
+/* With the point still open: what it says is of that. */
+static void dial_looked(void *ctx, int status, const struct err *err)
+{
+	struct powered *pen = ctx;
+	char text[200];
+
+	if (status && status != -ECANCELED) {
+		snprintf(text, sizeof(text), "behind the stop of the pen: %.150s", err->text);
+		doubt_dial(pen, text);
+	}
+	pen->looking = false;
+	if (pen->stop && pen->stop->off)
+		end_stop(pen->stop, 0, NULL);
+}
+
+/* A newer stop has come before the look that this one waits for. */
+static void give_up_waiting(struct powered *pen)
+{
+	struct stop *stop = pen->stop;
+
+	if (!stop || !stop->off)
+		return;
+	answer_later(pen, 0, NULL, stop->done, stop->ctx);
+	free(stop);
+	pen->stop = NULL;
+}
+
 /* Behind it the timer is asked for once more: it may have been disarmed since it last was. One that has tripped says nothing
  * of that. */
 static void powered_stop(struct device *device, device_done_fn done, void *ctx)
@@ -472,15 +556,20 @@ static void powered_stop(struct device *device, device_done_fn done, void *ctx)
 		*stop = (struct stop){.pen = pen, .done = done, .ctx = ctx};
 	pen->owes_word |= pen->wanted && pen->timer_ns && pen->setup.fed &&
 			  !(pen->condition & (PEN_DEADMAN_TRIPPED | PEN_TIMER_OFF));
+	bool look = pen->dial && pen->wanted && !pen->dial_unsure && !pen->looking;
 	pen->wanted = false;
-	pen->stop = stop;
+	pen->looking |= look;
 	cancel_answers(pen);
+	give_up_waiting(pen);
+	pen->stop = stop;
 	if (stop)
 		pen->verbs->off(pen->supply, switched_off, stop);
 	else /* a computer without memory must be able to stop its pen; it starts it no more where a word is owed */
 		pen->verbs->off(pen->supply, done, ctx);
 	if (pen->dial)
 		pen->setup.dial.driver->stage->halt(pen->dial);
+	if (look)
+		pen->setup.dial.driver->stage->look(pen->dial, dial_looked, pen);
 }
 
 static void powered_heartbeat(struct device *device, device_done_fn done, void *ctx)

@@ -59,6 +59,7 @@ enum pen_condition {
 	PEN_TIMER_OFF = 1 << 16,    /* its supply's timer, which is to stop it, is not armed any more */
 	PEN_RAN_ITSELF = 1 << 17,   /* set by the driver: it ran when it was opened, and must have stood still */
 	PEN_MAY_HAVE_RUN = 1 << 18, /* set by the driver: it must have stood still, and whether it did is not known */
+	PEN_DIAL_LOST = 1 << 19,    /* where its dial stands is not known any more; an event alone */
 };
 
 /* What a power supply says of the output that feeds the pen. */
@@ -109,6 +110,11 @@ enum sensor_condition {
 	SENSOR_OVERLOADED = 1 << 0, /* it may be damaged: never taken back */
 	SENSOR_HOT = 1 << 1,        /* too hot for its calibration */
 	SENSOR_FAULTY = 1 << 2,     /* its hardware failed: never taken back */
+};
+
+/* What a stage says unasked, with its events. */
+enum stage_condition {
+	STAGE_UNSURE = 1 << 0, /* where it stands is not known any more: an alarm, or it has started anew */
 };
 
 struct device_counters {
@@ -244,6 +250,10 @@ struct stage_verbs {
 
 	/* Whatever moves stops at once; the move under way fails. Calls nothing back. */
 	void (*halt)(struct device *device);
+
+	/* Says that it still rests where its last move has left it, or within 0.2 s that it does not, or is silent:
+	 * -EREMOTEIO, or an error of a verb. Not while it moves. */
+	void (*look)(struct device *device, device_done_fn done, void *ctx);
 };
 
 #define DEVICE_SITES_MAX 4

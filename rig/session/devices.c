@@ -163,6 +163,8 @@ static void on_event(void *ctx, uint32_t condition, const char *text)
 	if (device == s->pen &&
 	    (condition & PEN_TIMER_OFF)) /* behind a stop no heartbeat may come before the point ends */
 		attempt_fault(s, condition_cause(condition), text);
+	if (device == s->pen && (condition & PEN_DIAL_LOST)) /* the next attempt sets it anew */
+		attempt_device_fault(s, text);
 	if (device != s->pen)
 		sensor_event(device, condition, text);
 }

@@ -118,6 +118,17 @@ def dial_faults():
             inside_u(run.run, f"{fault} seed {seed}")
 
 
+def dial_lets_go():
+    """What happens to the stage while the pen runs makes the attempt worth nothing, said by itself or not, also at the last point."""
+    for fault, says in (("dial-restarts@12", "restarted by itself"), ("dial-restarts@15,by=0.4,mute=1", "behind the stop"), ("dial-silent@15", "behind the stop")):
+        run = powered.Run(bench="bought-1.json", plan=powered.PROVEN, faults=[fault])
+        point = 2 if "@15" in fault else 1
+        check(run.report["dut_verdict"] in ("inconclusive", "conditional_pass") and run.report["run_status"] == "complete", f"{fault}: {run.report['dut_verdict']} {run.out[-300:]}")
+        check(run.report["stop"]["verified"] and not true_values.pen_left_running(run.run), f"{fault}: the stop holds: {run.report['stop']}")
+        void = [line for line in run.out.splitlines() if line.startswith(f"point {point} of 2") and "not measured" in line and says in line]
+        check(void and "the stage" in void[0], f"{fault}: which attempt is worth nothing, and why: {run.out[-1500:]}")
+
+
 if __name__ == "__main__":
     BENCH = own()
     pens(BENCH)
@@ -125,4 +136,5 @@ if __name__ == "__main__":
     refused()
     bought()
     dial_faults()
+    dial_lets_go()
     check.end()

@@ -464,6 +464,94 @@ static void test_two_moves(void **state)
 	assert_true(done_status < 0);
 }
 
+/* At rest at -10 mm. */
+static void stand(void)
+{
+	open_ready();
+	move_to(-10);
+	home();
+	for (unsigned leg = 0; leg < 2; leg++) {
+		says("ok\r\n");
+		wait_ms(250);
+		says(leg ? "<Idle|MPos:-10.000,0.000,0.000|FS:0,0>\r\n" : "<Idle|MPos:-10.500,0.000,0.000|FS:0,0>\r\n");
+	}
+	assert_int_equal(dones, 1);
+	assert_int_equal(done_status, 0);
+	fake.read_to = fake.written_len;
+}
+
+/* It stands where the last move has left it, or says why that is not known. */
+static void test_look(void **state)
+{
+	static const struct {
+		const char *says, *why;
+	} rows[] = {
+		{"<Idle|MPos:-10.009,0.000,0.000|FS:0,0>\r\n", NULL},
+		{"<Idle|MPos:-10.011,0.000,0.000|FS:0,0>\r\n", "stands at -10.011"},
+		{"<Idle|WPos:-10.000,0.000,0.000|FS:0,0>\r\n", "stands at nan"},
+		{"<Alarm|MPos:-10.000,0.000,0.000|FS:0,0>\r\n", "locked"},
+		{"<Run|MPos:-10.000,0.000,0.000|FS:0,0>\r\n", "moves by itself"},
+		{"ALARM:1\r\n", "limit switch"},
+		{"Grbl 1.1h ['$' for help]\r\n", "restarted"},
+		{"", "not answered"},
+	};
+
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		if (i > 0) {
+			driver_grbl.close(device);
+			setup(state);
+		}
+		stand();
+		driver_grbl.stage->look(device, on_moved, NULL);
+		hears("?");
+		says(rows[i].says);
+		if (!rows[i].says[0])
+			wait_ms(400);
+		assert_int_equal(dones, 2);
+		assert_true((done_status == 0) == (rows[i].why == NULL));
+		if (rows[i].why && !strstr(done_why, rows[i].why))
+			fail_msg("it says \"%s\"", done_why);
+		fake.read_to = fake.written_len;
+		move_to(-10);
+		hears(!rows[i].why ? "G90 G21 G1 X-10.500 F600.0\n" : rows[i].says[0] ? "\x18" : "");
+	}
+}
+
+/* What it says by itself is told; the banner that it was told to write is not. */
+static void test_unasked(void **state)
+{
+	static const char *const lines[] = {"ALARM:1\r\n", "Grbl 1.1h ['$' for help]\r\n"};
+
+	for (size_t i = 0; i < sizeof(lines) / sizeof(lines[0]); i++) {
+		if (i > 0) {
+			driver_grbl.close(device);
+			setup(state);
+		}
+		stand();
+		assert_int_equal(heard.events, 0);
+		says("ok\r\n<Idle|MPos:0.000,0.000,0.000|FS:0,0>\r\n[MSG:x]\r\n");
+		assert_int_equal(heard.events, 0);
+		says(lines[i]);
+		assert_int_equal(heard.events, 1);
+		assert_int_equal(heard.conditions, STAGE_UNSURE);
+		driver_grbl.stage->look(device, on_moved, NULL);
+		says("<Idle|MPos:-10.000,0.000,0.000|FS:0,0>\r\n"); /* a number that means nothing any more */
+		assert_int_equal(done_status, -EREMOTEIO);
+		move_to(-10);
+		fake.read_to = fake.written_len - 1;
+		home();
+		driver_grbl.stage->halt(device);
+	}
+	driver_grbl.close(device);
+	setup(state);
+	open_ready();
+	move_to(-10);
+	says("Grbl 1.1h ['$' for help]\r\n");
+	driver_grbl.stage->halt(device); /* while it homes */
+	says("ALARM:6\r\nGrbl 1.1h ['$' for help]\r\n");
+	assert_int_equal(heard.events, 0);
+}
+
 static void test_settings(void **state)
 {
 	static const struct {
@@ -522,6 +610,8 @@ int main(void)
 		TEST(test_halt_before_an_answer),
 		TEST(test_halted_and_silent),
 		TEST(test_two_moves),
+		TEST(test_look),
+		TEST(test_unasked),
 		TEST(test_settings),
 		TEST(test_silent),
 	};
