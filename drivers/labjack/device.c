@@ -14,6 +14,12 @@
 
 #define GAPS_TOLD 20
 
+/* A stream whose program has died ends by itself: its connection is closed, its buffer full after a fraction of a second. */
+#define LEFT_NS       (250 * NS_PER_MS)
+#define LEFT_ASKED    5
+
+#define CAL_READS_MAX 3
+
 _Static_assert(LJ_REQUEST_MAX <= DIALOGUE_MESSAGE_MAX, "a request fits");
 
 /* Requests; value: of the plan's settings, which one. */
@@ -22,15 +28,16 @@ enum what {
 	PRODUCT,
 	FIRMWARE,
 	SERIAL,
-	DISABLE,
-	DISABLED,
+	FREE, /* it streams for nobody */
 	CAL_POINTER,
 	CAL_READ,
 	DATATYPE,
 	SET,
 	CHECK,
 	ENABLE,
-	ENABLED
+	ENABLED,
+	DISABLE,
+	DISABLED
 };
 
 struct labjack {
@@ -46,6 +53,8 @@ struct labjack {
 	unsigned settings, samples_per_packet;
 	double rate_hz; /* that it really has */
 	struct lj_curve curve[CHANNELS_MAX];
+	bool repoints; /* CAL_READ that is asked again writes the pointer first, which each read moves: then it is asked anew */
+	unsigned cal_reads;
 	struct channel channel[CHANNELS_MAX];
 
 	/* the stream's connection */
@@ -54,6 +63,7 @@ struct labjack {
 	char uri[LINK_NAME_MAX];
 	struct link *samples; /* NULL: there is none */
 	unsigned opened;      /* how often it was */
+	unsigned enables;     /* how often it was told to stream since it last said no; 0: no stream is ours to end */
 	struct lj_frames packets;
 	struct lj_stream stream;
 	struct daq_streams streams;
@@ -77,15 +87,19 @@ static const struct labjack *labjack_of_const(const struct device *device)
 /* What is written, or with words alone read. */
 static struct lj_write request_of(const struct labjack *lj, const struct dialogue_request *request, bool *ret_writes)
 {
-	*ret_writes = request->what == DISABLE || request->what == CAL_POINTER || request->what == SET ||
-		      request->what == DATATYPE || request->what == ENABLE;
+	*ret_writes = (request->what == CAL_READ && lj->repoints) || request->what == DISABLE ||
+		      request->what == CAL_POINTER || request->what == SET || request->what == DATATYPE ||
+		      request->what == ENABLE;
 	switch ((enum what)request->what) {
 	case TEST: return (struct lj_write){.address = LJ_TEST, .words = 2};
 	case PRODUCT: return (struct lj_write){.address = LJ_PRODUCT_ID, .words = 2};
 	case FIRMWARE: return (struct lj_write){.address = LJ_FIRMWARE_VERSION, .words = 2};
 	case SERIAL: return (struct lj_write){.address = LJ_SERIAL_NUMBER, .words = 2};
 	case CAL_POINTER: return (struct lj_write){.address = LJ_FLASH_POINTER, .words = 2, .bits = LJ_CAL_ADDRESS};
-	case CAL_READ: return (struct lj_write){.address = LJ_FLASH_READ, .words = 2 * LJ_CAL_WORDS};
+	case CAL_READ:
+		if (lj->repoints)
+			return (struct lj_write){.address = LJ_FLASH_POINTER, .words = 2, .bits = LJ_CAL_ADDRESS};
+		return (struct lj_write){.address = LJ_FLASH_READ, .words = 2 * LJ_CAL_WORDS};
 	case DATATYPE: return (struct lj_write){.address = LJ_DATATYPE, .words = 2};
 	case SET:
 	case CHECK: return lj->plan[(unsigned)request->value];
@@ -97,12 +111,21 @@ static size_t encode(void *device, const struct dialogue_request *request, unsig
 {
 	struct labjack *lj = device;
 	bool writes;
-	const struct lj_write what = request_of(lj, request, &writes);
 
-	(void)asked, (void)size;
+	(void)size;
+	lj->repoints = request->what == CAL_READ && asked > 0;
+	lj->cal_reads += request->what == CAL_READ && asked == 0;
+	lj->enables += request->what == ENABLE;
+	const struct lj_write what = request_of(lj, request, &writes);
 	lj->transaction++; /* asked again, it has a number of its own: an answer that comes late is nobody's */
 	return writes ? lj_encode_write(lj->transaction, &what, buffer)
 		      : lj_encode_read(lj->transaction, what.address, what.words, buffer);
+}
+
+static void pace(const void *device, const struct dialogue_request *request, struct dialogue_pace *ret)
+{
+	(void)device;
+	*ret = (struct dialogue_pace){.reply_ns = DRIVER_REPLY_NS, .rest_ns = request->what == FREE ? LEFT_NS : 0};
 }
 
 /* ---- answers ------------------------------------------------------------------------------------------------------- */
@@ -146,6 +169,16 @@ static int check_setting(struct labjack *lj, unsigned i, const struct lj_answer 
 						      : "another program sets it up, or it cannot do this");
 }
 
+/* Over a network nobody holds a device: that it streams is all that shows of another program. */
+static int check_free(uint32_t has, struct err *err)
+{
+	if (!has)
+		return 0;
+	return err_set(err, -EBUSY,
+		       "it is in use: it streams for another program, on this computer or another. Wait until that has "
+		       "ended, or end it; where none is left, take the device's power away for a moment");
+}
+
 /* What an answer to a read says of the stream: 0, or -EREMOTEIO. */
 static int check_enabled(bool wanted, uint32_t has, struct err *err)
 {
@@ -174,19 +207,24 @@ static int take_read(struct labjack *lj, const struct dialogue_request *request,
 		return 0;
 	case SERIAL: snprintf(lj->identity.serial, sizeof(lj->identity.serial), "%u", bits); return 0;
 	case CAL_READ: return take_calibration(lj, answer->data, err);
+	case FREE: return check_free(bits, err);
 	case CHECK: return check_setting(lj, (unsigned)request->value, answer, err);
 	default: return check_enabled(request->what == ENABLED, bits, err);
 	}
 }
 
 /* 0; or an error that the request ends with. One that begins or ends the stream counts by what is read behind it: asked
- * again it is refused, since it is done. The data type is no register of each firmware, and a packet's length shows it. */
+ * again it is refused, since it is done. One that begins it and is refused at once has begun nothing. The data type is no register of each firmware, and a packet's length shows it. */
 static int take_answer(struct labjack *lj, const struct dialogue_request *request, const struct lj_answer *answer,
 		       struct err *err)
 {
 	bool writes, counts_later = request->what == ENABLE || request->what == DISABLE || request->what == DATATYPE;
 	const struct lj_write asked = request_of(lj, request, &writes);
 
+	if (answer->exception && request->what == ENABLE && lj->enables == 1) {
+		lj->enables = 0;
+		return check_enabled(true, 0, err);
+	}
 	if (answer->exception && counts_later)
 		return 0;
 	if (answer->exception)
@@ -204,8 +242,14 @@ static int take_answer(struct labjack *lj, const struct dialogue_request *reques
 static void ask_next(struct labjack *lj, const struct dialogue_request *request)
 {
 	unsigned i = (unsigned)request->value;
+	struct err err;
 
-	if (request->what < SET) {
+	if (request->what == CAL_READ && lj->repoints && lj->cal_reads < CAL_READS_MAX) {
+		dialogue_ask(lj->dialogue, CAL_READ, 0);
+	} else if (request->what == CAL_READ && lj->repoints) {
+		err_set(&err, -ETIMEDOUT, "it does not tell its calibration");
+		dialogue_lose(lj->dialogue, -ETIMEDOUT, &err);
+	} else if (request->what < SET) {
 		dialogue_ask(lj->dialogue, request->what + 1, 0);
 	} else if (request->what == SET) {
 		dialogue_ask(lj->dialogue, CHECK, i);
@@ -218,6 +262,13 @@ static void ask_next(struct labjack *lj, const struct dialogue_request *request)
 				    &lj->channel[c]);
 		dialogue_ready(lj->dialogue);
 	}
+}
+
+static unsigned asked_most(const struct labjack *lj, const struct dialogue_request *request)
+{
+	if (request->what == CAL_READ && lj->cal_reads >= CAL_READS_MAX)
+		return 1;
+	return request->what == FREE ? LEFT_ASKED : request->what == ENABLE ? 1 : DIALOGUE_ASKED_MAX;
 }
 
 static void conclude(struct labjack *lj, const struct lj_answer *answer)
@@ -236,7 +287,7 @@ static void conclude(struct labjack *lj, const struct lj_answer *answer)
 		err.text[0] = '\0';
 	int status = (answer->function == 16) != writes ? -EPROTO : take_answer(lj, &request, answer, &err);
 	if (status)
-		dialogue_reject(lj->dialogue, DIALOGUE_ASKED_MAX, status, &err);
+		dialogue_reject(lj->dialogue, asked_most(lj, &request), status, &err);
 	else if (dialogue_state(lj->dialogue) == DIALOGUE_READY)
 		dialogue_answered(lj->dialogue);
 	else
@@ -359,10 +410,17 @@ static void job_ask(struct job *job)
 				.what = job->what, .value = job->setting, .done = job_done, .ctx = job});
 }
 
+static bool ends_stream(int what)
+{
+	return what == DISABLE || what == DISABLED || what == TEST;
+}
+
 static void job_end(struct job *job, int status, const struct err *err)
 {
-	if ((job->what == DISABLED || status) && job->opened == job->lj->opened)
+	if ((ends_stream(job->what) || status) && job->opened == job->lj->opened)
 		close_samples(job->lj);
+	if (job->what == DISABLED && status == 0)
+		job->lj->enables = 0;
 	if (job->done)
 		job->done(job->ctx, status, err);
 	free(job);
@@ -375,11 +433,11 @@ static void job_done(void *ctx, int status, const struct err *err)
 	struct labjack *lj = job->lj;
 	struct err lost;
 
-	if (status == 0 && !lj->samples && job->what != DISABLE && job->what != DISABLED) {
+	if (status == 0 && !lj->samples && !ends_stream(job->what)) {
 		status = -ENODEV;
 		err = (err_set(&lost, status, "the connection for its samples is closed"), &lost);
 	}
-	if (status || job->what == ENABLED || job->what == DISABLED) {
+	if (status || job->what == ENABLED || job->what == DISABLED || job->what == TEST) {
 		job_end(job, status, err);
 		return;
 	}
@@ -424,9 +482,9 @@ static void stream_start(struct device *device, device_done_fn done, void *ctx)
 static void stream_stop(struct device *device, device_done_fn done, void *ctx)
 {
 	struct labjack *lj = labjack_of(device);
-	struct job *job = new_job(device, DISABLE, done, ctx);
-	const struct dialogue_request request = {
-		.what = DISABLE, .done = job ? job_done : done, .ctx = job ? job : ctx};
+	int what = lj->enables ? DISABLE : TEST; /* a question that ends nobody's stream */
+	struct job *job = new_job(device, what, done, ctx);
+	const struct dialogue_request request = {.what = what, .done = job ? job_done : done, .ctx = job ? job : ctx};
 
 	dialogue_stop(lj->dialogue, &request);
 }
@@ -439,6 +497,7 @@ static const struct dialogue_ops speech = {
 	.waiting_max = 8,
 	.encode = encode,
 	.bytes = on_answers,
+	.pace = pace,
 };
 
 /* The samples' port lies 200 above the settings', whatever stands between. */
@@ -498,7 +557,7 @@ static void labjack_close(struct device *device)
 
 	if (!lj)
 		return;
-	dialogue_close(lj->dialogue, lj->samples && dialogue_state(lj->dialogue) == DIALOGUE_READY ? &stop : NULL);
+	dialogue_close(lj->dialogue, lj->enables && dialogue_state(lj->dialogue) == DIALOGUE_READY ? &stop : NULL);
 	close_samples(lj);
 	free(lj);
 }

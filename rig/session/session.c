@@ -611,6 +611,11 @@ static void opening(struct session *s, uint64_t now_ns)
 		refuse(s, REFUSED_DEVICE, reason);
 		return;
 	}
+	if (failed && failed->status == -EBUSY) { /* somebody else measures with it */
+		snprintf(reason, sizeof(reason), "the %s: %.400s", who, failed->err.text);
+		refuse(s, REFUSED_BUSY, reason);
+		return;
+	}
 	snprintf(reason, sizeof(reason), "the %s does not identify itself: %.400s", who,
 		 failed ? failed->err.text : silence);
 	session_end(s, RUN_DEVICE_LOST, reason);

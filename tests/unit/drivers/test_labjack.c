@@ -29,8 +29,10 @@ struct wire {
 static struct wire command, samples;
 static uint16_t reg[REGISTERS];
 static bool mute, streams, deaf;          /* deaf: what is set stays as it was */
+static unsigned writes;                   /* that were executed */
+static unsigned flash_moved;              /* by reads since the pointer was written */
 static unsigned asked, flash_at, refuses; /* refuses: a register of which every request is an exception */
-static uint8_t late[64];                  /* an answer that was kept back */
+static uint8_t late[256];                 /* an answer that was kept back */
 static size_t late_len;
 static bool keep_back;
 
@@ -81,7 +83,9 @@ static void refuse(const uint8_t *request)
 static void read_registers(const uint8_t *request, unsigned address, unsigned count)
 {
 	uint8_t frame[256] = {request[0], request[1], 0, 0, 0, (uint8_t)(3 + 2 * count), 1, 3, (uint8_t)(2 * count)};
-	unsigned from = address == LJ_FLASH_READ ? flash_at : address;
+	unsigned from = address == LJ_FLASH_READ ? flash_at + flash_moved : address;
+
+	flash_moved += address == LJ_FLASH_READ ? count : 0;
 
 	set32(LJ_STREAM_ENABLE, streams);
 	for (unsigned i = 0; i < count; i++) {
@@ -97,6 +101,8 @@ static void write_registers(const uint8_t *request, unsigned address, unsigned c
 			     1,          16,         request[8], request[9], request[10], request[11]};
 	bool enables = address == LJ_STREAM_ENABLE, on = enables && request[16];
 
+	writes++;
+	flash_moved = address == LJ_FLASH_POINTER ? 0 : flash_moved;
 	if (enables && on == streams) {
 		refuse(request);
 		return;
@@ -269,7 +275,7 @@ static int setup(void **state)
 {
 	(void)state;
 	mute = streams = deaf = keep_back = has_pending = false;
-	asked = refuses = ready = lost = dones = blocks = warm_blocks = events = 0;
+	asked = writes = flash_moved = refuses = ready = lost = dones = blocks = warm_blocks = events = 0;
 	ready_status = done_status = 1;
 	late_len = 0;
 	now_ns = NS_PER_S;
@@ -383,18 +389,9 @@ static void test_opening(void **state)
 	assert_false(streams || samples.open);
 }
 
-/* One that another program left streaming is stopped first. */
-static void test_left_streaming(void **state)
-{
-	(void)state;
-	streams = true;
-	open_ready();
-	assert_false(streams);
-}
-
 static void refused(const char *says)
 {
-	wait_ns(900 * NS_PER_MS);
+	wait_ns(1100 * NS_PER_MS);
 	assert_int_equal(ready, 1);
 	assert_true(ready_status < 0);
 	if (!strstr(why, says))
@@ -411,7 +408,7 @@ static void test_refused(void **state)
 					   "AIN2 at +-10 V are none",
 					   "AIN0 to AIN13",
 					   "reads",
-					   "does not end",
+					   "in use",
 					   "refuses to tell register 60028",
 					   "gone or silent",
 					   "refuses to set register 4100"};
@@ -440,6 +437,101 @@ static void test_refused(void **state)
 		return;
 	}
 	refused(says[row]);
+	assert_true(row != 5 || (ready_status == -EBUSY && streams && writes == 0));
+}
+
+/* Its pointer moves with each read: what is asked again is read from the same place again. */
+static void test_calibration_asked_again(void **state)
+{
+	const struct daq_setup daq = usual();
+	unsigned lost_answers = (unsigned)(uintptr_t)*state;
+
+	open_device(&daq);
+	for (unsigned i = 0; i < lost_answers; i++) {
+		for (unsigned n = 0; n < 400 && !(has_pending && pending[8] == LJ_FLASH_READ >> 8 && pending[7] == 3 &&
+						  pending[9] == (LJ_FLASH_READ & 0xFF));
+		     n++)
+			turn(1);
+		assert_true(has_pending);
+		keep_back = true;
+		turn(1);
+		assert_false(keep_back);
+	}
+	wait_ns(NS_PER_S);
+	assert_int_equal(ready, 1);
+	assert_int_equal(ready_status, lost_answers < 3 ? 0 : -ETIMEDOUT);
+	assert_true(lost_answers >= 3 || flash_moved == 2 * LJ_CAL_WORDS);
+}
+
+/* What a dead run has left ends by itself, and is waited for; it is not ended, as it may be somebody's. */
+static void test_left_streaming(void **state)
+{
+	const struct daq_setup daq = usual();
+
+	(void)state;
+	streams = true;
+	open_device(&daq);
+	wait_ns(600 * NS_PER_MS);
+	assert_int_equal(ready, 0);
+	assert_true(streams && writes == 0);
+	streams = false;
+	wait_ns(300 * NS_PER_MS);
+	assert_int_equal(ready, 1);
+	assert_int_equal(ready_status, 0);
+}
+
+/* Two that open it at once: who begins second does not, and ends nothing, whatever follows. */
+static void test_somebody_elses_stream(void **state)
+{
+	(void)state;
+	for (unsigned how = 0; how < 3; how++) {
+		if (how > 0)
+			setup(state);
+		open_ready();
+		streams = true;
+		if (how < 2) {
+			device->driver->stream->start(device, on_done, NULL);
+			samples.link.connecting = false;
+			wait_ns(10 * NS_PER_MS);
+			assert_int_equal(dones, 1);
+			assert_int_equal(done_status, -EREMOTEIO);
+			assert_non_null(strstr(why, "does not begin"));
+			assert_false(samples.open);
+		}
+		if (how > 0) {
+			dones = 0;
+			device->driver->stream->stop(device, on_done, NULL);
+			wait_ns(10 * NS_PER_MS);
+			assert_int_equal(dones, 1);
+			assert_int_equal(done_status, 0);
+		}
+		teardown(state);
+		assert_false(has_pending);
+		assert_true(streams);
+	}
+}
+
+/* One of its own is ended, also where it was begun twice, and when it is closed. */
+static void test_own_stream(void **state)
+{
+	(void)state;
+	open_ready();
+	start();
+	start();
+	device->driver->stream->stop(device, on_done, NULL);
+	wait_ns(10 * NS_PER_MS);
+	assert_true(dones == 1 && done_status == 0 && !streams);
+	dones = 0;
+	start();
+	deaf = true;
+	device->driver->stream->stop(device, on_done, NULL);
+	wait_ns(10 * NS_PER_MS);
+	assert_int_equal(done_status, -EREMOTEIO);
+	assert_non_null(strstr(why, "does not end"));
+	deaf = false;
+	teardown(state);
+	assert_true(has_pending && pending[9] == (LJ_STREAM_ENABLE & 0xFF) && pending[16] == 0);
+	has_pending = false;
 }
 
 /* An answer that comes late is not taken for that to the next question, which is a read of as many registers. */
@@ -753,6 +845,10 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(test_opening),
 		TEST(test_left_streaming),
+		{"calibration asked again", test_calibration_asked_again, setup_row, teardown, (void *)1},
+		{"calibration never told", test_calibration_asked_again, setup_row, teardown, (void *)3},
+		TEST(test_somebody_elses_stream),
+		TEST(test_own_stream),
 		REFUSED("refused: test register", 0),
 		REFUSED("refused: product", 1),
 		REFUSED("refused: calibration", 2),
