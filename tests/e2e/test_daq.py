@@ -93,8 +93,8 @@ def refused():
 
 
 def bought():
-    """The whole bench, with an operator at the dial, and with a stage there."""
-    for bench, by in (("bought-daq.json", "asked"), ("bought-1.json", "set")):
+    """The whole bench, with an operator at the dial, with a stage there, and with a relay in the supply's place."""
+    for bench, by in (("bought-daq.json", "asked"), ("bought-1.json", "set"), ("bought-2.json", "asked")):
         for dut, verdict in (("PEN-GOOD-01", "pass"), ("PEN-SHALLOW-01", "fail")):
             run = powered.Run(bench=bench, dut=dut, plan=powered.PROVEN)
             check(run.report["dut_verdict"] == verdict, f"{bench}, {dut}: {run.report['dut_verdict']}: {run.out[-300:]}")
