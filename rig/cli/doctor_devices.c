@@ -351,7 +351,7 @@ static void look_at(const struct doctor *doctor, const struct bench_device *benc
 		return;
 	if (look.present)
 		look_from_outside(&look);
-	else if (!link_uri_is_source(link_table, look.uri))
+	else if (link_uri_is_listed(link_table, look.uri))
 		tell_absent(&look);
 	if (open && !look.faulty)
 		ask_who_it_is(&look);

@@ -72,6 +72,15 @@ bool link_uri_names(const char *uri, const char *scheme, const struct link_ident
 	return link_by_id_of(id->node, by_id, sizeof(by_id)) == 0 && strcmp(by_id, name.text) == 0;
 }
 
+bool link_uri_is_listed(const struct link_ops *const *table, const char *uri)
+{
+	const struct link_ops *ops;
+	const char *rest;
+	struct err ignored;
+
+	return find_ops(table, uri, &ops, &rest, &ignored) == 0 && !ops->source && !ops->unlisted;
+}
+
 bool link_uri_is_source(const struct link_ops *const *table, const char *uri)
 {
 	const struct link_ops *ops;

@@ -136,6 +136,7 @@ struct link_ops {
 	const char *name;
 	const char *scheme; /* of the URIs that it opens */
 	bool source;        /* bytes only come: nobody can be asked over it */
+	bool unlisted;      /* list() tells of none, whatever is there */
 	bool midway;        /* what comes first may have begun before: half a line, half a sample */
 	bool unlisted;      /* list() names none: whether a device is there shows when it is opened */
 
@@ -219,6 +220,9 @@ int link_uri_check(const struct link_ops *const *table, const char *uri, struct 
 
 /* Whether this name stands for the device, as a scheme's list() told of it. */
 bool link_uri_names(const char *uri, const char *scheme, const struct link_identity *id);
+
+/* Whether list() would tell of the device if it were there. */
+bool link_uri_is_listed(const struct link_ops *const *table, const char *uri);
 
 /* Whether it is a link from which bytes only come. */
 bool link_uri_is_source(const struct link_ops *const *table, const char *uri);

@@ -330,4 +330,5 @@ const struct link_ops link_tcp = {
 	.identity = tcp_identity,
 	.counters = tcp_counters,
 	.list = tcp_list,
+	.unlisted = true,
 };

@@ -368,6 +368,17 @@ static void holder_is_found_by_its_lock(void **state)
 	close(done[0]);
 }
 
+/* What no list can show is not missing because no list has it. */
+static void some_links_are_in_no_list(void **state)
+{
+	(void)state;
+	assert_true(link_uri_is_listed(link_table, "serial:0403:6001:A5"));
+	assert_true(link_uri_is_listed(link_table, "usb:1209:0001:PEN-1"));
+	assert_false(link_uri_is_listed(link_table, "tcp:192.0.2.7"));
+	assert_false(link_uri_is_listed(link_table, "file:/tmp/samples"));
+	assert_false(link_uri_is_listed(link_table, "smoke:signals"));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -376,6 +387,7 @@ int main(void)
 		cmocka_unit_test(overlong_names_are_refused),
 		cmocka_unit_test(names_match_identities),
 		cmocka_unit_test(scheme_chooses_the_link),
+		cmocka_unit_test(some_links_are_in_no_list),
 		cmocka_unit_test(settings_are_completed),
 		cmocka_unit_test(settings_are_checked),
 		cmocka_unit_test(usb_has_no_settings),
