@@ -390,7 +390,7 @@ static void looked(void *ctx, int status, const struct err *err)
 	struct glance *glance = ctx;
 	struct grbl *grbl = glance->grbl;
 	const struct grbl_said *report = &grbl->report;
-	double at_mm = report->has_position ? report->position_mm[grbl->setup.axis - 'X'] : NAN;
+	double at_mm = report->has_position ? report->position_mm[grbl->setup.axis - 'X'] : (double)NAN;
 	struct err moved;
 
 	if (status == 0 && !grbl->homed)
