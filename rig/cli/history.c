@@ -524,7 +524,7 @@ const struct command command_history = {
 		"not known there (penrig benches: outbox).\n\n"
 		"The exit code is 0 shown, 2 wrong usage, 6 the history cannot be read or written, or a run file was "
 		"left out, could not be judged again, or the server is not reached; 9 with --impact: a verdict "
-		"changes.",
+		"changes; 3 with --impact: no run rests on what its file names.",
 	.example = "  penrig history --device LC-2001 --since 2026-03-01 --results\n"
 		   "  penrig history --impact LC-2001-corrected.json --since 2026-03-01\n"
 		   "  penrig history --units --lot L7\n"

@@ -50,9 +50,15 @@ struct row { /* one run */
 	struct verdicts *verdict; /* the run's own first */
 };
 
+struct known { /* of the devices and phantoms of a history */
+	char serial[48], certificate[64];
+};
+
 struct impact_walk {
 	const struct impact_request *request;
-	const struct correction *correction;
+	struct correction *correction;
+	struct known *known;
+	unsigned known_count, known_room;
 	struct row *row;
 	unsigned rows, room, of[STATES];
 	struct err *err;
@@ -89,6 +95,27 @@ static int on_run(void *ctx, const struct history_run *run)
 	snprintf(row->dut, sizeof(row->dut), "%s", run->dut);
 	snprintf(row->plan, sizeof(row->plan), "%s", run->plan);
 	snprintf(row->started, sizeof(row->started), "%s", run->started);
+	return 0;
+}
+
+static int on_device(void *ctx, const struct history_device *device)
+{
+	struct impact_walk *w = ctx;
+	struct known *known;
+
+	for (unsigned i = 0; i < w->known_count; i++)
+		if (strcmp(w->known[i].serial, device->serial) == 0 &&
+		    strcmp(w->known[i].certificate, device->certificate) == 0)
+			return 0;
+	known = grow((void **)&w->known, w->known_count, &w->known_room, sizeof(*known));
+	if (!known)
+		return err_set(w->err, -ENOMEM, "out of memory");
+	w->known_count++;
+	snprintf(known->serial, sizeof(known->serial), "%s", device->serial);
+	snprintf(known->certificate, sizeof(known->certificate), "%s", device->certificate);
+	if (strcmp(device->serial, w->correction->serial) == 0 && *device->certificate &&
+	    correction_add_earlier(w->correction, device->certificate) < 0)
+		return err_set(w->err, -ENOMEM, "out of memory");
 	return 0;
 }
 
@@ -392,19 +419,38 @@ static void go_through(struct impact_walk *w)
 
 static int look(struct history *history, struct impact_walk *w, struct err *err)
 {
+	const struct history_filter every = {.count = 0};
 	struct history_filter filter = w->request->filter;
 
-	if (filter.count == HISTORY_FILTERS_MAX)
-		return err_set(err, -E2BIG, "more than %d conditions at once", HISTORY_FILTERS_MAX - 1);
-	filter.item[filter.count].field = BY_DEVICE;
+	if (filter.count + 2 > HISTORY_FILTERS_MAX)
+		return err_set(err, -E2BIG, "more than %d conditions at once", HISTORY_FILTERS_MAX - 2);
+	filter.item[filter.count].field = BY_SENSOR;
 	filter.item[filter.count++].value = w->correction->serial;
-	return history_each_run(history, &filter, ORDER_TIME, on_run, w, err);
+	if (*w->correction->replaces) {
+		filter.item[filter.count].field = BY_SENSOR;
+		filter.item[filter.count++].value = w->correction->replaces;
+	}
+	int rc = history_each_device(history, &every, on_device, w, err);
+	return rc ? rc : history_each_run(history, &filter, ORDER_TIME, on_run, w, err);
+}
+
+/* A serial number or certificate that is written otherwise there looks like one on which nothing rests. */
+static int nothing_rests(const struct impact_walk *w)
+{
+	cli_error(0, "no run that was asked for rests on %s%s%s: nothing was judged again. The history knows:",
+		  w->correction->serial, *w->correction->replaces ? " by certificate " : "", w->correction->replaces);
+	for (unsigned i = 0; i < w->known_count; i++)
+		if (*w->known[i].serial || *w->known[i].certificate)
+			cli_error(0, "  %s, certificate %s", *w->known[i].serial ? w->known[i].serial : "-",
+				  *w->known[i].certificate ? w->known[i].certificate : "-");
+	return EXIT_INCONCLUSIVE;
 }
 
 static int answer(struct impact_walk *w)
 {
 	struct err err = {""};
 	bool people = !w->request->json && !w->request->csv;
+	unsigned concerned = 0;
 	int code = EXIT_PASS;
 
 	if (people)
@@ -417,9 +463,11 @@ static int answer(struct impact_walk *w)
 	else if (print_json(w, &err) < 0)
 		return cli_error(EXIT_INTERNAL, "%s", err.text);
 	for (unsigned i = 0; i < STATES; i++) /* the last one weighs most: then not all is known */
-		if (w->of[i])
+		if (w->of[i]) {
 			code = states[i].code;
-	return code;
+			concerned += w->of[i];
+		}
+	return concerned ? code : nothing_rests(w);
 }
 
 int history_impact(struct history *history, const struct impact_request *request)
@@ -439,6 +487,7 @@ int history_impact(struct history *history, const struct impact_request *request
 		free(w.row[i].verdict);
 	}
 	free(w.row);
+	free(w.known);
 	correction_free(correction);
 	return code;
 }

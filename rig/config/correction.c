@@ -2,6 +2,7 @@
 #include "rig/config/correction.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -127,9 +128,32 @@ int correction_read(const char *path, struct correction **ret, struct err *err)
 	return rc;
 }
 
+int correction_add_earlier(struct correction *c, const char *certificate)
+{
+	void *more = realloc(c->earlier_certificate, (c->earlier + 1) * sizeof(*c->earlier_certificate));
+
+	if (!more)
+		return -ENOMEM;
+	c->earlier_certificate = more;
+	snprintf(c->earlier_certificate[c->earlier++], sizeof(*c->earlier_certificate), "%s", certificate);
+	return 0;
+}
+
+bool correction_is_of(const struct correction *c, const char *certificate)
+{
+	if (!*certificate || *c->replaces)
+		return *certificate && strcmp(c->replaces, certificate) == 0;
+	for (unsigned i = 0; i < c->earlier; i++)
+		if (strcmp(c->earlier_certificate[i], certificate) == 0)
+			return true;
+	return false;
+}
+
 void correction_free(struct correction *c)
 {
 	if (c)
 		phantom_release(&c->phantom);
+	if (c)
+		free(c->earlier_certificate);
 	free(c);
 }

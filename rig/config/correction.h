@@ -23,10 +23,17 @@ struct correction {
 	struct phantom phantom; /* of_phantom: its file as it should have been */
 	struct correction_gain force, displacement;
 	struct correction_offset temperature;
+	unsigned earlier; /* see correction_add_earlier() */
+	char (*earlier_certificate)[64];
 };
 
 /* -EINVAL with file:line:column, -errno of the file. */
 int correction_read(const char *path, struct correction **ret, struct err *err);
+/* The device had this certificate once. Where nothing is said to be replaced, what was calibrated with it under one of these rests
+ * on it. -ENOMEM. */
+int correction_add_earlier(struct correction *correction, const char *certificate);
+/* Whether what was calibrated by a device with this certificate rests on what is corrected. */
+bool correction_is_of(const struct correction *correction, const char *certificate);
 void correction_free(struct correction *correction); /* NULL is fine */
 
 #endif

@@ -50,9 +50,11 @@ enum history_field { /* by what runs are chosen */
 		     BY_STATUS,
 		     BY_DEVICE,      /* serial number of any device or phantom of its bench */
 		     BY_CERTIFICATE, /* of a calibration of any of them */
-		     BY_ATTRIBUTE,   /* "KEY=VALUE" */
-		     BY_SINCE,       /* started then or later: a UTC date or time, YYYY-MM-DD[THH:MM:SS] */
-		     BY_UNTIL,       /* started then or before, that whole day or second */
+		     BY_SENSOR, /* its serial number, exactly, or of its certificates one: also where a phantom was calibrated
+				 * with it */
+		     BY_ATTRIBUTE, /* "KEY=VALUE" */
+		     BY_SINCE,     /* started then or later: a UTC date or time, YYYY-MM-DD[THH:MM:SS] */
+		     BY_UNTIL,     /* started then or before, that whole day or second */
 		     BY_NAME
 };
 /* `*` stands for any letters, `?` for any one. Several values of one field: any of them; of several fields: all. But

@@ -194,8 +194,8 @@ static int put_run(struct put *put)
 /* ---- what it stood on ---------------------------------------------------------------------------------------------- */
 
 #define DEVICE_SQL                                                                                                     \
-	"INSERT INTO device(run, number, role, driver, model, serial, firmware, certificate, due)"                     \
-	" VALUES(?,?,?,?,?,?,?,?,?)"
+	"INSERT INTO device(run, number, role, driver, model, serial, firmware, certificate, due, sensor_certificate)" \
+	" VALUES(?,?,?,?,?,?,?,?,?,?)"
 
 /* As it was; NULL: it cannot be read any more. */
 static struct bench *bench_of(const struct record *r)
@@ -240,15 +240,16 @@ static int put_devices(struct put *put)
 					     serial,
 					     d->identity.firmware,
 					     d->calibration.certificate,
-					     d->calibration.due};
-		rc = insert_once(put->db, DEVICE_SQL, put->run, i, texts, 7, put->err);
+					     d->calibration.due,
+					     ""};
+		rc = insert_once(put->db, DEVICE_SQL, put->run, i, texts, 8, put->err);
 	}
 	return rc;
 }
 
 static const char *text_at(const struct json *object, const char *key)
 {
-	const struct json *node = json_get(object, key);
+	const struct json *node = object ? json_get(object, key) : NULL;
 
 	return node && json_kind(node) == JSON_STRING ? json_string(node) : "";
 }
@@ -261,15 +262,17 @@ static int put_phantom(struct put *put, const struct record_file *file, int64_t 
 
 	if (!file->text || json_parse(file->path, file->text, file->len, &doc, NULL) < 0)
 		return 0;
-	const struct json *root = json_root(doc), *calibration = json_get(root, "calibration");
+	const struct json *root = json_root(doc), *calibration = json_get(root, "calibration"),
+			  *conditions = json_get(root, "conditions");
 	const char *const texts[] = {"phantom",
 				     "",
 				     text_at(root, "material"),
 				     text_at(root, "serial"),
 				     "",
 				     text_at(calibration, "certificate"),
-				     text_at(calibration, "due")};
-	int rc = insert_once(put->db, DEVICE_SQL, put->run, number, texts, 7, put->err);
+				     text_at(calibration, "due"),
+				     text_at(conditions, "sensor_certificate")};
+	int rc = insert_once(put->db, DEVICE_SQL, put->run, number, texts, 8, put->err);
 	json_doc_free(doc);
 	return rc;
 }

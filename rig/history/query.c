@@ -31,6 +31,11 @@ static const struct field_row field_table[] = {
 	[BY_STATUS] = {.before = "run.status "},
 	[BY_DEVICE] = {.before = "run.id IN (SELECT run FROM device WHERE serial ", .behind = ")"},
 	[BY_CERTIFICATE] = {.before = "run.id IN (SELECT run FROM device WHERE certificate ", .behind = ")"},
+	[BY_SENSOR] = {.before = "run.id IN (WITH wanted(word) AS (SELECT ",
+		       .behind = ") SELECT run FROM device, wanted WHERE serial = word OR (sensor_certificate <> '' AND"
+				 " (sensor_certificate = word OR sensor_certificate IN (SELECT certificate FROM device"
+				 " WHERE serial = word))))",
+		       .comparison = "?"},
 	[BY_ATTRIBUTE] = {.before = "run.id IN (SELECT run FROM attribute WHERE key || '=' || value ",
 			  .behind = ")",
 			  .every = true},

@@ -20,7 +20,8 @@ static const char schema_sql[] =
 	" UNIQUE(name, started, host, head, verdict));"
 	"CREATE TABLE device(run INTEGER NOT NULL REFERENCES run(id) ON DELETE CASCADE, number INTEGER NOT NULL,"
 	" role TEXT NOT NULL, driver TEXT NOT NULL, model TEXT NOT NULL, serial TEXT NOT NULL, firmware TEXT NOT NULL,"
-	" certificate TEXT NOT NULL, due TEXT NOT NULL, PRIMARY KEY(run, number)) WITHOUT ROWID;"
+	" certificate TEXT NOT NULL, due TEXT NOT NULL, sensor_certificate TEXT NOT NULL DEFAULT '', PRIMARY KEY(run, "
+	"number)) WITHOUT ROWID;"
 	"CREATE TABLE attribute(run INTEGER NOT NULL REFERENCES run(id) ON DELETE CASCADE, key TEXT NOT NULL,"
 	" value TEXT NOT NULL, PRIMARY KEY(run, key)) WITHOUT ROWID;"
 	"CREATE TABLE disposition(run INTEGER NOT NULL REFERENCES run(id) ON DELETE CASCADE, number INTEGER NOT NULL,"
@@ -41,12 +42,13 @@ static const char schema_sql[] =
 	"CREATE INDEX run_by_recording ON run(recording, dut) WHERE recording <> '';"
 	"CREATE INDEX device_by_serial ON device(serial);"
 	"CREATE INDEX device_by_certificate ON device(certificate);"
+	"CREATE INDEX device_by_sensor ON device(sensor_certificate) WHERE sensor_certificate <> '';"
 	"CREATE INDEX attribute_by_value ON attribute(key, value);"
 	"CREATE INDEX result_by_run ON result(run);";
 
 const struct kept_format history_format = {
 	.application_id = HISTORY_APPLICATION_ID,
-	.version = 4,
+	.version = 5,
 	.what = "history",
 	.option = "--history",
 	.anew = "penrig history --rebuild FOLDER..., from the run files there,",

@@ -93,6 +93,15 @@ static void correct_device(const struct correction *c, struct record *record, st
 	date_as_far(&c->calibration, record, entry->calibration.date);
 }
 
+static bool is_meant(const struct correction *c, const struct bench *bench, const struct record_device *device)
+{
+	const struct bench_device *entry = record_bench_device(device, bench);
+	const char *own = device->identity.serial; /* the sensor of a recording says none */
+
+	return strcmp(*own || !entry ? own : entry->serial, c->serial) == 0 &&
+	       (!*c->replaces || strcmp(device->calibration.certificate, c->replaces) == 0);
+}
+
 static bool correct_devices(const struct correction *c, struct record *record, struct bench *bench)
 {
 	bool concerned = false;
@@ -100,9 +109,7 @@ static bool correct_devices(const struct correction *c, struct record *record, s
 	for (unsigned i = 0; i < record->devices; i++) {
 		struct record_device *device = &record->device[i];
 		struct bench_device *entry = entry_of(bench, device);
-		const char *own = device->identity.serial; /* the sensor of a recording says none */
-		if (strcmp(*own || !entry ? own : entry->serial, c->serial) != 0 ||
-		    (*c->replaces && strcmp(device->calibration.certificate, c->replaces) != 0))
+		if (!is_meant(c, bench, device))
 			continue;
 		correct_device(c, record, device, entry, bench);
 		concerned = true;
@@ -116,6 +123,36 @@ static bool struck(const struct record *record, unsigned phantom)
 		if (record->point[i].plan.phantom == (int)phantom)
 			return true;
 	return false;
+}
+
+/* Its load sensor is the corrected one, and has this certificate: see correct_curves(). */
+static bool measured_with(const struct correction *c, const struct record *record, const struct bench *bench,
+			  const char *certificate)
+{
+	for (unsigned i = 0; i < record->devices; i++)
+		if (is_meant(c, bench, &record->device[i]) &&
+		    strcmp(record->device[i].role, role_row(ROLE_LOAD_SENSOR)->name) == 0 &&
+		    strcmp(record->device[i].calibration.certificate, certificate) == 0)
+			return true;
+	return false;
+}
+
+/* A phantom that the sensor calibrated while it was wrong, struck where another one measures, or the same with another certificate.
+ * By how much its curves are off, and how well they are known then, its calibration anew says, and nothing here. */
+static int check_phantoms(const struct correction *c, const struct record *record, const struct bench *bench,
+			  struct err *err)
+{
+	for (unsigned i = 0; i < bench->phantoms && c->force.there; i++) {
+		const char *certificate = bench->phantom[i].conditions.sensor_certificate;
+		if (struck(record, i) && correction_is_of(c, certificate) &&
+		    !measured_with(c, record, bench, certificate))
+			return err_set(
+				err, -EINVAL,
+				"its phantom %s was calibrated with %s by certificate %s: calibrate it again, and "
+				"give its new file to --impact",
+				bench->phantom[i].serial, c->serial, certificate);
+	}
+	return 0;
 }
 
 static bool correct_phantom(const struct correction *c, const struct record *record, struct bench *bench)
@@ -143,8 +180,9 @@ int impact_correct(const struct correction *c, struct record *record, struct rep
 {
 	*ret_concerned =
 		c->of_phantom ? correct_phantom(c, record, inputs->bench) : correct_devices(c, record, inputs->bench);
-	if (!*ret_concerned)
-		return 0;
+	int rc = c->of_phantom ? 0 : check_phantoms(c, record, inputs->bench, err);
+	if (rc || !*ret_concerned)
+		return rc;
 	free(inputs->points);
 	inputs->points = NULL;
 	return plan_expand(inputs->plan, inputs->bench, &inputs->points, &inputs->point_count, err);

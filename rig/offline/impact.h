@@ -8,7 +8,8 @@
 
 /* Puts the correction into a run's inputs: scales of the device's channels and uncertainties, or the phantom's curves. A phantom
  * that was calibrated with the very sensor under the very certificate has its forces corrected as well: there the error cancels,
- * as it did in the run. *ret_concerned: the run rests on it. -EINVAL: the plan goes where the corrected phantom has no curve. */
+ * as it did in the run. *ret_concerned: the run rests on it. -EINVAL: the plan goes where the corrected phantom has no curve, or a phantom
+ * that was struck was calibrated with the sensor, and another one measured. */
 struct replay_inputs;
 int impact_correct(const struct correction *correction, struct record *record, struct replay_inputs *inputs,
 		   bool *ret_concerned, struct err *err);

@@ -6,6 +6,7 @@ import io
 import json
 import re
 import shutil
+import sqlite3
 import tempfile
 from pathlib import Path
 
@@ -49,6 +50,12 @@ def digests(folder):
     return {p.name: hashlib.sha256(p.read_bytes()).hexdigest() for p in sorted(Path(folder).iterdir())}
 
 
+def forget(place, name):
+    with sqlite3.connect(place.folder / "state/history") as db:
+        db.execute("PRAGMA foreign_keys = ON")
+        db.execute("DELETE FROM run WHERE name = ?", (name,))
+
+
 def limits(place, lower, upper):
     path = place.folder / "wide.json"
     path.write_text(json.dumps({"kind": "penrig/limits/1", "name": "wide", "limits": [{"measurand": "depth_mm", "unit": "mm", "lower": lower, "upper": upper}]}))
@@ -90,8 +97,9 @@ def test_sensor(check, place):
     code, report = place.json(wrong, "--since", "2026-06-03")
     check(code == 9 and [r["run"] for r in report["runs"]] == ["deep", "again"], f"of some: {report}")
     check(digests(place.folder / "out") == before, "nothing is written")
-    code, report = place.json(place.write(**WRONG, replaces="ANOTHER"))
-    check(code == 0 and report["runs"] == [], f"another certificate was not the wrong one: {report}")
+    for keys in ({"replaces": "ANOTHER"}, {"replaces": "VB-LC-2001-a"}, {"serial": "LC2001"}):
+        done = place.impact(place.write(**{**WRONG, **keys}), "--json")
+        check(done.returncode == 3 and json.loads(done.stdout)["runs"] == [] and "LC-2001, certificate VB-LC-2001-A" in done.stderr, f"that nothing rests on it is no answer: {keys} {done.returncode} {done.stderr}")
     code, report = place.json(place.write(**WRONG, replaces="VB-LC-2001-A"))
     check(code == 9 and len(report["runs"]) == 3, f"this one was: {code}")
     code, report = place.json(place.write(force={"gain": 1, "u_rel": 0.19}))
@@ -106,7 +114,7 @@ def test_phantom(check, place, by_sensor):
     turned = next(r for r in report["runs"] if r["run"] == "good")["turned"][0]
     check(code == 9 and abs(turned["is"]["value"] / by_sensor - 1) < 1e-6, f"as by the sensor: {turned} {by_sensor}")
     code, report = place.json(scaled(place, 1, serial="SIL-SOFT-01"))
-    check(code == 0 and report["runs"] == [], f"a phantom that lay beside: {report}")
+    check(code == 3 and report["runs"] == [], f"a phantom that lay beside: {report}")
     # one that this very sensor calibrated while it was wrong: the error cancels
     own = scaled(place, 1, conditions={"bench": "b", "sensor_certificate": "VB-LC-2001-A", "pen": "P", "run": "r", "software": "penrig", "u_stage_mm": 0.002, "repeats": 2})
     bench = place.folder / "own.json"
@@ -115,6 +123,17 @@ def test_phantom(check, place, by_sensor):
     code, report = place.json(place.write(force={"gain": 1.4, "u_rel": 0.001}))
     run = next(r for r in report["runs"] if r["run"] == "cancels")
     check(run["state"] == "same" and not run["turned"], f"it cancels: {run}")
+    other = place.folder / "other.json"
+    text = bench.read_text()
+    other.write_text(text.replace("LC-2001", "LC-2002"))
+    place.run("through", bench=other)
+    for keys in ({}, {"replaces": "VB-LC-2001-A"}):
+        code, report = place.json(place.write(force={"gain": 1.4, "u_rel": 0.001}, **keys))
+        run = next((r for r in report["runs"] if r["run"] == "through"), {"state": "not looked at"})
+        check(code == 6 and run["state"] == "not_judged" and "SIL-STD-01 was calibrated with LC-2001" in run["reason"], f"another sensor, the phantom by the wrong one: {code} {run}")
+    code, report = place.json(place.write(force={"gain": 1.4, "u_rel": 0.001}, replaces="VB-LC-2001-0"))
+    check(code == 3, f"a certificate that the phantom does not name: {code} {report}")
+    forget(place, "through")
     short = json.loads(own.read_text())
     for curve in short["curves"]:
         keep = sum(d <= 0.9 for d in curve["depth_mm"])
