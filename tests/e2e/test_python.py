@@ -1,7 +1,9 @@
 """pytest and labgrid as others run them, with the package as pip makes it from the source tree: a pen that failed fails the test, and so does one of which nothing is known."""
 import importlib.util
+import json
 import os
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -9,6 +11,7 @@ import xml.etree.ElementTree as xml
 from pathlib import Path
 
 import rig
+from fleet import until
 
 WORLD = """#!/bin/sh
 # The pen that lies there is the one that is asked for, but for FAULT.
@@ -130,6 +133,46 @@ def the_lock(check, w):
         check(result.passed == passed, f"{report}, exit code {code}: {result.passed}")
 
 
+SLOW = "import signal, sys, time; got = []; signal.signal(signal.SIGTERM, lambda *a: got.append(1)); open(sys.argv[1], 'w').close()\nwhile not got: time.sleep(0.01)\ntime.sleep(0.6)\nopen(sys.argv[1], 'w').write(str(len(got)))"
+CALLER = """
+import signal, sys, penrig_bench
+class TimeLimit(Exception):
+    pass
+def over(*_):
+    raise TimeLimit
+signal.signal(signal.SIGALRM, over)
+try:
+    penrig_bench._run([sys.executable, "-c", {slow!r}, {mark!r}], "P", {folder!r})
+except (KeyboardInterrupt, TimeLimit) as e:
+    print(type(e).__name__)
+"""
+
+
+def interrupted(check, w):
+    """Ctrl-C and a test's time limit ask penrig to end, once, and wait for it."""
+    for number, name in ((signal.SIGINT, "KeyboardInterrupt"), (signal.SIGALRM, "TimeLimit")):
+        mark = w.folder / name
+        caller = subprocess.Popen([sys.executable, "-c", CALLER.format(slow=SLOW, mark=str(mark), folder=str(w.folder))], env={**os.environ, "PYTHONPATH": str(w.site)}, stdout=subprocess.PIPE, text=True,
+                                  start_new_session=True)
+        until("the program", mark.exists)
+        os.killpg(caller.pid, number)
+        said = caller.communicate()[0]
+        check(said == name + "\n" and mark.read_text() == "1", f"{name}: {said!r}, asked {mark.read_text() or 'and killed'}")
+
+
+def several_sessions(check, w):
+    """A run that went on after a replug is one run: the report that names the others speaks for it."""
+    import penrig_bench
+    one, two = {"name": "one", "dut_verdict": "inconclusive", "dut": "P", "run_status": "device_lost"}, {"name": "one-2", "dut_verdict": "pass", "dut": "P", "run_status": "complete", "sessions": [{"name": "one"}]}
+    for reports, passed in (([one, two], True), ([one, {**two, "sessions": [{"name": "other"}]}], False), ([one], False), ([two, {**two, "name": "x"}], False)):
+        folder = Path(tempfile.mkdtemp(dir=w.folder))
+        for report in reports:
+            (folder / f"{report['name']}.report.json").write_text(json.dumps(report))
+            (folder / f"{report['name']}.penrig").touch()
+        result = penrig_bench.Result(0, "P", folder, "")
+        check(result.passed == passed and (not passed or result.run_file.name == "one-2.penrig"), f"{[r['name'] for r in reports]}: {result.verdict} {result.run_file}")
+
+
 def with_labgrid(check, w):
     config = w.folder / "env.yaml"
     config.write_text(f"targets:\n  main:\n    resources:\n      PenrigBench:\n        file: {w.bench}\n        command: [{w.world}]\n    drivers:\n      PenrigDriver: {{}}\n"
@@ -149,6 +192,8 @@ def main():
         if check(done.returncode == 0, f"pip: {done.stderr[-1500:]}"):
             with_pytest(check, w)
             the_lock(check, w)
+            interrupted(check, w)
+            several_sessions(check, w)
             if importlib.util.find_spec("labgrid"):
                 with_labgrid(check, w)
             else:

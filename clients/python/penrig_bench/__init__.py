@@ -27,9 +27,8 @@ class Result:
 
     def __init__(self, exit_code, dut, folder, said):
         self.exit_code, self.dut, self.folder, self.said = exit_code, dut, Path(folder), said
-        reports = sorted(self.folder.glob("*.report.json"))
-        files = sorted(self.folder.glob("*.penrig"))
-        self.report = json.loads(reports[0].read_text()) if len(reports) == 1 else None
+        self.report = _last([json.loads(path.read_text()) for path in sorted(self.folder.glob("*.report.json"))])
+        files = [path for path in sorted(self.folder.glob("*.penrig")) if not self.report or path.name == f"{self.report['name']}.penrig"]
         self.run_file = files[0] if len(files) == 1 else None
 
     @property
@@ -45,10 +44,41 @@ class Result:
         return f"{self.dut}: exit code {self.exit_code} ({MEANING.get(self.exit_code, 'ended otherwise')}), verdict {self.verdict}: {why}; {self.folder}"
 
 
+def _last(reports):
+    """Of a run that went on after a device had been unplugged each session has its report: the one that names all the others speaks for them. None: there is no such one."""
+    last = [r for r in reports if {r["name"], *(s["name"] for s in r.get("sessions") or ())} >= {other["name"] for other in reports}]
+    return last[0] if len(last) == 1 else None
+
+
+def _end(child):
+    """A signal or a test's time limit came in between: penrig stops the pen and writes its files, however long that takes. It is asked once, and never killed."""
+    child.terminate()
+    while True:
+        try:
+            child.wait()
+            return
+        except BaseException:  # as impatient as one may be: a pen is under way  # pylint: disable=broad-exception-caught
+            continue
+
+
+def _call(argv):
+    """As subprocess.run(), which would kill penrig when an exception comes in between. Returns exit code and what was said. Out of
+    reach of the terminal's Ctrl-C: a second signal would have penrig skip its saving."""
+    with tempfile.TemporaryFile("w+", errors="replace") as said:
+        child = subprocess.Popen(argv, stdin=subprocess.DEVNULL, stdout=said, stderr=subprocess.STDOUT, start_new_session=True)  # pylint: disable=consider-using-with
+        try:
+            child.wait()
+        except BaseException:
+            _end(child)
+            raise
+        said.seek(0)
+        return child.returncode, said.read()
+
+
 def _run(argv, dut, output_dir):
     folder = tempfile.mkdtemp(prefix="penrig-", dir=output_dir)  # of this run alone: no report of another is taken for its own
-    done = subprocess.run([*argv, "--output-dir", folder], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False)
-    return Result(done.returncode, dut, folder, done.stdout)
+    code, said = _call([*argv, "--output-dir", folder])
+    return Result(code, dut, folder, said)
 
 
 def lock_path(bench, folder):
