@@ -15,10 +15,9 @@
 #include "rig/fleet/reserve.h"
 #include "rig/fleet/words.h"
 
-#define KEEP_NS  (15 * NS_PER_S) /* a quarter of the holder's lease */
-#define LOOK_NS  (2 * NS_PER_S)  /* while it waits for a bench, or for the server */
-#define MERCY_NS (10 * NS_PER_S) /* between SIGTERM and SIGKILL */
-#define FOR_HI   (7 * 86400.0)
+#define KEEP_NS (15 * NS_PER_S) /* a quarter of the holder's lease */
+#define LOOK_NS (2 * NS_PER_S)  /* while it waits for a bench, or for the server */
+#define FOR_HI  (7 * 86400.0)
 
 extern char **environ;
 
@@ -200,18 +199,13 @@ static void look(void *ctx, uint64_t now_ns)
 	struct holding *h = ctx;
 	int rc = 0;
 
-	if (h->rc) { /* it is over, and the command does not heed it */
-		end_child(h, SIGKILL);
-		return;
-	}
 	rc = is_over_by_itself(h) ? over(h) : h->id ? 0 : ask(h);
 	if (!rc)
 		rc = keep(h);
 	if (rc && !server_may_pass(rc)) {
 		if (!h->child)
 			finish(h, rc);
-		h->rc = rc;
-		loop_timer_at(h->loop, &h->timer, now_ns + MERCY_NS);
+		h->rc = rc; /* and its end is waited for: it may be stopping a pen */
 		return;
 	}
 	if (rc == -ENOLINK && !h->away)
@@ -224,12 +218,12 @@ static void look(void *ctx, uint64_t now_ns)
 	loop_timer_at(h->loop, &h->timer, next_ns);
 }
 
-/* The command hears it, and the bench is held until it has ended; a second signal kills it. */
+/* The command hears each, and the bench is held until it has ended. It may be stopping a pen: nothing kills it. */
 static void on_signal(void *ctx, int number)
 {
 	struct holding *h = ctx;
 
-	end_child(h, h->signal ? SIGKILL : number);
+	end_child(h, number);
 	h->signal = number;
 	if (!h->child)
 		loop_stop(h->loop);
@@ -329,20 +323,21 @@ const struct command command_reserve = {
 	.operands_min = 0,
 	.operands_max = OPERANDS_MAX,
 	.summary = "Have a bench of a fleet for oneself for a while",
-	.description = "A bench that has every label of --where does no job of anybody else's, from when what it does "
-		       "is done until "
-		       "COMMAND has ended, --for is over, or this program is gone for a minute. COMMAND "
-		       "finds " RESERVE_ENVIRONMENT " and PENRIG_BENCH in its environment: \"penrig submit\" takes the "
-		       "first, and so the job runs on that bench and "
-		       "on no other. What is not a job is the holder's own business: a run that somebody starts at the "
-		       "bench itself is "
-		       "not held up.\n\n"
-		       "Without COMMAND it prints the reservation's number and holds until a signal ends it.\n\n"
-		       "Where the time is over, or the server was not reached for a minute, COMMAND and what it "
-		       "started get SIGTERM, and SIGKILL ten seconds later.\n\n"
-		       "The exit code is COMMAND's; without one 0. 2 wrong usage or login, 6 the server is not "
-		       "reached, 8 no bench is "
-		       "free or the reservation was over, 128+n ended by signal n before there was one.",
+	.description =
+		"A bench that has every label of --where does no job of anybody else's, from when what it does "
+		"is done until "
+		"COMMAND has ended, --for is over, or this program is gone for a minute. COMMAND "
+		"finds " RESERVE_ENVIRONMENT " and PENRIG_BENCH in its environment: \"penrig submit\" takes the "
+		"first, and so the job runs on that bench and "
+		"on no other. What is not a job is the holder's own business: a run that somebody starts at the "
+		"bench itself is "
+		"not held up.\n\n"
+		"Without COMMAND it prints the reservation's number and holds until a signal ends it.\n\n"
+		"Where the time is over, or the server was not reached for a minute, COMMAND and what it "
+		"started get SIGTERM, and their end is waited for: they may be stopping a pen, and are not killed.\n\n"
+		"The exit code is COMMAND's; without one 0. 2 wrong usage or login, 6 the server is not "
+		"reached, 8 no bench is "
+		"free or the reservation was over, 128+n ended by signal n before there was one.",
 	.example = "  penrig reserve --where model=X2 --for 2h --why \"firmware 4.2\" -- ./flash-and-test.sh\n"
 		   "  penrig reserve --where bench=bench-3 --for 30m\n",
 	.options = reserve_table,
