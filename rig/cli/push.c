@@ -41,6 +41,7 @@ struct push {
 	unsigned others;
 	char other[OTHERS_MAX][64]; /* benches of runs that are left out */
 	unsigned sent, bad;
+	char lacks[300]; /* the run at hand: a file of it that was not sent */
 };
 
 /* ---- which runs ---------------------------------------------------------------------------------------------------- */
@@ -104,6 +105,7 @@ static void left_out(void *ctx, const char *path, const char *why)
 {
 	struct push *p = ctx;
 
+	snprintf(p->lacks, sizeof(p->lacks), "without %.200s: %.80s", path, why);
 	p->bad++;
 	cli_error(0, "%s cannot be sent, and its run is without it: %s", path, why);
 }
@@ -117,7 +119,7 @@ static int on_item(void *ctx, const struct outbox_item *item)
 {
 	struct oldest *oldest = ctx;
 
-	if (item->job || !may_speak_for(oldest->push, item->bench))
+	if ((item->job && !item->lacks) || !may_speak_for(oldest->push, item->bench))
 		return 0; /* of an agent, which has its job's lease */
 	oldest->item = *item;
 	return 1;
@@ -128,9 +130,13 @@ static int refuse(struct push *p, const struct outbox_item *item, struct err *er
 	const struct err why = *err;
 
 	p->bad++;
-	cli_error(0, "the server will never have run %s: %s", item->name, why.text);
+	cli_error(0, "the server does not take run %s: %s", item->name, why.text);
 	return outbox_refuse(p->history, item->seq, why.text, err);
 }
+
+#define OTHERWISE                                                                                                      \
+	"ALARM: it has the run, and somebody decided otherwise of it, on another copy of its file; the worse counts "  \
+	"until the last decision on both is the same"
 
 static int send_one(struct push *p, const struct outbox_item *item, struct err *err)
 {
@@ -138,6 +144,7 @@ static int send_one(struct push *p, const struct outbox_item *item, struct err *
 	const struct parcel_between between = {nothing_else, left_out, p};
 	struct parcel_receipt receipt = {.label = ""};
 	enum parcel_end end = PARCEL_RECORDED;
+	*p->lacks = '\0';
 	int rc = parcel_send(p->server, p->history, item, &left, &between, &end, &receipt, err);
 
 	if (rc == -EREMOTE)
@@ -146,14 +153,15 @@ static int send_one(struct push *p, const struct outbox_item *item, struct err *
 		return refuse(p, item, (err_set(err, -EBADMSG, "it is not in the history any more"), err));
 	if (rc)
 		return rc;
-	if (end == PARCEL_CONFLICT) {
-		p->bad++;
-		cli_error(0, "ALARM: the server has another run with the id of run %s", item->name);
-	} else {
-		p->sent++;
-		print_clean(stdout, item->name);
-		printf(": %s\n", strcmp(receipt.label, "known") == 0 ? "is there" : "recorded");
-	}
+	if (end == PARCEL_CONFLICT)
+		return refuse(p, item, (err_set(err, -EEXIST, "ALARM: it has another run with this id"), err));
+	if (end == PARCEL_OTHERWISE)
+		return refuse(p, item, (err_set(err, -EEXIST, OTHERWISE), err));
+	p->sent++;
+	print_clean(stdout, item->name);
+	printf(": %s\n", strcmp(receipt.label, "known") == 0 ? "is there" : "recorded");
+	if (*p->lacks)
+		return outbox_lacks(p->history, item->seq, p->lacks, err);
 	return outbox_handed(p->history, item, &receipt.told, err);
 }
 
@@ -168,6 +176,28 @@ static int send_all(struct push *p, struct err *err)
 		rc = sent ? sent : rc;
 	}
 	return rc;
+}
+
+static int again(struct push *p, struct err *err)
+{
+	int rc = 0;
+
+	for (unsigned i = 0; i < answer_rows(p->bench) && !rc; i++)
+		rc = outbox_again(p->history, answer_text(p->bench, i, 0), err);
+	return rc;
+}
+
+/* Of an agent, whose job's run was refused: no push brings it. */
+static int on_refused(void *ctx, const struct outbox_item *item)
+{
+	struct push *p = ctx;
+
+	if (item->job && !item->lacks && may_speak_for(p, item->bench)) {
+		p->bad++;
+		cli_error(0, "the server did not take run %s of job %lld: %s", item->name, (long long)item->job,
+			  item->refused);
+	}
+	return 0;
 }
 
 /* ---- the command --------------------------------------------------------------------------------------------------- */
@@ -191,8 +221,12 @@ static int push(struct push *p, const struct push_options *o, const char *const 
 	if (!rc)
 		rc = take_files(p, operands, real, count, err);
 	if (!rc)
+		rc = again(p, err);
+	if (!rc)
 		rc = outbox_push(p->history, false, wanted, p, &put, err);
-	return rc ? rc : send_all(p, err);
+	if (!rc)
+		rc = send_all(p, err);
+	return rc ? rc : outbox_each_refused(p->history, on_refused, p, err);
 }
 
 static int push_run(const struct cli_tables *tables, const void *options, const char *const *operands, unsigned count)
@@ -233,7 +267,7 @@ const struct command command_push = {
 		"bench. What did not arrive stays in the outbox: the same command again, or the bench's agent, sends "
 		"it.\n\n"
 		"Exit code: 0; 2 wrong usage, or runs of a bench for which this login may not speak; 6 the server is "
-		"not reached, or did not take one.",
+		"not reached, or did not take one, now or before, or has one without a file.",
 	.example = "  penrig push --db service=penrig\n  penrig push runs/SN-0417.penrig --db service=penrig\n",
 	.options = push_table,
 	.options_size = sizeof(struct push_options),

@@ -15,6 +15,8 @@
 #include "rig/offline/replay.h"
 #include "rig/record/host.h"
 
+#define FLEET_ATTRIBUTES "fleet."
+
 struct resuming {
 	char path[FILE_PATH_MAX];
 	struct record *before;      /* as its file says */
@@ -85,8 +87,10 @@ const char *resuming_path(const struct resuming *r)
 
 void resuming_name(const struct resuming *r, struct record *record)
 {
-	record->attrs = r->before->attrs;
-	memcpy(record->attr, r->before->attr, sizeof(record->attr));
+	record->attrs = 0;
+	for (unsigned i = 0; i < r->before->attrs; i++) /* what a fleet knows the other run by is that one's */
+		if (strncmp(r->before->attr[i].key, FLEET_ATTRIBUTES, strlen(FLEET_ATTRIBUTES)) != 0)
+			record->attr[record->attrs++] = r->before->attr[i];
 }
 
 /* ---- may it be gone on with? ----------------------------------------------------------------------------------- */

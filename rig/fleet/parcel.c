@@ -122,7 +122,8 @@ static int open_regular(const char *path)
 	return -ENOENT;
 }
 
-static int send_file(const struct parcel *p, const char *path, const char *name, struct json_out *list)
+/* needed: else one that is gone is none. */
+static int send_file(const struct parcel *p, const char *path, const char *name, bool needed, struct json_out *list)
 {
 	uint8_t digest[DIGEST_BYTES];
 	char hex[2 * DIGEST_BYTES + 3];
@@ -130,7 +131,7 @@ static int send_file(const struct parcel *p, const char *path, const char *name,
 	int fd = open_regular(path);
 	int rc = fd < 0 ? fd : digest_file(fd, digest, &size);
 
-	if (rc == -ENOENT)
+	if (rc == -ENOENT && !needed)
 		return 0;
 	if (rc == -EMFILE || rc == -ENFILE || rc == -ENOMEM)
 		return err_set(p->err, -EAGAIN, "%.300s: %s", path, strerror(-rc));
@@ -152,10 +153,10 @@ static int send_file(const struct parcel *p, const char *path, const char *name,
 	return rc;
 }
 
-/* The run file, and what stands beside it under the run's name. */
-static int send_files(const struct parcel *p, const char *run_file, struct json_out *list)
+/* What stands beside the run file under the run's name. */
+static int send_others(const struct parcel *p, const char *run_file, struct json_out *list)
 {
-	char folder[FILE_PATH_MAX], path[2 * FILE_PATH_MAX];
+	char folder[FILE_PATH_MAX], path[2 * FILE_PATH_MAX], own[160];
 	const char *slash = strrchr(run_file, '/');
 	size_t stem = strlen(p->item->name);
 	struct dirent *entry;
@@ -165,17 +166,28 @@ static int send_files(const struct parcel *p, const char *run_file, struct json_
 	DIR *dir = opendir(folder);
 	if (!dir)
 		return errno == ENOENT ? 0 : err_set(p->err, -EIO, "%.300s: %s", folder, strerror(errno));
+	snprintf(own, sizeof(own), "%s.penrig", p->item->name);
 	while (!rc && (entry = readdir(dir))) {
 		size_t len = strlen(entry->d_name);
 		bool log = len > 4 && (strcmp(entry->d_name + len - 4, "-wal") == 0 ||
 				       strcmp(entry->d_name + len - 4, "-shm") == 0);
-		if (strncmp(entry->d_name, p->item->name, stem) != 0 || entry->d_name[stem] != '.' || log)
+		if (strncmp(entry->d_name, p->item->name, stem) != 0 || entry->d_name[stem] != '.' || log ||
+		    strcmp(entry->d_name, own) == 0)
 			continue;
 		snprintf(path, sizeof(path), "%s/%s", folder, entry->d_name);
-		rc = send_file(p, path, entry->d_name, list);
+		rc = send_file(p, path, entry->d_name, false, list);
 	}
 	closedir(dir);
 	return rc;
+}
+
+static int send_files(const struct parcel *p, const char *run_file, struct json_out *list)
+{
+	char name[160];
+
+	snprintf(name, sizeof(name), "%s.penrig", p->item->name); /* whatever it is called here */
+	int rc = send_file(p, run_file, name, true, list);
+	return rc ? rc : send_others(p, run_file, list);
 }
 
 /* ---- the run ------------------------------------------------------------------------------------------------------- */
@@ -194,7 +206,9 @@ static int record(const struct parcel *p, struct json_out *run, enum parcel_end 
 	rc = server_ask(p->server, "SELECT record($1, $2, $3, $4)", values, 4, &answer, p->err);
 	if (!rc) {
 		snprintf(receipt->label, sizeof(receipt->label), "%s", answer_text(answer, 0, 0));
-		*ret = strcmp(receipt->label, "CONFLICT") == 0 ? PARCEL_CONFLICT : PARCEL_RECORDED;
+		*ret = strcmp(receipt->label, "CONFLICT") == 0    ? PARCEL_CONFLICT
+		       : strcmp(receipt->label, "OTHERWISE") == 0 ? PARCEL_OTHERWISE
+								  : PARCEL_RECORDED;
 	}
 	answer_free(answer);
 	free(text);
@@ -280,7 +294,7 @@ static int is_there(const struct parcel *p, int64_t *ret)
 {
 	const char *const values[] = {p->item->bench, p->item->run_id};
 
-	return p->item->job ? 0 : ask_number(p, "SELECT recorded($1, $2)::int", values, 2, ret);
+	return p->item->job || p->item->lacks ? 0 : ask_number(p, "SELECT recorded($1, $2)::int", values, 2, ret);
 }
 
 int parcel_send(struct server *server, struct history *history, const struct outbox_item *item,

@@ -10,7 +10,8 @@ enum parcel_end {
 	PARCEL_RECORDED, /* now, or it was before */
 	PARCEL_BACK,     /* there is no run: the job went back, or failed */
 	PARCEL_LOST, /* there was a run, and the history has it not: the job failed, and the run is looked at by hand */
-	PARCEL_CONFLICT, /* another run has this id: an alarm */
+	PARCEL_CONFLICT,  /* another run has this id: an alarm */
+	PARCEL_OTHERWISE, /* the server has it, and somebody decided otherwise of it elsewhere: an alarm */
 };
 
 /* fn: what else must not wait while a large file goes over a slow line. An error of it ends the sending. left_out: is told of a
@@ -31,8 +32,8 @@ struct parcel_receipt {
 	struct told told; /* of a run: what of it */
 };
 
-/* item: one that ended. A file that is gone, or cannot be read, is not sent, and what is no
- * regular file is none. Errors: server.h, those of the history, -EAGAIN where a file cannot be opened now. */
+/* item: one that ended. left_out is told where its run file is gone, or a file cannot be
+ * read: the server has the run without it then (outbox_lacks()). What is no regular file is none. Errors: server.h, those of the history, -EAGAIN where a file cannot be opened now. */
 int parcel_send(struct server *server, struct history *history, const struct outbox_item *item,
 		const struct parcel_left *left, const struct parcel_between *between, enum parcel_end *ret,
 		struct parcel_receipt *receipt, struct err *err);

@@ -34,10 +34,13 @@ static int health_of(const struct seat *seat, char **ret, struct err *err)
 	const struct agent *agent = seat->agent;
 	struct outbox_counts counts = {0};
 	struct json_out *out = json_out_object();
+	int64_t begun = 0;
 	int rc = outbox_count(agent->history, &counts, err);
 
+	if (!rc)
+		rc = outbox_begun(agent->history, seat_name(seat), &begun, err);
 	json_out_string(out, "state",
-			seat->child   ? "running"
+			begun ? "running" /* also what an agent that died left, and this one has not looked at yet */
 			: agent->full ? "disk full"
 			: agent->gone ? "program gone"
 				      : "idle");
@@ -254,26 +257,37 @@ static int take_own(void *ctx, const struct outbox_item *item)
 	return 1;
 }
 
+struct sending {
+	struct agent *agent;
+	char lacks[300]; /* a file that was not sent */
+};
+
 static int renew_meanwhile(void *ctx, struct err *err)
 {
-	return agent_meanwhile(ctx, err);
+	struct sending *sending = ctx;
+
+	return agent_meanwhile(sending->agent, err);
 }
 
 static void on_left_out(void *ctx, const char *path, const char *why)
 {
-	agent_say(ctx, "ALARM: %.300s cannot be sent, and its run is without it: %s", path, why);
+	struct sending *sending = ctx;
+
+	snprintf(sending->lacks, sizeof(sending->lacks), "without %.200s: %.80s", path, why);
+	agent_say(sending->agent, "ALARM: %.300s cannot be sent, and its run is without it: %s", path, why);
 }
 
 /* What the server will never take stands in nobody's way, and is not thrown away. */
 static int set_aside(struct agent *agent, const struct outbox_item *item, const struct err *why, struct err *err)
 {
-	agent_say(agent, "%s: ALARM: the server will never have run %s: %s", item->bench, item->name, why->text);
+	agent_say(agent, "%s: ALARM: the server does not take run %s: %s", item->bench, item->name, why->text);
 	return outbox_refuse(agent->history, item->seq, why->text, err);
 }
 
 int talk_send(struct agent *agent, bool *ret_more, struct err *err)
 {
-	const struct parcel_between between = {renew_meanwhile, on_left_out, agent};
+	struct sending sending = {.agent = agent};
+	const struct parcel_between between = {renew_meanwhile, on_left_out, &sending};
 	struct oldest oldest = {.agent = agent};
 	const struct outbox_item *item = &oldest.item;
 	char log[2 * FILE_PATH_MAX], file[2 * FILE_PATH_MAX];
@@ -304,11 +318,16 @@ int talk_send(struct agent *agent, bool *ret_more, struct err *err)
 		err_set(&why, -EBADMSG, "it ended with exit code %d and is not in the history", item->exit_code);
 		return set_aside(agent, item, &why, err);
 	}
-	if (end == PARCEL_CONFLICT)
-		agent_say(agent, "%s: ALARM: run %s: the server has another run with this id", item->bench, item->name);
-	else
-		agent_say(agent, "%s: job %lld, run %s: %s", item->bench, (long long)item->job, item->name,
-			  receipt.label);
+	if (end == PARCEL_CONFLICT || end == PARCEL_OTHERWISE) {
+		struct err why;
+		err_set(&why, -EEXIST, "%s",
+			end == PARCEL_CONFLICT ? "it has another run with this id"
+					       : "somebody decided otherwise of it on another copy of its file");
+		return set_aside(agent, item, &why, err);
+	}
+	agent_say(agent, "%s: job %lld, run %s: %s", item->bench, (long long)item->job, item->name, receipt.label);
+	if (end == PARCEL_RECORDED && *sending.lacks)
+		return outbox_lacks(agent->history, item->seq, sending.lacks, err);
 	return end == PARCEL_BACK ? outbox_done(agent->history, item->seq, err)
 				  : outbox_handed(agent->history, item, &receipt.told, err);
 }

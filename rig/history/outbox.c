@@ -11,16 +11,18 @@
 #include "rig/history/inside.h"
 
 /* AUTOINCREMENT: a number that was given again behind the last row's end would be taken out in another's place. */
-static const char table_sql[] = "CREATE TABLE IF NOT EXISTS outbox(seq INTEGER PRIMARY KEY AUTOINCREMENT, run_id TEXT "
-				"NOT NULL UNIQUE, bench TEXT NOT "
-				"NULL, name TEXT NOT NULL, job INTEGER NOT NULL, fence INTEGER NOT NULL, begun INTEGER "
-				"NOT NULL, ended INTEGER NOT "
-				"NULL, exit_code INTEGER NOT NULL, refused TEXT NOT NULL, folder TEXT NOT NULL "
-				"DEFAULT '', output TEXT NOT NULL DEFAULT '', head TEXT NOT NULL DEFAULT ''); "
-				"CREATE TABLE IF NOT EXISTS handed(run_id TEXT PRIMARY KEY, judged INTEGER NOT NULL, "
-				"disposed INTEGER NOT NULL) WITHOUT ROWID";
+static const char table_sql[] =
+	"CREATE TABLE IF NOT EXISTS outbox(seq INTEGER PRIMARY KEY AUTOINCREMENT, run_id TEXT "
+	"NOT NULL UNIQUE, bench TEXT NOT "
+	"NULL, name TEXT NOT NULL, job INTEGER NOT NULL, fence INTEGER NOT NULL, begun INTEGER "
+	"NOT NULL, ended INTEGER NOT "
+	"NULL, exit_code INTEGER NOT NULL, refused TEXT NOT NULL, folder TEXT NOT NULL "
+	"DEFAULT '', output TEXT NOT NULL DEFAULT '', head TEXT NOT NULL DEFAULT '', lacks TEXT "
+	"NOT NULL DEFAULT ''); "
+	"CREATE TABLE IF NOT EXISTS handed(run_id TEXT PRIMARY KEY, judged INTEGER NOT NULL, "
+	"disposed INTEGER NOT NULL) WITHOUT ROWID";
 /* A table that an older penrig made lacks some. */
-static const char *const later_columns[] = {"folder", "output", "head"};
+static const char *const later_columns[] = {"folder", "output", "head", "lacks"};
 
 static void bind(struct db_stmt *stmt, int index, const char *text)
 {
@@ -139,6 +141,26 @@ int outbox_handed(struct history *history, const struct outbox_item *item, const
 	return rc;
 }
 
+int outbox_lacks(struct history *history, int64_t seq, const char *why, struct err *err)
+{
+	return change(history, "UPDATE outbox SET refused = ?2, lacks = ?2 WHERE seq = ?1", seq, -2, why, err);
+}
+
+int outbox_again(struct history *history, const char *bench, struct err *err)
+{
+	struct db_stmt *stmt;
+	int rc = db_prepare(history->db,
+			    "UPDATE outbox SET refused = '' WHERE ended AND bench = ?1 AND (job = 0 OR lacks <> '')",
+			    &stmt, err);
+
+	if (rc)
+		return rc;
+	bind(stmt, 1, bench);
+	rc = db_insert(stmt, err);
+	db_finalize(stmt);
+	return rc;
+}
+
 int outbox_refuse(struct history *history, int64_t seq, const char *why, struct err *err)
 {
 	return change(history, "UPDATE outbox SET refused = ?2 WHERE seq = ?1", seq, -2, *why ? why : "refused", err);
@@ -159,6 +181,21 @@ int outbox_count(struct history *history, struct outbox_counts *ret, struct err 
 		       "SELECT coalesce(sum(ended AND refused = ''), 0), coalesce(sum(refused <> ''), 0), "
 		       "coalesce(min(CASE WHEN ended AND refused = '' THEN begun END), 0) FROM outbox",
 		       0, 0, on_counts, ret, err);
+}
+
+int outbox_begun(struct history *history, const char *bench, int64_t *ret, struct err *err)
+{
+	struct db_stmt *stmt;
+	int rc = db_prepare(history->db, "SELECT count(*) FROM outbox WHERE NOT ended AND bench = ?1", &stmt, err);
+
+	if (rc)
+		return rc;
+	bind(stmt, 1, bench);
+	rc = db_step(stmt, err);
+	if (rc == 1)
+		*ret = db_int(stmt, 0);
+	db_finalize(stmt);
+	return rc < 0 ? rc : 0;
 }
 
 struct walk {
@@ -190,7 +227,21 @@ static int on_item(void *ctx, struct db_stmt *row, struct err *err)
 	copy(item.folder, sizeof(item.folder), db_text(row, 9, NULL));
 	copy(item.output, sizeof(item.output), db_text(row, 10, NULL));
 	copy(item.head, sizeof(item.head), db_text(row, 11, NULL));
+	copy(item.refused, sizeof(item.refused), db_text(row, 12, NULL));
+	item.lacks = *db_text(row, 13, NULL) != '\0';
 	return walk->fn(walk->ctx, &item);
+}
+
+#define ITEM_SQL                                                                                                       \
+	"SELECT seq, run_id, bench, name, job, fence, begun, ended, exit_code, folder, output, head, refused, lacks "  \
+	"FROM outbox WHERE "
+
+int outbox_each_refused(struct history *history, int (*fn)(void *ctx, const struct outbox_item *item), void *ctx,
+			struct err *err)
+{
+	struct walk walk = {fn, ctx};
+
+	return db_each(history->db, ITEM_SQL "refused <> '' ORDER BY seq", 0, 0, on_item, &walk, err);
 }
 
 int outbox_each(struct history *history, bool ended, int (*fn)(void *ctx, const struct outbox_item *item), void *ctx,
@@ -198,19 +249,17 @@ int outbox_each(struct history *history, bool ended, int (*fn)(void *ctx, const 
 {
 	struct walk walk = {fn, ctx};
 
-	return db_each(history->db,
-		       "SELECT seq, run_id, bench, name, job, fence, begun, ended, exit_code, folder, output, head "
-		       "FROM outbox "
-		       "WHERE ended = ?1 AND refused = '' ORDER BY seq",
-		       ended, 0, on_item, &walk, err);
+	return db_each(history->db, ITEM_SQL "ended = ?1 AND refused = '' ORDER BY seq", ended, 0, on_item, &walk, err);
 }
 
 /* ---- which run is meant -------------------------------------------------------------------------------------------- */
 
-/* By the id that it has as an attribute; one that began without a job by its name and the head of its chain. Of rows that differ
- * in the verdict alone the worst one is told. */
+/* By the id that it has as an attribute, where its name is the one that it began with, and its head, where that is known: a run
+ * that took the attribute over is another one. One that began without a job by its name and the head of its chain. Of rows that
+ * differ in the verdict alone the worst one is told. */
 #define ROW_SQL                                                                                                        \
-	"SELECT coalesce((SELECT max(run) FROM attribute WHERE key = '" OUTBOX_RUN_ATTRIBUTE "' AND value = ?1), "     \
+	"SELECT coalesce((SELECT max(run) FROM attribute JOIN run ON run.id = attribute.run WHERE key = "              \
+	"'" OUTBOX_RUN_ATTRIBUTE "' AND value = ?1 AND name = ?2 AND ?3 IN ('', head)), "                              \
 	"(SELECT id FROM run WHERE ?4 AND name = ?2 AND head = ?3 ORDER BY severity DESC, id DESC LIMIT 1), 0)"
 
 int outbox_run(struct history *history, const struct outbox_item *item, struct json_out **ret, struct told *ret_told,
@@ -290,7 +339,9 @@ enum { NAME, HEAD, HOST, STARTED, BENCH, PATH, EXIT, JUDGED, DISPOSED, RUN_ID };
 	"SELECT name, head, host, started, bench, path, exit_code, judged, (SELECT count(*) FROM disposition d WHERE " \
 	"d.run = run.id), coalesce((SELECT value FROM attribute a WHERE a.run = run.id AND key = "                     \
 	"'" OUTBOX_RUN_ATTRIBUTE                                                                                       \
-	"'), '') FROM run WHERE recording = '' AND (?1 = 0 OR judged > 0 OR EXISTS (SELECT 1 "                         \
+	"' AND sessions = 0 AND NOT EXISTS (SELECT 1 FROM attribute b JOIN run o ON o.id = b.run WHERE b.key = a.key " \
+	"AND b.value = a.value AND o.started < run.started)), '') FROM run WHERE recording = '' AND (?1 = 0 OR "       \
+	"judged > 0 OR EXISTS (SELECT 1 "                                                                              \
 	"FROM disposition d WHERE d.run = run.id)) ORDER BY started, id"
 
 static int on_pushed(void *ctx, struct db_stmt *row, struct err *err)

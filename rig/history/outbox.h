@@ -18,8 +18,10 @@ struct outbox_item {
 	char head[72];                                     /* of such a run: of its journal's chain, in hex */
 	char folder[FILE_PATH_MAX], output[FILE_PATH_MAX]; /* of the agent that began it; "": it did not say */
 	bool ended;
-	int exit_code;   /* of one that ended; -1: not known */
-	int64_t begun_s; /* UTC by the bench's clock; 0 for outbox_begin(): now */
+	int exit_code;     /* of one that ended; -1: not known */
+	char refused[200]; /* why the server did not take it; "" otherwise */
+	bool lacks;        /* see outbox_lacks() */
+	int64_t begun_s;   /* UTC by the bench's clock; 0 for outbox_begin(): now */
 };
 
 /* Makes its table where there is none. */
@@ -35,15 +37,25 @@ int outbox_handed(struct history *history, const struct outbox_item *item, const
 /* The server will never take it: kept, and stands in nobody's way. */
 int outbox_refuse(struct history *history, int64_t seq, const char *why, struct err *err);
 
+/* The server has the run, and not all of its files: kept like one that is refused. Tried again, it is sent with its files. */
+int outbox_lacks(struct history *history, int64_t seq, const char *why, struct err *err);
+/* What was refused of this bench, or lacks a file, is tried again; not a job's run that the server refused. */
+int outbox_again(struct history *history, const char *bench, struct err *err);
+
 struct outbox_counts {
 	int64_t waiting, refused; /* ended and not sent yet; see outbox_refuse() */
 	int64_t oldest_s;         /* UTC, of those that wait; 0: none */
 };
+/* Runs of this bench that began, and of which nobody said that they ended. */
+int outbox_begun(struct history *history, const char *bench, int64_t *ret, struct err *err);
 int outbox_count(struct history *history, struct outbox_counts *ret, struct err *err);
 
 /* In the order in which they began; not those that were refused. fn returns 0 to go on. */
 int outbox_each(struct history *history, bool ended, int (*fn)(void *ctx, const struct outbox_item *item), void *ctx,
 		struct err *err);
+
+int outbox_each_refused(struct history *history, int (*fn)(void *ctx, const struct outbox_item *item), void *ctx,
+			struct err *err);
 
 /* What the server is told of this run. 1; 0: the history has no such run. */
 int outbox_run(struct history *history, const struct outbox_item *item, struct json_out **ret, struct told *ret_told,

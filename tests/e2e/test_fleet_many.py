@@ -25,12 +25,12 @@ class Person:
         self.folder, self.history = agent.folder / "own", agent.history
         self.folder.mkdir(exist_ok=True)
 
-    def run(self, name, dut="PEN-GOOD-01", plan="short", faults=(), bench=None):
+    def run(self, name, dut="PEN-GOOD-01", plan="short", faults=(), bench=None, attr=None, history=None):
         path = self.folder / f"{plan}.json"
         path.write_text(json.dumps({**PLAN, "name": plan}))
         self.days += 1
         done = rig.run_plan(path, bench=str(bench or self.agent.bench), dut=dut, folder=self.folder, faults=faults, world_extra=["--clock", 86400 * self.days],
-                            extra=["--state", self.agent.folder / "state", "--name", name, "--attr", f"day={self.days}"])
+                            extra=["--state", self.agent.folder / "state", "--name", name, "--attr", f"day={self.days}", *(["--attr", f"fleet.run={attr}"] if attr else []), *(["--history", history] if history else [])])
         return done, self.folder / f"{name}.penrig"
 
     def push(self, *runs, history=None, check=True):
@@ -99,6 +99,85 @@ def killed_between(check, f):
     f.agents[0].until_said("run once: known")
     f.agents[0].end()
     check(f.agents[0].rows("SELECT count(*) FROM outbox") == [(0,)], "the bench's agent sends it as well")
+
+
+ID = "11111111-1111-4111-8111-111111111111"
+
+
+def not_in_order(check, f):
+    """What the server refused, or has without a file, or was decided of otherwise elsewhere, is told by every push until it is in order."""
+    p = Person(f, f.agents[0])
+    _, gone = p.run("gone")
+    gone.rename(p.folder / "away")
+    for turn in range(2):
+        done = p.push(check=False)
+        check(done.returncode == 6 and "gone.penrig cannot be sent" in done.stderr, f"{turn}, without its run file: {done.returncode} {done.stdout} {done.stderr}")
+    (p.folder / "away").rename(gone)
+    done = p.push()
+    check("has them all" not in done.stdout and there(f, "SELECT count(*) FROM penrig.run_file JOIN penrig.file USING (sha256) WHERE complete AND name = 'gone.penrig'") == "1", f"then with it: {done.stdout} {done.stderr}")
+    check(p.push().stdout == "the server has them all\n", "and that was that")
+    p.run("first", attr=ID)
+    p.push()
+    other = p.folder / "other-history"
+    p.run("second", attr=ID, history=other)
+    for turn in range(2):
+        done = p.push(history=other, check=False)
+        check(done.returncode == 6 and "run second: ALARM: it has another run with this id" in done.stderr, f"{turn}, a conflict: {done.returncode} {done.stdout} {done.stderr}")
+    _, bad = p.run("bad", "PEN-DEEP-01")
+    copy, far = p.folder / "copy/bad.penrig", p.folder / "far-history"
+    copy.parent.mkdir()
+    shutil.copy(bad, copy)
+
+    def dispose(path, decision, history):
+        done = rig.penrig_a("dispose", path, "--decision", decision, "--by", "R", "--reason", "r", "--history", history)
+        check(done.returncode == 0, f"{decision}: {done.stderr}")
+
+    def stands():
+        return [(r["stands"], r["dut"]) for r in json.loads(rig.penrig_a("history", "--db", f.server.db("reader"), "--units", "--json", "--dut", "PEN-DEEP-01").stdout)]
+
+    dispose(bad, "accept", p.history)
+    dispose(copy, "reject", far)
+    check(p.push().returncode == 0 and stands()[0][0] == "conceded", f"accepted: {stands()}")
+    for history, what in ((far, (copy,)), (p.history, ()), (far, ())):
+        done = p.push(*what, history=history, check=False) if history == far else p.push(check=False)
+        if history == far:
+            check(done.returncode == 6 and "decided otherwise" in done.stderr, f"and rejected: {done.returncode} {done.stdout} {done.stderr}")
+        check(stands()[0][0] != "conceded", f"the worse counts: {stands()}")
+    dispose(copy, "accept", far)
+    done = p.push(history=far, check=False)
+    check(done.returncode == 0 and stands()[0][0] == "conceded" and there(f, "SELECT count(*) FROM penrig.run_decided") == "3", f"the same on both, and nothing was lost: {done.returncode} {done.stderr} {stands()}")
+
+
+def gone_on_with(check, f):
+    """The run that goes on with a job's is another one."""
+    p = Person(f, f.agents[0])
+    _, one = p.run("one", "PEN-DEEP-01", faults=("unplug:pen@3.4",), attr=ID)
+    p.push()
+    done = subprocess.run([rig.PENRIG_A, "--bench", p.agent.bench, "--clock", str(86400 * 2), "--virtual-dut", "PEN-DEEP-01", "--", "resume", one, "--bench", p.agent.bench, "--state", p.agent.folder / "state",
+                           "--name", "two", "--no-input"], capture_output=True, text=True)
+    check(done.returncode == 1, f"it goes on: {done.returncode} {done.stderr}")
+    done = p.push()
+    check(done.stdout == "two: recorded\n" and there(f, f"SELECT count(*) FROM penrig.run WHERE name = 'two' AND run_id <> '{ID}'") == "1", f"and is told: {done.stdout}")
+
+
+def pen_of_a_closed_job(check, f):
+    """A group, and a bench, are free when the bench has said behind the lease's end that nothing runs, or the run's end was told."""
+    epoch = {n: f.server.sql(f"SELECT penrig.register('bench-{n}', '{{}}', '{{\"state\": \"idle\"}}')", user=f"b{n}")[0][0] for n in (1, 2)}
+    first, second = (f.submit("PEN-GOOD-01", fleet.SMOKE, "--exclusive", "g", "--attempts", "1") for _ in range(2))
+
+    def claim(n):
+        return f.server.sql(f"SELECT job_id FROM penrig.claim('bench-{n}', {epoch[n]}, gen_random_uuid(), '1 h')", user=f"b{n}")
+
+    def beat(state):
+        f.server.sql(f"SELECT penrig.heartbeat('bench-1', {epoch[1]}, '{{\"state\": \"{state}\"}}')", user="b1")
+
+    check(claim(1) == [[str(first)]], "the first")
+    f.server.sql(f"UPDATE penrig.attempt SET lease_until = clock_timestamp() WHERE job_id = {first}; UPDATE penrig.job SET ready_at = now() WHERE job_id = {first}; SELECT penrig.expire()")
+    check(f.jobs()[first]["state"] == "failed" and there(f, "SELECT penrig.may_run(1)") == "t" and claim(2) == [], "it is closed, and what the bench said before its run began is no word of it")
+    beat("running")
+    check(there(f, "SELECT penrig.may_run(1)") == "t" and claim(2) == [], "it runs")
+    beat("idle")
+    check(there(f, "SELECT penrig.may_run(1)") == "f" and claim(2) == [[str(second)]], "it does not any more")
 
 
 QUESTIONS = ((), ("--dut", "PEN-GOOD-01"), ("--dut", "PEN-*"), ("--dut", "PEN-[DG]*-01"), ("--lot", "none"), ("--plan", "sho?t"), ("--bench", "bench-1"), ("--verdict", "fail"), ("--status", "complete"),
@@ -264,8 +343,14 @@ def reservations_end(check, f):
     agent.start()
     until("the bench", lambda: benches(f)["bench-1"]["state"] == "idle")
     mark = f.folder / "told to end"
-    deaf = held(f, "--where", "bench=bench-1", "--for", "1s", command="trap '' TERM; while :; do sleep 0.1; done")
-    check(deaf.wait(timeout=fleet.LIMIT_S) == 8, "the time is over, and the command does not heed it")
+    told, go, saved = (f.folder / name for name in ("told", "go", "saved"))
+    slow = held(f, "--where", "bench=bench-1", "--for", "1s", command=f"trap 'echo >>\"{told}\"' TERM; while [ ! -e \"{go}\" ]; do sleep 0.1; done; echo >\"{saved}\"")
+    until("the command to be told", told.exists)
+    for turn in (2, 3):
+        slow.send_signal(signal.SIGTERM)
+        until("the command to be told again", lambda: len(told.read_text()) == turn)
+    go.touch()
+    check(slow.wait(timeout=fleet.LIMIT_S) == 8 and saved.exists(), "the time is over, and the command, which may be stopping a pen, is not killed")
     short = held(f, "--where", "bench=bench-1", "--for", "2s", command=f"trap 'echo >\"{mark}\"; exit 0' TERM; while :; do sleep 0.1; done")
     check(short.wait(timeout=fleet.LIMIT_S) == 8 and "is over" in short.stderr.read() and mark.exists(), "the time is over: the command is told to end")
     holder = held(f, "--where", "bench=bench-1", "--for", "2h")
@@ -434,8 +519,8 @@ def turns(check, f):
 
 
 NEED_2 = ((("reserve", "--for", "1h"), "ci"), (("submit", fleet.SMOKE, "--dut", "P", "--exclusive", "g"), "ci"))
-TESTS = (metrics, dashboard, reservations, reservations_end, begun_before, turns, pushed_once, killed_between, asked_of_all, superseded_counts, one_version_apart)
-QUICK = (pushed_once, begun_before)  # in `make check`, where a PostgreSQL happens to be installed
+TESTS = (metrics, dashboard, reservations, reservations_end, begun_before, turns, pen_of_a_closed_job, pushed_once, not_in_order, gone_on_with, killed_between, asked_of_all, superseded_counts, one_version_apart)
+QUICK = (pushed_once, not_in_order, begun_before, pen_of_a_closed_job)  # in `make check`, where a PostgreSQL happens to be installed
 WHOLE = len(sys.argv) > 1 or "FLEET_JOBS" in fleet.os.environ
 
 

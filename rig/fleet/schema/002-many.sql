@@ -20,12 +20,19 @@ CREATE INDEX reservation_now ON reservation (bench_id) WHERE ended_at IS NULL;
 CREATE FUNCTION reserved_now(p_bench int) RETURNS bigint LANGUAGE sql VOLATILE SET search_path = penrig, pg_temp AS $$
   SELECT reservation_id FROM reservation WHERE bench_id = p_bench AND ended_at IS NULL AND until > clock_timestamp()
      AND keep_until > clock_timestamp() $$;
--- Whether a pen may still run there: by a lease, by one that ran out, or by a run of which nobody said yet how it ended.
+-- When a bench last said what it does: seen_at is later than that.
+ALTER TABLE bench ADD health_at timestamptz;
+CREATE FUNCTION health_now() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN NEW.health_at := clock_timestamp(); RETURN NEW; END $$;
+CREATE TRIGGER bench_health BEFORE UPDATE OF health ON bench FOR EACH ROW EXECUTE FUNCTION health_now();
+-- Whether its pen may still run: by a lease, or by one that ran out while nobody told how it ended. No run starts its pen behind the
+-- lease's end: what a bench says after it holds, and what it said before does not, for a run may have begun since.
+CREATE FUNCTION pen_may_run(p_attempt attempt) RETURNS boolean LANGUAGE sql VOLATILE SET search_path = penrig, pg_temp AS $$
+  SELECT p_attempt.state = 'open' OR (p_attempt.state = 'expired' AND NOT EXISTS (SELECT FROM bench b WHERE b.bench_id = p_attempt.bench_id
+    AND b.health_at > p_attempt.lease_until AND b.health->>'state' <> 'running')) $$;
 CREATE FUNCTION may_run(p_bench int) RETURNS boolean LANGUAGE sql VOLATILE SET search_path = penrig, pg_temp AS $$
-  SELECT EXISTS (SELECT FROM attempt WHERE bench_id = p_bench AND state = 'open')
-      OR (EXISTS (SELECT FROM attempt WHERE bench_id = p_bench AND state = 'expired')
-          AND (SELECT health->>'state' = 'running' FROM bench WHERE bench_id = p_bench)) $$;
+  SELECT EXISTS (SELECT FROM attempt a WHERE a.bench_id = p_bench AND a.state IN ('open', 'expired') AND pen_may_run(a)) $$;
 CREATE INDEX attempt_expired ON attempt (bench_id) WHERE state = 'expired';
+CREATE INDEX attempt_out ON attempt (job_id) WHERE state IN ('open', 'expired');
 
 -- Takes a bench that has these labels, one that is idle before one that runs. Claims of that bench wait for the lock: none that
 -- began before sees a queue without this reservation behind it.
@@ -83,7 +90,7 @@ UPDATE job SET turn_at = turn(submitted_at, priority);
 ALTER TABLE job ALTER turn_at SET NOT NULL;
 DROP INDEX job_queue;
 CREATE INDEX job_queue ON job (site_id, turn_at, job_id) WHERE closed_at IS NULL;
-CREATE INDEX job_exclusive ON job (site_id, exclusive) WHERE closed_at IS NULL AND exclusive <> '';
+CREATE INDEX job_exclusive ON job (site_id, exclusive) WHERE exclusive <> '';
 
 CREATE FUNCTION submit(p_token uuid, p_site text, p_need text[], p_plan_name text, p_plan text, p_dut text, p_lot text, p_reports text[],
   p_priority int, p_deadline interval, p_max_attempts int, p_wait interval, p_exclusive text, p_reservation bigint) RETURNS bigint
@@ -110,12 +117,12 @@ SET search_path = penrig, pg_temp AS $$
   SELECT submit(p_token, p_site, p_need, p_plan_name, p_plan, p_dut, p_lot, p_reports, p_priority, p_deadline, p_max_attempts, p_wait, '', NULL) $$;
 
 -- Whether no other job of the group is out. Whoever is asked about the same group at this moment gets no; whoever had it has
--- committed, and the statement behind the lock sees that. A lease that ran out still counts: its pen may run.
+-- committed, and the statement behind the lock sees that. A job that is closed still counts while its pen may run.
 CREATE FUNCTION group_free(p_site smallint, p_group text, p_job bigint) RETURNS boolean LANGUAGE plpgsql VOLATILE
 SET search_path = penrig, pg_temp AS $$ BEGIN
   IF NOT pg_try_advisory_xact_lock(hashtext('penrig.exclusive'), hashtext(p_site || '/' || p_group)) THEN RETURN false; END IF;
-  RETURN NOT EXISTS (SELECT FROM job WHERE site_id = p_site AND exclusive = p_group AND exclusive <> '' AND closed_at IS NULL
-    AND state = 'leased' AND job_id <> p_job); END $$;
+  RETURN NOT EXISTS (SELECT FROM job j JOIN attempt a USING (job_id) WHERE j.site_id = p_site AND j.exclusive = p_group
+    AND j.exclusive <> '' AND j.job_id <> p_job AND a.state IN ('open', 'expired') AND pen_may_run(a)); END $$;
 
 -- The right to speak for the bench first; then its lock, behind which nobody reserves it and no second claim for it runs.
 CREATE OR REPLACE FUNCTION claim(p_bench text, p_epoch bigint, p_token uuid, p_lease interval) RETURNS SETOF claimed_job
@@ -176,13 +183,21 @@ CREATE TABLE run_more (run_no bigint PRIMARY KEY REFERENCES run_key, more jsonb 
 -- time that there is more of either, a row; what stood before stays.
 CREATE TABLE run_decided (run_no bigint NOT NULL REFERENCES run_key, judged int NOT NULL, disposed int NOT NULL,
   said_at timestamptz NOT NULL DEFAULT clock_timestamp(), bench_id int NOT NULL, later text NOT NULL, later_reason text NOT NULL,
-  dispositions jsonb NOT NULL, PRIMARY KEY (run_no, judged, disposed));
+  dispositions jsonb NOT NULL, digest bytea NOT NULL, -- of the three: what was decided on two copies of a file differs in nothing else
+  PRIMARY KEY (run_no, judged, disposed, digest));
 
 CREATE FUNCTION put_decided(p_no bigint, p_bench int, p_decided jsonb) RETURNS void LANGUAGE sql SET search_path = penrig, pg_temp AS $$
-  INSERT INTO run_decided (run_no, judged, disposed, bench_id, later, later_reason, dispositions)
+  INSERT INTO run_decided (run_no, judged, disposed, bench_id, later, later_reason, dispositions, digest)
     SELECT p_no, (p_decided->>'judged')::int, jsonb_array_length(p_decided->'dispositions'), p_bench, p_decided->>'later',
-           p_decided->>'later_reason', p_decided->'dispositions'
+           p_decided->>'later_reason', p_decided->'dispositions', sha256(convert_to(jsonb_build_array(p_decided->'later',
+           p_decided->'later_reason', p_decided->'dispositions')::text, 'UTF8'))
      WHERE (p_decided->>'judged')::int > 0 OR jsonb_array_length(p_decided->'dispositions') > 0 ON CONFLICT DO NOTHING $$;
+
+-- Where each copy of the run's file stands: lists of dispositions that are no beginning of another.
+CREATE VIEW run_disposed WITH (security_invoker = true) AS
+  SELECT DISTINCT r.run_no, r.disposed, r.dispositions, r.dispositions->-1->>'decision' AS decision FROM run_decided r
+   WHERE r.disposed > 0 AND NOT EXISTS (SELECT FROM run_decided o WHERE o.run_no = r.run_no AND o.disposed > r.disposed
+     AND (SELECT jsonb_agg(e ORDER BY i) FROM jsonb_array_elements(o.dispositions) WITH ORDINALITY AS t(e, i) WHERE i <= r.disposed) = r.dispositions);
 
 ALTER FUNCTION record(text, bigint, bigint, jsonb) RENAME TO record_run;
 REVOKE EXECUTE ON FUNCTION record_run(text, bigint, bigint, jsonb) FROM penrig_agent;
@@ -197,12 +212,24 @@ DECLARE v_label text := record_run(p_bench, p_job, p_fence, p_run); v_no bigint;
   IF p_run->'more' IS NOT NULL THEN
     INSERT INTO run_more (run_no, more) VALUES (v_no, (p_run->'more') || jsonb_build_object('head', p_run->>'head')) ON CONFLICT DO NOTHING; END IF;
   IF p_run->'decided' IS NOT NULL THEN PERFORM put_decided(v_no, (SELECT bench_id FROM bench WHERE name = p_bench), p_run->'decided'); END IF;
+  IF v_label = 'known' THEN -- without a file it may be that arrives now
+    PERFORM put_files(v_no, (SELECT coalesce(jsonb_agg(f), '[]') FROM jsonb_array_elements(p_run->'files') f
+      WHERE NOT EXISTS (SELECT FROM run_file h WHERE h.run_no = v_no AND h.name = f->>'name')));
+    IF (SELECT count(DISTINCT decision) FROM run_disposed WHERE run_no = v_no) > 1 THEN
+      PERFORM pg_notify('penrig_alarm', p_run->>'run');
+      v_label := 'OTHERWISE'; END IF;
+  END IF;
   RETURN v_label; END $$;
--- Whether it was recorded: then its files need not be sent again.
+-- Whether it was recorded with its run file: then its files need not be sent again.
 CREATE FUNCTION recorded(p_bench text, p_run uuid) RETURNS boolean LANGUAGE plpgsql SECURITY DEFINER SET search_path = penrig, pg_temp AS $$
 DECLARE v_bench bench := bench_of(p_bench, NULL); BEGIN
-  RETURN EXISTS (SELECT FROM run_key WHERE run_id = p_run); END $$;
+  RETURN EXISTS (SELECT FROM run_key k JOIN run r USING (run_no, recorded_at) JOIN run_file f USING (run_no)
+    WHERE k.run_id = p_run AND f.name = r.name || '.penrig'); END $$;
 
+-- Of a verdict; '' there is none.
+CREATE FUNCTION badness(p_verdict text) RETURNS int LANGUAGE sql IMMUTABLE AS $$
+  SELECT coalesce(array_position('{"",pass,pass_on_statement,conditional_pass}', p_verdict),
+                  CASE WHEN p_verdict IN ('fail', 'conditional_fail') THEN 6 ELSE 5 END) $$;
 -- A run as an agent tells it (docs/fleet-protocol.md), for whoever keeps a history of several benches.
 CREATE VIEW run_told WITH (security_invoker = true) AS
   SELECT r.run_no, r.recorded_at, r.taken_at, r.dut, r.lot, r.plan, r.bench, r.operator, r.status, r.started, r.label,
@@ -218,9 +245,11 @@ CREATE VIEW run_told WITH (security_invoker = true) AS
       'devices', (SELECT coalesce(jsonb_agg(jsonb_build_object('number', u.number, 'role', u.role, 'driver', d.driver, 'model', u.model,
           'serial', d.serial, 'firmware', u.firmware, 'certificate', u.certificate, 'due', u.due) ORDER BY u.number), '[]')
         FROM device_use u JOIN device d USING (device_id) WHERE u.run_no = r.run_no),
-      'decided', (SELECT jsonb_build_object('judged', max(judged), 'later', (array_agg(later ORDER BY judged DESC))[1],
-          'later_reason', (array_agg(later_reason ORDER BY judged DESC))[1],
-          'dispositions', (array_agg(dispositions ORDER BY disposed DESC))[1]) FROM run_decided c WHERE c.run_no = r.run_no HAVING count(*) > 0)
+      'decided', (SELECT jsonb_build_object('judged', max(judged), 'later', (array_agg(later ORDER BY badness(later) DESC, judged DESC))[1],
+          'later_reason', (array_agg(later_reason ORDER BY badness(later) DESC, judged DESC))[1],
+          'dispositions', coalesce((SELECT d.dispositions FROM run_disposed d WHERE d.run_no = r.run_no
+            ORDER BY array_position('{reject,retest,accept}', d.decision), d.disposed DESC, d.dispositions::text LIMIT 1), '[]'))
+        FROM run_decided c WHERE c.run_no = r.run_no HAVING count(*) > 0)
     ) AS told
     FROM run r LEFT JOIN run_more m USING (run_no);
 
@@ -237,7 +266,8 @@ CREATE POLICY by_site ON reservation FOR SELECT USING (site_id = ANY ((SELECT my
 REVOKE EXECUTE ON ALL FUNCTIONS IN SCHEMA penrig FROM PUBLIC;
 GRANT SELECT (reservation_id, site_id, bench_id, holder, why, asked_at, granted_at, until, keep_until, ended_at) ON reservation
   TO penrig_viewer, penrig_submitter, penrig_agent;
-GRANT SELECT ON run_more, run_decided, run_told TO penrig_viewer, penrig_submitter;
+GRANT SELECT ON run_more, run_decided, run_disposed, run_told TO penrig_viewer, penrig_submitter;
 GRANT EXECUTE ON FUNCTION record(text, bigint, bigint, jsonb), recorded(text, uuid) TO penrig_agent;
+GRANT EXECUTE ON FUNCTION badness(text) TO penrig_viewer, penrig_submitter;
 GRANT EXECUTE ON FUNCTION submit(uuid, text, text[], text, text, text, text, text[], int, interval, int, interval, text, bigint),
   reserve(uuid, text, text[], interval, interval, text), reserved(bigint, interval), release(bigint) TO penrig_submitter;

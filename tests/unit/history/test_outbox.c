@@ -132,6 +132,44 @@ static void what_is_refused(void **state)
 	assert_int_equal(all(true).count, 0); /* without a word too */
 }
 
+/* Of a bench's own runs what was refused is tried again; of a job's only what lacks a file. */
+static void what_is_tried_again(void **state)
+{
+	struct seen refused = {.count = 0, .most = 8};
+	int64_t own = begin("a", 0), job = begin("b", 8), lacking = begin("c", 9);
+
+	(void)state;
+	for (int64_t seq = own; seq <= lacking; seq++)
+		outbox_end(history, seq, 0, NULL);
+	assert_int_equal(outbox_refuse(history, own, "a conflict", NULL), 0);
+	assert_int_equal(outbox_refuse(history, job, "no such job", NULL), 0);
+	assert_int_equal(outbox_lacks(history, lacking, "without c.penrig", NULL), 0);
+	assert_int_equal(outbox_each_refused(history, see, &refused, NULL), 0);
+	assert_int_equal(refused.count, 3);
+	assert_string_equal(refused.item[1].refused, "no such job");
+	assert_true(refused.item[2].lacks && !refused.item[1].lacks);
+	assert_int_equal(outbox_again(history, "bench-2", NULL), 0);
+	assert_int_equal(all(true).count, 0);
+	assert_int_equal(outbox_again(history, "bench-1", NULL), 0);
+	struct seen seen = all(true);
+	assert_int_equal(seen.count, 2);
+	assert_int_equal(seen.item[0].seq, own);
+	assert_true(seen.item[1].seq == lacking && seen.item[1].lacks);
+}
+
+static void what_has_begun(void **state)
+{
+	int64_t count = -1, a = begin("a", 7);
+
+	(void)state;
+	begin("b", 8);
+	assert_int_equal(outbox_end(history, a, 0, NULL), 0);
+	assert_int_equal(outbox_begun(history, "bench-1", &count, NULL), 0);
+	assert_int_equal(count, 1);
+	assert_int_equal(outbox_begun(history, "bench-2", &count, NULL), 0);
+	assert_int_equal(count, 0);
+}
+
 static void again(void **state)
 {
 	struct json_out *run = NULL;
@@ -172,6 +210,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(a_life, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(what_is_refused, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(what_is_tried_again, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(what_has_begun, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(again, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(an_older_table, set_up, tear_down),
 	};

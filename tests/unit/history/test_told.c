@@ -163,13 +163,55 @@ static void not_of_a_bench(void **state)
 	assert_int_equal(take(RUN, NULL), 0);
 	assert_int_equal(db_exec(history->db, "UPDATE run SET recording = 'x'", NULL), 0);
 	assert_int_equal(push(false, "bench-1", &seen), 0);
-	assert_int_equal(db_exec(history->db,
-				 "UPDATE run SET recording = '', head = ''; INSERT INTO attribute VALUES(1, "
-				 "'fleet.run', 'its-own')",
-				 NULL),
-			 0);
+	assert_int_equal(
+		db_exec(history->db,
+			"UPDATE run SET recording = '', head = '', sessions = 0; INSERT INTO attribute VALUES(1, "
+			"'fleet.run', 'its-own')",
+			NULL),
+		0);
 	assert_int_equal(push(false, "bench-1", &seen), 1);
 	assert_string_equal(seen.item[0].run_id, "its-own");
+}
+
+/* The id is that of the run that began with it: neither of one that went on with it, nor of one that took it over. */
+static void whose_id(void **state)
+{
+	static const char others[] =
+		"UPDATE run SET sessions = 0; INSERT INTO attribute VALUES(1, 'fleet.run', 'its-own'); "
+		"UPDATE run SET started = '2026-01-03', name = 'b', head = '11', sessions = 1 WHERE id = 2; "
+		"UPDATE run SET started = '2026-01-04', name = 'c', head = '22', sessions = 0 WHERE id = 3; "
+		"INSERT INTO attribute VALUES(2, 'fleet.run', 'its-own'), (3, 'fleet.run', 'its-own')";
+	const struct outbox_item of_job = {.job = 1, .run_id = "its-own", .name = "a"},
+				 another = {.job = 1, .run_id = "its-own", .name = "d"};
+	struct seen seen;
+	struct json_out *out = NULL;
+	struct told told;
+	char *text = NULL;
+
+	(void)state;
+	assert_int_equal(take(RUN, NULL), 0);
+	assert_int_equal(
+		db_exec(history->db,
+			"INSERT INTO run SELECT 2, 'b', host, started, ended, path, dut, lot, plan, plan_sha256, "
+			"bench, bench_sha256, setup, golden, operator, cartridge, verdict, status, sessions, "
+			"exit_code, reason, software, build, method, origin, recording, severity, head, judged, "
+			"later, later_reason FROM run WHERE id = 1; INSERT INTO run SELECT 3, 'c', host, started, "
+			"ended, path, dut, lot, plan, plan_sha256, bench, bench_sha256, setup, golden, operator, "
+			"cartridge, verdict, status, sessions, exit_code, reason, software, build, method, "
+			"origin, recording, severity, head, judged, later, later_reason FROM run WHERE id = 1",
+			NULL),
+		0);
+	assert_int_equal(db_exec(history->db, others, NULL), 0);
+	assert_int_equal(push(false, "bench-1", &seen), 3);
+	assert_string_equal(seen.item[0].run_id, "its-own");
+	assert_string_not_equal(seen.item[1].run_id, "its-own");
+	assert_string_not_equal(seen.item[2].run_id, "its-own");
+	assert_int_equal(outbox_run(history, &of_job, &out, &told, NULL), 1);
+	assert_int_equal(json_out_print(out, false, &text, NULL), 0);
+	assert_non_null(strstr(text, "\"name\":\"a\""));
+	free(text);
+	json_out_free(out);
+	assert_int_equal(outbox_run(history, &another, &out, &told, NULL), 0);
 }
 
 int main(void)
@@ -179,6 +221,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(what_is_no_run, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(what_the_server_lacks, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(not_of_a_bench, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(whose_id, set_up, tear_down),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
