@@ -59,7 +59,8 @@ struct powered {
 	struct stop *stop;   /* the newest that is not done; NULL: none */
 	device_done_fn run_done;
 	void *run_ctx;
-	struct device *dial; /* NULL: a hand's, or not opened yet */
+	struct device *dial;             /* NULL: a hand's, or not opened yet */
+	struct device_identity identity; /* the supply's, and the dial's; once that is ready */
 	const struct link_ops *const *links;
 	struct loop *loop;
 	bool dial_wanted; /* to be opened with the next tick: the supply is there */
@@ -214,6 +215,15 @@ static void on_lost(void *ctx, int status, const struct err *err)
 
 /* ---- what turns the dial --------------------------------------------------------------------------------------- */
 
+static void know_dial(struct powered *pen)
+{
+	const struct device_identity *stage = pen->setup.dial.driver->identity(pen->dial);
+
+	pen->identity = *pen->setup.driver->identity(pen->supply);
+	snprintf(pen->identity.dial, sizeof(pen->identity.dial), "%.20s %.24s %.24s %.24s %.60s",
+		 pen->setup.dial.driver->name, stage->model, stage->serial, stage->firmware, pen->setup.dial.uri);
+}
+
 static void dial_ready(void *ctx, int status, const struct err *err)
 {
 	struct powered *pen = ctx;
@@ -226,6 +236,7 @@ static void dial_ready(void *ctx, int status, const struct err *err)
 			 driver->identity(pen->dial)->model, driver->identity(pen->dial)->firmware,
 			 pen->setup.dial.uri);
 		pen->host.event(pen->host.ctx, 0, text);
+		know_dial(pen);
 	}
 	err_prefix(&why, "the pen's dial, %s", pen->setup.dial.uri);
 	pen->host.ready(pen->host.ctx, status, status ? &why : NULL);
@@ -696,7 +707,7 @@ static const struct device_identity *powered_identity(const struct device *devic
 {
 	const struct powered *pen = powered_of_const(device);
 
-	return pen->setup.driver->identity(pen->supply);
+	return pen->identity.dial[0] ? &pen->identity : pen->setup.driver->identity(pen->supply);
 }
 
 static const struct channel *powered_channels(const struct device *device, unsigned *ret_count)

@@ -29,7 +29,8 @@ struct device_identity {
 	char profile[64];        /* the file that told the driver what the device speaks; empty: it needs none */
 	char profile_sha256[65]; /* of that file, hex */
 	char dialect[32];        /* power supplies: what it speaks, by its driver's name for it */
-	char loss[48];           /* why a lost sample would not be seen; empty: it would */
+	char dial[160]; /* pens made of parts: the stage that turns the dial: driver, what it says it is, link */
+	char loss[48];  /* why a lost sample would not be seen; empty: it would */
 };
 
 struct pen_limits {

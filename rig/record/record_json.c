@@ -200,6 +200,7 @@ static const struct member identity_members[] = {
 	MAYBE(struct device_identity, profile),
 	MAYBE(struct device_identity, profile_sha256),
 	MAYBE(struct device_identity, loss),
+	MAYBE(struct device_identity, dial),
 	END,
 };
 

@@ -46,6 +46,7 @@ static const struct trait traits[] = {
 	TRAIT("calibration", identity.calibration_id),
 	TRAIT("calibration's due day", identity.calibration_due),
 	TRAIT("cartridge", identity.cartridge),
+	TRAIT("stage at the dial", identity.dial),
 	TRAIT("profile", identity.profile_sha256),
 	TRAIT("certificate", calibration.certificate),
 	TRAIT("certificate's day", calibration.date),

@@ -112,6 +112,7 @@ static void whatever_differs_refuses(void **state)
 	DIFFERS(strcpy(pen->identity.serial, "x"));
 	DIFFERS(strcpy(pen->identity.firmware, "x"));
 	DIFFERS(strcpy(pen->identity.cartridge, "x"));
+	DIFFERS(strcpy(pen->identity.dial, "x"));
 	DIFFERS(pen->identity.needles++);
 	DIFFERS(pen->identity.cartridge_strokes += 1);
 	DIFFERS(strcpy(sensor->identity.calibration_id, "x"));
