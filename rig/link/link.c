@@ -78,7 +78,7 @@ bool link_uri_is_listed(const struct link_ops *const *table, const char *uri)
 	const char *rest;
 	struct err ignored;
 
-	return find_ops(table, uri, &ops, &rest, &ignored) == 0 && !ops->source && !ops->unlisted;
+	return find_ops(table, uri, &ops, &rest, &ignored) == 0 && !ops->unlisted;
 }
 
 bool link_uri_is_source(const struct link_ops *const *table, const char *uri)

@@ -136,7 +136,6 @@ struct link_ops {
 	const char *name;
 	const char *scheme; /* of the URIs that it opens */
 	bool source;        /* bytes only come: nobody can be asked over it */
-	bool unlisted;      /* list() tells of none, whatever is there */
 	bool midway;        /* what comes first may have begun before: half a line, half a sample */
 	bool unlisted;      /* list() names none: whether a device is there shows when it is opened */
 

@@ -330,5 +330,4 @@ const struct link_ops link_tcp = {
 	.identity = tcp_identity,
 	.counters = tcp_counters,
 	.list = tcp_list,
-	.unlisted = true,
 };
