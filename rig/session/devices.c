@@ -164,7 +164,7 @@ static void on_event(void *ctx, uint32_t condition, const char *text)
 	    (condition & PEN_TIMER_OFF)) /* behind a stop no heartbeat may come before the point ends */
 		attempt_fault(s, condition_cause(condition), text);
 	if (device == s->pen && (condition & PEN_DIAL_LOST)) /* the next attempt sets it anew */
-		attempt_device_fault(s, text);
+		attempt_fault(s, condition_cause(condition), text);
 	if (device != s->pen)
 		sensor_event(device, condition, text);
 }

@@ -113,6 +113,7 @@ static const struct {
 	{PEN_POWER_LOST, BLAME_BENCH, "that its power supply went off unasked", NULL},
 	{PEN_POWER_LOW, BLAME_BENCH, "that its power supply does not hold its voltage", NULL},
 	{PEN_TIMER_OFF, BLAME_BENCH, "that the timer of its power supply is not armed any more", "device"},
+	{PEN_DIAL_LOST, BLAME_BENCH, "that where its dial stands is not known any more", "device"},
 };
 
 /* Strokes that are too hard saturate a sensor and overload it. */
