@@ -2,7 +2,7 @@
 # What the README says to type, in its order, on a fresh system of each kind: a folder by debootstrap, as root and then as a user who
 # has sudo. `make check-systems` runs it; it wants root, debootstrap and 5 GB for each, and takes away what it made.
 # SYSTEMS: releases that the mirrors have ("trixie jammy noble"); STAGES: commands ("demo check"), check with TEST="words";
-# FOLDER: where they are built; NICE: 0 to 19. The last lines say what was seen where.
+# FOLDER: where they are built; NICE: 0 to 19; MIRROR: where from, else debootstrap's own. The last lines say what was seen where.
 set -u
 systems=${SYSTEMS:-trixie jammy noble} stages=${STAGES:-demo check} words=${TEST:-}
 folder=${FOLDER:-$(mktemp -d /var/tmp/penrig-systems.XXXXXX)}
@@ -12,15 +12,13 @@ renice -n "${NICE:-0}" $$ >/dev/null
 
 say() { printf '%s\n' "$*" >&2; }
 
-mirror_of() {
-	case $1 in jammy | noble) echo http://archive.ubuntu.com/ubuntu ;; *) echo http://deb.debian.org/debian ;; esac
-}
-
-# Suites and sections that anybody's installation has.
-sources_of() {
+# Suites and sections that anybody's installation has, from where debootstrap had it.
+sources_of() { # RELEASE ROOT
+	local mirror
+	mirror=$(sed -n 's/^deb \([^ ]*\) .*/\1/p' "$2/etc/apt/sources.list" | head -n 1)
 	case $1 in
-	jammy | noble) printf 'deb %s %s main universe\n' "$(mirror_of "$1")" "$1" "$(mirror_of "$1")" "$1-updates" ;;
-	*) printf 'deb %s %s main\n' "$(mirror_of "$1")" "$1" ;;
+	jammy | noble) printf 'deb %s %s main universe\n' "$mirror" "$1" "$mirror" "$1-updates" ;;
+	*) printf 'deb %s %s main\n' "$mirror" "$1" ;;
 	esac
 }
 
@@ -40,11 +38,11 @@ away() { # ROOT: first what is mounted in it
 }
 
 make_system() { # RELEASE ROOT
-	local packages=make,sudo,ca-certificates script="" keyring=debian-archive-keyring
-	case $1 in jammy | noble) script=${DEBOOTSTRAP_DIR:-/usr/share/debootstrap}/scripts/gutsy keyring=ubuntu-archive-keyring ;; esac
+	local packages=make,sudo,ca-certificates keyring=debian-archive-keyring sources
+	case $1 in jammy | noble) keyring=ubuntu-archive-keyring ;; esac
 	[ -e "/usr/share/keyrings/$keyring.gpg" ] || { echo "$keyring.gpg is missing: apt-get install debian-archive-keyring ubuntu-keyring" >"$2.log"; return 1; }
-	debootstrap --variant=minbase --keyring="/usr/share/keyrings/$keyring.gpg" --include="$packages" "$1" "$2" "$(mirror_of "$1")" $script >"$2.log" 2>&1 || return 1
-	sources_of "$1" >"$2/etc/apt/sources.list"
+	debootstrap --variant=minbase --keyring="/usr/share/keyrings/$keyring.gpg" --include="$packages" "$1" "$2" ${MIRROR:+"$MIRROR"} >"$2.log" 2>&1 || return 1
+	sources=$(sources_of "$1" "$2") && printf '%s\n' "$sources" >"$2/etc/apt/sources.list"
 	mount -t proc proc "$2/proc" && mkdir -p "$2/dev/pts" "$2/dev/shm" &&
 		mount -t devpts -o newinstance,ptmxmode=0666,mode=620 devpts "$2/dev/pts" && mount -t tmpfs tmpfs "$2/dev/shm" || return 1
 	[ -c "$2/dev/ptmx" ] || ln -sf pts/ptmx "$2/dev/ptmx"
