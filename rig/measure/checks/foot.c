@@ -8,11 +8,10 @@
 #define POINTS_MIN   8
 #define STRAIGHT_MIN 4
 #define STRAIGHT     1e-3 /* of the rate: its sine is a straight line */
-#define BLUR_GROWTH  3.0
-#define BLUR_U       0.5 /* of what strokes of different depths blur: their paths are moved, or scaled */
-#define SPREAD       1.0 /* times the difference of the two: its standard uncertainty */
-#define FAR          1.3 /* sd of a delay: what adds its force further behind the end of contact is none */
-#define FAR_PART     0.8 /* the same of the beginning of a force that goes on further behind */
+#define BLUR_U       0.5  /* of what strokes of different depths blur: their paths are moved, or scaled */
+#define SPREAD       1.0  /* times the difference of the two: its standard uncertainty */
+#define FAR          1.3  /* sd of a delay: what adds its force further behind the end of contact is none */
+#define FAR_PART     0.8  /* the same of the beginning of a force that goes on further behind */
 
 /* Depth as an eccentric moves the needle: c0 + c1 cos wt + c2 sin wt, mm. */
 struct path {
@@ -113,6 +112,7 @@ struct excess {
 	double near;           /* the largest area from the beginning on whose centroid is near the surface */
 	double u_area;         /* from noise, by way of the path */
 	double slope_n, speed; /* where the path leaves the surface: N and mm per sample, negative */
+	double surface;        /* where that is */
 };
 
 /* Whether its centroid lies nearer than so many sd of the delay that would add this area. */
@@ -166,12 +166,13 @@ static double level_of(const struct points *p, double from, double *ret_weight)
 }
 
 /* Speed of the path where it leaves the surface, mm per sample; NaN: it does not. */
-static double end_speed(const struct points *p, const struct path *path)
+static double end_speed(const struct points *p, const struct path *path, double *ret_at)
 {
 	double speed;
 
 	for (unsigned i = 0; i < p->n; i++) {
-		if (path_at(path, points_at(p, i), &speed) <= 0.0)
+		*ret_at = points_at(p, i);
+		if (path_at(path, *ret_at, &speed) <= 0.0)
 			return speed;
 	}
 	return NAN;
@@ -214,13 +215,14 @@ static bool find_excess(const struct points *p, const struct foot_question *q, d
 	if (!find_path(p, q, level, share, straight, &path) || curve_force(q->curve, 0.0, &force, &slope) != 0)
 		return false;
 
-	double speed = end_speed(p, &path);
+	double surface, speed = end_speed(p, &path, &surface);
 
 	if (!(speed < 0.0) || !(slope > 0.0))
 		return false;
 	*ret = excess_of(p, q, level, flank.lo * q->height_n, &path, slope * speed);
 	ret->slope_n = slope * speed;
 	ret->speed = speed;
+	ret->surface = surface;
 	ret->u_area = q->noise_n * area_u(p, q, level, flank.lo * q->height_n, &path);
 	return true;
 }
@@ -237,22 +239,54 @@ static double variance_of(double area, double slope_n)
 	return 2.0 * area / -slope_n;
 }
 
-/* A filter that is as slow as the flank is steep rounds the flank itself, and a path through that hides most of it: the nearer
- * to the top a path is taken from, the more of it is seen. */
-static void find_growth(const struct points *p, const struct foot_question *q, double level, const struct excess *low,
-			double blur, struct foot *ret)
+/* Neighbouring points are means of different strokes, as many as there are places between samples: of their depths each point is then
+ * a mean. */
+static void even_out(const struct points *p, struct points *ret)
 {
-	struct excess high;
+	unsigned wide = 1;
 
-	ret->high = ret->growth_sd = NAN;
-	if (!find_excess(p, q, level, &high_flank, false, &high))
+	while (wide < 4 && fmod(wide * p->step, 1.0) > 0.0)
+		wide++;
+	*ret = (struct points){.step = p->step, .first = p->first + 0.5 * (wide - 1) * p->step};
+	for (unsigned i = 0; i + wide <= p->n; i++) {
+		double sum = 0.0, weight = 0.0;
+		unsigned n = 0;
+
+		for (unsigned k = i; k < i + wide; k++) {
+			sum += p->weight[k] > 0.0 ? p->y[k] : 0.0;
+			weight += p->weight[k];
+			n += p->weight[k] > 0.0;
+		}
+		ret->y[i] = n > 0 ? sum / n : 0.0;
+		ret->weight[i] = weight / wide;
+	}
+	ret->n = p->n >= wide ? p->n - wide + 1 : 0;
+}
+
+static struct foot_part part_of(const struct excess *e)
+{
+	return (struct foot_part){variance_of(e->area, e->slope_n), variance_of(e->u_area, e->slope_n)};
+}
+
+/* A filter that is as slow as the flank is steep rounds the flank itself, and a path through that hides most of it: the nearer
+ * to the top a path is taken from, the more of it is seen. Strokes of different depths blur both alike, once points are even. */
+static void find_growth(const struct points *p, const struct foot_question *q, double level, struct foot *ret)
+{
+	static const struct foot_part untold = {NAN, NAN};
+	struct excess high, low;
+	struct points even;
+
+	ret->low = ret->growth = untold;
+	even_out(p, &even);
+	if (!find_excess(&even, q, level, &flank, false, &low))
 		return;
-
-	double growth = variance_of(high.area, high.slope_n) - variance_of(low->area, low->slope_n);
-
-	ret->high = variance_of(high.area, high.slope_n);
-	ret->growth_sd = growth / hypot(BLUR_GROWTH * blur, hypot(variance_of(high.u_area, high.slope_n),
-								  variance_of(low->u_area, low->slope_n)));
+	ret->flank = low.surface;
+	ret->low = part_of(&low);
+	if (!find_excess(&even, q, level, &high_flank, false, &high))
+		return;
+	ret->growth = part_of(&high);
+	ret->growth.variance -= ret->low.variance;
+	ret->growth.u = hypot(ret->growth.u, ret->low.u);
 }
 
 void foot_find(const struct points *p, const struct foot_question *q, struct foot *ret)
@@ -273,9 +307,8 @@ void foot_find(const struct points *p, const struct foot_question *q, struct foo
 
 	double blur = pow(q->scatter_mm / more.speed, 2.0);
 
-	find_growth(p, q, level, &more, blur, ret);
+	find_growth(p, q, level, ret);
 	ret->looked = true;
-	ret->high -= blur;
 	ret->slope_n = more.slope_n;
 	ret->variance = variance_of(more.area, ret->slope_n) - blur;
 	ret->u_variance =

@@ -18,15 +18,21 @@ struct foot_question {
 	double scatter_mm;       /* sd of the depths of the strokes that the points are a mean of */
 };
 
+/* A variance and its standard uncertainty from noise, by way of the path: samples^2. */
+struct foot_part {
+	double variance, u;
+};
+
 struct foot {
 	bool looked;
 	double variance, u_variance; /* of the impulse response, samples^2; negative: it overshoots */
 	double lag; /* the variance, if a cell or filter made it: its force is added near the end of contact; else 0 */
 	double lag_part; /* the same of the largest part from the beginning on that a cell or filter may have made */
 	double slope_n;  /* of the force at the end of contact, N per sample, negative */
-	/* The variance by the path of the forces near the top, and how sure it is that those below show less of it: what rounds
-	 * the flank itself. NaN: no such path. */
-	double high, growth_sd;
+	/* The variance by the path alone, and how much more of it one shows that is taken nearer to the top: what rounds the
+	 * flank itself. NaN: no such path. */
+	struct foot_part low, growth;
+	double flank; /* samples from the stroke's instant to the surface */
 };
 
 void foot_find(const struct points *points, const struct foot_question *question, struct foot *ret);

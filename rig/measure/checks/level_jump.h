@@ -14,13 +14,15 @@ struct level_jump {
 	double before;                            /* of the gap before this one, N */
 	double largest;                           /* of the lesser ones of two neighbours, N */
 	float kept[JUMP_KEPT], halves[JUMP_KEPT]; /* of a gap, and rms of its two halves */
+	float squares[JUMP_KEPT];                 /* mean square of its samples, N^2 */
 	unsigned keeps, each;                     /* every each-th gap is kept; doubles when there is no more room */
 };
 
-/* What the baseline leaves of the level of a gap, N: of its two halves, each a mean of n samples. */
+/* What the baseline leaves of the level of a gap, N: of its two halves, each a mean of n samples; mean square of all. */
 struct level_gap {
 	double first_n, second_n;
 	unsigned n;
+	double square_n2;
 };
 
 /* Zeroed is empty. gap: before a stroke; next: the stroke before it was the one
@@ -33,8 +35,8 @@ struct level_jump_look {
 };
 
 struct level_jump_look level_jump_look(const struct level_jump *jump);
-/* Variance of what moves the force between strokes beyond noise of this variance of a sample, N^2: 0 where that may be
- * chance. */
-double level_jump_moved(const struct level_jump *jump, double noise_n2);
+/* Variance of what moves the force between strokes beyond noise, N^2: 0 where that may be chance. noise_n2: variance of a sample,
+ * as means of many have it; white_n2: as single ones have it. */
+double level_jump_moved(const struct level_jump *jump, double noise_n2, double white_n2);
 
 #endif

@@ -11,34 +11,38 @@
 #include "rig/measure/point/pulse_view.h"
 #include "rig/measure/point/summary_parts.h"
 
-#define STROKES_MIN    3.0  /* fewer give no value */
-#define RING_Z         20.0 /* from here on a ring is known better than a certificate knows the cell */
-#define OFF_CYCLES     2.4  /* in the gap: with fewer what is smooth there may shift a ring by as much */
-#define OFF_SD         3.0  /* a cell that moved by more of its sd than this is loose, or another */
-#define CELL_U_REL     0.02 /* and by at least so many of these */
-#define DAMPING_STEP   0.01
-#define DAMPING_FOLD   1.2
-#define DAMPING_SD     4.0
-#define LEAST_MM       0.002
-#define FOOT_SD        2.0
-#define FOOT_REL       0.4 /* of the effect: force that follows path and curve less well than an eccentric's */
-#define GROWS_SD       3.5
-#define GROWS_LEAST_MM 0.006 /* strokes of different depths make as much */
-#define GROWS_FOLD     1.25
-#define HIDDEN_FOLD    2.0  /* what rounds the flank itself takes more from the top than it shows: line */
-#define CLEAR          0.01 /* share of the structure in the gap that a ring alone leaves at most */
-#define NEARLY_CLEAR   0.03 /* and a cell that hardly rings */
-#define AGREE_SHARE    0.2
-#define AGREE_SD       4.0
-#define LOOSE_SHARE    0.5
-#define FOOT_SHARE     0.4 /* of the gap: what rounds the end of contact has died away */
-#define UNSEEN_SD      8.0
-#define UNSEEN_MAX     0.2 /* cycles per sample: rings above are not looked for */
-#define SILENT         0.1 /* of the ring that a declared cell would show */
-#define U_MAX          0.5 /* of a frequency, relative, and of a damping */
-#define SQRT3          1.7320508075688772
-#define SLOWER         "slower than is declared, or a phantom that follows late"
-#define UNDECLARED     "or a phantom that follows late: declare \"cell\" in the bench file"
+#define STROKES_MIN   3.0  /* fewer give no value */
+#define RING_Z        20.0 /* from here on a ring is known better than a certificate knows the cell */
+#define OFF_CYCLES    2.4  /* in the gap: with fewer what is smooth there may shift a ring by as much */
+#define OFF_SD        3.0  /* a cell that moved by more of its sd than this is loose, or another */
+#define CELL_U_REL    0.02 /* and by at least so many of these */
+#define DAMPING_STEP  0.01
+#define DAMPING_FOLD  1.2
+#define DAMPING_SD    4.0
+#define LEAST_MM      0.002
+#define FOOT_SD       2.0
+#define FOOT_REL      0.4 /* of the effect: force that follows path and curve less well than an eccentric's */
+#define ROUNDS_SD     7.0 /* below, and above the next one: line */
+#define UNSEEN_ROUNDS 3.5
+#define SLOW_LOW      0.005 /* of the flank squared: a moving average as long as the flank shows 0.006 or more of its 0.15 */
+#define SLOW_GROWTH   0.0025 /* and in growth, half of it */
+#define UNSEEN_GROWTH 0.005  /* what it may show and noise not tell: line */
+#define SLOW_TOP      0.15   /* and what it takes from the top */
+#define REST_SHARE    0.25   /* of the declared cell's own variance */
+#define RINGS_SHARE   0.6    /* the same where it is seen to ring: from stroke to stroke it may */
+#define CLEAR         0.01   /* share of the structure in the gap that a ring alone leaves at most */
+#define NEARLY_CLEAR  0.03   /* and a cell that hardly rings */
+#define AGREE_SHARE   0.2
+#define AGREE_SD      4.0
+#define LOOSE_SHARE   0.5
+#define FOOT_SHARE    0.4 /* of the gap: what rounds the end of contact has died away */
+#define UNSEEN_SD     8.0
+#define UNSEEN_MAX    0.2 /* cycles per sample: rings above are not looked for */
+#define SILENT        0.1 /* of the ring that a declared cell would show */
+#define U_MAX         0.5 /* of a frequency, relative, and of a damping */
+#define SQRT3         1.7320508075688772
+#define SLOWER        "slower than is declared, or a phantom that follows late"
+#define UNDECLARED    "or a phantom that follows late: declare \"cell\" in the bench file"
 
 /* All that is asked of one pulse. */
 struct cell_case {
@@ -149,12 +153,62 @@ static bool is_too_much(const struct cell_case *c, double effect_mm)
 	return check_outweighs(&scale, effect_mm);
 }
 
-/* What rounds the flank itself, not only the end of contact: the nearer to the top, the more of it is seen. */
+/* A cell as declared would ring so loudly that it could not be missed, and nothing does. */
+static bool is_silent(const struct cell_case *c, const struct load_cell *declared)
+{
+	double w = 2.0 * M_PI * declared->hz / c->account->grid->fs_hz, samples = 0.5 / (declared->damping * w);
+	double room = c->view->next - c->view->end, kick = fabs(c->view->slope_n) / w;
+	double expected = kick * sqrt(0.5 * fmin(samples, room) * (double)c->view->strokes) / c->view->noise_n;
+
+	return c->ring.looked && w < 2.0 * M_PI * UNSEEN_MAX && w * room > 4.0 * M_PI && samples * w > 1.0 &&
+	       SILENT * expected > RING_Z && c->ring.z < SILENT * expected;
+}
+
+static double flank_squared(const struct cell_case *c)
+{
+	double flank = isnan(c->foot.low.u) ? c->view->end : c->foot.flank;
+
+	return flank * flank;
+}
+
+/* What undoing a cell leaves that is a little another one is on the flank, too. */
+static bool is_rest_of_cell(const struct cell_case *c)
+{
+	const struct load_cell *declared = &c->account->config->cell;
+
+	return declared->hz > 0.0 && !is_silent(c, declared) &&
+	       fmax(fabs(c->foot.low.variance), fabs(c->foot.low.variance + c->foot.growth.variance)) <
+		       (c->ring.seen && c->ring.z > RING_Z ? RINGS_SHARE : REST_SHARE) *
+			       fabs(cell_variance(declared->hz / c->account->grid->fs_hz, declared->damping));
+}
+
+static bool is_more(const struct cell_case *c, const struct foot_part *part, double share)
+{
+	return part->variance > ROUNDS_SD * part->u && part->variance > share * flank_squared(c);
+}
+
+static bool may_be_more(const struct cell_case *c, const struct foot_part *part, double share)
+{
+	return !(part->variance + UNSEEN_ROUNDS * part->u < share * flank_squared(c));
+}
+
+/* What rounds the flank itself, not only the end of contact. */
 static bool rounds_flank(const struct cell_case *c)
 {
 	const struct foot *f = &c->foot;
 
-	return f->looked && f->growth_sd > FOOT_SD && f->high > GROWS_FOLD * fmax(0.0, f->variance);
+	return f->looked && !is_rest_of_cell(c) &&
+	       (is_more(c, &f->growth, SLOW_GROWTH) ||
+		(f->lag > 0.0 && is_more(c, &f->low, SLOW_LOW) && may_be_more(c, &f->growth, 0.0)));
+}
+
+/* A filter as slow as the flank could do so unseen. */
+static bool may_round_flank(const struct cell_case *c)
+{
+	const struct foot *f = &c->foot;
+
+	return f->looked && !(c->account->config->bandwidth_hz > 0.0) && may_be_more(c, &f->low, SLOW_LOW) &&
+	       may_be_more(c, &f->growth, UNSEEN_GROWTH);
 }
 
 /* What delays the force and is not undone, as far as it may be a cell's or a filter's: before a phantom that follows late,
@@ -199,17 +253,6 @@ static void compare(const struct cell_case *c, const struct load_cell *declared,
 			   declared->damping);
 }
 
-/* A cell as declared would ring so loudly that it could not be missed, and nothing does. */
-static bool is_silent(const struct cell_case *c, const struct load_cell *declared)
-{
-	double w = 2.0 * M_PI * declared->hz / c->account->grid->fs_hz, samples = 0.5 / (declared->damping * w);
-	double room = c->view->next - c->view->end, kick = fabs(c->view->slope_n) / w;
-	double expected = kick * sqrt(0.5 * fmin(samples, room) * (double)c->view->strokes) / c->view->noise_n;
-
-	return c->ring.looked && w < 2.0 * M_PI * UNSEEN_MAX && w * room > 4.0 * M_PI && samples * w > 1.0 &&
-	       SILENT * expected > RING_Z && c->ring.z < SILENT * expected;
-}
-
 /* As certified, (4). */
 static double certified_n(const struct cell_case *c)
 {
@@ -218,34 +261,25 @@ static double certified_n(const struct cell_case *c)
 	return h->cell_count > 0 ? fabs(h->cell_n / (double)h->cell_count) * cell_u_rel(c->account->config) : 0.0;
 }
 
-/* Does it make the point untrusted? Its effect is left as far as it can be told; how much more there may be of one that rounds
- * the flank itself nobody can. */
+/* Does it make the point untrusted? Its effect is left as far as it can be told; that of one that rounds the flank itself
+ * cannot. */
 static void judge_delay(const struct cell_case *c, double variance, double sd, const char *says,
 			struct check_result *ret)
 {
-	const struct load_cell *declared = &c->account->config->cell;
-	double half_mm = 0.5 * c->view->second_n * c->scale->mm_per_n, hidden = 0.0;
-
-	bool undone = declared->hz > 0.0 && (is_silent(c, declared) || (c->ring.seen && c->ring.z > RING_Z));
-
-	if (rounds_flank(c) &&
-	    !undone) /* what undoing a cell leaves that is a little another one is on the flank, too */
-		hidden = c->foot.high;
+	double half_mm = 0.5 * c->view->second_n * c->scale->mm_per_n;
 
 	if (variance != 0.0 && sd > FOOT_SD && is_too_much(c, half_mm * variance)) {
 		ret->statistic = sd;
 		ret->threshold = FOOT_SD;
 		check_trip(ret, "contact ends as behind a load cell or filter of about %.0f Hz, %s",
 			   cell_hz(c, variance), says);
-	} else if (hidden > 0.0 && c->foot.growth_sd > GROWS_SD &&
-		   fabs(half_mm * hidden) > fmax(GROWS_LEAST_MM, moments_sd(&c->account->tally->depth.seen)) &&
-		   is_too_much(c, half_mm * hidden)) {
-		ret->statistic = c->foot.growth_sd;
-		ret->threshold = GROWS_SD;
-		ret->effect_mm = half_mm * hidden;
+	} else if (rounds_flank(c) && is_too_much(c, half_mm * SLOW_TOP * flank_squared(c))) {
+		ret->statistic = fmax(c->foot.low.variance / c->foot.low.u, c->foot.growth.variance / c->foot.growth.u);
+		ret->threshold = ROUNDS_SD;
+		ret->effect_mm = half_mm * SLOW_TOP * flank_squared(c);
 		check_trip(ret, "pulses are rounded as behind a filter that is slower than they are, %s", says);
-	} else if (hidden > 0.0) {
-		ret->u_mm = hypot(ret->u_mm, check_line(HIDDEN_FOLD * half_mm * hidden, 0.0));
+	} else if (may_round_flank(c)) { /* nor by a path that there is not */
+		ret->u_mm = hypot(ret->u_mm, half_mm * SLOW_TOP * flank_squared(c));
 	}
 }
 
@@ -292,7 +326,7 @@ static void judge_declared(const struct cell_case *c, const struct load_cell *de
 	} else if (is_told(c)) {
 		judge_rest(c, ret);
 	}
-	if (ret->state != CHECK_PASSED || !is_silent(c, declared))
+	if ((ret->state != CHECK_PASSED && ret->state != CHECK_TRIPPED) || !is_silent(c, declared))
 		return;
 	leave(c, c->height_n - pulse_view_height(c->view, NULL), ret->u_mm / c->scale->mm_per_n, ret);
 	if (check_outweighs(c->scale, ret->effect_mm))

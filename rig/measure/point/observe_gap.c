@@ -30,6 +30,22 @@ VECTOR_CLONES static double mean_of(const float *x, unsigned n)
 	return sum / n;
 }
 
+VECTOR_CLONES static double mean_square_of(const float *x, unsigned n)
+{
+	double lane[LANES] = {0}, sum = 0.0;
+	unsigned i = 0;
+
+	for (; i + LANES <= n; i += LANES) {
+		for (unsigned k = 0; k < LANES; k++)
+			lane[k] += (double)x[i + k] * (double)x[i + k];
+	}
+	for (; i < n; i++)
+		lane[0] += (double)x[i] * (double)x[i];
+	for (unsigned k = 0; k < LANES; k++)
+		sum += lane[k];
+	return sum / n;
+}
+
 /* Force less hum, mean over the samples of this block in between; the number of them. */
 static unsigned level_between(const struct analysis *a, const struct span *span, double from, double to, double *ret_t,
 			      double *ret_level)
@@ -130,7 +146,7 @@ static void observe_level(struct analysis *a, double before, double at)
 
 	const float *x = a->flat + (first - a->flat_base);
 	unsigned half = (unsigned)(end - first) / 2;
-	struct level_gap gap = {mean_of(x, half), mean_of(x + half, half), half};
+	struct level_gap gap = {mean_of(x, half), mean_of(x + half, half), half, mean_square_of(x, 2 * half)};
 
 	level_jump_add(&seen->jump, &gap, seen->strokes == seen->jump_at + 1);
 	seen->jump_at = seen->strokes;

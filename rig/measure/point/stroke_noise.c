@@ -16,7 +16,8 @@
 #define INTERVAL_U   0.006 /* relative, of the intervals' variance: second order of the speed's changes */
 #define EDGE         0.003 /* of the height: below it there is no contact */
 #define EITHER       0.4   /* standard uncertainty of what is one of two, of their distance: 1.96 of it hold both */
-#define MOVED_FOLD   1.6   /* of the variance between strokes: what moves the strokes may be so much more there */
+#define MOVED_FOLD   2.0   /* of the variance between strokes: what moves the strokes may be so much more there */
+#define LOCKED       8.0   /* of a line, whose phase all strokes may share: seen up to 1.8 times its sd off */
 #define NOISE_SHARE  0.3   /* difference of what top and height make of noise that both halves of the samples have */
 
 struct acting_shares acting_shares_of(const struct account *a)
@@ -47,9 +48,10 @@ struct stroke_noise stroke_noise_of(const struct account *a)
 		ret.baseline =
 			fmax(0.0, seen->baseline_n2 / (double)seen->baselined - d->zero_n2 / (n * n)) / (slope * slope);
 
-	double per_n = level_gain(a) / slope, noise_n2 = fmax(1.0, ret.shares.height) * a->noise_n * a->noise_n;
+	double per_n = level_gain(a) / slope, white_n2 = a->noise_n * a->noise_n,
+	       noise_n2 = fmax(1.0, ret.shares.height) * white_n2;
 
-	ret.moved = MOVED_FOLD * per_n * per_n * level_jump_moved(&a->observed->jump, noise_n2);
+	ret.moved = MOVED_FOLD * per_n * per_n * level_jump_moved(&a->observed->jump, noise_n2, white_n2);
 	/* The pulse has what is not white by another transfer than a stretch without contact: all of it is in doubt. */
 	ret.u = hypot(hypot(ret.acting * sqrt(2.0 / ret.shares.n), BASELINE_U * ret.baseline),
 		      ret.white * beyond_chance(ret.shares.height, ret.shares.n));
@@ -87,7 +89,9 @@ static double coloured_intervals(const struct account *a, const struct interval_
 
 	if (quantiser_shows(a))
 		return told + s->noise * instant_of(a, count * count / 12.0) / s->instant;
-	return strange * fmax(told, s->noise * (instant_without_pulse(a) / s->instant - 1.0));
+	double locked = moved > 0.0 ? LOCKED : 1.0;
+
+	return strange * fmax(told, locked * s->noise * (instant_without_pulse(a) / s->instant - 1.0));
 }
 
 /* At a noise of a tenth of the pulse instants scatter by up to so much more than white noise explains, at less by the square of

@@ -21,17 +21,17 @@ static struct misfit_outcome outcome_of(const char *family, double severity, uns
 
 static void add_gap(struct level_jump *jump, double off_n, bool next)
 {
-	level_jump_add(jump, &(struct level_gap){off_n, off_n, 40}, next);
+	level_jump_add(jump, &(struct level_gap){off_n, off_n, 40, 0.0}, next);
 }
 
-/* What moves the force between strokes is told from noise, in the gaps' means or only in their halves. */
+/* What moves the force between strokes is told from noise, in the gaps' means, only in their halves, or only in their samples. */
 static void what_moves_between_strokes_is_seen(void **state)
 {
 	const double noise_n = 0.001, amplitude_n = 0.01;
 	struct pw1_random random = {.state = 11};
 
 	(void)state;
-	for (unsigned kind = 0; kind < 3; kind++) {
+	for (unsigned kind = 0; kind < 4; kind++) {
 		struct level_jump jump = {.gaps = 0};
 
 		for (unsigned i = 0; i < 300; i++) {
@@ -41,13 +41,18 @@ static void what_moves_between_strokes_is_seen(void **state)
 
 			first -= amplitude_n * (kind == 2) * (i % 2 ? 1.0 : -1.0);
 			second -= amplitude_n * (kind == 2) * (i % 2 ? 1.0 : -1.0);
-			level_jump_add(&jump, &(struct level_gap){first, second, 40}, true);
+
+			double square = noise_n * noise_n + 0.5 * amplitude_n * amplitude_n * (kind == 3);
+
+			level_jump_add(&jump, &(struct level_gap){first, second, 40, square}, true);
 		}
 
-		double moved = level_jump_moved(&jump, noise_n * noise_n);
+		double moved = level_jump_moved(&jump, noise_n * noise_n, noise_n * noise_n);
 
 		if (kind == 0)
 			check_near(moved, 0.0, 0.0);
+		else if (kind == 3) /* a line that has no mean in either half: all strokes may meet its crest */
+			check_near(moved, amplitude_n * amplitude_n, 1e-3 * amplitude_n * amplitude_n);
 		else
 			check_near(moved, amplitude_n * amplitude_n / M_LN2, 0.1 * amplitude_n * amplitude_n);
 	}
