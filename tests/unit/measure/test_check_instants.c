@@ -93,6 +93,58 @@ static void a_filter_as_slow_as_the_pulse_is_refused(void **state)
 	}
 }
 
+/* Nor do strokes of different depths, a cell that is declared, a short pulse or noise hide it: refused, or inside U. */
+static void nothing_hides_a_slow_filter(void **state)
+{
+	static const struct {
+		double sd_mm, cell_hz, damping, rate_hz, duty, snr_db;
+	} rows[] = {{0.05, 0.0, 0.0, 120.0, 0.4, 40.0},
+		    {0.008, 3000.0, 0.02, 120.0, 0.4, 40.0},
+		    {0.008, 1000.0, 0.05, 120.0, 0.4, 40.0},
+		    {0.008, 0.0, 0.0, 180.0, 0.3, 40.0},
+		    {0.008, 0.0, 0.0, 120.0, 0.4, 28.0}};
+
+	(void)state;
+	for (unsigned i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		for (unsigned trial = 0; trial < 2; trial++) {
+			struct recording r = misfit_recording(misfit_family_find("running-average"), 40, 2 * trial);
+			struct misfit_outcome o;
+
+			r.depth_sd_mm = rows[i].sd_mm;
+			r.cell_hz = r.declared_hz = rows[i].cell_hz;
+			r.cell_damping = r.declared_damping = rows[i].damping;
+			r.rate_hz = rows[i].rate_hz;
+			r.duty = rows[i].duty;
+			r.snr_db = rows[i].snr_db;
+			misfit_run(&r, &o);
+			if (o.claim[CLAIM_DEPTH].trusted &&
+			    fabs(o.claim[CLAIM_DEPTH].error) > o.claim[CLAIM_DEPTH].expanded_u)
+				fail_msg("row %u: error %g mm, U %g mm", i, o.claim[CLAIM_DEPTH].error,
+					 o.claim[CLAIM_DEPTH].expanded_u);
+		}
+	}
+}
+
+/* At other multiples of the rate than the halves of a gap are blind to, too. */
+static void a_locked_line_is_in_the_scatter(void **state)
+{
+	static const double multiples[] = {2.5, 3.3, 3.5, 4.5};
+
+	(void)state;
+	for (unsigned i = 0; i < sizeof(multiples) / sizeof(multiples[0]); i++) {
+		for (unsigned trial = 0; trial < 2; trial++) {
+			struct recording r =
+				misfit_recording(misfit_family_find("motor-1.5-times-rate"), 0.01, 2 * trial);
+			struct misfit_outcome o;
+
+			r.misfit.line_hz = multiples[i] * r.rate_hz;
+			misfit_run(&r, &o);
+			if (o.claim[CLAIM_DEPTH_SD].trusted)
+				check_less(fabs(o.claim[CLAIM_DEPTH_SD].error), o.claim[CLAIM_DEPTH_SD].expanded_u);
+		}
+	}
+}
+
 /* A motor that shakes the bench is in no tare: what it does to each stroke is in the uncertainty of their scatter. */
 static void a_motor_that_shakes_is_in_the_scatter(void **state)
 {
@@ -193,7 +245,9 @@ int main(void)
 		cmocka_unit_test(neighbours_tell_a_jump),
 		cmocka_unit_test(what_moves_between_strokes_is_seen),
 		cmocka_unit_test(a_filter_as_slow_as_the_pulse_is_refused),
+		cmocka_unit_test(nothing_hides_a_slow_filter),
 		cmocka_unit_test(a_motor_that_shakes_is_in_the_scatter),
+		cmocka_unit_test(a_locked_line_is_in_the_scatter),
 		cmocka_unit_test(a_jump_is_named),
 		cmocka_unit_test(what_moves_instants_doubts_jitter),
 		cmocka_unit_test(strange_noise_is_in_the_jitter),
