@@ -236,7 +236,9 @@ enum pen_claim { PEN_DEPTH, PEN_DEPTH_PROCESS, PEN_RATE, PEN_RATE_NOMINAL, PEN_C
 
 struct pen_score {
 	unsigned trials, wrong_count, claimed[PEN_CLAIMS], covered[PEN_CLAIMS], false_accepts[PEN_CLAIMS];
-	double squares[PEN_CLAIMS]; /* of error / u */
+	unsigned undrawn[PEN_CLAIMS]; /* covered, by the signal's own error alone */
+	double squares[PEN_CLAIMS];   /* of error / u */
+	double widths[PEN_CLAIMS];    /* sum of U */
 };
 
 static inline double pen_truth(const struct pen_trial *t, enum pen_claim claim)
@@ -267,6 +269,8 @@ static inline void pen_add(struct pen_score *score, const struct pen_trial *t)
 		strcpy(limit.unit, r->unit);
 		decide(r, &limit, &j);
 		score->covered[i] += fabs(error) <= r->expanded_u;
+		score->undrawn[i] += fabs(r->value - pen_truth(t, (enum pen_claim)i)) <= r->expanded_u;
+		score->widths[i] += r->expanded_u;
 		score->false_accepts[i] += j.outcome == OUTCOME_PASS;
 		score->squares[i] += error * error / (r->u * r->u);
 	}
@@ -282,6 +286,8 @@ static inline void pen_join(struct pen_score *score, const struct pen_score *oth
 		score->covered[i] += other->covered[i];
 		score->false_accepts[i] += other->false_accepts[i];
 		score->squares[i] += other->squares[i];
+		score->undrawn[i] += other->undrawn[i];
+		score->widths[i] += other->widths[i];
 	}
 }
 

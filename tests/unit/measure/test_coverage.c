@@ -42,6 +42,14 @@ static void pens(void **state)
 			print_message("%-18s claim %u: %u of %u covered, %u accepted, rms error / u %.2f\n",
 				      pen_regimes[g].name, i, score.covered[i], PEN_TRIALS, score.false_accepts[i],
 				      rms);
+			print_message("%-18s claim %u: %u covered undrawn, mean U %.4g\n", pen_regimes[g].name, i,
+				      score.undrawn[i], score.widths[i] / score.claimed[i]);
+			/* a line far too large would be drawn as large, and cover: at 31 dB one is wide by design */
+			if (i <= PEN_DEPTH_PROCESS) {
+				assert_true(score.undrawn[i] + untrusted >= PEN_COVERED);
+				check_less(score.widths[i] / score.claimed[i],
+					   pen_regimes[g].noise_n > 0.01 ? 0.1 : 0.015);
+			}
 			bool hidden = pen_regimes[g].walk_hidden && i == PEN_RATE_NOMINAL;
 
 			/* a cell that is off by twice its uncertainty is seen to ring */
