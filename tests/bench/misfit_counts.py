@@ -1,6 +1,7 @@
 """What the trials of the misfit table came to, kept from run to run: misfit_counts.tsv. Each trial has a number and a seed of its own, so
-what is measured later, with the next numbers, adds to what there is. It adds only where both are of one method and where trial 0 of each
+what is measured later, with the next numbers, adds to what there is. It adds only where both are of one method, of the same sources and where trial 0 of each
 cell still comes out as it did: else the file says that it is of something else."""
+import hashlib
 import math
 import os
 import subprocess
@@ -15,7 +16,20 @@ FIELDS = ("kind family severity unit claim mark_n mark_mm mark_u_mm trials trust
 SWEEP_FIELDS = "what setpoints snr deviation hysteresis trials untrusted covered error u".split()
 SWEEP_KEY = SWEEP_FIELDS[:5]
 KEPT_OF = {"misfit": ("depth", "rate", "depth_sd_process", "depth_max", "jitter_process"), "good": ("depth", "rate")}  # claims; of others all
+SIGNALS = ("misfit_trial.c", "misfits.c", "pw1.c", "recording.c")
 MARK_SAME = 1e-5  # relative: another processor's rounding is less
+
+
+ROOT = FILE.parents[2]
+
+
+def code_digest():
+    """Of all that turns samples into results, and of the signals."""
+    found = hashlib.sha256()
+    files = [*(ROOT / "rig/measure").rglob("*.[ch]"), *(ROOT / "tests/bench" / name for name in SIGNALS)]
+    for path in sorted(files):
+        found.update(f"{path.relative_to(ROOT)}\0".encode() + path.read_bytes() + b"\0")
+    return found.hexdigest()[:16]
 
 
 class Mixed(Exception):
@@ -88,16 +102,18 @@ class Counts:
 
     def __init__(self, path=FILE):
         self.path, self.method, self.rows, self.sweeps = Path(path), None, {}, {}
+        self.code = code_digest()
         if self.path.exists():
             lines = self.path.read_text().splitlines()
-            self.method = lines[0].split("\t")[1]
+            _, self.method, *code = lines[0].split("\t")
+            self.code = code[0] if code else None
             for row in rows_of([line for line in lines[2:] if not line.startswith("sweep\t")]):
                 self.rows.setdefault((row.kind, row.family, row.severity), {})[row.claim] = row
             for row in sweeps_of([line.split("\t", 1)[1] for line in lines[2:] if line.startswith("sweep\t")]):
                 self.sweeps[tuple(row[f] for f in SWEEP_KEY)] = row
 
     def write(self):
-        lines = [f"method\t{self.method}", "\t".join(FIELDS)]
+        lines = [f"method\t{self.method}\t{self.code}", "\t".join(FIELDS)]
         lines += ["\t".join(short(row[f]) for f in FIELDS) for claims in self.rows.values() for row in claims.values()]
         lines += ["\t".join(["sweep", *(short(row[f]) for f in SWEEP_FIELDS)]) for row in self.sweeps.values()]
         new = self.path.with_suffix(".new")
@@ -108,7 +124,13 @@ class Counts:
         method = line.split("\t")[1]
         if self.method not in (None, method):
             raise Mixed(f"it is of method {self.method}, the programs are of method {method}")
+        self.check_code()
         self.method = method
+
+    def check_code(self):
+        """Raises Mixed where what is kept was measured by other sources than there are."""
+        if self.code != code_digest():
+            raise Mixed("it was measured by other sources of rig/measure, or of the signals, than there are now")
 
     def add_rows(self, text):
         first, *lines = text.splitlines()
