@@ -38,10 +38,14 @@ away() { # ROOT: first what is mounted in it
 }
 
 make_system() { # RELEASE ROOT
-	local packages=make,sudo,ca-certificates keyring=debian-archive-keyring sources
+	local packages=make,sudo,ca-certificates keyring=debian-archive-keyring sources script="" scripts=${DEBOOTSTRAP_DIR:-/usr/share/debootstrap}/scripts
 	case $1 in jammy | noble) keyring=ubuntu-archive-keyring ;; esac
+	if [ ! -e "$scripts/$1" ]; then # one that came later is made as all of its kind are
+		[ -n "${MIRROR:-}" ] || { echo "debootstrap does not know $1: name where it is by MIRROR=" >"$2.log"; return 1; }
+		script=$scripts/gutsy
+	fi
 	[ -e "/usr/share/keyrings/$keyring.gpg" ] || { echo "$keyring.gpg is missing: apt-get install debian-archive-keyring ubuntu-keyring" >"$2.log"; return 1; }
-	debootstrap --variant=minbase --keyring="/usr/share/keyrings/$keyring.gpg" --include="$packages" "$1" "$2" ${MIRROR:+"$MIRROR"} >"$2.log" 2>&1 || return 1
+	debootstrap --variant=minbase --keyring="/usr/share/keyrings/$keyring.gpg" --include="$packages" "$1" "$2" ${MIRROR:+"$MIRROR"} $script >"$2.log" 2>&1 || return 1
 	sources=$(sources_of "$1" "$2") && printf '%s\n' "$sources" >"$2/etc/apt/sources.list"
 	mount -t proc proc "$2/proc" && mkdir -p "$2/dev/pts" "$2/dev/shm" &&
 		mount -t devpts -o newinstance,ptmxmode=0666,mode=620 devpts "$2/dev/pts" && mount -t tmpfs tmpfs "$2/dev/shm" || return 1
