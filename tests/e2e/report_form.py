@@ -28,17 +28,18 @@ def read(text):
 
 
 def members(kind):
-    """Of a bench, a device and a later verdict, by that version's schema."""
+    """Of a bench, a device, a later verdict and a point, by that version's schema."""
     schema = validator(kind).schema
     anew = next(one for one in schema["properties"]["judged_anew"]["anyOf"] if "properties" in one)
-    return [set(part["properties"]) for part in (schema["properties"]["bench"], schema["$defs"]["device"], anew)]
+    return [set(part["properties"]) for part in (schema["properties"]["bench"], schema["$defs"]["device"], anew, schema["$defs"]["point"])]
 
 
 def older(report):
-    """Its bench, devices and later verdict without what they say since version 2."""
-    bench, device, anew = (new - old for new, old in zip(members("penrig/report/2"), members("penrig/report/1")))
+    """Its bench, devices, points and later verdict without what they say since version 2."""
+    bench, device, anew, point = (new - old for new, old in zip(members("penrig/report/2"), members("penrig/report/1")))
     without = lambda part, newer: {key: value for key, value in part.items() if key not in newer}
-    told = {"bench": without(report["bench"], bench), "devices": [without(d, device) for d in report["devices"]]}
+    told = {"bench": without(report["bench"], bench), "devices": [without(d, device) for d in report["devices"]],
+            "points": [without(p, point) for p in report["points"]]}
     return told | ({"judged_anew": without(report["judged_anew"], anew)} if report.get("judged_anew") else {})
 
 

@@ -216,7 +216,7 @@ def test_pen(check, where):
     code, record, _, said = pq("g1")
     check(code == 0 and record["verdict"] == "qualified", f"a run of the reference pen: {code} {said[-900:]}")
     code, record, _, said = pq("g1", where / "share/penrig/qualification/fail-slow.penrig")
-    check(code == 1 and {"PQ-02", "PQ-03", "PQ-05"} <= set(broken(record)), f"with one of another program that failed: {code} {broken(record)}")
+    check(code == 1 and {"PQ-03", "PQ-05"} <= set(broken(record)), f"with one of another bench that failed: {code} {broken(record)}")
     wide = {**test_golden.PLAN, "limits": [{"measurand": "depth_error_mm", "unit": "mm", "lower": -0.9, "upper": 0.9}]}
     (place.folder / "wide.json").write_text(json.dumps(wide))
     place.penrig("run", place.folder / "wide.json", "--dut", "PEN-DEEP-01", "-q", "-o", place.folder / "out", "--name", "bad", dut="PEN-DEEP-01")
