@@ -205,6 +205,9 @@ static void look(void *ctx, uint64_t now_ns)
 	if (rc && !server_may_pass(rc)) {
 		if (!h->child)
 			finish(h, rc);
+		else if (h->state.state !=
+			 RESERVATION_OVER) /* else it was told: of a second time it would save nothing */
+			end_child(h, SIGTERM);
 		h->rc = rc; /* and its end is waited for: it may be stopping a pen */
 		return;
 	}

@@ -62,7 +62,8 @@ static void rearmed(struct session *s, uint64_t now_ns)
 		session_end(s, RUN_DEVICE_LOST, "the pen's dead-man could not be armed again after its test");
 		return;
 	}
-	s->after_tests(s);
+	if (session_keeps_failure(s))
+		s->after_tests(s);
 }
 
 static void try_deadman(struct session *s);
@@ -122,11 +123,19 @@ static void ask_why(struct session *s, uint64_t now_ns)
 	s->pen->driver->pen->telemetry(s->pen->device, verb_done, &test->question);
 }
 
+static void again_or_not(struct session *s, bool verified);
+
 static void wait_for_trip(struct session *s, uint64_t now_ns)
 {
 	enum watch_verdict verdict = guard_still(s->guard, INTERLOCK_QUIET_S);
 	struct deadman_seen seen;
 	char text[200];
+	if (s->at.unmeasured) { /* what stopped the pen may have been the stopper */
+		conclude(s, OUTCOME_INCONCLUSIVE,
+			 "cannot tell: this program was held up while the pen had to stop by itself");
+		session_stop(s, "the dead-man test begins again", again_or_not);
+		return;
+	}
 	ask_why(s, now_ns);
 	seen = seen_of(s, verdict);
 	uint64_t due_ns = guard_last_heartbeat_ns(s->guard) + (uint64_t)(deadman_latest_s(&seen) * 1e9);
@@ -149,6 +158,7 @@ static void again_or_not(struct session *s, bool verified)
 		after_deadman(s, verified);
 		return;
 	}
+	guard_resume(s->guard);
 	try_deadman(s);
 }
 

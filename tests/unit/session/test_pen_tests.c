@@ -89,6 +89,41 @@ static void a_deadman_that_is_dead_fails(void **state)
 	assert_stopped(r);
 }
 
+static unsigned held_up_tries;
+
+/* While the dead-man has to stop the pen; asked_ns is of that wait alone. */
+static void held_up_in_the_wait(enum tap tap)
+{
+	if (tap == TAP_TELEMETRY && tapped.session->deadman.asked_ns && tapped.session->deadman.tries <= held_up_tries)
+		tapped.session->at.unmeasured = true;
+}
+
+/* Then the stopper may have stopped the pen: the test is made again, and shows nothing where it cannot be made. */
+static void a_hold_up_shows_nothing_of_the_deadman(void **state)
+{
+	(void)state;
+	tapped.plan = deadman_test;
+	tapped.on_order = held_up_in_the_wait;
+	held_up_tries = 1;
+	const struct record *r = run_session();
+	assert_int_equal(only_test(r, "dead_man")->outcome, OUTCOME_PASS);
+	assert_int_equal(tapped.sent[TAP_RUN], 3);
+	assert_int_equal(r->dut_verdict, OUTCOME_PASS);
+	assert_stopped(r);
+}
+
+static void held_up_each_time_it_is_not_told(void **state)
+{
+	(void)state;
+	tapped.on_order = held_up_in_the_wait;
+	held_up_tries = 99;
+	tapped.plan = deadman_test;
+	const struct record *r = run_session();
+	assert_int_equal(only_test(r, "dead_man")->outcome, OUTCOME_INCONCLUSIVE);
+	assert_int_equal(r->dut_verdict, OUTCOME_INCONCLUSIVE);
+	assert_stopped(r);
+}
+
 static void short_coast_down(struct bench *bench)
 {
 	bench->pen.coast_down_max_s = 0.01;
@@ -280,6 +315,8 @@ int main(void)
 		TEST(a_pen_that_does_not_answer_leaves_it_open),
 		TEST(a_deadman_that_trips_passes),
 		TEST(a_deadman_that_is_dead_fails),
+		TEST(a_hold_up_shows_nothing_of_the_deadman),
+		TEST(held_up_each_time_it_is_not_told),
 		TEST(a_deadman_that_trips_late_fails),
 		TEST(a_rate_not_taken_leaves_the_deadman_open),
 		TEST(a_depth_not_taken_leaves_the_deadman_open),
