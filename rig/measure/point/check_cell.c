@@ -278,7 +278,7 @@ static void judge_delay(const struct cell_case *c, double variance, double sd, c
 		ret->threshold = ROUNDS_SD;
 		ret->effect_mm = half_mm * SLOW_TOP * flank_squared(c);
 		check_trip(ret, "pulses are rounded as behind a filter that is slower than they are, %s", says);
-	} else if (may_round_flank(c)) { /* nor by a path that there is not */
+	} else if (rounds_flank(c) || may_round_flank(c)) { /* nor by a path that there is not */
 		ret->u_mm = hypot(ret->u_mm, half_mm * SLOW_TOP * flank_squared(c));
 	}
 }
