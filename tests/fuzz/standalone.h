@@ -35,11 +35,11 @@ static uint64_t fuzz_random(uint64_t *state)
 	return z ^ z >> 31;
 }
 
-/* With SEEDS=FOLDER in the environment every input is kept there as a file as well, to begin a fuzzer with; 2000 at most. */
+/* With CORPUS=FOLDER in the environment every input is kept there as a file as well, to begin a fuzzer with; 2000 at most. */
 static void fuzz_keep(const uint8_t *data, size_t size)
 {
 	static unsigned kept;
-	const char *folder = getenv("SEEDS");
+	const char *folder = getenv("CORPUS");
 	char path[512];
 
 	if (!folder || kept == 2000)

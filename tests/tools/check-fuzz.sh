@@ -14,7 +14,7 @@ for program in "$fuzzers"/fuzz_*; do
 	[ "$wanted" = 0 ] || continue
 	corpus=$fuzzers/../../corpus/$name found=$fuzzers/../../found/$name
 	mkdir -p "$corpus" "$found"
-	[ -n "$(ls "$corpus")" ] || SEEDS=$corpus "$seeders/$name" || exit 1
+	[ -n "$(ls "$corpus")" ] || CORPUS=$corpus "$seeders/$name" || exit 1
 	log=$found/log
 	if "$program" -max_total_time="$seconds" -timeout=20 -rss_limit_mb=2048 -print_final_stats=1 -artifact_prefix="$found/" "$corpus" >"$log" 2>&1; then
 		word=ok
