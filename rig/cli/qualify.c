@@ -369,6 +369,7 @@ static int list_requirements(const char *name)
 static int prepare(struct qualify *q, const struct qualify_options *o, const char *name, struct signing_key **key,
 		   char *signer, struct err *err)
 {
+	const struct part *part = part_of(name, q->runs);
 	int rc = record_text("--operator", o->operator_name, q->record.by, sizeof(q->record.by), err);
 
 	if (!rc && q->runs && strcmp(name, "pq") != 0)
@@ -377,8 +378,8 @@ static int prepare(struct qualify *q, const struct qualify_options *o, const cha
 		rc = err_set(err, -EINVAL, "--against goes with iq");
 	if (!rc && (o->bench || o->history || o->state) && !q->runs)
 		rc = err_set(err, -EINVAL, "--bench, --history and --state go with the run files of pq");
-	for (unsigned i = 0; i < o->only.count && !rc; i++) {
-		const struct requirement *r = part_of(name, q->runs)->requirement;
+	for (unsigned i = 0; i < o->only.count && part && !rc; i++) {
+		const struct requirement *r = part->requirement;
 		while (r->id && strncmp(r->id, o->only.item[i], strlen(o->only.item[i])) != 0)
 			r++;
 		if (!r->id)

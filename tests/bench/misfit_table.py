@@ -205,10 +205,10 @@ def sweep_table(sweeps, judge, found):
 
 HEAD = """# Signals that the model does not fit
 
-Written by `make misfits` from [what the trials came to](../tests/bench/misfit_counts.tsv) by version {method} of the
+Written by `make misfits` from what the trials came to (`tests/bench/misfit_counts.tsv`) by version {method} of the
 [method](method.md#versions); do not edit. Recordings with exactly known truth (`tests/bench/recording.c`; they share no code with the
 estimators and none with the virtual bench) go through tare, spin-up, window, coast and rest into the point's analysis. Of each
-family ([misfits.c](../tests/bench/misfits.c)) and severity, {trials} trials{few}: even ones are of a nominal pen (120 Hz, 1 mm, duty 0.4,
+family (`tests/bench/misfits.c`) and severity, {trials} trials{few}: even ones are of a nominal pen (120 Hz, 1 mm, duty 0.4,
 40 dB, sd 8 µm, 20 kS/s, 3 s), odd ones of others (80 to 200 Hz, 0.6 to 1.6 mm, duty 0.25 to 0.65, 32 to 50 dB). One of them alone:
 `build/dev/tests/bench/misfit --family NAME --severity X --one TRIAL`. Runs of other trials add to these, never to those of another
 version.
