@@ -610,7 +610,7 @@ const struct command command_purge = {
 	.operands = "RUNFILE...",
 	.operands_min = 1,
 	.operands_max = OPERANDS_MAX,
-	.summary = "Delete runs whose retention is over, and write down that it was done",
+	.summary = "Delete runs whose retention is over, and put that on record",
 	.description = "Lists the run files that are named, each with its age or why it must be kept, and deletes them "
 		       "and all that stands beside "
 		       "them under their names once the word is given. Kept is a run that is younger than the bench's "

@@ -175,7 +175,7 @@ const struct command command_sheet = {
 	.operands = "STATION",
 	.operands_min = 1,
 	.operands_max = 1,
-	.summary = "Print the codes that a station's scanner reads: badges, orders, units",
+	.summary = "Print the codes that a station reads: badges, orders, units",
 	.description =
 		"Writes one page of HTML that prints on A4: the badges of the people that STATION, a station file, "
 		"knows (of accounts those that are not disabled), its orders (%START, %STOP, %DONE, %GIVEUP) and the "

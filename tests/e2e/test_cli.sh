@@ -38,6 +38,7 @@ truth() { if "${@:2}"; then ok; else bad "$1"; fi; }
 # ---- usage
 expect 2 "usage: penrig COMMAND" "$penrig"
 expect 0 "usage: penrig COMMAND" "$penrig" --help
+truth "the list of commands fits 80 columns" test -z "$("$penrig" help | awk 'length > 80')"
 expect 0 "penrig 0" "$penrig" --version
 expect 2 'did you mean "list"?' "$penrig" lsit
 expect 2 'did you mean "--bench"?' "$penrig" run --bnech x plan.json
