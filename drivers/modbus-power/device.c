@@ -199,7 +199,7 @@ static void end_pulse(struct supply *supply)
 	supply->pulsing = false;
 }
 
-static int read_state(struct supply *supply, const struct modbus_answer *answer, struct err *err)
+static int take_state(struct supply *supply, const struct modbus_answer *answer, struct err *err)
 {
 	struct modpower_state state;
 
@@ -208,16 +208,24 @@ static int read_state(struct supply *supply, const struct modbus_answer *answer,
 			       supply->family->name);
 	supply->state.on = state.on;
 	supply->off &= !state.on;
-	if (!state.on)
-		end_pulse(supply);
 	supply->state.volts_v = state.volts_v;
 	supply->state.current_a = state.amps_a;
 	return 0;
 }
 
+static int read_state(struct supply *supply, const struct modbus_answer *answer, struct err *err)
+{
+	int status = take_state(supply, answer, err);
+
+	if (status == 0 && !supply->state.on)
+		end_pulse(supply);
+	return status;
+}
+
+/* Behind an order: one that still stands as it was before it has not ended a pulse, and is asked again. */
 static int check_state(struct supply *supply, const struct modbus_answer *answer, bool wanted, struct err *err)
 {
-	int status = read_state(supply, answer, err);
+	int status = take_state(supply, answer, err);
 
 	if (status)
 		return status;

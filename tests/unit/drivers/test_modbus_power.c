@@ -393,6 +393,34 @@ static void test_timer_is_fed(void **state)
 	finish();
 }
 
+/* A board whose contact is slower than its answer stands as before when it is asked first: its pulse was begun all the same. */
+static void test_on_late(void **state)
+{
+	struct outcome done = {0};
+
+	(void)state;
+	open_relay();
+	device->driver->power->timer(device, 1500, on_done, &done);
+	answer(STATE, SAYS_OFF);
+	tick(40);
+	device->driver->power->on(device, on_done, &done);
+	answer(PULSE, PULSE);
+	answer(STATE, SAYS_OFF);
+	assert_int_equal(done.calls, 1);
+	answer(STATE, SAYS_ON);
+	assert_int_equal(done.calls, 2);
+	assert_int_equal(done.status, 0);
+	for (unsigned i = 0; i < 12; i++) {
+		tick(200);
+		beat(true, SAYS_ON);
+		assert_true(told.on);
+	}
+	beat(false, SAYS_OFF); /* and one that says so behind that has ended it */
+	beat(false, SAYS_ON);
+	assert_false(told.on);
+	finish();
+}
+
 /* It is not fed where that may come behind its end, and so switch the pen on again. */
 static void test_too_late_to_feed(void **state)
 {
@@ -607,6 +635,7 @@ int main(void)
 		cmocka_unit_test(test_late_answer),
 		cmocka_unit_test(test_refused),
 		cmocka_unit_test(test_timer_is_fed),
+		cmocka_unit_test(test_on_late),
 		cmocka_unit_test(test_too_late_to_feed),
 		cmocka_unit_test(test_off_unasked),
 		cmocka_unit_test(test_off_between_beats),
