@@ -100,10 +100,15 @@ static size_t encode(void *device, const struct dialogue_request *request, unsig
 	return strlen(lines[request->what]);
 }
 
+/* A stage that was silent is started anew before it moves again, and what it says late is said before its banner: only one
+ * that does not even greet is lost. */
 static void pace(const void *device, const struct dialogue_request *request, struct dialogue_pace *ret)
 {
+	bool asked_of_its_life = request->what == MOVE || request->what == STATUS || request->what == LOOK;
+
 	(void)device;
-	*ret = (struct dialogue_pace){.reply_ns = request->what == RESET  ? GREET_NS
+	*ret = (struct dialogue_pace){.forgiven = asked_of_its_life,
+				      .reply_ns = request->what == RESET  ? GREET_NS
 						  : request->what == HOME ? HOMING_NS
 						  : request->what == LOOK ? LOOK_NS
 									  : ANSWER_NS,

@@ -382,7 +382,10 @@ static void fall_silent(struct dialogue *d)
 		"bench "
 		"file",
 		d->ops->name, (unsigned)(pace_of(d, &d->active).reply_ns / NS_PER_MS));
-	dialogue_lose(d, -ETIMEDOUT, &err);
+	if (pace_of(d, &d->active).forgiven && d->state == DIALOGUE_READY)
+		conclude(d, -ETIMEDOUT, &err);
+	else
+		dialogue_lose(d, -ETIMEDOUT, &err);
 }
 
 static void advance(struct dialogue *d, uint64_t now_ns)

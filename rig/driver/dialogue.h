@@ -40,6 +40,8 @@ struct dialogue_pace {
 	 * comes late is not taken for that to the next question. 0: asked again at once. */
 	uint64_t rest_ns;
 	uint64_t between_ns; /* from one request to the next, at least; a stop waits for it too */
+	bool forgiven; /* silence ends this request alone, -ETIMEDOUT: whoever asked sees to it that an answer which comes
+			  yet is not taken for another's */
 };
 
 /* What a driver brings. One constant for all its devices. */
@@ -115,7 +117,7 @@ void dialogue_ready(struct dialogue *dialogue);
  * dialogue_reject() conclude, or
  * -ENOBUFS   waiting_max requests wait already
  * -ENODEV    the device is lost, or was lost while the request waited; the request under way gets the reason itself
- * -ETIMEDOUT no answer, asked twice: the device is lost with it
+ * -ETIMEDOUT no answer, asked twice: the device is lost with it, but where its pace forgives that
  * -ECANCELED a stop or the end of the session came first, or a standstill of this program: see switches_on. */
 void dialogue_submit(struct dialogue *dialogue, const struct dialogue_request *request);
 
