@@ -64,7 +64,7 @@ struct powered {
 	const struct link_ops *const *links;
 	struct loop *loop;
 	bool dial_wanted; /* to be opened with the next tick: the supply is there */
-	bool turning;     /* a move is under way */
+	struct turn *turn; /* a move that is under way; NULL: none */
 	bool dial_unsure; /* where it stands is not known, since it was set last */
 	bool looking;     /* asked, behind a stop, whether it stands where it was set */
 };
@@ -342,15 +342,26 @@ static void powered_set_rate(struct device *device, double rate_hz, device_done_
 
 struct turn {
 	struct powered *pen;
-	device_done_fn done;
+	device_done_fn done; /* NULL: it was told already */
 	void *ctx;
 };
+
+/* Whoever asked for it has gone on to something else by the time the stage has come to rest. */
+static void give_up_turn(struct powered *pen)
+{
+	struct turn *turn = pen->turn;
+
+	if (!turn || !turn->done)
+		return;
+	answer_later(pen, 0, NULL, turn->done, turn->ctx);
+	turn->done = NULL;
+}
 
 static void turned(void *ctx, int status, const struct err *err)
 {
 	struct turn *turn = ctx;
 
-	turn->pen->turning = false;
+	turn->pen->turn = NULL;
 	turn->pen->dial_unsure |= status != 0;
 	if (turn->done)
 		turn->done(turn->ctx, status, err);
@@ -364,7 +375,7 @@ static void turn_dial(struct powered *pen, double depth_mm, device_done_fn done,
 
 	assert(turn); /* a done that is lost is worse: somebody would wait for it for ever */
 	*turn = (struct turn){.pen = pen, .done = done, .ctx = ctx};
-	pen->turning = true;
+	pen->turn = turn;
 	pen->dial_unsure = false;
 	dial->driver->stage->move(pen->dial, dial->zero_mm + dial->mm_per_mm * depth_mm, turned, turn);
 }
@@ -381,7 +392,7 @@ static void powered_set_depth(struct device *device, double depth_mm, device_don
 		status = err_set(&err, -ERANGE,
 				 "the bench file lets this pen's dial go from %.6g to %.6g mm, not to %.6g",
 				 limits->depth_min_mm, limits->depth_max_mm, depth_mm);
-	if (status == 0 && pen->dial && (pen->wanted || pen->starting || pen->turning || pen->looking))
+	if (status == 0 && pen->dial && (pen->wanted || pen->starting || pen->turn || pen->looking))
 		status = err_set(&err, -EAGAIN, "a pen's dial is turned only while its power is off and it is at rest");
 	if (status == 0 && pen->dial)
 		turn_dial(pen, depth_mm, done, ctx);
@@ -410,10 +421,10 @@ static void powered_run(struct device *device, device_done_fn done, void *ctx)
 	struct powered *pen = powered_of(device);
 	struct err err;
 
-	if (pen->starting || !pen->set || pen->owes_word || pen->turning || pen->looking) {
+	if (pen->starting || !pen->set || pen->owes_word || pen->turn || pen->looking) {
 		int status = err_set(&err, -EAGAIN,
 				     pen->owes_word || pen->looking ? "the stop before this start is not done"
-				     : pen->turning                 ? "the pen's dial is being turned"
+				     : pen->turn                    ? "the pen's dial is being turned"
 						    : "the pen's power is to be set before it is switched on");
 		answer_later(pen, status, &err, done, ctx);
 		return;
@@ -570,6 +581,7 @@ static void powered_stop(struct device *device, device_done_fn done, void *ctx)
 	bool look = pen->dial && pen->wanted && !pen->dial_unsure && !pen->looking;
 	pen->wanted = false;
 	pen->looking |= look;
+	give_up_turn(pen);
 	cancel_answers(pen);
 	give_up_waiting(pen);
 	pen->stop = stop;

@@ -225,8 +225,11 @@ static void test_one_move(void **state)
 	assert_int_equal(halts, 1);
 	assert_int_equal(look.calls, 1); /* the pen has not run since */
 	finish(&off, 0);
+	tick();
+	assert_true(first.calls == 1 && first.status == -ECANCELED);
+	refused(turn); /* it has not come to rest yet */
 	finish(&move, -EREMOTEIO);
-	assert_int_equal(first.status, -EREMOTEIO);
+	assert_int_equal(first.calls, 1); /* whoever asked hears nothing of it any more */
 	set_dial(0);
 }
 
