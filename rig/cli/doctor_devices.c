@@ -341,19 +341,39 @@ static void name_it(struct look *look)
 		 look->bench->name[0] ? " " : "", look->bench->name);
 }
 
+/* False: it could not be opened. */
+static bool is_there(struct look *look, const struct everything *all)
+{
+	if (find(look, all))
+		return false;
+	if (look->present)
+		look_from_outside(look);
+	else if (link_uri_is_listed(link_table, look->uri))
+		tell_absent(look);
+	return !look->faulty;
+}
+
+/* The stage is opened with the pen that it is a part of. */
+static bool is_dial_there(const struct doctor *doctor, const struct everything *all)
+{
+	const struct bench_dial *dial = &doctor->bench->pen.dial;
+	struct bench_device part = {.roles = ROLE_BIT(ROLE_STAGE)};
+	struct look look = {.doctor = doctor, .bench = &part, .subject = "pen's dial"};
+
+	snprintf(part.link, sizeof(part.link), "%s", dial->link);
+	return !dial->present || is_there(&look, all);
+}
+
 static void look_at(const struct doctor *doctor, const struct bench_device *bench, const struct everything *all,
 		    bool open)
 {
 	struct look look = {.doctor = doctor, .bench = bench, .driver = driver_of(doctor, bench->driver)};
 
 	name_it(&look);
-	if (!look.driver || find(&look, all))
+	if (!look.driver)
 		return;
-	if (look.present)
-		look_from_outside(&look);
-	else if (link_uri_is_listed(link_table, look.uri))
-		tell_absent(&look);
-	if (open && !look.faulty)
+	open &= !(bench->roles & ROLE_BIT(ROLE_PEN)) || is_dial_there(doctor, all);
+	if (is_there(&look, all) && open)
 		ask_who_it_is(&look);
 }
 

@@ -78,7 +78,21 @@ def stands_on(bench, text):
     check(told["exit_code"] == 0 and "never tested" in of(told, "dead-man", "warning")[0]["text"], f"a timer that was never tested: {told}")
 
 
+def dial():
+    """The port of the stage at the pen's dial is looked at like any other, and the pen is not opened without it."""
+    bench = rig.own_bench("bought-1.json", FOLDER)
+    told = doctor(bench, "--no-open")
+    check([f["state"] for f in of(told, "permission") if f["subject"] == "pen's dial"] == ["good"], f"the dial's port: {told}")
+    other = bench.with_name("other-dial.json")
+    other.write_text(bench.read_text().replace("GRBL-1", "GRBL-7"))
+    told = doctor(other, devices=bench)
+    missing = of(told, "plugged in", "fault")
+    check(told["exit_code"] == 4 and [f["subject"] for f in missing] == ["pen's dial"], f"no stage there: {told}")
+    check(not [f for f in of(told, "identity") if f["subject"].startswith("pen")], f"the pen is opened without its dial: {told}")
+
+
 def main():
+    dial()
     serial, usb = rig.own_bench("virtual-serial.json", FOLDER), rig.own_bench("virtual-usb.json", FOLDER)
     for bench in (serial, usb):
         told = doctor(bench)
