@@ -593,6 +593,21 @@ static const struct attached *overdue(const struct session *s, uint64_t now_ns)
 	return NULL;
 }
 
+/* Whoever has a device a moment after it came back lets go of it: the stream that the part before has left, or a program
+ * that looks at each new port. It is waited for like one that is not back yet. */
+static bool is_still_held(const struct session *s, int status)
+{
+	return status == -EBUSY && s->config.resume && s->config.resume->replug;
+}
+
+static void open_failed(struct session *s, int status, const char *reason)
+{
+	if (status == -ENODEV || status == -EIO || is_still_held(s, status))
+		session_end(s, RUN_DEVICE_LOST, reason);
+	else
+		refuse(s, status == -EBUSY ? REFUSED_BUSY : REFUSED_DEVICE, reason);
+}
+
 static void opening(struct session *s, uint64_t now_ns)
 {
 	const struct attached *failed = not_ready(s, true), *late = overdue(s, now_ns);
@@ -613,20 +628,12 @@ static void opening(struct session *s, uint64_t now_ns)
 	}
 	if (failed && failed->status == -EBUSY) { /* somebody else measures with it */
 		snprintf(reason, sizeof(reason), "the %s: %.400s", who, failed->err.text);
-		refuse(s, REFUSED_BUSY, reason);
+		open_failed(s, -EBUSY, reason);
 		return;
 	}
 	snprintf(reason, sizeof(reason), "the %s does not identify itself: %.400s", who,
 		 failed ? failed->err.text : silence);
 	session_end(s, RUN_DEVICE_LOST, reason);
-}
-
-static void open_failed(struct session *s, int status, const char *reason)
-{
-	if (status == -ENODEV || status == -EIO)
-		session_end(s, RUN_DEVICE_LOST, reason);
-	else
-		refuse(s, status == -EBUSY ? REFUSED_BUSY : REFUSED_DEVICE, reason);
 }
 
 static bool needs_prompt(const struct session *s)

@@ -176,6 +176,36 @@ static void whether_it_ran_is_not_known(void **state)
 	forget();
 }
 
+/* Its stream of before, or a program that looks at each new port, has it for a moment: it is not somebody else's bench. */
+static void what_is_still_held_is_waited_for(void **state)
+{
+	static const struct {
+		bool replug, at_once; /* at_once: its port cannot be opened; else the device says so itself */
+		enum run_status status;
+		enum refusal refusal;
+	} rows[] = {{true, true, RUN_DEVICE_LOST, REFUSED_NOT},
+		    {true, false, RUN_DEVICE_LOST, REFUSED_NOT},
+		    {false, true, RUN_REFUSED, REFUSED_BUSY},
+		    {false, false, RUN_REFUSED, REFUSED_BUSY}};
+
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		if (i > 0) {
+			clean_up(NULL);
+			set_up(NULL);
+		}
+		a_run_before();
+		resume.replug = rows[i].replug;
+		tapped.open_status = rows[i].at_once ? -EBUSY : 0;
+		tapped.pen_status = rows[i].at_once ? 0 : -EBUSY;
+		const struct record *r = run_session();
+		assert_int_equal(r->run_status, rows[i].status);
+		assert_int_equal(r->refusal, rows[i].refusal);
+		assert_int_equal(tapped.sent[TAP_RUN], 0);
+		forget();
+	}
+	(void)state;
+}
+
 static void hold_on(struct session_config *config)
 {
 	config->lock_for = "waits for a device";
@@ -388,6 +418,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(it_goes_on_at_the_second_point, set_up, clean_up),
 		cmocka_unit_test_setup_teardown(whatever_differs_refuses, set_up, clean_up),
 		cmocka_unit_test_setup_teardown(whether_it_ran_is_not_known, set_up, clean_up),
+		cmocka_unit_test_setup_teardown(what_is_still_held_is_waited_for, set_up, clean_up),
 		cmocka_unit_test_setup_teardown(the_bench_is_held_on, set_up, clean_up),
 		cmocka_unit_test_setup_teardown(a_run_that_another_has_taken, set_up, clean_up),
 		cmocka_unit_test_setup_teardown(a_file_that_takes_no_note, set_up, clean_up),
