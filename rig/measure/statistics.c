@@ -195,8 +195,17 @@ double tolerance_k(double n_effective, double content, double confidence)
 #define ROOT_STEPS      100
 #define ROOT_RESOLUTION 1e-12
 
+#define MEAN_NODES      (MEAN_PANELS * QUADRATURE_NODES)
+
+/* Half widths at the means that the integral is taken at, in its order: no k changes them. */
+struct half_widths {
+	double x[MEAN_NODES], half[MEAN_NODES];
+	unsigned next;
+};
+
 struct tolerance {
 	double n, content, k;
+	struct half_widths *known;
 };
 
 /* r with P(z - r < Z < z + r) = content. Newton from above 0: the probability is concave in r there. */
@@ -223,11 +232,24 @@ static double chi2_above(double x, double nu)
 	return gsl_cdf_ugaussian_Q((cbrt(x / nu) - 1.0 + 2.0 / (9.0 * nu)) / sqrt(2.0 / (9.0 * nu)));
 }
 
+static double half_width_at(const struct tolerance *t, double x)
+{
+	struct half_widths *known = t->known;
+	unsigned i = known->next;
+
+	known->next = (i + 1) % MEAN_NODES;
+	if (!(known->x[i] == x)) {
+		known->x[i] = x;
+		known->half[i] = half_width(x / sqrt(t->n), t->content);
+	}
+	return known->half[i];
+}
+
 /* x: the sample's mean, in its own standard deviations. */
 static double covering(double x, const void *ctx)
 {
 	const struct tolerance *t = ctx;
-	double r = half_width(x / sqrt(t->n), t->content), nu = t->n - 1.0;
+	double r = half_width_at(t, x), nu = t->n - 1.0;
 
 	return 2.0 * gsl_ran_ugaussian_pdf(x) * chi2_above(nu * r * r / (t->k * t->k), nu);
 }
@@ -240,7 +262,8 @@ static double confidence_of(struct tolerance *t, double k)
 
 double tolerance_k_exact(double n_effective, double content, double confidence)
 {
-	struct tolerance t = {.n = n_effective, .content = content};
+	struct half_widths known = {.next = 0};
+	struct tolerance t = {.n = n_effective, .content = content, .known = &known};
 
 	if (!(n_effective >= 2.0))
 		return INFINITY;
