@@ -3,6 +3,10 @@
 
 #include <math.h>
 
+#include "rig/measure/clones.h"
+
+#define COLUMNS     8 /* of a row: what is smooth, what is left, and nought */
+#define LEFT        SMOOTH
 #define SMOOTH      5 /* a polynomial of third degree, and a decay */
 #define DECAYS      8.0
 #define POINTS_MIN  12
@@ -23,6 +27,7 @@ struct stretch_fit {
 	double root[POINTS_MAX];           /* of the weights */
 	double smooth[SMOOTH][POINTS_MAX]; /* orthonormal, weighted */
 	double left[POINTS_MAX];           /* weighted values less the smooth */
+	double row[POINTS_MAX][COLUMNS];   /* both, point by point */
 	double energy;                     /* of left */
 	unsigned n;                        /* points with a weight */
 };
@@ -79,33 +84,49 @@ static void prepare(struct stretch_fit *f, const struct points *p)
 	}
 	take_out(f, SMOOTH, f->left);
 	f->energy = dot(f->left, f->left, p->n);
+	for (unsigned i = 0; i < p->n; i++) {
+		for (unsigned k = 0; k < COLUMNS; k++)
+			f->row[i][k] = k < SMOOTH ? f->smooth[k][i] : k == LEFT ? f->left[i] : 0.0;
+	}
+}
+
+/* Products of the rows with a cosine and a sine that decay, and of these with themselves. */
+struct products {
+	double cosine[COLUMNS], sine[COLUMNS], gram[3];
+};
+
+VECTOR_CLONES static struct products multiply(const struct stretch_fit *f, double turn_c, double turn_s)
+{
+	struct products ret = {.gram = {0.0}};
+	double c = 1.0, s = 0.0;
+
+	for (unsigned i = 0; i < f->p->n; i++) {
+		double a = f->root[i] * c, b = f->root[i] * s, next = c * turn_c - s * turn_s;
+
+		for (unsigned k = 0; k < COLUMNS; k++) {
+			ret.cosine[k] += a * f->row[i][k];
+			ret.sine[k] += b * f->row[i][k];
+		}
+		ret.gram[0] += a * a;
+		ret.gram[1] += a * b;
+		ret.gram[2] += b * b;
+		s = c * turn_s + s * turn_c;
+		c = next;
+	}
+	return ret;
 }
 
 /* The energy that a ring of t's frequency and damping takes out, and its size. */
 static void try_ring(const struct stretch_fit *f, struct trial *t)
 {
 	double w = 2.0 * M_PI * t->cycles * f->p->step, wd = w * sqrt(1.0 - t->damping * t->damping);
-	double decay = exp(-t->damping * w), turn_c = decay * cos(wd), turn_s = decay * sin(wd);
-	double c = 1.0, s = 0.0, with[2][SMOOTH] = {{0}}, gram[3] = {0}, out[2] = {0};
+	double decay = exp(-t->damping * w);
+	struct products p = multiply(f, decay * cos(wd), decay * sin(wd));
+	double *gram = p.gram, out[2] = {p.cosine[LEFT], p.sine[LEFT]};
 
-	for (unsigned i = 0; i < f->p->n; i++) {
-		double a = f->root[i] * c, b = f->root[i] * s, next = c * turn_c - s * turn_s;
-
-		for (unsigned k = 0; k < SMOOTH; k++) {
-			with[0][k] += a * f->smooth[k][i];
-			with[1][k] += b * f->smooth[k][i];
-		}
-		gram[0] += a * a;
-		gram[1] += a * b;
-		gram[2] += b * b;
-		out[0] += a * f->left[i];
-		out[1] += b * f->left[i];
-		s = c * turn_s + s * turn_c;
-		c = next;
-	}
-	gram[0] -= dot(with[0], with[0], SMOOTH);
-	gram[1] -= dot(with[0], with[1], SMOOTH);
-	gram[2] -= dot(with[1], with[1], SMOOTH);
+	gram[0] -= dot(p.cosine, p.cosine, SMOOTH);
+	gram[1] -= dot(p.cosine, p.sine, SMOOTH);
+	gram[2] -= dot(p.sine, p.sine, SMOOTH);
 
 	double det = gram[0] * gram[2] - gram[1] * gram[1];
 
