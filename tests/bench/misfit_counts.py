@@ -5,6 +5,8 @@ import hashlib
 import math
 import os
 import subprocess
+import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 FILE = Path(__file__).with_name("misfit_counts.tsv")
@@ -17,6 +19,7 @@ SWEEP_FIELDS = "what setpoints snr deviation hysteresis trials untrusted covered
 SWEEP_KEY = SWEEP_FIELDS[:5]
 KEPT_OF = {"misfit": ("depth", "rate", "depth_sd_process", "depth_max", "jitter_process"), "good": ("depth", "rate")}  # claims; of others all
 SIGNALS = ("misfit_trial.c", "misfits.c", "pw1.c", "recording.c")
+GOOD_KEY = ("good", "all", "")
 MARK_SAME = 1e-5  # relative: another processor's rounding is less
 
 
@@ -113,6 +116,7 @@ class Counts:
                 self.sweeps[tuple(row[f] for f in SWEEP_KEY)] = row
 
     def write(self):
+        self.check_code()
         lines = [f"method\t{self.method}\t{self.code}", "\t".join(FIELDS)]
         lines += ["\t".join(short(row[f]) for f in FIELDS) for claims in self.rows.values() for row in claims.values()]
         lines += ["\t".join(["sweep", *(short(row[f]) for f in SWEEP_FIELDS)]) for row in self.sweeps.values()]
@@ -124,7 +128,6 @@ class Counts:
         method = line.split("\t")[1]
         if self.method not in (None, method):
             raise Mixed(f"it is of method {self.method}, the programs are of method {method}")
-        self.check_code()
         self.method = method
 
     def check_code(self):
@@ -163,11 +166,11 @@ class Counts:
 
 
 class Bench:
-    """The programs that measure, and how far they go at a time."""
-    STEP, GOOD_STEP = 20, 400
+    """The programs that measure, and how far they go at a time: one process for each of what is asked, several at once."""
+    STEP, GOOD_STEP, SWEEP_STEP, WRITE_S = 40, 100, 5, 5.0
 
     def __init__(self, build, processes=None):
-        self.folder, self.processes = Path(build) / "tests/bench", str(processes or os.cpu_count())
+        self.folder, self.processes = Path(build) / "tests/bench", processes or os.cpu_count()
 
     def run(self, program, *options):
         return subprocess.run([str(self.folder / program), *map(str, options)], check=True, capture_output=True, text=True).stdout
@@ -180,26 +183,36 @@ class Bench:
                 yield kind, family, severity
 
     def misfit(self, *options):
-        return self.run("misfit", "--fields", "--processes", self.processes, *options)
+        return ("misfit", "--fields", "--processes", 1, *options)
+
+    def wanting(self, counts, cells, trials, good):
+        """(what takes what it prints, the command) of each; the longest first."""
+        for first in range(counts.sweep_trials(), trials, self.SWEEP_STEP):
+            yield counts.add_sweeps, ("sweep_trials", min(self.SWEEP_STEP, trials - first), 1, first)
+        for first in range(counts.trials(GOOD_KEY), good, self.GOOD_STEP):
+            yield counts.add_rows, self.misfit("--good", min(self.GOOD_STEP, good - first), "--first", first)
+        for key in cells:
+            first = counts.trials(key)
+            if first < trials:
+                yield counts.add_rows, self.misfit("--family", key[1], "--severity", key[2], "--first", first, "--trials", trials - first)
+
+    def make(self, counts, tasks):
+        """What is broken off is kept as far as it came: what comes first is taken first."""
+        written = time.monotonic()
+        with ThreadPoolExecutor(self.processes) as pool:
+            for (take, _), text in zip(tasks, pool.map(lambda task: self.run(*task[1]), tasks)):
+                take(text)
+                if time.monotonic() - written > self.WRITE_S:
+                    counts.write()
+                    written = time.monotonic()
 
     def more(self, counts, trials, good):
-        """Whatever is wanting, every cell a few trials in turn; kept after each."""
-        cells, good_key = list(self.cells()), ("good", "all", "")
+        """Whatever is wanting, every cell some trials in turn."""
+        cells = list(self.cells())
         counts.rows = {key: counts.rows[key] for key in cells + [key for key in counts.rows if key[0] == "good"] if key in counts.rows}
         for upto in range(self.STEP, trials + self.STEP, self.STEP):
-            for key in cells:
-                first, to = counts.trials(key), min(upto, trials)
-                if first < to:
-                    counts.add_rows(self.misfit("--family", key[1], "--severity", key[2], "--first", first, "--trials", to - first))
-                    counts.write()
-            while counts.trials(good_key) < min(good, good * upto / trials):
-                first = counts.trials(good_key)
-                counts.add_rows(self.misfit("--good", min(self.GOOD_STEP, good - first), "--first", first))
-                counts.write()
-            first, to = counts.sweep_trials(), min(upto, trials)
-            if first < to:
-                counts.add_sweeps(self.run("sweep_trials", to - first, self.processes, first))
-                counts.write()
+            done = min(upto, trials)
+            self.make(counts, list(self.wanting(counts, cells, done, good * done // trials)))
         order = {key: n for n, key in enumerate(cells)}
         counts.rows = dict(sorted(counts.rows.items(), key=lambda kv: order.get(kv[0], len(order))))
         counts.write()
