@@ -484,6 +484,28 @@ RULE(motor_line_half)
 	r->misfit.line_hz = 1.5 * r->rate_hz;
 }
 
+static void motor_line_at(struct recording *r, double times, double n)
+{
+	motor_line(r, n);
+	r->misfit.line_hz = times * r->rate_hz;
+	r->duty = r->seed % 2 ? 0.65 : r->duty;
+}
+
+RULE(motor_line_3_7)
+{
+	motor_line_at(r, 3.7, s);
+}
+
+RULE(motor_line_4_5)
+{
+	motor_line_at(r, 4.5, s);
+}
+
+RULE(motor_line_5_5)
+{
+	motor_line_at(r, 5.5, s);
+}
+
 RULE(gain_step)
 {
 	r->misfit.gain_step = s;
@@ -675,6 +697,9 @@ const struct misfit_family misfit_families[] = {
 	ROW("running-average", "samples", average, 4, 10, 20, 40),
 	ROW("motor-73Hz", "N", motor_line, 0.002, 0.01, 0.05),
 	ROW("motor-1.5-times-rate", "N", motor_line_half, 0.002, 0.01, 0.05),
+	ROW("motor-3.7-times-rate", "N", motor_line_3_7, 0.0005, 0.002, 0.01),
+	ROW("motor-4.5-times-rate", "N", motor_line_4_5, 0.0005, 0.002, 0.01),
+	ROW("motor-5.5-times-rate", "N", motor_line_5_5, 0.0005, 0.002, 0.01),
 	ROW("gain-step", "of the gain", gain_step, 0.001, 0.005, 0.02),
 	ROW("line-beats", "N", line_beats, 0.001, 0.005, 0.02),
 	ROW("line-grows", "N", line_grows, 0.002, 0.01, 0.05),

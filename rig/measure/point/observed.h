@@ -7,6 +7,7 @@
 
 #include "rig/measure/checks/alternation.h"
 #include "rig/measure/checks/clip.h"
+#include "rig/measure/checks/gap_lines.h"
 #include "rig/measure/checks/level_jump.h"
 #include "rig/measure/checks/level_series.h"
 #include "rig/measure/checks/mean_pulse.h"
@@ -26,6 +27,7 @@ struct observed {
 	struct level_series levels;
 	struct level_jump jump;
 	uint64_t jump_at; /* stroke behind the newest gap of it */
+	struct gap_lines lines;
 	struct noise_seen noise;
 	struct tare_record tare;
 	struct mean_pulse mean_pulse;

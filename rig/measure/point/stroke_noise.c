@@ -33,12 +33,32 @@ static double beyond_chance(double share, double n)
 	return sqrt(fmax(0.0, (share - 1.0) * (share - 1.0) - 2.0 / n));
 }
 
+/* Of the variance of intervals, samples^2 for a line of 1 N in amplitude and of any phase: what it moves an instant by, less
+ * what it moves the next one by. */
+static double moves_intervals(double w, const void *context)
+{
+	const struct account *a = context;
+	const struct weights *weights = &a->observed->noise.weights;
+	double cosine = 0.0, sine = 0.0, height = a->tally->height.seen.mean, half = sin(0.5 * w * a->template->period);
+
+	for (unsigned i = 0; i < weights->count; i++) {
+		double s, c;
+
+		sincos(w * i, &s, &c);
+		cosine += weights->at[WEIGHTS_INSTANT][i] * c;
+		sine += weights->at[WEIGHTS_INSTANT][i] * s;
+	}
+	return 2.0 * half * half * (cosine * cosine + sine * sine) / (height * height);
+}
+
 struct stroke_noise stroke_noise_of(const struct account *a)
 {
 	const struct noise_seen *seen = &a->observed->noise;
 	const struct depths *d = &a->tally->depth;
 	double n = (double)d->seen.n, slope = d->slope / n;
 	struct stroke_noise ret = {.shares = acting_shares_of(a)};
+
+	ret.interval_lines = gap_lines_act(&a->observed->lines, a->template->period, moves_intervals, a);
 
 	if (d->seen.n < 2)
 		return ret;
@@ -134,6 +154,7 @@ struct interval_scatter interval_scatter_of(const struct account *a)
 	ret.coloured = 0.5 * coloured;
 	told = fmax(coloured, fmin(INSTANT_MORE * ret.noise, told));
 	told = fmax(told, rough_intervals(a, &ret, noise));
+	told = fmax(told, CHECK_COVERS * a->stroke_noise->interval_lines * ret.noise / noise[0]);
 	ret.u = hypot(hypot(unsure * ret.noise, told), fmax(0.0, ret.made) * hypot(4.0 * shift.u, INTERVAL_U));
 	return ret;
 }

@@ -14,6 +14,7 @@ struct stroke_noise {
 	double baseline; /* what the error of the baseline adds to the scatter of the strokes */
 	double moved; /* what moves the force between strokes, beyond noise: it may move the strokes as much, or not */
 	double u;     /* standard uncertainty of acting + baseline */
+	double interval_lines; /* variance of the intervals, samples^2, that lines between strokes make where they go on under them */
 };
 
 struct acting_shares acting_shares_of(const struct account *account);
