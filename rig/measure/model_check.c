@@ -9,7 +9,7 @@
 static const struct model_check_row rows[MODEL_CHECKS] = {
 	[CHECK_FROZEN] = {.name = "frozen", .about = "the converter delivers new samples", .doubts = DOUBTS_ALL},
 	[CHECK_CLIP] = {.name = "clip",
-			.about = "the top of the pulse is not cut off",
+			.about = "neither the top of the pulse nor the force between strokes is cut off",
 			.doubts = DOUBTS_RATE | DOUBTS_JITTER | DOUBTS_DEPTH |
 				  DOUBTS_FORCE, /* instants are those of the top */
 			LEAVES("clip", ACTS_ON_TOP)},

@@ -4,6 +4,8 @@
 #include <math.h>
 #include <string.h>
 
+#include "rig/measure/clones.h"
+
 #define ALL_STROKES   512 /* every one of the first, then two of EVERY */
 #define EVERY         64
 #define TOP           0.06 /* of the pulse's width, about its peak */
@@ -24,6 +26,9 @@
 #define STEPS_LIKE    16 /* of like size */
 #define FOLLOWS       0.7
 #define NOT_BELOW     3.0 /* standard uncertainties: tops that move against the baseline are no clip */
+#define FLOOR_FINE    1.0 /* noise in counts: below it the lowest count may have a share */
+#define FLOOR_SAMPLES 30
+#define LANES         8
 #define DENT_FROM     0.3
 #define DENT_TO       0.9
 #define DENT_LEAST    8
@@ -45,6 +50,49 @@ void clip_tare(struct clip *clip, const float *x, unsigned n)
 {
 	for (unsigned i = 0; i + 4 <= n; i++)
 		add_noise(&clip->tare, x + i);
+}
+
+VECTOR_CLONES static float lowest_of(const float *x, unsigned n)
+{
+	float lane[LANES];
+	unsigned i = 0;
+
+	for (unsigned k = 0; k < LANES; k++)
+		lane[k] = x[0];
+	for (; i + LANES <= n; i += LANES) {
+		for (unsigned k = 0; k < LANES; k++)
+			lane[k] = x[i + k] < lane[k] ? x[i + k] : lane[k];
+	}
+	for (; i < n; i++)
+		lane[0] = x[i] < lane[0] ? x[i] : lane[0];
+	for (unsigned k = 1; k < LANES; k++)
+		lane[0] = lane[k] < lane[0] ? lane[k] : lane[0];
+	return lane[0];
+}
+
+VECTOR_CLONES static unsigned count_of(const float *x, unsigned n, float value)
+{
+	unsigned count = 0;
+
+	for (unsigned i = 0; i < n; i++)
+		count += x[i] == value;
+	return count;
+}
+
+void clip_rest(struct clip *clip, const float *x, unsigned n)
+{
+	struct clip_floor *f = &clip->floor;
+	float lowest = n > 0 ? lowest_of(x, n) : 0.0F;
+
+	if (n == 0)
+		return;
+	if (f->samples == 0 || lowest < f->lowest_n) {
+		f->lowest_n = lowest;
+		f->lowest = 0;
+	}
+	f->samples += n;
+	if (lowest <= f->lowest_n)
+		f->lowest += count_of(x, n, f->lowest_n);
 }
 
 /* The histogram moves up so that its highest bin is this one. */
@@ -175,6 +223,14 @@ static void judge_noise(const struct clip *clip, struct clip_verdict *ret)
 	ret->quiet = over_tare < 0.0 && over_flank < 0.0;
 }
 
+static void judge_floor(const struct clip_floor *f, struct clip_verdict *ret)
+{
+	if (f->samples == 0)
+		return;
+	ret->floor = (double)f->lowest / (double)f->samples;
+	ret->floored = f->lowest >= FLOOR_SAMPLES && ret->floor > CLIP_FLOOR_SHARE;
+}
+
 /* The error of a step is shared with the next one, with the other sign: twice the variance at most. */
 static void judge_follow(const struct clip_follow *f, struct clip_verdict *ret)
 {
@@ -197,12 +253,15 @@ void clip_judge(const struct clip *clip, double noise_n, double count_n, struct 
 				     .noise_least = NAN,
 				     .follows = NAN,
 				     .follows_u = NAN,
+				     .floor = NAN,
 				     .end_n = NAN};
 	if (clip->strokes == 0)
 		return;
 	judge_wall(clip, fine, ret);
 	if (!fine) /* a count is then a step of its own, which no baseline moves */
 		return;
+	if (noise_n > FLOOR_FINE * count_n)
+		judge_floor(&clip->floor, ret);
 	judge_follow(&clip->follow, ret);
 	judge_noise(clip, ret);
 }

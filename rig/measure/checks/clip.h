@@ -8,10 +8,11 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#define CLIP_BINS     64
-#define CLIP_CHANCE   5.0  /* standard deviations that are no chance */
-#define CLIP_DENT_MAX 0.04 /* of the height: what the flanks of a round pulse may say too much of its top */
-#define CLIP_TERMS    6
+#define CLIP_BINS        64
+#define CLIP_CHANCE      5.0  /* standard deviations that are no chance */
+#define CLIP_DENT_MAX    0.04 /* of the height: what the flanks of a round pulse may say too much of its top */
+#define CLIP_FLOOR_SHARE 0.01 /* of the samples: of noise above a count few are at the lowest of all */
+#define CLIP_TERMS       6
 #define CLIP_TOLD                                                                                                      \
 	0.15 /* standard uncertainty of how tops follow the baseline, below which it is known whether they do */
 
@@ -21,6 +22,12 @@ struct clip_wall {
 	long highest;
 	uint64_t samples[CLIP_BINS];
 	uint64_t strokes[CLIP_BINS], last[CLIP_BINS]; /* that reach the bin; the last of them, from 1 */
+};
+
+/* How many samples are at the lowest force of them all: between strokes, and in the tare. */
+struct clip_floor {
+	float lowest_n;
+	uint64_t lowest, samples;
 };
 
 /* Squares of third differences: white noise of variance v makes 20 v of each. */
@@ -43,6 +50,7 @@ struct clip { /* zero-initialise */
 	uint64_t strokes;
 	struct clip_follow follow;
 	struct clip_wall wall;
+	struct clip_floor floor;
 	struct clip_noise tare, top, flank;
 };
 
@@ -54,6 +62,8 @@ struct clip_pulse {
 
 /* Samples of a tare, not across its ends. */
 void clip_tare(struct clip *clip, const float *x, unsigned n);
+/* Samples without contact, of the tare or of a gap. */
+void clip_rest(struct clip *clip, const float *x, unsigned n);
 /* A stroke of the window. x[0] at axis position x0; the pulse and two samples about it lie inside x. noise_n: rms of one
  * sample, count_n: N per count, both > 0; those of the first stroke stay. Of many strokes one pair of 64 is taken. */
 void clip_stroke(struct clip *clip, const float *x, long x0, const struct clip_pulse *pulse, double noise_n,
@@ -69,6 +79,8 @@ struct clip_verdict {
 	double follows_least;
 	bool walled, quiet, stays; /* beyond them */
 	double end_n;              /* where the wall stands: lower edge of its bin */
+	double floor; /* share of the samples without contact at the lowest force of all; NaN: not to be told */
+	bool floored;
 };
 /* count_n, noise_n: as of the strokes. */
 void clip_judge(const struct clip *clip, double noise_n, double count_n, struct clip_verdict *ret);

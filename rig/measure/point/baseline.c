@@ -48,6 +48,11 @@ double baseline_amplitude(const struct baseline *bl, unsigned line)
 	return hypot(bl->hum[2 * line], bl->hum[2 * line + 1]);
 }
 
+double baseline_amplitude_u(const struct baseline *bl, unsigned line)
+{
+	return sqrt(bl->hum_cov[2 * line][2 * line] + bl->hum_cov[2 * line + 1][2 * line + 1]);
+}
+
 /* Removing it as predicted leaves less than it is. Never of the other mains' line: nobody tracks its frequency. */
 static bool known(const struct baseline *bl, unsigned line)
 {

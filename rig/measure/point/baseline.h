@@ -96,5 +96,7 @@ double baseline_row_variance(const struct baseline *bl, const double *row);
 /* A line's frequency, with its detuning, and its amplitude in N. */
 double baseline_line_hz(const struct baseline *bl, unsigned line);
 double baseline_amplitude(const struct baseline *bl, unsigned line);
+/* Standard uncertainty of both its parts together, N. */
+double baseline_amplitude_u(const struct baseline *bl, unsigned line);
 
 #endif

@@ -5,11 +5,12 @@
 #include "rig/measure/checks/linear_fit.h"
 #include "rig/measure/point/checks_raw.h"
 
-#define FOLLOWS    0.5 /* of what moves all else: a flat top that is known to follow by so much is the pen's own */
-#define PATH_FROM  0.3 /* of the height */
-#define PATH_TO    0.9
-#define PATH_LEAST 8    /* points */
-#define STEPS      32.0 /* over the pulse, at least: a short one is looked at between its samples, too */
+#define FOLLOWS     0.5 /* of what moves all else: a flat top that is known to follow by so much is the pen's own */
+#define MAINS_SHARE 1.1 /* of what the gaps have of a line: tops that are cut off lack as much as that */
+#define PATH_FROM   0.3 /* of the height */
+#define PATH_TO     0.9
+#define PATH_LEAST  8    /* points */
+#define STEPS       32.0 /* over the pulse, at least: a short one is looked at between its samples, too */
 
 /* A parabola cut by e shows a wall of 2 e / bin or more at any bin, so no more than wall bin / 2 can be hidden; where the
  * noise is below half a count nothing else would tell. */
@@ -102,11 +103,45 @@ static void leave(const struct account *a, const struct check_scale *scale, cons
 	ret->u_mm = hypot(ret->u_mm, check_line(ret->effect_mm, u));
 }
 
+/* The line of the mains that the heights have most of, where the gaps have less: N; 0: none. */
+static double mains_of_tops(const struct account *a)
+{
+	double most = 0.0;
+
+	for (unsigned i = 0; i < a->baseline->lines && i < TOP_LINES_MAX; i++) {
+		double w = 2.0 * M_PI * a->baseline->nominal_hz[i] / a->grid->fs_hz;
+		double seen = top_line_seen(&a->observed->tops, i) / fabs(template_response(a->template, w));
+
+		if (seen > MAINS_SHARE * baseline_amplitude(a->baseline, i) +
+				   CLIP_CHANCE * baseline_amplitude_u(a->baseline, i))
+			most = fmax(most, seen);
+	}
+	return most;
+}
+
 static void trip(struct check_result *ret, double statistic, double threshold)
 {
 	ret->state = CHECK_TRIPPED;
 	ret->statistic = statistic;
 	ret->threshold = threshold;
+}
+
+/* Between strokes a front end may end, too. */
+static void say_floor(const struct account *a, const struct clip_verdict *v, struct check_result *ret)
+{
+	double mains_n = mains_of_tops(a);
+
+	if (v->floored) {
+		trip(ret, v->floor, CLIP_FLOOR_SHARE);
+		snprintf(ret->reason, sizeof(ret->reason),
+			 "clipped: between strokes the force ends in a wall at %.4g N",
+			 (double)a->observed->clip.floor.lowest_n);
+	} else if (mains_n > 0.0) {
+		trip(ret, mains_n, 0.0);
+		snprintf(ret->reason, sizeof(ret->reason),
+			 "clipped: pulses swing with the mains by %.2g mN, the force between them does not",
+			 1e3 * mains_n);
+	}
 }
 
 static void say_cause(const struct clip_verdict *v, bool flat, double dent, struct check_result *ret)
@@ -144,6 +179,8 @@ void check_clip(const struct account *a, const struct check_scale *scale, struct
 	ret->threshold = v.wall_most;
 	ret->n = clip->strokes;
 	say_cause(&v, is_flat(&v, dent, dent_u), dent, ret);
+	if (ret->state == CHECK_PASSED)
+		say_floor(a, &v, ret);
 	if (ret->state == CHECK_PASSED)
 		leave(a, scale, &v, dent, dent_u, ret);
 }

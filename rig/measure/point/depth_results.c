@@ -230,7 +230,9 @@ void spread_of_force(const struct account *a, const struct stroke_noise *noise, 
 	struct depth_share share = depth_share_of(a, noise, sd * sd);
 
 	ret->noise_mm2 = noise->acting + noise->baseline;
-	ret->u_noise_mm2 = hypot(noise->u, hidden_mm2(a, sd));
+	/* A trend may be the pen's or the phantom's. */
+	ret->u_noise_mm2 =
+		hypot(hypot(noise->u, hidden_mm2(a, sd)), check_line(pow(wear_mm(&a->tally->depth), 2.0), 0.0));
 	ret->moved_mm2 = noise->moved;
 	ret->kappa = share.kappa;
 	ret->u_kappa = share.u;

@@ -32,6 +32,7 @@ void observe_block(struct analysis *a, const struct span *span)
 		const float *x = a->now.samples.raw + (first - a->now.samples.base);
 
 		clip_tare(&a->observed.clip, x, (unsigned)(end - first));
+		clip_rest(&a->observed.clip, x, (unsigned)(end - first));
 		tare_add(&a->observed.tare, x, (unsigned)(end - first));
 	}
 	observe_gap_block(a, span);
@@ -56,11 +57,28 @@ void observe_stroke(struct analysis *a, const struct span *span, const struct pu
 		    fabs(a->config->force.scale));
 }
 
+/* Of the mains, those lines that the gaps tell from the strokes. */
+static void observe_tops(struct analysis *a, const struct tallied *s)
+{
+	const struct baseline *bl = &a->baseline;
+	double w[TOP_LINES_MAX] = {0.0};
+
+	for (unsigned i = 0; i < bl->lines && i < TOP_LINES_MAX; i++) {
+		double turn = 2.0 * M_PI * bl->nominal_hz[i] / a->grid.fs_hz;
+
+		if (bl->use[i] == LINE_ESTIMATED && top_line_told(turn, a->grid.period))
+			w[i] = turn;
+	}
+	top_lines_add(&a->observed.tops, s->at, s->height_n, w, bl->lines);
+}
+
 void observe_tallied(struct analysis *a, const struct tallied *s, double interval)
 {
 	alternation_add(&a->observed.heights, s->height_n);
 	if (a->tally.rhythm.strokes > 1)
 		alternation_add(&a->observed.spacing, interval);
+	if (s->fitted && !s->misfits)
+		observe_tops(a, s);
 	if (isfinite(s->depth_mm))
 		settled_add(&a->observed.settled, s->depth_mm);
 }

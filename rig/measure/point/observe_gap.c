@@ -150,6 +150,7 @@ static void observe_level(struct analysis *a, double before, double at)
 
 	level_jump_add(&seen->jump, &gap, seen->strokes == seen->jump_at + 1);
 	seen->jump_at = seen->strokes;
+	clip_rest(&seen->clip, a->now.samples.raw + (first - a->now.samples.base), (unsigned)(end - first));
 	gap_lines_add(&seen->lines, x, first, (unsigned)(end - first), a->template.period);
 }
 

@@ -15,6 +15,7 @@
 #include "rig/measure/checks/settled.h"
 #include "rig/measure/checks/strange.h"
 #include "rig/measure/checks/tare.h"
+#include "rig/measure/checks/top_lines.h"
 #include "rig/measure/point/noise_seen.h"
 
 struct observed {
@@ -28,6 +29,7 @@ struct observed {
 	struct level_jump jump;
 	uint64_t jump_at; /* stroke behind the newest gap of it */
 	struct gap_lines lines;
+	struct top_lines tops;
 	struct noise_seen noise;
 	struct tare_record tare;
 	struct mean_pulse mean_pulse;

@@ -15,15 +15,20 @@ struct setting {
 	struct curve *curve;
 };
 
+static void run_plant(struct setting *s)
+{
+	plant_generate(&s->trial, &s->plant);
+	s->curve = plant_curve(&s->plant);
+	s->config = plant_config(&s->plant, s->curve);
+}
+
 static void generate(struct setting *s, double hum_n, double noise_n)
 {
 	s->plant = plant_default(1.0, 120.0, 20000.0);
 	s->plant.measure_s = 1.0;
 	s->plant.hum_n = hum_n;
 	s->plant.noise_n = noise_n;
-	plant_generate(&s->trial, &s->plant);
-	s->curve = plant_curve(&s->plant);
-	s->config = plant_config(&s->plant, s->curve);
+	run_plant(s);
 }
 
 static void finish(struct setting *s)
@@ -79,6 +84,75 @@ static void a_wall_behind_the_noise(void **state)
 }
 
 /* The converter's own noise blurs the wall: two counts of it, where the sensor's are six. */
+/* Of the tare, counts. */
+static double level_of(const struct plant_trial *t)
+{
+	double sum = 0.0;
+
+	for (size_t i = 0; i < 2000; i++)
+		sum += t->counts[i] / 2000.0;
+	return sum;
+}
+
+/* Whatever is lower than `above` counts over the tare's level is not let through. */
+static void cut_below(struct plant_trial *t, double above, double noise)
+{
+	struct pw1_random random = {.state = 11};
+	double end = level_of(t) + above;
+
+	for (size_t i = 0; i < t->samples; i++) {
+		double x = fmax(t->counts[i], end) + (noise > 0.0 ? noise * pw1_normal(&random) : 0.0);
+
+		t->counts[i] = (int32_t)nearbyint(x);
+	}
+}
+
+static void a_wall_between_strokes_behind_the_noise(void **state)
+{
+	struct setting s;
+
+	(void)state;
+	generate(&s, 0.003, 0.001);
+	cut_below(&s.trial, 0.0, 0.0);
+	assert_clipped(&s, "clipped: between strokes the force ends in a wall at 0.");
+	finish(&s);
+}
+
+static void mains_that_only_pulses_show(void **state)
+{
+	struct setting s;
+
+	(void)state;
+	s.plant = plant_default(1.0, 120.0, 20000.0);
+	s.plant.measure_s = 3.0;
+	s.plant.hum_n = 0.005;
+	s.plant.drift_n_s = 0.0;
+	s.plant.noise_n = 1e-6;
+	run_plant(&s);
+	cut_below(&s.trial, 0.005 / s.config.force.scale, 0.001 / s.config.force.scale);
+	assert_clipped(&s, "clipped: pulses swing with the mains by ");
+	finish(&s);
+}
+
+static void lowest_samples_are_counted(void **state)
+{
+	struct clip clip = {.strokes = 0};
+	const float first[] = {3.0F, 2.0F, 2.0F, 5.0F}, lower[] = {4, 4, 4, 4, 4, 4, 4, 4, 1, 4, 1},
+		    same[] = {1.0F, 9.0F};
+
+	(void)state;
+	clip_rest(&clip, first, 4);
+	assert_int_equal(clip.floor.lowest, 2);
+	clip_rest(&clip, lower, 11);
+	assert_int_equal(clip.floor.lowest, 2);
+	clip_rest(&clip, same, 2);
+	clip_rest(&clip, first, 4);
+	clip_rest(&clip, first, 0);
+	assert_int_equal(clip.floor.lowest, 3);
+	assert_int_equal(clip.floor.samples, 21);
+	check_near(clip.floor.lowest_n, 1.0, 0.0);
+}
+
 static void noise_gone_at_the_top(void **state)
 {
 	struct setting s;
@@ -271,6 +345,9 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_wall_behind_the_noise),
+		cmocka_unit_test(a_wall_between_strokes_behind_the_noise),
+		cmocka_unit_test(mains_that_only_pulses_show),
+		cmocka_unit_test(lowest_samples_are_counted),
 		cmocka_unit_test(noise_gone_at_the_top),
 		cmocka_unit_test(tops_that_do_not_follow_the_hum),
 		cmocka_unit_test(a_flat_top_without_hum),
