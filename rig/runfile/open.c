@@ -215,10 +215,15 @@ static int name_altered(struct runfile_reader *reader, int rc, struct err *err)
 
 bool runfile_holds_nothing(const char *path)
 {
-	struct db *db = NULL;
-	bool nothing = db_open(path, path, DB_READ, BUSY_AT_END_MS, &db, NULL) == 0 && schema_holds_nothing(db);
+	struct runfile_reader *reader = calloc(1, sizeof(*reader));
+	struct err err;
+	bool nothing;
 
-	db_close(db);
+	if (!reader)
+		return false;
+	snprintf(reader->path, sizeof(reader->path), "%s", path);
+	nothing = open_reader(reader, path, &err) == 0 && schema_holds_nothing(reader->db);
+	runfile_reader_free(reader);
 	return nothing;
 }
 

@@ -52,9 +52,12 @@ static int set_pragmas(struct db *db, struct err *err)
 int schema_create(struct db *db, struct err *err)
 {
 	int rc = set_pragmas(db, err);
+	/* All of them or none: a run that is killed here leaves a file that holds nothing. */
+	if (!rc)
+		rc = db_begin(db, err);
 	for (unsigned i = 0; !rc && i < PARTS; i++)
 		rc = db_exec(db, parts[i].sql, err);
-	return rc;
+	return rc ? rc : db_commit(db, err);
 }
 
 struct comparison {

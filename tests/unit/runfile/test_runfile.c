@@ -775,6 +775,56 @@ static void test_killed_run(void **state)
 	check_killed(path_of("killed.penrig")); /* reading changes nothing */
 }
 
+/* The system kills who writes a file beyond this length: at each of its lengths, and in the middle of a page. */
+static bool killed_as_it_began(const char *name, rlim_t length)
+{
+	int status;
+	pid_t child = fork();
+	if (child == 0) {
+		struct record *record = sample_record(folder, name);
+		struct runfile *rf;
+		struct err err;
+		setrlimit(RLIMIT_CORE, &(struct rlimit){0, 0});
+		setrlimit(RLIMIT_FSIZE, &(struct rlimit){length, length});
+		_exit(runfile_create(record, 2.0 * FS_HZ, true, &rf, &err) ? 1 : 0);
+	}
+	waitpid(child, &status, 0);
+	if (!WIFSIGNALED(status))
+		return false;
+	assert_int_equal(WTERMSIG(status), SIGXFSZ);
+	return true;
+}
+
+static bool opens(const char *path)
+{
+	struct runfile_reader *reader;
+	struct record *record;
+	struct err err;
+	int rc = runfile_open(path, &reader, &record, &err);
+	if (!rc) {
+		runfile_reader_free(reader);
+		record_free(record);
+	}
+	return rc == 0;
+}
+
+/* What is left holds nothing, or can be read: never what is neither. */
+static void test_killed_as_it_began(void **state)
+{
+	unsigned killed = 0;
+	char name[32], file[64];
+	(void)state;
+	for (rlim_t length = 0; length < 3000000; length += 49152 + 512, killed++) {
+		snprintf(name, sizeof(name), "begun-%lu", (unsigned long)length);
+		snprintf(file, sizeof(file), "%s.penrig", name);
+		if (!killed_as_it_began(name, length))
+			break;
+		assert_true(access(path_of(file), F_OK) != 0 || runfile_holds_nothing(path_of(file)) ||
+			    opens(path_of(file)));
+	}
+	assert_true(killed > 8 && killed < 60);
+}
+
 /* Runs fn where the test folder cannot be written, for root by becoming nobody. */
 static void in_read_only_folder(void (*fn)(const char *path), const char *path)
 {
@@ -1220,6 +1270,7 @@ int main(void)
 		T(test_who_may_wait_loses_nothing),
 		T(test_full_disk),
 		T(test_killed_run),
+		T(test_killed_as_it_began),
 		T(test_read_only_folder),
 		T(test_a_half_change_is_undone),
 		T(test_every_change_is_found),
