@@ -134,7 +134,7 @@ const struct command command_jobs = {
 /* ---- benches ------------------------------------------------------------------------------------------------------- */
 
 struct benches_options {
-	const char *db, *disable, *enable, *why;
+	const char *db, *disable, *enable, *release, *why;
 	bool json, csv;
 };
 
@@ -149,7 +149,13 @@ static const struct cli_option benches_table[] = {
 	 .kind = OPTION_TEXT,
 	 .arg = "TEXT",
 	 .offset = AT(why),
-	 .help = "Of --disable: the reason, for all to see."},
+	 .help = "Of --disable and --release: the reason, for all to see."},
+	{.name = "release",
+	 .kind = OPTION_TEXT,
+	 .arg = "BENCH",
+	 .offset = AT(release),
+	 .help = "A bench that is silent and does not come back: you have looked, and its pen stands still. What its "
+		 "runs held is free. Needs --why."},
 	{.name = "enable", .kind = OPTION_TEXT, .arg = "BENCH", .offset = AT(enable), .help = "It gets jobs again."},
 	{.name = "json", .kind = OPTION_FLAG, .offset = AT(json), .help = "As JSON."},
 	{.name = "csv", .kind = OPTION_FLAG, .offset = AT(csv), .help = TABLE_CSV_HELP},
@@ -222,10 +228,31 @@ static int set_bench(struct server *server, const char *bench, const char *why, 
 	return rc;
 }
 
+static int release(struct server *server, const struct benches_options *o, int version, struct err *err)
+{
+	const char *const values[] = {o->release, o->why};
+	struct answer *answer = NULL;
+
+	if (!o->why || !*o->why)
+		return err_set(err, -EINVAL, "--release needs --why: who has looked, and what stops the pen");
+	if (version < 3)
+		return err_set(err, -ENOTSUP, "the tables have version %d, and --release needs 3: penrig fleet init renews "
+					      "them", version);
+	int rc = server_ask(server, "SELECT release_pens($1, $2)", values, 2, &answer, err);
+	if (!rc) {
+		print_clean(stdout, o->release);
+		printf(": the pens of %s runs count as standing still\n", answer_text(answer, 0, 0));
+	}
+	answer_free(answer);
+	return rc;
+}
+
 static int do_benches(struct server *server, const struct benches_options *o, int version, struct err *err)
 {
-	if (o->disable && o->enable)
-		return err_set(err, -EINVAL, "--disable and --enable: one at a time");
+	if ((o->disable != NULL) + (o->enable != NULL) + (o->release != NULL) > 1)
+		return err_set(err, -EINVAL, "--disable, --enable and --release: one at a time");
+	if (o->release)
+		return release(server, o, version, err);
 	if (o->disable && (!o->why || !*o->why))
 		return err_set(err, -EINVAL, "--disable needs --why: whoever waits for the bench wants to know");
 	if (o->disable || o->enable)

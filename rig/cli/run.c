@@ -90,6 +90,12 @@ static const struct cli_option run_table[] = {
 	 .help = "The same, once this computer's CLOCK_BOOTTIME has reached SECONDS: counted from when the work was "
 		 "handed "
 		 "out, not from when this program began."},
+	{.name = "end-by",
+	 .kind = OPTION_TEXT,
+	 .arg = "SECONDS",
+	 .offset = AT(end_by),
+	 .help = "Once CLOCK_BOOTTIME has reached SECONDS, interrupt the run as a signal would: whoever waits for its "
+		 "bench, or for what it uses, may rely on it."},
 	{.name = NULL},
 };
 
@@ -113,6 +119,7 @@ struct run {
 	bool suspend;
 	double start_within_s;  /* 0: no bound */
 	double start_by_s;      /* on loop_boot_ns(); 0: no bound */
+	double end_by_s;        /* the same */
 	uint64_t began_ns;      /* of the program, by the loop's clock */
 	uint64_t began_boot_ns; /* and by loop_boot_ns() */
 	struct bench_lock
@@ -280,18 +287,17 @@ static int load_key(struct run *run, struct err *err)
 	return rc;
 }
 
-static int read_start_by(struct run *run, struct err *err)
+static int read_boot_s(const char *option, const char *text, double *ret_s, struct err *err)
 {
-	const char *text = run->options->start_by;
 	char *end = NULL;
 
 	if (!text)
 		return 0;
-	run->start_by_s = strtod(text, &end);
-	return end != text && !*end && run->start_by_s > 0 && run->start_by_s < 1e9
+	*ret_s = strtod(text, &end);
+	return end != text && !*end && *ret_s > 0 && *ret_s < 1e9
 		       ? 0
-		       : err_set(err, -EINVAL,
-				 "--start-by %.40s: must be seconds since this computer began, above zero", text);
+		       : err_set(err, -EINVAL, "%s %.40s: must be seconds since this computer began, above zero", option,
+				 text);
 }
 
 static int read_replug(struct run *run, struct err *err)
@@ -346,7 +352,9 @@ static int read_inputs(struct run *run, const char *plan_path, struct err *err)
 	if (run->options->start_within && parse_duration(run->options->start_within, &run->start_within_s) < 0)
 		return err_set(err, -EINVAL, "--start-within %s: must be a time above zero, for example 90s or 15m",
 			       run->options->start_within);
-	if ((rc = read_start_by(run, err)) < 0 || (rc = read_replug(run, err)) < 0)
+	if ((rc = read_boot_s("--start-by", run->options->start_by, &run->start_by_s, err)) < 0 ||
+	    (rc = read_boot_s("--end-by", run->options->end_by, &run->end_by_s, err)) < 0 ||
+	    (rc = read_replug(run, err)) < 0)
 		return rc;
 	if (!bench || !*bench)
 		return err_set(err, -EINVAL, "--bench is missing: --bench FILE, or PENRIG_BENCH in the environment");
@@ -559,6 +567,7 @@ static int drive(struct run *run, struct err *err)
 		.stopper = run->tables->stopper,
 		.start_by_ns = run->start_within_s > 0 ? run->began_ns + (uint64_t)(run->start_within_s * 1e9) : 0,
 		.start_by_boot_ns = start_by_boot_ns(run),
+		.end_by_boot_ns = (uint64_t)(run->end_by_s * 1e9),
 		.known = on_known,
 		.known_ctx = run,
 		.finish = on_finish,

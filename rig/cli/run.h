@@ -13,7 +13,7 @@ struct run_outcome {          /* what a caller may want to know beside the exit 
 
 struct run_options { /* as the command line says them; NULL and false: not said */
 	const char *bench, *dut, *operator_name, *lot, *cartridge, *output_dir, *name, *state, *history, *progress_fd,
-		*answer_fd, *wait, *start_within, *start_by, *replug_timeout;
+		*answer_fd, *wait, *start_within, *start_by, *end_by, *replug_timeout;
 	const char *sign, *password_file, *keys, *override;
 	struct option_list attr, report;
 	bool json, no_input, quiet, production;

@@ -18,9 +18,11 @@
 #define ATTEMPTS_HI 1000
 #define PRIORITY_HI 1000
 #define GROUP_BYTES 60
+#define AT_MOST_S    (24 * 3600.0)
+#define AT_MOST_HI_S (30 * 24 * 3600.0)
 
 struct submit_options {
-	const char *db, *dut, *lot, *priority, *deadline, *attempts, *output_dir, *exclusive, *reservation;
+	const char *db, *dut, *lot, *priority, *deadline, *attempts, *output_dir, *exclusive, *reservation, *at_most;
 	struct option_list where, report;
 	bool wait, quiet;
 };
@@ -62,6 +64,12 @@ static const struct cli_option submit_table[] = {
 	 .arg = "GROUP",
 	 .offset = AT(exclusive),
 	 .help = "Not while another job of this group runs: a phantom or a cartridge that several benches share."},
+	{.name = "at-most",
+	 .kind = OPTION_TEXT,
+	 .arg = "TIME",
+	 .offset = AT(at_most),
+	 .help = "Its run is interrupted when it has lasted so long, whatever became of agent and server: the group is "
+		 "free then. Default: 24h with --exclusive, else no bound."},
 	{.name = "reservation",
 	 .kind = OPTION_TEXT,
 	 .arg = "N",
@@ -148,6 +156,11 @@ static int read_aim(struct submission *s, const struct submit_options *o, struct
 	s->exclusive = o->exclusive ? o->exclusive : "";
 	if (strlen(s->exclusive) > GROUP_BYTES || (o->exclusive && !*o->exclusive))
 		return err_set(err, -EINVAL, "--exclusive: a group's name has 1 to %d bytes", GROUP_BYTES);
+	if (*s->exclusive)
+		s->at_most_s = AT_MOST_S;
+	if (o->at_most && (parse_duration(o->at_most, &s->at_most_s) < 0 || s->at_most_s > AT_MOST_HI_S))
+		return err_set(err, -EINVAL, "--at-most %.40s: must be a time up to 30 days, for example 90s, 15m or 2h",
+			       o->at_most);
 	if (!held || !*held)
 		return 0;
 	errno = 0;

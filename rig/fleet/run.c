@@ -155,6 +155,8 @@ static void compose(const struct seat *seat, const struct seat_order *order, str
 	if (config->state)
 		add(words, "--state=%s", config->state);
 	add(words, "--start-by=%.3f", order->start_by_s);
+	if (order->end_by_s > 0)
+		add(words, "--end-by=%.3f", order->end_by_s);
 	add(words, "--no-input");
 	for (unsigned i = 0; i < order->reports; i++)
 		if (strcmp(order->report[i], "html") != 0) /* supervised runs write that anyway */

@@ -80,6 +80,7 @@ struct seat_order { /* a job that was claimed */
 	unsigned reports;
 	const char *report[8];
 	double start_by_s; /* of lease and deadline what ends first, on loop_boot_ns() */
+	double end_by_s;   /* the same clock: its pen stands still then, whatever becomes of the agent; 0: no bound */
 };
 /* Writes it into the outbox, then starts it. -errno with text: nothing runs, and nothing stands in the outbox. */
 int seat_start(struct seat *seat, const struct seat_order *order, struct err *err);

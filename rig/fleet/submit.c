@@ -15,16 +15,22 @@
 
 #define PUT_1 "SELECT submit($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)"
 #define PUT_2 "SELECT submit($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)"
+#define PUT_3 "SELECT submit($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15)"
+
+static const struct {
+	const char *sql;
+	unsigned values;
+} puts_of[] = {[1] = {PUT_1, 12}, [2] = {PUT_2, 14}, [3] = {PUT_3, 15}};
 
 int submit_needs(const struct submission *s)
 {
-	return *s->exclusive || s->reservation ? 2 : FLEET_OLDEST;
+	return s->at_most_s > 0 ? 3 : *s->exclusive || s->reservation ? 2 : FLEET_OLDEST;
 }
 
 int submit_put(struct server *server, const struct submission *s, int64_t *ret_job, struct err *err)
 {
-	char priority[12], attempts[12], deadline[32], reservation[24];
-	bool more = submit_needs(s) > 1;
+	char priority[12], attempts[12], deadline[32], reservation[24], at_most[32];
+	int put = submit_needs(s);
 	char *need = words_array(s->need, s->needs), *reports = words_array(s->report, s->reports);
 	struct answer *answer = NULL;
 
@@ -37,9 +43,11 @@ int submit_put(struct server *server, const struct submission *s, int64_t *ret_j
 				      s->lot,       reports,
 				      priority,     s->deadline_s > 0 ? deadline : NULL,
 				      attempts,     s->waits ? LEASE : NULL,
-				      s->exclusive, s->reservation ? reservation : NULL};
+				      s->exclusive, s->reservation ? reservation : NULL,
+				      at_most};
 	snprintf(reservation, sizeof(reservation), "%lld", (long long)s->reservation);
-	int rc = need && reports ? server_ask(server, more ? PUT_2 : PUT_1, values, more ? 14 : 12, &answer, err)
+	snprintf(at_most, sizeof(at_most), "%.3f s", s->at_most_s);
+	int rc = need && reports ? server_ask(server, puts_of[put].sql, values, puts_of[put].values, &answer, err)
 				 : err_set(err, -ENOMEM, "out of memory");
 	if (!rc)
 		*ret_job = answer_int(answer, 0, 0);

@@ -17,6 +17,7 @@ struct submission {
 	double deadline_s;     /* from now; 0: none */
 	const char *exclusive; /* group of jobs of which one runs at a time; "": none */
 	int64_t reservation;   /* on the bench that is reserved so; 0: none */
+	double at_most_s;      /* its run is interrupted then; 0: no bound */
 	bool waits;
 };
 /* The version of the tables that it needs. */

@@ -174,8 +174,26 @@ static void part_reports(char *text, struct seat_order *order)
 			order->report[order->reports++] = word;
 }
 
+/* Whoever waits for what the job uses may rely on its end: the server notes it, and the run knows it, before it begins. *ret_s: 0
+ * no bound. */
+static int ask_end(const struct seat *seat, const struct answer *claimed, double *ret_s, struct err *err)
+{
+	char epoch[24];
+	const char *const values[] = {seat_name(seat), number(epoch, seat->epoch), answer_text(claimed, 0, JOB),
+				      answer_text(claimed, 0, FENCE)};
+	struct answer *answer = NULL;
+	double asked_s = boot_s();
+	int rc = seat->agent->version < 3
+			 ? 0
+			 : server_ask(seat->agent->server, "SELECT begins($1, $2, $3, $4)", values, 4, &answer, err);
+
+	*ret_s = answer && !answer_is_null(answer, 0, 0) ? asked_s + answer_real(answer, 0, 0) : 0;
+	answer_free(answer);
+	return rc;
+}
+
 /* Its lease is counted from before it was asked for, so that it never ends later here than on the server. */
-static int begin(struct seat *seat, const struct answer *answer, double asked_s, struct err *err)
+static int begin(struct seat *seat, const struct answer *answer, double asked_s, double end_by_s, struct err *err)
 {
 	const char *plan = answer_text(answer, 0, PLAN);
 	char sha256[DIGEST_HEX], reports[256];
@@ -183,7 +201,8 @@ static int begin(struct seat *seat, const struct answer *answer, double asked_s,
 				   .fence = answer_int(answer, 0, FENCE),
 				   .plan = plan,
 				   .dut = answer_text(answer, 0, DUT),
-				   .lot = answer_text(answer, 0, LOT)};
+				   .lot = answer_text(answer, 0, LOT),
+				   .end_by_s = end_by_s};
 	struct err why;
 
 	digest_text(plan, strlen(plan), sha256);
@@ -218,7 +237,7 @@ int talk_claim(struct seat *seat, struct err *err)
 {
 	bool again = *seat->token;
 	struct answer *answer = NULL;
-	double asked_s = boot_s();
+	double asked_s = boot_s(), end_by_s = 0;
 	int rc = again ? ask_claim(seat, true, &answer, err) : uuid_draw(seat->token, err);
 
 	if (!rc && again && answer_rows(answer)) {
@@ -231,10 +250,12 @@ int talk_claim(struct seat *seat, struct err *err)
 		if (rc == -EREMOTE && strcmp(server_code(seat->agent->server), "23505") == 0)
 			return -EAGAIN; /* the lost one has arrived meanwhile: asked for at the next try */
 	}
-	if (rc)
-		return rc;
-	*seat->token = '\0';
-	rc = answer_rows(answer) ? begin(seat, answer, asked_s, err) : 0;
+	if (!rc && answer_rows(answer))
+		rc = ask_end(seat, answer, &end_by_s, err);
+	if (!rc) { /* else it is found again by its token */
+		*seat->token = '\0';
+		rc = answer_rows(answer) ? begin(seat, answer, asked_s, end_by_s, err) : 0;
+	}
 	answer_free(answer);
 	return rc;
 }

@@ -733,10 +733,17 @@ static void begin(struct session *s, uint64_t now_ns)
 
 /* ---- the tick -------------------------------------------------------------------------------------------------- */
 
+static void watch_end(struct session *s)
+{
+	if (s->config.end_by_boot_ns && loop_boot_ns() >= s->config.end_by_boot_ns)
+		session_end(s, RUN_INTERRUPTED, "interrupted: the time by which the run had to end has come");
+}
+
 static void on_tick(void *ctx, uint64_t now_ns)
 {
 	struct session *s = ctx;
 	loop_timer_at(s->loop, &s->tick, now_ns + TICK_NS);
+	watch_end(s);
 	watch_clock(s, now_ns);
 	standby_look(s, now_ns);
 	devices_tick(s, now_ns);

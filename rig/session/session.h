@@ -122,6 +122,7 @@ struct session_config {
 	 * bench is in use. 0: whenever. */
 	uint64_t start_by_ns;
 	uint64_t start_by_boot_ns; /* the same on loop_boot_ns(), which a computer that sleeps does not hold up */
+	uint64_t end_by_boot_ns;   /* on loop_boot_ns(): the run is interrupted then, wherever it is. 0: never */
 	/* Called at the very end; the caller stops its loop then. */
 	void (*ended)(void *ctx);
 	void *ended_ctx;

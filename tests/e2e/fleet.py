@@ -1,5 +1,6 @@
 """What tests of the fleet share: a PostgreSQL of their own in a folder of their own, benches, agents on the virtual clock."""
 import ctypes
+import fcntl
 import json
 import os
 import pwd
@@ -44,7 +45,7 @@ def has_second_agent():
     return subprocess.run([sys.executable, "-c", "import psycopg2"], capture_output=True).returncode == 0
 
 
-def until(what, condition, limit_s=LIMIT_S):
+def until(what, condition, limit_s=LIMIT_S, pause_s=0.1):
     """Looks again and again; returns what it saw, and never measures."""
     end = time.monotonic() + limit_s
     while True:
@@ -53,7 +54,16 @@ def until(what, condition, limit_s=LIMIT_S):
             return seen
         if time.monotonic() > end:
             raise RuntimeError(f"never came: {what}")
-        time.sleep(0.1)  # each look is a program of its own
+        time.sleep(pause_s)  # each look is a program of its own
+
+
+def unlocked(file):
+    """Nobody holds it any more: a run has its events locked for as long as it lives."""
+    try:
+        fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
 
 
 class Server:
@@ -67,10 +77,26 @@ class Server:
             os.chown(self.folder, self.user.pw_uid, self.user.pw_gid)
         os.chmod(self.folder, 0o700)
         self.process = None
-        self.more, self.port = [], 5432  # further words for it; a socket bears the port's number, too
-        self.run("initdb", "-D", "data", "-U", "admin", "-A", "trust", "-E", "UTF8", "--locale=C.UTF-8", "--no-sync", "--no-instructions")
+        # Further words for it. What is killed here is processes, never the computer: its page cache is durable enough.
+        self.more, self.port = ["-c", "fsync=off"], 5432  # a socket bears the port's number, too
+        self.data_folder()
         self.start()
         self.sql("CREATE DATABASE penrig", db="postgres")
+
+    def data_folder(self):
+        """initdb takes longer than many a test: it is done once for all of them, and copied."""
+        template = rig.B / "tests" / f"postgres-{self.bin.parent.name}-{os.getuid()}"
+        if not template.exists():
+            self.run("initdb", "-D", "data", "-U", "admin", "-A", "trust", "-E", "UTF8", "--locale=C.UTF-8", "--no-sync", "--no-instructions")
+            made = template.parent / f"{template.name}.{os.getpid()}"
+            made.parent.mkdir(parents=True, exist_ok=True)
+            subprocess.run(["cp", "-a", self.folder / "data", made], check=True)
+            try:
+                made.rename(template)
+            except OSError:  # another test was quicker
+                shutil.rmtree(made)
+        else:
+            subprocess.run(["cp", "-a", template, self.folder / "data"], check=True)
 
     def become(self):
         os.setsid()
@@ -182,11 +208,14 @@ wait
 
 
 class Agent:
-    """Its runs are on the virtual clock. gate: each waits, before penrig begins, until the gate is opened."""
+    """Its runs are on the virtual clock. gate: each waits, before penrig begins, until the gate is opened. computer: another
+    one's agent may speak for the same bench."""
 
-    def __init__(self, fleet, number):
+    def __init__(self, fleet, number, computer=""):
         self.fleet, self.number, self.name = fleet, number, f"bench-{number}"
-        self.folder = fleet.folder / self.name
+        self.folder = fleet.folder / f"{self.name}{computer}"
+        self.world = []  # further words for its runs' surroundings
+        self.host = None  # the folder of the socket by which it reaches the server; None: the server's own
         self.folder.mkdir()
         text = (rig.FIXTURES / "benches/virtual-usb.json").read_text().replace("../phantoms", str(rig.FIXTURES / "phantoms"))
         self.bench = self.folder / "bench.json"
@@ -197,16 +226,19 @@ class Agent:
         self.dies = self.folder / "dies"  # where it stands, the next run is killed while it measures
         self.second = False  # the other program, second_agent.py
 
+    def db(self):
+        return self.fleet.server.db(f"b{self.number}").replace(str(self.fleet.server.folder), str(self.host or self.fleet.server.folder))
+
     def argv(self, *more):
         held = self.folder / "held"
         held.write_text(HELD.format(gate=self.gate, dies=self.dies))
         held.chmod(0o755)
-        world = [str(held), str(rig.PENRIG_A), "--bench", str(self.bench), "--virtual-dut", "{dut}", "--"]
+        world = [str(held), str(rig.PENRIG_A), "--bench", str(self.bench), "--virtual-dut", "{dut}", *self.world, "--"]
         if self.second:
             lease = [word.replace("3s", "3") for word in more if word.startswith("--lease")]
-            return [sys.executable, str(rig.ROOT / "tests/e2e/second_agent.py"), "--db", self.fleet.server.db(f"b{self.number}"), "--name", self.name, "--bench", str(self.bench),
+            return [sys.executable, str(rig.ROOT / "tests/e2e/second_agent.py"), "--db", self.db(), "--name", self.name, "--bench", str(self.bench),
                     "--state", str(self.folder / "state"), *lease, "--", *world]
-        return [str(rig.PENRIG), "agent", str(self.bench), "--db", self.fleet.server.db(f"b{self.number}"), "--state", str(self.folder / "state"),
+        return [str(rig.PENRIG), "agent", str(self.bench), "--db", self.db(), "--state", str(self.folder / "state"),
                 *(f"--command={word}" for word in world), *more]
 
     def start(self, *more, gate=False):
@@ -251,5 +283,6 @@ class Agent:
             os.write(fd, b"stop\n")
             os.close(fd)
         for path in (self.folder / "state/agent").glob("*.events.jsonl"):
-            subprocess.run(["flock", "-s", "-w", "60", path, "true"], check=True)
+            with path.open() as events:
+                until(f"the end of {path.name}", lambda: unlocked(events))
         return code
