@@ -25,19 +25,22 @@ MAY_LIBS  := hdf5 hdf5-serial
 WEB_LIBS  := libmicrohttpd
 # And another: for a fleet (`penrig agent`, `submit`, ...).
 PQ_LIBS   := libpq
+# And two more, for what a fleet may have beside: telemetry, and an object store for its files.
+MQTT_LIBS := libmosquitto
+CURL_LIBS := libcurl
 APT_BUILD := gcc make pkg-config libserialport-dev libusb-1.0-0-dev libcjson-dev libgsl-dev libsqlite3-dev \
 	libzstd-dev nettle-dev libsodium-dev libudev-dev
 APT_DEMO  := $(APT_BUILD) umockdev
 APT_CHECK := $(APT_DEMO) libcmocka-dev scdoc python3 python3-jsonschema python3-prometheus-client python3-pyvisa \
 	python3-pyvisa-py python3-usb python3-serial python3-numpy python3-h5py libhdf5-dev usbutils clang clang-format \
-	universal-ctags strace minisign git libmicrohttpd-dev sigrok-cli mbpoll libpq-dev mbpoll
+	universal-ctags strace minisign git libmicrohttpd-dev sigrok-cli mbpoll libpq-dev mbpoll libmosquitto-dev libcurl4-openssl-dev
 # For the page of `penrig station`, and for looking at it in a browser (450 MB installed: not part of `make check`).
 APT_STATION := $(APT_DEMO) libmicrohttpd-dev
 APT_BROWSER := $(APT_STATION) chromium chromium-driver python3-selenium fonts-dejavu-core zbar-tools zint dmtx-utils
 # For a fleet: the library, and a server to try it with. Not part of `make check`, whose tests of a fleet are skipped without it.
-APT_FLEET := $(APT_DEMO) libpq-dev postgresql-15 postgresql-client-15 python3 python3-psycopg2 psmisc openssl python3-prometheus-client \
+APT_FLEET := $(APT_DEMO) libpq-dev libmosquitto-dev libcurl4-openssl-dev mosquitto mosquitto-clients python3-jsonschema postgresql-15 postgresql-client-15 python3 python3-psycopg2 psmisc openssl python3-prometheus-client \
 	python3-pytest python3-pip python3-wheel python3-labgrid
-APT_DEB := $(APT_STATION) libpq-dev debhelper lintian dpkg-dev scdoc
+APT_DEB := $(APT_STATION) libpq-dev libmosquitto-dev libcurl4-openssl-dev debhelper lintian dpkg-dev scdoc
 APT_BENCH := $(APT_BUILD) python3 python3-numpy python3-scipy python3-pandas
 
 # ---- flags ----------------------------------------------------------------------------------------------------------
@@ -55,7 +58,7 @@ endif
 STD  := -std=gnu11 -D_GNU_SOURCE -ffp-contract=off -fno-math-errno -fvisibility=hidden -pthread -fPIE
 # What decides how an object comes out; when it changes, a library that comes, goes or changes its version included,
 # everything is configured and compiled anew.
-LIBS_HERE = $(shell for lib in $(NEED_LIBS) $(MAY_LIBS) $(WEB_LIBS) $(PQ_LIBS); do echo "$$lib=$$(pkg-config --modversion $$lib 2>/dev/null)"; done)
+LIBS_HERE = $(shell for lib in $(NEED_LIBS) $(MAY_LIBS) $(WEB_LIBS) $(PQ_LIBS) $(MQTT_LIBS) $(CURL_LIBS); do echo "$$lib=$$(pkg-config --modversion $$lib 2>/dev/null)"; done)
 KEY = $(CC) | $(STD) $(WARN) $(CPPFLAGS) $(CFLAGS) $(LDFLAGS) $(SAN) | $(LIBS_HERE) | $(TRY)
 
 # Goals that compile nothing themselves do not ask for a compiler and libraries.
@@ -144,6 +147,8 @@ $(addprefix $(B)/rig/offline/,hdf5_library.o export_hdf5.o import/hdf5.o) $(B)/t
 $(B)/rig/station/http.o: CPPFLAGS_ALL += $(HTTP_CFLAGS)
 # Where libpq is there; the only objects that see its header. It is loaded when a fleet is asked for.
 $(addprefix $(B)/rig/fleet/,pq_library.o server.o): CPPFLAGS_ALL += $(PQ_CFLAGS)
+$(addprefix $(B)/rig/fleet/,mqtt_library.o broker.o telemetry.o): CPPFLAGS_ALL += $(MQTT_CFLAGS)
+$(addprefix $(B)/rig/fleet/,curl_library.o s3.o): CPPFLAGS_ALL += $(CURL_CFLAGS)
 $(B)/rig/fleet/tables.o: $(wildcard rig/fleet/schema/*)
 $(B)/rig/station/page.o: $(wildcard rig/station/page/*)
 $(B)/drivers/profile/shipped.o: $(wildcard fixtures/profiles/*)
@@ -275,7 +280,7 @@ SCRIPTS := $(filter %.sh %.py,$(TESTS))
 tests: $(filter-out $(SCRIPTS),$(TESTS)) $(if $(TEST),$(if $(SCRIPTS),$(PROGRAMS) $(PENRIG_A) $(FAILING)),$(PROGRAMS) $(PENRIG_A) $(FAILING))
 
 # They need a PostgreSQL, which `make check` does not install: `make check-fleet` does.
-FLEET_TESTS := test_fleet.py test_fleet_many.py test_fleet_kills.py test_fleet_ci.py test_python.py
+FLEET_TESTS := test_fleet.py test_fleet_many.py test_fleet_kills.py test_fleet_ci.py test_fleet_telemetry.py test_python.py
 
 check: deps-check
 ifneq ($(LIST),)

@@ -20,7 +20,7 @@
 #define LABEL_BYTES 160
 
 struct agent_options {
-	const char *db, *folder, *output_dir, *history, *state, *lease, *metrics;
+	const char *db, *folder, *output_dir, *history, *state, *lease, *metrics, *mqtt, *mqtt_ca, *mqtt_password;
 	struct option_list label, command;
 };
 
@@ -45,6 +45,22 @@ static const struct cli_option agent_table[] = {
 	 .offset = AT(metrics),
 	 .help = "Write how it is into FILE, as OpenMetrics text, every 15 s and when a run has ended: for "
 		 "node_exporter's textfile collector, whose files are called *.prom."},
+	{.name = "mqtt",
+	 .kind = OPTION_TEXT,
+	 .arg = "URL",
+	 .offset = AT(mqtt),
+	 .help = "Tell an MQTT broker how each bench is, progress once a second, and verdicts: "
+		 "mqtt[s]://[USER@]HOST[:PORT][/PREFIX]; nothing waits for it."},
+	{.name = "mqtt-ca",
+	 .kind = OPTION_TEXT,
+	 .arg = "FILE",
+	 .offset = AT(mqtt_ca),
+	 .help = "The certificates by which the broker is known, of mqtts://. Default: those of this computer."},
+	{.name = "mqtt-password",
+	 .kind = OPTION_TEXT,
+	 .arg = "FILE",
+	 .offset = AT(mqtt_password),
+	 .help = "The file, readable by its owner alone, whose first line is the password of USER."},
 	{.name = "lease",
 	 .kind = OPTION_TEXT,
 	 .arg = "TIME",
@@ -202,6 +218,8 @@ static int configure(struct work *work, const struct cli_tables *tables, const c
 	if (!rc && o->lease && (parse_duration(o->lease, &lease_s) < 0 || lease_s < LEASE_LO_S || lease_s > LEASE_HI_S))
 		rc = err_set(err, -EINVAL, "--lease %.40s: must be a time from %d s to %d s", o->lease, LEASE_LO_S,
 			     LEASE_HI_S);
+	if (!rc && !o->mqtt && (o->mqtt_ca || o->mqtt_password))
+		rc = err_set(err, -EINVAL, "--mqtt-ca and --mqtt-password: of which broker? --mqtt URL names it");
 	if (!rc)
 		rc = find_places(work, err);
 	work->config = (struct agent_config){
@@ -212,6 +230,7 @@ static int configure(struct work *work, const struct cli_tables *tables, const c
 		.state = o->state,
 		.version = PENRIG_VERSION,
 		.metrics = o->metrics,
+		.telemetry = {.url = o->mqtt, .ca = o->mqtt_ca, .secret = o->mqtt_password},
 		.lease_s = lease_s,
 		.words = o->command.count,
 		.word = o->command.item,

@@ -41,6 +41,8 @@ static const struct {
 	{"nettle", NULL, VERSION_NONE, "libnettle8", "hashes"},
 	{"hdf5", NULL, VERSION_NONE, "libhdf5-103-1", "export"},
 	{"libpq", NULL, VERSION_NONE, "libpq5", "a fleet of benches"},
+	{"libmosquitto", NULL, VERSION_NONE, "libmosquitto1", "telemetry of a fleet"},
+	{"libcurl", NULL, VERSION_NONE, "libcurl4", "a fleet's files in an object store"},
 };
 
 void version_record(struct record *record)

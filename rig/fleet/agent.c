@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "rig/fleet/metrics.h"
+#include "rig/fleet/news.h"
 #include "rig/fleet/seat.h"
 #include "rig/fleet/tables.h"
 
@@ -281,6 +282,7 @@ static void look(void *ctx, uint64_t now_ns)
 	if (settled)
 		agent->metrics_ns = 0;
 	tell_monitor(agent, now_ns);
+	news_state(agent, now_ns);
 	if (agent->failure)
 		return;
 	/* What was told while statements were under way is not read again. */
@@ -388,6 +390,8 @@ static int open_parts(struct agent *agent, struct err *err)
 		rc = lock_benches(agent, err);
 	if (!rc)
 		rc = outbox_open(agent->history, err);
+	if (!rc)
+		rc = news_open(agent, err);
 	if (rc)
 		return rc;
 	server_listen(agent->server, "penrig_job");
@@ -433,6 +437,7 @@ void agent_close(struct agent *agent)
 {
 	if (!agent)
 		return;
+	news_close(agent);
 	unwatch(agent);
 	loop_timer_cancel(agent->loop, &agent->timer);
 	for (unsigned i = 0; i < agent->seats; i++)

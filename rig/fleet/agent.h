@@ -5,6 +5,7 @@
 
 #include "rig/base/disk.h"
 #include "rig/base/loop.h"
+#include "rig/fleet/telemetry.h"
 #include "rig/history/history.h"
 
 #define AGENT_BENCHES_MAX 8
@@ -20,11 +21,12 @@ struct agent_config { /* all borrowed */
 	const char *db;
 	const char *
 		folder; /* of what outlives the agent: each run's plan, events, answers, log; one agent has it at a time */
-	const char *output;  /* run files and reports */
-	const char *history; /* its file */
-	const char *state;   /* of benches, as `run --state`; NULL: where it is by itself */
-	const char *version; /* of this program */
-	const char *metrics; /* file for a monitor; NULL: none */
+	const char *output;                /* run files and reports */
+	const char *history;               /* its file */
+	const char *state;                 /* of benches, as `run --state`; NULL: where it is by itself */
+	const char *version;               /* of this program */
+	const char *metrics;               /* file for a monitor; NULL: none */
+	struct telemetry_config telemetry; /* url NULL: none */
 	double lease_s;
 	unsigned words;
 	const char *const *word; /* what stands before `run`; "{dut}" becomes the serial number; none: this program */

@@ -25,12 +25,33 @@ static double holds_leases(const struct seat *seat)
 	return n;
 }
 
+static struct telemetry_counts telemetry_of(const struct seat *seat)
+{
+	struct telemetry_counts counts = {.up = false};
+
+	if (seat->agent->telemetry)
+		telemetry_look(seat->agent->telemetry, seat->index, &counts);
+	return counts;
+}
+
+static double telemetry_up(const struct seat *seat)
+{
+	return telemetry_of(seat).up;
+}
+
+static double telemetry_lost(const struct seat *seat)
+{
+	return (double)telemetry_of(seat).lost;
+}
+
 static const struct family { /* a value for each bench */
 	const char *name, *help;
 	double (*value)(const struct seat *seat);
 } families[] = {
 	{"penrig_bench_running", "A run is under way there.", is_running},
 	{"penrig_bench_takes_jobs", "0: its disk is nearly full, or the program is gone.", takes_jobs},
+	{"penrig_bench_telemetry_up", "The broker is reached; 0 also where none is named.", telemetry_up},
+	{"penrig_bench_telemetry_lost", "Messages that the broker did not get.", telemetry_lost},
 	{"penrig_bench_leases", "Jobs of which the server was not told the end yet.", holds_leases},
 };
 

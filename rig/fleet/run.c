@@ -7,7 +7,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "rig/fleet/seat.h"
+#include "rig/fleet/news.h"
 
 #define WORD_MAX  640
 #define WORDS_MAX 24
@@ -16,6 +16,11 @@
 const char *seat_name(const struct seat *seat)
 {
 	return seat->agent->config->bench[seat->index].name;
+}
+
+const char *seat_state(const struct seat *seat, bool begun)
+{
+	return begun ? "running" : seat->agent->full ? "disk full" : seat->agent->gone ? "program gone" : "idle";
 }
 
 const char *folder_of(const struct agent *agent, const struct outbox_item *item)
@@ -90,6 +95,7 @@ static void on_event(void *ctx, const struct json *event)
 		return;
 	if (!stands(event, json_string(name)))
 		seat->moved = true;
+	news_event(seat, event);
 	if (strcmp(json_string(name), "end") == 0 && code && json_kind(code) == JSON_NUMBER)
 		seat->exit_code = (int)json_number(code);
 }
@@ -102,6 +108,7 @@ static void on_ended(void *ctx, int exit_code)
 	if (exit_code >= 0)
 		seat->exit_code = exit_code;
 	seat->ended = true;
+	news_ended(seat);
 	loop_timer_at(seat->agent->loop, &seat->agent->timer, 0);
 }
 
@@ -203,7 +210,7 @@ int seat_start(struct seat *seat, const struct seat_order *order, struct err *er
 	snprintf(item->bench, sizeof(item->bench), "%s", seat_name(seat));
 	snprintf(item->name, sizeof(item->name), "job%lld-%lld-%.8s", (long long)order->job, (long long)order->fence,
 		 item->run_id);
-	seat->ended = seat->moved = seat->stopping = false;
+	seat->ended = seat->moved = seat->stopping = seat->news.ended = false;
 	seat->tries = 0;
 	seat->exit_code = -1;
 	note_place(seat->agent->config->folder, item->folder);
@@ -265,7 +272,7 @@ int seat_adopt(struct seat *seat, const struct outbox_item *item, struct err *er
 	seat->exit_code = -1;
 	seat->tries = 0;
 	seat->moved = true;
-	seat->stopping = false;
+	seat->stopping = seat->news.ended = false;
 	snprintf(path, sizeof(path), "%s/%s.events.jsonl", folder_of(seat->agent, item), item->name);
 	if (access(path, F_OK) != 0)
 		return without_events(seat, errno, err);

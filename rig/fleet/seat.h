@@ -17,6 +17,13 @@ struct lease {       /* of a job whose end the server was not told yet */
 	uint64_t renew_ns; /* on the loop's clock */
 };
 
+struct seat_news { /* what telemetry was told last */
+	char dut[64], state[TELEMETRY_TEXT];
+	uint64_t again_ns, progress_ns; /* when the state is told again, and progress at the earliest */
+	bool ended;                     /* the run at hand has said how */
+	bool away;                      /* a person was told that the broker is */
+};
+
 struct seat {
 	struct agent *agent;
 	unsigned index;        /* in the configuration */
@@ -30,7 +37,8 @@ struct seat {
 	int exit_code;
 	unsigned tries;                     /* to take in what it left */
 	unsigned long ended_as[SEAT_CODES]; /* runs, by exit code, since the agent began */
-	struct lease lease[SEAT_LEASES];    /* of that run, and of those before it: what begins next drops none */
+	struct seat_news news;
+	struct lease lease[SEAT_LEASES]; /* of that run, and of those before it: what begins next drops none */
 };
 
 struct agent {
@@ -56,12 +64,15 @@ struct agent {
 	bool full;              /* its disk: no job is taken */
 	uint64_t metrics_ns;    /* when they are written next */
 	bool metrics_failed;
+	struct telemetry *telemetry; /* NULL: none */
 	int failure;
 	struct err why;
 };
 
 __attribute__((format(printf, 2, 3))) void agent_say(const struct agent *agent, const char *fmt, ...);
 const char *seat_name(const struct seat *seat);
+const char *seat_state(const struct seat *seat,
+		       bool begun); /* in a word; begun: a run is under way, or its end was not looked at */
 /* Where the item's agent kept what it began, and put its run files. */
 const char *folder_of(const struct agent *agent, const struct outbox_item *item);
 void run_file_of(const struct agent *agent, const struct outbox_item *item, char *ret, size_t size);

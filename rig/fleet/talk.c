@@ -39,11 +39,8 @@ static int health_of(const struct seat *seat, char **ret, struct err *err)
 
 	if (!rc)
 		rc = outbox_begun(agent->history, seat_name(seat), &begun, err);
-	json_out_string(out, "state",
-			begun ? "running" /* also what an agent that died left, and this one has not looked at yet */
-			: agent->full ? "disk full"
-			: agent->gone ? "program gone"
-				      : "idle");
+	/* begun: also what an agent that died left, and this one has not looked at yet */
+	json_out_string(out, "state", seat_state(seat, begun));
 	if (seat->child)
 		json_out_int(out, "job", seat->item.job);
 	json_out_int(out, "outbox", counts.waiting);

@@ -47,11 +47,19 @@ echo "HTTP_LIBS := ${http:+$(pkg-config --libs libmicrohttpd)}"
 pq=
 ! pkg-config --exists libpq || pq=$(soname_of libpq libpq)
 echo "PQ_CFLAGS := ${pq:+-DPENRIG_PQ='\"$pq\"' $(pkg-config --cflags libpq)}"
+mqtt=
+! pkg-config --exists libmosquitto || mqtt=$(soname_of libmosquitto libmosquitto)
+echo "MQTT_CFLAGS := ${mqtt:+-DPENRIG_MQTT='\"$mqtt\"' $(pkg-config --cflags libmosquitto)}"
+curl=
+! pkg-config --exists 'libcurl >= 7.75' || curl=$(soname_of libcurl libcurl)
+echo "CURL_CFLAGS := ${curl:+-DPENRIG_CURL='\"$curl\"' $(pkg-config --cflags libcurl)}"
 versions=
 for lib in $libs $http; do
 	versions="$versions $lib=$(pkg-config --modversion "$lib")"
 done
 [ -z "$hdf5" ] || versions="$versions hdf5=$(pkg-config --modversion "$hdf5")"
 [ -z "$pq" ] || versions="$versions libpq=$(pkg-config --modversion libpq)"
+[ -z "$mqtt" ] || versions="$versions libmosquitto=$(pkg-config --modversion libmosquitto)"
+[ -z "$curl" ] || versions="$versions libcurl=$(pkg-config --modversion libcurl)"
 echo "LIB_VERSIONS :=$versions"
 echo "FLAGS_KEY := $key"
