@@ -3,11 +3,8 @@
 
 #include <errno.h>
 #include <stdlib.h>
-#include <string.h>
 
-#include "rig/base/digest.h"
-#include "rig/cli/history_options.h"
-#include "rig/cli/kit/indexing.h"
+#include "rig/cli/plan_runs.h"
 
 struct grr_options {
 	const char *appraiser, *since, *until, *history, *state, *svg;
@@ -89,68 +86,18 @@ static int check_words(const struct grr_options *o, struct err *err)
 	return 0;
 }
 
-/* ---- runs of a plan ------------------------------------------------------------------------------------------------ */
+/* ---- its runs ------------------------------------------------------------------------------------------------------ */
 
-struct of_plan {
+struct taking {
 	struct grr_study *study;
 	const struct grr_wanted *wanted;
-	char digest[DIGEST_HEX];
-	struct err *err;
 };
 
-static int on_run(void *ctx, const struct history_run *run)
+static int take(void *ctx, const char *path, struct err *err)
 {
-	const struct of_plan *p = ctx;
+	const struct taking *t = ctx;
 
-	if (strcmp(run->plan_sha256, p->digest) != 0 || run->again || strcmp(run->status, "refused") == 0)
-		return 0;
-	return grr_take_file(p->study, p->wanted, run->path, p->err);
-}
-
-static int take_plan(const struct grr_options *o, struct of_plan *p, const char *path)
-{
-	const struct indexing where = {.history = o->history, .state = o->state};
-	struct history_filter filter;
-	struct history *history = NULL;
-	struct plan *plan = NULL;
-	size_t len = 0;
-	int rc = plan_read(path, &plan, p->err);
-
-	if (rc)
-		return rc;
-	const char *text = json_text(plan->doc, &len);
-	digest_text(text, len, p->digest);
-	const struct choice choice = {.since = o->since, .until = o->until};
-	rc = choice_filter(&choice, &filter, p->err);
-	if (!rc)
-		rc = indexing_open(&where, &history, p->err);
-	if (!rc)
-		rc = history_each_run(history, &filter, ORDER_TIME, on_run, p, p->err);
-	history_close(history);
-	plan_free(plan);
-	if (!rc && p->study->runs == 0)
-		rc = err_set(p->err, -ENOENT, "the history has no run by %.300s as this file is now", path);
-	return rc;
-}
-
-static bool is_run_file(const char *path)
-{
-	size_t len = strlen(path), tail = strlen(RUNFILE_EXTENSION);
-
-	return len > tail && strcmp(path + len - tail, RUNFILE_EXTENSION) == 0;
-}
-
-static int take(const struct grr_options *o, const struct grr_wanted *wanted, struct grr_study *study,
-		const char *const *operands, unsigned count, struct err *err)
-{
-	struct of_plan plan = {.study = study, .wanted = wanted, .err = err};
-	int rc = 0;
-
-	if (count == 1 && !is_run_file(operands[0]))
-		return take_plan(o, &plan, operands[0]);
-	for (unsigned i = 0; i < count && !rc; i++)
-		rc = grr_take_file(study, wanted, operands[i], err);
-	return rc;
+	return grr_take_file(t->study, t->wanted, path, err);
 }
 
 /* ---- the command --------------------------------------------------------------------------------------------------- */
@@ -191,7 +138,9 @@ static int grr_run(const struct cli_tables *tables, const void *options, const c
 	(void)tables;
 	if (check_words(o, &err) < 0)
 		return cli_error(EXIT_USAGE, "%s", err.text);
-	int rc = take(o, &wanted, &study, operands, count, &err);
+	struct taking taking = {&study, &wanted};
+	const struct plan_runs where = {o->history, o->state, o->since, o->until};
+	int rc = plan_runs_each(&where, operands, count, take, &taking, &err);
 	if (!rc)
 		rc = grr_evaluate(&study, &err);
 	if (!rc && (rc = show(o, &study, &err)) < 0)
