@@ -68,7 +68,7 @@ extern const struct command command_run, command_resume, command_list, command_c
 	command_version, command_help;
 extern const struct command command_agent, command_submit, command_jobs, command_benches, command_fleet, command_push,
 	command_reserve;
-extern const struct command command_dossier, command_qualify, command_purge;
+extern const struct command command_dossier, command_qualify, command_purge, command_mcp;
 extern const struct command *const command_table[];   /* NULL-terminated, in the order of help */
 const struct command *command_find(const char *name); /* NULL if there is none */
 extern const char *const help_topics[]; /* what help explains besides; NULL-terminated: "measurands", "tables" */
