@@ -22,7 +22,7 @@ NO_TABLE = {
     "run": "its events and reports are files", "resume": "as run", "bench": "writes a bench file", "calibrate": "writes a phantom file and a report",
     "report": "writes reports", "analyze": "writes verdicts; show prints them", "plot": "draws", "export": "writes samples", "import": "writes a run file",
     "dispose": "one decision", "station": "serves a page", "io": "speaks lines of JSON", "label": "prints labels", "sheet": "one page", "push": "one line a run", "reserve": "holds a bench", "agent": "serves a bench", "submit": "one job",
-    "fleet": "prints no rows", "key": "one key", "sign": "one signature", "anchor": "one line", "dossier": "makes a folder", "qualify": "its record is JSON", "purge": "its log is JSON",
+    "fleet": "prints no rows", "key": "one key", "sign": "one signature", "anchor": "one line", "dossier": "makes a folder", "qualify": "its record is JSON", "purge": "its log is JSON", "mcp": "serves the tables of others",
 }
 OWN_FORM = {"show", "requalify", "history", "grr"}  # both forms, with columns of their own: docs/report.md, docs/history.md
 
