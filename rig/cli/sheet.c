@@ -111,9 +111,12 @@ static void put_unit(struct sheet *sheet, const struct station_config *config, c
 	if (product >= 0)
 		put_code(sheet, "Units", serial, config->product[product].name);
 	else if (!sheet->status)
-		sheet->status =
-			err_set(sheet->err, -EINVAL, "--unit %s: %s of %s has such serial numbers", serial,
-				product == STATION_NO_PRODUCT ? "no product" : "more than one product", config->path);
+		sheet->status = err_set(sheet->err, -EINVAL, "--unit %s: %s of %s has such serial numbers", serial,
+					product == STATION_NO_PRODUCT ? "no product"
+					: product == STATION_AMBIGUOUS
+						? "as a GS1 code that lost its FNC1 it would be another one; a product"
+						: "more than one product",
+					config->path);
 }
 
 static int put_sheet(FILE *out, const struct station_config *config, const struct option_list *units, struct err *err)

@@ -362,6 +362,11 @@ static bool is_whole(const regex_t *pattern, const char *text)
 	return regexec(pattern, text, 1, &match, 0) == 0 && match.rm_so == 0 && (size_t)match.rm_eo == strlen(text);
 }
 
+static bool is_serial(void *product, const char *serial)
+{
+	return is_whole(&((const struct station_product *)product)->pattern, serial);
+}
+
 int station_product_of(const struct station_config *c, const struct scan *scan)
 {
 	int found = STATION_NO_PRODUCT;
@@ -375,6 +380,8 @@ int station_product_of(const struct station_config *c, const struct scan *scan)
 		if (is_whole(&p->pattern, serial))
 			found = found == STATION_NO_PRODUCT ? (int)i : STATION_SEVERAL_PRODUCTS;
 	}
+	if (found >= 0 && scan_may_be_cut(scan, is_serial, (void *)(uintptr_t)&c->product[found]))
+		return STATION_AMBIGUOUS;
 	return found;
 }
 

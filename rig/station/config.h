@@ -72,8 +72,9 @@ extern const char *const station_languages[]; /* NULL-terminated */
 int station_config_read(const char *path, struct station_config **ret, struct err *err);
 void station_config_free(struct station_config *config); /* NULL is fine */
 
-/* The product of a scanned code: the one whose GTIN it is (where it has one) and whose pattern the whole serial number matches. */
-enum { STATION_NO_PRODUCT = -1, STATION_SEVERAL_PRODUCTS = -2 };
+/* The product of a scanned code: the one whose GTIN it is (where it has one) and whose pattern the whole serial number matches.
+ * Ambiguous: a code that lost its FNC1 would look the same, with another serial number that matches. */
+enum { STATION_NO_PRODUCT = -1, STATION_SEVERAL_PRODUCTS = -2, STATION_AMBIGUOUS = -3 };
 /* What an operator is trained for: the plan's file name without folder and .json. */
 void station_plan_of(const struct station_config *config, int product, char *ret, size_t size);
 int station_product_of(const struct station_config *config, const struct scan *scan);

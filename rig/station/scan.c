@@ -167,17 +167,24 @@ static bool keep(struct reading *r, const struct field *f, const char *ai, const
 	return true;
 }
 
+/* What is wrong with a value; SCAN_FAULTS: nothing, but for a date that may not exist. */
+static enum scan_fault fault_of(const struct field *f, const char *value, size_t len)
+{
+	if (len < f->shortest || len > f->longest)
+		return SCAN_LENGTH;
+	if (f->kind == FIELD_CHARACTERS ? !all_characters(value, len) : !all_digits(value, len))
+		return SCAN_CHARACTER;
+	return f->kind == FIELD_KEY && !scan_check_digit(value, len) ? SCAN_CHECK_DIGIT : SCAN_FAULTS;
+}
+
 static bool take(struct reading *r, const struct field *f, const char *ai, const char *value, size_t len)
 {
 	char text[SCAN_EXTRA];
 	size_t n = strlen(f->ai);
+	enum scan_fault fault = fault_of(f, value, len);
 
-	if (len < f->shortest || len > f->longest)
-		return refuse(r, SCAN_LENGTH, ai, n);
-	if (f->kind == FIELD_CHARACTERS ? !all_characters(value, len) : !all_digits(value, len))
-		return refuse(r, SCAN_CHARACTER, ai, n);
-	if (f->kind == FIELD_KEY && !scan_check_digit(value, len))
-		return refuse(r, SCAN_CHECK_DIGIT, ai, n);
+	if (fault != SCAN_FAULTS)
+		return refuse(r, fault, ai, n);
 	snprintf(text, sizeof(text), "%.*s", (int)len, value);
 	if (f->kind == FIELD_DAY) {
 		char day[SCAN_DATE];
@@ -430,16 +437,18 @@ static bool read_form(struct reading *r, const char *text, size_t len, bool gs1)
 {
 	bool ok;
 
-	if (has_prefix(text, len, "http://") || has_prefix(text, len, "https://"))
+	if (has_prefix(text, len, "http://") || has_prefix(text, len, "https://")) {
 		ok = read_link(r, text, len);
-	else if (gs1 || text[0] == SCAN_GS)
+	} else if (gs1 || text[0] == SCAN_GS) {
 		ok = read_elements(r, text, len);
-	else if (text[0] == '(' && len > 2 && all_digits(text + 1, 2))
+		r->scan->unmarked = !memchr(text + 1, SCAN_GS, len - 1);
+	} else if (text[0] == '(' && len > 2 && all_digits(text + 1, 2)) {
 		ok = read_bracketed(r, text, len);
-	else if (memchr(text, SCAN_GS, len) || lost_its_marks(text, len))
+	} else if (memchr(text, SCAN_GS, len) || lost_its_marks(text, len)) {
 		return refuse(r, SCAN_AMBIGUOUS, "", 0);
-	else
+	} else {
 		return true;
+	}
 	r->scan->gs1 = true;
 	return ok && (r->scan->serial[0] || refuse(r, SCAN_NO_SERIAL, "21", 2));
 }
@@ -463,5 +472,70 @@ bool scan_read(const char *bytes, size_t len, int year, struct scan *ret, struct
 	if (!keep_text(&r, bytes, len) || !read_form(&r, bytes, len, gs1))
 		return false;
 	*ret = scan;
+	ret->unmarked = scan.gs1 ? scan.unmarked : !identified;
 	return true;
+}
+
+/* ---- marks that may have been lost ----------------------------------------------------------------------------- */
+
+static bool may_be(const struct field *f, const char *value, size_t len)
+{
+	char day[SCAN_DATE];
+
+	return fault_of(f, value, len) == SCAN_FAULTS && (f->kind != FIELD_DAY || read_day(value, 2000, day));
+}
+
+/* begins[at]: what stands before reads as whole fields; ends[at]: what stands from there on does. */
+struct seams {
+	bool begins[SCAN_MAX + 1], ends[SCAN_MAX + 1];
+};
+
+static void find_seams(const char *text, size_t len, struct seams *ret)
+{
+	*ret = (struct seams){.begins = {true}};
+	ret->ends[len] = true;
+	for (size_t i = 0; i < 2 * len; i++) {
+		size_t at = i < len ? i : 2 * len - 1 - i;
+		const struct field *f = field_at(text + at, len - at);
+		size_t value = f ? at + strlen(f->ai) : 0;
+
+		for (size_t n = f ? f->shortest : 1; f && n <= f->longest && value + n <= len; n++) {
+			if (!may_be(f, text + value, n))
+				continue;
+			ret->begins[value + n] = ret->begins[value + n] || ret->begins[at];
+			ret->ends[at] = ret->ends[at] || ret->ends[value + n];
+		}
+	}
+}
+
+/* Whether the text reads as several fields, and one of them as a serial number that fits. */
+static bool reads_as(const char *text, size_t len, bool (*fits)(void *ctx, const char *serial), void *ctx)
+{
+	const struct field *f = field_named("21", 2);
+	struct seams seams;
+
+	find_seams(text, len, &seams);
+	for (size_t at = 0; at + 2 < len; at++) {
+		const char *value = text + at + 2;
+
+		if (!seams.begins[at] || field_at(text + at, len - at) != f)
+			continue;
+		for (size_t n = 1; n <= f->longest && at + 2 + n <= len; n++) {
+			char serial[SCAN_SERIAL];
+
+			snprintf(serial, sizeof(serial), "%.*s", (int)n, value);
+			if (seams.ends[at + 2 + n] && (at > 0 || n + 2 < len) && may_be(f, value, n) &&
+			    fits(ctx, serial))
+				return true;
+		}
+	}
+	return false;
+}
+
+bool scan_may_be_cut(const struct scan *scan, bool (*fits)(void *ctx, const char *serial), void *ctx)
+{
+	char text[SCAN_MAX + 3];
+
+	snprintf(text, sizeof(text), "%s%s", scan->gs1 ? "21" : "", scan->gs1 ? scan->serial : scan->text);
+	return scan->unmarked && strlen(text) <= SCAN_MAX && reads_as(text, strlen(text), fits, ctx);
 }

@@ -1,8 +1,9 @@
 /* What a scanner sent, or a person typed: plain text, a GS1 element string (with FNC1, or in parentheses) or a GS1 Digital
  * Link. Pure. Sources: GS1 General Specifications 5 (syntax), 7.9 (check digit), 7.12 (dates); GS1 Digital Link 1.2.
  *
- * Nothing is guessed. A code whose end marks (FNC1) were lost on the way is refused where that shows. It cannot show behind
- * a symbology identifier: "21A10B" is the serial number "A10B" there, so a product states how its serial numbers look. */
+ * Nothing is guessed. A code whose end marks (FNC1) were lost on the way is refused where that shows. Where it does not, as
+ * in "21A10B" behind a symbology identifier, a product states how its serial numbers look, and scan_may_be_cut() tells
+ * whether another one of its fits as well. */
 #ifndef PENRIG_STATION_SCAN_H
 #define PENRIG_STATION_SCAN_H
 
@@ -19,7 +20,8 @@
 #define SCAN_AI_TEXT 5
 
 struct scan {
-	bool gs1;                                 /* else `text` is all there is */
+	bool gs1;      /* else `text` is all there is */
+	bool unmarked; /* its serial number ends with the text, and no mark, parenthesis or symbology identifier says so */
 	char text[SCAN_MAX + 1];                  /* as scanned, without a symbology identifier; printable ASCII */
 	char gtin[SCAN_GTIN];                     /* (01), padded to 14 digits; each "" where it is not there */
 	char serial[SCAN_SERIAL];                 /* (21); always there where gs1 */
@@ -50,6 +52,9 @@ struct scan_refusal {
 
 /* year: the current one, which decides the century of dates. False: refused, and nothing else is in `ret`. */
 bool scan_read(const char *bytes, size_t len, int year, struct scan *ret, struct scan_refusal *ret_refusal);
+
+/* Whether the same characters, had they lost their marks, would hold a shorter serial number that fits too: "A" beside "A10B". */
+bool scan_may_be_cut(const struct scan *scan, bool (*fits)(void *ctx, const char *serial), void *ctx);
 
 /* "empty", "too_long", ...: keys of the page's words. */
 const char *scan_fault_name(enum scan_fault fault);

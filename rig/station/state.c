@@ -313,6 +313,8 @@ static enum state_act take_code(struct bench_state *s, const struct state_known 
 	product = station_product_of(c, &scan);
 	if (product == STATION_SEVERAL_PRODUCTS)
 		return refuse(s, "several_products", "");
+	if (product == STATION_AMBIGUOUS)
+		return refuse(s, "scan_two_readings", "");
 	if (product < 0 || strlen(scan.gs1 ? scan.serial : scan.text) >= sizeof(s->unit.serial))
 		return refuse(s, "unknown", "");
 	if (!may_test(s, known, product))

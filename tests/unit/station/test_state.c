@@ -461,6 +461,56 @@ static void a_stop_that_did_not_arrive_is_said(void **state)
 	assert_int_equal(state_stop(&s), ACT_STOP); /* can be tried again */
 }
 
+/* The pattern is PEN-[0-9]+. Both readings fit: refused. One alone does: taken. */
+static void a_code_of_two_readings_is_refused(void **state)
+{
+	static const struct {
+		const char *code, *why, *serial;
+	} rows[] = {
+		{"]d20104012345678901"
+		 "21PEN-117271231",
+		 "scan_two_readings", ""}, /* PEN-1, expires 2027-12-31? */
+		{"]d20104012345678901"
+		 "21PEN-1104711",
+		 "scan_two_readings", ""}, /* PEN-1, lot 4711? */
+		{"\x1d"
+		 "21PEN-1104711",
+		 "scan_two_readings", ""},
+		{"]d20104012345678901"
+		 "21PEN-117271331",
+		 "", "PEN-117271331"}, /* there is no month 13 */
+		{"]d20104012345678901"
+		 "21PEN-110",
+		 "", "PEN-110"}, /* no lot is empty */
+		{"]d20104012345678901"
+		 "21PEN-1104711\x1d",
+		 "", "PEN-1104711"}, /* its end is marked */
+		{"]d210L1\x1d"
+		 "21PEN-1104711",
+		 "", "PEN-1104711"}, /* this scanner sends marks */
+		{"(01)04012345678901(21)PEN-1104711", "", "PEN-1104711"},
+		{"https://x/01/04012345678901/21/PEN-1104711", "", "PEN-1104711"},
+		{"PEN-1104711", "", "PEN-1104711"},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		scan(rows[i].code);
+		assert_refused(rows[i].why);
+		assert_string_equal(s.unit.serial, rows[i].serial);
+		state_begin(&s);
+	}
+	regfree(&config.product[0].pattern);
+	assert_int_equal(regcomp(&config.product[0].pattern, "[0-9A-Z]{4,}", REG_EXTENDED), 0);
+	scan("1727123121SN04");
+	assert_refused("scan_two_readings");
+	scan("]C01727123121SN04"); /* the scanner says that it is no GS1 code */
+	assert_refused("");
+	scan("1727123121SN4"); /* no product has SN4 */
+	assert_refused("");
+	assert_string_equal(s.unit.serial, "1727123121SN4");
+}
+
 static void a_serial_number_of_two_products_is_none(void **state)
 {
 	(void)state;
@@ -501,6 +551,7 @@ int main(void)
 		T(a_decision_turns_no_screen_green),
 		T(a_stop_that_did_not_arrive_is_said),
 		T(a_serial_number_of_two_products_is_none),
+		T(a_code_of_two_readings_is_refused),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
