@@ -110,7 +110,7 @@ def signing_in(check):
     s.kill()
     s.start()
     page = Page(s)
-    page.until(view("ready"))
+    check(page.until(view("ready"))["operator"] == "", "nobody is signed in after a restart")
     refused("and after a restart", "account_locked", "sign_in", who="E. Setter", pin="1618")
     for _ in range(4):  # one was wrong before
         refused("the only supervisor's PIN, by anybody", "account_wrong", "sign_in", who="SV-01", pin="0000")
@@ -123,6 +123,12 @@ def signing_in(check):
     account("unlock", "E. Setter")
     s.order("sign_in", who="E. Setter", pin="1618")
     page.until(lambda b: b["operator"] == "E. Setter")
+    s.order("scan", code="PEN-GOOD-02")
+    page.until(view("armed"))
+    for _ in range(5):
+        account("pin", "E. Setter", pin="1234", by="E. Setter", by_pin="0000")
+    refused("locked at a terminal while signed in here, between scan and start", "account_locked", "start")
+    account("unlock", "E. Setter")
     text = trail.read_text()
     trail.write_text(text.replace('"train"', '"trail"', 1))
     s.kill()
@@ -130,7 +136,7 @@ def signing_in(check):
     check(done.returncode in (2, 6) and "accounts.jsonl (line" in done.stderr, f"a trail that was changed: {done.returncode} {done.stderr}")
     trail.write_text(text)
     events = [json.loads(line) for line in text.splitlines()]
-    check([e["event"] for e in events if e["name"] == "E. Setter"][-8:] == ["add"] + ["wrong_pin"] * 5 + ["unlock", "sign_in"], f"all of it stands in the trail: {[e['event'] for e in events]}")
+    check([e["event"] for e in events if e["name"] == "E. Setter"][-8:] == ["unlock", "sign_in"] + ["wrong_pin"] * 5 + ["unlock"], f"all of it stands in the trail: {[e['event'] for e in events]}")
     check(Path(s.folder / "state").exists() and "3141" not in (s.folder / "log").read_text(), "no PIN in a log")
     s.end()
 
@@ -166,6 +172,15 @@ def failed_once(check):
     refused("the engineer decides nothing", "no_supervisor", "decide", **{**good, "who": "EN-02", "pin": "1618"})
     refused("nor does a supervisor's badge without the PIN", "account_wrong", "decide", **{**good, "pin": ""})
     refused("nor a bench's key", "account_wrong", "decide", **{**good, "who": "bench-1", "pin": "271828"})
+    s.order("sign_in", who="SV-01", pin="271828")
+    page.until(lambda b: b["operator"] == "R. Chief")
+    refused("nor the supervisor's being signed in: a decision is signed anew", "account_wrong", "decide", **{**good, "pin": ""})
+    refused("nor with who it is left out", "account_wrong", "decide", **{k: v for k, v in good.items() if k != "who"})
+    account("add", "S. Former", "--role", "supervisor", pin="5772")
+    account("role", "S. Former", "--role", "operator")
+    refused("nor one who was a supervisor", "no_supervisor", "decide", **{**good, "who": "S. Former", "pin": "5772"})
+    s.order("sign_in", who="EN-02", pin="1618")
+    page.until(lambda b: b["operator"] == "E. Setter")
     refused("nor the PIN without a reason", "no_reason", "decide", **{**good, "reason": "  "})
     refused("nor is another unit decided about", "nothing_to_decide", "decide", **{**good, "serial": "PEN-GOOD-02"})
     for what, key in (("no decision", "decision"), ("no serial number", "serial"), ("no reason", "reason"), ("no PIN", "pin")):
