@@ -433,13 +433,15 @@ static bool keep_text(struct reading *r, const char *text, size_t len)
 	return n > 0 || refuse(r, SCAN_EMPTY, "", 0);
 }
 
-static bool read_form(struct reading *r, const char *text, size_t len, bool gs1)
+enum said { SAID_NOTHING, SAID_GS1, SAID_OTHER }; /* by the symbology identifier */
+
+static bool read_form(struct reading *r, const char *text, size_t len, enum said said)
 {
 	bool ok;
 
 	if (has_prefix(text, len, "http://") || has_prefix(text, len, "https://")) {
 		ok = read_link(r, text, len);
-	} else if (gs1 || text[0] == SCAN_GS) {
+	} else if (said == SAID_GS1 || (said == SAID_NOTHING && text[0] == SCAN_GS)) {
 		ok = read_elements(r, text, len);
 		r->scan->unmarked = !memchr(text + 1, SCAN_GS, len - 1);
 	} else if (text[0] == '(' && len > 2 && all_digits(text + 1, 2)) {
@@ -458,7 +460,7 @@ bool scan_read(const char *bytes, size_t len, int year, struct scan *ret, struct
 	struct scan scan = {.gs1 = false};
 	struct reading r = {.scan = &scan, .refusal = ret_refusal, .year = year};
 	bool identified = len >= 3 && bytes[0] == ']' && isalpha((unsigned char)bytes[1]);
-	bool gs1 = identified && is_gs1_symbology(bytes);
+	enum said said = !identified ? SAID_NOTHING : is_gs1_symbology(bytes) ? SAID_GS1 : SAID_OTHER;
 
 	*ret = (struct scan){.gs1 = false};
 	if (len > SCAN_MAX)
@@ -469,7 +471,7 @@ bool scan_read(const char *bytes, size_t len, int year, struct scan *ret, struct
 	}
 	if (len == 0)
 		return refuse(&r, SCAN_EMPTY, "", 0);
-	if (!keep_text(&r, bytes, len) || !read_form(&r, bytes, len, gs1))
+	if (!keep_text(&r, bytes, len) || !read_form(&r, bytes, len, said))
 		return false;
 	*ret = scan;
 	ret->unmarked = scan.gs1 ? scan.unmarked : !identified;

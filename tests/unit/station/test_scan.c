@@ -163,6 +163,7 @@ static void wrong_ones(void **state)
 		{"21SN-041710ABC", SCAN_AMBIGUOUS, ""},
 		{"01" GTIN "21A", SCAN_AMBIGUOUS, ""},
 		{"PEN" GS "21A", SCAN_AMBIGUOUS, ""},
+		{"]d1" GS "21A", SCAN_AMBIGUOUS, ""}, /* no GS1, says the one; GS1, the other */
 		{"https://x/shop/pens", SCAN_LINK, ""},
 		{"https://x/01", SCAN_LINK, ""},
 		{"https://x/01/" GTIN "/21", SCAN_LINK, ""},
