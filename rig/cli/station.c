@@ -5,9 +5,11 @@
 #include <string.h>
 
 #include "rig/cli/kit/command.h"
+#include "rig/cli/kit/fleet.h"
 #include "rig/cli/kit/full_screen.h"
 #include "rig/cli/kit/indexing.h"
 #include "rig/cli/kit/signals.h"
+#include "rig/fleet/mirror.h"
 #include "rig/history/unit.h"
 #include "rig/station/station.h"
 
@@ -19,8 +21,11 @@ static void on_signal(void *ctx, int number)
 
 /* ---- what the history knows ------------------------------------------------------------------------------------ */
 
+#define SECOND_TEXT 19 /* of 2026-11-30T14:03:12 and more */
+
 struct asked {
 	const char *serial, *run;
+	struct history *own; /* runs that stand there too are not counted; NULL: all are */
 	struct unit unit;
 	char failed_at[32]; /* start of its newest run that failed, or that somebody decided about */
 	bool conceded;      /* that one */
@@ -37,12 +42,37 @@ static void look_at_failure(struct asked *asked, const struct history_run *run)
 	asked->conceded = run->disposition == DISPOSITION_ACCEPT;
 }
 
+struct twin {
+	const struct history_run *of;
+	bool found;
+};
+
+static int look_at_twin(void *ctx, const struct history_run *run)
+{
+	struct twin *twin = ctx;
+
+	if (strcmp(run->name, twin->of->name) == 0 && strcmp(run->dut, twin->of->dut) == 0 &&
+	    strncmp(run->started, twin->of->started, SECOND_TEXT) == 0)
+		twin->found = true;
+	return 0;
+}
+
+/* This bench's own history has it as well, and what was decided about it first. */
+static bool is_own(const struct asked *asked, const struct history_run *run)
+{
+	const struct history_filter filter = {.count = 1, .item = {{.field = BY_DUT, .value = asked->serial}}};
+	struct twin twin = {.of = run};
+
+	return asked->own && history_each_run(asked->own, &filter, ORDER_UNIT, look_at_twin, &twin, NULL) == 0 &&
+	       twin.found;
+}
+
 /* A filter takes `*` and `?` in a serial number for any letters: only the very unit counts. */
 static int on_run(void *ctx, const struct history_run *run)
 {
 	struct asked *asked = ctx;
 
-	if (strcmp(run->dut, asked->serial) != 0)
+	if (strcmp(run->dut, asked->serial) != 0 || is_own(asked, run))
 		return 0;
 	unit_add(&asked->unit, run);
 	look_at_failure(asked, run);
@@ -67,16 +97,54 @@ static int ask_history(const struct station_config *config, struct asked *asked)
 }
 
 /* What was accepted once says nothing of a later failure that was set aside: that one a new test decides. */
+static enum station_standing standing_by(const struct asked *asked)
+{
+	return asked->unit.standing == UNIT_FAIL                          ? STANDING_FAILED
+	       : asked->unit.standing == UNIT_REJECTED                    ? STANDING_REJECTED
+	       : asked->unit.standing == UNIT_CONCEDED && asked->conceded ? STANDING_ACCEPTED
+									  : STANDING_OPEN;
+}
+
 static enum station_standing standing_of(void *ctx, const char *serial)
 {
 	struct asked asked = {.serial = serial};
 
-	if (ask_history(ctx, &asked) < 0)
-		return STANDING_UNKNOWN;
-	return asked.unit.standing == UNIT_FAIL                         ? STANDING_FAILED
-	       : asked.unit.standing == UNIT_REJECTED                   ? STANDING_REJECTED
-	       : asked.unit.standing == UNIT_CONCEDED && asked.conceded ? STANDING_ACCEPTED
-									: STANDING_OPEN;
+	return ask_history(ctx, &asked) < 0 ? STANDING_UNKNOWN : standing_by(&asked);
+}
+
+static int ask_fleet(const struct station_config *config, struct asked *asked, struct err *err)
+{
+	const struct indexing where = {.history = config->history[0] ? config->history : NULL};
+	const struct history_filter filter = {.count = 1, .item = {{.field = BY_DUT, .value = asked->serial}}};
+	struct history *history = NULL;
+	struct server *server = NULL;
+	int rc = server_new(config->fleet, "penrig station", &server, err);
+
+	if (!rc)
+		rc = mirror_fetch(server, &filter, true, &history, err);
+	server_free(server);
+	if (rc)
+		return rc;
+	if (indexing_open(&where, &asked->own, NULL) < 0)
+		asked->own = NULL;
+	rc = history_each_run(history, &filter, ORDER_UNIT, on_run, asked, err);
+	history_close(asked->own);
+	history_close(history);
+	unit_end(&asked->unit);
+	return rc;
+}
+
+static int say_standing(const struct station_config *config, const char *serial)
+{
+	struct asked asked = {.serial = serial};
+	struct err err = {""};
+	int rc = config->fleet[0] ? ask_fleet(config, &asked, &err)
+				  : err_set(&err, -EINVAL, "%s: names no \"fleet\" that could be asked", config->path);
+
+	if (rc < 0)
+		return cli_error(fleet_exit_code(rc), "%s", err.text);
+	puts(station_standings[standing_by(&asked)]);
+	return EXIT_PASS;
 }
 
 static bool is_decided(void *ctx, const char *serial, const char *run)
@@ -88,7 +156,7 @@ static bool is_decided(void *ctx, const char *serial, const char *run)
 
 struct station_options {
 	bool terminal;
-	const char *bench;
+	const char *bench, *stands;
 };
 
 struct served {
@@ -178,6 +246,11 @@ static int run_station(const struct cli_tables *tables, const void *options, con
 	rc = station_config_read(operands[0], &config, &err);
 	if (rc < 0)
 		return cli_error(cli_exit_code(rc), "%s", err.text);
+	if (((const struct station_options *)options)->stands) {
+		rc = say_standing(config, ((const struct station_options *)options)->stands);
+		station_config_free(config);
+		return rc;
+	}
 	rc = serve(tables, config, options, &err);
 	station_config_free(config);
 	if (rc == -EBUSY)
@@ -197,6 +270,13 @@ static const struct cli_option station_table[] = {
 	 .arg = "LABEL",
 	 .offset = AT(bench),
 	 .help = "Which bench --terminal shows. Default: the first."},
+	{.name = "stands",
+	 .kind = OPTION_TEXT,
+	 .arg = "SERIAL",
+	 .offset = AT(stands),
+	 .help = "Ask the \"fleet\" that STATION names how this unit stands by runs that are not in the bench's own "
+		 "history, "
+		 "say open, accepted, failed or rejected, and end. The station asks so of each unit."},
 	{.name = NULL},
 };
 

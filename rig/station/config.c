@@ -219,7 +219,8 @@ static int read_hooks(struct station_config *c, const struct json *node, struct 
 struct station_text {
 	const struct json *benches, *products, *operators, *hosts, *command, *hooks;
 	char schema[256], kind[32], listen[STATION_TEXT], name[STATION_TEXT], state[FILE_PATH_MAX],
-		output[FILE_PATH_MAX], accounts[FILE_PATH_MAX], history[FILE_PATH_MAX], io[FILE_PATH_MAX];
+		output[FILE_PATH_MAX], accounts[FILE_PATH_MAX], history[FILE_PATH_MAX], io[FILE_PATH_MAX],
+		fleet[FILE_PATH_MAX];
 	int language;
 	int64_t sign_out_min;
 };
@@ -286,6 +287,7 @@ static const struct json_field top[] = {
 	{"accounts", FIELD_STRING, AT(station_text, accounts), .lo = 1},
 	{"sign_out_min", FIELD_INT, AT(station_text, sign_out_min), .lo = 0, .hi = 1440},
 	{"history", FIELD_STRING, AT(station_text, history), .lo = 1},
+	{"fleet", FIELD_STRING, AT(station_text, fleet), .lo = 1},
 	{"io", FIELD_STRING, AT(station_text, io), .lo = 1},
 	{"hooks", FIELD_NODE, AT(station_text, hooks), .required = false},
 	{.key = NULL},
@@ -307,6 +309,7 @@ static int read_root(struct station_config *c, struct err *err)
 	snprintf(c->accounts, sizeof(c->accounts), "%s", text.accounts);
 	snprintf(c->history, sizeof(c->history), "%s", text.history);
 	snprintf(c->io, sizeof(c->io), "%s", text.io);
+	snprintf(c->fleet, sizeof(c->fleet), "%s", text.fleet);
 	c->language = text.language;
 	c->sign_out_min = text.sign_out_min;
 	if (text.accounts[0] && text.operators)

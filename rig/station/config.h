@@ -54,6 +54,7 @@ struct station_config {
 	char state[FILE_PATH_MAX], output[FILE_PATH_MAX];
 	char accounts[FILE_PATH_MAX]; /* the trail; "": nobody signs in, or by badge alone */
 	char history[FILE_PATH_MAX];  /* "": where the program keeps it */
+	char fleet[FILE_PATH_MAX];    /* a server that is asked of each unit too, as libpq takes it; "": none */
 	char io[FILE_PATH_MAX];       /* of the station's own devices; "": it has none */
 	int64_t sign_out_min;         /* a person who gives no order for so long is signed out; 0: never */
 	unsigned hosts, words, benches, products, operators;

@@ -1,5 +1,6 @@
 /* What the files of this room that tie it together share: station.c (runs, orders), people.c (who signs in, what a supervisor
- * decides), hooks.c (programs before and after a test), io.c (scanner, foot switch, light). */
+ * decides), hooks.c (programs before and after a test), elsewhere.c (what the fleet's server knows), io.c (scanner, foot switch,
+ * light). */
 #ifndef PENRIG_STATION_INSIDE_H
 #define PENRIG_STATION_INSIDE_H
 
@@ -20,6 +21,16 @@ struct hooked { /* what hooks run for */
 	bool released;  /* it was held before: those of a pass alone run */
 };
 
+struct elsewhere { /* what the fleet's server says of a unit */
+	char serial[STATION_TEXT];
+	enum station_standing standing;
+	uint64_t at_ns; /* when it said so */
+	struct helper *helper, *ended;
+	struct loop_timer clean;
+	bool waits; /* a verdict for the answer */
+	int exit_code;
+};
+
 struct bench {
 	struct station *station;
 	unsigned number;
@@ -34,7 +45,8 @@ struct bench {
 	unsigned waits;
 	char hook_said[STATION_HOOKS_MAX][64]; /* for the record, of those before */
 	uint64_t ordered_ns, prompted_ns;      /* when somebody last gave an order; when the question came */
-	char light[24];                        /* what the light was told */
+	struct elsewhere elsewhere;
+	char light[24]; /* what the light was told */
 };
 
 struct decisions { /* that are being put into run files, one file after the other */
@@ -72,7 +84,8 @@ void remember(struct bench *bench); /* the verdict, in the file of units */
 struct unit_past past_of(void *bench, const char *serial);
 struct state_known known_of(struct bench *bench);
 void act(struct bench *bench, enum state_act what);
-void start_run(struct bench *bench); /* the hooks before it are over */
+void start_run(struct bench *bench);               /* the hooks before it are over */
+void conclude(struct bench *bench, int exit_code); /* its run has ended, and what is known of the unit is known */
 
 /* people.c */
 struct order_text { /* "" where the order does not say it */
@@ -95,6 +108,15 @@ void hooks_after(struct bench *bench);
 void hooks_released(struct bench *bench, const char *serial, const char *name);
 bool hooks_stop(struct bench *bench); /* false: none runs before a test */
 void hooks_close(struct bench *bench);
+
+/* elsewhere.c: each does nothing where the station has no fleet */
+void elsewhere_ask(struct bench *bench, const char *serial); /* anew, unless it has just said, or is being asked */
+/* As it said; unknown: not yet, or it could not be asked. Open where there is no fleet. */
+enum station_standing elsewhere_standing(const struct bench *bench, const char *serial);
+/* True: conclude() is called once it has said, or its time is over. */
+bool elsewhere_delays(struct bench *bench, int exit_code);
+void elsewhere_await(struct bench *bench); /* outside of callbacks */
+void elsewhere_close(struct bench *bench);
 
 /* io.c */
 void station_io_open(struct station *station);

@@ -66,7 +66,7 @@ void people_idle(struct bench *b)
 {
 	const uint64_t limit_ns = (uint64_t)b->station->config->sign_out_min * 60 * NS_PER_S;
 
-	if (!limit_ns || !b->state.person[0] || b->child || b->helper ||
+	if (!limit_ns || !b->state.person[0] || b->child || b->helper || b->elsewhere.waits ||
 	    loop_now_ns(b->station->loop) - b->ordered_ns < limit_ns)
 		return;
 	people_sign_out(b);

@@ -610,6 +610,8 @@ static void draw_refusal(const struct screen *s, struct canvas *c)
 			say(s, "devices_gone", NULL, detail, sizeof(detail));
 		else if (flag_of(s->is, "history_gone"))
 			say(s, "history_gone", NULL, detail, sizeof(detail));
+		else if (flag_of(s->is, "fleet_gone"))
+			say(s, "fleet_gone", NULL, detail, sizeof(detail));
 		put_row(c, 2, detail);
 		put_row(c, 0, "");
 		return;

@@ -629,6 +629,7 @@ void state_print(const struct bench_state *s, const struct station_config *c, st
 	json_out_string(out, "signing", s->signing);
 	json_out_string(out, "hook", s->hook);
 	json_out_bool(out, "history_gone", s->history_gone);
+	json_out_bool(out, "fleet_gone", s->fleet_gone);
 	json_out_string(out, "name", s->name);
 	json_out_bool(out, "stopping", s->stopping);
 	json_out_string(out, "refused", s->refused);

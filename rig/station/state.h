@@ -81,6 +81,7 @@ struct bench_state {
 	char name[128];             /* of its run; "" */
 	char person[STATION_TEXT];  /* who is signed in; "" */
 	char signing[STATION_TEXT]; /* whose badge was read, and whose PIN is not known yet; "" */
+	bool fleet_gone;            /* the server did not say when it was last asked */
 	bool history_gone;          /* when it was last asked */
 	char hook[32];              /* the hook that runs before the test; "" */
 	bool may_have_moved;        /* the run told more than that it began */

@@ -155,12 +155,19 @@ void remember(struct bench *b)
 static void on_ended(void *ctx, int exit_code)
 {
 	struct bench *b = ctx;
-	const struct unit_past past = past_of(b, b->state.unit.serial);
 
-	state_ended(&b->state, exit_code, &past);
 	b->ended = b->child;
 	b->child = NULL;
 	loop_timer_at(b->station->loop, &b->clean, 0);
+	if (!elsewhere_delays(b, exit_code))
+		conclude(b, exit_code);
+}
+
+void conclude(struct bench *b, int exit_code)
+{
+	const struct unit_past past = past_of(b, b->state.unit.serial);
+
+	state_ended(&b->state, exit_code, &past);
 	remember(b);
 	if (b != &b->station->gone)
 		hooks_after(b);
@@ -218,7 +225,7 @@ static void heard(struct bench *b, int rc)
 
 void act(struct bench *b, enum state_act what)
 {
-	switch (what) {
+	switch (b->elsewhere.waits ? ACT_NOTHING : what) { /* its run has ended: nothing is left to be told */
 	case ACT_START:
 		if (b->helper) /* of the unit before */
 			state_refuse(&b->state, "hooks_run", "");
@@ -255,9 +262,11 @@ static void look_at_open(void *ctx, const char *name)
 }
 
 /* What the history knows beyond this station's own file. */
-static void add_history(const struct station *s, const char *serial, struct unit_past *past)
+static void add_history(struct bench *b, const char *serial, struct unit_past *past)
 {
+	const struct station *s = b->station;
 	struct undecided undecided = {.station = s, .serial = serial};
+	const enum station_standing far = elsewhere_standing(b, serial);
 	enum station_standing standing = s->host.standing ? s->host.standing(s->host.ctx, serial) : STANDING_UNKNOWN;
 
 	if (past->open) {
@@ -265,10 +274,11 @@ static void add_history(const struct station *s, const char *serial, struct unit
 		past->open = undecided.failed > 0;
 		past->failed = undecided.failed; /* as after a decision at the page */
 	}
-	past->unknown = standing == STANDING_UNKNOWN;
-	past->open = past->open || standing == STANDING_FAILED;
-	past->rejected = past->rejected || standing == STANDING_REJECTED;
-	past->accepted = past->accepted || standing == STANDING_ACCEPTED;
+	b->state.history_gone = standing == STANDING_UNKNOWN;
+	past->unknown = standing == STANDING_UNKNOWN || far == STANDING_UNKNOWN;
+	past->open = past->open || standing == STANDING_FAILED || far == STANDING_FAILED;
+	past->rejected = past->rejected || standing == STANDING_REJECTED || far == STANDING_REJECTED;
+	past->accepted = past->accepted || standing == STANDING_ACCEPTED || far == STANDING_ACCEPTED;
 	/* Set aside at a terminal: a new test decides. */
 	if (past->held && !past->accepted && !past->open && !past->rejected && !past->unknown)
 		past->held = false;
@@ -298,7 +308,7 @@ struct unit_past past_of(void *ctx, const char *serial)
 	struct bench *b = ctx;
 	struct unit_past past = units_past(b->station->units, serial);
 
-	add_history(b->station, serial, &past);
+	add_history(b, serial, &past);
 	settle(b, serial, &past);
 	for (unsigned i = 0; i < b->station->config->benches; i++) {
 		const struct bench *other = &b->station->bench[i];
@@ -306,8 +316,14 @@ struct unit_past past_of(void *ctx, const char *serial)
 		if (other != b && state_busy(&other->state) && strcmp(other->state.unit.serial, serial) == 0)
 			past.elsewhere = true;
 	}
-	b->state.history_gone = past.unknown;
 	return past;
+}
+
+/* For a code that is read, or a test that begins: by its end the answer is there. */
+static struct unit_past past_asked(void *ctx, const char *serial)
+{
+	elsewhere_ask(ctx, serial);
+	return past_of(ctx, serial);
 }
 
 static int year_of(const struct station *s)
@@ -322,7 +338,7 @@ struct state_known known_of(struct bench *b)
 {
 	return (struct state_known){.config = b->station->config,
 				    .year = year_of(b->station),
-				    .past = past_of,
+				    .past = past_asked,
 				    .account = b->station->accounts ? account_of : NULL,
 				    .ctx = b};
 }
@@ -476,6 +492,8 @@ static void adopt(void *ctx, const char *name)
 		struct bench_state before = b->state;
 
 		state_run(&b->state, name, &unit);
+		elsewhere_ask(b, unit.serial);
+		elsewhere_await(b);
 		if (!child_finished(s->config, name, &host))
 			b->state = before;
 		return;
@@ -483,6 +501,7 @@ static void adopt(void *ctx, const char *name)
 	if (b->child) /* a bench has one run: its lock sees to that */
 		return;
 	state_run(&b->state, name, &unit);
+	elsewhere_ask(b, unit.serial);
 	a->rc = child_adopt(s->config, s->loop, name, &host, &b->child, a->err);
 }
 
@@ -572,7 +591,9 @@ void station_close(struct station *s)
 		child_free(s->bench[i].child);
 		child_free(s->bench[i].ended);
 		hooks_close(&s->bench[i]);
+		elsewhere_close(&s->bench[i]);
 	}
+	elsewhere_close(&s->gone);
 	station_io_close(s);
 	people_close(s);
 	http_close(s->http);

@@ -17,6 +17,8 @@ enum station_standing {
 	STANDING_REJECTED  /* by a supervisor */
 };
 
+extern const char *const station_standings[]; /* "unknown", "open", "accepted", "failed", "rejected"; NULL-terminated */
+
 struct station_host { /* lent by whoever opens it; each may be NULL */
 	void *ctx;
 	enum station_standing (*standing)(void *ctx, const char *serial);

@@ -301,7 +301,7 @@ function drawPrompt() {
 
 function drawFoot() {
   if (!station) return;
-  put('warn', station.devices_gone ? say('devices_gone') : bench && bench.history_gone ? say('history_gone') : '');
+  put('warn', station.devices_gone ? say('devices_gone') : bench && bench.history_gone ? say('history_gone') : bench && bench.fleet_gone ? say('fleet_gone') : '');
   put('today', say('today', { n: station.today }));
   put('yield', station.firsts ? say('yield', { percent: Math.round(100 * station.first_passes / station.firsts) }) : '');
   $('last').replaceChildren(...station.last.slice(-12).map(u => {
