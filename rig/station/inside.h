@@ -64,6 +64,7 @@ struct station {
 	const struct station_config *config;
 	struct station_host host;
 	struct loop *loop;
+	struct watches *watches; /* of the runs' events */
 	struct units *units;
 	struct accounts *accounts; /* NULL: none */
 	struct feed *feed;

@@ -174,6 +174,11 @@ void conclude(struct bench *b, int exit_code)
 	tell_bench(b);
 }
 
+static struct child_host child_host_of(struct bench *b)
+{
+	return (struct child_host){.ctx = b, .event = on_event, .ended = on_ended, .watches = b->station->watches};
+}
+
 static void name_run(const struct bench *b, char *ret, size_t size)
 {
 	uint64_t wall_ns = loop_wall_ns(b->station->loop);
@@ -203,7 +208,7 @@ static void start(struct bench *b)
 
 void start_run(struct bench *b)
 {
-	const struct child_host host = {.ctx = b, .event = on_event, .ended = on_ended};
+	const struct child_host host = child_host_of(b);
 	struct child_order order = {
 		.bench = b->number, .unit = &b->state.unit, .person = b->state.person, .name = b->state.name};
 	struct err err;
@@ -484,7 +489,7 @@ static void adopt(void *ctx, const char *name)
 
 	if (b == &s->gone)
 		snprintf(b->label, sizeof(b->label), "%s", label);
-	const struct child_host host = {.ctx = b, .event = on_event, .ended = on_ended};
+	const struct child_host host = child_host_of(b);
 
 	if (a->rc < 0)
 		return;
@@ -533,6 +538,9 @@ static int begin(struct station *s, struct err *err)
 	if (rc < 0)
 		return rc;
 	rc = people_open(s, err);
+	if (rc < 0)
+		return rc;
+	rc = watches_new(s->loop, &s->watches, err);
 	if (rc < 0)
 		return rc;
 	s->feed = feed_new(loop_wall_ns(s->loop) / NS_PER_MS);
@@ -594,6 +602,7 @@ void station_close(struct station *s)
 		elsewhere_close(&s->bench[i]);
 	}
 	elsewhere_close(&s->gone);
+	watches_free(s->watches);
 	station_io_close(s);
 	people_close(s);
 	http_close(s->http);

@@ -11,7 +11,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
-#include <sys/inotify.h>
 #include <sys/pidfd.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
@@ -31,7 +30,9 @@ struct child {
 	struct loop *loop;
 	struct child_host host;
 	char stem[PATH_ROOM];
-	int events, watch, pidfd;
+	int events, pidfd;
+	struct watches *own_watches; /* NULL: the host's */
+	struct watch watch;
 	int other; /* the process of one that was taken over; -1: not known */
 	bool own, ended;
 	size_t len;
@@ -79,8 +80,9 @@ static void line_done(struct child *c)
 	c->too_long = false;
 }
 
-static void read_events(struct child *c)
+static void read_events(void *ctx)
 {
+	struct child *c = ctx;
 	char bytes[4096];
 	ssize_t n;
 
@@ -95,15 +97,6 @@ static void read_events(struct child *c)
 		}
 }
 
-static void written(void *ctx, int fd, short revents)
-{
-	char bytes[4096];
-
-	(void)revents;
-	while (read(fd, bytes, sizeof(bytes)) > 0)
-		;
-	read_events(ctx);
-}
 
 static void end(struct child *c, int exit_code)
 {
@@ -145,17 +138,21 @@ static void look(void *ctx, uint64_t now_ns)
 		end(c, -1);
 }
 
+static struct watches *watches_of(const struct child *c)
+{
+	return c->own_watches ? c->own_watches : c->host.watches;
+}
+
 static int watch_events(struct child *c, struct err *err)
 {
 	char path[PATH_ROOM + 32];
+	int rc = c->host.watches ? 0 : watches_new(c->loop, &c->own_watches, err);
 
+	if (rc < 0)
+		return rc;
 	snprintf(path, sizeof(path), "%s" EVENTS, c->stem);
 	c->events = open(path, O_RDONLY | O_CLOEXEC);
-	c->watch = inotify_init1(IN_NONBLOCK | IN_CLOEXEC);
-	if (c->events < 0 || c->watch < 0 || inotify_add_watch(c->watch, path, IN_MODIFY) < 0)
-		return err_set(err, -errno, "%s: %s", path, strerror(errno));
-	int rc = loop_fd_add(c->loop, c->watch, POLLIN, written, c);
-
+	rc = c->events < 0 ? -errno : watch_add(watches_of(c), &c->watch, path);
 	return rc < 0 ? err_set(err, rc, "%s: %s", path, strerror(-rc)) : 0;
 }
 
@@ -166,7 +163,8 @@ static struct child *child_new(const struct station_config *config, struct loop 
 
 	if (!c)
 		return NULL;
-	*c = (struct child){.loop = loop, .host = *host, .events = -1, .watch = -1, .pidfd = -1, .other = -1};
+	*c = (struct child){.loop = loop, .host = *host, .events = -1, .pidfd = -1, .other = -1};
+	c->watch = (struct watch){.fn = read_events, .ctx = c};
 	c->look = (struct loop_timer){.fn = look, .ctx = c};
 	snprintf(c->stem, sizeof(c->stem), "%s/%s", config->state, name);
 	return c;
@@ -177,10 +175,9 @@ void child_free(struct child *c)
 	if (!c)
 		return;
 	loop_timer_cancel(c->loop, &c->look);
-	if (c->watch >= 0) {
-		loop_fd_remove(c->loop, c->watch);
-		close(c->watch);
-	}
+	if (watches_of(c))
+		watch_remove(watches_of(c), &c->watch);
+	watches_free(c->own_watches);
 	if (c->pidfd >= 0) {
 		loop_fd_remove(c->loop, c->pidfd);
 		close(c->pidfd);

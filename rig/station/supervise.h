@@ -6,6 +6,7 @@
 
 #include "rig/base/loop.h"
 #include "rig/station/state.h"
+#include "rig/station/watch.h"
 
 struct child_host {
 	void *ctx;
@@ -13,6 +14,7 @@ struct child_host {
 	/* Nothing more comes: all its events were handed on. exit_code as state_ended(). The child is freed by the caller,
 	 * from a later turn of the loop on. */
 	void (*ended)(void *ctx, int exit_code);
+	struct watches *watches; /* of the same loop, which its files are watched by; NULL: some of its own */
 };
 
 /* The path of this program. */
