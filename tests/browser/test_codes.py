@@ -9,7 +9,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "e2e"))
 import rig  # noqa: E402
 from station import Page, Station  # noqa: E402
-from test_page import Window  # noqa: E402
+from window import Window  # noqa: E402
 
 FOLDER = Path(tempfile.mkdtemp(prefix="codes"))
 

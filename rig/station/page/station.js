@@ -4,7 +4,7 @@ const $ = id => document.getElementById(id);
 const asked = new URLSearchParams(location.search);
 const BENCH = Math.max(0, parseInt(asked.get('bench') || '0', 10) || 0);
 const SILENCE_MS = 2500, HIDDEN_MS = 10000, BURST_MS = 30, BURST_MIN = 3, SPACE_MS = 60, TRACE_MS = 60000, ORDER_MS = 5000, READ_MS = 500;
-let promptSince = 0, promptShown = '';
+let promptShown = '', readTimer = 0;
 let words = null, language = '', station = null, bench = null;
 
 /* ---- words ---- */
@@ -52,7 +52,12 @@ const stop = () => order('stop');
 const isBusy = () => Boolean(bench) && (bench.view === 'running' || bench.view === 'prompt');
 const asksForCode = () => bench && bench.view === 'prompt' && bench.prompt.question === 'scan_pen';
 /* A question that has just come is not the one that was answered: its keys count once it could be read. STOP always counts. */
-const isRead = () => performance.now() - promptSince > READ_MS;
+const isRead = () => document.body.dataset.read === 'yes';
+function readAnew() {
+  document.body.dataset.read = 'no';
+  clearTimeout(readTimer);
+  readTimer = setTimeout(() => { document.body.dataset.read = 'yes'; }, READ_MS);
+}
 function done() {
   if (!bench || !bench.prompt || !isRead()) return;
   if (asksForCode()) readPen();
@@ -292,7 +297,7 @@ function drawPrompt() {
   $('prompt-word').classList.toggle('long', text.length > 48);
   putKept('prompt-more', p.question === 'put_phantom' ? say('q_more', p) : p.question === 'scan_pen' ? say('q_read_more') : '');
   const read = $('prompt-read'), wanted = p.question === 'scan_pen', name = bench.name + p.id;
-  if (promptShown !== name) { promptShown = name; promptSince = performance.now(); read.value = ''; }
+  if (promptShown !== name) { promptShown = name; readAnew(); read.value = ''; }
   if (read.hidden === wanted) read.hidden = !wanted;
   read.setAttribute('aria-label', say('serial'));
   put('prompt-done-word', say('done'));
