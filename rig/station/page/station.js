@@ -3,15 +3,22 @@
 const $ = id => document.getElementById(id);
 const asked = new URLSearchParams(location.search);
 const BENCH = Math.max(0, parseInt(asked.get('bench') || '0', 10) || 0);
-const SILENCE_MS = 2500, HIDDEN_MS = 10000, BURST_MS = 30, BURST_MIN = 3, SPACE_MS = 60, TRACE_MS = 60000, ORDER_MS = 5000, READ_MS = 500;
+const SILENCE_MS = 2500, WATCH_MS = 500, HIDDEN_MS = 10000, BURST_MS = 30, BURST_MIN = 3, SPACE_MS = 60, TRACE_MS = 60000, ORDER_MS = 5000, READ_MS = 500;
 let promptShown = '', readTimer = 0;
 let words = null, language = '', station = null, bench = null;
 
 /* ---- words ---- */
 const fill = (text, values) => text.replace(/\{(\w+)\}/g, (all, key) => key in values ? values[key] : all);
 const say = (key, values) => words && key in words ? fill(words[key], values || {}) : key;
-const number = (value, digits) => value === undefined || value === null ? '–' : new Intl.NumberFormat(language || 'en', { maximumFractionDigits: digits, signDisplay: 'negative' }).format(value);
-const fixed = (value, digits) => value === undefined || value === null ? '–' : new Intl.NumberFormat(language || 'en', { maximumFractionDigits: digits, minimumFractionDigits: digits }).format(value);
+/* To make a format costs the browser more than all that a page does in a second: each is made once. */
+const formats = new Map();
+function format(kind, options) {
+  const key = language + JSON.stringify(options);
+  if (!formats.has(key)) formats.set(key, new kind(language || 'en', options));
+  return formats.get(key);
+}
+const number = (value, digits) => value === undefined || value === null ? '–' : format(Intl.NumberFormat, { maximumFractionDigits: digits, signDisplay: 'negative' }).format(value);
+const fixed = (value, digits) => value === undefined || value === null ? '–' : format(Intl.NumberFormat, { maximumFractionDigits: digits, minimumFractionDigits: digits }).format(value);
 const put = (id, text) => { const e = $(id); if (e.textContent !== text) e.textContent = text; };
 /* Codes never break at a hyphen: each word with a digit or hyphen in a span of its own. */
 function putKept(id, text) {
@@ -373,7 +380,7 @@ function heard() {
   heardMono = performance.now();
   heardWall = Date.now();
   heardAt = new Date();
-  document.body.dataset.heard = 'yes';
+  if (document.body.dataset.heard !== 'yes') document.body.dataset.heard = 'yes';
 }
 function onBench(e) {
   const news = JSON.parse(e.data), before = bench;
@@ -403,7 +410,7 @@ function listen() {
   source.addEventListener('beat', heard);
 }
 function watch() {
-  put('clock', new Date().toLocaleTimeString(language || 'en', { hour: '2-digit', minute: '2-digit' }));
+  put('clock', format(Intl.DateTimeFormat, { hour: '2-digit', minute: '2-digit' }).format(new Date()));
   if (silence() < SILENCE_MS) return;
   if (document.body.dataset.heard !== 'no') {
     document.body.dataset.heard = 'no';
@@ -431,6 +438,6 @@ $('decide-cancel').addEventListener('click', () => show(''));
 for (const word of ['retest', 'accept', 'reject']) $('decide-' + word).addEventListener('click', () => decideAs(word));
 makePad();
 addEventListener('resize', () => draw());
-setInterval(watch, 200);
+setInterval(watch, WATCH_MS);
 learn(asked.get('lang') === 'de' ? 'de' : 'en');
 listen();
