@@ -12,6 +12,8 @@ there() {
 	debhelper) command -v dh ;;
 	dpkg-dev) command -v dpkg-buildpackage ;;
 	chromium-driver) command -v chromedriver ;;
+	zbar-tools) command -v zbarimg ;;
+	dmtx-utils) command -v dmtxread ;;
 	fonts-*) installed "$1" ;;
 	postgresql-client-*) command -v psql ;;
 	postgresql-*) ls /usr/lib/postgresql/*/bin/postgres ;;
