@@ -471,6 +471,47 @@ RULE(average)
 	r->misfit.average = (unsigned)s;
 }
 
+static void filter_of(struct recording *r, enum filter_kind kind, double hz)
+{
+	r->misfit.filter = kind;
+	r->misfit.filter_hz = hz;
+}
+
+RULE(filter_first)
+{
+	filter_of(r, FILTER_FIRST, s);
+}
+
+RULE(filter_bessel_2)
+{
+	filter_of(r, FILTER_BESSEL_2, s);
+}
+
+RULE(filter_bessel_4)
+{
+	filter_of(r, FILTER_BESSEL_4, s);
+}
+
+RULE(filter_butterworth_2)
+{
+	filter_of(r, FILTER_BUTTERWORTH_2, s);
+}
+
+RULE(filter_butterworth_3)
+{
+	filter_of(r, FILTER_BUTTERWORTH_3, s);
+}
+
+RULE(filter_butterworth_4)
+{
+	filter_of(r, FILTER_BUTTERWORTH_4, s);
+}
+
+RULE(filter_sinc3)
+{
+	filter_of(r, FILTER_SINC3, s);
+}
+
 RULE(motor_line)
 {
 	r->misfit.line_hz = 73.0;
@@ -695,6 +736,13 @@ const struct misfit_family misfit_families[] = {
 	ROW("floor-behind-noise", "of the height", floor_behind_noise, -0.01, 0.002, 0.01, 0.05),
 	ROW("alternating-current", "Hz", high_pass, 0.01, 0.1, 1.0, 10.0),
 	ROW("running-average", "samples", average, 4, 10, 20, 40),
+	ROW("filter-first-order", "Hz", filter_first, 4000, 1000, 500, 250),
+	ROW("filter-bessel-2", "Hz", filter_bessel_2, 4000, 1000, 500, 250),
+	ROW("filter-bessel-4", "Hz", filter_bessel_4, 4000, 1000, 500, 250),
+	ROW("filter-butterworth-2", "Hz", filter_butterworth_2, 4000, 1000, 500, 250),
+	ROW("filter-butterworth-3", "Hz", filter_butterworth_3, 4000, 1000, 500, 250),
+	ROW("filter-butterworth-4", "Hz", filter_butterworth_4, 4000, 1000, 500, 250),
+	ROW("filter-sinc3", "Hz", filter_sinc3, 4000, 1000, 500, 250),
 	ROW("motor-73Hz", "N", motor_line, 0.002, 0.01, 0.05),
 	ROW("motor-1.5-times-rate", "N", motor_line_half, 0.002, 0.01, 0.05),
 	ROW("motor-3.7-times-rate", "N", motor_line_3_7, 0.0005, 0.002, 0.01),

@@ -14,9 +14,23 @@
 #define SECOND_AT     0.2
 #define LOSSES        5
 #define AVERAGE_MAX   256
+#define SECTIONS_MAX  2
+#define SINC_STAGES   3
+#define SINC_3DB      0.262 /* of the rate at which such a filter delivers */
 
 struct stroke_plan {
 	double instant_s, period_s, depth_mm, width;
+};
+
+/* Of a filter, by the bilinear transform: y = b (x + 2 x1 + x2) - a1 y1 - a2 y2, or of first order. */
+struct section {
+	double b, b1, b2, a1, a2;
+	double x1, x2, y1, y2;
+};
+
+struct averaged {
+	double last[AVERAGE_MAX], sum;
+	unsigned long n;
 };
 
 struct maker {
@@ -33,7 +47,10 @@ struct maker {
 	double *wave; /* noise */
 	double coupled_n, sum_n, last_n[AVERAGE_MAX];
 	unsigned long samples; /* averaged */
-	bool begun;
+	bool begun, filtering;
+	struct section section[SECTIONS_MAX];
+	struct averaged stage[SINC_STAGES];
+	unsigned sections;
 };
 
 static double uniform(struct pw1_random *random)
@@ -590,6 +607,95 @@ static double coupled(struct maker *m, double force)
 	return force;
 }
 
+/* Poles of the prototypes that have -3 dB at 1 rad/s; one of each pair. */
+static const struct {
+	unsigned sections;
+	double re[SECTIONS_MAX], im[SECTIONS_MAX]; /* im 0: a single pole */
+} prototypes[FILTER_KINDS] = {
+	[FILTER_FIRST] = {1, {-1.0}, {0.0}},
+	[FILTER_BESSEL_2] = {1, {-1.10160133059}, {0.636009824757}},
+	[FILTER_BESSEL_4] = {2, {-1.37006783055, -0.995208764350}, {0.410249717494, 1.25710573945}},
+	[FILTER_BUTTERWORTH_2] = {1, {-0.70710678119}, {0.70710678119}},
+	[FILTER_BUTTERWORTH_3] = {2, {-1.0, -0.5}, {0.0, 0.86602540378}},
+	[FILTER_BUTTERWORTH_4] = {2, {-0.92387953251, -0.38268343236}, {0.38268343236, 0.92387953251}},
+};
+
+static struct section section_of(double re, double im, double k)
+{
+	double a = (re * re + im * im) * k * k, b = -2.0 * re * k, all = 1.0 + b + a;
+
+	if (im == 0.0) {
+		a = -re * k;
+		return (struct section){.b = a / (1.0 + a), .b1 = a / (1.0 + a), .a1 = (a - 1.0) / (1.0 + a)};
+	}
+	return (struct section){.b = a / all,
+				.b1 = 2.0 * a / all,
+				.b2 = a / all,
+				.a1 = 2.0 * (a - 1.0) / all,
+				.a2 = (1.0 - b + a) / all};
+}
+
+/* As if it had stood at x for ever. */
+static void begin_filter(struct maker *m, double x)
+{
+	const struct misfit *f = &m->r->misfit;
+	unsigned n = prototypes[f->filter].sections;
+
+	m->filtering = true;
+	m->sections = n;
+	for (unsigned i = 0; i < n; i++) {
+		m->section[i] = section_of(prototypes[f->filter].re[i], prototypes[f->filter].im[i],
+					   tan(M_PI * f->filter_hz / m->r->fs_hz));
+		m->section[i].x1 = m->section[i].x2 = m->section[i].y1 = m->section[i].y2 = x;
+	}
+}
+
+static double through_section(struct section *s, double x)
+{
+	double y = s->b * x + s->b1 * s->x1 + s->b2 * s->x2 - s->a1 * s->y1 - s->a2 * s->y2;
+
+	s->x2 = s->x1;
+	s->x1 = x;
+	s->y2 = s->y1;
+	s->y1 = y;
+	return y;
+}
+
+static double through_average(struct averaged *a, unsigned length, double x)
+{
+	double *slot = &a->last[a->n % length];
+
+	if (a->n == 0) {
+		for (unsigned i = 0; i < length; i++)
+			a->last[i] = x;
+		a->sum = length * x;
+	}
+	a->sum += x - *slot;
+	*slot = x;
+	a->n++;
+	return a->sum / length;
+}
+
+static double filtered(struct maker *m, double x)
+{
+	const struct misfit *f = &m->r->misfit;
+
+	if (f->filter == FILTER_NONE)
+		return x;
+	if (f->filter == FILTER_SINC3) {
+		unsigned length = (unsigned)fmax(1.0, nearbyint(SINC_3DB * m->r->fs_hz / f->filter_hz));
+
+		for (unsigned i = 0; i < SINC_STAGES; i++)
+			x = through_average(&m->stage[i], length < AVERAGE_MAX ? length : AVERAGE_MAX, x);
+		return x;
+	}
+	if (!m->filtering)
+		begin_filter(m, x);
+	for (unsigned i = 0; i < m->sections; i++)
+		x = through_section(&m->section[i], x);
+	return x;
+}
+
 static double front_end(const struct maker *m, double force)
 {
 	const struct misfit *f = &m->r->misfit;
@@ -661,7 +767,7 @@ static void fill(struct maker *m)
 		force += added(m, &a, at);
 		if (at > a.step_s)
 			force *= 1.0 + r->misfit.gain_step;
-		force = coupled(m, force);
+		force = filtered(m, coupled(m, force));
 		force = before ? front_end(m, force + noise) : front_end(m, force) + noise;
 		m->take->counts[i] = convert(m->take, force);
 	}

@@ -21,6 +21,18 @@ enum noise_kind {
 	NOISE_IMPULSIVE /* white, and 1 % of the samples 15 times as loud */
 };
 
+enum filter_kind {
+	FILTER_NONE,
+	FILTER_FIRST,
+	FILTER_BESSEL_2,
+	FILTER_BESSEL_4,
+	FILTER_BUTTERWORTH_2,
+	FILTER_BUTTERWORTH_3,
+	FILTER_BUTTERWORTH_4,
+	FILTER_SINC3, /* of a sigma-delta converter: three averages */
+	FILTER_KINDS
+};
+
 /* What the model does not know. All zero: nothing. Shares are of the pulse's height at the nominal depth. */
 struct misfit {
 	double adhesion, bounce;       /* half sines in the gap: share, downward at once, upward after a while */
@@ -60,10 +72,12 @@ struct misfit {
 	double floor_at;       /* at this share of the height above the level */
 	double high_pass_hz;   /* the front end is coupled by alternating current */
 	unsigned average;      /* the front end shows the mean of so many samples */
-	bool line_of_motor;    /* line_n is there while the pen runs */
-	bool line_grows;       /* line_n comes up over the window */
-	double dimmer_n;       /* blows of 0.5 ms, a hundred a second */
-	double gain_step;      /* share by which the gain of the front end jumps in the window */
+	enum filter_kind filter; /* before the noise, of filter_hz at -3 dB */
+	double filter_hz;
+	bool line_of_motor; /* line_n is there while the pen runs */
+	bool line_grows;    /* line_n comes up over the window */
+	double dimmer_n;    /* blows of 0.5 ms, a hundred a second */
+	double gain_step;   /* share by which the gain of the front end jumps in the window */
 	enum noise_kind noise;
 	double noise_hz;
 };

@@ -25,6 +25,8 @@
 #define ROUNDS_SD     7.0 /* below, and above the next one: line */
 #define UNSEEN_ROUNDS 3.5
 #define SLOW_LOW      0.005 /* of the flank squared: a moving average as long as the flank shows 0.006 or more of its 0.15 */
+#define SLOW_SURE     0.015 /* the same whatever growth is, by SURE_SD: of filters longer than the flank */
+#define SURE_SD       4.0
 #define SLOW_GROWTH   0.0025 /* and in growth, half of it */
 #define UNSEEN_GROWTH 0.005  /* what it may show and noise not tell: line */
 #define SLOW_TOP      0.15   /* and what it takes from the top */
@@ -182,9 +184,9 @@ static bool is_rest_of_cell(const struct cell_case *c)
 			       fabs(cell_variance(declared->hz / c->account->grid->fs_hz, declared->damping));
 }
 
-static bool is_more(const struct cell_case *c, const struct foot_part *part, double share)
+static bool is_more(const struct cell_case *c, const struct foot_part *part, double sd, double share)
 {
-	return part->variance > ROUNDS_SD * part->u && part->variance > share * flank_squared(c);
+	return part->variance > sd * part->u && part->variance > share * flank_squared(c);
 }
 
 static bool may_be_more(const struct cell_case *c, const struct foot_part *part, double share)
@@ -198,8 +200,9 @@ static bool rounds_flank(const struct cell_case *c)
 	const struct foot *f = &c->foot;
 
 	return f->looked && !is_rest_of_cell(c) &&
-	       (is_more(c, &f->growth, SLOW_GROWTH) ||
-		(f->lag > 0.0 && is_more(c, &f->low, SLOW_LOW) && may_be_more(c, &f->growth, 0.0)));
+	       (is_more(c, &f->growth, ROUNDS_SD, SLOW_GROWTH) ||
+		(f->lag > 0.0 && is_more(c, &f->low, ROUNDS_SD, SLOW_LOW) && may_be_more(c, &f->growth, 0.0)) ||
+		(f->lag > 0.0 && is_more(c, &f->low, SURE_SD, SLOW_SURE)));
 }
 
 /* A filter as slow as the flank could do so unseen. */

@@ -2,6 +2,8 @@
  * bench file does not tell rightly. */
 #include <string.h>
 
+#include "tests/bench/misfit_trial.h"
+#include "tests/bench/misfits.h"
 #include "tests/unit/measure/check.h"
 
 #include "rig/measure/checks/foot.h"
@@ -302,6 +304,22 @@ static void another_cell_that_does_little_is_carried(void **state)
 }
 
 /* Needles that stay in the phantom: what is undone for the cell is the bench file's word, and all of it is in U. */
+/* Three averages, longer than the flank: a path nearer to the top shows less of them, not more. */
+static void filters_longer_than_the_flank_are_refused(void **state)
+{
+	static const unsigned trials[] = {5, 37, 41};
+
+	(void)state;
+	for (unsigned i = 0; i < sizeof(trials) / sizeof(trials[0]); i++) {
+		struct recording r = misfit_recording(misfit_family_find("filter-sinc3"), 250.0, trials[i]);
+		struct misfit_outcome o;
+
+		misfit_run(&r, &o);
+		assert_int_equal(o.state[CHECK_CELL], CHECK_TRIPPED);
+		assert_non_null(strstr(o.claim[CLAIM_DEPTH].reason, "pulses are rounded as behind a filter"));
+	}
+}
+
 static void no_gap_takes_the_word_for_the_cell(void **state)
 {
 	const double never_off_mm = 0.4995;
@@ -360,6 +378,7 @@ int main(void)
 		cmocka_unit_test(an_undeclared_cell_that_does_little_is_carried),
 		cmocka_unit_test(another_cell_that_is_damped_is_refused),
 		cmocka_unit_test(another_cell_that_does_little_is_carried),
+		cmocka_unit_test(filters_longer_than_the_flank_are_refused),
 		cmocka_unit_test(no_gap_takes_the_word_for_the_cell),
 		cmocka_unit_test(no_gap_and_nothing_declared_is_no_check),
 	};
