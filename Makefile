@@ -31,15 +31,16 @@ CURL_LIBS := libcurl
 APT_BUILD := gcc make pkg-config libserialport-dev libusb-1.0-0-dev libcjson-dev libgsl-dev libsqlite3-dev \
 	libzstd-dev nettle-dev libsodium-dev libudev-dev
 APT_DEMO  := $(APT_BUILD) umockdev
+# For a fleet: the library, and a server to try it with, without a cluster (tests/tools/fleet-deps.sh).
+APT_SERVER := libpq-dev libmosquitto-dev libcurl4-openssl-dev mosquitto mosquitto-clients postgresql-15 postgresql-client-15 python3-psycopg2 openssl python3-prometheus-client python3-pytest python3-pip \
+	python3-wheel python3-labgrid
 APT_CHECK := $(APT_DEMO) libcmocka-dev scdoc python3 python3-jsonschema python3-prometheus-client python3-pyvisa \
 	python3-pyvisa-py python3-usb python3-serial python3-numpy python3-h5py libhdf5-dev usbutils clang clang-format \
-	universal-ctags strace minisign git libmicrohttpd-dev sigrok-cli mbpoll libpq-dev mbpoll libmosquitto-dev libcurl4-openssl-dev
+	universal-ctags strace minisign git libmicrohttpd-dev sigrok-cli mbpoll $(APT_SERVER)
 # For the page of `penrig station`, and for looking at it in a browser (450 MB installed: not part of `make check`).
 APT_STATION := $(APT_DEMO) libmicrohttpd-dev
 APT_BROWSER := $(APT_STATION) chromium chromium-driver python3-selenium fonts-dejavu-core zbar-tools zint dmtx-utils
-# For a fleet: the library, and a server to try it with. Not part of `make check`, whose tests of a fleet are skipped without it.
-APT_FLEET := $(APT_DEMO) libpq-dev libmosquitto-dev libcurl4-openssl-dev mosquitto mosquitto-clients python3-jsonschema postgresql-15 postgresql-client-15 python3 python3-psycopg2 psmisc openssl python3-prometheus-client \
-	python3-pytest python3-pip python3-wheel python3-labgrid
+APT_FLEET := $(APT_DEMO) python3 python3-jsonschema $(APT_SERVER)
 APT_DEB := $(APT_STATION) libpq-dev libmosquitto-dev libcurl4-openssl-dev debhelper lintian dpkg-dev scdoc
 APT_BENCH := $(APT_BUILD) python3 python3-numpy python3-scipy python3-pandas
 
@@ -224,10 +225,10 @@ help:
 	@echo "make check            install what is missing, build, run every test; SANITIZE=address,undefined for a checked build"
 	@echo "make station-demo     install what is missing, build, serve the operator's page on the virtual bench"
 	@echo "make fleet-demo       install what is missing (PostgreSQL, without a cluster), build, three virtual benches test ten pens"
-	@echo "make check-fleet      install what is missing (the same), build, every test of a fleet; FLEET_JOBS=N in the kill test (300)"
+	@echo "make check-fleet      install what is missing (the same), build, the tests of a fleet alone; FLEET_JOBS=N in the kill test (300)"
 	@echo "make check-browser    install what is missing (chromium), build, try the operator's page in a real browser"
 	@echo "make check TEST=plan  only the tests with this in their path (several: TEST='plan limit'); LIST=1 names them; NOT='test_x.py' leaves scripts out"
-	@echo "make soak             200 kills of penrig at random: the pen stops; 10 000 flipped bits, each found; 5 000 random runs: no pass that the truth contradicts; KILLS=N, FLIPS=N, RUNS=N, FIRST=SEED"
+	@echo "make soak             200 kills of penrig at random: the pen stops; 10 000 flipped bits, each found; 5 000 random runs: no pass that the truth contradicts; 10 000 jobs of 50 benches under kills; JOBS=N, KILLS=N, FLIPS=N, RUNS=N, FIRST=SEED"
 	@echo "make reliability      every transfer, bit, allocation and write of a run made to fail: hours; writes docs/reliability.md; PARTS=, WORKERS=N"
 	@echo "make check-fuzz       libFuzzer for EACH seconds on each parser (60); needs clang; TEST=words: on some"
 	@echo "make check-systems    the README's commands on Debian 13, Ubuntu 22.04 and 24.04, made by debootstrap: root; SYSTEMS=, STAGES="
@@ -245,7 +246,7 @@ help:
 deps-demo:
 	@DEPS=$(DEPS) PYTHON=$(PYTHON) tests/tools/deps.sh $(APT_DEMO)
 deps-check:
-	@DEPS=$(DEPS) PYTHON=$(PYTHON) tests/tools/deps.sh $(APT_CHECK)
+	@DEPS=$(DEPS) PYTHON=$(PYTHON) tests/tools/fleet-deps.sh $(APT_CHECK)
 deps-station:
 	@DEPS=$(DEPS) PYTHON=$(PYTHON) tests/tools/deps.sh $(APT_STATION)
 deps-fleet:
@@ -279,7 +280,6 @@ TESTS := $(filter-out $(addprefix tests/e2e/,$(NOT)),$(TESTS))
 SCRIPTS := $(filter %.sh %.py,$(TESTS))
 tests: $(filter-out $(SCRIPTS),$(TESTS)) $(if $(TEST),$(if $(SCRIPTS),$(PROGRAMS) $(PENRIG_A) $(FAILING)),$(PROGRAMS) $(PENRIG_A) $(FAILING))
 
-# They need a PostgreSQL, which `make check` does not install: `make check-fleet` does.
 FLEET_TESTS := test_fleet.py test_fleet_many.py test_fleet_kills.py test_fleet_ci.py test_fleet_telemetry.py test_python.py
 
 check: deps-check
@@ -288,7 +288,7 @@ ifneq ($(LIST),)
 else
 	$(if $(TESTS),,@echo "penrig: no test has '$(TEST)' in its path; make check LIST=1 names them all" >&2; exit 2)
 	@$(MAKE) --no-print-directory tests
-	@B=$(B) PYTHON=$(PYTHON) SANITIZE=$(SANITIZE) ALLOWED_SKIPS="test_full_disk.py test_mcp_clients.py $(FLEET_TESTS)" tests/tools/run-tests.sh $(TESTS)
+	@B=$(B) PYTHON=$(PYTHON) SANITIZE=$(SANITIZE) ALLOWED_SKIPS="test_full_disk.py test_mcp_clients.py" tests/tools/run-tests.sh $(TESTS)
 endif
 
 # libFuzzer, of clang, for EACH seconds on each target (TEST=words: on some), from what make check tries of it.
@@ -305,7 +305,7 @@ check-systems:
 
 check-fleet: deps-fleet
 	@$(MAKE) --no-print-directory $(PROGRAMS) $(PENRIG_A)
-	@B=$(B) PYTHON=$(PYTHON) FLEET_JOBS=$(or $(FLEET_JOBS),300) tests/tools/run-tests.sh $(FLEET_TESTS:%=tests/e2e/%)
+	@B=$(B) PYTHON=$(PYTHON) tests/tools/run-tests.sh $(FLEET_TESTS:%=tests/e2e/%)
 
 # Three virtual benches, a PostgreSQL in a folder of its own, ten pens; FLEET_DUTS names others.
 fleet-demo: deps-fleet
@@ -323,14 +323,13 @@ RUNS  ?= 5000
 KILLS ?= 200
 FIRST ?= 1
 FLIPS ?= 10000
-JOBS  ?= 300
+JOBS  ?= 10000
 soak: deps-check
 	@$(MAKE) --no-print-directory -s $(PROGRAMS) $(PENRIG_A)
 	@B=$(B) $(PYTHON) tests/e2e/test_stopper.py --kills $(KILLS) --first $(FIRST)
 	@B=$(B) FLIPS=$(FLIPS) FIRST=$(FIRST) $(PYTHON) tests/e2e/test_records.py --flips
-	@if ls /usr/lib/postgresql/*/bin/postgres >/dev/null 2>&1; then B=$(B) $(PYTHON) tests/e2e/test_fleet_kills.py --jobs $(JOBS) --benches 6 --faults 150 --first $(FIRST) && \
-		B=$(B) $(PYTHON) tests/e2e/test_fleet_kills.py --mutants --first $(FIRST); \
-		else echo "left out: kills of a fleet, for no PostgreSQL is installed (make check-fleet installs it)"; fi
+	@B=$(B) $(PYTHON) tests/e2e/test_fleet_kills.py --jobs $(JOBS) --benches 50 --first $(FIRST)
+	@B=$(B) $(PYTHON) tests/e2e/test_fleet_kills.py --mutants --first $(FIRST)
 	@B=$(B) $(PYTHON) tests/e2e/test_no_false_pass.py --runs $(RUNS) --first $(FIRST) --table
 
 # Every fault at every point, counted: hours of CPU. PARTS= names some of "transfers bits memory writes"; WORKERS= at once.

@@ -8,7 +8,7 @@
 #include <time.h>
 
 #include "rig/base/json.h"
-#include "rig/cli/kit/command.h"
+#include "rig/cli/kit/far_runs.h"
 #include "rig/cli/kit/table.h"
 #include "rig/measure/measurand.h"
 #include "rig/offline/reopen.h"
@@ -17,7 +17,7 @@
 
 struct compare_options {
 	struct option_list margin;
-	const char *margin_percent;
+	const char *margin_percent, *db;
 	bool json, csv;
 };
 
@@ -40,6 +40,12 @@ static const struct cli_option compare_table[] = {
 		 "base to its only one. Default: 10."},
 	{.name = "json", .kind = OPTION_FLAG, .offset = AT(json), .help = "One JSON object on standard output."},
 	{.name = "csv", .kind = OPTION_FLAG, .offset = AT(csv), .help = TABLE_CSV_HELP},
+	{.name = "db",
+	 .kind = OPTION_TEXT,
+	 .arg = "CONNECTION",
+	 .offset = AT(db),
+	 .help = "Ask the server of a fleet for the run files, as libpq takes it (penrig help fleet). BASE and NEW are "
+		 "then " FAR_RUNS_OPERAND_HELP "."},
 	{.name = NULL},
 };
 
@@ -61,7 +67,7 @@ struct row { /* one measurand at one setpoint */
 struct comparing {
 	const struct compare_options *options;
 	double percent;
-	unsigned rows, row_room, files, runs, units, of_build[2], unfinished[2], method;
+	unsigned rows, row_room, files, runs, units, room, of_build[2], unfinished[2], method;
 	bool methods_differ;
 	struct row *row;
 	char (*unit)[64];
@@ -556,6 +562,34 @@ static int check_words(struct comparing *c, struct err *err)
 	return rc;
 }
 
+struct far_side {
+	struct comparing *c;
+	bool is_new;
+};
+
+static int on_far_run(void *ctx, const char *path, struct err *err)
+{
+	const struct far_side *side = ctx;
+
+	if (side->c->files == side->c->room)
+		return err_set(err, -E2BIG, "more than %u runs in one comparison: choose fewer", side->c->room);
+	return take_file(side->c, path, side->is_new);
+}
+
+static int take_far(struct comparing *c, const char *const *operands, unsigned count, unsigned split)
+{
+	struct far_runs *runs = NULL;
+	int rc = far_runs_open(c->options->db, &runs, c->err);
+
+	for (unsigned i = 0; i < count && !rc; i++) {
+		const struct chosen_question question = {.words = operands[i]};
+		struct far_side side = {c, i > split};
+		rc = i == split ? 0 : far_runs_each(runs, &question, on_far_run, &side, c->err);
+	}
+	far_runs_close(runs);
+	return rc;
+}
+
 static int take_files(struct comparing *c, const char *const *operands, unsigned count)
 {
 	unsigned split = 0;
@@ -567,11 +601,14 @@ static int take_files(struct comparing *c, const char *const *operands, unsigned
 		return err_set(
 			c->err, -EINVAL,
 			"run files of both builds are wanted, with -- between them: penrig compare BASE... -- NEW...");
-	c->unit = calloc(count, sizeof(*c->unit));
-	c->file = calloc(count, sizeof(*c->file));
-	c->run = calloc(count, sizeof(*c->run));
+	c->room = c->options->db ? OPERANDS_MAX : count;
+	c->unit = calloc(c->room, sizeof(*c->unit));
+	c->file = calloc(c->room, sizeof(*c->file));
+	c->run = calloc(c->room, sizeof(*c->run));
 	if (!c->unit || !c->file || !c->run)
 		return err_set(c->err, -ENOMEM, "out of memory");
+	if (c->options->db)
+		return take_far(c, operands, count, split);
 	for (unsigned i = 0; i < count && !rc; i++)
 		rc = i == split ? 0 : take_file(c, operands[i], i > split);
 	return rc;
@@ -601,7 +638,7 @@ static int compare_run(const struct cli_tables *tables, const void *options, con
 	if (check_words(&c, &err) < 0)
 		return cli_error(EXIT_USAGE, "%s", err.text);
 	int rc = take_files(&c, operands, count);
-	code = rc < 0 ? cli_error(cli_exit_code(rc), "%s", err.text) : answer(&c);
+	code = rc < 0 ? cli_error(c.options->db ? fleet_exit_code(rc) : cli_exit_code(rc), "%s", err.text) : answer(&c);
 	for (unsigned i = 0; i < c.rows; i++) {
 		free(c.row[i].value);
 		free(c.row[i].of);
@@ -638,7 +675,8 @@ const struct command command_compare = {
 		"cannot "
 		"tell, 2 wrong usage, 6 not a run file, damaged or changed.",
 	.example = "  penrig compare base/*.penrig -- new/*.penrig\n"
-		   "  penrig compare --margin depth_error_mm=0.02 base/*.penrig -- new/*.penrig\n",
+		   "  penrig compare --margin depth_error_mm=0.02 base/*.penrig -- new/*.penrig\n"
+		   "  penrig compare --db service=penrig plan=smoke,build=4.1 -- plan=smoke,build=4.2\n",
 	.options = compare_table,
 	.options_size = sizeof(struct compare_options),
 	.run = compare_run,

@@ -4,10 +4,11 @@
 #include <errno.h>
 #include <stdlib.h>
 
+#include "rig/cli/kit/far_runs.h"
 #include "rig/cli/plan_runs.h"
 
 struct grr_options {
-	const char *appraiser, *since, *until, *history, *state, *svg;
+	const char *appraiser, *since, *until, *history, *state, *svg, *db;
 	struct option_list measurand;
 	bool nested, json, csv;
 	int method;
@@ -62,6 +63,12 @@ static const struct cli_option grr_table[] = {
 	 .arg = "DIR",
 	 .offset = AT(state),
 	 .help = "The folder of what outlives a run. Default: /var/lib/penrig where it stands, else the user's own."},
+	{.name = "db",
+	 .kind = OPTION_TEXT,
+	 .arg = "CONNECTION",
+	 .offset = AT(db),
+	 .help = "Ask the server of a fleet in its place, as libpq takes it (penrig help fleet). Instead of run "
+		 "files: " FAR_RUNS_OPERAND_HELP "."},
 	{.name = "svg",
 	 .kind = OPTION_TEXT,
 	 .arg = "FILE",
@@ -139,14 +146,16 @@ static int grr_run(const struct cli_tables *tables, const void *options, const c
 	if (check_words(o, &err) < 0)
 		return cli_error(EXIT_USAGE, "%s", err.text);
 	struct taking taking = {&study, &wanted};
-	const struct plan_runs where = {o->history, o->state, o->since, o->until};
+	const struct plan_runs where = {
+		.history = o->history, .state = o->state, .since = o->since, .until = o->until, .db = o->db};
 	int rc = plan_runs_each(&where, operands, count, take, &taking, &err);
 	if (!rc)
 		rc = grr_evaluate(&study, &err);
 	if (!rc && (rc = show(o, &study, &err)) < 0)
 		code = cli_error(rc == -ENOMEM ? EXIT_INTERNAL : EXIT_STORAGE, "%s", err.text);
 	else
-		code = rc < 0 ? cli_error(cli_exit_code(rc), "%s", err.text) : exit_code_of(&study);
+		code = rc < 0 ? cli_error(o->db ? fleet_exit_code(rc) : cli_exit_code(rc), "%s", err.text)
+			      : exit_code_of(&study);
 	grr_study_free(&study);
 	return code;
 }
@@ -174,7 +183,8 @@ const struct command command_grr = {
 		"a "
 		"file was changed or is damaged.",
 	.example = "  penrig grr study/*.penrig --appraiser operator --svg study.svg\n"
-		   "  penrig grr gauge.json --appraiser setup --since 2026-03-01\n",
+		   "  penrig grr gauge.json --appraiser setup --since 2026-03-01\n"
+		   "  penrig grr gauge.json --appraiser bench --db service=penrig\n",
 	.options = grr_table,
 	.options_size = sizeof(struct grr_options),
 	.run = grr_run,

@@ -236,8 +236,10 @@ static int release(struct server *server, const struct benches_options *o, int v
 	if (!o->why || !*o->why)
 		return err_set(err, -EINVAL, "--release needs --why: who has looked, and what stops the pen");
 	if (version < 3)
-		return err_set(err, -ENOTSUP, "the tables have version %d, and --release needs 3: penrig fleet init renews "
-					      "them", version);
+		return err_set(err, -ENOTSUP,
+			       "the tables have version %d, and --release needs 3: penrig fleet init renews "
+			       "them",
+			       version);
 	int rc = server_ask(server, "SELECT release_pens($1, $2)", values, 2, &answer, err);
 	if (!rc) {
 		print_clean(stdout, o->release);

@@ -296,8 +296,8 @@ static int read_boot_s(const char *option, const char *text, double *ret_s, stru
 	*ret_s = strtod(text, &end);
 	return end != text && !*end && *ret_s > 0 && *ret_s < 1e9
 		       ? 0
-		       : err_set(err, -EINVAL, "%s %.40s: must be seconds since this computer began, above zero", option,
-				 text);
+		       : err_set(err, -EINVAL, "%s %.40s: must be seconds since this computer began, above zero",
+				 option, text);
 }
 
 static int read_replug(struct run *run, struct err *err)

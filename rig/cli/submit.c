@@ -12,12 +12,12 @@
 #include "rig/fleet/submit.h"
 #include "rig/fleet/words.h"
 
-#define LOOK_NS     (10 * NS_PER_S) /* without a note; a sixth of the submitter's lease */
-#define AGAIN_NS    (2 * NS_PER_S)  /* a server that is away */
-#define ATTEMPTS    5
-#define ATTEMPTS_HI 1000
-#define PRIORITY_HI 1000
-#define GROUP_BYTES 60
+#define LOOK_NS      (10 * NS_PER_S) /* without a note; a sixth of the submitter's lease */
+#define AGAIN_NS     (2 * NS_PER_S)  /* a server that is away */
+#define ATTEMPTS     5
+#define ATTEMPTS_HI  1000
+#define PRIORITY_HI  1000
+#define GROUP_BYTES  60
 #define AT_MOST_S    (24 * 3600.0)
 #define AT_MOST_HI_S (30 * 24 * 3600.0)
 
@@ -156,11 +156,9 @@ static int read_aim(struct submission *s, const struct submit_options *o, struct
 	s->exclusive = o->exclusive ? o->exclusive : "";
 	if (strlen(s->exclusive) > GROUP_BYTES || (o->exclusive && !*o->exclusive))
 		return err_set(err, -EINVAL, "--exclusive: a group's name has 1 to %d bytes", GROUP_BYTES);
-	if (*s->exclusive)
-		s->at_most_s = AT_MOST_S;
 	if (o->at_most && (parse_duration(o->at_most, &s->at_most_s) < 0 || s->at_most_s > AT_MOST_HI_S))
-		return err_set(err, -EINVAL, "--at-most %.40s: must be a time up to 30 days, for example 90s, 15m or 2h",
-			       o->at_most);
+		return err_set(err, -EINVAL,
+			       "--at-most %.40s: must be a time up to 30 days, for example 90s, 15m or 2h", o->at_most);
 	if (!held || !*held)
 		return 0;
 	errno = 0;
@@ -363,10 +361,13 @@ static int conclude(const struct waiting *w)
 
 static int do_wish(const struct wish *wish, const struct submit_options *o, const struct cli_tables *tables)
 {
-	struct waiting w = {.options = o, .submission = &wish->submission, .watched = -1};
-	int need = submit_needs(&wish->submission), code = EXIT_PASS;
-	int rc = fleet_open(o->db, need, NULL, &w.server, &w.err);
+	struct submission submission = wish->submission;
+	struct waiting w = {.options = o, .submission = &submission, .watched = -1};
+	int version = 0, code = EXIT_PASS;
+	int rc = fleet_open(o->db, submit_needs(&submission), &version, &w.server, &w.err);
 
+	if (*submission.exclusive && !o->at_most && version >= 3) /* older tables know no bound */
+		submission.at_most_s = AT_MOST_S;
 	if (!rc && o->wait)
 		rc = follow(&w, tables);
 	else if (!rc)

@@ -27,9 +27,12 @@ static const struct field_row {
 	[BY_BENCH] = {"bench ", "= ", "", true, false},
 	[BY_OPERATOR] = {"operator ", "= ", "", true, false},
 	[BY_STATUS] = {"status ", "= ", "", true, false},
-	[BY_DEVICE] = {"run_no IN (SELECT run_no FROM device_use JOIN device USING (device_id) WHERE serial ", "= ",
-		       ")", true, false},
-	[BY_CERTIFICATE] = {"run_no IN (SELECT run_no FROM device_use WHERE certificate ", "= ", ")", true, false},
+	[BY_DEVICE] = {"(run_no, recorded_at) IN (SELECT run_no, recorded_at FROM device_use JOIN device USING "
+		       "(device_id) WHERE "
+		       "serial ",
+		       "= ", ")", true, false},
+	[BY_CERTIFICATE] = {"(run_no, recorded_at) IN (SELECT run_no, recorded_at FROM device_use WHERE certificate ",
+			    "= ", ")", true, false},
 	[BY_SINCE] = {"started COLLATE \"C\" ", ">= ", "", false, true},
 	[BY_UNTIL] = {"started COLLATE \"C\" ", "<= ", " || '~'", false, true},
 	[BY_NAME] = {NULL, NULL, NULL, false, false},

@@ -128,9 +128,9 @@ static int write_piece(int fd, const char *hex, struct digest *digest)
 	return rc;
 }
 
-/* Until there is no further piece. */
-static int take_pieces(struct server *server, const char *job, const char *name, int fd, char ret_sha256[DIGEST_HEX],
-		       struct err *err)
+/* Until there is no further piece. sql: by number or id of what the file is of, its name, and the piece's number. */
+static int take_pieces(struct server *server, const char *sql, const char *of, const char *name, int fd,
+		       char ret_sha256[DIGEST_HEX], struct err *err)
 {
 	uint8_t sum[DIGEST_BYTES];
 	struct digest digest;
@@ -140,9 +140,9 @@ static int take_pieces(struct server *server, const char *job, const char *name,
 	digest_begin(&digest);
 	for (int n = 0; !rc && !end; n++) {
 		char text[24];
-		const char *const values[] = {job, name, number(text, n)};
+		const char *const values[] = {of, name, number(text, n)};
 		struct answer *answer = NULL;
-		rc = server_ask(server, "SELECT job_piece($1, $2, $3)", values, 3, &answer, err);
+		rc = server_ask(server, sql, values, 3, &answer, err);
 		end = !rc && answer_is_null(answer, 0, 0);
 		if (!rc && !end && (rc = write_piece(fd, answer_text(answer, 0, 0), &digest)) < 0)
 			err_set(err, rc, "%.200s: %s%s", name, strerror(-rc), disk_remedy(rc));
@@ -172,8 +172,8 @@ static bool is_same_file(const char *path, const char *sha256)
 }
 
 /* Under another name until it is whole and on the disk. */
-static int take_file(struct server *server, const char *job, const char *name, const char *sha256, const char *path,
-		     struct err *err)
+static int take_file(struct server *server, const char *sql, const char *of, const char *name, const char *sha256,
+		     const char *path, struct err *err)
 {
 	char part[2 * FILE_PATH_MAX + 8], got[DIGEST_HEX];
 
@@ -185,7 +185,7 @@ static int take_file(struct server *server, const char *job, const char *name, c
 	int fd = open(part, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
 	if (fd < 0)
 		return err_set(err, -errno, "%.300s: %s", part, strerror(errno));
-	int rc = take_pieces(server, job, name, fd, got, err);
+	int rc = take_pieces(server, sql, of, name, fd, got, err);
 	if (!rc && strcmp(got, sha256) != 0)
 		rc = err_set(err, -EBADMSG, "%.200s arrived otherwise than it was recorded", name);
 	if (!rc && fsync(fd) != 0)
@@ -213,12 +213,31 @@ int submit_fetch(struct server *server, int64_t job, const char *folder, void (*
 		if (strchr(name, '/')) /* the name of a file, and nothing that leads elsewhere */
 			continue;
 		snprintf(path, sizeof(path), "%s/%s", folder, name);
-		rc = take_file(server, text, name, answer_text(list, i, 1), path, err);
+		rc = take_file(server, "SELECT job_piece($1, $2, $3)", text, name, answer_text(list, i, 1), path, err);
 		if (!rc)
 			got(ctx, path);
 	}
 	answer_free(list);
 	if (!rc)
 		rc = disk_sync_folder(folder);
+	return rc;
+}
+
+int submit_fetch_run(struct server *server, const char *run_id, const char *folder, char *ret_path, size_t size,
+		     struct err *err)
+{
+	const char *const values[] = {run_id};
+	struct answer *file = NULL;
+	int rc = server_ask(server, "SELECT name, sha256 FROM run_file_of($1)", values, 1, &file, err);
+
+	if (!rc && (!answer_rows(file) || strchr(answer_text(file, 0, 0), '/')))
+		rc = err_set(err, -ENOENT, "run %.40s: the server has it without its run file", run_id);
+	if (!rc) {
+		const char *name = answer_text(file, 0, 0);
+		snprintf(ret_path, size, "%s/%.8s-%s", folder, run_id, name);
+		rc = take_file(server, "SELECT run_piece($1, $2, $3)", run_id, name, answer_text(file, 0, 1), ret_path,
+			       err);
+	}
+	answer_free(file);
 	return rc;
 }

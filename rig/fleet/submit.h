@@ -35,5 +35,8 @@ int submit_cancel(struct server *server, int64_t job, const char *why, char ret_
  * already with other content is not overwritten: -EEXIST. */
 int submit_fetch(struct server *server, int64_t job, const char *folder, void (*got)(void *ctx, const char *path),
 		 void *ctx, struct err *err);
+/* The run file of any run that this login sees, into a folder; ret_path: where. -ENOENT: the server has the run without it. */
+int submit_fetch_run(struct server *server, const char *run_id, const char *folder, char *ret_path, size_t size,
+		     struct err *err);
 
 #endif

@@ -16,12 +16,12 @@
 FILE_IN(schema_roles, "roles.sql");
 FILE_IN(schema_001, "001-begin.sql");
 FILE_IN(schema_002, "002-many.sql");
-FILE_IN(schema_003, "003-release.sql");
+FILE_IN(schema_003, "003-grow.sql");
 
 const struct table_step table_steps[] = {
 	{.version = 1, .min_client = 1, .name = "begin", .sql = schema_001_begin},
 	{.version = 2, .min_client = 1, .name = "many", .sql = schema_002_begin},
-	{.version = 3, .min_client = 2, .name = "release", .sql = schema_003_begin},
+	{.version = 3, .min_client = 2, .name = "grow", .sql = schema_003_begin},
 	{.version = 0},
 };
 

@@ -6,6 +6,7 @@
 
 #include <errno.h>
 #include <math.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -735,8 +736,10 @@ static void begin(struct session *s, uint64_t now_ns)
 
 static void watch_end(struct session *s)
 {
-	if (s->config.end_by_boot_ns && loop_boot_ns() >= s->config.end_by_boot_ns)
-		session_end(s, RUN_INTERRUPTED, "interrupted: the time by which the run had to end has come");
+	if (!s->config.end_by_boot_ns || s->ending.begun || loop_boot_ns() < s->config.end_by_boot_ns)
+		return;
+	s->record->signal_number = SIGTERM;
+	session_end(s, RUN_INTERRUPTED, "interrupted: the time by which the run had to end has come");
 }
 
 static void on_tick(void *ctx, uint64_t now_ns)

@@ -1,12 +1,14 @@
 #!/usr/bin/python3
-"""Many benches and many jobs against the very SQL that hands them out: who waits how long, and what a claim costs as the queue grows.
-Time is simulated: jobs arrive and end on a clock of their own, and only the order of claims is the server's.
+"""Many benches and many jobs against the very SQL that hands them out: who waits how long, whether each claim gives the job whose turn it
+is, and what it costs as the queue grows. Time is simulated: jobs arrive and end on a clock of their own; the order is the server's, and is
+held against a model of it that knows no SQL.
 usage: fleet_queue.py [--benches N] [--jobs N] [--waiting N] [--seed N] [--by-priority-alone]"""
 import argparse
 import heapq
 import random
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "e2e"))
@@ -16,79 +18,148 @@ import rig  # noqa: E402
 JOB_S = 300.0  # a job takes about so long
 STEP_S = 600   # docs/fleet.md: what a step of priority is worth
 EPOCH = "'2026-01-01T00:00:00Z'::timestamptz"
-SITES = 4
+SITES, KINDS, GROUPS = 4, 4, 40
+URGENT = 6     # nine tenths of the jobs, without end
+ROUND_S = 3.0  # what ends within it is told together
+
+# For each bench whose job has ended: that is told, and the next one asked for, in the functions that agents call.
+CROWD = """CREATE FUNCTION crowd(p_bench text[], p_job bigint[], p_fence bigint[]) RETURNS TABLE (bench text, job bigint, fence bigint, us int) LANGUAGE plpgsql
+SET search_path = penrig AS $$
+DECLARE v_at timestamptz; BEGIN
+  FOR i IN 1 .. array_length(p_bench, 1) LOOP
+    IF p_job[i] IS NOT NULL THEN PERFORM give_back(p_bench[i], p_job[i], p_fence[i], 0, '', true, '0 s'); END IF;
+    bench := p_bench[i]; job := NULL; v_at := clock_timestamp();
+    SELECT c.job_id, c.fence INTO job, fence FROM claim(bench, 1, gen_random_uuid(), '1 day') c;
+    us := extract(epoch FROM clock_timestamp() - v_at) * 1e6;
+    RETURN NEXT;
+  END LOOP; END $$"""
 
 
 def world(server, benches):
     """Benches of four kinds, all of one login."""
     server.sql("SET ROLE penrig_owner; SET search_path = penrig;"
-               "INSERT INTO site (name) SELECT 's' || i FROM generate_series(1, %d) i;"
-               "INSERT INTO bench (name, site_id, login, epoch, labels, seen_at) SELECT 'b' || i, 1, 'crowd', 1, ARRAY['kind=' || i %% 4], now() FROM generate_series(0, %d) i" % (SITES, benches - 1))
+               f"INSERT INTO site (name) SELECT 's' || i FROM generate_series(1, {SITES}) i;"
+               f"INSERT INTO bench (name, site_id, login, epoch, labels, seen_at) SELECT 'b' || i, 1, 'crowd', 1, ARRAY['kind=' || i % {KINDS}], now() FROM generate_series(0, {benches - 1}) i")
+    server.sql("CREATE SCHEMA crowd AUTHORIZATION crowd; SET ROLE crowd; SET search_path = crowd; " + CROWD)
 
 
-def arrive(c, now_s, count, rng, made):
-    """Nine tenths are urgent and come without end; the others have priority 0, and one in twenty a group."""
-    rows = []
-    for _ in range(count):
-        kind, urgent = rng.randrange(4), rng.random() < 0.9
-        group = f"g{rng.randrange(20)}" if rng.random() < 0.05 else ""
-        rows.append((f"{{kind={kind}}}", 6 if urgent else 0, now_s, group))
-    c.execute("SET ROLE penrig_owner; SET search_path = penrig")
-    args = b",".join(c.mogrify(f"(1, %s, 'p', '', '', 'd', %s, {EPOCH} + %s * interval '1 s', %s, gen_random_uuid())", row) for row in rows).decode()
-    c.execute("WITH new AS (INSERT INTO job (site_id, need, plan_name, plan, plan_sha256, dut, priority, submitted_at, exclusive, token, turn_at) "
-              f"SELECT v.a, v.b::text[], v.c, v.d, v.e, v.f, v.g, v.h, v.i, v.j, turn(v.h, v.g) FROM (VALUES {args}) v(a, b, c, d, e, f, g, h, i, j) RETURNING job_id, priority) SELECT * FROM new")
-    for job, priority in c.fetchall():
-        made[job] = (priority, now_s)
-    c.execute("RESET ROLE")
+class Model:
+    """Whose turn it is: by submission less STEP_S for each step of priority, then by number; of a group one at a time."""
+
+    def __init__(self):
+        self.queue, self.job, self.busy = [{} for _ in range(KINDS)], {}, set()  # queue: of each kind, by group
+
+    def put(self, job, kind, priority, now_s, group):
+        turn = now_s - priority * STEP_S
+        self.job[job] = (kind, priority, now_s, group)
+        heapq.heappush(self.queue[kind].setdefault(group, []), (turn, job))
+
+    def take(self, kind):
+        """None: nothing may begin."""
+        heads = [(q[0], group) for group, q in self.queue[kind].items() if group not in self.busy]
+        if not heads:
+            return None
+        (_, job), group = min(heads)
+        heapq.heappop(self.queue[kind][group])
+        if not self.queue[kind][group]:
+            del self.queue[kind][group]
+        if group:
+            self.busy.add(group)
+        return job
+
+    def end(self, job):
+        self.busy.discard(self.job.pop(job)[3])
 
 
 class Sim:
     def __init__(self, f, o):
         import psycopg2
-        self.o, self.rng = o, random.Random(o.seed)
+        self.o, self.rng, self.model = o, random.Random(o.seed), Model()
         self.admin, self.crowd = (psycopg2.connect(f.db(user)) for user in ("admin", "crowd"))
         self.admin.autocommit = self.crowd.autocommit = True
         self.a, self.c = self.admin.cursor(), self.crowd.cursor()
-        self.c.execute("SET search_path = penrig")
-        self.made, self.waits, self.claims = {}, {0: [], 6: []}, 0
+        for cursor in (self.a, self.c):
+            cursor.execute("SET jit = off")
+        self.a.execute("SET ROLE penrig_owner; SET search_path = penrig")
+        self.waits, self.us, self.empty, self.wrong, self.made = {0: [], URGENT: []}, [], 0, 0, 0
 
-    def claim(self, bench):
-        self.claims += 1
-        self.c.execute("SELECT job_id, fence FROM claim(%s, 1, gen_random_uuid(), '1 h')", (f"b{bench}",))
-        return self.c.fetchone()
+    def arrive(self, now_s, count):
+        rows = [(self.rng.randrange(KINDS), URGENT if self.rng.random() < 0.9 else 0, f"g{self.rng.randrange(GROUPS)}" if self.rng.random() < 0.01 else "") for _ in range(count)]
+        self.a.execute("INSERT INTO job (site_id, need, plan_name, plan, plan_sha256, dut, priority, submitted_at, exclusive, token, turn_at) "
+                       f"SELECT 1, ARRAY['kind=' || k], 'p', '', '', 'd', p, {EPOCH} + %(now)s * interval '1 s', g, gen_random_uuid(), turn({EPOCH} + %(now)s * interval '1 s', p) "
+                       "FROM unnest(%(k)s, %(p)s, %(g)s) WITH ORDINALITY AS t(k, p, g, n) ORDER BY n RETURNING job_id",
+                       {"now": round(now_s, 6), "k": [r[0] for r in rows], "p": [r[1] for r in rows], "g": [r[2] for r in rows]})
+        for (job,), (kind, priority, group) in zip(self.a.fetchall(), rows):
+            self.model.put(job, kind, priority, round(now_s, 6), group)
+        self.made += count
+
+    def begin(self, now_s, ended, busy):
+        """ended: (bench, job, fence) of each; job None: it had none. Gives the benches for which there was nothing."""
+        self.c.execute("SELECT * FROM crowd.crowd(%s, %s::bigint[], %s::bigint[])", ([f"b{b}" for b, _, _ in ended], [j for _, j, _ in ended], [f for _, _, f in ended]))
+        idle = []
+        for (bench, last, _), (_, job, fence, us) in zip(ended, self.c.fetchall()):
+            if last is not None:
+                self.model.end(last)
+            self.wrong += self.model.take(bench % KINDS) != job
+            self.us.append(us)
+            if job is None:
+                idle.append((bench, None, None))
+                self.empty += 1
+                continue
+            _, priority, at, _ = self.model.job[job]
+            self.waits[priority].append(now_s - at)
+            heapq.heappush(busy, (now_s + JOB_S * self.rng.uniform(0.5, 1.5), bench, job, fence))
+        return idle
 
     def run(self):
-        """As many arrive as can be done, and one in fifty more, so that the queue is never empty."""
-        o, now, free, busy, submitted, done = self.o, 0.0, list(range(self.o.benches)), [], 0, 0
-        arrive(self.a, 0.0, o.waiting, self.rng, self.made)
-        submitted = o.waiting
+        """As many arrive as are done, so that the queue is never empty."""
+        o, now_s, busy, done, told = self.o, 0.0, [], 0, time.monotonic()
+        self.arrive(0.0, o.waiting)
+        idle = [(bench, None, None) for bench in range(o.benches)]
         while done < o.jobs:
-            idle = []
-            for bench in free:
-                row = self.claim(bench)
-                if row is None:
-                    idle.append(bench)
-                    continue
-                priority, at = self.made[row[0]]
-                self.waits[priority].append(now - at)
-                heapq.heappush(busy, (now + JOB_S * self.rng.uniform(0.5, 1.5), bench, row))
-            now, bench, row = heapq.heappop(busy)
-            ended = [(bench, row)]
-            while busy and busy[0][0] < now + 2:
-                _, bench, row = heapq.heappop(busy)
-                ended.append((bench, row))
-            for bench, (job, fence) in ended:
-                self.c.execute("SELECT give_back(%s, %s, %s, 0, '', true, '0 s')", (f"b{bench}", job, fence))
-            done += len(ended)
-            free = idle + [bench for bench, _ in ended]
-            if submitted < o.jobs:
-                arrive(self.a, now, len(ended), self.rng, self.made)
-                submitted += len(ended)
-        return now
+            ended = idle
+            if busy:
+                now_s = busy[0][0] + ROUND_S
+                while busy and busy[0][0] < now_s:
+                    ended = [*ended, heapq.heappop(busy)[1:]]
+            count = sum(job is not None for _, job, _ in ended)
+            done += count
+            if self.made < o.jobs and count:
+                self.arrive(now_s, count)
+            idle = self.begin(now_s, ended, busy)
+            if self.made == o.jobs and not any(self.model.queue):
+                idle = []
+            if time.monotonic() > told + 60:
+                told = time.monotonic()
+                print(f"  {done} jobs done", flush=True)
+        return now_s
 
 
 def quantile(values, p):
     return sorted(values)[min(len(values) - 1, int(p * len(values)))]
+
+
+def count(server, sql):
+    return int(server.sql(sql)[0][0])
+
+
+READ = "SELECT idx_tup_read FROM pg_stat_user_indexes WHERE indexrelname = 'job_queue'"
+
+
+def tell(sim, server, o, end_s):
+    print(f"{o.benches} benches, {o.jobs} jobs, {o.waiting} waiting, seed {o.seed}: {end_s / 3600:.1f} h of simulated time, {len(sim.us)} claims, {sim.empty} of them in vain, "
+          f"{sim.wrong} other than the model says")
+    parts = [sim.us[len(sim.us) * i // 10:len(sim.us) * (i + 1) // 10] for i in (0, 9)]
+    for name, us in zip(("first", "last"), parts):
+        print(f"  a claim, {name} tenth: p50 {quantile(us, 0.5) / 1000:.2f} ms, p99 {quantile(us, 0.99) / 1000:.2f} ms, in the server")
+    print(f"  index entries read for a claim, in the mean: {count(server, READ) / len(sim.us):.1f}")
+    for priority, waits in sim.waits.items():
+        print(f"  priority {priority}: {len(waits)} begun, waited p50 {quantile(waits, 0.5):.0f} s, p99 {quantile(waits, 0.99):.0f} s, most {max(waits):.0f} s")
+    gap = quantile(sim.waits[0], 0.5) - quantile(sim.waits[URGENT], 0.5)
+    print(f"  the difference of the medians is {gap:.0f} s; {URGENT} steps of priority are worth {URGENT * STEP_S} s")
+    starved = max(sim.waits[0]) > max(sim.waits[URGENT]) + URGENT * STEP_S + 3 * JOB_S
+    print("  starvation" if starved else f"  no job waited longer than an urgent one and {URGENT * STEP_S} s and three jobs' time")
+    return starved
 
 
 def main():
@@ -107,18 +178,10 @@ def main():
             server.sql("SET ROLE penrig_owner; CREATE OR REPLACE FUNCTION penrig.turn(p_submitted timestamptz, p_priority int) RETURNS timestamptz LANGUAGE sql STABLE AS "
                        "$$ SELECT p_submitted - p_priority * interval '1 year' $$")
         sim = Sim(server, o)
-        end = sim.run()
-        print(f"{o.benches} benches, {o.jobs} jobs, {o.waiting} waiting, seed {o.seed}: {end / 3600:.1f} h of simulated time, {sim.claims} claims")
-        for priority, waits in sim.waits.items():
-            print(f"  priority {priority}: {len(waits)} begun, waited p50 {quantile(waits, 0.5):.0f} s, p99 {quantile(waits, 0.99):.0f} s, most {max(waits):.0f} s")
-        left = int(server.sql("SELECT count(*) FROM penrig.job WHERE closed_at IS NULL AND priority = 0 AND NOT EXISTS (SELECT FROM penrig.attempt a WHERE a.job_id = job.job_id)")[0][0])
-        gap = quantile(sim.waits[0], 0.5) - quantile(sim.waits[6], 0.5)
-        print(f"  the difference of the medians is {gap:.0f} s; six steps of priority are worth {6 * STEP_S} s; {left} of priority 0 left at the end")
-        starved = max(sim.waits[0]) > max(sim.waits[6]) + 6 * STEP_S + 3 * JOB_S
-        print("  starvation" if starved else f"  no job waited longer than an urgent one and {6 * STEP_S} s and three jobs' time")
-        sys.exit(1 if starved else 0)
+        starved = tell(sim, server, o, sim.run())
     finally:
         server.end()
+    sys.exit(1 if starved or sim.wrong else 0)
 
 
 if __name__ == "__main__":

@@ -57,6 +57,18 @@ def until(what, condition, limit_s=LIMIT_S, pause_s=0.1):
         time.sleep(pause_s)  # each look is a program of its own
 
 
+def holders(path):
+    """Processes that have it open."""
+    found = []
+    for pid in filter(str.isdigit, os.listdir("/proc")):
+        try:
+            if any(os.readlink(f"/proc/{pid}/fd/{fd}") == str(path) for fd in os.listdir(f"/proc/{pid}/fd")):
+                found.append(int(pid))
+        except OSError:  # it has just ended, or is another user's
+            pass
+    return found
+
+
 def unlocked(file):
     """Nobody holds it any more: a run has its events locked for as long as it lives."""
     try:

@@ -142,9 +142,9 @@ def killed_run(check, f):
     job = f.submit()
     agent.until_said(f"job {job}, plan")
     events = next((agent.folder / "state/agent").glob(f"job{job}-*.events.jsonl"))
-    for pid in subprocess.run(["fuser", events], capture_output=True, text=True).stdout.split():
-        if int(pid) != agent.process.pid:
-            os.kill(int(pid), signal.SIGKILL)
+    for pid in fleet.holders(events):
+        if pid != agent.process.pid:
+            os.kill(pid, signal.SIGKILL)
     agent.until_said("given_back")
     agent.gate.unlink()
     f.server.sql(f"UPDATE penrig.job SET ready_at = clock_timestamp() WHERE job_id = {job}; NOTIFY penrig_job")
@@ -461,14 +461,14 @@ def versions(check, f):
     """Old programs and new tables: one version apart works where the tables say so, else both say what to do."""
     again = f.penrig("fleet", "init")
     check("nothing to do" in again.stdout, f"{again.stdout}")
-    f.server.sql("INSERT INTO penrig.migration (version, name, sha256, min_client) VALUES (3, 'later', '', 1)")
+    f.server.sql("INSERT INTO penrig.migration (version, name, sha256, min_client) VALUES (4, 'later', '', 1)")
     check(f.penrig("jobs", user="reader", check=False).returncode == 0, "newer tables that still fit")
-    f.server.sql("UPDATE penrig.migration SET min_client = 3 WHERE version = 3")
+    f.server.sql("UPDATE penrig.migration SET min_client = 4 WHERE version = 4")
     done = f.penrig("jobs", user="reader", check=False)
     check(done.returncode == 2 and "renew penrig" in done.stderr, f"newer tables that do not: {done.stderr}")
     done = f.penrig("fleet", "init", check=False)
     check(done.returncode == 2 and "newer penrig" in done.stderr, f"nor are they made older: {done.stderr}")
-    f.server.sql("DELETE FROM penrig.migration WHERE version = 3; UPDATE penrig.migration SET sha256 = '' WHERE version = 1")
+    f.server.sql("DELETE FROM penrig.migration WHERE version = 4; UPDATE penrig.migration SET sha256 = '' WHERE version = 1")
     done = f.penrig("fleet", "init", check=False)
     check(done.returncode == 2 and "another program" in done.stderr, f"nor taken for what they are not: {done.stderr}")
     f.server.sql("DROP SCHEMA penrig CASCADE")
@@ -496,7 +496,7 @@ def main():
     fleet.skip_without_postgres()
     check = rig.Checks()
     f = Fleet(2)
-    clean = "TRUNCATE penrig.job, penrig.attempt, penrig.run_key, penrig.run, penrig.result, penrig.device_use, penrig.run_file, penrig.run_conflict, penrig.run_more, penrig.run_decided, penrig.reservation"
+    clean = "TRUNCATE penrig.job, penrig.attempt, penrig.run_key, penrig.run, penrig.result, penrig.device_use, penrig.run_file, penrig.run_conflict, penrig.run_more, penrig.run_decided, penrig.reservation, penrig.pen_release"
     try:
         for test in (to_the_end, everything_dies, superseded, lost_before_it_moved, back_in_time, killed_run, half_a_run, given_up, maintenance, two_agents, what_answers, what_cannot_be_recorded, another_folder, adopts_the_next, odd_files, who_may, the_same_id, wrong_words, versions):
             if len(sys.argv) > 1 and test.__name__ not in sys.argv[1:]:

@@ -25,12 +25,12 @@ class Person:
         self.folder, self.history = agent.folder / "own", agent.history
         self.folder.mkdir(exist_ok=True)
 
-    def run(self, name, dut="PEN-GOOD-01", plan="short", faults=(), bench=None, attr=None, history=None):
+    def run(self, name, dut="PEN-GOOD-01", plan="short", faults=(), bench=None, attr=None, history=None, more=()):
         path = self.folder / f"{plan}.json"
         path.write_text(json.dumps({**PLAN, "name": plan}))
         self.days += 1
         done = rig.run_plan(path, bench=str(bench or self.agent.bench), dut=dut, folder=self.folder, faults=faults, world_extra=["--clock", 86400 * self.days],
-                            extra=["--state", self.agent.folder / "state", "--name", name, "--attr", f"day={self.days}", *(["--attr", f"fleet.run={attr}"] if attr else []), *(["--history", history] if history else [])])
+                            extra=["--state", self.agent.folder / "state", "--name", name, "--attr", f"day={self.days}", *(["--attr", f"fleet.run={attr}"] if attr else []), *(["--history", history] if history else []), *more])
         return done, self.folder / f"{name}.penrig"
 
     def push(self, *runs, history=None, check=True):
@@ -180,6 +180,45 @@ def pen_of_a_closed_job(check, f):
     check(there(f, "SELECT penrig.may_run(1)") == "f" and claim(2) == [[str(second)]], "it does not any more")
 
 
+def never_comes_back(check, f):
+    """A bench dies with a group in its hands: nothing of the group runs, its own job neither, until somebody says that its pen stands still, or the bound that its run keeps has passed."""
+    epoch = {n: f.server.sql(f"SELECT penrig.register('bench-{n}', '{{}}', '{{\"state\": \"idle\"}}')", user=f"b{n}")[0][0] for n in (1, 2)}
+    first, second = (f.submit("PEN-GOOD-01", fleet.SMOKE, "--exclusive", "g", *more) for more in ((), ("--at-most", "2h")))
+
+    def claim(n):
+        rows = f.server.sql(f"SELECT job_id, fence FROM penrig.claim('bench-{n}', {epoch[n]}, gen_random_uuid(), '1 h')", user=f"b{n}")
+        return [(int(job), f.server.sql(f"SELECT penrig.begins('bench-{n}', {epoch[n]}, {job}, {fence})", user=f"b{n}")[0][0]) for job, fence in rows]
+
+    def lapse(job):
+        f.server.sql(f"UPDATE penrig.attempt SET lease_until = clock_timestamp() WHERE job_id = {job}; UPDATE penrig.job SET ready_at = now() WHERE job_id = {job}")
+
+    def release(*words, user="ci"):
+        done = f.penrig("benches", "--release", "bench-1", *words, user=user, check=False)
+        return done.returncode, done.stdout + done.stderr
+
+    looked = ("--why", "its plug is pulled")
+    check(claim(1) == [(first, "86400")], "the first, for a day at most")
+    check(release(*looked)[0] == 2 and "holds a job for another" in release(*looked)[1], f"its lease goes on: {release(*looked)}")
+    lapse(first)
+    check(claim(2) == [], "the group is held, for its own job as well")
+    check("says itself what runs there" in release(*looked)[1], f"it was just heard of: {release(*looked)}")
+    f.server.sql("UPDATE penrig.bench SET seen_at = now() - interval '91 s' WHERE name = 'bench-1'")
+    check("needs --why" in release()[1] and release(*looked, user="reader")[0] == 2 and claim(2) == [], f"not without a reason, nor by everybody: {release()}")
+    check(release(*looked) == (0, "bench-1: the pens of 1 runs count as standing still\n"), "somebody has looked")
+    check(f.server.sql("SELECT job_id, fence, said_by, why FROM penrig.pen_release", user="reader") == [[str(first), "1", "ci", "its plug is pulled"]], "that is recorded")
+    check("what was recorded stays" in f.server.sql("DELETE FROM penrig.pen_release", check=False), "and stays")
+    check(claim(2) == [(first, "86400")], "its job goes to another bench")
+    f.server.sql(f"SELECT penrig.give_back('bench-2', {first}, 2, 0, '', true, '0 s')", user="b2")
+    check(claim(2) == [(second, "7200")], "the next one, for as long as it asked for")
+    lapse(second)
+    check(claim(1) == [], "held again")
+    f.server.sql(f"UPDATE penrig.attempt SET ends_by = clock_timestamp() WHERE job_id = {second}")
+    check(claim(1) == [(second, "7200")], "its run has ended by now, whatever became of its bench")
+    report = rig.run_plan(str(fleet.SMOKE), extra=("--end-by", "1"))
+    check((report.status, report.report["run_status"]) == (143, "interrupted") and "had to end has come" in report.report["status_reason"], f"a run keeps its bound: {report.outcome()}")
+    check(rig.run_plan(str(fleet.SMOKE), extra=("--end-by", "999999999")).status == 0, "and is not bound before")
+
+
 QUESTIONS = ((), ("--dut", "PEN-GOOD-01"), ("--dut", "PEN-*"), ("--dut", "PEN-[DG]*-01"), ("--lot", "none"), ("--plan", "sho?t"), ("--bench", "bench-1"), ("--verdict", "fail"), ("--status", "complete"),
              ("--device", "VB-LC-2001"), ("--device", "SIL*"), ("--certificate", "*"), ("--attr", "day=2"), ("--since", "2026-01-03"), ("--until", "2026-01-02"), ("--since", "1971-01-01", "--verdict", "pass"),
              ("--operator", "x"), ("--dut", "PEN_GOOD_01"), ("--dut", "PEN%"))
@@ -221,6 +260,42 @@ def asked_of_all(check, f):
         done = rig.penrig_a(*argv)
         check(done.returncode == 2 and why in done.stderr, f"{argv}: {done.returncode} {done.stderr}")
     check(json.loads(rig.penrig_a("history", "--db", f.server.db("far"), "--json").stdout) == [], "another site sees none of it")
+
+
+def studies(check, f):
+    """compare and grr say the same of run files here and of the server's, however they are chosen; and say so where there are none."""
+    p = Person(f, f.agents[0])
+    files = {}
+    for trial in (1, 2):
+        for station in ("a", "b"):
+            for dut in ("PEN-GOOD-01", "PEN-GOOD-02"):
+                name = f"{dut[-2:]}-{station}{trial}"
+                files[name] = p.run(name, dut, more=("--attr", f"station={station}", "--attr", f"fw=4.{trial}"))[1]
+    p.push()
+    far = ("--db", f.server.db("reader"))
+
+    def told(*args, code=None):
+        done = rig.penrig_a(*args)
+        check(code is None or done.returncode == code, f"{args}: {done.returncode} {done.stderr}")
+        return (done.returncode, done.stdout) if code is None else done.stderr
+
+    here = told("grr", "--appraiser", "station", "--json", *files.values())
+    check("measurand" in here[1], f"a study: {here}")
+    check(here == told("grr", "--appraiser", "station", "--json", *far, "plan=short"), "the same by a word")
+    check(here == told("grr", "--appraiser", "station", "--json", *far, *files), "by their names")
+    check(here == told("grr", "--appraiser", "station", "--json", *far, p.folder / "short.json"), "by their plan")
+    check("no such run" in told("grr", "--appraiser", "station", *far, "--since", "2026-12-31", p.folder / "short.json", code=2), "since then there are none")
+    old, new = ([file for name, file in files.items() if name.endswith(trial)] for trial in "12")
+    here = told("compare", "--json", *old, "--", *new)
+    check('"comparisons"' in here[1] and here == told("compare", "--json", *far, "fw=4.1", "--", "dut=PEN*,fw=4.2"), f"one build against another: {here}")
+    check(here == told("compare", "--json", *far, "0?-?1", "--", *(n for n in files if n.endswith("2"))), "by patterns of their names")
+    check("named before" in told("compare", *far, "fw=4.1", "--", "fw=4.*", code=2), "each once")
+    check("no such run" in told("compare", *far, "fw=3.9", "--", "fw=4.2", code=2), "none of this build")
+    check("no such run" in told("compare", "--db", f.server.db("far"), "fw=4.1", "--", "fw=4.2", code=2), "another site's are not seen")
+    check("KEY=VALUE" in told("compare", *far, "fw=4.1,x", "--", "fw=4.2", code=2), "words that are none")
+    run = there(f, "SELECT run_id FROM penrig.run LIMIT 1")
+    refused = f.server.refusals([f"SELECT * FROM penrig.run_file_of('{run}')", f"SELECT penrig.run_piece('{run}', 'x', 0)", "SELECT * FROM penrig.file_piece", "SELECT * FROM penrig.run_file"], "far")
+    check(len(refused) == 4, f"nor their files: {refused}")
 
 
 def superseded_counts(check, f):
@@ -277,7 +352,7 @@ def one_version_apart(check, f):
         check(done.returncode == 2 and "penrig fleet init renews them" in done.stderr, f"{argv}: {done.returncode} {done.stderr}")
     before = f.server.sql("SELECT md5(string_agg(r::text, '|' ORDER BY run_no)), (SELECT md5(string_agg(x::text, '|' ORDER BY run_no, place, quantity_id)) FROM penrig.result x) FROM penrig.run r")
     waiting = f.submit("PEN-GOOD-02", fleet.SMOKE, "--where", "bench=none", "--priority", "7")
-    check("version 2 now" in f.penrig("fleet", "init").stdout, "brought up to date")
+    check("version 3 now" in f.penrig("fleet", "init").stdout, "brought up to date")
     after = f.server.sql("SELECT md5(string_agg(r::text, '|' ORDER BY run_no)), (SELECT md5(string_agg(x::text, '|' ORDER BY run_no, place, quantity_id)) FROM penrig.result x) FROM penrig.run r")
     check(before == after, "what was recorded is what it was")
     check(f.server.sql(f"SELECT submitted_at - turn_at FROM penrig.job WHERE job_id = {waiting}") == [["01:10:00"]], "a job that waits has its turn")
@@ -510,7 +585,7 @@ def turns(check, f):
         order.append(int(job))
         f.server.sql(f"SELECT penrig.give_back('bench-1', {job}, {fence}, NULL, '', {'false' if turn == 1 else 'true'}, '0 s')", user="b1")
     check(order == [jobs[2], jobs[0], jobs[0], jobs[1], jobs[3], jobs[4]], f"{order} of {jobs}")
-    plan = " ".join(line[0] for line in f.server.sql("SET enable_seqscan = off; EXPLAIN SELECT job_id FROM penrig.job j WHERE closed_at IS NULL AND ready_at <= now() AND site_id = 1 AND need <@ '{}' ORDER BY turn_at, job_id LIMIT 1"))
+    plan = " ".join(line[0] for line in f.server.sql("SET enable_seqscan = off; EXPLAIN SELECT job_id FROM penrig.job j WHERE state = 'ready' AND ready_at <= now() AND site_id = 1 AND need <@ '{}' ORDER BY turn_at, job_id LIMIT 1"))
     check("job_queue" in plan and "Sort" not in plan, f"the index has the order: {plan}")
     if fleet.has_second_agent():
         for more, code in (((), 0), (("--by-priority-alone",), 1)):
@@ -519,7 +594,7 @@ def turns(check, f):
 
 
 NEED_2 = ((("reserve", "--for", "1h"), "ci"), (("submit", fleet.SMOKE, "--dut", "P", "--exclusive", "g"), "ci"))
-TESTS = (metrics, dashboard, reservations, reservations_end, begun_before, turns, pen_of_a_closed_job, pushed_once, not_in_order, gone_on_with, killed_between, asked_of_all, superseded_counts, one_version_apart)
+TESTS = (metrics, dashboard, reservations, reservations_end, begun_before, turns, pen_of_a_closed_job, never_comes_back, pushed_once, not_in_order, gone_on_with, killed_between, asked_of_all, studies, superseded_counts, one_version_apart)
 QUICK = (pushed_once, not_in_order, begun_before, pen_of_a_closed_job)  # in `make check`, where a PostgreSQL happens to be installed
 WHOLE = len(sys.argv) > 1 or "FLEET_JOBS" in fleet.os.environ
 
@@ -531,7 +606,7 @@ def main():
     f.server.sql("CREATE ROLE far LOGIN; CREATE ROLE ci2 LOGIN")
     f.penrig("fleet", "admit", "ci2", "--as", "submitter", "--site", "A")
     f.penrig("fleet", "admit", "far", "--as", "viewer", "--site", "B")
-    tables = ", ".join(f"penrig.{t}" for t in ("job", "attempt", "run_key", "run", "result", "device_use", "run_file", "run_conflict", "run_more", "run_decided", "reservation"))
+    tables = ", ".join(f"penrig.{t}" for t in ("job", "attempt", "run_key", "run", "result", "device_use", "run_file", "run_conflict", "run_more", "run_decided", "reservation", "pen_release"))
     try:
         for test in TESTS if WHOLE else QUICK:
             if len(sys.argv) > 1 and test.__name__ not in sys.argv[1:]:
