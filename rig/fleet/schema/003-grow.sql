@@ -77,9 +77,11 @@ CREATE FUNCTION fits(p_job job, p_labels text[], p_held bigint, p_skip text[], p
     AND (p_job.wait_until IS NULL OR p_job.wait_until > p_now) AND p_job.fence < p_job.max_attempts AND NOT p_job.cancelled
     AND p_job.reservation_id IS NOT DISTINCT FROM p_held AND NOT p_job.exclusive = ANY (p_skip) $$;
 
--- As before, but for the choice: the first of what waits, or what ran out where that has an earlier turn.
+-- As before, but for the choice: the first of what waits, or what ran out where that has an earlier turn. The planner takes what
+-- fits for one row of all, and would read and sort the whole queue to find it: here the index has the order, and the first rows fit.
 CREATE OR REPLACE FUNCTION claim(p_bench text, p_epoch bigint, p_token uuid, p_lease interval) RETURNS SETOF claimed_job
-LANGUAGE plpgsql SECURITY DEFINER SET search_path = penrig, pg_temp AS $$
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = penrig, pg_temp SET enable_seqscan = off SET enable_bitmapscan = off SET enable_sort = off
+SET jit = off AS $$
 #variable_conflict use_column
 DECLARE v_bench bench := bench_of(p_bench, p_epoch); v_held bigint; v_skip text[] := '{}'; v_job bigint; v_fence bigint; v_group text;
   v_now timestamptz; v_out job;
