@@ -3,6 +3,7 @@
 after the run's end, what both take when nothing happens, their memory over many units. Runs on the virtual clock; prints a table, and
 ends with 1 where a bound is missed. Wants the computer to itself.
     B=build/dev ROOT=$PWD tests/bench/station.py [UNITS]"""
+import contextlib
 import fcntl
 import os
 import statistics
@@ -14,7 +15,7 @@ from pathlib import Path
 for folder in "e2e", "browser":
     sys.path.insert(0, str(Path(__file__).resolve().parents[1] / folder))
 from station import Station  # noqa: E402
-from window import Window  # noqa: E402
+from window import Window, descendants  # noqa: E402
 
 SETTLE_S = 15  # a browser that has just begun is busy with itself
 IDLE_S = 20
@@ -42,11 +43,6 @@ def cpu_s(pids):
         fields = Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()
         return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
     return sum(of(pid) for pid in pids)
-
-
-def descendants(pid):
-    children = [child for task in Path(f"/proc/{pid}/task").iterdir() for child in (task / "children").read_text().split()]
-    return [pid] + [p for child in children for p in descendants(int(child))]
 
 
 def resident_kb(pid):
@@ -126,10 +122,11 @@ def measure(station, window, count):
         unit(station, window, i)
     memory = resident_kb(station.process.pid), page_kb(window)
     rows, plain = [], []
-    for i in range(count):
-        if i % ALONE == 0:
-            plain.append(alone(station, i))
-        rows.append(unit(station, window, WARM + i))
+    with contextlib.suppress(KeyboardInterrupt):  # what was measured until then is shown
+        for i in range(count):
+            if i % ALONE == 0:
+                plain.append(alone(station, i))
+            rows.append(unit(station, window, WARM + i))
     return [r[0] for r in rows], [r[1] for r in rows], plain, memory, (resident_kb(station.process.pid), page_kb(window))
 
 
@@ -141,7 +138,7 @@ def main():
     share = idle(s, w)
     w.js(WATCH)
     starts, verdicts, plain, before, after = measure(s, w, count)
-    own = statistics.median(plain)
+    count, own = len(starts), statistics.median(plain)
     rows = [("scan to the run's begin, beyond the run's own, median, ms", 1e3 * (statistics.median(starts) - own), 50, f"{1e3 * own:.1f} ms are its own"),
             ("the same, 99 of 100, ms", 1e3 * (percentile(starts, 0.99) - percentile(plain, 0.99)), 50, f"{1e3 * percentile(plain, 0.99):.1f} ms are its own"),
             ("end and exit to the verdict in the browser, 99 of 100, ms", 1e3 * percentile(verdicts, 0.99), 100, f"median {1e3 * statistics.median(verdicts):.1f} ms"),

@@ -12,9 +12,62 @@ import test_station_people  # noqa: E402
 from station import LIMIT_S, TWO_PHANTOMS, Page, Station  # noqa: E402
 
 from selenium.webdriver.common.by import By  # noqa: E402
-from window import LETTERS, SIZES, Window  # noqa: E402
+from window import LETTERS, SIGHTS, Window  # noqa: E402
 
+# Of each tune as it is heard: its length in hundredths of a second, its loudest, how often it crosses zero.
+TUNES = """
+const done = arguments[0], heard = async tune => {
+  const context = new OfflineAudioContext(1, 2 * 8000, 8000);
+  play(tune, context, 0);
+  const data = (await context.startRendering()).getChannelData(0);
+  let end = 0, peak = 0, turns = 0;
+  data.forEach((v, i) => { if (Math.abs(v) > 0.01) end = i; peak = Math.max(peak, Math.abs(v)); if (i && v * data[i - 1] < 0) turns++; });
+  return [Math.round(end / 80), peak, turns];
+};
+Promise.all(Object.keys(TUNES).map(heard)).then(done);
+"""
 ONLY = os.environ.get("ONLY", "").split()  # names of tests
+
+
+def letters(w, check, language):
+    """Every verdict is read from two metres; on a telephone, which is read in the hand, those of two lines may be smaller."""
+    for width, height in w.sizes():
+        seen = w.js(LETTERS)
+        check(seen["panel"] >= 60, f"{width} x {height}: the verdict takes {seen['panel']:.0f} % of the page")
+        for word, percent in seen["heights"].items():
+            least = 12 if width > height or word in ("pass", "fail") else {"en": 7, "de": 6}[language]
+            check(percent >= least, f"{word} at {width} x {height}, {language}: letters of {percent:.1f} %")
+
+
+def linear(colour):
+    return [v / 12.92 if v <= 0.04045 else ((v + 0.055) / 1.055) ** 2.4 for v in (c / 255 for c in colour)]
+
+
+def luminance(colour):
+    return sum(weight * v for weight, v in zip((0.2126, 0.7152, 0.0722), linear(colour)))
+
+
+def lab(colour):
+    """CIE 1976 L*a*b* of sRGB, white D65."""
+    r, g, b = linear(colour)
+    xyz = (0.4124 * r + 0.3576 * g + 0.1805 * b) / 0.9505, 0.2126 * r + 0.7152 * g + 0.0722 * b, (0.0193 * r + 0.1192 * g + 0.9505 * b) / 1.089
+    x, y, z = (v ** (1 / 3) if v > 216 / 24389 else (24389 / 27 * v + 16) / 116 for v in xyz)
+    return 116 * y - 16, 500 * (x - y), 200 * (y - z)
+
+
+def told_apart(w, check):
+    """PASS, FAIL and NOT TESTED by whoever sees colours otherwise, and in black and white; also without colour, each by its shape."""
+    words = ("pass", "fail", "not_tested")
+    seen = w.grounds(words)
+    for sight in SIGHTS:
+        for one, other in ((words[0], words[1]), (words[0], words[2]), (words[1], words[2])):
+            a, b = seen[one, sight], seen[other, sight]
+            apart = sum((p - q) ** 2 for p, q in zip(lab(a), lab(b))) ** 0.5
+            ratio = (max(luminance(a), luminance(b)) + 0.05) / (min(luminance(a), luminance(b)) + 0.05)
+            check(ratio >= 1.5 and (apart >= 30 or sight == "achromatopsia"), f"{one} and {other}, {sight}: {a} {b}: {apart:.0f} apart, ratio {ratio:.1f}")
+    check(seen["pass", "none"] != seen["pass", "deuteranopia"], "the browser shows colours as they are seen")
+    shapes = w.js("return Object.values(SHAPES)")
+    check(len(set(shapes)) == 5, f"each verdict has its own shape: {len(set(shapes))}")
 
 
 def verdicts(w, check):
@@ -30,23 +83,20 @@ def verdicts(w, check):
         check(w.until("armed") and w.text("armed-serial") == code, f"{code} is known")
         check(w.data("word") == "", "the verdict of the unit before is gone")
         w.keys("\n")
-        check(w.until("running"), f"{code} runs")
+        check(w.shown("running"), f"{code} runs")
         if word == "pass":
             w.wait(lambda: "0." in w.js("return document.querySelector('#bar-depth output').textContent"))
             w.look(check, "running")
         check(w.until("verdict") and w.data("word") == word and w.text("v-serial") == code, f"{code}: {w.data('word')} {w.text('v-why')}")
         w.look(check, word)
-        for width, height in SIZES:
-            w.size(width, height)
-            w.wait(lambda: w.js("return [innerWidth, innerHeight]") == [width, height])
-            w.js("dispatchEvent(new Event('resize'))")
-            check(w.js(LETTERS) >= 12, f"{word} at {width} x {height}: letters of {w.js(LETTERS):.1f} %")
-        w.size(1024, 600)
+        letters(w, check, "en")
+    told_apart(w, check)
     check(w.text("word") == "FAIL" and "beyond" in w.text("v-why"), f"what decided is said: {w.text('v-why')}")
     severe = [e for e in w.driver.get_log("browser") if e["level"] == "SEVERE" and "favicon" not in e["message"]]
     check(not severe, f"the browser has nothing against it: {severe}")
     w.driver.get(f"http://{s.host}/?lang=de")
     check(w.wait(lambda: w.text("word") == "FEHLER"), "the same in German")
+    letters(w, check, "de")
     s.end()
 
 
@@ -62,9 +112,85 @@ def stop_and_prompt(w, check):
     w.keys("\ue00c")  # Escape
     check(w.until("verdict"), "Escape ends it")
     end = s.events()[-1][-1]
-    wanted = "stop_unverified" if end["stop_unverified"] else "not_tested"
-    check(end["event"] == "end" and (w.data("word") == wanted or end["exit_code"] == 0), f"as the run itself says: {w.data('word')}, {end}")
+    check(end["event"] == "end" and (w.data("word") == run_says(s) or end["exit_code"] == 0), f"as the run itself says: {w.data('word')}, {end}")
     w.look(check, w.data("word"))
+    s.end()
+
+
+def run_says(s):
+    """What the page has to show of a run that was stopped, by its own last word: a computer that is held up may not see the needles stop."""
+    end = s.events()[-1][-1]
+    return "stop_unverified" if end["stop_unverified"] else "not_tested"
+
+
+def type_as_a_person(w, check, text):
+    """The first key opens the field; it is seen before the others are pressed."""
+    w.keys(text[0])
+    check(w.wait(lambda: w.js("return document.getElementById('typed').value") == text[0]), f"a key of a person stands in the field: {text[0]}")
+    w.keys_apart(text[1:4], 45)
+    w.keys(text[4:])
+    check(w.js("return document.getElementById('typed').value") == text, f"{text} stands there")
+    w.keys("\n")
+
+
+def keys_alone(w, check):
+    """By keyboard, at a person's speed, and without sound: a unit, its start, the next, and what is reached by Tab."""
+    s = Station()
+    w.open(s)
+    w.js("window.AudioContext = undefined")
+    for serial in "PEN-GOOD-01", "PEN-GOOD-02":
+        type_as_a_person(w, check, serial)
+        check(w.until("armed") and w.text("armed-serial") == serial, f"{serial} is taken: {w.data('view')} {w.data('refused')}")
+        w.keys("\n")
+        check(w.until("verdict") and w.data("word") == "pass" and w.text("v-serial") == serial, f"Enter starts it: {w.data('view')} {w.data('word')}")
+        check(w.js("return document.querySelector('#shape path') !== null") and w.text("word") == "PASS", "word and shape say it without a sound")
+    reached = set()
+    for _ in range(12):
+        w.keys("\t")
+        reached.add(w.js("const e = document.activeElement, c = getComputedStyle(e); return (e.id || e.parentElement.id) + ' ' + c.outlineStyle + ' ' + c.outlineWidth"))
+    check({"last solid 6px", "stop solid 6px"} <= reached, f"what can be pressed is reached by Tab, and shows it: {reached}")
+    type_as_a_person(w, check, "PEN-GOOD-02")
+    check(w.wait(lambda: w.data("refused") == "passed_already"), "one that has passed is refused")
+    w.js("document.body.focus(); document.activeElement.blur()")
+    type_as_a_person(w, check, "PEN-GOOD-03")
+    w.until("armed")
+    w.keys("\ue00c")
+    check(w.until("ready"), "Escape takes it away again")
+    w.keys_apart("ab", 45)
+    check(w.wait(lambda: w.js("return document.getElementById('typed').value") == "ab"), f"two quick keys of a person: {w.js('return typed.value')}")
+    w.keys("PEN-GOOD-03\n")
+    check(w.wait(lambda: w.data("refused") == "unknown"), "a code that is scanned behind what was typed is no other: what is seen is sent")
+    s.end()
+    s = Station(plan=TWO_PHANTOMS, fast=False, start="at_once")
+    w.open(s)
+    type_as_a_person(w, check, "PEN-GOOD-01")
+    w.wait(lambda: w.text("stage") == "Measuring")
+    check(w.js("return document.activeElement === document.body && !document.getElementById('typed').checkVisibility()"), "a test has no field to type in")
+    w.keys(" ")
+    check(w.until("verdict") and w.data("word") == run_says(s), f"Space stops: {w.data('word')}")
+    s.end()
+
+
+def scanner_alone(w, check):
+    """Badge, unit, start, a question, the end: nothing but codes."""
+    s = Station(plan=TWO_PHANTOMS, fast=False, operators=[("A. Meier", "OP-0007")])
+    w.open(s)
+    w.keys("OP-0007\n")
+    check(w.wait(lambda: "A. Meier" in w.text("person")), "a badge")
+    w.keys("]d20104012345678901" "21PEN-GOOD-01")
+    for kind in "keyDown", "keyUp":
+        w.driver.execute_cdp_cmd("Input.dispatchKeyEvent", {"type": kind, "key": "]", "code": "BracketRight", "modifiers": 2})
+    check(w.js("return burst.endsWith('\\u001d') || document.getElementById('typed').value.endsWith('\\u001d')"), "FNC1 as Ctrl+]")
+    w.keys("10L42\n")
+    check(w.until("armed") and w.js("return bench.lot") == "L42" and w.text("armed-serial") == "PEN-GOOD-01", f"an element string: {w.data('view')} {w.data('refused')}")
+    w.keys("%START\n")
+    check(w.until("prompt"), "the card starts it")
+    check(w.js("return document.body.dataset.sounds").split()[-1] == "asks", "a question is heard")
+    w.wait(lambda: w.data("read") == "yes")
+    w.keys("%DONE\n")
+    check(w.wait(lambda: w.data("view") == "running"), "the card answers it")
+    w.keys("%STOP\n")
+    check(w.until("verdict") and w.data("word") == run_says(s), f"the card stops it: {w.data('word')}")
     s.end()
 
 
@@ -107,6 +233,11 @@ def died(w, check):
     check(w.until("verdict") and w.data("word") == "stop_unverified", f"a run that was killed: {w.data('word')}")
     check("Do not touch" in w.text("v-todo") and w.text("v-next") == "", "what to do, and no next pen")
     w.look(check, "stop_unverified")
+    check(w.js("return document.getAnimations().length") == 1, "its border flashes")
+    w.media(reduced_motion="reduce")
+    still = w.js("return [document.getAnimations().length, getComputedStyle(document.getElementById('verdict'), '::before').backgroundImage !== 'none']")
+    check(still == [0, True], f"and stands still for who wants no motion: {still}")
+    w.media()
     s.end()
 
 
@@ -191,16 +322,22 @@ def pen_of_parts(w, check):
 
 
 def told_once(w, check):
-    """A sound for each verdict, once: not for one that a page finds, and for one that came while the page did not hear."""
+    """A sound for each verdict, once: not for one that a page finds, and for one that came while the page did not hear. Each has its own, and
+    so has what somebody who looks away has to know."""
     s = Station(start="at_once")
     w.open(s)
     w.keys("PEN-GOOD-01\n")
-    check(w.until("verdict") and w.wait(lambda: w.data("sounds") == "1"), f"one verdict, one sound: {w.data('sounds')}")
+    check(w.until("verdict") and w.wait(lambda: w.data("sounds") == "pass"), f"one verdict, one sound: {w.data('sounds')}")
     w.js("source.close()")
     s.order("scan", code="PEN-GOOD-02")
     page = Page(s)
     page.until(lambda b: b["view"] == "verdict" and b["serial"] == "PEN-GOOD-02")
-    check(w.wait(lambda: w.data("serial") == "PEN-GOOD-02") and w.data("sounds") == "2", f"one that came meanwhile is heard too: {w.data('sounds')}")
+    check(w.wait(lambda: w.data("serial") == "PEN-GOOD-02") and w.data("sounds").split().count("pass") == 2, f"one that came meanwhile is heard too: {w.data('sounds')}")
+    w.keys("PEN-GOOD-02\n")
+    check(w.wait(lambda: w.data("sounds").endswith("refused")), f"a code that is not taken is heard: {w.data('sounds')}")
+    tunes = w.driver.execute_async_script(TUNES)
+    check(len(tunes) == 8 and all(peak > 0.1 for _, peak, _ in tunes), f"every tune is heard: {tunes}")
+    check(len({(length, turns) for length, _, turns in tunes}) == len(tunes), f"and none is another's: {tunes}")
     w.driver.refresh()
     check(w.until("verdict") and not w.data("sounds"), "a page that finds a verdict is silent")
     s.end()
@@ -210,7 +347,7 @@ def main():
     check = rig.Checks()
     window = Window()
     try:
-        for test in (verdicts, stop_and_prompt, lost, died, people, not_taken, pen_of_parts, told_once):
+        for test in (verdicts, stop_and_prompt, keys_alone, scanner_alone, lost, died, people, not_taken, pen_of_parts, told_once):
             if ONLY and test.__name__ not in ONLY:
                 continue
             test(window, check)

@@ -78,8 +78,27 @@ function readPen() {
   $('prompt-read').value = '';
   scan(code);
 }
+/* What a person types stands in a field, which opens by itself where a code is taken: a scanner needs none. */
+const takesCodes = () => Boolean(bench) && !isBusy() && !dialog;
+function openTyped() {
+  if (!takesCodes()) return;
+  $('typed').classList.add('shown');
+  $('typed').focus();
+}
+function closeTyped() {
+  $('typed').value = '';
+  $('typed').classList.remove('shown');
+  $('typed').blur();
+}
+function sendTyped() {
+  const text = $('typed').value.trim();
+  if (!text || !takesCodes()) return false;
+  closeTyped();
+  scan(text);
+  return true;
+}
 function enter() {
-  if (!bench) return;
+  if (!bench || sendTyped()) return;
   if (dialog === 'pin') signIn();
   else if (dialog) return;
   else if (bench.view === 'armed') order('start');
@@ -87,7 +106,7 @@ function enter() {
 }
 
 /* ---- keys: a scanner is told from a person by its speed ---- */
-let burst = '', last = -1e9, spaceTimer = 0;
+let burst = '', last = -1e9, spaceTimer = 0, typeTimer = 0;
 const inField = e => e.target instanceof HTMLInputElement; /* a person types there; what a scanner sends is a code all the same */
 /* A command card is one in every field and dialog; %STOP also behind what was typed before it. */
 const STOP_CARD = '%STOP', CARDS = ['%START', '%DONE', '%GIVEUP'];
@@ -95,36 +114,57 @@ function stopAll() {
   stop();
   if (bench && bench.signing) order('sign_out');
   if (document.activeElement instanceof HTMLInputElement) document.activeElement.value = '';
+  closeTyped();
   if (dialog) show('');
 }
 function endBurst() { const code = burst; burst = ''; return code; }
+/* No further key came at a scanner's speed: a person types. */
+function typeBurst() {
+  typeTimer = 0;
+  if (!takesCodes()) return;
+  openTyped();
+  $('typed').value += endBurst();
+}
+/* A burst that came behind what stood in the field already: what is seen is what is sent. */
+const isPart = (e, code) => e.target === $('typed') && e.target.value.trim() !== code.trim();
+function take(e, code) {
+  if (isPart(e, code)) { sendTyped(); return; }
+  if (inField(e)) e.target.value = '';
+  closeTyped();
+  if (dialog === 'decide' && !CARDS.includes(code)) { $('decide-who').value = code; $('decide-pin').focus(); } else scan(code);
+}
 function onKey(e) {
   const k = e.key;
   if (['Shift', 'Control', 'Alt', 'AltGraph', 'Meta', 'CapsLock', 'Dead', 'Process'].includes(k) || e.repeat) { if (e.repeat) e.preventDefault(); return; }
   const gap = e.timeStamp - last, fast = gap < BURST_MS;
   last = e.timeStamp;
+  clearTimeout(typeTimer);
+  if (!fast && typeTimer) typeBurst();
   if (!fast) burst = '';
+  typeTimer = 0;
   clearTimeout(spaceTimer);
   if (k === 'Enter' || k === 'Tab') {
     const code = endBurst();
     if (code.endsWith(STOP_CARD) || (inField(e) && e.target.value.trim().endsWith(STOP_CARD))) { e.preventDefault(); e.stopPropagation(); stopAll(); return; }
-    if (code.length >= BURST_MIN) { e.preventDefault(); e.stopPropagation(); if (inField(e)) e.target.value = ''; if (dialog === 'decide' && !CARDS.includes(code)) { $('decide-who').value = code; $('decide-pin').focus(); } else scan(code); return; }
+    if (code.length >= BURST_MIN) { e.preventDefault(); e.stopPropagation(); take(e, code); return; }
     if (k === 'Enter' && !(document.activeElement instanceof HTMLButtonElement) && !(document.activeElement instanceof HTMLAnchorElement)) { e.preventDefault(); enter(); }
     return;
   }
   if (k === 'Escape') { e.preventDefault(); stopAll(); return; }
-  if (k === 'F8' || (e.ctrlKey && k === ']')) { e.preventDefault(); burst += '\u001d'; return; }
+  if (k === 'F8' || (e.ctrlKey && k === ']')) { e.preventDefault(); burst += '\u001d'; if (e.target === $('typed')) e.target.value += '\u001d'; return; }
   if (k.length === 1 && !e.ctrlKey && !e.metaKey) {
     burst += k;
     if (k === ' ' && !inField(e)) { e.preventDefault(); if (!fast) spaceTimer = setTimeout(() => { burst = ''; stop(); }, SPACE_MS); }
+    else if (!(document.activeElement instanceof HTMLInputElement) && takesCodes()) typeTimer = setTimeout(typeBurst, SPACE_MS);
   }
 }
 addEventListener('keydown', onKey, true);
 addEventListener('keyup', e => { if (e.key === ' ' && !inField(e)) e.preventDefault(); }, true);
 
-/* ---- sound: one for each word ---- */
+/* ---- sound: one for each word, and for what somebody who looks away has to know ---- */
 let audio = null;
 const TUNES = { pass: [[660, 0, 0.12], [990, 0.14, 0.22]], fail: [[220, 0, 0.3], [165, 0.34, 0.5]], not_tested: [[440, 0, 0.12], [440, 0.2, 0.12], [440, 0.4, 0.12]], held: [[523, 0, 0.25], [392, 0.3, 0.4]],
+  refused: [[330, 0, 0.09], [247, 0.1, 0.16]], asks: [[784, 0, 0.1], [784, 0.16, 0.1]], lost: [[196, 0, 0.25], [196, 0.35, 0.25], [196, 0.7, 0.25]],
   stop_unverified: [[880, 0, 0.2], [587, 0.22, 0.2], [880, 0.44, 0.2], [587, 0.66, 0.2], [880, 0.88, 0.2], [587, 1.1, 0.2]] };
 function play(tune, context, at) {
   for (const [hz, from, length] of TUNES[tune]) {
@@ -140,7 +180,7 @@ function play(tune, context, at) {
 }
 function sound(word) {
   try {
-    document.body.dataset.sounds = Number(document.body.dataset.sounds || 0) + 1;
+    document.body.dataset.sounds = ((document.body.dataset.sounds || '') + ' ' + word).trim().split(' ').slice(-8).join(' ');
     audio = audio || new AudioContext();
     if (audio.state === 'suspended') audio.resume();
     play(word, audio, audio.currentTime);
@@ -316,7 +356,7 @@ function drawFoot() {
   put('warn', station.devices_gone ? say('devices_gone') : bench && bench.history_gone ? say('history_gone') : bench && bench.fleet_gone ? say('fleet_gone') : '');
   put('today', say('today', { n: station.today }));
   put('yield', station.firsts ? say('yield', { percent: Math.round(100 * station.first_passes / station.firsts) }) : '');
-  $('last').replaceChildren(...station.last.slice(-12).map(u => {
+  $('last').replaceChildren(...station.last.slice().reverse().map(u => {
     const a = document.createElement('a');
     a.className = u.word;
     a.textContent = SIGNS[u.word] || '';
@@ -366,6 +406,9 @@ function draw() {
   drawFoot();
   drawRefusal();
   drawDialog();
+  if (isBusy() && $('typed').classList.contains('shown')) closeTyped();
+  $('typed').placeholder = say('serial');
+  $('typed').setAttribute('aria-label', say('serial'));
   if (bench.view === 'ready') { put('ready-word', say(station && station.sign_in && !bench.operator ? 'sign_in' : 'scan')); put('ready-hint', say('scan_hint')); }
   if (bench.view === 'armed') { put('armed-product', bench.product); put('armed-serial', bench.serial); put('start-word', say('start')); }
   if (bench.view === 'running') drawRunning();
@@ -390,6 +433,8 @@ function onBench(e) {
   if (news.live && news.live.force_n !== undefined) trace.push({ at: performance.now(), n: news.live.force_n });
   bench = news;
   draw();
+  if (before && news.refusals > before.refusals) sound('refused');
+  if (before && news.prompt && !(before.prompt && before.name === news.name && before.prompt.id === news.prompt.id)) sound('asks');
   /* Told once for each verdict: also for one that was formed while this page was away, never for one that it found. */
   const told = news.view === 'verdict' ? news.name + ' ' + news.verdict.word : '';
   if (told && before && told !== toldLast) sound(news.verdict.word);
@@ -414,6 +459,7 @@ function watch() {
   if (silence() < SILENCE_MS) return;
   if (document.body.dataset.heard !== 'no') {
     document.body.dataset.heard = 'no';
+    sound('lost');
     put('cover-word', say('lost'));
     put('cover-since', say('lost_since', { time: heardAt.toLocaleTimeString(language || 'en') }));
     put('cover-todo', say('lost_todo'));
@@ -427,6 +473,7 @@ document.addEventListener('visibilitychange', () => {
   else { watch(); if (source.readyState === EventSource.CLOSED) listen(); }
 });
 $('stop').addEventListener('click', stop);
+for (const id of ['verdict', 'armed-serial']) $(id).addEventListener('click', openTyped); /* on a screen that is touched the next one is typed too */
 $('start').addEventListener('click', () => order('start'));
 $('prompt-done').addEventListener('click', done);
 $('give-up').addEventListener('click', giveUp);
