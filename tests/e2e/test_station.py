@@ -1,4 +1,5 @@
 """The station without a browser: units, verdicts, restarts during a run, several pages; and every clause of who may ask what."""
+import http.client
 import json
 import os
 import re
@@ -24,7 +25,7 @@ def units(check):
     page, other = Page(s), Page(s)
     page.until(view("ready"))
     check(page.station["sign_in"], "somebody has to sign in")
-    for code, why in (("PEN-GOOD-01", "sign_in"), ("HELLO", "unknown"), ("10ABC12321SN-0417", "scan_ambiguous"), ("]d20104012345678901", "scan_no_serial")):
+    for code, why in (("PEN-GOOD-01", "sign_in"), ("HELLO", "unknown"), ("", "scan_empty"), ("  ", "scan_empty"), ("]d2", "scan_empty"), ("10ABC12321SN-0417", "scan_ambiguous"), ("]d20104012345678901", "scan_no_serial")):
         s.order("scan", code=code)
         check(page.until(lambda b: b["refused"] == why)["view"] == "ready", f"{code}: {why}")
     s.order("scan", code="OP-0007")
@@ -164,8 +165,63 @@ def two_benches(check):
     s.start()
     page = Page(s)
     b = page.until(lambda b: b["bench"] == 1)
-    check((b["label"], b["serial"], b["view"]) == ("Bench 1", "PEN-DEEP-02", "verdict"), f"in another order each finds what was its own: {b}")
+    check((b["label"], b["serial"], b["view"], b["verdict"]["word"]) == ("Bench 1", "PEN-DEEP-02", "verdict", "fail"), f"in another order each finds what was its own: {b}")
     check(("PEN-DEEP-03", "Bench 9") in [(u["serial"], u["bench"]) for u in s.units()], f"what ended at a bench that went counts all the same: {s.units()}")
+    s.end()
+
+
+def at_once(s, *orders):
+    """Scans of several pages in one moment: all are sent before an answer is read."""
+    pages = [http.client.HTTPConnection("127.0.0.1", s.port, timeout=LIMIT_S) for _ in orders]
+    for page in pages:
+        page.connect()
+    for page, (bench, code) in zip(pages, orders):
+        page.request("POST", "/do", json.dumps({"do": "scan", "bench": bench, "code": code}), {"Origin": f"http://{s.host}", "X-Penrig": "1"})
+    for page in pages:
+        page.getresponse().read()
+        page.close()
+
+
+def two_at_once(check):
+    """Two operators, two pages, two scans in one moment: one run, of one unit and one person, and the page says which."""
+    s = Station(start="at_once", operators=[("A. Meier", "OP-0007"), ("B. Adler", "OP-0008")])
+    pages = Page(s), Page(s)
+    at_once(s, (0, "OP-0007"), (0, "OP-0008"))
+    at_once(s, (0, "PEN-GOOD-01"), (0, "PEN-GOOD-02"))
+    one, other = (page.until(view("verdict")) for page in pages)
+    check(one == other and one["verdict"]["word"] == "pass", f"both pages show the same: {one} {other}")
+    check(len(s.events()) == 1 and one["refusals"] == 1, f"two scans are one run, and one refusal: {len(s.events())} {one['refusals']}")
+    report = json.loads((s.folder / "runs" / f"{one['name']}.report.json").read_text())
+    check((report["dut"], report["operator"]) == (one["serial"], one["operator"]) and one["operator"], f"of the unit and the person that are shown: {report['dut']} {report['operator']}")
+    at_once(s, (0, "PEN-GOOD-03"), (0, "PEN-GOOD-03"))
+    pages[0].until(lambda b: b["view"] == "verdict" and b["serial"] == "PEN-GOOD-03")
+    check(len(s.events()) == 2 and [u["serial"] for u in s.units()] == [one["serial"], "PEN-GOOD-03"], f"one unit that is read twice is tested once: {s.units()}")
+    s.kill()
+    second = s.folder / "second"
+    second.mkdir()
+    s.config["benches"].append({"file": str(rig.own_bench("virtual-usb.json", second)), "label": "Bench 2"})
+    del s.config["operators"]
+    s.start()
+    page = Page(s)
+    at_once(s, (0, "PEN-GOOD-04"), (1, "PEN-GOOD-04"))
+    page.until(lambda b: b["view"] == "verdict" and b["serial"] == "PEN-GOOD-04")
+    check([u["serial"] for u in s.units()].count("PEN-GOOD-04") == 1 and len(s.events()) == 3, f"nor at two benches: {s.units()}")
+    s.end()
+
+
+def another_units_end(check):
+    """A run that says at its end that it tested another unit than the one that was scanned, while no station ran: no verdict of either."""
+    s = Station(start="at_once")
+    page = Page(s)
+    s.order("scan", code="PEN-GOOD-01")
+    page.until(view("verdict"))
+    s.kill()
+    lines = next((s.folder / "state").glob("*.events.jsonl")).read_text().splitlines()
+    lines[0] = lines[0].replace("PEN-GOOD-01", "PEN-GOOD-02")
+    (s.folder / "state" / "OTHER.events.jsonl").write_text("\n".join(lines) + "\n")
+    s.start()
+    b = Page(s).until(view("verdict"))
+    check((b["serial"], b["verdict"]["word"], b["verdict"]["why"]) == ("PEN-GOOD-02", "not_tested", "other_unit"), f"the pass was another's: {b}")
     s.end()
 
 
@@ -192,6 +248,7 @@ def stopped(check):
     check(end["event"] == "end" and end["exit_code"] == 143, f"the run was stopped and saved: {end}")
     wanted = "stop_unverified" if end["stop_unverified"] else "not_tested"
     check(b["verdict"]["word"] == wanted, f"STOP: {b['verdict']}, the run says {end}")
+    check([(u["serial"], u["verdict"]) for u in s.units()] == [("PEN-GOOD-01", wanted)], f"an attempt that was given up stands in the record: {s.units()}")
     s.end()
 
 
@@ -381,7 +438,7 @@ def wrong_files(check):
 
 def main():
     check = rig.Checks()
-    for test in (units, refused_runs, restarted, a_pen_of_parts, two_benches, a_command_that_does_not_fit, stopped, stopped_without_answers, killed_run, pages, who_may_ask, slow_ones, a_second_one, words, wrong_files):
+    for test in (units, refused_runs, restarted, a_pen_of_parts, two_benches, two_at_once, another_units_end, a_command_that_does_not_fit, stopped, stopped_without_answers, killed_run, pages, who_may_ask, slow_ones, a_second_one, words, wrong_files):
         try:
             test(check)
         except Exception as e:  # a station that is gone: say which test met it, and go on
