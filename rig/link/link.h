@@ -131,6 +131,8 @@ struct link {
 	bool connecting; /* tcp: the other side has not answered yet; what is written meanwhile waits */
 };
 
+enum link_line { LINK_CTS = 1 << 0, LINK_DSR = 1 << 1, LINK_DCD = 1 << 2, LINK_RI = 1 << 3 };
+
 /* What implements a scheme. Nothing here blocks but where it says so; an error's text names the remedy. */
 struct link_ops {
 	const char *name;
@@ -182,6 +184,10 @@ struct link_ops {
 	 * 0, or -ENODEV, -ENOBUFS (too many under way), -ENOMEM. */
 	int (*control)(struct link *link, const struct link_setup *setup, const uint8_t *data, uint64_t deadline_ns,
 		       link_control_fn done, void *ctx);
+
+	/* The lines that the other side of a serial port drives, LINK_CTS and its like, as they stand now. Optional: NULL
+	 * where the wire has none. 0, or -ENODEV: gone; -ENOTSUP: the port has no such lines. */
+	int (*control_lines)(const struct link *link, unsigned *ret);
 
 	/* What the device is, as read when it was opened; its holder is empty. Always succeeds, also after gone. */
 	void (*identity)(const struct link *link, struct link_identity *ret);

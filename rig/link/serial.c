@@ -645,6 +645,25 @@ static void serial_identity(const struct link *link, struct link_identity *ret)
 	*ret = ((const struct serial_link *)link)->id;
 }
 
+static int serial_control_lines(const struct link *link, unsigned *ret)
+{
+	static const struct {
+		int bit;
+		enum link_line line;
+	} rows[] = {{TIOCM_CTS, LINK_CTS}, {TIOCM_DSR, LINK_DSR}, {TIOCM_CAR, LINK_DCD}, {TIOCM_RNG, LINK_RI}};
+	const struct serial_link *self = (const struct serial_link *)link;
+	int bits;
+
+	if (self->gone)
+		return -ENODEV;
+	if (ioctl(self->fd, TIOCMGET, &bits) < 0)
+		return errno == ENOTTY || errno == EINVAL ? -ENOTSUP : -ENODEV;
+	*ret = 0;
+	for (unsigned i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
+		*ret |= bits & rows[i].bit ? rows[i].line : 0;
+	return 0;
+}
+
 static void serial_counters(const struct link *link, struct link_counters *ret)
 {
 	const struct serial_link *self = (const struct serial_link *)link;
@@ -683,6 +702,7 @@ const struct link_ops link_serial = {
 	.descriptor = serial_descriptor,
 	.close = serial_close,
 	.write = serial_write,
+	.control_lines = serial_control_lines,
 	.identity = serial_identity,
 	.counters = serial_counters,
 	.list = serial_list,
