@@ -11,6 +11,7 @@
 #include "rig/base/samples.h"
 #include "rig/driver/command.h"
 #include "rig/driver/daq.h"
+#include "rig/driver/inputs.h"
 #include "rig/driver/role.h"
 #include "rig/link/link.h"
 
@@ -141,6 +142,9 @@ struct driver_host {
 
 	/* For every read of a power supply, before its done function. NULL is fine where the driver has no power verbs. */
 	void (*power)(void *ctx, const struct power_state *state);
+
+	/* For every reading of a device with safety inputs, the first before ready. NULL is fine where the driver has none. */
+	void (*inputs)(void *ctx, const struct inputs_state *state);
 
 	/* Something the record must have. condition: from a pen the bits that appeared; from a sensor all that hold,
 	 * each time; 0 for what is no condition (CRC errors, a resynchronisation). */
@@ -302,6 +306,7 @@ struct device_open {
 						its texts, which outlive the device. Else NULL */
 	const struct daq_setup *daq;     /* of a driver that is `mapped`: what hangs on its inputs; copied. Else NULL */
 	const struct stage_setup *stage; /* of a stage; copied. Else NULL */
+	const struct inputs_setup *inputs; /* of a device with safety inputs; copied. Else NULL */
 	struct driver_host host;
 };
 
@@ -393,6 +398,7 @@ struct driver {
 	const struct power_verbs *power;   /* ROLE_POWER, else NULL */
 	const struct stream_verbs *stream; /* roles that deliver channels, else NULL */
 	const struct stage_verbs *stage;   /* ROLE_STAGE, else NULL */
+	const struct input_lines *lines;   /* ROLE_IO, else NULL: it has no verbs, and says host->inputs by itself */
 
 	const struct driver_profiles *profiles; /* where files say what its devices speak, else NULL */
 };

@@ -30,6 +30,8 @@ static void test_slots(void **state)
 		assert_int_equal(driver_serves(driver, ROLE_POWER), driver->power != NULL);
 		assert_int_equal(delivers_channels(driver), driver->stream != NULL);
 		assert_int_equal(driver_serves(driver, ROLE_STAGE), driver->stage != NULL);
+		assert_int_equal(driver_serves(driver, ROLE_IO), driver->lines != NULL);
+		assert_true(!driver->lines || (driver->lines->count > 0 && driver->lines->count <= INPUT_LINES_MAX));
 		assert_true(!driver->stage || (driver->stage->move && driver->stage->halt));
 		assert_true(!driver->powered || driver->pen);
 		if (driver->power)
@@ -46,7 +48,7 @@ static void test_slots(void **state)
 			assert_string_not_equal(driver_table[i]->name, driver->name);
 		driver->close(NULL);
 	}
-	assert_int_equal(n, 13);
+	assert_int_equal(n, 16);
 }
 
 /* Every role has a name of its own that leads back to it. */

@@ -1,0 +1,14 @@
+/* Drivers of devices with safety inputs (rig/driver/inputs.h): the control lines of a serial port, the discrete inputs of a
+ * Modbus module, and what an instrument answers to a query of the bench file's. */
+#ifndef PENRIG_DRIVERS_INPUTS_DEVICE_H
+#define PENRIG_DRIVERS_INPUTS_DEVICE_H
+
+#include "rig/driver/driver.h"
+
+extern const struct driver driver_serial_inputs, driver_modbus_inputs, driver_scpi_inputs;
+
+/* An answer as a whole number: NR1 or NR3 of IEEE 488.2 without a fraction, #H, #Q, #B, or ON and OFF; at most 65535. false: it is
+ * none. */
+bool inputs_read_number(const char *text, uint32_t *ret);
+
+#endif
