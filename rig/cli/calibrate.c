@@ -297,6 +297,7 @@ static int read_inputs(struct calibrate *c, const char *serial, struct err *err)
 	if ((rc = fill_record(c, err)) < 0 || (rc = read_setup(c->options, &c->setup, err)) < 0 ||
 	    (rc = read_certificate(c->options, &c->setup.calibration, err)) < 0 ||
 	    (rc = bench_read(bench, &c->bench, err)) < 0 ||
+	    (rc = bench_check_drivers(c->bench, c->tables->drivers, err)) < 0 ||
 	    (rc = phantom_calibration_init(&c->state, &c->setup, c->bench, serial, err)) < 0)
 		return rc;
 	if (isnan(c->setup.temperature_c) && bench_temperature_u_k(c->bench) == 0)

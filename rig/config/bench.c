@@ -12,6 +12,7 @@
 #include "rig/config/bench_device.h"
 #include "rig/config/command.h"
 #include "rig/config/filekind.h"
+#include "rig/config/inputs.h"
 #include "rig/driver/driver.h"
 #include "rig/link/link.h"
 
@@ -510,7 +511,7 @@ static int check_described(const struct bench *bench, const struct bench_device 
 			  driver->name);
 }
 
-static int check_driver(const struct bench *bench, const struct bench_device *device, const struct driver *const *table,
+static int check_driver(const struct bench *bench, struct bench_device *device, const struct driver *const *table,
 			struct err *err)
 {
 	const struct json *node = json_get(device->node, "driver");
@@ -521,14 +522,16 @@ static int check_driver(const struct bench *bench, const struct bench_device *de
 			int status = check_profile(bench, device, table[i], err);
 			if (!status)
 				status = check_described(bench, device, table[i], err);
-			return status ? status : check_made_of(bench, device, table, table[i], err);
+			if (!status)
+				status = check_made_of(bench, device, table, table[i], err);
+			return status ? status : bench_inputs_settle(bench->doc, device, table[i], err);
 		}
 	if (near)
 		return json_error(bench->doc, node, err, "unknown driver \"%s\"; did you mean \"%s\"?", name, near);
 	return json_error(bench->doc, node, err, "unknown driver \"%s\"; `penrig version` lists those there are", name);
 }
 
-int bench_check_drivers(const struct bench *bench, const struct driver *const *table, struct err *err)
+int bench_check_drivers(struct bench *bench, const struct driver *const *table, struct err *err)
 {
 	int ret = 0;
 

@@ -72,6 +72,12 @@ struct bench_daq {
 	struct daq_setup setup;
 };
 
+/* The safety inputs that it has: its lines are known once its driver is (bench_check_drivers). */
+struct bench_inputs {
+	bool there, settled;
+	struct inputs_setup setup;
+};
+
 /* What every device of a bench has, and what its roles add to that. */
 struct bench_device {
 	char name[32];              /* empty in the short form, "pen" and "sensor" */
@@ -96,6 +102,7 @@ struct bench_device {
 	char site[DEVICE_SITES_MAX][16];
 	struct bench_command command; /* of a driver that needs it */
 	struct bench_daq daq;         /* the same */
+	struct bench_inputs inputs;   /* of one with the role io */
 	const struct json *node;      /* its entry in the file, for messages */
 };
 
@@ -189,9 +196,9 @@ unsigned bench_device_line(const struct bench_device *device);
 /* What the bench says of a device whose driver asks for it; borrowed from the bench. */
 void bench_device_told(const struct bench_device *device, struct device_told *ret);
 
-/* Every driver is in the table, serves the roles that the file gives it, and its profile, where it needs one, reads and fits
+/* Settles which lines the safety inputs hang on. Every driver is in the table, serves the roles that the file gives it, and its profile, where it needs one, reads and fits
  * what stands beside it: else -EINVAL with file:line:column. */
-int bench_check_drivers(const struct bench *bench, const struct driver *const *table, struct err *err);
+int bench_check_drivers(struct bench *bench, const struct driver *const *table, struct err *err);
 
 /* Index of the phantom with this serial number or -1. */
 int bench_phantom(const struct bench *bench, const char *serial);

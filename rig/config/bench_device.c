@@ -10,6 +10,7 @@
 #include "rig/config/command.h"
 #include "rig/config/daq.h"
 #include "rig/config/filekind.h"
+#include "rig/config/inputs.h"
 #include "rig/link/link.h"
 
 #define DUT_WORD   "{dut}"
@@ -236,6 +237,7 @@ void bench_device_told(const struct bench_device *device, struct device_told *re
 #define FORCE              ROLE_BIT(ROLE_LOAD_SENSOR)
 #define TRAVEL             ROLE_BIT(ROLE_DISPLACEMENT)
 #define HEAT               ROLE_BIT(ROLE_THERMOMETER)
+#define IO                 ROLE_BIT(ROLE_IO)
 #define OTHERS             (ROLE_BIT(ROLE_TACHOMETER) | ROLE_BIT(ROLE_CURRENT) | ROLE_BIT(ROLE_REFERENCE))
 #define MEASURE            (FORCE | TRAVEL | HEAT | OTHERS)
 #define EVERY              (ROLE_BIT(ROLES_COUNT) - 1)
@@ -290,6 +292,10 @@ static const struct device_key {
 	 0,
 	 false},
 	{{.key = "daq", .kind = FIELD_CUSTOM, .offset = IN(device.daq), .read = bench_daq_read}, MEASURE, 0, false},
+	{{.key = "inputs", .kind = FIELD_CUSTOM, .offset = IN(device.inputs), .read = bench_inputs_read},
+	 IO,
+	 IO,
+	 false},
 	{{.key = "unit", .kind = FIELD_STRING, .offset = IN(device.unit), .size = SIZE(bench_device, unit), .lo = 1},
 	 MEASURE,
 	 0,
