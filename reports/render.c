@@ -216,6 +216,21 @@ static void say_proof(const struct record *record, char *ret, size_t size)
 		snprintf(ret, size, "; not tested in this run");
 }
 
+/* The bench's emergency stop and doors: seen closed before the run, and which of them ended it. */
+static void render_inputs(void (*row)(FILE *out, const char *name, const char *text), FILE *out,
+			  const struct record *record)
+{
+	char line[RECORD_INPUTS_MAX * 64] = "";
+	size_t n = 0;
+
+	for (unsigned i = 0; i < record->inputs && n < sizeof(line); i++)
+		n += (size_t)snprintf(line + n, sizeof(line) - n, "%s%s%s%s", i ? "; " : "", record->input[i].name,
+				      record->input[i].tried ? ", tried before the run" : "",
+				      record->input[i].opened ? ", OPENED" : "");
+	if (record->inputs)
+		row(out, "safety inputs", line);
+}
+
 void render_made_of(void (*row)(FILE *out, const char *name, const char *text), FILE *out, const struct record *record)
 {
 	static const struct {
@@ -230,6 +245,7 @@ void render_made_of(void (*row)(FILE *out, const char *name, const char *text), 
 		say_proof(record, proof, sizeof(proof));
 	snprintf(line, sizeof(line), "class %s: %s%s", dead_man->name, dead_man->text, proof);
 	row(out, "dead-man", line);
+	render_inputs(row, out, record);
 	if (!dead_man->of_parts)
 		return;
 	for (unsigned i = 0; i < sizeof(rates) / sizeof(rates[0]); i++)

@@ -101,6 +101,22 @@ static void put_said(struct json_stream *out, const struct record_identity *said
 	json_end(out);
 }
 
+static void put_inputs(struct json_stream *out, const struct record *record)
+{
+	if (!record->inputs)
+		return;
+	json_array(out, "safety_inputs", JSON_LINES);
+	for (unsigned i = 0; i < record->inputs; i++) {
+		const struct record_input *input = &record->input[i];
+		json_object(out, NULL, JSON_LINES);
+		put_text(out, "name", input->name);
+		json_put_bool(out, "tried", input->tried);
+		json_put_bool(out, "opened", input->opened);
+		json_end(out);
+	}
+	json_end(out);
+}
+
 /* What makes the pen move, and what stops it; of a pen made of parts, whose word stands for what no device told. */
 static void put_made_of(struct json_stream *out, const struct record *record)
 {
@@ -119,6 +135,7 @@ static void put_made_of(struct json_stream *out, const struct record *record)
 	if (record->rate_by[0])
 		put_text(out, "rate_by", record->rate_by);
 	put_said(out, &record->dut_said);
+	put_inputs(out, record);
 }
 
 static void put_golden(struct json_stream *out, const struct record_golden *golden)

@@ -31,6 +31,7 @@ struct look { /* at one device of the bench */
 	bool ended;
 	int status;
 	struct err err;
+	struct inputs_state inputs; /* the newest */
 };
 
 struct everything {
@@ -191,6 +192,11 @@ static void on_telemetry(void *ctx, const struct pen_telemetry *telemetry)
 	(void)ctx, (void)telemetry;
 }
 
+static void on_inputs(void *ctx, const struct inputs_state *state)
+{
+	((struct look *)ctx)->inputs = *state;
+}
+
 static void on_event(void *ctx, uint32_t condition, const char *text)
 {
 	struct look *look = ctx;
@@ -244,10 +250,12 @@ static int open_device(struct look *look, struct err *err)
 		.told = bench->profile[0] ? &told : NULL,
 		.command = bench->command.there ? &bench->command.setup : NULL,
 		.daq = bench->daq.there ? &bench->daq.setup : NULL,
+		.inputs = bench->inputs.settled ? &bench->inputs.setup : NULL,
 		.host = {.ctx = look,
 			 .ready = on_ready,
 			 .block = on_block,
 			 .telemetry = on_telemetry,
+			 .inputs = on_inputs,
 			 .event = on_event,
 			 .lost = on_lost},
 	};
@@ -280,6 +288,23 @@ static void compare(struct look *look)
 		snprintf(text, sizeof(text), "it declares that its calibration was due on %s, the bench says %s",
 			 id->calibration_due, bench->calibration.due);
 		fault(look, "calibration", EXIT_REFUSED, text);
+	}
+}
+
+/* A run is refused while one is open. */
+static void tell_inputs(struct look *look)
+{
+	const struct inputs_setup *setup = &look->bench->inputs.setup;
+	char text[120];
+
+	for (unsigned i = 0; i < setup->count; i++) {
+		bool closed = look->inputs.closed >> i & 1;
+		snprintf(text, sizeof(text), "\"%s\" is %s", setup->input[i].name, closed ? "closed" : "open");
+		if (closed)
+			diagnosis_add(look->doctor->findings, DIAGNOSIS_GOOD, "safety input", look->subject, "%s",
+				      text);
+		else
+			fault(look, "safety input", EXIT_REFUSED, text);
 	}
 }
 
@@ -322,6 +347,8 @@ static void ask_who_it_is(struct look *look)
 		fault(look, "identity", exit_code_of(look->status), look->err.text);
 	else
 		compare(look);
+	if (!look->status)
+		tell_inputs(look);
 	if (look->device)
 		look->driver->close(look->device);
 	if (look->loop)

@@ -163,6 +163,15 @@ struct record_sweep {
 	struct finding result[2];
 };
 
+/* A safety input of the bench: an emergency stop, a door. */
+#define RECORD_INPUTS_MAX 16
+struct record_input {
+	char name[32];
+	unsigned device, number; /* index in record.device, and which of its inputs */
+	bool tried;              /* it was opened by hand before the run, and seen to open and to close */
+	bool opened;             /* while the pen could run: that ended the run */
+};
+
 /* What the pen reported or did by itself, unasked: a dead-man trip that a test provoked does not stand here. */
 struct record_condition {
 	uint32_t condition; /* enum pen_condition */
@@ -315,6 +324,8 @@ struct record {
 	struct record_test test[2 * (RECORD_SESSIONS_MAX + 1)];
 	unsigned sessions; /* earlier ones, in their order; 0: this run went on with none */
 	struct record_session session[RECORD_SESSIONS_MAX];
+	unsigned inputs;
+	struct record_input input[RECORD_INPUTS_MAX];
 	unsigned conditions;
 	struct record_condition condition[16];
 	bool has_verdict;

@@ -320,6 +320,12 @@ static const struct member condition_members[] = {
 	END,
 };
 
+static const struct member safety_input_members[] = {
+	ONE(struct record_input, name, TEXT),   ONE(struct record_input, device, UINT),
+	ONE(struct record_input, number, UINT), ONE(struct record_input, tried, BOOL),
+	ONE(struct record_input, opened, BOOL), END,
+};
+
 static const struct member proof_members[] = {
 	ONE(struct record_proof, run, TEXT),
 	ONE(struct record_proof, utc, TEXT),
@@ -480,6 +486,7 @@ static const struct member record_members[] = {
 	ONE(struct record, points_planned, UINT),
 	MANY(struct record, test, tests, test_members),
 	SOME(struct record, session, sessions, session_members),
+	SOME(struct record, input, inputs, safety_input_members),
 	MANY(struct record, condition, conditions, condition_members),
 	ONE(struct record, has_verdict, BOOL),
 	ONE(struct record, dut_verdict, INT),

@@ -418,7 +418,7 @@ void attempt_close(struct session *s, const char *reason)
 static void prompting(struct session *s, uint64_t now_ns)
 {
 	(void)now_ns;
-	if (!s->prompt.answered)
+	if (!s->prompt.answered || inputs_ask_closed(s))
 		return;
 	const char *what = planned(s)->phantom_change ? "the change of the phantom" : "the setting of the stage";
 	if (planned(s)->phantom_change)

@@ -65,7 +65,7 @@ static bool is_needed(const struct attached *device)
 	} rows[] = {{ROLE_DISPLACEMENT, NEEDS_BAR}, {ROLE_THERMOMETER, NEEDS_HEAT}};
 	const struct session *s = device->session;
 	unsigned needs = needs_of_plan(s);
-	if (device == s->pen || device == s->sensor)
+	if (device == s->pen || device == s->sensor || device->bench->inputs.there)
 		return true;
 	for (unsigned i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
 		if ((device->bench->roles & ROLE_BIT(rows[i].role)) && (needs & rows[i].needs))
@@ -105,6 +105,7 @@ static void lose(struct attached *device)
 		s->sensing.streaming = false;
 		guard_sensor_lost(s->guard);
 	}
+	inputs_lost(device);
 	if (is_needed(device))
 		session_lost(s, reason);
 	else
@@ -197,6 +198,11 @@ static void on_block(void *ctx, const struct sample_block *block)
 	guard_hears(s, &own);
 }
 
+static void on_inputs(void *ctx, const struct inputs_state *state)
+{
+	inputs_heard(ctx, state);
+}
+
 static void on_telemetry(void *ctx, const struct pen_telemetry *telemetry)
 {
 	struct session *s = ((struct attached *)ctx)->session;
@@ -270,10 +276,12 @@ static int attach(struct session *s, const struct bench_device *bench, const cha
 		.told = bench->profile[0] ? &told : NULL,
 		.command = bench->command.there ? &bench->command.setup : NULL,
 		.daq = bench->daq.there ? &bench->daq.setup : NULL,
+		.inputs = bench->inputs.settled ? &bench->inputs.setup : NULL,
 		.host = {.ctx = device,
 			 .ready = on_ready,
 			 .block = on_block,
 			 .telemetry = on_telemetry,
+			 .inputs = on_inputs,
 			 .event = on_event,
 			 .lost = on_lost},
 	};
@@ -437,6 +445,7 @@ void devices_tick(struct session *s, uint64_t now_ns)
 		struct attached *device = &s->device[i];
 		if (device->device)
 			device->driver->on_tick(device->device, now_ns);
+		inputs_tick(device, now_ns, slept);
 		if (!s->sensing.streaming || !feeds(device))
 			continue;
 		if (slept && device->heard_ns)

@@ -36,7 +36,7 @@ static void go_on(struct session *s)
 static bool is_answered(struct session *s, const char *what)
 {
 	char text[96];
-	if (!s->prompt.answered)
+	if (!s->prompt.answered || inputs_ask_closed(s))
 		return false;
 	journal_text(s, "operator", "%s %s", s->prompt.go_on ? "done:" : "gave up at", what);
 	if (s->prompt.go_on)

@@ -439,6 +439,8 @@ bool session_may_run(struct session *s)
 		s->taken = takes_over(s);
 		return false; /* the disk may have taken its time: the interlock is looked at once more */
 	}
+	if (!inputs_closed(s))
+		return false; /* one that is open ends the run, or has just closed */
 	s->ran = true;
 	return true;
 }
@@ -450,6 +452,11 @@ static void begin_tests(struct session *s)
 		refuse(s, REFUSED_BUSY, "the time within which the pen had to be started is over");
 	else
 		pen_tests_begin(s, begin_points);
+}
+
+static void ask_hands(struct session *s)
+{
+	hands_before_run(s, begin_tests);
 }
 
 /* The bench as it was found: what an operator can put right is refused; a sensor that lies makes the run inconclusive.
@@ -469,8 +476,10 @@ static void first_interlock(struct session *s, uint64_t now_ns)
 	if (s->ending.begun)
 		return;
 	enum watch_verdict verdict = guard_still(s->guard, INTERLOCK_QUIET_S);
+	if (!inputs_let_start(s))
+		return;
 	if (verdict == WATCH_OK) {
-		hands_before_run(s, begin_tests);
+		inputs_before_run(s, ask_hands);
 		return;
 	}
 	if (!guard_hopeless(s->guard, verdict, s->state_since_ns))
@@ -655,6 +664,12 @@ static bool may_begin(struct session *s, struct err *err)
 		refuse(s, REFUSED_PLAN,
 		       "the plan changes phantoms or takes them away, which needs an operator: run it on a terminal "
 		       "without --no-input");
+		return false;
+	}
+	if (inputs_need_hand(s) && !s->config.observer.prompt) {
+		refuse(s, REFUSED_BENCH,
+		       "the bench asks for its safety inputs to be tried by hand before each run: run it on a terminal "
+		       "without --no-input, or with --answer-fd");
 		return false;
 	}
 	if (!hands_check(s, why, sizeof(why))) {
@@ -880,7 +895,8 @@ const char *session_question_name(enum session_question question)
 		[QUESTION_PUT_PHANTOM] = "put_phantom", [QUESTION_TAKE_PHANTOM_AWAY] = "take_phantom_away",
 		[QUESTION_SET_STAGE] = "set_stage",     [QUESTION_SCAN_PEN] = "scan_pen",
 		[QUESTION_SET_DIAL] = "set_dial",       [QUESTION_ATTEND] = "attend",
-		[QUESTION_SWITCH_OFF] = "switch_off",
+		[QUESTION_SWITCH_OFF] = "switch_off",   [QUESTION_OPEN_INPUT] = "open_input",
+		[QUESTION_CLOSE_INPUT] = "close_input",
 	};
 
 	return names[question];

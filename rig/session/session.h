@@ -49,6 +49,8 @@ enum session_question {
 	QUESTION_SCAN_PEN, /* answered in words: session_answer_words() */
 	QUESTION_SET_DIAL,
 	QUESTION_ATTEND,
+	QUESTION_OPEN_INPUT,
+	QUESTION_CLOSE_INPUT, /* a safety input of the bench, by hand */
 	QUESTION_SWITCH_OFF, /* at once: the pen may run, and nothing here can stop it. Asked again while it is seen to */
 };
 const char *session_question_name(enum session_question question); /* "put_phantom", ... */

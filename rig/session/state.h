@@ -27,6 +27,13 @@ struct verb { /* a pending request to a device */
 	struct err err;
 };
 
+struct known_inputs {                  /* of a device with safety inputs, bit i its i-th */
+	uint32_t closed;               /* as it said last */
+	uint32_t opened;               /* seen open since somebody was asked to open one */
+	uint64_t heard_ns;             /* 0: never */
+	uint64_t since_ns[INPUTS_MAX]; /* each that is closed */
+};
+
 struct attached { /* a device of the run */
 	struct session *session;
 	const struct bench_device *bench;
@@ -45,6 +52,7 @@ struct attached { /* a device of the run */
 	uint32_t condition;       /* enum sensor_condition */
 	char trouble[160];        /* what it said when a condition came up */
 	struct verb verb;         /* start and stop of its streams */
+	struct known_inputs inputs;
 };
 
 struct sensing {            /* of the load sensor */
@@ -116,6 +124,15 @@ struct hands {           /* of the operator, for a pen made of parts */
 	} off;
 };
 
+struct inputs_watch {
+	bool watched;           /* one that opens ends the run */
+	unsigned device, input; /* that is being tried */
+	void (*then)(struct session *s);
+	bool asks;            /* for them to be closed, behind another question: */
+	struct prompt kept;   /* whose answer this was */
+	uint64_t answered_ns; /* 0: not yet */
+};
+
 struct ending {
 	bool begun, done;
 	bool skip_saving;
@@ -155,6 +172,7 @@ struct session {
 	struct deadman_test deadman;
 	struct prompt prompt;
 	struct hands hands;
+	struct inputs_watch inputs;
 	struct standby standby;
 	void (*after_tests)(struct session *s);
 	uint64_t struck[BENCH_PHANTOMS_MAX]; /* strokes on each phantom of the bench */
@@ -275,6 +293,19 @@ void hands_switch_off(struct session *s, void (*then)(struct session *s));
 /* An interrupt: true where a hand was asked to switch the power off. It ends the waiting for that hand, and nothing else. */
 bool hands_interrupt(struct session *s);
 bool hands_come(const struct session *s, unsigned point); /* before this point, as things stand */
+
+/* inputs.c: the bench's safety inputs; of a bench without any they are closed. */
+void inputs_heard(struct attached *device, const struct inputs_state *state);
+void inputs_lost(struct attached *device);
+void inputs_tick(struct attached *device, uint64_t now_ns, bool slept);
+bool inputs_need_hand(const struct session *s); /* one is to be tried before the run */
+/* In each tick of the first interlock: true once all are closed; else it is waited, or the run ends as refused. */
+bool inputs_let_start(struct session *s);
+/* Those that are to be tried are; from then on one that opens ends the run. */
+void inputs_before_run(struct session *s, void (*then)(struct session *s));
+bool inputs_closed(const struct session *s); /* now, all of them, and steadily */
+/* Of a question that is answered: true while it does not go on, since one is open, and somebody is asked to close it. */
+bool inputs_ask_closed(struct session *s);
 
 /* pen_tests.c */
 void pen_tests_begin(struct session *s, void (*then)(struct session *s));

@@ -1,0 +1,353 @@
+/* The bench's safety inputs in a run: an emergency stop, a door. All are closed before anything starts; where the bench asks for
+ * that, somebody opens each once before, and it is seen to. One that opens, or of which nothing is heard, stops the pen and ends
+ * the run: nothing here starts it again. Between two points a hand may open a door: then it goes on once somebody
+ * says so with all of them closed. */
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "rig/session/state.h"
+
+#define SETTLED_NS    (100 * NS_PER_MS) /* a contact that bounces is closed once it has kept closed for so long */
+#define SETTLE_MAX_NS (1 * NS_PER_S)    /* so long that is waited for */
+#define STALE_NS      (500 * NS_PER_MS) /* a device that says nothing for so long may have an open one */
+
+static const struct inputs_setup *setup_of(const struct attached *device)
+{
+	return &device->bench->inputs.setup;
+}
+
+static bool has_inputs(const struct attached *device)
+{
+	return device->bench->inputs.there;
+}
+
+/* ---- how they stand -------------------------------------------------------------------------------------------- */
+
+enum standing { STANDS_CLOSED, STANDS_BOUNCING, STANDS_OPEN };
+
+/* why: untouched where it is closed. */
+static enum standing device_stands(const struct attached *device, uint64_t now_ns, char *why, size_t size)
+{
+	const struct inputs_setup *setup = setup_of(device);
+	enum standing worst = STANDS_CLOSED;
+
+	if (device->lost || !device->inputs.heard_ns || now_ns > device->inputs.heard_ns + STALE_NS) {
+		snprintf(why, size, "the device \"%s\" of the safety inputs %s", device->bench->name,
+			 device->lost ? "is lost" : "says nothing");
+		return STANDS_OPEN;
+	}
+	for (unsigned i = 0; i < setup->count && worst != STANDS_OPEN; i++) {
+		bool closed = device->inputs.closed >> i & 1;
+		if (closed && now_ns >= device->inputs.since_ns[i] + SETTLED_NS)
+			continue;
+		worst = closed ? STANDS_BOUNCING : STANDS_OPEN;
+		snprintf(why, size, "the safety input \"%s\" %s", setup->input[i].name,
+			 closed ? "does not keep closed" : "is open");
+	}
+	return worst;
+}
+
+static enum standing all_stand(const struct session *s, char *why, size_t size)
+{
+	enum standing worst = STANDS_CLOSED;
+
+	for (unsigned i = 0; i < s->devices && worst != STANDS_OPEN; i++) {
+		if (!has_inputs(&s->device[i]))
+			continue;
+		enum standing stands = device_stands(&s->device[i], loop_now_ns(s->loop), why, size);
+		worst = stands > worst ? stands : worst;
+	}
+	return worst;
+}
+
+/* How they stand once they had their time to settle. */
+static enum standing settled(const struct session *s, uint64_t since_ns, char *why, size_t size)
+{
+	enum standing stands = all_stand(s, why, size);
+	bool late = loop_now_ns(s->loop) > since_ns + SETTLE_MAX_NS;
+
+	return stands == STANDS_CLOSED ? stands : late ? STANDS_OPEN : STANDS_BOUNCING;
+}
+
+bool inputs_let_start(struct session *s)
+{
+	char why[160];
+
+	switch (settled(s, s->state_since_ns, why, sizeof(why))) {
+	case STANDS_CLOSED: return true;
+	case STANDS_BOUNCING: return false;
+	default: break;
+	}
+	char text[240];
+	snprintf(text, sizeof(text), "start interlock: %s: close it, and see to what it stands for", why);
+	s->record->refusal = REFUSED_DEVICE;
+	session_end(s, RUN_REFUSED, text);
+	return false;
+}
+
+bool inputs_closed(const struct session *s)
+{
+	char why[160];
+
+	return all_stand(s, why, sizeof(why)) == STANDS_CLOSED;
+}
+
+/* ---- one that opens -------------------------------------------------------------------------------------------- */
+
+/* Whose hands are in the bench while it asks for them has no pen to be stopped. */
+static bool hands_may_open(const struct session *s)
+{
+	return s->stage == STAGE_PROMPT && !session_moving(s);
+}
+
+__attribute__((format(printf, 2, 3))) static void trip(struct session *s, const char *fmt, ...)
+{
+	char what[160], text[240];
+	va_list args;
+
+	if (!s->inputs.watched || s->ending.begun || hands_may_open(s))
+		return;
+	va_start(args, fmt);
+	vsnprintf(what, sizeof(what), fmt, args);
+	va_end(args);
+	snprintf(text, sizeof(text), "%s: the pen is stopped, and nothing starts it again by itself", what);
+	attempt_fault(s, NULL, text);
+	if (!s->ran)
+		s->record->refusal = REFUSED_DEVICE;
+	session_end(s, s->ran ? RUN_INTERRUPTED : RUN_REFUSED, text);
+	session_say(s, text, true);
+}
+
+static void note(struct session *s, unsigned device, unsigned input)
+{
+	struct record *r = s->record;
+
+	for (unsigned i = 0; i < r->inputs; i++)
+		if (r->input[i].device == device && r->input[i].number == input)
+			r->input[i].opened |= s->inputs.watched && !s->ending.begun && !hands_may_open(s);
+}
+
+void inputs_heard(struct attached *device, const struct inputs_state *state)
+{
+	struct session *s = device->session;
+	struct known_inputs *known = &device->inputs;
+	const struct inputs_setup *setup = setup_of(device);
+	uint32_t before = known->heard_ns ? known->closed : 0;
+
+	known->closed = state->closed;
+	known->heard_ns = loop_now_ns(s->loop);
+	for (unsigned i = 0; i < setup->count; i++) {
+		bool closed = state->closed >> i & 1, was = before >> i & 1;
+		if (closed && !was)
+			known->since_ns[i] = known->heard_ns;
+		if (closed)
+			continue;
+		known->opened |= UINT32_C(1) << i;
+		if (was)
+			journal_text(s, "event", "the safety input \"%s\" opened", setup->input[i].name);
+		note(s, device->index, i);
+		trip(s, "the safety input \"%s\" opened", setup->input[i].name);
+	}
+}
+
+void inputs_lost(struct attached *device)
+{
+	if (has_inputs(device))
+		trip(device->session, "the device \"%s\" of the safety inputs is lost: %.80s", device->bench->name,
+		     device->err.text);
+}
+
+/* Time in which this program did not run is nobody's silence. */
+void inputs_tick(struct attached *device, uint64_t now_ns, bool slept)
+{
+	struct known_inputs *known = &device->inputs;
+
+	if (!has_inputs(device) || device->lost || !known->heard_ns)
+		return;
+	if (slept)
+		known->heard_ns = now_ns;
+	else if (now_ns > known->heard_ns + STALE_NS)
+		trip(device->session, "the device \"%s\" of the safety inputs says nothing for %u ms",
+		     device->bench->name, (unsigned)(STALE_NS / NS_PER_MS));
+}
+
+/* ---- what is asked of a hand ----------------------------------------------------------------------------------- */
+
+bool inputs_need_hand(const struct session *s)
+{
+	for (unsigned i = 0; i < s->bench->devices; i++)
+		for (unsigned k = 0; k < s->bench->device[i].inputs.setup.count; k++)
+			if (s->bench->device[i].inputs.setup.input[k].tried)
+				return true;
+	return false;
+}
+
+static void put(struct session *s, enum session_question question, const char *text)
+{
+	journal_text(s, "prompt", "%s", text);
+	s->prompt = (struct prompt){.answered = false};
+	s->inputs.answered_ns = 0;
+	s->config.observer.prompt(s->config.observer.ctx,
+				  &(const struct session_prompt){.question = question,
+								 .text = text,
+								 .point = s->at.point < s->config.point_count
+										  ? s->at.point
+										  : s->config.point_count - 1});
+}
+
+/* True from the answer on; one that gives up ends the run. */
+static bool is_answered(struct session *s)
+{
+	if (!s->prompt.answered || s->ending.begun)
+		return false;
+	if (!s->prompt.go_on) {
+		session_end(s, RUN_INTERRUPTED, "the operator gave up at the safety inputs");
+		return false;
+	}
+	if (!s->inputs.answered_ns)
+		s->inputs.answered_ns = loop_now_ns(s->loop);
+	return true;
+}
+
+bool inputs_ask_closed(struct session *s)
+{
+	struct inputs_watch *in = &s->inputs;
+	char why[160] = "", text[240];
+
+	bool over = s->at.point >= s->config.point_count; /* nothing moves any more */
+
+	if (!in->watched || s->ending.begun || over || !s->prompt.go_on)
+		return false;
+	if (!in->answered_ns)
+		in->answered_ns = loop_now_ns(s->loop);
+	switch (settled(s, in->answered_ns, why, sizeof(why))) {
+	case STANDS_BOUNCING: return true;
+	case STANDS_CLOSED:
+		if (in->asks)
+			s->prompt = in->kept;
+		in->asks = false;
+		in->answered_ns = 0;
+		return false;
+	default: break;
+	}
+	if (!in->asks)
+		in->kept = s->prompt;
+	in->asks = true;
+	snprintf(text, sizeof(text), "Not yet: %s. Close it, and take your hands away.", why);
+	put(s, QUESTION_CLOSE_INPUT, text);
+	return true;
+}
+
+/* ---- tried before the run -------------------------------------------------------------------------------------- */
+
+static void try_next(struct session *s);
+
+static struct attached *tried_device(const struct session *s)
+{
+	return s->inputs.device < s->devices ? (struct attached *)&s->device[s->inputs.device] : NULL;
+}
+
+static const char *tried_name(const struct session *s)
+{
+	return setup_of(tried_device(s))->input[s->inputs.input].name;
+}
+
+static void closing(struct session *s, uint64_t now_ns)
+{
+	char why[160], text[240];
+
+	(void)now_ns;
+	if (!is_answered(s))
+		return;
+	switch (settled(s, s->inputs.answered_ns, why, sizeof(why))) {
+	case STANDS_BOUNCING: return;
+	case STANDS_OPEN:
+		snprintf(text, sizeof(text), "Not yet: %s. Close it.", why);
+		put(s, QUESTION_CLOSE_INPUT, text);
+		return;
+	default: break;
+	}
+	journal_text(s, "operator", "the safety input \"%s\" was tried: it opens and closes", tried_name(s));
+	for (unsigned i = 0; i < s->record->inputs; i++)
+		if (s->record->input[i].device == tried_device(s)->index &&
+		    s->record->input[i].number == s->inputs.input)
+			s->record->input[i].tried = true;
+	s->inputs.input++;
+	try_next(s);
+}
+
+static void opening_it(struct session *s, uint64_t now_ns)
+{
+	char text[300];
+
+	if (!is_answered(s))
+		return;
+	if (tried_device(s)->inputs.opened >> s->inputs.input & 1) {
+		snprintf(text, sizeof(text), "Close the safety input \"%s\" again.", tried_name(s));
+		session_go(s, STAGE_PROMPT, closing);
+		put(s, QUESTION_CLOSE_INPUT, text);
+	} else if (now_ns > s->inputs.answered_ns + SETTLE_MAX_NS) {
+		snprintf(text, sizeof(text),
+			 "the safety input \"%s\" was not seen to open, and the operator says that it is: it is stuck "
+			 "closed, or does not hang on this line",
+			 tried_name(s));
+		s->record->refusal = REFUSED_DEVICE;
+		session_end(s, RUN_REFUSED, text);
+	}
+}
+
+/* The next one that is to be tried; false: there is none. */
+static bool find_tried(struct session *s)
+{
+	for (; s->inputs.device < s->devices; s->inputs.device++, s->inputs.input = 0) {
+		const struct inputs_setup *setup = setup_of(tried_device(s));
+		while (s->inputs.input < setup->count && !setup->input[s->inputs.input].tried)
+			s->inputs.input++;
+		if (s->inputs.input < setup->count)
+			return true;
+	}
+	return false;
+}
+
+static void try_next(struct session *s)
+{
+	char text[300];
+
+	if (!find_tried(s)) {
+		s->inputs.watched = true;
+		s->state = NULL;
+		s->inputs.then(s);
+		return;
+	}
+	tried_device(s)->inputs.opened = 0;
+	snprintf(text, sizeof(text),
+		 "Open the safety input \"%s\" and keep it open (press the emergency stop, open the door): it is tried "
+		 "before "
+		 "anything moves.",
+		 tried_name(s));
+	session_go(s, STAGE_PROMPT, opening_it);
+	put(s, QUESTION_OPEN_INPUT, text);
+}
+
+static void record_inputs_of(struct session *s, const struct attached *device)
+{
+	struct record *r = s->record;
+	const struct inputs_setup *setup = setup_of(device);
+
+	for (unsigned i = 0; i < setup->count && r->inputs < RECORD_INPUTS_MAX; i++) {
+		struct record_input *input = &r->input[r->inputs++];
+		*input = (struct record_input){.device = device->index, .number = i};
+		snprintf(input->name, sizeof(input->name), "%s", setup->input[i].name);
+	}
+}
+
+void inputs_before_run(struct session *s, void (*then)(struct session *s))
+{
+	s->record->inputs = 0;
+	for (unsigned i = 0; i < s->devices; i++)
+		record_inputs_of(s, &s->device[i]);
+	s->inputs.then = then;
+	s->inputs.device = s->inputs.input = 0;
+	try_next(s);
+}
