@@ -17,7 +17,9 @@ static bool same_measurand(const void *a, const void *b)
 {
 	const struct result *x = &((const struct finding *)a)->result, *y = &((const struct finding *)b)->result;
 
-	return strcmp(x->name, y->name) == 0 && strcmp(x->method, y->method) == 0 && strcmp(x->unit, y->unit) == 0;
+	/* of a row of the table, name and unit are the row's */
+	return x->id == y->id && strcmp(x->method, y->method) == 0 &&
+	       (x->id != MEASURAND_NONE || (strcmp(x->name, y->name) == 0 && strcmp(x->unit, y->unit) == 0));
 }
 
 static bool same_limit(const void *a, const void *b)

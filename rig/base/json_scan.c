@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "rig/base/json.h"
+#include "rig/base/text_plain.h"
 
 #define NUMBER_TEXT_MAX 63 /* cJSON copies a number into 64 bytes and would cut a longer one */
 #define WORD_SHOWN_MAX  40 /* of a wrong word, in messages */
@@ -77,7 +78,9 @@ static size_t utf8_sequence(const unsigned char *p, size_t left)
 bool json_utf8_valid(const char *text, size_t len, size_t *ret_bad)
 {
 	for (size_t i = 0, n; i < len; i += n) {
-		n = utf8_sequence((const unsigned char *)text + i, len - i);
+		n = text_plain(text + i, len - i);
+		if (n == 0)
+			n = utf8_sequence((const unsigned char *)text + i, len - i);
 		if (n == 0) {
 			*ret_bad = i;
 			return false;

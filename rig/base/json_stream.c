@@ -71,22 +71,51 @@ static void put_escape(struct json_stream *js, unsigned char c)
 	put(js, text, (size_t)n);
 }
 
-static void put_quoted(struct json_stream *js, const char *text)
+/* The high bit of each byte that is `c`, and perhaps of one above such a byte. */
+static uint64_t bytes_that_are(uint64_t word, unsigned char c)
 {
-	const char *from = text;
+	uint64_t x = word ^ (0x0101010101010101u * c);
 
-	put_byte(js, '"');
-	for (; *text; text++) {
-		unsigned char c = (unsigned char)*text;
+	return (x - 0x0101010101010101u) & ~x & 0x8080808080808080u;
+}
 
-		if (c >= 0x20 && c != '"' && c != '\\')
-			continue;
-		put(js, from, (size_t)(text - from));
-		put_escape(js, c);
-		from = text + 1;
+/* So many bytes at its begin stand in a JSON text as they are. */
+static size_t needs_no_escape(const char *text, size_t len)
+{
+	size_t n = 0;
+
+	for (uint64_t word; n + sizeof(word) <= len; n += sizeof(word)) {
+		memcpy(&word, text + n, sizeof(word));
+		if (((word - 0x2020202020202020u) & ~word & 0x8080808080808080u) | bytes_that_are(word, '"') |
+		    bytes_that_are(word, '\\'))
+			break;
 	}
-	put(js, from, (size_t)(text - from));
+	while (n < len && (unsigned char)text[n] >= 0x20 && text[n] != '"' && text[n] != '\\')
+		n++;
+	return n;
+}
+
+static void put_quoted(struct json_stream *js, const char *text, size_t len)
+{
 	put_byte(js, '"');
+	while (len) {
+		size_t n = needs_no_escape(text, len);
+
+		put(js, text, n);
+		if (n < len)
+			put_escape(js, (unsigned char)text[n++]);
+		text += n;
+		len -= n;
+	}
+	put_byte(js, '"');
+}
+
+/* Keys are the program's own words: none needs an escape. */
+static void put_key(struct json_stream *js, const char *key, bool lines)
+{
+	put_byte(js, '"');
+	put(js, key, strlen(key));
+	put(js, "\": ", lines ? 3 : 2);
 }
 
 /* ---- layout ----------------------------------------------------------------------------------------------------- */
@@ -126,10 +155,8 @@ static void begin_member(struct json_stream *js, const char *key)
 		put(js, "null", 4);
 	}
 	before_member(js, level);
-	if (!key)
-		return;
-	put_quoted(js, key);
-	put(js, ": ", level->lines ? 2 : 1);
+	if (key)
+		put_key(js, key, level->lines);
 }
 
 static void put_raw(struct json_stream *js, const char *key, const char *text, size_t len)
@@ -180,18 +207,19 @@ void json_end(struct json_stream *js)
 
 void json_put_string(struct json_stream *js, const char *key, const char *value)
 {
-	size_t bad;
+	size_t bad, len;
 
 	if (!value) {
 		json_put_null(js, key);
 		return;
 	}
-	if (!json_utf8_valid(value, strlen(value), &bad)) {
+	len = strlen(value);
+	if (!json_utf8_valid(value, len, &bad)) {
 		give_up(js, "%s: byte 0x%02x at %zu is not UTF-8", name_of(key), (unsigned char)value[bad], bad);
 		return;
 	}
 	begin_member(js, key);
-	put_quoted(js, value);
+	put_quoted(js, value, len);
 }
 
 void json_put_bool(struct json_stream *js, const char *key, bool value)

@@ -4,6 +4,8 @@
 #include <stdint.h>
 #include <string.h>
 
+#include "rig/base/text_plain.h"
+
 /* Bytes of the valid UTF-8 character at `s`, at most `left`, and its code; 0 where there is none: overlong, surrogate,
  * beyond Unicode, or no character at all. */
 static size_t character_at(const unsigned char *s, size_t left, uint32_t *ret_code)
@@ -41,8 +43,9 @@ char *text_clean(const char *text, char *ret, size_t size)
 	size_t len = strnlen(text, size - 1);
 	for (size_t i = 0; i < len;) {
 		uint32_t code = 0;
-		size_t n = character_at((const unsigned char *)text + i, len - i, &code);
-		bool kept = n && document_carries(code);
+		size_t plain = text_plain(text + i, len - i);
+		size_t n = plain ? plain : character_at((const unsigned char *)text + i, len - i, &code);
+		bool kept = plain || (n && document_carries(code));
 		if (kept)
 			memcpy(ret + i, text + i, n);
 		else

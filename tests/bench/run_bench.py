@@ -286,6 +286,26 @@ def writer():
     report("samples lost while the disk stalls for 1 s", str(stall["lost"]), "", "0", stall["lost"] == 0)
 
 
+JSON_LINE = re.compile(r"ours ([0-9.]+) MB/s, cJSON in lines ([0-9.]+) MB/s, on one line ([0-9.]+) MB/s, (\d+) bytes\nmemory (\d+) kB, of (\d+) times the points (\d+) kB")
+
+
+def json_reports():
+    """The report of the longest of the plans that come with penrig, from a run on the virtual bench."""
+    folder = CACHE / "json-run"
+    if not list(folder.glob("*.penrig")):
+        bench = "fixtures/benches/virtual-usb.json"
+        run([BIN / "tests/penrig-a", "--bench", bench, "--virtual-dut", "PEN-GOOD-01", "--", "run", "fixtures/plans/conformance.json", "--bench", bench, "--dut", "PEN-GOOD-01",
+             "--output-dir", folder, "--no-input", "--quiet"])
+    file = next(folder.glob("*.penrig"))
+    seen = [[float(x) for x in JSON_LINE.match(run([tool("json_write"), file])[2]).groups()] for _ in range(2 if SHORT else PAIRS)]
+    for what, at in (("in lines", 1), ("on one line", 2)):
+        ratios = sorted(s[0] / s[at] for s in seen)
+        report(f"JSON report / cJSON's print of it {what}, MB/s", f"{statistics.median(ratios):.2f}", f"{ratios[0]:.2f} - {ratios[-1]:.2f}", ">= 4", statistics.median(ratios) >= 4,
+               f"{seen[0][0]:.0f} / {seen[0][at]:.0f} MB/s, {seen[0][3] / 1000:.0f} kB")
+    most = max(s[6] for s in seen)
+    report(f"memory of writing it, of {seen[0][5]:.0f} times its points, kB", f"{most:.0f}", f"of its points {max(s[4] for s in seen):.0f} kB", "<= 64", most <= 64)
+
+
 def streams():
     seconds = 2 if SHORT else 10
     measured = []
@@ -389,7 +409,7 @@ TAIL = """
 """
 
 
-PARTS = {"speed": lambda: speed(workload(SIZE)), "memory": memory, "pages": pages, "accuracy": accuracy, "writer": writer, "streams": streams,
+PARTS = {"speed": lambda: speed(workload(SIZE)), "memory": memory, "pages": pages, "accuracy": accuracy, "writer": writer, "json": json_reports, "streams": streams,
          "recordings": recordings, "coverage": coverage, "until": until}
 
 
