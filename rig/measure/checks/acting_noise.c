@@ -50,7 +50,7 @@ static double degrees(const struct moments *m)
 }
 
 struct acting_shares acting_noise_shares(const struct acting_noise *tare, const struct acting_noise *gap,
-					 double white_n2)
+					 double white_n2, double taken_n2)
 {
 	double n = degrees(&tare->height) + degrees(&gap->height);
 	double all = (double)(tare->height.n + gap->height.n);
@@ -61,7 +61,7 @@ struct acting_shares acting_noise_shares(const struct acting_noise *tare, const 
 
 	double square = (tare->square_n2 + gap->square_n2) / all;
 
-	ret.height = ((tare->height.m2 + gap->height.m2) / white_n2 + ACTING_BEFORE) / (n + ACTING_BEFORE);
+	ret.height = ((tare->height.m2 + gap->height.m2 + taken_n2) / white_n2 + ACTING_BEFORE) / (n + ACTING_BEFORE);
 	if (square > 0.0)
 		ret.instant = ((tare->instant.m2 + gap->instant.m2) / square + ACTING_BEFORE) / (n + ACTING_BEFORE);
 	ret.mean = of_a_mean(gap);

@@ -40,9 +40,10 @@ struct acting_shares {
 	double n;       /* stretches behind them, with those ten */
 };
 
-/* white_n2: variance of a sample by its third differences. Ten white stretches are taken as known before. All 1 where none
- * was seen. */
+/* white_n2: variance of a sample by its third differences; taken_n2: sum over all stretches of what the baseline, fitted to the
+ * same samples, took from the variance of a height. Ten white stretches are taken as known before. All 1 where none was
+ * seen. */
 struct acting_shares acting_noise_shares(const struct acting_noise *tare, const struct acting_noise *gap,
-					 double white_n2);
+					 double white_n2, double taken_n2);
 
 #endif

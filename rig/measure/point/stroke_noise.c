@@ -20,12 +20,25 @@
 #define LOCKED       8.0   /* of a line, whose phase all strokes may share: seen up to 1.8 times its sd off */
 #define NOISE_SHARE  0.3   /* difference of what top and height make of noise that both halves of the samples have */
 
+/* The baseline is fitted to the very samples of the stretches: it takes from their noise as much as it adds to the strokes. To that
+ * of the tare all samples go, of the gaps a share of the period. */
+static double taken_by_baseline(const struct account *a, double tare, double gap)
+{
+	const struct noise_seen *seen = &a->observed->noise;
+	double square = seen->weights.square[WEIGHTS_HEIGHT];
+
+	if (seen->baselined == 0 || !(square > 0.0))
+		return 0.0;
+	return seen->baseline_n2 / (double)seen->baselined / square * (gap + a->template->pulse.gap.share * tare);
+}
+
 struct acting_shares acting_shares_of(const struct account *a)
 {
 	const struct noise_seen *seen = &a->observed->noise;
 	struct acting_noise tare = noise_seen_tare(seen);
 
-	return acting_noise_shares(&tare, &seen->gap, seen->white_n2 / fmax(1.0, (double)seen->white));
+	return acting_noise_shares(&tare, &seen->gap, seen->white_n2 / fmax(1.0, (double)seen->white),
+				   taken_by_baseline(a, (double)tare.height.n, (double)seen->gap.height.n));
 }
 
 static double beyond_chance(double share, double n)

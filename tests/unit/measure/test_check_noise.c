@@ -26,12 +26,19 @@ static void white_noise_acts_as_such(void **state)
 		else
 			acting_noise_gap(&gap, i / 2, &s);
 	}
-	struct acting_shares shares = acting_noise_shares(&tare, &gap, 0.01);
+	struct acting_shares shares = acting_noise_shares(&tare, &gap, 0.01, 0.0);
 
 	check_near(shares.height, 1.0, 0.1);
 	check_near(shares.instant, 1.0, 0.1);
 	check_near(shares.mean, 1.0, 1e-12);
 	check_near(shares.n, 2008.0, 0.5);
+
+	/* What the baseline took of it comes back. */
+	struct acting_shares whole = acting_noise_shares(&tare, &gap, 0.01, 2008.0 * 0.002);
+
+	check_near(whole.height, shares.height + 0.2, 1e-6);
+	check_near(whole.mean, shares.mean, 0.0);
+	check_near(whole.instant, shares.instant, 0.0);
 }
 
 /* Twice as loud, and each gap like the one before it: r = 0.6, 0.36, ... */
@@ -47,7 +54,7 @@ static void coloured_noise_acts_more(void **state)
 		acting_noise_gap(&gap, i,
 				 &(struct pseudo_stroke){.height_n = 0.2 * x, .instant_n = 0.05, .square_n2 = 0.01});
 	}
-	struct acting_shares shares = acting_noise_shares(&tare, &gap, 0.01);
+	struct acting_shares shares = acting_noise_shares(&tare, &gap, 0.01, 0.0);
 
 	check_near(shares.height, 4.0, 0.5);
 	check_near(shares.mean, 4.0, 0.7); /* (1 + r) / (1 - r) */
@@ -67,7 +74,7 @@ static void gaps_apart_are_no_neighbours(void **state)
 static void nothing_seen_is_taken_as_white(void **state)
 {
 	struct acting_noise none = {.last = 0};
-	struct acting_shares shares = acting_noise_shares(&none, &none, 0.01);
+	struct acting_shares shares = acting_noise_shares(&none, &none, 0.01, 0.0);
 
 	(void)state;
 	check_near(shares.height, 1.0, 0.0);
