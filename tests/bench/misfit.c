@@ -87,10 +87,12 @@ static void print_fields(const char *kind, const char *name, const struct misfit
 {
 	double scale = scale_of(claim);
 
-	printf("%s\t%s\t%s\t%.9g\t%.9g\t%.9g\t%u\t%u\t%.9g\t%.9g\t%.9g\t%.6g\t%.9g\t%.9g\t%.9g\t%.9g\t%.9g\t%.9g\t%u\t",
+	printf("%s\t%s\t%s\t%.9g\t%.9g\t%.9g\t%u\t%u\t%.9g\t%.9g\t%.9g\t%.9g\t%.6g\t%.9g\t%.9g\t%.9g\t%.9g\t%.9g\t%."
+	       "9g\t%u\t",
 	       kind, name, misfit_claim_name(claim), mark->rms_n, mark->depth_mm, mark->expanded_u_mm, row->trials,
-	       row->trusted, scale * row->error, 100.0 * row->error_rel, scale * row->u, row->worst, row->outside.sum,
-	       row->outside.squares, row->accept.sum, row->accept.squares, row->upper, row->lower, row->miscounted);
+	       row->trusted, scale * row->error, 100.0 * row->error_rel, 1e4 * row->error_rel2, scale * row->u,
+	       row->worst, row->outside.sum, row->outside.squares, row->accept.sum, row->accept.squares, row->upper,
+	       row->lower, row->miscounted);
 	if (claim == CLAIM_DEPTH)
 		misfit_print_reasons(&row->reasons);
 	printf("\n");

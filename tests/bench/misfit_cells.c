@@ -138,6 +138,7 @@ struct misfit_row misfit_row_of(const struct misfit_outcome *all, unsigned trial
 		u[row.trusted++] = c->expanded_u;
 		row.error += c->error;
 		row.error_rel += c->error / c->truth;
+		row.error_rel2 += pow(c->error / c->truth, 2.0);
 		row.u += c->expanded_u;
 		row.worst = fmax(row.worst, fabs(c->error) / c->expanded_u);
 		add(&row.outside, c->outside);

@@ -27,7 +27,7 @@ struct sum {
 
 struct misfit_row {
 	unsigned trials, trusted, miscounted;
-	double error, error_rel, u; /* sums over the trusted: of error, error / truth, U */
+	double error, error_rel, error_rel2, u; /* sums over the trusted: of error, error / truth and its square, U */
 	double median_u, worst;     /* of the trusted; worst |error| / U */
 	struct sum outside;         /* of the trusted */
 	struct sum accept;          /* of all: limits above and below in turn, or above alone */

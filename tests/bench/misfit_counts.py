@@ -12,8 +12,8 @@ from pathlib import Path
 FILE = Path(__file__).with_name("misfit_counts.tsv")
 TEXTS = ("kind", "family", "severity", "unit", "claim", "reasons")
 MARKS = ("mark_n", "mark_mm", "mark_u_mm")
-SUMS = ("trials", "trusted", "error", "error_rel", "u", "outside", "outside2", "accept", "accept2", "upper", "lower", "miscounted")
-FIELDS = ("kind family severity unit claim mark_n mark_mm mark_u_mm trials trusted error error_rel u worst outside outside2 accept accept2 "
+SUMS = ("trials", "trusted", "error", "error_rel", "error_rel2", "u", "outside", "outside2", "accept", "accept2", "upper", "lower", "miscounted")
+FIELDS = ("kind family severity unit claim mark_n mark_mm mark_u_mm trials trusted error error_rel error_rel2 u worst outside outside2 accept accept2 "
           "upper lower miscounted reasons").split()
 SWEEP_FIELDS = "what setpoints snr deviation hysteresis trials untrusted covered error u".split()
 SWEEP_KEY = SWEEP_FIELDS[:5]
@@ -109,7 +109,9 @@ class Counts:
         if self.path.exists():
             lines = self.path.read_text().splitlines()
             _, self.method, *code = lines[0].split("\t")
-            self.code = code[0] if code else None
+            self.code = code[0] if code and lines[1].split("\t") == FIELDS else None
+            if self.code is None:  # of an older form: nothing is added to it
+                return
             for row in rows_of([line for line in lines[2:] if not line.startswith("sweep\t")]):
                 self.rows.setdefault((row.kind, row.family, row.severity), {})[row.claim] = row
             for row in sweeps_of([line.split("\t", 1)[1] for line in lines[2:] if line.startswith("sweep\t")]):
