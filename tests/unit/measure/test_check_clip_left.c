@@ -35,7 +35,9 @@ static void what_cannot_be_told_is_not_nil(void **state)
 	struct curve *curve = plant_curve(&plant);
 	struct point_config config = plant_config(&plant, curve);
 	const struct check_scale scale = {.mm_per_n = 1.0, .height_n = 1.0, .noise_n = NOISE_N, .strokes = STROKES};
-	const struct account account = {.config = &config, .template = unready, .observed = seen};
+	const struct baseline no_lines = {.lines = 0};
+	const struct account account = {
+		.config = &config, .template = unready, .observed = seen, .baseline = &no_lines};
 
 	(void)state;
 	assert_non_null(seen);
