@@ -216,6 +216,7 @@ BENCHES := $(filter-out $(BENCH_SHARED:.o=),$(patsubst %.c,$(B)/%,$(call src,tes
 $(B)/tests/bench/%.o: CFLAGS_ALL += -O3
 $(BENCHES): %: %.o $(BENCH_SHARED) $(call archives,$(ARCH_all))
 	$(call link_with,$< $(BENCH_SHARED),$(ARCH_all))
+$(B)/tests/bench/unchecked_pass: LDFLAGS_ALL += $(addprefix -Wl$(comma)--wrap=,observe_block observe_stroke observe_tallied observe_before model_checks)
 bench-programs: $(B)/penrig $(PENRIG_A) $(BENCHES)
 
 # ---- what people do -------------------------------------------------------------------------------------------------

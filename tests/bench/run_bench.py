@@ -117,6 +117,7 @@ def speed(base):
     pair("analyze, full accuracy / SciPy script, from the run file", penrig(base), scipy, 1 / 20)
     pair("light pass / NumPy script, both from the raw file", [tool("raw_light"), f"{base}.i16", RATE], numpy, 1 / 4)
     pair("analyze --light / NumPy script (raw file)", penrig(base, "--light"), numpy, 1 / 4)
+    pair("full analysis, with model checks / without, raw file", [tool("full_pass"), f"{base}.i16"], [tool("unchecked_pass"), f"{base}.i16"], 1.08)
     pair("PW1-F: CRC and light pass / CRC only", [tool("framed_light"), f"{base}.pw1f", RATE],
          [tool("crc_only"), f"{base}.pw1f"], 2.0)
 
