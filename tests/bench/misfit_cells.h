@@ -28,10 +28,10 @@ struct sum {
 struct misfit_row {
 	unsigned trials, trusted, miscounted;
 	double error, error_rel, error_rel2, u; /* sums over the trusted: of error, error / truth and its square, U */
-	double median_u, worst;     /* of the trusted; worst |error| / U */
-	struct sum outside;         /* of the trusted */
-	struct sum accept;          /* of all: limits above and below in turn, or above alone */
-	double upper, lower;        /* sums over the trusted: passes of limits above, and below */
+	double median_u, worst;                 /* of the trusted; worst |error| / U */
+	struct sum outside;                     /* of the trusted */
+	struct sum accept;                      /* of all: limits above and below in turn, or above alone */
+	double upper, lower;                    /* sums over the trusted: passes of limits above, and below */
 	struct reason_counts reasons;
 };
 
