@@ -1,6 +1,7 @@
 /* `penrig agent`: does the fleet's jobs on benches of this computer until a signal ends it. What runs goes on. */
 #include <errno.h>
 #include <stdarg.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "rig/cli/kit/fleet.h"
@@ -20,7 +21,8 @@
 #define LABEL_BYTES 160
 
 struct agent_options {
-	const char *db, *folder, *output_dir, *history, *state, *lease, *metrics, *mqtt, *mqtt_ca, *mqtt_password;
+	const char *db, *folder, *output_dir, *history, *state, *lease, *metrics, *mqtt, *mqtt_ca, *mqtt_password,
+		*store_secret, *store_ca, *bandwidth;
 	struct option_list label, command;
 };
 
@@ -66,6 +68,12 @@ static const struct cli_option agent_table[] = {
 	 .arg = "TIME",
 	 .offset = AT(lease),
 	 .help = "For how long a job is this bench's without a word of its agent. Default: 60s."},
+	{.name = "bandwidth",
+	 .kind = OPTION_TEXT,
+	 .arg = "BYTES",
+	 .offset = AT(bandwidth),
+	 .help = "Send files with so many bytes a second at most, on average; k, M and G are 10^3, 10^6 and 10^9."},
+	FLEET_STORE_ROWS(AT(store_secret), AT(store_ca)),
 	FLEET_DB_ROW(AT(db)),
 	{.name = "folder",
 	 .kind = OPTION_TEXT,
@@ -208,6 +216,25 @@ static int check_labels(const struct option_list *labels, struct err *err)
 	return 0;
 }
 
+/* Bytes a second. */
+static int parse_rate(const char *text, uint64_t *ret, struct err *err)
+{
+	static const struct {
+		const char *unit;
+		double times;
+	} rows[] = {{"", 1}, {"k", 1e3}, {"M", 1e6}, {"G", 1e9}};
+	char *end;
+	double number = strtod(text, &end);
+
+	for (unsigned i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
+		if (end != text && strcmp(end, rows[i].unit) == 0 && number * rows[i].times >= 1e3 &&
+		    number * rows[i].times <= 1e12) {
+			*ret = (uint64_t)(number * rows[i].times);
+			return 0;
+		}
+	return err_set(err, -EINVAL, "--bandwidth %.40s: must be bytes a second from 1k to 1000G, as 500k or 2M", text);
+}
+
 static int configure(struct work *work, const struct cli_tables *tables, const char *const *operands, unsigned count,
 		     struct err *err)
 {
@@ -231,10 +258,13 @@ static int configure(struct work *work, const struct cli_tables *tables, const c
 		.version = PENRIG_VERSION,
 		.metrics = o->metrics,
 		.telemetry = {.url = o->mqtt, .ca = o->mqtt_ca, .secret = o->mqtt_password},
+		.store = fleet_store(o->store_secret, o->store_ca),
 		.lease_s = lease_s,
 		.words = o->command.count,
 		.word = o->command.item,
 	};
+	if (!rc && o->bandwidth)
+		rc = parse_rate(o->bandwidth, &work->config.store.rate, err);
 	for (unsigned i = 0; i < count && !rc; i++)
 		rc = add_bench(work, operands[i], tables, err);
 	return rc;

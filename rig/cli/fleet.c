@@ -21,7 +21,7 @@ static const struct cli_option fleet_table[] = {
 	 .arg = "ROLE",
 	 .offset = AT(as),
 	 .words = role_words,
-	 .group = "Of admit",
+	 .group = "Of admit and store",
 	 .help = "agent: takes jobs and hands over runs; submitter: puts and cancels jobs, takes benches out of "
 		 "service, and sees; "
 		 "viewer: sees. Default: agent."},
@@ -29,7 +29,7 @@ static const struct cli_option fleet_table[] = {
 	 .kind = OPTION_TEXT,
 	 .arg = "NAME",
 	 .offset = AT(site),
-	 .help = "At this site, which is made where it is new."},
+	 .help = "At this site; admit makes it where it is new."},
 	{.name = "bench",
 	 .kind = OPTION_TEXT,
 	 .arg = "NAME",
@@ -87,6 +87,25 @@ static int admit(struct server *server, const struct fleet_options *o, const cha
 	return rc;
 }
 
+#define STORE_NEEDS 4 /* version of the tables */
+
+/* What is in another place stays there, and is found there. */
+static int store(struct server *server, const struct fleet_options *o, const char *const *operands, struct err *err)
+{
+	const char *url = operands[1] && strcmp(operands[1], "database") != 0 ? operands[1] : "";
+
+	if (!operands[1] || !o->site)
+		return err_set(err, -EINVAL,
+			       "fleet store: what and where: fleet store file:///FOLDER --site NAME, s3://HOST/BUCKET, "
+			       "or database");
+	int rc = tables_check(server, STORE_NEEDS, NULL, err);
+	if (!rc)
+		rc = tables_store(server, o->site, url, err);
+	if (!rc)
+		printf("site %s has its files in %s from now on\n", o->site, *url ? url : "the database");
+	return rc;
+}
+
 /* ---- units --------------------------------------------------------------------------------------------------------- */
 
 static void show(struct unit *unit)
@@ -138,7 +157,7 @@ static int units(struct server *server, const struct fleet_options *o, const cha
 static const struct {
 	const char *name;
 	int (*fn)(struct server *server, const struct fleet_options *o, const char *const *operands, struct err *err);
-} actions[] = {{"init", init}, {"check", check}, {"admit", admit}, {"units", units}};
+} actions[] = {{"init", init}, {"check", check}, {"admit", admit}, {"store", store}, {"units", units}};
 
 static int fleet_run(const struct cli_tables *tables, const void *options, const char *const *operands, unsigned count)
 {
@@ -153,8 +172,8 @@ static int fleet_run(const struct cli_tables *tables, const void *options, const
 		if (i == sizeof(actions) / sizeof(actions[0])) {
 			rc = err_set(&err, -EINVAL,
 				     "fleet %.40s: init makes the tables, check holds them against this program, admit "
-				     "LOGIN lets "
-				     "somebody use them, units says how each pen stands",
+				     "LOGIN lets somebody use them, store URL says where a site has its files, units "
+				     "says how each pen stands",
 				     operands[0]);
 		} else if (strcmp(actions[i].name, operands[0]) == 0) {
 			rc = actions[i].fn(server, o, words, &err);
@@ -167,7 +186,7 @@ static int fleet_run(const struct cli_tables *tables, const void *options, const
 
 const struct command command_fleet = {
 	.name = "fleet",
-	.operands = "init|check|admit|units [LOGIN]",
+	.operands = "init|check|admit|store|units [LOGIN|URL]",
 	.operands_min = 1,
 	.operands_max = 2,
 	.summary = "Make a fleet's tables, let logins use them, say how units stand",
@@ -177,6 +196,8 @@ const struct command command_fleet = {
 		"transaction. The first time as a role that may make roles.\n\n"
 		"check: whether tables and program fit.\n\n"
 		"admit: what LOGIN, a role of the server's that can log in, may do at a site. An agent has a bench.\n\n"
+		"store: where a site has its files from now on: file:///FOLDER, a folder that all its computers see; "
+		"s3://HOST[:PORT]/BUCKET[/PREFIX][?region=NAME]; or \"database\".\n\n"
 		"units: how each pen stands by all its runs on all benches, superseded ones too, by the rules of "
 		"\"penrig history "
 		"--units\".\n\n"

@@ -13,12 +13,13 @@
 #define OTHERS_MAX  8
 
 struct push_options {
-	const char *db, *history, *state;
+	const char *db, *history, *state, *store_secret, *store_ca;
 };
 
 #define AT(member) offsetof(struct push_options, member)
 static const struct cli_option push_table[] = {
 	FLEET_DB_ROW(AT(db)),
+	FLEET_STORE_ROWS(AT(store_secret), AT(store_ca)),
 	{.name = "history",
 	 .kind = OPTION_TEXT,
 	 .arg = "FILE",
@@ -37,6 +38,7 @@ struct push {
 	struct history *history;
 	const char *const *path; /* as realpath() says; none: every run */
 	unsigned paths;
+	struct depot_config store;
 	struct answer *bench; /* for which this login may speak */
 	unsigned others;
 	char other[OTHERS_MAX][64]; /* benches of runs that are left out */
@@ -141,7 +143,7 @@ static int refuse(struct push *p, const struct outbox_item *item, struct err *er
 static int send_one(struct push *p, const struct outbox_item *item, struct err *err)
 {
 	const struct parcel_left left = {"", true};
-	const struct parcel_between between = {nothing_else, left_out, p};
+	const struct parcel_between between = {nothing_else, left_out, p, &p->store};
 	struct parcel_receipt receipt = {.label = ""};
 	enum parcel_end end = PARCEL_RECORDED;
 	*p->lacks = '\0';
@@ -231,10 +233,11 @@ static int push(struct push *p, const struct push_options *o, const char *const 
 
 static int push_run(const struct cli_tables *tables, const void *options, const char *const *operands, unsigned count)
 {
-	struct push p = {.sent = 0};
+	const struct push_options *o = options;
+	struct push p = {.store = fleet_store(o->store_secret, o->store_ca)};
 	struct err err = {""};
 	char **real = calloc(count + 1, sizeof(*real));
-	int rc = real ? push(&p, options, operands, real, count, &err) : err_set(&err, -ENOMEM, "out of memory");
+	int rc = real ? push(&p, o, operands, real, count, &err) : err_set(&err, -ENOMEM, "out of memory");
 
 	(void)tables;
 	for (unsigned i = 0; i < p.others; i++)

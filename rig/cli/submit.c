@@ -14,6 +14,7 @@
 
 #define LOOK_NS      (10 * NS_PER_S) /* without a note; a sixth of the submitter's lease */
 #define AGAIN_NS     (2 * NS_PER_S)  /* a server that is away */
+#define FETCHES      30              /* of files that do not come, AGAIN_NS apart: then it is an error */
 #define ATTEMPTS     5
 #define ATTEMPTS_HI  1000
 #define PRIORITY_HI  1000
@@ -22,7 +23,8 @@
 #define AT_MOST_HI_S (30 * 24 * 3600.0)
 
 struct submit_options {
-	const char *db, *dut, *lot, *priority, *deadline, *attempts, *output_dir, *exclusive, *reservation, *at_most;
+	const char *db, *dut, *lot, *priority, *deadline, *attempts, *output_dir, *exclusive, *reservation, *at_most,
+		*store_secret, *store_ca;
 	struct option_list where, report;
 	bool wait, quiet;
 };
@@ -107,6 +109,7 @@ static const struct cli_option submit_table[] = {
 	 .kind = OPTION_FLAG,
 	 .offset = AT(quiet),
 	 .help = "Of --wait: say only how it ended."},
+	FLEET_STORE_ROWS(AT(store_secret), AT(store_ca)),
 	FLEET_DB_ROW(AT(db)),
 	{.name = NULL},
 };
@@ -120,6 +123,7 @@ struct waiting {
 	int64_t job; /* 0: not put yet */
 	struct job_state state;
 	bool away, done;
+	unsigned fetched; /* tries that the store of files has failed */
 	int signal, watched;
 	int rc;
 	struct err err;
@@ -238,6 +242,16 @@ static int put(struct waiting *w)
 	return rc;
 }
 
+/* What the run came to is known by then; its files may come later. */
+static int fetch(struct waiting *w)
+{
+	const struct submit_options *o = w->options;
+	const struct depot_config store = fleet_store(o->store_secret, o->store_ca);
+	int rc = submit_fetch(w->server, w->job, o->output_dir ? o->output_dir : ".", &store, got, w, &w->err);
+
+	return rc == -EAGAIN && ++w->fetched >= FETCHES ? -EIO : rc;
+}
+
 static int step(struct waiting *w)
 {
 	struct job_state now;
@@ -259,8 +273,7 @@ static int step(struct waiting *w)
 	tell(w, &now);
 	w->state = now;
 	if (now.closed && *now.run_id)
-		rc = submit_fetch(w->server, w->job, w->options->output_dir ? w->options->output_dir : ".", got, w,
-				  &w->err);
+		rc = fetch(w);
 	w->done = now.closed && !rc;
 	return rc;
 }

@@ -107,6 +107,7 @@ static int claim_all(struct agent *agent, struct err *err)
 	int rc = 0;
 
 	look_for_program(agent);
+	agent->full = !runs_have_room(agent);
 	for (unsigned i = 0; i < agent->seats && !rc && !agent->full && !agent->gone; i++)
 		if (!agent->seat[i].child && !agent->seat[i].ended)
 			rc = talk_claim(&agent->seat[i], err);

@@ -5,6 +5,7 @@
 
 #include "rig/base/disk.h"
 #include "rig/base/loop.h"
+#include "rig/fleet/depot.h"
 #include "rig/fleet/telemetry.h"
 #include "rig/history/history.h"
 
@@ -27,6 +28,7 @@ struct agent_config { /* all borrowed */
 	const char *version;               /* of this program */
 	const char *metrics;               /* file for a monitor; NULL: none */
 	struct telemetry_config telemetry; /* url NULL: none */
+	struct depot_config store;
 	double lease_s;
 	unsigned words;
 	const char *const *word; /* what stands before `run`; "{dut}" becomes the serial number; none: this program */

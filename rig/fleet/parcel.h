@@ -3,6 +3,7 @@
 #ifndef PENRIG_FLEET_PARCEL_H
 #define PENRIG_FLEET_PARCEL_H
 
+#include "rig/fleet/depot.h"
 #include "rig/fleet/server.h"
 #include "rig/history/outbox.h"
 
@@ -20,6 +21,7 @@ struct parcel_between {
 	int (*fn)(void *ctx, struct err *err);
 	void (*left_out)(void *ctx, const char *path, const char *why);
 	void *ctx;
+	const struct depot_config *store; /* for files, wherever the site has them */
 };
 
 struct parcel_left {     /* by a run that the history has not */

@@ -5,13 +5,15 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/statvfs.h>
 #include <unistd.h>
 
 #include "rig/fleet/news.h"
 
-#define WORD_MAX  640
-#define WORDS_MAX 24
-#define TRIES     3 /* a second apart, to take in what a killed run left */
+#define ROOM_BYTES (512e6) /* below it no job is taken: a run and what beside it is kept must fit */
+#define WORD_MAX   640
+#define WORDS_MAX  24
+#define TRIES      3 /* a second apart, to take in what a killed run left */
 
 const char *seat_name(const struct seat *seat)
 {
@@ -38,6 +40,19 @@ bool runs_can_begin(const struct agent *agent)
 	const char *program = agent->config->words ? agent->config->word[0] : own_program();
 
 	return !strchr(program, '/') || access(program, X_OK) == 0;
+}
+
+static bool is_nearly_full(const char *path)
+{
+	struct statvfs fs;
+
+	return statvfs(path, &fs) == 0 && (double)fs.f_bavail * (double)fs.f_frsize < ROOM_BYTES;
+}
+
+bool runs_have_room(const struct agent *agent)
+{
+	return !is_nearly_full(agent->config->output) && !is_nearly_full(agent->config->folder) &&
+	       !is_nearly_full(agent->config->history);
 }
 
 struct seat *seat_of(struct agent *agent, const char *bench)

@@ -76,6 +76,7 @@ const char *seat_state(const struct seat *seat,
 /* Where the item's agent kept what it began, and put its run files. */
 const char *folder_of(const struct agent *agent, const struct outbox_item *item);
 void run_file_of(const struct agent *agent, const struct outbox_item *item, char *ret, size_t size);
+bool runs_have_room(const struct agent *agent);               /* on the disks of run files, logs and the outbox */
 bool runs_can_begin(const struct agent *agent);               /* their program is there */
 struct seat *seat_of(struct agent *agent, const char *bench); /* NULL: it is another agent's */
 int agent_meanwhile(struct agent *agent, struct err *err);    /* renewals and heartbeats that are due */

@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "rig/base/digest.h"
+#include "rig/fleet/shelf.h"
 #include "rig/fleet/tables.h"
 #include "rig/fleet/words.h"
 
@@ -171,23 +172,65 @@ static bool is_same_file(const char *path, const char *sha256)
 	return strcmp(text, sha256) == 0;
 }
 
-/* Under another name until it is whole and on the disk. */
-static int take_file(struct server *server, const char *sql, const char *of, const char *name, const char *sha256,
-		     const char *path, struct err *err)
+/* Whoever waits for a file keeps nobody else waiting. */
+static int nothing_else(void *ctx, struct err *err)
 {
-	char part[2 * FILE_PATH_MAX + 8], got[DIGEST_HEX];
+	(void)ctx, (void)err;
+	return 0;
+}
+
+struct fetching {
+	struct server *server;
+	const struct depot_config *config;
+	const char *sql; /* take_pieces() */
+	const char *of;
+};
+
+struct filed {                             /* a file as the server lists it */
+	const char *name, *sha256, *store; /* store "": in the database */
+	uint64_t size;
+};
+
+static int take_from_store(const struct fetching *f, const struct filed *file, int fd, struct err *err)
+{
+	const struct depot_tick tick = {nothing_else, NULL};
+	struct depot *store = NULL;
+	int rc = depot_open(file->store, f->config, &tick, &store, err);
+
+	if (!rc)
+		rc = shelf_get(store, file->sha256, file->size, fd, err);
+	depot_free(store);
+	if (rc)
+		err_prefix(err, "%.100s", file->name);
+	return rc;
+}
+
+static int take_content(const struct fetching *f, const struct filed *file, int fd, struct err *err)
+{
+	char got[DIGEST_HEX];
+
+	if (*file->store)
+		return take_from_store(f, file, fd, err);
+	int rc = take_pieces(f->server, f->sql, f->of, file->name, fd, got, err);
+	if (!rc && strcmp(got, file->sha256) != 0)
+		rc = err_set(err, -EBADMSG, "%.200s arrived otherwise than it was recorded", file->name);
+	return rc;
+}
+
+/* Under another name until it is whole and on the disk. */
+static int take_file(const struct fetching *f, const struct filed *file, const char *path, struct err *err)
+{
+	char part[2 * FILE_PATH_MAX + 8];
 
 	if (access(path, F_OK) == 0)
-		return is_same_file(path, sha256)
+		return is_same_file(path, file->sha256)
 			       ? 0
 			       : err_set(err, -EEXIST, "%.300s is there already, and is another file", path);
 	snprintf(part, sizeof(part), "%s.part", path);
 	int fd = open(part, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
 	if (fd < 0)
 		return err_set(err, -errno, "%.300s: %s", part, strerror(errno));
-	int rc = take_pieces(server, sql, of, name, fd, got, err);
-	if (!rc && strcmp(got, sha256) != 0)
-		rc = err_set(err, -EBADMSG, "%.200s arrived otherwise than it was recorded", name);
+	int rc = take_content(f, file, fd, err);
 	if (!rc && fsync(fd) != 0)
 		rc = err_set(err, -errno, "%.300s: %s", part, strerror(errno));
 	close(fd);
@@ -198,22 +241,41 @@ static int take_file(struct server *server, const char *sql, const char *of, con
 	return rc;
 }
 
-int submit_fetch(struct server *server, int64_t job, const char *folder, void (*got)(void *ctx, const char *path),
-		 void *ctx, struct err *err)
+/* sql lists name, SHA-256, size and store; tables before version 4 know of no store, and are asked by the other one. */
+static int list_files(struct server *server, const char *sql, const char *before, const char *of, struct answer **ret,
+		      struct err *err)
+{
+	const char *const values[] = {of};
+	int rc = server_ask(server, sql, values, 1, ret, err);
+
+	if (rc == -EREMOTE && strcmp(server_code(server), "42883") == 0)
+		rc = server_ask(server, before, values, 1, ret, err);
+	return rc;
+}
+
+static struct filed file_in(const struct answer *list, unsigned i)
+{
+	return (struct filed){answer_text(list, i, 0), answer_text(list, i, 1), answer_text(list, i, 3),
+			      (uint64_t)answer_int(list, i, 2)};
+}
+
+int submit_fetch(struct server *server, int64_t job, const char *folder, const struct depot_config *store,
+		 void (*got)(void *ctx, const char *path), void *ctx, struct err *err)
 {
 	char text[24], path[2 * FILE_PATH_MAX];
-	const char *const values[] = {number(text, job)};
+	const struct fetching fetching = {server, store, "SELECT job_piece($1, $2, $3)", number(text, job)};
 	struct answer *list = NULL;
 	int rc = disk_make_folder(folder, err);
 
 	if (!rc)
-		rc = server_ask(server, "SELECT name, sha256 FROM job_files($1)", values, 1, &list, err);
+		rc = list_files(server, "SELECT name, sha256, size, store FROM job_places($1)",
+				"SELECT name, sha256, size, '' FROM job_files($1)", text, &list, err);
 	for (unsigned i = 0; !rc && i < answer_rows(list); i++) {
-		const char *name = answer_text(list, i, 0);
-		if (strchr(name, '/')) /* the name of a file, and nothing that leads elsewhere */
+		const struct filed file = file_in(list, i);
+		if (strchr(file.name, '/')) /* the name of a file, and nothing that leads elsewhere */
 			continue;
-		snprintf(path, sizeof(path), "%s/%s", folder, name);
-		rc = take_file(server, "SELECT job_piece($1, $2, $3)", text, name, answer_text(list, i, 1), path, err);
+		snprintf(path, sizeof(path), "%s/%s", folder, file.name);
+		rc = take_file(&fetching, &file, path, err);
 		if (!rc)
 			got(ctx, path);
 	}
@@ -223,21 +285,21 @@ int submit_fetch(struct server *server, int64_t job, const char *folder, void (*
 	return rc;
 }
 
-int submit_fetch_run(struct server *server, const char *run_id, const char *folder, char *ret_path, size_t size,
-		     struct err *err)
+int submit_fetch_run(struct server *server, const char *run_id, const char *folder, const struct depot_config *store,
+		     char *ret_path, size_t size, struct err *err)
 {
-	const char *const values[] = {run_id};
-	struct answer *file = NULL;
-	int rc = server_ask(server, "SELECT name, sha256 FROM run_file_of($1)", values, 1, &file, err);
+	const struct fetching fetching = {server, store, "SELECT run_piece($1, $2, $3)", run_id};
+	struct answer *list = NULL;
+	int rc = list_files(server, "SELECT name, sha256, size, store FROM run_places($1)",
+			    "SELECT name, sha256, 0, '' FROM run_file_of($1)", run_id, &list, err);
 
-	if (!rc && (!answer_rows(file) || strchr(answer_text(file, 0, 0), '/')))
+	if (!rc && (!answer_rows(list) || strchr(answer_text(list, 0, 0), '/')))
 		rc = err_set(err, -ENOENT, "run %.40s: the server has it without its run file", run_id);
 	if (!rc) {
-		const char *name = answer_text(file, 0, 0);
-		snprintf(ret_path, size, "%s/%.8s-%s", folder, run_id, name);
-		rc = take_file(server, "SELECT run_piece($1, $2, $3)", run_id, name, answer_text(file, 0, 1), ret_path,
-			       err);
+		const struct filed file = file_in(list, 0);
+		snprintf(ret_path, size, "%s/%.8s-%s", folder, run_id, file.name);
+		rc = take_file(&fetching, &file, ret_path, err);
 	}
-	answer_free(file);
+	answer_free(list);
 	return rc;
 }

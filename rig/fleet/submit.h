@@ -3,6 +3,7 @@
 #define PENRIG_FLEET_SUBMIT_H
 
 #include "rig/base/disk.h"
+#include "rig/fleet/depot.h"
 #include "rig/fleet/server.h"
 
 #define SUBMIT_LEASE_S 60 /* whoever waits and is not heard of for so long is gone */
@@ -33,10 +34,10 @@ int submit_follow(struct server *server, int64_t job, struct job_state *ret, str
 int submit_cancel(struct server *server, int64_t job, const char *why, char ret_state[16], struct err *err);
 /* The files of the run that answered it, into a folder; each is what was sent, by its SHA-256, and on the disk. One that is there
  * already with other content is not overwritten: -EEXIST. */
-int submit_fetch(struct server *server, int64_t job, const char *folder, void (*got)(void *ctx, const char *path),
-		 void *ctx, struct err *err);
+int submit_fetch(struct server *server, int64_t job, const char *folder, const struct depot_config *store,
+		 void (*got)(void *ctx, const char *path), void *ctx, struct err *err);
 /* The run file of any run that this login sees, into a folder; ret_path: where. -ENOENT: the server has the run without it. */
-int submit_fetch_run(struct server *server, const char *run_id, const char *folder, char *ret_path, size_t size,
-		     struct err *err);
+int submit_fetch_run(struct server *server, const char *run_id, const char *folder, const struct depot_config *store,
+		     char *ret_path, size_t size, struct err *err);
 
 #endif

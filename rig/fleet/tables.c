@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "rig/base/digest.h"
+#include "rig/fleet/depot.h"
 
 #define FILE_IN(symbol, name)                                                                                          \
 	__asm__(".section .rodata\n.balign 16\n" #symbol "_begin:\n.incbin \"rig/fleet/schema/" name                   \
@@ -17,11 +18,13 @@ FILE_IN(schema_roles, "roles.sql");
 FILE_IN(schema_001, "001-begin.sql");
 FILE_IN(schema_002, "002-many.sql");
 FILE_IN(schema_003, "003-grow.sql");
+FILE_IN(schema_004, "004-store.sql");
 
 const struct table_step table_steps[] = {
 	{.version = 1, .min_client = 1, .name = "begin", .sql = schema_001_begin},
 	{.version = 2, .min_client = 1, .name = "many", .sql = schema_002_begin},
 	{.version = 3, .min_client = 2, .name = "grow", .sql = schema_003_begin},
+	{.version = 4, .min_client = 2, .name = "store", .sql = schema_004_begin},
 	{.version = 0},
 };
 
@@ -187,6 +190,24 @@ int tables_admit(struct server *server, const struct admission *admission, struc
 		rc = server_script(server, "SET ROLE penrig_owner", SERVER_DEADLINE_MS, err);
 	if (!rc)
 		rc = server_ask(server, admit_sql, values, 3, NULL, err);
+	server_disconnect(server);
+	return rc;
+}
+
+int tables_store(struct server *server, const char *site, const char *url, struct err *err)
+{
+	const char *const values[] = {site, url};
+	struct answer *answer = NULL;
+	int rc = *url ? depot_check(url, err) : 0;
+
+	if (!rc)
+		rc = server_script(server, "SET ROLE penrig_owner", SERVER_DEADLINE_MS, err);
+	if (!rc)
+		rc = server_ask(server, "UPDATE penrig.site SET store = $2 WHERE name = $1 RETURNING 1", values, 2,
+				&answer, err);
+	if (!rc && !answer_rows(answer))
+		rc = err_set(err, -EINVAL, "there is no site %.60s: fleet admit makes it", site);
+	answer_free(answer);
 	server_disconnect(server);
 	return rc;
 }

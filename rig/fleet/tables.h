@@ -5,7 +5,7 @@
 
 #include "rig/fleet/server.h"
 
-#define FLEET_VERSION 3 /* of the tables that this program knows */
+#define FLEET_VERSION 4 /* of the tables that this program knows */
 #define FLEET_OLDEST  1 /* with which it works, but for what came with later ones */
 
 struct table_step {
@@ -25,5 +25,7 @@ struct admission {
 	const char *login, *as, *site, *bench; /* bench NULL: none */
 };
 int tables_admit(struct server *server, const struct admission *admission, struct err *err);
+/* Where a site has its files from now on (depot.h); url "": in the database. -EINVAL also where there is no such site. */
+int tables_store(struct server *server, const char *site, const char *url, struct err *err);
 
 #endif

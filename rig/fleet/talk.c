@@ -4,15 +4,12 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/statvfs.h>
 #include <time.h>
 #include <unistd.h>
 
 #include "rig/base/digest.h"
 #include "rig/fleet/parcel.h"
 #include "rig/fleet/seat.h"
-
-#define ROOM_BYTES (512e6) /* below it no job is taken: a run and what beside it is kept must fit */
 
 /* Goes on while the computer sleeps, as the server's clock does. */
 static double boot_s(void)
@@ -21,13 +18,6 @@ static double boot_s(void)
 }
 
 /* ---- how it is ----------------------------------------------------------------------------------------------------- */
-
-static bool disk_is_full(const struct agent *agent)
-{
-	struct statvfs fs;
-
-	return statvfs(agent->config->output, &fs) == 0 && (double)fs.f_bavail * (double)fs.f_frsize < ROOM_BYTES;
-}
 
 static int health_of(const struct seat *seat, char **ret, struct err *err)
 {
@@ -95,7 +85,6 @@ int talk_beat(struct agent *agent, struct err *err)
 {
 	int rc = tell_decided(agent, err);
 
-	agent->full = disk_is_full(agent);
 	for (unsigned i = 0; i < agent->seats && !rc; i++) {
 		char epoch[24], *health = NULL;
 		rc = health_of(&agent->seat[i], &health, err);
@@ -305,7 +294,7 @@ static int set_aside(struct agent *agent, const struct outbox_item *item, const 
 int talk_send(struct agent *agent, bool *ret_more, struct err *err)
 {
 	struct sending sending = {.agent = agent};
-	const struct parcel_between between = {renew_meanwhile, on_left_out, &sending};
+	const struct parcel_between between = {renew_meanwhile, on_left_out, &sending, &agent->config->store};
 	struct oldest oldest = {.agent = agent};
 	const struct outbox_item *item = &oldest.item;
 	char log[2 * FILE_PATH_MAX], file[2 * FILE_PATH_MAX];

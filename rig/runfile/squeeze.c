@@ -6,7 +6,8 @@
 #include <zstd.h>
 #include <zstd_errors.h>
 
-#define LEVEL 1
+#define LEVEL       1
+#define FRAME_LEVEL 3
 
 struct squeezer {
 	ZSTD_CCtx *zstd;
@@ -66,4 +67,23 @@ int unsqueeze(struct squeeze_buffer *buffer, bool squeezed, const uint8_t **data
 	*data = buffer->at;
 	*len = n;
 	return 0;
+}
+
+size_t frame_bound(size_t len)
+{
+	return ZSTD_compressBound(len);
+}
+
+size_t frame_pack(void *frame, size_t size, const void *raw, size_t len)
+{
+	size_t n = ZSTD_compress(frame, size, raw, len, FRAME_LEVEL);
+
+	return ZSTD_isError(n) ? 0 : n;
+}
+
+bool frame_unpack(const void *frame, size_t size, void *raw, size_t len)
+{
+	size_t n = ZSTD_decompress(raw, len, frame, size);
+
+	return !ZSTD_isError(n) && n == len;
 }

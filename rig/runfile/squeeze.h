@@ -24,4 +24,11 @@ struct squeeze_buffer { /* all zero at first; free(at) at the end */
  * at most. 0; -EBADMSG: longer than that, or damaged; -ENOMEM. */
 int unsqueeze(struct squeeze_buffer *buffer, bool squeezed, const uint8_t **data, size_t *len, size_t max);
 
+/* A whole zstd frame, which other programs read: always packed. */
+size_t frame_bound(size_t len); /* bytes for the frame of so many at most */
+/* Of `size` bytes, at least frame_bound(len). The frame's bytes, or 0: no memory. */
+size_t frame_pack(void *frame, size_t size, const void *raw, size_t len);
+/* Whether that is a frame, whole and sound, of exactly `len` bytes. */
+bool frame_unpack(const void *frame, size_t size, void *raw, size_t len);
+
 #endif

@@ -352,7 +352,7 @@ def one_version_apart(check, f):
         check(done.returncode == 2 and "penrig fleet init renews them" in done.stderr, f"{argv}: {done.returncode} {done.stderr}")
     before = f.server.sql("SELECT md5(string_agg(r::text, '|' ORDER BY run_no)), (SELECT md5(string_agg(x::text, '|' ORDER BY run_no, place, quantity_id)) FROM penrig.result x) FROM penrig.run r")
     waiting = f.submit("PEN-GOOD-02", fleet.SMOKE, "--where", "bench=none", "--priority", "7")
-    check("version 3 now" in f.penrig("fleet", "init").stdout, "brought up to date")
+    check("version 4 now" in f.penrig("fleet", "init").stdout, "brought up to date")
     after = f.server.sql("SELECT md5(string_agg(r::text, '|' ORDER BY run_no)), (SELECT md5(string_agg(x::text, '|' ORDER BY run_no, place, quantity_id)) FROM penrig.result x) FROM penrig.run r")
     check(before == after, "what was recorded is what it was")
     check(f.server.sql(f"SELECT submitted_at - turn_at FROM penrig.job WHERE job_id = {waiting}") == [["01:10:00"]], "a job that waits has its turn")
@@ -593,7 +593,7 @@ def turns(check, f):
             check(done.returncode == code and ("starvation" in done.stdout) == bool(code), f"nobody starves, and it would be seen: {done.stdout} {done.stderr[-500:]}")
 
 
-NEED_2 = ((("reserve", "--for", "1h"), "ci"), (("submit", fleet.SMOKE, "--dut", "P", "--exclusive", "g"), "ci"))
+NEED_2 = ((("fleet", "store", "database", "--site", "A"), "admin"), (("reserve", "--for", "1h"), "ci"), (("submit", fleet.SMOKE, "--dut", "P", "--exclusive", "g"), "ci"))
 TESTS = (metrics, dashboard, reservations, reservations_end, begun_before, turns, pen_of_a_closed_job, never_comes_back, pushed_once, not_in_order, gone_on_with, killed_between, asked_of_all, studies, superseded_counts, one_version_apart)
 # Under sanitizers those that exercise the programs, and not the SQL or other people's parsers.
 QUICK = (pushed_once, not_in_order, studies, pen_of_a_closed_job)

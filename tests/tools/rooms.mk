@@ -30,7 +30,7 @@ MAY_history   := base measure config record judge state
 MAY_study     := base measure history
 MAY_reports   := base measure config record judge runfile
 MAY_station   := base
-MAY_fleet     := base history station
+MAY_fleet     := base runfile/squeeze.h history station
 MAY_cli       := base link/link.h driver/driver.h measure system config record judge runfile state estimate session offline calibrate history study reports station fleet
 
 # link -> base, driver -> drivers, config -> record and so on: the only arrows along a floor.

@@ -44,7 +44,8 @@ static int on_run(void *ctx, const char *run_id, struct err *err)
 {
 	const struct fetching *f = ctx;
 	char path[2 * FILE_PATH_MAX];
-	int rc = submit_fetch_run(f->runs->server, run_id, f->runs->folder, path, sizeof(path), err);
+	const struct depot_config store = fleet_store(NULL, NULL);
+	int rc = submit_fetch_run(f->runs->server, run_id, f->runs->folder, &store, path, sizeof(path), err);
 
 	if (rc)
 		return rc;

@@ -18,6 +18,11 @@ const char *fleet_db(const char *option)
 	return option ? option : own ? own : "";
 }
 
+struct depot_config fleet_store(const char *secret, const char *ca)
+{
+	return (struct depot_config){.secret = secret ? secret : getenv("PENRIG_STORE_SECRET"), .ca = ca};
+}
+
 int fleet_open(const char *option, int need, int *ret_version, struct server **ret, struct err *err)
 {
 	struct server *server = NULL;

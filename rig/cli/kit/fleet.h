@@ -3,6 +3,7 @@
 #define PENRIG_CLI_KIT_FLEET_H
 
 #include "rig/cli/kit/command.h"
+#include "rig/fleet/depot.h"
 #include "rig/fleet/server.h"
 
 #define FLEET_DB_ROW(at)                                                                                               \
@@ -13,6 +14,22 @@
 			"password (~/.pgpass). Default: the environment's PENRIG_DB, else PGSERVICE, PGHOST and so "   \
 			"on."                                                                                          \
 	}
+
+/* Of commands that reach a site's store of files. */
+#define FLEET_STORE_ROWS(at_secret, at_ca)                                                                             \
+	{.name = "store-secret",                                                                                       \
+	 .kind = OPTION_TEXT,                                                                                          \
+	 .arg = "FILE",                                                                                                \
+	 .offset = (at_secret),                                                                                        \
+	 .help = "Where the site has its files in an object store: the file, readable by its owner alone, "            \
+		 "whose first line is KEY:SECRET. Default: what the environment's PENRIG_STORE_SECRET names."},        \
+	{                                                                                                              \
+		.name = "store-ca", .kind = OPTION_TEXT, .arg = "FILE", .offset = (at_ca),                             \
+		.help = "The certificates by which it is known. Default: those of this computer."                      \
+	}
+
+/* --store-secret, else PENRIG_STORE_SECRET. */
+struct depot_config fleet_store(const char *secret, const char *ca);
 
 /* --db, else PENRIG_DB, else "". */
 const char *fleet_db(const char *option);

@@ -1,0 +1,161 @@
+/* A folder, which may be of another computer (NFS): written under another name, to the disk, renamed, and the folder to the disk. */
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "rig/base/disk.h"
+#include "rig/fleet/depot.h"
+#include "rig/fleet/words.h"
+
+#define PATH_BYTES 512 /* 300 of the folder, a key, what a part is called */
+
+struct folder {
+	struct depot store;
+	char path[304];
+	int64_t next_ms; /* no byte goes earlier */
+};
+
+static int failed(const char *path, int code, struct err *err)
+{
+	return err_set(err, -EAGAIN, "the store: %.300s: %s%s", path, strerror(code), disk_remedy(-code));
+}
+
+static int write_all(int fd, const char *bytes, size_t len)
+{
+	while (len) {
+		ssize_t n = write(fd, bytes, len);
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n <= 0)
+			return n < 0 ? errno : ENOSPC;
+		bytes += n;
+		len -= (size_t)n;
+	}
+	return fsync(fd) == 0 ? 0 : errno;
+}
+
+/* Each of its own name: another computer may write the same object at this moment. 0 or errno. */
+static int write_part(const char *part, const void *bytes, size_t len)
+{
+	int fd = open(part, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0644);
+	int code = fd < 0 ? errno : write_all(fd, bytes, len);
+
+	if (fd >= 0 && close(fd) != 0 && !code) /* where NFS says that its disk is full */
+		code = errno;
+	return code;
+}
+
+/* The folders between, and each of them in the one above it to the disk. */
+static int make_way(const struct folder *folder, const char *path, struct err *err)
+{
+	char at[PATH_BYTES];
+
+	for (const char *slash = strchr(path + strlen(folder->path) + 1, '/'); slash; slash = strchr(slash + 1, '/')) {
+		snprintf(at, sizeof(at), "%.*s", (int)(slash - path), path);
+		if (mkdir(at, 0755) != 0 && errno != EEXIST)
+			return failed(at, errno, err);
+		*strrchr(at, '/') = '\0';
+		int rc = disk_sync_folder(at);
+		if (rc)
+			return failed(at, -rc, err);
+	}
+	return 0;
+}
+
+static int settle(const char *part, const char *path)
+{
+	char above[PATH_BYTES];
+
+	if (rename(part, path) != 0)
+		return errno;
+	snprintf(above, sizeof(above), "%s", path);
+	*strrchr(above, '/') = '\0';
+	return -disk_sync_folder(above);
+}
+
+static int put(struct depot *store, const char *key, const void *bytes, size_t len, struct err *err)
+{
+	struct folder *folder = (struct folder *)store;
+	char path[PATH_BYTES], part[PATH_BYTES], id[UUID_TEXT];
+
+	snprintf(path, sizeof(path), "%s/%s", folder->path, key);
+	int rc = make_way(folder, path, err);
+	if (!rc)
+		rc = uuid_draw(id, err);
+	if (rc)
+		return rc;
+	snprintf(part, sizeof(part), "%.440s.%s.part", path, id);
+	int code = write_part(part, bytes, len);
+	if (!code)
+		code = settle(part, path);
+	if (code) {
+		unlink(part);
+		return failed(path, code, err);
+	}
+	return depot_pace(store->config.rate, &store->tick, len, &folder->next_ms, err);
+}
+
+static int read_all(int fd, char *bytes, size_t size, size_t *ret_len)
+{
+	size_t len = 0;
+	ssize_t n;
+
+	while ((n = read(fd, bytes + len, size - len)) != 0) {
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0)
+			return errno;
+		len += (size_t)n;
+		if (len == size) {
+			char more;
+			return read(fd, &more, 1) == 0 ? (*ret_len = len, 0) : EFBIG;
+		}
+	}
+	*ret_len = len;
+	return 0;
+}
+
+static int get(struct depot *store, const char *key, void *bytes, size_t size, size_t *ret_len, struct err *err)
+{
+	const struct folder *folder = (const struct folder *)store;
+	char path[PATH_BYTES];
+
+	snprintf(path, sizeof(path), "%s/%s", folder->path, key);
+	int fd = open(path, O_RDONLY | O_CLOEXEC);
+	int code = fd < 0 ? errno : read_all(fd, bytes, size, ret_len);
+	if (fd >= 0)
+		close(fd);
+	if (code == ENOENT || code == EFBIG)
+		return err_set(err, -code, "the store: %.300s: %s", path, strerror(code));
+	return code ? failed(path, code, err) : 0;
+}
+
+static void folder_free(struct depot *store)
+{
+	free(store);
+}
+
+int depot_folder_open(const char *path, struct depot **ret, struct err *err)
+{
+	static const struct depot_ops ops = {.put = put, .get = get, .free = folder_free};
+	struct stat st;
+
+	if (stat(path, &st) != 0)
+		return failed(path, errno, err);
+	if (!S_ISDIR(st.st_mode))
+		return failed(path, ENOTDIR, err);
+	struct folder *folder = calloc(1, sizeof(*folder));
+	if (!folder)
+		return err_set(err, -ENOMEM, "out of memory");
+	folder->store.ops = &ops;
+	snprintf(folder->path, sizeof(folder->path), "%.*s", (int)sizeof(folder->path) - 1, path);
+	for (size_t len = strlen(folder->path); len > 1 && folder->path[len - 1] == '/'; len--)
+		folder->path[len - 1] = '\0';
+	*ret = &folder->store;
+	return 0;
+}

@@ -1,0 +1,274 @@
+"""Files of a site in a folder and in an object store: what arrives is what was sent, whatever is killed, full, cut or damaged on the way."""
+import hashlib
+import json
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import fleet
+import rig
+import s3_servers
+from fleet import Fleet, until
+
+PIECE = 8 << 20
+LIBRARY = next(map(str, Path("/usr/lib").glob("*/faketime/libfaketime.so.1")), None)
+
+
+def over(job):
+    return job["state"] not in ("waiting", "running")
+
+
+def stored(f, columns="name, sha256, store"):
+    return f.server.sql(f"SELECT {columns} FROM penrig.stored_file ORDER BY name", user="reader")
+
+
+def unpacked(folder, sha256):
+    """By a program that nobody here wrote: all pieces behind each other are the packed file."""
+    pieces = sorted((folder / sha256[:2] / sha256).glob("*.zst"))
+    packed = b"".join(p.read_bytes() for p in pieces)
+    return subprocess.run(["zstd", "-dc"], input=packed, capture_output=True, check=True).stdout if shutil.which("zstd") else None
+
+
+def fetch(f, out, *more, dut="PEN-GOOD-01"):
+    """A submitter who waits: its exit code, and what it has then."""
+    done = subprocess.run([str(rig.PENRIG), "submit", str(fleet.SMOKE), "--dut", dut, "--wait", "--quiet", "--output-dir", str(out), "--db", f.server.db("ci"), *map(str, more)], stdin=subprocess.DEVNULL,
+                          capture_output=True, text=True, timeout=2 * fleet.LIMIT_S)
+    return done
+
+
+def name_of(agent):
+    return agent.rows("SELECT name FROM outbox")[0][0]
+
+
+def with_big_file(f, agent, *more, pieces=2.5):
+    """A run beside which a large file stands, of bytes that cannot be packed; its agent waits before it begins."""
+    agent.start(*more, gate=True)
+    job = f.submit()
+    agent.until_said(f"job {job}, plan")
+    path = agent.folder / "state/agent/runs" / f"{name_of(agent)}.capture.bin"
+    path.write_bytes(os.urandom(int(pieces * PIECE)))
+    agent.open_gate()
+    return job, path
+
+
+def wake(f):
+    return f.server.sql("NOTIFY penrig_job") == []
+
+
+def in_a_folder(check, f):
+    """Whole, packed, under its SHA-256, in no piece of the database; fetched again; and what is refused of one that was damaged."""
+    agent, folder = f.agents[0], f.folder / "store"
+    folder.mkdir()
+    f.penrig("fleet", "store", f"file://{folder}", "--site", "A")
+    agent.start()
+    out = f.folder / "out"
+    done = fetch(f, out)
+    check(done.returncode == 0 and len(list(out.glob("*.penrig"))) == 1, f"{done.returncode} {done.stderr}")
+    rows = stored(f)
+    check(len(rows) >= 2 and all(store == f"file://{folder}" for _, _, store in rows), f"{rows}")
+    check(f.server.sql("SELECT count(*) FROM penrig.file_piece") == [["0"]], "never both")
+    for name, sha256, _ in rows:
+        check(hashlib.sha256((out / name).read_bytes()).hexdigest() == sha256, f"{name} is what it was")
+        check(unpacked(folder, sha256) in (None, (out / name).read_bytes()), f"{name}: zstd reads it")
+    check(not list(folder.rglob("*.part")), "nothing half is left")
+    sha256 = next(s for name, s, _ in rows if name.endswith(".penrig"))
+    piece, = (folder / sha256[:2] / sha256).glob("*.zst")
+    good = piece.read_bytes()
+    job = f.server.sql("SELECT max(job_id) FROM penrig.job")[0][0]
+    run = f.server.sql(f"SELECT run_id FROM penrig.job WHERE job_id = {job}")[0][0]
+    for what, bad in (("flipped", good[:99] + bytes([good[99] ^ 1]) + good[100:]), ("truncated", good[:-7]), ("empty", b""), ("another file", subprocess.run(["zstd", "-c"], input=b"x" * 100, capture_output=True, check=True).stdout)):
+        piece.write_bytes(bad)
+        f.server.sql(f"SET session_replication_role = replica; UPDATE penrig.job SET run_id = '{run}', state = 'ready', closed_at = NULL, ready_at = 'infinity' WHERE job_id = {job}")
+        where = f.folder / f"out-{what.replace(' ', '-')}"
+        waits = subprocess.Popen([str(rig.PENRIG), "submit", str(fleet.SMOKE), "--dut", "NOBODY", "--where", "no=bench", "--wait", "--output-dir", str(where), "--db", f.server.db("ci")], stdin=subprocess.DEVNULL,
+                                 stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, preexec_fn=fleet.dies_with_us)
+        own = until("its job", lambda: next((j for j, row in f.jobs().items() if row["state"] == "waiting" and row["dut"] == "NOBODY"), None))
+        f.server.sql(f"SET session_replication_role = replica; UPDATE penrig.job SET run_id = '{run}', state = 'done', exit_code = 0, ready_at = NULL, closed_at = now() WHERE job_id = {own}; NOTIFY penrig_done, '{own}'")
+        said = waits.communicate(timeout=fleet.LIMIT_S)[1]
+        check(waits.returncode not in (0, 1) and "the store" in said and not list(where.glob("*.penrig")), f"{what}: {waits.returncode} {said}")
+    piece.unlink()
+    agent.end()
+
+
+def goes_on(check, f):
+    """Killed between pieces, it goes on: a piece that is there is not written again, one that was damaged meanwhile is. No slower line keeps its lease from being renewed."""
+    agent, folder = f.agents[0], f.folder / "slow"
+    folder.mkdir()
+    f.penrig("fleet", "store", f"file://{folder}", "--site", "A")
+    job, path = with_big_file(f, agent, "--bandwidth", "1M", "--lease", "3s")
+    sha256 = hashlib.sha256(path.read_bytes()).hexdigest()
+    first = folder / sha256[:2] / sha256 / "00000.zst"
+    until("the first piece", first.exists)
+    fence = f.server.sql(f"SELECT fence FROM penrig.job WHERE job_id = {job}")
+    until("its lease renewed", lambda: f.server.sql(f"SELECT lease_until > now() + interval '2 s' AND claimed_at < now() - interval '4 s' FROM penrig.attempt WHERE job_id = {job}") == [["t"]])
+    agent.kill()
+    kept = first.stat().st_ino
+    (first.parent / "00001.zst").write_bytes(b"not what it should be")
+    agent.start()
+    check(f.until_job(job, over, "its end")["state"] == "done" and f.server.sql(f"SELECT fence FROM penrig.job WHERE job_id = {job}") == fence, f"once: {f.jobs()[job]}")
+    check(first.stat().st_ino == kept, "the piece that was there stayed")
+    check(unpacked(folder, sha256) in (None, path.read_bytes()), "what was damaged was replaced, and the rest came")
+    check([sha256] in stored(f, "sha256"), "and it is the run's")
+
+
+def full(check, f):
+    """A store that is full, or not mounted: the run waits in the outbox, whole, and arrives when there is room. A bench whose own disk is nearly full takes no job."""
+    agent, folder, small = f.agents[0], f.folder / "full", f.folder / "small"
+    for path in (folder, small):
+        path.mkdir()
+    if subprocess.run(["mount", "-t", "tmpfs", "-o", "size=256k", "none", folder], capture_output=True, check=False).returncode:
+        print("no folder can be mounted here: a full store is not tried")
+        return
+    try:
+        f.penrig("fleet", "store", f"file://{folder}", "--site", "A")
+        job, path = with_big_file(f, agent, pieces=0.2)
+        agent.until_said("No space left on device")
+        check(f.jobs()[job]["state"] == "running" and not list(folder.rglob("*.part")), f"{f.jobs()[job]}: it waits, and leaves nothing half")
+        subprocess.run(["mount", "-o", "remount,size=64m", folder], check=True)
+        check(f.until_job(job, over, "its end")["state"] == "done" and [hashlib.sha256(path.read_bytes()).hexdigest()] in stored(f, "sha256"), "with room it arrives")
+        agent.end()
+        subprocess.run(["mount", "-t", "tmpfs", "-o", "size=64m", "none", small], check=True)
+        agent.start("--output-dir", small)
+        job = f.submit()
+        until("its word", lambda: json.loads(f.penrig("benches", "--json", user="ci").stdout)[0]["state"] == "disk full")
+        check(f.jobs()[job]["attempts"] == 0, "no job is taken")
+        subprocess.run(["mount", "-o", "remount,size=1g", small], check=True)
+        check(f.until_job(job, over, "its end")["state"] == "done", "with room it is")
+        agent.end()
+    finally:
+        for path in (folder, small):
+            subprocess.run(["umount", "-l", path], capture_output=True, check=False)
+    agent.start()
+    f.penrig("fleet", "store", f"file://{f.folder}/not-mounted", "--site", "A")
+    job = f.submit()
+    agent.until_said("not-mounted")
+    check(f.jobs()[job]["state"] == "running" and not (f.folder / "not-mounted").exists(), "a folder that is not there is not made")
+    (f.folder / "not-mounted").mkdir()
+    check(f.until_job(job, over, "its end")["state"] == "done", "once it is there it arrives")
+
+
+def who_may(check, f):
+    """Each of these must fail."""
+    f.penrig("fleet", "store", "database", "--site", "A")
+    digest = "'\\x" + "0" * 64 + "'"
+    for user, sql, why in (("b1", f"SELECT penrig.file_stored('bench-2', {digest}, 1, 'file:///x')", "may not speak"), ("b1", "SELECT penrig.store_of('bench-2')", "may not speak"),
+                           ("b1", f"SELECT penrig.file_stored('bench-1', {digest}, 1, 'file:///elsewhere')", "elsewhere"), ("b1", f"SELECT penrig.file_stored('bench-1', {digest}, 1, '')", "elsewhere"),
+                           ("b1", "SELECT * FROM penrig.file_place", "permission denied"), ("b1", "UPDATE penrig.site SET store = ''", "permission denied"), ("ci", "UPDATE penrig.site SET store = ''", "permission denied"),
+                           ("ci", "INSERT INTO penrig.file_place DEFAULT VALUES", "permission denied"), ("reader", "SELECT penrig.job_places(1)", "permission denied"), ("reader", "SELECT * FROM penrig.file_piece", "permission denied"), ("reader", "SELECT * FROM penrig.file", "permission denied"),
+                           ("other", "SELECT * FROM penrig.stored_file", "permission denied"), ("admin", "DELETE FROM penrig.file_place", "what was recorded stays"), ("admin", "TRUNCATE penrig.file_place", "what was recorded stays")):
+        said = f.server.refusals([sql], user)
+        check(len(said) == 1 and why in said[0], f"{user}: {sql}: {said}")
+    f.penrig("fleet", "admit", "other", "--as", "viewer", "--site", "B")
+    counts = [f.server.sql(f"SELECT count(*) FROM penrig.{t}", user="other")[0][0] for t in ("stored_file", "file_place")]
+    check(counts == ["0"] * 2 and len(stored(f)) > 0, f"another site's viewer sees none: {counts}")
+    for url, why in (("file://host/x", "three slashes"), ("file:///", "three slashes"), ("s3://u@h/b", "each computer"), ("s3://h", "BUCKET"), ("s3+http://db.example/b", "TLS"), ("s3://k:sesame@h/b", "password"),
+                     ("ftp://h/b", "file:///"), ("s3://h/b?region=", "region"), ("s3://h/b?x=1", "region"), ("s3://h/B", "lower-case")):
+        done = f.penrig("fleet", "store", url, "--site", "A", check=False)
+        check(done.returncode == 2 and why in done.stderr and "sesame" not in done.stderr, f"{url}: {done.returncode} {done.stderr}")
+    done = f.penrig("fleet", "store", "file:///x", "--site", "none", check=False)
+    check(done.returncode == 2 and "no site" in done.stderr, f"{done.stderr}")
+    for rate in ("fast", "1", "2MB", "-5M", "nan"):
+        done = f.penrig("agent", f.agents[0].bench, "--bandwidth", rate, check=False)
+        check(done.returncode == 2 and "--bandwidth" in done.stderr, f"{rate}: {done.returncode} {done.stderr}")
+
+
+def in_a_bucket(check, f):
+    """An object store, with the right key, with a wrong one, away, with a damaged object; a clock that is wrong."""
+    server, why = s3_servers.any_server(f.folder / "s3")
+    if not server:
+        print(f"{why}: no object store is tried")
+        return
+    try:
+        with_server(check, f, server)
+    finally:
+        server.stop()
+
+
+def with_server(check, f, server):
+    agent = f.agents[0]
+    secret, guess, out = f.folder / "s3-secret", f.folder / "s3-guess", f.folder / "s3-out"
+    for path, text in ((secret, f"{server.KEY}:{server.SECRET}\n"), (guess, f"{server.KEY}:guess\n")):
+        path.write_text(text)
+        path.chmod(0o600)
+    url = f"s3+http://127.0.0.1:{server.port}/{s3_servers.BUCKET}/lab"
+    f.penrig("fleet", "store", url, "--site", "A")
+    words = ["--store-secret", secret]
+    for more, said in (([], "asks for a key"), (["--store-secret", guess], "the secret is wrong")):
+        agent.start(*more)
+        job = f.submit()
+        agent.until_said(said)
+        check(f.jobs()[job]["state"] == "running", f"{said}: it waits")
+        agent.end()
+        (agent.folder / "said").unlink()
+        agent.start(*words)
+        check(f.until_job(job, over, "its end")["state"] == "done", f"{said}: with the right one it arrives")
+        agent.end()
+    if LIBRARY:
+        agent_late(check, f, agent, words)
+    agent.start(*words)
+    done = fetch(f, out, *words)
+    check(done.returncode == 0 and len(list(out.glob("*.penrig"))) == 1, f"{done.returncode} {done.stderr}")
+    name, sha256 = next((n, s) for n, s, store in stored(f) if (out / n).exists() and n.endswith(".penrig") and store == url)
+    path = f"/{s3_servers.BUCKET}/lab/{sha256[:2]}/{sha256}/00000.zst"
+    status, packed = server.client.ask("GET", path)
+    check(status == 200 and hashlib.sha256((out / name).read_bytes()).hexdigest() == sha256, f"{name}: {status}")
+    check(server.client.ask("PUT", path, packed[:-1] + bytes([packed[-1] ^ 1]))[0] in (200, 201), "damaged")
+    agent.end()
+    job, big = with_big_file(f, agent, *words, "--bandwidth", "3M", "--lease", "3s")
+    digest = hashlib.sha256(big.read_bytes()).hexdigest()
+    first = f"/{s3_servers.BUCKET}/lab/{digest[:2]}/{digest}/00000.zst"
+    until("the first piece", lambda: server.client.ask("GET", first)[0] == 200)
+    agent.kill()
+    server.stop()
+    (agent.folder / "said").unlink()
+    agent.start(*words)
+    agent.until_said("the store: ")
+    check(f.jobs()[job]["state"] == "running", "the store is away: it waits")
+    server.start()
+    check(f.until_job(job, over, "its end")["state"] == "done", "it is back: the rest goes there")
+    pieces = [server.client.ask("GET", first.replace("00000", f"{n:05}")) for n in range(3)]
+    whole = subprocess.run(["zstd", "-dc"], input=b"".join(body for _, body in pieces), capture_output=True, check=False).stdout if shutil.which("zstd") else big.read_bytes()
+    check([status for status, _ in pieces] == [200] * 3 and whole == big.read_bytes(), "whole, by somebody else's eyes")
+    left = [p for p in (*agent.folder.rglob("*"), *out.rglob("*")) if p.is_file() and server.SECRET.encode() in p.read_bytes()]
+    check(not left and server.SECRET not in open(f"/proc/{agent.process.pid}/cmdline").read(), f"no file and no list of processes shows the secret: {left}")
+    check(server.SECRET not in (f.server.folder / "log").read_text(), "nor the server's log")
+
+
+def agent_late(check, f, agent, words):
+    """Its clock stands an hour back; that of its runs does not."""
+    argv, held = agent.argv, f"--command={agent.folder / 'held'}"
+    true_time = [f"--command={word}" for word in ("env", "-u", "LD_PRELOAD", "-u", "FAKETIME")]
+    agent.argv = lambda *more: ["env", "DONT_FAKE_MONOTONIC=1", "FAKETIME=-1h", f"LD_PRELOAD={LIBRARY}", *(w for word in argv(*more) for w in ([*true_time, word] if word == held else [word]))]
+    agent.start(*words)
+    job = f.submit()
+    agent.until_said("set it")
+    agent.end()
+    agent.argv = argv
+    agent.start(*words)
+    check(f.until_job(job, over, "its end")["state"] == "done", "with the right time it arrives")
+    agent.end()
+
+
+def main():
+    fleet.skip_without_postgres()
+    check = rig.Checks()
+    f = Fleet(2)
+    try:
+        for test in (in_a_folder, goes_on, full, who_may, in_a_bucket):
+            if len(sys.argv) > 1 and test.__name__ not in sys.argv[1:]:
+                continue
+            try:
+                test(check, f)
+            except Exception as e:
+                check(False, f"{test.__name__}: {type(e).__name__}: {e}\n{f.agents[0].said()[-900:]}")
+            f.agents[0].end()
+            (f.agents[0].folder / "said").unlink(missing_ok=True)
+    finally:
+        f.end()
+    check.end()
+
+
+if __name__ == "__main__":
+    main()
