@@ -283,7 +283,7 @@ TESTS := $(filter-out $(addprefix tests/e2e/,$(NOT)),$(TESTS))
 SCRIPTS := $(filter %.sh %.py,$(TESTS))
 tests: $(filter-out $(SCRIPTS),$(TESTS)) $(if $(TEST),$(if $(SCRIPTS),$(PROGRAMS) $(PENRIG_A) $(FAILING)),$(PROGRAMS) $(PENRIG_A) $(FAILING))
 
-FLEET_TESTS := test_fleet.py test_fleet_many.py test_fleet_kills.py test_fleet_ci.py test_fleet_telemetry.py test_fleet_store.py test_fleet_backup.py test_python.py
+FLEET_TESTS := test_fleet.py test_fleet_many.py test_fleet_kills.py test_fleet_ci.py test_fleet_telemetry.py test_fleet_store.py test_fleet_s3.py test_fleet_backup.py test_python.py
 
 check: deps-check
 ifneq ($(LIST),)

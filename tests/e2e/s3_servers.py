@@ -125,11 +125,14 @@ class S3rver:
     stop = Swift.stop
 
 
+def kind():
+    return S3rver if os.environ.get("S3RVER") else Swift
+
+
+def why_none():
+    """None: there is one."""
+    return kind().missing()
+
+
 def any_server(folder):
-    """One of them, or why there is none."""
-    kinds = [S3rver, Swift] if os.environ.get("S3RVER") else [Swift]
-    for kind in kinds:
-        why = kind.missing()
-        if not why:
-            return kind(folder), None
-    return None, why
+    return kind()(folder)

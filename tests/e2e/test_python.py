@@ -164,7 +164,11 @@ def several_sessions(check, w):
     """A run that went on after a replug is one run: the report that names the others speaks for it."""
     import penrig_bench
     one, two = {"name": "one", "dut_verdict": "inconclusive", "dut": "P", "run_status": "device_lost"}, {"name": "one-2", "dut_verdict": "pass", "dut": "P", "run_status": "complete", "sessions": [{"name": "one"}]}
-    for reports, passed in (([one, two], True), ([one, {**two, "sessions": [{"name": "other"}]}], False), ([one], False), ([two, {**two, "name": "x"}], False)):
+    refused = {"name": "none", "dut_verdict": None, "dut": "P", "run_status": "refused", "stop": {"moved": False}}
+    moved = {**two, "stop": {"moved": True}}
+    still = {**refused, "name": "late", "sessions": [{"name": "one-2"}]}
+    for reports, passed in (([refused, two], True), ([two, refused], True), ([refused, one, two], True), ([refused, {**refused, "name": "n"}, moved], True), ([refused], False), ([refused, {**refused, "name": "n"}], False),
+                            ([refused, one], False), ([refused, one, {**moved, "sessions": []}], False), ([moved, still], False), ([one, moved, {**moved, "name": "x"}], False), ([one, two], True), ([one, {**two, "sessions": [{"name": "other"}]}], False), ([one], False), ([two, {**two, "name": "x"}], False)):
         folder = Path(tempfile.mkdtemp(dir=w.folder))
         for report in reports:
             (folder / f"{report['name']}.report.json").write_text(json.dumps(report))

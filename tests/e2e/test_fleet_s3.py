@@ -1,0 +1,104 @@
+"""Files of a site in an object store that speaks S3 and that nobody here wrote: wrong keys, a wrong clock, a store that is away, and an upload that is killed."""
+import hashlib
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import fleet
+import rig
+import s3_servers
+from fleet import Fleet, until
+from test_fleet_store import fetch, over, stored, with_big_file
+
+LIBRARY = next(map(str, Path("/usr/lib").glob("*/faketime/libfaketime.so.1")), None)
+
+
+def with_server(check, f, server):
+    agent = f.agents[0]
+    secret, guess, out = f.folder / "s3-secret", f.folder / "s3-guess", f.folder / "s3-out"
+    for path, text in ((secret, f"{server.KEY}:{server.SECRET}\n"), (guess, f"{server.KEY}:guess\n")):
+        path.write_text(text)
+        path.chmod(0o600)
+    url = f"s3+http://127.0.0.1:{server.port}/{s3_servers.BUCKET}/lab"
+    f.penrig("fleet", "store", url, "--site", "A")
+    words = ["--store-secret", secret]
+    for more, said in (([], "asks for a key"), (["--store-secret", guess], "the secret is wrong")):
+        agent.start(*more)
+        job = f.submit()
+        agent.until_said(said)
+        check(f.jobs()[job]["state"] == "running", f"{said}: it waits")
+        agent.end()
+        (agent.folder / "said").unlink()
+        agent.start(*words)
+        check(f.until_job(job, over, "its end")["state"] == "done", f"{said}: with the right one it arrives")
+        agent.end()
+    if LIBRARY:
+        agent_late(check, f, agent, words)
+    agent.start(*words)
+    done = fetch(f, out, *words)
+    check(done.returncode == 0 and len(list(out.glob("*.penrig"))) == 1, f"{done.returncode} {done.stderr}")
+    name, sha256 = next((n, s) for n, s, store in stored(f) if (out / n).exists() and n.endswith(".penrig") and store == url)
+    path = f"/{s3_servers.BUCKET}/lab/{sha256[:2]}/{sha256}/00000.zst"
+    status, packed = server.client.ask("GET", path)
+    check(status == 200 and hashlib.sha256((out / name).read_bytes()).hexdigest() == sha256, f"{name}: {status}")
+    check(server.client.ask("PUT", path, packed[:-1] + bytes([packed[-1] ^ 1]))[0] in (200, 201), "damaged")
+    agent.end()
+    job, big = with_big_file(f, agent, *words, "--bandwidth", "5M", "--lease", "3s")
+    digest = hashlib.sha256(big.read_bytes()).hexdigest()
+    first = f"/{s3_servers.BUCKET}/lab/{digest[:2]}/{digest}/00000.zst"
+    until("the first piece", lambda: server.client.ask("GET", first)[0] == 200)
+    agent.kill()
+    server.stop()
+    (agent.folder / "said").unlink()
+    agent.start(*words)
+    agent.until_said("the store: ")
+    check(f.jobs()[job]["state"] == "running", "the store is away: it waits")
+    server.start()
+    check(f.until_job(job, over, "its end")["state"] == "done", "it is back: the rest goes there")
+    pieces = [server.client.ask("GET", first.replace("00000", f"{n:05}")) for n in range(3)]
+    whole = subprocess.run(["zstd", "-dc"], input=b"".join(body for _, body in pieces), capture_output=True, check=False).stdout if shutil.which("zstd") else big.read_bytes()
+    check([status for status, _ in pieces] == [200] * 3 and whole == big.read_bytes(), "whole, by somebody else's eyes")
+    left = [p for p in (*agent.folder.rglob("*"), *out.rglob("*")) if p.is_file() and server.SECRET.encode() in p.read_bytes()]
+    check(not left and server.SECRET not in open(f"/proc/{agent.process.pid}/cmdline").read(), f"no file and no list of processes shows the secret: {left}")
+    check(server.SECRET not in (f.server.folder / "log").read_text(), "nor the server's log")
+
+
+def agent_late(check, f, agent, words):
+    """Its clock stands an hour back; that of its runs does not."""
+    argv, held = agent.argv, f"--command={agent.folder / 'held'}"
+    true_time = [f"--command={word}" for word in ("env", "-u", "LD_PRELOAD", "-u", "FAKETIME")]
+    agent.argv = lambda *more: ["env", "DONT_FAKE_MONOTONIC=1", "FAKETIME=-1h", f"LD_PRELOAD={LIBRARY}", *(w for word in argv(*more) for w in ([*true_time, word] if word == held else [word]))]
+    agent.start(*words)
+    job = f.submit()
+    agent.until_said("set it")
+    agent.end()
+    agent.argv = argv
+    agent.start(*words)
+    check(f.until_job(job, over, "its end")["state"] == "done", "with the right time it arrives")
+    agent.end()
+
+
+def main():
+    fleet.skip_without_postgres()
+    why = s3_servers.why_none()
+    if why or "libcurl" not in subprocess.run([rig.PENRIG, "version"], capture_output=True, text=True).stdout:
+        print(why or "this penrig was built without libcurl (package libcurl4-openssl-dev)")
+        sys.exit(77)
+    check = rig.Checks()
+    f = Fleet(1)
+    server = None
+    try:
+        server = s3_servers.any_server(f.folder / "s3")
+        with_server(check, f, server)
+    except Exception as e:
+        check(False, f"{type(e).__name__}: {e}\n{f.agents[0].said()[-900:]}")
+    finally:
+        f.end()
+        if server:
+            server.stop()
+    check.end()
+
+
+if __name__ == "__main__":
+    main()

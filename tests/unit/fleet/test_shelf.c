@@ -1,0 +1,201 @@
+/* A file in a store that is a folder: what comes back is what went there, or an error. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+
+#include <cmocka.h>
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "rig/fleet/shelf.h"
+
+#define BYTES (SHELF_PIECE + 1000u) /* two pieces */
+
+struct world {
+	char folder[64], url[80], sha256[DIGEST_HEX], piece[2][300];
+	uint8_t *bytes, *back;
+	int fd;
+	struct depot *store;
+	unsigned ticks;
+};
+
+static int on_tick(void *ctx, struct err *err)
+{
+	unsigned *ticks = ctx;
+
+	(void)err;
+	return ++*ticks > 1000 ? -ECANCELED : 0;
+}
+
+static void begin(struct world *w)
+{
+	const struct depot_config config = {.secret = NULL};
+
+	*w = (struct world){.bytes = malloc(BYTES), .back = malloc(BYTES + 1)};
+	snprintf(w->folder, sizeof(w->folder), "/tmp/penrig-shelf-XXXXXX");
+	assert_non_null(mkdtemp(w->folder));
+	snprintf(w->url, sizeof(w->url), "file://%s/", w->folder);
+	for (unsigned i = 0; i < BYTES; i++)
+		w->bytes[i] = (uint8_t)(i * 2654435761u >> 13);
+	digest_text(w->bytes, BYTES, w->sha256);
+	w->fd = memfd_create("shelf", MFD_CLOEXEC);
+	assert_int_equal(write(w->fd, w->bytes, BYTES), BYTES);
+	for (unsigned i = 0; i < 2; i++)
+		snprintf(w->piece[i], sizeof(w->piece[i]), "%s/%.2s/%s/%05u.zst", w->folder, w->sha256, w->sha256, i);
+	const struct depot_tick tick = {on_tick, &w->ticks};
+	assert_int_equal(depot_open(w->url, &config, &tick, &w->store, NULL), 0);
+}
+
+static void end(struct world *w)
+{
+	char command[120];
+
+	depot_free(w->store);
+	close(w->fd);
+	free(w->bytes);
+	free(w->back);
+	snprintf(command, sizeof(command), "rm -r %s", w->folder);
+	assert_int_equal(system(command), 0);
+}
+
+static int fetch(struct world *w, const char *sha256, uint64_t size)
+{
+	int fd = memfd_create("back", MFD_CLOEXEC);
+	int rc = shelf_get(w->store, sha256, size, fd, NULL);
+
+	if (!rc) {
+		assert_int_equal(pread(fd, w->back, BYTES + 1, 0), (ssize_t)size);
+		assert_memory_equal(w->back, w->bytes, size);
+	}
+	close(fd);
+	return rc;
+}
+
+static ino_t inode(const char *path)
+{
+	struct stat st;
+
+	assert_int_equal(stat(path, &st), 0);
+	return st.st_ino;
+}
+
+static void damage(const char *path, off_t at)
+{
+	int fd = open(path, O_RDWR);
+	uint8_t byte;
+
+	assert_int_equal(pread(fd, &byte, 1, at), 1);
+	byte ^= 1;
+	assert_int_equal(pwrite(fd, &byte, 1, at), 1);
+	close(fd);
+}
+
+static void there_and_back(void **state)
+{
+	struct world w;
+
+	(void)state;
+	begin(&w);
+	assert_int_equal(shelf_put(w.store, w.fd, w.sha256, BYTES, NULL), 0);
+	assert_int_equal(fetch(&w, w.sha256, BYTES), 0);
+	ino_t kept = inode(w.piece[0]);
+	damage(w.piece[1], 20);
+	assert_int_equal(fetch(&w, w.sha256, BYTES), -EBADMSG);
+	assert_int_equal(shelf_put(w.store, w.fd, w.sha256, BYTES, NULL), 0); /* is made good, and the other is left */
+	assert_int_equal(fetch(&w, w.sha256, BYTES), 0);
+	assert_true(inode(w.piece[0]) == kept);
+	end(&w);
+}
+
+static void damaged(void **state)
+{
+	struct world w;
+
+	(void)state;
+	begin(&w);
+	assert_int_equal(shelf_put(w.store, w.fd, w.sha256, BYTES, NULL), 0);
+	assert_int_equal(fetch(&w, w.sha256, BYTES - 1), -EBADMSG);
+	assert_int_equal(fetch(&w, w.sha256, SHELF_PIECE),
+			 -EBADMSG); /* its first piece is sound, and is not the file */
+	assert_int_equal(truncate(w.piece[1], 5), 0);
+	assert_int_equal(fetch(&w, w.sha256, BYTES), -EBADMSG);
+	assert_int_equal(truncate(w.piece[1], 0), 0);
+	assert_int_equal(fetch(&w, w.sha256, BYTES), -EBADMSG);
+	assert_int_equal(unlink(w.piece[1]), 0);
+	assert_int_equal(fetch(&w, w.sha256, BYTES), -EBADMSG);
+	end(&w);
+}
+
+static void another(void **state)
+{
+	struct world w;
+	char sha256[DIGEST_HEX];
+
+	(void)state;
+	begin(&w);
+	digest_text("x", 1, sha256);
+	assert_int_equal(shelf_put(w.store, w.fd, sha256, BYTES, NULL), -EIO); /* it became another while it was sent */
+	assert_int_equal(fetch(&w, sha256, BYTES), -EBADMSG);
+	assert_int_equal(shelf_put(w.store, w.fd, w.sha256, BYTES + 1, NULL), -EIO);
+	end(&w);
+}
+
+static void places(void **state)
+{
+	static const char *const good[] = {"file:///mnt/x", "s3://h/b", "s3://h:9000/b/p/q?region=eu-1",
+					   "s3+http://127.0.0.1:1/b"},
+				 *const bad[] = {"file://h/x",
+						 "file:///",
+						 "/x",
+						 "s3://h",
+						 "s3://h/B",
+						 "s3://u@h/b",
+						 "s3://h/b?region=",
+						 "s3://h/b?x",
+						 "s3+http://h/b",
+						 "http://h/b",
+						 ""};
+	const struct depot_config config = {.secret = NULL};
+	const struct depot_tick tick = {on_tick, NULL};
+	struct depot *store = NULL;
+
+	(void)state;
+	for (unsigned i = 0; i < sizeof(good) / sizeof(good[0]); i++)
+		assert_int_equal(depot_check(good[i], NULL), 0);
+	for (unsigned i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
+		assert_int_equal(depot_check(bad[i], NULL), -EINVAL);
+	assert_int_equal(depot_open("file:///no/such/folder", &config, &tick, &store, NULL), -EAGAIN);
+	assert_int_equal(depot_open("file:///dev/null", &config, &tick, &store, NULL), -EAGAIN);
+	assert_int_equal(depot_open("s3://h/b", &config, &tick, &store, NULL), -EAGAIN); /* no key */
+}
+
+/* Whoever waits for the line is asked meanwhile, and may end it. */
+static void paced(void **state)
+{
+	unsigned ticks = 1000;
+	const struct depot_tick tick = {on_tick, &ticks};
+	int64_t next_ms = 0;
+
+	(void)state;
+	assert_int_equal(depot_pace(0, &tick, 1000000, &next_ms, NULL), 0);
+	assert_int_equal(next_ms, 0);
+	assert_int_equal(depot_pace(1000, &tick, 1000000, &next_ms, NULL), -ECANCELED);
+	assert_true(next_ms > 0);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(there_and_back), cmocka_unit_test(damaged), cmocka_unit_test(another),
+		cmocka_unit_test(places),         cmocka_unit_test(paced),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
