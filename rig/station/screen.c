@@ -579,10 +579,12 @@ static void draw_quiet(const struct screen *s, struct canvas *c)
 		say(s, nobody ? "sign_in" : "scan", NULL, line, sizeof(line));
 	put_row(c, 4, line);
 	c->colour = "";
-	if (!armed)
-		say(s, "scan_hint", NULL, line, sizeof(line));
-	else
+	if (armed)
 		snprintf(line, sizeof(line), "Enter: START");
+	else if (nobody)
+		line[0] = '\0';
+	else
+		say(s, "scan_hint", NULL, line, sizeof(line));
 	put_row(c, 4, line);
 }
 

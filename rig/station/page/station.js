@@ -409,7 +409,7 @@ function draw() {
   if (isBusy() && $('typed').classList.contains('shown')) closeTyped();
   $('typed').placeholder = say('serial');
   $('typed').setAttribute('aria-label', say('serial'));
-  if (bench.view === 'ready') { put('ready-word', say(station && station.sign_in && !bench.operator ? 'sign_in' : 'scan')); put('ready-hint', say('scan_hint')); }
+  if (bench.view === 'ready') { const badge = station && station.sign_in && !bench.operator; put('ready-word', say(badge ? 'sign_in' : 'scan')); put('ready-hint', badge ? (station.accounts ? say('sign_in_hint') : '') : say('scan_hint')); }
   if (bench.view === 'armed') { put('armed-product', bench.product); put('armed-serial', bench.serial); put('start-word', say('start')); }
   if (bench.view === 'running') drawRunning();
   if (bench.view === 'prompt') drawPrompt();
