@@ -594,6 +594,7 @@ void station_close(struct station *s)
 		return;
 	loop_timer_cancel(s->loop, &s->beat);
 	loop_timer_cancel(s->loop, &s->gone.clean);
+	elsewhere_close(&s->gone);
 	for (unsigned i = 0; i < s->config->benches; i++) {
 		loop_timer_cancel(s->loop, &s->bench[i].clean);
 		child_free(s->bench[i].child);
@@ -601,7 +602,6 @@ void station_close(struct station *s)
 		hooks_close(&s->bench[i]);
 		elsewhere_close(&s->bench[i]);
 	}
-	elsewhere_close(&s->gone);
 	watches_free(s->watches);
 	station_io_close(s);
 	people_close(s);
