@@ -16,6 +16,7 @@ trap 'rm -rf "$tmp"' EXIT
 unit=packaging/penrig-station.service
 check "it leaves its runs" grep -qx KillMode=process $unit
 check "the lock of a bench can be taken" grep -qx ReadWritePaths=/run/lock $unit
+check "a run that asks for the clock's state lives" grep -qx SystemCallErrorNumber=EPERM $unit
 check "packages are described" grep -q '^Package: penrig-station$' packaging/debian/control
 if command -v systemd-analyze >/dev/null; then
 	check "exposure of at most 2.0" systemd-analyze security --offline=true --threshold=20 $unit
