@@ -14,5 +14,6 @@ void draws_seed(struct draws *draws, uint64_t seed);
 double draws_uniform(struct draws *draws); /* in (0, 1), never at an end */
 double draws_normal(struct draws *draws);  /* mean 0, sd 1 */
 double draws_student(struct draws *draws, double dof);
+double draws_chi2(struct draws *draws, double dof); /* dof > 0 */
 
 #endif
