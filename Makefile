@@ -362,7 +362,7 @@ lint:
 
 # Manual pages: one per command, from the same table as --help.
 MAN_COMMANDS := run resume check list doctor bench show report analyze requalify plot export import calibrate profile history dispose trend lot equivalence \
-	compare golden grr batch state station account io label sheet agent submit jobs benches push reserve fleet key sign verify anchor dossier qualify purge mcp version help
+	compare golden grr life batch state station account io label sheet agent submit jobs benches push reserve fleet key sign verify anchor dossier qualify purge mcp version help
 MAN := $(B)/man/penrig.1 $(MAN_COMMANDS:%=$(B)/man/penrig-%.1) $(B)/man/penrig-virtual.1
 man: $(MAN)
 $(B)/man/penrig-virtual.1: docs/man/penrig-virtual.1.scd

@@ -18,7 +18,7 @@ const struct command *const command_table[] = {
 	&command_run, &command_resume, &command_check, &command_list, &command_doctor, &command_bench, &command_state,
 	&command_calibrate, &command_profile, &command_golden,
 	&command_show, &command_report, &command_analyze, &command_requalify, &command_plot, &command_export, &command_import,
-	&command_history, &command_dispose, &command_trend, &command_lot, &command_compare, &command_grr, &command_equivalence, &command_batch,
+	&command_history, &command_dispose, &command_trend, &command_lot, &command_compare, &command_grr, &command_life, &command_equivalence, &command_batch,
 	&command_station, &command_account, &command_io, &command_label, &command_sheet,
 	&command_agent, &command_submit, &command_jobs, &command_benches, &command_push, &command_reserve, &command_fleet,
 	&command_key, &command_sign, &command_verify, &command_anchor, &command_dossier, &command_qualify, &command_purge, &command_mcp,

@@ -60,7 +60,7 @@ struct command {
 extern const struct command command_analyze, command_calibrate, command_plot, command_export, command_import;
 extern const struct command command_requalify, command_history, command_dispose, command_trend, command_compare,
 	command_golden, command_grr, command_batch;
-extern const struct command command_lot, command_equivalence;
+extern const struct command command_lot, command_equivalence, command_life;
 extern const struct command command_state, command_station, command_account, command_io, command_label, command_sheet,
 	command_key, command_sign, command_verify;
 extern const struct command command_anchor, command_profile, command_doctor, command_bench;

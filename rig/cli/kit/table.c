@@ -76,9 +76,10 @@ int table_print(struct json_out *root, const struct table *table, bool csv, stru
 /* ---- which there are ----------------------------------------------------------------------------------------------- */
 
 const struct table *const tables_of_commands[] = {
-	&table_check,   &table_list,    &table_doctor,     &table_state, &table_profile,     &table_golden,
-	&table_verify,  &table_trend,   &table_compare,    &table_batch, &table_account,     &table_jobs,
-	&table_benches, &table_version, &table_measurands, &table_lot,   &table_equivalence, NULL,
+	&table_check,   &table_list,        &table_doctor,  &table_state,   &table_profile,
+	&table_golden,  &table_verify,      &table_trend,   &table_compare, &table_batch,
+	&table_account, &table_jobs,        &table_benches, &table_version, &table_measurands,
+	&table_lot,     &table_equivalence, &table_life,    NULL,
 };
 
 void tables_print(void)

@@ -27,7 +27,7 @@ struct table {
 
 extern const struct table table_trend, table_compare, table_golden, table_state, table_doctor, table_list, table_jobs,
 	table_benches, table_measurands, table_batch, table_verify, table_check, table_account, table_profile,
-	table_version, table_lot, table_equivalence;
+	table_version, table_lot, table_equivalence, table_life;
 extern const struct table *const tables_of_commands[]; /* NULL-terminated */
 
 /* Of the options --json and --csv, which exclude each other (options.c). */

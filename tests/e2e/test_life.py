@@ -1,0 +1,120 @@
+#!/usr/bin/python3
+"""A course of sessions on a pen that wears: its strokes, the line, what is left, held against what was done to it and reckoned once more."""
+import csv
+import io
+import json
+import math
+import tempfile
+import xml.dom.minidom
+from pathlib import Path
+
+import rig
+
+PLAN = {"kind": "penrig/plan/1", "name": "session", "limits": [{"measurand": "depth_error_mm", "unit": "mm", "lower": -0.3, "upper": 0.3},
+                                                               {"measurand": "stroke_rate_error_pct", "unit": "%", "lower": -10, "upper": 10}],
+        "steps": [{"depth_mm": 1.0, "rate_hz": 120, "measure_s": 6}]}
+DEPTH, RATE = 50.0, 50.0  # mm, % per million strokes: a session is a treatment in the small
+WEEK = 604800
+
+
+def session(folder, plan, n, made, dut="PEN-GOOD-03", cartridge="C-1", worn=True, faults=()):
+    fault = [f"wear@0.1,depth={DEPTH},rate={RATE},made={made:.0f}"] if worn else []
+    return rig.run_plan(plan, dut=dut, seed=3, folder=folder / f"{dut}-{n}", faults=[*fault, *faults], world_extra=["--clock", n * 3 * WEEK],
+                        extra=["--cartridge", cartridge, "--history", folder / "history", "--state", folder / "state", "--name", f"{dut}-{n}"])
+
+
+def life(folder, *args):
+    return rig.penrig_a("life", *args, "--history", folder / "history", "--state", folder / "state")
+
+
+def test_course(check, folder, plan):
+    """Five treatments three weeks apart, the cartridge changed once: what was worn is found, and by the same numbers."""
+    made, runs = 0.0, []
+    for n in range(5):
+        runs.append(session(folder, plan, n, made, cartridge="C-1" if n < 2 else "C-2"))
+        made += len(rig.strokes(runs[-1])) + 200  # what the pen bore elsewhere is no part of the course
+    done = life(folder, plan, "--dut", "PEN-GOOD-03", "--json")
+    check(done.returncode == 0, f"life: {done.returncode} {done.stderr}")
+    told = json.loads(done.stdout)
+    unit, = told["units"]
+    check([s["run"] for s in unit["sessions"]] == [f"PEN-GOOD-03-{n}" for n in range(5)] and unit["cartridges"] == 2 and not unit["failed"], f"the course: {unit}")
+    for s, run in zip(unit["sessions"], runs):
+        struck = len(rig.strokes(run))
+        check(abs(s["strokes"] - struck) < 0.02 * struck + 10, f"strokes of {s['run']}: {s['strokes']}, the truth has {struck}")
+    return told, made, runs
+
+
+def line(xs, ys, level):
+    means = {l: (sum(x for x, k in zip(xs, level) if k == l) / level.count(l), sum(y for y, k in zip(ys, level) if k == l) / level.count(l)) for l in set(level)}
+    sxx = sum((x - means[l][0]) ** 2 for x, l in zip(xs, level))
+    return sum((x - means[l][0]) * (y - means[l][1]) for x, y, l in zip(xs, ys, level)) / sxx
+
+
+def test_line(check, told, made, runs):
+    depth, = [d for d in told["drifts"] if d["measurand"] == "depth_error_mm" and d["method"] == "force_equivalent"]
+    sessions = told["units"][0]["sessions"]
+    xs = [s["strokes_before"] + s["strokes"] / 2 for s in sessions]
+    ys = [rig.result(run.report["points"][0], "depth_error_mm", "force_equivalent")["value"] for run in runs]
+    slope = 1e6 * line(xs, ys, [0, 0, 1, 1, 1])
+    check(abs(depth["per_million"]["value"] / slope - 1) < 1e-3 and depth["levels_apart"] and depth["degrees_of_freedom"] == 2, f"the line: {depth}, by the reports {slope}")
+    counted = sessions[-1]["strokes_before"] + sessions[-1]["strokes"]
+    worn = -DEPTH * made / counted  # per stroke that the course knows of
+    check(depth["per_million"]["lower"] < worn * 0.85 and depth["per_million"]["upper"] > worn * 1.15, f"what was done to it, {worn}, is in {depth['per_million']}")
+    last = ys[-1] + slope * 1e-6 * (counted - xs[-1])
+    left = (-0.3 - last) / (slope * 1e-6)
+    check(0.8 < depth["left"]["value"] / left < 1.25 and depth["left"]["lower"] < depth["left"]["value"], f"left: {depth['left']}, reckoned {left}")
+    check(depth["left"]["upper"] is None or depth["left"]["upper"] > depth["left"]["value"], f"{depth['left']}")
+
+
+def test_forms(check, folder, plan):
+    picture = folder / "wear.svg"
+    done = life(folder, plan, "--dut", "PEN-GOOD-03", "--svg", picture)
+    check(done.returncode == 0 and "pen PEN-GOOD-03: 5 sessions" in done.stdout and "per million strokes" in done.stdout and "strokes left" in done.stdout, f"{done.stdout} {done.stderr}")
+    check("a level for each of 2 cartridges" in done.stdout and all(len(row) <= 110 for row in done.stdout.splitlines()), f"{done.stdout}")
+    texts = [t.firstChild.data for t in xml.dom.minidom.parse(str(picture)).getElementsByTagName("text") if t.firstChild]
+    check(any("depth_error_mm" in t for t in texts) and "now" in texts and any(t.startswith("limit") for t in texts), f"a picture: {texts[:8]}")
+    rows = list(csv.DictReader(io.StringIO(life(folder, plan, "--csv").stdout)))
+    check(rows and {"dut", "measurand", "per_million_value", "left_lower"} <= set(rows[0]), f"CSV: {rows[:1]}")
+    done = life(folder, plan, "--dut", "PEN-NONE")
+    check(done.returncode == 2 and "no run of PEN-NONE" in done.stderr, f"{done.returncode} {done.stderr}")
+    done = life(folder, plan, "--measurand", "depth")
+    check(done.returncode == 2 and "penrig help measurands" in done.stderr, f"{done.stderr}")
+    one = sorted((folder / "PEN-GOOD-03-0").glob("*.penrig"))
+    done = life(folder, *one, *one)
+    check(done.returncode == 2 and "named before" in done.stderr, f"once each: {done.stderr}")
+    done = life(folder, *one)
+    check(done.returncode == 3 and "a line needs three" in done.stdout, f"one session is no course: {done.returncode} {done.stdout}")
+
+
+def test_lives(check, folder, plan):
+    """Of four pens two wear out; the others have lived so long without."""
+    for dut, n, made in [("PEN-GOOD-04", 0, 0), ("PEN-GOOD-04", 1, 9000), ("PEN-GOOD-05", 0, 0), ("PEN-GOOD-05", 1, 800), ("PEN-GOOD-05", 2, 9000), ("PEN-GOOD-06", 0, 0)]:
+        session(folder, plan, n, made, dut=dut)
+    done = life(folder, plan, "--json")
+    told = json.loads(done.stdout)
+    w, units = told["weibull"], {u["dut"]: u for u in told["units"]}
+    check(done.returncode == 1 and w["pens"] == 4 and w["failures"] == 2, f"two failed: {done.returncode} {w}")
+    four = units["PEN-GOOD-04"]
+    middle = four["sessions"][1]["strokes_before"] + four["sessions"][1]["strokes"] / 2
+    check(four["failed"] and abs(four["life"] - middle) < 1e-6 and not units["PEN-GOOD-06"]["failed"], f"half way through the session that failed: {four}")
+    lives = [(u["life"], u["failed"]) for u in units.values()]
+    b, r = w["shape"]["value"], 2
+    power = sum(t ** b for t, _ in lives)
+    score = r / b + sum(math.log(t) for t, f in lives if f) - r * sum(t ** b * math.log(t) for t, _ in lives) / power
+    check(abs(score) < 1e-6 * r / b and abs(w["scale"]["value"] / (power / r) ** (1 / b) - 1) < 1e-9, f"the likelihood is greatest there: {score} {w}")
+    check(all(w[k]["lower"] < w[k]["value"] < w[k]["upper"] for k in ("shape", "scale", "b10")), f"{w}")
+
+
+def main():
+    check = rig.Checks()
+    folder = Path(tempfile.mkdtemp(prefix="pr"))
+    plan = folder / "session.json"
+    plan.write_text(json.dumps(PLAN))
+    told, made, runs = test_course(check, folder, plan)
+    test_line(check, told, made, runs)
+    test_forms(check, folder, plan)
+    test_lives(check, folder, plan)
+    check.end()
+
+
+main()
