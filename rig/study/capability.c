@@ -4,14 +4,12 @@
 #include <math.h>
 
 #include "rig/measure/distribution.h"
-#include "rig/measure/quadrature.h"
 #include "rig/measure/statistics.h"
+#include "rig/study/acceptance.h"
 
-#define REACH      8.0 /* of the normal: 1e-15 lies beyond */
-#define PANELS     4
 #define ROOT_STEPS 200
 #define RESOLUTION 1e-9
-#define FARTHEST   1e6
+#define DOUBLINGS  40 /* of the reach in which a bound is looked for */
 
 struct interval capability_width(double sigma, double dof, double lower, double upper, double confidence)
 {
@@ -20,91 +18,71 @@ struct interval capability_width(double sigma, double dof, double lower, double 
 	return (struct interval){value, value * sqrt(chi2_share(tail, dof)), value * sqrt(chi2_share(1.0 - tail, dof))};
 }
 
-/* What is known of mean and sigma after n values. */
-struct posterior {
-	double mean, root_n, sigma, dof, lower, upper;
-	double index; /* whose chance is asked */
+/* The distance to one limit in threes of sigma, as it is seen. */
+struct side {
+	double index, root_n, dof;
+	double wanted; /* the chance of an index at least as large as the one seen */
 };
 
-/* The sigmas with which a sigma <= d. */
-static void restrict_sigma(double a, double d, double *lo, double *hi)
+/* By how much the chance exceeds what is wanted, were `truth` the true index. It rises with it. */
+static double excess(const struct side *s, double truth)
 {
-	if (a > 0.0)
-		*hi = fmin(*hi, d / a);
-	else if (d < 0.0)
-		*lo = fmax(*lo, d / a);
+	double scale = 3.0 * s->root_n;
+
+	return 1.0 - student_noncentral_below(scale * s->index, s->dof, scale * truth) - s->wanted;
 }
 
-/* chi-square of that sigma, as the one seen came of it. */
-static double chance_below(const struct posterior *p, double sigma)
+/* Regula falsi; the end that stays put halved in weight (Illinois). */
+static double root_between(const struct side *s, double lo, double hi)
 {
-	double ratio = p->sigma / sigma;
+	double at_lo = excess(s, lo), at_hi = excess(s, hi), root = lo;
 
-	return sigma <= 0.0 ? 0.0 : isfinite(sigma) ? 1.0 - chi2_below(p->dof * ratio * ratio, p->dof) : 1.0;
-}
+	for (unsigned i = 0; i < ROOT_STEPS; i++) {
+		double before = root, at;
 
-/* z says how far the true mean lies from the one seen, in its own standard deviations. */
-static double chance_at(double z, const void *ctx)
-{
-	const struct posterior *p = ctx;
-	double lo = 0.0, hi = INFINITY, shift = z / p->root_n;
-
-	if (isfinite(p->upper))
-		restrict_sigma(3.0 * p->index + shift, p->upper - p->mean, &lo, &hi);
-	if (isfinite(p->lower))
-		restrict_sigma(3.0 * p->index - shift, p->mean - p->lower, &lo, &hi);
-	return hi > lo ? normal_density(z) * (chance_below(p, hi) - chance_below(p, lo)) : 0.0;
-}
-
-/* The chance that the true index is at least this. In two pieces, for the integrand has a kink where the nearer limit changes. */
-static double chance(struct posterior *p, double index)
-{
-	double kink = 3.0 * index * p->root_n * (p->upper + p->lower - 2.0 * p->mean) / (p->upper - p->lower);
-
-	p->index = index;
-	kink = isfinite(kink) ? fmax(-REACH, fmin(REACH, kink)) : 0.0;
-	return integrate(chance_at, p, -REACH, kink, PANELS) + integrate(chance_at, p, kink, REACH, PANELS);
-}
-
-/* The chance falls with the index: false position, the end that stays put halved in weight (Illinois). */
-static double index_with_chance(struct posterior *p, double wanted, double value)
-{
-	double lo = value - 1.0 - fabs(value), hi = value + 1.0 + fabs(value);
-
-	while (chance(p, lo) < wanted && lo > -FARTHEST)
-		lo = 2.0 * lo - value;
-	while (chance(p, hi) > wanted && hi < FARTHEST)
-		hi = 2.0 * hi - value;
-	double at_lo = chance(p, lo) - wanted, at_hi = chance(p, hi) - wanted, index = lo;
-	for (unsigned i = 0; i < ROOT_STEPS && hi - lo > RESOLUTION * (1.0 + fabs(value)); i++) {
-		double before = index, at;
-
-		index = lo + (hi - lo) * at_lo / (at_lo - at_hi);
-		at = chance(p, index) - wanted;
-		if (fabs(index - before) < RESOLUTION * (1.0 + fabs(value)))
+		root = lo + (hi - lo) * at_lo / (at_lo - at_hi);
+		at = excess(s, root);
+		if (fabs(root - before) < RESOLUTION * (1.0 + fabs(s->index)))
 			break;
-		if (at > 0.0) {
-			lo = index;
+		if (at < 0.0) {
+			lo = root;
 			at_lo = at;
 			at_hi *= 0.5;
 		} else {
-			hi = index;
+			hi = root;
 			at_hi = at;
 			at_lo *= 0.5;
 		}
 	}
-	return index;
+	return root;
 }
 
+/* Looked for about where the normal approximation [Bissell 1990] has it. */
+static double bound(double index, unsigned n, double dof, double wanted)
+{
+	const struct side s = {.index = index, .root_n = sqrt(n), .dof = dof, .wanted = wanted};
+	double away = normal_quantile(wanted) * sqrt(1.0 / (9.0 * n) + index * index / (2.0 * dof));
+	double reach = 0.25 * fabs(away), lo = index + away - reach, hi = index + away + reach;
+
+	if (isnan(index))
+		return NAN;
+	for (unsigned i = 0; i < DOUBLINGS && excess(&s, lo) > 0.0; i++)
+		lo -= reach *= 2.0;
+	for (unsigned i = 0; i < DOUBLINGS && excess(&s, hi) < 0.0; i++)
+		hi += reach *= 2.0;
+	return root_between(&s, lo, hi);
+}
+
+/* fmin() passes over the NaN of a limit that is not there. */
 struct interval capability_nearer(double mean, unsigned n, double sigma, double dof, double lower, double upper,
 				  double confidence)
 {
-	struct posterior p = {
-		.mean = mean, .root_n = sqrt(n), .sigma = sigma, .dof = dof, .lower = lower, .upper = upper};
 	double tail = 0.5 * (1.0 - confidence), to_lower = (mean - lower) / (3.0 * sigma),
-	       to_upper = (upper - mean) / (3.0 * sigma), value = fmin(to_lower, to_upper); /* fmin passes a NaN over */
+	       to_upper = (upper - mean) / (3.0 * sigma);
 
-	return (struct interval){value, index_with_chance(&p, 1.0 - tail, value), index_with_chance(&p, tail, value)};
+	return (struct interval){fmin(to_lower, to_upper),
+				 fmin(bound(to_lower, n, dof, tail), bound(to_upper, n, dof, tail)),
+				 fmin(bound(to_lower, n, dof, 1.0 - tail), bound(to_upper, n, dof, 1.0 - tail))};
 }
 
 void capability_of(const double *x, unsigned n, const struct control_limits *limits, double lower, double upper,

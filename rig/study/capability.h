@@ -14,8 +14,8 @@ struct capability {
 };
 
 /* lower, upper: limits of the product, NaN where there is none, but not both. The interval of a two-sided width is chi-square's;
- * that of a nearer limit the generalised one [Weerahandi 1993] of mean and sigma together, exact where one side has no limit.
- * n >= 2; limits->within > 0. */
+ * that of one limit is exact, by Student's t, not central; of two limits each end is the smaller of both sides': where the process
+ * lies in the middle one side's error is made up for by the other's. n >= 2; limits->within > 0. */
 void capability_of(const double *x, unsigned n, const struct control_limits *limits, double lower, double upper,
 		   double confidence, struct capability *ret);
 /* The same from figures: mean of n values, sigma of dof degrees. */

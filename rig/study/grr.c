@@ -122,7 +122,8 @@ static struct interval combine(const struct grr *g, const struct anova_row *erro
 		term[count++] = (struct mean_square){c.interaction, a->interaction.mean, a->interaction.dof};
 	if (c.repeat != 0.0)
 		term[count++] = (struct mean_square){c.repeat, error->mean, error->dof};
-	return interval_root(sum_of_squares_interval(term, count, confidence));
+	return interval_root(c.part > 0.0 && c.appraiser > 0.0 ? total_interval(term, count, confidence)
+							       : sum_of_squares_interval(term, count, confidence));
 }
 
 static void without_interaction(struct grr *g, double confidence)
@@ -163,14 +164,15 @@ static void with_interaction(struct grr *g, double confidence)
 }
 
 /* The decision to pool is made on the same values that the appraisers' share comes from: its interval, taken after pooling, covers
- * too seldom where that share is small. That of the whole model does not. */
-static void appraisers_unpooled(struct grr *g, double confidence)
+ * too seldom where that share is small; that of the whole model too often where the interaction has few degrees of freedom. The
+ * limits half way between them do neither. */
+static void appraisers_half_pooled(struct grr *g, double confidence)
 {
 	struct grr whole = *g;
 
 	with_interaction(&whole, confidence);
-	g->av.lo = fmin(whole.av.lo, g->av.value);
-	g->av.hi = fmax(whole.av.hi, g->av.value);
+	g->av.lo = fmin(0.5 * (g->av.lo + whole.av.lo), g->av.value);
+	g->av.hi = fmax(0.5 * (g->av.hi + whole.av.hi), g->av.value);
 }
 
 /* A component that is cut at 0 leaves the sums larger than their parts: they are added up again, the intervals stay. */
@@ -202,7 +204,7 @@ void grr_of(const double *x, unsigned parts, unsigned appraisers, unsigned trial
 		else
 			with_interaction(ret, confidence);
 		add_up(ret);
-		appraisers_unpooled(ret, confidence);
+		appraisers_half_pooled(ret, confidence);
 	}
 	conclude(ret);
 }

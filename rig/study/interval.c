@@ -2,8 +2,32 @@
 #include "rig/study/interval.h"
 
 #include <math.h>
+#include <stdbool.h>
+#include <stdlib.h>
 
 #include "rig/measure/distribution.h"
+#include "rig/measure/draws.h"
+
+#define DRAWS       2000
+#define SEED        1
+#define HALVINGS    8
+#define LEAST_KNOWN 0.4 /* of the sum */
+
+/* The terms of a sum, and how far the exact limits of each lie, of itself. */
+struct sum {
+	unsigned count;
+	double tail, value, part[SUM_TERMS_MAX], dof[SUM_TERMS_MAX];
+	double down[SUM_TERMS_MAX], up[SUM_TERMS_MAX]; /* of its mean square */
+};
+
+static void distances(struct sum *s, double tail)
+{
+	s->tail = tail;
+	for (unsigned i = 0; i < s->count; i++) {
+		s->down[i] = 1.0 - s->dof[i] / chi2_at(1.0 - tail, s->dof[i]);
+		s->up[i] = s->dof[i] / chi2_at(tail, s->dof[i]) - 1.0;
+	}
+}
 
 /* What the product of two terms adds to the squared distance, so that the limit is 0 where F says so. near: how far the limit of
  * the positive term lies, of itself; far: that of the negative one. */
@@ -12,37 +36,122 @@ static double cross_term(double f, double near, double far)
 	return ((f - 1.0) * (f - 1.0) - near * near * f * f - far * far) / f;
 }
 
-static struct interval difference_interval(struct mean_square plus, struct mean_square minus, double tail)
+static double crossed(const struct sum *s, unsigned plus, unsigned minus, bool above)
 {
-	double a = plus.c * plus.ms, b = -minus.c * minus.ms;
-	double a_down = 1.0 - plus.dof / chi2_at(1.0 - tail, plus.dof), a_up = plus.dof / chi2_at(tail, plus.dof) - 1.0;
-	double b_down = 1.0 - minus.dof / chi2_at(1.0 - tail, minus.dof),
-	       b_up = minus.dof / chi2_at(tail, minus.dof) - 1.0;
-	double lower = cross_term(f_quantile(1.0 - tail, plus.dof, minus.dof), a_down, b_up);
-	double upper = cross_term(f_quantile(tail, plus.dof, minus.dof), a_up, b_down);
-	double below = a * a * a_down * a_down + b * b * b_up * b_up + lower * a * b;
-	double above = a * a * a_up * a_up + b * b * b_down * b_down + upper * a * b;
+	double f = f_quantile(above ? s->tail : 1.0 - s->tail, s->dof[plus], s->dof[minus]);
+	double term = above ? cross_term(f, s->up[plus], s->down[minus]) : cross_term(f, s->down[plus], s->up[minus]);
 
-	return (struct interval){a - b, a - b - sqrt(fmax(0.0, below)), a - b + sqrt(fmax(0.0, above))};
+	return term * s->part[plus] * -s->part[minus];
+}
+
+/* From the value to the limit on that side. */
+static double reach(const struct sum *s, bool above)
+{
+	double square = 0.0;
+
+	for (unsigned i = 0; i < s->count; i++) {
+		double far = s->part[i] * ((s->part[i] > 0.0) == above ? s->up[i] : s->down[i]);
+		square += far * far;
+		for (unsigned k = 0; k < s->count && s->part[i] > 0.0; k++)
+			if (s->part[k] < 0.0)
+				square += crossed(s, i, k, above);
+	}
+	return sqrt(fmax(0.0, square));
+}
+
+/* ---- calibrated ---------------------------------------------------------------------------------------------------- */
+
+/* The share of sums, drawn about truths that this one may have come of, whose upper limit would lie below their truth. */
+static double missed(const struct sum *s, const double *truth, const double *seen)
+{
+	unsigned count = 0;
+
+	for (unsigned d = 0; d < DRAWS; d++, truth += s->count, seen += s->count) {
+		double value = 0.0, square = 0.0;
+		for (unsigned i = 0; i < s->count; i++) {
+			double part = s->part[i] * truth[i] * seen[i], far = part * s->up[i];
+			value += part - s->part[i] * truth[i];
+			square += far * far;
+		}
+		count += value + sqrt(square) < 0.0;
+	}
+	return (double)count / DRAWS;
+}
+
+/* Independent terms of few degrees lie far below their truths together less often than each: the level at which the limit is
+ * missed as often as is wanted. */
+static double calibrated_tail(const struct sum *sum, double tail)
+{
+	double *truth = malloc(2 * DRAWS * SUM_TERMS_MAX * sizeof(*truth)), *seen = truth + DRAWS * SUM_TERMS_MAX;
+	double lo = log(tail), hi = log(0.5);
+	struct sum s = *sum;
+	struct draws draws;
+
+	if (!truth)
+		return tail;
+	draws_seed(&draws, SEED);
+	for (unsigned d = 0; d < DRAWS; d++)
+		for (unsigned i = 0; i < s.count; i++) {
+			truth[d * s.count + i] = s.dof[i] / draws_chi2(&draws, s.dof[i]);
+			seen[d * s.count + i] = draws_chi2(&draws, s.dof[i]) / s.dof[i];
+		}
+	for (unsigned i = 0; i < HALVINGS; i++) {
+		double middle = 0.5 * (lo + hi);
+		distances(&s, exp(middle));
+		if (missed(&s, truth, seen) < tail)
+			lo = middle;
+		else
+			hi = middle;
+	}
+	free(truth);
+	return exp(lo);
+}
+
+/* How much of a sum may lie in the term that is known least, so that the level is calibrated at all. */
+static double calibrated_share(const struct sum *s)
+{
+	unsigned least = 0;
+
+	for (unsigned i = 1; i < s->count; i++)
+		if (s->dof[i] < s->dof[least])
+			least = i;
+	return fmax(0.0, 1.0 - s->part[least] / s->value / LEAST_KNOWN);
+}
+
+static struct sum sum_of(const struct mean_square *term, unsigned count)
+{
+	struct sum s = {.count = count};
+
+	for (unsigned i = 0; i < count; i++) {
+		s.part[i] = term[i].c * term[i].ms;
+		s.dof[i] = term[i].dof;
+		s.value += s.part[i];
+	}
+	return s;
 }
 
 struct interval sum_of_squares_interval(const struct mean_square *term, unsigned count, double confidence)
 {
-	double tail = 0.5 * (1.0 - confidence), below = 0.0, above = 0.0, value = 0.0;
+	struct sum s = sum_of(term, count);
 
-	if (count == 2 && term[0].c * term[1].c < 0.0)
-		return term[0].c > 0.0 ? difference_interval(term[0], term[1], tail)
-				       : difference_interval(term[1], term[0], tail);
-	for (unsigned i = 0; i < count; i++) {
-		double part = term[i].c * term[i].ms, dof = term[i].dof;
-		double down = part * (1.0 - dof / chi2_at(1.0 - tail, dof));
-		double up = part * (dof / chi2_at(tail, dof) - 1.0);
+	distances(&s, 0.5 * (1.0 - confidence));
+	return (struct interval){s.value, s.value - reach(&s, false), s.value + reach(&s, true)};
+}
 
-		value += part;
-		below += part > 0.0 ? down * down : up * up;
-		above += part > 0.0 ? up * up : down * down;
-	}
-	return (struct interval){value, value - sqrt(below), value + sqrt(above)};
+struct interval total_interval(const struct mean_square *term, unsigned count, double confidence)
+{
+	struct interval ret = sum_of_squares_interval(term, count, confidence);
+	struct sum s = sum_of(term, count);
+	double tail = 0.5 * (1.0 - confidence), share = calibrated_share(&s);
+
+	for (unsigned i = 0; i < count; i++)
+		if (s.part[i] < 0.0)
+			return ret;
+	if (share == 0.0)
+		return ret;
+	distances(&s, tail * pow(calibrated_tail(&s, tail) / tail, share));
+	ret.hi = s.value + reach(&s, true);
+	return ret;
 }
 
 struct interval interval_root(struct interval v)
