@@ -20,6 +20,11 @@ void control_page_begin(FILE *out, unsigned pictures)
 	svg_begin(out, PAGE_WIDTH, pictures * CONTROL_PANEL_HEIGHT);
 }
 
+void control_page_begin_inline(FILE *out, const char *title)
+{
+	svg_begin_inline(out, PAGE_WIDTH, CONTROL_PANEL_HEIGHT, title);
+}
+
 void control_page_end(FILE *out)
 {
 	svg_end(out);

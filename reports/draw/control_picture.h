@@ -21,6 +21,8 @@ struct control_picture {
 };
 
 void control_page_begin(FILE *out, unsigned pictures);
+/* One picture inside an HTML page. */
+void control_page_begin_inline(FILE *out, const char *title);
 void control_picture_draw(FILE *out, const struct control_picture *picture,
 			  unsigned number); /* from 0, from top to bottom */
 void control_page_end(FILE *out);

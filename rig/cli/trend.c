@@ -15,7 +15,7 @@
 
 struct trend_options {
 	struct choice choice;
-	const char *method, *run, *subgroup, *lambda, *svg;
+	const char *method, *run, *subgroup, *lambda, *svg, *html;
 	int chart, rules;
 	bool json, csv;
 };
@@ -67,6 +67,11 @@ static const struct cli_option trend_table[] = {
 	 .offset = AT(svg),
 	 .group = "Output",
 	 .help = "Draw the charts into FILE, one below the other. A file of that name is replaced."},
+	{.name = "html",
+	 .kind = OPTION_TEXT,
+	 .arg = "FILE",
+	 .offset = AT(html),
+	 .help = "Write charts, capability and broken rules as one page. A file of that name is replaced."},
 	{.name = "json", .kind = OPTION_FLAG, .offset = AT(json), .help = "One JSON object on standard output."},
 	{.name = "csv", .kind = OPTION_FLAG, .offset = AT(csv), .help = TABLE_CSV_HELP},
 	{.name = NULL},
@@ -303,6 +308,8 @@ static int answer(const struct trend_options *o, const char *measurand, const st
 		rc = show(o, measurand, trend, count, err);
 	if (!rc && o->svg && count)
 		rc = trend_draw(o->svg, measurand, trend, count, err);
+	if (!rc && o->html && count)
+		rc = trend_page(o->html, measurand, trend, count, err);
 	for (unsigned i = 0; i < count; i++)
 		trend_free(&trend[i]);
 	free(trend);
@@ -350,7 +357,8 @@ const struct command command_trend = {
 		"The exit code is 0 shown, whatever the chart says; 2 wrong usage; 6 the history cannot be read or the "
 		"picture not be written.",
 	.example = "  penrig trend depth_error_mm --plan conformance --since 2026-03-01\n"
-		   "  penrig trend stroke_rate_hz --chart ewma --svg rate.svg\n",
+		   "  penrig trend stroke_rate_hz --chart ewma --svg rate.svg\n"
+		   "  penrig trend depth_error_mm --lot L7 --html depth.html\n",
 	.options = trend_table,
 	.options_size = sizeof(struct trend_options),
 	.run = trend_run,

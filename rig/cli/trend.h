@@ -2,6 +2,8 @@
 #ifndef PENRIG_CLI_TREND_H
 #define PENRIG_CLI_TREND_H
 
+#include <stdio.h>
+
 #include "rig/study/capability.h"
 #include "rig/study/series.h"
 
@@ -38,6 +40,11 @@ const struct series_value *trend_last_value(const struct trend *trend, unsigned 
 
 void trend_title(const char *measurand, const struct series *series, char *ret, size_t size);
 void trend_print(const char *measurand, const struct trend *trend, unsigned width);
+/* The words of the rules in a set. */
+void trend_rules(unsigned broken, char *ret, size_t size);
+/* One chart into a page that was begun. -ENOMEM. */
+int trend_draw_one(FILE *out, const char *measurand, const struct trend *trend, unsigned number);
+int trend_page(const char *path, const char *measurand, const struct trend *trend, unsigned count, struct err *err);
 int trend_draw(const char *path, const char *measurand, const struct trend *trend, unsigned count, struct err *err);
 
 #endif

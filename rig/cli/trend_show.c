@@ -165,7 +165,7 @@ static void print_capability(const struct trend *t)
 		       100.0 * t->measured_share);
 }
 
-static void rules_text(unsigned broken, char *ret, size_t size)
+void trend_rules(unsigned broken, char *ret, size_t size)
 {
 	size_t len = 0;
 
@@ -184,7 +184,7 @@ static void print_alarms(const struct trend *t)
 		if (!t->broken[i])
 			continue;
 		const struct series_value *v = trend_last_value(t, i);
-		rules_text(t->broken[i], text, sizeof(text));
+		trend_rules(t->broken[i], text, sizeof(text));
 		printf("  X %.19s  ", v->started);
 		print_clean(stdout, v->run);
 		printf(": %.5g %s, %s\n", t->plotted[i], t->series->unit, text);
@@ -241,7 +241,7 @@ static void name_values(const struct trend *t, char (*label)[24], bool *broken)
 	}
 }
 
-static int draw_one(FILE *out, const char *measurand, const struct trend *t, unsigned number)
+int trend_draw_one(FILE *out, const char *measurand, const struct trend *t, unsigned number)
 {
 	static const char *const scatter_name[CHARTS] = {[CHART_INDIVIDUALS] = "moving range",
 							 [CHART_MEANS_RANGE] = "range",
@@ -296,7 +296,7 @@ int trend_draw(const char *path, const char *measurand, const struct trend *tren
 		return err_set(err, rc, "cannot create %s: %s", path, strerror(-rc));
 	control_page_begin(out, count);
 	for (unsigned i = 0; i < count && !rc; i++)
-		rc = draw_one(out, measurand, &trend[i], i);
+		rc = trend_draw_one(out, measurand, &trend[i], i);
 	control_page_end(out);
 	if (!rc && ferror(out))
 		rc = -EIO;

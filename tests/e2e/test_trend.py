@@ -1,6 +1,7 @@
 #!/usr/bin/python3
 """Trends over a history of runs whose figures are known: which values make a series, what its chart and its capability say of them
 (computed here once more, another way), and the picture."""
+import html.parser
 import json
 import math
 import random
@@ -96,6 +97,36 @@ def test_words_and_picture(check, history, folder):
     check(len(document.getElementsByTagName("circle")) > 80, "with their values")
 
 
+class Page(html.parser.HTMLParser):
+    """Its words, its tags, and whatever it would fetch."""
+
+    def __init__(self, text):
+        super().__init__()
+        self.tags, self.words, self.fetched = [], [], []
+        self.feed(text)
+
+    def handle_starttag(self, tag, attrs):
+        self.tags.append(tag)
+        self.fetched += [value for name, value in attrs if name in ("src", "href") and not value.startswith("#")]
+
+    def handle_data(self, data):
+        self.words.append(data)
+
+
+def test_page(check, history, folder, x):
+    path = folder / "t.html"
+    done = trend(history, "depth_error_mm", "--lot", "L1", "--html", path)
+    page = Page(path.read_text())
+    text = " ".join(page.words)
+    s = series_of(check, history)
+    check(done.returncode == 0 and not page.fetched and "script" not in page.tags, f"one file of its own: {done.returncode} {page.fetched}")
+    check(page.tags.count("svg") == 2 and page.tags.count("circle") > 80, f"both charts: {page.tags.count('svg')}")
+    cpk = s["capability"]["cpk"]
+    check(f"{cpk['value']:.2f}" in text and f"{cpk['lower']:.2f} to {cpk['upper']:.2f}" in text and f"{s['passed']} of {s['judged']} pass" in text, f"capability and yield: {text[-3000:]}")
+    check("Values that break a rule" in text and "beyond 3 sigma" in text and "r021" in text, "which values break which rule")
+    check(trend(history, "depth_error_mm", "--html", folder / "no/where.html").returncode == 6, "no folder for the page")
+
+
 def test_words_that_do_not_fit(check, history, folder):
     for args, word in [(["depth_eror_mm"], 'did you mean "depth_error_mm"'), (["depth_error_mm", "--subgroup", "1"], "2 to 100"), (["depth_error_mm", "--subgroup", "2.5"], "whole"),
                        (["depth_error_mm", "--lambda", "0"], "--lambda"), (["depth_error_mm", "--run", "x"], "--run"), (["depth_error_mm", "--chart", "pie"], "pie")]:
@@ -146,6 +177,7 @@ def main():
     test_individuals(check, history, x)
     test_charts(check, history, x)
     test_words_and_picture(check, history, folder)
+    test_page(check, history, folder, x)
     test_words_that_do_not_fit(check, history, folder)
     test_what_figures_hide(check, history, x)
     check.end()
