@@ -11,7 +11,9 @@
 #include "rig/cli/kit/table.h"
 #include "rig/config/lot.h"
 #include "rig/history/unit.h"
+#include "rig/measure/measurand.h"
 #include "rig/study/acceptance.h"
+#include "rig/study/series.h"
 
 #define POINTS 81 /* of the curve */
 #define ROWS   11 /* of the chart in letters */
@@ -29,7 +31,9 @@ static const struct cli_option lot_table[] = {
 	 .arg = "LOT",
 	 .offset = AT(lot),
 	 .group = "What is judged",
-	 .help = "Of a plan by attributes: judge this lot by how its pens stand in the history."},
+	 .help = "Judge this lot: by attributes by how its pens stand in the history, by variables by the values of "
+		 "the "
+		 "plan's measurand."},
 	{.name = "history",
 	 .kind = OPTION_TEXT,
 	 .arg = "FILE",
@@ -52,6 +56,16 @@ static const struct cli_option lot_table[] = {
 	{.name = NULL},
 };
 
+#define GROUPS_MAX 64
+
+struct lot_group { /* by variables: the units' values at one setpoint */
+	char title[200], unit[8];
+	struct acceptance_sample sample;
+	struct acceptance_quality quality;
+	unsigned missing; /* units without a value that could be judged */
+	bool limits_differ, methods_differ;
+};
+
 struct lot_study {
 	const struct lot_options *options;
 	struct lot_file file;
@@ -61,6 +75,8 @@ struct lot_study {
 	unsigned units, passed, failed, neither;
 	enum acceptance_outcome outcome; /* of --lot */
 	struct unit unit;                /* at hand */
+	unsigned groups;
+	struct lot_group group[GROUPS_MAX];
 };
 
 static const double shares[] = {0.99, 0.95, 0.50, 0.10, 0.01}; /* of lots accepted, for the table */
@@ -139,6 +155,92 @@ static int look_at_lot(struct lot_study *s, struct err *err)
 	history_close(history);
 	count_unit(s);
 	s->outcome = acceptance_judge(&s->exact, s->passed, s->failed, s->neither);
+	return rc;
+}
+
+/* ---- a lot by its units' values ------------------------------------------------------------------------------------- */
+
+/* The first value of each unit: no later one takes its place. Values stand in order of time. */
+static bool is_first_of_unit(const struct series *s, unsigned i)
+{
+	for (unsigned k = 0; k < i; k++)
+		if (strcmp(s->value[k].dut, s->value[i].dut) == 0)
+			return false;
+	return true;
+}
+
+static void sum_up(const struct series *s, struct acceptance_sample *ret)
+{
+	double squares = 0.0;
+
+	for (unsigned i = 0; i < s->n; i++) {
+		if (!is_first_of_unit(s, i))
+			continue;
+		double away = s->value[i].value - ret->mean;
+		ret->mean += away / ++ret->n;
+		squares += away * (s->value[i].value - ret->mean);
+		ret->expanded_u =
+			fmax(ret->expanded_u, isfinite(s->value[i].expanded_u) ? s->value[i].expanded_u : 0.0);
+	}
+	ret->sd = sqrt(squares / (ret->n - 1.0));
+}
+
+static void judge_group(struct lot_study *s, const struct series *series)
+{
+	const struct lot_file *f = &s->file;
+	struct lot_group *g = &s->group[s->groups++];
+	struct lot_group group = {.missing = series->unjudged,
+				  .limits_differ = series->limits_changed,
+				  .methods_differ = series->oldest_method != series->newest_method,
+				  .sample = {.sigma = f->sigma_value,
+					     .lower = series->lower,
+					     .upper = series->upper,
+					     .most = f->most_percent / 100.0}};
+
+	snprintf(group.title, sizeof(group.title), "%s (%s) at %.6g mm, %.6g Hz", f->measurand, series->method,
+		 series->depth_mm, series->rate_hz);
+	snprintf(group.unit, sizeof(group.unit), "%s", series->unit);
+	sum_up(series, &group.sample);
+	group.quality.outcome = LOT_UNDECIDED;
+	if (group.sample.n >= 2 && group.sample.sd > 0.0)
+		acceptance_measure(&s->exact, &group.sample, &group.quality);
+	if (group.quality.outcome == LOT_ACCEPTED && (group.missing || group.limits_differ || group.methods_differ))
+		group.quality.outcome = LOT_UNDECIDED;
+	*g = group;
+}
+
+/* Rejected where it is at one setpoint, accepted where it is at each. */
+static void judge_values(struct lot_study *s, const struct series_list *list)
+{
+	unsigned accepted = 0;
+	bool rejected = false;
+
+	for (unsigned i = 0; i < list->n && s->groups < GROUPS_MAX; i++)
+		if (isfinite(list->item[i].lower) || isfinite(list->item[i].upper))
+			judge_group(s, &list->item[i]);
+	for (unsigned i = 0; i < s->groups; i++) {
+		accepted += s->group[i].quality.outcome == LOT_ACCEPTED;
+		rejected |= s->group[i].quality.outcome == LOT_REJECTED;
+	}
+	bool all = s->groups && s->groups < GROUPS_MAX && accepted == s->groups;
+	s->outcome = rejected ? LOT_REJECTED : all ? LOT_ACCEPTED : LOT_UNDECIDED;
+}
+
+static int look_at_values(struct lot_study *s, struct err *err)
+{
+	const struct indexing where = {.history = s->options->history, .state = s->options->state};
+	const struct history_filter filter = {.count = 1, .item = {{BY_LOT, s->options->lot}}};
+	const struct lot_file *f = &s->file;
+	struct history *history = NULL;
+	struct series_list list = {.n = 0};
+	int rc = indexing_open(&where, &history, err);
+
+	if (!rc)
+		rc = series_read(history, &filter, f->measurand, *f->method ? f->method : NULL, &list, err);
+	if (!rc)
+		judge_values(s, &list);
+	series_free(&list);
+	history_close(history);
 	return rc;
 }
 
@@ -221,6 +323,40 @@ static void print_chart(const struct lot_study *s)
 	       s->percent[POINTS - 1], s->uncertain ? "; o exact, m as measured" : "");
 }
 
+static void print_group(const struct lot_study *s, const struct lot_group *g)
+{
+	static const char *const names[] = {"accepted", "rejected", "undecided"};
+	const struct acceptance_sample *v = &g->sample;
+	const struct acceptance_quality *q = &g->quality;
+
+	printf("  %s\n    %u units, mean %.6g %s, s %.4g", g->title, v->n, v->mean, g->unit, v->sd);
+	if (isfinite(q->lower))
+		printf(", %.4g s above %.6g", q->lower, v->lower);
+	if (isfinite(q->upper))
+		printf(", %.4g s below %.6g", q->upper, v->upper);
+	printf("\n    %.3g %% estimated nonconforming: %s", 100.0 * q->share, names[q->outcome]);
+	if (v->n != s->exact.n)
+		printf("; the plan draws %u", s->exact.n);
+	if (g->missing)
+		printf("; %u without a value that could be judged", g->missing);
+	if (q->guarded)
+		printf("; not by more than the measurement's U of %.3g %s", v->expanded_u, g->unit);
+	if (g->limits_differ)
+		fputs("; the limits were not the same for all", stdout);
+	if (g->methods_differ)
+		fputs("; judged by different versions of the method", stdout);
+	putchar('\n');
+}
+
+static void print_values(const struct lot_study *s)
+{
+	fputs("\nlot ", stdout);
+	print_clean(stdout, s->options->lot);
+	printf(": %s%s\n", outcome_of(s), s->groups ? "" : ": no values with a limit in the history");
+	for (unsigned i = 0; i < s->groups; i++)
+		print_group(s, &s->group[i]);
+}
+
 static void print_lot(const struct lot_study *s)
 {
 	fputs("\nlot ", stdout);
@@ -262,6 +398,31 @@ static void put_plan(struct json_out *out, const struct lot_study *s)
 	json_out_bool(out, "measured_exactly", !s->uncertain);
 }
 
+static void put_values(struct json_out *out, const struct lot_study *s)
+{
+	struct json_out *lot = json_out_add_object(out, "lot");
+
+	json_out_string(lot, "name", s->options->lot);
+	json_out_string(lot, "outcome", outcome_of(s));
+	struct json_out *list = json_out_add_array(lot, "values");
+	for (unsigned i = 0; i < s->groups; i++) {
+		const struct lot_group *g = &s->group[i];
+		struct json_out *one = json_out_add_object(list, NULL);
+		json_out_string(one, "title", g->title);
+		json_out_int(one, "units", g->sample.n);
+		put_number(one, "mean", g->sample.mean);
+		put_number(one, "sd", g->sample.sd);
+		put_number(one, "lower_limit", g->sample.lower);
+		put_number(one, "upper_limit", g->sample.upper);
+		put_number(one, "expanded_u", g->sample.expanded_u);
+		put_number(one, "quality_lower", g->quality.lower);
+		put_number(one, "quality_upper", g->quality.upper);
+		put_number(one, "nonconforming_percent", 100.0 * g->quality.share);
+		json_out_bool(one, "guarded", g->quality.guarded);
+		json_out_int(one, "missing", g->missing);
+	}
+}
+
 static const struct table_column columns[] = {
 	{"nonconforming_percent", TABLE_NUMBER, "%"},
 	{"accepted_percent", TABLE_NUMBER, "%"},
@@ -284,7 +445,9 @@ static int print_rows(const struct lot_study *s, struct err *err)
 		put_number(point, "accepted_percent", s->chance[i]);
 		put_number(point, "accepted_as_measured_percent", s->seen[i]);
 	}
-	if (s->options->lot) {
+	if (s->options->lot && s->file.variables)
+		put_values(out, s);
+	else if (s->options->lot) {
 		struct json_out *lot = json_out_add_object(out, "lot");
 		json_out_string(lot, "name", s->options->lot);
 		json_out_string(lot, "outcome", outcome_of(s));
@@ -322,9 +485,13 @@ static int check_lot(const struct lot_study *s, struct err *err)
 {
 	const char *lot = s->options->lot;
 
-	if (lot && s->file.variables)
+	if (lot && s->file.variables && !*s->file.measurand)
 		return err_set(err, -EINVAL,
-			       "--lot counts pens that failed: it goes with a plan by attributes (\"c\")");
+			       "--lot by variables needs \"measurand\" in the file: whose values the lot is judged by");
+	if (*s->file.measurand && !measurand_is_judged(measurand_find(s->file.measurand)))
+		return err_set(err, -EINVAL,
+			       "\"measurand\" %s: there is none of this name; \"penrig help measurands\" lists them",
+			       s->file.measurand);
 	if (lot && (!*lot || strpbrk(lot, "*?")))
 		return err_set(err, -EINVAL, "--lot %s: name one lot", lot);
 	return 0;
@@ -341,7 +508,7 @@ static int lot_run(const struct cli_tables *tables, const void *options, const c
 		return cli_error(EXIT_USAGE, "%s", err.text);
 	plans_of(&s);
 	draw_curve(&s);
-	int rc = s.options->lot ? look_at_lot(&s, &err) : 0;
+	int rc = !s.options->lot ? 0 : s.file.variables ? look_at_values(&s, &err) : look_at_lot(&s, &err);
 	if (!rc && s.options->svg)
 		rc = draw(&s, &err);
 	const bool rows = s.options->json || s.options->csv;
@@ -353,7 +520,9 @@ static int lot_run(const struct cli_tables *tables, const void *options, const c
 		print_plan(&s);
 		print_table(&s);
 		print_chart(&s);
-		if (s.options->lot)
+		if (s.options->lot && s.file.variables)
+			print_values(&s);
+		else if (s.options->lot)
 			print_lot(&s);
 	}
 	return s.options->lot ? codes[s.outcome] : EXIT_PASS;
@@ -374,7 +543,9 @@ const struct command command_lot = {
 		"of it.\n\n"
 		"--lot LOT counts how the pens of the lot stand by all their runs (penrig history --units): one that "
 		"failed does not conform, also where a supervisor conceded it. A pen that is neither decides "
-		"nothing.\n\n"
+		"nothing. By variables it takes the first value of each pen, and holds mean and standard deviation "
+		"against the limits by "
+		"k, or what share is estimated to lie beyond them by most_percent.\n\n"
 		"The exit code is 0 shown, or the lot is accepted; 1 it is rejected; 3 undecided: too few pens or too "
 		"many, or one without a verdict; 2 wrong usage; 6 the history cannot be read, or the picture written.",
 	.example = "  penrig lot sop-12.json --svg oc.svg\n"

@@ -43,12 +43,42 @@ static const struct json_field fields[] = {
 	{.key = "c", .kind = FIELD_INT, .offset = IN(c), .lo = 0, .hi = N_MAX - 1},
 	{.key = "k", .kind = FIELD_NUMBER, .offset = IN(k), .lo = 0, .hi = 10, .unit = "standard deviations"},
 	{.key = "sigma", .kind = FIELD_WORD, .offset = IN(sigma), .words = sigmas},
+	{.key = "sigma_value", .kind = FIELD_NUMBER, .offset = IN(sigma_value), .lo = 1e-9, .hi = 1e9},
+	{.key = "most_percent", .kind = FIELD_NUMBER, .offset = IN(most_percent), .lo = 0.001, .hi = 50, .unit = "%"},
+	{.key = "measurand",
+	 .kind = FIELD_STRING,
+	 .offset = IN(measurand),
+	 .size = sizeof(((struct lot_file *)0)->measurand),
+	 .lo = 1},
+	{.key = "method",
+	 .kind = FIELD_STRING,
+	 .offset = IN(method),
+	 .size = sizeof(((struct lot_file *)0)->method),
+	 .lo = 1},
 	{.key = "lot_size", .kind = FIELD_INT, .offset = IN(lot_size), .lo = 1, .hi = 1e6},
 	{.key = "aql_percent", .kind = FIELD_NUMBER, .offset = IN(aql_percent), .lo = 0.001, .hi = 50, .unit = "%"},
 	{.key = "lq_percent", .kind = FIELD_NUMBER, .offset = IN(lq_percent), .lo = 0.001, .hi = 99, .unit = "%"},
 	{.key = "measurement", .kind = FIELD_CUSTOM, .offset = IN(measuring), .read = read_measuring},
 	{.key = NULL},
 };
+
+/* What a lot is judged by, where that is values. */
+static int check_values(const struct json_doc *doc, const struct lot_file *lot, struct err *err)
+{
+	static const char *const keys[] = {"measurand", "method", "most_percent", "sigma_value", NULL};
+	const struct json *root = json_root(doc), *value = json_get(root, "sigma_value");
+
+	for (unsigned i = 0; keys[i] && !json_get(root, "k"); i++)
+		if (json_get(root, keys[i]))
+			return json_error(doc, json_get(root, keys[i]), err, "\"%s\" belongs to \"k\"; leave it out",
+					  keys[i]);
+	if (value && lot->sigma != 1)
+		return json_error(doc, value, err, "\"sigma_value\" goes with \"sigma\": \"known\"");
+	if (*lot->measurand && lot->sigma == 1 && !value)
+		return json_error(doc, json_get(root, "measurand"), err,
+				  "sigma is known: write it as \"sigma_value\", in the measurand's unit");
+	return 0;
+}
 
 static int check_together(const struct json_doc *doc, const struct lot_file *lot, struct err *err)
 {
@@ -81,13 +111,15 @@ int lot_read(const char *path, struct lot_file *ret, struct err *err)
 	struct json_doc *doc = NULL;
 	int rc = json_read(path, &doc, err);
 
-	*ret = (struct lot_file){.aql_percent = NAN, .lq_percent = NAN};
+	*ret = (struct lot_file){.aql_percent = NAN, .lq_percent = NAN, .sigma_value = NAN, .most_percent = NAN};
 	if (!rc)
 		rc = file_kind_check(doc, "lot", err);
 	if (!rc)
 		rc = json_read_object(doc, json_root(doc), fields, ret, err);
 	if (!rc)
 		rc = check_together(doc, ret, err);
+	if (!rc)
+		rc = check_values(doc, ret, err);
 	ret->variables = !rc && json_get(json_root(doc), "k");
 	json_doc_free(doc);
 	return rc;

@@ -17,7 +17,10 @@ struct lot_file {
 	bool variables;                 /* k is said, not c */
 	int64_t n, c, lot_size;         /* lot_size 0: not said */
 	double k;
-	int sigma; /* of variables: 0 unknown, 1 known */
+	int sigma;                        /* of variables: 0 unknown, 1 known */
+	double sigma_value, most_percent; /* of the units' own measurements, by variables; NaN: not said */
+	char measurand[32],
+		method[32]; /* whose values a lot is judged by; "": not said; "": the one that a limit was for */
 	struct lot_measuring measuring;
 };
 

@@ -67,6 +67,11 @@ double binomial_at(unsigned k, double p, unsigned n)
 	return gsl_ran_binomial_pdf(k, p, n);
 }
 
+double beta_below(double x, double a, double b)
+{
+	return gsl_cdf_beta_P(x, a, b);
+}
+
 double hypergeometric_below(unsigned k, unsigned bad, unsigned good, unsigned n)
 {
 	return k >= n || k >= bad ? 1.0 : gsl_cdf_hypergeometric_P(k, bad, good, n);

@@ -16,6 +16,7 @@ double binomial_at(unsigned k, double p, unsigned n);    /* P(X = k) */
 /* Of n drawn without return out of good + bad: k of the bad ones. */
 double hypergeometric_below(unsigned k, unsigned bad, unsigned good, unsigned n);
 double hypergeometric_at(unsigned k, unsigned bad, unsigned good, unsigned n);
+double beta_below(double x, double a, double b);
 double f_above(double f, double dof1, double dof2);
 double f_quantile(double p, double dof1, double dof2);
 

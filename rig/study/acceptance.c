@@ -163,3 +163,48 @@ enum acceptance_outcome acceptance_judge(const struct acceptance_plan *plan, uns
 		return LOT_REJECTED;
 	return !neither && passed + failed == plan->n ? LOT_ACCEPTED : LOT_UNDECIDED;
 }
+
+/* The share beyond a limit that lies q standard deviations from the mean. */
+static double share_beyond(const struct acceptance_plan *plan, double q)
+{
+	double n = plan->n;
+
+	if (isnan(q))
+		return 0.0;
+	if (plan->sigma_known)
+		return normal_below(-q * sqrt(n / (n - 1.0)));
+	double x = 0.5 - 0.5 * q * sqrt(n) / (n - 1.0);
+	if (n == 2.0) /* the beta distribution of two values lies at both ends */
+		return x <= 0.0 ? 0.0 : x >= 1.0 ? 1.0 : 0.5;
+	return beta_below(fmax(0.0, fmin(1.0, x)), 0.5 * n - 1.0, 0.5 * n - 1.0);
+}
+
+/* With the mean that far nearer to both limits; only one of them can be the nearer one, so each is asked. */
+static bool is_accepted(const struct acceptance_plan *plan, const struct acceptance_sample *sample, double shift,
+			struct acceptance_quality *ret)
+{
+	double s = plan->sigma_known ? sample->sigma : sample->sd;
+
+	ret->lower = (sample->mean - shift - sample->lower) / s;
+	ret->upper = (sample->upper - sample->mean - shift) / s;
+	ret->share = share_beyond(plan, ret->lower) + share_beyond(plan, ret->upper);
+	if (isfinite(sample->most))
+		return ret->share <= sample->most;
+	return !(ret->lower < plan->k) && !(ret->upper < plan->k);
+}
+
+void acceptance_measure(const struct acceptance_plan *plan, const struct acceptance_sample *sample,
+			struct acceptance_quality *ret)
+{
+	struct acceptance_quality moved;
+
+	*ret = (struct acceptance_quality){.outcome = LOT_UNDECIDED};
+	bool accepted = is_accepted(plan, sample, 0.0, ret),
+	     surely = is_accepted(plan, sample, sample->expanded_u, &moved);
+
+	if (sample->n != plan->n)
+		return;
+	ret->guarded = accepted && !surely;
+	if (!ret->guarded)
+		ret->outcome = accepted ? LOT_ACCEPTED : LOT_REJECTED;
+}

@@ -36,4 +36,23 @@ enum acceptance_outcome { LOT_ACCEPTED, LOT_REJECTED, LOT_UNDECIDED };
 enum acceptance_outcome acceptance_judge(const struct acceptance_plan *plan, unsigned passed, unsigned failed,
 					 unsigned neither);
 
+/* A sample by variables: one measured value of each unit. */
+struct acceptance_sample {
+	unsigned n;
+	double mean, sd;     /* of the values */
+	double sigma;        /* where the plan has it known, in the values' unit; else ignored */
+	double lower, upper; /* limits of the product, NaN: none, but not both */
+	double expanded_u;   /* that all values share: each limit is held against the mean as it may lie by that */
+	double most; /* share nonconforming of both sides together that is accepted; NaN: each side is held against k */
+};
+struct acceptance_quality {
+	double lower, upper; /* (mean - lower) / s, (upper - mean) / s: the quality statistics; NaN: no limit */
+	double share; /* nonconforming as estimated, without bias [Lieberman, Resnikoff 1955; MIL-STD-414, table B-5] */
+	bool guarded; /* accepted as it was measured, but not where the mean lies as far out as it may */
+	enum acceptance_outcome outcome;
+};
+/* n of the plan are wanted, else undecided; guarded: undecided. sd > 0. */
+void acceptance_measure(const struct acceptance_plan *plan, const struct acceptance_sample *sample,
+			struct acceptance_quality *ret);
+
 #endif

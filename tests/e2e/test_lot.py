@@ -1,6 +1,7 @@
 #!/usr/bin/python3
 """Sampling plans: what one accepts, told in every form; a lot judged by its pens."""
 import json
+import sqlite3
 import tempfile
 import xml.dom.minidom
 from pathlib import Path
@@ -36,6 +37,13 @@ def test_curve(check, folder):
     check("of a lot of 500" in lot(folder, lot_size=500).stdout, "of a counted lot")
 
 
+def first_values(folder, name):
+    """Of each pen of the lot, from the history."""
+    db = sqlite3.connect(folder / "state/history")
+    return [value for value, in db.execute("SELECT value FROM result JOIN quantity ON quantity.id = quantity JOIN run ON run.id = run WHERE lot = ? AND measurand = 'depth_error_mm' "
+                                           "AND method = 'force_equivalent' ORDER BY dut", (name,))]
+
+
 def test_a_lot(check, folder):
     bench = rig.own_bench("virtual-usb.json", folder)
     (folder / "short.json").write_text(json.dumps(PLAN))
@@ -53,6 +61,23 @@ def test_a_lot(check, folder):
     done = lot(folder, "--lot", "L8", "--json", n=2, c=0)
     check(dispose.returncode == 0 and done.returncode == 1 and json.loads(done.stdout)["lot"] == {"name": "L8", "outcome": "rejected", "units": 2, "pass": 1, "nonconforming": 1, "neither": 0},
           f"a concession makes no pen conform: {done.returncode} {done.stdout[-300:]}")
+    values = {"c": None, "n": 2, "k": 1.5, "measurand": "depth_error_mm"}
+    done = lot(folder, "--lot", "L7", "--json", **values)
+    told = json.loads(done.stdout)["lot"]
+    group, = told["values"]
+    x = first_values(folder, "L7")
+    mean, sd = sum(x) / 2, abs(x[0] - x[1]) / 2 ** 0.5
+    check(done.returncode == 0 and told["outcome"] == "accepted" and abs(group["mean"] - mean) < 1e-9 and abs(group["sd"] - sd) < 1e-9, f"by its values: {told} {x}")
+    check(abs(group["quality_upper"] - (0.15 - mean) / sd) < 1e-6 and abs(group["quality_lower"] - (mean + 0.15) / sd) < 1e-6, f"{group}")
+    done = lot(folder, "--lot", "L8", **values)
+    check(done.returncode == 1 and "lot L8: rejected" in done.stdout and "estimated nonconforming: rejected" in done.stdout, f"{done.returncode} {done.stdout[-400:]}")
+    done = lot(folder, "--lot", "L7", **{**values, "n": 3})
+    check(done.returncode == 3 and "the plan draws 3" in done.stdout, f"{done.returncode} {done.stdout[-300:]}")
+    done = lot(folder, "--lot", "L7", **{**values, "sigma": "known", "sigma_value": (0.15 - abs(mean)) / 1.5 - 1e-6})
+    check(done.returncode == 3 and "not by more than the measurement's U" in done.stdout, f"within its uncertainty: {done.returncode} {done.stdout[-300:]}")
+    check(lot(folder, "--lot", "L7", **{**values, "sigma": "known", "sigma_value": (0.15 - abs(mean)) / 1.5 + 1e-4}).returncode == 1, "and beyond")
+    check(lot(folder, "--lot", "L7", **{**values, "most_percent": 1}).returncode == 0 and lot(folder, "--lot", "none", **values).returncode == 3, "by the share of both sides; of no pen nothing is known")
+    check("none of this name" in lot(folder, **{**values, "measurand": "depth"}).stderr, "a measurand that there is")
     check(lot(folder, "--lot", "L*", n=2, c=0).returncode == 2 and lot(folder, "--lot", "L7", c=None, k=1.5).returncode == 2, "wrong usage")
 
 
@@ -61,7 +86,9 @@ def test_files(check, folder):
     check(lot(folder, lot_size=100, measurement={"u_common": 0.1}).returncode == 0 and schema.is_valid(json.loads((folder / "lot.json").read_text())), "the schema knows it")
     for keys, word, only_c in (({"c": None}, "write one of them", False), ({"k": 1}, "write one of them", False), ({"n": 0}, "n", False), ({"c": 80}, "accepts whatever", True), ({"standard": None}, "standard", False),
                                ({"lot_size": 79}, "cannot be drawn", True), ({"sigma": "known"}, "belongs to", False), ({"lq_percent": 0.5}, "lies above", True), ({"measurement": {"u": 1}}, "unknown key", False),
-                               ({"c": None, "k": 1, "measurement": {"guard": 1}}, "leave \"guard\" out", True), ({"c": None, "k": 1, "n": 1}, "2 at least", True)):
+                               ({"c": None, "k": 1, "measurement": {"guard": 1}}, "leave \"guard\" out", True), ({"c": None, "k": 1, "n": 1}, "2 at least", True),
+                               ({"measurand": "depth_mm"}, "belongs to", False), ({"c": None, "k": 1, "sigma_value": 1}, "goes with", False),
+                               ({"c": None, "k": 1, "sigma": "known", "measurand": "depth_mm"}, "write it as", True)):
         done = lot(folder, **keys)
         check(done.returncode == 2 and word in done.stderr and "lot.json:" in done.stderr, f"{keys}: {done.returncode} {done.stderr}")
         check(schema.is_valid(json.loads((folder / "lot.json").read_text())) == only_c, f"the schema as well: {keys}")

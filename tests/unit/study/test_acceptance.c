@@ -8,6 +8,7 @@
 #include <cmocka.h>
 
 #include "rig/measure/distribution.h"
+#include "rig/measure/draws.h"
 #include "rig/study/acceptance.h"
 
 static void near(double value, double wanted, double allowed)
@@ -111,11 +112,99 @@ static void test_sample(void **state)
 	assert_int_equal(acceptance_judge(&plan, 20, 1, 0), LOT_UNDECIDED); /* more than the plan draws */
 }
 
+/* MIL-STD-414, examples B-1 to B-3: operating temperatures of five units, 197 188 184 205 201 F; code letter D, AQL 1 %. */
+static struct acceptance_sample temperatures(double lower, double upper, double most)
+{
+	return (struct acceptance_sample){
+		.n = 5, .mean = 195.0, .sd = sqrt(77.5), .lower = lower, .upper = upper, .most = most};
+}
+
+static void test_published_samples(void **state)
+{
+	const struct acceptance_plan plan = {.variables = true, .n = 5, .k = 1.53};
+	/* its tables are read at quality indices of two digits: 1.59 and 1.70 */
+	const double sd = sqrt(77.5), upper = 195.0 + 1.59 * sd, lower = 195.0 - 1.70 * sd;
+	struct acceptance_sample one = temperatures(NAN, 209.0, NAN), share = temperatures(NAN, upper, 0.0332),
+				 both = temperatures(lower, upper, 0.0332);
+	struct acceptance_quality q;
+
+	(void)state;
+	acceptance_measure(&plan, &one, &q);
+	assert_true(fabs(q.upper - 1.59) < 0.005 && isnan(q.lower) && q.outcome == LOT_ACCEPTED);
+	acceptance_measure(&plan, &share, &q);
+	assert_true(fabs(100.0 * q.share - 2.19) < 0.005 && q.outcome == LOT_ACCEPTED);
+	acceptance_measure(&plan, &both, &q);
+	assert_true(fabs(100.0 * q.share - (2.19 + 0.66)) < 0.01 && q.outcome == LOT_ACCEPTED);
+	both.most = 0.0284;
+	acceptance_measure(&plan, &both, &q);
+	assert_int_equal(q.outcome, LOT_REJECTED);
+}
+
+static void test_samples(void **state)
+{
+	struct acceptance_plan plan = {.variables = true, .n = 5, .k = 1.53};
+	struct acceptance_sample s = temperatures(NAN, 209.0, NAN);
+	struct acceptance_quality q;
+
+	(void)state;
+	s.expanded_u = 0.4; /* it may lie 0.53 nearer and be accepted */
+	acceptance_measure(&plan, &s, &q);
+	assert_true(q.outcome == LOT_ACCEPTED && !q.guarded);
+	s.expanded_u = 0.6;
+	acceptance_measure(&plan, &s, &q);
+	assert_true(q.outcome == LOT_UNDECIDED && q.guarded);
+	s.upper = 208.0;
+	acceptance_measure(&plan, &s, &q);
+	assert_true(q.outcome == LOT_REJECTED && !q.guarded);
+	s.n = 4;
+	acceptance_measure(&plan, &s, &q);
+	assert_int_equal(q.outcome, LOT_UNDECIDED);
+	plan.sigma_known = true;
+	s = temperatures(181.0, 209.0, NAN);
+	s.sigma = 9.0;
+	acceptance_measure(&plan, &s, &q);
+	assert_true(fabs(q.upper - 14.0 / 9.0) < 1e-12 && q.lower == q.upper && q.outcome == LOT_ACCEPTED);
+	/* the share beyond both, without bias: Q sqrt(n / (n - 1)) standard deviations out */
+	assert_true(fabs(q.share - 2.0 * 0.5 * erfc(14.0 / 9.0 * sqrt(1.25) / sqrt(2.0))) < 1e-12);
+	s.lower = 182.0;
+	acceptance_measure(&plan, &s, &q);
+	assert_int_equal(q.outcome, LOT_REJECTED);
+}
+
+/* The estimate has no bias: over samples of three its mean is the share. */
+static void test_share_without_bias(void **state)
+{
+	const struct acceptance_plan plan = {.variables = true, .n = 3, .k = 1.0};
+	struct draws draws;
+	double sum = 0.0;
+	enum { TRIALS = 40000 };
+
+	(void)state;
+	draws_seed(&draws, 3);
+	for (unsigned t = 0; t < TRIALS; t++) {
+		double x = draws_normal(&draws), y = draws_normal(&draws), z = draws_normal(&draws),
+		       m = (x + y + z) / 3.0;
+		struct acceptance_sample s = {.n = 3, .mean = m, .lower = NAN, .upper = 1.0, .most = NAN};
+		struct acceptance_quality q;
+		s.sd = sqrt(((x - m) * (x - m) + (y - m) * (y - m) + (z - m) * (z - m)) / 2.0);
+		acceptance_measure(&plan, &s, &q);
+		sum += q.share / TRIALS;
+	}
+	assert_true(fabs(sum - 0.158655) < 0.004);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_textbook),  cmocka_unit_test(test_standard), cmocka_unit_test(test_counted_lot),
-		cmocka_unit_test(test_variables), cmocka_unit_test(test_measured), cmocka_unit_test(test_sample),
+		cmocka_unit_test(test_published_samples),
+		cmocka_unit_test(test_samples),
+		cmocka_unit_test(test_share_without_bias),
+		cmocka_unit_test(test_textbook),
+		cmocka_unit_test(test_standard),
+		cmocka_unit_test(test_counted_lot),
+		cmocka_unit_test(test_variables),
+		cmocka_unit_test(test_measured),
+		cmocka_unit_test(test_sample),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
