@@ -8,7 +8,7 @@
 #include "rig/study/acceptance.h"
 
 #define ROOT_STEPS 200
-#define RESOLUTION 1e-9
+#define RESOLUTION 1e-8
 #define DOUBLINGS  40 /* of the reach in which a bound is looked for */
 
 struct interval capability_width(double sigma, double dof, double lower, double upper, double confidence)
@@ -64,8 +64,6 @@ static double bound(double index, unsigned n, double dof, double wanted)
 	double away = normal_quantile(wanted) * sqrt(1.0 / (9.0 * n) + index * index / (2.0 * dof));
 	double reach = 0.25 * fabs(away), lo = index + away - reach, hi = index + away + reach;
 
-	if (isnan(index))
-		return NAN;
 	for (unsigned i = 0; i < DOUBLINGS && excess(&s, lo) > 0.0; i++)
 		lo -= reach *= 2.0;
 	for (unsigned i = 0; i < DOUBLINGS && excess(&s, hi) < 0.0; i++)
@@ -73,16 +71,15 @@ static double bound(double index, unsigned n, double dof, double wanted)
 	return root_between(&s, lo, hi);
 }
 
-/* fmin() passes over the NaN of a limit that is not there. */
+/* Of two limits the smaller end of either side's is that of the nearer one: a bound rises with its index. fmin() passes over the
+ * NaN of a limit that is not there. */
 struct interval capability_nearer(double mean, unsigned n, double sigma, double dof, double lower, double upper,
 				  double confidence)
 {
-	double tail = 0.5 * (1.0 - confidence), to_lower = (mean - lower) / (3.0 * sigma),
-	       to_upper = (upper - mean) / (3.0 * sigma);
+	double tail = 0.5 * (1.0 - confidence),
+	       nearer = fmin((mean - lower) / (3.0 * sigma), (upper - mean) / (3.0 * sigma));
 
-	return (struct interval){fmin(to_lower, to_upper),
-				 fmin(bound(to_lower, n, dof, tail), bound(to_upper, n, dof, tail)),
-				 fmin(bound(to_lower, n, dof, 1.0 - tail), bound(to_upper, n, dof, 1.0 - tail))};
+	return (struct interval){nearer, bound(nearer, n, dof, tail), bound(nearer, n, dof, 1.0 - tail)};
 }
 
 void capability_of(const double *x, unsigned n, const struct control_limits *limits, double lower, double upper,

@@ -41,7 +41,7 @@ def first_values(folder, name):
     """Of each pen of the lot, from the history."""
     db = sqlite3.connect(folder / "state/history")
     return [value for value, in db.execute("SELECT value FROM result JOIN quantity ON quantity.id = quantity JOIN run ON run.id = run WHERE lot = ? AND measurand = 'depth_error_mm' "
-                                           "AND method = 'force_equivalent' ORDER BY dut", (name,))]
+                                           "AND quantity.method = 'force_equivalent' ORDER BY dut", (name,))]
 
 
 def test_a_lot(check, folder):
