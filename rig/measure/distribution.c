@@ -37,11 +37,6 @@ double chi2_below(double x, double dof)
 	return gsl_cdf_chisq_P(x, dof);
 }
 
-double chi2_density(double x, double dof)
-{
-	return gsl_ran_chisq_pdf(x, dof);
-}
-
 double chi2_at(double p, double dof)
 {
 	return dof * chi2_share(p, dof);

@@ -9,7 +9,6 @@ double normal_density(double x);
 double student_above(double t, double dof);
 double student_quantile(double p, double dof); /* dof INFINITY: normal */
 double chi2_below(double x, double dof);
-double chi2_density(double x, double dof);
 double chi2_at(double p, double dof);                    /* quantile */
 double binomial_below(unsigned k, double p, unsigned n); /* P(X <= k) */
 double binomial_at(unsigned k, double p, unsigned n);    /* P(X = k) */

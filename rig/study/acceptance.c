@@ -15,6 +15,7 @@
 
 struct noncentral {
 	double t, dof, delta;
+	double scale; /* logarithm of what makes the density's area 1 */
 };
 
 /* s: a standard deviation of dof degrees over the true one. */
@@ -22,13 +23,21 @@ static double at_deviation(double s, const void *ctx)
 {
 	const struct noncentral *c = ctx;
 
-	return 2.0 * c->dof * s * chi2_density(c->dof * s * s, c->dof) * normal_below(c->t * s - c->delta);
+	return exp(c->scale + (c->dof - 1.0) * log(s) - 0.5 * c->dof * s * s) * normal_below(c->t * s - c->delta);
+}
+
+/* That many standard deviations out by the cube root that is nearly normal [Wilson, Hilferty 1931]: where nothing is left. */
+static double deviation_at(double z, double dof)
+{
+	double scale = 2.0 / (9.0 * dof), root = fmax(0.0, 1.0 - scale + z * sqrt(scale));
+
+	return root * sqrt(root);
 }
 
 double student_noncentral_below(double t, double dof, double delta)
 {
-	const struct noncentral c = {t, dof, delta};
-	double lo = sqrt(chi2_at(RARE, dof) / dof), hi = sqrt(chi2_at(1.0 - RARE, dof) / dof);
+	const struct noncentral c = {t, dof, delta, log(2.0) + 0.5 * dof * log(0.5 * dof) - lgamma(0.5 * dof)};
+	double lo = deviation_at(-REACH, dof), hi = deviation_at(REACH, dof);
 
 	return fmin(1.0, fmax(0.0, integrate(at_deviation, &c, lo, hi, 2 * PANELS)));
 }

@@ -166,6 +166,8 @@ static void nested_trials(const struct grr_case *c, unsigned trials)
 
 /* ---- Weibull -------------------------------------------------------------------------------------------------------- */
 
+#define LIVES_MAX 64
+
 struct lives_case {
 	const char *name;
 	unsigned n;
@@ -194,10 +196,22 @@ static void end_with(const struct lives_case *c, struct weibull_life *life)
 		life[i] = (struct weibull_life){life[c->failures - 1].life, false};
 }
 
+/* Where all leave behind the last failure, what is drawn hangs on the number of failures alone. */
+static const struct weibull_pivots *pivots_for(const struct lives_case *c, const struct weibull_life *life,
+					       const struct weibull_fit *fit, bool anew)
+{
+	static struct weibull_pivots pivots[LIVES_MAX + 1];
+	struct weibull_pivots *p = &pivots[fit->failures];
+
+	if (anew || c->entered || !p->draws)
+		weibull_pivots(life, c->n, p);
+	return p;
+}
+
 static void lives_trials(const struct lives_case *c, unsigned trials)
 {
-	static struct weibull_pivots pivots;
-	struct weibull_life life[64];
+	bool known[LIVES_MAX + 1] = {false};
+	struct weibull_life life[LIVES_MAX];
 	unsigned shape = 0, scale = 0, tenth = 0, fitted = 0;
 	double tenth_of_all = pow(-log(0.9), 1.0 / c->shape);
 	struct draws d;
@@ -210,12 +224,12 @@ static void lives_trials(const struct lives_case *c, unsigned trials)
 		end_with(c, life);
 		if (weibull_fit(life, c->n, &fit) < 0)
 			continue; /* too few failed: no interval is given */
-		if (!c->failures || !fitted)
-			weibull_pivots(life, c->n, &pivots);
+		const struct weibull_pivots *pivots = pivots_for(c, life, &fit, !known[fit.failures]);
+		known[fit.failures] = true;
 		fitted++;
-		shape += covers(weibull_shape_interval(&fit, &pivots, 0.95), c->shape);
-		scale += covers(weibull_life_interval(&fit, &pivots, 1.0 - exp(-1.0), 0.95), 1.0);
-		tenth += covers(weibull_life_interval(&fit, &pivots, 0.1, 0.95), tenth_of_all);
+		shape += covers(weibull_shape_interval(&fit, pivots, 0.95), c->shape);
+		scale += covers(weibull_life_interval(&fit, pivots, 1.0 - exp(-1.0), 0.95), 1.0);
+		tenth += covers(weibull_life_interval(&fit, pivots, 0.1, 0.95), tenth_of_all);
 	}
 	snprintf(text, sizeof(text), "Weibull's shape, %s", c->name);
 	report(text, shape, fitted);
@@ -270,7 +284,7 @@ int main(int argc, char **argv)
 	for (unsigned i = 0; i < sizeof(nested) / sizeof(nested[0]) && is_wanted(which, "grr"); i++)
 		nested_trials(&nested[i], trials);
 	for (unsigned i = 0; i < sizeof(lives) / sizeof(lives[0]) && is_wanted(which, "weibull"); i++)
-		lives_trials(&lives[i], trials);
+		lives_trials(&lives[i], lives[i].entered ? trials / 10 : trials); /* each has pivots of its own */
 	for (unsigned i = 0; i < sizeof(capability) / sizeof(capability[0]) && is_wanted(which, "capability"); i++)
 		capability_trials(&capability[i], trials);
 	return outside != 0;
