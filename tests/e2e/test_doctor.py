@@ -91,8 +91,18 @@ def dial():
     check(not [f for f in of(told, "identity") if f["subject"].startswith("pen")], f"the pen is opened without its dial: {told}")
 
 
+def inputs():
+    """Each safety input as it stands; with one open a run would be refused."""
+    bench = rig.own_bench("virtual-inputs.json", FOLDER)
+    told = doctor(bench)
+    check(told["exit_code"] == 0 and [f["text"] for f in of(told, "safety input", "good")] == ['"emergency stop" is closed', '"door" is closed'], f"inputs: {told}")
+    told = doctor(bench, world=["--fault", "opens:box@0,input=2"])
+    check(told["exit_code"] == 8 and [f["text"] for f in of(told, "safety input", "fault")] == ['"door" is open'], f"a door that is open: {told}")
+
+
 def main():
     dial()
+    inputs()
     serial, usb = rig.own_bench("virtual-serial.json", FOLDER), rig.own_bench("virtual-usb.json", FOLDER)
     for bench in (serial, usb):
         told = doctor(bench)
