@@ -63,10 +63,10 @@ struct powered {
 	struct device_identity identity; /* the supply's, and the dial's; once that is ready */
 	const struct link_ops *const *links;
 	struct loop *loop;
-	bool dial_wanted; /* to be opened with the next tick: the supply is there */
+	bool dial_wanted;  /* to be opened with the next tick: the supply is there */
 	struct turn *turn; /* a move that is under way; NULL: none */
-	bool dial_unsure; /* where it stands is not known, since it was set last */
-	bool looking;     /* asked, behind a stop, whether it stands where it was set */
+	bool dial_unsure;  /* where it stands is not known, since it was set last */
+	bool looking;      /* asked, behind a stop, whether it stands where it was set */
 };
 
 static struct powered *powered_of(struct device *device)
@@ -425,7 +425,7 @@ static void powered_run(struct device *device, device_done_fn done, void *ctx)
 		int status = err_set(&err, -EAGAIN,
 				     pen->owes_word || pen->looking ? "the stop before this start is not done"
 				     : pen->turn                    ? "the pen's dial is being turned"
-						    : "the pen's power is to be set before it is switched on");
+						 : "the pen's power is to be set before it is switched on");
 		answer_later(pen, status, &err, done, ctx);
 		return;
 	}
