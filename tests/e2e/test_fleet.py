@@ -109,8 +109,9 @@ def lost_before_it_moved(check, f):
     first.start("--lease=3s", gate=True)
     job = f.submit()
     first.until_said(f"job {job}, plan")
-    ran_out(f, job)
     second.start()
+    # The first one lives, and renews it each second: whoever is quicker has it.
+    until("the second bench's claim", lambda: f.server.sql(f"SELECT 1 FROM penrig.job WHERE job_id = {job} AND fence > 1") or ran_out(f, job))
     f.until_job(job, over, "the second bench's run")
     first.until_said("before the pen moved")
     first.open_gate()
