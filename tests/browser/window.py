@@ -58,6 +58,8 @@ drawVerdict();
 const panel = document.getElementById('verdict').getBoundingClientRect();
 return { heights, panel: 100 * panel.width * panel.height / innerWidth / innerHeight };
 """
+SCANNER_MS = 8
+KEYS = {"\n": {"key": "Enter", "code": "Enter", "text": "\r", "windowsVirtualKeyCode": 13}, "\x1d": {"key": "]", "code": "BracketRight", "modifiers": 2}}
 SIGHTS = ("none", "deuteranopia", "protanopia", "tritanopia", "achromatopsia")  # as the browser shows them; the last: black and white
 
 
@@ -145,8 +147,11 @@ class Window:
         at = time.time()
         for key in text:
             at += ms / 1000
-            self.driver.execute_cdp_cmd("Input.dispatchKeyEvent", {"type": "keyDown", "key": key, "text": key, "timestamp": at})
-            self.driver.execute_cdp_cmd("Input.dispatchKeyEvent", {"type": "keyUp", "key": key, "timestamp": at + 0.001})
+            self.driver.execute_cdp_cmd("Input.dispatchKeyEvent", {"type": "keyDown", "timestamp": at, **KEYS.get(key, {"key": key, "text": key})})
+
+    def scan(self, code):
+        """As a scanner sends it, with Enter."""
+        self.keys_apart(code + "\n", SCANNER_MS)
 
     def picture(self, name):
         if PICTURES:
