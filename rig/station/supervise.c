@@ -97,7 +97,6 @@ static void read_events(void *ctx)
 		}
 }
 
-
 static void end(struct child *c, int exit_code)
 {
 	char path[PATH_ROOM + 32];
