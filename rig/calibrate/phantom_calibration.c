@@ -491,3 +491,47 @@ int phantom_calibration_save(const struct phantom_calibration *c, const struct r
 	free(text);
 	return rc;
 }
+
+/* ---- against the last one ------------------------------------------------------------------------------------------ */
+
+#define COVERAGE 2.0
+
+/* Standard uncertainty of a depth from a force; slope in N/mm. */
+static double u_of_depth(double u_depth_mm, double u_fit_mm, double u_force_rel, double force_n, double slope)
+{
+	double by_force = u_force_rel * force_n / slope;
+
+	return sqrt(u_depth_mm * u_depth_mm + u_fit_mm * u_fit_mm + by_force * by_force);
+}
+
+static void take_shift(const struct phantom_calibration *c, const struct curve *last, const struct calibrate_datum *d,
+		       struct phantom_calibration_shift *ret)
+{
+	const struct curve_set *old = &c->bench->phantom[c->phantom].curves;
+	double depth, slope;
+
+	if (curve_depth(last, d->fit_n, &depth, &slope) < 0)
+		return;
+	double shift = depth - d->depth_mm;
+	double u = COVERAGE * hypot(u_of_depth(old->u_depth_mm, old->u_fit_mm, old->u_force_rel, d->fit_n, slope),
+				    u_of_depth(c->u_depth_mm, c->u_fit_mm, c->u_force_rel, d->fit_n, slope));
+	ret->mean_mm += (shift - ret->mean_mm) / ++ret->compared;
+	ret->moved |= fabs(shift) > u;
+	if (ret->compared == 1 || fabs(shift) > fabs(ret->largest_mm)) {
+		ret->largest_mm = shift;
+		ret->at_mm = d->depth_mm;
+		ret->u_mm = u;
+	}
+}
+
+int phantom_calibration_shift(const struct phantom_calibration *c, unsigned rate, struct phantom_calibration_shift *ret)
+{
+	struct curve *last = NULL;
+	int rc = curve_new(&c->bench->phantom[c->phantom].curves, c->setup->rate_hz[rate], &last);
+
+	*ret = (struct phantom_calibration_shift){.compared = 0};
+	for (unsigned i = 0; i < c->setup->repeats * c->setup->depths && !rc; i++)
+		take_shift(c, last, &c->data[rate][i], ret);
+	curve_free(last);
+	return rc == -ENOMEM ? rc : 0;
+}

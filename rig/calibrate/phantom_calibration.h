@@ -64,6 +64,17 @@ void phantom_calibration_point(struct phantom_calibration *c, const struct recor
 
 /* Curves, residuals and uncertainties. -EDOM: what was measured is no calibration, with the reason; -ENOMEM. */
 int phantom_calibration_fit(struct phantom_calibration *c, struct err *err);
+/* What the phantom's last calibration, as the bench has it, made of the forces that were measured at this rate. */
+struct phantom_calibration_shift {
+	unsigned compared;  /* readings that lie in both; 0: the last one has no curve at that rate, or none so deep */
+	double mean_mm;     /* by how much more depth it read than the stage */
+	double largest_mm;  /* the same where it is farthest, */
+	double at_mm, u_mm; /* there, and its expanded uncertainty by both calibrations */
+	bool moved;         /* by more than both explain, somewhere */
+};
+/* -ENOMEM. After phantom_calibration_fit(). */
+int phantom_calibration_shift(const struct phantom_calibration *c, unsigned rate,
+			      struct phantom_calibration_shift *ret);
 /* The phantom's new file, which must not exist yet. -errno with text. */
 int phantom_calibration_save(const struct phantom_calibration *c, const struct record *record, const char *path,
 			     struct err *err);

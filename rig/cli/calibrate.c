@@ -549,6 +549,31 @@ static void print_rate(const struct calibrate *c, unsigned rate)
 	       1000 * 2 * fit->u_contact_mm, fit->contact_seen ? ": ITS ZERO IS NOT THE CONTACT" : "");
 }
 
+static void print_shift(const struct calibrate *c, unsigned rate)
+{
+	struct phantom_calibration_shift shift;
+
+	printf("  %g Hz: ", c->setup.rate_hz[rate]);
+	if (phantom_calibration_shift(&c->state, rate, &shift) < 0 || !shift.compared) {
+		puts("not compared: it has no curve at that rate, or none so deep");
+		return;
+	}
+	printf("it read %+.2f um from the stage in the mean, %+.2f um at %.3g mm, where both allow %.2f um%s\n",
+	       1000 * shift.mean_mm, 1000 * shift.largest_mm, shift.at_mm, 1000 * shift.u_mm,
+	       shift.moved ? ": MOVED BY MORE THAN BOTH EXPLAIN" : "");
+}
+
+/* What the phantom was taken for until now, and how what rests on it is found. */
+static void print_last(const struct calibrate *c)
+{
+	const struct calibration *last = &c->bench->phantom[c->state.phantom].calibration;
+
+	printf("\nlast calibration: %s of %s\n", last->certificate, last->date);
+	for (unsigned i = 0; i < c->setup.rates; i++)
+		print_shift(c, i);
+	printf("  results since: penrig history --impact %s --since %s\n", c->output, last->date);
+}
+
 static void print_outcome(const struct calibrate *c)
 {
 	const struct record *r = c->record;
@@ -559,6 +584,7 @@ static void print_outcome(const struct calibrate *c)
 		printf("\nstandard uncertainties: depth %.2f um, force %.3f %%, fit %.2f um; %.1f degC\n",
 		       1000 * c->state.u_depth_mm, 100 * c->state.u_force_rel, 1000 * c->state.u_fit_mm,
 		       c->state.temperature_c);
+		print_last(c);
 	}
 	printf("phantom:  %s\nrun file: %s/%s" RUNFILE_EXTENSION "\n", c->output, r->folder, r->name);
 	for (unsigned i = 0; i < c->delivery.writers; i++)

@@ -57,6 +57,8 @@ static double tail_moment(double w, const void *ctx)
 double chart_d3(unsigned n)
 {
 	const struct range r = {.n = n};
+	if (n == 2) /* of the distance of two values, sqrt(2) |z| */
+		return sqrt(2.0 - 4.0 / M_PI);
 	double mean = chart_d2(n), square = 2.0 * integrate(tail_moment, &r, 0.0, 2.0 * REACH_SIGMA, REACH_PANELS);
 
 	return sqrt(square - mean * mean);

@@ -6,6 +6,7 @@ import json
 import math
 import os
 import pty
+import re
 import subprocess
 import tempfile
 from pathlib import Path
@@ -140,6 +141,8 @@ def test_perfect_stage(check):
     check(all(abs(c["depth_mm"][-1] - readings[-1]) < 1e-4 and c["force_n"][0] == 0 for c in run.phantom["curves"]),
           "from the contact to the deepest reading, and not beyond")
     check(run.out.count("rms residual") == 3 and f"{readings[7]:.4f}" in run.out, "the residuals are printed")
+    shifts = [float(s) for s in re.findall(r"it read ([-+][0-9.]+) um from the stage in the mean", run.out)]
+    check(len(shifts) == 3 and max(map(abs, shifts)) < 3.0 and "MOVED" not in run.out and "--impact" in run.out, f"the shipped calibration is as good: {run.out[-900:]}")
     compare(check, run)
     replays(check, run, readings)
 
