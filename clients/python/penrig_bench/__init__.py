@@ -45,9 +45,13 @@ class Result:
 
 
 def _last(reports):
-    """Of a run that went on after a device had been unplugged each session has its report: the one that names all the others speaks for them. None: there is no such one."""
-    last = [r for r in reports if {r["name"], *(s["name"] for s in r.get("sessions") or ())} >= {other["name"] for other in reports}]
-    return last[0] if len(last) == 1 else None
+    """Of a run that went on after a device had been unplugged each session has its report: the one that names all the others speaks for them; else, beside tries that never started the pen, the one that did and names all that did. None: there is no such one."""
+    moved = [r for r in reports if (r.get("stop") or {}).get("moved", True)]
+    for some in (reports, moved):
+        last = [r for r in some if {r["name"], *(s["name"] for s in r.get("sessions") or ())} >= {other["name"] for other in some}]
+        if len(last) == 1:
+            return last[0]
+    return None
 
 
 def _end(child):
