@@ -1,6 +1,5 @@
 """Files of a site in an object store that speaks S3 and that nobody here wrote: wrong keys, a wrong clock, a store that is away, and an upload that is killed."""
 import hashlib
-import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -12,6 +11,11 @@ from fleet import Fleet, until
 from test_fleet_store import fetch, over, stored, with_big_file
 
 LIBRARY = next(map(str, Path("/usr/lib").glob("*/faketime/libfaketime.so.1")), None)
+
+
+def zstd(packed):
+    """By a program that nobody here wrote."""
+    return subprocess.run(["zstd", "-dc"], input=packed, capture_output=True, check=True).stdout
 
 
 def with_server(check, f, server):
@@ -42,7 +46,7 @@ def with_server(check, f, server):
     path = f"/{s3_servers.BUCKET}/lab/{sha256[:2]}/{sha256}/00000.zst"
     status, packed = server.client.ask("GET", path)
     check(status == 200 and hashlib.sha256((out / name).read_bytes()).hexdigest() == sha256, f"{name}: {status}")
-    check(server.client.ask("PUT", path, packed[:-1] + bytes([packed[-1] ^ 1]))[0] in (200, 201), "damaged")
+    check(hashlib.sha256(zstd(packed)).hexdigest() == sha256, "its object is the file, packed")
     agent.end()
     job, big = with_big_file(f, agent, *words, "--bandwidth", "5M", "--lease", "3s")
     digest = hashlib.sha256(big.read_bytes()).hexdigest()
@@ -57,8 +61,7 @@ def with_server(check, f, server):
     server.start()
     check(f.until_job(job, over, "its end")["state"] == "done", "it is back: the rest goes there")
     pieces = [server.client.ask("GET", first.replace("00000", f"{n:05}")) for n in range(3)]
-    whole = subprocess.run(["zstd", "-dc"], input=b"".join(body for _, body in pieces), capture_output=True, check=False).stdout if shutil.which("zstd") else big.read_bytes()
-    check([status for status, _ in pieces] == [200] * 3 and whole == big.read_bytes(), "whole, by somebody else's eyes")
+    check([status for status, _ in pieces] == [200] * 3 and zstd(b"".join(body for _, body in pieces)) == big.read_bytes(), "whole, by somebody else's eyes")
     left = [p for p in (*agent.folder.rglob("*"), *out.rglob("*")) if p.is_file() and server.SECRET.encode() in p.read_bytes()]
     check(not left and server.SECRET not in open(f"/proc/{agent.process.pid}/cmdline").read(), f"no file and no list of processes shows the secret: {left}")
     check(server.SECRET not in (f.server.folder / "log").read_text(), "nor the server's log")
