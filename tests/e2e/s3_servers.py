@@ -88,9 +88,10 @@ class Swift:
 
     def start(self):
         self.children = [subprocess.Popen(["memcached", "-u", getpass.getuser(), "-l", "127.0.0.1", "-p", str(self.memory), "-U", "0", "-m", "16", "-t", "1"], preexec_fn=fleet.dies_with_us)]
-        for part, port in self.ports.items():
+        for part in self.ports:
             self.children.append(subprocess.Popen([f"swift-{part}-server", self.folder / f"{part}.conf"], cwd=self.folder, stdin=subprocess.DEVNULL, stdout=(self.folder / "log").open("a"),
                                                   stderr=subprocess.STDOUT, preexec_fn=fleet.dies_with_us))
+        for part, port in self.ports.items():
             fleet.until(f"swift's {part}", lambda p=port: listens(p))
         self.client = Client(self.port, self.KEY, self.SECRET)
         status, body = self.client.ask("PUT", f"/{BUCKET}")
