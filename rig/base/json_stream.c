@@ -110,14 +110,6 @@ static void put_quoted(struct json_stream *js, const char *text, size_t len)
 	put_byte(js, '"');
 }
 
-/* Keys are the program's own words: none needs an escape. */
-static void put_key(struct json_stream *js, const char *key, bool lines)
-{
-	put_byte(js, '"');
-	put(js, key, strlen(key));
-	put(js, "\": ", lines ? 3 : 2);
-}
-
 /* ---- layout ----------------------------------------------------------------------------------------------------- */
 
 static void put_line(struct json_stream *js)
@@ -155,8 +147,10 @@ static void begin_member(struct json_stream *js, const char *key)
 		put(js, "null", 4);
 	}
 	before_member(js, level);
-	if (key)
-		put_key(js, key, level->lines);
+	if (!key)
+		return;
+	put_quoted(js, key, strlen(key));
+	put(js, ": ", level->lines ? 2 : 1);
 }
 
 static void put_raw(struct json_stream *js, const char *key, const char *text, size_t len)

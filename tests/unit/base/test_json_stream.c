@@ -71,6 +71,42 @@ static void test_layouts(void **state)
 	free(text);
 }
 
+static char standing[24];
+
+static void tell_standing(struct json_stream *js)
+{
+	json_array(js, NULL, JSON_LINE);
+	json_put_string(js, NULL, standing);
+	json_end(js);
+}
+
+/* Texts are quoted eight bytes at a time: what needs an escape has one wherever it stands. */
+static void test_escapes_wherever(void **state)
+{
+	static const char needs[] = "\"\\\x01\x1f\n";
+
+	(void)state;
+	for (size_t at = 0; at < sizeof(standing) - 1; at++)
+		for (const char *c = needs; *c; c++) {
+			struct err err = {""};
+			struct json_doc *doc;
+			char *text;
+
+			memset(standing, '!', sizeof(standing) - 1);
+			standing[(at + 3) % (sizeof(standing) - 1)] = '\xc3';
+			standing[(at + 4) % (sizeof(standing) - 1)] = '\xa4';
+			if ((at + 4) % (sizeof(standing) - 1) < (at + 3) % (sizeof(standing) - 1))
+				memset(standing, '#', sizeof(standing) - 1);
+			standing[at] = *c;
+			text = written(tell_standing, 0, &err);
+			assert_non_null(text);
+			assert_int_equal(json_parse("x", text, strlen(text), &doc, &err), 0);
+			assert_string_equal(json_string(json_at(json_root(doc), 0)), standing);
+			json_doc_free(doc);
+			free(text);
+		}
+}
+
 static void tell_much(struct json_stream *js)
 {
 	char *text = malloc(3 * JSON_STREAM_BUFFER + 1);
@@ -209,6 +245,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_layouts),
+		cmocka_unit_test(test_escapes_wherever),
 		cmocka_unit_test(test_more_than_a_buffer),
 		cmocka_unit_test(test_what_is_no_json_is_named),
 		cmocka_unit_test(test_a_full_disk_is_told),

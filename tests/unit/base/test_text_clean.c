@@ -30,6 +30,23 @@ static void test_a_document_carries_it(void **state)
 	assert_string_equal(text_clean("0123456789", out, 5), "0123");
 }
 
+/* Texts are looked at eight bytes at a time: what is not carried is found wherever it stands, and nothing beside it. */
+static void test_wherever_it_stands(void **state)
+{
+	static const unsigned char others[] = {0x01, 0x1f, 0x7f, 0x80, 0xff};
+	char text[21], out[21], expected[21];
+
+	(void)state;
+	for (size_t at = 0; at < sizeof(text) - 1; at++)
+		for (size_t i = 0; i < sizeof(others); i++) {
+			snprintf(text, sizeof(text), "abc ~\"\\zABC ~\"\\ZABC ");
+			memcpy(expected, text, sizeof(text));
+			text[at] = (char)others[i];
+			expected[at] = '?';
+			assert_string_equal(text_clean(text, out, sizeof(out)), expected);
+		}
+}
+
 static void printed(const char *text, const char *expected)
 {
 	char *got = NULL;
@@ -73,6 +90,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_a_document_carries_it),
+		cmocka_unit_test(test_wherever_it_stands),
 		cmocka_unit_test(test_it_cannot_steer_a_terminal),
 	};
 
