@@ -24,7 +24,7 @@ struct report_writer {
 };
 
 extern const struct report_writer report_json, report_junit, report_text, report_html, report_csv, report_tap,
-	report_prom, report_strokes, report_jsonl, report_dfq, report_wsjf, report_atml, report_openhtf;
+	report_prom, report_strokes, report_jsonl, report_dfq, report_wsjf, report_atml, report_openhtf, report_dcc;
 
 /* Tables of writers end with NULL. */
 extern const struct report_writer *const report_table[];

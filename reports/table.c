@@ -4,9 +4,10 @@
 
 #include "reports/report.h"
 
-const struct report_writer *const report_table[] = {
-	&report_json, &report_junit, &report_text, &report_html, &report_csv,  &report_strokes, &report_tap,
-	&report_prom, &report_jsonl, &report_dfq,  &report_wsjf, &report_atml, &report_openhtf, NULL};
+const struct report_writer *const report_table[] = {&report_json,    &report_junit,   &report_text, &report_html,
+						    &report_csv,     &report_strokes, &report_tap,  &report_prom,
+						    &report_jsonl,   &report_dfq,     &report_wsjf, &report_atml,
+						    &report_openhtf, &report_dcc,     NULL};
 
 const struct report_writer *report_find(const struct report_writer *const *table, const char *id)
 {

@@ -33,6 +33,7 @@ const char html_style[] =
 	".statement{white-space:pre-wrap}.hash{font-family:monospace;font-size:12px;word-break:break-all}"
 	".graphs,.budgets{display:flex;flex-wrap:wrap;gap:6px 14px}.graphs svg{max-width:100%;height:auto}.budgets "
 	"table{margin-right:26px}"
+	".why td{padding-left:24px;color:#52606d}tr:has(+.why)>*{border-bottom:none}td>svg{width:100%;min-width:70px}"
 	"@media screen and (max-width:600px){h1{font-size:30px}table{display:block;overflow-x:auto}"
 	"th,td{padding-right:8px}}"
 	"@page{size:A4;margin:14mm}@media "

@@ -35,6 +35,18 @@ void html_failures(FILE *out, const struct record *record)
 
 /* ---- results ------------------------------------------------------------------------------------------------------ */
 
+/* A row of its own, as wide as the table: in a column it would be a word wide, or be cut. */
+static void why_row(FILE *out, const struct finding *f)
+{
+	const char *why = f->has_limit && f->judgement.outcome == OUTCOME_PASS ? "" : html_reason(f);
+
+	if (!*why)
+		return;
+	fputs("<tr class=\"why\"><td colspan=\"5\">", out);
+	html_text(out, why);
+	fputc('\n', out);
+}
+
 static void result_row(FILE *out, const struct finding *f)
 {
 	fputs("<tr><th>", out);
@@ -55,10 +67,8 @@ static void result_row(FILE *out, const struct finding *f)
 		html_outcome(out, f->judgement.outcome);
 	else if (!f->result.trusted)
 		fputs("not to be trusted", out);
-	fputs("<td>", out);
-	if (!f->has_limit || f->judgement.outcome != OUTCOME_PASS)
-		html_text(out, html_reason(f));
-	fputs("\n", out);
+	fputc('\n', out);
+	why_row(out, f);
 }
 
 /* What this bench does not measure, or this plan did not ask for. */
@@ -92,7 +102,7 @@ static void idle_ones(FILE *out, const struct finding *results, unsigned count)
 
 static void result_table(FILE *out, const struct finding *results, unsigned count)
 {
-	fputs("<table class=\"results\"><tr><th>measurand<th>value, 95 %<th>limit<th><th>outcome<th>why\n", out);
+	fputs("<table class=\"results\"><tr><th>measurand<th>value, 95 %<th>limit<th><th>outcome\n", out);
 	for (unsigned limited = 2; limited-- > 0;) /* what is judged comes first */
 		for (unsigned i = 0; i < count; i++)
 			if (results[i].has_limit == (limited == 1) && !is_idle(&results[i]))

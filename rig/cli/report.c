@@ -24,7 +24,7 @@ struct report_options {
 
 #define AT(member) offsetof(struct report_options, member)
 static const char *const format_words[] = {"json",  "junit", "text", "html", "csv",     "strokes", "tap", "prom",
-					   "jsonl", "dfq",   "wsjf", "atml", "openhtf", "pdf",     NULL};
+					   "jsonl", "dfq",   "wsjf", "atml", "openhtf", "dcc",     "pdf", NULL};
 
 static const struct cli_option report_options_table[] = {
 	{.name = "format",
@@ -33,7 +33,8 @@ static const struct cli_option report_options_table[] = {
 	 .arg = "FORMAT",
 	 .offset = AT(format),
 	 .words = format_words,
-	 .help = "json (default), junit, text, html, pdf, csv, strokes, tap, prom, jsonl, dfq, wsjf, atml or openhtf; "
+	 .help = "json (default), junit, text, html, pdf, csv, strokes, tap, prom, jsonl, dfq, wsjf, atml, openhtf or "
+		 "dcc; "
 		 "may "
 		 "be repeated."},
 	{.name = "judged",
@@ -336,7 +337,8 @@ const struct command command_report = {
 		"events "
 		"as OCP Test and Validation has them. dfq: NAME.dfq, Q-DAS. wsjf: NAME.wsjf.json, WATS. atml: "
 		"NAME.atml.xml, "
-		"IEEE 1636.1. openhtf: NAME.openhtf.json.\n\n"
+		"IEEE 1636.1. openhtf: NAME.openhtf.json. dcc: NAME.dcc.xml, measurement data as PTB's Digital "
+		"Calibration Certificate has them.\n\n"
 		"Of several run files each has its reports; with --format html --output FILE they become one page: how "
 		"many units passed, what "
 		"each run came to and what failed it, every judged measurand over the runs against its limits with "

@@ -33,8 +33,8 @@
 #define REPLUG_MAX_S     3600.0
 #define REPLUG_LOCK_S    15.0 /* for the bench: longer than a stopper tries its pen, and no signal is heard meanwhile */
 
-const char *const run_report_words[] = {"json", "junit", "text", "html", "csv",  "strokes", "tap",
-					"prom", "jsonl", "dfq",  "wsjf", "atml", "openhtf", NULL};
+const char *const run_report_words[] = {"json",  "junit", "text", "html", "csv",     "strokes", "tap", "prom",
+					"jsonl", "dfq",   "wsjf", "atml", "openhtf", "dcc",     NULL};
 
 static const struct cli_option run_table[] = {
 	{.name = "bench",

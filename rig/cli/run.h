@@ -71,7 +71,7 @@ struct run_options { /* as the command line says them; NULL and false: not said 
 		 .offset = AT(report),                                                                                 \
 		 .words = run_report_words,                                                                            \
 		 .help = "One more report beside the JSON one, which is always written: junit, text, html, csv, "      \
-			 "strokes, tap, prom, jsonl, dfq, wsjf, atml, openhtf. May be repeated."},                     \
+			 "strokes, tap, prom, jsonl, dfq, wsjf, atml, openhtf, dcc. May be repeated."},                \
 		{.name = "sign",                                                                                       \
 		 .kind = OPTION_TEXT,                                                                                  \
 		 .arg = "KEY",                                                                                         \

@@ -7,8 +7,8 @@ import xml.etree.ElementTree as ET
 
 TR = "{urn:IEEE-1636.1:2011:01:TestResults}"
 C = "{urn:IEEE-1671:2010:Common}"
-EXTENSIONS = (".strokes.csv", ".jsonl", ".dfq", ".wsjf.json", ".atml.xml", ".openhtf.json")
-FORMATS = ("strokes", "jsonl", "dfq", "wsjf", "atml", "openhtf")
+EXTENSIONS = (".strokes.csv", ".jsonl", ".dfq", ".wsjf.json", ".atml.xml", ".openhtf.json", ".dcc.xml")
+FORMATS = ("strokes", "jsonl", "dfq", "wsjf", "atml", "openhtf", "dcc")
 
 
 def outcome(r):
@@ -117,6 +117,31 @@ def check_atml(check, label, text, said):
     check_judgements(check, label, judged, said)
 
 
+def check_dcc(check, label, text, said):
+    """By PTB's schema 3.2.1, as far as it is read here: the order of members, what may not be empty, and figures as D-SI has them."""
+    dcc, si = "{https://ptb.de/dcc}", "{https://ptb.de/si}"
+    root = ET.fromstring(text)
+    order = lambda element: [e.tag.removeprefix(dcc) for e in element]
+    check(root.tag == f"{dcc}digitalCalibrationCertificate" and root.get("schemaVersion") == "3.2.1" and order(root) == ["administrativeData", "measurementResults"], f"{label}: {order(root)}")
+    check(order(root[0]) == ["dccSoftware", "coreData", "items", "calibrationLaboratory", "respPersons", "customer", "statements"], f"{label}: {order(root[0])}")
+    check(order(root.find(f".//{dcc}coreData")) == ["countryCodeISO3166_1", "usedLangCodeISO639_1", "mandatoryLangCodeISO639_1", "uniqueIdentifier", "beginPerformanceDate", "endPerformanceDate", "performanceLocation"], f"{label}: core data")
+    check(all(e.text and e.text == e.text.strip() for e in root.iter() if len(e) == 0), f"{label}: nothing is empty")
+    check(root.find(f".//{dcc}item//{dcc}value").text == said["dut"], f"{label}: the pen")
+    words = {"pass": "pass", "fail": "fail", "noPass": "error", None: "none"}
+    check(words[root.findall(f".//{dcc}statement/{dcc}conformity")[0].text] == {"aborted": "error"}.get(of_run(said), of_run(said)), f"{label}: the verdict")
+    judged = []
+    for quantity in root.iter(f"{dcc}quantity"):
+        told = json.loads(quantity.find(f".//{dcc}declaration/{dcc}content").text)
+        real, given = quantity.find(f"{si}real"), quantity.find(f".//{dcc}conformity")
+        value = float(real.find(f"{si}value").text) if real is not None else None
+        if real is not None:
+            check([e.tag.removeprefix(si) for e in real][:2] == ["value", "unit"] and real[1].text.startswith("\\"), f"{label}: {ET.tostring(real)}")
+            u = real.find(f"{si}expandedUnc/{si}uncertainty")
+            check(u is None or float(u.text) == told["expanded_uncertainty"], f"{label}: U of {told}")
+        judged.append((value, told.get("lower"), told.get("upper"), words[given.text if given is not None else None], told))
+    check_judgements(check, label, judged, said)
+
+
 def check_openhtf(check, label, text, said):
     record = json.loads(text)
     check(record["outcome"].lower() == of_run(said) and record["dut_id"] == said["dut"], f"{label}: {record['outcome']}")
@@ -194,6 +219,6 @@ def check_strokes(check, label, text, said):
 
 
 def check_all(check, label, where, stem, said):
-    for extension, look in zip(EXTENSIONS, (check_strokes, check_jsonl, check_dfq, check_wsjf, check_atml, check_openhtf)):
+    for extension, look in zip(EXTENSIONS, (check_strokes, check_jsonl, check_dfq, check_wsjf, check_atml, check_openhtf, check_dcc)):
         with open(where / f"{stem}{extension}", newline="") as file:
             look(check, f"{label}, {extension}", file.read(), said)

@@ -72,7 +72,7 @@ truth "the completion offers help's topic" bash -c '. ./completion; COMP_WORDS=(
 completes() { # WORDS... OFFERED: what stands behind the last word of the line
 	WORDS="${*:1:$#-1}" OFFERED=${*: -1} bash -c '. ./completion; COMP_WORDS=($WORDS ""); COMP_CWORD=$((${#COMP_WORDS[@]} - 1)); _penrig; [ "${COMPREPLY[*]}" = "$OFFERED" ]'
 }
-truth "the completion offers the formats of a report" completes penrig report --format "json junit text html csv strokes tap prom jsonl dfq wsjf atml openhtf pdf"
+truth "the completion offers the formats of a report" completes penrig report --format "json junit text html csv strokes tap prom jsonl dfq wsjf atml openhtf dcc pdf"
 truth "the completion offers the formats of an export" completes penrig export --format "csv npy hdf5 wav"
 truth "the completion offers the formats of a recording" completes penrig import -f "auto wav npy hdf5 csv i16 i32"
 truth "the completion offers run's options" bash -c '. ./completion; COMP_WORDS=(penrig run --du); COMP_CWORD=2; _penrig; [ "${COMPREPLY[*]}" = --dut ]'

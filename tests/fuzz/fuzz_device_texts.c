@@ -70,7 +70,7 @@ static void in_report(const struct report_writer *writer, const struct record *r
 	if (report_string(writer, record, &text, &err))
 		return; /* one that cannot be made says so */
 	is_clean(text);
-	if (strstr("html junit atml", writer->id))
+	if (strstr("html junit atml dcc", writer->id))
 		FUZZ_CHECK(!strstr(text, "<fuzz"));
 	if (strcmp(writer->id, "json") == 0) {
 		FUZZ_CHECK(json_parse("report", text, strlen(text), &doc, &err) == 0);

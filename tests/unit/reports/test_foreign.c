@@ -65,6 +65,11 @@ static bool atml_passes(const char *text)
 	return first_is(text, "<tr:Outcome value=", "\"Passed\"");
 }
 
+static bool dcc_passes(const char *text)
+{
+	return first_is(text, "<dcc:conformity>", "pass<");
+}
+
 static bool openhtf_passes(const char *text)
 {
 	return first_is(text, "\"outcome\": ", "\"PASS\"");
@@ -106,11 +111,12 @@ static const struct {
 	bool silent; /* it says of no run how it came out */
 	bool strict; /* it knows no pass but a plain one */
 } forms[] = {
-	{&report_dfq, dfq_passes, false, false},     {&report_wsjf, wsjf_passes, false, false},
-	{&report_atml, atml_passes, false, false},   {&report_openhtf, openhtf_passes, false, false},
-	{&report_jsonl, jsonl_passes, false, false}, {&report_junit, junit_passes, false, false},
-	{&report_tap, tap_passes, false, false},     {&report_prom, prom_passes, false, false},
-	{&report_csv, csv_passes, false, true},      {&report_strokes, strokes_pass, true, false},
+	{&report_dfq, dfq_passes, false, false},      {&report_wsjf, wsjf_passes, false, false},
+	{&report_atml, atml_passes, false, false},    {&report_openhtf, openhtf_passes, false, false},
+	{&report_dcc, dcc_passes, false, false},      {&report_jsonl, jsonl_passes, false, false},
+	{&report_junit, junit_passes, false, false},  {&report_tap, tap_passes, false, false},
+	{&report_prom, prom_passes, false, false},    {&report_csv, csv_passes, false, true},
+	{&report_strokes, strokes_pass, true, false},
 };
 
 /* ---- what a run may come to ---------------------------------------------------------------------------------------- */
