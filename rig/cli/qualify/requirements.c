@@ -138,7 +138,8 @@ const struct anomaly known_anomalies[] = {
 	{"A-03", "64 bits of SQLite's own header of a run file are not looked at.",
 	 "None: they say nothing of the run.", "None is needed."},
 	{"A-04",
-	 "Reports for other systems (jsonl, dfq, wsjf, atml, openhtf, dcc) were not read by a program of those who define "
+	 "Reports for other systems (jsonl, dfq, wsjf, atml, openhtf, dcc) were not read by a program of those who "
+	 "define "
 	 "them.",
 	 "A receiver may read them otherwise.", "Qualify the receiver with a known run (docs/report.md)."},
 	{"A-05",
