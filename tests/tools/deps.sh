@@ -21,6 +21,8 @@ there() {
 	umockdev) command -v umockdev-run ;;
 	usbutils) command -v lsusb ;;
 	libhdf5-dev) pkg-config --exists hdf5 || pkg-config --exists hdf5-serial ;;
+	libcurl4-*-dev) pkg-config --exists libcurl ;;
+	mosquitto-clients) command -v mosquitto_sub ;;
 	libusb-1.0-0-dev) pkg-config --exists libusb-1.0 ;;
 	libgsl-dev) pkg-config --exists gsl ;;
 	libsqlite3-dev) pkg-config --exists sqlite3 ;;
