@@ -201,7 +201,7 @@ def check_roots(check, label, point, i):
                        "shape": 2 * own * math.hypot(0.003, i["depth_share_u"] / i["depth_share"])})):
         name = f"{label}, {result['measurand']}"
         check(math.isclose(result["value"], math.sqrt(square), rel_tol=1e-3), f"{name}: {result['value']}, by its inputs {math.sqrt(square)}")
-        scale = result["standard_uncertainty"] / math.sqrt(sum(u * u for u in lines.values()))
+        scale = math.hypot(*(line["standard_uncertainty"] for line in result["budget"])) / math.hypot(*lines.values())
         check_lines(check, name, result, {line: scale * u for line, u in lines.items()})
 
 
