@@ -86,11 +86,22 @@ static void put_real(FILE *out, const struct result *r)
 	fputs("</si:real>\n", out);
 }
 
+/* No figure conforms in an attempt that does not count, or where something is not known that no figure tells. */
+static enum grade grade_in(const struct foreign_group *g, const struct finding *f)
+{
+	enum grade own = grade_of_finding(f);
+	bool counts = !g->point || g->point->counts;
+
+	if (own != GRADE_PASS || (counts && (g->grade == GRADE_PASS || g->grade == GRADE_FAIL)))
+		return own;
+	return counts ? GRADE_ERROR : GRADE_NONE;
+}
+
 /* A figure that is not there, or whose unit the schema's units do not have, is no number there. */
-static void put_finding(struct sheet *sheet, const struct finding *f)
+static void put_finding(struct sheet *sheet, const struct foreign_group *g, const struct finding *f)
 {
 	char name[FOREIGN_NAME_MAX], *text = foreign_judgement(f);
-	enum grade grade = grade_of_finding(f);
+	enum grade grade = grade_in(g, f);
 	FILE *out = sheet->out;
 
 	foreign_name(f, name);
@@ -122,7 +133,7 @@ static void put_group(void *ctx, const struct foreign_group *g)
 		    g->point && !g->point->counts ? "superseded: a later attempt counts" : g->reason);
 	fputs("<dcc:data>\n", sheet->out);
 	for (unsigned i = 0; i < g->results; i++)
-		put_finding(sheet, &g->result[i]);
+		put_finding(sheet, g, &g->result[i]);
 	fputs("</dcc:data>\n</dcc:result>\n", sheet->out);
 }
 
@@ -133,6 +144,7 @@ static void put_check(void *ctx, const struct foreign_check *check)
 	sheet->results++;
 	fputs("<dcc:result>\n", sheet->out);
 	put_content(sheet->out, "name", check->name);
+	put_content(sheet->out, "description", conformities[check->grade] ? conformities[check->grade] : "no weight");
 	fputs("<dcc:data>", sheet->out);
 	put_content(sheet->out, "text", check->text);
 	fputs("</dcc:data>\n</dcc:result>\n", sheet->out);
@@ -140,13 +152,15 @@ static void put_check(void *ctx, const struct foreign_check *check)
 
 static void put_equipment(FILE *out, const struct record *record)
 {
-	if (!record->devices)
+	if (record->devices < 2)
 		return;
 	fputs("<dcc:measuringEquipments>\n", out);
 	for (unsigned i = 0; i < record->devices; i++) {
 		const struct record_device *d = &record->device[i];
 		char text[300];
 
+		if (d == foreign_pen(record)) /* it is the item */
+			continue;
 		fputs("<dcc:measuringEquipment>\n", out);
 		put_content(out, "name", d->role);
 		snprintf(text, sizeof(text), "certificate %s of %s, %s, due %s", d->calibration.certificate,
@@ -221,7 +235,7 @@ static void put_item(FILE *out, const struct record *record)
 	const struct record_device *pen = foreign_pen(record);
 
 	fputs("<dcc:items><dcc:item>\n", out);
-	put_content(out, "name", "tattoo pen");
+	put_content(out, "name", "microneedling pen");
 	if (pen)
 		put_element(out, "model", pen->identity.model);
 	fputs("<dcc:identifications><dcc:identification><dcc:issuer>manufacturer</dcc:issuer>", out);
