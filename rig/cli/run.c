@@ -607,6 +607,8 @@ static void print_files(const struct run *run)
 	snprintf(path, sizeof(path), "%s/%s" RUNFILE_EXTENSION, r->folder, r->name);
 	if (access(path, F_OK) == 0)
 		fprintf(run->people, "run file: %s\n", path);
+	else if (r->refusal == REFUSED_DUT)
+		fputs("no pen was tested, so no run file and no report are left\n", run->people);
 	for (unsigned i = 0; i < d->writers; i++) {
 		delivery_path(r, d->writer[i], path);
 		if (delivery_stands(r, d->writer[i]))

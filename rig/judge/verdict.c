@@ -509,6 +509,7 @@ static int refused_code(enum refusal refusal)
 	case REFUSED_BUSY: return CODE_BUSY;
 	case REFUSED_BENCH:
 	case REFUSED_DEVICE:
+	case REFUSED_DUT:
 	case REFUSED_NOT: break;
 	}
 	return CODE_REFUSED;

@@ -35,8 +35,8 @@ enum run_status {
 };
 const char *run_status_name(enum run_status status); /* "complete", "interrupted", ... */
 
-/* Why a run was refused: decides its exit code. */
-enum refusal { REFUSED_NOT, REFUSED_PLAN, REFUSED_BUSY, REFUSED_BENCH, REFUSED_DEVICE };
+/* Why a run was refused: decides its exit code. REFUSED_DUT: the pen in the clamp is not the one that --dut names. */
+enum refusal { REFUSED_NOT, REFUSED_PLAN, REFUSED_BUSY, REFUSED_BENCH, REFUSED_DEVICE, REFUSED_DUT };
 
 struct record_attr {
 	char key[48], value[160];

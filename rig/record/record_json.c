@@ -612,7 +612,7 @@ static int read_step_names(const struct json *names, struct record *record)
 static bool record_in_range(const struct record *record)
 {
 	bool good = record->dut_verdict <= OUTCOME_FAIL && record->run_status <= RUN_INTERNAL_ERROR &&
-		    record->refusal <= REFUSED_DEVICE;
+		    record->refusal <= REFUSED_DUT;
 	for (unsigned i = 0; i < record->tests; i++)
 		good &= record->test[i].outcome <= OUTCOME_FAIL && record->test[i].session <= record->sessions;
 	for (unsigned i = 0; i < record->sessions; i++)

@@ -446,3 +446,15 @@ int runfile_close(struct runfile *rf, struct err *err)
 	release(rf);
 	return rc;
 }
+
+void runfile_discard(struct runfile *rf)
+{
+	char path[RUNFILE_PATH_MAX];
+
+	if (!rf)
+		return;
+	memcpy(path, rf->path, sizeof(path));
+	(void)writer_stop(rf->writer);
+	release(rf); /* the last connection that is closed takes SQLite's own files away */
+	unlink(path);
+}

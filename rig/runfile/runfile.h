@@ -62,6 +62,8 @@ int runfile_sync(struct runfile *rf, char ret_head[SHA256_HEX], struct err *err)
 int runfile_finish(struct runfile *rf, const struct record *record, const char *report_json, struct err *err);
 /* Checkpoints, leaves journal mode DELETE, one file; fsyncs file and folder. Frees always. */
 int runfile_close(struct runfile *rf, struct err *err);
+/* Instead: a run that never began leaves no file. NULL does nothing. Frees. */
+void runfile_discard(struct runfile *rf);
 const char *runfile_path(const struct runfile *rf);
 
 /* Reading. Opens read-only, also where the folder cannot be written; a file left by a killed run opens too (with its

@@ -320,7 +320,7 @@ static int another_pen(const struct session *s, int status, struct err *err)
 			(void)(*ops)->list(see_pen, &pens, &unread);
 	if (!pens.count)
 		return status;
-	return err_set(err, -EINVAL,
+	return err_set(err, ANOTHER_PEN,
 		       "the run is for \"%s\", which is not there, and \"%s\" is%s: check which pen is in the clamp",
 		       s->record->dut, pens.serial, pens.count > 1 ? ", and more" : "");
 }
@@ -593,7 +593,7 @@ static int check_serials(const struct session *s, struct err *err)
 		return err_set(err, -EINVAL, "%s: the pen's power supply says it is \"%s\", the bench names \"%s\"",
 			       s->bench->path, pen->serial, supply);
 	if (s->bench->pen.carries_serial && strcmp(pen->serial, s->record->dut) != 0)
-		return err_set(err, -EINVAL,
+		return err_set(err, ANOTHER_PEN,
 			       "the pen says it is \"%s\", the run is for \"%s\": check which pen is in the clamp",
 			       pen->serial, s->record->dut);
 	for (unsigned i = 0; i < s->devices && !status; i++)
@@ -630,6 +630,8 @@ int devices_check(struct session *s, enum refusal *ret, struct err *err)
 	}
 	*ret = REFUSED_DEVICE;
 	int status = check_serials(s, err);
+	if (status == ANOTHER_PEN)
+		*ret = REFUSED_DUT;
 	if (!status)
 		status = check_channels(s, err);
 	if (!status)

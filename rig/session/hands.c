@@ -109,7 +109,7 @@ static void scanned_before(struct session *s, uint64_t now_ns)
 	snprintf(text, sizeof(text),
 		 "the operator read \"%.60s\" from the pen, the run is for \"%.60s\": check which pen is in the clamp",
 		 said->before, s->record->dut);
-	s->record->refusal = REFUSED_DEVICE;
+	s->record->refusal = REFUSED_DUT;
 	session_end(s, RUN_REFUSED, text);
 }
 

@@ -221,9 +221,25 @@ static void keep_failure(struct session *s)
 	storage_failed(s, &err);
 }
 
+/* A serial number that was mistyped, found out before penrig had the pen do anything, and of no pen that did by itself:
+ * no run began, so none is left behind. */
+static bool leaves_nothing(const struct session *s)
+{
+	const struct record *r = s->record;
+
+	return r->run_status == RUN_REFUSED && r->refusal == REFUSED_DUT && !r->moved && !has_condition(r) &&
+	       !s->config.resume;
+}
+
 static void save(struct session *s)
 {
 	struct err err = {""};
+	if (leaves_nothing(s)) {
+		finish_record(s);
+		runfile_discard(s->runfile);
+		s->runfile = NULL;
+		return;
+	}
 	keep_failure(s);
 	if (s->ending.skip_saving)
 		saving_skipped(s);
@@ -615,7 +631,11 @@ static void open_failed(struct session *s, int status, const char *reason)
 	if (status == -ENODEV || status == -EIO || is_still_held(s, status))
 		session_end(s, RUN_DEVICE_LOST, reason);
 	else
-		refuse(s, status == -EBUSY ? REFUSED_BUSY : REFUSED_DEVICE, reason);
+		refuse(s,
+		       status == -EBUSY        ? REFUSED_BUSY
+		       : status == ANOTHER_PEN ? REFUSED_DUT
+					       : REFUSED_DEVICE,
+		       reason);
 }
 
 static void opening(struct session *s, uint64_t now_ns)

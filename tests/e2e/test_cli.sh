@@ -128,13 +128,18 @@ truth "and no file is made" test ! -e x.pdf
 "$penrig" export good/good.penrig --output "new folder/deep/x" >out 2>err
 truth "export makes the folder that it is told" test -s "new folder/deep/x.strokes.csv"
 truth "points of the journal count from 1" eval '"$penrig" show --journal good/good.penrig >out && grep -q "\"point\":1[,}]" out && grep -q "\"point\":6[,}]" out && ! grep -q "\"point\":0[,}]" out'
-expect 8 "which is not there, and" run_a -- --dut PEN-OTHER --output-dir other
+mkdir own-history
+expect 8 "which is not there, and" run_a -- --dut PEN-OTHER --output-dir other --name other --report html --report csv --history own-history/h.db
+truth "a mistyped serial number leaves nothing behind" test -z "$(ls -A other)"
+truth "nor a run in the history" eval '! "$penrig" history --history own-history/h.db --json 2>/dev/null | grep -q PEN-OTHER'
+expect 0 "verdict: PASS" run_a -- --dut PEN-GOOD-01 --output-dir other --name other --history own-history/h.db
+truth "its name is free for the run that was meant" test -s other/other.penrig
 sed 's/LC-2001/LC-2002/' "$bench" >nosensor.json
 expect 4 "is not there" "$a" --bench "$bench" -- run "$demo" --bench nosensor.json --no-input --dut PEN-GOOD-01 --output-dir nosensor
-expect 8 "  inconclusive: point 1: it was not run" run_a -- --dut PEN-OTHER --output-dir others -q
 truth "why a run ended is said in the verdict and of the run, and no third time" eval '[ "$("$a" --bench "$bench" -- run "$demo" --bench nosensor.json --no-input --dut PEN-GOOD-01 --output-dir nosensr -q 2>/dev/null | grep -c "is not there")" -eq 2 ]'
 sed 's/usb:1209:0001:{dut}/usb:port=1-1/' "$bench" >port.json
-expect 8 "PEN-GOOD-01" "$a" --bench "$bench" -- run "$demo" --bench port.json --no-input --dut PEN-OTHER --output-dir other
+expect 8 "no pen was tested, so no run file and no report are left" "$a" --bench "$bench" -- run "$demo" --bench port.json --no-input --dut PEN-OTHER --output-dir port
+truth "nor does one that the pen contradicts" test -z "$(ls -A port)"
 expect 8 "overdue.json:" "$a" --bench "$bench" -- run "$demo" --bench overdue.json --no-input --dut PEN-GOOD-01 --output-dir overdue
 truth "a refused run has a report too" grep -q '"run_status": "refused"' overdue/*.report.json
 expect 6 "cannot make the output folder" run_a -- --dut PEN-GOOD-01 --output-dir /proc/nowhere

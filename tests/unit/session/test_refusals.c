@@ -109,7 +109,7 @@ static void another_pen_is_refused(void **state)
 {
 	(void)state;
 	tapped.pen_serial = "PEN-BAD-01";
-	assert_refused(run_session(), REFUSED_DEVICE, "the pen says it is \"PEN-BAD-01\"");
+	assert_refused(run_session(), REFUSED_DUT, "the pen says it is \"PEN-BAD-01\"");
 }
 
 static void no_serials(struct bench *bench)
