@@ -43,6 +43,17 @@ static void add_limit(struct json_out *root)
 	json_out_number(limit, "upper", CALIBRATION_RATE_PCT, 3);
 }
 
+/* Through all depths, in one direction. */
+static unsigned passes(const struct phantom_calibration_setup *setup)
+{
+	return setup->repeats * (setup->unload ? 2 : 1);
+}
+
+unsigned phantom_calibration_data(const struct phantom_calibration_setup *setup)
+{
+	return passes(setup) * setup->depths;
+}
+
 static void add_step(struct json_out *root, const struct phantom_calibration_setup *setup, const char *serial)
 {
 	struct json_out *step = json_out_add_object(json_out_add_array(root, "steps"), NULL);
@@ -51,7 +62,7 @@ static void add_step(struct json_out *root, const struct phantom_calibration_set
 	add_numbers(step, "depth_mm", setup->depth_mm, setup->depths);
 	add_numbers(step, "rate_hz", setup->rate_hz, setup->rates);
 	json_out_string(json_out_add_array(step, "phantom"), NULL, serial);
-	json_out_int(step, "repeats", setup->repeats);
+	json_out_int(step, "repeats", passes(setup));
 	json_out_number(step, "tare_s", TARE_S, 6);
 	json_out_number(step, "settle_s", SETTLE_S, 6);
 	json_out_number(step, "measure_s", setup->measure_s, 6);
@@ -94,12 +105,24 @@ static int by_setting(const void *a, const void *b)
 	return (x->rate_hz > y->rate_hz) - (x->rate_hz < y->rate_hz);
 }
 
+/* The same, every second pass downwards. */
+static int by_setting_both_ways(const void *a, const void *b)
+{
+	const struct plan_point *x = a, *y = b;
+
+	if (x->repeat == y->repeat && x->repeat % 2 == 1 && x->depth_mm != y->depth_mm)
+		return x->depth_mm > y->depth_mm ? -1 : 1;
+	return by_setting(a, b);
+}
+
 static void order_points(struct phantom_calibration *c)
 {
-	qsort(c->points, c->point_count, sizeof(*c->points), by_setting);
+	qsort(c->points, c->point_count, sizeof(*c->points), c->setup->unload ? by_setting_both_ways : by_setting);
 	for (unsigned i = 0; i < c->point_count; i++) {
 		c->points[i].number = i;
-		if (phantom_calibration_sets(c, i))
+		if (c->setup->unload)
+			c->points[i].upward = !phantom_calibration_unloads(c, i);
+		else if (phantom_calibration_sets(c, i))
 			c->points[i].upward = i == 0 || c->points[i].depth_mm > c->points[i - 1].depth_mm;
 		else
 			c->points[i].upward = c->points[i - 1].upward;
@@ -109,7 +132,7 @@ static void order_points(struct phantom_calibration *c)
 
 static int allocate(struct phantom_calibration *c, struct err *err)
 {
-	unsigned per_rate = c->setup->repeats * c->setup->depths;
+	unsigned per_rate = phantom_calibration_data(c->setup);
 
 	c->measured = calloc(c->point_count, sizeof(*c->measured));
 	for (unsigned i = 0; i < c->setup->rates; i++)
@@ -134,9 +157,9 @@ int phantom_calibration_init(struct phantom_calibration *c, const struct phantom
 			       "phantom %s is not on bench \"%s\": write its file, with a first guess for a curve, and "
 			       "add it to %s",
 			       serial, bench->name, bench->path);
-	if (setup->repeats * setup->depths > CALIBRATE_DATA_MAX)
-		return err_set(err, -EINVAL, "%u repeats of %u depths are more than %d settings: fewer, please",
-			       setup->repeats, setup->depths, CALIBRATE_DATA_MAX);
+	if (phantom_calibration_data(setup) > CALIBRATE_DATA_MAX)
+		return err_set(err, -EINVAL, "%u passes of %u depths are more than %d settings: fewer, please",
+			       passes(setup), setup->depths, CALIBRATE_DATA_MAX);
 	rc = make_plan(setup, serial, &c->plan, err);
 	if (rc == 0)
 		rc = plan_expand(c->plan, bench, &c->points, &c->point_count, err);
@@ -162,6 +185,11 @@ bool phantom_calibration_sets(const struct phantom_calibration *c, unsigned poin
 	const struct plan_point *p = &c->points[point];
 
 	return point == 0 || p->depth_mm != p[-1].depth_mm || p->repeat != p[-1].repeat;
+}
+
+bool phantom_calibration_unloads(const struct phantom_calibration *c, unsigned point)
+{
+	return c->setup->unload && c->points[point].repeat % 2 == 1;
 }
 
 void phantom_calibration_reading(struct phantom_calibration *c, unsigned point, double reading_mm)
@@ -260,6 +288,7 @@ static int gather(struct phantom_calibration *c, struct err *err)
 				       p->depth_mm, p->rate_hz, m->reason);
 		c->data[rate][count[rate]++] = (struct calibrate_datum){
 			.setting = index_of(step->depth_mm, step->depths, p->depth_mm),
+			.unloading = phantom_calibration_unloads(c, i),
 			.depth_mm = m->reading_mm,
 			.force_n = m->force_n,
 			.u_force_n = m->u_force_n,
@@ -294,13 +323,19 @@ static double fit_u_mm(const struct calibrate_fit *fit)
 	return fit->lack.seen ? fmax(fit->rms_mm, SEEN_U * fit->lack.largest_mm) : fit->rms_mm;
 }
 
-/* The stage's own uncertainty, how well a setting came back, and a zero beside the contact; the load cell's certificate
- * and the strokes' scatter. */
+/* The curve lies midway between from below and from above: half of what they are apart, at its largest where it is seen. */
+static double hysteresis_u_mm(const struct calibrate_hysteresis *h)
+{
+	return h->settings ? SEEN_U * 0.5 * (h->seen ? h->largest_mm : h->rms_mm) : 0.0;
+}
+
+/* The stage's own uncertainty, how well a setting came back, a zero beside the contact, and hysteresis; the load cell's
+ * certificate and the strokes' scatter. */
 static void settle_uncertainty(struct phantom_calibration *c)
 {
 	double u_force_rel = 0, repeat_mm = 0, contact_mm = 0;
 
-	c->u_fit_mm = 0;
+	c->u_fit_mm = c->u_hysteresis_mm = 0;
 	for (unsigned i = 0; i < c->setup->rates; i++) {
 		const struct calibrate_fit *fit = &c->fit[i];
 		c->u_fit_mm = fmax(c->u_fit_mm, fit_u_mm(fit));
@@ -308,10 +343,14 @@ static void settle_uncertainty(struct phantom_calibration *c)
 			repeat_mm = fmax(repeat_mm, fit->repeat_mm);
 		if (fit->contact_seen)
 			contact_mm = fmax(contact_mm, SEEN_U * fabs(fit->contact_mm));
+		c->u_hysteresis_mm = fmax(c->u_hysteresis_mm, hysteresis_u_mm(&fit->hysteresis));
 	}
 	for (unsigned i = 0; i < c->point_count; i++)
 		u_force_rel = fmax(u_force_rel, c->measured[i].u_force_n / c->measured[i].force_n);
-	c->u_depth_mm = sqrt(pow(c->setup->u_stage_mm, 2) + pow(repeat_mm, 2) / c->setup->repeats + pow(contact_mm, 2));
+	c->u_repeat_mm = repeat_mm / sqrt(passes(c->setup));
+	c->u_contact_mm = contact_mm;
+	c->u_depth_mm = sqrt(pow(c->setup->u_stage_mm, 2) + pow(c->u_repeat_mm, 2) + pow(c->u_contact_mm, 2) +
+			     pow(c->u_hysteresis_mm, 2));
 	c->u_force_rel = fmax(U_FORCE_MIN, hypot(c->bench->sensor.force_u_rel, u_force_rel));
 }
 
@@ -323,7 +362,7 @@ int phantom_calibration_fit(struct phantom_calibration *c, struct err *err)
 	if (rc == 0)
 		rc = settle_temperature(c, err);
 	for (unsigned i = 0; i < c->setup->rates && rc == 0; i++) {
-		rc = calibrate_fit(c->data[i], c->setup->repeats * c->setup->depths, c->setup->u_stage_mm, &c->fit[i],
+		rc = calibrate_fit(c->data[i], phantom_calibration_data(c->setup), c->setup->u_stage_mm, &c->fit[i],
 				   reason, sizeof(reason));
 		if (rc)
 			err_set(err, rc,
@@ -359,6 +398,11 @@ static double contact_of(const struct calibrate_fit *fit)
 	return fabs(fit->contact_mm);
 }
 
+static double hysteresis_of(const struct calibrate_fit *fit)
+{
+	return fit->hysteresis.largest_mm;
+}
+
 /* Of all rates, the one of which `of` is largest. */
 static const struct calibrate_fit *worst_fit(const struct phantom_calibration *c,
 					     double (*of)(const struct calibrate_fit *fit))
@@ -382,11 +426,19 @@ static void add_conditions(struct json_out *root, const struct phantom_calibrati
 	json_out_string(node, "software", record->software_version);
 	json_out_number(node, "u_stage_mm", c->setup->u_stage_mm, 6);
 	json_out_int(node, "repeats", c->setup->repeats);
+	if (c->setup->indicator[0])
+		json_out_string(node, "indicator", c->setup->indicator);
 	const struct calibrate_fit *bent = worst_fit(c, lack_of), *off = worst_fit(c, contact_of);
 	json_out_number(node, "lack_of_fit_mm", bent->lack.rms_mm, 3);
 	json_out_number(node, "lack_of_fit_p", bent->lack.p, 3);
 	json_out_number(node, "contact_mm", off->contact_mm, 3);
 	json_out_number(node, "u_contact_mm", off->u_contact_mm, 3);
+	if (!c->setup->unload)
+		return;
+	const struct calibrate_hysteresis *h = &worst_fit(c, hysteresis_of)->hysteresis;
+	json_out_number(node, "hysteresis_mm", h->largest_mm, 3);
+	json_out_number(node, "hysteresis_p", h->p, 3);
+	json_out_number(node, "u_hysteresis_mm", c->u_hysteresis_mm, 3);
 }
 
 static void add_curve(struct json_out *curves, double rate_hz, const struct calibrate_fit *fit)
@@ -530,7 +582,7 @@ int phantom_calibration_shift(const struct phantom_calibration *c, unsigned rate
 	int rc = curve_new(&c->bench->phantom[c->phantom].curves, c->setup->rate_hz[rate], &last);
 
 	*ret = (struct phantom_calibration_shift){.compared = 0};
-	for (unsigned i = 0; i < c->setup->repeats * c->setup->depths && !rc; i++)
+	for (unsigned i = 0; i < phantom_calibration_data(c->setup) && !rc; i++)
 		take_shift(c, last, &c->data[rate][i], ret);
 	curve_free(last);
 	return rc == -ENOMEM ? rc : 0;

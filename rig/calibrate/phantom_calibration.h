@@ -17,9 +17,11 @@ struct phantom_calibration_setup {
 	double rate_hz[CURVE_RATES_MAX];
 	double depth_mm[CALIBRATION_DEPTHS_MAX]; /* as the stage is to be set */
 	unsigned repeats;
+	bool unload; /* each repeat goes through the depths upwards and then down again */
 	double measure_s;
-	double u_stage_mm;    /* standard uncertainty of one reading */
-	double temperature_c; /* NaN: as the bench measures it */
+	double u_stage_mm;     /* standard uncertainty of one reading */
+	double temperature_c;  /* NaN: as the bench measures it */
+	const char *indicator; /* what reads the stage, in words, borrowed; "": whoever sets it */
 	struct calibration calibration;
 };
 
@@ -37,7 +39,7 @@ struct phantom_calibration {
 	const struct bench *bench;
 	int phantom; /* in the bench */
 	struct plan *plan;
-	struct plan_point *points; /* repeat by repeat, depths rising, at each depth all rates */
+	struct plan_point *points; /* pass by pass, depths rising or falling, at each depth all rates */
 	unsigned point_count;
 	struct phantom_calibration_point *measured; /* point_count of them */
 	unsigned row;                               /* of the strokes that are being collected */
@@ -45,9 +47,15 @@ struct phantom_calibration {
 	unsigned misfits;
 	/* the outcome */
 	struct calibrate_fit fit[CURVE_RATES_MAX];
-	struct calibrate_datum *data[CURVE_RATES_MAX]; /* repeats * depths each, in order of the points */
+	struct calibrate_datum *data[CURVE_RATES_MAX]; /* phantom_calibration_data() each, in order of the points */
+	/* Lines of u_depth_mm, standard uncertainties: how well a setting comes back, a zero beside the contact, hysteresis.
+	 * 0: none, or not known. */
+	double u_repeat_mm, u_contact_mm, u_hysteresis_mm;
 	double u_depth_mm, u_force_rel, u_fit_mm, temperature_c;
 };
+
+/* Readings of one rate: repeats * depths, twice as many where each goes both ways. */
+unsigned phantom_calibration_data(const struct phantom_calibration_setup *setup);
 
 /* The points and their plan, checked against bench and phantom. Setup and bench are borrowed. -EINVAL, -ENOMEM. */
 int phantom_calibration_init(struct phantom_calibration *c, const struct phantom_calibration_setup *setup,
@@ -56,6 +64,8 @@ void phantom_calibration_release(struct phantom_calibration *c);
 
 /* The stage is to be set before this point: its depth is not that of the point before. */
 bool phantom_calibration_sets(const struct phantom_calibration *c, unsigned point);
+/* The point's setting is come to from above. */
+bool phantom_calibration_unloads(const struct phantom_calibration *c, unsigned point);
 /* The stage's reading, for this point and all that follow until it is set anew. */
 void phantom_calibration_reading(struct phantom_calibration *c, unsigned point, double reading_mm);
 /* Strokes as they come, and the end of an attempt; a later attempt takes the place of an earlier one. */

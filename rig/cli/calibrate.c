@@ -8,6 +8,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "rig/calibrate/indicator.h"
 #include "rig/calibrate/phantom_calibration.h"
 #include "rig/cli/kit/command.h"
 #include "rig/cli/kit/indexing.h"
@@ -19,13 +20,15 @@
 #include "rig/cli/version.h"
 #include "rig/judge/verdict.h"
 
-#define READING_SLACK_MM 0.25 /* a reading further from the stated depth is a slip of the hand */
-#define REPEATS_MAX      16
+#define READING_SLACK_MM  0.25 /* a reading further from the stated depth is a slip of the hand */
+#define MM_PER_IN         25.4
+#define REPEATS_MAX       16
+#define INDICATOR_WAIT_NS (10 * NS_PER_S) /* for its readings, once the stage is set */
 
 struct calibrate_options {
 	const char *bench, *dut, *rates, *depths, *repeats, *measure, *stage_u, *temperature, *certificate, *laboratory,
-		*due, *output, *operator_name, *output_dir, *name, *state, *history;
-	bool no_input, quiet;
+		*due, *output, *operator_name, *output_dir, *name, *state, *history, *indicator;
+	bool unload, no_input, quiet;
 };
 
 #define AT(member) offsetof(struct calibrate_options, member)
@@ -59,6 +62,11 @@ static const struct cli_option calibrate_table[] = {
 	 .offset = AT(repeats),
 	 .help = "How often all depths are gone through, 1 to 16. From 2 on the file states how well a setting comes "
 		 "back. Default: 1."},
+	{.name = "unload",
+	 .kind = OPTION_FLAG,
+	 .offset = AT(unload),
+	 .help = "Each repeat goes through the depths upwards and then down again: the curve is that of both, and what "
+		 "they are apart, hysteresis, is told and is a line of the uncertainty."},
 	{.name = "measure",
 	 .kind = OPTION_TEXT,
 	 .arg = "SECONDS",
@@ -68,7 +76,14 @@ static const struct cli_option calibrate_table[] = {
 	 .kind = OPTION_TEXT,
 	 .arg = "MM",
 	 .offset = AT(stage_u),
-	 .help = "Standard uncertainty (k = 1) of one reading of the stage, from its certificate. Default: 0.002."},
+	 .help = "Standard uncertainty (k = 1) of one reading of the stage, or of the indicator, from its certificate. "
+		 "Default: 0.002."},
+	{.name = "indicator",
+	 .kind = OPTION_TEXT,
+	 .arg = "NAME",
+	 .offset = AT(indicator),
+	 .help = "The bench's device that reads the stage: an indicator or a laser with the role \"reference\" and a "
+		 "certificate. Enter says that the stage is set; nothing is typed."},
 	{.name = "temperature",
 	 .kind = OPTION_TEXT,
 	 .arg = "DEGC",
@@ -151,6 +166,9 @@ struct calibrate {
 	struct signals signals;
 	struct progress progress;
 	struct prompt prompt;
+	struct indicator indicator; /* device NULL: whoever sets the stage reads it */
+	char indicator_words[128];
+	struct loop_timer waiting; /* for it */
 	struct session *session;
 	struct keeping keeping;
 	unsigned asked; /* the point that the open question is for */
@@ -251,6 +269,8 @@ static int read_setup(const struct calibrate_options *o, struct phantom_calibrat
 	if (repeats != floor(repeats))
 		return err_set(err, -EINVAL, "--repeats %s: must be a whole number", o->repeats);
 	s->repeats = (unsigned)repeats;
+	s->unload = o->unload;
+	s->indicator = "";
 	return 0;
 }
 
@@ -287,6 +307,21 @@ static int fill_record(struct calibrate *c, struct err *err)
 	return record_text("--output-dir", o->output_dir ? o->output_dir : ".", r->folder, sizeof(r->folder), err);
 }
 
+static int choose_indicator(struct calibrate *c, struct err *err)
+{
+	const char *name = c->options->indicator;
+	int rc =
+		name ? indicator_choose(&c->indicator, c->bench, name, INDICATOR_SPAN_U * c->setup.u_stage_mm, err) : 0;
+
+	if (rc < 0 || !name)
+		return rc;
+	const struct bench_device *device = c->indicator.device;
+	snprintf(c->indicator_words, sizeof(c->indicator_words), "%.31s%s%.47s, %.40s", device->name,
+		 device->serial[0] ? " " : "", device->serial, device->calibration.certificate);
+	c->setup.indicator = c->indicator_words;
+	return 0;
+}
+
 static int read_inputs(struct calibrate *c, const char *serial, struct err *err)
 {
 	const char *bench = c->options->bench ? c->options->bench : getenv("PENRIG_BENCH");
@@ -297,7 +332,7 @@ static int read_inputs(struct calibrate *c, const char *serial, struct err *err)
 	if ((rc = fill_record(c, err)) < 0 || (rc = read_setup(c->options, &c->setup, err)) < 0 ||
 	    (rc = read_certificate(c->options, &c->setup.calibration, err)) < 0 ||
 	    (rc = bench_read(bench, &c->bench, err)) < 0 ||
-	    (rc = bench_check_drivers(c->bench, c->tables->drivers, err)) < 0 ||
+	    (rc = bench_check_drivers(c->bench, c->tables->drivers, err)) < 0 || (rc = choose_indicator(c, err)) < 0 ||
 	    (rc = phantom_calibration_init(&c->state, &c->setup, c->bench, serial, err)) < 0)
 		return rc;
 	if (isnan(c->setup.temperature_c) && bench_temperature_u_k(c->bench) == 0)
@@ -370,6 +405,14 @@ static double stated_mm(const struct calibrate *c)
 	return c->state.points[c->asked].depth_mm;
 }
 
+/* The setting at which the direction turns is come to anew, from beyond it. */
+static const char *direction(const struct calibrate *c)
+{
+	if (!c->setup.unload)
+		return "";
+	return phantom_calibration_unloads(&c->state, c->asked) ? ", from above" : ", from below";
+}
+
 static bool on_ask(void *ctx, unsigned point, char *text, size_t size)
 {
 	struct calibrate *c = ctx;
@@ -382,8 +425,8 @@ static bool on_ask(void *ctx, unsigned point, char *text, size_t size)
 		used = snprintf(text, size, "Phantom %s under the pen, position %s, the stage at zero on contact. ",
 				phantom->serial, phantom->position);
 	c->asked = point;
-	snprintf(text + used, size - (size_t)used, "Set the stage to %.3f mm, then Enter or type its reading.",
-		 stated_mm(c));
+	snprintf(text + used, size - (size_t)used, "Set the stage to %.3f mm%s, then Enter%s.", stated_mm(c),
+		 direction(c), c->indicator.device ? "" : " or type its reading");
 	return true;
 }
 
@@ -417,6 +460,11 @@ static int on_reading(void *ctx, const char *line)
 	char *end;
 	double mm = strtod(line, &end);
 
+	if (c->indicator.device) {
+		cli_error(0, "\"%s\": the stage is read by %s; Enter says that it is set", line,
+			  c->indicator.device->name);
+		return c->terminal ? 0 : -1;
+	}
 	if (end != line && !*end && fabs(mm - stated_mm(c)) < slack_mm(c)) {
 		take_reading(c, mm);
 		return 1;
@@ -426,10 +474,79 @@ static int on_reading(void *ctx, const char *line)
 	return c->terminal ? 0 : -1;
 }
 
+/* ---- an indicator's reading -------------------------------------------------------------------------------------- */
+
+/* What came is no reading of the setting that was asked for: whoever sets the stage may set it again. */
+static void not_read(struct calibrate *c, const char *why)
+{
+	c->indicator.wanted = false;
+	loop_timer_cancel(c->loop, &c->waiting);
+	cli_error(0, "%s; the stage was to stand at %.3f mm", why, stated_mm(c));
+	session_note(c->session, why);
+	if (!c->terminal || prompt_ask(&c->prompt) < 0)
+		session_answer(c->session, false);
+}
+
+static void on_no_reading(void *ctx, uint64_t now_ns)
+{
+	struct calibrate *c = ctx;
+	char why[160];
+
+	(void)now_ns;
+	snprintf(why, sizeof(why), "no reading of \"%s\": it gave fewer than %d in %d s", c->indicator.device->name,
+		 INDICATOR_READINGS, (int)(INDICATOR_WAIT_NS / NS_PER_S));
+	not_read(c, why);
+}
+
+static void await_reading(struct calibrate *c)
+{
+	c->waiting = (struct loop_timer){.fn = on_no_reading, .ctx = c};
+	indicator_want(&c->indicator);
+	if (loop_timer_at(c->loop, &c->waiting, loop_now_ns(c->loop) + INDICATOR_WAIT_NS) < 0)
+		not_read(c, "no timer for the indicator");
+}
+
+static void take_shown(struct calibrate *c, double mm)
+{
+	char why[200];
+
+	loop_timer_cancel(c->loop, &c->waiting);
+	if (fabs(mm - stated_mm(c)) < slack_mm(c)) {
+		take_reading(c, mm);
+		session_answer(c->session, true);
+		return;
+	}
+	snprintf(why, sizeof(why), "\"%s\" shows %.4f mm, more than %.3f mm away%s", c->indicator.device->name, mm,
+		 slack_mm(c),
+		 fabs(mm * MM_PER_IN - stated_mm(c)) < slack_mm(c) ? ": as inches it would be right, is it set to them?"
+								   : "");
+	not_read(c, why);
+}
+
+static void on_reference(void *ctx, const struct sample_block *block)
+{
+	struct calibrate *c = ctx;
+	const struct record_device *from = &c->record->device[block->device];
+	struct err err = {""};
+	double mm;
+
+	if (!c->indicator.wanted || strcmp(from->name, c->indicator.device->name) != 0)
+		return;
+	int rc = indicator_block(&c->indicator, &from->channel[0], block, &mm, &err);
+	if (rc < 0)
+		not_read(c, err.text);
+	else if (rc > 0)
+		take_shown(c, mm);
+}
+
 static void on_answer(void *ctx, bool go_on)
 {
 	struct calibrate *c = ctx;
 
+	if (go_on && c->indicator.device) {
+		await_reading(c);
+		return;
+	}
 	if (go_on && isnan(c->state.measured[c->asked].reading_mm))
 		take_reading(c, stated_mm(c));
 	if (!go_on && !c->terminal)
@@ -469,12 +586,18 @@ static void on_signal(void *ctx, int number)
 		return;
 	c->suspend = c->suspend || number == SIGTSTP;
 	prompt_cancel(&c->prompt); /* what is typed from now on belongs to whoever reads next */
+	c->indicator.wanted = false;
+	loop_timer_cancel(c->loop, &c->waiting);
 	session_interrupt(c->session, number);
 }
 
 static void on_ended(void *ctx)
 {
-	loop_stop(((struct calibrate *)ctx)->loop);
+	struct calibrate *c = ctx;
+
+	c->indicator.wanted = false;
+	loop_timer_cancel(c->loop, &c->waiting);
+	loop_stop(c->loop);
 }
 
 static int on_finish(void *ctx, struct record *record, struct runfile *rf, struct err *err)
@@ -499,6 +622,7 @@ static int drive(struct calibrate *c, struct err *err)
 		.calibrating = true,
 		.ask = on_ask,
 		.stroke = on_stroke,
+		.reference = c->indicator.device ? on_reference : NULL,
 		.calibrating_ctx = c,
 		.stopper = c->tables->stopper,
 		.finish = on_finish,
@@ -524,18 +648,29 @@ static int drive(struct calibrate *c, struct err *err)
 
 /* ---- after ----------------------------------------------------------------------------------------------------- */
 
+static void print_hysteresis(const struct calibrate_hysteresis *h)
+{
+	if (!h->settings)
+		return;
+	printf("  from above the forces read %+.2f um against from below in the mean, %.2f um at most: %s (p %.2g)\n",
+	       1000 * h->mean_mm, 1000 * h->largest_mm, h->seen ? "HYSTERESIS" : "no more than chance", h->p);
+}
+
 static void print_rate(const struct calibrate *c, unsigned rate)
 {
 	const struct calibrate_fit *fit = &c->state.fit[rate];
-	unsigned n = c->setup.repeats * c->setup.depths;
+	unsigned n = phantom_calibration_data(&c->setup);
 
 	printf("\n%g Hz: F = %.5g d %+.5g d^2 %+.5g d^3 (N, mm)\n", c->setup.rate_hz[rate], fit->coefficient[0],
 	       fit->coefficient[1], fit->coefficient[2]);
-	printf("  reading mm    force N  +-(k=1) N      fit N  residual um\n");
+	printf("  reading mm    force N  +-(k=1) N      fit N  residual um%s\n", c->setup.unload ? "  come to" : "");
 	for (unsigned i = 0; i < n; i++) {
 		const struct calibrate_datum *d = &c->state.data[rate][i];
-		printf("  %10.4f %10.5f %10.5f %10.5f %12.2f\n", d->depth_mm, d->force_n, d->u_force_n, d->fit_n,
-		       1000 * d->residual_mm);
+		printf("  %10.4f %10.5f %10.5f %10.5f %12.2f%s\n", d->depth_mm, d->force_n, d->u_force_n, d->fit_n,
+		       1000 * d->residual_mm,
+		       !c->setup.unload ? ""
+		       : d->unloading   ? "  from above"
+					: "  from below");
 	}
 	printf("  rms residual %.2f um", 1000 * fit->rms_mm);
 	if (fit->repeat_dof > 0)
@@ -545,6 +680,7 @@ static void print_rate(const struct calibrate *c, unsigned rate)
 	       1000 * fit->lack.rms_mm, 1000 * fit->lack.largest_mm,
 	       fit->lack.seen ? "MORE THAN CHANCE, a cubic does not describe them" : "no more than chance", fit->lack.f,
 	       fit->lack.p);
+	print_hysteresis(&fit->hysteresis);
 	printf("  the forces begin at %+.2f +- %.2f um of the stage%s\n", 1000 * fit->contact_mm,
 	       1000 * 2 * fit->u_contact_mm, fit->contact_seen ? ": ITS ZERO IS NOT THE CONTACT" : "");
 }
@@ -574,6 +710,18 @@ static void print_last(const struct calibrate *c)
 	printf("  results since: penrig history --impact %s --since %s\n", c->output, last->date);
 }
 
+/* What the depth's standard uncertainty is made of; what was not looked for is said to be so. */
+static void print_budget(const struct calibrate *c)
+{
+	const struct phantom_calibration *s = &c->state;
+
+	printf("  depth: %s %.2f um, settings that come back ", *c->setup.indicator ? c->setup.indicator : "stage",
+	       1000 * c->setup.u_stage_mm);
+	s->fit[0].repeat_dof ? printf("%.2f um", 1000 * s->u_repeat_mm) : printf("not known (--repeats)");
+	printf(", contact %.2f um, hysteresis ", 1000 * s->u_contact_mm);
+	c->setup.unload ? printf("%.2f um\n", 1000 * s->u_hysteresis_mm) : printf("not known (--unload)\n");
+}
+
 static void print_outcome(const struct calibrate *c)
 {
 	const struct record *r = c->record;
@@ -584,6 +732,7 @@ static void print_outcome(const struct calibrate *c)
 		printf("\nstandard uncertainties: depth %.2f um, force %.3f %%, fit %.2f um; %.1f degC\n",
 		       1000 * c->state.u_depth_mm, 100 * c->state.u_force_rel, 1000 * c->state.u_fit_mm,
 		       c->state.temperature_c);
+		print_budget(c);
 		print_last(c);
 	}
 	printf("phantom:  %s\nrun file: %s/%s" RUNFILE_EXTENSION "\n", c->output, r->folder, r->name);

@@ -37,6 +37,8 @@ struct phantom_conditions {
 	double lack_of_fit_mm,
 		lack_of_fit_p; /* how far the settings lie beside the curve, and by what chance; NaN: not said */
 	double contact_mm, u_contact_mm; /* where the forces begin on the stage's scale; NaN: not said */
+	double hysteresis_mm, hysteresis_p, u_hysteresis_mm; /* from above against from below; NaN: not said */
+	char indicator[128];                                 /* what read the stage; empty: whoever set it */
 };
 
 /* One phantom file. */

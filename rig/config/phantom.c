@@ -145,6 +145,10 @@ static int read_conditions(const struct json_doc *doc, const struct json *node, 
 		CONDITION(lack_of_fit_p, 0, 1, ""),
 		CONDITION(contact_mm, -1, 1, "mm"),
 		CONDITION(u_contact_mm, 0, 1, "mm"),
+		CONDITION(hysteresis_mm, 0, 1, "mm"),
+		CONDITION(hysteresis_p, 0, 1, ""),
+		CONDITION(u_hysteresis_mm, 0, 1, "mm"),
+		TEXT_OF(indicator),
 		{.key = NULL},
 	};
 
@@ -261,6 +265,7 @@ static int read_document(const char *path, struct json_doc *doc, struct phantom 
 
 	ret->uncertainty = uncertainty_default(UNCERTAINTY_OF_PHANTOM);
 	said->lack_of_fit_mm = said->lack_of_fit_p = said->contact_mm = said->u_contact_mm = NAN;
+	said->hysteresis_mm = said->hysteresis_p = said->u_hysteresis_mm = NAN;
 	if (status == 0)
 		status = json_read_object(doc, json_root(doc), fields, ret, err);
 	if (status == 0)

@@ -174,6 +174,12 @@ static void residuals(struct calibrate_datum *data, unsigned n, struct calibrate
 	fit->rms_mm = sqrt(sum2 / (n - CALIBRATE_TERMS));
 }
 
+/* Come to from the same side: what lies between the sides is hysteresis, and no scatter. */
+static bool is_repeat(const struct calibrate_datum *a, const struct calibrate_datum *b)
+{
+	return a->setting == b->setting && a->unloading == b->unloading;
+}
+
 static void repeatability(const struct calibrate_datum *data, unsigned n, struct calibrate_fit *fit)
 {
 	double sum2 = 0.0;
@@ -184,7 +190,7 @@ static void repeatability(const struct calibrate_datum *data, unsigned n, struct
 		unsigned m = 0, before = 0;
 
 		for (unsigned j = 0; j < n; j++) {
-			if (data[j].setting != data[i].setting)
+			if (!is_repeat(&data[j], &data[i]))
 				continue;
 			mean += data[j].residual_mm;
 			m++;
@@ -247,6 +253,57 @@ static void test_lack(const struct weighed *w, struct calibrate_fit *fit)
 	lack->f = fit->repeat_dof > 0 ? between / dof / pow(fit->repeat_mm, 2.0) : by_stated / dof;
 	lack->p = fit->repeat_dof > 0 ? gsl_cdf_fdist_Q(lack->f, dof, fit->repeat_dof) : chance;
 	lack->seen = lack->p < CHANCE && chance < CHANCE;
+}
+
+/* ---- from below and from above ---- */
+
+struct sides { /* of one setting: residuals come to from below [0] and from above [1] */
+	unsigned n[2];
+	double mean_mm[2];
+};
+
+/* false: not this datum's turn, or the setting was come to from one side alone. */
+static bool sides_of(const struct weighed *w, unsigned first, struct sides *ret)
+{
+	*ret = (struct sides){.n = {0}};
+	for (unsigned i = 0; i < w->n; i++) {
+		const struct calibrate_datum *d = &w->data[i];
+		if (d->setting != w->data[first].setting)
+			continue;
+		if (i < first)
+			return false;
+		ret->mean_mm[d->unloading] += (d->residual_mm - ret->mean_mm[d->unloading]) / ++ret->n[d->unloading];
+	}
+	return ret->n[0] && ret->n[1];
+}
+
+/* A difference of two means of n0 and n1 residuals has the variance s^2 (1/n0 + 1/n1): their squares over it are chi
+ * squared, or Fisher's F where s is that of the repeats. */
+static void find_hysteresis(const struct weighed *w, struct calibrate_fit *fit)
+{
+	struct calibrate_hysteresis h = {.settings = 0, .mean_mm = 0.0};
+	struct sides sides;
+	double squares = 0.0, weighed = 0.0;
+
+	for (unsigned i = 0; i < w->n; i++) {
+		if (!sides_of(w, i, &sides))
+			continue;
+		double apart = sides.mean_mm[1] - sides.mean_mm[0];
+		h.mean_mm += (apart - h.mean_mm) / ++h.settings;
+		h.largest_mm = fmax(h.largest_mm, fabs(apart));
+		squares += apart * apart;
+		weighed += apart * apart / (1.0 / sides.n[0] + 1.0 / sides.n[1]);
+	}
+	double by_stated = weighed / stated_u2(w, fit), repeat2 = fit->repeat_mm * fit->repeat_mm;
+	double chance = h.settings ? gsl_cdf_chisq_Q(by_stated, h.settings) : NAN;
+	h.rms_mm = sqrt(squares / h.settings);
+	h.p = h.settings && fit->repeat_dof > 0
+		      ? gsl_cdf_fdist_Q(weighed / h.settings / repeat2, h.settings, fit->repeat_dof)
+		      : chance;
+	h.seen = h.p < CHANCE && chance < CHANCE;
+	if (!h.settings)
+		h.mean_mm = h.largest_mm = NAN;
+	fit->hysteresis = h;
 }
 
 /* A cubic with one more unknown, the force at the stage's zero: where it would vanish is the contact. Scatter beyond the
@@ -315,6 +372,7 @@ int calibrate_fit(struct calibrate_datum *data, unsigned n, double u_depth_mm, s
 	residuals(data, n, &fit);
 	repeatability(data, n, &fit);
 	test_lack(&w, &fit);
+	find_hysteresis(&w, &fit);
 	if (check_contact(&w, &fit, reason, size))
 		return -EDOM;
 	if (fit.rms_mm > RMS_MAX * fit.depth_max_mm) {

@@ -14,6 +14,7 @@
 
 struct calibrate_datum {
 	unsigned setting; /* which depth of the plan, from 0, rising */
+	bool unloading;   /* the setting was come to from above */
 	double depth_mm;  /* the stage's reading */
 	double force_n;   /* mean height of the strokes */
 	double u_force_n; /* of that mean, from the scatter of the strokes */
@@ -32,13 +33,24 @@ struct calibrate_lack {
 	bool seen; /* more than chance, and more than the stated uncertainties explain (both at 1 %) */
 };
 
+/* By how much more depth the force of a setting says when it was come to from above than from below: differences of the
+ * mean residuals. */
+struct calibrate_hysteresis {
+	unsigned settings;         /* that were come to from both sides; 0: the others are NaN */
+	double mean_mm;            /* of the differences, with their sign */
+	double rms_mm, largest_mm; /* without sign */
+	double p;                  /* that readings without any give as much by chance */
+	bool seen;                 /* more than chance, and more than the stated uncertainties explain (both at 1 %) */
+};
+
 struct calibrate_fit {
 	double coefficient[CALIBRATE_TERMS]; /* N/mm, N/mm^2, N/mm^3 */
 	double depth_max_mm;                 /* the deepest reading */
 	double rms_mm;                       /* of the residuals, for n - 3 degrees of freedom */
-	double repeat_mm;    /* pooled sd of residuals at one setting; NaN where none was visited twice */
+	double repeat_mm;    /* pooled sd of residuals at one setting from one side; NaN where none was visited twice */
 	unsigned repeat_dof; /* 0: none */
 	struct calibrate_lack lack;
+	struct calibrate_hysteresis hysteresis;
 	double contact_mm;   /* where a cubic with a free zero has no force: 0 where the stage's zero is the contact */
 	double u_contact_mm; /* standard uncertainty, by the larger of stated and seen scatter */
 	bool contact_seen;   /* elsewhere than at zero by more than chance (three standard uncertainties) */

@@ -196,6 +196,8 @@ static void on_block(void *ctx, const struct sample_block *block)
 		runfile_block(s->runfile, device->index, device->channels, device->channel_count, &own);
 	estimator_block(&s->estimator, &own);
 	guard_hears(s, &own);
+	if (s->config.reference && (device->bench->roles & ROLE_BIT(ROLE_REFERENCE)))
+		s->config.reference(s->config.calibrating_ctx, &own);
 }
 
 static void on_inputs(void *ctx, const struct inputs_state *state)

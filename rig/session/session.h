@@ -112,6 +112,8 @@ struct session_config {
 	 * record->point. NULL: none. */
 	bool calibrating;
 	bool (*ask)(void *ctx, unsigned point, char *text, size_t size);
+	/* Every block of a device with the role reference; block->device: index in record->device. Borrowed. */
+	void (*reference)(void *ctx, const struct sample_block *block);
 	void (*stroke)(void *ctx, unsigned attempt, const struct stroke *stroke);
 	void *calibrating_ctx;
 	struct bench_lock

@@ -183,6 +183,135 @@ def test_repeats(check):
     check(run.phantom_path.read_bytes() == before, "and stays as it was")
 
 
+def test_both_ways(check):
+    """A stage that reads 12 um more on its way down: the curve lies midway, and half of it is a line of the uncertainty."""
+    depths, back = [0.4, 0.8, 1.2, 1.6, 2.0, 2.4], 0.012
+    args = ["--rates", "120", "--depths", "0.4:2.4:0.4", "--unload", *NEEDED[4:]]
+    first = calibrate(enters(12), args=args)
+    if not check(first.status == 0 and len(first.report["points"]) == 12, f"both ways: exit {first.status} {first.err[-300:]}"):
+        return
+    asked = re.findall(r"Set the stage to ([0-9.]+) mm, from (below|above)", first.err)
+    check(asked == [(f"{d:.3f}", "below") for d in depths] + [(f"{d:.3f}", "above") for d in depths[::-1]], f"what was asked: {asked}")
+    p = first.report["points"]
+    check([x["setpoint"]["depth_mm"] for x in p] == depths + depths[::-1], "the pen went both ways")
+    check(first.report["stop"]["verified"], "and was seen to stop")
+    true = [sum(t["depth_mm"] for t in w) / len(w) for w in (rig.true_window(first, x) for x in p)]
+    typed = [d + (back / 2 if i >= 6 else -back / 2) for i, d in enumerate(true)]
+    run = calibrate("".join(f"{d:.4f}\n" for d in typed), args=args)
+    if not check(run.status == 0 and run.phantom is not None, f"with hysteresis: exit {run.status} {run.err[-300:]}"):
+        return
+    jsonschema.validate(run.phantom, SCHEMA)
+    said = run.phantom["conditions"]
+    check(abs(said["hysteresis_mm"] - back) < 0.002 and said["hysteresis_p"] < 1e-3, f"its figure: {said}")
+    check("HYSTERESIS" in run.out and re.search(r"from above the forces read -1[12][.]", run.out) and "from above\n" in run.out, f"is told: {run.out[:1500]}")
+    check(abs(said["u_hysteresis_mm"] - 0.94 * said["hysteresis_mm"] / 2) < 5e-5, f"a line of the budget: {said}")
+    check(run.phantom["u_depth_mm"] >= math.hypot(STAGE_U_MM, said["u_hysteresis_mm"]) * 0.999, f"and in the sum: {run.phantom['u_depth_mm']}")
+    check(worst_against_truth(run) < 0.004, f"the curve lies midway: {worst_against_truth(run) * 1000:.2f} um")
+    clean = calibrate("".join(f"{d:.4f}\n" for d in true), args=args)
+    check("HYSTERESIS" not in clean.out and clean.phantom["conditions"]["u_hysteresis_mm"] < 0.001, f"of none, none: {clean.out[:900]}")
+    one_way = calibrate(enters(6), args=[a for a in args if a != "--unload"])
+    check("hysteresis not known (--unload)" in one_way.out and "hysteresis_mm" not in one_way.phantom["conditions"], f"one way it is not known: {one_way.out[-500:]}")
+    spoiled = dict(run.phantom, conditions=dict(said, hysteresis_mm=-1))
+    check_spoiled(check, "a negative hysteresis", run, spoiled)
+
+
+# ---- an indicator
+
+INDICATED = ["--rates", "120", "--depths", "0.4:2.0:0.4", *NEEDED[4:]]
+
+
+def bench_with_indicator(folder, change=lambda device: None):
+    text = rig.own_bench("virtual-text.json", folder).read_text()
+    bench = json.loads("\n".join(re.sub(r"\s*// .*", "", line) for line in text.split("\n")))
+    bench["devices"] = [d for d in bench["devices"] if d["name"] != "balance"]
+    device = {"name": "dial", "roles": ["reference"], "driver": "profile", "profile": "sylvac", "unit": "mm",
+              "link": "serial:1209:000e:DI-1", "calibration": {"certificate": "DI-1-A", "laboratory": "Example Ltd",
+                                                               "date": "2026-01-15", "due": "2099-12-31"}}
+    change(device)
+    bench["devices"].append(device)
+    path = Path(folder) / "indicated.json"
+    path.write_text(json.dumps(bench))
+    return path
+
+
+def indicated(shown, change=lambda device: None, faults=(), extra=(), terminal=False):
+    """Hands set the stage to what `shown` says of each question, in order; then Enter. The last of them stays."""
+    folder = Path(tempfile.mkdtemp(prefix="pr"))
+    bench, stage = bench_with_indicator(folder, change), folder / "stage"
+    stage.write_text("0\n")
+    argv = [rig.PENRIG_A, "--bench", bench, "--seed", 1, "--truth", folder / "truth.jsonl", "--stage", stage, "--virtual-dut", "PEN-GOOD-01"]
+    for fault in faults:
+        argv += ["--fault", fault]
+    argv += ["--", "calibrate", "SIL-STD-01", "--bench", bench, "--dut", "PEN-GOOD-01", "--output-dir", folder, "--indicator", "dial", *INDICATED, *extra]
+    master, slave = pty.openpty() if terminal else (None, subprocess.PIPE)
+    child = subprocess.Popen([str(a) for a in argv], stdin=slave, stdout=subprocess.PIPE, stderr=subprocess.PIPE, cwd=folder)
+    err, answers = b"", list(shown)
+    while chunk := os.read(child.stderr.fileno(), 65536):
+        asked = len(re.findall(rb"Set the stage to|the stage was to stand", err + chunk)) - len(re.findall(rb"Set the stage to|the stage was to stand", err))
+        err += chunk
+        for _ in range(asked):
+            if not answers:
+                break
+            scratch = folder / "stage.new"
+            scratch.write_text(answers.pop(0) + "\n")
+            scratch.rename(stage)
+            os.write(master if terminal else child.stdin.fileno(), b"\n")
+    out = child.communicate(timeout=120)[0]
+    if terminal:
+        os.close(master)
+        os.close(slave)
+    run = rig.Run(child.returncode, out.decode(), err.decode(), folder)
+    file = folder / "SIL-STD-01-C-17-2.json"
+    run.phantom = json.loads(file.read_text()) if file.exists() else None
+    run.phantom_path = file
+    return run
+
+
+def test_indicator(check):
+    stated = [0.4, 0.8, 1.2, 1.6, 2.0]
+    set_to = [d + 0.003 * (-1) ** i for i, d in enumerate(stated)]
+    run = indicated([f"{d:.4f}" for d in set_to])
+    if not check(run.status == 0 and run.phantom is not None, f"read by an indicator: exit {run.status} {run.err[-500:]}"):
+        return
+    jsonschema.validate(run.phantom, SCHEMA)
+    readings = [float(r) for r in re.findall(r"^ +([0-9.]+) +[0-9.]+ +[0-9.]+ +[0-9.]+ +[-0-9.]+$", run.out, re.M)]
+    check(len(readings) == 5 and all(abs(a - b) < 0.0003 for a, b in zip(readings, set_to)), f"its readings: {readings}")
+    check(run.phantom["conditions"]["indicator"] == "dial, DI-1-A" and "depth: dial, DI-1-A 2.00 um" in run.out, f"is named: {run.phantom['conditions']}")
+    check("or type its reading" not in run.err, "nothing is typed")
+    dial = [d for d in run.report["devices"] if d["name"] == "dial"]
+    check(dial and dial[0]["profile"] == "sylvac", "every reading is in the run file")
+    again = indicated(["0.4000 0.02", "0.4", "0.8", "1.2", "1.6", "2.0"], terminal=True)
+    check(again.status == 0 and "not settled" in again.err, f"on a terminal it is asked again: {again.status} {again.err[-400:]}")
+
+
+def test_indicator_refused(check):
+    for label, shown, faults, said in (
+            ("it swings", ["0.4 0.02"], (), "not settled"),
+            ("another setting's", ["0.8"], (), "more than 0.200 mm away"),
+            ("in inches", ["0.4"], ("other-unit:box2@0",), "as inches it would be right")):
+        run = indicated(shown, faults=faults)
+        no_file(check, label, run, (130,), said)
+        check(not rig.strokes(run), f"{label}: the pen did not begin")
+    for fault in ("silent:box2@6", "beyond:box2@0", "unplug:box2@6"):
+        run = indicated(["0.4", "0.8", "1.2", "1.6", "2.0"], faults=[fault])
+        no_file(check, fault, run, (4, 8, 130), "no calibration")
+        check(fault.startswith("beyond") or "gave fewer than 5" in run.err and run.report["stop"]["verified"], f"{fault}: {run.err[-300:]}")
+
+    def no_certificate(device):
+        del device["calibration"]
+
+    def no_unit(device):
+        del device["unit"]
+
+    for label, change, extra, said in (("no certificate", no_certificate, (), "needs its certificate"),
+                                       ("no unit", no_unit, (), "unit"),
+                                       ("another name", lambda d: None, ["--indicator", "laser"], "no device of this name"),
+                                       ("no reference", lambda d: None, ["--indicator", "pen"], "must name \"reference\"")):
+        run = indicated([], change=change, extra=extra)
+        no_file(check, label, run, (2,), said)
+        check(run.report is None, f"{label}: nothing was run")
+
+
 # ---- the terminal
 
 def test_terminal(check):
@@ -284,6 +413,9 @@ def main():
     check = rig.Checks()
     test_perfect_stage(check)
     test_terminal(check)
+    test_both_ways(check)
+    test_indicator(check)
+    test_indicator_refused(check)
     if not rig.CHECKED:  # figures alone, of the same code
         test_repeats(check)
         test_zero_and_bend(check)

@@ -233,6 +233,65 @@ static void a_zero_that_is_not_the_contact(void **state)
 	assert_false(fit.contact_seen);
 }
 
+/* `repeats` times from below and from above, which reads `apart_mm` more. */
+static unsigned both_ways(struct calibrate_datum *data, unsigned repeats, double apart_mm, struct pw1_random *random)
+{
+	unsigned n = drawn(data, 2 * repeats, U_MM, 0, 0, random);
+
+	for (unsigned i = 0; i < n; i++) {
+		data[i].unloading = i / SETTINGS % 2 == 1;
+		data[i].depth_mm += (data[i].unloading ? -0.5 : 0.5) * apart_mm;
+	}
+	return n;
+}
+
+static void hysteresis_is_found_and_is_no_scatter(void **state)
+{
+	struct calibrate_datum data[4 * SETTINGS];
+	struct pw1_random random = pw1_seeded(6);
+
+	(void)state;
+	for (unsigned repeats = 1; repeats <= 2; repeats++) {
+		struct calibrate_fit fit = fitted(data, both_ways(data, repeats, 0.012, &random));
+		assert_true(fit.hysteresis.seen);
+		assert_int_equal(fit.hysteresis.settings, SETTINGS);
+		check_near(fit.hysteresis.mean_mm, 0.012, 0.002);
+		check_near(fit.hysteresis.rms_mm, 0.012, 0.003);
+		check_near(fit.hysteresis.largest_mm, 0.016, 0.004);
+		assert_int_equal(fit.repeat_dof, repeats == 1 ? 0 : 2 * SETTINGS);
+	}
+	struct calibrate_fit fit = fitted(data, both_ways(data, 2, 0.012, &random));
+	check_near(fit.repeat_mm, U_MM, 0.0008);
+	assert_false(fit.lack.seen);
+	fit = fitted(data, both_ways(data, 2, -0.012, &random));
+	check_near(fit.hysteresis.mean_mm, -0.012, 0.002);
+	/* of one direction alone nothing is known */
+	fit = fitted(data, drawn(data, 2, U_MM, 0, 0, &random));
+	assert_int_equal(fit.hysteresis.settings, 0);
+	assert_true(isnan(fit.hysteresis.mean_mm) && isnan(fit.hysteresis.largest_mm) && isnan(fit.hysteresis.p));
+	assert_false(fit.hysteresis.seen);
+}
+
+/* Without any, p is one, with repeats and without. */
+static void no_hysteresis_is_left_alone(void **state)
+{
+	struct calibrate_datum data[4 * SETTINGS];
+	struct pw1_random random = pw1_seeded(7);
+	const unsigned trials = 1000;
+
+	(void)state;
+	for (unsigned repeats = 1; repeats <= 2; repeats++) {
+		unsigned seen = 0, small = 0;
+		for (unsigned t = 0; t < trials; t++) {
+			struct calibrate_fit fit = fitted(data, both_ways(data, repeats, 0, &random));
+			seen += fit.hysteresis.seen;
+			small += fit.hysteresis.p < 0.1;
+		}
+		check_less(seen, 0.02 * trials);
+		check_near(small, 0.1 * trials, 4 * sqrt(0.09 * trials));
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -245,6 +304,8 @@ int main(void)
 		cmocka_unit_test(the_ratio_is_that_of_the_analysis_of_variance),
 		cmocka_unit_test(good_ones_are_left_alone),
 		cmocka_unit_test(a_zero_that_is_not_the_contact),
+		cmocka_unit_test(hysteresis_is_found_and_is_no_scatter),
+		cmocka_unit_test(no_hysteresis_is_left_alone),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
