@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <stdlib.h>
 
+#include "rig/cli/kit/indexing.h"
 #include "rig/cli/kit/table.h"
 #include "rig/cli/plan_runs.h"
 
@@ -83,16 +84,34 @@ static int take(void *ctx, const char *path, struct err *err)
 	return life_take_file(t->study, t->wanted, path, err);
 }
 
+/* A course of run files needs no history: where there is none, that is told. */
+static int gather_others(const struct life_options *o, struct life_study *study, struct err *err)
+{
+	const struct indexing where = {.history = o->history, .state = o->state};
+	struct history *history = NULL;
+	struct err none = {""};
+
+	if (indexing_open(&where, &history, &none) < 0) {
+		study->alone = true;
+		return 0;
+	}
+	int rc = life_take_others(study, history, o->until, err);
+	history_close(history);
+	return rc;
+}
+
 static int gather(const struct life_options *o, const char *const *operands, unsigned count, struct life_study *study,
 		  struct err *err)
 {
 	const struct life_wanted wanted = {.dut = o->dut, .measurand = &o->measurand};
-	const struct plan_runs where = {o->history, o->state, o->since, o->until};
+	const struct plan_runs where = {.history = o->history, .state = o->state, .since = o->since, .until = o->until};
 	struct taking taking = {study, &wanted};
 	int rc = plan_runs_each(&where, operands, count, take, &taking, err);
 
 	if (!rc && !study->sessions)
 		rc = err_set(err, -ENOENT, "no run of %s among them", o->dut);
+	if (!rc)
+		rc = gather_others(o, study, err);
 	return rc ? rc : life_evaluate(study, err);
 }
 
@@ -151,19 +170,21 @@ const struct command command_life = {
 	.operands_min = 1,
 	.operands_max = OPERANDS_MAX,
 	.summary = "Evaluate a course of sessions: wear, and the strokes left",
-	.description = "From the runs of one plan on a pen, weeks apart: how many strokes it has made, how each "
-		       "measurand that "
-		       "has a limit moves with them, as a straight line with its 95 % interval and a level for each "
-		       "cartridge, and how "
-		       "many strokes are left before the line meets the limit, with the interval that the line's own "
-		       "uncertainty "
-		       "leaves. With a PLAN instead of run files: all its runs that the history has.\n\n"
-		       "Of several pens also the lives by Weibull's distribution: those that failed, and those that "
-		       "have lived so long "
-		       "without.\n\n"
-		       "The exit code is 0 shown; 1 a pen failed, or a line has met its limit; 3 something has no "
-		       "line: three sessions "
-		       "are needed; 2 wrong usage; 6 a file was changed or is damaged.",
+	.description =
+		"From the runs of one plan on a pen, weeks apart: how many strokes it has made (in these and in all "
+		"other runs that the history has of it, and beyond them by the pen's own counter), how each "
+		"measurand that "
+		"has a limit moves with them, as a straight line with its 95 % interval and a level for each "
+		"cartridge, and how "
+		"many strokes are left before the line meets the limit, with the interval that the line's own "
+		"uncertainty "
+		"leaves. With a PLAN instead of run files: all its runs that the history has.\n\n"
+		"Of several pens also the lives by Weibull's distribution: those that failed, and those that "
+		"have lived so long "
+		"without.\n\n"
+		"The exit code is 0 shown; 1 a pen failed, or a line has met its limit; 3 something has no "
+		"line: three sessions "
+		"are needed; 2 wrong usage; 6 a file was changed or is damaged.",
 	.example = "  penrig life session.json --dut SN-0417 --svg wear.svg\n"
 		   "  penrig life course/*.penrig --measurand depth_error_mm\n",
 	.options = life_table,

@@ -3,6 +3,7 @@
 #define PENRIG_CLI_LIFE_H
 
 #include "rig/cli/kit/command.h"
+#include "rig/history/history.h"
 #include "rig/record/record.h"
 #include "rig/study/life.h"
 #include "rig/study/weibull.h"
@@ -16,6 +17,9 @@ struct life_session {
 	unsigned unit, cartridge_number; /* of its unit, from 0 */
 	double strokes, before;          /* in it; of its unit in the sessions before it */
 	bool judged, failed;             /* it has a verdict about the pen; a failure */
+	bool other;                      /* a run by another plan: it made strokes, and that is all */
+	uint64_t counter; /* strokes of its cartridge when it began, by the pen's own word; 0 where it says none */
+	char counted[48]; /* of which cartridge, by the same */
 };
 
 struct life_row_value {
@@ -39,15 +43,19 @@ struct life_row { /* one measurand at one setpoint, of one unit */
 
 struct life_unit {
 	char dut[64];
-	unsigned sessions, cartridges;
-	double strokes; /* in all */
-	double life; /* half way between the last session that was in order and the first that failed; else strokes */
+	unsigned sessions, cartridges, others; /* others: runs by other plans that were counted, */
+	unsigned unread;                       /* and those that could not be: their strokes are not known */
+	double strokes; /* in all: by every run that is known, and by the pen's counter where that has more */
+	double elsewhere, by_counter; /* of these: in other runs; beyond all runs, by the pen's counter */
+	double life;                  /* to the end of the first session that failed, else strokes; */
+	double within;                /* and it failed somewhere in that session's strokes */
 	bool failed;
 };
 
 struct life_study {
-	unsigned units, sessions, rows, row_room, method;
+	unsigned units, sessions, session_room, rows, row_room, method;
 	bool methods_differ;
+	bool alone; /* no history was asked: what the pens did in other runs is not known */
 	struct life_unit *unit;
 	struct life_session *session; /* each unit's in order of time */
 	struct life_row *row;
@@ -65,6 +73,10 @@ struct life_wanted {
 /* One more run file; in order of time. -EINVAL with text: it was named before, or begins before one that came before; else as
  * reopen_sound(). */
 int life_take_file(struct life_study *study, const struct life_wanted *wanted, const char *path, struct err *err);
+/* Strokes of what else the pens of the course did, as a history has it: each run of theirs that is not one of the course, until
+ * then (as choice_filter() has it; NULL: to the newest). One whose file is gone or altered counts as unread. -ENOMEM; -errno of
+ * the history. */
+int life_take_others(struct life_study *study, struct history *history, const char *until, struct err *err);
 /* -ENOMEM. */
 int life_evaluate(struct life_study *study, struct err *err);
 void life_study_free(struct life_study *study);

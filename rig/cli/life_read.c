@@ -19,8 +19,22 @@ static int make_room(struct life_study *s, struct err *err)
 	if (s->unit)
 		return 0;
 	s->unit = calloc(LIFE_UNITS, sizeof(*s->unit));
-	s->session = calloc(OPERANDS_MAX, sizeof(*s->session));
-	return s->unit && s->session ? 0 : err_set(err, -ENOMEM, "out of memory");
+	return s->unit ? 0 : err_set(err, -ENOMEM, "out of memory");
+}
+
+static struct life_session *add_session(struct life_study *s)
+{
+	if (s->sessions == s->session_room) {
+		unsigned room = s->session_room ? 2 * s->session_room : 32;
+		struct life_session *more = realloc(s->session, room * sizeof(*more));
+		if (!more)
+			return NULL;
+		s->session = more;
+		s->session_room = room;
+	}
+	struct life_session *session = &s->session[s->sessions++];
+	*session = (struct life_session){.strokes = 0.0};
+	return session;
 }
 
 /* ---- a session ----------------------------------------------------------------------------------------------------- */
@@ -49,6 +63,34 @@ static const char *cartridge_of(const struct record *r)
 	return r->cartridge;
 }
 
+/* The pen's own count of strokes on its cartridge, where it keeps one. */
+static void take_counter(struct life_session *session, const struct record *r)
+{
+	for (unsigned i = 0; i < r->devices && !session->counter; i++) {
+		session->counter = r->device[i].identity.cartridge_strokes;
+		snprintf(session->counted, sizeof(session->counted), "%s", r->device[i].identity.cartridge);
+	}
+}
+
+static void describe(struct life_session *session, const struct record *r)
+{
+	snprintf(session->name, sizeof(session->name), "%s", r->name);
+	snprintf(session->started, sizeof(session->started), "%s", r->started_utc);
+	snprintf(session->cartridge, sizeof(session->cartridge), "%s", cartridge_of(r));
+	take_counter(session, r);
+	for (unsigned i = 0; i < r->points; i++)
+		if (!r->point[i].session)
+			session->strokes += strokes_of(&r->point[i]);
+}
+
+static bool is_known(const struct life_study *s, const char *name, const char *started)
+{
+	for (unsigned i = 0; i < s->sessions; i++)
+		if (strcmp(s->session[i].name, name) == 0 && strcmp(s->session[i].started, started) == 0)
+			return true;
+	return false;
+}
+
 static struct life_unit *unit_of(struct life_study *s, const char *dut)
 {
 	for (unsigned i = 0; i < s->units; i++)
@@ -61,26 +103,23 @@ static struct life_unit *unit_of(struct life_study *s, const char *dut)
 	return u;
 }
 
-static int know_session(struct life_study *s, const char *path, const struct record *r, struct life_session **ret,
-			struct err *err)
+static int know_session(struct life_study *s, const char *path, const struct record *r, struct err *err)
 {
 	struct life_unit *unit = unit_of(s, r->dut);
 
-	for (unsigned i = 0; i < s->sessions; i++)
-		if (strcmp(s->session[i].name, r->name) == 0 && strcmp(s->session[i].started, r->started_utc) == 0)
-			return err_set(err, -EINVAL, "%.200s: this run was named before; each counts once", path);
+	if (is_known(s, r->name, r->started_utc))
+		return err_set(err, -EINVAL, "%.200s: this run was named before; each counts once", path);
 	if (!unit)
 		return err_set(err, -EINVAL, "more than %d pens in one course", LIFE_UNITS);
 	if (s->sessions == OPERANDS_MAX)
 		return err_set(err, -EINVAL, "more than %d runs in one course", OPERANDS_MAX);
-	struct life_session *session = &s->session[s->sessions++];
-	snprintf(session->name, sizeof(session->name), "%s", r->name);
-	snprintf(session->started, sizeof(session->started), "%s", r->started_utc);
-	snprintf(session->cartridge, sizeof(session->cartridge), "%s", cartridge_of(r));
+	struct life_session *session = add_session(s);
+	if (!session)
+		return err_set(err, -ENOMEM, "out of memory");
+	describe(session, r);
 	session->unit = (unsigned)(unit - s->unit);
 	session->judged = r->has_verdict;
 	session->failed = r->has_verdict && r->dut_verdict >= OUTCOME_CONDITIONAL_FAIL;
-	*ret = session;
 	return 0;
 }
 
@@ -204,18 +243,14 @@ static int take_findings(const struct taking *t)
 static int take_record(struct life_study *s, const struct life_wanted *wanted, const char *path, const struct record *r,
 		       struct err *err)
 {
-	struct life_session *session = NULL;
 	struct taking t = {.study = s, .wanted = wanted, .record = r, .session = s->sessions};
 	int rc;
 
 	if (wanted->dut && strcmp(wanted->dut, r->dut) != 0)
 		return 0;
-	rc = know_session(s, path, r, &session, err);
+	rc = know_session(s, path, r, err);
 	if (rc)
 		return rc;
-	for (unsigned i = 0; i < r->points; i++)
-		if (!r->point[i].session)
-			session->strokes += strokes_of(&r->point[i]);
 	s->methods_differ |= s->sessions > 1 && s->method != r->method;
 	s->method = r->method;
 	return take_findings(&t) ? err_set(err, -ENOMEM, "out of memory") : 0;
@@ -236,6 +271,55 @@ int life_take_file(struct life_study *study, const struct life_wanted *wanted, c
 	return rc;
 }
 
+/* ---- what else the pens did ------------------------------------------------------------------------------------------ */
+
+struct others {
+	struct life_study *study;
+	unsigned unit;
+};
+
+static int on_other(void *ctx, const struct history_run *run)
+{
+	const struct others *o = ctx;
+	struct life_study *s = o->study;
+	struct runfile_reader *reader = NULL;
+	struct record *record = NULL;
+	struct err why = {""};
+	int rc = 0;
+
+	if (strcmp(run->dut, s->unit[o->unit].dut) != 0 || run->again || strcmp(run->status, "refused") == 0 ||
+	    is_known(s, run->name, run->started))
+		return 0;
+	if (reopen_sound(run->path, &reader, &record, &why) < 0) {
+		s->unit[o->unit].unread++;
+	} else if (!is_known(s, record->name, record->started_utc)) {
+		struct life_session *session = add_session(s);
+		rc = session ? 0 : -ENOMEM;
+		if (session) {
+			describe(session, record);
+			session->unit = o->unit;
+			session->other = true;
+			s->unit[o->unit].others++;
+		}
+	}
+	runfile_reader_free(reader);
+	record_free(record);
+	return rc;
+}
+
+int life_take_others(struct life_study *study, struct history *history, const char *until, struct err *err)
+{
+	int rc = 0;
+
+	for (unsigned i = 0; i < study->units && !rc; i++) {
+		struct others others = {study, i};
+		const struct history_filter filter = {.count = until ? 2 : 1,
+						      .item = {{BY_DUT, study->unit[i].dut}, {BY_UNTIL, until}}};
+		rc = history_each_run(history, &filter, ORDER_TIME, on_other, &others, err);
+	}
+	return rc == -ENOMEM ? err_set(err, rc, "out of memory") : rc;
+}
+
 /* ---- evaluated ----------------------------------------------------------------------------------------------------- */
 
 /* The sessions of each unit by time, and where they went: place[old number] is the new one. */
@@ -252,27 +336,52 @@ static void in_order(struct life_study *s, unsigned *place)
 		}
 }
 
+/* What the pen's own counter has more than was seen of it, between the beginnings of two runs with one cartridge. */
+static double unseen(const struct life_session *last, const struct life_session *next)
+{
+	if (!last || !last->counter || next->counter < last->counter || strcmp(last->counted, next->counted) != 0)
+		return 0.0;
+	return fmax(0.0, (double)(next->counter - last->counter) - last->strokes);
+}
+
+static void count_session(struct life_unit *u, const struct life_session *session, double elsewhere)
+{
+	u->sessions++;
+	if (u->failed)
+		return;
+	u->failed = session->failed;
+	u->life = u->strokes; /* the strokes before it that nobody judged may have made it fail as well */
+	u->within = session->failed ? session->strokes + elsewhere : 0.0;
+}
+
 /* A cartridge that comes back is another one: what it bore in between nobody knows. */
 static void count_unit(struct life_study *s, const unsigned *order, unsigned unit)
 {
 	struct life_unit *u = &s->unit[unit];
-	const char *cartridge = NULL;
+	const struct life_session *last = NULL;
+	double elsewhere = 0.0; /* since the session before */
+	bool changed = true;
 
 	for (unsigned i = 0; i < s->sessions; i++) {
 		struct life_session *session = &s->session[order[i]];
 
 		if (session->unit != unit)
 			continue;
-		if (!cartridge || strcmp(cartridge, session->cartridge) != 0)
-			u->cartridges++;
-		cartridge = session->cartridge;
-		session->cartridge_number = u->cartridges - 1;
-		session->before = u->strokes;
-		u->strokes += session->strokes;
-		u->sessions++;
-		if (!u->failed)
-			u->life = session->failed ? session->before + 0.5 * session->strokes : u->strokes;
-		u->failed |= session->failed;
+		double more = unseen(last, session);
+		changed |= last && strcmp(last->cartridge, session->cartridge) != 0;
+		u->cartridges += changed && !session->other;
+		session->cartridge_number = u->cartridges ? u->cartridges - 1 : 0;
+		session->before = u->strokes + more;
+		u->by_counter += more;
+		u->elsewhere += session->other ? session->strokes : 0.0;
+		u->strokes = session->before + session->strokes;
+		elsewhere += more + (session->other ? session->strokes : 0.0);
+		if (!session->other) {
+			count_session(u, session, elsewhere);
+			elsewhere = 0.0;
+			changed = false;
+		}
+		last = session;
 	}
 }
 
@@ -318,7 +427,7 @@ static int fit_lives(struct life_study *s)
 	for (unsigned i = 0; i < s->units && !rc; i++) {
 		failed += s->unit[i].failed;
 		if (s->unit[i].life > 0.0)
-			life[n++] = (struct weibull_life){s->unit[i].life, s->unit[i].failed};
+			life[n++] = (struct weibull_life){s->unit[i].life, s->unit[i].failed, s->unit[i].within};
 	}
 	if (!rc && weibull_fit(life, n, &s->weibull) < 0) {
 		snprintf(s->no_weibull, sizeof(s->no_weibull),
@@ -326,7 +435,7 @@ static int fit_lives(struct life_study *s)
 			 "failures, not all at one life",
 			 failed, s->units, WEIBULL_FAILURES);
 	} else if (!rc) {
-		weibull_pivots(life, n, pivots);
+		weibull_pivots(life, n, &s->weibull, pivots);
 		s->has_weibull = true;
 		s->shape = weibull_shape_interval(&s->weibull, pivots, LIFE_CONFIDENCE);
 		s->scale = weibull_life_interval(&s->weibull, pivots, 1.0 - exp(-1.0), LIFE_CONFIDENCE);

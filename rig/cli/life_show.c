@@ -51,7 +51,7 @@ static void print_sessions(const struct life_study *s, unsigned unit)
 	unsigned n = 0;
 
 	for (unsigned i = 0; i < s->sessions && own; i++)
-		if (s->session[i].unit == unit)
+		if (s->session[i].unit == unit && !s->session[i].other)
 			own[n++] = &s->session[i];
 	if (own)
 		qsort(own, n, sizeof(*own), by_start);
@@ -64,6 +64,22 @@ static void print_sessions(const struct life_study *s, unsigned unit)
 		puts(own[i]->failed ? "  FAILED" : own[i]->judged ? "" : "  no verdict");
 	}
 	free(own);
+}
+
+/* What the strokes in all are made of, beside the sessions, and what of them is not known. */
+static void print_elsewhere(const struct life_study *s, const struct life_unit *u)
+{
+	if (u->others)
+		printf("  of these %.0f strokes in %u other run%s of the history\n", u->elsewhere, u->others,
+		       u->others == 1 ? "" : "s");
+	if (u->by_counter > 0.0)
+		printf("  of these %.0f strokes beyond all runs, by the pen's own counter\n", u->by_counter);
+	if (u->unread)
+		printf("  NOT COUNTED: %u other run%s whose file is gone or altered: the pen is older than it says "
+		       "here\n",
+		       u->unread, u->unread == 1 ? "" : "s");
+	if (s->alone)
+		puts("  NOT COUNTED: other runs, for there is no history: the pen may be older than it says here");
 }
 
 static void print_left(const struct life_row *r)
@@ -137,6 +153,7 @@ void life_print(const struct life_study *s)
 		       unit->sessions == 1 ? "" : "s", unit->strokes, unit->cartridges,
 		       unit->cartridges == 1 ? "" : "s", unit->failed ? "; FAILED" : "");
 		print_sessions(s, u);
+		print_elsewhere(s, unit);
 		for (unsigned i = 0; i < s->rows; i++)
 			if (s->row[i].unit == u)
 				print_row(&s->row[i]);
@@ -202,9 +219,15 @@ static void put_units(struct json_out *root, const struct life_study *s)
 		json_out_int(out, "cartridges", s->unit[u].cartridges);
 		json_out_bool(out, "failed", s->unit[u].failed);
 		put_real(out, "life", s->unit[u].life);
+		put_real(out, "failed_within", s->unit[u].within);
+		json_out_int(out, "other_runs", s->unit[u].others);
+		put_real(out, "strokes_in_other_runs", s->unit[u].elsewhere);
+		put_real(out, "strokes_by_counter", s->unit[u].by_counter);
+		json_out_int(out, "runs_not_read", s->unit[u].unread);
+		json_out_bool(out, "history_asked", !s->alone);
 		struct json_out *sessions = json_out_add_array(out, "sessions");
 		for (unsigned i = 0; i < s->sessions; i++)
-			if (s->session[i].unit == u) {
+			if (s->session[i].unit == u && !s->session[i].other) {
 				struct json_out *one = json_out_add_object(sessions, NULL);
 				json_out_string(one, "run", s->session[i].name);
 				json_out_string(one, "started", s->session[i].started);

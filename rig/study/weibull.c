@@ -12,6 +12,7 @@
 #define SHAPE_MIN  1e-3
 #define SHAPE_MAX  1e4
 #define SEED       1
+#define SETTLED    1e-12 /* of the shape, in the last of Newton's steps, which double the digits */
 
 /* Lives over the longest, so that no power of them overflows. */
 struct sample {
@@ -73,7 +74,7 @@ static int by_life(const void *a, const void *b)
 	return p->life != q->life ? (p->life > q->life) - (p->life < q->life) : q->failed - p->failed;
 }
 
-static int fit_sorted(const struct weibull_life *life, unsigned n, struct weibull_fit *ret)
+static int fit_exact(const struct weibull_life *life, unsigned n, struct weibull_fit *ret)
 {
 	struct sample s = {.n = n, .life = life, .longest = n ? life[n - 1].life : 0.0};
 	double first = 0.0, power, logs = 0.0;
@@ -94,6 +95,151 @@ static int fit_sorted(const struct weibull_life *life, unsigned n, struct weibul
 	return 0;
 }
 
+/* ---- failures within intervals ------------------------------------------------------------------------------------- */
+
+/* With a = shape and g = -shape log(scale), z = a log t + g and S = exp(-e^z), the likelihood of lives that are exact,
+ * censored or within intervals is concave in (a, g) [Burridge, JRSS B 43, 1981]: Newton's steps, halved where they lead down, end at
+ * its only maximum. */
+struct likelihood {
+	double value;
+	double slope[2], curve[2][2]; /* by a and g */
+};
+
+static void add_rank_one(double m[2][2], double factor, const double x[2])
+{
+	for (unsigned i = 0; i < 2; i++)
+		for (unsigned k = 0; k < 2; k++)
+			m[i][k] += factor * x[i] * x[k];
+}
+
+/* Failed at t, or lived until t. */
+static void add_life(struct likelihood *l, double log_t, bool failed, double a, double g)
+{
+	const double x[2] = {log_t, 1.0};
+	double z = a * log_t + g, w = exp(z);
+
+	l->value += (failed ? log(a) + z : 0.0) - w;
+	for (unsigned i = 0; i < 2; i++)
+		l->slope[i] += (failed - w) * x[i];
+	add_rank_one(l->curve, -w, x);
+	l->slope[0] += failed / a;
+	l->curve[0][0] -= failed / (a * a);
+}
+
+/* log(S(from) - S(to)); log_from -INFINITY: from 0. */
+static void add_interval(struct likelihood *l, double log_from, double log_to, double a, double g)
+{
+	bool begun = isfinite(log_from);
+	const double x[2][2] = {{begun ? log_from : 0.0, 1.0}, {log_to, 1.0}};
+	double w[2] = {begun ? exp(a * log_from + g) : 0.0, exp(a * log_to + g)};
+	double within = -expm1(w[0] - w[1]), slope[2]; /* over S(from) */
+	/* w S over S(from) - S(to), of each end */
+	double f[2] = {w[0] / within, w[1] * exp(w[0] - w[1]) / within};
+
+	l->value += log(within) - w[0];
+	for (unsigned i = 0; i < 2; i++) {
+		slope[i] = f[1] * x[1][i] - f[0] * x[0][i];
+		l->slope[i] += slope[i];
+	}
+	add_rank_one(l->curve, -f[0] * (1.0 - w[0]), x[0]);
+	add_rank_one(l->curve, f[1] * (1.0 - w[1]), x[1]);
+	add_rank_one(l->curve, -1.0, slope);
+}
+
+static struct likelihood likelihood_of(const struct sample *s, double a, double g)
+{
+	struct likelihood l = {.value = 0.0};
+
+	for (unsigned i = 0; i < s->n; i++) {
+		const struct weibull_life *life = &s->life[i];
+		double from = (life->life - life->within) / s->longest;
+		if (life->failed && life->within > 0.0)
+			add_interval(&l, from > 0.0 ? log(from) : -INFINITY, relative_log(s, i), a, g);
+		else
+			add_life(&l, relative_log(s, i), life->failed, a, g);
+	}
+	return l;
+}
+
+/* -EDOM: the likelihood is flat there, or no number. */
+static int newton(const struct sample *s, double *a, double *g, double *ret_value)
+{
+	struct likelihood l = likelihood_of(s, *a, *g);
+
+	for (unsigned i = 0; i < STEPS; i++) {
+		double det = l.curve[0][0] * l.curve[1][1] - l.curve[0][1] * l.curve[1][0];
+		double da = -(l.curve[1][1] * l.slope[0] - l.curve[0][1] * l.slope[1]) / det;
+		double dg = -(l.curve[0][0] * l.slope[1] - l.curve[1][0] * l.slope[0]) / det;
+		double step = 1.0;
+		struct likelihood next = l;
+
+		if (!(det > 0.0) || !isfinite(da) || !isfinite(dg))
+			return -EDOM;
+		for (; step > RESOLUTION; step *= 0.5) {
+			if (*a + step * da <= 0.0)
+				continue;
+			next = likelihood_of(s, *a + step * da, *g + step * dg);
+			if (next.value >= l.value)
+				break;
+		}
+		bool settled = step <= RESOLUTION || fabs(step * da) <= SETTLED * *a;
+		if (step > RESOLUTION) {
+			*a += step * da;
+			*g += step * dg;
+			l = next;
+		}
+		*ret_value = l.value;
+		if (settled)
+			return *a < SHAPE_MAX ? 0 : -ENODATA;
+	}
+	return -EDOM;
+}
+
+/* A likelihood without a maximum: some life at which all failures may have come, and that no unit outlived. */
+static bool is_determined(const struct weibull_life *life, unsigned n)
+{
+	double latest = 0.0, earliest = INFINITY;
+
+	for (unsigned i = 0; i < n; i++) {
+		latest = fmax(latest, life[i].life - life[i].within);
+		if (life[i].failed)
+			earliest = fmin(earliest, life[i].life);
+	}
+	return latest > earliest;
+}
+
+static int fit_intervals(const struct weibull_life *life, unsigned n, struct weibull_fit *ret)
+{
+	struct sample s = {.n = n, .life = life};
+	double value, a = 1.0, g, sum = 0.0;
+
+	for (unsigned i = 0; i < n; i++) {
+		s.longest = fmax(s.longest, life[i].life);
+		s.failures += life[i].failed;
+	}
+	if (s.failures < WEIBULL_FAILURES || !is_determined(life, n))
+		return -ENODATA;
+	for (unsigned i = 0; i < n; i++)
+		sum += (life[i].life - 0.5 * life[i].within) / s.longest;
+	g = log(s.failures / sum); /* exponential lives, each failure at its middle */
+	if (newton(&s, &a, &g, &value) < 0)
+		return -ENODATA;
+	*ret = (struct weibull_fit){
+		.n = n, .failures = s.failures, .shape = a, .scale = s.longest * exp(-g / a), .log_likelihood = value};
+	for (unsigned i = 0; i < n; i++) /* a density is one per unit of life */
+		if (life[i].failed && !(life[i].within > 0.0))
+			ret->log_likelihood -= log(life[i].life);
+	return 0;
+}
+
+static int fit_sorted(const struct weibull_life *life, unsigned n, struct weibull_fit *ret)
+{
+	for (unsigned i = 0; i < n; i++)
+		if (life[i].failed && life[i].within > 0.0)
+			return fit_intervals(life, n, ret);
+	return fit_exact(life, n, ret);
+}
+
 int weibull_fit(struct weibull_life *life, unsigned n, struct weibull_fit *ret)
 {
 	qsort(life, n, sizeof(*life), by_life);
@@ -107,10 +253,25 @@ double weibull_quantile(const struct weibull_fit *fit, double share)
 
 /* ---- how far from the truth ---------------------------------------------------------------------------------------- */
 
+/* A drawn life of shape 1 as it would be seen: within an interval whose ends are, as lives of the fitted shape, in the same
+ * proportion, and which it meets at any place alike. */
+static struct weibull_life seen_within(struct draws *draws, double life, const struct weibull_life *like, double shape)
+{
+	struct weibull_life seen = {.life = life, .failed = like->failed};
+
+	if (!like->failed || !(like->within > 0.0))
+		return seen;
+	double from = 1.0 - like->within / like->life, at = from + draws_uniform(draws) * (1.0 - from);
+	seen.life = life * pow(at, -shape);
+	seen.within = seen.life - life * pow(from / at, shape);
+	return seen;
+}
+
 /* Lives of shape and scale 1. Between one failure and the next those that are still under test lose among them, in the mean, one
  * life divided by their number; who was withdrawn behind a failure counts with its life [Viveros, Balakrishnan 1994]. Units that
  * were withdrawn before the first failure are left out: they say nothing there. */
-static unsigned draw_lives(struct draws *draws, const struct weibull_life *like, unsigned n, struct weibull_life *ret)
+static unsigned draw_lives(struct draws *draws, const struct weibull_life *like, unsigned n, double shape,
+			   struct weibull_life *ret)
 {
 	double life = 0.0;
 	unsigned first = 0;
@@ -120,7 +281,7 @@ static unsigned draw_lives(struct draws *draws, const struct weibull_life *like,
 	for (unsigned i = first; i < n; i++) {
 		if (like[i].failed)
 			life -= log(draws_uniform(draws)) / (n - i);
-		ret[i - first] = (struct weibull_life){.life = life, .failed = like[i].failed};
+		ret[i - first] = seen_within(draws, life, &like[i], shape);
 	}
 	return n - first;
 }
@@ -132,7 +293,8 @@ static int by_value(const void *a, const void *b)
 	return (*p > *q) - (*p < *q);
 }
 
-void weibull_pivots(const struct weibull_life *life, unsigned n, struct weibull_pivots *ret)
+void weibull_pivots(const struct weibull_life *life, unsigned n, const struct weibull_fit *fit,
+		    struct weibull_pivots *ret)
 {
 	static struct weibull_life drawn[WEIBULL_MAX];
 	struct draws draws;
@@ -140,13 +302,13 @@ void weibull_pivots(const struct weibull_life *life, unsigned n, struct weibull_
 	draws_seed(&draws, SEED);
 	ret->draws = 0;
 	for (unsigned d = 0; d < WEIBULL_DRAWS; d++) {
-		struct weibull_fit fit;
-		unsigned kept = draw_lives(&draws, life, n, drawn);
+		struct weibull_fit of;
+		unsigned kept = draw_lives(&draws, life, n, fit->shape, drawn);
 
-		if (fit_sorted(drawn, kept, &fit) < 0)
+		if (fit_sorted(drawn, kept, &of) < 0)
 			continue;
-		ret->shape[ret->draws] = fit.shape;
-		ret->scale[ret->draws++] = fit.shape * log(fit.scale);
+		ret->shape[ret->draws] = of.shape;
+		ret->scale[ret->draws++] = of.shape * log(of.scale);
 	}
 }
 

@@ -13,30 +13,35 @@
 struct weibull_life {
 	double life; /* > 0: when it failed, or how long it has lived without */
 	bool failed;
+	/* Of a failure: it was in order at life - within, and came somewhere up to life (interval-censored). 0: at life
+	 * exactly; life: it was never seen in order. */
+	double within;
 };
 
 struct weibull_fit {
 	unsigned n, failures;
-	double shape, scale, log_likelihood; /* by maximum likelihood; of exact lives, so of a density */
+	double shape, scale,
+		log_likelihood; /* by maximum likelihood; of exact lives a density, of intervals a probability */
 };
 
-/* Sorts the lives, at one life failures first. -ENODATA: fewer failures than WEIBULL_FAILURES, or all at one life with no unit that
- * lived longer. n <= WEIBULL_MAX. */
+/* Sorts the lives, at one life failures first. -ENODATA: fewer failures than WEIBULL_FAILURES, or all may have come at one
+ * life with no unit that lived longer. n <= WEIBULL_MAX. */
 int weibull_fit(struct weibull_life *life, unsigned n, struct weibull_fit *ret);
 /* The life that a share of units does not reach, share in (0, 1): 0.1 for B10. */
 double weibull_quantile(const struct weibull_fit *fit, double share);
 
 /* What the estimates of such a sample scatter by, whatever the true parameters: drawn with a fixed seed from samples of as many units
  * of which as many are withdrawn behind each failure. Exact where units leave at a failure's life (as in a test that ends with
- * its r-th failure), near it else. */
+ * its r-th failure), near it else. A failure within an interval is drawn within one of the same width, in proportion. */
 #define WEIBULL_DRAWS 2000
 struct weibull_pivots {
 	unsigned draws;
 	double shape[WEIBULL_DRAWS]; /* of each draw the fitted shape over the true one */
 	double scale[WEIBULL_DRAWS]; /* and the fitted shape times the log of fitted over true scale */
 };
-/* life as weibull_fit() left it, with a fit. Takes tenths of a second for a hundred units. */
-void weibull_pivots(const struct weibull_life *life, unsigned n, struct weibull_pivots *ret);
+/* life as weibull_fit() left it, with its fit. Takes tenths of a second for a hundred units. */
+void weibull_pivots(const struct weibull_life *life, unsigned n, const struct weibull_fit *fit,
+		    struct weibull_pivots *ret);
 struct interval weibull_shape_interval(const struct weibull_fit *fit, const struct weibull_pivots *pivots,
 				       double confidence);
 /* Of weibull_quantile(); share 1 - 1/e: of the scale. */

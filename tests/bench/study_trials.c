@@ -174,6 +174,7 @@ struct lives_case {
 	double shape, until; /* of scale 1: units that live longer are withdrawn then */
 	unsigned failures;   /* the test ends with so many; 0: with time */
 	bool entered;        /* each unit has come later: it is withdrawn at a time of its own, uniform up to `until` */
+	double session;      /* a failure is seen at the end of the session that it came in; 0: at once */
 };
 
 static void draw_lives(const struct lives_case *c, struct draws *d, struct weibull_life *life)
@@ -182,7 +183,11 @@ static void draw_lives(const struct lives_case *c, struct draws *d, struct weibu
 		double at = pow(-log(draws_uniform(d)), 1.0 / c->shape), end = c->until;
 		if (c->entered)
 			end *= draws_uniform(d);
-		life[i] = (struct weibull_life){fmin(at, end), at <= end};
+		life[i] = (struct weibull_life){.life = fmin(at, end), .failed = at <= end};
+		if (life[i].failed && c->session > 0.0) {
+			life[i].life = c->session * ceil(at / c->session);
+			life[i].within = c->session;
+		}
 	}
 }
 
@@ -193,7 +198,7 @@ static void end_with(const struct lives_case *c, struct weibull_life *life)
 
 	weibull_fit(life, c->n, &fit); /* sorts */
 	for (unsigned i = c->failures; c->failures && i < c->n; i++)
-		life[i] = (struct weibull_life){life[c->failures - 1].life, false};
+		life[i] = (struct weibull_life){.life = life[c->failures - 1].life};
 }
 
 /* Where all leave behind the last failure, what is drawn hangs on the number of failures alone. */
@@ -203,8 +208,8 @@ static const struct weibull_pivots *pivots_for(const struct lives_case *c, const
 	static struct weibull_pivots pivots[LIVES_MAX + 1];
 	struct weibull_pivots *p = &pivots[fit->failures];
 
-	if (anew || c->entered || !p->draws)
-		weibull_pivots(life, c->n, p);
+	if (anew || c->entered || c->session > 0.0 || !p->draws)
+		weibull_pivots(life, c->n, fit, p);
 	return p;
 }
 
@@ -269,11 +274,13 @@ int main(int argc, char **argv)
 		{"5 of each of 3, 3 trials, set-ups matter little", 5, 3, 3, 0.3, 0.1, 0.0, 0.2},
 	};
 	static const struct lives_case lives[] = {
-		{"10 units, all fail", 10, 2.0, INFINITY, 0, false},
-		{"20 units, to the 5th failure", 20, 1.5, INFINITY, 5, false},
-		{"20 units, about half fail", 20, 1.7, 0.9, 0, false},
-		{"30 units, about a third fail", 30, 1.2, 0.5, 0, false},
-		{"20 units, each withdrawn at a time of its own", 20, 2.0, 2.0, 0, true},
+		{"10 units, all fail", 10, 2.0, INFINITY, 0, false, 0.0},
+		{"20 units, to the 5th failure", 20, 1.5, INFINITY, 5, false, 0.0},
+		{"20 units, about half fail", 20, 1.7, 0.9, 0, false, 0.0},
+		{"30 units, about a third fail", 30, 1.2, 0.5, 0, false, 0.0},
+		{"20 units, each withdrawn at a time of its own", 20, 2.0, 2.0, 0, true, 0.0},
+		{"20 units in six sessions, about half fail", 20, 1.7, 0.9, 0, false, 0.15},
+		{"30 units in three long sessions", 30, 2.0, 1.2, 0, false, 0.4},
 	};
 	unsigned trials = argc > 1 ? (unsigned)atoi(argv[1]) : 10000;
 	const char *which = argc > 2 ? argv[2] : "";
@@ -284,7 +291,9 @@ int main(int argc, char **argv)
 	for (unsigned i = 0; i < sizeof(nested) / sizeof(nested[0]) && is_wanted(which, "grr"); i++)
 		nested_trials(&nested[i], trials);
 	for (unsigned i = 0; i < sizeof(lives) / sizeof(lives[0]) && is_wanted(which, "weibull"); i++)
-		lives_trials(&lives[i], lives[i].entered ? trials / 10 : trials); /* each has pivots of its own */
+		lives_trials(&lives[i], lives[i].entered || lives[i].session > 0.0
+						? trials / 10
+						: trials); /* each has pivots of its own */
 	for (unsigned i = 0; i < sizeof(capability) / sizeof(capability[0]) && is_wanted(which, "capability"); i++)
 		capability_trials(&capability[i], trials);
 	return outside != 0;

@@ -18,7 +18,7 @@ WEEK = 604800
 
 
 def session(folder, plan, n, made, dut="PEN-GOOD-03", cartridge="C-1", worn=True, faults=()):
-    fault = [f"wear@0.1,depth={DEPTH},rate={RATE},made={made:.0f}"] if worn else []
+    fault = [f"wear@0,depth={DEPTH},rate={RATE},made={made:.0f}"] if worn else []
     return rig.run_plan(plan, dut=dut, seed=3, folder=folder / f"{dut}-{n}", faults=[*fault, *faults], world_extra=["--clock", n * 3 * WEEK],
                         extra=["--cartridge", cartridge, "--history", folder / "history", "--state", folder / "state", "--name", f"{dut}-{n}"])
 
@@ -32,7 +32,7 @@ def test_course(check, folder, plan):
     made, runs = 0.0, []
     for n in range(5):
         runs.append(session(folder, plan, n, made, cartridge="C-1" if n < 2 else "C-2"))
-        made += len(rig.strokes(runs[-1])) + 200  # what the pen bore elsewhere is no part of the course
+        made += len(rig.strokes(runs[-1])) + 200  # what it does elsewhere the pen's own counter knows
     done = life(folder, plan, "--dut", "PEN-GOOD-03", "--json")
     check(done.returncode == 0, f"life: {done.returncode} {done.stderr}")
     told = json.loads(done.stdout)
@@ -41,6 +41,8 @@ def test_course(check, folder, plan):
     for s, run in zip(unit["sessions"], runs):
         struck = len(rig.strokes(run))
         check(abs(s["strokes"] - struck) < 0.02 * struck + 10, f"strokes of {s['run']}: {s['strokes']}, the truth has {struck}")
+    total = unit["strokes"]
+    check(abs(total - (made - 200)) < 0.03 * made and abs(unit["strokes_by_counter"] - 800) < 60, f"as old as all that it did, {made - 200}: {unit}")
     return told, made, runs
 
 
@@ -58,7 +60,7 @@ def test_line(check, told, made, runs):
     slope = 1e6 * line(xs, ys, [0, 0, 1, 1, 1])
     check(abs(depth["per_million"]["value"] / slope - 1) < 1e-3 and depth["levels_apart"] and depth["degrees_of_freedom"] == 2, f"the line: {depth}, by the reports {slope}")
     counted = sessions[-1]["strokes_before"] + sessions[-1]["strokes"]
-    worn = -DEPTH * made / counted  # per stroke that the course knows of
+    worn = -DEPTH * (made - 200) / counted  # per stroke that is known
     check(depth["per_million"]["lower"] < worn * 0.85 and depth["per_million"]["upper"] > worn * 1.15, f"what was done to it, {worn}, is in {depth['per_million']}")
     last = ys[-1] + slope * 1e-6 * (counted - xs[-1])
     left = (-0.3 - last) / (slope * 1e-6)
@@ -95,14 +97,39 @@ def test_lives(check, folder, plan):
     w, units = told["weibull"], {u["dut"]: u for u in told["units"]}
     check(done.returncode == 1 and w["pens"] == 4 and w["failures"] == 2, f"two failed: {done.returncode} {w}")
     four = units["PEN-GOOD-04"]
-    middle = four["sessions"][1]["strokes_before"] + four["sessions"][1]["strokes"] / 2
-    check(four["failed"] and abs(four["life"] - middle) < 1e-6 and not units["PEN-GOOD-06"]["failed"], f"half way through the session that failed: {four}")
-    lives = [(u["life"], u["failed"]) for u in units.values()]
-    b, r = w["shape"]["value"], 2
-    power = sum(t ** b for t, _ in lives)
-    score = r / b + sum(math.log(t) for t, f in lives if f) - r * sum(t ** b * math.log(t) for t, _ in lives) / power
-    check(abs(score) < 1e-6 * r / b and abs(w["scale"]["value"] / (power / r) ** (1 / b) - 1) < 1e-9, f"the likelihood is greatest there: {score} {w}")
+    good = four["sessions"][0]["strokes_before"] + four["sessions"][0]["strokes"]
+    check(four["failed"] and abs(four["life"] - four["strokes"]) < 1e-6 and abs(four["life"] - four["failed_within"] - good) < 1e-6 and
+          not units["PEN-GOOD-06"]["failed"] and units["PEN-GOOD-06"]["failed_within"] == 0, f"somewhere behind the session that was in order: {four}")
+    lives = [(u["life"] - u["failed_within"], u["life"], u["failed"]) for u in units.values()]
+
+    def likelihood(shape, scale):
+        lived = lambda t: math.exp(-(t / scale) ** shape)
+        return sum(math.log(lived(a) - lived(t) if failed else lived(t)) for a, t, failed in lives)
+
+    b, eta = w["shape"]["value"], w["scale"]["value"]
+    best = likelihood(b, eta)
+    check(abs(best - w["log_likelihood"]) < 1e-9 and all(likelihood(b * x, eta * y) < best for x, y in ((1.001, 1), (0.999, 1), (1, 1.001), (1, 0.999))), f"the likelihood is greatest there: {best} {w}")
     check(all(w[k]["lower"] < w[k]["value"] < w[k]["upper"] for k in ("shape", "scale", "b10")), f"{w}")
+
+
+def test_elsewhere(check, folder, plan):
+    """A pen that also ran by another plan is as old as both; a run that cannot be read is said to be missing, as is a history."""
+    other = folder / "other.json"
+    other.write_text(json.dumps({**PLAN, "name": "other"}))
+    for n, by in enumerate((plan, other, plan, other, plan)):
+        session(folder, by, n, 0, dut="PEN-GOOD-08", worn=False)
+    unit = json.loads(life(folder, plan, "--dut", "PEN-GOOD-08", "--json").stdout)["units"][0]
+    runs = sorted(folder.glob("PEN-GOOD-08-*/*.penrig"))
+    each = unit["sessions"][0]["strokes"]
+    check(len(unit["sessions"]) == 3 and unit["other_runs"] == 2 and abs(unit["strokes"] / each - 5) < 0.05, f"both plans' strokes: {unit}")
+    check([round(s["strokes_before"] / each, 1) for s in unit["sessions"]] == [0, 2, 4] and unit["cartridges"] == 1, f"each in its time: {unit}")
+    until = json.loads(life(folder, plan, "--dut", "PEN-GOOD-08", "--until", "2026-06-30", "--json").stdout)["units"][0]
+    check(until["other_runs"] == 1 and len(until["sessions"]) == 1, f"until then: {until}")
+    runs[1].rename(runs[1].with_suffix(".gone"))
+    done = life(folder, plan, "--dut", "PEN-GOOD-08")
+    check("NOT COUNTED: 1 other run whose file is gone" in done.stdout and "in 1 other run of the history" in done.stdout, f"a run that is gone: {done.stdout[:900]}")
+    alone = rig.penrig_a("life", runs[0], runs[2], runs[4], "--history", folder / "none")
+    check("NOT COUNTED: other runs, for there is no history" in alone.stdout, f"no history: {alone.stdout[:900]} {alone.stderr}")
 
 
 def main():
@@ -114,6 +141,7 @@ def main():
     test_line(check, told, made, runs)
     test_forms(check, folder, plan)
     test_lives(check, folder, plan)
+    test_elsewhere(check, folder, plan)
     check.end()
 
 
