@@ -77,6 +77,8 @@ struct lot_study {
 	struct unit unit;                /* at hand */
 	unsigned groups;
 	struct lot_group group[GROUPS_MAX];
+	unsigned set_aside, set_aside_room; /* runs whose failure a supervisor set aside: their values count no more */
+	int64_t *set_aside_run;
 };
 
 static const double shares[] = {0.99, 0.95, 0.50, 0.10, 0.01}; /* of lots accepted, for the table */
@@ -133,14 +135,39 @@ static void count_unit(struct lot_study *s)
 	s->unit = (struct unit){.runs = 0};
 }
 
+static int set_aside(struct lot_study *s, int64_t run)
+{
+	if (s->set_aside == s->set_aside_room) {
+		unsigned room = s->set_aside_room ? 2 * s->set_aside_room : 16;
+		int64_t *more = realloc(s->set_aside_run, room * sizeof(*more));
+		if (!more)
+			return -ENOMEM;
+		s->set_aside_run = more;
+		s->set_aside_room = room;
+	}
+	s->set_aside_run[s->set_aside++] = run;
+	return 0;
+}
+
 static int on_run(void *ctx, const struct history_run *run)
 {
 	struct lot_study *s = ctx;
 
+	if (run->disposition == DISPOSITION_RETEST && set_aside(s, run->id) < 0)
+		return -ENOMEM;
 	if (s->unit.runs && strcmp(s->unit.dut, run->dut) != 0)
 		count_unit(s);
 	unit_add(&s->unit, run);
 	return 0;
+}
+
+static int count_units(struct lot_study *s, struct history *history, const struct history_filter *filter,
+		       struct err *err)
+{
+	int rc = history_each_run(history, filter, ORDER_UNIT, on_run, s, err);
+
+	count_unit(s);
+	return rc == -ENOMEM ? err_set(err, rc, "out of memory") : rc;
 }
 
 static int look_at_lot(struct lot_study *s, struct err *err)
@@ -151,30 +178,39 @@ static int look_at_lot(struct lot_study *s, struct err *err)
 	int rc = indexing_open(&where, &history, err);
 
 	if (!rc)
-		rc = history_each_run(history, &filter, ORDER_UNIT, on_run, s, err);
+		rc = count_units(s, history, &filter, err);
 	history_close(history);
-	count_unit(s);
 	s->outcome = acceptance_judge(&s->exact, s->passed, s->failed, s->neither);
 	return rc;
 }
 
 /* ---- a lot by its units' values ------------------------------------------------------------------------------------- */
 
-/* The first value of each unit: no later one takes its place. Values stand in order of time. */
-static bool is_first_of_unit(const struct series *s, unsigned i)
+static bool is_set_aside(const struct lot_study *s, int64_t run)
 {
+	for (unsigned i = 0; i < s->set_aside; i++)
+		if (s->set_aside_run[i] == run)
+			return true;
+	return false;
+}
+
+/* The first value of each unit that no supervisor set aside: no later one takes its place. Values stand in order of time. */
+static bool is_first_of_unit(const struct lot_study *lot, const struct series *s, unsigned i)
+{
+	if (is_set_aside(lot, s->value[i].run_id))
+		return false;
 	for (unsigned k = 0; k < i; k++)
-		if (strcmp(s->value[k].dut, s->value[i].dut) == 0)
+		if (strcmp(s->value[k].dut, s->value[i].dut) == 0 && !is_set_aside(lot, s->value[k].run_id))
 			return false;
 	return true;
 }
 
-static void sum_up(const struct series *s, struct acceptance_sample *ret)
+static void sum_up(const struct lot_study *lot, const struct series *s, struct acceptance_sample *ret)
 {
 	double squares = 0.0;
 
 	for (unsigned i = 0; i < s->n; i++) {
-		if (!is_first_of_unit(s, i))
+		if (!is_first_of_unit(lot, s, i))
 			continue;
 		double away = s->value[i].value - ret->mean;
 		ret->mean += away / ++ret->n;
@@ -200,7 +236,9 @@ static void judge_group(struct lot_study *s, const struct series *series)
 	snprintf(group.title, sizeof(group.title), "%s (%s) at %.6g mm, %.6g Hz", f->measurand, series->method,
 		 series->depth_mm, series->rate_hz);
 	snprintf(group.unit, sizeof(group.unit), "%s", series->unit);
-	sum_up(series, &group.sample);
+	sum_up(s, series, &group.sample);
+	if (s->units > group.sample.n + group.missing)
+		group.missing = s->units - group.sample.n;
 	group.quality.outcome = LOT_UNDECIDED;
 	if (group.sample.n >= 2 && group.sample.sd > 0.0)
 		acceptance_measure(&s->exact, &group.sample, &group.quality);
@@ -222,7 +260,8 @@ static void judge_values(struct lot_study *s, const struct series_list *list)
 		accepted += s->group[i].quality.outcome == LOT_ACCEPTED;
 		rejected |= s->group[i].quality.outcome == LOT_REJECTED;
 	}
-	bool all = s->groups && s->groups < GROUPS_MAX && accepted == s->groups;
+	/* a unit that fails by another limit, or in another run, is in the lot whatever this measurand's values say */
+	bool all = s->groups && s->groups < GROUPS_MAX && accepted == s->groups && !s->failed && !s->neither;
 	s->outcome = rejected ? LOT_REJECTED : all ? LOT_ACCEPTED : LOT_UNDECIDED;
 }
 
@@ -235,6 +274,8 @@ static int look_at_values(struct lot_study *s, struct err *err)
 	struct series_list list = {.n = 0};
 	int rc = indexing_open(&where, &history, err);
 
+	if (!rc)
+		rc = count_units(s, history, &filter, err);
 	if (!rc)
 		rc = series_read(history, &filter, f->measurand, *f->method ? f->method : NULL, &list, err);
 	if (!rc)
@@ -355,6 +396,14 @@ static void print_values(const struct lot_study *s)
 	printf(": %s%s\n", outcome_of(s), s->groups ? "" : ": no values with a limit in the history");
 	for (unsigned i = 0; i < s->groups; i++)
 		print_group(s, &s->group[i]);
+	if (s->failed || s->neither)
+		printf("  %u of its %u units do not conform by all their runs and limits, %u neither: the values alone "
+		       "do not accept "
+		       "it (penrig history --units)\n",
+		       s->failed, s->units, s->neither);
+	if (s->set_aside)
+		printf("  %u run%s set aside for a retest: the next value of the unit counts\n", s->set_aside,
+		       s->set_aside == 1 ? "" : "s");
 }
 
 static void print_lot(const struct lot_study *s)
@@ -404,6 +453,11 @@ static void put_values(struct json_out *out, const struct lot_study *s)
 
 	json_out_string(lot, "name", s->options->lot);
 	json_out_string(lot, "outcome", outcome_of(s));
+	json_out_int(lot, "units", s->units);
+	json_out_int(lot, "pass", s->passed);
+	json_out_int(lot, "nonconforming", s->failed);
+	json_out_int(lot, "neither", s->neither);
+	json_out_int(lot, "set_aside", s->set_aside);
 	struct json_out *list = json_out_add_array(lot, "values");
 	for (unsigned i = 0; i < s->groups; i++) {
 		const struct lot_group *g = &s->group[i];
@@ -509,6 +563,7 @@ static int lot_run(const struct cli_tables *tables, const void *options, const c
 	plans_of(&s);
 	draw_curve(&s);
 	int rc = !s.options->lot ? 0 : s.file.variables ? look_at_values(&s, &err) : look_at_lot(&s, &err);
+	free(s.set_aside_run); /* only the judgement needs it */
 	if (!rc && s.options->svg)
 		rc = draw(&s, &err);
 	const bool rows = s.options->json || s.options->csv;
@@ -543,7 +598,9 @@ const struct command command_lot = {
 		"of it.\n\n"
 		"--lot LOT counts how the pens of the lot stand by all their runs (penrig history --units): one that "
 		"failed does not conform, also where a supervisor conceded it. A pen that is neither decides "
-		"nothing. By variables it takes the first value of each pen, and holds mean and standard deviation "
+		"nothing. By variables it takes the first value of each pen (that no supervisor set aside for a "
+		"retest), accepts no lot with a pen that does not conform or is neither, and holds mean and standard "
+		"deviation "
 		"against the limits by "
 		"k, or what share is estimated to lie beyond them by most_percent.\n\n"
 		"The exit code is 0 shown, or the lot is accepted; 1 it is rejected; 3 undecided: too few pens or too "

@@ -81,6 +81,31 @@ def test_a_lot(check, folder):
     check(lot(folder, "--lot", "L*", n=2, c=0).returncode == 2 and lot(folder, "--lot", "L7", c=None, k=1.5).returncode == 2, "wrong usage")
 
 
+def test_more_than_its_values(check, folder):
+    """The values of one measurand accept no lot with a pen that fails by another limit; a value that a supervisor set aside is none."""
+    bench = rig.own_bench("virtual-usb.json", folder)
+    rate = {"measurand": "stroke_rate_error_pct", "unit": "%", "lower": 50, "upper": 60}
+    (folder / "both.json").write_text(json.dumps({**PLAN, "limits": [*PLAN["limits"], rate]}))
+    worn = ["wear@0,depth=50,rate=0,made=6000"]
+    for dut, name, plan, n, faults in (("PEN-GOOD-04", "L10", "both", 1, ()), ("PEN-GOOD-05", "L10", "short", 1, ()), ("PEN-GOOD-06", "L11", "short", 1, worn),
+                                       ("PEN-GOOD-07", "L11", "short", 1, ()), ("PEN-GOOD-06", "L11", "short", 2, ())):
+        rig.run_plan(folder / f"{plan}.json", bench=bench, dut=dut, folder=folder / "out", faults=faults, world_extra=["--clock", 90000 * n],
+                     extra=["--state", folder / "state", "--name", f"{dut}-{n}", "--lot", name])
+    values = {"c": None, "n": 2, "k": 1.5, "measurand": "depth_error_mm"}
+    done = lot(folder, "--lot", "L10", **values)
+    check(done.returncode == 3 and "estimated nonconforming: accepted" in done.stdout and "1 of its 2 units do not conform" in done.stdout, f"a unit fails by another limit: {done.returncode} {done.stdout[-500:]}")
+    told = json.loads(lot(folder, "--lot", "L10", "--json", **values).stdout)["lot"]
+    check((told["units"], told["pass"], told["nonconforming"], told["outcome"]) == (2, 1, 1, "undecided"), f"{told}")
+    before = lot(folder, "--lot", "L11", **values)
+    check(before.returncode == 1 and "rejected" in before.stdout, f"worn when it was tested first: {before.returncode} {before.stdout[-400:]}")
+    dispose = rig.penrig_a("dispose", folder / "out/PEN-GOOD-06-1.penrig", "--decision", "retest", "--by", "Q", "--reason", "phantom torn", "--state", folder / "state")
+    done = lot(folder, "--lot", "L11", **values)
+    check(dispose.returncode == 0 and done.returncode == 0 and "1 run set aside for a retest" in done.stdout, f"set aside: {done.returncode} {done.stdout[-500:]} {dispose.stderr}")
+    group, = json.loads(lot(folder, "--lot", "L11", "--json", **values).stdout)["lot"]["values"]
+    x = first_values(folder, "L11")
+    check(len(x) == 3 and group["units"] == 2 and abs(group["mean"]) < 0.05, f"the value behind it counts: {group} {x}")
+
+
 def test_files(check, folder):
     schema = jsonschema.Draft202012Validator(json.loads((rig.ROOT / "reports/schema/lot.schema.json").read_text()))
     check(lot(folder, lot_size=100, measurement={"u_common": 0.1}).returncode == 0 and schema.is_valid(json.loads((folder / "lot.json").read_text())), "the schema knows it")
@@ -99,6 +124,7 @@ def main():
     folder = Path(tempfile.mkdtemp(prefix="pr"))
     test_curve(check, folder)
     test_a_lot(check, folder)
+    test_more_than_its_values(check, folder)
     test_files(check, folder)
     check.end()
 
