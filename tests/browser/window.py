@@ -130,6 +130,10 @@ class Window:
         """Whether the page shows, or has shown, this view since the last call."""
         return self.wait(lambda: self.js(f"const i = views.indexOf('{view}'); if (i >= 0) views.splice(0, i); return i >= 0"))
 
+    def sounds(self):
+        """Those that were heard, in their order, but for that of a page that hears nothing: a computer that is held up makes it any time."""
+        return [word for word in (self.data("sounds") or "").split() if word != "lost"]
+
     def text(self, id_):
         return self.js(f"return document.getElementById('{id_}').textContent")
 
