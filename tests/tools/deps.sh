@@ -24,6 +24,7 @@ there() {
 	libcurl4-*-dev) pkg-config --exists libcurl ;;
 	mosquitto-clients) command -v mosquitto_sub ;;
 	libusb-1.0-0-dev) pkg-config --exists libusb-1.0 ;;
+	libcurl4-openssl-dev) pkg-config --exists libcurl ;;
 	libgsl-dev) pkg-config --exists gsl ;;
 	libsqlite3-dev) pkg-config --exists sqlite3 ;;
 	libcmocka-dev) pkg-config --exists cmocka ;;
