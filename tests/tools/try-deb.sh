@@ -18,6 +18,10 @@ in_root getent passwd penrig >/dev/null
 test -e "$root/usr/lib/systemd/system/penrig-station.service"
 in_root getent group penrig >/dev/null
 test -e "$root/usr/lib/udev/rules.d/70-penrig.rules"
+for script in postinst prerm; do # no systemd runs here: what a real one is told at an upgrade and a removal stands in these
+	grep -q "deb-systemd-invoke .* 'penrig-station.service'" "$root/var/lib/dpkg/info/penrig-station.$script" ||
+		{ say "penrig-station.$script: it does not start or stop the service"; exit 1; }
+done
 say "installed: penrig runs, the service, its user and the udev rules with their group are there"
 echo kept | in_root tee /var/lib/penrig/station/units.jsonl >/dev/null
 # shellcheck disable=SC2086
