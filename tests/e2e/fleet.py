@@ -1,4 +1,5 @@
 """What tests of the fleet share: a PostgreSQL of their own in a folder of their own, benches, agents on the virtual clock."""
+import contextlib
 import ctypes
 import fcntl
 import json
@@ -78,6 +79,38 @@ def unlocked(file):
     return True
 
 
+class Session:
+    """psql that stays, for questions one after the other: to begin one costs both sides ten times what it is asked. It ends at an error."""
+    LARGEST = 32768  # of a text that is written before its answer is read: a pipe holds it
+    END = "--end--"
+
+    def __init__(self, argv):
+        self.said = tempfile.TemporaryFile("w+")
+        self.process = subprocess.Popen(argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self.said, text=True, preexec_fn=dies_with_us)
+
+    def ask(self, text):
+        """Lines, and None; or what there was of them, and why there is no more. Nothing of what was set stays for the next one."""
+        with contextlib.suppress(BrokenPipeError):  # it could not connect: it says why
+            self.process.stdin.write(f"{text}\n;DISCARD ALL;\n\\echo {self.END}\n")
+            self.process.stdin.flush()
+        lines = []
+        for line in self.process.stdout:
+            if line == self.END + "\n":
+                return lines, None
+            lines.append(line.removesuffix("\n"))
+        self.end()
+        return lines, self.why
+
+    def end(self):
+        with contextlib.suppress(BrokenPipeError):
+            self.process.stdin.close()
+        self.process.wait()
+        self.process.stdout.close()
+        self.said.seek(0)
+        self.why = self.said.read()
+        self.said.close()
+
+
 class Server:
     """PostgreSQL as its own child: no port, no installed cluster, ended with the test. As root it runs as nobody, which it insists on."""
 
@@ -130,6 +163,8 @@ class Server:
         return len(lines) >= 8 and lines[0] == str(self.process.pid) and lines[7].strip() == "ready"
 
     def start(self):
+        self.sessions = {}
+
         def once():
             if self.process is None or self.process.poll() is not None:  # what was killed may hold its memory for a moment
                 self.process = subprocess.Popen(
@@ -140,6 +175,8 @@ class Server:
         until("a server", once)
 
     def stop(self, number=signal.SIGINT):
+        for session in self.sessions.values():
+            session.end()
         self.process.send_signal(number)
         self.process.wait()
         self.process = None
@@ -152,19 +189,31 @@ class Server:
     def db(self, user="admin"):
         return f"host={self.folder} port={self.port} dbname=penrig user={user}"
 
+    def psql(self, user, db, *more):
+        return [self.bin / "psql", "-X", "-q", "-A", "-t", "-F", "\t", *more, "-h", self.folder, "-p", str(self.port), "-U", user, db]
+
+    def answer(self, text, user, db):
+        """Lines; and why not, or None."""
+        argv = self.psql(user, db, "-v", "ON_ERROR_STOP=1")
+        if db != "penrig" or len(text) > Session.LARGEST:  # nobody is to be connected to the others, which come and go
+            done = subprocess.run(argv, input=text, capture_output=True, text=True)
+            return done.stdout.splitlines(), done.stderr if done.returncode else None
+        session = self.sessions.pop(user, None) or Session(argv)
+        lines, why = session.ask(text)
+        if why is None:
+            self.sessions[user] = session
+        return lines, why
+
     def sql(self, text, user="admin", db="penrig", check=True):
         """Rows as lists of texts, by a program that nobody here wrote."""
-        done = subprocess.run([self.bin / "psql", "-X", "-q", "-A", "-t", "-F", "\t", "-v", "ON_ERROR_STOP=1", "-h", self.folder, "-p", str(self.port), "-U", user, db], input=text,
-                              capture_output=True, text=True)
-        if check and done.returncode:
-            raise RuntimeError(f"{text}: {done.stderr}")
-        return [line.split("\t") for line in done.stdout.splitlines()] if not done.returncode else done.stderr
-
+        lines, why = self.answer(text, user, db)
+        if check and why is not None:
+            raise RuntimeError(f"{text}: {why}")
+        return [line.split("\t") for line in lines] if why is None else why
 
     def refusals(self, statements, user):
         """What the server says to each, in one session: a line for each that it refuses."""
-        done = subprocess.run([self.bin / "psql", "-X", "-q", "-A", "-t", "-h", self.folder, "-p", str(self.port), "-U", user, "penrig"], input=";\n".join(statements) + ";\n", capture_output=True,
-                              text=True)
+        done = subprocess.run(self.psql(user, "penrig"), input=";\n".join(statements) + ";\n", capture_output=True, text=True)
         return [line for line in done.stderr.splitlines() if line.startswith("ERROR:")]
 
 
@@ -197,7 +246,18 @@ class Fleet:
         return {j["job"]: j for j in json.loads(self.penrig("jobs", "--all", "--json", user="ci").stdout)}
 
     def until_job(self, job, condition, what):
-        return until(what, lambda: (lambda j: j if condition(j) else None)(self.jobs()[job]))
+        """penrig is asked when there is something new of it, and now and then."""
+        seen, looks = None, 0
+
+        def look():
+            nonlocal seen, looks
+            before, looks = seen, looks + 1
+            seen = self.server.sql(f"SELECT md5(j::text), (SELECT md5(string_agg(a::text, '' ORDER BY fence)) FROM penrig.attempt a WHERE a.job_id = j.job_id) FROM penrig.job j WHERE job_id = {job}")
+            if seen == before and looks % 10:
+                return None
+            j = self.jobs()[job]
+            return j if condition(j) else None
+        return until(what, look)
 
     def end(self):
         try:
