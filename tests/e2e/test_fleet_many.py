@@ -263,15 +263,23 @@ def asked_of_all(check, f):
 
 
 def studies(check, f):
-    """compare and grr say the same of run files here and of the server's, however they are chosen; and say so where there are none."""
-    p = Person(f, f.agents[0])
+    """compare and grr say the same of run files here and of the server's, wherever it has them and however they are chosen; and say so where there are none."""
+    p, store = Person(f, f.agents[0]), f.folder / "store"
+    store.mkdir()
     files = {}
+    p.run("01-a1.2", plan="other")  # its files are beside the first one's, as if they were that one's
     for trial in (1, 2):
         for station in ("a", "b"):
             for dut in ("PEN-GOOD-01", "PEN-GOOD-02"):
                 name = f"{dut[-2:]}-{station}{trial}"
                 files[name] = p.run(name, dut, more=("--attr", f"station={station}", "--attr", f"fw=4.{trial}"))[1]
-    p.push()
+        p.push()
+        f.penrig("fleet", "store", f"file://{store}", "--site", "A")  # the second half goes there
+    placed = f.server.sql("SELECT run, sha256 FROM penrig.stored_file WHERE name LIKE '%.penrig' ORDER BY run", user="reader")
+    check([run for run, _ in placed] == sorted(name for name in files if name.endswith("2")), f"one half in pieces, the other half in the store: {placed}")
+    for run in ("01-a1", "01-a1.2"):
+        rows = f.server.sql(f"SELECT p.name, f.name FROM penrig.run r, penrig.run_places(run_id) p, penrig.run_file_of(run_id) f WHERE r.name = '{run}'", user="reader")
+        check(rows == [[f"{run}.penrig"] * 2], f"{run}: its own run file alone: {rows}")
     far = ("--db", f.server.db("reader"))
 
     def told(*args, code=None):
@@ -296,6 +304,21 @@ def studies(check, f):
     run = there(f, "SELECT run_id FROM penrig.run LIMIT 1")
     refused = f.server.refusals([f"SELECT * FROM penrig.run_file_of('{run}')", f"SELECT penrig.run_piece('{run}', 'x', 0)", "SELECT * FROM penrig.file_piece", "SELECT * FROM penrig.run_file"], "far")
     check(len(refused) == 4, f"nor their files: {refused}")
+    damaged(check, f, store, placed, lambda: rig.penrig_a("compare", "--json", *far, "fw=4.1", "--", "fw=4.2"))
+    f.penrig("fleet", "store", "database", "--site", "A")
+
+
+def damaged(check, f, store, placed, ask):
+    """One file of a study is another one in the store, or none: no answer, and it is named."""
+    run, sha256 = placed[0]
+    piece = store / sha256[:2] / sha256 / "00000.zst"
+    good = piece.read_bytes()
+    for what, put in (("flipped", lambda: piece.write_bytes(good[:99] + bytes([good[99] ^ 1]) + good[100:])), ("gone", piece.unlink)):
+        put()
+        done = ask()
+        check(done.returncode not in (0, 1) and not done.stdout and f"{run}.penrig" in done.stderr, f"{what}: {done.returncode} {done.stdout} {done.stderr}")
+    piece.write_bytes(good)
+    check(ask().returncode == 0 and not list(f.folder.rglob("*.part")), "whole again, it is answered")
 
 
 def superseded_counts(check, f):

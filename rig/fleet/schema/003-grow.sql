@@ -154,7 +154,8 @@ CREATE FUNCTION run_file_of(p_run uuid) RETURNS TABLE (name text, sha256 text) L
 SET search_path = penrig, pg_temp AS $$
 #variable_conflict use_column
 DECLARE v_no bigint := seen_run(p_run); BEGIN
-  RETURN QUERY SELECT f.name, encode(f.sha256, 'hex') FROM run_file f WHERE f.run_no = v_no AND f.name LIKE '%.penrig'; END $$;
+  RETURN QUERY SELECT f.name, encode(f.sha256, 'hex') FROM run_file f JOIN run r ON r.run_no = f.run_no
+    WHERE f.run_no = v_no AND f.name = r.name || '.penrig'; END $$; -- not that of a run beside it whose name goes on with a dot
 CREATE FUNCTION run_piece(p_run uuid, p_name text, p_n int) RETURNS bytea LANGUAGE plpgsql SECURITY DEFINER
 SET search_path = penrig, pg_temp AS $$
 DECLARE v_no bigint := seen_run(p_run); BEGIN

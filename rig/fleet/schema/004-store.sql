@@ -56,7 +56,7 @@ DECLARE v_no bigint := seen_run(p_run); BEGIN
   RETURN QUERY SELECT rf.name, encode(rf.sha256, 'hex'), f.size, CASE WHEN f.complete THEN '' ELSE h.store END
     FROM run_file rf JOIN file f ON f.sha256 = rf.sha256 JOIN run r ON r.run_no = rf.run_no
     LEFT JOIN file_place h ON h.sha256 = rf.sha256 AND h.site_id = r.site_id
-    WHERE rf.run_no = v_no AND rf.name LIKE '%.penrig'; END $$;
+    WHERE rf.run_no = v_no AND rf.name = r.name || '.penrig'; END $$;
 
 -- For who keeps a store, or looks for a file in it; with the owner's rights, because nobody else sees files by their names.
 CREATE VIEW stored_file WITH (security_barrier = true) AS
