@@ -130,6 +130,30 @@ check "DEPS=skip names what is there, or not what is missing" says "recommends l
 DEPS=skip deps gcc make
 check "what is there without a package is missing" test $? -eq 0 -a ! -s out
 
+# Of a service that comes with a package, and of no other. Without the server's programs the script would make a setting of the real ones.
+postgres=$(ls /usr/lib/postgresql/*/bin/postgres 2>/dev/null)
+cat >bin/dpkg <<'END'
+#!/bin/sh
+[ "$1" = -L ] && [ -e apt.log -o "$2" = memcached ] && printf '%s\n' "/lib/systemd/system/$2.service" "/lib/systemd/system/$2@.service"
+END
+for tool in systemctl invoke-rc.d update-rc.d; do printf '#!/bin/sh\necho "$*" >>services.log\n[ ! -e service-fails ]\n' >bin/$tool; done
+chmod +x bin/*
+rm -f apt-fails services.log apt.log
+if [ -n "$postgres" ]; then
+	PATH=$PWD/bin:$PATH "$tools/fleet-deps.sh" absent mosquitto memcached >out 2>&1
+	check "an installation with a service fails" test $? -eq 0 -a -e apt.log
+	check "one that was there before is stopped" eval '! grep -q memcached services.log'
+fi
+if [ -n "$postgres" ] && { [ -d /run/systemd/system ] || [ -x /etc/init.d/mosquitto ]; }; then
+	check "the service that came is left running" grep -q mosquitto services.log
+	rm apt.log services.log && touch service-fails
+	PATH=$PWD/bin:$PATH "$tools/fleet-deps.sh" mosquitto >out 2>&1
+	check "a service that cannot be stopped is a failure, or is not told of" eval '[ $? -eq 0 ] && says "service mosquitto"'
+fi
+rm -f apt.log
+DEPS=skip PATH=$PWD/bin:$PATH "$tools/fleet-deps.sh" gcc memcached >out 2>&1
+check "DEPS=skip touches a service" eval '! grep -q memcached services.log'
+
 # ---- a library that comes, goes or changes its version renews the configuration
 mkdir tests && cp -r "$tools" tests && cp "$ROOT/Makefile" .
 cat >bin/pkg-config <<'END'

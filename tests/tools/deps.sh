@@ -15,8 +15,8 @@ there() {
 	zbar-tools) command -v zbarimg ;;
 	dmtx-utils) command -v dmtxread ;;
 	fonts-*) installed "$1" ;;
-	postgresql-client-*) command -v psql ;;
-	postgresql-*) ls /usr/lib/postgresql/*/bin/postgres ;;
+	postgresql-client*) command -v psql ;;
+	postgresql*) ls /usr/lib/postgresql/*/bin/postgres ;;
 	psmisc) command -v fuser ;;
 	umockdev) command -v umockdev-run ;;
 	usbutils) command -v lsusb ;;
