@@ -16,6 +16,7 @@ from pathlib import Path
 
 import psycopg2
 
+KNOWS = 4  # version of the tables
 PIECE = 262144
 NOT_NOW = ("25", "40", "53", "55", "57", "58", "XX")
 RUN = ("head", "name", "host", "started", "ended", "dut", "lot", "plan", "plan_sha256", "bench", "bench_sha256", "operator", "verdict", "status", "exit_code", "reason", "software")
@@ -63,8 +64,8 @@ class Agent:
             c.execute("LISTEN penrig_cancel")
             c.execute("SELECT coalesce(max(version), 0), coalesce(max(min_client), 0) FROM migration")
             version, oldest = c.fetchone()
-        if not oldest <= 1 <= version:
-            sys.exit(f"the tables have version {version}; this agent knows 1")
+        if not oldest <= KNOWS <= version:
+            sys.exit(f"{self.o.name}: the tables have version {version}; this agent knows {KNOWS}")
 
     def ask(self, sql, *values):
         try:
@@ -104,7 +105,8 @@ class Agent:
             self.begin(*rows[0], asked)
 
     def begin(self, job, fence, plan_name, plan, sha256, dut, lot, reports, lease_s, deadline_s, asked):
-        left = min(lease_s, deadline_s if deadline_s is not None else lease_s) - (time.clock_gettime(time.CLOCK_BOOTTIME) - asked)
+        late = min(lease_s, deadline_s if deadline_s is not None else lease_s) + asked
+        left = late - time.clock_gettime(time.CLOCK_BOOTTIME)
         why = "its plan arrived otherwise" if hashlib.sha256(plan.encode()).hexdigest() != sha256 else "it came too late" if left <= 0 else None
         if why:
             self.ask("SELECT give_back(%s, %s, %s, NULL, %s, false, '30 s')", self.o.name, job, fence, why)
@@ -114,12 +116,21 @@ class Agent:
         with self.local() as db:
             db.execute("INSERT INTO outbox(run_id, bench, name, job, fence, begun, ended, exit_code, refused) VALUES(?,?,?,?,?,?,0,-1,'')",
                        (run, self.o.name, self.item["name"], job, fence, int(time.time())))
+        try:
+            asked = time.clock_gettime(time.CLOCK_BOOTTIME)
+            bound = self.ask("SELECT begins(%s, %s, %s, %s)", self.o.name, self.epoch, job, fence)[0][0]
+        except (Lost, Refused) as e:  # it does not begin, and is given back
+            self.end(run, self.item["name"], -1)
+            self.item = None
+            if isinstance(e, Lost):
+                raise
+            return
         path = self.state / "agent" / f"{self.item['name']}.plan.json"
         path.write_text(plan)
         lock = self.lock(self.item["name"])
         argv = [*(word.replace("{dut}", dut) for word in self.o.command), "run", path, "--bench", self.o.bench, "--dut", dut, "--lot", lot, "--output-dir", self.out, "--name", self.item["name"], "--attr", f"fleet.run={run}",
-                "--attr", f"fleet.job={job}", "--attr", f"fleet.fence={fence}", "--history", self.history, "--state", self.state, "--start-within", f"{left:.3f}", "--no-input", "--quiet",
-                *(f"--report={report}" for report in reports)]
+                "--attr", f"fleet.job={job}", "--attr", f"fleet.fence={fence}", "--history", self.history, "--state", self.state, "--start-by", f"{late:.3f}", "--no-input", "--quiet",
+                *(["--end-by", f"{asked + bound:.3f}"] if bound is not None else []), *(f"--report={report}" for report in reports)]
         if not lot:
             del argv[argv.index("--lot"):argv.index("--lot") + 2]
         self.child = subprocess.Popen([str(a) for a in argv], stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=(self.state / "agent" / f"{self.item['name']}.log").open("w"),
