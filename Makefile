@@ -308,7 +308,7 @@ check-systems:
 
 check-fleet: deps-fleet
 	@$(MAKE) --no-print-directory $(PROGRAMS) $(PENRIG_A)
-	@B=$(B) PYTHON=$(PYTHON) tests/tools/run-tests.sh $(FLEET_TESTS:%=tests/e2e/%)
+	@B=$(B) PYTHON=$(PYTHON) FLEET_JOBS=$(or $(FLEET_JOBS),300) tests/tools/run-tests.sh $(FLEET_TESTS:%=tests/e2e/%)
 
 # Three virtual benches, a PostgreSQL in a folder of its own, ten pens; FLEET_DUTS names others.
 fleet-demo: deps-fleet

@@ -1,5 +1,6 @@
 """Agents, their runs, the server and its connections are killed, frozen and cut at random, by a seed; then every bench's own files are held
-against the server: each job answered once, each run recorded once, no run from nowhere. `make soak` does it at length.
+against the server: each job answered once, each run recorded once, no run from nowhere. `make check-fleet` does
+300 jobs, `make soak` 10 000.
 usage: test_fleet_kills.py [--jobs N] [--benches N] [--first SEED] [--seeds N] [--mutants]"""
 import argparse
 import contextlib
@@ -21,7 +22,7 @@ PENS = {"PEN-GOOD-01": 0, "PEN-DEEP-01": 1}  # and the exit code that the job ha
 LEASE = "--lease=3s"
 ALL_TAKE_PART = 60  # jobs
 RUN_BYTES = 2 << 20  # of a job on its bench's disk, and more
-JOBS = int(os.environ.get("FLEET_JOBS") or (20 if "SEEDS" in os.environ else 300))  # SEEDS: under sanitizers
+JOBS = int(os.environ.get("FLEET_JOBS") or (12 if "SEEDS" in os.environ else 100))  # SEEDS: under sanitizers
 PLAN = """{"kind": "penrig/plan/1", "name": "storm", "judge": {"rate": "realised", "depth": "force_equivalent"}, "tests": {"dead_man": false, "refusal": false},
  "limits": [{"measurand": "depth_error_mm", "unit": "mm", "lower": -0.15, "upper": 0.15}],
  "steps": [{"name": "storm", "depth_mm": 1.0, "rate_hz": 120, "tare_s": 0.2, "settle_s": 0.2, "measure_s": 1.0}]}"""

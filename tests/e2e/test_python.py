@@ -78,7 +78,7 @@ class World:
     def install(self):
         """From a copy, for pip leaves things beside what it builds; without network and without anything of this test's."""
         source = shutil.copytree(rig.ROOT / "clients/python", self.folder / "source")
-        return subprocess.run([sys.executable, "-m", "pip", "install", "--quiet", "--no-index", "--no-build-isolation", "--no-deps", "--target", self.site, source],
+        return subprocess.run([sys.executable, "-m", "pip", "install", "--quiet", "--no-compile", "--no-index", "--no-build-isolation", "--no-deps", "--target", self.site, source],
                               env={**os.environ, "PIP_NO_INDEX": "1", "PIP_DISABLE_PIP_VERSION_CHECK": "1"}, capture_output=True, text=True)
 
     def pytest(self, *args):
