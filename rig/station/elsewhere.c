@@ -1,12 +1,13 @@
-/* What the fleet's server knows of a unit. It may be slow, frozen or gone: a child asks it, with a time limit, while the unit is
- * tested, and the verdict waits for the answer, no longer than that. */
+/* What the fleet's server knows of a unit. It may be slow, frozen or gone: a child asks it, with a time limit; a code, a start and
+ * a verdict wait for the answer, no longer than that. Where it does not say, what it said last against the unit counts. */
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "rig/station/inside.h"
 
 #define ASK_S    5
-#define FRESH_NS (3 * NS_PER_S) /* between a scan and the start that follows it */
+#define FRESH_NS (3 * NS_PER_S) /* between a scan and the start that follows it; also that it did not say */
 
 const char *const station_standings[] = {
 	[STANDING_UNKNOWN] = "unknown", [STANDING_OPEN] = "open",         [STANDING_ACCEPTED] = "accepted",
@@ -32,6 +33,66 @@ static enum station_standing standing_named(const char *text)
 	return STANDING_UNKNOWN;
 }
 
+/* ---- what it said against a unit ------------------------------------------------------------------------------- */
+
+static struct against_unit *against_of(const struct station *s, const char *serial)
+{
+	for (size_t i = 0; i < s->against.count; i++)
+		if (strcmp(s->against.unit[i].serial, serial) == 0)
+			return &s->against.unit[i];
+	return NULL;
+}
+
+static struct against_unit *against_new(struct against *a, const char *serial)
+{
+	if (a->count == a->room) {
+		const size_t room = 2 * a->room + 16;
+		struct against_unit *more = reallocarray(a->unit, room, sizeof(*more));
+
+		if (!more)
+			return NULL;
+		a->unit = more;
+		a->room = room;
+	}
+	snprintf(a->unit[a->count].serial, sizeof(a->unit->serial), "%s", serial);
+	return &a->unit[a->count++];
+}
+
+static void keep(struct station *s, const char *serial, enum station_standing standing)
+{
+	const bool is_against = standing == STANDING_FAILED || standing == STANDING_REJECTED;
+	struct against_unit *unit = against_of(s, serial);
+
+	if (standing == STANDING_UNKNOWN)
+		return;
+	if (!unit && is_against)
+		unit = against_new(&s->against, serial);
+	if (unit)
+		unit->standing = is_against ? standing : STANDING_UNKNOWN;
+}
+
+enum station_standing elsewhere_before(const struct station *s, const char *serial)
+{
+	const struct against_unit *unit = against_of(s, serial);
+
+	return unit ? unit->standing : STANDING_UNKNOWN;
+}
+
+/* ---- asking ---------------------------------------------------------------------------------------------------- */
+
+static void tell_those_that_wait(struct bench *b)
+{
+	struct elsewhere *e = &b->elsewhere;
+	struct state_known known = known_of(b);
+	const bool releases = e->releases;
+
+	known.past = past_of;
+	e->releases = false;
+	act(b, state_told(&b->state, &known));
+	if (releases)
+		people_release(b, e->serial);
+}
+
 static void answered(struct bench *b, enum station_standing standing)
 {
 	struct elsewhere *e = &b->elsewhere;
@@ -39,8 +100,9 @@ static void answered(struct bench *b, enum station_standing standing)
 	e->standing = standing;
 	e->at_ns = loop_now_ns(b->station->loop);
 	b->state.fleet_gone = standing == STANDING_UNKNOWN;
+	keep(b->station, e->serial, standing);
 	if (!e->waits) {
-		tell_bench(b);
+		tell_those_that_wait(b);
 		return;
 	}
 	e->waits = false;
@@ -58,15 +120,19 @@ static void on_answer(void *ctx, const struct helper_end *end)
 	answered(b, end->exit_code == 0 ? standing_named(end->output) : STANDING_UNKNOWN);
 }
 
-static bool is_fresh(const struct bench *b, const char *serial)
+bool elsewhere_asks(const struct bench *b, const char *serial)
+{
+	return b->elsewhere.helper && strcmp(b->elsewhere.serial, serial) == 0;
+}
+
+static bool has_just_said(const struct bench *b, const char *serial)
 {
 	const struct elsewhere *e = &b->elsewhere;
 
-	return strcmp(e->serial, serial) == 0 &&
-	       (e->helper || (e->standing != STANDING_UNKNOWN && loop_now_ns(b->station->loop) - e->at_ns < FRESH_NS));
+	return strcmp(e->serial, serial) == 0 && e->at_ns && loop_now_ns(b->station->loop) - e->at_ns < FRESH_NS;
 }
 
-void elsewhere_ask(struct bench *b, const char *serial)
+static void ask(struct bench *b, const char *serial)
 {
 	const struct station_config *c = b->station->config;
 	const struct helper_host host = {.ctx = b, .ended = on_answer};
@@ -74,8 +140,6 @@ void elsewhere_ask(struct bench *b, const char *serial)
 	struct helper_command command = {.count = 0};
 	char word[STATION_TEXT + 16];
 
-	if (!c->fleet[0] || is_fresh(b, serial))
-		return;
 	elsewhere_close(b);
 	*e = (struct elsewhere){.clean = {.fn = clean, .ctx = b}};
 	snprintf(e->serial, sizeof(e->serial), "%s", serial);
@@ -86,11 +150,33 @@ void elsewhere_ask(struct bench *b, const char *serial)
 		answered(b, STANDING_UNKNOWN);
 }
 
+void elsewhere_ask(struct bench *b, const char *serial)
+{
+	if (b->station->config->fleet[0] && !elsewhere_asks(b, serial) && !has_just_said(b, serial))
+		ask(b, serial);
+}
+
+void elsewhere_ask_again(struct bench *b, const char *serial)
+{
+	if (!elsewhere_asks(b, serial) && elsewhere_standing(b, serial) == STANDING_UNKNOWN)
+		ask(b, serial);
+}
+
 enum station_standing elsewhere_standing(const struct bench *b, const char *serial)
 {
 	if (!b->station->config->fleet[0])
 		return STANDING_OPEN;
 	return strcmp(b->elsewhere.serial, serial) == 0 ? b->elsewhere.standing : STANDING_UNKNOWN;
+}
+
+void elsewhere_release(struct bench *b, const char *serial)
+{
+	if (!b->elsewhere.helper && !state_busy(&b->state)) /* else that answer is wanted more */
+		elsewhere_ask(b, serial);
+	if (elsewhere_asks(b, serial) && !state_busy(&b->state))
+		b->elsewhere.releases = true;
+	else
+		people_release(b, serial);
 }
 
 bool elsewhere_delays(struct bench *b, int exit_code)

@@ -27,8 +27,17 @@ struct elsewhere { /* what the fleet's server says of a unit */
 	uint64_t at_ns; /* when it said so */
 	struct helper *helper, *ended;
 	struct loop_timer clean;
-	bool waits; /* a verdict for the answer */
+	bool waits;    /* a verdict for the answer */
+	bool releases; /* so does what was decided */
 	int exit_code;
+};
+
+struct against { /* what the fleet's server last said against units */
+	size_t count, room;
+	struct against_unit {
+		char serial[STATION_TEXT];
+		enum station_standing standing; /* unknown where it took that back */
+	} *unit;
 };
 
 struct bench {
@@ -74,6 +83,7 @@ struct station {
 	bool io_missing; /* it runs, and has not all of its devices */
 	int lock;
 	struct decisions decisions;
+	struct against against;
 	struct bench bench[STATION_BENCHES_MAX];
 	struct bench gone; /* one that this file does not name any more: what ended there still counts */
 };
@@ -101,6 +111,7 @@ void people_sign_in(struct bench *bench, const struct order_text *order);
 void people_sign_out(struct bench *bench);
 void people_idle(struct bench *bench);
 void people_decide(struct bench *bench, const struct order_text *order);
+void people_release(struct bench *bench, const char *serial); /* what was decided about it is known everywhere */
 
 /* hooks.c */
 void hooks_before(struct bench *bench);
@@ -112,11 +123,18 @@ void hooks_close(struct bench *bench);
 
 /* elsewhere.c: each does nothing where the station has no fleet */
 void elsewhere_ask(struct bench *bench, const char *serial); /* anew, unless it has just said, or is being asked */
+void elsewhere_ask_again(struct bench *bench, const char *serial); /* where it did not say */
 /* As it said; unknown: not yet, or it could not be asked. Open where there is no fleet. */
 enum station_standing elsewhere_standing(const struct bench *bench, const char *serial);
+/* What it last said against a unit, at any bench since the station began, until it says otherwise: failed or rejected; unknown:
+ * nothing. */
+enum station_standing elsewhere_before(const struct station *station, const char *serial);
+bool elsewhere_asks(const struct bench *bench, const char *serial); /* about this one, at this moment */
 /* True: conclude() is called once it has said, or its time is over. */
 bool elsewhere_delays(struct bench *bench, int exit_code);
 void elsewhere_await(struct bench *bench); /* outside of callbacks */
+/* What was decided here is shown once the server has said what it knows: people_release() is called then, or at once. */
+void elsewhere_release(struct bench *bench, const char *serial);
 void elsewhere_close(struct bench *bench);
 
 /* io.c */

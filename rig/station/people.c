@@ -84,21 +84,24 @@ static void clean(void *ctx, uint64_t now_ns)
 	d->ended = NULL;
 }
 
-static void release(struct station *s, const struct decisions *d)
+void people_release(struct bench *at, const char *serial)
 {
-	const struct unit_past past = past_of(d->bench, d->serial);
+	struct station *s = at->station;
+	const struct unit_past past = past_of(at, serial);
 
 	for (unsigned i = 0; i < s->config->benches; i++) {
 		struct bench *b = &s->bench[i];
 		const bool shown = b->state.view == VIEW_VERDICT && b->state.word == WORD_HELD &&
-				   strcmp(b->state.unit.serial, d->serial) == 0;
+				   strcmp(b->state.unit.serial, serial) == 0;
 
-		if (past.rejected && b == d->bench)
-			state_refuse(&b->state, "rejected", d->serial); /* also what another bench's history says */
-		else if (past.passed && !past.rejected && !past.open && (shown || b == d->bench))
-			state_released(&b->state, d->serial);
-		else if (!past.passed && !past.held && (shown || (b == d->bench && b->state.view == VIEW_READY)))
+		if (past.rejected && b == at)
+			state_refuse(&b->state, "rejected", serial); /* also what another bench's history says */
+		else if (past.passed && !past.rejected && !past.open && (shown || b == at))
+			state_released(&b->state, serial);
+		else if (!past.passed && !past.held && (shown || (b == at && b->state.view == VIEW_READY)))
 			state_set_aside(&b->state);
+		else if (past.held && past.accepted && b == at) /* something stands against it, or did not say */
+			state_refuse(&b->state, past.unknown ? "held_unasked" : "held_elsewhere", serial);
 		else
 			continue;
 		tell_bench(b);
@@ -164,11 +167,13 @@ static void next_run(struct decisions *d)
 			return;
 		d->failed = true;
 	}
-	if (d->serial[0])
-		release(s, d);
+	d->busy = false;
+	if (d->serial[0] && !d->failed)
+		elsewhere_release(d->bench, d->serial);
+	else if (d->serial[0])
+		people_release(d->bench, d->serial);
 	if (d->failed)
 		state_refuse(&d->bench->state, "not_disposed", d->unit);
-	d->busy = false;
 	tell_bench(d->bench);
 }
 

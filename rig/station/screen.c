@@ -608,7 +608,9 @@ static void draw_refusal(const struct screen *s, struct canvas *c)
 	c->row = REFUSAL_ROW;
 	c->colour = *why ? ";1;30;103" : "";
 	if (!*why) {
-		if (flag_of(s->all, "devices_gone"))
+		if (*text_of(s->is, "asking"))
+			say(s, "asking", s->is, detail, sizeof(detail));
+		else if (flag_of(s->all, "devices_gone"))
 			say(s, "devices_gone", NULL, detail, sizeof(detail));
 		else if (flag_of(s->is, "history_gone"))
 			say(s, "history_gone", NULL, detail, sizeof(detail));

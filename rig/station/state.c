@@ -72,6 +72,25 @@ static void forget(struct bench_state *s)
 	s->name[0] = s->why[0] = '\0';
 }
 
+static bool shows_green(const struct bench_state *s)
+{
+	return s->view == VIEW_VERDICT && (s->word == WORD_PASS || s->word == WORD_HELD);
+}
+
+/* Another pen is in somebody's hand by now: neither may a green be read as that one's, nor the one before be started. */
+static enum state_act await(struct bench_state *s, const char *serial)
+{
+	if (shows_green(s) || (s->view == VIEW_ARMED && strcmp(s->unit.serial, serial) != 0))
+		forget(s);
+	snprintf(s->asking.serial, sizeof(s->asking.serial), "%s", serial);
+	return ACT_NOTHING;
+}
+
+void state_drop(struct bench_state *s)
+{
+	s->asking = (struct state_asking){.len = 0};
+}
+
 static bool is_settled(struct bench_state *s, const struct station_product *product, const char *serial,
 		       const struct unit_past *past)
 {
@@ -117,12 +136,20 @@ enum state_act state_start(struct bench_state *s, const struct state_known *know
 {
 	struct unit_past past;
 
+	if (s->asking.serial[0]) {
+		s->asking.start = true;
+		return ACT_NOTHING;
+	}
 	if (s->view != VIEW_ARMED)
 		return refuse(s, state_busy(s) ? "busy" : "nothing_to_start", state_busy(s) ? s->unit.serial : "");
 	s->refused[0] = '\0';
 	if (!may_test(s, known, s->unit.product))
 		return ACT_NOTHING;
 	past = known->past(known->ctx, s->unit.serial);
+	if (past.asked) {
+		s->asking.start = true;
+		return await(s, s->unit.serial);
+	}
 	if (is_settled(s, &known->config->product[s->unit.product], s->unit.serial, &past)) {
 		forget(s);
 		return ACT_NOTHING;
@@ -133,6 +160,7 @@ enum state_act state_start(struct bench_state *s, const struct state_known *know
 
 enum state_act state_stop(struct bench_state *s)
 {
+	state_drop(s);
 	if (s->view == VIEW_ARMED)
 		forget(s);
 	if (!state_busy(s))
@@ -235,6 +263,7 @@ bool state_sign_out(struct bench_state *s)
 		return false;
 	}
 	s->person[0] = s->signing[0] = '\0';
+	state_drop(s);
 	if (s->view == VIEW_ARMED)
 		forget(s);
 	return true;
@@ -292,6 +321,7 @@ static enum state_act take_code(struct bench_state *s, const struct state_known 
 {
 	const struct station_config *c = known->config;
 	struct scan_refusal refusal;
+	const char *serial;
 	struct unit_past past;
 	struct scan scan;
 	int product;
@@ -319,8 +349,26 @@ static enum state_act take_code(struct bench_state *s, const struct state_known 
 		return refuse(s, "unknown", "");
 	if (!may_test(s, known, product))
 		return ACT_NOTHING;
-	past = known->past(known->ctx, scan.gs1 ? scan.serial : scan.text);
-	return take_unit(s, c, &scan, product, &past);
+	serial = scan.gs1 ? scan.serial : scan.text;
+	past = known->past(known->ctx, serial);
+	if (!past.asked)
+		return take_unit(s, c, &scan, product, &past);
+	memcpy(s->asking.code, code, len);
+	s->asking.len = len;
+	return await(s, serial);
+}
+
+static enum state_act take_whole_code(struct bench_state *s, const struct state_known *known, const char *code,
+				      size_t len, int64_t id)
+{
+	enum state_act act;
+
+	state_drop(s);
+	act = take_code(s, known, code, len, id);
+	/* What is held may become a pass. */
+	if (s->refused[0] && shows_green(s))
+		forget(s);
+	return act;
 }
 
 enum state_act state_scan(struct bench_state *s, const struct state_known *known, const char *code, size_t len,
@@ -331,12 +379,23 @@ enum state_act state_scan(struct bench_state *s, const struct state_known *known
 	s->refused[0] = '\0';
 	if (is_command(s, known, code, len, id, &act))
 		return act;
-	act = take_code(s, known, code, len, id);
-	/* Another pen is in somebody's hand by now: a pass on the screen would be read as that one's, and what is held may
-	 * become one. */
-	if (s->refused[0] && s->view == VIEW_VERDICT && (s->word == WORD_PASS || s->word == WORD_HELD))
-		forget(s);
-	return act;
+	return take_whole_code(s, known, code, len, id);
+}
+
+enum state_act state_told(struct bench_state *s, const struct state_known *known)
+{
+	const struct state_asking a = s->asking;
+	enum state_act act = ACT_NOTHING;
+
+	state_drop(s);
+	if (!a.serial[0])
+		return act;
+	s->refused[0] = '\0';
+	if (a.len)
+		act = take_whole_code(s, known, a.code, a.len, 0);
+	return a.start && act == ACT_NOTHING && s->view == VIEW_ARMED && strcmp(s->unit.serial, a.serial) == 0
+		       ? state_start(s, known)
+		       : act;
 }
 
 /* ---- the run --------------------------------------------------------------------------------------------------- */
@@ -348,6 +407,7 @@ void state_run(struct bench_state *s, const char *name, const struct unit *unit)
 	s->view = VIEW_RUNNING;
 	s->may_have_moved = s->stopping = false;
 	s->hook[0] = s->signing[0] = '\0';
+	state_drop(s);
 	s->live = no_figures;
 	s->prompt = (struct bench_prompt){.id = 0};
 	s->end = (struct bench_end){.told = false};
@@ -628,6 +688,7 @@ void state_print(const struct bench_state *s, const struct station_config *c, st
 	json_out_string(out, "operator", s->person);
 	json_out_string(out, "signing", s->signing);
 	json_out_string(out, "hook", s->hook);
+	json_out_string(out, "asking", s->asking.serial);
 	json_out_bool(out, "history_gone", s->history_gone);
 	json_out_bool(out, "fleet_gone", s->fleet_gone);
 	json_out_string(out, "name", s->name);

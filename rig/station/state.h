@@ -75,14 +75,24 @@ struct bench_end {
 	unsigned point;
 };
 
+/* What was ordered of a unit about which the server is being asked: done once it has said, or its time is over. Any other order
+ * takes its place. */
+struct state_asking {
+	char serial[STATION_TEXT]; /* "": nothing waits */
+	char code[SCAN_MAX];
+	size_t len; /* of the code; 0: the unit is armed */
+	bool start; /* ordered as well */
+};
+
 struct bench_state {
 	enum bench_view view;
 	struct unit unit;
 	char name[128];             /* of its run; "" */
 	char person[STATION_TEXT];  /* who is signed in; "" */
 	char signing[STATION_TEXT]; /* whose badge was read, and whose PIN is not known yet; "" */
-	bool fleet_gone;            /* the server did not say when it was last asked */
-	bool history_gone;          /* when it was last asked */
+	struct state_asking asking;
+	bool fleet_gone;            /* of the unit that was last looked at the server did not say */
+	bool history_gone;          /* nor could the history be read */
 	char hook[32];              /* the hook that runs before the test; "" */
 	bool may_have_moved;        /* the run told more than that it began */
 	bool stopping;              /* the order to stop was given */
@@ -104,7 +114,8 @@ struct unit_past {
 	bool open;      /* failed, here or where the history knows of, and nobody has decided about it */
 	bool rejected;  /* by a supervisor */
 	bool accepted;  /* by one, since its last test: what was held is released */
-	bool unknown;   /* the history could not be asked: `open` and `rejected` are of this station alone */
+	bool unknown;   /* the history, or the server, has not said: `open` and `rejected` are what is known without it */
+	bool asked;     /* the server is being asked: nothing is decided before it has said */
 };
 
 /* What stands behind a decision: lent for one call. */
@@ -135,6 +146,10 @@ enum state_act state_scan(struct bench_state *state, const struct state_known *k
  * another since the scan, at another bench: what is refused then is no longer ready to start. */
 enum state_act state_start(struct bench_state *state, const struct state_known *known);
 enum state_act state_stop(struct bench_state *state);
+/* Of the unit that was asked about everything is known now, as far as it can be: what waited for that is done. */
+enum state_act state_told(struct bench_state *state, const struct state_known *known);
+/* Another order was given: nothing waits any more. */
+void state_drop(struct bench_state *state);
 /* Whose PIN was right is signed in; answer: what accounts_ask() said, account: where known. */
 void state_signed_in(struct bench_state *state, enum account_answer answer, const struct account *account);
 /* False: not while a test runs. */

@@ -203,6 +203,7 @@ static void start(struct bench *b)
 
 	name_run(b, name, sizeof(name));
 	state_run(&b->state, name, &unit);
+	elsewhere_ask_again(b, unit.serial); /* it has until the test ends */
 	hooks_before(b);
 }
 
@@ -271,16 +272,20 @@ static void add_history(struct bench *b, const char *serial, struct unit_past *p
 {
 	const struct station *s = b->station;
 	struct undecided undecided = {.station = s, .serial = serial};
-	const enum station_standing far = elsewhere_standing(b, serial);
-	enum station_standing standing = s->host.standing ? s->host.standing(s->host.ctx, serial) : STANDING_UNKNOWN;
+	enum station_standing far = elsewhere_standing(b, serial);
+	const bool far_gone = far == STANDING_UNKNOWN;
+	const enum station_standing standing = s->host.standing ? s->host.standing(s->host.ctx, serial) : STANDING_UNKNOWN;
 
 	if (past->open) {
 		units_each_open(s->units, serial, look_at_open, &undecided);
 		past->open = undecided.failed > 0;
 		past->failed = undecided.failed; /* as after a decision at the page */
 	}
+	if (far_gone)
+		far = elsewhere_before(s, serial);
 	b->state.history_gone = standing == STANDING_UNKNOWN;
-	past->unknown = standing == STANDING_UNKNOWN || far == STANDING_UNKNOWN;
+	b->state.fleet_gone = far_gone && !elsewhere_asks(b, serial);
+	past->unknown = standing == STANDING_UNKNOWN || far_gone;
 	past->open = past->open || standing == STANDING_FAILED || far == STANDING_FAILED;
 	past->rejected = past->rejected || standing == STANDING_REJECTED || far == STANDING_REJECTED;
 	past->accepted = past->accepted || standing == STANDING_ACCEPTED || far == STANDING_ACCEPTED;
@@ -289,12 +294,12 @@ static void add_history(struct bench *b, const char *serial, struct unit_past *p
 		past->held = false;
 }
 
-/* What was held is green once a supervisor has accepted it. */
+/* What was held is green once a supervisor has accepted it, and nothing that could be asked stands against it. */
 static void settle(struct bench *b, const char *serial, struct unit_past *past)
 {
 	struct unit_row row = {.word = WORD_PASS, .wall_ns = loop_wall_ns(b->station->loop)};
 
-	if (!past->held || !past->accepted || past->open || past->rejected)
+	if (!past->held || !past->accepted || past->open || past->rejected || past->unknown)
 		return;
 	snprintf(row.serial, sizeof(row.serial), "%s", serial);
 	snprintf(row.bench, sizeof(row.bench), "%s", b->label);
@@ -324,11 +329,15 @@ struct unit_past past_of(void *ctx, const char *serial)
 	return past;
 }
 
-/* For a code that is read, or a test that begins: by its end the answer is there. */
+/* For a code that is read, or a test that is to begin. */
 static struct unit_past past_asked(void *ctx, const char *serial)
 {
+	struct unit_past past;
+
 	elsewhere_ask(ctx, serial);
-	return past_of(ctx, serial);
+	past = past_of(ctx, serial);
+	past.asked = elsewhere_asks(ctx, serial);
+	return past;
 }
 
 static int year_of(const struct station *s)
@@ -389,6 +398,8 @@ static enum state_act obey(struct bench *b, const struct order *o)
 					.decision = (enum verdict_word)(WORD_RETEST + o->decision)};
 
 	b->ordered_ns = loop_now_ns(b->station->loop);
+	if (o->what != DO_START && o->what != DO_SCAN)
+		state_drop(&b->state);
 	switch (o->what) {
 	case DO_START: return state_start(&b->state, &known);
 	case DO_STOP: return state_stop(&b->state);
@@ -463,6 +474,7 @@ struct adoption {
 	struct station *station;
 	struct err *err;
 	bool living; /* the second pass: those that run */
+	bool silent; /* the server did not say: nobody waits for it once more */
 	int rc;
 };
 
@@ -497,8 +509,11 @@ static void adopt(void *ctx, const char *name)
 		struct bench_state before = b->state;
 
 		state_run(&b->state, name, &unit);
-		elsewhere_ask(b, unit.serial);
-		elsewhere_await(b);
+		if (!a->silent) {
+			elsewhere_ask(b, unit.serial);
+			elsewhere_await(b);
+			a->silent = elsewhere_standing(b, unit.serial) == STANDING_UNKNOWN;
+		}
 		if (!child_finished(s->config, name, &host))
 			b->state = before;
 		return;
@@ -608,6 +623,7 @@ void station_close(struct station *s)
 	http_close(s->http);
 	feed_free(s->feed);
 	units_close(s->units);
+	free(s->against.unit);
 	if (s->lock >= 0)
 		close(s->lock);
 	free(s);

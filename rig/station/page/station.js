@@ -353,7 +353,7 @@ function drawPrompt() {
 
 function drawFoot() {
   if (!station) return;
-  put('warn', station.devices_gone ? say('devices_gone') : bench && bench.history_gone ? say('history_gone') : bench && bench.fleet_gone ? say('fleet_gone') : '');
+  put('warn', bench && bench.asking ? say('asking', bench) : station.devices_gone ? say('devices_gone') : bench && bench.history_gone ? say('history_gone') : bench && bench.fleet_gone ? say('fleet_gone') : '');
   put('today', say('today', { n: station.today }));
   put('yield', station.firsts ? say('yield', { percent: Math.round(100 * station.first_passes / station.firsts) }) : '');
   $('last').replaceChildren(...station.last.slice().reverse().map(u => {
@@ -409,7 +409,7 @@ function draw() {
   if (isBusy() && $('typed').classList.contains('shown')) closeTyped();
   $('typed').placeholder = say('serial');
   $('typed').setAttribute('aria-label', say('serial'));
-  if (bench.view === 'ready') { const badge = station && station.sign_in && !bench.operator; put('ready-word', say(badge ? 'sign_in' : 'scan')); put('ready-hint', badge ? (station.accounts ? say('sign_in_hint') : '') : say('scan_hint')); }
+  if (bench.view === 'ready') { const badge = station && station.sign_in && !bench.operator; put('ready-word', bench.asking ? say('asking', bench) : say(badge ? 'sign_in' : 'scan')); put('ready-hint', badge ? (station.accounts ? say('sign_in_hint') : '') : say('scan_hint')); }
   if (bench.view === 'armed') { put('armed-product', bench.product); put('armed-serial', bench.serial); put('start-word', say('start')); }
   if (bench.view === 'running') drawRunning();
   if (bench.view === 'prompt') drawPrompt();
