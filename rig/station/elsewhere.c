@@ -125,11 +125,12 @@ bool elsewhere_asks(const struct bench *b, const char *serial)
 	return b->elsewhere.helper && strcmp(b->elsewhere.serial, serial) == 0;
 }
 
+/* As the code of the unit that is ready now was read. */
 static bool has_just_said(const struct bench *b, const char *serial)
 {
 	const struct elsewhere *e = &b->elsewhere;
 
-	return strcmp(e->serial, serial) == 0 && e->at_ns && loop_now_ns(b->station->loop) - e->at_ns < FRESH_NS;
+	return b->state.view == VIEW_ARMED && strcmp(e->serial, serial) == 0 && e->at_ns && loop_now_ns(b->station->loop) - e->at_ns < FRESH_NS;
 }
 
 static void ask(struct bench *b, const char *serial)

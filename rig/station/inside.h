@@ -122,7 +122,7 @@ bool hooks_stop(struct bench *bench); /* false: none runs before a test */
 void hooks_close(struct bench *bench);
 
 /* elsewhere.c: each does nothing where the station has no fleet */
-void elsewhere_ask(struct bench *bench, const char *serial); /* anew, unless it has just said, or is being asked */
+void elsewhere_ask(struct bench *bench, const char *serial); /* anew, unless it is being asked, or said it of the unit that is ready a moment ago */
 void elsewhere_ask_again(struct bench *bench, const char *serial); /* where it did not say */
 /* As it said; unknown: not yet, or it could not be asked. Open where there is no fleet. */
 enum station_standing elsewhere_standing(const struct bench *bench, const char *serial);
