@@ -80,6 +80,7 @@ def ways_around(check):
         ("a form", 403, post(b"Host: " + host + b"\r\nOrigin: http://" + host + b"\r\nContent-Type: application/x-www-form-urlencoded\r\n" + length)),
         # GET and its like change nothing
         ("an order in a GET's body", 400, b"GET /do HTTP/1.1\r\n" + good + length + b"\r\n" + body),
+        ("a GET without a body that says so", 200, b"GET / HTTP/1.1\r\nHost: " + host + b"\r\nContent-Length: 0\r\n\r\n"),
         ("a GET with a body in pieces", 400, b"GET / HTTP/1.1\r\nHost: " + host + b"\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nab\r\n"),
         ("an order in a query", 404, b"GET /do?do=scan&bench=0&code=PEN-GOOD-01 HTTP/1.1\r\n" + good + b"\r\n"),
         ("HEAD", 405, b"HEAD /do HTTP/1.1\r\n" + good + b"\r\n"),
