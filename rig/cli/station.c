@@ -25,7 +25,7 @@ static void on_signal(void *ctx, int number)
 
 struct asked {
 	const char *serial, *run;
-	struct history *own; /* runs that stand there too are not counted; NULL: all are */
+	struct history *own; /* runs that stand there too, and no better, are not counted; NULL: all are */
 	struct unit unit;
 	char failed_at[32]; /* start of its newest run that failed, or that somebody decided about */
 	bool conceded;      /* that one */
@@ -42,9 +42,26 @@ static void look_at_failure(struct asked *asked, const struct history_run *run)
 	asked->conceded = run->disposition == DISPOSITION_ACCEPT;
 }
 
+/* What one run, and what was decided about it, makes of its unit. */
+static enum unit_standing standing_of_run(const struct history_run *run)
+{
+	struct unit unit = {.runs = 0};
+
+	unit_add(&unit, run);
+	unit_end(&unit);
+	return unit.standing;
+}
+
+/* The other copy says worse. One without a decision has not heard of it yet. */
+static bool is_worse(const struct history_run *other, const struct history_run *run)
+{
+	return (other->disposition != DISPOSITIONS || run->disposition == DISPOSITIONS) &&
+	       standing_of_run(other) > standing_of_run(run);
+}
+
 struct twin {
 	const struct history_run *of;
-	bool found;
+	bool covers;
 };
 
 static int look_at_twin(void *ctx, const struct history_run *run)
@@ -52,19 +69,19 @@ static int look_at_twin(void *ctx, const struct history_run *run)
 	struct twin *twin = ctx;
 
 	if (strcmp(run->name, twin->of->name) == 0 && strcmp(run->dut, twin->of->dut) == 0 &&
-	    strncmp(run->started, twin->of->started, SECOND_TEXT) == 0)
-		twin->found = true;
+	    strncmp(run->started, twin->of->started, SECOND_TEXT) == 0 && !is_worse(twin->of, run))
+		twin->covers = true;
 	return 0;
 }
 
-/* This bench's own history has it as well, and what was decided about it first. */
+/* This bench's own history has it as well, what was decided about it first, and nothing better than the server's copy says. */
 static bool is_own(const struct asked *asked, const struct history_run *run)
 {
 	const struct history_filter filter = {.count = 1, .item = {{.field = BY_DUT, .value = asked->serial}}};
 	struct twin twin = {.of = run};
 
 	return asked->own && history_each_run(asked->own, &filter, ORDER_UNIT, look_at_twin, &twin, NULL) == 0 &&
-	       twin.found;
+	       twin.covers;
 }
 
 /* A filter takes `*` and `?` in a serial number for any letters: only the very unit counts. */
