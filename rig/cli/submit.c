@@ -19,7 +19,6 @@
 #define ATTEMPTS_HI  1000
 #define PRIORITY_HI  1000
 #define GROUP_BYTES  60
-#define AT_MOST_S    (24 * 3600.0)
 #define AT_MOST_HI_S (30 * 24 * 3600.0)
 
 struct submit_options {
@@ -70,8 +69,9 @@ static const struct cli_option submit_table[] = {
 	 .kind = OPTION_TEXT,
 	 .arg = "TIME",
 	 .offset = AT(at_most),
-	 .help = "Its run is interrupted when it has lasted so long, whatever became of agent and server: the group is "
-		 "free then. Default: 24h with --exclusive, else no bound."},
+	 .help = "Its run is interrupted when it has lasted so long, whatever became of agent and server, and the "
+		 "group of a bench that is silent since is free: only where the pen stops without its computer. "
+		 "Default: no bound."},
 	{.name = "reservation",
 	 .kind = OPTION_TEXT,
 	 .arg = "N",
@@ -374,13 +374,10 @@ static int conclude(const struct waiting *w)
 
 static int do_wish(const struct wish *wish, const struct submit_options *o, const struct cli_tables *tables)
 {
-	struct submission submission = wish->submission;
-	struct waiting w = {.options = o, .submission = &submission, .watched = -1};
-	int version = 0, code = EXIT_PASS;
-	int rc = fleet_open(o->db, submit_needs(&submission), &version, &w.server, &w.err);
+	struct waiting w = {.options = o, .submission = &wish->submission, .watched = -1};
+	int code = EXIT_PASS;
+	int rc = fleet_open(o->db, submit_needs(w.submission), NULL, &w.server, &w.err);
 
-	if (*submission.exclusive && !o->at_most && version >= 3) /* older tables know no bound */
-		submission.at_most_s = AT_MOST_S;
 	if (!rc && o->wait)
 		rc = follow(&w, tables);
 	else if (!rc)

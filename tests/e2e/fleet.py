@@ -221,6 +221,19 @@ class Server:
             raise RuntimeError(f"{text}: {why}")
         return [line.split("\t") for line in lines] if why is None else why
 
+    @contextlib.contextmanager
+    def locked(self, key):
+        """An advisory lock that a session of its own holds."""
+        session = subprocess.Popen([self.bin / "psql", "-X", "-q", "-A", "-t", "-h", self.folder, "-p", str(self.port), "-U", "admin", "penrig"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
+                                   preexec_fn=dies_with_us)
+        session.stdin.write(f"SELECT 'held' FROM pg_advisory_lock({key});\n")
+        session.stdin.flush()
+        session.stdout.readline()
+        try:
+            yield
+        finally:
+            session.communicate()
+
     def refusals(self, statements, user):
         """What the server says to each, in one session: a line for each that it refuses."""
         done = subprocess.run(self.psql(user, "penrig"), input=";\n".join(statements) + ";\n", capture_output=True, text=True)

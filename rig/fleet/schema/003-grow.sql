@@ -9,15 +9,16 @@ ALTER TABLE attempt ADD ends_by timestamptz;  -- its pen stands still then; NULL
 -- Somebody has looked: the pen of this attempt stands still. What was said stays.
 CREATE TABLE pen_release (job_id bigint NOT NULL, fence bigint NOT NULL, bench_id int NOT NULL REFERENCES bench,
   said_at timestamptz NOT NULL DEFAULT clock_timestamp(), said_by name NOT NULL DEFAULT session_user, why text NOT NULL CHECK (why <> ''),
-  PRIMARY KEY (job_id, fence), FOREIGN KEY (job_id, fence) REFERENCES attempt);
+  PRIMARY KEY (job_id, fence, said_at), FOREIGN KEY (job_id, fence) REFERENCES attempt);
 
--- Of an attempt that is open or expired: until its bench says, behind the lease's end, that nothing runs there.
+-- Of an attempt that is open or expired: while its lease goes on, whatever else is said. Behind the lease's end until its bench says
+-- that nothing runs there, or somebody who has looked; or the bound has passed, and its bench has not said since that it runs.
 CREATE OR REPLACE FUNCTION pen_may_run(p_attempt attempt) RETURNS boolean LANGUAGE sql VOLATILE SET search_path = penrig, pg_temp AS $$
-  SELECT p_attempt.state IN ('open', 'expired')
-    AND (p_attempt.lease_until > clock_timestamp() OR NOT EXISTS (SELECT FROM bench b WHERE b.bench_id = p_attempt.bench_id
-      AND b.health_at > p_attempt.lease_until AND b.health->>'state' <> 'running'))
-    AND (p_attempt.ends_by IS NULL OR p_attempt.ends_by > clock_timestamp())
-    AND NOT EXISTS (SELECT FROM pen_release r WHERE r.job_id = p_attempt.job_id AND r.fence = p_attempt.fence) $$;
+  SELECT p_attempt.state IN ('open', 'expired') AND (p_attempt.lease_until > clock_timestamp() OR NOT (
+    EXISTS (SELECT FROM bench b WHERE b.bench_id = p_attempt.bench_id AND b.health_at > p_attempt.lease_until AND b.health->>'state' <> 'running')
+    OR (p_attempt.ends_by IS NOT NULL AND p_attempt.ends_by <= clock_timestamp() AND NOT EXISTS (SELECT FROM bench b
+      WHERE b.bench_id = p_attempt.bench_id AND b.health_at > p_attempt.ends_by AND b.health->>'state' = 'running'))
+    OR EXISTS (SELECT FROM pen_release r WHERE r.job_id = p_attempt.job_id AND r.fence = p_attempt.fence AND r.said_at > p_attempt.lease_until))) $$;
 
 -- An earlier attempt of the job itself holds its group, too: what the group shares may be in that one's hands.
 CREATE OR REPLACE FUNCTION group_free(p_site smallint, p_group text, p_job bigint) RETURNS boolean LANGUAGE plpgsql VOLATILE
@@ -43,6 +44,7 @@ DECLARE v_bench bench; v_left interval; v_count int; BEGIN
   SELECT b.* INTO v_bench FROM bench b JOIN site_role r USING (site_id) WHERE b.name = p_bench AND r.rolname = session_user;
   IF NOT FOUND THEN RAISE EXCEPTION 'this role knows no bench %', p_bench USING ERRCODE = '42501'; END IF;
   PERFORM pg_advisory_xact_lock(hashtext('penrig.bench'), v_bench.bench_id);
+  SELECT seen_at INTO v_bench.seen_at FROM bench WHERE bench_id = v_bench.bench_id; -- behind the lock: it may have spoken meanwhile
   SELECT max(lease_until) - clock_timestamp() INTO v_left FROM attempt WHERE bench_id = v_bench.bench_id AND state = 'open';
   IF v_left > '0 s' THEN
     RAISE EXCEPTION 'bench % holds a job for another % s: cancel that, or wait', p_bench, ceil(extract(epoch FROM v_left)) USING ERRCODE = 'PR006'; END IF;
