@@ -196,13 +196,14 @@ const struct command command_fleet = {
 		"transaction. The first time as a role that may make roles.\n\n"
 		"check: whether tables and program fit.\n\n"
 		"admit: what LOGIN, a role of the server's that can log in, may do at a site. An agent has a bench.\n\n"
-		"store: where a site has its files from now on: file:///FOLDER, a folder that all its computers see; "
+		"store: where a site has its files from now on: file:///FOLDER, a folder that all its computers see, "
+		"this one too, and that gets a file penrig-store, by which it is known again; "
 		"s3://HOST[:PORT]/BUCKET[/PREFIX][?region=NAME]; or \"database\".\n\n"
 		"units: how each pen stands by all its runs on all benches, superseded ones too, by the rules of "
 		"\"penrig history "
 		"--units\".\n\n"
-		"Exit code: 0; 2 wrong usage, a login that may not, tables that do not fit; 6 the server is not "
-		"reached.",
+		"Exit code: 0; 2 wrong usage, a login that may not, tables that do not fit; 6 the server, or the "
+		"folder, is not reached.",
 	.example = "  penrig fleet init --db \"host=db.example sslmode=verify-full dbname=penrig user=admin\"\n"
 		   "  penrig fleet admit bench3 --as agent --site A --bench bench-3\n"
 		   "  penrig fleet units --dut SN-0417\n",

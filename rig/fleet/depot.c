@@ -89,34 +89,87 @@ static const char *folder_of(const char *url)
 	return strncmp(url, scheme, strlen(scheme)) == 0 ? url + strlen(scheme) : NULL;
 }
 
-static int check_folder(const char *folder, struct err *err)
+/* Takes "#ID" off it, and slashes at its end. "": it has no ID. */
+static int part_folder(const char *folder, char ret_path[304], char ret_id[UUID_TEXT], struct err *err)
 {
-	return *folder == '/' && folder[1] && strlen(folder) < 300
-		       ? 0
-		       : err_set(err, -EINVAL,
-				 "a store in a folder is file:///FOLDER, with three slashes, in less than 300 bytes");
+	const char *hash = strrchr(folder, '#');
+	bool marked = hash && strlen(hash + 1) == UUID_TEXT - 1;
+	size_t len = marked ? (size_t)(hash - folder) : strlen(folder);
+
+	while (len > 1 && folder[len - 1] == '/')
+		len--;
+	if (*folder != '/' || len < 2 || len >= 300)
+		return err_set(err, -EINVAL,
+			       "a store in a folder is file:///FOLDER, with three slashes, in less than 300 bytes");
+	snprintf(ret_path, 304, "%.*s", (int)len, folder);
+	snprintf(ret_id, UUID_TEXT, "%s", marked ? hash + 1 : "");
+	return 0;
 }
 
 int depot_check(const char *url, struct err *err)
 {
 	struct address address;
+	char path[304], id[UUID_TEXT];
 	const char *region, *folder = folder_of(url);
 
-	return folder ? check_folder(folder, err) : parse_bucket(url, &address, &region, err);
+	return folder ? part_folder(folder, path, id, err) : parse_bucket(url, &address, &region, err);
 }
 
 /* ---- of any kind --------------------------------------------------------------------------------------------------- */
 
+static int open_folder(const char *folder, struct depot **ret, struct err *err)
+{
+	char path[304], id[UUID_TEXT];
+	int rc = part_folder(folder, path, id, err);
+
+	if (!rc && !*id)
+		rc = err_set(err, -EINVAL, "a store in a folder is known by its #ID: penrig fleet store gives it one");
+	return rc ? rc : depot_folder_open(path, id, ret, err);
+}
+
+/* Of one that has its ID, nothing is made. */
+static int mark_folder(const char *folder, char *ret, struct err *err)
+{
+	char path[304], id[UUID_TEXT];
+	struct depot *store = NULL;
+	int rc = part_folder(folder, path, id, err);
+
+	if (!rc)
+		rc = *id ? open_folder(folder, &store, err) : depot_folder_mark(path, id, err);
+	depot_free(store);
+	if (!rc)
+		snprintf(ret, DEPOT_URL_MAX, "file://%s#%s", path, id);
+	return rc;
+}
+
+int depot_mark(const char *url, char *ret, struct err *err)
+{
+	const char *folder = folder_of(url);
+	int rc = depot_check(url, err);
+
+	if (rc || folder)
+		return rc ? rc : mark_folder(folder, ret, err);
+	return snprintf(ret, DEPOT_URL_MAX, "%s", url) < DEPOT_URL_MAX
+		       ? 0
+		       : err_set(err, -EINVAL, "a store's URL has less than %d bytes", DEPOT_URL_MAX);
+}
+
+static int open_bucket(const char *url, const struct depot_config *config, struct depot **ret, struct err *err)
+{
+	struct address address;
+	const char *region;
+	int rc = parse_bucket(url, &address, &region, err);
+
+	return rc ? rc : s3_open(&address, region, config, ret, err);
+}
+
 int depot_open(const char *url, const struct depot_config *config, const struct depot_tick *tick, struct depot **ret,
 	       struct err *err)
 {
-	struct address address;
-	const char *region, *folder = folder_of(url);
+	const char *folder = folder_of(url);
 	struct depot *store = NULL;
-	int rc = folder ? check_folder(folder, err) : parse_bucket(url, &address, &region, err);
+	int rc = folder ? open_folder(folder, &store, err) : open_bucket(url, config, &store, err);
 
-	if (!rc)
-		rc = folder ? depot_folder_open(folder, &store, err) : s3_open(&address, region, config, &store, err);
 	if (rc)
 		return rc;
 	store->config = *config;

@@ -7,8 +7,10 @@
 #include <stdint.h>
 
 #include "rig/fleet/address.h"
+#include "rig/fleet/words.h"
 
 #define DEPOT_KEY_MAX 128 /* of [0-9a-z./-] */
+#define DEPOT_URL_MAX 600
 
 struct depot_config {       /* of this computer; borrowed */
 	const char *secret; /* file "KEY:SECRET", of a bucket; NULL: none */
@@ -36,9 +38,13 @@ struct depot { /* a kind's own begins with it */
 	struct depot_tick tick;
 };
 
-/* url: file:///FOLDER, or s3://HOST[:PORT]/BUCKET[/PREFIX][?region=NAME], s3+http:// on this computer alone. The folder has to be
- * there: one that is not mounted is not made. -EINVAL: what is wrong with it; -EAGAIN as above, also where a library is missing. */
-int depot_check(const char *url, struct err *err);
+/* url: file:///FOLDER#ID, or s3://HOST[:PORT]/BUCKET[/PREFIX][?region=NAME], s3+http:// on this computer alone. The folder has to be
+ * there, with the file penrig-store that holds the ID (a UUID) as its line: one that is not mounted has none. -EINVAL: what is wrong
+ * with it; -EAGAIN as above, also where a library is missing. */
+int depot_check(const char *url, struct err *err); /* the ID may be missing, nothing is opened */
+/* The URL by which it is opened; of file:///FOLDER with the ID of its marker, which is made where there is none. One that has its ID
+ * is held against the marker. ret: DEPOT_URL_MAX bytes. Errors: as depot_open(). */
+int depot_mark(const char *url, char *ret, struct err *err);
 int depot_open(const char *url, const struct depot_config *config, const struct depot_tick *tick, struct depot **ret,
 	       struct err *err);
 int depot_put(struct depot *store, const char *key, const void *bytes, size_t len, struct err *err);
@@ -48,8 +54,9 @@ void depot_free(struct depot *store); /* NULL is fine */
 /* Waits until so many more bytes may go at that rate; *next_ms: of the caller, 0 at first. */
 int depot_pace(uint64_t rate, const struct depot_tick *tick, size_t len, int64_t *next_ms, struct err *err);
 
-/* The kinds: depot_folder.c, s3.c. path: of the address, without what stands behind "?". */
-int depot_folder_open(const char *path, struct depot **ret, struct err *err);
+/* The kinds: depot_folder.c, s3.c. path: without a slash at its end, less than 300 bytes. */
+int depot_folder_mark(const char *path, char ret_id[UUID_TEXT], struct err *err);
+int depot_folder_open(const char *path, const char *id, struct depot **ret, struct err *err);
 int s3_open(const struct address *address, const char *region, const struct depot_config *config, struct depot **ret,
 	    struct err *err);
 

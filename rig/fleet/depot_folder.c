@@ -1,5 +1,6 @@
-/* A folder, which may be of another computer (NFS): written under another name, to the disk, renamed, and the folder to the disk. */
-#include <dirent.h>
+/* A folder, which may be of another computer (NFS): written under another name, to the disk, renamed, and the folder to the disk. A
+ * file in it says which one it is: what is not mounted is an empty folder, too. What comes into it takes the rights of the folder
+ * itself, past the umask, so that computers with other users may go on with it. */
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -10,13 +11,14 @@
 
 #include "rig/base/disk.h"
 #include "rig/fleet/depot.h"
-#include "rig/fleet/words.h"
 
 #define PATH_BYTES 512 /* 300 of the folder, a key, what a part is called */
+#define MARKER     "penrig-store"
 
 struct folder {
 	struct depot store;
-	char path[304];
+	char path[304], id[UUID_TEXT];
+	mode_t mode;
 	int64_t next_ms; /* no byte goes earlier */
 };
 
@@ -40,15 +42,98 @@ static int write_all(int fd, const char *bytes, size_t len)
 }
 
 /* Each of its own name: another computer may write the same object at this moment. 0 or errno. */
-static int write_part(const char *part, const void *bytes, size_t len)
+static int write_part(const char *part, mode_t mode, const void *bytes, size_t len)
 {
 	int fd = open(part, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0644);
 	int code = fd < 0 ? errno : write_all(fd, bytes, len);
 
+	if (fd >= 0)
+		(void)!fchmod(fd, mode & 0666); /* where it is refused, the umask's stand */
 	if (fd >= 0 && close(fd) != 0 && !code) /* where NFS says that its disk is full */
 		code = errno;
 	return code;
 }
+
+static int read_all(int fd, char *bytes, size_t size, size_t *ret_len)
+{
+	size_t len = 0;
+	ssize_t n;
+
+	while ((n = read(fd, bytes + len, size - len)) != 0) {
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0)
+			return errno;
+		len += (size_t)n;
+		if (len == size) {
+			char more;
+			return read(fd, &more, 1) == 0 ? (*ret_len = len, 0) : EFBIG;
+		}
+	}
+	*ret_len = len;
+	return 0;
+}
+
+/* ---- which folder it is -------------------------------------------------------------------------------------------- */
+
+/* 0 or errno; EBADMSG: it holds something else. */
+static int read_marker(const char *folder, char ret[UUID_TEXT])
+{
+	char path[PATH_BYTES];
+	size_t len = 0;
+
+	snprintf(path, sizeof(path), "%s/" MARKER, folder);
+	int fd = open(path, O_RDONLY | O_CLOEXEC);
+	int code = fd < 0 ? errno : read_all(fd, ret, UUID_TEXT, &len);
+	if (fd >= 0)
+		close(fd);
+	if (!code && (len != UUID_TEXT || ret[len - 1] != '\n'))
+		code = EBADMSG;
+	ret[UUID_TEXT - 1] = '\0';
+	return code;
+}
+
+static int check_marker(const struct folder *folder, struct err *err)
+{
+	char id[UUID_TEXT];
+	int code = read_marker(folder->path, id);
+
+	if (code == ENOENT || code == EBADMSG || code == EFBIG || (!code && strcmp(id, folder->id) != 0))
+		return err_set(err, -EAGAIN,
+			       "the store: %.300s is not mounted, or is another folder: its file " MARKER
+			       " should hold %s",
+			       folder->path, folder->id);
+	return code ? failed(folder->path, code, err) : 0;
+}
+
+static int check_folder(const char *path, struct stat *ret, struct err *err)
+{
+	if (stat(path, ret) != 0)
+		return failed(path, errno, err);
+	return S_ISDIR(ret->st_mode) ? 0 : failed(path, ENOTDIR, err);
+}
+
+int depot_folder_mark(const char *path, char ret_id[UUID_TEXT], struct err *err)
+{
+	char at[PATH_BYTES], line[UUID_TEXT];
+	struct stat st;
+	int rc = check_folder(path, &st, err);
+
+	if (!rc)
+		rc = uuid_draw(line, err);
+	if (rc)
+		return rc;
+	line[UUID_TEXT - 1] = '\n';
+	snprintf(at, sizeof(at), "%s/" MARKER, path);
+	int code = write_part(at, st.st_mode, line, sizeof(line));
+	if (code && code != EEXIST)
+		unlink(at);
+	else if (!(code = -disk_sync_folder(path)))
+		code = read_marker(path, ret_id); /* this one, or what was there */
+	return code ? failed(at, code, err) : 0;
+}
+
+/* ---- a store ------------------------------------------------------------------------------------------------------- */
 
 /* The folders between, and each of them in the one above it to the disk. */
 static int make_way(const struct folder *folder, const char *path, struct err *err)
@@ -57,7 +142,9 @@ static int make_way(const struct folder *folder, const char *path, struct err *e
 
 	for (const char *slash = strchr(path + strlen(folder->path) + 1, '/'); slash; slash = strchr(slash + 1, '/')) {
 		snprintf(at, sizeof(at), "%.*s", (int)(slash - path), path);
-		if (mkdir(at, 0755) != 0 && errno != EEXIST)
+		if (mkdir(at, 0755) == 0)
+			(void)!chmod(at, folder->mode);
+		else if (errno != EEXIST)
 			return failed(at, errno, err);
 		*strrchr(at, '/') = '\0';
 		int rc = disk_sync_folder(at);
@@ -84,13 +171,15 @@ static int put(struct depot *store, const char *key, const void *bytes, size_t l
 	char path[PATH_BYTES], part[PATH_BYTES], id[UUID_TEXT];
 
 	snprintf(path, sizeof(path), "%s/%s", folder->path, key);
-	int rc = make_way(folder, path, err);
+	int rc = check_marker(folder, err); /* at each piece: a transfer may take hours */
+	if (!rc)
+		rc = make_way(folder, path, err);
 	if (!rc)
 		rc = uuid_draw(id, err);
 	if (rc)
 		return rc;
 	snprintf(part, sizeof(part), "%.440s.%s.part", path, id);
-	int code = write_part(part, bytes, len);
+	int code = write_part(part, folder->mode, bytes, len);
 	if (!code)
 		code = settle(part, path);
 	if (code) {
@@ -98,26 +187,6 @@ static int put(struct depot *store, const char *key, const void *bytes, size_t l
 		return failed(path, code, err);
 	}
 	return depot_pace(store->config.rate, &store->tick, len, &folder->next_ms, err);
-}
-
-static int read_all(int fd, char *bytes, size_t size, size_t *ret_len)
-{
-	size_t len = 0;
-	ssize_t n;
-
-	while ((n = read(fd, bytes + len, size - len)) != 0) {
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n < 0)
-			return errno;
-		len += (size_t)n;
-		if (len == size) {
-			char more;
-			return read(fd, &more, 1) == 0 ? (*ret_len = len, 0) : EFBIG;
-		}
-	}
-	*ret_len = len;
-	return 0;
 }
 
 static int get(struct depot *store, const char *key, void *bytes, size_t size, size_t *ret_len, struct err *err)
@@ -140,22 +209,25 @@ static void folder_free(struct depot *store)
 	free(store);
 }
 
-int depot_folder_open(const char *path, struct depot **ret, struct err *err)
+int depot_folder_open(const char *path, const char *id, struct depot **ret, struct err *err)
 {
 	static const struct depot_ops ops = {.put = put, .get = get, .free = folder_free};
 	struct stat st;
+	int rc = check_folder(path, &st, err);
 
-	if (stat(path, &st) != 0)
-		return failed(path, errno, err);
-	if (!S_ISDIR(st.st_mode))
-		return failed(path, ENOTDIR, err);
+	if (rc)
+		return rc;
 	struct folder *folder = calloc(1, sizeof(*folder));
 	if (!folder)
 		return err_set(err, -ENOMEM, "out of memory");
 	folder->store.ops = &ops;
-	snprintf(folder->path, sizeof(folder->path), "%.*s", (int)sizeof(folder->path) - 1, path);
-	for (size_t len = strlen(folder->path); len > 1 && folder->path[len - 1] == '/'; len--)
-		folder->path[len - 1] = '\0';
-	*ret = &folder->store;
-	return 0;
+	folder->mode = st.st_mode & 07777;
+	snprintf(folder->path, sizeof(folder->path), "%s", path);
+	snprintf(folder->id, sizeof(folder->id), "%s", id);
+	rc = check_marker(folder, err);
+	if (rc)
+		folder_free(&folder->store);
+	else
+		*ret = &folder->store;
+	return rc;
 }

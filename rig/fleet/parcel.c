@@ -30,9 +30,9 @@ struct parcel {
 	const struct parcel_between *between;
 	struct err *err;
 	struct depot_tick tick;
-	struct depot *store; /* NULL: files go into the database */
-	char url[600];       /* of the store */
-	int64_t next_ms;     /* depot_pace() */
+	struct depot *store;     /* NULL: files go into the database */
+	char url[DEPOT_URL_MAX]; /* of the store */
+	int64_t next_ms;         /* depot_pace() */
 };
 
 /* ---- files --------------------------------------------------------------------------------------------------------- */

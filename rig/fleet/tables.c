@@ -196,9 +196,10 @@ int tables_admit(struct server *server, const struct admission *admission, struc
 
 int tables_store(struct server *server, const char *site, const char *url, struct err *err)
 {
-	const char *const values[] = {site, url};
+	char marked[DEPOT_URL_MAX] = "";
+	const char *const values[] = {site, marked};
 	struct answer *answer = NULL;
-	int rc = *url ? depot_check(url, err) : 0;
+	int rc = *url ? depot_mark(url, marked, err) : 0;
 
 	if (!rc)
 		rc = server_script(server, "SET ROLE penrig_owner", SERVER_DEADLINE_MS, err);

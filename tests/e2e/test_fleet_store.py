@@ -57,18 +57,22 @@ def in_a_folder(check, f):
     """Whole, packed, under its SHA-256, in no piece of the database; fetched again; and what is refused of one that was damaged."""
     agent, folder = f.agents[0], f.folder / "store"
     folder.mkdir()
-    f.penrig("fleet", "store", f"file://{folder}", "--site", "A")
+    folder.chmod(0o2770)  # for a group: each bench may have a user of its own
+    f.penrig("fleet", "store", f"file://{folder}/", "--site", "A")
+    mark = (folder / "penrig-store").read_text().strip()
     agent.start()
     out = f.folder / "out"
     done = fetch(f, out)
     check(done.returncode == 0 and len(list(out.glob("*.penrig"))) == 1, f"{done.returncode} {done.stderr}")
     rows = stored(f)
-    check(len(rows) >= 2 and all(store == f"file://{folder}" for _, _, store in rows), f"{rows}")
+    check(len(rows) >= 2 and all(store == f"file://{folder}#{mark}" for _, _, store in rows), f"{rows}")
     check(f.server.sql("SELECT count(*) FROM penrig.file_piece") == [["0"]], "never both")
     for name, sha256, _ in rows:
         check(hashlib.sha256((out / name).read_bytes()).hexdigest() == sha256, f"{name} is what it was")
         check(unpacked(folder, sha256) == (out / name).read_bytes(), f"{name}: zstd reads it")
     check(not list(folder.rglob("*.part")), "nothing half is left")
+    modes = {(p.is_dir(), oct(p.stat().st_mode & 0o7777)) for p in folder.rglob("*")}
+    check(modes == {(True, "0o2770"), (False, "0o660")}, f"all of it with the folder's rights: {modes}")
     sha256 = next(s for name, s, _ in rows if name.endswith(".penrig"))
     piece, = (folder / sha256[:2] / sha256).glob("*.zst")
     good = piece.read_bytes()
@@ -142,11 +146,17 @@ def not_mounted(check, f):
     """A folder that is not there is not made: what would have gone there waits."""
     agent = f.agents[0]
     agent.start()
-    f.penrig("fleet", "store", f"file://{f.folder}/not-mounted", "--site", "A")
+    done, point, mounted = f.penrig("fleet", "store", f"file://{f.folder}/not-mounted", "--site", "A", check=False), f.folder / "not-mounted", f.folder / "mounted"
+    check(done.returncode == 6 and "not-mounted: No such file" in done.stderr and not point.exists(), f"a folder that is not there is not made: {done.returncode} {done.stderr}")
+    point.mkdir()
+    f.penrig("fleet", "store", f"file://{point}", "--site", "A")
+    point.rename(mounted)
+    point.mkdir()
     job = f.submit()
-    agent.until_said("not-mounted")
-    check(f.jobs()[job]["state"] == "running" and not (f.folder / "not-mounted").exists(), "a folder that is not there is not made")
-    (f.folder / "not-mounted").mkdir()
+    agent.until_said("is not mounted, or is another folder")
+    check(f.jobs()[job]["state"] == "running" and not list(point.iterdir()), "nothing goes into a mount point")
+    point.rmdir()
+    mounted.rename(point)
     check(f.until_job(job, over, "its end")["state"] == "done", "once it is there it arrives")
 
 
@@ -168,7 +178,7 @@ def who_may(check, f):
                      ("ftp://h/b", "file:///"), ("s3://h/b?region=", "region"), ("s3://h/b?x=1", "region"), ("s3://h/B", "lower-case")):
         done = f.penrig("fleet", "store", url, "--site", "A", check=False)
         check(done.returncode == 2 and why in done.stderr and "sesame" not in done.stderr, f"{url}: {done.returncode} {done.stderr}")
-    done = f.penrig("fleet", "store", "file:///x", "--site", "none", check=False)
+    done = f.penrig("fleet", "store", "s3://h/b", "--site", "none", check=False)
     check(done.returncode == 2 and "no site" in done.stderr, f"{done.stderr}")
     for rate in ("fast", "1", "2MB", "-5M", "nan"):
         done = f.penrig("agent", f.agents[0].bench, "--bandwidth", rate, check=False)

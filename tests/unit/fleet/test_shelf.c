@@ -16,10 +16,11 @@
 
 #include "rig/fleet/shelf.h"
 
+#define ID    "#2b1f7c1e-1111-4222-8333-444455556666"
 #define BYTES (SHELF_PIECE + 1000u) /* two pieces */
 
 struct world {
-	char folder[64], url[80], sha256[DIGEST_HEX], piece[2][300];
+	char folder[64], url[DEPOT_URL_MAX], sha256[DIGEST_HEX], piece[2][300];
 	uint8_t *bytes, *back;
 	int fd;
 	struct depot *store;
@@ -37,11 +38,13 @@ static int on_tick(void *ctx, struct err *err)
 static void begin(struct world *w)
 {
 	const struct depot_config config = {.secret = NULL};
+	char given[80];
 
 	*w = (struct world){.bytes = malloc(BYTES), .back = malloc(BYTES + 1)};
 	snprintf(w->folder, sizeof(w->folder), "/tmp/penrig-shelf-XXXXXX");
 	assert_non_null(mkdtemp(w->folder));
-	snprintf(w->url, sizeof(w->url), "file://%s/", w->folder);
+	snprintf(given, sizeof(given), "file://%s/", w->folder);
+	assert_int_equal(depot_mark(given, w->url, NULL), 0);
 	for (unsigned i = 0; i < BYTES; i++)
 		w->bytes[i] = (uint8_t)(i * 2654435761u >> 13);
 	digest_text(w->bytes, BYTES, w->sha256);
@@ -171,8 +174,8 @@ static void places(void **state)
 		assert_int_equal(depot_check(good[i], NULL), 0);
 	for (unsigned i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
 		assert_int_equal(depot_check(bad[i], NULL), -EINVAL);
-	assert_int_equal(depot_open("file:///no/such/folder", &config, &tick, &store, NULL), -EAGAIN);
-	assert_int_equal(depot_open("file:///dev/null", &config, &tick, &store, NULL), -EAGAIN);
+	assert_int_equal(depot_open("file:///no/such/folder" ID, &config, &tick, &store, NULL), -EAGAIN);
+	assert_int_equal(depot_open("file:///dev/null" ID, &config, &tick, &store, NULL), -EAGAIN);
 	assert_int_equal(depot_open("s3://h/b", &config, &tick, &store, NULL), -EAGAIN); /* no key */
 }
 
