@@ -4,6 +4,7 @@
 # usage: deps.sh PACKAGE...      PYTHON: the interpreter whose modules count
 python=${PYTHON:-/usr/bin/python3}
 line="apt-get install -y --no-install-recommends"
+PATH=$PATH:/usr/sbin:/sbin # where servers are, and a user's may not look
 
 # Is there what the package is wanted for?
 there() {
