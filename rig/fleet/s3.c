@@ -20,6 +20,7 @@
 struct s3 {
 	struct depot store;
 	char url[700], sigv4[80], secret[SECRET_MAX]; /* "KEY", its end, "SECRET" */
+	bool here;
 	CURL *handle;
 };
 
@@ -175,6 +176,8 @@ static void set_common(struct transfer *t, const char *url, struct curl_slist *h
 	curl.curl_easy_setopt(h, CURLOPT_XFERINFODATA, t);
 	curl.curl_easy_setopt(h, CURLOPT_NOPROGRESS, 0L);
 	if (s3->store.config.ca)
+	if (s3->here) /* in clear, and by no proxy of the environment's */
+		curl.curl_easy_setopt(h, CURLOPT_NOPROXY, "*");
 		curl.curl_easy_setopt(h, CURLOPT_CAINFO, s3->store.config.ca);
 }
 
@@ -273,6 +276,7 @@ int s3_open(const struct address *address, const char *region, const struct depo
 		return err_set(err, -ENOMEM, "out of memory");
 	s3->store.ops = &ops;
 	int rc = read_key(config, s3->secret, err);
+	s3->here = address_is_here(address);
 	if (!rc && !(s3->handle = curl.curl_easy_init()))
 		rc = err_set(err, -ENOMEM, "out of memory");
 	if (rc) {

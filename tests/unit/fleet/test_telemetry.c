@@ -63,19 +63,20 @@ static void addresses(void **state)
 
 static void here(void **state)
 {
-	static const char *const yes[] = {"localhost", "127.0.0.1", "127.9.9.9", "::1"}, *const no[] = {
-												 "localhost.example",
-												 "128.0.0.1", "::2"};
+	static const struct {
+		const char *host;
+		bool here;
+	} rows[] = {{"localhost", true}, {"127.0.0.1", true},          {"127.9.9.9", true},
+		    {"::1", true},       {"localhost.example", false}, {"127.attacker.example", false},
+		    {"127.1", false}, /* a name, for all that it is told by */
+		    {"127.", false},     {"126.255.255.255", false},   {"128.0.0.1", false},
+		    {"::2", false}};
 	struct address address = {.port = 0};
 
 	(void)state;
-	for (unsigned i = 0; i < 4; i++) {
-		snprintf(address.host, sizeof(address.host), "%s", yes[i]);
-		assert_true(address_is_here(&address));
-	}
-	for (unsigned i = 0; i < 3; i++) {
-		snprintf(address.host, sizeof(address.host), "%s", no[i]);
-		assert_false(address_is_here(&address));
+	for (unsigned i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		snprintf(address.host, sizeof(address.host), "%s", rows[i].host);
+		assert_int_equal(address_is_here(&address), rows[i].here);
 	}
 }
 
