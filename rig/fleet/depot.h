@@ -28,7 +28,8 @@ struct depot;
  * those of tick. */
 struct depot_ops {
 	int (*put)(struct depot *store, const char *key, const void *bytes, size_t len, struct err *err);
-	/* -ENOENT: there is no such object; -EFBIG: it is longer than size */
+	/* -ENOENT: there is no such object; -EFBIG: it is longer than size; -EACCES with text: this key may not read it, or, where it
+	 * may not list the bucket either, there is none */
 	int (*get)(struct depot *store, const char *key, void *bytes, size_t size, size_t *ret_len, struct err *err);
 	void (*free)(struct depot *store);
 };

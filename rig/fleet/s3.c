@@ -134,7 +134,8 @@ static int refused(const struct transfer *t, const char *key, long status)
 	word_of(t, "Message", message, sizeof(message));
 	if (status == 404 && t->got && strcmp(code, "NoSuchBucket") != 0)
 		return err_set(t->err, -ENOENT, "the store has no %s", key);
-	return err_set(t->err, -EAGAIN, "the store refuses (%ld %s)%s%s%s", status, code, remedy_of(code),
+	int rc = status == 403 && t->got && strcmp(code, "AccessDenied") == 0 ? -EACCES : -EAGAIN;
+	return err_set(t->err, rc, "the store refuses (%ld %s)%s%s%s", status, code, remedy_of(code),
 		       *remedy_of(code) || !*message ? "" : ": ", *remedy_of(code) ? "" : message);
 }
 
@@ -175,9 +176,9 @@ static void set_common(struct transfer *t, const char *url, struct curl_slist *h
 	curl.curl_easy_setopt(h, CURLOPT_XFERINFOFUNCTION, on_progress);
 	curl.curl_easy_setopt(h, CURLOPT_XFERINFODATA, t);
 	curl.curl_easy_setopt(h, CURLOPT_NOPROGRESS, 0L);
-	if (s3->store.config.ca)
 	if (s3->here) /* in clear, and by no proxy of the environment's */
 		curl.curl_easy_setopt(h, CURLOPT_NOPROXY, "*");
+	if (s3->store.config.ca)
 		curl.curl_easy_setopt(h, CURLOPT_CAINFO, s3->store.config.ca);
 }
 
@@ -275,8 +276,8 @@ int s3_open(const struct address *address, const char *region, const struct depo
 	if (!s3)
 		return err_set(err, -ENOMEM, "out of memory");
 	s3->store.ops = &ops;
-	int rc = read_key(config, s3->secret, err);
 	s3->here = address_is_here(address);
+	int rc = read_key(config, s3->secret, err);
 	if (!rc && !(s3->handle = curl.curl_easy_init()))
 		rc = err_set(err, -ENOMEM, "out of memory");
 	if (rc) {

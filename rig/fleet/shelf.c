@@ -43,13 +43,13 @@ static size_t length_of(uint64_t size, unsigned n)
 	return size - from < SHELF_PIECE ? (size_t)(size - from) : SHELF_PIECE;
 }
 
-/* Whether the store has this piece: 1 it has, 0 it has not, or one that is damaged. */
+/* Whether the store has this piece: 1 it has, 0 it has not, or one that is damaged, or does not say: then it is put. */
 static int has_piece(struct depot *store, const char *key, const struct bench_top *top, size_t len, struct err *err)
 {
 	size_t packed = 0;
 	int rc = depot_get(store, key, top->there, top->bound, &packed, err);
 
-	if (rc == -ENOENT || rc == -EFBIG)
+	if (rc == -ENOENT || rc == -EFBIG || rc == -EACCES)
 		return 0;
 	if (rc)
 		return rc;
@@ -100,6 +100,8 @@ static int get_piece(struct depot *store, const char *key, const struct bench_to
 	size_t packed = 0;
 	int rc = depot_get(store, key, top->there, top->bound, &packed, err);
 
+	if (rc == -EACCES)
+		return -EAGAIN;
 	if (rc)
 		return rc == -ENOENT || rc == -EFBIG ? -EBADMSG : rc;
 	if (!frame_unpack(top->there, packed, top->plain, len))

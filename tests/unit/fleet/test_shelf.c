@@ -150,6 +150,80 @@ static void another(void **state)
 	end(&w);
 }
 
+/* Its mount point is a folder, too; and another folder's marker is not its own. */
+static void not_mounted(void **state)
+{
+	const struct depot_config config = {.secret = NULL};
+	const struct depot_tick tick = {on_tick, NULL};
+	struct depot *store = NULL;
+	char url[DEPOT_URL_MAX], marker[100], away[100];
+	struct world w;
+	struct stat st;
+
+	(void)state;
+	begin(&w);
+	assert_int_equal(shelf_put(w.store, w.fd, w.sha256, BYTES, NULL), 0);
+	assert_int_equal(depot_mark(w.url, url, NULL), 0);
+	assert_string_equal(url, w.url);
+	snprintf(marker, sizeof(marker), "%s/penrig-store", w.folder);
+	snprintf(away, sizeof(away), "%s/away", w.folder);
+	assert_int_equal(rename(marker, away), 0);
+	assert_int_equal(unlink(w.piece[0]), 0);
+	assert_int_equal(shelf_put(w.store, w.fd, w.sha256, BYTES, NULL), -EAGAIN); /* under way */
+	assert_int_equal(stat(w.piece[0], &st), -1);
+	assert_int_equal(depot_open(w.url, &config, &tick, &store, NULL), -EAGAIN);
+	assert_int_equal(depot_mark(w.url, url, NULL), -EAGAIN);
+	assert_int_equal(stat(marker, &st), -1);
+	snprintf(url, sizeof(url), "file://%s", w.folder);
+	assert_int_equal(depot_open(url, &config, &tick, &store, NULL), -EINVAL); /* which one? */
+	assert_int_equal(depot_mark(url, url, NULL), 0);
+	assert_string_not_equal(url, w.url);
+	assert_int_equal(depot_open(w.url, &config, &tick, &store, NULL), -EAGAIN);
+	assert_int_equal(rename(away, marker), 0);
+	assert_int_equal(depot_open(w.url, &config, &tick, &store, NULL), 0);
+	depot_free(store);
+	assert_int_equal(truncate(marker, 36), 0);
+	assert_int_equal(depot_open(w.url, &config, &tick, &store, NULL), -EAGAIN);
+	end(&w);
+}
+
+struct denying { /* as a store answers a key that may get and put and not list: what is not there it may not see */
+	struct depot depot;
+	unsigned puts;
+	int put_rc;
+};
+
+static int deny_get(struct depot *depot, const char *key, void *bytes, size_t size, size_t *ret_len, struct err *err)
+{
+	(void)depot, (void)key, (void)bytes, (void)size, (void)ret_len;
+	return err_set(err, -EACCES, "the store refuses");
+}
+
+static int count_put(struct depot *depot, const char *key, const void *bytes, size_t len, struct err *err)
+{
+	struct denying *denying = (struct denying *)depot;
+
+	(void)key, (void)bytes, (void)len, (void)err;
+	denying->puts++;
+	return denying->put_rc;
+}
+
+static void may_not_list(void **state)
+{
+	static const struct depot_ops ops = {.put = count_put, .get = deny_get};
+	struct denying denying = {.depot = {.ops = &ops}};
+	struct world w;
+
+	(void)state;
+	begin(&w);
+	assert_int_equal(shelf_put(&denying.depot, w.fd, w.sha256, BYTES, NULL), 0);
+	assert_int_equal(denying.puts, 2);
+	denying.put_rc = -EAGAIN;
+	assert_int_equal(shelf_put(&denying.depot, w.fd, w.sha256, BYTES, NULL), -EAGAIN);
+	assert_int_equal(shelf_get(&denying.depot, w.sha256, BYTES, w.fd, NULL), -EAGAIN); /* it may be there */
+	end(&w);
+}
+
 static void places(void **state)
 {
 	static const char *const good[] = {"file:///mnt/x", "s3://h/b", "s3://h:9000/b/p/q?region=eu-1",
@@ -163,6 +237,7 @@ static void places(void **state)
 						 "s3://h/b?region=",
 						 "s3://h/b?x",
 						 "s3+http://h/b",
+						 "s3+http://127.attacker.example/b",
 						 "http://h/b",
 						 ""};
 	const struct depot_config config = {.secret = NULL};
@@ -196,8 +271,9 @@ static void paced(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(there_and_back), cmocka_unit_test(damaged), cmocka_unit_test(another),
-		cmocka_unit_test(places),         cmocka_unit_test(paced),
+		cmocka_unit_test(there_and_back), cmocka_unit_test(damaged),     cmocka_unit_test(another),
+		cmocka_unit_test(may_not_list),   cmocka_unit_test(not_mounted), cmocka_unit_test(places),
+		cmocka_unit_test(paced),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
