@@ -6,6 +6,7 @@
 
 #define CURL_PACKAGE_BUILD "libcurl4-openssl-dev"
 #define CURL_PACKAGE       "libcurl4"
+#define CURL_OLDEST        0x075800 /* 7.88, of the library that is loaded, and of its headers (tests/tools/configure.sh) */
 
 #ifdef PENRIG_CURL
 
@@ -16,7 +17,7 @@
 
 /* clang-format off */
 #define CURL_FUNCTIONS(X) \
-	X(curl_global_init) X(curl_easy_init) X(curl_easy_setopt) X(curl_easy_getinfo) X(curl_easy_perform) X(curl_easy_reset) \
+	X(curl_version_info) X(curl_global_init) X(curl_easy_init) X(curl_easy_setopt) X(curl_easy_getinfo) X(curl_easy_perform) X(curl_easy_reset) \
 	X(curl_easy_cleanup) X(curl_easy_strerror) X(curl_slist_append) X(curl_slist_free_all)
 /* clang-format on */
 

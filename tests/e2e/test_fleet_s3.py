@@ -1,5 +1,6 @@
 """Files of a site in an object store that speaks S3 and that nobody here wrote: wrong keys, a wrong clock, a store that is away, and an upload that is killed."""
 import hashlib
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -27,6 +28,8 @@ def with_server(check, f, server):
     url = f"s3+http://127.0.0.1:{server.port}/{s3_servers.BUCKET}/lab"
     f.penrig("fleet", "store", url, "--site", "A")
     words = ["--store-secret", secret]
+    fleet.os.environ["http_proxy"] = fleet.os.environ["all_proxy"] = "http://127.0.0.1:9"  # in clear nothing goes by a proxy
+    old_library(check, f, agent, words)
     for more, said in (([], "asks for a key"), (["--store-secret", guess], "the secret is wrong")):
         agent.start(*more)
         job = f.submit()
@@ -65,6 +68,30 @@ def with_server(check, f, server):
     left = [p for p in (*agent.folder.rglob("*"), *out.rglob("*")) if p.is_file() and server.SECRET.encode() in p.read_bytes()]
     check(not left and server.SECRET not in open(f"/proc/{agent.process.pid}/cmdline").read(), f"no file and no list of processes shows the secret: {left}")
     check(server.SECRET not in (f.server.folder / "log").read_text(), "nor the server's log")
+
+
+OLD = """struct info { int age; const char *version; unsigned number; };
+const struct info *curl_version_info(int which) { static const struct info old = {0, "7.81.0", 0x075100}; return &old; }
+"""
+
+
+def old_library(check, f, agent, words):
+    """One that does not know all that is asked of it is not used."""
+    functions = re.findall(r"X\((curl_\w+)\)", (rig.ROOT / "rig/fleet/curl_library.h").read_text())
+    folder = f.folder / "old"
+    folder.mkdir()
+    (folder / "old.c").write_text(OLD + "".join(f"long {name}(void) {{ return 0; }}\n" for name in functions if name != "curl_version_info"))
+    subprocess.run(["gcc", "-shared", "-fPIC", "-w", "-fno-builtin", "-o", folder / "libcurl.so.4", folder / "old.c"], check=True)
+    argv = agent.argv
+    agent.argv = lambda *more: ["env", f"LD_LIBRARY_PATH={folder}", *argv(*more)]
+    agent.start(*words)
+    job = f.submit()
+    agent.until_said("has version 7.81.0: an object store needs 7.88 or later")
+    agent.end()
+    agent.argv = argv
+    agent.start(*words)
+    check(f.until_job(job, over, "its end")["state"] == "done", "with another one it arrives")
+    agent.end()
 
 
 def agent_late(check, f, agent, words):

@@ -51,7 +51,8 @@ mqtt=
 ! pkg-config --exists libmosquitto || mqtt=$(soname_of libmosquitto libmosquitto)
 echo "MQTT_CFLAGS := ${mqtt:+-DPENRIG_MQTT='\"$mqtt\"' $(pkg-config --cflags libmosquitto)}"
 curl=
-! pkg-config --exists 'libcurl >= 7.75' || curl=$(soname_of libcurl libcurl)
+# CURL_OLDEST of curl_library.h: older ones were not tried, and 7.85 brought what is used.
+! pkg-config --exists 'libcurl >= 7.88' || curl=$(soname_of libcurl libcurl)
 echo "CURL_CFLAGS := ${curl:+-DPENRIG_CURL='\"$curl\"' $(pkg-config --cflags libcurl)}"
 versions=
 for lib in $libs $http; do
