@@ -454,7 +454,9 @@ static void measure(struct night *n, const struct batch_job *job, const char *na
 		stop_unverified(&n->course);
 		return;
 	}
-	if (done->code >= 128)
+	if (outcome.safety_stop[0])
+		end(&n->course, done->code, outcome.safety_stop);
+	else if (done->code >= 128)
 		n->course.signal = n->course.signal ? n->course.signal : done->code - 128;
 	else if (done->code == EXIT_USAGE || done->code == EXIT_BUSY || done->code == EXIT_STORAGE ||
 		 done->code == EXIT_INTERNAL || done->code == EXIT_REFUSED)

@@ -312,7 +312,16 @@ static int read_replug(struct run *run, struct err *err)
 		       "--replug-timeout %.40s: must be 0, or a time up to an hour, for example 30s or 2m", text);
 }
 
-/* A pen that runs when it is back fails: one whose driver stops it unasked would not be found out. */
+static bool has_inputs(const struct bench *bench)
+{
+	for (unsigned i = 0; i < bench->devices; i++)
+		if (bench->device[i].inputs.there)
+			return true;
+	return false;
+}
+
+/* A pen that runs when it is back fails: one whose driver stops it unasked would not be found out. Nor would an emergency stop
+ * that is pressed and released while nothing is read: it may be what took the pen's power. */
 static int check_replug(const struct run *run, struct err *err)
 {
 	const struct bench_device *pen = bench_device(run->bench, ROLE_PEN);
@@ -320,6 +329,11 @@ static int check_replug(const struct run *run, struct err *err)
 
 	while (*driver && strcmp((*driver)->name, pen->driver) != 0)
 		driver++;
+	if (run->replug_s > 0 && has_inputs(run->bench))
+		return err_set(
+			err, -EINVAL,
+			"--replug-timeout: this bench has safety inputs, which nobody reads while it is waited, and "
+			"behind them no pen starts again by itself: leave it out, and go on by `penrig resume`");
 	if (run->replug_s <= 0 || (*driver && (*driver)->says_it_ran))
 		return 0;
 	return err_set(
@@ -665,6 +679,8 @@ static int conclude(struct run *run)
 		snprintf(o->name, sizeof(o->name), "%s", r->name);
 		snprintf(o->verdict, sizeof(o->verdict), "%s", verdict_name(r));
 		o->stop_unverified = r->moved && !r->stop_verified;
+		if (r->safety_stop)
+			snprintf(o->safety_stop, sizeof(o->safety_stop), "%s", r->status_reason);
 	}
 	progress_end(&run->progress);
 	if (!run->options->quiet) {
@@ -755,9 +771,19 @@ static uint64_t next_try_ns(const struct run *run, uint64_t now_ns)
 	return now_ns + again_ns < run->back_by_ns ? now_ns + again_ns : run->back_by_ns;
 }
 
+/* Of both bounds the earlier one, by the loop's clock. */
+static uint64_t back_by_ns(const struct run *run, uint64_t now_ns)
+{
+	uint64_t boot_ns = loop_boot_ns(), end_ns = (uint64_t)(run->end_by_s * 1e9);
+	uint64_t wait_ns = (uint64_t)(run->replug_s * 1e9), left_ns = end_ns > boot_ns ? end_ns - boot_ns : 0;
+
+	return now_ns + (end_ns && left_ns < wait_ns ? left_ns : wait_ns);
+}
+
 static bool too_late(const struct run *run)
 {
-	cli_error(0, "it was not plugged in again within %g s", run->replug_s);
+	cli_error(0, "it was not plugged in again within %g s%s", run->replug_s,
+		  run->end_by_s > 0 ? ", or by --end-by" : "");
 	return false;
 }
 
@@ -770,7 +796,7 @@ static bool is_back(struct run *run)
 	char text[2 * ERR_TEXT_MAX];
 
 	if (!run->tries)
-		run->back_by_ns = now_ns + (uint64_t)(run->replug_s * 1e9);
+		run->back_by_ns = back_by_ns(run, now_ns);
 	else if (now_ns >= run->back_by_ns)
 		return too_late(run);
 	uint64_t try_ns = next_try_ns(run, now_ns);

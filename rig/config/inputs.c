@@ -10,7 +10,11 @@
 struct contact_text {
 	struct input_setup input;
 	const struct json *line;
+	int kind; /* index in kind_words */
 };
+
+enum { KIND_STOP, KIND_DOOR };
+static const char *const kind_words[] = {"stop", "door", NULL};
 
 static int read_contact(const struct json_doc *doc, const struct json *node, const struct inputs_setup *setup,
 			struct contact_text *ret, struct err *err)
@@ -23,11 +27,13 @@ static int read_contact(const struct json_doc *doc, const struct json *node, con
 		 .required = true,
 		 .lo = 1},
 		{.key = "line", .kind = FIELD_NODE, .offset = offsetof(struct contact_text, line), .required = true},
+		{.key = "kind", .kind = FIELD_WORD, .offset = offsetof(struct contact_text, kind), .words = kind_words},
 		{.key = "tried", .kind = FIELD_BOOL, .offset = offsetof(struct contact_text, input.tried)},
 		{.key = NULL},
 	};
 	int status = json_read_object(doc, node, fields, ret, err);
 
+	ret->input.door = ret->kind == KIND_DOOR;
 	for (unsigned i = 0; i < setup->count && !status; i++)
 		if (strcmp(setup->input[i].name, ret->input.name) == 0)
 			return json_error(doc, json_get(node, "name"), err, "an input \"%s\" stands here already",
@@ -44,7 +50,7 @@ static int read_contacts(const struct json_doc *doc, const struct json *node, vo
 				  "\"contacts\" is a list of 1 to %d objects {\"name\": \"door\", \"line\": ...}",
 				  INPUTS_MAX);
 	for (size_t i = 0; i < json_size(node); i++) {
-		struct contact_text text = {.line = NULL};
+		struct contact_text text = {.line = NULL, .kind = KIND_STOP};
 		int status = read_contact(doc, json_at(node, i), setup, &text, err);
 		if (status)
 			return status;

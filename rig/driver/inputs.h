@@ -25,6 +25,7 @@ struct inputs_setup {
 		char name[32];
 		unsigned line; /* of the driver's, from 0 */
 		bool tried;    /* somebody opens it before each run, and it is seen to open */
+		bool door;     /* hands that are asked for may open it; else it stops whatever is under way */
 	} input[INPUTS_MAX];
 	unsigned address;             /* 0: the driver's own */
 	char query[INPUTS_QUERY_MAX]; /* of a driver that is `queried` */

@@ -164,12 +164,12 @@ struct record_sweep {
 };
 
 /* A safety input of the bench: an emergency stop, a door. */
-#define RECORD_INPUTS_MAX 16
+#define RECORD_INPUTS_MAX ((BENCH_DEVICES_MAX - 1) * INPUTS_MAX)
 struct record_input {
 	char name[32];
 	unsigned device, number; /* index in record.device, and which of its inputs */
 	bool tried;              /* it was opened by hand before the run, and seen to open and to close */
-	bool opened;             /* while the pen could run: that ended the run */
+	bool opened;             /* while the run was under way: that ended it */
 };
 
 /* What the pen reported or did by itself, unasked: a dead-man trip that a test provoked does not stand here. */
@@ -343,6 +343,7 @@ struct record {
 	bool moved;            /* the pen was commanded to run at least once */
 	bool stop_verified;    /* the last stop was seen in the load signal; meaningful where moved */
 	char stop_text[400];
+	bool safety_stop;        /* a safety input opened, or nothing was known of it: not stored with the record */
 	int signal_number;       /* that interrupted it; 0 none */
 	bool accept_conditional; /* the plan accepts every conditional_pass that occurred */
 	/* All that was measured would pass, and what penrig did not see is the word of a witness. dut_verdict is

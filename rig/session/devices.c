@@ -447,7 +447,7 @@ void devices_tick(struct session *s, uint64_t now_ns)
 		struct attached *device = &s->device[i];
 		if (device->device)
 			device->driver->on_tick(device->device, now_ns);
-		inputs_tick(device, now_ns, slept);
+		inputs_tick(device, now_ns);
 		if (!s->sensing.streaming || !feeds(device))
 			continue;
 		if (slept && device->heard_ns)

@@ -11,6 +11,7 @@
 #define SETTLED_NS    (100 * NS_PER_MS) /* a contact that bounces is closed once it has kept closed for so long */
 #define SETTLE_MAX_NS (1 * NS_PER_S)    /* so long that is waited for */
 #define STALE_NS      (500 * NS_PER_MS) /* a device that says nothing for so long may have an open one */
+#define TOLD_MAX      20                /* times that the journal says of one that it opened */
 
 static const struct inputs_setup *setup_of(const struct attached *device)
 {
@@ -95,37 +96,68 @@ bool inputs_closed(const struct session *s)
 
 /* ---- one that opens -------------------------------------------------------------------------------------------- */
 
-/* Whose hands are in the bench while it asks for them has no pen to be stopped. */
-static bool hands_may_open(const struct session *s)
+/* Whose hands are in the bench while it asks for them has no pen to be stopped, and may open a door. What is no door means
+ * that somebody wants everything to stop, whatever is asked. */
+static bool hands_may_open(const struct session *s, const struct attached *device, uint32_t inputs)
 {
-	return s->stage == STAGE_PROMPT && !session_moving(s);
+	const struct inputs_setup *setup = setup_of(device);
+	bool asked = s->hands.off.asked || (s->stage == STAGE_PROMPT && !session_moving(s));
+
+	for (unsigned i = 0; i < setup->count; i++)
+		asked &= setup->input[i].door || !(inputs >> i & 1);
+	return asked;
 }
 
-__attribute__((format(printf, 2, 3))) static void trip(struct session *s, const char *fmt, ...)
+/* One opened, or, where all are given, nothing is known of any. */
+__attribute__((format(printf, 3, 4))) static void trip(const struct attached *device, uint32_t inputs, const char *fmt,
+						       ...)
 {
+	struct session *s = device->session;
 	char what[160], text[240];
 	va_list args;
 
-	if (!s->inputs.watched || s->ending.begun || hands_may_open(s))
+	if (!s->inputs.watched || s->ending.saved || hands_may_open(s, device, inputs))
 		return;
 	va_start(args, fmt);
 	vsnprintf(what, sizeof(what), fmt, args);
 	va_end(args);
+	bool news = !s->record->safety_stop;
 	snprintf(text, sizeof(text), "%s: the pen is stopped, and nothing starts it again by itself", what);
 	attempt_fault(s, NULL, text);
-	if (!s->ran)
-		s->record->refusal = REFUSED_DEVICE;
-	session_end(s, s->ran ? RUN_INTERRUPTED : RUN_REFUSED, text);
-	session_say(s, text, true);
+	session_safety_stop(s, text);
+	if (news)
+		session_say(s, text, true);
 }
 
-static void note(struct session *s, unsigned device, unsigned input)
+static void note(const struct attached *device, unsigned input)
 {
+	const struct session *s = device->session;
 	struct record *r = s->record;
+	bool counts = s->inputs.watched && !s->ending.saved && !hands_may_open(s, device, UINT32_C(1) << input);
 
 	for (unsigned i = 0; i < r->inputs; i++)
-		if (r->input[i].device == device && r->input[i].number == input)
-			r->input[i].opened |= s->inputs.watched && !s->ending.begun && !hands_may_open(s);
+		if (r->input[i].device == device->index && r->input[i].number == input)
+			r->input[i].opened |= counts;
+}
+
+/* A contact that chatters at an open question must not fill the disk. */
+static void tell(struct attached *device, unsigned input)
+{
+	const char *name = setup_of(device)->input[input].name;
+	unsigned told = ++device->inputs.told[input];
+
+	if (told <= TOLD_MAX)
+		journal_text(device->session, "event", "the safety input \"%s\" opened%s", name,
+			     told == TOLD_MAX ? "; how often it does from here on is not written any more" : "");
+}
+
+/* Nothing was heard for so long, whoever slept: one may have been open and have closed again. */
+static void check_silence(struct attached *device, uint64_t now_ns)
+{
+	if (now_ns > device->inputs.heard_ns + STALE_NS)
+		trip(device, UINT32_MAX,
+		     "of the safety inputs of the device \"%s\" nothing was heard for more than %u ms",
+		     device->bench->name, (unsigned)(STALE_NS / NS_PER_MS));
 }
 
 void inputs_heard(struct attached *device, const struct inputs_state *state)
@@ -135,6 +167,8 @@ void inputs_heard(struct attached *device, const struct inputs_state *state)
 	const struct inputs_setup *setup = setup_of(device);
 	uint32_t before = known->heard_ns ? known->closed : 0;
 
+	if (known->heard_ns)
+		check_silence(device, loop_now_ns(s->loop));
 	known->closed = state->closed;
 	known->heard_ns = loop_now_ns(s->loop);
 	for (unsigned i = 0; i < setup->count; i++) {
@@ -145,31 +179,37 @@ void inputs_heard(struct attached *device, const struct inputs_state *state)
 			continue;
 		known->opened |= UINT32_C(1) << i;
 		if (was)
-			journal_text(s, "event", "the safety input \"%s\" opened", setup->input[i].name);
-		note(s, device->index, i);
-		trip(s, "the safety input \"%s\" opened", setup->input[i].name);
+			tell(device, i);
+		note(device, i);
+		trip(device, UINT32_C(1) << i, "the safety input \"%s\" opened", setup->input[i].name);
 	}
 }
 
 void inputs_lost(struct attached *device)
 {
 	if (has_inputs(device))
-		trip(device->session, "the device \"%s\" of the safety inputs is lost: %.80s", device->bench->name,
+		trip(device, UINT32_MAX, "the device \"%s\" of the safety inputs is lost: %.80s", device->bench->name,
 		     device->err.text);
 }
 
-/* Time in which this program did not run is nobody's silence. */
-void inputs_tick(struct attached *device, uint64_t now_ns, bool slept)
+void inputs_tick(struct attached *device, uint64_t now_ns)
 {
-	struct known_inputs *known = &device->inputs;
+	if (has_inputs(device) && !device->lost && device->inputs.heard_ns)
+		check_silence(device, now_ns);
+}
 
-	if (!has_inputs(device) || device->lost || !known->heard_ns)
-		return;
-	if (slept)
-		known->heard_ns = now_ns;
-	else if (now_ns > known->heard_ns + STALE_NS)
-		trip(device->session, "the device \"%s\" of the safety inputs says nothing for %u ms",
-		     device->bench->name, (unsigned)(STALE_NS / NS_PER_MS));
+/* The contact that took the pen's power away may be heard behind the loss of the pen. */
+bool inputs_undecided(const struct session *s)
+{
+	const struct record *r = s->record;
+	bool open = false;
+
+	if (!s->inputs.watched || (r->run_status != RUN_COMPLETE && r->run_status != RUN_DEVICE_LOST))
+		return false;
+	for (unsigned i = 0; i < s->devices; i++)
+		open |= has_inputs(&s->device[i]) && !s->device[i].lost &&
+			s->device[i].inputs.heard_ns < s->ending.begun_ns + STALE_NS;
+	return open;
 }
 
 /* ---- what is asked of a hand ----------------------------------------------------------------------------------- */

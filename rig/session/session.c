@@ -264,6 +264,7 @@ static void conclude(struct session *s)
 	s->sensing.streaming = false;
 	guard_unwatch(s->guard);
 	standby_hand_over(s);
+	s->ending.saved = true;
 	save(s);
 	devices_close(s);
 	standby_end(s);
@@ -299,7 +300,8 @@ static void wait_for_sensor(struct session *s, uint64_t now_ns)
 {
 	if (devices_pending(s) && now_ns - s->state_since_ns < SENSOR_STOP_NS)
 		return;
-	conclude(s);
+	if (!inputs_undecided(s))
+		conclude(s);
 }
 
 static void stop_sensors(struct session *s)
@@ -345,6 +347,7 @@ void session_end(struct session *s, enum run_status status, const char *reason)
 	if (s->ending.begun)
 		return;
 	s->ending.begun = true;
+	s->ending.begun_ns = loop_now_ns(s->loop);
 	s->record->run_status = status;
 	snprintf(s->record->status_reason, sizeof(s->record->status_reason), "%s", reason);
 	session_stop(s, reason[0] ? reason : "the run is complete", end_stopped);
@@ -357,6 +360,33 @@ void session_lost(struct session *s, const char *reason)
 		snprintf(s->record->status_reason, sizeof(s->record->status_reason), "%s", reason);
 	}
 	session_end(s, RUN_DEVICE_LOST, reason);
+}
+
+/* What was shown against the pen is told, whether it ran or not. */
+static enum run_status safety_status(struct session *s)
+{
+	if (s->ran || has_condition(s->record))
+		return RUN_INTERRUPTED;
+	s->record->refusal = REFUSED_DEVICE;
+	return RUN_REFUSED;
+}
+
+void session_safety_stop(struct session *s, const char *reason)
+{
+	struct record *r = s->record;
+	char before[ERR_TEXT_MAX];
+
+	if (s->ending.saved)
+		return;
+	r->safety_stop = true;
+	if (s->ending.begun && (r->run_status == RUN_COMPLETE || r->run_status == RUN_DEVICE_LOST)) {
+		memcpy(before, r->status_reason, sizeof(before));
+		r->run_status = safety_status(s);
+		snprintf(r->status_reason, sizeof(r->status_reason), "%.240s%s%.240s", reason,
+			 before[0] ? "; before that: " : "", before);
+	}
+	if (!s->ending.begun)
+		session_end(s, safety_status(s), reason);
 }
 
 static void refuse(struct session *s, enum refusal refusal, const char *reason)

@@ -33,6 +33,7 @@ struct known_inputs {                  /* of a device with safety inputs, bit i 
 	uint32_t opened;               /* seen open since somebody was asked to open one */
 	uint64_t heard_ns;             /* 0: never */
 	uint64_t since_ns[INPUTS_MAX]; /* each that is closed */
+	unsigned told[INPUTS_MAX];     /* how often the journal says that it opened */
 };
 
 struct attached { /* a device of the run */
@@ -136,6 +137,8 @@ struct inputs_watch {
 
 struct ending {
 	bool begun, done;
+	bool saved; /* the record is final */
+	uint64_t begun_ns;
 	bool skip_saving;
 	int interrupts;
 };
@@ -195,6 +198,8 @@ bool session_may_run(struct session *s);
 /* A pen test is done: where it was not passed, the run that this one goes on with is taken at once, so that nobody goes on there
  * without it. False: the run ends. */
 bool session_keeps_failure(struct session *s);
+/* A safety input: ends the run, and one that is ending already is none that anything goes on behind by itself. */
+void session_safety_stop(struct session *s, const char *reason);
 /* A device is gone or silent: ends the run, and a run that is ending already is not complete any more. */
 void session_lost(struct session *s, const char *reason);
 /* UTC of this moment: that of the start and the monotonic time since. The host's clock may be set meanwhile. */
@@ -298,13 +303,15 @@ bool hands_come(const struct session *s, unsigned point); /* before this point, 
 /* inputs.c: the bench's safety inputs; of a bench without any they are closed. */
 void inputs_heard(struct attached *device, const struct inputs_state *state);
 void inputs_lost(struct attached *device);
-void inputs_tick(struct attached *device, uint64_t now_ns, bool slept);
+void inputs_tick(struct attached *device, uint64_t now_ns);
 bool inputs_need_hand(const struct session *s); /* one is to be tried before the run */
 /* In each tick of the first interlock: true once all are closed; else it is waited, or the run ends as refused. */
 bool inputs_let_start(struct session *s);
 /* Those that are to be tried are; from then on one that opens ends the run. */
 void inputs_before_run(struct session *s, void (*then)(struct session *s));
 bool inputs_closed(const struct session *s); /* now, all of them, and steadily */
+/* A run that ends for another reason: true while one of them may yet turn out to be what was behind it. At most a second. */
+bool inputs_undecided(const struct session *s);
 /* Of a question that is answered: true while it does not go on, since one is open, and somebody is asked to close it. */
 bool inputs_ask_closed(struct session *s);
 

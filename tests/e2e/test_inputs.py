@@ -3,6 +3,7 @@
 starts it again, and what the bench asks to be tried by hand is tried. On the virtual clock, over all three kinds of device."""
 import json
 import re
+import subprocess
 import tempfile
 from pathlib import Path
 
@@ -57,10 +58,10 @@ class Hands(powered.Operator):
         return "done"
 
 
-def run(path, *faults, seed=1, hands=None, plan=POINTS, more=()):
+def run(path, *faults, seed=1, hands=None, plan=POINTS, held_up=None):
     contacts = path.parent / "contacts"
     operator = hands(contacts) if hands else powered.Operator("PEN-GOOD-01")
-    return powered.Run(bench=path, plan=plan, faults=faults, seed=seed, operator=operator, before=["--contacts", contacts], more=more,
+    return powered.Run(bench=path, plan=plan, faults=faults, seed=seed, operator=operator, before=["--contacts", contacts, *(["--held-up", held_up] if held_up else [])],
                        supervised=hands is not None)
 
 
@@ -115,10 +116,70 @@ def device_lost(driver):
     for fault in ("unplug:box@3.0,back=1", "silent:box@3.0"):
         if fault.startswith("silent") and driver == "serial-inputs":
             continue  # contacts say nothing that could fall silent
-        r = run(bench(driver), fault, more=["--replug-timeout", "5s"])
+        r = run(bench(driver), fault)
         stands(r, f"{driver}, {fault}")
         check(r.code == 130 and "safety inputs" in r.report["status_reason"], f"{driver}, {fault}: {r.code} {r.report['status_reason']}")
-        check(len(list(r.folder.glob("r*.penrig"))) == 1, f"{driver}, {fault}: it went on by itself")
+
+
+LOST = ("pen", "sensor", "pen sensor", "pen sensor box")
+
+
+def stop_holds(r, what):
+    struck = [t["t_ns"] for t in r.truth if t.get("event") == "fault"]
+    moved = any(t["on"] for t in r.truth if t.get("event") == "motor")
+    stands(r, what)
+    check(not [t for t in r.truth if t.get("event") == "motor" and t["on"] and t["t_ns"] > struck[0] + 1e8], f"{what}: it is started again")
+    check(r.code in ((130,) if moved else (130, 8)) and r.report["dut_verdict"] != "pass" and "safety input" in r.report["status_reason"],
+          f"{what}: {r.code} {r.report['dut_verdict']} {r.report['status_reason']}")
+
+
+def whichever_is_first(lost):
+    """An emergency stop may cut the pen's power, or that of all. Whichever of pen, sensor and contact is heard first, and when, the run ends
+    by the stop, which is not what a device is waited for behind."""
+    moments = [(at, later) for at in (1.9, 2.6, 2.9, 3.4) for later in (-0.1, -0.005, 0.0, 0.005, 0.25)]
+    for at, later in moments[LOST.index(lost)::3]:
+        contact = f"opens:box@{at + later:.3f},input=1,for=0.3"
+        r = run(bench(), contact, *[f"unplug:{one}@{at},back=4" for one in lost.split()])
+        stop_holds(r, f"{lost} lost at {at}, stop {later:+} s")
+
+
+def until_it_is_saved():
+    """Also while the last stop is proven, however shortly."""
+    for at in (1.0, 4.0, 4.5, 5.0, 5.4):
+        r = run(bench(), f"opens:box@{at},input=1,for=0.05")
+        stop_holds(r, f"open at {at}")
+        check(r.report["bench"]["safety_inputs"][0]["opened"], f"open at {at}: {r.report['bench']['safety_inputs']}")
+
+
+def held_up():
+    """What opens and closes while nothing is read is not known of: so the run ends."""
+    r = run(bench(), "opens:box@2.9,input=1,for=1", held_up="2.6,2.0")
+    check(r.code == 130 and "nothing was heard" in r.report["status_reason"] and r.report["dut_verdict"] != "pass",
+          f"held up: {r.code} {r.report['status_reason']}")
+    stands(r, "held up")
+
+
+def no_replug():
+    done = rig.penrig_a("run", rig.FIXTURES / "plans/ci-smoke.json", "--bench", bench(), "--dut", "PEN-GOOD-01", "--replug-timeout", "20s",
+                        "--no-input")
+    check(done.returncode == 2 and "safety inputs" in done.stderr, f"--replug-timeout: {done.returncode} {done.stderr}")
+
+
+def batch_ends():
+    """Each job meets the same: the second one must not begin."""
+    for faults in (["unplug:pen@2.8,back=1.2", "opens:box@2.805,input=1,for=1"], ["opens:box@2.8,input=1,for=0.1"], ["opens:box@4.5,input=2,for=0.1"]):
+        path = bench()
+        folder = path.parent
+        (folder / "plan.json").write_text(json.dumps(POINTS))
+        (folder / "night.json").write_text(json.dumps({"kind": "penrig/batch/1", "name": "night", "bench": path.name, "output": "out", "blocks": 3,
+                                                       "seed": 5, "pens": ["PEN-GOOD-01"], "plans": ["plan.json"]}))
+        argv = [rig.PENRIG_A, "--bench", path, "--virtual-dut", "PEN-GOOD-01", *[w for f in faults for w in ("--fault", f)], "--", "batch",
+                folder / "night.json", "--state", folder / "state", "--no-input"]
+        done = subprocess.run([str(a) for a in argv], stdin=subprocess.DEVNULL, capture_output=True, text=True)
+        report = json.loads((folder / "out/night.batch.json").read_text())
+        begun = [j for j in report["jobs"] if j["run"]]
+        check(done.returncode == 130 and len(begun) == 1 and "the safety input" in report["ended_early"], f"batch, {faults}: {done.returncode} {report} {done.stderr}")
+        check("by signal" not in done.stdout, f"batch, {faults}: {done.stdout}")
 
 
 def tried():
@@ -144,6 +205,11 @@ def a_door_at_a_question():
     asked = [p["question"] for p in r.operator.asked]
     check(asked == ["put_phantom", "close_input"] and len(r.report["points"]) == 2, f"a door at a question: {r.code} {asked} {r.out[-400:]}")
     check(not any(i["opened"] for i in r.report["bench"]["safety_inputs"]), f"it opened under no run: {r.report['bench']['safety_inputs']}")
+    r = run(bench(change=two), hands=lambda c: Hands(c, leaves="emergency stop"), plan=plan)
+    asked = [p["question"] for p in r.operator.asked]
+    check(asked == ["put_phantom"] and r.code == 130 and '"emergency stop" opened' in r.report["status_reason"],
+          f"an emergency stop at a question: {r.code} {asked} {r.report['status_reason']}")
+    check(r.report["bench"]["safety_inputs"][0]["opened"] and len(r.report["points"]) == 1, f"an emergency stop at a question: {r.out[-400:]}")
 
 
 def refused():
@@ -162,7 +228,8 @@ def refused():
 
 
 def main():
-    jobs = [tried, a_door_at_a_question, refused]
+    jobs = [tried, a_door_at_a_question, refused, until_it_is_saved, held_up, no_replug, batch_ends]
+    jobs += [lambda lost=lost: whichever_is_first(lost) for lost in LOST]
     for driver in REACTION_MS:
         jobs += [lambda d=driver, f=f: f(d) for f in (closed, open_before, under_a_run, device_lost)]
     rig.in_parallel(jobs)
