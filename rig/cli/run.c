@@ -5,9 +5,11 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 #include <time.h>
 #include <unistd.h>
 
+#include "rig/base/digest.h"
 #include "rig/cli/kit/answers.h"
 #include "rig/cli/kit/command.h"
 #include "rig/cli/kit/format.h"
@@ -427,6 +429,37 @@ static int look_at_approvals(struct run *run, const struct keyring *ring, struct
 		note(approval_read(bench->phantom[i].doc, ring, today, &bench->phantom[i].approval, &why), &why, &first,
 		     err);
 	return first;
+}
+
+static int check_exactly(const struct option_list *wanted, const struct json_doc *doc, const char *what,
+			 struct err *err)
+{
+	char sha256[DIGEST_HEX];
+	size_t len = 0;
+	const char *text = json_text(doc, &len);
+
+	digest_text(text, len, sha256);
+	for (unsigned i = 0; i < wanted->count; i++)
+		if (strcasecmp(wanted->item[i], sha256) == 0)
+			return 0;
+	return wanted->count
+		       ? err_set(err, -EKEYREJECTED,
+				 "--exactly: the %s is another file, or was changed: its SHA-256 is %s", what, sha256)
+		       : 0;
+}
+
+/* Whoever allowed this run saw these files. */
+static int check_files(const struct run *run, struct err *err)
+{
+	const struct option_list *wanted = &run->options->exactly;
+	const struct bench *bench = run->bench;
+	int rc = check_exactly(wanted, run->plan->doc, "plan", err);
+
+	if (!rc)
+		rc = check_exactly(wanted, bench->doc, "bench", err);
+	for (unsigned i = 0; i < bench->phantoms && !rc; i++)
+		rc = check_exactly(wanted, bench->phantom[i].doc, "phantom's calibration", err);
+	return rc;
 }
 
 /* Whether change control lets this run begin: 0, -EKEYREJECTED, or what else went wrong. */
@@ -909,7 +942,9 @@ static int execute(struct run *run, const char *plan_path)
 		return cli_error(cli_usage_code(rc), "%s", err.text);
 	if (keeping_check_made(run->tables->made_ns, loop_wall_ns(run->loop), &err) < 0)
 		return cli_error(EXIT_REFUSED, "%s", err.text);
-	rc = check_control(run, &err);
+	rc = check_files(run, &err);
+	if (!rc)
+		rc = check_control(run, &err);
 	if (rc < 0)
 		return cli_error(rc == -EKEYREJECTED ? EXIT_REFUSED : cli_exit_code(rc), "%s", err.text);
 	int refused = take_over(run);

@@ -16,7 +16,7 @@ struct run_options { /* as the command line says them; NULL and false: not said 
 	const char *bench, *dut, *operator_name, *lot, *cartridge, *output_dir, *name, *state, *history, *progress_fd,
 		*answer_fd, *wait, *start_within, *start_by, *end_by, *replug_timeout;
 	const char *sign, *password_file, *keys, *override;
-	struct option_list attr, report;
+	struct option_list attr, report, exactly;
 	bool json, no_input, quiet, production;
 	struct run_outcome *outcome; /* NULL: nobody asks */
 	bool to_stderr;              /* tables and verdict: standard output is another's */
@@ -41,6 +41,12 @@ struct run_options { /* as the command line says them; NULL and false: not said 
 		 .help = "The folder of approvers' public keys. Default: the environment's PENRIG_KEYS; where "        \
 			 "nothing is "                                                                                 \
 			 "demanded, else the bench's \"keys\"."},                                                      \
+		{.name = "exactly",                                                                                    \
+		 .kind = OPTION_LIST,                                                                                  \
+		 .arg = "SHA256",                                                                                      \
+		 .offset = AT(exactly),                                                                                \
+		 .help = "Plan, bench and phantoms must be files of these SHA-256, or it is refused with exit code "   \
+			 "8; may be repeated. No --override helps."},                                                  \
 	{                                                                                                              \
 		.name = "override", .kind = OPTION_TEXT, .arg = "REASON", .offset = AT(override),                      \
 		.help = "Run in spite of what change control refuses. Needs --operator; both stand in every report."   \
