@@ -158,7 +158,8 @@ static void on_signal(void *ctx, int number)
 static int serve(struct serving *serving, struct loop *loop, struct err *err)
 {
 	struct signals signals;
-	int rc = mcp_server_open(loop, STDIN_FILENO, stdout, &serving->place, &serving->runs, &serving->server, err);
+	int rc = mcp_server_open(loop, STDIN_FILENO, STDOUT_FILENO, &serving->place, &serving->runs, &serving->server,
+				 err);
 
 	if (rc < 0)
 		return rc;
@@ -203,7 +204,7 @@ static int run_mcp(const struct cli_tables *tables, const void *options, const c
 const struct command command_mcp = {
 	.name = "mcp",
 	.operands = "",
-	.summary = "Serve plans, runs and history to a program by the Model Context Protocol",
+	.summary = "Serve plans, runs, history by the Model Context Protocol (MCP)",
 	.description =
 		"Speaks the Model Context Protocol on standard input and output, a message a line: its version of "
 		"2026-07-28, which "

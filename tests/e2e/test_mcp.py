@@ -140,14 +140,14 @@ def tool_answers(check):
     penrig = lambda *args: subprocess.run([str(rig.PENRIG), *map(str, args)], stdin=subprocess.DEVNULL, capture_output=True, text=True, cwd=where)
     penrig("history", "--rebuild", "runs", "--history", "history")
     runs, bench = sorted((where / "runs").glob("*.penrig")), rig.own_bench("virtual-usb.json", where)
-    server = begun("--root", where, "--root", rig.FIXTURES / "plans", "--history", "history", "--state", ".", cwd=where)
+    server = begun("--root", where, "--root", rig.FIXTURES / "plans", "--bench", bench, "--history", "history", "--state", ".", cwd=where)
     tools = {t["name"]: t for t in server.ask("tools/list")["result"]["tools"]}
     check(list(tools) == ["list", "check", "show", "history", "trend", "compare"], f"tools: {list(tools)}")
     at, plan = ["--history=history", "--state=."], rig.FIXTURES / "plans/demo.json"
     for tool, arguments, command in (
         ("list", {}, ["list"]), ("show", {"run": str(runs[0])}, ["show", runs[0]]), ("history", {}, ["history", *at]),
         ("history", {"units": True, "results": False, "dut": "PEN-*"}, ["history", "--units", "--dut=PEN-*", *at]),
-        ("check", {"plan": str(plan), "bench": str(bench)}, ["check", plan, "--bench", bench, *at]),
+        ("check", {"plan": str(plan)}, ["check", plan, "--bench", bench, *at]),
         ("trend", {"measurand": "stroke_rate_hz", "chart": "ewma", "lambda": 0.3}, ["trend", "stroke_rate_hz", "--chart=ewma", "--lambda=0.3", *at]),
         ("compare", {"base": [str(runs[0])], "new": [str(runs[1])], "margin": ["stroke_rate_hz=0.5"]}, ["compare", "--margin=stroke_rate_hz=0.5", runs[0], "--", runs[1]]),
     ):
@@ -166,7 +166,7 @@ def tool_answers(check):
         ("history", {"dut": ["a"]}, "text"), ("history", {"dut": "a\u0007"}, "text"), ("history", {"dut": "x" * 201}, "text"), ("history", {"units": "yes"}, "true or false"),
         ("trend", {"measurand": "--svg=x"}, "one of the words"), ("trend", {"measurand": "stroke_rate_hz", "subgroup": 2.5}, "integer"), ("trend", {"measurand": "stroke_rate_hz", "lambda": 0}, "above 0"),
         ("compare", {"base": [], "new": [str(runs[0])]}, "list"), ("compare", {"base": str(runs[0]), "new": [str(runs[0])]}, "list"), ("compare", {"base": [7], "new": [str(runs[0])]}, "path"),
-        ("show", {"run": str(bench)}, "exit code 6"),
+        ("check", {"plan": str(plan), "bench": str(bench)}, "no argument"), ("show", {"run": str(bench)}, "exit code 6"),
     ):
         answer = server.ask("tools/call", {"name": tool, "arguments": arguments})
         check(why in (failed(answer) or ""), f"{tool} {arguments}: {answer}")
@@ -222,6 +222,41 @@ class Terminal:
 SERIAL, NAME = "anything else: no run: ", "q: no run: "
 
 
+def two_servers(check, started, ask, terminal):
+    """An order to stop must reach the server whose run it is: one at a time has the terminal."""
+    first, second = started(), started()
+    first.send("tools/call", ask)
+    terminal.wait(SERIAL)
+    check("another program asks" in failed(second.ask("tools/call", ask)), "the terminal is the first one's")
+    terminal.type("no")
+    check("no run" in failed(first.line()), "the first one has its answer")
+    second.send("tools/call", ask)
+    terminal.wait(SERIAL)
+    terminal.type("no")
+    check("no run" in failed(second.line()), "then the second one")
+    first.end(), second.end()
+
+
+def deaf(check, started, ask, terminal, strokes, out):
+    """A client that asks and does not read keeps nobody from stopping the pen."""
+    server = started()
+    server.send("tools/call", ask)
+    for question, line in ((SERIAL, "PEN-GOOD-01"), (NAME, "A. Meier")):
+        terminal.wait(question)
+        terminal.type(line)
+    before = strokes()
+    until("a stroke", lambda: strokes() > before)
+    for _ in range(300):
+        server.send("tools/list")
+    reports = lambda: len(list(out.glob("*.report.json")))
+    ended = reports()
+    terminal.type("q")
+    until("the run has ended", lambda: reports() > ended)
+    answers = [server.line() for _ in range(301)]
+    check([a["result"]["structuredContent"]["exit_code"] for a in answers if "structuredContent" in a.get("result", {})] == [143], "all is answered once it reads")
+    server.end()
+
+
 def runs(check):
     where, terminal = Path(tempfile.mkdtemp(prefix="pr")), Terminal()
     bench = rig.own_bench("virtual-usb.json", where)
@@ -255,7 +290,19 @@ def runs(check):
     terminal.type("PEN-GOOD-01")
     terminal.wait(NAME)
     terminal.type("A. Meier")
-    check("changed" in failed(server.line()), "another plan than the one that was asked about")
+    check("--exactly: the plan" in failed(server.line()), "another plan than the one that was asked about")
+    bench_text = bench.read_text()
+    for changed in (bench, where / "phantom.json"):
+        bench.write_text(bench_text.replace(str(rig.FIXTURES / "phantoms/SIL-STD-01.json"), "phantom.json"))
+        (where / "phantom.json").write_text((rig.FIXTURES / "phantoms/SIL-STD-01.json").read_text())
+        server.send("tools/call", ask)
+        terminal.wait(SERIAL)
+        changed.write_text(changed.read_text() + "\n")
+        terminal.type("PEN-GOOD-01")
+        terminal.wait(NAME)
+        terminal.type("A. Meier")
+        check("--exactly" in failed(server.line()), f"another {changed.name} than the one that was asked about")
+    bench.write_text(bench_text)
     check(not list(where.glob("out/*")), "no run so far")
     server.send("tools/call", ask)
     for question, line in ((SERIAL, "PEN-GOOD-01"), (NAME, "A. Meier")):
@@ -282,6 +329,8 @@ def runs(check):
     check(server.end()[0] == 0, "a client that goes away ends its run first")
     left = rig.report_form.read(sorted((where / "out").glob("*.report.json"))[-1].read_text())
     check(left["exit_code"] == 143 and left["stop"]["verified"], f"and the pen stands: {left['stop']}")
+    two_servers(check, started, ask, terminal)
+    deaf(check, started, ask, terminal, strokes, where / "out")
     hasty = started("--answer-within", "0.2s")
     check("in time" in failed(hasty.ask("tools/call", ask)), "no answer, no run")
     hasty.end()

@@ -64,7 +64,8 @@ static void end_by(struct mcp_child *c, enum mcp_why why)
 {
 	if (c->why == MCP_BY_ITSELF)
 		c->why = why;
-	kill(-c->pid, c->host.end_signal);
+	if (kill(-c->pid, c->host.end_signal) < 0) /* it has no session of its own yet */
+		kill(c->pid, c->host.end_signal);
 }
 
 static bool keep(struct mcp_child *c, const char *bytes, size_t len)
@@ -275,7 +276,8 @@ void mcp_child_free(struct mcp_child *c)
 	close_pipe(c, c->out);
 	close_pipe(c, c->error);
 	if (c->pidfd >= 0 || (c->pid > 0 && c->pidfd < 0 && waitpid(c->pid, NULL, WNOHANG) == 0)) {
-		kill(-c->pid, SIGKILL);
+		if (kill(-c->pid, SIGKILL) < 0)
+			kill(c->pid, SIGKILL);
 		waitpid(c->pid, NULL, 0);
 	}
 	close_pipe(c, c->pidfd);

@@ -4,9 +4,13 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdarg.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
+#include <sys/socket.h>
+#include <sys/un.h>
 #include <termios.h>
 #include <unistd.h>
 
@@ -18,12 +22,11 @@ struct mcp_person {
 	struct loop *loop;
 	struct mcp_person_host host;
 	FILE *terminal;
-	int fd;
+	int fd, held;
 	enum stage stage;
 	struct loop_timer limit;
 	char dut[MCP_NAME_MAX], line[160];
 	size_t len;
-	bool too_long;
 };
 
 static void over(struct mcp_person *p, const char *why)
@@ -145,14 +148,33 @@ static void ask(struct mcp_person *p, const struct mcp_request_to_run *what, dou
 	fputs("\a\npenrig: a program asks for a run. The pen would move.\n", p->terminal);
 	put(p, "program", what->client);
 	put(p, "plan", what->plan);
-	put(p, "SHA-256", what->sha256);
+	put(p, "SHA-256", what->plan_sha256);
 	put(p, "bench", what->bench);
+	put(p, "SHA-256", what->bench_sha256);
 	put(p, "pen", what->dut);
 	fprintf(p->terminal,
 		"Look whether the pen may run. To allow it within %.0f s, type the serial number that stands on the "
 		"pen; anything else: no run: ",
 		seconds);
 	fflush(p->terminal);
+}
+
+/* One question, or one run, at a time on a terminal, whichever program asks: an order to stop must reach the one that runs. The
+ * kernel frees the name when this process ends. */
+static int hold(struct mcp_person *p, const char *path, struct err *err)
+{
+	struct sockaddr_un at = {.sun_family = AF_UNIX};
+	unsigned device = 0;
+
+	if (ioctl(p->fd, TIOCGDEV, &device) != 0)
+		return err_set(err, -ENOTTY, "%.200s is no terminal: nobody can be asked there", path);
+	int len = snprintf(at.sun_path + 1, sizeof(at.sun_path) - 1, "penrig/terminal/%u", device);
+	p->held = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	if (p->held < 0 || bind(p->held, (struct sockaddr *)&at,
+				(socklen_t)(offsetof(struct sockaddr_un, sun_path) + 1 + (size_t)len)) != 0)
+		return err_set(err, -EBUSY, "another program asks on %.200s, or has a run there: wait until it is done",
+			       path);
+	return 0;
 }
 
 static int open_terminal(struct mcp_person *p, const char *path, struct err *err)
@@ -167,6 +189,9 @@ static int open_terminal(struct mcp_person *p, const char *path, struct err *err
 	p->terminal = fdopen(p->fd, "r+");
 	if (!p->terminal)
 		return err_set(err, -ENOMEM, "out of memory");
+	int rc = hold(p, path, err);
+	if (rc < 0)
+		return rc;
 	tcflush(p->fd, TCIFLUSH); /* what was typed before the question answers nothing */
 	return loop_fd_add(p->loop, p->fd, POLLIN, ready, p);
 }
@@ -179,7 +204,7 @@ int mcp_person_ask(struct loop *loop, const char *path, const struct mcp_request
 
 	if (!p)
 		return err_set(err, -ENOMEM, "out of memory");
-	*p = (struct mcp_person){.loop = loop, .host = *host, .fd = -1};
+	*p = (struct mcp_person){.loop = loop, .host = *host, .fd = -1, .held = -1};
 	p->limit = (struct loop_timer){.fn = on_limit, .ctx = p};
 	snprintf(p->dut, sizeof(p->dut), "%s", what->dut);
 	rc = open_terminal(p, path, err);
@@ -207,5 +232,7 @@ void mcp_person_free(struct mcp_person *p)
 		fclose(p->terminal);
 	else if (p->fd >= 0)
 		close(p->fd);
+	if (p->held >= 0)
+		close(p->held);
 	free(p);
 }

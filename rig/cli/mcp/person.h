@@ -8,7 +8,7 @@
 #define MCP_NAME_MAX 80
 
 struct mcp_request_to_run { /* borrowed until the answer */
-	const char *client, *plan, *sha256, *bench, *dut;
+	const char *client, *plan, *plan_sha256, *bench, *bench_sha256, *dut;
 };
 
 struct mcp_person_host {
@@ -21,7 +21,8 @@ struct mcp_person_host {
 
 struct mcp_person;
 
-/* Asks on the terminal `path` and waits for at most so long. -ENOTTY with text: that is no terminal; -errno of opening it. */
+/* Asks on the terminal `path` and waits for at most so long. -ENOTTY with text: that is no terminal; -EBUSY: another
+ * program asks there, or has a run; -errno of opening it. */
 int mcp_person_ask(struct loop *loop, const char *path, const struct mcp_request_to_run *what, double seconds,
 		   const struct mcp_person_host *host, struct mcp_person **ret, struct err *err);
 /* A line on the terminal. */

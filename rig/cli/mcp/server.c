@@ -8,8 +8,8 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "rig/base/digest.h"
 #include "rig/base/text_clean.h"
+#include "rig/cli/mcp/files.h"
 #include "rig/cli/mcp/person.h"
 #include "rig/cli/mcp/wire.h"
 
@@ -26,9 +26,10 @@ struct mcp_call {
 	const struct mcp_tool *tool;
 	bool cancelled; /* it gets no answer */
 	struct mcp_words words;
+	struct mcp_files files; /* of a run: what the person was asked about */
 	struct mcp_child *child;
 	struct mcp_person *person;
-	char *plan, sha256[DIGEST_HEX], dut[MCP_NAME_MAX], client[CLIENT_MAX], stopped[120];
+	char *plan, dut[MCP_NAME_MAX], client[CLIENT_MAX], stopped[120];
 	struct loop_timer progress;
 	unsigned told;
 };
@@ -36,7 +37,7 @@ struct mcp_call {
 struct mcp_server {
 	struct loop *loop;
 	int in;
-	FILE *out;
+	struct mcp_out out;
 	const struct mcp_place *place;
 	const struct mcp_runs *runs;
 	struct mcp_lines lines;
@@ -48,11 +49,12 @@ struct mcp_server {
 	unsigned calls;
 };
 
-static const char instructions[] = "penrig tests tattoo pens on a bench. These tools read its plans, run files and "
-				   "history; none changes anything. A verdict is "
-				   "pass, conditional_pass, inconclusive, conditional_fail or fail: what is not known "
-				   "is never a pass. Values come with "
-				   "their expanded uncertainty and limits.";
+static const char instructions[] =
+	"penrig tests microneedling pens on a bench. These tools read its plans, run files and "
+	"history; none changes anything. A verdict is "
+	"pass, conditional_pass, inconclusive, conditional_fail or fail: what is not known "
+	"is never a pass. Values come with "
+	"their expanded uncertainty and limits.";
 
 /* ---- ends -------------------------------------------------------------------------------------------------------- */
 
@@ -64,9 +66,8 @@ static void finish_if_idle(struct mcp_server *s)
 
 static void say(struct mcp_server *s, struct mcp_reply reply)
 {
-	if (mcp_send(&reply, s->out) == 0)
-		return;
-	mcp_server_stop(s); /* nobody reads any more */
+	if (mcp_send(&reply, &s->out) < 0)
+		mcp_server_stop(s); /* no memory: an answer is lost */
 }
 
 static void refuse(struct mcp_server *s, const struct mcp_message *m, enum mcp_error code, const char *text)
@@ -238,19 +239,14 @@ static void run_words(struct mcp_call *call, const char *person)
 		mcp_words_add(w, "--production");
 	if (s->runs->keys)
 		mcp_words_add(w, "--keys=%s", s->runs->keys);
+	for (unsigned i = 0; i < call->files.count; i++) /* what has changed since is refused there */
+		mcp_words_add(w, "--exactly=%s", call->files.sha256[i]);
 	mcp_words_add(w, "%s", call->plan);
 }
 
 static void on_answer(void *ctx, bool allowed, const char *text)
 {
 	struct mcp_call *call = ctx;
-	char now[DIGEST_HEX];
-
-	if (allowed && (digest_read_file(call->plan, now, NULL) < 0 || strcmp(now, call->sha256) != 0)) {
-		allowed = false;
-		text = "the plan was changed while the bench was asked";
-		mcp_person_tell(call->person, "The plan was changed meanwhile: no run.");
-	}
 	if (!allowed) {
 		char why[300];
 
@@ -286,8 +282,8 @@ static int look_at_run(struct mcp_call *call, const struct json *arguments, stru
 		rc = mcp_path(s->place, json_string(mcp_member(arguments, "plan")), &call->plan, err);
 	if (rc == 0 && strlen(json_string(mcp_member(arguments, "dut"))) >= sizeof(call->dut))
 		rc = err_set(err, -EINVAL, "run: \"dut\" is no serial number: it is too long");
-	if (rc == 0 && digest_read_file(call->plan, call->sha256, NULL) < 0)
-		rc = err_set(err, -EINVAL, "the plan cannot be read");
+	if (rc == 0)
+		rc = mcp_files_read(call->plan, s->place->bench, &call->files, err);
 	if (rc == 0)
 		snprintf(call->dut, sizeof(call->dut), "%s", json_string(mcp_member(arguments, "dut")));
 	return rc;
@@ -303,7 +299,8 @@ static int ask_person(struct mcp_call *call, const struct json *arguments, struc
 		return rc;
 	const struct mcp_request_to_run what = {.client = call->client,
 						.plan = call->plan,
-						.sha256 = call->sha256,
+						.plan_sha256 = call->files.sha256[0],
+						.bench_sha256 = call->files.sha256[1],
 						.bench = s->place->bench,
 						.dut = call->dut};
 
@@ -383,7 +380,7 @@ static void put_server(struct json_out *o)
 	struct json_out *server = json_out_add_object(o, "serverInfo");
 
 	json_out_string(server, "name", "penrig");
-	json_out_string(server, "title", "penrig, a test rig for tattoo pens");
+	json_out_string(server, "title", "penrig, a test rig for microneedling pens");
 	json_out_string(server, "version", PENRIG_VERSION);
 }
 
@@ -581,7 +578,13 @@ static void on_input(void *ctx, int fd, short revents)
 	cancel_all(s, true, "the client is gone");
 }
 
-int mcp_server_open(struct loop *loop, int in, FILE *out, const struct mcp_place *place, const struct mcp_runs *runs,
+/* Who asked does not read, or is gone: nothing is left to answer, and a pen does not run for nobody. */
+static void on_gone(void *ctx)
+{
+	mcp_server_stop(ctx);
+}
+
+int mcp_server_open(struct loop *loop, int in, int out, const struct mcp_place *place, const struct mcp_runs *runs,
 		    struct mcp_server **ret, struct err *err)
 {
 	struct mcp_server *s = calloc(1, sizeof(*s));
@@ -589,7 +592,9 @@ int mcp_server_open(struct loop *loop, int in, FILE *out, const struct mcp_place
 
 	if (!s)
 		return err_set(err, -ENOMEM, "out of memory");
-	*s = (struct mcp_server){.loop = loop, .in = in, .out = out, .place = place, .runs = runs};
+	*s = (struct mcp_server){.loop = loop, .in = in, .place = place, .runs = runs};
+	s->out = (struct mcp_out){.gone = on_gone, .ctx = s};
+	mcp_out_open(&s->out, loop, out);
 	s->lines.line = on_line;
 	s->lines.ctx = s;
 	s->sweep = (struct loop_timer){.fn = on_sweep, .ctx = s};
@@ -625,5 +630,6 @@ void mcp_server_free(struct mcp_server *s)
 		call_free(call);
 	}
 	mcp_lines_free(&s->lines);
+	mcp_out_close(&s->out);
 	free(s);
 }

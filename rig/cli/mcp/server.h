@@ -15,7 +15,7 @@ struct mcp_runs { /* how a run may be asked for */
 struct mcp_server;
 
 /* in: read until its end. place and runs live as long as the server. */
-int mcp_server_open(struct loop *loop, int in, FILE *out, const struct mcp_place *place, const struct mcp_runs *runs,
+int mcp_server_open(struct loop *loop, int in, int out, const struct mcp_place *place, const struct mcp_runs *runs,
 		    struct mcp_server **ret, struct err *err);
 /* Nothing more is begun; a run is stopped, what else is under way is ended. The loop is stopped once nothing is left. */
 void mcp_server_stop(struct mcp_server *server);

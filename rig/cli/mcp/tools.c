@@ -41,10 +41,6 @@ static const char *const rules[] = {"western-electric", "nelson", NULL};
 static const struct mcp_argument no_arguments[] = {{.name = NULL}};
 static const struct mcp_argument check_arguments[] = {
 	{.name = "plan", .kind = MCP_PATH, .required = true, .about = "The plan's file."},
-	{.name = "bench",
-	 .option = "bench",
-	 .kind = MCP_PATH,
-	 .about = "The bench's file. Default: the server's, if it has one."},
 	{.name = "dut", .option = "dut", .about = "Serial number of the pen that would be run."},
 	{.name = NULL},
 };
@@ -126,6 +122,7 @@ const struct mcp_tool mcp_tools[] = {
 	{.name = "check",
 	 .title = "Check a plan",
 	 .where = true,
+	 .on_bench = true,
 	 .argument = check_arguments,
 	 .about = "Reads a plan and says what a run of it would do: points, limits, duration, risk. exit_code 0: fit; "
 		  "2: the plan or bench is wrong; 8: a run would be refused today."},
@@ -433,7 +430,7 @@ static int refuse_unknown(struct reading *r, const struct json *arguments)
 	return 0;
 }
 
-static void add_place(struct reading *r, const struct json *arguments)
+static void add_place(struct reading *r)
 {
 	const struct mcp_place *place = r->place;
 
@@ -441,9 +438,8 @@ static void add_place(struct reading *r, const struct json *arguments)
 		mcp_words_add(r->words, "--history=%s", place->history);
 	if (r->tool->where && place->state)
 		mcp_words_add(r->words, "--state=%s", place->state);
-	for (const struct mcp_argument *a = r->tool->argument; a->name; a++)
-		if (a->kind == MCP_PATH && a->option && place->bench && !mcp_member(arguments, a->name))
-			mcp_words_add(r->words, "--%s=%s", a->option, place->bench);
+	if (r->tool->on_bench && place->bench)
+		mcp_words_add(r->words, "--bench=%s", place->bench);
 }
 
 int mcp_tool_words(const struct mcp_tool *tool, const struct mcp_place *place, const struct json *arguments,
@@ -457,7 +453,7 @@ int mcp_tool_words(const struct mcp_tool *tool, const struct mcp_place *place, c
 	rc = refuse_unknown(&r, arguments);
 	mcp_words_add(ret, "%s", tool->name);
 	mcp_words_add(ret, "--json");
-	add_place(&r, arguments);
+	add_place(&r);
 	for (const struct mcp_argument *a = tool->argument; rc == 0 && a->name; a++) {
 		const struct json *value = mcp_member(arguments, a->name);
 

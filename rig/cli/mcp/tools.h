@@ -38,7 +38,8 @@ struct mcp_argument {
 
 struct mcp_tool {
 	const char *name, *title, *about;
-	bool where; /* it looks into the history: --history and --state are handed on */
+	bool where;    /* it looks into the history: --history and --state are handed on */
+	bool on_bench; /* the server's bench is named to it */
 	bool moves; /* it makes the pen move: only where a person allows it. Its words are not those of mcp_tool_words() */
 	const struct mcp_argument *argument; /* ends with name NULL */
 };

@@ -258,7 +258,7 @@ struct mcp_reply mcp_notification(const char *method)
 	return reply;
 }
 
-int mcp_send(struct mcp_reply *reply, FILE *out)
+int mcp_send(struct mcp_reply *reply, struct mcp_out *out)
 {
 	struct err err;
 	char *text = NULL;
@@ -268,8 +268,7 @@ int mcp_send(struct mcp_reply *reply, FILE *out)
 	reply->root = reply->result = NULL;
 	if (rc < 0)
 		return rc;
-	if (fprintf(out, "%s\n", text) < 0 || fflush(out) != 0)
-		rc = errno ? -errno : -EIO;
+	mcp_out_line(out, text);
 	free(text);
-	return rc;
+	return 0;
 }

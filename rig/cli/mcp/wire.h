@@ -4,6 +4,7 @@
 #ifndef PENRIG_CLI_MCP_WIRE_H
 #define PENRIG_CLI_MCP_WIRE_H
 
+#include "rig/cli/mcp/out.h"
 #include <stdbool.h>
 #include <stdio.h>
 
@@ -66,7 +67,7 @@ struct mcp_reply mcp_result(const struct mcp_message *to);
 /* `data` of an unsupported version is what would be; else nothing. */
 struct mcp_reply mcp_refusal(const struct mcp_message *to, enum mcp_error code, const char *text);
 struct mcp_reply mcp_notification(const char *method); /* result: its params */
-/* One line to `out`, flushed. -EPIPE and the like: nobody reads any more. */
-int mcp_send(struct mcp_reply *reply, FILE *out);
+/* One line to `out`. -ENOMEM. */
+int mcp_send(struct mcp_reply *reply, struct mcp_out *out);
 
 #endif
