@@ -43,6 +43,8 @@ APT_BROWSER := $(APT_STATION) chromium chromium-driver python3-selenium fonts-de
 # An object store that somebody else wrote (50 MB): not part of `make check`, whose test of one is skipped without it (ALLOWED_SKIPS).
 APT_STORE := swift-proxy swift-account swift-container swift-object memcached python3-lxml faketime
 APT_FLEET := $(APT_DEMO) python3 python3-jsonschema $(APT_SERVER) $(APT_STORE)
+# For a guest with Debian's own kernel, which is fetched and never installed. Not part of `make check`.
+APT_KERNEL := $(APT_DEMO) qemu-system-x86 busybox-static cpio udev python3
 APT_DEB := $(APT_STATION) libpq-dev libmosquitto-dev libcurl4-openssl-dev debhelper lintian dpkg-dev scdoc
 APT_BENCH := $(APT_BUILD) python3 python3-numpy python3-scipy python3-pandas
 
@@ -65,7 +67,7 @@ LIBS_HERE = $(shell for lib in $(NEED_LIBS) $(MAY_LIBS) $(WEB_LIBS) $(PQ_LIBS) $
 KEY = $(CC) | $(STD) $(WARN) $(CPPFLAGS) $(CFLAGS) $(LDFLAGS) $(SAN) | $(LIBS_HERE) | $(TRY)
 
 # Goals that compile nothing themselves do not ask for a compiler and libraries.
-NO_BUILD := help installed-list deb deps-deb clean lint demo station-demo fleet-demo check check-fuzz check-systems check-browser check-fleet deps-station deps-browser deps-fleet soak reliability misfits mutants bench deps-demo deps-check deps-bench
+NO_BUILD := help installed-list deb deps-deb clean lint demo station-demo fleet-demo check check-fuzz check-systems check-browser check-fleet check-kernel deps-kernel deps-station deps-browser deps-fleet soak reliability misfits mutants bench deps-demo deps-check deps-bench
 ifneq ($(filter-out $(NO_BUILD),$(or $(MAKECMDGOALS),all)),)
 KEY := $(KEY)
 -include $(B)/flags.mk
@@ -230,6 +232,7 @@ help:
 	@echo "make fleet-demo       install what is missing (PostgreSQL, without a cluster), build, three virtual benches test ten pens"
 	@echo "make check-fleet      install what is missing (the same), build, the tests of a fleet alone; FLEET_JOBS=N in the kill test (300)"
 	@echo "make check-browser    install what is missing (chromium), build, try the operator's page in a real browser"
+	@echo "make check-kernel     install what is missing (QEMU), build, runs against the USB and serial drivers of Debian's kernel, in a guest"
 	@echo "make check TEST=plan  only the tests with this in their path (several: TEST='plan limit'); LIST=1 names them; NOT='test_x.py' leaves scripts out"
 	@echo "make soak             200 kills of penrig at random: the pen stops; 10 000 flipped bits, each found; 5 000 random runs: no pass that the truth contradicts; 10 000 jobs of 50 benches under kills; JOBS=N, KILLS=N, FLIPS=N, RUNS=N, FIRST=SEED"
 	@echo "make reliability      every transfer, bit, allocation and write of a run made to fail: hours; writes docs/reliability.md; PARTS=, WORKERS=N"
@@ -256,6 +259,8 @@ deps-fleet:
 	@PYTHON=$(PYTHON) DEPS=$(DEPS) tests/tools/fleet-deps.sh $(APT_FLEET)
 deps-browser:
 	@DEPS=$(DEPS) PYTHON=$(PYTHON) tests/tools/deps.sh $(APT_BROWSER)
+deps-kernel:
+	@DEPS=$(DEPS) PYTHON=$(PYTHON) tests/tools/deps.sh $(APT_KERNEL)
 deps-deb:
 	@DEPS=$(DEPS) PYTHON=$(PYTHON) tests/tools/deps.sh $(APT_DEB)
 deps-bench:
@@ -319,6 +324,11 @@ fleet-demo: deps-fleet
 check-browser: deps-browser
 	@$(MAKE) --no-print-directory all
 	@B=$(B) PYTHON=$(PYTHON) tests/tools/run-tests.sh $(sort $(wildcard tests/browser/test_*.py))
+
+# Runs against a kernel's own drivers, in a guest; PARTS= names some (tests/kernel/test_kernel.py).
+check-kernel: deps-kernel
+	@$(MAKE) --no-print-directory -s $(PROGRAMS)
+	@B=$(B) PYTHON=$(PYTHON) tests/kernel/guest.sh $(BUILD)/kernel $(PYTHON) tests/kernel/test_kernel.py $(PARTS)
 
 # The runs of tests/e2e/test_no_false_pass.py, of which make check does the first 300; the kills of test_stopper.py, of which it
 # does 12; and bits flipped in a sealed run file, its report and seals (test_records.py), of which it does 200.

@@ -18,6 +18,9 @@ there() {
 	fonts-*) installed "$1" ;;
 	postgresql-client*) command -v psql ;;
 	postgresql*) ls /usr/lib/postgresql/*/bin/postgres ;;
+	qemu-system-x86) command -v qemu-system-x86_64 ;;
+	busybox-static) command -v busybox ;;
+	udev) ls /lib/systemd/systemd-udevd ;;
 	psmisc) command -v fuser ;;
 	umockdev) command -v umockdev-run ;;
 	usbutils) command -v lsusb ;;
