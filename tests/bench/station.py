@@ -49,12 +49,14 @@ def resident_kb(pid):
     return next(int(line.split()[1]) for line in Path(f"/proc/{pid}/status").read_text().splitlines() if line.startswith("VmRSS"))
 
 
-def page_kb(window):
-    """What the page's script and its elements hold, after the collector has been."""
+def page_holds(window):
+    """What the page's script holds, kB, and how many nodes and listeners, after the collector has been. Not the browser's own heap beside it:
+    that has what was not swept yet, and notes of its own of each frame that was late."""
     for _ in range(2):
         window.driver.execute_cdp_cmd("HeapProfiler.collectGarbage", {})
     heap = window.driver.execute_cdp_cmd("Runtime.getHeapUsage", {})
-    return sum(heap.get(key, 0) for key in ("usedSize", "embedderHeapUsedSize", "backingStorageSize")) / 1024
+    there = window.driver.execute_cdp_cmd("Memory.getDOMCounters", {})
+    return sum(heap.get(key, 0) for key in ("usedSize", "backingStorageSize")) / 1024, there["nodes"] + there["jsEventListeners"]
 
 
 def begun(path, since):
@@ -120,14 +122,14 @@ def idle(station, window):
 def measure(station, window, count):
     for i in range(WARM):
         unit(station, window, i)
-    memory = resident_kb(station.process.pid), page_kb(window)
+    memory = resident_kb(station.process.pid), *page_holds(window)
     rows, plain = [], []
     with contextlib.suppress(KeyboardInterrupt):  # what was measured until then is shown
         for i in range(count):
             if i % ALONE == 0:
                 plain.append(alone(station, i))
             rows.append(unit(station, window, WARM + i))
-    return [r[0] for r in rows], [r[1] for r in rows], plain, memory, (resident_kb(station.process.pid), page_kb(window))
+    return [r[0] for r in rows], [r[1] for r in rows], plain, memory, (resident_kb(station.process.pid), *page_holds(window))
 
 
 def main():
@@ -145,7 +147,8 @@ def main():
             ("nothing happens, station, % of a core", share[0], 0.5, "one page listens"),
             ("nothing happens, browser, % of a core", share[1], 1, "all its processes"),
             (f"memory of the station, growth over {count} units, kB", after[0] - before[0], 1024, f"{before[0]} kB before"),
-            (f"memory of the page, growth over {count} units, kB", after[1] - before[1], 1024, f"{before[1]:.0f} kB before")]
+            (f"memory of the page, growth over {count} units, kB", after[1] - before[1], 1024, f"{before[1]:.0f} kB before"),
+            (f"nodes and listeners of the page, growth over {count} units", after[2] - before[2], 100, f"{before[2]} before")]
     for what, value, bound, more in rows:
         print(f"{what:66} {value:8.2f}  <= {bound:4}  {'yes' if value <= bound else 'NO'}  {more}")
     w.driver.quit()
