@@ -288,7 +288,7 @@ TESTS := $(filter-out $(addprefix tests/e2e/,$(NOT)),$(TESTS))
 SCRIPTS := $(filter %.sh %.py,$(TESTS))
 tests: $(filter-out $(SCRIPTS),$(TESTS)) $(if $(TEST),$(if $(SCRIPTS),$(PROGRAMS) $(PENRIG_A) $(FAILING)),$(PROGRAMS) $(PENRIG_A) $(FAILING))
 
-FLEET_TESTS := test_fleet.py test_fleet_many.py test_fleet_kills.py test_fleet_ci.py test_fleet_telemetry.py test_fleet_store.py test_fleet_s3.py test_fleet_backup.py test_python.py
+FLEET_TESTS := test_fleet.py test_fleet_many.py test_fleet_shared.py test_fleet_kills.py test_fleet_ci.py test_fleet_telemetry.py test_fleet_store.py test_fleet_s3.py test_fleet_backup.py test_python.py
 
 check: deps-check
 ifneq ($(LIST),)
@@ -313,7 +313,7 @@ check-systems:
 
 check-fleet: deps-fleet
 	@$(MAKE) --no-print-directory $(PROGRAMS) $(PENRIG_A)
-	@B=$(B) PYTHON=$(PYTHON) FLEET_JOBS=$(or $(FLEET_JOBS),300) tests/tools/run-tests.sh $(FLEET_TESTS:%=tests/e2e/%)
+	@B=$(B) PYTHON=$(PYTHON) FLEET_JOBS=$(or $(FLEET_JOBS),300) TEST_TIMEOUT=$(or $(TEST_TIMEOUT),600) tests/tools/run-tests.sh $(FLEET_TESTS:%=tests/e2e/%)
 
 # Three virtual benches, a PostgreSQL in a folder of its own, ten pens; FLEET_DUTS names others.
 fleet-demo: deps-fleet

@@ -643,13 +643,14 @@ def turns(check, f):
 
 
 NEED_2 = ((("fleet", "store", "database", "--site", "A"), "admin"), (("reserve", "--for", "1h"), "ci"), (("submit", fleet.SMOKE, "--dut", "P", "--exclusive", "g"), "ci"))
-TESTS = (metrics, dashboard, reservations, reservations_end, begun_before, turns, pen_of_a_closed_job, never_comes_back, pushed_once, not_in_order, gone_on_with, killed_between, asked_of_all, studies, superseded_counts, one_version_apart)
+SHARED = (metrics, dashboard, reservations, reservations_end, begun_before, turns)  # test_fleet_shared.py
+TESTS = (pen_of_a_closed_job, never_comes_back, pushed_once, not_in_order, gone_on_with, killed_between, asked_of_all, studies, superseded_counts, one_version_apart)
 # Under sanitizers those that exercise the programs, and not the SQL or other people's parsers.
 QUICK = (pushed_once, not_in_order, studies, pen_of_a_closed_job)
 WHOLE = len(sys.argv) > 1 or "SEEDS" not in fleet.os.environ
 
 
-def main():
+def main(tests=TESTS if WHOLE else QUICK):
     fleet.skip_without_postgres()
     check = rig.Checks()
     f = Fleet(2)
@@ -658,7 +659,7 @@ def main():
     f.penrig("fleet", "admit", "far", "--as", "viewer", "--site", "B")
     tables = ", ".join(f"penrig.{t}" for t in ("job", "attempt", "run_key", "run", "result", "device_use", "run_file", "run_conflict", "run_more", "run_decided", "reservation", "pen_release"))
     try:
-        for test in TESTS if WHOLE else QUICK:
+        for test in tests:
             if len(sys.argv) > 1 and test.__name__ not in sys.argv[1:]:
                 continue
             try:
