@@ -17,7 +17,7 @@
 
 struct compare_options {
 	struct option_list margin;
-	const char *margin_percent, *db;
+	const char *margin_percent, *db, *store_secret, *store_ca;
 	bool json, csv;
 };
 
@@ -46,6 +46,7 @@ static const struct cli_option compare_table[] = {
 	 .offset = AT(db),
 	 .help = "Ask the server of a fleet for the run files, as libpq takes it (penrig help fleet). BASE and NEW are "
 		 "then " FAR_RUNS_OPERAND_HELP "."},
+	FLEET_STORE_ROWS(AT(store_secret), AT(store_ca)),
 	{.name = NULL},
 };
 
@@ -578,8 +579,9 @@ static int on_far_run(void *ctx, const char *path, struct err *err)
 
 static int take_far(struct comparing *c, const char *const *operands, unsigned count, unsigned split)
 {
+	const struct depot_config store = fleet_store(c->options->store_secret, c->options->store_ca);
 	struct far_runs *runs = NULL;
-	int rc = far_runs_open(c->options->db, &runs, c->err);
+	int rc = far_runs_open(c->options->db, &store, &runs, c->err);
 
 	for (unsigned i = 0; i < count && !rc; i++) {
 		const struct chosen_question question = {.words = operands[i]};

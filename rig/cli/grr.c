@@ -8,7 +8,7 @@
 #include "rig/cli/plan_runs.h"
 
 struct grr_options {
-	const char *appraiser, *since, *until, *history, *state, *svg, *db;
+	const char *appraiser, *since, *until, *history, *state, *svg, *db, *store_secret, *store_ca;
 	struct option_list measurand;
 	bool nested, json, csv;
 	int method;
@@ -69,6 +69,7 @@ static const struct cli_option grr_table[] = {
 	 .offset = AT(db),
 	 .help = "Ask the server of a fleet in its place, as libpq takes it (penrig help fleet). Instead of run "
 		 "files: " FAR_RUNS_OPERAND_HELP "."},
+	FLEET_STORE_ROWS(AT(store_secret), AT(store_ca)),
 	{.name = "svg",
 	 .kind = OPTION_TEXT,
 	 .arg = "FILE",
@@ -146,8 +147,13 @@ static int grr_run(const struct cli_tables *tables, const void *options, const c
 	if (check_words(o, &err) < 0)
 		return cli_error(EXIT_USAGE, "%s", err.text);
 	struct taking taking = {&study, &wanted};
-	const struct plan_runs where = {
-		.history = o->history, .state = o->state, .since = o->since, .until = o->until, .db = o->db};
+	const struct plan_runs where = {.history = o->history,
+					.state = o->state,
+					.since = o->since,
+					.until = o->until,
+					.db = o->db,
+					.store_secret = o->store_secret,
+					.store_ca = o->store_ca};
 	int rc = plan_runs_each(&where, operands, count, take, &taking, &err);
 	if (!rc)
 		rc = grr_evaluate(&study, &err);

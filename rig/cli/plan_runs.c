@@ -55,10 +55,11 @@ static int on_far_run(void *ctx, const char *path, struct err *err)
 static int each_far(const struct plan_runs *where, const struct chosen_question *question, unsigned count,
 		    struct of_plan *p, struct err *err)
 {
+	const struct depot_config store = fleet_store(where->store_secret, where->store_ca);
 	struct far_runs *runs = NULL;
 	int rc = where->history || where->state
 			 ? err_set(err, -EINVAL, "--db asks a server: --history and --state name a bench's own history")
-			 : far_runs_open(where->db, &runs, err);
+			 : far_runs_open(where->db, &store, &runs, err);
 
 	for (unsigned i = 0; i < count && !rc; i++)
 		rc = far_runs_each(runs, &question[i], on_far_run, p, err);

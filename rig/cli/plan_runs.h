@@ -8,6 +8,7 @@ struct plan_runs { /* where a plan's runs are looked for, and which of them; NUL
 	const char *history, *state, *since, *until;
 	const char *
 		db; /* of a fleet: its server is asked instead of a history, and operands may be words (kit/far_runs.h) */
+	const char *store_secret, *store_ca; /* of db: fleet_store() */
 };
 
 /* Each operand that is a run file; where the only one is a plan, each run by this very file that was not refused, in order of time, a

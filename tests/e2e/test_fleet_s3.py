@@ -50,6 +50,11 @@ def with_server(check, f, server):
     status, packed = server.client.ask("GET", path)
     check(status == 200 and hashlib.sha256((out / name).read_bytes()).hexdigest() == sha256, f"{name}: {status}")
     check(hashlib.sha256(zstd(packed)).hexdigest() == sha256, "its object is the file, packed")
+    runs = [n for n, in f.server.sql("SELECT r.name FROM penrig.run r JOIN penrig.stored_file f ON f.run = r.name AND f.name = r.name || '.penrig' ORDER BY 1", user="reader")][:2]
+    for argv, key in ((("compare", runs[0], "--", runs[1]), '"comparisons"'), (("grr", "--appraiser", "bench", *runs), "")):
+        without, done = (subprocess.run([rig.PENRIG, argv[0], "--json", "--db", f.server.db("reader"), *map(str, more), *argv[1:]], capture_output=True, text=True) for more in ((), words))
+        check(without.returncode == 6 and "asks for a key" in without.stderr, f"{argv} without a key: {without.returncode} {without.stderr}")
+        check("the store" not in done.stderr and key in done.stdout and done.returncode in (0, 1, 2, 3), f"{argv} with it: {done.returncode} {done.stdout[-300:]} {done.stderr}")
     agent.end()
     job, big = with_big_file(f, agent, *words, "--bandwidth", "5M", "--lease", "3s")
     digest = hashlib.sha256(big.read_bytes()).hexdigest()

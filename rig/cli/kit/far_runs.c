@@ -10,6 +10,7 @@
 
 struct far_runs {
 	struct server *server;
+	struct depot_config store;
 	char folder[FILE_PATH_MAX];
 };
 
@@ -19,13 +20,14 @@ struct fetching {
 	void *ctx;
 };
 
-int far_runs_open(const char *db, struct far_runs **ret, struct err *err)
+int far_runs_open(const char *db, const struct depot_config *store, struct far_runs **ret, struct err *err)
 {
 	struct far_runs *runs = calloc(1, sizeof(*runs));
 	const char *tmp = getenv("TMPDIR");
 
 	if (!runs)
 		return err_set(err, -ENOMEM, "out of memory");
+	runs->store = *store;
 	snprintf(runs->folder, sizeof(runs->folder), "%.400s/penrig-XXXXXX", tmp && *tmp ? tmp : "/tmp");
 	int rc = server_new(fleet_db(db), "penrig", &runs->server, err);
 	if (!rc && !mkdtemp(runs->folder)) {
@@ -44,8 +46,7 @@ static int on_run(void *ctx, const char *run_id, struct err *err)
 {
 	const struct fetching *f = ctx;
 	char path[2 * FILE_PATH_MAX];
-	const struct depot_config store = fleet_store(NULL, NULL);
-	int rc = submit_fetch_run(f->runs->server, run_id, f->runs->folder, &store, path, sizeof(path), err);
+	int rc = submit_fetch_run(f->runs->server, run_id, f->runs->folder, &f->runs->store, path, sizeof(path), err);
 
 	if (rc)
 		return rc;

@@ -12,7 +12,8 @@
 	"commas between; * stands for any letters"
 
 struct far_runs;
-int far_runs_open(const char *db, struct far_runs **ret, struct err *err);
+/* store: for files in a site's store; what it points to is of the caller until far_runs_close(). */
+int far_runs_open(const char *db, const struct depot_config *store, struct far_runs **ret, struct err *err);
 /* Each run of the question, oldest first. Errors: chosen.h, submit_fetch_run(); what fn returned. */
 int far_runs_each(struct far_runs *runs, const struct chosen_question *question,
 		  int (*fn)(void *ctx, const char *path, struct err *err), void *ctx, struct err *err);
