@@ -117,25 +117,32 @@ int depot_check(const char *url, struct err *err)
 
 /* ---- of any kind --------------------------------------------------------------------------------------------------- */
 
-static int open_folder(const char *folder, struct depot **ret, struct err *err)
+static int open_folder(const char *folder, const struct depot_tick *tick, struct depot **ret, struct err *err)
 {
 	char path[304], id[UUID_TEXT];
 	int rc = part_folder(folder, path, id, err);
 
 	if (!rc && !*id)
 		rc = err_set(err, -EINVAL, "a store in a folder is known by its #ID: penrig fleet store gives it one");
-	return rc ? rc : depot_folder_open(path, id, ret, err);
+	return rc ? rc : depot_folder_open(path, id, tick, ret, err);
+}
+
+static int nothing_else(void *ctx, struct err *err)
+{
+	(void)ctx, (void)err;
+	return 0;
 }
 
 /* Of one that has its ID, nothing is made. */
 static int mark_folder(const char *folder, char *ret, struct err *err)
 {
+	const struct depot_tick tick = {nothing_else, NULL};
 	char path[304], id[UUID_TEXT];
 	struct depot *store = NULL;
 	int rc = part_folder(folder, path, id, err);
 
 	if (!rc)
-		rc = *id ? open_folder(folder, &store, err) : depot_folder_mark(path, id, err);
+		rc = *id ? open_folder(folder, &tick, &store, err) : depot_folder_mark(path, id, err);
 	depot_free(store);
 	if (!rc)
 		snprintf(ret, DEPOT_URL_MAX, "file://%s#%s", path, id);
@@ -168,7 +175,7 @@ int depot_open(const char *url, const struct depot_config *config, const struct 
 {
 	const char *folder = folder_of(url);
 	struct depot *store = NULL;
-	int rc = folder ? open_folder(folder, &store, err) : open_bucket(url, config, &store, err);
+	int rc = folder ? open_folder(folder, tick, &store, err) : open_bucket(url, config, &store, err);
 
 	if (rc)
 		return rc;

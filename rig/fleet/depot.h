@@ -57,7 +57,8 @@ int depot_pace(uint64_t rate, const struct depot_tick *tick, size_t len, int64_t
 
 /* The kinds: depot_folder.c, s3.c. path: without a slash at its end, less than 300 bytes. */
 int depot_folder_mark(const char *path, char ret_id[UUID_TEXT], struct err *err);
-int depot_folder_open(const char *path, const char *id, struct depot **ret, struct err *err);
+int depot_folder_open(const char *path, const char *id, const struct depot_tick *tick, struct depot **ret,
+		      struct err *err);
 int s3_open(const struct address *address, const char *region, const struct depot_config *config, struct depot **ret,
 	    struct err *err);
 

@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "rig/base/disk.h"
+#include "rig/fleet/apart.h"
 #include "rig/fleet/depot.h"
 
 #define PATH_BYTES 512 /* 300 of the folder, a key, what a part is called */
@@ -165,43 +166,127 @@ static int settle(const char *part, const char *path)
 	return -disk_sync_folder(above);
 }
 
+/* ---- on a thread of its own: a share whose server is away holds up whoever touches it ------------------------------- */
+
+struct job {
+	struct folder folder; /* a copy */
+	char path[PATH_BYTES];
+	char *bytes; /* to put, or room for what is got */
+	size_t len;
+	int rc;
+	struct err err;
+};
+
+static void release(void *ctx)
+{
+	struct job *job = ctx;
+
+	free(job->bytes);
+	free(job);
+}
+
+static struct job *job_of(const struct folder *folder, const char *key, size_t len)
+{
+	struct job *job = calloc(1, sizeof(*job));
+
+	if (!job)
+		return NULL;
+	job->folder = *folder;
+	job->len = len;
+	job->bytes = malloc(len + 1);
+	snprintf(job->path, sizeof(job->path), "%s/%s", folder->path, key);
+	if (job->bytes)
+		return job;
+	free(job);
+	return NULL;
+}
+
+/* job NULL: there was no memory. 0 or its error; *ret is the caller's to release, or NULL where there is none any more. */
+static int carry_out(void (*fn)(void *job), struct job *job, struct job **ret, struct err *err)
+{
+	*ret = NULL;
+	if (!job)
+		return err_set(err, -ENOMEM, "out of memory");
+	int rc = apart_run(fn, release, job, &job->folder.store.tick, err);
+	if (rc)
+		return rc;
+	*ret = job;
+	return job->rc ? err_set(err, job->rc, "%s", job->err.text) : 0;
+}
+
+static void put_now(void *ctx)
+{
+	struct job *job = ctx;
+	char part[PATH_BYTES], id[UUID_TEXT];
+
+	job->rc = check_marker(&job->folder, &job->err); /* at each piece: a transfer may take hours */
+	if (!job->rc)
+		job->rc = make_way(&job->folder, job->path, &job->err);
+	if (!job->rc)
+		job->rc = uuid_draw(id, &job->err);
+	if (job->rc)
+		return;
+	snprintf(part, sizeof(part), "%.440s.%s.part", job->path, id);
+	int code = write_part(part, job->folder.mode, job->bytes, job->len);
+	if (!code)
+		code = settle(part, job->path);
+	if (code) {
+		unlink(part);
+		job->rc = failed(job->path, code, &job->err);
+	}
+}
+
 static int put(struct depot *store, const char *key, const void *bytes, size_t len, struct err *err)
 {
 	struct folder *folder = (struct folder *)store;
-	char path[PATH_BYTES], part[PATH_BYTES], id[UUID_TEXT];
+	struct job *job = job_of(folder, key, len);
 
-	snprintf(path, sizeof(path), "%s/%s", folder->path, key);
-	int rc = check_marker(folder, err); /* at each piece: a transfer may take hours */
-	if (!rc)
-		rc = make_way(folder, path, err);
-	if (!rc)
-		rc = uuid_draw(id, err);
-	if (rc)
-		return rc;
-	snprintf(part, sizeof(part), "%.440s.%s.part", path, id);
-	int code = write_part(part, folder->mode, bytes, len);
-	if (!code)
-		code = settle(part, path);
-	if (code) {
-		unlink(part);
-		return failed(path, code, err);
-	}
-	return depot_pace(store->config.rate, &store->tick, len, &folder->next_ms, err);
+	if (job)
+		memcpy(job->bytes, bytes, len);
+	int rc = carry_out(put_now, job, &job, err);
+	if (job)
+		release(job);
+	return rc ? rc : depot_pace(store->config.rate, &store->tick, len, &folder->next_ms, err);
+}
+
+static void get_now(void *ctx)
+{
+	struct job *job = ctx;
+	size_t size = job->len;
+	int fd = open(job->path, O_RDONLY | O_CLOEXEC);
+	int code = fd < 0 ? errno : read_all(fd, job->bytes, size, &job->len);
+
+	if (fd >= 0)
+		close(fd);
+	if (code == ENOENT || code == EFBIG)
+		job->rc = err_set(&job->err, -code, "the store: %.300s: %s", job->path, strerror(code));
+	else if (code)
+		job->rc = failed(job->path, code, &job->err);
 }
 
 static int get(struct depot *store, const char *key, void *bytes, size_t size, size_t *ret_len, struct err *err)
 {
-	const struct folder *folder = (const struct folder *)store;
-	char path[PATH_BYTES];
+	struct job *job = job_of((const struct folder *)store, key, size);
+	int rc = carry_out(get_now, job, &job, err);
 
-	snprintf(path, sizeof(path), "%s/%s", folder->path, key);
-	int fd = open(path, O_RDONLY | O_CLOEXEC);
-	int code = fd < 0 ? errno : read_all(fd, bytes, size, ret_len);
-	if (fd >= 0)
-		close(fd);
-	if (code == ENOENT || code == EFBIG)
-		return err_set(err, -code, "the store: %.300s: %s", path, strerror(code));
-	return code ? failed(path, code, err) : 0;
+	if (!rc) {
+		memcpy(bytes, job->bytes, job->len);
+		*ret_len = job->len;
+	}
+	if (job)
+		release(job);
+	return rc;
+}
+
+static void open_now(void *ctx)
+{
+	struct job *job = ctx;
+	struct stat st;
+
+	job->rc = check_folder(job->folder.path, &st, &job->err);
+	job->folder.mode = job->rc ? 0 : st.st_mode & 07777;
+	if (!job->rc)
+		job->rc = check_marker(&job->folder, &job->err);
 }
 
 static void folder_free(struct depot *store)
@@ -209,24 +294,26 @@ static void folder_free(struct depot *store)
 	free(store);
 }
 
-int depot_folder_open(const char *path, const char *id, struct depot **ret, struct err *err)
+int depot_folder_open(const char *path, const char *id, const struct depot_tick *tick, struct depot **ret,
+		      struct err *err)
 {
 	static const struct depot_ops ops = {.put = put, .get = get, .free = folder_free};
-	struct stat st;
-	int rc = check_folder(path, &st, err);
-
-	if (rc)
-		return rc;
 	struct folder *folder = calloc(1, sizeof(*folder));
+	struct job *job;
+
 	if (!folder)
 		return err_set(err, -ENOMEM, "out of memory");
 	folder->store.ops = &ops;
-	folder->mode = st.st_mode & 07777;
+	folder->store.tick = *tick;
 	snprintf(folder->path, sizeof(folder->path), "%s", path);
 	snprintf(folder->id, sizeof(folder->id), "%s", id);
-	rc = check_marker(folder, err);
+	int rc = carry_out(open_now, job_of(folder, "", 0), &job, err);
+	if (job) {
+		folder->mode = job->folder.mode;
+		release(job);
+	}
 	if (rc)
-		folder_free(&folder->store);
+		free(folder);
 	else
 		*ret = &folder->store;
 	return rc;

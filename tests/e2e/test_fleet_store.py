@@ -113,6 +113,26 @@ def goes_on(check, f):
     check([sha256] in stored(f, "sha256"), "and it is the run's")
 
 
+def hung(check, f):
+    """A share whose computer does not answer, as a FIFO does not: leases are renewed, the bench is heard of; it answers, and all of it arrives."""
+    agent, folder, fifo = f.agents[0], f.folder / "hung", f.folder / "fifo"
+    folder.mkdir()
+    f.penrig("fleet", "store", f"file://{folder}", "--site", "A")
+    mark = folder / "penrig-store"
+    line = mark.read_text()
+    mark.unlink()
+    os.mkfifo(mark)
+    job, path = with_big_file(f, agent, "--lease", "3s", pieces=0.1)
+    until("its run's end", lambda: agent.rows("SELECT ended FROM outbox") == [(1,)])
+    since = f.server.sql("SELECT now()")[0][0]
+    until("its lease renewed, and its word", lambda: f.server.sql(f"SELECT lease_until > '{since}'::timestamptz + interval '6 s' AND seen_at > '{since}'::timestamptz + interval '3 s' FROM penrig.attempt JOIN penrig.bench USING (bench_id) WHERE job_id = {job}") == [["t"]])
+    mark.rename(fifo)
+    mark.write_text(line)
+    fifo.write_text(line)
+    check(f.until_job(job, over, "its end")["state"] == "done" and [hashlib.sha256(path.read_bytes()).hexdigest()] in stored(f, "sha256"), f"it arrives: {f.jobs()[job]}")
+    check(f.server.sql(f"SELECT fence FROM penrig.job WHERE job_id = {job}") == [["1"]], "once")
+
+
 def full(check, f):
     """A store that is full: the run waits in the outbox, whole, and arrives when there is room. A bench whose own disk is nearly full takes no job."""
     agent, folder, small = f.agents[0], f.folder / "full", f.folder / "small"
@@ -190,7 +210,7 @@ def main():
     check = rig.Checks()
     f = Fleet(2)
     try:
-        for test in (in_a_folder, goes_on, full, not_mounted, who_may) if len(sys.argv) > 1 or "SEEDS" not in os.environ else (in_a_folder, who_may):  # under sanitizers
+        for test in (in_a_folder, goes_on, hung, full, not_mounted, who_may) if len(sys.argv) > 1 or "SEEDS" not in os.environ else (in_a_folder, who_may):  # under sanitizers
             if len(sys.argv) > 1 and test.__name__ not in sys.argv[1:]:
                 continue
             try:

@@ -7,6 +7,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -187,6 +188,38 @@ static void not_mounted(void **state)
 	end(&w);
 }
 
+/* A share whose computer does not answer, as a FIFO does not without its other end: what waits goes on, and may give up; the next one
+ * does not wait behind the first. */
+static void hung(void **state)
+{
+	char marker[100], kept[100], fifo[100];
+	struct world w;
+
+	(void)state;
+	begin(&w);
+	snprintf(marker, sizeof(marker), "%s/penrig-store", w.folder);
+	snprintf(kept, sizeof(kept), "%s/kept", w.folder);
+	snprintf(fifo, sizeof(fifo), "%s/fifo", w.folder);
+	assert_int_equal(rename(marker, kept), 0);
+	assert_int_equal(mkfifo(marker, 0600), 0);
+	w.ticks = 1000;
+	assert_int_equal(shelf_put(w.store, w.fd, w.sha256, BYTES, NULL), -ECANCELED);
+	assert_int_equal(shelf_put(w.store, w.fd, w.sha256, BYTES, NULL), -EAGAIN);
+	assert_int_equal(w.ticks, 1001);
+	assert_int_equal(rename(marker, fifo), 0);
+	assert_int_equal(rename(kept, marker), 0);
+	int fd = open(fifo, O_WRONLY); /* it answers, and not what it should */
+	assert_true(fd >= 0);
+	close(fd);
+	w.ticks = 0;
+	int rc;
+	while ((rc = shelf_put(w.store, w.fd, w.sha256, BYTES, NULL)) == -EAGAIN)
+		sched_yield();
+	assert_int_equal(rc, 0);
+	assert_int_equal(fetch(&w, w.sha256, BYTES), 0);
+	end(&w);
+}
+
 struct denying { /* as a store answers a key that may get and put and not list: what is not there it may not see */
 	struct depot depot;
 	unsigned puts;
@@ -271,9 +304,9 @@ static void paced(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(there_and_back), cmocka_unit_test(damaged),     cmocka_unit_test(another),
-		cmocka_unit_test(may_not_list),   cmocka_unit_test(not_mounted), cmocka_unit_test(places),
-		cmocka_unit_test(paced),
+		cmocka_unit_test(there_and_back), cmocka_unit_test(damaged), cmocka_unit_test(another),
+		cmocka_unit_test(may_not_list),   cmocka_unit_test(hung),    cmocka_unit_test(not_mounted),
+		cmocka_unit_test(places),         cmocka_unit_test(paced),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
