@@ -67,31 +67,31 @@ static char *offline(const char *bench)
 }
 
 /* Without the time, by which no two are the same. */
-static struct json_out *state_of(const struct seat *seat, uint64_t lost)
+static struct json_out *state_of(const struct seat *seat, const struct outbox_counts *counts, uint64_t lost)
 {
 	struct json_out *out = message(TELEMETRY_STATE, seat_name(seat));
-	struct outbox_counts counts = {0};
 
 	json_out_string(out, "state", seat_state(seat, seat->child != NULL));
 	if (seat->child)
 		add_run(out, seat);
 	json_out_bool(out, "server", !seat->agent->failures);
-	if (outbox_count(seat->agent->history, &counts, NULL) == 0) {
-		json_out_int(out, "outbox", counts.waiting);
-		json_out_int(out, "refused", counts.refused);
+	if (counts) {
+		json_out_int(out, "outbox", counts->waiting);
+		json_out_int(out, "refused", counts->refused);
 	}
 	json_out_int(out, "lost", (int64_t)lost);
 	json_out_string(out, "software", seat->agent->config->version);
 	return out;
 }
 
-static void tell_state(struct seat *seat, uint64_t lost, uint64_t now_ns)
+/* Of a text that is too long its beginning is kept, and compared. counts NULL: the history does not say. */
+static void tell_state(struct seat *seat, const struct outbox_counts *counts, uint64_t lost, uint64_t now_ns)
 {
-	struct json_out *out = state_of(seat, lost);
+	struct json_out *out = state_of(seat, counts, lost);
 	char *text = NULL;
 
 	if (json_out_print(out, false, &text, NULL) == 0 &&
-	    (strcmp(text, seat->news.state) != 0 || now_ns >= seat->news.again_ns)) {
+	    (strncmp(text, seat->news.state, sizeof(seat->news.state) - 1) != 0 || now_ns >= seat->news.again_ns)) {
 		snprintf(seat->news.state, sizeof(seat->news.state), "%s", text);
 		seat->news.again_ns = now_ns + AGAIN_NS;
 		add_time(out, seat->agent);
@@ -119,11 +119,16 @@ static void tell_person(struct seat *seat, const struct telemetry_counts *now)
 
 void news_state(struct agent *agent, uint64_t now_ns)
 {
-	for (unsigned i = 0; agent->telemetry && i < agent->seats; i++) {
+	struct outbox_counts outbox;
+
+	if (!agent->telemetry)
+		return;
+	bool known = outbox_count(agent->history, &outbox, NULL) == 0;
+	for (unsigned i = 0; i < agent->seats; i++) {
 		struct telemetry_counts counts;
 		telemetry_look(agent->telemetry, i, &counts);
 		tell_person(&agent->seat[i], &counts);
-		tell_state(&agent->seat[i], counts.lost, now_ns);
+		tell_state(&agent->seat[i], known ? &outbox : NULL, counts.lost, now_ns);
 	}
 }
 
