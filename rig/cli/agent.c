@@ -149,6 +149,14 @@ static int check_unattended(const struct bench *bench, struct err *err)
 			       "it: run it "
 			       "from a terminal with `penrig run`",
 			       bench->path, row->name, row->text);
+	for (unsigned i = 0; i < bench->devices; i++)
+		for (unsigned k = 0; k < bench->device[i].inputs.setup.count; k++)
+			if (bench->device[i].inputs.setup.input[k].tried)
+				return err_set(
+					err, -EINVAL,
+					"%.300s: its safety input \"%s\" is to be tried by hand before each run, "
+					"and an agent has none: run it from a terminal with `penrig run`",
+					bench->path, bench->device[i].inputs.setup.input[k].name);
 	if (bench->pen.power.present)
 		return err_set(err, -EINVAL,
 			       "%.300s has a pen with \"power\", which asks for a hand at its dial, and an agent has "
@@ -356,19 +364,22 @@ const struct command command_agent = {
 	.operands_max = AGENT_BENCHES_MAX,
 	.group = "Many benches",
 	.summary = "Do the jobs of a fleet on benches of this computer",
-	.description = "Takes jobs from the fleet's server for each BENCH (a bench file), as long as it runs, one at a "
-		       "time for each. A job "
-		       "is a \"penrig run\" of its own: it goes on when the agent ends or dies, and the next start of "
-		       "the agent takes it "
-		       "over. Every run stands in the bench's history and in the outbox there until the server has "
-		       "confirmed it, so a "
-		       "server that is away costs nothing but time.\n\n"
-		       "A bench whose pen somebody has to stand by (dead-man of class host or none) is refused.\n\n"
-		       "The exit code is 0 when a signal ended it, 2 for wrong usage, a bench file that is wrong, a "
-		       "login that may not or "
-		       "tables that do not fit, 5 where another agent has the folder or has taken over the bench, 6 "
-		       "storage, 7 internal "
-		       "error.",
+	.description =
+		"Takes jobs from the fleet's server for each BENCH (a bench file), as long as it runs, one at a "
+		"time for each. A job "
+		"is a \"penrig run\" of its own: it goes on when the agent ends or dies, and the next start of "
+		"the agent takes it "
+		"over. Every run stands in the bench's history and in the outbox there until the server has "
+		"confirmed it, so a "
+		"server that is away costs nothing but time.\n\n"
+		"A bench whose pen somebody has to stand by (dead-man of class host or none), or whose safety inputs "
+		"are to be tried by hand, is refused. Behind a run that a safety input ended it takes no further "
+		"job for that bench until a person has deleted the file that it names.\n\n"
+		"The exit code is 0 when a signal ended it, 2 for wrong usage, a bench file that is wrong, a "
+		"login that may not or "
+		"tables that do not fit, 5 where another agent has the folder or has taken over the bench, 6 "
+		"storage, 7 internal "
+		"error.",
 	.example = "  penrig agent bench-3.json --db service=penrig --label model=X2\n",
 	.options = agent_table,
 	.options_size = sizeof(struct agent_options),

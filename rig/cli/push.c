@@ -142,7 +142,7 @@ static int refuse(struct push *p, const struct outbox_item *item, struct err *er
 
 static int send_one(struct push *p, const struct outbox_item *item, struct err *err)
 {
-	const struct parcel_left left = {"", true};
+	const struct parcel_left left = {.log = "", .file = true};
 	const struct parcel_between between = {nothing_else, left_out, p, &p->store};
 	struct parcel_receipt receipt = {.label = ""};
 	enum parcel_end end = PARCEL_RECORDED;

@@ -109,7 +109,7 @@ static int claim_all(struct agent *agent, struct err *err)
 	look_for_program(agent);
 	agent->full = !runs_have_room(agent);
 	for (unsigned i = 0; i < agent->seats && !rc && !agent->full && !agent->gone; i++)
-		if (!agent->seat[i].child && !agent->seat[i].ended)
+		if (!agent->seat[i].child && !agent->seat[i].ended && !seat_is_withheld(&agent->seat[i]))
 			rc = talk_claim(&agent->seat[i], err);
 	return rc;
 }
@@ -343,9 +343,7 @@ static int lock_benches(struct agent *agent, struct err *err)
 	char path[2 * FILE_PATH_MAX], name[64];
 
 	for (unsigned i = 0; i < agent->seats; i++) {
-		snprintf(name, sizeof(name), "%s", seat_name(&agent->seat[i]));
-		for (char *at = strchr(name, '/'); at; at = strchr(at, '/'))
-			*at = '_';
+		seat_file_name(&agent->seat[i], name);
 		snprintf(path, sizeof(path), "%s.%s.lock", agent->config->history, name);
 		agent->bench_lock[i] = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0640);
 		if (agent->bench_lock[i] < 0)

@@ -308,15 +308,23 @@ static int give_up(const struct parcel *p, enum parcel_end *ret, struct parcel_r
 			    : 0;
 }
 
-static int give_back(const struct parcel *p, const char *log, enum parcel_end *ret, struct parcel_receipt *receipt)
+/* An open door is no answer to a job: the bench has trouble, not the pen. */
+static bool is_refused_by_inputs(const struct parcel *p, const struct parcel_left *left)
+{
+	return p->item->exit_code == EXIT_REFUSES && left->withheld;
+}
+
+static int give_back(const struct parcel *p, const struct parcel_left *left, enum parcel_end *ret,
+		     struct parcel_receipt *receipt)
 {
 	char job[24], fence[24], code[12], why[400], words[400];
-	bool final = p->item->exit_code == EXIT_NOT_SO || p->item->exit_code == EXIT_REFUSES;
+	bool final = p->item->exit_code == EXIT_NOT_SO ||
+		     (p->item->exit_code == EXIT_REFUSES && !is_refused_by_inputs(p, left));
 
 	snprintf(job, sizeof(job), "%lld", (long long)p->item->job);
 	snprintf(fence, sizeof(fence), "%lld", (long long)p->item->fence);
 	snprintf(code, sizeof(code), "%d", p->item->exit_code);
-	last_words(log, words, sizeof(words));
+	last_words(left->log, words, sizeof(words));
 	snprintf(why, sizeof(why), "%s: %.300s", p->item->bench,
 		 *words                    ? words
 		 : p->item->exit_code >= 0 ? "it ended before there was a run"
@@ -350,8 +358,12 @@ int parcel_send(struct server *server, struct history *history, const struct out
 
 	if (rc < 0)
 		return rc;
+	if (rc == 1 && item->job && is_refused_by_inputs(&p, left)) {
+		json_out_free(run);
+		return give_back(&p, left, ret, receipt);
+	}
 	if (rc == 0)
-		return is_lost(&p, left) ? give_up(&p, ret, receipt) : give_back(&p, left->log, ret, receipt);
+		return is_lost(&p, left) ? give_up(&p, ret, receipt) : give_back(&p, left, ret, receipt);
 	struct json_out *files = json_out_add_array(run, "files");
 	rc = is_there(&p, &there);
 	if (!rc && !there)

@@ -27,6 +27,7 @@ struct parcel_between {
 struct parcel_left {     /* by a run that the history has not */
 	const char *log; /* its own complaints; may not be there */
 	bool file;       /* a run file that holds something */
+	bool withheld;   /* its bench's safety inputs kept it from beginning: another bench may */
 };
 
 struct parcel_receipt {

@@ -22,7 +22,11 @@ const char *seat_name(const struct seat *seat)
 
 const char *seat_state(const struct seat *seat, bool begun)
 {
-	return begun ? "running" : seat->agent->full ? "disk full" : seat->agent->gone ? "program gone" : "idle";
+	return begun                    ? "running"
+	       : seat_is_withheld(seat) ? "safety stop"
+	       : seat->agent->full      ? "disk full"
+	       : seat->agent->gone      ? "program gone"
+					: "idle";
 }
 
 const char *folder_of(const struct agent *agent, const struct outbox_item *item)
@@ -86,6 +90,64 @@ void seat_hold(struct seat *seat, const struct outbox_item *item)
 		*free_one = (struct lease){item->seq, item->job, item->fence, 0};
 }
 
+/* ---- behind a safety input that opened ----------------------------------------------------------------------------- */
+
+void seat_file_name(const struct seat *seat, char ret[64])
+{
+	snprintf(ret, 64, "%s", seat_name(seat));
+	for (char *at = strchr(ret, '/'); at; at = strchr(at, '/'))
+		*at = '_';
+}
+
+static void withheld_path(const struct seat *seat, char ret[2 * FILE_PATH_MAX])
+{
+	char name[64];
+
+	seat_file_name(seat, name);
+	snprintf(ret, (size_t)2 * FILE_PATH_MAX, "%s/%s.safety-stop", seat->agent->config->folder, name);
+}
+
+/* What cannot be looked for may be there. */
+bool seat_is_withheld(const struct seat *seat)
+{
+	char path[2 * FILE_PATH_MAX];
+
+	withheld_path(seat, path);
+	return seat->withheld || access(path, F_OK) == 0 || errno != ENOENT;
+}
+
+bool seat_is_withheld_by(const struct seat *seat, const char *run)
+{
+	char path[2 * FILE_PATH_MAX], line[sizeof(seat->item.name) + 2] = "";
+
+	withheld_path(seat, path);
+	FILE *file = fopen(path, "re");
+	bool read = file && fgets(line, sizeof(line), file);
+	if (file)
+		fclose(file);
+	line[strcspn(line, "\n")] = '\0';
+	return seat->withheld || (read && strcmp(line, run) == 0);
+}
+
+static void withhold(struct seat *seat, const char *reason)
+{
+	char path[2 * FILE_PATH_MAX];
+
+	withheld_path(seat, path);
+	FILE *file = fopen(path, "we");
+	bool kept = file && fprintf(file, "%s\n%s\n", seat->item.name, reason) > 0 && fflush(file) == 0 &&
+		    fsync(fileno(file)) == 0;
+	if (file)
+		fclose(file);
+	seat->withheld = !kept;
+	agent_say(seat->agent,
+		  "%s: ALARM: no further job begins here, run %s was ended by a safety input: %.300s. %s%s",
+		  seat_name(seat), seat->item.name, reason,
+		  kept ? "See to the bench, then delete "
+		       : "See to the bench, then start the agent again; it could not keep ",
+		  path);
+}
+
 /* ---- what it tells ------------------------------------------------------------------------------------------------- */
 
 /* Before the pen tests and the first point. */
@@ -111,6 +173,9 @@ static void on_event(void *ctx, const struct json *event)
 	if (!stands(event, json_string(name)))
 		seat->moved = true;
 	news_event(seat, event);
+	const struct json *stop = json_get(event, "safety_stop"), *why = json_get(event, "reason");
+	if (stop && json_kind(stop) == JSON_BOOL && json_bool(stop))
+		withhold(seat, why && json_kind(why) == JSON_STRING ? json_string(why) : "");
 	if (strcmp(json_string(name), "end") == 0 && code && json_kind(code) == JSON_NUMBER)
 		seat->exit_code = (int)json_number(code);
 }

@@ -33,7 +33,8 @@ struct seat {
 	struct child *child; /* NULL: none */
 	struct outbox_item item;
 	bool ended, moved, stopping;
-	bool told; /* that its end cannot be kept yet */
+	bool withheld; /* it gets no further job, and that cannot be kept on the disk */
+	bool told;     /* that its end cannot be kept yet */
 	int exit_code;
 	unsigned tries;                     /* to take in what it left */
 	unsigned long ended_as[SEAT_CODES]; /* runs, by exit code, since the agent began */
@@ -83,6 +84,11 @@ int agent_meanwhile(struct agent *agent, struct err *err);    /* renewals and he
 /* Its lease is renewed until the server has its end, or says that it is lost. Once or again; of a run without a job nothing. */
 void seat_hold(struct seat *seat, const struct outbox_item *item);
 void seat_let_go(struct seat *seat, int64_t seq);
+/* Its safety inputs ended a run: no job begins there before somebody has deleted the file that says so. */
+bool seat_is_withheld(const struct seat *seat);
+bool seat_is_withheld_by(const struct seat *seat, const char *run);
+/* In the agent's folder or wherever else: its name as part of a file's. */
+void seat_file_name(const struct seat *seat, char ret[64]);
 
 /* ---- run.c: the run at hand, no word with the server --------------------------------------------------------------- */
 

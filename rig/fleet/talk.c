@@ -309,8 +309,10 @@ int talk_send(struct agent *agent, bool *ret_more, struct err *err)
 	seat_hold(seat, item);
 	snprintf(log, sizeof(log), "%s/%s.log", folder_of(agent, item), item->name);
 	run_file_of(agent, item, file, sizeof(file));
-	const struct parcel_left left = {log,
-					 access(file, F_OK) == 0 && !agent->host.holds_nothing(agent->host.ctx, file)};
+	const struct parcel_left left = {.log = log,
+					 .file = access(file, F_OK) == 0 &&
+						 !agent->host.holds_nothing(agent->host.ctx, file),
+					 .withheld = seat_is_withheld_by(seat, item->name)};
 	rc = parcel_send(agent->server, agent->history, item, &left, &between, &end, &receipt, err);
 	if (rc == -EREMOTE && strcmp(server_code(agent->server), "PR001") != 0) {
 		const struct err why = *err;

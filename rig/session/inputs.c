@@ -83,6 +83,7 @@ bool inputs_let_start(struct session *s)
 	char text[240];
 	snprintf(text, sizeof(text), "start interlock: %s: close it, and see to what it stands for", why);
 	s->record->refusal = REFUSED_DEVICE;
+	s->record->safety_stop = true;
 	session_end(s, RUN_REFUSED, text);
 	return false;
 }

@@ -2,6 +2,7 @@
 import fcntl
 import json
 import os
+import re
 import signal
 import sqlite3
 import subprocess
@@ -216,6 +217,43 @@ def maintenance(check, f):
     check(f.until_job(job, over, "its end")["state"] == "done", "in service again")
     refused = f.penrig("benches", "--disable", "bench-1", user="ci", check=False)
     check(refused.returncode == 2 and "--why" in refused.stderr, "not without a reason")
+
+
+def emergency_stop(check, f):
+    """Behind it the bench is its person's: no job begins there before they say so, whatever closes, and whoever starts the agent again."""
+    agent, other = f.agents
+    kept, world = agent.bench.read_text(), agent.world
+    text = (rig.FIXTURES / "benches/virtual-inputs.json").read_text().replace("../phantoms", str(rig.FIXTURES / "phantoms"))
+    agent.bench.write_text(re.sub(r'"name": "[^"]*"', '"name": "bench-1"', text, count=1))
+    note = agent.folder / "state/agent/bench-1.safety-stop"
+    for fault, label in (("opens:box@2.6,input=1,for=0.2", "aborted"), ("opens:box@0,input=2,for=9", "given_back")):
+        agent.world = ["--fault", fault]
+        agent.start()
+        job = f.submit()
+        agent.until_said("ALARM: no further job begins here")
+        ended = until("its attempt", lambda: f.server.sql(f"SELECT state FROM penrig.attempt WHERE job_id = {job} AND state <> 'open'"))
+        check(ended == [[label]] or ended == [(label,)], f"{fault}: {ended}")
+        check(note.exists() and f.jobs()[job]["state"] == "waiting", f"{fault}: its job waits: {f.jobs()[job]}")
+        agent.end()
+        agent.world = []
+        agent.start()
+        here = f.submit("PEN-GOOD-01", SMOKE, "--where", "bench=bench-1")
+        until("its word", lambda: any((b["bench"], b["state"]) == ("bench-1", "safety stop") for b in json.loads(f.penrig("benches", "--json", user="ci").stdout)))
+        other.start()
+        check(f.until_job(job, over, "another bench")["bench"] == "bench-2" and f.jobs()[here]["state"] == "waiting", f"{fault}: {f.jobs()}")
+        note.unlink()
+        agent.end()
+        agent.start()
+        check(f.until_job(here, over, "released")["state"] == "done", f"{fault}: {f.jobs()[here]}")
+        agent.end()
+        other.end()
+        (agent.folder / "said").unlink()
+    tried = agent.bench.read_text().replace('"line": "cts"', '"line": "cts", "tried": true')
+    agent.bench.write_text(tried)
+    done = subprocess.run(agent.argv(), capture_output=True, text=True, timeout=fleet.LIMIT_S)
+    check(done.returncode == 2 and "tried by hand" in done.stderr, f"tried: {done.returncode} {done.stderr}")
+    agent.bench.write_text(kept)
+    agent.world = world
 
 
 def two_agents(check, f):
@@ -494,7 +532,7 @@ def wrong_words(check, f):
         check(done.returncode == code and why in done.stderr and "secret" not in done.stderr, f"{argv}: {done.returncode} {done.stderr}")
 
 
-TESTS = (to_the_end, everything_dies, superseded, lost_before_it_moved, back_in_time, killed_run, half_a_run, given_up, maintenance, two_agents, what_answers, what_cannot_be_recorded, another_folder, adopts_the_next, odd_files, who_may, the_same_id, wrong_words, versions)
+TESTS = (to_the_end, everything_dies, superseded, lost_before_it_moved, back_in_time, killed_run, half_a_run, given_up, maintenance, emergency_stop, two_agents, what_answers, what_cannot_be_recorded, another_folder, adopts_the_next, odd_files, who_may, the_same_id, wrong_words, versions)
 # Under sanitizers those that exercise the programs, and not the SQL.
 QUICK = (to_the_end, half_a_run, given_up, odd_files, wrong_words)
 WHOLE = len(sys.argv) > 1 or "SEEDS" not in os.environ

@@ -248,6 +248,7 @@ void events_end(struct events *events, const struct record *record, const struct
 	json_out_int(event, "exit_code", exit_code);
 	json_out_bool(event, "stop_unverified", unverified);
 	json_out_bool(event, "moved", record->moved);
+	json_out_bool(event, "safety_stop", record->safety_stop);
 	json_out_string(event, "name", record->name);
 	json_out_string(event, "dut", record->dut);
 	text(event, "reason", record->run_status == RUN_COMPLETE ? record->verdict_reason : record->status_reason);
