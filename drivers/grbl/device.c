@@ -251,8 +251,11 @@ static void ask(struct move *move, int what)
 				.what = what, .value = move->leg_mm[move->leg], .done = step_done, .ctx = move});
 }
 
+/* One that did not answer may be on its way all the same: nobody else holds it, once this move is over. */
 static void end(struct move *move, int status, const struct err *err)
 {
+	if (status == -ETIMEDOUT)
+		dialogue_tell(move->grbl->dialogue, &(const struct dialogue_request){.what = HOLD});
 	if (status)
 		move->grbl->homed = false; /* whatever it was, where it stands is not known any more */
 	move->grbl->moves--;

@@ -459,6 +459,7 @@ static void test_late(void **state)
 	wait_ms(2100);
 	hears("?");
 	wait_ms(2100);
+	hears("!");
 	assert_int_equal(dones, 1);
 	assert_int_equal(done_status, -ETIMEDOUT);
 	move_to(-10);
