@@ -344,17 +344,25 @@ struct turn {
 	struct powered *pen;
 	device_done_fn done; /* NULL: it was told already */
 	void *ctx;
+	device_done_fn next; /* of one that was asked for since, and begins behind it; NULL: none was */
+	void *next_ctx;
+	double next_mm;
 };
+
+static void turn_dial(struct powered *pen, double depth_mm, device_done_fn done, void *ctx);
 
 /* Whoever asked for it has gone on to something else by the time the stage has come to rest. */
 static void give_up_turn(struct powered *pen)
 {
 	struct turn *turn = pen->turn;
 
-	if (!turn || !turn->done)
+	if (!turn || !(turn->done || turn->next))
 		return;
-	answer_later(pen, 0, NULL, turn->done, turn->ctx);
-	turn->done = NULL;
+	if (turn->done)
+		answer_later(pen, 0, NULL, turn->done, turn->ctx);
+	else
+		answer_later(pen, 0, NULL, turn->next, turn->next_ctx);
+	turn->done = turn->next = NULL;
 }
 
 static void turned(void *ctx, int status, const struct err *err)
@@ -363,7 +371,9 @@ static void turned(void *ctx, int status, const struct err *err)
 
 	turn->pen->turn = NULL;
 	turn->pen->dial_unsure |= status != 0;
-	if (turn->done)
+	if (turn->next)
+		turn_dial(turn->pen, turn->next_mm, turn->next, turn->next_ctx);
+	else if (turn->done)
 		turn->done(turn->ctx, status, err);
 	free(turn);
 }
@@ -392,12 +402,18 @@ static void powered_set_depth(struct device *device, double depth_mm, device_don
 		status = err_set(&err, -ERANGE,
 				 "the bench file lets this pen's dial go from %.6g to %.6g mm, not to %.6g",
 				 limits->depth_min_mm, limits->depth_max_mm, depth_mm);
-	if (status == 0 && pen->dial && (pen->wanted || pen->starting || pen->turn || pen->looking))
+	struct turn *given_up = pen->turn && !pen->turn->done && !pen->turn->next ? pen->turn : NULL;
+	if (status == 0 && pen->dial && (pen->wanted || pen->starting || (pen->turn && !given_up) || pen->looking))
 		status = err_set(&err, -EAGAIN, "a pen's dial is turned only while its power is off and it is at rest");
-	if (status == 0 && pen->dial)
+	if (status == 0 && given_up) {
+		given_up->next = done;
+		given_up->next_ctx = ctx;
+		given_up->next_mm = depth_mm;
+	} else if (status == 0 && pen->dial) {
 		turn_dial(pen, depth_mm, done, ctx);
-	else
+	} else {
 		answer_later(pen, status, status ? &err : NULL, done, ctx);
+	}
 }
 
 static void ran(void *ctx, int status, const struct err *err)

@@ -203,7 +203,7 @@ static void run(struct outcome *done)
 /* One move at a time, and only while the pen stands still; it starts only while the dial does. */
 static void test_one_move(void **state)
 {
-	struct outcome first = {0}, stopped = {0};
+	struct outcome first = {0}, second = {0}, third = {0}, stopped = {0};
 
 	(void)state;
 	start();
@@ -227,9 +227,20 @@ static void test_one_move(void **state)
 	finish(&off, 0);
 	tick();
 	assert_true(first.calls == 1 && first.status == -ECANCELED);
-	refused(turn); /* it has not come to rest yet */
+	turn(&second); /* it has not come to rest yet: that is waited for */
+	refused(turn);
+	refused(run);
+	driver_powered.pen->stop(pen, on_done, &stopped);
+	finish(&off, 0);
+	tick();
+	assert_true(second.calls == 1 && second.status == -ECANCELED);
+	turn(&third);
+	assert_int_equal(move.calls, 1);
 	finish(&move, -EREMOTEIO);
-	assert_int_equal(first.calls, 1); /* whoever asked hears nothing of it any more */
+	assert_true(first.calls == 1 && second.calls == 1); /* whoever asked hears nothing of it any more */
+	assert_int_equal(move.calls, 2);
+	finish(&move, 0);
+	assert_true(third.calls == 1 && third.status == 0);
 	set_dial(0);
 }
 
