@@ -6,6 +6,7 @@ import json
 import os
 import random
 import signal
+import time
 
 import powered
 import rig
@@ -138,6 +139,9 @@ def ends(check):
     b, code, said, truth = run("virtual-usb.json", "unplug:pen@4.6,back=9", timeout="3s")
     check(code == 4 and "not plugged in again within 3 s" in said and not b.file("one-2").exists(), f"too late: {code} {said[-300:]}")
     check(truth[-1]["t_ns"] > 7.6e9, "all of its time was waited")
+    by_s = time.clock_gettime(time.CLOCK_BOOTTIME) + 60
+    b, code, said, truth = run("virtual-usb.json", "unplug:pen@4.6,back=900", "--end-by", by_s, timeout="600s")
+    check(code == 4 and "by --end-by" in said and truth[-1]["t_ns"] < 70e9, f"no longer than --end-by lets it: {code} {truth[-1]} {said[-300:]}")
     b, code, said, _ = run("virtual-usb.json", "unplug:pen@4.6,back=1", timeout="0")
     check(code == 4 and "waiting" not in said, f"0 does not wait: {code}")
     b, code, said, truth = run("virtual-usb.json", "silent:pen@4.6")
