@@ -121,19 +121,19 @@ static double coloured_intervals(const struct account *a, const struct interval_
 	       strange = fmin(1.0, fmax(moved, beyond_chance(shares->height, shares->n)));
 
 	if (quantiser_shows(a))
-		return told + s->noise * instant_of(a, count * count / 12.0) / s->instant;
+		return told + s->per_instant * instant_of(a, count * count / 12.0);
 	double locked = moved > 0.0 ? LOCKED : 1.0;
 
-	return strange * fmax(told, locked * s->noise * (instant_without_pulse(a) / s->instant - 1.0));
+	return strange * fmax(told, locked * s->per_instant * (instant_without_pulse(a) - s->instant));
 }
 
 /* At a noise of a tenth of the pulse instants scatter by up to so much more than white noise explains, at less by the square of
  * it. No more than the intervals can hold, were the pen's own as alike as neighbours can be. */
-static double rough_intervals(const struct account *a, const struct interval_scatter *s, const double *noise)
+static double rough_intervals(const struct account *a, const struct interval_scatter *s)
 {
 	const struct moments *intervals = &a->tally->rhythm.interval;
 	double share = a->noise_n / (ROUGH_NOISE * a->tally->height.seen.mean);
-	double most = s->noise / noise[0] *
+	double most = 0.5 * s->per_instant *
 			      (0.5 * moments_autocovariance(intervals, 0) - moments_autocovariance(intervals, 1)) -
 		      s->noise;
 
@@ -145,20 +145,22 @@ struct interval_scatter interval_scatter_of(const struct account *a)
 	const struct acting_shares *shares = &a->stroke_noise->shares;
 	const struct moments *intervals = &a->tally->rhythm.interval;
 	double instant = shares->instant * tally_timing_variance(a->tally);
-	double noise[SPEED_LAGS + 1] = {2.0 * instant, -instant}, seen[SPEED_LAGS + 1];
+	const double alike[SPEED_LAGS + 1] = {2.0, -1.0};
+	double seen[SPEED_LAGS + 1];
 	struct speed_shift shift = speed_change_shift(&a->observed->noise.speed, instant, intervals->mean);
 	struct interval_scatter ret = {.instant = instant, .shift = shift.shift, .u_shift = shift.u};
 
 	for (unsigned k = 0; k <= SPEED_LAGS; k++)
-		seen[k] = moments_autocovariance(intervals, k) - noise[k];
+		seen[k] = moments_autocovariance(intervals, k) - instant * alike[k];
 	ret.made = speed_change_undo(shift.shift, seen);
-	ret.noise = speed_change_undo(shift.shift, noise);
+	ret.per_instant = speed_change_undo(shift.shift, alike);
+	ret.noise = ret.per_instant * instant;
 
 	double unsure = hypot(hypot(INSTANT_U, sqrt(2.0 / shares->n)), beyond_chance(shares->instant, shares->n));
 
 	/* Neighbouring intervals share an instant: they tell its noise too, unless the pen's own instants scatter so. */
 	double pen = 2.0 * shift.shift * (1.0 - 2.0 * shift.shift) * fmax(0.0, ret.made); /* by the shift of centres */
-	double told = 2.0 * (pen - moments_autocovariance(intervals, 1)) - noise[0];
+	double told = 2.0 * (pen - moments_autocovariance(intervals, 1)) - 2.0 * instant;
 
 	told = fmax(0.0, told);
 
@@ -166,36 +168,38 @@ struct interval_scatter interval_scatter_of(const struct account *a)
 
 	ret.coloured = 0.5 * coloured;
 	told = fmax(coloured, fmin(INSTANT_MORE * ret.noise, told));
-	told = fmax(told, rough_intervals(a, &ret, noise));
-	told = fmax(told, CHECK_COVERS * a->stroke_noise->interval_lines * ret.noise / noise[0]);
+	told = fmax(told, rough_intervals(a, &ret));
+	told = fmax(told, 0.5 * CHECK_COVERS * a->stroke_noise->interval_lines * ret.per_instant);
 	ret.u = hypot(hypot(unsure * ret.noise, told), fmax(0.0, ret.made) * hypot(4.0 * shift.u, INTERVAL_U));
 	return ret;
 }
 
-/* How the force changes with the depth of the whole stroke, per its change at the deepest point: the path is scaled, or it
- * is moved. */
-struct paths {
-	double scaled, moved;
-};
-
-static struct paths seen_by_curve(const struct account *a)
+bool paths_by_curve(const struct account *a, enum weights_of kind, struct paths *ret)
 {
 	const struct weights *w = &a->observed->noise.weights;
 	const struct pulse *pulse = &a->template->pulse;
 	double height = a->tally->height.seen.mean, deepest, steepest;
-	struct paths ret = {.scaled = 0.0};
 
-	if (w->count != pulse->table.count || curve_depth(a->config->curve, height, &deepest, &steepest) != 0)
-		return (struct paths){1.0, 1.0};
+	*ret = (struct paths){.scaled = 0.0};
+	if (a->config->curve == NULL || w->count != pulse->table.count || !(w->square[kind] > 0.0) ||
+	    curve_depth(a->config->curve, height, &deepest, &steepest) != 0)
+		return false;
 	for (unsigned i = 0; i < w->count; i++) {
 		double g = pulse->table.shape[0][i], depth, slope;
 
 		if (!(g > EDGE) || curve_depth(a->config->curve, height * fmin(g, 1.0), &depth, &slope) != 0)
 			continue;
-		ret.scaled += w->at[WEIGHTS_HEIGHT][i] * slope * depth / (steepest * deepest);
-		ret.moved += w->at[WEIGHTS_HEIGHT][i] * slope / steepest;
+		ret->scaled += w->at[kind][i] * slope * depth / (steepest * deepest);
+		ret->moved += w->at[kind][i] * slope / steepest;
 	}
-	if (!(ret.scaled > 0.5) || !(ret.moved > 0.5))
+	return true;
+}
+
+static struct paths seen_by_curve(const struct account *a)
+{
+	struct paths ret;
+
+	if (!paths_by_curve(a, WEIGHTS_HEIGHT, &ret) || !(ret.scaled > 0.5) || !(ret.moved > 0.5))
 		return (struct paths){1.0, 1.0};
 	return ret;
 }

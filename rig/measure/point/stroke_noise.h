@@ -5,6 +5,7 @@
 
 #include "rig/measure/checks/acting_noise.h"
 #include "rig/measure/point/summary.h"
+#include "rig/measure/point/weights.h"
 
 /* Of one stroke's depth by force, mm^2. */
 struct stroke_noise {
@@ -24,6 +25,7 @@ struct stroke_noise stroke_noise_of(const struct account *account);
 struct interval_scatter {
 	double made;           /* variance of the intervals as the pen made them; noise may put it below 0 */
 	double noise;          /* what noise adds to it */
+	double per_instant;    /* that, per variance that noise puts into an instant */
 	double u;              /* standard uncertainty of `made`, but for sampling */
 	double instant;        /* variance that noise puts into an instant */
 	double coloured;       /* what it may put there besides, as the intervals have it: 0 where noise is white */
@@ -37,6 +39,14 @@ struct depth_share {
 	double kappa, u;
 	double held; /* share of their movement that the tops are seen to lack: a front end that cuts some of them */
 };
+
+/* How a force changes per change at the deepest point with the depth of the whole stroke: its path is scaled, or moved. */
+struct paths {
+	double scaled, moved;
+};
+
+/* Of what these weights make of the stroke's samples. False: there is no curve, or there are no weights. */
+bool paths_by_curve(const struct account *account, enum weights_of kind, struct paths *ret);
 
 /* scatter_mm2: variance of the depths as fitted. */
 struct depth_share depth_share_of(const struct account *account, const struct stroke_noise *noise, double scatter_mm2);
