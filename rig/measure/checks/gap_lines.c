@@ -13,7 +13,8 @@
 #define SEEN       20.0 /* times the mean power about it: noise exceeds it with 2e-9 */
 #define HIGHEST    8.0  /* times the rate: above, a pulse hides nothing that its own noise does not */
 #define BINS_MIN   512
-#define HANN_WIDTH 1.5 /* cells, of the power of a line */
+#define HANN_WIDTH 1.5   /* cells, of the power of a line */
+#define ROUNDING   1e-12 /* of the largest power: what is less of it is nothing, where there is no noise */
 
 static unsigned slot(long bin)
 {
@@ -105,6 +106,15 @@ static double floor_at(const struct spectrum *s, unsigned k)
 	return select_kth(sorted, NEIGHBOURS, NEIGHBOURS / 2) / M_LN2;
 }
 
+static double rounding(const struct spectrum *s)
+{
+	double most = 0.0;
+
+	for (unsigned k = 1; k < s->size / 2; k++)
+		most = fmax(most, s->x[k]);
+	return ROUNDING * most;
+}
+
 /* What the mean over a bin leaves of a wave's power. */
 static double kept(double w, unsigned width)
 {
@@ -116,17 +126,18 @@ static double kept(double w, unsigned width)
 double gap_lines_act(const struct gap_lines *l, double period, gap_lines_power *power, const void *context)
 {
 	struct spectrum s;
-	double sum = 0.0;
+	double sum = 0.0, least;
 
 	if (!transform(l, &s))
 		return 0.0;
+	least = rounding(&s);
 	for (unsigned k = 2; k + 1 < s.size / 2; k++) {
 		double w = 2.0 * M_PI * k / ((double)s.size * l->width);
 
 		if (w * period > 2.0 * M_PI * HIGHEST)
 			break;
 
-		double noise = floor_at(&s, k);
+		double noise = fmax(least, floor_at(&s, k));
 
 		if (s.x[k] > SEEN * noise)
 			sum += 4.0 * (s.x[k] - noise) / (s.weight * s.weight * kept(w, l->width)) * power(w, context);
