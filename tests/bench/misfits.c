@@ -630,6 +630,13 @@ static void jitter_of(struct recording *r, double percent, double snr_db)
 	r->snr_db = snr_db;
 }
 
+/* A gear, or a ripple of its supply, wanders with the mains; that of the bench may be anything. */
+RULE(fits_wander)
+{
+	r->slow_mm = 1e-3 * s;
+	r->slow_hz = 50.0;
+}
+
 RULE(fits_jitter)
 {
 	jitter_of(r, s, 40.0);
@@ -758,6 +765,7 @@ const struct misfit_family misfit_families[] = {
 	UNTOLD("unsettled-and-softening", "mm, of the force", unsettled_softening, 0.005, 0.02, 0.05),
 	FITS("fits-noise", "dB", fits_noise, 20, 40, 60),
 	FITS("fits-minute", "dB", fits_minute, 20, 40, 60),
+	FITS("fits-wander-50Hz", "um", fits_wander, 1, 2, 4, 8),
 	FITS("fits-jitter", "%", fits_jitter, 0.1, 0.3, 1, 3, 5),
 	FITS("fits-jitter-20dB", "%", fits_jitter_noisy, 0.3, 1, 3, 5),
 };

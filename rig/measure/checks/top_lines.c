@@ -5,9 +5,12 @@
 
 #include "rig/measure/distribution.h"
 
-#define TERMS  4
-#define CHANCE 1e-7
-#define APART  0.1 /* cycles per stroke: a pen's own wandering is slower */
+#define TERMS       4
+#define CHANCE      1e-7
+#define APART       0.1 /* cycles per stroke: a pen's own wandering is slower */
+
+#define PIECE_LEAST (TOP_STROKES / 2)
+#define ROUNDING    1e-15 /* of the squares */
 
 bool top_line_told(double w, double period)
 {
@@ -16,27 +19,67 @@ bool top_line_told(double w, double period)
 	return off > APART && off < 0.5 - 2.0 / TOP_STROKES;
 }
 
+/* Variance beside the wave. Sums of squares are known to rounding only: below that nothing is noise. */
+static double noise_of(const struct linear_fit *fit)
+{
+	return fmax(fit->chi2 / (fit->n - TERMS), ROUNDING * fit->yy / fit->n);
+}
+
+/* What height and flank have in common, of their own and of their sum. */
+static double common(const double *of)
+{
+	return 0.5 * (of[TOP_SUM] - of[TOP_HEIGHT] - of[TOP_FLANK]);
+}
+
+static void add_flanks(struct top_line *line)
+{
+	const struct linear_fit *h = &line->fit[TOP_HEIGHT], *f = &line->fit[TOP_FLANK];
+	double noise[TOP_SERIES], chance = h->covariance[2][2] + h->covariance[3][3];
+
+	if (!isfinite(f->yy))
+		return;
+	for (unsigned i = 0; i < TOP_SERIES; i++) {
+		if (!linear_fit_solve(&line->fit[i]))
+			return;
+		noise[i] = noise_of(&line->fit[i]);
+	}
+	for (unsigned i = 0; i < TOP_SERIES; i++)
+		line->noise[i] += noise[i];
+	line->shared += h->value[2] * f->value[2] + h->value[3] * f->value[3] - chance * common(noise);
+	line->squares += h->value[2] * h->value[2] + h->value[3] * h->value[3] - chance * noise[TOP_HEIGHT];
+	line->flanked++;
+}
+
 static void end_piece(struct top_line *line)
 {
-	struct linear_fit *fit = &line->fit;
+	struct linear_fit *fit = &line->fit[TOP_HEIGHT];
 	double c, s, det, noise;
 
-	if (fit->terms == TERMS && linear_fit_solve(fit)) {
-		noise = fit->chi2 / (fit->n - TERMS);
+	if (fit->terms == TERMS && fit->n >= PIECE_LEAST && linear_fit_solve(fit)) {
+		noise = noise_of(fit);
 		c = fit->value[2];
 		s = fit->value[3];
 		det = fit->covariance[2][2] * fit->covariance[3][3] - fit->covariance[2][3] * fit->covariance[2][3];
-		line->seen += 0.5 *
-			      (c * c * fit->covariance[3][3] - 2.0 * c * s * fit->covariance[2][3] +
-			       s * s * fit->covariance[2][2]) /
-			      (det * noise);
+		if (noise > 0.0)
+			line->seen += 0.5 *
+				      (c * c * fit->covariance[3][3] - 2.0 * c * s * fit->covariance[2][3] +
+				       s * s * fit->covariance[2][2]) /
+				      (det * noise);
 		line->power += c * c + s * s - noise * (fit->covariance[2][2] + fit->covariance[3][3]);
 		line->pieces++;
+		add_flanks(line);
 	}
 	fit->terms = 0;
 }
 
-void top_lines_add(struct top_lines *t, double at, double height_n, const double *w, unsigned lines)
+static void add_stroke(struct top_line *line, const double *row, const struct top_seen *seen)
+{
+	linear_fit_add(&line->fit[TOP_HEIGHT], row, seen->height_n, 1.0);
+	linear_fit_add(&line->fit[TOP_FLANK], row, seen->flank_n, 1.0);
+	linear_fit_add(&line->fit[TOP_SUM], row, seen->height_n + seen->flank_n, 1.0);
+}
+
+void top_lines_add(struct top_lines *t, double at, const struct top_seen *seen, const double *w, unsigned lines)
 {
 	if (t->n == 0)
 		t->from = at;
@@ -45,12 +88,12 @@ void top_lines_add(struct top_lines *t, double at, double height_n, const double
 
 		if (!(w[i] > 0.0))
 			continue;
-		if (t->n == 0)
-			linear_fit_begin(&t->line[i].fit, TERMS);
-		if (t->line[i].fit.terms != TERMS)
+		for (unsigned k = 0; t->n == 0 && k < TOP_SERIES; k++)
+			linear_fit_begin(&t->line[i].fit[k], TERMS);
+		if (t->line[i].fit[TOP_HEIGHT].terms != TERMS)
 			continue;
 		sincos(w[i] * (at - t->from), &row[3], &row[2]);
-		linear_fit_add(&t->line[i].fit, row, height_n, 1.0);
+		add_stroke(&t->line[i], row, seen);
 	}
 	if (++t->n < TOP_STROKES)
 		return;
@@ -67,4 +110,23 @@ double top_line_seen(const struct top_lines *t, unsigned line)
 	if (l->pieces == 0 || 1.0 - chi2_below(2.0 * l->seen, 2.0 * n) > CHANCE)
 		return 0.0;
 	return sqrt(fmax(0.0, l->power / n));
+}
+
+double top_line_ratio(const struct top_lines *t, unsigned line)
+{
+	const struct top_line *l = &t->line[line];
+
+	return l->flanked > 0 && l->squares > 0.0 ? l->shared / l->squares : NAN;
+}
+
+double top_line_ratio_u(const struct top_lines *t, unsigned line, double ratio)
+{
+	const struct top_line *l = &t->line[line];
+	double chance = 2.0 / TOP_STROKES; /* of a cosine's variance in that beside it */
+	double apart = l->noise[TOP_FLANK] - 2.0 * ratio * common(l->noise) + ratio * ratio * l->noise[TOP_HEIGHT];
+
+	if (isnan(top_line_ratio(t, line)))
+		return INFINITY;
+	return sqrt(fmax(0.0, apart) / l->flanked * chance * (l->squares + 2.0 * chance * l->noise[TOP_HEIGHT])) /
+	       l->squares;
 }

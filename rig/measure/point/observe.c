@@ -39,6 +39,15 @@ void observe_block(struct analysis *a, const struct span *span)
 	observe_noise_block(a, span);
 }
 
+static double flank_of(const struct analysis *a, const struct pulse_fit *fit)
+{
+	const struct weights *w = &a->observed.noise.weights;
+
+	if (w->count == 0 || !(w->square[WEIGHTS_FLANK] > 0.0))
+		return NAN;
+	return weights_apply(w, WEIGHTS_FLANK, a->flat + (lround(fit->at) - a->flat_base));
+}
+
 void observe_stroke(struct analysis *a, const struct span *span, const struct pulse_fit *fit)
 {
 	const struct pulse *pulse = &a->template.pulse;
@@ -52,6 +61,7 @@ void observe_stroke(struct analysis *a, const struct span *span, const struct pu
 	observe_gap_stroke(a, fit);
 	observe_noise_stroke(a, span, fit);
 	observe_mean_stroke(a, span, fit);
+	a->observed.flank_n = flank_of(a, fit);
 	a->observed.strokes++;
 	clip_stroke(&a->observed.clip, samples->raw, samples->base, &place, a->now.noise_n,
 		    fabs(a->config->force.scale));
@@ -61,6 +71,7 @@ void observe_stroke(struct analysis *a, const struct span *span, const struct pu
 static void observe_tops(struct analysis *a, const struct tallied *s)
 {
 	const struct baseline *bl = &a->baseline;
+	const struct top_seen seen = {s->height_n, a->observed.flank_n};
 	double w[TOP_LINES_MAX] = {0.0};
 
 	for (unsigned i = 0; i < bl->lines && i < TOP_LINES_MAX; i++) {
@@ -69,7 +80,7 @@ static void observe_tops(struct analysis *a, const struct tallied *s)
 		if (bl->use[i] == LINE_ESTIMATED && top_line_told(turn, a->grid.period))
 			w[i] = turn;
 	}
-	top_lines_add(&a->observed.tops, s->at, s->height_n, w, bl->lines);
+	top_lines_add(&a->observed.tops, s->at, &seen, w, bl->lines);
 }
 
 void observe_tallied(struct analysis *a, const struct tallied *s, double interval)

@@ -30,6 +30,7 @@ struct observed {
 	uint64_t jump_at; /* stroke behind the newest gap of it */
 	struct gap_lines lines;
 	struct top_lines tops;
+	double flank_n; /* of the stroke at hand, WEIGHTS_FLANK; NaN: not known */
 	struct noise_seen noise;
 	struct tare_record tare;
 	struct mean_pulse mean_pulse;

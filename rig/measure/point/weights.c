@@ -15,6 +15,9 @@
 #define FEW_TERMS   5 /* of a cap with fewer */
 #define FEW_SAMPLES 6
 #define ANSWERS_MIN 0.3 /* of a regressor's energy */
+#define FLANK_FROM  0.1 /* of the height */
+#define FLANK_TO    0.45
+#define FLANK_LEAST 3 /* samples of either flank */
 
 int weights_init(struct weights *w, const struct template *t)
 {
@@ -180,6 +183,39 @@ static void top(struct weights *w, const struct pulse *pulse)
 		to[i] /= sum;
 }
 
+static bool on_flank(const struct pulse *pulse, unsigned i)
+{
+	return pulse->table.shape[0][i] > FLANK_FROM && pulse->table.shape[0][i] < FLANK_TO;
+}
+
+/* The least squares of weights that answer 1 to a level, nothing to a shift, and FLANK_SHARE to the template. Left empty where a
+ * flank has too few samples. */
+static void flank(struct weights *w, const struct pulse *pulse)
+{
+	double a[TOP_TERMS][TOP_TERMS] = {{0}}, b[TOP_TERMS] = {1.0, 0.0, WEIGHTS_FLANK_SHARE};
+	unsigned rising = 0, falling = 0;
+
+	for (unsigned i = 0; i < w->count; i++) {
+		const double row[SHAPES] = {1.0, pulse->table.shape[1][i], pulse->table.shape[0][i]};
+
+		if (!on_flank(pulse, i))
+			continue;
+		rising += row[1] > 0.0;
+		falling += row[1] < 0.0;
+		for (unsigned r = 0; r < SHAPES; r++) {
+			for (unsigned c = 0; c < SHAPES; c++)
+				a[r][c] += row[r] * row[c];
+		}
+	}
+	if (rising < FLANK_LEAST || falling < FLANK_LEAST || !solve(a, b, SHAPES))
+		return;
+	for (unsigned i = 0; i < w->count; i++) {
+		if (on_flank(pulse, i))
+			w->at[WEIGHTS_FLANK][i] =
+				b[0] + b[1] * pulse->table.shape[1][i] + b[2] * pulse->table.shape[0][i];
+	}
+}
+
 static bool weigh(struct weights *w, const struct template *t)
 {
 	const struct pulse *pulse = &t->pulse;
@@ -190,6 +226,7 @@ static bool weigh(struct weights *w, const struct template *t)
 	    !unlike_halves(w, pulse, 1) || !unlike_halves(w, pulse, 2))
 		return false;
 	top(w, pulse);
+	flank(w, pulse);
 	for (unsigned k = 0; k < WEIGHTS_KINDS; k++) {
 		w->square[k] = 0.0;
 		for (unsigned i = 0; i < w->count; i++)

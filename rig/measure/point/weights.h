@@ -15,8 +15,11 @@ enum weights_of {
 	WEIGHTS_TOP,     /* polynomial over the cap at the template's maximum, from those of WEIGHTS_ODD */
 	WEIGHTS_EDGE,    /* |tau| g' and */
 	WEIGHTS_BEND,    /* tau^2 g', each orthogonal to height, instant and width, over its own sum of squares */
+	WEIGHTS_FLANK, /* mean force low on both flanks, wherever the instant is; of the template WEIGHTS_FLANK_SHARE */
 	WEIGHTS_KINDS
 };
+
+#define WEIGHTS_FLANK_SHARE 0.25 /* of the height */
 
 struct weights {
 	unsigned room; /* samples that an array holds */

@@ -134,6 +134,22 @@ static void mains_that_only_pulses_show(void **state)
 	finish(&s);
 }
 
+/* A pen that wanders with the mains of itself, by a gear or by its supply's ripple, is a good pen. */
+static void a_pen_that_wanders_with_the_mains(void **state)
+{
+	(void)state;
+	for (uint64_t seed = 1; seed <= 6; seed++) {
+		struct recording r = recording_usual(seed);
+		struct misfit_outcome o;
+
+		r.slow_mm = 0.008;
+		r.slow_hz = 50.0;
+		misfit_run(&r, &o);
+		if (!o.claim[CLAIM_DEPTH].trusted)
+			fail_msg("seed %lu: %s", (unsigned long)seed, o.claim[CLAIM_DEPTH].reason);
+	}
+}
+
 static void lowest_samples_are_counted(void **state)
 {
 	struct clip clip = {.strokes = 0};
@@ -347,6 +363,7 @@ int main(void)
 		cmocka_unit_test(a_wall_behind_the_noise),
 		cmocka_unit_test(a_wall_between_strokes_behind_the_noise),
 		cmocka_unit_test(mains_that_only_pulses_show),
+		cmocka_unit_test(a_pen_that_wanders_with_the_mains),
 		cmocka_unit_test(lowest_samples_are_counted),
 		cmocka_unit_test(noise_gone_at_the_top),
 		cmocka_unit_test(tops_that_do_not_follow_the_hum),

@@ -7,6 +7,20 @@
 #define PERIOD 166.7
 #define NOISE  0.004
 
+static void add(struct top_lines *tops, double at, double height, double flank, double w)
+{
+	const struct top_seen stroke = {height, flank};
+
+	top_lines_add(tops, at, &stroke, &w, 1);
+}
+
+/* Nothing is said of flanks that nobody knows. */
+static void assert_no_ratio(const struct top_lines *tops)
+{
+	assert_true(isnan(top_line_ratio(tops, 0)));
+	assert_true(isinf(top_line_ratio_u(tops, 0, 1.0)));
+}
+
 static double seen(double swing, double w_made, double w_asked, unsigned strokes, uint64_t seed)
 {
 	struct top_lines tops = {.n = 0};
@@ -16,9 +30,72 @@ static double seen(double swing, double w_made, double w_asked, unsigned strokes
 		double at = k * PERIOD + 3.0 * pw1_normal(&random);
 		double height = 0.5 + 1e-5 * k + swing * cos(w_made * at + 1.0) + NOISE * pw1_normal(&random);
 
-		top_lines_add(&tops, at, height, &w_asked, 1);
+		add(&tops, at, height, NAN, w_asked);
 	}
+	assert_no_ratio(&tops);
 	return top_line_seen(&tops, 0);
+}
+
+/* Strokes that scatter of themselves, by which flanks move by `own`; the wave moves them by `wave`. */
+static void ratio_of(double own, double wave, uint64_t seed, struct top_lines *ret)
+{
+	struct pw1_random random = pw1_seeded(seed);
+	double w = 2.0 * M_PI * 50.0 / 20000.0;
+
+	*ret = (struct top_lines){.n = 0};
+	for (unsigned k = 0; k < 360; k++) {
+		double at = k * PERIOD, swing = 0.005 * cos(w * at + 1.0), scatter = NOISE * pw1_normal(&random);
+
+		add(ret, at, 0.5 + swing + scatter,
+		    0.1 + wave * swing + own * scatter + 0.1 * NOISE * pw1_normal(&random), w);
+	}
+}
+
+static void flanks_have_their_ratio(void **state)
+{
+	static const double waves[] = {0.2, 0.6, 1.0};
+	unsigned within = 0;
+
+	(void)state;
+	for (uint64_t seed = 1; seed <= 300; seed++) {
+		struct top_lines tops;
+		double wave = waves[seed % 3];
+
+		ratio_of(0.5, wave, seed, &tops);
+		within += fabs(top_line_ratio(&tops, 0) - wave) < 2.0 * top_line_ratio_u(&tops, 0, wave);
+		check_less(top_line_ratio_u(&tops, 0, wave), 0.06);
+	}
+	assert_in_range(within, 276, 294); /* 95 %, and 4 standard deviations or less */
+}
+
+/* One that the pieces' scatter follows is known much better than any other: what moves both is no noise of it. */
+static void the_ratio_of_the_scatter_is_known_best(void **state)
+{
+	struct top_lines tops;
+
+	(void)state;
+	ratio_of(0.5, 0.5, 3, &tops);
+	check_less(3.0 * top_line_ratio_u(&tops, 0, 0.5), top_line_ratio_u(&tops, 0, 1.0));
+}
+
+/* A line that is asked for in a few strokes only, and heights without noise: neither takes from what the others show. */
+static void few_strokes_and_no_noise_hide_nothing(void **state)
+{
+	struct top_lines tops = {.n = 0};
+	double w = 2.0 * M_PI * 50.0 / 20000.0;
+
+	(void)state;
+	for (unsigned k = 0; k < 4 * TOP_STROKES; k++) {
+		bool asked = k / TOP_STROKES != 1 || k % TOP_STROKES < 4;
+
+		add(&tops, k * PERIOD, 0.5 + 0.005 * cos(w * k * PERIOD), 0.1, asked ? w : 0.0);
+	}
+	check_near(top_line_seen(&tops, 0), 0.005, 1e-6);
+	tops = (struct top_lines){.n = 0};
+	for (unsigned k = 0; k < 4 * TOP_STROKES; k++)
+		add(&tops, k * PERIOD, 0.0, 0.0, w);
+	check_near(top_line_seen(&tops, 0), 0.0, 0.0);
+	assert_false(isnan(tops.line[0].seen));
 }
 
 static void chance_is_not_seen(void **state)
@@ -66,6 +143,9 @@ int main(void)
 		cmocka_unit_test(a_swing_has_its_size),
 		cmocka_unit_test(the_mains_may_wander),
 		cmocka_unit_test(what_pens_do_is_not_asked),
+		cmocka_unit_test(flanks_have_their_ratio),
+		cmocka_unit_test(the_ratio_of_the_scatter_is_known_best),
+		cmocka_unit_test(few_strokes_and_no_noise_hide_nothing),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
