@@ -353,7 +353,7 @@ static int equivalence_run(const struct cli_tables *tables, const void *options,
 		return cli_error(EXIT_USAGE, "%s", err.text);
 	int rc = indexing_open(&where, &history, &err);
 	if (!rc)
-		rc = history_each_result(history, &filter, operands[0], NULL, on_result, &g, &err);
+		rc = history_each_result(history, &filter, operands[0], NULL, false, on_result, &g, &err);
 	history_close(history);
 	if (rc)
 		code = cli_error(rc == -E2BIG ? EXIT_USAGE : EXIT_STORAGE, "%s", err.text);

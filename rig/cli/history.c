@@ -306,7 +306,7 @@ static int on_result(void *ctx, const struct history_result *result)
 static int list_results(struct listing *l, struct history *history, const struct history_filter *filter,
 			struct err *err)
 {
-	int rc = history_each_result(history, filter, NULL, NULL, on_result, l, err);
+	int rc = history_each_result(history, filter, NULL, NULL, false, on_result, l, err);
 
 	if (rc)
 		return rc;

@@ -116,9 +116,9 @@ struct history_result { /* of one measurand at one setpoint of one run */
 	int64_t n;
 };
 /* Values that could be trusted, and what a limit was for but could not be judged, of attempts that count, in order of time and
- * point. measurand, method NULL: any; method "" of a result: nothing was measured, so by no method. */
+ * point. judged: only those that a limit was for. measurand, method NULL: any; method "" of a result: nothing was measured, so by no method. */
 int history_each_result(struct history *history, const struct history_filter *filter, const char *measurand,
-			const char *method, int (*fn)(void *ctx, const struct history_result *result), void *ctx,
-			struct err *err);
+			const char *method, bool judged, int (*fn)(void *ctx, const struct history_result *result),
+			void *ctx, struct err *err);
 
 #endif

@@ -274,8 +274,8 @@ static int on_result(void *ctx, struct db_stmt *row)
 }
 
 int history_each_result(struct history *history, const struct history_filter *filter, const char *measurand,
-			const char *method, int (*fn)(void *ctx, const struct history_result *result), void *ctx,
-			struct err *err)
+			const char *method, bool judged, int (*fn)(void *ctx, const struct history_result *result),
+			void *ctx, struct err *err)
 {
 	struct result_walk walk = {.fn = fn, .ctx = ctx};
 	struct question q = {.len = 0};
@@ -288,6 +288,8 @@ int history_each_result(struct history *history, const struct history_filter *fi
 	    "result.quantity = quantity.id"
 	    " JOIN run ON run.id = result.run JOIN place ON place.run = run.id AND place.number = result.place"
 	    " WHERE 1");
+	if (judged)
+		say(&q, " AND result.outcome <> ''");
 	if (measurand) {
 		say(&q, " AND measurand = ?");
 		add_value(&q, measurand, NULL);

@@ -490,7 +490,7 @@ static int hold_against_history(struct history *history, struct looking *l, stru
 {
 	const struct history_filter own = {.count = 2, .item = {{BY_DUT, l->rule->pen}, {BY_BENCH, l->rule->bench}}};
 	struct comparing c = {.looking = l, .run = -1};
-	int rc = history_each_result(history, &own, NULL, NULL, on_value, &c, err);
+	int rc = history_each_result(history, &own, NULL, NULL, false, on_value, &c, err);
 
 	if (!rc)
 		end_run(&c);

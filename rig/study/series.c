@@ -9,7 +9,6 @@
 
 struct reading {
 	struct series_list *list;
-	bool judged; /* only series that a limit was for */
 	struct err *err;
 };
 
@@ -101,8 +100,6 @@ static int on_result(void *ctx, const struct history_result *r)
 	struct reading *reading = ctx;
 	struct series *s = NULL;
 
-	if (reading->judged && !*r->outcome)
-		return 0;
 	for (unsigned i = 0; i < reading->list->n && !s; i++)
 		if (belongs(&reading->list->item[i], r))
 			s = &reading->list->item[i];
@@ -239,12 +236,11 @@ static int by_setpoint(const void *a, const void *b)
 int series_read(struct history *history, const struct history_filter *filter, const char *measurand, const char *method,
 		struct series_list *ret, struct err *err)
 {
-	struct reading reading = {.list = ret, .judged = !method, .err = err};
-	int rc = history_each_result(history, filter, measurand, method, on_result, &reading, err);
+	struct reading reading = {.list = ret, .err = err};
+	int rc = history_each_result(history, filter, measurand, method, !method, on_result, &reading, err);
 
 	if (!rc && ret->n == 0 && !method) {
-		reading.judged = false;
-		rc = history_each_result(history, filter, measurand, NULL, on_result, &reading, err);
+		rc = history_each_result(history, filter, measurand, NULL, false, on_result, &reading, err);
 	}
 	if (!rc && spread_missing(ret) < 0)
 		rc = err_set(err, -ENOMEM, "out of memory");

@@ -14,6 +14,7 @@ import tempfile
 import time
 from pathlib import Path
 
+import history_size
 import misfit_table
 import takt_table
 
@@ -410,8 +411,17 @@ TAIL = """
 """
 
 
+def asked_history():
+    """A history of 100 000 runs, asked by penrig and by bare SQL for the same rows."""
+    with tempfile.TemporaryDirectory() as folder:
+        for what, rows_read, took, begun, least in history_size.ratios(history_size.filled(Path(folder))):
+            ratio = (took - begun) / least
+            report(f"history of {history_size.RUNS} runs, {what} / bare SQL", ratio, "-", history_size.MOST, ratio <= history_size.MOST,
+                   f"{rows_read} rows, {took:.3f} s less {begun:.3f} s to start / {least:.3f} s")
+
+
 PARTS = {"speed": lambda: speed(workload(SIZE)), "memory": memory, "pages": pages, "accuracy": accuracy, "writer": writer, "json": json_reports, "streams": streams,
-         "recordings": recordings, "coverage": coverage, "until": until}
+         "recordings": recordings, "coverage": coverage, "until": until, "history": asked_history}
 
 
 def main():
