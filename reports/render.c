@@ -657,7 +657,7 @@ static void print_status(FILE *out, const struct style *style, const struct reco
 	tone_on(out, style, complete ? TONE_NONE : TONE_WARN);
 	fputs(run_status_name(record->run_status), out);
 	tone_off(out, style, complete ? TONE_NONE : TONE_WARN);
-	if (*record->status_reason) {
+	if (*record->status_reason && !strstr(record->verdict_reason, record->status_reason)) {
 		fputs(", ", out);
 		print_clean(out, record->status_reason);
 	}
@@ -715,36 +715,61 @@ void render_verdict(FILE *out, const struct style *style, const struct record *r
 	print_status(out, style, record);
 }
 
-#define FAILURES_SHOWN 12
+#define FAILURES_SHOWN   12
+#define FAILURE_LINE_MAX (ERR_TEXT_MAX + 300) /* a reason, a name and a place */
 
 struct failure_list {
 	FILE *out;
+	const char *said; /* the verdict's reason: whole, or cut */
+	bool left_out;    /* what it says, once */
 	unsigned told;
 };
+
+/* "depth_error_mm at point 1 (1 mm, 120 Hz): why", as a verdict's reason begins. */
+static void failure_line(const struct failure *f, char *ret, size_t size)
+{
+	char where[120];
+
+	failure_place(f, where, sizeof(where));
+	bool itself = where[0] && (f->kind == FAILURE_POINT || f->kind == FAILURE_NOT_RUN); /* its place is its name */
+	snprintf(ret, size, "%s%s%s%s%s", itself ? "" : f->name, where[0] && !itself ? " at " : "", where,
+		 f->reason[0] ? ": " : "", f->reason);
+}
+
+static bool is_said(const char *said, const struct failure *f, const char *line)
+{
+	char where[120];
+
+	if (f->kind == FAILURE_RESULT)
+		return strncmp(said, line, strlen(line)) == 0;
+	failure_place(f, where, sizeof(where));
+	return f->reason[0] && strstr(said, f->reason) && strstr(said, where);
+}
 
 static void render_failure(void *ctx, const struct failure *f)
 {
 	struct failure_list *list = ctx;
-	char where[120];
+	char line[FAILURE_LINE_MAX];
 
-	/* Why the run ended stands in its own line above. */
-	if (f->kind == FAILURE_RUN || list->told++ >= FAILURES_SHOWN)
+	failure_line(f, line, sizeof(line));
+	/* Why the run ended stands in a line above, as does what the verdict says whole. */
+	if (f->kind == FAILURE_RUN)
 		return;
-	failure_place(f, where, sizeof(where));
-	bool itself = where[0] && (f->kind == FAILURE_POINT || f->kind == FAILURE_NOT_RUN); /* its place is its name */
-	fprintf(list->out, "  %s: %s%s%s%s", outcome_name(f->outcome), itself ? "" : f->name,
-		where[0] && !itself ? " at " : "", where, f->reason[0] ? ": " : "");
-	print_clean(list->out, f->reason);
+	if (!list->left_out && is_said(list->said, f, line)) {
+		list->left_out = true;
+		return;
+	}
+	if (list->told++ >= FAILURES_SHOWN)
+		return;
+	fprintf(list->out, "  %s: ", outcome_name(f->outcome));
+	print_clean(list->out, line);
 	fputc('\n', list->out);
 }
 
 void render_failures(FILE *out, const struct record *record)
 {
-	struct failure_list list = {.out = out};
-	unsigned count = failures_each(record, NULL, NULL);
+	struct failure_list list = {.out = out, .said = record->verdict_reason};
 
-	if (count < 2)
-		return;
 	failures_each(record, render_failure, &list);
 	if (list.told > FAILURES_SHOWN)
 		fprintf(out, "  and %u more: \"penrig show\" lists them\n", list.told - FAILURES_SHOWN);
@@ -781,14 +806,24 @@ void render_seals(FILE *out, const struct record *record)
 	}
 }
 
-void render_record(FILE *out, const struct style *style, const struct record *record)
+void render_origins(FILE *out, const struct record *record)
 {
 	render_software(out, record);
 	render_header(out, record);
+}
+
+void render_outcomes(FILE *out, const struct style *style, const struct record *record)
+{
 	render_points(out, style, record);
 	render_extras(out, style, record);
 	render_verdict(out, style, record);
 	render_seals(out, record);
 	if (record->moved && !record->stop_verified)
 		render_stop_unverified(out, style, record->stop_text);
+}
+
+void render_record(FILE *out, const struct style *style, const struct record *record)
+{
+	render_origins(out, record);
+	render_outcomes(out, style, record);
 }

@@ -14,8 +14,10 @@ struct style {
 	unsigned width;         /* columns */
 };
 
-/* All of the following, as `penrig show` prints it. */
+/* All of the following, as the text report has it: who, what and when; and what came of it, with the verdict at its end. */
 void render_record(FILE *out, const struct style *style, const struct record *record);
+void render_origins(FILE *out, const struct record *record);
+void render_outcomes(FILE *out, const struct style *style, const struct record *record);
 
 /* What stops the pen where penrig cannot; of a pen made of parts, how depth and rate come about and on whose word it stands
  * which pen it was. A row for each, nothing where the record does not say. */
@@ -37,7 +39,7 @@ void render_statement(FILE *out, const struct record *record);
 void render_points(FILE *out, const struct style *style, const struct record *record);
 /* Sweeps, tests of the pen, what the pen reported. */
 void render_extras(FILE *out, const struct style *style, const struct record *record);
-/* Where there are several, what is not well, the worst first: for whoever does not print the points. */
+/* What is not well beside what the verdict says of it, the worst first: for whoever does not print the points. */
 void render_failures(FILE *out, const struct record *record);
 /* The verdict, what became of the run, and whether the pen was seen to stand still. */
 void render_verdict(FILE *out, const struct style *style, const struct record *record);

@@ -35,19 +35,30 @@ void html_failures(FILE *out, const struct record *record)
 
 /* ---- results ------------------------------------------------------------------------------------------------------ */
 
-/* A row of its own, as wide as the table: in a column it would be a word wide, or be cut. */
-static void why_row(FILE *out, const struct finding *f)
+/* "why", or "of whom: why". */
+static bool ends_so(const char *said, const char *why)
+{
+	size_t len = strlen(said), tail = strlen(why);
+
+	if (len < tail || strcmp(said + len - tail, why) != 0)
+		return false;
+	return len == tail || (len >= tail + 2 && memcmp(said + len - tail - 2, ": ", 2) == 0);
+}
+
+/* A row of its own, as wide as the table: in a column it would be a word wide, or be cut. What is said above the table, of
+ * all that it holds, is not said again. */
+static void why_row(FILE *out, const struct finding *f, const char *said)
 {
 	const char *why = f->has_limit && f->judgement.outcome == OUTCOME_PASS ? "" : html_reason(f);
 
-	if (!*why)
+	if (!*why || ends_so(said, why))
 		return;
 	fputs("<tr class=\"why\"><td colspan=\"5\">", out);
 	html_text(out, why);
 	fputc('\n', out);
 }
 
-static void result_row(FILE *out, const struct finding *f)
+static void result_row(FILE *out, const struct finding *f, const char *said)
 {
 	fputs("<tr><th>", out);
 	html_text(out, f->result.name);
@@ -68,7 +79,7 @@ static void result_row(FILE *out, const struct finding *f)
 	else if (!f->result.trusted)
 		fputs("not to be trusted", out);
 	fputc('\n', out);
-	why_row(out, f);
+	why_row(out, f, said);
 }
 
 /* What this bench does not measure, or this plan did not ask for. */
@@ -100,13 +111,13 @@ static void idle_ones(FILE *out, const struct finding *results, unsigned count)
 	}
 }
 
-static void result_table(FILE *out, const struct finding *results, unsigned count)
+static void result_table(FILE *out, const struct finding *results, unsigned count, const char *said)
 {
 	fputs("<table class=\"results\"><tr><th>measurand<th>value, 95 %<th>limit<th><th>outcome\n", out);
 	for (unsigned limited = 2; limited-- > 0;) /* what is judged comes first */
 		for (unsigned i = 0; i < count; i++)
 			if (results[i].has_limit == (limited == 1) && !is_idle(&results[i]))
-				result_row(out, &results[i]);
+				result_row(out, &results[i], said);
 	fputs("</table>\n", out);
 	idle_ones(out, results, count);
 }
@@ -216,7 +227,7 @@ static int point(FILE *out, const struct record *record, unsigned i, struct runf
 		fputs("</p>\n", out);
 	}
 	if (p->results)
-		result_table(out, p->result, p->results);
+		result_table(out, p->result, p->results, p->reason);
 	if (reader && !p->session)
 		rc = html_strokes(out, record, i, reader, err);
 	fputs("<div class=\"budgets\">\n", out);
@@ -254,7 +265,7 @@ void html_sweeps(FILE *out, const struct record *record)
 			continue;
 		fprintf(out, "<section class=\"point\"><h3>Step %u at %.6g Hz, over all depths</h3>\n",
 			record->sweep[i].step + 1, record->sweep[i].rate_hz);
-		result_table(out, record->sweep[i].result, record->sweep[i].results);
+		result_table(out, record->sweep[i].result, record->sweep[i].results, "");
 		html_sweep_graphs(out, record, &record->sweep[i]);
 		fputs("</section>\n", out);
 	}

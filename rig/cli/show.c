@@ -136,10 +136,13 @@ static int print_summary(const char *path, struct runfile_reader *reader, struct
 	fputs("run file   ", stdout);
 	print_clean(stdout, path);
 	fputc('\n', stdout);
-	render_record(stdout, &style, record);
+	render_origins(stdout, record);
+	rc = print_journal(reader, TAIL, err);
+	if (rc)
+		return rc;
+	render_outcomes(stdout, &style, record); /* behind the journal: the last screen is the verdict's */
 	unsigned judged = 0;
-	rc = runfile_each_judged(reader, print_judged, &judged, err);
-	return rc ? rc : print_journal(reader, TAIL, err);
+	return runfile_each_judged(reader, print_judged, &judged, err);
 }
 
 /* People may look at a file that was changed, and are told; a program gets nothing of it. */
@@ -199,7 +202,7 @@ const struct command command_show = {
 	.group = "What a run left",
 	.summary = "Show what a run file holds",
 	.description =
-		"Prints who, what and when, every point, the verdict and the end of the journal, as they were "
+		"Prints who, what and when, the end of the journal, every point and, last, the verdict, as they were "
 		"recorded. A file "
 		"left by a run that was killed opens too and says where it ended. The journal's hash chain, and all "
 		"that stands under it in words, is computed anew each time; --verify does the same to the samples.\n\n"
