@@ -1,5 +1,6 @@
 /* Numbers as JSON text. Most that penrig writes are short decimals or are cut to a few digits; both have a road that is
  * exact and an order faster than printf's, and what does not fit it takes printf's. */
+#include <float.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -105,12 +106,40 @@ static bool scale(double size, int digits, struct scaled *ret)
 	return true;
 }
 
+#define WIDE_MAX    15   /* digits: below 1e15 a long double of 64 bits has its fraction to 1e-4 */
+#define WIDE_UNSURE 1e-3 /* beside one half, as UNSURE */
+
+/* As scale(), for more digits, where long double is wide enough: a product is off by 2^-64 of itself, 5e-5 at most. */
+static bool scale_wide(double size, int digits, struct scaled *ret)
+{
+	int x = exponent_of(size), shift = digits - 1 - x;
+
+	if (LDBL_MANT_DIG < 64 || digits > WIDE_MAX || shift > POWER_MAX || shift < -POWER_MAX)
+		return false;
+	long double scaled = shift >= 0 ? (long double)size * power[shift] : (long double)size / power[-shift];
+	if (scaled + 1 >= power[digits] || scaled < power[digits - 1])
+		return false;
+	uint64_t whole = (uint64_t)scaled;
+	double rest = (double)(scaled - (long double)whole);
+	if (fabs(rest - 0.5) < WIDE_UNSURE)
+		return false;
+	*ret = (struct scaled){whole + (rest > 0.5), x, shift};
+	return true;
+}
+
+/* One operation is rounded once, as reading the text is: figures and powers are exact. */
+static double unscaled(const struct scaled *s)
+{
+	return s->shift >= 0 ? (double)s->figures / power[s->shift] : (double)s->figures * power[-s->shift];
+}
+
 /* 0: not by this road. */
 static int rounded_text(double size, int digits, bool negative, char *ret)
 {
 	struct scaled s;
 
-	if (!scale(size, digits, &s))
+	if (digits == EXACT ? !scale_wide(size, digits = WIDE_MAX, &s) || unscaled(&s) != size
+			    : !scale(size, digits, &s) && !scale_wide(size, digits, &s))
 		return 0;
 	return s.exponent < -4 || s.exponent >= digits ? exponent_text(s.figures, digits, s.exponent, negative, ret)
 						       : decimal_text(s.figures, s.shift, negative, ret);
@@ -137,7 +166,7 @@ int json_number_text(double value, int digits, char ret[JSON_NUMBER_MAX])
 	}
 	if (size >= SMALLEST && size < SHORT_MAX && digits == EXACT)
 		len = short_text(size, value < 0, ret);
-	else
+	if (!len)
 		len = rounded_text(size, digits, value < 0, ret);
 	return len ? len : printed_text(value, digits, ret);
 }
@@ -154,9 +183,8 @@ double json_number_rounded(double value, int digits)
 
 	if (digits >= EXACT || value == 0 || !isfinite(value))
 		return value;
-	if (scale(fabs(value), digits, &s)) /* one division is rounded once, as reading the text is */
-		return copysign(s.shift >= 0 ? (double)s.figures / power[s.shift] : (double)s.figures * power[-s.shift],
-				value);
+	if (scale(fabs(value), digits, &s) || scale_wide(fabs(value), digits, &s))
+		return copysign(unscaled(&s), value);
 	printed_text(value, digits, text);
 	return strtod(text, NULL);
 }
