@@ -723,7 +723,7 @@ static int conclude(struct run *run)
 		render_extras(run->people, &style, r);
 	}
 	render_verdict(run->people, &style, r);
-	if (run->options->quiet)
+	if (run->options->quiet && r->has_verdict) /* of a refused run nothing else is to be said */
 		render_failures(run->people, r);
 	print_files(run);
 	code = seal(run, code);

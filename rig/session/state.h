@@ -16,8 +16,8 @@
 	(3 * NS_PER_S) /* a driver is ready within 2 s, and what the bench says that its line needs first */
 #define PROGRESS_NS     (250 * NS_PER_MS)
 #define ANOTHER_PEN     (-EMEDIUMTYPE) /* than the one that --dut names is in the clamp */
-#define REST_TIMEOUT_S  0.5  /* later than a rest ought to end: no samples come */
-#define REST_ROUNDING_S 1e-6 /* seconds that are whole samples may come out so much longer */
+#define REST_TIMEOUT_S  0.5            /* later than a rest ought to end: no samples come */
+#define REST_ROUNDING_S 1e-6           /* seconds that are whole samples may come out so much longer */
 
 struct session;
 typedef void (*state_fn)(struct session *s, uint64_t now_ns);

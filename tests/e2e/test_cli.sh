@@ -126,7 +126,7 @@ truth "--quiet names each failure" test "$(grep -cE '(^  fail:|FAIL,) depth_erro
 truth "and says no reason twice" test -z "$(sed 's/^verdict: [A-Z]*, /  fail: /; s/ (and [0-9]* more)$//' out | grep '^  fail:' | sort | uniq -d)"
 "$penrig" show deep/*.penrig >out 2>err
 truth "the verdict stands at the end of what show prints" test "$(tail -3 out | grep -c '^verdict: FAIL')" -eq 1
-truth "and above it what failed, not the journal" test "$(tail -16 out | grep -c 'depth_error_mm: fail')" -ge 1 -a "$(tail -16 out | grep -c '^ *[0-9.]*  item ')" -eq 0
+truth "and above it what failed, not the journal" test "$(tail -16 out | grep -c 'depth_error_mm (.*): fail')" -ge 1 -a "$(tail -16 out | grep -c '^ *[0-9.]*  item ')" -eq 0
 expect 2 "plots are SVG" "$penrig" plot good/good.penrig --output x.pdf
 truth "and no file is made" test ! -e x.pdf
 "$penrig" export good/good.penrig --output "new folder/deep/x" >out 2>err
