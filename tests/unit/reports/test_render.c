@@ -164,6 +164,10 @@ static void test_verdict_and_status(void **state)
 	says("verdict: CONDITIONAL FAIL, depth_mm by 0.063 mm\n");
 	says("run: device_lost, gone\n");
 	says("pen: STOP UNVERIFIED, no fresh frames\n");
+	snprintf(record->verdict_reason, sizeof(record->verdict_reason), "device_lost: gone"); /* said there already */
+	verdict(record, &plain);
+	says("run: device_lost\n");
+	snprintf(record->verdict_reason, sizeof(record->verdict_reason), "depth_mm by 0.063 mm");
 	record->dut_verdict = OUTCOME_INCONCLUSIVE;
 	record->on_statement = true;
 	verdict(record, &plain);
