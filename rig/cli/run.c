@@ -713,7 +713,7 @@ static int conclude(struct run *run)
 		snprintf(o->verdict, sizeof(o->verdict), "%s", verdict_name(r));
 		o->stop_unverified = r->moved && !r->stop_verified;
 		if (r->safety_stop)
-			snprintf(o->safety_stop, sizeof(o->safety_stop), "%s", r->status_reason);
+			snprintf(o->safety_stop, sizeof(o->safety_stop), "%.199s", r->status_reason);
 	}
 	progress_end(&run->progress);
 	if (!run->options->quiet) {

@@ -140,27 +140,34 @@ static double rough_intervals(const struct account *a, const struct interval_sca
 	return fmin(fmax(0.0, most), ROUGH_MORE * s->noise * fmin(1.0, share * share));
 }
 
+/* Where fits leave no residual both are nothing; the factor is the filter's own. */
+static double noise_per_instant(double shift, double instant, double noise)
+{
+	const double unit[SPEED_LAGS + 1] = {2.0, -1.0};
+
+	return instant > 0.0 ? noise / instant : speed_change_undo(shift, unit);
+}
+
 struct interval_scatter interval_scatter_of(const struct account *a)
 {
 	const struct acting_shares *shares = &a->stroke_noise->shares;
 	const struct moments *intervals = &a->tally->rhythm.interval;
 	double instant = shares->instant * tally_timing_variance(a->tally);
-	const double alike[SPEED_LAGS + 1] = {2.0, -1.0};
-	double seen[SPEED_LAGS + 1];
+	double noise[SPEED_LAGS + 1] = {2.0 * instant, -instant}, seen[SPEED_LAGS + 1];
 	struct speed_shift shift = speed_change_shift(&a->observed->noise.speed, instant, intervals->mean);
 	struct interval_scatter ret = {.instant = instant, .shift = shift.shift, .u_shift = shift.u};
 
 	for (unsigned k = 0; k <= SPEED_LAGS; k++)
-		seen[k] = moments_autocovariance(intervals, k) - instant * alike[k];
+		seen[k] = moments_autocovariance(intervals, k) - noise[k];
 	ret.made = speed_change_undo(shift.shift, seen);
-	ret.per_instant = speed_change_undo(shift.shift, alike);
-	ret.noise = ret.per_instant * instant;
+	ret.noise = speed_change_undo(shift.shift, noise);
+	ret.per_instant = noise_per_instant(shift.shift, instant, ret.noise);
 
 	double unsure = hypot(hypot(INSTANT_U, sqrt(2.0 / shares->n)), beyond_chance(shares->instant, shares->n));
 
 	/* Neighbouring intervals share an instant: they tell its noise too, unless the pen's own instants scatter so. */
 	double pen = 2.0 * shift.shift * (1.0 - 2.0 * shift.shift) * fmax(0.0, ret.made); /* by the shift of centres */
-	double told = 2.0 * (pen - moments_autocovariance(intervals, 1)) - 2.0 * instant;
+	double told = 2.0 * (pen - moments_autocovariance(intervals, 1)) - noise[0];
 
 	told = fmax(0.0, told);
 
