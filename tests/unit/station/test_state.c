@@ -421,6 +421,54 @@ static void a_start_asks_again(void **state)
 	assert_int_equal(s.unit.attempt, 2);
 }
 
+/* What the server is asked about is decided once it has said: a code, a start, and both; the newest order alone. */
+static void what_is_asked_about_waits(void **state)
+{
+	(void)state;
+	scan("PEN-1");
+	past.asked = true;
+	scan("PEN-2");
+	assert_int_equal(s.view, VIEW_READY); /* nobody starts the one before */
+	assert_string_equal(s.asking.serial, "PEN-2");
+	past = (struct unit_past){.rejected = true};
+	assert_int_equal(state_told(&s, &known), ACT_NOTHING);
+	assert_refused("rejected");
+	assert_string_equal(s.asking.serial, "");
+	past = (struct unit_past){.asked = true};
+	scan("PEN-1");
+	assert_int_equal(scan("%START"), ACT_NOTHING);
+	assert_refused("");
+	past.asked = false;
+	assert_int_equal(state_told(&s, &known), ACT_START);
+	assert_string_equal(s.unit.serial, "PEN-1");
+	assert_int_equal(state_told(&s, &known), ACT_NOTHING); /* once */
+	past.asked = true;
+	assert_int_equal(state_start(&s, &known), ACT_NOTHING); /* of the one that is ready */
+	assert_int_equal(s.view, VIEW_ARMED);
+	past = (struct unit_past){.passed = true};
+	assert_int_equal(state_told(&s, &known), ACT_NOTHING);
+	assert_refused("passed_already");
+	for (int i = 0; i < 3; i++) {
+		past = (struct unit_past){.asked = true};
+		scan("PEN-1");
+		if (i == 0)
+			state_stop(&s);
+		else if (i == 1)
+			scan("HELLO");
+		else
+			state_sign_out(&s);
+		past.asked = false;
+		assert_string_equal(s.asking.serial, "");
+		assert_int_equal(state_told(&s, &known), ACT_NOTHING);
+		assert_int_equal(s.view, VIEW_READY);
+	}
+	config.product[0].at_once = true;
+	past.asked = true;
+	assert_int_equal(scan("PEN-1"), ACT_NOTHING);
+	past.asked = false;
+	assert_int_equal(state_told(&s, &known), ACT_START);
+}
+
 static void end_with(const char *end, int exit_code)
 {
 	begin_run();
@@ -546,6 +594,7 @@ int main(void)
 		T(live_figures_are_shown),
 		T(an_event_after_the_end_changes_nothing),
 		T(a_start_asks_again),
+		T(what_is_asked_about_waits),
 		T(a_pass_goes_with_the_next_code),
 		T(held_goes_with_the_next_code),
 		T(a_decision_turns_no_screen_green),
