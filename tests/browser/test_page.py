@@ -160,7 +160,10 @@ def keys_alone(w, check):
     w.keys_apart("ab", 45)
     check(w.wait(lambda: w.js("return document.getElementById('typed').value") == "ab"), f"two quick keys of a person: {w.js('return typed.value')}")
     w.scan("PEN-GOOD-03")
-    check(w.wait(lambda: w.data("refused") == "unknown"), "a code that is scanned behind what was typed is no other: what is seen is sent")
+    check(w.wait(lambda: w.data("unheard") == "again") and w.data("view") == "ready", "a code that is scanned behind what was typed is no other: neither is sent")
+    check("again" in w.text("refusal") and w.js("return typed.value") == "", f"it is said, and the field is empty: {w.text('refusal')}")
+    w.scan("PEN-GOOD-03")
+    check(w.until("armed") and w.text("armed-serial") == "PEN-GOOD-03" and w.wait(lambda: w.data("unheard") == ""), f"read again, it is taken: {w.data('view')} {w.data('refused')} {w.data('unheard')}")
     s.end()
     s = Station(plan=TWO_PHANTOMS, fast=False, start="at_once")
     w.open(s)
@@ -169,6 +172,41 @@ def keys_alone(w, check):
     check(w.js("return document.activeElement === document.body && !document.getElementById('typed').checkVisibility()"), "a test has no field to type in")
     w.keys(" ")
     check(w.until("verdict") and w.data("word") == run_says(s), f"Space stops: {w.data('word')}")
+    s.end()
+
+
+def typed_for_one(w, check):
+    """What stands in the field belongs to what the page showed: it is gone with the view and the unit, and is sent only where it is seen and has the focus."""
+    s = Station(products=[{"name": "Pen S", "serial": "(PEN-[A-Z]+-)?[0-9]{2,10}", "plan": str(rig.FIXTURES / "plans/ci-smoke.json")}])
+    w.open(s)
+    value = "return document.getElementById('typed').value"
+
+    def stale(what, change, wanted):
+        w.driver.find_element(By.ID, "typed").click()
+        w.keys("PEN-GOOD-07")
+        check(w.js(value) == "PEN-GOOD-07", f"{what}: typed")
+        change()
+        check(w.wait(lambda: (w.data("view"), w.data("serial")) == wanted) and w.js(value) == "", f"{what}: the field is empty: {w.data('view')} {w.js(value)}")
+        w.keys("\n")
+    stale("another page scans a unit", lambda: s.order("scan", code="PEN-GOOD-02"), ("armed", "PEN-GOOD-02"))
+    check(w.until("verdict") and w.data("serial") == "PEN-GOOD-02", f"Enter starts the unit that is shown: {w.data('serial')}")
+    w.driver.find_element(By.ID, "verdict").click()
+    stale("another page scans one behind a verdict", lambda: s.order("scan", code="PEN-GOOD-03"), ("armed", "PEN-GOOD-03"))
+    check(w.until("verdict") and w.data("serial") == "PEN-GOOD-03", f"Enter starts that one: {w.data('serial')}")
+    w.driver.find_element(By.ID, "verdict").click()
+    w.keys("12")
+    w.js("document.getElementById('typed').blur()")
+    w.keys("\n")
+    w.scan("4711")
+    check(w.until("armed") and w.data("serial") == "4711", f"what stands in a field without the focus is not sent, nor is it part of a code: {w.data('serial')} {w.data('refused')}")
+    w.driver.find_element(By.ID, "armed-serial").click()
+    w.keys("12")
+    w.scan("4712")
+    check(w.wait(lambda: w.data("unheard") == "again") and w.data("serial") == "4711", f"nor is what has it: {w.data('serial')}")
+    w.js("window.realTimeout = setTimeout; window.setTimeout = (f, ms) => realTimeout(f, ms === TYPED_MS ? 0 : ms)")
+    w.driver.find_element(By.ID, "armed-serial").click()
+    w.keys("1")
+    check(w.wait(lambda: w.js(value) == ""), "what nobody goes on with is emptied")
     s.end()
 
 
@@ -344,7 +382,7 @@ def main():
     check = rig.Checks()
     window = Window()
     try:
-        for test in (verdicts, stop_and_prompt, keys_alone, scanner_alone, lost, died, people, not_taken, pen_of_parts, told_once):
+        for test in (verdicts, stop_and_prompt, keys_alone, typed_for_one, scanner_alone, lost, died, people, not_taken, pen_of_parts, told_once):
             if ONLY and test.__name__ not in ONLY:
                 continue
             test(window, check)

@@ -3,7 +3,7 @@
 const $ = id => document.getElementById(id);
 const asked = new URLSearchParams(location.search);
 const BENCH = Math.max(0, parseInt(asked.get('bench') || '0', 10) || 0);
-const SILENCE_MS = 2500, WATCH_MS = 500, HIDDEN_MS = 10000, BURST_MS = 30, BURST_MIN = 3, SPACE_MS = 60, TRACE_MS = 60000, ORDER_MS = 5000, READ_MS = 500;
+const SILENCE_MS = 2500, WATCH_MS = 500, HIDDEN_MS = 10000, BURST_MS = 30, BURST_MIN = 3, SPACE_MS = 60, TRACE_MS = 60000, ORDER_MS = 5000, READ_MS = 500, TYPED_MS = 15000;
 let promptShown = '', readTimer = 0;
 let words = null, language = '', station = null, bench = null;
 
@@ -86,13 +86,28 @@ function openTyped() {
   $('typed').focus();
 }
 function closeTyped() {
+  clearTimeout(idleTimer);
   $('typed').value = '';
   $('typed').classList.remove('shown');
   $('typed').blur();
 }
+/* What nobody goes on with is nobody's any more. */
+let idleTimer = 0;
+function awaitMore() {
+  clearTimeout(idleTimer);
+  idleTimer = setTimeout(closeTyped, TYPED_MS);
+}
+/* It belongs to what the page showed when it was typed. */
+let typedAt = '';
+function emptyTyped() {
+  const at = [bench.view, bench.serial, bench.name].join('\n');
+  if (at !== typedAt) closeTyped();
+  typedAt = at;
+}
+/* Only what is seen, and typed at. */
 function sendTyped() {
-  const text = $('typed').value.trim();
-  if (!text || !takesCodes()) return false;
+  const e = $('typed'), text = e.value.trim();
+  if (!text || !takesCodes() || document.activeElement !== e || !e.checkVisibility()) return false;
   closeTyped();
   scan(text);
   return true;
@@ -124,11 +139,18 @@ function typeBurst() {
   if (!takesCodes()) return;
   openTyped();
   $('typed').value += endBurst();
+  awaitMore();
 }
-/* A burst that came behind what stood in the field already: what is seen is what is sent. */
+/* A burst that came behind what stood in the field already: neither of both is sent. */
 const isPart = (e, code) => e.target === $('typed') && e.target.value.trim() !== code.trim();
 function take(e, code) {
-  if (isPart(e, code)) { sendTyped(); return; }
+  if (isPart(e, code)) {
+    closeTyped();
+    unheard = { word: 'no_read_again', status: 'again' };
+    drawRefusal();
+    sound('refused');
+    return;
+  }
   if (inField(e)) e.target.value = '';
   closeTyped();
   if (dialog === 'decide' && !CARDS.includes(code)) { $('decide-who').value = code; $('decide-pin').focus(); } else scan(code);
@@ -189,7 +211,7 @@ function sound(word) {
 addEventListener('pointerdown', () => { try { audio = audio || new AudioContext(); audio.resume(); } catch (e) { /* as above */ } }, { once: true });
 
 /* ---- who signs in, what a supervisor decides ---- */
-let dialog = '', deciding = '';
+let dialog = '', deciding = '', signing = '';
 const field = id => $(id).value.trim();
 function show(which) {
   dialog = which;
@@ -216,7 +238,9 @@ const decidable = () => !station || !station.accounts || !bench || isBusy() ? ''
   : bench.view === 'verdict' && ['fail', 'held'].includes(bench.verdict.word) ? bench.serial : '';
 function drawDialog() {
   const busy = isBusy(), wanted = bench && bench.signing && !busy;
-  if (wanted && dialog !== 'pin') { show('pin'); return; }
+  const another = wanted && signing !== bench.signing; /* a PIN is one person's */
+  signing = bench && bench.signing;
+  if (wanted && (dialog !== 'pin' || another)) { show('pin'); return; }
   if ((dialog && busy) || (dialog === 'pin' && (!station.accounts || (!wanted && bench.operator)))) { show(''); return; } /* beside a test nothing is asked for */
   document.body.dataset.dialog = dialog;
   for (const id of ['pin', 'decide']) $(id).style.top = $('refusal').classList.contains('shown') ? $('refusal').offsetHeight + 'px' : ''; /* nothing to be typed at lies behind the bar */
@@ -391,7 +415,7 @@ function drawRefusal() {
   const e = $('refusal');
   e.classList.toggle('shown', unheard !== null || Boolean(bench && bench.refused));
   document.body.dataset.unheard = unheard ? unheard.status : '';
-  if (unheard) putKept('refusal', say(unheard.stop ? 'unheard_stop' : 'unheard', unheard));
+  if (unheard) putKept('refusal', say(unheard.word || (unheard.stop ? 'unheard_stop' : 'unheard'), unheard));
   else if (bench && bench.refused) putKept('refusal', say('no_' + bench.refused, { detail: bench.refused_detail }));
 }
 
@@ -406,7 +430,7 @@ function draw() {
   drawFoot();
   drawRefusal();
   drawDialog();
-  if (isBusy() && $('typed').classList.contains('shown')) closeTyped();
+  emptyTyped();
   $('typed').placeholder = say('serial');
   $('typed').setAttribute('aria-label', say('serial'));
   if (bench.view === 'ready') { const badge = station && station.sign_in && !bench.operator; put('ready-word', bench.asking ? say('asking', bench) : say(badge ? 'sign_in' : 'scan')); put('ready-hint', badge ? (station.accounts ? say('sign_in_hint') : '') : say('scan_hint')); }
@@ -472,6 +496,7 @@ document.addEventListener('visibilitychange', () => {
   if (document.hidden) hiddenTimer = setTimeout(() => source.close(), HIDDEN_MS);
   else { watch(); if (source.readyState === EventSource.CLOSED) listen(); }
 });
+$('typed').addEventListener('input', awaitMore);
 $('stop').addEventListener('click', stop);
 for (const id of ['verdict', 'armed-serial']) $(id).addEventListener('click', openTyped); /* on a screen that is touched the next one is typed too */
 $('start').addEventListener('click', () => order('start'));
