@@ -114,6 +114,7 @@ static void on_answer(void *ctx, const struct helper_end *end)
 	struct bench *b = ctx;
 	struct elsewhere *e = &b->elsewhere;
 
+	helper_free(e->ended);
 	e->ended = e->helper;
 	e->helper = NULL;
 	loop_timer_at(b->station->loop, &e->clean, 0);
@@ -130,7 +131,8 @@ static bool has_just_said(const struct bench *b, const char *serial)
 {
 	const struct elsewhere *e = &b->elsewhere;
 
-	return b->state.view == VIEW_ARMED && strcmp(e->serial, serial) == 0 && e->at_ns && loop_now_ns(b->station->loop) - e->at_ns < FRESH_NS;
+	return b->state.view == VIEW_ARMED && strcmp(e->serial, serial) == 0 && e->at_ns &&
+	       loop_now_ns(b->station->loop) - e->at_ns < FRESH_NS;
 }
 
 static void ask(struct bench *b, const char *serial)
@@ -141,8 +143,10 @@ static void ask(struct bench *b, const char *serial)
 	struct helper_command command = {.count = 0};
 	char word[STATION_TEXT + 16];
 
-	elsewhere_close(b);
-	*e = (struct elsewhere){.clean = {.fn = clean, .ctx = b}};
+	helper_free(e->helper); /* one that has ended may be the caller: its timer frees it */
+	*e = (struct elsewhere){.clean = e->clean, .ended = e->ended};
+	e->clean.fn = clean;
+	e->clean.ctx = b;
 	snprintf(e->serial, sizeof(e->serial), "%s", serial);
 	snprintf(word, sizeof(word), "--stands=%s", serial);
 	if (!helper_word(&command, own_program(), NULL) || !helper_word(&command, "station", NULL) ||

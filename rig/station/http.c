@@ -455,7 +455,9 @@ static unsigned refusal_of(const struct http *h, struct MHD_Connection *connecti
 	if (!is_host(h, header(connection, "Host")))
 		return MHD_HTTP_MISDIRECTED_REQUEST;
 	if (!post) /* one with a body would hold its connection for as long as that comes */
-		return (length && strcmp(length, "0") != 0) || header(connection, "Transfer-Encoding") ? MHD_HTTP_BAD_REQUEST : 0;
+		return (length && strcmp(length, "0") != 0) || header(connection, "Transfer-Encoding")
+			       ? MHD_HTTP_BAD_REQUEST
+			       : 0;
 	if (!is_origin(h, header(connection, "Origin")) || !header(connection, "X-Penrig"))
 		return MHD_HTTP_FORBIDDEN;
 	if (strcmp(path, "/do") != 0)

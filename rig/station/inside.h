@@ -32,12 +32,14 @@ struct elsewhere { /* what the fleet's server says of a unit */
 	int exit_code;
 };
 
-struct against { /* what the fleet's server last said against units */
+struct against_unit { /* what the fleet's server last said against it */
+	char serial[STATION_TEXT];
+	enum station_standing standing; /* unknown where it took that back */
+};
+
+struct against {
 	size_t count, room;
-	struct against_unit {
-		char serial[STATION_TEXT];
-		enum station_standing standing; /* unknown where it took that back */
-	} *unit;
+	struct against_unit *unit;
 };
 
 struct bench {
@@ -122,7 +124,8 @@ bool hooks_stop(struct bench *bench); /* false: none runs before a test */
 void hooks_close(struct bench *bench);
 
 /* elsewhere.c: each does nothing where the station has no fleet */
-void elsewhere_ask(struct bench *bench, const char *serial); /* anew, unless it is being asked, or said it of the unit that is ready a moment ago */
+/* Anew, unless it is being asked, or said it of the unit that is ready a moment ago. */
+void elsewhere_ask(struct bench *bench, const char *serial);
 void elsewhere_ask_again(struct bench *bench, const char *serial); /* where it did not say */
 /* As it said; unknown: not yet, or it could not be asked. Open where there is no fleet. */
 enum station_standing elsewhere_standing(const struct bench *bench, const char *serial);

@@ -91,11 +91,11 @@ struct bench_state {
 	char person[STATION_TEXT];  /* who is signed in; "" */
 	char signing[STATION_TEXT]; /* whose badge was read, and whose PIN is not known yet; "" */
 	struct state_asking asking;
-	bool fleet_gone;            /* of the unit that was last looked at the server did not say */
-	bool history_gone;          /* nor could the history be read */
-	char hook[32];              /* the hook that runs before the test; "" */
-	bool may_have_moved;        /* the run told more than that it began */
-	bool stopping;              /* the order to stop was given */
+	bool fleet_gone;     /* of the unit that was last looked at the server did not say */
+	bool history_gone;   /* nor could the history be read */
+	char hook[32];       /* the hook that runs before the test; "" */
+	bool may_have_moved; /* the run told more than that it began */
+	bool stopping;       /* the order to stop was given */
 	struct bench_live live;
 	struct bench_prompt prompt;
 	struct bench_end end;
@@ -114,8 +114,8 @@ struct unit_past {
 	bool open;      /* failed, here or where the history knows of, and nobody has decided about it */
 	bool rejected;  /* by a supervisor */
 	bool accepted;  /* by one, since its last test: what was held is released */
-	bool unknown;   /* the history, or the server, has not said: `open` and `rejected` are what is known without it */
-	bool asked;     /* the server is being asked: nothing is decided before it has said */
+	bool unknown; /* the history, or the server, has not said: `open` and `rejected` are what is known without it */
+	bool asked;   /* the server is being asked: nothing is decided before it has said */
 };
 
 /* What stands behind a decision: lent for one call. */

@@ -274,7 +274,8 @@ static void add_history(struct bench *b, const char *serial, struct unit_past *p
 	struct undecided undecided = {.station = s, .serial = serial};
 	enum station_standing far = elsewhere_standing(b, serial);
 	const bool far_gone = far == STANDING_UNKNOWN;
-	const enum station_standing standing = s->host.standing ? s->host.standing(s->host.ctx, serial) : STANDING_UNKNOWN;
+	const enum station_standing standing =
+		s->host.standing ? s->host.standing(s->host.ctx, serial) : STANDING_UNKNOWN;
 
 	if (past->open) {
 		units_each_open(s->units, serial, look_at_open, &undecided);
