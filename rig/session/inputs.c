@@ -97,6 +97,28 @@ bool inputs_closed(const struct session *s)
 
 /* ---- one that opens -------------------------------------------------------------------------------------------- */
 
+static void record_inputs_of(struct session *s, const struct attached *device)
+{
+	struct record *r = s->record;
+	const struct inputs_setup *setup = setup_of(device);
+
+	for (unsigned i = 0; i < setup->count && r->inputs < RECORD_INPUTS_MAX; i++) {
+		struct record_input *input = &r->input[r->inputs++];
+		*input = (struct record_input){.device = device->index, .number = i};
+		snprintf(input->name, sizeof(input->name), "%s", setup->input[i].name);
+	}
+}
+
+static void list_inputs(struct session *s)
+{
+	if (s->inputs.recorded)
+		return;
+	s->inputs.recorded = true;
+	s->record->inputs = 0;
+	for (unsigned i = 0; i < s->devices; i++)
+		record_inputs_of(s, &s->device[i]);
+}
+
 /* Whose hands are in the bench while it asks for them has no pen to be stopped, and may open a door. What is no door means
  * that somebody wants everything to stop, whatever is asked. */
 static bool hands_may_open(const struct session *s, const struct attached *device, uint32_t inputs)
@@ -109,6 +131,12 @@ static bool hands_may_open(const struct session *s, const struct attached *devic
 	return asked;
 }
 
+/* From the first reading on, but for the time in which somebody tries them. */
+static bool is_watched(const struct session *s)
+{
+	return (s->inputs.watched || !s->inputs.then) && !s->ending.saved;
+}
+
 /* One opened, or, where all are given, nothing is known of any. */
 __attribute__((format(printf, 3, 4))) static void trip(const struct attached *device, uint32_t inputs, const char *fmt,
 						       ...)
@@ -117,7 +145,7 @@ __attribute__((format(printf, 3, 4))) static void trip(const struct attached *de
 	char what[160], text[240];
 	va_list args;
 
-	if (!s->inputs.watched || s->ending.saved || hands_may_open(s, device, inputs))
+	if (!is_watched(s) || hands_may_open(s, device, inputs))
 		return;
 	va_start(args, fmt);
 	vsnprintf(what, sizeof(what), fmt, args);
@@ -134,7 +162,7 @@ static void note(const struct attached *device, unsigned input)
 {
 	const struct session *s = device->session;
 	struct record *r = s->record;
-	bool counts = s->inputs.watched && !s->ending.saved && !hands_may_open(s, device, UINT32_C(1) << input);
+	bool counts = is_watched(s) && !hands_may_open(s, device, UINT32_C(1) << input);
 
 	for (unsigned i = 0; i < r->inputs; i++)
 		if (r->input[i].device == device->index && r->input[i].number == input)
@@ -155,7 +183,7 @@ static void tell(struct attached *device, unsigned input)
 /* Nothing was heard for so long, whoever slept: one may have been open and have closed again. */
 static void check_silence(struct attached *device, uint64_t now_ns)
 {
-	if (now_ns > device->inputs.heard_ns + STALE_NS)
+	if (device->session->inputs.watched && now_ns > device->inputs.heard_ns + STALE_NS)
 		trip(device, UINT32_MAX,
 		     "of the safety inputs of the device \"%s\" nothing was heard for more than %u ms",
 		     device->bench->name, (unsigned)(STALE_NS / NS_PER_MS));
@@ -168,6 +196,7 @@ void inputs_heard(struct attached *device, const struct inputs_state *state)
 	const struct inputs_setup *setup = setup_of(device);
 	uint32_t before = known->heard_ns ? known->closed : 0;
 
+	list_inputs(s);
 	if (known->heard_ns)
 		check_silence(device, loop_now_ns(s->loop));
 	known->closed = state->closed;
@@ -181,6 +210,8 @@ void inputs_heard(struct attached *device, const struct inputs_state *state)
 		known->opened |= UINT32_C(1) << i;
 		if (was)
 			tell(device, i);
+		if (!s->inputs.watched && !(was && known->heard_ns >= known->since_ns[i] + SETTLED_NS))
+			continue; /* it has not been closed yet: see inputs_let_start() */
 		note(device, i);
 		trip(device, UINT32_C(1) << i, "the safety input \"%s\" opened", setup->input[i].name);
 	}
@@ -188,7 +219,7 @@ void inputs_heard(struct attached *device, const struct inputs_state *state)
 
 void inputs_lost(struct attached *device)
 {
-	if (has_inputs(device))
+	if (has_inputs(device) && device->inputs.heard_ns)
 		trip(device, UINT32_MAX, "the device \"%s\" of the safety inputs is lost: %.80s", device->bench->name,
 		     device->err.text);
 }
@@ -205,10 +236,11 @@ bool inputs_undecided(const struct session *s)
 	const struct record *r = s->record;
 	bool open = false;
 
-	if (!s->inputs.watched || (r->run_status != RUN_COMPLETE && r->run_status != RUN_DEVICE_LOST))
+	if (!is_watched(s) || (r->run_status != RUN_COMPLETE && r->run_status != RUN_DEVICE_LOST) ||
+	    loop_now_ns(s->loop) > s->ending.begun_ns + 2 * STALE_NS)
 		return false;
 	for (unsigned i = 0; i < s->devices; i++)
-		open |= has_inputs(&s->device[i]) && !s->device[i].lost &&
+		open |= has_inputs(&s->device[i]) && !s->device[i].lost && s->device[i].inputs.heard_ns &&
 			s->device[i].inputs.heard_ns < s->ending.begun_ns + STALE_NS;
 	return open;
 }
@@ -371,23 +403,9 @@ static void try_next(struct session *s)
 	put(s, QUESTION_OPEN_INPUT, text);
 }
 
-static void record_inputs_of(struct session *s, const struct attached *device)
-{
-	struct record *r = s->record;
-	const struct inputs_setup *setup = setup_of(device);
-
-	for (unsigned i = 0; i < setup->count && r->inputs < RECORD_INPUTS_MAX; i++) {
-		struct record_input *input = &r->input[r->inputs++];
-		*input = (struct record_input){.device = device->index, .number = i};
-		snprintf(input->name, sizeof(input->name), "%s", setup->input[i].name);
-	}
-}
-
 void inputs_before_run(struct session *s, void (*then)(struct session *s))
 {
-	s->record->inputs = 0;
-	for (unsigned i = 0; i < s->devices; i++)
-		record_inputs_of(s, &s->device[i]);
+	list_inputs(s);
 	s->inputs.then = then;
 	s->inputs.device = s->inputs.input = 0;
 	try_next(s);

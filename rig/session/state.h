@@ -127,6 +127,7 @@ struct hands {           /* of the operator, for a pen made of parts */
 };
 
 struct inputs_watch {
+	bool recorded;          /* they stand in the record */
 	bool watched;           /* one that opens ends the run */
 	unsigned device, input; /* that is being tried */
 	void (*then)(struct session *s);
