@@ -316,9 +316,10 @@ bool inputs_ask_closed(struct session *s)
 
 static void try_next(struct session *s);
 
+/* While find_tried() has found one. */
 static struct attached *tried_device(const struct session *s)
 {
-	return s->inputs.device < s->devices ? (struct attached *)&s->device[s->inputs.device] : NULL;
+	return (struct attached *)&s->device[s->inputs.device];
 }
 
 static const char *tried_name(const struct session *s)
