@@ -215,7 +215,8 @@ def a_door_at_a_question():
 def refused():
     for driver, path, value, says in (("serial-inputs", "line", "cst", '"cts", "dsr"'), ("modbus-inputs", "line", 17, "1 to 16"),
                                       ("modbus-inputs", "line", "cts", "1 to 16"), ("serial-inputs", "line", "dsr", "hangs on this line"),
-                                      ("serial-inputs", "name", "door", "stands here already")):
+                                      ("serial-inputs", "name", "door", "stands here already"),
+                                      ("serial-inputs", "kind", "gate", "stop")):
         def change(own):
             own["devices"][-1]["inputs"]["contacts"][0][path] = value
         done = rig.penrig_a("check", rig.FIXTURES / "plans/ci-smoke.json", "--bench", bench(driver, change=change))
