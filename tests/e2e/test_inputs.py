@@ -136,7 +136,7 @@ def stop_holds(r, what):
 def whichever_is_first(lost):
     """An emergency stop may cut the pen's power, or that of all. Whichever of pen, sensor and contact is heard first, and when, the run ends
     by the stop, which is not what a device is waited for behind."""
-    moments = [(at, later) for at in (0.4, 0.9, 1.9, 2.6, 2.9, 3.4) for later in (-0.1, -0.005, 0.0, 0.005, 0.25)]
+    moments = [(at, later) for at in (0.25, 0.9, 1.9, 2.6, 2.9, 3.4) for later in (-0.1, -0.005, 0.0, 0.005, 0.25)]
     for at, later in moments[LOST.index(lost)::3]:
         contact = f"opens:box@{at + later:.3f},input=1,for=0.3"
         r = run(bench(), contact, *[f"unplug:{one}@{at},back=4" for one in lost.split()])
@@ -145,7 +145,7 @@ def whichever_is_first(lost):
 
 def until_it_is_saved():
     """Also while the last stop is proven, however shortly."""
-    for at in (0.3, 0.6, 1.0, 4.0, 4.5, 5.0, 5.4):
+    for at in (0.15, 0.6, 1.0, 4.0, 4.5, 5.0, 5.4):
         r = run(bench(), f"opens:box@{at},input=1,for=0.05")
         stop_holds(r, f"open at {at}")
         check(r.report["bench"]["safety_inputs"][0]["opened"], f"open at {at}: {r.report['bench']['safety_inputs']}")
