@@ -12,9 +12,24 @@
 #define PIECE_LEAST (TOP_STROKES / 2)
 #define ROUNDING    1e-15 /* of the squares */
 
+/* From the nearest whole number of turns per stroke. */
+static double off_whole(double w, double period)
+{
+	double cycles = w * period / (2.0 * M_PI);
+
+	return fabs(cycles - nearbyint(cycles));
+}
+
+bool top_lines_apart(double w, double other, double period)
+{
+	const double least = 2.0 / TOP_STROKES;
+
+	return off_whole(w - other, period) > least && off_whole(w + other, period) > least;
+}
+
 bool top_line_told(double w, double period)
 {
-	double cycles = w * period / (2.0 * M_PI), off = fabs(cycles - nearbyint(cycles));
+	double off = off_whole(w, period);
 
 	return off > APART && off < 0.5 - 2.0 / TOP_STROKES;
 }
@@ -65,7 +80,10 @@ static void end_piece(struct top_line *line)
 				      (c * c * fit->covariance[3][3] - 2.0 * c * s * fit->covariance[2][3] +
 				       s * s * fit->covariance[2][2]) /
 				      (det * noise);
-		line->power += c * c + s * s - noise * (fit->covariance[2][2] + fit->covariance[3][3]);
+		double chance = noise * (fit->covariance[2][2] + fit->covariance[3][3]);
+
+		line->power += c * c + s * s - chance;
+		line->chance += chance;
 		line->pieces++;
 		add_flanks(line);
 	}
@@ -110,6 +128,14 @@ double top_line_seen(const struct top_lines *t, unsigned line)
 	if (l->pieces == 0 || 1.0 - chi2_below(2.0 * l->seen, 2.0 * n) > CHANCE)
 		return 0.0;
 	return sqrt(fmax(0.0, l->power / n));
+}
+
+/* Half of what chance adds is along the amplitude. */
+double top_line_seen_u(const struct top_lines *t, unsigned line)
+{
+	const struct top_line *l = &t->line[line];
+
+	return l->pieces ? sqrt(0.5 * l->chance) / l->pieces : INFINITY;
 }
 
 double top_line_ratio(const struct top_lines *t, unsigned line)

@@ -20,7 +20,8 @@ struct top_lines {   /* zeroed is empty */
 	struct top_line {
 		struct linear_fit fit[TOP_SERIES]; /* level, slope, cosine and sine, in the piece at hand */
 		double seen; /* sum over pieces of half the square of the amplitude in its own noise: 1 each by chance */
-		double power; /* sum of the amplitudes' squares, less noise, N^2 of the height */
+		double power;  /* sum of the amplitudes' squares, less noise, N^2 of the height */
+		double chance; /* sum of what noise makes of them */
 		unsigned pieces;
 		/* of the pieces in which all flanks are known: */
 		double shared,
@@ -41,6 +42,9 @@ void top_lines_add(struct top_lines *tops, double at, const struct top_seen *see
 /* Amplitude in heights of a line, N; 0: no more than chance. */
 double top_line_seen(const struct top_lines *tops, unsigned line);
 
+/* Standard uncertainty of that by how the heights scatter, N; INFINITY: no piece has told. */
+double top_line_seen_u(const struct top_lines *tops, unsigned line);
+
 /* By how much the flanks move with the line per movement of the heights. NaN: not known. */
 double top_line_ratio(const struct top_lines *tops, unsigned line);
 /* Standard uncertainty of that, were it `ratio`: heights scatter of themselves, and flanks with them. INFINITY: not known. */
@@ -48,5 +52,7 @@ double top_line_ratio_u(const struct top_lines *tops, unsigned line, double rati
 
 /* Can a line be told from what a pen does of itself: from slow changes and from every second stroke? period: samples. */
 bool top_line_told(double w, double period);
+/* And from another line? Strokes, one value each, see the sum of two that differ by whole turns per stroke, gaps their difference. */
+bool top_lines_apart(double w, double other, double period);
 
 #endif

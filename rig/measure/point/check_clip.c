@@ -7,6 +7,7 @@
 #include "rig/measure/point/stroke_noise.h"
 
 #define FOLLOWS        0.5 /* of what moves all else: a flat top that is known to follow by so much is the pen's own */
+#define HEIGHT_CHANCE  3.0 /* standard uncertainties of a swing of heights that was seen beyond chance */
 #define MAINS_SHARE    1.1 /* of what the gaps have of a line: tops that are cut off lack as much as that */
 #define PATH_FROM      0.3 /* of the height */
 #define PATH_TO        0.9
@@ -201,7 +202,8 @@ static struct swings swings_of(const struct account *a)
 
 		if (!(response > RESPONSE_LEAST) ||
 		    !(seen_n > MAINS_SHARE * baseline_amplitude(a->baseline, i) +
-				       CLIP_CHANCE * baseline_amplitude_u(a->baseline, i)))
+				       hypot(CLIP_CHANCE * baseline_amplitude_u(a->baseline, i),
+					     HEIGHT_CHANCE * top_line_seen_u(&a->observed->tops, i) / response)))
 			continue;
 
 		enum swing of = whose(a, i, w);

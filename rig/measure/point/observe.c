@@ -67,6 +67,17 @@ void observe_stroke(struct analysis *a, const struct span *span, const struct pu
 		    fabs(a->config->force.scale));
 }
 
+static bool is_told(const struct analysis *a, unsigned line, double turn)
+{
+	const struct baseline *bl = &a->baseline;
+	bool told = top_line_told(turn, a->grid.period);
+
+	for (unsigned k = 0; k < bl->lines && told; k++)
+		told = k == line ||
+		       top_lines_apart(turn, 2.0 * M_PI * bl->nominal_hz[k] / a->grid.fs_hz, a->grid.period);
+	return told;
+}
+
 /* Of the mains, those lines that the gaps tell from the strokes. */
 static void observe_tops(struct analysis *a, const struct tallied *s)
 {
@@ -77,7 +88,7 @@ static void observe_tops(struct analysis *a, const struct tallied *s)
 	for (unsigned i = 0; i < bl->lines && i < TOP_LINES_MAX; i++) {
 		double turn = 2.0 * M_PI * bl->nominal_hz[i] / a->grid.fs_hz;
 
-		if (bl->use[i] == LINE_ESTIMATED && top_line_told(turn, a->grid.period))
+		if (bl->use[i] == LINE_ESTIMATED && is_told(a, i, turn))
 			w[i] = turn;
 	}
 	top_lines_add(&a->observed.tops, s->at, &seen, w, bl->lines);

@@ -134,6 +134,10 @@ static void what_pens_do_is_not_asked(void **state)
 	assert_false(top_line_told(2.0 * M_PI * 0.95 / PERIOD, PERIOD));
 	assert_false(top_line_told(2.0 * M_PI * 1.49 / PERIOD, PERIOD));
 	assert_false(top_line_told(0.0, PERIOD));
+	assert_true(top_lines_apart(2.0 * M_PI * 0.4 / PERIOD, 2.0 * M_PI * 0.8 / PERIOD, PERIOD));
+	assert_false(top_lines_apart(2.0 * M_PI * 0.25 / PERIOD, 2.0 * M_PI * 0.755 / PERIOD,
+				     PERIOD)); /* 50 and 150 Hz at 200 strokes */
+	assert_false(top_lines_apart(2.0 * M_PI * 0.25 / PERIOD, 2.0 * M_PI * 1.255 / PERIOD, PERIOD));
 }
 
 int main(void)
