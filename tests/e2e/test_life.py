@@ -92,10 +92,13 @@ def test_lives(check, folder, plan):
     """Of four pens two wear out; the others have lived so long without."""
     for dut, n, made in [("PEN-GOOD-04", 0, 0), ("PEN-GOOD-04", 1, 9000), ("PEN-GOOD-05", 0, 0), ("PEN-GOOD-05", 1, 800), ("PEN-GOOD-05", 2, 9000), ("PEN-GOOD-06", 0, 0)]:
         session(folder, plan, n, made, dut=dut)
+    w = json.loads(life(folder, plan, "--json").stdout)["weibull"]
+    check(list(w) == ["why_not"] and "2 of 4 pens failed" in w["why_not"], f"both may have failed at one life, which no pen outlived: {w}")
+    session(folder, plan, 0, 12000, dut="PEN-GOOD-09", worn=False)
     done = life(folder, plan, "--json")
     told = json.loads(done.stdout)
     w, units = told["weibull"], {u["dut"]: u for u in told["units"]}
-    check(done.returncode == 1 and w["pens"] == 4 and w["failures"] == 2, f"two failed: {done.returncode} {w}")
+    check(done.returncode == 1 and w.get("pens") == 5 and w["failures"] == 2, f"two failed: {done.returncode} {w}")
     four = units["PEN-GOOD-04"]
     good = four["sessions"][0]["strokes_before"] + four["sessions"][0]["strokes"]
     check(four["failed"] and abs(four["life"] - four["strokes"]) < 1e-6 and abs(four["life"] - four["failed_within"] - good) < 1e-6 and
