@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 #include "rig/cli/kit/indexing.h"
 #include "rig/cli/kit/table.h"
@@ -91,7 +92,7 @@ static int gather_others(const struct life_options *o, struct life_study *study,
 	struct history *history = NULL;
 	struct err none = {""};
 
-	if (indexing_open(&where, &history, &none) < 0) {
+	if ((o->history && access(o->history, F_OK) != 0) || indexing_open(&where, &history, &none) < 0) {
 		study->alone = true;
 		return 0;
 	}

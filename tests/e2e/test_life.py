@@ -94,7 +94,8 @@ def test_lives(check, folder, plan):
         session(folder, plan, n, made, dut=dut)
     w = json.loads(life(folder, plan, "--json").stdout)["weibull"]
     check(list(w) == ["why_not"] and "2 of 4 pens failed" in w["why_not"], f"both may have failed at one life, which no pen outlived: {w}")
-    session(folder, plan, 0, 12000, dut="PEN-GOOD-09", worn=False)
+    for n, made in enumerate((0, 12000)):
+        session(folder, plan, n, 0, dut="PEN-GOOD-09", worn=False, faults=[f"wear@0,depth=0,rate=0,made={made}"])
     done = life(folder, plan, "--json")
     told = json.loads(done.stdout)
     w, units = told["weibull"], {u["dut"]: u for u in told["units"]}
