@@ -167,7 +167,9 @@ static void enter_alone(struct screen *s)
 	struct json_out *out;
 
 	if (shows(s, "armed")) {
-		give(s, order_of(s, "start"));
+		out = order_of(s, "start");
+		json_out_string(out, "serial", text_of(s->is, "serial"));
+		give(s, out);
 	} else if (question(s)) {
 		out = order_of(s, "done");
 		json_out_int(out, "id", question(s));

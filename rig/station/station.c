@@ -388,6 +388,19 @@ static const char *said(const struct json *node)
 	return node ? json_string(node) : "";
 }
 
+/* Who orders a start by what a page shows means the unit that it shows. */
+static enum state_act start_unit(struct bench *b, const struct state_known *known, const char *serial)
+{
+	const struct bench_state *s = &b->state;
+	const char *unit = s->asking.serial[0] ? s->asking.serial : s->unit.serial;
+
+	if (*serial && strcmp(serial, unit) != 0 && !state_busy(s)) {
+		state_refuse(&b->state, "another_unit", unit);
+		return ACT_NOTHING;
+	}
+	return state_start(&b->state, known);
+}
+
 static enum state_act obey(struct bench *b, const struct order *o)
 {
 	const char *code = said(o->code);
@@ -402,7 +415,7 @@ static enum state_act obey(struct bench *b, const struct order *o)
 	if (o->what != DO_START && o->what != DO_SCAN)
 		state_drop(&b->state);
 	switch (o->what) {
-	case DO_START: return state_start(&b->state, &known);
+	case DO_START: return start_unit(b, &known, text.serial);
 	case DO_STOP: return state_stop(&b->state);
 	case DO_DONE:
 	case DO_GIVE_UP: return state_answer(&b->state, o->id, o->what == DO_DONE);
@@ -424,7 +437,7 @@ static bool is_whole(const struct order *o)
 			return false;
 	return (o->what == DO_SCAN) == (o->code != NULL) && person == (o->pin != NULL) && (person || !o->who) &&
 	       (o->what == DO_DECIDE) == (o->reason && o->serial && o->decision >= 0) &&
-	       (o->what == DO_DECIDE || (!o->reason && !o->serial));
+	       (o->what == DO_DECIDE || !o->reason) && (o->what == DO_DECIDE || o->what == DO_START || !o->serial);
 }
 
 static unsigned on_order(void *ctx, const char *body, size_t len)

@@ -32,8 +32,10 @@ def units(check):
     page.until(lambda b: b["operator"] == "A. Meier")
     s.order("scan", code="]d20104012345678901" "21PEN-GOOD-01\x1d" "10L42")
     page.until(view("armed"))
+    s.order("start", serial="PEN-GOOD-02")
+    check(page.until(lambda b: b["refused"] == "another_unit")["view"] == "armed", "a page that shows another unit starts nothing")
     with ThreadPoolExecutor(4) as pool:  # from several pages at once
-        list(pool.map(lambda _: s.order("start"), range(4)))
+        list(pool.map(lambda _: s.order("start", serial="PEN-GOOD-01"), range(4)))
     verdict = page.until(view("verdict"))
     check(verdict["verdict"]["word"] == "pass" and verdict["serial"] == "PEN-GOOD-01", f"a good pen passes: {verdict}")
     check(other.until(view("verdict")) == verdict, "the other page shows the same")

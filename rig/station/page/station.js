@@ -56,6 +56,7 @@ async function order(what, more) {
   drawRefusal();
 }
 const stop = () => order('stop');
+const start = () => order('start', { serial: bench.serial }); /* this unit, and no other */
 const isBusy = () => Boolean(bench) && (bench.view === 'running' || bench.view === 'prompt');
 const asksForCode = () => bench && bench.view === 'prompt' && bench.prompt.question === 'scan_pen';
 /* A question that has just come is not the one that was answered: its keys count once it could be read. STOP always counts. */
@@ -116,7 +117,7 @@ function enter() {
   if (!bench || sendTyped()) return;
   if (dialog === 'pin') signIn();
   else if (dialog) return;
-  else if (bench.view === 'armed') order('start');
+  else if (bench.view === 'armed') start();
   else if (bench.view === 'prompt') done();
 }
 
@@ -499,7 +500,7 @@ document.addEventListener('visibilitychange', () => {
 $('typed').addEventListener('input', awaitMore);
 $('stop').addEventListener('click', stop);
 for (const id of ['verdict', 'armed-serial']) $(id).addEventListener('click', openTyped); /* on a screen that is touched the next one is typed too */
-$('start').addEventListener('click', () => order('start'));
+$('start').addEventListener('click', () => start());
 $('prompt-done').addEventListener('click', done);
 $('give-up').addEventListener('click', giveUp);
 $('person').addEventListener('click', () => { if (bench && bench.operator) order('sign_out'); else if (bench && station && station.accounts) show('pin'); });
