@@ -86,19 +86,10 @@ struct crossing {
 	double t, shared; /* of the band: Student's t, and what all values share */
 };
 
-static bool is_beyond(const struct crossing *c)
-{
-	double at = c->drift->slope.value * c->now;
-
-	return c->away > 0.0 ? at >= c->away : at <= c->away;
-}
-
 static double on_line(const struct crossing *c)
 {
 	double place = c->away / c->drift->slope.value;
 
-	if (is_beyond(c))
-		return 0.0;
 	return place > c->now && isfinite(place) ? place - c->now : INFINITY;
 }
 
@@ -137,8 +128,6 @@ static struct interval left_to(const struct crossing *c)
 	struct interval left = {.value = on_line(c)};
 
 	in_band(c, &left.lo, &left.hi);
-	if (left.value == 0.0)
-		left.lo = 0.0;
 	left.lo = fmin(left.lo, left.value);
 	left.hi = fmax(left.hi, left.value);
 	return left;
@@ -160,13 +149,18 @@ struct interval life_left(const struct life_drift *drift, double lower, double u
 			     .t = student_quantile(0.5 * (1.0 + confidence), drift->dof),
 			     .shared = expanded_u};
 	const double limit[] = {lower, upper};
+	double line = drift->mean_value + drift->slope.value * c.now;
+	double band = hypot(c.t * drift->sd * sqrt(1.0 / drift->own + c.now * c.now / drift->spread), c.shared);
 
 	for (unsigned i = 0; i < 2; i++) {
 		if (!isfinite(limit[i]))
 			continue;
+		double inside = i ? limit[i] - line : line - limit[i];
 		c.away = limit[i] - drift->mean_value;
-		bool outside = i ? c.away <= 0.0 : c.away >= 0.0;
-		take_nearer(&nearest, outside ? (struct interval){0.0, 0.0, left_to(&c).hi} : left_to(&c));
+		struct interval left = left_to(&c);
+		if (inside <= 0.0) /* met; whether for sure, its band says */
+			left = (struct interval){0.0, 0.0, inside + band <= 0.0 ? 0.0 : left.hi};
+		take_nearer(&nearest, left);
 	}
 	return nearest;
 }

@@ -218,6 +218,26 @@ static void test_left(void **state)
 	expect(met.lo, 0.0, 0.0);
 }
 
+/* A limit that the whole band has left behind is met for sure; one that the line comes back from is not met. */
+static void test_met(void **state)
+{
+	const struct life_value rises[] = {{0, 0.0, 0}, {1, 1.01, 0}, {2, 1.99, 0},
+					   {3, 3.0, 0}, {4, 4.01, 0}, {5, 4.99, 0}};
+	const struct life_value falls[] = {{0, 5.0, 0}, {1, 4.01, 0}, {2, 3.0, 0}, {3, 1.99, 0}, {4, 1.0, 0}};
+	struct life_drift d;
+
+	(void)state;
+	assert_int_equal(life_drift(rises, 6, 0.95, &d), 0);
+	struct interval left = life_left(&d, NAN, 3.0, 5.5, 0.0, 0.95), both = life_left(&d, -9.0, 3.0, 5.5, 0.0, 0.95);
+	expect(left.value, 0.0, 0.0);
+	expect(left.hi, 0.0, 0.0);
+	expect(both.hi, 0.0, 0.0);
+	assert_true(life_left(&d, NAN, 5.5, 5.5, 0.0, 0.95).hi > 0.0);
+	assert_int_equal(life_drift(falls, 5, 0.95, &d), 0);
+	left = life_left(&d, NAN, 2.5, 4.5, 0.0, 0.95);
+	assert_true(isinf(left.value) && isinf(left.lo));
+}
+
 /* Where no wear is seen there may be no end; but how many there are at least is known. */
 static void test_no_wear(void **state)
 {
@@ -292,6 +312,7 @@ int main(void)
 		cmocka_unit_test(test_line),
 		cmocka_unit_test(test_cartridges),
 		cmocka_unit_test(test_left),
+		cmocka_unit_test(test_met),
 		cmocka_unit_test(test_no_wear),
 		cmocka_unit_test(test_intervals),
 		cmocka_unit_test(test_narrow_intervals),
