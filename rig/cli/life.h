@@ -17,6 +17,7 @@ struct life_session {
 	unsigned unit, cartridge_number; /* of its unit, from 0 */
 	double strokes, before;          /* in it; of its unit in the sessions before it */
 	bool judged, failed;             /* it has a verdict about the pen; a failure */
+	bool cut;                        /* killed while the pen ran: how long it ran then is not known */
 	bool other;                      /* a run by another plan: it made strokes, and that is all */
 	uint64_t counter; /* strokes of its cartridge when it began, by the pen's own word; 0 where it says none */
 	char counted[48]; /* of which cartridge, by the same */

@@ -39,7 +39,8 @@ static struct life_session *add_session(struct life_study *s)
 
 /* ---- a session ----------------------------------------------------------------------------------------------------- */
 
-/* From the command to run to the one to stop, at the rate that was seen, or where none was, the one that was set. */
+/* From the command to run to the one to stop, at the rate that was seen, or where none was, the one that was set. NAN: it ran, and
+ * nobody wrote down how long. */
 static double strokes_of(const struct record_point *p)
 {
 	uint64_t from = p->mark[MARK_PHASE(POINT_SPIN_UP)].host_ns, until = p->mark[MARK_PHASE(POINT_COAST)].host_ns;
@@ -47,7 +48,9 @@ static double strokes_of(const struct record_point *p)
 
 	if (until == UINT64_MAX)
 		until = p->mark[MARK_CLOSE].host_ns;
-	if (from == UINT64_MAX || until == UINT64_MAX || until <= from)
+	if (from != UINT64_MAX && until == UINT64_MAX)
+		return NAN;
+	if (from == UINT64_MAX || until <= from)
 		return 0.0;
 	for (unsigned i = 0; i < p->results; i++)
 		if (p->result[i].result.id == MEASURAND_STROKE_RATE && p->result[i].result.valid)
@@ -78,9 +81,11 @@ static void describe(struct life_session *session, const struct record *r)
 	snprintf(session->started, sizeof(session->started), "%s", r->started_utc);
 	snprintf(session->cartridge, sizeof(session->cartridge), "%s", cartridge_of(r));
 	take_counter(session, r);
-	for (unsigned i = 0; i < r->points; i++)
-		if (!r->point[i].session)
-			session->strokes += strokes_of(&r->point[i]);
+	for (unsigned i = 0; i < r->points; i++) {
+		double strokes = r->point[i].session ? 0.0 : strokes_of(&r->point[i]);
+		session->cut |= isnan(strokes);
+		session->strokes += isnan(strokes) ? 0.0 : strokes;
+	}
 }
 
 static bool is_known(const struct life_study *s, const char *name, const char *started)

@@ -78,6 +78,14 @@ static void print_elsewhere(const struct life_study *s, const struct life_unit *
 		printf("  NOT COUNTED: %u other run%s whose file is gone or altered: the pen is older than it says "
 		       "here\n",
 		       u->unread, u->unread == 1 ? "" : "s");
+	unsigned cut = 0;
+	for (unsigned i = 0; i < s->sessions; i++)
+		cut += s->session[i].unit == (unsigned)(u - s->unit) && s->session[i].cut;
+	if (cut)
+		printf("  NOT COUNTED: the last point of %u run%s in which the program was killed: the pen is older "
+		       "than it says "
+		       "here\n",
+		       cut, cut == 1 ? "" : "s");
 	if (s->alone)
 		puts("  NOT COUNTED: other runs, for there is no history: the pen may be older than it says here");
 }
