@@ -65,9 +65,11 @@ def test_same(check):
         if check(run.run_file is not None and run.report is not None, f"{label}: a run file stands: {run.err[-300:]}"):
             check_same(check, label, run)
     check_same(check, "conformance", rig.run_plan("conformance.json"))
-    gone = rig.run_plan("demo.json", clamp="PEN-GOOD-02")
-    both = "PEN-GOOD-01" in gone.err and "PEN-GOOD-02" in gone.err
-    if check(gone.status == 8 and both and gone.run_file is not None, f"the wrong pen is there, and a run file that says so: {gone.status} {gone.err}"):
+    wrong = rig.run_plan("demo.json", clamp="PEN-GOOD-02")
+    both = "PEN-GOOD-01" in wrong.err and "PEN-GOOD-02" in wrong.err
+    check(wrong.status == 8 and both and wrong.run_file is None, f"the wrong pen is there, and no run file says that one was tested: {wrong.status} {wrong.err}")
+    gone = rig.run_plan("demo.json", faults=["unplug:sensor@0"])
+    if check(gone.status == 4 and gone.run_file is not None, f"no sensor, and a run file that says so: {gone.status} {gone.err}"):
         check_same(check, "a run that measured nothing", gone)
 
 
