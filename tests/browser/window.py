@@ -188,8 +188,11 @@ class Window:
         for sight in SIGHTS:
             self.driver.execute_cdp_cmd("Emulation.setEmulatedVisionDeficiency", {"type": sight})
             for word in words:
-                spot = self.js(f"const v = document.getElementById('verdict'), b = v.getBoundingClientRect(); v.className = '{word}'; return [b.right - 60, b.top + 60]")
-                seen[word, sight] = self.pixel(*spot)
+                shown = ""
+                while shown != word:  # the page draws what is so whenever it hears of it
+                    spot = self.js(f"const v = document.getElementById('verdict'), b = v.getBoundingClientRect(); v.className = '{word}'; return [b.right - 60, b.top + 60]")
+                    seen[word, sight] = self.pixel(*spot)
+                    shown = self.js("return document.getElementById('verdict').className")
         self.driver.execute_cdp_cmd("Emulation.setEmulatedVisionDeficiency", {"type": "none"})
         self.js("draw()")
         return seen
