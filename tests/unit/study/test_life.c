@@ -232,7 +232,10 @@ static void test_met(void **state)
 	expect(left.value, 0.0, 0.0);
 	expect(left.hi, 0.0, 0.0);
 	expect(both.hi, 0.0, 0.0);
-	assert_true(life_left(&d, NAN, 5.5, 5.5, 0.0, 0.95).hi > 0.0);
+	double just = d.mean_value + d.slope.value * (5.5 - d.mean_strokes) - 1e-4;
+	left = life_left(&d, NAN, just, 5.5, 0.0, 0.95); /* met, but its band is not beyond it */
+	expect(left.value, 0.0, 0.0);
+	assert_true(left.hi > 0.0);
 	assert_int_equal(life_drift(falls, 5, 0.95, &d), 0);
 	left = life_left(&d, NAN, 2.5, 4.5, 0.0, 0.95);
 	assert_true(isinf(left.value) && isinf(left.lo));
