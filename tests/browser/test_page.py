@@ -194,7 +194,7 @@ def typed_for_one(w, check):
     stale("another page scans one behind a verdict", lambda: s.order("scan", code="PEN-GOOD-03"), ("armed", "PEN-GOOD-03"))
     check(w.until("verdict") and w.data("serial") == "PEN-GOOD-03", f"Enter starts that one: {w.data('serial')}")
     w.driver.find_element(By.ID, "verdict").click()
-    typed = lambda: w.wait(lambda: w.js(value) == "12")  # a person's keys, once no scanner's can follow at its speed
+    typed = lambda: w.wait(lambda: w.js(value) == "12" and w.js("return performance.now() - last > 2 * BURST_MS"))  # by the page's clock no scanner goes on with them
     w.keys("12")
     typed()
     w.js("document.getElementById('typed').blur()")

@@ -77,7 +77,9 @@ def none_left():
 
 
 def main():
-    through = f'"link": "exec:/bin/sh"', '"arguments": ["-c", "' + f"{TOOL} --rate 5000 | head -n 9000; exit 3" + '"]'
+    # It ends with its last line, and not once Python has seen that nobody reads: that takes longer than a sensor may be silent.
+    ends = f"trap 'exit 3' USR1; {TOOL} --rate 5000 | (head -n 9000; kill -USR1 $$) & wait"
+    through = '"link": "exec:/bin/sh"', f'"arguments": ["-c", "{ends}"]'
     jobs = [
         (run, examine_good),
         (lambda: run(('"link": "exec:' + str(TOOL) + '"', through[0]), ('"arguments": ["--rate", "5000"]', through[1])), examine_ended),
