@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "rig/cli/kit/command.h"
+#include "rig/cli/kit/opening.h"
 #include "rig/system/port.h"
 
 #define PRESENT_MAX 256
@@ -221,36 +222,14 @@ static void on_tick(void *ctx, uint64_t now_ns)
 	loop_timer_at(look->loop, &look->timer, now_ns + DRIVER_TICK_NS);
 }
 
-static const struct driver *driver_of(const struct doctor *doctor, const char *name)
-{
-	for (unsigned i = 0; doctor->tables->drivers[i]; i++)
-		if (strcmp(doctor->tables->drivers[i]->name, name) == 0)
-			return doctor->tables->drivers[i];
-	return NULL;
-}
-
 static int open_device(struct look *look, struct err *err)
 {
-	const struct doctor *doctor = look->doctor;
-	const struct bench_device *bench = look->bench;
-	struct power_setup power;
-	struct device_told told;
-	int status = look->driver->powered ? bench_power_setup(doctor->bench, doctor->tables->drivers, &power, err) : 0;
-
-	if (status)
-		return status;
-	bench_device_told(bench, &told);
-	const struct device_open open = {
-		.power = look->driver->powered ? &power : NULL,
-		.links = doctor->tables->links,
-		.loop = look->loop,
+	const struct opening opening = {
+		.tables = look->doctor->tables,
+		.bench = look->doctor->bench,
+		.device = look->bench,
 		.uri = look->uri,
-		.settings = bench->line,
-		.rate_hz = bench->rate_hz,
-		.told = bench->profile[0] ? &told : NULL,
-		.command = bench->command.there ? &bench->command.setup : NULL,
-		.daq = bench->daq.there ? &bench->daq.setup : NULL,
-		.inputs = bench->inputs.settled ? &bench->inputs.setup : NULL,
+		.loop = look->loop,
 		.host = {.ctx = look,
 			 .ready = on_ready,
 			 .block = on_block,
@@ -259,7 +238,7 @@ static int open_device(struct look *look, struct err *err)
 			 .event = on_event,
 			 .lost = on_lost},
 	};
-	return look->driver->open(&open, loop_now_ns(look->loop), &look->device, err);
+	return opening_open(&opening, &look->device, err);
 }
 
 static void compare(struct look *look)
@@ -394,7 +373,7 @@ static bool is_dial_there(const struct doctor *doctor, const struct everything *
 static void look_at(const struct doctor *doctor, const struct bench_device *bench, const struct everything *all,
 		    bool open)
 {
-	struct look look = {.doctor = doctor, .bench = bench, .driver = driver_of(doctor, bench->driver)};
+	struct look look = {.doctor = doctor, .bench = bench, .driver = opening_driver(doctor->tables, bench->driver)};
 
 	name_it(&look);
 	if (!look.driver)
