@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <math.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdlib.h>
@@ -14,8 +15,10 @@
 #include <unistd.h>
 
 #include "rig/cli/kit/hook.h"
+#include "rig/cli/kit/signals.h"
 #include "rig/cli/kit/table.h"
 #include "rig/history/unit.h"
+#include "rig/session/queue.h"
 
 #define TROUBLES_MAX  3 /* jobs in a row without a verdict, after which nobody waits for the morning */
 #define BISECT_SKIP   125
@@ -75,7 +78,7 @@ static const struct cli_option batch_table[] = {
 	{.name = NULL},
 };
 
-const char *const batch_state_name[BATCH_STATES] = {"open", "run", "hook_failed"};
+const char *const batch_state_name[BATCH_STATES] = {"open", "run", "hook_failed", "not_ready"};
 const char *const batch_class_name[BATCH_CLASSES] = {"pass", "fail", "inconclusive", "without a verdict", "open"};
 
 enum batch_class batch_class_of(const struct batch_done *d)
@@ -145,10 +148,12 @@ static void take_line(struct batch_course *c, const char *line, size_t len)
 	if (json_parse("progress", line, len, &doc, NULL) < 0)
 		return;
 	const struct json *root = json_root(doc), *job = json_get(root, "job"), *code = json_get(root, "exit_code");
+	const struct json *waited = json_get(root, "waited_s");
 	if (job && json_kind(job) == JSON_NUMBER && code && json_kind(code) == JSON_NUMBER && json_number(job) >= 1 &&
 	    json_number(job) <= c->jobs) {
 		struct batch_done *kept = &c->done[(unsigned)json_number(job) - 1];
 		done.code = (int)json_number(code);
+		done.waited_s = waited && json_kind(waited) == JSON_NUMBER ? json_number(waited) : 0.0;
 		text_into(root, "run", done.run, sizeof(done.run));
 		text_into(root, "dut_verdict", done.verdict, sizeof(done.verdict));
 		text_into(root, "why", done.why, sizeof(done.why));
@@ -239,7 +244,7 @@ static int open_files(struct night *n, struct err *err)
 
 /* ---- a job --------------------------------------------------------------------------------------------------------- */
 
-#define VARIABLES 10
+#define VARIABLES 12
 struct words { /* of one job: what hooks and the record are told */
 	char variable[VARIABLES][FILE_PATH_MAX + 40], attr[VARIABLES][200];
 	const char *variables[VARIABLES + 1];
@@ -384,23 +389,75 @@ struct apart { /* of a run's process */
 	int outcome_fd[2], go_fd[2];
 };
 
-/* Does not begin before it is told that no signal came before it was there: that one nobody would tell it. */
-static void begin_apart(const struct night *n, const struct run_options *run, const char *plan, struct apart *apart)
+struct word { /* what it has to say */
+	struct run_outcome outcome;
+	struct batch_looked looked;
+	bool not_ready;
+	char why[200]; /* it is not */
+};
+
+static void add_number(struct words *w, const char *key, double value)
 {
+	char text[32];
+
+	snprintf(text, sizeof(text), "%.4g", value);
+	add_attr(w, key, isnan(value) ? "" : text);
+}
+
+/* Of the job's process: with the bench held for its run. */
+static int get_ready(const struct night *n, const struct run_options *run, struct words *w, struct word *word,
+		     struct bench_lock **ret_lock)
+{
+	const struct batch_wait wait = {.tables = n->tables,
+					.batch = n->course.batch,
+					.pen = run->dut,
+					.say = run->to_stderr ? stderr : stdout};
+	struct err err = {""};
+	int rc = signals_block(&err);
+
+	if (!rc)
+		rc = bench_queue_pass(run->bench, ret_lock, &err);
+	if (!rc)
+		rc = batch_wait_ready(&wait, &word->looked, &err);
+	add_number(w, "waited_s", word->looked.waited_s);
+	add_number(w, "handle_above_room_k", word->looked.handle_c - word->looked.ambient_c);
+	add_number(w, "battery_v", word->looked.battery_v);
+	word->not_ready = rc != 0;
+	word->outcome.stop_unverified = word->looked.ran;
+	snprintf(word->why, sizeof(word->why), "%.199s", err.text);
+	return rc == 0 ? 0 : rc == -EINTR ? 128 + word->looked.signal : rc == -EBUSY ? EXIT_BUSY : EXIT_INCONCLUSIVE;
+}
+
+/* Does not begin before it is told that no signal came before it was there: that one nobody would tell it. */
+static void begin_apart(const struct night *n, const struct run_options *run, const char *plan, struct words *w,
+			struct apart *apart)
+{
+	struct word word = {.not_ready = false};
+	struct run_options options = *run;
+	struct bench_lock *lock = NULL;
+	int code = 0;
 	char go;
 
 	close(apart->go_fd[1]);
 	if (read(apart->go_fd[0], &go, 1) != 1)
 		_exit(EXIT_INTERNAL);
-	int code = run_plan(n->tables, run, plan, NULL, NULL);
-	if (write(apart->outcome_fd[1], run->outcome, sizeof(*run->outcome)) != sizeof(*run->outcome))
+	if (n->course.batch->waits)
+		code = get_ready(n, run, w, &word, &lock);
+	options.attr = w->attrs;
+	options.outcome = &word.outcome;
+	if (code)
+		bench_lock_keep(lock);
+	else
+		code = run_plan(n->tables, &options, plan, NULL, lock);
+	if (write(apart->outcome_fd[1], &word, sizeof(word)) != sizeof(word))
 		code = code ? code : EXIT_INTERNAL;
 	fflush(NULL);
 	_exit(code);
 }
 
 /* In a process of its own, which can be lost without the batch. */
-static int run_apart(struct night *n, const struct run_options *run, const char *plan, struct run_outcome *ret)
+static int run_apart(struct night *n, const struct run_options *run, const char *plan, struct words *w,
+		     struct word *ret)
 {
 	struct apart apart;
 
@@ -414,25 +471,26 @@ static int run_apart(struct night *n, const struct run_options *run, const char 
 	}
 	pid_t pid = fork();
 	if (pid == 0)
-		begin_apart(n, run, plan, &apart);
+		begin_apart(n, run, plan, w, &apart);
 	close(apart.outcome_fd[1]);
 	take_signals(n, 0);
 	bool begun = pid > 0 && !n->course.signal && write(apart.go_fd[1], "g", 1) == 1;
 	close(apart.go_fd[0]); /* behind the writing, which a lost child would else make an end of the batch */
 	close(apart.go_fd[1]);
 	int code = pid < 0 ? cli_error(EXIT_INTERNAL, "no process for a run: %s", strerror(errno)) : wait_for(n, pid);
-	if (read(apart.outcome_fd[0], ret, sizeof(*ret)) != sizeof(*ret))
-		*ret = (struct run_outcome){.stop_unverified = begun}; /* nothing is known of its end */
+	if (read(apart.outcome_fd[0], ret, sizeof(*ret)) != sizeof(*ret)) /* nothing is known of its end */
+		*ret = (struct word){.outcome.stop_unverified = begun};
 	close(apart.outcome_fd[0]);
 	return n->course.signal && !begun ? 128 + n->course.signal : code;
 }
 
-static void measure(struct night *n, const struct batch_job *job, const char *name, const struct words *w,
+static void measure(struct night *n, const struct batch_job *job, const char *name, struct words *w,
 		    struct batch_done *done)
 {
 	const struct batch_options *o = n->options;
 	const struct batch *b = n->course.batch;
-	struct run_outcome outcome = {.name = ""};
+	struct word word = {.not_ready = false};
+	const struct run_outcome *outcome = &word.outcome;
 	const struct run_options run = {.bench = b->bench,
 					.dut = b->pen[job->pen],
 					.operator_name = o->operator_name,
@@ -440,22 +498,25 @@ static void measure(struct night *n, const struct batch_job *job, const char *na
 					.name = name,
 					.state = o->state,
 					.history = o->history,
-					.attr = w->attrs,
 					.no_input = o->no_input,
 					.quiet = true,
-					.to_stderr = o->json || o->csv,
-					.outcome = &outcome};
+					.to_stderr = o->json || o->csv};
 
-	done->state = JOB_RUN;
-	done->code = run_apart(n, &run, b->plan[job->plan], &outcome);
-	snprintf(done->run, sizeof(done->run), "%s", outcome.name);
-	snprintf(done->verdict, sizeof(done->verdict), "%s", outcome.verdict);
-	if (outcome.stop_unverified) {
+	done->code = run_apart(n, &run, b->plan[job->plan], w, &word);
+	done->state = word.not_ready ? JOB_NOT_READY : JOB_RUN;
+	done->waited_s = word.looked.waited_s;
+	snprintf(done->run, sizeof(done->run), "%s", outcome->name);
+	snprintf(done->verdict, sizeof(done->verdict), "%s", outcome->verdict);
+	if (word.not_ready) {
+		cli_error(0, "job %u: %s; no verdict", job->number, word.why);
+		snprintf(done->why, sizeof(done->why), "%s", word.why);
+	}
+	if (outcome->stop_unverified) {
 		stop_unverified(&n->course);
 		return;
 	}
-	if (outcome.safety_stop[0])
-		end(&n->course, done->code, outcome.safety_stop);
+	if (outcome->safety_stop[0])
+		end(&n->course, done->code, outcome->safety_stop);
 	else if (done->code >= 128)
 		n->course.signal = n->course.signal ? n->course.signal : done->code - 128;
 	else if (done->code == EXIT_USAGE || done->code == EXIT_BUSY || done->code == EXIT_STORAGE ||
@@ -475,6 +536,7 @@ static int tell_progress(const struct night *n, const struct batch_job *job, con
 	json_out_string(line, "state", batch_state_name[done->state]);
 	if (done->state == JOB_RUN)
 		json_out_int(line, "exit_code", done->code);
+	json_out_number(line, "waited_s", done->waited_s, 4);
 	json_out_string(line, "run", *done->run ? done->run : NULL);
 	json_out_string(line, "dut_verdict", *done->verdict ? done->verdict : NULL);
 	json_out_string(line, "why", *done->why ? done->why : NULL);
@@ -505,7 +567,7 @@ static void say_job(const struct night *n, const struct batch_job *job)
 	fflush(out);
 }
 
-static void ready_and_measure(struct night *n, const struct batch_job *job, const char *name, const struct words *w,
+static void ready_and_measure(struct night *n, const struct batch_job *job, const char *name, struct words *w,
 			      struct batch_done *done)
 {
 	struct err err = {""};
@@ -678,6 +740,19 @@ static int run_all(struct night *n)
 	return rc ? cli_error(code ? code : EXIT_STORAGE, "%s", err.text) : code;
 }
 
+/* Before a hook has touched anything. */
+static int check_ready(const struct night *n, struct err *err)
+{
+	const struct batch *b = n->course.batch;
+	struct bench *bench = NULL;
+	int rc = b->waits ? bench_read(b->bench, &bench, err) : 0;
+
+	if (!rc && b->waits)
+		rc = batch_ready_check(b, bench, err);
+	bench_free(bench);
+	return rc;
+}
+
 static int batch_run(const struct cli_tables *tables, const void *options, const char *const *operands, unsigned count)
 {
 	const struct batch_options *o = options;
@@ -692,6 +767,8 @@ static int batch_run(const struct cli_tables *tables, const void *options, const
 	int rc = batch_read(operands[0], &n.course.batch, &err);
 	if (!rc)
 		rc = define(&n.course, &err);
+	if (!rc)
+		rc = check_ready(&n, &err);
 	if (rc)
 		code = cli_error(EXIT_USAGE, "%s", err.text);
 	else
@@ -712,29 +789,32 @@ const struct command command_batch = {
 	.operands_min = 1,
 	.operands_max = 1,
 	.summary = "Run plans by pens by builds, through a night",
-	.description = "Runs each plan on each pen with each build that FILE names, as often as it has blocks; in each "
-		       "block the "
-		       "builds are in an order that its seed draws. Before each run the hook \"before\" makes the pen "
-		       "ready (flash, "
-		       "power-cycle), \"read_back\" must print the build's \"version\", and behind it \"after\" clears "
-		       "away. A hook "
-		       "before it that fails, or another build in the pen, is trouble of the rig: that job has no "
-		       "verdict. Name, "
-		       "SHA-256 and "
-		       "commit of the build are attributes of its run, by which penrig history finds it.\n\n"
-		       "A batch that was ended or killed goes on where it stopped when it is started again: jobs with "
-		       "a verdict "
-		       "stay, the others are made again. It ends early where every further job would be refused, after "
-		       "three jobs "
-		       "in a row with trouble of the rig, and at once where a pen was not seen to stand still, "
-		       "\"after\" failed or a safety input opened. At its "
-		       "end it writes "
-		       "NAME.batch.json.\n\n"
-		       "The exit code is 0 every job passed; 1 something failed; 3 something is inconclusive or has no "
-		       "verdict; 2, "
-		       "5, 6, 7, 8, 130 as of the run for which it ended early; 128+n signal n. With --check: 0, or 8 "
-		       "something would be "
-		       "short before the end.",
+	.description =
+		"Runs each plan on each pen with each build that FILE names, as often as it has blocks; in each "
+		"block the "
+		"builds are in an order that its seed draws. Before each run the hook \"before\" makes the pen "
+		"ready (flash, "
+		"power-cycle), \"read_back\" must print the build's \"version\", and behind it \"after\" clears "
+		"away. With \"ready\" each job waits, at most so long as that says, until the handle is near the "
+		"room's temperature and the battery suffices; one that is not ready then, or cannot say, has no "
+		"verdict. A hook "
+		"before it that fails, or another build in the pen, is trouble of the rig: that job has no "
+		"verdict. Name, "
+		"SHA-256 and "
+		"commit of the build are attributes of its run, by which penrig history finds it.\n\n"
+		"A batch that was ended or killed goes on where it stopped when it is started again: jobs with "
+		"a verdict "
+		"stay, the others are made again. It ends early where every further job would be refused, after "
+		"three jobs "
+		"in a row with trouble of the rig, and at once where a pen was not seen to stand still, "
+		"\"after\" failed or a safety input opened. At its "
+		"end it writes "
+		"NAME.batch.json.\n\n"
+		"The exit code is 0 every job passed; 1 something failed; 3 something is inconclusive or has no "
+		"verdict; 2, "
+		"5, 6, 7, 8, 130 as of the run for which it ended early; 128+n signal n. With --check: 0, or 8 "
+		"something would be "
+		"short before the end.",
 	.example = "  penrig batch night.json --check\n"
 		   "  penrig batch night.json --operator \"A. Meier\"\n"
 		   "  git bisect run sh -c 'make firmware && penrig batch bisect.json --exit-map git-bisect'\n",

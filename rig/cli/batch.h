@@ -10,15 +10,17 @@ enum batch_state {
 	JOB_OPEN,        /* not begun, or penrig was killed in it */
 	JOB_RUN,         /* its run ended with `code` */
 	JOB_HOOK_FAILED, /* before, or what was read back is another build: there is no run */
+	JOB_NOT_READY,   /* the pen was too warm or its battery too low, or that could not be read: there is no run */
 	BATCH_STATES
 };
-extern const char *const batch_state_name[BATCH_STATES]; /* "open", "run", "hook_failed" */
+extern const char *const batch_state_name[BATCH_STATES]; /* "open", "run", "hook_failed", "not_ready" */
 
 struct batch_done {
 	enum batch_state state;
 	int code;
 	char run[128], verdict[32], why[300];
-	unsigned told; /* attempts whose end is known; 0: none */
+	double waited_s; /* until the pen was ready, as far as penrig was not killed meanwhile */
+	unsigned told;   /* attempts whose end is known; 0: none */
 };
 
 enum batch_class { CLASS_PASS, CLASS_FAIL, CLASS_INCONCLUSIVE, CLASS_NO_VERDICT, CLASS_OPEN, BATCH_CLASSES };
@@ -82,5 +84,26 @@ struct batch_where {
 };
 /* What would be short before the last job has ended: prints it. 0, EXIT_REFUSED where something would, EXIT_USAGE. */
 int batch_foresee(const struct cli_tables *tables, const struct batch_course *course, const struct batch_where *where);
+
+/* ---- until a pen is ready ---- */
+
+struct batch_wait {
+	const struct cli_tables *tables;
+	const struct batch *batch; /* that waits */
+	const char *pen;
+	FILE *say; /* what is waited for, every ten minutes */
+};
+struct batch_looked { /* as it was at last; NAN: not asked for, or not heard */
+	double handle_c, ambient_c, battery_v;
+	double waited_s;
+	bool ran;   /* the pen ran meanwhile, and was ordered off: nothing shows that it stands */
+	int signal; /* with -EINTR */
+};
+/* -EINVAL with file:line:column: what the batch waits for nothing on this bench can say. */
+int batch_ready_check(const struct batch *batch, const struct bench *bench, struct err *err);
+/* Opens the pen, which is ordered off with that, and the bench's thermometers, and waits. The caller has the bench's lock. 0: it is as
+ * batch->ready says; -ETIMEDOUT: not within its time; -ENODATA: something of it is not said; -EINTR: a signal came; -EREMOTEIO: the
+ * pen ran; else why a device could not be opened, or was lost. */
+int batch_wait_ready(const struct batch_wait *wait, struct batch_looked *ret, struct err *err);
 
 #endif

@@ -23,6 +23,7 @@ struct foresight {
 	struct bench *bench;
 	uint64_t now_ns;
 	double seconds, bytes;
+	double late_s; /* so much later, were each job's wait as long as it may be */
 	double strokes[BENCH_PHANTOMS_MAX];
 	double end_s[BENCH_PHANTOMS_MAX]; /* from now: when its budget is over; INFINITY: it lasts */
 	unsigned jobs, others, shortages; /* open jobs; those of other pens than the reference pen */
@@ -124,6 +125,7 @@ static int walk(struct foresight *f, struct state *state, struct err *err)
 		f->others += strcmp(c->batch->pen[c->job[i].pen], f->bench->golden.pen) != 0;
 		f->bytes += of->bytes;
 		f->seconds += of->seconds;
+		f->late_s += c->batch->waits ? c->batch->ready.wait_max_s : 0.0;
 		for (unsigned k = 0; k < f->bench->phantoms; k++) {
 			f->strokes[k] += of->strokes[k];
 			if (f->strokes[k] > (double)f->bench->phantom[k].stroke_budget && isinf(f->end_s[k]))
@@ -138,7 +140,7 @@ static int walk(struct foresight *f, struct state *state, struct err *err)
 
 static void look_at_calibrations(struct foresight *f)
 {
-	time_t end = (time_t)(f->now_ns / NS_PER_S) + (time_t)f->seconds;
+	time_t end = (time_t)(f->now_ns / NS_PER_S) + (time_t)(f->seconds + f->late_s);
 	struct err err = {""};
 	char day[11];
 	struct tm tm;
@@ -169,7 +171,7 @@ static void look_at_golden(struct foresight *f)
 	when_text(f, left_s, when);
 	if (pass.state != GOLDEN_VALID)
 		short_of(f, "no valid pass of the reference pen %s: %s", golden->pen, pass.text);
-	else if (left_s < f->seconds)
+	else if (left_s < f->seconds + f->late_s)
 		short_of(f, "the pass of the reference pen %s ends at %s UTC, before the last job: penrig golden",
 			 golden->pen, when);
 	else if (golden->valid_runs && pass.runs_since + f->others > golden->valid_runs)
@@ -222,6 +224,24 @@ static void look_at_disk(struct foresight *f)
 		printf("disk       about %s of %s\n", bytes, room);
 }
 
+static void tell_waits(const struct foresight *f)
+{
+	const struct batch *b = f->course->batch;
+	char most[40], when[32];
+
+	if (!b->waits)
+		return;
+	format_duration(b->ready.wait_max_s, most, sizeof(most));
+	when_text(f, f->seconds + f->late_s, when);
+	printf("before each job: waits, at most %s, until ", most);
+	if (b->ready.handle_within_k > 0)
+		printf("the handle is within %g K of the room%s", b->ready.handle_within_k,
+		       b->ready.battery_min_v > 0 ? " and " : "");
+	if (b->ready.battery_min_v > 0)
+		printf("the battery has %g V", b->ready.battery_min_v);
+	printf("\nwere each wait as long as that: ends at about %s UTC; what follows is reckoned until then\n", when);
+}
+
 static void conclude(struct foresight *f)
 {
 	char duration[40], when[32];
@@ -229,6 +249,7 @@ static void conclude(struct foresight *f)
 	format_duration(f->seconds, duration, sizeof(duration));
 	when_text(f, f->seconds, when);
 	printf("\n%u jobs, about %s: ends at about %s UTC\n", f->jobs, duration, when);
+	tell_waits(f);
 	look_at_calibrations(f);
 	look_at_golden(f);
 	look_at_phantoms(f);

@@ -92,21 +92,15 @@ static void add_job(struct json_out *list, const struct batch_course *c, unsigne
 		json_out_int(node, "exit_code", d->code);
 	else
 		json_out_null(node, "exit_code");
+	json_out_number(node, "waited_s", d->waited_s, 4);
 	json_out_string(node, "why", *d->why ? d->why : NULL);
 }
 
 static const struct table_column columns[] = {
-	{"job", TABLE_INTEGER, NULL},
-	{"block", TABLE_INTEGER, NULL},
-	{"pen", TABLE_STRING, NULL},
-	{"plan", TABLE_STRING, NULL},
-	{"build", TABLE_STRING, NULL},
-	{"state", TABLE_STRING, NULL},
-	{"run", TABLE_STRING, NULL},
-	{"dut_verdict", TABLE_STRING, NULL},
-	{"exit_code", TABLE_INTEGER, NULL},
-	{"why", TABLE_STRING, NULL},
-	{.path = NULL},
+	{"job", TABLE_INTEGER, NULL},     {"block", TABLE_INTEGER, NULL},      {"pen", TABLE_STRING, NULL},
+	{"plan", TABLE_STRING, NULL},     {"build", TABLE_STRING, NULL},       {"state", TABLE_STRING, NULL},
+	{"run", TABLE_STRING, NULL},      {"dut_verdict", TABLE_STRING, NULL}, {"exit_code", TABLE_INTEGER, NULL},
+	{"waited_s", TABLE_NUMBER, NULL}, {"why", TABLE_STRING, NULL},         {.path = NULL},
 };
 const struct table table_batch = {"batch", "jobs", columns};
 

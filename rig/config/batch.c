@@ -148,6 +148,27 @@ static int read_builds(const struct json_doc *doc, const struct json *node, void
 	return rc;
 }
 
+static int read_ready(const struct json_doc *doc, const struct json *node, void *dst, struct err *err)
+{
+#define IN_READY(member) .kind = FIELD_NUMBER, .offset = offsetof(struct batch_ready, member)
+	static const struct json_field fields[] = {
+		{.key = "handle_within_k", IN_READY(handle_within_k), .lo = 0.1, .hi = 50, .unit = "K"},
+		{.key = "battery_min_v", IN_READY(battery_min_v), .lo = 0.1, .hi = 100, .unit = "V"},
+		{.key = "wait_max_s", IN_READY(wait_max_s), .lo = 0, .hi = 86400, .unit = "s"},
+		{.key = NULL},
+	};
+	struct batch *batch = dst;
+
+	batch->waits = true;
+	batch->ready = (struct batch_ready){.wait_max_s = 3600};
+	int rc = json_read_object(doc, node, fields, &batch->ready, err);
+	if (!rc && !json_get(node, "handle_within_k") && !json_get(node, "battery_min_v"))
+		rc = json_error(doc, node, err,
+				"\"ready\" names nothing to wait for: write \"handle_within_k\", \"battery_min_v\" or "
+				"both");
+	return rc;
+}
+
 static const struct json_field batch_fields[] = {
 	{.key = "kind", .kind = FIELD_CUSTOM, .required = true, .read = file_kind_ignore},
 	{.key = "$schema", .kind = FIELD_CUSTOM, .read = file_kind_ignore},
@@ -162,6 +183,7 @@ static const struct json_field batch_fields[] = {
 	{.key = "before", .kind = FIELD_CUSTOM, .read = read_before},
 	{.key = "read_back", .kind = FIELD_CUSTOM, .read = read_back},
 	{.key = "after", .kind = FIELD_CUSTOM, .read = read_after},
+	{.key = "ready", .kind = FIELD_CUSTOM, .read = read_ready},
 	{.key = "hook_timeout_s",
 	 .kind = FIELD_NUMBER,
 	 .offset = IN(hook_timeout_s),

@@ -3,6 +3,7 @@
 #ifndef PENRIG_CONFIG_BATCH_H
 #define PENRIG_CONFIG_BATCH_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "rig/base/disk.h"
@@ -25,6 +26,13 @@ struct batch_build {
 	char version[96]; /* what reading back must say; "": not read back */
 };
 
+/* What each job waits for before its pen moves, so that what was warm or drained by the one before is no difference between builds. */
+struct batch_ready {
+	double handle_within_k; /* so near the handle must be to the room; 0: whatever */
+	double battery_min_v;   /* so much the battery must have at rest; 0: whatever */
+	double wait_max_s;      /* then the job is given up */
+};
+
 struct batch {
 	struct json_doc *doc;
 	char path[FILE_PATH_MAX];
@@ -35,6 +43,8 @@ struct batch {
 	int64_t blocks, seed;
 	struct batch_hook before, read_back, after;
 	double hook_timeout_s;
+	bool waits;
+	struct batch_ready ready; /* where it waits */
 };
 
 struct batch_job {

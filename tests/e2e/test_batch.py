@@ -252,11 +252,88 @@ def test_foreseen(check, place):
     Path(place.bench).write_text(text)
 
 
+def lone(place, name, **ready):
+    place.write(name=name, builds=None, before=None, read_back=None, blocks=1, ready=ready)
+
+
+def only_job(place, name):
+    return json.loads((place.folder / f"out/{name}.batch.json").read_text())["jobs"][0]
+
+
+def test_waits(check):
+    """The pen's handle comes warm from what was before; its time constant is some 240 s."""
+    place = Place()
+    lone(place, "cool", handle_within_k=2, battery_min_v=7.2)
+    done = place.batch(world=["--fault", "warm@0,by=12"])
+    job = only_job(place, "cool")
+    check(done.returncode == 0 and 240 < job["waited_s"] < 900 and job["dut_verdict"] == "pass", f"it waits until the handle is cool, and measures: {done.returncode} {job} {done.stderr}")
+    check("waiting: the handle has 33" in done.stdout and "2 K apart are allowed; the battery has 7." in done.stdout and f"ready after {job['waited_s']:.0f} s" in done.stdout, f"and says so: {done.stdout[:600]}")
+    attrs = {a["key"]: a["value"] for a in json.loads((place.folder / f"out/{job['run']}.report.json").read_text())["attributes"]}
+    check(abs(float(attrs["waited_s"]) - job["waited_s"]) < 1 and 1.9 < float(attrs["handle_above_room_k"]) <= 2.01 and 7.2 < float(attrs["battery_v"]) < 9, f"the run carries what it began with: {attrs}")
+    lone(place, "cold", handle_within_k=2)
+    done = place.batch(world=["--fault", "warm@0,by=-12"])
+    check(done.returncode == 0 and only_job(place, "cold")["waited_s"] > 240, f"so it does for one that is colder than the room: {done.returncode} {only_job(place, 'cold')}")
+    lone(place, "near", handle_within_k=2)
+    done = place.batch()
+    check(done.returncode == 0 and only_job(place, "near")["waited_s"] < 2 and "waiting" not in done.stdout, f"one that is near begins at once: {only_job(place, 'near')}")
+
+
+def test_not_ready(check):
+    place = Place()
+    lone(place, "hot", handle_within_k=2, wait_max_s=60)
+    done = place.batch("--exit-map", "git-bisect", world=["--fault", "warm@0,by=12"])
+    job = only_job(place, "hot")
+    check(done.returncode == 125 and job["state"] == "not_ready" and job["run"] is None and job["exit_code"] is None and "not ready after 60 s: the handle has 3" in job["why"]
+          and not list((place.folder / "out").glob("*.penrig")), f"a wait has an end, and the job no verdict: {done.returncode} {job} {done.stderr}")
+    done = place.batch()
+    check(done.returncode == 0 and only_job(place, "hot")["dut_verdict"] == "pass", f"started again it is made: {done.returncode} {done.stderr}")
+    lone(place, "flat", battery_min_v=8.5, wait_max_s=30)
+    done = place.batch()
+    check(done.returncode == 3 and "of 8.5" in only_job(place, "flat")["why"] and "handle" not in only_job(place, "flat")["why"], f"a battery that does not suffice: {done.returncode} {only_job(place, 'flat')}")
+    lone(place, "mute", handle_within_k=2)
+    done = place.batch(world=["--fault", "warm@0,by=12", "--fault", "silent:sensor@20"])
+    why = only_job(place, "mute")["why"]
+    check(done.returncode == 3 and only_job(place, "mute")["state"] == "not_ready" and why and "apart" not in why, f"what cannot be read any more is no reason to begin: {done.returncode} {why}")
+    lone(place, "gone", handle_within_k=2)
+    done = place.batch(world=["--fault", "warm@0,by=12", "--fault", "unplug:pen@20"])
+    check(done.returncode == 3 and only_job(place, "gone")["state"] == "not_ready", f"nor a pen that is gone: {done.returncode} {only_job(place, 'gone')}")
+    lone(place, "stop", battery_min_v=8.5, wait_max_s=86400)
+    terminal = Terminal(place)
+    terminal.read_until("waiting: the battery")
+    terminal.interrupt()
+    code = terminal.end()
+    check(code == 130 and json.loads((place.folder / "out/stop.batch.json").read_text())["counts"]["open"] == 1 and not (place.folder / "out/stop-0001.penrig").exists(), f"a Ctrl-C ends a wait: {code} {terminal.said}")
+
+
+def test_waits_foreseen(check):
+    place = Place()
+    text = Path(place.bench).read_text()
+    Path(place.bench).write_text(text.replace("2099-12-31", "2026-06-01"))
+    lone(place, "soon", handle_within_k=2, battery_min_v=7.2, wait_max_s=7200)
+    done = place.batch("--check")
+    check(done.returncode == 0 and "before each job: waits, at most 2 h 00 min, until the handle is within 2 K of the room and the battery has 7.2 V" in done.stdout
+          and "ends at about 2026-06-01 11:0" in done.stdout, f"the plan says what is waited for: {done.returncode} {done.stdout}")
+    lone(place, "late", handle_within_k=2, wait_max_s=86400)
+    done = place.batch("--check")
+    check(done.returncode == 8 and "was due on 2026-06-01" in done.stdout, f"and what is over by the end of the longest waits: {done.returncode} {done.stdout}")
+    lone(place, "none")
+    done = place.batch()
+    check(done.returncode == 2 and "night.json:1:" in done.stderr and '"handle_within_k", "battery_min_v" or both' in done.stderr, f"waiting for nothing: {done.stderr}")
+    for bench, key, word in (("bought-1.json", "battery_min_v", "no battery to wait for"), ("virtual-program.json", "handle_within_k", "has the role thermometer")):
+        own = Path(rig.own_bench(bench, place.folder))
+        own.write_text(own.read_text().replace("../programs", str(rig.FIXTURES / "programs")))
+        place.write(name="parts", bench=own.name, builds=None, before=["touch", "flashed"], read_back=None, ready={key: 5})
+        done = place.batch("--check")
+        check(done.returncode == 2 and "night.json:1:" in done.stderr and word in done.stderr, f"what no device of the bench can say: {key} {done.returncode} {done.stderr}")
+        done = place.batch()
+        check(done.returncode == 2 and not (place.folder / "flashed").exists(), f"is refused before a hook runs: {done.returncode} {done.stderr}")
+
+
 def test_files(check, place):
     schema = jsonschema.Draft202012Validator(json.loads((rig.ROOT / "reports/schema/batch.schema.json").read_text()))
-    place.write()
+    place.write(ready={"handle_within_k": 2, "battery_min_v": 7, "wait_max_s": 600})
     check(schema.is_valid(json.loads((place.folder / "night.json").read_text())), "the schema knows a batch")
-    for keys in ({"pens": []}, {"name": "a/b"}, {"blocks": 0}, {"bench": None}, {"before": "flash"}, {"else": 1}):
+    for keys in ({"pens": []}, {"name": "a/b"}, {"blocks": 0}, {"bench": None}, {"before": "flash"}, {"else": 1}, {"ready": {}}, {"ready": {"wait_max_s": 5}}, {"ready": {"battery_min_v": 0}}):
         place.write(**keys)
         check(not schema.is_valid(json.loads((place.folder / "night.json").read_text())) and place.batch().returncode == 2, f"and refuses {keys}, as penrig does")
     for keys, word in [({"seed": None}, "seed"), ({"pens": []}, "pens"), ({"read_back": None}, "read_back"), ({"name": "a/b"}, '"name"'), ({"blocks": 0}, "blocks"), ({"bench": None}, "bench"),
@@ -312,6 +389,9 @@ def main():
     test_interrupted_between(check)
     test_interrupted_at_the_end(check)
     test_foreseen(check, place)
+    test_waits(check)
+    test_not_ready(check)
+    test_waits_foreseen(check)
     test_files(check, place)
     test_bisect(check)
     check.end()
