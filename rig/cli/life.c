@@ -2,6 +2,7 @@
 #include "rig/cli/life.h"
 
 #include <errno.h>
+#include <math.h>
 #include <stdlib.h>
 #include <unistd.h>
 
@@ -127,7 +128,7 @@ static int show(const struct life_options *o, const struct life_study *study, st
 	return rc || !o->svg ? rc : life_draw(o->svg, study, err);
 }
 
-/* 1 where the line of something has met its limit; 3 where there is no line. */
+/* 1 where the line of something has met its limit; 3 where there is no line, or it does not say what is left. */
 static int exit_code_of(const struct life_study *s)
 {
 	int code = s->rows ? EXIT_PASS : EXIT_INCONCLUSIVE;
@@ -138,7 +139,7 @@ static int exit_code_of(const struct life_study *s)
 	for (unsigned i = 0; i < s->rows; i++) {
 		if (s->row[i].left.value == 0.0)
 			return EXIT_FAIL;
-		if (*s->row[i].why_not)
+		if (*s->row[i].why_not || (s->row[i].limited && isnan(s->row[i].left.value)))
 			code = EXIT_INCONCLUSIVE;
 	}
 	return code;
@@ -185,7 +186,8 @@ const struct command command_life = {
 		"without.\n\n"
 		"The exit code is 0 shown; 1 a pen failed, or a line has met its limit; 3 something has no "
 		"line: three sessions "
-		"are needed; 2 wrong usage; 6 a file was changed or is damaged.",
+		"are needed; or what is left of it is not told, as where its cartridge is out; 2 wrong usage; 6 a file "
+		"was changed or is damaged.",
 	.example = "  penrig life session.json --dut SN-0417 --svg wear.svg\n"
 		   "  penrig life course/*.penrig --measurand depth_error_mm\n",
 	.options = life_table,

@@ -16,9 +16,9 @@ struct life_session {
 	char name[128], started[32], cartridge[64];
 	unsigned unit, cartridge_number; /* of its unit, from 0 */
 	double strokes, before;          /* in it; of its unit in the sessions before it */
-	bool judged, failed;             /* it has a verdict about the pen; a failure */
-	bool cut;                        /* killed while the pen ran: how long it ran then is not known */
-	bool other;                      /* a run by another plan: it made strokes, and that is all */
+	bool judged, failed, in_order; /* it has a verdict about the pen; a failure; a pass, be it a conditional one */
+	bool cut;                      /* killed while the pen ran: how long it ran then is not known */
+	bool other;                    /* a run by another plan: it made strokes, and that is all */
 	uint64_t counter; /* strokes of its cartridge when it began, by the pen's own word; 0 where it says none */
 	char counted[48]; /* of which cartridge, by the same */
 };
@@ -39,7 +39,8 @@ struct life_row { /* one measurand at one setpoint, of one unit */
 	/* what it comes to */
 	char why_not[160]; /* there is no line through it; "": there is */
 	struct life_drift drift;
-	struct interval left; /* strokes; NaN: no limit, or not the same in all sessions */
+	struct interval left; /* strokes; NaN: not told, and why: */
+	char no_left[160];
 };
 
 struct life_unit {
@@ -48,9 +49,12 @@ struct life_unit {
 	unsigned unread;                       /* and those that could not be: their strokes are not known */
 	double strokes; /* in all: by every run that is known, and by the pen's counter where that has more */
 	double elsewhere, by_counter; /* of these: in other runs; beyond all runs, by the pen's counter */
-	double life;                  /* to the end of the first session that failed, else strokes; */
-	double within;                /* and it failed somewhere in that session's strokes */
+	double life;   /* to the end of the first session that failed, else of the last that was in order; */
+	double within; /* and it failed somewhere in so many strokes before that: since it was in order last */
 	bool failed;
+	unsigned
+		not_judged; /* sessions before its end that say nothing of its life: without a verdict, or inconclusive */
+	bool cartridge_out; /* behind the last session a run had another, or one that is not named */
 };
 
 struct life_study {

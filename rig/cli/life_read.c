@@ -125,6 +125,7 @@ static int know_session(struct life_study *s, const char *path, const struct rec
 	session->unit = (unsigned)(unit - s->unit);
 	session->judged = r->has_verdict;
 	session->failed = r->has_verdict && r->dut_verdict >= OUTCOME_CONDITIONAL_FAIL;
+	session->in_order = r->has_verdict && r->dut_verdict <= OUTCOME_CONDITIONAL_PASS;
 	return 0;
 }
 
@@ -349,14 +350,17 @@ static double unseen(const struct life_session *last, const struct life_session 
 	return fmax(0.0, (double)(next->counter - last->counter) - last->strokes);
 }
 
-static void count_session(struct life_unit *u, const struct life_session *session, double elsewhere)
+/* Behind the first failure nothing adds to a life. What was not judged may have been a failure as well. */
+static void count_session(struct life_unit *u, const struct life_session *session)
 {
 	u->sessions++;
-	if (u->failed)
+	if (u->failed || (!session->failed && !session->in_order)) {
+		u->not_judged += !u->failed;
 		return;
+	}
 	u->failed = session->failed;
-	u->life = u->strokes; /* the strokes before it that nobody judged may have made it fail as well */
-	u->within = session->failed ? session->strokes + elsewhere : 0.0;
+	u->within = session->failed ? u->strokes - u->life : 0.0;
+	u->life = u->strokes;
 }
 
 /* A cartridge that comes back is another one: what it bore in between nobody knows. */
@@ -364,7 +368,6 @@ static void count_unit(struct life_study *s, const unsigned *order, unsigned uni
 {
 	struct life_unit *u = &s->unit[unit];
 	const struct life_session *last = NULL;
-	double elsewhere = 0.0; /* since the session before */
 	bool changed = true;
 
 	for (unsigned i = 0; i < s->sessions; i++) {
@@ -380,14 +383,13 @@ static void count_unit(struct life_study *s, const unsigned *order, unsigned uni
 		u->by_counter += more;
 		u->elsewhere += session->other ? session->strokes : 0.0;
 		u->strokes = session->before + session->strokes;
-		elsewhere += more + (session->other ? session->strokes : 0.0);
 		if (!session->other) {
-			count_session(u, session, elsewhere);
-			elsewhere = 0.0;
+			count_session(u, session);
 			changed = false;
 		}
 		last = session;
 	}
+	u->cartridge_out = changed;
 }
 
 static int by_place(const void *a, const void *b)
@@ -395,6 +397,22 @@ static int by_place(const void *a, const void *b)
 	const struct life_value *p = a, *q = b;
 
 	return (p->strokes > q->strokes) - (p->strokes < q->strokes);
+}
+
+/* Of a line through the values of a cartridge that is out nothing is left. */
+static void tell_left(const struct life_unit *u, struct life_row *r, unsigned newest)
+{
+	r->left = (struct interval){NAN, NAN, NAN};
+	if (!r->limited)
+		snprintf(r->no_left, sizeof(r->no_left), "it has no limit");
+	else if (r->limits_differ)
+		snprintf(r->no_left, sizeof(r->no_left), "its limits were not the same in all sessions");
+	else if (u->cartridge_out || newest + 1 != u->cartridges)
+		snprintf(r->no_left, sizeof(r->no_left),
+			 "behind its newest value another cartridge was put in, or a run does not say which "
+			 "(--cartridge)");
+	else
+		r->left = life_left(&r->drift, r->lower, r->upper, u->strokes, r->expanded_u, LIFE_CONFIDENCE);
 }
 
 /* A value stands where half of its session's strokes are made. */
@@ -418,8 +436,8 @@ static void lay_line(const struct life_study *s, struct life_row *r, struct life
 	else if (life_drift(value, r->n, LIFE_CONFIDENCE, &r->drift) < 0)
 		snprintf(r->why_not, sizeof(r->why_not), "%u session%s with a value to be trusted; a line needs three",
 			 r->n, r->n == 1 ? "" : "s");
-	else if (r->limited && !r->limits_differ)
-		r->left = life_left(&r->drift, r->lower, r->upper, u->strokes, r->expanded_u, LIFE_CONFIDENCE);
+	else
+		tell_left(u, r, value[r->n - 1].cartridge);
 }
 
 static int fit_lives(struct life_study *s)

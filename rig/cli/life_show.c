@@ -61,7 +61,10 @@ static void print_sessions(const struct life_study *s, unsigned unit)
 		printf("%-16.16s %12.0f %12.0f  ", *own[i]->cartridge ? own[i]->cartridge : "-", own[i]->strokes,
 		       own[i]->before + own[i]->strokes);
 		print_clean(stdout, own[i]->name);
-		puts(own[i]->failed ? "  FAILED" : own[i]->judged ? "" : "  no verdict");
+		puts(own[i]->failed     ? "  FAILED"
+		     : own[i]->in_order ? ""
+		     : own[i]->judged   ? "  inconclusive"
+					: "  no verdict");
 	}
 	free(own);
 }
@@ -86,6 +89,10 @@ static void print_elsewhere(const struct life_study *s, const struct life_unit *
 		       "than it says "
 		       "here\n",
 		       cut, cut == 1 ? "" : "s");
+	if (u->not_judged && s->units > 1)
+		printf("  %u session%s without a verdict of pass or fail: its life counts to the last that was in "
+		       "order\n",
+		       u->not_judged, u->not_judged == 1 ? "" : "s");
 	if (s->alone)
 		puts("  NOT COUNTED: other runs, for there is no history: the pen may be older than it says here");
 }
@@ -95,9 +102,7 @@ static void print_left(const struct life_row *r)
 	char value[32], lo[32], hi[32];
 
 	if (isnan(r->left.value)) {
-		puts(r->limits_differ
-			     ? "    strokes left         not told: its limits were not the same in all sessions"
-			     : "    strokes left         not told: it has no limit");
+		printf("    strokes left         not told: %s\n", r->no_left);
 		return;
 	}
 	printf("    strokes left         %s [%s, %s]", strokes_text(r->left.value, value), strokes_text(r->left.lo, lo),
@@ -210,6 +215,7 @@ static void put_row(struct json_out *list, const struct life_study *s, const str
 	put_real(out, "sd", r->drift.sd);
 	put_real(out, "degrees_of_freedom", r->drift.dof);
 	json_out_bool(out, "levels_apart", r->drift.levels_apart);
+	json_out_string(out, "left_not_told", *r->no_left ? r->no_left : NULL);
 	if (isnan(r->left.value))
 		return;
 	put_interval(out, "left", r->left, 1.0);
@@ -228,6 +234,7 @@ static void put_units(struct json_out *root, const struct life_study *s)
 		json_out_bool(out, "failed", s->unit[u].failed);
 		put_real(out, "life", s->unit[u].life);
 		put_real(out, "failed_within", s->unit[u].within);
+		json_out_int(out, "sessions_not_judged", s->unit[u].not_judged);
 		json_out_int(out, "other_runs", s->unit[u].others);
 		put_real(out, "strokes_in_other_runs", s->unit[u].elsewhere);
 		put_real(out, "strokes_by_counter", s->unit[u].by_counter);
@@ -285,6 +292,7 @@ static const struct table_column columns[] = {
 	{"left/value", TABLE_NUMBER, "1"},
 	{"left/lower", TABLE_NUMBER, "1"},
 	{"left/upper", TABLE_NUMBER, "1"},
+	{"left_not_told", TABLE_STRING, NULL},
 	{"endless", TABLE_BOOLEAN, NULL},
 	{.path = NULL},
 };

@@ -136,6 +136,41 @@ def test_elsewhere(check, folder, plan):
     check("NOT COUNTED: other runs, for there is no history" in alone.stdout, f"no history: {alone.stdout[:900]} {alone.stderr}")
 
 
+def test_cartridge_out(check, folder, plan):
+    """What the line of a cartridge would come to says nothing of the next one, whose first session gave no value or was by another plan."""
+    other = folder / "other.json"
+    for n in range(4):
+        session(folder, plan, n, 1000 * n, dut="PEN-GOOD-10")
+    depth = lambda told: next(d for d in told["drifts"] if d["measurand"] == "depth_error_mm")
+    done = life(folder, plan, "--dut", "PEN-GOOD-10", "--json")
+    check(done.returncode == 0 and depth(json.loads(done.stdout))["left"]["value"] > 0 and depth(json.loads(done.stdout))["left_not_told"] is None, f"with its cartridge: {done.returncode} {done.stderr}")
+    session(folder, other, 4, 0, dut="PEN-GOOD-10", cartridge="C-2", worn=False)
+    done = life(folder, plan, "--dut", "PEN-GOOD-10", "--json")
+    told = depth(json.loads(done.stdout))
+    check(done.returncode == 3 and "left" not in told and "another cartridge was put in" in told["left_not_told"] and "per_million" in told, f"it is out: {done.returncode} {told}")
+    check("strokes left         not told: behind its newest value another cartridge" in life(folder, plan, "--dut", "PEN-GOOD-10").stdout, "and so it says in words")
+    session(folder, plan, 5, 4500, dut="PEN-GOOD-10", cartridge="C-2", faults=["silent:sensor@3"])
+    told = depth(json.loads(life(folder, plan, "--dut", "PEN-GOOD-10", "--json").stdout))
+    check("left" not in told, f"nor after a session of the new one that gave no value: {told}")
+
+
+def test_not_judged(check, folder, plan):
+    """A session that was cut short has made strokes, and survived nothing: the life is censored, or begins to be in doubt, before it."""
+    for dut, n, made, faults in [("PEN-GOOD-11", 0, 0, ()), ("PEN-GOOD-11", 1, 700, ["silent:sensor@6"]), ("PEN-GOOD-12", 0, 0, ()), ("PEN-GOOD-12", 1, 700, ["silent:sensor@6"]), ("PEN-GOOD-12", 2, 9000, ())]:
+        session(folder, plan, n, made, dut=dut, faults=faults)
+    done = life(folder, plan, "--json")
+    units = {u["dut"]: u for u in json.loads(done.stdout)["units"]}
+    for dut in ("PEN-GOOD-11", "PEN-GOOD-12"):
+        u = units[dut]
+        first = u["sessions"][0]["strokes_before"] + u["sessions"][0]["strokes"]
+        lived = u["life"] - u["failed_within"]
+        check(u["sessions_not_judged"] == 1 and u["sessions"][1]["strokes"] > 100 and abs(lived - first) < 1e-6, f"{dut}: in order up to its last pass: {u}")
+    u = units["PEN-GOOD-12"]
+    check(u["failed"] and abs(u["life"] - u["strokes"]) < 1e-6 and not units["PEN-GOOD-11"]["failed"] and units["PEN-GOOD-11"]["life"] < units["PEN-GOOD-11"]["strokes"] - 100, f"and it may have failed in either: {u}")
+    said = life(folder, plan).stdout
+    check(said.count("1 session without a verdict of pass or fail: its life counts to the last that was in order") == 3, f"which is said: {said[-1500:]}")
+
+
 def main():
     check = rig.Checks()
     folder = Path(tempfile.mkdtemp(prefix="pr"))
@@ -146,6 +181,8 @@ def main():
     test_forms(check, folder, plan)
     test_lives(check, folder, plan)
     test_elsewhere(check, folder, plan)
+    test_cartridge_out(check, folder, plan)
+    test_not_judged(check, folder, plan)
     check.end()
 
 
