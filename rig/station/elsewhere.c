@@ -1,11 +1,16 @@
 /* What the fleet's server knows of a unit. It may be slow, frozen or gone: a child asks it, with a time limit; a code, a start and
- * a verdict wait for the answer, no longer than that. Where it does not say, what it said last against the unit counts. */
+ * a verdict wait for the answer, no longer than that. Where it does not say, what it said last against the unit counts, and is
+ * kept on the disk for the station that comes after this one. */
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "rig/station/inside.h"
+#include "rig/station/lines.h"
 
+#define SAID     "server.jsonl"
 #define ASK_S    5
 #define FRESH_NS (3 * NS_PER_S) /* between a scan and the start that follows it; also that it did not say */
 
@@ -54,21 +59,44 @@ static struct against_unit *against_new(struct against *a, const char *serial)
 		a->unit = more;
 		a->room = room;
 	}
+	a->unit[a->count] = (struct against_unit){.standing = STANDING_UNKNOWN};
 	snprintf(a->unit[a->count].serial, sizeof(a->unit->serial), "%s", serial);
 	return &a->unit[a->count++];
 }
 
-static void keep(struct station *s, const char *serial, enum station_standing standing)
+/* NULL: nothing is to be kept of it, or no memory. */
+static struct against_unit *note(struct station *s, const char *serial, enum station_standing standing)
 {
 	const bool is_against = standing == STANDING_FAILED || standing == STANDING_REJECTED;
 	struct against_unit *unit = against_of(s, serial);
 
-	if (standing == STANDING_UNKNOWN)
-		return;
 	if (!unit && is_against)
 		unit = against_new(&s->against, serial);
-	if (unit)
-		unit->standing = is_against ? standing : STANDING_UNKNOWN;
+	if (!unit)
+		return NULL;
+	standing = is_against ? standing : STANDING_UNKNOWN;
+	unit->written = unit->written && unit->standing == standing;
+	unit->standing = standing;
+	return unit;
+}
+
+/* Where the disk does not take it, it counts until this process ends, and is written down when the server says it again. */
+static void write_down(const struct station *s, struct against_unit *unit)
+{
+	struct json_out *out = json_out_object();
+
+	json_out_string(out, "serial", unit->serial);
+	json_out_string(out, "standing", station_standings[unit->standing]);
+	json_out_u64(out, "wall_ns", loop_wall_ns(s->loop));
+	unit->written = lines_append(s->against.fd, SAID, out, NULL) == 0;
+}
+
+static void keep(struct station *s, const char *serial, enum station_standing standing)
+{
+	struct against_unit *unit = standing == STANDING_UNKNOWN ? NULL : note(s, serial, standing);
+
+	if (unit && !unit->written)
+		write_down(s, unit);
 }
 
 enum station_standing elsewhere_before(const struct station *s, const char *serial)
@@ -76,6 +104,48 @@ enum station_standing elsewhere_before(const struct station *s, const char *seri
 	const struct against_unit *unit = against_of(s, serial);
 
 	return unit ? unit->standing : STANDING_UNKNOWN;
+}
+
+struct said {
+	char serial[STATION_TEXT], utc_ns[24];
+	int standing;
+};
+
+#define AT(member) offsetof(struct said, member), sizeof(((struct said *)NULL)->member)
+static const struct json_field said_fields[] = {
+	{"serial", FIELD_STRING, AT(serial), .required = true, .lo = 1},
+	{"standing", FIELD_WORD, AT(standing), .required = true, .words = station_standings},
+	{"wall_ns", FIELD_STRING, AT(utc_ns), .required = true},
+	{.key = NULL},
+};
+
+static int read_said(void *ctx, const struct json_doc *doc, struct err *err)
+{
+	struct said said = {.standing = STANDING_UNKNOWN};
+	struct against_unit *unit;
+
+	if (json_read_object(doc, json_root(doc), said_fields, &said, err) < 0)
+		return -EBADMSG;
+	unit = note(ctx, said.serial, (enum station_standing)said.standing);
+	if (unit)
+		unit->written = true;
+	return unit || said.standing == STANDING_UNKNOWN ? 0 : err_set(err, -ENOMEM, "out of memory");
+}
+
+int elsewhere_open(struct station *s, struct err *err)
+{
+	char path[FILE_PATH_MAX + 16];
+
+	snprintf(path, sizeof(path), "%s/" SAID, s->config->state);
+	s->against.fd = s->config->fleet[0] ? lines_open(path, read_said, s, err) : -1;
+	return s->config->fleet[0] && s->against.fd < 0 ? s->against.fd : 0;
+}
+
+void elsewhere_forget(struct station *s)
+{
+	free(s->against.unit);
+	if (s->against.fd >= 0)
+		close(s->against.fd);
 }
 
 /* ---- asking ---------------------------------------------------------------------------------------------------- */

@@ -35,9 +35,11 @@ struct elsewhere { /* what the fleet's server says of a unit */
 struct against_unit { /* what the fleet's server last said against it */
 	char serial[STATION_TEXT];
 	enum station_standing standing; /* unknown where it took that back */
+	bool written;                   /* it stands on the disk */
 };
 
 struct against {
+	int fd; /* of what it said, so that it outlives this process */
 	size_t count, room;
 	struct against_unit *unit;
 };
@@ -124,13 +126,14 @@ bool hooks_stop(struct bench *bench); /* false: none runs before a test */
 void hooks_close(struct bench *bench);
 
 /* elsewhere.c: each does nothing where the station has no fleet */
+int elsewhere_open(struct station *station, struct err *err); /* what it said before this process began */
 /* Anew, unless it is being asked, or said it of the unit that is ready a moment ago. */
 void elsewhere_ask(struct bench *bench, const char *serial);
 void elsewhere_ask_again(struct bench *bench, const char *serial); /* where it did not say */
 /* As it said; unknown: not yet, or it could not be asked. Open where there is no fleet. */
 enum station_standing elsewhere_standing(const struct bench *bench, const char *serial);
-/* What it last said against a unit, at any bench since the station began, until it says otherwise: failed or rejected; unknown:
- * nothing. */
+/* What it last said against a unit, at any bench of this station however long ago, until it says otherwise: failed or rejected;
+ * unknown: nothing. */
 enum station_standing elsewhere_before(const struct station *station, const char *serial);
 bool elsewhere_asks(const struct bench *bench, const char *serial); /* about this one, at this moment */
 /* True: conclude() is called once it has said, or its time is over. */
@@ -139,6 +142,7 @@ void elsewhere_await(struct bench *bench); /* outside of callbacks */
 /* What was decided here is shown once the server has said what it knows: people_release() is called then, or at once. */
 void elsewhere_release(struct bench *bench, const char *serial);
 void elsewhere_close(struct bench *bench);
+void elsewhere_forget(struct station *station);
 
 /* io.c */
 void station_io_open(struct station *station);

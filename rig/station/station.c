@@ -554,7 +554,8 @@ static int take_folder(struct station *s, struct err *err)
 		return err_set(err, -EBUSY,
 			       "%s: another station has this folder; stop it, or give each its own \"state\"",
 			       s->config->state);
-	return units_open(s->config->state, &s->units, err);
+	rc = units_open(s->config->state, &s->units, err);
+	return rc < 0 ? rc : elsewhere_open(s, err);
 }
 
 static int begin(struct station *s, struct err *err)
@@ -598,7 +599,7 @@ int station_open(const struct station_config *config, const struct station_host 
 
 	if (!s)
 		return err_set(err, -ENOMEM, "out of memory");
-	*s = (struct station){.config = config, .loop = loop, .lock = -1};
+	*s = (struct station){.config = config, .loop = loop, .lock = -1, .against = {.fd = -1}};
 	if (host)
 		s->host = *host;
 	for (unsigned i = 0; i < config->benches; i++) {
@@ -637,7 +638,7 @@ void station_close(struct station *s)
 	http_close(s->http);
 	feed_free(s->feed);
 	units_close(s->units);
-	free(s->against.unit);
+	elsewhere_forget(s);
 	if (s->lock >= 0)
 		close(s->lock);
 	free(s);

@@ -2,13 +2,14 @@
 #include "rig/station/units.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <search.h>
 #include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
+
+#include "rig/station/lines.h"
 
 #define SHOWN_MAX 20
 
@@ -154,24 +155,17 @@ static const struct json_field fields[] = {
 	{.key = NULL},
 };
 
-static int read_line(struct units *u, const char *path, unsigned number, const char *text, size_t len, struct err *err)
+static int read_line(void *ctx, const struct json_doc *doc, struct err *err)
 {
+	struct units *u = ctx;
 	struct unit_row row = {.word = WORD_NONE};
-	struct json_doc *doc;
 	struct line line = {.bench = NULL};
-	char file[FILE_PATH_MAX + 64];
 	int rc;
 
-	snprintf(file, sizeof(file), "%s (line %u)", path, number);
-	rc = json_parse(file, text, len, &doc, err);
-	if (rc < 0)
+	if (json_read_object(doc, json_root(doc), fields, &line, err) < 0)
 		return -EBADMSG;
-	rc = json_read_object(doc, json_root(doc), fields, &line, err);
-	if (rc == 0 && json_kind(line.bench) == JSON_STRING)
+	if (json_kind(line.bench) == JSON_STRING)
 		snprintf(row.bench, sizeof(row.bench), "%s", json_string(line.bench));
-	json_doc_free(doc);
-	if (rc < 0)
-		return -EBADMSG;
 	snprintf(row.serial, sizeof(row.serial), "%s", line.serial);
 	snprintf(row.name, sizeof(row.name), "%s", line.name);
 	row.word = verdict_word_find(line.word);
@@ -180,30 +174,7 @@ static int read_line(struct units *u, const char *path, unsigned number, const c
 	rc = is_decision(row.word)       ? keep_decision(u, &row, line.by, line.reason, line.tracked)
 	     : row.word == WORD_DISPOSED ? keep_disposed(u, &row)
 					 : units_keep(u, &row);
-	return rc < 0 ? err_set(err, rc, "%s: out of memory", file) : 0;
-}
-
-static int read_all(struct units *u, const char *path, struct err *err)
-{
-	FILE *file = fdopen(dup(u->fd), "r");
-	char *text = NULL;
-	size_t room = 0;
-	ssize_t len;
-	unsigned number = 0;
-	int rc = 0;
-
-	if (!file)
-		return err_set(err, -errno, "%s: %s", path, strerror(errno));
-	while (rc == 0 && (len = getline(&text, &room, file)) > 0) {
-		number++;
-		if (text[len - 1] != '\n') /* cut when the power went: nobody was told of it */
-			rc = ftruncate(u->fd, ftell(file) - len) == 0 ? 0 : -errno;
-		else
-			rc = read_line(u, path, number, text, (size_t)len, err);
-	}
-	free(text);
-	fclose(file);
-	return rc;
+	return rc < 0 ? err_set(err, rc, "out of memory") : 0;
 }
 
 int units_open(const char *folder, struct units **ret, struct err *err)
@@ -215,9 +186,9 @@ int units_open(const char *folder, struct units **ret, struct err *err)
 	if (!u)
 		return err_set(err, -ENOMEM, "out of memory");
 	snprintf(path, sizeof(path), "%s/units.jsonl", folder);
-	u->fd = open(path, O_RDWR | O_APPEND | O_CREAT | O_CLOEXEC, 0640);
-	rc = u->fd < 0 ? err_set(err, -errno, "%s: %s", path, strerror(errno)) : read_all(u, path, err);
-	if (rc < 0) {
+	u->fd = lines_open(path, read_line, u, err);
+	if (u->fd < 0) {
+		rc = u->fd;
 		units_close(u);
 		return rc;
 	}
@@ -237,23 +208,9 @@ void units_close(struct units *u)
 	free(u);
 }
 
-/* The whole line, or nothing of it: a part would take the next line with it. */
-static int append(struct units *u, const char *line, size_t len)
-{
-	off_t end = lseek(u->fd, 0, SEEK_END);
-	ssize_t n = end < 0 ? -1 : write(u->fd, line, len);
-	int rc = n < 0 ? -errno : (size_t)n != len ? -ENOSPC : fdatasync(u->fd) != 0 ? -errno : 0;
-
-	if (rc < 0 && end >= 0 && ftruncate(u->fd, end) != 0)
-		return -errno;
-	return rc;
-}
-
 static int put_line(struct units *u, const struct unit_row *row, const char *by, const char *reason, struct err *err)
 {
 	struct json_out *out = json_out_object();
-	char *text = NULL, *line = NULL;
-	int rc, n;
 
 	json_out_string(out, "serial", row->serial);
 	json_out_string(out, "name", row->name);
@@ -267,17 +224,7 @@ static int put_line(struct units *u, const struct unit_row *row, const char *by,
 		json_out_string(out, "reason", reason);
 		json_out_bool(out, "tracked", true);
 	}
-	rc = json_out_print(out, false, &text, err);
-	json_out_free(out);
-	if (rc < 0)
-		return rc;
-	n = asprintf(&line, "%s\n", text);
-	free(text);
-	if (n < 0)
-		return err_set(err, -ENOMEM, "out of memory");
-	rc = append(u, line, (size_t)n);
-	free(line);
-	return rc < 0 ? err_set(err, rc, "units.jsonl: %s", strerror(-rc)) : 0;
+	return lines_append(u->fd, "units.jsonl", out, err);
 }
 
 int units_add(struct units *u, const struct unit_row *row, struct err *err)

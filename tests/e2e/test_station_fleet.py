@@ -37,6 +37,16 @@ def decide(other, run, decision):
     other.push()
 
 
+def restarted(s):
+    """Somebody signs in at what comes after this station was killed."""
+    s.kill()
+    s.start()
+    page = Page(s)
+    s.order("sign_in", who="EN-02", pin="1618")
+    page.until(lambda b: b["operator"])
+    return page
+
+
 def held_until_asked(check, f, other):
     """Each failed here once and was accepted; what another bench found since counts at each scan, however late, and while the server is away."""
     test_station_people.make_accounts(check)
@@ -72,6 +82,10 @@ def held_until_asked(check, f, other):
     f.server.stop()
     for dut, why in ((accepted_here, "held"), (rejected_there, "rejected")):
         check(refusal(s, page, dut) == (why, True), f"{dut}, and the server is away: {page.bench}")
+    page = restarted(s)
+    for dut, why in ((accepted_here, "held"), (rejected_there, "rejected")):
+        check(refusal(s, page, dut) == (why, True), f"{dut}, and so after a restart: {page.bench}")
+    check(refusal(s, page, failed_there) == ("passed_already", True), f"what the server took back stands against nothing: {page.bench}")
     check(verdict_of(s, page, asked_late) == ("pass", True), f"what nobody could ask about counts as this computer knows it: {page.bench}")
     page.until(lambda b: (s.folder / "runs" / f"{b['name']}.hooks.jsonl").exists())
     before = page.bench["refusals"]
