@@ -339,6 +339,16 @@ static int read_tests(const struct json_doc *doc, const struct json *node, void 
 	return json_read_object(doc, node, fields, dst, err);
 }
 
+static int read_fleet(const struct json_doc *doc, const struct json *node, void *dst, struct err *err)
+{
+	static const struct json_field fields[] = {
+		{.key = "strict", .kind = FIELD_BOOL, .offset = offsetof(struct plan, fleet_strict)},
+		{.key = NULL},
+	};
+
+	return json_read_object(doc, node, fields, dst, err);
+}
+
 static int read_thermal(const struct json_doc *doc, const struct json *node, void *dst, struct err *err)
 {
 	static const struct json_field fields[] = {
@@ -403,6 +413,7 @@ static const struct json_field plan_fields[] = {
 	{.key = "judge", .kind = FIELD_CUSTOM, .read = read_judge},
 	{.key = "tests", .kind = FIELD_CUSTOM, .read = read_tests},
 	{.key = "accept", .kind = FIELD_CUSTOM, .read = read_accept},
+	{.key = "fleet", .kind = FIELD_CUSTOM, .read = read_fleet},
 	{.key = "thermal", .kind = FIELD_CUSTOM, .read = read_thermal},
 	{.key = "limits", .kind = FIELD_CUSTOM, .read = read_plan_limits},
 	{.key = "process", .kind = FIELD_CUSTOM, .read = read_plan_process},

@@ -55,6 +55,7 @@ struct plan {
 	bool judge_displacement;         /* which depth method is judged; default force_equivalent */
 	bool accept_statement;           /* of a recording: a pass on a witness's statement is one (exit code 0) */
 	bool test_deadman, test_refusal; /* done once, before the first point */
+	bool fleet_strict;               /* the server's affair (docs/fleet.md): the bench only knows the word */
 	double rated_ambient_c;          /* NaN: temperatures are judged as measured */
 	char thermal_basis[160]; /* which table, contact time, material: for the report; required where a temperature is
 				    judged */

@@ -19,12 +19,14 @@ FILE_IN(schema_001, "001-begin.sql");
 FILE_IN(schema_002, "002-many.sql");
 FILE_IN(schema_003, "003-grow.sql");
 FILE_IN(schema_004, "004-store.sql");
+FILE_IN(schema_005, "005-told.sql");
 
 const struct table_step table_steps[] = {
 	{.version = 1, .min_client = 1, .name = "begin", .sql = schema_001_begin},
 	{.version = 2, .min_client = 1, .name = "many", .sql = schema_002_begin},
 	{.version = 3, .min_client = 2, .name = "grow", .sql = schema_003_begin},
 	{.version = 4, .min_client = 2, .name = "store", .sql = schema_004_begin},
+	{.version = 5, .min_client = 4, .name = "told", .sql = schema_005_begin},
 	{.version = 0},
 };
 

@@ -16,7 +16,7 @@ from pathlib import Path
 
 import psycopg2
 
-KNOWS = 4  # version of the tables
+KNOWS = 5  # version of the tables
 PIECE = 262144
 NOT_NOW = ("25", "40", "53", "55", "57", "58", "XX")
 RUN = ("head", "name", "host", "started", "ended", "dut", "lot", "plan", "plan_sha256", "bench", "bench_sha256", "operator", "verdict", "status", "exit_code", "reason", "software")

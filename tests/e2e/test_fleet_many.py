@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import threading
+import uuid
 
 import fleet
 import rig
@@ -401,7 +402,7 @@ def one_version_apart(check, f):
         check(done.returncode == 2 and "penrig fleet init renews them" in done.stderr, f"{argv}: {done.returncode} {done.stderr}")
     before = f.server.sql("SELECT md5(string_agg(r::text, '|' ORDER BY run_no)), (SELECT md5(string_agg(x::text, '|' ORDER BY run_no, place, quantity_id)) FROM penrig.result x) FROM penrig.run r")
     waiting = f.submit("PEN-GOOD-02", fleet.SMOKE, "--where", "bench=none", "--priority", "7")
-    check("version 4 now" in f.penrig("fleet", "init").stdout, "brought up to date")
+    check("version 5 now" in f.penrig("fleet", "init").stdout, "brought up to date")
     after = f.server.sql("SELECT md5(string_agg(r::text, '|' ORDER BY run_no)), (SELECT md5(string_agg(x::text, '|' ORDER BY run_no, place, quantity_id)) FROM penrig.result x) FROM penrig.run r")
     check(before == after, "what was recorded is what it was")
     check(f.server.sql(f"SELECT submitted_at - turn_at FROM penrig.job WHERE job_id = {waiting}") == [["01:10:00"]], "a job that waits has its turn")
@@ -409,6 +410,64 @@ def one_version_apart(check, f):
     units = json.loads(rig.penrig_a("history", "--units", "--json", "--db", f.server.db("reader")).stdout)
     check([(u["dut"], u["stands"]) for u in units] == [("PEN-DEEP-01", "fail"), ("PEN-GOOD-01", "pass")], f"{units}")
     agent.end()
+
+
+def bare_run(f, job, fence, status="complete"):
+    """The least that a run is, told by hand."""
+    run = str(uuid.uuid4())
+    texts = dict.fromkeys(("name", "host", "dut", "lot", "plan", "plan_sha256", "bench", "bench_sha256", "operator", "reason", "software", "started"), "x")
+    body = {**texts, "run": run, "head": "0" * 64, "ended": "2026-11-29T00:00:00Z", "verdict": "pass", "status": status, "exit_code": 0, "results": [], "devices": [], "files": []}
+    return f.server.sql(f"SELECT penrig.record('bench-1', {job}, {fence}, '{json.dumps(body)}')", user="b1")[0][0]
+
+
+STRICT = (("", "won", "held"), ('"fleet": {"strict": false},', "won", "held"), ('"fleet": {"strict": true},', "superseded", "lost"), ('/* late? */ "fleet": {"strict": true},', "superseded", "lost"))
+
+
+def strict(check, f):
+    """A lease that ran out and that nobody took answers; of a plan that is strict it does not, and the job is there for the next bench."""
+    epoch = f.server.sql("SELECT penrig.register('bench-1', '{}', '{}')", user="b1")[0][0]
+    plan = f.folder / "strict.json"
+    for word, label, renewed in STRICT:
+        plan.write_text(fleet.SMOKE.read_text().replace('"name"', f'{word} "name"', 1))
+        job = f.submit("PEN-GOOD-01", plan)
+
+        def claim():
+            return f.server.sql(f"SELECT job_id, fence FROM penrig.claim('bench-1', {epoch}, gen_random_uuid(), '1 h')", user="b1")
+
+        def lapse():
+            f.server.sql(f"UPDATE penrig.attempt SET lease_until = clock_timestamp() WHERE job_id = {job}; UPDATE penrig.job SET ready_at = clock_timestamp() WHERE job_id = {job}")
+
+        def renew(fence):
+            return f.server.sql(f"SELECT penrig.renew('bench-1', {epoch}, {job}, {fence}, '1 h')", user="b1")[0][0]
+
+        check(claim() == [[str(job), "1"]] and renew(1) == "held", f"{word}: held by its lease")
+        lapse()
+        check(renew(1) == renewed, f"{word}: and behind it {renewed}")
+        lapse()
+        check(bare_run(f, job, 1) == label, f"{word}: its run is {label}")
+        if label == "superseded":
+            check(claim() == [[str(job), "2"]] and bare_run(f, job, 2) == "won", f"{word}: the next one answers, in time")
+        check(f.jobs()[job]["state"] == "done", f"{word}: {f.jobs()[job]}")
+
+
+def told_of_benches(check, f):
+    """What became of a bench is there, in order, and stays; not each time that it runs or idles."""
+    epoch = f.server.sql("""SELECT penrig.register('bench-1', '{}', '{"state": "idle", "version": "7"}')""", user="b1")[0][0]
+    for state in ("running", "idle", "disk full", "disk full", "idle"):
+        f.server.sql(f"""SELECT penrig.heartbeat('bench-1', {epoch}, '{{"state": "{state}"}}')""", user="b1")
+    f.penrig("benches", "--disable", "bench-1", "--why", "new load cell", user="ci")
+    f.penrig("benches", "--enable", "bench-1", user="ci")
+    seen = f.server.sql("SELECT what, why, said_by FROM penrig.bench_event ORDER BY at", user="reader")
+    check(seen == [["agent", "7", "b1"], ["state", "disk full", "b1"], ["state", "in service", "b1"], ["disabled", "new load cell", "ci"], ["enabled", "new load cell", "ci"]], f"{seen}")
+    check(f.server.sql("SELECT * FROM penrig.bench_event", user="far") == [], "another site's viewer sees none of it")
+    check("what was recorded stays" in f.server.sql("DELETE FROM penrig.bench_event", check=False) and "permission denied" in f.server.sql("INSERT INTO penrig.bench_event DEFAULT VALUES", user="b1", check=False), "and it stays")
+
+
+def of_a_whole_bench(check, f):
+    """A bench's runs since a day come from an index, through the policy of whoever asks."""
+    f.server.sql("SET ROLE penrig_owner; SELECT penrig.make_month(current_date)")
+    plan = " ".join(line[0] for line in f.server.sql("SET enable_seqscan = off; EXPLAIN SELECT run_no FROM penrig.run WHERE bench = 'bench-1' AND started COLLATE \"C\" >= '2026-01-01'", user="reader"))
+    check("bench_started_idx" in plan and "Filter: (bench" not in plan, f"{plan}")
 
 
 def held(f, *words, command=None, user="ci"):
@@ -644,7 +703,7 @@ def turns(check, f):
 
 NEED_2 = ((("fleet", "store", "database", "--site", "A"), "admin"), (("reserve", "--for", "1h"), "ci"), (("submit", fleet.SMOKE, "--dut", "P", "--exclusive", "g"), "ci"))
 SHARED = (metrics, dashboard, reservations, reservations_end, begun_before, turns)  # test_fleet_shared.py
-TESTS = (pen_of_a_closed_job, never_comes_back, pushed_once, not_in_order, gone_on_with, killed_between, asked_of_all, studies, superseded_counts, one_version_apart)
+TESTS = (pen_of_a_closed_job, never_comes_back, pushed_once, not_in_order, gone_on_with, killed_between, asked_of_all, studies, superseded_counts, strict, told_of_benches, of_a_whole_bench, one_version_apart)
 # Under sanitizers those that exercise the programs, and not the SQL or other people's parsers.
 QUICK = (pushed_once, not_in_order, studies, pen_of_a_closed_job)
 WHOLE = len(sys.argv) > 1 or "SEEDS" not in fleet.os.environ
@@ -657,7 +716,7 @@ def main(tests=TESTS if WHOLE else QUICK):
     f.server.sql("CREATE ROLE far LOGIN; CREATE ROLE ci2 LOGIN")
     f.penrig("fleet", "admit", "ci2", "--as", "submitter", "--site", "A")
     f.penrig("fleet", "admit", "far", "--as", "viewer", "--site", "B")
-    tables = ", ".join(f"penrig.{t}" for t in ("job", "attempt", "run_key", "run", "result", "device_use", "run_file", "run_conflict", "run_more", "run_decided", "reservation", "pen_release"))
+    tables = ", ".join(f"penrig.{t}" for t in ("job", "attempt", "run_key", "run", "result", "device_use", "run_file", "run_conflict", "run_more", "run_decided", "reservation", "pen_release", "bench_event"))
     try:
         for test in tests:
             if len(sys.argv) > 1 and test.__name__ not in sys.argv[1:]:
