@@ -124,7 +124,8 @@ class Session:
 class Server:
     """PostgreSQL as its own child: no port, no installed cluster, ended with the test. As root it runs as nobody, which it insists on."""
 
-    def __init__(self):
+    def __init__(self, more=()):
+        """more: further words for it."""
         self.bin = postgres_folder()
         self.folder = Path(tempfile.mkdtemp(prefix="pg", dir="/tmp"))  # a socket's path is short, and TMPDIR may be long
         self.user = pwd.getpwnam("nobody") if os.getuid() == 0 else None
@@ -132,8 +133,8 @@ class Server:
             os.chown(self.folder, self.user.pw_uid, self.user.pw_gid)
         os.chmod(self.folder, 0o700)
         self.process = None
-        # Further words for it. What is killed here is processes, never the computer: its page cache is durable enough.
-        self.more, self.port = ["-c", "fsync=off"], 5432  # a socket bears the port's number, too
+        # What is killed here is processes, never the computer: its page cache is durable enough.
+        self.more, self.port = ["-c", "fsync=off", *more], 5432  # a socket bears the port's number, too
         self.data_folder()
         self.start()
         self.sql("CREATE DATABASE penrig", db="postgres")
