@@ -47,9 +47,13 @@ static inline void put_index(struct json_stream *out, const char *key, uint64_t 
 }
 
 /* ---- tables: what is the same at every point is told once, and rows name its place, from 0 */
+#define JSON_ORDER_MAX 512 /* places of one point that are remembered; what is behind is searched for */
+
 struct json_table {
 	const void **item; /* borrowed from the record */
 	unsigned count, room, next;
+	unsigned short order[JSON_ORDER_MAX]; /* what the last point named, in turn: most likely the next one's, too */
+	unsigned at;
 	bool (*same)(const void *a, const void *b);
 };
 
@@ -60,6 +64,8 @@ struct json_tables {
 /* Collects from all points and sweeps. -ENOMEM; free in every case. */
 int json_tables_collect(struct json_tables *tables, const struct record *record);
 void json_tables_free(struct json_tables *tables);
+/* Before each point and each sweep. */
+void json_tables_rewind(struct json_tables *tables);
 /* The place of what was collected. */
 unsigned json_table_place(struct json_table *table, const void *item);
 void json_put_tables(struct json_stream *out, const struct json_tables *tables);

@@ -259,6 +259,7 @@ void json_put_points(struct json_stream *out, const struct record *record, struc
 	for (unsigned i = 0; i < record->points; i++) {
 		const struct record_point *point = &record->point[i];
 
+		json_tables_rewind(tables);
 		json_object(out, NULL, JSON_LINES);
 		json_put_int(out, "number", point->plan.number + 1);
 		put_step(out, record, point->plan.step);
@@ -290,6 +291,7 @@ void json_put_sweeps(struct json_stream *out, const struct record *record, struc
 	for (unsigned i = 0; i < record->sweeps; i++) {
 		const struct record_sweep *sweep = &record->sweep[i];
 
+		json_tables_rewind(tables);
 		json_object(out, NULL, JSON_LINES);
 		put_step(out, record, sweep->step);
 		put_real(out, "rate_hz", sweep->rate_hz, EXACT);

@@ -13,13 +13,19 @@ static bool same_real(double a, double b)
 	return a == b || (isnan(a) && isnan(b));
 }
 
+/* Most that are not the same differ in their first letter. */
+static bool same_text(const char *a, const char *b)
+{
+	return a[0] == b[0] && strcmp(a, b) == 0;
+}
+
 static bool same_measurand(const void *a, const void *b)
 {
 	const struct result *x = &((const struct finding *)a)->result, *y = &((const struct finding *)b)->result;
 
 	/* of a row of the table, name and unit are the row's */
-	return x->id == y->id && strcmp(x->method, y->method) == 0 &&
-	       (x->id != MEASURAND_NONE || (strcmp(x->name, y->name) == 0 && strcmp(x->unit, y->unit) == 0));
+	return x->id == y->id && same_text(x->method, y->method) &&
+	       (x->id != MEASURAND_NONE || (same_text(x->name, y->name) && same_text(x->unit, y->unit)));
 }
 
 static bool same_limit(const void *a, const void *b)
@@ -29,32 +35,47 @@ static bool same_limit(const void *a, const void *b)
 	return x->has_lower == y->has_lower && x->has_upper == y->has_upper &&
 	       (!x->has_lower || same_real(x->lower, y->lower)) && (!x->has_upper || same_real(x->upper, y->upper)) &&
 	       same_real(x->guard_r, y->guard_r) && x->required == y->required &&
-	       x->accept_conditional == y->accept_conditional && strcmp(x->unit, y->unit) == 0;
+	       x->accept_conditional == y->accept_conditional && same_text(x->unit, y->unit);
 }
 
 static bool same_line(const void *a, const void *b)
 {
-	return strcmp(((const struct budget_line *)a)->name, ((const struct budget_line *)b)->name) == 0;
+	return same_text(((const struct budget_line *)a)->name, ((const struct budget_line *)b)->name);
 }
 
 static bool same_input(const void *a, const void *b)
 {
 	const struct budget_input *x = a, *y = b;
 
-	return x->assumed == y->assumed && strcmp(x->name, y->name) == 0 && strcmp(x->unit, y->unit) == 0;
+	return same_text(x->name, y->name) && same_text(x->unit, y->unit) && x->assumed == y->assumed;
 }
 
-/* Points name the same things in the same order, so the search begins behind what was found last. */
-static unsigned find(struct json_table *t, const void *item)
+static unsigned search(struct json_table *t, const void *item)
 {
 	for (unsigned i = 0, at = t->next; i < t->count; i++, at++) {
 		at = at >= t->count ? 0 : at;
-		if (t->same(t->item[at], item)) {
-			t->next = at + 1;
+		if (t->same(t->item[at], item))
 			return at;
-		}
 	}
 	return t->count;
+}
+
+/* Points name the same things in the same order: what stood here in the last one is looked at first. */
+static unsigned find(struct json_table *t, const void *item)
+{
+	unsigned place = t->at < JSON_ORDER_MAX ? t->order[t->at] : t->count;
+
+	if (place >= t->count || !t->same(t->item[place], item))
+		place = search(t, item);
+	if (t->at < JSON_ORDER_MAX)
+		t->order[t->at++] = (unsigned short)place;
+	t->next = place + 1;
+	return place;
+}
+
+void json_tables_rewind(struct json_tables *t)
+{
+	t->measurands.at = t->limits.at = t->lines.at = t->inputs.at = 0;
 }
 
 unsigned json_table_place(struct json_table *table, const void *item)
@@ -76,7 +97,6 @@ static int add(struct json_table *t, const void *item)
 		t->room = room;
 	}
 	t->item[t->count++] = item;
-	t->next = t->count;
 	return 0;
 }
 
@@ -105,12 +125,15 @@ int json_tables_collect(struct json_tables *t, const struct record *record)
 	for (unsigned i = 0; i < record->points && rc == 0; i++) {
 		const struct record_point *point = &record->point[i];
 
+		json_tables_rewind(t);
 		rc = add_results(t, point->result, point->results);
 		for (unsigned k = 0; k < point->inputs && rc == 0; k++)
 			rc = add(&t->inputs, &point->input[k]);
 	}
-	for (unsigned i = 0; i < record->sweeps && rc == 0; i++)
+	for (unsigned i = 0; i < record->sweeps && rc == 0; i++) {
+		json_tables_rewind(t);
 		rc = add_results(t, record->sweep[i].result, record->sweep[i].results);
+	}
 	return rc;
 }
 
