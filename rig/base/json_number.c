@@ -13,32 +13,52 @@
 #define FAST_MAX  9    /* digits: a product below 1e10 has its fraction to 1e-6 */
 #define UNSURE    1e-5 /* beside one half, where the product's own rounding may decide: much more than it is off by */
 #define SHORT_MAX 1e15 /* integers up to here are exact with room for the comparison */
-#define SMALLEST  1e-4 /* below, %g writes an exponent */
+#define SMALLEST  1e-3 /* below, an exponent is shorter */
 
 static const double power[POWER_MAX + 1] = {1e0,  1e1,  1e2,  1e3,  1e4,  1e5,  1e6,  1e7,  1e8,  1e9,  1e10, 1e11,
 					    1e12, 1e13, 1e14, 1e15, 1e16, 1e17, 1e18, 1e19, 1e20, 1e21, 1e22};
 
-/* digits / 10^decimals, without zeros at its end. */
-static int decimal_text(uint64_t digits, int decimals, bool negative, char *ret)
+/* The last `count` figures, two at a time, backwards from `end`; returns the figures before them. */
+static uint64_t put_figures(uint64_t figures, int count, char *end)
 {
-	char text[JSON_NUMBER_MAX], *end = text + sizeof(text), *at = end;
-	int len = 0;
+	static const char pairs[] = "0001020304050607080910111213141516171819202122232425262728293031323334353637383940414243444546474849"
+				    "5051525354555657585960616263646566676869707172737475767778798081828384858687888990919293949596979899";
 
-	while (decimals > 0 && digits % 10 == 0) {
-		digits /= 10;
+	for (; count > 1; count -= 2, figures /= 100)
+		memcpy(end -= 2, pairs + 2 * (figures % 100), 2);
+	if (count) {
+		*--end = (char)('0' + figures % 10);
+		figures /= 10;
+	}
+	return figures;
+}
+
+/* At least one. */
+static int count_of(uint64_t figures)
+{
+	int count = 1;
+
+	for (; figures >= 1000; figures /= 1000)
+		count += 3;
+	return count + (figures >= 10) + (figures >= 100);
+}
+
+/* figures / 10^decimals, without zeros at its end. */
+static int decimal_text(uint64_t figures, int decimals, bool negative, char *ret)
+{
+	while (decimals > 0 && figures % 10 == 0) {
+		figures /= 10;
 		decimals--;
 	}
-	for (int i = 0; i < decimals; i++, digits /= 10)
-		*--at = (char)('0' + digits % 10);
+	int count = count_of(figures), point = negative + (count > decimals ? count - decimals : 1);
+	int len = decimals ? point + 1 + decimals : point;
+
+	figures = put_figures(figures, decimals, ret + len);
 	if (decimals)
-		*--at = '.';
-	do
-		*--at = (char)('0' + digits % 10);
-	while ((digits /= 10) != 0);
+		ret[point] = '.';
+	put_figures(figures, point - negative, ret + point);
 	if (negative)
-		ret[len++] = '-';
-	memcpy(ret + len, at, (size_t)(end - at));
-	len += (int)(end - at);
+		ret[0] = '-';
 	ret[len] = '\0';
 	return len;
 }
@@ -48,26 +68,23 @@ static int decimal_text(uint64_t digits, int decimals, bool negative, char *ret)
 static int short_text(double size, bool negative, char *ret)
 {
 	for (int p = 0; p <= 12 && size * power[p] < SHORT_MAX; p++) {
-		double n = nearbyint(size * power[p]);
+		uint64_t n = (uint64_t)(size * power[p] + 0.5);
 
-		if (n / power[p] == size)
-			return decimal_text((uint64_t)n, p, negative, ret);
+		if ((double)n / power[p] == size)
+			return decimal_text(n, p, negative, ret);
 	}
 	return 0;
 }
 
-/* d.ddde-05, as %g has it: without zeros at the end of the fraction. */
-static int exponent_text(uint64_t digits, int count, int exponent, bool negative, char *ret)
+/* Its first figure stands for 10^exponent, and there are `count` of them. d.ddde-5 where that is shorter than zeros behind
+ * the point, or where zeros before it would be taken for figures. */
+static int figures_text(uint64_t figures, int count, int exponent, bool negative, char *ret)
 {
-	int len = decimal_text(digits, count - 1, negative, ret);
-
+	if (exponent > -4 && exponent < count)
+		return decimal_text(figures, count - 1 - exponent, negative, ret);
+	int len = decimal_text(figures, count - 1, negative, ret);
 	ret[len++] = 'e';
-	ret[len++] = exponent < 0 ? '-' : '+';
-	exponent = abs(exponent);
-	ret[len++] = (char)('0' + exponent / 10);
-	ret[len++] = (char)('0' + exponent % 10);
-	ret[len] = '\0';
-	return len;
+	return len + decimal_text((uint64_t)abs(exponent), 0, exponent < 0, ret + len);
 }
 
 /* 10^ret <= size < 10^(ret+1), but for what is next to a power of ten: who uses it looks. */
@@ -99,10 +116,11 @@ static bool scale(double size, int digits, struct scaled *ret)
 	if (digits > FAST_MAX || shift > POWER_MAX || shift < -POWER_MAX)
 		return false;
 	double scaled = shift >= 0 ? size * power[shift] : size / power[-shift];
-	double whole = floor(scaled), rest = scaled - whole;
-	if (fabs(rest - 0.5) < UNSURE || whole + 1.0 >= power[digits] || whole < power[digits - 1])
+	uint64_t whole = (uint64_t)scaled;
+	double rest = scaled - (double)whole;
+	if (fabs(rest - 0.5) < UNSURE || scaled + 1.0 >= power[digits] || scaled < power[digits - 1])
 		return false;
-	*ret = (struct scaled){(uint64_t)whole + (rest > 0.5), x, shift};
+	*ret = (struct scaled){whole + (rest > 0.5), x, shift};
 	return true;
 }
 
@@ -141,18 +159,30 @@ static int rounded_text(double size, int digits, bool negative, char *ret)
 	if (digits == EXACT ? !scale_wide(size, digits = WIDE_MAX, &s) || unscaled(&s) != size
 			    : !scale(size, digits, &s) && !scale_wide(size, digits, &s))
 		return 0;
-	return s.exponent < -4 || s.exponent >= digits ? exponent_text(s.figures, digits, s.exponent, negative, ret)
-						       : decimal_text(s.figures, s.shift, negative, ret);
+	return figures_text(s.figures, digits, s.exponent, negative, ret);
 }
 
-static int printed_text(double value, int digits, char *ret)
+/* printf's figures, as d.ddde-05. Returns how many they are. */
+static int printed(double size, int digits, char ret[JSON_NUMBER_MAX])
 {
-	int len, n = digits == EXACT ? 15 : digits;
+	int n = digits != EXACT ? digits : size < DBL_MIN ? 1 : 15;
 
 	do
-		len = snprintf(ret, JSON_NUMBER_MAX, "%.*g", n, value);
-	while (n++ < digits && strtod(ret, NULL) != value);
-	return len;
+		snprintf(ret, JSON_NUMBER_MAX, "%.*e", n - 1, size);
+	while (n++ < digits && strtod(ret, NULL) != size);
+	return n - 1;
+}
+
+static int printed_text(double size, int digits, bool negative, char *ret)
+{
+	char text[JSON_NUMBER_MAX], *at = text;
+	int count = printed(size, digits, text);
+	uint64_t figures = 0;
+
+	for (; *at != 'e'; at++)
+		if (*at != '.')
+			figures = 10 * figures + (uint64_t)(*at - '0');
+	return figures_text(figures, count, (int)strtol(at + 1, NULL, 10), negative, ret);
 }
 
 int json_number_text(double value, int digits, char ret[JSON_NUMBER_MAX])
@@ -168,7 +198,7 @@ int json_number_text(double value, int digits, char ret[JSON_NUMBER_MAX])
 		len = short_text(size, value < 0, ret);
 	if (!len)
 		len = rounded_text(size, digits, value < 0, ret);
-	return len ? len : printed_text(value, digits, ret);
+	return len ? len : printed_text(size, digits, value < 0, ret);
 }
 
 int json_integer_text(uint64_t size, bool negative, char ret[JSON_NUMBER_MAX])
@@ -185,6 +215,6 @@ double json_number_rounded(double value, int digits)
 		return value;
 	if (scale(fabs(value), digits, &s) || scale_wide(fabs(value), digits, &s))
 		return copysign(unscaled(&s), value);
-	printed_text(value, digits, text);
+	printed(value, digits, text);
 	return strtod(text, NULL);
 }

@@ -56,6 +56,14 @@ static void put_byte(struct json_stream *js, char c)
 	js->buffer[js->filled++] = c;
 }
 
+/* Where up to `most` bytes can be written; who does so adds them to `filled`. */
+static char *room_for(struct json_stream *js, size_t most)
+{
+	if (most > sizeof(js->buffer) - js->filled)
+		flush(js);
+	return js->buffer + js->filled;
+}
+
 static void put_escape(struct json_stream *js, unsigned char c)
 {
 	static const char letters[] = {['\b'] = 'b', ['\t'] = 't', ['\n'] = 'n', ['\f'] = 'f', ['\r'] = 'r'};
@@ -112,14 +120,6 @@ static void put_quoted(struct json_stream *js, const char *text, size_t len)
 
 /* ---- layout ----------------------------------------------------------------------------------------------------- */
 
-static void put_line(struct json_stream *js)
-{
-	static const char blanks[JSON_STREAM_DEPTH + 1] = "                ";
-
-	put_byte(js, '\n');
-	put(js, blanks, js->depth);
-}
-
 static struct json_level *inside(struct json_stream *js)
 {
 	return js->depth ? &js->level[js->depth - 1] : NULL;
@@ -130,7 +130,7 @@ static void before_member(struct json_stream *js, struct json_level *level)
 	if (level->members++)
 		put_byte(js, ',');
 	if (level->lines)
-		put_line(js);
+		put_byte(js, '\n');
 }
 
 /* What every value has before it. */
@@ -193,7 +193,7 @@ void json_end(struct json_stream *js)
 	}
 	js->depth--;
 	if (level->lines && level->members)
-		put_line(js);
+		put_byte(js, '\n');
 	put_byte(js, level->array ? ']' : '}');
 }
 
@@ -233,14 +233,12 @@ void json_put_null(struct json_stream *js, const char *key)
 
 void json_put_int(struct json_stream *js, const char *key, int64_t value)
 {
-	char text[JSON_NUMBER_MAX];
-
 	if (value >= INTEGER_MAX || value <= -INTEGER_MAX) {
 		give_up(js, "%s: %" PRId64 " is too large for a JSON number", name_of(key), value);
 		return;
 	}
-	int len = json_integer_text((uint64_t)(value < 0 ? -value : value), value < 0, text);
-	put_raw(js, key, text, (size_t)len);
+	begin_member(js, key);
+	js->filled += (size_t)json_integer_text((uint64_t)(value < 0 ? -value : value), value < 0, room_for(js, JSON_NUMBER_MAX));
 }
 
 void json_put_u64(struct json_stream *js, const char *key, uint64_t value)
@@ -254,14 +252,12 @@ void json_put_u64(struct json_stream *js, const char *key, uint64_t value)
 
 void json_put_number(struct json_stream *js, const char *key, double value, int digits)
 {
-	char text[JSON_NUMBER_MAX];
-
 	if (!isfinite(value)) {
 		give_up(js, "%s: %f is not a JSON number", name_of(key), value);
 		return;
 	}
-	int len = json_number_text(value, digits < 1 || digits > 17 ? 17 : digits, text);
-	put_raw(js, key, text, (size_t)len);
+	begin_member(js, key);
+	js->filled += (size_t)json_number_text(value, digits < 1 || digits > 17 ? 17 : digits, room_for(js, JSON_NUMBER_MAX));
 }
 
 /* ---- begin and end ---------------------------------------------------------------------------------------------- */

@@ -12,7 +12,7 @@
 #define JSON_STREAM_DEPTH  16
 #define JSON_STREAM_BUFFER 4096
 
-/* How the members of a container stand: each on a line of its own, all on one line, or on one line without the nulls
+/* How the members of a container stand: each on a line of its own (without blanks before it), all on one line, or on one line without the nulls
  * at its end (a row of a table whose columns are named elsewhere). */
 enum json_layout { JSON_LINES, JSON_LINE, JSON_ROW };
 
@@ -47,7 +47,8 @@ void json_put_number(struct json_stream *js, const char *key, double value, int 
 /* A line feed behind the root, and all of it to the stream. -EINVAL names the key of the offending value; -EIO. */
 int json_stream_close(struct json_stream *js, struct err *err);
 
-/* The number as json_put_number() writes it; 0 < digits <= 17, value finite. Returns its length. */
+/* The number as json_put_number() writes it: printf's figures without zeros at their end, as a decimal or with an exponent,
+ * whichever is shorter. 0 < digits <= 17, value finite. Returns its length. */
 #define JSON_NUMBER_MAX 32
 int json_number_text(double value, int digits, char ret[JSON_NUMBER_MAX]);
 int json_integer_text(uint64_t size, bool negative, char ret[JSON_NUMBER_MAX]);

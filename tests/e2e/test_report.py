@@ -188,6 +188,13 @@ def test_again(check):
     return run
 
 
+def test_size(check):
+    """Six points, and what is said of them once."""
+    run = rig.run_plan("demo.json")
+    size = (run.folder / f"{run.report['name']}.report.json").stat().st_size
+    check(len(run.report["points"]) == 6 and size < 60000, f"the demo's JSON report: {size} bytes of {len(run.report['points'])} points")
+
+
 # ---- where they go
 
 def test_places(check, run):
@@ -312,6 +319,7 @@ def main():
     for each in kept:
         check_kept(check, *each)
     run = test_again(check)
+    test_size(check)
     for test in (test_places, test_disk, test_refused, test_pdf, test_damaged, test_latest):
         test(check, run)
     check.end()
