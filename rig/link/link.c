@@ -173,6 +173,8 @@ int link_open(const struct link_opening *opening, struct link **ret, struct err 
 		return ops->adopt(opening->loop, rest, opening->adopted, &opening->sink, ret, err);
 	if (wants.usbtmc && strcmp(ops->scheme, "usb") == 0)
 		return link_usbtmc_open(ops, rest, opening, ret, err);
+	if (wants.hid_report && strcmp(ops->scheme, "usb") == 0)
+		return link_hid_open(ops, rest, opening, ret, err);
 	return ops->open(opening->loop, rest, &wants, &opening->sink, ret, err);
 }
 

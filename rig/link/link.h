@@ -81,9 +81,10 @@ struct link_settings link_settings_over(const struct link_settings *given, const
 struct link_wants {
 	uint8_t usb_class, usb_subclass;
 	int usb_protocol;
-	bool usbtmc;                  /* wrap the USB link: whole text lines in and out instead of USBTMC messages */
-	bool source;                  /* bytes only come: exec: and file: links, and no others */
-	bool binary;                  /* every byte value may come: fewer than 8 data bits and XON/XOFF are refused */
+	bool usbtmc;         /* wrap the USB link: whole text lines in and out instead of USBTMC messages */
+	uint16_t hid_report; /* wrap the USB link: feature reports of so many bytes, up to LINK_HID_REPORT_MAX; 0: no */
+	bool source;         /* bytes only come: exec: and file: links, and no others */
+	bool binary;         /* every byte value may come: fewer than 8 data bits and XON/XOFF are refused */
 	struct link_settings serial;  /* baud 0 = the driver has no serial face */
 	uint16_t tcp_port;            /* where the link names none; 0 = the driver has no network face */
 	const char *const *arguments; /* of a program, NULL-terminated; NULL: none. Borrowed for the call */
@@ -239,5 +240,15 @@ bool link_uri_is_source(const struct link_ops *const *table, const char *uri);
  * usb: the link below; uri: without its scheme. */
 int link_usbtmc_open(const struct link_ops *usb, const char *uri, const struct link_opening *opening, struct link **ret,
 		     struct err *err);
+
+#define LINK_HID_REPORT_MAX 64 /* bytes behind its number */
+
+/* HID feature reports (HID 1.11, section 7.2) over a link that has control transfers, for devices that nothing comes from
+ * unasked. Each write is a report as the kernel's hidraw has it: its number (0: the device has but one), then its bytes,
+ * which are set; only the number sets nothing. Either way it is then read back, wants.hid_report bytes of it, which reach
+ * the sink without the number, as many as the device gives. A new write abandons what the one before it would have read.
+ * -EMSGSIZE: longer than LINK_HID_REPORT_MAX. Opens and owns the link below, as link_usbtmc_open(). */
+int link_hid_open(const struct link_ops *usb, const char *uri, const struct link_opening *opening, struct link **ret,
+		  struct err *err);
 
 #endif

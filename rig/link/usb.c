@@ -513,10 +513,13 @@ static void report_controls(struct usb_link *self)
 	}
 }
 
+/* What sets something in a device that is still there leaves: its last order may be among it. */
 static void abandon_controls(struct usb_link *self, int status)
 {
 	for (struct usb_control *control = self->controls; control; control = control->next) {
-		if (!control->finished)
+		bool leaves = status == -ECANCELED && !(control->buffer[0] & LIBUSB_ENDPOINT_IN);
+
+		if (!control->finished && !leaves)
 			libusb_cancel_transfer(control->transfer);
 		tell_control(control, control->finished ? control->status : status);
 	}
@@ -1041,9 +1044,11 @@ static void usb_counters(const struct link *link, struct link_counters *ret)
 	*ret = ((const struct usb_link *)link)->counters;
 }
 
+/* HID but for what a boot menu knows: keyboards and mice. */
 static bool of_interest(const struct libusb_interface_descriptor *face)
 {
 	return face->bInterfaceClass == LIBUSB_CLASS_VENDOR_SPEC ||
+	       (face->bInterfaceClass == LIBUSB_CLASS_HID && face->bInterfaceSubClass == 0) ||
 	       (face->bInterfaceClass == LIBUSB_CLASS_APPLICATION && face->bInterfaceSubClass == 3);
 }
 
