@@ -359,7 +359,8 @@ struct driver {
 	uint32_t roles;          /* set of ROLE_BITs: all that its devices can be on a bench */
 	struct link_wants wants;
 
-	/* Could a device with this link identity be ours? 0 = no, 1 = by class, 2 = certainly. Reads class and ids only. */
+	/* Could a device with this link identity be ours? 0 = no, 1 = by class, 2 = certainly. Reads class and ids,
+	 * and where many things share these, what it says of its maker and itself. */
 	int (*match)(const struct link_identity *id);
 
 	/* Opens the link and starts identification; host->ready follows within 2 s, on top of the wait after opening.

@@ -18,7 +18,7 @@ PASS, FAIL = ("pass", "complete", 0), ("fail", "complete", 1)
 FAIL_LOST = ("fail", "device_lost", 1)
 UNSURE, LOST = ("inconclusive", "complete", 3), ("inconclusive", "device_lost", 4)
 TIMED, ATTENDED = "bought-supply.json", "bought-attended.json"
-RELAY, MUTE, RIDEN, KORAD = "bought-relay.json", "bought-lcus.json", "bought-riden.json", "bought-korad.json"
+RELAY, MUTE, RIDEN, KORAD, HID = "bought-relay.json", "bought-lcus.json", "bought-riden.json", "bought-korad.json", "bought-2.json"
 TESTED = {TIMED, RELAY}  # have a timer
 
 # fault, bench: endings that are right
@@ -60,6 +60,12 @@ FAULTS = {
     ("welded@3", KORAD): {UNSURE},
     ("bit-flips:pen,rate=0.002", KORAD): {PASS, UNSURE, LOST},
     ("slow@1,ms=250", KORAD): {LOST},
+    ("welded@3", HID): {UNSURE},
+    ("cut@3", HID): {LOST},  # half a report says nothing of the relay, and the order to switch off still arrives
+    ("silent:pen@3", HID): {LOST},
+    ("slow@3,ms=250", HID): {LOST},
+    ("goes-off@3", HID): {UNSURE},
+    ("unplug:pen@3", HID): {LOST},
 }
 NAMED = {"PEN-GOOD-01": {PASS}, "PEN-SLOW-01": {FAIL}, "PEN-SHALLOW-01": {FAIL}}
 check = rig.Checks()
@@ -143,6 +149,14 @@ def other(bench):
         check(("was told, and cannot say" in stop) == (bench == MUTE), f"{bench}: whether its power was read back: {stop}")
         check(stated["dead_man_tested"] is (bench in TESTED), f"{bench}: whether its timer was tested: {stated}")
     return job
+
+
+def no_board():
+    """A relay board that is not there, or says half a sentence while it is opened: no stroke, and no verdict."""
+    for fault, says in (("unplug:pen@0", "is not there"), ("cut@0", "makes no sense")):
+        run = powered.Run(HID, faults=[fault])
+        check(run.run.outcome() == LOST and says in run.out, f"{fault}: {run.run.outcome()} {run.out[-300:]}")
+        check(not any("stroke" in t for t in run.truth), f"{fault}: the pen never ran")
 
 
 def named(dut, right):
@@ -293,7 +307,7 @@ def hands():
 
 if __name__ == "__main__":
     jobs = [good(TIMED), good(ATTENDED), deadman, hands, by_hand, off_before_it_was_lost, interrupted, quick_heartbeats]
-    jobs += [other(bench) for bench in (RELAY, MUTE, RIDEN, KORAD)]
+    jobs += [other(bench) for bench in (RELAY, MUTE, RIDEN, KORAD, HID)] + [no_board]
     jobs += [named(dut, right) for dut, right in NAMED.items()]
     jobs += [faulty(fault, bench, seed, right) for (fault, bench), right in FAULTS.items() for seed in range(1, SEEDS + 1)]
     rig.in_parallel(jobs)

@@ -99,6 +99,15 @@ def frozen():
     check(not true_values.pen_left_running(run), f"the needles are at rest: {run.truth[-1:]}")
 
 
+def relay():
+    """The same of a relay board on USB, whose orders are control requests: the stopper opens it anew, and reads back that it is off."""
+    folder = Path(tempfile.mkdtemp(prefix="pk"))
+    run = drive(folder, rig.own_bench("bought-2.json", folder), "U", kill=True, depth_mm=0.7)
+    note = note_of(folder, "U")
+    check(note.get("stopped") is True, f"the stopper switched the relay off and read that back: {note} {run.err[-400:]}")
+    check([t["on"] for t in run.truth if t.get("event") == "motor"] == [True, False], f"on, then off: {run.truth[-1:]}")
+
+
 def killed():
     folder = Path(tempfile.mkdtemp(prefix="pk"))
     bench = rig.own_bench("bought-attended.json", folder)
@@ -133,5 +142,5 @@ def drive_refused(folder, bench):
 
 
 if __name__ == "__main__":
-    rig.in_parallel([handed_over, told, killed, frozen])
+    rig.in_parallel([handed_over, told, killed, frozen, relay])
     check.end()

@@ -14,10 +14,12 @@ run() { # the world's options, --, penrig's
 
 attended() {
 	desk=$(mktemp -d) || exit 6
+	plan=bought
+	grep -q '"dead_man": "device"' "$bench" || plan=bought-attended
 	mkfifo "$desk/asked" "$desk/answers"
 	echo 1 >"$desk/dial"
 	tests/tools/demo_operator.sh "$dut" "$desk/dial" <"$desk/asked" >"$desk/answers" &
-	run --dial "$desk/dial" -- "$B/penrig" run fixtures/plans/bought.json --operator "A. Meier" --progress-fd 3 --answer-fd 4 \
+	run --dial "$desk/dial" -- "$B/penrig" run "fixtures/plans/$plan.json" --operator "A. Meier" --progress-fd 3 --answer-fd 4 \
 		3>"$desk/asked" 4<"$desk/answers"
 	status=$?
 	wait

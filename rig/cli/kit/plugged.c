@@ -15,13 +15,14 @@ struct search {
 
 /* ---- finding ------------------------------------------------------------------------------------------------------ */
 
-/* A driver that could not be told from others by ids: it has the face that this link is for. */
+/* A driver that could not be told from others by ids: it has the face that this link is for. What reports mean, the face of a
+ * HID device does not tell. */
 static bool has_face(const struct driver *driver, const char *scheme, const struct link_identity *id)
 {
 	if (strcmp(scheme, "serial") == 0)
 		return driver->wants.serial.baud != 0;
 	return driver->wants.usb_class && driver->wants.usb_class == id->usb_class &&
-	       driver->wants.usb_subclass == id->usb_subclass;
+	       driver->wants.usb_subclass == id->usb_subclass && !driver->wants.hid_report;
 }
 
 static void each_device(void *ctx, const struct link_identity *id)

@@ -31,6 +31,7 @@ struct fake {
 	size_t written_len, read_to;
 	unsigned writes;
 	int refuse_writes; /* -errno for every write */
+	struct link_identity identity;
 	bool open;
 };
 
@@ -42,6 +43,7 @@ static void fake_close(struct link *link);
 static int fake_write(struct link *link, const uint8_t *data, size_t len, uint64_t deadline_ns, link_done_fn done,
 		      void *ctx);
 static void fake_counters(const struct link *link, struct link_counters *ret);
+static void fake_identity(const struct link *link, struct link_identity *ret);
 
 static const struct link_ops fake_ops = {
 	.name = "fake",
@@ -49,6 +51,7 @@ static const struct link_ops fake_ops = {
 	.open = fake_open,
 	.close = fake_close,
 	.write = fake_write,
+	.identity = fake_identity,
 	.counters = fake_counters,
 };
 static const struct link_ops *const fake_table[] = {&fake_ops, NULL};
@@ -59,9 +62,10 @@ static int fake_open(struct loop *loop, const char *uri, const struct link_wants
 	(void)loop;
 	(void)err;
 	assert_non_null(strstr(uri, "by-id=TEST"));
-	int refuse_writes = fake.refuse_writes;
+	struct fake kept = fake;
 	fake = (struct fake){.link = {.ops = &fake_ops}, .sink = *sink, .wants = *wants, .open = true};
-	fake.refuse_writes = refuse_writes;
+	fake.refuse_writes = kept.refuse_writes;
+	fake.identity = kept.identity;
 	*ret = &fake.link;
 	return 0;
 }
@@ -94,6 +98,12 @@ static void fake_counters(const struct link *link, struct link_counters *ret)
 {
 	assert_ptr_equal(link, &fake.link);
 	*ret = (struct link_counters){.bytes_out = fake.written_len, .counters_known = true};
+}
+
+static void fake_identity(const struct link *link, struct link_identity *ret)
+{
+	assert_ptr_equal(link, &fake.link);
+	*ret = fake.identity;
 }
 
 /* ---- what the driver tells its host ---------------------------------------------------------------------------- */

@@ -1,4 +1,5 @@
 /* The driver table: unique names, every slot that a kind needs is filled, link identities match what they should. */
+#include "drivers/hid-relay/device.h"
 #include "fake_link.h"
 
 static bool delivers_channels(const struct driver *driver)
@@ -48,7 +49,7 @@ static void test_slots(void **state)
 			assert_string_not_equal(driver_table[i]->name, driver->name);
 		driver->close(NULL);
 	}
-	assert_int_equal(n, 16);
+	assert_int_equal(n, 17);
 }
 
 /* Every role has a name of its own that leads back to it. */
@@ -99,6 +100,28 @@ static void test_match(void **state)
 	}
 }
 
+/* Ids that many things share say nothing, and neither does the class; the texts do. */
+static void test_match_by_texts(void **state)
+{
+	static const struct {
+		const char *maker, *product;
+		int relay;
+	} cases[] = {
+		{"www.dcttech.com", "USBRelay1", 2},    {"www.dcttech.com", "USBRelay8", 2},
+		{"www.dcttech.com", "USBRelay3", 0},    {"www.dcttech.com", "USBRelay", 0},
+		{"www.dcttech.com", "USBRelay16", 0},   {"www.obdev.at", "USBRelay2", 0},
+		{"www.dcttech.com", "LowBudgetHID", 0}, {"", "", 0},
+	};
+
+	(void)state;
+	for (unsigned i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		struct link_identity id = {.vid = 0x16C0, .pid = 0x05DF, .usb_class = 3};
+		snprintf(id.maker, sizeof(id.maker), "%s", cases[i].maker);
+		snprintf(id.product, sizeof(id.product), "%s", cases[i].product);
+		assert_int_equal(driver_hid_relay.match(&id), cases[i].relay);
+	}
+}
+
 static void test_open_fails_cleanly(void **state)
 {
 	static const struct link_ops *const none[] = {NULL};
@@ -121,6 +144,7 @@ int main(void)
 		cmocka_unit_test(test_slots),
 		cmocka_unit_test(test_roles),
 		cmocka_unit_test(test_match),
+		cmocka_unit_test(test_match_by_texts),
 		cmocka_unit_test(test_open_fails_cleanly),
 	};
 	(void)fake_table;
