@@ -46,6 +46,15 @@ def relay():
     check([t["on"] for t in truth if t.get("event") == "motor"] == [True, False], "the pen behind it ran, and stands")
 
 
+def usb_relay():
+    """usbrelay over hidapi's library for libusb: that for hidraw wants device files of the kernel's HID layer, which the virtual bench has not."""
+    calls = ("usbrelay", "usbrelay HW554_1=1", "sleep 0.5", "usbrelay", "usbrelay HW554_1=0", "usbrelay HW554_3=1", "usbrelay")
+    said, truth = in_front(rig.FIXTURES / "benches/bought-2.json", "export LD_PRELOAD=libhidapi-libusb.so.0:$LD_PRELOAD;" + ";echo -;".join(calls))
+    states = [re.findall(r"HW554_\d=(\d)", part) for part in said.split("-\n")]
+    check(states[0] == list("0000") and states[3] == list("1000") and states[6] == list("0010"), f"usbrelay reads what it has switched: {said}")
+    check([t["on"] for t in truth if t.get("event") == "motor"] == [True, False], "the pen behind relay 1 ran, and stands")
+
+
 def riden():
     said, truth = in_front(rig.FIXTURES / "benches/bought-riden.json", ";".join([
         mbpoll(115200, "-t 4 -r 0 -c 4"), mbpoll(115200, "-t 4 -r 8") + " -- 480", mbpoll(115200, "-t 4 -r 9") + " -- 1500",
@@ -113,5 +122,5 @@ def labjack():
 
 
 if __name__ == "__main__":
-    rig.in_parallel([pen, rigol, labjack, korad, relay, riden, dps])
+    rig.in_parallel([pen, rigol, labjack, korad, relay, usb_relay, riden, dps])
     check.end()

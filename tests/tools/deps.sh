@@ -24,6 +24,7 @@ there() {
 	psmisc) command -v fuser ;;
 	umockdev) command -v umockdev-run ;;
 	usbutils) command -v lsusb ;;
+	libhidapi-libusb0) ls /usr/lib/*/libhidapi-libusb.so.0 ;;
 	libhdf5-dev) pkg-config --exists hdf5 || pkg-config --exists hdf5-serial ;;
 	libcurl4-*-dev) pkg-config --exists libcurl ;;
 	mosquitto-clients) command -v mosquitto_sub ;;
