@@ -45,6 +45,9 @@ static const struct model_check_row rows[MODEL_CHECKS] = {
 			     .about = "the tare is known to be free of contact",
 			     .doubts = DOUBTS_DEPTH | DOUBTS_LEVEL,
 			     LEAVES("reference", ACTS_ON_ZERO)}, /* heights count from the level as it is */
+	[CHECK_FLOOR] = {.name = "floor",
+			 .about = "what moves the force channel comes through between strokes, too",
+			 .doubts = DOUBTS_DEPTH | DOUBTS_FORCE | DOUBTS_LEVEL},
 	[CHECK_STRANGE_STROKES] = {.name = "strange_strokes",
 				   .about = "all pulses have one shape",
 				   .doubts = DOUBTS_RATE | DOUBTS_JITTER | DOUBTS_DEPTH | DOUBTS_FORCE | DOUBTS_BAR,

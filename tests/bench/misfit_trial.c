@@ -137,7 +137,7 @@ static struct point_config config_of(const struct recording *r, const struct tak
 		.displacement.position = -1,
 		.bandwidth_hz = r->declared_bandwidth_hz,
 		.cell = {.hz = r->declared_hz, .damping = r->declared_damping},
-		.tare = {.proof = r->u_zero_n > 0.0 ? TARE_LEVEL : TARE_UNASKED,
+		.tare = {.proof = r->u_zero_n > 0.0 ? TARE_LEVEL : TARE_STATED,
 			 .zero_n = r->level_n,
 			 .u_zero_n = r->u_zero_n},
 		.rate_set_hz = r->rate_hz,

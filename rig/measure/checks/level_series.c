@@ -198,3 +198,30 @@ void level_series_steps(const struct level_series *s, double period, struct leve
 	*ret_stop = widened(step_of(&stop), wander);
 	ret_stop->d = -ret_stop->d;
 }
+
+static void add_run(struct linear_fit *fits, const struct level_series *s, const struct level_run *run, double noise_n)
+{
+	struct level_bin bins[2 * LEVEL_SIDE];
+	unsigned n = in_order(run, bins);
+
+	for (unsigned i = 0; i < n; i++) {
+		double x = (bins[i].t - s->first_at) / (LEVEL_SIDE * s->width), row[3] = {1.0, x, x * x};
+
+		linear_fit_add(&fits[0], row, bins[i].y, bins[i].n / (noise_n * noise_n));
+		linear_fit_add(&fits[1], row, bins[i].y, bins[i].n / (noise_n * noise_n));
+	}
+}
+
+double level_series_trend(const struct level_series *s, double noise_n)
+{
+	struct linear_fit fits[2]; /* a level; with slope and bend */
+
+	linear_fit_begin(&fits[0], 1);
+	linear_fit_begin(&fits[1], 3);
+	add_run(fits, s, &s->tare, noise_n);
+	add_run(fits, s, &s->gaps, noise_n);
+	add_run(fits, s, &s->rest, noise_n);
+	if (fits[1].n < SIDE_MIN || !linear_fit_solve(&fits[0]) || !linear_fit_solve(&fits[1]))
+		return NAN;
+	return fits[0].chi2 - fits[1].chi2;
+}

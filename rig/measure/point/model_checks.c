@@ -38,6 +38,12 @@ static bool has_a_tare_to_prove(const struct account *a, const struct check_scal
 	return a->config->tare.proof != TARE_UNASKED && scale->strokes >= RATE_STROKES_MIN;
 }
 
+/* A level that is known, or a displacement, shows a floor by itself. */
+static bool has_a_stated_tare(const struct account *a, const struct check_scale *scale)
+{
+	return a->config->tare.proof == TARE_STATED && has_pulses(a, scale);
+}
+
 /* unseen: why it could not be made, where it left nothing. */
 static const struct {
 	check_function *make;
@@ -66,6 +72,8 @@ static const struct {
 			      "too few gaps between strokes to see whether the level jumps"},
 	[CHECK_REFERENCE] = {check_reference, has_a_tare_to_prove,
 			     "no sample of the tare to compare with the level without contact"},
+	[CHECK_FLOOR] = {check_floor, has_a_stated_tare,
+			 "too few samples between strokes to see whether a front end ends there"},
 	[CHECK_CELL] = {check_cell, has_pulses,
 			"too few strokes or samples to see what the load cell does where contact ends"},
 	[CHECK_CAP] = {check_cap, has_pulses, "too few strokes or samples to see how sharp the top of the pulse is"},

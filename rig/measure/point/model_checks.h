@@ -36,7 +36,7 @@ void check_strange_strokes(const struct account *account, const struct check_sca
 void check_settled(const struct account *account, const struct check_scale *scale, struct check_result *ret);
 /* One of the checks. Of those above it in the table, what is already in account->check may be read. */
 typedef void check_function(const struct account *account, const struct check_scale *scale, struct check_result *ret);
-check_function check_lift_off, check_gap, check_level_step, check_level_jump, check_reference;
+check_function check_lift_off, check_gap, check_level_step, check_level_jump, check_reference, check_floor;
 
 /* Fills account->check, of MODEL_CHECKS places, in their order. */
 void model_checks(const struct account *account);

@@ -123,24 +123,26 @@ static const struct {
 	enum model_check check;
 	void (*starve)(struct point *point);
 	bool not_declared; /* of the cell */
+	bool stated;       /* the tare's proof is the bench's word */
 } rows[] = {
-	{CHECK_CLIP, no_top, false},
-	{CHECK_TARE_MOTION, no_tare_samples, false},
-	{CHECK_TARE_LINES, no_tare_samples, false},
-	{CHECK_TARE_LINES, no_tare_band, false},
-	{CHECK_SUB_PULSES, no_rate, false},
-	{CHECK_LIFT_OFF, no_profile, false},
-	{CHECK_GAP, no_profile, false},
-	{CHECK_GAP, no_room_in_the_gap, false},
-	{CHECK_LEVEL_STEP, no_levels, false},
-	{CHECK_LEVEL_JUMP, no_gaps, false},
-	{CHECK_REFERENCE, no_tare_level, false},
-	{CHECK_CELL, no_mean_pulse, false},
-	{CHECK_CELL, no_mean_pulse, true},
-	{CHECK_CAP, no_mean_pulse, false},
-	{CHECK_STRANGE_STROKES, a_slope_that_is_none, false},
-	{CHECK_NOISE, no_noise, false},
-	{CHECK_SETTLED, no_depths, false},
+	{CHECK_CLIP, no_top, false, false},
+	{CHECK_TARE_MOTION, no_tare_samples, false, false},
+	{CHECK_TARE_LINES, no_tare_samples, false, false},
+	{CHECK_TARE_LINES, no_tare_band, false, false},
+	{CHECK_SUB_PULSES, no_rate, false, false},
+	{CHECK_LIFT_OFF, no_profile, false, false},
+	{CHECK_GAP, no_profile, false, false},
+	{CHECK_GAP, no_room_in_the_gap, false, false},
+	{CHECK_LEVEL_STEP, no_levels, false, false},
+	{CHECK_LEVEL_JUMP, no_gaps, false, false},
+	{CHECK_REFERENCE, no_tare_level, false, false},
+	{CHECK_FLOOR, no_levels, false, true},
+	{CHECK_CELL, no_mean_pulse, false, false},
+	{CHECK_CELL, no_mean_pulse, true, false},
+	{CHECK_CAP, no_mean_pulse, false, false},
+	{CHECK_STRANGE_STROKES, a_slope_that_is_none, false, false},
+	{CHECK_NOISE, no_noise, false, false},
+	{CHECK_SETTLED, no_depths, false, false},
 };
 
 static struct check_result checked(struct good *g, enum model_check check)
@@ -162,6 +164,8 @@ static void none_is_well_that_saw_nothing(void **state)
 		start(&g);
 		if (rows[i].not_declared)
 			g.point->config.cell.hz = 0.0;
+		if (rows[i].stated)
+			g.point->config.tare.proof = TARE_STATED;
 		assert_int_equal(checked(&g, rows[i].check).state, CHECK_PASSED);
 		rows[i].starve(g.point);
 

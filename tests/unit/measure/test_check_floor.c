@@ -1,0 +1,159 @@
+/* A front end that ends above the level without contact, before the noise: without hum and drift no force shows it, and no depth is
+ * trusted on the bench's word alone. Each on recordings whose truth is known. */
+#include <string.h>
+
+#include "rig/measure/checks/level_series.h"
+#include "tests/bench/misfit_trial.h"
+#include "tests/bench/misfits.h"
+#include "tests/unit/measure/check.h"
+
+#define TRIALS 12
+
+static struct recording still(void)
+{
+	struct recording r = recording_nominal(5);
+
+	r.hum_n = 0.0;
+	r.drift_n = 0.0;
+	return r;
+}
+
+static struct misfit_outcome outcome_of(const struct recording *r)
+{
+	struct misfit_outcome ret;
+
+	misfit_run(r, &ret);
+	return ret;
+}
+
+static void what_does_not_move_is_not_known(void **state)
+{
+	struct recording r = still();
+
+	(void)state;
+	for (unsigned cut = 0; cut < 2; cut++) {
+		r.misfit.floor = cut == 1;
+		r.misfit.floor_at = 0.05;
+
+		struct misfit_outcome o = outcome_of(&r);
+
+		assert_int_equal(o.state[CHECK_FLOOR], CHECK_NOT_MADE);
+		assert_false(o.claim[CLAIM_DEPTH].trusted);
+		assert_non_null(strstr(o.claim[CLAIM_DEPTH].reason, "zero_n"));
+		assert_true(o.claim[CLAIM_RATE].trusted);
+	}
+}
+
+static void hum_or_drift_shows_that_nothing_is_cut_off(void **state)
+{
+	static const struct {
+		double hum_n, drift_n;
+	} rows[] = {{0.0005, 0.0}, {0.0, 0.002}};
+
+	(void)state;
+	for (unsigned i = 0; i < 2; i++) {
+		struct recording r = still();
+
+		r.hum_n = rows[i].hum_n;
+		r.drift_n = rows[i].drift_n;
+
+		struct misfit_outcome o = outcome_of(&r);
+
+		assert_int_equal(o.state[CHECK_FLOOR], CHECK_PASSED);
+		assert_true(o.claim[CLAIM_DEPTH].trusted);
+	}
+}
+
+/* What a floor may take off is less than what is not known anyhow. */
+static void noise_that_hides_more_than_a_floor_takes(void **state)
+{
+	struct recording r = still();
+
+	(void)state;
+	r.snr_db = 20.0;
+	r.depth_cal_mm = 0.02;
+	assert_int_equal(outcome_of(&r).state[CHECK_FLOOR], CHECK_PASSED);
+	r.depth_cal_mm = 0.003;
+	assert_int_equal(outcome_of(&r).state[CHECK_FLOOR], CHECK_NOT_MADE);
+}
+
+/* Where the level without contact is known, the tare is held against that. */
+static void a_known_level_is_not_asked(void **state)
+{
+	struct recording r = still();
+
+	(void)state;
+	r.u_zero_n = 0.003;
+
+	struct misfit_outcome good = outcome_of(&r);
+
+	assert_int_equal(good.state[CHECK_FLOOR], CHECK_ABSENT);
+	assert_true(good.claim[CLAIM_DEPTH].trusted);
+	r.misfit.floor = true;
+	r.misfit.floor_at = 0.05;
+
+	struct misfit_outcome cut = outcome_of(&r);
+
+	assert_int_equal(cut.state[CHECK_FLOOR], CHECK_ABSENT);
+	assert_int_equal(cut.state[CHECK_REFERENCE], CHECK_TRIPPED);
+}
+
+static void no_floor_that_matters_is_trusted(void **state)
+{
+	(void)state;
+	for (unsigned trial = 0; trial < TRIALS; trial++) {
+		struct recording r = misfit_recording(misfit_family_find("floor-of-gap"), 0.05, trial);
+
+		assert_false(outcome_of(&r).claim[CLAIM_DEPTH].trusted);
+	}
+}
+
+#define BINS  10
+#define WIDTH 100.0
+
+/* Level of three kinds in bins of one width, n samples each. */
+static double trend_of(double bend_n, double slope_n)
+{
+	static struct level_series s;
+	void (*const add[])(struct level_series *, double, double, unsigned) = {level_series_tare, level_series_rest};
+
+	level_series_init(&s, WIDTH);
+	for (unsigned side = 0; side < 2; side++) {
+		if (side == 1)
+			level_series_stroke(&s, BINS * WIDTH);
+		for (unsigned i = 0; i <= BINS; i++) { /* the last one of each kind stays open */
+			double x = i + side * (double)BINS;
+
+			add[side](&s, x * WIDTH, 0.3 + slope_n * x + bend_n * x * x, 25);
+		}
+	}
+	return level_series_trend(&s, 0.05); /* 0.01 of a bin */
+}
+
+static void the_trend_is_a_chi_square(void **state)
+{
+	static struct level_series none;
+
+	(void)state;
+	level_series_init(&none, WIDTH);
+	assert_true(isnan(level_series_trend(&none, 0.05)));
+	check_near(trend_of(0.0, 0.0), 0.0, 1e-6);
+	/* Places 0 to 19: the sum of squares about their mean is 665. */
+	check_near(trend_of(0.0, 0.01), 665.0, 1e-4);
+	/* Of their squares: 562 666 less 2 470^2 / 20. */
+	check_near(trend_of(0.01, 0.0), 562666.0 - 2470.0 * 2470.0 / 20.0, 0.1);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(what_does_not_move_is_not_known),
+		cmocka_unit_test(hum_or_drift_shows_that_nothing_is_cut_off),
+		cmocka_unit_test(noise_that_hides_more_than_a_floor_takes),
+		cmocka_unit_test(a_known_level_is_not_asked),
+		cmocka_unit_test(no_floor_that_matters_is_trusted),
+		cmocka_unit_test(the_trend_is_a_chi_square),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
