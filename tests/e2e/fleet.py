@@ -244,9 +244,10 @@ class Server:
 class Fleet:
     """A server with the tables, a submitter, a viewer and benches, each with an agent that is started when a test wants it."""
 
-    def __init__(self, benches=1, room=2 << 30):
+    def __init__(self, benches=1, room=2 << 30, words=()):
+        """words: further ones for the server."""
         signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # a time limit that is over leaves no folder behind
-        self.server = Server()
+        self.server = Server(words)
         self.folder = quick_folder("fleet", room)
         self.agents = []
         self.penrig("fleet", "init")
