@@ -79,8 +79,11 @@ static void print_limits(const struct plan *plan, unsigned step)
 		if (strcmp(l->unit, "1") != 0) /* a count */
 			printf(" %s", l->unit);
 		required += l->required;
-		printf(", guard band %g U, %s%s\n", l->guard_r, l->required ? "required" : "informative",
+		printf(", guard band %g U, %s%s", l->guard_r, l->required ? "required" : "informative",
 		       l->accept_conditional ? ", conditional pass accepted" : "");
+		if (l->equivalence_margin > 0)
+			printf(", builds are equivalent within %g", l->equivalence_margin);
+		putchar('\n');
 	}
 	if (!required)
 		printf("  WARNING: no limit is required in this step: nothing that it shows of the pen can fail it\n");

@@ -36,8 +36,7 @@ static const struct cli_option compare_table[] = {
 	 .arg = "P",
 	 .offset = AT(margin_percent),
 	 .help = "The margin where none was given: so much of the width between its limits, or of the distance from "
-		 "the "
-		 "base to its only one. Default: 10."},
+		 "the base to its only one. Default: the equivalence_margin of the plan's limit, else 10 %."},
 	{.name = "json", .kind = OPTION_FLAG, .offset = AT(json), .help = "One JSON object on standard output."},
 	{.name = "csv", .kind = OPTION_FLAG, .offset = AT(csv), .help = TABLE_CSV_HELP},
 	{.name = "db",
@@ -60,6 +59,7 @@ struct row { /* one measurand at one setpoint */
 	struct value_of { /* a value: its run, and how many it is the mean of */
 		unsigned run, n;
 	} * of;
+	double margin; /* the smallest that a plan states; 0: none does */
 	struct compare_rule rule;
 	struct comparison comparison;
 	struct compared compared;
@@ -168,6 +168,8 @@ static void take_limit(struct row *r, const struct limit *limit)
 	r->limited = true;
 	r->lower = lower;
 	r->upper = upper;
+	if (limit->equivalence_margin > 0 && !(r->margin > 0 && r->margin < limit->equivalence_margin))
+		r->margin = limit->equivalence_margin;
 }
 
 struct part { /* of a run: what a file holds */
@@ -311,6 +313,8 @@ static double default_margin(const struct comparing *c, const struct row *r)
 {
 	double limit = isfinite(r->upper) ? r->upper : r->lower;
 
+	if (r->margin > 0 && !c->options->margin_percent)
+		return r->margin;
 	if (isfinite(r->lower) && isfinite(r->upper))
 		return c->percent / 100.0 * (r->upper - r->lower);
 	return c->percent / 100.0 * fabs(limit - r->comparison.base_mean);

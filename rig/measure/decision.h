@@ -12,10 +12,11 @@ struct limit {
 	char measurand[32]; /* its name, as the plan has it */
 	char unit[8];
 	bool has_lower, has_upper;
-	double lower, upper;     /* in `unit`, the measurand's own */
-	double guard_r;          /* guard band w = guard_r * expanded_u (ILAC-G8); default 1 */
-	bool required;           /* else informative: judged and shown, without weight in the verdict */
-	bool accept_conditional; /* the plan accepts conditional_pass */
+	double lower, upper;       /* in `unit`, the measurand's own */
+	double guard_r;            /* guard band w = guard_r * expanded_u (ILAC-G8); default 1 */
+	bool required;             /* else informative: judged and shown, without weight in the verdict */
+	bool accept_conditional;   /* the plan accepts conditional_pass */
+	double equivalence_margin; /* of two builds: so much of a difference does not matter, in `unit`; 0: not said */
 };
 
 /* Order is severity: verdicts combine by maximum. */

@@ -70,6 +70,10 @@ struct member {
 	{                                                                                                              \
 		.key = #name, .kind = UINT, .at = offsetof(type, name), .size = SIZE_OF(type, name), .optional = true  \
 	}
+#define MAYBE_REAL(type, name)                                                                                         \
+	{                                                                                                              \
+		.key = #name, .kind = REAL, .at = offsetof(type, name), .size = SIZE_OF(type, name), .optional = true  \
+	}
 #define MAYBE_BOOL(type, name)                                                                                         \
 	{                                                                                                              \
 		.key = #name, .kind = BOOL, .at = offsetof(type, name), .size = SIZE_OF(type, name), .optional = true  \

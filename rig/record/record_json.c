@@ -74,6 +74,7 @@ static const struct member limit_members[] = {
 	ONE(struct limit, guard_r, REAL),
 	ONE(struct limit, required, BOOL),
 	ONE(struct limit, accept_conditional, BOOL),
+	MAYBE_REAL(struct limit, equivalence_margin),
 	END,
 };
 

@@ -79,6 +79,14 @@ def main():
 
     done = compared("--json", "--margin", "depth_error_mm=0.15", good[0], again[0], "--", *again[1:])
     check(done.returncode == 0 and row(done, 0.5)["model"] == "one pen" and row(done, 0.5)["outcome"] == "equivalent", f"one pen, both builds the same: {done.stdout}")
+    stated = folder / "stated.json"
+    stated.write_text(json.dumps({**PLAN, "limits": [{**PLAN["limits"][0], "equivalence_margin": 0.015625}]}))
+    check("builds are equivalent within 0.015625" in rig.penrig_a("check", stated, "--bench", rig.own_bench("virtual-usb.json", folder)).stdout, "penrig check tells a plan's margin")
+    states = [rig.run_plan(stated, seed=8 + n, folder=folder / f"stated-{n}", world_extra=["--clock", 86400 * (30 + n)], extra=["--state", folder / "state"]).run_file for n in range(2)]
+    for args, margin in ((["--json"], 0.015625), (["--json", "--margin-percent", "20"], 0.12), (["--json", "--margin", "depth_error_mm=0.5"], 0.5)):
+        told = row(compared(*args, states[0], "--", states[1]), 0.5)
+        check(abs(told["margin"] - margin) < 1e-12, f"the plan states the margin, what is written on the command line goes before it: {args} {told}")
+    check(row(compared("--json", states[0], good[0], "--", *again[1:]), 0.5)["margin"] == 0.015625, "one plan of several states it")
     done = compared("--json", "--margin", "depth_error_mm=0.0001", good[0], again[0], "--", *again[1:])
     check(done.returncode == 3 and row(done, 0.5)["more"] > 0, f"too few runs for that margin: {done.returncode} {done.stdout}")
     done = compared("--margin", "depth_error_mm=0.0001", "--margin", "stroke_rate_hz=1e-5", good[0], again[0], "--", *again[1:])
