@@ -7,6 +7,7 @@
 #include "rig/cli/kit/fleet.h"
 #include "rig/cli/kit/format.h"
 #include "rig/cli/kit/indexing.h"
+#include "rig/cli/kit/rows.h"
 #include "rig/cli/kit/signals.h"
 #include "rig/cli/version.h"
 #include "rig/config/bench.h"
@@ -91,11 +92,7 @@ static const struct cli_option agent_table[] = {
 	 .arg = "FILE",
 	 .offset = AT(history),
 	 .help = "The history of these runs, and the outbox. Default: the file \"history\" in the folder of --state."},
-	{.name = "state",
-	 .kind = OPTION_TEXT,
-	 .arg = "DIR",
-	 .offset = AT(state),
-	 .help = "The folder of what outlives a run. Default: /var/lib/penrig where it stands, else the user's own."},
+	STATE_ROW(AT(state), NULL),
 	{.name = NULL},
 };
 

@@ -16,6 +16,7 @@
 #include "rig/cli/kit/indexing.h"
 #include "rig/cli/kit/keys.h"
 #include "rig/cli/kit/naming.h"
+#include "rig/cli/kit/rows.h"
 #include "rig/cli/kit/sealing.h"
 #include "rig/cli/version.h"
 #include "rig/config/control.h"
@@ -73,11 +74,7 @@ static const struct cli_option analyze_table[] = {
 	 .help = "Of --limits: the history that the new verdict goes into. Default: the file \"history\" in the folder "
 		 "of "
 		 "--state."},
-	{.name = "state",
-	 .kind = OPTION_TEXT,
-	 .arg = "DIR",
-	 .offset = AT(state),
-	 .help = "The folder of what outlives a run. Default: /var/lib/penrig where it stands, else the user's own."},
+	STATE_ROW(AT(state), NULL),
 	{.name = "light",
 	 .kind = OPTION_FLAG,
 	 .offset = AT(light),

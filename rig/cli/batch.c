@@ -15,6 +15,7 @@
 #include <unistd.h>
 
 #include "rig/cli/kit/hook.h"
+#include "rig/cli/kit/rows.h"
 #include "rig/cli/kit/signals.h"
 #include "rig/cli/kit/table.h"
 #include "rig/history/unit.h"
@@ -47,11 +48,7 @@ static const struct cli_option batch_table[] = {
 	 .offset = BATCH_AT(operator_name),
 	 .group = "For the record",
 	 .help = "Who runs the tests."},
-	{.name = "state",
-	 .kind = OPTION_TEXT,
-	 .arg = "DIR",
-	 .offset = BATCH_AT(state),
-	 .help = "The folder of what outlives a run. Default: /var/lib/penrig where it stands, else the user's own."},
+	STATE_ROW(BATCH_AT(state), NULL),
 	{.name = "history",
 	 .kind = OPTION_TEXT,
 	 .arg = "FILE",
@@ -74,7 +71,7 @@ static const struct cli_option batch_table[] = {
 	 .kind = OPTION_FLAG,
 	 .offset = BATCH_AT(json),
 	 .help = "The report as JSON on standard output."},
-	{.name = "csv", .kind = OPTION_FLAG, .offset = BATCH_AT(csv), .help = TABLE_CSV_HELP},
+	CSV_ROW(BATCH_AT(csv)),
 	{.name = NULL},
 };
 

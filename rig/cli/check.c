@@ -9,6 +9,7 @@
 #include "rig/cli/kit/format.h"
 #include "rig/cli/kit/keeping.h"
 #include "rig/cli/kit/reference.h"
+#include "rig/cli/kit/rows.h"
 #include "rig/cli/kit/table.h"
 #include "rig/cli/version.h"
 #include "rig/config/takt.h"
@@ -47,12 +48,12 @@ static const struct cli_option check_table[] = {
 	 .offset = offsetof(struct check_options, state),
 	 .help = "Where is kept what outlives a run. Default: /var/lib/penrig where it stands, else the user's own "
 		 "state folder."},
-	{.name = "json", .kind = OPTION_FLAG, .offset = offsetof(struct check_options, json), .help = TABLE_JSON_HELP},
+	JSON_ROW(offsetof(struct check_options, json)),
 	{.name = "plain",
 	 .kind = OPTION_FLAG,
 	 .offset = offsetof(struct check_options, plain),
 	 .help = "Print the plan itself as strict JSON, without its comments, for jq and the like."},
-	{.name = "csv", .kind = OPTION_FLAG, .offset = offsetof(struct check_options, csv), .help = TABLE_CSV_HELP},
+	CSV_ROW(offsetof(struct check_options, csv)),
 	{.name = NULL},
 };
 

@@ -9,6 +9,7 @@
 
 #include "rig/base/json.h"
 #include "rig/cli/kit/far_runs.h"
+#include "rig/cli/kit/rows.h"
 #include "rig/cli/kit/table.h"
 #include "rig/measure/measurand.h"
 #include "rig/offline/reopen.h"
@@ -38,7 +39,7 @@ static const struct cli_option compare_table[] = {
 	 .help = "The margin where none was given: so much of the width between its limits, or of the distance from "
 		 "the base to its only one. Default: the equivalence_margin of the plan's limit, else 10 %."},
 	{.name = "json", .kind = OPTION_FLAG, .offset = AT(json), .help = "One JSON object on standard output."},
-	{.name = "csv", .kind = OPTION_FLAG, .offset = AT(csv), .help = TABLE_CSV_HELP},
+	CSV_ROW(AT(csv)),
 	{.name = "db",
 	 .kind = OPTION_TEXT,
 	 .arg = "CONNECTION",

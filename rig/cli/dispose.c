@@ -6,6 +6,7 @@
 #include "rig/cli/kit/command.h"
 #include "rig/cli/kit/indexing.h"
 #include "rig/cli/kit/naming.h"
+#include "rig/cli/kit/rows.h"
 #include "rig/offline/reopen.h"
 #include "rig/record/host.h"
 
@@ -30,17 +31,8 @@ static const struct cli_option dispose_table[] = {
 	 .arg = "TEXT",
 	 .offset = AT(reason),
 	 .help = "Why, for the record. Required."},
-	{.name = "history",
-	 .kind = OPTION_TEXT,
-	 .arg = "FILE",
-	 .offset = AT(history),
-	 .group = "Where",
-	 .help = "The history. Default: the file \"history\" in the folder of --state."},
-	{.name = "state",
-	 .kind = OPTION_TEXT,
-	 .arg = "DIR",
-	 .offset = AT(state),
-	 .help = "The folder of what outlives a run. Default: /var/lib/penrig where it stands, else the user's own."},
+	HISTORY_ROW(AT(history), "Where"),
+	STATE_ROW(AT(state), NULL),
 	{.name = NULL},
 };
 

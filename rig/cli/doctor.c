@@ -9,6 +9,7 @@
 #include "rig/cli/kit/command.h"
 #include "rig/cli/kit/keeping.h"
 #include "rig/cli/kit/reference.h"
+#include "rig/cli/kit/rows.h"
 #include "rig/cli/kit/table.h"
 #include "rig/cli/version.h"
 #include "rig/session/queue.h"
@@ -50,7 +51,7 @@ static const struct cli_option doctor_table[] = {
 	 .kind = OPTION_FLAG,
 	 .offset = offsetof(struct doctor_options, json),
 	 .help = "One JSON object on standard output."},
-	{.name = "csv", .kind = OPTION_FLAG, .offset = offsetof(struct doctor_options, csv), .help = TABLE_CSV_HELP},
+	CSV_ROW(offsetof(struct doctor_options, csv)),
 	{.name = "root",
 	 .arg = "FOLDER",
 	 .kind = OPTION_TEXT,

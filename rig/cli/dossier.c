@@ -12,6 +12,7 @@
 #include "rig/cli/dossier_runs.h"
 #include "rig/cli/kit/indexing.h"
 #include "rig/cli/kit/keys.h"
+#include "rig/cli/kit/rows.h"
 #include "rig/cli/kit/sealing.h"
 #include "rig/cli/version.h"
 #include "rig/history/unit.h"
@@ -48,11 +49,7 @@ static const struct cli_option dossier_table[] = {
 	 .offset = AT(history),
 	 .help = "The history that knows the runs of a unit or lot. Default: the file \"history\" in the folder of "
 		 "--state."},
-	{.name = "state",
-	 .kind = OPTION_TEXT,
-	 .arg = "DIR",
-	 .offset = AT(state),
-	 .help = "The folder of what outlives a run. Default: /var/lib/penrig where it stands, else the user's own."},
+	STATE_ROW(AT(state), NULL),
 	{.name = NULL},
 };
 

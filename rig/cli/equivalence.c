@@ -8,6 +8,7 @@
 #include "rig/cli/history_options.h"
 #include "rig/cli/kit/format.h"
 #include "rig/cli/kit/indexing.h"
+#include "rig/cli/kit/rows.h"
 #include "rig/cli/kit/table.h"
 #include "rig/measure/measurand.h"
 #include "rig/study/equivalence.h"
@@ -28,7 +29,7 @@ static const struct cli_option equivalence_table[] = {
 	 .group = "What is done",
 	 .help = "Hold the benches against this one. Default: each against the mean of the others."},
 	{.name = "json", .kind = OPTION_FLAG, .offset = AT(json), .group = "Output", .help = TABLE_JSON_HELP},
-	{.name = "csv", .kind = OPTION_FLAG, .offset = AT(csv), .help = TABLE_CSV_HELP},
+	CSV_ROW(AT(csv)),
 	{.name = NULL},
 };
 

@@ -7,6 +7,7 @@
 #include "rig/base/json.h"
 #include "rig/cli/kit/format.h"
 #include "rig/cli/kit/reference.h"
+#include "rig/cli/kit/rows.h"
 #include "rig/cli/kit/table.h"
 #include "rig/cli/run.h"
 
@@ -54,11 +55,7 @@ static const struct cli_option golden_table[] = {
 	 .arg = "NAME",
 	 .offset = GOLDEN_AT(run.name),
 	 .help = "Stem of their names. Default: PEN-PLAN-TIME in UTC."},
-	{.name = "state",
-	 .kind = OPTION_TEXT,
-	 .arg = "DIR",
-	 .offset = GOLDEN_AT(run.state),
-	 .help = "The folder of what outlives a run. Default: /var/lib/penrig where it stands, else the user's own."},
+	STATE_ROW(GOLDEN_AT(run.state), NULL),
 	{.name = "history",
 	 .kind = OPTION_TEXT,
 	 .arg = "FILE",
@@ -70,7 +67,7 @@ static const struct cli_option golden_table[] = {
 	 .kind = OPTION_FLAG,
 	 .offset = GOLDEN_AT(json),
 	 .help = "One JSON object about the pass on standard output; what the run prints goes to standard error."},
-	{.name = "csv", .kind = OPTION_FLAG, .offset = GOLDEN_AT(csv), .help = TABLE_CSV_HELP},
+	CSV_ROW(GOLDEN_AT(csv)),
 	{.name = "quiet",
 	 .letter = 'q',
 	 .kind = OPTION_FLAG,

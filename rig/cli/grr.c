@@ -5,6 +5,7 @@
 #include <stdlib.h>
 
 #include "rig/cli/kit/far_runs.h"
+#include "rig/cli/kit/rows.h"
 #include "rig/cli/plan_runs.h"
 
 struct grr_options {
@@ -42,27 +43,10 @@ static const struct cli_option grr_table[] = {
 	 .arg = "NAME",
 	 .offset = AT(measurand),
 	 .help = "This one; may be repeated. Default: those that a limit is for."},
-	{.name = "since",
-	 .kind = OPTION_TEXT,
-	 .arg = "TIME",
-	 .offset = AT(since),
-	 .group = "Runs of a plan, from the history",
-	 .help = "Begun then or later: YYYY-MM-DD or YYYY-MM-DDTHH:MM:SS, in UTC."},
-	{.name = "until",
-	 .kind = OPTION_TEXT,
-	 .arg = "TIME",
-	 .offset = AT(until),
-	 .help = "Begun before the end of that day or second."},
-	{.name = "history",
-	 .kind = OPTION_TEXT,
-	 .arg = "FILE",
-	 .offset = AT(history),
-	 .help = "The history. Default: the file \"history\" in the folder of --state."},
-	{.name = "state",
-	 .kind = OPTION_TEXT,
-	 .arg = "DIR",
-	 .offset = AT(state),
-	 .help = "The folder of what outlives a run. Default: /var/lib/penrig where it stands, else the user's own."},
+	SINCE_ROW(AT(since), "Runs of a plan, from the history"),
+	UNTIL_ROW(AT(until), NULL),
+	HISTORY_ROW(AT(history), NULL),
+	STATE_ROW(AT(state), NULL),
 	{.name = "db",
 	 .kind = OPTION_TEXT,
 	 .arg = "CONNECTION",

@@ -2,7 +2,7 @@
 #ifndef PENRIG_CLI_HISTORY_OPTIONS_H
 #define PENRIG_CLI_HISTORY_OPTIONS_H
 
-#include "rig/cli/kit/command.h"
+#include "rig/cli/kit/rows.h"
 #include "rig/history/history.h"
 
 struct choice {
@@ -39,33 +39,16 @@ struct choice {
 			   "That ended so: complete, interrupted, device_lost and so on."),                            \
 		CHOICE_ROW(base, attr, "attr", "KEY=VALUE", NULL,                                                      \
 			   "With this attribute; given again, all of them must hold."),                                \
-		{.name = "since",                                                                                      \
-		 .kind = OPTION_TEXT,                                                                                  \
-		 .arg = "TIME",                                                                                        \
-		 .offset = (base) + offsetof(struct choice, since),                                                    \
-		 .help = "Begun then or later: YYYY-MM-DD or YYYY-MM-DDTHH:MM:SS, in UTC."},                           \
-		{.name = "until",                                                                                      \
-		 .kind = OPTION_TEXT,                                                                                  \
-		 .arg = "TIME",                                                                                        \
-		 .offset = (base) + offsetof(struct choice, until),                                                    \
-		 .help = "Begun before the end of that day or second."},                                               \
-		{.name = "history",                                                                                    \
-		 .kind = OPTION_TEXT,                                                                                  \
-		 .arg = "FILE",                                                                                        \
-		 .offset = (base) + offsetof(struct choice, history),                                                  \
-		 .group = "Where",                                                                                     \
-		 .help = "The history. Default: the file \"history\" in the folder of --state."},                      \
+		SINCE_ROW((base) + offsetof(struct choice, since), NULL),                                              \
+		UNTIL_ROW((base) + offsetof(struct choice, until), NULL),                                              \
+		HISTORY_ROW((base) + offsetof(struct choice, history), "Where"),                                       \
 		{.name = "db",                                                                                         \
 		 .kind = OPTION_TEXT,                                                                                  \
 		 .arg = "CONNECTION",                                                                                  \
 		 .offset = (base) + offsetof(struct choice, db),                                                       \
 		 .help = "Ask the server of a fleet in its place, as libpq takes it (penrig help fleet): the runs of " \
 			 "all benches that this login sees."},                                                         \
-	{                                                                                                              \
-		.name = "state", .kind = OPTION_TEXT, .arg = "DIR", .offset = (base) + offsetof(struct choice, state), \
-		.help = "The folder of what outlives a run. Default: /var/lib/penrig where it stands, else the "       \
-			"user's own."                                                                                  \
-	}
+		STATE_ROW((base) + offsetof(struct choice, state), NULL)
 
 extern const char *const history_verdict_words[], *const history_status_words[];
 

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "rig/cli/kit/fleet.h"
+#include "rig/cli/kit/rows.h"
 #include "rig/cli/kit/table.h"
 #include "rig/fleet/tables.h"
 
@@ -30,7 +31,7 @@ static const struct cli_option jobs_table[] = {
 	 .offset = AT(why),
 	 .help = "Of --cancel: the reason, for the record."},
 	{.name = "json", .kind = OPTION_FLAG, .offset = AT(json), .help = "As JSON."},
-	{.name = "csv", .kind = OPTION_FLAG, .offset = AT(csv), .help = TABLE_CSV_HELP},
+	CSV_ROW(AT(csv)),
 	FLEET_DB_ROW(AT(db)),
 	{.name = NULL},
 };
@@ -158,7 +159,7 @@ static const struct cli_option benches_table[] = {
 		 "runs held is free. Needs --why."},
 	{.name = "enable", .kind = OPTION_TEXT, .arg = "BENCH", .offset = AT(enable), .help = "It gets jobs again."},
 	{.name = "json", .kind = OPTION_FLAG, .offset = AT(json), .help = "As JSON."},
-	{.name = "csv", .kind = OPTION_FLAG, .offset = AT(csv), .help = TABLE_CSV_HELP},
+	CSV_ROW(AT(csv)),
 	FLEET_DB_ROW(AT(db)),
 	{.name = NULL},
 };

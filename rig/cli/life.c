@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "rig/cli/kit/indexing.h"
+#include "rig/cli/kit/rows.h"
 #include "rig/cli/kit/table.h"
 #include "rig/cli/plan_runs.h"
 
@@ -31,35 +32,18 @@ static const struct cli_option life_table[] = {
 	 .arg = "NAME",
 	 .offset = AT(measurand),
 	 .help = "This one; may be repeated. Default: those that a limit is for."},
-	{.name = "since",
-	 .kind = OPTION_TEXT,
-	 .arg = "TIME",
-	 .offset = AT(since),
-	 .group = "Runs of a plan, from the history",
-	 .help = "Begun then or later: YYYY-MM-DD or YYYY-MM-DDTHH:MM:SS, in UTC."},
-	{.name = "until",
-	 .kind = OPTION_TEXT,
-	 .arg = "TIME",
-	 .offset = AT(until),
-	 .help = "Begun before the end of that day or second."},
-	{.name = "history",
-	 .kind = OPTION_TEXT,
-	 .arg = "FILE",
-	 .offset = AT(history),
-	 .help = "The history. Default: the file \"history\" in the folder of --state."},
-	{.name = "state",
-	 .kind = OPTION_TEXT,
-	 .arg = "DIR",
-	 .offset = AT(state),
-	 .help = "The folder of what outlives a run. Default: /var/lib/penrig where it stands, else the user's own."},
+	SINCE_ROW(AT(since), "Runs of a plan, from the history"),
+	UNTIL_ROW(AT(until), NULL),
+	HISTORY_ROW(AT(history), NULL),
+	STATE_ROW(AT(state), NULL),
 	{.name = "svg",
 	 .kind = OPTION_TEXT,
 	 .arg = "FILE",
 	 .offset = AT(svg),
 	 .group = "Output",
 	 .help = "Draw the lines into FILE, one below the other. A file of that name is replaced."},
-	{.name = "json", .kind = OPTION_FLAG, .offset = AT(json), .help = TABLE_JSON_HELP},
-	{.name = "csv", .kind = OPTION_FLAG, .offset = AT(csv), .help = TABLE_CSV_HELP},
+	JSON_ROW(AT(json)),
+	CSV_ROW(AT(csv)),
 	{.name = NULL},
 };
 

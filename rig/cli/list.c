@@ -6,6 +6,7 @@
 #include "rig/base/json.h"
 #include "rig/cli/kit/command.h"
 #include "rig/cli/kit/plugged.h"
+#include "rig/cli/kit/rows.h"
 #include "rig/cli/kit/table.h"
 #include "rig/system/watch.h"
 
@@ -27,7 +28,7 @@ static const struct cli_option list_table[] = {
 	 .kind = OPTION_FLAG,
 	 .offset = offsetof(struct list_options, json),
 	 .help = "One JSON array on standard output; with --watch, one JSON object a line for each change behind it."},
-	{.name = "csv", .kind = OPTION_FLAG, .offset = offsetof(struct list_options, csv), .help = TABLE_CSV_HELP},
+	CSV_ROW(offsetof(struct list_options, csv)),
 	{.name = NULL},
 };
 

@@ -8,6 +8,7 @@
 #include "rig/base/json.h"
 #include "rig/cli/kit/command.h"
 #include "rig/cli/kit/indexing.h"
+#include "rig/cli/kit/rows.h"
 #include "rig/cli/kit/table.h"
 #include "rig/config/lot.h"
 #include "rig/history/unit.h"
@@ -34,25 +35,16 @@ static const struct cli_option lot_table[] = {
 	 .help = "Judge this lot: by attributes by how its pens stand in the history, by variables by the values of "
 		 "the "
 		 "plan's measurand."},
-	{.name = "history",
-	 .kind = OPTION_TEXT,
-	 .arg = "FILE",
-	 .offset = AT(history),
-	 .group = "Where",
-	 .help = "The history. Default: the file \"history\" in the folder of --state."},
-	{.name = "state",
-	 .kind = OPTION_TEXT,
-	 .arg = "DIR",
-	 .offset = AT(state),
-	 .help = "The folder of what outlives a run. Default: /var/lib/penrig where it stands, else the user's own."},
+	HISTORY_ROW(AT(history), "Where"),
+	STATE_ROW(AT(state), NULL),
 	{.name = "svg",
 	 .kind = OPTION_TEXT,
 	 .arg = "FILE",
 	 .offset = AT(svg),
 	 .group = "Output",
 	 .help = "Draw the curve."},
-	{.name = "json", .kind = OPTION_FLAG, .offset = AT(json), .help = TABLE_JSON_HELP},
-	{.name = "csv", .kind = OPTION_FLAG, .offset = AT(csv), .help = TABLE_CSV_HELP},
+	JSON_ROW(AT(json)),
+	CSV_ROW(AT(csv)),
 	{.name = NULL},
 };
 

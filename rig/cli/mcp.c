@@ -9,6 +9,7 @@
 
 #include "rig/cli/kit/command.h"
 #include "rig/cli/kit/format.h"
+#include "rig/cli/kit/rows.h"
 #include "rig/cli/kit/signals.h"
 #include "rig/cli/mcp/server.h"
 
@@ -35,11 +36,7 @@ static const struct cli_option mcp_table[] = {
 	 .arg = "FILE",
 	 .offset = offsetof(struct mcp_options, history),
 	 .help = "The history that is asked. Default: the file \"history\" in the folder of --state."},
-	{.name = "state",
-	 .kind = OPTION_TEXT,
-	 .arg = "DIR",
-	 .offset = offsetof(struct mcp_options, state),
-	 .help = "The folder of what outlives a run. Default: /var/lib/penrig where it stands, else the user's own."},
+	STATE_ROW(offsetof(struct mcp_options, state), NULL),
 	{.name = "bench",
 	 .letter = 'b',
 	 .kind = OPTION_TEXT,

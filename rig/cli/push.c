@@ -6,6 +6,7 @@
 
 #include "rig/cli/kit/fleet.h"
 #include "rig/cli/kit/indexing.h"
+#include "rig/cli/kit/rows.h"
 #include "rig/fleet/parcel.h"
 
 #define NEEDS       2 /* version of the tables */
@@ -20,16 +21,8 @@ struct push_options {
 static const struct cli_option push_table[] = {
 	FLEET_DB_ROW(AT(db)),
 	FLEET_STORE_ROWS(AT(store_secret), AT(store_ca)),
-	{.name = "history",
-	 .kind = OPTION_TEXT,
-	 .arg = "FILE",
-	 .offset = AT(history),
-	 .help = "The history. Default: the file \"history\" in the folder of --state."},
-	{.name = "state",
-	 .kind = OPTION_TEXT,
-	 .arg = "DIR",
-	 .offset = AT(state),
-	 .help = "The folder of what outlives a run. Default: /var/lib/penrig where it stands, else the user's own."},
+	HISTORY_ROW(AT(history), NULL),
+	STATE_ROW(AT(state), NULL),
 	{.name = NULL},
 };
 

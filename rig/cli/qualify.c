@@ -11,6 +11,7 @@
 #include "rig/base/meaning.h"
 #include "rig/cli/kit/keys.h"
 #include "rig/cli/kit/naming.h"
+#include "rig/cli/kit/rows.h"
 #include "rig/cli/kit/sealing.h"
 #include "rig/cli/qualify/qualify.h"
 #include "rig/cli/version.h"
@@ -84,11 +85,7 @@ static const struct cli_option qualify_table[] = {
 	 .offset = AT(history),
 	 .help = "Of pq with run files: the bench's history, which knows the runs that were left out. Default: the "
 		 "file \"history\" in the folder of --state."},
-	{.name = "state",
-	 .kind = OPTION_TEXT,
-	 .arg = "DIR",
-	 .offset = AT(state),
-	 .help = "The folder of what outlives a run. Default: /var/lib/penrig where it stands, else the user's own."},
+	STATE_ROW(AT(state), NULL),
 	{.name = "operator",
 	 .kind = OPTION_TEXT,
 	 .arg = "NAME",

@@ -6,6 +6,7 @@
 #include "rig/base/json.h"
 #include "rig/cli/kit/command.h"
 #include "rig/cli/kit/keeping.h"
+#include "rig/cli/kit/rows.h"
 #include "rig/cli/kit/table.h"
 #include "rig/record/host.h"
 
@@ -23,17 +24,13 @@ static const struct cli_option state_table[] = {
 	 .offset = AT(bench),
 	 .group = "Which",
 	 .help = "The bench file. Default: the environment's PENRIG_BENCH."},
-	{.name = "state",
-	 .kind = OPTION_TEXT,
-	 .arg = "DIR",
-	 .offset = AT(state),
-	 .help = "The folder of what outlives a run. Default: /var/lib/penrig where it stands, else the user's own."},
+	STATE_ROW(AT(state), NULL),
 	{.name = "json",
 	 .kind = OPTION_FLAG,
 	 .offset = AT(json),
 	 .group = "Output",
 	 .help = "One JSON object on standard output."},
-	{.name = "csv", .kind = OPTION_FLAG, .offset = AT(csv), .help = TABLE_CSV_HELP},
+	CSV_ROW(AT(csv)),
 	{.name = NULL},
 };
 

@@ -11,6 +11,7 @@
 #include "rig/cli/history_options.h"
 #include "rig/cli/kit/format.h"
 #include "rig/cli/kit/indexing.h"
+#include "rig/cli/kit/rows.h"
 #include "rig/cli/kit/table.h"
 
 struct trend_options {
@@ -73,7 +74,7 @@ static const struct cli_option trend_table[] = {
 	 .offset = AT(html),
 	 .help = "Write charts, capability and broken rules as one page. A file of that name is replaced."},
 	{.name = "json", .kind = OPTION_FLAG, .offset = AT(json), .help = "One JSON object on standard output."},
-	{.name = "csv", .kind = OPTION_FLAG, .offset = AT(csv), .help = TABLE_CSV_HELP},
+	CSV_ROW(AT(csv)),
 	{.name = NULL},
 };
 

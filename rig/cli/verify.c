@@ -11,6 +11,7 @@
 #include "rig/base/text_clean.h"
 #include "rig/cli/kit/keys.h"
 #include "rig/cli/kit/naming.h"
+#include "rig/cli/kit/rows.h"
 #include "rig/cli/kit/table.h"
 #include "rig/cli/verify_kit.h"
 #include "rig/config/control.h"
@@ -53,7 +54,7 @@ static const struct cli_option verify_table[] = {
 	 .kind = OPTION_FLAG,
 	 .offset = AT(json),
 	 .help = "Print what was found as JSON (penrig/verify/1) instead: of each file its findings and their worst."},
-	{.name = "csv", .kind = OPTION_FLAG, .offset = AT(csv), .help = TABLE_CSV_HELP},
+	CSV_ROW(AT(csv)),
 	{.name = NULL},
 };
 

@@ -6,6 +6,7 @@
 
 #include "build-id.h"
 #include "rig/cli/kit/command.h"
+#include "rig/cli/kit/rows.h"
 #include "rig/cli/kit/table.h"
 #include "rig/cli/version.h"
 #include "rig/offline/export.h"
@@ -127,11 +128,8 @@ struct version_options {
 };
 
 static const struct cli_option version_table[] = {
-	{.name = "json",
-	 .kind = OPTION_FLAG,
-	 .offset = offsetof(struct version_options, json),
-	 .help = TABLE_JSON_HELP},
-	{.name = "csv", .kind = OPTION_FLAG, .offset = offsetof(struct version_options, csv), .help = TABLE_CSV_HELP},
+	JSON_ROW(offsetof(struct version_options, json)),
+	CSV_ROW(offsetof(struct version_options, csv)),
 	{.name = NULL},
 };
 
