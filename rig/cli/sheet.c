@@ -181,8 +181,9 @@ const struct command command_sheet = {
 	.summary = "Print the codes that a station reads: badges, orders, units",
 	.description =
 		"Writes one page of HTML that prints on A4: the badges of the people that STATION, a station file, "
-		"knows (of accounts those that are not disabled), its orders (%START, %STOP, %DONE, %GIVEUP) and the "
-		"units of --unit, as bar codes of Code 128. A badge alone starts nothing where accounts have a PIN; "
+		"knows (of accounts those that are not disabled), its orders (%START, %STOP, %DONE, %GIVEUP, %NEXT, "
+		"%RETEST) and the units of --unit, as bar codes of Code 128. A badge alone starts nothing where "
+		"accounts have a PIN; "
 		"where they have none, keep the sheet as you keep badges.\n\n"
 		"The exit code is 0, 2 for a wrong station file or a unit that none of its products has, 6 storage.",
 	.example = "  penrig sheet line-3.json --unit SN-0417 -o codes.html\n",

@@ -1,13 +1,16 @@
 /* `penrig station`: the operator's page until a signal ends it. What runs goes on. */
 #include <errno.h>
+#include <math.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <string.h>
+#include <time.h>
 
 #include "rig/cli/kit/command.h"
 #include "rig/cli/kit/fleet.h"
 #include "rig/cli/kit/full_screen.h"
 #include "rig/cli/kit/indexing.h"
+#include "rig/cli/kit/reference.h"
 #include "rig/cli/kit/signals.h"
 #include "rig/fleet/mirror.h"
 #include "rig/history/unit.h"
@@ -21,6 +24,7 @@ static void on_signal(void *ctx, int number)
 
 /* ---- what the history knows ------------------------------------------------------------------------------------ */
 
+#define DAY_S       86400
 #define SECOND_TEXT 19 /* of 2026-11-30T14:03:12 and more */
 
 struct asked {
@@ -177,6 +181,7 @@ struct station_options {
 };
 
 struct served {
+	const struct cli_tables *tables;
 	const struct station_config *config;
 	struct full_screen *screen;
 };
@@ -189,6 +194,63 @@ static enum station_standing served_standing(void *ctx, const char *serial)
 static bool served_decided(void *ctx, const char *serial, const char *run)
 {
 	return is_decided((void *)(uintptr_t)((struct served *)ctx)->config, serial, run);
+}
+
+/* ---- the benches' health --------------------------------------------------------------------------------------- */
+
+/* Days from today until this one, both UTC as a run's own date is. */
+static double days_until(const char *date, time_t now)
+{
+	struct tm tm = {.tm_isdst = 0};
+
+	if (!strptime(date, "%Y-%m-%d", &tm))
+		return NAN;
+	return difftime(timegm(&tm), now - now % DAY_S) / DAY_S;
+}
+
+static double calibration_days(const struct bench *bench, time_t now)
+{
+	double ret = NAN;
+
+	for (unsigned i = 0; i < bench->devices; i++)
+		if (bench->device[i].calibration.certificate[0])
+			ret = fmin(ret, days_until(bench->device[i].calibration.due, now));
+	for (unsigned i = 0; i < bench->phantoms; i++)
+		ret = fmin(ret, days_until(bench->phantom[i].calibration.due, now));
+	return ret;
+}
+
+static void look_at_reference(const struct served *served, const struct bench *bench, struct station_health *ret)
+{
+	const struct station_config *config = served->config;
+	const struct indexing where = {.history = config->history[0] ? config->history : NULL};
+	struct golden_pass pass;
+
+	if (!bench->golden.present)
+		return;
+	if (reference_look(bench, &where, served->tables->clock->wall_ns(served->tables->clock_ctx), &pass, NULL) ==
+		    0 &&
+	    pass.state == GOLDEN_VALID)
+		ret->golden_days = (bench->golden.valid_h * 3600 - pass.age_s) / DAY_S;
+	else if (bench->golden.required && ret->word == HEALTH_GOOD)
+		ret->word = HEALTH_GOLDEN;
+}
+
+static void served_health(void *ctx, unsigned number, struct station_health *ret)
+{
+	const struct served *served = ctx;
+	const time_t now = (time_t)(served->tables->clock->wall_ns(served->tables->clock_ctx) / NS_PER_S);
+	struct bench *bench = NULL;
+
+	if (bench_read(served->config->bench[number].file, &bench, NULL) < 0) {
+		ret->word = HEALTH_BENCH_FILE;
+		return;
+	}
+	ret->calibration_days = calibration_days(bench, now);
+	if (ret->calibration_days < 0)
+		ret->word = HEALTH_CALIBRATION;
+	look_at_reference(served, bench, ret);
+	bench_free(bench);
 }
 
 static void on_changed(void *ctx, unsigned bench)
@@ -233,9 +295,12 @@ static int serve_until_signal(struct served *served, const struct station_option
 static int serve(const struct cli_tables *tables, const struct station_config *config, const struct station_options *o,
 		 struct err *err)
 {
-	struct served served = {.config = config};
-	const struct station_host host = {
-		.ctx = &served, .standing = served_standing, .decided = served_decided, .changed = on_changed};
+	struct served served = {.tables = tables, .config = config};
+	const struct station_host host = {.ctx = &served,
+					  .standing = served_standing,
+					  .decided = served_decided,
+					  .health = served_health,
+					  .changed = on_changed};
 	struct station *station = NULL;
 	struct loop *loop = NULL;
 	int rc;

@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 const char *const station_languages[] = {"en", "de", NULL};
 static const char *const on_words[] = {"pass", "all", NULL};
@@ -74,6 +75,135 @@ static int read_bench(const struct json_doc *doc, const struct json *node, size_
 	return rc < 0 ? rc : resolve(c, doc, node, b->file, err);
 }
 
+/* ---- what is asked for before a test --------------------------------------------------------------------------- */
+
+static int read_text(const struct json_doc *doc, const struct json *node, char *ret, size_t size, struct err *err)
+{
+	if (json_kind(node) != JSON_STRING || !*json_string(node) || strlen(json_string(node)) >= size)
+		return json_error(doc, node, err, "must be a text of 1 to %zu characters", size - 1);
+	snprintf(ret, size, "%s", json_string(node));
+	return 0;
+}
+
+static int add_picture(struct station_config *c, const struct json_doc *doc, const struct json *node,
+		       const char *phantom, struct err *err)
+{
+	static const char *const types[][2] = {{".png", "image/png"}, {".jpg", "image/jpeg"}, {".jpeg", "image/jpeg"}};
+	struct station_picture *p = &c->picture[c->pictures];
+	int rc;
+
+	if (c->pictures == STATION_PICTURES_MAX)
+		return json_error(doc, node, err, "there are more than %d pictures", STATION_PICTURES_MAX);
+	*p = (struct station_picture){.type = NULL};
+	snprintf(p->phantom, sizeof(p->phantom), "%s", phantom);
+	rc = read_text(doc, node, p->file, sizeof(p->file), err);
+	if (rc < 0)
+		return rc;
+	const char *dot = strrchr(p->file, '.');
+
+	for (size_t i = 0; dot && i < sizeof(types) / sizeof(types[0]); i++)
+		if (strcmp(dot, types[i][0]) == 0)
+			p->type = types[i][1];
+	rc = resolve(c, doc, node, p->file, err);
+	if (rc < 0)
+		return rc;
+	if (!p->type || access(p->file, R_OK) != 0)
+		return json_error(doc, node, err, "must be a picture that can be read (.png, .jpg)");
+	return (int)c->pictures++;
+}
+
+struct picture_text {
+	char phantom[STATION_TEXT];
+	const struct json *file;
+};
+
+static int read_picture(const struct json_doc *doc, const struct json *node, size_t i, void *dst, struct err *err)
+{
+	struct picture_text text = {.file = NULL};
+	static const struct json_field fields[] = {
+		{"phantom", FIELD_STRING, AT(picture_text, phantom), .required = true, .lo = 1},
+		{"file", FIELD_NODE, AT(picture_text, file), .required = true},
+		{.key = NULL},
+	};
+	int rc = json_read_object(doc, node, fields, &text, err);
+
+	(void)i;
+	return rc < 0 ? rc : add_picture(dst, doc, text.file, text.phantom, err);
+}
+
+struct checks {
+	struct station_config *config;
+	struct station_product *product;
+};
+
+struct check_text {
+	char text[128];
+	const struct json *picture;
+};
+
+static int read_check(const struct json_doc *doc, const struct json *node, size_t i, void *dst, struct err *err)
+{
+	const struct checks *checks = dst;
+	struct check_text text = {.picture = NULL};
+	static const struct json_field fields[] = {
+		{"text", FIELD_STRING, AT(check_text, text), .required = true, .lo = 1},
+		{"picture", FIELD_NODE, AT(check_text, picture), .required = false},
+		{.key = NULL},
+	};
+	int rc = json_read_object(doc, node, fields, &text, err), picture = -1;
+
+	if (rc == 0 && text.picture)
+		rc = picture = add_picture(checks->config, doc, text.picture, "", err);
+	if (rc < 0)
+		return rc;
+	checks->product->check[i].picture = picture;
+	snprintf(checks->product->check[i].text, sizeof(text.text), "%s", text.text);
+	return 0;
+}
+
+static int read_need(const struct json_doc *doc, const struct json *node, struct station_need *need, struct err *err)
+{
+	int rc = read_text(doc, node, need->expression, sizeof(need->expression), err);
+
+	if (rc < 0 || regcomp(&need->pattern, need->expression, REG_EXTENDED) != 0) {
+		need->expression[0] = '\0';
+		return rc < 0 ? rc : json_error(doc, node, err, "is no extended regular expression");
+	}
+	return regexec(&need->pattern, "", 0, NULL, 0) == 0 ? json_error(doc, node, err, "must not match an empty text")
+							    : 0;
+}
+
+struct needs_text {
+	const struct json *lot, *cartridge, *checklist;
+};
+
+static int read_needs(struct station_config *c, const struct json_doc *doc, const struct json *node,
+		      struct station_product *p, struct err *err)
+{
+	struct needs_text text = {NULL, NULL, NULL};
+	struct checks checks = {c, p};
+	static const struct json_field fields[] = {
+		{"lot", FIELD_NODE, AT(needs_text, lot), .required = false},
+		{"cartridge", FIELD_NODE, AT(needs_text, cartridge), .required = false},
+		{"checklist", FIELD_NODE, AT(needs_text, checklist), .required = false},
+		{.key = NULL},
+	};
+	int rc = json_read_object(doc, node, fields, &text, err);
+
+	if (rc == 0 && text.lot)
+		rc = read_need(doc, text.lot, &p->lot, err);
+	if (rc == 0 && text.cartridge)
+		rc = read_need(doc, text.cartridge, &p->cartridge, err);
+	if (rc == 0 && text.checklist)
+		rc = read_list(doc, text.checklist, STATION_CHECKS_MAX, err, read_check, &checks);
+	if (rc < 0)
+		return rc;
+	p->checks = (unsigned)rc;
+	return 0;
+}
+
+/* ---- products and people --------------------------------------------------------------------------------------- */
+
 static int check_product(struct station_config *c, const struct json_doc *doc, const struct json *node,
 			 struct station_product *p, struct err *err)
 {
@@ -87,7 +217,9 @@ static int check_product(struct station_config *c, const struct json_doc *doc, c
 	c->products++;
 	if (regexec(&p->pattern, "", 0, NULL, 0) == 0)
 		return json_error(doc, json_get(node, "serial"), err, "must not match an empty serial number");
-	return resolve(c, doc, node, p->plan, err);
+	int rc = p->needs ? read_needs(c, doc, p->needs, p, err) : 0;
+
+	return rc < 0 ? rc : resolve(c, doc, node, p->plan, err);
 }
 
 static int read_product(const struct json_doc *doc, const struct json *node, size_t i, void *dst, struct err *err)
@@ -103,6 +235,7 @@ static int read_product(const struct json_doc *doc, const struct json *node, siz
 		{"attempts", FIELD_INT, AT(station_product, attempts), .lo = 1, .hi = 10},
 		{"fail_to", FIELD_STRING, AT(station_product, fail_to), .lo = 1},
 		{"start", FIELD_WORD, AT(station_product, at_once), .words = start_words},
+		{"needs", FIELD_NODE, AT(station_product, needs), .required = false},
 		{.key = NULL},
 	};
 	p->attempts = 2;
@@ -128,14 +261,6 @@ static int read_person(const struct json_doc *doc, const struct json *node, size
 		return json_error(doc, json_get(node, "badge"), err,
 				  "a badge has at least %d characters, so that no unit's code is one", BADGE_MIN);
 	return rc;
-}
-
-static int read_text(const struct json_doc *doc, const struct json *node, char *ret, size_t size, struct err *err)
-{
-	if (json_kind(node) != JSON_STRING || !*json_string(node) || strlen(json_string(node)) >= size)
-		return json_error(doc, node, err, "must be a text of 1 to %zu characters", size - 1);
-	snprintf(ret, size, "%s", json_string(node));
-	return 0;
 }
 
 static int read_host(const struct json_doc *doc, const struct json *node, size_t i, void *dst, struct err *err)
@@ -217,7 +342,7 @@ static int read_hooks(struct station_config *c, const struct json *node, struct 
 /* ---- the whole ------------------------------------------------------------------------------------------------- */
 
 struct station_text {
-	const struct json *benches, *products, *operators, *hosts, *command, *hooks;
+	const struct json *benches, *products, *operators, *hosts, *command, *hooks, *pictures, *scanner;
 	char schema[256], kind[32], listen[STATION_TEXT], name[STATION_TEXT], state[FILE_PATH_MAX],
 		output[FILE_PATH_MAX], accounts[FILE_PATH_MAX], history[FILE_PATH_MAX], io[FILE_PATH_MAX],
 		fleet[FILE_PATH_MAX];
@@ -262,6 +387,9 @@ static int read_lists(struct station_config *c, const struct station_text *text,
 	unsigned products;
 	int rc;
 
+	/* Pictures before products: these have more of them. */
+	if (text->pictures && (rc = read_list(c->doc, text->pictures, STATION_PICTURES_MAX, err, read_picture, c)) < 0)
+		return rc;
 	if ((rc = list_of(c, text->benches, STATION_BENCHES_MAX, &c->benches, read_bench, err)) < 0 ||
 	    (rc = list_of(c, text->products, STATION_PRODUCTS_MAX, &products, read_product, err)) < 0 ||
 	    (rc = list_of(c, text->operators, STATION_OPERATORS_MAX, &c->operators, read_person, err)) < 0 ||
@@ -269,6 +397,17 @@ static int read_lists(struct station_config *c, const struct station_text *text,
 	    (rc = list_of(c, text->command, STATION_WORDS_MAX, &c->words, read_word, err)) < 0)
 		return rc;
 	return 0;
+}
+
+static int read_scanner(struct station_config *c, const struct json *node, struct err *err)
+{
+	static const struct json_field fields[] = {
+		{"prefix", FIELD_STRING, AT(station_config, prefix), .lo = 1},
+		{"suffix", FIELD_STRING, AT(station_config, suffix), .lo = 1},
+		{.key = NULL},
+	};
+
+	return node ? json_read_object(c->doc, node, fields, c, err) : 0;
 }
 
 static const struct json_field top[] = {
@@ -290,6 +429,8 @@ static const struct json_field top[] = {
 	{"fleet", FIELD_STRING, AT(station_text, fleet), .lo = 1},
 	{"io", FIELD_STRING, AT(station_text, io), .lo = 1},
 	{"hooks", FIELD_NODE, AT(station_text, hooks), .required = false},
+	{"pictures", FIELD_NODE, AT(station_text, pictures), .required = false},
+	{"scanner", FIELD_NODE, AT(station_text, scanner), .required = false},
 	{.key = NULL},
 };
 
@@ -317,7 +458,7 @@ static int read_root(struct station_config *c, struct err *err)
 			c->doc, json_get(root, "operators"), err,
 			"\"accounts\" stands there too: people sign in with a PIN, or by badge alone, not both");
 	if ((rc = read_listen(c, root, text.listen, err)) < 0 || (rc = read_lists(c, &text, err)) < 0 ||
-	    (rc = read_hooks(c, text.hooks, err)) < 0 ||
+	    (rc = read_hooks(c, text.hooks, err)) < 0 || (rc = read_scanner(c, text.scanner, err)) < 0 ||
 	    (rc = resolve(c, c->doc, json_get(root, "state"), c->state, err)) < 0 ||
 	    (rc = resolve(c, c->doc, json_get(root, "accounts"), c->accounts, err)) < 0 ||
 	    (rc = resolve(c, c->doc, json_get(root, "history"), c->history, err)) < 0 ||
@@ -351,8 +492,15 @@ void station_config_free(struct station_config *c)
 {
 	if (!c)
 		return;
-	for (unsigned i = 0; i < c->products; i++)
-		regfree(&c->product[i].pattern);
+	for (unsigned i = 0; i < c->products; i++) {
+		struct station_product *p = &c->product[i];
+
+		regfree(&p->pattern);
+		if (p->lot.expression[0])
+			regfree(&p->lot.pattern);
+		if (p->cartridge.expression[0])
+			regfree(&p->cartridge.pattern);
+	}
 	json_doc_free(c->doc);
 	free(c);
 }
@@ -363,6 +511,19 @@ static bool is_whole(const regex_t *pattern, const char *text)
 	regmatch_t match;
 
 	return regexec(pattern, text, 1, &match, 0) == 0 && match.rm_so == 0 && (size_t)match.rm_eo == strlen(text);
+}
+
+bool station_need_fits(const struct station_need *need, const char *text)
+{
+	return need->expression[0] && is_whole(&need->pattern, text);
+}
+
+int station_picture_of(const struct station_config *c, const char *phantom)
+{
+	for (unsigned i = 0; *phantom && i < c->pictures; i++)
+		if (strcmp(c->picture[i].phantom, phantom) == 0)
+			return (int)i;
+	return -1;
 }
 
 static bool is_serial(void *product, const char *serial)

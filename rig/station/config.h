@@ -16,19 +16,41 @@
 #define STATION_WORDS_MAX     32 /* of the command */
 #define STATION_HOOKS_MAX     4  /* before, and as many after */
 #define STATION_HOOK_WORDS    16
+#define STATION_CHECKS_MAX    8 /* of one product */
+#define STATION_PICTURES_MAX  32
 #define STATION_TEXT          64
 
 struct station_bench_config {
 	char file[FILE_PATH_MAX], label[STATION_TEXT];
 };
 
+struct station_need {         /* what is asked for before a test; expression "": it is not */
+	char expression[160]; /* an extended regular expression for the whole of it */
+	regex_t pattern;
+};
+
+struct station_check {
+	char text[128]; /* what is to be looked at, and is confirmed */
+	int picture;    /* in the configuration; -1: none */
+};
+
+struct station_picture {
+	char phantom[STATION_TEXT]; /* that it shows; "": a check's */
+	char file[FILE_PATH_MAX];
+	const char *type; /* of its contents */
+};
+
 struct station_product {
 	char name[STATION_TEXT], plan[FILE_PATH_MAX];
-	char gtin[SCAN_GTIN];           /* "": its units are told by the serial number alone */
-	char serial[160];               /* an extended regular expression for the whole serial number */
-	regex_t pattern;                /* of it, not anchored */
-	int at_once;                    /* 1: starts with the scan; 0: by an order */
-	int64_t attempts;               /* tests that a unit may fail */
+	char gtin[SCAN_GTIN];     /* "": its units are told by the serial number alone */
+	char serial[160];         /* an extended regular expression for the whole serial number */
+	regex_t pattern;          /* of it, not anchored */
+	int at_once;              /* 1: starts with the scan; 0: by an order */
+	int64_t attempts;         /* tests that a unit may fail */
+	const struct json *needs; /* as the file has them; NULL: nothing is asked for */
+	struct station_need lot, cartridge;
+	unsigned checks;
+	struct station_check check[STATION_CHECKS_MAX];
 	char fail_to[STATION_TEXT * 2]; /* where a unit that failed goes; "": the page's own words */
 };
 
@@ -65,6 +87,9 @@ struct station_config {
 	unsigned befores, afters;
 	struct station_hook before[STATION_HOOKS_MAX], after[STATION_HOOKS_MAX];
 	struct station_operator person[STATION_OPERATORS_MAX];
+	unsigned pictures;
+	struct station_picture picture[STATION_PICTURES_MAX];
+	char prefix[8], suffix[8]; /* what a scanner puts around each code; "": nothing */
 };
 
 extern const char *const station_languages[]; /* NULL-terminated */
@@ -72,6 +97,10 @@ extern const char *const station_languages[]; /* NULL-terminated */
 /* -EINVAL with file:line:column; -errno of the file; -ENOMEM. */
 int station_config_read(const char *path, struct station_config **ret, struct err *err);
 void station_config_free(struct station_config *config); /* NULL is fine */
+
+bool station_need_fits(const struct station_need *need, const char *text);
+/* Of a phantom, in the configuration; -1: none. */
+int station_picture_of(const struct station_config *config, const char *phantom);
 
 /* The product of a scanned code: the one whose GTIN it is (where it has one) and whose pattern the whole serial number matches.
  * Ambiguous: a code that lost its FNC1 would look the same, with another serial number that matches. */

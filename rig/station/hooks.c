@@ -125,6 +125,7 @@ static bool compose(const struct bench *b, const struct station_hook *hook, stru
 		{"dut", b->now.unit.serial},
 		{"lot", b->now.unit.lot},
 		{"gtin", b->now.unit.gtin},
+		{"cartridge", b->now.unit.cartridge},
 		{"name", b->now.name},
 		{"verdict", verdict_word_name(b->now.word)},
 		{NULL, NULL},

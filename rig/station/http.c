@@ -279,20 +279,35 @@ static enum MHD_Result send_page(struct MHD_Connection *connection, const struct
 	return send_response(connection, MHD_HTTP_OK, response, file->type, OWN_POLICY);
 }
 
-static enum MHD_Result send_report(struct http *h, struct MHD_Connection *connection, const char *name)
+static enum MHD_Result send_disk_file(struct MHD_Connection *connection, const char *path, const char *type,
+				      const char *policy)
 {
-	char path[1024];
 	struct stat st;
-	int fd = h->host.report(h->host.ctx, name, path, sizeof(path)) ? open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW)
-								       : -1;
+	int fd = path ? open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW) : -1;
 
 	if (fd < 0 || fstat(fd, &st) != 0 || !S_ISREG(st.st_mode)) {
 		if (fd >= 0)
 			close(fd);
-		return say(connection, MHD_HTTP_NOT_FOUND, "no such report\n");
+		return say(connection, MHD_HTTP_NOT_FOUND, "no such file\n");
 	}
-	return send_response(connection, MHD_HTTP_OK, MHD_create_response_from_fd64((uint64_t)st.st_size, fd),
-			     "text/html; charset=utf-8", REPORT_POLICY);
+	return send_response(connection, MHD_HTTP_OK, MHD_create_response_from_fd64((uint64_t)st.st_size, fd), type,
+			     policy);
+}
+
+static enum MHD_Result send_report(struct http *h, struct MHD_Connection *connection, const char *name)
+{
+	char path[1024];
+	const bool there = h->host.report(h->host.ctx, name, path, sizeof(path));
+
+	return send_disk_file(connection, there ? path : NULL, "text/html; charset=utf-8", REPORT_POLICY);
+}
+
+static enum MHD_Result send_picture(struct http *h, struct MHD_Connection *connection, const char *name)
+{
+	const char *path = NULL, *type = "";
+	const bool there = h->host.picture && h->host.picture(h->host.ctx, name, &path, &type);
+
+	return send_disk_file(connection, there ? path : NULL, type, OWN_POLICY);
 }
 
 /* ---- the stream ------------------------------------------------------------------------------------------------ */
@@ -477,6 +492,8 @@ static enum MHD_Result answer_get(struct http *h, struct MHD_Connection *connect
 		return send_stream(h, connection);
 	if (strncmp(path, "/reports/", 9) == 0)
 		return send_report(h, connection, path + 9);
+	if (strncmp(path, "/pictures/", 10) == 0)
+		return send_picture(h, connection, path + 10);
 	return say(connection, MHD_HTTP_NOT_FOUND, "nothing is here\n");
 }
 

@@ -21,6 +21,8 @@ struct http_host { /* what the station lends it */
 	char *(*snapshot)(void *ctx);
 	/* Path of a report to send for "/reports/NAME"; false: none. */
 	bool (*report)(void *ctx, const char *name, char *ret, size_t size);
+	/* The same for "/pictures/NAME", and what kind of picture it is. */
+	bool (*picture)(void *ctx, const char *name, const char **ret_path, const char **ret_type);
 };
 
 struct http;

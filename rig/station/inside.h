@@ -57,9 +57,13 @@ struct bench {
 	struct hooked now, waiting[HOOKS_WAITING];
 	unsigned waits;
 	char hook_said[STATION_HOOKS_MAX][64]; /* for the record, of those before */
+	int64_t asked;                         /* the question that stands on the page; 0: none */
 	uint64_t ordered_ns, prompted_ns;      /* when somebody last gave an order; when the question came */
 	struct elsewhere elsewhere;
-	char light[24]; /* what the light was told */
+	struct station_health health;
+	uint64_t health_ns; /* when it is to be looked at again */
+	unsigned untested;  /* its last tests that said nothing of their units */
+	char light[24];     /* what the light was told */
 };
 
 struct decisions { /* that are being put into run files, one file after the other */

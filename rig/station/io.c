@@ -41,8 +41,8 @@ static void take(struct station *s, const struct json *line)
 
 	b->ordered_ns = loop_now_ns(s->loop);
 	if (strcmp(json_string(event), "code") == 0 && text)
-		act(b, state_scan(&b->state, &known, json_string(code), strlen(json_string(code)),
-				  read ? b->state.prompt.id : 0));
+		act(b,
+		    state_scan(&b->state, &known, json_string(code), strlen(json_string(code)), read ? b->asked : 0));
 	else if (strcmp(json_string(event), "switch") == 0 && b->state.view == VIEW_ARMED && !b->helper)
 		act(b, state_start(&b->state, &known));
 }

@@ -7,6 +7,7 @@
 
 #include "rig/base/text_clean.h"
 #include "rig/station/letters.h"
+#include "rig/station/state.h"
 
 /* ---- what is told ---------------------------------------------------------------------------------------------- */
 
@@ -103,11 +104,12 @@ static void give(struct screen *s, struct json_out *out)
 	json_out_free(out);
 }
 
+/* Of the run, or of the checklist before it. */
 static int64_t question(const struct screen *s)
 {
-	double id = number_of(part(s, "prompt"), "id");
+	double id = number_of(part(s, shows(s, "prompt") ? "prompt" : "check"), "id");
 
-	return shows(s, "prompt") && isfinite(id) ? (int64_t)id : 0;
+	return isfinite(id) ? (int64_t)id : 0;
 }
 
 static void give_code(struct screen *s, const char *code)
@@ -166,13 +168,13 @@ static void enter_alone(struct screen *s)
 {
 	struct json_out *out;
 
-	if (shows(s, "armed")) {
-		out = order_of(s, "start");
-		json_out_string(out, "serial", text_of(s->is, "serial"));
-		give(s, out);
-	} else if (question(s)) {
+	if (question(s)) {
 		out = order_of(s, "done");
 		json_out_int(out, "id", question(s));
+		give(s, out);
+	} else if (shows(s, "armed")) {
+		out = order_of(s, "start");
+		json_out_string(out, "serial", text_of(s->is, "serial"));
 		give(s, out);
 	}
 }
@@ -227,8 +229,6 @@ static void end_decision(struct screen *s, char letter)
 /* A command card is one in every field: whoever holds it up means it, whatever was asked for. */
 static bool take_card(struct screen *s, const char *text)
 {
-	static const char *const codes[] = {"%START", "%DONE", "%GIVEUP"};
-
 	if (strcmp(text, "%SUPERVISOR") == 0) {
 		forget(s);
 		begin_decision(s);
@@ -239,14 +239,26 @@ static bool take_card(struct screen *s, const char *text)
 		give(s, order_of(s, "sign_out"));
 		return true;
 	}
-	for (size_t i = 0; i < sizeof(codes) / sizeof(codes[0]); i++) {
-		if (strcmp(text, codes[i]) != 0)
+	for (const struct state_card *card = state_cards; card->code; card++) {
+		if (strcmp(text, card->code) != 0)
 			continue;
 		forget(s);
 		give_code(s, text);
 		return true;
 	}
 	return false;
+}
+
+/* What this station's scanners put around each code is none of it. */
+static const char *unwrap(const struct screen *s, char *text)
+{
+	const char *before = text_of(s->all, "scan_prefix"), *behind = text_of(s->all, "scan_suffix");
+	const size_t len = strlen(text), tail = strlen(behind);
+
+	if (tail && len > tail && strcmp(text + len - tail, behind) == 0)
+		text[len - tail] = '\0';
+	return *before && strncmp(text, before, strlen(before)) == 0 && text[strlen(before)] ? text + strlen(before)
+											     : text;
 }
 
 static void take_text(struct screen *s, const char *text)
@@ -294,7 +306,7 @@ static void enter(struct screen *s)
 	if (s->card == sizeof(stop_card) - 1)
 		stop(s); /* also behind what was typed before it */
 	else if (*text)
-		take_text(s, text);
+		take_text(s, unwrap(s, text));
 	else if (s->field == TYPE_CODE)
 		enter_alone(s);
 	s->card = 0;
@@ -564,6 +576,19 @@ static void draw_prompt(const struct screen *s, struct canvas *c)
 	}
 }
 
+static void say_wanted(const struct screen *s, char *ret, size_t size)
+{
+	const struct json *check = part(s, "check");
+	char of[64];
+
+	if (!check) {
+		say_joined(s, "want_", text_of(s->is, "wants"), NULL, ret, size);
+		return;
+	}
+	say(s, "check_of", check, of, sizeof(of));
+	snprintf(ret, size, "%s: %s", of, text_of(check, "text"));
+}
+
 static void draw_quiet(const struct screen *s, struct canvas *c)
 {
 	const bool armed = shows(s, "armed"), nobody = flag_of(s->all, "sign_in") && !*text_of(s->is, "operator");
@@ -581,13 +606,15 @@ static void draw_quiet(const struct screen *s, struct canvas *c)
 		say(s, nobody ? "sign_in" : "scan", NULL, line, sizeof(line));
 	put_row(c, 4, line);
 	c->colour = "";
-	if (armed)
+	if (armed && *text_of(s->is, "wants"))
+		say_wanted(s, line, sizeof(line));
+	else if (armed)
 		snprintf(line, sizeof(line), "Enter: START");
 	else if (nobody)
 		line[0] = '\0';
 	else
 		say(s, "scan_hint", NULL, line, sizeof(line));
-	put_row(c, 4, line);
+	put_text(c, line);
 }
 
 static void draw_head(const struct screen *s, struct canvas *c, const char *time)
@@ -618,6 +645,8 @@ static void draw_refusal(const struct screen *s, struct canvas *c)
 			say(s, "history_gone", NULL, detail, sizeof(detail));
 		else if (flag_of(s->is, "fleet_gone"))
 			say(s, "fleet_gone", NULL, detail, sizeof(detail));
+		else if (*text_of(part(s, "health"), "word"))
+			say_joined(s, "health_", text_of(part(s, "health"), "word"), NULL, detail, sizeof(detail));
 		put_row(c, 2, detail);
 		put_row(c, 0, "");
 		return;

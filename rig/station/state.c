@@ -91,6 +91,33 @@ void state_drop(struct bench_state *s)
 	s->asking = (struct state_asking){.len = 0};
 }
 
+/* ---- what is asked for before a test --------------------------------------------------------------------------- */
+
+enum want { WANT_NOTHING, WANT_LOT, WANT_CARTRIDGE, WANT_CHECK };
+static const char *const want_names[] = {"", "lot", "cartridge", "check"};
+
+/* In this order, one after the other. */
+static enum want wanted(const struct bench_state *s, const struct station_config *c)
+{
+	const struct station_product *p = s->view == VIEW_ARMED ? &c->product[s->unit.product] : NULL;
+
+	if (!p)
+		return WANT_NOTHING;
+	if (p->lot.expression[0] && !s->unit.lot[0])
+		return WANT_LOT;
+	if (p->cartridge.expression[0] && !s->unit.cartridge[0])
+		return WANT_CARTRIDGE;
+	return s->unit.checked < p->checks ? WANT_CHECK : WANT_NOTHING;
+}
+
+/* Something that was asked for is there: where nothing more is, a product that starts with its code starts. */
+static enum state_act go_on(struct bench_state *s, const struct state_known *known)
+{
+	return known->config->product[s->unit.product].at_once && wanted(s, known->config) == WANT_NOTHING
+		       ? state_start(s, known)
+		       : ACT_NOTHING;
+}
+
 static bool is_settled(struct bench_state *s, const struct station_product *product, const char *serial,
 		       const struct unit_past *past)
 {
@@ -145,6 +172,8 @@ enum state_act state_start(struct bench_state *s, const struct state_known *know
 	s->refused[0] = '\0';
 	if (!may_test(s, known, s->unit.product))
 		return ACT_NOTHING;
+	if (wanted(s, known->config) != WANT_NOTHING)
+		return refuse(s, "needs", s->unit.serial);
 	past = known->past(known->ctx, s->unit.serial);
 	if (past.asked) {
 		s->asking.start = true;
@@ -187,9 +216,31 @@ static enum state_act take_read(struct bench_state *s, const struct scan *scan, 
 	return ACT_TELL;
 }
 
-enum state_act state_answer(struct bench_state *s, int64_t id, bool done)
+int64_t state_question(const struct bench_state *s, const struct station_config *c)
+{
+	if (s->view == VIEW_PROMPT)
+		return s->prompt.id;
+	return wanted(s, c) == WANT_CHECK ? (int64_t)s->unit.checked + 1 : 0;
+}
+
+/* One of the checklist, by its number: what cannot be confirmed is not tested. */
+static enum state_act answer_check(struct bench_state *s, const struct state_known *known, int64_t id, bool done)
+{
+	if (id != (int64_t)s->unit.checked + 1)
+		return refuse(s, "late", "");
+	if (!done) {
+		forget(s);
+		return ACT_NOTHING;
+	}
+	s->unit.checked++;
+	return go_on(s, known);
+}
+
+enum state_act state_answer(struct bench_state *s, const struct state_known *known, int64_t id, bool done)
 {
 	s->refused[0] = '\0';
+	if (wanted(s, known->config) == WANT_CHECK)
+		return answer_check(s, known, id, done);
 	if (s->view != VIEW_PROMPT || id != s->prompt.id || s->stopping)
 		return refuse(s, "late", ""); /* of an earlier question */
 	if (done && asks_for_code(s))
@@ -198,12 +249,69 @@ enum state_act state_answer(struct bench_state *s, int64_t id, bool done)
 }
 
 const struct state_card state_cards[] = {
-	{"%START", ACT_START, "starts the test of the unit that was scanned"},
-	{"%STOP", ACT_STOP, "stops the test; no emergency stop: that is a switch at the bench"},
-	{"%DONE", ACT_DONE, "what the page asks for is done"},
-	{"%GIVEUP", ACT_GIVE_UP, "what the page asks for cannot be done: the test ends"},
-	{NULL, ACT_NOTHING, NULL},
+	{"%START", ORDERED_START, "starts the test of the unit that was scanned"},
+	{"%STOP", ORDERED_STOP, "stops the test; no emergency stop: that is a switch at the bench"},
+	{"%DONE", ORDERED_DONE, "what the page asks for is done"},
+	{"%GIVEUP", ORDERED_GIVE_UP, "what the page asks for cannot be done: the test ends"},
+	{"%NEXT", ORDERED_NEXT, "puts away the verdict, or the unit that was to be tested"},
+	{"%RETEST", ORDERED_RETEST, "the unit whose verdict stands is to be tested again"},
+	{NULL, ORDERED_START, NULL},
 };
+
+static enum state_act put_away(struct bench_state *s)
+{
+	s->refused[0] = '\0';
+	state_drop(s);
+	if (state_busy(s))
+		return refuse(s, "busy", s->unit.serial);
+	forget(s);
+	return ACT_NOTHING;
+}
+
+/* The code of the unit, as a scanner would send it. */
+static size_t code_of(const struct unit *unit, char ret[SCAN_MAX])
+{
+	char gtin[SCAN_GTIN + 2] = "", lot[SCAN_LOT + 3] = "";
+	int n;
+
+	if (unit->gtin[0])
+		snprintf(gtin, sizeof(gtin), "01%s", unit->gtin);
+	if (unit->lot_coded)
+		snprintf(lot, sizeof(lot),
+			 "\x1d"
+			 "10%s",
+			 unit->lot);
+	n = unit->gtin[0] || unit->lot_coded ? snprintf(ret, SCAN_MAX, "]d2%s21%s%s", gtin, unit->serial, lot)
+					     : snprintf(ret, SCAN_MAX, "%s", unit->serial);
+	return (size_t)n;
+}
+
+static enum state_act take_whole_code(struct bench_state *s, const struct state_known *known, const char *code,
+				      size_t len, int64_t id);
+
+static enum state_act retest(struct bench_state *s, const struct state_known *known)
+{
+	char code[SCAN_MAX];
+
+	s->refused[0] = '\0';
+	if (state_busy(s))
+		return refuse(s, "busy", s->unit.serial);
+	if (s->view != VIEW_VERDICT || s->unit.product < 0)
+		return refuse(s, "nothing_to_retest", "");
+	return take_whole_code(s, known, code, code_of(&s->unit, code), 0);
+}
+
+static enum state_act obey(struct bench_state *s, const struct state_known *known, enum state_order order, int64_t id)
+{
+	switch (order) {
+	case ORDERED_START: return state_start(s, known);
+	case ORDERED_STOP: return state_stop(s);
+	case ORDERED_DONE:
+	case ORDERED_GIVE_UP: return state_answer(s, known, id, order == ORDERED_DONE);
+	case ORDERED_NEXT: return put_away(s);
+	default: return retest(s, known);
+	}
+}
 
 static bool is_command(struct bench_state *s, const struct state_known *known, const char *code, size_t len, int64_t id,
 		       enum state_act *ret)
@@ -211,9 +319,7 @@ static bool is_command(struct bench_state *s, const struct state_known *known, c
 	for (const struct state_card *card = state_cards; card->code; card++) {
 		if (len != strlen(card->code) || memcmp(code, card->code, len) != 0)
 			continue;
-		*ret = card->act == ACT_START  ? state_start(s, known)
-		       : card->act == ACT_STOP ? state_stop(s)
-					       : state_answer(s, id, card->act == ACT_DONE);
+		*ret = obey(s, known, card->order, id);
 		return true;
 	}
 	return false;
@@ -300,14 +406,18 @@ static enum state_act take_unit(struct bench_state *s, const struct station_conf
 
 	if (is_settled(s, &c->product[product], serial, past))
 		return ACT_NOTHING;
+	if (scan->lot[0] && c->product[product].lot.expression[0] &&
+	    !station_need_fits(&c->product[product].lot, scan->lot))
+		return refuse(s, "wrong_lot", scan->lot);
 	s->unit = (struct unit){.product = product, .attempt = past->failed + 1};
 	snprintf(s->unit.serial, sizeof(s->unit.serial), "%.63s", serial);
 	snprintf(s->unit.lot, sizeof(s->unit.lot), "%s", scan->lot);
+	s->unit.lot_coded = scan->lot[0];
 	snprintf(s->unit.gtin, sizeof(s->unit.gtin), "%s", scan->gtin);
 	s->view = VIEW_ARMED;
 	s->word = WORD_NONE;
 	s->name[0] = s->why[0] = '\0';
-	return c->product[product].at_once ? ACT_START : ACT_NOTHING;
+	return c->product[product].at_once && wanted(s, c) == WANT_NOTHING ? ACT_START : ACT_NOTHING;
 }
 
 /* A hook's program would take it for one of its options. */
@@ -316,10 +426,44 @@ static bool is_option(const char *word)
 	return word[0] == '-';
 }
 
+/* The lot or the cartridge that is asked for; false: the code is something else. */
+static bool take_wanted(struct bench_state *s, const struct state_known *known, const struct scan *scan,
+			enum state_act *ret)
+{
+	const struct station_config *c = known->config;
+	const enum want want = wanted(s, c);
+	const struct station_product *p = want == WANT_NOTHING ? NULL : &c->product[s->unit.product];
+	char *to = want == WANT_LOT ? s->unit.lot : s->unit.cartridge;
+	const size_t room = want == WANT_LOT ? sizeof(s->unit.lot) : sizeof(s->unit.cartridge);
+
+	*ret = ACT_NOTHING;
+	if ((want != WANT_LOT && want != WANT_CARTRIDGE) || scan->gs1 ||
+	    !station_need_fits(want == WANT_LOT ? &p->lot : &p->cartridge, scan->text))
+		return false;
+	if (station_product_of(c, scan) != STATION_NO_PRODUCT)
+		refuse(s, "two_meanings", "");
+	else if (strlen(scan->text) >= room)
+		refuse(s, "scan_too_long", "");
+	else {
+		memcpy(to, scan->text, strlen(scan->text) + 1);
+		*ret = go_on(s, known);
+	}
+	return true;
+}
+
+/* What was read is none of this station's: what it waits for is said. */
+static enum state_act refuse_unknown(struct bench_state *s, const struct station_config *c)
+{
+	const enum want want = wanted(s, c);
+
+	return refuse(s, want == WANT_LOT ? "want_lot" : want == WANT_CARTRIDGE ? "want_cartridge" : "unknown", "");
+}
+
 static enum state_act take_code(struct bench_state *s, const struct state_known *known, const char *code, size_t len,
 				int64_t id)
 {
 	const struct station_config *c = known->config;
+	enum state_act act;
 	struct scan_refusal refusal;
 	const char *serial;
 	struct unit_past past;
@@ -340,13 +484,15 @@ static enum state_act take_code(struct bench_state *s, const struct state_known 
 		return refuse(s, "busy", s->unit.serial);
 	if (is_option(scan.gs1 ? scan.serial : scan.text) || is_option(scan.lot))
 		return refuse(s, "scan_character", "");
+	if (take_wanted(s, known, &scan, &act))
+		return act;
 	product = station_product_of(c, &scan);
 	if (product == STATION_SEVERAL_PRODUCTS)
 		return refuse(s, "several_products", "");
 	if (product == STATION_AMBIGUOUS)
 		return refuse(s, "scan_two_readings", "");
 	if (product < 0 || strlen(scan.gs1 ? scan.serial : scan.text) >= sizeof(s->unit.serial))
-		return refuse(s, "unknown", "");
+		return refuse_unknown(s, c);
 	if (!may_test(s, known, product))
 		return ACT_NOTHING;
 	serial = scan.gs1 ? scan.serial : scan.text;
@@ -371,12 +517,26 @@ static enum state_act take_whole_code(struct bench_state *s, const struct state_
 	return act;
 }
 
+/* What this station's scanners put around each code is none of it; what a person types has neither. */
+static void unwrap(const struct station_config *c, const char **code, size_t *len)
+{
+	const size_t before = strlen(c->prefix), behind = strlen(c->suffix);
+
+	if (before && *len > before && memcmp(*code, c->prefix, before) == 0) {
+		*code += before;
+		*len -= before;
+	}
+	if (behind && *len > behind && memcmp(*code + *len - behind, c->suffix, behind) == 0)
+		*len -= behind;
+}
+
 enum state_act state_scan(struct bench_state *s, const struct state_known *known, const char *code, size_t len,
 			  int64_t id)
 {
 	enum state_act act;
 
 	s->refused[0] = '\0';
+	unwrap(known->config, &code, &len);
 	if (is_command(s, known, code, len, id, &act))
 		return act;
 	return take_whole_code(s, known, code, len, id);
@@ -639,7 +799,17 @@ static void put_live(struct json_out *out, const struct bench_live *live)
 	put_figure(o, "depth", &live->depth);
 }
 
-static void put_prompt(struct json_out *out, const struct bench_prompt *prompt)
+static void put_picture(struct json_out *out, int picture)
+{
+	char path[32];
+
+	if (picture < 0)
+		return;
+	snprintf(path, sizeof(path), "pictures/%d", picture);
+	json_out_string(out, "picture", path);
+}
+
+static void put_prompt(struct json_out *out, const struct bench_prompt *prompt, const struct station_config *c)
 {
 	struct json_out *o = json_out_add_object(out, "prompt");
 
@@ -649,6 +819,18 @@ static void put_prompt(struct json_out *out, const struct bench_prompt *prompt)
 	json_out_string(o, "material", prompt->material);
 	json_out_string(o, "position", prompt->position);
 	put(o, "depth_mm", prompt->depth_mm);
+	put_picture(o, station_picture_of(c, prompt->phantom));
+}
+
+static void put_check(struct json_out *out, const struct bench_state *s, const struct station_config *c)
+{
+	const struct station_product *p = &c->product[s->unit.product];
+	struct json_out *o = json_out_add_object(out, "check");
+
+	json_out_int(o, "id", s->unit.checked + 1);
+	json_out_int(o, "of", p->checks);
+	json_out_string(o, "text", p->check[s->unit.checked].text);
+	put_picture(o, p->check[s->unit.checked].picture);
 }
 
 static void put_verdict(struct json_out *out, const struct bench_state *s, const struct station_config *c)
@@ -683,6 +865,10 @@ void state_print(const struct bench_state *s, const struct station_config *c, st
 	json_out_string(out, "view", views[s->view]);
 	json_out_string(out, "serial", s->unit.serial);
 	json_out_string(out, "lot", s->unit.lot);
+	json_out_string(out, "cartridge", s->unit.cartridge);
+	json_out_string(out, "wants", want_names[wanted(s, c)]);
+	if (wanted(s, c) == WANT_CHECK)
+		put_check(out, s, c);
 	json_out_int(out, "attempt", s->unit.attempt);
 	json_out_string(out, "product", s->unit.product >= 0 ? c->product[s->unit.product].name : "");
 	json_out_string(out, "operator", s->person);
@@ -699,7 +885,7 @@ void state_print(const struct bench_state *s, const struct station_config *c, st
 	if (state_busy(s))
 		put_live(out, &s->live);
 	if (s->view == VIEW_PROMPT)
-		put_prompt(out, &s->prompt);
+		put_prompt(out, &s->prompt, c);
 	if (s->view == VIEW_VERDICT)
 		put_verdict(out, s, c);
 }

@@ -41,7 +41,9 @@ enum verdict_word verdict_word_find(const char *name); /* WORD_NONE for any othe
 enum state_act { ACT_NOTHING, ACT_START, ACT_STOP, ACT_DONE, ACT_GIVE_UP, ACT_TELL };
 
 struct unit {
-	char serial[STATION_TEXT], lot[SCAN_LOT], gtin[SCAN_GTIN];
+	char serial[STATION_TEXT], lot[SCAN_LOT], gtin[SCAN_GTIN], cartridge[STATION_TEXT];
+	bool lot_coded;   /* the lot stood in the unit's code */
+	unsigned checked; /* of its product's checklist */
 	int product;      /* in the configuration; -1: none */
 	unsigned attempt; /* from 1 */
 };
@@ -130,19 +132,20 @@ struct state_known {
 
 void state_begin(struct bench_state *state);
 
+enum state_order { ORDERED_START, ORDERED_STOP, ORDERED_DONE, ORDERED_GIVE_UP, ORDERED_NEXT, ORDERED_RETEST };
 struct state_card { /* a code that is an order */
 	const char *code;
-	enum state_act act;
+	enum state_order order;
 	const char *help;
 };
 extern const struct state_card state_cards[]; /* ends with NULL */
 
-/* A code: one of state_cards, a badge, or a unit; while the run asks which pen is in the
- * clamp, what stands on it. id: of the question that was on the page when it was read, 0 for none: an answer to another is
- * refused. */
+/* A code: one of state_cards, a badge, or a unit; while a unit's lot or cartridge is asked for, that; while the run asks which
+ * pen is in the clamp, what stands on it. id: of the question that was on the page when it was read, 0 for none: an answer to
+ * another is refused. */
 enum state_act state_scan(struct bench_state *state, const struct state_known *known, const char *code, size_t len,
 			  int64_t id);
-/* Orders of the page. id: of the question that was on the page. A start asks for the unit's past again, as it may have become
+/* Orders of the page. id: of the question that was on the page, of the run or of the checklist. A start asks for the unit's past again, as it may have become
  * another since the scan, at another bench: what is refused then is no longer ready to start. */
 enum state_act state_start(struct bench_state *state, const struct state_known *known);
 enum state_act state_stop(struct bench_state *state);
@@ -156,9 +159,11 @@ void state_signed_in(struct bench_state *state, enum account_answer answer, cons
 bool state_sign_out(struct bench_state *state);
 /* A hook before its test, the test or one of its questions: the unit is at this bench. */
 bool state_busy(const struct bench_state *state);
+/* The number of what is asked now, by the run or by the checklist; 0: nothing is. */
+int64_t state_question(const struct bench_state *state, const struct station_config *config);
 /* An order was not taken: why is a key of the page's words. */
 void state_refuse(struct bench_state *state, const char *why, const char *detail);
-enum state_act state_answer(struct bench_state *state, int64_t id, bool done);
+enum state_act state_answer(struct bench_state *state, const struct state_known *known, int64_t id, bool done);
 
 /* Its run has begun; then each line that it told; then its end. exit_code: -1 where it is not known (somebody else's child),
  * 256 where it was killed. */

@@ -2,19 +2,72 @@
 #include <ctype.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
+#include <sys/statvfs.h>
 #include <time.h>
 #include <unistd.h>
 
 #include "rig/station/inside.h"
 
-#define BEAT_NS NS_PER_S
-#define DAY_S   86400
+#define BEAT_NS       NS_PER_S
+#define HEALTH_NS     (300 * NS_PER_S)
+#define UNTESTED_MANY 2   /* the line engineer is to be called */
+#define DISK_FEW_GB   1.0 /* a run needs some 10 MB */
 
 /* ---- what pages are told --------------------------------------------------------------------------------------- */
+
+/* What stands around a unit: 1e9 bytes that are free for runs; NaN: not known. */
+static double free_gb(const struct station *s)
+{
+	struct statvfs fs;
+
+	return statvfs(s->config->output, &fs) == 0 ? 1e-9 * (double)fs.f_bavail * (double)fs.f_frsize : NAN;
+}
+
+static const char *const health_words[] = {
+	[HEALTH_GOOD] = "",
+	[HEALTH_BENCH_FILE] = "bench_file",
+	[HEALTH_CALIBRATION] = "calibration",
+	[HEALTH_GOLDEN] = "golden",
+	[HEALTH_DISK] = "disk",
+	[HEALTH_NOT_TESTED] = "not_tested",
+};
+
+static enum health_word health_of(const struct bench *b)
+{
+	if (b->health.word != HEALTH_GOOD)
+		return b->health.word;
+	if (free_gb(b->station) < DISK_FEW_GB)
+		return HEALTH_DISK;
+	return b->untested >= UNTESTED_MANY ? HEALTH_NOT_TESTED : HEALTH_GOOD;
+}
+
+static void put_health(const struct bench *b, struct json_out *out)
+{
+	struct json_out *o = json_out_add_object(out, "health");
+
+	json_out_string(o, "word", health_words[health_of(b)]);
+	if (isfinite(b->health.calibration_days))
+		json_out_number(o, "calibration_days", b->health.calibration_days, 6);
+	if (isfinite(b->health.golden_days))
+		json_out_number(o, "golden_days", b->health.golden_days, 3);
+}
+
+static bool look_at_health(struct bench *b, uint64_t now_ns)
+{
+	const struct station_host *host = &b->station->host;
+
+	if (!host->health || now_ns < b->health_ns || state_busy(&b->state))
+		return false;
+	b->health_ns = now_ns + HEALTH_NS;
+	b->health = (struct station_health){.calibration_days = NAN, .golden_days = NAN};
+	host->health(host->ctx, b->number, &b->health);
+	return true;
+}
 
 static char *bench_text(const struct bench *b)
 {
@@ -24,6 +77,7 @@ static char *bench_text(const struct bench *b)
 	json_out_int(out, "bench", b->number);
 	json_out_string(out, "label", b->station->config->bench[b->number].label);
 	state_print(&b->state, b->station->config, out);
+	put_health(b, out);
 	(void)json_out_print(out, false, &text, NULL);
 	json_out_free(out);
 	return text;
@@ -53,6 +107,10 @@ char *station_text(const struct station *s)
 	json_out_int(out, "benches", s->config->benches);
 	json_out_bool(out, "sign_in", s->config->operators > 0 || s->accounts);
 	json_out_bool(out, "accounts", s->accounts != NULL);
+	json_out_string(out, "scan_prefix", s->config->prefix);
+	json_out_string(out, "scan_suffix", s->config->suffix);
+	if (isfinite(free_gb(s)))
+		json_out_number(out, "disk_gb", free_gb(s), 3);
 	json_out_bool(out, "devices_gone", s->config->io[0] && (!s->io || s->io_missing));
 	units_print(s->units, day_begin_ns(s), out);
 	(void)json_out_print(out, false, &text, NULL);
@@ -70,8 +128,13 @@ static void tell(struct station *s, const char *kind, char *text)
 
 void tell_bench(struct bench *b)
 {
+	const int64_t asked = state_question(&b->state, b->station->config);
+
 	if (b == &b->station->gone)
 		return;
+	if (asked != b->asked)
+		b->prompted_ns = loop_now_ns(b->station->loop);
+	b->asked = asked;
 	tell(b->station, "bench", bench_text(b));
 	station_io_light(b);
 	if (b->station->host.changed)
@@ -113,11 +176,7 @@ static void on_event(void *ctx, const struct json *event)
 {
 	struct bench *b = ctx;
 
-	int64_t asked = b->state.prompt.id;
-
 	state_event(&b->state, event);
-	if (b->state.prompt.id != asked)
-		b->prompted_ns = loop_now_ns(b->station->loop);
 	tell_bench(b);
 }
 
@@ -168,6 +227,8 @@ void conclude(struct bench *b, int exit_code)
 	const struct unit_past past = past_of(b, b->state.unit.serial);
 
 	state_ended(&b->state, exit_code, &past);
+	b->untested = b->state.word == WORD_NOT_TESTED || b->state.word == WORD_STOP_UNVERIFIED ? b->untested + 1 : 0;
+	b->health_ns = 0; /* a reference pen may have passed, or been used up */
 	remember(b);
 	if (b != &b->station->gone)
 		hooks_after(b);
@@ -418,7 +479,7 @@ static enum state_act obey(struct bench *b, const struct order *o)
 	case DO_START: return start_unit(b, &known, text.serial);
 	case DO_STOP: return state_stop(&b->state);
 	case DO_DONE:
-	case DO_GIVE_UP: return state_answer(&b->state, o->id, o->what == DO_DONE);
+	case DO_GIVE_UP: return state_answer(&b->state, &known, o->id, o->what == DO_DONE);
 	case DO_SIGN_IN: people_sign_in(b, &text); return ACT_NOTHING;
 	case DO_SIGN_OUT: people_sign_out(b); return ACT_NOTHING;
 	case DO_DECIDE: people_decide(b, &text); return ACT_NOTHING;
@@ -468,6 +529,20 @@ static bool on_report(void *ctx, const char *name, char *ret, size_t size)
 	       (size_t)snprintf(ret, size, "%s/%s.report.html", s->config->output, name) < size;
 }
 
+/* By its number in the configuration, and no other way: no name of a file comes from a page. */
+static bool on_picture(void *ctx, const char *name, const char **ret_path, const char **ret_type)
+{
+	const struct station_config *c = ((const struct station *)ctx)->config;
+	char *end = NULL;
+	unsigned long number = isdigit((unsigned char)*name) ? strtoul(name, &end, 10) : STATION_PICTURES_MAX;
+
+	if (!end || *end || number >= c->pictures)
+		return false;
+	*ret_path = c->picture[number].file;
+	*ret_type = c->picture[number].type;
+	return true;
+}
+
 /* ---- beginning and end ----------------------------------------------------------------------------------------- */
 
 static void beat(void *ctx, uint64_t now_ns)
@@ -477,6 +552,8 @@ static void beat(void *ctx, uint64_t now_ns)
 	loop_timer_at(s->loop, &s->beat, now_ns + BEAT_NS);
 	for (unsigned i = 0; i < s->config->benches; i++) {
 		people_idle(&s->bench[i]);
+		if (look_at_health(&s->bench[i], now_ns))
+			tell_bench(&s->bench[i]);
 		station_io_light(&s->bench[i]);
 	}
 	(void)feed_add(s->feed, "beat", "{}");
@@ -561,7 +638,8 @@ static int take_folder(struct station *s, struct err *err)
 static int begin(struct station *s, struct err *err)
 {
 	const struct station_config *c = s->config;
-	const struct http_host host = {.ctx = s, .order = on_order, .snapshot = snapshot, .report = on_report};
+	const struct http_host host = {
+		.ctx = s, .order = on_order, .snapshot = snapshot, .report = on_report, .picture = on_picture};
 	struct adoption adoption = {.station = s, .err = err};
 	int rc = take_folder(s, err);
 
@@ -606,9 +684,12 @@ int station_open(const struct station_config *config, const struct station_host 
 		s->bench[i] = (struct bench){.station = s, .number = i, .clean = {.fn = clean, .ctx = &s->bench[i]}};
 		snprintf(s->bench[i].label, sizeof(s->bench[i].label), "%s", config->bench[i].label);
 		state_begin(&s->bench[i].state);
+		s->bench[i].health = (struct station_health){.calibration_days = NAN, .golden_days = NAN};
 	}
 	s->gone = (struct bench){.station = s, .number = CHILD_NO_BENCH, .clean = {.fn = clean, .ctx = &s->gone}};
 	state_begin(&s->gone.state);
+	for (unsigned i = 0; i < config->benches; i++)
+		(void)look_at_health(&s->bench[i], loop_now_ns(loop));
 	rc = begin(s, err);
 	if (rc < 0) {
 		station_close(s);

@@ -20,7 +20,7 @@
 #define LINE_MAX_ 8192 /* twice the longest event */
 #define PATH_ROOM (FILE_PATH_MAX + 160)
 #define LOOK_NS   (250 * NS_PER_MS) /* how often an adopted run's lock is tried: nothing tells that it is released */
-#define ARGS_MAX  (STATION_WORDS_MAX + 32)
+#define ARGS_MAX  (STATION_WORDS_MAX + 32 + STATION_CHECKS_MAX)
 #define KILLED    256
 #define CHILD_FD  10 /* what is handed over stands above the numbers that it gets */
 
@@ -243,6 +243,8 @@ static int write_first(const struct station_config *config, int fd, const struct
 	json_out_string(out, "dut", order->unit->serial);
 	json_out_string(out, "lot", order->unit->lot);
 	json_out_string(out, "gtin", order->unit->gtin);
+	if (order->unit->cartridge[0])
+		json_out_string(out, "cartridge", order->unit->cartridge);
 	json_out_string(out, "product", config->product[order->unit->product].name);
 	json_out_int(out, "attempt", order->unit->attempt);
 	rc = json_out_print(out, false, &text, err);
@@ -290,6 +292,7 @@ const char *own_program(void)
 static void compose(const struct station_config *config, const struct child_order *order, struct command_line *line)
 {
 	const struct station_product *product = &config->product[order->unit->product];
+	char key[32];
 
 	for (unsigned i = 0; i < config->words; i++)
 		add_word(line, "", config->word[i], order->unit->serial);
@@ -307,6 +310,12 @@ static void compose(const struct station_config *config, const struct child_orde
 		add_word(line, "--lot=", order->unit->lot, NULL);
 	if (order->unit->gtin[0])
 		add_word(line, "--attr=gtin=", order->unit->gtin, NULL);
+	if (order->unit->cartridge[0])
+		add_word(line, "--cartridge=", order->unit->cartridge, NULL);
+	for (unsigned i = 0; i < order->unit->checked; i++) {
+		snprintf(key, sizeof(key), "--attr=check_%u=", i + 1);
+		add_word(line, key, product->check[i].text, NULL);
+	}
 	for (const char *const *word = order->more; word && *word; word++)
 		add_word(line, "", *word, NULL);
 	for (unsigned i = 0; i < STATION_HOOKS_MAX; i++)
@@ -394,7 +403,8 @@ int child_start(const struct station_config *config, struct loop *loop, const st
 /* ---- adopting -------------------------------------------------------------------------------------------------- */
 
 struct first {
-	char event[16], dut[STATION_TEXT], lot[SCAN_LOT], gtin[SCAN_GTIN], bench[STATION_TEXT], product[STATION_TEXT];
+	char event[16], dut[STATION_TEXT], lot[SCAN_LOT], gtin[SCAN_GTIN], bench[STATION_TEXT], product[STATION_TEXT],
+		cartridge[STATION_TEXT];
 	int64_t attempt;
 };
 
@@ -406,6 +416,7 @@ static const struct json_field first_fields[] = {
 	{"gtin", FIELD_STRING, AT(gtin), .required = false},
 	{"bench", FIELD_STRING, AT(bench), .required = true, .lo = 1},
 	{"product", FIELD_STRING, AT(product), .required = true, .lo = 1},
+	{"cartridge", FIELD_STRING, AT(cartridge), .required = false},
 	{"attempt", FIELD_INT, AT(attempt), .required = true, .lo = 1, .hi = 1000},
 	{.key = NULL},
 };
@@ -459,6 +470,7 @@ bool child_identify(const struct station_config *config, const char *name, unsig
 	snprintf(ret_unit->serial, sizeof(ret_unit->serial), "%s", first.dut);
 	snprintf(ret_unit->lot, sizeof(ret_unit->lot), "%s", first.lot);
 	snprintf(ret_unit->gtin, sizeof(ret_unit->gtin), "%s", first.gtin);
+	snprintf(ret_unit->cartridge, sizeof(ret_unit->cartridge), "%s", first.cartridge);
 	return true;
 }
 

@@ -33,7 +33,7 @@ def sheet(check):
     finally:
         w.driver.quit()
     read = subprocess.run(["zbarimg", "-q", "--raw", str(FOLDER / "codes.png")], capture_output=True, text=True, check=False).stdout.split()
-    wanted = ["OP-0007", longest, "%START", "%STOP", "%DONE", "%GIVEUP", "PEN-GOOD-01", "PEN-DEEP-01"]
+    wanted = ["OP-0007", longest, "%START", "%STOP", "%DONE", "%GIVEUP", "%NEXT", "%RETEST", "PEN-GOOD-01", "PEN-DEEP-01"]
     check(sorted(read) == sorted(wanted), f"every code is read as it is meant: {read}")
     for unit in "SN-1", "-x", "":
         done = subprocess.run([str(rig.PENRIG), "sheet", str(FOLDER / "station.json"), "--unit", unit], capture_output=True, text=True, check=False)

@@ -1,6 +1,8 @@
 """The operator's page in a real browser (Debian's chromium): scanner and keyboard, verdicts as they are read from two metres, STOP, a
 station that is killed, frozen and restarted, two windows. runs alone: a browser wants a core to itself."""
+import json
 import os
+import re
 import signal
 import sys
 from pathlib import Path
@@ -12,7 +14,7 @@ import test_station_people  # noqa: E402
 from station import LIMIT_S, TWO_PHANTOMS, Page, Station  # noqa: E402
 
 from selenium.webdriver.common.by import By  # noqa: E402
-from window import LETTERS, SIGHTS, Window  # noqa: E402
+from window import LETTERS, SIGHTS, Window, descendants  # noqa: E402
 
 # Of each tune as it is heard: its length in hundredths of a second, its loudest, how often it crosses zero.
 TUNES = """
@@ -381,11 +383,122 @@ def told_once(w, check):
     s.end()
 
 
+def needs(w, check):
+    """What a product asks for before its test: lot, cartridge, a list with pictures. By scanner and keyboard; nothing starts before all is there."""
+    needed = {"lot": "L[0-9]+", "cartridge": "NC-[0-9]{4}", "checklist": [
+        {"text": "The cable hangs free, and the pen stands in its clamp up to the stop", "picture": str(rig.ROOT / "docs/pictures/station-ready.png")}, {"text": "Nothing lies under the needles"}]}
+    product = {"name": "Pen S", "serial": "PEN-[A-Z]+-[0-9]+", "plan": str(rig.FIXTURES / "plans/ci-smoke.json"), "start": "at_once", "attempts": 2, "needs": needed}
+    s = Station(products=[product], scanner={"prefix": "~", "suffix": "!"})
+    w.open(s)
+    w.scan("~PEN-GOOD-01!")
+    check(w.until("armed") and w.js("return bench.wants") == "lot" and "Scan the lot" in w.text("need-word"), f"the lot is asked for: {w.data('view')} {w.data('refused')}")
+    check(w.sounds()[-1:] == ["asks"], f"and heard: {w.sounds()}")
+    w.look(check, "lot")
+    w.keys("\n")
+    check(w.wait(lambda: w.data("refused") == "needs"), f"Enter starts nothing: {w.data('refused')}")
+    w.scan("NC-0001")
+    check(w.wait(lambda: w.data("refused") == "want_lot"), "a cartridge is no lot")
+    w.scan("L42")
+    check(w.wait(lambda: w.js("return bench.lot") == "L42" and w.js("return bench.wants") == "cartridge"), "the lot is taken")
+    type_as_a_person(w, check, "NC-0001")
+    check(w.wait(lambda: w.js("return bench.wants") == "check"), "the cartridge is typed")
+    check("cable" in w.text("need-word") and w.text("need-more") == "1 of 2", f"the list begins: {w.text('need-word')} {w.text('need-more')}")
+    check(w.wait(lambda: w.js("const i = document.querySelector('#need-picture img'); return i && i.complete && i.naturalWidth > 100")), "its picture is there")
+    w.look(check, "check")
+    w.wait(lambda: w.data("read") == "yes")
+    w.keys("\n")
+    check(w.wait(lambda: w.text("need-more") == "2 of 2") and len(s.events()) == 0, "Enter confirms one, and no more")
+    check(w.js("return document.querySelector('#need-picture svg') !== null"), "without a picture there is a drawing")
+    w.answer("need-no")
+    check(w.until("ready"), "what is not so is not tested")
+    w.scan("~PEN-DEEP-01!")
+    for code in "~L42!", "~NC-0002!":
+        w.scan(code)
+        w.wait(lambda: w.data("refused") == "")
+    for number in "1 of 2", "2 of 2":
+        check(w.wait(lambda: w.text("need-more") == number and w.data("read") == "yes"), f"the card is for {number}")
+        w.scan("~%DONE!")
+    check(w.until("verdict") and w.data("word") == "fail", f"with the last it starts: {w.data('view')} {w.data('word')} {w.data('refused')}")
+    report = json.loads((s.folder / "runs" / f"{w.js('return bench.name')}.report.json").read_text())
+    check((report["lot"], report["cartridge"]) == ("L42", "NC-0002") and {"key": "check_2", "value": "Nothing lies under the needles"} in report["attributes"], f"all stands in the record: {report['lot']} {report['cartridge']} {report['attributes']}")
+    w.scan("~%RETEST!")
+    check(w.until("armed") and w.text("armed-serial") == "PEN-DEEP-01" and w.js("return bench.attempt + bench.wants") == "2lot", f"a card tests it again, and everything is asked anew: {w.data('refused')}")
+    w.scan("~%NEXT!")
+    check(w.until("ready") and w.data("serial") == "", "another puts it away")
+    s.end()
+
+
+def around_it(w, check):
+    """Days left of calibrations, the disk, and a bench that is not well, before a test is refused for it."""
+    s = Station()
+    w.open(s)
+    check(w.wait(lambda: "Calibration: " in w.text("due") and "GB" in w.text("due")), f"what runs out is said: {w.text('due')}")
+    days = int(w.text("due").split("Calibration: ")[1].split(" ")[0])
+    check(days > 0 and w.text("warn") == "", f"and is well: {w.text('due')} {w.text('warn')}")
+    s.kill()
+    path = Path(s.config["benches"][0]["file"])
+    text = path.read_text()
+    path.write_text(re.sub(r'"date": "[^"]*"', '"date": "2020-01-01"', re.sub(r'"due": "[^"]*"', '"due": "2021-01-01"', text)))
+    s.start()
+    check(w.wait(lambda: "overdue" in w.text("warn")), f"a calibration is overdue: {w.text('warn')}")
+    fits = w.js("const a = document.getElementById('warn').getBoundingClientRect(), f = document.querySelector('footer').getBoundingClientRect(); return a.right <= f.right + 1 && a.bottom <= f.bottom + 1")
+    check(fits, "all of it is to be read")
+    w.look(check, "overdue")
+    path.write_text("{")
+    s.kill()
+    s.start()
+    check(w.wait(lambda: "not readable" in w.text("warn")), f"its file is broken: {w.text('warn')}")
+    path.write_text(text)
+    s.end()
+
+
+def retest_rule(w, check):
+    """A unit that failed as often as the rule allows is refused before it moves; so is one that has passed."""
+    s = Station(start="at_once")
+    w.open(s)
+    for attempt in 1, 2:
+        w.scan("PEN-DEEP-01")
+        check(w.wait(lambda: w.data("view") == "verdict" and w.js("return bench.attempt") == attempt) and w.data("word") == "fail", f"attempt {attempt}: {w.data('word')} {w.data('refused')}")
+        check(("may be tested again" in w.text("v-todo")) == (attempt == 1), f"the page says whether it may be tested again: {w.text('v-todo')}")
+    w.scan("PEN-DEEP-01")
+    check(w.wait(lambda: w.data("refused") == "no_more_attempts") and len(s.events()) == 2, "a third time is refused")
+    s.end()
+
+
+def unplugged(w, check):
+    """A sensor's cable comes out during a run: nothing is said of the pen, what was lost is named, and the next one is tested."""
+    s = Station(start="at_once", world=("--fault", "unplug:sensor@4"))
+    w.open(s)
+    w.scan("PEN-GOOD-01")
+    check(w.until("verdict"), "the run ends")
+    end = s.events()[-1][-1]
+    check(end["event"] == "end" and end["run_status"] == "device_lost" and w.data("word") == run_says(s), f"as the run says: {w.data('word')} {end}")
+    check(w.text("v-why") != "" and w.text("v-serial") == "PEN-GOOD-01", f"and why: {w.text('v-why')}")
+    check([u["verdict"] for u in s.units()] == [w.data("word")], f"it stands in the record: {s.units()}")
+    s.end()
+
+
+def browser_killed(w, check):
+    """With every process of it, in the middle of a run: another one shows the same run, and its verdict."""
+    s = Station(fast=False, start="at_once")
+    other = Window()
+    other.open(s)
+    other.scan("PEN-GOOD-01")
+    check(other.until("running"), "it runs")
+    for pid in reversed(descendants(other.driver.service.process.pid)):
+        os.kill(pid, signal.SIGKILL)
+    other.driver.service.process.wait()
+    w.driver.get(f"http://{s.host}/")
+    check(w.wait(lambda: w.data("view") in ("running", "verdict") and w.data("serial") == "PEN-GOOD-01"), f"another browser shows it: {w.data('view')}")
+    check(w.until("verdict") and w.data("word") == "pass" and len(s.events()) == 1, f"and its end: {w.data('word')}")
+    s.end()
+
+
 def main():
     check = rig.Checks()
     window = Window()
     try:
-        for test in (verdicts, stop_and_prompt, keys_alone, typed_for_one, scanner_alone, lost, died, people, not_taken, pen_of_parts, told_once):
+        for test in (verdicts, stop_and_prompt, keys_alone, typed_for_one, scanner_alone, lost, died, people, not_taken, pen_of_parts, told_once, needs, around_it, retest_rule, unplugged, browser_killed):
             if ONLY and test.__name__ not in ONLY:
                 continue
             test(window, check)

@@ -412,11 +412,13 @@ def words(check):
     wanted |= {f"no_{name}" for name in re.findall(r'return "(\w+)";|= "(account_\w+)"', station) for name in name if name}
     wanted |= {f"why_{name}" for name in re.findall(r'state_failed\(&b->state, "(\w+)"', station)}
     wanted |= {f"word_{w}" for w in ("pass", "fail", "not_tested", "stop_unverified", "held")} | {f"todo_{w}" for w in ("pass", "fail", "not_tested", "stop_unverified", "held")}
+    wanted |= {f"health_{name}" for name in re.findall(r'\[HEALTH_\w+\] = "(\w+)"', station)}
+    wanted |= {f"{kind}want_{name}" for name in ("lot", "cartridge") for kind in ("", "no_")}
     listed = json.loads(subprocess.run([str(rig.PENRIG), "help", "measurands", "--json"], capture_output=True, text=True, check=True).stdout)
     wanted |= {f"m_{row['name']}" for row in listed if row["judged"]}
     check(len(wanted) > 50 and not wanted - en.keys(), f"words that are missing: {wanted - en.keys()}")
     script = (page / "station.js").read_text()
-    said = set(re.findall(r"say\('(\w+)'", script)) - {"word_", "m_", "why_", "todo_", "no_", "q_", "stage_"}
+    said = set(re.findall(r"say\('(\w+)'", script)) - {"word_", "m_", "why_", "todo_", "no_", "q_", "stage_", "health_", "want_"}
     check(said and not said - en.keys(), f"words that the script asks for and nobody has: {said - en.keys()}")
 
 

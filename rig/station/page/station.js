@@ -4,7 +4,7 @@ const $ = id => document.getElementById(id);
 const asked = new URLSearchParams(location.search);
 const BENCH = Math.max(0, parseInt(asked.get('bench') || '0', 10) || 0);
 const SILENCE_MS = 2500, WATCH_MS = 500, HIDDEN_MS = 10000, BURST_MS = 30, BURST_MIN = 3, SPACE_MS = 60, TRACE_MS = 60000, ORDER_MS = 5000, READ_MS = 500, TYPED_MS = 15000;
-let promptShown = '', readTimer = 0;
+let askedShown = '', readTimer = 0;
 let words = null, language = '', station = null, bench = null;
 
 /* ---- words ---- */
@@ -66,13 +66,15 @@ function readAnew() {
   clearTimeout(readTimer);
   readTimer = setTimeout(() => { document.body.dataset.read = 'yes'; }, READ_MS);
 }
+/* What is asked now: by the run, or by the checklist before it. */
+const asksNow = () => (bench && (bench.prompt || bench.check)) || null;
 function done() {
-  if (!bench || !bench.prompt || !isRead()) return;
+  if (!asksNow() || !isRead()) return;
   if (asksForCode()) readPen();
-  else order('done', { id: bench.prompt.id });
+  else order('done', { id: asksNow().id });
 }
-const giveUp = () => bench && bench.prompt && isRead() && order('give_up', { id: bench.prompt.id });
-const scan = code => order('scan', { code, id: bench && bench.prompt && isRead() ? bench.prompt.id : 0 });
+const giveUp = () => asksNow() && isRead() && order('give_up', { id: asksNow().id });
+const scan = code => order('scan', { code, id: asksNow() && isRead() ? asksNow().id : 0 });
 function readPen() {
   const code = $('prompt-read').value.trim();
   if (!code) { $('prompt-read').focus(); return; }
@@ -117,6 +119,7 @@ function enter() {
   if (!bench || sendTyped()) return;
   if (dialog === 'pin') signIn();
   else if (dialog) return;
+  else if (bench.check) done();
   else if (bench.view === 'armed') start();
   else if (bench.view === 'prompt') done();
 }
@@ -125,7 +128,7 @@ function enter() {
 let burst = '', last = -1e9, spaceTimer = 0, typeTimer = 0;
 const inField = e => e.target instanceof HTMLInputElement; /* a person types there; what a scanner sends is a code all the same */
 /* A command card is one in every field and dialog; %STOP also behind what was typed before it. */
-const STOP_CARD = '%STOP', CARDS = ['%START', '%DONE', '%GIVEUP'];
+const STOP_CARD = '%STOP', CARDS = ['%START', '%DONE', '%GIVEUP', '%NEXT', '%RETEST'];
 function stopAll() {
   stop();
   if (bench && bench.signing) order('sign_out');
@@ -133,19 +136,28 @@ function stopAll() {
   closeTyped();
   if (dialog) show('');
 }
+/* What this station's scanners put around each code is none of it. */
+function unwrap(code) {
+  const before = station ? station.scan_prefix : '', behind = station ? station.scan_suffix : '';
+  if (before && code.length > before.length && code.startsWith(before)) code = code.slice(before.length);
+  return behind && code.length > behind.length && code.endsWith(behind) ? code.slice(0, -behind.length) : code;
+}
 function endBurst() { const code = burst; burst = ''; return code; }
-/* No further key came at a scanner's speed: a person types. */
+/* No further key came at a scanner's speed: a person types. Or the keys were late, on a computer that has much to do: the next one
+ * tells by its own time that it belongs to them. */
+let moved = '';
 function typeBurst() {
   typeTimer = 0;
   if (!takesCodes()) return;
   openTyped();
-  $('typed').value += endBurst();
+  moved = endBurst();
+  $('typed').value += moved;
   awaitMore();
 }
 /* A burst that came behind what stood in the field already: neither of both is sent. */
 const isPart = (e, code) => e.target === $('typed') && e.target.value.trim() !== code.trim();
-function take(e, code) {
-  if (isPart(e, code)) {
+function take(e, sent, code) {
+  if (isPart(e, sent)) {
     closeTyped();
     unheard = { word: 'no_read_again', status: 'again' };
     drawRefusal();
@@ -164,12 +176,14 @@ function onKey(e) {
   clearTimeout(typeTimer);
   if (!fast && typeTimer) typeBurst();
   if (!fast) burst = '';
+  else if (moved && $('typed').value === moved) burst = moved;
+  moved = '';
   typeTimer = 0;
   clearTimeout(spaceTimer);
   if (k === 'Enter' || k === 'Tab') {
-    const code = endBurst();
-    if (code.endsWith(STOP_CARD) || (inField(e) && e.target.value.trim().endsWith(STOP_CARD))) { e.preventDefault(); e.stopPropagation(); stopAll(); return; }
-    if (code.length >= BURST_MIN) { e.preventDefault(); e.stopPropagation(); take(e, code); return; }
+    const sent = endBurst(), code = unwrap(sent);
+    if (code.endsWith(STOP_CARD) || (inField(e) && unwrap(e.target.value.trim()).endsWith(STOP_CARD))) { e.preventDefault(); e.stopPropagation(); stopAll(); return; }
+    if (sent.length >= BURST_MIN) { e.preventDefault(); e.stopPropagation(); take(e, sent, code); return; }
     if (k === 'Enter' && !(document.activeElement instanceof HTMLButtonElement) && !(document.activeElement instanceof HTMLAnchorElement)) { e.preventDefault(); enter(); }
     return;
   }
@@ -363,22 +377,82 @@ function drawRunning() {
   drawTrace();
 }
 
+/* A drawing of what is to be done, where the station's file names no picture of it. */
+const PEN = '<path d="M42 6h16v40l-8 16-8-16z"/><path d="M50 62v10"/>';
+const DRAWING_LINES = {
+  put_phantom: PEN + '<rect x="22" y="76" width="56" height="16"/>' + '<path d="M4 84h12M10 78l6 6-6 6"/>',
+  take_phantom_away: PEN + '<rect x="4" y="76" width="40" height="16" stroke-dasharray="5 4"/><path d="M54 84h34M80 77l8 7-8 7"/>',
+  set_stage: PEN + '<path d="M14 92h72M86 58v28M80 64l6-6 6 6M80 80l6 6 6-6"/>',
+  scan_pen: PEN + '<path d="M8 24v34M16 24v34M22 24v34M30 24v34M68 24v34M76 24v34M84 24v34M92 24v34"/>',
+  set_dial: '<circle cx="50" cy="50" r="34"/><path d="M50 50 70 26" stroke-width="7"/><path d="M50 6v8M94 50h-8M6 50h8M19 19l6 6M81 19l-6 6"/>',
+  attend: PEN + '<circle cx="80" cy="74" r="14"/><path d="M80 62v12" stroke-width="6"/>',
+  open_input: '<circle cx="50" cy="56" r="30"/><path d="M50 6v30M40 26l10 10 10-10"/><path d="M36 56h28" stroke-width="6"/>',
+  close_input: '<circle cx="50" cy="56" r="30"/><path d="M50 36V6M40 16 50 6l10 10"/><path d="M36 56h28" stroke-width="6"/>',
+  switch_off: '<circle cx="50" cy="54" r="34"/><path d="M50 8v40" stroke-width="9"/>',
+  check: '<rect x="16" y="12" width="68" height="80" rx="6"/><path d="M28 34l8 8 12-16M58 36h16M28 64l8 8 12-16M58 66h16"/>',
+};
+const DRAWING_SHAPES = Object.fromEntries(Object.entries(DRAWING_LINES).map(([key, lines]) => [key, '<svg viewBox="0 0 100 100" aria-hidden="true">' + lines + '</svg>']));
+function drawPicture(id, url, drawing) {
+  const e = $(id), wanted = url || drawing || '';
+  if (e.dataset.shows === wanted) return;
+  e.dataset.shows = wanted;
+  e.hidden = !wanted;
+  e.replaceChildren();
+  if (url) {
+    const image = document.createElement('img');
+    image.alt = '';
+    image.addEventListener('error', () => { if (e.dataset.shows === url) drawPicture(id, '', drawing); });
+    image.src = url;
+    e.append(image);
+  } else if (drawing) e.innerHTML = DRAWING_SHAPES[drawing] || '';
+}
+function drawNeed() {
+  const wants = bench.wants, check = bench.check;
+  $('need').hidden = !wants;
+  $('need-choices').hidden = !check;
+  $('start').hidden = Boolean(wants);
+  drawPicture('need-picture', check && check.picture, check ? 'check' : wants ? 'scan_pen' : '');
+  putKept('need-word', check ? check.text : wants ? say('want_' + wants) : '');
+  putKept('need-more', check ? say('check_of', check) : wants ? say('want_more') : '');
+  put('need-done-word', say('done'));
+  put('need-no', say('not_so'));
+}
+
 function drawPrompt() {
   const p = bench.prompt, text = say('q_' + p.question, p);
   putKept('prompt-word', text);
   $('prompt-word').classList.toggle('long', text.length > 48);
   putKept('prompt-more', p.question === 'put_phantom' ? say('q_more', p) : p.question === 'scan_pen' ? say('q_read_more') : '');
-  const read = $('prompt-read'), wanted = p.question === 'scan_pen', name = bench.name + p.id;
-  if (promptShown !== name) { promptShown = name; readAnew(); read.value = ''; }
+  drawPicture('prompt-picture', p.picture, p.question);
+  const read = $('prompt-read'), wanted = p.question === 'scan_pen';
   if (read.hidden === wanted) read.hidden = !wanted;
   read.setAttribute('aria-label', say('serial'));
   put('prompt-done-word', say('done'));
   put('give-up', say('give_up'));
 }
 
+/* A question that has not been on the page yet. */
+function drawAsked() {
+  const name = asksNow() ? [bench.name, bench.serial, bench.view, asksNow().id].join(' ') : '';
+  if (askedShown === name) return;
+  askedShown = name;
+  $('prompt-read').value = '';
+  if (name) readAnew();
+}
+
+/* What runs out: calibrations, the reference pen's pass, the disk. */
+function dueText() {
+  const h = bench && bench.health, parts = [];
+  if (h && h.calibration_days !== undefined) parts.push(say('due_calibration', { days: h.calibration_days }));
+  if (h && h.golden_days !== undefined) parts.push(say('due_golden', { days: fixed(h.golden_days, h.golden_days < 3 ? 1 : 0) }));
+  if (station.disk_gb !== undefined) parts.push(say('disk', { gb: number(station.disk_gb, station.disk_gb < 10 ? 1 : 0) }));
+  return parts.join(' · ');
+}
+
 function drawFoot() {
   if (!station) return;
-  put('warn', bench && bench.asking ? say('asking', bench) : station.devices_gone ? say('devices_gone') : bench && bench.history_gone ? say('history_gone') : bench && bench.fleet_gone ? say('fleet_gone') : '');
+  put('warn', bench && bench.asking ? say('asking', bench) : station.devices_gone ? say('devices_gone') : bench && bench.history_gone ? say('history_gone') : bench && bench.fleet_gone ? say('fleet_gone') : bench && bench.health && bench.health.word ? say('health_' + bench.health.word) : '');
+  put('due', $('warn').textContent ? '' : dueText()); /* a warning has the room */
   put('today', say('today', { n: station.today }));
   put('yield', station.firsts ? say('yield', { percent: Math.round(100 * station.first_passes / station.firsts) }) : '');
   $('last').replaceChildren(...station.last.slice().reverse().map(u => {
@@ -435,7 +509,8 @@ function draw() {
   $('typed').placeholder = say('serial');
   $('typed').setAttribute('aria-label', say('serial'));
   if (bench.view === 'ready') { const badge = station && station.sign_in && !bench.operator; put('ready-word', bench.asking ? say('asking', bench) : say(badge ? 'sign_in' : 'scan')); put('ready-hint', badge ? (station.accounts ? say('sign_in_hint') : '') : say('scan_hint')); }
-  if (bench.view === 'armed') { put('armed-product', bench.product); put('armed-serial', bench.serial); put('start-word', say('start')); }
+  drawAsked();
+  if (bench.view === 'armed') { drawNeed(); put('armed-product', bench.product); put('armed-serial', bench.serial); put('start-word', say('start')); }
   if (bench.view === 'running') drawRunning();
   if (bench.view === 'prompt') drawPrompt();
   if (bench.view === 'verdict') drawVerdict();
@@ -460,6 +535,7 @@ function onBench(e) {
   draw();
   if (before && news.refusals > before.refusals) sound('refused');
   if (before && news.prompt && !(before.prompt && before.name === news.name && before.prompt.id === news.prompt.id)) sound('asks');
+  if (before && news.wants && news.view === 'armed' && !(before.wants === news.wants && before.serial === news.serial && (before.check || {}).id === (news.check || {}).id)) sound('asks');
   /* Told once for each verdict: also for one that was formed while this page was away, never for one that it found. */
   const told = news.view === 'verdict' ? news.name + ' ' + news.verdict.word : '';
   if (told && before && told !== toldLast) sound(news.verdict.word);
@@ -503,6 +579,8 @@ for (const id of ['verdict', 'armed-serial']) $(id).addEventListener('click', op
 $('start').addEventListener('click', () => start());
 $('prompt-done').addEventListener('click', done);
 $('give-up').addEventListener('click', giveUp);
+$('need-done').addEventListener('click', done);
+$('need-no').addEventListener('click', giveUp);
 $('person').addEventListener('click', () => { if (bench && bench.operator) order('sign_out'); else if (bench && station && station.accounts) show('pin'); });
 $('pin-ok').addEventListener('click', signIn);
 $('pin-cancel').addEventListener('click', () => { order('sign_out'); show(''); });

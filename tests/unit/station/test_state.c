@@ -300,7 +300,7 @@ static void command_cards(void **state)
 	assert_string_equal(s.prompt.phantom, "P-1");
 	assert_int_equal(scan("%DONE"), ACT_DONE);
 	assert_int_equal(scan("%GIVEUP"), ACT_GIVE_UP);
-	assert_int_equal(state_answer(&s, 2, true), ACT_NOTHING); /* too late, for an earlier question */
+	assert_int_equal(state_answer(&s, &known, 2, true), ACT_NOTHING); /* too late, for an earlier question */
 	assert_refused("late");
 	assert_int_equal(state_scan(&s, &known, "%DONE", 5, 2),
 			 ACT_NOTHING); /* read while the one before stood there */
@@ -308,9 +308,150 @@ static void command_cards(void **state)
 	assert_int_equal(state_scan(&s, &known, "%DONE", 5, 0), ACT_NOTHING); /* read by nobody who saw it */
 	assert_refused("late");
 	assert_int_equal(scan("%STOP"), ACT_STOP);
-	assert_int_equal(state_answer(&s, 3, true), ACT_NOTHING); /* it is to stop */
+	assert_int_equal(state_answer(&s, &known, 3, true), ACT_NOTHING); /* it is to stop */
 	tell(PROGRESS);
 	assert_int_equal(s.view, VIEW_RUNNING);
+}
+
+/* A product that wants to know its lot and cartridge, and two things confirmed. */
+static void ask_for_everything(void)
+{
+	struct station_product *p = &config.product[0];
+
+	snprintf(p->lot.expression, sizeof(p->lot.expression), "L[0-9]+");
+	snprintf(p->cartridge.expression, sizeof(p->cartridge.expression), "NC-[0-9]+");
+	assert_int_equal(regcomp(&p->lot.pattern, p->lot.expression, REG_EXTENDED), 0);
+	assert_int_equal(regcomp(&p->cartridge.pattern, p->cartridge.expression, REG_EXTENDED), 0);
+	p->checks = 2;
+	p->check[0] = (struct station_check){.text = "The cable hangs free", .picture = -1};
+	p->check[1] = (struct station_check){.text = "Nothing lies under it", .picture = -1};
+	p->at_once = 1;
+}
+
+static void forget_what_is_asked(void)
+{
+	regfree(&config.product[0].lot.pattern);
+	regfree(&config.product[0].cartridge.pattern);
+}
+
+/* Nothing starts before all of it is there, whoever orders it and how; each thing is what was asked for. */
+static void what_a_product_needs(void **state)
+{
+	(void)state;
+	ask_for_everything();
+	assert_int_equal(scan("PEN-1"), ACT_NOTHING);
+	assert_int_equal(s.view, VIEW_ARMED);
+	assert_int_equal(state_start(&s, &known), ACT_NOTHING);
+	assert_refused("needs");
+	scan("%START");
+	assert_refused("needs");
+	scan("NC-7");
+	assert_refused("want_lot");
+	assert_string_equal(s.unit.lot, "");
+	assert_int_equal(scan("L42"), ACT_NOTHING);
+	assert_string_equal(s.unit.lot, "L42");
+	scan("L43");
+	assert_refused("want_cartridge");
+	scan("NC-7");
+	assert_string_equal(s.unit.cartridge, "NC-7");
+	assert_int_equal(state_question(&s, &config), 1);
+	assert_int_equal(state_answer(&s, &known, 2, true), ACT_NOTHING); /* of the one behind it */
+	assert_refused("late");
+	assert_int_equal(state_scan(&s, &known, "%DONE", 5, 0), ACT_NOTHING); /* read by nobody who saw it */
+	assert_refused("late");
+	assert_int_equal(s.unit.checked, 0);
+	assert_int_equal(state_answer(&s, &known, 1, true), ACT_NOTHING);
+	assert_int_equal(state_start(&s, &known), ACT_NOTHING);
+	assert_refused("needs");
+	past.passed = true; /* at another bench meanwhile */
+	assert_int_equal(state_answer(&s, &known, 2, true), ACT_NOTHING);
+	assert_refused("passed_already");
+	past.passed = false;
+	scan("PEN-1");
+	scan("L42");
+	scan("NC-7");
+	state_answer(&s, &known, 1, true);
+	assert_int_equal(state_answer(&s, &known, 2, true), ACT_START);
+	assert_int_equal(s.unit.checked, 2);
+	forget_what_is_asked();
+}
+
+static void what_is_not_so_is_not_tested(void **state)
+{
+	(void)state;
+	ask_for_everything();
+	scan("(01)04012345678901(21)PEN-1(10)X1");
+	assert_refused("wrong_lot");
+	assert_int_equal(s.view, VIEW_READY);
+	scan("(01)04012345678901(21)PEN-1(10)L7"); /* its own code says it */
+	assert_string_equal(s.unit.lot, "L7");
+	scan("NC-1");
+	assert_int_equal(state_answer(&s, &known, 1, false), ACT_NOTHING);
+	assert_int_equal(s.view, VIEW_READY);
+	scan("PEN-1");
+	scan("PEN-2"); /* another unit in the place of the lot */
+	assert_string_equal(s.unit.serial, "PEN-2");
+	regfree(&config.product[0].lot.pattern);
+	assert_int_equal(regcomp(&config.product[0].lot.pattern, "PEN-[0-9]+", REG_EXTENDED), 0);
+	scan("PEN-3");
+	assert_refused("two_meanings");
+	assert_string_equal(s.unit.serial, "PEN-2");
+	assert_string_equal(s.unit.lot, "");
+	forget_what_is_asked();
+}
+
+static void cards_for_the_next_and_the_same(void **state)
+{
+	(void)state;
+	scan("%RETEST");
+	assert_refused("nothing_to_retest");
+	scan("(01)04012345678901(21)PEN-1(10)L7");
+	scan("%NEXT");
+	assert_int_equal(s.view, VIEW_READY);
+	assert_string_equal(s.unit.serial, "");
+	scan("(01)04012345678901(21)PEN-1(10)L7");
+	assert_int_equal(state_start(&s, &known), ACT_START);
+	struct unit unit = s.unit;
+
+	state_run(&s, "run-1", &unit);
+	scan("%NEXT");
+	assert_refused("busy");
+	scan("%RETEST");
+	assert_refused("busy");
+	assert_int_equal(s.view, VIEW_RUNNING);
+	tell(PROGRESS);
+	tell("{\"event\":\"end\",\"run_status\":\"complete\",\"dut_verdict\":\"fail\",\"exit_code\":1,"
+	     "\"stop_unverified\":false,\"dut\":\"PEN-1\"}");
+	state_ended(&s, 1, &past);
+	assert_int_equal(s.word, WORD_FAIL);
+	past.failed = 1;
+	scan("%RETEST");
+	assert_int_equal(s.view, VIEW_ARMED);
+	assert_int_equal(s.word, WORD_NONE);
+	assert_string_equal(s.unit.serial, "PEN-1");
+	assert_string_equal(s.unit.lot, "L7");
+	assert_string_equal(s.unit.gtin, "04012345678901");
+	assert_int_equal(s.unit.attempt, 2);
+	unit = s.unit;
+	state_run(&s, "run-2", &unit);
+	state_ended(&s, 2, &past);
+	past.failed = 2;
+	scan("%RETEST");
+	assert_refused("no_more_attempts");
+}
+
+static void what_a_scanner_puts_around_a_code(void **state)
+{
+	(void)state;
+	snprintf(config.prefix, sizeof(config.prefix), "~");
+	snprintf(config.suffix, sizeof(config.suffix), "!?");
+	scan("~PEN-1!?");
+	assert_string_equal(s.unit.serial, "PEN-1");
+	assert_int_equal(scan("~%START!?"), ACT_START);
+	scan("PEN-2"); /* a person's */
+	assert_string_equal(s.unit.serial, "PEN-2");
+	scan("~");
+	assert_refused("unknown");
 }
 
 /* The one question that wants to know a code: no order and no card answers it, and only who saw it. */
@@ -319,7 +460,7 @@ static void the_pen_in_the_clamp(void **state)
 	(void)state;
 	begin_run();
 	tell("{\"event\":\"prompt\",\"id\":1,\"question\":\"scan_pen\",\"text\":\"Scan\"}");
-	assert_int_equal(state_answer(&s, 1, true), ACT_NOTHING);
+	assert_int_equal(state_answer(&s, &known, 1, true), ACT_NOTHING);
 	assert_refused("read_pen");
 	assert_int_equal(scan("%DONE"), ACT_NOTHING);
 	assert_refused("read_pen");
@@ -330,7 +471,7 @@ static void the_pen_in_the_clamp(void **state)
 	assert_string_equal(s.unit.serial, "PEN-1");
 	assert_int_equal(scan("(01)04012345678901(21)PEN-1"), ACT_TELL);
 	assert_string_equal(s.prompt.read, "PEN-1");
-	assert_int_equal(state_answer(&s, 1, false), ACT_GIVE_UP);
+	assert_int_equal(state_answer(&s, &known, 1, false), ACT_GIVE_UP);
 	assert_int_equal(state_stop(&s), ACT_STOP);
 	assert_int_equal(scan("PEN-1"), ACT_NOTHING); /* it stops */
 	tell(PROGRESS);
@@ -589,6 +730,10 @@ int main(void)
 		T(no_code_is_an_option),
 		T(two_scans_are_one_run),
 		T(command_cards),
+		T(what_a_product_needs),
+		T(what_is_not_so_is_not_tested),
+		T(cards_for_the_next_and_the_same),
+		T(what_a_scanner_puts_around_a_code),
 		T(the_pen_in_the_clamp),
 		T(somebody_signs_in),
 		T(live_figures_are_shown),
