@@ -11,7 +11,7 @@
 
 struct jobs_options {
 	const char *db, *cancel, *why;
-	bool all, json, csv;
+	bool all, watch, json, csv;
 };
 
 #define AT(member) offsetof(struct jobs_options, member)
@@ -20,6 +20,7 @@ static const struct cli_option jobs_table[] = {
 	 .kind = OPTION_FLAG,
 	 .offset = AT(all),
 	 .help = "Every job. Default: what waits or runs, and what ended in the last day."},
+	FLEET_WATCH_ROW(AT(watch)),
 	{.name = "cancel",
 	 .kind = OPTION_TEXT,
 	 .arg = "JOB",
@@ -90,30 +91,18 @@ static int cancel(struct server *server, const struct jobs_options *o, struct er
 	return rc;
 }
 
-static int list(struct server *server, const char *sql, const char *const *values, unsigned count,
-		const struct fleet_print *how, struct err *err)
-{
-	struct answer *answer = NULL;
-	int rc = server_ask(server, sql, values, count, &answer, err);
-
-	if (!rc)
-		rc = fleet_print(answer, how, err);
-	answer_free(answer);
-	return rc;
-}
-
 static int jobs_run(const struct cli_tables *tables, const void *options, const char *const *operands, unsigned count)
 {
 	const struct jobs_options *o = options;
 	const char *const values[] = {o->all ? "t" : "f"};
-	const struct fleet_print how = {job_columns, &table_jobs, o->json, o->csv};
+	const struct fleet_question jobs = {JOBS_SQL, values, 1, {job_columns, &table_jobs, o->json, o->csv}, o->watch};
 	struct server *server = NULL;
 	struct err err = {""};
 	int rc = fleet_open(o->db, FLEET_OLDEST, NULL, &server, &err);
 
 	(void)tables, (void)operands, (void)count;
 	if (!rc)
-		rc = o->cancel ? cancel(server, o, &err) : list(server, JOBS_SQL, values, 1, &how, &err);
+		rc = o->cancel ? cancel(server, o, &err) : fleet_list(server, &jobs, &err);
 	server_free(server);
 	return rc ? cli_error(fleet_exit_code(rc), "%s", err.text) : EXIT_PASS;
 }
@@ -136,7 +125,7 @@ const struct command command_jobs = {
 
 struct benches_options {
 	const char *db, *disable, *enable, *release, *why;
-	bool json, csv;
+	bool watch, json, csv;
 };
 
 #define AT(member) offsetof(struct benches_options, member)
@@ -158,6 +147,7 @@ static const struct cli_option benches_table[] = {
 	 .help = "A bench that is silent and does not come back: you have looked, and its pen stands still. What its "
 		 "runs held is free. Needs --why."},
 	{.name = "enable", .kind = OPTION_TEXT, .arg = "BENCH", .offset = AT(enable), .help = "It gets jobs again."},
+	FLEET_WATCH_ROW(AT(watch)),
 	{.name = "json", .kind = OPTION_FLAG, .offset = AT(json), .help = "As JSON."},
 	CSV_ROW(AT(csv)),
 	FLEET_DB_ROW(AT(db)),
@@ -202,7 +192,15 @@ const struct table table_benches = {"benches", "", benches_fields};
 #define NONE_RESERVED                                                                                                  \
 	"LEFT JOIN (SELECT NULL::text AS holder, NULL::text AS why, NULL::timestamptz AS until, NULL::timestamptz AS " \
 	"granted_at) h ON true "
-#define BENCHES_SQL(reserved)                                                                                          \
+/* A lease is over, and nobody has told since that the pen stands still: neither its bench, nor somebody who has looked. That a bound
+ * has passed (submit --at-most) frees what the run held, and is no sight of the pen. */
+#define UNSEEN                                                                                                         \
+	"EXISTS (SELECT FROM attempt a WHERE a.bench_id = b.bench_id AND a.state IN ('open', 'expired') AND "          \
+	"a.lease_until < now() AND NOT (b.health_at > a.lease_until AND b.health->>'state' <> 'running') AND NOT "     \
+	"EXISTS (SELECT FROM pen_release r WHERE r.job_id = a.job_id AND r.fence = a.fence AND r.said_at > "           \
+	"a.lease_until))"
+#define LOOK "'its pen was not seen to stop: look, then penrig benches --release ' || b.name"
+#define BENCHES_SQL(reserved, unseen)                                                                                          \
 	"SELECT b.name, s.name, CASE WHEN b.seen_at IS NULL THEN 'never seen' WHEN b.disabled_why IS NOT NULL THEN "   \
 	"'disabled' WHEN b.seen_at < now() - interval '" SILENT                                                        \
 	"' THEN 'silent' WHEN j.job_id IS NOT NULL THEN 'running' WHEN h.holder IS NOT NULL THEN 'reserved' "          \
@@ -210,12 +208,18 @@ const struct table table_benches = {"benches", "", benches_fields};
 	"extract(epoch FROM now() - b.seen_at)::bigint, (b.health->>'outbox')::bigint, "                               \
 	"(b.health->>'refused')::bigint, b.health->>'version', h.holder, CASE WHEN h.granted_at IS NOT NULL "          \
 	"THEN " STAMP("h.until") " END, b.disabled_by, " STAMP(                                                        \
-		"b.disabled_at") ", array_to_string(b.labels, ' '), b.disabled_why, coalesce(b.disabled_why, "         \
-				 "h.holder || ': ' || "                                                                \
-				 "h.why) "                                                                             \
+		"b.disabled_at") ", array_to_string(b.labels, ' '), b.disabled_why, nullif(concat_ws('; ', CASE WHEN " \
+				 unseen " THEN " LOOK " END, coalesce(b.disabled_why, h.holder || ': ' || h.why)), '') " \
 				 "FROM bench b JOIN site s USING (site_id) LEFT JOIN LATERAL (SELECT a.job_id FROM "   \
 				 "attempt a WHERE a.bench_id = b.bench_id AND a.state = 'open' ORDER BY a.claimed_at " \
 				 "DESC LIMIT 1) j ON true " reserved "ORDER BY b.name"
+
+static const char *benches_sql(int version)
+{
+	return version < 2   ? BENCHES_SQL(NONE_RESERVED, "false")
+	       : version < 3 ? BENCHES_SQL(RESERVED, "false")
+			     : BENCHES_SQL(RESERVED, UNSEEN);
+}
 
 static int set_bench(struct server *server, const char *bench, const char *why, struct err *err)
 {
@@ -260,8 +264,10 @@ static int do_benches(struct server *server, const struct benches_options *o, in
 		return err_set(err, -EINVAL, "--disable needs --why: whoever waits for the bench wants to know");
 	if (o->disable || o->enable)
 		return set_bench(server, o->disable ? o->disable : o->enable, o->disable ? o->why : NULL, err);
-	const struct fleet_print how = {bench_columns, &table_benches, o->json, o->csv};
-	return list(server, version < 2 ? BENCHES_SQL(NONE_RESERVED) : BENCHES_SQL(RESERVED), NULL, 0, &how, err);
+	const struct fleet_question benches = {.sql = benches_sql(version),
+					       .how = {bench_columns, &table_benches, o->json, o->csv},
+					       .watch = o->watch};
+	return fleet_list(server, &benches, err);
 }
 
 static int benches_run(const struct cli_tables *tables, const void *options, const char *const *operands,

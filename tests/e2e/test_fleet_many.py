@@ -237,10 +237,14 @@ def never_comes_back(check, f):
     beat(2, "running")
     lapse(second)
     check(claim(1) == [], "its bench said behind the bound that it runs: held")
+    check("not seen to stop" in (benches(f)["bench-2"]["why"] or "") and not benches(f)["bench-1"]["why"], f"and everybody is told: {benches(f)}")
     f.server.sql(f"UPDATE penrig.attempt SET ends_by = clock_timestamp() + interval '1 h' WHERE job_id = {second}")
     check(claim(1) == [], "the bound is not over: held")
     f.server.sql(f"UPDATE penrig.attempt SET ends_by = clock_timestamp() WHERE job_id = {second}")
     check(claim(1) == [(second, "7200")], "its run has ended by now, and nothing was heard of it since")
+    check("not seen to stop" in (benches(f)["bench-2"]["why"] or ""), "its group is free, and its pen still unseen")
+    beat(2, "idle")
+    check(benches(f)["bench-2"]["why"] is None, "it says that nothing runs")
     report = rig.run_plan(str(fleet.SMOKE), extra=("--end-by", "1"))
     check((report.status, report.report["run_status"]) == (143, "interrupted") and "had to end has come" in report.report["status_reason"], f"a run keeps its bound: {report.outcome()}")
     check(rig.run_plan(str(fleet.SMOKE), extra=("--end-by", "999999999")).status == 0, "and is not bound before")
@@ -461,6 +465,36 @@ def told_of_benches(check, f):
     check(seen == [["agent", "7", "b1"], ["state", "disk full", "b1"], ["state", "in service", "b1"], ["disabled", "new load cell", "ci"], ["enabled", "new load cell", "ci"]], f"{seen}")
     check(f.server.sql("SELECT * FROM penrig.bench_event", user="far") == [], "another site's viewer sees none of it")
     check("what was recorded stays" in f.server.sql("DELETE FROM penrig.bench_event", check=False) and "permission denied" in f.server.sql("INSERT INTO penrig.bench_event DEFAULT VALUES", user="b1", check=False), "and it stays")
+
+
+def watched(check, f):
+    """Whoever watches is told of what begins and ends, also behind a server that was away."""
+    lists = f.folder / "watched"
+    watching = subprocess.Popen([str(rig.PENRIG), "jobs", "--watch", "--json", "--db", f.server.db("reader")], stdin=subprocess.DEVNULL, stdout=lists.open("w"), stderr=subprocess.PIPE, text=True,
+                                preexec_fn=fleet.dies_with_us)
+
+    def told(job):
+        """Its states, one after the other."""
+        text, at, found = lists.read_text(), 0, []
+        while at < len(text):
+            try:
+                rows, at = json.JSONDecoder().raw_decode(text, at)
+            except ValueError:  # half of it
+                break
+            at += len(text[at:]) - len(text[at:].lstrip())
+            found += [row["state"] for row in rows if row["job"] == job]
+        return list(dict.fromkeys(found))
+
+    first = f.submit("PEN-GOOD-01", fleet.SMOKE, "--where", "bench=none")
+    until("it waits", lambda: told(first) == ["waiting"])
+    f.server.stop()
+    f.server.start()
+    f.server.sql(f"SELECT penrig.cancel({first}, 'x')", user="ci")
+    until("it is cancelled", lambda: told(first) == ["waiting", "cancelled"])
+    watching.terminate()
+    said = watching.communicate(timeout=fleet.LIMIT_S)[1]
+    check(watching.returncode == -signal.SIGTERM and said.count("\n") <= 1, f"{watching.returncode} {said}")
+    check(f.penrig("benches", "--watch", "--csv", user="reader", check=False).returncode == 2, "not as one table")
 
 
 def of_a_whole_bench(check, f):
@@ -703,7 +737,7 @@ def turns(check, f):
 
 NEED_2 = ((("fleet", "store", "database", "--site", "A"), "admin"), (("reserve", "--for", "1h"), "ci"), (("submit", fleet.SMOKE, "--dut", "P", "--exclusive", "g"), "ci"))
 SHARED = (metrics, dashboard, reservations, reservations_end, begun_before, turns)  # test_fleet_shared.py
-TESTS = (pen_of_a_closed_job, never_comes_back, pushed_once, not_in_order, gone_on_with, killed_between, asked_of_all, studies, superseded_counts, strict, told_of_benches, of_a_whole_bench, one_version_apart)
+TESTS = (pen_of_a_closed_job, never_comes_back, pushed_once, not_in_order, gone_on_with, killed_between, asked_of_all, studies, superseded_counts, strict, told_of_benches, watched, of_a_whole_bench, one_version_apart)
 # Under sanitizers those that exercise the programs, and not the SQL or other people's parsers.
 QUICK = (pushed_once, not_in_order, studies, pen_of_a_closed_job)
 WHOLE = len(sys.argv) > 1 or "SEEDS" not in fleet.os.environ

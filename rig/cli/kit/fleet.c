@@ -2,14 +2,18 @@
 
 #include <errno.h>
 #include <math.h>
+#include <poll.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "rig/base/json.h"
 #include "rig/cli/kit/table.h"
 #include "rig/fleet/tables.h"
 
-#define WIDEST 48
+#define WIDEST   48
+#define WATCH_MS 2000
+#define ANEW     "\033[H\033[2J" /* a terminal's screen is empty */
 
 const char *fleet_db(const char *option)
 {
@@ -131,4 +135,51 @@ int fleet_print(const struct answer *answer, const struct fleet_print *how, stru
 		return print_form(answer, how, err);
 	print_table(answer, how->columns);
 	return 0;
+}
+
+static int list_once(struct server *server, const struct fleet_question *q, struct err *err)
+{
+	struct answer *answer = NULL;
+	int rc = server_ask(server, q->sql, q->values, q->count, &answer, err);
+
+	if (!rc && q->watch && !q->how.json)
+		fputs(isatty(STDOUT_FILENO) ? ANEW : "\n", stdout);
+	if (!rc)
+		rc = fleet_print(answer, &q->how, err);
+	answer_free(answer);
+	return rc;
+}
+
+static void await_news(struct server *server)
+{
+	struct pollfd told = {.fd = server_fd(server), .events = POLLIN};
+
+	(void)poll(&told, 1, WATCH_MS); /* not connected: that alone */
+	(void)server_heard(server);
+}
+
+static int watch(struct server *server, const struct fleet_question *q, struct err *err)
+{
+	static const char *const channels[] = {"penrig_job", "penrig_done", "penrig_cancel"};
+	bool away = false;
+	int rc = 0;
+
+	for (unsigned i = 0; i < sizeof(channels) / sizeof(channels[0]); i++)
+		server_listen(server, channels[i]);
+	server_disconnect(server); /* the next connection listens */
+	while ((!rc || server_may_pass(rc)) && fflush(stdout) == 0) {
+		rc = list_once(server, q, err);
+		if (rc && server_may_pass(rc) && !away)
+			cli_error(0, "%s; it is tried again", err->text);
+		away = rc != 0;
+		await_news(server);
+	}
+	return rc ? rc : err_set(err, -EIO, "standard output takes no more");
+}
+
+int fleet_list(struct server *server, const struct fleet_question *question, struct err *err)
+{
+	if (question->watch && question->how.csv)
+		return err_set(err, -EINVAL, "--watch: as text, or with --json");
+	return question->watch ? watch(server, question, err) : list_once(server, question, err);
 }

@@ -6,6 +6,12 @@
 #include "rig/fleet/depot.h"
 #include "rig/fleet/server.h"
 
+#define FLEET_WATCH_ROW(at)                                                                                            \
+	{                                                                                                              \
+		.name = "watch", .kind = OPTION_FLAG, .offset = (at),                                                  \
+		.help = "Go on, and list anew when a job begins or ends, else every 2 s, until a signal. Not with "    \
+			"--csv; with --json a list each time.",                                                        \
+	}
 #define FLEET_DB_ROW(at)                                                                                               \
 	{                                                                                                              \
 		.name = "db", .kind = OPTION_TEXT, .arg = "CONNECTION", .offset = (at), .group = "Where",              \
@@ -48,5 +54,15 @@ struct fleet_print {
 };
 /* Prints the rows: as JSON, a list of objects, as CSV, or as a table. */
 int fleet_print(const struct answer *answer, const struct fleet_print *how, struct err *err);
+
+struct fleet_question {
+	const char *sql;
+	const char *const *values;
+	unsigned count;
+	struct fleet_print how;
+	bool watch; /* again when the server tells of a job, else every 2 s; a server that is away is waited for */
+};
+/* Asks and prints. With watch it ends with an error alone, or a signal, or standard output. */
+int fleet_list(struct server *server, const struct fleet_question *question, struct err *err);
 
 #endif
