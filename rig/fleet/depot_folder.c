@@ -1,6 +1,7 @@
 /* A folder, which may be of another computer (NFS): written under another name, to the disk, renamed, and the folder to the disk. A
- * file in it says which one it is: what is not mounted is an empty folder, too. What comes into it takes the rights of the folder
- * itself, past the umask, so that computers with other users may go on with it. */
+ * file in it says which one it is: what is not mounted is an empty folder, too. It is opened, looked at, and what is read or written
+ * goes by that one opened folder, whatever is mounted or unmounted at its path meanwhile. What comes into it takes the rights of the
+ * folder itself, past the umask, so that computers with other users may go on with it. */
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -43,9 +44,9 @@ static int write_all(int fd, const char *bytes, size_t len)
 }
 
 /* Each of its own name: another computer may write the same object at this moment. 0 or errno. */
-static int write_part(const char *part, mode_t mode, const void *bytes, size_t len)
+static int write_part(int root, const char *part, mode_t mode, const void *bytes, size_t len)
 {
-	int fd = open(part, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0644);
+	int fd = openat(root, part, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0644);
 	int code = fd < 0 ? errno : write_all(fd, bytes, len);
 
 	if (fd >= 0)
@@ -78,13 +79,10 @@ static int read_all(int fd, char *bytes, size_t size, size_t *ret_len)
 /* ---- which folder it is -------------------------------------------------------------------------------------------- */
 
 /* 0 or errno; EBADMSG: it holds something else. */
-static int read_marker(const char *folder, char ret[UUID_TEXT])
+static int read_marker(int root, char ret[UUID_TEXT])
 {
-	char path[PATH_BYTES];
 	size_t len = 0;
-
-	snprintf(path, sizeof(path), "%s/" MARKER, folder);
-	int fd = open(path, O_RDONLY | O_CLOEXEC);
+	int fd = openat(root, MARKER, O_RDONLY | O_CLOEXEC);
 	int code = fd < 0 ? errno : read_all(fd, ret, UUID_TEXT, &len);
 	if (fd >= 0)
 		close(fd);
@@ -94,10 +92,10 @@ static int read_marker(const char *folder, char ret[UUID_TEXT])
 	return code;
 }
 
-static int check_marker(const struct folder *folder, struct err *err)
+static int check_marker(const struct folder *folder, int root, struct err *err)
 {
 	char id[UUID_TEXT];
-	int code = read_marker(folder->path, id);
+	int code = read_marker(root, id);
 
 	if (code == ENOENT || code == EBADMSG || code == EFBIG || (!code && strcmp(id, folder->id) != 0))
 		return err_set(err, -EAGAIN,
@@ -107,70 +105,94 @@ static int check_marker(const struct folder *folder, struct err *err)
 	return code ? failed(folder->path, code, err) : 0;
 }
 
-static int check_folder(const char *path, struct stat *ret, struct err *err)
+static int open_folder(const char *path, struct stat *ret, int *ret_root, struct err *err)
 {
-	if (stat(path, ret) != 0)
-		return failed(path, errno, err);
-	return S_ISDIR(ret->st_mode) ? 0 : failed(path, ENOTDIR, err);
+	int root = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	int code = root < 0 || fstat(root, ret) != 0 ? errno : 0;
+
+	if (code && root >= 0)
+		close(root);
+	*ret_root = code ? -1 : root;
+	return code ? failed(path, code, err) : 0;
+}
+
+/* It is the one that was meant; *ret_root is the caller's to close. */
+static int enter(const struct folder *folder, int *ret_root, struct err *err)
+{
+	struct stat st;
+	int rc = open_folder(folder->path, &st, ret_root, err);
+
+	if (!rc && (rc = check_marker(folder, *ret_root, err)) != 0)
+		close(*ret_root);
+	return rc;
+}
+
+/* 0 or errno. */
+static int sync_folder(int root, const char *at)
+{
+	int fd = openat(root, at, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	int code = fd < 0 || fsync(fd) != 0 ? errno : 0;
+
+	if (fd >= 0)
+		close(fd);
+	return code;
 }
 
 int depot_folder_mark(const char *path, char ret_id[UUID_TEXT], struct err *err)
 {
-	char at[PATH_BYTES], line[UUID_TEXT];
+	char line[UUID_TEXT];
 	struct stat st;
-	int rc = check_folder(path, &st, err);
+	int root, rc = uuid_draw(line, err);
 
 	if (!rc)
-		rc = uuid_draw(line, err);
+		rc = open_folder(path, &st, &root, err);
 	if (rc)
 		return rc;
 	line[UUID_TEXT - 1] = '\n';
-	snprintf(at, sizeof(at), "%s/" MARKER, path);
-	int code = write_part(at, st.st_mode, line, sizeof(line));
+	int code = write_part(root, MARKER, st.st_mode, line, sizeof(line));
 	if (code && code != EEXIST)
-		unlink(at);
-	else if (!(code = -disk_sync_folder(path)))
-		code = read_marker(path, ret_id); /* this one, or what was there */
-	return code ? failed(at, code, err) : 0;
+		unlinkat(root, MARKER, 0);
+	else if (!(code = sync_folder(root, ".")))
+		code = read_marker(root, ret_id); /* this one, or what was there */
+	close(root);
+	return code ? failed(path, code, err) : 0;
 }
 
 /* ---- a store ------------------------------------------------------------------------------------------------------- */
 
-/* The folders between, and each of them in the one above it to the disk. */
-static int make_way(const struct folder *folder, const char *path, struct err *err)
+static int sync_above(int root, const char *key)
 {
-	char at[PATH_BYTES];
+	const char *slash = strrchr(key, '/');
+	char above[DEPOT_KEY_MAX] = ".";
 
-	for (const char *slash = strchr(path + strlen(folder->path) + 1, '/'); slash; slash = strchr(slash + 1, '/')) {
-		snprintf(at, sizeof(at), "%.*s", (int)(slash - path), path);
-		if (mkdir(at, 0755) == 0)
-			(void)!chmod(at, folder->mode);
-		else if (errno != EEXIST)
-			return failed(at, errno, err);
-		*strrchr(at, '/') = '\0';
-		int rc = disk_sync_folder(at);
-		if (rc)
-			return failed(at, -rc, err);
-	}
-	return 0;
+	if (slash)
+		snprintf(above, sizeof(above), "%.*s", (int)(slash - key), key);
+	return sync_folder(root, above);
 }
 
-static int settle(const char *part, const char *path)
+/* The folders between, and each of them in the one above it to the disk. 0 or errno. */
+static int make_way(int root, const char *key, mode_t mode)
 {
-	char above[PATH_BYTES];
+	char at[DEPOT_KEY_MAX];
 
-	if (rename(part, path) != 0)
-		return errno;
-	snprintf(above, sizeof(above), "%s", path);
-	*strrchr(above, '/') = '\0';
-	return -disk_sync_folder(above);
+	for (const char *slash = strchr(key, '/'); slash; slash = strchr(slash + 1, '/')) {
+		snprintf(at, sizeof(at), "%.*s", (int)(slash - key), key);
+		if (mkdirat(root, at, 0755) == 0)
+			(void)!fchmodat(root, at, mode, 0);
+		else if (errno != EEXIST)
+			return errno;
+		int code = sync_above(root, at);
+		if (code)
+			return code;
+	}
+	return 0;
 }
 
 /* ---- on a thread of its own: a share whose server is away holds up whoever touches it ------------------------------- */
 
 struct job {
 	struct folder folder; /* a copy */
-	char path[PATH_BYTES];
+	char key[DEPOT_KEY_MAX];
 	char *bytes; /* to put, or room for what is got */
 	size_t len;
 	int rc;
@@ -194,7 +216,7 @@ static struct job *job_of(const struct folder *folder, const char *key, size_t l
 	job->folder = *folder;
 	job->len = len;
 	job->bytes = malloc(len + 1);
-	snprintf(job->path, sizeof(job->path), "%s/%s", folder->path, key);
+	snprintf(job->key, sizeof(job->key), "%s", key);
 	if (job->bytes)
 		return job;
 	free(job);
@@ -214,26 +236,45 @@ static int carry_out(void (*fn)(void *job), struct job *job, struct job **ret, s
 	return job->rc ? err_set(err, job->rc, "%s", job->err.text) : 0;
 }
 
+static int failed_at(const struct job *job, int code, struct err *err)
+{
+	char path[PATH_BYTES];
+
+	snprintf(path, sizeof(path), "%s/%s", job->folder.path, job->key);
+	return failed(path, code, err);
+}
+
+/* 0 or errno. */
+static int put_in(int root, const struct job *job, const char *part)
+{
+	int code = make_way(root, job->key, job->folder.mode);
+
+	if (!code)
+		code = write_part(root, part, job->folder.mode, job->bytes, job->len);
+	if (!code && renameat(root, part, root, job->key) != 0)
+		code = errno;
+	if (!code)
+		code = sync_above(root, job->key);
+	if (code)
+		unlinkat(root, part, 0);
+	return code;
+}
+
 static void put_now(void *ctx)
 {
 	struct job *job = ctx;
-	char part[PATH_BYTES], id[UUID_TEXT];
+	char part[DEPOT_KEY_MAX + UUID_TEXT + 8], id[UUID_TEXT];
+	int root, code;
 
-	job->rc = check_marker(&job->folder, &job->err); /* at each piece: a transfer may take hours */
+	job->rc = uuid_draw(id, &job->err);
 	if (!job->rc)
-		job->rc = make_way(&job->folder, job->path, &job->err);
-	if (!job->rc)
-		job->rc = uuid_draw(id, &job->err);
+		job->rc = enter(&job->folder, &root, &job->err); /* at each piece: a transfer may take hours */
 	if (job->rc)
 		return;
-	snprintf(part, sizeof(part), "%.440s.%s.part", job->path, id);
-	int code = write_part(part, job->folder.mode, job->bytes, job->len);
-	if (!code)
-		code = settle(part, job->path);
-	if (code) {
-		unlink(part);
-		job->rc = failed(job->path, code, &job->err);
-	}
+	snprintf(part, sizeof(part), "%s.%s.part", job->key, id);
+	if ((code = put_in(root, job, part)) != 0)
+		job->rc = failed_at(job, code, &job->err);
+	close(root);
 }
 
 static int put(struct depot *store, const char *key, const void *bytes, size_t len, struct err *err)
@@ -253,15 +294,21 @@ static void get_now(void *ctx)
 {
 	struct job *job = ctx;
 	size_t size = job->len;
-	int fd = open(job->path, O_RDONLY | O_CLOEXEC);
-	int code = fd < 0 ? errno : read_all(fd, job->bytes, size, &job->len);
+	int root;
 
+	job->rc = enter(&job->folder, &root, &job->err);
+	if (job->rc)
+		return;
+	int fd = openat(root, job->key, O_RDONLY | O_CLOEXEC);
+	int code = fd < 0 ? errno : read_all(fd, job->bytes, size, &job->len);
 	if (fd >= 0)
 		close(fd);
+	close(root);
 	if (code == ENOENT || code == EFBIG)
-		job->rc = err_set(&job->err, -code, "the store: %.300s: %s", job->path, strerror(code));
+		job->rc = err_set(&job->err, -code, "the store: %.200s/%s: %s", job->folder.path, job->key,
+				  strerror(code));
 	else if (code)
-		job->rc = failed(job->path, code, &job->err);
+		job->rc = failed_at(job, code, &job->err);
 }
 
 static int get(struct depot *store, const char *key, void *bytes, size_t size, size_t *ret_len, struct err *err)
@@ -282,11 +329,14 @@ static void open_now(void *ctx)
 {
 	struct job *job = ctx;
 	struct stat st;
+	int root;
 
-	job->rc = check_folder(job->folder.path, &st, &job->err);
-	job->folder.mode = job->rc ? 0 : st.st_mode & 07777;
-	if (!job->rc)
-		job->rc = check_marker(&job->folder, &job->err);
+	job->rc = open_folder(job->folder.path, &st, &root, &job->err);
+	if (job->rc)
+		return;
+	job->folder.mode = st.st_mode & 07777;
+	job->rc = check_marker(&job->folder, root, &job->err);
+	close(root);
 }
 
 static void folder_free(struct depot *store)

@@ -69,9 +69,10 @@ class Swift:
         (self.folder / "srv/sda").mkdir(parents=True)
         for part in self.PARTS:
             self.write(part, f"[pipeline:main]\npipeline = {part}-server\n[app:{part}-server]\nuse = egg:swift#{part}\n")
-        self.write("proxy", "[pipeline:main]\npipeline = catch_errors cache listing_formats s3api tempauth bulk slo dlo proxy-server\n[app:proxy-server]\nuse = egg:swift#proxy\n"
+        self.pipeline = ("[pipeline:main]\npipeline = catch_errors cache listing_formats s3api tempauth bulk slo dlo proxy-server\n[app:proxy-server]\nuse = egg:swift#proxy\n"
                    f"account_autocreate = true\nallow_account_management = true\n[filter:s3api]\nuse = egg:swift#s3api\nlocation = us-east-1\n[filter:cache]\nuse = egg:swift#memcache\nmemcache_servers = 127.0.0.1:{self.memory}\n[filter:tempauth]\nuse = egg:swift#tempauth\n"
                    f"user_test_tester = {self.SECRET} .admin\n" + "".join(f"[filter:{f}]\nuse = egg:swift#{f}\n" for f in ("catch_errors", "listing_formats", "bulk", "slo", "dlo")))
+        self.write("proxy", self.pipeline)
         self.rings()
         self.start()
 
@@ -82,15 +83,26 @@ class Swift:
                  "    b.rebalance()\n    b.get_ring().save(part + '.ring.gz')\n", *(f"{part}={self.ports[part]}" for part in self.PARTS)]
         subprocess.run(words, cwd=self.folder, check=True, capture_output=True)
 
-    def write(self, part, text):
-        (self.folder / f"{part}.conf").write_text(f"[DEFAULT]\nbind_ip = 127.0.0.1\nbind_port = {self.ports[part]}\nworkers = 0\nuser = {getpass.getuser()}\nswift_dir = {self.folder}\n"
+    def write(self, part, text, port=None, more=""):
+        (self.folder / f"{part}.conf").write_text(f"[DEFAULT]\nbind_ip = 127.0.0.1\nbind_port = {port or self.ports[part]}\n{more}workers = 0\nuser = {getpass.getuser()}\nswift_dir = {self.folder}\n"
                                                   f"devices = {self.folder}/srv\nmount_check = false\ndisable_fallocate = true\nfallocate_reserve = 0\nlog_address = {self.folder}/none\n{text}")
+
+    def serve(self, part, conf):
+        self.children.append(subprocess.Popen([f"swift-{part}-server", self.folder / f"{conf}.conf"], cwd=self.folder, stdin=subprocess.DEVNULL, stdout=(self.folder / "log").open("a"),
+                                              stderr=subprocess.STDOUT, preexec_fn=fleet.dies_with_us))
+
+    def over_tls(self, folder):
+        """Its proxy once more, with server.pem and server.key; the port."""
+        port = free_port()
+        self.write("tls", self.pipeline, port, f"cert_file = {folder}/server.pem\nkey_file = {folder}/server.key\n")
+        self.serve("proxy", "tls")
+        fleet.until("swift over TLS", lambda: listens(port))
+        return port
 
     def start(self):
         self.children = [subprocess.Popen(["memcached", "-u", getpass.getuser(), "-l", "127.0.0.1", "-p", str(self.memory), "-U", "0", "-m", "16", "-t", "1"], preexec_fn=fleet.dies_with_us)]
         for part in self.ports:
-            self.children.append(subprocess.Popen([f"swift-{part}-server", self.folder / f"{part}.conf"], cwd=self.folder, stdin=subprocess.DEVNULL, stdout=(self.folder / "log").open("a"),
-                                                  stderr=subprocess.STDOUT, preexec_fn=fleet.dies_with_us))
+            self.serve(part, part)
         for part, port in self.ports.items():
             fleet.until(f"swift's {part}", lambda p=port: listens(p))
         self.client = Client(self.port, self.KEY, self.SECRET)

@@ -8,6 +8,7 @@ from pathlib import Path
 import fleet
 import rig
 import s3_servers
+import test_fleet_ci
 from fleet import Fleet, until
 from test_fleet_store import fetch, over, stored, with_big_file
 
@@ -75,6 +76,39 @@ def with_server(check, f, server):
     check(server.SECRET not in (f.server.folder / "log").read_text(), "nor the server's log")
 
 
+def over_tls(check, f, server):
+    """By the authority that is named and under the name that the certificate has, else nothing goes there, and the run waits."""
+    if not hasattr(server, "over_tls"):
+        print("this store has no TLS: not tried")
+        return
+    agent, folder, out = f.agents[0], f.folder / "tls", f.folder / "tls-out"
+    folder.mkdir()
+    test_fleet_ci.certificates(folder)
+    port, secret = server.over_tls(folder), ["--store-secret", f.folder / "s3-secret"]
+    good = [*secret, "--store-ca", folder / "ca.pem"]
+    for host, words in (("localhost", secret), ("localhost", [*secret, "--store-ca", folder / "other.pem"]), ("127.0.0.1", good)):
+        f.penrig("fleet", "store", f"s3://{host}:{port}/{s3_servers.BUCKET}/tls", "--site", "A")
+        (agent.folder / "said").unlink(missing_ok=True)
+        agent.start(*words)
+        job = f.submit()
+        agent.until_said("the store: SSL")
+        check(f.jobs()[job]["state"] == "running", f"{host}, {words}: it waits: {agent.said()[-300:]}")
+        agent.end()
+        f.penrig("fleet", "store", f"s3://localhost:{port}/{s3_servers.BUCKET}/tls", "--site", "A")
+        agent.start(*good)
+        check(f.until_job(job, over, "its end")["state"] == "done", "by the right one, under the right name, it arrives")
+        agent.end()
+    agent.start(*good)
+    done = fetch(f, out, *good)
+    name = next(out.glob("*.penrig"), None)
+    check(done.returncode == 0 and name, f"and comes back: {done.returncode} {done.stderr}")
+    sha256 = hashlib.sha256(name.read_bytes()).hexdigest()
+    status, packed = server.client.ask("GET", f"/{s3_servers.BUCKET}/tls/{sha256[:2]}/{sha256}/00000.zst")
+    check(status == 200 and zstd(packed) == name.read_bytes(), "it is there, by somebody else's eyes")
+    check([name.name] in f.server.sql(f"SELECT name FROM penrig.stored_file WHERE store = 's3://localhost:{port}/{s3_servers.BUCKET}/tls'", user="reader"), "under that name")
+    agent.end()
+
+
 OLD = """struct info { int age; const char *version; unsigned number; };
 const struct info *curl_version_info(int which) { static const struct info old = {0, "7.81.0", 0x075100}; return &old; }
 """
@@ -126,6 +160,8 @@ def main():
     try:
         server = s3_servers.any_server(f.folder / "s3")
         with_server(check, f, server)
+        f.agents[0].end()
+        over_tls(check, f, server)
     except Exception as e:
         check(False, f"{type(e).__name__}: {e}\n{f.agents[0].said()[-900:]}")
     finally:

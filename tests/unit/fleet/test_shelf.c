@@ -172,6 +172,7 @@ static void not_mounted(void **state)
 	assert_int_equal(unlink(w.piece[0]), 0);
 	assert_int_equal(shelf_put(w.store, w.fd, w.sha256, BYTES, NULL), -EAGAIN); /* under way */
 	assert_int_equal(stat(w.piece[0], &st), -1);
+	assert_int_equal(fetch(&w, w.sha256, BYTES), -EAGAIN); /* that it is damaged nobody says */
 	assert_int_equal(depot_open(w.url, &config, &tick, &store, NULL), -EAGAIN);
 	assert_int_equal(depot_mark(w.url, url, NULL), -EAGAIN);
 	assert_int_equal(stat(marker, &st), -1);
@@ -217,6 +218,49 @@ static void hung(void **state)
 		sched_yield();
 	assert_int_equal(rc, 0);
 	assert_int_equal(fetch(&w, w.sha256, BYTES), 0);
+	end(&w);
+}
+
+static bool is_there(const char *folder, const char *name)
+{
+	char path[160];
+	struct stat st;
+
+	snprintf(path, sizeof(path), "%s/%s", folder, name);
+	return stat(path, &st) == 0;
+}
+
+/* Between the look at the marker and the piece another folder takes its place, as where a share is unmounted: the piece goes where the
+ * marker was. */
+static void held_fast(void **state)
+{
+	static const char key[] = "ab/cd/00000.zst";
+	char marker[100], kept[100], moved[100], line[37];
+	struct world w;
+
+	(void)state;
+	begin(&w);
+	snprintf(marker, sizeof(marker), "%s/penrig-store", w.folder);
+	snprintf(kept, sizeof(kept), "%s/kept", w.folder);
+	snprintf(moved, sizeof(moved), "%s-moved", w.folder);
+	assert_int_equal(rename(marker, kept), 0);
+	assert_int_equal(mkfifo(marker, 0600), 0);
+	w.ticks = 1000;
+	assert_int_equal(depot_put(w.store, key, "piece", 5, NULL), -ECANCELED); /* it waits for the marker's line */
+	int fd = open(marker, O_WRONLY);
+	assert_true(fd >= 0);
+	assert_int_equal(rename(w.folder, moved), 0);
+	assert_int_equal(mkdir(w.folder, 0700), 0);
+	snprintf(line, sizeof(line), "%.36s", strrchr(w.url, '#') + 1);
+	assert_int_equal(write(fd, line, 36), 36);
+	assert_int_equal(write(fd, "\n", 1), 1);
+	close(fd);
+	while (!is_there(moved, key) && !is_there(w.folder, key))
+		sched_yield();
+	assert_true(is_there(moved, key));
+	assert_false(is_there(w.folder, key));
+	assert_int_equal(rmdir(w.folder), 0);
+	assert_int_equal(rename(moved, w.folder), 0);
 	end(&w);
 }
 
@@ -306,7 +350,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(there_and_back), cmocka_unit_test(damaged), cmocka_unit_test(another),
 		cmocka_unit_test(may_not_list),   cmocka_unit_test(hung),    cmocka_unit_test(not_mounted),
-		cmocka_unit_test(places),         cmocka_unit_test(paced),
+		cmocka_unit_test(places),         cmocka_unit_test(paced),   cmocka_unit_test(held_fast),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
