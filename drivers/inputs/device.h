@@ -7,8 +7,8 @@
 
 extern const struct driver driver_serial_inputs, driver_modbus_inputs, driver_scpi_inputs;
 
-/* An answer as a whole number: NR1 or NR3 of IEEE 488.2 without a fraction, #H, #Q, #B, or ON and OFF; at most 65535. false: it is
- * none. */
+/* An answer as a whole number, behind a response header or none: as ieee488_uint() of rig/driver/ieee488.h, or ON and OFF; at most
+ * 65535. false: it is none. */
 bool inputs_read_number(const char *text, uint32_t *ret);
 
 #endif

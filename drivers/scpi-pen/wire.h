@@ -19,10 +19,6 @@
 #define SCPI_FIELDS_MAX       8   /* the longest answer we ask for has 5 */
 #define SCPI_TEXT_MAX         48  /* names: 47 bytes and NUL */
 
-/* SCPI-99 volume 1, 7.2.1: numbers that are none. The infinity may be negative. */
-#define SCPI_INFINITY     9.9e37
-#define SCPI_NOT_A_NUMBER 9.91e37
-
 enum scpi_error_code { /* those of one kind count down from its first: SCPI-99 volume 2, 21.8 */
 		       SCPI_NO_ERROR = 0,
 		       SCPI_COMMAND_ERROR = -100,
@@ -73,7 +69,7 @@ double scpi_as_sent(double value);
 int scpi_split(char *line, char *fields[SCPI_FIELDS_MAX]);
 
 /* Field readers: true and *ret filled when the whole field is right, else false and *ret untouched. Numbers are what
- * IEEE 488.2 8.7.2 to 8.7.4 call NR1, NR2 and NR3, a sign of either kind and blanks before them allowed. */
+ * rig/driver/ieee488.h takes, behind a response header or none; nothing may stand behind them. */
 
 /* NaN for 9.91E37 or NAN, an infinity for +-9.9E37, INF or NINF; a magnitude beyond that is refused. */
 bool scpi_read_number(const char *field, double *ret);

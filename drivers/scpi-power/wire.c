@@ -1,14 +1,13 @@
 /* Lines of SCPI power supplies, encoded and decoded. Every reader takes the whole line or nothing. */
 #include "drivers/scpi-power/wire.h"
 
-#include <ctype.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 
-#define NO_NUMBER 9.9e37 /* SCPI-99 volume 1, 7.2.1: infinity, and beyond it what is no number */
+#include "rig/driver/ieee488.h"
 
 /* ---- the dialects ---------------------------------------------------------------------------------------------- */
 
@@ -223,56 +222,12 @@ static const char *skip_blanks(const char *p)
 	return p;
 }
 
-static const char *skip_digits(const char *p)
-{
-	while (isdigit((unsigned char)*p))
-		p++;
-	return p;
-}
-
-static const char *skip_sign(const char *p)
-{
-	return p + (*p == '+' || *p == '-');
-}
-
-/* "E" and its digits, blanks before and behind the letter; `p` where there is no exponent. NULL: half a one. */
-static const char *skip_exponent(const char *p, int *ret)
-{
-	const char *letter = skip_blanks(p), *digits;
-
-	*ret = 0;
-	if (*letter != 'E' && *letter != 'e')
-		return p;
-	letter = skip_blanks(letter + 1);
-	digits = skip_sign(letter);
-	if (!isdigit((unsigned char)*digits) || skip_digits(digits) - digits > 3)
-		return NULL;
-	*ret = atoi(letter);
-	return skip_digits(digits);
-}
-
 bool power_read_number(const char *line, double *ret)
 {
-	const char *start = skip_blanks(line), *digits = skip_sign(start), *end = skip_digits(digits);
-	bool any = end > digits;
-	char mantissa[64], text[80];
-	int exponent;
+	const char *at = ieee488_data(line);
+	double value;
 
-	if (*end == '.') {
-		any = any || isdigit((unsigned char)end[1]);
-		end = skip_digits(end + 1);
-	}
-	size_t len = (size_t)(end - start);
-	if (!any || len >= sizeof(mantissa))
-		return false;
-	memcpy(mantissa, start, len);
-	mantissa[len] = '\0';
-	end = skip_exponent(end, &exponent);
-	if (!end || *skip_blanks(end))
-		return false;
-	snprintf(text, sizeof(text), "%se%d", mantissa, exponent);
-	double value = strtod(text, NULL);
-	if (!(fabs(value) < NO_NUMBER))
+	if (!ieee488_number(&at, true, &value) || !ieee488_at_end(at) || !isfinite(value))
 		return false;
 	*ret = value;
 	return true;
@@ -281,7 +236,7 @@ bool power_read_number(const char *line, double *ret)
 /* Of a line, without the blanks around it; "" where it is longer than any word here. */
 static void word_of(const char *line, char ret[8])
 {
-	const char *start = skip_blanks(line);
+	const char *start = ieee488_data(line);
 	size_t len = strlen(start);
 
 	while (len && (start[len - 1] == ' ' || start[len - 1] == '\t'))
@@ -337,7 +292,8 @@ bool power_read_output(const struct power_dialect *dialect, unsigned output, con
 
 bool power_read_error(const char *line, int *ret_code, char ret_text[POWER_TEXT_MAX])
 {
-	const char *start = skip_blanks(line), *digits = skip_sign(start), *end = skip_digits(digits);
+	const char *start = ieee488_data(line), *digits = start + (*start == '+' || *start == '-');
+	const char *end = digits + strspn(digits, "0123456789");
 
 	if (end == digits || end - digits > 5 || (*end != ',' && *end != ' ') || !*skip_blanks(end + 1))
 		return false; /* a bare number is an answer to another question */

@@ -91,9 +91,10 @@ size_t power_encode(const struct power_dialect *dialect, enum power_line line, u
 size_t power_encode_unasked(const struct power_dialect *dialect, enum power_line line, unsigned output, double value,
 			    char *buffer, size_t size);
 
-/* Readers: true and *ret filled when the whole line is right, else false and *ret untouched. */
+/* Readers: true and *ret filled when the whole line is right, else false and *ret untouched. A response header may stand before
+ * what they read, and blanks about it. */
 
-/* NR1, NR2 or NR3 of IEEE 488.2, blanks around it and before the exponent's sign; NaN and infinity of SCPI are refused. */
+/* As rig/driver/ieee488.h, blanks about the exponent's letter allowed; NaN and infinity are refused. */
 bool power_read_number(const char *line, double *ret);
 /* How the output stands. Of outputs that are coupled nobody can say. */
 bool power_read_output(const struct power_dialect *dialect, unsigned output, const char *line, bool *ret);

@@ -4,6 +4,7 @@
 
 #include "drivers/scpi-pen/wire.h"
 #include "rig/base/crc32c.h"
+#include "rig/driver/ieee488.h"
 #include "rig/driver/lines.h"
 #include "tests/fuzz/standalone.h"
 
@@ -20,7 +21,7 @@ static void read_field(const char *field)
 	struct scpi_readings readings;
 
 	if (scpi_read_number(field, &number))
-		FUZZ_CHECK(!isfinite(number) || fabs(number) < SCPI_INFINITY);
+		FUZZ_CHECK(!isfinite(number) || fabs(number) < IEEE488_INFINITY);
 	(void)scpi_read_uint(field, &uint);
 	(void)scpi_read_bool(field, &on);
 	if (scpi_read_error(field, &error))
