@@ -38,17 +38,22 @@ static void widen(double *lo, double *hi, double value)
 	}
 }
 
-/* Named at the right edge, where no value stands. */
-static void level(const struct svg_axes *a, double y, const char *name, const char *colour)
+/* At the right edge, where no value stands. */
+static void name_level(const struct svg_axes *a, double y, const char *name)
 {
 	char text[64];
 
-	if (!isfinite(y) || y < a->y0 || y > a->y1)
-		return;
-	svg_segment(a, a->x0, y, a->x1, y, colour);
 	snprintf(text, sizeof(text), "%s %.4g", name, y);
 	svg_text(a->out, a->left + a->width + 8, a->top + a->height - (y - a->y0) / (a->y1 - a->y0) * a->height + 4, 11,
 		 "start", text);
+}
+
+static void level(const struct svg_axes *a, double y, const char *name, const char *colour)
+{
+	if (!isfinite(y) || y < a->y0 || y > a->y1)
+		return;
+	svg_segment(a, a->x0, y, a->x1, y, colour);
+	name_level(a, y, name);
 }
 
 static void varying_limits(const struct svg_axes *a, const struct control_picture *p)
@@ -57,6 +62,8 @@ static void varying_limits(const struct svg_axes *a, const struct control_pictur
 		svg_segment(a, i + 0.5, p->centre + p->half_width[i], i + 1.5, p->centre + p->half_width[i], SVG_MODEL);
 		svg_segment(a, i + 0.5, p->centre - p->half_width[i], i + 1.5, p->centre - p->half_width[i], SVG_MODEL);
 	}
+	name_level(a, p->centre + p->half_width[p->n - 1], "UCL");
+	name_level(a, p->centre - p->half_width[p->n - 1], "LCL");
 }
 
 static void connect(const struct svg_axes *a, const double *y, unsigned n)

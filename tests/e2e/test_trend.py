@@ -95,6 +95,9 @@ def test_words_and_picture(check, history, folder):
     texts = [t.firstChild.data for t in document.getElementsByTagName("text") if t.firstChild]
     check(any("at 0.5 mm" in t for t in texts) and any("at 1 mm" in t for t in texts) and sum(t.startswith("UCL") for t in texts) == 4, f"a picture of both: {texts[:5]}")
     check(len(document.getElementsByTagName("circle")) > 80, "with their values")
+    trend(history, "depth_error_mm", "--lot", "L1", "--chart", "ewma", "--svg", picture)
+    texts = [t.firstChild.data for t in xml.dom.minidom.parse(str(picture)).getElementsByTagName("text") if t.firstChild]
+    check(sum(t.startswith("UCL") for t in texts) == 4 and sum(t.startswith("LCL") for t in texts) == 2, f"limits that vary are named where they end: {texts[:8]}")
 
 
 class Page(html.parser.HTMLParser):
