@@ -45,7 +45,7 @@ APT_STORE := swift-proxy swift-account swift-container swift-object memcached py
 APT_FLEET := $(APT_DEMO) python3 python3-jsonschema $(APT_SERVER) $(APT_STORE)
 # For a guest with Debian's own kernel, which is fetched and never installed. Not part of `make check`.
 APT_KERNEL := $(APT_DEMO) qemu-system-x86 busybox-static cpio udev python3
-APT_DEB := $(APT_STATION) libpq-dev libmosquitto-dev libcurl4-openssl-dev debhelper lintian dpkg-dev scdoc
+APT_DEB := build-essential $(APT_STATION) libpq-dev libmosquitto-dev libcurl4-openssl-dev debhelper lintian dpkg-dev scdoc
 APT_BENCH := $(APT_BUILD) python3 python3-numpy python3-scipy python3-pandas
 
 # ---- flags ----------------------------------------------------------------------------------------------------------

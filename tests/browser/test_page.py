@@ -462,6 +462,9 @@ def retest_rule(w, check):
         check(("may be tested again" in w.text("v-todo")) == (attempt == 1), f"the page says whether it may be tested again: {w.text('v-todo')}")
     w.scan("PEN-DEEP-01")
     check(w.wait(lambda: w.data("refused") == "no_more_attempts") and len(s.events()) == 2, "a third time is refused")
+    check(w.js("return document.querySelectorAll('#last a').length") == 2, "each of the last units opens its report")
+    w.driver.get(f"http://{s.host}/?kiosk")
+    check(w.wait(lambda: w.js("return document.querySelectorAll('#last span').length") == 2) and not w.driver.find_elements(By.TAG_NAME, "a"), "on a screen of one window nothing opens another")
     s.end()
 
 

@@ -2,6 +2,7 @@
 /* The page of one bench. It shows what the station says and nothing else: no state of a run lives here. */
 const $ = id => document.getElementById(id);
 const asked = new URLSearchParams(location.search);
+const KIOSK = asked.has('kiosk'); /* one window, and no way back from a second: nothing may cover STOP */
 const BENCH = Math.max(0, parseInt(asked.get('bench') || '0', 10) || 0);
 const SILENCE_MS = 2500, WATCH_MS = 500, HIDDEN_MS = 10000, BURST_MS = 30, BURST_MIN = 3, SPACE_MS = 60, TRACE_MS = 60000, ORDER_MS = 5000, READ_MS = 500, TYPED_MS = 15000;
 let askedShown = '', readTimer = 0;
@@ -456,10 +457,11 @@ function drawFoot() {
   put('today', say('today', { n: station.today }));
   put('yield', station.firsts ? say('yield', { percent: Math.round(100 * station.first_passes / station.firsts) }) : '');
   $('last').replaceChildren(...station.last.slice().reverse().map(u => {
-    const a = document.createElement('a');
+    const a = document.createElement(KIOSK ? 'span' : 'a');
     a.className = u.word;
     a.textContent = SIGNS[u.word] || '';
     a.title = u.serial;
+    if (KIOSK) return a;
     a.href = 'reports/' + encodeURIComponent(u.name);
     a.target = '_blank';
     a.rel = 'noopener';
@@ -479,7 +481,7 @@ function drawHead() {
     const links = Array.from({ length: station ? station.benches : 1 }, (_, i) => {
       const e = document.createElement(i === BENCH ? 'span' : 'a');
       e.textContent = i === BENCH ? bench.label : i + 1;
-      if (i !== BENCH) e.href = '?bench=' + i;
+      if (i !== BENCH) e.href = '?bench=' + i + (KIOSK ? '&kiosk' : '');
       return e;
     });
     $('benches').replaceChildren(...links);
