@@ -22,8 +22,8 @@
 #define LABEL_BYTES 160
 
 struct agent_options {
-	const char *db, *folder, *output_dir, *history, *state, *lease, *metrics, *mqtt, *mqtt_ca, *mqtt_password,
-		*store_secret, *store_ca, *bandwidth;
+	const char *db, *folder, *output_dir, *history, *state, *lease, *metrics, *metrics_port, *mqtt, *mqtt_ca,
+		*mqtt_password, *store_secret, *store_ca, *bandwidth;
 	struct option_list label, command;
 };
 
@@ -48,6 +48,11 @@ static const struct cli_option agent_table[] = {
 	 .offset = AT(metrics),
 	 .help = "Write how it is into FILE, as OpenMetrics text, every 15 s and when a run has ended: for "
 		 "node_exporter's textfile collector, whose files are called *.prom."},
+	{.name = "metrics-port",
+	 .kind = OPTION_TEXT,
+	 .arg = "PORT",
+	 .offset = AT(metrics_port),
+	 .help = "Answer http://127.0.0.1:PORT/metrics with the same, for Prometheus on this computer, or a proxy."},
 	{.name = "mqtt",
 	 .kind = OPTION_TEXT,
 	 .arg = "URL",
@@ -240,6 +245,17 @@ static int parse_rate(const char *text, uint64_t *ret, struct err *err)
 	return err_set(err, -EINVAL, "--bandwidth %.40s: must be bytes a second from 1k to 1000G, as 500k or 2M", text);
 }
 
+static int parse_port(const char *text, unsigned *ret, struct err *err)
+{
+	char *end;
+	unsigned long port = strtoul(text, &end, 10);
+
+	if (strspn(text, "0123456789") == 0 || *end || port < 1 || port > 65535)
+		return err_set(err, -EINVAL, "--metrics-port %.40s: must be a port, 1 to 65535", text);
+	*ret = (unsigned)port;
+	return 0;
+}
+
 static int configure(struct work *work, const struct cli_tables *tables, const char *const *operands, unsigned count,
 		     struct err *err)
 {
@@ -268,6 +284,8 @@ static int configure(struct work *work, const struct cli_tables *tables, const c
 		.words = o->command.count,
 		.word = o->command.item,
 	};
+	if (!rc && o->metrics_port)
+		rc = parse_port(o->metrics_port, &work->config.metrics_port, err);
 	if (!rc && o->bandwidth)
 		rc = parse_rate(o->bandwidth, &work->config.store.rate, err);
 	for (unsigned i = 0; i < count && !rc; i++)

@@ -200,7 +200,7 @@ const struct table table_benches = {"benches", "", benches_fields};
 	"EXISTS (SELECT FROM pen_release r WHERE r.job_id = a.job_id AND r.fence = a.fence AND r.said_at > "           \
 	"a.lease_until))"
 #define LOOK "'its pen was not seen to stop: look, then penrig benches --release ' || b.name"
-#define BENCHES_SQL(reserved, unseen)                                                                                          \
+#define BENCHES_SQL(reserved, unseen)                                                                                  \
 	"SELECT b.name, s.name, CASE WHEN b.seen_at IS NULL THEN 'never seen' WHEN b.disabled_why IS NOT NULL THEN "   \
 	"'disabled' WHEN b.seen_at < now() - interval '" SILENT                                                        \
 	"' THEN 'silent' WHEN j.job_id IS NOT NULL THEN 'running' WHEN h.holder IS NOT NULL THEN 'reserved' "          \
@@ -208,8 +208,9 @@ const struct table table_benches = {"benches", "", benches_fields};
 	"extract(epoch FROM now() - b.seen_at)::bigint, (b.health->>'outbox')::bigint, "                               \
 	"(b.health->>'refused')::bigint, b.health->>'version', h.holder, CASE WHEN h.granted_at IS NOT NULL "          \
 	"THEN " STAMP("h.until") " END, b.disabled_by, " STAMP(                                                        \
-		"b.disabled_at") ", array_to_string(b.labels, ' '), b.disabled_why, nullif(concat_ws('; ', CASE WHEN " \
-				 unseen " THEN " LOOK " END, coalesce(b.disabled_why, h.holder || ': ' || h.why)), '') " \
+		"b.disabled_at") ", array_to_string(b.labels, ' '), b.disabled_why, nullif(concat_ws('; ', CASE "      \
+				 "WHEN " unseen " THEN " LOOK                                                          \
+				 " END, coalesce(b.disabled_why, h.holder || ': ' || h.why)), '') "                    \
 				 "FROM bench b JOIN site s USING (site_id) LEFT JOIN LATERAL (SELECT a.job_id FROM "   \
 				 "attempt a WHERE a.bench_id = b.bench_id AND a.state = 'open' ORDER BY a.claimed_at " \
 				 "DESC LIMIT 1) j ON true " reserved "ORDER BY b.name"

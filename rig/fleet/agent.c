@@ -16,6 +16,7 @@
 #include "rig/fleet/news.h"
 #include "rig/fleet/seat.h"
 #include "rig/fleet/tables.h"
+#include "rig/station/http.h"
 
 #define POLL_NS      (15 * NS_PER_S) /* without any note: a job that nobody was told of is found all the same */
 #define BEAT_NS      (30 * NS_PER_S)
@@ -375,6 +376,27 @@ static int fill_station(struct agent *agent, struct err *err)
 	return 0;
 }
 
+static void sweep(void *ctx, uint64_t now_ns)
+{
+	struct agent *agent = ctx;
+
+	http_sweep(agent->http);
+	loop_timer_at(agent->loop, &agent->sweep, now_ns + NS_PER_S);
+}
+
+/* On this computer alone, as a station's page. */
+static int listen_for_monitor(struct agent *agent, struct err *err)
+{
+	const struct http_host host = {.ctx = agent, .metrics = metrics_text};
+
+	if (!agent->config->metrics_port)
+		return 0;
+	agent->sweep = (struct loop_timer){.fn = sweep, .ctx = agent};
+	int rc = http_open(agent->loop, NULL, &host, "127.0.0.1", agent->config->metrics_port, NULL, 0, &agent->http,
+			   err);
+	return rc ? rc : loop_timer_at(agent->loop, &agent->sweep, loop_now_ns(agent->loop) + NS_PER_S);
+}
+
 static int open_parts(struct agent *agent, struct err *err)
 {
 	int rc = lock_folder(agent, err);
@@ -391,6 +413,8 @@ static int open_parts(struct agent *agent, struct err *err)
 		rc = outbox_open(agent->history, err);
 	if (!rc)
 		rc = news_open(agent, err);
+	if (!rc)
+		rc = listen_for_monitor(agent, err);
 	if (rc)
 		return rc;
 	server_listen(agent->server, "penrig_job");
@@ -437,7 +461,9 @@ void agent_close(struct agent *agent)
 	if (!agent)
 		return;
 	news_close(agent);
+	http_close(agent->http);
 	unwatch(agent);
+	loop_timer_cancel(agent->loop, &agent->sweep);
 	loop_timer_cancel(agent->loop, &agent->timer);
 	for (unsigned i = 0; i < agent->seats; i++)
 		child_free(agent->seat[i].child);

@@ -27,6 +27,7 @@ struct agent_config { /* all borrowed */
 	const char *state;                 /* of benches, as `run --state`; NULL: where it is by itself */
 	const char *version;               /* of this program */
 	const char *metrics;               /* file for a monitor; NULL: none */
+	unsigned metrics_port;             /* of 127.0.0.1, where a monitor asks over HTTP; 0: none */
 	struct telemetry_config telemetry; /* url NULL: none */
 	struct depot_config store;
 	double lease_s;

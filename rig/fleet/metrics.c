@@ -2,9 +2,12 @@
 
 #include <errno.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <time.h>
 #include <unistd.h>
+
+#include "rig/base/openmetrics.h"
 
 static double is_running(const struct seat *seat)
 {
@@ -55,56 +58,36 @@ static const struct family { /* a value for each bench */
 	{"penrig_bench_leases", "Jobs of which the server was not told the end yet.", holds_leases},
 };
 
-static void put_label(FILE *out, const char *value)
-{
-	fputc('"', out);
-	for (; *value; value++)
-		if (*value == '\n')
-			fputs("\\n", out);
-		else
-			fprintf(out, "%s%c", *value == '"' || *value == '\\' ? "\\" : "", *value);
-	fputc('"', out);
-}
-
-static void put_head(FILE *out, const char *name, const char *kind, const char *help)
-{
-	fprintf(out, "# TYPE %s %s\n# HELP %s %s\n", name, kind, name, help);
-}
-
-static void put_one(FILE *out, const char *name, const char *help, double value)
-{
-	put_head(out, name, "gauge", help);
-	fprintf(out, "%s %.17g\n", name, value);
-}
-
 static void put_runs(FILE *out, const struct agent *agent)
 {
-	put_head(out, "penrig_bench_runs", "counter", "Runs that ended since the agent began, by exit code.");
+	openmetrics_head(out, "penrig_bench_runs", "counter", "Runs that ended since the agent began, by exit code.");
 	for (unsigned i = 0; i < agent->seats; i++)
 		for (int code = 0; code < SEAT_CODES; code++) {
 			if (!agent->seat[i].ended_as[code])
 				continue;
 			fputs("penrig_bench_runs_total{bench=", out);
-			put_label(out, seat_name(&agent->seat[i]));
+			openmetrics_label(out, seat_name(&agent->seat[i]));
 			fprintf(out, ",exit_code=\"%d\"} %lu\n", code, agent->seat[i].ended_as[code]);
 		}
 }
 
 static void put_all(FILE *out, const struct agent *agent, const struct outbox_counts *counts)
 {
-	put_one(out, "penrig_agent_seen_timestamp_seconds", "When this was written, Unix time.", (double)time(NULL));
-	put_one(out, "penrig_agent_server_reached", "0: the server is away, or does not answer.", !agent->failures);
-	put_one(out, "penrig_outbox_runs", "Runs that ended and that the server has not confirmed.",
-		(double)counts->waiting);
-	put_one(out, "penrig_outbox_oldest_seconds", "Age of the oldest of them.",
-		counts->waiting ? (double)(time(NULL) - counts->oldest_s) : 0);
-	put_one(out, "penrig_outbox_refused_runs", "Runs that the server will never take: look at them by hand.",
-		(double)counts->refused);
+	openmetrics_one(out, "penrig_agent_seen_timestamp_seconds", "When this was written, Unix time.",
+			(double)time(NULL));
+	openmetrics_one(out, "penrig_agent_server_reached", "0: the server is away, or does not answer.",
+			!agent->failures);
+	openmetrics_one(out, "penrig_outbox_runs", "Runs that ended and that the server has not confirmed.",
+			(double)counts->waiting);
+	openmetrics_one(out, "penrig_outbox_oldest_seconds", "Age of the oldest of them.",
+			counts->waiting ? (double)(time(NULL) - counts->oldest_s) : 0);
+	openmetrics_one(out, "penrig_outbox_refused_runs",
+			"Runs that the server will never take: look at them by hand.", (double)counts->refused);
 	for (unsigned k = 0; k < sizeof(families) / sizeof(families[0]); k++) {
-		put_head(out, families[k].name, "gauge", families[k].help);
+		openmetrics_head(out, families[k].name, "gauge", families[k].help);
 		for (unsigned i = 0; i < agent->seats; i++) {
 			fprintf(out, "%s{bench=", families[k].name);
-			put_label(out, seat_name(&agent->seat[i]));
+			openmetrics_label(out, seat_name(&agent->seat[i]));
 			fprintf(out, "} %.17g\n", families[k].value(&agent->seat[i]));
 		}
 	}
@@ -132,4 +115,20 @@ int metrics_write(const struct agent *agent, const char *path, struct err *err)
 	rc = err_set(err, errno ? -errno : -EIO, "%.300s: %s", path, strerror(errno));
 	unlink(part);
 	return rc;
+}
+
+char *metrics_text(void *ctx, size_t *ret_len)
+{
+	const struct agent *agent = ctx;
+	struct outbox_counts counts = {0};
+	char *text = NULL;
+	FILE *out = outbox_count(agent->history, &counts, NULL) < 0 ? NULL : open_memstream(&text, ret_len);
+
+	if (!out)
+		return NULL;
+	put_all(out, agent, &counts);
+	if (fclose(out) == 0)
+		return text;
+	free(text);
+	return NULL;
 }

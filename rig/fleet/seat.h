@@ -65,6 +65,8 @@ struct agent {
 	bool full;              /* its disk: no job is taken */
 	uint64_t metrics_ns;    /* when they are written next */
 	bool metrics_failed;
+	struct http *http; /* NULL: none */
+	struct loop_timer sweep;
 	struct telemetry *telemetry; /* NULL: none */
 	int failure;
 	struct err why;

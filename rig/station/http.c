@@ -475,17 +475,37 @@ static unsigned refusal_of(const struct http *h, struct MHD_Connection *connecti
 			       : 0;
 	if (!is_origin(h, header(connection, "Origin")) || !header(connection, "X-Penrig"))
 		return MHD_HTTP_FORBIDDEN;
-	if (strcmp(path, "/do") != 0)
+	if (strcmp(path, "/do") != 0 || !h->host.order)
 		return MHD_HTTP_NOT_FOUND;
 	if (length && strtoull(length, NULL, 10) > HTTP_BODY_MAX)
 		return MHD_HTTP_CONTENT_TOO_LARGE;
 	return 0;
 }
 
+/* A monitor that does not ask for OpenMetrics reads the same text as Prometheus' own. */
+static enum MHD_Result send_metrics(struct http *h, struct MHD_Connection *connection)
+{
+	const char *accept = header(connection, "Accept");
+	bool open_metrics = accept && strstr(accept, "application/openmetrics-text");
+	size_t len;
+	char *text = h->host.metrics(h->host.ctx, &len);
+
+	if (!text)
+		return MHD_NO;
+	return send_response(connection, MHD_HTTP_OK, MHD_create_response_from_buffer(len, text, MHD_RESPMEM_MUST_FREE),
+			     open_metrics ? "application/openmetrics-text; version=1.0.0; charset=utf-8"
+					  : "text/plain; version=0.0.4; charset=utf-8",
+			     OWN_POLICY);
+}
+
 static enum MHD_Result answer_get(struct http *h, struct MHD_Connection *connection, const char *path)
 {
-	const struct page_file *file = page_find(path);
+	const struct page_file *file = h->host.order ? page_find(path) : NULL;
 
+	if (strcmp(path, "/metrics") == 0)
+		return send_metrics(h, connection);
+	if (!h->host.order)
+		return say(connection, MHD_HTTP_NOT_FOUND, "/metrics is here\n");
 	if (file)
 		return send_page(connection, file);
 	if (strcmp(path, "/events") == 0)

@@ -13,8 +13,10 @@
 #define HTTP_HOSTS_MAX 10
 #define HTTP_HOST_TEXT 80
 
-struct http_host { /* what the station lends it */
+struct http_host { /* what the station lends it; an agent lends ctx and metrics alone, and there is no page, feed NULL */
 	void *ctx;
+	/* For "/metrics": malloc'd OpenMetrics text. NULL: no memory. */
+	char *(*metrics)(void *ctx, size_t *ret_len);
 	/* An order as it came: status of the answer. */
 	unsigned (*order)(void *ctx, const char *body, size_t len);
 	/* A page needs everything anew: malloc'd text of whole events, without ids. NULL: no memory. */

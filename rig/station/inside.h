@@ -13,6 +13,7 @@
 #include "rig/station/units.h"
 
 #define HOOKS_WAITING 4
+#define BENCH_CODES   256
 
 struct hooked { /* what hooks run for */
 	struct unit unit;
@@ -58,6 +59,7 @@ struct bench {
 	unsigned waits;
 	char hook_said[STATION_HOOKS_MAX][64]; /* for the record, of those before */
 	int64_t asked;                         /* the question that stands on the page; 0: none */
+	unsigned long ended_as[BENCH_CODES];   /* runs, by exit code, since the station began */
 	uint64_t ordered_ns, prompted_ns;      /* when somebody last gave an order; when the question came */
 	struct elsewhere elsewhere;
 	struct station_health health;
@@ -105,6 +107,9 @@ struct state_known known_of(struct bench *bench);
 void act(struct bench *bench, enum state_act what);
 void start_run(struct bench *bench);               /* the hooks before it are over */
 void conclude(struct bench *bench, int exit_code); /* its run has ended, and what is known of the unit is known */
+
+/* metrics.c */
+char *station_metrics(void *station, size_t *ret_len); /* struct http_host's */
 
 /* people.c */
 struct order_text { /* "" where the order does not say it */

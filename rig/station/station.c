@@ -226,6 +226,8 @@ void conclude(struct bench *b, int exit_code)
 {
 	const struct unit_past past = past_of(b, b->state.unit.serial);
 
+	if (exit_code >= 0 && exit_code < BENCH_CODES)
+		b->ended_as[exit_code]++;
 	state_ended(&b->state, exit_code, &past);
 	b->untested = b->state.word == WORD_NOT_TESTED || b->state.word == WORD_STOP_UNVERIFIED ? b->untested + 1 : 0;
 	b->health_ns = 0; /* a reference pen may have passed, or been used up */
@@ -638,8 +640,12 @@ static int take_folder(struct station *s, struct err *err)
 static int begin(struct station *s, struct err *err)
 {
 	const struct station_config *c = s->config;
-	const struct http_host host = {
-		.ctx = s, .order = on_order, .snapshot = snapshot, .report = on_report, .picture = on_picture};
+	const struct http_host host = {.ctx = s,
+				       .order = on_order,
+				       .snapshot = snapshot,
+				       .report = on_report,
+				       .picture = on_picture,
+				       .metrics = station_metrics};
 	struct adoption adoption = {.station = s, .err = err};
 	int rc = take_folder(s, err);
 

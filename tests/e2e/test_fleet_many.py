@@ -1,5 +1,6 @@
 """All benches as one: runs without a job reach the server once, and what is asked of one bench's history is asked of all of them."""
 import hashlib
+import http.client
 import importlib.util
 import json
 import re
@@ -12,6 +13,7 @@ import uuid
 
 import fleet
 import rig
+import s3_servers
 from fleet import Fleet, until
 
 PLAN = {"kind": "penrig/plan/1", "name": "short", "limits": [{"measurand": "depth_error_mm", "unit": "mm", "lower": -0.15, "upper": 0.15}],
@@ -611,6 +613,24 @@ def queries(name):
     return found
 
 
+def asked_over_http(check, port, sample):
+    """The same over HTTP, as OpenMetrics where that is asked for; nothing else is there, and no other site's page may ask."""
+    from prometheus_client.openmetrics.parser import text_string_to_metric_families
+
+    def ask(path="/metrics", method="GET", **headers):
+        connection = http.client.HTTPConnection("127.0.0.1", port, timeout=fleet.LIMIT_S)
+        connection.request(method, path, headers=headers)
+        answer = connection.getresponse()
+        return answer.status, answer.headers["Content-Type"], answer.read().decode()
+
+    status, kind, text = ask(Accept="application/openmetrics-text;version=1.0.0,*/*;q=0.1")
+    samples = [(s.name, s.labels, s.value) for family in text_string_to_metric_families(text) for s in family.samples]
+    check(status == 200 and kind.startswith("application/openmetrics-text; version=1.0.0") and sample in samples, f"{status} {kind} {samples}")
+    check(ask()[:2] == (200, "text/plain; version=0.0.4; charset=utf-8"), f"{ask()}")
+    check(ask(Host="evil.example")[0] == 421 and ask(method="PUT")[0] == 405, "refused")
+    return ask
+
+
 def metrics(check, f):
     """OpenMetrics text, read by somebody else's parser: counts, the server away, a file that cannot be written."""
     if importlib.util.find_spec("prometheus_client") is None:
@@ -623,13 +643,16 @@ def metrics(check, f):
     def now():
         return {(s.name, *s.labels.values()): s.value for family in text_string_to_metric_families(file.read_text()) for s in family.samples}
 
-    agent.start("--metrics", file)
+    port = s3_servers.free_port()
+    agent.start("--metrics", file, "--metrics-port", str(port))
     for dut in ("PEN-GOOD-01", "PEN-DEEP-01", "PEN-GOOD-02"):
         f.until_job(f.submit(dut), lambda j: j["state"] == "done", "its end")
     seen = until("three runs", lambda: (lambda m: m if m.get(("penrig_bench_runs_total", "bench-1", "0")) == 2 and m.get(("penrig_bench_runs_total", "bench-1", "1")) == 1 else None)(now()))
     check(seen[("penrig_agent_server_reached",)] == 1 and seen[("penrig_outbox_refused_runs",)] == 0 and seen[("penrig_bench_takes_jobs", "bench-1")] == 1, f"{seen}")
+    over_http = asked_over_http(check, port, ("penrig_bench_runs_total", {"bench": "bench-1", "exit_code": "1"}, 1))
     check(file.read_text().endswith("# EOF\n") and not list(agent.folder.glob("*.part")), "it is whole")
     f.server.stop()
+    check([over_http(path)[0] for path in ("/", "/events", "/reports/x", "/do")] == [404] * 4 and over_http("/do", "POST", Origin=f"http://127.0.0.1:{port}", **{"X-Penrig": "1"})[0] == 404, "an agent has no page")
     until("the server away", lambda: now()[("penrig_agent_server_reached",)] == 0)
     f.server.start()
     until("the server back", lambda: now()[("penrig_agent_server_reached",)] == 1)
