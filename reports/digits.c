@@ -50,11 +50,10 @@ struct digits digits_of(const struct finding *finding)
 
 void digits_text(double value, int digits, char ret[DIGITS_TEXT_MAX])
 {
-	int n = digits < DIGITS_EXACT ? digits : 1;
-
-	do
-		snprintf(ret, DIGITS_TEXT_MAX, "%.*g", n, value);
-	while (digits >= DIGITS_EXACT && n++ < DIGITS_EXACT && strtod(ret, NULL) != value);
+	if (isfinite(value))
+		json_number_text(value, clamp(digits), ret);
+	else
+		snprintf(ret, DIGITS_TEXT_MAX, "%g", value);
 }
 
 void digits_pair(double value, double expanded_u, const char *plus_minus, char *ret, size_t size)
