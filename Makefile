@@ -36,7 +36,8 @@ APT_SERVER := libpq-dev libmosquitto-dev libcurl4-openssl-dev mosquitto mosquitt
 	python3-wheel python3-labgrid
 APT_CHECK := $(APT_DEMO) libcmocka-dev scdoc python3 python3-jsonschema python3-prometheus-client python3-pyvisa \
 	python3-pyvisa-py python3-usb python3-serial python3-numpy python3-h5py libhdf5-dev usbutils clang clang-format \
-	universal-ctags strace minisign git libmicrohttpd-dev sigrok-cli mbpoll usbrelay libhidapi-libusb0 $(APT_SERVER)
+	universal-ctags strace minisign git libmicrohttpd-dev sigrok-cli mbpoll usbrelay libhidapi-libusb0 python3-junitparser \
+	python3-pandas $(APT_SERVER)
 # For the page of `penrig station`, and for looking at it in a browser (450 MB installed: not part of `make check`).
 APT_STATION := $(APT_DEMO) libmicrohttpd-dev
 APT_BROWSER := $(APT_STATION) chromium chromium-driver python3-selenium fonts-dejavu-core zbar-tools zint dmtx-utils

@@ -1,11 +1,13 @@
 /* NAME.junit.xml for CI: the pen out of its limits is a failure, trouble of the rig is an error, and nothing that the
- * plan asked for is silently absent. One suite per step, one case per limit and point. */
+ * plan asked for is silently absent. One suite per step, one case per limit and point, in the class PLAN.DUT.STEP. A point's
+ * time stands with its first case: the others are judged from the same window. */
 #include <errno.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "reports/digits.h"
+#include "reports/foreign/foreign.h"
 #include "reports/render.h"
 #include "reports/report.h"
 #include "reports/xml.h"
@@ -22,6 +24,9 @@ struct suite {
 	size_t len;
 	FILE *cases;
 	unsigned count[MARK_SKIPPED + 1];
+	char class_name[256]; /* PLAN.DUT.STEP */
+	uint64_t ms;          /* of all cases */
+	uint64_t case_ms;     /* of the next one */
 };
 
 static enum mark mark_of(enum outcome outcome, bool accept_conditional)
@@ -36,33 +41,93 @@ static enum mark mark_of(enum outcome outcome, bool accept_conditional)
 	return MARK_FAILURE;
 }
 
-/* type: an outcome or a status; text: why, also beside a case that is well. */
-static void put_case(struct suite *suite, const char *class_name, const char *name, enum mark mark, const char *type,
-		     const char *text)
+static void put_property(FILE *out, const char *name, const char *value)
 {
-	static const char *const element[] = {"system-out", "failure", "error", "skipped"};
-	FILE *out = suite->cases;
-
-	suite->count[mark]++;
-	fputs("    <testcase", out);
-	xml_put_attribute(out, "classname", class_name);
-	xml_put_attribute(out, "name", name);
-	if (mark == MARK_OK) {
-		fputs("><system-out>", out);
-		xml_put_text(out, text);
-		fputs("</system-out></testcase>\n", out);
+	if (!value[0])
 		return;
-	}
-	fprintf(out, "><%s", element[mark]);
-	if (mark != MARK_SKIPPED)
-		xml_put_attribute(out, "type", type);
-	xml_put_attribute(out, "message", text);
-	fputs("/></testcase>\n", out);
+	fputs("        <property", out);
+	xml_put_attribute(out, "name", name);
+	xml_put_attribute(out, "value", value);
+	fputs("/>\n", out);
 }
 
-static int suite_begin(struct suite *suite)
+static void put_figure(FILE *out, const char *name, double value)
+{
+	char text[DIGITS_TEXT_MAX];
+
+	if (!isfinite(value))
+		return;
+	digits_text(value, DIGITS_EXACT, text);
+	put_property(out, name, text);
+}
+
+/* All that its outcome is judged from, in full digits. */
+static void put_figures(FILE *out, const struct finding *f)
+{
+	const struct result *r = &f->result;
+	const struct limit *limit = &f->limit;
+
+	fputs("      <properties>\n", out);
+	put_property(out, "outcome", outcome_name(f->judgement.outcome));
+	put_figure(out, "value", r->valid ? r->value : NAN);
+	put_figure(out, "expanded_uncertainty", r->valid ? r->expanded_u : NAN);
+	put_figure(out, "coverage_factor", r->valid ? r->k : NAN);
+	put_property(out, "unit", r->unit);
+	put_figure(out, "lower", limit->has_lower ? limit->lower : NAN);
+	put_figure(out, "upper", limit->has_upper ? limit->upper : NAN);
+	put_figure(out, "guard_r", limit->guard_r);
+	put_property(out, "trusted", r->valid && r->trusted ? "true" : "false");
+	put_property(out, "required", limit->required ? "true" : "false");
+	put_property(out, "conditional_pass_accepted", limit->accept_conditional ? "true" : "false");
+	fputs("      </properties>\n", out);
+}
+
+struct test_case {
+	const char *name;
+	enum mark mark;
+	const char *type;              /* an outcome or a status */
+	const char *text;              /* why, also beside a case that is well */
+	const struct finding *finding; /* NULL: it has no figure */
+};
+
+static void put_mark(FILE *out, const struct test_case *c)
+{
+	static const char *const element[] = {"system-out", "failure", "error", "skipped"};
+
+	fprintf(out, "      <%s", element[c->mark]);
+	if (c->mark == MARK_OK) {
+		fputc('>', out);
+		xml_put_text(out, c->text);
+		fputs("</system-out>\n", out);
+		return;
+	}
+	if (c->mark != MARK_SKIPPED)
+		xml_put_attribute(out, "type", c->type);
+	xml_put_attribute(out, "message", c->text);
+	fputs("/>\n", out);
+}
+
+static void put_case(struct suite *suite, const struct test_case *c)
+{
+	FILE *out = suite->cases;
+
+	suite->count[c->mark]++;
+	fputs("    <testcase", out);
+	xml_put_attribute(out, "classname", suite->class_name);
+	xml_put_attribute(out, "name", c->name);
+	fprintf(out, " time=\"%.3f\">\n", (double)suite->case_ms / 1000);
+	suite->ms += suite->case_ms;
+	suite->case_ms = 0;
+	if (c->finding)
+		put_figures(out, c->finding);
+	put_mark(out, c);
+	fputs("    </testcase>\n", out);
+}
+
+static int suite_begin(struct suite *suite, const struct record *record, const char *name)
 {
 	*suite = (struct suite){0};
+	snprintf(suite->class_name, sizeof(suite->class_name), "%s.%s.%s", record->plan_name, record->dut, name);
 	suite->cases = open_memstream(&suite->text, &suite->len);
 	return suite->cases ? 0 : -ENOMEM;
 }
@@ -78,9 +143,9 @@ static int suite_end(struct suite *suite, const char *name, const struct record 
 	const unsigned *n = suite->count;
 	fputs("  <testsuite", out);
 	xml_put_attribute(out, "name", name);
-	fprintf(out, " tests=\"%u\" failures=\"%u\" errors=\"%u\" skipped=\"%u\"",
+	fprintf(out, " tests=\"%u\" failures=\"%u\" errors=\"%u\" skipped=\"%u\" time=\"%.3f\"",
 		n[MARK_OK] + n[MARK_FAILURE] + n[MARK_ERROR] + n[MARK_SKIPPED], n[MARK_FAILURE], n[MARK_ERROR],
-		n[MARK_SKIPPED]);
+		n[MARK_SKIPPED], (double)suite->ms / 1000);
 	char timestamp[20]; /* JUnit's schema has neither fraction nor zone: YYYY-MM-DDTHH:MM:SS */
 	snprintf(timestamp, sizeof(timestamp), "%.19s", record->started_utc);
 	xml_put_attribute(out, "timestamp", timestamp);
@@ -109,7 +174,7 @@ static void result_text(const struct finding *r, char *ret, size_t size)
 		 count ? "" : r->result.unit, u, reason);
 }
 
-static void put_result(struct suite *suite, const char *class_name, const char *where, const struct finding *r)
+static void put_result(struct suite *suite, const char *where, const struct finding *r)
 {
 	char name[256], text[TEXT_MAX];
 
@@ -119,7 +184,7 @@ static void put_result(struct suite *suite, const char *class_name, const char *
 		 r->result.method[0] ? ")" : "", where, r->limit.required ? "" : " (informative)");
 	result_text(r, text, sizeof(text));
 	enum mark mark = r->limit.required ? mark_of(r->judgement.outcome, r->limit.accept_conditional) : MARK_OK;
-	put_case(suite, class_name, name, mark, outcome_name(r->judgement.outcome), text);
+	put_case(suite, &(struct test_case){name, mark, outcome_name(r->judgement.outcome), text, r});
 }
 
 static void point_name(const struct record_point *point, char *ret, size_t size)
@@ -133,8 +198,7 @@ static void point_name(const struct record_point *point, char *ret, size_t size)
 }
 
 /* An outcome that no result explains is told by itself. */
-static void put_unexplained(struct suite *suite, const char *class_name, const char *where,
-			    const struct record_point *point)
+static void put_unexplained(struct suite *suite, const char *where, const struct record_point *point)
 {
 	enum outcome worst = OUTCOME_PASS;
 	char name[256];
@@ -147,37 +211,40 @@ static void put_unexplained(struct suite *suite, const char *class_name, const c
 	if (point->outcome <= worst)
 		return;
 	snprintf(name, sizeof(name), "required limits %s", where);
-	put_case(suite, class_name, name, mark_of(point->outcome, false), outcome_name(point->outcome),
-		 point->reason[0] ? point->reason : "a required limit met no result");
+	put_case(suite, &(struct test_case){name, mark_of(point->outcome, false), outcome_name(point->outcome),
+					    point->reason[0] ? point->reason : "a required limit met no result", NULL});
 }
 
-static void put_attempt(struct suite *suite, const char *class_name, const struct record_point *point)
+static void put_attempt(struct suite *suite, const struct record *record, const struct record_point *point)
 {
 	char where[128], name[192];
 
+	suite->case_ms = foreign_point_ms(record, point);
 	point_name(point, where, sizeof(where));
 	if (!point->counts) {
 		snprintf(name, sizeof(name), "attempt %u %s", point->attempt, where);
-		put_case(suite, class_name, name, MARK_SKIPPED, "",
-			 point->reason[0] ? point->reason : "superseded by a later attempt");
+		put_case(suite,
+			 &(struct test_case){name, MARK_SKIPPED, "",
+					     point->reason[0] ? point->reason : "superseded by a later attempt", NULL});
 		return;
 	}
 	if (!point->measured) {
 		snprintf(name, sizeof(name), "measurement %s", where);
-		put_case(suite, class_name, name, MARK_ERROR, "not_measured",
-			 point->reason[0] ? point->reason : "it did not reach its end");
+		put_case(suite,
+			 &(struct test_case){name, MARK_ERROR, "not_measured",
+					     point->reason[0] ? point->reason : "it did not reach its end", NULL});
 	} else if (plan_point_is_free(&point->plan)) {
 		snprintf(name, sizeof(name), "free run %s", where);
-		put_case(suite, class_name, name, mark_of(point->outcome, false), outcome_name(point->outcome),
-			 point->reason);
+		put_case(suite, &(struct test_case){name, mark_of(point->outcome, false), outcome_name(point->outcome),
+						    point->reason, NULL});
 	}
 	for (unsigned i = 0; i < point->results; i++)
-		put_result(suite, class_name, where, &point->result[i]);
+		put_result(suite, where, &point->result[i]);
 	if (point->measured && !plan_point_is_free(&point->plan))
-		put_unexplained(suite, class_name, where, point);
+		put_unexplained(suite, where, point);
 }
 
-static void put_sweeps(struct suite *suite, const char *class_name, const struct record *record, unsigned step)
+static void put_sweeps(struct suite *suite, const struct record *record, unsigned step)
 {
 	for (unsigned i = 0; i < record->sweeps; i++) {
 		const struct record_sweep *sweep = &record->sweep[i];
@@ -190,7 +257,7 @@ static void put_sweeps(struct suite *suite, const char *class_name, const struct
 		snprintf(where, sizeof(where), "over the sweep at %.6g Hz%s%s", sweep->rate_hz,
 			 phantom[0] ? " on " : "", phantom);
 		for (unsigned j = 0; j < sweep->results; j++)
-			put_result(suite, class_name, where, &sweep->result[j]);
+			put_result(suite, where, &sweep->result[j]);
 	}
 }
 
@@ -199,13 +266,13 @@ static int put_step(const struct record *record, unsigned step, FILE *out)
 	struct suite suite;
 	const char *name = step < record->step_count && record->step_name[step][0] ? record->step_name[step] : "step";
 
-	if (suite_begin(&suite) != 0)
+	if (suite_begin(&suite, record, name) != 0)
 		return -ENOMEM;
 	for (unsigned i = 0; i < record->points; i++) {
 		if (record->point[i].plan.step == step)
-			put_attempt(&suite, name, &record->point[i]);
+			put_attempt(&suite, record, &record->point[i]);
 	}
-	put_sweeps(&suite, name, record, step);
+	put_sweeps(&suite, record, step);
 	return suite_end(&suite, name, record, out);
 }
 
@@ -223,8 +290,9 @@ static void put_missing_points(struct suite *suite, const struct record *record)
 		if (begun && begun[number])
 			continue;
 		snprintf(name, sizeof(name), "point %u of %u", number + 1, record->points_planned);
-		put_case(suite, "run", name, MARK_ERROR, "not_run",
-			 record->status_reason[0] ? record->status_reason : "it was not run");
+		put_case(suite, &(struct test_case){name, MARK_ERROR, "not_run",
+						    record->status_reason[0] ? record->status_reason : "it was not run",
+						    NULL});
 	}
 	free(begun);
 }
@@ -235,15 +303,16 @@ static void put_pen(struct suite *suite, const struct record *record)
 		const struct record_test *test = &record->test[i];
 		char name[64], session[SESSION_TEXT_MAX];
 		snprintf(name, sizeof(name), "%s test%s", test->name, session_text(record, test->session, session));
-		put_case(suite, "pen", name, test->done ? mark_of(test->outcome, false) : MARK_ERROR,
-			 test->done ? outcome_name(test->outcome) : "not_done", test->text);
+		put_case(suite,
+			 &(struct test_case){name, test->done ? mark_of(test->outcome, false) : MARK_ERROR,
+					     test->done ? outcome_name(test->outcome) : "not_done", test->text, NULL});
 	}
 	for (unsigned i = 0; i < record->conditions; i++) {
 		bool rig = record->condition[i].condition == PEN_CARTRIDGE_MISSING;
 		char name[64];
 		snprintf(name, sizeof(name), "condition %u reported by the pen", i + 1);
-		put_case(suite, "pen", name, rig ? MARK_ERROR : MARK_FAILURE, rig ? "inconclusive" : "fail",
-			 record->condition[i].text);
+		put_case(suite, &(struct test_case){name, rig ? MARK_ERROR : MARK_FAILURE,
+						    rig ? "inconclusive" : "fail", record->condition[i].text, NULL});
 	}
 }
 
@@ -258,42 +327,33 @@ static void put_verdict(struct suite *suite, const struct record *record)
 	const char *status = run_status_name(record->run_status);
 	bool complete = record->run_status == RUN_COMPLETE;
 
-	put_case(suite, "run", "run status", complete ? MARK_OK : MARK_ERROR, status,
-		 record->status_reason[0] ? record->status_reason : status);
+	put_case(suite, &(struct test_case){"run status", complete ? MARK_OK : MARK_ERROR, status,
+					    record->status_reason[0] ? record->status_reason : status, NULL});
 	if (record->moved) {
 		char text[TEXT_MAX];
 		snprintf(text, sizeof(text), "%s%s",
 			 record->stop_verified ? "" : "STOP UNVERIFIED: ", record->stop_text);
-		put_case(suite, "run", "stop verified", record->stop_verified ? MARK_OK : MARK_ERROR, "stop_unverified",
-			 text);
+		put_case(suite, &(struct test_case){"stop verified", record->stop_verified ? MARK_OK : MARK_ERROR,
+						    "stop_unverified", text, NULL});
 	}
 	if (record->has_verdict)
-		put_case(suite, "run", "verdict on the pen", mark_of_verdict(record), verdict_name(record),
-			 record->verdict_reason);
+		put_case(suite, &(struct test_case){"verdict on the pen", mark_of_verdict(record), verdict_name(record),
+						    record->verdict_reason, NULL});
 	else
-		put_case(suite, "run", "verdict on the pen", MARK_ERROR, "none", "there is none: the run was refused");
+		put_case(suite, &(struct test_case){"verdict on the pen", MARK_ERROR, "none",
+						    "there is none: the run was refused", NULL});
 }
 
 static int put_run(const struct record *record, FILE *out)
 {
 	struct suite suite;
 
-	if (suite_begin(&suite) != 0)
+	if (suite_begin(&suite, record, "run") != 0)
 		return -ENOMEM;
 	put_verdict(&suite, record);
 	put_pen(&suite, record);
 	put_missing_points(&suite, record);
 	return suite_end(&suite, "run", record, out);
-}
-
-static void put_property(FILE *out, const char *name, const char *value)
-{
-	if (!value[0])
-		return;
-	fputs("      <property", out);
-	xml_put_attribute(out, "name", name);
-	xml_put_attribute(out, "value", value);
-	fputs("/>\n", out);
 }
 
 static void put_statement(FILE *out, const struct record *record)
@@ -307,7 +367,7 @@ static void put_statement(FILE *out, const struct record *record)
 	put_property(out, "statement_sha256", file->sha256);
 }
 
-/* JUnit has properties only inside a suite: the first one, which holds no case. */
+/* Of the run: in the first suite, which holds no case. */
 static void put_properties(const struct record *record, FILE *out)
 {
 	char golden[500], again[16], causes[VERDICT_CAUSES_MAX];
@@ -349,11 +409,18 @@ static unsigned steps_of(const struct record *record)
 	return steps;
 }
 
+static double seconds_of(const struct record *record)
+{
+	uint64_t begin = foreign_utc_ms(record->started_utc), end = foreign_utc_ms(record->ended_utc);
+
+	return end > begin ? (double)(end - begin) / 1000 : 0;
+}
+
 static int write_junit(const struct record *record, FILE *out, struct err *err)
 {
 	fputs("<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<testsuites", out);
 	xml_put_attribute(out, "name", record->name);
-	fputs(">\n", out);
+	fprintf(out, " time=\"%.3f\">\n", seconds_of(record));
 	put_properties(record, out);
 	int rc = put_run(record, out);
 	for (unsigned step = 0, steps = steps_of(record); !rc && step < steps; step++)

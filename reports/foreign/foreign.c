@@ -113,6 +113,14 @@ static void point_group(const struct record *record, const struct record_point *
 		ret->end_ms = ret->begin_ms;
 }
 
+uint64_t foreign_point_ms(const struct record *record, const struct record_point *point)
+{
+	struct foreign_group group;
+
+	point_group(record, point, &group);
+	return group.end_ms - group.begin_ms;
+}
+
 static void sweep_group(const struct record *record, const struct record_sweep *s, struct foreign_group *ret)
 {
 	const char *phantom = phantom_of(record, s->phantom);

@@ -39,6 +39,9 @@ struct foreign_group {
 void foreign_each_group(const struct record *record, void (*fn)(void *ctx, const struct foreign_group *group),
 			void *ctx);
 
+/* How long an attempt took, in milliseconds; 0 where it did not reach its end. */
+uint64_t foreign_point_ms(const struct record *record, const struct record_point *point);
+
 /* A measurand of a group: one of its kind in it. "depth_mm (force_equivalent)". */
 #define FOREIGN_NAME_MAX 100
 void foreign_name(const struct finding *finding, char ret[FOREIGN_NAME_MAX]);

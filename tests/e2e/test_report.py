@@ -1,6 +1,7 @@
 #!/usr/bin/python3
 """penrig report: every format of every kind of run, kept from earlier versions or made now: the bytes that the run wrote; later
 verdicts; nothing overwritten, half done or made of a damaged file; exit codes and remedies."""
+import csv
 import json
 import re
 import shutil
@@ -10,6 +11,7 @@ import tempfile
 import xml.etree.ElementTree as ET
 from pathlib import Path
 
+import junitparser
 import prometheus_client.parser as prometheus
 
 import foreign_reports
@@ -46,7 +48,34 @@ def refused(check, label, done, code, said, where=None, before=None):
 
 # ---- what is in them
 
+def outcome_again(value, u, lower, upper, guard_r, trusted):
+    """docs/report.md, Rounding: from printed digits alone."""
+    if value is None or not trusted:
+        return "inconclusive"
+    margin, w = min(value - lower if lower is not None else float("inf"), upper - value if upper is not None else float("inf")), guard_r * u
+    if margin >= 0:
+        return "pass" if margin > w or w == 0 else "conditional_pass"
+    return "fail" if -margin > w else "conditional_fail"
+
+
 def check_junit(check, label, text, said):
+    """By Debian's junitparser, and each outcome again from the case's properties."""
+    read = junitparser.JUnitXml.fromstring(text.encode())
+    judged = 0
+    for case in (c for suite in read for c in suite):
+        check(case.classname.startswith(f"{said['plan']['name']}.{said['dut']}."), f"{label}: class {case.classname}")
+        told = {p.get("name"): p.get("value") for p in case._elem.iter("property")}
+        if not told:
+            continue
+        value, u, lower, upper, guard_r = (float(told[k]) if k in told else None for k in ("value", "expanded_uncertainty", "lower", "upper", "guard_r"))
+        again = outcome_again(value, u, lower, upper, guard_r, told["trusted"] == "true")
+        judged += check(again == told["outcome"], f"{label}: {case.name}: {told} is {again}")
+        marked = [type(r) for r in case.result]
+        bad = told["required"] == "true" and again != "pass" and not (again == "conditional_pass" and told["conditional_pass_accepted"] == "true")
+        check(marked == ([junitparser.Failure if again.endswith("fail") else junitparser.Error] if bad else []), f"{label}: {case.name}: {again} is {marked}")
+    limited = [r for part in said["points"] + said["sweeps"] if part.get("counts", True) for r in part["results"] if r["limits"]]
+    check(judged == len(limited), f"{label}: {judged} of {len(limited)} judged results are cases")
+    check(read.time is None or float(read.time) >= 0, f"{label}: time {read.time}")
     suites = list(ET.fromstring(text).iter("testsuite"))
     failures, errors = (sum(int(s.get(key)) for s in suites) for key in ("failures", "errors"))
     cases = {c.get("name"): c for c in ET.fromstring(text).iter("testcase")}
@@ -56,14 +85,19 @@ def check_junit(check, label, text, said):
     check((cases["run status"].find("error") is None) == (said["run_status"] == "complete"), f"{label}: the run's status")
 
 
-def outcome_again(value, u, lower, upper, guard_r, trusted):
-    """docs/report.md, Rounding: from printed digits alone."""
-    if value is None or not trusted:
-        return "inconclusive"
-    margin, w = min(value - lower if lower is not None else float("inf"), upper - value if upper is not None else float("inf")), guard_r * u
-    if margin >= 0:
-        return "pass" if margin > w or w == 0 else "conditional_pass"
-    return "fail" if -margin > w else "conditional_fail"
+def check_csv(check, label, text, said):
+    """Each outcome again from its row, and the row's figures by the report's."""
+    rows = list(csv.DictReader(text.splitlines(), strict=True))
+    parts = [r for part in said["points"] + said["sweeps"] for r in part["results"]]
+    check(len(rows) == len(parts), f"{label}: {len(rows)} rows of {len(parts)} results")
+    for row, r in zip(rows, parts):
+        value, u, w, lower, upper = (float(row[k]) if row[k] else None for k in ("value", "expanded_uncertainty", "guard_band", "lower", "upper"))
+        check(row["measurand"] == r["measurand"] and row["outcome"] == (r["outcome"] or ""), f"{label}: {row}")
+        if not row["outcome"]:
+            continue
+        again = outcome_again(value, w, lower, upper, 1, row["trusted"] == "true")
+        check(again == row["outcome"], f"{label}: {row} is {again}")
+        check(w is None or abs(w - r["limits"]["guard_r"] * u) <= 1e-12 * abs(w), f"{label}: guard band {w} of U {u}")
 
 
 def check_tap(check, label, path, said):
@@ -129,6 +163,7 @@ def check_formats(check, label, where, stem, then, stored=True):
     check(text == then if stored else not lost, f"{label}: json is what the run wrote: {lost[:5]}")
     check_junit(check, label, (where / f"{stem}.junit.xml").read_text(), said)
     check_text(check, label, (where / f"{stem}.report.txt").read_text(), said)
+    check_csv(check, label, (where / f"{stem}.results.csv").read_text(), said)
     check_tap(check, label, where / f"{stem}.tap", said)
     check_prom(check, label, (where / f"{stem}.prom").read_text(), said)
     foreign_reports.check_all(check, label, where, stem, said)

@@ -6,12 +6,15 @@ root = ET.parse(sys.argv[1]).getroot()
 assert root.tag == "testsuites"
 suites = {s.get("name"): s for s in root}
 assert list(suites) == ["about", "run", 'fine <lines> & "more" ?'], list(suites)
+plan = root.find(".//property[@name='plan']").get("value")
 for s in root:
     cases = s.findall("testcase")
     for attribute, tag in (("failures", "failure"), ("errors", "error"), ("skipped", "skipped")):
         assert int(s.get(attribute)) == sum(c.find(tag) is not None for c in cases), (s.get("name"), attribute)
     assert int(s.get("tests")) == len(cases)
     assert len({c.get("name") for c in cases}) == len(cases), "two cases of one name"
+    assert {c.get("classname") for c in cases} <= {f"{plan}.PEN-0012.{s.get('name')}"}, s.get("name")
+    assert s.get("name") == "about" or abs(float(s.get("time")) - sum(float(c.get("time")) for c in cases)) < 0.01
 
 properties = {p.get("name"): p.get("value") for p in suites["about"].iter("property")}
 assert properties["dut"] == "PEN-0012" and properties["operator"] == 'A. "Quote" \\ O\'Néill' and properties["order"] == "4711"
@@ -20,7 +23,7 @@ assert properties["dut"] == "PEN-0012" and properties["operator"] == 'A. "Quote"
 def mark(suite, start):
     found = [c for c in suites[suite] if c.get("name").startswith(start)]
     assert len(found) == 1, (start, [c.get("name") for c in suites[suite]])
-    return found[0][0].tag
+    return found[0][-1].tag
 
 
 step = 'fine <lines> & "more" ?'
