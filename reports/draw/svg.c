@@ -111,9 +111,11 @@ static void x_ticks(const struct svg_axes *a)
 	}
 }
 
-static void y_ticks(const struct svg_axes *a)
+/* Returns how far its numbers reach from the frame. */
+static double y_ticks(const struct svg_axes *a)
 {
 	double step = tick_step(a->y1 - a->y0);
+	size_t longest = 0;
 	char text[32];
 
 	for (double i = ceil(a->y0 / step - 1e-9); i * step <= a->y1 + 1e-9 * step; i++) {
@@ -125,7 +127,9 @@ static void y_ticks(const struct svg_axes *a)
 			a->left, y, a->left, y, a->width);
 		tick_text(i * step, step, text);
 		svg_text(a->out, a->left - 8, y + 4, LABEL_PX, "end", text);
+		longest = strlen(text) > longest ? strlen(text) : longest;
 	}
+	return 8 + LETTER_PX * (double)longest;
 }
 
 /* So many that their words do not touch. */
@@ -147,9 +151,10 @@ static void named_ticks(const struct svg_axes *a, const char (*names)[24], unsig
 	}
 }
 
-static void frame_and_labels(const struct svg_axes *a, const char *x_label, const char *y_label)
+/* numbers_px: those of the y axis reach so far from the frame. */
+static void frame_and_labels(const struct svg_axes *a, double numbers_px, const char *x_label, const char *y_label)
 {
-	double y = a->top + a->height / 2, x = a->left - 62;
+	double y = a->top + a->height / 2, x = fmax(LABEL_PX, a->left - fmax(62, numbers_px + 6));
 
 	fprintf(a->out,
 		"<rect x=\"%.1f\" y=\"%.1f\" width=\"%.1f\" height=\"%.1f\" fill=\"none\" stroke=\"" SVG_INK "\"/>\n",
@@ -166,16 +171,14 @@ static void frame_and_labels(const struct svg_axes *a, const char *x_label, cons
 void svg_frame(const struct svg_axes *a, const char *x_label, const char *y_label)
 {
 	x_ticks(a);
-	y_ticks(a);
-	frame_and_labels(a, x_label, y_label);
+	frame_and_labels(a, y_ticks(a), x_label, y_label);
 }
 
 void svg_frame_named(const struct svg_axes *a, const char (*names)[24], unsigned n, const char *x_label,
 		     const char *y_label)
 {
 	named_ticks(a, names, n);
-	y_ticks(a);
-	frame_and_labels(a, x_label, y_label);
+	frame_and_labels(a, y_ticks(a), x_label, y_label);
 }
 
 void svg_clip_begin(const struct svg_axes *a, const char *id)

@@ -42,8 +42,8 @@ const char html_style[] =
 	".graphs,.budgets{display:block}.graphs svg{width:49%}.budgets{columns:2}.results svg,.budget "
 	"svg{width:70px}.results{table-layout:fixed;width:100%}.results td,.results "
 	"th{overflow-wrap:break-word}.results .n{white-space:normal}"
-	".results th:nth-child(1){width:23%}.results th:nth-child(2){width:18%}.results "
-	"th:nth-child(3){width:10%}.results "
+	".results th:nth-child(1){width:22%}.results th:nth-child(2){width:19%}.results "
+	"th:nth-child(3){width:13%}.results "
 	"th:nth-child(4){width:70px}.results th:nth-child(5){width:11%}.results "
 	".conditional_pass,.results .conditional_fail{white-space:normal}"
 	"th,td{padding-top:1px;padding-bottom:1px}}";
