@@ -70,6 +70,15 @@ VECTOR_CLONES static float lowest_of(const float *x, unsigned n)
 	return lane[0];
 }
 
+VECTOR_CLONES static unsigned count_up_to(const float *x, unsigned n, float value)
+{
+	unsigned count = 0;
+
+	for (unsigned i = 0; i < n; i++)
+		count += x[i] <= value;
+	return count;
+}
+
 VECTOR_CLONES static unsigned count_of(const float *x, unsigned n, float value)
 {
 	unsigned count = 0;
@@ -82,16 +91,15 @@ VECTOR_CLONES static unsigned count_of(const float *x, unsigned n, float value)
 void clip_rest(struct clip *clip, const float *x, unsigned n)
 {
 	struct clip_floor *f = &clip->floor;
-	float lowest = n > 0 ? lowest_of(x, n) : 0.0F;
+	bool reached = n > 0 && (f->samples == 0 || count_up_to(x, n, f->lowest_n) > 0);
+	float lowest = reached ? lowest_of(x, n) : 0.0F;
 
-	if (n == 0)
-		return;
-	if (f->samples == 0 || lowest < f->lowest_n) {
+	if (reached && (f->samples == 0 || lowest < f->lowest_n)) {
 		f->lowest_n = lowest;
 		f->lowest = 0;
 	}
 	f->samples += n;
-	if (lowest <= f->lowest_n)
+	if (reached)
 		f->lowest += count_of(x, n, f->lowest_n);
 }
 

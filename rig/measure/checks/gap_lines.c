@@ -7,6 +7,7 @@
 
 #include <gsl/gsl_fft_real.h>
 
+#include "rig/measure/clones.h"
 #include "rig/measure/statistics.h"
 
 #define NEIGHBOURS 63
@@ -14,6 +15,8 @@
 #define HIGHEST    8.0  /* times the rate: above, a pulse hides nothing that its own noise does not */
 #define BINS_MIN   512
 #define HANN_WIDTH 1.5   /* cells, of the power of a line */
+#define LANES      4
+#define SLACK      1e-9
 #define ROUNDING   1e-12 /* of the largest power: what is less of it is nothing, where there is no noise */
 
 static unsigned slot(long bin)
@@ -42,24 +45,46 @@ static void go_on_to(struct gap_lines *l, long bin)
 		l->first = l->after - LINE_BINS;
 }
 
+/* Means of bins one behind the other. */
+VECTOR_CLONES static void means_of(const float *x, unsigned width, unsigned bins, float *ret)
+{
+	for (unsigned b = 0; b < bins; b++, x += width) {
+		double lane[LANES] = {0};
+		unsigned i = 0;
+
+		for (; i + LANES <= width; i += LANES) {
+			for (unsigned k = 0; k < LANES; k++)
+				lane[k] += (double)x[i + k];
+		}
+		for (; i < width; i++)
+			lane[0] += (double)x[i];
+		ret[b] = (float)(((lane[0] + lane[1]) + (lane[2] + lane[3])) / (double)width);
+	}
+}
+
+static void put(struct gap_lines *l, long bin, float mean)
+{
+	if (bin < l->after)
+		return;
+	go_on_to(l, bin);
+	l->x[slot(bin)] = mean;
+	l->filled[slot(bin)] = 1;
+}
+
 void gap_lines_add(struct gap_lines *l, const float *x, long at, unsigned n, double period)
 {
 	if (l->width == 0) {
 		l->width = (unsigned)fmax(1.0, floor(period / LINE_PER_STROKE));
 		begin_at(l, at / l->width);
 	}
-	long width = l->width, bin = (at + width - 1) / width;
+	long width = l->width, bin = (at + width - 1) / width, end = (at + (long)n) / width;
+	float mean[LINE_PER_STROKE];
 
-	for (; at >= 0 && (bin + 1) * width <= at + (long)n; bin++) {
-		double sum = 0.0;
-
-		if (bin < l->after)
-			continue;
-		for (long i = 0; i < width; i++)
-			sum += (double)x[bin * width - at + i];
-		go_on_to(l, bin);
-		l->x[slot(bin)] = (float)(sum / (double)width);
-		l->filled[slot(bin)] = 1;
+	for (long many; at >= 0 && bin < end; bin += many) {
+		many = end - bin < LINE_PER_STROKE ? end - bin : LINE_PER_STROKE;
+		means_of(x + (bin * width - at), l->width, (unsigned)many, mean);
+		for (long i = 0; i < many; i++)
+			put(l, bin + i, mean[i]);
 	}
 }
 
@@ -95,14 +120,34 @@ static bool transform(const struct gap_lines *l, struct spectrum *s)
 	return s->weight > 0.0;
 }
 
+static const double *neighbours(const struct spectrum *s, unsigned k)
+{
+	unsigned bins = s->size / 2, first = k > NEIGHBOURS / 2 ? k - NEIGHBOURS / 2 : 1;
+
+	return s->x + (first + NEIGHBOURS > bins ? bins - NEIGHBOURS : first);
+}
+
+VECTOR_CLONES static unsigned count_below(const double *x, double limit)
+{
+	unsigned count = 0;
+
+	for (unsigned i = 0; i < NEIGHBOURS; i++)
+		count += x[i] < limit;
+	return count;
+}
+
+/* Where it is above so much of their median, half of the neighbours are below what that makes of it. Quicker than a median. */
+static bool may_be_seen(const struct spectrum *s, unsigned k)
+{
+	return count_below(neighbours(s, k), s->x[k] * M_LN2 / SEEN * (1.0 + SLACK)) > NEIGHBOURS / 2;
+}
+
 /* Mean power of noise about a cell, by the median. */
 static double floor_at(const struct spectrum *s, unsigned k)
 {
 	double sorted[NEIGHBOURS];
-	unsigned bins = s->size / 2, first = k > NEIGHBOURS / 2 ? k - NEIGHBOURS / 2 : 1;
 
-	first = first + NEIGHBOURS > bins ? bins - NEIGHBOURS : first;
-	memcpy(sorted, s->x + first, sizeof(sorted));
+	memcpy(sorted, neighbours(s, k), sizeof(sorted));
 	return select_kth(sorted, NEIGHBOURS, NEIGHBOURS / 2) / M_LN2;
 }
 
@@ -136,6 +181,8 @@ double gap_lines_act(const struct gap_lines *l, double period, gap_lines_power *
 
 		if (w * period > 2.0 * M_PI * HIGHEST)
 			break;
+		if (!may_be_seen(&s, k))
+			continue;
 
 		double noise = fmax(least, floor_at(&s, k));
 

@@ -25,6 +25,19 @@ void linear_fit_add(struct linear_fit *fit, const double *row, double y, double 
 	fit->n++;
 }
 
+void linear_fit_add_value(struct linear_fit *fit, const double *row, double y)
+{
+	for (unsigned r = 0; r < fit->terms; r++)
+		fit->b[r] += row[r] * y;
+	fit->yy += y * y;
+	fit->n++;
+}
+
+void linear_fit_share(struct linear_fit *fit, const struct linear_fit *rows)
+{
+	memcpy(fit->a, rows->a, sizeof(fit->a));
+}
+
 /* Lower triangle L of a = L L'. */
 static bool decompose(const struct linear_fit *fit, double l[FIT_TERMS_MAX][FIT_TERMS_MAX])
 {

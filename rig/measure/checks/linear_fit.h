@@ -18,6 +18,10 @@ struct linear_fit {
 void linear_fit_begin(struct linear_fit *fit, unsigned terms);
 /* row: of `terms` regressors; weight: 1 / variance of y. */
 void linear_fit_add(struct linear_fit *fit, const double *row, double y, double weight);
+/* Another series at the same places, of weight 1: only what its values are. Before it is solved: linear_fit_share() with the fit that
+ * has the rows. */
+void linear_fit_add_value(struct linear_fit *fit, const double *row, double y);
+void linear_fit_share(struct linear_fit *fit, const struct linear_fit *rows);
 /* False: the observations do not tell the terms apart. */
 bool linear_fit_solve(struct linear_fit *fit);
 

@@ -54,6 +54,7 @@ static void add_flanks(struct top_line *line)
 	if (!isfinite(f->yy))
 		return;
 	for (unsigned i = 0; i < TOP_SERIES; i++) {
+		linear_fit_share(&line->fit[i], h);
 		if (!linear_fit_solve(&line->fit[i]))
 			return;
 		noise[i] = noise_of(&line->fit[i]);
@@ -93,12 +94,30 @@ static void end_piece(struct top_line *line)
 static void add_stroke(struct top_line *line, const double *row, const struct top_seen *seen)
 {
 	linear_fit_add(&line->fit[TOP_HEIGHT], row, seen->height_n, 1.0);
-	linear_fit_add(&line->fit[TOP_FLANK], row, seen->flank_n, 1.0);
-	linear_fit_add(&line->fit[TOP_SUM], row, seen->height_n + seen->flank_n, 1.0);
+	linear_fit_add_value(&line->fit[TOP_FLANK], row, seen->flank_n);
+	linear_fit_add_value(&line->fit[TOP_SUM], row, seen->height_n + seen->flank_n);
+}
+
+bool top_lines_want(const struct top_lines *t)
+{
+	return t->passed == 0;
+}
+
+static void end_pieces(struct top_lines *t)
+{
+	t->n = 0;
+	for (unsigned i = 0; i < TOP_LINES_MAX; i++)
+		end_piece(&t->line[i]);
+	if (++t->ended >= TOP_ALL)
+		t->passed = (TOP_EACH - 1) * TOP_STROKES;
 }
 
 void top_lines_add(struct top_lines *t, double at, const struct top_seen *seen, const double *w, unsigned lines)
 {
+	if (!top_lines_want(t)) {
+		t->passed--;
+		return;
+	}
 	if (t->n == 0)
 		t->from = at;
 	for (unsigned i = 0; i < lines && i < TOP_LINES_MAX; i++) {
@@ -113,11 +132,8 @@ void top_lines_add(struct top_lines *t, double at, const struct top_seen *seen, 
 		sincos(w[i] * (at - t->from), &row[3], &row[2]);
 		add_stroke(&t->line[i], row, seen);
 	}
-	if (++t->n < TOP_STROKES)
-		return;
-	t->n = 0;
-	for (unsigned i = 0; i < TOP_LINES_MAX; i++)
-		end_piece(&t->line[i]);
+	if (++t->n == TOP_STROKES)
+		end_pieces(t);
 }
 
 double top_line_seen(const struct top_lines *t, unsigned line)

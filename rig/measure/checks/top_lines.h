@@ -11,12 +11,16 @@
 
 #define TOP_LINES_MAX 6
 #define TOP_STROKES   96 /* a piece: the mains keep their phase over so many */
+#define TOP_ALL       11 /* pieces one behind the other; then one in TOP_EACH: a long window tells as much by less */
+#define TOP_EACH      8
 
 enum { TOP_HEIGHT, TOP_FLANK, TOP_SUM, TOP_SERIES };
 
 struct top_lines {   /* zeroed is empty */
 	double from; /* of the piece, samples */
 	unsigned n;  /* strokes in it */
+	unsigned ended;    /* pieces */
+	unsigned passed;   /* strokes to pass over until the next one */
 	struct top_line {
 		struct linear_fit fit[TOP_SERIES]; /* level, slope, cosine and sine, in the piece at hand */
 		double seen; /* sum over pieces of half the square of the amplitude in its own noise: 1 each by chance */
@@ -36,6 +40,8 @@ struct top_seen {
 	double height_n, flank_n;
 };
 
+/* Is the next stroke one of those to look at? Where it is not, top_lines_add() passes over it, whatever it is. */
+bool top_lines_want(const struct top_lines *tops);
 /* w: of each line, rad per sample; 0: this one is not asked for. */
 void top_lines_add(struct top_lines *tops, double at, const struct top_seen *seen, const double *w, unsigned lines);
 

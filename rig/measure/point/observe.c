@@ -43,7 +43,7 @@ static double flank_of(const struct analysis *a, const struct pulse_fit *fit)
 {
 	const struct weights *w = &a->observed.noise.weights;
 
-	if (w->count == 0 || !(w->square[WEIGHTS_FLANK] > 0.0))
+	if (!top_lines_want(&a->observed.tops) || w->count == 0 || !(w->square[WEIGHTS_FLANK] > 0.0))
 		return NAN;
 	return weights_apply(w, WEIGHTS_FLANK, a->flat + (lround(fit->at) - a->flat_base));
 }
@@ -78,19 +78,31 @@ static bool is_told(const struct analysis *a, unsigned line, double turn)
 	return told;
 }
 
-/* Of the mains, those lines that the gaps tell from the strokes. */
+/* Of the mains, the turns of those lines that strokes of this rate tell apart: the same all along. */
+static const double *told_turns(struct analysis *a)
+{
+	struct observed *seen = &a->observed;
+	const struct baseline *bl = &a->baseline;
+
+	for (unsigned i = 0; !seen->turns_known && i < bl->lines && i < TOP_LINES_MAX; i++) {
+		double turn = 2.0 * M_PI * bl->nominal_hz[i] / a->grid.fs_hz;
+
+		seen->turns[i] = is_told(a, i, turn) ? turn : 0.0;
+	}
+	seen->turns_known = true;
+	return seen->turns;
+}
+
+/* Those that the gaps tell from the strokes, too. */
 static void observe_tops(struct analysis *a, const struct tallied *s)
 {
 	const struct baseline *bl = &a->baseline;
 	const struct top_seen seen = {s->height_n, a->observed.flank_n};
+	const double *turns = told_turns(a);
 	double w[TOP_LINES_MAX] = {0.0};
 
-	for (unsigned i = 0; i < bl->lines && i < TOP_LINES_MAX; i++) {
-		double turn = 2.0 * M_PI * bl->nominal_hz[i] / a->grid.fs_hz;
-
-		if (bl->use[i] == LINE_ESTIMATED && is_told(a, i, turn))
-			w[i] = turn;
-	}
+	for (unsigned i = 0; i < bl->lines && i < TOP_LINES_MAX; i++)
+		w[i] = bl->use[i] == LINE_ESTIMATED ? turns[i] : 0.0;
 	top_lines_add(&a->observed.tops, s->at, &seen, w, bl->lines);
 }
 

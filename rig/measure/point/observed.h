@@ -30,6 +30,8 @@ struct observed {
 	uint64_t jump_at; /* stroke behind the newest gap of it */
 	struct gap_lines lines;
 	struct top_lines tops;
+	double turns[TOP_LINES_MAX]; /* of its lines, rad per sample; 0: not told from others or from the strokes */
+	bool turns_known;
 	double flank_n; /* of the stroke at hand, WEIGHTS_FLANK; NaN: not known */
 	struct noise_seen noise;
 	struct tare_record tare;

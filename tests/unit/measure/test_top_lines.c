@@ -125,6 +125,26 @@ static void the_mains_may_wander(void **state)
 	check_near(seen(0.005, 1.001 * w, w, 7200, 3), 0.005, 0.0005);
 }
 
+/* What is passed over is not looked at, whatever it is; what comes behind it is. */
+static void a_long_window_is_thinned_out(void **state)
+{
+	struct top_lines tops = {.n = 0};
+	double w = 2.0 * M_PI * 50.0 / 20000.0;
+	unsigned all = TOP_ALL * TOP_STROKES, again = all + (TOP_EACH - 1) * TOP_STROKES;
+
+	(void)state;
+	for (unsigned k = 0; k < again + TOP_STROKES; k++) {
+		bool wanted = k < all || k >= again;
+
+		assert_int_equal(top_lines_want(&tops), wanted);
+		add(&tops, k * PERIOD, wanted ? 0.5 + 0.005 * cos(w * k * PERIOD) : NAN, 0.1, w);
+	}
+	assert_false(top_lines_want(&tops));
+	assert_int_equal(tops.line[0].pieces, TOP_ALL + 1);
+	assert_int_equal(tops.line[0].flanked, TOP_ALL + 1);
+	check_near(top_line_seen(&tops, 0), 0.005, 1e-6);
+}
+
 static void what_pens_do_is_not_asked(void **state)
 {
 	(void)state;
@@ -147,6 +167,7 @@ int main(void)
 		cmocka_unit_test(a_swing_has_its_size),
 		cmocka_unit_test(the_mains_may_wander),
 		cmocka_unit_test(what_pens_do_is_not_asked),
+		cmocka_unit_test(a_long_window_is_thinned_out),
 		cmocka_unit_test(flanks_have_their_ratio),
 		cmocka_unit_test(the_ratio_of_the_scatter_is_known_best),
 		cmocka_unit_test(few_strokes_and_no_noise_hide_nothing),
