@@ -35,7 +35,7 @@ def lines_of_force(i):
 CELL = {name: key for name, key in REL.items() if name.startswith("cell ")}
 SCALE = {"calibration": "gain_rel", "temperature": "temperature_rel", **CELL}
 LEVEL, TOP, SHAPE, MEAN, ZERO = "level", "top", "shape", "mean", "zero"  # how a check's line acts on forces
-ACTS = {"tare_lines": ("in step", LEVEL), "lift_off": ("lift-off", LEVEL), "gap": ("gap", LEVEL), "level_step": ("level step", LEVEL),
+ACTS = {"tare_lines": ("in step", LEVEL), "lift_off": ("lift-off", LEVEL), "gap": ("gap", LEVEL), "level_step": ("level step", LEVEL), "floor": ("floor", LEVEL),
         "clip": ("clip", TOP), "cell": ("cell ring", SHAPE), "cap": ("pulse shape", SHAPE), "noise": ("quantiser", SHAPE),
         "strange_strokes": ("strange strokes", MEAN), "settled": ("settling", MEAN), "reference": ("reference", ZERO)}
 

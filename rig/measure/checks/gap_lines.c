@@ -14,7 +14,7 @@
 #define SEEN       20.0 /* times the mean power about it: noise exceeds it with 2e-9 */
 #define HIGHEST    8.0  /* times the rate: above, a pulse hides nothing that its own noise does not */
 #define BINS_MIN   512
-#define HANN_WIDTH 1.5   /* cells, of the power of a line */
+#define HANN_WIDTH 1.5 /* cells, of the power of a line */
 #define LANES      4
 #define SLACK      1e-9
 #define ROUNDING   1e-12 /* of the largest power: what is less of it is nothing, where there is no noise */

@@ -16,11 +16,11 @@
 
 enum { TOP_HEIGHT, TOP_FLANK, TOP_SUM, TOP_SERIES };
 
-struct top_lines {   /* zeroed is empty */
-	double from; /* of the piece, samples */
-	unsigned n;  /* strokes in it */
-	unsigned ended;    /* pieces */
-	unsigned passed;   /* strokes to pass over until the next one */
+struct top_lines {       /* zeroed is empty */
+	double from;     /* of the piece, samples */
+	unsigned n;      /* strokes in it */
+	unsigned ended;  /* pieces */
+	unsigned passed; /* strokes to pass over until the next one */
 	struct top_line {
 		struct linear_fit fit[TOP_SERIES]; /* level, slope, cosine and sine, in the piece at hand */
 		double seen; /* sum over pieces of half the square of the amplitude in its own noise: 1 each by chance */
