@@ -81,6 +81,7 @@ def shift(w, check):
     s.start()
     w.open(s)
     person = Operator(w, check)
+    check(w.js("return document.getElementById('warn').innerText") == "", "no yellow field: the shift may begin")
     person.signs_in()
     person.scans("PEN-GOOD-01")
     w.keys("\n")
