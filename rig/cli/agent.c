@@ -40,8 +40,8 @@ static const struct cli_option agent_table[] = {
 	 .kind = OPTION_LIST,
 	 .arg = "WORD",
 	 .offset = AT(command),
-	 .help = "What stands before \"run\", a word each time; {dut} becomes the serial number. Default: this "
-		 "program."},
+	 .help = "What stands before \"run\", a word each time; {dut} becomes the serial number, {image} what "
+		 "submit --image says: a bench without that gets no such job. Default: this program."},
 	{.name = "metrics",
 	 .kind = OPTION_TEXT,
 	 .arg = "FILE",
@@ -186,6 +186,9 @@ static void label_bench(const struct agent_options *o, const struct bench *bench
 	host_name(host, sizeof(host));
 	label(labels, "bench=%s", bench->name);
 	label(labels, "host=%s", host);
+	for (unsigned i = 0; i < o->command.count; i++)
+		if (strstr(o->command.item[i], "{image}"))
+			label(labels, "image=by-sha256");
 	for (unsigned i = 0; i < bench->phantoms; i++)
 		label(labels, "phantom=%s", bench->phantom[i].serial);
 	for (unsigned i = 0; i < o->label.count; i++)

@@ -23,7 +23,7 @@
 
 struct submit_options {
 	const char *db, *dut, *lot, *priority, *deadline, *attempts, *output_dir, *exclusive, *reservation, *at_most,
-		*store_secret, *store_ca;
+		*image, *store_secret, *store_ca;
 	struct option_list where, report;
 	bool wait, quiet;
 };
@@ -40,6 +40,13 @@ static const struct cli_option submit_table[] = {
 	 .group = "What is tested",
 	 .help = "Serial number of the pen under test. Required."},
 	{.name = "lot", .kind = OPTION_TEXT, .arg = "LOT", .offset = AT(lot), .help = "Production lot of the pen."},
+	{.name = "image",
+	 .kind = OPTION_TEXT,
+	 .arg = "SHA256",
+	 .offset = AT(image),
+	 .help = "What is to be on the pen, 64 hex digits: for benches whose agent knows how it gets there ({image} in "
+		 "its "
+		 "--command)."},
 	{.name = "where",
 	 .letter = 'w',
 	 .kind = OPTION_LIST,
@@ -152,12 +159,24 @@ static int number_of(const char *option, const char *text, int lo, int hi, int *
 	return 0;
 }
 
+static int read_image(struct submission *s, const char *image, struct err *err)
+{
+	s->image = image ? image : "";
+	if (image && (strlen(image) != 64 || strspn(image, "0123456789abcdef") != 64))
+		return err_set(err, -EINVAL,
+			       "--image %.80s: must be a SHA-256, 64 digits in lower case, as sha256sum tells it",
+			       image);
+	return 0;
+}
+
 static int read_aim(struct submission *s, const struct submit_options *o, struct err *err)
 {
 	const char *held = o->reservation ? o->reservation : getenv(RESERVE_ENVIRONMENT);
 	char *end;
 
 	s->exclusive = o->exclusive ? o->exclusive : "";
+	if (read_image(s, o->image, err) < 0)
+		return -EINVAL;
 	if (strlen(s->exclusive) > GROUP_BYTES || (o->exclusive && !*o->exclusive))
 		return err_set(err, -EINVAL, "--exclusive: a group's name has 1 to %d bytes", GROUP_BYTES);
 	if (o->at_most && (parse_duration(o->at_most, &s->at_most_s) < 0 || s->at_most_s > AT_MOST_HI_S))

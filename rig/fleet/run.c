@@ -238,6 +238,8 @@ static void compose(const struct seat *seat, const struct seat_order *order, str
 	add(words, "--attr=" OUTBOX_RUN_ATTRIBUTE "=%s", seat->item.run_id);
 	add(words, "--attr=fleet.job=%lld", (long long)order->job);
 	add(words, "--attr=fleet.fence=%lld", (long long)order->fence);
+	if (*order->image)
+		add(words, "--attr=image=%s", order->image);
 	add(words, "--history=%s", config->history);
 	if (config->state)
 		add(words, "--state=%s", config->state);
@@ -255,8 +257,12 @@ static int start_child(struct seat *seat, const struct seat_order *order, struct
 	struct station_product *product = &seat->agent->station->product[seat->index];
 	struct words words = {.count = 0};
 	struct unit unit = {.product = (int)seat->index, .attempt = 1};
-	const struct child_order child = {
-		.bench = seat->index, .unit = &unit, .person = "", .name = seat->item.name, .more = words.list};
+	const struct child_order child = {.bench = seat->index,
+					  .unit = &unit,
+					  .person = "",
+					  .name = seat->item.name,
+					  .image = order->image,
+					  .more = words.list};
 	const struct child_host host = host_of(seat);
 	int rc = write_plan(seat, order->plan, product->plan, sizeof(product->plan), err);
 

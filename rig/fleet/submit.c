@@ -17,15 +17,16 @@
 #define PUT_1 "SELECT submit($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)"
 #define PUT_2 "SELECT submit($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)"
 #define PUT_3 "SELECT submit($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15)"
+#define PUT_5 "SELECT submit($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16)"
 
 static const struct {
 	const char *sql;
 	unsigned values;
-} puts_of[] = {[1] = {PUT_1, 12}, [2] = {PUT_2, 14}, [3] = {PUT_3, 15}};
+} puts_of[] = {[1] = {PUT_1, 12}, [2] = {PUT_2, 14}, [3] = {PUT_3, 15}, [5] = {PUT_5, 16}};
 
 int submit_needs(const struct submission *s)
 {
-	return s->at_most_s > 0 ? 3 : *s->exclusive || s->reservation ? 2 : FLEET_OLDEST;
+	return *s->image ? 5 : s->at_most_s > 0 ? 3 : *s->exclusive || s->reservation ? 2 : FLEET_OLDEST;
 }
 
 int submit_put(struct server *server, const struct submission *s, int64_t *ret_job, struct err *err)
@@ -38,14 +39,22 @@ int submit_put(struct server *server, const struct submission *s, int64_t *ret_j
 	snprintf(priority, sizeof(priority), "%d", s->priority);
 	snprintf(attempts, sizeof(attempts), "%d", s->attempts);
 	snprintf(deadline, sizeof(deadline), "%.3f s", s->deadline_s);
-	const char *const values[] = {s->token,     s->site,
-				      need,         s->plan_name,
-				      s->plan,      s->dut,
-				      s->lot,       reports,
-				      priority,     s->deadline_s > 0 ? deadline : NULL,
-				      attempts,     s->waits ? LEASE : NULL,
-				      s->exclusive, s->reservation ? reservation : NULL,
-				      at_most};
+	const char *const values[] = {s->token,
+				      s->site,
+				      need,
+				      s->plan_name,
+				      s->plan,
+				      s->dut,
+				      s->lot,
+				      reports,
+				      priority,
+				      s->deadline_s > 0 ? deadline : NULL,
+				      attempts,
+				      s->waits ? LEASE : NULL,
+				      s->exclusive,
+				      s->reservation ? reservation : NULL,
+				      s->at_most_s > 0 ? at_most : NULL,
+				      s->image};
 	snprintf(reservation, sizeof(reservation), "%lld", (long long)s->reservation);
 	snprintf(at_most, sizeof(at_most), "%.3f s", s->at_most_s);
 	int rc = need && reports ? server_ask(server, puts_of[put].sql, values, puts_of[put].values, &answer, err)

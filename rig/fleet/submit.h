@@ -18,6 +18,7 @@ struct submission {
 	double deadline_s;     /* from now; 0: none */
 	const char *exclusive; /* group of jobs of which one runs at a time; "": none */
 	int64_t reservation;   /* on the bench that is reserved so; 0: none */
+	const char *image;     /* SHA-256 in hex of what is to be on the unit; "": any */
 	double at_most_s;      /* its run is interrupted then; 0: no bound */
 	bool waits;
 };

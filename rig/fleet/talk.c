@@ -160,26 +160,41 @@ static void part_reports(char *text, struct seat_order *order)
 			order->report[order->reports++] = word;
 }
 
-/* Whoever waits for what the job uses may rely on its end: the server notes it, and the run knows it, before it begins. *ret_s: 0
- * no bound. */
-static int ask_end(const struct seat *seat, const struct answer *claimed, double *ret_s, struct err *err)
+struct more {            /* of a claimed job, asked for before it begins */
+	double end_by_s; /* 0: no bound */
+	char image[DIGEST_HEX];
+};
+
+/* By the tables' version. Whoever waits for what the job uses may rely on its end: the server notes it, and the run knows it, before it
+ * begins. */
+static const char *more_sql(int version)
 {
+	return version < 3   ? NULL
+	       : version < 5 ? "SELECT begins($1, $2, $3, $4), ''"
+			     : "SELECT begins($1, $2, $3, $4), job_image($1, $2, $3, $4)";
+}
+
+static int ask_more(const struct seat *seat, const struct answer *claimed, struct more *ret, struct err *err)
+{
+	const char *sql = more_sql(seat->agent->version);
 	char epoch[24];
 	const char *const values[] = {seat_name(seat), number(epoch, seat->epoch), answer_text(claimed, 0, JOB),
 				      answer_text(claimed, 0, FENCE)};
 	struct answer *answer = NULL;
 	double asked_s = boot_s();
-	int rc = seat->agent->version < 3
-			 ? 0
-			 : server_ask(seat->agent->server, "SELECT begins($1, $2, $3, $4)", values, 4, &answer, err);
+	int rc = sql ? server_ask(seat->agent->server, sql, values, 4, &answer, err) : 0;
 
-	*ret_s = answer && !answer_is_null(answer, 0, 0) ? asked_s + answer_real(answer, 0, 0) : 0;
+	if (answer) {
+		ret->end_by_s = answer_is_null(answer, 0, 0) ? 0 : asked_s + answer_real(answer, 0, 0);
+		snprintf(ret->image, sizeof(ret->image), "%s", answer_text(answer, 0, 1));
+	}
 	answer_free(answer);
 	return rc;
 }
 
 /* Its lease is counted from before it was asked for, so that it never ends later here than on the server. */
-static int begin(struct seat *seat, const struct answer *answer, double asked_s, double end_by_s, struct err *err)
+static int begin(struct seat *seat, const struct answer *answer, double asked_s, const struct more *more,
+		 struct err *err)
 {
 	const char *plan = answer_text(answer, 0, PLAN);
 	char sha256[DIGEST_HEX], reports[256];
@@ -188,7 +203,8 @@ static int begin(struct seat *seat, const struct answer *answer, double asked_s,
 				   .plan = plan,
 				   .dut = answer_text(answer, 0, DUT),
 				   .lot = answer_text(answer, 0, LOT),
-				   .end_by_s = end_by_s};
+				   .image = more->image,
+				   .end_by_s = more->end_by_s};
 	struct err why;
 
 	digest_text(plan, strlen(plan), sha256);
@@ -223,7 +239,8 @@ int talk_claim(struct seat *seat, struct err *err)
 {
 	bool again = *seat->token;
 	struct answer *answer = NULL;
-	double asked_s = boot_s(), end_by_s = 0;
+	struct more more = {.end_by_s = 0};
+	double asked_s = boot_s();
 	int rc = again ? ask_claim(seat, true, &answer, err) : uuid_draw(seat->token, err);
 
 	if (!rc && again && answer_rows(answer)) {
@@ -237,10 +254,10 @@ int talk_claim(struct seat *seat, struct err *err)
 			return -EAGAIN; /* the lost one has arrived meanwhile: asked for at the next try */
 	}
 	if (!rc && answer_rows(answer))
-		rc = ask_end(seat, answer, &end_by_s, err);
+		rc = ask_more(seat, answer, &more, err);
 	if (!rc) { /* else it is found again by its token */
 		*seat->token = '\0';
-		rc = answer_rows(answer) ? begin(seat, answer, asked_s, end_by_s, err) : 0;
+		rc = answer_rows(answer) ? begin(seat, answer, asked_s, &more, err) : 0;
 	}
 	answer_free(answer);
 	return rc;

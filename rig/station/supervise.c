@@ -264,14 +264,11 @@ struct command_line {
 	bool too_long; /* a word had no room */
 };
 
-/* "{dut}" in a word becomes the serial number. */
-static void add_word(struct command_line *line, const char *prefix, const char *word, const char *dut)
+static void add_word(struct command_line *line, const char *prefix, const char *word, const char *behind)
 {
-	const char *at = dut ? strstr(word, "{dut}") : NULL;
 	char *to = line->room + line->used;
 	size_t left = sizeof(line->room) - line->used;
-	int n = at ? snprintf(to, left, "%s%.*s%s%s", prefix, (int)(at - word), word, dut, at + 5)
-		   : snprintf(to, left, "%s%s", prefix, word);
+	int n = snprintf(to, left, "%s%s%s", prefix, word, behind ? behind : "");
 
 	if (n < 0 || (size_t)n >= left || line->count + 1 >= ARGS_MAX) {
 		line->too_long = true;
@@ -279,6 +276,25 @@ static void add_word(struct command_line *line, const char *prefix, const char *
 	}
 	line->argv[line->count++] = to;
 	line->used += (size_t)n + 1;
+}
+
+/* "{dut}" in a word becomes the serial number, "{image}" the SHA-256 of what is to be on the unit. */
+static void add_own_word(struct command_line *line, const char *word, const struct child_order *order)
+{
+	const struct {
+		const char *mark, *text;
+	} rows[] = {{"{dut}", order->unit->serial}, {"{image}", order->image ? order->image : ""}};
+	char before[FILE_PATH_MAX];
+
+	for (unsigned i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		const char *at = strstr(word, rows[i].mark);
+		if (!at)
+			continue;
+		snprintf(before, sizeof(before), "%.*s", (int)(at - word), word);
+		add_word(line, before, rows[i].text, at + strlen(rows[i].mark));
+		return;
+	}
+	add_word(line, "", word, NULL);
 }
 
 const char *own_program(void)
@@ -295,7 +311,7 @@ static void compose(const struct station_config *config, const struct child_orde
 	char key[32];
 
 	for (unsigned i = 0; i < config->words; i++)
-		add_word(line, "", config->word[i], order->unit->serial);
+		add_own_word(line, config->word[i], order);
 	if (!config->words)
 		add_word(line, "", own_program(), NULL);
 	add_word(line, "", "run", NULL);

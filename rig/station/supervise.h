@@ -27,6 +27,7 @@ struct child_order {
 	unsigned bench;
 	const struct unit *unit;
 	const char *person, *name;
+	const char *image;                        /* SHA-256 in hex; NULL or "": none */
 	const char *const *more;                  /* further words behind `run`, NULL-terminated; NULL: none */
 	const char *attribute[STATION_HOOKS_MAX]; /* KEY=VALUE for the record; NULL or "": none */
 };

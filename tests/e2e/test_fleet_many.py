@@ -456,6 +456,42 @@ def strict(check, f):
         check(f.jobs()[job]["state"] == "done", f"{word}: {f.jobs()[job]}")
 
 
+def images(check, f):
+    """What is to be on a unit is named by its SHA-256: a bench that knows how it gets there has the job, its own words are told, and the record names it. Nothing that a job brings is carried out."""
+    sha256, told = hashlib.sha256(b"firmware 4.2").hexdigest(), f.folder / "flashed"
+    flash = f.folder / "flash"
+    flash.write_text(f'#!/bin/sh\necho "$1" >>{told}\nshift\nexec "$@"\n')
+    flash.chmod(0o755)
+    plain, knows = f.agents
+    argv = knows.argv
+    knows.argv = lambda *more: [*argv(*more)[:2], f"--command={flash}", "--command={image}", *argv(*more)[2:]]
+    plain.start()
+    job = f.submit("PEN-GOOD-01", fleet.SMOKE, "--image", sha256)
+    check(f.until_job(f.submit(), lambda j: j["state"] == "done", "its end")["bench"] == "bench-1" and f.jobs()[job]["state"] == "waiting", "a bench that does not know how does not get it")
+    plain.end()
+    knows.start()
+    done = f.until_job(job, lambda j: j["state"] == "done", "its end")
+    check((done["bench"], done["exit_code"], told.read_text().split()) == ("bench-2", 0, [sha256]), f"{done} {told.read_text()}")
+    more, = f.server.sql(f"SELECT more->'attributes' FROM penrig.run_more JOIN penrig.run USING (run_no) WHERE job_id = {job}")
+    check({"key": "image", "value": sha256} in json.loads(more[0]), f"the record names it: {more}")
+    f.until_job(f.submit(), lambda j: j["state"] == "done", "its end")
+    check(told.read_text() == f"{sha256}\n\n", "a job without one is told as none")
+    knows.end()
+    knows.argv = argv
+    check(f.penrig("submit", fleet.SMOKE, "--dut", "P", "--image", "$(reboot)", user="ci", check=False).returncode == 2, "not a SHA-256")
+    check("violates check" in f.server.sql("SELECT penrig.submit(gen_random_uuid(), NULL, '{}', 'p', '', 'd', '', '{}', 0, NULL, 1, NULL, '', NULL, NULL, '; reboot')", user="ci", check=False), "nor past penrig")
+    plan = f.folder / "brings.json"
+    for word in ("command", "hooks", "before"):
+        plan.write_text(fleet.SMOKE.read_text().replace('"name"', f'"{word}": ["touch", "{f.folder}/came"], "name"', 1))
+        check(f.penrig("submit", plan, "--dut", "P", user="ci", check=False).returncode == 2, f"a plan with {word} is refused where it is submitted")
+        text = plan.read_text().replace("'", "''")
+        job = int(f.server.sql(f"SELECT penrig.submit(gen_random_uuid(), NULL, '{{}}', 'p', '{text}', 'PEN-GOOD-01', '', '{{}}', 0, NULL, 1, NULL)", user="ci")[0][0])
+        plain.start()
+        done = f.until_job(job, lambda j: j["state"] not in ("waiting", "running"), "its end")
+        check((done["state"], done["exit_code"]) == ("failed", 2) and not (f.folder / "came").exists(), f"{word}: and at the bench: {done}")
+        plain.end()
+
+
 def told_of_benches(check, f):
     """What became of a bench is there, in order, and stays; not each time that it runs or idles."""
     epoch = f.server.sql("""SELECT penrig.register('bench-1', '{}', '{"state": "idle", "version": "7"}')""", user="b1")[0][0]
@@ -760,7 +796,7 @@ def turns(check, f):
 
 NEED_2 = ((("fleet", "store", "database", "--site", "A"), "admin"), (("reserve", "--for", "1h"), "ci"), (("submit", fleet.SMOKE, "--dut", "P", "--exclusive", "g"), "ci"))
 SHARED = (metrics, dashboard, reservations, reservations_end, begun_before, turns)  # test_fleet_shared.py
-TESTS = (pen_of_a_closed_job, never_comes_back, pushed_once, not_in_order, gone_on_with, killed_between, asked_of_all, studies, superseded_counts, strict, told_of_benches, watched, of_a_whole_bench, one_version_apart)
+TESTS = (pen_of_a_closed_job, never_comes_back, pushed_once, not_in_order, gone_on_with, killed_between, asked_of_all, studies, superseded_counts, strict, images, told_of_benches, watched, of_a_whole_bench, one_version_apart)
 # Under sanitizers those that exercise the programs, and not the SQL or other people's parsers.
 QUICK = (pushed_once, not_in_order, studies, pen_of_a_closed_job)
 WHOLE = len(sys.argv) > 1 or "SEEDS" not in fleet.os.environ

@@ -46,6 +46,22 @@ DECLARE v_cut boolean := (p_status = 'interrupted' OR p_exit = 5) AND p_verdict 
   UPDATE attempt SET state = v_label, ended_at = clock_timestamp(), run_id = p_run WHERE job_id = p_job.job_id AND fence = p_fence;
   RETURN v_label; END $$;
 
+-- ---------- images ----------
+-- What is to be on the unit, by its SHA-256: how it gets there is the bench's own affair, and only a bench that knows how gets the job.
+ALTER TABLE job ADD image text NOT NULL DEFAULT '' CHECK (image ~ '^([0-9a-f]{64})?$');
+CREATE FUNCTION submit(p_token uuid, p_site text, p_need text[], p_plan_name text, p_plan text, p_dut text, p_lot text, p_reports text[],
+  p_priority int, p_deadline interval, p_max_attempts int, p_wait interval, p_exclusive text, p_reservation bigint, p_at_most interval,
+  p_image text) RETURNS bigint LANGUAGE plpgsql SECURITY DEFINER SET search_path = penrig, pg_temp AS $$
+DECLARE v_id bigint := submit(p_token, p_site, p_need || 'image=by-sha256'::text, p_plan_name, p_plan, p_dut, p_lot, p_reports, p_priority,
+  p_deadline, p_max_attempts, p_wait, p_exclusive, p_reservation, p_at_most); BEGIN
+  UPDATE job SET image = p_image WHERE job_id = v_id AND image <> p_image; -- nobody sees it before
+  RETURN v_id; END $$;
+CREATE FUNCTION job_image(p_bench text, p_epoch bigint, p_job bigint, p_fence bigint) RETURNS text LANGUAGE plpgsql SECURITY DEFINER
+SET search_path = penrig, pg_temp AS $$
+DECLARE v_bench bench := bench_of(p_bench, p_epoch); BEGIN
+  RETURN (SELECT j.image FROM job j JOIN attempt a USING (job_id) WHERE a.job_id = p_job AND a.fence = p_fence AND a.bench_id = v_bench.bench_id);
+END $$;
+
 -- ---------- what became of each bench ----------
 CREATE TABLE bench_event (bench_id int NOT NULL REFERENCES bench, site_id smallint NOT NULL,
   at timestamptz NOT NULL DEFAULT clock_timestamp(), said_by name NOT NULL DEFAULT session_user,
@@ -67,5 +83,9 @@ CREATE TRIGGER bench_event_stays BEFORE UPDATE OR DELETE ON bench_event FOR EACH
 CREATE TRIGGER bench_event_kept BEFORE TRUNCATE ON bench_event FOR EACH STATEMENT EXECUTE FUNCTION no_change();
 ALTER TABLE bench_event ENABLE ROW LEVEL SECURITY;
 CREATE POLICY by_site ON bench_event FOR SELECT USING (site_id = ANY ((SELECT my_sites())::smallint[]));
-REVOKE EXECUTE ON FUNCTION is_strict(text), job_strict(), told_state(jsonb), note_bench() FROM PUBLIC;
+REVOKE EXECUTE ON FUNCTION is_strict(text), job_strict(), told_state(jsonb), note_bench(), job_image(text, bigint, bigint, bigint),
+  submit(uuid, text, text[], text, text, text, text, text[], int, interval, int, interval, text, bigint, interval, text) FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION job_image(text, bigint, bigint, bigint) TO penrig_agent;
+GRANT EXECUTE ON FUNCTION submit(uuid, text, text[], text, text, text, text, text[], int, interval, int, interval, text, bigint, interval, text)
+  TO penrig_submitter;
 GRANT SELECT ON bench_event TO penrig_viewer, penrig_submitter;
