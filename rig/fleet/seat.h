@@ -97,7 +97,8 @@ void seat_file_name(const struct seat *seat, char ret[64]);
 struct seat_order { /* a job that was claimed */
 	int64_t job, fence;
 	const char *plan, *dut, *lot;
-	const char *image; /* SHA-256 in hex of what is to be on the unit, which the bench's own words see to; "": any */
+	const char
+		*image; /* SHA-256 in hex of what is to be on the unit, which the bench's own words see to; "": any */
 	unsigned reports;
 	const char *report[8];
 	double start_by_s; /* of lease and deadline what ends first, on loop_boot_ns() */
