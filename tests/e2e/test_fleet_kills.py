@@ -23,6 +23,8 @@ LEASE = "--lease=3s"
 ALL_TAKE_PART = 60  # jobs
 RUN_BYTES = 2 << 20  # of a job on its bench's disk, and more
 JOBS = int(os.environ.get("FLEET_JOBS") or (12 if "SEEDS" in os.environ else 100))  # SEEDS: under sanitizers
+# What a killed server has to do again before it is there: bounded, for it is killed a hundred times and more while its files grow.
+BRIEF = ["-c", "max_wal_size=64MB", "-c", "checkpoint_timeout=30s"]
 PLAN = """{"kind": "penrig/plan/1", "name": "storm", "judge": {"rate": "realised", "depth": "force_equivalent"}, "tests": {"dead_man": false, "refusal": false},
  "limits": [{"measurand": "depth_error_mm", "unit": "mm", "lower": -0.15, "upper": 0.15}],
  "steps": [{"name": "storm", "depth_mm": 1.0, "rate_hz": 120, "tare_s": 0.2, "settle_s": 0.2, "measure_s": 1.0}]}"""
@@ -282,7 +284,7 @@ def rage(f, wrong, jobs, faults):
 
 
 def storm(check, jobs, benches, seed, faults, mutant=None):
-    f = Fleet(benches, room=(1 << 30) + jobs * RUN_BYTES)
+    f = Fleet(benches, room=(1 << 30) + jobs * RUN_BYTES, words=BRIEF)
     proxy = fleet_proxy.Proxy(f.server)
     if fleet.has_second_agent():
         f.agents[-1].second = True
