@@ -270,12 +270,12 @@ deps-bench:
 DUT ?= PEN-GOOD-01
 BENCH ?= virtual-usb
 demo: deps-demo
-	@$(MAKE) --no-print-directory -s all
+	@tests/tools/build.sh $(MAKE) --no-print-directory all
 	@B=$(B) DUT=$(DUT) BENCH=$(BENCH) tests/tools/demo.sh
 
 # The operator's page on the virtual bench, until Ctrl-C.
 station-demo: deps-station
-	@$(MAKE) --no-print-directory -s all
+	@tests/tools/build.sh $(MAKE) --no-print-directory all
 	@mkdir -p out/station
 	@$(B)/penrig sheet fixtures/stations/virtual.json --unit PEN-GOOD-01 --unit PEN-DEEP-01 -o out/station/codes.html
 	@echo "type PEN-GOOD-01 (or PEN-DEEP-01, a pen that goes too deep) and Enter on the page, and Enter again; codes for a scanner: out/station/codes.html"
@@ -318,7 +318,7 @@ check-fleet: deps-fleet
 
 # Three virtual benches, a PostgreSQL in a folder of its own, ten pens; FLEET_DUTS names others.
 fleet-demo: deps-fleet
-	@$(MAKE) --no-print-directory -s $(PROGRAMS)
+	@tests/tools/build.sh $(MAKE) --no-print-directory $(PROGRAMS)
 	@B=$(B) tests/tools/fleet-demo.sh
 
 # The operator's page in a real browser.

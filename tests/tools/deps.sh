@@ -75,8 +75,29 @@ fi
 apt="env DEBIAN_FRONTEND=noninteractive apt-get"
 install() {
 	echo "${sudo:+$sudo }$line$missing"
-	# shellcheck disable=SC2086
-	$sudo $apt install -y -qq --no-install-recommends -o Dpkg::Use-Pty=0 $missing >/dev/null </dev/null
+	ended=$(mktemp) || return 1
+	{
+		# shellcheck disable=SC2086
+		$sudo $apt install -y --no-install-recommends -o Dpkg::Use-Pty=0 -o APT::Status-Fd=1 $missing </dev/null
+		echo $? >"$ended"
+	} | progress
+	status=$(cat "$ended")
+	rm "$ended"
+	return "$status"
+}
+# A line for each fifth of apt's own count.
+progress() {
+	said=
+	while IFS=: read -r kind _ percent _; do
+		case $kind in
+		dlstatus) kind=downloading ;;
+		pmstatus) kind=installing ;;
+		*) continue ;;
+		esac
+		now="$kind: $((${percent%%.*} / 20 * 20)) %"
+		[ "$now" = "$said" ] || echo "$now"
+		said=$now
+	done
 }
 update() {
 	echo "${sudo:+$sudo }apt-get update"
