@@ -32,16 +32,14 @@ def jsonc(path):
     return json.loads("\n".join(line.split("//")[0] for line in path.read_text().splitlines()))
 
 
-def bench(folder, base="virtual-usb.json", sensor="LC-1001", rate_hz=5000, phantoms=("SIL-STD-01",), pen_link=None):
+def bench(folder, base="virtual-usb.json", sensor="LC-1001", rate_hz=5000, phantoms=("SIL-STD-01",), certificate=None):
     """The shipped bench with what the run needs and no more: sensors of the series LC-1 carry force alone."""
     b = jsonc(rig.FIXTURES / "benches" / base)
     s = b["sensor"]
     s.update(link=s["link"].replace("LC-2001", sensor), serial=sensor, sample_rate_hz=rate_hz)
-    s["calibration"]["certificate"] = f"VB-{sensor}-A"
+    s["calibration"]["certificate"] = certificate or f"VB-{sensor}-A"
     if not sensor.startswith("LC-2"):
         del s["displacement_u_mm"]
-    if pen_link:
-        b["pen"]["link"] = pen_link
     b["phantoms"] = [{"file": f"{name}.json", "position": "A1", "strokes_used": 0} for name in phantoms]
     for name in phantoms:
         (folder / f"{name}.json").write_text(json.dumps(jsonc(rig.FIXTURES / "phantoms" / f"{name}.json")))
@@ -217,7 +215,7 @@ RECIPES = [
      on_virtual_clock(faults=["unplug:sensor@1.2"], step={"depth_mm": 1.0}), "inconclusive", "device_lost", 4),
     ("stop-unverified", "the motor creeps after it was switched off", on_virtual_clock(faults=["creep@1.2,rate=2"], step={"depth_mm": 1.0}),
      "inconclusive", "complete", 3),
-    ("refused", "another pen on the port than --dut names", on_virtual_clock(pen="PEN-GOOD-02", bench_is={"pen_link": "usb:port=1-1"}, step={"depth_mm": 1.0}),
+    ("refused", "the sensor tells of another certificate than the bench file", on_virtual_clock(bench_is={"certificate": "VB-LC-1001-B"}, step={"depth_mm": 1.0}),
      None, "refused", 8),
     ("internal-error", "the loop of the program cannot wait any more", on_virtual_clock(world_extra=["--wait-fails", "1.2"], step={"depth_mm": 1.0}),
      "inconclusive", "internal_error", 7),
