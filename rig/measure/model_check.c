@@ -47,7 +47,7 @@ static const struct model_check_row rows[MODEL_CHECKS] = {
 			     LEAVES("reference", ACTS_ON_ZERO)}, /* heights count from the level as it is */
 	[CHECK_FLOOR] = {.name = "floor",
 			 .about = "what moves the force channel comes through between strokes, too",
-			 .doubts = DOUBTS_DEPTH | DOUBTS_FORCE | DOUBTS_LEVEL,
+			 .doubts = DOUBTS_JITTER | DOUBTS_DEPTH | DOUBTS_FORCE | DOUBTS_LEVEL,
 			 LEAVES("floor", ACTS_ON_LEVEL)},
 	[CHECK_STRANGE_STROKES] = {.name = "strange_strokes",
 				   .about = "all pulses have one shape",

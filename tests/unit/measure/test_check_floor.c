@@ -40,6 +40,7 @@ static void what_does_not_move_is_not_known(void **state)
 		assert_int_equal(o.state[CHECK_FLOOR], CHECK_NOT_MADE);
 		assert_false(o.claim[CLAIM_DEPTH].trusted);
 		assert_non_null(strstr(o.claim[CLAIM_DEPTH].reason, "zero_n"));
+		assert_false(o.claim[CLAIM_JITTER].trusted);
 		assert_true(o.claim[CLAIM_RATE].trusted);
 	}
 }
