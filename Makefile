@@ -124,7 +124,7 @@ PENRIG_A := $(B)/tests/penrig-a
 # What fails on purpose, preloaded into tests: allocations and writes.
 FAILING := $(B)/libfailing-calls.so
 
-.PHONY: all help deb deps-deb demo station-demo fleet-demo check check-fuzz check-systems check-browser check-fleet deps-station deps-browser deps-fleet soak reliability misfits mutants bench bench-programs lint man install installed-list clean deps-demo deps-check deps-bench tests FORCE
+.PHONY: all help study-trials deb deps-deb demo station-demo fleet-demo check check-fuzz check-systems check-browser check-fleet deps-station deps-browser deps-fleet soak reliability misfits mutants bench bench-programs lint man install installed-list clean deps-demo deps-check deps-bench tests FORCE
 .DELETE_ON_ERROR:
 .SECONDARY:
 all: $(PROGRAMS)
@@ -367,6 +367,11 @@ mutants: deps-check
 bench: deps-bench
 	@$(MAKE) --no-print-directory -s bench-programs
 	@CC="$(CC)" PYTHON=$(PYTHON) $(PYTHON) tests/bench/run_bench.py $(B)
+
+# How often what the studies say is right, in 10 000 trials each with fixed seeds: many minutes of one core.
+study-trials: $(B)/tests/unit/study/test_compare $(B)/tests/bench/study_trials
+	@$(B)/tests/unit/study/test_compare
+	@$(B)/tests/bench/study_trials
 
 lint:
 	@tests/tools/lint.sh

@@ -443,8 +443,8 @@ static void lay_line(const struct life_study *s, struct life_row *r, struct life
 static int fit_lives(struct life_study *s)
 {
 	struct weibull_life *life = calloc(s->units + 1, sizeof(*life));
-	struct weibull_pivots *pivots = malloc(sizeof(*pivots));
-	int rc = life && pivots ? 0 : -ENOMEM;
+	struct weibull_intervals intervals;
+	int rc = life ? 0 : -ENOMEM;
 	unsigned failed = 0, n = 0;
 
 	for (unsigned i = 0; i < s->units && !rc; i++) {
@@ -458,14 +458,13 @@ static int fit_lives(struct life_study *s)
 			 "failures, not all at one life",
 			 failed, s->units, WEIBULL_FAILURES);
 	} else if (!rc) {
-		weibull_pivots(life, n, &s->weibull, pivots);
-		s->has_weibull = true;
-		s->shape = weibull_shape_interval(&s->weibull, pivots, LIFE_CONFIDENCE);
-		s->scale = weibull_life_interval(&s->weibull, pivots, 1.0 - exp(-1.0), LIFE_CONFIDENCE);
-		s->tenth = weibull_life_interval(&s->weibull, pivots, LIFE_PERCENT / 100.0, LIFE_CONFIDENCE);
+		rc = weibull_intervals(life, n, &s->weibull, LIFE_PERCENT / 100.0, LIFE_CONFIDENCE, &intervals);
+		s->has_weibull = !rc;
+		s->shape = intervals.shape;
+		s->scale = intervals.scale;
+		s->tenth = intervals.life;
 	}
 	free(life);
-	free(pivots);
 	return rc;
 }
 

@@ -5,6 +5,7 @@
 #include <math.h>
 #include <stdlib.h>
 
+#include "rig/measure/distribution.h"
 #include "rig/measure/draws.h"
 
 #define STEPS      100
@@ -12,6 +13,8 @@
 #define SHAPE_MIN  1e-3
 #define SHAPE_MAX  1e4
 #define SEED       1
+#define NEAR       1e-8 /* of an end of an interval; the likelihood goes with its square */
+#define BARTLETT   0.6
 #define SETTLED    1e-12 /* of the shape, in the last of Newton's steps, which double the digits */
 
 /* Lives over the longest, so that no power of them overflows. */
@@ -232,18 +235,18 @@ static int fit_intervals(const struct weibull_life *life, unsigned n, struct wei
 	return 0;
 }
 
-static int fit_sorted(const struct weibull_life *life, unsigned n, struct weibull_fit *ret)
+static bool has_intervals(const struct weibull_life *life, unsigned n)
 {
 	for (unsigned i = 0; i < n; i++)
 		if (life[i].failed && life[i].within > 0.0)
-			return fit_intervals(life, n, ret);
-	return fit_exact(life, n, ret);
+			return true;
+	return false;
 }
 
 int weibull_fit(struct weibull_life *life, unsigned n, struct weibull_fit *ret)
 {
 	qsort(life, n, sizeof(*life), by_life);
-	return fit_sorted(life, n, ret);
+	return has_intervals(life, n) ? fit_intervals(life, n, ret) : fit_exact(life, n, ret);
 }
 
 double weibull_quantile(const struct weibull_fit *fit, double share)
@@ -253,25 +256,10 @@ double weibull_quantile(const struct weibull_fit *fit, double share)
 
 /* ---- how far from the truth ---------------------------------------------------------------------------------------- */
 
-/* A drawn life of shape 1 as it would be seen: within an interval whose ends are, as lives of the fitted shape, in the same
- * proportion, and which it meets at any place alike. */
-static struct weibull_life seen_within(struct draws *draws, double life, const struct weibull_life *like, double shape)
-{
-	struct weibull_life seen = {.life = life, .failed = like->failed};
-
-	if (!like->failed || !(like->within > 0.0))
-		return seen;
-	double from = 1.0 - like->within / like->life, at = from + draws_uniform(draws) * (1.0 - from);
-	seen.life = life * pow(at, -shape);
-	seen.within = seen.life - life * pow(from / at, shape);
-	return seen;
-}
-
 /* Lives of shape and scale 1. Between one failure and the next those that are still under test lose among them, in the mean, one
  * life divided by their number; who was withdrawn behind a failure counts with its life [Viveros, Balakrishnan 1994]. Units that
  * were withdrawn before the first failure are left out: they say nothing there. */
-static unsigned draw_lives(struct draws *draws, const struct weibull_life *like, unsigned n, double shape,
-			   struct weibull_life *ret)
+static unsigned draw_lives(struct draws *draws, const struct weibull_life *like, unsigned n, struct weibull_life *ret)
 {
 	double life = 0.0;
 	unsigned first = 0;
@@ -281,7 +269,7 @@ static unsigned draw_lives(struct draws *draws, const struct weibull_life *like,
 	for (unsigned i = first; i < n; i++) {
 		if (like[i].failed)
 			life -= log(draws_uniform(draws)) / (n - i);
-		ret[i - first] = seen_within(draws, life, &like[i], shape);
+		ret[i - first] = (struct weibull_life){.life = life, .failed = like[i].failed};
 	}
 	return n - first;
 }
@@ -293,8 +281,7 @@ static int by_value(const void *a, const void *b)
 	return (*p > *q) - (*p < *q);
 }
 
-void weibull_pivots(const struct weibull_life *life, unsigned n, const struct weibull_fit *fit,
-		    struct weibull_pivots *ret)
+void weibull_pivots(const struct weibull_life *life, unsigned n, struct weibull_pivots *ret)
 {
 	static struct weibull_life drawn[WEIBULL_MAX];
 	struct draws draws;
@@ -303,9 +290,9 @@ void weibull_pivots(const struct weibull_life *life, unsigned n, const struct we
 	ret->draws = 0;
 	for (unsigned d = 0; d < WEIBULL_DRAWS; d++) {
 		struct weibull_fit of;
-		unsigned kept = draw_lives(&draws, life, n, fit->shape, drawn);
+		unsigned kept = draw_lives(&draws, life, n, drawn);
 
-		if (fit_sorted(drawn, kept, &of) < 0)
+		if (fit_exact(drawn, kept, &of) < 0)
 			continue;
 		ret->shape[ret->draws] = of.shape;
 		ret->scale[ret->draws++] = of.shape * log(of.scale);
@@ -342,4 +329,141 @@ struct interval weibull_life_interval(const struct weibull_fit *fit, const struc
 		pivot[d] = pivots->scale[d] + w * (1.0 - pivots->shape[d]);
 	struct interval q = ends(pivot, pivots->draws, confidence);
 	return (struct interval){life, life * exp(-q.hi / fit->shape), life * exp(-q.lo / fit->shape)};
+}
+
+/* ---- of failures within intervals ---------------------------------------------------------------------------------- */
+
+/* What is asked about: a shape (along g), or the log of a life over the longest that a share does not reach, whose log(-log(1 - share)) is
+ * w (along a, with g = w - a log life). */
+struct claim {
+	const struct sample *s;
+	bool of_shape;
+	double w;
+};
+
+static struct likelihood on_line(const struct claim *c, double claimed, double at)
+{
+	if (c->of_shape)
+		return likelihood_of(c->s, claimed, at);
+	if (at <= 0.0)
+		return (struct likelihood){.value = -INFINITY};
+	return likelihood_of(c->s, at, c->w - at * claimed);
+}
+
+/* The greatest likelihood with that claim: concave along its line, so Newton's steps end there. from: where the line is entered, a
+ * shape or, of a claim about it, its g; where it is left then. */
+static double likelihood_with(const struct claim *c, double claimed, double *from)
+{
+	const double along[2] = {c->of_shape ? 0.0 : 1.0, c->of_shape ? 1.0 : -claimed};
+	struct likelihood l = on_line(c, claimed, *from), next;
+
+	for (unsigned i = 0; i < STEPS; i++) {
+		double slope = 0.0, curve = 0.0, step = 1.0;
+		for (unsigned k = 0; k < 2; k++) {
+			slope += along[k] * l.slope[k];
+			curve += along[k] * (along[0] * l.curve[k][0] + along[1] * l.curve[k][1]);
+		}
+		double move = -slope / curve;
+		if (!(curve < 0.0) || !isfinite(move) || fabs(move) <= NEAR * (1.0 + fabs(*from)))
+			break;
+		do {
+			next = on_line(c, claimed, *from + step * move);
+			step *= 0.5;
+		} while (!(next.value >= l.value) && step > NEAR);
+		if (!(next.value >= l.value))
+			break;
+		*from += 2.0 * step * move;
+		l = next;
+	}
+	return l.value;
+}
+
+/* From the estimate outwards in growing steps, then by false position (Illinois): where the likelihood has fallen to `least`. INFINITY
+ * times side: nowhere. */
+static double where_it_falls(const struct claim *c, double estimate, double from, double side, double least)
+{
+	double in = estimate, out = in, step = side * (c->of_shape ? 0.3 * estimate : 0.3 / from);
+	double at_in = likelihood_with(c, in, &from) - least, at_out = at_in;
+
+	for (unsigned i = 0; at_out >= 0.0; i++, step *= 1.5) {
+		in = out;
+		at_in = at_out;
+		out = c->of_shape && in + step <= 0.0 ? 0.5 * in : in + step;
+		if (i == STEPS || fabs(out) > SHAPE_MAX || (c->of_shape && out < SHAPE_MIN))
+			return side * INFINITY;
+		at_out = likelihood_with(c, out, &from) - least;
+	}
+	for (unsigned i = 0; i < STEPS && fabs(out - in) > NEAR * (1.0 + fabs(in)); i++) {
+		double root = i % 3 == 2 ? 0.5 * (in + out) : in + (out - in) * at_in / (at_in - at_out);
+		double at = likelihood_with(c, root, &from) - least;
+		if (fabs(at) < NEAR)
+			return root;
+		if (at > 0.0) {
+			in = root;
+			at_in = at;
+			at_out *= 0.5;
+		} else {
+			out = root;
+			at_out = at;
+			at_in *= 0.5;
+		}
+	}
+	return 0.5 * (in + out);
+}
+
+/* Twice the log of the ratio of likelihoods is below chi-square's quantile of one degree of freedom, of which few failures make somewhat
+ * more (Bartlett: in proportion to one over their number; how much, by trials). */
+static struct interval by_ratio(const struct claim *c, const struct weibull_fit *fit, double estimate,
+				double confidence)
+{
+	double a = fit->shape, g = -a * log(fit->scale / c->s->longest), from = c->of_shape ? g : a;
+	double normal = normal_quantile(0.5 * (1.0 + confidence));
+	double least = likelihood_of(c->s, a, g).value - 0.5 * normal * normal * (1.0 + BARTLETT / fit->failures);
+
+	return (struct interval){estimate, where_it_falls(c, estimate, from, -1.0, least),
+				 where_it_falls(c, estimate, from, 1.0, least)};
+}
+
+static struct sample sample_of(const struct weibull_life *life, unsigned n)
+{
+	struct sample s = {.n = n, .life = life};
+
+	for (unsigned i = 0; i < n; i++)
+		s.longest = fmax(s.longest, life[i].life);
+	return s;
+}
+
+static void ratio_intervals(const struct weibull_life *life, unsigned n, const struct weibull_fit *fit, double share,
+			    double confidence, struct weibull_intervals *ret)
+{
+	struct sample s = sample_of(life, n);
+	const double shares[] = {1.0 - exp(-1.0), share};
+	struct interval *const into[] = {&ret->scale, &ret->life};
+
+	ret->shape = by_ratio(&(struct claim){.s = &s, .of_shape = true}, fit, fit->shape, confidence);
+	ret->shape.lo = fmax(0.0, ret->shape.lo);
+	for (unsigned i = 0; i < 2; i++) {
+		const struct claim c = {.s = &s, .w = log(-log1p(-shares[i]))};
+		double value = weibull_quantile(fit, shares[i]);
+		struct interval logs = by_ratio(&c, fit, log(value / s.longest), confidence);
+		*into[i] = (struct interval){value, s.longest * exp(logs.lo), s.longest * exp(logs.hi)};
+	}
+}
+
+int weibull_intervals(const struct weibull_life *life, unsigned n, const struct weibull_fit *fit, double share,
+		      double confidence, struct weibull_intervals *ret)
+{
+	if (has_intervals(life, n)) {
+		ratio_intervals(life, n, fit, share, confidence, ret);
+		return 0;
+	}
+	struct weibull_pivots *pivots = malloc(sizeof(*pivots));
+	if (!pivots)
+		return -ENOMEM;
+	weibull_pivots(life, n, pivots);
+	ret->shape = weibull_shape_interval(fit, pivots, confidence);
+	ret->scale = weibull_life_interval(fit, pivots, 1.0 - exp(-1.0), confidence);
+	ret->life = weibull_life_interval(fit, pivots, share, confidence);
+	free(pivots);
+	return 0;
 }

@@ -32,20 +32,27 @@ double weibull_quantile(const struct weibull_fit *fit, double share);
 
 /* What the estimates of such a sample scatter by, whatever the true parameters: drawn with a fixed seed from samples of as many units
  * of which as many are withdrawn behind each failure. Exact where units leave at a failure's life (as in a test that ends with
- * its r-th failure), near it else. A failure within an interval is drawn within one of the same width, in proportion. */
+ * its r-th failure), near it else. Of exact lives. */
 #define WEIBULL_DRAWS 2000
 struct weibull_pivots {
 	unsigned draws;
 	double shape[WEIBULL_DRAWS]; /* of each draw the fitted shape over the true one */
 	double scale[WEIBULL_DRAWS]; /* and the fitted shape times the log of fitted over true scale */
 };
-/* life as weibull_fit() left it, with its fit. Takes tenths of a second for a hundred units. */
-void weibull_pivots(const struct weibull_life *life, unsigned n, const struct weibull_fit *fit,
-		    struct weibull_pivots *ret);
+/* life as weibull_fit() left it. Takes tenths of a second for a hundred units. */
+void weibull_pivots(const struct weibull_life *life, unsigned n, struct weibull_pivots *ret);
 struct interval weibull_shape_interval(const struct weibull_fit *fit, const struct weibull_pivots *pivots,
 				       double confidence);
 /* Of weibull_quantile(); share 1 - 1/e: of the scale. */
 struct interval weibull_life_interval(const struct weibull_fit *fit, const struct weibull_pivots *pivots, double share,
 				      double confidence);
+
+struct weibull_intervals {
+	struct interval shape, scale, life; /* life: that a share of units does not reach */
+};
+/* life as weibull_fit() left it, with its fit. Exact lives: by the pivots; where units failed within intervals, whose looks come with
+ * time and not with failures, by the ratio of likelihoods, and an end may be 0 or INFINITY. -ENOMEM. */
+int weibull_intervals(const struct weibull_life *life, unsigned n, const struct weibull_fit *fit, double share,
+		      double confidence, struct weibull_intervals *ret);
 
 #endif

@@ -108,12 +108,31 @@ def test_lives(check, folder, plan):
 
     def likelihood(shape, scale):
         lived = lambda t: math.exp(-(t / scale) ** shape)
-        return sum(math.log(lived(a) - lived(t) if failed else lived(t)) for a, t, failed in lives)
+        chances = [lived(a) - lived(t) if failed else lived(t) for a, t, failed in lives]
+        return sum(map(math.log, chances)) if min(chances) > 0 else -math.inf
 
     b, eta = w["shape"]["value"], w["scale"]["value"]
     best = likelihood(b, eta)
     check(abs(best - w["log_likelihood"]) < 1e-9 and all(likelihood(b * x, eta * y) < best for x, y in ((1.001, 1), (0.999, 1), (1, 1.001), (1, 0.999))), f"the likelihood is greatest there: {best} {w}")
-    check(all(w[k]["lower"] < w[k]["value"] < w[k]["upper"] for k in ("shape", "scale", "b10")), f"{w}")
+    check(all(w[k]["lower"] < w[k]["value"] < (w[k]["upper"] or math.inf) for k in ("shape", "scale", "b10")), f"{w}")
+
+    def greatest(of):
+        """By golden section over the log of the other parameter."""
+        a, b = -4.0, 4.0
+        for _ in range(80):
+            x, y = b - 0.618034 * (b - a), a + 0.618034 * (b - a)
+            a, b = (a, y) if of(x) > of(y) else (x, b)
+        return of((a + b) / 2)
+
+    tail = -math.log(0.9)
+    profiles = {"shape": lambda v: greatest(lambda x: likelihood(v, eta * math.exp(x))), "scale": lambda v: greatest(lambda x: likelihood(b * math.exp(x), v)),
+                "b10": lambda v: greatest(lambda x: likelihood(b * math.exp(x), v / tail ** (1 / (b * math.exp(x)))))}
+    for name, profile in profiles.items():
+        for end in ("lower", "upper"):
+            if w[name][end]:
+                fallen = best - profile(w[name][end])
+                check(abs(2 * fallen / (1 + 0.6 / w["failures"]) - 3.841459) < 1e-4, f"{name}, {end}: the likelihood has fallen by {fallen}: {w[name]}")
+    check(sum(bool(w[name][end]) for name in profiles for end in ("lower", "upper")) >= 4, f"ends that there are: {w}")
 
 
 def test_elsewhere(check, folder, plan):

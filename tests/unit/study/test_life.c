@@ -124,7 +124,7 @@ static void test_units_of_time(void **state)
 	assert_int_equal(weibull_fit(thousand, 8, &other), 0);
 	expect(other.shape / fit.shape, 1.0, 1e-9);
 	expect(other.scale / fit.scale / 1e300, 1.0, 1e-9);
-	weibull_pivots(life, 8, &fit, &pivots);
+	weibull_pivots(life, 8, &pivots);
 	struct interval a = weibull_life_interval(&fit, &pivots, 0.1, 0.95),
 			b = weibull_life_interval(&other, &pivots, 0.1, 0.95);
 	expect(b.lo / a.lo / 1e300, 1.0, 1e-9);
@@ -151,7 +151,7 @@ static void test_coverage(void **state)
 			life[i] = (struct weibull_life){.life = life[FAILURES - 1].life};
 		assert_int_equal(weibull_fit(life, UNITS, &fit), 0);
 		if (t == 0)
-			weibull_pivots(life, UNITS, &fit, &pivots);
+			weibull_pivots(life, UNITS, &pivots);
 		struct interval s = weibull_shape_interval(&fit, &pivots, 0.95),
 				b = weibull_life_interval(&fit, &pivots, 0.1, 0.95);
 		shape += s.lo <= 1.5 && 1.5 <= s.hi;
