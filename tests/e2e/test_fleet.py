@@ -470,7 +470,9 @@ def who_may(check, f):
             ("admin", "TRUNCATE penrig.run_decided", "what was recorded stays"), ("b1", f"SELECT penrig.record_run('bench-1', NULL, NULL, {body})", "permission denied"),
             ("b1", "SELECT penrig.reserve(gen_random_uuid(), NULL, '{}', '1 h', '1 h', '')", "permission denied"), ("b1", f"SELECT penrig.recorded('bench-2', '{run}')", "may not speak"),
             ("b1", "INSERT INTO penrig.run_decided DEFAULT VALUES", "permission denied"), ("reader", "SELECT penrig.release(1)", "permission denied"),
-            ("reader", "SELECT token FROM penrig.reservation", "permission denied"), ("ci", "SELECT penrig.reserved(999, '1 h')", "no reservation"),
+            ("reader", "SELECT token FROM penrig.reservation", "permission denied"), ("reader", "SELECT penrig.job_image('bench-1', 1, 1, 1)", "permission denied"),
+            ("b1", "SELECT penrig.job_image('bench-2', NULL, 1, 1)", "may not speak"), ("b1", "INSERT INTO penrig.bench_event DEFAULT VALUES", "permission denied"),
+            ("admin", "DELETE FROM penrig.bench_event", "what was recorded stays"), ("ci", "SELECT penrig.reserved(999, '1 h')", "no reservation"),
             ("ci", "SELECT penrig.reserve(gen_random_uuid(), 'B', '{}', '1 h', '1 h', '')", "may not submit"))
     for user in sorted({user for user, _, _ in attempts}):
         mine = [(sql, why) for who, sql, why in attempts if who == user]
@@ -482,8 +484,8 @@ def who_may(check, f):
     f.penrig("fleet", "admit", "other", "--as", "viewer", "--site", "B")
     counts = [f.server.sql("SELECT count(*) FROM penrig.run JOIN penrig.result USING (run_no)", user=user)[0][0] for user in ("reader", "other")]
     check(counts[0] != "0" and counts[1] == "0", f"a viewer sees its own site alone: {counts}")
-    counts = [f.server.sql(f"SELECT count(*) FROM penrig.{table}", user="other")[0][0] for table in ("device_result", "device_use", "device", "job", "bench", "attempt", "result", "run_more", "run_told", "run_decided", "reservation")]
-    check(counts == ["0"] * 11, f"by no table and no view: {counts}")
+    counts = [f.server.sql(f"SELECT count(*) FROM penrig.{table}", user="other")[0][0] for table in ("device_result", "device_use", "device", "job", "bench", "attempt", "result", "run_more", "run_told", "run_decided", "reservation", "bench_event")]
+    check(counts == ["0"] * 12, f"by no table and no view: {counts}")
 
 
 def the_same_id(check, f):
