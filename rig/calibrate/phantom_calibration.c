@@ -513,7 +513,7 @@ static int write_all(int fd, const char *text)
 	return fsync(fd) < 0 ? -errno : 0;
 }
 
-static int write_file(const char *path, const char *text, struct err *err)
+int calibration_write_file(const char *path, const char *text, struct err *err)
 {
 	int fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
 	int rc;
@@ -539,7 +539,7 @@ int phantom_calibration_save(const struct phantom_calibration *c, const struct r
 	if (rc == 0)
 		rc = read_back(path, text, err);
 	if (rc == 0)
-		rc = write_file(path, text, err);
+		rc = calibration_write_file(path, text, err);
 	free(text);
 	return rc;
 }

@@ -85,6 +85,9 @@ struct phantom_calibration_shift {
 /* -ENOMEM. After phantom_calibration_fit(). */
 int phantom_calibration_shift(const struct phantom_calibration *c, unsigned rate,
 			      struct phantom_calibration_shift *ret);
+/* A file that does not stand yet, whole or not at all. -errno with text. */
+int calibration_write_file(const char *path, const char *text, struct err *err);
+
 /* The phantom's new file, which must not exist yet. -errno with text. */
 int phantom_calibration_save(const struct phantom_calibration *c, const struct record *record, const char *path,
 			     struct err *err);

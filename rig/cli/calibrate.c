@@ -10,6 +10,7 @@
 
 #include "rig/calibrate/indicator.h"
 #include "rig/calibrate/phantom_calibration.h"
+#include "rig/cli/calibrate.h"
 #include "rig/cli/kit/command.h"
 #include "rig/cli/kit/indexing.h"
 #include "rig/cli/kit/keeping.h"
@@ -25,13 +26,7 @@
 #define REPEATS_MAX       16
 #define INDICATOR_WAIT_NS (10 * NS_PER_S) /* for its readings, once the stage is set */
 
-struct calibrate_options {
-	const char *bench, *dut, *rates, *depths, *repeats, *measure, *stage_u, *temperature, *certificate, *laboratory,
-		*due, *output, *operator_name, *output_dir, *name, *state, *history, *indicator;
-	bool unload, no_input, quiet;
-};
-
-#define AT(member) offsetof(struct calibrate_options, member)
+#define AT(member)        offsetof(struct calibrate_options, member)
 static const struct cli_option calibrate_table[] = {
 	{.name = "bench",
 	 .letter = 'b',
@@ -111,6 +106,39 @@ static const struct cli_option calibrate_table[] = {
 	 .offset = AT(output),
 	 .help = "Where it goes; a file that stands there is never overwritten. Default: PHANTOM-CERTIFICATE.json in "
 		 "--output-dir, other characters than letters, digits, '.', '_' and '-' made '-'."},
+	{.name = "loads",
+	 .kind = OPTION_TEXT,
+	 .arg = "LIST",
+	 .offset = AT(loads),
+	 .group = "calibrate sensor",
+	 .help = "Loads that are put on the load cell, rising: 1,2,5,9, at most 16. Newtons, or grams with --gravity. "
+		 "Required, but with --shunt-check."},
+	{.name = "load-u",
+	 .kind = OPTION_TEXT,
+	 .arg = "REL",
+	 .offset = AT(load_u),
+	 .help = "Standard uncertainty (k = 1) of a load, relative, from the certificate of weights or gauge. Required "
+		 "with --loads."},
+	{.name = "gravity",
+	 .kind = OPTION_TEXT,
+	 .arg = "M/S2",
+	 .offset = AT(gravity),
+	 .help = "The loads are masses in grams, and this is the local acceleration of free fall. Default: they are "
+		 "newtons."},
+	{.name = "gravity-u",
+	 .kind = OPTION_TEXT,
+	 .arg = "M/S2",
+	 .offset = AT(gravity_u),
+	 .help = "Its standard uncertainty. Default: 0.0005, of a value from latitude and height."},
+	{.name = "shunt",
+	 .kind = OPTION_FLAG,
+	 .offset = AT(shunt),
+	 .help = "Behind the loads, asks for the bridge's shunt resistor and tells how many newtons it stands for."},
+	{.name = "shunt-check",
+	 .kind = OPTION_TEXT,
+	 .arg = "N",
+	 .offset = AT(shunt_check),
+	 .help = "No calibration: does the shunt still read these newtons, within 0.5 %? Exit code 1: it does not."},
 	{.name = "operator",
 	 .kind = OPTION_TEXT,
 	 .arg = "NAME",
@@ -178,7 +206,7 @@ struct calibrate {
 
 /* ---- options --------------------------------------------------------------------------------------------------- */
 
-static int number_of(const char *option, const char *text, double lo, double hi, double *ret, struct err *err)
+int calibrate_number(const char *option, const char *text, double lo, double hi, double *ret, struct err *err)
 {
 	char *end;
 	double value = strtod(text, &end);
@@ -188,12 +216,6 @@ static int number_of(const char *option, const char *text, double lo, double hi,
 	*ret = value;
 	return 0;
 }
-
-struct list_rule {
-	const char *option, *example;
-	double lo, hi;
-	unsigned least, most;
-};
 
 static int list_error(const struct list_rule *rule, const char *text, struct err *err)
 {
@@ -233,7 +255,7 @@ static int commas_of(const struct list_rule *rule, const char *text, double *val
 	return list_error(rule, text, err);
 }
 
-static int list_of(const struct list_rule *rule, const char *text, double *values, unsigned *ret, struct err *err)
+int calibrate_list(const struct list_rule *rule, const char *text, double *values, unsigned *ret, struct err *err)
 {
 	int rc;
 
@@ -258,13 +280,14 @@ static int read_setup(const struct calibrate_options *o, struct phantom_calibrat
 	int rc;
 
 	s->temperature_c = NAN;
-	if ((rc = list_of(&rates, o->rates, s->rate_hz, &s->rates, err)) < 0 ||
-	    (rc = list_of(&depths, o->depths, s->depth_mm, &s->depths, err)) < 0 ||
-	    (rc = number_of("--repeats", o->repeats ? o->repeats : "1", 1, REPEATS_MAX, &repeats, err)) < 0 ||
-	    (rc = number_of("--measure", o->measure ? o->measure : "2", 0.5, 600, &s->measure_s, err)) < 0 ||
-	    (rc = number_of("--stage-u", o->stage_u ? o->stage_u : "0.002", 1e-6, 0.5, &s->u_stage_mm, err)) < 0)
+	if ((rc = calibrate_list(&rates, o->rates, s->rate_hz, &s->rates, err)) < 0 ||
+	    (rc = calibrate_list(&depths, o->depths, s->depth_mm, &s->depths, err)) < 0 ||
+	    (rc = calibrate_number("--repeats", o->repeats ? o->repeats : "1", 1, REPEATS_MAX, &repeats, err)) < 0 ||
+	    (rc = calibrate_number("--measure", o->measure ? o->measure : "2", 0.5, 600, &s->measure_s, err)) < 0 ||
+	    (rc = calibrate_number("--stage-u", o->stage_u ? o->stage_u : "0.002", 1e-6, 0.5, &s->u_stage_mm, err)) < 0)
 		return rc;
-	if (o->temperature && (rc = number_of("--temperature", o->temperature, -20, 60, &s->temperature_c, err)) < 0)
+	if (o->temperature &&
+	    (rc = calibrate_number("--temperature", o->temperature, -20, 60, &s->temperature_c, err)) < 0)
 		return rc;
 	if (repeats != floor(repeats))
 		return err_set(err, -EINVAL, "--repeats %s: must be a whole number", o->repeats);
@@ -274,7 +297,7 @@ static int read_setup(const struct calibrate_options *o, struct phantom_calibrat
 	return 0;
 }
 
-static int read_certificate(const struct calibrate_options *o, struct calibration *ret, struct err *err)
+int calibrate_certificate(const struct calibrate_options *o, struct calibration *ret, struct err *err)
 {
 	int rc;
 
@@ -330,7 +353,7 @@ static int read_inputs(struct calibrate *c, const char *serial, struct err *err)
 	if (!bench || !*bench)
 		return err_set(err, -EINVAL, "--bench is missing: --bench FILE, or PENRIG_BENCH in the environment");
 	if ((rc = fill_record(c, err)) < 0 || (rc = read_setup(c->options, &c->setup, err)) < 0 ||
-	    (rc = read_certificate(c->options, &c->setup.calibration, err)) < 0 ||
+	    (rc = calibrate_certificate(c->options, &c->setup.calibration, err)) < 0 ||
 	    (rc = bench_read(bench, &c->bench, err)) < 0 ||
 	    (rc = bench_check_drivers(c->bench, c->tables->drivers, err)) < 0 || (rc = choose_indicator(c, err)) < 0 ||
 	    (rc = phantom_calibration_init(&c->state, &c->setup, c->bench, serial, err)) < 0)
@@ -373,10 +396,9 @@ static int choose_name(struct calibrate *c, struct err *err)
 	return name_default(&c->delivery, c->record, c->state.plan->name, loop_wall_ns(c->loop), err);
 }
 
-static int check_dates(struct calibrate *c, struct err *err)
+int calibrate_dates(struct calibration *own, uint64_t wall_ns, struct err *err)
 {
-	time_t seconds = (time_t)(loop_wall_ns(c->loop) / NS_PER_S);
-	struct calibration *own = &c->setup.calibration;
+	time_t seconds = (time_t)(wall_ns / NS_PER_S);
 	struct tm tm;
 
 	strftime(own->date, sizeof(own->date), "%Y-%m-%d", gmtime_r(&seconds, &tm));
@@ -395,7 +417,7 @@ static int open_surroundings(struct calibrate *c, struct err *err)
 		return rc;
 	if (c->tables->on_loop && (rc = c->tables->on_loop(c->loop)) < 0)
 		return err_set(err, rc, "cannot begin: %s", strerror(-rc));
-	return check_dates(c, err);
+	return calibrate_dates(&c->setup.calibration, loop_wall_ns(c->loop), err);
 }
 
 /* ---- what the session asks and tells --------------------------------------------------------------------------- */
@@ -806,6 +828,10 @@ static int calibrate_command(const struct cli_tables *tables, const void *option
 	(void)count;
 	if (!c)
 		return cli_error(EXIT_INTERNAL, "out of memory");
+	if (strcmp(operands[0], "sensor") == 0) {
+		free(c);
+		return calibrate_sensor(tables, options);
+	}
 	*c = (struct calibrate){.tables = tables, .options = options, .record = record_new()};
 	(void)delivery_init(&c->delivery, tables->reports, NULL, 0, NULL);
 	c->delivery.complain = cli_complain;
@@ -823,10 +849,10 @@ static int calibrate_command(const struct cli_tables *tables, const void *option
 
 const struct command command_calibrate = {
 	.name = "calibrate",
-	.operands = "PHANTOM",
+	.operands = "PHANTOM | sensor",
 	.operands_min = 1,
 	.operands_max = 1,
-	.summary = "Calibrate a phantom against a micrometer stage",
+	.summary = "Calibrate a phantom against a stage, or the load sensor by weights",
 	.description =
 		"Measures the force of PHANTOM (a serial number of the bench) over depth at stated rates, fits a "
 		"monotone curve for each, and writes the phantom's new file with certificate, conditions, "
@@ -838,12 +864,18 @@ const struct command command_calibrate = {
 		"It is a run like any other: same interlocks, same stop, a run file with every sample and reading. "
 		"Neither PHANTOM's old certificate nor that of the bench's other phantoms need be valid; the load "
 		"sensor's must.\n\n"
+		"With sensor, the bench's load sensor is calibrated by weights or against a reference gauge, the pen "
+		"standing still: each load of --loads is asked for; Enter means that it lies on the cell, a number is "
+		"what a reference gauge reads, q gives up. It prints what belongs into the bench file, and writes a "
+		"certificate.\n\n"
 		"The exit code is 0 the file is written, 2 wrong options or bench, 3 what was measured is no "
 		"calibration (forces that do not rise, a point that cannot be trusted), else as that of run. No file "
 		"is written then.",
 	.example =
 		"  penrig calibrate SIL-7 --bench bench-3.json --dut SN-0417 --rates 90,120,150 --depths 0.2:3.0:0.2 "
-		"\\\n    --certificate 2026-0816 --laboratory \"Example Ltd\" --due 2027-11-30 --repeats 2\n",
+		"\\\n    --certificate 2026-0816 --laboratory \"Example Ltd\" --due 2027-11-30 --repeats 2\n"
+		"  penrig calibrate sensor --bench bench-3.json --loads 100,200,500 --gravity 9.8087 --load-u 2e-5 "
+		"\\\n    --certificate 2026-0817 --laboratory \"Example Ltd\" --due 2027-11-30 --unload\n",
 	.options = calibrate_table,
 	.options_size = sizeof(struct calibrate_options),
 	.run = calibrate_command,

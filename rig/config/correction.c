@@ -71,6 +71,13 @@ static int read_temperature(const struct json_doc *doc, const struct json *node,
 	return json_read_object(doc, node, fields, ret, err);
 }
 
+/* What a calibration read, for whoever looks. */
+static int ignore_points(const struct json_doc *doc, const struct json *node, void *dst, struct err *err)
+{
+	(void)dst;
+	return json_kind(node) == JSON_ARRAY ? 0 : json_error(doc, node, err, "\"points\" is a list");
+}
+
 static const struct json_field certificate_fields[] = {
 	{.key = "kind", .kind = FIELD_CUSTOM, .required = true, .read = file_kind_ignore},
 	{.key = "$schema", .kind = FIELD_CUSTOM, .read = file_kind_ignore},
@@ -82,6 +89,7 @@ static const struct json_field certificate_fields[] = {
 	 .required = true,
 	 .read = calibration_read},
 	{.key = "force", .kind = FIELD_CUSTOM, .offset = IN(force), .read = read_force},
+	{.key = "points", .kind = FIELD_CUSTOM, .read = ignore_points},
 	{.key = "displacement", .kind = FIELD_CUSTOM, .offset = IN(displacement), .read = read_displacement},
 	{.key = "temperature", .kind = FIELD_CUSTOM, .offset = IN(temperature), .read = read_temperature},
 	{.key = NULL},

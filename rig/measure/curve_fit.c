@@ -382,3 +382,20 @@ int calibrate_fit(struct calibrate_datum *data, unsigned n, double u_depth_mm, s
 	*ret = fit;
 	return 0;
 }
+
+/* ---- for who tests by the same laws ---------------------------------------------------------------------------- */
+
+double curve_fit_chi2_p(double value, unsigned dof)
+{
+	return gsl_cdf_chisq_Q(value, dof);
+}
+
+double curve_fit_fisher_p(double value, unsigned dof, unsigned dof_below)
+{
+	return gsl_cdf_fdist_Q(value, dof, dof_below);
+}
+
+double curve_fit_student_k(unsigned dof)
+{
+	return gsl_cdf_tdist_Pinv(0.97725, dof);
+}

@@ -64,4 +64,10 @@ int calibrate_fit(struct calibrate_datum *data, unsigned n, double u_depth_mm, s
 
 double calibrate_force(const struct calibrate_fit *fit, double depth_mm);
 
+/* The chance of so large a value: of chi squared, and of Fisher's ratio; and the factor that makes of a standard deviation with so
+ * many degrees of freedom (over 0) what covers 95.45 % (Student). */
+double curve_fit_chi2_p(double value, unsigned dof);
+double curve_fit_fisher_p(double value, unsigned dof, unsigned dof_below);
+double curve_fit_student_k(unsigned dof);
+
 #endif

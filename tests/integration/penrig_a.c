@@ -155,7 +155,8 @@ static int usage(const char *why)
 {
 	fprintf(stderr,
 		"penrig-a: %s\nusage: penrig-a [--seed N] [--fault SPEC]... [--bench FILE] [--virtual-dut SERIAL] "
-		"[--truth FILE] [--clamp FILE] [--dial FILE] [--contacts FILE] [--stage FILE] [--wait-fails "
+		"[--truth FILE] [--clamp FILE] [--dial FILE] [--contacts FILE] [--stage FILE] [--weights FILE] "
+		"[--wait-fails "
 		"SECONDS[,TIMES]] "
 		"[--held-up "
 		"SECONDS,LONG]... "
@@ -179,23 +180,15 @@ static bool parse_seed(const char *text, uint64_t *ret)
 static int parse(int argc, char **argv, struct world_config *config, int *ret_first)
 {
 	static const struct option options[] = {
-		{"seed", required_argument, NULL, 's'},
-		{"fault", required_argument, NULL, 'f'},
-		{"bench", required_argument, NULL, 'b'},
-		{"virtual-dut", required_argument, NULL, 'd'},
-		{"truth", required_argument, NULL, 't'},
-		{"clamp", required_argument, NULL, 'c'},
-		{"dial", required_argument, NULL, 'D'},
-		{"contacts", required_argument, NULL, 'C'},
-		{"wait-fails", required_argument, NULL, 'w'},
-		{"held-up", required_argument, NULL, 'h'},
-		{"clock", required_argument, NULL, 'k'},
-		{"clock-step", required_argument, NULL, 'j'},
-		{"transfer", required_argument, NULL, 'x'},
-		{"transfers", required_argument, NULL, 'X'},
-		{"hands", required_argument, NULL, 'H'},
-		{"stage", required_argument, NULL, 'S'},
-		{NULL, 0, NULL, 0},
+		{"seed", required_argument, NULL, 's'},       {"fault", required_argument, NULL, 'f'},
+		{"bench", required_argument, NULL, 'b'},      {"virtual-dut", required_argument, NULL, 'd'},
+		{"truth", required_argument, NULL, 't'},      {"clamp", required_argument, NULL, 'c'},
+		{"dial", required_argument, NULL, 'D'},       {"contacts", required_argument, NULL, 'C'},
+		{"wait-fails", required_argument, NULL, 'w'}, {"held-up", required_argument, NULL, 'h'},
+		{"clock", required_argument, NULL, 'k'},      {"clock-step", required_argument, NULL, 'j'},
+		{"transfer", required_argument, NULL, 'x'},   {"transfers", required_argument, NULL, 'X'},
+		{"hands", required_argument, NULL, 'H'},      {"stage", required_argument, NULL, 'S'},
+		{"weights", required_argument, NULL, 'W'},    {NULL, 0, NULL, 0},
 	};
 	int c;
 
@@ -220,6 +213,8 @@ static int parse(int argc, char **argv, struct world_config *config, int *ret_fi
 			config->contacts_path = optarg;
 		if (c == 'S')
 			config->stage_path = optarg;
+		if (c == 'W')
+			config->weights_path = optarg;
 		if (c == 'w' && !parse_wait_fails(optarg))
 			return usage("--wait-fails needs seconds");
 		if (c == 'h' && !parse_held_up(optarg))
