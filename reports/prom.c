@@ -179,6 +179,9 @@ static int write_prom(const struct record *record, FILE *out, struct err *err)
 	if (record->has_verdict)
 		put_one(out, record, "penrig_run_verdict",
 			"0 pass, 1 conditional_pass, 2 inconclusive, 3 conditional_fail, 4 fail", record->dut_verdict);
+	if (record->on_statement)
+		put_one(out, record, "penrig_run_pass_on_statement",
+			"1: pass_on_statement, a named person vouches for what penrig did not see", 1.0);
 	put_one(out, record, "penrig_run_points_measured_again", "Whose first attempt is not the one that counts",
 		verdict_measured_again(record));
 	put_one(out, record, "penrig_run_points_retried", "Of them, those with an attempt that the rig lost",

@@ -95,6 +95,21 @@ def test_surfaces(check, desk, name, code):
             check((case.find("error") is None) == (code == 0) and case.find("failure") is None, f"junit of {name}: the verdict's mark")
 
 
+def test_for_machines(check, desk, name):
+    """Forms and lists that have a name or a code alone for a verdict."""
+    run_file = desk.folder / f"{name}.penrig"
+    for form, words in (("tap", "pass_on_statement"), ("prom", "penrig_run_pass_on_statement{"), ("jsonl", "pass_on_statement"), ("json", "pass_on_statement")):
+        done = rig.penrig_a("report", run_file, "--format", form, "--output-dir", desk.folder / f"machine-{form}")
+        made = list((desk.folder / f"machine-{form}").glob("*"))
+        check(made and words in made[0].read_text(), f"{form} of {name}: {done.returncode} {done.stderr}")
+    done = rig.penrig_a("dossier", run_file, "-o", desk.folder / "dossier")
+    page = desk.folder / "dossier/dossier.html"
+    check(page.exists() and "pass on statement" in page.read_text(), f"dossier of {name}: {done.returncode} {done.stderr}")
+    rig.penrig_a("history", "--rebuild", desk.folder)
+    done = rig.penrig_a("history", "--dut", "PEN-GOOD-01")
+    check("pass_on_statement" in done.stdout, f"history: {done.stdout}{done.stderr}")
+
+
 def test_nothing_is_excused(check, desk):
     for taken, why in ((ROOM, "whether this was the phantom"), (BAR[:2], "whether the room suited the calibrations")):
         code, report, _, _ = desk.run(*taken)
@@ -197,6 +212,7 @@ def main():
     stated, accepted = test_verdicts(check, desk)
     test_surfaces(check, desk, stated, 3)
     test_surfaces(check, desk, accepted, 0)
+    test_for_machines(check, desk, stated)
     test_nothing_is_excused(check, desk)
     test_what_the_recording_does_not_show(check, desk)
     test_nobody_waited(check, desk)
