@@ -42,6 +42,7 @@ struct pen_trial {
 	double instant_s[PEN_STROKES_MAX], depth[PEN_STROKES_MAX], reach_s[PEN_STROKES_MAX], period_s;
 	unsigned strokes, window_strokes;
 	double unseen[MODEL_CHECKS]; /* what each check cannot exclude, in standard uncertainties of its line */
+	double unseen_ends;          /* the same of a rate's line "ends" */
 	int32_t counts[PEN_SAMPLES_MAX];
 	unsigned samples;
 	struct result results[RESULTS_PER_POINT_MAX];
@@ -195,6 +196,7 @@ static inline void pen_draw(struct pen_trial *t, const struct pen_regime *g, uin
 	pen_signal(t, g);
 	for (unsigned i = 0; i < MODEL_CHECKS; i++)
 		t->unseen[i] = i == CHECK_CELL && g->cell_hz > 0.0 ? 0.0 : pw1_normal(&t->random); /* that one rings */
+	t->unseen_ends = pw1_normal(&t->random);
 }
 
 static inline void pen_run(struct pen_trial *t, const struct pen_regime *g, uint64_t seed)
@@ -214,14 +216,16 @@ static inline const struct result *pen_result(const struct pen_trial *t, const c
 	abort(); /* a result of that name is part of the contract */
 }
 
-/* The error of a result that the lines of its model checks stand for: an input of type B like those of the certificates, so
- * it is drawn, too. The signal itself has no ring, clip or contact between strokes; with these inputs fixed at nil every
- * interval would cover more than it states. */
+/* The error of a result that the lines of its model checks stand for, and a rate's line "ends": inputs of type B like those of
+ * the certificates, so they are drawn, too. The signal itself has no ring, clip or contact between strokes, and no pulse in
+ * which the speed changes; with these inputs fixed at nil every interval would cover more than it states. */
 static inline double pen_unseen(const struct pen_trial *t, const struct result *r)
 {
 	double sum = 0.0;
 
 	for (unsigned i = 0; i < r->budget_lines; i++) {
+		if (strcmp(r->budget[i].name, "ends") == 0)
+			sum += t->unseen_ends * r->budget[i].u;
 		for (unsigned c = 0; c < MODEL_CHECKS; c++) {
 			const char *line = model_check_row((enum model_check)c)->line;
 

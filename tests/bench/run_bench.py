@@ -405,7 +405,7 @@ TAIL = """
   allowance for sampling error is two standard errors of the count. *Small walk* is there for its nominal rate (the star): a
   walk that the window cannot tell from none, where no interval covers what it states.
 - **Windows that end early**: `tests/bench/until_trials.c`, one trial for every ten of the above: depth and realised rate, each in
-  the windows that its own U has ended. The realised rate has more than 96 % where instants scatter ([method](method.md#windows-that-end-early)).
+  the windows that its own U has ended. What it comes to: [method](method.md#windows-that-end-early).
 - **Bounds**: `docs/method.md`. A depth below its bound of 1 is no contradiction: the bound takes 400 samples of baseline a
   stroke, and the estimator's baseline rests on more.
 """

@@ -11,6 +11,7 @@
 #define BASELINE_U   0.5   /* relative, of the variance that the baseline adds: few blocks, priors in it */
 #define INSTANT_U    0.08  /* relative, of an instant's variance by residuals */
 #define INSTANT_MORE 1.5   /* of the intervals' noise: what there may be of it besides */
+#define END_MORE     2.0   /* times its noise, at the ends of a rate: what else may act on an instant */
 #define ROUGH_NOISE  0.1   /* of the pulse */
 #define ROUGH_MORE   1.6   /* of the intervals' noise, at that */
 #define INTERVAL_U   0.006 /* relative, of the intervals' variance: second order of the speed's changes */
@@ -127,6 +128,18 @@ static double coloured_intervals(const struct account *a, const struct interval_
 	return strange * fmax(told, locked * s->per_instant * (instant_without_pulse(a) - s->instant));
 }
 
+/* Of what intervals tell beyond white noise nearly all is the pen's own where its instants scatter. */
+static double coloured_ends(const struct account *a, const struct interval_scatter *s, double coloured)
+{
+	const struct acting_shares *shares = &a->stroke_noise->shares;
+	double strange = fmin(1.0, beyond_chance(shares->height, shares->n));
+	double noise = s->per_instant * fmax(instant_without_pulse(a), s->instant);
+
+	if (a->stroke_noise->moved > 0.0 || quantiser_shows(a))
+		return coloured;
+	return fmin(coloured, END_MORE * strange * noise);
+}
+
 /* At a noise of a tenth of the pulse instants scatter by up to so much more than white noise explains, at less by the square of
  * it. No more than the intervals can hold, were the pen's own as alike as neighbours can be. */
 static double rough_intervals(const struct account *a, const struct interval_scatter *s)
@@ -173,7 +186,7 @@ struct interval_scatter interval_scatter_of(const struct account *a)
 
 	double coloured = coloured_intervals(a, &ret, told);
 
-	ret.coloured = 0.5 * coloured;
+	ret.coloured = 0.5 * coloured_ends(a, &ret, coloured);
 	told = fmax(coloured, fmin(INSTANT_MORE * ret.noise, told));
 	told = fmax(told, rough_intervals(a, &ret));
 	told = fmax(told, 0.5 * CHECK_COVERS * a->stroke_noise->interval_lines * ret.per_instant);

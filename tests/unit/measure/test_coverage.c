@@ -20,6 +20,8 @@
 #define TICK_TRIALS       400
 #define TICK_COVER        2000
 
+#define SCATTERING_U      0.001 /* Hz, of a realised rate; with the pen's own scatter as noise 0.003 */
+
 static void pens(void **state)
 {
 	static struct pen_trial trial;
@@ -49,6 +51,10 @@ static void pens(void **state)
 				assert_true(score.undrawn[i] + untrusted >= PEN_COVERED);
 				check_less(score.widths[i] / score.claimed[i],
 					   pen_regimes[g].noise_n > 0.01 ? 0.1 : 0.015);
+			}
+			if (i == PEN_RATE && pen_regimes[g].scatter > 0.0) {
+				assert_true(score.undrawn[i] + untrusted >= PEN_COVERED);
+				check_less(score.widths[i] / score.claimed[i], SCATTERING_U);
 			}
 			bool hidden = pen_regimes[g].walk_hidden && i == PEN_RATE_NOMINAL;
 
