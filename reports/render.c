@@ -369,6 +369,9 @@ static const char *outcome_text(const struct record_point *point)
 	return limited || unsure ? outcome_name(point->outcome) : "measured";
 }
 
+/* With its rows no wider than 80 columns, whatever came of a point. */
+static const char row_head[] = "\n #    mm    Hz    rate Hz (95 %) depth mm (95 %) sd um jit % hand C outcome\n";
+
 static void point_row(FILE *out, const struct style *style, const struct record *record,
 		      const struct record_point *point)
 {
@@ -379,25 +382,26 @@ static void point_row(FILE *out, const struct style *style, const struct record 
 	char cell[CELL];
 	char session[SESSION_TEXT_MAX];
 
-	fprintf(out, "%4u %7.3f %7.4g ", point->plan.number + 1, point->plan.depth_mm, point->plan.rate_hz);
+	fprintf(out, "%2u %5.3f %5.4g ", point->plan.number + 1, point->plan.depth_mm, point->plan.rate_hz);
 	bool free = plan_point_is_free(&point->plan);
 	cell_value(style,
 		   free ? finding_on(point, MEASURAND_FREE_RATE, NULL)
 			: finding_on(point, MEASURAND_STROKE_RATE, rate_method),
 		   cell);
-	print_padded(out, cell, -21);
+	print_padded(out, cell, -17);
 	if (free)
 		snprintf(cell, CELL, "free run");
 	else
 		cell_value(style, finding_on(point, MEASURAND_DEPTH, depth_method), cell);
-	print_padded(out, cell, -19);
+	fputc(' ', out);
+	print_padded(out, cell, -15);
 	cell_plain(1, finding_on(point, MEASURAND_DEPTH_SD, NULL), 1000, cell);
-	print_padded(out, cell, -7);
+	print_padded(out, cell, -6);
 	cell_plain(3, finding_on(point, MEASURAND_PERIOD_JITTER, NULL), 1, cell);
-	print_padded(out, cell, -9);
+	print_padded(out, cell, -6);
 	cell_plain(1, finding_on(point, MEASURAND_HANDLE_TEMPERATURE, NULL), 1, cell);
 	print_padded(out, cell, -7);
-	fputs("  ", out);
+	fputc(' ', out);
 	tone_on(out, style, tone);
 	fputs(outcome_text(point), out);
 	tone_off(out, style, tone);
@@ -519,9 +523,7 @@ void render_points(FILE *out, const struct style *style, const struct record *re
 				fputs(": ", out);
 				print_clean(out, record->step_name[step]);
 			}
-			fputs("\n   #  set mm  set Hz         rate Hz (95 %)      depth mm (95 %)  sd um  jitter %"
-			      "  handle C  outcome\n",
-			      out);
+			fputs(row_head, out);
 		}
 		point_row(out, style, record, point);
 		if (*point->reason) {
@@ -535,7 +537,7 @@ void render_points(FILE *out, const struct style *style, const struct record *re
 		production(out, point->result, point->results);
 	}
 	if (over_rated_ambient(record))
-		fputs("handle C: the rise over ambient, added to the rated maximum ambient (IEC 60601-1 11.1.3)\n",
+		fputs("hand C: the handle's rise over ambient, added to the rated maximum ambient (IEC 60601-1 11.1.3)\n",
 		      out);
 	if (record->points_planned > 0 && record->points == 0)
 		fprintf(out, "\nNone of the %u planned points was begun.\n", record->points_planned);

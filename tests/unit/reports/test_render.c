@@ -91,7 +91,8 @@ static void test_table_shows_values_outcome_and_reason(void **state)
 	limit_last(point, OUTCOME_FAIL, "31.2 degC is 1.2 degC above the upper limit of 30 degC");
 	render_points(begin(), &plain, record);
 	fflush(stream);
-	says("1.000     120    119.9981 +- 0.0024   1.2135 +- 0.0051   12.3        -   31.2  fail\n");
+	says(" 1.000   120 119.9981 +- 0.0024 1.2135 +- 0.0051  12.3     -   31.2 fail\n");
+	assert_true(strcspn(strstr(text, " 1 1.000"), "\n") <= 80);
 	says("handle_temperature_c: fail, 31.2 degC is 1.2 degC above the upper limit of 30 degC");
 	says_not("\x1b");
 	record->judge_nominal_rate = record->judge_displacement = true;
@@ -126,7 +127,7 @@ static void test_table_says_what_was_not_measured(void **state)
 	record->point[1].measured = true;
 	render_points(begin(), &plain, record);
 	fflush(stream);
-	says("  measured (attempt 2)"); /* no limit met it: nothing was judged */
+	says(" measured (attempt 2)"); /* no limit met it: nothing was judged */
 	record_free(record);
 }
 
