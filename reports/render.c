@@ -537,7 +537,8 @@ void render_points(FILE *out, const struct style *style, const struct record *re
 		production(out, point->result, point->results);
 	}
 	if (over_rated_ambient(record))
-		fputs("hand C: the handle's rise over ambient, added to the rated maximum ambient (IEC 60601-1 11.1.3)\n",
+		fputs("hand C: the handle's rise over ambient, added to the rated maximum ambient (IEC 60601-1 "
+		      "11.1.3)\n",
 		      out);
 	if (record->points_planned > 0 && record->points == 0)
 		fprintf(out, "\nNone of the %u planned points was begun.\n", record->points_planned);
