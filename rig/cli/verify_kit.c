@@ -8,6 +8,7 @@
 
 #include "rig/base/disk.h"
 #include "rig/base/meaning.h"
+#include "rig/cli/version.h"
 #include "rig/config/control.h"
 
 #define READ_MAX (256u << 20)
@@ -284,6 +285,20 @@ static int wanted_text(const struct report_writer *writer, struct runfile_reader
 	return rc;
 }
 
+/* Another build may lay out the same figures otherwise: of what it wrote, this one cannot tell a change from that. */
+static int same_build(const struct record *record, const char *path, struct err *err)
+{
+	struct record now;
+
+	version_record(&now);
+	if (strcmp(record->software_build, now.software_build) == 0)
+		return 0;
+	return err_set(err, -EOPNOTSUPP,
+		       "%.300s is not as this build of penrig (%s) writes it of the run, which another one made (%s): "
+		       "verify it with that one, or the JSON report",
+		       path, now.software_build, record->software_build);
+}
+
 static int compare_report(const struct run_beside *beside, struct runfile_reader *reader, struct record *record,
 			  const char *path, difference_fn tell, void *ctx, struct err *err)
 {
@@ -304,6 +319,8 @@ static int compare_report(const struct run_beside *beside, struct runfile_reader
 		rc = wanted_text(writer, reader, record, there, &wanted, err);
 	else if (!rc)
 		rc = err_set(err, -EOPNOTSUPP, "%.300s: of later verdicts the JSON report alone is verified", path);
+	if (!rc && !writer->kept && (len != strlen(wanted) || memcmp(there, wanted, len) != 0))
+		rc = same_build(record, path, err);
 	if (!rc)
 		compare(path, there, len, wanted, strlen(wanted), tell, ctx);
 	free(there);

@@ -30,7 +30,7 @@ struct run_beside {
 bool verify_run_beside(const struct report_writer *const *reports, const char *path, struct run_beside *ret);
 /* A report against what the run file makes of it; a seal file against the one in the run file. Tells of each comparison,
  * at least of one, and returns the number of the verdict that the file shows, 0 the run's own. -EOPNOTSUPP: a format of
- * which a later verdict cannot be verified; else -errno. */
+ * which a later verdict cannot be verified, or that differs and may be another build's; else -errno. */
 int verify_against(const struct run_beside *beside, struct runfile_reader *reader, struct record *record,
 		   const char *path, difference_fn tell, void *ctx, struct err *err);
 /* NAME.seal-N.json and its .minisig against what the run file holds; tells where they differ, and nothing where not. */

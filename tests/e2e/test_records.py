@@ -307,6 +307,22 @@ def test_beside(bench):
     later.must(later.verify(later.report), 0, "holds a later verdict, number 1 by limits wide", "a report tells of a later verdict")
 
 
+def test_other_build(check):
+    """Of a run that another build made: a report that this one would lay out otherwise was not altered for that; the JSON report is kept in the file."""
+    folder = Path(tempfile.mkdtemp(prefix="pr"))
+    run = old_runs.unpack(rig.ROOT / "tests/data/runs-method-6", "pass", folder)
+    penrig("report", run, "-f", "csv", cwd=folder)
+    table, report = folder / "pass.results.csv", folder / "pass.report.json"
+    sound = penrig("verify", table, cwd=folder)
+    check(sound.returncode == 0, f"written by this build: {sound.returncode} {sound.stdout}")
+    table.write_text(table.read_text().replace("pass", "PASS", 1))
+    unsure = penrig("verify", table, cwd=folder)
+    check(unsure.returncode == 3 and "which another one made" in unsure.stdout, f"perhaps by another: {unsure.returncode} {unsure.stdout}")
+    report.write_text(report.read_text().replace('"pass"', '"fail"', 1))
+    altered = penrig("verify", report, cwd=folder)
+    check(altered.returncode == 6, f"the JSON report: {altered.returncode} {altered.stdout}")
+
+
 def test_names_and_words(bench):
     """A file under another's name, a run that an anchor names and nobody gives, a word that takes a run back."""
     other = bench.copy()
@@ -345,6 +361,7 @@ def main():
         test_insider(bench)
         test_beside(bench)
         test_names_and_words(bench)
+        test_other_build(check)
         dossier.test_all(check)
     test_flips(bench)
     check.end()
