@@ -222,9 +222,11 @@ static void look(struct readying *r, uint64_t now_ns)
 	char text[200];
 	struct err err;
 
+	if (r->ran) /* it ends with the answer to its stop */
+		return;
 	if (missing && now_ns > r->open_by_ns + STALE_NS)
 		end(r, err_set(&err, -ENODATA, "%s", missing), &err);
-	if (missing || r->ran)
+	if (missing)
 		return;
 	tell(r, text, sizeof(text));
 	if (is_reached(r)) {
