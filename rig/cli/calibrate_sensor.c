@@ -163,10 +163,13 @@ static bool asks_shunt(const struct job *j)
 	return j->asked == j->calibration.count;
 }
 
+/* What a gauge read before, of a window that was refused, says nothing of the next one. */
 static void ask(struct job *j)
 {
-	const struct sensor_point *p = &j->calibration.point[j->asked];
+	struct sensor_point *p = &j->calibration.point[j->asked];
 
+	if (!asks_shunt(j))
+		p->force_n = sensor_calibration_force_n(&j->calibration.setup, p->load);
 	if (asks_shunt(j))
 		fprintf(stderr, "Leave the load cell without load and close its shunt, then Enter.\n");
 	else if (p->load > 0)

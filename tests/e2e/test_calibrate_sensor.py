@@ -3,6 +3,7 @@
 leaves no file. The truth file says what the cell's sensitivity really is."""
 import json
 import os
+import pty
 import re
 import subprocess
 import tempfile
@@ -33,7 +34,7 @@ class Hands:
 
 class Calibration:
     def __init__(self, hands=None, args=("--loads", "1,2,5,9", "--load-u", "2e-5", *CERTIFICATE), bench="virtual-usb.json", seed=1, faults=(),
-                 change=None, per_load=1.0):
+                 change=None, per_load=1.0, terminal=False):
         self.folder = Path(tempfile.mkdtemp(prefix="cs"))
         path = rig.own_bench(bench, self.folder)
         if change:
@@ -44,17 +45,19 @@ class Calibration:
         for fault in faults:
             argv += ["--fault", fault]
         argv += ["--", "calibrate", "sensor", "--bench", path, "--output-dir", self.folder, *args]
-        child = subprocess.Popen([str(a) for a in argv], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        master, slave = pty.openpty() if terminal else (None, subprocess.PIPE)
+        child = subprocess.Popen([str(a) for a in argv], stdin=slave, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        keys = os.fdopen(master, "w") if terminal else child.stdin
         self.err = ""
         for line in child.stderr:
             self.err += line
             if line.rstrip().endswith((".", "Enter.")) and ("Enter" in line):
                 try:
-                    child.stdin.write(self.hands.answer(line, weights, per_load))
-                    child.stdin.flush()
+                    keys.write(self.hands.answer(line, weights, per_load))
+                    keys.flush()
                 except BrokenPipeError:
                     break
-        child.stdin.close()
+        keys.close()
         self.out, self.code = child.stdout.read(), child.wait()
         files = [p for p in self.folder.glob("*W-7-1.json")]
         self.file = json.loads(files[0].read_text()) if files else None
@@ -150,6 +153,14 @@ def reference():
         check(bent.code == 0 and "MORE THAN CHANCE" in bent.out, f"a bent one {args}: {bent.out}")
 
 
+def asked_again():
+    """What a gauge read of a window that was refused is no word on the next one."""
+    run = Calibration(Hands(put=lambda n, f: 0.0 if n == 1 else f, say=lambda n, load: f"{1.1 * load:.4f}" if n == 1 else ""),
+                      args=("--loads", "9", "--load-u", "2e-5", *CERTIFICATE), terminal=True)
+    check(run.code == 0 and "once more" in run.err and abs(run.file["force"]["gain"] * run.true_gain() - 1) <= 2 * run.file["force"]["u_rel"],
+          f"once more: {run.code} {run.file} {run.err[-500:]}")
+
+
 def shunt():
     run = Calibration(Hands(put=lambda n, f: 4.2 if f == "shunt" else f), args=("--loads", "1,5,9", "--load-u", "2e-5", "--shunt", *CERTIFICATE))
     found = re.search(r"stands for ([0-9.]+) N", run.out)
@@ -160,5 +171,5 @@ def shunt():
 
 
 if __name__ == "__main__":
-    rig.in_parallel([inside, entry, scaled, refused, reference, shunt])
+    rig.in_parallel([inside, entry, scaled, refused, reference, asked_again, shunt])
     check.end()
