@@ -136,18 +136,25 @@ static int check_still(const struct sensor_calibration *c, unsigned i, const str
 	return err_set(err, -EDOM, "the reading still moves, by %.3g within the window: wait until it rests", w->moved);
 }
 
+int sensor_window_check(const struct sensor_window *window, struct err *err)
+{
+	const uint32_t bad = SAMPLE_SATURATED | SAMPLE_GAP | SAMPLE_OVER_RANGE | SAMPLE_UNSTABLE;
+
+	if (!(window->flags & bad))
+		return 0;
+	return err_set(err, -EDOM, "%s",
+		       window->flags & SAMPLE_GAP        ? "samples were lost"
+		       : window->flags & SAMPLE_UNSTABLE ? "the device says that it is not settled"
+							 : "the reading left the sensor's range");
+}
+
 int sensor_calibration_take(struct sensor_calibration *c, unsigned i, const struct sensor_window *window,
 			    struct err *err)
 {
-	const uint32_t bad = SAMPLE_SATURATED | SAMPLE_GAP | SAMPLE_OVER_RANGE | SAMPLE_UNSTABLE;
-	int rc = 0;
+	int rc = sensor_window_check(window, err);
 
-	if (window->flags & bad)
-		return err_set(err, -EDOM, "%s",
-			       window->flags & SAMPLE_GAP        ? "samples were lost"
-			       : window->flags & SAMPLE_UNSTABLE ? "the device says that it is not settled"
-								 : "the reading left the sensor's range");
-	rc = check_still(c, i, window, err);
+	if (rc == 0)
+		rc = check_still(c, i, window, err);
 	if (rc == 0 && i > 0)
 		rc = check_step(c, i, window, err);
 	if (rc)

@@ -68,6 +68,9 @@ int sensor_calibration_init(struct sensor_calibration *c, const struct sensor_se
 /* What a load of the setup weighs, in N. */
 double sensor_calibration_force_n(const struct sensor_setup *setup, double load);
 
+/* -EDOM with text: samples were lost in it, or the converter or the device says that they are none. */
+int sensor_window_check(const struct sensor_window *window, struct err *err);
+
 /* Takes the window of point i, of which the ones before were taken. -EDOM with text: it says nothing of this load, and may be
  * measured anew: it still moves, it left its range, it did not change with the load, or changed by another load's worth. */
 int sensor_calibration_take(struct sensor_calibration *c, unsigned i, const struct sensor_window *window,

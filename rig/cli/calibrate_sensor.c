@@ -221,18 +221,22 @@ static void next(struct job *j)
 		end(j, EXIT_PASS);
 }
 
+/* A shunt has no load that its reading could be held against. */
+static int take(struct job *j, const struct sensor_window *window, struct err *err)
+{
+	if (!asks_shunt(j))
+		return sensor_calibration_take(&j->calibration, j->asked, window, err);
+	j->shunt = *window;
+	return sensor_window_check(window, err);
+}
+
 static void window_full(struct job *j)
 {
 	struct sensor_window window;
 	struct err err = {""};
 
 	sensor_sum_end(&j->sum, &window);
-	if (asks_shunt(j)) {
-		j->shunt = window;
-		next(j);
-		return;
-	}
-	if (sensor_calibration_take(&j->calibration, j->asked, &window, &err) == 0) {
+	if (take(j, &window, &err) == 0) {
 		if (!j->options->quiet)
 			fprintf(stderr, "  reads %.6g, +- %.2g\n", window.mean, 2 * window.u);
 		next(j);
@@ -403,9 +407,9 @@ static double last_zero(const struct job *j)
 	return j->calibration.point[j->calibration.count - 1].window.mean;
 }
 
-static double shunt_n(const struct job *j)
+static double shunt_lift(const struct job *j)
 {
-	return j->calibration.gain * (j->shunt.mean - last_zero(j));
+	return j->shunt.mean - last_zero(j);
 }
 
 static void print_points(const struct job *j)
@@ -430,9 +434,9 @@ static void print_points(const struct job *j)
 		       c->beside ? "MORE THAN CHANCE, it is not straight" : "no more than chance", c->lack_p);
 	if (c->setup.unload)
 		printf("  coming down and going up are %.4f %% of it apart\n", 100 * c->hysteresis_rel);
-	if (j->options->shunt)
-		printf("  the shunt stands for %.6g N: penrig calibrate sensor --shunt-check %.6g\n", shunt_n(j),
-		       shunt_n(j));
+	if (j->options->shunt) /* which a scale that stays goes on to read as it does now */
+		printf("  the shunt stands for %.6g N: penrig calibrate sensor --shunt-check %.6g\n",
+		       c->gain * shunt_lift(j), (scaled_channel(j->sensor) ? c->gain : 1) * shunt_lift(j));
 }
 
 static void print_entry(const struct job *j)
@@ -522,7 +526,7 @@ static int conclude(struct job *j)
 
 static int conclude_check(const struct job *j)
 {
-	double reads_n = j->shunt.mean - last_zero(j), off = reads_n / j->shunt_wanted_n - 1;
+	double reads_n = shunt_lift(j), off = reads_n / j->shunt_wanted_n - 1;
 	bool good = fabs(off) <= CHECK_REL;
 
 	printf("the shunt reads %.6g N, %+.3f %% from %.6g N: %s\n", reads_n, 100 * off, j->shunt_wanted_n,

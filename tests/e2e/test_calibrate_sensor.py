@@ -165,6 +165,11 @@ def shunt():
     run = Calibration(Hands(put=lambda n, f: 4.2 if f == "shunt" else f), args=("--loads", "1,5,9", "--load-u", "2e-5", "--shunt", *CERTIFICATE))
     found = re.search(r"stands for ([0-9.]+) N", run.out)
     check(run.code == 0 and found and abs(float(found[1]) - 4.2) < 0.01, f"what the shunt stands for: {run.out[-600:]} {run.err[-200:]}")
+    off = Calibration(Hands(put=lambda n, f: 4.2 if f == "shunt" else 1.02 * f), args=("--loads", "1,5,9", "--load-u", "2e-5", "--shunt", *CERTIFICATE))
+    says = re.search(r"stands for ([0-9.]+) N: .*--shunt-check ([0-9.]+)", off.out)
+    check(says and abs(float(says[1]) - 4.2 / 1.02) < 0.01 and abs(float(says[2]) - 4.2) < 0.01, f"a scale that stays goes on to read what it reads: {off.out[-600:]}")
+    lost = Calibration(Hands(put=lambda n, f: 4.2 if f == "shunt" else f), args=("--shunt-check", "4.2"), faults=["dropped-frames:sensor@5.5,p=0.3"])
+    check(lost.code == 3 and "lost" in lost.err and len(lost.hands.asked) == 2, f"samples that are lost check nothing: {lost.code} {lost.out} {lost.err}")
     for newtons, code in ((4.2, 0), (4.25, 1), (0.0, 1)):
         again = Calibration(Hands(put=lambda n, f: newtons if f == "shunt" else f), args=("--shunt-check", "4.2"))
         check(again.code == code and len(again.hands.asked) == 2, f"checked with {newtons} N: {again.code} {again.out} {again.err}")
