@@ -405,24 +405,30 @@ static void add_number(struct words *w, const char *key, double value)
 static int get_ready(const struct night *n, const struct run_options *run, struct words *w, struct word *word,
 		     struct bench_lock **ret_lock)
 {
-	const struct batch_wait wait = {.tables = n->tables,
-					.batch = n->course.batch,
-					.pen = run->dut,
-					.say = run->to_stderr ? stderr : stdout};
+	struct batch_wait wait = {.tables = n->tables,
+				  .batch = n->course.batch,
+				  .pen = run->dut,
+				  .say = run->to_stderr ? stderr : stdout};
 	struct err err = {""};
 	int rc = signals_block(&err);
 
 	if (!rc)
 		rc = bench_queue_pass(run->bench, ret_lock, &err);
-	if (!rc)
+	if (!rc) {
+		wait.left = bench_lock_left(*ret_lock);
 		rc = batch_wait_ready(&wait, &word->looked, &err);
+	}
 	add_number(w, "waited_s", word->looked.waited_s);
 	add_number(w, "handle_above_room_k", word->looked.handle_c - word->looked.ambient_c);
 	add_number(w, "battery_v", word->looked.battery_v);
 	word->not_ready = rc != 0;
 	word->outcome.stop_unverified = word->looked.ran;
 	snprintf(word->why, sizeof(word->why), "%.199s", err.text);
-	return rc == 0 ? 0 : rc == -EINTR ? 128 + word->looked.signal : rc == -EBUSY ? EXIT_BUSY : EXIT_INCONCLUSIVE;
+	return rc == 0        ? 0
+	       : rc == -EINTR ? 128 + word->looked.signal
+	       : rc == -EBUSY ? EXIT_BUSY
+	       : rc == -EPERM ? EXIT_REFUSED
+			      : EXIT_INCONCLUSIVE;
 }
 
 /* Does not begin before it is told that no signal came before it was there: that one nobody would tell it. */

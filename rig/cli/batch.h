@@ -90,8 +90,8 @@ int batch_foresee(const struct cli_tables *tables, const struct batch_course *co
 struct batch_wait {
 	const struct cli_tables *tables;
 	const struct batch *batch; /* that waits */
-	const char *pen;
-	FILE *say; /* what is waited for, every ten minutes */
+	const char *pen, *left;    /* left: bench_lock_left() */
+	FILE *say;                 /* what is waited for, every ten minutes */
 };
 struct batch_looked { /* as it was at last; NAN: not asked for, or not heard */
 	double handle_c, ambient_c, battery_v;
@@ -103,7 +103,7 @@ struct batch_looked { /* as it was at last; NAN: not asked for, or not heard */
 int batch_ready_check(const struct batch *batch, const struct bench *bench, struct err *err);
 /* Opens the pen, which is ordered off with that, and the bench's thermometers, and waits. The caller has the bench's lock. 0: it is as
  * batch->ready says; -ETIMEDOUT: not within its time; -ENODATA: something of it is not said; -EINTR: a signal came; -EREMOTEIO: the
- * pen ran; else why a device could not be opened, or was lost. */
+ * pen ran; -EPERM: an earlier run left another pen, which may run; else why a device could not be opened, or was lost. */
 int batch_wait_ready(const struct batch_wait *wait, struct batch_looked *ret, struct err *err);
 
 #endif

@@ -356,6 +356,26 @@ int batch_ready_check(const struct batch *batch, const struct bench *bench, stru
 	return 0;
 }
 
+/* A pen that an earlier run left is stopped by the next run, which may be hours off: what is opened here must be that pen. */
+static int check_left(const struct readying *r, struct err *err)
+{
+	const char *left = r->about->left;
+	char uri[LINK_NAME_MAX];
+	struct json_doc *doc = NULL;
+	int status = *left ? bench_pen_link(r->bench, r->about->pen, uri, sizeof(uri), err) : 0;
+
+	if (!*left || status)
+		return status;
+	const struct json *link =
+		json_parse("recipe", left, strlen(left), &doc, NULL) == 0 ? json_get(json_root(doc), "link") : NULL;
+	bool same = link && json_kind(link) == JSON_STRING && strcmp(json_string(link), uri) == 0;
+	json_doc_free(doc);
+	return same ? 0
+		    : err_set(err, -EPERM,
+			      "an earlier run on this bench, of another pen, did not come to its end, and that pen may "
+			      "still run: penrig run stops it first, a wait would not");
+}
+
 static int wait_ready(struct readying *r, struct err *err)
 {
 	const struct cli_tables *tables = r->about->tables;
@@ -365,6 +385,8 @@ static int wait_ready(struct readying *r, struct err *err)
 		status = bench_check_drivers(r->bench, tables->drivers, err);
 	if (!status)
 		status = batch_ready_check(r->about->batch, r->bench, err);
+	if (!status)
+		status = check_left(r, err);
 	if (!status)
 		status = loop_new(tables->clock, tables->clock_ctx, &r->loop, err);
 	if (!status && tables->on_loop && tables->on_loop(r->loop))

@@ -83,6 +83,8 @@ static void fake_stop(struct device *device, device_done_fn done, void *ctx)
 	pen.stopped_ctx = ctx;
 }
 
+static const char *left = "";
+
 static int waits(double battery_min_v, struct batch_looked *ret, struct err *err)
 {
 	static struct batch batch;
@@ -91,7 +93,8 @@ static int waits(double battery_min_v, struct batch_looked *ret, struct err *err
 	struct virtual_clock clock = {.now_ns = 1000 * NS_PER_S};
 	struct driver fake = driver_scpi_pen;
 	const struct cli_tables tables = {.drivers = drivers, .clock = &virtual_clock_ops, .clock_ctx = &clock};
-	const struct batch_wait wait = {.tables = &tables, .batch = &batch, .pen = "PEN-GOOD-01", .say = stderr};
+	const struct batch_wait wait = {
+		.tables = &tables, .batch = &batch, .pen = "PEN-GOOD-01", .left = left, .say = stderr};
 
 	fake.open = fake_open;
 	fake.close = fake_close;
@@ -106,7 +109,7 @@ static int waits(double battery_min_v, struct batch_looked *ret, struct err *err
 		fail_msg("%s", err->text);
 	int status = batch_wait_ready(&wait, ret, err);
 	json_doc_free(batch.doc);
-	assert_int_equal(pen.closed, 1);
+	assert_int_equal(pen.closed, pen.opened_ns != 0);
 	return status;
 }
 
@@ -170,6 +173,25 @@ static void test_it_stops_slowly(void **state)
 	runs(30 * NS_PER_S, 7.5, "motor is off");
 }
 
+/* The wait may take a day; what may run meanwhile is stopped first. */
+static void test_another_pen_was_left(void **state)
+{
+	static const char *const other[] = {"{\"link\": \"usb:1209:0001:PEN-GOOD-02\"}", "{}", "no recipe"};
+	struct batch_looked looked;
+	struct err err = {""};
+
+	(void)state;
+	for (unsigned i = 0; i < 3; i++) {
+		left = other[i];
+		assert_int_equal(waits(6.5, &looked, &err), -EPERM);
+		assert_non_null(strstr(err.text, "may still run"));
+		assert_int_equal(pen.opened_ns, 0);
+	}
+	left = "{\"link\": \"usb:1209:0001:PEN-GOOD-01\"}";
+	assert_int_equal(waits(6.5, &looked, &err), 0);
+	left = "";
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -177,6 +199,7 @@ int main(void)
 		cmocka_unit_test_setup(test_it_runs, set_up),
 		cmocka_unit_test_setup(test_it_runs_and_is_ready, set_up),
 		cmocka_unit_test_setup(test_it_stops_slowly, set_up),
+		cmocka_unit_test_setup(test_another_pen_was_left, set_up),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
