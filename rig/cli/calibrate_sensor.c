@@ -13,6 +13,7 @@
 #include "rig/cli/calibrate.h"
 #include "rig/cli/kit/prompt.h"
 #include "rig/record/record.h"
+#include "rig/session/queue.h"
 
 #define READY_NS    (3 * NS_PER_S)  /* as a run waits, on top of what the bench says that a device needs */
 #define STREAM_NS   (10 * NS_PER_S) /* beyond its own length, for a window */
@@ -28,6 +29,7 @@ struct job {
 	const struct cli_tables *tables;
 	const struct calibrate_options *options;
 	struct bench *bench;
+	struct bench_lock *lock;           /* no run may begin, or go on, with this sensor */
 	const struct bench_device *sensor; /* of the bench */
 	const struct driver *driver;
 	struct device *device;
@@ -565,6 +567,8 @@ static int execute(struct job *j)
 		return cli_error(EXIT_INTERNAL, "the devices cannot be reached");
 	if (!(j->shunt_wanted_n > 0) && calibrate_dates(&j->certificate, loop_wall_ns(j->loop), &err) < 0)
 		return cli_error(EXIT_USAGE, "%s", err.text);
+	if ((rc = bench_queue_pass(j->bench->path, &j->lock, &err)) < 0)
+		return cli_error(rc == -EBUSY ? EXIT_BUSY : EXIT_STORAGE, "%s", err.text);
 	int code = drive(j);
 	if (code != EXIT_PASS)
 		return code;
@@ -581,6 +585,7 @@ int calibrate_sensor(const struct cli_tables *tables, const struct calibrate_opt
 	signal(SIGTTIN, SIG_IGN);
 	int code = execute(j);
 	loop_free(j->loop);
+	bench_lock_keep(j->lock);
 	bench_free(j->bench);
 	free(j);
 	return code;

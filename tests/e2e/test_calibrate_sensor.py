@@ -1,6 +1,8 @@
 #!/usr/bin/python3
 """penrig calibrate sensor: weights that hands put on the virtual load cell become its scale, which the truth must allow; what is no calibration
 leaves no file. The truth file says what the cell's sensitivity really is."""
+import fcntl
+import hashlib
 import json
 import os
 import pty
@@ -32,15 +34,25 @@ class Hands:
         return self.say(len(self.asked) - 1, load) + "\n"
 
 
+def hold(bench):
+    """The bench's lock, as a run has it."""
+    digest = hashlib.sha256(os.path.realpath(bench).encode()).hexdigest()[:24]
+    where = next(f for f in (Path("/run/lock"), Path("/tmp")) if os.access(f, os.W_OK))
+    held = open(where / f"penrig-{digest}.lock", "w")
+    fcntl.flock(held, fcntl.LOCK_EX)
+    return held
+
+
 class Calibration:
     def __init__(self, hands=None, args=("--loads", "1,2,5,9", "--load-u", "2e-5", *CERTIFICATE), bench="virtual-usb.json", seed=1, faults=(),
-                 change=None, per_load=1.0, terminal=False):
+                 change=None, per_load=1.0, terminal=False, busy=False):
         self.folder = Path(tempfile.mkdtemp(prefix="cs"))
         path = rig.own_bench(bench, self.folder)
         if change:
             path.write_text(change(path.read_text()))
         weights, self.hands = self.folder / "weights", hands or Hands()
         weights.write_text("0\n")
+        held = hold(path) if busy else None
         argv = [rig.PENRIG_A, "--bench", path, "--seed", seed, "--truth", self.folder / "truth.jsonl", "--weights", weights]
         for fault in faults:
             argv += ["--fault", fault]
@@ -59,6 +71,8 @@ class Calibration:
                     break
         keys.close()
         self.out, self.code = child.stdout.read(), child.wait()
+        if held:
+            held.close()
         files = [p for p in self.folder.glob("*W-7-1.json")]
         self.file = json.loads(files[0].read_text()) if files else None
         self.path = files[0] if files else None
@@ -135,6 +149,8 @@ def refused():
     ):
         run = Calibration(hands)
         check(run.code == 3 and run.file is None and says in run.err, f"{what}: {run.code} {run.err[-300:]}")
+    run = Calibration(busy=True)
+    check(run.code == 5 and not run.hands.asked and run.file is None, f"a bench that a run holds: {run.code} {run.err}")
     for fault, code, says in (("unplug:sensor@3", 4, "gone"), ("silent:sensor@3", 4, "has not answered"), ("dropped-frames@0", 3, "lost")):
         run = Calibration(faults=[fault])
         check(run.code == code and says in run.err and run.file is None, f"{fault}: {run.code} {run.err[-300:]}")
