@@ -73,6 +73,8 @@ static int read_loads(struct job *j, struct sensor_setup *s, struct err *err)
 		return rc;
 	if (o->gravity_u && (rc = calibrate_number("--gravity-u", o->gravity_u, 0, 0.1, &s->gravity_u_m_s2, err)) < 0)
 		return rc;
+	if (repeats != floor(repeats))
+		return err_set(err, -EINVAL, "--repeats %s: must be a whole number", o->repeats);
 	s->repeats = (unsigned)repeats;
 	s->unload = o->unload;
 	return calibrate_certificate(o, &j->certificate, err);

@@ -155,7 +155,8 @@ def refused():
         run = Calibration(faults=[fault])
         check(run.code == code and says in run.err and run.file is None, f"{fault}: {run.code} {run.err[-300:]}")
     for args, says in ((("--loads", "2,2", "--load-u", "1e-5"), "rising"), (("--loads", "2,1", "--load-u", "1e-5"), "rising"), (("--loads", "1,2"), "--load-u"),
-                       (("--load-u", "1e-5"), "--loads"), (("--loads", "1", "--load-u", "1e-5", "--gravity", "98"), "--gravity")):
+                       (("--load-u", "1e-5"), "--loads"), (("--loads", "1", "--load-u", "1e-5", "--gravity", "98"), "--gravity"),
+                       (("--loads", "1", "--load-u", "1e-5", "--repeats", "1.5"), "whole number")):
         run = Calibration(args=(*args, *CERTIFICATE))
         check(run.code == 2 and says in run.err and run.file is None, f"{args}: {run.code} {run.err}")
 
