@@ -518,6 +518,18 @@ bool station_need_fits(const struct station_need *need, const char *text)
 	return need->expression[0] && is_whole(&need->pattern, text);
 }
 
+void station_unwrap(const struct station_config *c, const char **code, size_t *len)
+{
+	const size_t before = strlen(c->prefix), behind = strlen(c->suffix);
+
+	if (before && *len > before && memcmp(*code, c->prefix, before) == 0) {
+		*code += before;
+		*len -= before;
+	}
+	if (behind && *len > behind && memcmp(*code + *len - behind, c->suffix, behind) == 0)
+		*len -= behind;
+}
+
 int station_picture_of(const struct station_config *c, const char *phantom)
 {
 	for (unsigned i = 0; *phantom && i < c->pictures; i++)

@@ -99,6 +99,9 @@ int station_config_read(const char *path, struct station_config **ret, struct er
 void station_config_free(struct station_config *config); /* NULL is fine */
 
 bool station_need_fits(const struct station_need *need, const char *text);
+/* What this station's scanners put around each code is none of it. For what a scanner sent, once: a serial number may begin as the
+ * prefix does. */
+void station_unwrap(const struct station_config *config, const char **code, size_t *len);
 /* Of a phantom, in the configuration; -1: none. */
 int station_picture_of(const struct station_config *config, const char *phantom);
 

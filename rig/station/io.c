@@ -17,6 +17,15 @@ static void take_missing(struct station *s, const struct json *list)
 	tell_station(s);
 }
 
+static enum state_act take_code(struct bench *b, const struct state_known *known, const char *code)
+{
+	const bool read = loop_now_ns(b->station->loop) - b->prompted_ns >= READ_NS;
+	size_t len = strlen(code);
+
+	station_unwrap(known->config, &code, &len);
+	return state_scan(&b->state, known, code, len, read ? b->asked : 0);
+}
+
 static void take(struct station *s, const struct json *line)
 {
 	const struct json *event = json_get(line, "event"), *code = json_get(line, "code"),
@@ -37,12 +46,10 @@ static void take(struct station *s, const struct json *line)
 		return;
 	struct bench *b = &s->bench[number];
 	const struct state_known known = known_of(b);
-	const bool read = loop_now_ns(s->loop) - b->prompted_ns >= READ_NS;
 
 	b->ordered_ns = loop_now_ns(s->loop);
 	if (strcmp(json_string(event), "code") == 0 && text)
-		act(b,
-		    state_scan(&b->state, &known, json_string(code), strlen(json_string(code)), read ? b->asked : 0));
+		act(b, take_code(b, &known, json_string(code)));
 	else if (strcmp(json_string(event), "switch") == 0 && b->state.view == VIEW_ARMED && !b->helper)
 		act(b, state_start(&b->state, &known));
 }

@@ -289,12 +289,21 @@ static void take_text(struct screen *s, const char *text)
 
 static const char stop_card[] = "%STOP";
 
-/* How much of the card the keys before this one were. */
+#define STOP_KEYS (sizeof(stop_card) - 1)
+
+/* How much of the card, and of what a scanner puts behind it, the keys before this one were. */
 static void watch_card(struct screen *s, char key)
 {
+	const char *behind = text_of(s->all, "scan_suffix");
+	char next = '\0';
+
 	if (key == '\r' || key == '\n' || key == '\t')
 		return;
-	s->card = s->card < sizeof(stop_card) - 1 && key == stop_card[s->card] ? s->card + 1 : key == stop_card[0];
+	if (s->card < STOP_KEYS)
+		next = stop_card[s->card];
+	else if (s->card < STOP_KEYS + strlen(behind))
+		next = behind[s->card - STOP_KEYS];
+	s->card = next && key == next ? s->card + 1 : key == stop_card[0];
 }
 
 static void enter(struct screen *s)
@@ -303,7 +312,7 @@ static void enter(struct screen *s)
 
 	snprintf(text, sizeof(text), "%s", s->typed);
 	explicit_bzero(s->typed, sizeof(s->typed));
-	if (s->card == sizeof(stop_card) - 1)
+	if (s->card >= STOP_KEYS)
 		stop(s); /* also behind what was typed before it */
 	else if (*text)
 		take_text(s, unwrap(s, text));

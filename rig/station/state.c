@@ -517,26 +517,12 @@ static enum state_act take_whole_code(struct bench_state *s, const struct state_
 	return act;
 }
 
-/* What this station's scanners put around each code is none of it; what a person types has neither. */
-static void unwrap(const struct station_config *c, const char **code, size_t *len)
-{
-	const size_t before = strlen(c->prefix), behind = strlen(c->suffix);
-
-	if (before && *len > before && memcmp(*code, c->prefix, before) == 0) {
-		*code += before;
-		*len -= before;
-	}
-	if (behind && *len > behind && memcmp(*code + *len - behind, c->suffix, behind) == 0)
-		*len -= behind;
-}
-
 enum state_act state_scan(struct bench_state *s, const struct state_known *known, const char *code, size_t len,
 			  int64_t id)
 {
 	enum state_act act;
 
 	s->refused[0] = '\0';
-	unwrap(known->config, &code, &len);
 	if (is_command(s, known, code, len, id, &act))
 		return act;
 	return take_whole_code(s, known, code, len, id);

@@ -141,7 +141,7 @@ struct state_card { /* a code that is an order */
 extern const struct state_card state_cards[]; /* ends with NULL */
 
 /* A code: one of state_cards, a badge, or a unit; while a unit's lot or cartridge is asked for, that; while the run asks which
- * pen is in the clamp, what stands on it. id: of the question that was on the page when it was read, 0 for none: an answer to
+ * pen is in the clamp, what stands on it. Without what its scanner puts around it. id: of the question that was on the page when it was read, 0 for none: an answer to
  * another is refused. */
 enum state_act state_scan(struct bench_state *state, const struct state_known *known, const char *code, size_t len,
 			  int64_t id);

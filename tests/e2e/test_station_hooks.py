@@ -150,7 +150,7 @@ def own_devices(check):
     schema = jsonschema.Draft202012Validator(json.loads((rig.ROOT / "reports/schema/io.schema.json").read_text()))
     check(schema.is_valid(io), "the schema accepts it")
     (folder / "io.json").write_text(json.dumps(io))
-    s.config["io"] = "io.json"
+    s.config |= {"io": "io.json", "scanner": {"prefix": "]", "suffix": "#"}}
     s.start()
     page = Page(s)
     page.until(lambda b: page.station and not page.station["devices_gone"])
@@ -160,8 +160,8 @@ def own_devices(check):
         os.write(press, struct.pack("llHHi", 0, 0, 1, 28, value) + struct.pack("llHHi", 0, 0, 0, 0, 0))
     os.write(scanner, b"HELLO\r\n")
     page.until(lambda b: b["refused"] == "unknown")
-    os.write(scanner, b"]d20104012345678901" b"21PEN-GOOD-01\x1d10L42\r")
-    check(page.until(view("armed"))["lot"] == "L42", "a serial scanner's code with its end marks")
+    os.write(scanner, b"]]d20104012345678901" b"21PEN-GOOD-01\x1d10L42#\r")
+    check(page.until(view("armed"))["lot"] == "L42", "a serial scanner's code with its end marks, without what stands around it")
     step(0)
     step()
     step()

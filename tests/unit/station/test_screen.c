@@ -127,6 +127,26 @@ static void stop_card_behind_more_than_fits(void **state)
 	assert_null(strstr(orders, "\"stop\""));
 }
 
+/* A scanner's suffix comes behind it; also there it stops whatever was typed before. */
+static void stop_card_with_its_suffix(void **state)
+{
+	struct json_doc *all = parsed("{\"scan_suffix\":\"!?\"}");
+
+	(void)state;
+	s.all = json_root(all);
+	show(RUNS);
+	keys("half%STOP!?\r");
+	assert_ordered("\"do\":\"stop\"");
+	show(RUNS);
+	keys("half%STOP\r");
+	assert_ordered("\"do\":\"stop\"");
+	show(RUNS);
+	keys("%STOP!?more\r");
+	assert_null(strstr(orders, "\"stop\""));
+	json_doc_free(all);
+	s.all = NULL;
+}
+
 static void other_cards_in_every_field(void **state)
 {
 	(void)state;
@@ -250,6 +270,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(stop_card_in_every_field, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(stop_card_behind_more_than_fits, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(stop_card_with_its_suffix, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(other_cards_in_every_field, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(no_decision_while_a_test_runs, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(enter_alone_starts_nothing_from_a_dialog, set_up, tear_down),

@@ -440,17 +440,29 @@ static void cards_for_the_next_and_the_same(void **state)
 	assert_refused("no_more_attempts");
 }
 
+static void assert_unwrapped(const char *sent, const char *code)
+{
+	size_t len = strlen(sent);
+
+	station_unwrap(&config, &sent, &len);
+	assert_int_equal(len, strlen(code));
+	assert_memory_equal(sent, code, len);
+}
+
+/* It is taken away where the scanner is, and nowhere a second time: "PPEN-1" of a scanner with prefix P is PEN-1, not EN-1. */
 static void what_a_scanner_puts_around_a_code(void **state)
 {
 	(void)state;
-	snprintf(config.prefix, sizeof(config.prefix), "~");
+	snprintf(config.prefix, sizeof(config.prefix), "P");
 	snprintf(config.suffix, sizeof(config.suffix), "!?");
-	scan("~PEN-1!?");
-	assert_string_equal(s.unit.serial, "PEN-1");
-	assert_int_equal(scan("~%START!?"), ACT_START);
-	scan("PEN-2"); /* a person's */
+	assert_unwrapped("PPEN-1!?", "PEN-1");
+	assert_unwrapped("P%START!?", "%START");
+	assert_unwrapped("P", "P");
+	assert_unwrapped("!?", "!?");
+	assert_unwrapped("", "");
+	scan("PEN-2");
 	assert_string_equal(s.unit.serial, "PEN-2");
-	scan("~");
+	scan("PPEN-1!?");
 	assert_refused("unknown");
 }
 
