@@ -109,10 +109,7 @@ static const char *reason_of(const struct record *r)
 
 static const char *later_name(const struct record_judged *judged)
 {
-	if (!judged)
-		return "";
-	return judged->on_statement && judged->dut_verdict == OUTCOME_PASS ? "pass_on_statement"
-									   : outcome_name(judged->dut_verdict);
+	return judged ? verdict_row(judged->dut_verdict, judged->on_statement)->name : "";
 }
 
 /* The numbers that stand beside its texts. */

@@ -134,6 +134,10 @@ def test_nothing_is_excused(check, desk):
     judged = report_form.read((desk.folder / f"{name}.limits-wide.report.json").read_text())
     check((done.returncode, judged["dut_verdict"]) == (3, "pass_on_statement"), f"judged anew: {done.returncode} {judged['dut_verdict']} {done.stderr}")
     check("pass_on_statement" in rig.penrig_a("show", desk.folder / f"{name}.penrig").stdout, "show lists the later verdict by its name")
+    rig.penrig_a("history", "--rebuild", desk.folder)
+    runs = json.loads(rig.penrig_a("history", "--dut", "PEN-GOOD-01", "--json").stdout)
+    later = [r["later_verdict"] for r in runs if r["run"] == name]
+    check(later == ["pass_on_statement"], f"so does history: {later}")
 
 
 def test_what_the_recording_does_not_show(check, desk):
