@@ -238,8 +238,8 @@ void json_put_int(struct json_stream *js, const char *key, int64_t value)
 		return;
 	}
 	begin_member(js, key);
-	js->filled += (size_t)json_integer_text((uint64_t)(value < 0 ? -value : value), value < 0,
-						room_for(js, JSON_NUMBER_MAX));
+	char *at = room_for(js, JSON_NUMBER_MAX);
+	js->filled += (size_t)json_integer_text((uint64_t)(value < 0 ? -value : value), value < 0, at);
 }
 
 void json_put_u64(struct json_stream *js, const char *key, uint64_t value)
@@ -258,8 +258,8 @@ void json_put_number(struct json_stream *js, const char *key, double value, int 
 		return;
 	}
 	begin_member(js, key);
-	js->filled +=
-		(size_t)json_number_text(value, digits < 1 || digits > 17 ? 17 : digits, room_for(js, JSON_NUMBER_MAX));
+	char *at = room_for(js, JSON_NUMBER_MAX);
+	js->filled += (size_t)json_number_text(value, digits < 1 || digits > 17 ? 17 : digits, at);
 }
 
 /* ---- begin and end ---------------------------------------------------------------------------------------------- */
