@@ -474,6 +474,7 @@ void verdict_form(struct record *record, const struct plan *plan)
 	weigh_origin(&w, record);
 	const char *another = another_pen(record);
 	if (another) {
+		record->on_statement = false; /* no more than any other figure */
 		w = (struct weighing){.conditional_accepted = true};
 		weigh(&w, OUTCOME_INCONCLUSIVE, FIRST,
 		      "the operator read \"%.60s\" from the pen after the run, which is for \"%.60s\": it is not known "

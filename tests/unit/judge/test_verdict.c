@@ -81,6 +81,10 @@ static void test_on_the_statement_of_a_witness(void **state)
 	plan.accept_statement = true;
 	assert_verdict(record, OUTCOME_INCONCLUSIVE, 0, "on the statement of A. Smith");
 	assert_true(record->accept_statement && verdict_accepted(record));
+	record->dut_said = (struct record_identity){.wanted = true, .after = "another"};
+	assert_verdict(record, OUTCOME_INCONCLUSIVE, 3, "it is not known whose results these are");
+	assert_string_equal(verdict_name(record), "inconclusive");
+	record->dut_said.wanted = false;
 	strcpy(o->unchecked, "whether it was the phantom");
 	assert_verdict(record, OUTCOME_INCONCLUSIVE, 3, "no statement stands for a check: whether it was the phantom");
 	assert_false(record->on_statement || record->accept_statement);
