@@ -216,17 +216,23 @@ static enum state_act take_read(struct bench_state *s, const struct scan *scan, 
 	return ACT_TELL;
 }
 
+/* Of this unit and no other, and of no run: another page may have read the next unit while somebody looked at this one. */
+static int64_t check_id(const struct bench_state *s)
+{
+	return 1000 * (int64_t)(s->reads % 1000000) + s->unit.checked + 1;
+}
+
 int64_t state_question(const struct bench_state *s, const struct station_config *c)
 {
 	if (s->view == VIEW_PROMPT)
 		return s->prompt.id;
-	return wanted(s, c) == WANT_CHECK ? (int64_t)s->unit.checked + 1 : 0;
+	return wanted(s, c) == WANT_CHECK ? check_id(s) : 0;
 }
 
-/* One of the checklist, by its number: what cannot be confirmed is not tested. */
+/* One of the checklist: what cannot be confirmed is not tested. */
 static enum state_act answer_check(struct bench_state *s, const struct state_known *known, int64_t id, bool done)
 {
-	if (id != (int64_t)s->unit.checked + 1)
+	if (id != check_id(s))
 		return refuse(s, "late", "");
 	if (!done) {
 		forget(s);
@@ -415,6 +421,7 @@ static enum state_act take_unit(struct bench_state *s, const struct station_conf
 	s->unit.lot_coded = scan->lot[0];
 	snprintf(s->unit.gtin, sizeof(s->unit.gtin), "%s", scan->gtin);
 	s->view = VIEW_ARMED;
+	s->reads++;
 	s->word = WORD_NONE;
 	s->name[0] = s->why[0] = '\0';
 	return c->product[product].at_once && wanted(s, c) == WANT_NOTHING ? ACT_START : ACT_NOTHING;
@@ -813,7 +820,8 @@ static void put_check(struct json_out *out, const struct bench_state *s, const s
 	const struct station_product *p = &c->product[s->unit.product];
 	struct json_out *o = json_out_add_object(out, "check");
 
-	json_out_int(o, "id", s->unit.checked + 1);
+	json_out_int(o, "id", check_id(s));
+	json_out_int(o, "number", s->unit.checked + 1);
 	json_out_int(o, "of", p->checks);
 	json_out_string(o, "text", p->check[s->unit.checked].text);
 	put_picture(o, p->check[s->unit.checked].picture);

@@ -354,24 +354,29 @@ static void what_a_product_needs(void **state)
 	assert_refused("want_cartridge");
 	scan("NC-7");
 	assert_string_equal(s.unit.cartridge, "NC-7");
-	assert_int_equal(state_question(&s, &config), 1);
-	assert_int_equal(state_answer(&s, &known, 2, true), ACT_NOTHING); /* of the one behind it */
+	const int64_t first = state_question(&s, &config);
+
+	assert_true(first > 0);
+	assert_int_equal(state_answer(&s, &known, first + 1, true), ACT_NOTHING); /* of the one behind it */
 	assert_refused("late");
 	assert_int_equal(state_scan(&s, &known, "%DONE", 5, 0), ACT_NOTHING); /* read by nobody who saw it */
 	assert_refused("late");
 	assert_int_equal(s.unit.checked, 0);
-	assert_int_equal(state_answer(&s, &known, 1, true), ACT_NOTHING);
+	assert_int_equal(state_answer(&s, &known, first, true), ACT_NOTHING);
 	assert_int_equal(state_start(&s, &known), ACT_NOTHING);
 	assert_refused("needs");
 	past.passed = true; /* at another bench meanwhile */
-	assert_int_equal(state_answer(&s, &known, 2, true), ACT_NOTHING);
+	assert_int_equal(state_answer(&s, &known, first + 1, true), ACT_NOTHING);
 	assert_refused("passed_already");
 	past.passed = false;
 	scan("PEN-1");
 	scan("L42");
 	scan("NC-7");
-	state_answer(&s, &known, 1, true);
-	assert_int_equal(state_answer(&s, &known, 2, true), ACT_START);
+	assert_int_equal(state_answer(&s, &known, first, true), ACT_NOTHING); /* of the unit before, on another page */
+	assert_refused("late");
+	assert_int_equal(s.unit.checked, 0);
+	state_answer(&s, &known, state_question(&s, &config), true);
+	assert_int_equal(state_answer(&s, &known, state_question(&s, &config), true), ACT_START);
 	assert_int_equal(s.unit.checked, 2);
 	forget_what_is_asked();
 }
@@ -386,7 +391,7 @@ static void what_is_not_so_is_not_tested(void **state)
 	scan("(01)04012345678901(21)PEN-1(10)L7"); /* its own code says it */
 	assert_string_equal(s.unit.lot, "L7");
 	scan("NC-1");
-	assert_int_equal(state_answer(&s, &known, 1, false), ACT_NOTHING);
+	assert_int_equal(state_answer(&s, &known, state_question(&s, &config), false), ACT_NOTHING);
 	assert_int_equal(s.view, VIEW_READY);
 	scan("PEN-1");
 	scan("PEN-2"); /* another unit in the place of the lot */
