@@ -455,7 +455,7 @@ static int fit_lives(struct life_study *s)
 	if (!rc && weibull_fit(life, n, &s->weibull) < 0) {
 		snprintf(s->no_weibull, sizeof(s->no_weibull),
 			 "%u of %u pens failed: Weibull's distribution needs %d "
-			 "failures, not all at one life",
+			 "failures, not all at one life and not all before the first pass",
 			 failed, s->units, WEIBULL_FAILURES);
 	} else if (!rc) {
 		rc = weibull_intervals(life, n, &s->weibull, LIFE_PERCENT / 100.0, LIFE_CONFIDENCE, &intervals);

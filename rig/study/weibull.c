@@ -193,7 +193,7 @@ static int newton(const struct sample *s, double *a, double *g, double *ret_valu
 		}
 		*ret_value = l.value;
 		if (settled)
-			return *a < SHAPE_MAX ? 0 : -ENODATA;
+			return *a > SHAPE_MIN && *a < SHAPE_MAX ? 0 : -ENODATA;
 	}
 	return -EDOM;
 }

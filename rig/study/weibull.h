@@ -25,7 +25,7 @@ struct weibull_fit {
 };
 
 /* Sorts the lives, at one life failures first. -ENODATA: fewer failures than WEIBULL_FAILURES, or all may have come at one
- * life with no unit that lived longer. n <= WEIBULL_MAX. */
+ * life with no unit that lived longer, or at once. n <= WEIBULL_MAX. */
 int weibull_fit(struct weibull_life *life, unsigned n, struct weibull_fit *ret);
 /* The life that a share of units does not reach, share in (0, 1): 0.1 for B10. */
 double weibull_quantile(const struct weibull_fit *fit, double share);

@@ -289,17 +289,19 @@ static void test_narrow_intervals(void **state)
 	expect(other.scale / fit.scale, 1.0, 2e-6);
 }
 
-/* Where all may have failed at one life that nobody outlived, any steepness is likely. */
+/* Where all may have failed at one life that nobody outlived, any steepness is likely; where they may have failed at once, any flatness. */
 static void test_intervals_that_say_nothing(void **state)
 {
 	struct weibull_life overlap[] = {{30, true, 20}, {25, true, 15}, {12, false, 0}};
 	struct weibull_life outlived[] = {{30, true, 20}, {25, true, 15}, {28, false, 0}};
 	struct weibull_life first[] = {{30, true, 30}, {30, true, 30}, {30, true, 30}};
+	struct weibull_life at_once[] = {{30, true, 30}, {25, true, 25}, {50, false, 0}, {80, false, 0}};
 	struct weibull_fit fit;
 
 	(void)state;
 	assert_int_equal(weibull_fit(overlap, 3, &fit), -ENODATA);
 	assert_int_equal(weibull_fit(first, 3, &fit), -ENODATA);
+	assert_int_equal(weibull_fit(at_once, 4, &fit), -ENODATA); /* the flattest of all shapes */
 	assert_int_equal(weibull_fit(outlived, 3, &fit), 0);
 }
 
