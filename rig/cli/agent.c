@@ -226,6 +226,11 @@ static int check_labels(const struct option_list *labels, struct err *err)
 		    strlen(labels->item[i]) >= LABEL_BYTES)
 			return err_set(err, -EINVAL, "--label %.80s: must be KEY=VALUE, without blanks",
 				       labels->item[i]);
+		else if (strncmp(labels->item[i], "image=", 6) == 0)
+			return err_set(err, -EINVAL,
+				       "--label %.80s: a bench that sees to images has {image} in a --command, and "
+				       "the label by that",
+				       labels->item[i]);
 	return 0;
 }
 

@@ -192,6 +192,12 @@ static int ask_more(const struct seat *seat, const struct answer *claimed, struc
 	return rc;
 }
 
+/* A program of the bench gets it as it stands: an image is nothing else. */
+static bool is_digest(const char *text)
+{
+	return strlen(text) == DIGEST_HEX - 1 && strspn(text, "0123456789abcdef") == DIGEST_HEX - 1;
+}
+
 /* Its lease is counted from before it was asked for, so that it never ends later here than on the server. */
 static int begin(struct seat *seat, const struct answer *answer, double asked_s, const struct more *more,
 		 struct err *err)
@@ -208,6 +214,9 @@ static int begin(struct seat *seat, const struct answer *answer, double asked_s,
 	struct err why;
 
 	digest_text(plan, strlen(plan), sha256);
+	if (*more->image && !is_digest(more->image))
+		return give_back(seat, answer, "it names what is to be on the unit by something else than a SHA-256",
+				 err);
 	if (strcmp(sha256, answer_text(answer, 0, PLAN_SHA256)) != 0)
 		return give_back(seat, answer, "its plan arrived otherwise than it was submitted", err);
 	snprintf(reports, sizeof(reports), "%s", answer_text(answer, 0, REPORTS));

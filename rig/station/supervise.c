@@ -278,23 +278,30 @@ static void add_word(struct command_line *line, const char *prefix, const char *
 	line->used += (size_t)n + 1;
 }
 
-/* "{dut}" in a word becomes the serial number, "{image}" the SHA-256 of what is to be on the unit. */
+/* "{dut}" in a word becomes the serial number, "{image}" the SHA-256 of what is to be on the unit, each wherever it stands; what came
+ * into the word so is not looked at again. */
 static void add_own_word(struct command_line *line, const char *word, const struct child_order *order)
 {
 	const struct {
 		const char *mark, *text;
 	} rows[] = {{"{dut}", order->unit->serial}, {"{image}", order->image ? order->image : ""}};
-	char before[FILE_PATH_MAX];
+	char whole[FILE_PATH_MAX];
+	size_t len = 0;
 
-	for (unsigned i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
-		const char *at = strstr(word, rows[i].mark);
-		if (!at)
-			continue;
-		snprintf(before, sizeof(before), "%.*s", (int)(at - word), word);
-		add_word(line, before, rows[i].text, at + strlen(rows[i].mark));
-		return;
+	while (*word && len < sizeof(whole)) {
+		const char *text = NULL;
+
+		for (unsigned i = 0; i < sizeof(rows) / sizeof(rows[0]) && !text; i++)
+			if (strncmp(word, rows[i].mark, strlen(rows[i].mark)) == 0) {
+				text = rows[i].text;
+				word += strlen(rows[i].mark);
+			}
+		len += (size_t)(text ? snprintf(whole + len, sizeof(whole) - len, "%s", text)
+				     : snprintf(whole + len, sizeof(whole) - len, "%c", *word++));
 	}
-	add_word(line, "", word, NULL);
+	line->too_long |= len >= sizeof(whole);
+	whole[len < sizeof(whole) ? len : 0] = '\0';
+	add_word(line, "", whole, NULL);
 }
 
 const char *own_program(void)

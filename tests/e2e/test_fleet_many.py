@@ -464,20 +464,22 @@ def images(check, f):
     flash.chmod(0o755)
     plain, knows = f.agents
     argv = knows.argv
-    knows.argv = lambda *more: [*argv(*more)[:2], f"--command={flash}", "--command={image}", *argv(*more)[2:]]
+    knows.argv = lambda *more: [*argv(*more)[:2], f"--command={flash}", "--command={image}:{dut}:{image}", *argv(*more)[2:]]
     plain.start()
     job = f.submit("PEN-GOOD-01", fleet.SMOKE, "--image", sha256)
     check(f.until_job(f.submit(), lambda j: j["state"] == "done", "its end")["bench"] == "bench-1" and f.jobs()[job]["state"] == "waiting", "a bench that does not know how does not get it")
     plain.end()
     knows.start()
     done = f.until_job(job, lambda j: j["state"] == "done", "its end")
-    check((done["bench"], done["exit_code"], told.read_text().split()) == ("bench-2", 0, [sha256]), f"{done} {told.read_text()}")
+    check((done["bench"], done["exit_code"], told.read_text().split()) == ("bench-2", 0, [f"{sha256}:PEN-GOOD-01:{sha256}"]), f"{done} {told.read_text()}")
     more, = f.server.sql(f"SELECT more->'attributes' FROM penrig.run_more JOIN penrig.run USING (run_no) WHERE job_id = {job}")
     check({"key": "image", "value": sha256} in json.loads(more[0]), f"the record names it: {more}")
     f.until_job(f.submit(), lambda j: j["state"] == "done", "its end")
-    check(told.read_text() == f"{sha256}\n\n", "a job without one is told as none")
+    check(told.read_text().splitlines()[1:] == [":PEN-GOOD-01:"], "a job without one is told as none")
     knows.end()
     knows.argv = argv
+    alone = subprocess.run(knows.argv("--label", "image=by-sha256"), capture_output=True, text=True, check=False, timeout=fleet.LIMIT_S)
+    check(alone.returncode == 2 and "{image}" in alone.stderr, f"nobody says that a bench knows how, but its own words: {alone.returncode} {alone.stderr}")
     check(f.penrig("submit", fleet.SMOKE, "--dut", "P", "--image", "$(reboot)", user="ci", check=False).returncode == 2, "not a SHA-256")
     check("violates check" in f.server.sql("SELECT penrig.submit(gen_random_uuid(), NULL, '{}', 'p', '', 'd', '', '{}', 0, NULL, 1, NULL, '', NULL, NULL, '; reboot')", user="ci", check=False), "nor past penrig")
     plan = f.folder / "brings.json"
