@@ -418,11 +418,11 @@ def one_version_apart(check, f):
     agent.end()
 
 
-def bare_run(f, job, fence, status="complete"):
+def bare_run(f, job, fence, status="complete", verdict="pass"):
     """The least that a run is, told by hand."""
     run = str(uuid.uuid4())
     texts = dict.fromkeys(("name", "host", "dut", "lot", "plan", "plan_sha256", "bench", "bench_sha256", "operator", "reason", "software", "started"), "x")
-    body = {**texts, "run": run, "head": "0" * 64, "ended": "2026-11-29T00:00:00Z", "verdict": "pass", "status": status, "exit_code": 0, "results": [], "devices": [], "files": []}
+    body = {**texts, "run": run, "head": "0" * 64, "ended": "2026-11-29T00:00:00Z", "verdict": verdict, "status": status, "exit_code": int(verdict != "pass"), "results": [], "devices": [], "files": []}
     return f.server.sql(f"SELECT penrig.record('bench-1', {job}, {fence}, '{json.dumps(body)}')", user="b1")[0][0]
 
 
@@ -454,6 +454,11 @@ def strict(check, f):
         if label == "superseded":
             check(claim() == [[str(job), "2"]] and bare_run(f, job, 2) == "won", f"{word}: the next one answers, in time")
         check(f.jobs()[job]["state"] == "done", f"{word}: {f.jobs()[job]}")
+        for verdict in "fail", "conditional_fail":
+            job = f.submit("PEN-GOOD-01", plan)
+            check(claim() == [[str(job), "1"]], f"{word}: claimed")
+            lapse()
+            check(bare_run(f, job, 1, "interrupted", verdict) == "won" and f.jobs()[job]["exit_code"] == 1, f"{word}: a {verdict} that was proven answers, however late: {f.jobs()[job]}")
 
 
 def images(check, f):

@@ -26,13 +26,16 @@ DECLARE v_bench bench := bench_of(p_bench, p_epoch); v_until timestamptz; v_canc
   UPDATE attempt SET lease_until = v_until WHERE job_id = p_job AND fence = p_fence;
   RETURN CASE WHEN v_cancelled THEN 'stop' ELSE 'held' END; END $$;
 
--- As before, but for a strict job: one whose lease is over is held by nobody, and is there for whoever claims it next.
+-- As before, but for a strict job: one whose lease is over is held by nobody, and is there for whoever claims it next. A failure that was
+-- proven answers it all the same: else the next bench's pass would, for whoever waits.
 CREATE OR REPLACE FUNCTION answer(p_job job, p_fence bigint, p_run uuid, p_verdict text, p_status text, p_exit int, p_why text) RETURNS text
 LANGUAGE plpgsql SET search_path = penrig, pg_temp AS $$
-DECLARE v_cut boolean := (p_status = 'interrupted' OR p_exit = 5) AND p_verdict NOT IN ('fail', 'conditional_fail');
+DECLARE v_failed boolean := p_verdict IN ('fail', 'conditional_fail');
+  v_cut boolean := (p_status = 'interrupted' OR p_exit = 5) AND NOT v_failed;
+  v_late boolean := p_job.strict_lease AND NOT v_failed AND coalesce(p_job.ready_at <= clock_timestamp(), true);
   v_label text := CASE WHEN v_cut THEN 'aborted' ELSE 'superseded' END;
-  v_held boolean := p_job.state = 'leased' AND p_job.fence = p_fence AND (NOT p_job.strict_lease OR p_job.ready_at > clock_timestamp());
-  v_last boolean := p_job.fence = p_fence AND NOT p_job.strict_lease AND p_job.state IN ('expired', 'failed', 'cancelled')
+  v_held boolean := p_job.state = 'leased' AND p_job.fence = p_fence AND NOT v_late;
+  v_last boolean := p_job.fence = p_fence AND NOT v_late AND p_job.state IN ('expired', 'failed', 'cancelled')
     AND EXISTS (SELECT FROM attempt a WHERE a.job_id = p_job.job_id AND a.fence = p_fence AND a.state = 'expired'); BEGIN
   IF v_held AND v_cut AND NOT p_job.cancelled THEN
     UPDATE job SET state = 'ready', ready_at = clock_timestamp(), reason = p_why WHERE job_id = p_job.job_id;
