@@ -201,7 +201,7 @@ def typed_for_one(w, check):
     typed()
     w.js("document.getElementById('typed').blur()")
     w.keys("\n")
-    w.scan("4711")
+    w.scan_late("4711")
     check(w.until("armed") and w.data("serial") == "4711", f"what stands in a field without the focus is not sent, nor is it part of a code: {w.data('serial')} {w.data('refused')}")
     w.driver.find_element(By.ID, "armed-serial").click()
     w.keys("12")

@@ -108,8 +108,8 @@ class Window:
                 with contextlib.suppress(OSError):
                     os.setpriority(os.PRIO_PROCESS, int(thread.name), mine)
 
-    def js(self, text):
-        return self.driver.execute_script(text)
+    def js(self, text, *args):
+        return self.driver.execute_script(text, *args)
 
     def data(self, key):
         return self.js(f"return document.body.dataset.{key}")
@@ -146,12 +146,19 @@ class Window:
         self.wait(lambda: self.data("read") == "yes")
         self.driver.find_element(By.ID, id_).click()
 
-    def keys_apart(self, text, ms):
+    def keys_apart(self, text, ms, at=None):
         """Keys that were pressed so far apart, whatever the computer makes of it: by the time that each event carries."""
-        at = time.time()
+        at = at or time.time()
         for key in text:
             at += ms / 1000
             self.driver.execute_cdp_cmd("Input.dispatchKeyEvent", {"type": "keyDown", "timestamp": at, **KEYS.get(key, {"key": key, "text": key})})
+
+    def scan_late(self, code):
+        """As on a computer that hands on the first key, and the others once that has long been taken for a person's."""
+        self.keys_apart(code[0], SCANNER_MS)
+        at = self.js("return last")
+        self.wait(lambda: self.js("return !burst && document.activeElement.id === 'typed'"))
+        self.keys_apart(code[1:] + "\n", SCANNER_MS, at=time.time() - self.js("return performance.now() - arguments[0]", at) / 1000)
 
     def scan(self, code):
         """As a scanner sends it, with Enter."""

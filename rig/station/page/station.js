@@ -145,20 +145,29 @@ function unwrap(code) {
 }
 function endBurst() { const code = burst; burst = ''; return code; }
 /* No further key came at a scanner's speed: a person types. Or the keys were late, on a computer that has much to do: the next one
- * tells by its own time that it belongs to them. */
-let moved = '';
+ * tells by its own time that it belongs to them, and the field is again as it was. */
+let early = null;
 function typeBurst() {
   typeTimer = 0;
   if (!takesCodes()) return;
+  const field = $('typed'), code = endBurst();
+  early = { code, before: field.value, shown: field.classList.contains('shown') };
   openTyped();
-  moved = endBurst();
-  $('typed').value += moved;
+  field.value += code;
   awaitMore();
 }
+function takeBack() {
+  const field = $('typed');
+  if (field.value !== early.before + early.code) return;
+  burst = early.code;
+  field.value = early.before;
+  field.classList.toggle('shown', early.shown);
+  field.blur();
+}
 /* A burst that came behind what stood in the field already: neither of both is sent. */
-const isPart = (e, code) => e.target === $('typed') && e.target.value.trim() !== code.trim();
+const isPart = code => document.activeElement === $('typed') && $('typed').value.trim() !== code.trim();
 function take(e, sent, code) {
-  if (isPart(e, sent)) {
+  if (isPart(sent)) {
     closeTyped();
     unheard = { word: 'no_read_again', status: 'again' };
     drawRefusal();
@@ -177,8 +186,8 @@ function onKey(e) {
   clearTimeout(typeTimer);
   if (!fast && typeTimer) typeBurst();
   if (!fast) burst = '';
-  else if (moved && $('typed').value === moved) burst = moved;
-  moved = '';
+  else if (early) takeBack();
+  early = null;
   typeTimer = 0;
   clearTimeout(spaceTimer);
   if (k === 'Enter' || k === 'Tab') {
