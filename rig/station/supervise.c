@@ -492,6 +492,9 @@ bool child_identify(const struct station_config *config, const char *name, unsig
 	*ret_unit = (struct unit){.attempt = (unsigned)first.attempt, .product = product_of(config, first.product)};
 	snprintf(ret_unit->serial, sizeof(ret_unit->serial), "%s", first.dut);
 	snprintf(ret_unit->lot, sizeof(ret_unit->lot), "%s", first.lot);
+	/* Where no lot is asked for, only the unit's code can have held it. */
+	ret_unit->lot_coded =
+		first.lot[0] && ret_unit->product >= 0 && !config->product[ret_unit->product].lot.expression[0];
 	snprintf(ret_unit->gtin, sizeof(ret_unit->gtin), "%s", first.gtin);
 	snprintf(ret_unit->cartridge, sizeof(ret_unit->cartridge), "%s", first.cartridge);
 	return true;

@@ -82,7 +82,7 @@ def restarted(check):
     """Killed while a run waits, one while it runs, one while it ends unseen: nothing is lost, and nothing stops."""
     s = Station(plan=TWO_PHANTOMS, fast=False, start="at_once")
     page = Page(s)
-    s.order("scan", code="PEN-GOOD-01")
+    s.order("scan", code="]d2010401234567890121PEN-GOOD-01\x1d10L42")
     page.until(lambda b: b["view"] == "running" and b["live"]["point"])
     s.kill()
     s.start()
@@ -114,6 +114,14 @@ def restarted(check):
     s.kill()
     s.start()
     check(Page(s).until(lambda b: True)["view"] == "ready" and len(s.units()) == 3, "a further start does not count it again")
+    s.kill()
+    (s.folder / "state" / "PEN-OLD-03.events.jsonl").write_text(path.read_text().split("\n")[0].replace("PEN-GOOD-01", "PEN-OLD-03") + "\n")
+    s.start()
+    page = Page(s)
+    page.until(view("verdict"))
+    s.order("scan", code="%RETEST")
+    b = page.until(view("running"))
+    check((b["serial"], b["lot"]) == ("PEN-OLD-03", "L42"), f"tested again it has the lot that its code had: {b}")
     s.end()
 
 
