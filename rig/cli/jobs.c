@@ -196,9 +196,9 @@ const struct table table_benches = {"benches", "", benches_fields};
  * has passed (submit --at-most) frees what the run held, and is no sight of the pen. */
 #define UNSEEN                                                                                                         \
 	"EXISTS (SELECT FROM attempt a WHERE a.bench_id = b.bench_id AND a.state IN ('open', 'expired') AND "          \
-	"a.lease_until < now() AND NOT (b.health_at > a.lease_until AND b.health->>'state' <> 'running') AND NOT "     \
-	"EXISTS (SELECT FROM pen_release r WHERE r.job_id = a.job_id AND r.fence = a.fence AND r.said_at > "           \
-	"a.lease_until))"
+	"a.lease_until < now() AND NOT coalesce(b.health_at > a.lease_until AND b.health->>'state' <> 'running', "     \
+	"false) AND NOT EXISTS (SELECT FROM pen_release r WHERE r.job_id = a.job_id AND r.fence = a.fence AND "        \
+	"r.said_at > a.lease_until))"
 #define LOOK "'its pen was not seen to stop: look, then penrig benches --release ' || b.name"
 #define BENCHES_SQL(reserved, unseen)                                                                                  \
 	"SELECT b.name, s.name, CASE WHEN b.seen_at IS NULL THEN 'never seen' WHEN b.disabled_why IS NOT NULL THEN "   \

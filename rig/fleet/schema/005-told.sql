@@ -9,7 +9,7 @@ CREATE INDEX run_bench ON run (bench, started COLLATE "C");
 ALTER TABLE job ADD strict_lease boolean NOT NULL DEFAULT false;
 CREATE FUNCTION is_strict(p_plan text) RETURNS boolean LANGUAGE plpgsql IMMUTABLE AS $$ BEGIN
   RETURN coalesce(p_plan::jsonb #> '{fleet,strict}' = 'true', false);
-EXCEPTION WHEN data_exception THEN RETURN p_plan ~ '"strict"' AND p_plan !~ '"strict"\s*:\s*false'; END $$; -- it has comments
+EXCEPTION WHEN data_exception THEN RETURN p_plan ~ '"strict"\s*:\s*true'; END $$; -- it has comments: wherever it says so
 CREATE FUNCTION job_strict() RETURNS trigger LANGUAGE plpgsql SET search_path = penrig, pg_temp AS $$ BEGIN
   NEW.strict_lease := is_strict(NEW.plan); RETURN NEW; END $$;
 CREATE TRIGGER job_strict BEFORE INSERT ON job FOR EACH ROW EXECUTE FUNCTION job_strict();
