@@ -1,5 +1,5 @@
 /* How often the studies' 95 % intervals cover the truth, over many trials with fixed seeds: 93.5 to 96.5 % is asked of each.
- * usage: study_trials [TRIALS [grr|capability|weibull [CASE]]], CASE from 0. Exit 1 where one lies outside. */
+ * usage: study_trials [TRIALS [grr|capability|weibull|all [CASE|all [SEED]]]], CASE from 0. Exit 1 where one lies outside. */
 #include <limits.h>
 #include <math.h>
 #include <stdbool.h>
@@ -19,6 +19,7 @@
 #define ALL   UINT_MAX
 
 static int outside;
+static unsigned seed; /* on top of each part's own */
 
 static void report(const char *what, unsigned covered, unsigned trials)
 {
@@ -48,7 +49,7 @@ static void capability_trials(const struct capability_case *c, unsigned trials)
 	unsigned cp = 0, cpk = 0, pp = 0, ppk = 0;
 	double truth = fmin(c->upper, -c->lower) / 3.0, width = (c->upper - c->lower) / 6.0;
 	double *x = malloc(c->n * sizeof(*x));
-	struct pw1_random d = pw1_seeded(1);
+	struct pw1_random d = pw1_seeded(1 + (uint64_t)seed);
 	char text[100];
 
 	for (unsigned t = 0; t < trials && x; t++) {
@@ -104,7 +105,7 @@ static void grr_trials(const struct grr_case *c, unsigned trials)
 {
 	double x[1000], av = hypot(c->appraiser, c->interaction), both = hypot(av, c->repeat);
 	unsigned ev = 0, reproducibility = 0, grr = 0, pv = 0, tv = 0;
-	struct pw1_random d = pw1_seeded(2);
+	struct pw1_random d = pw1_seeded(2 + (uint64_t)seed);
 	char text[100];
 
 	for (unsigned t = 0; t < trials; t++) {
@@ -143,7 +144,7 @@ static void nested_trials(const struct grr_case *c, unsigned trials)
 {
 	double x[1000], both = hypot(c->appraiser, c->repeat);
 	unsigned ev = 0, av = 0, grr = 0, pv = 0, tv = 0;
-	struct pw1_random d = pw1_seeded(3);
+	struct pw1_random d = pw1_seeded(3 + (uint64_t)seed);
 	char text[100];
 
 	for (unsigned t = 0; t < trials; t++) {
@@ -177,7 +178,20 @@ struct lives_case {
 	unsigned failures;   /* the test ends with so many; 0: with time */
 	bool entered;        /* each unit has come later: it is withdrawn at a time of its own, uniform up to `until` */
 	double session;      /* a failure is seen at the end of the session that it came in; 0: at once */
+	double growth;       /* the k-th session ends at session k^growth; 0: all are as long */
 };
+
+static double end_of(const struct lives_case *c, double sessions)
+{
+	return c->session * pow(sessions, c->growth > 0.0 ? c->growth : 1.0);
+}
+
+static struct weibull_life seen_life(const struct lives_case *c, double at)
+{
+	double k = ceil(pow(at / c->session, c->growth > 0.0 ? 1.0 / c->growth : 1.0));
+
+	return (struct weibull_life){.life = end_of(c, k), .within = end_of(c, k) - end_of(c, k - 1.0), .failed = true};
+}
 
 static void draw_lives(const struct lives_case *c, struct draws *d, struct weibull_life *life)
 {
@@ -186,10 +200,8 @@ static void draw_lives(const struct lives_case *c, struct draws *d, struct weibu
 		if (c->entered)
 			end *= draws_uniform(d);
 		life[i] = (struct weibull_life){.life = fmin(at, end), .failed = at <= end};
-		if (life[i].failed && c->session > 0.0) {
-			life[i].life = c->session * ceil(at / c->session);
-			life[i].within = c->session;
-		}
+		if (life[i].failed && c->session > 0.0)
+			life[i] = seen_life(c, at);
 	}
 }
 
@@ -230,7 +242,7 @@ static void lives_trials(const struct lives_case *c, unsigned trials)
 	struct draws d;
 	char text[100];
 
-	draws_seed(&d, 4);
+	draws_seed(&d, 4 + (uint64_t)seed);
 	for (unsigned t = 0; t < trials; t++) {
 		struct weibull_fit fit;
 		draw_lives(c, &d, life);
@@ -257,7 +269,7 @@ static void lives_trials(const struct lives_case *c, unsigned trials)
 
 static bool is_wanted(const char *which, const char *part)
 {
-	return !*which || strcmp(which, part) == 0;
+	return !*which || strcmp(which, "all") == 0 || strcmp(which, part) == 0;
 }
 
 int main(int argc, char **argv)
@@ -283,19 +295,24 @@ int main(int argc, char **argv)
 		{"5 of each of 3, 3 trials, set-ups matter little", 5, 3, 3, 0.3, 0.1, 0.0, 0.2},
 	};
 	static const struct lives_case lives[] = {
-		{"10 units, all fail", 10, 2.0, INFINITY, 0, false, 0.0},
-		{"20 units, to the 5th failure", 20, 1.5, INFINITY, 5, false, 0.0},
-		{"20 units, about half fail", 20, 1.7, 0.9, 0, false, 0.0},
-		{"30 units, about a third fail", 30, 1.2, 0.5, 0, false, 0.0},
-		{"20 units, each withdrawn at a time of its own", 20, 2.0, 2.0, 0, true, 0.0},
-		{"20 units in six sessions, about half fail", 20, 1.7, 0.9, 0, false, 0.15},
-		{"30 units in three long sessions", 30, 2.0, 1.2, 0, false, 0.4},
-		{"12 units in five sessions, two thirds fail", 12, 2.5, 1.0, 0, false, 0.2},
-		{"10 units in six sessions, half fail", 10, 2.0, 0.84, 0, false, 0.14},
+		{"10 units, all fail", 10, 2.0, INFINITY, 0, false, 0.0, 0.0},
+		{"20 units, to the 5th failure", 20, 1.5, INFINITY, 5, false, 0.0, 0.0},
+		{"20 units, about half fail", 20, 1.7, 0.9, 0, false, 0.0, 0.0},
+		{"30 units, about a third fail", 30, 1.2, 0.5, 0, false, 0.0, 0.0},
+		{"20 units, each withdrawn at a time of its own", 20, 2.0, 2.0, 0, true, 0.0, 0.0},
+		{"20 units in six sessions, about half fail", 20, 1.7, 0.9, 0, false, 0.15, 0.0},
+		{"30 units in three long sessions", 30, 2.0, 1.2, 0, false, 0.4, 0.0},
+		{"12 units in five sessions, two thirds fail", 12, 2.5, 1.0, 0, false, 0.2, 0.0},
+		{"10 units in six sessions, half fail", 10, 2.0, 0.84, 0, false, 0.14, 0.0},
+		{"25 units in four sessions, a sixth fail", 25, 1.2, 0.25, 0, false, 0.0625, 0.0},
+		{"6 units in eight sessions, nearly all fail", 6, 3.5, 1.28, 0, false, 0.16, 0.0},
+		{"16 units in five sessions, each longer than the last", 16, 1.6, 1.118, 0, false, 0.1, 1.5},
+		{"40 units in two sessions, half fail", 40, 1.0, 0.7, 0, false, 0.35, 0.0},
 	};
 	unsigned trials = argc > 1 ? (unsigned)atoi(argv[1]) : 10000;
 	const char *which = argc > 2 ? argv[2] : "";
-	unsigned only = argc > 3 ? (unsigned)atoi(argv[3]) : ALL;
+	unsigned only = argc > 3 && strcmp(argv[3], "all") != 0 ? (unsigned)atoi(argv[3]) : ALL;
+	seed = argc > 4 ? (unsigned)atoi(argv[4]) : 0;
 
 	statistics_begin();
 	for (unsigned i = 0; i < sizeof(grr) / sizeof(grr[0]) && is_wanted(which, "grr"); i++)
