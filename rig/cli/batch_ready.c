@@ -15,6 +15,8 @@
 
 enum reading { HANDLE, AMBIENT, BATTERY, READINGS };
 
+static const char *const sites[] = {[HANDLE] = "handle", [AMBIENT] = "ambient"};
+
 struct value {
 	double now;
 	uint64_t host_ns; /* 0: never heard */
@@ -88,7 +90,6 @@ static void on_lost(void *ctx, int status, const struct err *err)
 
 static void on_block(void *ctx, const struct sample_block *block)
 {
-	static const char *const sites[] = {[HANDLE] = "handle", [AMBIENT] = "ambient"};
 	struct watched *w = ctx;
 	unsigned count;
 	const struct channel *channel = w->driver->channels(w->device, &count);
@@ -339,13 +340,27 @@ static int turn(struct readying *r, struct err *err)
 	return status;
 }
 
+/* One that is not told what its values are of says so itself, once it is open. */
+static bool may_tell_room(const struct bench_device *device)
+{
+	bool told = false;
+
+	for (unsigned i = 0; i < device->sites; i++)
+		told |= strcmp(device->site[i], sites[AMBIENT]) == 0;
+	return told || !device->sites;
+}
+
 int batch_ready_check(const struct batch *batch, const struct bench *bench, struct err *err)
 {
 	const struct json *node = json_get(json_root(batch->doc), "ready");
-	bool pen_has_battery = !bench->pen.power.present, thermometer = false;
+	bool pen_has_battery = !bench->pen.power.present, thermometer = false, room = false;
 
-	for (unsigned i = 0; i < bench->devices; i++)
-		thermometer |= (bench->device[i].roles & ROLE_BIT(ROLE_THERMOMETER)) != 0;
+	for (unsigned i = 0; i < bench->devices; i++) {
+		if (!(bench->device[i].roles & ROLE_BIT(ROLE_THERMOMETER)))
+			continue;
+		thermometer = true;
+		room |= may_tell_room(&bench->device[i]);
+	}
 	if (batch->waits && batch->ready.battery_min_v > 0 && !pen_has_battery)
 		return json_error(batch->doc, json_get(node, "battery_min_v"), err,
 				  "the pens of this bench have their power from a supply, and no battery to wait for");
@@ -353,6 +368,10 @@ int batch_ready_check(const struct batch *batch, const struct bench *bench, stru
 		return json_error(
 			batch->doc, json_get(node, "handle_within_k"), err,
 			"no device of the bench has the role thermometer, so nothing says how warm the room is");
+	if (batch->waits && batch->ready.handle_within_k > 0 && !room)
+		return json_error(batch->doc, json_get(node, "handle_within_k"), err,
+				  "no thermometer of the bench says how warm the room is: name \"ambient\" in the \"sites\" "
+				  "of one in the bench file, or leave \"handle_within_k\" out");
 	return 0;
 }
 

@@ -327,6 +327,13 @@ def test_waits_foreseen(check):
         check(done.returncode == 2 and "night.json:1:" in done.stderr and word in done.stderr, f"what no device of the bench can say: {key} {done.returncode} {done.stderr}")
         done = place.batch()
         check(done.returncode == 2 and not (place.folder / "flashed").exists(), f"is refused before a hook runs: {done.returncode} {done.stderr}")
+    own = Path(rig.own_bench("virtual-text.json", place.folder))
+    place.write(name="parts", bench=own.name, builds=None, before=["touch", "flashed"], read_back=None, ready={"handle_within_k": 5})
+    own.write_text(own.read_text().replace('["handle", "tip", "ambient"]', '["handle", "tip"]'))
+    for args in (["--check"], []):
+        done = place.batch(*args)
+        check(done.returncode == 2 and "night.json:1:" in done.stderr and 'name "ambient" in the "sites"' in done.stderr and not (place.folder / "flashed").exists(),
+              f"thermometers of the pen alone: {done.returncode} {done.stderr}")
 
 
 def test_files(check, place):
