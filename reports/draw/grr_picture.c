@@ -46,7 +46,7 @@ static void draw_bars(FILE *out, const struct grr_picture *p, double top)
 		a.y1 = fmax(a.y1, isfinite(p->percent_tolerance[i]) ? p->percent_tolerance[i] : 0.0);
 	}
 	a.y1 *= 1.25; /* room for the legend */
-	svg_frame_named(&a, names, GRR_COMPONENTS, "", "% of the total");
+	svg_frame_named(&a, names, GRR_COMPONENTS, "", tolerance ? "% of study or tolerance" : "% of the study");
 	for (unsigned i = 0; i < GRR_COMPONENTS; i++) {
 		svg_box(&a, i + 0.7, 0.0, i + 1.0, p->percent_study[i], SVG_DATA);
 		if (isfinite(p->percent_tolerance[i]))
