@@ -14,7 +14,7 @@
 #define SHAPE_MAX  1e4
 #define SEED       1
 #define NEAR       1e-8 /* of an end of an interval; the likelihood goes with its square */
-#define BARTLETT   0.6
+#define BARTLETT   1.5 /* where all fail */
 #define SETTLED    1e-12 /* of the shape, in the last of Newton's steps, which double the digits */
 
 /* Lives over the longest, so that no power of them overflows. */
@@ -412,13 +412,14 @@ static double where_it_falls(const struct claim *c, double estimate, double from
 }
 
 /* Twice the log of the ratio of likelihoods is below chi-square's quantile of one degree of freedom, of which few failures make somewhat
- * more (Bartlett: in proportion to one over their number; how much, by trials). */
+ * more (Bartlett: in proportion to one over their number; how much, and how much less where few of the units fail, by trials). */
 static struct interval by_ratio(const struct claim *c, const struct weibull_fit *fit, double estimate,
 				double confidence)
 {
 	double a = fit->shape, g = -a * log(fit->scale / c->s->longest), from = c->of_shape ? g : a;
-	double normal = normal_quantile(0.5 * (1.0 + confidence));
-	double least = likelihood_of(c->s, a, g).value - 0.5 * normal * normal * (1.0 + BARTLETT / fit->failures);
+	double normal = normal_quantile(0.5 * (1.0 + confidence)), failed = (double)fit->failures / c->s->n;
+	double more = BARTLETT * failed * failed * failed / fit->failures;
+	double least = likelihood_of(c->s, a, g).value - 0.5 * normal * normal * (1.0 + more);
 
 	return (struct interval){estimate, where_it_falls(c, estimate, from, -1.0, least),
 				 where_it_falls(c, estimate, from, 1.0, least)};

@@ -131,7 +131,7 @@ def test_lives(check, folder, plan):
         for end in ("lower", "upper"):
             if w[name][end]:
                 fallen = best - profile(w[name][end])
-                check(abs(2 * fallen / (1 + 0.6 / w["failures"]) - 3.841459) < 1e-4, f"{name}, {end}: the likelihood has fallen by {fallen}: {w[name]}")
+                check(abs(2 * fallen / (1 + 1.5 * (w["failures"] / w["pens"]) ** 3 / w["failures"]) - 3.841459) < 1e-4, f"{name}, {end}: the likelihood has fallen by {fallen}: {w[name]}")
     check(sum(bool(w[name][end]) for name in profiles for end in ("lower", "upper")) >= 4, f"ends that there are: {w}")
 
 
