@@ -369,9 +369,10 @@ int batch_ready_check(const struct batch *batch, const struct bench *bench, stru
 			batch->doc, json_get(node, "handle_within_k"), err,
 			"no device of the bench has the role thermometer, so nothing says how warm the room is");
 	if (batch->waits && batch->ready.handle_within_k > 0 && !room)
-		return json_error(batch->doc, json_get(node, "handle_within_k"), err,
-				  "no thermometer of the bench says how warm the room is: name \"ambient\" in the \"sites\" "
-				  "of one in the bench file, or leave \"handle_within_k\" out");
+		return json_error(
+			batch->doc, json_get(node, "handle_within_k"), err,
+			"no thermometer of the bench says how warm the room is: name \"ambient\" in the \"sites\" "
+			"of one in the bench file, or leave \"handle_within_k\" out");
 	return 0;
 }
 

@@ -13,8 +13,8 @@
 #define SHAPE_MIN  1e-3
 #define SHAPE_MAX  1e4
 #define SEED       1
-#define NEAR       1e-8 /* of an end of an interval; the likelihood goes with its square */
-#define BARTLETT   1.5 /* where all fail */
+#define NEAR       1e-8  /* of an end of an interval; the likelihood goes with its square */
+#define BARTLETT   1.5   /* where all fail */
 #define SETTLED    1e-12 /* of the shape, in the last of Newton's steps, which double the digits */
 
 /* Lives over the longest, so that no power of them overflows. */
