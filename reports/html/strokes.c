@@ -320,6 +320,8 @@ int html_strokes(FILE *out, const struct record *record, unsigned point, struct 
 /* ---- temperatures ------------------------------------------------------------------------------------------------- */
 
 #define TEMPERATURES 4
+#define LEVELS       10
+#define ROW_PX       26 /* of the legend */
 
 struct curve {
 	char name[32];
@@ -408,6 +410,7 @@ static int gather_warmth(struct warmth *w, struct runfile_reader *reader, struct
 static void draw_curve(const struct warmth *w, const struct svg_axes *a, unsigned k)
 {
 	static const char *const colours[TEMPERATURES] = {SVG_FAINT, SVG_DATA, SVG_MODEL, SVG_INK};
+	static const char *const dashes[TEMPERATURES] = {"none", "none", "12 3 3 3", "1 1"};
 	double x[COLUMNS], y[COLUMNS];
 	unsigned n = 0;
 
@@ -421,73 +424,184 @@ static void draw_curve(const struct warmth *w, const struct svg_axes *a, unsigne
 	}
 	if (!n)
 		return;
+	fprintf(a->out, "<g stroke-dasharray=\"%s\">\n", dashes[k]);
 	svg_line(a, x, y, n, colours[k]);
-	svg_text(a->out, a->left + a->width + 8, a->top + 14 + 34.0 * k, 11, "start", w->curve[k].name);
-	fprintf(a->out, "<path stroke=\"%s\" stroke-width=\"2.4\" d=\"M%.1f %.1fh26\"/>\n", colours[k],
-		a->left + a->width + 8, a->top + 22 + 34.0 * k);
+	svg_text(a->out, a->left + a->width + 8, a->top + 10 + ROW_PX * (double)k, 11, "start", w->curve[k].name);
+	fprintf(a->out, "<path stroke=\"%s\" stroke-width=\"2.4\" d=\"M%.1f %.1fh26\"/>\n</g>\n", colours[k],
+		a->left + a->width + 8, a->top + 18 + ROW_PX * (double)k);
 }
 
-/* Not where a rise put on the rated ambient is judged: that limit is of another figure. */
-static bool is_limited_as_measured(const struct finding *f)
+/* A horizontal line of the picture: a limit, or where a part is heading. */
+struct level {
+	char words[64];
+	double at_c;
+	bool limit;
+};
+
+struct levels {
+	unsigned count;
+	struct level level[LEVELS];
+	double lower_k; /* judged is a rise on a rated ambient: so much lower in the room as it was. 0: as measured */
+	double rated_c;
+};
+
+static const struct finding *found(const struct record_point *p, enum measurand id, const char *method)
 {
-	return (f->result.id == MEASURAND_HANDLE_TEMPERATURE || f->result.id == MEASURAND_TIP_TEMPERATURE) &&
-	       f->has_limit && f->limit.has_upper && f->result.method[0] == '\0';
+	for (unsigned k = 0; k < p->results; k++) {
+		const struct result *r = &p->result[k].result;
+
+		if (r->id == id && r->valid && (!method || strcmp(r->method, method) == 0))
+			return &p->result[k];
+	}
+	return NULL;
 }
 
-/* The limits, and the steady state that it heads for. */
-static void draw_found(const struct record *record, const struct svg_axes *a)
+/* False: judged is on a rated ambient, and what that is in this room cannot be said. */
+static bool lower_of(const struct record_point *p, struct levels *ret)
 {
-	for (unsigned i = 0; i < record->points; i++) {
-		for (unsigned k = 0; !record->point[i].session && k < record->point[i].results; k++) {
-			const struct finding *f = &record->point[i].result[k];
+	static const struct {
+		enum measurand id;
+		const char *site;
+	} parts[] = {{MEASURAND_HANDLE_TEMPERATURE, "handle"}, {MEASURAND_TIP_TEMPERATURE, "tip"}};
+	bool rated = false;
 
-			if (is_limited_as_measured(f))
-				svg_segment(a, a->x0, f->limit.upper, a->x1, f->limit.upper, LIMIT_PX);
-			if (f->result.id == MEASURAND_STEADY_TEMPERATURE && f->result.valid)
-				svg_segment(a, a->x0 + 0.8 * (a->x1 - a->x0), f->result.value, a->x1, f->result.value,
-					    SVG_MODEL);
+	for (unsigned i = 0; i < sizeof(parts) / sizeof(parts[0]); i++) {
+		const struct finding *highest = found(p, parts[i].id, "rise_plus_rated_ambient");
+		const struct finding *rise = found(p, MEASURAND_TEMPERATURE_RISE, parts[i].site);
+		const struct finding *room = found(p, MEASURAND_AMBIENT_TEMPERATURE, NULL);
+
+		rated = rated || highest;
+		if (!highest || !rise || !room)
+			continue;
+		ret->rated_c = highest->result.value - rise->result.value;
+		ret->lower_k = ret->rated_c - room->result.value;
+		return true;
+	}
+	return !rated;
+}
+
+static void add_level(struct levels *l, bool limit, double at_c, const char *words)
+{
+	for (unsigned i = 0; i < l->count; i++)
+		if (strcmp(l->level[i].words, words) == 0)
+			return;
+	if (l->count == LEVELS)
+		return;
+	struct level *level = &l->level[l->count++];
+
+	*level = (struct level){.limit = limit, .at_c = at_c - l->lower_k};
+	snprintf(level->words, sizeof(level->words), "%s", words);
+}
+
+/* What a limit is of, as the legend says it; NULL: of no temperature that is drawn. */
+static const char *limited_part(enum measurand id)
+{
+	static const struct {
+		enum measurand id;
+		const char *words;
+	} parts[] = {{MEASURAND_HANDLE_TEMPERATURE, "handle"},
+		     {MEASURAND_TIP_TEMPERATURE, "tip"},
+		     {MEASURAND_STEADY_TEMPERATURE, "steady"}};
+
+	for (unsigned i = 0; i < sizeof(parts) / sizeof(parts[0]); i++)
+		if (parts[i].id == id)
+			return parts[i].words;
+	return NULL;
+}
+
+/* The limits, and the steady state that a part heads for, as they were judged. */
+static void add_levels(const struct record_point *p, struct levels *l)
+{
+	char words[64];
+
+	if (p->session || !lower_of(p, l))
+		return;
+	for (unsigned k = 0; k < p->results; k++) {
+		const struct finding *f = &p->result[k];
+		const char *part = limited_part(f->result.id);
+
+		if (part && f->has_limit && f->limit.has_upper) {
+			snprintf(words, sizeof(words), "limit, %s: %.4g", part, f->limit.upper);
+			add_level(l, true, f->limit.upper, words);
 		}
+		if (f->result.id == MEASURAND_STEADY_TEMPERATURE && f->result.valid) {
+			snprintf(words, sizeof(words), "%s heads for %.1f \xc2\xb1 %.1f", f->result.method,
+				 f->result.value, f->result.expanded_u);
+			add_level(l, false, f->result.value, words);
+		}
+	}
+}
+
+/* Limits in long dashes, steady states in short ones, so that they are told apart without colour. */
+static void draw_level(const struct svg_axes *a, const struct level *level, double row_px)
+{
+	const char *dash = level->limit ? "9 3" : "2 3", *colour = level->limit ? LIMIT_PX : SVG_MODEL;
+	double y = a->top + a->height * (a->y1 - level->at_c) / (a->y1 - a->y0), legend = a->left + a->width + 8;
+
+	fprintf(a->out,
+		"<path stroke=\"%s\" stroke-width=\"1.6\" stroke-dasharray=\"%s\" d=\"M%.1f %.1fh%.1fM%.1f "
+		"%.1fh26\"/>\n",
+		colour, dash, a->left, y, a->width, legend, row_px + 8);
+	svg_text(a->out, legend, row_px, 11, "start", level->words);
+}
+
+static void say_lowered(const struct svg_axes *a, const struct levels *l, double y)
+{
+	char words[160];
+
+	if (l->lower_k == 0)
+		return;
+	snprintf(words, sizeof(words),
+		 "Judged is the rise on the rated ambient of %.4g \xc2\xb0"
+		 "C; the room was at %.1f: limits and "
+		 "steady values are drawn",
+		 l->rated_c, l->rated_c - l->lower_k);
+	svg_text(a->out, 12, y, 10, "start", words);
+	snprintf(words, sizeof(words), "%.1f K %s than their figures.", fabs(l->lower_k),
+		 l->lower_k > 0 ? "lower" : "higher");
+	svg_text(a->out, 12, y + 14, 10, "start", words);
+}
+
+static void range_warmth(const struct warmth *w, const struct levels *l, struct svg_axes *a)
+{
+	a->y0 = INFINITY;
+	a->y1 = -INFINITY;
+	for (unsigned k = 0; k < w->curves; k++) {
+		if (!w->curve[k].all.n)
+			continue;
+		a->y0 = fmin(a->y0, w->curve[k].all.lo);
+		a->y1 = fmax(a->y1, w->curve[k].all.hi);
+	}
+	for (unsigned i = 0; i < l->count && a->y0 <= a->y1; i++) {
+		a->y0 = fmin(a->y0, l->level[i].at_c);
+		a->y1 = fmax(a->y1, l->level[i].at_c);
 	}
 }
 
 static void draw_warmth(const struct warmth *w, FILE *out)
 {
-	struct svg_axes a = {.out = out,
-			     .left = 84,
-			     .top = 34,
-			     .width = W - 254,
-			     .height = 260 - 84,
-			     .x0 = 0,
-			     .x1 = w->span_s,
-			     .y0 = INFINITY,
-			     .y1 = -INFINITY};
+	struct levels l = {0};
 
-	for (unsigned k = 0; k < w->curves; k++) {
-		if (!w->curve[k].all.n)
-			continue;
-		a.y0 = fmin(a.y0, w->curve[k].all.lo);
-		a.y1 = fmax(a.y1, w->curve[k].all.hi);
-	}
+	for (unsigned i = 0; i < w->record->points; i++)
+		add_levels(&w->record->point[i], &l);
+	unsigned rows = w->curves + l.count, frame = 176 > ROW_PX * rows ? 176 : ROW_PX * rows;
+	struct svg_axes a = {
+		.out = out, .left = 84, .top = 34, .width = W - 254, .height = frame, .x0 = 0, .x1 = w->span_s};
+
+	range_warmth(w, &l, &a);
 	if (!(a.y0 <= a.y1))
 		return;
-	for (unsigned i = 0; i < w->record->points; i++)
-		for (unsigned k = 0; k < w->record->point[i].results; k++) {
-			const struct finding *f = &w->record->point[i].result[k];
-
-			if (is_limited_as_measured(f))
-				a.y1 = fmax(a.y1, f->limit.upper);
-		}
 	svg_range(&a.y0, &a.y1, 0.06);
-	svg_begin_inline(out, W, 260, "temperatures of the run");
+	svg_begin_inline(out, W, frame + (l.lower_k == 0 ? 84 : 118), "temperatures of the run");
 	svg_heading(out, a.left, 20, 14, "temperatures of the run");
-	svg_clip_begin(&a, "warmth");
-	draw_found(w->record, &a);
-	svg_clip_end(&a);
 	for (unsigned k = 0; k < w->curves; k++)
 		draw_curve(w, &a, k);
+	for (unsigned k = 0; k < l.count; k++)
+		draw_level(&a, &l.level[k], a.top + 10 + ROW_PX * (double)(w->curves + k));
 	svg_frame(&a, "s from the start of the run",
 		  "\xc2\xb0"
 		  "C");
+	say_lowered(&a, &l, a.top + a.height + 64);
 	svg_end(out);
 }
 

@@ -230,6 +230,29 @@ def test_size(check):
     check(len(run.report["points"]) == 6 and size < 60000, f"the demo's JSON report: {size} bytes of {len(run.report['points'])} points")
 
 
+def level_c(picture, words):
+    """Where the line stands whose words these are, by the numbers of the picture's axis."""
+    ticks = re.findall(r'font-size="12" text-anchor="end">([-0-9.]+)</text>', picture)
+    places = re.findall(r'<path d="M[0-9.]+ ([0-9.]+)h-5"', picture)
+    (c0, y0), (c1, y1) = [(float(c), float(y)) for c, y in zip(ticks, places)][:2]
+    y = re.search(rf'd="M[0-9.]+ ([0-9.]+)h[^"]*"/>\n<text [^>]*>{re.escape(words)}<', picture)
+    return c0 + (float(y[1]) - y0) / (y1 - y0) * (c1 - c0) if y else None
+
+
+def test_temperatures(check):
+    """Limits stand where the curves are: what is judged is a rise on the rated ambient, and the room was another."""
+    where = folder()
+    path = old_runs.unpack(rig.ROOT / "tests/data/runs-method-7", "displacement-thermal", where)
+    done = report(path, "-f", "html", "-o", where / "page.html")
+    picture = re.search(r"<title>temperatures of the run.*?</svg>", (where / "page.html").read_text(), re.S)[0]
+    stored = report_form.read((where / "displacement-thermal.report.json").read_text())
+    room = next(r["value"] for r in stored["points"][0]["results"] if r["measurand"] == "ambient_temperature_c")
+    for words, limit in (("limit, handle: 48", 48), ("limit, steady: 60", 60)):
+        at = level_c(picture, words)
+        check(done.returncode == 0 and at is not None and abs(at - (limit - 35 + room)) < 0.05, f"{words}: drawn at {at}, in a room of {room}")
+    check("rated ambient of 35" in picture and f"{35 - room:.1f} K lower" in picture, "the picture says why")
+
+
 # ---- where they go
 
 def test_places(check, run):
@@ -355,6 +378,7 @@ def main():
         check_kept(check, *each)
     run = test_again(check)
     test_size(check)
+    test_temperatures(check)
     for test in (test_places, test_disk, test_refused, test_pdf, test_damaged, test_latest):
         test(check, run)
     check.end()
