@@ -6,12 +6,13 @@
 #include "reports/draw/svg.h"
 
 #define PAGE_WIDTH     900
-#define LEFT           90.0
+#define LEFT           104.0
 #define WIDTH          (PAGE_WIDTH - LEFT - 150.0)
 #define HEAD           58.0
 #define VALUE_HEIGHT   210.0
 #define SCATTER_HEIGHT 80.0
 #define BETWEEN        22.0
+#define NAME_PX        12.0 /* from one name of a level to the next */
 
 #define SVG_LIMIT      "#b91c1c"
 
@@ -38,32 +39,54 @@ static void widen(double *lo, double *hi, double value)
 	}
 }
 
-/* At the right edge, where no value stands. */
-static void name_level(const struct svg_axes *a, double y, const char *name)
-{
-	char text[64];
+/* Of the levels, at the right edge, where no value stands. */
+struct names {
+	unsigned n;
+	struct {
+		double at; /* px */
+		char text[64];
+	} name[5];
+};
 
-	snprintf(text, sizeof(text), "%s %.4g", name, y);
-	svg_text(a->out, a->left + a->width + 8, a->top + a->height - (y - a->y0) / (a->y1 - a->y0) * a->height + 4, 11,
-		 "start", text);
+/* In the order of their places, from the top. */
+static void name_level(const struct svg_axes *a, struct names *names, double y, const char *name)
+{
+	double at = a->top + a->height - (y - a->y0) / (a->y1 - a->y0) * a->height + 4;
+	unsigned i = names->n++;
+
+	for (; i > 0 && names->name[i - 1].at > at; i--)
+		names->name[i] = names->name[i - 1];
+	names->name[i].at = at;
+	snprintf(names->name[i].text, sizeof(names->name[i].text), "%s %.4g", name, y);
 }
 
-static void level(const struct svg_axes *a, double y, const char *name, const char *colour)
+/* Names of levels that are near each other stand one below the other. */
+static void put_names(const struct svg_axes *a, const struct names *names)
+{
+	double from = -INFINITY;
+
+	for (unsigned i = 0; i < names->n; i++) {
+		from = fmax(from + NAME_PX, names->name[i].at);
+		svg_text(a->out, a->left + a->width + 8, from, 11, "start", names->name[i].text);
+	}
+}
+
+static void level(const struct svg_axes *a, struct names *names, double y, const char *name, const char *colour)
 {
 	if (!isfinite(y) || y < a->y0 || y > a->y1)
 		return;
 	svg_segment(a, a->x0, y, a->x1, y, colour);
-	name_level(a, y, name);
+	name_level(a, names, y, name);
 }
 
-static void varying_limits(const struct svg_axes *a, const struct control_picture *p)
+static void varying_limits(const struct svg_axes *a, struct names *names, const struct control_picture *p)
 {
 	for (unsigned i = 0; i < p->n; i++) {
 		svg_segment(a, i + 0.5, p->centre + p->half_width[i], i + 1.5, p->centre + p->half_width[i], SVG_MODEL);
 		svg_segment(a, i + 0.5, p->centre - p->half_width[i], i + 1.5, p->centre - p->half_width[i], SVG_MODEL);
 	}
-	name_level(a, p->centre + p->half_width[p->n - 1], "UCL");
-	name_level(a, p->centre - p->half_width[p->n - 1], "LCL");
+	name_level(a, names, p->centre + p->half_width[p->n - 1], "UCL");
+	name_level(a, names, p->centre - p->half_width[p->n - 1], "LCL");
 }
 
 static void connect(const struct svg_axes *a, const double *y, unsigned n)
@@ -104,17 +127,19 @@ static struct svg_axes value_axes(FILE *out, const struct control_picture *p, do
 static void draw_values(FILE *out, const struct control_picture *p, double top, const char *x_label)
 {
 	struct svg_axes a = value_axes(out, p, top);
+	struct names names = {0};
 
 	svg_frame_named(&a, p->label, p->n, x_label, p->value_label);
-	level(&a, p->centre, "mean", SVG_FAINT);
+	level(&a, &names, p->centre, "mean", SVG_FAINT);
 	if (p->half_width) {
-		varying_limits(&a, p);
+		varying_limits(&a, &names, p);
 	} else {
-		level(&a, p->upper, "UCL", SVG_MODEL);
-		level(&a, p->lower, "LCL", SVG_MODEL);
+		level(&a, &names, p->upper, "UCL", SVG_MODEL);
+		level(&a, &names, p->lower, "LCL", SVG_MODEL);
 	}
-	level(&a, p->spec_upper, "limit", SVG_LIMIT);
-	level(&a, p->spec_lower, "limit", SVG_LIMIT);
+	level(&a, &names, p->spec_upper, "limit", SVG_LIMIT);
+	level(&a, &names, p->spec_lower, "limit", SVG_LIMIT);
+	put_names(&a, &names);
 	connect(&a, p->value, p->n);
 	for (unsigned i = 0; i < p->n; i++)
 		svg_mark(&a, i + 1.0, p->value[i], p->broken[i] ? SVG_CROSS : SVG_DISC,
@@ -131,6 +156,7 @@ static void draw_scatter(FILE *out, const struct control_picture *p, double top)
 			     .height = SCATTER_HEIGHT,
 			     .x0 = 0.5,
 			     .x1 = p->n + 0.5};
+	struct names names = {0};
 
 	for (unsigned i = 0; i < p->n; i++)
 		widen(&lo, &hi, p->scatter[i]);
@@ -138,10 +164,11 @@ static void draw_scatter(FILE *out, const struct control_picture *p, double top)
 	a.y0 = fmax(0.0, lo);
 	a.y1 = hi;
 	svg_frame_named(&a, p->label, p->n, "", p->scatter_label);
-	level(&a, p->scatter_centre, "mean", SVG_FAINT);
-	level(&a, p->scatter_upper, "UCL", SVG_MODEL);
+	level(&a, &names, p->scatter_centre, "mean", SVG_FAINT);
+	level(&a, &names, p->scatter_upper, "UCL", SVG_MODEL);
 	if (p->scatter_lower > 0.0)
-		level(&a, p->scatter_lower, "LCL", SVG_MODEL);
+		level(&a, &names, p->scatter_lower, "LCL", SVG_MODEL);
+	put_names(&a, &names);
 	connect(&a, p->scatter, p->n);
 	for (unsigned i = 0; i < p->n; i++)
 		svg_mark(&a, i + 1.0, p->scatter[i],

@@ -14,6 +14,7 @@
 #define PENS_LEFT  486.0
 #define PENS_WIDTH 446.0
 #define SHAPES     4
+#define PALE       "#f0b48a" /* beside SVG_DATA also in grey */
 
 static const char *const colours[] = {SVG_DATA, SVG_MODEL, "#15803d", "#7c3aed", SVG_INK, SVG_FAINT};
 
@@ -50,11 +51,11 @@ static void draw_bars(FILE *out, const struct grr_picture *p, double top)
 	for (unsigned i = 0; i < GRR_COMPONENTS; i++) {
 		svg_box(&a, i + 0.7, 0.0, i + 1.0, p->percent_study[i], SVG_DATA);
 		if (isfinite(p->percent_tolerance[i]))
-			svg_box(&a, i + 1.0, 0.0, i + 1.3, p->percent_tolerance[i], SVG_MODEL);
+			svg_box(&a, i + 1.0, 0.0, i + 1.3, p->percent_tolerance[i], PALE);
 	}
 	svg_legend(&a, 0, 'b', SVG_DATA, "% of the study");
 	if (tolerance)
-		svg_legend(&a, 1, 'b', SVG_MODEL, "% of the tolerance");
+		svg_legend(&a, 1, 'b', PALE, "% of the tolerance");
 }
 
 static void draw_appraiser(const struct svg_axes *a, const struct grr_picture *p, unsigned which)
@@ -71,6 +72,16 @@ static void draw_appraiser(const struct svg_axes *a, const struct grr_picture *p
 		svg_mark(a, i + 1.0, mean[i], (enum svg_shape)(which % SHAPES), colour);
 		last = i;
 	}
+}
+
+/* With its own mark: in black and white the colours are one. */
+static void name_appraiser(const struct svg_axes *a, const struct grr_picture *p, unsigned which)
+{
+	const struct svg_axes px = {
+		.out = a->out, .left = a->left, .top = a->top, .width = 1, .height = 1, .x1 = 1, .y1 = 1};
+
+	svg_legend(a, which, ' ', "none", p->appraiser[which]);
+	svg_mark(&px, 18.0, 1.0 - (12.0 + 16.0 * which), (enum svg_shape)(which % SHAPES), colours[which]);
 }
 
 static void draw_pens(FILE *out, const struct grr_picture *p, double top)
@@ -96,7 +107,7 @@ static void draw_pens(FILE *out, const struct grr_picture *p, double top)
 	for (unsigned i = 0; i < p->appraisers; i++) {
 		draw_appraiser(&a, p, i);
 		if (i < 4)
-			svg_legend(&a, i, 'd', colours[i], p->appraiser[i]);
+			name_appraiser(&a, p, i);
 	}
 }
 

@@ -6,7 +6,7 @@
 
 #define TICKS_WANTED 5.0
 #define LABEL_PX     12
-#define LETTER_PX    6.5 /* a letter of that size, on the wide side */
+#define LETTER_PX    7.7 /* a letter of that size, on the wide side */
 
 #define FONT         "font-family=\"Helvetica, Arial, 'DejaVu Sans', sans-serif\" fill=\"" SVG_INK "\""
 
