@@ -15,6 +15,7 @@ import uuid
 from pathlib import Path
 
 import psycopg2
+import psycopg2.extensions
 
 KNOWS = 5  # version of the tables
 PIECE = 262144
@@ -22,6 +23,17 @@ NOT_NOW = ("25", "40", "53", "55", "57", "58", "XX")
 RUN = ("head", "name", "host", "started", "ended", "dut", "lot", "plan", "plan_sha256", "bench", "bench_sha256", "operator", "verdict", "status", "exit_code", "reason", "software")
 RESULT = ("measurand", "method", "unit", "place", "sweep", "step", "phantom", "depth_mm", "rate_hz", "attempt", "value", "u", "expanded_u", "n", "outcome", "lower", "upper")
 DEVICE = ("number", "role", "driver", "model", "serial", "firmware", "certificate", "due")
+
+
+SILENT_S = 15  # a server, or what stands before it, that says nothing for so long is lost
+
+
+def wait(db):
+    """Instead of libpq's own, which on a local socket waits for an answer for ever."""
+    while (state := db.poll()) != psycopg2.extensions.POLL_OK:
+        reads, writes = ([db], []) if state == psycopg2.extensions.POLL_READ else ([], [db])
+        if not any(select.select(reads, writes, [], SILENT_S)):
+            raise psycopg2.OperationalError("the server says nothing")
 
 
 class Lost(Exception):
@@ -258,6 +270,7 @@ class Agent:
 
 
 if __name__ == "__main__":
+    psycopg2.extensions.set_wait_callback(wait)
     parser = argparse.ArgumentParser()
     for word in ("db", "name", "bench", "state"):
         parser.add_argument(f"--{word}", required=True)
