@@ -367,7 +367,7 @@ def main():
     folder = Path(tempfile.mkdtemp(prefix="pr"))
     plan = folder / "plan.json"
     plan.write_text(json.dumps(PLAN))
-    files = ["--bench", rig.own_bench("virtual-usb.json", folder), "--plan", plan]
+    files = ["--bench", rig.with_zero(rig.own_bench("virtual-usb.json", folder)), "--plan", plan]
     force = signal()
     test_forms(check, folder, files, force)
     test_refused(check, folder, files)

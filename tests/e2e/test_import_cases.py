@@ -25,7 +25,7 @@ def plan_of(depth_mm, rate_hz):
 class Place:
     def __init__(self):
         self.folder = Path(tempfile.mkdtemp(prefix="pr"))
-        self.bench = rig.own_bench("virtual-usb.json", self.folder)
+        self.bench = rig.with_zero(rig.own_bench("virtual-usb.json", self.folder))
         # the same phantom, as if its first curve were one of 1 Hz: for narrow-pulses.csv
         phantom = (rig.FIXTURES / "phantoms/SIL-STD-01.json").read_text()
         (self.folder / "slow.json").write_text(phantom.replace('"rate_hz": 90,', '"rate_hz": 1,', 1))

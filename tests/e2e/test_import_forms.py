@@ -229,7 +229,7 @@ def examine(check, name, done, report, said):
 def main():
     check = rig.Checks()
     folder = Path(tempfile.mkdtemp(prefix="pr"))
-    bench, plan = rig.own_bench("virtual-usb.json", folder), folder / "plan.json"
+    bench, plan = rig.with_zero(rig.own_bench("virtual-usb.json", folder)), folder / "plan.json"
     plan.write_text(json.dumps(PLAN))
     force = signal()
     only = sys.argv[1:]
