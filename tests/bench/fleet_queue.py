@@ -142,6 +142,8 @@ class Sim:
                 print(f"  {done} jobs done, {self.wrong} claims other than the model says", flush=True)
         for queues in self.model.queue:  # what waits at the end has waited, too
             for _, job in itertools.chain.from_iterable(queues.values()):
+                if job not in self.model.job:  # claimed before its turn, and done
+                    continue
                 _, priority, at, _ = self.model.job[job]
                 self.left[priority] = max(self.left[priority], now_s - at)
         return now_s

@@ -458,7 +458,7 @@ def retest_rule(w, check):
     w.open(s)
     for attempt in 1, 2:
         w.scan("PEN-DEEP-01")
-        check(w.wait(lambda: w.data("view") == "verdict" and w.js("return bench.attempt") == attempt) and w.data("word") == "fail", f"attempt {attempt}: {w.data('word')} {w.data('refused')}")
+        check(w.wait(lambda: w.js("return document.body.dataset.view === 'verdict' && bench.attempt") == attempt) and w.data("word") == "fail", f"attempt {attempt}: {w.data('word')} {w.data('refused')}")
         check(("may be tested again" in w.text("v-todo")) == (attempt == 1), f"the page says whether it may be tested again: {w.text('v-todo')}")
     w.scan("PEN-DEEP-01")
     check(w.wait(lambda: w.data("refused") == "no_more_attempts") and len(s.events()) == 2, "a third time is refused")
