@@ -59,7 +59,7 @@ int plot_data_prepare(struct plot_data *d); /* -ENOMEM */
 void plot_page(FILE *out, const struct plot_data *d, const char *title, const char *subtitle);
 
 /* The words beneath each panel. */
-#define PLOT_TEXT_MAX 240
+#define PLOT_TEXT_MAX 256
 void plot_say_template(const struct plot_data *d, char ret[PLOT_TEXT_MAX]);
 void plot_say_own(const struct plot_data *d, char ret[PLOT_TEXT_MAX]);
 void plot_say_early(const struct plot_data *d, char ret[PLOT_TEXT_MAX]); /* empty: there is none */

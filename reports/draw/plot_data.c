@@ -311,7 +311,7 @@ void plot_say_depth(const struct plot_data *d, char ret[PLOT_TEXT_MAX])
 
 void plot_say_check(const struct check_result *check, char ret[PLOT_TEXT_MAX])
 {
-	char figures[64] = "", line[40] = "";
+	char figures[36] = "", line[24] = "";
 
 	if (isfinite(check->statistic) && isfinite(check->threshold))
 		snprintf(figures, sizeof(figures), ", %.4g against %.4g", check->statistic, check->threshold);

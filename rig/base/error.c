@@ -27,5 +27,6 @@ void err_prefix(struct err *err, const char *fmt, ...)
 	va_end(args);
 	if (n < 0 || (size_t)n >= sizeof(err->text))
 		return;
-	snprintf(err->text + n, sizeof(err->text) - (size_t)n, ": %s", old);
+	const size_t room = sizeof(err->text) - (size_t)n;
+	snprintf(err->text + n, room, ": %.*s", (int)room, old);
 }

@@ -400,12 +400,12 @@ static int check_operator(const struct run *run, struct err *err)
 /* Refusals are all named, one behind the other; anything else that went wrong comes before them. */
 static void note(int rc, const struct err *why, int *ret_rc, struct err *ret_why)
 {
-	size_t len = strlen(ret_why->text);
+	const size_t len = strlen(ret_why->text), room = sizeof(ret_why->text) - len;
 
 	if (rc == 0 || (*ret_rc && *ret_rc != -EKEYREJECTED))
 		return;
 	if (*ret_rc == -EKEYREJECTED && rc == -EKEYREJECTED)
-		snprintf(ret_why->text + len, sizeof(ret_why->text) - len, "; %s", why->text);
+		snprintf(ret_why->text + len, room, "; %.*s", (int)room, why->text);
 	else
 		*ret_why = *why;
 	*ret_rc = rc;
@@ -502,7 +502,8 @@ static int check_control(struct run *run, struct err *err)
 		return err_set(err, refused,
 			       "%.300s...: more than the record of one --override can name; mend some of it first",
 			       all.text);
-	snprintf(run->record->override, sizeof(run->record->override), "%.159s (%s)", o->override, err->text);
+	snprintf(run->record->override, sizeof(run->record->override), "%.159s (%.*s)", o->override, OVERRIDDEN_MAX,
+		 err->text);
 	return 0;
 }
 
