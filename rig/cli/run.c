@@ -5,35 +5,16 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
-#include <time.h>
 #include <unistd.h>
 
-#include "rig/base/digest.h"
-#include "rig/cli/kit/answers.h"
-#include "rig/cli/kit/command.h"
+#include "rig/cli/kit/allowing.h"
 #include "rig/cli/kit/format.h"
 #include "rig/cli/kit/indexing.h"
-#include "rig/cli/kit/keeping.h"
-#include "rig/cli/kit/keys.h"
-#include "rig/cli/kit/naming.h"
-#include "rig/cli/kit/progress.h"
-#include "rig/cli/kit/prompt.h"
-#include "rig/cli/kit/reference.h"
 #include "rig/cli/kit/sealing.h"
-#include "rig/cli/kit/signals.h"
 #include "rig/cli/kit/waiting.h"
 #include "rig/cli/replug.h"
-#include "rig/cli/resuming.h"
-#include "rig/cli/run.h"
-#include "rig/cli/version.h"
+#include "rig/cli/run_inside.h"
 #include "rig/judge/verdict.h"
-
-#define REPLUG_TRIES     3 /* to go on, in a row, before the pen was started: a device that is listed then does not work */
-#define REPLUG_AGAIN_NS  (1 * NS_PER_S)  /* until it is tried again */
-#define REPLUG_RARELY_NS (30 * NS_PER_S) /* the same, at most, where only a try tells whether a device is there */
-#define REPLUG_MAX_S     3600.0
-#define REPLUG_LOCK_S    15.0 /* for the bench: longer than a stopper tries its pen, and no signal is heard meanwhile */
 
 const char *const run_report_words[] = {"json",  "junit", "text", "html", "csv",     "strokes", "tap", "prom",
 					"jsonl", "dfq",   "wsjf", "atml", "openhtf", "dcc",     NULL};
@@ -99,47 +80,6 @@ static const struct cli_option run_table[] = {
 	 .help = "Once CLOCK_BOOTTIME has reached SECONDS, interrupt the run as a signal would: whoever waits for its "
 		 "bench, or for what it uses, may rely on it."},
 	{.name = NULL},
-};
-
-struct run {
-	const struct cli_tables *tables;
-	const struct run_options *options;
-	struct plan *plan;
-	struct bench *bench;
-	struct plan_point *points;
-	unsigned point_count;
-	struct record *record;
-	struct loop *loop;
-	struct signals signals;
-	struct progress progress;
-	struct prompt prompt;
-	bool wants_words; /* the question that is open */
-	struct answers answers;
-	struct session *session;
-	struct keeping keeping;
-	FILE *people; /* where tables and verdict go */
-	bool suspend;
-	double start_within_s;  /* 0: no bound */
-	double start_by_s;      /* on loop_boot_ns(); 0: no bound */
-	double end_by_s;        /* the same */
-	uint64_t began_ns;      /* of the program, by the loop's clock */
-	uint64_t began_boot_ns; /* and by loop_boot_ns() */
-	struct bench_lock
-		*lock; /* of a bench that was waited for, until the session has it; and behind a lost device */
-	struct delivery delivery;
-	struct golden_pass stands_on; /* where record->golden is valid */
-	struct resuming *resuming;    /* NULL: the run begins with its first point */
-	bool began;                   /* a session: else nothing of it is told but why */
-	unsigned part;                /* from 1; one more each time a lost device was back */
-	double replug_s;              /* 0: a lost device is not waited for */
-	unsigned tries;               /* parts in a row that did not start the pen */
-	uint64_t back_by_ns;          /* of those: until when it is waited */
-	bool unheard;                 /* session_unheard() of this part */
-	int signal;                   /* by which the wait for its device ended */
-	struct signing_key *key;      /* NULL: the run is not sealed */
-	bool sealed;                  /* it is, and once is enough */
-	int unsealed;                 /* exit code of a pass with an earlier part that is not sealed; else EXIT_PASS */
-	char bench_owner[KEY_OWNER_MAX];
 };
 
 /* ---- what the session tells and asks --------------------------------------------------------------------------- */
@@ -222,313 +162,6 @@ static void on_ended(void *ctx)
 	loop_stop(((struct run *)ctx)->loop);
 }
 
-/* ---- before ---------------------------------------------------------------------------------------------------- */
-
-static int fill_record(struct run *run, struct err *err)
-{
-	const struct run_options *o = run->options;
-	struct record *r = run->record;
-	char reason[160] = "";
-	int rc = 0;
-
-	version_record(r);
-	if (!o->dut)
-		return err_set(err, -EINVAL, "--dut is missing: --dut SERIAL names the pen under test");
-	if ((rc = record_text("--dut", o->dut, r->dut, sizeof(r->dut), err)) < 0 ||
-	    (rc = record_text("--operator", o->operator_name, r->operator_name, sizeof(r->operator_name), err)) < 0 ||
-	    (rc = record_text("--lot", o->lot, r->lot, sizeof(r->lot), err)) < 0 ||
-	    (rc = record_text("--cartridge", o->cartridge, r->cartridge, sizeof(r->cartridge), err)) < 0 ||
-	    (rc = record_text("--output-dir", o->output_dir ? o->output_dir : ".", r->folder, sizeof(r->folder), err)) <
-		    0)
-		return rc;
-	if (o->override && !o->operator_name)
-		return err_set(err, -EINVAL, "--override needs --operator: who overrides stands in the record");
-	if ((rc = record_text("--override", o->override, reason, sizeof(reason), err)) < 0)
-		return rc;
-	for (unsigned i = 0; i < o->attr.count && rc == 0; i++)
-		rc = record_attribute(o->attr.item[i], r, err);
-	if (rc == 0 && run->resuming)
-		resuming_name(run->resuming, r);
-	return rc;
-}
-
-static int want_reports(struct run *run, struct err *err)
-{
-	const struct option_list *wanted = &run->options->report;
-	int rc = delivery_init(&run->delivery, run->tables->reports, wanted->item, wanted->count, err);
-
-	run->delivery.complain = cli_complain;
-	if (rc < 0)
-		err_prefix(err, "--report");
-	return rc;
-}
-
-static bool needs_operator(const struct run *run)
-{
-	for (unsigned i = run->resuming ? resuming_point(run->resuming) : 0; i < run->point_count; i++)
-		if (run->points[i].phantom_change)
-			return true;
-	return false;
-}
-
-static bool can_ask(const struct run *run)
-{
-	return !run->options->no_input && (run->options->answer_fd || isatty(STDIN_FILENO));
-}
-
-/* Before anything moves: a run that cannot be sealed in the end is not begun. */
-static int load_key(struct run *run, struct err *err)
-{
-	const struct run_options *o = run->options;
-	int rc = o->sign && !run->key ? keys_load(o->sign, o->password_file, &run->key, err) : 0;
-
-	if (rc == 0 && o->sign && !run->bench_owner[0])
-		rc = keys_signer(run->key, true, NULL, run->bench_owner, err);
-	if (rc < 0)
-		err_prefix(err, "--sign");
-	return rc;
-}
-
-static int read_boot_s(const char *option, const char *text, double *ret_s, struct err *err)
-{
-	char *end = NULL;
-
-	if (!text)
-		return 0;
-	*ret_s = strtod(text, &end);
-	return end != text && !*end && *ret_s > 0 && *ret_s < 1e9
-		       ? 0
-		       : err_set(err, -EINVAL, "%s %.40s: must be seconds since this computer began, above zero",
-				 option, text);
-}
-
-static int read_replug(struct run *run, struct err *err)
-{
-	const char *text = run->options->replug_timeout;
-
-	if (!text || strcmp(text, "0") == 0)
-		return 0;
-	if (parse_duration(text, &run->replug_s) == 0 && run->replug_s <= REPLUG_MAX_S)
-		return 0;
-	return err_set(err, -EINVAL,
-		       "--replug-timeout %.40s: must be 0, or a time up to an hour, for example 30s or 2m", text);
-}
-
-static bool has_inputs(const struct bench *bench)
-{
-	for (unsigned i = 0; i < bench->devices; i++)
-		if (bench->device[i].inputs.there)
-			return true;
-	return false;
-}
-
-/* A pen that runs when it is back fails: one whose driver stops it unasked would not be found out. Nor would an emergency stop
- * that is pressed and released while nothing is read: it may be what took the pen's power. */
-static int check_replug(const struct run *run, struct err *err)
-{
-	const struct bench_device *pen = bench_device(run->bench, ROLE_PEN);
-	const struct driver *const *driver = run->tables->drivers;
-
-	while (*driver && strcmp((*driver)->name, pen->driver) != 0)
-		driver++;
-	if (run->replug_s > 0 && has_inputs(run->bench))
-		return err_set(
-			err, -EINVAL,
-			"--replug-timeout: this bench has safety inputs, which nobody reads while it is waited, and "
-			"behind them no pen starts again by itself: leave it out, and go on by `penrig resume`");
-	if (run->replug_s <= 0 || (*driver && (*driver)->says_it_ran))
-		return 0;
-	return err_set(
-		err, -EINVAL,
-		"--replug-timeout: with the driver \"%s\" nothing tells whether the pen ran when it is back: leave "
-		"it out, and go on by `penrig resume`",
-		pen->driver);
-}
-
-/* Of both bounds the earlier one. */
-static uint64_t start_by_boot_ns(const struct run *run)
-{
-	double within_s = run->start_within_s > 0 ? 1e-9 * (double)run->began_boot_ns + run->start_within_s : INFINITY;
-	double by_s = run->start_by_s > 0 ? fmin(run->start_by_s, within_s) : within_s;
-
-	return isfinite(by_s) ? (uint64_t)(by_s * 1e9) : 0;
-}
-
-/* NULL or empty: none is named. */
-static const char *bench_path(const struct run_options *options)
-{
-	return options->bench ? options->bench : getenv("PENRIG_BENCH");
-}
-
-static int read_inputs(struct run *run, const char *plan_path, struct err *err)
-{
-	const char *bench = bench_path(run->options);
-	int rc;
-
-	if (run->options->start_within && parse_duration(run->options->start_within, &run->start_within_s) < 0)
-		return err_set(err, -EINVAL, "--start-within %s: must be a time above zero, for example 90s or 15m",
-			       run->options->start_within);
-	if ((rc = read_boot_s("--start-by", run->options->start_by, &run->start_by_s, err)) < 0 ||
-	    (rc = read_boot_s("--end-by", run->options->end_by, &run->end_by_s, err)) < 0 ||
-	    (rc = read_replug(run, err)) < 0)
-		return rc;
-	if (!bench || !*bench)
-		return err_set(err, -EINVAL, "--bench is missing: --bench FILE, or PENRIG_BENCH in the environment");
-	if ((rc = fill_record(run, err)) < 0 || (rc = want_reports(run, err)) < 0 || (rc = load_key(run, err)) < 0 ||
-	    (rc = plan_read(plan_path, &run->plan, err)) < 0 || (rc = bench_read(bench, &run->bench, err)) < 0 ||
-	    (rc = bench_check_drivers(run->bench, run->tables->drivers, err)) < 0 ||
-	    (rc = check_replug(run, err)) < 0 ||
-	    (rc = plan_expand(run->plan, run->bench, &run->points, &run->point_count, err)) < 0 ||
-	    (rc = plan_check_still(run->plan, run->bench, err)) < 0 ||
-	    (rc = plan_check_power(run->plan, run->bench, err)) < 0)
-		return rc;
-	return 0;
-}
-
-static int check_operator(const struct run *run, struct err *err)
-{
-	if (needs_operator(run) && !can_ask(run))
-		return err_set(err, -EINVAL,
-			       "%s changes phantoms or takes them away during the run, which needs an operator: run it "
-			       "on a terminal%s, or with --answer-fd",
-			       run->plan->path, run->options->no_input ? " without --no-input" : "");
-	return 0;
-}
-
-#define OVERRIDDEN_MAX 310 /* bytes that the record has for it, beside the reason */
-
-/* Refusals are all named, one behind the other; anything else that went wrong comes before them. */
-static void note(int rc, const struct err *why, int *ret_rc, struct err *ret_why)
-{
-	const size_t len = strlen(ret_why->text), room = sizeof(ret_why->text) - len;
-
-	if (rc == 0 || (*ret_rc && *ret_rc != -EKEYREJECTED))
-		return;
-	if (*ret_rc == -EKEYREJECTED && rc == -EKEYREJECTED)
-		snprintf(ret_why->text + len, room, "; %.*s", (int)room, why->text);
-	else
-		*ret_why = *why;
-	*ret_rc = rc;
-}
-
-/* Who approved what. 0, or -EKEYREJECTED with all that production refuses. */
-static int look_at_approvals(struct run *run, const struct keyring *ring, struct err *err)
-{
-	time_t seconds = (time_t)(loop_wall_ns(run->loop) / NS_PER_S);
-	struct bench *bench = run->bench;
-	struct err why = {0};
-	char today[11];
-	struct tm tm;
-	int first = 0;
-
-	gmtime_r(&seconds, &tm);
-	strftime(today, sizeof(today), "%Y-%m-%d", &tm);
-	note(approval_read(run->plan->doc, ring, today, &run->plan->approval, &why), &why, &first, err);
-	note(approval_read(bench->doc, ring, today, &bench->approval, &why), &why, &first, err);
-	for (unsigned i = 0; i < bench->phantoms; i++)
-		note(approval_read(bench->phantom[i].doc, ring, today, &bench->phantom[i].approval, &why), &why, &first,
-		     err);
-	return first;
-}
-
-static int check_exactly(const struct option_list *wanted, const struct json_doc *doc, const char *what,
-			 struct err *err)
-{
-	char sha256[DIGEST_HEX];
-	size_t len = 0;
-	const char *text = json_text(doc, &len);
-
-	digest_text(text, len, sha256);
-	for (unsigned i = 0; i < wanted->count; i++)
-		if (strcasecmp(wanted->item[i], sha256) == 0)
-			return 0;
-	return wanted->count
-		       ? err_set(err, -EKEYREJECTED,
-				 "--exactly: the %s is another file, or was changed: its SHA-256 is %s", what, sha256)
-		       : 0;
-}
-
-/* Whoever allowed this run saw these files. */
-static int check_files(const struct run *run, struct err *err)
-{
-	const struct option_list *wanted = &run->options->exactly;
-	const struct bench *bench = run->bench;
-	int rc = check_exactly(wanted, run->plan->doc, "plan", err);
-
-	if (!rc)
-		rc = check_exactly(wanted, bench->doc, "bench", err);
-	for (unsigned i = 0; i < bench->phantoms && !rc; i++)
-		rc = check_exactly(wanted, bench->phantom[i].doc, "phantom's calibration", err);
-	return rc;
-}
-
-/* Whether change control lets this run begin: 0, -EKEYREJECTED, or what else went wrong. */
-static int check_control(struct run *run, struct err *err)
-{
-	const struct run_options *o = run->options;
-	bool production = o->production || run->bench->production;
-	const char *own = getenv("PENRIG_KEYS");
-	bool outside =
-		o->keys || (own && *own); /* a bench file is among what is approved: it names no approver of its own */
-	const char *folder = o->keys ? o->keys : !outside && *run->bench->keys ? run->bench->keys : NULL;
-	struct keyring *ring = calloc(1, sizeof(*ring));
-	struct err why = {0}, version = {0};
-	int refused = 0;
-
-	if (!ring)
-		return err_set(err, -ENOMEM, "out of memory");
-	int rc = keys_trusted(NULL, folder, ring, err);
-	bool looked = !rc && (production ? outside : ring->count > 0);
-	int approvals = looked ? look_at_approvals(run, ring, &why) : 0;
-	if (production && !outside && !rc)
-		approvals = err_set(&why, -EKEYREJECTED,
-				    "whose approval counts is not told by what is approved: name the folder of keys by "
-				    "--keys DIR or PENRIG_KEYS");
-	free(ring);
-	if (rc)
-		return rc;
-	snprintf(run->record->approvals, sizeof(run->record->approvals), "%s",
-		 approval_demand_name(production ? APPROVALS_DEMANDED
-				      : !looked  ? APPROVALS_NOT_LOOKED_AT
-				      : outside  ? APPROVALS_LOOKED_AT
-						 : APPROVALS_OWN_KEYS));
-	*err = (struct err){0};
-	note(bench_check_version(run->bench, run->record->software_version, &version), &version, &refused, err);
-	note(production ? approvals : 0, &why, &refused, err);
-	if (!refused || !o->override || refused != -EKEYREJECTED)
-		return refused;
-	const struct err all = *err;
-	if (strlen(err->text) > OVERRIDDEN_MAX) /* only what the record names is overridden */
-		return err_set(err, refused,
-			       "%.300s...: more than the record of one --override can name; mend some of it first",
-			       all.text);
-	snprintf(run->record->override, sizeof(run->record->override), "%.159s (%.*s)", o->override, OVERRIDDEN_MAX,
-		 err->text);
-	return 0;
-}
-
-/* Beside the earlier parts, and whatever else stands there under such a name. */
-static int name_part(struct run *run, struct err *err)
-{
-	char name[sizeof(run->record->name)];
-	int rc = -EEXIST;
-
-	for (unsigned n = run->part; n < run->part + 100 && rc == -EEXIST; n++) {
-		snprintf(name, sizeof(name), "%.*s-%u", (int)sizeof(name) - 12, run->options->name, n);
-		rc = name_chosen(&run->delivery, run->record, name, err);
-	}
-	return rc;
-}
-
-static int choose_name(struct run *run, struct err *err)
-{
-	if (run->options->name && run->part > 1)
-		return name_part(run, err);
-	if (run->options->name)
-		return name_chosen(&run->delivery, run->record, run->options->name, err);
-	return name_default(&run->delivery, run->record, run->plan->name, loop_wall_ns(run->loop), err);
-}
-
 static int descriptor_of(const char *option, const char *text, int *ret, struct err *err)
 {
 	char *end;
@@ -570,6 +203,22 @@ static int open_surroundings(struct run *run, struct err *err)
 	return 0;
 }
 
+/* 0, -EKEYREJECTED: it must not begin, or what else went wrong. */
+static int check_allowed(struct run *run, struct err *err)
+{
+	const struct run_options *o = run->options;
+	const struct allowing allowing = {.plan = run->plan,
+					  .bench = run->bench,
+					  .exactly = &o->exactly,
+					  .keys = o->keys,
+					  .override = o->override,
+					  .production = o->production,
+					  .wall_ns = loop_wall_ns(run->loop)};
+	int rc = allowing_files(&allowing, err);
+
+	return rc ? rc : allowing_control(&allowing, run->record, err);
+}
+
 /* 0, or an exit code with the reason said. */
 static int take_over(struct run *run)
 {
@@ -585,7 +234,7 @@ static int take_over(struct run *run)
 
 	if (rc < 0)
 		return cli_error(rc == -EKEYREJECTED ? EXIT_REFUSED : cli_exit_code(rc), "%s", err.text);
-	return check_operator(run, &err) < 0 ? cli_error(EXIT_USAGE, "%s", err.text) : 0;
+	return run_check_operator(run, &err) < 0 ? cli_error(EXIT_USAGE, "%s", err.text) : 0;
 }
 
 static int on_known(void *ctx, struct record *record, struct err *err)
@@ -593,6 +242,15 @@ static int on_known(void *ctx, struct record *record, struct err *err)
 	const struct run *run = ctx;
 
 	return reference_check_devices(run->bench, &run->stands_on, record, err);
+}
+
+/* Of both bounds the earlier one. */
+static uint64_t start_by_boot_ns(const struct run *run)
+{
+	double within_s = run->start_within_s > 0 ? 1e-9 * (double)run->began_boot_ns + run->start_within_s : INFINITY;
+	double by_s = run->start_by_s > 0 ? fmin(run->start_by_s, within_s) : within_s;
+
+	return isfinite(by_s) ? (uint64_t)(by_s * 1e9) : 0;
 }
 
 /* ---- the run --------------------------------------------------------------------------------------------------- */
@@ -608,7 +266,7 @@ static int drive(struct run *run, struct err *err)
 		.points = run->points,
 		.point_count = run->point_count,
 		.record = run->record,
-		.observer = {.ctx = run, .progress = on_progress, .prompt = can_ask(run) ? on_prompt : NULL},
+		.observer = {.ctx = run, .progress = on_progress, .prompt = run_can_ask(run) ? on_prompt : NULL},
 		.lock = run->lock,
 		.lock_for = run->replug_s > 0 ? REPLUG_LOCK_FOR : NULL,
 		.resume = run->resuming ? resuming_session(run->resuming) : NULL,
@@ -666,7 +324,7 @@ static void print_files(const struct run *run)
 
 /* The last thing of all: nothing is written into the file behind it. Without a file (the run was refused) there is nothing
  * to seal. */
-static int seal(struct run *run, int code)
+int run_seal(struct run *run, int code)
 {
 	const struct record *r = run->record;
 	const struct sealing sealing = {.key = run->key,
@@ -727,7 +385,7 @@ static int conclude(struct run *run)
 	if (run->options->quiet && r->has_verdict) /* of a refused run nothing else is to be said */
 		render_failures(run->people, r);
 	print_files(run);
-	code = seal(run, code);
+	code = run_seal(run, code);
 	if (code == EXIT_PASS)
 		code = run->unsealed;
 	if (run->signal && code == EXIT_DEVICE_LOST)
@@ -743,7 +401,7 @@ static int conclude(struct run *run)
 	return code;
 }
 
-static void run_free(struct run *run)
+void run_free(struct run *run)
 {
 	loop_free(run->loop);
 	free(run->points);
@@ -755,185 +413,13 @@ static void run_free(struct run *run)
 	bench_lock_keep(run->lock);
 }
 
-/* ---- a device that was lost and is back ------------------------------------------------------------------------ */
-
-static int execute(struct run *run, const char *plan_path);
-
-/* Which part the next one goes on with: one that never started the pen took nothing over. */
-static void path_to_go_on(const struct run *run, char ret[DELIVERY_PATH_MAX])
-{
-	const struct record *r = run->record;
-
-	if (run->resuming && !resuming_taken(run->resuming))
-		snprintf(ret, DELIVERY_PATH_MAX, "%s", resuming_path(run->resuming));
-	else
-		snprintf(ret, DELIVERY_PATH_MAX, "%s/%s" RUNFILE_EXTENSION, r->folder, r->name);
-}
-
-/* All devices had said who they are, so it can be told whether they are the same. */
-static bool were_known(const struct record *r)
-{
-	for (unsigned i = 0; i < r->devices; i++)
-		if (r->device[i].limits.rate_max_hz > 0)
-			return true;
-	return false;
-}
-
-/* A pen that failed has nothing to be tried away. */
-static bool may_go_on(const struct run *run)
-{
-	const struct record *r = run->record;
-	bool took = !run->resuming || resuming_taken(run->resuming);
-
-	if (run->replug_s <= 0 || r->run_status != RUN_DEVICE_LOST || session_shows_failure(r) ||
-	    r->sessions == RECORD_SESSIONS_MAX)
-		return false;
-	if (took)
-		return were_known(r) && !session_dead_end(r, run->plan, true);
-	return run->tries < REPLUG_TRIES || replug_is_tried(run->tables->links, run->bench);
-}
-
-/* When the devices are opened next: what no link lists may need all of the time, and each try leaves a run file. */
-static uint64_t next_try_ns(const struct run *run, uint64_t now_ns)
-{
-	uint64_t again_ns = REPLUG_AGAIN_NS;
-
-	if (!run->tries)
-		return now_ns;
-	for (unsigned i = REPLUG_TRIES; i <= run->tries && again_ns < REPLUG_RARELY_NS; i++)
-		again_ns *= 2;
-	return now_ns + again_ns < run->back_by_ns ? now_ns + again_ns : run->back_by_ns;
-}
-
-/* Of both bounds the earlier one, by the loop's clock. */
-static uint64_t back_by_ns(const struct run *run, uint64_t now_ns)
-{
-	uint64_t boot_ns = loop_boot_ns(), end_ns = (uint64_t)(run->end_by_s * 1e9);
-	uint64_t wait_ns = (uint64_t)(run->replug_s * 1e9), left_ns = end_ns > boot_ns ? end_ns - boot_ns : 0;
-
-	return now_ns + (end_ns && left_ns < wait_ns ? left_ns : wait_ns);
-}
-
-static bool too_late(const struct run *run)
-{
-	cli_error(0, "it was not plugged in again within %g s%s", run->replug_s,
-		  run->end_by_s > 0 ? ", or by --end-by" : "");
-	return false;
-}
-
-static bool is_back(struct run *run)
-{
-	const struct record *r = run->record;
-	uint64_t now_ns = loop_now_ns(run->loop);
-	struct replug_came came = {.how = REPLUG_LATE};
-	struct err err = {0};
-	char text[2 * ERR_TEXT_MAX];
-
-	if (!run->tries)
-		run->back_by_ns = back_by_ns(run, now_ns);
-	else if (now_ns >= run->back_by_ns)
-		return too_late(run);
-	uint64_t try_ns = next_try_ns(run, now_ns);
-	const struct replug_wait wait = {.loop = run->loop,
-					 .links = run->tables->links,
-					 .bench = run->bench,
-					 .dut = r->dut,
-					 .from_ns = now_ns < try_ns ? try_ns : now_ns,
-					 .until_ns = run->back_by_ns};
-
-	snprintf(text, sizeof(text), "%.400s; waiting %g s for it to be plugged in again, then the pen starts anew%s",
-		 r->status_reason, (double)(run->back_by_ns - now_ns) * 1e-9,
-		 r->moved && !r->stop_verified ? " (nobody saw the pen stop: the verdict can be a fail, but no pass)"
-					       : "");
-	progress_show(&run->progress, &(struct session_progress){.stage = STAGE_OPENING,
-								 .points = run->point_count,
-								 .depth_set_mm = NAN,
-								 .rate_set_hz = NAN,
-								 .rate_hz = NAN,
-								 .depth_mm = NAN,
-								 .force_n = NAN,
-								 .handle_c = NAN,
-								 .text = text});
-	if (replug_wait(&wait, &came, &err) < 0)
-		cli_error(0, "%s", err.text);
-	else if (came.how == REPLUG_LATE)
-		too_late(run);
-	else if (came.how == REPLUG_INTERRUPTED)
-		cli_error(0, "interrupted while it was waited for");
-	run->signal = came.signal;
-	return came.how == REPLUG_BACK;
-}
-
-/* False: it could not begin, which is said, and the part before is the last one. */
-static bool next_part(struct run *before, const char *plan_path, struct resuming *resuming, int *ret_code)
-{
-	struct run_options options = *before->options;
-	bool took = !before->resuming || resuming_taken(before->resuming);
-	struct run run = {.tables = before->tables,
-			  .options = &options,
-			  .record = record_new(),
-			  .loop = before->loop,
-			  .progress = before->progress,
-			  .people = before->people,
-			  .lock = before->lock,
-			  .resuming = resuming,
-			  .part = before->part + 1,
-			  .tries = took ? 1 : before->tries + 1,
-			  .back_by_ns = before->back_by_ns,
-			  .key = before->key,
-			  .unsealed = seal(before, before->unsealed)};
-
-	options.start_within = options.start_by = NULL; /* the pen was started in time */
-	memcpy(run.bench_owner, before->bench_owner, sizeof(run.bench_owner));
-	before->loop = NULL;
-	before->key = NULL;
-	before->lock = NULL;
-	*ret_code = run.record ? execute(&run, plan_path) : cli_error(EXIT_INTERNAL, "out of memory");
-	if (!run.began) {
-		before->loop = run.loop;
-		run.loop = NULL;
-	}
-	run_free(&run);
-	return run.began;
-}
-
-/* As `penrig resume` does, where the device is there again in time: what this part measured is closed, and the next one has
- * everything looked at anew. False: it is this part that the program ends with. */
-static bool goes_on(struct run *run, const char *plan_path, int *ret_code)
-{
-	struct resuming *resuming = NULL;
-	char path[DELIVERY_PATH_MAX];
-	struct err err = {0};
-
-	if (run->resuming && resuming_taken(run->resuming))
-		run->tries = 0;
-	if (!may_go_on(run) || !is_back(run))
-		return false;
-	path_to_go_on(run, path);
-	uint64_t now_ns = loop_now_ns(run->loop);
-	double left_s = now_ns < run->back_by_ns ? (double)(run->back_by_ns - now_ns) * 1e-9 : 0;
-	int rc = resuming_open(path, &resuming, &err);
-	if (rc == 0 && !run->lock) /* the stopper has it, while it tries the pen */
-		rc = bench_wait(bench_path(run->options), fmin(left_s, REPLUG_LOCK_S), &run->lock, &err);
-	if (rc < 0) {
-		resuming_free(resuming);
-		cli_error(0, "the run does not go on: %s", err.text);
-		return false;
-	}
-	resuming_at_once(resuming, run->unheard);
-	(void)deliver_last_word(&run->delivery, run->record);
-	bool began = next_part(run, plan_path, resuming, ret_code);
-	resuming_free(resuming);
-	return began;
-}
-
-static int execute(struct run *run, const char *plan_path)
+int run_execute(struct run *run, const char *plan_path)
 {
 	const struct indexing where = {.history = run->options->history, .state = run->options->state};
 	struct err err = {0};
 	int rc;
 
-	rc = read_inputs(run, plan_path, &err);
+	rc = run_read_inputs(run, plan_path, &err);
 	if (rc < 0)
 		return cli_error(cli_usage_code(rc), "%s", err.text);
 	if (name_folder(run->record->folder, &err) < 0)
@@ -943,9 +429,7 @@ static int execute(struct run *run, const char *plan_path)
 		return cli_error(cli_usage_code(rc), "%s", err.text);
 	if (keeping_check_made(run->tables->made_ns, loop_wall_ns(run->loop), &err) < 0)
 		return cli_error(EXIT_REFUSED, "%s", err.text);
-	rc = check_files(run, &err);
-	if (!rc)
-		rc = check_control(run, &err);
+	rc = check_allowed(run, &err);
 	if (rc < 0)
 		return cli_error(rc == -EKEYREJECTED ? EXIT_REFUSED : cli_exit_code(rc), "%s", err.text);
 	int refused = take_over(run);
@@ -954,7 +438,7 @@ static int execute(struct run *run, const char *plan_path)
 	if (reference_stand_on(run->bench, run->record->dut, &where, loop_wall_ns(run->loop), &run->record->golden,
 			       &run->stands_on, &err) < 0)
 		return cli_error(EXIT_REFUSED, "%s", err.text);
-	rc = choose_name(run, &err);
+	rc = run_choose_name(run, &err);
 	if (rc < 0)
 		return cli_error(cli_exit_code(rc), "%s", err.text);
 	rc = keeping_begin(&run->keeping, run->options->state, run->bench, run->record, run->loop, run->tables->honest,
@@ -978,7 +462,7 @@ static int execute(struct run *run, const char *plan_path)
 	session_free(run->session);
 	if (rc < 0)
 		return cli_error(EXIT_INTERNAL, "%s", err.text);
-	if (goes_on(run, plan_path, &rc))
+	if (run_goes_on(run, plan_path, &rc))
 		return rc;
 	bench_lock_release(run->lock);
 	run->lock = NULL;
@@ -995,17 +479,17 @@ static int wait_first(const struct run *before, const char *plan_path, struct be
 	const char *time_text = before->options->wait;
 	double wait_s;
 	struct err err = {0};
-	int rc = look.record ? read_inputs(&look, plan_path, &err) : -ENOMEM;
+	int rc = look.record ? run_read_inputs(&look, plan_path, &err) : -ENOMEM;
 
 	if (rc == 0)
-		rc = check_operator(&look, &err);
+		rc = run_check_operator(&look, &err);
 	run_free(&look);
 	if (rc < 0)
 		return cli_error(cli_usage_code(rc), "%s", err.text);
 	if (parse_duration(time_text, &wait_s) < 0)
 		return cli_error(EXIT_USAGE, "--wait %s: must be a time above zero, for example 90s, 15m or 2h",
 				 time_text);
-	rc = bench_wait(bench_path(before->options), wait_s, ret, &err);
+	rc = bench_wait(run_bench_path(before->options), wait_s, ret, &err);
 	return rc < 0 ? cli_error(rc == -EBUSY ? EXIT_BUSY : EXIT_REFUSED, "%s", err.text) : 0;
 }
 
@@ -1030,7 +514,7 @@ int run_plan(const struct cli_tables *tables, const struct run_options *options,
 	else if (options->wait && !lock)
 		code = wait_first(&run, plan_path, &run.lock);
 	if (!code)
-		code = execute(&run, plan_path);
+		code = run_execute(&run, plan_path);
 	run_free(&run);
 	return code;
 }
