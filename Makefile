@@ -31,9 +31,10 @@ CURL_LIBS := libcurl
 APT_BUILD := gcc make pkg-config libserialport-dev libusb-1.0-0-dev libcjson-dev libgsl-dev libsqlite3-dev \
 	libzstd-dev nettle-dev libsodium-dev libudev-dev
 APT_DEMO  := $(APT_BUILD) umockdev
-# For a fleet: the library, and a server to try it with, without a cluster (tests/tools/fleet-deps.sh).
-APT_SERVER := libpq-dev libmosquitto-dev libcurl4-openssl-dev mosquitto mosquitto-clients zstd postgresql postgresql-client python3-psycopg2 openssl python3-prometheus-client python3-pytest python3-pip \
-	python3-wheel python3-labgrid
+# For a fleet: the libraries, and a server to try it with, without a cluster (tests/tools/fleet-deps.sh); and what its tests need.
+APT_POSTGRESQL := libpq-dev libmosquitto-dev libcurl4-openssl-dev postgresql postgresql-client
+APT_SERVER := $(APT_POSTGRESQL) mosquitto mosquitto-clients zstd python3-psycopg2 openssl python3-prometheus-client python3-pytest \
+	python3-pip python3-wheel python3-labgrid
 APT_CHECK := $(APT_DEMO) libcmocka-dev scdoc python3 python3-jsonschema python3-prometheus-client python3-pyvisa \
 	python3-pyvisa-py python3-usb python3-serial python3-numpy python3-h5py libhdf5-dev usbutils clang clang-format \
 	universal-ctags strace minisign git libmicrohttpd-dev sigrok-cli mbpoll usbrelay libhidapi-libusb0 python3-junitparser \
@@ -68,7 +69,7 @@ LIBS_HERE = $(shell for lib in $(NEED_LIBS) $(MAY_LIBS) $(WEB_LIBS) $(PQ_LIBS) $
 KEY = $(CC) | $(STD) $(WARN) $(CPPFLAGS) $(CFLAGS) $(LDFLAGS) $(SAN) | $(LIBS_HERE) | $(TRY)
 
 # Goals that compile nothing themselves do not ask for a compiler and libraries.
-NO_BUILD := help installed-list deb deps-deb clean lint demo station-demo fleet-demo check check-fuzz check-systems check-browser check-fleet check-kernel deps-kernel deps-station deps-browser deps-fleet soak reliability misfits mutants bench deps-demo deps-check deps-bench
+NO_BUILD := help installed-list deb deps-deb clean lint demo station-demo fleet-demo check check-fuzz check-systems check-browser check-fleet check-kernel deps-kernel deps-station deps-browser deps-fleet-demo deps-fleet soak reliability misfits mutants bench deps-demo deps-check deps-bench
 ifneq ($(filter-out $(NO_BUILD),$(or $(MAKECMDGOALS),all)),)
 KEY := $(KEY)
 -include $(B)/flags.mk
@@ -124,7 +125,7 @@ PENRIG_A := $(B)/tests/penrig-a
 # What fails on purpose, preloaded into tests: allocations and writes.
 FAILING := $(B)/libfailing-calls.so
 
-.PHONY: all help study-trials deb deps-deb demo station-demo fleet-demo check check-fuzz check-systems check-browser check-fleet deps-station deps-browser deps-fleet soak reliability misfits mutants bench bench-programs lint man install installed-list clean deps-demo deps-check deps-bench tests FORCE
+.PHONY: all help study-trials deb deps-deb demo station-demo fleet-demo check check-fuzz check-systems check-browser check-fleet deps-station deps-browser deps-fleet-demo deps-fleet soak reliability misfits mutants bench bench-programs lint man install installed-list clean deps-demo deps-check deps-bench tests FORCE
 .DELETE_ON_ERROR:
 .SECONDARY:
 all: $(PROGRAMS)
@@ -256,6 +257,8 @@ deps-check:
 	@DEPS=$(DEPS) PYTHON=$(PYTHON) tests/tools/fleet-deps.sh $(APT_CHECK)
 deps-station:
 	@DEPS=$(DEPS) PYTHON=$(PYTHON) tests/tools/deps.sh $(APT_STATION)
+deps-fleet-demo:
+	@PYTHON=$(PYTHON) DEPS=$(DEPS) tests/tools/fleet-deps.sh $(APT_DEMO) $(APT_POSTGRESQL)
 deps-fleet:
 	@PYTHON=$(PYTHON) DEPS=$(DEPS) tests/tools/fleet-deps.sh $(APT_FLEET)
 deps-browser:
@@ -317,7 +320,7 @@ check-fleet: deps-fleet
 	@B=$(B) PYTHON=$(PYTHON) FLEET_JOBS=$(or $(FLEET_JOBS),300) TEST_TIMEOUT=$(or $(TEST_TIMEOUT),600) tests/tools/run-tests.sh $(FLEET_TESTS:%=tests/e2e/%)
 
 # Three virtual benches, a PostgreSQL in a folder of its own, ten pens; FLEET_DUTS names others.
-fleet-demo: deps-fleet
+fleet-demo: deps-fleet-demo
 	@tests/tools/build.sh $(MAKE) --no-print-directory $(PROGRAMS)
 	@B=$(B) tests/tools/fleet-demo.sh
 
