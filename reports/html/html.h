@@ -46,7 +46,7 @@ int html_strokes(FILE *out, const struct record *record, unsigned point, struct 
 /* Of one point: the force of its first strokes laid over one another (overlay.c). */
 int html_overlay(FILE *out, const struct record *record, unsigned point, struct runfile_reader *reader,
 		 struct err *err);
-/* Temperatures over the run, with what was found and the limits. */
+/* Temperatures over the run, with the fits of steady states and the limits (temperatures.c). */
 int html_temperatures(FILE *out, const struct record *record, struct runfile_reader *reader, struct err *err);
 
 /* ---- points */
