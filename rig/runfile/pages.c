@@ -190,6 +190,21 @@ static int check_gaps(const struct pages *p, const struct page *page)
 	return 0;
 }
 
+/* Where a full page of keys is split, SQLite leaves pointers and cells of what it moved, even where it wipes what it deletes.
+ * Such a page holds keys and numbers of pages alone, which are held against the rows. */
+static bool may_keep_remains(enum page_type type, unsigned depth)
+{
+	return type == TABLE_INNER || type == INDEX_INNER || (type == INDEX_LEAF && depth > 0);
+}
+
+static int check_unused(const struct pages *p, const struct page *page)
+{
+	for (uint32_t i = 0; i < p->size; i++)
+		if (!page->used[i] && page->bytes[i])
+			return bad(p, page->number, i, "a byte that nothing uses is not zero");
+	return 0;
+}
+
 static int check_page(struct pages *p, const struct page *page, unsigned depth)
 {
 	const uint8_t *header = page->bytes + page->start;
@@ -206,9 +221,8 @@ static int check_page(struct pages *p, const struct page *page, unsigned depth)
 		rc = check_cell(p, page, type, get16(page->bytes + pointers + 2 * i), depth);
 	if (!rc)
 		rc = check_gaps(p, page);
-	for (uint32_t i = 0; !rc && i < p->size; i++)
-		if (!page->used[i] && page->bytes[i])
-			rc = bad(p, page->number, i, "a byte that nothing uses is not zero");
+	if (!rc && !may_keep_remains(type, depth))
+		rc = check_unused(p, page);
 	return rc || !inner ? rc : walk_tree(p, get32(header + 8), depth + 1);
 }
 

@@ -1,5 +1,6 @@
 /* The pages of a run file as they lie on the disk: every byte that no row, no index and no structure of SQLite's uses is
- * zero. SQLite reads past them, so that nothing else would find what somebody keeps or changes there.
+ * zero. SQLite reads past them, so that nothing else would find what somebody keeps or changes there. Not looked at is what
+ * SQLite itself leaves in pages of keys that it has split (of a run of some 7 000 blocks and more): no row lies in them.
  * Format: https://www.sqlite.org/fileformat2.html */
 #ifndef PENRIG_RUNFILE_PAGES_H
 #define PENRIG_RUNFILE_PAGES_H
