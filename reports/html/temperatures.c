@@ -7,6 +7,7 @@
 
 #include "reports/draw/svg.h"
 #include "reports/html/html.h"
+#include "rig/measure/temperature.h"
 
 #define W            540
 #define COLUMNS      260
@@ -134,6 +135,106 @@ static void draw_curve(const struct warmth *w, const struct svg_axes *a, unsigne
 		a->left + a->width + 8, a->top + 18 + ROW_PX * (double)k);
 }
 
+/* ---- fits --------------------------------------------------------------------------------------------------------- */
+
+static const struct fit_row {
+	const char *site, *words;
+	enum svg_shape shape;
+} fit_rows[] = {{"handle", "fit of handle", SVG_DISC}, {"tip", "fit of tip", SVG_SQUARE}};
+#define FIT_ROWS  (sizeof(fit_rows) / sizeof(fit_rows[0]))
+#define FIT_STEPS 120
+#define FIT_MARK  12 /* steps from mark to mark, by which a fit is told without colour */
+
+/* While the motor ran, by the clock of the run; false: the point has no such fit. */
+static bool fit_span(const struct warmth *w, const struct record_point *p, const struct fit_row *row,
+		     struct thermal_curve *ret_curve, double ret_s[2])
+{
+	const enum point_mark marks[] = {MARK_PHASE(POINT_SPIN_UP), MARK_PHASE(POINT_COAST)};
+
+	if (p->session || !thermal_curve_of(p->input, p->inputs, row->site, ret_curve))
+		return false;
+	for (unsigned i = 0; i < 2; i++) {
+		if (p->mark[marks[i]].host_ns == UINT64_MAX)
+			return false;
+		ret_s[i] = ((double)p->mark[marks[i]].host_ns - (double)w->record->started_host_ns) * 1e-9;
+	}
+	return true;
+}
+
+/* Its line lies beneath the readings, its marks upon them, so that both are seen where they agree. */
+static void draw_fit(const struct warmth *w, const struct svg_axes *a, const struct record_point *p,
+		     const struct fit_row *row, bool marks)
+{
+	double x[FIT_STEPS + 1], y[FIT_STEPS + 1], span[2];
+	struct thermal_curve curve;
+
+	if (!fit_span(w, p, row, &curve, span))
+		return;
+	for (unsigned i = 0; i <= FIT_STEPS; i++) {
+		double t_s = (span[1] - span[0]) * i / FIT_STEPS;
+
+		x[i] = span[0] + t_s;
+		y[i] = thermal_curve_at(&curve, t_s);
+	}
+	if (!marks)
+		svg_line(a, x, y, FIT_STEPS + 1, SVG_INK);
+	for (unsigned i = FIT_MARK / 2; marks && i <= FIT_STEPS; i += FIT_MARK)
+		svg_mark(a, x[i], y[i], row->shape, SVG_INK);
+}
+
+static void draw_fits(const struct warmth *w, const struct svg_axes *a, bool marks)
+{
+	svg_clip_begin(a, marks ? "fit-marks" : "fit-lines");
+	for (unsigned k = 0; k < FIT_ROWS; k++)
+		for (unsigned i = 0; i < w->record->points; i++)
+			draw_fit(w, a, &w->record->point[i], &fit_rows[k], marks);
+	svg_clip_end(a);
+}
+
+static bool has_fit(const struct warmth *w, const struct fit_row *row)
+{
+	struct thermal_curve curve;
+	double span[2];
+
+	for (unsigned i = 0; i < w->record->points; i++)
+		if (fit_span(w, &w->record->point[i], row, &curve, span))
+			return true;
+	return false;
+}
+
+static unsigned count_fits(const struct warmth *w)
+{
+	unsigned count = 0;
+
+	for (unsigned k = 0; k < FIT_ROWS; k++)
+		count += has_fit(w, &fit_rows[k]);
+	return count;
+}
+
+/* In the frame's own pixels, so that a mark of the legend is one of the picture. */
+static void draw_fit_legend(const struct svg_axes *a, const struct fit_row *row, double row_px)
+{
+	double legend = a->left + a->width + 8;
+	const struct svg_axes px = {
+		.out = a->out, .left = legend, .top = row_px, .width = 26, .height = 16, .x1 = 26, .y0 = 16};
+
+	svg_text(a->out, legend, row_px, 11, "start", row->words);
+	svg_segment(&px, 0, 8, 26, 8, SVG_INK);
+	svg_mark(&px, 13, 8, row->shape, SVG_INK);
+}
+
+static void draw_fit_legends(const struct warmth *w, const struct svg_axes *a, double row_px)
+{
+	for (unsigned k = 0; k < FIT_ROWS; k++) {
+		if (!has_fit(w, &fit_rows[k]))
+			continue;
+		draw_fit_legend(a, &fit_rows[k], row_px);
+		row_px += ROW_PX;
+	}
+}
+
+/* ---- limits and steady states ------------------------------------------------------------------------------------- */
+
 /* A horizontal line of the picture: a limit, or where a part is heading. */
 struct level {
 	char words[64];
@@ -257,10 +358,10 @@ static void say_lowered(const struct svg_axes *a, const struct levels *l, double
 	snprintf(words, sizeof(words),
 		 "Judged is the rise on the rated ambient of %.4g \xc2\xb0"
 		 "C; the room was at %.1f: limits and "
-		 "steady values are drawn",
+		 "steady values",
 		 l->rated_c, l->rated_c - l->lower_k);
 	svg_text(a->out, 12, y, 10, "start", words);
-	snprintf(words, sizeof(words), "%.1f K %s than their figures.", fabs(l->lower_k),
+	snprintf(words, sizeof(words), "are drawn %.1f K %s than their figures.", fabs(l->lower_k),
 		 l->lower_k > 0 ? "lower" : "higher");
 	svg_text(a->out, 12, y + 14, 10, "start", words);
 }
@@ -285,7 +386,7 @@ static void draw_warmth(const struct warmth *w, FILE *out)
 
 	for (unsigned i = 0; i < w->record->points; i++)
 		add_levels(&w->record->point[i], &l);
-	unsigned rows = w->curves + l.count, frame = 176 > ROW_PX * rows ? 176 : ROW_PX * rows;
+	unsigned rows = w->curves + l.count + count_fits(w), frame = 176 > ROW_PX * rows ? 176 : ROW_PX * rows;
 	struct svg_axes a = {
 		.out = out, .left = 84, .top = 34, .width = W - 254, .height = frame, .x0 = 0, .x1 = w->span_s};
 
@@ -295,10 +396,13 @@ static void draw_warmth(const struct warmth *w, FILE *out)
 	svg_range(&a.y0, &a.y1, 0.06);
 	svg_begin_inline(out, W, frame + (l.lower_k == 0 ? 84 : 118), "temperatures of the run");
 	svg_heading(out, a.left, 20, 14, "temperatures of the run");
+	draw_fits(w, &a, false);
 	for (unsigned k = 0; k < w->curves; k++)
 		draw_curve(w, &a, k);
 	for (unsigned k = 0; k < l.count; k++)
 		draw_level(&a, &l.level[k], a.top + 10 + ROW_PX * (double)(w->curves + k));
+	draw_fits(w, &a, true);
+	draw_fit_legends(w, &a, a.top + 10 + ROW_PX * (double)(w->curves + l.count));
 	svg_frame(&a, "s from the start of the run",
 		  "\xc2\xb0"
 		  "C");

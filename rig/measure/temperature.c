@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <math.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -30,6 +31,8 @@ struct thermal {
 	double step_c, rise_step_k; /* from the reading before the largest one to it */
 	double steady_u_k, steady_growth,
 		steady_dof; /* of the asymptote: its own u, that u's slope, its degrees; 0: none */
+	bool fitted;
+	struct thermal_curve curve; /* that the steady state was read from */
 };
 
 int thermal_new(const struct thermal_config *config, struct thermal **ret)
@@ -297,6 +300,19 @@ static void refuse(struct result *r, const char *reason)
 	snprintf(r->reason, sizeof(r->reason), "%s", reason);
 }
 
+static void keep_curve(struct thermal *t, const struct thermal_fit *fit, double room_c)
+{
+	bool two = fit->nodes == 2;
+
+	t->fitted = true;
+	t->curve = (struct thermal_curve){.room_c = room_c,
+					  .end_k = fit->coef[0],
+					  .slow_k = fit->coef[1],
+					  .slow_s = fit->tau[0],
+					  .fast_k = two ? fit->coef[2] : 0.0,
+					  .fast_s = two ? fit->tau[1] : NAN};
+}
+
 static void steady(struct thermal *t, struct result *r)
 {
 	double window = t->count > 1 ? t->points[t->count - 1].t_s - t->points[0].t_s : 0.0, ambient = 0.0;
@@ -330,13 +346,14 @@ static void steady(struct thermal *t, struct result *r)
 	}
 	double u_sensor = t->config.u_sensor_k;
 
-	if (t->with_ambient == t->readings) {
+	if (t->with_ambient == t->readings)
 		for (unsigned i = 0; i < t->count; i++)
 			ambient += t->points[i].ambient_c / t->count;
-		if (isfinite(t->config.rated_ambient_c)) { /* then the ambient sensor's error does not cancel */
-			ambient = t->config.rated_ambient_c;
-			u_sensor *= M_SQRT2;
-		}
+	keep_curve(t, &fit, ambient);
+	/* then the ambient sensor's error does not cancel */
+	if (t->with_ambient == t->readings && isfinite(t->config.rated_ambient_c)) {
+		ambient = t->config.rated_ambient_c;
+		u_sensor *= M_SQRT2;
 	}
 	end(r, fit.coef[0] + ambient, t->readings, u_sensor, u, t->count - 1.0 - 2.0 * fit.nodes);
 }
@@ -375,6 +392,54 @@ unsigned thermal_finish(struct thermal *t, struct result *results, unsigned cap)
 	return n;
 }
 
+static const struct {
+	const char *name, *unit;
+	size_t offset; /* of a double in struct thermal_curve */
+} curve_rows[] = {
+#define ROW(name, unit, member)                                                                                        \
+	{                                                                                                              \
+		name, unit, offsetof(struct thermal_curve, member)                                                     \
+	}
+	ROW("fit_room", "degC", room_c),  ROW("fit_end", "K", end_k),   ROW("fit_slow", "K", slow_k),
+	ROW("fit_slow_tau", "s", slow_s), ROW("fit_fast", "K", fast_k), ROW("fit_fast_tau", "s", fast_s),
+#undef ROW
+};
+#define CURVE_ROWS (sizeof(curve_rows) / sizeof(curve_rows[0]))
+
+bool thermal_curve_of(const struct budget_input *input, unsigned inputs, const char *site, struct thermal_curve *ret)
+{
+	unsigned found = 0;
+
+	for (unsigned i = 0; i < inputs; i++) {
+		for (unsigned k = 0; k < CURVE_ROWS; k++) {
+			char name[sizeof(input->name)];
+
+			snprintf(name, sizeof(name), "%.15s_%s", site, curve_rows[k].name);
+			if (strcmp(name, input[i].name) != 0)
+				continue;
+			memcpy((char *)ret + curve_rows[k].offset, &input[i].value, sizeof(double));
+			found++;
+		}
+	}
+	return found == CURVE_ROWS;
+}
+
+double thermal_curve_at(const struct thermal_curve *c, double t_s)
+{
+	double fast = c->fast_k == 0.0 ? 0.0 : c->fast_k * exp(-t_s / c->fast_s);
+
+	return c->room_c + c->end_k - c->slow_k * exp(-t_s / c->slow_s) - fast;
+}
+
+static unsigned add_input(const struct thermal *t, struct budget_input ret[BUDGET_INPUTS_MAX], unsigned n,
+			  const char *what, const char *unit, double value)
+{
+	char name[sizeof(ret->name)];
+
+	snprintf(name, sizeof(name), "%s_%s", t->config.site, what);
+	return budget_input_add(ret, n, name, unit, value);
+}
+
 unsigned thermal_inputs(const struct thermal *t, struct budget_input ret[BUDGET_INPUTS_MAX], unsigned n)
 {
 	const struct {
@@ -386,11 +451,13 @@ unsigned thermal_inputs(const struct thermal *t, struct budget_input ret[BUDGET_
 		{"steady_u_growth", "1", t->steady_growth}, {"steady_dof", "1", t->steady_dof},
 	};
 
-	for (unsigned i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
-		char name[32];
+	for (unsigned i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
+		n = add_input(t, ret, n, rows[i].name, rows[i].unit, rows[i].value);
+	for (unsigned i = 0; t->fitted && i < CURVE_ROWS; i++) {
+		double value;
 
-		snprintf(name, sizeof(name), "%s_%s", t->config.site, rows[i].name);
-		n = budget_input_add(ret, n, name, rows[i].unit, rows[i].value);
+		memcpy(&value, (const char *)&t->curve + curve_rows[i].offset, sizeof(value));
+		n = add_input(t, ret, n, curve_rows[i].name, curve_rows[i].unit, value);
 	}
 	return n;
 }

@@ -26,7 +26,19 @@ void thermal_feed(struct thermal *thermal, double t_s, double temperature_c, dou
  * slow time constant that it finds, with the reason). Returns the number, at most 4. */
 unsigned thermal_finish(struct thermal *thermal, struct result *results, unsigned cap);
 
-/* Behind thermal_finish(): what the budgets of its results are made of, behind ret[n - 1]; returns how many there are then. */
+/* Behind thermal_finish(): what the budgets of its results are made of, and the curve that a steady state stands on, behind
+ * ret[n - 1]; returns how many there are then. */
 unsigned thermal_inputs(const struct thermal *thermal, struct budget_input ret[BUDGET_INPUTS_MAX], unsigned n);
+
+/* The step response that a steady state was read from: room + end - slow exp(-t / slow_s) - fast exp(-t / fast_s). */
+struct thermal_curve {
+	double room_c; /* mean of the ambient readings; 0 without them: then end_k is in degC */
+	double end_k, slow_k, slow_s;
+	double fast_k, fast_s; /* 0 and NaN where one node was enough */
+};
+/* From the inputs of a point. False, and `ret` undefined, where the part of that site has no steady state. */
+bool thermal_curve_of(const struct budget_input *input, unsigned inputs, const char *site, struct thermal_curve *ret);
+/* degC, t_s from the start of the motor. */
+double thermal_curve_at(const struct thermal_curve *curve, double t_s);
 
 #endif

@@ -253,6 +253,27 @@ def test_temperatures(check):
     check("rated ambient of 35" in picture and f"{35 - room:.1f} K lower" in picture, "the picture says why")
 
 
+def test_fitted_curve(check):
+    """The curve of a steady state goes through what was measured, and the page draws it."""
+    plan = json.loads(re.sub(r"//.*", "", (rig.FIXTURES / "plans/thermal.json").read_text()))
+    plan["steps"][0]["measure_s"] = 420
+    where = folder()
+    (where / "plan.json").write_text(json.dumps(plan))
+    run = rig.run_plan(where / "plan.json", folder=where, extra=["--report", "html"])
+    values = {i["name"]: i["value"] for i in run.report["points"][0]["budget_inputs"]}
+    for site in ("handle", "tip"):
+        of = {key: values[f"{site}_fit_{key}"] for key in ("room", "end", "slow", "slow_tau", "fast", "fast_tau")}
+        steady = next(r["value"] for r in run.report["points"][0]["results"] if (r["measurand"], r["method"]) == ("steady_temperature_c", site))
+        check(abs(of["end"] + 35 - steady) < 1e-3, f"{site}: the curve ends at {of['end']} above the room, judged is {steady}")
+    page = next(where.glob("*.report.html")).read_text()
+    picture = re.search(r"<title>temperatures of the run.*?</svg>", page, re.S)[0]
+    check(all(f">fit of {site}<" in picture for site in ("handle", "tip")), "the legend names the fits")
+    drawn = re.findall(r'stroke="#1f2933"[^>]* d="(M[^"]*)"', picture.split('id="fit-lines"')[1].split("</g>")[0])
+    check(len(drawn) == 2 and all(d.count("L") >= 100 for d in drawn), f"both curves are drawn: {len(drawn)}")
+    verified = rig.penrig_a("verify", run.run_file)
+    check(verified.returncode == 0, f"the file holds: {verified.stdout}{verified.stderr}")
+
+
 # ---- where they go
 
 def test_places(check, run):
@@ -379,6 +400,7 @@ def main():
     run = test_again(check)
     test_size(check)
     test_temperatures(check)
+    test_fitted_curve(check)
     for test in (test_places, test_disk, test_refused, test_pdf, test_damaged, test_latest):
         test(check, run)
     check.end()

@@ -4,7 +4,7 @@
 
 #include <stdbool.h>
 
-#define BUDGET_INPUTS_MAX 104
+#define BUDGET_INPUTS_MAX 128
 
 struct budget_input {
 	char name[32];

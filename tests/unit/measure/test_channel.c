@@ -556,6 +556,28 @@ static void temperature_budgets_from_inputs(void **state)
 	}
 }
 
+/* The curve that is drawn is the one that the steady state was read from, and goes through the readings. */
+static void a_steady_state_leaves_its_curve(void **state)
+{
+	const double times[] = {0.0, 5.0, 60.0, 300.0, 700.0};
+	struct thermal_curve curve;
+	struct result r[4];
+	struct inputs in;
+
+	(void)state;
+	assert_int_equal(thermal_run(700.0, 3, 40.0, r, &in), 3);
+	assert_true(thermal_curve_of(in.at, in.n, "handle", &curve));
+	assert_false(thermal_curve_of(in.at, in.n, "tip", &curve));
+	assert_true(thermal_curve_of(in.at, in.n, "handle", &curve));
+	check_near(curve.room_c, 23.0, 1e-9);
+	check_near(curve.end_k + 40.0, r[2].value, 1e-9);
+	for (unsigned i = 0; i < sizeof(times) / sizeof(times[0]); i++)
+		check_near(thermal_curve_at(&curve, times[i]),
+			   35.0 - 9.0 * exp(-times[i] / 242.0) - 3.0 * exp(-times[i] / 4.2), 0.05);
+	thermal_run(100.0, 1, NAN, r, &in); /* shorter than the slow node: no steady state, so no curve */
+	assert_false(thermal_curve_of(in.at, in.n, "handle", &curve));
+}
+
 /* A tip that rises fast: what came between its last reading and the stop is in U. Ambient rises, too, half as fast. */
 static void a_rise_goes_on_between_readings(void **state)
 {
@@ -656,6 +678,7 @@ int main(void)
 		cmocka_unit_test(watch_lets_a_phantom_relax),
 		cmocka_unit_test(steady_temperature),
 		cmocka_unit_test(temperature_budgets_from_inputs),
+		cmocka_unit_test(a_steady_state_leaves_its_curve),
 		cmocka_unit_test(a_rise_goes_on_between_readings),
 	};
 
