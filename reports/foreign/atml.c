@@ -191,12 +191,13 @@ static void put_tail(FILE *out, const struct record *record)
 static int write_atml(const struct record *record, FILE *out, struct err *err)
 {
 	struct sheet sheet = {.out = out};
+	char verdict[FOREIGN_VERDICT_MAX];
 
 	put_head(out, record);
 	begin_test(&sheet, "ResultSet", record->name);
 	put_times(out, foreign_utc_ms(record->started_utc), foreign_utc_ms(record->ended_utc));
 	fputs(">\n", out);
-	put_description(out, record->verdict_reason[0] ? record->verdict_reason : record->status_reason);
+	put_description(out, foreign_verdict(record, verdict));
 	put_outcome(out, grade_of_run(record));
 	foreign_each_group(record, put_group, &sheet);
 	foreign_each_check(record, put_check, &sheet);

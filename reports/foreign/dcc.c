@@ -245,11 +245,13 @@ static void put_item(FILE *out, const struct record *record)
 
 static void put_statements(FILE *out, const struct record *record)
 {
+	char verdict[FOREIGN_VERDICT_MAX];
+
 	fputs("<dcc:statements><dcc:statement>\n", out);
 	put_content(out, "declaration", "Measurement data of one run of penrig. No certificate: nobody signed it.");
 	fputs("</dcc:statement>\n<dcc:statement>\n", out);
 	put_content(out, "name", "verdict");
-	put_content(out, "declaration", record->verdict_reason[0] ? record->verdict_reason : record->status_reason);
+	put_content(out, "declaration", foreign_verdict(record, verdict));
 	put_element(out, "conformity", conformities[grade_of_run(record)]);
 	fputs("</dcc:statement></dcc:statements>\n", out);
 }

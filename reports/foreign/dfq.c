@@ -183,14 +183,15 @@ static void put_checks(struct sheet *sheet)
 	put(sheet, &c);
 }
 
-/* Nothing of what stands above it need look bad in a run that showed nothing. */
+/* Nothing of what stands above it need look bad in a run that showed nothing. Below 0: within the limit as a pass, and none. */
 static void put_verdict(struct sheet *sheet)
 {
 	static const double number[GRADES] = {
 		[GRADE_NONE] = 2, [GRADE_PASS] = 0, [GRADE_FAIL] = 1, [GRADE_ERROR] = 2, [GRADE_ABORTED] = 2};
-	struct characteristic c = {.name = "the run: 0 pass, 1 fail, 2 neither was shown",
+	bool stated = sheet->grade == GRADE_PASS && sheet->record->on_statement;
+	struct characteristic c = {.name = "the run: 0 pass, -1 pass on statement, 1 fail, 2 neither was shown",
 				   .unit = "1",
-				   .value = number[sheet->grade],
+				   .value = stated ? -1 : number[sheet->grade],
 				   .lower = NAN,
 				   .upper = 0,
 				   .attribute = VALUE_COUNTS,

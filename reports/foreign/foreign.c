@@ -45,6 +45,14 @@ enum grade grade_of_finding(const struct finding *f)
 						 : GRADE_NONE;
 }
 
+const char *foreign_verdict(const struct record *record, char ret[FOREIGN_VERDICT_MAX])
+{
+	const char *why = record->verdict_reason[0] ? record->verdict_reason : record->status_reason;
+
+	snprintf(ret, FOREIGN_VERDICT_MAX, "%s%s%s", verdict_name(record), *why ? ": " : "", why);
+	return ret;
+}
+
 /* A fail outweighs what could not be shown, and both outweigh what passed. */
 static enum grade worse(enum grade a, enum grade b)
 {

@@ -147,15 +147,13 @@ static void put_metadata(struct json_stream *js, const struct record *record)
 
 static void put_details(struct json_stream *js, const struct record *record)
 {
-	const char *why = record->verdict_reason[0] ? record->verdict_reason : record->status_reason;
+	char verdict[FOREIGN_VERDICT_MAX];
 
 	json_array(js, "outcome_details", JSON_LINE);
-	if (*why) {
-		json_object(js, NULL, JSON_LINE);
-		json_put_string(js, "code", run_status_name(record->run_status));
-		foreign_put_text(js, "description", why);
-		json_end(js);
-	}
+	json_object(js, NULL, JSON_LINE);
+	json_put_string(js, "code", run_status_name(record->run_status));
+	foreign_put_text(js, "description", foreign_verdict(record, verdict));
+	json_end(js);
 	json_end(js);
 }
 

@@ -113,7 +113,7 @@ static double seconds_of(const struct record *record)
 static void put_head(struct sheet *sheet, const struct record *record)
 {
 	const struct record_device *pen = foreign_pen(record);
-	char uuid[FOREIGN_UUID_MAX];
+	char uuid[FOREIGN_UUID_MAX], verdict[FOREIGN_VERDICT_MAX];
 
 	foreign_uuid(record, uuid);
 	json_put_string(sheet->js, "type", "T");
@@ -134,8 +134,7 @@ static void put_head(struct sheet *sheet, const struct record *record)
 	foreign_put_text(sheet->js, "user", record->operator_name);
 	json_put_number(sheet->js, "execTime", seconds_of(record), DIGITS_EXACT);
 	foreign_put_text(sheet->js, "batchSN", record->lot);
-	foreign_put_text(sheet->js, "comment",
-			 record->verdict_reason[0] ? record->verdict_reason : record->status_reason);
+	foreign_put_text(sheet->js, "comment", foreign_verdict(record, verdict));
 	json_end(sheet->js);
 }
 

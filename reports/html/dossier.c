@@ -152,7 +152,7 @@ static void add_run(struct dossier *d, const struct dossier_run *run)
 		fputs("<br><small>later, by ", out);
 		html_text(out, run->verdict[i].limits_name);
 		fputs(":</small> ", out);
-		html_outcome(out, run->verdict[i].dut_verdict);
+		html_judged(out, &run->verdict[i]);
 	}
 	cell(out, run_status_name(r->run_status));
 	fputs("<td><a href=\"", out);

@@ -18,6 +18,8 @@ void html_row(FILE *out, const char *name, const char *text);
 void html_outcome(FILE *out, enum outcome outcome);
 /* The same of a record that has a verdict. */
 void html_verdict(FILE *out, const struct record *record);
+/* The same of a later one. */
+void html_judged(FILE *out, const struct record_judged *judged);
 /* "1.0034 ± 0.0051 mm", or "not known". */
 void html_value(FILE *out, const struct finding *finding);
 /* "0.9 to 1.1 mm", "≤ 3 %" */

@@ -71,11 +71,21 @@ void html_outcome(FILE *out, enum outcome outcome)
 }
 
 /* A pass on a statement looks as one within a guard band: good, if somebody answers for it. */
+static void put_verdict(FILE *out, enum outcome outcome, bool on_statement)
+{
+	enum outcome as = on_statement ? OUTCOME_CONDITIONAL_PASS : outcome;
+
+	signed_name(out, outcome_name(as), html_sign_of(as), verdict_row(outcome, on_statement)->name);
+}
+
 void html_verdict(FILE *out, const struct record *record)
 {
-	enum outcome as = record->on_statement ? OUTCOME_CONDITIONAL_PASS : record->dut_verdict;
+	put_verdict(out, record->dut_verdict, record->on_statement);
+}
 
-	signed_name(out, outcome_name(as), html_sign_of(as), verdict_name(record));
+void html_judged(FILE *out, const struct record_judged *judged)
+{
+	put_verdict(out, judged->dut_verdict, judged->on_statement);
 }
 
 static const char *shown_unit(const char *unit)

@@ -15,6 +15,7 @@
 #include "rig/cli/kit/table.h"
 #include "rig/cli/verify_kit.h"
 #include "rig/config/control.h"
+#include "rig/judge/verdict.h"
 #include "rig/offline/anchor.h"
 #include "rig/offline/earlier.h"
 #include "rig/offline/reopen.h"
@@ -428,7 +429,7 @@ static int say_later(struct verifying *v, int judged, struct err *err)
 
 	if (rc >= 0 && (int)last.number > judged)
 		say(v, TRUST_SOUND, "later", "the run file holds a later verdict, number %u by limits %s: %s",
-		    last.number, last.limits_name, outcome_name(last.dut_verdict));
+		    last.number, last.limits_name, verdict_row(last.dut_verdict, last.on_statement)->name);
 	return rc < 0 ? rc : 0;
 }
 

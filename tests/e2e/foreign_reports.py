@@ -191,8 +191,8 @@ def check_dfq(check, label, text, said):
         told = {"value": float(value["K0001"]), "trusted": True, "expanded_uncertainty": float(u["K0001"]), "guard_r": float(re.search(r"guard band (\S+) U", u["K2002"])[1]),
                 **{name: float(value[key]) for name, key in (("lower", "K2110"), ("upper", "K2111")) if key in value}}
         check(outcome(told) == r["outcome"], f"{label}: {told} is {outcome(told)}, not {r['outcome']}")
-    verdict = found[len(found)]
-    check((verdict["K0002"], verdict["K0001"], verdict["K2111"]) == ("0", {"pass": "0", "fail": "1"}.get(of_run(said), "2"), "0"), f"{label}: how it came out: {verdict}")
+    verdict, passed = found[len(found)], "-1" if said["dut_verdict"] == "pass_on_statement" else "0"
+    check((verdict["K0002"], verdict["K0001"], verdict["K2111"]) == ("0", {"pass": passed, "fail": "1"}.get(of_run(said), "2"), "0"), f"{label}: how it came out: {verdict}")
     last = found[len(found) - 1]
     check(last["K0002"] == "0" and (float(last["K0001"]) > 0 or said["run_status"] == "complete"), f"{label}: what was not shown is counted: {last}")
 

@@ -1,6 +1,7 @@
 """A named person vouches for what penrig did not see of a recording. Then the best verdict is pass_on_statement, under its own name
 everywhere, and no statement makes good what was measured badly, or not at all."""
 import json
+import re
 import sys
 import tempfile
 import xml.etree.ElementTree
@@ -110,6 +111,25 @@ def test_for_machines(check, desk, name):
     check("pass_on_statement" in done.stdout, f"history: {done.stdout}{done.stderr}")
 
 
+def test_every_form(check, desk, names):
+    """Whatever penrig writes of such a run has the verdict's own name: each form of a report, also one that is new, and each list."""
+    forms = re.findall(r"^  (\S+)", rig.penrig_a("version").stdout.split("\nreports\n")[1].split("\n\n")[0], re.M)
+    check({"json", "dfq", "dcc", "atml", "wsjf", "openhtf"} <= set(forms), f"forms: {forms}")
+    rig.penrig_a("history", "--rebuild", desk.folder)
+    for name, accepted in names.items():
+        run_file, said = desk.folder / f"{name}.penrig", {}
+        for form in set(forms) - {"strokes"}:  # which holds no verdict of any run
+            said[form] = rig.penrig_a("report", run_file, "--format", form, "--output", "-").stdout
+        for command in (("show",), ("show", "--json"), ("analyze",)):
+            said[" ".join(command)] = rig.penrig_a(*command, run_file).stdout
+        said["page of a lot"] = rig.penrig_a("report", "--format", "html", "--output", "-", *(desk.folder / f"{n}.penrig" for n in names)).stdout
+        said["history"] = next(line for line in rig.penrig_a("history", "--dut", "PEN-GOOD-01", "--csv").stdout.splitlines() if name in line)
+        for what, text in said.items():
+            plain = text.lower().replace(" ", "_")
+            wanted = ("-1_pass_on_statement", f"k0001/{text.count('K2001')}_{-1 if accepted else 2}\n") if what == "dfq" else ("pass_on_statement",)
+            check(all(word in plain.replace("\r", "") for word in wanted), f"{what} of {name}, accepted {accepted}, lacks {wanted}: {text[:300]}")
+
+
 def test_nothing_is_excused(check, desk):
     for taken, why in ((ROOM, "whether this was the phantom"), (BAR[:2], "whether the room suited the calibrations")):
         code, report, _, _ = desk.run(*taken)
@@ -217,6 +237,7 @@ def main():
     test_surfaces(check, desk, stated, 3)
     test_surfaces(check, desk, accepted, 0)
     test_for_machines(check, desk, stated)
+    test_every_form(check, desk, {stated: False, accepted: True})
     test_nothing_is_excused(check, desk)
     test_what_the_recording_does_not_show(check, desk)
     test_nobody_waited(check, desk)

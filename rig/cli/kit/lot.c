@@ -13,6 +13,7 @@
 #include "rig/cli/kit/keys.h"
 #include "rig/cli/kit/sealing.h"
 #include "rig/cli/version.h"
+#include "rig/judge/verdict.h"
 #include "rig/offline/reopen.h"
 #include "rig/study/capability.h"
 
@@ -41,7 +42,7 @@ static int on_judged(void *ctx, const struct record_judged *judged)
 {
 	struct afterwards *a = ctx;
 
-	tell(a, "%.60s by %.60s", outcome_name(judged->dut_verdict), judged->limits_name);
+	tell(a, "%.60s by %.60s", verdict_row(judged->dut_verdict, judged->on_statement)->name, judged->limits_name);
 	a->worst = judged->dut_verdict > a->worst ? judged->dut_verdict : a->worst;
 	return 0;
 }

@@ -77,8 +77,8 @@ static int on_judged(void *ctx, const struct record_judged *judged)
 	struct later *l = ctx;
 
 	evidence_if(l->q, judged->dut_verdict == OUTCOME_PASS && !judged->on_statement, l->path,
-		    "no later verdict took the pass back", "%s by %s at %s", outcome_name(judged->dut_verdict),
-		    judged->limits_name, judged->utc);
+		    "no later verdict took the pass back", "%s by %s at %s",
+		    verdict_row(judged->dut_verdict, judged->on_statement)->name, judged->limits_name, judged->utc);
 	return 0;
 }
 
