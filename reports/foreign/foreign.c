@@ -101,7 +101,7 @@ static enum grade grade_of_point(const struct record_point *p)
 		       : worse(grade, grade_of(p->outcome, false));
 }
 
-static void point_group(const struct record *record, const struct record_point *p, struct foreign_group *ret)
+void foreign_point_group(const struct record *record, const struct record_point *p, struct foreign_group *ret)
 {
 	const char *phantom = phantom_of(record, p->plan.phantom);
 	uint64_t open = p->mark[MARK_OPEN].host_ns, close = p->mark[MARK_CLOSE].host_ns;
@@ -125,7 +125,7 @@ uint64_t foreign_point_ms(const struct record *record, const struct record_point
 {
 	struct foreign_group group;
 
-	point_group(record, point, &group);
+	foreign_point_group(record, point, &group);
 	return group.end_ms - group.begin_ms;
 }
 
@@ -150,7 +150,7 @@ void foreign_each_group(const struct record *record, void (*fn)(void *ctx, const
 	struct foreign_group group;
 
 	for (unsigned i = 0; i < record->points; i++) {
-		point_group(record, &record->point[i], &group);
+		foreign_point_group(record, &record->point[i], &group);
 		fn(ctx, &group);
 	}
 	for (unsigned i = 0; i < record->sweeps; i++) {

@@ -40,6 +40,8 @@ struct foreign_group {
 	const char *reason;
 	uint64_t begin_ms, end_ms; /* UTC since 1970; of a sweep, when the run ended */
 };
+/* Of one attempt alone. */
+void foreign_point_group(const struct record *record, const struct record_point *point, struct foreign_group *ret);
 void foreign_each_group(const struct record *record, void (*fn)(void *ctx, const struct foreign_group *group),
 			void *ctx);
 

@@ -1,6 +1,8 @@
 /* NAME.jsonl: the run as a stream of events, one JSON object on each line, in the form of the OCP Test and Validation
  * Output Specification 2.0 (https://github.com/opencomputeproject/ocp-diag-core, json_spec). A test step for each attempt at
  * a point, each sweep and each check; what is needed to judge a figure again stands in its metadata. */
+#include "reports/foreign/ocp.h"
+
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -12,9 +14,16 @@
 
 #define STEP_ID_MAX 16
 
-struct stream {
-	const struct record *record;
+struct told { /* an attempt */
+	unsigned number, attempt;
+};
+
+struct ocp_stream {
+	const struct record *record; /* of the call at hand */
 	struct json_stream *js;
+	struct told *told;
+	unsigned tolds;
+	bool begun;
 	FILE *out;
 	struct err *err;
 	int rc; /* the first error */
@@ -24,13 +33,13 @@ struct stream {
 
 /* ---- one line ----------------------------------------------------------------------------------------------------- */
 
-static void begin_line(struct stream *s)
+static void begin_line(struct ocp_stream *s)
 {
 	json_stream_open(s->js, s->out);
 	json_object(s->js, NULL, JSON_LINE);
 }
 
-static void end_line(struct stream *s)
+static void end_line(struct ocp_stream *s)
 {
 	char utc[FOREIGN_UTC_MAX];
 
@@ -42,7 +51,7 @@ static void end_line(struct stream *s)
 	s->rc = s->rc ? s->rc : rc;
 }
 
-static void begin_step(struct stream *s, const char *artifact)
+static void begin_step(struct ocp_stream *s, const char *artifact)
 {
 	char id[STEP_ID_MAX];
 
@@ -53,14 +62,14 @@ static void begin_step(struct stream *s, const char *artifact)
 	json_object(s->js, artifact, JSON_LINE);
 }
 
-static void end_step(struct stream *s)
+static void end_step(struct ocp_stream *s)
 {
 	json_end(s->js);
 	json_end(s->js);
 	end_line(s);
 }
 
-static void at(struct stream *s, uint64_t ms)
+static void at(struct ocp_stream *s, uint64_t ms)
 {
 	s->ms = ms > s->ms ? ms : s->ms;
 }
@@ -75,7 +84,7 @@ static void put_validator(struct json_stream *js, const char *type, double value
 	json_end(js);
 }
 
-static void put_measurement(struct stream *s, const struct finding *f)
+static void put_measurement(struct ocp_stream *s, const struct finding *f)
 {
 	char name[FOREIGN_NAME_MAX];
 
@@ -99,7 +108,7 @@ static void put_measurement(struct stream *s, const struct finding *f)
 }
 
 /* There is no measurement without a value. */
-static void put_unmeasured(struct stream *s, const struct finding *f)
+static void put_unmeasured(struct ocp_stream *s, const struct finding *f)
 {
 	char name[FOREIGN_NAME_MAX], text[900];
 
@@ -115,7 +124,7 @@ static void put_unmeasured(struct stream *s, const struct finding *f)
 	end_step(s);
 }
 
-static void put_diagnosis(struct stream *s, const char *verdict, enum grade grade, const char *text)
+static void put_diagnosis(struct ocp_stream *s, const char *verdict, enum grade grade, const char *text)
 {
 	static const char *const types[GRADES] = {[GRADE_NONE] = "UNKNOWN",
 						  [GRADE_PASS] = "PASS",
@@ -130,14 +139,14 @@ static void put_diagnosis(struct stream *s, const char *verdict, enum grade grad
 	end_step(s);
 }
 
-static void put_step_start(struct stream *s, const char *name)
+static void put_step_start(struct ocp_stream *s, const char *name)
 {
 	begin_step(s, "testStepStart");
 	foreign_put_text(s->js, "name", name);
 	end_step(s);
 }
 
-static void put_step_end(struct stream *s, const char *status)
+static void put_step_end(struct ocp_stream *s, const char *status)
 {
 	begin_step(s, "testStepEnd");
 	json_put_string(s->js, "status", status);
@@ -147,7 +156,7 @@ static void put_step_end(struct stream *s, const char *status)
 
 static void put_group(void *ctx, const struct foreign_group *g)
 {
-	struct stream *s = ctx;
+	struct ocp_stream *s = ctx;
 	bool superseded = g->point && !g->point->counts;
 
 	at(s, g->begin_ms);
@@ -169,7 +178,7 @@ static void put_group(void *ctx, const struct foreign_group *g)
 
 static void put_check(void *ctx, const struct foreign_check *check)
 {
-	struct stream *s = ctx;
+	struct ocp_stream *s = ctx;
 
 	at(s, foreign_utc_ms(s->record->ended_utc));
 	put_step_start(s, check->name);
@@ -183,7 +192,7 @@ static void put_check(void *ctx, const struct foreign_check *check)
 
 /* ---- the run ------------------------------------------------------------------------------------------------------ */
 
-static void put_version(struct stream *s)
+static void put_version(struct ocp_stream *s)
 {
 	begin_line(s);
 	json_object(s->js, "schemaVersion", JSON_LINE);
@@ -193,7 +202,7 @@ static void put_version(struct stream *s)
 	end_line(s);
 }
 
-static void put_dut(struct stream *s)
+static void put_dut(struct ocp_stream *s)
 {
 	const struct record *r = s->record;
 	const struct record_device *pen = foreign_pen(r);
@@ -219,7 +228,7 @@ static void put_dut(struct stream *s)
 	json_end(s->js);
 }
 
-static void put_start(struct stream *s)
+static void put_start(struct ocp_stream *s)
 {
 	const struct record *r = s->record;
 
@@ -240,7 +249,7 @@ static void put_start(struct stream *s)
 	end_line(s);
 }
 
-static void put_end(struct stream *s)
+static void put_end(struct ocp_stream *s)
 {
 	enum grade grade = grade_of_run(s->record);
 	bool shown = grade == GRADE_PASS || grade == GRADE_FAIL;
@@ -262,22 +271,102 @@ static void put_end(struct stream *s)
 	end_line(s);
 }
 
+struct ocp_stream *ocp_stream_new(FILE *out)
+{
+	struct ocp_stream *s = calloc(1, sizeof(*s));
+	struct json_stream *js = malloc(sizeof(*js));
+
+	if (!s || !js) {
+		free(s);
+		free(js);
+		return NULL;
+	}
+	s->js = js;
+	s->out = out;
+	return s;
+}
+
+void ocp_stream_free(struct ocp_stream *s)
+{
+	if (!s)
+		return;
+	free(s->told);
+	free(s->js);
+	free(s);
+}
+
+static int done(struct ocp_stream *s)
+{
+	if (!s->rc && ferror(s->out))
+		s->rc = err_set(s->err, -EIO, "the events cannot be written: %s", strerror(EIO));
+	return s->rc;
+}
+
+int ocp_stream_begin(struct ocp_stream *s, const struct record *record, struct err *err)
+{
+	if (s->begun)
+		return s->rc;
+	s->begun = true;
+	s->record = record;
+	s->err = err;
+	at(s, foreign_utc_ms(record->started_utc));
+	put_version(s);
+	put_start(s);
+	return done(s);
+}
+
+static bool is_told(const struct ocp_stream *s, const struct record_point *p)
+{
+	for (unsigned i = 0; i < s->tolds; i++)
+		if (s->told[i].number == p->plan.number && s->told[i].attempt == p->attempt)
+			return true;
+	return false;
+}
+
+int ocp_stream_point(struct ocp_stream *s, const struct record *record, const struct record_point *point,
+		     struct err *err)
+{
+	struct told *told = realloc(s->told, (s->tolds + 1) * sizeof(*told));
+	struct foreign_group group;
+
+	if (!told)
+		return err_set(err, -ENOMEM, "out of memory");
+	s->told = told;
+	s->told[s->tolds++] = (struct told){.number = point->plan.number, .attempt = point->attempt};
+	(void)ocp_stream_begin(s, record, err);
+	s->record = record;
+	s->err = err;
+	foreign_point_group(record, point, &group);
+	put_group(s, &group);
+	return done(s);
+}
+
+static void put_untold(void *ctx, const struct foreign_group *group)
+{
+	struct ocp_stream *s = ctx;
+
+	if (!group->point || !is_told(s, group->point))
+		put_group(s, group);
+}
+
+int ocp_stream_end(struct ocp_stream *s, const struct record *record, struct err *err)
+{
+	(void)ocp_stream_begin(s, record, err);
+	s->record = record;
+	s->err = err;
+	foreign_each_group(record, put_untold, s);
+	foreign_each_check(record, put_check, s);
+	put_end(s);
+	return done(s);
+}
+
 static int write_ocp(const struct record *record, FILE *out, struct err *err)
 {
-	struct stream s = {.record = record, .js = malloc(sizeof(*s.js)), .out = out, .err = err};
+	struct ocp_stream *s = ocp_stream_new(out);
+	int rc = s ? ocp_stream_end(s, record, err) : err_set(err, -ENOMEM, "out of memory");
 
-	if (!s.js)
-		return err_set(err, -ENOMEM, "out of memory");
-	at(&s, foreign_utc_ms(record->started_utc));
-	put_version(&s);
-	put_start(&s);
-	foreign_each_group(record, put_group, &s);
-	foreign_each_check(record, put_check, &s);
-	put_end(&s);
-	free(s.js);
-	if (!s.rc && ferror(out))
-		return err_set(err, -EIO, "the events cannot be written: %s", strerror(EIO));
-	return s.rc;
+	ocp_stream_free(s);
+	return rc;
 }
 
 const struct report_writer report_jsonl = {

@@ -335,7 +335,7 @@ const struct command command_report = {
 		"csv: NAME.results.csv, a row per result. tap: NAME.tap, for prove. prom: NAME.prom, for "
 		"Prometheus. strokes: NAME.strokes.csv, a row per stroke and per answer of the pen. jsonl: NAME.jsonl, "
 		"events as OCP Test and Validation has them, once the run has ended (while it runs: penrig run "
-		"--progress-fd). dfq: NAME.dfq, Q-DAS. wsjf: NAME.wsjf.json, WATS. atml: "
+		"--ocp-fd). dfq: NAME.dfq, Q-DAS. wsjf: NAME.wsjf.json, WATS. atml: "
 		"NAME.atml.xml, "
 		"IEEE 1636.1. openhtf: NAME.openhtf.json. dcc: NAME.dcc.xml, measurement data as PTB's Digital "
 		"Calibration Certificate has them.\n\n"

@@ -91,6 +91,7 @@ static void on_progress(void *ctx, const struct session_progress *now)
 	if (now->stage < STAGE_SAVING)
 		events_setpoint(&run->progress.events, run->plan, run->points, run->point_count, now->point);
 	progress_show(&run->progress, now);
+	ocp_live_progress(run->ocp, run->record, now);
 }
 
 static void on_prompt(void *ctx, const struct session_prompt *prompt)
@@ -181,7 +182,7 @@ static int descriptor_of(const char *option, const char *text, int *ret, struct 
 static int open_surroundings(struct run *run, struct err *err)
 {
 	struct style style = style_of(stderr, (enum colour_choice)run->options->color);
-	int event_fd = -1, rc;
+	int event_fd = -1, ocp_fd = -1, rc;
 
 	run->answers = (struct answers){.fd = -1,
 					.waits = run->tables->on_question,
@@ -195,7 +196,8 @@ static int open_surroundings(struct run *run, struct err *err)
 		return rc; /* a later part goes on with what the first one opened */
 	if ((rc = descriptor_of("--progress-fd", run->options->progress_fd, &event_fd, err)) < 0 ||
 	    (rc = progress_init(&run->progress, STDERR_FILENO, event_fd, run->options->quiet, style, err)) < 0 ||
-	    (rc = signals_block(err)) < 0 ||
+	    (rc = descriptor_of("--ocp-fd", run->options->ocp_fd, &ocp_fd, err)) < 0 ||
+	    (rc = ocp_live_new(ocp_fd, &run->ocp, err)) < 0 || (rc = signals_block(err)) < 0 ||
 	    (rc = loop_new(run->tables->clock, run->tables->clock_ctx, &run->loop, err)) < 0)
 		return rc;
 	if (run->tables->on_loop && (rc = run->tables->on_loop(run->loop)) < 0)
@@ -358,6 +360,15 @@ static int print_json(const struct run *run, int code)
 	return code;
 }
 
+/* No exit code says that a reader went away: what it would have read stands in the report. */
+static void end_ocp(struct run *run)
+{
+	struct err err = {0};
+
+	if (!ocp_live_end(run->ocp, run->record, &err))
+		cli_error(0, "%s; \"penrig report --format jsonl\" writes them all", err.text);
+}
+
 static int conclude(struct run *run)
 {
 	const struct record *r = run->record;
@@ -397,6 +408,7 @@ static int conclude(struct run *run)
 	code = cli_flush(code);
 	if (r->moved && !r->stop_verified)
 		render_stop_unverified(stderr, &shout, r->stop_text);
+	end_ocp(run);
 	events_end(&run->progress.events, r, run->plan, code);
 	return code;
 }
@@ -404,6 +416,7 @@ static int conclude(struct run *run)
 void run_free(struct run *run)
 {
 	loop_free(run->loop);
+	ocp_live_free(run->ocp);
 	free(run->points);
 	record_free(run->record);
 	signing_key_free(run->key);

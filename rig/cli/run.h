@@ -14,7 +14,7 @@ struct run_outcome {           /* what a caller may want to know beside the exit
 
 struct run_options { /* as the command line says them; NULL and false: not said */
 	const char *bench, *dut, *operator_name, *lot, *cartridge, *output_dir, *name, *state, *history, *progress_fd,
-		*answer_fd, *wait, *start_within, *start_by, *end_by, *replug_timeout;
+		*ocp_fd, *answer_fd, *wait, *start_within, *start_by, *end_by, *replug_timeout;
 	const char *sign, *password_file, *keys, *override;
 	struct option_list attr, report, exactly;
 	bool json, no_input, quiet, production;
@@ -109,6 +109,14 @@ struct run_options { /* as the command line says them; NULL and false: not said 
 		 .help = "Write one line of JSON per event to descriptor N, for programs that watch. A file is "       \
 			 "locked for as "                                                                              \
 			 "long as the run lives."},                                                                    \
+		{.name = "ocp-fd",                                                                                     \
+		 .kind = OPTION_TEXT,                                                                                  \
+		 .arg = "N",                                                                                           \
+		 .offset = AT(ocp_fd),                                                                                 \
+		 .help = "Write the events of \"--report jsonl\" to descriptor N while the run goes on, each attempt " \
+			 "as "                                                                                         \
+			 "it ends: "                                                                                   \
+			 "for CI that reads OCP Test and Validation output. No line is left out."},                    \
 		{.name = "answer-fd",                                                                                  \
 		 .kind = OPTION_TEXT,                                                                                  \
 		 .arg = "N",                                                                                           \

@@ -6,6 +6,7 @@
 #include "rig/cli/kit/answers.h"
 #include "rig/cli/kit/keeping.h"
 #include "rig/cli/kit/naming.h"
+#include "rig/cli/kit/ocp_live.h"
 #include "rig/cli/kit/progress.h"
 #include "rig/cli/kit/prompt.h"
 #include "rig/cli/kit/reference.h"
@@ -24,6 +25,7 @@ struct run {
 	struct loop *loop;
 	struct signals signals;
 	struct progress progress;
+	struct ocp_live *ocp; /* NULL: nobody listens */
 	struct prompt prompt;
 	bool wants_words; /* the question that is open */
 	struct answers answers;

@@ -127,6 +127,7 @@ static bool next_part(struct run *before, const char *plan_path, struct resuming
 			  .record = record_new(),
 			  .loop = before->loop,
 			  .progress = before->progress,
+			  .ocp = before->ocp,
 			  .people = before->people,
 			  .lock = before->lock,
 			  .resuming = resuming,
@@ -141,10 +142,13 @@ static bool next_part(struct run *before, const char *plan_path, struct resuming
 	before->loop = NULL;
 	before->key = NULL;
 	before->lock = NULL;
+	before->ocp = NULL;
 	*ret_code = run.record ? run_execute(&run, plan_path) : cli_error(EXIT_INTERNAL, "out of memory");
 	if (!run.began) {
 		before->loop = run.loop;
+		before->ocp = run.ocp;
 		run.loop = NULL;
+		run.ocp = NULL;
 	}
 	run_free(&run);
 	return run.began;

@@ -9,6 +9,8 @@ import tempfile
 import time
 from pathlib import Path
 
+import foreign_reports
+import report_form
 import rig
 
 PLAN = {
@@ -24,7 +26,8 @@ LIMIT_S = 120  # of any wait: a test that reaches it has failed
 class Supervised:
     """A run that outlives whoever started it: this class holds no descriptor of its events or answers but while it uses them."""
 
-    def __init__(self, plan=PLAN, dut="PEN-GOOD-01", before="", more=(), stdout=subprocess.DEVNULL):
+    def __init__(self, plan=PLAN, dut="PEN-GOOD-01", before="", more=(), stdout=subprocess.DEVNULL,
+                 stderr=subprocess.DEVNULL, fds=()):
         self.folder = Path(tempfile.mkdtemp(prefix="sup"))
         (self.folder / "plan.json").write_text(json.dumps(plan))
         bench = rig.own_bench("virtual-usb.json", self.folder)
@@ -37,7 +40,7 @@ class Supervised:
         argv = [rig.PENRIG_A, "--bench", bench, "--virtual-dut", dut, "--", "run", self.folder / "plan.json", "--bench", bench, "--dut", dut,
                 "--output-dir", self.folder, "--progress-fd", events, "--answer-fd", answers, *more]
         self.child = subprocess.Popen([str(a) for a in argv], stdin=subprocess.DEVNULL, stdout=stdout,
-                                      stderr=subprocess.DEVNULL, pass_fds=(events, answers))
+                                      stderr=stderr, pass_fds=(events, answers, *fds))
         os.close(events)
         os.close(answers)
 
@@ -98,6 +101,43 @@ def answered(check):
           f"and says which limit decided: {end.get('decided')}")
 
 
+def ocp_lines_come_while_it_runs(check):
+    """A reader that knows OCP's form alone sees how the first point came out while the second one waits for its phantom. The whole is
+    the stream that a report of the run holds."""
+    ours, theirs = os.pipe()
+    run = Supervised(more=("--ocp-fd", theirs), fds=(theirs,))
+    os.close(theirs)
+    with os.fdopen(ours) as stream:
+        lines = []
+        while not lines or "testStepEnd" not in lines[-1].get("testStepArtifact", ()):
+            lines.append(json.loads(stream.readline()))
+        check(run.until("prompt") is not None and run.child.poll() is None, "the run is not over: it waits for an answer")
+        measured = [line["testStepArtifact"]["measurement"] for line in lines if "measurement" in line.get("testStepArtifact", ())]
+        check(lines[0]["schemaVersion"]["major"] == 2 and "hardwareInfos" in lines[1]["testRunArtifact"]["testRunStart"]["dutInfo"], f"it begins: {lines[:2]}")
+        check(any(m["name"].startswith("stroke_rate_error_pct") and m["metadata"]["outcome"] == "pass" for m in measured), f"the point's figures: {measured}")
+        run.say("answer 1 done\n")
+        lines += [json.loads(line) for line in stream]
+    code, events = run.end()
+    name = next(run.folder.glob("*.penrig"))
+    whole = rig.penrig_a("report", name, "--format", "jsonl", "--output", "-").stdout
+    check(code == 0 and lines == [json.loads(line) for line in whole.splitlines()], f"{len(lines)} lines, in the report {len(whole.splitlines())}")
+    said = report_form.read(next(run.folder.glob("*.report.json")).read_text())
+    foreign_reports.check_jsonl(check, "live", "\n".join(map(json.dumps, lines)), said)
+
+
+def ocp_reader_goes_away(check):
+    """Nor does the run end, or end otherwise, for a reader that is gone."""
+    ours, theirs = os.pipe()
+    os.close(ours)
+    run = Supervised(more=("--ocp-fd", theirs), fds=(theirs,), stderr=subprocess.PIPE)
+    os.close(theirs)
+    run.until("prompt")
+    run.say("answer 1 done\n")
+    said = run.child.stderr.read().decode()
+    code, events = run.end()
+    check(code == 0 and events[-1]["exit_code"] == 0 and "--ocp-fd" in said and "not whole" in said, f"{code}: {said[-300:]}")
+
+
 def given_up(check):
     run = Supervised()
     run.until("prompt")
@@ -151,6 +191,8 @@ def main():
     check = rig.Checks()
     the_end_knows_the_exit(check)
     answered(check)
+    ocp_lines_come_while_it_runs(check)
+    ocp_reader_goes_away(check)
     given_up(check)
     stopped(check)
     nobody_left(check)
