@@ -194,7 +194,7 @@ static int check_gaps(const struct pages *p, const struct page *page)
  * Such a page holds keys and numbers of pages alone, which are held against the rows. */
 static bool may_keep_remains(enum page_type type, unsigned depth)
 {
-	return type == TABLE_INNER || type == INDEX_INNER || (type == INDEX_LEAF && depth > 0);
+	return type != TABLE_LEAF && depth > 0;
 }
 
 static int check_unused(const struct pages *p, const struct page *page)
