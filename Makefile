@@ -38,7 +38,7 @@ APT_SERVER := $(APT_POSTGRESQL) mosquitto mosquitto-clients zstd python3-psycopg
 APT_CHECK := $(APT_DEMO) libcmocka-dev scdoc python3 python3-jsonschema python3-prometheus-client python3-pyvisa \
 	python3-pyvisa-py python3-usb python3-serial python3-numpy python3-h5py libhdf5-dev usbutils clang clang-format \
 	universal-ctags strace minisign git libmicrohttpd-dev sigrok-cli mbpoll usbrelay libhidapi-libusb0 python3-junitparser \
-	python3-pandas $(APT_SERVER)
+	python3-pandas weasyprint poppler-utils $(APT_SERVER)
 # For the page of `penrig station`, and for looking at it in a browser (450 MB installed: not part of `make check`).
 APT_STATION := $(APT_DEMO) libmicrohttpd-dev
 APT_BROWSER := $(APT_STATION) chromium chromium-driver python3-selenium fonts-dejavu-core zbar-tools zint dmtx-utils

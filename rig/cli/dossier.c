@@ -12,6 +12,7 @@
 #include "rig/cli/dossier_runs.h"
 #include "rig/cli/kit/indexing.h"
 #include "rig/cli/kit/keys.h"
+#include "rig/cli/kit/pdf.h"
 #include "rig/cli/kit/rows.h"
 #include "rig/cli/kit/sealing.h"
 #include "rig/cli/version.h"
@@ -22,11 +23,13 @@
 #define PATH_ROOM   (PATH_MAX + 300)
 #define MANIFEST    "manifest.txt"
 #define PAGE        "dossier.html"
+#define PRINTED     "dossier.pdf"
 #define DECIDED_MAX 256 /* later verdicts, and dispositions, of one run */
 #define OUTPUT_MAX  1000
 
 struct dossier_options {
 	const char *output, *keys, *history, *state;
+	bool pdf;
 };
 
 #define AT(member) offsetof(struct dossier_options, member)
@@ -37,6 +40,11 @@ static const struct cli_option dossier_table[] = {
 	 .arg = "DIR",
 	 .offset = AT(output),
 	 .help = "The folder that is made; it may not be there. Required."},
+	{.name = "pdf",
+	 .kind = OPTION_FLAG,
+	 .offset = AT(pdf),
+	 .help = "The page as PDF/A-3b too, dossier.pdf, by Debian's weasyprint: for an archive that takes nothing "
+		 "else."},
 	{.name = "keys",
 	 .kind = OPTION_TEXT,
 	 .arg = "DIR",
@@ -395,6 +403,21 @@ static int write_page(struct making *m, const char *utc, struct err *err)
 	return rc ? rc : list_file(m, PAGE, err);
 }
 
+static int write_pdf(struct making *m, struct err *err)
+{
+	char page[PATH_ROOM], path[PATH_ROOM];
+
+	snprintf(page, sizeof(page), "%s/" PAGE, m->options->output);
+	snprintf(path, sizeof(path), "%s/" PRINTED, m->options->output);
+	FILE *out = fopen(path, "we");
+	if (!out)
+		return err_set(err, -errno, "%.300s cannot be made: %s", path, strerror(errno));
+	int rc = pdf_archive(page, out, err);
+	if (fclose(out) != 0 && !rc)
+		rc = err_set(err, -errno, "%.300s cannot be written: %s", path, strerror(errno));
+	return rc ? rc : list_file(m, PRINTED, err);
+}
+
 static int put_keys(struct making *m, struct err *err)
 {
 	if (!m->keys)
@@ -418,6 +441,8 @@ static int make(struct making *m, const char *utc, struct err *err)
 		rc = put_keys(m, err);
 	if (!rc)
 		rc = write_page(m, utc, err);
+	if (!rc && m->options->pdf)
+		rc = write_pdf(m, err);
 	if (m->manifest && (fclose(m->manifest) != 0 || disk_sync_file(path) != 0) && !rc)
 		rc = err_set(err, -EIO, "%.300s cannot be written: %s", path, strerror(errno));
 	return rc;
@@ -435,9 +460,12 @@ static int begin(struct making *m, const char *const *operands, unsigned count, 
 		return err_set(err, -EEXIST, "%.300s is there already: a dossier is never written over", o->output);
 	if (strlen(o->output) > OUTPUT_MAX)
 		return err_set(err, -ENAMETOOLONG, "--output: a path of at most %d bytes", OUTPUT_MAX);
+	int rc = o->pdf ? pdf_archive_check(err) : 0;
+	if (rc)
+		return rc;
 	m->keys = o->keys ? o->keys : own && *own ? own : NULL;
 	snprintf(title, sizeof(title), "%.80s%s", operands[0], count > 1 ? " and others" : "");
-	int rc = keys_trusted(NULL, o->keys, &m->ring, err);
+	rc = keys_trusted(NULL, o->keys, &m->ring, err);
 	if (!rc)
 		rc = dossier_choose(&m->sources, &(struct indexing){.history = o->history, .state = o->state}, operands,
 				    count, err);
@@ -446,7 +474,8 @@ static int begin(struct making *m, const char *const *operands, unsigned count, 
 
 static int say_end(const struct making *m)
 {
-	printf("dossier:  %s: %u runs, " PAGE ", " MANIFEST "\n", m->options->output, m->put);
+	printf("dossier:  %s: %u runs, " PAGE ", %s" MANIFEST "\n", m->options->output, m->put,
+	       m->options->pdf ? PRINTED ", " : "");
 	if (m->unsound)
 		return cli_error(EXIT_STORAGE, "%u of them %s altered or damaged, as the page says", m->unsound,
 				 m->unsound == 1 ? "is" : "are");
@@ -470,7 +499,8 @@ static int dossier_cli_run(const struct cli_tables *tables, const void *options,
 	int rc = begin(m, operands, count, &err);
 	if (!rc)
 		rc = make(m, utc, &err);
-	int code = rc < 0 ? cli_error(rc == -EEXIST ? EXIT_USAGE : cli_exit_code(rc), "%s", err.text) : say_end(m);
+	int code = rc < 0 ? cli_error(rc == -EEXIST || rc == -ENOSYS ? EXIT_USAGE : cli_exit_code(rc), "%s", err.text)
+			  : say_end(m);
 	dossier_sources_free(&m->sources);
 	dossier_free(m->page);
 	free(m);
@@ -496,7 +526,8 @@ const struct command command_dossier = {
 		"it was stands there as missing, and its verdict counts for its unit; beside one that was altered "
 		"no unit passes; runs of other benches, which the history does not know, do not: name "
 		"their run files.\n\n"
-		"Exit code: 0; 2 wrong usage, a name that nobody knows, or a folder that is there already; 3 a run is "
+		"Exit code: 0; 2 wrong usage, a name that nobody knows, a folder that is there already, or no program "
+		"for --pdf; 3 a run is "
 		"missing; 6 a run file is altered or damaged, or something could not be written. The dossier is made "
 		"in "
 		"the last two cases, too, and says it.",

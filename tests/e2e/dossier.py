@@ -49,7 +49,7 @@ def make(check):
 def test_dossier(check):
     where, runs = make(check)
     unit = json.loads((where / "runs/attempts.report.json").read_text())["dut"]
-    done = penrig("dossier", unit, runs["fail-deep"], "-o", "d", "--keys", "keys", "--history", "history", cwd=where)
+    done = penrig("dossier", unit, runs["fail-deep"], "-o", "d", "--pdf", "--keys", "keys", "--history", "history", cwd=where)
     check(done.returncode == 0 and "dossier:  d: 5 runs" in done.stdout, f"a dossier: exit {done.returncode}: {done.stdout}{done.stderr}")
     restored = Path(tempfile.mkdtemp(prefix="pr")) / "elsewhere"
     shutil.copytree(where / "d", restored)
@@ -69,7 +69,32 @@ def test_dossier(check):
                  "the pen reported the pen reports motor stall", "VB-LC-"):
         check(text in said, f"the page says {text}: {said[:3000]}")
     check("MISSING" not in said, "nothing is missing")
+    check_archive(check, restored / "dossier.pdf", unit)
     return where, restored
+
+
+def check_archive(check, path, unit):
+    """What PDF/A-3b asks of a file (ISO 19005-3), as far as poppler and the bytes show it: who it says it is, its colours' profile, fonts within."""
+    data = path.read_bytes()
+    check(b'pdfaid:part="3" pdfaid:conformance="B"' in data and b"/GTS_PDFA1" in data and b"/DestOutputProfile" in data, "it says that it is PDF/A-3b, and what its colours mean")
+    check(b"/Encrypt" not in data and b"/JavaScript" not in data, "nothing of it is locked or runs")
+    fonts = subprocess.run(["pdffonts", path], capture_output=True, text=True).stdout.splitlines()[2:]
+    check(fonts and all(re.search(r" yes +(yes|no) +(yes|no) +\d+ +\d+$", line) for line in fonts), f"fonts are embedded: {fonts}")
+    text = " ".join(subprocess.run(["pdftotext", "-layout", path, "-"], capture_output=True, text=True).stdout.split())
+    check("5 runs" in text and unit in text and "fail" in text, f"it says what the page says: {text[:400]}")
+
+
+def test_no_pdf(check, where, restored):
+    """Without the program nothing is begun; where it fails it is said, by its own words."""
+    run, tools = next(restored.glob("runs/*/attempts.penrig")), where / "tools"
+    tools.mkdir()
+    for name, script, code, word in (("none", None, 2, "apt install weasyprint"), ("chromium", "exit 0", 2, "apt install weasyprint"), ("weasyprint", "echo no fonts >&2; exit 3", 6, "made no PDF of the page: no fonts")):
+        if script:
+            (tools / name).write_text(f"#!/bin/sh\n{script}\n")
+            (tools / name).chmod(0o755)
+        done = penrig("dossier", run, "-o", f"pdf-{name}", "--pdf", cwd=where, env={"PATH": str(tools)})
+        check(done.returncode == code and word in done.stderr, f"{name}: {done.returncode} {done.stderr}")
+        check((where / f"pdf-{name}").exists() == (code != 2), f"{name}: the folder")
 
 
 def test_wrong(check, where, restored):
@@ -138,5 +163,6 @@ def test_chain(check, bench, last):
 
 def test_all(check):
     where, restored = test_dossier(check)
+    test_no_pdf(check, where, restored)
     test_wrong(check, where, restored)
     test_failures_stay(check)

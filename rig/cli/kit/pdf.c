@@ -13,6 +13,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "rig/base/disk.h"
 #include "rig/base/text_clean.h"
 
 #define PATH_ROOM 300
@@ -25,11 +26,13 @@ extern char **environ;
 
 /* In the order in which they are tried; "@" is the folder of the page. */
 static const struct tool {
-	const char *package, *argument[ARGS_MAX];
+	const char *package;
+	bool archive; /* PDF/A-3b: an archive's form, in which fonts are embedded and nothing is loaded */
+	const char *argument[ARGS_MAX];
 } tools[] = {
-	/* PDF/A-3b: an archive's form, in which fonts are embedded and nothing is loaded. */
-	{"weasyprint", {"weasyprint", "-q", "--pdf-variant", "pdf/a-3b", "@/" PAGE, "@/" RESULT}},
+	{"weasyprint", true, {"weasyprint", "-q", "--pdf-variant", "pdf/a-3b", "@/" PAGE, "@/" RESULT}},
 	{"chromium",
+	 false,
 	 {"chromium", "--headless", "--no-sandbox", "--disable-gpu", "--no-pdf-header-footer",
 	  "--user-data-dir=@/profile", "--print-to-pdf=@/" RESULT, "file://@/" PAGE}},
 };
@@ -120,20 +123,24 @@ static int spawn(const struct tool *tool, const struct folder *folder, pid_t *re
 	return -rc;
 }
 
+static int none_installed(bool archive, struct err *err)
+{
+	return err_set(err, -ENOSYS, "no program that makes a PDF of a page is installed: apt install weasyprint%s",
+		       archive ? "" : " (PDF/A), or chromium");
+}
+
 /* By the first program that is there. */
-static int convert(const struct folder *folder, struct err *err)
+static int convert(const struct folder *folder, bool archive, struct err *err)
 {
 	char path[PATH_MAX], words[PATH_ROOM];
 	int rc = -ENOENT, status = 0;
 	unsigned i = 0;
 	pid_t pid = -1;
 
-	while (i < TOOLS && (rc = spawn(&tools[i], folder, &pid)) == -ENOENT)
+	while (i < TOOLS && ((archive && !tools[i].archive) || (rc = spawn(&tools[i], folder, &pid)) == -ENOENT))
 		i++;
-	if (rc == -ENOENT)
-		return err_set(err, -ENOSYS,
-			       "no program that makes a PDF of a page is installed: apt install weasyprint (PDF/A), or "
-			       "chromium");
+	if (i == TOOLS)
+		return none_installed(archive, err);
 	if (rc)
 		return err_set(err, rc, "%s cannot be started: %s", tools[i].package, strerror(-rc));
 	while (waitpid(pid, &status, 0) < 0 && errno == EINTR)
@@ -179,11 +186,53 @@ static int write_pdf_run(const struct record *record, struct runfile_reader *rea
 		return rc;
 	rc = write_page(&folder, record, reader, err);
 	if (!rc)
-		rc = convert(&folder, err);
+		rc = convert(&folder, false, err);
 	if (!rc)
 		rc = copy_result(&folder, out, err);
 	remove_folder(&folder);
 	return rc;
+}
+
+int pdf_archive(const char *page, FILE *out, struct err *err)
+{
+	char path[PATH_MAX];
+	struct folder folder;
+	int rc = make_folder(&folder, err);
+
+	if (rc)
+		return rc;
+	path_in(&folder, PAGE, path);
+	rc = disk_copy(page, path);
+	if (rc)
+		err_set(err, rc, "%.300s cannot be copied to %.300s: %s", page, path, strerror(-rc));
+	if (!rc)
+		rc = convert(&folder, true, err);
+	if (!rc)
+		rc = copy_result(&folder, out, err);
+	remove_folder(&folder);
+	return rc;
+}
+
+static bool is_installed(const char *program)
+{
+	const char *at = getenv("PATH");
+	char path[PATH_MAX];
+
+	for (size_t n; at && *at; at += n + (at[n] == ':')) {
+		n = strcspn(at, ":");
+		snprintf(path, sizeof(path), "%.*s/%s", (int)n, at, program);
+		if (n && access(path, X_OK) == 0)
+			return true;
+	}
+	return false;
+}
+
+int pdf_archive_check(struct err *err)
+{
+	for (unsigned i = 0; i < TOOLS; i++)
+		if (tools[i].archive && is_installed(tools[i].package))
+			return 0;
+	return none_installed(true, err);
 }
 
 static int write_pdf(const struct record *record, FILE *out, struct err *err)

@@ -8,4 +8,9 @@
  * each time: the program puts its own time into it. */
 extern const struct report_writer report_pdf;
 
+/* The page at that path as PDF/A-3b into `out`: the form of an archive, or none. Errors as above. */
+int pdf_archive(const char *page, FILE *out, struct err *err);
+/* Whether a program for that is installed, before anything else is written: 0 or -ENOSYS with the remedy. */
+int pdf_archive_check(struct err *err);
+
 #endif
