@@ -6,9 +6,11 @@
 #include <assert.h>
 #include <errno.h>
 #include <libusb-1.0/libusb.h>
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "rig/link/name.h"
@@ -24,6 +26,7 @@
 #define PROBE_NS       (60 * NS_PER_MS)
 #define STALL_RETRY_NS (100 * NS_PER_MS)
 #define CLOSE_NS       (1 * NS_PER_S)
+#define REAP_NS        (10 * NS_PER_MS)
 
 struct usb_link;
 
@@ -616,12 +619,25 @@ static void probe(struct usb_link *self)
 		self->presence.left = true;
 }
 
+static void unwatch_context(struct usb_link *self)
+{
+	const struct libusb_pollfd **fds = libusb_get_pollfds(self->context);
+
+	libusb_set_pollfd_notifiers(self->context, NULL, NULL, NULL);
+	for (const struct libusb_pollfd **fd = fds; fd && *fd; fd++)
+		loop_fd_remove(self->loop, (*fd)->fd);
+	libusb_free_pollfds(fds);
+}
+
+/* The descriptor of a device that is gone is ready all the time: whoever polled on, by real time, would keep a computer of one
+ * core from taking the device down. */
 static void go(struct usb_link *self)
 {
 	bool unplugged = self->presence.left;
 	struct err why;
 
 	self->gone = true;
+	unwatch_context(self);
 	loop_timer_cancel(self->loop, &self->timer);
 	cancel_data(self);
 	abandon_out(self, -ENODEV);
@@ -721,9 +737,10 @@ static void on_fd(void *ctx, int fd, short revents)
 	struct timeval zero = {0};
 
 	(void)fd;
-	(void)revents;
 	self->busy = true;
 	libusb_handle_events_timeout_completed(self->context, &zero, NULL);
+	if (revents & POLLHUP) /* before the kernel says so in any other way */
+		self->presence.left = true;
 	service(self);
 	leave(self);
 }
@@ -780,16 +797,6 @@ static int watch_context(struct usb_link *self, struct err *err)
 	libusb_free_pollfds(fds);
 	libusb_set_pollfd_notifiers(self->context, on_fd_added, on_fd_removed, self);
 	return 0;
-}
-
-static void unwatch_context(struct usb_link *self)
-{
-	const struct libusb_pollfd **fds = libusb_get_pollfds(self->context);
-
-	libusb_set_pollfd_notifiers(self->context, NULL, NULL, NULL);
-	for (const struct libusb_pollfd **fd = fds; fd && *fd; fd++)
-		loop_fd_remove(self->loop, (*fd)->fd);
-	libusb_free_pollfds(fds);
 }
 
 static int busy_text(const struct usb_link *self, struct err *err)
@@ -940,9 +947,11 @@ static bool reap(struct usb_link *self)
 
 	cancel_data(self);
 	while (self->active && loop_clock_monotonic.now_ns(NULL) < until_ns) {
-		struct timeval step = {.tv_usec = 20000};
+		struct timeval step = {.tv_usec = self->gone ? 0 : REAP_NS / 1000};
 
 		libusb_handle_events_timeout_completed(self->context, &step, NULL);
+		if (self->gone && self->active)
+			(void)nanosleep(&(const struct timespec){.tv_nsec = REAP_NS}, NULL);
 	}
 	return self->active == 0;
 }
