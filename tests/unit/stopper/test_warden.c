@@ -29,6 +29,7 @@
 static struct {
 	unsigned busy;         /* so many tries to open fail */
 	bool dead_line;        /* every try over a lent port fails */
+	uint64_t slow_ns;      /* a try to open takes so long */
 	double wait_s;         /* from opening to its first word */
 	double try_s;          /* when it was opened last */
 	unsigned refuses;      /* so many stops are not confirmed */
@@ -57,6 +58,7 @@ static int pen_open(const struct device_open *open, uint64_t at_ns, struct devic
 {
 	static struct device device;
 	(void)at_ns;
+	now_ns += pen.slow_ns;
 	if (pen.busy) {
 		pen.busy--;
 		return err_set(err, -EBUSY, "held by penrig");
@@ -403,6 +405,10 @@ static void test_penrig_is_gone(void **state)
 	assert_true(note.stopped && !note.killed);
 	assert_true(note.ordered_ms > 0 && note.ordered_ms < 100 && note.confirmed_ms >= note.ordered_ms);
 	assert_non_null(strstr(note.cause, "is gone"));
+	char pid[32];
+	snprintf(pid, sizeof(pid), "(pid %ld)", (long)getpid()); /* this test is its penrig */
+	assert_non_null(strstr(note.cause, pid));
+	assert_int_equal(strlen(note.utc), strlen("2026-06-01T09:00:00.000Z"));
 }
 
 /* It is not waited for: its link may be back. */
@@ -523,6 +529,16 @@ static void test_a_stop_that_is_not_confirmed_is_ordered_again(void **state)
 	assert_true(note.stopped);
 }
 
+/* A computer that takes long to find out that there is no pen is not kept busy with that. */
+static void test_pauses_are_as_long_as_tries_deserve(void **state)
+{
+	(void)state;
+	pen.busy = 1000000;
+	pen.slow_ns = 100000000;
+	run((const struct step[]){{1, STOPPER_MOVING, 0}, {2, CLOSE, 0}, LAST});
+	assert_in_range(1000000 - pen.busy, 18, 22); /* in 10 s, half a second each */
+}
+
 static void test_a_pen_that_cannot_be_reached(void **state)
 {
 	(void)state;
@@ -556,7 +572,7 @@ static void test_a_pen_that_says_nothing(void **state)
 	run((const struct step[]){{1, STOPPER_MOVING, 0}, {2, CLOSE, 0}, LAST});
 	assert_true(pen.opened >= 3);
 	assert_int_equal(note_of(&note), 0);
-	assert_true(!note.stopped && !isnan(note.ordered_ms));
+	assert_true(!note.stopped && note.ordered_ms >= 0 && note.ordered_ms < 100); /* the first that was written */
 }
 
 static void test_ordered(void **state)
@@ -676,6 +692,7 @@ int main(void)
 		TEST(test_another_supply_on_the_pen_s_port),
 		TEST(test_a_supply_whose_answer_was_garbled),
 		TEST(test_a_pen_that_cannot_be_reached),
+		TEST(test_pauses_are_as_long_as_tries_deserve),
 		TEST(test_an_order_that_never_left_is_not_claimed),
 		TEST(test_a_pen_that_says_nothing),
 		TEST(test_ordered),
