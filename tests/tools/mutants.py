@@ -19,7 +19,7 @@ MODULES = {  # module: the tests that should notice
     "rig/judge/judge.c": ["judge/test_judge", "judge/test_verdict"],
     "rig/judge/sweeps.c": ["judge/test_judge", "judge/test_verdict", "offline/test_reopen"],
     "rig/measure/decision.c": ["measure/test_result", "measure/test_risk", "judge/test_judge"],
-    "rig/config/limit.c": ["config/test_plan"],
+    "rig/config/limit.c": ["config/test_limits", "config/test_plan"],
     "rig/record/sessions.c": ["record/test_sessions"],
     "rig/session/rules.c": ["session/test_evidence", "session/test_guard"],
     "rig/session/evidence.c": ["session/test_evidence", "session/test_guard"],
@@ -27,13 +27,13 @@ MODULES = {  # module: the tests that should notice
     "rig/session/deadman.c": ["session/test_deadman", "session/test_pen_tests"],
     "rig/session/resumed.c": ["session/test_resumed"],
     "rig/stopper/warden.c": ["stopper/test_warden"],
-    "rig/runfile/store.c": ["runfile/test_runfile"],
+    "rig/runfile/store.c": ["runfile/test_store", "runfile/test_runfile"],
     "rig/runfile/chain.c": ["runfile/test_chain", "runfile/test_runfile"],
     "rig/runfile/pack.c": ["runfile/test_runfile"],
     "rig/runfile/resumed.c": ["runfile/test_runfile"],
-    "rig/measure/watch.c": ["session/test_guard", "session/test_evidence"],
+    "rig/measure/watch.c": ["measure/test_channel", "session/test_guard", "session/test_evidence"],
     "rig/measure/point/tally.c": ["measure/test_tally", "measure/test_result_list"],
-    "rig/measure/statistics.c": ["measure/test_statistics", "measure/test_result"],
+    "rig/measure/statistics.c": ["measure/test_statistics", "measure/test_risk", "measure/test_result"],
     "rig/driver/dialogue.c": ["driver/test_dialogue"],
 }
 SWAPS = [(r"<=", "<"), (r">=", ">"), (r"(?<![<>=!\-+*/&|])<(?![<=])", "<="), (r"(?<![<>=!\-])>(?![>=])", ">="), (r"==", "!="), (r"!=", "=="),
@@ -97,6 +97,13 @@ def tried(tree, module, place):
         path.write_text(text)
 
 
+def told(path, place):
+    """Line, column, change, and the line as it is: a line may hold the same sign twice."""
+    before, start = path.read_text(), place[0]
+    line_start = before.rfind("\n", 0, start) + 1
+    return f"{before.count(chr(10), 0, start) + 1}:{start - line_start + 1}: {place[2]!r} -> {place[3].strip()!r}: {before[line_start:].split(chr(10))[0].strip()}"
+
+
 def main():
     options = argparse.ArgumentParser()
     options.add_argument("--count", type=int, default=100)
@@ -118,9 +125,8 @@ def main():
         outcome = tried(tree, module, place)
         came[outcome] += 1
         print(f"\r{sum(came.values())} {came}", end="", file=sys.stderr, flush=True)
-        line = (tree / module).read_text()[:place[0]].count("\n") + 1
         if outcome == "survived":
-            print(f"SURVIVED {module}:{line}: {place[2]!r} -> {place[3].strip()!r}", flush=True)
+            print(f"SURVIVED {module}:{told(tree / module, place)}", flush=True)
     if not o.keep:
         shutil.rmtree(tree)
     print(f"seed {o.seed}: {came['killed']} killed, {came['survived']} survived, {came['no program']} were no program, of {len(every)} places in {len(modules)} modules")

@@ -9,6 +9,7 @@
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <time.h>
 
 static bool no_memory;
 
@@ -20,11 +21,23 @@ static void *scarce(void *memory)
 	return NULL;
 }
 
+/* What closing waits in real time. */
+static long slept_ns;
+
+static int note_sleep(const struct timespec *time, struct timespec *left)
+{
+	(void)left;
+	slept_ns += time->tv_nsec;
+	return time->tv_sec == 0 ? 0 : -1;
+}
+
+#define nanosleep           note_sleep
 #define malloc(size)        scarce(malloc(size))
 #define calloc(count, size) scarce(calloc(count, size))
 #include "rig/driver/dialogue.c"
 #undef malloc
 #undef calloc
+#undef nanosleep
 
 /* A failed assert() of the dialogue is caught by expect_assert_failure(). */
 void __assert_fail(const char *expression, const char *file, unsigned line, const char *function)
@@ -1143,6 +1156,38 @@ static void time_between_two_requests(void **state)
 	expect_written("3.0 "); /* it was quiet for longer */
 }
 
+static void the_last_word_waits_for_a_free_line(void **state)
+{
+	const struct dialogue_request last = {.what = 9};
+	const struct {
+		bool paced;
+		uint64_t between_ms, passed_ms, slept_ms;
+	} cases[] = {{true, 100, 40, 60},
+		     {true, 100, 100, 0},
+		     {true, 100, 105, 0},
+		     {true, 600, 10, 250},
+		     {false, 100, 40, 0}};
+
+	for (unsigned i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		slow_pace.between_ns = cases[i].between_ms * MS;
+		d->paced = cases[i].paced;
+		slept_ns = 0;
+		dialogue_ask(d, 1, 0);
+		tick(cases[i].passed_ms);
+		written[0] = '\0';
+		dialogue_close(d, &last);
+		expect_written("9.0 ");
+		assert_int_equal(slept_ns, cases[i].slept_ms * MS);
+		setup_slow(state);
+	}
+	d->paced = true;
+	slow_pace.between_ns = 100 * MS;
+	slept_ns = 0;
+	dialogue_close(d, &last); /* nothing was said before */
+	assert_int_equal(slept_ns, 0);
+	setup_slow(state);
+}
+
 static void listening_while_opening(void **state)
 {
 	(void)state;
@@ -1173,6 +1218,7 @@ int main(void)
 		S(an_odd_answer_rests_too),
 		S(a_stop_while_it_rests),
 		S(time_between_two_requests),
+		S(the_last_word_waits_for_a_free_line),
 		S(listening_while_opening),
 		T(silence),
 		T(an_answer_ends_the_silence),

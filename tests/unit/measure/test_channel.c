@@ -418,6 +418,32 @@ static void watch_sees_motion_across_a_gap(void **state)
 	assert_int_equal(watch_alive(&watch, 40 * ms, 50 * ms), WATCH_NO_DATA);
 }
 
+/* 50 bins of 1 ms, at 10 kHz; the bin under way does not count. */
+static void watch_knows_after_fifty_milliseconds(void **state)
+{
+	const struct watch_config config = {.fs_hz = 10000.0,
+					    .channel = {.scale = 0.001, .count_lo = -32767, .count_hi = 32767},
+					    .preload_hi_n = 0.5};
+	int32_t counts[500];
+	struct sample_block block = {.channels = 1, .frames = 499, .host_ns = 50000000, .counts = counts};
+	struct watch watch;
+
+	(void)state;
+	for (unsigned i = 0; i < 500; i++)
+		counts[i] = 300 + (int32_t)(i % 5);
+	watch_init(&watch, &config);
+	watch_feed(&watch, &block);
+	assert_int_equal(watch_alive(&watch, block.host_ns, 50000000), WATCH_NO_DATA);
+	block.first_index = 499;
+	block.frames = 1;
+	watch_feed(&watch, &block);
+	assert_int_equal(watch_alive(&watch, block.host_ns, 50000000), WATCH_OK);
+	watch.last_motion = 400;
+	check_near(watch_quiet_s(&watch), 0.01, 1e-9); /* since it moved */
+	check_less(0.1e-3, watch.noise_n);
+	check_less(watch.noise_n, 10e-3); /* of steps by a few counts of 1 mN, however large these are */
+}
+
 static void watch_tells_what_is_wrong(void **state)
 {
 	const struct watch_config config = {.fs_hz = 10000.0,
@@ -668,6 +694,7 @@ int main(void)
 		cmocka_unit_test(clock_that_changes_within_a_point),
 		cmocka_unit_test(clock_by_the_envelope),
 		cmocka_unit_test(a_frame_hides_a_clock_s_error),
+		cmocka_unit_test(watch_knows_after_fifty_milliseconds),
 		cmocka_unit_test(watch_tells_what_is_wrong),
 		cmocka_unit_test(watch_bridges_short_gaps),
 		cmocka_unit_test(watch_knows_what_waited),

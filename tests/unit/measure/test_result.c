@@ -377,6 +377,8 @@ static void reasons_in_words(void **state)
 	assert_string_equal(reason_of(180.0, 0.0, 200.0, NAN, MEASURAND_STROKES, 1.0), "180 strokes, lower limit 200");
 	assert_string_equal(reason_of(1.21304, 0.0040, 0.85, 1.15, MEASURAND_DEPTH, 1.0),
 			    "1.2130 mm is 0.063 mm above the upper limit of 1.15 mm");
+	assert_string_equal(reason_of(1.21304, 0.0, NAN, 1.15, MEASURAND_DEPTH, 1.0),
+			    "1.213 mm is 0.063 mm above the upper limit of 1.15 mm");
 	assert_string_equal(reason_of(-0.000312, 0.0004, -0.15, 0.15, MEASURAND_DEPTH_ERROR, 1.0),
 			    "-0.00031 mm is 0.15 mm above the lower limit of -0.15 mm");
 	assert_string_equal(

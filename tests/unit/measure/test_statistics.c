@@ -75,6 +75,34 @@ static void effective_n_of_a_correlated_series(void **state)
 	assert_true(isnan(moments_lag1(&constant)));
 }
 
+/* By its definition, of so few values that each lag's share of them counts. */
+static void effective_n_of_a_short_series(void **state)
+{
+	static const double x[] = {1, 2, 4, 5, 4, 6, 7, 6, 4, 3, 2, 1, 0, 1, 2, 1, 3, 5, 6, 7, 8, 6, 5, 4};
+	enum { N = sizeof(x) / sizeof(x[0]) };
+	struct moments m = {0};
+	double mean = 0.0, square = 0.0, sum = 0.0;
+
+	(void)state;
+	for (unsigned i = 0; i < N; i++) {
+		moments_add(&m, x[i]);
+		mean += x[i] / N;
+	}
+	for (unsigned i = 0; i < N; i++)
+		square += (x[i] - mean) * (x[i] - mean);
+	for (unsigned k = 1; k < N / 2; k++) {
+		double rho = 0.0;
+
+		for (unsigned i = k; i < N; i++)
+			rho += (x[i] - mean) * (x[i - k] - mean) / square;
+		if (rho <= 0.0)
+			break;
+		sum += (1.0 - (double)k / N) * rho;
+	}
+	check_less(1.0, sum);
+	check_near(moments_effective_n(&m), N / (1.0 + 2.0 * sum), 1e-9);
+}
+
 static void few_values(void **state)
 {
 	struct moments m = {0};
@@ -153,6 +181,7 @@ int main(void)
 		cmocka_unit_test(michelso_to_the_certified_digits),
 		cmocka_unit_test(numacc),
 		cmocka_unit_test(effective_n_of_a_correlated_series),
+		cmocka_unit_test(effective_n_of_a_short_series),
 		cmocka_unit_test(few_values),
 		cmocka_unit_test(factors),
 		cmocka_unit_test(kth_of_many),

@@ -492,7 +492,7 @@ static void what_holes_excuse(void **state)
 	(void)state;
 	for (unsigned i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
 		struct tally *t = start();
-		const double at[] = {0.0, rows[i].interval, rows[i].interval + 250.0};
+		const double at[] = {0.0, rows[i].interval, rows[i].interval + 250.0, rows[i].interval + 290.0};
 
 		at_places(t, at, 1);
 		if (rows[i].samples > 0.0)
@@ -507,6 +507,8 @@ static void what_holes_excuse(void **state)
 		/* They excuse nothing behind the stroke that was seen. */
 		at_places(t, at + 2, 1);
 		assert_int_equal(t->rhythm.missed, rows[i].missed + 2);
+		at_places(t, at + 3, 1);
+		assert_int_equal(t->rhythm.doubled, rows[i].doubled + 1);
 		free(t);
 	}
 }

@@ -157,6 +157,9 @@ static void where_it_goes_on(void **state)
 	it_goes_on_at(r, 2, 0, 0);
 	r->point[1].outcome = OUTCOME_INCONCLUSIVE; /* it was to be tried again */
 	it_goes_on_at(r, 1, 1, 1);
+	r->point[1].plan.step = 1; /* which the plan has not */
+	it_goes_on_at(r, 2, 0, 0);
+	r->point[1].plan.step = 0;
 	r->point[1].outcome = OUTCOME_FAIL; /* a failure is never tried away */
 	it_goes_on_at(r, 2, 0, 0);
 	step.repeat_failed = 1; /* but measured again to learn of it */
@@ -241,6 +244,7 @@ static void whatever_differs_is_named(void **state)
 	assert_true(sessions_alike(now, before, why, sizeof(why)));
 	keep(before, "phantom", "{4}");
 	assert_differs(now, before, "phantom");
+	assert_differs(now, before, "stands on one side alone");
 	keep(now, "phantom", "{5}");
 	assert_differs(now, before, "not as it was");
 	now->files--;
@@ -276,6 +280,10 @@ static void what_is_shown_against_the_pen(void **state)
 	assert_true(session_shows_failure(r));
 	r->test[0].done = false;
 	assert_false(session_shows_failure(r));
+	r->tests = 2;
+	r->test[1] = (struct record_test){.name = "refusal", .done = true, .outcome = OUTCOME_FAIL};
+	assert_true(session_shows_failure(r));
+	r->tests = 1;
 	r->test[0] = (struct record_test){.name = "refusal", .done = true, .outcome = OUTCOME_FAIL, .session = 1};
 	assert_false(session_shows_failure(r));
 	r->point[0].outcome = OUTCOME_CONDITIONAL_FAIL;

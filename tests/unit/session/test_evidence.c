@@ -470,6 +470,58 @@ static void still_needles_with_power_are_no_proof(void **state)
 	assert_true(facts(&s) & FACT_NO_POWER);
 }
 
+/* Needles that struck until the order and not beyond the coast-down: that switches off what cannot say that it is. */
+static struct stage told_pen(void)
+{
+	struct stage s = stopped_pen();
+	watch_ran(&s.known.signals.force.watch);
+	s.signal.strokes_hz = 50;
+	play(&s, 1);
+	s.signal.strokes_hz = 0;
+	s.known.order.ns = s.known.order.first_ns = s.now_ns;
+	s.known.order.coasted_ns = s.known.order.rests_ns = s.now_ns + 500 * NS_PER_MS;
+	s.known.order.alone_ns = 0;
+	play(&s, 0.4);
+	s.known.pen = (struct pen_known){.ready = true, .of_parts = true, .told = true};
+	return s;
+}
+
+static bool has_no_power_left(const struct stage *s)
+{
+	return facts(s) & FACT_NO_POWER;
+}
+
+static void what_stopped_as_told_has_no_power(void **state)
+{
+	(void)state;
+	struct stage s = told_pen();
+	assert_true(has_no_power_left(&s));
+	s.known.pen.told = false;
+	assert_false(has_no_power_left(&s));
+	s.known.pen.told = true;
+	s.known.order.held_up = true;
+	assert_false(has_no_power_left(&s));
+	s.known.order.held_up = false;
+	s.known.signals.streaming = false;
+	assert_false(has_no_power_left(&s));
+	s.known.signals.streaming = true;
+	s.known.signals.force.watch.strokes.last = 0;
+	assert_false(has_no_power_left(&s));
+}
+
+static void strokes_beyond_the_order(void **state)
+{
+	(void)state;
+	struct stage s = told_pen();
+	assert_true(strikes_past(&s.known, s.known.order.ns - 100 * NS_PER_MS));
+	assert_false(strikes_past(&s.known, s.known.order.ns + 100 * NS_PER_MS));
+	s.known.order.held_up = true; /* when they came says nothing of when they were */
+	assert_false(strikes_past(&s.known, s.known.order.ns - 100 * NS_PER_MS));
+	s.known.order.held_up = false;
+	s.known.signals.streaming = false;
+	assert_false(strikes_past(&s.known, s.known.order.ns - 100 * NS_PER_MS));
+}
+
 /* ---- what follows ------------------------------------------------------------------------------------------------ */
 
 /* The same in other words. */
@@ -662,6 +714,8 @@ int main(void)
 		cmocka_unit_test(a_drift_past_all_coast_down_is_a_creep),
 		cmocka_unit_test(the_signal_must_have_shown_the_run),
 		cmocka_unit_test(after_too_short_a_run_the_pens_word_must_do),
+		cmocka_unit_test(what_stopped_as_told_has_no_power),
+		cmocka_unit_test(strokes_beyond_the_order),
 		cmocka_unit_test(still_needles_with_power_are_no_proof),
 		cmocka_unit_test(time_runs_out_as_the_pens_word_has_it),
 		cmocka_unit_test(the_table_rules_every_set_of_facts),

@@ -494,6 +494,19 @@ static void a_late_tick_gives_none(void **state)
 	assert_int_equal(count_of(h, GUARD_LOST), 1);
 }
 
+static void grace_ends_with_the_next_block(void **state)
+{
+	struct host *h = *state;
+	begin(h);
+	tick_after(h, 200); /* asleep */
+	turn(h, 20);
+	h->sends = false;
+	turn(h, 300);
+	assert_int_equal(count_of(h, GUARD_LOST), 0);
+	tick_after(h, 5);
+	assert_int_equal(count_of(h, GUARD_LOST), 1);
+}
+
 static void grace_is_as_long_as_a_slow_gauges_patience(void **state)
 {
 	struct host *h = *state;
@@ -627,6 +640,20 @@ static void a_stop_is_proven_by_stillness_since_the_order(void **state)
 	assert_in_range(e->ns - ordered_ns, 500 * NS_PER_MS, 520 * NS_PER_MS);
 	assert_true(guard_answer(h->guard)->given);
 	assert_true(guard_answer(h->guard)->proven_s == 0.5);
+}
+
+/* A jam that comes free may let it run on: what stood still before the order proves nothing. */
+static void stillness_before_the_order_does_not_count(void **state)
+{
+	struct host *h = *state;
+	begin(h);
+	run_pen(h, 1000);
+	h->signal.strokes_hz = 0;
+	turn(h, 1000);
+	uint64_t ordered_ns = h->now_ns;
+	const struct event *e = stop_and_wait(h, 20, false);
+	assert_true(e->verified);
+	assert_in_range(e->ns - ordered_ns, 500 * NS_PER_MS, 520 * NS_PER_MS);
 }
 
 static void a_stop_that_was_proven_is_not_proven_again(void **state)
@@ -1051,6 +1078,7 @@ static const struct CMUnitTest tests[] = {
 	TEST(seating_force_cannot_be_seen_under_a_running_pen),
 	TEST(a_process_that_slept_gives_grace),
 	TEST(a_late_tick_gives_none),
+	TEST(grace_ends_with_the_next_block),
 	TEST(grace_is_as_long_as_a_slow_gauges_patience),
 	TEST(a_new_guard_has_not_slept),
 	TEST(storage_that_fails_is_told),
@@ -1059,6 +1087,7 @@ static const struct CMUnitTest tests[] = {
 	TEST(a_pen_that_never_ran_needs_no_proof),
 	TEST(a_pen_that_moves_unasked_is_not_believed),
 	TEST(a_stop_is_proven_by_stillness_since_the_order),
+	TEST(stillness_before_the_order_does_not_count),
 	TEST(a_stop_that_was_proven_is_not_proven_again),
 	TEST(the_last_stop_is_proven_for_longer_and_counts_what_was_seen),
 	TEST(a_run_makes_the_answer_void),
