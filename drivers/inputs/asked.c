@@ -219,10 +219,10 @@ static void scpi_take(struct asked *a, const char *line, uint64_t host_ns)
 	if (dialogue_awaits(a->dialogue)->what == IDENTIFY) {
 		scpi_identity(a, line);
 		dialogue_ask(a->dialogue, LOOK, 0);
-	} else if (inputs_read_number(line, &on)) {
+	} else if (inputs_read_number(a->setup.query, line, &on)) {
 		tell(a, on, host_ns);
 	} else {
-		snprintf(text, sizeof(text), "it answers \"%.40s\" to \"%.60s\", which is no whole number", line,
+		snprintf(text, sizeof(text), "it answers \"%.40s\" to \"%.60s\", which is no whole number for it", line,
 			 a->setup.query);
 		refuse(a, -EPROTO, text);
 	}

@@ -7,8 +7,8 @@
 
 extern const struct driver driver_serial_inputs, driver_modbus_inputs, driver_scpi_inputs;
 
-/* An answer as a whole number, behind a response header or none: as ieee488_uint() of rig/driver/ieee488.h, or ON and OFF; at most
- * 65535. false: it is none. */
-bool inputs_read_number(const char *text, uint32_t *ret);
+/* An answer to the query as a whole number, behind the query's own response header or none: as ieee488_uint() of
+ * rig/driver/ieee488.h, or ON and OFF; at most 65535. false: it is none. */
+bool inputs_read_number(const char *query, const char *text, uint32_t *ret);
 
 #endif

@@ -15,11 +15,13 @@ static bool is_word(const char *text, const char *word)
 	return strncasecmp(text, word, len) == 0 && ieee488_at_end(text + len);
 }
 
-bool inputs_read_number(const char *text, uint32_t *ret)
+bool inputs_read_number(const char *query, const char *text, uint32_t *ret)
 {
-	const char *at = ieee488_data(text);
+	const char *at;
 	uint64_t value;
 
+	if (!ieee488_data(text, query, &at))
+		return false;
 	if (is_word(at, "ON") || is_word(at, "OFF")) {
 		*ret = is_word(at, "ON");
 		return true;

@@ -492,17 +492,17 @@ static void odd_line(struct pen *pen)
 /* Splits line and its tag; false when it is not the answer that is awaited. */
 static bool is_answer(struct pen *pen, char **fields, int n, bool *ret_stale)
 {
-	uint64_t tag;
+	uint16_t tag;
 
 	*ret_stale = false;
-	if (n < 1 || !scpi_read_uint(fields[n - 1], &tag) || tag > UINT16_MAX)
+	if (n < 1 || !scpi_read_tag(fields[n - 1], &tag))
 		return false;
-	if (!dialogue_awaits(pen->dialogue) || (uint16_t)tag != pen->tag) {
+	if (!dialogue_awaits(pen->dialogue) || tag != pen->tag) {
 		/* The answer to a line that was given up: asked again, or overtaken by a stop. */
-		*ret_stale = (uint16_t)(pen->tag - (uint16_t)tag) < STALE_TAGS;
+		*ret_stale = (uint16_t)(pen->tag - tag) < STALE_TAGS;
 		return false;
 	}
-	return (unsigned)n == scpi_answers(active_line(pen)) + 1;
+	return (unsigned)n == scpi_answers(active_line(pen)) + 1 && scpi_skip_headers(active_line(pen), fields);
 }
 
 static void take_line(struct pen *pen, uint64_t host_ns)

@@ -9,6 +9,9 @@
 
 #include "rig/driver/ieee488.h"
 
+#define TAG_QUESTION "SYST:TAG?"
+#define QUESTION_MAX 32
+
 struct line_form {
 	const char *before, *after; /* around the value; after NULL: the line has no value */
 	unsigned answers;
@@ -40,8 +43,8 @@ size_t scpi_encode(enum scpi_line line, double value, uint16_t tag, char *buffer
 
 	if (form->after)
 		snprintf(number, sizeof(number), form->whole ? "%.0f" : "%.6g", value);
-	int n = snprintf(buffer, size, "%s%s%s;:SYST:TAG? %u\n", form->before, number, form->after ? form->after : "",
-			 (unsigned)tag);
+	int n = snprintf(buffer, size, "%s%s%s;:" TAG_QUESTION " %u\n", form->before, number,
+			 form->after ? form->after : "", (unsigned)tag);
 	return n > 0 && (size_t)n < size ? (size_t)n : 0;
 }
 
@@ -77,6 +80,48 @@ int scpi_split(char *line, char *fields[SCPI_FIELDS_MAX])
 	return quoted ? -1 : n;
 }
 
+/* The unit behind *at that is a question, with its '?' and parameters; false: there is none left. */
+static bool next_question(const char **at, char *ret, size_t size)
+{
+	while (**at) {
+		size_t len = strcspn(*at, ";");
+		bool asks = memchr(*at, '?', len) != NULL;
+
+		snprintf(ret, size, "%.*s", (int)len, *at);
+		*at += len + ((*at)[len] == ';');
+		if (asks)
+			return true;
+	}
+	return false;
+}
+
+bool scpi_skip_headers(enum scpi_line line, char *fields[SCPI_FIELDS_MAX])
+{
+	const char *const parts[] = {forms[line].before, forms[line].after};
+	char question[QUESTION_MAX];
+	unsigned n = 0;
+
+	for (unsigned i = 0; i < 2; i++)
+		for (const char *at = parts[i]; at && next_question(&at, question, sizeof(question)); n++) {
+			const char *data;
+			if (!ieee488_data(fields[n], question, &data))
+				return false;
+			fields[n] += data - fields[n];
+		}
+	return true;
+}
+
+bool scpi_read_tag(const char *field, uint16_t *ret)
+{
+	const char *data;
+	uint64_t tag;
+
+	if (!ieee488_data(field, TAG_QUESTION, &data) || !scpi_read_uint(data, &tag) || tag > UINT16_MAX)
+		return false;
+	*ret = (uint16_t)tag;
+	return true;
+}
+
 /* The unit's data, up to `stop`: nothing may stand behind them. A last zero of which one bit flipped is a blank, and the
  * number a tenth of itself. */
 static bool stops(const char *end, char stop, const char **ret_end)
@@ -99,7 +144,7 @@ bool scpi_read_number(const char *field, double *ret)
 {
 	const char *end;
 
-	return read_number_until(ieee488_data(field), '\0', &end, ret);
+	return read_number_until(field, '\0', &end, ret);
 }
 
 static bool read_uint_until(const char *data, char stop, const char **ret_end, uint64_t *ret)
@@ -116,12 +161,12 @@ bool scpi_read_uint(const char *field, uint64_t *ret)
 {
 	const char *end;
 
-	return read_uint_until(ieee488_data(field), '\0', &end, ret);
+	return read_uint_until(field, '\0', &end, ret);
 }
 
 bool scpi_read_bool(const char *field, bool *ret)
 {
-	const char *p = ieee488_data(field);
+	const char *p = field + strspn(field, " \t");
 
 	p += *p == '+';
 	if ((p[0] != '0' && p[0] != '1') || p[1] != '\0')
@@ -134,7 +179,7 @@ bool scpi_read_error(const char *field, struct scpi_error *ret)
 {
 	struct scpi_error error = {0};
 	uint64_t magnitude;
-	const char *p = ieee488_data(field);
+	const char *p = field + strspn(field, " \t");
 	bool negative = *p == '-';
 
 	p += *p == '+' || *p == '-';
@@ -169,7 +214,6 @@ bool scpi_read_cartridge(const char *field, struct scpi_cartridge *ret)
 	struct scpi_cartridge cartridge = {0};
 	uint64_t needles;
 
-	field = ieee488_data(field);
 	if (!ieee488_string(&field, cartridge.id, sizeof(cartridge.id), false) || *field != ',')
 		return false;
 	if (!read_uint_until(field + 1, ',', &field, &needles) || needles > UINT32_MAX)
@@ -187,7 +231,6 @@ bool scpi_read_readings(const char *field, struct scpi_readings *ret)
 	double *const values[] = {&readings.rate_hz, &readings.motor_c, &readings.handle_c, &readings.volts_v,
 				  &readings.current_a};
 
-	field = ieee488_data(field);
 	for (unsigned i = 0; i < 5; i++) {
 		if (!read_number_until(field, i < 4 ? ',' : '\0', &field, values[i]))
 			return false;

@@ -68,8 +68,14 @@ double scpi_as_sent(double value);
  * SCPI_FIELDS_MAX or a quote is left open. */
 int scpi_split(char *line, char *fields[SCPI_FIELDS_MAX]);
 
+/* Moves each field of a response to the line, its tag not counted, behind its response header, where it has one; false where
+ * one is the header of another query. */
+bool scpi_skip_headers(enum scpi_line line, char *fields[SCPI_FIELDS_MAX]);
+
 /* Field readers: true and *ret filled when the whole field is right, else false and *ret untouched. Numbers are what
- * rig/driver/ieee488.h takes, behind a response header or none; nothing may stand behind them. */
+ * rig/driver/ieee488.h takes, without a response header; nothing may stand behind them. */
+
+bool scpi_read_tag(const char *field, uint16_t *ret); /* of any line, behind its header or none */
 
 /* NaN for 9.91E37 or NAN, an infinity for +-9.9E37, INF or NINF; a magnitude beyond that is refused. */
 bool scpi_read_number(const char *field, double *ret);

@@ -273,10 +273,13 @@ static int read_value(const char *line, double *ret)
 	return power_read_number(line, ret) ? ANSWER_GOOD : -EPROTO;
 }
 
-static int read_answer(struct supply *supply, const char *line, struct err *err)
+static int read_answer(struct supply *supply, const char *said, struct err *err)
 {
 	const struct dialogue_request *request = dialogue_awaits(supply->dialogue);
+	const char *line = power_answer(supply->dialect, (enum power_line)request->what, supply->output, said);
 
+	if (!line)
+		return -EPROTO;
 	switch ((enum power_line)request->what) {
 	case POWER_IDENTIFY: return read_identity(supply, line, err);
 	case POWER_OFF: return read_off(supply, line, err);

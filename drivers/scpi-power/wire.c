@@ -222,9 +222,18 @@ static const char *skip_blanks(const char *p)
 	return p;
 }
 
+const char *power_answer(const struct power_dialect *dialect, enum power_line line, unsigned output, const char *said)
+{
+	char asked[POWER_LINE_MAX];
+	const char *ret;
+
+	return power_encode(dialect, line, output, 0, asked, sizeof(asked)) && ieee488_data(said, asked, &ret) ? ret
+													       : NULL;
+}
+
 bool power_read_number(const char *line, double *ret)
 {
-	const char *at = ieee488_data(line);
+	const char *at = line;
 	double value;
 
 	if (!ieee488_number(&at, true, &value) || !ieee488_at_end(at) || !isfinite(value))
@@ -236,7 +245,7 @@ bool power_read_number(const char *line, double *ret)
 /* Of a line, without the blanks around it; "" where it is longer than any word here. */
 static void word_of(const char *line, char ret[8])
 {
-	const char *start = ieee488_data(line);
+	const char *start = skip_blanks(line);
 	size_t len = strlen(start);
 
 	while (len && (start[len - 1] == ' ' || start[len - 1] == '\t'))
@@ -292,7 +301,7 @@ bool power_read_output(const struct power_dialect *dialect, unsigned output, con
 
 bool power_read_error(const char *line, int *ret_code, char ret_text[POWER_TEXT_MAX])
 {
-	const char *start = ieee488_data(line), *digits = start + (*start == '+' || *start == '-');
+	const char *start = skip_blanks(line), *digits = start + (*start == '+' || *start == '-');
 	const char *end = digits + strspn(digits, "0123456789");
 
 	if (end == digits || end - digits > 5 || (*end != ',' && *end != ' ') || !*skip_blanks(end + 1))

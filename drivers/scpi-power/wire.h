@@ -91,8 +91,11 @@ size_t power_encode(const struct power_dialect *dialect, enum power_line line, u
 size_t power_encode_unasked(const struct power_dialect *dialect, enum power_line line, unsigned output, double value,
 			    char *buffer, size_t size);
 
-/* Readers: true and *ret filled when the whole line is right, else false and *ret untouched. A response header may stand before
- * what they read, and blanks about it. */
+/* What the supply says, behind a response header or none; NULL: it is the header of another question than the line's. */
+const char *power_answer(const struct power_dialect *dialect, enum power_line line, unsigned output, const char *said);
+
+/* Readers: true and *ret filled when the whole answer is right, else false and *ret untouched. Blanks may stand about what they
+ * read. */
 
 /* As rig/driver/ieee488.h, blanks about the exponent's letter allowed; NaN and infinity are refused. */
 bool power_read_number(const char *line, double *ret);

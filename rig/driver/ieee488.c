@@ -41,16 +41,114 @@ bool ieee488_at_end(const char *at)
 	return *at == '\0' || at[strspn(at, " \t\r")] == '\0';
 }
 
-/* Simple, compound or common; it ends with a blank, and something follows. */
-const char *ieee488_data(const char *unit)
+/* ---- response headers ------------------------------------------------------------------------------------------ */
+
+static bool of_header(char c)
 {
-	const char *start = skip_blanks(unit), *p = start + (*start == ':' || *start == '*');
+	return isalnum((unsigned char)c) || c == ':' || c == '_';
+}
+
+/* Simple, compound or common; NULL: none stands here. */
+static const char *header_end(const char *start)
+{
+	const char *p = start + (*start == ':' || *start == '*');
 
 	if (!isalpha((unsigned char)*p))
-		return start;
-	while (isalnum((unsigned char)*p) || *p == ':' || *p == '_')
+		return NULL;
+	while (of_header(*p))
 		p++;
-	return skip_blanks(p) > p && *skip_blanks(p) ? skip_blanks(p) : start;
+	return p;
+}
+
+/* A keyword: its letters, and the number behind them. */
+struct keyword {
+	const char *text;
+	size_t letters;
+	unsigned long suffix; /* none is 1 */
+};
+
+static bool vowel(char c)
+{
+	return c && strchr("aeiouAEIOU", c);
+}
+
+/* SCPI-99 volume 1, 6.2.1: four letters, or three where the fourth is a vowel. */
+static size_t short_form(const struct keyword *word)
+{
+	if (word->letters <= 4)
+		return word->letters;
+	return vowel(word->text[3]) ? 3 : 4;
+}
+
+/* The keyword at *at, which moves behind it and its ':'; without letters: there is none. */
+static struct keyword next_keyword(const char **at, const char *end)
+{
+	const char *p = *at;
+	struct keyword ret = {.text = p, .suffix = 1};
+
+	while (p < end && *p != ':' && !digit(*p))
+		p++;
+	ret.letters = (size_t)(p - ret.text);
+	if (p < end && digit(*p))
+		ret.suffix = strtoul(p, NULL, 10);
+	while (p < end && *p != ':')
+		p++;
+	*at = p + (p < end);
+	return ret;
+}
+
+static bool same_keyword(const struct keyword *a, const struct keyword *b)
+{
+	const struct keyword *less = a->letters < b->letters ? a : b, *more = less == a ? b : a;
+
+	return a->suffix == b->suffix && strncasecmp(a->text, b->text, less->letters) == 0 &&
+	       (less->letters == more->letters || less->letters == short_form(more));
+}
+
+static bool is_keyword(const struct keyword *word, const char *name)
+{
+	const struct keyword named = {name, strlen(name), 1};
+
+	return same_keyword(word, &named);
+}
+
+/* The keywords of both, one by one, but for a node that SCPI lets be left out. */
+static bool same_header(const char *a, const char *a_end, const char *b, const char *b_end)
+{
+	if ((*a == '*') != (*b == '*'))
+		return false;
+	a += *a == ':' || *a == '*';
+	b += *b == ':' || *b == '*';
+	struct keyword in_a = next_keyword(&a, a_end), in_b = next_keyword(&b, b_end);
+	bool a_source = is_keyword(&in_a, "SOURCE"), b_source = is_keyword(&in_b, "SOURCE");
+	if (a_source && !b_source)
+		in_a = next_keyword(&a, a_end);
+	if (b_source && !a_source)
+		in_b = next_keyword(&b, b_end);
+	while (in_a.letters && in_b.letters) {
+		if (!same_keyword(&in_a, &in_b))
+			return false;
+		in_a = next_keyword(&a, a_end);
+		in_b = next_keyword(&b, b_end);
+	}
+	const struct keyword *left = in_a.letters ? &in_a : &in_b;
+	return !left->letters || (is_keyword(left, "STATE") && a == a_end && b == b_end);
+}
+
+bool ieee488_data(const char *unit, const char *question, const char **ret)
+{
+	const char *last = strrchr(question, ';'), *asked = skip_blanks(last ? last + 1 : question);
+	const char *asked_end = header_end(asked), *start = skip_blanks(unit), *end = header_end(start), *data;
+
+	data = end ? skip_blanks(end) : start;
+	if (!end || data == end || !*data || (*asked == '*' && *start != '*' && *start != ':')) {
+		*ret = start; /* a header ends with a blank, and something follows */
+		return true;
+	}
+	if (!asked_end || !same_header(start, end, asked, asked_end))
+		return false;
+	*ret = data;
+	return true;
 }
 
 /* ---- real numbers ---------------------------------------------------------------------------------------------- */

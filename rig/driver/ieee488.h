@@ -12,9 +12,12 @@
 #define IEEE488_INFINITY     9.9e37
 #define IEEE488_NOT_A_NUMBER 9.91e37
 
-/* The data of a response unit: behind blanks and a response header, where one stands (":SOUR:FREQ 120", "FREQ +1.2E+2"). What a
- * header says is not looked at. */
-const char *ieee488_data(const char *unit);
+/* The data of a response unit: behind blanks and a response header, where one stands (":SOUR:FREQ 120"). A header must be that of
+ * the question, the last unit of what was sent ("*CLS;:SOUR:FREQ?", ":MEAS:VOLT? CH1"): each keyword in its short or long form, a
+ * suffix of 1 given or not, SCPI's default nodes [SOURce:] before and [:STATe] behind given or not. true: *ret is the data; false:
+ * it answers something else. A common query (*IDN?) is answered by the device's own words: there, only what begins with '*' or ':'
+ * is a header. */
+bool ieee488_data(const char *unit, const char *question, const char **ret);
 
 /* NR1, NR2 or NR3, a sign of either kind and blanks before it allowed. NaN for 9.91E37 or NAN, an infinity for +-9.9E37, INF or
  * NINF; a magnitude beyond that is refused. about_e: blanks may stand about the exponent's letter, which 488.2 allows a

@@ -359,33 +359,30 @@ def make_readings():
                          ("nan", "nan"), ("-nan", "nan"), ("9.9E37", "inf"), ("+9.90000000E+37", "inf"), ("9.8999997e+37", "inf"),
                          ("99e36", "inf"), ("-9.9E37", "-inf"), ("INF", "inf"), ("+inf", "inf"), ("INFinity", "inf"),
                          ("NINF", "-inf"), ("ninfinity", "-inf"), ("-inf", "-inf"), ("9.89E37", "9.89e+37"),
-                         ("-9.89E37", "-9.89e+37"), (":SOUR:FREQ 120", "120"), ("FREQ  +1.2e+02", "120"), (" :SOURCE:DEPTH\t.5", "0.5"),
-                         ("*ESR 32", "32"), ("OUTP1:X_2 7", "7"), (":MEAS:TEMP:MOT NAN", "nan"), ("MEAS -INF", "-inf")):
+                         ("-9.89E37", "-9.89e+37")):
         accept("number", field, value)
     for field in ("", " ", "12O", "120 ", "12 0", "+ 1", "1 e3", "0x10", "1,2", "1e", "1e+", "--1", "+-1", "1e999", "-1e999", ".",
                   "+", "9.95E37", "1e38", "-9.91E37", "-1e38", "INFI", "INFINIT", "NANO", "NA", "--INF", "INF ", "-NINF", "0,INF",
-                  "120HZ", "FREQ120", "FREQ", "FREQ ", ":FREQ", "FREQ 120 ", "FREQ FREQ 120", "FREQ? 120", "1FREQ 120", ": 120", "#H78"):
+                  "120HZ", "FREQ120", "FREQ", "FREQ ", ":FREQ", "FREQ 120", "FREQ? 120", "1FREQ 120", ": 120", "#H78"):
         refuse("number", field)
     accept("bool", "0", 0)
     accept("bool", "1", 1)
     accept("bool", "+1", 1)
     accept("bool", " 0", 0)
-    accept("bool", ":OUTP 1", 1)
-    accept("bool", "OUTPUT:STATE  +0", 0)
-    for field in ("OUTP ON", "OUTP", "OUTP 2", "1 1", "", "2", "ON", "01", "-1", "+", "+2", "1 ", "++1", "NAN"):
+    for field in ("OUTP 1", "OUTP", "1 1", "", "2", "ON", "01", "-1", "+", "+2", "1 ", "++1", "NAN"):
         refuse("bool", field)
     for field in ("0", "65535", "18446744073709551615"):
         accept("uint", field, field)
     for field, value in (("+1", 1), ("1.0", 1), (" +53020", 53020), ("+5.302000E+04", 53020), ("0.", 0), ("9007199254740992.0", 2**53),
-                         (":SYST:UPT 53020", 53020), ("#HE11", 0xE11), ("#h0e11", 0xE11), ("#Q7021", 0xE11), ("#B111000010001", 0xE11),
-                         ("STAT:QUES:COND #H200", 512), ("UPT +5.302e4", 53020), ("00012", 12)):
+                         ("#HE11", 0xE11), ("#h0e11", 0xE11), ("#Q7021", 0xE11), ("#B111000010001", 0xE11),
+                         (" #H200", 512), ("00012", 12)):
         accept("uint", field, value)
     for field in ("", "-1", "-0", "1.5", "1e-1", "18446744073709551616", "9007199254740994.0", "1 ", "+ 1", "9.9E37", "9.91E37", "INF",
                   "NAN", "#", "#H", "#HG1", "#H1 ", "# H1", "#H-1", "#Q8", "#B2", "#D10", "#H10000000000000000", "UPT", "UPT -1", "1E"):
         refuse("uint", field)
     accept("error", '0,"No error"', 0, "No error")
     accept("error", '-222,"Data out of range"', -222, "Data out of range")
-    for code in ("+0", "-0", " 0", " +0", "+0.0", ":SYST:ERR +0", "ERR 0"):
+    for code in ("+0", "-0", " 0", " +0", "+0.0"):
         accept("error", f'{code},"No error"', 0, "No error")
     accept("error", '0, "No error"', 0, "No error")
     accept("error", '+301,"Motor, locked"', 301, "Motor, locked")
@@ -400,15 +397,25 @@ def make_readings():
     accept("cart", '"C-14",14,1203', "C-14", 14, 1203)
     accept("cart", '"",0,0', "-", 0, 0)
     accept("cart", ' "C-14",+14, 1.203E3', "C-14", 14, 1203)
-    accept("cart", ':SYST:CART "C ""14""",14.,+1203', 'C "14"', 14, 1203)
+    accept("cart", ' "C ""14""",14.,+1203', 'C "14"', 14, 1203)
     for field in ("", "C-14,14,1203", '"C-14",14', '"C-14",14,1203,1', '"C-14",-1,3', '"' + "x" * 48 + '",1,2'):
         refuse("cart", field)
     accept("all", "119.98,31.2,29.8,3.91,0.42", "119.98", "31.2", "29.8", "3.91", "0.42")
     accept("all", "9.91e+37,31.2,9.91e+37,0,-0.1", "nan", "31.2", "nan", "0", "-0.1")
     accept("all", "+1.199800E+02, 9.9E37,-9.9E37,NAN,NINF", "119.98", "nan", "nan", "nan", "nan")
-    accept("all", ":MEAS:ALL +1.1998e+02, 31.2,29.8, +3.91,.42", "119.98", "31.2", "29.8", "3.91", "0.42")
+    accept("all", " +1.1998e+02, 31.2,29.8, +3.91,.42", "119.98", "31.2", "29.8", "3.91", "0.42")
     for field in ("", "1,2,3,4", "1,2,3,4,5,6", "ALL 1,ALL 2,3,4,5", "1,2,,4,5", "1,2,1e38,4,5", "1 ,2,3,4,5", "1,INFO,3,4,5"):
         refuse("all", field)
+    for question, field, data in (("SOUR:FREQ?", ":SOUR:FREQ 120", "120"), ("SOUR:FREQ?", "FREQ  +1.2e+02", "+1.2e+02"),
+                                  ("SOUR:DEPT?", " :SOURCE:DEPTH\t.5", ".5"), ("OUTP?", "OUTPUT:STATE  +0", "+0"),
+                                  ("OUTP?", ":OUTP1 1", "1"), ("SYST:UPT?", ":SYSTEM:UPTIME +5", "+5"), ("OUTP?", " 1", "1"),
+                                  ("SYST:ERR?", ':SYST:ERR +0,"No error"', '+0,"No error"'), ("*IDN?", "a b,c d,e,f", "a b,c d,e,f"),
+                                  ("STAT:QUES:COND?", "STATUS:QUEStionable:COND 512", "512")):
+        accept("header", field, question, data)
+    for question, field in (("SOUR:FREQ?", ":SOUR:DEPT 1"), ("SOUR:FREQ?", ":MEAS:FREQ 120"), ("SOUR:FREQ?", "FRE 120"),
+                            ("SYST:UPT?", "UPT 5"), ("SYST:UPT?", ":SYST:TAG 5"), ("OUTP?", ":STAT:QUES:COND 0"), ("OUTP?", "OUTP2 1"),
+                            ("OUTP?", "*STB 1"), ("*IDN?", ":OUTP 1"), ("SYST:UPT?", ":SYST:UPTI 5")):
+        lines.append(f"refuse header {field.encode().hex()} {question} # {field}")
     write("scpi-pen-readings.txt", lines)
 
 

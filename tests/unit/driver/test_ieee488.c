@@ -14,30 +14,64 @@
 static void test_headers(void **state)
 {
 	static const struct {
-		const char *unit, *data;
+		const char *question, *unit, *data; /* data NULL: it answers something else */
 	} rows[] = {
-		{"120", "120"},
-		{"  120", "120"},
-		{":SOUR:FREQ 120", "120"},
-		{"\t:SOUR:FREQ \t 120 ", "120 "},
-		{"*ESR 32", "32"},
-		{"CH1:VOLT_2 5", "5"},
-		{"FREQ", "FREQ"}, /* a word, and no header of nothing */
-		{"ON ", "ON "},
-		{"FREQ120", "FREQ120"},
-		{"FREQ,120", "FREQ,120"},
-		{"FREQ? 120", "FREQ? 120"},
-		{"1FREQ 120", "1FREQ 120"},
-		{": 120", ": 120"},
-		{"::A 1", "::A 1"},
-		{"\"A\" 1", "\"A\" 1"},
-		{"-INF", "-INF"},
-		{"", ""},
+		{"SOUR:FREQ?", "120", "120"},
+		{"SOUR:FREQ?", "  120", "120"},
+		{"SOUR:FREQ?", ":SOUR:FREQ 120", "120"},
+		{"*CLS;:SOUR:FREQ? MAX\n", "\t:SOURCE:FREQuency \t 120 ", "120 "},
+		{"SOURce:FREQuency?", ":sour:freq 120", "120"},
+		{"SOUR:FREQ?", "FREQ +1.2E+2", "+1.2E+2"},
+		{"FREQ?", "SOUR:FREQ 5", "5"},
+		{"SOUR:FREQ?", "SOUR:DEPT 5", NULL},
+		{"SOUR:FREQ?", "MEAS:FREQ 5", NULL},
+		{":MEAS:VOLT?", "VOLT 5", NULL},
+		{":SOUR:VOLT?", "MEAS:VOLT 5", NULL},
+		{":MEAS:VOLT?", "MEAS:VOLT:DC 5", NULL},
+		{":MEAS:VOLT?", "MEAS 5", NULL},
+		{":MEAS:VOLT? CH1", "MEASURE:VOLTAGE 5", "5"},
+		{":MEASURE:VOLT?", "MEASU:VOLT 5", NULL}, /* neither form */
+		{"SYST:UPT?", ":SYSTEM:UPTIME 5", "5"},
+		{"SYST:UPT?", ":SYST:UPTI 5", NULL},
+		{":OUTP?", "OUTPUT:STATE ON", "ON"},
+		{":OUTP:STAT?", ":OUTP 1", "1"},
+		{":OUTP?", ":OUTP:STAT:X 1", NULL},
+		{":OUTP?", ":OUTP:TIM 1", NULL},
+		{":OUTP:TIM?", ":OUTP 1", NULL},
+		{":OUTP:TIM?", ":OUTP:STAT 1", NULL},
+		{"CH1:VOLT_2?", "CH1:VOLT_2 5", "5"},
+		{"CH1:VOLT?", "CH:VOLT 5", "5"},
+		{"CH1:VOLT?", "CH2:VOLT 5", NULL},
+		{"CH2:VOLT?", "CH:VOLT 5", NULL},
+		{"*ESR?", "*ESR 32", "32"},
+		{"*ESR?", "*STB 32", NULL},
+		{"*ESR?", "ESR 32", "ESR 32"},
+		{"*ESR?", ":OUTP 1", NULL},
+		{"ESR?", "*ESR 32", NULL},
+		{"*IDN?", "Maker Limited,P,1,2", "Maker Limited,P,1,2"},
+		{"*IDN?", "*IDN Maker,P,1,2", "Maker,P,1,2"},
+		{"\"?\"", "OUTP 1", NULL}, /* a question without a header */
+		{"OUTP?", "FREQ", "FREQ"}, /* a word, and no header of nothing */
+		{"OUTP?", "ON ", "ON "},
+		{"OUTP?", "FREQ120", "FREQ120"},
+		{"OUTP?", "FREQ,120", "FREQ,120"},
+		{"FREQ?", "FREQ? 120", "FREQ? 120"},
+		{"FREQ?", "1FREQ 120", "1FREQ 120"},
+		{"FREQ?", ": 120", ": 120"},
+		{"A?", "::A 1", "::A 1"},
+		{"A?", "\"A\" 1", "\"A\" 1"},
+		{"A?", "-INF", "-INF"},
+		{"A?", "", ""},
 	};
 
 	(void)state;
-	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
-		assert_string_equal(ieee488_data(rows[i].unit), rows[i].data);
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		const char *data = NULL;
+		bool is = ieee488_data(rows[i].unit, rows[i].question, &data);
+		if (is != (rows[i].data != NULL) || (is && strcmp(data, rows[i].data) != 0))
+			fail_msg("\"%s\" to \"%s\" is read as %s", rows[i].unit, rows[i].question,
+				 is ? data : "another's");
+	}
 }
 
 static bool same(double a, double b)

@@ -215,7 +215,7 @@ static void test_instrument(void **state)
 		for (unsigned ms = 0; ms < 300 && fake.read_to == fake.written_len; ms += 5)
 			tick(5);
 		hears("DIG:DATA:BYTE?\n");
-		says("1;0\n");
+		says(i ? ":DIG:DATA:WORD 0\n" : "1;0\n");
 	}
 	assert_int_equal(tells, before);
 	hears("DIG:DATA:BYTE?\n");
@@ -229,15 +229,36 @@ static void test_numbers(void **state)
 	static const struct {
 		const char *text;
 		int value; /* -1: none */
-	} rows[] = {{"0", 0},      {" 255 ", 255}, {"+1", 1},    {"1.5", -1},  {"-1", -1},    {"6.5535E4", 65535},
-		    {"65536", -1}, {"#HfF", 255},  {"#Q17", 15}, {"#B101", 5}, {"#B102", -1}, {"#H", -1},
-		    {"#H1 0", -1}, {"ON", 1},      {"off", 0},   {"", -1},     {"nan", -1},   {"1,2", -1},
-		    {"0x10", -1},  {"#H+1", -1},   {"inf", -1}};
+	} rows[] = {{"0", 0},
+		    {" 255 ", 255},
+		    {"+1", 1},
+		    {"1.5", -1},
+		    {"-1", -1},
+		    {"6.5535E4", 65535},
+		    {"65536", -1},
+		    {"#HfF", 255},
+		    {"#Q17", 15},
+		    {"#B101", 5},
+		    {"#B102", -1},
+		    {"#H", -1},
+		    {"#H1 0", -1},
+		    {"ON", 1},
+		    {"off", 0},
+		    {"", -1},
+		    {"nan", -1},
+		    {"1,2", -1},
+		    {"0x10", -1},
+		    {"#H+1", -1},
+		    {"inf", -1},
+		    {":DIG:DATA:BYTE 5", 5},
+		    {"DIGITAL:DATA:BYTE ON", 1},
+		    {":DIG:DATA:WORD 5", -1},
+		    {":OUTP ON", -1}};
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
 		uint32_t value = 0;
-		bool is = inputs_read_number(rows[i].text, &value);
+		bool is = inputs_read_number("DIG:DATA:BYTE?", rows[i].text, &value);
 		if (is != (rows[i].value >= 0) || (is && value != (uint32_t)rows[i].value))
 			fail_msg("\"%s\" is read as %d, %u", rows[i].text, is, value);
 	}

@@ -457,6 +457,32 @@ static void test_refused(void **state)
 	assert_int_equal(heard.lost, 0);
 }
 
+/* The numbers are right and the headers are of other queries: shown, asked again, never a value. */
+static void test_answers_to_something_else(void **state)
+{
+	static const char *const answers[] = {":SYST:ERR " NONE ";:SOUR:DEPT 120", ":STAT:QUES:COND " NONE ";120"};
+	struct outcome rate = {0}, stop = {0};
+
+	(void)state;
+	VERB(set_rate(pen, 120, on_done, &rate));
+	for (int i = 0; i < 2; i++) {
+		assert_int_equal(rate.calls, 0);
+		expect(RATE120);
+		answer(answers[i]);
+	}
+	assert_int_equal(rate.status, -EPROTO);
+	assert_non_null(strstr(rate.err, "makes no sense: \":STAT:QUES:COND"));
+	VERB(stop(pen, on_done, &stop));
+	expect(STOP);
+	answer(":STAT:QUES:COND 0");
+	assert_int_equal(stop.calls, 0);
+	expect(STOP);
+	answer(":OUTPUT:STATE 0");
+	assert_int_equal(stop.calls, 1);
+	assert_int_equal(stop.status, 0);
+	assert_int_equal(heard.lost, 0);
+}
+
 /* A line whose end was lost stands in front of the answer to the same question: one odd answer, not two. */
 static void test_a_lost_line_end_is_one_odd_answer(void **state)
 {
@@ -1130,6 +1156,7 @@ int main(void)
 		cmocka_unit_test_teardown(test_open_fails, teardown),
 		T(test_set),
 		T(test_refused),
+		T(test_answers_to_something_else),
 		T(test_a_lost_line_end_is_one_odd_answer),
 		T(test_other_number_forms),
 		T(test_limits_are_figures),

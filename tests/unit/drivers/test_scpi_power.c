@@ -315,6 +315,34 @@ static void test_silent_while_on(void **state)
 	nothing_sent();
 }
 
+/* A header that is not the question's: never the voltage, never that it is off. */
+static void test_answers_to_something_else(void **state)
+{
+	struct outcome done = {0};
+
+	(void)state;
+	open_rigol();
+	device->driver->power->off(device, on_done, &done);
+	expect(OFF);
+	say(":OUTP:TIM 0");
+	expect(OFF);
+	say(":OUTPUT:STATE OFF");
+	expect(OFF);
+	say(":OUTP OFF");
+	assert_int_equal(done.calls, 1);
+	assert_int_equal(done.status, 0);
+	device->driver->power->read(device, 0, on_done, &done);
+	expect(":INST:NSEL 2;:OUTP?");
+	say("OFF");
+	for (unsigned i = 0; i < 2; i++) {
+		expect(":INST:NSEL 2;:MEAS:VOLT?");
+		say(":SOUR:VOLT 4.8");
+	}
+	assert_int_equal(done.calls, 2);
+	assert_int_equal(done.status, -EPROTO);
+	finish();
+}
+
 /* An end that comes before the answers to the stop. */
 static void test_closed_while_on(void **state)
 {
@@ -899,6 +927,7 @@ int main(void)
 		cmocka_unit_test(test_off_before_identity),
 		cmocka_unit_test(test_silent_from_the_start),
 		cmocka_unit_test(test_silent_while_on),
+		cmocka_unit_test(test_answers_to_something_else),
 		cmocka_unit_test(test_closed_while_on),
 		cmocka_unit_test(test_set),
 		cmocka_unit_test(test_reads_back_another),

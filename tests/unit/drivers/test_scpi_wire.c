@@ -1,6 +1,7 @@
 /* The pen's text protocol as a codec: against docs/protocols/vectors, in pieces, and against garbage. */
 #include "drivers/scpi-pen/wire.h"
 #include "fake_link.h"
+#include "rig/driver/ieee488.h"
 
 static void underscores_to_spaces(char *text)
 {
@@ -29,9 +30,14 @@ static bool read_field(const char *kind, const char *field, char **values, bool 
 	struct scpi_identity identity;
 	struct scpi_cartridge cartridge;
 	struct scpi_readings readings;
+	const char *data;
 	char text[64];
 
-	if (strcmp(kind, "number") == 0) {
+	if (strcmp(kind, "header") == 0) {
+		ok = ieee488_data(field, values[0], &data);
+		if (ok && compare)
+			assert_string_equal(data, values[1]);
+	} else if (strcmp(kind, "number") == 0) {
 		ok = scpi_read_number(field, &number);
 		if (ok && compare)
 			check_value(number, values[0]);
