@@ -5,6 +5,7 @@
 #include <string.h>
 
 #define TICKS_WANTED 5.0
+#define TICK_ROOM_PX 15.0 /* from number to number, one above the other */
 #define LABEL_PX     12
 #define LETTER_PX    7.7 /* a letter of that size, on the wide side */
 
@@ -83,9 +84,9 @@ static double py(const struct svg_axes *a, double y)
 }
 
 /* 1, 2 or 5 times a power of ten. */
-static double tick_step(double span)
+static double tick_step(double span, double wanted)
 {
-	double rough = span / TICKS_WANTED, power = pow(10.0, floor(log10(rough))), lead = rough / power;
+	double rough = span / wanted, power = pow(10.0, floor(log10(rough))), lead = rough / power;
 
 	return power * (lead < 1.5 ? 1.0 : lead < 3.5 ? 2.0 : lead < 7.5 ? 5.0 : 10.0);
 }
@@ -99,7 +100,7 @@ static void tick_text(double value, double step, char ret[32])
 
 static void x_ticks(const struct svg_axes *a)
 {
-	double step = tick_step(a->x1 - a->x0), bottom = a->top + a->height;
+	double step = tick_step(a->x1 - a->x0, TICKS_WANTED), bottom = a->top + a->height;
 	char text[32];
 
 	for (double i = ceil(a->x0 / step - 1e-9); i * step <= a->x1 + 1e-9 * step; i++) {
@@ -114,10 +115,12 @@ static void x_ticks(const struct svg_axes *a)
 /* Returns how far its numbers reach from the frame. */
 static double y_ticks(const struct svg_axes *a)
 {
-	double step = tick_step(a->y1 - a->y0);
+	double span = a->y1 - a->y0, step = tick_step(span, TICKS_WANTED);
 	size_t longest = 0;
 	char text[32];
 
+	if (a->height * step / span < TICK_ROOM_PX)
+		step = tick_step(span, a->height / TICK_ROOM_PX / 2.0);
 	for (double i = ceil(a->y0 / step - 1e-9); i * step <= a->y1 + 1e-9 * step; i++) {
 		double y = py(a, i * step);
 

@@ -147,7 +147,12 @@ static void budget(FILE *out, const struct result *r)
 	qsort(line, r->budget_lines, sizeof(line[0]), larger_first);
 	fputs("<table class=\"budget\"><caption>What makes up the uncertainty of ", out);
 	html_text(out, r->name);
-	fprintf(out, "</caption><tr><th>input<th>u, ");
+	if (r->method[0]) {
+		fputs(" (", out);
+		html_text(out, r->method);
+		fputs(")", out);
+	}
+	fputs("</caption><tr><th>input<th>u, ", out);
 	html_text(out, r->unit);
 	fputs("<th>share of the sum of squares\n", out);
 	for (unsigned i = 0; i < r->budget_lines; i++) {

@@ -130,6 +130,7 @@ static void test_ticks_are_round_numbers(void **state)
 	(void)state;
 	page_begin(&page);
 	axes = axes_on(&page);
+	axes.height = 100;
 	axes.y1 = 0.004;
 	svg_frame(&axes, "time / s", "depth / mm");
 	assert_int_equal(fclose(page.out), 0);
@@ -141,6 +142,27 @@ static void test_ticks_are_round_numbers(void **state)
 	assert_non_null(strstr(page.text, ">0.001</text>"));
 	assert_non_null(strstr(page.text, ">0.004</text>"));
 	assert_non_null(strstr(page.text, "rotate(-90)"));
+	free(page.text);
+}
+
+/* In a low frame there is room for few of them. */
+static void test_numbers_do_not_touch(void **state)
+{
+	struct page page;
+	struct svg_axes axes;
+	unsigned numbers = 0;
+
+	(void)state;
+	page_begin(&page);
+	axes = axes_on(&page);
+	axes.height = 80;
+	axes.y1 = 0.034;
+	svg_frame(&axes, "", "moving range");
+	assert_int_equal(fclose(page.out), 0);
+	for (const char *at = page.text; (at = strstr(at, "text-anchor=\"end\">0.0")); at++)
+		numbers++;
+	assert_in_range(numbers, 2, 5);
+	assert_null(strstr(page.text, ">0.005</text>"));
 	free(page.text);
 }
 
@@ -278,6 +300,7 @@ int main(void)
 		cmocka_unit_test(test_text_is_escaped),
 		cmocka_unit_test(test_range_widens_and_is_never_empty),
 		cmocka_unit_test(test_ticks_are_round_numbers),
+		cmocka_unit_test(test_numbers_do_not_touch),
 		cmocka_unit_test(test_series_have_their_trend_and_no_odd_interval),
 		cmocka_unit_test(test_force_stands_in_for_a_depth_that_is_missing),
 		cmocka_unit_test(test_dots_stay_bounded_and_keep_their_share),
