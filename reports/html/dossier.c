@@ -82,20 +82,48 @@ void dossier_free(struct dossier *dossier)
 
 /* ---- rows --------------------------------------------------------------------------------------------------------- */
 
+#define WHOLE_MAX 14
+
+/* A serial number or a day is not broken at its hyphens, unless it is long. */
+static void put_words(FILE *out, const char *text)
+{
+	char word[WHOLE_MAX + 1];
+
+	while (*text) {
+		size_t n = strcspn(text, " ");
+		bool whole = n && n <= WHOLE_MAX && memchr(text, '-', n);
+
+		if (!whole) {
+			html_text(out, text);
+			return;
+		}
+		memcpy(word, text, n);
+		word[n] = '\0';
+		fputs("<span class=\"whole\">", out);
+		html_text(out, word);
+		fputs("</span>", out);
+		text += n;
+		if (*text) {
+			fputc(' ', out);
+			text++;
+		}
+	}
+}
+
 static FILE *begin_row(struct dossier *d, enum section section, const char *first)
 {
 	FILE *out = d->out[section];
 
 	d->rows[section]++;
 	fputs("<tr><td>", out);
-	html_text(out, first);
+	put_words(out, first);
 	return out;
 }
 
 static void cell(FILE *out, const char *text)
 {
 	fputs("<td>", out);
-	html_text(out, text);
+	put_words(out, text);
 }
 
 __attribute__((format(printf, 4, 5))) static void deviation(struct dossier *d, const char *run, const char *what,
@@ -310,7 +338,8 @@ static void put_head(const struct dossier *d, const char *made, FILE *out)
 	html_text(out, d->title);
 	fprintf(out,
 		"</title>\n<meta name=\"viewport\" "
-		"content=\"width=device-width\">\n<style>%s</style></head>\n<body>\n<h1>Dossier of ",
+		"content=\"width=device-width\">\n<style>%s.whole{white-space:nowrap}</style></"
+		"head>\n<body>\n<h1>Dossier of ",
 		html_style);
 	html_text(out, d->title);
 	fprintf(out, "</h1>\n<p>%u run%s", d->runs, d->runs == 1 ? "" : "s");
