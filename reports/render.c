@@ -369,8 +369,26 @@ static const char *outcome_text(const struct record_point *point)
 	return limited || unsure ? outcome_name(point->outcome) : "measured";
 }
 
-/* With its rows no wider than 80 columns, whatever came of a point. */
-static const char row_head[] = "\n #    mm    Hz    rate Hz (95 %) depth mm (95 %) sd um jit % hand C outcome\n";
+/* With its rows no wider than 80 columns, whatever came of a point; where there are fewer, without what is judged least. */
+#define ROW_WIDTH 80
+static const char row_head[] = "\n #    mm    Hz    rate Hz (95 %) depth mm (95 %)";
+
+static void put_row_head(FILE *out, const struct style *style)
+{
+	fprintf(out, "%s%s outcome\n", row_head, style->width < ROW_WIDTH ? "" : " sd um jit % hand C");
+}
+
+static void scatter_cells(FILE *out, const struct record_point *point)
+{
+	char cell[CELL];
+
+	cell_plain(1, finding_on(point, MEASURAND_DEPTH_SD, NULL), 1000, cell);
+	print_padded(out, cell, -6);
+	cell_plain(3, finding_on(point, MEASURAND_PERIOD_JITTER, NULL), 1, cell);
+	print_padded(out, cell, -6);
+	cell_plain(1, finding_on(point, MEASURAND_HANDLE_TEMPERATURE, NULL), 1, cell);
+	print_padded(out, cell, -7);
+}
 
 static void point_row(FILE *out, const struct style *style, const struct record *record,
 		      const struct record_point *point)
@@ -395,12 +413,8 @@ static void point_row(FILE *out, const struct style *style, const struct record 
 		cell_value(style, finding_on(point, MEASURAND_DEPTH, depth_method), cell);
 	fputc(' ', out);
 	print_padded(out, cell, -15);
-	cell_plain(1, finding_on(point, MEASURAND_DEPTH_SD, NULL), 1000, cell);
-	print_padded(out, cell, -6);
-	cell_plain(3, finding_on(point, MEASURAND_PERIOD_JITTER, NULL), 1, cell);
-	print_padded(out, cell, -6);
-	cell_plain(1, finding_on(point, MEASURAND_HANDLE_TEMPERATURE, NULL), 1, cell);
-	print_padded(out, cell, -7);
+	if (style->width >= ROW_WIDTH)
+		scatter_cells(out, point);
 	fputc(' ', out);
 	tone_on(out, style, tone);
 	fputs(outcome_text(point), out);
@@ -523,7 +537,7 @@ void render_points(FILE *out, const struct style *style, const struct record *re
 				fputs(": ", out);
 				print_clean(out, record->step_name[step]);
 			}
-			fputs(row_head, out);
+			put_row_head(out, style);
 		}
 		point_row(out, style, record, point);
 		if (*point->reason) {
@@ -536,7 +550,7 @@ void render_points(FILE *out, const struct style *style, const struct record *re
 		reasons(out, style, point->result, point->results);
 		production(out, point->result, point->results);
 	}
-	if (over_rated_ambient(record))
+	if (style->width >= ROW_WIDTH && over_rated_ambient(record))
 		fputs("hand C: the handle's rise over ambient, added to the rated maximum ambient (IEC 60601-1 "
 		      "11.1.3)\n",
 		      out);

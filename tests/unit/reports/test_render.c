@@ -103,6 +103,27 @@ static void test_table_shows_values_outcome_and_reason(void **state)
 	record_free(record);
 }
 
+/* Where a terminal has 60 columns no row is broken: what it judges stays. */
+static void test_table_fits_a_narrow_terminal(void **state)
+{
+	const struct style narrow = {.width = 60, .utf8 = true};
+	struct record *record = record_new();
+	struct record_point *point = measured_point(record, 0, OUTCOME_FAIL);
+	unsigned columns = 0;
+
+	(void)state;
+	limit_last(point, OUTCOME_FAIL, "31.2 degC is 1.2 degC above the upper limit of 30 degC");
+	render_points(begin(), &narrow, record);
+	fflush(stream);
+	says(" #    mm    Hz    rate Hz (95 %) depth mm (95 %) outcome\n");
+	says("1.2135 \xc2\xb1 0.0051 fail\n");
+	for (const char *c = strstr(text, " 1 1.000"); *c != '\n'; c++)
+		columns += (*c & 0xc0) != 0x80;
+	assert_in_range(columns, 48, 60);
+	says("handle_temperature_c: fail, 31.2 degC is 1.2 degC above the upper limit of 30 degC");
+	record_free(record);
+}
+
 static void test_table_says_what_was_not_measured(void **state)
 {
 	struct record *record = record_new();
@@ -273,6 +294,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_long_word_is_squeezed_where_it_must_be),
 		cmocka_unit_test(test_table_shows_values_outcome_and_reason),
+		cmocka_unit_test(test_table_fits_a_narrow_terminal),
 		cmocka_unit_test(test_table_says_what_was_not_measured),
 		cmocka_unit_test(test_no_point_at_all),
 		cmocka_unit_test(test_verdict_and_status),
