@@ -191,6 +191,24 @@ static void compare_results(struct differences *d, const char *where, struct sid
 		compare_in_order(d, where, stored, again);
 }
 
+static bool has_input(const struct record_point *point, const char *name)
+{
+	for (unsigned i = 0; i < point->inputs; i++)
+		if (strcmp(point->input[i].name, name) == 0)
+			return true;
+	return false;
+}
+
+/* What the program that wrote the file did not tell yet is no difference; a point without any tells nothing of that. */
+static void take_out_new_inputs(const struct record_point *stored, struct record_point *again)
+{
+	unsigned left = 0;
+	for (unsigned i = 0; i < again->inputs; i++)
+		if (!stored->inputs || has_input(stored, again->input[i].name))
+			again->input[left++] = again->input[i];
+	again->inputs = left;
+}
+
 static void compare_inputs(struct differences *d, const char *where, const struct record_point *a,
 			   const struct record_point *b)
 {
@@ -291,6 +309,7 @@ int compare_point(struct differences *d, const struct record_point *stored, stru
 		old->checks = stored->checks;
 		memcpy(old->check, stored->check, sizeof(old->check));
 	}
+	take_out_new_inputs(stored, old);
 	old->results = take_out_new(d, old->result, old->results);
 	d->summary->results += old->results;
 	rc = compare_old(d, stored, old, err);

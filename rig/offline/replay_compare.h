@@ -22,7 +22,8 @@ void compare_real(struct differences *d, const char *where, const char *what, do
 void compare_whole(struct differences *d, const char *where, const char *what, uint64_t stored, uint64_t again);
 void compare_text(struct differences *d, const char *where, const char *what, const char *stored, const char *again);
 /* `again` goes the road into the file and back first, as `stored` did: what is equal as text is equal. Its results of
- * measurands that the file does not know are noted as new in the summary, counted in neither, and not compared. */
+ * measurands that the file does not know are noted as new in the summary, counted in neither, and not compared, nor are inputs
+ * of budgets that the stored point does not name. */
 int compare_point(struct differences *d, const struct record_point *stored, struct record_point *again,
 		  struct err *err);
 /* Results alone; sweep: its number, from 0. The same road. */

@@ -326,11 +326,34 @@ static void what_stands_several_times_goes_by_its_method(void **state)
 					   "of_another_version b|of_another_version b of point 0; ");
 }
 
+/* What a file has of a budget's inputs is held against; what it had no name for yet is none of its differences. */
+static void an_input_that_the_file_does_not_know(void **state)
+{
+	struct pair *pair = *state;
+	struct record_point *stored = &pair->record->point[0], *again = &pair->again;
+
+	stored->inputs = again->inputs = budget_input_add(stored->input, 0, "sensor", "K", 0.06);
+	stored->inputs = budget_input_add(stored->input, 1, "step", "K", 0.08);
+	again->inputs = budget_input_add(again->input, 0, "sensor", "K", 0.06);
+	again->inputs = budget_input_add(again->input, 1, "fit_end", "K", 8.9);
+	again->inputs = budget_input_add(again->input, 2, "step", "K", 0.08);
+	compare(pair);
+	assert_int_equal(pair->summary.differences, 0);
+	assert_int_equal(again->inputs, 3); /* it is told all the same */
+	again->input[2].value = 0.09;
+	assert_differs(pair, 1, "input step is");
+	again->inputs = 2; /* one that the file has is gone */
+	assert_differs(pair, 1, "inputs of budgets is 2 in the file and 1 derived again");
+	stored->inputs = 0;
+	assert_differs(pair, 1, "inputs of budgets is 0 in the file and 2 derived again");
+}
+
 int main(void)
 {
 #define T(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
 	const struct CMUnitTest tests[] = {
 		T(the_same_is_the_same),
+		T(an_input_that_the_file_does_not_know),
 		T(what_the_file_does_not_know_is_new),
 		T(what_the_file_knows_elsewhere_is_missing_here),
 		T(a_result_that_is_not_derived_again_is_missed),
