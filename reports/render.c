@@ -478,11 +478,34 @@ static void production(FILE *out, const struct finding *results, unsigned count)
 	}
 }
 
+static bool has_reason(const struct finding *r)
+{
+	return r->has_limit && r->judgement.outcome != OUTCOME_PASS;
+}
+
 static void reasons(FILE *out, const struct style *style, const struct finding *results, unsigned count)
 {
 	for (unsigned i = 0; i < count; i++)
-		if (results[i].has_limit && results[i].judgement.outcome != OUTCOME_PASS)
+		if (has_reason(&results[i]))
 			result_reason(out, style, &results[i]);
+}
+
+/* Unless a result beneath says it. */
+static void point_reason(FILE *out, const struct record_point *point)
+{
+	for (unsigned i = 0; i < point->results; i++) {
+		const struct finding *r = &point->result[i];
+		const char *why = *r->judgement.reason ? r->judgement.reason : r->result.reason;
+		size_t reason = strlen(point->reason), len = strlen(why);
+
+		if (has_reason(r) && len && len <= reason && strcmp(point->reason + reason - len, why) == 0)
+			return;
+	}
+	if (!*point->reason)
+		return;
+	fputs("       ", out);
+	print_clean(out, point->reason);
+	fputc('\n', out);
 }
 
 /* The column does not show what a thermometer showed. */
@@ -540,11 +563,7 @@ void render_points(FILE *out, const struct style *style, const struct record *re
 			put_row_head(out, style);
 		}
 		point_row(out, style, record, point);
-		if (*point->reason) {
-			fputs("       ", out);
-			print_clean(out, point->reason);
-			fputc('\n', out);
-		}
+		point_reason(out, point);
 		droop(out, style, point);
 		not_reached(out, point);
 		reasons(out, style, point->result, point->results);

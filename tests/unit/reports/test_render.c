@@ -143,7 +143,14 @@ static void test_table_says_what_was_not_measured(void **state)
 	fflush(stream);
 	says("inconclusive (attempt 1, does not count)");
 	says("the channel was saturated");
+	says("inconclusive, the channel was saturated\n");
 	says("not measured (attempt 2)");
+	says("the load sensor was unplugged");
+	snprintf(record->point[0].reason, sizeof(record->point[0].reason),
+		 "handle_temperature_c: the channel was saturated");
+	render_points(begin(), &plain, record);
+	fflush(stream);
+	says_not("       handle_temperature_c: the channel"); /* the result's own line says it */
 	says("the load sensor was unplugged");
 	record->point[1].measured = true;
 	render_points(begin(), &plain, record);
