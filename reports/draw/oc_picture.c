@@ -8,16 +8,42 @@
 #define WIDTH  760
 #define HEIGHT 460
 
-static void draw_share(const struct svg_axes *a, const struct svg_axes *words, double percent, const char *name,
-		       unsigned row)
+/* Told apart without colour. */
+struct look {
+	const char *colour, *dash;
+};
+static const struct look exact_look = {SVG_DATA, "none"}, measured_look = {SVG_MODEL, "9 4"},
+			 aql_look = {SVG_FAINT, "none"}, lq_look = {SVG_FAINT, "3 3"};
+
+static void put_legend(const struct svg_axes *words, unsigned row, const struct look *look, const char *text)
+{
+	svg_dash_begin(words->out, look->dash);
+	svg_legend(words, row, 'l', look->colour, text);
+	svg_dash_end(words->out);
+}
+
+static void draw_curve(const struct svg_axes *a, const struct oc_picture *p, const double *accepted,
+		       const struct look *look)
+{
+	svg_dash_begin(a->out, look->dash);
+	svg_line(a, p->percent, accepted, p->n, look->colour);
+	svg_dash_end(a->out);
+}
+
+static void draw_share(const struct svg_axes *a, const struct look *look, double percent)
+{
+	svg_dash_begin(a->out, look->dash);
+	svg_segment(a, percent, a->y0, percent, a->y1, look->colour);
+	svg_dash_end(a->out);
+}
+
+static void name_share(const struct svg_axes *words, unsigned row, const struct look *look, const char *name,
+		       double percent)
 {
 	char text[48];
 
-	if (!isfinite(percent))
-		return;
-	svg_segment(a, percent, a->y0, percent, a->y1, SVG_FAINT);
 	snprintf(text, sizeof(text), "%s %.4g %%", name, percent);
-	svg_legend(words, row, 'l', SVG_FAINT, text);
+	put_legend(words, row, look, text);
 }
 
 void oc_picture_draw(FILE *out, const struct oc_picture *p)
@@ -40,14 +66,18 @@ void oc_picture_draw(FILE *out, const struct oc_picture *p)
 	svg_heading(out, a.left, 26, 14, p->title);
 	svg_frame(&a, "nonconforming in the lot, %", "lots accepted, %");
 	svg_clip_begin(&a, "oc");
-	svg_line(&a, p->percent, p->exact, p->n, SVG_DATA);
+	draw_curve(&a, p, p->exact, &exact_look);
 	if (p->measured)
-		svg_line(&a, p->percent, p->measured, p->n, SVG_MODEL);
+		draw_curve(&a, p, p->measured, &measured_look);
+	draw_share(&a, &aql_look, p->aql_percent);
+	draw_share(&a, &lq_look, p->lq_percent);
 	svg_clip_end(&a);
-	svg_legend(&words, row++, 'l', SVG_DATA, "measured without error");
+	put_legend(&words, row++, &exact_look, "measured without error");
 	if (p->measured)
-		svg_legend(&words, row++, 'l', SVG_MODEL, "as it is measured");
-	draw_share(&a, &words, p->aql_percent, "AQL", row++);
-	draw_share(&a, &words, p->lq_percent, "LQ", row);
+		put_legend(&words, row++, &measured_look, "as it is measured");
+	if (isfinite(p->aql_percent))
+		name_share(&words, row++, &aql_look, "AQL", p->aql_percent);
+	if (isfinite(p->lq_percent))
+		name_share(&words, row, &lq_look, "LQ", p->lq_percent);
 	svg_end(out);
 }

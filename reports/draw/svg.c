@@ -197,6 +197,16 @@ void svg_clip_end(const struct svg_axes *a)
 	fputs("</g>\n", a->out);
 }
 
+void svg_dash_begin(FILE *out, const char *dash)
+{
+	fprintf(out, "<g stroke-dasharray=\"%s\">\n", dash);
+}
+
+void svg_dash_end(FILE *out)
+{
+	fputs("</g>\n", out);
+}
+
 void svg_line(const struct svg_axes *a, const double *x, const double *y, unsigned n, const char *colour)
 {
 	char move = 'M';
@@ -239,9 +249,8 @@ void svg_specks_end(const struct svg_axes *a)
 
 void svg_segment(const struct svg_axes *a, double x0, double y0, double x1, double y1, const char *colour)
 {
-	fprintf(a->out,
-		"<path stroke=\"%s\" stroke-width=\"%.1f\" stroke-dasharray=\"none\" d=\"M%.1f %.1fL%.1f %.1f\"/>\n",
-		colour, SVG_LINE_PX, px(a, x0), py(a, y0), px(a, x1), py(a, y1));
+	fprintf(a->out, "<path stroke=\"%s\" stroke-width=\"%.1f\" d=\"M%.1f %.1fL%.1f %.1f\"/>\n", colour, SVG_LINE_PX,
+		px(a, x0), py(a, y0), px(a, x1), py(a, y1));
 }
 
 void svg_dot(const struct svg_axes *a, double x, double y, double radius, const char *colour)

@@ -36,6 +36,9 @@ void svg_frame_named(const struct svg_axes *a, const char (*names)[24], unsigned
 /* Marks beyond the frame are clipped. Values that are not finite are left out. */
 void svg_clip_begin(const struct svg_axes *a, const char *id);
 void svg_clip_end(const struct svg_axes *a);
+/* What is drawn until the end is told apart by its dashes ("8 4", "none"), not by its colour alone. */
+void svg_dash_begin(FILE *out, const char *dash);
+void svg_dash_end(FILE *out);
 void svg_line(const struct svg_axes *a, const double *x, const double *y, unsigned n, const char *colour);
 /* What n corners enclose. */
 void svg_area(const struct svg_axes *a, const double *x, const double *y, unsigned n, const char *colour);

@@ -128,11 +128,12 @@ static void draw_curve(const struct warmth *w, const struct svg_axes *a, unsigne
 	}
 	if (!n)
 		return;
-	fprintf(a->out, "<g stroke-dasharray=\"%s\">\n", dashes[k]);
+	svg_dash_begin(a->out, dashes[k]);
 	svg_line(a, x, y, n, colours[k]);
 	svg_text(a->out, a->left + a->width + 8, a->top + 10 + ROW_PX * (double)k, 11, "start", w->curve[k].name);
-	fprintf(a->out, "<path stroke=\"%s\" stroke-width=\"2.4\" d=\"M%.1f %.1fh26\"/>\n</g>\n", colours[k],
+	fprintf(a->out, "<path stroke=\"%s\" stroke-width=\"2.4\" d=\"M%.1f %.1fh26\"/>\n", colours[k],
 		a->left + a->width + 8, a->top + 18 + ROW_PX * (double)k);
+	svg_dash_end(a->out);
 }
 
 /* ---- fits --------------------------------------------------------------------------------------------------------- */

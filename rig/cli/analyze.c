@@ -406,6 +406,8 @@ static int print_outcome(const struct analysis *a, struct err *err)
 			return rc;
 	}
 	render_verdict(a->people, &style, a->record);
+	if (a->options->quiet)
+		render_failures(a->people, a->record);
 	if (a->options->json && (rc = report_string(a->kept, a->record, &text, err)) == 0)
 		fputs(text, stdout);
 	free(text);

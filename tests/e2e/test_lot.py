@@ -1,6 +1,7 @@
 #!/usr/bin/python3
 """Sampling plans: what one accepts, told in every form; a lot judged by its pens."""
 import json
+import re
 import sqlite3
 import tempfile
 import xml.dom.minidom
@@ -31,6 +32,8 @@ def test_curve(check, folder):
     curve = json.loads(done.stdout)["curve"]
     check(curve[0]["accepted_percent"] == 100 and curve[-1]["accepted_percent"] < 1 and any(p["accepted_as_measured_percent"] < p["accepted_percent"] - 20 for p in curve), f"and as it is measured: {curve[:3]}")
     text = xml.dom.minidom.parse(str(folder / "oc.svg")).toxml()
+    dashes = re.findall(r'stroke-dasharray="([^"]*)"', text)
+    check(dashes == ["none", "9 4", "none", "3 3"] * 2, f"both curves, AQL and LQ are told apart without colour, in the picture as in its legend: {dashes}")
     check("as it is measured" in text and "AQL 1 %" in text, "drawn")
     done = lot(folder, c=None, k=1.69, n=20, sigma="unknown")
     check(done.returncode == 0 and "by variables, one limit: n 20, k 1.69, sigma unknown" in done.stdout, f"by variables: {done.stdout}")

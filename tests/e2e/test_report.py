@@ -274,6 +274,13 @@ def test_fitted_curve(check):
     check(verified.returncode == 0, f"the file holds: {verified.stdout}{verified.stderr}")
 
 
+def test_quiet_explains(check):
+    """"(and 1 more)" is never all that is said of it."""
+    path = old_runs.unpack(rig.ROOT / "tests/data/runs-method-7", "fail-deep", folder())
+    said = rig.penrig_a("analyze", path, "--quiet").stdout
+    check("(and 1 more)" in said and "  fail: depth_error_mm at point 1 (0.5 mm, 120 Hz): " in said, f"analyze -q: {said[-600:]}")
+
+
 # ---- where they go
 
 def test_places(check, run):
@@ -401,6 +408,7 @@ def main():
     test_size(check)
     test_temperatures(check)
     test_fitted_curve(check)
+    test_quiet_explains(check)
     for test in (test_places, test_disk, test_refused, test_pdf, test_damaged, test_latest):
         test(check, run)
     check.end()
