@@ -365,12 +365,13 @@ static int supply_open(const struct device_open *open, uint64_t now_ns, struct d
 
 static void supply_close(struct device *device)
 {
+	static const struct dialogue_request off = {.what = KORAD_OFF};
 	struct supply *supply = supply_of(device);
 
 	if (!supply)
 		return;
 	bool unsure = supply->known && !supply->off;
-	dialogue_close(supply->dialogue, unsure ? &(const struct dialogue_request){.what = KORAD_OFF} : NULL);
+	dialogue_close(supply->dialogue, unsure ? &off : NULL);
 	free(supply);
 }
 

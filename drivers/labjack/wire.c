@@ -325,7 +325,7 @@ bool lj_curve_read(const struct lj_model *model, const struct daq_input *input, 
 {
 	double usual = model->slope * input->range_v / model->range_v[0];
 	unsigned at = model->ranged ? 4 * range_of(model, input) : 2 * input->channel.column;
-	float word[4];
+	float word[4] = {0};
 	struct lj_curve curve = {.counts_per_v = LJ_VOLTS_COUNTS / (LJ_HEADROOM * input->range_v)};
 
 	for (unsigned i = 0; i < (model->ranged ? 4u : 2u); i++)

@@ -227,7 +227,7 @@ bool scpi_read_cartridge(const char *field, struct scpi_cartridge *ret)
 
 bool scpi_read_readings(const char *field, struct scpi_readings *ret)
 {
-	struct scpi_readings readings;
+	struct scpi_readings readings = {0};
 	double *const values[] = {&readings.rate_hz, &readings.motor_c, &readings.handle_c, &readings.volts_v,
 				  &readings.current_a};
 

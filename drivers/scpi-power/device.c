@@ -606,12 +606,13 @@ static int supply_open(const struct device_open *open, uint64_t now_ns, struct d
 
 static void supply_close(struct device *device)
 {
+	static const struct dialogue_request off = {.what = OFF_BLINDLY};
 	struct supply *supply = supply_of(device);
 
 	if (!supply)
 		return;
 	bool unsure = supply->dialect && !supply->off;
-	dialogue_close(supply->dialogue, unsure ? &(const struct dialogue_request){.what = OFF_BLINDLY} : NULL);
+	dialogue_close(supply->dialogue, unsure ? &off : NULL);
 	free(supply);
 }
 

@@ -115,7 +115,7 @@ static void print_table(const struct answer *answer, const struct fleet_column *
 	int width[32] = {0};
 	unsigned shown = 0, count = 0;
 
-	for (; columns[count].key && count < 32; count++)
+	for (; count < 32 && columns[count].key; count++)
 		if (columns[count].title) {
 			width[count] = width_of(answer, columns, count);
 			shown = count;

@@ -55,7 +55,7 @@ static int print_csv(const struct json_out *root, const struct table *table, str
 {
 	const char *paths[JSON_ROW_MAX] = {NULL};
 
-	for (unsigned i = 0; table->column[i].path && i < JSON_ROW_MAX - 1; i++)
+	for (unsigned i = 0; i < JSON_ROW_MAX - 1 && table->column[i].path; i++)
 		paths[i] = table->column[i].path;
 	table_csv_head(table);
 	return json_out_rows(root, table->rows, paths, on_row, (void *)table, err);

@@ -133,7 +133,7 @@ int trial(struct qualify *q, const char *name, const char *const *words)
 		evidence(q, QUALIFIED_UNKNOWN, name, "can be tried", "%s", err.text);
 		return -EIO;
 	}
-	for (unsigned i = 0; words[i] && i < WORDS_MAX && !rc; i++)
+	for (unsigned i = 0; i < WORDS_MAX && words[i] && !rc; i++)
 		rc = (argument[i] = strdup(words[i])) ? 0 : ENOMEM;
 	if (!rc)
 		rc = start(folder, argument, &pid);
