@@ -45,7 +45,7 @@ APT_BROWSER := $(APT_STATION) chromium chromium-driver python3-selenium fonts-de
 # An object store that somebody else wrote (50 MB): not part of `make check`, whose test of one is skipped without it (ALLOWED_SKIPS).
 APT_STORE := swift-proxy swift-account swift-container swift-object memcached python3-lxml faketime
 APT_FLEET := $(APT_DEMO) python3 python3-jsonschema $(APT_SERVER) $(APT_STORE)
-# For a guest with Debian's own kernel, which is fetched and never installed. Not part of `make check`.
+# For a guest with Debian's own kernel, which is fetched and never installed. Not part of `make check`, but of `.ci/run`.
 APT_KERNEL := $(APT_DEMO) qemu-system-x86 busybox-static cpio udev python3
 APT_DEB := build-essential $(APT_STATION) libpq-dev libmosquitto-dev libcurl4-openssl-dev debhelper lintian dpkg-dev scdoc
 APT_BENCH := $(APT_BUILD) python3 python3-numpy python3-scipy python3-pandas
@@ -329,10 +329,16 @@ check-browser: deps-browser
 	@$(MAKE) --no-print-directory all
 	@B=$(B) PYTHON=$(PYTHON) tests/tools/run-tests.sh $(sort $(wildcard tests/browser/test_*.py))
 
-# Runs against a kernel's own drivers, in a guest; PARTS= names some (tests/kernel/test_kernel.py).
+# Runs against a kernel's own drivers, in two guests at once; PARTS= names some (tests/kernel/test_kernel.py). A skip: Debian's kernel
+# cannot be fetched here.
 check-kernel: deps-kernel
 	@$(MAKE) --no-print-directory -s $(PROGRAMS)
+ifneq ($(PARTS),)
 	@B=$(B) PYTHON=$(PYTHON) tests/kernel/guest.sh $(BUILD)/kernel $(PYTHON) tests/kernel/test_kernel.py $(PARTS)
+else
+	@B=$(B) PYTHON=$(PYTHON) KERNEL=$(abspath $(BUILD)/kernel) TEST_TIMEOUT=$(or $(TEST_TIMEOUT),600) ALLOWED_SKIPS="test_cables.sh test_runs.sh" \
+		tests/tools/run-tests.sh tests/kernel/test_cables.sh tests/kernel/test_runs.sh
+endif
 
 # The runs of tests/e2e/test_no_false_pass.py, of which make check does the first 300; the kills of test_stopper.py, of which it
 # does 12; and bits flipped in a sealed run file, its report and seals (test_records.py), of which it does 200.

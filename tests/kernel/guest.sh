@@ -3,27 +3,29 @@
 # computer's files below a layer of memory. What is written there is gone with the guest, but for what goes into $GUEST_OUT.
 # The guest's time is counted in instructions, and idle time is passed over: a busy computer makes it slow, never late.
 # usage: guest.sh FOLDER COMMAND [ARGUMENT]...     FOLDER keeps the kernel from one time to the next. Ends as COMMAND does, and says
-# what COMMAND says. 125: the guest did not come to an end. GUEST_TIMEOUT: seconds, default 1800.
+# what COMMAND says. 77: Debian's kernel cannot be fetched here. 125: the guest did not come to an end. GUEST_TIMEOUT: seconds, default 1800.
 set -u
 here=$(cd "$(dirname "$0")" && pwd)
 keep=$1
 shift
 
-fail() {
+fail() { # what [status]
 	echo "guest.sh: $1" >&2
-	exit 125
+	exit "${2:-125}"
 }
 
+# Two guests at once: one fetches, the other waits for it.
 mkdir -p "$keep" && keep=$(cd "$keep" && pwd) || fail "cannot make $keep"
 
 # The kernel is unpacked, never installed.
 fetch() {
 	local package
 	package=$(apt-cache depends linux-image-amd64 2>/dev/null | sed -nE 's/^ *Depends: (linux-image-[0-9].*)/\1/p' | head -n 1)
-	[ -n "$package" ] || fail "apt knows no linux-image-amd64: this needs Debian's package lists (sudo apt-get update)"
+	[ -n "$package" ] || fail "apt knows no linux-image-amd64: this needs Debian's package lists (sudo apt-get update)" 77
 	[ "$(cat "$keep/package" 2>/dev/null)" = "$package" ] && return
-	rm -rf "$keep/system" && mkdir "$keep/system" &&
-		(cd "$keep" && apt-get download -qq "$package" && dpkg-deb -x ./*.deb system && rm ./*.deb) || fail "cannot fetch $package"
+	rm -rf "$keep/system" && mkdir "$keep/system" || fail "cannot make $keep/system"
+	(cd "$keep" && apt-get download -qq "$package") || fail "$package cannot be downloaded" 77
+	(cd "$keep" && dpkg-deb -x ./*.deb system && rm ./*.deb) || fail "cannot unpack $package"
 	busybox depmod -b "$keep/system" "$(ls "$keep/system/lib/modules")" || fail "cannot list the kernel's modules"
 	echo "$package" >"$keep/package"
 }
@@ -55,7 +57,7 @@ pack() { # the guest's first files
 
 # Serial lines: the console; the far end of the FTDI adapter's line; QEMU's own monitor, for pulling that adapter out.
 boot() {
-	timeout -k 10 "${GUEST_TIMEOUT:-1800}" qemu-system-x86_64 -M pc -accel tcg,thread=single -icount shift=1,sleep=off -cpu max -m 1500 \
+	timeout -k 10 "${GUEST_TIMEOUT:-1800}" qemu-system-x86_64 -M pc -accel tcg,thread=single -icount shift=1,sleep=off -cpu max -m 1024 \
 		-nodefaults -no-reboot -display none -device isa-debug-exit,iobase=0xf4,iosize=0x04 \
 		-chardev "socket,id=adapter,path=$work/adapter,server=on,wait=off" -chardev "socket,id=device,path=$work/adapter" \
 		-chardev "socket,id=monitor,path=$work/monitor,server=on,wait=off" -chardev "socket,id=orders,path=$work/monitor" \
@@ -73,7 +75,7 @@ done
 work=$(mktemp -d "${TMPDIR:-/tmp}/guest.XXXXXX") || exit 125
 trap 'rm -rf "$work"' EXIT
 trap 'kill $(jobs -p) 2>/dev/null; exit 130' INT TERM
-fetch
+exec 9>"$keep/lock" && flock 9 && fetch && exec 9>&- || fail "cannot fetch a kernel into $keep"
 modules=$(echo "$keep"/system/lib/modules/*)
 pack
 mkdir "$work/out"
