@@ -484,7 +484,8 @@ static void odd_line(struct pen *pen)
 
 	lines_show(&pen->lines, shown, sizeof(shown));
 	err_set(&err, -EPROTO,
-		"the pen's answer makes no sense: \"%s\"; check cable and baud rate, and that it speaks scpi-pen",
+		"the pen's answer makes no sense: \"%s\"; check the cable and, on a serial line, the baud rate, and "
+		"that it speaks scpi-pen",
 		shown);
 	reject(pen, -EPROTO, &err);
 }

@@ -317,7 +317,8 @@ static void odd_line(struct supply *supply)
 
 	lines_show(&supply->lines, shown, sizeof(shown));
 	err_set(&err, -EPROTO,
-		"the power supply's answer makes no sense: \"%s\"; check cable and baud rate, and that it speaks SCPI",
+		"the power supply's answer makes no sense: \"%s\"; check the cable and, on a serial line, the baud "
+		"rate, and that it speaks SCPI",
 		shown);
 	dialogue_reject(supply->dialogue, asked_max(supply), -EPROTO, &err);
 }

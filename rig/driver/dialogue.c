@@ -378,9 +378,9 @@ static void fall_silent(struct dialogue *d)
 	struct err err;
 
 	err_set(&err, -ETIMEDOUT,
-		"the %s has not answered within %u ms, twice: check its power, its cable and the baud rate in the "
-		"bench "
-		"file",
+		"the %s has not answered within %u ms, twice: check its power, its cable and, on a serial line, the "
+		"baud rate "
+		"in the bench file",
 		d->ops->name, (unsigned)(pace_of(d, &d->active).reply_ns / NS_PER_MS));
 	if (pace_of(d, &d->active).forgiven && d->state == DIALOGUE_READY)
 		conclude(d, -ETIMEDOUT, &err);

@@ -202,9 +202,9 @@ static void watch_pen(struct guard *g, uint64_t now_ns)
 		return;
 	pen->senseless = true; /* now its dead-man stops it, should it not hear the order */
 	snprintf(text, sizeof(text),
-		 "the pen has not answered its heartbeat with sense for %.1f s: check its cable and the baud rate in "
-		 "the "
-		 "bench file",
+		 "the pen has not answered its heartbeat with sense for %.1f s: check its cable and, on a serial line, "
+		 "the baud "
+		 "rate in the bench file",
 		 (double)most_ns * 1e-9);
 	tell(g, GUARD_LOST, text);
 }

@@ -432,8 +432,8 @@ static void silence(void **state)
 	expect_told("");
 	tick(1);
 	expect_told("one:-110 two:-19 lost:-110 ");
-	assert_string_equal(told, "the gauge has not answered within 200 ms, twice: check its power, its cable and the "
-				  "baud rate in the bench file");
+	assert_string_equal(told, "the gauge has not answered within 200 ms, twice: check its power, its cable and, "
+				  "on a serial line, the baud rate in the bench file");
 	assert_int_equal(counters().repeated_requests, 1);
 	submit(3, "three");
 	expect_told("");
