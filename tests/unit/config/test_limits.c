@@ -64,6 +64,7 @@ static void what_a_file_must_hold(void **state)
 	refused(HEAD "\"name\": \"a\", \"limits\": [" DEPTH ", \"required\": false}]}",
 		"no limit of this file is required");
 	refused(HEAD "\"name\": \"a\", \"limits\": [" DEPTH "}, " DEPTH "}]}", "a second limit");
+	refused(HEAD "\"name\": \"a\", \"limits\": 3}", "must be a list");
 	refused(HEAD "\"name\": \"a\", \"limits\": {}}", "must be a list");
 }
 
@@ -76,6 +77,14 @@ static void bounds_and_units(void **state)
 	refused(HEAD "\"name\": \"a\", \"limits\": [{\"measurand\": \"depth_mm\", \"lower\": 1.2, \"upper\": "
 		     "1.1}]}",
 		"exchange them");
+	refused(HEAD "\"name\": \"a\", \"limits\": [{\"measurand\": \"tip_temperature_c\", \"upper\": 110, \"unit\": "
+		     "\"degF\"}]}",
+		"write the bounds in degC");
+	refused(HEAD "\"name\": \"a\", \"limits\": [{\"measurand\": \"depth_mm\", \"lower\": 900, \"unit\": \"um\"}]}",
+		"write lower 0.9 with unit \"mm\"");
+	refused(HEAD "\"name\": \"a\", \"limits\": [{\"measurand\": \"depth_mm\", \"lower\": 900, \"upper\": 1100, "
+		     "\"unit\": \"um\"}]}",
+		"write lower 0.9 and upper 1.1 with");
 	refused(HEAD "\"name\": \"a\", \"limits\": [{\"measurand\": \"depth_mm\", \"upper\": 1100, \"unit\": "
 		     "\"um\"}]}",
 		"upper 1.1 with unit \"mm\"");

@@ -351,6 +351,32 @@ static void both_sides_and_counts(void **state)
 	check_near(j.false_accept_risk, 1.0, 0.0);
 }
 
+/* The quick word is the long one's, for whatever may be no value at all. */
+static void the_outcome_alone(void **state)
+{
+	const struct limit limit = upper(1.0, 1.0);
+	const double values[] = {0.5, 0.95, 1.05, 1.5, NAN, INFINITY, -INFINITY};
+	struct judgement j;
+
+	(void)state;
+	for (unsigned i = 0; i < 3 * sizeof(values) / sizeof(values[0]); i++) {
+		struct result y = exact(values[i / 3], 0.1, INFINITY);
+
+		y.expanded_u = i == 9 ? NAN : 0.2;
+		y.valid = i % 3 != 1;
+		y.trusted = i % 3 != 2;
+		decide(&y, &limit, &j);
+		assert_int_equal(decide_outcome(&y, &limit), j.outcome);
+		assert_int_equal(j.outcome == OUTCOME_INCONCLUSIVE, i % 3 || i >= 9);
+	}
+	struct result y = exact(1.0, 0.0, INFINITY); /* what is exact is within, or is not */
+	decide(&y, &limit, &j);
+	check_near(j.false_accept_risk, 0.0, 0.0);
+	y.value = 1.0 + 1e-15;
+	decide(&y, &limit, &j);
+	check_near(j.false_accept_risk, 1.0, 0.0);
+}
+
 static const char *reason_of(double value, double u, double lower, double upper, enum measurand id, double guard_r)
 {
 	static struct judgement j;
@@ -465,6 +491,7 @@ int main(void)
 		cmocka_unit_test(specific_risk_on_both_sides),
 		cmocka_unit_test(four_outcomes),
 		cmocka_unit_test(both_sides_and_counts),
+		cmocka_unit_test(the_outcome_alone),
 		cmocka_unit_test(reasons_in_words),
 		cmocka_unit_test(on_the_edge_of_the_guard_band),
 		cmocka_unit_test(nothing_doubtful_passes),

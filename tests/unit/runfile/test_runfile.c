@@ -487,6 +487,9 @@ static void test_widths(void **state)
 		assert_memory_equal(back, counts, fit[width] * sizeof(counts[0]));
 		for (unsigned i = fit[width]; i < 9; i++)
 			assert_false(pack_counts(&counts[i], 1, width, raw));
+		const int32_t beyond = width < 4 ? 1 << (8 * width - 1) : 0, below = -beyond - 1;
+		assert_false(width < 4 && pack_counts(&beyond, 1, width, raw));
+		assert_false(width < 4 && pack_counts(&below, 1, width, raw));
 	}
 }
 
