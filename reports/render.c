@@ -231,11 +231,24 @@ static void render_inputs(void (*row)(FILE *out, const char *name, const char *t
 		row(out, "safety inputs", line);
 }
 
+/* By what a setting of a pen made of parts comes about. */
+struct how {
+	const char *by, *text;
+};
+
+static const char *how_of(const struct how *rows, unsigned count, const char *by)
+{
+	for (unsigned i = 0; i < count; i++)
+		if (strcmp(by, rows[i].by) == 0)
+			return rows[i].text;
+	return "not said";
+}
+
 void render_made_of(void (*row)(FILE *out, const char *name, const char *text), FILE *out, const struct record *record)
 {
-	static const struct {
-		const char *by, *text;
-	} rates[] = {{"volts", "by the supply's voltage"}, {"own", "the pen's own"}};
+	static const struct how rates[] = {{"volts", "by the supply's voltage"}, {"own", "the pen's own"}};
+	static const struct how depths[] = {{"asked", "asked of the operator, not set"},
+					    {"set", "set by the stage at its dial"}};
 	const struct deadman_row *dead_man = deadman_find(record->dead_man);
 	char line[300], proof[140] = "";
 
@@ -248,9 +261,8 @@ void render_made_of(void (*row)(FILE *out, const char *name, const char *text), 
 	render_inputs(row, out, record);
 	if (!dead_man->of_parts)
 		return;
-	for (unsigned i = 0; i < sizeof(rates) / sizeof(rates[0]); i++)
-		if (strcmp(record->rate_by, rates[i].by) == 0)
-			snprintf(line, sizeof(line), "rate %s; depth asked of the operator, not set", rates[i].text);
+	snprintf(line, sizeof(line), "rate %s; depth %s", how_of(rates, 2, record->rate_by),
+		 how_of(depths, 2, record->depth_by));
 	row(out, "setting", line);
 	snprintf(line, sizeof(line), "on the operator's word: read as %.60s before the run, %.60s after it",
 		 record->dut_said.before[0] ? record->dut_said.before : "nothing",
