@@ -46,14 +46,44 @@ struct dialogue {
 	uint64_t stood_ns;  /* device_open.stood_ns */
 	bool barred; /* the host stood still so long while `active` was under way: it switches nothing on any more */
 
+	unsigned replies_due; /* of control requests that were sent and not answered: the last is that under way */
 	uint64_t repeated, odd;
 };
 
 /* ---- asking ---------------------------------------------------------------------------------------------------- */
 
+/* A device answers its control requests in their order. */
+static void on_reply(void *ctx, int status, const uint8_t *data, size_t len)
+{
+	struct dialogue *d = ctx;
+
+	d->replies_due--;
+	if (d->replies_due > 0 || !dialogue_awaits(d) || (status && status != -EPIPE))
+		return; /* to what was given up; or no answer at all: its time decides */
+	d->ops->replied(d->device, status, data, len);
+}
+
+static void write_control(struct dialogue *d, const struct dialogue_request *request, unsigned asked,
+			  uint64_t deadline_ns)
+{
+	uint8_t data[DIALOGUE_MESSAGE_MAX] = {0};
+	struct link_setup setup = {0};
+
+	d->ops->control(d->device, request, asked, &setup, data);
+	assert(setup.length <= sizeof(data));
+	d->written_ns = d->now_ns;
+	bool awaited = request == &d->active;
+	int status = d->link->ops->control(d->link, &setup, data, deadline_ns, awaited ? on_reply : NULL, d);
+	d->replies_due += awaited && status == 0;
+}
+
 static void write_request(struct dialogue *d, const struct dialogue_request *request, unsigned asked,
 			  uint64_t deadline_ns)
 {
+	if (d->ops->control) {
+		write_control(d, request, asked, deadline_ns);
+		return;
+	}
 	uint8_t message[DIALOGUE_MESSAGE_MAX];
 	size_t ahead = d->ops->ahead ? d->ops->ahead(d->device, request, message, sizeof(message)) : 0;
 
@@ -505,11 +535,14 @@ int dialogue_open(const struct dialogue_ops *ops, void *device, const struct dev
 	d->now_ns = now_ns;
 	d->stood_ns = open->stood_ns;
 	d->settled_tail = &d->settled;
+	struct link_wants wants = ops->driver->wants;
+	if (ops->wants)
+		ops->wants(device, &wants);
 	const struct link_opening opening = {
 		.table = open->links,
 		.loop = open->loop,
 		.uri = open->uri,
-		.wants = ops->driver->wants,
+		.wants = wants,
 		.settings = open->settings,
 		.adopted = open->adopted,
 		.sink = {.ctx = d, .bytes = on_bytes, .gone = on_gone},

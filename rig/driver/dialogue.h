@@ -50,11 +50,21 @@ struct dialogue_ops {
 	const char *name;     /* in sentences: "load sensor" */
 	unsigned waiting_max; /* requests that may wait, 1 to DIALOGUE_WAITING_MAX; more are refused with -ENOBUFS */
 
-	/* Writes the bytes of a request and returns how many, 1 to `size` (DIALOGUE_MESSAGE_MAX). asked: how often this
+	/* Optional only where there is `control`. Writes the bytes of a request and returns how many, 1 to `size` (DIALOGUE_MESSAGE_MAX). asked: how often this
 	 * request was asked before, 0 for a new one; asking again may keep its number or take a new one. Called from
 	 * inside verbs: no callback may come of it. */
 	size_t (*encode)(void *device, const struct dialogue_request *request, unsigned asked, uint8_t *buffer,
 			 size_t size);
+
+	/* Of a USB device that is asked by control requests, in encode's place: the request, and to `data` (DIALOGUE_MESSAGE_MAX)
+	 * what it sets, ret->length bytes. As encode. Its answer is `replied`: status 0 and what it read, or -EPIPE: the device
+	 * refuses it. One that was given up is answered to nobody. */
+	void (*control)(void *device, const struct dialogue_request *request, unsigned asked, struct link_setup *ret,
+			uint8_t *data);
+	void (*replied)(void *device, int status, const uint8_t *data, size_t len);
+
+	/* What the driver wants of its link beyond its constant, for this device as it is set up. Optional. */
+	void (*wants)(const void *device, struct link_wants *wants);
 
 	/* Bytes came. Called from the loop, never after the device was lost; when the driver itself loses it on the
 	 * way, it drops the rest. */

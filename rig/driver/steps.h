@@ -4,7 +4,7 @@
 
 #include "rig/driver/dialogue.h"
 
-#define STEPS_MAX 6
+#define STEPS_MAX 8
 
 struct steps; /* on the heap until its done has run */
 

@@ -77,10 +77,13 @@ int link_settings_check(const struct link_settings *settings, struct err *err);
 /* `given`, and for what it leaves unset `own`, and for what that leaves unset 8N1. The baud rate may stay 0. */
 struct link_settings link_settings_over(const struct link_settings *given, const struct link_settings *own);
 
-/* What a driver needs of its link. usb_class 0 = the driver has no USB face. usb_protocol -1 = any. */
+/* What a driver needs of its link. usb_class 0 = the driver has no USB face. usb_subclass, usb_protocol: -1 = any. */
 struct link_wants {
-	uint8_t usb_class, usb_subclass;
-	int usb_protocol;
+	uint8_t usb_class;
+	int usb_subclass, usb_protocol;
+	/* What a device sends as a stream without ends comes in pieces of so many bytes, up to 16384: how long one takes is how
+	 * late its first byte comes. 0: for devices that end their transfers themselves. */
+	uint16_t usb_piece;
 	bool usbtmc;         /* wrap the USB link: whole text lines in and out instead of USBTMC messages */
 	uint16_t hid_report; /* wrap the USB link: feature reports of so many bytes, up to LINK_HID_REPORT_MAX; 0: no */
 	bool source;         /* bytes only come: exec: and file: links, and no others */
@@ -108,6 +111,7 @@ struct link_counters {
 	uint64_t bytes_in, bytes_out, transfers_in, transfers_out;
 	uint64_t overruns, framing_errors; /* valid only where counters_known */
 	uint64_t stalls, short_transfers, zero_length;
+	uint64_t failed_in; /* USB transfers in that failed on the way: what they carried may be lost */
 	bool counters_known;
 };
 
@@ -181,7 +185,8 @@ struct link_ops {
 		     void *ctx);
 
 	/* A USB control transfer on endpoint 0; OUT data is copied. A standard CLEAR_FEATURE(ENDPOINT_HALT) also resets
-	 * the host's side of that endpoint. Optional: NULL where the wire has none.
+	 * the host's side of that endpoint; of the IN endpoint, what a transfer under way holds reaches the sink first, so that
+	 * what comes behind `done` begins anew. Optional: NULL where the wire has none.
 	 * 0, or -ENODEV, -ENOBUFS (too many under way), -ENOMEM. */
 	int (*control)(struct link *link, const struct link_setup *setup, const uint8_t *data, uint64_t deadline_ns,
 		       link_control_fn done, void *ctx);

@@ -37,6 +37,7 @@ struct usb_control {
 	link_control_fn done;             /* NULL: already told */
 	void *ctx;
 	bool finished;
+	bool clears_in; /* the halt of the IN endpoint: finished by clear_halts() */
 	int status;
 	size_t len;
 	uint8_t buffer[]; /* setup packet, then data */
@@ -89,7 +90,7 @@ struct usb_link {
 
 	struct usb_pipe pipe_in, pipe_out;
 	struct usb_in in[IN_TRANSFERS];
-	size_t in_bytes;
+	size_t piece, in_bytes; /* link_wants.usb_piece; and what of it whole packets make */
 	bool message_open;
 	struct usb_out out;
 	struct usb_control *controls;
@@ -193,7 +194,8 @@ static void use_endpoint(struct usb_link *self, const struct libusb_endpoint_des
 
 static bool interface_fits(const struct libusb_interface_descriptor *face, const struct link_wants *wants)
 {
-	return face->bInterfaceClass == wants->usb_class && face->bInterfaceSubClass == wants->usb_subclass &&
+	return face->bInterfaceClass == wants->usb_class &&
+	       (wants->usb_subclass < 0 || face->bInterfaceSubClass == wants->usb_subclass) &&
 	       (wants->usb_protocol < 0 || face->bInterfaceProtocol == wants->usb_protocol);
 }
 
@@ -231,7 +233,7 @@ static int choose_interface(struct usb_link *self, const struct link_wants *want
 		return err_set(
 			err, -EINVAL,
 			"%s has no interface of class %02x/%02x with an IN endpoint: another driver is meant for it",
-			self->id.uri, wants->usb_class, wants->usb_subclass);
+			self->id.uri, wants->usb_class, wants->usb_subclass & 0xFF);
 	return 0;
 }
 
@@ -372,7 +374,10 @@ static void LIBUSB_CALL on_in(struct libusb_transfer *transfer)
 			note_failure(self, LIBUSB_ERROR_OVERFLOW);
 		break;
 	case LIBUSB_TRANSFER_NO_DEVICE: note_failure(self, LIBUSB_ERROR_NO_DEVICE); break;
-	case LIBUSB_TRANSFER_ERROR: note_failure(self, LIBUSB_ERROR_IO); break;
+	case LIBUSB_TRANSFER_ERROR:
+		self->counters.failed_in++;
+		note_failure(self, LIBUSB_ERROR_IO);
+		break;
 	case LIBUSB_TRANSFER_TIMED_OUT:
 	case LIBUSB_TRANSFER_CANCELLED:
 	default: break;
@@ -522,7 +527,7 @@ static void abandon_controls(struct usb_link *self, int status)
 	for (struct usb_control *control = self->controls; control; control = control->next) {
 		bool leaves = status == -ECANCELED && !(control->buffer[0] & LIBUSB_ENDPOINT_IN);
 
-		if (!control->finished && !leaves)
+		if (!control->finished && !leaves && control->transfer)
 			libusb_cancel_transfer(control->transfer);
 		tell_control(control, control->finished ? control->status : status);
 	}
@@ -539,6 +544,14 @@ static int start_control(struct usb_link *self, struct usb_control *control, con
 {
 	int code;
 
+	if (clears_halt(setup) && setup->index == self->id.usb_ep_in) {
+		control->clears_in = true; /* clear_halts() does it, once no transfer is under way */
+		self->pipe_in.halted = true;
+		self->message_open = false;
+		self->recovery.resume_ns = 0;
+		cancel_in(self);
+		return 0;
+	}
 	if (clears_halt(setup)) {
 		control->status = usb_errno(libusb_clear_halt(self->handle, (unsigned char)setup->index));
 		control->finished = true;
@@ -660,6 +673,15 @@ static bool in_idle(const struct usb_link *self)
 	return true;
 }
 
+static void finish_clears(struct usb_link *self, int status)
+{
+	for (struct usb_control *control = self->controls; control; control = control->next)
+		if (control->clears_in) {
+			control->finished = true;
+			control->status = status;
+		}
+}
+
 static void clear_halts(struct usb_link *self, uint64_t now_ns)
 {
 	int code = 0;
@@ -667,6 +689,7 @@ static void clear_halts(struct usb_link *self, uint64_t now_ns)
 	if (self->pipe_in.halted && in_idle(self) && now_ns >= self->recovery.resume_ns) {
 		code = libusb_clear_halt(self->handle, self->id.usb_ep_in);
 		self->pipe_in.halted = false;
+		finish_clears(self, usb_errno(code));
 	}
 	if (!code && self->pipe_out.halted) {
 		code = libusb_clear_halt(self->handle, self->id.usb_ep_out);
@@ -848,7 +871,9 @@ static int claim(struct usb_link *self, struct err *err)
 
 static int make_transfers(struct usb_link *self, struct err *err)
 {
-	self->in_bytes = (IN_BYTES + self->pipe_in.packet - 1U) / self->pipe_in.packet * self->pipe_in.packet;
+	size_t wanted = self->piece ? self->piece : IN_BYTES;
+
+	self->in_bytes = (wanted + self->pipe_in.packet - 1U) / self->pipe_in.packet * self->pipe_in.packet;
 	self->out.transfer = libusb_alloc_transfer(0);
 	if (!self->out.transfer)
 		return err_set(err, -ENOMEM, "out of memory for %s", self->id.uri);
@@ -926,6 +951,7 @@ static int usb_open(struct loop *loop, const char *uri, const struct link_wants 
 		return err_set(err, -ENOMEM, "out of memory for usb:%s", uri);
 	*self = (struct usb_link){
 		.link = {.ops = &link_usb}, .loop = loop, .sink = *sink, .timer = {.fn = on_timer, .ctx = self}};
+	self->piece = wants->usb_piece;
 	self->counters.counters_known = true;
 	status = open_device(self, uri, wants, err);
 	if (status) {
