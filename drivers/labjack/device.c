@@ -139,7 +139,7 @@ static int take_product(struct labjack *lj, uint32_t bits, struct err *err)
 		return err_set(err, -ENOTSUP, "this is LabJack product %g: a T4 (4) or a T7 (7) is spoken to",
 			       (double)product);
 	snprintf(lj->identity.maker, sizeof(lj->identity.maker), "LabJack");
-	snprintf(lj->identity.model, sizeof(lj->identity.model), "%s", lj->model->name);
+	snprintf(lj->identity.model, sizeof(lj->identity.model), "%s", lj->model->kind.name);
 	return lj_plan(lj->model, &lj->setup, lj->plan, &lj->settings, &lj->samples_per_packet, err);
 }
 

@@ -23,25 +23,12 @@
 #define RATE_TOLERANCE 1e-4
 
 static const struct lj_model models[] = {
-	{.product = 4,
-	 .name = "T4",
-	 .inputs = 4,
-	 .sum_hz = 50000,
-	 .ranges = 1,
-	 .range_v = {10},
-	 .centre = 32556.2,
-	 .slope = 3.235316e-4,
-	 .resolution_max = 5},
+	{.product = 4, .kind = {"T4", "AIN", 4, 1, {10}, 5, 50000, 50000}, .centre = 32556.2, .slope = 3.235316e-4},
 	{.product = 7,
-	 .name = "T7",
-	 .inputs = 14,
-	 .sum_hz = 100000,
-	 .ranges = 4,
-	 .range_v = {10, 1, 0.1, 0.01},
+	 .kind = {"T7", "AIN", 14, 4, {10, 1, 0.1, 0.01}, 8, 100000, 100000},
 	 .ranged = true,
 	 .centre = 33523,
-	 .slope = 3.158058e-4,
-	 .resolution_max = 8},
+	 .slope = 3.158058e-4},
 };
 
 const struct lj_model *lj_model_find(unsigned product)
@@ -198,53 +185,6 @@ bool lj_read_answer(const struct lj_frames *frames, struct lj_answer *ret)
 
 /* ---- setting up ---------------------------------------------------------------------------------------------------- */
 
-/* Which of the model's ranges it is; `ranges` for none. */
-static unsigned range_of(const struct lj_model *model, const struct daq_input *input)
-{
-	unsigned i = 0;
-
-	while (i < model->ranges && fabs(model->range_v[i] - input->range_v) > 1e-6 * model->range_v[i])
-		i++;
-	return i;
-}
-
-static int check_inputs(const struct lj_model *model, const struct daq_setup *setup, struct err *err)
-{
-	for (unsigned i = 0; i < setup->inputs; i++) {
-		const struct daq_input *input = &setup->input[i];
-
-		if (input->channel.column >= model->inputs)
-			return err_set(err, -EINVAL,
-				       "a %s has AIN0 to AIN%u, and the bench file names input %u for \"%s\"",
-				       model->name, model->inputs - 1, input->channel.column, input->channel.name);
-		if (range_of(model, input) == model->ranges)
-			return err_set(
-				err, -EINVAL,
-				"\"range_v\": %g of \"%s\": a %s has +-10 V%s; write one of them, the narrowest that "
-				"the signal fits",
-				input->range_v, input->channel.name, model->name,
-				model->ranged ? ", 1, 0.1 and 0.01 V" : " alone");
-	}
-	return 0;
-}
-
-static int check_rate(const struct lj_model *model, const struct daq_setup *setup, struct err *err)
-{
-	double sum_hz = setup->rate_hz * setup->inputs;
-
-	if (setup->resolution > model->resolution_max)
-		return err_set(err, -EINVAL, "\"resolution\": %u: a %s streams with 0 to %u", setup->resolution,
-			       model->name, model->resolution_max);
-	if (sum_hz <= model->sum_hz)
-		return 0;
-	return err_set(
-		err, -EINVAL,
-		"%u inputs at %.10g Hz are %.10g samples a second, and a %s takes %.0f: write \"sample_rate_hz\": "
-		"%.0f, or fewer inputs",
-		setup->inputs, setup->rate_hz, sum_hz, model->name, model->sum_hz,
-		floor(model->sum_hz / setup->inputs));
-}
-
 /* Whole scans, filled within PACKET_S: one scan at least. */
 static unsigned packet_samples(const struct daq_setup *setup)
 {
@@ -270,10 +210,8 @@ static unsigned plan_inputs(const struct lj_model *model, const struct daq_setup
 int lj_plan(const struct lj_model *model, const struct daq_setup *setup, struct lj_write ret[LJ_WRITES_MAX],
 	    unsigned *ret_count, unsigned *ret_samples_per_packet, struct err *err)
 {
-	int status = check_inputs(model, setup, err);
+	int status = daq_check(&model->kind, setup, err);
 
-	if (status == 0)
-		status = check_rate(model, setup, err);
 	if (status)
 		return status;
 	unsigned samples = packet_samples(setup), n = plan_inputs(model, setup, ret);
@@ -323,8 +261,8 @@ static bool near(double value, double usual)
 bool lj_curve_read(const struct lj_model *model, const struct daq_input *input, const uint8_t *words,
 		   struct lj_curve *ret)
 {
-	double usual = model->slope * input->range_v / model->range_v[0];
-	unsigned at = model->ranged ? 4 * range_of(model, input) : 2 * input->channel.column;
+	double usual = model->slope * input->range_v / model->kind.range_v[0];
+	unsigned at = model->ranged ? 4 * daq_range(&model->kind, input) : 2 * input->channel.column;
 	float word[4] = {0};
 	struct lj_curve curve = {.counts_per_v = LJ_VOLTS_COUNTS / (LJ_HEADROOM * input->range_v)};
 

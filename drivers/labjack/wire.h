@@ -50,14 +50,9 @@ enum lj_register {
 /* A device of the series. */
 struct lj_model {
 	unsigned product; /* as LJ_PRODUCT_ID says */
-	const char *name; /* "T7" */
-	unsigned inputs;  /* that can be streamed here, from 0 */
-	double sum_hz;    /* samples a second of all inputs together */
-	unsigned ranges;  /* of range_v[]; each has constants of its own */
-	double range_v[4];
+	struct daq_kind kind;
 	bool ranged;          /* its ranges are set; otherwise each input has constants of its own, and one range */
 	double centre, slope; /* usual constants of +-10 V: counts at 0 V, volts per count */
-	unsigned resolution_max;
 };
 const struct lj_model *lj_model_find(unsigned product); /* NULL: none that is known */
 

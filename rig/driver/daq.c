@@ -1,8 +1,71 @@
 /* See daq.h. */
 #include "rig/driver/daq.h"
 
+#include <errno.h>
 #include <math.h>
+#include <stdio.h>
 #include <string.h>
+
+unsigned daq_range(const struct daq_kind *kind, const struct daq_input *input)
+{
+	unsigned i = 0;
+
+	while (i < kind->ranges && fabs(kind->range_v[i] - input->range_v) > 1e-6 * kind->range_v[i])
+		i++;
+	return i;
+}
+
+static int check_range(const struct daq_kind *kind, const struct daq_input *input, struct err *err)
+{
+	char others[40] = " alone";
+
+	if (daq_range(kind, input) < kind->ranges)
+		return 0;
+	for (unsigned i = 1, n = 0; i < kind->ranges; i++)
+		n += (unsigned)snprintf(others + n, sizeof(others) - n, "%s%g%s", i + 1 < kind->ranges ? ", " : " and ",
+					kind->range_v[i], i + 1 < kind->ranges ? "" : " V");
+	return err_set(
+		err, -EINVAL,
+		"\"range_v\": %g of \"%s\": a %s has +-%g%s%s; write one of them, the narrowest that the signal fits",
+		input->range_v, input->channel.name, kind->name, kind->range_v[0], kind->ranges > 1 ? "" : " V",
+		others);
+}
+
+static int check_inputs(const struct daq_kind *kind, const struct daq_setup *setup, struct err *err)
+{
+	for (unsigned i = 0; i < setup->inputs; i++) {
+		const struct daq_input *input = &setup->input[i];
+
+		if (input->channel.column >= kind->inputs)
+			return err_set(err, -EINVAL,
+				       "a %s has %s0 to %s%u, and the bench file names input %u for \"%s\"", kind->name,
+				       kind->input, kind->input, kind->inputs - 1, input->channel.column,
+				       input->channel.name);
+		int status = check_range(kind, input, err);
+		if (status)
+			return status;
+	}
+	return 0;
+}
+
+int daq_check(const struct daq_kind *kind, const struct daq_setup *setup, struct err *err)
+{
+	double sum_hz = setup->rate_hz * setup->inputs,
+	       most_hz = floor(fmin(kind->input_hz, kind->sum_hz / setup->inputs));
+	int status = check_inputs(kind, setup, err);
+
+	if (status)
+		return status;
+	if (setup->resolution > kind->resolution_max)
+		return err_set(err, -EINVAL, "\"resolution\": %u: a %s streams with 0 to %u", setup->resolution,
+			       kind->name, kind->resolution_max);
+	if (setup->rate_hz <= most_hz)
+		return 0;
+	return err_set(err, -EINVAL,
+		       "%u inputs at %.10g Hz are %.10g samples a second, and a %s takes %.0f, %.0f of an input: write "
+		       "\"sample_rate_hz\": %.0f, or fewer inputs",
+		       setup->inputs, setup->rate_hz, sum_hz, kind->name, kind->sum_hz, kind->input_hz, most_hz);
+}
 
 void daq_streams_init(struct daq_streams *streams, const struct daq_setup *setup, double rate_hz)
 {

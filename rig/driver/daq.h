@@ -3,6 +3,7 @@
 #ifndef PENRIG_DRIVER_DAQ_H
 #define PENRIG_DRIVER_DAQ_H
 
+#include "rig/base/error.h"
 #include "rig/driver/command.h"
 
 #define DAQ_INPUTS_MAX 256
@@ -20,6 +21,22 @@ struct daq_setup {
 	unsigned resolution; /* by the maker's numbers; 0: the device's own choice */
 	double rate_hz;      /* samples a second of each input */
 };
+
+/* What a make of DAQ has. */
+struct daq_kind {
+	const char *name, *input; /* in sentences: "T7"; and its inputs' name before their number, "AIN" */
+	unsigned inputs;          /* from 0 */
+	unsigned ranges;
+	double range_v[4];
+	unsigned resolution_max;
+	double sum_hz, input_hz; /* samples a second: of all inputs together, of each */
+};
+
+/* Which of the kind's ranges it is; kind->ranges for none. */
+unsigned daq_range(const struct daq_kind *kind, const struct daq_input *input);
+
+/* 0, or -EINVAL where the kind cannot do what the bench file wants, with the remedy. */
+int daq_check(const struct daq_kind *kind, const struct daq_setup *setup, struct err *err);
 
 #define DAQ_WARM_HZ 10.0 /* so often a temperature is told: the mean of what was sampled since */
 
