@@ -9,6 +9,7 @@
 #include "drivers/labjack/device.h"
 #include "drivers/lcus-relay/device.h"
 #include "drivers/load-stream/device.h"
+#include "drivers/mcc-fs-plus/device.h"
 #include "drivers/modbus-power/device.h"
 #include "drivers/powered/device.h"
 #include "drivers/profile/device.h"
@@ -19,7 +20,7 @@
 const struct driver *const driver_table[] = {
 	&driver_scpi_pen, &driver_load_stream, &driver_profile, &driver_powered, &driver_scpi_power,
 	&driver_command,  &driver_hid_relay, &driver_lcus_relay,  &driver_modbus_relay, &driver_riden, &driver_dps, &driver_korad,
-	&driver_labjack,  &driver_grbl,
+	&driver_labjack,  &driver_mcc_fs_plus, &driver_grbl,
 	&driver_serial_inputs, &driver_modbus_inputs, &driver_scpi_inputs,
 	NULL,
 };

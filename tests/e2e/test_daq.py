@@ -1,4 +1,4 @@
-"""A load cell on a DAQ (a virtual LabJack T7): pens judged right, rate and depth inside their U of the truth, the run derived again
+"""A load cell on a DAQ (a virtual LabJack T7, a virtual USB-1608FS-Plus): pens judged right, rate and depth inside their U of the truth, the run derived again
 bit for bit, every fault of the device on seeds of its own, and the benches with a bought supply, an operator or a stage at the dial. SEEDS sets how many."""
 import json
 import os
@@ -23,19 +23,20 @@ FAULTS = {
     "slow-clock": {UNSURE},
     "wrong-range": {UNSURE},
 }
+USB_FAULTS = {**FAULTS, "dropped-frames,p=0.05": {LOST}, "usb-stall:sensor": {LOST}}  # a packet that the bus fails to carry is no gap of a known size
 ALWAYS = {"slow-clock", "wrong-range"}  # they are a state, not a moment
 check = rig.Checks()
 
 
-def own(change=None):
-    """A bench with a pen that speaks, and the shipped bench's DAQ."""
+def own(change=None, shipped="bought-daq.json"):
+    """A bench with a pen that speaks, and a shipped bench's DAQ."""
     folder = Path(tempfile.mkdtemp(prefix="daq"))
 
     def read(name):
         return json.loads(re.sub(r"(?m)(^|\s)// .*$", "", rig.own_bench(name, folder).read_text()))
 
     bench = read("virtual-usb.json")
-    bench["sensor"] = read("bought-daq.json")["sensor"]
+    bench["sensor"] = read(shipped)["sensor"]
     if change:
         change(bench)
     path = folder / "daq.json"
@@ -62,8 +63,8 @@ def pens(bench):
             check("bit for bit" in again.stdout, f"derived again: {again.stdout[:300]} {again.stderr[:300]}")
 
 
-def faults(bench):
-    for fault, right in FAULTS.items():
+def faults(bench, table):
+    for fault, right in table.items():
         struck = 0
         for seed in range(1, SEEDS + 1):
             head, comma, options = fault.partition(",")
@@ -92,11 +93,20 @@ def refused():
             check(run.report["dut_verdict"] == "inconclusive" and says in run.out + run.err, f"{says}: {(run.out + run.err)[-300:]}")
 
 
+def refused_on_usb():
+    for change, says in ((lambda b: b["sensor"]["daq"]["inputs"][0].update(input=8), "input 0 to input 7"),
+                         (lambda b: b["sensor"]["daq"]["inputs"][0].update(range_v=12), "+-10, 5, 2 and 1 V"),
+                         (lambda b: b["sensor"].update(sample_rate_hz=90000), "80000"),
+                         (lambda b: b["sensor"].update(link="usb:1209:0001:PEN-GOOD-01"), "another driver is meant for it")):
+        run = rig.run_plan("ci-smoke.json", bench=own(change, "bought-1.json"))
+        check((run.report or {}).get("dut_verdict") in (None, "none", "inconclusive") and says in run.out + run.err, f"{says}: {(run.out + run.err)[-300:]}")
+
+
 def bought():
     """The whole bench, with an operator at the dial, with a stage there, and with a relay, which has no timer, in the supply's place."""
     for bench, by in (("bought-daq.json", "asked"), ("bought-1.json", "set"), ("bought-2.json", "asked")):
         for dut, verdict in (("PEN-GOOD-01", "pass"), ("PEN-SHALLOW-01", "fail")):
-            run = powered.Run(bench=bench, dut=dut, plan=powered.PLAN if bench == "bought-2.json" else powered.PROVEN)
+            run = powered.Run(bench=bench, dut=dut, plan=powered.PROVEN if bench == "bought-daq.json" else powered.PLAN)
             check(run.report["dut_verdict"] == verdict, f"{bench}, {dut}: {run.report['dut_verdict']}: {run.out[-300:]}")
             stated = run.report["bench"]
             check(stated["depth_by"] == by, f"{bench}: the depth is {stated}")
@@ -111,7 +121,7 @@ def dial_faults():
                          ("dial-slips,share=0.2", {UNSURE, ("fail", "complete"), ("pass", "complete")})):
         for seed in range(1, SEEDS + 1):
             name, comma, options = fault.partition(",")
-            run = powered.Run(bench="bought-1.json", plan=powered.PROVEN, faults=[f"{name}@{1 + 2.5 * (seed - 0.5) / SEEDS:.3f}{comma}{options}"], seed=seed)
+            run = powered.Run(bench="bought-1.json", faults=[f"{name}@{1 + 2.5 * (seed - 0.5) / SEEDS:.3f}{comma}{options}"], seed=seed)
             found = (run.report["dut_verdict"], run.report["run_status"])
             check(found in right, f"{fault} seed {seed}: {found}: {run.out[-300:]}")
             check(not true_values.pen_left_running(run.run), f"{fault} seed {seed}: the pen runs on")
@@ -120,9 +130,9 @@ def dial_faults():
 
 def dial_lets_go():
     """What happens to the stage while the pen runs makes the attempt worth nothing, said by itself or not, also at the last point."""
-    for fault, says in (("dial-restarts@12", "restarted by itself"), ("dial-restarts@15,by=0.4,mute=1", "behind the stop"), ("dial-silent@15", "behind the stop")):
-        run = powered.Run(bench="bought-1.json", plan=powered.PROVEN, faults=[fault])
-        point = 2 if "@15" in fault else 1
+    for fault, says in (("dial-restarts@10", "restarted by itself"), ("dial-restarts@14,by=0.4,mute=1", "behind the stop"), ("dial-silent@14", "behind the stop")):
+        run = powered.Run(bench="bought-1.json", faults=[fault])
+        point = 2 if "@14" in fault else 1
         check(run.report["dut_verdict"] in ("inconclusive", "conditional_pass") and run.report["run_status"] == "complete", f"{fault}: {run.report['dut_verdict']} {run.out[-300:]}")
         check(run.report["stop"]["verified"] and not true_values.pen_left_running(run.run), f"{fault}: the stop holds: {run.report['stop']}")
         void = [line for line in run.out.splitlines() if line.startswith(f"point {point} of 2") and "not measured" in line and says in line]
@@ -130,10 +140,11 @@ def dial_lets_go():
 
 
 if __name__ == "__main__":
-    BENCH = own()
-    pens(BENCH)
-    faults(BENCH)
+    for BENCH, TABLE in ((own(), FAULTS), (own(shipped="bought-1.json"), USB_FAULTS)):
+        pens(BENCH)
+        faults(BENCH, TABLE)
     refused()
+    refused_on_usb()
     bought()
     dial_faults()
     dial_lets_go()

@@ -1,7 +1,7 @@
 #!/usr/bin/python3
 # runs alone: real time is part of what it tests
 """Programs that nobody here wrote set and read the virtual power supplies and DAQs: what they understand of a supply is what penrig's driver is
-tested against. mbpoll is libmodbus. sigrok-cli asks over the real libserialport; how it exits says nothing (it asks for SYST:LOCAL when it has closed)."""
+tested against. mbpoll is libmodbus, pyusb libusb. sigrok-cli asks over the real libserialport; how it exits says nothing (it asks for SYST:LOCAL when it has closed)."""
 import json
 import re
 import subprocess
@@ -121,6 +121,18 @@ def labjack():
     check("Illegal data address" in done.stderr + done.stdout and "4003" not in read, f"half a value is no register: {done.stderr}")
 
 
+def mcc():
+    """pyusb sets up scans on the virtual USB-1608FS-Plus: finite ones, one of its own counter, and one that nobody reads until it runs over."""
+    argv = [rig.VIRTUAL, "--bench", rig.FIXTURES / "benches/bought-1.json", "--", "/usr/bin/python3", Path(__file__).with_name("mcc_client.py")]
+    done = subprocess.run([str(a) for a in argv], stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=90)
+    found = json.loads(done.stdout or "{}")
+    check(found.get("serial") == found.get("usb_serial") == "01B9D3C2" and found["date"][:3] == [26, 1, 15], f"pyusb reads what it is: {found} {done.stderr[-500:]}")
+    check(found.get("words") == 640 and found["status_after"] == 0 and found["counted"], f"scans that end have all their samples: {found}")
+    check(0.3 < found.get("ambient_v", 0) < 0.6 and abs(found["force_v"]) < 1, f"by its constants input 4 has the room's temperature, input 0 a cell at rest: {found}")
+    check(found.get("status_runs") == 2 and found.get("config_refused") == 32, f"nothing is set up while it runs: {found}")
+    check(found.get("status_overran") == 4 and found.get("kept") == 65536 and found.get("halted") == 32, f"65536 bytes, then the endpoint halts: {found}")
+
+
 if __name__ == "__main__":
-    rig.in_parallel([pen, rigol, labjack, korad, relay, usb_relay, riden, dps])
+    rig.in_parallel([pen, rigol, labjack, mcc, korad, relay, usb_relay, riden, dps])
     check.end()

@@ -49,7 +49,7 @@ static void test_slots(void **state)
 			assert_string_not_equal(driver_table[i]->name, driver->name);
 		driver->close(NULL);
 	}
-	assert_int_equal(n, 17);
+	assert_int_equal(n, 18);
 }
 
 /* Every role has a name of its own that leads back to it. */
@@ -90,6 +90,7 @@ static void test_match(void **state)
 		{{.vid = 0x0957, .pid = 3, .usb_class = 0xFF, .usb_subclass = 0x50, .usb_protocol = 1}, 0, 1},
 		{{.vid = 0x0957, .pid = 3, .usb_class = 0xFF, .usb_subclass = 0x50, .usb_protocol = 2}, 0, 0},
 		{{.vid = 0x0403, .pid = 0x6001, .usb_class = 0xFF}, 0, 0},
+		{{.vid = 0x09DB, .pid = 0x00EA, .usb_class = 0xFF}, 0, 0},
 		{{.vid = 0x1209, .pid = 5}, 0, 0},
 	};
 
