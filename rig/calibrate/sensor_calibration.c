@@ -249,6 +249,18 @@ static double leave_line(struct at_load *at, unsigned loads)
 	return between;
 }
 
+/* What a reading is off for what the readings are beside the line, at most, from the largest load down to none, where the two
+ * smallest loads lead. */
+static double most_off_rel(const struct sensor_calibration *c, const struct at_load *at)
+{
+	double first = at[0].mean_n / at[0].force_n, second = at[1].mean_n / at[1].force_n;
+	double ret = fabs(first + (first - second) * at[0].force_n / (at[1].force_n - at[0].force_n));
+
+	for (unsigned k = 0; k < c->setup.loads; k++)
+		ret = fmax(ret, fabs(at[k].mean_n) / at[k].force_n);
+	return ret;
+}
+
 static void test_line(struct sensor_calibration *c, const struct fitting *f, const struct at_load *at, double between)
 {
 	unsigned loads = c->setup.loads, dof = loads - 2, within_dof = f->n - loads;
@@ -262,6 +274,7 @@ static void test_line(struct sensor_calibration *c, const struct fitting *f, con
 	if (within_dof > 0 && within > 0)
 		c->lack_p = fmax(c->lack_p, curve_fit_fisher_p(between / dof / (within / within_dof), dof, within_dof));
 	c->beside = c->lack_p < CHANCE;
+	c->u_line_rel = c->beside ? most_off_rel(c, at) / sqrt(3) : 0;
 }
 
 static void look_at_line(struct sensor_calibration *c, const struct fitting *f)
@@ -302,7 +315,7 @@ static void make_budget(struct sensor_calibration *c, const struct fitting *f)
 	c->u_resolution_rel = fabs(c->gain) * s->count_n / sqrt(12) / rms_n;
 	c->u_rel = sqrt(c->u_load_rel * c->u_load_rel + c->u_gravity_rel * c->u_gravity_rel +
 			c->u_repeat_rel * c->u_repeat_rel + c->u_zero_rel * c->u_zero_rel +
-			c->u_resolution_rel * c->u_resolution_rel);
+			c->u_resolution_rel * c->u_resolution_rel + c->u_line_rel * c->u_line_rel);
 }
 
 int sensor_calibration_fit(struct sensor_calibration *c, struct err *err)

@@ -53,6 +53,7 @@ struct sensor_calibration {
 	double gain;
 	double u_rel; /* standard uncertainty of the gain, and what it is made of: */
 	double u_load_rel, u_gravity_rel, u_repeat_rel, u_zero_rel, u_resolution_rel;
+	double u_line_rel; /* of what a gain alone leaves of readings that are not straight; 0: they are */
 	double residual_n; /* standard deviation of the residuals; 0: two points have none */
 	/* How far the mean readings of a load lie beside a straight line at most, and what up and down are apart; of the largest
 	 * force. */

@@ -428,9 +428,9 @@ static void print_points(const struct job *j)
 	}
 	printf("\nforce = %.6f times what is read, +- %.3f %% (k = 2)\n", c->gain, 200 * c->u_rel);
 	printf("  standard uncertainties: loads %.4f %%, gravity and air %.4f %%, repeatability %.4f %%, zero %.4f %%, "
-	       "resolution %.5f %%\n",
+	       "resolution %.5f %%, not straight %.4f %%\n",
 	       100 * c->u_load_rel, 100 * c->u_gravity_rel, 100 * c->u_repeat_rel, 100 * c->u_zero_rel,
-	       100 * c->u_resolution_rel);
+	       100 * c->u_resolution_rel, 100 * c->u_line_rel);
 	if (isnan(c->lack_p))
 		printf("  whether it is straight, three loads and more would show\n");
 	else

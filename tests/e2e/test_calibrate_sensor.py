@@ -168,6 +168,9 @@ def reference():
     for args in ((), ("--unload",)):
         bent = Calibration(Hands(put=lambda n, f: f - 0.002 * f * f), args=("--loads", "1,2,5,9", "--load-u", "2e-5", *args, *CERTIFICATE))
         check(bent.code == 0 and "MORE THAN CHANCE" in bent.out, f"a bent one {args}: {bent.out}")
+        gain, u = bent.file["force"]["gain"] * bent.true_gain(), bent.file["force"]["u_rel"]
+        off = max(abs(gain * (1 - 0.002 * f) - 1) for f in (0.1, 1, 2, 5, 9))
+        check(off <= 2 * u < 4 * off, f"and its uncertainty says by how much {args}: {off}, {2 * u}")
 
 
 def asked_again():

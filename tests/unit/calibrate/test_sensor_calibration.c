@@ -92,12 +92,30 @@ static void test_gain(void **state)
 	assert_non_null(strstr(err.text, "without load"));
 }
 
+/* A cell that is bent has no one gain: what that leaves stands in its uncertainty. */
+static void test_bent(void **state)
+{
+	static const double lift[] = {0, 0.5, 1, 2.5, 0}; /* of 1, 2 and 5 N, were it straight */
+	double off = 0;
+
+	(void)state;
+	begin(false);
+	for (unsigned i = 0; i < 5; i++)
+		assert_int_equal(take(i, 3 + lift[i] * (1 - 0.01 * lift[i]), 0, 0), 0);
+	assert_int_equal(sensor_calibration_fit(&c, &err), 0);
+	for (unsigned i = 0; i <= 25; i++)
+		off = fmax(off, fabs(c.gain * (1 - 0.001 * i) / 2 - 1));
+	assert_true(c.beside && c.u_line_rel > 0);
+	assert_true(2 * c.u_rel >= off && 2 * c.u_rel <= 2 * off);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_window),
 		cmocka_unit_test(test_refusals),
 		cmocka_unit_test(test_gain),
+		cmocka_unit_test(test_bent),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
