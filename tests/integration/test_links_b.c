@@ -22,6 +22,7 @@
 
 #define PEN_USB    "usb:1209:0001:PEN-GOOD-01"
 #define SENSOR_USB "usb:1209:0002:LC-2001"
+#define DAQ_USB    "usb:09db:00ea:01B9D3C2"
 #define PEN_SERIAL "serial:1209:0003:PEN-GOOD-01"
 #define LIMIT_NS   (20 * NS_PER_S) /* a case that takes longer has failed */
 
@@ -43,13 +44,14 @@ static const struct link_wants raw_wants = {
 static struct err err;
 static struct loop *loop;
 static char got[4096];
-static size_t got_len;
+static size_t got_len, longest;
 static int gone, done_status = 1;
 
 static void on_bytes(void *ctx, const uint8_t *data, size_t len, bool end, uint64_t host_ns)
 {
 	(void)ctx, (void)end, (void)host_ns;
 	CHECK(!gone);
+	longest = len > longest ? len : longest;
 	if (got_len + len < sizeof(got)) {
 		memcpy(got + got_len, data, len);
 		got_len += len;
@@ -296,6 +298,42 @@ static void case_stall(const char *uri)
 	CHECK(loop_turn(loop, LOOP_NEVER) == -EDEADLK);
 }
 
+static void order(struct link *link, uint8_t request_type, uint8_t request, uint16_t index, const uint8_t *data,
+		  uint16_t len)
+{
+	const struct link_setup setup = {
+		.request_type = request_type, .request = request, .index = index, .length = len};
+
+	control_status = 1;
+	CHECK(link->ops->control(link, &setup, data, loop_now_ns(loop) + NS_PER_S, on_control, NULL) == 0);
+	TURN_UNTIL(control_status <= 0);
+	CHECK(control_status == 0);
+}
+
+/* A stream without ends comes in pieces as long as were asked for; and where its endpoint's halt is cleared, nothing of it stands
+ * in front of the next, which counts from 0. 20 kHz of one input are 40 bytes a millisecond: most pieces are under way for long. */
+static void case_pieces(const char *uri)
+{
+	const struct link_wants wants = {.usb_class = 0xFF, .usb_subclass = -1, .usb_protocol = -1, .usb_piece = 2000};
+	const uint8_t counts[10] = {0, 0, 0, 0, 0xCF, 7, 0, 0, 1, 1 << 5};
+	struct link *link = open_link(uri, &wants);
+
+	for (unsigned i = 0; i < 6; i++) {
+		got_len = 0;
+		order(link, 0x40, 0x11, 0, counts, sizeof(counts));
+		TURN_UNTIL(got_len >= 2048);
+		for (unsigned k = 0; k < 1024; k++)
+			CHECK((uint8_t)got[2 * k] == (k & 0xFF) && (uint8_t)got[2 * k + 1] == k >> 8);
+		for (uint64_t half_ns = loop_now_ns(loop) + 25 * NS_PER_MS; loop_now_ns(loop) < half_ns;)
+			order(link, 0x40, 0x41, 0, NULL, 0); /* it blinks, and half a piece is under way */
+		order(link, 0x40, 0x12, 0, NULL, 0);
+		order(link, 0x40, 0x15, 0, NULL, 0);
+		order(link, 0x02, 1, 0x81, NULL, 0);
+	}
+	CHECK(longest == 2048 && !gone); /* whole packets */
+	link_close(link);
+}
+
 /* A write whose deadline passes behind a long one is given up alone; the long one arrives whole, and the link goes on.
  */
 static void case_deadline(const char *uri)
@@ -398,6 +436,8 @@ static void client(char **argv)
 		case_unplug(argv[2]);
 	else if (strcmp(argv[1], "stall") == 0)
 		case_stall(argv[2]);
+	else if (strcmp(argv[1], "pieces") == 0)
+		case_pieces(argv[2]);
 	else if (strcmp(argv[1], "deadline") == 0)
 		case_deadline(argv[2]);
 	else if (strcmp(argv[1], "replug") == 0)
@@ -481,6 +521,12 @@ static void usb_halts_are_cleared(void **state)
 	run(NULL, NULL, "stall", SENSOR_USB);
 }
 
+static void usb_stream_comes_in_pieces(void **state)
+{
+	(void)state;
+	run("fixtures/benches/bought-1.json", NULL, "pieces", DAQ_USB);
+}
+
 static void usb_closes_in_the_middle(void **state)
 {
 	(void)state;
@@ -532,6 +578,7 @@ int main(int argc, char **argv)
 		cmocka_unit_test(usb_is_held),
 		cmocka_unit_test(serial_is_held_by_a_named_process),
 		cmocka_unit_test(usb_halts_are_cleared),
+		cmocka_unit_test(usb_stream_comes_in_pieces),
 		cmocka_unit_test(usb_closes_in_the_middle),
 		cmocka_unit_test(usb_write_has_a_deadline),
 		cmocka_unit_test(usb_pen_comes_back),
