@@ -489,13 +489,6 @@ static const struct device_identity *grbl_identity(const struct device *device)
 	return &grbl_of_const(device)->identity;
 }
 
-static const struct channel *grbl_channels(const struct device *device, unsigned *ret_count)
-{
-	(void)device;
-	*ret_count = 0;
-	return NULL;
-}
-
 static void grbl_counters(const struct device *device, struct device_counters *ret)
 {
 	*ret = (struct device_counters){.frames = 0};
@@ -519,7 +512,7 @@ const struct driver driver_grbl = {
 	.close = grbl_close,
 	.on_tick = grbl_on_tick,
 	.identity = grbl_identity,
-	.channels = grbl_channels,
+	.channels = driver_no_channels,
 	.counters = grbl_counters,
 	.link = grbl_link,
 	.stage = &verbs,

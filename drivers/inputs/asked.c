@@ -283,13 +283,6 @@ static const struct device_identity *asked_identity(const struct device *device)
 	return &asked_of_const(device)->identity;
 }
 
-static const struct channel *asked_channels(const struct device *device, unsigned *ret_count)
-{
-	(void)device;
-	*ret_count = 0;
-	return NULL;
-}
-
 static void asked_counters(const struct device *device, struct device_counters *ret)
 {
 	const struct asked *a = asked_of_const(device);
@@ -305,7 +298,7 @@ static const struct link *asked_link(const struct device *device)
 
 #define ASKED                                                                                                          \
 	.roles = ROLE_BIT(ROLE_IO), .match = asked_match, .close = asked_close, .on_tick = asked_on_tick,              \
-	.identity = asked_identity, .channels = asked_channels, .counters = asked_counters, .link = asked_link
+	.identity = asked_identity, .channels = driver_no_channels, .counters = asked_counters, .link = asked_link
 
 static const struct input_lines module_lines = {.count = INPUT_LINES_MAX, .addressed = true};
 static const struct input_lines instrument_lines = {.count = INPUT_LINES_MAX, .queried = true};

@@ -141,13 +141,6 @@ static const struct device_identity *contacts_identity(const struct device *devi
 	return &contacts_of_const(device)->identity;
 }
 
-static const struct channel *contacts_channels(const struct device *device, unsigned *ret_count)
-{
-	(void)device;
-	*ret_count = 0;
-	return NULL;
-}
-
 static void contacts_counters(const struct device *device, struct device_counters *ret)
 {
 	const struct contacts *c = contacts_of_const(device);
@@ -173,7 +166,7 @@ const struct driver driver_serial_inputs = {
 	.close = contacts_close,
 	.on_tick = contacts_on_tick,
 	.identity = contacts_identity,
-	.channels = contacts_channels,
+	.channels = driver_no_channels,
 	.counters = contacts_counters,
 	.link = contacts_link,
 	.lines = &input_lines,

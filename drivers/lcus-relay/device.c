@@ -283,13 +283,6 @@ static const struct device_identity *relay_identity(const struct device *device)
 	return &relay_of_const(device)->identity;
 }
 
-static const struct channel *relay_channels(const struct device *device, unsigned *ret_count)
-{
-	(void)device;
-	*ret_count = 0;
-	return NULL;
-}
-
 static void relay_counters(const struct device *device, struct device_counters *ret)
 {
 	const struct relay *relay = relay_of_const(device);
@@ -313,7 +306,7 @@ const struct driver driver_lcus_relay = {
 	.close = relay_close,
 	.on_tick = relay_on_tick,
 	.identity = relay_identity,
-	.channels = relay_channels,
+	.channels = driver_no_channels,
 	.counters = relay_counters,
 	.link = relay_link,
 	.power = &verbs,

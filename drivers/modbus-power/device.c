@@ -498,13 +498,6 @@ static const struct device_identity *supply_identity(const struct device *device
 	return &supply_of_const(device)->identity;
 }
 
-static const struct channel *supply_channels(const struct device *device, unsigned *ret_count)
-{
-	(void)device;
-	*ret_count = 0;
-	return NULL;
-}
-
 static void supply_counters(const struct device *device, struct device_counters *ret)
 {
 	const struct supply *supply = supply_of_const(device);
@@ -528,7 +521,7 @@ static const struct link *supply_link(const struct device *device)
 #define SUPPLY(rate)                                                                                                   \
 	.roles = ROLE_BIT(ROLE_POWER), .wants = {.usb_protocol = -1, .binary = true, .serial = {.baud = (rate)}},      \
 	.match = supply_match, .close = supply_close, .on_tick = supply_on_tick, .identity = supply_identity,          \
-	.channels = supply_channels, .counters = supply_counters, .link = supply_link
+	.channels = driver_no_channels, .counters = supply_counters, .link = supply_link
 
 static const struct dialogue_ops relay_speech = SPEECH(driver_modbus_relay, "relay board");
 static const struct dialogue_ops riden_speech = SPEECH(driver_riden, "power supply");

@@ -738,13 +738,6 @@ static const struct device_identity *powered_identity(const struct device *devic
 	return pen->identity.dial[0] ? &pen->identity : pen->setup.driver->identity(pen->supply);
 }
 
-static const struct channel *powered_channels(const struct device *device, unsigned *ret_count)
-{
-	(void)device;
-	*ret_count = 0;
-	return NULL;
-}
-
 static void powered_counters(const struct device *device, struct device_counters *ret)
 {
 	const struct powered *pen = powered_of_const(device);
@@ -770,7 +763,7 @@ const struct driver driver_powered = {
 	.close = powered_close,
 	.on_tick = powered_on_tick,
 	.identity = powered_identity,
-	.channels = powered_channels,
+	.channels = driver_no_channels,
 	.counters = powered_counters,
 	.link = powered_link,
 	.powered = true,

@@ -678,13 +678,6 @@ static const struct device_identity *pen_identity(const struct device *device)
 	return &pen_of_const(device)->identity;
 }
 
-static const struct channel *pen_channels(const struct device *device, unsigned *ret_count)
-{
-	(void)device;
-	*ret_count = 0;
-	return NULL;
-}
-
 static void pen_counters(const struct device *device, struct device_counters *ret)
 {
 	const struct pen *pen = pen_of_const(device);
@@ -713,7 +706,7 @@ const struct driver driver_scpi_pen = {
 	.close = pen_close,
 	.on_tick = pen_on_tick,
 	.identity = pen_identity,
-	.channels = pen_channels,
+	.channels = driver_no_channels,
 	.counters = pen_counters,
 	.link = pen_link,
 	.says_it_ran = true,

@@ -627,13 +627,6 @@ static const struct device_identity *supply_identity(const struct device *device
 	return &supply_of_const(device)->identity;
 }
 
-static const struct channel *supply_channels(const struct device *device, unsigned *ret_count)
-{
-	(void)device;
-	*ret_count = 0;
-	return NULL;
-}
-
 static void supply_counters(const struct device *device, struct device_counters *ret)
 {
 	const struct supply *supply = supply_of_const(device);
@@ -663,7 +656,7 @@ const struct driver driver_scpi_power = {
 	.close = supply_close,
 	.on_tick = supply_on_tick,
 	.identity = supply_identity,
-	.channels = supply_channels,
+	.channels = driver_no_channels,
 	.counters = supply_counters,
 	.link = supply_link,
 	.power = &verbs,

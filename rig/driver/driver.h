@@ -404,6 +404,14 @@ struct driver {
 	const struct driver_profiles *profiles; /* where files say what its devices speak, else NULL */
 };
 
+/* The slot `channels` of a driver whose devices deliver none. */
+static inline const struct channel *driver_no_channels(const struct device *device, unsigned *ret_count)
+{
+	(void)device;
+	*ret_count = 0;
+	return NULL;
+}
+
 static inline bool driver_serves(const struct driver *driver, enum device_role role)
 {
 	return (driver->roles & ROLE_BIT(role)) != 0;
