@@ -13,7 +13,6 @@ import powered  # noqa: E402
 import test_station_people  # noqa: E402
 from station import LIMIT_S, TWO_PHANTOMS, Page, Station  # noqa: E402
 
-from selenium.webdriver.common.by import By  # noqa: E402
 from window import LETTERS, SIGHTS, Window, descendants  # noqa: E402
 
 # Of each tune as it is heard: its length in hundredths of a second, its loudest, how often it crosses zero.
@@ -111,7 +110,7 @@ def stop_and_prompt(w, check):
     w.look(check, "prompt")
     w.answer("prompt-done")
     check(w.wait(lambda: w.data("view") == "running"), "done: it goes on")
-    w.driver.find_element(By.ID, "stop").send_keys("")
+    w.js("document.getElementById('stop').focus()")
     w.keys("\ue00c")  # Escape
     check(w.until("verdict"), "Escape ends it")
     end = s.events()[-1][-1]
@@ -177,6 +176,84 @@ def keys_alone(w, check):
     s.end()
 
 
+# What the page touches when it hears again what it knows already.
+AGAIN = """
+const seen = new MutationObserver(() => {});
+seen.observe(document, { subtree: true, childList: true, characterData: true, attributes: true });
+for (let i = 0; i < 3; i++) { onStation({ data: JSON.stringify(station) }); onBench({ data: JSON.stringify(bench) }); heard(); watch(); }
+return seen.takeRecords().map(r => r.type + ' ' + (r.attributeName || '') + ' of ' + (r.target.id || r.target.nodeName));
+"""
+# Of what can be pressed or typed at and is seen: that which loses the keyboard when the page hears of a unit more, and of one less.
+LOSES = """
+const lost = [], was = JSON.stringify(station);
+const hear = news => { onStation({ data: JSON.stringify(news) }); onBench({ data: JSON.stringify(bench) }); };
+for (const e of document.querySelectorAll('button, a, input')) {
+  if (!e.isConnected) lost.push(e.id || e.title || e.textContent);
+  if (!e.checkVisibility()) continue;
+  e.focus();
+  if (document.activeElement !== e) continue;
+  const now = JSON.parse(was);
+  now.last.push({ serial: 'X', name: 'x', word: 'fail' });
+  for (const news of [now, JSON.parse(was)]) { hear(news); if (document.activeElement !== e) lost.push(e.id || e.title || e.textContent); e.focus(); }
+}
+const first = document.querySelector('#last > a:last-child');
+if (first) { first.focus(); hear({ ...JSON.parse(was), last: JSON.parse(was).last.slice(1) }); if (!document.activeElement.closest('#last') && document.querySelector('#last > a')) lost.push('its neighbour'); }
+hear(JSON.parse(was));
+document.activeElement.blur();
+return lost;
+"""
+
+
+def accounts(check):
+    """Of nobody else's test: A. Meier may test by the plan of a station's own folder."""
+    test_station_people.trail.unlink(missing_ok=True)
+    test_station_people.make_accounts(check)
+    test_station_people.account("train", "A. Meier", "--plan", "plan")
+
+
+def steady(w, check, name):
+    """A page that hears nothing new touches nothing; one that does leaves the keyboard where it is."""
+    anew, lost = w.js(AGAIN), w.js(LOSES)
+    check(anew == [], f"{name}: heard again, drawn anew: {anew}")
+    check(lost == [], f"{name}: the keyboard loses its place: {lost}")
+
+
+def keeps_its_place(w, check):
+    """In every view, with units in the foot, a warning, a question, a dialog; on a station of two benches."""
+    accounts(check)
+    s = Station(plan=TWO_PHANTOMS, accounts=str(test_station_people.trail))
+    s.kill()
+    second = s.folder / "second.json"
+    second.write_text(Path(s.config["benches"][0]["file"]).read_text())
+    s.config["benches"].append({"file": str(second), "label": "Bench 2"})
+    s.start()
+    w.open(s)
+    steady(w, check, "ready")
+    w.scan("OP-0007")
+    w.wait(lambda: w.data("dialog") == "pin")
+    steady(w, check, "PIN")
+    w.press("#pin-text")
+    w.keys_apart("3141\n", 150)
+    check(w.wait(lambda: "A. Meier" in w.text("person") and w.data("dialog") == ""), "signed in")
+    for serial in "PEN-GOOD-01", "PEN-GOOD-02":
+        w.scan(serial)
+        check(w.until("armed"), f"{serial}: {w.data('view')} {w.data('refused')}")
+        steady(w, check, "armed")
+        w.keys("\n")
+        check(w.until("prompt"), "a question")
+        steady(w, check, "prompt")
+        w.answer("prompt-done")
+        check(w.until("verdict"), "a verdict")
+        steady(w, check, "verdict")
+    w.keys("\t")
+    w.js("document.querySelector('#last > a').focus()")
+    s.order("scan", code="PEN-GOOD-02")
+    check(w.wait(lambda: w.data("refused") == "passed_already"), "another page scans one")
+    check(w.js("return document.activeElement.title") == "PEN-GOOD-02", "and the keyboard stays at its unit")
+    steady(w, check, "refused")
+    s.end()
+
+
 def typed_for_one(w, check):
     """What stands in the field belongs to what the page showed: it is gone with the view and the unit, and is sent only where it is seen and has the focus."""
     s = Station(products=[{"name": "Pen S", "serial": "(PEN-[A-Z]+-)?[0-9]{2,10}", "plan": str(rig.FIXTURES / "plans/ci-smoke.json")}])
@@ -184,7 +261,7 @@ def typed_for_one(w, check):
     value = "return document.getElementById('typed').value"
 
     def stale(what, change, wanted):
-        w.driver.find_element(By.ID, "typed").click()
+        w.press("#typed")
         w.keys("PEN-GOOD-07")
         check(w.js(value) == "PEN-GOOD-07", f"{what}: typed")
         change()
@@ -192,10 +269,10 @@ def typed_for_one(w, check):
         w.keys("\n")
     stale("another page scans a unit", lambda: s.order("scan", code="PEN-GOOD-02"), ("armed", "PEN-GOOD-02"))
     check(w.until("verdict") and w.data("serial") == "PEN-GOOD-02", f"Enter starts the unit that is shown: {w.data('serial')}")
-    w.driver.find_element(By.ID, "verdict").click()
+    w.press("#verdict")
     stale("another page scans one behind a verdict", lambda: s.order("scan", code="PEN-GOOD-03"), ("armed", "PEN-GOOD-03"))
     check(w.until("verdict") and w.data("serial") == "PEN-GOOD-03", f"Enter starts that one: {w.data('serial')}")
-    w.driver.find_element(By.ID, "verdict").click()
+    w.press("#verdict")
     typed = lambda: w.wait(lambda: w.js(value) == "12" and w.js("return performance.now() - last > 2 * BURST_MS"))  # by the page's clock no scanner goes on with them
     w.keys("12")
     typed()
@@ -203,13 +280,13 @@ def typed_for_one(w, check):
     w.keys("\n")
     w.scan_late("4711")
     check(w.until("armed") and w.data("serial") == "4711", f"what stands in a field without the focus is not sent, nor is it part of a code: {w.data('serial')} {w.data('refused')}")
-    w.driver.find_element(By.ID, "armed-serial").click()
+    w.press("#armed-serial")
     w.keys("12")
     typed()
     w.scan("4712")
     check(w.wait(lambda: w.data("unheard") == "again") and w.data("serial") == "4711", f"nor is what has it: {w.data('serial')}")
     w.js("window.realTimeout = setTimeout; window.setTimeout = (f, ms) => realTimeout(f, ms === TYPED_MS ? 0 : ms)")
-    w.driver.find_element(By.ID, "armed-serial").click()
+    w.press("#armed-serial")
     w.keys("1")
     check(w.wait(lambda: w.js(value) == ""), "what nobody goes on with is emptied")
     s.end()
@@ -283,8 +360,7 @@ def died(w, check):
 
 def people(w, check):
     """A PIN at the keypad, a unit that failed once, and a supervisor's decision; a wrong PIN is said. Without a mouse: see keys_alone."""
-    test_station_people.make_accounts(check)
-    test_station_people.account("train", "A. Meier", "--plan", "plan")
+    accounts(check)
     s = Station(accounts=str(test_station_people.trail), plan=test_station_people.SLOWER, start="at_once")
     w.open(s)
     w.scan("OP-0007")
@@ -293,8 +369,8 @@ def people(w, check):
 
     def pin(digits):
         for digit in digits:
-            w.driver.find_element(By.XPATH, f"//div[@id='pad']/button[text()='{digit}']").click()
-        w.driver.find_element(By.ID, "pin-ok").click()
+            w.press_word(digit)
+        w.press("#pin-ok")
     pin("0000")
     check(w.wait(lambda: w.data("refused") == "account_wrong"), "a wrong PIN is refused")
     pin("3141")
@@ -307,21 +383,21 @@ def people(w, check):
     s.start()
     check(w.until("ready"), "after a restart it is ready")
     check("Sign in" in w.text("person"), "and nobody is signed in")
-    w.driver.find_element(By.ID, "person").click()
+    w.press("#person")
     w.wait(lambda: w.data("dialog") == "pin")
-    w.driver.find_element(By.ID, "pin-who").send_keys("A. Meier")
+    w.write("#pin-who", "A. Meier")
     pin("3141")
     w.wait(lambda: "A. Meier" in w.text("person"))
     w.scan("PEN-GOOD-01")
     check(w.until("verdict") and w.data("word") == "held", f"it passes, and is held: {w.data('word')}")
     w.look(check, "held")
-    w.driver.find_element(By.ID, "supervisor").click()
+    w.press("#supervisor")
     w.wait(lambda: w.data("dialog") == "decide")
     w.look(check, "decide")
-    w.driver.find_element(By.ID, "decide-who").send_keys("R. Chief")
-    w.driver.find_element(By.ID, "decide-pin").send_keys("271828")
-    w.driver.find_element(By.ID, "decide-why").send_keys("phantom was torn")
-    w.driver.find_element(By.ID, "decide-retest").click()
+    w.write("#decide-who", "R. Chief")
+    w.write("#decide-pin", "271828")
+    w.write("#decide-why", "phantom was torn")
+    w.press("#decide-retest")
     check(w.until("ready"), f"set aside, nothing is green yet: {w.data('view')} {w.data('word')} {w.data('refused')}")
     w.scan("PEN-GOOD-01")
     check(w.until("verdict") and w.data("word") == "pass", f"the new test decides: {w.data('word')} {w.data('refused')}")
@@ -464,7 +540,7 @@ def retest_rule(w, check):
     check(w.wait(lambda: w.data("refused") == "no_more_attempts") and len(s.events()) == 2, "a third time is refused")
     check(w.js("return document.querySelectorAll('#last a').length") == 2, "each of the last units opens its report")
     w.driver.get(f"http://{s.host}/?kiosk")
-    check(w.wait(lambda: w.js("return document.querySelectorAll('#last span').length") == 2) and not w.driver.find_elements(By.TAG_NAME, "a"), "on a screen of one window nothing opens another")
+    check(w.wait(lambda: w.js("return document.querySelectorAll('#last span').length") == 2) and w.js("return document.querySelector('a') === null"), "on a screen of one window nothing opens another")
     s.end()
 
 
@@ -501,12 +577,13 @@ def main():
     check = rig.Checks()
     window = Window()
     try:
-        for test in (verdicts, stop_and_prompt, keys_alone, typed_for_one, scanner_alone, lost, died, people, not_taken, pen_of_parts, told_once, needs, around_it, retest_rule, unplugged, browser_killed):
+        for test in (verdicts, stop_and_prompt, keys_alone, keeps_its_place, typed_for_one, scanner_alone, lost, died, people, not_taken, pen_of_parts, told_once, needs, around_it, retest_rule, unplugged, browser_killed):
             if ONLY and test.__name__ not in ONLY:
                 continue
             test(window, check)
     finally:
         window.driver.quit()
+        Station.end_all()
     check.end()
 
 

@@ -8,7 +8,6 @@ import rig  # noqa: E402
 import test_station_people  # noqa: E402
 from station import TWO_PHANTOMS, Station  # noqa: E402
 
-from selenium.webdriver.common.by import By  # noqa: E402
 from window import Window  # noqa: E402
 
 CHECKLIST = [{"text": "The cable hangs free"}]
@@ -28,11 +27,7 @@ class Operator:
         self.check(self.window.wait(seen), f"the sheet leads to {words}: {self.window.js('return document.body.innerText')!r}")
 
     def clicks(self, words):
-        for button in self.window.driver.find_elements(By.TAG_NAME, "button"):
-            if button.is_displayed() and words in button.text:
-                button.click()
-                return
-        self.check(False, f"no button says {words}")
+        self.check(self.window.press_word(words), f"a button says {words}")
 
     def done(self):
         """Takes the hands away, then Done."""

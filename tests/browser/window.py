@@ -7,9 +7,12 @@ import zlib
 from pathlib import Path
 
 from selenium import webdriver
+from selenium.common.exceptions import ElementClickInterceptedException, StaleElementReferenceException
 from selenium.webdriver.chrome.options import Options
 from selenium.webdriver.chrome.service import Service
+from selenium.webdriver.common.action_chains import ActionChains
 from selenium.webdriver.common.by import By
+from selenium.webdriver.common.keys import Keys
 
 from station import LIMIT_S
 
@@ -138,13 +141,40 @@ class Window:
         return self.js(f"return document.getElementById('{id_}').textContent")
 
     def keys(self, text):
-        """To whatever has the focus, as from a keyboard."""
-        self.driver.switch_to.active_element.send_keys(text)
+        """To whatever has the focus, as from a keyboard, by somebody who is no scanner that goes on: by the page's own clock. No element is asked
+        for, so none can be gone."""
+        self.wait(lambda: self.js("return performance.now() - last > 2 * BURST_MS"))
+        ActionChains(self.driver).send_keys(text.replace("\n", Keys.ENTER).replace("\t", Keys.TAB)).perform()
+
+    def press(self, selector):
+        """With the mouse, what is seen there. It is looked up and clicked in one go; once more where the page drew in between."""
+        end = time.monotonic() + LIMIT_S
+        while True:
+            try:
+                self.driver.find_element(By.CSS_SELECTOR, selector).click()
+                return
+            except (StaleElementReferenceException, ElementClickInterceptedException):
+                if time.monotonic() > end:
+                    raise
+
+    def press_word(self, words):
+        """The button that says so; False where none is seen that does."""
+        number = self.js("return [...document.querySelectorAll('button')].findIndex(e => e.checkVisibility() && e.innerText.includes(arguments[0]))", words)
+        if number < 0:
+            return False
+        self.js("document.querySelectorAll('button').forEach((e, i) => e.toggleAttribute('data-pressed', i === arguments[0]))", number)
+        self.press("[data-pressed]")
+        return True
+
+    def write(self, selector, text):
+        """Into a field, as a person: a click, then keys."""
+        self.press(selector)
+        self.keys(text)
 
     def answer(self, id_):
         """Presses a button of a question, once the page counts it as read."""
         self.wait(lambda: self.data("read") == "yes")
-        self.driver.find_element(By.ID, id_).click()
+        self.press("#" + id_)
 
     def keys_apart(self, text, ms, at=None):
         """Keys that were pressed so far apart, whatever the computer makes of it: by the time that each event carries."""

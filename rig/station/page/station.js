@@ -20,7 +20,23 @@ function format(kind, options) {
 }
 const number = (value, digits) => value === undefined || value === null ? '–' : format(Intl.NumberFormat, { maximumFractionDigits: digits, signDisplay: 'negative' }).format(value);
 const fixed = (value, digits) => value === undefined || value === null ? '–' : format(Intl.NumberFormat, { maximumFractionDigits: digits, minimumFractionDigits: digits }).format(value);
-const put = (id, text) => { const e = $(id); if (e.textContent !== text) e.textContent = text; };
+/* What is drawn again as it was touches nothing: no node that the keyboard may be in is made anew, and nothing is painted. */
+const set = (e, key, value) => { if (e[key] !== value) e[key] = value; };
+const put = (id, text) => set($(id), 'textContent', text);
+const mark = (key, value) => set(document.body.dataset, key, String(value));
+const label = (e, text) => { if (e.getAttribute('aria-label') !== text) e.setAttribute('aria-label', text); };
+/* A list whose nodes stay with what they show; new ones come, others go, none moves. The focus of one that goes is its neighbour's. */
+function putList(id, items, make) {
+  const e = $(id), there = new Map(Array.from(e.children, child => [child.dataset.key, child])), wanted = new Set(items.map(item => item.key));
+  const focused = e.contains(document.activeElement);
+  for (const [key, child] of there) if (!wanted.has(key)) child.remove();
+  items.forEach((item, i) => {
+    const child = there.get(item.key) || make(item);
+    set(child.dataset, 'key', item.key);
+    if (e.children[i] !== child) e.insertBefore(child, e.children[i] || null);
+  });
+  if (focused && !e.contains(document.activeElement) && e.lastElementChild) e.lastElementChild.focus();
+}
 /* Codes never break at a hyphen: each word with a digit or hyphen in a span of its own. */
 function putKept(id, text) {
   const e = $(id);
@@ -63,9 +79,9 @@ const asksForCode = () => bench && bench.view === 'prompt' && bench.prompt.quest
 /* A question that has just come is not the one that was answered: its keys count once it could be read. STOP always counts. */
 const isRead = () => document.body.dataset.read === 'yes';
 function readAnew() {
-  document.body.dataset.read = 'no';
+  mark('read', 'no');
   clearTimeout(readTimer);
-  readTimer = setTimeout(() => { document.body.dataset.read = 'yes'; }, READ_MS);
+  readTimer = setTimeout(() => mark('read', 'yes'), READ_MS);
 }
 /* What is asked now: by the run, or by the checklist before it. */
 const asksNow = () => (bench && (bench.prompt || bench.check)) || null;
@@ -267,23 +283,23 @@ function drawDialog() {
   signing = bench && bench.signing;
   if (wanted && (dialog !== 'pin' || another)) { show('pin'); return; }
   if ((dialog && busy) || (dialog === 'pin' && (!station.accounts || (!wanted && bench.operator)))) { show(''); return; } /* beside a test nothing is asked for */
-  document.body.dataset.dialog = dialog;
-  for (const id of ['pin', 'decide']) $(id).style.top = $('refusal').classList.contains('shown') ? $('refusal').offsetHeight + 'px' : ''; /* nothing to be typed at lies behind the bar */
-  $('supervisor').hidden = dialog !== '' || !decidable();
+  mark('dialog', dialog);
+  for (const id of ['pin', 'decide']) set($(id).style, 'top', $('refusal').classList.contains('shown') ? $('refusal').offsetHeight + 'px' : ''); /* nothing to be typed at lies behind the bar */
+  set($('supervisor'), 'hidden', dialog !== '' || !decidable());
   put('supervisor', say('supervisor'));
   if (dialog === 'pin') {
     put('pin-word', wanted ? say('pin_of', { name: bench.signing }) : say('sign_in_button'));
-    $('pin-who').hidden = Boolean(wanted);
-    $('pin-who').placeholder = say('name_or_badge');
-    $('pin-text').placeholder = 'PIN';
+    set($('pin-who'), 'hidden', Boolean(wanted));
+    set($('pin-who'), 'placeholder', say('name_or_badge'));
+    set($('pin-text'), 'placeholder', 'PIN');
     put('pin-ok-word', say('done'));
     put('pin-cancel', say('cancel'));
   }
   if (dialog !== 'decide') return;
   putKept('decide-word', say('decide', { serial: deciding }));
-  $('decide-who').placeholder = say('supervisor_badge');
-  $('decide-pin').placeholder = 'PIN';
-  $('decide-why').placeholder = say('reason');
+  set($('decide-who'), 'placeholder', say('supervisor_badge'));
+  set($('decide-pin'), 'placeholder', 'PIN');
+  set($('decide-why'), 'placeholder', say('reason'));
   for (const word of ['cancel', 'retest', 'accept', 'reject']) put('decide-' + word, say(word));
 }
 function makePad() {
@@ -310,16 +326,18 @@ function fitWord() {
   const e = $('word'), v = $('verdict');
   if (bench === null || bench.view !== 'verdict') return;
   const lines = say('word_' + bench.verdict.word).split('\n'), c = document.createElement('canvas').getContext('2d');
-  e.replaceChildren(...lines.flatMap((line, i) => i ? [document.createElement('br'), document.createTextNode(line)] : [document.createTextNode(line)]));
+  if (e.dataset.text !== lines.join('\n')) e.replaceChildren(...lines.flatMap((line, i) => i ? [document.createElement('br'), document.createTextNode(line)] : [document.createTextNode(line)]));
+  set(e.dataset, 'text', lines.join('\n'));
   c.font = '800 100px ' + getComputedStyle(e).fontFamily;
   const widest = Math.max(...lines.map(line => c.measureText(line).width)), row = v.querySelector('.row').getBoundingClientRect();
   const portrait = innerWidth / innerHeight < 0.8, shape = $('shape').getBoundingClientRect();
   const width = portrait ? row.width : row.width - shape.width - 0.03 * innerWidth, height = portrait ? row.height - shape.height - 0.02 * innerHeight : row.height;
   const size = Math.max(20, Math.min(width / widest * 98, height / lines.length / 0.98, 0.5 * innerHeight));
   const stretch = Math.min(1.7, Math.max(1, 0.175 * innerHeight / size), Math.max(1, height / (size * lines.length * 0.98)));
-  e.style.fontSize = size + 'px';
-  e.style.transform = stretch > 1 ? 'scaleY(' + stretch + ')' : '';
-  e.style.marginBottom = portrait && stretch > 1 ? (stretch - 1) * size * lines.length * 0.98 + 'px' : '';
+  set(e.style, 'fontSize', size + 'px');
+  set(e.style, 'transform', stretch > 1 ? 'scaleY(' + stretch + ')' : '');
+  const below = portrait && stretch > 1 ? (stretch - 1) * size * lines.length * 0.98 + 'px' : '';
+  set(e.style, 'marginBottom', below);
 }
 
 function range(v, digits) {
@@ -333,7 +351,7 @@ function decided(v) {
 }
 function drawVerdict() {
   const v = bench.verdict, e = $('verdict');
-  e.className = v.word;
+  set(e, 'className', v.word);
   if ($('shape').dataset.word !== v.word) { $('shape').dataset.word = v.word; $('shape').innerHTML = SHAPES[v.word] || ''; }
   put('v-serial', bench.serial);
   putKept('v-why', v.why && v.word !== 'fail' ? say('why_' + v.why) : decided(v) || v.reason || '');
@@ -342,29 +360,31 @@ function drawVerdict() {
   fitWord();
 }
 
-function drawBar(id, name, figure, unit, digits, measuring) {
+function drawBar(id, title, figure, unit, digits, measuring) {
   const e = $(id), f = figure || {}, lo = f.lower, hi = f.upper, known = f.value !== undefined;
   const open = lo === undefined || hi === undefined, out = measuring && known && ((lo !== undefined && f.value < lo) || (hi !== undefined && f.value > hi));
-  e.querySelector('b').textContent = name;
-  e.querySelector('output').textContent = known ? fixed(f.value, digits) + ' ' + unit + (out ? ' !' : '') : '–';
+  set(e.querySelector('b'), 'textContent', title);
+  set(e.querySelector('output'), 'textContent', known ? fixed(f.value, digits) + ' ' + unit + (out ? ' !' : '') : '–');
   e.classList.toggle('open', open);
   e.classList.toggle('out', out);
   if (open) return;
-  e.querySelector('em.lo').textContent = number(lo, 3);
-  e.querySelector('em.hi').textContent = number(hi, 3);
-  e.querySelector('s').style.display = known ? '' : 'none';
-  if (known) e.querySelector('s').style.left = Math.min(99, Math.max(1, 25 + 50 * (f.value - lo) / (hi - lo))) + '%';
+  set(e.querySelector('em.lo'), 'textContent', number(lo, 3));
+  set(e.querySelector('em.hi'), 'textContent', number(hi, 3));
+  set(e.querySelector('s').style, 'display', known ? '' : 'none');
+  if (known) set(e.querySelector('s').style, 'left', Math.min(99, Math.max(1, 25 + 50 * (f.value - lo) / (hi - lo))) + '%');
 }
 
 let trace = [], traceOf = '', toldLast = '';
 function drawTrace() {
   const canvas = $('trace'), box = canvas.getBoundingClientRect(), scale = devicePixelRatio || 1, now = performance.now();
   if (box.width < 2 || box.height < 2) return;
-  canvas.width = box.width * scale;
-  canvas.height = box.height * scale;
+  set(canvas, 'width', Math.floor(box.width * scale));
+  set(canvas, 'height', Math.floor(box.height * scale));
   trace = trace.filter(p => now - p.at < TRACE_MS);
+  const c = canvas.getContext('2d');
+  c.clearRect(0, 0, canvas.width, canvas.height);
   if (trace.length < 2) return;
-  const c = canvas.getContext('2d'), values = trace.map(p => p.n), lo = Math.min(0, ...values), hi = Math.max(0.5, ...values), begin = Math.max(now - TRACE_MS, trace[0].at - 1);
+  const values = trace.map(p => p.n), lo = Math.min(0, ...values), hi = Math.max(0.5, ...values), begin = Math.max(now - TRACE_MS, trace[0].at - 1);
   c.lineWidth = 3 * scale;
   c.strokeStyle = getComputedStyle(document.body).getPropertyValue('--mark');
   c.beginPath();
@@ -378,7 +398,7 @@ function drawRunning() {
   putKept('point', l.points ? say('point', { point: l.point, points: l.points }) : say('begins'));
   put('left', l.remaining_s > 0 ? say('left', { seconds: Math.ceil(l.remaining_s) }) : '');
   if (l.remaining_s > fullTime) fullTime = l.remaining_s;
-  $('done').value = fullTime > 0 && l.remaining_s !== undefined ? Math.max(0, 1 - l.remaining_s / fullTime) : 0;
+  set($('done'), 'value', fullTime > 0 && l.remaining_s !== undefined ? Math.max(0, 1 - l.remaining_s / fullTime) : 0);
   put('stage', bench.stopping ? say('stopping') : bench.hook ? say('hook', { name: bench.hook }) : say('stage_' + (l.stage || 'opening')));
   drawBar('bar-rate', say('rate'), l.rate, 'Hz', 1, l.stage === 'measuring');
   drawBar('bar-depth', say('depth'), l.depth, 'mm', 2, l.stage === 'measuring');
@@ -406,7 +426,7 @@ function drawPicture(id, url, drawing) {
   const e = $(id), wanted = url || drawing || '';
   if (e.dataset.shows === wanted) return;
   e.dataset.shows = wanted;
-  e.hidden = !wanted;
+  set(e, 'hidden', !wanted);
   e.replaceChildren();
   if (url) {
     const image = document.createElement('img');
@@ -418,9 +438,9 @@ function drawPicture(id, url, drawing) {
 }
 function drawNeed() {
   const wants = bench.wants, check = bench.check;
-  $('need').hidden = !wants;
-  $('need-choices').hidden = !check;
-  $('start').hidden = Boolean(wants);
+  set($('need'), 'hidden', !wants);
+  set($('need-choices'), 'hidden', !check);
+  set($('start'), 'hidden', Boolean(wants));
   drawPicture('need-picture', check && check.picture, check ? 'check' : wants ? 'scan_pen' : '');
   putKept('need-word', check ? check.text : wants ? say('want_' + wants) : '');
   putKept('need-more', check ? say('check_of', check) : wants ? say('want_more') : '');
@@ -435,8 +455,8 @@ function drawPrompt() {
   putKept('prompt-more', p.question === 'put_phantom' ? say('q_more', p) : p.question === 'scan_pen' ? say('q_read_more') : '');
   drawPicture('prompt-picture', p.picture, p.question);
   const read = $('prompt-read'), wanted = p.question === 'scan_pen';
-  if (read.hidden === wanted) read.hidden = !wanted;
-  read.setAttribute('aria-label', say('serial'));
+  set(read, 'hidden', !wanted);
+  label(read, say('serial'));
   put('prompt-done-word', say('done'));
   put('give-up', say('give_up'));
 }
@@ -465,60 +485,62 @@ function drawFoot() {
   put('due', $('warn').textContent ? '' : dueText()); /* a warning has the room */
   put('today', say('today', { n: station.today }));
   put('yield', station.firsts ? say('yield', { percent: Math.round(100 * station.first_passes / station.firsts) }) : '');
-  $('last').replaceChildren(...station.last.slice().reverse().map(u => {
-    const a = document.createElement(KIOSK ? 'span' : 'a');
-    a.className = u.word;
-    a.textContent = SIGNS[u.word] || '';
-    a.title = u.serial;
-    if (KIOSK) return a;
-    a.href = 'reports/' + encodeURIComponent(u.name);
-    a.target = '_blank';
-    a.rel = 'noopener';
-    return a;
-  }));
+  const counts = new Map(); /* what was held and is green stands there twice, by the name of one run */
+  const units = station.last.map(u => {
+    const key = u.name + ' ' + u.word;
+    counts.set(key, (counts.get(key) || 0) + 1);
+    return { ...u, key: key + ' ' + counts.get(key) };
+  });
+  putList('last', units.reverse(), makeUnit);
+}
+function makeUnit(u) {
+  const a = document.createElement(KIOSK ? 'span' : 'a');
+  a.className = u.word;
+  a.textContent = SIGNS[u.word] || '';
+  a.title = u.serial;
+  if (KIOSK) return a;
+  a.href = 'reports/' + encodeURIComponent(u.name);
+  a.target = '_blank';
+  a.rel = 'noopener';
+  return a;
 }
 
 function drawHead() {
   const busy = isBusy();
-  document.body.dataset.busy = busy ? 'yes' : 'no';
+  mark('busy', busy ? 'yes' : 'no');
   put('head-serial', busy || bench.view === 'armed' ? bench.serial : '');
   put('person', bench.operator ? say('sign_out', { name: bench.operator }) : station && station.accounts ? say('sign_in_button') : '');
   put('stop-word', say('stop'));
-  const shown = $('benches').dataset.label;
-  if (shown !== bench.label) {
-    $('benches').dataset.label = bench.label;
-    const links = Array.from({ length: station ? station.benches : 1 }, (_, i) => {
-      const e = document.createElement(i === BENCH ? 'span' : 'a');
-      e.textContent = i === BENCH ? bench.label : i + 1;
-      if (i !== BENCH) e.href = '?bench=' + i + (KIOSK ? '&kiosk' : '');
-      return e;
-    });
-    $('benches').replaceChildren(...links);
-  }
+  putList('benches', Array.from({ length: station ? station.benches : 1 }, (_, i) => ({ i, key: i === BENCH ? bench.label : String(i) })), makeBench);
+}
+function makeBench({ i }) {
+  const e = document.createElement(i === BENCH ? 'span' : 'a');
+  e.textContent = i === BENCH ? bench.label : i + 1;
+  if (i !== BENCH) e.href = '?bench=' + i + (KIOSK ? '&kiosk' : '');
+  return e;
 }
 
 function drawRefusal() {
-  const e = $('refusal');
-  e.classList.toggle('shown', unheard !== null || Boolean(bench && bench.refused));
-  document.body.dataset.unheard = unheard ? unheard.status : '';
+  $('refusal').classList.toggle('shown', unheard !== null || Boolean(bench && bench.refused));
+  mark('unheard', unheard ? unheard.status : '');
   if (unheard) putKept('refusal', say(unheard.word || (unheard.stop ? 'unheard_stop' : 'unheard'), unheard));
   else if (bench && bench.refused) putKept('refusal', say('no_' + bench.refused, { detail: bench.refused_detail }));
 }
 
 function draw() {
   if (!bench || !words) return;
-  document.body.dataset.view = bench.view;
-  document.body.dataset.serial = bench.serial;
-  document.body.dataset.word = bench.view === 'verdict' ? bench.verdict.word : '';
-  document.body.dataset.refused = bench.refused;
-  document.body.dataset.refusals = bench.refusals;
+  mark('view', bench.view);
+  mark('serial', bench.serial);
+  mark('word', bench.view === 'verdict' ? bench.verdict.word : '');
+  mark('refused', bench.refused);
+  mark('refusals', bench.refusals);
   drawHead();
   drawFoot();
   drawRefusal();
   drawDialog();
   emptyTyped();
-  $('typed').placeholder = say('serial');
-  $('typed').setAttribute('aria-label', say('serial'));
+  set($('typed'), 'placeholder', say('serial'));
+  label($('typed'), say('serial'));
   if (bench.view === 'ready') { const badge = station && station.sign_in && !bench.operator; put('ready-word', bench.asking ? say('asking', bench) : say(badge ? 'sign_in' : 'scan')); put('ready-hint', badge ? (station.accounts ? say('sign_in_hint') : '') : say('scan_hint')); }
   drawAsked();
   if (bench.view === 'armed') { drawNeed(); put('armed-product', bench.product); put('armed-serial', bench.serial); put('start-word', say('start')); }
@@ -534,7 +556,7 @@ function heard() {
   heardMono = performance.now();
   heardWall = Date.now();
   heardAt = new Date();
-  if (document.body.dataset.heard !== 'yes') document.body.dataset.heard = 'yes';
+  mark('heard', 'yes');
 }
 function onBench(e) {
   const news = JSON.parse(e.data), before = bench;
@@ -555,7 +577,7 @@ function onBench(e) {
 function onStation(e) {
   heard();
   station = JSON.parse(e.data);
-  document.title = station.name;
+  set(document, 'title', station.name);
   learn(['en', 'de'].includes(asked.get('lang')) ? asked.get('lang') : station.language);
   draw();
 }
@@ -566,11 +588,12 @@ function listen() {
   source.addEventListener('station', onStation);
   source.addEventListener('beat', heard);
 }
+const clock = () => format(Intl.DateTimeFormat, { hour: '2-digit', minute: '2-digit' }).format(new Date());
 function watch() {
-  put('clock', format(Intl.DateTimeFormat, { hour: '2-digit', minute: '2-digit' }).format(new Date()));
+  put('clock', clock());
   if (silence() < SILENCE_MS) return;
   if (document.body.dataset.heard !== 'no') {
-    document.body.dataset.heard = 'no';
+    mark('heard', 'no');
     sound('lost');
     put('cover-word', say('lost'));
     put('cover-since', say('lost_since', { time: heardAt.toLocaleTimeString(language || 'en') }));
@@ -601,5 +624,6 @@ for (const word of ['retest', 'accept', 'reject']) $('decide-' + word).addEventL
 makePad();
 addEventListener('resize', () => draw());
 setInterval(watch, WATCH_MS);
+put('clock', clock());
 learn(asked.get('lang') === 'de' ? 'de' : 'en');
 listen();
