@@ -3,7 +3,9 @@
 #include <math.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdlib.h>
 #include <string.h>
+#include <sys/statvfs.h>
 #include <time.h>
 
 #include "rig/cli/kit/command.h"
@@ -177,7 +179,7 @@ static bool is_decided(void *ctx, const char *serial, const char *run)
 
 struct station_options {
 	bool terminal;
-	const char *bench, *stands;
+	const char *bench, *stands, *health;
 };
 
 struct served {
@@ -236,12 +238,19 @@ static void look_at_reference(const struct served *served, const struct bench *b
 		ret->word = HEALTH_GOLDEN;
 }
 
-static void served_health(void *ctx, unsigned number, struct station_health *ret)
+static double free_gb(const char *folder)
 {
-	const struct served *served = ctx;
+	struct statvfs fs;
+
+	return statvfs(folder, &fs) == 0 ? 1e-9 * (double)fs.f_bavail * (double)fs.f_frsize : NAN;
+}
+
+static void look_at_bench(const struct served *served, unsigned number, struct station_health *ret)
+{
 	const time_t now = (time_t)(served->tables->clock->wall_ns(served->tables->clock_ctx) / NS_PER_S);
 	struct bench *bench = NULL;
 
+	ret->disk_gb = free_gb(served->config->output);
 	if (bench_read(served->config->bench[number].file, &bench, NULL) < 0) {
 		ret->word = HEALTH_BENCH_FILE;
 		return;
@@ -253,19 +262,48 @@ static void served_health(void *ctx, unsigned number, struct station_health *ret
 	bench_free(bench);
 }
 
+static void put_number(struct json_out *out, const char *key, double value)
+{
+	if (isfinite(value))
+		json_out_number(out, key, value, 6);
+}
+
+static int say_health(const struct served *served, unsigned number)
+{
+	struct station_health health = {.calibration_days = NAN, .golden_days = NAN, .disk_gb = NAN};
+	struct json_out *out = json_out_object();
+	struct err err = {""};
+	char *text = NULL;
+	int rc;
+
+	look_at_bench(served, number, &health);
+	json_out_string(out, "word", station_health_words[health.word]);
+	put_number(out, "calibration_days", health.calibration_days);
+	put_number(out, "golden_days", health.golden_days);
+	put_number(out, "disk_gb", health.disk_gb);
+	rc = json_out_print(out, false, &text, &err);
+	json_out_free(out);
+	if (rc < 0)
+		return cli_error(cli_exit_code(rc), "%s", err.text);
+	puts(text);
+	free(text);
+	return EXIT_PASS;
+}
+
 static void on_changed(void *ctx, unsigned bench)
 {
 	full_screen_changed(((struct served *)ctx)->screen, bench);
 }
 
-static int bench_of(const struct station_config *config, const char *text, unsigned *ret, struct err *err)
+static int bench_of(const struct station_config *config, const char *option, const char *text, unsigned *ret,
+		    struct err *err)
 {
 	for (*ret = 0; text && *ret < config->benches; ++*ret)
 		if (strcmp(config->bench[*ret].label, text) == 0)
 			break;
 	return *ret < config->benches
 		       ? 0
-		       : err_set(err, -EINVAL, "--bench %s: no bench of the station has that label", text);
+		       : err_set(err, -EINVAL, "%s %s: no bench of the station has that label", option, text);
 }
 
 static int serve_until_signal(struct served *served, const struct station_options *o, struct station *station,
@@ -274,7 +312,7 @@ static int serve_until_signal(struct served *served, const struct station_option
 	const struct station_config *config = served->config;
 	struct signals signals;
 	unsigned bench = 0;
-	int rc = bench_of(config, o->bench, &bench, err);
+	int rc = bench_of(config, "--bench", o->bench, &bench, err);
 
 	if (rc == 0 && o->terminal)
 		rc = full_screen_open(config, station, loop, bench, &served->screen, err);
@@ -299,7 +337,7 @@ static int serve(const struct cli_tables *tables, const struct station_config *c
 	const struct station_host host = {.ctx = &served,
 					  .standing = served_standing,
 					  .decided = served_decided,
-					  .health = served_health,
+					  .tells_health = true,
 					  .changed = on_changed};
 	struct station *station = NULL;
 	struct loop *loop = NULL;
@@ -317,9 +355,24 @@ static int serve(const struct cli_tables *tables, const struct station_config *c
 	return rc;
 }
 
+/* What the station asks a child of its own, so that nothing that does not answer holds it up. */
+static int answer(const struct cli_tables *tables, const struct station_config *config, const struct station_options *o)
+{
+	const struct served served = {.tables = tables, .config = config};
+	struct err err = {""};
+	unsigned bench;
+
+	if (o->stands)
+		return say_standing(config, o->stands);
+	if (bench_of(config, "--health", o->health, &bench, &err) < 0)
+		return cli_error(EXIT_USAGE, "%s", err.text);
+	return say_health(&served, bench);
+}
+
 static int run_station(const struct cli_tables *tables, const void *options, const char *const *operands,
 		       unsigned count)
 {
+	const struct station_options *o = options;
 	struct station_config *config = NULL;
 	struct err err = {""};
 	int rc;
@@ -328,12 +381,12 @@ static int run_station(const struct cli_tables *tables, const void *options, con
 	rc = station_config_read(operands[0], &config, &err);
 	if (rc < 0)
 		return cli_error(cli_exit_code(rc), "%s", err.text);
-	if (((const struct station_options *)options)->stands) {
-		rc = say_standing(config, ((const struct station_options *)options)->stands);
+	if (o->stands || o->health) {
+		rc = answer(tables, config, o);
 		station_config_free(config);
 		return rc;
 	}
-	rc = serve(tables, config, options, &err);
+	rc = serve(tables, config, o, &err);
 	station_config_free(config);
 	if (rc == -EBUSY)
 		return cli_error(EXIT_BUSY, "%s", err.text);
@@ -359,6 +412,12 @@ static const struct cli_option station_table[] = {
 	 .help = "Ask the \"fleet\" that STATION names how this unit stands by runs that are not in the bench's own "
 		 "history, "
 		 "say open, accepted, failed or rejected, and end. The station asks so of each unit."},
+	{.name = "health",
+	 .kind = OPTION_TEXT,
+	 .arg = "LABEL",
+	 .offset = AT(health),
+	 .help = "Say how this bench stands, as JSON, and end: word (empty, bench_file, calibration, golden), "
+		 "calibration_days, golden_days, disk_gb. The station asks so of each bench."},
 	{.name = NULL},
 };
 

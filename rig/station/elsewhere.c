@@ -12,6 +12,7 @@
 
 #define SAID     "server.jsonl"
 #define ASK_S    5
+#define AGAIN_NS (10 * NS_PER_S)
 #define FRESH_NS (3 * NS_PER_S) /* between a scan and the start that follows it; also that it did not say */
 
 const char *const station_standings[] = {
@@ -80,7 +81,7 @@ static struct against_unit *note(struct station *s, const char *serial, enum sta
 	return unit;
 }
 
-/* Where the disk does not take it, it counts until this process ends, and is written down when the server says it again. */
+/* Where the disk does not take it, it counts until this process ends, the page says so, and it is tried again. */
 static void write_down(const struct station *s, struct against_unit *unit)
 {
 	struct json_out *out = json_out_object();
@@ -97,6 +98,26 @@ static void keep(struct station *s, const char *serial, enum station_standing st
 
 	if (unit && !unit->written)
 		write_down(s, unit);
+}
+
+bool elsewhere_unkept(const struct station *s)
+{
+	for (size_t i = 0; i < s->against.count; i++)
+		if (!s->against.unit[i].written)
+			return true;
+	return false;
+}
+
+void elsewhere_write_again(struct station *s, uint64_t now_ns)
+{
+	if (now_ns < s->against.again_ns || !elsewhere_unkept(s))
+		return;
+	s->against.again_ns = now_ns + AGAIN_NS;
+	for (size_t i = 0; i < s->against.count; i++)
+		if (!s->against.unit[i].written)
+			write_down(s, &s->against.unit[i]);
+	for (unsigned i = 0; !elsewhere_unkept(s) && i < s->config->benches; i++)
+		tell_bench(&s->bench[i]);
 }
 
 enum station_standing elsewhere_before(const struct station *s, const char *serial)

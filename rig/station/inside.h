@@ -1,6 +1,6 @@
 /* What the files of this room that tie it together share: station.c (runs, orders), people.c (who signs in, what a supervisor
- * decides), hooks.c (programs before and after a test), elsewhere.c (what the fleet's server knows), io.c (scanner, foot switch,
- * light). */
+ * decides), hooks.c (programs before and after a test), elsewhere.c (what the fleet's server knows), health.c (how a bench stands),
+ * io.c (scanner, foot switch, light). */
 #ifndef PENRIG_STATION_INSIDE_H
 #define PENRIG_STATION_INSIDE_H
 
@@ -43,6 +43,14 @@ struct against {
 	int fd; /* of what it said, so that it outlives this process */
 	size_t count, room;
 	struct against_unit *unit;
+	uint64_t again_ns; /* when what is not written is tried again */
+};
+
+struct looking { /* at a bench's files */
+	struct helper *helper, *ended;
+	struct loop_timer clean;
+	uint64_t since_ns;
+	bool late; /* its time is over, and it has not gone */
 };
 
 struct bench {
@@ -63,6 +71,7 @@ struct bench {
 	uint64_t ordered_ns, prompted_ns;      /* when somebody last gave an order; when the question came */
 	struct elsewhere elsewhere;
 	struct station_health health;
+	struct looking looking;
 	uint64_t health_ns; /* when it is to be looked at again */
 	unsigned untested;  /* its last tests that said nothing of their units */
 	char light[24];     /* what the light was told */
@@ -90,6 +99,7 @@ struct station {
 	struct http *http;
 	struct loop_timer beat, io_again, io_clean;
 	struct helper *io, *io_ended;
+	double disk_gb;  /* free for runs, 1e9 bytes; NaN: not known */
 	bool io_missing; /* it runs, and has not all of its devices */
 	int lock;
 	struct decisions decisions;
@@ -150,8 +160,18 @@ bool elsewhere_delays(struct bench *bench, int exit_code);
 void elsewhere_await(struct bench *bench); /* outside of callbacks */
 /* What was decided here is shown once the server has said what it knows: people_release() is called then, or at once. */
 void elsewhere_release(struct bench *bench, const char *serial);
+/* Something that it said stands on no disk: it would be gone with this process. Tried again until it stands there. */
+bool elsewhere_unkept(const struct station *station);
+void elsewhere_write_again(struct station *station, uint64_t now_ns);
 void elsewhere_close(struct bench *bench);
 void elsewhere_forget(struct station *station);
+
+/* health.c */
+void health_begin(struct bench *bench);
+void health_look(struct bench *bench, uint64_t now_ns); /* where it is time; what it finds is told */
+enum health_word health_of(const struct bench *bench);
+void health_print(const struct bench *bench, struct json_out *out);
+void health_close(struct bench *bench);
 
 /* io.c */
 void station_io_open(struct station *station);

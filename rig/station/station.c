@@ -7,67 +7,14 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
-#include <sys/statvfs.h>
 #include <time.h>
 #include <unistd.h>
 
 #include "rig/station/inside.h"
 
-#define BEAT_NS       NS_PER_S
-#define HEALTH_NS     (300 * NS_PER_S)
-#define UNTESTED_MANY 2   /* the line engineer is to be called */
-#define DISK_FEW_GB   1.0 /* a run needs some 10 MB */
+#define BEAT_NS NS_PER_S
 
 /* ---- what pages are told --------------------------------------------------------------------------------------- */
-
-/* What stands around a unit: 1e9 bytes that are free for runs; NaN: not known. */
-static double free_gb(const struct station *s)
-{
-	struct statvfs fs;
-
-	return statvfs(s->config->output, &fs) == 0 ? 1e-9 * (double)fs.f_bavail * (double)fs.f_frsize : NAN;
-}
-
-static const char *const health_words[] = {
-	[HEALTH_GOOD] = "",
-	[HEALTH_BENCH_FILE] = "bench_file",
-	[HEALTH_CALIBRATION] = "calibration",
-	[HEALTH_GOLDEN] = "golden",
-	[HEALTH_DISK] = "disk",
-	[HEALTH_NOT_TESTED] = "not_tested",
-};
-
-static enum health_word health_of(const struct bench *b)
-{
-	if (b->health.word != HEALTH_GOOD)
-		return b->health.word;
-	if (free_gb(b->station) < DISK_FEW_GB)
-		return HEALTH_DISK;
-	return b->untested >= UNTESTED_MANY ? HEALTH_NOT_TESTED : HEALTH_GOOD;
-}
-
-static void put_health(const struct bench *b, struct json_out *out)
-{
-	struct json_out *o = json_out_add_object(out, "health");
-
-	json_out_string(o, "word", health_words[health_of(b)]);
-	if (isfinite(b->health.calibration_days))
-		json_out_number(o, "calibration_days", b->health.calibration_days, 6);
-	if (isfinite(b->health.golden_days))
-		json_out_number(o, "golden_days", b->health.golden_days, 3);
-}
-
-static bool look_at_health(struct bench *b, uint64_t now_ns)
-{
-	const struct station_host *host = &b->station->host;
-
-	if (!host->health || now_ns < b->health_ns || state_busy(&b->state))
-		return false;
-	b->health_ns = now_ns + HEALTH_NS;
-	b->health = (struct station_health){.calibration_days = NAN, .golden_days = NAN};
-	host->health(host->ctx, b->number, &b->health);
-	return true;
-}
 
 static char *bench_text(const struct bench *b)
 {
@@ -77,7 +24,7 @@ static char *bench_text(const struct bench *b)
 	json_out_int(out, "bench", b->number);
 	json_out_string(out, "label", b->station->config->bench[b->number].label);
 	state_print(&b->state, b->station->config, out);
-	put_health(b, out);
+	health_print(b, out);
 	(void)json_out_print(out, false, &text, NULL);
 	json_out_free(out);
 	return text;
@@ -109,8 +56,8 @@ char *station_text(const struct station *s)
 	json_out_bool(out, "accounts", s->accounts != NULL);
 	json_out_string(out, "scan_prefix", s->config->prefix);
 	json_out_string(out, "scan_suffix", s->config->suffix);
-	if (isfinite(free_gb(s)))
-		json_out_number(out, "disk_gb", free_gb(s), 3);
+	if (isfinite(s->disk_gb))
+		json_out_number(out, "disk_gb", s->disk_gb, 3);
 	json_out_bool(out, "devices_gone", s->config->io[0] && (!s->io || s->io_missing));
 	units_print(s->units, day_begin_ns(s), out);
 	(void)json_out_print(out, false, &text, NULL);
@@ -552,10 +499,10 @@ static void beat(void *ctx, uint64_t now_ns)
 	struct station *s = ctx;
 
 	loop_timer_at(s->loop, &s->beat, now_ns + BEAT_NS);
+	elsewhere_write_again(s, now_ns);
 	for (unsigned i = 0; i < s->config->benches; i++) {
 		people_idle(&s->bench[i]);
-		if (look_at_health(&s->bench[i], now_ns))
-			tell_bench(&s->bench[i]);
+		health_look(&s->bench[i], now_ns);
 		station_io_light(&s->bench[i]);
 	}
 	(void)feed_add(s->feed, "beat", "{}");
@@ -672,6 +619,8 @@ static int begin(struct station *s, struct err *err)
 	s->beat = (struct loop_timer){.fn = beat, .ctx = s};
 	station_io_open(s);
 	people_resume(s);
+	for (unsigned i = 0; i < c->benches; i++)
+		health_look(&s->bench[i], loop_now_ns(s->loop));
 	return loop_timer_at(s->loop, &s->beat, loop_now_ns(s->loop) + BEAT_NS);
 }
 
@@ -683,19 +632,17 @@ int station_open(const struct station_config *config, const struct station_host 
 
 	if (!s)
 		return err_set(err, -ENOMEM, "out of memory");
-	*s = (struct station){.config = config, .loop = loop, .lock = -1, .against = {.fd = -1}};
+	*s = (struct station){.config = config, .loop = loop, .lock = -1, .disk_gb = NAN, .against = {.fd = -1}};
 	if (host)
 		s->host = *host;
 	for (unsigned i = 0; i < config->benches; i++) {
 		s->bench[i] = (struct bench){.station = s, .number = i, .clean = {.fn = clean, .ctx = &s->bench[i]}};
 		snprintf(s->bench[i].label, sizeof(s->bench[i].label), "%s", config->bench[i].label);
 		state_begin(&s->bench[i].state);
-		s->bench[i].health = (struct station_health){.calibration_days = NAN, .golden_days = NAN};
+		health_begin(&s->bench[i]);
 	}
 	s->gone = (struct bench){.station = s, .number = CHILD_NO_BENCH, .clean = {.fn = clean, .ctx = &s->gone}};
 	state_begin(&s->gone.state);
-	for (unsigned i = 0; i < config->benches; i++)
-		(void)look_at_health(&s->bench[i], loop_now_ns(loop));
 	rc = begin(s, err);
 	if (rc < 0) {
 		station_close(s);
@@ -718,6 +665,7 @@ void station_close(struct station *s)
 		child_free(s->bench[i].ended);
 		hooks_close(&s->bench[i]);
 		elsewhere_close(&s->bench[i]);
+		health_close(&s->bench[i]);
 	}
 	watches_free(s->watches);
 	station_io_close(s);

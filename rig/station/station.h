@@ -19,9 +19,20 @@ enum station_standing {
 
 extern const char *const station_standings[]; /* "unknown", "open", "accepted", "failed", "rejected"; NULL-terminated */
 
-enum health_word { HEALTH_GOOD, HEALTH_BENCH_FILE, HEALTH_CALIBRATION, HEALTH_GOLDEN, HEALTH_DISK, HEALTH_NOT_TESTED };
-struct station_health { /* of one bench, before a test is refused for it */
-	enum health_word word;
+enum health_word {
+	HEALTH_GOOD,
+	HEALTH_BENCH_FILE,
+	HEALTH_CALIBRATION,
+	HEALTH_GOLDEN,
+	HEALTH_DISK,
+	HEALTH_NOT_TESTED,
+	HEALTH_UNREAD, /* whoever looked did not come back in time: a disk or a share does not answer */
+	HEALTH_UNKEPT  /* what the server said against a unit is on no disk */
+};
+extern const char *const station_health_words[]; /* NULL-terminated */
+struct station_health {                          /* of one bench, before a test is refused for it */
+	int word;                                /* enum health_word */
+	double disk_gb;                          /* free for runs, 1e9 bytes; NaN: not known */
 	double calibration_days; /* until the first of its calibrations is overdue, from the end of today; NaN: it has none */
 	double golden_days; /* for which the reference pen's pass holds yet; NaN: no such pen, or no such pass */
 };
@@ -31,8 +42,8 @@ struct station_host { /* lent by whoever opens it; each may be NULL */
 	enum station_standing (*standing)(void *ctx, const char *serial);
 	/* Whether a supervisor has decided about the unit's failure in this run. */
 	bool (*decided)(void *ctx, const char *serial, const char *run);
-	/* Reads the bench's file; may take as long as that. */
-	void (*health)(void *ctx, unsigned bench, struct station_health *ret);
+	/* This program says how a bench stands: "station FILE --health=LABEL" prints struct station_health's members as JSON. */
+	bool tells_health;
 	void (*changed)(void *ctx, unsigned bench); /* a bench shows something else */
 };
 

@@ -3,6 +3,7 @@ import http.client
 import json
 import os
 import re
+import shutil
 import socket
 import subprocess
 import sys
@@ -266,6 +267,30 @@ def stopped(check):
     s.end()
 
 
+def a_share_that_hangs(check):
+    """A bench's file lies where nothing answers, neither at the begin nor later: the other bench tests, stops at once, and the page says which one it is."""
+    s = Station(plan=TWO_PHANTOMS, fast=False, start="at_once")
+    s.kill()
+    hangs = s.folder / "hangs.json"
+    os.mkfifo(hangs)  # whoever opens it waits for ever
+    s.config["benches"].append({"file": str(hangs), "label": "Far"})
+    s.start()
+    page = Page(s)
+    s.order("scan", code="PEN-GOOD-01")
+    page.until(lambda b: b["bench"] == 0 and b["view"] == "prompt")
+    s.order("stop")
+    page.until(lambda b: b["bench"] == 0 and b["view"] == "verdict")
+    check(s.events()[-1][-1]["run_status"] == "interrupted", f"stopped beside it: {s.events()[-1][-1]}")
+    page.until(lambda b: b["bench"] == 1 and b["health"]["word"] == "unread")
+    well = Page(s).until(lambda b: b["bench"] == 0)["health"]
+    check(well["word"] == "" and well["calibration_days"] > 0, f"and the other bench is well: {well}")
+    hangs.unlink()
+    shutil.copy(s.config["benches"][0]["file"], hangs)
+    page.until(lambda b: b["bench"] == 1 and b["health"]["word"] == "")
+    check(page.bench["health"]["calibration_days"] > 0, f"looked at again once it answers: {page.bench['health']}")
+    s.end()
+
+
 def stopped_without_answers(check):
     """The order reaches a run that was taken over also where the way of answers is gone."""
     s = Station(plan=TWO_PHANTOMS, fast=False, start="at_once")
@@ -417,7 +442,7 @@ def words(check):
     check(en.keys() == de.keys(), f"words that one language lacks: {en.keys() ^ de.keys()}")
     check(all(sorted(re.findall(r"{(\w+)}", en[k])) == sorted(re.findall(r"{(\w+)}", de[k])) and de[k].strip() for k in en), "what stands in braces is the same")
     scan, state = ((rig.ROOT / "rig/station" / f).read_text() for f in ("scan.c", "state.c"))
-    station = "".join((rig.ROOT / "rig/station" / f).read_text() for f in ("station.c", "people.c", "hooks.c", "accounts.c"))
+    station = "".join((rig.ROOT / "rig/station" / f).read_text() for f in ("station.c", "people.c", "hooks.c", "accounts.c", "health.c"))
     wanted = {f"no_scan_{name}" for name in re.findall(r'\[SCAN_\w+\] = "(\w+)"', scan)}
     wanted |= {f"no_{name}" for name in re.findall(r'refuse\(s, (?:busy\(s\) \? )?"(\w+)"', state)} | {f"why_{name}" for name in re.findall(r'because\(s, WORD_\w+, "(\w+)"', state)}
     wanted |= {f"no_{name}" for name in re.findall(r'(?:state_unheard|state_refuse)\(&(?:b|d->bench)->state, "(\w+)"', station)}
@@ -454,7 +479,7 @@ def wrong_files(check):
 
 def main():
     check = rig.Checks()
-    for test in (units, refused_runs, restarted, a_pen_of_parts, two_benches, two_at_once, another_units_end, a_command_that_does_not_fit, stopped, stopped_without_answers, killed_run, pages, who_may_ask, slow_ones, a_second_one, words, wrong_files):
+    for test in (units, refused_runs, restarted, a_pen_of_parts, two_benches, two_at_once, another_units_end, a_command_that_does_not_fit, stopped, stopped_without_answers, a_share_that_hangs, killed_run, pages, who_may_ask, slow_ones, a_second_one, words, wrong_files):
         try:
             test(check)
         except Exception as e:  # a station that is gone: say which test met it, and go on

@@ -1,4 +1,5 @@
 /* The whole station in this process, on a clock that the test turns: who is signed in, and for how long. */
+#include <fcntl.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -6,10 +7,11 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 
-#include "rig/station/station.h"
+#include "rig/station/inside.h"
 
 static char folder[] = "/tmp/penrig-station-XXXXXX";
 static uint64_t now_ns = NS_PER_S;
@@ -112,9 +114,36 @@ static void who_gives_no_order_is_signed_out(void **state)
 	assert_shows(h, "\"refused\":\"sign_in\"");
 }
 
+/* What the server said against a unit, and no disk takes: it is said, and tried again until it stands there. */
+static void what_is_not_kept_is_said(void **state)
+{
+	const struct held *h = *state;
+	struct against *against = &h->station->against;
+	char path[64], line[200] = "";
+
+	against->unit = calloc(1, sizeof(*against->unit));
+	assert_non_null(against->unit);
+	against->count = against->room = 1;
+	against->unit[0].standing = STANDING_REJECTED;
+	strcpy(against->unit[0].serial, "PEN-4");
+	against->fd = open("/dev/full", O_RDWR | O_CLOEXEC);
+	assert_true(against->fd >= 0);
+	after_s(h, 20);
+	assert_shows(h, "\"health\":{\"word\":\"unkept\"}");
+	close(against->fd);
+	snprintf(path, sizeof(path), "%s/state/server.jsonl", folder);
+	against->fd = open(path, O_RDWR | O_APPEND | O_CREAT | O_CLOEXEC, 0640);
+	assert_true(against->fd >= 0);
+	after_s(h, 20);
+	assert_shows(h, "\"health\":{\"word\":\"\"}");
+	assert_true(pread(against->fd, line, sizeof(line) - 1, 0) > 0);
+	assert_non_null(strstr(line, "\"PEN-4\",\"standing\":\"rejected\""));
+}
+
 int main(void)
 {
-	const struct CMUnitTest tests[] = {cmocka_unit_test(who_gives_no_order_is_signed_out)};
+	const struct CMUnitTest tests[] = {cmocka_unit_test(who_gives_no_order_is_signed_out),
+					   cmocka_unit_test(what_is_not_kept_is_said)};
 
 	return cmocka_run_group_tests(tests, set_up, tear_down);
 }
