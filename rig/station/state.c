@@ -110,6 +110,16 @@ static enum want wanted(const struct bench_state *s, const struct station_config
 	return s->unit.checked < p->checks ? WANT_CHECK : WANT_NOTHING;
 }
 
+/* What one person has confirmed is no other's word: the list begins anew, and its questions are not those that were answered. */
+static void take_person(struct bench_state *s, const char *name)
+{
+	if (strcmp(s->person, name) != 0 && s->view == VIEW_ARMED) {
+		s->unit.checked = 0;
+		s->reads++;
+	}
+	snprintf(s->person, sizeof(s->person), "%s", name);
+}
+
 /* Something that was asked for is there: where nothing more is, a product that starts with its code starts. */
 static enum state_act go_on(struct bench_state *s, const struct state_known *known)
 {
@@ -342,7 +352,7 @@ static bool is_account_badge(struct bench_state *s, const struct state_known *kn
 		return true;
 	}
 	if (strcmp(account->name, s->person) != 0)
-		s->person[0] = '\0';
+		take_person(s, "");
 	if (account->disabled)
 		refuse(s, "account_disabled", account->name);
 	else if (account_locked(account))
@@ -362,7 +372,7 @@ void state_signed_in(struct bench_state *s, enum account_answer answer, const st
 	else if (answer != ACCOUNT_KNOWN)
 		refuse(s, account_answer_name(answer), "");
 	else {
-		snprintf(s->person, sizeof(s->person), "%s", account->name);
+		take_person(s, account->name);
 		s->signing[0] = '\0';
 	}
 }
@@ -399,7 +409,7 @@ static bool is_badge(struct bench_state *s, const struct state_known *known, con
 		if (state_busy(s))
 			refuse(s, "busy", s->unit.serial); /* a run has one operator */
 		else
-			snprintf(s->person, sizeof(s->person), "%s", c->person[i].name);
+			take_person(s, c->person[i].name);
 		return true;
 	}
 	return false;

@@ -89,7 +89,7 @@ struct state_asking {
 struct bench_state {
 	enum bench_view view;
 	struct unit unit;
-	unsigned reads;             /* counts the units that were ready to start */
+	unsigned reads;             /* counts the units that were ready to start, and who came behind their checklist */
 	char name[128];             /* of its run; "" */
 	char person[STATION_TEXT];  /* who is signed in; "" */
 	char signing[STATION_TEXT]; /* whose badge was read, and whose PIN is not known yet; "" */

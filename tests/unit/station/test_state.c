@@ -381,6 +381,41 @@ static void what_a_product_needs(void **state)
 	forget_what_is_asked();
 }
 
+/* Who starts a test has confirmed its list. */
+static void another_badge_begins_the_list_anew(void **state)
+{
+	static const char *const badges[] = {"OP-0008", "OP-0007"};
+
+	(void)state;
+	ask_for_everything();
+	config.operators = 2;
+	config.person[0] = (struct station_operator){.name = "A. Meier", .badge = "OP-0007"};
+	config.person[1] = (struct station_operator){.name = "B. Huber", .badge = "OP-0008"};
+	scan("OP-0007");
+	scan("PEN-1");
+	scan("L42");
+	scan("NC-7");
+	for (unsigned i = 0; i < 2; i++) {
+		const int64_t first = state_question(&s, &config);
+
+		state_answer(&s, &known, first, true);
+		assert_int_equal(s.unit.checked, 1);
+		scan(badges[i]);
+		assert_int_equal(s.unit.checked, 0);
+		assert_string_equal(s.unit.lot, "L42");
+		state_answer(&s, &known, first, true); /* read by the one before */
+		assert_refused("late");
+		assert_int_equal(state_answer(&s, &known, first + 1, true), ACT_NOTHING);
+		assert_refused("late");
+	}
+	state_answer(&s, &known, state_question(&s, &config), true);
+	scan("OP-0007"); /* the same person */
+	assert_int_equal(s.unit.checked, 1);
+	assert_int_equal(state_answer(&s, &known, state_question(&s, &config), true), ACT_START);
+	config.operators = 0;
+	forget_what_is_asked();
+}
+
 static void what_is_not_so_is_not_tested(void **state)
 {
 	(void)state;
@@ -748,6 +783,7 @@ int main(void)
 		T(two_scans_are_one_run),
 		T(command_cards),
 		T(what_a_product_needs),
+		T(another_badge_begins_the_list_anew),
 		T(what_is_not_so_is_not_tested),
 		T(cards_for_the_next_and_the_same),
 		T(what_a_scanner_puts_around_a_code),
