@@ -523,6 +523,10 @@ static void draw_verdict(const struct screen *s, struct canvas *c)
 	else
 		say_joined(s, "todo_", word, NULL, line, sizeof(line));
 	put_text(c, line);
+	if (!flag_of(v, "unasked"))
+		return;
+	say(s, "todo_unasked", NULL, line, sizeof(line));
+	put_text(c, line);
 }
 
 static void draw_figure(const struct screen *s, struct canvas *c, const char *word, const struct json *figure,

@@ -574,6 +574,7 @@ void state_run(struct bench_state *s, const char *name, const struct unit *unit)
 	s->live = no_figures;
 	s->prompt = (struct bench_prompt){.id = 0};
 	s->end = (struct bench_end){.told = false};
+	s->unasked = false;
 	s->word = WORD_NONE;
 	s->why[0] = s->refused[0] = '\0';
 }
@@ -741,6 +742,7 @@ void state_ended(struct bench_state *s, int exit_code, const struct unit_past *p
 	s->word = word_of(s, exit_code);
 	if (s->word == WORD_PASS && (past->open || past->rejected))
 		s->word = because(s, WORD_HELD, "failed_before");
+	s->unasked = s->word == WORD_PASS && past->unknown;
 	s->view = VIEW_VERDICT;
 	s->stopping = false;
 }
@@ -844,6 +846,7 @@ static void put_verdict(struct json_out *out, const struct bench_state *s, const
 	json_out_string(o, "word", verdict_word_name(s->word));
 	json_out_string(o, "why", s->why);
 	json_out_string(o, "reason", s->end.reason);
+	json_out_bool(o, "unasked", s->unasked);
 	if (s->unit.product >= 0 && s->word == WORD_FAIL)
 		json_out_string(o, "fail_to", c->product[s->unit.product].fail_to);
 	if (s->unit.product >= 0)

@@ -103,6 +103,7 @@ struct bench_state {
 	struct bench_prompt prompt;
 	struct bench_end end;
 	enum verdict_word word;
+	bool unasked; /* a pass, and whether the unit failed elsewhere is not known: the history or the server did not say */
 	char why[32]; /* of NOT TESTED and STOP UNVERIFIED where the run itself does not say: a key of the page's words */
 	char refused[32], refused_detail[STATION_TEXT + 16]; /* why the last code was not taken: a key; "": it was */
 	unsigned refusals;                                   /* counts them, so that the same one twice is seen twice */

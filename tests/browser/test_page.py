@@ -437,6 +437,22 @@ def pen_of_parts(w, check):
     s.end()
 
 
+def nobody_was_asked(w, check):
+    """The fleet's server is away: what this computer knows counts, and the green word says beneath itself what is not known."""
+    s = Station(start="at_once", fleet="host=127.0.0.1 port=9 dbname=none connect_timeout=2")
+    w.open(s)
+    for code, word in (("PEN-GOOD-01", "pass"), ("PEN-DEEP-01", "fail")):
+        w.scan(code)
+        check(w.until("verdict") and w.data("serial") == code and w.data("word") == word, f"{code}: {w.data('word')} {w.data('refused')}")
+        check(("Not known: whether it failed elsewhere" in w.text("v-todo")) == (word == "pass"), f"{word}: {w.text('v-todo')}")
+        check("Server not reached" in w.text("warn"), f"and the foot why: {w.text('warn')}")
+        w.look(check, f"{word}-unasked")
+        for width, height in w.sizes():
+            percent = w.js(LETTERS)["heights"][word]
+            check(percent >= 12, f"{word} at {width} x {height}: letters of {percent:.1f} %")
+    s.end()
+
+
 def told_once(w, check):
     """A sound for each verdict, once: not for one that a page finds, and for one that came while the page did not hear. Each has its own, and
     so has what somebody who looks away has to know."""
@@ -577,7 +593,7 @@ def main():
     check = rig.Checks()
     window = Window()
     try:
-        for test in (verdicts, stop_and_prompt, keys_alone, keeps_its_place, typed_for_one, scanner_alone, lost, died, people, not_taken, pen_of_parts, told_once, needs, around_it, retest_rule, unplugged, browser_killed):
+        for test in (verdicts, stop_and_prompt, keys_alone, keeps_its_place, typed_for_one, scanner_alone, lost, died, people, not_taken, pen_of_parts, nobody_was_asked, told_once, needs, around_it, retest_rule, unplugged, browser_killed):
             if ONLY and test.__name__ not in ONLY:
                 continue
             test(window, check)

@@ -330,7 +330,8 @@ def known_elsewhere(check):
     (s.folder / "history").unlink()
     (s.folder / "history").mkdir()
     other.order("scan", code="PEN-GOOD-02")
-    check(page.until(lambda b: b["view"] == "verdict" and b["serial"] == "PEN-GOOD-02")["history_gone"], "a history that cannot be asked is said")
+    b = page.until(lambda b: b["view"] == "verdict" and b["serial"] == "PEN-GOOD-02")
+    check(b["history_gone"] and b["verdict"]["unasked"], f"a history that cannot be asked is said, and the pass says it: {b['verdict']}")
     other.end()
 
 

@@ -355,7 +355,7 @@ function drawVerdict() {
   if ($('shape').dataset.word !== v.word) { $('shape').dataset.word = v.word; $('shape').innerHTML = SHAPES[v.word] || ''; }
   put('v-serial', bench.serial);
   putKept('v-why', v.why && v.word !== 'fail' ? say('why_' + v.why) : decided(v) || v.reason || '');
-  put('v-todo', v.word === 'fail' ? (v.fail_to || say('todo_fail')) + (v.again ? ' ' + say('todo_again') : '') : say('todo_' + v.word));
+  put('v-todo', v.word === 'fail' ? (v.fail_to || say('todo_fail')) + (v.again ? ' ' + say('todo_again') : '') : say('todo_' + v.word) + (v.unasked ? ' ' + say('todo_unasked') : ''));
   put('v-next', v.word === 'stop_unverified' ? '' : say('next'));
   fitWord();
 }

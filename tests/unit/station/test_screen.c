@@ -44,7 +44,8 @@ static void show(const char *bench)
 static int set_up(void **state)
 {
 	(void)state;
-	words = parsed("{\"supervisor\":\"Supervisor\",\"no_no_unit\":\"nothing to decide\"}");
+	words = parsed("{\"supervisor\":\"Supervisor\",\"no_no_unit\":\"nothing to decide\",\"todo_unasked\":\"nobody "
+		       "was asked\"}");
 	s = (struct screen){.order = on_order, .words = json_root(words)};
 	show("{\"view\":\"ready\"}");
 	return 0;
@@ -246,6 +247,15 @@ static void decides_about_the_unit_that_is_named(void **state)
 	}
 }
 
+static void a_pass_says_what_is_not_known(void **state)
+{
+	(void)state;
+	show("{\"view\":\"verdict\",\"serial\":\"PEN-1\",\"verdict\":{\"word\":\"pass\",\"unasked\":true}}");
+	assert_non_null(strstr(drawn(), "nobody was asked"));
+	show("{\"view\":\"verdict\",\"serial\":\"PEN-1\",\"verdict\":{\"word\":\"pass\",\"unasked\":false}}");
+	assert_null(strstr(drawn(), "nobody was asked"));
+}
+
 static void no_text_steers_the_terminal(void **state)
 {
 	const char *text;
@@ -275,6 +285,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(no_decision_while_a_test_runs, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(enter_alone_starts_nothing_from_a_dialog, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(decides_about_the_unit_that_is_named, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(a_pass_says_what_is_not_known, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(no_text_steers_the_terminal, set_up, tear_down),
 	};
 

@@ -102,6 +102,25 @@ static void scan_start_pass(void **state)
 	assert_string_equal(s.unit.serial, "PEN-2");
 }
 
+/* Where nobody could say what became of it elsewhere its pass says so; another verdict needs no such word. */
+static void a_pass_that_nobody_was_asked_about(void **state)
+{
+	(void)state;
+	for (int i = 0; i < 3; i++) {
+		past = (struct unit_past){.unknown = i < 2, .open = i == 1};
+		state_begin(&s);
+		begin_run();
+		tell(PROGRESS);
+		tell(PASSED);
+		state_ended(&s, 0, &past);
+		assert_int_equal(s.unasked, i == 0);
+	}
+	past = (struct unit_past){.unknown = true};
+	begin_run();
+	assert_false(s.unasked);
+	past = (struct unit_past){.passed = false};
+}
+
 static void hold(void)
 {
 	begin_run();
@@ -794,6 +813,7 @@ int main(void)
 		T(a_start_asks_again),
 		T(what_is_asked_about_waits),
 		T(a_pass_goes_with_the_next_code),
+		T(a_pass_that_nobody_was_asked_about),
 		T(held_goes_with_the_next_code),
 		T(a_decision_turns_no_screen_green),
 		T(a_stop_that_did_not_arrive_is_said),
