@@ -306,7 +306,7 @@ int dossier_choose(struct dossier_sources *sources, const struct indexing *where
 			continue;
 		}
 		if (!history)
-			rc = indexing_open(where, &history, err);
+			rc = indexing_ask(where, &history, err);
 		if (!rc)
 			rc = ask_history(sources, history, operands[i], err);
 	}

@@ -352,12 +352,12 @@ static int equivalence_run(const struct cli_tables *tables, const void *options,
 		return cli_error(EXIT_USAGE, "%s is no measurand: penrig help measurands lists them", operands[0]);
 	if (choice_filter(&o->choice, &filter, &err) < 0)
 		return cli_error(EXIT_USAGE, "%s", err.text);
-	int rc = indexing_open(&where, &history, &err);
+	int rc = indexing_ask(&where, &history, &err);
 	if (!rc)
 		rc = history_each_result(history, &filter, operands[0], NULL, false, on_result, &g, &err);
 	history_close(history);
 	if (rc)
-		code = cli_error(rc == -E2BIG ? EXIT_USAGE : EXIT_STORAGE, "%s", err.text);
+		code = cli_error(rc == -E2BIG ? EXIT_USAGE : cli_exit_code(rc), "%s", err.text);
 	else if (find_reference(&g, o->reference, &reference, &err) < 0)
 		code = cli_error(EXIT_USAGE, "%s", err.text);
 	else

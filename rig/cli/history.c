@@ -493,7 +493,9 @@ static int history_run(const struct cli_tables *tables, const void *options, con
 	(void)tables;
 	if (check_words(o, count, &err) < 0 || choice_filter(&o->choice, &filter, &err) < 0)
 		return cli_error(EXIT_USAGE, "%s", err.text);
-	int rc = choice_open(&o->choice, &filter, o->units, &history, &err);
+	const struct indexing where = {.history = o->choice.history, .state = o->choice.state};
+	int rc = o->rebuild ? indexing_open(&where, &history, &err)
+			    : choice_open(&o->choice, &filter, o->units, &history, &err);
 	if (rc)
 		return cli_error(choice_exit_code(&o->choice, rc), "%s", err.text);
 	const struct impact_request impact = {.file = o->impact, .json = o->json, .csv = o->csv, .filter = filter};

@@ -104,7 +104,7 @@ int choice_open(const struct choice *c, const struct history_filter *filter, boo
 	struct server *server = NULL;
 
 	if (!c->db)
-		return indexing_open(&where, ret, err);
+		return indexing_ask(&where, ret, err);
 	int rc = c->history || c->state
 			 ? err_set(err, -EINVAL, "--db asks a server: --history and --state name a bench's own history")
 			 : server_new(c->db, "penrig history", &server, err);

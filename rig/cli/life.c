@@ -77,7 +77,7 @@ static int gather_others(const struct life_options *o, struct life_study *study,
 	struct history *history = NULL;
 	struct err none = {""};
 
-	if ((o->history && access(o->history, F_OK) != 0) || indexing_open(&where, &history, &none) < 0) {
+	if (indexing_ask(&where, &history, &none) < 0) {
 		study->alone = true;
 		return 0;
 	}

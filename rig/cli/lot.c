@@ -167,7 +167,7 @@ static int look_at_lot(struct lot_study *s, struct err *err)
 	const struct indexing where = {.history = s->options->history, .state = s->options->state};
 	const struct history_filter filter = {.count = 1, .item = {{BY_LOT, s->options->lot}}};
 	struct history *history = NULL;
-	int rc = indexing_open(&where, &history, err);
+	int rc = indexing_ask(&where, &history, err);
 
 	if (!rc)
 		rc = count_units(s, history, &filter, err);
@@ -264,7 +264,7 @@ static int look_at_values(struct lot_study *s, struct err *err)
 	const struct lot_file *f = &s->file;
 	struct history *history = NULL;
 	struct series_list list = {.n = 0};
-	int rc = indexing_open(&where, &history, err);
+	int rc = indexing_ask(&where, &history, err);
 
 	if (!rc)
 		rc = count_units(s, history, &filter, err);
@@ -562,7 +562,7 @@ static int lot_run(const struct cli_tables *tables, const void *options, const c
 	if (!rc && rows)
 		rc = print_rows(&s, &err);
 	if (rc)
-		return cli_error(EXIT_STORAGE, "%s", err.text);
+		return cli_error(cli_exit_code(rc), "%s", err.text);
 	if (!rows) {
 		print_plan(&s);
 		print_table(&s);

@@ -89,7 +89,7 @@ static int each_here(const struct plan_runs *where, struct of_plan *p, struct er
 	int rc = choice_filter(&choice, &filter, err);
 
 	if (!rc)
-		rc = indexing_open(&index, &history, err);
+		rc = indexing_ask(&index, &history, err);
 	if (!rc)
 		rc = history_each_run(history, &filter, ORDER_TIME, on_run, p, err);
 	history_close(history);

@@ -171,7 +171,7 @@ int mirror_fetch(struct server *server, const struct history_filter *filter, boo
 	if (!rc)
 		rc = make_question(q, filter, units, err);
 	if (!rc)
-		rc = told_open(&history, err);
+		rc = history_none(&history, err);
 	if (!rc)
 		rc = fetch(server, q, history, err);
 	free(q);

@@ -18,6 +18,10 @@ struct history;
 int history_path(const char *wanted, const char *state, const char *system, char ret[FILE_PATH_MAX], struct err *err);
 /* Made where there is none. Errors: kept_db_open(). */
 int history_open(const char *path, struct history **ret, struct err *err);
+/* One that is there already, to be asked: nothing is made. -ENOENT where it is not. */
+int history_open_there(const char *path, struct history **ret, struct err *err);
+/* One in memory that holds nothing. */
+int history_none(struct history **ret, struct err *err);
 void history_close(struct history *history); /* NULL is fine */
 
 /* ---- telling ------------------------------------------------------------------------------------------------------- */

@@ -2,6 +2,7 @@
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 #include "rig/history/inside.h"
 #include "rig/state/state.h"
@@ -80,6 +81,35 @@ int history_open(const char *path, struct history **ret, struct err *err)
 	if (!rc && (rc = db_exec(history->db, "PRAGMA cache_size = -65536", err)) < 0)
 		db_close(history->db);
 	if (rc) {
+		free(history);
+		return rc;
+	}
+	*ret = history;
+	return 0;
+}
+
+int history_open_there(const char *path, struct history **ret, struct err *err)
+{
+	if (access(path, F_OK) != 0 && errno == ENOENT)
+		return err_set(
+			err, -ENOENT,
+			"%.300s: there is no history: penrig history --rebuild DIR --history FILE makes one of the run "
+			"files in DIR",
+			path);
+	return history_open(path, ret, err);
+}
+
+int history_none(struct history **ret, struct err *err)
+{
+	struct history *history = calloc(1, sizeof(*history));
+	int rc = history ? db_open(":memory:", "no history", DB_WRITE, 0, &history->db, err)
+			 : err_set(err, -ENOMEM, "out of memory");
+
+	if (!rc)
+		rc = db_exec(history->db, history_format.schema, err);
+	if (rc) {
+		if (history)
+			db_close(history->db);
 		free(history);
 		return rc;
 	}

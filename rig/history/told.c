@@ -158,24 +158,6 @@ int told_run(struct history *history, int64_t row, const char *run_id, struct js
 
 /* ---- taking in ----------------------------------------------------------------------------------------------------- */
 
-int told_open(struct history **ret, struct err *err)
-{
-	struct history *history = calloc(1, sizeof(*history));
-	int rc = history ? db_open(":memory:", "runs of a server", DB_WRITE, 0, &history->db, err)
-			 : err_set(err, -ENOMEM, "out of memory");
-
-	if (!rc)
-		rc = db_exec(history->db, history_format.schema, err);
-	if (rc) {
-		if (history)
-			db_close(history->db);
-		free(history);
-		return rc;
-	}
-	*ret = history;
-	return 0;
-}
-
 static const char *text_of(const struct json *object, const char *key)
 {
 	const struct json *node = object ? json_get(object, key) : NULL;

@@ -13,9 +13,7 @@ struct told {
 int told_run(struct history *history, int64_t row, const char *run_id, struct json_out **ret, struct told *ret_told,
 	     struct err *err);
 
-/* A history in memory alone, for runs of others: what is asked of a bench's own is asked of it. */
-int told_open(struct history **ret, struct err *err);
-/* Takes in a run that told_run() told, or a server. Members that are missing are empty. -EBADMSG: it is none. */
+/* Takes in a run that told_run() told, or a server; into history_none(), where runs of others are asked as a bench's own are. Members that are missing are empty. -EBADMSG: it is none. */
 int told_take(struct history *history, const struct json *run, struct err *err);
 
 #endif

@@ -280,6 +280,22 @@ def test_one_name(check, bench):
     shutil.rmtree(old)
 
 
+def test_asking_makes_nothing(check, bench):
+    """A question that names a history which is not there is answered by nobody; one that names none, where no run has ended, by no runs."""
+    lot = bench.folder / "lot.json"
+    lot.write_text(json.dumps({"kind": "penrig/lot/1", "standard": "example", "n": 20, "c": 0}))
+    plan = rig.ROOT / "fixtures/plans/ci-smoke.json"
+    questions = [["history"], ["history", "--units"], ["history", "--results"], ["trend", "depth_error_mm"], ["equivalence", "depth_error_mm"], ["dossier", "PEN-GOOD-01", "-o", "d"],
+                 ["lot", lot, "--lot", "L1"], ["grr", plan], ["life", plan, "--dut", "PEN-GOOD-01"]]
+    for question in questions:
+        place = Path(tempfile.mkdtemp(prefix="pr"))
+        named = subprocess.run([str(a) for a in [rig.PENRIG, *question, "--history", place / "mistyped"]], cwd=place, capture_output=True, text=True)
+        check(named.returncode == 2 and "there is no history" in named.stderr or question[0] == "life", f"{question}: {named.returncode} {named.stdout} {named.stderr}")
+        own = subprocess.run([str(a) for a in [rig.PENRIG, *question, "--state", place / "state"]], cwd=place, capture_output=True, text=True)
+        check(own.returncode in (0, 2, 3) and "there is no history" not in own.stderr, f"{question}, its own: {own.returncode} {own.stderr}")
+        check(not [f for f in place.rglob("*") if f.is_file()], f"{question} made {list(place.rglob('*'))}")
+
+
 def test_not_writable(check, bench):
     file = bench.folder / "file"
     file.write_text("")
@@ -379,6 +395,7 @@ def main():
     test_recordings(check, bench)
     test_rebuild(check, bench)
     test_one_name(check, bench)
+    test_asking_makes_nothing(check, bench)
     test_not_writable(check, bench)
     test_killed_run(check, bench)
     test_at_once(check, bench)

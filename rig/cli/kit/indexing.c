@@ -18,6 +18,21 @@ int indexing_open(const struct indexing *where, struct history **ret, struct err
 	return rc ? rc : history_open(path, ret, err);
 }
 
+int indexing_ask(const struct indexing *where, struct history **ret, struct err *err)
+{
+	char path[FILE_PATH_MAX];
+	struct err none = {""};
+	int rc = history_path(where->history, where->state, STATE_SYSTEM_FOLDER, path, err);
+
+	if (!rc)
+		rc = history_open_there(path, ret, &none);
+	if (rc == -ENOENT && !where->history)
+		return history_none(ret, err);
+	if (rc && none.text[0])
+		*err = none;
+	return rc;
+}
+
 static int put(const struct indexing *where, const struct history_entry *entry, struct err *err)
 {
 	struct history *history = NULL;

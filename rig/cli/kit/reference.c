@@ -40,7 +40,9 @@ static int ask(const struct bench *bench, const struct plan *plan, const struct 
 	if (!rc)
 		rc = last_begun(bench, plan, where, &begun, begun_utc, err);
 	if (!rc)
-		rc = indexing_open(where, &history, err);
+		rc = indexing_ask(where, &history, err);
+	if (rc == -ENOENT) /* the run that asks will make it */
+		rc = history_none(&history, err);
 	if (!rc) {
 		version_record(now);
 		history_setup(now, setup);

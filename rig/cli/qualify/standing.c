@@ -168,7 +168,7 @@ void qualify_pen_history(struct qualify *q, const void *argument)
 	if (!bench)
 		return;
 	if (reference_look(bench, &where, q->tables->clock->wall_ns(q->tables->clock_ctx), &pass, &err) < 0 ||
-	    indexing_open(&where, &history, &err) < 0) {
+	    indexing_ask(&where, &history, &err) < 0) {
 		evidence(q, QUALIFIED_UNKNOWN, "the history", "can be read", "%s", err.text);
 	} else {
 		struct seeking s = {.q = q, .history = history, .pass = &pass, .bench = bench};

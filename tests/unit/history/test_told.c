@@ -38,7 +38,7 @@ static struct history *history;
 static int set_up(void **state)
 {
 	(void)state;
-	return told_open(&history, NULL) || outbox_open(history, NULL);
+	return history_none(&history, NULL) || outbox_open(history, NULL);
 }
 
 static int tear_down(void **state)
