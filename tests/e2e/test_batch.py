@@ -305,6 +305,20 @@ def test_not_ready(check):
     check(code == 130 and json.loads((place.folder / "out/stop.batch.json").read_text())["counts"]["open"] == 1 and not (place.folder / "out/stop-0001.penrig").exists(), f"a Ctrl-C ends a wait: {code} {terminal.said}")
 
 
+def test_runs_while_waited_for(check):
+    """Somebody presses the pen's button in a wait that reads no force: it is switched off, but nobody has seen it stand."""
+    place = Place()
+    place.write(name="left", builds=None, before=None, read_back=None, blocks=3, ready={"battery_min_v": 8.5, "wait_max_s": 600})
+    truth = place.folder / "truth.jsonl"
+    done = place.batch(world=["--fault", "pressed@3", "--truth", truth])
+    report = json.loads((place.folder / "out/left.batch.json").read_text())
+    ran = [job for job in report["jobs"] if job["why"] and "the pen ran while it was waited for, and was ordered off" in job["why"]]
+    check(done.returncode == 3 and len(ran) == 1 and "STOP UNVERIFIED" in done.stdout + done.stderr, f"the batch ends with what is unverified: {done.returncode} {done.stdout} {done.stderr}")
+    check(report["counts"]["open"] == 2 and ran[0]["job"] == 1 and not list((place.folder / "out").glob("*.penrig")), f"no job begins behind it, and none has a run: {report}")
+    lines = [json.loads(line) for line in truth.read_text().splitlines()]
+    check(any(line.get("event") == "motor" and line["on"] for line in lines) and lines[-1]["event"] == "end" and not lines[-1]["motor_on"], f"it ran, and stands: {lines[-3:]}")
+
+
 def test_waits_foreseen(check):
     place = Place()
     text = Path(place.bench).read_text()
@@ -398,6 +412,7 @@ def main():
     test_foreseen(check, place)
     test_waits(check)
     test_not_ready(check)
+    test_runs_while_waited_for(check)
     test_waits_foreseen(check)
     test_files(check, place)
     test_bisect(check)

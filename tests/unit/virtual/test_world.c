@@ -333,6 +333,20 @@ static void test_reboot_forgets(void **state)
 	host_close(&h);
 }
 
+static void test_pressed_starts(void **state)
+{
+	const struct world_config config = {.seed = 21, .faults = {"pressed@1"}, .fault_count = 1};
+	struct host h;
+
+	(void)state;
+	host_open(&h, &config);
+	host_until(&h, 0.9, true);
+	assert_false(motor_on(&h));
+	host_until(&h, 1.1, true);
+	assert_true(motor_on(&h));
+	host_close(&h);
+}
+
 static void test_silent_pen_is_stopped_by_its_deadman(void **state)
 {
 	struct host h;
@@ -574,6 +588,7 @@ int main(void)
 		cmocka_unit_test(test_streams_stay_what_they_are),
 		cmocka_unit_test(test_pen_faults),
 		cmocka_unit_test(test_reboot_forgets),
+		cmocka_unit_test(test_pressed_starts),
 		cmocka_unit_test(test_silent_pen_is_stopped_by_its_deadman),
 		cmocka_unit_test(test_unplug_and_replug),
 		cmocka_unit_test(test_sensor_faults),
