@@ -9,6 +9,7 @@
 #include <time.h>
 
 #include "reports/digits.h"
+#include "reports/render.h"
 #include "rig/base/digest.h"
 #include "rig/base/text_clean.h"
 #include "rig/judge/verdict.h"
@@ -45,11 +46,23 @@ enum grade grade_of_finding(const struct finding *f)
 						 : GRADE_NONE;
 }
 
-const char *foreign_verdict(const struct record *record, char ret[FOREIGN_VERDICT_MAX])
+const char *foreign_why(const struct record *record, char ret[FOREIGN_VERDICT_MAX])
 {
 	const char *why = record->verdict_reason[0] ? record->verdict_reason : record->status_reason;
+	char again[160];
 
-	snprintf(ret, FOREIGN_VERDICT_MAX, "%s%s%s", verdict_name(record), *why ? ": " : "", why);
+	render_again(record, again);
+	snprintf(ret, FOREIGN_VERDICT_MAX, "%.500s%s%s", why, *why && *again ? "; " : "", again);
+	return ret;
+}
+
+const char *foreign_verdict(const struct record *record, char ret[FOREIGN_VERDICT_MAX])
+{
+	char why[FOREIGN_VERDICT_MAX];
+
+	foreign_why(record, why);
+	snprintf(ret, FOREIGN_VERDICT_MAX, "%s%s%.*s", verdict_name(record), *why ? ": " : "", FOREIGN_VERDICT_MAX - 60,
+		 why);
 	return ret;
 }
 

@@ -27,6 +27,8 @@ enum grade grade_of_finding(const struct finding *finding);
  * one, "none" and why the run ended. Returns ret. */
 #define FOREIGN_VERDICT_MAX 700
 const char *foreign_verdict(const struct record *record, char ret[FOREIGN_VERDICT_MAX]);
+/* Why alone, and whether points had to be measured again for it. Returns ret. */
+const char *foreign_why(const struct record *record, char ret[FOREIGN_VERDICT_MAX]);
 
 /* Borrowed for the call. */
 struct foreign_group {

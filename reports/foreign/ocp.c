@@ -253,10 +253,11 @@ static void put_end(struct ocp_stream *s)
 {
 	enum grade grade = grade_of_run(s->record);
 	bool shown = grade == GRADE_PASS || grade == GRADE_FAIL;
+	char why[FOREIGN_VERDICT_MAX];
 
 	at(s, foreign_utc_ms(s->record->ended_utc));
 	put_step_start(s, "verdict");
-	put_diagnosis(s, s->record->has_verdict ? verdict_name(s->record) : "none", grade, s->record->verdict_reason);
+	put_diagnosis(s, s->record->has_verdict ? verdict_name(s->record) : "none", grade, foreign_why(s->record, why));
 	put_step_end(s, shown ? "COMPLETE" : "ERROR");
 	begin_line(s);
 	json_object(s->js, "testRunArtifact", JSON_LINE);

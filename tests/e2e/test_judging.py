@@ -133,7 +133,8 @@ def what_the_rig_lost_has_tries_of_its_own(check):
     check(again.outcome() == PASS and [p.get("rig_cause") for p in again.report["points"]] == ["samples", None] and again.report["points_retried"] == 1, f"one more: {again.outcome()} {again.report['verdict_reason']}")
     words = "points that had to be measured again: 1, of them 1 because of the rig: samples"
     check(words in again.out and rig.penrig_a("analyze", again.run_file).returncode == 0, f"and says so: {again.out[-400:]}")
-    for form, said in [("text", words), ("html", words), ("tap", "because of the rig 1: samples"), ("junit", 'name="points_retried" value="1"'), ("prom", "penrig_run_points_retried"), ("csv", ",samples\r\n"), ("json", '"rig_cause": "samples"')]:
+    for form, said in [("text", words), ("html", words), ("tap", "because of the rig 1: samples"), ("junit", 'name="points_retried" value="1"'), ("prom", "penrig_run_points_retried"), ("csv", ",samples\r\n"), ("json", '"rig_cause": "samples"'), ("jsonl", words), ("wsjf", words),
+                       ("atml", words), ("openhtf", words), ("dcc", words), ("dfq", "attempt 1 (superseded)")]:
         told = rig.penrig_a("report", again.run_file, "--format", form, "--output", "-")
         check(said.strip() in told.stdout, f"{form}: {told.stderr} {told.stdout[:300]}")
     often = run(DEPTH, step={"retry": 2}, faults=("dropped-frames@0.1,p=0.001", "dropped-frames@5,p=0.001", "dropped-frames@8,p=0.001", "dropped-frames@11,p=0.001"))
