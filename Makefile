@@ -62,7 +62,7 @@ else
 FORTIFY := -U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=2
 endif
 
-STD  := -std=gnu11 -D_GNU_SOURCE -ffp-contract=off -fno-math-errno -fvisibility=hidden -pthread -fPIE
+STD  := -std=gnu11 -ffile-prefix-map=$(CURDIR)=. -D_GNU_SOURCE -ffp-contract=off -fno-math-errno -fvisibility=hidden -pthread -fPIE
 # What decides how an object comes out; when it changes, a library that comes, goes or changes its version included,
 # everything is configured and compiled anew.
 LIBS_HERE = $(shell for lib in $(NEED_LIBS) $(MAY_LIBS) $(WEB_LIBS) $(PQ_LIBS) $(MQTT_LIBS) $(CURL_LIBS); do echo "$$lib=$$(pkg-config --modversion $$lib 2>/dev/null)"; done)
