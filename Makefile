@@ -69,7 +69,7 @@ LIBS_HERE = $(shell for lib in $(NEED_LIBS) $(MAY_LIBS) $(WEB_LIBS) $(PQ_LIBS) $
 KEY = $(CC) | $(STD) $(WARN) $(CPPFLAGS) $(CFLAGS) $(LDFLAGS) $(SAN) | $(LIBS_HERE) | $(TRY)
 
 # Goals that compile nothing themselves do not ask for a compiler and libraries.
-NO_BUILD := help installed-list deb deps-deb clean lint demo station-demo fleet-demo check check-fuzz check-systems check-browser check-fleet check-kernel deps-kernel deps-station deps-browser deps-fleet-demo deps-fleet soak reliability misfits mutants bench deps-demo deps-check deps-bench
+NO_BUILD := help installed-list deb deps-deb clean lint demo station-demo fleet-demo check check-fuzz check-systems check-browser check-fleet check-kernel deps-kernel deps-station deps-browser deps-fleet-demo deps-fleet soak reliability misfits mutants coverage bench deps-demo deps-check deps-bench
 ifneq ($(filter-out $(NO_BUILD),$(or $(MAKECMDGOALS),all)),)
 KEY := $(KEY)
 -include $(B)/flags.mk
@@ -125,7 +125,7 @@ PENRIG_A := $(B)/tests/penrig-a
 # What fails on purpose, preloaded into tests: allocations and writes.
 FAILING := $(B)/libfailing-calls.so
 
-.PHONY: all help study-trials deb deps-deb demo station-demo fleet-demo check check-fuzz check-systems check-browser check-fleet deps-station deps-browser deps-fleet-demo deps-fleet soak reliability misfits mutants bench bench-programs lint man install installed-list clean deps-demo deps-check deps-bench tests FORCE
+.PHONY: all help study-trials deb deps-deb demo station-demo fleet-demo check check-fuzz check-systems check-browser check-fleet deps-station deps-browser deps-fleet-demo deps-fleet soak reliability misfits mutants coverage bench bench-programs lint man install installed-list clean deps-demo deps-check deps-bench tests FORCE
 .DELETE_ON_ERROR:
 .SECONDARY:
 all: $(PROGRAMS)
@@ -241,6 +241,7 @@ help:
 	@echo "make check-fuzz       libFuzzer for EACH seconds on each parser (60); needs clang; TEST=words: on some"
 	@echo "make check-systems    the README's commands on Debian 13, Ubuntu 22.04 and 24.04, made by debootstrap: root; SYSTEMS=, STAGES="
 	@echo "make mutants          the code changed in COUNT places, drawn by SEED: those that no unit test notices"
+	@echo "make coverage         lines, branches and MC/DC that the unit tests reach, room by room; needs clang 18 or newer, CLANG=19; SHOW=words"
 	@echo "make misfits          what the estimators make of signals that they are not made for; writes docs/misfits.md; TRIALS=, GOOD=, ANEW=1"
 	@echo "make bench            install what is missing, build, measure, write docs/performance.md, misfits.md; BENCH_SIZE=10M is quick"
 	@echo "make lint             format, rooms, function length, no printing outside rig/cli"
@@ -372,6 +373,15 @@ COUNT ?= 100
 SEED  ?= 1
 mutants: deps-check
 	@CC="$(CC)" $(PYTHON) tests/tools/mutants.py --count $(COUNT) --seed $(SEED)
+
+# What the unit tests reach, with clang 18 or newer (CLANG=): lines, branches, MC/DC. SHOW=words: what of those modules they do not; TEST=
+# as in make check, E2E scripts as well.
+CLANG ?= 19
+coverage:
+	@$(MAKE) --no-print-directory -s DEPS=skip BUILD=build/coverage CC=clang-$(CLANG) LDFLAGS=-fprofile-instr-generate \
+		CFLAGS="-O0 -g1 -fprofile-instr-generate -fcoverage-mapping -fcoverage-mcdc" tests
+	@$(PYTHON) tests/tools/coverage.py build/coverage/dev --version $(CLANG) $(foreach w,$(SHOW),--show $(w)) \
+		$(if $(TEST),$(TESTS:$(B)/%=build/coverage/dev/%),$(UNIT:$(B)/%=build/coverage/dev/%))
 
 bench: deps-bench
 	@$(MAKE) --no-print-directory -s bench-programs

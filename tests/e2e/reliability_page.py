@@ -31,10 +31,34 @@ TEXTS = {
 MUTANTS = """
 ## Mutants
 
-`make mutants COUNT=110 SEED=1`: of 110 places in 20 modules 80 changes were noticed by the unit tests of the module alone (end-to-end tests were not asked), 30 were not. Ten of these are noticed since: journal entries and
-bytes in the chain, the time of an entry that holds blocks, who may go on with a run, another pen in the clamp behind a failure, heartbeats after a stop that was not proven, a pen that is lost while the stopper is at it,
-what a bar tells. These change nothing that can be seen: an attempt that is said not to count and at once that it does (`judge_supersede`), a buffer one byte longer, the products at lag 0 (`statistics.c`, never read), a
-median of two that are equal, the number of the last block where none is appended (`store_open`). A file of limits that is not freed is seen by a checked build. The others want a test.
+`make mutants COUNT=110 SEED=1` and `COUNT=60 SEED=2`: of 170 places in 20 modules 120 changes were noticed by the unit tests of the module alone (end-to-end tests were not asked), 48 were not, 2 were no
+program. Tests that were written for these notice 22 of them, and a checked build 4 more (a pivot from behind the array, twice a row behind the table, points that are not freed). The most dangerous of the 22: a stop could be proven by
+stillness from before its order; a needle that nobody had told to stop counted as stopped by being told. What is left:
+
+- End-to-end tests notice (2): penrig is not killed, or not by the right flags, where it holds the pen's device and stands still (`test_stopper.py`).
+- Nothing can be seen of it (18): a buffer one byte longer; arrays that grow one element sooner; the first value of what is written over before it is read; a descriptor 0, which is nobody's; a limit at which both branches give the same
+  (`watch.c` on time, Student's factor for 10^7 degrees and many, as many values as lags, channels as wide as the widest); a row's number that SQLite gives by itself; an item's buffer of 1 byte at least; a descriptor that the end
+  of the program closes or a loop that is freed next forgets; text that a callback does not use.
+- A programmer's mistake is caught later or not at all (2): a result and a limit of two measurands (`assert_fit()`), a text longer than the stopper's message.
+
+## Coverage
+
+`make coverage` (clang 19, unit tests alone; end-to-end tests are not counted, which are what runs most of `rig/cli`, `rig/fleet`, `reports/html`): 58.7 % of 87248 lines, 50.3 % of 52464 branches, 38.0 % of 12200 conditions seen to
+decide by themselves (MC/DC). `SHOW=words` names what is left of a module. Of what a verdict, a stop or a record hangs on:
+
+| | lines | branches | MC/DC |
+|---|---|---|---|
+| rig/judge/judge.c | 100.0 % | 97.4 % | 96.1 % of 77 |
+| rig/judge/sweeps.c | 95.1 % | 91.3 % | 85.7 % of 14 |
+| rig/judge/verdict.c | 98.6 % | 91.9 % | 81.1 % of 106 |
+| rig/measure/decision.c | 99.0 % | 80.0 % | 57.1 % of 28, asserts among them |
+| rig/config/limit.c | 98.4 % | 92.2 % | 86.7 % of 15 |
+| rig/session/evidence.c | 100.0 % | 94.9 % | 91.0 % of 67 |
+| rig/session/rules.c | 98.7 % | 95.2 % | 81.2 % of 16 |
+| rig/runfile/store.c | 93.2 % | 73.9 % | 57.1 % of 7 |
+| rig/runfile/chain.c | 100.0 % | 100.0 % | has none |
+
+What no unit test of `store.c` reaches are writes that fail, which `make reliability` makes fail one by one.
 """
 
 FUZZING = """
