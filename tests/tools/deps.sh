@@ -77,8 +77,9 @@ install() {
 	echo "${sudo:+$sudo }$line$missing"
 	ended=$(mktemp) || return 1
 	{
+		# A descriptor of its own: apt takes the one that it tells by away from the packages' scripts, and some of them want to print.
 		# shellcheck disable=SC2086
-		$sudo $apt install -y --no-install-recommends -o Dpkg::Use-Pty=0 -o APT::Status-Fd=1 $missing </dev/null
+		$sudo sh -c 'exec env DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends -o Dpkg::Use-Pty=0 -o APT::Status-Fd=3 "$@" 3>&1 >/dev/null' apt $missing </dev/null
 		echo $? >"$ended"
 	} | progress
 	status=$(cat "$ended")
