@@ -45,6 +45,15 @@ def cpu_s(pids):
     return sum(of(pid) for pid in pids)
 
 
+def ran_s(pids):
+    """Of the threads that are there."""
+    def of(path):
+        with contextlib.suppress(OSError):
+            return int(path.read_text().split()[0])
+        return 0
+    return sum(of(path) for pid in pids for path in Path(f"/proc/{pid}/task").glob("*/schedstat")) / 1e9
+
+
 def resident_kb(pid):
     return next(int(line.split()[1]) for line in Path(f"/proc/{pid}/status").read_text().splitlines() if line.startswith("VmRSS"))
 
@@ -111,12 +120,14 @@ def percentile(values, p):
 
 
 def idle(station, window):
-    """Shares of a core, in per cent: station, all processes of the browser."""
+    """Shares of a core, in per cent: station, all processes of the browser. Of the browser also what the kernel says of each thread, by the
+    nanosecond: what is counted by ticks is coarse for who wakes for microseconds."""
     time.sleep(SETTLE_S)
-    who = ([station.process.pid], descendants(window.driver.service.process.pid)[1:])
-    before = [cpu_s(pids) for pids in who]
+    browser = descendants(window.driver.service.process.pid)[1:]
+    who = ([station.process.pid], browser)
+    before, ran = [cpu_s(pids) for pids in who], ran_s(browser)
     time.sleep(IDLE_S)
-    return [100 * (cpu_s(pids) - b) / IDLE_S for pids, b in zip(who, before)]
+    return [100 * (cpu_s(pids) - b) / IDLE_S for pids, b in zip(who, before)] + [100 * (ran_s(browser) - ran) / IDLE_S]
 
 
 def measure(station, window, count):
@@ -136,6 +147,8 @@ def main():
     count = int(sys.argv[1]) if len(sys.argv) > 1 else 1000
     s = Station(start="at_once")
     w = Window()
+    w.driver.get("about:blank")
+    empty = idle(s, w)
     w.open(s)
     share = idle(s, w)
     w.js(WATCH)
@@ -145,7 +158,7 @@ def main():
             ("the same, 99 of 100, ms", 1e3 * (percentile(starts, 0.99) - percentile(plain, 0.99)), 50, f"{1e3 * percentile(plain, 0.99):.1f} ms are its own"),
             ("end and exit to the verdict in the browser, 99 of 100, ms", 1e3 * percentile(verdicts, 0.99), 100, f"median {1e3 * statistics.median(verdicts):.1f} ms"),
             ("nothing happens, station, % of a core", share[0], 0.5, "one page listens"),
-            ("nothing happens, browser, % of a core", share[1], 1, "all its processes"),
+            ("nothing happens, browser, % of a core", share[1], 1, f"all its processes; {share[2]:.2f} by its threads; with an empty page {empty[1]:.2f}, {empty[2]:.2f}"),
             (f"memory of the station, growth over {count} units, kB", after[0] - before[0], 1024, f"{before[0]} kB before"),
             (f"memory of the page, growth over {count} units, kB", after[1] - before[1], 1024, f"{before[1]:.0f} kB before"),
             (f"nodes and listeners of the page, growth over {count} units", after[2] - before[2], 100, f"{before[2]} before")]
