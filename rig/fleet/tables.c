@@ -20,6 +20,7 @@ FILE_IN(schema_002, "002-many.sql");
 FILE_IN(schema_003, "003-grow.sql");
 FILE_IN(schema_004, "004-store.sql");
 FILE_IN(schema_005, "005-told.sql");
+FILE_IN(schema_006, "006-asked.sql");
 
 const struct table_step table_steps[] = {
 	{.version = 1, .min_client = 1, .name = "begin", .sql = schema_001_begin},
@@ -27,6 +28,7 @@ const struct table_step table_steps[] = {
 	{.version = 3, .min_client = 2, .name = "grow", .sql = schema_003_begin},
 	{.version = 4, .min_client = 2, .name = "store", .sql = schema_004_begin},
 	{.version = 5, .min_client = 4, .name = "told", .sql = schema_005_begin},
+	{.version = 6, .min_client = 5, .name = "asked", .sql = schema_006_begin},
 	{.version = 0},
 };
 

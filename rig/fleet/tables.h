@@ -5,7 +5,7 @@
 
 #include "rig/fleet/server.h"
 
-#define FLEET_VERSION 5 /* of the tables that this program knows */
+#define FLEET_VERSION 6 /* of the tables that this program knows */
 #define FLEET_OLDEST  1 /* with which it works, but for what came with later ones */
 
 struct table_step {

@@ -408,7 +408,7 @@ def one_version_apart(check, f):
         check(done.returncode == 2 and "penrig fleet init renews them" in done.stderr, f"{argv}: {done.returncode} {done.stderr}")
     before = f.server.sql("SELECT md5(string_agg(r::text, '|' ORDER BY run_no)), (SELECT md5(string_agg(x::text, '|' ORDER BY run_no, place, quantity_id)) FROM penrig.result x) FROM penrig.run r")
     waiting = f.submit("PEN-GOOD-02", fleet.SMOKE, "--where", "bench=none", "--priority", "7")
-    check("version 5 now" in f.penrig("fleet", "init").stdout, "brought up to date")
+    check("version 6 now" in f.penrig("fleet", "init").stdout, "brought up to date")
     after = f.server.sql("SELECT md5(string_agg(r::text, '|' ORDER BY run_no)), (SELECT md5(string_agg(x::text, '|' ORDER BY run_no, place, quantity_id)) FROM penrig.result x) FROM penrig.run r")
     check(before == after, "what was recorded is what it was")
     check(f.server.sql(f"SELECT submitted_at - turn_at FROM penrig.job WHERE job_id = {waiting}") == [["01:10:00"]], "a job that waits has its turn")
@@ -424,6 +424,69 @@ def bare_run(f, job, fence, status="complete", verdict="pass"):
     texts = dict.fromkeys(("name", "host", "dut", "lot", "plan", "plan_sha256", "bench", "bench_sha256", "operator", "reason", "software", "started"), "x")
     body = {**texts, "run": run, "head": "0" * 64, "ended": "2026-11-29T00:00:00Z", "verdict": verdict, "status": status, "exit_code": int(verdict != "pass"), "results": [], "devices": [], "files": []}
     return f.server.sql(f"SELECT penrig.record('bench-1', {job}, {fence}, '{json.dumps(body)}')", user="b1")[0][0]
+
+
+ASKED = {"token": "gen_random_uuid()", "site": "NULL", "need": "'{model=X2}'", "plan_name": "'p'", "plan": "'{}'", "dut": "'D'", "lot": "''", "reports": "'{junit}'", "priority": "0", "deadline": "'1 h'", "max_attempts": "3",
+         "wait": "'1 min'", "exclusive": "'g'", "reservation": "NULL", "at_most": "'5 min'", "image": f"'{'a' * 64}'"}
+# One after the other asked for otherwise, and by what name the refusal calls it.
+OTHERWISE = {"site": ("'B'", "site"), "need": ("'{model=X3}'", "labels"), "plan_name": ("'q'", "plan"), "plan": ("'{ }'", "plan"), "dut": ("'E'", "unit"), "lot": ("'L'", "lot"), "reports": ("'{}'", "reports"), "priority": ("1", "priority"),
+             "deadline": ("'2 h'", "deadline"), "max_attempts": ("4", "attempts"), "exclusive": ("''", "exclusive group"), "at_most": ("NULL", "bound"), "image": (f"'{'b' * 64}'", "image")}
+
+
+def asking(words=16, **other):
+    return "SELECT penrig.submit(" + ", ".join(list({**ASKED, **other}.values())[:words]) + ")"
+
+
+def asked_again(check, f):
+    """A token names what was asked with it: again it is the same job, and with anything else it is refused, and nothing is changed."""
+    def ask(*words, user="ci", **other):
+        return f.server.sql(asking(*words, **other), user=user, check=False)
+
+    def job_now(job):
+        return f.server.sql(f"SELECT j::text FROM penrig.job j WHERE job_id = {job}")
+
+    f.penrig("fleet", "admit", "ci", "--as", "submitter", "--site", "B")
+    for words in (12, 14, 15, 16):
+        token = f"'{uuid.uuid4()}'"
+        (job,), = ask(words, token=token, site="'A'")
+        before = job_now(job)
+        check(ask(words, token=token, site="'A'", wait="NULL") == [[job]] and job_now(job) == before, f"{words} words: asked again it is the same job")
+        for key in list(ASKED)[:words]:
+            if key in OTHERWISE:
+                said = ask(words, **{"token": token, "site": "'A'", key: OTHERWISE[key][0]})
+                check(isinstance(said, str) and f"with another {OTHERWISE[key][1]}: draw" in said and job_now(job) == before, f"{words} words, another {key}: {said}")
+    said = ask(token=token, site="'A'", dut="'E'", image=f"'{'b' * 64}'")
+    check("with another unit, image: draw" in said, f"it says all of them: {said}")
+    said = ask(token=token, site="'A'", user="ci2")
+    check("another login's" in said and job_now(job) == before, f"{said}")
+    check(len(f.server.sql("SELECT * FROM penrig.job")) == 4, "no other job came of it")
+    f.server.sql("DELETE FROM penrig.site_role WHERE rolname = 'ci' AND site_id = (SELECT site_id FROM penrig.site WHERE name = 'B')")
+
+
+def reserved_again(check, f):
+    """The same of a reservation; a job for one that is over by now is still the job that was put."""
+    f.server.sql("SELECT penrig.register('bench-1', '{model=X2}', '{}')", user="b1")
+    f.server.sql("SELECT penrig.register('bench-2', '{model=X3}', '{}')", user="b2")
+    token, job_token = f"'{uuid.uuid4()}'", f"'{uuid.uuid4()}'"
+
+    def reserve(need="'{model=X2}'", lasts="'1 h'", keep="'1 h'", why="'w'", user="ci"):
+        return f.server.sql(f"SELECT penrig.reserve({token}, NULL, {need}, {lasts}, {keep}, {why})", user=user, check=False)
+    (number,), = reserve()
+    check(reserve(keep="'2 h'") == [[number]], "asked again it is the same")
+    for other in ({"need": "'{model=X3}'"}, {"need": "'{}'"}, {"lasts": "'2 h'"}, {"why": "'v'"}, {"user": "ci2"}):
+        said = reserve(**other)
+        check(isinstance(said, str) and "another reservation" in said, f"{other}: {said}")
+    check(len(f.server.sql("SELECT * FROM penrig.reservation")) == 1, "no other bench was taken")
+    f.server.sql("SET session_replication_role = replica; UPDATE penrig.reservation SET need = NULL")
+    check(reserve(need="'{model=X3}'") == [[number]], "of what was asked for before, nobody knows its labels")
+    f.server.sql(f"SELECT penrig.reserved({number}, '1 h')", user="ci")
+    (job,), = f.server.sql(asking(token=job_token, reservation=number), user="ci")
+    f.server.sql(f"SELECT penrig.release({number})", user="ci")
+    check(f.server.sql(asking(token=job_token, reservation=number), user="ci") == [[job]], "an answer that was lost is found again behind the reservation's end")
+    said = f.server.sql(asking(token=job_token), user="ci", check=False)
+    check("with another reservation: draw" in said, f"for any bench it is another job: {said}")
+    said = f.server.sql(asking(reservation=number), user="ci", check=False)
+    check("is over" in said, f"and a new one does not come in: {said}")
 
 
 STRICT = (("", "won", "held"), ('"fleet": {"strict": false},', "won", "held"), ('"fleet": {"strict": true},', "superseded", "lost"), ('/* late? */ "fleet": {"strict": true},', "superseded", "lost"),
@@ -783,6 +846,29 @@ def begun_before(check, f):
         c.close()
 
 
+def asked_at_once(check, f):
+    """Two with one token at the same moment: the second one is held against the first."""
+    first, second, got = connect(f, "ci"), connect(f, "ci"), []
+    token = f"'{uuid.uuid4()}'"
+    (job,) = one(first, asking(token=token))
+
+    def ask():
+        try:
+            got.append(one(second, asking(token=token, image=f"'{'b' * 64}'")))
+        except Exception as e:
+            got.append(e.pgcode)
+    thread = threading.Thread(target=ask)
+    thread.start()
+    until("the second to wait", lambda: there(f, "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND query LIKE '%submit(%'") == "1")
+    first.commit()
+    thread.join(timeout=fleet.LIMIT_S)
+    check(got == ["PR007"], f"refused: {got}")
+    second.rollback()
+    check(one(second, asking(token=token)) == (job,), "and the first one is as it was")
+    for c in (first, second):
+        c.close()
+
+
 def turns(check, f):
     """Ten minutes of waiting are worth a step of priority; nothing else changes the order, and a job that failed to begin keeps its turn."""
     jobs = [f.submit("PEN-GOOD-01", fleet.SMOKE, "--priority", str(p)) for p in (0, 11, 13, 0, -5)]
@@ -803,8 +889,8 @@ def turns(check, f):
 
 
 NEED_2 = ((("fleet", "store", "database", "--site", "A"), "admin"), (("reserve", "--for", "1h"), "ci"), (("submit", fleet.SMOKE, "--dut", "P", "--exclusive", "g"), "ci"))
-SHARED = (metrics, dashboard, reservations, reservations_end, begun_before, turns)  # test_fleet_shared.py
-TESTS = (pen_of_a_closed_job, never_comes_back, pushed_once, not_in_order, gone_on_with, killed_between, asked_of_all, studies, superseded_counts, strict, images, told_of_benches, watched, of_a_whole_bench, one_version_apart)
+SHARED = (metrics, dashboard, reservations, reservations_end, begun_before, asked_at_once, turns)  # test_fleet_shared.py
+TESTS = (pen_of_a_closed_job, never_comes_back, pushed_once, not_in_order, gone_on_with, killed_between, asked_of_all, studies, superseded_counts, strict, asked_again, reserved_again, images, told_of_benches, watched, of_a_whole_bench, one_version_apart)
 # Under sanitizers those that exercise the programs, and not the SQL or other people's parsers.
 QUICK = (pushed_once, not_in_order, studies, pen_of_a_closed_job)
 WHOLE = len(sys.argv) > 1 or "SEEDS" not in fleet.os.environ
