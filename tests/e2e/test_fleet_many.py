@@ -252,6 +252,61 @@ def never_comes_back(check, f):
     check(rig.run_plan(str(fleet.SMOKE), extra=("--end-by", "999999999")).status == 0, "and is not bound before")
 
 
+# What a bench says, or what became of it, by how it is changed: the columns of its row, and what is listed of it.
+SAYS = (("seen_at = NULL, disabled_why = 'w'", {"state": "never seen", "seen_s": None}), ("disabled_why = 'w', disabled_by = 'ci', seen_at = now() - interval '2 h'", {"state": "disabled", "disabled_by": "ci", "disabled_why": "w", "why": "w"}),
+        ("seen_at = now() - interval '91 s'", {"state": "silent"}), ("seen_at = now() - interval '45 s'", {"state": "idle"}), ("""health = '{"state": "running"}'""", {"state": "idle", "job": None}), ("health = '{}'", {"state": None, "why": None}),
+        ("""health = '{"state": "disk full", "outbox": 3, "refused": 2, "version": "7"}'""", {"state": "disk full", "outbox": 3, "refused": 2, "version": "7", "why": None}))
+RESERVED = (("granted_at = NULL", "reserved", None), ("granted_at = now()", "reserved", True), ("ended_at = now()", "idle", None), ("until = now()", "idle", None), ("keep_until = now()", "idle", None))
+# An attempt's state, how its lease stands to what the bench said last, what that was, whether somebody has looked, and whether its pen counts as unseen.
+SAID = (("open", "past", "before", "idle", None, True), ("expired", "past", "before", "idle", None, True), ("expired", "past", "behind", "idle", None, False), ("open", "past", "behind", "idle", None, False),
+        ("expired", "past", "behind", "running", None, True), ("expired", "past", "behind", None, None, True), ("expired", "past", "never", "idle", None, True), ("open", "ahead", "before", "idle", None, False), ("won", "past", "before", "idle", None, False),
+        ("expired", "past", "behind", None, "behind", False), ("expired", "past", "before", "idle", "behind", False), ("expired", "past", "before", "idle", "before", True), ("expired", "past", "before", "idle", "another", True))
+WHEN = {"before": "now() - interval '3 h'", "past": "now() - interval '2 h'", "behind": "now() - interval '1 h'", "ahead": "now() + interval '1 h'", "never": "NULL", "another": "now() - interval '1 h'"}
+
+
+def listed(check, f):
+    """Each thing that is told of a bench and of a job, by rows that are made for it; a bench that does not say what it does has not said that its pen stands."""
+    quiet = "SET session_replication_role = replica; "
+    like_new = quiet + "UPDATE penrig.bench SET seen_at = now(), health = '{\"state\": \"idle\"}', health_at = now(), disabled_why = NULL, disabled_by = NULL; DELETE FROM penrig.attempt; DELETE FROM penrig.reservation; DELETE FROM penrig.pen_release"
+
+    def attempt(job, fence, bench, state, until, ago="1 h"):
+        return f"INSERT INTO penrig.attempt (job_id, fence, bench_id, epoch, token, claimed_at, lease_until, state) SELECT {job}, {fence}, bench_id, 1, gen_random_uuid(), now() - interval '{ago}', {until}, '{state}' FROM penrig.bench WHERE name = '{bench}'"
+
+    def shown(what):
+        f.server.sql(f"{like_new}; {quiet}{what}")
+        rows = benches(f)
+        return rows["bench-1"], rows["bench-2"]
+
+    jobs = [f.submit() for _ in range(3)]  # whose attempt it is decides who sees it
+    for change, told in SAYS:
+        row, other = shown(f"UPDATE penrig.bench SET {change} WHERE name = 'bench-1'")
+        check({k: row[k] for k in told} == told and (other["state"], other["why"]) == ("idle", None), f"{change}: {row} {other}")
+    for change, state, until_told in RESERVED:
+        row, other = shown("INSERT INTO penrig.reservation (site_id, bench_id, token, holder, why, lasts, granted_at, until, keep_until) SELECT site_id, bench_id, gen_random_uuid(), 'ci', 'flash', '1 h', now(), now() + interval '1 h', "
+                           f"now() + interval '1 h' FROM penrig.bench WHERE name = 'bench-1'; UPDATE penrig.reservation SET {change}")
+        mine = ("ci", "ci: flash") if state == "reserved" else (None, None)
+        check((row["state"], row["reserved_by"], row["why"], bool(row["reserved_until"])) == (state, *mine, bool(until_told)) and other["state"] == "idle", f"{change}: {row}")
+    for state, lease, heard, says, looked, unseen in SAID:
+        row, other = shown(f"UPDATE penrig.bench SET health_at = {WHEN[heard]}, health = '{json.dumps({'state': says} if says else {})}' WHERE name = 'bench-1'; " + attempt(jobs[0], 2, "bench-1", state, WHEN[lease]) +
+                           (f"; INSERT INTO penrig.pen_release (job_id, fence, bench_id, said_at, said_by, why) VALUES ({jobs[0]}, {3 if looked == 'another' else 2}, 1, {WHEN[looked]}, 'ci', 'w')" if looked else ""))
+        told = "not seen to stop: look, then penrig benches --release bench-1" in (row["why"] or "")
+        check(told == unseen and other["why"] is None, f"{state}, lease {lease}, heard {heard}, says {says}, looked {looked}: {row['why']}")
+        check((row["state"], row["job"]) == (("running", jobs[0]) if state == "open" else (("idle" if says == "running" else says), None)), f"{state}: {row}")
+    row, _ = shown("; ".join(attempt(job, 1, "bench-1", "open", WHEN["ahead"], ago) for job, ago in zip(jobs, ("1 h", "1 min", "2 h"))))
+    check(row["job"] == jobs[1], f"the last one that it took: {row}")
+    f.server.sql(f"{quiet}DELETE FROM penrig.attempt; DELETE FROM penrig.job")
+    listed_jobs(check, f, quiet, attempt)
+
+
+def listed_jobs(check, f, quiet, attempt):
+    ready, out, ended, old = (f.submit() for _ in range(4))
+    f.server.sql(f"{quiet}UPDATE penrig.job SET state = 'leased', fence = 2 WHERE job_id = {out}; UPDATE penrig.job SET state = 'done', exit_code = 1, ready_at = NULL, closed_at = now() - interval '23 h' WHERE job_id = {ended}; "
+                 f"UPDATE penrig.job SET state = 'expired', ready_at = NULL, closed_at = now() - interval '25 h' WHERE job_id = {old}; " + attempt(out, 1, "bench-1", "expired", WHEN["past"]) + "; " + attempt(out, 2, "bench-2", "open", WHEN["ahead"]))
+    here = {j["job"]: j for j in json.loads(f.penrig("jobs", "--json", user="ci").stdout)}
+    check([(j, here[j]["state"], here[j]["bench"], here[j]["attempts"]) for j in here] == [(ready, "waiting", None, 0), (out, "running", "bench-2", 2), (ended, "done", None, 0)], f"each once, by its last attempt, in order: {here}")
+    check(set(f.jobs()) == {ready, out, ended, old} and f.jobs()[old]["state"] == "expired", "all of them where that is asked for")
+
+
 QUESTIONS = ((), ("--dut", "PEN-GOOD-01"), ("--dut", "PEN-*"), ("--dut", "PEN-[DG]*-01"), ("--lot", "none"), ("--plan", "sho?t"), ("--bench", "bench-1"), ("--verdict", "fail"), ("--status", "complete"),
              ("--device", "VB-LC-2001"), ("--device", "SIL*"), ("--certificate", "*"), ("--attr", "day=2"), ("--since", "2026-01-03"), ("--until", "2026-01-02"), ("--since", "1971-01-01", "--verdict", "pass"),
              ("--operator", "x"), ("--dut", "PEN_GOOD_01"), ("--dut", "PEN%"))
@@ -890,7 +945,7 @@ def turns(check, f):
 
 NEED_2 = ((("fleet", "store", "database", "--site", "A"), "admin"), (("reserve", "--for", "1h"), "ci"), (("submit", fleet.SMOKE, "--dut", "P", "--exclusive", "g"), "ci"))
 SHARED = (metrics, dashboard, reservations, reservations_end, begun_before, asked_at_once, turns)  # test_fleet_shared.py
-TESTS = (pen_of_a_closed_job, never_comes_back, pushed_once, not_in_order, gone_on_with, killed_between, asked_of_all, studies, superseded_counts, strict, asked_again, reserved_again, images, told_of_benches, watched, of_a_whole_bench, one_version_apart)
+TESTS = (pen_of_a_closed_job, never_comes_back, listed, pushed_once, not_in_order, gone_on_with, killed_between, asked_of_all, studies, superseded_counts, strict, asked_again, reserved_again, images, told_of_benches, watched, of_a_whole_bench, one_version_apart)
 # Under sanitizers those that exercise the programs, and not the SQL or other people's parsers.
 QUICK = (pushed_once, not_in_order, studies, pen_of_a_closed_job)
 WHOLE = len(sys.argv) > 1 or "SEEDS" not in fleet.os.environ
