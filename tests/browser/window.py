@@ -126,8 +126,9 @@ class Window:
             time.sleep(0.02)
         return False
 
-    def until(self, view):
-        return self.wait(lambda: self.data("view") == view and self.data("heard") == "yes")
+    def until(self, view, serial=None):
+        """serial: of the unit that it is about, where another one's may stand there still."""
+        return self.wait(lambda: self.data("view") == view and self.data("heard") == "yes" and serial in (None, self.data("serial")))
 
     def shown(self, view):
         """Whether the page shows, or has shown, this view since the last call."""
