@@ -10,6 +10,7 @@
 #include "rig/measure/clones.h"
 
 #define KNOTS_PER_PERIOD 96.0
+#define KNOTS_IN_NOISE   48.0  /* as few as noise asks for */
 #define KNOT_MIN         1.05  /* samples: below one, strokes of different sub-sample phases do not share a template */
 #define SLOPE_NOISE      0.003 /* of the sum of g'^2: what the noise of the strokes folded may add to it */
 #define WINDOW_PERIODS   0.52
@@ -195,13 +196,14 @@ static void solve_band(double (*a)[4], double *x, unsigned n)
  * that scatter blur the feet anyway. */
 static double choose_knot(const struct pulse *pulse, double weight, double sigma)
 {
-	double knot = pulse->coarse;
+	double knot = pulse->coarse, widest = pulse->coarse * KNOTS_PER_PERIOD / KNOTS_IN_NOISE;
 
 	if (pulse->ready) {
 		double cube = M_PI * M_PI / 3.0 * pulse->table.count * sigma * sigma /
 			      (weight * SLOPE_NOISE * pulse->slope_energy);
 
-		knot = fmin(knot, fmax(KNOT_MIN, fmax(cbrt(cube), pulse->table.count * pulse->width_sd)));
+		knot = fmin(knot, fmax(KNOT_MIN, pulse->table.count * pulse->width_sd));
+		knot = fmax(knot, fmin(widest, cbrt(cube)));
 	}
 	return fmax(knot, (2.0 * pulse->half + 2.0) / PULSE_KNOTS);
 }

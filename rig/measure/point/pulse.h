@@ -60,7 +60,7 @@ struct pulse_origin {
 struct pulse {
 	unsigned half_max; /* half window, allocated */
 	unsigned half;     /* in use */
-	double coarse;     /* distance of the spline's knots while no template is known, samples */
+	double coarse;     /* distance of the spline's knots while no template is known, and without noise; samples */
 	double width_sd;   /* scatter of the relative widths folded, as far as known: set before pulse_build() */
 	struct pulse_fold fold;
 	struct pulse_origin origin;
