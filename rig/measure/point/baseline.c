@@ -579,6 +579,41 @@ void baseline_row(const struct baseline *bl, double k, double offset_gain, const
 	}
 }
 
+struct baseline_sum baseline_sum_of(const struct baseline *bl, const double *w, unsigned n, long first)
+{
+	struct baseline_sum ret = {.level = 0.0};
+
+	for (unsigned k = 0; k < n; k++) {
+		double tau = (double)(first + (long)k);
+
+		ret.level += w[k];
+		ret.slope += w[k] * tau;
+		ret.bend += w[k] * tau * tau;
+		for (unsigned i = 0; i < bl->lines; i++) {
+			double s, c;
+
+			sincos(2.0 * M_PI * baseline_line_hz(bl, i) / bl->fs_hz * tau, &s, &c);
+			ret.c[i] += w[k] * c;
+			ret.s[i] += w[k] * s;
+		}
+	}
+	return ret;
+}
+
+void baseline_sum_row(const struct baseline *bl, double k, const struct baseline_sum *sum, double *row)
+{
+	double u = 2.0 * k / bl->len - 1.0, per = 2.0 / bl->len;
+	struct turned lines = lines_at(bl, lround(k));
+
+	row[0] += sum->level;
+	row[1] += sum->level * u + sum->slope * per;
+	row[2] += (sum->level * u + 2.0 * sum->slope * per) * u + sum->bend * per * per;
+	for (unsigned i = 0; i < bl->lines; i++) {
+		row[3 + 2 * i] += sum->c[i] * lines.c[i] - sum->s[i] * lines.s[i];
+		row[4 + 2 * i] += sum->c[i] * lines.s[i] + sum->s[i] * lines.c[i];
+	}
+}
+
 double baseline_row_variance(const struct baseline *bl, const double *row)
 {
 	double sum = 0.0;

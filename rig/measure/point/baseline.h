@@ -88,6 +88,17 @@ double baseline_level(const struct baseline *bl, long k);
 /* The next block begins where this one ended. */
 void baseline_advance(struct baseline *bl);
 
+/* What weights on the samples about one make of the baseline's parts: tau counts from it, in samples. */
+struct baseline_sum {
+	double level, slope, bend;                   /* sum of the weights, times tau, times tau^2 */
+	double c[BASELINE_LINES], s[BASELINE_LINES]; /* times the cosine, the sine of each line's turn over tau */
+};
+
+/* Weights w[0 ..] of n samples, the first of them `first` samples after the one that tau counts from. */
+struct baseline_sum baseline_sum_of(const struct baseline *bl, const double *w, unsigned n, long first);
+/* Adds the row of such a sum about k. */
+void baseline_sum_row(const struct baseline *bl, double k, const struct baseline_sum *sum, double *row);
+
 /* Error of a sum over samples of baseline and hum: add the row of each sample (its line terms times gain[line], its
  * polynomial terms times offset_gain), then ask for the variance of the sum. Both between solve and advance. */
 void baseline_row(const struct baseline *bl, double k, double offset_gain, const double *gain, double *row);

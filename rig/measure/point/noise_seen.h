@@ -5,6 +5,7 @@
 #include "rig/measure/checks/acting_noise.h"
 #include "rig/measure/checks/seen_share.h"
 #include "rig/measure/checks/speed_change.h"
+#include "rig/measure/point/baseline.h"
 #include "rig/measure/point/weights.h"
 
 #define TARE_KEPT 16384 /* samples */
@@ -18,7 +19,10 @@ struct noise_seen {
 	uint64_t white;     /* those */
 	double baseline_n2; /* sum over base_lined strokes of the variance that the baseline puts into a height */
 	uint64_t baselined;
-	float tare[TARE_KEPT]; /* the last of it, less baseline and hum */
+	struct baseline_sum instant; /* of WEIGHTS_INSTANT */
+	unsigned instant_builds;     /* the template it belongs to, 0: none */
+	double baseline_instant_n2;  /* sum over the same of what it puts into an instant, times the height's square */
+	float tare[TARE_KEPT];       /* the last of it, less baseline and hum */
 	unsigned tared;
 };
 

@@ -86,14 +86,22 @@ static void look_at_shape(struct analysis *a, const struct pulse_fit *fit, const
 	seen->white++;
 }
 
-/* Variance that the baseline puts into this stroke's height alone. */
+/* Variance that the baseline puts into this stroke's height alone, and into its instant. */
 static void look_at_baseline(struct analysis *a, const struct span *span, const struct pulse_fit *fit)
 {
-	double row[BASELINE_STATES] = {0};
+	struct noise_seen *seen = &a->observed.noise;
+	const struct weights *w = &seen->weights;
+	double height[BASELINE_STATES] = {0}, instant[BASELINE_STATES] = {0}, k = fit->at - (double)span->start;
 
-	baseline_row(&a->baseline, fit->at - (double)span->start, a->gains.offset, a->gains.line, row);
-	a->observed.noise.baseline_n2 += baseline_row_variance(&a->baseline, row);
-	a->observed.noise.baselined++;
+	baseline_row(&a->baseline, k, a->gains.offset, a->gains.line, height);
+	seen->baseline_n2 += baseline_row_variance(&a->baseline, height);
+	seen->baselined++;
+	if (w->count > 0 && seen->instant_builds != w->builds) {
+		seen->instant = baseline_sum_of(&a->baseline, w->at[WEIGHTS_INSTANT], w->count, w->first);
+		seen->instant_builds = w->builds;
+	}
+	baseline_sum_row(&a->baseline, k, &seen->instant, instant);
+	seen->baseline_instant_n2 += baseline_row_variance(&a->baseline, instant);
 }
 
 void observe_noise_stroke(struct analysis *a, const struct span *span, const struct pulse_fit *fit)

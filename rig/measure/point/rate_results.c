@@ -68,10 +68,10 @@ static double unsure_intervals(const struct account *a)
 struct rate_errors rate_errors_of(const struct account *a)
 {
 	struct interval_scatter intervals = interval_scatter_of(a);
-	double acting = a->stroke_noise->shares.instant;
+	double acting = a->stroke_noise->shares.instant, besides = 2.0 * (intervals.baseline + intervals.coloured);
 
 	return (struct rate_errors){
-		.noise = sqrt(fmax(acting * tally_ends_variance(a->tally) + 2.0 * intervals.coloured, 2e-8)),
+		.noise = sqrt(fmax(acting * tally_ends_variance(a->tally) + besides, 2e-8)),
 		.ends = 2.0 * hypot(intervals.shift, intervals.u_shift) * sqrt(fmax(0.0, intervals.made)),
 		.unsure = unsure_intervals(a) / sqrt(3.0)};
 }

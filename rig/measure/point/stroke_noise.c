@@ -101,6 +101,14 @@ static double instant_of(const struct account *a, double sample_n2)
 	return sample_n2 * a->observed->noise.weights.square[WEIGHTS_INSTANT] / (height * height);
 }
 
+static double instant_by_baseline(const struct account *a)
+{
+	const struct noise_seen *seen = &a->observed->noise;
+	double height = a->tally->height.seen.mean;
+
+	return seen->baselined > 0 ? seen->baseline_instant_n2 / (double)seen->baselined / (height * height) : 0.0;
+}
+
 /* By what the fit's weights make of stretches of tare and gaps. */
 static double instant_without_pulse(const struct account *a)
 {
@@ -168,7 +176,8 @@ struct interval_scatter interval_scatter_of(const struct account *a)
 	double instant = shares->instant * tally_timing_variance(a->tally);
 	double noise[SPEED_LAGS + 1] = {2.0 * instant, -instant}, seen[SPEED_LAGS + 1];
 	struct speed_shift shift = speed_change_shift(&a->observed->noise.speed, instant, intervals->mean);
-	struct interval_scatter ret = {.instant = instant, .shift = shift.shift, .u_shift = shift.u};
+	struct interval_scatter ret = {
+		.instant = instant, .baseline = instant_by_baseline(a), .shift = shift.shift, .u_shift = shift.u};
 
 	for (unsigned k = 0; k <= SPEED_LAGS; k++)
 		seen[k] = moments_autocovariance(intervals, k) - noise[k];

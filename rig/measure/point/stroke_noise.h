@@ -23,12 +23,13 @@ struct stroke_noise stroke_noise_of(const struct account *account);
 
 /* Intervals of the window, samples^2. */
 struct interval_scatter {
-	double made;           /* variance of the intervals as the pen made them; noise may put it below 0 */
-	double noise;          /* what noise adds to it */
-	double per_instant;    /* that, per variance that noise puts into an instant */
-	double u;              /* standard uncertainty of `made`, but for sampling */
-	double instant;        /* variance that noise puts into an instant */
-	double coloured;       /* what it may put there besides, as the intervals have it: 0 where noise is white */
+	double made;        /* variance of the intervals as the pen made them; noise may put it below 0 */
+	double noise;       /* what noise adds to it */
+	double per_instant; /* that, per variance that noise puts into an instant */
+	double u;           /* standard uncertainty of `made`, but for sampling */
+	double instant;     /* variance that noise puts into an instant */
+	double baseline;    /* what the error of the baseline puts there besides: of one block it is not independent */
+	double coloured;    /* what it may put there besides, as the intervals have it: 0 where noise is white */
 	double shift, u_shift; /* by which an instant is seen late, per change of the interval (speed_change.h) */
 };
 

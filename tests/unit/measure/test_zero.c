@@ -126,6 +126,33 @@ static double summed_error(struct pw1_random *random, double fs_hz, double rate_
 	return sum;
 }
 
+/* A sum over samples about one has the row that its samples' own rows add up to. */
+static void rows_of_sums_are_sums_of_rows(void **state)
+{
+	enum { N = 41 };
+	const long first = -17;
+	double w[N], each[BASELINE_STATES] = {0}, sum[BASELINE_STATES] = {0};
+	struct pw1_random random = {.state = 12};
+	struct baseline bl;
+
+	(void)state;
+	baseline_init(&bl, 20000.0, 50.0);
+	baseline_begin(&bl, 10000, 1.0);
+	for (unsigned i = 0; i < N; i++) {
+		double gains[BASELINE_LINES];
+
+		w[i] = pw1_normal(&random);
+		for (unsigned k = 0; k < BASELINE_LINES; k++)
+			gains[k] = w[i];
+		baseline_row(&bl, 3000.0 + (double)first + i, w[i], gains, each);
+	}
+	struct baseline_sum of = baseline_sum_of(&bl, w, N, first);
+
+	baseline_sum_row(&bl, 3000.0, &of, sum);
+	for (unsigned k = 0; k < BASELINE_STATES; k++)
+		check_near(sum[k], each[k], 1e-9);
+}
+
 static void baseline_states_its_error(void **state)
 {
 	const double shares[] = {0.6, 0.3, 0.1}, rates[] = {90.0, 120.0, 145.0};
@@ -152,7 +179,8 @@ static void baseline_states_its_error(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {cmocka_unit_test(zero_over_window_duty_and_rate),
-					   cmocka_unit_test(baseline_states_its_error)};
+					   cmocka_unit_test(baseline_states_its_error),
+					   cmocka_unit_test(rows_of_sums_are_sums_of_rows)};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
