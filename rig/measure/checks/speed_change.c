@@ -124,6 +124,11 @@ static struct slope slope_of(const struct speed_change *c, unsigned m, double in
 	return ret;
 }
 
+double speed_change_next(const struct speed_change *c, double period)
+{
+	return c->n < 1.0 ? 0.0 : fabs(c->shift[1]) / c->n / (4.0 * period * period);
+}
+
 struct speed_shift speed_change_shift(const struct speed_change *c, double instant_s2, double period)
 {
 	struct speed_shift ret = {.resolved = false};

@@ -45,6 +45,10 @@ struct speed_shift {
 /* instant_s2: variance that noise puts into an instant, samples^2; period: samples. */
 struct speed_shift speed_change_shift(const struct speed_change *change, double instant_s2, double period);
 
+/* By which an instant moves at most per change of the interval at the next stroke, where the speed bends from stroke to stroke: a
+ * share of it. */
+double speed_change_next(const struct speed_change *change, double period);
+
 /* Variance of the intervals as made, from the autocovariance of those seen at lags 0 to SPEED_LAGS, which holds no noise.
  */
 #define SPEED_LAGS 6

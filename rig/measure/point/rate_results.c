@@ -65,15 +65,38 @@ static double unsure_intervals(const struct account *a)
 	return hypot((double)(r->missed + r->doubled + r->blind.doubled), START_OFF * unseen_at_start(a));
 }
 
+#define AFTER_MOST 0.5 /* of a period: by how much more an interval behind the window counts as longer */
+
+static double held(double change, double period)
+{
+	double most = AFTER_MOST * period;
+
+	return isnan(change) ? 0.0 : fmax(-most, fmin(most, change));
+}
+
+/* Square of the shift of the last stroke by what the pen does behind the window: by the change of the interval at that stroke, and
+ * by the change at the next one, as far as a speed that bends from stroke to stroke begins to change with it. */
+static double last_shift2(const struct account *a, double shift2, double scatter)
+{
+	const struct rhythm *r = &a->tally->rhythm;
+	const struct speed_change *speed = &a->observed->noise.speed;
+	double period = tally_period(a->tally), now = held(r->after[0] - r->last_at - period, period);
+	double next = held(r->after[1] - 2.0 * r->after[0] + r->last_at, period);
+	double bends = CHECK_COVERS * speed_change_next(speed, period) * next;
+
+	return shift2 * fmax(2.0 * scatter, now * now) + bends * bends;
+}
+
 struct rate_errors rate_errors_of(const struct account *a)
 {
 	struct interval_scatter intervals = interval_scatter_of(a);
-	double acting = a->stroke_noise->shares.instant, besides = 2.0 * (intervals.baseline + intervals.coloured);
+	double acting = a->stroke_noise->shares.instant, scatter = fmax(0.0, intervals.made);
+	double shift2 = intervals.shift * intervals.shift + intervals.u_shift * intervals.u_shift;
+	double besides = 2.0 * (intervals.baseline + intervals.coloured);
 
-	return (struct rate_errors){
-		.noise = sqrt(fmax(acting * tally_ends_variance(a->tally) + besides, 2e-8)),
-		.ends = 2.0 * hypot(intervals.shift, intervals.u_shift) * sqrt(fmax(0.0, intervals.made)),
-		.unsure = unsure_intervals(a) / sqrt(3.0)};
+	return (struct rate_errors){.noise = sqrt(fmax(acting * tally_ends_variance(a->tally) + besides, 2e-8)),
+				    .ends = sqrt(shift2 * 2.0 * scatter + last_shift2(a, shift2, scatter)),
+				    .unsure = unsure_intervals(a) / sqrt(3.0)};
 }
 
 #define SURE_STROKES 26.0 /* three or four beyond those by which speed_change.c tells where a pen's speed changes */

@@ -361,6 +361,12 @@ static void tally(struct analysis *a, const struct stroke *stroke, const struct 
 	tally_stroke(&a->tally, s);
 }
 
+static void after_window(struct analysis *a, const struct stroke *stroke, double at)
+{
+	tally_coast(&a->tally, stroke->instant, stroke->height_n);
+	tally_after(&a->tally, at);
+}
+
 /* That the pen struck is seen, how is not. */
 static void touched(struct analysis *a, const struct candidate *c)
 {
@@ -377,7 +383,7 @@ static void touched(struct analysis *a, const struct candidate *c)
 	if (stroke.phase <= POINT_MEASURE)
 		tally_spin_up(&a->tally, stroke.instant);
 	else
-		tally_coast(&a->tally, stroke.instant, stroke.height_n);
+		after_window(a, &stroke, c->at);
 	a->previous_at = c->at;
 	if (a->listeners.on_stroke)
 		a->listeners.on_stroke(a->listeners.on_stroke_ctx, &stroke);
@@ -430,7 +436,7 @@ void strokes_next(struct analysis *a, const struct span *span)
 	if (stroke.phase <= POINT_MEASURE)
 		tally_spin_up(&a->tally, stroke.instant);
 	else
-		tally_coast(&a->tally, stroke.instant, stroke.height_n);
+		after_window(a, &stroke, seen.at);
 	a->previous_at = fitted ? fit.at : seen.at;
 	if (a->listeners.on_stroke)
 		a->listeners.on_stroke(a->listeners.on_stroke_ctx, &stroke);

@@ -16,7 +16,7 @@
 void tally_init(struct tally *t)
 {
 	memset(t, 0, sizeof(*t)); /* too large for a literal on the stack */
-	t->coast_last = t->coast_full = NAN;
+	t->coast_last = t->coast_full = t->rhythm.after[0] = t->rhythm.after[1] = NAN;
 	t->depth.max_mm = -INFINITY;
 }
 
@@ -181,6 +181,16 @@ void tally_coast(struct tally *t, double instant, double height_n)
 	t->coast_last = instant;
 	if (height_n >= COAST_SHARE * t->height.seen.mean)
 		t->coast_full = instant;
+}
+
+void tally_after(struct tally *t, double at)
+{
+	double *after = t->rhythm.after;
+
+	if (isnan(after[0]))
+		after[0] = at;
+	else if (isnan(after[1]))
+		after[1] = at;
 }
 
 void tally_new_template(struct tally *t)

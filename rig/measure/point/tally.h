@@ -36,6 +36,7 @@ struct rhythm {
 	uint64_t strokes;
 	bool started_before; /* the pen made strokes before the window */
 	double first_at, last_at, local_period;
+	double after[2];          /* of the next strokes behind the window; NaN: none was seen */
 	double first_s2, last_s2; /* variance of those instants where they were not fitted; 0: they were */
 	double unfitted_s2;       /* sum of the same over all that were not fitted, unfitted of them */
 	uint64_t unfitted;
@@ -147,6 +148,8 @@ void tally_touched(struct tally *tally, double swing_n);
 /* Any stroke's absolute instant, in order: up to the window's end, and after it. */
 void tally_spin_up(struct tally *tally, double instant);
 void tally_coast(struct tally *tally, double instant, double height_n);
+/* A stroke behind the window, in order; local axis. */
+void tally_after(struct tally *tally, double at);
 /* Strokes from here on share another template, made of none of those before. */
 void tally_new_template(struct tally *tally);
 /* A level of the window, of one block, with its standard uncertainty. */

@@ -251,6 +251,36 @@ static void noise_of_the_template_is_in_no_instant(void **state)
 	check_less(fabs(sum / 40.0), 0.05);
 }
 
+/* Noise, baseline and what the pen does behind the window are in what the ends of the realised rate may be off; the clock's part
+ * is taken off. */
+static double rate_error_over_u(const char *family, double severity, unsigned trials)
+{
+	double squares = 0.0, n = 0.0;
+
+	for (unsigned k = 0; k < trials; k++) {
+		struct recording r = misfit_recording(misfit_family_find(family), severity, 5000 + k);
+		struct misfit_outcome o = outcome_of(family, severity, 5000 + k);
+		const struct claim_outcome *rate = &o.claim[CLAIM_RATE];
+		double clock = 1.96 * r.clock_rel * rate->value,
+		       u2 = rate->expanded_u * rate->expanded_u - clock * clock;
+
+		if (!rate->trusted || !(u2 > 0.0))
+			continue;
+		squares += pow(1.96 * rate->error, 2.0) / u2;
+		n++;
+	}
+	print_message("%s %g: realised rate's error over its u %.2f rms, %g windows\n", family, severity,
+		      sqrt(squares / n), n);
+	return sqrt(squares / n);
+}
+
+static void the_ends_of_a_rate_are_as_sure_as_is_said(void **state)
+{
+	(void)state;
+	check_less(rate_error_over_u("fits-jitter", 0.1, 60), 1.0); /* 2.4 where what comes next is not looked at */
+	check_less(rate_error_over_u("fits-jitter-20dB", 0.3, 60), 1.0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -265,6 +295,7 @@ int main(void)
 		cmocka_unit_test(strange_noise_is_in_the_jitter),
 		cmocka_unit_test(noise_is_not_counted),
 		cmocka_unit_test(noise_of_the_template_is_in_no_instant),
+		cmocka_unit_test(the_ends_of_a_rate_are_as_sure_as_is_said),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

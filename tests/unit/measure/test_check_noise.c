@@ -160,6 +160,9 @@ static void shift_of_centres_is_told_and_undone(void **state)
 
 	check_near(speed_change_undo(0.05, seen), 1.0, 1e-4);
 	check_near(speed_change_undo(0.0, seen), seen[0], 1e-12);
+	/* An instant moves by 10 per unit of the bend, which is a quarter of a change of 1 over a period of 100. */
+	check_near(speed_change_next(&change, 100.0), 10.0 / 4.0 / 1e4, 1e-12);
+	check_near(speed_change_next(&(struct speed_change){.n = 0.0}, 100.0), 0.0, 0.0);
 	check_near(made, 1.0, 0.2);
 }
 

@@ -513,6 +513,21 @@ static void what_holes_excuse(void **state)
 	}
 }
 
+static void the_next_two_strokes_behind_the_window_are_kept(void **state)
+{
+	struct tally *t = start();
+
+	(void)state;
+	assert_true(isnan(t->rhythm.after[0]) && isnan(t->rhythm.after[1]));
+	tally_after(t, 7.0);
+	assert_true(isnan(t->rhythm.after[1]));
+	tally_after(t, 9.0);
+	tally_after(t, 12.0);
+	check_near(t->rhythm.after[0], 7.0, 0.0);
+	check_near(t->rhythm.after[1], 9.0, 0.0);
+	free(t);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -536,6 +551,7 @@ int main(void)
 		cmocka_unit_test(instants_without_a_template),
 		cmocka_unit_test(noise_that_is_no_shape),
 		cmocka_unit_test(what_holes_excuse),
+		cmocka_unit_test(the_next_two_strokes_behind_the_window_are_kept),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
