@@ -223,5 +223,5 @@ double level_series_trend(const struct level_series *s, double noise_n)
 	add_run(fits, s, &s->rest, noise_n);
 	if (fits[1].n < SIDE_MIN || !linear_fit_solve(&fits[0]) || !linear_fit_solve(&fits[1]))
 		return NAN;
-	return fits[0].chi2 - fits[1].chi2;
+	return (fits[0].chi2 - fits[1].chi2) / fmax(1.0, fits[1].chi2 / (fits[1].n - 3.0));
 }

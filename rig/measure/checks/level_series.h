@@ -50,7 +50,8 @@ void level_series_steps(const struct level_series *series, double period, struct
 			struct level_step *ret_stop);
 
 /* By how much slope and bend explain the levels of tare, gaps and rest better than one level does: a chi-square of two
- * degrees where nothing moves but white noise, of noise_n per sample. NaN: too few bins to tell. */
+ * degrees where nothing moves but white noise, of noise_n per sample or louder, as the bins scatter about slope and bend. NaN: too
+ * few bins to tell. */
 double level_series_trend(const struct level_series *series, double noise_n);
 
 #endif

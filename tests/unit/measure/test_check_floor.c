@@ -5,6 +5,7 @@
 #include "rig/measure/checks/level_series.h"
 #include "tests/bench/misfit_trial.h"
 #include "tests/bench/misfits.h"
+#include "tests/bench/pw1.h"
 #include "tests/unit/measure/check.h"
 
 #define TRIALS 12
@@ -166,6 +167,37 @@ static void the_trend_is_a_chi_square(void **state)
 	check_near(trend_of(0.01, 0.0), 562666.0 - 2470.0 * 2470.0 / 20.0, 0.1);
 }
 
+/* Share of 400 series of bins without a trend whose trend would be taken for sure: noise of `louder` times what it is said to be, the
+ * bins alike by `alike` from one to the next. */
+static double trends_by_chance(double louder, double alike)
+{
+	struct pw1_random random = {.state = 21};
+	unsigned over = 0;
+
+	for (unsigned trial = 0; trial < 400; trial++) {
+		static struct level_series s;
+		double wander = 0.0;
+
+		level_series_init(&s, WIDTH);
+		for (unsigned i = 0; i < 60; i++) {
+			wander = alike * wander + sqrt(1.0 - alike * alike) * pw1_normal(&random);
+			level_series_tare(&s, i * WIDTH, 0.01 * louder * wander, 25);
+		}
+		level_series_stroke(&s, 60.0 * WIDTH);
+		over += level_series_trend(&s, 0.05) > 16.0;
+	}
+	return over / 400.0;
+}
+
+/* Noise that arises behind a front end's end is no movement before it. */
+static void louder_noise_is_no_trend(void **state)
+{
+	(void)state;
+	check_less(trends_by_chance(1.0, 0.0), 0.01);
+	check_less(trends_by_chance(3.0, 0.0), 0.02);
+	check_less(trends_by_chance(3.0, 0.5), 0.25);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -175,6 +207,7 @@ int main(void)
 		cmocka_unit_test(a_known_level_is_not_asked),
 		cmocka_unit_test(no_floor_that_matters_is_trusted),
 		cmocka_unit_test(the_trend_is_a_chi_square),
+		cmocka_unit_test(louder_noise_is_no_trend),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
