@@ -281,6 +281,42 @@ static void the_ends_of_a_rate_are_as_sure_as_is_said(void **state)
 	check_less(rate_error_over_u("fits-jitter-20dB", 0.3, 60), 1.0);
 }
 
+/* Of the realised rate. */
+static double ends_of(const struct recording *r, const struct take *take)
+{
+	struct misfit_results results;
+
+	misfit_measure(r, take, &results);
+	const struct result *rate = misfit_find(&results, "stroke_rate_hz", "realised");
+
+	for (unsigned i = 0; i < rate->budget_lines; i++) {
+		if (strcmp(rate->budget[i].name, "ends") == 0)
+			return rate->budget[i].u;
+	}
+	return 0.0;
+}
+
+/* Of a pen whose speed changes at the deepest point, a window whose last stroke is the one at which it slows down. */
+static void a_change_at_the_last_stroke_is_in_the_ends(void **state)
+{
+	struct recording r = recording_nominal(5);
+	struct take take;
+
+	(void)state;
+	r.speed_change = SPEED_AT_DEEPEST;
+	r.jitter = 0.003;
+	recording_make(&r, &take);
+	double before = ends_of(&r, &take);
+
+	take.coast += (uint64_t)(r.fs_hz / r.rate_hz);
+	double slowing = ends_of(&r, &take);
+
+	take_free(&take);
+	print_message("ends of a window before the pen slows down, and of one as it does: %.3g, %.3g Hz\n", before,
+		      slowing);
+	check_less(5.0 * before, slowing);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -295,6 +331,7 @@ int main(void)
 		cmocka_unit_test(strange_noise_is_in_the_jitter),
 		cmocka_unit_test(noise_is_not_counted),
 		cmocka_unit_test(noise_of_the_template_is_in_no_instant),
+		cmocka_unit_test(a_change_at_the_last_stroke_is_in_the_ends),
 		cmocka_unit_test(the_ends_of_a_rate_are_as_sure_as_is_said),
 	};
 
