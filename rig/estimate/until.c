@@ -6,6 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define RATE_SO_FAR                                                                                                    \
+	0.93 /* of a rate's uncertainty: what the pen does behind the window, which comes with its stop, widens it */
 #define RATE_STROKES 26 /* of fewer a rate's uncertainty is an estimate from few, and small where chance has it */
 
 int until_begin(struct until *u, const struct plan *plan, const struct window *window, double fs_hz)
@@ -74,9 +76,10 @@ bool until_met(const struct plan *plan, const struct window *window, const struc
 		return false;
 	for (unsigned i = 0; i < window->targets; i++) {
 		const struct result *r = meant(plan, &window->target[i], results, n);
-		bool few = r && measurand_row(r->id)->judged_by == JUDGED_BY_RATE && r->n < RATE_STROKES;
+		bool rate = r && measurand_row(r->id)->judged_by == JUDGED_BY_RATE, few = rate && r->n < RATE_STROKES;
+		double most = window->target[i].u * (rate ? RATE_SO_FAR : 1.0);
 
-		if (!r || few || !r->valid || !(r->trusted || doubted) || !(r->expanded_u <= window->target[i].u))
+		if (!r || few || !r->valid || !(r->trusted || doubted) || !(r->expanded_u <= most))
 			return false;
 	}
 	return true;
