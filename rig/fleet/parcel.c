@@ -290,22 +290,25 @@ static bool is_lost(const struct parcel *p, const struct parcel_left *left)
 	return is_one_of(code, verdicts, 3) || (left->file && !is_one_of(code, unmoved, 3));
 }
 
-/* No other bench may make good what is lost here: the job ends, with the failure where it was one. */
-static int give_up(const struct parcel *p, enum parcel_end *ret, struct parcel_receipt *receipt)
+int parcel_give_up(struct server *server, const struct outbox_item *item, struct err *err)
 {
 	char job[24], fence[24], code[12], why[300];
-	const char *const values[] = {p->item->bench, job, fence, code, why};
+	const char *const values[] = {item->bench, job, fence, code, why};
 
-	snprintf(job, sizeof(job), "%lld", (long long)p->item->job);
-	snprintf(fence, sizeof(fence), "%lld", (long long)p->item->fence);
-	snprintf(code, sizeof(code), "%d", p->item->exit_code == EXIT_FAILED ? EXIT_FAILED : EXIT_NO_STORAGE);
+	snprintf(job, sizeof(job), "%lld", (long long)item->job);
+	snprintf(fence, sizeof(fence), "%lld", (long long)item->fence);
+	snprintf(code, sizeof(code), "%d", item->exit_code == EXIT_FAILED ? EXIT_FAILED : EXIT_NO_STORAGE);
 	snprintf(why, sizeof(why), "%s: run %s ended with exit code %d and cannot be recorded: look at it there",
-		 p->item->bench, p->item->name, p->item->exit_code);
+		 item->bench, item->name, item->exit_code);
+	return item->job ? server_ask(server, "SELECT give_back($1, $2, $3, $4, $5, true, '0 s')", values, 5, NULL, err)
+			 : 0;
+}
+
+static int give_up(const struct parcel *p, enum parcel_end *ret, struct parcel_receipt *receipt)
+{
 	*ret = PARCEL_LOST;
 	snprintf(receipt->label, sizeof(receipt->label), "lost");
-	return p->item->job ? server_ask(p->server, "SELECT give_back($1, $2, $3, $4, $5, true, '0 s')", values, 5,
-					 NULL, p->err)
-			    : 0;
+	return parcel_give_up(p->server, p->item, p->err);
 }
 
 /* An open door is no answer to a job: the bench has trouble, not the pen. */

@@ -40,5 +40,7 @@ struct parcel_receipt {
 int parcel_send(struct server *server, struct history *history, const struct outbox_item *item,
 		const struct parcel_left *left, const struct parcel_between *between, enum parcel_end *ret,
 		struct parcel_receipt *receipt, struct err *err);
+/* Its run cannot be recorded: no other bench may make good what is lost here, and its job ends, with the failure where it was one. */
+int parcel_give_up(struct server *server, const struct outbox_item *item, struct err *err);
 
 #endif

@@ -39,11 +39,14 @@ void run_file_of(const struct agent *agent, const struct outbox_item *item, char
 	snprintf(ret, size, "%s/%s.penrig", *item->output ? item->output : agent->config->output, item->name);
 }
 
+static bool is_there(const char *program)
+{
+	return !strchr(program, '/') || access(program, X_OK) == 0;
+}
+
 bool runs_can_begin(const struct agent *agent)
 {
-	const char *program = agent->config->words ? agent->config->word[0] : own_program();
-
-	return !strchr(program, '/') || access(program, X_OK) == 0;
+	return is_there(own_program()) && (!agent->config->words || is_there(agent->config->word[0]));
 }
 
 static bool is_nearly_full(const char *path)

@@ -317,6 +317,14 @@ static int set_aside(struct agent *agent, const struct outbox_item *item, const 
 	return outbox_refuse(agent->history, item->seq, why->text, err);
 }
 
+/* A run that is not there answers no job, and another bench's pass would hide what it had found. */
+static int refuse(struct agent *agent, const struct outbox_item *item, const struct err *why, struct err *err)
+{
+	int rc = parcel_give_up(agent->server, item, err);
+
+	return rc && rc != -EREMOTE ? rc : set_aside(agent, item, why, err);
+}
+
 int talk_send(struct agent *agent, bool *ret_more, struct err *err)
 {
 	struct sending sending = {.agent = agent};
@@ -343,7 +351,7 @@ int talk_send(struct agent *agent, bool *ret_more, struct err *err)
 	if (rc == -EREMOTE && strcmp(server_code(agent->server), "PR001") != 0) {
 		const struct err why = *err;
 		seat_let_go(seat, item->seq);
-		return set_aside(agent, item, &why, err);
+		return refuse(agent, item, &why, err);
 	}
 	if (rc)
 		return rc;
@@ -358,7 +366,7 @@ int talk_send(struct agent *agent, bool *ret_more, struct err *err)
 		err_set(&why, -EEXIST, "%s",
 			end == PARCEL_CONFLICT ? "it has another run with this id"
 					       : "somebody decided otherwise of it on another copy of its file");
-		return set_aside(agent, item, &why, err);
+		return end == PARCEL_CONFLICT ? refuse(agent, item, &why, err) : set_aside(agent, item, &why, err);
 	}
 	agent_say(agent, "%s: job %lld, run %s: %s", item->bench, (long long)item->job, item->name, receipt.label);
 	if (end == PARCEL_RECORDED && *sending.lacks)

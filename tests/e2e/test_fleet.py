@@ -3,6 +3,7 @@ import fcntl
 import json
 import os
 import re
+import shutil
 import signal
 import sqlite3
 import subprocess
@@ -440,6 +441,93 @@ def odd_files(check, f):
     check(f.until_job(job, over, "its end")["state"] == "done", "it is there again")
 
 
+def unreadable(check, f):
+    """A file that is not to be had any more when its run is told, because the server was away: the run is recorded with the others, with an alarm."""
+    agent = f.agents[0]
+    agent.start(gate=True)
+    job = f.submit()
+    agent.until_said(f"job {job}, plan")
+    name = agent.rows("SELECT name FROM outbox")[0][0]
+    f.server.stop()
+    agent.open_gate()
+    agent.until_said(f"run {name} has ended")
+    check(agent.rows("SELECT ended FROM outbox") == [(1,)], "it has ended, and is in the outbox")
+    (agent.folder / f"state/agent/runs/{name}.penrig").unlink()
+    f.server.start()
+    check(f.until_job(job, over, "its end")["exit_code"] == 0, "recorded")
+    agent.until_said(f"{name}.penrig cannot be sent, and its run is without it")
+    names = {n for n, in f.server.sql("SELECT name FROM penrig.run_file")}
+    check(names and f"{name}.penrig" not in names, f"with the others: {names}")
+    agent.end()
+    shutil.rmtree(agent.folder / "state")  # it goes on to say what its run lacks
+
+
+def renewed(check, f):
+    """penrig is another file under a living agent: what runs goes on, and no further job is taken until the agent is started again, whatever program does the jobs."""
+    agent = f.agents[0]
+    argv, own, other = agent.argv, agent.folder / "penrig", agent.folder / "newer"
+    shutil.copy(rig.PENRIG, own)
+    agent.argv = lambda *more: [str(own), *argv(*more)[1:]]
+    agent.start(gate=True)
+    job = f.submit()
+    agent.until_said(f"job {job}, plan")
+    shutil.copy(rig.PENRIG, other)
+    other.rename(own)
+    agent.open_gate()
+    check(f.until_job(job, over, "its end")["exit_code"] == 0, "what runs goes on, and is told")
+    job = f.submit()
+    agent.until_said("or was renewed: no job is taken")
+    until("its word", lambda: any(b["state"] == "program gone" for b in json.loads(f.penrig("benches", "--json", user="ci").stdout)))
+    check(f.jobs()[job]["state"] == "waiting" and f.jobs()[job]["attempts"] == 0, f"{f.jobs()[job]}")
+    agent.end()
+    agent.start()
+    check(f.until_job(job, over, "its end")["state"] == "done", "the new one takes it")
+    agent.end()
+    agent.argv = argv
+
+
+def not_taken(check, f):
+    """A run that the server refuses for good stands in nobody's way: it is set aside with an alarm, counted, and still there; its job ends as it did."""
+    agent = f.agents[0]
+    f.server.sql("CREATE FUNCTION penrig.no_deep() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE EXCEPTION 'not this one' USING ERRCODE = '22023'; END $$;"
+                 "CREATE TRIGGER no_deep BEFORE INSERT ON penrig.run FOR EACH ROW WHEN (NEW.dut = 'PEN-DEEP-01') EXECUTE FUNCTION penrig.no_deep()")
+    agent.start()
+    refused = f.until_job(f.submit("PEN-DEEP-01"), over, "its end")
+    check((refused["state"], refused["exit_code"], refused["attempts"]) == ("failed", 1, 1) and "cannot be recorded" in refused["reason"], f"no other run makes good what it had found: {refused}")
+    agent.until_said("ALARM: the server does not take run")
+    check(f.until_job(f.submit("PEN-GOOD-01", SMOKE), over, "its end")["exit_code"] == 0, "the next one goes on")
+    agent.end()
+    agent.start()
+    until("the count", lambda: any((b["bench"], b["refused"]) == ("bench-1", 1) for b in json.loads(f.penrig("benches", "--json", user="ci").stdout)))
+    check(recorded(f, "dut") == [("PEN-GOOD-01",)] and agent.rows("SELECT count(*) FROM outbox") == [(1,)], f"it is in the outbox: {recorded(f, 'dut')}")
+    agent.end()
+    f.server.sql("DROP TRIGGER no_deep ON penrig.run; DROP FUNCTION penrig.no_deep")
+    shutil.rmtree(agent.folder / "state")
+
+
+# Of docs/fleet.md, by how its row begins: the tests that do it, here or as MODULE.function.
+SWITCHED_OFF = {
+    "the server, or the way to it": "everything_dies", "the agent (ended, killed, crashed)": "everything_dies another_folder adopts_the_next", "penrig itself, while the pen runs": "killed_run half_a_run what_answers",
+    "the agent is frozen past its lease": "superseded lost_before_it_moved", "the bench's computer": "test_fleet_many.never_comes_back", "whoever waits": "given_up", "the same, killed or cut off": "given_up",
+    "the disk of a bench is nearly full": "test_fleet_store.full", "the [broker]": "test_fleet_telemetry.away test_fleet_telemetry.half_open", "the [store of files]": "test_fleet_store.full test_fleet_store.not_mounted test_fleet_store.hung test_fleet_store.goes_on",
+    "a [safety input]": "emergency_stop", "a bench, by `--disable`": "maintenance", "whoever holds a bench": "test_fleet_many.reservations test_fleet_many.reservations_end", "a second agent for the same bench": "two_agents another_folder",
+    "a run with a verdict": "what_cannot_be_recorded", "a file beside a run": "unreadable", "penrig is renewed": "renewed", "the server will not take a run": "not_taken"}
+
+
+def switched_off(check, f):
+    """Each row of the table in docs/fleet.md has its tests, and each of them is there."""
+    table = (rig.ROOT / "docs/fleet.md").read_text().split("## What happens when something is switched off")[1].split("\n\n")[1]
+    rows = [line.split("|")[1].strip() for line in table.splitlines()[2:]]
+    for row in rows:
+        named = [tests for begin, tests in SWITCHED_OFF.items() if row.startswith(begin)]
+        check(len(named) == 1, f"{row}: whose test is it? {named}")
+    check(len(rows) == len(SWITCHED_OFF), f"a row that is gone: {rows}")
+    for name in " ".join(SWITCHED_OFF.values()).split():
+        module, _, function = name.rpartition(".")
+        text = (rig.ROOT / f"tests/e2e/{module or 'test_fleet'}.py").read_text()
+        check(re.search(rf"^(TESTS|SHARED|        for test) .*\b{function}\b", text, re.M), f"{name} is not run")
+
+
 def who_may(check, f):
     """Each of these must fail, and change nothing."""
     f.agents[0].start()
@@ -534,7 +622,7 @@ def wrong_words(check, f):
         check(done.returncode == code and why in done.stderr and "secret" not in done.stderr, f"{argv}: {done.returncode} {done.stderr}")
 
 
-TESTS = (to_the_end, everything_dies, superseded, lost_before_it_moved, back_in_time, killed_run, half_a_run, given_up, maintenance, emergency_stop, two_agents, what_answers, what_cannot_be_recorded, another_folder, adopts_the_next, odd_files, who_may, the_same_id, wrong_words, versions)
+TESTS = (to_the_end, everything_dies, superseded, lost_before_it_moved, back_in_time, killed_run, half_a_run, given_up, maintenance, emergency_stop, two_agents, what_answers, what_cannot_be_recorded, another_folder, adopts_the_next, odd_files, unreadable, renewed, not_taken, switched_off, who_may, the_same_id, wrong_words, versions)
 # Under sanitizers those that exercise the programs, and not the SQL.
 QUICK = (to_the_end, half_a_run, given_up, odd_files, wrong_words)
 WHOLE = len(sys.argv) > 1 or "SEEDS" not in os.environ
