@@ -903,25 +903,29 @@ def begun_before(check, f):
 
 def asked_at_once(check, f):
     """Two with one token at the same moment: the second one is held against the first."""
-    first, second, got = connect(f, "ci"), connect(f, "ci"), []
+    f.server.sql("SELECT penrig.register('bench-1', '{model=X2}', '{}')", user="b1")
+    f.server.sql("SELECT penrig.register('bench-2', '{model=X3}', '{}')", user="b2")
     token = f"'{uuid.uuid4()}'"
-    (job,) = one(first, asking(token=token))
+    reserve = f"SELECT penrig.reserve({token}, NULL, {{}}, '1 h', '1 h', 'w')"
+    for once, other in ((asking(token=token), asking(token=token, image=f"'{'b' * 64}'")), (reserve.format("'{model=X2}'"), reserve.format("'{model=X3}'"))):
+        first, second, got = connect(f, "ci"), connect(f, "ci"), []
+        (number,) = one(first, once)
 
-    def ask():
-        try:
-            got.append(one(second, asking(token=token, image=f"'{'b' * 64}'")))
-        except Exception as e:
-            got.append(e.pgcode)
-    thread = threading.Thread(target=ask)
-    thread.start()
-    until("the second to wait", lambda: there(f, "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND query LIKE '%submit(%'") == "1")
-    first.commit()
-    thread.join(timeout=fleet.LIMIT_S)
-    check(got == ["PR007"], f"refused: {got}")
-    second.rollback()
-    check(one(second, asking(token=token)) == (job,), "and the first one is as it was")
-    for c in (first, second):
-        c.close()
+        def ask(second=second, other=other, got=got):
+            try:
+                got.append(one(second, other))
+            except Exception as e:
+                got.append(e.pgcode)
+        thread = threading.Thread(target=ask)
+        thread.start()
+        until("the second to wait", lambda: there(f, "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND (query LIKE '%submit(%' OR query LIKE '%reserve(%')") == "1")
+        first.commit()
+        thread.join(timeout=fleet.LIMIT_S)
+        check(got == ["PR007"], f"refused: {got}")
+        second.rollback()
+        check(one(second, once) == (number,), "and the first one is as it was")
+        for c in (first, second):
+            c.close()
 
 
 def turns(check, f):

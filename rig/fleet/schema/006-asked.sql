@@ -73,6 +73,7 @@ REVOKE EXECUTE ON FUNCTION take_bench(uuid, text, text[], interval, interval, te
 CREATE FUNCTION reserve(p_token uuid, p_site text, p_need text[], p_lasts interval, p_keep interval, p_why text) RETURNS bigint
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = penrig, pg_temp AS $$
 DECLARE v_site smallint := site_of(p_site); v_there reservation; v_id bigint; BEGIN
+  PERFORM pg_advisory_xact_lock(hashtextextended('reserve ' || p_token, 0)); -- two with one token: the second one sees the first
   SELECT * INTO v_there FROM reservation WHERE token = p_token;
   IF FOUND AND (v_there.holder, v_there.site_id, coalesce(v_there.need, p_need), v_there.lasts, v_there.why)
       IS DISTINCT FROM (session_user, v_site, p_need, p_lasts, p_why) THEN
