@@ -54,7 +54,7 @@ class Agent:
         self.out.mkdir(parents=True, exist_ok=True)
         self.history = self.state / "history"
         if not self.history.exists():  # the product makes it
-            subprocess.run([*o.command, "history", "--history", str(self.history)], check=True, stdout=subprocess.DEVNULL)
+            subprocess.run([*o.command, "history", "--rebuild", str(self.out), "--history", str(self.history)], check=True, stdout=subprocess.DEVNULL)
         with self.local() as db:
             db.execute("CREATE TABLE IF NOT EXISTS outbox(seq INTEGER PRIMARY KEY AUTOINCREMENT, run_id TEXT NOT NULL UNIQUE, bench TEXT NOT NULL, name TEXT NOT NULL, job INTEGER NOT NULL,"
                        " fence INTEGER NOT NULL, begun INTEGER NOT NULL, ended INTEGER NOT NULL, exit_code INTEGER NOT NULL, refused TEXT NOT NULL)")

@@ -119,8 +119,8 @@ def entry():
     bench.write_text(text)
     done = rig.penrig_a("check", rig.FIXTURES / "plans/ci-smoke.json", "--bench", bench)
     check(done.returncode == 0, f"check takes it: {done.stdout[-300:]} {done.stderr[-300:]}")
-    done = rig.penrig_a("history", "--impact", run.path, "--history", run.folder / "none")
-    check("W-7/1" in done.stdout + done.stderr or "none" in done.stderr, f"and history reads the certificate: {done.stdout} {done.stderr}")
+    done = rig.penrig_a("history", "--impact", run.path, "--state", run.folder / "nowhere")
+    check(done.returncode == 0 and "no run" in done.stdout + done.stderr or "0 runs" in done.stdout, f"and history reads the certificate: {done.returncode} {done.stdout} {done.stderr}")
     check(run.file["replaces"] == "VB-LC-2001-A" and run.file["serial"] == "LC-2001" and len(run.file["points"]) == 6, f"it says of what: {run.file}")
 
 

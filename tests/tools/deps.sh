@@ -15,11 +15,11 @@ there() {
 	chromium-driver) command -v chromedriver ;;
 	zbar-tools) command -v zbarimg ;;
 	dmtx-utils) command -v dmtxread ;;
-	fonts-*) installed "$1" ;;
 	postgresql-client*) command -v psql ;;
 	postgresql*) ls /usr/lib/postgresql/*/bin/postgres ;;
 	qemu-system-x86) command -v qemu-system-x86_64 ;;
 	busybox-static) command -v busybox ;;
+	poppler-utils) command -v pdfinfo ;;
 	udev) ls /lib/systemd/systemd-udevd ;;
 	psmisc) command -v fuser ;;
 	umockdev) command -v umockdev-run ;;
@@ -47,7 +47,7 @@ installed() {
 missing=
 if [ "${DEPS:-install}" = skip ]; then
 	for package; do
-		there "$package" || missing="$missing $package"
+		there "$package" || installed "$package" || missing="$missing $package"
 	done
 	[ -z "$missing" ] && exit 0
 	echo "penrig: missing, and DEPS=skip installs nothing. On Debian or Ubuntu:" >&2
