@@ -129,6 +129,8 @@ DEPS=skip deps gcc libnosuch-dev python3-nosuch universal-ctags
 check "DEPS=skip names what is there, or not what is missing" says "recommends libnosuch-dev python3-nosuch"
 DEPS=skip deps gcc make
 check "what is there without a package is missing" test $? -eq 0 -a ! -s out
+DEPS=skip deps here
+check "a package without a program of its name is missing where dpkg has it" test $? -eq 0 -a ! -s out
 PATH=/usr/bin:/bin DEPS=skip deps ldconfig
 check "what is in /sbin is missing, for a user who does not look there" test $? -eq 0 -a ! -s out
 

@@ -20,6 +20,7 @@ there() {
 	qemu-system-x86) command -v qemu-system-x86_64 ;;
 	busybox-static) command -v busybox ;;
 	poppler-utils) command -v pdfinfo ;;
+	swift-*) command -v "$1-server" ;;
 	udev) ls /lib/systemd/systemd-udevd ;;
 	psmisc) command -v fuser ;;
 	umockdev) command -v umockdev-run ;;
@@ -37,7 +38,7 @@ there() {
 	python3-pyvisa-py) "$python" -c 'import pyvisa_py' ;;
 	python3-prometheus-client) "$python" -c 'import prometheus_client' ;;
 	python3-*) "$python" -c "import ${1#python3-}" ;;
-	*) command -v "$1" ;;
+	*) command -v "$1" || installed "$1" ;;
 	esac >/dev/null 2>&1
 }
 installed() {
@@ -47,7 +48,7 @@ installed() {
 missing=
 if [ "${DEPS:-install}" = skip ]; then
 	for package; do
-		there "$package" || installed "$package" || missing="$missing $package"
+		there "$package" || missing="$missing $package"
 	done
 	[ -z "$missing" ] && exit 0
 	echo "penrig: missing, and DEPS=skip installs nothing. On Debian or Ubuntu:" >&2
