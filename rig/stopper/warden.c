@@ -21,7 +21,8 @@
 #define WATCH_NS     DRIVER_TICK_NS * 10 /* between two looks at penrig */
 #define LOOK_NS      (2 * WATCH_NS)      /* counted for one: where it took longer, this process itself was held up */
 #define AGAIN_NS     (20 * NS_PER_MS)    /* after a try that failed */
-#define AGAIN_REST   4                   /* and so many times what it took */
+#define AGAIN_REST   4                   /* and so many times what it took, */
+#define REST_MAX_NS  (500 * NS_PER_MS)   /* at most: a try that stood still is no reason to leave the pen running */
 #define ACT_NS       (10 * NS_PER_S) /* a pen that cannot be reached for so long is left to its dead-man, and it is said */
 #define NEVER_RAN_NS (2 * NS_PER_S)    /* one that penrig never ran is not looked for so long */
 #define TRY_NS       (3 * NS_PER_S)    /* of one try: a driver opens within 2 s */
@@ -259,7 +260,8 @@ static void again(struct warden *w, uint64_t now_ns)
 	close_device(w);
 	give_up_line(w);
 	const uint64_t done_ns = loop_now_ns(w->config.loop), rest_ns = AGAIN_REST * (done_ns - now_ns);
-	w->act.next_ns = done_ns + (rest_ns > AGAIN_NS ? rest_ns : AGAIN_NS);
+	const uint64_t most_ns = rest_ns < REST_MAX_NS ? rest_ns : REST_MAX_NS;
+	w->act.next_ns = done_ns + (most_ns > AGAIN_NS ? most_ns : AGAIN_NS);
 }
 
 /* An open port serves as it is. Anything else must be free. */

@@ -539,6 +539,17 @@ static void test_pauses_are_as_long_as_tries_deserve(void **state)
 	assert_in_range(1000000 - pen.busy, 18, 22); /* in 10 s, half a second each */
 }
 
+/* One try that took long, for whatever it stood still, is no reason to leave the pen running. */
+static void test_a_try_that_took_long_is_not_the_last(void **state)
+{
+	(void)state;
+	pen.busy = 1;
+	pen.slow_ns = 2600000000;
+	run((const struct step[]){{1, STOPPER_MOVING, 0}, {2, CLOSE, 0}, LAST});
+	assert_int_equal(pen.stops, 1);
+	assert_true(pen.opened_s < 8);
+}
+
 static void test_a_pen_that_cannot_be_reached(void **state)
 {
 	(void)state;
@@ -687,6 +698,7 @@ int main(void)
 		TEST(test_penrig_stands_still),
 		TEST(test_a_lent_port_that_is_dead),
 		TEST(test_a_pen_whose_board_restarts),
+		TEST(test_a_try_that_took_long_is_not_the_last),
 		TEST(test_an_order_is_seen_to_the_end),
 		TEST(test_a_stop_that_is_not_confirmed_is_ordered_again),
 		TEST(test_another_supply_on_the_pen_s_port),
