@@ -241,6 +241,10 @@ static void on_bytes(void *device, const uint8_t *data, size_t len, uint64_t hos
 
 	if (!mcc->streams || is_lossy(mcc))
 		return;
+	if (mcc->plan.each_scan && len % (2 * mcc->setup.inputs)) {
+		lose(mcc, -EPROTO, "it has sent a part of a scan: what is missing is not known");
+		return;
+	}
 	for (size_t used; len > 0 && mcc->streams; data += used, len -= used) {
 		if (!mcc_stream_take(&mcc->stream, data, len, &used, &block, mcc->counts))
 			continue;

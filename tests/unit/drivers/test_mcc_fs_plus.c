@@ -653,15 +653,41 @@ static void test_no_loss(void **state)
 	end();
 }
 
+/* A slow scan that has not come whole would move the inputs of all behind it. */
+static void test_part_of_a_slow_scan(void **state)
+{
+	static const unsigned inputs[] = {0, 1, 2};
+	const struct daq_setup daq = setup_of(inputs, 3, 500, 10);
+
+	(void)state;
+	truth_inputs = 3;
+	begin(&daq);
+	each_scan = is_true;
+	start();
+	uint64_t sample = send(0, 6);
+	assert_int_equal(next_index, 1);
+	each_scan = NULL;
+	sample = send(sample, 4);
+	send(sample + 1, 6);
+	assert_true(lost == 1 && lost_status == -EPROTO && next_index == 1);
+	end();
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test_setup(test_plans, set_up),         cmocka_unit_test_setup(test_refused_plans, set_up),
-		cmocka_unit_test_setup(test_curves, set_up),        cmocka_unit_test_setup(test_life, set_up),
-		cmocka_unit_test_setup(test_temperatures, set_up),  cmocka_unit_test_setup(test_no_such_device, set_up),
-		cmocka_unit_test_setup(test_does_not_obey, set_up), cmocka_unit_test_setup(test_late, set_up),
-		cmocka_unit_test_setup(test_start_unheard, set_up), cmocka_unit_test_setup(test_losses, set_up),
+		cmocka_unit_test_setup(test_plans, set_up),
+		cmocka_unit_test_setup(test_refused_plans, set_up),
+		cmocka_unit_test_setup(test_curves, set_up),
+		cmocka_unit_test_setup(test_life, set_up),
+		cmocka_unit_test_setup(test_temperatures, set_up),
+		cmocka_unit_test_setup(test_no_such_device, set_up),
+		cmocka_unit_test_setup(test_does_not_obey, set_up),
+		cmocka_unit_test_setup(test_late, set_up),
+		cmocka_unit_test_setup(test_start_unheard, set_up),
+		cmocka_unit_test_setup(test_losses, set_up),
 		cmocka_unit_test_setup(test_no_loss, set_up),
+		cmocka_unit_test_setup(test_part_of_a_slow_scan, set_up),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
