@@ -471,6 +471,11 @@ RULE(average)
 	r->misfit.average = (unsigned)s;
 }
 
+RULE(slew)
+{
+	r->misfit.slew = s;
+}
+
 static void filter_of(struct recording *r, enum filter_kind kind, double hz)
 {
 	r->misfit.filter = kind;
@@ -743,6 +748,7 @@ const struct misfit_family misfit_families[] = {
 	ROW("floor-behind-noise", "of the height", floor_behind_noise, -0.01, 0.002, 0.01, 0.05),
 	ROW("alternating-current", "Hz", high_pass, 0.01, 0.1, 1.0, 10.0),
 	ROW("running-average", "samples", average, 4, 10, 20, 40),
+	ROW("slew-rate", "heights a period", slew, 8, 6, 5, 4, 3),
 	ROW("filter-first-order", "Hz", filter_first, 4000, 1000, 500, 250),
 	ROW("filter-bessel-2", "Hz", filter_bessel_2, 4000, 1000, 500, 250),
 	ROW("filter-bessel-4", "Hz", filter_bessel_4, 4000, 1000, 500, 250),

@@ -45,7 +45,7 @@ struct maker {
 	unsigned at; /* stroke whose neighbourhood the last time was in */
 	double tail_n, tail_top, cell_y, cell_v;
 	double *wave; /* noise */
-	double coupled_n, sum_n, last_n[AVERAGE_MAX];
+	double coupled_n, slewed_n, sum_n, last_n[AVERAGE_MAX];
 	unsigned long samples; /* averaged */
 	bool begun, filtering;
 	struct section section[SECTIONS_MAX];
@@ -592,6 +592,12 @@ static double coupled(struct maker *m, double force)
 		m->coupled_n = m->begun ? m->coupled_n : force;
 		m->coupled_n += (force - m->coupled_n) * 2.0 * M_PI * f->high_pass_hz / m->r->fs_hz;
 		force -= m->coupled_n - m->r->level_n;
+	}
+	if (f->slew > 0.0) {
+		double most = f->slew * m->height_n * m->r->rate_hz / m->r->fs_hz;
+
+		m->slewed_n = m->begun ? fmax(m->slewed_n - most, fmin(m->slewed_n + most, force)) : force;
+		force = m->slewed_n;
 	}
 	if (f->average > 1) {
 		double *slot = &m->last_n[m->samples++ % f->average];

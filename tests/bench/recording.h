@@ -72,6 +72,7 @@ struct misfit {
 	double floor_at;       /* at this share of the height above the level */
 	double high_pass_hz;   /* the front end is coupled by alternating current */
 	unsigned average;      /* the front end shows the mean of so many samples */
+	double slew;           /* it moves by so many heights of a pulse in a period at most; 0: as fast as it likes */
 	enum filter_kind filter; /* before the noise, of filter_hz at -3 dB */
 	double filter_hz;
 	bool line_of_motor; /* line_n is there while the pen runs */

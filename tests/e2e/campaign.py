@@ -128,7 +128,7 @@ FAULTS = {
     "cell": plain("cell", ("frequency", 800, 6000), ("damping", 0.01, 0.3), at_once=1),
     "cell, damped": plain("cell", ("frequency", 800, 6000), ("damping", 0.3, 2), at_once=1),
     "cell creep": either_sign("cell-creep", "share", 0.0005, 0.03, ",tau=2"),
-    "clip": clip, "glitch": either_sign("glitch", "size", 0.02, 5),
+    "clip": clip, "slew": plain("slew", ("rate", 50, 2000)), "glitch": either_sign("glitch", "size", 0.02, 5),
     "burst": lambda rng, case: f"glitch{when(rng, 0)},size={log_uniform(rng, 0.05, 2):.3f},samples={round(log_uniform(rng, 2, 300))}",
     "impulses": plain("glitch", ("size", 0.05, 2), ("rate", 0.5, 100)),
     "frozen": plain("frozen", ("ms", 0.3, 300), at_once=0), "frozen often": plain("frozen", ("ms", 0.3, 30), ("every", 0.05, 1)),

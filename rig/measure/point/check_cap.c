@@ -1,5 +1,6 @@
 /* Whether the top of the pulse is as sharp as an eccentric's: heights are the maximum of a polynomial, and of another top
- * another polynomial has another maximum. */
+ * another polynomial has another maximum. And whether it is one: what follows the force at its own speed and not at the force's
+ * meets it again on its way down, in a corner, and what the top was is lost. */
 #include <math.h>
 
 #include "rig/measure/point/cell.h"
@@ -13,6 +14,8 @@
 #define RESIDUAL    1.5   /* times the largest residual: what may hide between a polynomial and the points */
 #define RESIDUAL_SD 3.3
 #define NEIGHBOURS  6 /* points that a residual is the mean of */
+#define CORNER      0.605 /* filled of the box about a cap: of smooth tops 0.63 and more, of two straight lines 0.56 */
+#define CORNER_SD   3.0
 #define SQRT3       1.7320508075688772
 
 struct cap {
@@ -65,6 +68,35 @@ static double residual(const struct cap *c)
 	return RESIDUAL * worst;
 }
 
+/* How much of the box that has the cap's width and height lies under the polynomial, and a standard uncertainty: that of the
+ * top alone, because of what noise does to edges, mean and top together it is less. */
+static double filled(const struct cap *c, double *ret_u)
+{
+	double mean = 0.0, edge = 0.0;
+
+	for (unsigned k = 0; k <= CAP_DEGREE; k += 2) {
+		mean += c->top.coefficient[k] / (k + 1.0);
+		edge += c->top.coefficient[k];
+	}
+
+	double height = c->top.value - edge, samples = 2.0 * c->top.half * (double)c->view->strokes;
+
+	*ret_u = c->view->noise_n * sqrt(SEXTIC / samples) / height;
+	return (mean - edge) / height;
+}
+
+static void judge_corner(const struct cap *c, struct check_result *ret)
+{
+	double u, share = filled(c, &u);
+
+	if (share + CORNER_SD * u >= CORNER)
+		return;
+	ret->statistic = share;
+	ret->threshold = CORNER;
+	check_trip(ret, "pulses end in a corner: a front end that is slower than the force (slew rate), or needles thrown "
+			"back from a stop");
+}
+
 void check_cap(const struct account *a, const struct check_scale *scale, struct check_result *ret)
 {
 	struct cell_inverse inverse;
@@ -88,4 +120,5 @@ void check_cap(const struct account *a, const struct check_scale *scale, struct 
 	ret->statistic = half_n / view.height_n;
 	ret->effect_mm = half_n * scale->mm_per_n;
 	ret->u_mm = ret->effect_mm / SQRT3;
+	judge_corner(&cap, ret);
 }

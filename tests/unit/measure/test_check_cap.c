@@ -58,7 +58,32 @@ static void the_part_above_a_share_is_between_its_points(void **state)
 	assert_false(points_above(&p, 0.4, &lo, &hi));
 }
 
-static struct check_result cap_of(double depth_mm, double bottom_mm, double *ret_error, double *ret_expanded)
+/* As a front end shows it that moves by so many counts from one sample to the next at most. */
+static void slow_down(struct plant_trial *t, int32_t counts)
+{
+	for (size_t i = 1; i < t->samples; i++) {
+		if (t->counts[i] > t->counts[i - 1] + counts)
+			t->counts[i] = t->counts[i - 1] + counts;
+		else if (t->counts[i] < t->counts[i - 1] - counts)
+			t->counts[i] = t->counts[i - 1] - counts;
+	}
+}
+
+/* The most that its samples move, in counts. */
+static int32_t fastest(const struct plant_trial *t)
+{
+	int32_t most = 0;
+
+	for (size_t i = 1; i < t->samples; i++) {
+		int32_t step = abs(t->counts[i] - t->counts[i - 1]);
+
+		most = step > most ? step : most;
+	}
+	return most;
+}
+
+/* slew: share of how fast its force moves; 0: as it does. */
+static struct check_result cap_of(double depth_mm, double bottom_mm, double slew, double *ret_error, double *ret_expanded)
 {
 	struct plant plant = plant_default(depth_mm, 120.0, 20000.0);
 	struct plant_trial t;
@@ -66,6 +91,8 @@ static struct check_result cap_of(double depth_mm, double bottom_mm, double *ret
 	plant.bottom_mm = bottom_mm;
 	plant.measure_s = 1.5;
 	plant_generate(&t, &plant);
+	if (slew > 0.0)
+		slow_down(&t, (int32_t)(slew * fastest(&t)));
 
 	struct curve *curve = plant_curve(&plant);
 	struct point_config config = plant_config(&plant, curve);
@@ -86,7 +113,7 @@ static struct check_result cap_of(double depth_mm, double bottom_mm, double *ret
 static void an_eccentric_leaves_no_line(void **state)
 {
 	double error, expanded;
-	struct check_result check = cap_of(1.0, 0.0, &error, &expanded);
+	struct check_result check = cap_of(1.0, 0.0, 0.0, &error, &expanded);
 
 	(void)state;
 	assert_int_equal(check.state, CHECK_PASSED);
@@ -101,11 +128,34 @@ static void a_flat_top_is_carried(void **state)
 	(void)state;
 	for (unsigned i = 0; i < sizeof(cut) / sizeof(cut[0]); i++) {
 		double error, expanded;
-		struct check_result check = cap_of(cut[i], 1.0, &error, &expanded);
+		struct check_result check = cap_of(cut[i], 1.0, 0.0, &error, &expanded);
 
 		assert_int_equal(check.state, CHECK_PASSED);
 		check_less(0.001, check.u_mm);
 		check_less(fabs(error), expanded);
+	}
+}
+
+/* What moves slower than the force meets it on its way down: in a corner, before or behind the top. */
+static void a_corner_is_no_top(void **state)
+{
+	static const struct {
+		double slew;
+		enum check_state state;
+	} cases[] = {{1.0, CHECK_PASSED}, {0.45, CHECK_TRIPPED}, {0.35, CHECK_TRIPPED}, {0.25, CHECK_TRIPPED}};
+
+	(void)state;
+	for (unsigned i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		double error, expanded;
+		struct check_result check = cap_of(1.0, 0.0, cases[i].slew, &error, &expanded);
+
+		assert_int_equal(check.state, cases[i].state);
+		if (check.state == CHECK_PASSED) {
+			check_less(fabs(error), expanded);
+		} else {
+			assert_non_null(strstr(check.reason, "corner"));
+			check_less(check.statistic, check.threshold);
+		}
 	}
 }
 
@@ -117,6 +167,7 @@ int main(void)
 		cmocka_unit_test(the_part_above_a_share_is_between_its_points),
 		cmocka_unit_test(an_eccentric_leaves_no_line),
 		cmocka_unit_test(a_flat_top_is_carried),
+		cmocka_unit_test(a_corner_is_no_top),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -437,6 +437,26 @@ static void test_clip_makes_flat_tops(void **state)
 	assert_true(fabs(sqrt(squares - sum * sum) / 0.0015 - 1) < 0.2);
 }
 
+/* From one sample to the next, at most, N. */
+static double fastest(const struct recorded *r)
+{
+	double most = 0;
+
+	for (uint64_t i = 1; i < r->host.samples; i++)
+		most = fmax(most, fabs(force(r, (double)i) - force(r, (double)i - 1)));
+	return most;
+}
+
+static void test_slew_ends_how_fast_it_moves(void **state)
+{
+	const double step = 300 / 20000.0;
+
+	(void)state;
+	assert_true(fastest(&clean) > 1.3 * step);
+	record(&faulty, "slew@0,rate=300");
+	assert_true(fastest(&faulty) > step - 2 * COUNT_N && fastest(&faulty) < step + 2 * COUNT_N);
+}
+
 static unsigned spoiled(double *ret_most)
 {
 	unsigned n = 0;
@@ -760,7 +780,7 @@ static const char *const of_the_pen[] = {
 
 static const char *const of_the_sensor[] = {
 	"adhesion", "inertia", "relaxation", "tremor",   "knock", "cell", "cell-creep",
-	"clip",     "glitch",  "frozen",     "coloured", "mains", NULL,
+	"clip",     "slew",   "glitch",  "frozen",     "coloured", "mains", NULL,
 };
 
 /* What the sensor shows does not change what the needles do. */
@@ -884,6 +904,7 @@ int main(void)
 		SIGNS(test_cell_rings_where_it_is_told),
 		SIGNS(test_cell_creep_comes_with_its_time_constant),
 		SIGNS(test_clip_makes_flat_tops),
+		SIGNS(test_slew_ends_how_fast_it_moves),
 		SIGNS(test_glitches_are_counted),
 		SIGNS(test_frozen_converter_repeats_its_count),
 		SIGNS(test_coloured_noise_has_its_spectrum),
