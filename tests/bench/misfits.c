@@ -449,6 +449,11 @@ RULE(lost)
 	r->misfit.lost = (unsigned)s;
 }
 
+RULE(twice)
+{
+	r->misfit.twice = (unsigned)s;
+}
+
 RULE(floor_of_gap)
 {
 	r->misfit.floor = true;
@@ -744,6 +749,7 @@ const struct misfit_family misfit_families[] = {
 	ROW("cell-multiple-undeclared", "damping", cell_multiple_undeclared, 0.3, 0.05, 0.01, 0.003),
 	ROW("held-samples", "times", held, 2, 4, 10),
 	UNTOLD("lost-samples", "samples", lost, 1, 5, 40),
+	ROW("samples-twice", "samples", twice, 100, 500, 4000),
 	UNTOLD("floor-of-gap", "of the height", floor_of_gap, -0.01, 0.002, 0.01, 0.05),
 	ROW("floor-behind-noise", "of the height", floor_behind_noise, -0.01, 0.002, 0.01, 0.05),
 	ROW("alternating-current", "Hz", high_pass, 0.01, 0.1, 1.0, 10.0),

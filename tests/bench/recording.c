@@ -758,6 +758,12 @@ static void spoil(struct maker *m)
 		t->rest -= f->lost;
 		memmove(&t->counts[at], &t->counts[at + f->lost], (t->samples - at) * sizeof(*t->counts));
 	}
+	if (f->twice > 0) {
+		at = sample_in(m, t->measure + f->twice, t->coast);
+		memmove(&t->counts[at], &t->counts[at - f->twice], (t->samples - at) * sizeof(*t->counts));
+		t->coast += f->twice;
+		t->rest += f->twice;
+	}
 }
 
 static void fill(struct maker *m)

@@ -68,6 +68,7 @@ struct misfit {
 	double soften;         /* share by which the phantom's force has fallen at the window's end */
 	unsigned hold;         /* the converter is slower than it says: each count comes so many times */
 	unsigned lost;         /* samples that are lost in the window, five times, and nobody says so */
+	unsigned twice;        /* samples that a link delivers again, once in the window */
 	bool floor;            /* the front end ends below, */
 	double floor_at;       /* at this share of the height above the level */
 	double high_pass_hz;   /* the front end is coupled by alternating current */

@@ -33,6 +33,12 @@ bool doubt_is_lack(const char *reason)
 	return strncmp(reason, lack, sizeof(lack) - 1) == 0;
 }
 
+/* Of counts at rest. Without any, nothing is known to be chance. */
+static double equal_share(const struct quality *rest)
+{
+	return rest->samples > 0 ? 1.0 - (double)rest->changes / (double)rest->samples : 1.0;
+}
+
 void doubt_channel(const struct account *a, enum point_phase phase, const char *where, char *reason)
 {
 	const struct quality *q = &a->quality[phase];
@@ -43,6 +49,9 @@ void doubt_channel(const struct account *a, enum point_phase phase, const char *
 		doubt(reason, "%sare missing in the %s", lack, where);
 	if (q->stuck)
 		doubt(reason, "the force channel stood still (stuck) in the %s", where);
+	if (repeated_is_sure(&q->repeated, equal_share(&a->quality[POINT_TARE])))
+		doubt(reason, "the force channel repeats itself in the %s: samples are those of %.3g ms before, to the count",
+		      where, 1e3 * (double)q->repeated.lag / a->config->fs_hz);
 }
 
 void doubt_tare(const struct account *a, char *reason)

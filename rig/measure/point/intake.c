@@ -181,8 +181,10 @@ static void take(struct intake *in, uint64_t index, const int32_t *force, const 
 
 	scan(force, n, in->config->force.count_lo, in->config->force.count_hi, &changes, &outside);
 	q->samples += n;
+	q->changes += changes + (force[0] != in->force_count.count);
 	q->saturated = q->saturated || outside > 0;
 	watch_stuck(in, index, force, n, changes);
+	repeats_take(&in->repeats, index, force, n, &q->repeated);
 	if (displacement)
 		watch_displacement(in, displacement, n);
 	push(in, force, displacement, n);
@@ -287,7 +289,7 @@ static void hold(struct intake *in, struct piecewise *p)
 	for (unsigned i = 0; i < INTAKE_PIECE && p->missing > 0; i++, p->missing--)
 		push_one(in, force, 0.0);
 	if (p->missing == 0)
-		in->force_count.same = 0;
+		in->force_count.same = in->repeats.known = 0;
 }
 
 bool intake_take(struct intake *in, struct piecewise *p)

@@ -7,6 +7,7 @@
 #include <stdint.h>
 
 #include "rig/base/samples.h"
+#include "rig/measure/checks/repeats.h"
 #include "rig/measure/point/axis.h"
 #include "rig/measure/point/cell.h"
 #include "rig/measure/point/handover.h"
@@ -17,6 +18,8 @@ struct quality {
 	bool displacement_ended, displacement_stuck;
 	bool displacement_missing; /* samples of the other device that has it */
 	uint64_t samples;          /* before decimation */
+	uint64_t changes;          /* counts of the force that are not the one before */
+	struct repeated repeated;
 };
 
 /* The newest count of a channel, and how many before it in a row were the same. */
@@ -34,6 +37,7 @@ struct intake {
 	enum point_phase phase; /* of the newest sample */
 	struct quality quality[POINT_PHASES];
 	struct last_count force_count, displacement_count;
+	struct repeats repeats;
 	uint64_t bridged; /* samples that were held, of all gaps */
 
 	/* the group of samples that becomes one */

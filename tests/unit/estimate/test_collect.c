@@ -13,6 +13,7 @@
 
 #include "rig/config/plan.h"
 #include "rig/estimate/estimator.h"
+#include "tests/unit/estimate/uniform_noise.h"
 
 #define FS_HZ     20000.0
 #define BLOCK     100 /* 5 ms */
@@ -96,7 +97,7 @@ static void feed_fast(struct stage *s)
 	int32_t counts[2 * BLOCK];
 	for (unsigned k = 0; k < BLOCK; k++) {
 		uint64_t index = s->blocks * BLOCK + k;
-		int32_t noise = (int32_t)((index * 7919u + index / 100 * 104729u) % 3001u) - 1500;
+		int32_t noise = uniform_noise(index);
 		counts[2 * k] = 300000 + noise + (s->strikes ? pulse_at(index) : 0);
 		counts[2 * k + 1] = s->bar_stuck ? 100 : (int32_t)lround(protrusion_at(s, index) * 1e5) + noise / 150;
 	}

@@ -12,6 +12,7 @@
 
 #include "rig/config/plan.h"
 #include "rig/estimate/estimator.h"
+#include "tests/unit/estimate/uniform_noise.h"
 
 #define FS_HZ     20000.0
 #define BLOCK     100 /* 5 ms */
@@ -62,7 +63,7 @@ static void feed(struct feed *f, unsigned blocks)
 	for (unsigned i = 0; i < blocks; i++, f->blocks++) {
 		int32_t counts[BLOCK];
 		for (unsigned k = 0; k < BLOCK; k++)
-			counts[k] = 300000 + (int32_t)((k * 7919u + i * 104729u) % 3001u) - 1500 +
+			counts[k] = 300000 + uniform_noise(f->blocks * BLOCK + k) +
 				    (f->strikes ? pulse_at(f->blocks * BLOCK + k) : 0);
 		struct sample_block force = {.channels = 1,
 					     .frames = BLOCK,

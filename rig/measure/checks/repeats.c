@@ -1,0 +1,81 @@
+/* Words of four counts, a table of the latest, and runs from one distance. */
+#include "rig/measure/checks/repeats.h"
+
+#include <math.h>
+#include <string.h>
+
+#include "rig/measure/clones.h"
+
+#define BEFORE      (REPEATS_WORD - 1)
+#define EQUAL_LEAST 0.02 /* however loud the noise is where it was looked at */
+#define CHANCE      1e-9 /* of a run by chance, in all of a phase */
+
+/* counts: BEFORE of them, then n. Odd factors of the golden ratio's digits: any hash that spreads does. */
+VECTOR_CLONES static void hash_words(const int32_t *counts, unsigned n, uint32_t *to)
+{
+	for (unsigned i = 0; i < n; i++)
+		to[i] = ((uint32_t)counts[i] * 2654435769u) ^ ((uint32_t)counts[i + 1] * 2246822519u) ^
+			((uint32_t)counts[i + 2] * 3266489917u) ^ ((uint32_t)counts[i + 3] * 668265263u);
+}
+
+static bool is_flat(const int32_t *word)
+{
+	return word[0] == word[1] && word[1] == word[2] && word[2] == word[3];
+}
+
+static void end_run(struct repeats *r)
+{
+	r->lag = 0;
+	r->words = 0;
+}
+
+/* Words that overlap are no news. */
+static void add_word(struct repeats *r, uint32_t lag, uint32_t end)
+{
+	if (lag != r->lag)
+		r->words = 0;
+	if (r->words > 0 && end - r->end < REPEATS_WORD)
+		return;
+	r->lag = lag;
+	r->end = end;
+	r->words++;
+}
+
+static void look_up(struct repeats *r, uint32_t hash, uint32_t end, struct repeated *ret)
+{
+	struct repeats_word *held = &r->held[(hash >> 16) % REPEATS_HELD];
+
+	ret->looked++;
+	if (held->end > 0 && held->hash == hash)
+		add_word(r, end - held->end, end);
+	else
+		end_run(r);
+	*held = (struct repeats_word){.hash = hash, .end = end};
+	if (r->words > ret->words) {
+		ret->words = r->words;
+		ret->lag = r->lag;
+	}
+}
+
+void repeats_take(struct repeats *r, uint64_t index, const int32_t *counts, unsigned n, struct repeated *ret)
+{
+	int32_t all[BEFORE + REPEATS_PIECE];
+	uint32_t hash[REPEATS_PIECE];
+
+	memcpy(all, r->before, sizeof(r->before));
+	memcpy(all + BEFORE, counts, n * sizeof(*counts));
+	hash_words(all, n, hash);
+	for (unsigned i = r->known < BEFORE ? BEFORE - r->known : 0; i < n; i++) {
+		if ((hash[i] >> 8) % REPEATS_EACH == 0 && !is_flat(all + i))
+			look_up(r, hash[i], (uint32_t)(index + i + 1), ret);
+	}
+	memcpy(r->before, all + n, sizeof(r->before));
+	r->known = BEFORE < r->known + n ? BEFORE : r->known + n;
+}
+
+bool repeated_is_sure(const struct repeated *r, double equal)
+{
+	double word = pow(fmax(EQUAL_LEAST, equal), REPEATS_WORD);
+
+	return r->words > 0 && (double)r->looked * REPEATS_HELD * pow(word, r->words) < CHANCE;
+}
