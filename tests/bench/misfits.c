@@ -657,6 +657,33 @@ RULE(fits_jitter_noisy)
 	jitter_of(r, s, 20.0);
 }
 
+static double share_of(const struct recording *r, unsigned prime)
+{
+	return (double)(r->seed / 7 % prime) / (double)(prime - 1);
+}
+
+/* A pen that is braked hard, or sticks, from the deepest point of its window's last stroke on. */
+static void stops_of(struct recording *r, double window_s, enum stop_kind stop)
+{
+	r->window_s = window_s;
+	r->speed_change = (enum speed_change)(r->seed % 3);
+	r->snr_db = 20.0 + 40.0 * share_of(r, 101);
+	r->park = 0.05 + 0.45 * share_of(r, 103);
+	r->misfit.stop = stop;
+	r->misfit.brake = share_of(r, 107);
+	r->misfit.stop_edge = 0.05 + 0.45 * share_of(r, 109);
+}
+
+RULE(fits_slows)
+{
+	stops_of(r, s, STOP_SLOWS);
+}
+
+RULE(fits_stands)
+{
+	stops_of(r, s, STOP_STANDS);
+}
+
 #define ROW(name_, unit_, apply_, ...)                                                                                 \
 	{                                                                                                              \
 		.name = name_, .unit = unit_, .apply = apply_, .severity = { __VA_ARGS__ }                             \
@@ -780,6 +807,8 @@ const struct misfit_family misfit_families[] = {
 	FITS("fits-wander-50Hz", "um", fits_wander, 1, 2, 4, 8),
 	FITS("fits-jitter", "%", fits_jitter, 0.1, 0.3, 1, 3, 5),
 	FITS("fits-jitter-20dB", "%", fits_jitter_noisy, 0.3, 1, 3, 5),
+	FITS("fits-slows-at-end", "s", fits_slows, 0.3, 0.6, 1, 3, 10),
+	FITS("fits-stands-at-end", "s", fits_stands, 0.3, 0.6, 1, 3, 10),
 };
 const unsigned misfit_family_count = sizeof(misfit_families) / sizeof(misfit_families[0]);
 

@@ -10,6 +10,7 @@
 #define START_LATE_S  0.05 /* from the command to the first motion */
 #define REST_S        0.5
 #define COAST_STROKES 6
+#define COAST_BRAKE   0.3
 #define CELL_STEPS    8 /* per sample */
 #define SECOND_AT     0.2
 #define LOSSES        5
@@ -40,6 +41,7 @@ struct maker {
 	struct stroke_plan *plan;
 	unsigned count, first, end; /* first and end: of the window */
 	double height_n, eccentric_mm, sigma_n;
+	double stop_period_s; /* from the last stroke's deepest point on */
 	double end_s;
 	double lobe_start, lobe_width;
 	unsigned at; /* stroke whose neighbourhood the last time was in */
@@ -239,6 +241,19 @@ static double edge_after(const struct maker *m, unsigned i)
 	return 0.5 * (m->plan[i].instant_s + m->plan[i + 1].instant_s);
 }
 
+/* Behind the strokes at speed, of which the next one is number i. */
+static void make_coast(struct maker *m, unsigned i)
+{
+	const struct misfit *f = &m->r->misfit;
+	double brake = f->stop == STOP_BEHIND ? COAST_BRAKE : f->brake;
+
+	m->end = f->stop == STOP_BEHIND ? i - 1 : i;
+	for (unsigned k = 1; k <= COAST_STROKES; k++, i++)
+		place(m, i, (1.0 + brake * k) / m->r->rate_hz);
+	m->count = f->stop == STOP_STANDS ? m->end : i;
+	m->stop_period_s = f->stop == STOP_STANDS ? (1.0 + brake) / m->r->rate_hz : m->plan[m->count - 1].period_s;
+}
+
 /* The window begins and ends midway between two strokes: which of them are in it is no matter of noise. */
 static void make_strokes(struct maker *m)
 {
@@ -254,10 +269,7 @@ static void make_strokes(struct maker *m)
 		if (m->plan[i].instant_s < from)
 			m->first = i + 1;
 	}
-	m->end = i - 1;
-	for (unsigned k = 1; k <= COAST_STROKES; k++, i++)
-		place(m, i, (1.0 + 0.3 * k) / r->rate_hz);
-	m->count = i;
+	make_coast(m, i);
 	for (i = 0; i < m->count; i++) {
 		struct stroke_plan *s = &m->plan[i];
 		double late = s->instant_s - from;
@@ -337,7 +349,7 @@ static bool phase_at(struct maker *m, double at_s, unsigned *ret_stroke, double 
 	*ret_stroke = m->at;
 	if (at_s >= m->plan[last].instant_s) {
 		*ret_stroke = last;
-		u = (at_s - m->plan[last].instant_s) / m->plan[last].period_s;
+		u = (at_s - m->plan[last].instant_s) / m->stop_period_s;
 	} else if (u > 0.5) {
 		*ret_stroke = m->at + 1;
 		u -= 1.0;
@@ -790,17 +802,24 @@ static uint64_t sample_of(const struct maker *m, double at_s)
 	return (uint64_t)ceil(at_s * m->r->fs_hz);
 }
 
+static double window_end(const struct maker *m)
+{
+	double edge = m->r->misfit.stop_edge;
+
+	return edge > 0.0 ? m->plan[m->end - 1].instant_s + edge / m->r->rate_hz : edge_after(m, m->end - 1);
+}
+
 static void lay_out(struct maker *m)
 {
 	const struct recording *r = m->r;
 	struct take *t = m->take;
 	const struct stroke_plan *last = &m->plan[m->count - 1];
-	double stands = last->instant_s + r->park * last->period_s;
+	double stands = last->instant_s + r->park * m->stop_period_s;
 
 	m->end_s = stands + REST_S;
 	t->spin_up = sample_of(m, r->tare_s);
 	t->measure = sample_of(m, edge_after(m, m->first - 1));
-	t->coast = sample_of(m, edge_after(m, m->end - 1));
+	t->coast = sample_of(m, window_end(m));
 	t->rest = sample_of(m, stands + 0.1);
 	t->samples = sample_of(m, m->end_s);
 	t->lsb_n = 2.0 * r->range_n / ldexp(1.0, (int)r->bits);

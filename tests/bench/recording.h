@@ -33,9 +33,19 @@ enum filter_kind {
 	FILTER_KINDS
 };
 
+/* From where on the pen slows down. */
+enum stop_kind {
+	STOP_BEHIND, /* from the second stroke behind the window */
+	STOP_SLOWS,  /* from the deepest point of the window's last stroke */
+	STOP_STANDS  /* the same, and it makes no other stroke */
+};
+
 /* What the model does not know. All zero: nothing. Shares are of the pulse's height at the nominal depth. */
 struct misfit {
-	double adhesion, bounce;       /* half sines in the gap: share, downward at once, upward after a while */
+	enum stop_kind stop;
+	double brake;            /* by this share of a period the pen is late behind the window's last stroke */
+	double stop_edge;        /* of a period: the window ends so far behind that stroke; 0: midway to the next one */
+	double adhesion, bounce; /* half sines in the gap: share, downward at once, upward after a while */
 	double lobe_start, lobe_width; /* of the gap; 0: drawn */
 	double inertia_n, inertia_q_n,
 		inertia_2_n;    /* in step: cosine, sine, and at twice the rate; goes with speed squared */

@@ -94,8 +94,8 @@ def check_forces(check, label, point, inputs):
 
 
 def lines_of_rate(i, rate):
-    per = rate / (i["strokes"] - 1)
-    return {"repeatability": per * i["ends_noise"] / i["period"], "ends": per * i["ends_shift"] / i["period"],
+    per = rate / i["rate_intervals"]
+    return {"repeatability": per * i["ends_noise"] / i["rate_period"], "ends": per * i["ends_shift"] / i["rate_period"],
             "strokes": per * i["unsure_strokes"], "clock": i["clock_rel"] * rate}
 
 

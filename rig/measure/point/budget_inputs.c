@@ -47,6 +47,8 @@ static void add_timing(struct inputs *in, const struct account *a, const struct 
 	struct rate_errors errors = rate_errors_of(a);
 	double u_nominal, nominal = nominal_period(a, &u_nominal);
 
+	add(in, "rate_intervals", "1", errors.intervals);
+	add(in, "rate_period", "samples", errors.period);
 	add(in, "nominal_period", "samples", nominal);
 	add(in, "nominal_period_u", "samples", u_nominal);
 	add(in, "ends_noise", "samples", errors.noise);

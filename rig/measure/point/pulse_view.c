@@ -48,6 +48,12 @@ static bool find_feet(struct pulse_view *v, const struct points *points, double 
 	return false;
 }
 
+/* Of three strokes the last interval counts, too. */
+static double interval_sd(const struct rhythm *r)
+{
+	return r->interval.n > 1 ? moments_sd(&r->interval) : fabs(r->last.length - r->interval.mean) * M_SQRT1_2;
+}
+
 bool pulse_view(const struct account *a, struct pulse_view *v)
 {
 	const struct mean_pulse *mean = &a->observed->mean_pulse;
@@ -71,6 +77,6 @@ bool pulse_view(const struct account *a, struct pulse_view *v)
 	v->second_n = top.second;
 	if (!(top.value > 0.0) || !find_feet(v, &points, &begin))
 		return false;
-	v->next = begin + period - MARGIN - MARGIN_SD * moments_sd(&a->tally->rhythm.interval);
+	v->next = begin + period - MARGIN - MARGIN_SD * interval_sd(&a->tally->rhythm);
 	return true;
 }

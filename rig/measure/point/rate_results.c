@@ -65,42 +65,102 @@ static double unsure_intervals(const struct account *a)
 	return hypot((double)(r->missed + r->doubled + r->blind.doubled), START_OFF * unseen_at_start(a));
 }
 
-#define AFTER_MOST 0.5 /* of a period: by how much more an interval behind the window counts as longer */
+#define AFTER_MOST                                                                                                     \
+	0.5           /* of a period: a stroke that comes by more later, or sooner, does not follow the one before it */
+#define AFTER_SDS 3.0 /* of intervals: the same, where nothing tells by how much that moves the stroke */
+#define NEXT_MOST 2.0 /* of a period: what a speed that bends makes of a stroke that never comes */
 
-static double held(double change, double period)
+/* A stroke behind the one at `at` would have been seen, had it come in time. Else the samples end: of the pen nothing is known. */
+static bool was_due(const struct account *a, double at)
 {
-	double most = AFTER_MOST * period;
-
-	return isnan(change) ? 0.0 : fmax(-most, fmin(most, change));
+	return axis_local(a->axis, (int64_t)a->end_index) > at + (1.0 + AFTER_MOST) * a->tally->rhythm.local_period;
 }
 
-/* Square of the shift of the last stroke by what the pen does behind the window: by the change of the interval at that stroke, and
- * by the change at the next one, as far as a speed that bends from stroke to stroke begins to change with it. */
-static double last_shift2(const struct account *a, double shift2, double scatter)
+static bool last_is_followed(const struct account *a)
 {
 	const struct rhythm *r = &a->tally->rhythm;
-	const struct speed_change *speed = &a->observed->noise.speed;
-	double period = tally_period(a->tally), now = held(r->after[0] - r->last_at - period, period);
-	double next = held(r->after[1] - 2.0 * r->after[0] + r->last_at, period);
-	double bends = CHECK_COVERS * speed_change_next(speed, period) * next;
+	double change = fabs(r->after[0] - r->last_at - r->local_period);
+	bool told = a->observed->noise.speed.n >= 1.0;
+
+	return change <= AFTER_MOST * r->local_period && (told || change <= AFTER_SDS * moments_sd(&r->interval));
+}
+
+/* The stroke by which the window's rate ends: the last one, unless none follows it in time. What moved that one, nothing tells. */
+static struct rhythm_end rate_end(const struct account *a)
+{
+	const struct rhythm *r = &a->tally->rhythm;
+	bool alone = was_due(a, r->last_at) && !last_is_followed(a);
+
+	return alone && r->interval.n >= 2 ? r->before : tally_last(a->tally);
+}
+
+static bool ends_early(const struct account *a, const struct rhythm_end *end)
+{
+	return end->intervals < tally_last(a->tally).intervals;
+}
+
+/* By what the interval behind the end is longer than the period, and by what the next one is longer than that, as far as a pulse
+ * before it shows that: samples. */
+static void behind_end(const struct account *a, const struct rhythm_end *end, double period, double *ret_now,
+		       double *ret_next)
+{
+	const struct rhythm *r = &a->tally->rhythm;
+	const double at[] = {r->last_at, r->after[0], r->after[1]}, *behind = at + !ends_early(a, end);
+	double most = AFTER_MOST * period, next = behind[1] - 2.0 * behind[0] + end->at;
+
+	*ret_now = isnan(behind[0]) ? 0.0 : fmax(-most, fmin(most, behind[0] - end->at - period));
+	*ret_next = !isnan(next)            ? next / (1.0 + fmax(-most, next) / (NEXT_MOST * period))
+		    : was_due(a, behind[0]) ? NEXT_MOST * period
+					    : 0.0;
+}
+
+/* Square of the shift of the end by what the pen does behind it: by the change of the interval at that stroke, and by the change at
+ * the next one, as far as a speed that bends from stroke to stroke begins to change with it. */
+static double end_shift2(const struct account *a, const struct rhythm_end *end, double shift2, double scatter)
+{
+	double period = tally_period(a->tally), now, next;
+
+	behind_end(a, end, period, &now, &next);
+
+	double bends = CHECK_COVERS * speed_change_next(&a->observed->noise.speed, period) * next;
 
 	return shift2 * fmax(2.0 * scatter, now * now) + bends * bends;
 }
 
-struct rate_errors rate_errors_of(const struct account *a)
+/* Variance of what the window's last interval makes of its mean one, where it is left out. */
+static double left_out(const struct account *a, const struct rhythm_end *end, double scatter)
 {
-	struct interval_scatter intervals = interval_scatter_of(a);
-	double acting = a->stroke_noise->shares.instant, scatter = fmax(0.0, intervals.made);
-	double shift2 = intervals.shift * intervals.shift + intervals.u_shift * intervals.u_shift;
-	double besides = 2.0 * (intervals.baseline + intervals.coloured);
-
-	return (struct rate_errors){.noise = sqrt(fmax(acting * tally_ends_variance(a->tally) + besides, 2e-8)),
-				    .ends = sqrt(shift2 * 2.0 * scatter + last_shift2(a, shift2, scatter)),
-				    .unsure = unsure_intervals(a) / sqrt(3.0)};
+	return ends_early(a, end) ? scatter * (1.0 + 1.0 / (double)end->intervals) : 0.0;
 }
 
 #define SURE_STROKES 26.0 /* three or four beyond those by which speed_change.c tells where a pen's speed changes */
 #define GUESSED_DOF  2.0
+
+/* Of few strokes the change of speed is itself a guess, and by chance a small one. */
+static double ends_dof(const struct account *a, const struct rhythm_end *end)
+{
+	const struct rhythm *r = &a->tally->rhythm;
+	double dof = (double)(ends_early(a, end) ? r->interval.n : r->strokes) - 1.0;
+
+	return (double)r->strokes < SURE_STROKES ? fmin(GUESSED_DOF, dof) : dof;
+}
+
+struct rate_errors rate_errors_of(const struct account *a)
+{
+	struct rhythm_end end = rate_end(a);
+	struct interval_scatter intervals = interval_scatter_of(a);
+	double acting = a->stroke_noise->shares.instant, scatter = fmax(0.0, intervals.made);
+	double shift2 = intervals.shift * intervals.shift + intervals.u_shift * intervals.u_shift;
+	double besides = 2.0 * (intervals.baseline + intervals.coloured);
+	double ends = shift2 * 2.0 * scatter + end_shift2(a, &end, shift2, scatter) + left_out(a, &end, scatter);
+
+	return (struct rate_errors){.intervals = (double)end.intervals,
+				    .period = (end.at - a->tally->rhythm.first_at) / (double)end.intervals,
+				    .ends_dof = ends_dof(a, &end),
+				    .noise = sqrt(fmax(acting * tally_ends_variance(a->tally, &end) + besides, 2e-8)),
+				    .ends = sqrt(ends),
+				    .unsure = unsure_intervals(a) / sqrt(3.0)};
+}
 
 void add_rates(struct result_list *list, const struct account *a, const struct reasons *why)
 {
@@ -124,18 +184,15 @@ void add_rates(struct result_list *list, const struct account *a, const struct r
 		results_value(nominal, n / seconds, t->rhythm.strokes, why->rate);
 		return;
 	}
-	double period = tally_period(t), rate = a->grid->fs_hz / period;
 	struct rate_errors errors = rate_errors_of(a);
-	double timing = rate * errors.noise / ((n - 1.0) * period);
+	double rate = a->grid->fs_hz / errors.period, per_sample = rate / (errors.intervals * errors.period);
 	double u_nominal, nominal_at = nominal_period(a, &u_nominal);
 
-	timing_budget(realised, a, rate, timing, n - 1.0);
-	/* Of few strokes the change of speed is itself a guess, and by chance a small one. */
-	results_budget(realised, "ends", rate * errors.ends / ((n - 1.0) * period),
-		       n < SURE_STROKES ? GUESSED_DOF : n - 1.0);
-	results_budget(realised, "strokes", rate * errors.unsure / (n - 1.0), INFINITY);
+	timing_budget(realised, a, rate, per_sample * errors.noise, n - 1.0);
+	results_budget(realised, "ends", per_sample * errors.ends, errors.ends_dof);
+	results_budget(realised, "strokes", rate * errors.unsure / errors.intervals, INFINITY);
 	results_value(realised, rate, t->rhythm.strokes, why->rate);
-	timing_budget(nominal, a, rate, rate * u_nominal / nominal_at, fmax(1.0, n - 2.0));
+	timing_budget(nominal, a, rate, rate * u_nominal / nominal_at, fmax(1.0, (double)t->rhythm.ticks.n - 2.0));
 	results_value(nominal, a->grid->fs_hz / nominal_at, t->rhythm.strokes, why->rate);
 }
 

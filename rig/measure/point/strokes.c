@@ -364,7 +364,7 @@ static void tally(struct analysis *a, const struct stroke *stroke, const struct 
 static void after_window(struct analysis *a, const struct stroke *stroke, double at)
 {
 	tally_coast(&a->tally, stroke->instant, stroke->height_n);
-	tally_after(&a->tally, at);
+	tally_after(&a->tally, at, stroke->height_n);
 }
 
 /* That the pen struck is seen, how is not. */

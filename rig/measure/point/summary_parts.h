@@ -7,10 +7,12 @@
 #include "rig/measure/point/summary.h"
 
 void add_rates(struct result_list *list, const struct account *account, const struct reasons *why);
-/* What both ends of the window's strokes may be off, together. */
+/* The realised rate's intervals, and what both their ends may be off, together. */
 struct rate_errors {
-	double noise;  /* samples */
-	double ends;   /* where the centre of a pulse moves with the speed's change, samples */
+	double intervals, period; /* their number; mean, samples */
+	double noise;             /* samples */
+	double ends;              /* where the centre of a pulse moves with the speed's change, samples */
+	double ends_dof;
 	double unsure; /* strokes that were not seen, or that none made */
 };
 

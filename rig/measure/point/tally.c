@@ -20,6 +20,18 @@ void tally_init(struct tally *t)
 	t->depth.max_mm = -INFINITY;
 }
 
+/* Another stroke came behind the last interval: it is the pen's own. */
+static void next_interval(struct rhythm *r, struct last_interval next)
+{
+	const struct last_interval *own = &r->last;
+
+	if (own->steps > 0)
+		ticks_add(&r->ticks, own->at, own->steps);
+	if (own->steps > 0 && isfinite(own->length))
+		moments_add(&r->interval, own->length);
+	r->last = next;
+}
+
 static void add_interval(struct rhythm *r, double at)
 {
 	double interval = at - r->last_at, ratio = interval / r->local_period;
@@ -31,7 +43,7 @@ static void add_interval(struct rhythm *r, double at)
 
 		r->missed += between - hidden;
 		r->blind.hidden += hidden;
-		ticks_add(&r->ticks, at, (unsigned)fmin(ratio + 0.5, STEPS_MAX));
+		next_interval(r, (struct last_interval){at, NAN, (unsigned)fmin(ratio + 0.5, STEPS_MAX)});
 		return;
 	}
 	if (ratio < DOUBLED_RATIO) {
@@ -40,16 +52,21 @@ static void add_interval(struct rhythm *r, double at)
 		r->cut = 0;
 		return;
 	}
-	ticks_add(&r->ticks, at, 1);
-	moments_add(&r->interval, interval);
+	next_interval(r, (struct last_interval){at, interval, 1});
 	r->cut = ratio > CUT_RATIO ? 0 : r->cut + 1;
 	/* The one half of an interval that is cut in two must not hide the other. More in a row are a pen that is faster. */
 	if (r->cut == 0 || r->cut > CUT_PIECES)
 		r->local_period += 0.1 * (interval - r->local_period);
 }
 
+static struct rhythm_end rhythm_last(const struct rhythm *r)
+{
+	return (struct rhythm_end){r->last_at, r->last_s2, r->strokes ? r->strokes - 1 + r->blind.hidden : 0};
+}
+
 static void add_instant(struct rhythm *r, const struct tallied *s)
 {
+	r->before = rhythm_last(r);
 	r->last_s2 = s->fitted ? 0.0 : s->instant_s2;
 	r->unfitted_s2 += r->last_s2;
 	r->unfitted += !s->fitted;
@@ -183,10 +200,12 @@ void tally_coast(struct tally *t, double instant, double height_n)
 		t->coast_full = instant;
 }
 
-void tally_after(struct tally *t, double at)
+void tally_after(struct tally *t, double at, double height_n)
 {
 	double *after = t->rhythm.after;
 
+	if (height_n < COAST_SHARE * t->height.seen.mean)
+		return;
 	if (isnan(after[0]))
 		after[0] = at;
 	else if (isnan(after[1]))
@@ -211,7 +230,7 @@ double tally_period(const struct tally *t)
 {
 	const struct rhythm *r = &t->rhythm;
 
-	return r->strokes < 2 ? NAN : (r->last_at - r->first_at) / (double)(r->strokes - 1 + r->blind.hidden);
+	return r->strokes < 2 ? NAN : (r->last_at - r->first_at) / (double)rhythm_last(r).intervals;
 }
 
 double tally_window_level(const struct tally *t)
@@ -243,10 +262,14 @@ double tally_timing_variance(const struct tally *t)
 	return n > 0.0 ? (fitted * tally_instant_variance(t) + r->unfitted_s2) / n : 0.0;
 }
 
-double tally_ends_variance(const struct tally *t)
+double tally_ends_variance(const struct tally *t, const struct rhythm_end *end)
 {
-	const struct rhythm *r = &t->rhythm;
-	double fitted = tally_instant_variance(t);
+	double first = t->rhythm.first_s2, fitted = tally_instant_variance(t);
 
-	return (r->first_s2 > 0.0 ? r->first_s2 : fitted) + (r->last_s2 > 0.0 ? r->last_s2 : fitted);
+	return (first > 0.0 ? first : fitted) + (end->s2 > 0.0 ? end->s2 : fitted);
+}
+
+struct rhythm_end tally_last(const struct tally *t)
+{
+	return rhythm_last(&t->rhythm);
 }

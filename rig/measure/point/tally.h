@@ -31,17 +31,32 @@ struct blind {
 	bool here;                 /* a hole since the last one that was seen */
 };
 
+/* A stroke, as the end of those before it. */
+struct rhythm_end {
+	double at, s2;      /* its place; variance of that where it was not fitted, 0: it was */
+	uint64_t intervals; /* since the first one, hidden ones included */
+};
+
+/* An interval that the next one shows to be the pen's own: what a pen does behind a stroke moves that stroke's instant. */
+struct last_interval {
+	double at, length; /* where it ends; NaN: strokes were missed in it */
+	unsigned steps;    /* 0: there is none */
+};
+
 /* Strokes of the measure window in time. Places on the local axis. */
 struct rhythm {
 	uint64_t strokes;
 	bool started_before; /* the pen made strokes before the window */
 	double first_at, last_at, local_period;
+	struct rhythm_end before; /* the stroke before the last one; no intervals: there is none, or it is the first */
 	double after[2];          /* of the next strokes behind the window; NaN: none was seen */
 	double first_s2, last_s2; /* variance of those instants where they were not fitted; 0: they were */
 	double unfitted_s2;       /* sum of the same over all that were not fitted, unfitted of them */
 	uint64_t unfitted;
-	struct moments interval; /* of strokes that follow each other: neither missed nor doubled between */
-	struct ticks ticks;
+	struct last_interval last;
+	struct moments
+		interval; /* of strokes that follow each other: neither missed nor doubled between; the last one not */
+	struct ticks ticks; /* without the last stroke */
 	uint64_t missed, doubled;
 	uint64_t cut;   /* intervals in a row that are so short that they may be pieces of one */
 	double longest; /* interval, in periods as they were before it */
@@ -148,8 +163,8 @@ void tally_touched(struct tally *tally, double swing_n);
 /* Any stroke's absolute instant, in order: up to the window's end, and after it. */
 void tally_spin_up(struct tally *tally, double instant);
 void tally_coast(struct tally *tally, double instant, double height_n);
-/* A stroke behind the window, in order; local axis. */
-void tally_after(struct tally *tally, double at);
+/* A stroke behind the window, in order; local axis. Less than half a stroke is none. */
+void tally_after(struct tally *tally, double at, double height_n);
 /* Strokes from here on share another template, made of none of those before. */
 void tally_new_template(struct tally *tally);
 /* A level of the window, of one block, with its standard uncertainty. */
@@ -158,8 +173,10 @@ void tally_level(struct tally *tally, double level_n, double u_n);
 double tally_period(const struct tally *tally);           /* mean, samples; NaN: fewer than two strokes */
 double tally_window_level(const struct tally *tally);     /* N; NaN where no block of the window had one */
 double tally_instant_variance(const struct tally *tally); /* from noise, samples^2; 0: no stroke was fitted */
-/* The same where not all were fitted: the mean over the strokes, and the sum of those of the first and the last one. */
+/* The same where not all were fitted: the mean over the strokes, and the sum of those of the first one and of `end`. */
 double tally_timing_variance(const struct tally *tally);
-double tally_ends_variance(const struct tally *tally);
+double tally_ends_variance(const struct tally *tally, const struct rhythm_end *end);
+/* The window's last stroke. Of two or more. */
+struct rhythm_end tally_last(const struct tally *tally);
 
 #endif

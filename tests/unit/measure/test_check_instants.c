@@ -281,6 +281,31 @@ static void the_ends_of_a_rate_are_as_sure_as_is_said(void **state)
 	check_less(rate_error_over_u("fits-jitter-20dB", 0.3, 60), 1.0);
 }
 
+/* A pen that stands or slows from its window's last deepest point on moves that stroke's instant: neither rate nor jitter takes it
+ * for the pen's. Worst error over U; all are trusted. */
+static void a_stop_at_the_last_stroke_moves_neither_rate_nor_jitter(void **state)
+{
+	static const char *const family[] = {"fits-stands-at-end", "fits-slows-at-end"};
+	double rate = 0.0, jitter = 0.0;
+
+	(void)state;
+	for (unsigned f = 0; f < 2; f++) {
+		for (unsigned k = 0; k < 20; k++) {
+			struct misfit_outcome o = outcome_of(family[f], 0.6, 5000 + k);
+			const struct claim_outcome *r = &o.claim[CLAIM_RATE], *j = &o.claim[CLAIM_JITTER];
+
+			assert_true(r->trusted && j->trusted);
+			rate = fmax(rate, fabs(r->error) / r->expanded_u);
+			jitter = fmax(jitter, fabs(j->error) / j->expanded_u);
+			check_less(r->expanded_u, 0.002 * r->value);
+		}
+	}
+	print_message("pens that stop at the window's last stroke: rate within %.2f U, jitter within %.2f\n", rate,
+		      jitter);
+	check_less(rate, 1.5); /* 38 where the last stroke is taken for the pen's */
+	check_less(jitter, 1.5);
+}
+
 /* Of the realised rate. */
 static double ends_of(const struct recording *r, const struct take *take)
 {
@@ -332,6 +357,7 @@ int main(void)
 		cmocka_unit_test(noise_is_not_counted),
 		cmocka_unit_test(noise_of_the_template_is_in_no_instant),
 		cmocka_unit_test(a_change_at_the_last_stroke_is_in_the_ends),
+		cmocka_unit_test(a_stop_at_the_last_stroke_moves_neither_rate_nor_jitter),
 		cmocka_unit_test(the_ends_of_a_rate_are_as_sure_as_is_said),
 	};
 

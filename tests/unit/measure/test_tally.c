@@ -53,11 +53,16 @@ static void a_beat_that_is_kept(void **state)
 	check_near(t->rhythm.last_at, 1300.0, 0.0);
 	check_near(tally_period(t), 100.0, 1e-12);
 	assert_int_equal(t->rhythm.missed + t->rhythm.doubled, 0);
-	assert_int_equal(t->rhythm.interval.n, 3);
-	check_near(t->rhythm.interval.mean, 100.0, 1e-12);
+	/* Of the last interval only a stroke behind it would tell. */
+	assert_int_equal(t->rhythm.interval.n, 2);
+	check_near(t->rhythm.interval.mean, 99.5, 1e-12);
 	/* 100, then a tenth of the way to each interval. */
 	check_near(t->rhythm.local_period, 100.0 * 0.729 + 0.081 * 101.0 + 0.09 * 98.0 + 0.1 * 101.0, 1e-9);
-	assert_int_equal(t->rhythm.ticks.n, 4);
+	assert_int_equal(t->rhythm.ticks.n, 3);
+	check_near(t->rhythm.before.at, 1199.0, 0.0);
+	assert_int_equal(t->rhythm.before.intervals, 2);
+	check_near(tally_last(t).at, 1300.0, 0.0);
+	assert_int_equal(tally_last(t).intervals, 3);
 	assert_true(t->rhythm.started_before);
 	free(t);
 }
@@ -168,13 +173,19 @@ static void missed_and_doubled(void **state)
 		at_places(t, at, 2);
 		assert_int_equal(t->rhythm.missed, rows[i].missed);
 		assert_int_equal(t->rhythm.doubled, rows[i].doubled);
-		assert_int_equal(t->rhythm.interval.n, rows[i].intervals);
 		assert_int_equal(t->rhythm.strokes, 2);
 		check_near(t->rhythm.last_at, rows[i].interval, 0.0);
-		/* One that is too many is no tick. */
-		assert_int_equal(t->rhythm.ticks.n, rows[i].doubled ? 1 : 2);
 		if (!rows[i].intervals)
 			check_near(t->rhythm.local_period, 100.0, 0.0);
+
+		const double next = rows[i].interval + 100.0;
+
+		assert_int_equal(t->rhythm.interval.n, 0);
+		assert_int_equal(t->rhythm.ticks.n, 1);
+		at_places(t, &next, 1);
+		assert_int_equal(t->rhythm.interval.n, rows[i].intervals);
+		/* One that is too many is no tick. */
+		assert_int_equal(t->rhythm.ticks.n, rows[i].doubled ? 1 : 2);
 		free(t);
 	}
 }
@@ -461,7 +472,10 @@ static void instants_without_a_template(void **state)
 		s.instant_s2 = s.fitted ? 0.01 : 0.25 + 0.01 * k;
 		tally_stroke(t, &s);
 	}
-	check_near(tally_ends_variance(t), 0.25 + 0.34, 1e-15);
+	struct rhythm_end last = tally_last(t);
+
+	check_near(tally_ends_variance(t, &last), 0.25 + 0.34, 1e-15);
+	check_near(tally_ends_variance(t, &t->rhythm.before), 0.25 + 0.33, 1e-15);
 	check_near(tally_timing_variance(t), (6 * 0.01 + 4 * 0.25 + 0.01 * (7 + 8 + 9)) / 10.0, 1e-15);
 	free(t);
 	t = start();
@@ -472,7 +486,8 @@ static void instants_without_a_template(void **state)
 		s.instant_s2 = s.fitted ? 0.01 : 0.25;
 		tally_stroke(t, &s);
 	}
-	check_near(tally_ends_variance(t), 0.26, 1e-15);
+	last = tally_last(t);
+	check_near(tally_ends_variance(t, &last), 0.26, 1e-15);
 	free(t);
 }
 
@@ -519,10 +534,12 @@ static void the_next_two_strokes_behind_the_window_are_kept(void **state)
 
 	(void)state;
 	assert_true(isnan(t->rhythm.after[0]) && isnan(t->rhythm.after[1]));
-	tally_after(t, 7.0);
+	at_places(t, (const double[]){0.0}, 1);
+	tally_after(t, 6.0, 0.49); /* no stroke: the pen comes to rest */
+	tally_after(t, 7.0, 0.5);
 	assert_true(isnan(t->rhythm.after[1]));
-	tally_after(t, 9.0);
-	tally_after(t, 12.0);
+	tally_after(t, 9.0, 1.0);
+	tally_after(t, 12.0, 1.0);
 	check_near(t->rhythm.after[0], 7.0, 0.0);
 	check_near(t->rhythm.after[1], 9.0, 0.0);
 	free(t);
