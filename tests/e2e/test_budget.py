@@ -134,11 +134,11 @@ def root_u(square, *lines):
 def of_force(i):
     """What a spread rests on, by one method: sd and effective number of depths, K, share of movement, its u and what tops lack, noise, scale."""
     return {"scatter": i["depth_scatter"], "effective": i["depths_effective"], "k": i["tolerance_k"], "low": i["tolerance_low"], "share": i["depth_share"], "share_u": i["depth_share_u"],
-            "held": i["depth_share_held"], "moved2": i["depth_moved_variance"], "noise2": i["depth_noise_variance"], "noise2_u": i["depth_noise_variance_u"], "scale_rel": i["scale_rel"]}
+            "told_u": i["depth_share_told_u"], "held": i["depth_share_held"], "moved2": i["depth_moved_variance"], "noise2": i["depth_noise_variance"], "noise2_u": i["depth_noise_variance_u"], "scale_rel": i["scale_rel"]}
 
 
 def of_bar(i):
-    return {"scatter": i["bar_depth_scatter"], "effective": i["bar_depths_effective"], "k": i["bar_tolerance_k"], "low": i["bar_tolerance_low"], "share": 1, "share_u": 0, "held": 0, "moved2": 0,
+    return {"scatter": i["bar_depth_scatter"], "effective": i["bar_depths_effective"], "k": i["bar_tolerance_k"], "low": i["bar_tolerance_low"], "share": 1, "share_u": 0, "told_u": 0, "held": 0, "moved2": 0,
             "noise2": i["bar_depth_noise"] ** 2, "noise2_u": 0, "scale_rel": 0}
 
 
@@ -171,8 +171,10 @@ def check_spreads(check, label, point, i):
         for end, sign in (("lo", -1), ("hi", 1)):
             limit = rig.result(point, f"depth_tolerance_{end}_mm", method)
             check_lines(check, f"{label}, tolerance {end} by {method}", limit, {**common, **lines_of_tolerance(s)})
-            above = math.hypot(s["scatter"] ** 2 * (1 / s["low"] - 1), 2.3263 * s["noise2_u"])
-            own = math.sqrt(s["low"] * (max(0, s["scatter"] ** 2 - s["noise2"]) + above)) / s["share"]
+            square = max(0, s["scatter"] ** 2 - s["noise2"])
+            shape = 2 * square * math.hypot(0.003, s["told_u"] / s["share"])
+            above = math.hypot(s["scatter"] ** 2 * (1 / s["low"] - 1), 2.3263 * math.hypot(s["noise2_u"], shape))
+            own = math.sqrt(s["low"] * (square + above)) / s["share"]
             want = mean["value"] + sign * s["k"] * own
             check(math.isclose(limit["value"], want, abs_tol=limit["expanded_uncertainty"] / 50), f"{label}: {end} is {limit['value']}, mean and K times the sd's upper limit {want}")
 

@@ -91,6 +91,7 @@ static void add_spread(struct inputs *in, const struct account *a, const struct 
 	add(in, "depth_noise_variance_u", "mm^2", spread.u_noise_mm2);
 	add(in, "depth_share", "1", spread.kappa);
 	add(in, "depth_share_u", "1", spread.u_kappa);
+	add(in, "depth_share_told_u", "1", spread.told_kappa_u);
 	add(in, "depth_moved_variance", "mm^2", spread.moved_mm2);
 	add(in, "depth_share_held", "1", spread.held);
 	add(in, "scale_rel", "1", spread.gain_rel);

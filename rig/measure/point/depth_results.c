@@ -236,6 +236,7 @@ void spread_of_force(const struct account *a, const struct stroke_noise *noise, 
 	ret->moved_mm2 = noise->moved;
 	ret->kappa = share.kappa;
 	ret->u_kappa = share.u;
+	ret->told_kappa_u = share.u_told;
 	ret->held = share.held;
 	ret->gain_rel = scale_u_rel(&a->config->u);
 }

@@ -91,14 +91,17 @@ double depth_tolerance_low(const struct moments *m)
 	return m->n < 3 ? NAN : chi2_share(1.0 - CONFIDENCE, effective_n(m) - 1.0);
 }
 
-/* Half the distance of the tolerance limits. K holds of depths that are known; where noise is taken off them, the upper limit of
- * what is left (modified large samples) takes the place of what sampling alone would leave of it. */
+/* Half the distance of the tolerance limits. K holds of depths that are known; where noise is taken off them, or only a share of
+ * them is seen, the upper limit of what is left (modified large samples) takes the place of what sampling alone would leave of
+ * it. */
 static double tolerance_half(const struct depth_spread *s, double k, double square)
 {
 	double kappa2 = s->kappa * s->kappa, seen = moments_sd(s->seen), low = depth_tolerance_low(s->seen);
-	double sampling = seen * seen / kappa2 * (1.0 / low - 1.0), noise = NOISE_CONFIDENT * s->u_noise_mm2 / kappa2;
+	double sampling = seen * seen / kappa2 * (1.0 / low - 1.0);
+	double shape = 2.0 * fmax(0.0, square) * hypot(SHAPE_U, s->told_kappa_u / s->kappa);
+	double known = NOISE_CONFIDENT * hypot(s->u_noise_mm2 / kappa2, shape);
 
-	return k * sqrt(low * (fmax(0.0, square) + hypot(sampling, noise)));
+	return k * sqrt(low * (fmax(0.0, square) + hypot(sampling, known)));
 }
 
 void add_depth_spread(struct result_list *list, const struct account *a, const struct depth_spread *s)

@@ -235,8 +235,9 @@ static struct paths seen_by_curve(const struct account *a)
 
 /* Top per height as the strokes show it, beside both paths. */
 struct told_share {
-	double slope, u; /* not below what either path makes of it; INFINITY: the strokes do not tell */
-	double held;     /* share of their movement that something takes from the tops: a front end that ends there */
+	double slope,
+		u;   /* not below what either path makes of it, and its u by the strokes; INFINITY: they do not tell */
+	double held; /* share of their movement that something takes from the tops: a front end that ends there */
 };
 
 /* The share of the baseline's movement that the tops lack, beyond chance. */
@@ -257,7 +258,7 @@ static struct told_share told_share_of(const struct account *a, double scaled, d
 		return ret;
 	ret.held = fmax(ret.held, lowest - slope);
 	ret.slope = fmax(slope, lowest);
-	ret.u = hypot(u, ret.held);
+	ret.u = u;
 	return ret;
 }
 
@@ -276,12 +277,16 @@ struct depth_share depth_share_of(const struct account *a, const struct stroke_n
 	if (own > 0.0 && isfinite(told.u)) {
 		/* Noise that is in both halves of the samples, and the baseline's error, pull it to what noise does. */
 		double common = fabs(noise->shares.height - 1.0) * noise->white + noise->baseline;
-		double u_strokes = hypot(told.u, NOISE_SHARE * common / own),
+		/* What takes from the tops makes the slope less, not more. */
+		double held = told.slope > known ? 0.0 : told.held;
+		double u_strokes = hypot(hypot(told.u, held), NOISE_SHARE * common / own),
 		       weight = u * u / (u * u + u_strokes * u_strokes);
 
 		known += weight * (told.slope - known);
 		u *= u_strokes / hypot(u, u_strokes);
 	}
-	return (struct depth_share){
-		.kappa = 1.0 / known, .u = hypot(u, CHECK_COVERS * told.held) / (known * known), .held = told.held};
+	return (struct depth_share){.kappa = 1.0 / known,
+				    .u = hypot(u, CHECK_COVERS * told.held) / (known * known),
+				    .u_told = u / (known * known),
+				    .held = told.held};
 }

@@ -38,7 +38,8 @@ struct interval_scatter interval_scatter_of(const struct account *account);
 /* What of a change of depth the heights show: kappa, 1 where nothing is known of it. */
 struct depth_share {
 	double kappa, u;
-	double held; /* share of their movement that the tops are seen to lack: a front end that cuts some of them */
+	double u_told; /* the same without what is held */
+	double held;   /* share of their movement that the tops are seen to lack: a front end that cuts some of them */
 };
 
 /* How a force changes per change at the deepest point with the depth of the whole stroke: its path is scaled, or moved. */
