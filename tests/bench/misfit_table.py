@@ -21,14 +21,16 @@ COVERAGE = (0.93, 0.97)
 SD_OFF = 1.0  # %
 RISK = 0.05  # that chance alone marks any cell of the page as missed
 LEAST_FOR_NORMAL = 30
+COUNTED = 0.999  # of the variance that a count has, which is the most of any share
 REASONS_SHOWN = 3
 TRIALS_WANTED = 200
 SCATTER = {"depth_sd_process": "depth_sd", "depth_max": "depth_max", "jitter_process": "jitter"}
 
 
 class Judge:
-    """A share is missed where it is above its target by more than chance allows, were so many shares looked at: by the sd that
-    it has from trial to trial, and by the binomial distribution."""
+    """A share is missed where it is above its target by more than chance allows, were so many shares looked at: by the binomial
+    distribution, and, where trials come to parts of one, by the sd from trial to trial. Of a count of yes and no that sd says
+    nothing where nearly all are the same: of 199 in 200 it is a third of what 97 % have."""
 
     def __init__(self, looked_at):
         self.level = RISK / looked_at
@@ -39,7 +41,8 @@ class Judge:
         if n < 1 or not mean > target:
             return False
         binomial = beta.ppf(self.level, max(mean * n, 1e-9), n - mean * n + 1) > target
-        return bool(binomial or (sd > 0 and n >= LEAST_FOR_NORMAL and mean - self.z * sd / math.sqrt(n) > target))
+        counted = sd * sd * (n - 1) > COUNTED * n * mean * (1 - mean)
+        return bool(binomial or (sd > 0 and not counted and n >= LEAST_FOR_NORMAL and mean - self.z * sd / math.sqrt(n) > target))
 
     def off(self, row, most):
         """Is the mean relative error beyond this, as far as chance lets one tell? %"""
@@ -228,8 +231,7 @@ version.
 - **outside U**: of the trusted results, how many % are further from the truth than their expanded uncertainty; at most 5.
 - **untrusted**: how many % are not trusted, so that no limit is passed by them.
 - **false accepts**: how many % of the pens just beyond a limit pass it (r = 1), limits above and below in turn; at most 2.5. In
-  brackets the worse side: a small error that a line of the budget covers in quadrature is not covered one-sidedly, whatever
-  the line's factor.
+  brackets the worse side.
 - **miscounted**: trials in which missed or double strokes are told that the pen did not make; none.
 
 What certificates leave open (u = 3.4 µm of depth, 10 ppm of rate) is integrated, so an error that is nil gives 5 % and 2.5 % and
