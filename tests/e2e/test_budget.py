@@ -119,6 +119,19 @@ def wear(i):
     return {"wear": abs(i["depth_trend"]) / math.sqrt(12) if abs(i["depth_trend"]) > 2.576 * i["depth_trend_noise"] else 0.0}
 
 
+def one_side(result, i, checks):
+    """What the errors that were seen ask for beyond the root of the squares: the rest and half of them added up."""
+    others2 = sum(line["standard_uncertainty"] ** 2 for line in result["budget"] if line["name"] != "one side")
+    seen2 = 0.0
+    for check in checks:
+        e2, line2 = (check["effect_mm"] or 0.0) ** 2, check["standard_uncertainty_mm"] ** 2
+        e2 = min(e2, line2 / 0.94 ** 2) if check["name"] in ACTS else 0.0
+        seen2 += max(0.0, e2 - (line2 - 0.94 ** 2 * e2))
+    of_wear = wear(i)["wear"]
+    rest = math.sqrt(max(0.0, others2 - 0.94 ** 2 * seen2 - of_wear ** 2))
+    return {"one side": math.sqrt(max(0.0, (rest + 0.5 * math.sqrt(seen2 + 3 * of_wear ** 2)) ** 2 - others2))}
+
+
 def unshown(i, scatter, n):
     """The mean lacks what the sensor did not show."""
     hidden, unseen = i["strokes_excluded"], i["strokes_unseen"]
@@ -134,11 +147,11 @@ def root_u(square, *lines):
 def of_force(i):
     """What a spread rests on, by one method: sd and effective number of depths, K, share of movement, its u and what tops lack, noise, scale."""
     return {"scatter": i["depth_scatter"], "effective": i["depths_effective"], "k": i["tolerance_k"], "low": i["tolerance_low"], "share": i["depth_share"], "share_u": i["depth_share_u"],
-            "told_u": i["depth_share_told_u"], "held": i["depth_share_held"], "moved2": i["depth_moved_variance"], "noise2": i["depth_noise_variance"], "noise2_u": i["depth_noise_variance_u"], "scale_rel": i["scale_rel"]}
+            "told_u": i["depth_share_told_u"], "trend": abs(i["depth_trend"]) if abs(i["depth_trend"]) > i["depth_trend_noise"] else 0.0, "held": i["depth_share_held"], "moved2": i["depth_moved_variance"], "noise2": i["depth_noise_variance"], "noise2_u": i["depth_noise_variance_u"], "scale_rel": i["scale_rel"]}
 
 
 def of_bar(i):
-    return {"scatter": i["bar_depth_scatter"], "effective": i["bar_depths_effective"], "k": i["bar_tolerance_k"], "low": i["bar_tolerance_low"], "share": 1, "share_u": 0, "told_u": 0, "held": 0, "moved2": 0,
+    return {"scatter": i["bar_depth_scatter"], "effective": i["bar_depths_effective"], "k": i["bar_tolerance_k"], "low": i["bar_tolerance_low"], "share": 1, "share_u": 0, "told_u": 0, "trend": 0, "held": 0, "moved2": 0,
             "noise2": i["bar_depth_noise"] ** 2, "noise2_u": 0, "scale_rel": 0}
 
 
@@ -151,7 +164,7 @@ def lines_of_tolerance(s):
 
 def lines_of_largest(s, beyond):
     shape = math.hypot(0.003, s["share_u"] / s["share"])
-    return {"repeatability": math.sqrt(s["noise2"]) / s["share"], "spread": abs(beyond) * math.hypot(shape, 2 * s["held"], min(1, s["moved2"] / s["scatter"] ** 2))}
+    return {"repeatability": math.sqrt(s["noise2"]) / s["share"], "spread": math.hypot(abs(beyond) * math.hypot(shape, 2 * s["held"], min(1, s["moved2"] / s["scatter"] ** 2)), 0.5 * s["trend"])}
 
 
 def shared(result, own):
@@ -160,17 +173,21 @@ def shared(result, own):
 
 
 def check_spreads(check, label, point, i):
-    mean_only = ("repeatability", "excluded strokes", "missed strokes")
+    mean_only = ("repeatability", "excluded strokes", "missed strokes", "one side")
     for method, s in (("force_equivalent", of_force(i)), ("displacement", of_bar(i))):
         mean = rig.result(point, "depth_mm", method)
         common = shared(mean, mean_only)
+
+        def side(result):
+            return one_side(result, i, point["model_checks"]) if method == "force_equivalent" else {}
+
         largest = rig.result(point, "depth_max_mm", method)
-        check_lines(check, f"{label}, largest by {method}", largest, {**common, **lines_of_largest(s, largest["value"] - mean["value"])}, rounded=ROUNDED_MM)
+        check_lines(check, f"{label}, largest by {method}", largest, {**common, **side(largest), **lines_of_largest(s, largest["value"] - mean["value"])}, rounded=ROUNDED_MM)
         raw = rig.result(point, "depth_max_raw_mm", method)
-        check_lines(check, f"{label}, largest as it reads by {method}", raw, {**common, "repeatability": math.sqrt(s["noise2"])})
+        check_lines(check, f"{label}, largest as it reads by {method}", raw, {**common, **side(raw), "repeatability": math.sqrt(s["noise2"]), "spread": 0.5 * s["trend"]})
         for end, sign in (("lo", -1), ("hi", 1)):
             limit = rig.result(point, f"depth_tolerance_{end}_mm", method)
-            check_lines(check, f"{label}, tolerance {end} by {method}", limit, {**common, **lines_of_tolerance(s)})
+            check_lines(check, f"{label}, tolerance {end} by {method}", limit, {**common, **side(limit), **lines_of_tolerance(s)})
             square = max(0, s["scatter"] ** 2 - s["noise2"])
             shape = 2 * square * math.hypot(0.003, s["told_u"] / s["share"])
             above = math.hypot(s["scatter"] ** 2 * (1 / s["low"] - 1), 2.3263 * math.hypot(s["noise2_u"], shape))
@@ -302,7 +319,7 @@ def main():
         of_checks = {c["standard_uncertainty_mm"] for c in point.get("model_checks", [])}
         by_force, by_bar = rig.result(point, "depth_mm", "force_equivalent"), rig.result(point, "depth_mm", "displacement")
         check_lines(check, f"{label}, by force", by_force,
-                    {**lines_of_force(inputs), **unshown(inputs, inputs["depth_scatter"], inputs["depths"]),
+                    {**lines_of_force(inputs), **one_side(by_force, inputs, point["model_checks"]), **unshown(inputs, inputs["depth_scatter"], inputs["depths"]),
                      "repeatability": inputs["depth_noise"] / math.sqrt(inputs["depths"])}, of_checks)
         check_lines(check, f"{label}, by displacement", by_bar,
                     {**unshown(inputs, inputs["bar_depth_scatter"], by_bar["n"]), "repeatability": inputs["bar_depth_noise"] / math.sqrt(by_bar["n"]), "calibration": inputs["displacement_mm"],

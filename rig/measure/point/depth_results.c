@@ -10,8 +10,9 @@
 #include "rig/measure/point/model_checks.h"
 #include "rig/measure/point/stroke_noise.h"
 
-#define WEAR_CHANCE 2.576 /* sd of a trend that is noise: 1 window of 100 shows more */
-#define CUT_SEEN    0.88  /* of the line: what a top lacks is more than two of its own standard uncertainties */
+#define WEAR_CHANCE   2.576 /* sd of a trend that is noise: 1 window of 100 shows more */
+#define LARGEST_TREND 1.0   /* the same of the largest stroke, which is one: 1 window of 3 */
+#define CUT_SEEN      0.88  /* of the line: what a top lacks is more than two of its own standard uncertainties */
 
 /* Lines that scale with the force, beside those of the cell. */
 static const struct {
@@ -59,12 +60,33 @@ struct depth_trend depth_trend_of(const struct depths *d)
 	return (struct depth_trend){per_stroke * n, moments_sd(&d->seen) * sqrt(12.0 / n)};
 }
 
-/* Half of a trend over the window, where it is more than the noise of the strokes makes of none. mm. */
-static double wear_mm(const struct depths *d)
+/* A trend over the window, where it is so many times what the noise of the strokes makes of none. mm. */
+static double trend_mm(const struct depths *d, double chance)
 {
 	struct depth_trend trend = depth_trend_of(d);
 
-	return fabs(trend.over_mm) > WEAR_CHANCE * trend.noise_mm ? fabs(trend.over_mm) / sqrt(12.0) : 0.0;
+	return fabs(trend.over_mm) > chance * trend.noise_mm ? fabs(trend.over_mm) : 0.0;
+}
+
+/* Of the mean: anywhere within half of it, standard uncertainty. */
+static double wear_mm(const struct depths *d)
+{
+	return trend_mm(d, WEAR_CHANCE) / sqrt(12.0);
+}
+
+/* An error that was seen lies on one side of the value: a limit there is judged by it and the rest together, not by the
+ * root of their squares. (223) */
+static void add_one_side(struct result *r, const struct account *a)
+{
+	double wear = wear_mm(&a->tally->depth), seen2 = check_effects_mm2(a), all2 = 0.0;
+	double error = sqrt(seen2 + 3.0 * wear * wear);
+
+	for (unsigned i = 0; i < r->budget_lines; i++)
+		all2 += r->budget[i].u * r->budget[i].u;
+
+	double rest = sqrt(fmax(0.0, all2 - CHECK_COVERS * CHECK_COVERS * seen2 - wear * wear));
+
+	results_budget(r, "one side", sqrt(fmax(0.0, pow(rest + 0.5 * error, 2.0) - all2)), INFINITY);
 }
 
 /* Components that all strokes share. */
@@ -80,6 +102,7 @@ static void calibration_budget(struct result *r, const struct account *a)
 	results_budget(r, "hum", hidden_hum(a) * M_SQRT1_2 / slope, INFINITY);
 	results_budget(r, "wear", wear_mm(&t->depth), INFINITY);
 	add_check_lines(r, a);
+	add_one_side(r, a);
 }
 
 /* How the depth would move with the displacement's place on the force's axis, measured on the strokes themselves by
@@ -234,6 +257,7 @@ void spread_of_force(const struct account *a, const struct stroke_noise *noise, 
 	ret->u_noise_mm2 =
 		hypot(hypot(noise->u, hidden_mm2(a, sd)), check_line(pow(wear_mm(&a->tally->depth), 2.0), 0.0));
 	ret->moved_mm2 = noise->moved;
+	ret->trend_mm = trend_mm(&a->tally->depth, LARGEST_TREND);
 	ret->kappa = share.kappa;
 	ret->u_kappa = share.u;
 	ret->told_kappa_u = share.u_told;

@@ -174,6 +174,26 @@ void add_check_lines(struct result *result, const struct account *a)
 	}
 }
 
+/* Squares: of an effect that is none its own uncertainty makes as much as is taken off. mm^2. */
+static double seen_mm2(const struct check_result *r)
+{
+	double cover2 = CHECK_COVERS * CHECK_COVERS, line2 = r->u_mm * r->u_mm;
+	double effect2 = fmin(r->effect_mm * r->effect_mm, line2 / cover2);
+
+	return fmax(0.0, effect2 - (line2 - cover2 * effect2));
+}
+
+double check_effects_mm2(const struct account *a)
+{
+	double sum = 0.0;
+
+	for (unsigned i = 0; i < MODEL_CHECKS; i++) {
+		if (model_check_row((enum model_check)i)->line && isfinite(a->check[i].effect_mm))
+			sum += seen_mm2(&a->check[i]);
+	}
+	return sum;
+}
+
 void add_check_lines_of_force(struct result *result, const struct account *a, const double per_n[CHECK_ACTS])
 {
 	double mm_per_n = check_mm_per_n(a);

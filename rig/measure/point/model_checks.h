@@ -43,6 +43,8 @@ void model_checks(const struct account *account);
 
 /* The lines that the checks leave, added to the budget of a depth by force that all strokes share. */
 void add_check_lines(struct result *result, const struct account *account);
+/* The squares of the effects that these lines have in them, of each what its own uncertainty does not make. mm^2. */
+double check_effects_mm2(const struct account *account);
 /* The same for a result that is made of the force. per_n: by how much it changes with an error of the height of 1 N, for
  * each way in which one acts. */
 void add_check_lines_of_force(struct result *result, const struct account *account, const double per_n[CHECK_ACTS]);

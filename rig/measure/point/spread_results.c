@@ -112,6 +112,7 @@ void add_depth_spread(struct result_list *list, const struct account *a, const s
 	double noise = sqrt(s->noise_mm2);
 	double mean_u = moments_sd(m) / sqrt(n), spread_u = k * known_sd_u(s, square);
 	double excess = (corrected_max(m, s->max_mm, noise) - m->mean) / s->kappa;
+	double shape_u = hypot(SHAPE_U, s->u_kappa / s->kappa), ends_u = 0.5 * s->trend_mm;
 	const struct {
 		enum measurand id;
 		double value, u, spread_u;
@@ -119,9 +120,8 @@ void add_depth_spread(struct result_list *list, const struct account *a, const s
 		{MEASURAND_DEPTH_TOLERANCE_LO, m->mean - half, mean_u, spread_u},
 		{MEASURAND_DEPTH_TOLERANCE_HI, m->mean + half, mean_u, spread_u},
 		{MEASURAND_DEPTH_MAX, m->mean + excess, noise / s->kappa,
-		 fabs(excess) *
-			 hypot(hypot(hypot(SHAPE_U, s->u_kappa / s->kappa), HELD_MAX * s->held), moved_share(s))},
-		{MEASURAND_DEPTH_MAX_RAW, s->max_mm, noise, 0.0},
+		 hypot(fabs(excess) * hypot(hypot(shape_u, HELD_MAX * s->held), moved_share(s)), ends_u)},
+		{MEASURAND_DEPTH_MAX_RAW, s->max_mm, noise, ends_u},
 	};
 
 	add_sd(list, s, n);

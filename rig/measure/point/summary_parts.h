@@ -44,6 +44,7 @@ struct depth_spread {
 	double noise_mm2, u_noise_mm2; /* variance of one stroke's depth that is not the stroke's; its uncertainty */
 	double kappa, u_kappa;         /* share of a change of depth that is seen */
 	double told_kappa_u;           /* of its uncertainty, what is not for tops that something may hold */
+	double trend_mm;               /* over the window: may be the phantom's */
 	double moved_mm2;              /* what may move each stroke, and is not known to: with noise_mm2 as its least */
 	double held;                   /* share of it that the tops lack, as of depth_share */
 	double gain_rel;               /* standard uncertainty of the scale */

@@ -14,6 +14,7 @@
 /* Certificates are exact here: of a mean, most of U is theirs, and what is beyond it is no chance. Of a scatter, chance is all. */
 #define U_OF_MEANS       1.25
 #define U_OF_SCATTERS    2.0
+#define ONE_SIDED_TRIALS 8
 
 static const struct {
 	enum misfit_claim claim;
@@ -91,6 +92,32 @@ static const struct misfit_family *family_of(const char *name)
 	return NULL;
 }
 
+/* Small errors, each seen and in a line of the budget: a pen beyond a limit from above passes as rarely as one without them. */
+static void errors_of_one_side_pass_no_more_pens(void **state)
+{
+	static const struct {
+		const char *family;
+		double severity;
+	} cells[] = {{"inertia-opposed", -0.001}, {"cell-undeclared-heavy", 2000.0}, {"dwell", 0.01}};
+
+	(void)state;
+	for (unsigned i = 0; i < sizeof(cells) / sizeof(cells[0]); i++) {
+		const struct misfit_family *family = family_of(cells[i].family);
+		double depth = 0.0, max = 0.0;
+
+		for (unsigned k = 0; k < ONE_SIDED_TRIALS; k++) {
+			struct recording r = misfit_recording(family, cells[i].severity, k);
+			struct misfit_outcome o;
+
+			misfit_run(&r, &o);
+			depth += o.claim[CLAIM_DEPTH].accept_upper / ONE_SIDED_TRIALS;
+			max += o.claim[CLAIM_DEPTH_MAX].accept_upper / ONE_SIDED_TRIALS;
+		}
+		check_less(depth, 0.028);
+		check_less(max, 0.028);
+	}
+}
+
 /* Depths that wander with the mains look as a front end that cuts tops: what the strokes tell of the share that is seen stands
  * all the same, and tolerance limits carry what it is not known by. */
 static void a_wander_with_the_mains_is_within_the_tolerance_limits(void **state)
@@ -117,6 +144,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(nothing_wrong_is_trusted),
 		cmocka_unit_test(good_signals_are_trusted),
+		cmocka_unit_test(errors_of_one_side_pass_no_more_pens),
 		cmocka_unit_test(a_wander_with_the_mains_is_within_the_tolerance_limits),
 	};
 
