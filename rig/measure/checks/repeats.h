@@ -30,7 +30,7 @@ struct repeats {
 /* What was seen of a phase. */
 struct repeated {
 	uint64_t looked; /* words looked up */
-	unsigned words;  /* the most that came twice in a row, from the same distance and without one between that did not */
+	unsigned words;  /* the most in a row that all came before, from one distance */
 	uint32_t lag;    /* how long before, samples */
 };
 

@@ -13,7 +13,7 @@
 #define SEXTIC      4.785 /* variance of that maximum for unit noise, times the samples: pulse.c */
 #define RESIDUAL    1.5   /* times the largest residual: what may hide between a polynomial and the points */
 #define RESIDUAL_SD 3.3
-#define NEIGHBOURS  6 /* points that a residual is the mean of */
+#define NEIGHBOURS  6     /* points that a residual is the mean of */
 #define CORNER      0.605 /* filled of the box about a cap: of smooth tops 0.63 and more, of two straight lines 0.56 */
 #define CORNER_SD   3.0
 #define SQRT3       1.7320508075688772
@@ -93,8 +93,8 @@ static void judge_corner(const struct cap *c, struct check_result *ret)
 		return;
 	ret->statistic = share;
 	ret->threshold = CORNER;
-	check_trip(ret, "pulses end in a corner: a front end that is slower than the force (slew rate), or needles thrown "
-			"back from a stop");
+	check_trip(ret,
+		   "pulses end in a corner: a front end slower than the force (slew rate), or thrown back needles");
 }
 
 void check_cap(const struct account *a, const struct check_scale *scale, struct check_result *ret)

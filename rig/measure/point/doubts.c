@@ -50,8 +50,8 @@ void doubt_channel(const struct account *a, enum point_phase phase, const char *
 	if (q->stuck)
 		doubt(reason, "the force channel stood still (stuck) in the %s", where);
 	if (repeated_is_sure(&q->repeated, equal_share(&a->quality[POINT_TARE])))
-		doubt(reason, "the force channel repeats itself in the %s: samples are those of %.3g ms before, to the count",
-		      where, 1e3 * (double)q->repeated.lag / a->config->fs_hz);
+		doubt(reason, "the force channel repeats itself in the %s: samples are those of %.3g ms before", where,
+		      1e3 * (double)q->repeated.lag / a->config->fs_hz);
 }
 
 void doubt_tare(const struct account *a, char *reason)

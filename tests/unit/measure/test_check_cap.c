@@ -83,7 +83,8 @@ static int32_t fastest(const struct plant_trial *t)
 }
 
 /* slew: share of how fast its force moves; 0: as it does. */
-static struct check_result cap_of(double depth_mm, double bottom_mm, double slew, double *ret_error, double *ret_expanded)
+static struct check_result cap_of(double depth_mm, double bottom_mm, double slew, double *ret_error,
+				  double *ret_expanded)
 {
 	struct plant plant = plant_default(depth_mm, 120.0, 20000.0);
 	struct plant_trial t;

@@ -19,7 +19,8 @@ static int32_t *signal_of(double noise, unsigned period)
 
 	assert_non_null(counts);
 	for (unsigned i = 0; i < SAMPLES; i++)
-		counts[i] = (int32_t)lrint(900.0 * fmax(0.0, sin(2.0 * M_PI * i / period)) + noise * pw1_normal(&random));
+		counts[i] =
+			(int32_t)lrint(900.0 * fmax(0.0, sin(2.0 * M_PI * i / period)) + noise * pw1_normal(&random));
 	return counts;
 }
 
@@ -111,7 +112,8 @@ static void a_point_says_so(void **state)
 		curve_free(curve);
 		assert_int_equal(plant_result(&t, "stroke_rate_hz", "realised")->trusted, again == 0);
 		if (again > 0)
-			assert_non_null(strstr(plant_result(&t, "depth_mm", "force_equivalent")->reason, "repeats itself"));
+			assert_non_null(
+				strstr(plant_result(&t, "depth_mm", "force_equivalent")->reason, "repeats itself"));
 		plant_end(&t);
 	}
 }

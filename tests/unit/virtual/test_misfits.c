@@ -779,8 +779,8 @@ static const char *const of_the_pen[] = {
 };
 
 static const char *const of_the_sensor[] = {
-	"adhesion", "inertia", "relaxation", "tremor",   "knock", "cell", "cell-creep",
-	"clip",     "slew",   "glitch",  "frozen",     "coloured", "mains", NULL,
+	"adhesion", "inertia", "relaxation", "tremor", "knock",    "cell",  "cell-creep",
+	"clip",     "slew",    "glitch",     "frozen", "coloured", "mains", NULL,
 };
 
 /* What the sensor shows does not change what the needles do. */
