@@ -123,7 +123,7 @@ def test_every_form(check, desk, names):
         for command in (("show",), ("show", "--json"), ("analyze",)):
             said[" ".join(command)] = rig.penrig_a(*command, run_file).stdout
         said["page of a lot"] = rig.penrig_a("report", "--format", "html", "--output", "-", *(desk.folder / f"{n}.penrig" for n in names)).stdout
-        said["history"] = next(line for line in rig.penrig_a("history", "--dut", "PEN-GOOD-01", "--csv").stdout.splitlines() if name in line)
+        said["history"] = next(line for line in rig.penrig_a("history", "--dut", "PEN-GOOD-01", "--csv").stdout.splitlines() if f"/{name}.penrig" in line)
         for what, text in said.items():
             plain = text.lower().replace(" ", "_")
             wanted = ("-1_pass_on_statement", f"k0001/{text.count('K2001')}_{-1 if accepted else 2}\n") if what == "dfq" else ("pass_on_statement",)
