@@ -238,7 +238,7 @@ def check_lines(check, label, result, expected, of_checks=(), rounded=1e-9):
         stands = any(line["name"] == name for line in result["budget"])
         check(stands or want < 1e-12, f"{label}: the line {name} of {want} stands")
     total = math.sqrt(sum(line["standard_uncertainty"] ** 2 for line in result["budget"]))
-    check(math.isclose(total, result["standard_uncertainty"], rel_tol=3e-3), f"{label}: u is the root of their squares")
+    check(math.isclose(total, result["standard_uncertainty"], rel_tol=5e-3), f"{label}: u is the root of their squares")
 
 
 def uncommented(text):
