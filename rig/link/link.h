@@ -28,7 +28,8 @@ struct link;
  * bytes: `end` marks the end of a USB transfer or message (short packet); serial links never set it. host_ns is read
  *        once, when the bytes arrived.
  * gone:  exactly once, at most 100 ms after the device went; nothing follows it; only link_close() is useful then. Of a tcp:
- *        link whose other side vanished without a word, some 3 s after: who needs to know sooner looks at what comes. */
+ *        link whose other side vanished without a word, some 3 s after, and of a USB device that falls silent while the halt of
+ *        an endpoint is cleared, up to 5 s: who needs to know sooner looks at what comes. */
 struct link_sink {
 	void *ctx;
 	void (*bytes)(void *ctx, const uint8_t *data, size_t len, bool end, uint64_t host_ns);
@@ -186,7 +187,8 @@ struct link_ops {
 
 	/* A USB control transfer on endpoint 0; OUT data is copied. A standard CLEAR_FEATURE(ENDPOINT_HALT) also resets
 	 * the host's side of that endpoint; of the IN endpoint, what a transfer under way holds reaches the sink first, so that
-	 * what comes behind `done` begins anew. Optional: NULL where the wire has none.
+	 * what comes behind `done` begins anew. What is asked of a device while a halt of its is cleared leaves behind that.
+	 * Optional: NULL where the wire has none.
 	 * 0, or -ENODEV, -ENOBUFS (too many under way), -ENOMEM. */
 	int (*control)(struct link *link, const struct link_setup *setup, const uint8_t *data, uint64_t deadline_ns,
 		       link_control_fn done, void *ctx);

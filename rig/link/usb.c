@@ -1,5 +1,6 @@
-/* USB devices with bulk (or interrupt) endpoints, through libusb's asynchronous calls alone, its descriptors in our
- * loop. One libusb context per open link: opening scans afresh, so a stale device list cannot hide a device that came
+/* USB devices with bulk (or interrupt) endpoints, through libusb's asynchronous calls, its descriptors in our loop. The one call
+ * that waits for a device, to clear a halt, goes to a thread; meanwhile the kernel holds the device, and whoever asked it for
+ * anything would wait, too: nothing here does (held()). One libusb context per open link: opening scans afresh, so a stale device list cannot hide a device that came
  * back. Knows no protocol above transfers. */
 #include "rig/link/link.h"
 
@@ -13,6 +14,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "rig/link/blocking.h"
 #include "rig/link/name.h"
 #include "rig/link/queue.h"
 
@@ -37,7 +39,9 @@ struct usb_control {
 	link_control_fn done;             /* NULL: already told */
 	void *ctx;
 	bool finished;
-	bool clears_in; /* the halt of the IN endpoint: finished by clear_halts() */
+	bool waits;           /* not begun: the device is held */
+	uint8_t clears;       /* the endpoint whose halt it is to clear: clear_halts() does it; 0: none */
+	uint64_t deadline_ns; /* of one that waits */
 	int status;
 	size_t len;
 	uint8_t buffer[]; /* setup packet, then data */
@@ -75,6 +79,12 @@ struct usb_recovery { /* a live device that stalls or overflows is read again, a
 	unsigned stalls_in_row, overflows_in_row;
 };
 
+struct usb_clearing { /* of a halt, on a thread: the members are its own until it is over */
+	struct blocking *under_way;
+	libusb_device_handle *handle;
+	uint8_t endpoint;
+};
+
 struct usb_link {
 	struct link link;
 	struct loop *loop;
@@ -102,6 +112,8 @@ struct usb_link {
 	bool fd_failed;
 	struct usb_presence presence;
 	struct usb_recovery recovery;
+	struct usb_clearing clearing;
+	uint64_t closed_by_ns; /* in real time: closing is done, or what is left is let go */
 };
 
 static void service(struct usb_link *self);
@@ -302,9 +314,14 @@ static void cancel_data(struct usb_link *self)
 		libusb_cancel_transfer(self->out.transfer);
 }
 
+static bool held(const struct usb_link *self)
+{
+	return self->clearing.under_way != NULL;
+}
+
 static bool running(const struct usb_link *self)
 {
-	return !self->presence.suspect && !self->presence.left && !self->gone && !self->closed;
+	return !held(self) && !self->presence.suspect && !self->presence.left && !self->gone && !self->closed;
 }
 
 static void submit_in(struct usb_in *in)
@@ -527,9 +544,10 @@ static void abandon_controls(struct usb_link *self, int status)
 	for (struct usb_control *control = self->controls; control; control = control->next) {
 		bool leaves = status == -ECANCELED && !(control->buffer[0] & LIBUSB_ENDPOINT_IN);
 
-		if (!control->finished && !leaves && control->transfer)
+		if (!control->finished && !leaves && control->transfer && !control->waits && !held(self))
 			libusb_cancel_transfer(control->transfer);
 		tell_control(control, control->finished ? control->status : status);
+		control->finished |= control->waits && !leaves;
 	}
 }
 
@@ -539,36 +557,67 @@ static bool clears_halt(const struct link_setup *setup)
 	       setup->value == 0;
 }
 
-static int start_control(struct usb_link *self, struct usb_control *control, const struct link_setup *setup,
-			 uint64_t deadline_ns)
+/* Of the IN endpoint, once no transfer is under way. */
+static void want_clear(struct usb_link *self, struct usb_control *control, uint8_t endpoint)
 {
-	int code;
-
-	if (clears_halt(setup) && setup->index == self->id.usb_ep_in) {
-		control->clears_in = true; /* clear_halts() does it, once no transfer is under way */
-		self->pipe_in.halted = true;
-		self->message_open = false;
-		self->recovery.resume_ns = 0;
+	control->clears = endpoint;
+	if (endpoint == self->id.usb_ep_out)
+		self->pipe_out.halted = true;
+	if (endpoint != self->id.usb_ep_in)
+		return;
+	self->pipe_in.halted = true;
+	self->message_open = false;
+	self->recovery.resume_ns = 0;
+	if (!held(self))
 		cancel_in(self);
-		return 0;
-	}
-	if (clears_halt(setup)) {
-		control->status = usb_errno(libusb_clear_halt(self->handle, (unsigned char)setup->index));
-		control->finished = true;
-		return 0;
-	}
-	control->transfer = libusb_alloc_transfer(0);
-	if (!control->transfer)
-		return -ENOMEM;
-	libusb_fill_control_transfer(control->transfer, self->handle, control->buffer, on_control, control,
-				     timeout_ms(self, deadline_ns));
-	code = libusb_submit_transfer(control->transfer);
+}
+
+static int submit_control(struct usb_link *self, struct usb_control *control)
+{
+	control->transfer->timeout = timeout_ms(self, control->deadline_ns);
+	int code = libusb_submit_transfer(control->transfer);
+
+	control->waits = false;
 	if (code) {
 		note_failure(self, code);
 		return usb_errno(code);
 	}
 	self->active++;
 	return 0;
+}
+
+static int start_control(struct usb_link *self, struct usb_control *control, const struct link_setup *setup)
+{
+	if (clears_halt(setup)) {
+		want_clear(self, control, (uint8_t)setup->index);
+		return 0;
+	}
+	control->transfer = libusb_alloc_transfer(0);
+	if (!control->transfer)
+		return -ENOMEM;
+	libusb_fill_control_transfer(control->transfer, self->handle, control->buffer, on_control, control, 0);
+	control->waits = held(self);
+	return control->waits ? 0 : submit_control(self, control);
+}
+
+/* Those that waited for the device to be let go, in their order. */
+static void start_waiting(struct usb_link *self)
+{
+	for (struct usb_control *control = self->controls; control; control = control->next) {
+		if (!control->waits || control->finished || held(self))
+			continue;
+		control->status = submit_control(self, control);
+		control->finished = control->status != 0;
+	}
+}
+
+static void expire_waiting(struct usb_link *self, uint64_t now_ns)
+{
+	for (struct usb_control *control = self->controls; control; control = control->next)
+		if (control->waits && !control->finished && now_ns >= control->deadline_ns) {
+			control->status = -ETIMEDOUT;
+			control->finished = true;
+		}
 }
 
 static int control_begin(struct usb_link *self, const struct link_setup *setup, const uint8_t *data,
@@ -588,11 +637,12 @@ static int control_begin(struct usb_link *self, const struct link_setup *setup, 
 	control->owner = self;
 	control->done = done;
 	control->ctx = ctx;
+	control->deadline_ns = deadline_ns;
 	libusb_fill_control_setup(control->buffer, setup->request_type, setup->request, setup->value, setup->index,
 				  setup->length);
 	if (data && !(setup->request_type & LIBUSB_ENDPOINT_IN))
 		memcpy(control->buffer + LIBUSB_CONTROL_SETUP_SIZE, data, setup->length);
-	status = start_control(self, control, setup, deadline_ns);
+	status = start_control(self, control, setup);
 	if (status) {
 		free_control(control);
 		return status;
@@ -673,30 +723,78 @@ static bool in_idle(const struct usb_link *self)
 	return true;
 }
 
-static void finish_clears(struct usb_link *self, int status)
+static void finish_clears(struct usb_link *self, uint8_t endpoint, int status)
 {
 	for (struct usb_control *control = self->controls; control; control = control->next)
-		if (control->clears_in) {
+		if (control->clears == endpoint && !control->finished) {
 			control->finished = true;
 			control->status = status;
 		}
 }
 
-static void clear_halts(struct usb_link *self, uint64_t now_ns)
+/* Whose turn it is; 0: nobody's. */
+static uint8_t halt_to_clear(struct usb_link *self, uint64_t now_ns)
 {
-	int code = 0;
+	uint8_t in = self->id.usb_ep_in, out = self->id.usb_ep_out;
 
-	if (self->pipe_in.halted && in_idle(self) && now_ns >= self->recovery.resume_ns) {
-		code = libusb_clear_halt(self->handle, self->id.usb_ep_in);
+	if (self->pipe_in.halted && in_idle(self) && now_ns >= self->recovery.resume_ns)
+		return in;
+	if (self->pipe_out.halted)
+		return out;
+	for (const struct usb_control *control = self->controls; control; control = control->next)
+		if (control->clears && !control->finished && control->clears != in && control->clears != out)
+			return control->clears;
+	return 0;
+}
+
+static int call_clear_halt(void *arg)
+{
+	const struct usb_clearing *clearing = arg;
+
+	return libusb_clear_halt(clearing->handle, clearing->endpoint);
+}
+
+static int watch_context(struct usb_link *self, struct err *err);
+static void leave(struct usb_link *self);
+
+static void on_cleared(void *ctx, int code)
+{
+	struct usb_link *self = ctx;
+	uint8_t endpoint = self->clearing.endpoint;
+	struct err err;
+
+	self->clearing.under_way = NULL;
+	self->busy = true;
+	if (endpoint == self->id.usb_ep_in)
 		self->pipe_in.halted = false;
-		finish_clears(self, usb_errno(code));
-	}
-	if (!code && self->pipe_out.halted) {
-		code = libusb_clear_halt(self->handle, self->id.usb_ep_out);
+	else if (self->pipe_in.halted)
+		cancel_in(self);
+	if (endpoint == self->id.usb_ep_out)
 		self->pipe_out.halted = false;
-	}
+	finish_clears(self, endpoint, usb_errno(code));
+	if (watch_context(self, &err))
+		code = LIBUSB_ERROR_OTHER;
 	if (code)
 		note_failure(self, code);
+	service(self);
+	leave(self);
+}
+
+/* The kernel waits up to 5 s for the device to answer, and holds it so long; its descriptors would call us in vain. */
+static void clear_halts(struct usb_link *self, uint64_t now_ns)
+{
+	uint8_t endpoint = halt_to_clear(self, now_ns);
+	struct usb_clearing *clearing = &self->clearing;
+
+	if (!endpoint)
+		return;
+	clearing->handle = self->handle;
+	clearing->endpoint = endpoint;
+	if (blocking_start(self->loop, call_clear_halt, clearing, on_cleared, self, &clearing->under_way)) {
+		note_failure(self, LIBUSB_ERROR_NO_MEM);
+		return;
+	}
+	unwatch_context(self);
 }
 
 static void rearm(struct usb_link *self)
@@ -705,14 +803,17 @@ static void rearm(struct usb_link *self)
 
 	if (self->gone || self->closed)
 		return;
-	for (const struct usb_control *control = self->controls; control; control = control->next)
+	for (const struct usb_control *control = self->controls; control; control = control->next) {
 		if (control->finished)
 			deadline_ns = 0;
+		else if (control->waits && control->deadline_ns < deadline_ns)
+			deadline_ns = control->deadline_ns;
+	}
 	if (self->finished.head || self->presence.left || (self->presence.suspect && !self->presence.probed))
 		deadline_ns = 0;
 	if (self->presence.suspect && self->presence.suspect_until_ns < deadline_ns)
 		deadline_ns = self->presence.suspect_until_ns;
-	if (self->pipe_in.halted && in_idle(self) && self->recovery.resume_ns < deadline_ns)
+	if (self->pipe_in.halted && in_idle(self) && !held(self) && self->recovery.resume_ns < deadline_ns)
 		deadline_ns = self->recovery.resume_ns;
 	loop_timer_at(self->loop, &self->timer, deadline_ns);
 }
@@ -724,8 +825,9 @@ static void service(struct usb_link *self)
 
 	link_queue_expire(&self->queue, now_ns, &self->finished);
 	link_queue_report(&self->finished);
+	expire_waiting(self, now_ns);
 	report_controls(self);
-	if (self->closed || self->gone)
+	if (self->closed || self->gone || held(self))
 		return;
 	if (self->presence.suspect && !self->presence.probed && !self->presence.left)
 		probe(self);
@@ -736,6 +838,7 @@ static void service(struct usb_link *self)
 	if (!running(self))
 		return;
 	clear_halts(self, now_ns);
+	start_waiting(self);
 	for (int i = 0; i < IN_TRANSFERS; i++)
 		submit_in(&self->in[i]);
 	pump_out(self);
@@ -744,6 +847,14 @@ static void service(struct usb_link *self)
 /* ---- in the loop ----------------------------------------------------------------------------------------------- */
 
 static void release(struct usb_link *self);
+
+static void begin_close(struct usb_link *self)
+{
+	self->closed = self->busy = true;
+	self->closed_by_ns = loop_clock_monotonic.now_ns(NULL) + CLOSE_NS;
+	if (held(self) && blocking_end(self->clearing.under_way, CLOSE_NS))
+		self->clearing.under_way = NULL;
+}
 
 static void leave(struct usb_link *self)
 {
@@ -955,7 +1066,7 @@ static int usb_open(struct loop *loop, const char *uri, const struct link_wants 
 	self->counters.counters_known = true;
 	status = open_device(self, uri, wants, err);
 	if (status) {
-		self->closed = true;
+		begin_close(self);
 		release(self);
 		return status;
 	}
@@ -969,10 +1080,8 @@ static int usb_open(struct loop *loop, const char *uri, const struct link_wants 
 /* Cancelled transfers come back through their callbacks; memory that the kernel may still write to is not freed. */
 static bool reap(struct usb_link *self)
 {
-	uint64_t until_ns = loop_clock_monotonic.now_ns(NULL) + CLOSE_NS;
-
 	cancel_data(self);
-	while (self->active && loop_clock_monotonic.now_ns(NULL) < until_ns) {
+	while (self->active && loop_clock_monotonic.now_ns(NULL) < self->closed_by_ns) {
 		struct timeval step = {.tv_usec = self->gone ? 0 : REAP_NS / 1000};
 
 		libusb_handle_events_timeout_completed(self->context, &step, NULL);
@@ -1000,8 +1109,11 @@ static void free_transfers(struct usb_link *self)
 static void release(struct usb_link *self)
 {
 	assert(self->closed);
+	if (held(self))
+		return; /* the thread that was given up has it still, and the kernel would let nobody else in */
 	if (self->context) {
 		unwatch_context(self);
+		start_waiting(self);
 		if (!reap(self))
 			return; /* a driver that keeps a URB for a second has lost it: leak what it may still touch */
 	}
@@ -1025,9 +1137,10 @@ static void usb_close(struct link *link)
 	struct usb_link *self = (struct usb_link *)link;
 	bool busy = self->busy;
 
-	self->closed = self->busy = true;
+	begin_close(self);
 	loop_timer_cancel(self->loop, &self->timer);
-	cancel_data(self);
+	if (!held(self))
+		cancel_data(self);
 	abandon_out(self, -ECANCELED);
 	link_queue_finish_all(&self->queue, -ECANCELED, &self->finished);
 	link_queue_report(&self->finished);
