@@ -654,7 +654,8 @@ static int control_begin(struct usb_link *self, const struct link_setup *setup, 
 /* ---- is it still there? ---------------------------------------------------------------------------------------- */
 
 /* On some controllers the transfers of an unplugged device end in ERROR, milliseconds before anybody says that it left.
- * A device that answers GET_STATUS is there; one that does not has until suspect_until_ns for its LEFT event. */
+ * A device that answers GET_STATUS is there; one that does not has until suspect_until_ns for its LEFT event. What is under way
+ * meanwhile goes on: cancelled, a read that has failed would look like one that was cancelled, and an order would not arrive. */
 static void on_probe(void *ctx, int status, const uint8_t *data, size_t len)
 {
 	struct usb_link *self = ctx;
@@ -675,7 +676,6 @@ static void probe(struct usb_link *self)
 	const struct link_setup get_status = {.request_type = LIBUSB_ENDPOINT_IN, .length = 2};
 	int status;
 
-	cancel_data(self);
 	self->presence.probed = true;
 	status = control_begin(self, &get_status, NULL, loop_now_ns(self->loop) + PROBE_NS, on_probe, self);
 	if (status == -ENODEV)

@@ -465,6 +465,40 @@ static void case_pieces(const char *uri)
 	link_close(link);
 }
 
+static uint64_t failed_in(struct link *link)
+{
+	struct link_counters counters;
+
+	link->ops->counters(link, &counters);
+	return counters.failed_in;
+}
+
+/* A control request that fails makes nobody give up what is under way: a read that fails in its shadow is counted, and one that
+ * does not loses nothing. */
+static void case_two_fail(const char *uri)
+{
+	const struct link_wants wants = {.usb_class = 0xFF, .usb_subclass = -1, .usb_protocol = -1, .usb_piece = 2000};
+	const struct link_setup blink = {.request_type = 0x40, .request = 0x41};
+	const uint8_t counts[10] = {0, 0, 0, 0, 0xCF, 7, 0, 0, 1, 1 << 5};
+
+	for (uint64_t fails = 0; fails < 2; fails++) {
+		struct link *link = open_link(uri, &wants);
+
+		got_len = 0;
+		order(link, 0x40, 0x11, 0, counts, sizeof(counts));
+		control_status = 1;
+		fail_control = true;
+		fail_in = fails;
+		CHECK(link->ops->control(link, &blink, NULL, loop_now_ns(loop) + NS_PER_S, on_control, NULL) == 0);
+		TURN_UNTIL(control_status <= 0 && got_len >= 6144);
+		CHECK(control_status == -EIO && failed_in(link) == fails && !gone);
+		for (unsigned k = 0; k < 3072; k++)
+			CHECK((uint8_t)got[2 * k] == (k & 0xFF) && (uint8_t)got[2 * k + 1] == k >> 8);
+		order(link, 0x40, 0x12, 0, NULL, 0);
+		link_close(link);
+	}
+}
+
 /* A write whose deadline passes behind a long one is given up alone; the long one arrives whole, and the link goes on.
  */
 static void case_deadline(const char *uri)
@@ -569,6 +603,8 @@ static void client(char **argv)
 		case_stall(argv[2]);
 	else if (strcmp(argv[1], "slow-halt") == 0)
 		case_slow_halt(argv[2]);
+	else if (strcmp(argv[1], "two-fail") == 0)
+		case_two_fail(argv[2]);
 	else if (strcmp(argv[1], "pieces") == 0)
 		case_pieces(argv[2]);
 	else if (strcmp(argv[1], "deadline") == 0)
@@ -661,6 +697,12 @@ static void usb_halt_keeps_no_loop_waiting(void **state)
 	run(NULL, NULL, "slow-halt", SENSOR_USB);
 }
 
+static void usb_failure_hides_no_other(void **state)
+{
+	(void)state;
+	run(BOUGHT, NULL, "two-fail", DAQ_USB);
+}
+
 static void usb_stream_comes_in_pieces(void **state)
 {
 	(void)state;
@@ -719,6 +761,7 @@ int main(int argc, char **argv)
 		cmocka_unit_test(serial_is_held_by_a_named_process),
 		cmocka_unit_test(usb_halts_are_cleared),
 		cmocka_unit_test(usb_halt_keeps_no_loop_waiting),
+		cmocka_unit_test(usb_failure_hides_no_other),
 		cmocka_unit_test(usb_stream_comes_in_pieces),
 		cmocka_unit_test(usb_closes_in_the_middle),
 		cmocka_unit_test(usb_write_has_a_deadline),
