@@ -26,6 +26,7 @@ struct dialogue {
 	void *device;
 	struct driver_host host;
 	struct link *link;
+	struct loop *loop; /* NULL: time comes with ticks and bytes alone */
 	bool paced;
 	uint64_t written_ns; /* when anything was written last; 0: never */
 	uint64_t now_ns, ticked_ns;
@@ -52,16 +53,7 @@ struct dialogue {
 
 /* ---- asking ---------------------------------------------------------------------------------------------------- */
 
-/* A device answers its control requests in their order. */
-static void on_reply(void *ctx, int status, const uint8_t *data, size_t len)
-{
-	struct dialogue *d = ctx;
-
-	d->replies_due--;
-	if (d->replies_due > 0 || !dialogue_awaits(d) || (status && status != -EPIPE))
-		return; /* to what was given up; or no answer at all: its time decides */
-	d->ops->replied(d->device, status, data, len);
-}
+static void on_reply(void *ctx, int status, const uint8_t *data, size_t len);
 
 static void write_control(struct dialogue *d, const struct dialogue_request *request, unsigned asked,
 			  uint64_t deadline_ns)
@@ -492,6 +484,21 @@ static void on_bytes(void *ctx, const uint8_t *data, size_t len, bool end, uint6
 		d->ops->bytes(d->device, data, len, host_ns);
 }
 
+/* A device answers its control requests in their order. */
+static void on_reply(void *ctx, int status, const uint8_t *data, size_t len)
+{
+	struct dialogue *d = ctx;
+
+	if (d->loop) {
+		advance(d, loop_now_ns(d->loop));
+		look_behind(d);
+	}
+	d->replies_due--;
+	if (d->replies_due > 0 || !dialogue_awaits(d) || (status && status != -EPIPE))
+		return; /* to what was given up; or no answer at all: its time decides */
+	d->ops->replied(d->device, status, data, len);
+}
+
 static void on_gone(void *ctx, const struct err *why)
 {
 	dialogue_lose(ctx, -ENODEV, why);
@@ -531,6 +538,7 @@ int dialogue_open(const struct dialogue_ops *ops, void *device, const struct dev
 	d->ops = ops;
 	d->device = device;
 	d->host = open->host;
+	d->loop = open->loop;
 	d->paced = open->loop && loop_paced(open->loop);
 	d->now_ns = now_ns;
 	d->stood_ns = open->stood_ns;

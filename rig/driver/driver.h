@@ -278,7 +278,7 @@ struct device_told {
 
 struct device_open {
 	const struct link_ops *const *links; /* which links exist */
-	struct loop *loop;                   /* for the link only */
+	struct loop *loop; /* for the link, and its time; NULL: time comes with ticks and bytes alone */
 	const char *uri;
 	struct link_settings
 		settings; /* what the bench says of a serial port; unset = the driver's; refused for usb: */

@@ -106,12 +106,26 @@ static void fake_counters(const struct link *link, struct link_counters *ret)
 	*ret = (struct link_counters){.bytes_out = strlen(written)};
 }
 
+static link_control_fn reply; /* of the control request that was sent last */
+
+static int fake_control(struct link *link, const struct link_setup *setup, const uint8_t *data, uint64_t deadline_ns,
+			link_control_fn done, void *ctx)
+{
+	(void)data, (void)ctx;
+	assert_ptr_equal(link, &fake);
+	snprintf(written + strlen(written), sizeof(written) - strlen(written), "%u ", setup->request);
+	write_deadline_ns = deadline_ns;
+	reply = done;
+	return 0;
+}
+
 static const struct link_ops fake_ops = {
 	.name = "fake",
 	.scheme = "serial",
 	.open = fake_open,
 	.close = fake_close,
 	.write = fake_write,
+	.control = fake_control,
 	.counters = fake_counters,
 };
 static const struct link_ops *const table[] = {&fake_ops, NULL};
@@ -527,6 +541,61 @@ static void one_answer_is_not_enough(void **state)
 /* ---- time ------------------------------------------------------------------------------------------------------ */
 
 /* What is more than two ticks between two of them was the host's own pause, but for the one that was due. */
+static uint64_t now_of(void *ctx)
+{
+	(void)ctx;
+	return now;
+}
+
+static void control(void *ctx, const struct dialogue_request *asked, unsigned times, struct link_setup *ret,
+		    uint8_t *data)
+{
+	(void)ctx, (void)times, (void)data;
+	*ret = (struct link_setup){.request = (uint8_t)asked->what};
+}
+
+static void replied(void *ctx, int status, const uint8_t *data, size_t len)
+{
+	assert_ptr_equal(ctx, &device);
+	assert_int_equal(status, 0);
+	assert_int_equal(dialogue_now_ns(d), now);
+	snprintf(heard, sizeof(heard), "%.*s", (int)len, (const char *)data);
+	dialogue_answered(d);
+}
+
+/* A reply to a control request comes between two ticks, as bytes do: what follows on it counts from then, and what the host
+ * slept through before it is seen first. */
+static void a_control_reply_brings_its_time(void **state)
+{
+	static const struct loop_clock clock = {.now_ns = now_of, .wall_ns = now_of};
+	struct dialogue_ops by_control = ops;
+	struct device_open open = opening;
+
+	setup_opening(state);
+	dialogue_close(d, NULL);
+	by_control.control = control;
+	by_control.replied = replied;
+	assert_int_equal(loop_new(&clock, NULL, &open.loop, NULL), 0);
+	assert_int_equal(dialogue_open(&by_control, &device, &open, now, &d, NULL), 0);
+	dialogue_ready(d);
+	tick(DRIVER_TICK_NS / MS);
+	submit(1, "a");
+	submit(2, "b");
+	expect_written("1 ");
+	now += 3 * MS;
+	reply(d, 0, (const uint8_t *)"yes", 3);
+	assert_string_equal(heard, "yes");
+	expect_written("2 ");
+	assert_int_equal(write_deadline_ns, now + REPLY);
+	now += STOOD * MS;
+	submit(SWITCHES_ON, "hot");
+	reply(d, 0, (const uint8_t *)"late", 4);
+	assert_int_equal(standstills, 1);
+	expect_written(""); /* it does not switch on behind a standstill */
+	dialogue_close(d, NULL);
+	loop_free(open.loop);
+}
+
 static void time_in_which_the_host_stood_still(void **state)
 {
 	static const uint64_t pauses_ms[] = {10, 11, 5000};
@@ -1225,6 +1294,7 @@ int main(void)
 		T(odd_answers),
 		T(an_odd_answer_and_then_silence),
 		T(one_answer_is_not_enough),
+		cmocka_unit_test(a_control_reply_brings_its_time),
 		T(time_in_which_the_host_stood_still),
 		T(a_silence_on_a_held_up_host_does_not_count),
 		T(what_waited_switches_nothing_on_behind_a_standstill),
