@@ -50,8 +50,7 @@ static int check_inputs(const struct daq_kind *kind, const struct daq_setup *set
 
 int daq_check(const struct daq_kind *kind, const struct daq_setup *setup, struct err *err)
 {
-	double sum_hz = setup->rate_hz * setup->inputs,
-	       most_hz = floor(fmin(kind->input_hz, kind->sum_hz / setup->inputs));
+	double sum_hz = setup->rate_hz * setup->inputs, most_hz = fmin(kind->input_hz, kind->sum_hz / setup->inputs);
 	int status = check_inputs(kind, setup, err);
 
 	if (status)
@@ -64,7 +63,7 @@ int daq_check(const struct daq_kind *kind, const struct daq_setup *setup, struct
 	return err_set(err, -EINVAL,
 		       "%u inputs at %.10g Hz are %.10g samples a second, and a %s takes %.0f, %.0f of an input: write "
 		       "\"sample_rate_hz\": %.0f, or fewer inputs",
-		       setup->inputs, setup->rate_hz, sum_hz, kind->name, kind->sum_hz, kind->input_hz, most_hz);
+		       setup->inputs, setup->rate_hz, sum_hz, kind->name, kind->sum_hz, kind->input_hz, floor(most_hz));
 }
 
 void daq_streams_init(struct daq_streams *streams, const struct daq_setup *setup, double rate_hz)

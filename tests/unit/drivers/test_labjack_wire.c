@@ -153,6 +153,8 @@ static void test_plan(void **state)
 	setup = setup_of(1, 10, 10); /* a packet of one scan comes when it is taken */
 	assert_int_equal(lj_plan(lj_model_find(7), &setup, plan, &count, &samples, &err), 0);
 	assert_int_equal(samples, 1);
+	setup = setup_of(3, 100000.0 / 3, 10); /* all that it has, and no whole number of an input */
+	assert_int_equal(lj_plan(lj_model_find(7), &setup, plan, &count, &samples, &err), 0);
 	setup = setup_of(4, 10000, 10); /* a T4 has no ranges to set */
 	assert_int_equal(lj_plan(lj_model_find(4), &setup, plan, &count, &samples, &err), 0);
 	for (unsigned i = 0; i < count; i++)
@@ -167,6 +169,7 @@ static void test_refused_plans(void **state)
 		const char *says;
 	} rows[] = {
 		{7, 8, 0, 0, 12501, 10, "write \"sample_rate_hz\": 12500"},
+		{7, 3, 0, 0, 33333.34, 10, "write \"sample_rate_hz\": 33333"},
 		{4, 1, 0, 0, 50001, 10, "50000"},
 		{7, 1, 14, 0, 1000, 10, "AIN0 to AIN13"},
 		{4, 1, 4, 0, 1000, 10, "AIN0 to AIN3"},

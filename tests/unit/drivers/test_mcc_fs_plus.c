@@ -330,6 +330,8 @@ static void test_plans(void **state)
 	setup = setup_of(eight, 8, 50000, 5);
 	assert_int_equal(mcc_plan(&setup, &plan, &err), 0);
 	assert_true(plan.config[7] == 1 && plan.scan[8] == 0xFF && plan.scan[9] == 0 && plan.piece == 3200);
+	setup = setup_of(eight, 7, 400000.0 / 7, 5);
+	assert_int_equal(mcc_plan(&setup, &plan, &err), 0);
 }
 
 static void test_refused_plans(void **state)
