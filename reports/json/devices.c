@@ -68,6 +68,7 @@ static void put_counters(struct json_stream *out, const struct device_counters *
 	json_put_u64(out, "bytes_out", c->link.bytes_out);
 	json_put_u64(out, "stalls", c->link.stalls);
 	json_put_u64(out, "short_transfers", c->link.short_transfers);
+	json_put_u64(out, "failed_in", c->link.failed_in);
 	put_index(out, "overruns", c->link.counters_known ? c->link.overruns : UINT64_MAX);
 	put_index(out, "framing_errors", c->link.counters_known ? c->link.framing_errors : UINT64_MAX);
 	json_end(out);

@@ -56,6 +56,7 @@ static bool is_empty(const struct member *m, const void *base)
 	switch (m->kind) {
 	case OBJECT: return !*(const bool *)(const void *)((const char *)base + m->given_at);
 	case UINT: return *(const unsigned *)(const void *)at == 0;
+	case U64: return *(const uint64_t *)(const void *)at == 0;
 	case REAL: return *(const double *)(const void *)at == 0.0;
 	default: return *at == '\0';
 	}

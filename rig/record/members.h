@@ -70,6 +70,10 @@ struct member {
 	{                                                                                                              \
 		.key = #name, .kind = UINT, .at = offsetof(type, name), .size = SIZE_OF(type, name), .optional = true  \
 	}
+#define MAYBE_U64(type, name)                                                                                          \
+	{                                                                                                              \
+		.key = #name, .kind = U64, .at = offsetof(type, name), .size = SIZE_OF(type, name), .optional = true   \
+	}
 #define MAYBE_REAL(type, name)                                                                                         \
 	{                                                                                                              \
 		.key = #name, .kind = REAL, .at = offsetof(type, name), .size = SIZE_OF(type, name), .optional = true  \

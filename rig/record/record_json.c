@@ -240,17 +240,12 @@ static const struct member channel_members[] = {
 };
 
 static const struct member link_counter_members[] = {
-	ONE(struct link_counters, bytes_in, U64),
-	ONE(struct link_counters, bytes_out, U64),
-	ONE(struct link_counters, transfers_in, U64),
-	ONE(struct link_counters, transfers_out, U64),
-	ONE(struct link_counters, overruns, U64),
-	ONE(struct link_counters, framing_errors, U64),
-	ONE(struct link_counters, stalls, U64),
-	ONE(struct link_counters, short_transfers, U64),
-	ONE(struct link_counters, zero_length, U64),
-	ONE(struct link_counters, counters_known, BOOL),
-	END,
+	ONE(struct link_counters, bytes_in, U64),        ONE(struct link_counters, bytes_out, U64),
+	ONE(struct link_counters, transfers_in, U64),    ONE(struct link_counters, transfers_out, U64),
+	ONE(struct link_counters, overruns, U64),        ONE(struct link_counters, framing_errors, U64),
+	ONE(struct link_counters, stalls, U64),          ONE(struct link_counters, short_transfers, U64),
+	ONE(struct link_counters, zero_length, U64),     MAYBE_U64(struct link_counters, failed_in),
+	ONE(struct link_counters, counters_known, BOOL), END,
 };
 
 static const struct member counter_members[] = {

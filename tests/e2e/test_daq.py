@@ -77,6 +77,9 @@ def faults(bench, table):
             check(not motor or not motor[-1], f"{fault} seed {seed}: the pen runs on")
             if found == PASS:
                 inside_u(run, f"{fault} seed {seed}")
+            if table is USB_FAULTS and head == "dropped-frames" and found == LOST:
+                counted = [device["counters"]["failed_in"] for device in run.report["devices"] if device["driver"] == "mcc-fs-plus"]
+                check(counted and counted[0] != "0", f"{fault} seed {seed}: what the bus failed to carry is counted: {counted}")
         check(struck >= SEEDS / 2, f"{fault} strikes in {struck} of {SEEDS}")
 
 
