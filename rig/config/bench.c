@@ -396,6 +396,18 @@ static const char *driver_at(const void *table, size_t i)
 	return driver ? driver->name : NULL;
 }
 
+/* What only serves as a reference says what rests. */
+static const char *too_slow(const struct driver *driver, enum device_role role)
+{
+	if (!driver_serves(driver, ROLE_REFERENCE))
+		return "";
+	return role == ROLE_LOAD_SENSOR
+		       ? ": no stroke rate can come of so few readings a second. Give it the role \"reference\""
+	       : role == ROLE_DISPLACEMENT
+		       ? ": no stroke depth can come of so few readings a second. Give it the role \"reference\""
+		       : "";
+}
+
 static int check_roles(const struct bench *bench, const struct bench_device *device, const struct driver *driver,
 		       struct err *err)
 {
@@ -403,8 +415,8 @@ static int check_roles(const struct bench *bench, const struct bench_device *dev
 
 	for (unsigned i = 0; i < ROLES_COUNT; i++)
 		if ((device->roles & ROLE_BIT(i)) && !driver_serves(driver, (enum device_role)i))
-			return json_error(bench->doc, node, err, "driver \"%s\" drives no %s", driver->name,
-					  role_row((enum device_role)i)->label);
+			return json_error(bench->doc, node, err, "driver \"%s\" drives no %s%s", driver->name,
+					  role_row((enum device_role)i)->label, too_slow(driver, (enum device_role)i));
 	return 0;
 }
 
