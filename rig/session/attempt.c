@@ -69,6 +69,7 @@ void attempt_fault(struct session *s, const char *cause, const char *reason)
 		return;
 	snprintf(s->at.fault, sizeof(s->at.fault), "%s", reason);
 	journal_text(s, "event", "%s", reason);
+	session_hurry(s);
 }
 
 void attempt_unmeasured(struct session *s, const char *reason)

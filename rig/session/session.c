@@ -807,6 +807,11 @@ static void watch_end(struct session *s)
 	session_end(s, RUN_INTERRUPTED, "interrupted: the time by which the run had to end has come");
 }
 
+void session_hurry(struct session *s)
+{
+	loop_timer_at(s->loop, &s->tick, loop_now_ns(s->loop));
+}
+
 static void on_tick(void *ctx, uint64_t now_ns)
 {
 	struct session *s = ctx;

@@ -231,6 +231,8 @@ void devices_started(struct session *s); /* what became of it, beside the load s
 bool devices_pending(const struct session *s);
 /* Every tick: drivers', and the silence of devices that the guard does not watch. */
 void devices_tick(struct session *s, uint64_t now_ns);
+/* The next tick comes with the loop's next turn: what has gone wrong waits for none. */
+void session_hurry(struct session *s);
 /* The device that says of itself (trouble) why nothing that is measured now can be trusted; NULL: none does. */
 const struct attached *devices_trouble(const struct session *s);
 

@@ -74,11 +74,25 @@ def good_pens(check):
         check(run.outcome() == PASS and run.report["stop"]["verified"], f"{label}: {run.outcome()} {run.report['verdict_reason']}")
 
 
+def the_order_waits_for_no_tick(check):
+    """A sensor that says that it is overloaded under a running pen: the order to stop leaves in the loop's next turn. What the sensor says ends a
+    transfer within 5 ms; a tick of 5 ms more would be seen."""
+    waits = []
+    for label, run in runs_of([("sensor-alarm", lambda s: [f"sensor-alarm@{1.2 + 0.7013 * s / SEEDS:.5f},code=1"])]):
+        struck_ns = [t["t_ns"] for t in run.truth if t.get("event") == "fault"]
+        orders = [t["t_ns"] for t in run.truth if struck_ns and "OUTP OFF" in t.get("line", "") and t["t_ns"] >= struck_ns[0]]
+        running = [t["on"] for t in run.truth if t.get("event") == "motor" and struck_ns and t["t_ns"] < struck_ns[0]]
+        check(running and running[-1] and orders, f"{label}: the pen ran, and was ordered off: {running} {orders}")
+        waits += [(orders[0] - struck_ns[0]) * 1e-6 if orders else 1e9]
+    check(max(waits) <= 6.5, f"ms from the alarm to the order: {max(waits)}, {sum(waits) / len(waits):.2f} in the mean")
+
+
 def main():
     check = rig.Checks()
     runs_on(check)
     creeps(check)
     good_pens(check)
+    the_order_waits_for_no_tick(check)
     check.end()
 
 
