@@ -190,6 +190,85 @@ static int32_t integer_at(const uint8_t *p, const struct command_format *f, uint
 	return (int32_t)((bits ^ sign) - sign);
 }
 
+/* Low byte first or last. */
+static int32_t marked_at(const uint8_t *p, const struct command_format *f)
+{
+	int32_t value = 0;
+
+	for (unsigned i = 0; i < f->bytes; i++)
+		value = value << f->value_bits |
+			(p[f->big_endian ? i : f->bytes - 1U - i] & ((1 << f->value_bits) - 1));
+	return value;
+}
+
+static enum command_fed end_marked(struct command_decoder *d)
+{
+	const struct command_format *f = d->setup->format;
+	enum command_fed fed = COMMAND_SAMPLE;
+
+	d->len = d->shown = 0;
+	d->line[0] = '\0';
+	d->flags = 0;
+	for (unsigned i = 0; i < d->setup->channels; i++) {
+		d->count[i] = marked_at(d->raw + (size_t)f->bytes * (d->setup->channel[i].column - 1), f);
+		if (d->count[i] >= f->none)
+			fed = COMMAND_NOTHING;
+	}
+	return fed;
+}
+
+static bool is_next(const struct command_decoder *d, size_t at, uint8_t byte)
+{
+	const struct command_format *f = d->setup->format;
+	unsigned i = (unsigned)(at % f->bytes);
+	bool further = at >= f->bytes && i + 1U == f->bytes && f->mark_further;
+
+	return (byte & ~((1 << f->value_bits) - 1)) == (further ? f->mark_further : f->mark[i]);
+}
+
+/* What does not follow what came before it leaves a sample torn: told once, until one is whole. */
+static enum command_fed tear(struct command_decoder *d, uint8_t byte)
+{
+	bool told = d->hunts;
+
+	memcpy(d->line, d->raw, d->len);
+	d->line[d->len] = (char)byte;
+	d->shown = d->len + 1;
+	d->line[d->shown] = '\0';
+	d->raw[0] = byte;
+	d->len = is_next(d, 0, byte);
+	d->hunts = true;
+	d->why = "its bytes do not follow each other: some are missing, or the line is set to another speed";
+	return told ? COMMAND_MORE : COMMAND_ODD;
+}
+
+static enum command_fed feed_marked(struct command_decoder *d, const uint8_t *data, size_t len, size_t *ret_used)
+{
+	size_t frame = (size_t)d->setup->format->bytes * d->setup->columns;
+
+	for (size_t used = 0; used < len;) {
+		uint8_t byte = data[used++];
+		enum command_fed fed = COMMAND_MORE;
+
+		*ret_used = used;
+		if (d->skipped < d->setup->skip) {
+			d->skipped++;
+		} else if (!is_next(d, d->len, byte)) {
+			fed = tear(d, byte);
+		} else {
+			d->raw[d->len++] = byte;
+			if (d->len == frame) {
+				d->hunts = false;
+				fed = end_marked(d);
+			}
+		}
+		if (fed != COMMAND_MORE)
+			return fed;
+	}
+	*ret_used = len;
+	return COMMAND_MORE;
+}
+
 static enum command_fed feed_raw(struct command_decoder *d, const uint8_t *data, size_t len, size_t *ret_used)
 {
 	const struct command_format *f = d->setup->format;
@@ -213,6 +292,9 @@ static enum command_fed feed_raw(struct command_decoder *d, const uint8_t *data,
 
 enum command_fed command_feed(struct command_decoder *decoder, const uint8_t *data, size_t len, size_t *ret_used)
 {
-	return decoder->setup->format->bytes ? feed_raw(decoder, data, len, ret_used)
-					     : feed_lines(decoder, data, len, ret_used);
+	const struct command_format *format = decoder->setup->format;
+
+	return format->value_bits ? feed_marked(decoder, data, len, ret_used)
+	       : format->bytes    ? feed_raw(decoder, data, len, ret_used)
+				  : feed_lines(decoder, data, len, ret_used);
 }

@@ -22,8 +22,8 @@ enum command_fed {
 struct command_decoder { /* zero-initialised but for setup */
 	const struct command_setup *setup;
 	unsigned skipped;
-	size_t len; /* of line[], or bytes of the sample under way */
-	bool too_long;
+	size_t len;                      /* of line[], or bytes of the sample under way */
+	bool too_long, hunts;            /* hunts: for the first byte of a sample, among bytes that are marked */
 	char line[COMMAND_LINE_MAX + 1]; /* NUL-terminated behind a line that has ended, until the next call */
 	uint8_t raw[4 * COMMAND_COLUMNS_MAX];
 	int32_t count[CHANNELS_MAX];

@@ -230,7 +230,11 @@ static int check_format(const struct json_doc *doc, const struct json *node, con
 		return json_error(
 			doc, json_get(node, "format"), err,
 			"\"format\" is csv, or of raw integers their sign, width and byte order: s16le, s16be, "
-			"u16le, u16be, s24le, s24be, u24le, u24be, s32le, s32be");
+			"u16le, u16be, s24le, s24be, u24le, u24be, s32le, s32be; of a laser ild1420, ild1402");
+	if (format->columns_max && text->columns > format->columns_max)
+		return json_error(doc, json_get(node, "columns"), err,
+				  "the format %s has no more than %u value a sample: write 1", format->name,
+				  format->columns_max);
 	if (format->bytes && json_get(node, "separator"))
 		return json_error(doc, json_get(node, "separator"), err,
 				  "nothing separates raw integers: leave \"separator\" out");

@@ -17,6 +17,12 @@ struct command_format {
 	uint8_t bytes;    /* of a raw integer: 2 to 4; 0: lines of text */
 	bool is_signed, big_endian;
 	uint8_t bits; /* the narrowest of a run file's widths that holds it: 16, 24, 32 */
+	/* Of values whose bytes are marked, so that one that is missing is seen: bits of a byte that are the value's, the others
+	 * are its mark; 0: none are. mark[i]: of the value's byte i; mark_further: of the last byte where the value is not a
+	 * sample's first. From `none` on it is no value, but a word why there is none. columns_max: 0: any. */
+	uint8_t value_bits, mark[3], mark_further;
+	int32_t none;
+	unsigned columns_max;
 };
 extern const struct command_format command_formats[]; /* name NULL behind the last */
 

@@ -171,6 +171,44 @@ static void test_columns_of_integers(void **state)
 	expect(&setup, bytes, sizeof(bytes), "3,1 6,4 ");
 }
 
+/* Bytes that say their place: 1420 (three, six bits each) and 1402 (two, seven bits each). Vectors by the makers' manuals. */
+static void test_marked(void **state)
+{
+	static const struct {
+		const char *format;
+		unsigned columns;
+		uint8_t bytes[16];
+		size_t len;
+		const char *want;
+	} rows[] = {
+		{"ild1420", 1, {0x03, 0x4A, 0x80, 0x38, 0x7F, 0x87, 0x2D, 0x75, 0x8F}, 9, "643 32760 64877 "},
+		{"ild1420", 1, {0x3C, 0x7E, 0xBF, 0x03, 0x4A, 0x80, 0x02, 0x7F, 0xBF}, 9, "none 643 none "},
+		{"ild1420", 1, {0x3A, 0x7E, 0xBF, 0x3B, 0x7E, 0xBF}, 6, "262074 none "},
+		{"ild1420", 1, {0x4A, 0x80, 0x03, 0x4A, 0x80}, 5, "odd 643 "},         /* it begins within one */
+		{"ild1420", 1, {0x03, 0x80, 0x38, 0x7F, 0x87}, 5, "odd 32760 "},       /* one is missing within */
+		{"ild1420", 1, {0x03, 0x4A, 0x38, 0x7F, 0x87}, 5, "odd 32760 "},       /* and the last of one */
+		{"ild1420", 1, {0x03, 0x4A, 0xC0, 0x38, 0x7F, 0x87}, 6, "odd 32760 "}, /* a further value, unasked */
+		{"ild1420", 1, {0xFF, 0xFF, 0x03, 0x03, 0x4A, 0x80}, 6, "odd 643 "},
+		{"ild1420", 2, {0x03, 0x4A, 0x80, 0x01, 0x40, 0xC0}, 6, "1,643 "},
+		{"ild1420", 2, {0x01, 0x40, 0xC0, 0x03, 0x4A, 0x80, 0x02, 0x40, 0xC0}, 9, "odd 2,643 "},
+		{"ild1420", 2, {0x3C, 0x7E, 0xBF, 0x01, 0x40, 0xC0}, 6, "none "},
+		{"ild1402", 1, {0x90, 0x33, 0x80, 0x00}, 4, "2099 0 "},
+		{"ild1402", 1, {0xFF, 0x71, 0xFF, 0x72, 0xFF, 0x7A}, 6, "16369 none none "},
+		{"ild1402", 1, {0x33, 0x90, 0x33, 0x90, 0x90, 0x33}, 6, "odd 2099 odd 2099 "},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		struct command_setup setup = {
+			.format = command_format_find(rows[i].format),
+			.columns = rows[i].columns,
+			.channels = rows[i].columns,
+			.channel = {{.column = rows[i].columns, .resolution = 1}, {.column = 1, .resolution = 1}}};
+		assert_non_null(setup.format);
+		expect(&setup, rows[i].bytes, rows[i].len, rows[i].want);
+	}
+}
+
 /* A run file keeps each count in as many bits as its channel says: none is wider. */
 static void test_widths(void **state)
 {
@@ -181,7 +219,9 @@ static void test_widths(void **state)
 		struct command_decoder d = {.setup = &setup};
 		uint8_t ends[2][4] = {{0xff, 0xff, 0xff, 0xff}, {0}};
 		size_t used;
-		if (f->bytes == 0)
+		if (f->value_bits)
+			assert_true(f->bytes * f->value_bits < f->bits);
+		if (f->bytes == 0 || f->value_bits)
 			continue;
 		ends[0][f->big_endian ? 0 : f->bytes - 1] ^= f->is_signed ? 0x80 : 0;
 		ends[1][f->big_endian ? 0 : f->bytes - 1] ^= f->is_signed ? 0x80 : 0;
@@ -198,7 +238,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_lines),    cmocka_unit_test(test_long_line),
 		cmocka_unit_test(test_integers), cmocka_unit_test(test_columns_of_integers),
-		cmocka_unit_test(test_widths),
+		cmocka_unit_test(test_marked),   cmocka_unit_test(test_widths),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
