@@ -16,6 +16,7 @@ from pathlib import Path
 
 import history_size
 import misfit_table
+import reaction
 import takt_table
 
 BIN = Path(sys.argv[1])
@@ -410,6 +411,9 @@ TAIL = """
   strokes.
 - **CRC only**: CRC-32 by sixteen tables, portable C, the same function on both sides. A program that uses the CPU's carry-less
   multiplication would make "CRC only" shorter and the ratio larger.
+- **Reaction**: an alarm that the virtual load sensor tells at 20 kS/s under a running pen, to the first order off that reaches the virtual pen, both on
+  USB, by the virtual bench's clock; up to 5 ms of it are the sensor's transfer. The bare echo (`tests/bench/stop_echo.c`) writes the order where it
+  reads the alarm, and does nothing else. `BENCH_REACTIONS` sets how many.
 - **Writer**: CPU of the whole process in real time, less that of the same loop that keeps nothing. The stall is one of the file's
   own syncs that takes a second longer.
 - **Import of text**: `penrig import` as a whole process: digest of the file, one pass over its column of times, one over both, the estimators over all of
@@ -437,8 +441,17 @@ def asked_history():
                    f"{rows_read} rows, {took:.3f} s less {begun:.3f} s to start / {least:.3f} s")
 
 
+def reactions():
+    """From a sensor's alarm to the order that stops the pen, real time."""
+    pairs = int(os.environ.get("BENCH_REACTIONS", "10" if SHORT else "100"))
+    ours, echo = reaction.compare(BIN.resolve(), pairs)
+    for what, mine, other, most in (("p50", ours[0], echo[0], None), ("p99", ours[1], echo[1], 1.5)):
+        report(f"sensor's alarm to order to stop / bare echo, {what}", mine / other, f"{pairs} pairs", most or "-", mine / other <= most if most else None,
+               f"{mine:.2f} ms / {other:.2f} ms")
+
+
 PARTS = {"speed": lambda: speed(workload(SIZE)), "memory": memory, "pages": pages, "accuracy": accuracy, "writer": writer, "json": json_reports, "streams": streams,
-         "recordings": recordings, "coverage": coverage, "until": until, "history": asked_history}
+         "recordings": recordings, "coverage": coverage, "until": until, "history": asked_history, "reaction": reactions}
 
 
 def main():
