@@ -35,7 +35,7 @@ ONLY_C = {
     # one device of the list against another
     "bench-devices-name-twice", "bench-devices-link-twice", "bench-devices-latency-crossed",
     # what a program's samples are against the rest of its entry
-    "bench-command-column-beyond", "bench-command-name-twice", "bench-command-no-force", "bench-command-arguments-of-file",
+    "bench-command-columns-of-laser", "bench-command-column-beyond", "bench-command-name-twice", "bench-command-no-force", "bench-command-arguments-of-file",
     "bench-command-serial-link", "bench-command-missing", "bench-command-of-other-driver", "bench-command-exec-of-other-driver",
     "bench-command-digest-in-path", "bench-command-production", "bench-golden-program", "bench-command-range-crossed",
     # what hangs on a DAQ's inputs, one against another and against the rest of its entry
