@@ -17,6 +17,7 @@ from pathlib import Path
 import history_size
 import misfit_table
 import reaction
+import serial_frames
 import takt_table
 
 BIN = Path(sys.argv[1])
@@ -414,6 +415,8 @@ TAIL = """
 - **Reaction**: an alarm that the virtual load sensor tells at 20 kS/s under a running pen, to the first order off that reaches the virtual pen, both on
   USB, by the virtual bench's clock; up to 5 ms of it are the sensor's transfer. The bare echo (`tests/bench/stop_echo.c`) writes the order where it
   reads the alarm, and does nothing else. `BENCH_REACTIONS` sets how many.
+- **Serial frames**: 100 samples of 24 bits in each, over a pseudo-terminal that is written to as fast as it is read from. penrig's link and reader, with
+  CRC and counts, against `read_until()` and the undoing of COBS in Python, without a CRC.
 - **Writer**: CPU of the whole process in real time, less that of the same loop that keeps nothing. The stall is one of the file's
   own syncs that takes a second longer.
 - **Import of text**: `penrig import` as a whole process: digest of the file, one pass over its column of times, one over both, the estimators over all of
@@ -450,8 +453,17 @@ def reactions():
                f"{mine:.2f} ms / {other:.2f} ms")
 
 
+def serial_line():
+    """Frames of a load sensor over a serial line."""
+    ours, loops = zip(*serial_frames.pairs(BIN.resolve(), PYTHON, PAIRS))
+    ratios = sorted(a / b for a, b in zip(ours, loops))
+    middle = statistics.median(ratios)
+    report("serial frames a second / a loop of pyserial", f"{middle:.0f}", f"{ratios[0]:.0f} - {ratios[-1]:.0f}", ">= 10", middle >= 10,
+           f"{statistics.median(ours):.0f} / {statistics.median(loops):.0f}")
+
+
 PARTS = {"speed": lambda: speed(workload(SIZE)), "memory": memory, "pages": pages, "accuracy": accuracy, "writer": writer, "json": json_reports, "streams": streams,
-         "recordings": recordings, "coverage": coverage, "until": until, "history": asked_history, "reaction": reactions}
+         "recordings": recordings, "coverage": coverage, "until": until, "history": asked_history, "reaction": reactions, "serial": serial_line}
 
 
 def main():
