@@ -48,7 +48,7 @@ APT_FLEET := $(APT_DEMO) python3 python3-jsonschema $(APT_SERVER) $(APT_STORE)
 # For a guest with Debian's own kernel, which is fetched and never installed. Not part of `make check`, but of `.ci/run`.
 APT_KERNEL := $(APT_DEMO) qemu-system-x86 busybox-static cpio udev python3
 APT_DEB := build-essential $(APT_STATION) libpq-dev libmosquitto-dev libcurl4-openssl-dev debhelper lintian dpkg-dev scdoc
-APT_BENCH := $(APT_BUILD) python3 python3-numpy python3-scipy python3-pandas
+APT_BENCH := $(APT_BUILD) python3 python3-numpy python3-scipy python3-pandas python3-serial
 
 # ---- flags ----------------------------------------------------------------------------------------------------------
 WARN := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wpointer-arith -Wwrite-strings -Wundef \
