@@ -18,7 +18,7 @@ variant := $(if $(SANITIZE),$(subst $(comma),-,$(SANITIZE)),dev)
 B := $(BUILD)/$(variant)
 
 # ---- what is needed -------------------------------------------------------------------------------------------------
-NEED_LIBS := libserialport libusb-1.0 libcjson gsl sqlite3 libzstd nettle libsodium libudev
+NEED_LIBS := libserialport libusb-1.0 libcjson gsl sqlite3 libzstd nettle libsodium libudev expat
 # Any of the names of a library that may be there: hdf5 for `penrig export --format hdf5` and recordings in HDF5; Debian has it under its own name.
 MAY_LIBS  := hdf5 hdf5-serial
 # Another that may be there: for the page of `penrig station`.
@@ -29,14 +29,14 @@ PQ_LIBS   := libpq
 MQTT_LIBS := libmosquitto
 CURL_LIBS := libcurl
 APT_BUILD := gcc make pkg-config libserialport-dev libusb-1.0-0-dev libcjson-dev libgsl-dev libsqlite3-dev \
-	libzstd-dev nettle-dev libsodium-dev libudev-dev
+	libzstd-dev nettle-dev libsodium-dev libudev-dev libexpat1-dev
 APT_DEMO  := $(APT_BUILD) umockdev
 # For a fleet: the libraries, and a server to try it with, without a cluster (tests/tools/fleet-deps.sh); and what its tests need.
 APT_POSTGRESQL := libpq-dev libmosquitto-dev libcurl4-openssl-dev postgresql postgresql-client
 APT_SERVER := $(APT_POSTGRESQL) mosquitto mosquitto-clients zstd python3-psycopg2 openssl python3-prometheus-client python3-pytest \
 	python3-pip python3-wheel python3-labgrid
 APT_CHECK := $(APT_DEMO) libcmocka-dev scdoc python3 python3-jsonschema python3-prometheus-client python3-pyvisa \
-	python3-pyvisa-py python3-usb python3-serial python3-numpy python3-h5py libhdf5-dev usbutils clang clang-format \
+	python3-pyvisa-py iiod libiio-utils python3-usb python3-serial python3-numpy python3-h5py libhdf5-dev usbutils clang clang-format \
 	universal-ctags strace minisign git libmicrohttpd-dev sigrok-cli mbpoll usbrelay libhidapi-libusb0 python3-junitparser \
 	python3-pandas weasyprint poppler-utils $(APT_SERVER)
 # For the page of `penrig station`, and for looking at it in a browser (450 MB installed: not part of `make check`).

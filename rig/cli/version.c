@@ -40,6 +40,7 @@ static const struct {
 	{"sqlite3", "sqlite3_libversion", VERSION_FUNCTION, "libsqlite3-0", "run files"},
 	{"libzstd", "ZSTD_versionString", VERSION_FUNCTION, "libzstd1", "compression"},
 	{"nettle", NULL, VERSION_NONE, "libnettle8", "hashes"},
+	{"expat", NULL, VERSION_NONE, "libexpat1", "what an iiod says of its devices"},
 	{"hdf5", NULL, VERSION_NONE, "libhdf5-103-1", "export"},
 	{"libpq", NULL, VERSION_NONE, "libpq5", "a fleet of benches"},
 	{"libmosquitto", NULL, VERSION_NONE, "libmosquitto1", "telemetry of a fleet"},

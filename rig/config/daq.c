@@ -81,6 +81,7 @@ int bench_daq_read(const struct json_doc *doc, const struct json *node, void *ds
 	struct daq_text {
 		struct bench_daq daq;
 		int64_t resolution;
+		char device[DAQ_DEVICE_MAX];
 	} text = {.daq = {.there = true}};
 	static const struct json_field fields[] = {
 		{.key = "inputs",
@@ -93,12 +94,18 @@ int bench_daq_read(const struct json_doc *doc, const struct json *node, void *ds
 		 .offset = offsetof(struct daq_text, resolution),
 		 .lo = 0,
 		 .hi = RESOLUTION_MAX},
+		{.key = "device",
+		 .kind = FIELD_STRING,
+		 .offset = offsetof(struct daq_text, device),
+		 .size = DAQ_DEVICE_MAX,
+		 .lo = 1},
 		{.key = NULL},
 	};
 	int ret = json_read_object(doc, node, fields, &text, err);
 
 	if (ret)
 		return ret;
+	memcpy(text.daq.setup.device, text.device, sizeof(text.device));
 	text.daq.setup.resolution = (unsigned)text.resolution;
 	*(struct bench_daq *)dst = text.daq;
 	return 0;

@@ -55,6 +55,9 @@ int daq_check(const struct daq_kind *kind, const struct daq_setup *setup, struct
 
 	if (status)
 		return status;
+	if (setup->device[0])
+		return err_set(err, -EINVAL, "\"device\": \"%s\": a %s is one device by itself: leave it out",
+			       setup->device, kind->name);
 	if (setup->resolution > kind->resolution_max)
 		return err_set(err, -EINVAL, "\"resolution\": %u: a %s streams with 0 to %u", setup->resolution,
 			       kind->name, kind->resolution_max);

@@ -15,7 +15,10 @@ struct daq_input {
 	double range_v; /* the input shows -range_v to range_v */
 };
 
+#define DAQ_DEVICE_MAX 32
+
 struct daq_setup {
+	char device[DAQ_DEVICE_MAX]; /* of several behind one link, its name; empty: not said */
 	unsigned inputs;
 	struct daq_input input[CHANNELS_MAX];
 	unsigned resolution; /* by the maker's numbers; 0: the device's own choice */

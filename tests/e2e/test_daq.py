@@ -1,4 +1,4 @@
-"""A load cell on a DAQ (a virtual LabJack T7, a virtual USB-1608FS-Plus): pens judged right, rate and depth inside their U of the truth, the run derived again
+"""A load cell on a DAQ (a virtual LabJack T7, a virtual USB-1608FS-Plus, a virtual IIO converter): pens judged right, rate and depth inside their U of the truth, the run derived again
 bit for bit, every fault of the device on seeds of its own, and the benches with a bought supply, an operator or a stage at the dial. SEEDS sets how many."""
 import json
 import os
@@ -24,6 +24,8 @@ FAULTS = {
     "wrong-range": {UNSURE},
 }
 USB_FAULTS = {**FAULTS, "dropped-frames,p=0.05": {LOST}, "usb-stall:sensor": {LOST}}  # a packet that the bus fails to carry is no gap of a known size
+# its buffer that runs over stops nothing: its time stamps show what is missing, and that its clock is off as well. A short answer is one of its own
+IIO_FAULTS = {**FAULTS, "overflow": {UNSURE, PASS}, "short-answer": {LOST}, "slow-clock": {LOST}}
 ALWAYS = {"slow-clock", "wrong-range"}  # they are a state, not a moment
 check = rig.Checks()
 
@@ -71,7 +73,7 @@ def faults(bench, table):
             when = "@0" if head in ALWAYS else f"@{0.3 + 4.2 * (seed - 0.5) / SEEDS:.3f}"
             run = rig.run_plan("ci-smoke.json", bench=bench, faults=[head + when + comma + options], seed=seed)
             found = (run.report["dut_verdict"], run.report["run_status"])
-            struck += found in right and found != PASS
+            struck += found in right and (found != PASS or "are missing before" in rig.journal(run))
             check(found in right or found == PASS and when != "@0", f"{fault} seed {seed}: {found}: {run.out[-200:]}")
             motor = [t["on"] for t in run.truth if t.get("event") == "motor"]
             check(not motor or not motor[-1], f"{fault} seed {seed}: the pen runs on")
@@ -105,11 +107,35 @@ def refused_on_usb():
         check((run.report or {}).get("dut_verdict") in (None, "none", "inconclusive") and says in run.out + run.err, f"{says}: {(run.out + run.err)[-300:]}")
 
 
+def refused_iio():
+    def daq(**members):
+        return lambda bench: bench["sensor"]["daq"].update(members)
+
+    for change, says in ((lambda b: b["sensor"]["daq"]["inputs"][0].update(input=8), "no one input \"voltage8\""),
+                         (lambda b: b["sensor"]["daq"]["inputs"][0].update(range_v=10), "this input shows +-12 V"),
+                         (lambda b: b["sensor"].update(sample_rate_hz=90000), "Invalid argument (-22)"),
+                         (lambda b: b["sensor"].update(sample_rate_hz=30000), "it samples at 30476.19"),
+                         (daq(device="ads1256"), "0 of its devices are named ads1256")):
+        run = rig.run_plan("ci-smoke.json", bench=own(change, "bought-iio.json"))
+        check(run.report["dut_verdict"] == "inconclusive" and says in run.out + run.err, f"{says}: {(run.out + run.err)[-300:]}")
+    run = rig.run_plan("ci-smoke.json", bench=own(daq(device="T7")))
+    check("leave it out" in run.out + run.err, f"a device's name is IIO's alone: {(run.out + run.err)[-300:]}")
+
+
+def untimed():
+    """Without time stamps a loss is not seen, and each report says so."""
+    run = rig.run_plan("ci-smoke.json", bench=own(lambda b: b["sensor"].update(serial="IIO-NOTIME"), "bought-iio.json"))
+    check(run.report["dut_verdict"] == "pass", f"without time stamps: {run.report['dut_verdict']} {run.out[-300:]}")
+    shown = rig.penrig_a("show", run.run_file).stdout
+    check("that no sample was lost cannot be proven" in shown, f"the run file says what is not known: {shown[:500]}")
+    inside_u(run, "without time stamps")
+
+
 def bought():
     """The whole bench, with an operator at the dial, with a stage there, and with a relay, which has no timer, in the supply's place."""
-    for bench, by in (("bought-daq.json", "asked"), ("bought-1.json", "set"), ("bought-2.json", "asked")):
+    for bench, by in (("bought-daq.json", "asked"), ("bought-1.json", "set"), ("bought-2.json", "asked"), ("bought-iio.json", "asked")):
         for dut, verdict in (("PEN-GOOD-01", "pass"), ("PEN-SHALLOW-01", "fail")):
-            run = powered.Run(bench=bench, dut=dut, plan=powered.PROVEN if bench == "bought-daq.json" else powered.PLAN)
+            run = powered.Run(bench=bench, dut=dut, plan=powered.PROVEN if bench in ("bought-daq.json", "bought-iio.json") else powered.PLAN)
             check(run.report["dut_verdict"] == verdict, f"{bench}, {dut}: {run.report['dut_verdict']}: {run.out[-300:]}")
             stated = run.report["bench"]
             check(stated["depth_by"] == by, f"{bench}: the depth is {stated}")
@@ -143,11 +169,13 @@ def dial_lets_go():
 
 
 if __name__ == "__main__":
-    for BENCH, TABLE in ((own(), FAULTS), (own(shipped="bought-1.json"), USB_FAULTS)):
+    for BENCH, TABLE in ((own(), FAULTS), (own(shipped="bought-1.json"), USB_FAULTS), (own(shipped="bought-iio.json"), IIO_FAULTS)):
         pens(BENCH)
         faults(BENCH, TABLE)
     refused()
     refused_on_usb()
+    refused_iio()
+    untimed()
     bought()
     dial_faults()
     dial_lets_go()

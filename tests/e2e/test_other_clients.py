@@ -1,7 +1,7 @@
 #!/usr/bin/python3
 # runs alone: real time is part of what it tests
 """Programs that nobody here wrote set and read the virtual power supplies and DAQs: what they understand of a supply is what penrig's driver is
-tested against. mbpoll is libmodbus, pyusb libusb. sigrok-cli asks over the real libserialport; how it exits says nothing (it asks for SYST:LOCAL when it has closed)."""
+tested against. mbpoll is libmodbus, pyusb libusb, iio_info and iiod are libiio's. sigrok-cli asks over the real libserialport; how it exits says nothing (it asks for SYST:LOCAL when it has closed)."""
 import json
 import re
 import subprocess
@@ -133,6 +133,47 @@ def mcc():
     check(found.get("status_overran") == 4 and found.get("kept") == 65536 and found.get("halted") == 32, f"65536 bytes, then the endpoint halts: {found}")
 
 
+def iio():
+    """libiio's own programs describe, set and read the virtual converter; the values stand where its description says, each stamp a sample behind the one before."""
+    script = ";echo -;".join(["iio_info -u ip:192.0.2.8", "iio_attr -u ip:192.0.2.8 -d ads131m08 sampling_frequency 20000",
+                              "iio_attr -u ip:192.0.2.8 -d ads131m08 sampling_frequency",
+                              "iio_readdev -u ip:192.0.2.8 -b 256 -s 1024 ads131m08 voltage4 voltage0 timestamp | od -An -v -tx1 -w16"])
+    argv = [rig.VIRTUAL, "--bench", rig.FIXTURES / "benches/bought-iio.json", "--", "sh", "-c", script]
+    done = subprocess.run([str(a) for a in argv], stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=90)
+    info, _, rate, samples = (done.stdout + "-\n-\n-\n").split("-\n")[:4]
+    check("hw_serial: IIO-7001" in info and "voltage7:  (input, index: 7, format: le:s24/32>>8)" in info, f"iio_info describes it: {info[:600]} {done.stderr[-300:]}")
+    check(rate.strip() == "20000", f"iio_attr sets its rate: {rate}")
+    scans = [bytes.fromhex(line) for line in samples.splitlines()]
+    check(len(scans) == 1024 and all(len(scan) == 16 for scan in scans), f"iio_readdev reads {len(scans)} scans")
+    volts = [[int.from_bytes(scan[at + 1:at + 4], "little", signed=True) * 12 / 2**23 for at in (0, 4)] for scan in scans]
+    check(all(abs(force) < 1 and 0.3 < ambient < 0.6 for force, ambient in volts), f"input 0 has a cell at rest, input 4 the room's temperature: {volts[:3]}")
+    steps = [int.from_bytes(b[8:], "little") - int.from_bytes(a[8:], "little") for a, b in zip(scans, scans[1:])]
+    check(all(35000 < step < 65000 for step in steps), f"its time stamps are 50 us apart: {sorted(steps)[:2]} {sorted(steps)[-2:]}")
+
+
+def through_iiod():
+    """A run whose samples come through Debian's iiod, whose own back end is libiio's client of the virtual converter: what penrig asks for is understood by a
+    server, and what that answers by penrig, that nobody here wrote."""
+    folder = Path(tempfile.mkdtemp(prefix="ii"))
+    bench = rig.own_bench("virtual-usb.json", folder)
+    sensor = json.loads(re.sub(r"(?m)(^|\s)// .*$", "", rig.own_bench("bought-iio.json", folder).read_text()))["sensor"]
+    bench.write_text(json.dumps({**json.loads(re.sub(r"(?m)(^|\s)// .*$", "", bench.read_text())), "sensor": sensor}))
+    argv = [rig.VIRTUAL, "--bench", bench, "--truth", folder / "truth.jsonl", "--", "/usr/bin/python3", Path(__file__).with_name("iiod_between.py"),
+            folder, bench, rig.PENRIG, rig.FIXTURES / "plans/ci-smoke.json"]
+    done = subprocess.run([str(a) for a in argv], stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=120)
+    return rig.Run(done.returncode, done.stdout, done.stderr, folder)
+
+
+def examine_through_iiod(check, run):
+    check(run.outcome()[:2] == ("pass", "complete"), f"through iiod: {run.outcome()} {run.out[-300:]} {run.err[-300:]}")
+    check("ads131m08, serial number IIO-7001" in run.out and "tcp:127.0.0.1:" in run.out, f"its sensor is iiod's: {run.out[:600]}")
+    check(rig.unread(run) == 0 and not rig.left_running(run), f"no sample is missing: {rig.unread(run)}")
+
+
+def iiod():
+    rig.examined(check, through_iiod, rig.in_its_time(through_iiod), examine_through_iiod)
+
+
 if __name__ == "__main__":
-    rig.in_parallel([pen, rigol, labjack, mcc, korad, relay, usb_relay, riden, dps])
+    rig.in_parallel([pen, rigol, labjack, mcc, iio, iiod, korad, relay, usb_relay, riden, dps])
     check.end()

@@ -25,6 +25,7 @@ there() {
 	psmisc) command -v fuser ;;
 	umockdev) command -v umockdev-run ;;
 	usbutils) command -v lsusb ;;
+	libiio-utils) command -v iio_info ;;
 	libhidapi-libusb0) ls /usr/lib/*/libhidapi-libusb.so.0 ;;
 	libhdf5-dev) pkg-config --exists hdf5 || pkg-config --exists hdf5-serial ;;
 	libcurl4-*-dev) pkg-config --exists libcurl ;;
@@ -33,6 +34,7 @@ there() {
 	libcurl4-openssl-dev) pkg-config --exists libcurl ;;
 	libgsl-dev) pkg-config --exists gsl ;;
 	libsqlite3-dev) pkg-config --exists sqlite3 ;;
+	libexpat1-dev) pkg-config --exists expat ;;
 	libcmocka-dev) pkg-config --exists cmocka ;;
 	lib*-dev | nettle-dev) pkg-config --exists "${1%-dev}" ;;
 	python3-pyvisa-py) "$python" -c 'import pyvisa_py' ;;
