@@ -3,6 +3,7 @@ stopped through a FIFO whose writer comes and goes. On the virtual clock."""
 import fcntl
 import json
 import os
+import re
 import subprocess
 import sys
 import tempfile
@@ -138,6 +139,43 @@ def ocp_reader_goes_away(check):
     check(code == 0 and events[-1]["exit_code"] == 0 and "--ocp-fd" in said and "not whole" in said, f"{code}: {said[-300:]}")
 
 
+def full_terminal():
+    """One that nobody reads, full but for some bytes: it polls writable, and holds up whoever writes more."""
+    ours, theirs = os.openpty()
+    os.set_blocking(theirs, False)
+    try:
+        while True:
+            os.write(theirs, b"x" * 1000)
+    except BlockingIOError:
+        os.set_blocking(theirs, True)
+    os.read(ours, 3000)
+    return ours, theirs
+
+
+def a_terminal_that_hangs(check):
+    """The line behind a terminal hangs: run and events go on. What waited for it is whole once it is read again."""
+    ours, theirs = full_terminal()
+    run = Supervised(more=("--ocp-fd", theirs), fds=(theirs,), stderr=theirs)
+    check(run.until("prompt") is not None, "the first point was measured")
+    check(os.get_blocking(theirs), "the terminal is to its other users as it was")
+    os.close(theirs)
+    run.say("answer 1 done\n")
+    text = b""
+    try:
+        while run.child.poll() is None or text:
+            piece = os.read(ours, 65536)
+            text += piece
+            if b"testRunEnd" in text and text.endswith(b"\n"):
+                break
+    except OSError:  # its last user has closed it
+        pass
+    code, events = run.end()
+    check(code == 0 and events[-1]["exit_code"] == 0, f"it ends as ever: {code}")
+    end = re.findall(rb'"testRunEnd":\{"status":"COMPLETE","result":"PASS"\}', text)
+    check(len(end) == 1, f"the stream reaches its end: {text[-300:]}")
+    os.close(ours)
+
+
 def given_up(check):
     run = Supervised()
     run.until("prompt")
@@ -193,6 +231,7 @@ def main():
     answered(check)
     ocp_lines_come_while_it_runs(check)
     ocp_reader_goes_away(check)
+    a_terminal_that_hangs(check)
     given_up(check)
     stopped(check)
     nobody_left(check)

@@ -2,7 +2,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <math.h>
-#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -13,11 +12,11 @@
 #include "rig/base/json.h"
 #include "rig/base/text_clean.h"
 #include "rig/cli/kit/events.h"
+#include "rig/cli/kit/handing.h"
 #include "rig/config/live.h"
 #include "rig/judge/verdict.h"
 
-#define LINE_MAX_BYTES 4096 /* PIPE_BUF: a pipe that polls writable takes so much at once, whole */
-#define DIGITS         7
+#define DIGITS 7
 
 int events_init(struct events *events, int fd, struct err *err)
 {
@@ -42,15 +41,6 @@ int events_init(struct events *events, int fd, struct err *err)
 	return 0;
 }
 
-static ssize_t write_if_ready(int fd, const char *text, size_t len)
-{
-	struct pollfd p = {.fd = fd, .events = POLLOUT};
-
-	if (len == 0 || len > LINE_MAX_BYTES || poll(&p, 1, 0) != 1 || !(p.revents & POLLOUT))
-		return -EAGAIN;
-	return write(fd, text, len);
-}
-
 static struct json_out *event_of(const char *kind)
 {
 	struct json_out *event = json_out_object();
@@ -61,14 +51,14 @@ static struct json_out *event_of(const char *kind)
 
 static void emit(struct events *events, struct json_out *event)
 {
-	char *text = NULL, line[LINE_MAX_BYTES + 1];
+	char *text = NULL, line[HANDING_MAX + 1];
 	int n;
 
 	if (events->dropped)
 		json_out_int(event, "dropped", events->dropped);
 	if (json_out_print(event, false, &text, NULL) == 0) {
 		n = snprintf(line, sizeof(line), "%s%s\n", events->partial ? "\n" : "", text);
-		ssize_t sent = n < (int)sizeof(line) ? write_if_ready(events->fd, line, (size_t)n) : -EMSGSIZE;
+		ssize_t sent = n < (int)sizeof(line) ? hand_over(events->fd, line, (size_t)n) : -EMSGSIZE;
 
 		events->dropped = sent == n ? 0 : events->dropped + 1;
 		events->partial = sent > 0 ? sent != n : events->partial;

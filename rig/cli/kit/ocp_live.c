@@ -12,9 +12,10 @@
 #include <unistd.h>
 
 #include "reports/foreign/ocp.h"
+#include "rig/cli/kit/handing.h"
 
-#define PIECE   4096 /* PIPE_BUF: a pipe that polls writable takes so much at once, whole */
-#define WAIT_MS 10000
+#define WAIT_MS  10000
+#define AGAIN_MS 20 /* a terminal that polls writable may still take nothing */
 
 struct ocp_live {
 	int fd;
@@ -87,12 +88,16 @@ static void hand_on(struct ocp_live *live, int wait_ms)
 		live->rc = live->rc ? live->rc : err_set(&live->err, -ENOMEM, "out of memory");
 	while (!live->rc && live->sent < live->length && poll(&p, 1, (int)left_ms) == 1) {
 		size_t left = live->length - live->sent;
-		ssize_t n = write(live->fd, live->text + live->sent, left < PIECE ? left : PIECE);
+		ssize_t n = hand_over(live->fd, live->text + live->sent, left < HANDING_MAX ? left : HANDING_MAX);
 
 		if (n > 0)
 			live->sent += (size_t)n;
-		else if (n < 0 && errno != EINTR && errno != EAGAIN)
-			live->rc = err_set(&live->err, -errno, "%s", strerror(errno));
+		else if (n == -EAGAIN && wait_ms)
+			poll(NULL, 0, AGAIN_MS);
+		else if (n == -EAGAIN)
+			return;
+		else if (n != -EINTR)
+			live->rc = err_set(&live->err, (int)n, "%s", strerror((int)-n));
 		left_ms = wait_ms ? until_ms - now_ms() : 0;
 		left_ms = left_ms < 0 ? 0 : left_ms;
 	}

@@ -2,15 +2,13 @@
  * within 250 ms. */
 #include <errno.h>
 #include <math.h>
-#include <poll.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "rig/cli/kit/command.h"
+#include "rig/cli/kit/handing.h"
 #include "rig/cli/kit/progress.h"
-
-#define LINE_MAX_BYTES 4096 /* PIPE_BUF: a pipe that polls writable takes so much at once, whole */
 
 int progress_init(struct progress *progress, int fd, int event_fd, bool quiet, struct style style, struct err *err)
 {
@@ -18,19 +16,10 @@ int progress_init(struct progress *progress, int fd, int event_fd, bool quiet, s
 	return events_init(&progress->events, event_fd, err);
 }
 
-static ssize_t write_if_ready(int fd, const char *text, size_t len)
-{
-	struct pollfd p = {.fd = fd, .events = POLLOUT};
-
-	if (len == 0 || len > LINE_MAX_BYTES || poll(&p, 1, 0) != 1 || !(p.revents & POLLOUT))
-		return -EAGAIN;
-	return write(fd, text, len);
-}
-
 /* Cleans, cuts to the terminal's width and ends the line as its place demands. */
 static void say(struct progress *progress, const char *text, bool keep)
 {
-	char line[LINE_MAX_BYTES / 2], *clean = NULL;
+	char line[HANDING_MAX / 2], *clean = NULL;
 	size_t len = 0;
 	FILE *out = open_memstream(&clean, &len);
 	int n;
@@ -43,7 +32,7 @@ static void say(struct progress *progress, const char *text, bool keep)
 
 		n = snprintf(line, sizeof(line), "%s%.*s%s%s", progress->terminal ? "\r" : "", cut, clean,
 			     progress->terminal ? "\x1b[K" : "", keep ? "\n" : "");
-		if (n > 0 && (size_t)n < sizeof(line) && write_if_ready(progress->fd, line, (size_t)n) > 0)
+		if (n > 0 && (size_t)n < sizeof(line) && hand_over(progress->fd, line, (size_t)n) > 0)
 			progress->drawn = !keep;
 	}
 	free(clean);
