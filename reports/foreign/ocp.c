@@ -249,15 +249,19 @@ static void put_start(struct ocp_stream *s)
 	end_line(s);
 }
 
-static void put_end(struct ocp_stream *s)
+static void put_end(struct ocp_stream *s, int code)
 {
-	enum grade grade = grade_of_run(s->record);
+	enum grade of_record = grade_of_run(s->record);
+	enum grade grade = of_record == GRADE_PASS && code ? GRADE_ERROR : of_record;
 	bool shown = grade == GRADE_PASS || grade == GRADE_FAIL;
-	char why[FOREIGN_VERDICT_MAX];
+	char why[FOREIGN_VERDICT_MAX], text[FOREIGN_VERDICT_MAX + 80] = "";
 
 	at(s, foreign_utc_ms(s->record->ended_utc));
 	put_step_start(s, "verdict");
-	put_diagnosis(s, s->record->has_verdict ? verdict_name(s->record) : "none", grade, foreign_why(s->record, why));
+	if (grade != of_record)
+		snprintf(text, sizeof(text), "not all was kept: penrig ended with exit code %d; ", code);
+	strcat(text, foreign_why(s->record, why));
+	put_diagnosis(s, s->record->has_verdict ? verdict_name(s->record) : "none", grade, text);
 	put_step_end(s, shown ? "COMPLETE" : "ERROR");
 	begin_line(s);
 	json_object(s->js, "testRunArtifact", JSON_LINE);
@@ -350,21 +354,21 @@ static void put_untold(void *ctx, const struct foreign_group *group)
 		put_group(s, group);
 }
 
-int ocp_stream_end(struct ocp_stream *s, const struct record *record, struct err *err)
+int ocp_stream_end(struct ocp_stream *s, const struct record *record, int code, struct err *err)
 {
 	(void)ocp_stream_begin(s, record, err);
 	s->record = record;
 	s->err = err;
 	foreign_each_group(record, put_untold, s);
 	foreign_each_check(record, put_check, s);
-	put_end(s);
+	put_end(s, code);
 	return done(s);
 }
 
 static int write_ocp(const struct record *record, FILE *out, struct err *err)
 {
 	struct ocp_stream *s = ocp_stream_new(out);
-	int rc = s ? ocp_stream_end(s, record, err) : err_set(err, -ENOMEM, "out of memory");
+	int rc = s ? ocp_stream_end(s, record, verdict_exit_code(record), err) : err_set(err, -ENOMEM, "out of memory");
 
 	ocp_stream_free(s);
 	return rc;

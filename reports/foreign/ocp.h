@@ -21,7 +21,8 @@ int ocp_stream_begin(struct ocp_stream *stream, const struct record *record, str
 /* An attempt whose results stand. */
 int ocp_stream_point(struct ocp_stream *stream, const struct record *record, const struct record_point *point,
 		     struct err *err);
-/* All that was not told yet, and how the run came out: the last lines. */
-int ocp_stream_end(struct ocp_stream *stream, const struct record *record, struct err *err);
+/* All that was not told yet, and how the run came out: the last lines. `code` is how the program ends: 0, or no pass is told,
+ * whatever the record's verdict (one that could not be sealed or printed). */
+int ocp_stream_end(struct ocp_stream *stream, const struct record *record, int code, struct err *err);
 
 #endif

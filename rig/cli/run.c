@@ -179,6 +179,18 @@ static int descriptor_of(const char *option, const char *text, int *ret, struct 
 	return 0;
 }
 
+/* Lines of two kinds in one stream would be read as neither. */
+static int check_apart(const struct run_options *o, int event_fd, int ocp_fd, struct err *err)
+{
+	if (ocp_fd >= 0 && ocp_fd == event_fd)
+		return err_set(err, -EINVAL, "--progress-fd %d and --ocp-fd %d: give each a descriptor of its own",
+			       event_fd, ocp_fd);
+	if (ocp_fd == STDOUT_FILENO && o->json)
+		return err_set(err, -EINVAL,
+			       "--ocp-fd 1: with --json the report goes to standard output: take another");
+	return 0;
+}
+
 static int open_surroundings(struct run *run, struct err *err)
 {
 	struct style style = style_of(stderr, (enum colour_choice)run->options->color);
@@ -197,6 +209,7 @@ static int open_surroundings(struct run *run, struct err *err)
 	if ((rc = descriptor_of("--progress-fd", run->options->progress_fd, &event_fd, err)) < 0 ||
 	    (rc = progress_init(&run->progress, STDERR_FILENO, event_fd, run->options->quiet, style, err)) < 0 ||
 	    (rc = descriptor_of("--ocp-fd", run->options->ocp_fd, &ocp_fd, err)) < 0 ||
+	    (rc = check_apart(run->options, event_fd, ocp_fd, err)) < 0 ||
 	    (rc = ocp_live_new(ocp_fd, &run->ocp, err)) < 0 || (rc = signals_block(err)) < 0 ||
 	    (rc = loop_new(run->tables->clock, run->tables->clock_ctx, &run->loop, err)) < 0)
 		return rc;
@@ -361,11 +374,11 @@ static int print_json(const struct run *run, int code)
 }
 
 /* No exit code says that a reader went away: what it would have read stands in the report. */
-static void end_ocp(struct run *run)
+static void end_ocp(struct run *run, int code)
 {
 	struct err err = {0};
 
-	if (!ocp_live_end(run->ocp, run->record, &err))
+	if (!ocp_live_end(run->ocp, run->record, code, &err))
 		cli_error(0, "%s; \"penrig report --format jsonl\" writes them all", err.text);
 }
 
@@ -408,7 +421,7 @@ static int conclude(struct run *run)
 	code = cli_flush(code);
 	if (r->moved && !r->stop_verified)
 		render_stop_unverified(stderr, &shout, r->stop_text);
-	end_ocp(run);
+	end_ocp(run, code);
 	events_end(&run->progress.events, r, run->plan, code);
 	return code;
 }

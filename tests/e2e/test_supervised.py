@@ -139,6 +139,24 @@ def ocp_reader_goes_away(check):
     check(code == 0 and events[-1]["exit_code"] == 0 and "--ocp-fd" in said and "not whole" in said, f"{code}: {said[-300:]}")
 
 
+def ocp_tells_no_pass_that_is_not_kept(check):
+    """A pass that could not be sealed, though that was asked for, ends with 6: who reads along must not take it for one."""
+    keys = Path(tempfile.mkdtemp(prefix="sup"))
+    subprocess.run([str(rig.PENRIG), "key", "new", str(keys / "b.key"), "--owner", "b", "--bench", "--no-password"], check=True, stdout=subprocess.DEVNULL)
+    ours, theirs = os.pipe()
+    run = Supervised(more=("--ocp-fd", theirs, "--name", "x", "--sign", keys / "b.key"), fds=(theirs,))
+    os.close(theirs)
+    (run.folder / "x.seal-1.json/taken").mkdir(parents=True)
+    run.until("prompt")
+    run.say("answer 1 done\n")
+    with os.fdopen(ours) as stream:
+        lines = [json.loads(line) for line in stream]
+    code, events = run.end()
+    end, why = lines[-1]["testRunArtifact"]["testRunEnd"], lines[-3]["testStepArtifact"]["diagnosis"]
+    check(code == 6 and events[-1]["exit_code"] == 6, f"not sealed: {code}")
+    check(end == {"status": "ERROR", "result": "NOT_APPLICABLE"} and why["type"] == "UNKNOWN" and "exit code 6" in why["message"], f"no pass is told: {end}, {why}")
+
+
 def full_terminal():
     """One that nobody reads, full but for some bytes: it polls writable, and holds up whoever writes more."""
     ours, theirs = os.openpty()
@@ -174,6 +192,12 @@ def a_terminal_that_hangs(check):
     end = re.findall(rb'"testRunEnd":\{"status":"COMPLETE","result":"PASS"\}', text)
     check(len(end) == 1, f"the stream reaches its end: {text[-300:]}")
     os.close(ours)
+
+
+def streams_apart(check):
+    for label, more, word in (("one descriptor for two", ("--progress-fd", 2, "--ocp-fd", 2), "a descriptor of its own"), ("two on standard output", ("--ocp-fd", 1, "--json"), "with --json")):
+        run = rig.run_plan("ci-smoke.json", extra=more)
+        check(run.status == 2 and word in run.err and not run.run_file, f"{label}: {run.status} {run.err[-200:]}")
 
 
 def given_up(check):
@@ -231,7 +255,9 @@ def main():
     answered(check)
     ocp_lines_come_while_it_runs(check)
     ocp_reader_goes_away(check)
+    ocp_tells_no_pass_that_is_not_kept(check)
     a_terminal_that_hangs(check)
+    streams_apart(check)
     given_up(check)
     stopped(check)
     nobody_left(check)

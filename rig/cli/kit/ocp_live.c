@@ -114,12 +114,12 @@ void ocp_live_progress(struct ocp_live *live, const struct record *record, const
 	hand_on(live, 0);
 }
 
-bool ocp_live_end(struct ocp_live *live, const struct record *record, struct err *err)
+bool ocp_live_end(struct ocp_live *live, const struct record *record, int code, struct err *err)
 {
 	if (!live)
 		return true;
 	if (!live->rc)
-		live->rc = ocp_stream_end(live->stream, record, &live->err);
+		live->rc = ocp_stream_end(live->stream, record, code, &live->err);
 	hand_on(live, WAIT_MS);
 	if (!live->rc && live->sent == live->length)
 		return true;
