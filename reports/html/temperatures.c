@@ -152,7 +152,6 @@ static bool fit_span(const struct warmth *w, const struct record_point *p, const
 {
 	const enum point_mark marks[] = {MARK_PHASE(POINT_SPIN_UP), MARK_PHASE(POINT_COAST)};
 
-	*ret_curve = (struct thermal_curve){.slow_s = NAN}; /* a file may name one of its figures six times */
 	if (p->session || !thermal_curve_of(p->input, p->inputs, row->site, ret_curve) ||
 	    !isfinite(thermal_curve_at(ret_curve, 0)))
 		return false;

@@ -408,7 +408,7 @@ static const struct {
 
 bool thermal_curve_of(const struct budget_input *input, unsigned inputs, const char *site, struct thermal_curve *ret)
 {
-	unsigned found = 0;
+	unsigned found = 0; /* a bit for each row: a file may name one of them twice */
 
 	for (unsigned i = 0; i < inputs; i++) {
 		for (unsigned k = 0; k < CURVE_ROWS; k++) {
@@ -418,10 +418,10 @@ bool thermal_curve_of(const struct budget_input *input, unsigned inputs, const c
 			if (strcmp(name, input[i].name) != 0)
 				continue;
 			memcpy((char *)ret + curve_rows[k].offset, &input[i].value, sizeof(double));
-			found++;
+			found |= 1U << k;
 		}
 	}
-	return found == CURVE_ROWS;
+	return found == (1U << CURVE_ROWS) - 1;
 }
 
 double thermal_curve_at(const struct thermal_curve *c, double t_s)

@@ -600,6 +600,10 @@ static void a_steady_state_leaves_its_curve(void **state)
 	for (unsigned i = 0; i < sizeof(times) / sizeof(times[0]); i++)
 		check_near(thermal_curve_at(&curve, times[i]),
 			   35.0 - 9.0 * exp(-times[i] / 242.0) - 3.0 * exp(-times[i] / 4.2), 0.05);
+	for (unsigned i = 0; i < in.n; i++) /* a file that names one of its figures twice lacks another */
+		if (strcmp(in.at[i].name, "handle_fit_room") == 0)
+			strcpy(in.at[i].name, "handle_fit_slow");
+	assert_false(thermal_curve_of(in.at, in.n, "handle", &curve));
 	thermal_run(100.0, 1, NAN, r, &in); /* shorter than the slow node: no steady state, so no curve */
 	assert_false(thermal_curve_of(in.at, in.n, "handle", &curve));
 }
