@@ -3,6 +3,7 @@
 verdicts; nothing overwritten, half done or made of a damaged file; exit codes and remedies."""
 import csv
 import json
+import os
 import re
 import shutil
 import sqlite3
@@ -360,13 +361,15 @@ def test_pdf(check, run):
     refused(check, "no program", pdf(None), 2, "apt install weasyprint (PDF/A), or chromium", where, ["a.penrig"])
     refused(check, "one that fails", pdf(("weasyprint", "echo first; echo no fonts >&2; exit 3")), 6, "weasyprint made no PDF of the page: no fonts", where, ["a.penrig"])
     refused(check, "one that makes none", pdf(("weasyprint", "exit 0")), 6, "it says nothing", where, ["a.penrig"])
-    done = pdf(("weasyprint", 'echo "%PDF $2 $3" >"$5"; while read -r line; do echo "$line" >>"$5"; done <"$4"'))
+    for part in ("", "%PDF-1.7"):
+        refused(check, f"one that writes {part!r} and says that all is well", pdf(("weasyprint", f"printf %s '{part}' >$5")), 6, "made no PDF", where, ["a.penrig"])
+    done = pdf(("weasyprint", 'echo "%PDF- $2 $3" >"$5"; while read -r line; do echo "$line" >>"$5"; done <"$4"; echo %%EOF >>"$5"'))
     text = (where / "a.report.pdf").read_text() if done.returncode == 0 else ""
-    check(text.startswith("%PDF --pdf-variant pdf/a-3b\n<!DOCTYPE html>"), f"the page as PDF/A: {text[:80]}{done.stderr}")
+    check(text.startswith("%PDF- --pdf-variant pdf/a-3b\n<!DOCTYPE html>"), f"the page as PDF/A: {text[:80]}{done.stderr}")
     (where / "a.report.pdf").unlink()
-    done = pdf(("chromium", 'for last; do case $last in --print-to-pdf=*) out=${last#--print-to-pdf=};; esac; done; echo "%PDF $last" >"$out"'))
+    done = pdf(("chromium", 'for last; do case $last in --print-to-pdf=*) out=${last#--print-to-pdf=};; esac; done; printf "%%PDF- $last\\n%%%%EOF\\n" >"$out"'))
     text = (where / "a.report.pdf").read_text() if done.returncode == 0 else ""
-    check(re.fullmatch(r"%PDF file:///.*/page.html\n", text) is not None, f"by the browser: {text[:80]}{done.stderr}")
+    check(re.fullmatch(r"%PDF- file:///.*/page.html\n%%EOF\n", text) is not None, f"by the browser: {text[:80]}{done.stderr}")
     check(names(tmp) == [], f"nothing is left: {names(tmp)}")
 
 

@@ -129,6 +129,20 @@ static int none_installed(bool archive, struct err *err)
 		       archive ? "" : " (PDF/A), or chromium");
 }
 
+/* A program that wrote nothing, or a part, may say that all is well: a PDF ends with its mark, and a line end or two. */
+static bool is_whole(const char *path)
+{
+	char end[8 + 1] = "", head[5] = "";
+	FILE *in = fopen(path, "re");
+
+	if (!in)
+		return false;
+	bool whole = fread(head, 1, sizeof(head), in) == sizeof(head) && memcmp(head, "%PDF-", 5) == 0 &&
+		     fseek(in, -8, SEEK_END) == 0 && fread(end, 1, 8, in) == 8 && strstr(end, "%%EOF");
+	fclose(in);
+	return whole;
+}
+
 /* By the first program that is there. */
 static int convert(const struct folder *folder, bool archive, struct err *err)
 {
@@ -146,7 +160,7 @@ static int convert(const struct folder *folder, bool archive, struct err *err)
 	while (waitpid(pid, &status, 0) < 0 && errno == EINTR)
 		;
 	path_in(folder, RESULT, path);
-	if (WIFEXITED(status) && WEXITSTATUS(status) == 0 && access(path, R_OK) == 0)
+	if (WIFEXITED(status) && WEXITSTATUS(status) == 0 && is_whole(path))
 		return 0;
 	last_words(folder, words);
 	return err_set(err, -EIO, "%s made no PDF of the page: %s", tools[i].package, words);
