@@ -153,10 +153,17 @@ static int judge(struct reporting *r, struct err *err)
 
 /* ---- where to -------------------------------------------------------------------------------------------------- */
 
+static const char *name_in(const char *path)
+{
+	const char *slash = strrchr(path, '/');
+
+	return slash ? slash + 1 : path;
+}
+
 static int name_target(struct reporting *r, unsigned i, struct err *err)
 {
 	const struct record_judged *judged = &r->record->judged;
-	const char *slash = strrchr(r->path, '/'), *from = r->options->output_dir && slash ? slash + 1 : r->path;
+	const char *from = r->options->output_dir ? name_in(r->path) : r->path;
 	char rest[120], beside[FILE_PATH_MAX], path[2 * FILE_PATH_MAX];
 	int n = 0;
 
@@ -182,9 +189,21 @@ static bool is_the_run_file(const struct reporting *r, const char *path)
 	return stat(path, &a) == 0 && stat(r->path, &b) == 0 && a.st_dev == b.st_dev && a.st_ino == b.st_ino;
 }
 
+/* A device or a pipe would be gone, and a file in its place. */
+static bool is_no_file(const char *path)
+{
+	struct stat st;
+
+	return lstat(path, &st) == 0 && !S_ISREG(st.st_mode) && !S_ISLNK(st.st_mode);
+}
+
 static int take_target(struct reporting *r, unsigned i, struct err *err)
 {
 	int rc;
+
+	if (is_no_file(r->target[i]))
+		return err_set(err, -EEXIST, "%s is there already, and is no file: --output - is standard output",
+			       r->target[i]);
 
 	if (is_the_run_file(r, r->target[i]))
 		return err_set(err, -EEXIST, "%s is the run file: name another file with --output", r->target[i]);
@@ -301,12 +320,28 @@ static int report_one(const struct cli_tables *tables, const struct report_optio
 	return code;
 }
 
+/* In one folder the reports of the second would stand in place of the first one's. */
+static int check_names(const char *const *path, unsigned count)
+{
+	for (unsigned i = 1; i < count; i++)
+		for (unsigned k = 0; k < i; k++)
+			if (strcmp(name_in(path[i]), name_in(path[k])) == 0)
+				return cli_error(
+					EXIT_USAGE,
+					"%s and %s have the same name, so --output-dir cannot hold the reports of "
+					"both: name one at a time",
+					path[k], path[i]);
+	return EXIT_PASS;
+}
+
 /* Several runs into one file are a page of their own; else each has its reports. */
 static int report_run(const struct cli_tables *tables, const void *options, const char *const *operands, unsigned count)
 {
 	const struct report_options *o = options;
-	int worst = EXIT_PASS;
+	int worst = o->output_dir ? check_names(operands, count) : EXIT_PASS;
 
+	if (worst)
+		return worst;
 	if (count > 1 && o->output) {
 		if (o->format.count != 1 || strcmp(o->format.item[0], "html") != 0 || o->judged || o->output_dir)
 			return cli_error(EXIT_USAGE, "several runs in one file are a page: --format html --output "

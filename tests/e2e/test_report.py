@@ -302,10 +302,23 @@ def test_places(check, run):
         done = report(path, "-f", form, "--output", "-")
         check(done.returncode == 0 and done.stdout == (run.folder / f"r{extension}").read_text(), f"{form} on standard output, nothing beside it")
         check(names(where) == before, f"{form} on standard output makes no file")
+    test_no_two_into_one(check, path)
     if Path("/dev/full").exists():
         with open("/dev/full", "w") as full:
             done = subprocess.run([str(rig.PENRIG), "report", str(path), "-o", "-"], stdout=full, stderr=subprocess.PIPE, text=True)
         check(done.returncode == 6 and "standard output" in done.stderr, f"a full device: exit {done.returncode}")
+
+
+def test_no_two_into_one(check, path):
+    """What is not wanted in place of another report, or of what is no file: not by force, either."""
+    where = folder()
+    for name in ("a", "b", "out"):
+        (where / name).mkdir()
+    twins = [shutil.copy(path, where / name / "r.penrig") for name in ("a", "b")]
+    refused(check, "two runs of one name", report(*twins, "--output-dir", where / "out", "--force"), 2, "cannot hold the reports of both", where / "out", [])
+    os.mkfifo(where / "pipe")
+    refused(check, "a pipe", report(path, "-o", where / "pipe", "--force"), 2, "is no file", where, ["a", "b", "out", "pipe"])
+    check((where / "pipe").is_fifo(), "and is one still")
 
 
 def test_disk(check, run):
