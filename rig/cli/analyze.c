@@ -406,6 +406,7 @@ static int print_outcome(const struct analysis *a, struct err *err)
 			return rc;
 	}
 	render_verdict(a->people, &style, a->record);
+	keys_say_rejected(a->record);
 	if (a->options->quiet)
 		render_failures(a->people, a->record);
 	if (a->options->json && (rc = report_string(a->kept, a->record, &text, err)) == 0)
@@ -488,6 +489,8 @@ static int execute(struct analysis *a)
 		return cli_error(EXIT_INTERNAL, "the stored results cannot be reproduced; %s",
 				 a->limits ? "it is not judged anew" : "the first difference is listed above");
 	}
+	if (rc == 0)
+		rc = keys_read_seals(a->reader, a->record, &err);
 	if (rc == 0 && a->limits)
 		rc = judge_again(a, &err);
 	if (rc == 0)

@@ -300,6 +300,7 @@ static int execute(struct reporting *r)
 		rc = keys_read_seals(r->reader, r->record, &err);
 	if (rc < 0)
 		return cli_error(rc == -ESTALE ? EXIT_INTERNAL : cli_exit_code(rc), "%s", err.text);
+	keys_say_rejected(r->record);
 	if (!r->options->output || strcmp(r->options->output, "-") != 0)
 		return deliver_files(r);
 	rc = print(r, &err);

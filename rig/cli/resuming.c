@@ -8,7 +8,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "rig/base/meaning.h"
 #include "rig/cli/kit/keys.h"
 #include "rig/offline/earlier.h"
 #include "rig/offline/reopen.h"
@@ -149,21 +148,12 @@ static int check_took(const struct resuming *r, struct runfile_reader *reader, s
 	return rc;
 }
 
-/* Anybody's rejection holds up a pen that would run on with what was rejected; to lift it takes a key that is trusted here. */
 static int check_seals(struct resuming *r, struct runfile_reader *reader, struct err *err)
 {
-	const struct record_seal *rejected = NULL;
 	int rc = keys_read_seals(reader, r->before, err);
+	const struct record_seal *rejected = rc >= 0 ? keys_rejected(r->before) : NULL;
 
-	for (unsigned i = 0; rc >= 0 && i < r->before->seals; i++) {
-		const struct record_seal *seal = &r->before->seal[i];
-		const struct meaning *meaning = meaning_find(seal->meaning);
-		if (meaning && meaning->word < 0)
-			rejected = seal;
-		else if (meaning && meaning->word > 0 && seal->state == SEAL_HOLDS)
-			rejected = NULL;
-	}
-	if (rc >= 0 && rejected)
+	if (rejected)
 		rc = refused(r, err,
 			     "its seal %u says %s, by %s, and nobody whose key is trusted here accepted it since",
 			     rejected->number, rejected->meaning, rejected->signer);

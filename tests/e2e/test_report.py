@@ -398,6 +398,26 @@ def test_damaged(check, run):
         refused(check, f"damaged, {args}", report(path, *args), 6, "no report is written of a file that is damaged or was changed", where, ["a.penrig"])
 
 
+def test_rejected(check, run):
+    """A verdict is the run's. Who asks for it after a person rejected the run hears that, until somebody who is trusted here accepts it."""
+    where = folder()
+    path = Path(shutil.copy(run.run_file, where / "r.penrig"))
+    (where / "keys").mkdir()
+    for who in ("P", "Q"):
+        subprocess.run([str(rig.PENRIG), "key", "new", str(where / f"{who}.key"), "--owner", who, "--no-password"], check=True, stdout=subprocess.DEVNULL)
+    shutil.copy(where / "Q.pub", where / "keys")
+    env = {**os.environ, "PENRIG_KEYS": str(where / "keys")}
+
+    def said(who, meaning):
+        done = subprocess.run([str(rig.PENRIG), "sign", str(path), "--key", str(where / f"{who}.key"), "--meaning", meaning], capture_output=True, text=True)
+        check(done.returncode == 0, f"{meaning}: {done.stderr}")
+        return report(path, "-f", "tap", "-o", "-", env=env), subprocess.run([str(rig.PENRIG), "analyze", str(path)], capture_output=True, text=True, env=env)
+
+    for who, meaning, heard in (("P", "rejected", True), ("P", "approved", True), ("Q", "approved", False), ("Q", "rejected", True)):
+        for what, done in zip(("report", "analyze"), said(who, meaning)):
+            check(done.returncode == 0 and ("says rejected, by " in done.stderr) == heard, f"{who} {meaning}, {what}: {done.returncode} {done.stderr}")
+
+
 def test_latest(check, run):
     where = folder()
     path = Path(shutil.copy(run.run_file, where / "a.penrig"))
@@ -425,7 +445,7 @@ def main():
     test_temperatures(check)
     test_fitted_curve(check)
     test_quiet_explains(check)
-    for test in (test_places, test_disk, test_refused, test_pdf, test_damaged, test_latest):
+    for test in (test_places, test_disk, test_refused, test_pdf, test_damaged, test_rejected, test_latest):
         test(check, run)
     check.end()
 

@@ -9,6 +9,9 @@
 #include <termios.h>
 #include <unistd.h>
 
+#include "rig/base/meaning.h"
+#include "rig/cli/kit/command.h"
+
 #define PASSWORD_MAX 1024
 
 /* ---- passwords --------------------------------------------------------------------------------------------------- */
@@ -184,4 +187,30 @@ int keys_read_seals(struct runfile_reader *reader, struct record *record, struct
 		rc = runfile_seals(reader, ring, record, &behind, err);
 	free(ring);
 	return rc;
+}
+
+const struct record_seal *keys_rejected(const struct record *record)
+{
+	const struct record_seal *rejected = NULL;
+
+	for (unsigned i = 0; i < record->seals; i++) {
+		const struct record_seal *seal = &record->seal[i];
+		const struct meaning *meaning = meaning_find(seal->meaning);
+		if (meaning && meaning->word < 0)
+			rejected = seal;
+		else if (meaning && meaning->word > 0 && seal->state == SEAL_HOLDS)
+			rejected = NULL;
+	}
+	return rejected;
+}
+
+void keys_say_rejected(const struct record *record)
+{
+	const struct record_seal *rejected = keys_rejected(record);
+
+	if (rejected)
+		cli_error(0,
+			  "%.120s: its seal %u says %.20s, by %.80s: the verdict is that of the run, and does not tell "
+			  "it",
+			  record->name, rejected->number, rejected->meaning, rejected->signer);
 }
