@@ -145,8 +145,9 @@ static void put_finding(struct sheet *sheet, const struct foreign_group *g, cons
 		 f->limit.required ? "" : " (informative)");
 	put(sheet, &c);
 	digits_text(f->limit.guard_r, DIGITS_EXACT, guard);
-	snprintf(c.name, sizeof(c.name), "U of %s, %s; guard band %s U%s", name, place, guard,
-		 f->limit.accept_conditional ? ", a value within it is accepted" : "");
+	snprintf(c.name, sizeof(c.name), "U of %s, %s; guard band %s U%s%s", name, place, guard,
+		 f->limit.accept_conditional ? ", a value within it is accepted" : "",
+		 r->valid && !r->trusted ? "; not trusted" : "");
 	c.value = r->valid ? r->expanded_u : NAN;
 	c.lower = c.upper = NAN;
 	put(sheet, &c);

@@ -185,6 +185,7 @@ def check_dfq(check, label, text, said):
         counts = decided and of_attempt and r["trusted"] and r["value"] is not None
         check(("(superseded)" in value["K2002"]) == (not of_attempt), f"{label}: {value}")
         check(value["K0002"] == u["K0002"] == ("0" if counts else "129" if r["value"] is not None else "255"), f"{label}: {value}, {r['outcome']}")
+        check(u["K2002"].endswith("; not trusted") == (r["value"] is not None and not r["trusted"]), f"{label}: {u}, trusted: {r['trusted']}")
         check(("K0001" in value) == (r["value"] is not None), f"{label}: no number in place of a value: {value}")
         if not counts:
             continue
