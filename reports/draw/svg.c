@@ -184,8 +184,11 @@ void svg_frame_named(const struct svg_axes *a, const char (*names)[24], unsigned
 	frame_and_labels(a, y_ticks(a), x_label, y_label);
 }
 
-void svg_clip_begin(const struct svg_axes *a, const char *id)
+void svg_clip_begin(const struct svg_axes *a, const char *name)
 {
+	char id[100];
+
+	snprintf(id, sizeof(id), "%.40s-%.0f-%.0f-%.0f-%.0f", name, a->left, a->top, a->width, a->height);
 	fprintf(a->out,
 		"<clipPath id=\"%s\"><rect x=\"%.1f\" y=\"%.1f\" width=\"%.1f\" height=\"%.1f\"/></clipPath>\n"
 		"<g clip-path=\"url(#%s)\">\n",

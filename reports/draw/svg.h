@@ -33,8 +33,9 @@ void svg_frame(const struct svg_axes *a, const char *x_label, const char *y_labe
 /* The same where x counts things from 1 to n: each has its own words beneath, of which as many are written as fit. */
 void svg_frame_named(const struct svg_axes *a, const char (*names)[24], unsigned n, const char *x_label,
 		     const char *y_label);
-/* Marks beyond the frame are clipped. Values that are not finite are left out. */
-void svg_clip_begin(const struct svg_axes *a, const char *id);
+/* Marks beyond the frame are clipped. Values that are not finite are left out. The frame is in the clip's id, so that two pictures on
+ * one page may give the same name: a browser takes the first of an id for both. */
+void svg_clip_begin(const struct svg_axes *a, const char *name);
 void svg_clip_end(const struct svg_axes *a);
 /* What is drawn until the end is told apart by its dashes ("8 4", "none"), not by its colour alone. */
 void svg_dash_begin(FILE *out, const char *dash);

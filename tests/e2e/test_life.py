@@ -75,6 +75,8 @@ def test_forms(check, folder, plan):
     check("a level for each of 2 cartridges" in done.stdout and all(len(row) <= 110 for row in done.stdout.splitlines()), f"{done.stdout}")
     texts = [t.firstChild.data for t in xml.dom.minidom.parse(str(picture)).getElementsByTagName("text") if t.firstChild]
     check(any("depth_error_mm" in t for t in texts) and "now" in texts and any(t.startswith("limit") for t in texts), f"a picture: {texts[:8]}")
+    clips = [c.getAttribute("id") for c in xml.dom.minidom.parse(str(picture)).getElementsByTagName("clipPath")]
+    check(len(clips) > 1 and len(set(clips)) == len(clips), f"each line is clipped by its own frame: {clips}")
     rows = list(csv.DictReader(io.StringIO(life(folder, plan, "--csv").stdout)))
     check(rows and {"dut", "measurand", "per_million_value", "left_lower"} <= set(rows[0]), f"CSV: {rows[:1]}")
     done = life(folder, plan, "--dut", "PEN-NONE")

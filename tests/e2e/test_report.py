@@ -269,7 +269,7 @@ def test_fitted_curve(check):
     page = next(where.glob("*.report.html")).read_text()
     picture = re.search(r"<title>temperatures of the run.*?</svg>", page, re.S)[0]
     check(all(f">fit of {site}<" in picture for site in ("handle", "tip")), "the legend names the fits")
-    drawn = re.findall(r'stroke="#1f2933"[^>]* d="(M[^"]*)"', picture.split('id="fit-lines"')[1].split("</g>")[0])
+    drawn = re.findall(r'stroke="#1f2933"[^>]* d="(M[^"]*)"', picture.split('id="fit-lines-')[1].split("</g>")[0])
     check(len(drawn) == 2 and all(d.count("L") >= 100 for d in drawn), f"both curves are drawn: {len(drawn)}")
     verified = rig.penrig_a("verify", run.run_file)
     check(verified.returncode == 0, f"the file holds: {verified.stdout}{verified.stderr}")

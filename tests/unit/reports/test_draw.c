@@ -166,6 +166,33 @@ static void test_numbers_do_not_touch(void **state)
 	free(page.text);
 }
 
+/* One below the other, as wear and charts are: what the second clips is not the first one's frame. */
+static void test_each_picture_has_its_own_clip(void **state)
+{
+	struct page page;
+	struct svg_axes axes;
+
+	(void)state;
+	page_begin(&page);
+	axes = axes_on(&page);
+	for (unsigned i = 0; i < 2; i++) {
+		svg_clip_begin(&axes, "same");
+		svg_clip_end(&axes);
+		axes.top += 380;
+	}
+	assert_int_equal(fclose(page.out), 0);
+	char *first = strstr(page.text, "url(#"), *second = strstr(first + 1, "url(#");
+	assert_non_null(second);
+	assert_int_not_equal(strncmp(first, second, strcspn(first, ")")), 0);
+	for (char *at = first; at; at = strstr(at + 1, "url(#")) {
+		char id[120];
+
+		snprintf(id, sizeof(id), "<clipPath id=\"%.*s\"", (int)strcspn(at + 5, ")"), at + 5);
+		assert_non_null(strstr(page.text, id));
+	}
+	free(page.text);
+}
+
 /* ---- the data of a point --------------------------------------------------------------------------------------- */
 
 static void feed(struct plot_data *d, unsigned strokes, double depth_mm)
@@ -301,6 +328,7 @@ int main(void)
 		cmocka_unit_test(test_range_widens_and_is_never_empty),
 		cmocka_unit_test(test_ticks_are_round_numbers),
 		cmocka_unit_test(test_numbers_do_not_touch),
+		cmocka_unit_test(test_each_picture_has_its_own_clip),
 		cmocka_unit_test(test_series_have_their_trend_and_no_odd_interval),
 		cmocka_unit_test(test_force_stands_in_for_a_depth_that_is_missing),
 		cmocka_unit_test(test_dots_stay_bounded_and_keep_their_share),
