@@ -57,7 +57,9 @@ static void level(const struct svg_axes *a, double y, const char *name)
 
 	if (!isfinite(y) || y < a->y0 || y > a->y1)
 		return;
+	svg_dash_begin(a->out, "9 3"); /* as in other pictures, so that it is no line of the pen's without colour */
 	svg_segment(a, a->x0, y, a->x1, y, SVG_LIMIT);
+	svg_dash_end(a->out);
 	snprintf(text, sizeof(text), "%s %.4g", name, y);
 	svg_text(a->out, a->left + a->width + 8, a->top + a->height - (y - a->y0) / (a->y1 - a->y0) * a->height + 4, 11,
 		 "start", text);
