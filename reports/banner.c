@@ -28,50 +28,72 @@ static const unsigned char *glyph(char letter)
 	return NULL;
 }
 
-static void print_row(FILE *out, const struct style *style, const char *word, unsigned row, unsigned wide)
+static void print_row(FILE *out, const struct style *style, const char *word, size_t len, unsigned row, unsigned wide)
 {
 	const char *ink = style->utf8 ? "\xe2\x96\x88" : "#";
 
 	fputs("  ", out);
-	for (; *word; word++)
+	for (size_t at = 0; at < len; at++)
 		for (unsigned column = 0; column <= COLUMNS; column++)
 			for (unsigned i = 0; i < wide; i++)
-				fputs(column < COLUMNS && (glyph(*word)[row] >> (COLUMNS - 1 - column) & 1) ? ink : " ",
+				fputs(column < COLUMNS && (glyph(word[at])[row] >> (COLUMNS - 1 - column) & 1) ? ink
+													       : " ",
 				      out);
 	fputc('\n', out);
 }
 
 /* Two columns as one half block each: a long word on a narrow terminal. */
-static void print_half_row(FILE *out, const char *word, unsigned row)
+static void print_half_row(FILE *out, const char *word, size_t len, unsigned row)
 {
 	static const char *const ink[] = {" ", "\xe2\x96\x90", "\xe2\x96\x8c", "\xe2\x96\x88"};
 
 	fputs("  ", out);
-	for (; *word; word++)
+	for (size_t at = 0; at < len; at++)
 		for (int shift = COLUMNS - 2; shift >= -1; shift -= 2) {
-			unsigned row_bits = glyph(*word)[row];
+			unsigned row_bits = glyph(word[at])[row];
 
 			fputs(ink[(shift >= 0 ? row_bits >> shift : row_bits << 1) & 3], out);
 		}
 	fputc('\n', out);
 }
 
-bool render_banner(FILE *out, const struct style *style, const char *word)
+/* Columns of a letter in which all words fit: 12, 6, 3 as half blocks, or 0. One for all of them: PASS in larger letters than the word
+ * above it would be read alone. */
+static unsigned letter_columns(const struct style *style, const char *words)
 {
-	size_t columns = 2 + strlen(word) * (COLUMNS + 1);
-	unsigned wide = columns * 2 <= style->width ? 2 : 1;
+	static const unsigned columns[] = {2 * (COLUMNS + 1), COLUMNS + 1, (COLUMNS + 1) / 2};
+	size_t longest = 0;
 
-	bool half = columns > style->width;
+	for (const char *word = words; *word; word += strspn(word, " ")) {
+		size_t len = strcspn(word, " ");
 
-	if (half && (!style->utf8 || 2 + strlen(word) * (COLUMNS + 1) / 2 > style->width))
-		return false;
-	for (const char *c = word; *c; c++)
-		if (!glyph(*c))
+		longest = len > longest ? len : longest;
+		word += len;
+	}
+	for (unsigned i = 0; i < (style->utf8 ? 3 : 2); i++)
+		if (2 + longest * columns[i] <= style->width)
+			return columns[i];
+	return 0;
+}
+
+bool render_banner(FILE *out, const struct style *style, const char *words)
+{
+	unsigned columns = letter_columns(style, words);
+
+	for (const char *c = words; *c; c++)
+		if (!columns || (*c != ' ' && !glyph(*c)))
 			return false;
-	for (unsigned row = 0; row < ROWS; row++)
-		if (half)
-			print_half_row(out, word, row);
-		else
-			print_row(out, style, word, row, wide);
+	for (const char *word = words; *word;) {
+		size_t len = strcspn(word, " ");
+
+		for (unsigned row = 0; row < ROWS; row++)
+			if (columns > COLUMNS)
+				print_row(out, style, word, len, row, columns / (COLUMNS + 1));
+			else
+				print_half_row(out, word, len, row);
+		word += len + strspn(word + len, " ");
+		if (*word)
+			fputc('\n', out);
+	}
 	return true;
 }

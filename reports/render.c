@@ -681,18 +681,12 @@ static void print_upper(FILE *out, const char *name)
 /* Each word on a line of its own: two would fit no terminal. */
 static void print_big(FILE *out, const struct style *style, const struct record *record)
 {
-	const char *words = verdict_row(record->dut_verdict, record->on_statement)->banner;
 	enum tone tone = tone_of(record->dut_verdict);
-	char word[16];
 
 	if (!style->big)
 		return;
 	tone_on(out, style, tone);
-	for (int n; sscanf(words, "%15s%n", word, &n) == 1; words += n) {
-		render_banner(out, style, word);
-		if (words[n])
-			fputc('\n', out);
-	}
+	render_banner(out, style, verdict_row(record->dut_verdict, record->on_statement)->banner);
 	tone_off(out, style, tone);
 	fputc('\n', out);
 }

@@ -48,8 +48,8 @@ void render_seals(FILE *out, const struct record *record);
 /* What must be read from across the room. */
 void render_stop_unverified(FILE *out, const struct style *style, const char *why);
 
-/* "word" in letters of seven rows, as wide as fits; false and nothing printed where it does not fit or holds a letter
- * that there is none for. */
-bool render_banner(FILE *out, const struct style *style, const char *word);
+/* Words in letters of seven rows, one below the other and all as wide as the longest one allows; false and nothing printed where one
+ * of them does not fit or holds a letter that there is none for: part of a verdict would be another one. */
+bool render_banner(FILE *out, const struct style *style, const char *words);
 
 #endif

@@ -296,6 +296,29 @@ static void test_long_word_is_squeezed_where_it_must_be(void **state)
 	assert_false(render_banner(begin(), &tiny, "INCONCLUSIVE"));
 }
 
+/* A pass with a word before it is not read as a pass: the words have one size, or none of them is there. */
+static void test_no_word_of_a_verdict_stands_out(void **state)
+{
+	const struct style plain_60 = {.width = 60}, utf8_60 = {.width = 60, .utf8 = true}, plain_80 = {.width = 80},
+			   plain_120 = {.width = 120};
+
+	(void)state;
+	assert_false(render_banner(begin(), &plain_60, "CONDITIONAL PASS"));
+	fflush(stream);
+	assert_int_equal(text_len, 0);
+	assert_true(render_banner(begin(), &utf8_60, "CONDITIONAL PASS"));
+	fflush(stream);
+	const char *pass = strstr(text, "\n\n") + 2;
+	assert_int_equal(strncmp(pass, "  \xe2\x96\x88", 5), 0);
+	assert_null(strstr(pass, "\xe2\x96\x88\xe2\x96\x88\xe2\x96\x88")); /* three columns a letter */
+	const struct style *plains[] = {&plain_80, &plain_120};
+	for (unsigned i = 0; i < 2; i++) {
+		assert_true(render_banner(begin(), plains[i], "STATEMENT PASS"));
+		fflush(stream);
+		assert_int_equal(widest_line(strstr(text, "\n\n") + 2), 2 + 4 * (i ? 12 : 6));
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -307,6 +330,7 @@ int main(void)
 		cmocka_unit_test(test_verdict_and_status),
 		cmocka_unit_test(test_colours_follow_the_outcome),
 		cmocka_unit_test(test_banner_has_every_letter_and_fits),
+		cmocka_unit_test(test_no_word_of_a_verdict_stands_out),
 	};
 	int failed = cmocka_run_group_tests(tests, NULL, NULL);
 
