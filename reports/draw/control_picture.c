@@ -180,7 +180,7 @@ void control_picture_draw(FILE *out, const struct control_picture *p, unsigned n
 {
 	double top = number * CONTROL_PANEL_HEIGHT;
 
-	svg_heading(out, LEFT, top + 24, 16, p->title);
+	svg_heading_within(out, LEFT, top + 24, 16, PAGE_WIDTH - LEFT - 10, p->title);
 	svg_text(out, LEFT, top + 43, 12, "start", p->words);
 	draw_values(out, p, top + HEAD, "");
 	if (p->scatter)

@@ -115,7 +115,7 @@ void grr_picture_draw(FILE *out, const struct grr_picture *picture, unsigned num
 {
 	double top = (double)number * GRR_PANEL_HEIGHT;
 
-	svg_heading(out, BARS_LEFT, top + 20.0, 14, picture->title);
+	svg_heading_within(out, BARS_LEFT, top + 20.0, 14, PAGE_WIDTH - BARS_LEFT - 10, picture->title);
 	draw_bars(out, picture, top);
 	draw_pens(out, picture, top);
 }

@@ -85,7 +85,7 @@ void life_picture_draw(FILE *out, const struct life_picture *p, unsigned number)
 	svg_range(&lo, &hi, 0.08);
 	a.y0 = lo;
 	a.y1 = hi;
-	svg_heading(out, LEFT, top - HEAD + 24, 14, p->title);
+	svg_heading_within(out, LEFT, top - HEAD + 24, 14, PAGE_WIDTH - LEFT - 10, p->title);
 	svg_text(out, LEFT, top - HEAD + 43, 12, "start", p->words);
 	if (leaves) {
 		double from = (p->now + p->left_lo) / MILLION, until = fmin((p->now + p->left_hi) / MILLION, a.x1);

@@ -63,7 +63,7 @@ void oc_picture_draw(FILE *out, const struct oc_picture *p)
 	words.left += a.width - 200;
 
 	svg_begin(out, WIDTH, HEIGHT);
-	svg_heading(out, a.left, 26, 14, p->title);
+	svg_heading_within(out, a.left, 26, 14, WIDTH - a.left - 10, p->title);
 	svg_frame(&a, "nonconforming in the lot, %", "lots accepted, %");
 	svg_clip_begin(&a, "oc");
 	draw_curve(&a, p, p->exact, &exact_look);

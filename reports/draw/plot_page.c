@@ -312,7 +312,7 @@ static void list_checks(FILE *out, const struct plot_data *d)
 void plot_page(FILE *out, const struct plot_data *d, const char *title, const char *subtitle)
 {
 	svg_begin(out, PAGE_WIDTH, PAGE_HEIGHT + checks_height(d));
-	svg_heading(out, COLUMN_1 - 62, 36, 20, title);
+	svg_heading_within(out, COLUMN_1 - 62, 36, 20, PAGE_WIDTH - COLUMN_1 + 52, title);
 	svg_text(out, COLUMN_1 - 62, 58, 13, "start", subtitle);
 	panel_template(out, d);
 	panel_residual(out, d);

@@ -7,7 +7,8 @@
 #define TICKS_WANTED 5.0
 #define TICK_ROOM_PX 15.0 /* from number to number, one above the other */
 #define LABEL_PX     12
-#define LETTER_PX    7.7 /* a letter of that size, on the wide side */
+#define BOLD_EM      0.64 /* of its size: a bold letter in the mean, on the wide side */
+#define LETTER_PX    7.7  /* a letter of that size, on the wide side */
 
 #define FONT         "font-family=\"Helvetica, Arial, 'DejaVu Sans', sans-serif\" fill=\"" SVG_INK "\""
 
@@ -54,6 +55,20 @@ void svg_text(FILE *out, double x, double y, unsigned size, const char *anchor, 
 void svg_heading(FILE *out, double x, double y, unsigned size, const char *text)
 {
 	fprintf(out, "<text x=\"%.1f\" y=\"%.1f\" font-size=\"%u\" font-weight=\"bold\">", x, y, size);
+	escaped(out, text);
+	fputs("</text>\n", out);
+}
+
+void svg_heading_within(FILE *out, double x, double y, unsigned size, double room, const char *text)
+{
+	if ((double)strlen(text) * BOLD_EM * size <= room) {
+		svg_heading(out, x, y, size, text);
+		return;
+	}
+	fprintf(out,
+		"<text x=\"%.1f\" y=\"%.1f\" font-size=\"%u\" font-weight=\"bold\" textLength=\"%.0f\" "
+		"lengthAdjust=\"spacingAndGlyphs\">",
+		x, y, size, room);
 	escaped(out, text);
 	fputs("</text>\n", out);
 }

@@ -25,6 +25,8 @@ void svg_end(FILE *out);
 /* anchor: "start", "middle", "end". Text is escaped. */
 void svg_text(FILE *out, double x, double y, unsigned size, const char *anchor, const char *text);
 void svg_heading(FILE *out, double x, double y, unsigned size, const char *text);
+/* One that names what people name: a long one is drawn closer, so that it ends within `room`. */
+void svg_heading_within(FILE *out, double x, double y, unsigned size, double room, const char *text);
 
 /* Widens [*lo, *hi] by `share` of it at both ends; an empty range becomes one about its value. */
 void svg_range(double *lo, double *hi, double share);

@@ -193,6 +193,24 @@ static void test_each_picture_has_its_own_clip(void **state)
 	free(page.text);
 }
 
+static void test_a_long_name_stays_on_the_page(void **state)
+{
+	struct page page;
+	char name[120];
+
+	(void)state;
+	memset(name, 'W', sizeof(name) - 1);
+	name[sizeof(name) - 1] = '\0';
+	page_begin(&page);
+	svg_heading_within(page.out, 90, 24, 14, 800, "PEN-GOOD-01: depth_error_mm at 1 mm");
+	fflush(page.out);
+	assert_null(strstr(page.text, "textLength"));
+	svg_heading_within(page.out, 90, 24, 14, 800, name);
+	assert_int_equal(fclose(page.out), 0);
+	assert_non_null(strstr(page.text, "textLength=\"800\" lengthAdjust=\"spacingAndGlyphs\">WWW"));
+	free(page.text);
+}
+
 /* ---- the data of a point --------------------------------------------------------------------------------------- */
 
 static void feed(struct plot_data *d, unsigned strokes, double depth_mm)
@@ -329,6 +347,7 @@ int main(void)
 		cmocka_unit_test(test_ticks_are_round_numbers),
 		cmocka_unit_test(test_numbers_do_not_touch),
 		cmocka_unit_test(test_each_picture_has_its_own_clip),
+		cmocka_unit_test(test_a_long_name_stays_on_the_page),
 		cmocka_unit_test(test_series_have_their_trend_and_no_odd_interval),
 		cmocka_unit_test(test_force_stands_in_for_a_depth_that_is_missing),
 		cmocka_unit_test(test_dots_stay_bounded_and_keep_their_share),
