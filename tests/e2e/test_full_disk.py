@@ -3,6 +3,7 @@
 in what is derived again; nor, of an import, a report that says complete. Disks of many sizes, each a tmpfs; where none may be mounted, the test is skipped."""
 import json
 import os
+import re
 import subprocess
 import sys
 import tempfile
@@ -11,6 +12,12 @@ from pathlib import Path
 import rig
 
 SIZES_KB = {"run": [*range(2600, 8000, 200), 16000], "import": [*range(40, 640, 40), *range(2600, 3600, 100), 16000]}
+# What stands in a report of each format that tells of a pass.
+PASSES = {".report.json": '"dut_verdict": "pass"', ".junit.xml": r'name="verdict on the pen"[^>]*>(?!\s*<(failure|error))', ".report.txt": "^verdict: PASS", ".results.csv": ",pass,complete,",
+          ".tap": r"^ok \d+ - verdict on the pen", ".prom": r"^penrig_run_exit_code\{.*\} 0$", ".jsonl": '"result":"PASS"', ".wsjf.json": '^"result": "P"',
+          ".openhtf.json": r'\A(?:.*\n){5}"outcome": "PASS"', ".atml.xml": r'<tr:ResultSet.*\n.*\n<tr:Outcome value="Passed"', ".dcc.xml": "<dcc:conformity>pass</dcc:conformity></dcc:statement>",
+          ".dfq": r"K0001/(\d+) 0\nK0002/\1 0\nK0004/\1 .*\nK0014/\1 .*\n\Z"}
+FORMATS = ("junit", "text", "csv", "tap", "prom", "jsonl", "wsjf", "openhtf", "atml", "dcc", "dfq")
 SHELL = 'mount -t tmpfs -o size=$1k none "$2" && shift 2 && exec "$@"'  # gone with the namespace
 
 
@@ -23,13 +30,16 @@ def in_namespace(size_kb, place, *argv):
 def examine(size_kb):
     """One run on a disk of that size; run in the namespace, because the disk ends with it."""
     check = rig.Checks()
-    run = rig.run_plan("ci-smoke.json", folder=Path(os.environ["DISK"]) / "out", extra=["--report", "junit"])
+    run = rig.run_plan("ci-smoke.json", folder=Path(os.environ["DISK"]) / "out", extra=[word for form in FORMATS for word in ("--report", form)])
     label = f"a disk of {size_kb} kB"
+    told = {end: [re.search(pattern, p.read_text(), re.M) is not None for p in run.folder.glob(f"PEN*{end}")] for end, pattern in PASSES.items()}
     if run.status == 0:
         check(run.outcome() == ("pass", "complete", 0), f"{label}: {run.outcome()}")
+        check(set(map(tuple, told.values())) == {(True,)}, f"{label}: each report says so: {told}")
     else:
         check(run.status == 6, f"{label}: exit {run.status}: {run.err[-200:]}")
         check(not run.report or run.report["dut_verdict"] == "inconclusive", f"{label}: report {run.outcome()}")
+        check(not any(map(any, told.values())), f"{label}: a report that says pass: {told}")
         check("penrig" in run.err and "make room" in run.err, f"{label}: it is said, with the remedy: {run.err[-200:]}")
         for command in (["show"], ["show", "--json"], ["analyze"]):
             again = rig.penrig_a(*command, run.run_file) if run.run_file else None
