@@ -18,7 +18,14 @@
 #define REPORT_NS      (100 * NS_PER_MS)  /* losses are told at most this often, summed */
 #define SILENCE_NS     (200 * NS_PER_MS)  /* without data: ask whether it lives */
 #define NO_DATA_NS     (1000 * NS_PER_MS) /* alive and still without data: of no use */
+#define BEGUN_AGAIN_NS (100 * NS_PER_MS)  /* for so long only samples of before: less than anybody's silence */
 #define SILENT_SAMPLES 3                  /* a slow stream is silent after this many sample times, if that is longer */
+
+/* The samples of before that came last, one behind the other. */
+struct rerun {
+	uint64_t next_index;
+	uint64_t since_ns; /* when the first of them came; 0: none since the last new sample */
+};
 
 struct losses {
 	uint64_t samples, gaps, backwards, malformed, crc_errors, resyncs;
@@ -44,6 +51,7 @@ struct sensor {
 	uint32_t condition; /* enum sensor_condition */
 	bool streaming;
 	uint64_t next_index[STREAMS_MAX];
+	struct rerun rerun[STREAMS_MAX];
 	uint64_t data_ns; /* when samples of the main stream last came */
 	uint64_t silence_ns;
 	uint64_t pinged_ns; /* first PING of the present silence; 0 = samples come */
@@ -94,8 +102,10 @@ static size_t encode(void *device, const struct dialogue_request *request, unsig
 
 	if (asked == 0)
 		sensor->sequence++;
-	if (asked == 0 && request->what == LS_START)
+	if (asked == 0 && request->what == LS_START) {
 		memset(sensor->next_index, 0, sizeof(sensor->next_index));
+		memset(sensor->rerun, 0, sizeof(sensor->rerun));
+	}
 	return ls_encode((uint8_t)request->what, sensor->sequence, body, body_len, buffer, size);
 }
 
@@ -148,6 +158,26 @@ static uint32_t block_flags(uint8_t flags)
 	       (flags & LS_OVER_RANGE ? (uint32_t)SAMPLE_OVER_RANGE : 0);
 }
 
+/* A wire may bring samples twice; where nothing else comes any more, the sensor counts anew, and nobody knows what it left out. */
+static void take_of_before(struct sensor *sensor, const struct ls_data *data, uint64_t host_ns)
+{
+	struct rerun *rerun = &sensor->rerun[data->stream];
+	struct err err;
+
+	sensor->seen.backwards++;
+	if (!rerun->since_ns || data->first_index != rerun->next_index)
+		rerun->since_ns = host_ns;
+	rerun->next_index = data->first_index + data->samples;
+	if (host_ns - rerun->since_ns < BEGUN_AGAIN_NS)
+		return;
+	err_set(&err, -EPROTO,
+		"the load sensor counts its samples anew (%" PRIu64 " behind %" PRIu64
+		" of stream %u): it restarted by itself; check its supply",
+		data->first_index, sensor->next_index[data->stream], data->stream);
+	flush(sensor);
+	dialogue_lose(sensor->dialogue, -EPROTO, &err);
+}
+
 static void take_data(struct sensor *sensor, const struct ls_packet *packet, uint64_t host_ns)
 {
 	struct ls_data data;
@@ -164,9 +194,10 @@ static void take_data(struct sensor *sensor, const struct ls_packet *packet, uin
 	uint64_t *next = &sensor->next_index[data.stream];
 	uint32_t flags = block_flags(data.flags);
 	if (data.first_index < *next) {
-		sensor->seen.backwards++;
+		take_of_before(sensor, &data, host_ns);
 		return;
 	}
+	sensor->rerun[data.stream].since_ns = 0;
 	if (data.first_index > *next) {
 		flags |= SAMPLE_GAP;
 		sensor->seen.gaps++;

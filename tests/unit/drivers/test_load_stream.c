@@ -605,6 +605,48 @@ static void test_backwards(void **state)
 	assert_non_null(strstr(heard.event, "2 frames with samples sent before"));
 }
 
+/* Its firmware counts anew while it streams: what is said is that, not that it is silent. */
+static void test_counts_anew(void **state)
+{
+	(void)state;
+	put_force(0, 100, 0);
+	put_force(5000, 100, 0);
+	send_out();
+	for (uint64_t index = 0; index < 900; index += 100) {
+		put_force(index, 100, 0);
+		send_out();
+		tick(10);
+		assert_int_equal(heard.lost, 0);
+	}
+	tick(10);
+	put_force(900, 100, 0);
+	put_force(1000, 100, 0);
+	send_out();
+	assert_int_equal(heard.lost, 1);
+	assert_int_equal(heard.lost_status, -EPROTO);
+	assert_non_null(strstr(heard.err, "counts its samples anew (900 behind 5100 of stream 0)"));
+	assert_int_equal(heard.samples, 200);
+}
+
+/* Of before is what a wire repeats, too: late, with others between, or again and again. */
+static void test_repeated_by_the_wire(void **state)
+{
+	(void)state;
+	for (uint64_t index = 0; index < 3000; index += 100) {
+		put_force(index, 100, 0);
+		put_force(index, 100, 0);
+		send_out();
+		tick(10);
+	}
+	for (unsigned i = 0; i < 18; i++) {
+		put_force(100, 100, 0);
+		send_out();
+		tick(10);
+	}
+	assert_int_equal(heard.lost, 0);
+	assert_int_equal(heard.samples, 3000);
+}
+
 static void test_malformed_data(void **state)
 {
 	uint8_t body[64] = {0, 0, 4, 0};
@@ -1051,6 +1093,8 @@ int main(void)
 		S(test_gap),
 		S(test_lost_frame),
 		S(test_backwards),
+		S(test_counts_anew),
+		S(test_repeated_by_the_wire),
 		S(test_malformed_data),
 		S(test_events),
 		T(test_start_nonsense),
