@@ -316,15 +316,17 @@ static void wait_for_first(struct instrument *t)
 	if (dialogue_now_ns(t->dialogue) < from_ns + first_wait_ns(t))
 		return;
 	if (t->odd_text[0])
-		status = err_set(&err, -EPROTO,
-				 "stream: \"%s\" came: %s; check the baud rate in the bench file and the profile",
-				 t->odd_text, t->odd_why);
+		status = err_set(
+			&err, -EPROTO,
+			"stream: \"%s\" came: %s; check the profile and, on a serial line, the baud rate in the "
+			"bench file",
+			t->odd_text, t->odd_why);
 	else
-		status = err_set(&err, -ETIMEDOUT,
-				 "stream: no line came within %u ms: check the device's power, its cable and the baud "
-				 "rate in the "
-				 "bench file",
-				 (unsigned)(first_wait_ns(t) / NS_PER_MS));
+		status = err_set(
+			&err, -ETIMEDOUT,
+			"stream: no line came within %u ms: check the device's power, its cable and, on a serial "
+			"line, the baud rate in the bench file",
+			(unsigned)(first_wait_ns(t) / NS_PER_MS));
 	dialogue_lose(t->dialogue, status, &err);
 }
 

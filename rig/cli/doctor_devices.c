@@ -217,7 +217,8 @@ static void on_tick(void *ctx, uint64_t now_ns)
 	if (now_ns > look->end_ns)
 		end(look,
 		    err_set(&err, -ETIMEDOUT,
-			    "it does not say who it is: check its power, its cable and its baud rate"),
+			    "it does not say who it is: check its power, its cable and, on a serial line, its "
+			    "baud rate"),
 		    &err);
 	loop_timer_at(look->loop, &look->timer, now_ns + DRIVER_TICK_NS);
 }
