@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "rig/base/disk.h"
 
@@ -108,8 +109,18 @@ static void distrust(sqlite3 *handle)
 	sqlite3_exec(handle, "PRAGMA cell_size_check=ON", NULL, NULL, NULL);
 }
 
+/* A pipe would be waited for, and has no places to read at. */
+static bool has_places(const char *path)
+{
+	struct stat st;
+
+	return stat(path, &st) != 0 || S_ISREG(st.st_mode) || S_ISDIR(st.st_mode);
+}
+
 static int open_handle(struct db *db, const char *path, struct err *err)
 {
+	if (!has_places(path))
+		return err_set(err, -EMEDIUMTYPE, "%s is a device or a pipe: copy it into a file", db->name);
 	int flags = db->mode == DB_READ ? SQLITE_OPEN_READONLY : SQLITE_OPEN_READWRITE;
 	if (sqlite3_open_v2(path, &db->handle, flags, NULL) == SQLITE_OK) {
 		distrust(db->handle);
