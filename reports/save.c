@@ -55,6 +55,12 @@ static int write_content(const struct content *content, FILE *out, struct err *e
 	return 0;
 }
 
+/* A stream forgets why it could not be written, and a writer can say no more than that: the disk is asked once more. */
+static int reason(int fd)
+{
+	return write(fd, "", 1) < 0 ? -errno : -EIO;
+}
+
 static int write_temporary(const struct content *content, const char *path, int fd, struct err *err)
 {
 	FILE *out = fdopen(fd, "w");
@@ -65,9 +71,8 @@ static int write_temporary(const struct content *content, const char *path, int 
 		return rc;
 	}
 	int rc = write_content(content, out, err);
-	errno = 0;
-	if (!rc && (fflush(out) != 0 || ferror(out)))
-		rc = failed(path, "writing", errno ? -errno : -EIO, err);
+	if ((!rc && fflush(out) != 0) || ferror(out))
+		rc = failed(path, "writing", reason(fd), err);
 	if (!rc && fsync(fd) != 0)
 		rc = failed(path, "fsync", -errno, err);
 	if (fclose(out) != 0 && !rc)
