@@ -13,7 +13,7 @@ static void put_le(uint8_t *at, uint64_t value, unsigned bytes)
 		at[i] = (uint8_t)(value >> (8 * i));
 }
 
-static int write_bytes(const struct export_file *file, const void *data, size_t len, struct err *err)
+static int write_bytes(struct export_file *file, const void *data, size_t len, struct err *err)
 {
 	errno = 0;
 	return fwrite(data, 1, len, file->out) == len ? 0 : export_file_failed(file, err);
@@ -95,7 +95,7 @@ static unsigned wav_width(const struct export_table *table)
 	return (bits + 7) / 8;
 }
 
-static int wav_header(const struct export_file *file, struct err *err)
+static int wav_header(struct export_file *file, struct err *err)
 {
 	unsigned channels = file->table.columns - 2, width = wav_width(&file->table);
 	uint32_t rate = (uint32_t)lround(file->table.rate_hz);
@@ -147,7 +147,8 @@ static int wav_frame(struct export_file *file, struct err *err)
 	uint8_t frame[4 * CHANNELS_MAX];
 	for (unsigned i = 0; i < channels; i++)
 		put_le(frame + (size_t)i * width, (uint32_t)file->last[i], width);
-	if (file->bytes + (uint64_t)channels * width > WAV_DATA_MAX)
+	file->bad |= file->bytes + (uint64_t)channels * width > WAV_DATA_MAX;
+	if (file->bad)
 		return err_set(err, -EFBIG, "%.400s: a WAV file holds at most 4 GB; export as npy or hdf5", file->path);
 	file->bytes += (uint64_t)channels * width;
 	return write_bytes(file, frame, (size_t)channels * width, err);

@@ -4,8 +4,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
-#include "rig/offline/export.h"
+#include "rig/offline/export_file.h"
 #include "rig/offline/hdf5_library.h"
 
 #ifdef PENRIG_HDF5
@@ -21,7 +22,8 @@ struct hdf5_column {
 };
 
 struct hdf5_file {
-	char path[FILE_PATH_MAX + 8];
+	char path[FILE_PATH_MAX + 8], under_way[EXPORT_PATH_MAX];
+	bool bad; /* libhdf5 dies of what it has to write once more: it is not called again */
 	hid_t file, group;
 	struct export_table table;
 	struct hdf5_column *column;
@@ -29,9 +31,19 @@ struct hdf5_file {
 	hsize_t rows;
 };
 
-static int failed(const struct hdf5_file *f, struct err *err)
+/* errno is what the last call of the operating system left: libhdf5 passes it on to nobody. */
+static int failed(struct hdf5_file *f, struct err *err)
 {
-	return err_set(err, -EIO, "%.400s cannot be written: libhdf5 reports an error (is the disk full?)", f->path);
+	f->bad = true;
+	return export_failed(f->path, errno, err);
+}
+
+static void free_file(struct hdf5_file *f)
+{
+	if (f->bad)
+		unlink(f->under_way);
+	free(f->column);
+	free(f);
 }
 
 static bool put_text(hid_t object, const char *name, const char *text)
@@ -74,13 +86,13 @@ static int hdf5_begin(const char *stem, const struct record *record, void **ret,
 	if (!f)
 		return err_set(err, -ENOMEM, "out of memory");
 	snprintf(f->path, sizeof(f->path), "%s.h5", stem);
+	export_under_way(f->path, f->under_way);
 	f->group = -1;
-	f->file = h5.H5Fcreate(f->path, H5F_ACC_TRUNC, H5P_DEFAULT, H5P_DEFAULT);
+	errno = 0;
+	f->file = h5.H5Fcreate(f->under_way, H5F_ACC_TRUNC, H5P_DEFAULT, H5P_DEFAULT);
 	if (f->file < 0 || !put_record(f->file, record)) {
 		int rc = failed(f, err);
-		if (f->file >= 0)
-			h5.H5Fclose(f->file);
-		free(f);
+		free_file(f);
 		return rc;
 	}
 	*ret = f;
@@ -105,16 +117,17 @@ static hid_t make_dataset(hid_t group, const struct export_column *c)
 	return good ? dataset : -1;
 }
 
-static void close_table(struct hdf5_file *f)
+static bool close_table(struct hdf5_file *f)
 {
-	for (unsigned i = 0; f->column && i < f->table.columns; i++)
-		if (f->column[i].dataset >= 0)
-			h5.H5Dclose(f->column[i].dataset);
-	if (f->group >= 0)
-		h5.H5Gclose(f->group);
+	bool good = true;
+
+	for (unsigned i = 0; good && f->column && i < f->table.columns; i++)
+		good = h5.H5Dclose(f->column[i].dataset) >= 0;
+	good = good && h5.H5Gclose(f->group) >= 0;
 	free(f->column);
 	f->column = NULL;
 	f->group = -1;
+	return good;
 }
 
 static int hdf5_open(void *ctx, const struct export_table *table, struct err *err)
@@ -154,6 +167,7 @@ static bool flush_column(const struct hdf5_file *f, unsigned i)
 static int flush(struct hdf5_file *f, struct err *err)
 {
 	bool good = true;
+	errno = 0;
 	for (unsigned i = 0; good && f->held && i < f->table.columns; i++)
 		good = flush_column(f, i);
 	f->rows += f->held;
@@ -177,16 +191,20 @@ static int hdf5_close(void *ctx, struct err *err)
 {
 	struct hdf5_file *f = ctx;
 	int rc = flush(f, err);
-	close_table(f);
+	if (!rc && !close_table(f))
+		rc = failed(f, err);
 	return rc;
 }
 
 static int hdf5_end(void *ctx, struct err *err)
 {
 	struct hdf5_file *f = ctx;
-	close_table(f);
-	int rc = h5.H5Fclose(f->file) < 0 ? failed(f, err) : 0;
-	free(f);
+	int rc = 0;
+	errno = 0;
+	f->bad |= f->group >= 0; /* a table that never came to its end */
+	if (!f->bad && (h5.H5Fclose(f->file) < 0 || rename(f->under_way, f->path) != 0))
+		rc = failed(f, err);
+	free_file(f);
 	return rc;
 }
 

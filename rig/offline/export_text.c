@@ -4,6 +4,7 @@
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "rig/base/json.h"
 #include "rig/offline/export_file.h"
@@ -19,19 +20,35 @@ int export_file_begin(const char *stem, const struct record *record, void **ret,
 	return 0;
 }
 
-int export_file_failed(const struct export_file *file, struct err *err)
+int export_file_failed(struct export_file *file, struct err *err)
 {
-	int code = errno ? -errno : -EIO;
-	return err_set(err, code, "%.400s cannot be written: %s", file->path, strerror(-code));
+	file->bad = true;
+	return export_failed(file->path, errno, err);
+}
+
+int export_failed(const char *path, int code, struct err *err)
+{
+	code = code ? -code : -EIO;
+	return err_set(err, code, "%.400s cannot be written: %s; make room or write elsewhere with --output", path,
+		       strerror(-code));
+}
+
+void export_under_way(const char *path, char ret[EXPORT_PATH_MAX])
+{
+	snprintf(ret, EXPORT_PATH_MAX, "%s.%ld.tmp", path, (long)getpid());
 }
 
 int export_file_open(struct export_file *file, const struct export_table *table, const char *extension, struct err *err)
 {
+	char under_way[EXPORT_PATH_MAX];
+
 	snprintf(file->path, sizeof(file->path), "%s.%s%s", file->stem, table->name, extension);
 	file->table = *table;
 	file->rows = file->bytes = file->filled = 0;
+	file->bad = false;
+	export_under_way(file->path, under_way);
 	errno = 0;
-	file->out = fopen(file->path, "we");
+	file->out = fopen(under_way, "we");
 	return file->out ? 0 : export_file_failed(file, err);
 }
 
@@ -39,20 +56,26 @@ int export_file_close(void *ctx, struct err *err)
 {
 	struct export_file *file = ctx;
 	FILE *out = file->out;
+	char under_way[EXPORT_PATH_MAX];
+
 	file->out = NULL;
+	export_under_way(file->path, under_way);
 	errno = 0;
-	bool bad = ferror(out) != 0;
-	if (fclose(out) != 0 || bad)
-		return export_file_failed(file, err);
-	return 0;
+	bool bad = ferror(out) != 0 || file->bad;
+	if (fclose(out) == 0 && !bad && rename(under_way, file->path) == 0)
+		return 0;
+	int rc = export_file_failed(file, err);
+	unlink(under_way);
+	return rc;
 }
 
 int export_file_end(void *ctx, struct err *err)
 {
 	struct export_file *file = ctx;
 	(void)err;
+	file->bad = true; /* what is open now never came to its end */
 	if (file->out)
-		fclose(file->out);
+		export_file_close(file, NULL);
 	free(file);
 	return 0;
 }

@@ -25,7 +25,8 @@ static const struct {
 	void *address;
 } symbols[] = {HDF5_FUNCTIONS(SYMBOL) HDF5_DATA(SYMBOL)};
 
-/* It stays loaded: libhdf5 cleans up in atexit(). */
+/* It stays loaded, and does not tidy up as the program ends: what an export could not write it would touch once more, and dies of that
+ * (1.10.8). */
 int hdf5_load(struct err *err)
 {
 	void *library = dlopen(PENRIG_HDF5, RTLD_NOW | RTLD_LOCAL);
@@ -42,6 +43,7 @@ int hdf5_load(struct err *err)
 				       PENRIG_HDF5, symbols[i].name);
 		memcpy(symbols[i].address, &found, sizeof(found));
 	}
+	(void)h5.H5dont_atexit(); /* refuses a second time */
 	if (h5.H5open() < 0)
 		return err_set(err, -EIO, "%s does not start", PENRIG_HDF5);
 	h5.H5Eset_auto2(H5E_DEFAULT, NULL, NULL);

@@ -24,7 +24,7 @@ const char *hdf5_file(void);
 
 /* clang-format off */
 #define HDF5_FUNCTIONS(X) \
-	X(H5open) X(H5free_memory) X(H5Aclose) X(H5Acreate2) X(H5Aexists) X(H5Aget_space) X(H5Aget_type) X(H5Aopen) \
+	X(H5open) X(H5dont_atexit) X(H5free_memory) X(H5Aclose) X(H5Acreate2) X(H5Aexists) X(H5Aget_space) X(H5Aget_type) X(H5Aopen) \
 	X(H5Aread) X(H5Awrite) X(H5Dclose) X(H5Dcreate2) X(H5Dget_create_plist) X(H5Dget_num_chunks) X(H5Dget_space) X(H5Dget_space_status) X(H5Dget_storage_size) X(H5Dget_type) \
 	X(H5Dopen2) X(H5Dread) X(H5Dset_extent) X(H5Dwrite) X(H5Eset_auto2) X(H5Fclose) X(H5Fcreate) X(H5Fget_filesize) X(H5Fopen) \
 	X(H5Gclose) X(H5Gcreate2) X(H5Gget_num_objs) X(H5Gget_objname_by_idx) X(H5Gget_objtype_by_idx) X(H5Gopen2) \
