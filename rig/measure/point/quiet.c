@@ -95,8 +95,12 @@ double quiet_level(const struct analysis *a, const struct span *span)
 
 	if (isfinite(a->baseline.level))
 		return a->baseline.level;
-	for (long i = span->start / bin; i < span->end / bin; i++)
-		low = fmin(low, (double)a->now.samples.bins[i - a->now.samples.base / bin]);
+	for (long i = span->start / bin; i < span->end / bin; i++) {
+		double value = (double)a->now.samples.bins[i - a->now.samples.base / bin];
+
+		if (value < low) /* fmin() makes gcc 12.2 die on aarch64 */
+			low = value;
+	}
 	return low;
 }
 
