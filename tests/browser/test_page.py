@@ -219,15 +219,17 @@ def steady(w, check, name):
 
 
 def keeps_its_place(w, check):
-    """In every view, with units in the foot, a warning, a question, a dialog; on a station of two benches."""
+    """In every view, with units in the foot, a warning, a question, a dialog; on a station of two benches, of which the first is called as the page numbers the second."""
     accounts(check)
     s = Station(plan=TWO_PHANTOMS, accounts=str(test_station_people.trail))
     s.kill()
     second = s.folder / "second.json"
     second.write_text(Path(s.config["benches"][0]["file"]).read_text())
+    s.config["benches"][0]["label"] = "1"
     s.config["benches"].append({"file": str(second), "label": "Bench 2"})
     s.start()
     w.open(s)
+    check(w.js("return [...document.querySelectorAll('#benches > *')].map(e => e.textContent)") == ["1", "2"], "its name, and the other's number")
     steady(w, check, "ready")
     w.scan("OP-0007")
     w.wait(lambda: w.data("dialog") == "pin")

@@ -511,7 +511,7 @@ function drawHead() {
   put('head-serial', busy || bench.view === 'armed' ? bench.serial : '');
   put('person', bench.operator ? say('sign_out', { name: bench.operator }) : station && station.accounts ? say('sign_in_button') : '');
   put('stop-word', say('stop'));
-  putList('benches', Array.from({ length: station ? station.benches : 1 }, (_, i) => ({ i, key: i === BENCH ? bench.label : String(i) })), makeBench);
+  putList('benches', Array.from({ length: station ? station.benches : 1 }, (_, i) => ({ i, key: i === BENCH ? 'own ' + bench.label : String(i) })), makeBench);
 }
 function makeBench({ i }) {
   const e = document.createElement(i === BENCH ? 'span' : 'a');
