@@ -110,10 +110,14 @@ static enum want wanted(const struct bench_state *s, const struct station_config
 	return s->unit.checked < p->checks ? WANT_CHECK : WANT_NOTHING;
 }
 
-/* What one person has confirmed is no other's word: the list begins anew, and its questions are not those that were answered. */
+/* What one person has ordered or confirmed is no other's word: nothing waits any more, and the list begins anew, with questions that
+ * are not those that were answered. */
 static void take_person(struct bench_state *s, const char *name)
 {
-	if (strcmp(s->person, name) != 0 && s->view == VIEW_ARMED) {
+	if (strcmp(s->person, name) == 0)
+		return;
+	state_drop(s);
+	if (s->view == VIEW_ARMED) {
 		s->unit.checked = 0;
 		s->reads++;
 	}

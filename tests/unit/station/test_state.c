@@ -681,6 +681,30 @@ static void what_is_asked_about_waits(void **state)
 	assert_int_equal(state_told(&s, &known), ACT_START);
 }
 
+/* Who signs in while somebody's order waits for the server has not given it. */
+static void nobody_starts_under_anothers_name(void **state)
+{
+	static const struct account meier = {.name = "A. Meier"}, huber = {.name = "B. Huber"};
+
+	(void)state;
+	for (int at_once = 0; at_once < 2; at_once++) {
+		state_begin(&s);
+		config.product[0].at_once = at_once;
+		state_signed_in(&s, ACCOUNT_KNOWN, &meier);
+		past = (struct unit_past){.asked = true};
+		assert_int_equal(scan("PEN-1"), ACT_NOTHING);
+		if (!at_once)
+			assert_int_equal(state_start(&s, &known), ACT_NOTHING);
+		state_signed_in(&s, ACCOUNT_KNOWN, &meier); /* the same person once more */
+		assert_string_equal(s.asking.serial, "PEN-1");
+		state_signed_in(&s, ACCOUNT_KNOWN, &huber);
+		past.asked = false;
+		assert_int_equal(state_told(&s, &known), ACT_NOTHING);
+		assert_int_equal(s.view, VIEW_READY);
+		assert_string_equal(s.person, "B. Huber");
+	}
+}
+
 static void end_with(const char *end, int exit_code)
 {
 	begin_run();
@@ -812,6 +836,7 @@ int main(void)
 		T(an_event_after_the_end_changes_nothing),
 		T(a_start_asks_again),
 		T(what_is_asked_about_waits),
+		T(nobody_starts_under_anothers_name),
 		T(a_pass_goes_with_the_next_code),
 		T(a_pass_that_nobody_was_asked_about),
 		T(held_goes_with_the_next_code),
