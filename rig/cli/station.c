@@ -259,6 +259,8 @@ static void look_at_bench(const struct served *served, unsigned number, struct s
 	if (ret->calibration_days < 0)
 		ret->word = HEALTH_CALIBRATION;
 	look_at_reference(served, bench, ret);
+	if (ret->word == HEALTH_GOOD && isnan(ret->disk_gb))
+		ret->word = HEALTH_UNREAD;
 	bench_free(bench);
 }
 
@@ -378,6 +380,10 @@ static int run_station(const struct cli_tables *tables, const void *options, con
 	int rc;
 
 	(void)count;
+	if (!!o->stands + !!o->health + o->terminal > 1)
+		return cli_error(EXIT_USAGE, "--terminal, --stands and --health: one of them at a time");
+	if (o->bench && !o->terminal)
+		return cli_error(EXIT_USAGE, "--bench says which bench --terminal shows: give both, or neither");
 	rc = station_config_read(operands[0], &config, &err);
 	if (rc < 0)
 		return cli_error(cli_exit_code(rc), "%s", err.text);
@@ -416,7 +422,7 @@ static const struct cli_option station_table[] = {
 	 .kind = OPTION_TEXT,
 	 .arg = "LABEL",
 	 .offset = AT(health),
-	 .help = "Say how this bench stands, as JSON, and end: word (empty, bench_file, calibration, golden), "
+	 .help = "Say how this bench stands, as JSON, and end: word (empty, bench_file, calibration, golden, unread), "
 		 "calibration_days, golden_days, disk_gb. The station asks so of each bench."},
 	{.name = NULL},
 };

@@ -92,12 +92,21 @@ static void write_down(const struct station *s, struct against_unit *unit)
 	unit->written = lines_append(s->against.fd, SAID, out, NULL) == 0;
 }
 
-static void keep(struct station *s, const char *serial, enum station_standing standing)
+/* Each page has it in its foot that something is on no disk, or is again. */
+static void tell_where_changed(struct station *s, bool unkept)
 {
+	for (unsigned i = 0; elsewhere_unkept(s) != unkept && i < s->config->benches; i++)
+		tell_bench(&s->bench[i]);
+}
+
+void elsewhere_keep(struct station *s, const char *serial, enum station_standing standing)
+{
+	const bool unkept = elsewhere_unkept(s);
 	struct against_unit *unit = standing == STANDING_UNKNOWN ? NULL : note(s, serial, standing);
 
 	if (unit && !unit->written)
 		write_down(s, unit);
+	tell_where_changed(s, unkept);
 }
 
 bool elsewhere_unkept(const struct station *s)
@@ -116,8 +125,7 @@ void elsewhere_write_again(struct station *s, uint64_t now_ns)
 	for (size_t i = 0; i < s->against.count; i++)
 		if (!s->against.unit[i].written)
 			write_down(s, &s->against.unit[i]);
-	for (unsigned i = 0; !elsewhere_unkept(s) && i < s->config->benches; i++)
-		tell_bench(&s->bench[i]);
+	tell_where_changed(s, true);
 }
 
 enum station_standing elsewhere_before(const struct station *s, const char *serial)
@@ -191,7 +199,7 @@ static void answered(struct bench *b, enum station_standing standing)
 	e->standing = standing;
 	e->at_ns = loop_now_ns(b->station->loop);
 	b->state.fleet_gone = standing == STANDING_UNKNOWN;
-	keep(b->station, e->serial, standing);
+	elsewhere_keep(b->station, e->serial, standing);
 	if (!e->waits) {
 		tell_those_that_wait(b);
 		return;

@@ -119,7 +119,9 @@ static void on_answer(void *ctx, const struct helper_end *end)
 	loop_timer_at(b->station->loop, &l->clean, 0);
 	if (read)
 		take(b, &health);
-	else if (!late)
+	if (read && health.word == HEALTH_UNREAD)
+		b->health_ns = loop_now_ns(b->station->loop) + AGAIN_NS;
+	else if (!read && !late)
 		fail(b, loop_now_ns(b->station->loop));
 }
 

@@ -160,6 +160,8 @@ bool elsewhere_delays(struct bench *bench, int exit_code);
 void elsewhere_await(struct bench *bench); /* outside of callbacks */
 /* What was decided here is shown once the server has said what it knows: people_release() is called then, or at once. */
 void elsewhere_release(struct bench *bench, const char *serial);
+/* It said so; every page is told where that can be kept no more, or is kept again. */
+void elsewhere_keep(struct station *station, const char *serial, enum station_standing standing);
 /* Something that it said stands on no disk: it would be gone with this process. Tried again until it stands there. */
 bool elsewhere_unkept(const struct station *station);
 void elsewhere_write_again(struct station *station, uint64_t now_ns);

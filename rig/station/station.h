@@ -26,7 +26,7 @@ enum health_word {
 	HEALTH_GOLDEN,
 	HEALTH_DISK,
 	HEALTH_NOT_TESTED,
-	HEALTH_UNREAD, /* whoever looked did not come back in time: a disk or a share does not answer */
+	HEALTH_UNREAD, /* the folder of runs, or whoever looked did not come back in time: a disk or a share does not answer */
 	HEALTH_UNKEPT  /* what the server said against a unit is on no disk */
 };
 extern const char *const station_health_words[]; /* NULL-terminated */

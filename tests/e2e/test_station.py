@@ -291,6 +291,24 @@ def a_share_that_hangs(check):
     s.end()
 
 
+def asked_on_the_command_line(check):
+    """What a child of the station is asked: one thing at a time, and what cannot be seen is no health."""
+    s = Station()
+    s.end()
+
+    def said(*options):
+        done = subprocess.run([str(rig.PENRIG), "station", str(s.path), *options], capture_output=True, text=True, timeout=LIMIT_S)
+        return done.returncode, done.stdout + done.stderr
+    health = json.loads(said("--health=Bench 1")[1])
+    check(health["word"] == "" and health["disk_gb"] > 0, f"a bench that is well: {health}")
+    shutil.rmtree(s.folder / "runs")
+    health = json.loads(said("--health=Bench 1")[1])
+    check(health["word"] == "unread" and "disk_gb" not in health, f"the folder of runs is not there: {health}")
+    for options in (("--health=Bench 1", "--stands=PEN-GOOD-01"), ("--terminal", "--health=Bench 1"), ("--terminal", "--stands=PEN-GOOD-01"), ("--bench=Bench 1",)):
+        code, words = said(*options)
+        check(code == 2 and ("at a time" in words or "give both" in words), f"{options}: {code} {words}")
+
+
 def stopped_without_answers(check):
     """The order reaches a run that was taken over also where the way of answers is gone."""
     s = Station(plan=TWO_PHANTOMS, fast=False, start="at_once")
@@ -479,7 +497,7 @@ def wrong_files(check):
 
 def main():
     check = rig.Checks()
-    for test in (units, refused_runs, restarted, a_pen_of_parts, two_benches, two_at_once, another_units_end, a_command_that_does_not_fit, stopped, stopped_without_answers, a_share_that_hangs, killed_run, pages, who_may_ask, slow_ones, a_second_one, words, wrong_files):
+    for test in (units, refused_runs, restarted, a_pen_of_parts, two_benches, two_at_once, another_units_end, a_command_that_does_not_fit, stopped, stopped_without_answers, a_share_that_hangs, asked_on_the_command_line, killed_run, pages, who_may_ask, slow_ones, a_second_one, words, wrong_files):
         try:
             test(check)
         except Exception as e:  # a station that is gone: say which test met it, and go on

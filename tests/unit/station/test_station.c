@@ -48,7 +48,7 @@ static int set_up(void **state)
 	assert_non_null(file);
 	fputs("{\"kind\": \"penrig/station/1\", \"name\": \"Line\", \"listen\": \"127.0.0.1:0\", \"state\": \"state\","
 	      "\"output_dir\": \"runs\", \"sign_out_min\": 2, \"command\": [\"/nowhere\"],"
-	      "\"benches\": [{\"file\": \"bench.json\", \"label\": \"Bench 1\"}],"
+	      "\"benches\": [{\"file\": \"bench.json\", \"label\": \"Bench 1\"}, {\"file\": \"other.json\", \"label\": \"Bench 2\"}],"
 	      "\"products\": [{\"name\": \"Pen\", \"serial\": \"PEN-[0-9]+\", \"plan\": \"plan.json\"}],"
 	      "\"operators\": [{\"name\": \"A. Meier\", \"badge\": \"OP-0007\"}]}",
 	      file);
@@ -114,28 +114,46 @@ static void who_gives_no_order_is_signed_out(void **state)
 	assert_shows(h, "\"refused\":\"sign_in\"");
 }
 
-/* What the server said against a unit, and no disk takes: it is said, and tried again until it stands there. */
+/* How often pages of this bench were told this since event `from`. */
+static unsigned told(const struct held *h, uint64_t from, unsigned bench, const char *part)
+{
+	unsigned ret = 0;
+	char head[32];
+	size_t len;
+
+	snprintf(head, sizeof(head), "{\"bench\":%u,", bench);
+	for (uint64_t n = from; n < feed_next(h->station->feed); n++) {
+		const char *text = feed_text(h->station->feed, n, &len);
+
+		ret += text && memmem(text, len, head, strlen(head)) && memmem(text, len, part, strlen(part));
+	}
+	return ret;
+}
+
+/* What the server said against a unit, and no disk takes: it is said at once, on every page, and tried again until it stands there. */
 static void what_is_not_kept_is_said(void **state)
 {
 	const struct held *h = *state;
 	struct against *against = &h->station->against;
+	const uint64_t from = feed_next(h->station->feed);
 	char path[64], line[200] = "";
 
-	against->unit = calloc(1, sizeof(*against->unit));
-	assert_non_null(against->unit);
-	against->count = against->room = 1;
-	against->unit[0].standing = STANDING_REJECTED;
-	strcpy(against->unit[0].serial, "PEN-4");
 	against->fd = open("/dev/full", O_RDWR | O_CLOEXEC);
 	assert_true(against->fd >= 0);
+	elsewhere_keep(h->station, "PEN-4", STANDING_REJECTED);
+	for (unsigned bench = 0; bench < 2; bench++)
+		assert_int_equal(told(h, from, bench, "unkept"), 1);
+	elsewhere_keep(h->station, "PEN-5", STANDING_FAILED);
 	after_s(h, 20);
+	assert_int_equal(told(h, from, 1, "unkept"), 1); /* once */
 	assert_shows(h, "\"health\":{\"word\":\"unkept\"}");
 	close(against->fd);
 	snprintf(path, sizeof(path), "%s/state/server.jsonl", folder);
 	against->fd = open(path, O_RDWR | O_APPEND | O_CREAT | O_CLOEXEC, 0640);
 	assert_true(against->fd >= 0);
 	after_s(h, 20);
-	assert_shows(h, "\"health\":{\"word\":\"\"}");
+	for (unsigned bench = 0; bench < 2; bench++)
+		assert_int_equal(told(h, from, bench, "\"health\":{\"word\":\"\"}"), 1);
 	assert_true(pread(against->fd, line, sizeof(line) - 1, 0) > 0);
 	assert_non_null(strstr(line, "\"PEN-4\",\"standing\":\"rejected\""));
 }
