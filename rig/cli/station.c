@@ -9,172 +9,19 @@
 #include <time.h>
 
 #include "rig/cli/kit/command.h"
-#include "rig/cli/kit/fleet.h"
 #include "rig/cli/kit/full_screen.h"
 #include "rig/cli/kit/indexing.h"
 #include "rig/cli/kit/reference.h"
 #include "rig/cli/kit/signals.h"
-#include "rig/fleet/mirror.h"
-#include "rig/history/unit.h"
+#include "rig/cli/station_stands.h"
 #include "rig/station/station.h"
+
+#define DAY_S 86400
 
 static void on_signal(void *ctx, int number)
 {
 	(void)number;
 	loop_stop(ctx);
-}
-
-/* ---- what the history knows ------------------------------------------------------------------------------------ */
-
-#define DAY_S       86400
-#define SECOND_TEXT 19 /* of 2026-11-30T14:03:12 and more */
-
-struct asked {
-	const char *serial, *run;
-	struct history *own; /* runs that stand there too, and no better, are not counted; NULL: all are */
-	struct unit unit;
-	char failed_at[32]; /* start of its newest run that failed, or that somebody decided about */
-	bool conceded;      /* that one */
-	bool decided;
-};
-
-static void look_at_failure(struct asked *asked, const struct history_run *run)
-{
-	if (unit_standing_of(run->verdict, run->later) != UNIT_FAIL && run->disposition == DISPOSITIONS)
-		return;
-	if (strcmp(run->started, asked->failed_at) < 0)
-		return;
-	snprintf(asked->failed_at, sizeof(asked->failed_at), "%s", run->started);
-	asked->conceded = run->disposition == DISPOSITION_ACCEPT;
-}
-
-/* What one run, and what was decided about it, makes of its unit. */
-static enum unit_standing standing_of_run(const struct history_run *run)
-{
-	struct unit unit = {.runs = 0};
-
-	unit_add(&unit, run);
-	unit_end(&unit);
-	return unit.standing;
-}
-
-/* The other copy says worse. One without a decision has not heard of it yet. */
-static bool is_worse(const struct history_run *other, const struct history_run *run)
-{
-	return (other->disposition != DISPOSITIONS || run->disposition == DISPOSITIONS) &&
-	       standing_of_run(other) > standing_of_run(run);
-}
-
-struct twin {
-	const struct history_run *of;
-	bool covers;
-};
-
-static int look_at_twin(void *ctx, const struct history_run *run)
-{
-	struct twin *twin = ctx;
-
-	if (strcmp(run->name, twin->of->name) == 0 && strcmp(run->dut, twin->of->dut) == 0 &&
-	    strncmp(run->started, twin->of->started, SECOND_TEXT) == 0 && !is_worse(twin->of, run))
-		twin->covers = true;
-	return 0;
-}
-
-/* This bench's own history has it as well, what was decided about it first, and nothing better than the server's copy says. */
-static bool is_own(const struct asked *asked, const struct history_run *run)
-{
-	const struct history_filter filter = {.count = 1, .item = {{.field = BY_DUT, .value = asked->serial}}};
-	struct twin twin = {.of = run};
-
-	return asked->own && history_each_run(asked->own, &filter, ORDER_UNIT, look_at_twin, &twin, NULL) == 0 &&
-	       twin.covers;
-}
-
-/* A filter takes `*` and `?` in a serial number for any letters: only the very unit counts. */
-static int on_run(void *ctx, const struct history_run *run)
-{
-	struct asked *asked = ctx;
-
-	if (strcmp(run->dut, asked->serial) != 0 || is_own(asked, run))
-		return 0;
-	unit_add(&asked->unit, run);
-	look_at_failure(asked, run);
-	if (asked->run && strcmp(run->name, asked->run) == 0)
-		asked->decided = run->disposition != DISPOSITIONS;
-	return 0;
-}
-
-static int ask_history(const struct station_config *config, struct asked *asked)
-{
-	const struct indexing where = {.history = config->history[0] ? config->history : NULL};
-	const struct history_filter filter = {.count = 1, .item = {{.field = BY_DUT, .value = asked->serial}}};
-	struct history *history = NULL;
-	int rc = indexing_open(&where, &history, NULL);
-
-	if (!rc)
-		rc = history_each_run(history, &filter, ORDER_UNIT, on_run, asked, NULL);
-	history_close(history);
-	if (!rc)
-		unit_end(&asked->unit);
-	return rc;
-}
-
-/* What was accepted once says nothing of a later failure that was set aside: that one a new test decides. */
-static enum station_standing standing_by(const struct asked *asked)
-{
-	return asked->unit.standing == UNIT_FAIL                          ? STANDING_FAILED
-	       : asked->unit.standing == UNIT_REJECTED                    ? STANDING_REJECTED
-	       : asked->unit.standing == UNIT_CONCEDED && asked->conceded ? STANDING_ACCEPTED
-									  : STANDING_OPEN;
-}
-
-static enum station_standing standing_of(void *ctx, const char *serial)
-{
-	struct asked asked = {.serial = serial};
-
-	return ask_history(ctx, &asked) < 0 ? STANDING_UNKNOWN : standing_by(&asked);
-}
-
-static int ask_fleet(const struct station_config *config, struct asked *asked, struct err *err)
-{
-	const struct indexing where = {.history = config->history[0] ? config->history : NULL};
-	const struct history_filter filter = {.count = 1, .item = {{.field = BY_DUT, .value = asked->serial}}};
-	struct history *history = NULL;
-	struct server *server = NULL;
-	int rc = server_new(config->fleet, "penrig station", &server, err);
-
-	if (!rc)
-		rc = mirror_fetch(server, &filter, true, &history, err);
-	server_free(server);
-	if (rc)
-		return rc;
-	if (indexing_open(&where, &asked->own, NULL) < 0)
-		asked->own = NULL;
-	rc = history_each_run(history, &filter, ORDER_UNIT, on_run, asked, err);
-	history_close(asked->own);
-	history_close(history);
-	unit_end(&asked->unit);
-	return rc;
-}
-
-static int say_standing(const struct station_config *config, const char *serial)
-{
-	struct asked asked = {.serial = serial};
-	struct err err = {""};
-	int rc = config->fleet[0] ? ask_fleet(config, &asked, &err)
-				  : err_set(&err, -EINVAL, "%s: names no \"fleet\" that could be asked", config->path);
-
-	if (rc < 0)
-		return cli_error(fleet_exit_code(rc), "%s", err.text);
-	puts(station_standings[standing_by(&asked)]);
-	return EXIT_PASS;
-}
-
-static bool is_decided(void *ctx, const char *serial, const char *run)
-{
-	struct asked asked = {.serial = serial, .run = run};
-
-	return ask_history(ctx, &asked) == 0 && asked.decided;
 }
 
 struct station_options {
@@ -187,16 +34,6 @@ struct served {
 	const struct station_config *config;
 	struct full_screen *screen;
 };
-
-static enum station_standing served_standing(void *ctx, const char *serial)
-{
-	return standing_of((void *)(uintptr_t)((struct served *)ctx)->config, serial);
-}
-
-static bool served_decided(void *ctx, const char *serial, const char *run)
-{
-	return is_decided((void *)(uintptr_t)((struct served *)ctx)->config, serial, run);
-}
 
 /* ---- the benches' health --------------------------------------------------------------------------------------- */
 
@@ -336,11 +173,7 @@ static int serve(const struct cli_tables *tables, const struct station_config *c
 		 struct err *err)
 {
 	struct served served = {.tables = tables, .config = config};
-	const struct station_host host = {.ctx = &served,
-					  .standing = served_standing,
-					  .decided = served_decided,
-					  .tells_health = true,
-					  .changed = on_changed};
+	const struct station_host host = {.ctx = &served, .answers = true, .changed = on_changed};
 	struct station *station = NULL;
 	struct loop *loop = NULL;
 	int rc;
@@ -365,7 +198,7 @@ static int answer(const struct cli_tables *tables, const struct station_config *
 	unsigned bench;
 
 	if (o->stands)
-		return say_standing(config, o->stands);
+		return station_say_standing(config, o->stands);
 	if (bench_of(config, "--health", o->health, &bench, &err) < 0)
 		return cli_error(EXIT_USAGE, "%s", err.text);
 	return say_health(&served, bench);
@@ -415,9 +248,11 @@ static const struct cli_option station_table[] = {
 	 .kind = OPTION_TEXT,
 	 .arg = "SERIAL",
 	 .offset = AT(stands),
-	 .help = "Ask the \"fleet\" that STATION names how this unit stands by runs that are not in the bench's own "
-		 "history, "
-		 "say open, accepted, failed or rejected, and end. The station asks so of each unit."},
+	 .help = "Say how this unit stands by the history, and at the \"fleet\" that STATION names by runs that are "
+		 "not in "
+		 "the history: open, accepted, failed, rejected or unknown, and its runs that were decided about; and "
+		 "end. "
+		 "The station asks so of each unit."},
 	{.name = "health",
 	 .kind = OPTION_TEXT,
 	 .arg = "LABEL",

@@ -96,6 +96,14 @@ enum history_order {
 int history_each_run(struct history *history, const struct history_filter *filter, enum history_order order,
 		     int (*fn)(void *ctx, const struct history_run *run), void *ctx, struct err *err);
 
+struct history_mark { /* a run by which a history is known again */
+	char name[128], started[32];
+};
+/* Of the run that was taken in last; name "" where there is none. */
+int history_newest(struct history *history, struct history_mark *ret, struct err *err);
+/* Whether that run is there. */
+int history_has(struct history *history, const struct history_mark *mark, bool *ret, struct err *err);
+
 struct history_device { /* of one run; a phantom of its bench has the role "phantom" */
 	int64_t run_id;
 	const char *run, *started, *role, *model, *serial, *firmware, *certificate, *due;

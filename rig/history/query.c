@@ -196,6 +196,42 @@ int history_each_run(struct history *history, const struct history_filter *filte
 	return ask(history->db, &q, on_run, &walk, err);
 }
 
+static int on_mark(void *ctx, struct db_stmt *row)
+{
+	struct history_mark *mark = ctx;
+
+	snprintf(mark->name, sizeof(mark->name), "%s", db_text(row, 0, NULL));
+	snprintf(mark->started, sizeof(mark->started), "%s", db_text(row, 1, NULL));
+	return 0;
+}
+
+int history_newest(struct history *history, struct history_mark *ret, struct err *err)
+{
+	struct question q = {.len = 0};
+
+	*ret = (struct history_mark){.name = ""};
+	say(&q, "SELECT name, started FROM run ORDER BY id DESC LIMIT 1");
+	return ask(history->db, &q, on_mark, ret, err);
+}
+
+static int on_there(void *ctx, struct db_stmt *row)
+{
+	(void)row;
+	*(bool *)ctx = true;
+	return 0;
+}
+
+int history_has(struct history *history, const struct history_mark *mark, bool *ret, struct err *err)
+{
+	struct question q = {.len = 0};
+
+	*ret = false;
+	say(&q, "SELECT 1 FROM run WHERE name = ? AND started = ? LIMIT 1");
+	add_value(&q, mark->name, NULL);
+	add_value(&q, mark->started, NULL);
+	return ask(history->db, &q, on_there, ret, err);
+}
+
 /* ---- devices ------------------------------------------------------------------------------------------------------- */
 
 struct device_walk {

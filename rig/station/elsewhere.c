@@ -1,6 +1,6 @@
-/* What the fleet's server knows of a unit. It may be slow, frozen or gone: a child asks it, with a time limit; a code, a start and
- * a verdict wait for the answer, no longer than that. Where it does not say, what it said last against the unit counts, and is
- * kept on the disk for the station that comes after this one. */
+/* What the history and the fleet's server know of a unit. Either may be slow, frozen or gone: a child asks them, with a time limit; a
+ * code, a start and a verdict wait for the answer, no longer than that. Where the server does not say, what it said last against the
+ * unit counts, and is kept on the disk for the station that comes after this one. */
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -31,10 +31,8 @@ static void clean(void *ctx, uint64_t now_ns)
 
 static enum station_standing standing_named(const char *text)
 {
-	size_t len = strcspn(text, "\n");
-
 	for (int i = 0; station_standings[i]; i++)
-		if (strlen(station_standings[i]) == len && strncmp(station_standings[i], text, len) == 0)
+		if (strcmp(station_standings[i], text) == 0)
 			return (enum station_standing)i;
 	return STANDING_UNKNOWN;
 }
@@ -192,14 +190,14 @@ static void tell_those_that_wait(struct bench *b)
 		people_release(b, e->serial);
 }
 
-static void answered(struct bench *b, enum station_standing standing)
+static void answered(struct bench *b)
 {
 	struct elsewhere *e = &b->elsewhere;
 
-	e->standing = standing;
 	e->at_ns = loop_now_ns(b->station->loop);
-	b->state.fleet_gone = standing == STANDING_UNKNOWN;
-	elsewhere_keep(b->station, e->serial, standing);
+	b->state.fleet_gone = elsewhere_standing(b, e->serial) == STANDING_UNKNOWN;
+	b->state.history_gone = e->history == STANDING_UNKNOWN;
+	elsewhere_keep(b->station, e->serial, e->server);
 	if (!e->waits) {
 		tell_those_that_wait(b);
 		return;
@@ -208,21 +206,58 @@ static void answered(struct bench *b, enum station_standing standing)
 	conclude(b, e->exit_code);
 }
 
+static const char *behind(const char *line, const char *word)
+{
+	const size_t len = strlen(word);
+
+	return strncmp(line, word, len) == 0 ? line + len : NULL;
+}
+
+static void on_line(void *ctx, const char *line)
+{
+	struct elsewhere *e = &((struct bench *)ctx)->elsewhere;
+	const char *word;
+
+	if (e->late)
+		return;
+	if ((word = behind(line, "history ")))
+		e->history = standing_named(word);
+	else if ((word = behind(line, "server ")))
+		e->server = standing_named(word);
+	else if ((word = behind(line, "decided ")) && e->count < DECIDED_MAX)
+		snprintf(e->decided[e->count++], sizeof(e->decided[0]), "%s", word);
+}
+
 static void on_answer(void *ctx, const struct helper_end *end)
 {
 	struct bench *b = ctx;
 	struct elsewhere *e = &b->elsewhere;
+	const bool late = e->late;
 
+	(void)end; /* what it has said stands, however it ended */
 	helper_free(e->ended);
 	e->ended = e->helper;
 	e->helper = NULL;
+	e->late = false;
+	loop_timer_cancel(b->station->loop, &e->limit);
 	loop_timer_at(b->station->loop, &e->clean, 0);
-	answered(b, end->exit_code == 0 ? standing_named(end->output) : STANDING_UNKNOWN);
+	if (!late)
+		answered(b);
+}
+
+/* It was killed, and the kernel does not let it go. */
+static void on_late(void *ctx, uint64_t now_ns)
+{
+	struct bench *b = ctx;
+
+	(void)now_ns;
+	b->elsewhere.late = true;
+	answered(b);
 }
 
 bool elsewhere_asks(const struct bench *b, const char *serial)
 {
-	return b->elsewhere.helper && strcmp(b->elsewhere.serial, serial) == 0;
+	return b->elsewhere.helper && !b->elsewhere.late && strcmp(b->elsewhere.serial, serial) == 0;
 }
 
 /* As the code of the unit that is ready now was read. */
@@ -234,49 +269,83 @@ static bool has_just_said(const struct bench *b, const char *serial)
 	       loop_now_ns(b->station->loop) - e->at_ns < FRESH_NS;
 }
 
-static void ask(struct bench *b, const char *serial)
+static int start(struct bench *b)
 {
-	const struct station_config *c = b->station->config;
-	const struct helper_host host = {.ctx = b, .ended = on_answer};
-	struct elsewhere *e = &b->elsewhere;
+	const struct helper_host host = {.ctx = b, .line = on_line, .ended = on_answer};
 	struct helper_command command = {.count = 0};
+	struct elsewhere *e = &b->elsewhere;
 	char word[STATION_TEXT + 16];
 
-	helper_free(e->helper); /* one that has ended may be the caller: its timer frees it */
-	*e = (struct elsewhere){.clean = e->clean, .ended = e->ended};
-	e->clean.fn = clean;
-	e->clean.ctx = b;
-	snprintf(e->serial, sizeof(e->serial), "%s", serial);
-	snprintf(word, sizeof(word), "--stands=%s", serial);
+	snprintf(word, sizeof(word), "--stands=%s", e->serial);
 	if (!helper_word(&command, own_program(), NULL) || !helper_word(&command, "station", NULL) ||
-	    !helper_word(&command, c->path, NULL) || !helper_word(&command, word, NULL) ||
-	    helper_start(b->station->loop, &command, ASK_S, &host, &e->helper, NULL) < 0)
-		answered(b, STANDING_UNKNOWN);
+	    !helper_word(&command, b->station->config->path, NULL) || !helper_word(&command, word, NULL))
+		return -E2BIG;
+	return helper_start(b->station->loop, &command, ASK_S, &host, &e->helper, NULL);
+}
+
+static void ask(struct bench *b, const char *serial)
+{
+	struct elsewhere *e = &b->elsewhere;
+
+	if (!e->late) {
+		helper_free(e->helper); /* one that has ended may be the caller: its timer frees it */
+		e->helper = NULL;
+	}
+	loop_timer_cancel(b->station->loop, &e->limit);
+	*e = (struct elsewhere){.clean = e->clean, .helper = e->helper, .ended = e->ended, .late = e->late};
+	e->clean.fn = clean;
+	e->limit.fn = on_late;
+	e->clean.ctx = e->limit.ctx = b;
+	snprintf(e->serial, sizeof(e->serial), "%s", serial);
+	if (e->late || start(b) < 0)
+		answered(b);
+	else
+		loop_timer_at(b->station->loop, &e->limit, loop_now_ns(b->station->loop) + (ASK_S + 1) * NS_PER_S);
 }
 
 void elsewhere_ask(struct bench *b, const char *serial)
 {
-	if (b->station->config->fleet[0] && !elsewhere_asks(b, serial) && !has_just_said(b, serial))
+	if (b->station->host.answers && !elsewhere_asks(b, serial) && !has_just_said(b, serial))
 		ask(b, serial);
 }
 
 void elsewhere_ask_again(struct bench *b, const char *serial)
 {
-	if (!elsewhere_asks(b, serial) && elsewhere_standing(b, serial) == STANDING_UNKNOWN)
+	if (b->station->host.answers && !elsewhere_asks(b, serial) &&
+	    (elsewhere_history(b, serial) == STANDING_UNKNOWN || elsewhere_standing(b, serial) == STANDING_UNKNOWN))
 		ask(b, serial);
+}
+
+static bool is_about(const struct bench *b, const char *serial)
+{
+	return strcmp(b->elsewhere.serial, serial) == 0;
+}
+
+enum station_standing elsewhere_history(const struct bench *b, const char *serial)
+{
+	return is_about(b, serial) ? b->elsewhere.history : STANDING_UNKNOWN;
 }
 
 enum station_standing elsewhere_standing(const struct bench *b, const char *serial)
 {
 	if (!b->station->config->fleet[0])
 		return STANDING_OPEN;
-	return strcmp(b->elsewhere.serial, serial) == 0 ? b->elsewhere.standing : STANDING_UNKNOWN;
+	return is_about(b, serial) ? b->elsewhere.server : STANDING_UNKNOWN;
+}
+
+bool elsewhere_decided(const struct bench *b, const char *serial, const char *run)
+{
+	for (unsigned i = 0; is_about(b, serial) && i < b->elsewhere.count; i++)
+		if (strcmp(b->elsewhere.decided[i], run) == 0)
+			return true;
+	return false;
 }
 
 void elsewhere_release(struct bench *b, const char *serial)
 {
-	if (!b->elsewhere.helper && !state_busy(&b->state)) /* else that answer is wanted more */
-		elsewhere_ask(b, serial);
+	if (b->station->host.answers && !b->elsewhere.helper &&
+	    !state_busy(&b->state)) /* else that answer is wanted more */
+		ask(b, serial);     /* what was decided stands there now */
 	if (elsewhere_asks(b, serial) && !state_busy(&b->state))
 		b->elsewhere.releases = true;
 	else
@@ -287,14 +356,14 @@ bool elsewhere_delays(struct bench *b, int exit_code)
 {
 	struct elsewhere *e = &b->elsewhere;
 
-	e->waits = e->helper && strcmp(e->serial, b->state.unit.serial) == 0;
+	e->waits = elsewhere_asks(b, b->state.unit.serial);
 	e->exit_code = exit_code;
 	return e->waits;
 }
 
 void elsewhere_await(struct bench *b)
 {
-	while (b->elsewhere.helper && loop_turn(b->station->loop, LOOP_NEVER) >= 0)
+	while (b->elsewhere.helper && !b->elsewhere.late && loop_turn(b->station->loop, LOOP_NEVER) >= 0)
 		;
 }
 
@@ -303,6 +372,7 @@ void elsewhere_close(struct bench *b)
 	struct elsewhere *e = &b->elsewhere;
 
 	loop_timer_cancel(b->station->loop, &e->clean);
+	loop_timer_cancel(b->station->loop, &e->limit);
 	helper_free(e->helper);
 	helper_free(e->ended);
 	e->helper = e->ended = NULL;

@@ -148,7 +148,7 @@ void health_look(struct bench *b, uint64_t now_ns)
 {
 	struct looking *l = &b->looking;
 
-	if (!b->station->host.tells_health)
+	if (!b->station->host.answers)
 		return;
 	if (l->helper && !l->late && now_ns - l->since_ns > (LOOK_S + 1) * NS_PER_S) {
 		l->late = true; /* it was killed, and the kernel does not let it go */

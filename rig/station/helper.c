@@ -16,6 +16,8 @@
 #include <unistd.h>
 
 #define KILLED 256
+#define GONE_MS                                                                                                        \
+	100 /* a killed one that the kernel does not let go, on a share that does not answer, is not waited for */
 
 extern char **environ;
 
@@ -252,7 +254,8 @@ void helper_free(struct helper *h)
 	if (h->pidfd >= 0) {
 		kill(-h->pid, SIGKILL);
 		loop_fd_remove(h->loop, h->pidfd);
-		waitid(P_PIDFD, (id_t)h->pidfd, &(siginfo_t){.si_pid = 0}, WEXITED);
+		(void)poll(&(struct pollfd){.fd = h->pidfd, .events = POLLIN}, 1, GONE_MS);
+		waitid(P_PIDFD, (id_t)h->pidfd, &(siginfo_t){.si_pid = 0}, WEXITED | WNOHANG);
 		close(h->pidfd);
 	}
 	if (h->output >= 0) {

@@ -1,5 +1,5 @@
 /* What the files of this room that tie it together share: station.c (runs, orders), people.c (who signs in, what a supervisor
- * decides), hooks.c (programs before and after a test), elsewhere.c (what the fleet's server knows), health.c (how a bench stands),
+ * decides), hooks.c (programs before and after a test), elsewhere.c (what the history and the fleet's server know), health.c (how a bench stands),
  * io.c (scanner, foot switch, light). */
 #ifndef PENRIG_STATION_INSIDE_H
 #define PENRIG_STATION_INSIDE_H
@@ -14,6 +14,7 @@
 
 #define HOOKS_WAITING 4
 #define BENCH_CODES   256
+#define DECIDED_MAX   16 /* runs of a unit that somebody decided about; one more stands against it: it is held */
 
 struct hooked { /* what hooks run for */
 	struct unit unit;
@@ -22,12 +23,15 @@ struct hooked { /* what hooks run for */
 	bool released;  /* it was held before: those of a pass alone run */
 };
 
-struct elsewhere { /* what the fleet's server says of a unit */
+struct elsewhere { /* what the history, and the fleet's server, say of a unit */
 	char serial[STATION_TEXT];
-	enum station_standing standing;
-	uint64_t at_ns; /* when it said so */
+	enum station_standing history, server;
+	unsigned count;
+	char decided[DECIDED_MAX][128]; /* runs that the history has a decision about */
+	uint64_t at_ns;                 /* when they had said so */
 	struct helper *helper, *ended;
-	struct loop_timer clean;
+	struct loop_timer clean, limit;
+	bool late;     /* its time is over, and it has not gone */
 	bool waits;    /* a verdict for the answer */
 	bool releases; /* so does what was decided */
 	int exit_code;
@@ -144,13 +148,16 @@ void hooks_released(struct bench *bench, const char *serial, const char *name);
 bool hooks_stop(struct bench *bench); /* false: none runs before a test */
 void hooks_close(struct bench *bench);
 
-/* elsewhere.c: each does nothing where the station has no fleet */
-int elsewhere_open(struct station *station, struct err *err); /* what it said before this process began */
-/* Anew, unless it is being asked, or said it of the unit that is ready a moment ago. */
+/* elsewhere.c: a child is asked, for history and server may lie where nothing answers. */
+int elsewhere_open(struct station *station, struct err *err); /* what the server said before this process began */
+/* Anew, unless it is being asked, or was said of the unit that is ready a moment ago. */
 void elsewhere_ask(struct bench *bench, const char *serial);
-void elsewhere_ask_again(struct bench *bench, const char *serial); /* where it did not say */
-/* As it said; unknown: not yet, or it could not be asked. Open where there is no fleet. */
+void elsewhere_ask_again(struct bench *bench, const char *serial); /* where something was not said */
+/* As they said; unknown: not yet, or it could not be asked. The server's is open where there is no fleet. */
+enum station_standing elsewhere_history(const struct bench *bench, const char *serial);
 enum station_standing elsewhere_standing(const struct bench *bench, const char *serial);
+/* By the history, somebody has decided about this run of the unit. */
+bool elsewhere_decided(const struct bench *bench, const char *serial, const char *run);
 /* What it last said against a unit, at any bench of this station however long ago, until it says otherwise: failed or rejected;
  * unknown: nothing. */
 enum station_standing elsewhere_before(const struct station *station, const char *serial);

@@ -263,7 +263,7 @@ void act(struct bench *b, enum state_act what)
 /* ---- orders of a page ------------------------------------------------------------------------------------------ */
 
 struct undecided {
-	const struct station *station;
+	const struct bench *bench;
 	const char *serial;
 	unsigned failed;
 };
@@ -272,20 +272,18 @@ struct undecided {
 static void look_at_open(void *ctx, const char *name)
 {
 	struct undecided *u = ctx;
-	const struct station_host *host = &u->station->host;
 
-	u->failed += !host->decided || !host->decided(host->ctx, u->serial, name);
+	u->failed += !elsewhere_decided(u->bench, u->serial, name);
 }
 
 /* What the history knows beyond this station's own file. */
 static void add_history(struct bench *b, const char *serial, struct unit_past *past)
 {
 	const struct station *s = b->station;
-	struct undecided undecided = {.station = s, .serial = serial};
+	struct undecided undecided = {.bench = b, .serial = serial};
+	const enum station_standing standing = elsewhere_history(b, serial);
 	enum station_standing far = elsewhere_standing(b, serial);
 	const bool far_gone = far == STANDING_UNKNOWN;
-	const enum station_standing standing =
-		s->host.standing ? s->host.standing(s->host.ctx, serial) : STANDING_UNKNOWN;
 
 	if (past->open) {
 		units_each_open(s->units, serial, look_at_open, &undecided);
@@ -294,8 +292,6 @@ static void add_history(struct bench *b, const char *serial, struct unit_past *p
 	}
 	if (far_gone)
 		far = elsewhere_before(s, serial);
-	b->state.history_gone = standing == STANDING_UNKNOWN;
-	b->state.fleet_gone = far_gone && !elsewhere_asks(b, serial);
 	past->unknown = standing == STANDING_UNKNOWN || far_gone;
 	past->open = past->open || standing == STANDING_FAILED || far == STANDING_FAILED;
 	past->rejected = past->rejected || standing == STANDING_REJECTED || far == STANDING_REJECTED;
@@ -552,7 +548,7 @@ static void adopt(void *ctx, const char *name)
 		if (!a->silent) {
 			elsewhere_ask(b, unit.serial);
 			elsewhere_await(b);
-			a->silent = elsewhere_standing(b, unit.serial) == STANDING_UNKNOWN;
+			a->silent = b->elsewhere.late || elsewhere_standing(b, unit.serial) == STANDING_UNKNOWN;
 		}
 		if (!child_finished(s->config, name, &host))
 			b->state = before;

@@ -27,7 +27,7 @@ enum health_word {
 	HEALTH_DISK,
 	HEALTH_NOT_TESTED,
 	HEALTH_UNREAD, /* the folder of runs, or whoever looked did not come back in time: a disk or a share does not answer */
-	HEALTH_UNKEPT  /* what the server said against a unit is on no disk */
+	HEALTH_UNKEPT /* what the server said against a unit is on no disk */
 };
 extern const char *const station_health_words[]; /* NULL-terminated */
 struct station_health {                          /* of one bench, before a test is refused for it */
@@ -39,11 +39,10 @@ struct station_health {                          /* of one bench, before a test 
 
 struct station_host { /* lent by whoever opens it; each may be NULL */
 	void *ctx;
-	enum station_standing (*standing)(void *ctx, const char *serial);
-	/* Whether a supervisor has decided about the unit's failure in this run. */
-	bool (*decided)(void *ctx, const char *serial, const char *run);
-	/* This program says how a bench stands: "station FILE --health=LABEL" prints struct station_health's members as JSON. */
-	bool tells_health;
+	/* This program says how a bench stands: "station FILE --health=LABEL" prints struct station_health's members as JSON; and how
+	 * a unit does: "station FILE --stands=SERIAL" prints a line of "decided RUN" for each of its runs that somebody decided about,
+	 * "history WORD", and "server WORD" where there is a fleet; each word one of station_standings. */
+	bool answers;
 	void (*changed)(void *ctx, unsigned bench); /* a bench shows something else */
 };
 

@@ -27,6 +27,14 @@ const done = arguments[0], heard = async tune => {
 };
 Promise.all(Object.keys(TUNES).map(heard)).then(done);
 """
+# The answer that a code waits for does not come: what is shown at first, and what then.
+ASKING = """
+const done = arguments[0], word = document.getElementById('ready-word');
+source.close();
+onBench({ data: JSON.stringify({ ...bench, view: 'ready', serial: '', asking: 'PEN-GOOD-09' }) });
+const first = word.textContent;
+new MutationObserver(() => done([first, word.textContent])).observe(word, { childList: true, characterData: true, subtree: true });
+"""
 THREE_PHANTOMS = {**TWO_PHANTOMS, "name": "three-phantoms", "steps": [{**TWO_PHANTOMS["steps"][0], "phantom": ["SIL-STD-01", "SIL-SOFT-01", "SIL-BONE-01"]}]}
 ONLY = os.environ.get("ONLY", "").split()  # names of tests
 
@@ -452,6 +460,8 @@ def nobody_was_asked(w, check):
         for width, height in w.sizes():
             percent = w.js(LETTERS)["heights"][word]
             check(percent >= 12, f"{word} at {width} x {height}: letters of {percent:.1f} %")
+    first, then = w.driver.execute_async_script(ASKING)
+    check("PEN-GOOD-09" not in first and "PEN-GOOD-09" in then, f"what is asked about is said where it takes long enough to be read: {first}, {then}")
     s.end()
 
 

@@ -4,7 +4,7 @@ const $ = id => document.getElementById(id);
 const asked = new URLSearchParams(location.search);
 const KIOSK = asked.has('kiosk'); /* one window, and no way back from a second: nothing may cover STOP */
 const BENCH = Math.max(0, parseInt(asked.get('bench') || '0', 10) || 0);
-const SILENCE_MS = 2500, WATCH_MS = 500, HIDDEN_MS = 10000, BURST_MS = 30, BURST_MIN = 3, SPACE_MS = 60, TRACE_MS = 60000, ORDER_MS = 5000, READ_MS = 500, TYPED_MS = 15000;
+const SILENCE_MS = 2500, WATCH_MS = 500, HIDDEN_MS = 10000, BURST_MS = 30, BURST_MIN = 3, SPACE_MS = 60, TRACE_MS = 60000, ORDER_MS = 5000, READ_MS = 500, TYPED_MS = 15000, ASKING_MS = 300;
 let askedShown = '', readTimer = 0;
 let words = null, language = '', station = null, bench = null;
 
@@ -479,9 +479,18 @@ function dueText() {
   return parts.join(' · ');
 }
 
+/* Said where it takes long enough to be read. */
+let askingOf = '', askingSince = 0;
+function asks() {
+  const unit = bench && bench.asking;
+  if (unit && askingOf !== unit) { askingSince = performance.now(); setTimeout(draw, ASKING_MS + 20); }
+  askingOf = unit;
+  return unit && performance.now() - askingSince >= ASKING_MS;
+}
+
 function drawFoot() {
   if (!station) return;
-  put('warn', bench && bench.asking ? say('asking', bench) : station.devices_gone ? say('devices_gone') : bench && bench.history_gone ? say('history_gone') : bench && bench.fleet_gone ? say('fleet_gone') : bench && bench.health && bench.health.word ? say('health_' + bench.health.word) : '');
+  put('warn', asks() ? say('asking', bench) : station.devices_gone ? say('devices_gone') : bench && bench.history_gone ? say('history_gone') : bench && bench.fleet_gone ? say('fleet_gone') : bench && bench.health && bench.health.word ? say('health_' + bench.health.word) : '');
   put('due', $('warn').textContent ? '' : dueText()); /* a warning has the room */
   put('today', say('today', { n: station.today }));
   put('yield', station.firsts ? say('yield', { percent: Math.round(100 * station.first_passes / station.firsts) }) : '');
@@ -541,7 +550,7 @@ function draw() {
   emptyTyped();
   set($('typed'), 'placeholder', say('serial'));
   label($('typed'), say('serial'));
-  if (bench.view === 'ready') { const badge = station && station.sign_in && !bench.operator; put('ready-word', bench.asking ? say('asking', bench) : say(badge ? 'sign_in' : 'scan')); put('ready-hint', badge ? (station.accounts ? say('sign_in_hint') : '') : say('scan_hint')); }
+  if (bench.view === 'ready') { const badge = station && station.sign_in && !bench.operator; put('ready-word', asks() ? say('asking', bench) : say(badge ? 'sign_in' : 'scan')); put('ready-hint', badge ? (station.accounts ? say('sign_in_hint') : '') : say('scan_hint')); }
   drawAsked();
   if (bench.view === 'armed') { drawNeed(); put('armed-product', bench.product); put('armed-serial', bench.serial); put('start-word', say('start')); }
   if (bench.view === 'running') drawRunning();

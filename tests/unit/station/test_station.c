@@ -48,7 +48,8 @@ static int set_up(void **state)
 	assert_non_null(file);
 	fputs("{\"kind\": \"penrig/station/1\", \"name\": \"Line\", \"listen\": \"127.0.0.1:0\", \"state\": \"state\","
 	      "\"output_dir\": \"runs\", \"sign_out_min\": 2, \"command\": [\"/nowhere\"],"
-	      "\"benches\": [{\"file\": \"bench.json\", \"label\": \"Bench 1\"}, {\"file\": \"other.json\", \"label\": \"Bench 2\"}],"
+	      "\"benches\": [{\"file\": \"bench.json\", \"label\": \"Bench 1\"}, {\"file\": \"other.json\", \"label\": "
+	      "\"Bench 2\"}],"
 	      "\"products\": [{\"name\": \"Pen\", \"serial\": \"PEN-[0-9]+\", \"plan\": \"plan.json\"}],"
 	      "\"operators\": [{\"name\": \"A. Meier\", \"badge\": \"OP-0007\"}]}",
 	      file);
