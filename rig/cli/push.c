@@ -120,10 +120,21 @@ static int on_item(void *ctx, const struct outbox_item *item)
 	return 1;
 }
 
+/* As the agent does: what is not recorded answers no job, and no other bench makes good what it had found. */
+static int give_up(struct push *p, const struct outbox_item *item, struct err *err)
+{
+	int rc = parcel_give_up(p->server, item, err);
+
+	return rc == -EREMOTE ? 0 : rc;
+}
+
 static int refuse(struct push *p, const struct outbox_item *item, struct err *err)
 {
 	const struct err why = *err;
+	int rc = give_up(p, item, err);
 
+	if (rc)
+		return rc;
 	p->bad++;
 	cli_error(0, "the server does not take run %s: %s", item->name, why.text);
 	return outbox_refuse(p->history, item->seq, why.text, err);
@@ -182,17 +193,22 @@ static int again(struct push *p, struct err *err)
 	return rc;
 }
 
-/* Of an agent, whose job's run was refused: no push brings it. */
+struct refused {
+	struct push *push;
+	struct err *err;
+};
+
+/* Of an agent, whose job's run was refused: no push brings it, and an agent of another version may have left its job to others. */
 static int on_refused(void *ctx, const struct outbox_item *item)
 {
-	struct push *p = ctx;
+	const struct refused *refused = ctx;
+	struct push *p = refused->push;
 
-	if (item->job && !item->lacks && may_speak_for(p, item->bench)) {
-		p->bad++;
-		cli_error(0, "the server did not take run %s of job %lld: %s", item->name, (long long)item->job,
-			  item->refused);
-	}
-	return 0;
+	if (!item->job || item->lacks || !may_speak_for(p, item->bench))
+		return 0;
+	p->bad++;
+	cli_error(0, "the server did not take run %s of job %lld: %s", item->name, (long long)item->job, item->refused);
+	return give_up(p, item, refused->err);
 }
 
 /* ---- the command --------------------------------------------------------------------------------------------------- */
@@ -221,7 +237,7 @@ static int push(struct push *p, const struct push_options *o, const char *const 
 		rc = outbox_push(p->history, false, wanted, p, &put, err);
 	if (!rc)
 		rc = send_all(p, err);
-	return rc ? rc : outbox_each_refused(p->history, on_refused, p, err);
+	return rc ? rc : outbox_each_refused(p->history, on_refused, &(struct refused){p, err}, err);
 }
 
 static int push_run(const struct cli_tables *tables, const void *options, const char *const *operands, unsigned count)

@@ -501,6 +501,11 @@ def not_taken(check, f):
     until("the count", lambda: any((b["bench"], b["refused"]) == ("bench-1", 1) for b in json.loads(f.penrig("benches", "--json", user="ci").stdout)))
     check(recorded(f, "dut") == [("PEN-GOOD-01",)] and agent.rows("SELECT count(*) FROM outbox") == [(1,)], f"it is in the outbox: {recorded(f, 'dut')}")
     agent.end()
+    f.server.sql(f"UPDATE penrig.job SET state = 'leased', ready_at = now() + interval '1 h', closed_at = NULL, exit_code = NULL WHERE job_id = {refused['job']};"
+                 f"UPDATE penrig.attempt SET state = 'open', lease_until = now() + interval '1 h', ended_at = NULL WHERE job_id = {refused['job']}")  # as an older agent left it
+    done = f.penrig("push", "--history", agent.history, user="b1", check=False)
+    check(done.returncode == 6 and f"of job {refused['job']}: " in done.stderr, f"a push tells of it: {done.returncode} {done.stderr}")
+    check(how_it_stands(f, refused["job"]) == ["failed", "1", "given_back"], f"and ends its job as the agent does: {how_it_stands(f, refused['job'])}")
     f.server.sql("DROP TRIGGER no_deep ON penrig.run; DROP FUNCTION penrig.no_deep")
     shutil.rmtree(agent.folder / "state")
 
