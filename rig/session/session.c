@@ -91,6 +91,42 @@ void session_go(struct session *s, enum session_stage stage, state_fn state)
 	session_report(s, NULL);
 }
 
+static double planned_s(const struct session *s, unsigned from)
+{
+	unsigned count = s->config.point_count - from;
+
+	return count ? plan_duration_s(s->plan, s->bench, s->config.points + from, count) : 0;
+}
+
+/* What the plan allows for the question of this point. */
+static double question_s(const struct session *s, const struct plan_point *point)
+{
+	struct plan_point unasked = *point;
+
+	unasked.phantom_change = false;
+	return plan_duration_s(s->plan, s->bench, point, 1) - plan_duration_s(s->plan, s->bench, &unasked, 1);
+}
+
+/* By the plan's times. It goes on within a point, and no further than to the next one, where it is set right. */
+static double remaining_s(struct session *s, unsigned point)
+{
+	const uint64_t now_ns = loop_now_ns(s->loop);
+	const bool asks = s->stage == STAGE_PROMPT;
+	double left_s = planned_s(s, point);
+
+	if (s->telling.point != point + 1) {
+		s->telling.since_ns = now_ns;
+		s->telling.asked = false;
+	} else if (asks)
+		s->telling.since_ns += now_ns - s->telling.told_ns;
+	s->telling.point = point + 1;
+	s->telling.asked |= asks;
+	s->telling.told_ns = now_ns;
+	if (s->telling.asked && !asks)
+		left_s -= question_s(s, &s->config.points[point]);
+	return fmax(left_s - (double)(now_ns - s->telling.since_ns) * 1e-9, planned_s(s, point + 1));
+}
+
 static void tell_observer(struct session *s, const struct record_point *finished, const char *text, bool alarm)
 {
 	if (!s->config.observer.progress)
@@ -107,7 +143,7 @@ static void tell_observer(struct session *s, const struct record_point *finished
 		.depth_set_mm = points[next].depth_mm,
 		.rate_set_hz = points[next].rate_hz,
 		.elapsed_s = (double)(loop_now_ns(s->loop) - s->started_ns) * 1e-9,
-		.remaining_s = plan_duration_s(s->plan, s->bench, points + next, s->config.point_count - next),
+		.remaining_s = remaining_s(s, next),
 		.rate_hz = live.rate_hz,
 		.depth_mm = live.depth_mm,
 		.force_n = s->sensing.streaming ? guard_force(s->guard)->force_n : NAN,

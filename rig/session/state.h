@@ -157,6 +157,11 @@ struct session {
 	struct loop *loop;
 	struct loop_timer tick;
 	uint64_t next_progress_ns, started_ns;
+	struct {
+		unsigned point;             /* from 1; 0: none yet */
+		bool asked;                 /* somebody, at this point */
+		uint64_t since_ns, told_ns; /* since: the time of questions is taken out */
+	} telling;                          /* of the point at hand, for the time that is left */
 	uint64_t started_wall_ns;
 	int64_t clock_off_ns; /* by which the host's clock was last seen to stand ahead of session_wall_ns() */
 	enum session_stage stage;

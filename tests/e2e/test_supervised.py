@@ -102,6 +102,21 @@ def answered(check):
           f"and says which limit decided: {end.get('decided')}")
 
 
+def time_left(check):
+    """It goes down as time goes by, also within a point, and stands still while somebody is asked."""
+    run = Supervised()
+    run.until("prompt")
+    run.say("answer 1 done\n")
+    _, events = run.end()
+    told = [e for e in events if "remaining_s" in e and e["stage"] not in ("prompt", "saving", "done")]
+    for point in 1, 2:
+        of = [e for e in told if e["point"] == point]
+        steps = [(b["elapsed_s"] - a["elapsed_s"], a["remaining_s"] - b["remaining_s"]) for a, b in zip(of, of[1:])]
+        check(len(steps) > 5 and all(abs(gone - less) < 0.01 or (less >= 0 and b["remaining_s"] == of[-1]["remaining_s"]) for (gone, less), b in zip(steps, of[1:])), f"point {point}: {steps}")
+        check(sum(less > 0 for _, less in steps) > len(steps) / 2, f"point {point}: it moves: {steps}")
+    check(told[-1]["remaining_s"] < 10 and all(0 <= e["remaining_s"] for e in told), f"it ends near nothing, the minute for the question apart: {told[-1]}")
+
+
 def ocp_lines_come_while_it_runs(check):
     """A reader that knows OCP's form alone sees how the first point came out while the second one waits for its phantom. The whole is
     the stream that a report of the run holds."""
@@ -253,6 +268,7 @@ def main():
     check = rig.Checks()
     the_end_knows_the_exit(check)
     answered(check)
+    time_left(check)
     ocp_lines_come_while_it_runs(check)
     ocp_reader_goes_away(check)
     ocp_tells_no_pass_that_is_not_kept(check)
