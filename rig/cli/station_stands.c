@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "rig/base/disk.h"
+#include "rig/base/text_clean.h"
 #include "rig/cli/kit/command.h"
 #include "rig/cli/kit/fleet.h"
 #include "rig/cli/kit/indexing.h"
@@ -49,6 +50,7 @@ static int mark_write(const struct station_config *config, const struct history_
 {
 	char path[FILE_PATH_MAX + 32], part[FILE_PATH_MAX + 32], behind[24];
 	FILE *file;
+	int rc;
 
 	mark_path(config, "", path);
 	snprintf(behind, sizeof(behind), ".%d", (int)getpid()); /* each bench asks for itself */
@@ -57,13 +59,12 @@ static int mark_write(const struct station_config *config, const struct history_
 	if (!file)
 		return err_set(err, -errno, "%s: %s", part, strerror(errno));
 	fprintf(file, "%s\n%s\n", mark->name, mark->started);
-	if (fclose(file) != 0 || disk_sync_file(part) < 0 || rename(part, path) != 0) {
-		int rc = err_set(err, -errno, "%s: %s", path, strerror(errno));
-
+	rc = fclose(file) != 0 ? -errno : disk_sync_file(part);
+	if (!rc && rename(part, path) != 0)
+		rc = -errno;
+	if (rc)
 		remove(part);
-		return rc;
-	}
-	return 0;
+	return rc ? err_set(err, rc, "%s: %s", path, strerror(-rc)) : 0;
 }
 
 static int check_mark(const struct station_config *config, const struct history_mark *mark, struct history *history,
@@ -179,8 +180,11 @@ static int on_run(void *ctx, const struct history_run *run)
 		return 0;
 	unit_add(&asked->unit, run);
 	look_at_failure(asked, run);
-	if (asked->says && run->disposition != DISPOSITIONS)
-		printf("decided %s\n", run->name);
+	if (asked->says && run->disposition != DISPOSITIONS) {
+		printf("decided ");
+		print_clean(stdout, run->name);
+		printf("\n");
+	}
 	return 0;
 }
 

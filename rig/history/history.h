@@ -97,7 +97,7 @@ int history_each_run(struct history *history, const struct history_filter *filte
 		     int (*fn)(void *ctx, const struct history_run *run), void *ctx, struct err *err);
 
 struct history_mark { /* a run by which a history is known again */
-	char name[128], started[32];
+	char name[256], started[32];
 };
 /* Of the run that was taken in last; name "" where there is none. */
 int history_newest(struct history *history, struct history_mark *ret, struct err *err);
