@@ -19,18 +19,19 @@
 
 #define SECOND_TEXT 19 /* of 2026-11-30T14:03:12 and more */
 #define MARK        "history.mark"
+#define MARK_PATH   (FILE_PATH_MAX + 64)
 
 /* ---- the history that this station knows ----------------------------------------------------------------------- */
 
-static void mark_path(const struct station_config *config, const char *behind, char ret[FILE_PATH_MAX + 32])
+static void mark_path(const struct station_config *config, const char *behind, char ret[MARK_PATH])
 {
-	snprintf(ret, FILE_PATH_MAX + 32, "%s/" MARK "%s", config->state, behind);
+	snprintf(ret, MARK_PATH, "%s/" MARK "%s", config->state, behind);
 }
 
 /* The run that the history had taken in last when it was last asked. -ENOENT: it was never asked. */
 static int mark_read(const struct station_config *config, struct history_mark *ret, struct err *err)
 {
-	char path[FILE_PATH_MAX + 32];
+	char path[MARK_PATH];
 	FILE *file;
 	int rc = 0;
 
@@ -48,7 +49,7 @@ static int mark_read(const struct station_config *config, struct history_mark *r
 
 static int mark_write(const struct station_config *config, const struct history_mark *mark, struct err *err)
 {
-	char path[FILE_PATH_MAX + 32], part[FILE_PATH_MAX + 32], behind[24];
+	char path[MARK_PATH], part[MARK_PATH], behind[24];
 	FILE *file;
 	int rc;
 
