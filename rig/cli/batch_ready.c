@@ -8,7 +8,6 @@
 #include "rig/cli/kit/opening.h"
 #include "rig/cli/kit/signals.h"
 
-#define OPEN_NS  (3 * NS_PER_S) /* as a run waits, on top of what the bench says that a device needs */
 #define ASK_NS   NS_PER_S
 #define STALE_NS (10 * NS_PER_S) /* a value that is older says nothing of now */
 #define SAY_NS   (600 * NS_PER_S)
@@ -294,7 +293,7 @@ static int open_one(struct readying *r, const struct bench_device *bench, bool p
 			 .event = on_event,
 			 .lost = on_lost},
 	};
-	uint64_t by_ns = loop_now_ns(r->loop) + OPEN_NS + bench->line.wait_ns + bench->command.setup.start_ns;
+	uint64_t by_ns = loop_now_ns(r->loop) + opening_patience_ns(bench);
 	r->open_by_ns = by_ns > r->open_by_ns ? by_ns : r->open_by_ns;
 	return status ? status : opening_open(&opening, &w->device, err);
 }
@@ -408,9 +407,7 @@ static int wait_ready(struct readying *r, struct err *err)
 	if (!status)
 		status = check_left(r, err);
 	if (!status)
-		status = loop_new(tables->clock, tables->clock_ctx, &r->loop, err);
-	if (!status && tables->on_loop && tables->on_loop(r->loop))
-		status = err_set(err, -ENOMEM, "the devices cannot be reached");
+		status = opening_loop(tables, &r->loop, err);
 	if (!status)
 		status = turn(r, err);
 	return status;

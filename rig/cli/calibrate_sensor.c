@@ -11,11 +11,11 @@
 #include "rig/calibrate/phantom_calibration.h"
 #include "rig/calibrate/sensor_calibration.h"
 #include "rig/cli/calibrate.h"
+#include "rig/cli/kit/opening.h"
 #include "rig/cli/kit/prompt.h"
 #include "rig/record/record.h"
 #include "rig/session/queue.h"
 
-#define READY_NS    (3 * NS_PER_S)  /* as a run waits, on top of what the bench says that a device needs */
 #define STREAM_NS   (10 * NS_PER_S) /* beyond its own length, for a window */
 #define SETTLE_NS   (1 * NS_PER_S)  /* from Enter to the window */
 #define CHECK_REL   0.005
@@ -111,14 +111,6 @@ static int choose_output(struct job *j, struct err *err)
 	return 0;
 }
 
-static const struct driver *driver_of(const struct cli_tables *tables, const char *name)
-{
-	for (unsigned i = 0; tables->drivers[i]; i++)
-		if (strcmp(tables->drivers[i]->name, name) == 0)
-			return tables->drivers[i];
-	return NULL;
-}
-
 static int read_bench(struct job *j, struct err *err)
 {
 	const char *path = j->options->bench ? j->options->bench : getenv("PENRIG_BENCH");
@@ -130,7 +122,7 @@ static int read_bench(struct job *j, struct err *err)
 	    (rc = bench_check_drivers(j->bench, j->tables->drivers, err)) < 0)
 		return rc;
 	j->sensor = bench_device(j->bench, ROLE_LOAD_SENSOR);
-	j->driver = driver_of(j->tables, j->sensor->driver);
+	j->driver = opening_driver(j->tables, j->sensor->driver);
 	if (j->terminal && j->options->no_input)
 		return err_set(err, -EINVAL,
 			       "a calibration asks for loads: leave --no-input away, or answer on standard input");
@@ -345,22 +337,15 @@ static void on_tick(void *ctx, uint64_t now_ns)
 
 static int open_sensor(struct job *j, struct err *err)
 {
-	const struct bench_device *bench = j->sensor;
-	struct device_told told;
-
-	bench_device_told(bench, &told);
-	const struct device_open open = {
-		.links = j->tables->links,
+	const struct opening opening = {
+		.tables = j->tables,
+		.bench = j->bench,
+		.device = j->sensor,
+		.uri = j->sensor->link,
 		.loop = j->loop,
-		.uri = bench->link,
-		.settings = bench->line,
-		.rate_hz = bench->rate_hz,
-		.told = bench->profile[0] ? &told : NULL,
-		.command = bench->command.there ? &bench->command.setup : NULL,
-		.daq = bench->daq.there ? &bench->daq.setup : NULL,
 		.host = {.ctx = j, .ready = on_ready, .block = on_block, .event = on_event, .lost = on_lost},
 	};
-	return j->driver->open(&open, loop_now_ns(j->loop), &j->device, err);
+	return opening_open(&opening, &j->device, err);
 }
 
 static int drive(struct job *j)
@@ -370,7 +355,7 @@ static int drive(struct job *j)
 
 	if (rc < 0)
 		return cli_error(rc == -EBUSY ? EXIT_BUSY : EXIT_DEVICE_LOST, "the load sensor: %s", err.text);
-	j->until_ns = loop_now_ns(j->loop) + READY_NS + j->sensor->line.wait_ns + j->sensor->command.setup.start_ns;
+	j->until_ns = loop_now_ns(j->loop) + opening_patience_ns(j->sensor);
 	j->timer = (struct loop_timer){.fn = on_tick, .ctx = j};
 	j->prompt =
 		(struct prompt){.loop = j->loop, .fd = STDIN_FILENO, .other = on_words, .answer = on_answer, .ctx = j};
@@ -562,11 +547,8 @@ static int execute(struct job *j)
 	    (rc = choose_output(j, &err)) < 0)
 		return cli_error(cli_usage_code(rc), "%s", err.text);
 	setup.claims = !scaled_channel(j->sensor);
-	if ((rc = plan_points(j, &setup, &err)) < 0 ||
-	    (rc = loop_new(j->tables->clock, j->tables->clock_ctx, &j->loop, &err)) < 0)
+	if ((rc = plan_points(j, &setup, &err)) < 0 || (rc = opening_loop(j->tables, &j->loop, &err)) < 0)
 		return cli_error(cli_usage_code(rc), "%s", err.text);
-	if (j->tables->on_loop && j->tables->on_loop(j->loop) < 0)
-		return cli_error(EXIT_INTERNAL, "the devices cannot be reached");
 	if (!(j->shunt_wanted_n > 0) && calibrate_dates(&j->certificate, loop_wall_ns(j->loop), &err) < 0)
 		return cli_error(EXIT_USAGE, "%s", err.text);
 	if ((rc = bench_queue_pass(j->bench->path, &j->lock, &err)) < 0)

@@ -10,7 +10,6 @@
 #include "rig/system/port.h"
 
 #define PRESENT_MAX 256
-#define READY_NS    (3 * NS_PER_S) /* as a run waits, on top of what the bench says that a device needs */
 
 struct present {
 	const char *scheme;
@@ -290,17 +289,13 @@ static void tell_inputs(struct look *look)
 
 static int run_loop(struct look *look)
 {
-	const struct cli_tables *tables = look->doctor->tables;
 	struct err err;
-	int status = loop_new(tables->clock, tables->clock_ctx, &look->loop, &err);
+	int status = opening_loop(look->doctor->tables, &look->loop, &err);
 
-	if (!status && tables->on_loop && tables->on_loop(look->loop))
-		status = err_set(&err, -ENOMEM, "the devices cannot be reached");
 	if (!status)
 		status = open_device(look, &err);
 	if (!status) {
-		look->end_ns = loop_now_ns(look->loop) + READY_NS + look->bench->line.wait_ns +
-			       look->bench->command.setup.start_ns;
+		look->end_ns = loop_now_ns(look->loop) + opening_patience_ns(look->bench);
 		look->timer = (struct loop_timer){.fn = on_tick, .ctx = look};
 		loop_timer_at(look->loop, &look->timer, loop_now_ns(look->loop) + DRIVER_TICK_NS);
 		status = look->ended ? 0 : loop_run(look->loop);

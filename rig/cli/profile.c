@@ -5,6 +5,7 @@
 
 #include "rig/base/json.h"
 #include "rig/cli/kit/command.h"
+#include "rig/cli/kit/opening.h"
 #include "rig/cli/kit/table.h"
 
 #define READINGS_DEFAULT 5
@@ -451,9 +452,7 @@ static int open_trial(struct trial *t, const struct cli_tables *tables, const ch
 	if (rc == 0)
 		rc = link_uri_check(tables->links, link, err);
 	if (rc == 0)
-		rc = loop_new(tables->clock, tables->clock_ctx, &t->loop, err);
-	if (rc == 0 && tables->on_loop && tables->on_loop(t->loop))
-		rc = err_set(err, -ENOMEM, "the devices cannot be reached");
+		rc = opening_loop(tables, &t->loop, err);
 	if (rc < 0)
 		return rc;
 	t->wanted = (unsigned)readings;

@@ -4,6 +4,22 @@
 #include <errno.h>
 #include <string.h>
 
+#define READY_NS (3 * NS_PER_S)
+
+int opening_loop(const struct cli_tables *tables, struct loop **ret, struct err *err)
+{
+	int status = loop_new(tables->clock, tables->clock_ctx, ret, err);
+
+	if (!status && tables->on_loop && tables->on_loop(*ret))
+		status = err_set(err, -ENOMEM, "the devices cannot be reached");
+	return status;
+}
+
+uint64_t opening_patience_ns(const struct bench_device *device)
+{
+	return READY_NS + device->line.wait_ns + device->command.setup.start_ns;
+}
+
 const struct driver *opening_driver(const struct cli_tables *tables, const char *name)
 {
 	for (unsigned i = 0; tables->drivers[i]; i++)

@@ -14,6 +14,10 @@ struct opening {
 	struct driver_host host;
 };
 
+/* A loop on the program's clock, which the tables' devices can be reached from. The caller frees it, where this fails too. */
+int opening_loop(const struct cli_tables *tables, struct loop **ret, struct err *err);
+/* How long it may take to say who it is: as a run waits, and what the bench says that it needs on top. */
+uint64_t opening_patience_ns(const struct bench_device *device);
 /* NULL: the tables have none of this name. */
 const struct driver *opening_driver(const struct cli_tables *tables, const char *name);
 /* As the driver's open(), with what the bench says of the device. A pen is ordered off with that, and never run. */
