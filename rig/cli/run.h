@@ -5,11 +5,12 @@
 #include "rig/cli/kit/command.h"
 #include "rig/session/lock.h"
 
-struct run_outcome {           /* what a caller may want to know beside the exit code */
-	char name[128];        /* of the run; "": it was refused before it had a file */
-	char verdict[32];      /* as reports name it; "none" */
-	bool stop_unverified;  /* the pen may still run */
-	char safety_stop[200]; /* what became of a safety input, which ended the run; "": it did not */
+struct run_outcome {          /* what a caller may want to know beside the exit code */
+	char name[128];       /* of the run; "": it was refused before it had a file */
+	char verdict[32];     /* as reports name it; "none" */
+	bool stop_unverified; /* the pen may still run */
+	char safety_stop
+		[200]; /* a safety input that opened, or a pen that was switched on behind its last stop, which ended the run; "": neither */
 };
 
 struct run_options { /* as the command line says them; NULL and false: not said */

@@ -174,12 +174,24 @@ static uint64_t taken_ns(const struct watch *watch, uint64_t index)
 	return watch->last_host_ns - watch->behind_ns - (uint64_t)(age_s * 1e9);
 }
 
-bool strikes_past(const struct known *known, uint64_t until_ns)
+/* Where the strokes of a stop's order show; NULL: moments say nothing, or there were none. */
+static const struct watch *struck(const struct known *known)
 {
 	const struct signals *signals = &known->signals;
 	const struct watch *watch = signals->free_run ? &signals->bar.watch : &signals->force.watch;
-	return signals->streaming && !known->order.held_up && watch->strokes.last &&
-	       taken_ns(watch, watch->strokes.since) < known->order.ns &&
+	return signals->streaming && !known->order.held_up && watch->strokes.last ? watch : NULL;
+}
+
+bool strikes_anew(const struct known *known)
+{
+	const struct watch *watch = struck(known);
+	return watch && taken_ns(watch, watch->strokes.since) > known->order.ns;
+}
+
+bool strikes_past(const struct known *known, uint64_t until_ns)
+{
+	const struct watch *watch = struck(known);
+	return watch && taken_ns(watch, watch->strokes.since) < known->order.ns &&
 	       taken_ns(watch, watch->strokes.last) >= until_ns;
 }
 

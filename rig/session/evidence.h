@@ -149,6 +149,8 @@ struct evidence {
 	double quiet_s;            /* that are wanted: order.alone_s while only the force tells, else order.quiet_s */
 };
 
+/* The newest strokes without a break began behind the order: needles that had come to rest strike again. */
+bool strikes_anew(const struct known *known);
 /* Strokes have gone on without a break since before the order, and were seen later than until_ns. */
 bool strikes_past(const struct known *known, uint64_t until_ns);
 

@@ -46,6 +46,9 @@ struct stopping {
 	bool active;
 	bool pending; /* an order is under way */
 	bool blamed;  /* it was told that the pen ran on */
+	bool last;    /* of a run that completes: watched for longer */
+	bool runs;    /* it had confirmed, stood, and says that it runs */
+	bool again;   /* which began the watch anew, once */
 	uint64_t next_try_ns, next_question_ns;
 };
 
@@ -347,9 +350,9 @@ static void answer(struct guard *g, const struct evidence *evidence, const char 
 static void question(struct guard *g, uint64_t now_ns)
 {
 	const struct stop_order *order = &g->known.order;
-	bool due = order->trips_ns && strikes_past(&g->known, order->trips_ns);
-	if (!g->known.pen.off || now_ns < g->stopping.next_question_ns ||
-	    (!due && !strikes_past(&g->known, order->coasted_ns)))
+	bool due = (order->trips_ns && strikes_past(&g->known, order->trips_ns)) ||
+		   strikes_past(&g->known, order->coasted_ns) || strikes_anew(&g->known);
+	if (!g->known.pen.off || now_ns < g->stopping.next_question_ns || !due)
 		return;
 	g->stopping.next_question_ns = now_ns + RUNS_ON_NS;
 	g->config.host->telemetry(g->config.ctx);
@@ -365,8 +368,40 @@ static void blame(struct guard *g, const struct evidence *evidence)
 			      &(struct guard_event){.kind = GUARD_CONDITION, .condition = PEN_RAN_ON, .text = text});
 }
 
+static void place_order(struct guard *g, uint64_t now_ns)
+{
+	struct stop_order *order = &g->known.order;
+	order->ns = now_ns;
+	order->held_up = now_ns < g->held_until_ns;
+	order->coasted_ns = now_ns + (uint64_t)(g->config.coast_down_max_s * 1e9);
+	if (!g->known.answer.given) { /* else nothing has run since the order that was given then */
+		order->first_index = watch_index_at(&g->known.signals.force.watch, now_ns);
+		order->rests_ns = order->coasted_ns;
+		order->first_ns = now_ns;
+	}
+	g->known.pen.off = g->known.pen.off_again = g->known.pen.told = g->known.pen.tripped = false;
+}
+
+/* It ran once more and says so itself, so its stop is proven once more, by as much as the first. One that strikes and says that it is off
+ * gets no second watch, nor does what is no stroke of a motor: what creeps may hide from the next one. */
+static void watch_again(struct guard *g, uint64_t now_ns)
+{
+	g->stopping.runs = false;
+	if (g->stopping.again)
+		return;
+	g->stopping.again = true;
+	g->known.answer = (struct stop_answer){.given = false};
+	place_order(g, now_ns);
+	g->known.order.trips_ns = 0; /* its dead-man's time began with its strokes, nobody knows when */
+	g->stopping.next_try_ns = now_ns;
+	tell(g, GUARD_SWITCHED_ON,
+	     "behind its last stop the pen was switched on by its button, or by itself; it was ordered off again");
+}
+
 static void prove(struct guard *g, uint64_t now_ns)
 {
+	if (g->stopping.runs)
+		watch_again(g, now_ns);
 	question(g, now_ns);
 	if (!g->known.pen.off && now_ns >= g->stopping.next_try_ns)
 		send_stop(g, now_ns);
@@ -387,21 +422,13 @@ bool guard_stop(struct guard *g, const char *why, double rate_hz, bool last)
 	tell(g, GUARD_ORDERED, text);
 	struct stop_order *order = &g->known.order;
 	g->running.wanted = g->beats.barred = false;
-	order->ns = now_ns;
-	order->held_up = now_ns < g->held_until_ns;
+	place_order(g, now_ns);
 	order->trips_ns =
 		g->beats.armed && g->config.deadman_ms ? g->beats.last_ns + g->config.deadman_ms * NS_PER_MS : 0;
 	order->quiet_s = quiet_needed_s(rate_hz, last, false);
 	order->alone_s = quiet_needed_s(rate_hz, last, true);
-	order->coasted_ns = now_ns + (uint64_t)(g->config.coast_down_max_s * 1e9);
-	if (!g->known.answer.given) { /* else nothing has run since the order that was given then */
-		order->first_index = watch_index_at(&g->known.signals.force.watch, now_ns);
-		order->rests_ns = order->coasted_ns;
-		order->first_ns = now_ns;
-	}
 	order->alone_ns = g->beats.armed ? g->config.deadman_ms * NS_PER_MS : 0;
-	g->known.pen.off = g->known.pen.off_again = g->known.pen.told = g->known.pen.tripped = false;
-	g->stopping = (struct stopping){.active = true};
+	g->stopping = (struct stopping){.active = true, .last = last};
 	send_stop(g, now_ns);
 	return true;
 }
@@ -516,6 +543,7 @@ void guard_telemetry(struct guard *g, const struct pen_telemetry *telemetry)
 	pen->off_again = !telemetry->running;
 	pen->tripped = telemetry->condition & PEN_DEADMAN_TRIPPED;
 	pen->off = pen->off_again; /* one that runs after all is ordered to stop once more */
+	g->stopping.runs = g->stopping.last && telemetry->running && strikes_anew(&g->known);
 }
 
 static void watch_begin(struct watched *watched, const struct guard_channel *channel, uint64_t now_ns)

@@ -15,7 +15,8 @@ enum guard_event_kind {
 	GUARD_CONDITION, /* the pen's own fault: it ends the run, and fails the pen */
 	GUARD_LOST,      /* a device is as good as gone: it ends the run */
 	GUARD_STORAGE,   /* samples cannot be kept: it ends the run */
-	GUARD_STOPPED,   /* the stop under way has its answer: guard_answer() */
+	GUARD_SWITCHED_ON, /* behind the order of a last stop it says that it runs, and strikes: it is ordered off and watched anew */
+	GUARD_STOPPED, /* the stop under way has its answer: guard_answer() */
 };
 
 struct guard_event {

@@ -97,6 +97,13 @@ static void faulty(struct session *s, const struct guard_event *event)
 		attempt_fault(s, event->cause, event->text);
 }
 
+/* Whoever pressed may do so again: what a safety input ends, this ends. */
+static void switched_on(struct session *s, const char *text)
+{
+	journal_text(s, "event", "%s", text);
+	session_safety_stop(s, text);
+}
+
 static void on_event(void *ctx, const struct guard_event *event)
 {
 	struct session *s = ctx;
@@ -108,6 +115,7 @@ static void on_event(void *ctx, const struct guard_event *event)
 	case GUARD_CONDITION: session_condition(s, event->condition, event->text); break;
 	case GUARD_LOST: lost(s, event); break;
 	case GUARD_STORAGE: session_end(s, RUN_STORAGE_FAILED, event->text); break;
+	case GUARD_SWITCHED_ON: switched_on(s, event->text); break;
 	case GUARD_STOPPED: stopped(s, event); break;
 	}
 }

@@ -204,7 +204,7 @@ bool session_may_run(struct session *s);
 /* A pen test is done: where it was not passed, the run that this one goes on with is taken at once, so that nobody goes on there
  * without it. False: the run ends. */
 bool session_keeps_failure(struct session *s);
-/* A safety input: ends the run, and one that is ending already is none that anything goes on behind by itself. */
+/* A safety input, or a hand at the pen: ends the run, and one that is ending already is none that anything goes on behind by itself. */
 void session_safety_stop(struct session *s, const char *reason);
 /* A device is gone or silent: ends the run, and a run that is ending already is not complete any more. */
 void session_lost(struct session *s, const char *reason);

@@ -319,6 +319,27 @@ def test_runs_while_waited_for(check):
     check(any(line.get("event") == "motor" and line["on"] for line in lines) and lines[-1]["event"] == "end" and not lines[-1]["motor_on"], f"it ran, and stands: {lines[-3:]}")
 
 
+def test_switched_on_behind_its_last_stop(check):
+    """Somebody presses the pen's button in the watch behind a job's last stop: it is ordered off, watched anew and seen to stand; no pass, and no job behind it."""
+    place, truth = Place(), None
+    for name, press in (("quiet", []), ("pressed", ["--fault", "pressed@"])):
+        if truth:
+            off = [line["t_ns"] * 1e-9 for line in truth if line.get("event") == "motor" and not line["on"]]
+            press[1] += f"{off[-1] + 1.5:.3f}"
+        place.write(name=name, builds=None, before=None, read_back=None, blocks=1 if name == "quiet" else 3)
+        done = place.batch(world=["--truth", place.folder / "truth.jsonl", *press])
+        truth = [json.loads(line) for line in (place.folder / "truth.jsonl").read_text().splitlines()]
+    report = json.loads((place.folder / "out/pressed.batch.json").read_text())
+    job = report["jobs"][0]
+    run = json.loads((place.folder / f"out/{job['run']}.report.json").read_text())
+    check(done.returncode == 130 and "was switched on" in report["ended_early"] and report["counts"]["open"] == 2 and len(list((place.folder / "out").glob("pressed*.penrig"))) == 1,
+          f"the batch ends with it, and no job begins behind it: {done.returncode} {report}")
+    check("STOP UNVERIFIED" not in done.stdout + done.stderr and run["stop"]["verified"] and run["dut_verdict"] == job["dut_verdict"] == "inconclusive" and run["run_status"] == "interrupted",
+          f"it is known to stand, and is no pass: {run['stop']} {run['verdict_reason']} {done.stderr}")
+    motor = [(line["t_ns"], line["on"]) for line in truth if line.get("event") == "motor"]
+    check([on for _, on in motor[-2:]] == [True, False] and motor[-1][0] - motor[-2][0] < 0.2e9, f"in truth it ran, and not until its dead-man: {motor[-3:]}")
+
+
 def test_waits_foreseen(check):
     place = Place()
     text = Path(place.bench).read_text()
@@ -413,6 +434,7 @@ def main():
     test_waits(check)
     test_not_ready(check)
     test_runs_while_waited_for(check)
+    test_switched_on_behind_its_last_stop(check)
     test_waits_foreseen(check)
     test_files(check, place)
     test_bisect(check)

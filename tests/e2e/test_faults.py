@@ -22,6 +22,7 @@ FAIL = ("fail", "complete", 1)
 CONDITIONAL = {("conditional_pass", "complete", 3), ("conditional_fail", "complete", 1)}
 UNSURE = ("inconclusive", "complete", 3)
 LOST = ("inconclusive", "device_lost", 4)
+SWITCHED_ON = ("inconclusive", "interrupted", 130)
 
 # fault spec: outcomes that are right once it has struck
 FAULTS = {
@@ -203,6 +204,25 @@ def on_force_alone(check):
         examine(check, name, f"{seed} on force alone", ran, within_s=None)
 
 
+def switched_on_behind_the_last_stop(check):
+    """At any moment of the watch: ordered off long before its dead-man, seen to stand for a whole watch more, and no pass."""
+    def run(bench, at_s):
+        folder = tempfile.mkdtemp(prefix="pr")
+        return rig.run_plan("ci-smoke.json", bench=bench or force_alone(folder), faults=[f"pressed@{at_s:.3f}"] if at_s else [], folder=folder)
+    benches = ["virtual-usb.json", "virtual-serial.json", None]
+    good = rig.in_parallel([lambda b=b: run(b, None) for b in benches])
+    watch = [(max(t["t_ns"] for t in g.truth if t.get("event") == "command" and t["line"].startswith("OUTP OFF")) * 1e-9, end_time_s(g)) for g in good]
+    length = [11.0 if b is None else 2.2 for b in benches]
+    jobs = [(b, begin + (end - begin) * (0.05 + 0.9 * n / max(SEEDS - 1, 1)), long_s) for b, (begin, end), long_s in zip(benches, watch, length) for n in range(SEEDS)]
+    runs = rig.in_parallel([lambda b=b, t=t: run(b, t) for b, t, _ in jobs])
+    for (bench, at_s, long_s), ran in zip(jobs, runs):
+        label = f"{bench or 'force alone'}, switched on at {at_s:.3f} s"
+        check(ran.outcome() == SWITCHED_ON and "was switched on" in ran.report["verdict_reason"], f"{label}: {ran.outcome()} {ran.report['verdict_reason']}")
+        motor = [(t["t_ns"] * 1e-9, t["on"]) for t in ran.truth if t.get("event") == "motor"]
+        check([on for _, on in motor[-2:]] == [True, False] and motor[-1][0] - motor[-2][0] < 0.2, f"{label}: ordered off: {motor[-2:]}")
+        check(ran.report["stop"]["verified"] and not ran.truth[-1]["moving"] and end_time_s(ran) - motor[-1][0] > long_s, f"{label}: and watched: {ran.report['stop']} {ran.truth[-1]}")
+
+
 def nothing_under_the_needles(check):
     # No needle bar is seen and the load signal shows no stroke: of a pen that runs, stops, or lies there unplugged it shows the same, and proves nothing.
     folder = Path(tempfile.mkdtemp(prefix="pr"))
@@ -316,6 +336,7 @@ def main():
                             for n, s, b in jobs])
     for (name, seed, bench), run in zip(jobs, runs):
         examine(check, name, f"{seed} on {bench}", run)
+    switched_on_behind_the_last_stop(check)
     nothing_under_the_needles(check)
     loop_that_fails(check)
     held_up(check)

@@ -313,6 +313,115 @@ static void the_table_of_what_a_pen_does_itself(void **state)
 	}
 }
 
+/* ---- behind its last stop ------------------------------------------------------------------------------------------ */
+
+#define PRESSES_MAX 2
+
+struct presses { /* of the pen's button, counted from the order to stop */
+	bool last, says_so;
+	unsigned count, at_ms[PRESSES_MAX];
+};
+
+static const struct event *pressed(struct host *h, const struct presses *p)
+{
+	running(h);
+	guard_stop(h->guard, "enough", 50, p->last);
+	const uint64_t ordered_ns = h->now_ns;
+	unsigned seen = h->telemetry_reads, stops = h->stop.sent, next = 0;
+	bool on = false;
+	h->signal.strokes_hz = 0;
+	for (unsigned i = 0; i < 8000 && !count_of(h, GUARD_STOPPED); i++) {
+		if (next < p->count && h->now_ns >= ordered_ns + p->at_ms[next] * NS_PER_MS) {
+			on = true;
+			stops = h->stop.sent;
+			h->signal.strokes_hz = 50;
+			next++;
+		}
+		tick_after(h, 5);
+		if (asked(h, &seen))
+			says(h, on && p->says_so, 0);
+		if (on && h->stop.sent > stops) {
+			on = false;
+			h->signal.strokes_hz = 0;
+		}
+	}
+	return newest(h, GUARD_STOPPED);
+}
+
+static void one_that_is_switched_on_is_ordered_off_and_watched_anew(void **state)
+{
+	struct host *h = *state;
+	const struct event *e =
+		pressed(h, &(struct presses){.last = true, .says_so = true, .count = 1, .at_ms = {2000}});
+	assert_true(e->verified);
+	assert_int_equal(count_of(h, GUARD_SWITCHED_ON), 1);
+	assert_int_equal(h->stop.sent, 2);
+	assert_int_equal(count_of(h, GUARD_CONDITION), 0);
+	uint64_t on_ns = newest(h, GUARD_SWITCHED_ON)->ns;
+	assert_in_range(h->stop.last_ns - on_ns, 0, TICK_NS);
+	assert_false(newest(h, GUARD_SWITCHED_ON)->verified);
+	assert_true(e->ns - on_ns >= 11 * NS_PER_S); /* a whole proof of its own */
+}
+
+static void nor_is_an_earlier_answer_its_answer(void **state)
+{
+	struct host *h = *state;
+	running(h);
+	guard_stop(h->guard, "the point is measured", 50, false);
+	h->signal.strokes_hz = 0;
+	assert_true(proof(h, false, 0)->verified);
+	guard_stop(h->guard, "the run is complete", 50, true);
+	turn(h, 1000);
+	h->signal.strokes_hz = 50;
+	turn(h, 100);
+	says(h, true, 0);
+	tick_after(h, 5);
+	assert_int_equal(count_of(h, GUARD_SWITCHED_ON), 1);
+	assert_false(guard_answer(h->guard)->given);
+	assert_false(guard_answer(h->guard)->verified);
+}
+
+static void there_is_one_more_watch_and_no_third(void **state)
+{
+	struct host *h = *state;
+	pressed(h, &(struct presses){.last = true, .says_so = true, .count = 2, .at_ms = {2000, 6000}});
+	assert_false(guard_answer(h->guard)->verified);
+	assert_int_equal(count_of(h, GUARD_SWITCHED_ON), 1);
+	assert_int_equal(h->stop.sent, 3);
+}
+
+static void one_that_strikes_and_says_that_it_is_off_gets_none(void **state)
+{
+	struct host *h = *state;
+	pressed(h, &(struct presses){.last = true, .says_so = false, .count = 1, .at_ms = {2000}});
+	assert_false(guard_answer(h->guard)->verified);
+	assert_int_equal(count_of(h, GUARD_SWITCHED_ON), 0);
+}
+
+static void what_only_creeps_gets_none(void **state)
+{
+	struct host *h = *state;
+	running(h);
+	guard_stop(h->guard, "enough", 50, true);
+	h->signal.strokes_hz = 0;
+	turn(h, 2000);
+	for (unsigned i = 0; i < 4000 && !count_of(h, GUARD_STOPPED); i++) {
+		h->signal.seat = SEAT_COUNTS + (i < 200 ? (int)(i / 4) : 50); /* a push of 50 mN within a second */
+		tick_after(h, 5);
+		if (i % 20 == 0)
+			says(h, true, 0);
+	}
+	assert_false(guard_answer(h->guard)->verified);
+	assert_int_equal(count_of(h, GUARD_SWITCHED_ON), 0);
+}
+
+static void nor_does_any_stop_but_the_last(void **state)
+{
+	struct host *h = *state;
+	pressed(h, &(struct presses){.last = false, .says_so = true, .count = 1, .at_ms = {150}});
+	assert_int_equal(count_of(h, GUARD_SWITCHED_ON), 0);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, new_host, free_host)
 
 int main(void)
@@ -336,6 +445,12 @@ int main(void)
 		TEST(a_process_that_stood_still_blames_nobody),
 		TEST(a_stop_soon_after_standing_still_blames_nobody),
 		TEST(a_trip_before_its_word_says_nothing),
+		TEST(one_that_is_switched_on_is_ordered_off_and_watched_anew),
+		TEST(nor_is_an_earlier_answer_its_answer),
+		TEST(there_is_one_more_watch_and_no_third),
+		TEST(one_that_strikes_and_says_that_it_is_off_gets_none),
+		TEST(what_only_creeps_gets_none),
+		TEST(nor_does_any_stop_but_the_last),
 		cmocka_unit_test(the_table_of_what_a_pen_does_itself),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
