@@ -25,6 +25,7 @@ struct stream_in {              /* what came of one stream */
 /* What the end writes: the final record and the report, in the log and in the file, the report files, and all of it
  * once more should it have to be corrected. A verdict that cannot be taken back must not be the last thing on a full
  * disk. */
+#define SUFFIX_MAX          sizeof("-journal")
 #define RESERVE_BYTES       (2u << 20)
 #define RESERVE_POINT_BYTES (512u << 10)
 
@@ -38,6 +39,7 @@ struct runfile {
 	unsigned point_digests;
 	unsigned sweeps_put; /* a second finish adds what changed */
 	int reserve_fd;      /* room for the end, until it comes */
+	bool own;            /* what stands at the path is its doing */
 	uint8_t counts[WRITER_SAMPLES_MAX];
 };
 
@@ -289,11 +291,29 @@ static void path_of(const struct record *record, char ret[RUNFILE_PATH_MAX])
 }
 
 /* What SQLite leaves beside a file that was not closed: the newest part of its content. */
+static void beside(const char *path, const char *suffix, char ret[RUNFILE_PATH_MAX + SUFFIX_MAX])
+{
+	snprintf(ret, RUNFILE_PATH_MAX + SUFFIX_MAX, "%s%s", path, suffix);
+}
+
 static bool has_wal(const char *path)
 {
-	char wal[RUNFILE_PATH_MAX + sizeof("-wal")];
-	snprintf(wal, sizeof(wal), "%s-wal", path);
+	char wal[RUNFILE_PATH_MAX + SUFFIX_MAX];
+	beside(path, "-wal", wal);
 	return access(wal, F_OK) == 0;
+}
+
+/* Of a run that could not begin its file: an empty one, as it was when its name was taken. */
+static void leave_name(const char *path)
+{
+	static const char *const suffix[] = {"-wal", "-shm", "-journal"};
+	char other[RUNFILE_PATH_MAX + SUFFIX_MAX];
+	for (unsigned i = 0; i < sizeof(suffix) / sizeof(suffix[0]); i++) {
+		beside(path, suffix[i], other);
+		unlink(other);
+	}
+	if (truncate(path, 0) != 0)
+		unlink(path);
 }
 
 static bool is_empty(const char *path)
@@ -394,6 +414,7 @@ static int begin(struct runfile *rf, const struct record *record, double bytes_p
 	int rc = disk_make_folder(rf->folder, err);
 	if (!rc)
 		rc = is_empty(rf->path) && !has_wal(rf->path) ? 0 : make_file(rf->path, err);
+	rf->own = rc == 0;
 	if (!rc)
 		rc = store_create(rf->path, WRITER_ITEM_MAX, &rf->store, err);
 	if (!rc)
@@ -412,7 +433,12 @@ int runfile_create(const struct record *record, double bytes_per_s, bool may_wai
 		return err_set(err, -ENOMEM, "no memory for the run file");
 	int rc = begin(rf, record, bytes_per_s, may_wait, err);
 	if (rc) {
+		char path[RUNFILE_PATH_MAX];
+		const bool own = rf->own;
+		memcpy(path, rf->path, sizeof(path));
 		release(rf);
+		if (own)
+			leave_name(path);
 		return rc;
 	}
 	*ret = rf;

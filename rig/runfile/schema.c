@@ -113,7 +113,7 @@ int schema_check(struct db *db, const char *path, struct err *err)
 		rc = db_number(db, count_tables, &tables, err);
 	if (rc)
 		return rc;
-	if (id == 0 && tables == 0)
+	if (tables == 0 && (id == 0 || (id == RUNFILE_APPLICATION_ID && version == 0)))
 		return holds_nothing(path, err);
 	if (id != RUNFILE_APPLICATION_ID)
 		return err_set(err, -EBADMSG, "%.300s is an SQLite database, but not a run file of penrig", path);

@@ -778,8 +778,8 @@ static void test_killed_run(void **state)
 	check_killed(path_of("killed.penrig")); /* reading changes nothing */
 }
 
-/* The system kills who writes a file beyond this length: at each of its lengths, and in the middle of a page. */
-static bool killed_as_it_began(const char *name, rlim_t length)
+/* The system kills who writes a file beyond this length, or gives an error: at each of its lengths, and in the middle of a page. */
+static int began_within(const char *name, rlim_t length, bool killed)
 {
 	int status;
 	pid_t child = fork();
@@ -788,10 +788,17 @@ static bool killed_as_it_began(const char *name, rlim_t length)
 		struct runfile *rf;
 		struct err err;
 		setrlimit(RLIMIT_CORE, &(struct rlimit){0, 0});
+		signal(SIGXFSZ, killed ? SIG_DFL : SIG_IGN);
 		setrlimit(RLIMIT_FSIZE, &(struct rlimit){length, length});
 		_exit(runfile_create(record, 2.0 * FS_HZ, true, &rf, &err) ? 1 : 0);
 	}
 	waitpid(child, &status, 0);
+	return status;
+}
+
+static bool killed_as_it_began(const char *name, rlim_t length)
+{
+	int status = began_within(name, length, true);
 	if (!WIFSIGNALED(status))
 		return false;
 	assert_int_equal(WTERMSIG(status), SIGXFSZ);
@@ -826,6 +833,27 @@ static void test_killed_as_it_began(void **state)
 			    opens(path_of(file)));
 	}
 	assert_true(killed > 15);
+}
+
+/* Where its file cannot be made, no more than its name stays, for whoever took that. */
+static void test_no_room_as_it_began(void **state)
+{
+	unsigned full = 0;
+	char name[32], file[64], wal[64];
+	struct stat st;
+	(void)state;
+	for (rlim_t length = 0; length < 1000000; length += 49152 + 512, full++) {
+		snprintf(name, sizeof(name), "no-room-%lu", (unsigned long)length);
+		snprintf(file, sizeof(file), "%s.penrig", name);
+		snprintf(wal, sizeof(wal), "%s.penrig-wal", name);
+		int status = began_within(name, length, false);
+		assert_true(WIFEXITED(status));
+		if (WEXITSTATUS(status) == 0)
+			break;
+		assert_true(stat(path_of(file), &st) != 0 || st.st_size == 0);
+		assert_int_not_equal(access(path_of(wal), F_OK), 0);
+	}
+	assert_true(full > 5);
 }
 
 /* Runs fn where the test folder cannot be written, for root by becoming nobody. */
@@ -1274,6 +1302,7 @@ int main(void)
 		T(test_full_disk),
 		T(test_killed_run),
 		T(test_killed_as_it_began),
+		T(test_no_room_as_it_began),
 		T(test_read_only_folder),
 		T(test_a_half_change_is_undone),
 		T(test_every_change_is_found),
