@@ -236,7 +236,7 @@ help:
 	@echo "make check-browser    install what is missing (chromium), build, try the operator's page in a real browser"
 	@echo "make check-kernel     install what is missing (QEMU), build, runs against the USB and serial drivers of Debian's kernel, in a guest"
 	@echo "make check TEST=plan  only the tests with this in their path (several: TEST='plan limit'); LIST=1 names them; NOT='test_x.py' leaves scripts out"
-	@echo "make soak             200 kills of penrig at random: the pen stops; 10 000 flipped bits, each found; 5 000 random runs: no pass that the truth contradicts; 10 000 jobs of 50 benches under kills; JOBS=N, KILLS=N, FLIPS=N, RUNS=N, FIRST=SEED"
+	@echo "make soak             200 kills of penrig at random: the pen stops; 10 000 flipped bits, each found; a batch killed or out of room at each write: it goes on; 5 000 random runs: no pass that the truth contradicts; 10 000 jobs of 50 benches under kills; JOBS=N, KILLS=N, FLIPS=N, RUNS=N, FIRST=SEED"
 	@echo "make reliability      every transfer, bit, allocation and write of a run made to fail: hours; writes docs/reliability.md; PARTS=, WORKERS=N"
 	@echo "make check-fuzz       libFuzzer for EACH seconds on each parser (60); needs clang; TEST=words: on some"
 	@echo "make check-systems    the README's commands on Debian 13, Ubuntu 22.04 and 24.04, made by debootstrap: root; SYSTEMS=, STAGES="
@@ -342,16 +342,18 @@ else
 endif
 
 # The runs of tests/e2e/test_no_false_pass.py, of which make check does the first 300; the kills of test_stopper.py, of which it
-# does 12; and bits flipped in a sealed run file, its report and seals (test_records.py), of which it does 200.
+# does 12; bits flipped in a sealed run file, its report and seals (test_records.py), of which it does 200; and the writes of a
+# batch (test_batch_writes.py), of which it does some.
 RUNS  ?= 5000
 KILLS ?= 200
 FIRST ?= 1
 FLIPS ?= 10000
 JOBS  ?= 10000
 soak: deps-check
-	@$(MAKE) --no-print-directory -s $(PROGRAMS) $(PENRIG_A)
+	@$(MAKE) --no-print-directory -s $(PROGRAMS) $(PENRIG_A) $(FAILING)
 	@B=$(B) $(PYTHON) tests/e2e/test_stopper.py --kills $(KILLS) --first $(FIRST)
 	@B=$(B) FLIPS=$(FLIPS) FIRST=$(FIRST) $(PYTHON) tests/e2e/test_records.py --flips
+	@B=$(B) $(PYTHON) tests/e2e/test_batch_writes.py --all
 	@B=$(B) $(PYTHON) tests/e2e/test_fleet_kills.py --jobs $(JOBS) --benches 50 --first $(FIRST)
 	@B=$(B) $(PYTHON) tests/e2e/test_fleet_kills.py --mutants --first $(FIRST)
 	@B=$(B) $(PYTHON) tests/e2e/test_no_false_pass.py --runs $(RUNS) --first $(FIRST) --table

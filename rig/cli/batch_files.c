@@ -211,7 +211,9 @@ static int look(const struct batch_course *c, const struct batch_job *job, const
 
 	snprintf(path, sizeof(path), "%s/%s" RUNFILE_EXTENSION, c->batch->output, run);
 	int rc = reopen_sound(path, &reader, &record, &why);
-	if (rc) {
+	if (rc == -EBADMSG && runfile_holds_nothing(path)) {
+		rc = 0; /* penrig was killed as it made it, before it opened a device */
+	} else if (rc) {
 		rc = err_set(err, rc,
 			     "%.300s: penrig was killed before it told its verdict, and it cannot be read (%.200s); "
 			     "move it away to have the job made again",

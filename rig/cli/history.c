@@ -415,7 +415,7 @@ static bool ends_all(int rc)
 
 static int on_file(const char *path, const struct stat *st, int type, struct FTW *at)
 {
-	(void)st, (void)at;
+	(void)at;
 	if (type == FTW_DNR || type == FTW_NS) {
 		rebuilding.refused++;
 		cli_error(0, "%s cannot be read; left out", path);
@@ -423,6 +423,10 @@ static int on_file(const char *path, const struct stat *st, int type, struct FTW
 	}
 	if (type != FTW_F || !is_run_file(path))
 		return 0;
+	if (st->st_size == 0 && runfile_holds_nothing(path)) {
+		cli_error(0, "%s is empty: its name was taken, and no run began", path);
+		return 0;
+	}
 	int rc = indexing_take_file(rebuilding.history, path, &rebuilding.err);
 	if (ends_all(rc)) {
 		rebuilding.rc = rc;

@@ -39,9 +39,9 @@ class Place:
                  "before": ["./flash.sh"], "read_back": ["cat", "pen.txt"], **keys}
         (self.folder / "night.json").write_text(json.dumps({k: v for k, v in batch.items() if v is not None}))
 
-    def batch(self, *args, pen="PEN-GOOD-01", world=()):
+    def batch(self, *args, pen="PEN-GOOD-01", world=(), **kw):
         argv = [rig.PENRIG_A, "--bench", self.bench, "--virtual-dut", pen, *world, "--", "batch", self.folder / "night.json", "--state", self.folder / "state", *args]
-        return subprocess.run([str(a) for a in argv], stdin=subprocess.DEVNULL, capture_output=True, text=True)
+        return subprocess.run([str(a) for a in argv], stdin=subprocess.DEVNULL, capture_output=True, text=True, **kw)
 
     def report(self):
         return json.loads((self.folder / "out/night.batch.json").read_text())
@@ -441,4 +441,5 @@ def main():
     check.end()
 
 
-main()
+if __name__ == "__main__":
+    main()

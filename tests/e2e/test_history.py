@@ -404,4 +404,5 @@ def main():
     check.end()
 
 
-main()
+if __name__ == "__main__":
+    main()

@@ -1,12 +1,12 @@
 /* Preloaded into a program, lets one call of the operating system or one allocation fail, by its number:
  * FAIL=malloc:N       the Nth allocation gives NULL; "malloc:N+": each from there on
  * FAIL=write:N:HOW    the Nth call that writes (write, pwrite, fsync, fdatasync, ftruncate, fallocate, rename, unlink; not to
- *                     the standard descriptors) fails: HOW is KILL (the process dies there), SHORT (half of it is written)
- *                     or the name of an error
+ *                     the standard descriptors) fails: HOW is KILL (the process dies there), GROUP (and all of its process group), SHORT (half of
+ *                     it is written) or the name of an error; "HOW+": each from there on. A pipe is no disk, and no error strikes it
  * FAIL_COUNT=FILE     how many there were of each: a line "malloc N", a line "write N".
  * FAIL_LOG=FILE       and nothing fails: what was written under the folder FAIL_LOG_UNDER, in its order, for whoever plays a
  *                     power cut (tests/e2e/power_cut.py): a line "CALL OFFSET LENGTH BYTES PATH" and so many bytes behind it
- * C libraries alone: it counts from the program's first call on. */
+ * C libraries alone: it counts from the program's first call on; what it forks, and does not replace, counts writes with it. */
 #include <dlfcn.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -16,6 +16,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -24,15 +25,23 @@ extern void *__libc_malloc(size_t size);
 extern void *__libc_calloc(size_t n, size_t size);
 extern void *__libc_realloc(void *at, size_t size);
 
-static unsigned long mallocs, writes, malloc_at, write_at;
+static unsigned long mallocs, malloc_at, write_at, own_writes, *writes = &own_writes;
 static int for_ever, how;
-enum { HOW_KILL = -1, HOW_SHORT = -2 };
+enum { HOW_KILL = -1, HOW_SHORT = -2, HOW_GROUP = -3 };
 
 static const struct {
 	const char *name;
 	int how;
-} ways[] = {{"KILL", HOW_KILL}, {"SHORT", HOW_SHORT}, {"ENOSPC", ENOSPC},
+} ways[] = {{"KILL", HOW_KILL}, {"SHORT", HOW_SHORT}, {"GROUP", HOW_GROUP}, {"ENOSPC", ENOSPC},
 	    {"EIO", EIO},       {"EDQUOT", EDQUOT},   {"EROFS", EROFS}};
+
+__attribute__((constructor)) static void share(void)
+{
+	void *page = mmap(NULL, sizeof(*writes), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+
+	if (page != MAP_FAILED)
+		writes = page;
+}
 
 __attribute__((constructor)) static void begin(void)
 {
@@ -43,12 +52,14 @@ __attribute__((constructor)) static void begin(void)
 		return;
 	if (sscanf(fail, "malloc:%lu", &malloc_at) == 1)
 		for_ever = strchr(fail, '+') != NULL;
-	else if (sscanf(fail, "write:%lu:%15s", &write_at, way) != 2)
+	else if (sscanf(fail, "write:%lu:%15[A-Z]", &write_at, way) != 2)
 		_exit(99);
+	else
+		for_ever = strchr(fail, '+') != NULL;
 	for (size_t i = 0; i < sizeof(ways) / sizeof(ways[0]); i++)
 		if (strcmp(ways[i].name, way) == 0)
 			how = ways[i].how;
-	mallocs = writes = 0;
+	mallocs = *writes = 0;
 }
 
 __attribute__((destructor)) static void end(void)
@@ -58,7 +69,7 @@ __attribute__((destructor)) static void end(void)
 
 	if (!file)
 		return;
-	fprintf(file, "malloc %lu\nwrite %lu\n", mallocs, writes);
+	fprintf(file, "malloc %lu\nwrite %lu\n", mallocs, *writes);
 	fclose(file);
 }
 
@@ -171,15 +182,23 @@ static void leave(void)
 
 /* ---- disk ------------------------------------------------------------------------------------------------------ */
 
+static int is_pipe(int fd)
+{
+	struct stat st;
+
+	return fd >= 0 && fstat(fd, &st) == 0 && !S_ISREG(st.st_mode) && !S_ISDIR(st.st_mode);
+}
+
 /* 0: it goes on; else errno is set, or half of it is to be written (HOW_SHORT). */
 static int strikes(int fd)
 {
 	if (fd >= 0 && fd <= STDERR_FILENO)
 		return 0;
-	if (__atomic_add_fetch(&writes, 1, __ATOMIC_RELAXED) != write_at)
+	unsigned long n = __atomic_add_fetch(writes, 1, __ATOMIC_RELAXED);
+	if (!write_at || (for_ever ? n < write_at : n != write_at) || (how > 0 && is_pipe(fd)))
 		return 0;
-	if (how == HOW_KILL)
-		kill(getpid(), SIGKILL);
+	if (how == HOW_KILL || how == HOW_GROUP)
+		kill(how == HOW_KILL ? getpid() : 0, SIGKILL);
 	if (how > 0)
 		errno = how;
 	return how;
