@@ -199,6 +199,12 @@ void svg_frame_named(const struct svg_axes *a, const char (*names)[24], unsigned
 	frame_and_labels(a, y_ticks(a), x_label, y_label);
 }
 
+void svg_frame_lanes(const struct svg_axes *a, const char *x_label)
+{
+	x_ticks(a);
+	frame_and_labels(a, 0, x_label, "");
+}
+
 void svg_clip_begin(const struct svg_axes *a, const char *name)
 {
 	char id[100];

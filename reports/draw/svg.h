@@ -35,6 +35,8 @@ void svg_frame(const struct svg_axes *a, const char *x_label, const char *y_labe
 /* The same where x counts things from 1 to n: each has its own words beneath, of which as many are written as fit. */
 void svg_frame_named(const struct svg_axes *a, const char (*names)[24], unsigned n, const char *x_label,
 		     const char *y_label);
+/* The same where y counts lanes, which have no numbers. */
+void svg_frame_lanes(const struct svg_axes *a, const char *x_label);
 /* Marks beyond the frame are clipped. Values that are not finite are left out. The frame is in the clip's id, so that two pictures on
  * one page may give the same name: a browser takes the first of an id for both. */
 void svg_clip_begin(const struct svg_axes *a, const char *name);

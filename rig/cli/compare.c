@@ -7,6 +7,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "reports/draw/interval_picture.h"
 #include "rig/base/json.h"
 #include "rig/cli/kit/far_runs.h"
 #include "rig/cli/kit/rows.h"
@@ -18,7 +19,7 @@
 
 struct compare_options {
 	struct option_list margin;
-	const char *margin_percent, *db, *store_secret, *store_ca;
+	const char *margin_percent, *svg, *db, *store_secret, *store_ca;
 	bool json, csv;
 };
 
@@ -38,6 +39,11 @@ static const struct cli_option compare_table[] = {
 	 .offset = AT(margin_percent),
 	 .help = "The margin where none was given: so much of the width between its limits, or of the distance from "
 		 "the base to its only one. Default: the equivalence_margin of the plan's limit, else 10 %."},
+	{.name = "svg",
+	 .kind = OPTION_TEXT,
+	 .arg = "FILE",
+	 .offset = AT(svg),
+	 .help = "Draw each difference with its interval, in margins. Overwrites."},
 	{.name = "json", .kind = OPTION_FLAG, .offset = AT(json), .help = "One JSON object on standard output."},
 	CSV_ROW(AT(csv)),
 	{.name = "db",
@@ -437,18 +443,18 @@ static void print_row(const struct row *r)
 	print_more(r);
 }
 
+static const char *const verdict_words[] = {[COMPARE_EQUIVALENT] = "no regression",
+					    [COMPARE_BETTER] = "no regression",
+					    [COMPARE_CANNOT_TELL] = "the data cannot tell",
+					    [COMPARE_WORSE] = "REGRESSION"};
+
 static void print_for_people(const struct comparing *c)
 {
-	static const char *const verdict[] = {[COMPARE_EQUIVALENT] = "no regression",
-					      [COMPARE_BETTER] = "no regression",
-					      [COMPARE_CANNOT_TELL] = "the data cannot tell",
-					      [COMPARE_WORSE] = "REGRESSION"};
-
 	for (unsigned i = 0; i < c->rows; i++)
 		print_row(&c->row[i]);
 	if (c->rows == 0)
 		printf("nothing that a limit or a margin is for was measured\n");
-	printf("\n%s (%u comparisons, intervals together at 95 %%)\n", verdict[worst(c)], c->rows);
+	printf("\n%s (%u comparisons, intervals together at 95 %%)\n", verdict_words[worst(c)], c->rows);
 }
 
 static void add_real(struct json_out *node, const char *key, double value)
@@ -621,12 +627,67 @@ static int take_files(struct comparing *c, const char *const *operands, unsigned
 	return rc;
 }
 
+/* ---- drawn --------------------------------------------------------------------------------------------------------- */
+
+static void lane_of(const struct row *r, struct interval_row *ret)
+{
+	const double margin = r->rule.margin > 0.0 && r->comparison.model != COMPARE_NONE ? r->rule.margin : NAN;
+
+	*ret = (struct interval_row){.value = r->comparison.difference / margin,
+				     .lo = r->compared.lo / margin,
+				     .hi = r->compared.hi / margin,
+				     .near_lo = r->compared.near_lo / margin,
+				     .near_hi = r->compared.near_hi / margin,
+				     .beyond = r->compared.outcome == COMPARE_WORSE};
+	row_title(r, ret->title, sizeof(ret->title));
+	snprintf(ret->words, sizeof(ret->words), "%s: %+.3g %s, margin %.3g", compare_outcome_name[r->compared.outcome],
+		 r->comparison.difference, measurand_row(r->id)->unit, r->rule.margin);
+	if (r->comparison.model == COMPARE_NONE)
+		snprintf(ret->words, sizeof(ret->words), "%s", compare_outcome_name[r->compared.outcome]);
+}
+
+static int draw(const struct comparing *c, struct err *err)
+{
+	const char *path = c->options->svg;
+	struct interval_row *row = calloc(c->rows + 1, sizeof(*row));
+	FILE *out = row ? fopen(path, "we") : NULL;
+	int rc = !row ? -ENOMEM : out ? 0 : -errno;
+	char words[120];
+
+	for (unsigned i = 0; i < c->rows && !rc; i++)
+		lane_of(&c->row[i], &row[i]);
+	snprintf(words, sizeof(words),
+		 "%u and %u runs; %s; intervals together at 95 %%, thick: each at 90 %%; the band is the margin",
+		 c->of_build[0], c->of_build[1], verdict_words[worst(c)]);
+	if (!rc) {
+		interval_page_begin(out, interval_picture_height(c->rows));
+		interval_picture_draw(out,
+				      &(struct interval_picture){.title = "New build less base",
+								 .words = words,
+								 .x_label = "difference, in margins",
+								 .band = 1.0,
+								 .rows = c->rows,
+								 .row = row},
+				      0);
+		interval_page_end(out);
+		rc = ferror(out) ? -EIO : 0;
+	}
+	if (out && fclose(out) != 0 && !rc)
+		rc = -errno;
+	free(row);
+	return rc ? err_set(err, rc, "%.300s cannot be written: %s", path, strerror(-rc)) : 0;
+}
+
+/* ---- the whole ----------------------------------------------------------------------------------------------------- */
+
 static int answer(struct comparing *c)
 {
 	struct err err = {""};
 
 	count_runs(c);
 	decide_rows(c);
+	if (c->options->svg && draw(c, &err) < 0)
+		return cli_error(EXIT_STORAGE, "%s", err.text);
 	if (!c->options->json && !c->options->csv)
 		print_for_people(c);
 	else if (print_form(c, c->options->csv, &err) < 0)
@@ -682,6 +743,7 @@ const struct command command_compare = {
 		"cannot "
 		"tell, 2 wrong usage, 6 not a run file, damaged or changed.",
 	.example = "  penrig compare base/*.penrig -- new/*.penrig\n"
+		   "  penrig compare --svg builds.svg base/*.penrig -- new/*.penrig\n"
 		   "  penrig compare --margin depth_error_mm=0.02 base/*.penrig -- new/*.penrig\n"
 		   "  penrig compare --db service=penrig plan=smoke,build=4.1 -- plan=smoke,build=4.2\n",
 	.options = compare_table,

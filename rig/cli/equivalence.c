@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "reports/draw/interval_picture.h"
 #include "rig/base/json.h"
 #include "rig/cli/history_options.h"
 #include "rig/cli/kit/format.h"
@@ -15,7 +16,7 @@
 
 struct equivalence_options {
 	struct choice choice;
-	const char *reference;
+	const char *reference, *svg;
 	bool json, csv;
 };
 
@@ -28,7 +29,13 @@ static const struct cli_option equivalence_table[] = {
 	 .offset = AT(reference),
 	 .group = "What is done",
 	 .help = "Hold the benches against this one. Default: each against the mean of the others."},
-	{.name = "json", .kind = OPTION_FLAG, .offset = AT(json), .group = "Output", .help = TABLE_JSON_HELP},
+	{.name = "svg",
+	 .kind = OPTION_TEXT,
+	 .arg = "FILE",
+	 .offset = AT(svg),
+	 .group = "Output",
+	 .help = "Draw each bench's difference with what both uncertainties allow. Overwrites."},
+	{.name = "json", .kind = OPTION_FLAG, .offset = AT(json), .help = TABLE_JSON_HELP},
 	CSV_ROW(AT(csv)),
 	{.name = NULL},
 };
@@ -242,17 +249,27 @@ static void put_bench(const struct telling *t, const struct setpoint *s, unsigne
 	put_number(out, "offset_found_with_80_percent", e->found_offset);
 }
 
+static void setpoint_title(const char *measurand, const struct setpoint *s, char *ret, size_t size)
+{
+	char depth[32] = "sweeps";
+
+	if (!isnan(s->depth_mm))
+		snprintf(depth, sizeof(depth), "%g mm", s->depth_mm);
+	snprintf(ret, size, "%s%s%s%s at %s, %g Hz", measurand, *s->method ? " (" : "", s->method,
+		 *s->method ? ")" : "", depth, s->rate_hz);
+}
+
 static int tell_setpoint(struct telling *t, unsigned setpoint)
 {
 	const struct setpoint *s = &t->g->setpoint[setpoint];
 	struct equivalence_value *x = table_of(t->g, setpoint);
+	char title[160];
 
 	if (!x)
 		return -ENOMEM;
 	if (!t->list) {
-		printf("%s%s%s%s at ", t->measurand, *s->method ? " (" : "", s->method, *s->method ? ")" : "");
-		isnan(s->depth_mm) ? printf("sweeps, %g Hz\n", s->rate_hz)
-				   : printf("%g mm, %g Hz\n", s->depth_mm, s->rate_hz);
+		setpoint_title(t->measurand, s, title, sizeof(title));
+		puts(title);
 		printf("  %-20s %4s %10s %8s %8s %7s %8s %8s\n", "bench", "pens", "difference", "U", "U of ref", "E_n",
 		       "sd pens", "found 80%");
 	}
@@ -268,6 +285,71 @@ static int tell_setpoint(struct telling *t, unsigned setpoint)
 	}
 	free(x);
 	return 0;
+}
+
+/* ---- drawn --------------------------------------------------------------------------------------------------------- */
+
+static void lane_of(const struct telling *t, unsigned bench, const struct equivalence *e, struct interval_row *ret)
+{
+	const double allowed = hypot(e->u, e->u_ref);
+	const enum equivalence_state state = state_of(e);
+	const bool compared = state != NOT_COMPARED && (int)bench != t->reference;
+
+	*ret = (struct interval_row){.value = compared ? e->difference : NAN,
+				     .lo = e->difference - allowed,
+				     .hi = e->difference + allowed,
+				     .near_lo = NAN,
+				     .near_hi = NAN,
+				     .beyond = state == DIFFERS || state == SCATTERS};
+	snprintf(ret->title, sizeof(ret->title), "%s", t->g->bench[bench]);
+	if (compared)
+		snprintf(ret->words, sizeof(ret->words), "%s: E_n %.2f, %u pens", states[state].shown, e->en, e->pens);
+	else
+		snprintf(ret->words, sizeof(ret->words), "%s",
+			 (int)bench == t->reference ? "the reference" : states[state].shown);
+}
+
+static int draw_setpoint(FILE *out, const struct telling *t, unsigned setpoint)
+{
+	const struct setpoint *s = &t->g->setpoint[setpoint];
+	struct equivalence_value *x = table_of(t->g, setpoint);
+	struct interval_row row[EQUIVALENCE_BENCHES_MAX];
+	char title[160], label[80], words[160];
+
+	if (!x)
+		return -ENOMEM;
+	for (unsigned b = 0; b < t->g->benches; b++) {
+		struct equivalence e;
+		equivalence_of(x, t->g->pens, t->g->benches, b, t->reference, &e);
+		lane_of(t, b, &e, &row[b]);
+	}
+	free(x);
+	setpoint_title(t->measurand, s, title, sizeof(title));
+	snprintf(words, sizeof(words), "each from %s%s; an interval is what both expanded uncertainties allow",
+		 t->reference >= 0 ? "" : "the mean of the others", t->reference >= 0 ? t->g->bench[t->reference] : "");
+	snprintf(label, sizeof(label), "difference, %s", s->unit);
+	const struct interval_picture picture = {
+		.title = title, .words = words, .x_label = label, .band = NAN, .rows = t->g->benches, .row = row};
+	interval_picture_draw(out, &picture, setpoint * interval_picture_height(t->g->benches));
+	return 0;
+}
+
+static int draw(const char *path, const struct telling *t, struct err *err)
+{
+	FILE *out = fopen(path, "we");
+	int rc = out ? 0 : -errno;
+
+	if (out)
+		interval_page_begin(out, t->g->setpoints * interval_picture_height(t->g->benches));
+	for (unsigned i = 0; i < t->g->setpoints && !rc; i++)
+		rc = draw_setpoint(out, t, i);
+	if (out)
+		interval_page_end(out);
+	if (out && ferror(out) && !rc)
+		rc = -EIO;
+	if (out && fclose(out) != 0 && !rc)
+		rc = -errno;
+	return rc ? err_set(err, rc, "%.300s cannot be written: %s", path, strerror(-rc)) : 0;
 }
 
 static int find_reference(const struct gathering *g, const char *name, int *ret, struct err *err)
@@ -308,6 +390,8 @@ static int tell(const struct equivalence_options *o, const struct gathering *g, 
 	struct err err = {""};
 	int rc = 0;
 
+	if (o->svg && draw(o->svg, &t, &err) < 0)
+		return cli_error(EXIT_STORAGE, "%s", err.text);
 	if ((o->json || o->csv) && !(t.list = json_out_array()))
 		return cli_error(EXIT_INTERNAL, "out of memory");
 	for (unsigned i = 0; i < g->setpoints && !rc; i++)
@@ -383,7 +467,8 @@ const struct command command_equivalence = {
 		"The exit code is 0 all benches agree; 1 one differs; 3 nothing differs, and a bench could not be "
 		"compared; 2 wrong usage; 6 the history cannot be read.",
 	.example = "  penrig equivalence depth_mm --plan round --since 2026-03-01\n"
-		   "  penrig equivalence depth_mm --plan round --reference bench-1\n",
+		   "  penrig equivalence depth_mm --plan round --reference bench-1\n"
+		   "  penrig equivalence depth_mm --plan round --svg benches.svg\n",
 	.options = equivalence_table,
 	.options_size = sizeof(struct equivalence_options),
 	.run = equivalence_run,

@@ -5,6 +5,7 @@ import json
 import math
 import subprocess
 import tempfile
+import xml.dom.minidom
 from pathlib import Path
 
 import rig
@@ -56,6 +57,22 @@ def resumed(check, folder, base, new):
     check(done.returncode == 2 and "of the other build" in done.stderr, f"and of one build: {done.returncode} {done.stderr}")
 
 
+def drawn(check, folder, base, new):
+    """A lane for each comparison: what is worse with a square of its own colour, beyond the band of the margin."""
+    path = folder / "builds.svg"
+    done = compared("--svg", path, "--margin", "stroke_rate_hz=5", *base, "--", *new)
+    page = xml.dom.minidom.parse(str(path))
+    words = [t.firstChild.data for t in page.getElementsByTagName("text") if t.firstChild]
+    worse, same = [w for w in words if w.startswith("worse: ")], [w for w in words if w.startswith("equivalent: ")]
+    red = [path for path in page.getElementsByTagName("path") if path.getAttribute("stroke") == "#b91c1c"]
+    check(done.returncode == 1 and len(worse) == 2 and len(same) == 4 and all("margin 0.06" in w for w in worse), f"drawn: {done.returncode} {words} {done.stderr}")
+    check(len(red) >= 3 * len(worse) and "difference, in margins" in words and any("REGRESSION" in w for w in words), f"and seen: {len(red)} {words}")
+    lanes = page.getElementsByTagName("clipPath")[0].getElementsByTagName("rect")[0]
+    check(abs(float(lanes.getAttribute("height")) / 6 - 36) < 1, f"a lane for each: {lanes.toxml()}")
+    done = compared("--svg", folder / "nowhere/x.svg", *base, "--", *new)
+    check(done.returncode == 6 and "cannot be written" in done.stderr and not done.stdout, f"which cannot be written: {done.returncode} {done.stderr}")
+
+
 def main():
     check = rig.Checks()
     folder = Path(tempfile.mkdtemp(prefix="pr"))
@@ -77,6 +94,7 @@ def main():
     done = compared(*good, "--", *deep)
     check(done.returncode == 1 and "REGRESSION" in done.stdout and "worse " in done.stdout, f"for people: {done.stdout}")
 
+    drawn(check, folder, good, deep)
     done = compared("--json", "--margin", "depth_error_mm=0.15", good[0], again[0], "--", *again[1:])
     check(done.returncode == 0 and row(done, 0.5)["model"] == "one pen" and row(done, 0.5)["outcome"] == "equivalent", f"one pen, both builds the same: {done.stdout}")
     stated = folder / "stated.json"

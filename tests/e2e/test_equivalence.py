@@ -3,6 +3,7 @@
 import json
 import sqlite3
 import tempfile
+import xml.dom.minidom
 from pathlib import Path
 
 import rig
@@ -45,6 +46,15 @@ def main():
     check(0.005 < three["offset_found_with_80_percent"] < 0.020, f"and would be found: {three}")
     done = asked("--reference", "one")
     check("DIFFERS" in done.stdout and "the reference" in done.stdout and "7 agree, 1 differ" in done.stdout, f"for people: {done.stdout}")
+    picture = folder / "benches.svg"
+    done = asked("--reference", "one", "--svg", picture)
+    page = xml.dom.minidom.parse(str(picture))
+    words = [t.firstChild.data for t in page.getElementsByTagName("text") if t.firstChild]
+    check(done.returncode == 1 and words.count("the reference") == 4 and sum(w.startswith("agrees: E_n 0.00, 2 pens") for w in words) == 7 and sum(w.startswith("DIFFERS: E_n ") for w in words) == 1,
+          f"drawn, a panel for each setpoint and method: {words}")
+    check(len({c.getAttribute("id") for c in page.getElementsByTagName("clipPath")}) == 4, "each with a clip of its own")
+    done = asked("--svg", folder / "nowhere/x.svg")
+    check(done.returncode == 6 and "cannot be written" in done.stderr, f"which cannot be written: {done.returncode} {done.stderr}")
     db = sqlite3.connect(folder / "state/history")  # no bench is off, but one pen of each bench is another than it says
     for pen, by in (("PEN-GOOD-01", 0.28), ("PEN-GOOD-02", -0.32)):
         db.execute("UPDATE result SET value = value + ? WHERE quantity IN (SELECT id FROM quantity WHERE method = 'force_equivalent') AND run IN (SELECT id FROM run WHERE bench = 'three' AND dut = ?)", (by, pen))
