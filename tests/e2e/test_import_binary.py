@@ -122,7 +122,26 @@ def hdf5_group(force, path):
     return ["--dataset", "/run/7", "--column", "force", "--rate", RATE_HZ, "--scale", SCALE_N, "--offset", -40000 * SCALE_N]
 
 
-FORMS = [wav_16, wav_24, wav_float_stream, npy_float, npy_fortran_big_endian, npy_unsigned, npy_records, hdf5_only_one, hdf5_columns, hdf5_one_packed_chunk, hdf5_group]
+def npy_named_fields(force, path):
+    """Units and times stand in the names of the fields."""
+    rows = np.zeros(len(force), dtype=[("time_ms", "<f8"), ("force_mN", "<f4")])
+    rows["time_ms"], rows["force_mN"] = np.arange(len(force)) * 1e3 / RATE_HZ, force * 1e3
+    with open(path, "wb") as out:
+        np.save(out, rows)
+    return []
+
+
+def hdf5_nested_with_times(force, path):
+    """A group two folders down, beside others; its times show the rate."""
+    with h5py.File(path, "w") as out:
+        group = out.create_group("session 3/channels")
+        group["time"], group["force"] = np.arange(len(force)) / RATE_HZ, force
+        group["time"].attrs["unit"], group["force"].attrs["unit"] = "s", "N"
+        out["session 3/notes"] = np.arange(5)
+    return ["--dataset", "session 3/channels"]
+
+
+FORMS = [npy_named_fields, hdf5_nested_with_times, wav_16, wav_24, wav_float_stream, npy_float, npy_fortran_big_endian, npy_unsigned, npy_records, hdf5_only_one, hdf5_columns, hdf5_one_packed_chunk, hdf5_group]
 
 
 def run_import(folder, files, path, options, name):
@@ -303,6 +322,18 @@ def test_refused(check, folder, files):
         check(report is None and not list(folder.glob(f"{make.__name__}*.penrig")), f"{make.__name__}: nothing is left behind")
 
 
+def test_times_against_rate(check, folder, files, force):
+    """A rate is not believed against the file's own times, nor are those taken where they are said not to count."""
+    for form in (npy_named_fields, hdf5_nested_with_times):
+        path = folder / f"times-{form.__name__}"
+        options = form(force, path)
+        done = rig.penrig_a("import", path, *options, "--rate", 4000, *WINDOW, *files, "--dut", "P", "-o", folder, "--name", path.name)
+        check(done.returncode == 2 and "--rate" in done.stderr and "5000" in done.stderr, f"{form.__name__}: {done.returncode} {done.stderr}")
+        done = rig.penrig_a("import", path, *options, "--rate", 4000, "--time-column", "none", "--tare-until", 0.6, "--start", 0.65, "--measure-from", 1.25, "--measure-to", 2.5,
+                            *files, "--dut", "P", "-o", folder, "--name", f"{path.name}-none")
+        check(done.returncode in (1, 3), f"{form.__name__} without: {done.returncode} {done.stderr}")
+
+
 def test_hdf5_cut_anywhere(check, folder, files, force):
     """Whatever is missing or changed, it is an error, and never a crash."""
     whole = folder / "whole"
@@ -371,6 +402,7 @@ def main():
     force = signal()
     test_forms(check, folder, files, force)
     test_refused(check, folder, files)
+    test_times_against_rate(check, folder, files, force)
     test_hdf5_cut_anywhere(check, folder, files, force)
     test_exports_come_back(check, folder, files)
     check.end()

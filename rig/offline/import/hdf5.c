@@ -16,6 +16,7 @@
 #include "rig/offline/import/beside.h"
 #include "rig/offline/import/bytes.h"
 #include "rig/offline/import/readers.h"
+#include "rig/offline/import/text_header.h"
 
 #define SIGNATURE "\x89HDF\r\n\x1a\n"
 
@@ -410,6 +411,9 @@ static void add_columns(struct hdf5 *f, hid_t dataset, const struct cell *cell, 
 		if (f->dimensions == 1)
 			snprintf(c->name, sizeof(c->name), "%s", name);
 		text_attribute(dataset, "units", c->unit, sizeof(c->unit));
+		if (!c->unit[0])
+			text_attribute(dataset, "unit", c->unit, sizeof(c->unit));
+		text_header_name(c);
 	}
 }
 
@@ -497,8 +501,7 @@ static void finish_layout(const struct hdf5 *f, struct recording_layout *layout)
 	layout->columns = f->columns;
 	layout->rows = f->rows;
 	for (unsigned i = 0; i < f->columns; i++)
-		if (f->own && strcmp(layout->column[i].name, "time_s") == 0)
-			layout->time_column = (int)i;
+		text_header_time(layout, i, f->cell[i].width);
 }
 
 static int open_chosen(struct hdf5 *f, const char *wanted, struct recording_layout *layout, struct err *err)

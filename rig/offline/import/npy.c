@@ -8,6 +8,7 @@
 #include "rig/offline/import/beside.h"
 #include "rig/offline/import/bytes.h"
 #include "rig/offline/import/readers.h"
+#include "rig/offline/import/text_header.h"
 
 #define MAGIC      "\x93NUMPY"
 #define MAGIC_SIZE 6
@@ -305,8 +306,8 @@ static void npy_layout(const struct npy *n, const struct header *h, struct recor
 	for (unsigned i = 0; i < n->cells.columns; i++) {
 		cell_describe(&n->cells.cell[i], &layout->column[i]);
 		memcpy(layout->column[i].name, h->name[i], sizeof(h->name[i]));
-		if (strcmp(h->name[i], "time_s") == 0)
-			layout->time_column = (int)i;
+		text_header_name(&layout->column[i]);
+		text_header_time(layout, i, n->cells.cell[i].width);
 	}
 }
 

@@ -620,6 +620,26 @@ static bool is_named_time(const struct recording_column *c)
 	return is_one_of(key, words);
 }
 
+void text_header_name(struct recording_column *c)
+{
+	struct cell name = {c->name, strlen(c->name)};
+
+	if (!c->unit[0])
+		take_units_of_name(&name, c);
+}
+
+void text_header_time(struct recording_layout *layout, unsigned column, unsigned width)
+{
+	const struct recording_column *c = &layout->column[column];
+	double unit_s = NAN;
+	bool is = quantity_time(c->unit, &unit_s) || (is_named_time(c) && !c->unit[0]);
+
+	if (layout->time_column >= 0 || width != sizeof(double) || !is)
+		return;
+	layout->time_column = (int)column;
+	layout->time_unit_s = unit_s;
+}
+
 static bool is_named_index(const struct recording_column *c)
 {
 	static const char *const words[] = {"index",    "idx",      "sample", "samples", "samplenumber",
