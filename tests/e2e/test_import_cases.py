@@ -184,6 +184,9 @@ REFUSED = [
     ("stamps of a second", "time,F_N\n" + lines_of([f"12:00:{i // 5000:02d},{v}" for i, v in enumerate(numbers(12000))]), ["--rate", 5000, *FAST],
      ["too many to tell when", "--time-column none"]),
     ("a D in hexadecimal", "F_N\n" + lines_of([f"{i % 900 + 1000:d}D2" for i in range(900)]), COMMON, ["no column of numbers"]),
+    ("a second header of LabVIEW's", HEAD.replace(",", "\t") + lines_of(timed(900)).replace(",", "\t") + "\nChannels\t1\t\nSamples\t900\t\n***End_of_Header***\t\nX_Value\tForce\n"
+     + lines_of(timed(900)).replace(",", "\t"), FAST, [":903:", "in segments", "one header only"]),
+    ("the same, with gaps", HEAD + lines_of(timed(900)) + "Channels,1\n***End_of_Header***\n" + lines_of(timed(900)), [*FAST, "--gaps"], [":902:", "in segments"]),
     ("not a separator", lines_of(numbers(900)), [*COMMON, "--separator", "x"], ["must be comma"]),
     ("not a decimal mark", lines_of(numbers(900)), [*COMMON, "--decimal", "x"], ["point or comma"]),
     ("not a unit", lines_of(numbers(900)), [*COMMON, "--unit", "mile"], ["unit of force"]),

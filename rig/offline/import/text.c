@@ -350,6 +350,21 @@ static int csv_row(struct recording *r, double *value, struct err *err)
 	return rc;
 }
 
+/* Of LabVIEW, which can put one before each block that it appends: no line of it is a row, nor a gap. */
+static int another_header(const struct recording *r, struct err *err)
+{
+	static const char *const begins[] = {"LabVIEW Measurement", "***End_of_Header***", "Channels\t", "Channels,"};
+
+	for (size_t i = 0; i < sizeof(begins) / sizeof(begins[0]); i++)
+		if (r->line.len >= strlen(begins[i]) && strncmp(r->line.at, begins[i], strlen(begins[i])) == 0)
+			return err_set(
+				err, -EINVAL,
+				"%.200s:%llu: another header begins among the rows: LabVIEW wrote this file in "
+				"segments; have it write one header only, or import each segment as a file of its own",
+				r->path, (unsigned long long)r->line.number);
+	return 0;
+}
+
 /* The next row's line in r->line; r->blank: so many blank ones before it, which are rows, too. 1, or 0: the end. */
 static int next_line(struct recording *r, struct err *err)
 {
@@ -357,7 +372,9 @@ static int next_line(struct recording *r, struct err *err)
 
 	while ((rc = text_input_next(r->in, &r->line, err)) > 0 && is_blank_row(r))
 		r->blank++;
-	return rc > 0 && r->blank > 0 && blank_lines(r, err) < 0 ? -EINVAL : rc;
+	if (rc > 0 && (another_header(r, err) < 0 || (r->blank > 0 && blank_lines(r, err) < 0)))
+		return -EINVAL;
+	return rc;
 }
 
 static int csv_next(struct recording *r, struct recording_rows *rows, struct err *err)
