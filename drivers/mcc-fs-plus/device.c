@@ -334,11 +334,12 @@ static int mcc_open(const struct device_open *open, uint64_t now_ns, struct devi
 
 static void mcc_close(struct device *device)
 {
+	static const struct dialogue_request halt = {.what = HALT};
 	struct mcc *mcc = mcc_of(device);
 
 	if (!mcc)
 		return;
-	dialogue_close(mcc->dialogue, mcc->streams ? &(const struct dialogue_request){.what = HALT} : NULL);
+	dialogue_close(mcc->dialogue, mcc->streams ? &halt : NULL);
 	free(mcc);
 }
 

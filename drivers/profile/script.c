@@ -661,7 +661,7 @@ static void rehearse_case(const struct script *script, const struct section *sec
 /* The section that begins at *from, which is then behind it. */
 static bool next_section(const char **from, const char *to, unsigned *number, struct section *ret)
 {
-	const char *before = *from;
+	const char *before;
 	char line[LINE_MAX];
 	bool found = false;
 

@@ -197,7 +197,7 @@ int db_checkpoint(struct db *db, struct err *err)
 
 int db_number(struct db *db, const char *sql, int64_t *ret, struct err *err)
 {
-	struct db_stmt *query;
+	struct db_stmt *query = NULL;
 	int rc = db_prepare(db, sql, &query, err);
 	if (rc)
 		return rc;

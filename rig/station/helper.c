@@ -35,11 +35,11 @@ struct helper {
 
 bool helper_word(struct helper_command *command, const char *word, const struct helper_value *values)
 {
-	char *to = command->word[command->count];
 	size_t len = 0;
 
 	if (command->count == HELPER_WORDS)
 		return false;
+	char *to = command->word[command->count];
 	while (*word && len + 1 < HELPER_WORD) {
 		const struct helper_value *v = values;
 		size_t name = values && *word == '{' ? strcspn(word, "}") : 0;

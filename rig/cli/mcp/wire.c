@@ -114,7 +114,7 @@ static void bad(struct mcp_message *m, enum mcp_error code, const char *why)
 {
 	m->form = MCP_BAD;
 	m->error = code;
-	err_set(&m->why, 0, "%s", why);
+	snprintf(m->why.text, sizeof(m->why.text), "%s", why);
 }
 
 /* What a request of the newer way says of itself. */

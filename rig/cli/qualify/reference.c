@@ -223,7 +223,8 @@ void qualify_refusals(struct qualify *q, const void *argument)
 	for (size_t i = 0; !rc && i < sizeof(plans) / sizeof(plans[0]); i++) {
 		const char *const words[] = {q->program, "check", path, "--bench", bench, "--state", state, NULL};
 		FILE *out = fopen(path, "we");
-		if (!out || fputs(plans[i].text, out) == EOF || fclose(out) != 0) {
+		bool written = out && fputs(plans[i].text, out) != EOF;
+		if (!out || fclose(out) != 0 || !written) {
 			rc = err_set(&err, -EIO, "%.300s cannot be written", path);
 			break;
 		}

@@ -424,7 +424,7 @@ double pulse_cap(const struct pulse *pulse, const float *x, double x0, double at
 static void find_support(struct pulse *pulse, double period, double noise)
 {
 	double edge = fmax(0.003, 3.0 * noise), margin = 0.01 * period + 1.0, slope;
-	double lo = pulse->peak_at, hi = pulse->peak_at;
+	double lo = pulse->peak_at, hi = lo;
 
 	while (lo > -(double)pulse->half && shape_at(pulse, lo, &slope) > edge)
 		lo -= 0.25;

@@ -202,7 +202,7 @@ enum text_kind text_cell(const char *at, size_t len, char decimal, double *ret)
 	text_trim(&at, &len);
 	if (len == 0)
 		return TEXT_EMPTY;
-	if (at[len] == decimal && len < CELL_MAX) { /* the separator is the decimal mark as well */
+	if (len < CELL_MAX && at[len] == decimal) { /* the separator is the decimal mark as well */
 		memcpy(alone, at, len);
 		alone[len] = '\n';
 		at = alone;
