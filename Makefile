@@ -48,6 +48,8 @@ APT_FLEET := $(APT_DEMO) python3 python3-jsonschema $(APT_SERVER) $(APT_STORE)
 # For a guest with Debian's own kernel, which is fetched and never installed. Not part of `make check`, but of `.ci/run`.
 APT_KERNEL := $(APT_DEMO) qemu-system-x86 busybox-static cpio udev python3
 APT_DEB := build-essential $(APT_STATION) libpq-dev libmosquitto-dev libcurl4-openssl-dev debhelper lintian dpkg-dev scdoc
+# For `make analyze-source`.
+APT_ANALYZE := $(APT_BUILD) libmicrohttpd-dev libpq-dev libmosquitto-dev libcurl4-openssl-dev libhdf5-dev clang clang-tidy cppcheck
 APT_BENCH := $(APT_BUILD) python3 python3-numpy python3-scipy python3-pandas python3-serial
 
 # ---- flags ----------------------------------------------------------------------------------------------------------
@@ -69,7 +71,7 @@ LIBS_HERE = $(shell for lib in $(NEED_LIBS) $(MAY_LIBS) $(WEB_LIBS) $(PQ_LIBS) $
 KEY = $(CC) | $(STD) $(WARN) $(CPPFLAGS) $(CFLAGS) $(LDFLAGS) $(SAN) | $(LIBS_HERE) | $(TRY)
 
 # Goals that compile nothing themselves do not ask for a compiler and libraries.
-NO_BUILD := help installed-list deb deps-deb clean lint demo station-demo fleet-demo check check-fuzz check-systems check-browser check-fleet check-kernel deps-kernel deps-station deps-browser deps-fleet-demo deps-fleet soak reliability misfits mutants coverage bench deps-demo deps-check deps-bench
+NO_BUILD := help installed-list deb deps-deb deps-analyze clean lint demo station-demo fleet-demo check check-fuzz check-systems check-browser check-fleet check-kernel deps-kernel deps-station deps-browser deps-fleet-demo deps-fleet soak reliability misfits mutants coverage bench deps-demo deps-check deps-bench
 ifneq ($(filter-out $(NO_BUILD),$(or $(MAKECMDGOALS),all)),)
 KEY := $(KEY)
 -include $(B)/flags.mk
@@ -125,7 +127,7 @@ PENRIG_A := $(B)/tests/penrig-a
 # What fails on purpose, preloaded into tests: allocations and writes.
 FAILING := $(B)/libfailing-calls.so
 
-.PHONY: all help study-trials deb deps-deb demo station-demo fleet-demo check check-fuzz check-systems check-browser check-fleet deps-station deps-browser deps-fleet-demo deps-fleet soak reliability misfits mutants coverage bench bench-programs lint man install installed-list clean deps-demo deps-check deps-bench tests FORCE
+.PHONY: all help study-trials analyze-source deps-analyze deb deps-deb demo station-demo fleet-demo check check-fuzz check-systems check-browser check-fleet deps-station deps-browser deps-fleet-demo deps-fleet soak reliability misfits mutants coverage bench bench-programs lint man install installed-list clean deps-demo deps-check deps-bench tests FORCE
 .DELETE_ON_ERROR:
 .SECONDARY:
 all: $(PROGRAMS)
@@ -244,6 +246,7 @@ help:
 	@echo "make coverage         lines, branches and MC/DC that the unit tests reach, room by room; needs clang 18 or newer, CLANG=19; SHOW=words"
 	@echo "make misfits          what the estimators make of signals that they are not made for; writes docs/misfits.md; TRIALS=, GOOD=, ANEW=1"
 	@echo "make bench            install what is missing, build, measure, write docs/performance.md, misfits.md; BENCH_SIZE=10M is quick"
+	@echo "make analyze-source   gcc -fanalyzer, clang-tidy and cppcheck over the sources; ANALYZERS=, FILES=words: some of either"
 	@echo "make lint             format, rooms, function length, no printing outside rig/cli"
 	@echo "make man              manual pages into $(B)/man (needs scdoc)"
 	@echo "make install          DESTDIR= prefix=$(prefix)"
@@ -270,6 +273,8 @@ deps-deb:
 	@DEPS=$(DEPS) PYTHON=$(PYTHON) tests/tools/deps.sh $(APT_DEB)
 deps-bench:
 	@DEPS=$(DEPS) PYTHON=$(PYTHON) tests/tools/deps.sh $(APT_BENCH)
+deps-analyze:
+	@DEPS=$(DEPS) PYTHON=$(PYTHON) tests/tools/deps.sh $(APT_ANALYZE)
 
 DUT ?= PEN-GOOD-01
 BENCH ?= virtual-usb
@@ -396,6 +401,10 @@ study-trials: $(B)/tests/unit/study/test_compare $(B)/tests/bench/study_trials
 
 lint:
 	@tests/tools/lint.sh
+
+# What gcc -fanalyzer, clang-tidy and cppcheck find, by the rules of tests/tools/rules: minutes. ANALYZERS=, FILES=words.
+analyze-source: deps-analyze $(B)/flags.mk
+	@ANALYZERS="$(ANALYZERS)" FILES="$(FILES)" tests/tools/analyze-source.sh $(B) '$(LIB_CFLAGS) $(HDF5_CFLAGS) $(HTTP_CFLAGS) $(PQ_CFLAGS) $(MQTT_CFLAGS) $(CURL_CFLAGS)'
 
 # Manual pages: one per command, from the same table as --help.
 MAN_COMMANDS := run resume check list doctor bench show report analyze requalify plot export import calibrate profile history dispose trend lot equivalence \
