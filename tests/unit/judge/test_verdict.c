@@ -764,6 +764,82 @@ static void test_another_pen_in_the_clamp(void **state)
 	assert_verdict(record, OUTCOME_INCONCLUSIVE, 3, "the operator read \"a third\"");
 }
 
+/* A point, by its number, of one attempt; cause: what the rig lost it to. */
+static void attempt(struct record *record, unsigned number, unsigned nth, bool counts, const char *cause)
+{
+	struct record_point *p = record_add_point(record);
+
+	assert_non_null(p);
+	p->plan.number = number;
+	p->attempt = nth;
+	p->counts = counts;
+	snprintf(p->rig_cause, sizeof(p->rig_cause), "%s", cause);
+}
+
+static void test_what_was_measured_again(void **state)
+{
+	struct record *record = record_new();
+	char causes[VERDICT_CAUSES_MAX];
+
+	(void)state;
+	assert_non_null(record);
+	attempt(record, 0, 1, false, "timing");
+	attempt(record, 1, 1, true, "");
+	assert_int_equal(verdict_measured_again(record), 0);
+	assert_int_equal(verdict_retried(record, causes), 0);
+	assert_string_equal(causes, "");
+	attempt(record, 0, 2, true, "samples"); /* its own cause is none of an attempt before it */
+	attempt(record, 2, 1, false, "");       /* of the operator, not of the rig */
+	attempt(record, 2, 2, true, "");
+	assert_int_equal(verdict_measured_again(record), 2);
+	assert_int_equal(verdict_retried(record, causes), 1);
+	assert_string_equal(causes, "timing");
+	attempt(record, 3, 1, false, "timing");
+	attempt(record, 3, 2, false, ""); /* superseded in its turn, and counted once */
+	attempt(record, 3, 3, true, "");
+	attempt(record, 4, 1, false, "device");
+	attempt(record, 4, 2, true, "");
+	assert_int_equal(verdict_measured_again(record), 4);
+	assert_int_equal(verdict_retried(record, causes), 3);
+	assert_string_equal(causes, "timing, device");
+	attempt(record, 5, 1, false, "fifteen letters");
+	attempt(record, 5, 2, true, "");
+	attempt(record, 6, 1, false, "and others");
+	attempt(record, 6, 2, true, "");
+	assert_int_equal(verdict_retried(record, causes), 5);
+	assert_string_equal(causes, "timing, device, fifteen letters"); /* what has no room is counted, never cut */
+	record_free(record);
+}
+
+/* Points behind one that is missing stand for themselves alone. */
+static void test_a_point_between_is_missed(void **state)
+{
+	struct record *record = *state;
+
+	record->point[1].plan.number = 2;
+	record->points_planned = 3;
+	assert_verdict(record, OUTCOME_INCONCLUSIVE, 3, "point 2 of 3 was not measured");
+}
+
+static void test_what_has_no_verdict(void **state)
+{
+	struct record *record = *state;
+	struct verdict_decided decided = {.finding = NULL};
+
+	assert_verdict(record, OUTCOME_PASS, 0, "nearest to its limit");
+	assert_true(verdict_accepted(record) && verdict_decided(record, &plan, &decided) && decided.finding);
+	strcpy(record->origin.path, "x");
+	assert_false(verdict_decided(record, &plan, &decided)); /* no figure of a recording decides */
+	record->origin.path[0] = '\0';
+	record->run_status = RUN_INTERNAL_ERROR;
+	assert_int_equal(verdict_exit_code(record), 7);
+	record->has_verdict = false;
+	assert_string_equal(verdict_name(record), "none");
+	assert_false(verdict_accepted(record) || verdict_decided(record, &plan, &decided));
+	record->run_status = RUN_COMPLETE;
+	assert_int_equal(verdict_exit_code(record), 3);
+}
+
 int main(void)
 {
 #define T(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
@@ -803,6 +879,9 @@ int main(void)
 		T(test_every_pair),
 		T(test_without_a_plan_nothing_passes),
 		T(test_the_risk_of_a_pass),
+		T(test_what_was_measured_again),
+		T(test_a_point_between_is_missed),
+		T(test_what_has_no_verdict),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
