@@ -47,6 +47,8 @@ APT_STORE := swift-proxy swift-account swift-container swift-object memcached py
 APT_FLEET := $(APT_DEMO) python3 python3-jsonschema $(APT_SERVER) $(APT_STORE)
 # For a guest with Debian's own kernel, which is fetched and never installed. Not part of `make check`, but of `.ci/run`.
 APT_KERNEL := $(APT_DEMO) qemu-system-x86 busybox-static cpio udev python3
+# For an ARM processor of 64 bits under an emulator; its libraries are fetched into a folder and never installed.
+APT_AARCH64 := gcc-aarch64-linux-gnu qemu-user debootstrap pkg-config make python3 python3-jsonschema
 APT_DEB := build-essential $(APT_STATION) libpq-dev libmosquitto-dev libcurl4-openssl-dev debhelper lintian dpkg-dev scdoc
 # For `make analyze-source`.
 APT_ANALYZE := $(APT_BUILD) libmicrohttpd-dev libpq-dev libmosquitto-dev libcurl4-openssl-dev libhdf5-dev clang clang-tidy cppcheck
@@ -71,7 +73,7 @@ LIBS_HERE = $(shell for lib in $(NEED_LIBS) $(MAY_LIBS) $(WEB_LIBS) $(PQ_LIBS) $
 KEY = $(CC) | $(STD) $(WARN) $(CPPFLAGS) $(CFLAGS) $(LDFLAGS) $(SAN) | $(LIBS_HERE) | $(TRY)
 
 # Goals that compile nothing themselves do not ask for a compiler and libraries.
-NO_BUILD := help installed-list deb deps-deb deps-analyze clean lint demo station-demo fleet-demo check check-fuzz check-systems check-browser check-fleet check-kernel deps-kernel deps-station deps-browser deps-fleet-demo deps-fleet soak reliability misfits mutants coverage bench deps-demo deps-check deps-bench
+NO_BUILD := help installed-list deb deps-deb deps-analyze clean lint demo station-demo fleet-demo check check-fuzz check-systems check-browser check-fleet check-kernel check-aarch64 deps-aarch64 deps-kernel deps-station deps-browser deps-fleet-demo deps-fleet soak reliability misfits mutants coverage bench deps-demo deps-check deps-bench
 ifneq ($(filter-out $(NO_BUILD),$(or $(MAKECMDGOALS),all)),)
 KEY := $(KEY)
 -include $(B)/flags.mk
@@ -127,7 +129,7 @@ PENRIG_A := $(B)/tests/penrig-a
 # What fails on purpose, preloaded into tests: allocations and writes.
 FAILING := $(B)/libfailing-calls.so
 
-.PHONY: all help study-trials analyze-source deps-analyze deb deps-deb demo station-demo fleet-demo check check-fuzz check-systems check-browser check-fleet deps-station deps-browser deps-fleet-demo deps-fleet soak reliability misfits mutants coverage bench bench-programs lint man install installed-list clean deps-demo deps-check deps-bench tests FORCE
+.PHONY: all help study-trials analyze-source deps-analyze deb deps-deb demo station-demo fleet-demo check check-fuzz check-systems check-aarch64 deps-aarch64 check-browser check-fleet deps-station deps-browser deps-fleet-demo deps-fleet soak reliability misfits mutants coverage bench bench-programs lint man install installed-list clean deps-demo deps-check deps-bench tests FORCE
 .DELETE_ON_ERROR:
 .SECONDARY:
 all: $(PROGRAMS)
@@ -237,6 +239,7 @@ help:
 	@echo "make check-fleet      install what is missing (the same), build, the tests of a fleet alone; FLEET_JOBS=N in the kill test (300)"
 	@echo "make check-browser    install what is missing (chromium), build, try the operator's page in a real browser"
 	@echo "make check-kernel     install what is missing (QEMU), build, runs against the USB and serial drivers of Debian's kernel, in a guest"
+	@echo "make check-aarch64    unit tests and replay as a 64-bit ARM does them, under qemu: root; TEST=words"
 	@echo "make check TEST=plan  only the tests with this in their path (several: TEST='plan limit'); LIST=1 names them; NOT='test_x.py' leaves scripts out"
 	@echo "make soak             200 kills of penrig at random: the pen stops; 10 000 flipped bits, each found; a batch killed or out of room at each write: it goes on; 5 000 random runs: no pass that the truth contradicts; 10 000 jobs of 50 benches under kills; JOBS=N, KILLS=N, FLIPS=N, RUNS=N, FIRST=SEED"
 	@echo "make reliability      every transfer, bit, allocation and write of a run made to fail: hours; writes docs/reliability.md; PARTS=, WORKERS=N"
@@ -269,6 +272,8 @@ deps-browser:
 	@DEPS=$(DEPS) PYTHON=$(PYTHON) tests/tools/deps.sh $(APT_BROWSER)
 deps-kernel:
 	@DEPS=$(DEPS) PYTHON=$(PYTHON) tests/tools/deps.sh $(APT_KERNEL)
+deps-aarch64:
+	@DEPS=$(DEPS) PYTHON=$(PYTHON) tests/tools/deps.sh $(APT_AARCH64)
 deps-deb:
 	@DEPS=$(DEPS) PYTHON=$(PYTHON) tests/tools/deps.sh $(APT_DEB)
 deps-bench:
@@ -346,6 +351,10 @@ else
 		tests/tools/run-tests.sh tests/kernel/test_cables.sh tests/kernel/test_runs.sh
 endif
 
+# Unit tests and replay on another architecture, under an emulator: root, for debootstrap. TEST=words: of the unit tests those alone.
+check-aarch64: deps-aarch64
+	@PYTHON=$(PYTHON) tests/tools/check-aarch64.sh $(BUILD) $(TEST)
+
 # The runs of tests/e2e/test_no_false_pass.py, of which make check does the first 300; the kills of test_stopper.py, of which it
 # does 12; bits flipped in a sealed run file, its report and seals (test_records.py), of which it does 200; and the writes of a
 # batch (test_batch_writes.py), of which it does some.
@@ -381,14 +390,14 @@ SEED  ?= 1
 mutants: deps-check
 	@CC="$(CC)" $(PYTHON) tests/tools/mutants.py --count $(COUNT) --seed $(SEED)
 
-# What the unit tests reach, with clang 18 or newer (CLANG=): lines, branches, MC/DC. SHOW=words: what of those modules they do not; TEST=
-# as in make check, E2E scripts as well.
+# What the unit tests reach, with clang 18 or newer (CLANG=): lines, branches, MC/DC. SHOW=words: what of those modules they do not; ALL=1: every
+# test, end-to-end as well (an hour), but for what a process that is killed reached; TEST=words as in make check.
 CLANG ?= 19
 coverage:
 	@$(MAKE) --no-print-directory -s DEPS=skip BUILD=build/coverage CC=clang-$(CLANG) LDFLAGS=-fprofile-instr-generate \
 		CFLAGS="-O0 -g1 -fprofile-instr-generate -fcoverage-mapping -fcoverage-mcdc" tests
 	@$(PYTHON) tests/tools/coverage.py build/coverage/dev --version $(CLANG) $(foreach w,$(SHOW),--show $(w)) \
-		$(if $(TEST),$(TESTS:$(B)/%=build/coverage/dev/%),$(UNIT:$(B)/%=build/coverage/dev/%))
+		$(if $(TEST)$(ALL),$(TESTS:$(B)/%=build/coverage/dev/%),$(UNIT:$(B)/%=build/coverage/dev/%))
 
 bench: deps-bench
 	@$(MAKE) --no-print-directory -s bench-programs

@@ -33,14 +33,14 @@ def unpack(folder, name, into):
 
 
 def processor():
-    """What decides how the last bits of mathematical functions come out."""
+    """What decides how the last bits of mathematical functions come out. MACHINE: what the penrig under test runs on, where that is not this one."""
     flags = set()
     for line in Path("/proc/cpuinfo").read_text().splitlines():
         if line.split(":")[0].strip() in ("flags", "Features"):
             flags = set(line.split(":")[1].split())
             break
     gsl = re.search(r"^\s*gsl\s+(\S+)", penrig("version").stdout, re.M)
-    return {"machine": platform.machine(), "avx2": "avx2" in flags, "fma": "fma" in flags, "libc": " ".join(platform.libc_ver()),
+    return {"machine": os.environ.get("MACHINE", platform.machine()), "avx2": "avx2" in flags, "fma": "fma" in flags, "libc": " ".join(platform.libc_ver()),
             "gsl": gsl[1] if gsl else "", "tunables": os.environ.get("GLIBC_TUNABLES", "")}
 
 

@@ -50,7 +50,7 @@ decide by themselves (MC/DC). `SHOW=words` names what is left of a module. Of wh
 |---|---|---|---|
 | rig/judge/judge.c | 100.0 % | 97.4 % | 96.1 % of 77 |
 | rig/judge/sweeps.c | 95.1 % | 91.3 % | 85.7 % of 14 |
-| rig/judge/verdict.c | 98.6 % | 91.9 % | 81.1 % of 106 |
+| rig/judge/verdict.c | 100.0 % | 94.5 % | 86.8 % of 106 |
 | rig/measure/decision.c | 99.0 % | 80.0 % | 57.1 % of 28, asserts among them |
 | rig/config/limit.c | 98.4 % | 92.2 % | 86.7 % of 15 |
 | rig/session/evidence.c | 100.0 % | 94.9 % | 91.0 % of 67 |
@@ -59,6 +59,12 @@ decide by themselves (MC/DC). `SHOW=words` names what is left of a module. Of wh
 | rig/runfile/chain.c | 100.0 % | 100.0 % | has none |
 
 What no unit test of `store.c` reaches are writes that fail, which `make reliability` makes fail one by one.
+
+## Another processor
+
+`make check-aarch64`, under qemu's user mode, for a 64-bit ARM and Debian 12's libraries: the 29 kept runs of this method open, verify, show and derive again with the same verdicts and reasons. They are not
+the same bit for bit (1 of 29 is): the libraries' functions round otherwise there, in the 12th to 16th figure where it was looked at, never by more than 10^-7, which `analyze` says, and exits with 7. Two loops made gcc 12.2 itself die for that
+processor, so penrig could not be built there; they are written otherwise since.
 """
 
 FUZZING = """

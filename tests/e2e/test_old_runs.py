@@ -5,6 +5,7 @@ are derived again by this one, which says so and never calls them damaged. Anoth
 a set was made on may round differently; penrig then says that nothing differs by more than 1e-7, and that alone is let pass."""
 import hashlib
 import json
+import os
 import re
 import shutil
 import sys
@@ -112,6 +113,8 @@ def main():
     check, here, this = rig.Checks(), old_runs.processor(), old_runs.method()
     sets = sorted(path.parent for path in old_runs.DATA.glob("runs-*/expected.json"))
     check(sets, "there are kept runs")
+    if os.environ.get("NEWEST"):  # where a penrig takes minutes for them all
+        sets = sets[-1:]
     for kept in sets:
         expected = json.loads((kept / "expected.json").read_text())
         strict, same_method = expected["made_on"] == here, expected.get("method", 2) == this
