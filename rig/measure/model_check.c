@@ -55,7 +55,8 @@ static const struct model_check_row rows[MODEL_CHECKS] = {
 				   LEAVES("strange strokes", ACTS_ON_MEAN)},
 	[CHECK_CAP] = {.name = "cap",
 		       .about = "the top of the pulse is smooth, and as sharp as an eccentric's",
-		       .doubts = DOUBTS_JITTER | DOUBTS_DEPTH | DOUBTS_FORCE,
+		       .doubts = DOUBTS_RATE | DOUBTS_JITTER | DOUBTS_DEPTH |
+				 DOUBTS_FORCE, /* instants are those of the top */
 		       LEAVES("pulse shape", ACTS_ON_SHAPE)},
 	[CHECK_NOISE] = {.name = "noise",
 			 .about = "the noise acts on heights as white noise would",
