@@ -158,6 +158,13 @@ static const char *const whys[] = {
 	[MCP_TOO_LONG] = "it printed more than 4 MiB: ask for less",
 };
 
+/* The terminal is free before anybody hears that the question or the run is over: whoever asks then is not told that it is held. */
+static void leave_terminal(struct mcp_call *call)
+{
+	mcp_person_free(call->person);
+	call->person = NULL;
+}
+
 static void on_ended(void *ctx, const struct mcp_end *end)
 {
 	struct mcp_call *call = ctx;
@@ -167,6 +174,7 @@ static void on_ended(void *ctx, const struct mcp_end *end)
 
 	if (call->person)
 		mcp_person_tell(call->person, "The run has ended.");
+	leave_terminal(call);
 	if (!call->cancelled && !(whole && say_output(call, end, &err) == 0)) {
 		snprintf(text, sizeof(text), "penrig %s ended with exit code %d; %s%s%s\n%s", call->tool->name,
 			 end->exit_code, whys[end->why], *call->stopped ? ": " : "", call->stopped, end->said);
@@ -251,6 +259,7 @@ static void on_answer(void *ctx, bool allowed, const char *text)
 		char why[300];
 
 		snprintf(why, sizeof(why), "no run: %s", text);
+		leave_terminal(call);
 		say_failed(call->server, &call->message, why);
 		call_end(call);
 		return;
