@@ -91,6 +91,12 @@ void state_drop(struct bench_state *s)
 	s->asking = (struct state_asking){.len = 0};
 }
 
+/* The one that is looked up, or else that is shown. */
+static const char *newest_unit(const struct bench_state *s)
+{
+	return s->asking.serial[0] ? s->asking.serial : s->unit.serial;
+}
+
 /* ---- what is asked for before a test --------------------------------------------------------------------------- */
 
 enum want { WANT_NOTHING, WANT_LOT, WANT_CARTRIDGE, WANT_CHECK };
@@ -528,10 +534,14 @@ static enum state_act take_code(struct bench_state *s, const struct state_known 
 static enum state_act take_whole_code(struct bench_state *s, const struct state_known *known, const char *code,
 				      size_t len, int64_t id)
 {
+	const struct state_asking before = s->asking;
 	enum state_act act;
 
 	state_drop(s);
 	act = take_code(s, known, code, len, id);
+	/* Two codes in one moment: whose pen is not tested hears of it. */
+	if (before.len && !s->refused[0] && strcmp(before.serial, newest_unit(s)) != 0)
+		refuse(s, "replaced", before.serial);
 	/* What is held may become a pass. */
 	if (s->refused[0] && shows_green(s))
 		forget(s);
@@ -557,7 +567,6 @@ enum state_act state_told(struct bench_state *s, const struct state_known *known
 	state_drop(s);
 	if (!a.serial[0])
 		return act;
-	s->refused[0] = '\0';
 	if (a.len)
 		act = take_whole_code(s, known, a.code, a.len, 0);
 	return a.start && act == ACT_NOTHING && s->view == VIEW_ARMED && strcmp(s->unit.serial, a.serial) == 0
@@ -580,7 +589,7 @@ void state_run(struct bench_state *s, const char *name, const struct unit *unit)
 	s->end = (struct bench_end){.told = false};
 	s->unasked = false;
 	s->word = WORD_NONE;
-	s->why[0] = s->refused[0] = '\0';
+	s->why[0] = '\0';
 }
 
 static void text(const struct json *event, const char *key, char *ret, size_t size)

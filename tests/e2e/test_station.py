@@ -208,7 +208,7 @@ def two_at_once(check):
     at_once(s, (0, "PEN-GOOD-01"), (0, "PEN-GOOD-02"))
     one, other = (page.until(view("verdict")) for page in pages)
     check(one == other and one["verdict"]["word"] == "pass", f"both pages show the same: {one} {other}")
-    check(len(s.events()) == 1, f"two scans are one run: {s.events()}")
+    check(len(s.events()) == 1 and one["refusals"] == 1 and one["refused"] in ("busy", "replaced"), f"two scans are one run, and one refusal that is shown: {len(s.events())} {one}")
     report = json.loads((s.folder / "runs" / f"{one['name']}.report.json").read_text())
     check((report["dut"], report["operator"]) == (one["serial"], one["operator"]) and one["operator"], f"of the unit and the person that are shown: {report['dut']} {report['operator']}")
     at_once(s, (0, "PEN-GOOD-03"), (0, "PEN-GOOD-03"))

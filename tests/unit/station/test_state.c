@@ -681,6 +681,34 @@ static void what_is_asked_about_waits(void **state)
 	assert_int_equal(state_told(&s, &known), ACT_START);
 }
 
+/* Two codes in one moment: one unit is tested, and of the other it is said that it is not, also once the test goes on. */
+static void a_code_that_another_replaces_is_said(void **state)
+{
+	(void)state;
+	config.product[0].at_once = true;
+	past.asked = true;
+	scan("PEN-1");
+	scan("PEN-1"); /* once more */
+	assert_refused("");
+	scan("PEN-2");
+	assert_refused("replaced");
+	assert_string_equal(s.refused_detail, "PEN-1");
+	past.asked = false;
+	assert_int_equal(state_told(&s, &known), ACT_START);
+	assert_string_equal(s.unit.serial, "PEN-2");
+	const struct unit unit = s.unit;
+	state_run(&s, "name", &unit);
+	assert_refused("replaced");
+	state_begin(&s);
+	config.operators = 1;
+	config.person[0] = (struct station_operator){.name = "A. Meier", .badge = "OP-0007"};
+	scan("OP-0007");
+	past.asked = true;
+	scan("PEN-1");
+	scan("OP-0007"); /* no order is left of it */
+	assert_refused("replaced");
+}
+
 /* Who signs in while somebody's order waits for the server has not given it. */
 static void nobody_starts_under_anothers_name(void **state)
 {
@@ -836,6 +864,7 @@ int main(void)
 		T(an_event_after_the_end_changes_nothing),
 		T(a_start_asks_again),
 		T(what_is_asked_about_waits),
+		T(a_code_that_another_replaces_is_said),
 		T(nobody_starts_under_anothers_name),
 		T(a_pass_goes_with_the_next_code),
 		T(a_pass_that_nobody_was_asked_about),
