@@ -37,6 +37,11 @@ static enum station_standing standing_named(const char *text)
 	return STANDING_UNKNOWN;
 }
 
+static bool is_against(enum station_standing standing)
+{
+	return standing == STANDING_FAILED || standing == STANDING_REJECTED;
+}
+
 /* ---- what it said against a unit ------------------------------------------------------------------------------- */
 
 static struct against_unit *against_of(const struct station *s, const char *serial)
@@ -66,14 +71,13 @@ static struct against_unit *against_new(struct against *a, const char *serial)
 /* NULL: nothing is to be kept of it, or no memory. */
 static struct against_unit *note(struct station *s, const char *serial, enum station_standing standing)
 {
-	const bool is_against = standing == STANDING_FAILED || standing == STANDING_REJECTED;
 	struct against_unit *unit = against_of(s, serial);
 
-	if (!unit && is_against)
+	if (!unit && is_against(standing))
 		unit = against_new(&s->against, serial);
 	if (!unit)
 		return NULL;
-	standing = is_against ? standing : STANDING_UNKNOWN;
+	standing = is_against(standing) ? standing : STANDING_UNKNOWN;
 	unit->written = unit->written && unit->standing == standing;
 	unit->standing = standing;
 	return unit;
@@ -197,6 +201,8 @@ static void answered(struct bench *b)
 	e->at_ns = loop_now_ns(b->station->loop);
 	b->state.fleet_gone = elsewhere_standing(b, e->serial) == STANDING_UNKNOWN;
 	b->state.history_gone = e->history == STANDING_UNKNOWN;
+	if (b->state.history_gone)
+		e->history = e->before;
 	elsewhere_keep(b->station, e->serial, e->server);
 	if (!e->waits) {
 		tell_those_that_wait(b);
@@ -283,8 +289,24 @@ static int start(struct bench *b)
 	return helper_start(b->station->loop, &command, ASK_S, &host, &e->helper, NULL);
 }
 
+static bool is_about(const struct bench *b, const char *serial)
+{
+	return strcmp(b->elsewhere.serial, serial) == 0;
+}
+
+/* What the history said against this unit when it last answered. */
+static enum station_standing said_before(const struct bench *b, const char *serial)
+{
+	const struct elsewhere *e = &b->elsewhere;
+
+	if (!is_about(b, serial))
+		return STANDING_UNKNOWN;
+	return e->history == STANDING_UNKNOWN ? e->before : is_against(e->history) ? e->history : STANDING_UNKNOWN;
+}
+
 static void ask(struct bench *b, const char *serial)
 {
+	const enum station_standing before = said_before(b, serial);
 	struct elsewhere *e = &b->elsewhere;
 
 	if (!e->late) {
@@ -292,7 +314,8 @@ static void ask(struct bench *b, const char *serial)
 		e->helper = NULL;
 	}
 	loop_timer_cancel(b->station->loop, &e->limit);
-	*e = (struct elsewhere){.clean = e->clean, .helper = e->helper, .ended = e->ended, .late = e->late};
+	*e = (struct elsewhere){
+		.clean = e->clean, .helper = e->helper, .ended = e->ended, .late = e->late, .before = before};
 	e->clean.fn = clean;
 	e->limit.fn = on_late;
 	e->clean.ctx = e->limit.ctx = b;
@@ -316,9 +339,10 @@ void elsewhere_ask_again(struct bench *b, const char *serial)
 		ask(b, serial);
 }
 
-static bool is_about(const struct bench *b, const char *serial)
+void elsewhere_ask_at_end(struct bench *b, const char *serial)
 {
-	return strcmp(b->elsewhere.serial, serial) == 0;
+	if (b->station->host.answers && !elsewhere_asks(b, serial) && !b->elsewhere.late)
+		ask(b, serial);
 }
 
 enum station_standing elsewhere_history(const struct bench *b, const char *serial)

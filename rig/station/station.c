@@ -162,6 +162,8 @@ static void on_ended(void *ctx, int exit_code)
 {
 	struct bench *b = ctx;
 
+	if (b->child && exit_code <= 0) /* maybe a pass; one that ended while nobody watched was just asked about */
+		elsewhere_ask_at_end(b, b->state.unit.serial);
 	b->ended = b->child;
 	b->child = NULL;
 	loop_timer_at(b->station->loop, &b->clean, 0);

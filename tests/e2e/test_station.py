@@ -337,7 +337,7 @@ def a_history_that_vanished(check):
     check(history.exists(), "the run began another")
     check(verdict("PEN-GOOD-04") == ("pass", True, True), f"which is not the one: {page.bench}")
     done = subprocess.run([str(rig.PENRIG), "station", str(s.path), "--stands=PEN-GOOD-01"], capture_output=True, text=True, timeout=LIMIT_S)
-    check((done.returncode, done.stdout) == (2, "history unknown\n") and "penrig history --rebuild" in done.stderr and "PEN-GOOD-01-" in done.stderr, f"what to do is said: {done}")
+    check((done.returncode, done.stdout) == (2, "history unknown\n") and "penrig history --rebuild" in done.stderr and "PEN-GOOD-02-" in done.stderr, f"what to do is said: {done}")
     done = subprocess.run([str(rig.PENRIG), "history", "--history", str(history), "--rebuild", str(s.folder / "runs")], capture_output=True, text=True, timeout=LIMIT_S)
     check(done.returncode == 0, f"made again from the run files: {done}")
     for dut in "PEN-GOOD-05", "PEN-GOOD-08":
@@ -365,6 +365,36 @@ def asked_on_the_command_line(check):
     for options in (("--health=Bench 1", "--stands=PEN-GOOD-01"), ("--terminal", "--health=Bench 1"), ("--terminal", "--stands=PEN-GOOD-01"), ("--bench=Bench 1",)):
         code, words = said(*options)
         check(code == 2 and ("at a time" in words or "give both" in words), f"{options}: {code} {words}")
+
+
+def decided_under_a_test(check):
+    """What the history takes in while a unit is tested counts for that test's verdict; what was said against it stays where it then does not answer."""
+    s = Station(plan=TWO_PHANTOMS, start="at_once")
+    page = Page(s)
+    history = s.folder / "history"
+
+    def tested(dut, meanwhile):
+        s.order("scan", code=dut)
+        b = page.until(lambda b: b["view"] == "prompt" and b["serial"] == dut)
+        meanwhile()
+        s.order("done", id=b["prompt"]["id"])
+        return page.until(lambda b: b["view"] == "verdict" and b["serial"] == dut)
+
+    def fails(dut):
+        failed = rig.run_plan("ci-smoke.json", dut=dut, faults=("offset@0,by=0.5",), world_extra=("--clock", 3600), extra=("--history", history))
+        check(failed.status == 1, f"it fails at another bench: {failed.status} {failed.err}")
+
+    def hang():
+        mark = s.folder / "state/history.mark"
+        mark.unlink()
+        os.mkfifo(mark)
+    check(tested("PEN-GOOD-01", lambda: None)["verdict"]["word"] == "pass", f"nothing came meanwhile: {page.bench}")
+    b = tested("PEN-GOOD-02", lambda: fails("PEN-GOOD-02"))
+    check(b["verdict"]["word"] == "held", f"it failed elsewhere meanwhile: {b}")
+    fails("PEN-GOOD-03")
+    b = tested("PEN-GOOD-03", hang)
+    check(b["verdict"]["word"] == "held" and b["history_gone"], f"it had failed, and the history hangs now: {b}")
+    s.end()
 
 
 def stopped_without_answers(check):
@@ -555,7 +585,7 @@ def wrong_files(check):
 
 def main():
     check = rig.Checks()
-    for test in (units, refused_runs, restarted, a_pen_of_parts, two_benches, two_at_once, another_units_end, a_command_that_does_not_fit, stopped, stopped_without_answers, a_share_that_hangs, a_history_that_hangs, a_history_that_vanished, asked_on_the_command_line, killed_run, pages, who_may_ask, slow_ones, a_second_one, words, wrong_files):
+    for test in (units, refused_runs, restarted, a_pen_of_parts, two_benches, two_at_once, another_units_end, a_command_that_does_not_fit, stopped, stopped_without_answers, a_share_that_hangs, a_history_that_hangs, a_history_that_vanished, asked_on_the_command_line, decided_under_a_test, killed_run, pages, who_may_ask, slow_ones, a_second_one, words, wrong_files):
         if ONLY and test.__name__ not in ONLY:
             continue
         try:
