@@ -67,8 +67,11 @@ def test_sealing(bench):
     files = {}
     bench.must(bench.verify(bench.run), 3, "NOT: nobody", "a run that nobody sealed")
     bench.must(bench.verify(bench.run, keys=()), 0, "whoever may write the file", "the same without a key")
+    older = Path(tempfile.mkdtemp(prefix="pr")) / "older"
     for args in (("--key", "bench.key", "--bench"), ("--key", "meier.key", "--meaning", "approved")):
+        shutil.copy(bench.run, older)
         bench.must(penrig("sign", bench.run, *args, cwd=bench.folder), 0, "sealed:", f"sign {args}")
+    test_seal_beside(bench.copy(), older)
     done = bench.verify(bench.run, bench.report, *sorted(bench.folder.glob("*.seal-?.json")))
     bench.must(done, 0, "verified", "all that was sealed")
     for said in ("measured by the bench bench-3", "approved by A. Meier", "sealed    all of it"):
@@ -82,6 +85,18 @@ def test_sealing(bench):
         bench.check(done.returncode == 0, f"minisign verifies {file.name}: {done.stdout}{done.stderr}")
     bench.must(bench.verify(bench.run, keys=("--public-key", "bench.pub")), 3, "is none of the 1", "a person's key that nobody trusts")
     return files
+
+
+def test_seal_beside(bench, older):
+    """An older state of the run file is put back: the seal that it lacks is not overwritten by the next one."""
+    second = bench.run.with_suffix(".seal-2.json")
+    said = second.read_bytes()
+    shutil.copy(older, bench.run)
+    for left in (second, second.with_suffix(".json.minisig")):
+        bench.must(penrig("sign", bench.run, "--key", "meier.key", cwd=bench.folder), 2, "was taken out", f"{left.name} stands there")
+        bench.check(second.exists() == (left == second) and (left != second or second.read_bytes() == said) and bench.run.read_bytes() == older.read_bytes(), f"{left.name}: nothing is changed")
+        left.rename(bench.folder / f"kept-{left.name}")
+    bench.must(penrig("sign", bench.run, "--key", "meier.key", cwd=bench.folder), 0, "seal 2", "moved away")
 
 
 def test_minisign_keys(bench):

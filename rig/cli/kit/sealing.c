@@ -85,6 +85,24 @@ static int save_beside(const char *path, const char *rest, const char *text, FIL
 	return rc;
 }
 
+/* It stands beside the file and not in it: whoever took it out of there must not have its last trace overwritten. */
+static int check_untaken(const char *path, unsigned number, struct err *err)
+{
+	static const char *const ends[] = {"", MINISIG_EXTENSION};
+	char rest[64], target[FILE_PATH_MAX + 200];
+
+	for (size_t i = 0; i < sizeof(ends) / sizeof(ends[0]); i++) {
+		snprintf(rest, sizeof(rest), ".seal-%u.json%s", number, ends[i]);
+		if (name_beside(path, rest, target, sizeof(target)) == 0 && access(target, F_OK) == 0)
+			return err_set(
+				err, -EEXIST,
+				"%.400s is there already, and the run file holds no seal %u: one was taken out, or "
+				"an older file was put back; look at it, then move it elsewhere",
+				target, number);
+	}
+	return 0;
+}
+
 static char *read_all(const char *path, size_t *ret_len)
 {
 	FILE *in = fopen(path, "re");
@@ -142,6 +160,8 @@ int seal_run(const char *path, const struct sealing *sealing, FILE *people, stru
 	char rest[64];
 	int rc = draft(path, sealing, &seal, &judged, err);
 
+	if (rc == 0)
+		rc = check_untaken(path, seal.number, err);
 	if (rc == 0)
 		rc = runfile_append_seal(path, &seal, sealing->key, &texts, err);
 	if (rc < 0)
