@@ -373,13 +373,16 @@ static int print_json(const struct run *run, int code)
 	return code;
 }
 
-/* No exit code says that a reader went away: what it would have read stands in the report. */
-static void end_ocp(struct run *run, int code)
+/* No exit code says that a reader went away: what it would have read stands in the report. A full disk is no reader. */
+static int end_ocp(struct run *run, int code)
 {
 	struct err err = {0};
+	int rc = ocp_live_end(run->ocp, run->record, code, &err);
 
-	if (!ocp_live_end(run->ocp, run->record, code, &err))
-		cli_error(0, "%s; \"penrig report --format jsonl\" writes them all", err.text);
+	if (!rc)
+		return code;
+	cli_error(0, "%s; \"penrig report --format jsonl\" writes them all", err.text);
+	return code != EXIT_PASS || rc == -EPIPE || rc == -ECONNRESET || rc == -ETIMEDOUT ? code : EXIT_STORAGE;
 }
 
 static int conclude(struct run *run)
@@ -421,7 +424,7 @@ static int conclude(struct run *run)
 	code = cli_flush(code);
 	if (r->moved && !r->stop_verified)
 		render_stop_unverified(stderr, &shout, r->stop_text);
-	end_ocp(run, code);
+	code = end_ocp(run, code);
 	events_end(&run->progress.events, r, run->plan, code);
 	return code;
 }

@@ -172,6 +172,18 @@ def ocp_tells_no_pass_that_is_not_kept(check):
     check(end == {"status": "ERROR", "result": "NOT_APPLICABLE"} and why["type"] == "UNKNOWN" and "exit code 6" in why["message"], f"no pass is told: {end}, {why}")
 
 
+def ocp_on_a_full_disk(check):
+    """Output that could not be written ends a pass with 6, as any does; there is no reader who went away."""
+    full = os.open("/dev/full", os.O_WRONLY)
+    run = Supervised(more=("--ocp-fd", full), fds=(full,), stderr=subprocess.PIPE)
+    os.close(full)
+    run.until("prompt")
+    run.say("answer 1 done\n")
+    said = run.child.stderr.read().decode()
+    code, events = run.end()
+    check(code == 6 and events[-1]["exit_code"] == 6 and events[-1]["dut_verdict"] == "pass" and "not whole: No space left" in said, f"{code}: {events[-1]} {said[-300:]}")
+
+
 def full_terminal():
     """One that nobody reads, full but for some bytes: it polls writable, and holds up whoever writes more."""
     ours, theirs = os.openpty()
@@ -272,6 +284,7 @@ def main():
     ocp_lines_come_while_it_runs(check)
     ocp_reader_goes_away(check)
     ocp_tells_no_pass_that_is_not_kept(check)
+    ocp_on_a_full_disk(check)
     a_terminal_that_hangs(check)
     streams_apart(check)
     given_up(check)

@@ -114,16 +114,15 @@ void ocp_live_progress(struct ocp_live *live, const struct record *record, const
 	hand_on(live, 0);
 }
 
-bool ocp_live_end(struct ocp_live *live, const struct record *record, int code, struct err *err)
+int ocp_live_end(struct ocp_live *live, const struct record *record, int code, struct err *err)
 {
 	if (!live)
-		return true;
+		return 0;
 	if (!live->rc)
 		live->rc = ocp_stream_end(live->stream, record, code, &live->err);
 	hand_on(live, WAIT_MS);
 	if (!live->rc && live->sent == live->length)
-		return true;
-	err_set(err, live->rc ? live->rc : -ETIMEDOUT, "--ocp-fd %d: the events are not whole: %s", live->fd,
-		live->rc ? live->err.text : "they are not read");
-	return false;
+		return 0;
+	return err_set(err, live->rc ? live->rc : -ETIMEDOUT, "--ocp-fd %d: the events are not whole: %s", live->fd,
+		       live->rc ? live->err.text : "they are not read");
 }

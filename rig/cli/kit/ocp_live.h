@@ -12,8 +12,8 @@ int ocp_live_new(int fd, struct ocp_live **ret, struct err *err);
 void ocp_live_free(struct ocp_live *live);
 /* As a session tells of it; record is that of the session. */
 void ocp_live_progress(struct ocp_live *live, const struct record *record, const struct session_progress *now);
-/* The last lines, once the pen stands, `code` what the program ends with: now a reader is waited for, 10 s. False: it did not take them all, or memory ran out;
- * why stands in err. */
-bool ocp_live_end(struct ocp_live *live, const struct record *record, int code, struct err *err);
+/* The last lines, once the pen stands, `code` what the program ends with: now a reader is waited for, 10 s. -errno with text where it
+ * did not take them all: -EPIPE or -ECONNRESET it went away, -ETIMEDOUT it does not read, else they could not be written or made. */
+int ocp_live_end(struct ocp_live *live, const struct record *record, int code, struct err *err);
 
 #endif
