@@ -308,7 +308,15 @@ def refused_as_it_kills_the_library(path):
     return ""
 
 
-REFUSED = [refused_as_it_kills_the_library, refused_unwritten, refused_unwritten_contiguous, refused_huge_chunk, refused_huge_chunks_together, refused_bomb, refused_npz, refused_ods, refused_xlsx, refused_gzip, refused_sqlite, refused_tdms, refused_mat, refused_truncated_wav, refused_several,
+def refused_two_units(path):
+    """A name and an attribute that contradict each other are a factor of a thousand."""
+    with h5py.File(path, "w") as out:
+        out["force_mN"] = signal()
+        out["force_mN"].attrs["units"] = "N"
+    return "has two units"
+
+
+REFUSED = [refused_two_units, refused_as_it_kills_the_library, refused_unwritten, refused_unwritten_contiguous, refused_huge_chunk, refused_huge_chunks_together, refused_bomb, refused_npz, refused_ods, refused_xlsx, refused_gzip, refused_sqlite, refused_tdms, refused_mat, refused_truncated_wav, refused_several,
            refused_without_numbers, refused_link, refused_external, refused_virtual, refused_truncated_hdf5]
 
 

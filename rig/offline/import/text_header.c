@@ -624,8 +624,7 @@ void text_header_name(struct recording_column *c)
 {
 	struct cell name = {c->name, strlen(c->name)};
 
-	if (!c->unit[0])
-		take_units_of_name(&name, c);
+	take_units_of_name(&name, c);
 }
 
 void text_header_time(struct recording_layout *layout, unsigned column, unsigned width)

@@ -9,7 +9,7 @@
 void text_header_read(const struct text_line *line, unsigned lines, const struct text_dialect *dialect,
 		      struct recording_layout *layout);
 
-/* Of a file that is no text: the unit that stands in a column's name ("force_N", "Force [N]"), where it has none yet. */
+/* Of a file that is no text: the unit that stands in a column's name ("force_N", "Force [N]"); another one than it has is its second. */
 void text_header_name(struct recording_column *column);
 /* The first column of 8 bytes that holds the times of its rows, by its unit or name, is the layout's time_column, with its unit; where one is
  * known already, or none does, nothing is done. `width`: bytes of the column's values. */
