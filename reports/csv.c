@@ -22,7 +22,7 @@ static void put_run(struct csv_row *row, const struct record *record)
 	csv_put_text(row, record->plan_name);
 	csv_put_text(row, record->bench_name);
 	csv_put_text(row, record->started_utc);
-	csv_put_text(row, record->has_verdict ? verdict_name(record) : "");
+	csv_put_text(row, record_rejected(record) ? "rejected" : record->has_verdict ? verdict_name(record) : "");
 	csv_put_text(row, run_status_name(record->run_status));
 }
 

@@ -326,11 +326,11 @@ static void put_verdict(struct suite *suite, const struct record *record)
 {
 	const char *status = run_status_name(record->run_status);
 	bool complete = record->run_status == RUN_COMPLETE;
+	char text[TEXT_MAX];
 
 	put_case(suite, &(struct test_case){"run status", complete ? MARK_OK : MARK_ERROR, status,
 					    record->status_reason[0] ? record->status_reason : status, NULL});
 	if (record->moved) {
-		char text[TEXT_MAX];
 		snprintf(text, sizeof(text), "%s%s",
 			 record->stop_verified ? "" : "STOP UNVERIFIED: ", record->stop_text);
 		put_case(suite, &(struct test_case){"stop verified", record->stop_verified ? MARK_OK : MARK_ERROR,
@@ -342,6 +342,8 @@ static void put_verdict(struct suite *suite, const struct record *record)
 	else
 		put_case(suite, &(struct test_case){"verdict on the pen", MARK_ERROR, "none",
 						    "there is none: the run was refused", NULL});
+	if (*render_rejected(record, text))
+		put_case(suite, &(struct test_case){"not rejected since", MARK_ERROR, "rejected", text, NULL});
 }
 
 static int put_run(const struct record *record, FILE *out)

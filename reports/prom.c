@@ -172,6 +172,9 @@ static int write_prom(const struct record *record, FILE *out, struct err *err)
 
 	put_one(out, record, "penrig_run_exit_code", "As penrig run returned it; 0: the pen is accepted",
 		verdict_exit_code(record));
+	if (record_rejected(record))
+		put_one(out, record, "penrig_run_rejected", "1: a person rejected it since, whatever the exit code was",
+			1.0);
 	put_one(out, record, "penrig_run_complete", "1: the run came to its end", record->run_status == RUN_COMPLETE);
 	if (record->moved)
 		put_one(out, record, "penrig_run_stop_verified", "1: the needles were seen to stand still",

@@ -177,6 +177,18 @@ static void render_control(FILE *out, const struct record *record)
 	field(out, "override", record->override);
 }
 
+const char *render_rejected(const struct record *record, char ret[RENDER_REJECTED_MAX])
+{
+	const struct record_seal *seal = record_rejected(record);
+
+	*ret = '\0';
+	if (seal)
+		snprintf(ret, RENDER_REJECTED_MAX,
+			 "%s since by %s, by its seal %u, and accepted by nobody who is trusted", seal->meaning,
+			 seal->signer, seal->number);
+	return ret;
+}
+
 const char *render_again(const struct record *record, char ret[160])
 {
 	char causes[VERDICT_CAUSES_MAX];

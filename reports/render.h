@@ -23,6 +23,10 @@ void render_outcomes(FILE *out, const struct style *style, const struct record *
  * which pen it was. A row for each, nothing where the record does not say. */
 /* "points that had to be measured again: 3, of them 1 because of the rig: timing"; empty where none had to. Returns ret. */
 const char *render_again(const struct record *record, char ret[160]);
+/* Who rejected the run since, by a seal that was read with it; "" where nobody did, or somebody who is trusted here accepted it later.
+ * Returns ret. */
+#define RENDER_REJECTED_MAX 200
+const char *render_rejected(const struct record *record, char ret[RENDER_REJECTED_MAX]);
 /* The line about the bench's reference pen; empty where it has none. Returns ret. */
 const char *render_golden(const struct record_golden *golden, char *ret, size_t size);
 void render_made_of(void (*row)(FILE *out, const char *name, const char *text), FILE *out, const struct record *record);

@@ -148,7 +148,7 @@ static void put_run(struct tap *tap, const struct record *record)
 
 static void put_points(struct tap *tap, const struct record *record)
 {
-	char where[64];
+	char where[64], rejected[RENDER_REJECTED_MAX];
 
 	put_run(tap, record);
 	for (unsigned i = 0; i < record->points; i++)
@@ -162,6 +162,8 @@ static void put_points(struct tap *tap, const struct record *record)
 	}
 	put_plain(tap, record->has_verdict && verdict_accepted(record), "verdict on the pen",
 		  record->has_verdict ? verdict_name(record) : "none", record->verdict_reason);
+	if (*render_rejected(record, rejected))
+		put_plain(tap, false, "not rejected since", "rejected", rejected);
 }
 
 static int write_tap(const struct record *record, FILE *out, struct err *err)

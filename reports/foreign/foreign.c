@@ -34,7 +34,7 @@ static enum grade grade_of(enum outcome outcome, bool accept_conditional)
 enum grade grade_of_run(const struct record *record)
 {
 	if (verdict_exit_code(record) == 0)
-		return GRADE_PASS;
+		return record_rejected(record) ? GRADE_ERROR : GRADE_PASS;
 	if (record->has_verdict && grade_of(record->dut_verdict, false) == GRADE_FAIL)
 		return GRADE_FAIL;
 	return record->run_status == RUN_INTERRUPTED ? GRADE_ABORTED : GRADE_ERROR;
@@ -49,10 +49,12 @@ enum grade grade_of_finding(const struct finding *f)
 const char *foreign_why(const struct record *record, char ret[FOREIGN_VERDICT_MAX])
 {
 	const char *why = record->verdict_reason[0] ? record->verdict_reason : record->status_reason;
-	char again[160];
+	char again[160], rejected[RENDER_REJECTED_MAX];
 
 	render_again(record, again);
-	snprintf(ret, FOREIGN_VERDICT_MAX, "%.500s%s%s", why, *why && *again ? "; " : "", again);
+	render_rejected(record, rejected);
+	snprintf(ret, FOREIGN_VERDICT_MAX, "%s%s%.500s%s%s", rejected, *rejected ? "; " : "", why,
+		 *why && *again ? "; " : "", again);
 	return ret;
 }
 

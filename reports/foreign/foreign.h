@@ -20,12 +20,12 @@ enum grade {
 	GRADES,
 };
 
-/* GRADE_PASS exactly where `penrig run` returned 0; a fail that was proven stays one, whatever became of the run. */
+/* GRADE_PASS exactly where `penrig run` returned 0, and nobody rejected the run since; a fail that was proven stays one, whatever became of the run. */
 enum grade grade_of_run(const struct record *record);
 enum grade grade_of_finding(const struct finding *finding);
 /* The verdict by its own name, which a grade has not, and why: "pass_on_statement: every required measurement ...". Without
  * one, "none" and why the run ended. Returns ret. */
-#define FOREIGN_VERDICT_MAX 700
+#define FOREIGN_VERDICT_MAX 900
 const char *foreign_verdict(const struct record *record, char ret[FOREIGN_VERDICT_MAX]);
 /* Why alone, and whether points had to be measured again for it. Returns ret. */
 const char *foreign_why(const struct record *record, char ret[FOREIGN_VERDICT_MAX]);

@@ -497,7 +497,10 @@ static int execute(struct analysis *a)
 		rc = print_outcome(a, &err);
 	if (rc < 0)
 		return failed(rc, &err);
-	return a->summary.differences && !a->limits ? EXIT_OTHER_METHOD : verdict_exit_code(a->record);
+	if (a->summary.differences && !a->limits)
+		return EXIT_OTHER_METHOD;
+	rc = verdict_exit_code(a->record);
+	return rc == EXIT_PASS && record_rejected(a->record) ? EXIT_FAIL : rc;
 }
 
 static int analyze_run(const struct cli_tables *tables, const void *options, const char *const *operands,
@@ -549,7 +552,9 @@ const struct command command_analyze = {
 		"its results stand then in a table beside those of this version, with the difference as a share of U "
 		"and "
 		"the verdicts that differ. Nothing in the file is wrong for that.\n\n"
-		"The exit code is that of the verdict derived again, as for penrig run; 9 where the file was judged by "
+		"The exit code is that of the verdict derived again, as for penrig run, but 1 for a pass that a person "
+		"rejected since, by a seal of the run file, and nobody whose key is trusted here accepted; 9 where the "
+		"file was judged by "
 		"another "
 		"version of the method and anything differs (with --limits the code of the new verdict); 7 where the "
 		"stored results "

@@ -151,7 +151,7 @@ static int check_took(const struct resuming *r, struct runfile_reader *reader, s
 static int check_seals(struct resuming *r, struct runfile_reader *reader, struct err *err)
 {
 	int rc = keys_read_seals(reader, r->before, err);
-	const struct record_seal *rejected = rc >= 0 ? keys_rejected(r->before) : NULL;
+	const struct record_seal *rejected = rc >= 0 ? record_rejected(r->before) : NULL;
 
 	if (rejected)
 		rc = refused(r, err,

@@ -5,6 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "rig/base/meaning.h"
+
 const char *run_status_name(enum run_status status)
 {
 	static const char *const names[] = {"complete",       "interrupted", "device_lost",
@@ -86,4 +88,19 @@ struct record_seal *record_add_seal(struct record *record)
 	struct record_seal *seal = &seals[record->seals++];
 	memset(seal, 0, sizeof(*seal));
 	return seal;
+}
+
+const struct record_seal *record_rejected(const struct record *record)
+{
+	const struct record_seal *rejected = NULL;
+
+	for (unsigned i = 0; i < record->seals; i++) {
+		const struct record_seal *seal = &record->seal[i];
+		const struct meaning *meaning = meaning_find(seal->meaning);
+		if (meaning && meaning->word < 0)
+			rejected = seal;
+		else if (meaning && meaning->word > 0 && seal->state == SEAL_HOLDS)
+			rejected = NULL;
+	}
+	return rejected;
 }

@@ -379,4 +379,8 @@ struct record_point *record_add_point(struct record *record);
 struct record_sweep *record_add_sweep(struct record *record);
 struct record_seal *record_add_seal(struct record *record);
 
+/* Of a record whose seals were read: the newest one that rejects it, or takes a signature back; NULL where a key that is trusted here
+ * accepted it since. Anybody's counts, since what was rejected must not be gone on with. */
+const struct record_seal *record_rejected(const struct record *record);
+
 #endif

@@ -398,6 +398,11 @@ def test_damaged(check, run):
         refused(check, f"damaged, {args}", report(path, *args), 6, "no report is written of a file that is damaged or was changed", where, ["a.penrig"])
 
 
+# What each form says of a run that passed and was rejected since, where it does not say pass.
+NO_PASS = {"junit": r'"not rejected since"[^<]*<error', "tap": "not ok [0-9]+ - not rejected since", "csv": ",rejected,complete,", "prom": "penrig_run_rejected{", "jsonl": '"status":"ERROR","result":"NOT_APPLICABLE"',
+           "wsjf": '"result": ?"E"', "openhtf": '"outcome": ?"ERROR",[^{]*"outcome_details"', "atml": 'value="Aborted" qualifier="Inconclusive"', "dcc": "<dcc:conformity>noPass", "dfq": "K0002/1 129"}
+
+
 def test_rejected(check, run):
     """A verdict is the run's. Who asks for it after a person rejected the run hears that, until somebody who is trusted here accepts it."""
     where = folder()
@@ -415,7 +420,15 @@ def test_rejected(check, run):
 
     for who, meaning, heard in (("P", "rejected", True), ("P", "approved", True), ("Q", "approved", False), ("Q", "rejected", True)):
         for what, done in zip(("report", "analyze"), said(who, meaning)):
-            check(done.returncode == 0 and ("says rejected, by " in done.stderr) == heard, f"{who} {meaning}, {what}: {done.returncode} {done.stderr}")
+            check(done.returncode == (what == "analyze" and heard) and ("says rejected, by " in done.stderr) == heard, f"{who} {meaning}, {what}: {done.returncode} {done.stderr}")
+        for form, word in NO_PASS.items():
+            file = where / f"{who}-{meaning}.{form}"
+            text = report(path, "-f", form, "-o", "-", env=env).stdout
+            check(bool(re.search(word, text)) == heard, f"{who} {meaning}, {form}: {text[-300:]}")
+            file.write_text(text)
+    shutil.copy(where / "Q-rejected.junit", path.with_suffix(".junit.xml"))
+    done = subprocess.run([str(rig.PENRIG), "verify", str(path.with_suffix(".junit.xml"))], capture_output=True, text=True, env=env)
+    check(done.returncode in (1, 3) and "ALTERED" not in done.stdout + done.stderr, f"such a report verifies: {done.returncode} {done.stdout} {done.stderr}")
 
 
 def test_latest(check, run):

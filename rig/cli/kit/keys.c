@@ -9,7 +9,6 @@
 #include <termios.h>
 #include <unistd.h>
 
-#include "rig/base/meaning.h"
 #include "rig/cli/kit/command.h"
 
 #define PASSWORD_MAX 1024
@@ -189,24 +188,9 @@ int keys_read_seals(struct runfile_reader *reader, struct record *record, struct
 	return rc;
 }
 
-const struct record_seal *keys_rejected(const struct record *record)
-{
-	const struct record_seal *rejected = NULL;
-
-	for (unsigned i = 0; i < record->seals; i++) {
-		const struct record_seal *seal = &record->seal[i];
-		const struct meaning *meaning = meaning_find(seal->meaning);
-		if (meaning && meaning->word < 0)
-			rejected = seal;
-		else if (meaning && meaning->word > 0 && seal->state == SEAL_HOLDS)
-			rejected = NULL;
-	}
-	return rejected;
-}
-
 void keys_say_rejected(const struct record *record)
 {
-	const struct record_seal *rejected = keys_rejected(record);
+	const struct record_seal *rejected = record_rejected(record);
 
 	if (rejected)
 		cli_error(0,

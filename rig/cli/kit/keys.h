@@ -24,10 +24,7 @@ int keys_trusted(const struct option_list *given, const char *folder, struct key
 
 /* The seals of a run file into its record, by the keys of PENRIG_KEYS: what show and report say of them. -errno with text. */
 int keys_read_seals(struct runfile_reader *reader, struct record *record, struct err *err);
-/* Of a record whose seals were read: the newest one that rejects it, or takes a signature back; NULL where a key that is trusted here
- * accepted it since. Anybody's counts, since what was rejected must not be gone on with. */
-const struct record_seal *keys_rejected(const struct record *record);
-/* Says so on standard error: a verdict is the run's, whatever was decided of it later. */
+/* Says on standard error that the run was rejected since, where it was: a verdict is the run's, whatever was decided of it later. */
 void keys_say_rejected(const struct record *record);
 
 #endif
