@@ -26,7 +26,8 @@ struct hooked { /* what hooks run for */
 struct elsewhere { /* what the history, and the fleet's server, say of a unit */
 	char serial[STATION_TEXT];
 	enum station_standing history, server;
-	enum station_standing before; /* failed or rejected, by the history: it counts where that does not answer this time */
+	enum station_standing
+		before; /* failed or rejected, by the history: it counts where that does not answer this time */
 	unsigned count;
 	char decided[DECIDED_MAX][128]; /* runs that the history has a decision about */
 	uint64_t at_ns;                 /* when they had said so */
@@ -153,7 +154,7 @@ void hooks_close(struct bench *bench);
 int elsewhere_open(struct station *station, struct err *err); /* what the server said before this process began */
 /* Anew, unless it is being asked, or was said of the unit that is ready a moment ago. */
 void elsewhere_ask(struct bench *bench, const char *serial);
-void elsewhere_ask_again(struct bench *bench, const char *serial); /* where something was not said */
+void elsewhere_ask_again(struct bench *bench, const char *serial);  /* where something was not said */
 void elsewhere_ask_at_end(struct bench *bench, const char *serial); /* of a test, which took its time */
 /* As they said; unknown: not yet, or it could not be asked. The server's is open where there is no fleet. */
 enum station_standing elsewhere_history(const struct bench *bench, const char *serial);
