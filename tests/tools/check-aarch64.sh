@@ -2,21 +2,21 @@
 # Unit tests, and the replay of every kept run, as an ARM processor of 64 bits does them, under qemu's user mode: another rounding of the
 # mathematical functions, chars without a sign, weaker order of memory. `make check-aarch64` runs this; root, for debootstrap.
 # usage: check-aarch64.sh BUILD [WORD...]    WORD: only the unit tests that have one of them in their path
-# The system's folder is BUILD/aarch64-root, made once.
+# The system's folder is BUILD/aarch64-root, made once, and again where other packages are wanted.
 set -u
 build=$1
 root=$(realpath -m "$build/aarch64-root")
 shift
-packages=libserialport-dev,libusb-1.0-0-dev,libcjson-dev,libgsl-dev,libsqlite3-dev,libzstd-dev,nettle-dev,libsodium-dev,libudev-dev,libcmocka-dev
+packages=libserialport-dev,libusb-1.0-0-dev,libcjson-dev,libgsl-dev,libsqlite3-dev,libzstd-dev,nettle-dev,libsodium-dev,libudev-dev,libexpat1-dev,libcmocka-dev
 . /etc/os-release
 mirror=$(sed -nE 's/^(deb|URIs:) (\[[^]]*\] )?(http[^ ]*debian\/?)( .*)?$/\3/p' /etc/apt/sources.list /etc/apt/sources.list.d/* 2>/dev/null | head -n 1)
 
 # Libraries alone: nothing of it is configured or run.
-if [ ! -e "$root/made" ]; then
+if [ "$(cat "$root/made" 2>/dev/null)" != "$packages" ]; then
 	rm -rf "$root"
 	debootstrap --foreign --arch=arm64 --variant=minbase --include=$packages "$VERSION_CODENAME" "$root" "${mirror:-http://deb.debian.org/debian}" || exit 1
 	for package in "$root"/var/cache/apt/archives/*.deb; do dpkg-deb -x "$package" "$root" || exit 1; done
-	touch "$root/made"
+	echo "$packages" >"$root/made"
 fi
 # Links of a system's own lead into it.
 export PKG_CONFIG_SYSROOT_DIR=$root PKG_CONFIG_LIBDIR=$root/usr/lib/aarch64-linux-gnu/pkgconfig:$root/usr/share/pkgconfig
