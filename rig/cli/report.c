@@ -189,12 +189,12 @@ static bool is_the_run_file(const struct reporting *r, const char *path)
 	return stat(path, &a) == 0 && stat(r->path, &b) == 0 && a.st_dev == b.st_dev && a.st_ino == b.st_ino;
 }
 
-/* A device or a pipe would be gone, and a file in its place. */
+/* A device or a pipe, or the way to one (/dev/stdout), would be gone, and a file in its place. */
 static bool is_no_file(const char *path)
 {
 	struct stat st;
 
-	return lstat(path, &st) == 0 && !S_ISREG(st.st_mode) && !S_ISLNK(st.st_mode);
+	return stat(path, &st) == 0 && !S_ISREG(st.st_mode);
 }
 
 static int take_target(struct reporting *r, unsigned i, struct err *err)

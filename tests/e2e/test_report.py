@@ -318,6 +318,8 @@ def test_no_two_into_one(check, path):
     refused(check, "two runs of one name", report(*twins, "--output-dir", where / "out", "--force"), 2, "cannot hold the reports of both", where / "out", [])
     os.mkfifo(where / "pipe")
     refused(check, "a pipe", report(path, "-o", where / "pipe", "--force"), 2, "is no file", where, ["a", "b", "out", "pipe"])
+    (where / "link").symlink_to("/dev/stdout")
+    refused(check, "a link to one", report(path, "-o", where / "link", "--force"), 2, "is no file", where, ["a", "b", "link", "out", "pipe"])
     check((where / "pipe").is_fifo(), "and is one still")
 
 
