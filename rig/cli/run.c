@@ -185,9 +185,9 @@ static int check_apart(const struct run_options *o, int event_fd, int ocp_fd, st
 	if (ocp_fd >= 0 && ocp_fd == event_fd)
 		return err_set(err, -EINVAL, "--progress-fd %d and --ocp-fd %d: give each a descriptor of its own",
 			       event_fd, ocp_fd);
-	if (ocp_fd == STDOUT_FILENO && o->json)
-		return err_set(err, -EINVAL,
-			       "--ocp-fd 1: with --json the report goes to standard output: take another");
+	if (o->json && (ocp_fd == STDOUT_FILENO || event_fd == STDOUT_FILENO))
+		return err_set(err, -EINVAL, "--%s-fd 1: with --json the report goes to standard output: take another",
+			       ocp_fd == STDOUT_FILENO ? "ocp" : "progress");
 	return 0;
 }
 

@@ -222,7 +222,8 @@ def a_terminal_that_hangs(check):
 
 
 def streams_apart(check):
-    for label, more, word in (("one descriptor for two", ("--progress-fd", 2, "--ocp-fd", 2), "a descriptor of its own"), ("two on standard output", ("--ocp-fd", 1, "--json"), "with --json")):
+    for label, more, word in (("one descriptor for two", ("--progress-fd", 2, "--ocp-fd", 2), "a descriptor of its own"), ("two on standard output", ("--ocp-fd", 1, "--json"), "with --json"),
+                              ("events there, too", ("--progress-fd", 1, "--json"), "--progress-fd 1: with --json")):
         run = rig.run_plan("ci-smoke.json", extra=more)
         check(run.status == 2 and word in run.err and not run.run_file, f"{label}: {run.status} {run.err[-200:]}")
 
