@@ -33,6 +33,20 @@ static uint64_t missed_at_edges(const struct account *a)
 	return (uint64_t)before + (uint64_t)after;
 }
 
+/* Square of what the last interval is off the others' mean: all that few of them tell is seen in it, too. */
+static double last_off2(const struct rhythm *r)
+{
+	return pow(r->last.length - r->interval.mean, 2.0);
+}
+
+/* Variance of the intervals as seen, with the last one. NaN where fewer than two are. */
+static double all_intervals(const struct rhythm *r)
+{
+	double n = (double)r->interval.n;
+
+	return (r->interval.m2 + last_off2(r) * n / (n + 1.0)) / n;
+}
+
 /* Where intervals resemble their neighbours (a speed that wanders slowly), there are fewer of them than it seems. */
 double nominal_period(const struct account *a, double *ret_u)
 {
@@ -40,7 +54,9 @@ double nominal_period(const struct account *a, double *ret_u)
 	double period = ticks_period(&t->rhythm.ticks, ret_u);
 
 	if (!isfinite(period)) {
-		*ret_u = M_SQRT2 * sqrt(fmax(interval_scatter_of(a).instant, 1e-8));
+		double noise = 2.0 * fmax(interval_scatter_of(a).instant, 1e-8);
+
+		*ret_u = sqrt(noise + all_intervals(&t->rhythm));
 		return tally_period(t);
 	}
 	*ret_u *= sqrt((double)t->rhythm.interval.n / moments_effective_n(&t->rhythm.interval));
@@ -127,10 +143,18 @@ static double end_shift2(const struct account *a, const struct rhythm_end *end, 
 	return shift2 * fmax(2.0 * scatter, now * now) + bends * bends;
 }
 
+#define TELL_SCATTER                                                                                                   \
+	4 /* intervals; fewer are alike by chance, and a pen that goes on then looks like one that does not */
+
 /* Variance of what the window's last interval makes of its mean one, where it is left out. */
 static double left_out(const struct account *a, const struct rhythm_end *end, double scatter)
 {
-	return ends_early(a, end) ? scatter * (1.0 + 1.0 / (double)end->intervals) : 0.0;
+	const struct rhythm *r = &a->tally->rhythm;
+	double told = scatter * (1.0 + 1.0 / (double)end->intervals);
+
+	if (!ends_early(a, end))
+		return 0.0;
+	return r->interval.n < TELL_SCATTER ? fmax(told, last_off2(r)) : told;
 }
 
 #define SURE_STROKES 26.0 /* three or four beyond those by which speed_change.c tells where a pen's speed changes */

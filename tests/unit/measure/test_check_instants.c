@@ -342,6 +342,47 @@ static void a_change_at_the_last_stroke_is_in_the_ends(void **state)
 	check_less(5.0 * before, slowing);
 }
 
+/* Three intervals and fewer are alike by chance: neither the realised rate nor the nominal one is surer than they are. */
+static void a_few_strokes_are_not_sure_of_a_rate(void **state)
+{
+	struct misfit_results results;
+	struct take take;
+
+	(void)state;
+	for (unsigned strokes = 3; strokes <= 5; strokes++) {
+		double realised_off = 0.0;
+		unsigned nominal_off = 0, seen = 0;
+
+		for (unsigned k = 0; k < 40; k++) {
+			struct recording r = recording_nominal(1000 + 7 * k);
+
+			r.window_s = (strokes + 0.01) / r.rate_hz;
+			r.jitter = 0.03;
+			r.speed_change = SPEED_IN_GAP;
+			recording_make(&r, &take);
+			misfit_measure(&r, &take, &results);
+			const struct result *realised = misfit_find(&results, "stroke_rate_hz", "realised"),
+					    *nominal = misfit_find(&results, "stroke_rate_hz", "nominal");
+
+			if (realised->n < 3) {
+				take_free(&take);
+				continue;
+			}
+			seen++;
+			assert_true(realised->trusted && nominal->trusted);
+			realised_off =
+				fmax(realised_off, fabs(realised->value - take.truth.rate_hz) / realised->expanded_u);
+			nominal_off += fabs(nominal->value - r.rate_hz) > nominal->expanded_u;
+			take_free(&take);
+		}
+		print_message("%u strokes: realised rate within %.2f U, nominal outside U in %u of %u\n", strokes,
+			      realised_off, nominal_off, seen);
+		assert_true(seen >= 35);
+		check_less(realised_off, 1.1); /* 8.9 of 4 strokes where the last interval is not looked at */
+		assert_true(nominal_off <= 6); /* 27 and 30 of 3 and 4 where nothing but noise is */
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -359,6 +400,7 @@ int main(void)
 		cmocka_unit_test(a_change_at_the_last_stroke_is_in_the_ends),
 		cmocka_unit_test(a_stop_at_the_last_stroke_moves_neither_rate_nor_jitter),
 		cmocka_unit_test(the_ends_of_a_rate_are_as_sure_as_is_said),
+		cmocka_unit_test(a_few_strokes_are_not_sure_of_a_rate),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
