@@ -10,7 +10,7 @@ struct run_outcome {          /* what a caller may want to know beside the exit 
 	char verdict[32];     /* as reports name it; "none" */
 	bool stop_unverified; /* the pen may still run */
 	char safety_stop
-		[200]; /* a safety input that opened, or a pen that was switched on behind its last stop, which ended the run; "": neither */
+		[200]; /* a safety input that opened, or a pen that was switched on behind a stop, which ended the run; "": neither */
 };
 
 struct run_options { /* as the command line says them; NULL and false: not said */

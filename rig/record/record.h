@@ -343,7 +343,7 @@ struct record {
 	bool moved;            /* the pen was commanded to run at least once */
 	bool stop_verified;    /* the last stop was seen in the load signal; meaningful where moved */
 	char stop_text[400];
-	bool safety_stop; /* a safety input was open, or nothing was known of it, or the pen was switched on behind its last stop: not stored with the record */
+	bool safety_stop; /* a safety input was open, or nothing was known of it, or the pen was switched on behind a stop: not stored with the record */
 	int signal_number;       /* that interrupted it; 0 none */
 	bool accept_conditional; /* the plan accepts every conditional_pass that occurred */
 	/* All that was measured would pass, and what penrig did not see is the word of a witness. dut_verdict is

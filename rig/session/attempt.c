@@ -462,9 +462,20 @@ static void ask_for_phantom(struct session *s)
 				       .position = phantom->position});
 }
 
+static void last_look(struct session *s, uint64_t now_ns)
+{
+	(void)now_ns;
+	if (!s->verb.pending && !guard_doubts(s->guard))
+		session_end(s, RUN_COMPLETE, "");
+}
+
+/* Behind its last order it could not say any more that it ran in the rest before that. */
 static void complete(struct session *s)
 {
-	session_end(s, RUN_COMPLETE, "");
+	verb_begin(&s->verb);
+	s->pen->driver->pen->telemetry(s->pen->device, verb_done, &s->verb);
+	session_go(s, STAGE_STOPPING, last_look);
+	session_part(s, TAKT_REST);
 }
 
 /* Nothing can be tested on a free run: then the phantom that lies there serves the pen tests, and is taken away behind them. */

@@ -20,6 +20,7 @@
 #define TELEMETRY_NS         (500 * NS_PER_MS)
 #define RUNS_ON_NS           (100 * NS_PER_MS) /* between questions to a pen that is told to stop and strikes on */
 #define ODD_HEARTBEATS       2                 /* in a row, before they count: text has no checksum */
+#define ODD_WORDS            2                 /* the same, that a pen runs at rest; 1 where it strikes as well */
 #define INTERLOCK_TIMEOUT_NS (2 * NS_PER_S)
 #define INTERLOCK_SICK_NS    (500 * NS_PER_MS)
 
@@ -46,10 +47,15 @@ struct stopping {
 	bool active;
 	bool pending; /* an order is under way */
 	bool blamed;  /* it was told that the pen ran on */
-	bool last;    /* of a run that completes: watched for longer */
 	bool runs;    /* it had confirmed, stood, and says that it runs */
 	bool again;   /* which began the watch anew, once */
 	uint64_t next_try_ns, next_question_ns;
+};
+
+struct resting {        /* of a pen that was seen to stand, and was not told to run since */
+	unsigned words; /* in a row, that it runs */
+	bool told;
+	uint64_t next_question_ns;
 };
 
 struct guard {
@@ -58,6 +64,7 @@ struct guard {
 	struct heartbeats beats;
 	struct running running;
 	struct stopping stopping;
+	struct resting resting;
 	struct pen_telemetry telemetry;
 	bool bar_apart; /* its blocks come by themselves */
 	uint64_t last_tick_ns;
@@ -395,7 +402,39 @@ static void watch_again(struct guard *g, uint64_t now_ns)
 	g->known.order.trips_ns = 0; /* its dead-man's time began with its strokes, nobody knows when */
 	g->stopping.next_try_ns = now_ns;
 	tell(g, GUARD_SWITCHED_ON,
-	     "behind its last stop the pen was switched on by its button, or by itself; it was ordered off again");
+	     "behind its stop the pen was switched on by its button, or by itself; it was ordered off again");
+}
+
+static bool at_rest(const struct guard *g)
+{
+	const struct stop_answer *a = &g->known.answer; /* there is none from each order to run on */
+	return g->beats.armed && !g->stopping.active && a->given && a->verified;
+}
+
+static bool strikes_at_rest(const struct guard *g, uint64_t now_ns)
+{
+	return strikes_anew(&g->known) && signals_still(&g->known.signals, now_ns, INTERLOCK_QUIET_S) == WATCH_MOVING;
+}
+
+/* The next order to stop would end it, and nobody would know that it ran. */
+static void watch_rest(struct guard *g, uint64_t now_ns)
+{
+	struct resting *resting = &g->resting;
+	if (!at_rest(g)) {
+		*resting = (struct resting){.words = 0};
+		return;
+	}
+	bool strikes = strikes_at_rest(g, now_ns);
+	if (resting->told || (!strikes && !resting->words))
+		return;
+	if (resting->words >= (strikes ? 1 : ODD_WORDS)) {
+		resting->told = true;
+		tell(g, GUARD_SWITCHED_ON,
+		     "the pen was switched on at rest by its button, or by itself; it was ordered off");
+	} else if (now_ns >= resting->next_question_ns) {
+		resting->next_question_ns = now_ns + RUNS_ON_NS;
+		g->config.host->telemetry(g->config.ctx);
+	}
 }
 
 static void prove(struct guard *g, uint64_t now_ns)
@@ -421,6 +460,8 @@ bool guard_stop(struct guard *g, const char *why, double rate_hz, bool last)
 	snprintf(text, sizeof(text), "stop: %.500s", why);
 	tell(g, GUARD_ORDERED, text);
 	struct stop_order *order = &g->known.order;
+	if (at_rest(g) && (g->resting.words || strikes_at_rest(g, now_ns))) /* that it stood says nothing of now */
+		g->known.answer = (struct stop_answer){.given = false};
 	g->running.wanted = g->beats.barred = false;
 	place_order(g, now_ns);
 	order->trips_ns =
@@ -428,7 +469,7 @@ bool guard_stop(struct guard *g, const char *why, double rate_hz, bool last)
 	order->quiet_s = quiet_needed_s(rate_hz, last, false);
 	order->alone_s = quiet_needed_s(rate_hz, last, true);
 	order->alone_ns = g->beats.armed ? g->config.deadman_ms * NS_PER_MS : 0;
-	g->stopping = (struct stopping){.active = true, .last = last};
+	g->stopping = (struct stopping){.active = true};
 	send_stop(g, now_ns);
 	return true;
 }
@@ -507,6 +548,7 @@ bool guard_tick(struct guard *g, uint64_t now_ns)
 	watch_storage(g);
 	watch_pen(g, now_ns);
 	watch_sensor(g, now_ns);
+	watch_rest(g, now_ns);
 	bool proving = g->stopping.active;
 	if (proving)
 		prove(g, now_ns);
@@ -538,12 +580,14 @@ void guard_telemetry(struct guard *g, const struct pen_telemetry *telemetry)
 {
 	struct pen_known *pen = &g->known.pen;
 	g->telemetry = *telemetry;
+	if (at_rest(g))
+		g->resting.words = telemetry->running ? g->resting.words + 1 : 0;
 	if (!g->stopping.active || !pen->off)
 		return;
 	pen->off_again = !telemetry->running;
 	pen->tripped = telemetry->condition & PEN_DEADMAN_TRIPPED;
 	pen->off = pen->off_again; /* one that runs after all is ordered to stop once more */
-	g->stopping.runs = g->stopping.last && telemetry->running && strikes_anew(&g->known);
+	g->stopping.runs = telemetry->running && strikes_anew(&g->known);
 }
 
 static void watch_begin(struct watched *watched, const struct guard_channel *channel, uint64_t now_ns)
@@ -630,6 +674,11 @@ const struct watch *guard_force(const struct guard *g)
 bool guard_moved(const struct guard *g)
 {
 	return g->known.run.moved;
+}
+
+bool guard_doubts(const struct guard *g)
+{
+	return at_rest(g) && g->resting.words > 0;
 }
 
 bool guard_power_off(const struct guard *g)

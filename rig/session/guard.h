@@ -15,7 +15,8 @@ enum guard_event_kind {
 	GUARD_CONDITION, /* the pen's own fault: it ends the run, and fails the pen */
 	GUARD_LOST,      /* a device is as good as gone: it ends the run */
 	GUARD_STORAGE,   /* samples cannot be kept: it ends the run */
-	GUARD_SWITCHED_ON, /* behind the order of a last stop it says that it runs, and strikes: it is ordered off and watched anew */
+	GUARD_SWITCHED_ON, /* behind the order to stop it says that it runs, and strikes: it is ordered off and watched anew; or it
+			      says so at rest: it is to be ordered off */
 	GUARD_STOPPED, /* the stop under way has its answer: guard_answer() */
 };
 
@@ -135,6 +136,8 @@ bool guard_hopeless(const struct guard *guard, enum watch_verdict verdict, uint6
 
 const struct watch *guard_force(const struct guard *guard); /* all zero before guard_watch() */
 bool guard_moved(const struct guard *guard);                /* the pen was told to run, or seen to move */
+/* A pen at rest has said that it runs, and was not heard to take it back. */
+bool guard_doubts(const struct guard *guard);
 bool guard_power_off(
 	const struct guard
 		*guard); /* a pen made of parts that ran: confirmed; any other: nothing is known against it */

@@ -38,7 +38,7 @@ FAULTS = {
     "usb-stall:sensor": {PASS, UNSURE, LOST},
     "stall": {FAIL},
     "reboot": {FAIL},
-    "pressed": {FAIL, UNSURE, PASS} | CONDITIONAL,  # one that runs goes on; one that stands is not what was asked for
+    "pressed": {FAIL, UNSURE, PASS, SWITCHED_ON} | CONDITIONAL,  # one that runs goes on; one that stands is not what was asked for
     "over-temperature": {FAIL},
     "weak-battery": {FAIL, PASS},
     "stuck": {UNSURE},
@@ -223,6 +223,25 @@ def switched_on_behind_the_last_stop(check):
         check(ran.report["stop"]["verified"] and not ran.truth[-1]["moving"] and end_time_s(ran) - motor[-1][0] > long_s, f"{label}: and watched: {ran.report['stop']} {ran.truth[-1]}")
 
 
+def switched_on_at_rest(check):
+    """Between two runs of the motor, and before the last order to stop, which would end it and hide that it ran: asked, ordered off, and no pass."""
+    def run(bench, at_s):
+        return rig.run_plan("ci-smoke.json", bench=bench, faults=[f"pressed@{at_s:.3f}"] if at_s else [])
+    jobs = []
+    for bench in ("virtual-usb.json", "virtual-serial.json"):
+        good = run(bench, None).truth
+        off = [t["t_ns"] * 1e-9 for t in good if t.get("event") == "command" and t["line"].startswith("OUTP OFF")]
+        on = [t["t_ns"] * 1e-9 for t in good if t.get("event") == "motor" and t["on"]]
+        for begin, end in ((off[1] + 0.35, on[1]), (off[2] + 0.35, off[3])):
+            jobs += [(bench, begin + (end - begin) * (0.03 + 0.9 * n / max(SEEDS - 1, 1))) for n in range(SEEDS)]
+    for (bench, at_s), ran in zip(jobs, rig.in_parallel([lambda b=b, t=t: run(b, t) for b, t in jobs])):
+        label = f"{bench}, switched on at rest at {at_s:.3f} s"
+        check(ran.outcome() == SWITCHED_ON and "was switched on" in ran.report["verdict_reason"], f"{label}: {ran.outcome()} {ran.report['verdict_reason']}")
+        motor = [(t["t_ns"] * 1e-9, t["on"]) for t in ran.truth if t.get("event") == "motor"]
+        check([on for _, on in motor[-2:]] == [True, False] and motor[-1][0] - motor[-2][0] < 0.2, f"{label}: ordered off: {motor[-2:]}")
+        check(ran.report["stop"]["verified"] and not ran.truth[-1]["moving"], f"{label}: and seen to stand: {ran.report['stop']} {ran.truth[-1]}")
+
+
 def nothing_under_the_needles(check):
     # No needle bar is seen and the load signal shows no stroke: of a pen that runs, stops, or lies there unplugged it shows the same, and proves nothing.
     folder = Path(tempfile.mkdtemp(prefix="pr"))
@@ -337,6 +356,7 @@ def main():
     for (name, seed, bench), run in zip(jobs, runs):
         examine(check, name, f"{seed} on {bench}", run)
     switched_on_behind_the_last_stop(check)
+    switched_on_at_rest(check)
     nothing_under_the_needles(check)
     loop_that_fails(check)
     held_up(check)

@@ -160,8 +160,10 @@ static inline bool tick_after(struct host *h, unsigned gap_ms)
 	bool proving = guard_tick(h->guard, h->now_ns);
 	if (h->answers && h->heartbeat.done)
 		reply_heartbeat(h, h->says.condition, h->says.running);
-	if (h->confirms_stop && h->stop.done)
+	if (h->confirms_stop && h->stop.done) {
+		h->says.running = false;
 		reply(&h->stop, h->stop_status, NULL);
+	}
 	return proving;
 }
 

@@ -313,7 +313,7 @@ static void the_table_of_what_a_pen_does_itself(void **state)
 	}
 }
 
-/* ---- behind its last stop ------------------------------------------------------------------------------------------ */
+/* ---- behind its stop ----------------------------------------------------------------------------------------------- */
 
 #define PRESSES_MAX 2
 
@@ -415,10 +415,138 @@ static void what_only_creeps_gets_none(void **state)
 	assert_int_equal(count_of(h, GUARD_SWITCHED_ON), 0);
 }
 
-static void nor_does_any_stop_but_the_last(void **state)
+static void so_is_one_behind_any_stop(void **state)
 {
 	struct host *h = *state;
-	pressed(h, &(struct presses){.last = false, .says_so = true, .count = 1, .at_ms = {150}});
+	const struct event *e =
+		pressed(h, &(struct presses){.last = false, .says_so = true, .count = 1, .at_ms = {250}});
+	assert_true(e->verified);
+	assert_int_equal(count_of(h, GUARD_SWITCHED_ON), 1);
+	assert_int_equal(h->stop.sent, 2);
+}
+
+/* ---- at rest ------------------------------------------------------------------------------------------------------- */
+
+/* It ran, was told to stop, and was seen to stand. */
+static void at_rest(struct host *h)
+{
+	ordered_to_stop(h);
+	h->signal.strokes_hz = 0;
+	assert_true(proof(h, false, 0)->verified);
+	h->says.running = false;
+	turn(h, 100);
+}
+
+static void one_that_is_switched_on_at_rest_is_asked_and_told_once(void **state)
+{
+	struct host *h = *state;
+	at_rest(h);
+	unsigned seen = h->telemetry_reads;
+	h->answers = false;
+	h->signal.strokes_hz = 50;
+	turn(h, 50);
+	assert_int_equal(h->telemetry_reads, seen + 1);
+	assert_int_equal(count_of(h, GUARD_SWITCHED_ON), 0);
+	says(h, true, 0);
+	turn(h, 50);
+	says(h, true, 0);
+	turn(h, 1000);
+	assert_int_equal(count_of(h, GUARD_SWITCHED_ON), 1);
+}
+
+static void its_word_alone_is_asked_for_twice(void **state)
+{
+	struct host *h = *state;
+	at_rest(h);
+	unsigned seen = h->telemetry_reads;
+	h->answers = false;
+	says(h, true, 0);
+	assert_true(guard_doubts(h->guard));
+	tick_after(h, 5);
+	assert_int_equal(h->telemetry_reads, seen + 1);
+	assert_int_equal(count_of(h, GUARD_SWITCHED_ON), 0);
+	says(h, true, 0); /* its needles have not touched anything yet, or never will */
+	tick_after(h, 5);
+	assert_int_equal(count_of(h, GUARD_SWITCHED_ON), 1);
+}
+
+static void a_word_that_is_taken_back_was_garbled(void **state)
+{
+	struct host *h = *state;
+	at_rest(h);
+	h->answers = false;
+	says(h, true, 0);
+	tick_after(h, 5);
+	says(h, false, 0);
+	assert_false(guard_doubts(h->guard));
+	says(h, true, 0);
+	tick_after(h, 5);
+	says(h, false, 0);
+	turn(h, 500);
+	assert_int_equal(count_of(h, GUARD_SWITCHED_ON), 0);
+}
+
+/* Whatever it is ordered off for. */
+static void that_it_stood_before_is_no_proof(void **state)
+{
+	struct host *h = *state;
+	at_rest(h);
+	h->answers = false;
+	h->signal.strokes_hz = 50;
+	turn(h, 50);
+	unsigned stopped = count_of(h, GUARD_STOPPED);
+	guard_stop(h->guard, "interrupted", 50, false);
+	turn(h, 200);
+	assert_int_equal(count_of(h, GUARD_STOPPED), stopped);
+	assert_false(guard_answer(h->guard)->verified);
+	h->signal.strokes_hz = 0;
+	turn(h, 500);
+	assert_int_equal(count_of(h, GUARD_STOPPED), stopped + 1);
+	assert_true(guard_answer(h->guard)->verified);
+}
+
+static void nor_is_it_where_it_says_that_it_runs(void **state)
+{
+	struct host *h = *state;
+	at_rest(h);
+	h->answers = false;
+	says(h, true, 0);
+	guard_stop(h->guard, "interrupted", 50, false);
+	tick_after(h, 5);
+	assert_false(guard_answer(h->guard)->given);
+}
+
+static void a_knock_at_rest_is_nothing(void **state)
+{
+	struct host *h = *state;
+	at_rest(h);
+	unsigned seen = h->telemetry_reads;
+	h->signal.strokes_hz = 50;
+	for (unsigned i = 0; i < 100; i++) {
+		tick_after(h, 5);
+		if (asked(h, &seen))
+			says(h, false, 0);
+		if (i == 10)
+			h->signal.strokes_hz = 0;
+	}
+	assert_int_equal(count_of(h, GUARD_SWITCHED_ON), 0);
+	turn(h, 500);
+	assert_int_equal(h->telemetry_reads, seen); /* nor asked any more, once it is over */
+}
+
+static void a_run_and_its_stop_are_no_rest(void **state)
+{
+	struct host *h = *state;
+	at_rest(h);
+	says(h, true, 0);
+	run_pen(h, 500);
+	assert_false(guard_doubts(h->guard));
+	says(h, true, 0);
+	says(h, true, 0);
+	tick_after(h, 5);
+	guard_stop(h->guard, "enough", 50, false);
+	says(h, true, 0);
+	tick_after(h, 5);
 	assert_int_equal(count_of(h, GUARD_SWITCHED_ON), 0);
 }
 
@@ -450,7 +578,14 @@ int main(void)
 		TEST(there_is_one_more_watch_and_no_third),
 		TEST(one_that_strikes_and_says_that_it_is_off_gets_none),
 		TEST(what_only_creeps_gets_none),
-		TEST(nor_does_any_stop_but_the_last),
+		TEST(so_is_one_behind_any_stop),
+		TEST(one_that_is_switched_on_at_rest_is_asked_and_told_once),
+		TEST(its_word_alone_is_asked_for_twice),
+		TEST(a_word_that_is_taken_back_was_garbled),
+		TEST(that_it_stood_before_is_no_proof),
+		TEST(nor_is_it_where_it_says_that_it_runs),
+		TEST(a_knock_at_rest_is_nothing),
+		TEST(a_run_and_its_stop_are_no_rest),
 		cmocka_unit_test(the_table_of_what_a_pen_does_itself),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
