@@ -10,7 +10,7 @@
 #define EQUAL_LEAST 0.02 /* however loud the noise is where it was looked at */
 #define CHANCE      1e-9 /* of a run by chance, in all of a phase */
 
-/* counts: BEFORE of them, then n. Odd factors of the golden ratio's digits: any hash that spreads does. */
+/* counts: BEFORE of them, then n. Odd factors of which the high bits spread, of counts that have their low bits empty, too. */
 VECTOR_CLONES static void hash_words(const int32_t *counts, unsigned n, uint32_t *to)
 {
 	for (unsigned i = 0; i < n; i++)
@@ -30,12 +30,13 @@ static void end_run(struct repeats *r)
 }
 
 /* Words that overlap are no news. */
-static void add_word(struct repeats *r, uint32_t lag, uint32_t end)
+static void add_word(struct repeats *r, uint32_t lag, uint32_t end, struct repeated *ret)
 {
 	if (lag != r->lag)
 		r->words = 0;
 	if (r->words > 0 && end - r->end < REPEATS_WORD)
 		return;
+	ret->went_on += r->words > 0;
 	r->lag = lag;
 	r->end = end;
 	r->words++;
@@ -47,7 +48,7 @@ static void look_up(struct repeats *r, uint32_t hash, uint32_t end, struct repea
 
 	ret->looked++;
 	if (held->end > 0 && held->hash == hash)
-		add_word(r, end - held->end, end);
+		add_word(r, end - held->end, end, ret);
 	else
 		end_run(r);
 	*held = (struct repeats_word){.hash = hash, .end = end};
@@ -66,16 +67,17 @@ void repeats_take(struct repeats *r, uint64_t index, const int32_t *counts, unsi
 	memcpy(all + BEFORE, counts, n * sizeof(*counts));
 	hash_words(all, n, hash);
 	for (unsigned i = r->known < BEFORE ? BEFORE - r->known : 0; i < n; i++) {
-		if ((hash[i] >> 8) % REPEATS_EACH == 0 && !is_flat(all + i))
+		if (hash[i] < UINT32_MAX / REPEATS_EACH && !is_flat(all + i))
 			look_up(r, hash[i], (uint32_t)(index + i + 1), ret);
 	}
 	memcpy(r->before, all + n, sizeof(r->before));
 	r->known = BEFORE < r->known + n ? BEFORE : r->known + n;
 }
 
-bool repeated_is_sure(const struct repeated *r, double equal)
+bool repeated_is_sure(const struct repeated *r, const struct repeated *at_rest, double equal)
 {
-	double word = pow(fmax(EQUAL_LEAST, equal), REPEATS_WORD);
+	double went_on = at_rest->looked > 0 ? (double)at_rest->went_on / (double)at_rest->looked : 1.0;
+	double word = fmax(went_on, pow(fmax(EQUAL_LEAST, equal), REPEATS_WORD));
 
 	return r->words > 0 && (double)r->looked * REPEATS_HELD * pow(word, r->words) < CHANCE;
 }

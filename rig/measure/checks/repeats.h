@@ -29,15 +29,16 @@ struct repeats {
 
 /* What was seen of a phase. */
 struct repeated {
-	uint64_t looked; /* words looked up */
-	unsigned words;  /* the most in a row that all came before, from one distance */
-	uint32_t lag;    /* how long before, samples */
+	uint64_t looked;  /* words looked up, */
+	uint64_t went_on; /* and those that came before, from the distance of the one before them */
+	unsigned words;   /* the most in a row that all came before, from one distance */
+	uint32_t lag;     /* how long before, samples */
 };
 
 /* n <= REPEATS_PIECE counts from `index` on, behind the latest or behind missing ones. Adds to ret. */
 void repeats_take(struct repeats *repeats, uint64_t index, const int32_t *counts, unsigned n, struct repeated *ret);
 
-/* Whether chance does not explain it. equal: the share of counts without motion that are the one before. */
-bool repeated_is_sure(const struct repeated *repeated, double equal);
+/* Whether chance does not explain it. At rest: what was seen there, and the share of counts that are the one before. */
+bool repeated_is_sure(const struct repeated *repeated, const struct repeated *at_rest, double equal);
 
 #endif

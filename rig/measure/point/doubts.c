@@ -49,7 +49,7 @@ void doubt_channel(const struct account *a, enum point_phase phase, const char *
 		doubt(reason, "%sare missing in the %s", lack, where);
 	if (q->stuck)
 		doubt(reason, "the force channel stood still (stuck) in the %s", where);
-	if (repeated_is_sure(&q->repeated, equal_share(&a->quality[POINT_TARE])))
+	if (repeated_is_sure(&q->repeated, &a->quality[POINT_TARE].repeated, equal_share(&a->quality[POINT_TARE])))
 		doubt(reason, "the force channel repeats itself in the %s: samples are those of %.3g ms before", where,
 		      1e3 * (double)q->repeated.lag / a->config->fs_hz);
 }

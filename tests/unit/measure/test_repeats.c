@@ -45,15 +45,23 @@ static struct repeated look(const int32_t *counts)
 	return ret;
 }
 
-static double equal_of(double noise)
+static bool is_sure(const struct repeated *seen, const int32_t *at_rest)
 {
-	int32_t *counts = signal_of(noise, 1u << 30);
+	struct repeated rest = look(at_rest);
 	unsigned equal = 0;
 
 	for (unsigned i = 1; i < SAMPLES; i++)
-		equal += counts[i] == counts[i - 1];
-	free(counts);
-	return (double)equal / SAMPLES;
+		equal += at_rest[i] == at_rest[i - 1];
+	return repeated_is_sure(seen, &rest, (double)equal / SAMPLES);
+}
+
+static bool is_sure_of(const struct repeated *seen, double noise)
+{
+	int32_t *at_rest = signal_of(noise, 1u << 30);
+	bool sure = is_sure(seen, at_rest);
+
+	free(at_rest);
+	return sure;
 }
 
 static void a_stretch_that_comes_twice_is_found(void **state)
@@ -71,7 +79,7 @@ static void a_stretch_that_comes_twice_is_found(void **state)
 
 		struct repeated found = look(counts);
 
-		assert_true(repeated_is_sure(&found, equal_of(cases[i].noise)));
+		assert_true(is_sure_of(&found, cases[i].noise));
 		assert_int_equal(found.lag, cases[i].n);
 		free(counts);
 	}
@@ -88,10 +96,46 @@ static void chance_is_no_repetition(void **state)
 			int32_t *counts = signal_of(noise[i], period[k]);
 			struct repeated found = look(counts);
 
-			assert_false(repeated_is_sure(&found, equal_of(noise[i])));
+			assert_false(is_sure_of(&found, noise[i]));
 			free(counts);
 		}
 	}
+}
+
+/* Neighbours that differ, and words that come again all the same: a hum in step with the sampling, two converters in turn. */
+static void a_pattern_at_rest_is_no_repetition(void **state)
+{
+	(void)state;
+	for (int apart = 2; apart < 12; apart++) {
+		int32_t *hum = signal_of(0.3, 1u << 30), *turns = signal_of(0.3, 1u << 30);
+
+		for (int i = 0; i < SAMPLES; i++) {
+			hum[i] += (int32_t)lrint(100.0 * apart * sin(2.0 * M_PI * i / 40));
+			turns[i] += apart * (i % 2);
+		}
+
+		struct repeated of_hum = look(hum), of_turns = look(turns);
+
+		assert_false(is_sure(&of_hum, hum));
+		assert_false(is_sure(&of_turns, turns));
+		free(hum);
+		free(turns);
+	}
+}
+
+/* Counts of 16 bits in the upper half of a word of 32. */
+static void empty_low_bits_cost_no_reach(void **state)
+{
+	int32_t *counts = signal_of(10.0, 167);
+	struct repeated seen = look(counts), shifted;
+
+	(void)state;
+	for (unsigned i = 0; i < SAMPLES; i++)
+		counts[i] *= 65536;
+	shifted = look(counts);
+	assert_true(seen.looked > SAMPLES / 10 && seen.looked < SAMPLES / 6);
+	assert_true(shifted.looked > SAMPLES / 10 && shifted.looked < SAMPLES / 6);
+	free(counts);
 }
 
 static void a_point_says_so(void **state)
@@ -123,6 +167,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_stretch_that_comes_twice_is_found),
 		cmocka_unit_test(chance_is_no_repetition),
+		cmocka_unit_test(a_pattern_at_rest_is_no_repetition),
+		cmocka_unit_test(empty_low_bits_cost_no_reach),
 		cmocka_unit_test(a_point_says_so),
 	};
 
