@@ -433,7 +433,7 @@ $(MAN_COMMANDS:%=$(B)/man/penrig-%.1): $(B)/man/penrig-%.1: $(B)/penrig
 	scdoc < $@.scd > $@
 
 # What `penrig qualify` needs: recordings whose results are kept, and the list of what was installed.
-REFERENCE_FROM := tests/data/runs-method-8
+REFERENCE_FROM := tests/data/runs-method-9
 REFERENCE_RUNS := pass-20-khz fail-slow inconclusive-alarm
 list_installed = cd $(D) && find bin/penrig bin/penrig-virtual libexec/penrig lib/penrig share/penrig -type f ! -name installed.sha256 | \
 	LC_ALL=C sort | xargs sha256sum > share/penrig/qualification/installed.sha256
