@@ -1,6 +1,7 @@
 /* Words of four counts, a table of the latest, and runs from one distance. */
 #include "rig/measure/checks/repeats.h"
 
+#include <endian.h>
 #include <math.h>
 #include <string.h>
 
@@ -10,12 +11,17 @@
 #define EQUAL_LEAST 0.02 /* however loud the noise is where it was looked at */
 #define CHANCE      1e-9 /* of a run by chance, in all of a phase */
 
-/* counts: BEFORE of them, then n. Odd factors of which the high bits spread, of counts that have their low bits empty, too. */
-VECTOR_CLONES static void hash_words(const int32_t *counts, unsigned n, uint32_t *to)
+/* Which counts end a word that is looked up: one in REPEATS_EACH of any that differ, be their low bits or their high ones empty. */
+VECTOR_CLONES static void choose(const int32_t *restrict counts, unsigned n, uint8_t *restrict ret)
 {
 	for (unsigned i = 0; i < n; i++)
-		to[i] = ((uint32_t)counts[i] * 2654435769u) ^ ((uint32_t)counts[i + 1] * 2246822519u) ^
-			((uint32_t)counts[i + 2] * 3266489917u) ^ ((uint32_t)counts[i + 3] * 668265263u);
+		ret[i] = (uint32_t)counts[i] * 0x24420801u < UINT32_MAX / REPEATS_EACH;
+}
+
+static uint32_t hash_of(const int32_t *word)
+{
+	return ((uint32_t)word[0] * 2654435769u) ^ ((uint32_t)word[1] * 2246822519u) ^
+	       ((uint32_t)word[2] * 3266489917u) ^ ((uint32_t)word[3] * 668265263u);
 }
 
 static bool is_flat(const int32_t *word)
@@ -61,14 +67,22 @@ static void look_up(struct repeats *r, uint32_t hash, uint32_t end, struct repea
 void repeats_take(struct repeats *r, uint64_t index, const int32_t *counts, unsigned n, struct repeated *ret)
 {
 	int32_t all[BEFORE + REPEATS_PIECE];
-	uint32_t hash[REPEATS_PIECE];
+	uint8_t chosen[REPEATS_PIECE + sizeof(uint64_t)] = {0};
+	unsigned from = r->known < BEFORE ? BEFORE - r->known : 0;
+	uint64_t some;
 
 	memcpy(all, r->before, sizeof(r->before));
 	memcpy(all + BEFORE, counts, n * sizeof(*counts));
-	hash_words(all, n, hash);
-	for (unsigned i = r->known < BEFORE ? BEFORE - r->known : 0; i < n; i++) {
-		if (hash[i] < UINT32_MAX / REPEATS_EACH && !is_flat(all + i))
-			look_up(r, hash[i], (uint32_t)(index + i + 1), ret);
+	choose(counts, n, chosen);
+	memset(chosen, 0, from);
+	for (unsigned base = 0; base < n; base += sizeof(some)) {
+		memcpy(&some, chosen + base, sizeof(some));
+		for (some = le64toh(some); some != 0; some &= some - 1) { /* its bytes are 0 or 1 */
+			unsigned i = base + (unsigned)__builtin_ctzll(some) / 8;
+
+			if (!is_flat(all + i))
+				look_up(r, hash_of(all + i), (uint32_t)(index + i + 1), ret);
+		}
 	}
 	memcpy(r->before, all + n, sizeof(r->before));
 	r->known = BEFORE < r->known + n ? BEFORE : r->known + n;
