@@ -49,7 +49,7 @@ static void test_slots(void **state)
 			assert_string_not_equal(driver_table[i]->name, driver->name);
 		driver->close(NULL);
 	}
-	assert_int_equal(n, 19);
+	assert_int_equal(n, 20);
 }
 
 /* Every role has a name of its own that leads back to it. */
