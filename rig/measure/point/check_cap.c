@@ -120,5 +120,6 @@ void check_cap(const struct account *a, const struct check_scale *scale, struct 
 	ret->statistic = half_n / view.height_n;
 	ret->effect_mm = half_n * scale->mm_per_n;
 	ret->u_mm = ret->effect_mm / SQRT3;
-	judge_corner(&cap, ret);
+	if (a->check[CHECK_CELL].state != CHECK_TRIPPED) /* one that rings as it should not makes corners, too */
+		judge_corner(&cap, ret);
 }
