@@ -355,7 +355,9 @@ class Agent:
         until(f"{self.name}: {text}", lambda: self.said().count(text) >= times)
 
     def rows(self, sql):
-        """Of its own history, by a program that nobody here wrote."""
+        """Of its own history, by a program that nobody here wrote. A bench that no run came to has none."""
+        if not self.history.exists():
+            return []
         with sqlite3.connect(f"file:{self.history}?mode=ro", uri=True) as db:
             return db.execute(sql).fetchall()
 
